@@ -1,0 +1,157 @@
+"""What an experiment file may say: typed, documented and free of torch.
+
+Every key of a YAML file is a field here; `pali3kit.config.load` refuses the others.
+Sizes are counts (examples, tokens) unless a unit is given. A field without a default must be
+given by the experiment file or by the scale file that it names.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(kw_only=True)
+class Part:
+    """One exchangeable part: a registry name and the keyword arguments that it is built with.
+
+    In YAML `{name: vit, width: 128, ...}`, or just the name. A name given alone (also by an
+    override, `model.vision=timm/vit_tiny_patch16_224`) replaces the whole mapping.
+    """
+
+    name: str
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True)
+class Optimizer:
+    """How weights move: `learning_rate` is the peak of the schedule, `warmup` a share of the steps."""
+
+    name: str = "muon"
+    learning_rate: float = 1e-3
+    weight_decay: float = 0.0
+    beta2: float = 0.95
+    schedule: str = "cosine"
+    warmup: float = 0.05
+    clip_norm: float = 1.0
+
+
+@dataclass(kw_only=True)
+class Training:
+    """A budget: `examples` are seen in batches of `batch_size`."""
+
+    examples: int
+    batch_size: int
+    optimizer: Optimizer = field(default_factory=Optimizer)
+
+
+@dataclass(kw_only=True)
+class Model:
+    """The parts of PaLI and the side length of its images, in pixels."""
+
+    image_size: int
+    vision: Part
+    projector: Part
+    language: Part
+    masks: Part
+
+
+@dataclass(kw_only=True)
+class Tokenizer:
+    """SentencePiece, trained on the source's text; box coordinates are written in `bins` steps."""
+
+    vocabulary: int
+    bins: int = 1000
+
+
+@dataclass(kw_only=True)
+class Data:
+    """Where records come from and how many: a scene is one image with all that is known of it."""
+
+    source: Part
+    train: int
+    test: int
+
+
+@dataclass(kw_only=True)
+class VisionPretraining(Training):
+    """Stage 0a. `text` is SigLIP's text tower, which is thrown away afterwards."""
+
+    text: Part = field(default_factory=lambda: Part(name="siglip_text"))
+    text_length: int = 32
+
+
+@dataclass(kw_only=True)
+class LanguagePretraining(Training):
+    """Stage 0b: UL2's mixture of denoisers over packed windows of `length` tokens."""
+
+    length: int = 64
+
+
+@dataclass(kw_only=True)
+class Multimodal(Training):
+    """Stage 1: `mixture` weighs the tasks by name; lengths are tokens of the prompt and the target."""
+
+    mixture: dict[str, float] = field(default_factory=dict)
+    prompt_length: int = 32
+    target_length: int = 32
+
+
+@dataclass(kw_only=True)
+class Transfer(Training):
+    """Per-task fine-tuning; `tasks` overrides the number of examples of single tasks."""
+
+    label_smoothing: float = 0.0
+    tasks: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(kw_only=True)
+class Stages:
+    """The budgets of the stages, in the order in which they run."""
+
+    vision: VisionPretraining
+    language: LanguagePretraining
+    masks: Training
+    multimodal: Multimodal
+    transfer: Transfer
+
+
+@dataclass(kw_only=True)
+class Evaluation:
+    """How columns are measured: `limit` bounds the test examples of a column."""
+
+    limit: int = 500
+    beams: int = 1
+    shots: int = 10
+    draws: int = 3
+    after: list[str] = field(default_factory=lambda: ["transfer"])
+
+
+@dataclass(kw_only=True)
+class Runtime:
+    """Where and how it runs; nothing here changes a result, so nothing here enters a digest."""
+
+    workers: int = 0
+    threads: int = 0
+    runs: str = "runs"
+    store: str = "runs/store"
+
+
+@dataclass(kw_only=True)
+class Experiment:
+    """A whole experiment: a grid of cells, each run for every seed and measured in every column."""
+
+    name: str
+    scale: str
+    model: Model
+    tokenizer: Tokenizer
+    data: Data
+    stages: Stages
+    paper: str = ""
+    pretrain: str = "siglip"
+    seeds: list[int] = field(default_factory=lambda: [0])
+    grid: dict[str, list[Any]] = field(default_factory=dict)
+    baseline: dict[str, Any] = field(default_factory=dict)
+    evaluate: list[str] = field(default_factory=list)
+    evaluation: Evaluation = field(default_factory=Evaluation)
+    runtime: Runtime = field(default_factory=Runtime)
