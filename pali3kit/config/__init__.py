@@ -1,0 +1,1 @@
+"""What an experiment file says, read, checked and hashed without torch."""

@@ -1,0 +1,52 @@
+"""One tree of errors. Each says what is wrong, where, and what the nearest valid choice is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+
+class Pali3Error(Exception):
+    """Base of every error that pali3kit raises on purpose: catch this to catch them all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong with a configuration; `where` is `file:line` or the override's own text."""
+
+    where: str
+    text: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.text}"
+
+
+class ConfigError(Pali3Error):
+    """A configuration is refused. `problems` holds all that is wrong with it, not only the first thing."""
+
+    def __init__(self, problems: Sequence[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(map(str, self.problems)))
+
+
+class RegistryError(Pali3Error):
+    """A part is unknown, registered twice, or cannot be imported."""
+
+
+class DataError(Pali3Error):
+    """A record, an image, a text or an archive cannot be used."""
+
+
+class WeightsError(Pali3Error):
+    """Weights are missing, damaged, unsafe to load, or do not fit the module."""
+
+
+class StageError(Pali3Error):
+    """A stage cannot run or produced something unusable (a loss that is not finite, an all-masked sample)."""
+
+
+def nearest(word: str, choices: Iterable[str]) -> str:
+    """Suggest the choice closest to `word`: `" Did you mean 'x'?"`, or `""` when none is close."""
+    close = get_close_matches(word, list(choices), n=1, cutoff=0.5)
+    return f" Did you mean '{close[0]}'?" if close else ""
