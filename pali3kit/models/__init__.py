@@ -1,0 +1,1 @@
+"""Compositions: the two towers, the classifier and PaLI."""

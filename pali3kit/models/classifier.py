@@ -1,0 +1,24 @@
+"""The classification arm: a vision encoder with one linear layer over its pooled output."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from pali3kit.vision.vit import ViT
+
+
+class Classifier(nn.Module):
+    """`[B,3,H,W] -> [B,classes]` logits. The head starts at zero weights and at `head_bias`.
+
+    big_vision starts multi-label heads at -10, since nearly every label is absent among 30 thousand.
+    """
+
+    def __init__(self, vision: ViT, classes: int, head_bias: float = -10.0) -> None:
+        super().__init__()
+        self.vision = vision
+        self.head = nn.Linear(vision.width, classes)
+        nn.init.zeros_(self.head.weight)
+        nn.init.constant_(self.head.bias, head_bias)
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.head(self.vision.pool(self.vision(images)))  # type: ignore[no-any-return]

@@ -1,0 +1,57 @@
+"""PaLI: a vision encoder, a projector and an encoder-decoder, composed (paper §2).
+
+The image's tokens are projected and prepended to the embedded prompt; the encoder reads both, the decoder answers.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from pali3kit.language.generate import generate
+from pali3kit.language.ul2 import UL2
+from pali3kit.nn.positions import Grid
+from pali3kit.projector.linear import LinearProjector
+from pali3kit.vision.vit import ViT
+
+
+class PaLI(nn.Module):
+    """Any three parts that fit: `vision.width` and `language.width` are the projector's two sides.
+
+    `vision` may be absent where its tokens come from a cache (it is frozen in stage 1 and in the transfers).
+    """
+
+    def __init__(self, vision: ViT | None, projector: LinearProjector, language: UL2) -> None:
+        super().__init__()
+        self.vision, self.projector, self.language = vision, projector, language
+
+    def see(self, images: Tensor) -> tuple[Tensor, Grid]:
+        """Visual tokens `[B,N,Dv]` of images `[B,3,H,W]`, and their grid."""
+        if self.vision is None:
+            raise ValueError("this PaLI was built without a vision encoder: give it visual tokens")
+        return self.vision(images), self.vision.grid(images.shape[-1])
+
+    def encode(self, tokens: Tensor, grid: Grid, prompts: Tensor, prompt_mask: Tensor) -> tuple[Tensor, Tensor]:
+        """Visual tokens `[B,N,Dv]` and prompt ids `[B,P]` to the memory `[B,M+P,Dl]` and its mask `[B,M+P]`."""
+        visual = self.projector(tokens, grid)
+        embeds = torch.cat([visual, self.language.embed(prompts)], 1)
+        mask = torch.cat([prompt_mask.new_ones(visual.shape[:2]), prompt_mask], 1)
+        return self.language.encode(embeds, mask), mask
+
+    def forward(self, tokens: Tensor, grid: Grid, prompts: Tensor, prompt_mask: Tensor, targets: Tensor) -> Tensor:
+        """Logits `[B,T,V]` of `targets` `[B,T]`, each predicted from the ones before it."""
+        memory, mask = self.encode(tokens, grid, prompts, prompt_mask)
+        return self.language.decode(shift_right(targets, self.language.start_id), memory, mask)
+
+    def generate(
+        self, tokens: Tensor, grid: Grid, prompts: Tensor, prompt_mask: Tensor, max_length: int, beams: int = 1
+    ) -> Tensor:
+        """Answer ids `[B, up to max_length]`, padded after their end."""
+        with torch.inference_mode():
+            memory, mask = self.encode(tokens, grid, prompts, prompt_mask)
+        return generate(self.language, memory, mask, max_length, beams)
+
+
+def shift_right(targets: Tensor, start_id: int) -> Tensor:
+    """What the decoder reads when it should write `targets`: the start token, then all but the last."""
+    return torch.cat([torch.full_like(targets[:, :1], start_id), targets[:, :-1]], 1)

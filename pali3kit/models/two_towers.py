@@ -1,0 +1,29 @@
+"""SigLIP: an image tower and a text tower that meet in one space (Zhai et al. 2023)."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor, nn
+
+from pali3kit.models.text_tower import TextTower
+from pali3kit.vision.vit import ViT
+
+
+class TwoTowers(nn.Module):
+    """Image and text embeddings and the learned log-temperature and bias of the sigmoid loss.
+
+    The image embedding is the encoder's pooled output, without a projection (as in the released SigLIP models).
+    `temperature` and `bias` are the initial values; the paper's are 10 and -10 at a batch of 32k.
+    """
+
+    def __init__(self, vision: ViT, text: TextTower, temperature: float = 10.0, bias: float = -10.0) -> None:
+        super().__init__()
+        self.vision, self.text = vision, text
+        self.log_scale = nn.Parameter(torch.tensor(math.log(temperature)))
+        self.bias = nn.Parameter(torch.tensor(bias))
+
+    def forward(self, images: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
+        """`[B,3,H,W]` and `[B,L]` to two embeddings `[B,E]`, not yet normalised."""
+        return self.vision.pool(self.vision(images)), self.text(ids)

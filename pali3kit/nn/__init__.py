@@ -1,0 +1,1 @@
+"""Layers that the vision, text and language models share."""

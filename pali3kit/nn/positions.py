@@ -1,0 +1,39 @@
+"""Positions on a grid of patches: fixed 2D sines, and resizing of learned tables."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+from torch.nn.functional import interpolate
+
+Grid = tuple[int, int]
+
+
+def sine_2d(grid: Grid, width: int, temperature: float = 10_000.0) -> Tensor:
+    """Fixed positions `[rows*columns, width]`: a quarter of the width each for sin and cos of x and of y.
+
+    The table of MoCo v3 and big_vision (`posemb_sincos_2d`). `width` must be divisible by 4.
+    """
+    if width % 4:
+        raise ValueError(f"2D sine positions need a width divisible by 4, got {width}")
+    rows, columns = torch.meshgrid(*(torch.arange(n, dtype=torch.float32) for n in grid), indexing="ij")
+    omega = temperature ** -torch.linspace(0, 1, width // 4)
+    y, x = (axis.flatten()[:, None] * omega for axis in (rows, columns))
+    return torch.cat([x.sin(), x.cos(), y.sin(), y.cos()], dim=1)
+
+
+def resize_table(table: Tensor, old: Grid, new: Grid) -> Tensor:
+    """A learned table `[1, old rows*columns, D]` resampled to another grid, as big_vision does.
+
+    Bilinear with aligned corners equals its `scipy.ndimage.zoom(order=1)` to 2.5e-7; other rules differ by 14-16 %.
+    Both grids are recorded data, never a guess from a square root.
+    """
+    if old == new:
+        return table
+    if table.shape[1] != math.prod(old):
+        raise ValueError(f"a table of {table.shape[1]} positions is not the grid {old[0]}x{old[1]}")
+    picture = table.unflatten(1, old).permute(0, 3, 1, 2)
+    picture = interpolate(picture.float(), new, mode="bilinear", align_corners=True)
+    return picture.flatten(2).transpose(1, 2).to(table.dtype)

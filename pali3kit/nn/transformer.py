@@ -1,0 +1,77 @@
+"""The pre-LN transformer encoder that ViT and SigLIP's text tower share (big_vision `models/vit.py`)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from pali3kit.nn.attention import attend, merge_heads, split_heads
+
+NORM_EPS = 1e-6  # flax LayerNorm
+
+
+class SelfAttention(nn.Module):
+    """Multi-head self-attention with biases, `[B,N,D] -> [B,N,D]`."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
+
+    def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+        query, key, value = (split_heads(linear(x), self.heads) for linear in (self.query, self.key, self.value))
+        return self.out(merge_heads(attend(query, key, value, bias)))  # type: ignore[no-any-return]
+
+
+class MLP(nn.Module):
+    """Two layers with the tanh form of GELU, flax's default, `[...,D] -> [...,D]`."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.up = nn.Linear(width, hidden)
+        self.down = nn.Linear(hidden, width)
+        self.activation = nn.GELU(approximate="tanh")
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.down(self.activation(self.up(x)))  # type: ignore[no-any-return]
+
+
+class Block(nn.Module):
+    """`x + attention(norm(x))`, then `x + mlp(norm(x))`."""
+
+    def __init__(self, width: int, heads: int, mlp: int) -> None:
+        super().__init__()
+        self.attention_norm = nn.LayerNorm(width, eps=NORM_EPS)
+        self.attention = SelfAttention(width, heads)
+        self.mlp_norm = nn.LayerNorm(width, eps=NORM_EPS)
+        self.mlp = MLP(width, mlp)
+
+    def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+        x = x + self.attention(self.attention_norm(x), bias)
+        return x + self.mlp(self.mlp_norm(x))  # type: ignore[no-any-return]
+
+
+class Encoder(nn.Module):
+    """A stack of blocks and the last norm, `[B,N,D] -> [B,N,D]`."""
+
+    def __init__(self, width: int, depth: int, heads: int, mlp: int) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(Block(width, heads, mlp) for _ in range(depth))
+        self.norm = nn.LayerNorm(width, eps=NORM_EPS)
+        self.apply(_initialise)
+
+    def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
+        for block in self.blocks:
+            x = block(x, bias)
+        return self.norm(x)  # type: ignore[no-any-return]
+
+
+@torch.no_grad()
+def _initialise(module: nn.Module) -> None:
+    """Xavier-uniform kernels; attention biases 0, MLP biases N(0, 1e-6) (big_vision)."""
+    if isinstance(module, nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+        nn.init.zeros_(module.bias)
+    if isinstance(module, MLP):
+        for linear in (module.up, module.down):
+            nn.init.normal_(linear.bias, std=1e-6)

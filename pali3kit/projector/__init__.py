@@ -1,0 +1,1 @@
+"""Projectors: visual tokens to the width of the language model."""

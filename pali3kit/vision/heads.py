@@ -1,0 +1,42 @@
+"""From tokens to one vector: SigLIP's attention pooling (MAP) and the mean (GAP)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from pali3kit.nn.attention import attend, merge_heads, split_heads
+from pali3kit.nn.transformer import MLP, NORM_EPS
+
+
+class MapHead(nn.Module):
+    """Multi-head attention pooling, `[B,N,D] -> [B,D]`: a learned probe attends to the tokens, then `x + mlp(norm(x))`.
+
+    big_vision `MAPHead` (Zhai et al. 2022a).
+    """
+
+    def __init__(self, width: int, heads: int, mlp: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.probe = nn.Parameter(nn.init.xavier_uniform_(torch.empty(1, 1, width)))
+        self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
+        self.norm = nn.LayerNorm(width, eps=NORM_EPS)
+        self.mlp = MLP(width, mlp)
+        for module in self.modules():
+            if isinstance(module, nn.Linear):
+                nn.init.xavier_uniform_(module.weight)
+                nn.init.zeros_(module.bias)
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        probe = self.probe.expand(len(tokens), -1, -1)
+        query, key, value = self.query(probe), self.key(tokens), self.value(tokens)
+        pooled = attend(*(split_heads(x, self.heads) for x in (query, key, value)))
+        pooled = self.out(merge_heads(pooled))[:, 0]
+        return pooled + self.mlp(self.norm(pooled))  # type: ignore[no-any-return]
+
+
+class GapHead(nn.Module):
+    """The mean over the tokens, `[B,N,D] -> [B,D]`."""
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return tokens.mean(1)

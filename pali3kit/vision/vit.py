@@ -1,0 +1,76 @@
+"""The plain ViT of big_vision: patches, learned positions, pre-LN blocks, no class token (paper §1; Zhai et al. 2022a)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from pali3kit.errors import ConfigError
+from pali3kit.images.spec import ImageSpec
+from pali3kit.nn.positions import Grid, resize_table
+from pali3kit.nn.transformer import Encoder
+from pali3kit.vision.heads import GapHead, MapHead
+from pali3kit.vision.shapes import resolve
+
+
+class ViT(nn.Module):
+    """A vision encoder of any size.
+
+    Args:
+        image_size: side length of the native resolution, pixels.
+        size: a named shape such as `"B/16"` or `"G/14"`; then leave out the five numbers that it stands for.
+        width, depth, heads, mlp, patch: the shape, when it has no name.
+        head: `"map"` or `"gap"`, how `pool` makes one vector.
+
+    The native grid is recorded; at another resolution the position table is resampled on it.
+    """
+
+    def __init__(
+        self,
+        image_size: int,
+        size: str | None = None,
+        width: int | None = None,
+        depth: int | None = None,
+        heads: int | None = None,
+        mlp: int | None = None,
+        patch: int | None = None,
+        head: str = "map",
+    ) -> None:
+        super().__init__()
+        shape = resolve(size, width=width, depth=depth, heads=heads, mlp=mlp, patch=patch)
+        self.width, self.patch = shape.width, shape.patch
+        self.image_spec = ImageSpec(image_size)
+        self.native_grid = self.grid(image_size)
+        self.embed = nn.Conv2d(3, shape.width, shape.patch, stride=shape.patch)
+        positions = self.native_grid[0] * self.native_grid[1]
+        self.positions = nn.Parameter(torch.randn(1, positions, shape.width) * shape.width**-0.5)
+        self.encoder = Encoder(shape.width, shape.depth, shape.heads, shape.mlp)
+        self.head = MapHead(shape.width, shape.heads, shape.mlp) if head == "map" else GapHead()
+        _initialise_patches(self.embed)
+
+    def grid(self, resolution: int) -> Grid:
+        """Rows and columns of tokens at `resolution` pixels, which the patch must divide."""
+        if resolution % self.patch:
+            raise ConfigError([f"patch {self.patch} does not divide a resolution of {resolution} pixels"])
+        side = resolution // self.patch
+        return side, side
+
+    def forward(self, images: Tensor) -> Tensor:
+        """`[B,3,H,W] -> [B,N,D]`, after the last norm and before pooling: PaLI's visual tokens."""
+        patches = self.embed(images)
+        grid = (patches.shape[-2], patches.shape[-1])
+        tokens = patches.flatten(2).transpose(1, 2)
+        return self.encoder(tokens + resize_table(self.positions, self.native_grid, grid))  # type: ignore[no-any-return]
+
+    def pool(self, tokens: Tensor) -> Tensor:
+        """`[B,N,D] -> [B,D]`, what the classifier, SigLIP and the linear probe read."""
+        return self.head(tokens)  # type: ignore[no-any-return]
+
+
+@torch.no_grad()
+def _initialise_patches(embed: nn.Conv2d) -> None:
+    """Lecun-normal over a patch, zero bias: flax's default for a convolution."""
+    fan_in = embed.in_channels * embed.kernel_size[0] * embed.kernel_size[1]
+    nn.init.trunc_normal_(embed.weight, std=fan_in**-0.5)
+    if embed.bias is not None:
+        nn.init.zeros_(embed.bias)
