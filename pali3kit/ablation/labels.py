@@ -1,0 +1,44 @@
+"""Names of stages for people: short, and different wherever the stages are."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from pali3kit.ablation.node import Cell, Node, ancestry
+
+
+def labelled(cells: list[Cell]) -> list[Cell]:
+    """Name every node by its kind and by what tells it from the other nodes of that kind.
+
+    A node shared by several cells is named only by what these cells have in common.
+    """
+    marks = [{**{key: _short(value) for key, value in cell.point.items()}, "": f"seed {cell.seed}"} for cell in cells]
+    varying = [key for key in (marks[0] if marks else ()) if len({mark[key] for mark in marks}) > 1]
+    owners: dict[str, list[dict[str, str]]] = {}
+    for cell, mark in zip(cells, marks, strict=True):
+        for node in ancestry(cell.columns.values()):
+            owners.setdefault(node.digest, []).append(mark)
+    renamed: dict[str, Node] = {}
+
+    def rename(node: Node) -> Node:
+        if node.digest not in renamed:
+            shared = [{mark[key] for mark in owners[node.digest]} for key in varying]
+            label = " ".join([_what(node), *(values.pop() for values in shared if len(values) == 1)])
+            parents = {role: rename(parent) for role, parent in node.parents.items()}
+            renamed[node.digest] = replace(node, label=label, parents=parents)
+        return renamed[node.digest]
+
+    return [replace(cell, columns={name: rename(node) for name, node in cell.columns.items()}) for cell in cells]
+
+
+def _what(node: Node) -> str:
+    """Name a node by its kind and its task or column, e.g. `transfer/vqa`, `evaluate/caption@multimodal`."""
+    detail = node.config.get("task") or node.config.get("column")
+    after = "@multimodal" if node.config.get("after") == "multimodal" else ""
+    return f"{node.kind}/{detail}{after}" if detail else node.kind
+
+
+def _short(value: Any) -> str:
+    """Show a grid value in a label: a part by its name, anything else as it is written."""
+    return str(value["name"] if isinstance(value, dict) and "name" in value else getattr(value, "name", value))

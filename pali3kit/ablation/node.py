@@ -1,0 +1,128 @@
+"""A stage to be run, named by a digest of everything that determines its result.
+
+The digest covers the version of the stage's code, its slice of the experiment, its seed, its data, and its parents'
+digests, and nothing else: an option of one arm reruns only what depends on it, and equal digests are the same work.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+# Raise a kind's number when its stage's code changes results: older artifacts are then made anew.
+STAGE_VERSION: dict[str, int] = {
+    "tokenizer": 1,
+    "vision": 1,
+    "masks": 1,
+    "language": 1,
+    "features": 1,
+    "multimodal": 1,
+    "transfer": 1,
+    "probe": 1,
+    "evaluate": 1,
+}
+
+
+@dataclass(frozen=True, eq=False)
+class Node:
+    """One stage to be run. `config` is plain JSON; `parents` leads from role to node. `label` is for people."""
+
+    kind: str
+    label: str
+    config: Mapping[str, Any]
+    seed: int = 0
+    parents: Mapping[str, Node] = field(default_factory=dict)
+
+    @cached_property
+    def digest(self) -> str:
+        """sha256 of the canonical JSON of everything that determines the result, 64 hex digits."""
+        return digest(
+            {
+                "kind": self.kind,
+                "version": STAGE_VERSION.get(self.kind, 0),
+                "config": self.config,
+                "seed": self.seed,
+                "parents": {role: parent.digest for role, parent in self.parents.items()},
+            }
+        )
+
+    @property
+    def name(self) -> str:
+        """The artifact's folder name: the kind and 12 digits of the digest."""
+        return f"{self.kind}-{self.digest[:12]}"
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of the grid with one seed. `columns` leads from the column's name to its evaluating node.
+
+    A column measured on the multimodal model, before any transfer, is called `<column>@multimodal`.
+    """
+
+    point: dict[str, Any]
+    seed: int
+    columns: dict[str, Node]
+
+
+@dataclass(frozen=True)
+class Graph:
+    """All cells of an experiment, in the order of the grid, seeds innermost."""
+
+    cells: list[Cell]
+
+    @cached_property
+    def nodes(self) -> list[Node]:
+        """Every node once, parents before children."""
+        return ancestry(node for cell in self.cells for node in cell.columns.values())
+
+
+def digest(value: Any) -> str:
+    """Hash plain JSON values independently of the order of keys."""
+    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def ancestry(nodes: Iterable[Node]) -> list[Node]:
+    """Return `nodes` and all their ancestors, each digest once, parents before children."""
+    ordered: dict[str, Node] = {}
+
+    def visit(node: Node) -> None:
+        if node.digest not in ordered:
+            for parent in node.parents.values():
+                visit(parent)
+            ordered[node.digest] = node
+
+    for node in nodes:
+        visit(node)
+    return list(ordered.values())
+
+
+def critical_path(nodes: Iterable[Node], cost: Mapping[str, float]) -> dict[str, float]:
+    """Return for each digest the cost of the longest chain from that node to an end, itself included.
+
+    `nodes` come parents first; `cost` leads from digest to seconds. Running the longest chain first is the classic
+    list schedule: at most 2 - 1/m times the optimum on m workers (Graham, 1969).
+    """
+    longest: dict[str, float] = {}
+    for node in reversed(list(nodes)):
+        longest[node.digest] = longest.get(node.digest, 0.0) + cost[node.digest]
+        for parent in node.parents.values():
+            longest[parent.digest] = max(longest.get(parent.digest, 0.0), longest[node.digest])
+    return longest
+
+
+def units(node: Node) -> int:
+    """How much work a stage is, in what its kind counts: training examples, scenes, test examples or draws."""
+    config = node.config
+    if node.kind == "features":
+        return int(config["train"]) + int(config["test"])
+    if node.kind == "evaluate":
+        return min(int(config["limit"]), int(config["test"]))
+    if node.kind == "probe":
+        return int(config["draws"])
+    training = config.get("training")
+    return int(training["examples"]) if training else 1

@@ -1,0 +1,155 @@
+"""The slice of an experiment that each kind of stage depends on: exactly what determines its result.
+
+Slices are flat and use these keys: `source`, `vision`, `projector`, `language`, `masks` are parts
+(`{"name": ..., **options}`); `data` is the digest of the source's content, where it knows one; `training` is the
+stage's budget (the fields of its section of `stages`); the rest (`pretrain`, `image_size`, `train`, `test`,
+`vocabulary`, `bins`, `codes`, `task`, `column`, `after`, `limit`, `beams`, `shots`, `draws`, `prompt_length`,
+`target_length`) are plain values.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import asdict
+from functools import cached_property
+from typing import Any
+
+from pali3kit.ablation.node import Node
+from pali3kit.config.schema import Experiment, Part
+from pali3kit.registry import SOURCE
+
+# The tokenizer and the mask codec define the text of every target, and a test set is one test set: they are the
+# same for all seeds. Features are a function of their vision encoder.
+SEEDED = frozenset({"vision", "language", "multimodal", "transfer", "probe"})
+# Columns that share a transfer: the three kinds of expression are trained on together. Others have their own.
+TRANSFER_OF = {"refer_plus": "refer", "refer_g": "refer"}
+
+
+def columns(experiment: Experiment, seed: int) -> dict[str, Node]:
+    """Return the evaluating node of each column of one cell."""
+    stages = Stages(experiment, seed)
+    columns = {}
+    for column in experiment.evaluate:
+        if column == "probe":
+            columns[column] = stages.probe
+            continue
+        for after in experiment.evaluation.after:
+            name = column if after == "transfer" else f"{column}@{after}"
+            columns[name] = stages.evaluate(column, after)
+    return columns
+
+
+class Stages:
+    """The nodes of one cell: each method is one kind's slice of the experiment."""
+
+    def __init__(self, experiment: Experiment, seed: int) -> None:
+        self.experiment, self.seed = experiment, seed
+        self.source = {"source": plain(experiment.data.source), **_fingerprint(experiment.data.source)}
+        self.scenes = {**self.source, "image_size": experiment.model.image_size}
+
+    def node(self, kind: str, config: Mapping[str, Any], **parents: Node) -> Node:
+        return Node(kind, kind, config, self.seed if kind in SEEDED else 0, parents)
+
+    @cached_property
+    def tokenizer(self) -> Node:
+        codes = self.experiment.model.masks.options.get("codes")
+        return self.node(
+            "tokenizer", {**self.source, "vocabulary": self.experiment.tokenizer.vocabulary, "codes": codes}
+        )
+
+    @cached_property
+    def masks(self) -> Node:
+        part, training = self.experiment.model.masks, self.experiment.stages.masks
+        return self.node("masks", {**self.scenes, "masks": plain(part), "training": asdict(training)})
+
+    @cached_property
+    def language(self) -> Node:
+        part, training = self.experiment.model.language, self.experiment.stages.language
+        config = {**self.source, "language": plain(part), "training": asdict(training)}
+        return self.node("language", config, tokenizer=self.tokenizer)
+
+    @cached_property
+    def vision(self) -> Node:
+        """The tokenizer and the text tower are SigLIP's alone; random weights see neither data nor training."""
+        pretrain, model = self.experiment.pretrain, self.experiment.model
+        shape = {"pretrain": pretrain, "vision": plain(model.vision), "image_size": model.image_size}
+        if pretrain == "random":
+            return self.node("vision", shape)
+        training = self.experiment.stages.vision
+        config: dict[str, Any] = {
+            **shape,
+            **self.scenes,
+            "train": self.experiment.data.train,
+            "training": asdict(training),
+        }
+        if pretrain == "siglip":
+            config["training"]["text"] = plain(training.text)
+            return self.node("vision", config, tokenizer=self.tokenizer)
+        del config["training"]["text"], config["training"]["text_length"]
+        return self.node("vision", config)
+
+    @cached_property
+    def features(self) -> Node:
+        data = self.experiment.data
+        return self.node("features", {**self.scenes, "train": data.train, "test": data.test}, vision=self.vision)
+
+    @cached_property
+    def probe(self) -> Node:
+        chosen = self.experiment.evaluation
+        return self.node("probe", {**self.scenes, "shots": chosen.shots, "draws": chosen.draws}, vision=self.vision)
+
+    @cached_property
+    def inputs(self) -> dict[str, Node]:
+        """The parents that every stage on PaLI has."""
+        return {"features": self.features, "masks": self.masks, "tokenizer": self.tokenizer}
+
+    @cached_property
+    def texts(self) -> dict[str, Any]:
+        """What every stage on PaLI needs in order to read and write texts about scenes."""
+        multimodal = self.experiment.stages.multimodal
+        lengths = {"prompt_length": multimodal.prompt_length, "target_length": multimodal.target_length}
+        return {**self.scenes, "bins": self.experiment.tokenizer.bins, **lengths}
+
+    @cached_property
+    def multimodal(self) -> Node:
+        model = self.experiment.model
+        config: dict[str, Any] = {
+            **self.texts,
+            "projector": plain(model.projector),
+            "language": plain(model.language),
+            "train": self.experiment.data.train,
+            "training": asdict(self.experiment.stages.multimodal),
+        }
+        del config["training"]["prompt_length"], config["training"]["target_length"]
+        return self.node("multimodal", config, language=self.language, **self.inputs)
+
+    def transfer(self, task: str) -> Node:
+        training = asdict(self.experiment.stages.transfer)
+        training["examples"] = training.pop("tasks").get(task, training["examples"])
+        config = {**self.texts, "task": task, "train": self.experiment.data.train, "training": training}
+        return self.node("transfer", config, model=self.multimodal, **self.inputs)
+
+    def evaluate(self, column: str, after: str) -> Node:
+        model = self.multimodal if after == "multimodal" else self.transfer(TRANSFER_OF.get(column, column))
+        chosen = self.experiment.evaluation
+        config = {
+            **self.texts,
+            "column": column,
+            "after": after,
+            "limit": chosen.limit,
+            "beams": chosen.beams,
+            "test": self.experiment.data.test,
+        }
+        return self.node("evaluate", config, model=model, **self.inputs)
+
+
+def plain(part: Part) -> dict[str, Any]:
+    """Return a part as plain JSON, `{"name": ..., **options}`, as it is written in YAML."""
+    return {"name": part.name, **copy.deepcopy(part.options)}
+
+
+def _fingerprint(source: Part) -> dict[str, str]:
+    """Return `{"data": digest}` for a source that knows its content's digest: new pictures are new work."""
+    known = getattr(SOURCE.get(source.name), "fingerprint", None)
+    return {"data": known(**source.options)} if known else {}

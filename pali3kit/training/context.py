@@ -1,0 +1,46 @@
+"""What a stage is given: where to write, what to read, the seed, and how to say how far it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+class Report(Protocol):
+    """Says how far a stage is: cheap enough to be called at every step."""
+
+    def __call__(self, done: int, total: int, **numbers: float) -> None:
+        """Report `done` of `total` units (examples), with the latest numbers, e.g. `loss=0.4`."""
+        ...
+
+
+@dataclass(frozen=True)
+class StageContext:
+    """Everything that a stage may use besides its own config.
+
+    `folder` is private to the stage and survives a kill: a stage that finds its own checkpoint there
+    continues from it. All that lies in it when the stage returns is published. `parents` leads from
+    a role (`vision`, `tokenizer`, `model`, ...) to the published folder of that parent.
+    """
+
+    folder: Path
+    parents: dict[str, Path]
+    seed: int
+    report: Report
+    threads: int
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a stage's optional `calibrate(config, threads)` measures.
+
+    `seconds` per unit (one training example, or what `report` counts) on this machine with that many
+    threads, `fixed` seconds once per stage; `parameters` counts the weights that the stage holds,
+    `tokens` those of one unit, image tokens included.
+    """
+
+    seconds: float
+    fixed: float = 0.0
+    parameters: int | None = None
+    tokens: int | None = None
