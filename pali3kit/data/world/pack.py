@@ -1,0 +1,296 @@
+"""Packs the embedded world's assets from named open packages. For developers; nothing at run time needs it.
+
+    python -m pali3kit.data.world.pack --out pali3kit/data/world/assets --archives /tmp/archives
+
+Archives that are missing from `--archives` are fetched there with `npm pack`. scikit-learn (for the palettes and the
+digits) and matplotlib (for the DejaVu font) must be installed. What is written, besides `LICENSES/`:
+
+- `names.json.xz`: pictures in order, their groups, names in 36 languages, English keywords, list patterns, quotes;
+- `noto.xz`, `twemoji.xz`: two arrays one after the other, palettes [groups, 256, 4] and pixels [pictures, 48, 48];
+- `letters.png`: the alphabet in a row, one cell a letter; `digits.npz`: 8 x 8 handwritten digits;
+- `PROVENANCE.json`: package, version, archive digest, and the digest of each packed file and of all together.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import importlib.metadata
+import io
+import json
+import lzma
+import re
+import subprocess
+import tarfile
+import unicodedata
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from pali3kit.data.world.languages import LANGUAGES
+
+CLDR, DATASOURCE = "48.2.0", "16.0.0"
+PACKAGES = {
+    "cldr-annotations-full": CLDR,
+    "cldr-annotations-derived-full": CLDR,
+    "cldr-misc-full": CLDR,
+    "cldr-localenames-full": CLDR,
+    "emoji-datasource-google": DATASOURCE,
+    "emoji-datasource-twitter": DATASOURCE,
+    "twemoji": "14.0.2",  # only for the text of the artwork's licence
+}
+ARTISTS = {"noto": "google", "twemoji": "twitter"}
+SPRITE = 48  # pixels
+LETTER = (40, 64)  # cell of one printed letter: width, height
+TONES = ("1F3FB", "1F3FC", "1F3FD", "1F3FE", "1F3FF")
+TONE_GROUPS = ("hand-fingers-open", "hand-fingers-partial", "hand-fingers-closed", "body-parts")
+COMMA = re.compile(r"[,،、，;]")
+
+
+class Archives:
+    """npm archives on disk: `read("cldr-misc-full", "main/en/delimiters.json")`."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._open: dict[str, tarfile.TarFile] = {}
+
+    def path(self, package: str) -> Path:
+        """Where the package's archive lies; fetched first when it is missing."""
+        path = self.folder / f"{package}-{PACKAGES[package]}.tgz"
+        if not path.exists():
+            self.folder.mkdir(parents=True, exist_ok=True)
+            subprocess.run(["npm", "pack", "--silent", f"{package}@{PACKAGES[package]}"], cwd=self.folder, check=True)
+        return path
+
+    def read(self, package: str, member: str) -> bytes:
+        """The bytes of one file of the package."""
+        if package not in self._open:
+            self._open[package] = tarfile.open(self.path(package))  # noqa: SIM115
+        file = self._open[package].extractfile(f"package/{member}")
+        assert file is not None
+        return file.read()
+
+    def json(self, package: str, member: str) -> Any:
+        """One JSON file of the package."""
+        return json.loads(self.read(package, member))
+
+
+def text_of(code: str) -> str:
+    """`"1F1EB-1F1F7"` -> the string of these code points."""
+    return "".join(chr(int(point, 16)) for point in code.split("-"))
+
+
+def cldr_locale(language: str) -> str:
+    """CLDR's folder for a Crossmodal-3600 code: Cuzco Quechua is filed under Quechua."""
+    return {"quz": "qu"}.get(language, language)
+
+
+def first_part(name: str) -> str:
+    """The first of a comma list of names, NFC."""
+    return unicodedata.normalize("NFC", COMMA.split(name)[0]).strip()
+
+
+def names_of(archives: Archives, language: str, entries: list[dict[str, Any]]) -> dict[str, str]:
+    """Fully qualified emoji -> its name in the language, for those that have one; flags are named by their territory."""
+    locale = cldr_locale(language)
+    short: dict[str, Any] = {}
+    for package, key in (
+        ("cldr-annotations-full", "annotations"),
+        ("cldr-annotations-derived-full", "annotationsDerived"),
+    ):
+        short |= archives.json(package, f"{key}/{locale}/annotations.json")[key]["annotations"]
+    territories = archives.json("cldr-localenames-full", f"main/{locale}/territories.json")
+    territories = territories["main"][locale]["localeDisplayNames"]["territories"]
+    found = {}
+    for entry in entries:
+        emoji = text_of(entry["unified"])
+        if entry["subcategory"] == "country-flag":
+            name = territories.get("".join(chr(ord(letter) - 0x1F1E6 + ord("A")) for letter in emoji), "")
+        else:
+            name = short.get(emoji.replace("\ufe0f", ""), {}).get("tts", [""])[0]
+        if first_part(name):
+            found[emoji] = first_part(name)
+    return found
+
+
+def keywords_of(archives: Archives, emoji: list[str]) -> list[list[str]]:
+    """English keywords of each emoji."""
+    annotations = archives.json("cldr-annotations-full", "annotations/en/annotations.json")["annotations"][
+        "annotations"
+    ]
+    derived = archives.json("cldr-annotations-derived-full", "annotationsDerived/en/annotations.json")
+    annotations |= derived["annotationsDerived"]["annotations"]
+    return [annotations.get(one.replace("\ufe0f", ""), {}).get("default", []) for one in emoji]
+
+
+def punctuation_of(archives: Archives, language: str) -> dict[str, list[str]]:
+    """List patterns (two, start, middle, end) and quotation marks (open, close)."""
+    locale = cldr_locale(language)
+    lists = archives.json("cldr-misc-full", f"main/{locale}/listPatterns.json")["main"][locale]["listPatterns"]
+    marks = archives.json("cldr-misc-full", f"main/{locale}/delimiters.json")["main"][locale]["delimiters"]
+    standard = lists["listPattern-type-standard"]
+    return {
+        "list": [standard["2"], standard["start"], standard["middle"], standard["end"]],
+        "quotes": [marks["quotationStart"], marks["quotationEnd"]],
+    }
+
+
+def choose(archives: Archives) -> tuple[list[dict[str, Any]], dict[str, dict[str, str]]]:
+    """Emoji that both artists draw and all languages name, sorted by group; names by language."""
+    entries = archives.json("emoji-datasource-google", "emoji.json")
+    drawn = [e for e in entries if e["has_img_google"] and e["has_img_twitter"] and e["category"] != "Component"]
+    names = {language: names_of(archives, language, drawn) for language in LANGUAGES}
+    kept = [e for e in drawn if all(text_of(e["unified"]) in names[language] for language in LANGUAGES)]
+    return sorted(kept, key=lambda e: (e["category"], e["sort_order"])), names
+
+
+def toned(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The five skin tones of hands and body parts, as further pictures (without names)."""
+    bases = [e for e in entries if e["subcategory"] in TONE_GROUPS and "skin_variations" in e]
+    return [
+        {**e["skin_variations"][tone], "category": e["category"], "base": e["unified"]} for e in bases for tone in TONES
+    ]
+
+
+def pack_names(archives: Archives, entries: list[dict[str, Any]], tones: list[dict[str, Any]], names: Any) -> bytes:
+    """`names.json.xz`."""
+    emoji = [text_of(e["unified"]) for e in entries]
+    table = {
+        "emoji": emoji,
+        "category": [e["category"] for e in entries],
+        "subgroup": [e["subcategory"] for e in entries],
+        "toned": [[text_of(e["unified"]), text_of(e["base"])] for e in tones],
+        "keywords": keywords_of(archives, emoji),
+        "names": {language: [names[language][one] for one in emoji] for language in LANGUAGES},
+        "punctuation": {language: punctuation_of(archives, language) for language in LANGUAGES},
+    }
+    text = json.dumps(table, ensure_ascii=False, separators=(",", ":"))
+    return lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME)
+
+
+def palette_of(pixels: np.ndarray) -> np.ndarray:
+    """256 colours for pixels [n, 4]; the first is fully transparent."""
+    from sklearn.cluster import MiniBatchKMeans
+
+    seen = pixels[pixels[:, 3] > 8].astype(np.float32)
+    sample = seen[np.random.default_rng(0).choice(len(seen), min(len(seen), 150_000), replace=False)]
+    centres = MiniBatchKMeans(255, random_state=0, batch_size=8192, n_init=1).fit(sample).cluster_centers_
+    palette: np.ndarray = np.concatenate([np.zeros((1, 4)), centres]).round().clip(0, 255).astype(np.uint8)
+    return palette
+
+
+def nearest_colour(pixels: np.ndarray, palette: np.ndarray) -> np.ndarray:
+    """Index [n] of the palette's nearest colour for pixels [n, 4]."""
+    colours = palette.astype(np.float32)
+    blocks = np.array_split(pixels.astype(np.float32), max(1, len(pixels) // 16384))
+    return np.concatenate(
+        [np.argmin((colours**2).sum(1) - 2 * block @ colours.T, axis=1).astype(np.uint8) for block in blocks]
+    )
+
+
+def pack_sprites(archives: Archives, artist: str, entries: list[dict[str, Any]]) -> bytes:
+    """`<artist>.xz`: premultiplied RGBA, one palette a category."""
+    vendor = ARTISTS[artist]
+    sprites = np.empty((len(entries), SPRITE, SPRITE, 4), np.uint8)
+    for sprite, entry in zip(sprites, entries, strict=True):
+        data = archives.read(f"emoji-datasource-{vendor}", f"img/{vendor}/64/{entry['image']}")
+        picture = Image.open(io.BytesIO(data)).convert("RGBA").convert("RGBa")
+        sprite[:] = np.asarray(picture.resize((SPRITE, SPRITE), Image.Resampling.LANCZOS))
+    categories = np.array([e["category"] for e in entries])
+    indices = np.empty((len(entries), SPRITE, SPRITE), np.uint8)
+    palettes = []
+    for category in sorted(set(categories)):
+        pixels = sprites[categories == category].reshape(-1, 4)
+        palettes.append(palette_of(pixels))
+        indices[categories == category] = nearest_colour(pixels, palettes[-1]).reshape(-1, SPRITE, SPRITE)
+    stream = io.BytesIO()
+    np.save(stream, np.stack(palettes))
+    np.save(stream, indices)
+    return lzma.compress(stream.getvalue(), preset=9 | lzma.PRESET_EXTREME)
+
+
+def font_file() -> Path:
+    """DejaVu Sans Bold as matplotlib ships it."""
+    return Path(str(importlib.metadata.distribution("matplotlib").locate_file("matplotlib/mpl-data/fonts/ttf")))
+
+
+def pack_letters() -> bytes:
+    """`letters.png`: the capitals A-Z, each stretched to fill its cell's height, centred."""
+    font = ImageFont.truetype(str(font_file() / "DejaVuSans-Bold.ttf"), 200)
+    width, height = LETTER
+    row = Image.new("L", (26 * width, height))
+    for position in range(26):
+        letter = chr(ord("A") + position)
+        left, top, right, bottom = font.getbbox(letter)
+        cell = Image.new("L", (int(right - left), int(bottom - top)))
+        ImageDraw.Draw(cell).text((-left, -top), letter, font=font, fill=255)
+        wide = min(width, round(cell.width * height / cell.height))
+        row.paste(cell.resize((wide, height), Image.Resampling.LANCZOS), (position * width + (width - wide) // 2, 0))
+    stream = io.BytesIO()
+    row.save(stream, "PNG", optimize=True)
+    return stream.getvalue()
+
+
+def pack_digits() -> bytes:
+    """`digits.npz`: images uint8 [1797, 8, 8] in 0..16, labels uint8 [1797]."""
+    from sklearn.datasets import load_digits
+
+    digits = load_digits()
+    stream = io.BytesIO()
+    np.savez_compressed(stream, images=digits.images.astype(np.uint8), labels=digits.target.astype(np.uint8))
+    return stream.getvalue()
+
+
+def licences(archives: Archives) -> dict[str, bytes]:
+    """File name -> text of each licence."""
+    learn = importlib.metadata.distribution("scikit-learn")
+    copying = next(path for path in learn.files or [] if path.name == "COPYING")
+    return {
+        "unicode-cldr.txt": archives.read("cldr-misc-full", "LICENSE"),
+        "emoji-datasource-MIT.txt": archives.read("emoji-datasource-google", "LICENSE"),
+        "twemoji-CC-BY-4.0.txt": archives.read("twemoji", "LICENSE-GRAPHICS"),
+        "noto-emoji-Apache-2.0.txt": Path("/usr/share/common-licenses/Apache-2.0").read_bytes(),
+        "dejavu-fonts.txt": (font_file() / "LICENSE_DEJAVU").read_bytes(),
+        "scikit-learn-digits-BSD.txt": Path(str(learn.locate_file(copying))).read_bytes(),
+    }
+
+
+def provenance(archives: Archives, files: dict[str, bytes]) -> dict[str, Any]:
+    """What came from where; `digest` covers the packed files."""
+    digests = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
+    packages = {
+        name: {"version": version, "sha256": hashlib.sha256(archives.path(name).read_bytes()).hexdigest()}
+        for name, version in PACKAGES.items()
+    }
+    python = {name: {"version": importlib.metadata.version(name)} for name in ("scikit-learn", "matplotlib")}
+    whole = hashlib.sha256(json.dumps(digests).encode()).hexdigest()
+    return {"digest": whole, "files": digests, "npm": packages, "pypi": python}
+
+
+def main() -> None:
+    """Pack everything into `--out`."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "assets")
+    parser.add_argument("--archives", type=Path, default=Path("archives"), help="folder of the npm archives (.tgz)")
+    args = parser.parse_args()
+    archives = Archives(args.archives)
+    entries, names = choose(archives)
+    tones = toned(entries)
+    files = {"names.json.xz": pack_names(archives, entries, tones, names)}
+    files["letters.png"], files["digits.npz"] = pack_letters(), pack_digits()
+    for artist in ARTISTS:
+        files[f"{artist}.xz"] = pack_sprites(archives, artist, entries + tones)
+    (args.out / "LICENSES").mkdir(parents=True, exist_ok=True)
+    for name, data in files.items():
+        (args.out / name).write_bytes(data)
+        print(f"{name}: {len(data):,} bytes")
+    for name, data in licences(archives).items():
+        (args.out / "LICENSES" / name).write_bytes(data)
+    (args.out / "PROVENANCE.json").write_text(json.dumps(provenance(archives, files), indent=1) + "\n")
+    print(f"{len(entries)} named pictures, {len(tones)} in skin tones")
+
+
+if __name__ == "__main__":
+    main()
