@@ -75,8 +75,14 @@ class Data:
 
 @dataclass(kw_only=True)
 class VisionPretraining(Training):
-    """Stage 0a. `text` is SigLIP's text tower, which is thrown away afterwards."""
+    """Stage 0a. `text` is SigLIP's text tower, which is thrown away afterwards.
 
+    `temperature`, `bias` and `head_bias` are where the sigmoid loss and the classifier's head start.
+    """
+
+    temperature: float = 10.0
+    bias: float = -10.0
+    head_bias: float = -10.0
     text: Part = field(default_factory=lambda: Part(name="siglip_text"))
     text_length: int = 32
 

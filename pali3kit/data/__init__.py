@@ -1,0 +1,1 @@
+"""Data: sources of records, tasks that turn records into examples, mixtures and batches."""

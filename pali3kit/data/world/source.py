@@ -1,0 +1,48 @@
+"""The embedded world as a source of records."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from functools import cache
+
+import numpy as np
+
+from pali3kit.data.task import Task
+from pali3kit.data.world import captions, corpus
+from pali3kit.data.world.names import LANGUAGES
+from pali3kit.data.world.scene import Scene
+from pali3kit.data.world.tasks import WorldTask
+from pali3kit.data.world.world import World
+
+
+class WorldSource(World):
+    """A `World` that answers as a `pali3kit.data.source.Source`.
+
+    Args:
+        english: share of English among alt-texts; the rest are in any of the 36 languages.
+    """
+
+    def __init__(
+        self, image_size: int = 64, objects: int = 64, artist: str = "noto", seed: int = 0, english: float = 0.75
+    ) -> None:
+        super().__init__(image_size=image_size, objects=objects, artist=artist, seed=seed)
+        self.english = english
+        # A scene is asked for by many tasks and epochs; composing it again costs more than all else about an example.
+        self.scene = cache(super().scene)  # type: ignore[method-assign]
+
+    def image(self, split: str, index: int) -> np.ndarray:
+        return self.render(self.scene(split, index))
+
+    def labels(self, split: str, index: int) -> tuple[int, ...]:
+        return self.scene_labels(self.scene(split, index))
+
+    def alt_text(self, split: str, index: int, rng: np.random.Generator) -> str:
+        scene: Scene = self.scene(split, index)
+        language = "en" if rng.random() < self.english else str(rng.choice(LANGUAGES))
+        return captions.caption(scene, language, rng)
+
+    def task(self, name: str, bins: int) -> Task:
+        return WorldTask(name, self, bins)
+
+    def sentences(self, seed: int) -> Iterator[str]:
+        return corpus.sentences(seed)

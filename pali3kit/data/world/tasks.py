@@ -1,0 +1,118 @@
+"""The tasks of stage 1 and of the transfers, on scenes of the embedded world (prompts: paper.md §2.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+import numpy as np
+
+from pali3kit.data.task import Example
+from pali3kit.data.world import captions, names, questions, refer
+from pali3kit.data.world.scene import Scene
+from pali3kit.data.world.world import World
+from pali3kit.errors import RegistryError, nearest
+from pali3kit.masks.codec import write_box
+from pali3kit.text import prompts
+from pali3kit.text.splitcap import split_caption
+
+Draw = Callable[[Scene, np.random.Generator], Example | None]
+FLAVOURS = ("refer", "refer_plus", "refer_g")
+
+
+class WorldTask:
+    """One task by name: picks nothing itself, turns the picture it is given into an example."""
+
+    def __init__(self, name: str, world: World, bins: int) -> None:
+        draws = _draws(world, bins)
+        if name not in draws:
+            raise RegistryError(f"the embedded world has no task {name!r}.{nearest(name, draws)}")
+        self.name, self.world = name, world
+        self._draw = draws[name]
+
+    def draw(self, split: str, index: int, rng: np.random.Generator) -> Example | None:
+        return self._draw(self.world.scene(split, index), rng)
+
+
+def _draws(world: World, bins: int) -> dict[str, Draw]:
+    """Every task, in the order of the paper's stages."""
+    return {
+        "splitcap": _splitcap,
+        "caption": partial(_caption, language="en"),
+        "caption_multilingual": _caption_multilingual,
+        "ocr": _ocr,
+        "vqa": partial(_question, ask=questions.vqa),
+        "vqg": _question_generation,
+        "object_vqa": partial(_question, ask=questions.generate_object_aware),
+        "detect": partial(_detect, bins=bins),
+        "vqa_knowledge": partial(_question, ask=questions.knowledge),
+        "vqa_text": partial(_question, ask=questions.reading),
+        "refer": partial(_refer, world=world, bins=bins, flavours=FLAVOURS),
+        **{flavour + "_only": partial(_refer, world=world, bins=bins, flavours=(flavour,)) for flavour in FLAVOURS},
+    }
+
+
+def _pick_language(rng: np.random.Generator, english: float) -> str:
+    """English with the given share, else any of the 36."""
+    return "en" if rng.random() < english else str(rng.choice(names.LANGUAGES))
+
+
+def _splitcap(scene: Scene, rng: np.random.Generator) -> Example:
+    """Half English, half any of the 36 languages, as alt-texts of the web."""
+    language = _pick_language(rng, english=0.5)
+    prompt, target = split_caption(captions.caption(scene, language, rng), language.upper(), rng)
+    return Example(scene.index, prompt, target, language=language)
+
+
+def _caption(scene: Scene, rng: np.random.Generator, language: str) -> Example:
+    references = captions.references(scene, language)
+    target = captions.caption(scene, language, rng)
+    return Example(scene.index, prompts.caption(language.upper()), target, references, language)
+
+
+def _caption_multilingual(scene: Scene, rng: np.random.Generator) -> Example:
+    return _caption(scene, rng, _pick_language(rng, english=0.0))
+
+
+def _ocr(scene: Scene, rng: np.random.Generator) -> Example | None:
+    """All printed words, top to bottom and left to right."""
+    words = " ".join(sign.word for sign in sorted(scene.signs, key=lambda sign: sign.box))
+    return Example(scene.index, prompts.ocr("EN"), words, (words,)) if words else None
+
+
+def _question(
+    scene: Scene, rng: np.random.Generator, ask: Callable[[Scene, np.random.Generator], questions.Question | None]
+) -> Example | None:
+    question = ask(scene, rng)
+    if question is None:
+        return None
+    return Example(scene.index, prompts.answer(question.text), question.answer, question.answers)
+
+
+def _question_generation(scene: Scene, rng: np.random.Generator) -> Example | None:
+    question = questions.vqa(scene, rng)
+    if question is None:
+        return None
+    return Example(scene.index, prompts.question_for(question.answer, "EN"), question.text, (question.text,))
+
+
+def _detect(scene: Scene, rng: np.random.Generator, bins: int) -> Example:
+    """All boxes of one class in raster order, each with its name."""
+    wanted = scene.things[int(rng.integers(len(scene.things)))].emoji
+    name = names.name(wanted, "en")
+    boxes = sorted(thing.box for thing in scene.things if thing.emoji == wanted)
+    target = " ; ".join(f"{write_box(box, scene.size, scene.size, bins)} {name}" for box in boxes)
+    return Example(scene.index, prompts.detect(name), target, (target,))
+
+
+def _refer(
+    scene: Scene, rng: np.random.Generator, world: World, bins: int, flavours: tuple[str, ...]
+) -> Example | None:
+    """A referring expression; the target is the box, the mask tokens of the object follow."""
+    referral = refer.expression(scene, flavours[int(rng.integers(len(flavours)))], rng)
+    if referral is None:
+        return None
+    box = scene.things[referral.index].box
+    mask = world.masks(scene)[referral.index]
+    target = write_box(box, scene.size, scene.size, bins)
+    return Example(scene.index, prompts.detect(referral.text), target, (target,), box=box, mask=mask)

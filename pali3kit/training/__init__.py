@@ -1,0 +1,1 @@
+"""Training: optimizers, Lightning modules, and the stages that turn configs into artifacts."""

@@ -1,0 +1,141 @@
+"""One training loop for every stage: Lightning's, fed by a pure function of the step, resumable to the bit."""
+
+from __future__ import annotations
+
+import csv
+import time
+import warnings
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback
+from torch.utils.data import DataLoader, IterableDataset
+
+from pali3kit.config.schema import Training
+from pali3kit.errors import StageError
+from pali3kit.training.context import StageContext
+from pali3kit.training.modules import StageModule
+from pali3kit.training.optimizers import bf16_is_fast
+
+CHECKPOINT_SECONDS = 20.0
+CURVE_POINTS = 100
+MakeBatch = Callable[[int], Any]
+
+
+class Steps(IterableDataset[Any]):
+    """Batch `i` for every step from `start` on: what a step sees depends on nothing but its number."""
+
+    def __init__(self, make: MakeBatch, start: int, total: int) -> None:
+        self.make, self.start, self.total = make, start, total
+
+    def __iter__(self) -> Iterator[Any]:
+        return (self.make(step) for step in range(self.start, self.total))
+
+
+class Recorder(Callback):
+    """Reports progress, keeps the learning curve, checkpoints now and then, and stops at the first NaN."""
+
+    def __init__(self, context: StageContext, steps: int) -> None:
+        self.context, self.steps = context, steps
+        self.every = max(1, steps // CURVE_POINTS)
+        self.rows: list[dict[str, float]] = []
+        self.sums: dict[str, float] = {}
+        self.saved = time.monotonic()
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        step = trainer.global_step
+        numbers = {name: float(value) for name, value in outputs.items()}
+        if not all(map(_is_finite, numbers.values())):
+            raise StageError(f"the loss is not finite at step {step}: {numbers}. Lower the learning rate")
+        for name, value in numbers.items():
+            self.sums[name] = self.sums.get(name, 0.0) + value
+        if step % self.every == 0 or step == self.steps:
+            count = (step - 1) % self.every + 1
+            self.rows.append({"step": step, **{name: total / count for name, total in self.sums.items()}})
+            self.sums = {}
+            self.context.report(step, self.steps, **{k: v for k, v in self.rows[-1].items() if k != "step"})
+        if time.monotonic() - self.saved > CHECKPOINT_SECONDS:
+            _save(trainer, self.context.folder)
+            self.saved = time.monotonic()
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"rows": self.rows, "sums": self.sums}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.rows, self.sums = state_dict["rows"], state_dict["sums"]
+
+
+def fit(module: StageModule, make: MakeBatch, training: Training, context: StageContext) -> None:
+    """Train `module` on `make(step)` until the budget is spent, and leave `curve.csv` in the stage's folder.
+
+    A checkpoint in the folder is continued: batches are functions of the step and the weights, moments and curve are
+    restored, so that a killed run ends with the same numbers as one that was not.
+    """
+    steps = count_steps(training)
+    checkpoint = context.folder / "last.ckpt"
+    start = _steps_done(checkpoint)
+    recorder = Recorder(context, steps)
+    L.seed_everything(context.seed, verbose=False)
+    module.prepare(training.optimizer, steps)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Lightning's advice on workers and intervals: the loader is a function
+        trainer = _trainer(recorder, steps, training.optimizer.clip_norm)
+        loader = DataLoader(Steps(make, start, steps), batch_size=None)
+        trainer.fit(module, loader, ckpt_path=str(checkpoint) if start else None, weights_only=True if start else None)
+    _write_curve(recorder.rows, context.folder / "curve.csv")
+    checkpoint.unlink(missing_ok=True)
+
+
+def count_steps(training: Training) -> int:
+    """Whole batches in the budget, at least one."""
+    return max(1, training.examples // training.batch_size)
+
+
+def _trainer(recorder: Recorder, steps: int, clip_norm: float) -> L.Trainer:
+    cuda = torch.cuda.is_available()
+    device = torch.device("cuda" if cuda else "cpu")
+    return L.Trainer(
+        accelerator="gpu" if cuda else "cpu",
+        devices=1,
+        precision="bf16-mixed" if bf16_is_fast(device) else "32-true",
+        max_steps=steps,
+        max_epochs=-1,
+        gradient_clip_val=clip_norm or None,
+        callbacks=[recorder],
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        limit_val_batches=0,
+    )
+
+
+def _save(trainer: L.Trainer, folder: Path) -> None:
+    """Write a checkpoint that is either whole or absent."""
+    partial = folder / "partial.ckpt"
+    trainer.save_checkpoint(partial)
+    partial.replace(folder / "last.ckpt")
+
+
+def _steps_done(checkpoint: Path) -> int:
+    if not checkpoint.exists():
+        return 0
+    return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
+
+
+def _is_finite(value: float) -> bool:
+    return value - value == 0.0
+
+
+def _write_curve(rows: list[dict[str, float]], path: Path) -> None:
+    with path.open("w", newline="") as file:
+        writer = csv.DictWriter(file, fieldnames=list(rows[0]))
+        writer.writeheader()
+        writer.writerows(rows)
+
+

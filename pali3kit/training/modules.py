@@ -1,0 +1,120 @@
+"""A LightningModule for each stage: what a batch is, and what loss it gives.
+
+Each can be used outside the harness too: build the model, give it to the module, call `Trainer.fit`.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import lightning as L
+import torch
+from torch import Tensor, nn
+
+from pali3kit.config.schema import Optimizer as Options
+from pali3kit.language.ul2 import UL2
+from pali3kit.losses.multilabel import multilabel_loss
+from pali3kit.losses.sigmoid import sigmoid_loss
+from pali3kit.losses.text import text_loss
+from pali3kit.masks.vqvae import MaskVQVAE
+from pali3kit.models.classifier import Classifier
+from pali3kit.models.pali import PaLI, shift_right
+from pali3kit.models.two_towers import TwoTowers
+from pali3kit.nn.positions import Grid
+from pali3kit.training.optimizers import build_optimizer, build_schedule
+
+Batch = dict[str, Tensor]
+
+
+class StageModule(L.LightningModule):
+    """Holds a model and its optimizer; a subclass says what `losses` a batch gives (the first is minimised)."""
+
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__()
+        self.model = model
+        self.prepare(Options(), steps=1)
+
+    def prepare(self, options: Options, steps: int) -> None:
+        """Set the optimizer's options and the number of steps that the schedule spans."""
+        self.options, self.steps = options, steps
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        """Scalars by name, the one called `loss` first."""
+        raise NotImplementedError
+
+    def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
+        numbers = self.losses(batch)
+        return {"loss": numbers["loss"]} | {k: v.detach() for k, v in numbers.items() if k != "loss"}
+
+    def configure_optimizers(self) -> dict[str, Any]:  # type: ignore[override]
+        optimizer = build_optimizer(self.model, self.options)
+        schedule = build_schedule(optimizer, self.options, self.steps)
+        return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+
+class ClassifierModule(StageModule):
+    """Stage 0a, the classification arm. Batch: `images [B,3,H,W]`, `labels [B,C]` of 0 and 1."""
+
+    model: Classifier
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        logits = self.model(batch["images"])
+        top = batch["labels"].gather(1, logits.argmax(1, keepdim=True)).mean()
+        return {"loss": multilabel_loss(logits, batch["labels"]), "top1": top}
+
+
+class SigLIPModule(StageModule):
+    """Stage 0a, the contrastive arm. Batch: `images [B,3,H,W]`, `ids [B,L]`, one caption for each image."""
+
+    model: TwoTowers
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        image, text = self.model(batch["images"], batch["ids"])
+        loss = sigmoid_loss(image, text, self.model.log_scale, self.model.bias)
+        with torch.no_grad():
+            cosine = nn.functional.normalize(image.float()) @ nn.functional.normalize(text.float()).T
+            right = (cosine.argmax(1) == torch.arange(len(cosine), device=cosine.device)).float().mean()
+        return {"loss": loss, "retrieval": right}
+
+
+class DenoisingModule(StageModule):
+    """Stage 0b. Batch: `inputs [B,N]`, `input_mask [B,N]`, `targets [B,T]`, `target_mask [B,T]`."""
+
+    model: UL2
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        memory = self.model.encode(self.model.embed(batch["inputs"]), batch["input_mask"])
+        logits = self.model.decode(shift_right(batch["targets"], self.model.start_id), memory, batch["input_mask"])
+        return {"loss": text_loss(logits, batch["targets"], batch["target_mask"])[0]}
+
+
+class MaskModule(StageModule):
+    """Stage 0c. Batch: `masks [B,1,64,64]` in [0, 1]."""
+
+    model: MaskVQVAE
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        output = self.model(batch["masks"])
+        inside, truth = output.reconstruction > 0, batch["masks"] > 0.5
+        union = (inside | truth).sum((1, 2, 3)).clamp(min=1)
+        return {"loss": output.loss, "iou": ((inside & truth).sum((1, 2, 3)) / union).mean()}
+
+
+class PaLIModule(StageModule):
+    """Stage 1 and the transfers, with the vision encoder frozen and its tokens given.
+
+    Batch: `tokens [B,N,Dv]`, `prompts [B,P]`, `prompt_mask [B,P]`, `targets [B,T]`, `target_mask [B,T]`.
+    """
+
+    model: PaLI
+
+    def __init__(self, model: PaLI, grid: Grid, label_smoothing: float = 0.0) -> None:
+        super().__init__(model)
+        self.grid, self.label_smoothing = grid, label_smoothing
+
+    def losses(self, batch: Batch) -> dict[str, Tensor]:
+        targets, mask = batch["targets"], batch["target_mask"]
+        logits = self.model(batch["tokens"], self.grid, batch["prompts"], batch["prompt_mask"], targets)
+        loss, _ = text_loss(logits, targets, mask, label_smoothing=self.label_smoothing)
+        right = ((logits.argmax(-1) == targets) & mask).sum() / mask.sum()
+        return {"loss": loss, "accuracy": right}

@@ -1,0 +1,72 @@
+"""Muon: momentum, then the nearest semi-orthogonal matrix as the update (Jordan et al. 2024).
+
+`torch.optim.Muon` orthogonalises in bf16, which CPUs without AMX compute about 60 times slower than fp32
+(1.3 against 53 GFLOP/s measured for 4096x128x512 on a Zen 3 core), and one matrix at a time. This one keeps the
+gradient's dtype and batches the matrices of equal shape.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable
+
+import torch
+from torch import Tensor
+from torch.optim import Optimizer
+
+COEFFICIENTS = (3.4445, -4.7750, 2.0315)  # the quintic of Jordan et al.
+ITERATIONS = 5
+
+
+class Muon(Optimizer):
+    """For weights `[out, in]` only; give everything else to AdamW.
+
+    Nesterov momentum 0.95, decoupled weight decay, and updates scaled to AdamW's usual size,
+    `0.2 * sqrt(max(out, in))` (Moonlight, Liu et al. 2025), so that learning rates carry over.
+    """
+
+    def __init__(
+        self, params: Iterable[Tensor], lr: float = 1e-3, weight_decay: float = 0.0, momentum: float = 0.95
+    ) -> None:
+        super().__init__(params, {"lr": lr, "weight_decay": weight_decay, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self, closure: Callable[[], float] | None = None) -> float | None:  # type: ignore[override]
+        loss = None
+        if closure is not None:
+            with torch.enable_grad():
+                loss = closure()
+        for group in self.param_groups:
+            alike: dict[torch.Size, list[Tensor]] = defaultdict(list)
+            for weight in group["params"]:
+                if weight.grad is not None:
+                    alike[weight.shape].append(weight)
+            for weights in alike.values():
+                self._update(weights, group["lr"], group["weight_decay"], group["momentum"])
+        return loss
+
+    def _update(self, weights: list[Tensor], lr: float, weight_decay: float, momentum: float) -> None:
+        directions = []
+        for weight in weights:
+            gradient, state = weight.grad, self.state[weight]
+            assert gradient is not None
+            buffer = state.setdefault("momentum", torch.zeros_like(gradient))
+            buffer.lerp_(gradient, 1 - momentum)
+            directions.append(gradient.lerp(buffer, momentum))
+        rows, columns = weights[0].shape
+        updates = orthogonalise(torch.stack(directions))
+        size = 0.2 * max(rows, columns) ** 0.5
+        for weight, update in zip(weights, updates, strict=True):
+            weight.mul_(1 - lr * weight_decay).add_(update, alpha=-lr * size)
+
+
+def orthogonalise(matrices: Tensor) -> Tensor:
+    """`[n, rows, columns]` to matrices whose singular values lie near 1, by Newton-Schulz iteration."""
+    a, b, c = COEFFICIENTS
+    tall = matrices.shape[-2] > matrices.shape[-1]
+    x = matrices.mT if tall else matrices
+    x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
+    for _ in range(ITERATIONS):
+        gram = x @ x.mT
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    return x.mT if tall else x

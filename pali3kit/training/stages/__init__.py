@@ -1,0 +1,1 @@
+"""One module per stage: `run(config, context)` reads its parents' artifacts and writes its own."""

@@ -1,0 +1,43 @@
+"""The frozen encoder's tokens of every picture, computed once per arm: all later stages read them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.lib.format import open_memmap
+
+from pali3kit.data.source import Source
+from pali3kit.training.context import StageContext
+from pali3kit.training.parts import build_source, build_vision
+from pali3kit.vision.vit import ViT
+
+BATCH = 128
+
+
+def run(config: dict[str, Any], context: StageContext) -> None:
+    """Write `train.npy` and `test.npy`, fp16 `[pictures, N, D]`, and `grid.npy`, the rows and columns of the tokens."""
+    source = build_source(config)
+    vision = build_vision(config, context.parents["vision"]).eval()
+    total = config["train"] + config["test"]
+    np.save(context.folder / "grid.npy", vision.native_grid)
+    done = 0
+    for split in ("train", "test"):
+        done = _encode(source, vision, split, config[split], context, done, total)
+
+
+@torch.inference_mode()
+def _encode(
+    source: Source, vision: ViT, split: str, count: int, context: StageContext, done: int, total: int
+) -> int:
+    rows, columns = vision.native_grid
+    tokens = open_memmap(
+        context.folder / f"{split}.npy", mode="w+", dtype=np.float16, shape=(count, rows * columns, vision.width)
+    )
+    for start in range(0, count, BATCH):
+        images = np.stack([source.image(split, index) for index in range(start, min(start + BATCH, count))])
+        tokens[start : start + len(images)] = vision(vision.image_spec.normalise(images)).numpy()
+        context.report(done + start + len(images), total)
+    tokens.flush()
+    return done + count

@@ -1,0 +1,37 @@
+"""Stage 0c: the mask tokenizer, a VQ-VAE over the masks of single objects (paper.md §4.3)."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from pali3kit.config.schema import Training
+from pali3kit.masks.crops import crop
+from pali3kit.registry import MASKS
+from pali3kit.training.context import StageContext
+from pali3kit.training.fit import fit
+from pali3kit.training.modules import Batch, MaskModule
+from pali3kit.training.parts import build_part, build_source, read_budget
+from pali3kit.weights.files import save_weights
+
+
+def run(config: dict[str, Any], context: StageContext) -> None:
+    """Write the mask tokenizer's `weights.safetensors`."""
+    budget = read_budget(Training, config["training"])
+    torch.manual_seed(context.seed)
+    model = build_part(MASKS, config["masks"])
+    task = build_source(config).task("refer", bins=1000)
+
+    def make(step: int) -> Batch:
+        rng = np.random.default_rng([context.seed, step])
+        crops: list[np.ndarray] = []
+        while len(crops) < budget.batch_size:
+            example = task.draw("train", int(rng.integers(config["train"])), rng)
+            if example is not None and example.mask is not None and example.box is not None:
+                crops.append(crop(example.mask, example.box))
+        return {"masks": torch.from_numpy(np.stack(crops)[:, None])}
+
+    fit(MaskModule(model), make, budget, context)
+    save_weights(model, context.folder / "weights.safetensors")

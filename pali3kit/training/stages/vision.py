@@ -1,0 +1,86 @@
+"""Stage 0a: the vision encoder, pretrained by classification or by SigLIP, or left random (the control).
+
+Both arms see the same pictures in the same order; only the supervision differs.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from pali3kit.config.schema import VisionPretraining
+from pali3kit.data.source import Source
+from pali3kit.models.classifier import Classifier
+from pali3kit.models.two_towers import TwoTowers
+from pali3kit.registry import TEXT_TOWER
+from pali3kit.text.tokenizer import Tokenizer
+from pali3kit.training.context import StageContext
+from pali3kit.training.fit import MakeBatch, fit
+from pali3kit.training.modules import Batch, ClassifierModule, SigLIPModule, StageModule
+from pali3kit.training.parts import build_source, build_vision, read_budget, read_tokenizer
+from pali3kit.vision.vit import ViT
+from pali3kit.weights.files import save_weights
+
+
+def run(config: dict[str, Any], context: StageContext) -> None:
+    """Write the encoder's `weights.safetensors`; its labels' head or text tower is thrown away."""
+    torch.manual_seed(context.seed)
+    vision = build_vision(config)
+    if config["pretrain"] != "random":
+        budget = read_budget(VisionPretraining, config["training"])
+        module, make = _arm(config, context, vision, budget)
+        fit(module, make, budget, context)
+    save_weights(vision, context.folder / "weights.safetensors")
+
+
+def _arm(
+    config: dict[str, Any], context: StageContext, vision: ViT, budget: VisionPretraining
+) -> tuple[StageModule, MakeBatch]:
+    """What to train the encoder in, and its batches."""
+    source = build_source(config)
+    pictures = Pictures(source, vision, context.seed, budget.batch_size)
+    if config["pretrain"] == "classif":
+        classes = len(source.classes)
+        module = ClassifierModule(Classifier(vision, classes, budget.head_bias))
+        return module, lambda step: pictures.with_labels(step, classes)
+    tokenizer = read_tokenizer(context.parents["tokenizer"], config["codes"])
+    text = TEXT_TOWER.build(
+        budget.text.name,
+        vocabulary=len(tokenizer),
+        length=budget.text_length,
+        out=vision.width,
+        **budget.text.options,
+    )
+    towers = TwoTowers(vision, text, budget.temperature, budget.bias)
+    return SigLIPModule(towers), lambda step: pictures.with_texts(step, tokenizer, budget.text_length)
+
+
+class Pictures:
+    """Batches of pictures that nobody has seen before: step `i` holds the pictures from `i * batch_size` on."""
+
+    def __init__(self, source: Source, vision: ViT, seed: int, batch_size: int) -> None:
+        self.source, self.spec, self.seed, self.size = source, vision.image_spec, seed, batch_size
+
+    def with_labels(self, step: int, classes: int) -> Batch:
+        labels = torch.zeros(self.size, classes)
+        for row, index in enumerate(self._indices(step)):
+            labels[row, list(self.source.labels("train", index))] = 1.0
+        return {"images": self._images(step), "labels": labels}
+
+    def with_texts(self, step: int, tokenizer: Tokenizer, length: int) -> Batch:
+        """Texts end with EOS and are padded with it, so that the last position always holds one."""
+        rng = np.random.default_rng([self.seed, step])
+        ids = torch.full((self.size, length), tokenizer.eos_id)
+        for row, index in enumerate(self._indices(step)):
+            text = self.source.alt_text("train", index, rng).lower()
+            tokens = tokenizer.encode(text, max_length=length - 1)
+            ids[row, : len(tokens)] = torch.tensor(tokens)
+        return {"images": self._images(step), "ids": ids}
+
+    def _indices(self, step: int) -> range:
+        return range(step * self.size, (step + 1) * self.size)
+
+    def _images(self, step: int) -> torch.Tensor:
+        return self.spec.normalise(np.stack([self.source.image("train", index) for index in self._indices(step)]))

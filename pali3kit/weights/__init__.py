@@ -1,0 +1,1 @@
+"""Weights on disk: written whole, read safely."""
