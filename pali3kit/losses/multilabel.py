@@ -1,0 +1,25 @@
+"""Multi-label sigmoid cross-entropy: the classification arm's loss."""
+
+from __future__ import annotations
+
+from torch import Tensor
+from torch.nn.functional import softplus
+
+from pali3kit.losses.precision import at_least_float32
+
+
+def multilabel_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Sigmoid cross-entropy summed over classes, mean over images (big_vision's `sigmoid_xent`, used on JFT).
+
+    Args:
+        logits: [B,C]; half precision is computed in float32.
+        labels: [B,C], 0 or 1 (or anything between).
+
+    Returns:
+        Scalar.
+    """
+    logits = at_least_float32(logits)
+    labels = labels.to(logits.dtype)
+    # torch's own binary_cross_entropy_with_logits is off by 1% at logits of -10, where this head starts
+    losses = labels * softplus(-logits) + (1 - labels) * softplus(logits)
+    return losses.sum() / len(logits)
