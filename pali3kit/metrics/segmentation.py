@@ -1,0 +1,102 @@
+"""Masks and boxes of referring expressions, scored at the size of the original image (paper.md section 4.4).
+
+Boxes are (y0, x0, y1, x1), half open. A prediction is a box and a 64x64 crop of mask logits that fills it; None is an
+output that could not be read. As in big_vision, unreadable and degenerate predictions score 0, mask pixels are those
+whose resized logit is above 0, and ground truth outside the predicted box counts against the IoU.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor
+from torchmetrics import Metric
+
+Box = tuple[float, float, float, float]
+Mask = NDArray[np.bool_]
+
+
+class Segment(NamedTuple):
+    """A predicted box in pixels and the mask logits, float [64,64], that fill it (above 0 is inside)."""
+
+    box: Box
+    logits: NDArray[np.floating]
+
+
+def paste_mask(logits: NDArray[np.floating], box: Box, height: int, width: int) -> Mask:
+    """Mask [height,width] of a crop of logits resized (bilinear) into its box; empty for a degenerate box."""
+    mask = np.zeros((height, width), np.bool_)
+    y0, x0, y1, x1 = (int(v) for v in box)
+    if y1 <= y0 or x1 <= x0:
+        return mask
+    crop = Image.fromarray(np.asarray(logits, np.float32)).resize((x1 - x0, y1 - y0), Image.Resampling.BILINEAR)
+    top, left, bottom, right = max(y0, 0), max(x0, 0), min(y1, height), min(x1, width)
+    mask[top:bottom, left:right] = np.asarray(crop)[top - y0 : bottom - y0, left - x0 : right - x0] > 0
+    return mask
+
+
+def mask_iou(predicted: Mask, truth: Mask) -> float:
+    """Intersection over union of two masks of the same shape; 0 where both are empty."""
+    union = np.count_nonzero(predicted | truth)
+    return np.count_nonzero(predicted & truth) / union if union else 0.0
+
+
+def box_iou(a: Box, b: Box) -> float:
+    """Intersection over union of two boxes; 0 where both are empty."""
+    overlap = _area((max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])))
+    union = _area(a) + _area(b) - overlap
+    return overlap / union if union else 0.0
+
+
+def segment_iou(predicted: Segment | None, truth: Mask) -> float:
+    """Mask IoU of one prediction with the ground truth, bool [H,W] at the original size; 0 where it is None."""
+    if predicted is None:
+        return 0.0
+    return mask_iou(paste_mask(predicted.logits, predicted.box, *truth.shape), truth)
+
+
+def mean_iou(predicted: Sequence[Segment | None], truth: Sequence[Mask]) -> tuple[float, list[float]]:
+    """Mean over expressions of the mask IoU (not the cumulative IoU), and the IoU of each."""
+    ious = [segment_iou(p, t) for p, t in zip(predicted, truth, strict=True)]
+    return float(np.mean(ious)), ious
+
+
+def box_accuracy(predicted: Sequence[Box | None], truth: Sequence[Box], threshold: float = 0.5) -> float:
+    """Share of boxes whose IoU with the ground truth is at least `threshold`; None counts as a miss."""
+    return float(np.mean([p is not None and box_iou(p, t) >= threshold for p, t in zip(predicted, truth, strict=True)]))
+
+
+def _area(box: Box) -> float:
+    y0, x0, y1, x1 = box
+    return max(y1 - y0, 0.0) * max(x1 - x0, 0.0)
+
+
+class SegmentationIoU(Metric):
+    """Running `miou`, `box_iou`, `boxacc@0.5`, `boxacc@0.75` and `invalid` (a count) over expressions."""
+
+    full_state_update = False
+    is_differentiable = False
+    higher_is_better = True
+    sums: Tensor  # mask IoU, box IoU, hits at 0.5, hits at 0.75, invalid, expressions
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.add_state("sums", torch.zeros(6, dtype=torch.float64), dist_reduce_fx="sum")
+
+    def update(self, predicted: Sequence[Segment | None], masks: Sequence[Mask], boxes: Sequence[Box]) -> None:
+        """Adds predictions with their ground-truth masks, bool [H,W], and boxes."""
+        for segment, mask, box in zip(predicted, masks, boxes, strict=True):
+            overlap = box_iou(segment.box, box) if segment else 0.0
+            row = (segment_iou(segment, mask), overlap, overlap >= 0.5, overlap >= 0.75, segment is None, 1)
+            self.sums += torch.tensor(row, dtype=torch.float64, device=self.sums.device)
+
+    def compute(self) -> dict[str, Tensor]:
+        """Means by name; `invalid` is the number of predictions that were None."""
+        iou, overlap, half, three_quarters, invalid, count = self.sums
+        means = {"miou": iou, "box_iou": overlap, "boxacc@0.5": half, "boxacc@0.75": three_quarters}
+        return {name: value / count for name, value in means.items()} | {"invalid": invalid}

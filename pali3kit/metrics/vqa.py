@@ -1,0 +1,211 @@
+"""VQA accuracy as the official evaluation computes it (github GT-Vision-Lab/VQA, Antol et al. 2015), quirks kept.
+
+Quirks, each one part of every published number:
+* Answers are normalised only where the ten annotators disagree; where they agree, case and punctuation must match.
+* A sign of `PUNCTUATION` is deleted if it touches a space anywhere in the text, or if the text has a comma between
+  digits ("1,000"); otherwise it becomes a space.
+* The pattern that should keep the points of numbers has `(?!<=\\d)` where `(?<!\\d)` was meant: a point is
+  dropped unless a digit follows, so "5." loses its point and ".5" keeps it. And its flags argument lands in the place of
+  the count: only the first 32 points are looked at.
+* "none" is the number 0; "ten" is 10, "eleven" stays a word. Capitalised contractions of the map never match, since
+  words are lower-case by then; "somebody'd" loses its apostrophe.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+from pali3kit.errors import DataError
+
+PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
+ARTICLES = frozenset({"a", "an", "the"})
+NUMBERS = {"none": "0"} | {
+    word: str(i)
+    for i, word in enumerate(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"])
+}
+
+# Words that get their apostrophes back. Each form below is reached from itself without all its apostrophes...
+_WITHOUT_ALL = [
+    "ain't",
+    "aren't",
+    "can't",
+    "could've",
+    "couldn't",
+    "didn't",
+    "doesn't",
+    "don't",
+    "hadn't",
+    "hasn't",
+    "haven't",
+    "he'd",
+    "he's",
+    "how'd",
+    "how'll",
+    "how's",
+    "isn't",
+    "it'd",
+    "it'll",
+    "ma'am",
+    "mightn't",
+    "might've",
+    "mustn't",
+    "must've",
+    "needn't",
+    "not've",
+    "o'clock",
+    "oughtn't",
+    "shan't",
+    "should've",
+    "shouldn't",
+    "somebody'll",
+    "somebody's",
+    "someone'd",
+    "someone'll",
+    "someone's",
+    "something'd",
+    "something'll",
+    "that's",
+    "there'd",
+    "there're",
+    "there's",
+    "they'd",
+    "they'll",
+    "they're",
+    "they've",
+    "'twas",
+    "wasn't",
+    "we've",
+    "weren't",
+    "what'll",
+    "what're",
+    "what's",
+    "what've",
+    "when's",
+    "where'd",
+    "where's",
+    "where've",
+    "who'd",
+    "who'll",
+    "who's",
+    "who've",
+    "why'll",
+    "why're",
+    "why's",
+    "won't",
+    "would've",
+    "wouldn't",
+    "y'all",
+    "you'd",
+    "you'll",
+    "you're",
+    "you've",
+]
+# ... and each form with two from both forms that lack one of them.
+_WITHOUT_ONE = [
+    "couldn't've",
+    "hadn't've",
+    "he'd've",
+    "it'd've",
+    "mightn't've",
+    "she'd've",
+    "shouldn't've",
+    "somebody'd've",
+    "someone'd've",
+    "something'd've",
+    "there'd've",
+    "they'd've",
+    "we'd've",
+    "who'd've",
+    "wouldn't've",
+    "y'all'll",
+    "you'd've",
+]
+
+
+def _contractions() -> dict[str, str]:
+    forms = {form.replace("'", ""): form for form in _WITHOUT_ALL}
+    for form in _WITHOUT_ONE:
+        head, middle, tail = form.split("'")
+        forms[f"{head}{middle}'{tail}"] = forms[f"{head}'{middle}{tail}"] = form
+    irregular = ("ow's'at", "'ows'at", "'ow'sat")
+    forms |= dict.fromkeys(irregular, "'ow's'at") | {"somebody'd": "somebodyd"}
+    return forms | dict.fromkeys(("yall'd've", "y'alld've", "y'all'dve"), "y'all'd've")
+
+
+CONTRACTIONS = _contractions()
+_DIGIT_COMMA = re.compile(r"\d,\d")
+_POINT = re.compile(r"\.(?!\d)")
+_POINTS_LOOKED_AT = 32
+
+
+def strip_spaces(text: str) -> str:
+    """Newlines and tabs to spaces, and none at the ends: done to every answer."""
+    return text.replace("\n", " ").replace("\t", " ").strip()
+
+
+def normalize_answer(text: str) -> str:
+    """Official normalisation: punctuation, lower case, number words, articles, contractions."""
+    has_digit_comma = _DIGIT_COMMA.search(text) is not None
+    clean = text
+    for sign in PUNCTUATION:
+        delete = has_digit_comma or f"{sign} " in text or f" {sign}" in text
+        clean = clean.replace(sign, "" if delete else " ")
+    words = _POINT.sub("", clean, count=_POINTS_LOOKED_AT).lower().split()
+    numbered = (NUMBERS.get(word, word) for word in words)
+    return " ".join(CONTRACTIONS.get(word, word) for word in numbered if word not in ARTICLES)
+
+
+def answer_score(prediction: str, answers: Sequence[str]) -> float:
+    """Accuracy in [0, 1] of one prediction: min(1, matches / 3), averaged over leaving each annotator out.
+
+    Raises:
+        DataError: there are fewer than two answers.
+    """
+    if len(answers) < 2:
+        raise DataError(
+            f"VQA accuracy leaves one annotator out; it needs at least 2 answers (10 usual), got {answers!r}."
+        )
+    prediction, answers = strip_spaces(prediction), [strip_spaces(answer) for answer in answers]
+    if len(set(answers)) > 1:
+        prediction, answers = normalize_answer(prediction), [normalize_answer(answer) for answer in answers]
+    matches = [answer == prediction for answer in answers]
+    return sum(min(1.0, (sum(matches) - left_out) / 3) for left_out in matches) / len(matches)
+
+
+def vqa_accuracy(predictions: Sequence[str], answers: Sequence[Sequence[str]]) -> tuple[float, list[float]]:
+    """Mean accuracy in [0, 1] and that of each question, from predictions and the (ten) answers to each question."""
+    scores = [answer_score(p, a) for p, a in zip(predictions, answers, strict=True)]
+    if not scores:
+        raise DataError("VQA accuracy of no questions is not defined.")
+    return sum(scores) / len(scores), scores
+
+
+class VQAAccuracy(Metric):
+    """Running VQA accuracy in [0, 1]."""
+
+    full_state_update = False
+    is_differentiable = False
+    higher_is_better = True
+    total: Tensor
+    count: Tensor
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.add_state("total", torch.tensor(0.0, dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("count", torch.tensor(0), dist_reduce_fx="sum")
+
+    def update(self, predictions: Sequence[str], answers: Iterable[Sequence[str]]) -> None:
+        """Adds predictions and the answers to each of their questions."""
+        for prediction, given in zip(predictions, answers, strict=True):
+            self.total += answer_score(prediction, given)
+            self.count += 1
+
+    def compute(self) -> Tensor:
+        """Scalar."""
+        return self.total / self.count

@@ -1,0 +1,68 @@
+import numpy as np
+import pytest
+
+from pali3kit.errors import DataError
+from pali3kit.metrics.probe import draw_shots, ridge_probe, solve_ridge
+
+
+def blobs(classes: int, width: int, each: int, spread: float, seed: int = 0):
+    rng = np.random.default_rng(seed)
+    centres = rng.normal(size=(classes, width))
+    labels = np.repeat(np.arange(classes), each) * 3 + 1  # classes need not be 0..C-1
+    return (centres.repeat(each, 0) + spread * rng.normal(size=(classes * each, width))).astype(np.float32), labels
+
+
+@pytest.mark.parametrize(("n", "d"), [(50, 7), (7, 50), (12, 12)])
+def test_both_gram_matrices_equal_a_direct_solution(n, d):
+    rng = np.random.default_rng(n)
+    x, y = rng.normal(size=(n, d)), rng.normal(size=(n, 4))
+    direct = np.linalg.solve(x.T @ x + 1024.0 * np.eye(d), x.T @ y)
+    np.testing.assert_allclose(solve_ridge(x, y), direct, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("width", [6, 80])
+def test_accuracies_equal_a_direct_computation(width):
+    x, labels = blobs(5, width, 20, 1.5)
+    x_test, labels_test = blobs(5, width, 20, 1.5, seed=0)
+    x_test = x_test + width**0.5 * np.random.default_rng(9).normal(size=x_test.shape)
+    expected = []
+    for draw in range(3):
+        rng = np.random.default_rng(4 + draw)
+        rows = np.concatenate([rng.permutation(np.where(labels == c)[0])[:10] for c in np.unique(labels)])
+        shots = x[rows].astype(np.float64)
+        mean, std = shots.mean(0), shots.std(0) + 1e-5
+        a = np.c_[(shots - mean) / std, np.full(50, 100.0)]
+        y = 2.0 * (labels[rows][:, None] == np.unique(labels)) - 1
+        w = np.linalg.solve(a.T @ a + 2**10 * np.eye(width + 1), a.T @ y)
+        guess = (np.c_[(x_test - mean) / std, np.full(100, 100.0)] @ w).argmax(1)
+        expected.append((np.unique(labels)[guess] == labels_test).mean())
+    got = ridge_probe(x, labels, x_test, labels_test, shots=10, draws=3, seed=4)
+    assert got == expected
+    assert len(set(got)) > 1
+
+
+def test_separable_classes_are_all_found_and_noise_is_not():
+    x, labels = blobs(4, 8, 30, 0.05)
+    assert ridge_probe(x[::2], labels[::2], x[1::2], labels[1::2]) == [1.0] * 3
+    noise = np.random.default_rng(0).normal(size=x.shape)
+    assert max(ridge_probe(noise[::2], labels[::2], noise[1::2], labels[1::2])) < 0.6
+
+
+def test_draws_are_balanced_distinct_and_seeded():
+    _, labels = blobs(3, 2, 20, 1.0)
+    rows = draw_shots(labels, np.unique(labels), 5, np.random.default_rng(0))
+    assert len(set(rows.tolist())) == 15
+    assert np.unique(labels[rows], return_counts=True)[1].tolist() == [5, 5, 5]
+    assert (rows == draw_shots(labels, np.unique(labels), 5, np.random.default_rng(0))).all()
+
+
+def test_too_few_shots_are_refused():
+    x, labels = blobs(3, 2, 20, 1.0)
+    with pytest.raises(DataError, match="30 shots asked, but class 1 has fewer; at most 20"):
+        ridge_probe(x, labels, x, labels, shots=30)
+
+
+def test_foreign_test_labels_are_refused():
+    x, labels = blobs(3, 2, 20, 1.0)
+    with pytest.raises(DataError, match="No test label"):
+        ridge_probe(x, labels, x, labels + 1)
