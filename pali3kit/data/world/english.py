@@ -1,0 +1,85 @@
+"""English grammar for short noun phrases: articles, plurals, numbers, lists."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+
+NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+
+_IRREGULAR = {
+    "person": "people", "child": "children", "mouse": "mice", "goose": "geese", "tooth": "teeth", "foot": "feet",
+    "leaf": "leaves", "knife": "knives", "wolf": "wolves", "loaf": "loaves", "scarf": "scarves", "ox": "oxen",
+    "die": "dice", "elf": "elves", "calf": "calves", "human": "humans", "talisman": "talismans",
+    "potato": "potatoes", "tomato": "tomatoes", "mango": "mangoes", "volcano": "volcanoes", "hero": "heroes",
+    "mosquito": "mosquitoes",
+}  # fmt: skip
+_INVARIABLE = set(
+    "sheep fish deer moose bison squid shrimp salmon aircraft clothing food music money weather furniture".split(" ")
+)
+_UNCOUNTABLE = set(
+    "bread bacon cheese rice milk honey salt ice butter popcorn money fire water snow fog wood corn garlic tofu meat "
+    "lightning tennis golf hockey lacrosse badminton curling food clothing music weather furniture "
+    "confetti broccoli spaghetti sushi ginger luggage".split(" ")
+)
+_ENDS_IN_S = set("bus cactus octopus compass cross dress glass lens walrus hibiscus lotus abacus tennis".split(" "))
+_AN = re.compile(r"(?!uni|use|uk|eu|one|once|ewe)[aeiou]|hour|honest|heir|x-ray|mri|sos|atm|ng ")
+_HEAD = re.compile(r"(.+?)((?: (?:of|with|in|on|for|at|from|without|holding|taking)|,|:) .*)?")
+
+
+@cache
+def article(text: str) -> str:
+    """`text` behind a or an, by its sound: `"an apple"`, `"a unicorn"`."""
+    return f"{'an' if _AN.match(text) else 'a'} {text}"
+
+
+@cache
+def a(text: str) -> str:
+    """`text` as an indefinite noun phrase; plurals and substances take no article: `"grapes"`, `"bread"`."""
+    head = _head(text)[0].split()[-1]
+    return text if head in _UNCOUNTABLE or _is_plural(head) else article(text)
+
+
+@cache
+def be(text: str) -> str:
+    """The verb for a noun phrase: `"are"` for `"grapes"`, `"is"` for `"cat"`."""
+    return "are" if _is_plural(_head(text)[0].split()[-1]) else "is"
+
+
+@cache
+def plural(text: str) -> str:
+    """Plural of a noun phrase, inflected at its head: `"pots of food"`, `"women"`, `"grapes"`."""
+    head, rest = _head(text)
+    *before, last = head.split(" ")
+    return " ".join([*before, _plural_word(last)]) + rest
+
+
+def counted(text: str, count: int) -> str:
+    """`"a cat"`, `"two cats"`."""
+    return a(text) if count == 1 else f"{NUMBERS[count]} {plural(text)}"
+
+
+def listing(parts: list[str]) -> str:
+    """`"a, b and c"`."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
+
+
+def _head(text: str) -> tuple[str, str]:
+    match = _HEAD.fullmatch(text)
+    return (match[1], match[2] or "") if match else (text, "")
+
+
+def _is_plural(word: str) -> bool:
+    return word.endswith("s") and not word.endswith(("ss", "us", "is")) and word not in _ENDS_IN_S
+
+
+def _plural_word(word: str) -> str:
+    if word in _INVARIABLE or _is_plural(word):
+        return word
+    if word in _IRREGULAR:
+        return _IRREGULAR[word]
+    if word.endswith("man"):
+        return word[:-2] + "en"
+    if re.search(r"[^aeiou]y$", word):
+        return word[:-1] + "ies"
+    return word + ("es" if re.search(r"(s|x|z|ch|sh)$", word) else "s")
