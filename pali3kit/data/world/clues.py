@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from pali3kit.data.world import clues, vocabulary
+from pali3kit.data.world import vocabulary
 from pali3kit.data.world.scene import Box, Scene, Thing
 
 # Direction of each relation as (dy, dx); images have y downwards.

@@ -14,15 +14,20 @@ _IRREGULAR = {
     "potato": "potatoes", "tomato": "tomatoes", "mango": "mangoes", "volcano": "volcanoes", "hero": "heroes",
     "mosquito": "mosquitoes",
 }  # fmt: skip
-_INVARIABLE = set(
-    "sheep fish deer moose bison squid shrimp salmon aircraft clothing food music money weather furniture".split(" ")
-)
-_UNCOUNTABLE = set(
-    "bread bacon cheese rice milk honey salt ice butter popcorn money fire water snow fog wood corn garlic tofu meat "
-    "lightning tennis golf hockey lacrosse badminton curling food clothing music weather furniture "
-    "confetti broccoli spaghetti sushi ginger luggage".split(" ")
-)
-_ENDS_IN_S = set("bus cactus octopus compass cross dress glass lens walrus hibiscus lotus abacus tennis".split(" "))
+_INVARIABLE = {
+    "aircraft", "bison", "clothing", "deer", "fish", "food", "furniture", "money", "moose", "music", "salmon",
+    "sheep", "shrimp", "squid", "weather",
+}  # fmt: skip
+_UNCOUNTABLE = {
+    "bacon", "badminton", "bread", "broccoli", "butter", "cheese", "clothing", "confetti", "corn", "curling", "fire",
+    "fog", "food", "furniture", "garlic", "ginger", "golf", "hockey", "honey", "ice", "lacrosse", "lightning",
+    "luggage", "meat", "milk", "money", "music", "popcorn", "rice", "salt", "snow", "spaghetti", "sushi", "tennis",
+    "tofu", "water", "weather", "wood",
+}  # fmt: skip
+_ENDS_IN_S = {
+    "abacus", "bus", "cactus", "compass", "cross", "dress", "glass", "hibiscus", "lens", "lotus", "octopus", "tennis",
+    "walrus",
+}  # fmt: skip
 _AN = re.compile(r"(?!uni|use|uk|eu|one|once|ewe)[aeiou]|hour|honest|heir|x-ray|mri|sos|atm|ng ")
 _HEAD = re.compile(r"(.+?)((?: (?:of|with|in|on|for|at|from|without|holding|taking)|,|:) .*)?")
 
