@@ -1,5 +1,115 @@
-"""PaLI-3 in PyTorch."""
+"""PaLI-3 in PyTorch: vision-language models whose vision encoder is the question.
+
+Importing this package costs nothing; each public name is loaded when it is first used.
+"""
 
 from __future__ import annotations
 
+from fnmatch import fnmatch
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from pali3kit import registry
+
+if TYPE_CHECKING:
+    from pali3kit import evals, metrics
+    from pali3kit.config.load import load as load_experiment
+    from pali3kit.config.schema import Experiment
+    from pali3kit.data.world import World
+    from pali3kit.models.pali import PaLI
+
 __version__ = "0.1.0"
+
+_LAZY = {
+    "Experiment": "pali3kit.config.schema:Experiment",
+    "PaLI": "pali3kit.models.pali:PaLI",
+    "World": "pali3kit.data.world:World",
+    "evals": "pali3kit.evals",
+    "load_experiment": "pali3kit.config.load:load",
+    "metrics": "pali3kit.metrics",
+}
+
+__all__ = [
+    "Experiment",
+    "PaLI",
+    "World",
+    "create_language",
+    "create_masks",
+    "create_projector",
+    "create_source",
+    "create_vision",
+    "evals",
+    "list_language",
+    "list_masks",
+    "list_projector",
+    "list_source",
+    "list_vision",
+    "load_experiment",
+    "metrics",
+]
+
+
+def create_vision(name: str, *arguments: Any, **options: Any) -> Any:
+    """Build a vision encoder, for instance `create_vision("vit", size="B/16", image_size=224)`."""
+    return registry.VISION.build(name, *arguments, **options)
+
+
+def create_projector(name: str, *arguments: Any, **options: Any) -> Any:
+    """Build a projector between two widths, for instance `create_projector("linear", 768, 512)`."""
+    return registry.PROJECTOR.build(name, *arguments, **options)
+
+
+def create_language(name: str, *arguments: Any, **options: Any) -> Any:
+    """Build an encoder-decoder, for instance `create_language("ul2", vocabulary=8000, width=128, ...)`."""
+    return registry.LANGUAGE.build(name, *arguments, **options)
+
+
+def create_masks(name: str, *arguments: Any, **options: Any) -> Any:
+    """Build a mask tokenizer, for instance `create_masks("vqvae")`."""
+    return registry.MASKS.build(name, *arguments, **options)
+
+
+def create_source(name: str, *arguments: Any, **options: Any) -> Any:
+    """Open a source of pictures and what is known of them, for instance `create_source("world")`."""
+    return registry.SOURCE.build(name, *arguments, **options)
+
+
+def list_vision(pattern: str = "*") -> list[str]:
+    """List the names of vision encoders that match a shell-style pattern."""
+    return _matching(registry.VISION, pattern)
+
+
+def list_projector(pattern: str = "*") -> list[str]:
+    """List the names of projectors that match a shell-style pattern."""
+    return _matching(registry.PROJECTOR, pattern)
+
+
+def list_language(pattern: str = "*") -> list[str]:
+    """List the names of language models that match a shell-style pattern."""
+    return _matching(registry.LANGUAGE, pattern)
+
+
+def list_masks(pattern: str = "*") -> list[str]:
+    """List the names of mask tokenizers that match a shell-style pattern."""
+    return _matching(registry.MASKS, pattern)
+
+
+def list_source(pattern: str = "*") -> list[str]:
+    """List the names of sources that match a shell-style pattern."""
+    return _matching(registry.SOURCE, pattern)
+
+
+def _matching(kind: registry.Registry, pattern: str) -> list[str]:
+    return [name for name in kind.names() if fnmatch(name, pattern)]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'pali3kit' has no attribute '{name}'")
+    module, _, attribute = _LAZY[name].partition(":")
+    found = import_module(module)
+    return getattr(found, attribute) if attribute else found
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__version__"]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -25,7 +25,7 @@ class Problem:
 class ConfigError(Pali3Error):
     """A configuration is refused. `problems` holds all that is wrong with it, not only the first thing."""
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    def __init__(self, problems: Iterable[Problem | str]) -> None:
         self.problems = tuple(problems)
         super().__init__("\n".join(map(str, self.problems)))
 
@@ -50,3 +50,9 @@ def nearest(word: str, choices: Iterable[str]) -> str:
     """Suggest the choice closest to `word`: `" Did you mean 'x'?"`, or `""` when none is close."""
     close = get_close_matches(word, list(choices), n=1, cutoff=0.5)
     return f" Did you mean '{close[0]}'?" if close else ""
+
+
+def choose(word: str, choices: Iterable[str]) -> str:
+    """Like `nearest`, but list all choices when none is close: `" Choose from a, b."`."""
+    choices = sorted(choices)
+    return nearest(word, choices) or (f" Choose from {', '.join(choices)}." if choices else "")

@@ -12,10 +12,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
-from importlib.metadata import EntryPoints, entry_points
+from importlib.metadata import EntryPoint, distributions
 from typing import Any, TypeVar
 
-from pali3kit.errors import RegistryError, nearest
+from pali3kit.errors import RegistryError, choose
 
 Target = TypeVar("Target", bound=Callable[..., Any])
 
@@ -46,9 +46,7 @@ class Registry:
         self._entries: dict[str, Entry] = {}
         self._plugins_seen = False
 
-    def add(
-        self, name: str, target: str | Callable[..., Any], options: type | None = None, summary: str = ""
-    ) -> None:
+    def add(self, name: str, target: str | Callable[..., Any], options: type | None = None, summary: str = "") -> None:
         """Add a part. Raises RegistryError, naming both targets, when the name is taken."""
         self._load_declarations()
         entry = Entry(name, target, options, summary)
@@ -80,7 +78,7 @@ class Registry:
         for key in (name, prefix):
             if key in self._entries and name != prefix:
                 return self._entries[key]
-        raise RegistryError(f"unknown {self.kind} '{name}'.{nearest(name, self.names())}")
+        raise RegistryError(f"unknown {self.kind} '{name}'.{choose(name, self.names())}")
 
     def get(self, name: str) -> Callable[..., Any]:
         """Import and return the target of `name`. Raises RegistryError when that fails."""
@@ -109,14 +107,16 @@ class Registry:
         if self._plugins_seen:
             return
         self._plugins_seen = True
-        for point in _entry_points().select(group=f"pali3kit.{self.kind}"):
-            self.add(point.name, point.value, summary=f"plug-in of {point.dist.name if point.dist else 'unknown'}")
+        for point in _plugins():
+            if point.group == f"pali3kit.{self.kind}":
+                self.add(point.name, point.value, summary="plug-in")
 
 
 @cache
-def _entry_points() -> EntryPoints:
+def _plugins() -> tuple[EntryPoint, ...]:
     """Read the installed distributions' entry points once: it takes tens of milliseconds."""
-    return entry_points()
+    points = (point for distribution in distributions() for point in distribution.entry_points)
+    return tuple(dict.fromkeys(point for point in points if point.group.startswith("pali3kit.")))
 
 
 VISION = Registry("vision", BUILT_IN)

@@ -1,1 +1,1 @@
-"""What an experiment file says, read, checked and hashed without torch."""
+"""What an experiment file says: read, typed, checked and hashed without torch."""

@@ -1,1 +1,142 @@
-"""The built-in parts: which names exist, where they live and which options they take."""
+"""The built-in parts: which names exist, where they live and which options they take.
+
+The dataclasses mirror the constructors' keyword arguments (less those that the program itself fills
+in, such as the vocabulary), so that a YAML file is checked without importing the parts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pali3kit import registry
+
+
+@dataclass(frozen=True, kw_only=True)
+class VitOptions:
+    """Either `size`, a name of paper.md §1.2, or the five numbers that it stands for."""
+
+    size: str | None = None
+    width: int | None = None
+    depth: int | None = None
+    heads: int | None = None
+    mlp: int | None = None
+    patch: int | None = None
+    head: Literal["map", "gap"] = "map"
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearOptions:
+    """`positions`: fixed 2D sines that are added to the projected tokens, or none, as in the paper."""
+
+    positions: Literal["none", "sine2d"] = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class UL2Options:
+    """A T5.1.1-style encoder-decoder; `buckets` and `max_distance` are those of the relative bias."""
+
+    width: int
+    encoder_depth: int
+    decoder_depth: int
+    heads: int
+    head_width: int
+    mlp: int
+    activation: Literal["silu", "gelu"] = "silu"
+    tied: bool = False
+    dropout: float = 0.0
+    buckets: int = 32
+    max_distance: int = 128
+
+
+@dataclass(frozen=True, kw_only=True)
+class VqvaeOptions:
+    """`codes` mask tokens of `code_width` numbers; `width` and `blocks` size the convolutions."""
+
+    codes: int = 128
+    code_width: int = 512
+    width: int = 16
+    blocks: int = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class TextTowerOptions:
+    """SigLIP's text tower, a transformer without a causal mask."""
+
+    width: int
+    depth: int
+    heads: int
+    mlp: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class WorldOptions:
+    """The embedded world: `objects` emoji occur in scenes, drawn by `artist`."""
+
+    objects: int = 64
+    artist: str = "noto"
+
+
+registry.VISION.add("vit", "pali3kit.vision.vit:ViT", VitOptions, "plain ViT with MAP or GAP head, any size")
+registry.PROJECTOR.add(
+    "linear", "pali3kit.projector.linear:LinearProjector", LinearOptions, "one linear layer, as in the paper"
+)
+registry.LANGUAGE.add("ul2", "pali3kit.language.ul2:UL2", UL2Options, "UL2 encoder-decoder (T5.1.1 style)")
+registry.MASKS.add("vqvae", "pali3kit.masks.vqvae:MaskVQVAE", VqvaeOptions, "64x64 masks as 16 tokens")
+registry.TEXT_TOWER.add(
+    "siglip_text", "pali3kit.models.text_tower:TextTower", TextTowerOptions, "bidirectional, last token, dense head"
+)
+registry.SOURCE.add("world", "pali3kit.data.world:World", WorldOptions, "embedded scenes of real emoji, no network")
+
+for _name, _summary in {
+    "muon": "orthogonalised momentum for matrices, AdamW for the rest",
+    "adamw": "AdamW with decoupled weight decay",
+}.items():
+    registry.OPTIMIZER.add(_name, "pali3kit.training.optimizers:build_optimizer", summary=_summary)
+
+for _name, _summary in {
+    "tokenizer": "train SentencePiece on the source's text",
+    "vision": "pretrain the ViT by classification or with SigLIP, or leave it random",
+    "masks": "train the mask tokenizer",
+    "language": "pretrain the encoder-decoder with UL2's mixture of denoisers",
+    "features": "compute the frozen encoder's tokens of all scenes once",
+    "multimodal": "stage 1: train PaLI on the mixture with the ViT frozen",
+    "transfer": "fine-tune on one task with the ViT frozen",
+    "probe": "10-shot ridge probe of the encoder on 8 classification tasks",
+    "evaluate": "generate for one column and score it",
+}.items():
+    registry.STAGE.add(_name, f"pali3kit.training.stages.{_name}:run", summary=_summary)
+
+for _name, _summary in {
+    "probe": "8 tasks, 10-shot: accuracy, mean of 3 draws",
+    "caption": "English scene captions, 5 references: CIDEr (paper: COCO)",
+    "caption_multilingual": "captions in 36 languages: CIDEr, English and mean of the other 35 (paper: XM3600)",
+    "vqa": "objects, colours, counts, yes or no: VQA accuracy (paper: VQAv2)",
+    "vqa_knowledge": "what one must know of an object: VQA accuracy (paper: OKVQA)",
+    "vqa_text": "answered by the printed words: VQA accuracy (paper: TextVQA)",
+    "refer": "expressions with locations to boxes and masks: mIoU (paper: RefCOCO)",
+    "refer_plus": "expressions without locations: mIoU (paper: RefCOCO+)",
+    "refer_g": "long expressions: mIoU (paper: RefCOCOg)",
+}.items():
+    _stage = "probe" if _name == "probe" else "evaluate"
+    registry.COLUMN.add(_name, f"pali3kit.training.stages.{_stage}:run", summary=_summary)
+
+for _name, _summary in {
+    "splitcap": "the rest of an alt-text from its beginning",
+    "caption": "an English alt-text of the scene",
+    "caption_multilingual": "an alt-text in one of 36 languages",
+    "ocr": "the printed words, in raster order",
+    "vqa": "an answer to a question on the scene",
+    "vqg": "a question to an answer",
+    "object_vqa": "which of some objects are there",
+    "detect": "box and class of the objects asked for",
+    "refer": "box and mask of the thing that an expression means",
+    "vqa_knowledge": "an answer that needs knowledge of an object",
+    "vqa_text": "an answer that is printed in the picture",
+}.items():
+    registry.TASK.add(_name, "pali3kit.data.tasks:build", summary=_summary)
+
+registry.METRIC.add("cider", "pali3kit.metrics.cider:cider", summary="CIDEr-D, as the official scorer, without Java")
+registry.METRIC.add("vqa_accuracy", "pali3kit.metrics.vqa:vqa_accuracy", summary="VQA accuracy over 10 annotators")
+registry.METRIC.add("segmentation_iou", "pali3kit.metrics.segmentation:segmentation_iou", summary="IoU at full size")
+registry.METRIC.add("ridge_probe", "pali3kit.metrics.probe:ridge_probe", summary="closed-form few-shot ridge probe")

@@ -1,0 +1,135 @@
+"""What is wrong with an experiment whose keys and types are right, each thing with its line."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Collection, Iterable, Iterator
+from itertools import product
+from typing import Any
+
+from pali3kit import registry
+from pali3kit.config.grid import place
+from pali3kit.config.kinds import exists, keys
+from pali3kit.config.ports import MISFITS, Complaint
+from pali3kit.config.ranges import out_of_range
+from pali3kit.config.schema import Experiment
+from pali3kit.config.tree import Node, find
+from pali3kit.config.typed import Builder
+from pali3kit.errors import Problem, choose, nearest
+
+Check = Callable[[Experiment], Iterator[Complaint]]
+
+PAPER_TABLES = ("table1",)
+MEASURED_AFTER = ("multimodal", "transfer")
+FIXED = ("name", "scale", "paper", "seeds", "grid", "baseline", "evaluate", "evaluation.after", "runtime")
+"""Keys that describe the experiment as a whole, so that cells cannot differ in them."""
+
+
+def check(experiment: Experiment, tree: Node, refused: Collection[str] = ()) -> list[Problem]:
+    """Return the problems of an experiment and of each of its cells; `tree` tells where each key stands.
+
+    `refused` has the keys that hold nothing usable; what depends on them is not judged.
+    """
+    problems = [Problem(find(tree, key), text) for key, text in _judge(WHOLE, experiment, refused)]
+    axes = _axes(tree)
+    for values in product(*axes.values()):
+        problems += _cell(place(tree, dict(zip(axes, values, strict=True))), refused)
+    return list(dict.fromkeys(problems))
+
+
+def _axes(tree: Node) -> dict[str, list[Node]]:
+    """Return the grid's usable axes; the others have been complained about, and the cells are judged without them."""
+    grid = tree.value.get("grid", Node({}, tree.where)).value
+    axes = {key: node.value for key, node in grid.items()} if isinstance(grid, dict) else {}
+    return {
+        key: values
+        for key, values in axes.items()
+        if isinstance(values, list) and values and exists(Experiment, key) and not _fixed(key)
+    }
+
+
+def _fixed(key: str) -> bool:
+    return any(key == fixed or key.startswith(f"{fixed}.") for fixed in FIXED)
+
+
+def _cell(tree: Node, refused: Collection[str]) -> list[Problem]:
+    builder = Builder(complete=not refused)
+    cell = builder.build(Experiment, tree, "")
+    complaints = _judge((out_of_range, *MISFITS), cell, {*refused, *builder.refused})
+    return builder.problems + [Problem(find(tree, key), text) for key, text in complaints]
+
+
+def _judge(checks: Iterable[Check], subject: Experiment, refused: Collection[str]) -> Iterator[Complaint]:
+    """Run each check; one that stumbles over a refused value has nothing to say."""
+    for complain in checks:
+        try:
+            yield from [complaint for complaint in complain(subject) if complaint[0] not in refused]
+        except (AttributeError, KeyError, TypeError, ValueError):
+            if not refused:
+                raise
+
+
+def _names(experiment: Experiment) -> Iterator[Complaint]:
+    if not re.fullmatch(r"\w[\w.-]*", experiment.name):
+        yield "name", f"name '{experiment.name}' should be a plain folder name: letters, digits, _, - and dots."
+    if experiment.paper and experiment.paper not in PAPER_TABLES:
+        yield "paper", f"unknown table '{experiment.paper}'.{choose(experiment.paper, PAPER_TABLES)}"
+
+
+def _columns(experiment: Experiment) -> Iterator[Complaint]:
+    yield from _selection("evaluate", experiment.evaluate, registry.COLUMN.names())
+
+
+def _after(experiment: Experiment) -> Iterator[Complaint]:
+    yield from _selection("evaluation.after", experiment.evaluation.after, list(MEASURED_AFTER))
+
+
+def _seeds(experiment: Experiment) -> Iterator[Complaint]:
+    seeds = experiment.seeds
+    if not seeds:
+        yield "seeds", "seeds should name at least one seed."
+    if len(set(seeds)) < len(seeds):
+        yield "seeds", f"seeds {seeds} repeat one: each seed counts once."
+    if any(seed < 0 for seed in seeds):
+        yield "seeds", f"seeds {seeds} should all be at least 0."
+
+
+def _selection(key: str, words: list[str], choices: list[str]) -> Iterator[Complaint]:
+    if not words:
+        yield key, f"{key} is empty.{choose('', choices)}"
+    for word in words:
+        if word not in choices:
+            yield key, f"unknown name '{word}' in {key}.{choose(word, choices)}"
+    if len(set(words)) < len(words):
+        yield key, f"{key} names something twice."
+
+
+def _grid(experiment: Experiment) -> Iterator[Complaint]:
+    for axis, values in experiment.grid.items():
+        at = f"grid.{axis}"
+        if not exists(Experiment, axis):
+            yield at, f"grid axis '{axis}' is no key of an experiment.{nearest(axis, keys(Experiment))}"
+        elif _fixed(axis):
+            yield at, f"grid axis '{axis}' cannot vary between cells: it belongs to the whole experiment."
+        if not values:
+            yield at, f"grid axis '{axis}' has no values."
+        elif _repeats(values):
+            yield at, f"grid axis '{axis}' has a value twice."
+
+
+def _baseline(experiment: Experiment) -> Iterator[Complaint]:
+    for axis, value in experiment.baseline.items():
+        at = f"baseline.{axis}"
+        if axis not in experiment.grid:
+            yield at, f"baseline '{axis}' is no axis of the grid.{choose(axis, experiment.grid)}"
+        elif value not in experiment.grid[axis]:
+            word = str(value)
+            yield at, f"baseline {axis} '{word}' is not in the grid.{choose(word, map(str, experiment.grid[axis]))}"
+
+
+def _repeats(values: list[Any]) -> bool:
+    return any(value in values[:i] for i, value in enumerate(values))
+
+
+WHOLE: tuple[Check, ...] = (_names, _seeds, _columns, _after, _grid, _baseline)
+"""What is judged once per experiment; the rest is judged cell by cell."""

@@ -1,0 +1,49 @@
+"""The cells of an experiment: every combination of the grid's values, each an experiment of its own."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import fields, is_dataclass
+from itertools import product
+from typing import Any
+
+from pali3kit.config.merge import merge, nest
+from pali3kit.config.schema import Experiment, Part
+from pali3kit.config.tree import Node, plant
+from pali3kit.config.typed import Builder
+from pali3kit.errors import ConfigError
+
+
+def points(experiment: Experiment) -> list[dict[str, Any]]:
+    """Return the grid's points in the order of its axes, the last one fastest; without a grid, one empty point."""
+    return [dict(zip(experiment.grid, values, strict=True)) for values in product(*experiment.grid.values())]
+
+
+def resolve(experiment: Experiment, point: Mapping[str, Any]) -> Experiment:
+    """Return the experiment of one cell: each dotted key of `point` set to its value.
+
+    A part given by its bare name replaces the part whole. Raises ConfigError when a value does not fit its key.
+    """
+    tree = plant(_flat(experiment), "grid")
+    builder = Builder()
+    cell = builder.build(Experiment, place(tree, {key: plant(value, "grid") for key, value in point.items()}), "")
+    if builder.problems:
+        raise ConfigError(builder.problems)
+    assert isinstance(cell, Experiment)
+    return cell
+
+
+def place(tree: Node, values: Mapping[str, Node]) -> Node:
+    """Set the dotted keys of `values` in a tree; they keep their own places in the YAML file."""
+    for key, node in values.items():
+        tree = merge(Experiment, tree, nest(Experiment, key, node))
+    return tree
+
+
+def _flat(value: Any) -> Any:
+    """Turn dataclasses into mappings as a YAML file would write them: a part's options stand beside its name."""
+    if isinstance(value, Part):
+        return {"name": value.name, **{key: option for key, option in value.options.items() if option is not None}}
+    if is_dataclass(value):
+        return {field.name: _flat(getattr(value, field.name)) for field in fields(value)}
+    return value

@@ -1,0 +1,36 @@
+"""`${dotted.key}` in a value takes the value of another key, by OmegaConf's rules."""
+
+from __future__ import annotations
+
+from pali3kit.config.tree import Node, plain, plant
+from pali3kit.errors import Problem
+
+
+def interpolate(tree: Node, problems: list[Problem]) -> Node:
+    """Resolve all interpolations of a merged tree; one that fails is a problem at its own place."""
+    if "${" not in str(plain(tree)):
+        return tree
+    from omegaconf import OmegaConf  # only files that interpolate pay for the import
+
+    return _resolve(tree, OmegaConf.create(plain(tree)), "", problems)
+
+
+def _resolve(node: Node, config: object, key: str, problems: list[Problem]) -> Node:
+    """Walk the tree and OmegaConf's twin of it side by side."""
+    from omegaconf import DictConfig, ListConfig, OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    children = node.value.items() if isinstance(node.value, dict) else enumerate(node.value)
+    resolved = {}
+    assert isinstance(config, DictConfig | ListConfig)
+    for index, child in children:
+        try:
+            value = config[index]
+        except OmegaConfBaseException as error:
+            problems.append(Problem(child.where, f"{key}{index}: {str(error).splitlines()[0]}"))
+            continue
+        if isinstance(child.value, dict | list):
+            resolved[index] = _resolve(child, value, f"{key}{index}.", problems)
+        else:
+            resolved[index] = plant(OmegaConf.to_object(value) if OmegaConf.is_config(value) else value, child.where)
+    return Node(resolved if isinstance(node.value, dict) else list(resolved.values()), node.where)

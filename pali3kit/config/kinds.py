@@ -1,0 +1,49 @@
+"""The declared types of the schema, key by key."""
+
+from __future__ import annotations
+
+from dataclasses import is_dataclass
+from functools import cache
+from typing import Any, get_args, get_origin, get_type_hints
+
+from pali3kit.config.schema import Part
+
+
+@cache
+def hints(kind: type) -> dict[str, Any]:
+    """Return the types of a dataclass' fields, evaluated: the modules keep them as text."""
+    return get_type_hints(kind)
+
+
+def below(kind: Any, key: str) -> Any:
+    """Return the type of `key` in a value of type `kind`: Any where nothing is declared."""
+    if get_origin(kind) is dict:
+        return get_args(kind)[1]
+    return hints(kind).get(key, Any) if is_section(kind) else Any
+
+
+def is_section(kind: Any) -> bool:
+    """Whether `kind` is a mapping with declared keys; a Part is not: its name decides on its keys."""
+    return is_dataclass(kind) and kind is not Part
+
+
+def exists(kind: Any, key: str) -> bool:
+    """Whether the dotted `key` may be set below `kind`. An option of a part may: its part will judge it."""
+    head, _, rest = key.partition(".")
+    if get_origin(kind) is dict:
+        return True
+    if kind is Part:
+        return not rest
+    if not is_section(kind) or head not in hints(kind):
+        return False
+    return not rest or exists(hints(kind)[head], rest)
+
+
+def keys(kind: Any, prefix: str = "") -> list[str]:
+    """List all dotted keys below the dataclass `kind`, sections included."""
+    found = []
+    for name, declared in hints(kind).items():
+        found.append(prefix + name)
+        if is_section(declared):
+            found += keys(declared, f"{prefix}{name}.")
+    return found

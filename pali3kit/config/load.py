@@ -1,0 +1,121 @@
+"""Reads an experiment: its file over its scale's file, overrides over both, typed and checked.
+
+All that is wrong is raised at once, before torch is imported.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from pali3kit.config.check import check
+from pali3kit.config.interpolate import interpolate
+from pali3kit.config.merge import merge, nest
+from pali3kit.config.schema import Experiment
+from pali3kit.config.tree import Node, parse
+from pali3kit.config.typed import Builder
+from pali3kit.errors import ConfigError, Problem, choose
+
+
+@dataclass(frozen=True)
+class Layers:
+    """The merged tree of an experiment; `complete` is False where a layer could not be read."""
+
+    tree: Node
+    problems: list[Problem]
+    complete: bool
+
+
+def load(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
+    """Read the experiment at `path` with `key=value` overrides (dotted keys, values as YAML).
+
+    Raises ConfigError with all problems: unknown keys, wrong types, missing keys, parts that do not fit.
+    """
+    layers = read(path, overrides)
+    problems = list(layers.problems)
+    builder = Builder(complete=layers.complete)
+    experiment = builder.build(Experiment, layers.tree, "")
+    problems += builder.problems + check(experiment, layers.tree, builder.refused)
+    if problems:
+        raise ConfigError(_ordered(problems))
+    assert isinstance(experiment, Experiment)
+    return experiment
+
+
+def read(path: str | Path, overrides: Sequence[str] = ()) -> Layers:
+    """Merge the layers of an experiment without judging their keys.
+
+    Raises ConfigError when the experiment's own file cannot be read.
+    """
+    problems: list[Problem] = []
+    own = _read_file(Path(path), problems)
+    if own is None:
+        raise ConfigError(problems)
+    extra = _read_overrides(overrides, problems)
+    top = merge(Experiment, own, extra)
+    scale = _read_scale(Path(path), top, problems)
+    tree = merge(Experiment, merge(Experiment, scale or Node({}, own.where), own), extra)
+    return Layers(interpolate(Node(tree.value, own.where), problems), problems, complete=scale is not None)
+
+
+def _read_file(path: Path, problems: list[Problem]) -> Node | None:
+    try:
+        text = path.read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = "it is no UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror
+        problems.append(Problem(str(path), f"cannot be read: {reason}.{_sibling(path)}"))
+        return None
+    node = parse(text, str(path), problems)
+    if node is not None and not isinstance(node.value, dict):
+        problems.append(Problem(node.where, "an experiment or scale file should be a mapping of keys to values."))
+        return None
+    return node
+
+
+def _sibling(path: Path) -> str:
+    if path.exists() or not path.parent.is_dir():
+        return ""
+    return choose(path.name, (found.name for found in path.parent.glob("*.yaml")))
+
+
+def _read_overrides(overrides: Sequence[str], problems: list[Problem]) -> Node:
+    """Parse `key=value` texts, the later over the earlier."""
+    tree = Node({}, "command line")
+    for text in overrides:
+        where = f"command line: {text}"
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            problems.append(Problem(where, "an override looks like key=value."))
+            continue
+        leaf = parse(value, where, problems, override=True) if value.strip() else Node("", where)
+        if leaf is not None:
+            tree = merge(Experiment, tree, nest(Experiment, key, leaf))
+    return tree
+
+
+def _read_scale(path: Path, top: Node, problems: list[Problem]) -> Node | None:
+    """Read the scale's file, which lies in `scales/` beside the experiment's."""
+    node = top.value.get("scale")
+    if node is None:
+        problems.append(Problem(str(path), "missing key 'scale': it needs a text."))
+    if node is None or not isinstance(node.value, str):
+        return None
+    folder = path.parent / "scales"
+    file = folder / f"{node.value}.yaml"
+    known = [found.stem for found in folder.glob("*.yaml")]
+    if node.value not in known:
+        problems.append(Problem(node.where, f"unknown scale '{node.value}'.{choose(node.value, known)}"))
+        return None
+    return _read_file(file, problems)
+
+
+def _ordered(problems: list[Problem]) -> list[Problem]:
+    """Sort by file and line, each problem once; overrides come last, in their own order."""
+
+    def place(problem: Problem) -> tuple[bool, str, int]:
+        file, _, line = problem.where.rpartition(":")
+        on_line = problem.where.startswith("command line")
+        return on_line, "" if on_line else file, int(line) if line.isdigit() and not on_line else 0
+
+    return sorted(dict.fromkeys(problems), key=place)

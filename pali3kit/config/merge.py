@@ -1,0 +1,45 @@
+"""Which of two layers wins: the experiment over its scale, an override over both."""
+
+from __future__ import annotations
+
+from typing import Any, get_origin
+
+from pali3kit.config.kinds import below, is_section
+from pali3kit.config.schema import Part
+from pali3kit.config.tree import Node
+
+
+def merge(kind: Any, lower: Node, upper: Node) -> Node:
+    """Lay `upper` over `lower`, two trees of the declared type `kind`.
+
+    Sections and dictionaries merge key by key, anything else is replaced. A part that is given by its bare
+    name, or with another name than below, replaces the part below together with its options.
+    """
+    if not isinstance(lower.value, dict) or not isinstance(upper.value, dict):
+        if kind is Part and not isinstance(lower.value, dict) and isinstance(upper.value, dict):
+            return merge(kind, Node({"name": lower}, lower.where), upper)
+        return upper
+    if kind is Part and _name(upper, _name(lower, "")) != _name(lower, ""):
+        return upper
+    if not (kind is Part or is_section(kind) or get_origin(kind) is dict):
+        return upper
+    merged = dict(lower.value)
+    for key, node in upper.value.items():
+        merged[key] = merge(below(kind, key), merged[key], node) if key in merged else node
+    return Node(merged, upper.where)
+
+
+def nest(kind: Any, key: str, leaf: Node) -> Node:
+    """Wrap `leaf` in the mappings that the dotted `key` stands for.
+
+    Below a dictionary the rest of the key is one key, dots and all: `grid.model.projector` is the axis
+    `model.projector` of the grid.
+    """
+    head, _, rest = key.partition(".")
+    if get_origin(kind) is dict or not rest:
+        return Node({key: Node(leaf.value, leaf.where)}, leaf.where)
+    return Node({head: nest(below(kind, head), rest, leaf)}, leaf.where)
+
+
+def _name(node: Node, otherwise: Any) -> Any:
+    return node.value["name"].value if "name" in node.value else otherwise

@@ -1,0 +1,135 @@
+"""Whether the parts of one cell fit each other: proved on numbers, before a byte is allocated."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+
+from pali3kit import registry
+from pali3kit.config.schema import Experiment, Part, Training
+from pali3kit.config.shapes import VitShape, resolve
+from pali3kit.errors import ConfigError, choose
+
+PRETRAININGS = ("classif", "siglip", "random")
+SCHEDULES = ("cosine", "rsqrt", "constant")
+REGION_COLUMNS = ("refer", "refer_plus", "refer_g")
+BOX_TOKENS, MASK_TOKENS = 4, 16  # a region is written as four coordinates and the codes of its mask (paper.md §4.1)
+MOST_VISUAL_TOKENS = 16_384  # 1064 px at patch 14 are 5776; attention over more than this is a mistake of the patch
+BYTES = 256  # the tokenizer's fallback for whatever it has no piece for
+SPECIALS = 6  # padding, end, unknown and UL2's three mode tokens
+SENTINELS = 100
+
+Complaint = tuple[str, str]
+"""A dotted key and what is wrong with it."""
+
+
+def _named(cell: Experiment) -> Iterator[Complaint]:
+    """Check the plain texts that must be one of a few names."""
+    chosen: list[tuple[str, str, tuple[str, ...]]] = [("pretrain", cell.pretrain, PRETRAININGS)]
+    for stage, training in stages(cell):
+        at = f"stages.{stage}.optimizer"
+        chosen.append((f"{at}.name", training.optimizer.name, tuple(registry.OPTIMIZER.names())))
+        chosen.append((f"{at}.schedule", training.optimizer.schedule, SCHEDULES))
+    for key, word, choices in chosen:
+        if word not in choices:
+            yield key, f"{key} cannot be '{word}'.{choose(word, choices)}"
+    tasks = registry.TASK.names()
+    for key, names in (
+        ("stages.multimodal.mixture", cell.stages.multimodal.mixture),
+        ("stages.transfer.tasks", cell.stages.transfer.tasks),
+    ):
+        for name in names:
+            if name not in tasks:
+                yield f"{key}.{name}", f"{key}: unknown task '{name}'.{choose(name, tasks)}"
+
+
+def _vision(cell: Experiment) -> Iterator[Complaint]:
+    part, side = cell.model.vision, cell.model.image_size
+    if part.name != "vit" or side < 1:
+        return
+    try:
+        shape = resolve(**{key: part.options[key] for key in ("size", *VitShape.__slots__)})
+    except ConfigError as error:
+        yield "model.vision", f"model.vision: {error}"
+        return
+    if shape.patch < 1 or shape.heads < 1:
+        return
+    key = "model.vision.size" if part.options["size"] else "model.vision.patch"
+    if side % shape.patch:
+        near = _nearest_divisor(side, shape.patch)
+        yield key, f"patch {shape.patch} does not divide image_size {side}; nearest: {near}"
+    elif (tokens := (side // shape.patch) ** 2) > MOST_VISUAL_TOKENS:
+        yield key, f"patch {shape.patch} cuts image_size {side} into {tokens} tokens; at most {MOST_VISUAL_TOKENS}"
+    yield from _heads(Part(name=part.name, options={"width": shape.width, "heads": shape.heads}), "model.vision")
+
+
+def _text_tower(cell: Experiment) -> Iterator[Complaint]:
+    yield from _heads(cell.stages.vision.text, "stages.vision.text")
+
+
+def _heads(part: Part, key: str) -> Iterator[Complaint]:
+    width, heads = part.options.get("width"), part.options.get("heads")
+    if isinstance(width, int) and isinstance(heads, int) and min(width, heads) > 0 and width % heads:
+        near = _nearest_divisor(width, heads)
+        yield f"{key}.heads", f"{heads} heads do not divide the width {width} of {key}; nearest: {near}"
+
+
+def _projector(cell: Experiment) -> Iterator[Complaint]:
+    width = cell.model.language.options.get("width", 4)
+    if cell.model.projector.options.get("positions") == "sine2d" and width % 4:
+        near = max(4, round(width / 4) * 4)
+        text = f"sine2d positions need a language width divisible by 4, not {width}; nearest: {near}"
+        yield "model.projector.positions", text
+
+
+def _vocabulary(cell: Experiment) -> Iterator[Complaint]:
+    codes = cell.model.masks.options.get("codes", 0)
+    least = BYTES + SPECIALS + SENTINELS + cell.tokenizer.bins + codes
+    if cell.tokenizer.vocabulary <= least:
+        text = (
+            f"a vocabulary of {cell.tokenizer.vocabulary} has no room for words: {BYTES} bytes, {SPECIALS + SENTINELS}"
+            f" special tokens, {cell.tokenizer.bins} bins and {codes} mask codes take {least}"
+        )
+        yield "tokenizer.vocabulary", text
+
+
+def _lengths(cell: Experiment) -> Iterator[Complaint]:
+    """Check that a region's answer fits into a target."""
+    least, length = BOX_TOKENS + MASK_TOKENS + 1, cell.stages.multimodal.target_length
+    asked = [column for column in cell.evaluate if column in REGION_COLUMNS]
+    if asked and 0 < length < least:
+        text = (
+            f"target_length {length} cannot hold what {asked[0]} asks for: {BOX_TOKENS} coordinates,"
+            f" {MASK_TOKENS} mask tokens and the end need {least}"
+        )
+        yield "stages.multimodal.target_length", text
+
+
+def _budgets(cell: Experiment) -> Iterator[Complaint]:
+    for stage, training in stages(cell):
+        if 0 < training.examples < training.batch_size:
+            key = f"stages.{stage}.examples"
+            yield key, f"{key}: {training.examples} examples are less than one batch of {training.batch_size}"
+    mixture = cell.stages.multimodal.mixture
+    for task, weight in mixture.items():
+        if weight < 0:
+            yield f"stages.multimodal.mixture.{task}", f"the weight of {task} should be at least 0, not {weight}."
+    if not any(weight > 0 for weight in mixture.values()):
+        yield "stages.multimodal.mixture", "stages.multimodal.mixture has no task with a weight above 0."
+    for task, examples in cell.stages.transfer.tasks.items():
+        if examples < 1:
+            yield f"stages.transfer.tasks.{task}", f"the examples of {task} should be at least 1, not {examples}."
+
+
+def stages(cell: Experiment) -> list[tuple[str, Training]]:
+    """Return the trained stages by name."""
+    return [(name, getattr(cell.stages, name)) for name in ("vision", "language", "masks", "multimodal", "transfer")]
+
+
+def _nearest_divisor(number: int, wanted: int) -> int:
+    return min((d for d in range(1, number + 1) if number % d == 0), key=lambda d: (abs(d - wanted), -d))
+
+
+MISFITS: tuple[Callable[[Experiment], Iterator[Complaint]], ...] = (
+    _named, _vision, _text_tower, _projector, _vocabulary, _lengths, _budgets,
+)  # fmt: skip
+"""Everything that can keep a cell from being built or trained as it stands."""

@@ -1,0 +1,80 @@
+"""Which numbers make sense, by the name of their key."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields, is_dataclass
+from typing import Any
+
+from pali3kit.config.schema import Part
+
+
+@dataclass(frozen=True, slots=True)
+class Range:
+    """From `low` to `high`; with `open_low` or `open_high` the bound itself is outside."""
+
+    low: float
+    high: float | None = None
+    open_low: bool = False
+    open_high: bool = False
+
+    def holds(self, value: float) -> bool:
+        above = value > self.low if self.open_low else value >= self.low
+        below = self.high is None or (value < self.high if self.open_high else value <= self.high)
+        return above and below
+
+    def __str__(self) -> str:
+        low = f"{'more than' if self.open_low else 'at least'} {self.low:g}"
+        if self.high is None:
+            return low
+        if not self.open_high:
+            return f"between {self.low:g} and {self.high:g}"
+        return f"{low} and less than {self.high:g}"
+
+
+COUNT = Range(1)
+RANGES: dict[str, Range] = {
+    "image_size": COUNT,
+    "vocabulary": COUNT,
+    "bins": Range(2, 1000),
+    "train": COUNT,
+    "test": COUNT,
+    "examples": COUNT,
+    "batch_size": COUNT,
+    "length": Range(8),
+    "text_length": COUNT,
+    "prompt_length": COUNT,
+    "target_length": COUNT,
+    "temperature": Range(0, open_low=True),
+    "learning_rate": Range(0, open_low=True),
+    "weight_decay": Range(0),
+    "beta2": Range(0, 1, open_high=True),
+    "warmup": Range(0, 1),
+    "clip_norm": Range(0, open_low=True),
+    "label_smoothing": Range(0, 1, open_high=True),
+    "dropout": Range(0, 1, open_high=True),
+    "limit": COUNT,
+    "beams": COUNT,
+    "shots": COUNT,
+    "draws": COUNT,
+    "workers": Range(0),
+    "threads": Range(0),
+}
+
+
+def out_of_range(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+    """Yield the dotted key and what is wrong with it, for all numbers of a section and of the parts in it."""
+    prefix = f"{key}." if key else ""
+    if isinstance(value, Part):
+        for name, option in value.options.items():
+            yield from _judge(prefix + name, option, RANGES.get(name, COUNT))
+    elif is_dataclass(value):
+        for field in fields(value):
+            yield from out_of_range(getattr(value, field.name), prefix + field.name)
+    elif (known := RANGES.get(key.rpartition(".")[2])) is not None:
+        yield from _judge(key, value, known)
+
+
+def _judge(key: str, value: Any, known: Range) -> Iterator[tuple[str, str]]:
+    if isinstance(value, int | float) and not isinstance(value, bool) and not known.holds(value):
+        yield key, f"{key} should be {known}, not {value}."

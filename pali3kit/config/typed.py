@@ -1,0 +1,169 @@
+"""From a tree to the typed dataclasses of the schema: each key and each value is checked on the way."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable
+from dataclasses import MISSING, Field, fields, is_dataclass
+from typing import Any, Literal, Union, get_args, get_origin
+
+from pali3kit import registry
+from pali3kit.config.kinds import hints
+from pali3kit.config.schema import Part
+from pali3kit.config.tree import Node, plain
+from pali3kit.errors import Problem, RegistryError, choose
+
+PART_KINDS: dict[str, registry.Registry] = {
+    "model.vision": registry.VISION,
+    "model.projector": registry.PROJECTOR,
+    "model.language": registry.LANGUAGE,
+    "model.masks": registry.MASKS,
+    "data.source": registry.SOURCE,
+    "stages.vision.text": registry.TEXT_TOWER,
+}
+
+_WORDS = {int: "an integer", float: "a number", str: "a text", bool: "true or false", type(None): "nothing"}
+REFUSED = object()
+
+
+class Builder:
+    """Builds values of a type from nodes and collects every problem instead of stopping at the first.
+
+    A value that is missing or cannot be used is left out as `REFUSED`, and `refused` has its dotted key:
+    the rest of the experiment can still be judged.
+    """
+
+    def __init__(self, complete: bool = True) -> None:
+        """With `complete=False`, a layer is missing and so are its keys: they are not complained about."""
+        self.complete = complete
+        self.problems: list[Problem] = []
+        self.refused: set[str] = set()
+
+    def build(self, kind: Any, node: Node, key: str) -> Any:
+        """Return the value of `node` as `kind`; on a problem, something unusable, and the problem is recorded."""
+        origin = get_origin(kind)
+        if kind is Any:
+            return plain(node)
+        if kind is Part:
+            return self.part(node, key)
+        if is_dataclass(kind):
+            return self.section(kind, node, key)
+        if origin is list:
+            return self.sequence(get_args(kind)[0], node, key)
+        if origin is dict:
+            return self.mapping(get_args(kind)[1], node, key)
+        return self.scalar(kind, node, key)
+
+    def scalar(self, kind: Any, node: Node, key: str) -> Any:
+        if get_origin(kind) is Literal:
+            return self.choice(get_args(kind), node, key)
+        allowed = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
+        value = node.value
+        if type(value) in allowed:
+            return value
+        if type(value) is int and float in allowed:
+            return float(value)
+        self.wrong(node, key, " or ".join(_WORDS[option] for option in allowed))
+        return REFUSED
+
+    def choice(self, choices: tuple[Any, ...], node: Node, key: str) -> Any:
+        if node.value in choices:
+            return node.value
+        word = str(plain(node))
+        self.refuse(node, key, f"{key} cannot be '{word}'.{choose(word, map(str, choices))}")
+        return REFUSED
+
+    def sequence(self, kind: Any, node: Node, key: str) -> Any:
+        if not isinstance(node.value, list):
+            self.wrong(node, key, "a list")
+            return REFUSED
+        return [self.build(kind, child, f"{key}[{i}]") for i, child in enumerate(node.value)]
+
+    def mapping(self, kind: Any, node: Node, key: str) -> Any:
+        if not isinstance(node.value, dict):
+            self.wrong(node, key, "a mapping")
+            return REFUSED
+        return {name: self.build(kind, child, f"{key}.{name}") for name, child in node.value.items()}
+
+    def section(self, kind: Any, node: Node, key: str, extra: Iterable[str] = ()) -> Any:
+        """Build the dataclass `kind`; `extra` are further keys that a misspelt one may have meant."""
+        if not isinstance(node.value, dict):
+            self.wrong(node, key, "a mapping")
+            return REFUSED
+        declared, known = hints(kind), {field.name: field for field in fields(kind)}
+        for name, child in node.value.items():
+            if name not in known:
+                full = _join(key, name)
+                self.refuse(child, full, f"unknown key '{full}'.{choose(name, [*known, *extra])}")
+        values = {
+            name: self.build(declared[name], node.value[name], _join(key, name)) for name in known if name in node.value
+        }
+        values |= self.defaults(known, values, node, key)
+        for name in [name for name in known if name not in values]:
+            self.missing(node, _join(key, name), _word(declared[name]))
+            values[name] = REFUSED
+        return kind(**values)
+
+    def defaults(self, known: dict[str, Field[Any]], values: dict[str, Any], node: Node, key: str) -> dict[str, Any]:
+        """Defaults of the fields not given; a part that is the default needs its options as any other."""
+        given: dict[str, Any] = {}
+        for name, field in known.items():
+            if name in values or (field.default is MISSING and field.default_factory is MISSING):
+                continue
+            value = field.default if field.default_factory is MISSING else field.default_factory()
+            if isinstance(value, Part):
+                value = self.part(Node({"name": Node(value.name, node.where)}, node.where), _join(key, name))
+            given[name] = value
+        return given
+
+    def part(self, node: Node, key: str) -> Any:
+        """Build a Part and fill in the defaults of its options, when the registry knows them."""
+        value = node.value if isinstance(node.value, dict) else {"name": node}
+        if "name" not in value:
+            self.missing(node, f"{key}.name", "a text")
+            return REFUSED
+        name = self.scalar(str, value["name"], key if value["name"] is node else f"{key}.name")
+        if name is REFUSED:
+            return REFUSED
+        kind = PART_KINDS[key]
+        try:
+            options = kind.describe(name).options
+        except RegistryError as error:
+            self.refuse(value["name"], key, f"{key}: {error}")
+            return REFUSED
+        rest = Node({option: child for option, child in value.items() if option != "name"}, node.where)
+        if options is None:
+            return Part(name=name, options=plain(rest))
+        built = self.section(options, rest, key, extra=["name"])
+        return Part(name=name, options={field.name: getattr(built, field.name) for field in fields(options)})
+
+    def wrong(self, node: Node, key: str, wanted: str) -> None:
+        self.refuse(node, key, f"{key} should be {wanted}, not {_shown(node)}.")
+
+    def missing(self, node: Node, key: str, wanted: str) -> None:
+        self.refused.add(key)
+        if self.complete:
+            self.problems.append(Problem(node.where, f"missing key '{key}': it needs {wanted}."))
+
+    def refuse(self, node: Node, key: str, text: str) -> None:
+        self.refused.add(key)
+        self.problems.append(Problem(node.where, text))
+
+
+def _join(key: str, name: str) -> str:
+    return f"{key}.{name}" if key else name
+
+
+def _word(kind: Any) -> str:
+    return _WORDS.get(kind, "a part, by name or as a mapping" if kind is Part else "a mapping")
+
+
+def _shown(node: Node) -> str:
+    value = node.value
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"the text '{value}'" if isinstance(value, str) else f"the number {value}"

@@ -1,0 +1,163 @@
+"""The command line: runs an experiment, checks it, plans it, reports it, or tells which parts there are.
+
+Nothing heavy is imported before it is needed: `check`, `list`, `show` and `--help` answer without torch.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+
+from pali3kit import __version__
+from pali3kit.config.grid import points
+from pali3kit.config.load import load
+from pali3kit.errors import Pali3Error, choose, nearest
+from pali3kit.registry import KINDS, Entry
+
+HELP = """\
+usage: python -m pali3kit.run [COMMAND] ARGUMENTS [key=value ...]
+
+  FILE                 run the experiment of a YAML file: what is missing of it
+  check FILE           tell all that is wrong with an experiment, without running anything
+  plan FILE            show its stages: what is done, what will run, how long it should take
+  report RUN_FOLDER    write the report of a finished run again
+  list [KIND]          list the parts there are
+  show KIND/NAME       show a part and its options
+
+key=value overrides any key of the file, with dots for nested ones and the value in YAML:
+  python -m pali3kit.run experiments/ablate_classif.yaml scale=smoke 'seeds=[0,1,2]'
+An override may also be written --key=value. Further flags: --help, --version.
+"""
+
+OVERRIDE = re.compile(r"(?:--)?([A-Za-z_][\w.]*=.*)", re.DOTALL)
+
+
+class UsageError(Pali3Error):
+    """The command line itself makes no sense."""
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """`arguments` are the fewest and the most that the function takes; `overrides`, whether it reads a YAML file."""
+
+    function: Callable[[list[str], list[str]], int]
+    usage: str
+    arguments: tuple[int, int] = (1, 1)
+    overrides: bool = True
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the program; return its exit code: 0 done, 1 a cell or stage failed, 2 the request makes no sense."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    try:
+        return _dispatch(words)
+    except Pali3Error as error:
+        print(error, file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("Interrupted. The same command continues where this one stopped.", file=sys.stderr)
+        return 130
+    except BrokenPipeError:  # the reader, `head` say, has seen enough
+        sys.stderr.close()
+        return 0
+
+
+def _dispatch(words: list[str]) -> int:
+    overrides = [found[1] for word in words if (found := OVERRIDE.fullmatch(word))]
+    rest = [word for word in words if not OVERRIDE.fullmatch(word)]
+    if "--version" in rest:
+        print(f"pali3kit {__version__}")
+        return 0
+    if not rest or {"-h", "--help"} & set(rest):
+        print(HELP, end="")
+        return 0 if rest else 2
+    if unknown := [word for word in rest if word.startswith("-")]:
+        raise UsageError(f"unknown flag '{unknown[0]}'.{choose(unknown[0], ['--help', '--version'])}")
+    name = rest.pop(0) if rest[0] in COMMANDS else "run"
+    command = COMMANDS[name]
+    if name == "run" and rest and not Path(rest[0]).suffix and not Path(rest[0]).exists():
+        raise UsageError(f"'{rest[0]}' is neither a file nor a command.{choose(rest[0], COMMANDS)}")
+    low, high = command.arguments
+    if not low <= len(rest) <= high or (overrides and not command.overrides):
+        raise UsageError(f"usage: python -m pali3kit.run {command.usage}")
+    return command.function(rest, overrides)
+
+
+def _run(arguments: list[str], overrides: list[str]) -> int:
+    experiment = load(arguments[0], overrides)
+    from pali3kit.ablation.runner import run
+
+    return run(experiment, Path(arguments[0]))
+
+
+def _check(arguments: list[str], overrides: list[str]) -> int:
+    experiment = load(arguments[0], overrides)
+    counted = {"cell": points(experiment), "seed": experiment.seeds, "column": experiment.evaluate}
+    sizes = ", ".join(f"{len(found)} {word}{'' if len(found) == 1 else 's'}" for word, found in counted.items())
+    print(f"{arguments[0]}: nothing wrong. {sizes}.")
+    return 0
+
+
+def _plan(arguments: list[str], overrides: list[str]) -> int:
+    experiment = load(arguments[0], overrides)
+    from pali3kit.ablation.forecast import plan
+
+    plan(experiment)
+    return 0
+
+
+def _report(arguments: list[str], _: list[str]) -> int:
+    folder = Path(arguments[0])
+    if not folder.is_dir():
+        near = [str(found) for found in folder.parent.glob("*")] if folder.parent.is_dir() else []
+        raise UsageError(f"no run folder '{folder}'.{nearest(str(folder), near)}")
+    from pali3kit.ablation.report import rebuild
+
+    rebuild(folder)
+    return 0
+
+
+def _list(arguments: list[str], _: list[str]) -> int:
+    for kind in arguments or KINDS:
+        if kind not in KINDS:
+            raise UsageError(f"unknown kind '{kind}'.{choose(kind, KINDS)}")
+        print(kind)
+        for name in KINDS[kind].names():
+            print(f"  {name:<22}{KINDS[kind].describe(name).summary}")
+    return 0
+
+
+def _show(arguments: list[str], _: list[str]) -> int:
+    kind, slash, name = arguments[0].partition("/")
+    if kind not in KINDS:
+        raise UsageError(f"unknown kind '{kind}'.{choose(kind, KINDS)}")
+    if not slash:
+        raise UsageError(f"usage: python -m pali3kit.run {COMMANDS['show'].usage}")
+    print(_described(kind, KINDS[kind].describe(name)))
+    return 0
+
+
+def _described(kind: str, entry: Entry) -> str:
+    lines = [f"{kind}/{entry.name}: {entry.summary}", f"  from {entry.origin}"]
+    if entry.options is not None:
+        lines += [f"  {' '.join((entry.options.__doc__ or '').split())}", "  options:"]
+        for field in fields(entry.options):
+            default = "required" if field.default is MISSING else f"default {field.default}"
+            lines.append(f"    {field.name:<16}{field.type}, {default}")
+    return "\n".join(lines)
+
+
+COMMANDS = {
+    "run": Command(_run, "FILE [key=value ...]"),
+    "check": Command(_check, "check FILE [key=value ...]"),
+    "plan": Command(_plan, "plan FILE [key=value ...]"),
+    "report": Command(_report, "report RUN_FOLDER", overrides=False),
+    "list": Command(_list, "list [KIND]", arguments=(0, 1), overrides=False),
+    "show": Command(_show, "show KIND/NAME", overrides=False),
+}
+
+if __name__ == "__main__":
+    sys.exit(main())
