@@ -6,12 +6,12 @@ digests, and nothing else: an option of one arm reruns only what depends on it, 
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
+
+from pali3kit.config.digest import digest
 
 # Raise a kind's number when its stage's code changes results: older artifacts are then made anew.
 STAGE_VERSION: dict[str, int] = {
@@ -44,7 +44,7 @@ class Node:
             {
                 "kind": self.kind,
                 "version": STAGE_VERSION.get(self.kind, 0),
-                "config": self.config,
+                "config": dict(self.config),
                 "seed": self.seed,
                 "parents": {role: parent.digest for role, parent in self.parents.items()},
             }
@@ -78,12 +78,6 @@ class Graph:
     def nodes(self) -> list[Node]:
         """Every node once, parents before children."""
         return ancestry(node for cell in self.cells for node in cell.columns.values())
-
-
-def digest(value: Any) -> str:
-    """Hash plain JSON values independently of the order of keys."""
-    text = json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()
 
 
 def ancestry(nodes: Iterable[Node]) -> list[Node]:

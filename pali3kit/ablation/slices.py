@@ -25,6 +25,12 @@ SEEDED = frozenset({"vision", "language", "multimodal", "transfer", "probe"})
 # Columns that share a transfer: the three kinds of expression are trained on together. Others have their own.
 TRANSFER_OF = {"refer_plus": "refer", "refer_g": "refer"}
 
+# What only one arm of the pretraining reads: it must not rerun the other.
+ARM_FIELDS = {
+    "classif": {"head_bias"},
+    "siglip": {"temperature", "bias", "text", "text_length"},
+}
+
 
 def columns(experiment: Experiment, seed: int) -> dict[str, Node]:
     """Return the evaluating node of each column of one cell."""
@@ -45,7 +51,7 @@ class Stages:
 
     def __init__(self, experiment: Experiment, seed: int) -> None:
         self.experiment, self.seed = experiment, seed
-        self.source = {"source": plain(experiment.data.source), **_fingerprint(experiment.data.source)}
+        self.source = {"source": plain(experiment.data.source), **_data(experiment.data.source)}
         self.scenes = {**self.source, "image_size": experiment.model.image_size}
 
     def node(self, kind: str, config: Mapping[str, Any], **parents: Node) -> Node:
@@ -76,18 +82,12 @@ class Stages:
         shape = {"pretrain": pretrain, "vision": plain(model.vision), "image_size": model.image_size}
         if pretrain == "random":
             return self.node("vision", shape)
-        training = self.experiment.stages.vision
-        config: dict[str, Any] = {
-            **shape,
-            **self.scenes,
-            "train": self.experiment.data.train,
-            "training": asdict(training),
-        }
-        if pretrain == "siglip":
-            config["training"]["text"] = plain(training.text)
-            return self.node("vision", config, tokenizer=self.tokenizer)
-        del config["training"]["text"], config["training"]["text_length"]
-        return self.node("vision", config)
+        section = self.experiment.stages.vision
+        training = {**asdict(section), "text": plain(section.text)}
+        for other in ARM_FIELDS.keys() - {pretrain}:
+            training = {key: value for key, value in training.items() if key not in ARM_FIELDS[other]}
+        parents = {"tokenizer": self.tokenizer} if pretrain == "siglip" else {}
+        return self.node("vision", {**shape, **self.scenes, "training": training}, **parents)
 
     @cached_property
     def features(self) -> Node:
@@ -113,21 +113,15 @@ class Stages:
 
     @cached_property
     def multimodal(self) -> Node:
-        model = self.experiment.model
-        config: dict[str, Any] = {
-            **self.texts,
-            "projector": plain(model.projector),
-            "language": plain(model.language),
-            "train": self.experiment.data.train,
-            "training": asdict(self.experiment.stages.multimodal),
-        }
-        del config["training"]["prompt_length"], config["training"]["target_length"]
+        training = asdict(self.experiment.stages.multimodal)
+        del training["prompt_length"], training["target_length"]  # in `texts`, as every stage on PaLI has them
+        config = {**self.texts, "projector": plain(self.experiment.model.projector), "training": training}
         return self.node("multimodal", config, language=self.language, **self.inputs)
 
     def transfer(self, task: str) -> Node:
         training = asdict(self.experiment.stages.transfer)
         training["examples"] = training.pop("tasks").get(task, training["examples"])
-        config = {**self.texts, "task": task, "train": self.experiment.data.train, "training": training}
+        config = {**self.texts, "task": task, "training": training}
         return self.node("transfer", config, model=self.multimodal, **self.inputs)
 
     def evaluate(self, column: str, after: str) -> Node:
@@ -149,7 +143,7 @@ def plain(part: Part) -> dict[str, Any]:
     return {"name": part.name, **copy.deepcopy(part.options)}
 
 
-def _fingerprint(source: Part) -> dict[str, str]:
+def _data(source: Part) -> dict[str, str]:
     """Return `{"data": digest}` for a source that knows its content's digest: new pictures are new work."""
-    known = getattr(SOURCE.get(source.name), "fingerprint", None)
-    return {"data": known(**source.options)} if known else {}
+    known = getattr(SOURCE.build(source.name, **source.options), "digest", None)
+    return {"data": known} if known else {}

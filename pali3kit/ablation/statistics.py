@@ -136,5 +136,5 @@ def _bootstrap_errors(samples: NDArray[np.float64]) -> NDArray[np.float64]:
     would change the mean over seeds, and resampling each seed apart would understate that.
     """
     generator, n = np.random.default_rng(0), len(samples)
-    means = np.array([samples[generator.integers(0, n, n)].mean() for _ in range(RESAMPLES)], np.float64)
-    return means - np.float64(samples.mean())
+    means = [float(samples[generator.integers(0, n, n)].mean()) for _ in range(RESAMPLES)]
+    return np.array(means, np.float64) - np.full(RESAMPLES, samples.mean(), np.float64)

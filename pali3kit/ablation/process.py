@@ -1,0 +1,82 @@
+"""The parent's end of a worker process: start it, give it stages, notice its death, end it."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from pali3kit.ablation import worker
+from pali3kit.ablation.node import Node
+from pali3kit.ablation.worker import Failed, Message
+
+THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+
+
+class Worker:
+    """The parent's end of one worker process."""
+
+    def __init__(self, root: Path, threads: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        alive, self._alive = context.Pipe(duplex=False)
+        self.process = context.Process(
+            target=worker.main, args=(theirs, alive, os.getpid(), root, threads), daemon=False
+        )
+        with _environment(dict.fromkeys(THREAD_VARIABLES, str(threads))):
+            self.process.start()
+        theirs.close()
+        alive.close()
+        self.node: Node | None = None
+
+    def make(self, node: Node) -> None:
+        """Start making `node`; messages arrive on `connection`, the last one is not a Progress."""
+        self.node = node
+        self.connection.send(("make", node))
+
+    def calibrate(self, node: Node) -> None:
+        """Start measuring what a unit of `node` costs; one Calibrated arrives on `connection`."""
+        self.node = node
+        self.connection.send(("calibrate", node))
+
+    def messages(self) -> Iterator[Message]:
+        """Yield what has arrived. A worker that died without a last word yields Failed."""
+        try:
+            while self.connection.poll():
+                yield self.connection.recv()
+        except (EOFError, ConnectionError):
+            self.process.join()
+            yield Failed(_death(self.process.exitcode))
+
+    def stop(self) -> None:
+        """End the process at once: whatever it was making continues from its checkpoint next time."""
+        self.process.kill()
+        self.process.join()
+        self.connection.close()
+        self._alive.close()
+
+
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Set variables for the processes started meanwhile."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _death(exitcode: int | None) -> str:
+    if exitcode is not None and exitcode < 0:
+        name = signal.Signals(-exitcode).name
+        hint = ": most often the system ran out of memory" if name == "SIGKILL" else ""
+        return f"its process was killed by {name}{hint}"
+    return f"its process ended unexpectedly (exit code {exitcode})"

@@ -1,0 +1,226 @@
+"""A persistent process that makes one stage after another and tells its parent how far it is.
+
+Importing this module imports neither torch nor numpy: the thread counts in the environment must be set before they
+are, and torch is imported once per worker, by the first stage that needs it.
+"""
+
+from __future__ import annotations
+
+import copy
+import ctypes
+import faulthandler
+import os
+import random
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+from pali3kit.ablation.node import Node
+from pali3kit.ablation.store import TRACEBACK, Store, disk_full
+from pali3kit.errors import Pali3Error
+from pali3kit.registry import STAGE
+from pali3kit.training.context import Cost, StageContext
+
+OUTPUT = "output.txt"
+_REPORT_SECONDS = 0.1
+_CLOCK_SECONDS = 5.0
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A running stage has done `done` of `total` units."""
+
+    done: int
+    total: int
+    numbers: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A stage is published; `seconds` of wall time went into it, earlier attempts included."""
+
+    seconds: float
+    numbers: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A stage failed; the traceback lies in its work folder."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Busy:
+    """Another process is making this stage."""
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """What one unit of a stage costs; None when the stage cannot tell."""
+
+    cost: Cost | None
+
+
+Message = Progress | Finished | Failed | Busy | Calibrated
+Send = Callable[[Message], None]
+
+
+def main(connection: Connection, alive: Connection, parent: int, root: Path, threads: int) -> None:
+    """Serve jobs until the parent is gone: it may be killed at any moment, and no orphan may keep a lock."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    _die_with(parent, alive)
+    store = Store(root)
+    jobs = {"make": _make, "calibrate": _calibrate}
+    while True:
+        try:
+            job, node = connection.recv()
+        except EOFError:
+            return
+        connection.send(jobs[job](node, store, threads, connection.send))
+
+
+def _make(node: Node, store: Store, threads: int, send: Send) -> Message:
+    with store.lock(node) as mine:
+        if not mine:
+            return Busy()
+        try:
+            if store.done(node):  # by another run, since the parent looked
+                return Finished(0.0)
+            return _run(node, store, threads, send)
+        except Exception as error:
+            with suppress(OSError):
+                (store.work(node) / TRACEBACK).write_text(traceback.format_exc(), encoding="utf-8")
+            return Failed(_reason(disk_full(error, store.root) or error))
+
+
+def _run(node: Node, store: Store, threads: int, send: Send) -> Finished:
+    folder = store.work(node)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / TRACEBACK).unlink(missing_ok=True)
+    clock = _Clock(folder.with_suffix(".seconds"))
+    report = _Reporter(send, clock)
+    with _output_to(folder / OUTPUT):
+        stage = STAGE.get(node.kind)
+        _settle(threads, node.seed)
+        parents = {role: store.path(parent) for role, parent in node.parents.items()}
+        stage(copy.deepcopy(dict(node.config)), StageContext(folder, parents, node.seed, report, threads))
+    if not (folder / OUTPUT).stat().st_size:
+        (folder / OUTPUT).unlink()
+    seconds = clock.save()
+    store.publish(node, seconds, threads)
+    clock.file.unlink()
+    return Finished(seconds, report.numbers)
+
+
+def _calibrate(node: Node, store: Store, threads: int, send: Send) -> Message:
+    with _output_to(Path(os.devnull)):
+        stage = STAGE.get(node.kind)
+        calibrate = getattr(sys.modules[stage.__module__], "calibrate", None)
+        if calibrate is None:
+            return Calibrated(None)
+        _settle(threads, node.seed)
+        try:
+            cost = calibrate(copy.deepcopy(dict(node.config)), threads)
+        except Exception as error:
+            return Failed(_reason(error))
+    return Calibrated(cost if isinstance(cost, Cost) else Cost(float(cost)))
+
+
+def _settle(threads: int, seed: int) -> None:
+    """Fix threads and global random states, so that a stage does not depend on what its worker made before."""
+    random.seed(seed)
+    if "numpy" in sys.modules:
+        sys.modules["numpy"].random.seed(seed)
+    if "torch" in sys.modules:
+        torch: Any = sys.modules["torch"]
+        torch.manual_seed(seed)
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs time
+
+
+class _Clock:
+    """Wall time of a stage over all its attempts, kept in a file so that a killed attempt counts too."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.started = self.saved = time.monotonic()
+        try:
+            self.earlier = float(file.read_text())
+        except (OSError, ValueError):
+            self.earlier = 0.0
+
+    def save(self) -> float:
+        self.saved = time.monotonic()
+        seconds = self.earlier + self.saved - self.started
+        self.file.write_text(f"{seconds:.3f}")
+        return seconds
+
+
+class _Reporter:
+    """Passes a stage's progress on, at most ten times a second and always at the end."""
+
+    def __init__(self, send: Send, clock: _Clock) -> None:
+        self.send, self.clock = send, clock
+        self.sent = 0.0
+        self.numbers: dict[str, float] = {}
+
+    def __call__(self, done: int, total: int, **numbers: float) -> None:
+        self.numbers.update({name: float(number) for name, number in numbers.items()})
+        now = time.monotonic()
+        if now - self.sent >= _REPORT_SECONDS or done >= total:
+            self.sent = now
+            self.send(Progress(done, total, dict(self.numbers)))
+        if now - self.clock.saved >= _CLOCK_SECONDS:
+            self.clock.save()
+
+
+def _die_with(parent: int, alive: Connection) -> None:
+    """Die when the parent does, however it does: by the kernel's signal on Linux, by a closed pipe elsewhere."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it died before the call above
+            os._exit(1)
+
+    def watch() -> None:
+        with suppress(EOFError, OSError):
+            alive.recv()
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+@contextmanager
+def _output_to(file: Path) -> Iterator[None]:
+    """Send what libraries print, also from C, to `file`: the screen belongs to the progress display."""
+    kept = [(stream, os.dup(stream)) for stream in (1, 2)]
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for stream, _ in kept:
+        os.dup2(descriptor, stream)
+    os.close(descriptor)
+    faulthandler.enable(file=2)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for stream, saved in kept:
+            os.dup2(saved, stream)
+            os.close(saved)
+
+
+def _reason(error: BaseException) -> str:
+    """Say an error in one line; our own errors speak for themselves."""
+    text = " ".join(str(error).split()) or "no message"
+    return text if isinstance(error, Pali3Error) else f"{type(error).__name__}: {text}"
