@@ -4,3 +4,9 @@ NumPy and Pillow only. `World` composes and draws; `probes` are eight small clas
 function of options and seeds. The artwork is Noto Emoji (Apache-2.0) and Twemoji (CC-BY 4.0), the names are Unicode
 CLDR's: see `assets/LICENSES` and `assets/PROVENANCE.json`.
 """
+
+from pali3kit.data.world.names import LANGUAGES
+from pali3kit.data.world.scene import Scene, Sign, Thing
+from pali3kit.data.world.world import World
+
+__all__ = ["LANGUAGES", "Scene", "Sign", "Thing", "World"]

@@ -93,7 +93,7 @@ def first_part(name: str) -> str:
 
 
 def names_of(archives: Archives, language: str, entries: list[dict[str, Any]]) -> dict[str, str]:
-    """Fully qualified emoji -> its name in the language, for those that have one; flags are named by their territory."""
+    """Each emoji -> its name in the language, for those that have one; a flag has its territory's name."""
     locale = cldr_locale(language)
     short: dict[str, Any] = {}
     for package, key in (

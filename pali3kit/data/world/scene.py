@@ -1,6 +1,6 @@
 """What is known of one picture of the embedded world: objects, signs, places.
 
-Boxes are `(y0, x0, y1, x1)` in integer pixels, half open.
+Boxes are `(y0, x0, y1, x1)` in integer pixels, half open. Fields with a default matter for drawing only.
 """
 
 from __future__ import annotations
@@ -18,6 +18,8 @@ class Thing:
     box: Box
     scale: str  # "small" or "big"
     tile: str | None
+    place: tuple[int, int] = (0, 0)  # (y, x) of the drawing's corner
+    size: int = 0  # longer side of the whole drawing, pixels
 
     @property
     def centre(self) -> tuple[float, float]:
@@ -28,16 +30,20 @@ class Thing:
 
 @dataclass(frozen=True, slots=True)
 class Sign:
-    """One printed word on a plate of a named colour."""
+    """One printed word on a plate of a named colour; `box` is the plate's."""
 
     word: str
     colour: str
     box: Box
+    letter: int = 0  # height of its letters, pixels
 
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One picture: what `World.render` needs to draw it again, and all that a question may ask."""
+    """One picture: what `World.render` needs to draw it again, and all that a question may ask.
+
+    Things are in drawing order: a later one covers an earlier one. Signs are never covered.
+    """
 
     split: str  # "train" or "test"
     index: int
@@ -47,3 +53,5 @@ class Scene:
     texture: str
     things: tuple[Thing, ...]
     signs: tuple[Sign, ...]
+    shade: int = 0  # added to the background's three channels
+    cut: tuple[int, int, int] = (0, 0, 0)  # which sample of the texture, and (y, x) where it is cut out
