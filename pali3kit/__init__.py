@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pali3kit import evals, metrics
     from pali3kit.config.load import load as load_experiment
     from pali3kit.config.schema import Experiment
-    from pali3kit.data.world import World
+    from pali3kit.data.world.world import World
     from pali3kit.models.pali import PaLI
 
 __version__ = "0.1.0"
@@ -23,7 +23,7 @@ __version__ = "0.1.0"
 _LAZY = {
     "Experiment": "pali3kit.config.schema:Experiment",
     "PaLI": "pali3kit.models.pali:PaLI",
-    "World": "pali3kit.data.world:World",
+    "World": "pali3kit.data.world.world:World",
     "evals": "pali3kit.evals",
     "load_experiment": "pali3kit.config.load:load",
     "metrics": "pali3kit.metrics",

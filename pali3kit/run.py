@@ -95,8 +95,8 @@ def _run(arguments: list[str], overrides: list[str]) -> int:
 
 def _check(arguments: list[str], overrides: list[str]) -> int:
     experiment = load(arguments[0], overrides)
-    counted = {"cell": points(experiment), "seed": experiment.seeds, "column": experiment.evaluate}
-    sizes = ", ".join(f"{len(found)} {word}{'' if len(found) == 1 else 's'}" for word, found in counted.items())
+    counts = {"cell": len(points(experiment)), "seed": len(experiment.seeds), "column": len(experiment.evaluate)}
+    sizes = ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for word, count in counts.items())
     print(f"{arguments[0]}: nothing wrong. {sizes}.")
     return 0
 

@@ -86,7 +86,7 @@ registry.MASKS.add("vqvae", "pali3kit.masks.vqvae:MaskVQVAE", VqvaeOptions, "64x
 registry.TEXT_TOWER.add(
     "siglip_text", "pali3kit.models.text_tower:TextTower", TextTowerOptions, "bidirectional, last token, dense head"
 )
-registry.SOURCE.add("world", "pali3kit.data.world:World", WorldOptions, "embedded scenes of real emoji, no network")
+registry.SOURCE.add("world", "pali3kit.data.world.source:WorldSource", WorldOptions, "embedded scenes of real emoji, no network")
 
 for _name, _summary in {
     "muon": "orthogonalised momentum for matrices, AdamW for the rest",
@@ -134,9 +134,9 @@ for _name, _summary in {
     "vqa_knowledge": "an answer that needs knowledge of an object",
     "vqa_text": "an answer that is printed in the picture",
 }.items():
-    registry.TASK.add(_name, "pali3kit.data.tasks:build", summary=_summary)
+    registry.TASK.add(_name, "pali3kit.data.world.tasks:WorldTask", summary=_summary)
 
 registry.METRIC.add("cider", "pali3kit.metrics.cider:cider", summary="CIDEr-D, as the official scorer, without Java")
 registry.METRIC.add("vqa_accuracy", "pali3kit.metrics.vqa:vqa_accuracy", summary="VQA accuracy over 10 annotators")
-registry.METRIC.add("segmentation_iou", "pali3kit.metrics.segmentation:segmentation_iou", summary="IoU at full size")
+registry.METRIC.add("segmentation_iou", "pali3kit.metrics.segmentation:SegmentationIoU", summary="IoU at full size")
 registry.METRIC.add("ridge_probe", "pali3kit.metrics.probe:ridge_probe", summary="closed-form few-shot ridge probe")
