@@ -1,20 +1,28 @@
-"""From a stage's plain config to the objects that it needs."""
+"""From a stage's plain config, and from the artifacts of its parents, to the objects that it needs.
+
+Every artifact with weights describes in `parts.json` what they fit, so that it can be rebuilt from its folder alone.
+"""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
+from torch import nn
+
 from pali3kit.config.schema import Optimizer, Part, Training
 from pali3kit.data.source import Source
+from pali3kit.errors import WeightsError
 from pali3kit.language.ul2 import UL2
 from pali3kit.masks.vqvae import MaskVQVAE
+from pali3kit.models.pali import PaLI
 from pali3kit.registry import LANGUAGE, MASKS, PROJECTOR, SOURCE, VISION, Registry
 from pali3kit.text.tokenizer import Tokenizer
 from pali3kit.vision.vit import ViT
-from pali3kit.weights.files import load_weights
+from pali3kit.weights.files import load_weights, save_weights
 
 Config = Mapping[str, Any]
 Budget = TypeVar("Budget", bound=Training)
@@ -27,41 +35,79 @@ def build_part(registry: Registry, part: Config, **shared: Any) -> Any:
 
 
 def build_source(config: Config) -> Source:
-    """The source of records, with pictures of `config["image_size"]` pixels."""
-    return build_part(SOURCE, config["source"], image_size=config["image_size"])  # type: ignore[no-any-return]
+    """The source of records, with pictures of `config["image_size"]` pixels where pictures matter."""
+    size = {"image_size": config["image_size"]} if "image_size" in config else {}
+    return build_part(SOURCE, config["source"], **size)  # type: ignore[no-any-return]
 
 
-def build_vision(config: Config, weights: Path | None = None) -> ViT:
-    """The vision encoder of `config`, with the weights of an artifact folder if one is given."""
-    vision: ViT = build_part(VISION, config["vision"], image_size=config["image_size"])
-    if weights is not None:
-        load_weights(vision, weights / "weights.safetensors")
-    return vision
+def build_vision(config: Config) -> ViT:
+    """The vision encoder of `config`, with random weights."""
+    return build_part(VISION, config["vision"], image_size=config["image_size"])  # type: ignore[no-any-return]
 
 
-def build_language(config: Config, tokenizer: Tokenizer, weights: Path | None = None) -> UL2:
-    """The language model of `config` over the tokenizer's ids."""
-    language: UL2 = build_part(LANGUAGE, config["language"], vocabulary=len(tokenizer))
-    if weights is not None:
-        load_weights(language, weights / "weights.safetensors")
-    return language
+def build_language(config: Config, tokenizer: Tokenizer) -> UL2:
+    """The language model of `config` over the tokenizer's ids, with random weights."""
+    return build_part(LANGUAGE, config["language"], vocabulary=len(tokenizer))  # type: ignore[no-any-return]
 
 
-def build_projector(config: Config, vision_width: int, language_width: int) -> Any:
-    """The projector between two widths."""
-    return build_part(PROJECTOR, config["projector"], vision_width=vision_width, language_width=language_width)
+def build_pali(config: Config, vision_width: int, language: UL2) -> PaLI:
+    """PaLI around `language`, for visual tokens of `vision_width` that come from a cache."""
+    widths = {"vision_width": vision_width, "language_width": language.width}
+    return PaLI(None, build_part(PROJECTOR, config["projector"], **widths), language)
 
 
-def build_masks(config: Config, weights: Path) -> MaskVQVAE:
+def publish(folder: Path, module: nn.Module, **parts: Any) -> None:
+    """Write `module`'s weights and the description of what they fit."""
+    save_weights(module, folder / "weights.safetensors")
+    describe(folder, **parts)
+
+
+def describe(folder: Path, **parts: Any) -> None:
+    """Write `parts.json`."""
+    (folder / "parts.json").write_text(json.dumps(parts, indent=1, sort_keys=True))
+
+
+def read_parts(folder: Path) -> dict[str, Any]:
+    """The description that `describe` wrote. Raises WeightsError when there is none."""
+    try:
+        parts: dict[str, Any] = json.loads((folder / "parts.json").read_text())
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"{folder} is not an artifact with weights: {error}") from error
+    return parts
+
+
+def read_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer of a tokenizer artifact."""
+    return Tokenizer(folder / "tokenizer.model", codes=read_parts(folder)["codes"])
+
+
+def read_vision(folder: Path) -> ViT:
+    """The encoder of a vision artifact."""
+    vision = build_vision(read_parts(folder))
+    load_weights(vision, folder / "weights.safetensors")
+    return vision.eval()
+
+
+def read_masks(folder: Path) -> MaskVQVAE:
     """The trained mask tokenizer, frozen."""
-    masks: MaskVQVAE = build_part(MASKS, config["masks"])
-    load_weights(masks, weights / "weights.safetensors")
+    masks: MaskVQVAE = build_part(MASKS, read_parts(folder)["masks"])
+    load_weights(masks, folder / "weights.safetensors")
     return masks.eval().requires_grad_(False)
 
 
-def read_tokenizer(folder: Path, codes: int) -> Tokenizer:
-    """The tokenizer that the tokenizer stage published in `folder`."""
-    return Tokenizer(folder / "tokenizer.model", codes=codes)
+def read_language(folder: Path, tokenizer: Tokenizer) -> UL2:
+    """The model of a language artifact."""
+    language = build_language(read_parts(folder), tokenizer)
+    load_weights(language, folder / "weights.safetensors")
+    return language
+
+
+def read_pali(folder: Path, tokenizer: Tokenizer) -> PaLI:
+    """The projector and language model of a multimodal or transfer artifact."""
+    parts = read_parts(folder)
+    model = build_pali(parts, parts["vision_width"], build_language(parts, tokenizer))
+    load_weights(model, folder / "weights.safetensors")
+    return model
 
 
 def read_budget(cls: type[Budget], section: Config) -> Budget:

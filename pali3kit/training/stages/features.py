@@ -10,7 +10,7 @@ from numpy.lib.format import open_memmap
 
 from pali3kit.data.source import Source
 from pali3kit.training.context import StageContext
-from pali3kit.training.parts import build_source, build_vision
+from pali3kit.training.parts import build_source, read_vision
 from pali3kit.vision.vit import ViT
 
 BATCH = 128
@@ -19,7 +19,7 @@ BATCH = 128
 def run(config: dict[str, Any], context: StageContext) -> None:
     """Write `train.npy` and `test.npy`, fp16 `[pictures, N, D]`, and `grid.npy`, the rows and columns of the tokens."""
     source = build_source(config)
-    vision = build_vision(config, context.parents["vision"]).eval()
+    vision = read_vision(context.parents["vision"])
     total = config["train"] + config["test"]
     np.save(context.folder / "grid.npy", vision.native_grid)
     done = 0

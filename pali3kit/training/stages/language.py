@@ -13,20 +13,19 @@ from pali3kit.text.tokenizer import Tokenizer
 from pali3kit.training.context import StageContext
 from pali3kit.training.fit import MakeBatch, fit
 from pali3kit.training.modules import Batch, DenoisingModule
-from pali3kit.training.parts import build_language, build_source, read_budget, read_tokenizer
-from pali3kit.weights.files import save_weights
+from pali3kit.training.parts import build_language, build_source, publish, read_budget, read_tokenizer
 
 
 def run(config: dict[str, Any], context: StageContext) -> None:
     """Write the language model's `weights.safetensors`."""
     budget = read_budget(LanguagePretraining, config["training"])
-    tokenizer = read_tokenizer(context.parents["tokenizer"], config["codes"])
+    tokenizer = read_tokenizer(context.parents["tokenizer"])
     torch.manual_seed(context.seed)
     language = build_language(config, tokenizer)
     sentences = build_source(config).sentences(context.seed)
     windows = pack((tokenizer.encode(text, eos=True) for text in sentences), budget.length)
     fit(DenoisingModule(language), denoising_batches(windows, tokenizer, budget, context.seed), budget, context)
-    save_weights(language, context.folder / "weights.safetensors")
+    publish(context.folder, language, language=config["language"])
 
 
 def denoising_batches(windows: np.ndarray, tokenizer: Tokenizer, budget: LanguagePretraining, seed: int) -> MakeBatch:

@@ -13,8 +13,7 @@ from pali3kit.registry import MASKS
 from pali3kit.training.context import StageContext
 from pali3kit.training.fit import fit
 from pali3kit.training.modules import Batch, MaskModule
-from pali3kit.training.parts import build_part, build_source, read_budget
-from pali3kit.weights.files import save_weights
+from pali3kit.training.parts import build_part, build_source, publish, read_budget
 
 
 def run(config: dict[str, Any], context: StageContext) -> None:
@@ -28,10 +27,10 @@ def run(config: dict[str, Any], context: StageContext) -> None:
         rng = np.random.default_rng([context.seed, step])
         crops: list[np.ndarray] = []
         while len(crops) < budget.batch_size:
-            example = task.draw("train", int(rng.integers(config["train"])), rng)
+            example = task.draw("train", int(rng.integers(budget.examples)), rng)
             if example is not None and example.mask is not None and example.box is not None:
                 crops.append(crop(example.mask, example.box))
         return {"masks": torch.from_numpy(np.stack(crops)[:, None])}
 
     fit(MaskModule(model), make, budget, context)
-    save_weights(model, context.folder / "weights.safetensors")
+    publish(context.folder, model, masks=config["masks"])

@@ -19,9 +19,8 @@ from pali3kit.text.tokenizer import Tokenizer
 from pali3kit.training.context import StageContext
 from pali3kit.training.fit import MakeBatch, fit
 from pali3kit.training.modules import Batch, ClassifierModule, SigLIPModule, StageModule
-from pali3kit.training.parts import build_source, build_vision, read_budget, read_tokenizer
+from pali3kit.training.parts import build_source, build_vision, publish, read_budget, read_tokenizer
 from pali3kit.vision.vit import ViT
-from pali3kit.weights.files import save_weights
 
 
 def run(config: dict[str, Any], context: StageContext) -> None:
@@ -32,7 +31,7 @@ def run(config: dict[str, Any], context: StageContext) -> None:
         budget = read_budget(VisionPretraining, config["training"])
         module, make = _arm(config, context, vision, budget)
         fit(module, make, budget, context)
-    save_weights(vision, context.folder / "weights.safetensors")
+    publish(context.folder, vision, vision=config["vision"], image_size=config["image_size"])
 
 
 def _arm(
@@ -45,7 +44,7 @@ def _arm(
         classes = len(source.classes)
         module = ClassifierModule(Classifier(vision, classes, budget.head_bias))
         return module, lambda step: pictures.with_labels(step, classes)
-    tokenizer = read_tokenizer(context.parents["tokenizer"], config["codes"])
+    tokenizer = read_tokenizer(context.parents["tokenizer"])
     text = TEXT_TOWER.build(
         budget.text.name,
         vocabulary=len(tokenizer),

@@ -1,0 +1,39 @@
+"""PaLI's answers to examples, from cached visual tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import torch
+
+from pali3kit.data.batch import collate
+from pali3kit.data.task import Example
+from pali3kit.models.pali import PaLI
+from pali3kit.nn.positions import Grid
+from pali3kit.text.tokenizer import Tokenizer
+
+BATCH = 128
+
+
+def answer(
+    model: PaLI,
+    tokenizer: Tokenizer,
+    examples: Sequence[Example],
+    tokens: Callable[[torch.Tensor], torch.Tensor],
+    grid: Grid,
+    prompt_length: int,
+    target_length: int,
+    beams: int = 1,
+    report: Callable[[int], None] = lambda done: None,
+) -> list[str]:
+    """The generated text for each example; `tokens` leads from image indices `[B]` to visual tokens `[B,N,D]`."""
+    answers: list[str] = []
+    model.eval()
+    for start in range(0, len(examples), BATCH):
+        batch = collate(examples[start : start + BATCH], tokenizer, prompt_length, target_length)
+        ids = model.generate(
+            tokens(batch["image"]), grid, batch["prompts"], batch["prompt_mask"], target_length, beams
+        )
+        answers += [tokenizer.decode(row) for row in ids.tolist()]
+        report(len(answers))
+    return answers
