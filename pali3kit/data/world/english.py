@@ -21,8 +21,8 @@ _INVARIABLE = {
 _UNCOUNTABLE = {
     "bacon", "badminton", "bread", "broccoli", "butter", "cheese", "clothing", "confetti", "corn", "curling", "fire",
     "fog", "food", "furniture", "garlic", "ginger", "golf", "hockey", "honey", "ice", "lacrosse", "lightning",
-    "luggage", "meat", "milk", "money", "music", "popcorn", "rice", "salt", "snow", "spaghetti", "sushi", "tennis",
-    "tofu", "water", "weather", "wood",
+    "luggage", "meat", "milk", "money", "music", "popcorn", "rice", "sake", "salt", "snow", "spaghetti", "sushi",
+    "tennis", "tofu", "water", "weather", "wood",
 }  # fmt: skip
 _ENDS_IN_S = {
     "abacus", "bus", "cactus", "compass", "cross", "dress", "glass", "hibiscus", "lens", "lotus", "octopus", "tennis",
@@ -60,8 +60,14 @@ def plural(text: str) -> str:
 
 
 def counted(text: str, count: int) -> str:
-    """`"a cat"`, `"two cats"`."""
-    return a(text) if count == 1 else f"{NUMBERS[count]} {plural(text)}"
+    """`"a cat"`, `"two cats"`; substances are not counted: `"popcorn"`."""
+    return a(text) if count == 1 or not is_countable(text) else f"{NUMBERS[count]} {plural(text)}"
+
+
+@cache
+def is_countable(text: str) -> bool:
+    """Whether a noun phrase names a thing and not a substance."""
+    return _head(text)[0].split()[-1] not in _UNCOUNTABLE
 
 
 def listing(parts: list[str]) -> str:
@@ -75,7 +81,8 @@ def _head(text: str) -> tuple[str, str]:
 
 
 def _is_plural(word: str) -> bool:
-    return word.endswith("s") and not word.endswith(("ss", "us", "is")) and word not in _ENDS_IN_S
+    ends_alone = word.endswith(("ss", "us", "is")) or word in _ENDS_IN_S
+    return word == "skis" or (word.endswith("s") and not ends_alone)
 
 
 def _plural_word(word: str) -> str:

@@ -18,6 +18,7 @@ from pali3kit.data.world.scene import Scene, Sign, Thing
 
 ANNOTATORS = 10
 AGREEING = 4  # at least so many annotators give the answer
+_SHARES = {1: (10,), 2: (6, 4), 3: (4, 3, 3)}  # annotators behind each of so many good answers
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,15 +57,16 @@ def knowledge(scene: Scene, rng: np.random.Generator) -> Question | None:
     if not pointers:
         return None
     where, thing = pick(pointers, draw)
-    associations = _associations(thing.emoji)
-    if draw() < 0.5 or len(associations) < 3:
+    associations = _associations(thing.emoji)[:3]
+    if draw() < 0.5 or not associations:
         kind = vocabulary.kind(thing.emoji)
         others = (vocabulary.wider(kind), vocabulary.noun(thing.emoji))
         return Question(f"what kind of thing is {where}?", kind, _annotate(kind, others, 0.15, draw), "knowledge")
-    # No single association is the right one: three of the keywords share the annotators.
-    first, second, third = associations[:3]
-    answers = shuffled([first] * 4 + [second] * 3 + [third] * 3, draw)
-    return Question(f"what is the thing {where} associated with?", first, tuple(answers), "knowledge")
+    # No single association is the right one: up to three of the keywords share the annotators.
+    shares = _SHARES[len(associations)]
+    said = [word for word, share in zip(associations, shares, strict=True) for _ in range(share)]
+    text = f"what is the thing {where} associated with?"
+    return Question(text, associations[0], tuple(shuffled(said, draw)), "knowledge")
 
 
 def reading(scene: Scene, rng: np.random.Generator) -> Question | None:
@@ -132,7 +134,7 @@ def _number(scene: Scene, draw: Draw) -> Question | None:
     counts: dict[str, int] = {}
     for thing in scene.things:
         clue = clues.named(scene, thing)
-        if clue.fits == clue.maybe and english.be(clue.words) == "is":  # nobody counts "grapes"
+        if clue.fits == clue.maybe and _counts(clue.words):
             counts[english.plural(clue.words)] = clue.fits.bit_count()
     discs = sum(thing.tile is not None for thing in scene.things)
     if discs:
@@ -146,6 +148,11 @@ def _number(scene: Scene, draw: Draw) -> Question | None:
     answer = str(counts[what])
     off = (str(counts[what] + 1), str(max(counts[what] - 1, 0)))
     return Question(f"how many {what} are there?", answer, _annotate(answer, off, 0.1, draw), "number")
+
+
+def _counts(noun: str) -> bool:
+    """Nobody counts "popcorn" or "jeans"."""
+    return english.is_countable(noun) and english.be(noun) == "is"
 
 
 def _yes_or_no(scene: Scene, draw: Draw, absent: Sequence[str]) -> Question | None:
@@ -241,12 +248,13 @@ def _synonyms(emoji: str) -> tuple[str, ...]:
 
 @cache
 def _associations(emoji: str) -> tuple[str, ...]:
-    """Keywords that say more than the name and its plural do."""
-    words = vocabulary.words(emoji)
+    """Keywords that say more than the name and the kind do."""
+    kind = vocabulary.kind(emoji)
+    said = (*vocabulary.words(emoji), kind, vocabulary.wider(kind))
     return tuple(
         word
         for word in sorted(vocabulary.keywords(emoji))
-        if not any(word in part or part in word for part in words) and word != vocabulary.kind(emoji)
+        if len(word) > 2 and not any(word in other or other in word for other in said)
     )
 
 

@@ -19,14 +19,14 @@ _KINDS = {
     "person-activity": "person", "person-sport": "athlete", "person-resting": "person", "family": "family",
     "person-symbol": "person", "animal-mammal": "mammal", "animal-bird": "bird", "animal-amphibian": "amphibian",
     "animal-reptile": "reptile", "animal-marine": "sea animal", "animal-bug": "bug", "plant-flower": "flower",
-    "plant-other": "plant", "food-fruit": "fruit", "food-vegetable": "vegetable", "food-prepared": "meal",
+    "plant-other": "plant", "food-fruit": "fruit", "food-vegetable": "vegetable", "food-prepared": "food",
     "food-asian": "asian food", "food-sweet": "sweet", "food-marine": "seafood", "drink": "drink",
     "dishware": "dishware", "place-map": "map", "place-geographic": "place", "place-building": "building",
     "place-religious": "religious building", "place-other": "place", "transport-ground": "land vehicle",
     "transport-water": "boat", "transport-air": "aircraft", "hotel": "hotel item", "time": "time",
     "sky & weather": "weather", "event": "celebration", "award-medal": "award", "sport": "sport", "game": "game",
     "arts & crafts": "art", "clothing": "clothing", "sound": "sound", "music": "music",
-    "musical-instrument": "musical instrument", "phone": "phone", "computer": "computers",
+    "musical-instrument": "musical instrument", "phone": "phone", "computer": "computing",
     "light & video": "light or video", "book-paper": "book or paper", "money": "money", "mail": "mail",
     "writing": "writing tool", "office": "office item", "lock": "lock or key", "tool": "tool",
     "science": "science", "medical": "medicine", "household": "household item", "other-object": "object",
@@ -36,7 +36,7 @@ _KINDS = {
 }  # fmt: skip
 _WIDER = {
     "mammal": "animal", "bird": "animal", "amphibian": "animal", "reptile": "animal", "sea animal": "animal",
-    "bug": "insect", "flower": "plant", "plant": "nature", "fruit": "food", "vegetable": "food", "meal": "food",
+    "bug": "insect", "flower": "plant", "plant": "nature", "fruit": "food", "vegetable": "food", "food": "meal",
     "asian food": "food", "sweet": "dessert", "seafood": "food", "drink": "beverage", "land vehicle": "vehicle",
     "boat": "vehicle", "aircraft": "vehicle", "musical instrument": "instrument", "religious building": "building",
     "fantasy person": "person", "athlete": "person", "clothing": "clothes", "sport": "game", "building": "place",
@@ -46,7 +46,7 @@ _ONE_OF = {
     "clothing": "piece of clothing", "celebration": "party item", "sport": "piece of sports gear", "time": "clock",
     "weather": "weather symbol", "light or video": "lamp or camera", "art": "piece of art", "math": "math symbol",
     "medicine": "medical item", "science": "science item", "music": "music item", "sound": "sound device",
-    "religion": "religious symbol", "zodiac": "zodiac sign", "gender": "gender symbol", "computers": "computer item",
+    "religion": "religious symbol", "zodiac": "zodiac sign", "gender": "gender symbol", "computing": "computer item",
 }  # fmt: skip
 
 

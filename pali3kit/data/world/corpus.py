@@ -1,0 +1,134 @@
+"""Text without pictures, for the tokenizer and for UL2 denoising: names, keywords, captions, prompts of the tasks.
+
+Captions and questions are about imagined scenes: descriptions that nobody draws. Printed words are those of the train
+split, so no text of the test split occurs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+
+import numpy as np
+
+from pali3kit.data.world import captions, english, names, palette, questions, refer, vocabulary
+from pali3kit.data.world.chance import Draw, pick, shuffled
+from pali3kit.data.world.classes import candidates
+from pali3kit.data.world.scene import Box, Scene, Sign, Thing
+from pali3kit.data.world.words import words
+
+SENTENCES = 60_000
+BINS = 32  # numbers of a box text go from 0 to 31 at most
+_SIDE = 64  # of an imagined picture
+_CELLS = tuple((4 + 20 * row, 4 + 20 * column) for row in range(3) for column in range(3))
+_SIZES = {"small": 12, "big": 18}
+
+
+def sentences(seed: int, objects: Sequence[str] = (), limit: int = SENTENCES) -> Iterator[str]:
+    """A finite, repeatable stream of texts of one line.
+
+    Args:
+        seed: decides all of them.
+        objects: emoji that occur in the imagined scenes; all that may occur in any world if empty. Names of all other
+            pictures occur too.
+        limit: how many texts.
+    """
+    rng = np.random.default_rng(seed)
+    draw = rng.random
+    objects = tuple(objects) or candidates()
+    kinds: tuple[tuple[float, Callable[[], str | None]], ...] = (
+        (0.15, lambda: _names(draw)),
+        (0.10, lambda: _keywords(draw)),
+        (0.35, lambda: captions.caption(imagine(objects, draw), pick(names.LANGUAGES, draw), rng)),
+        (0.15, lambda: captions.caption(imagine(objects, draw), "en", rng)),
+        (0.10, lambda: _captioning(imagine(objects, draw), rng)),
+        (0.10, lambda: _asking(imagine(objects, draw), objects, rng)),
+        (0.05, lambda: _finding(imagine(objects, draw), rng)),
+    )
+    edges = np.cumsum([share for share, _ in kinds]).tolist()
+    given = 0
+    while given < limit:
+        chance = draw()
+        text = kinds[next((i for i, edge in enumerate(edges) if chance < edge), 0)][1]()
+        if text:
+            given += 1
+            yield text
+
+
+def imagine(objects: Sequence[str], draw: Draw) -> Scene:
+    """A scene of the train split as words need it: things and perhaps a sign on a 3 x 3 grid, never to be drawn."""
+    cells = shuffled(_CELLS, draw)
+    count = 1 + int(draw() * 4)
+    chosen = [pick(objects, draw) for _ in range(count)]
+    if count > 1 and draw() < 0.25:
+        chosen[-1] = chosen[0]
+    things = tuple(_thing(emoji, cell, draw) for emoji, cell in zip(chosen, cells, strict=False))
+    signs = (_sign(cells[-1], draw),) if draw() < 0.6 else ()
+    background = pick(tuple(palette.BACKGROUNDS), draw)
+    return Scene("train", int(draw() * 1e9), _SIDE, "noto", background, "plain", things, signs)
+
+
+def _thing(emoji: str, corner: tuple[int, int], draw: Draw) -> Thing:
+    scale = pick(tuple(_SIZES), draw)
+    tile = pick(tuple(palette.TILES), draw) if draw() < 0.35 else None
+    return Thing(emoji, _box(corner, _SIZES[scale]), scale, tile)
+
+
+def _sign(corner: tuple[int, int], draw: Draw) -> Sign:
+    return Sign(pick(words("train"), draw), pick(tuple(palette.PLATES), draw), _box(corner, _SIZES["small"]))
+
+
+def _box(corner: tuple[int, int], side: int) -> Box:
+    return corner[0], corner[1], corner[0] + side, corner[1] + side
+
+
+def _names(draw: Draw) -> str:
+    """Names of a few pictures, of those near each other in Unicode's order, as a list in any language."""
+    every, language = names.emoji(), pick(names.LANGUAGES, draw)
+    start = int(draw() * len(every))
+    return names.join([captions.lowered(one, language) for one in every[start : start + 1 + int(draw() * 4)]], language)
+
+
+def _keywords(draw: Draw) -> str:
+    emoji = pick(names.emoji(), draw)
+    noun, kind = vocabulary.noun(emoji), vocabulary.kind(emoji)
+    said = ", ".join(names.keywords(emoji)).lower()
+    return pick((f"{noun}: {said}", f"{english.a(noun)}, {said}", f"{noun}, {kind}", f"{kind}: {noun}"), draw)
+
+
+def _captioning(scene: Scene, rng: np.random.Generator) -> str:
+    """Prompts of captioning, SplitCap and OCR with their targets."""
+    if scene.signs and rng.random() < 0.3:
+        return f"Generate the ocr_text in EN: {' '.join(sign.word for sign in scene.signs)}"
+    language = pick(names.LANGUAGES, rng.random)
+    text = captions.caption(scene, language, rng)
+    place = int(rng.random() * BINS) if rng.random() < 0.5 else 0
+    return f"Generate the alt_text in {language.upper()} at {place}: {text}"
+
+
+def _asking(scene: Scene, objects: Sequence[str], rng: np.random.Generator) -> str | None:
+    """Prompts of question answering and of question generation with their targets."""
+    asks: tuple[Callable[[], questions.Question | None], ...] = (
+        lambda: questions.vqa(scene, rng, objects),
+        lambda: questions.knowledge(scene, rng),
+        lambda: questions.reading(scene, rng),
+        lambda: questions.generate_object_aware(scene, rng, objects),
+    )
+    question = pick(asks, rng.random)()
+    if question is None:
+        return None
+    if rng.random() < 0.7:
+        return f"Answer in EN: {question.text} {question.answer}"
+    return f"Generate a question in EN for {question.answer}: {question.text}"
+
+
+def _finding(scene: Scene, rng: np.random.Generator) -> str | None:
+    """Prompts of detection and of referring expressions with the coordinates of a box."""
+    referral = refer.expression(scene, pick(("refer", "refer_plus", "refer_g"), rng.random), rng)
+    if referral is None:
+        return None
+    thing = scene.things[referral.index]
+    box = " ".join(str(side * BINS // (_SIDE + 1)) for side in thing.box)
+    if rng.random() < 0.5:
+        return f"detect: {referral.text} {box}"
+    noun = vocabulary.noun(thing.emoji)
+    return f"detect: {noun} {box} {noun}"
