@@ -1,12 +1,12 @@
-"""VQA accuracy as the official evaluation computes it (github GT-Vision-Lab/VQA, Antol et al. 2015), quirks kept.
+r"""VQA accuracy as the official evaluation computes it (github GT-Vision-Lab/VQA, Antol et al. 2015), quirks kept.
 
 Quirks, each one part of every published number:
 * Answers are normalised only where the ten annotators disagree; where they agree, case and punctuation must match.
 * A sign of `PUNCTUATION` is deleted if it touches a space anywhere in the text, or if the text has a comma between
   digits ("1,000"); otherwise it becomes a space.
-* The pattern that should keep the points of numbers has `(?!<=\\d)` where `(?<!\\d)` was meant: a point is
-  dropped unless a digit follows, so "5." loses its point and ".5" keeps it. And its flags argument lands in the place of
-  the count: only the first 32 points are looked at.
+* The pattern that should keep the points of numbers has `(?!<=\d)` where `(?<!\d)` was meant: a point is
+  dropped unless a digit follows, so "5." loses its point and ".5" keeps it. And its flags argument lands in the place
+  of the count: only the first 32 points are dropped.
 * "none" is the number 0; "ten" is 10, "eleven" stays a word. Capitalised contractions of the map never match, since
   words are lower-case by then; "somebody'd" loses its apostrophe.
 """
@@ -25,112 +25,27 @@ from pali3kit.errors import DataError
 
 PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
 ARTICLES = frozenset({"a", "an", "the"})
-NUMBERS = {"none": "0"} | {
-    word: str(i)
-    for i, word in enumerate(["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten"])
-}
+_NUMBER_WORDS = "zero one two three four five six seven eight nine ten"
+NUMBERS = {"none": "0"} | {word: str(i) for i, word in enumerate(_NUMBER_WORDS.split())}
 
-# Words that get their apostrophes back. Each form below is reached from itself without all its apostrophes...
-_WITHOUT_ALL = [
-    "ain't",
-    "aren't",
-    "can't",
-    "could've",
-    "couldn't",
-    "didn't",
-    "doesn't",
-    "don't",
-    "hadn't",
-    "hasn't",
-    "haven't",
-    "he'd",
-    "he's",
-    "how'd",
-    "how'll",
-    "how's",
-    "isn't",
-    "it'd",
-    "it'll",
-    "ma'am",
-    "mightn't",
-    "might've",
-    "mustn't",
-    "must've",
-    "needn't",
-    "not've",
-    "o'clock",
-    "oughtn't",
-    "shan't",
-    "should've",
-    "shouldn't",
-    "somebody'll",
-    "somebody's",
-    "someone'd",
-    "someone'll",
-    "someone's",
-    "something'd",
-    "something'll",
-    "that's",
-    "there'd",
-    "there're",
-    "there's",
-    "they'd",
-    "they'll",
-    "they're",
-    "they've",
-    "'twas",
-    "wasn't",
-    "we've",
-    "weren't",
-    "what'll",
-    "what're",
-    "what's",
-    "what've",
-    "when's",
-    "where'd",
-    "where's",
-    "where've",
-    "who'd",
-    "who'll",
-    "who's",
-    "who've",
-    "why'll",
-    "why're",
-    "why's",
-    "won't",
-    "would've",
-    "wouldn't",
-    "y'all",
-    "you'd",
-    "you'll",
-    "you're",
-    "you've",
-]
-# ... and each form with two from both forms that lack one of them.
-_WITHOUT_ONE = [
-    "couldn't've",
-    "hadn't've",
-    "he'd've",
-    "it'd've",
-    "mightn't've",
-    "she'd've",
-    "shouldn't've",
-    "somebody'd've",
-    "someone'd've",
-    "something'd've",
-    "there'd've",
-    "they'd've",
-    "we'd've",
-    "who'd've",
-    "wouldn't've",
-    "y'all'll",
-    "you'd've",
-]
+# Words that get their apostrophes back. Each of these is reached from itself without all its apostrophes...
+_WITHOUT_ALL = """
+    ain't aren't can't could've couldn't didn't doesn't don't hadn't hasn't haven't he'd he's how'd how'll how's isn't
+    it'd it'll ma'am mightn't might've mustn't must've needn't not've o'clock oughtn't shan't should've shouldn't
+    somebody'll somebody's someone'd someone'll someone's something'd something'll that's there'd there're there's
+    they'd they'll they're they've 'twas wasn't we've weren't what'll what're what's what've when's where'd where's
+    where've who'd who'll who's who've why'll why're why's won't would've wouldn't y'all you'd you'll you're you've
+"""
+# ... and each of these, with two, from both forms that lack one of them.
+_WITHOUT_ONE = """
+    couldn't've hadn't've he'd've it'd've mightn't've she'd've shouldn't've somebody'd've someone'd've something'd've
+    there'd've they'd've we'd've who'd've wouldn't've y'all'll you'd've
+"""
 
 
 def _contractions() -> dict[str, str]:
-    forms = {form.replace("'", ""): form for form in _WITHOUT_ALL}
-    for form in _WITHOUT_ONE:
+    forms = {form.replace("'", ""): form for form in _WITHOUT_ALL.split()}
+    for form in _WITHOUT_ONE.split():
         head, middle, tail = form.split("'")
         forms[f"{head}{middle}'{tail}"] = forms[f"{head}'{middle}{tail}"] = form
     irregular = ("ow's'at", "'ows'at", "'ow'sat")
@@ -141,7 +56,7 @@ def _contractions() -> dict[str, str]:
 CONTRACTIONS = _contractions()
 _DIGIT_COMMA = re.compile(r"\d,\d")
 _POINT = re.compile(r"\.(?!\d)")
-_POINTS_LOOKED_AT = 32
+_POINTS_DROPPED = 32
 
 
 def strip_spaces(text: str) -> str:
@@ -156,7 +71,7 @@ def normalize_answer(text: str) -> str:
     for sign in PUNCTUATION:
         delete = has_digit_comma or f"{sign} " in text or f" {sign}" in text
         clean = clean.replace(sign, "" if delete else " ")
-    words = _POINT.sub("", clean, count=_POINTS_LOOKED_AT).lower().split()
+    words = _POINT.sub("", clean, count=_POINTS_DROPPED).lower().split()
     numbered = (NUMBERS.get(word, word) for word in words)
     return " ".join(CONTRACTIONS.get(word, word) for word in numbered if word not in ARTICLES)
 
@@ -168,9 +83,7 @@ def answer_score(prediction: str, answers: Sequence[str]) -> float:
         DataError: there are fewer than two answers.
     """
     if len(answers) < 2:
-        raise DataError(
-            f"VQA accuracy leaves one annotator out; it needs at least 2 answers (10 usual), got {answers!r}."
-        )
+        raise DataError(f"VQA accuracy leaves one annotator out, so needs at least 2 answers; got {answers!r}.")
     prediction, answers = strip_spaces(prediction), [strip_spaces(answer) for answer in answers]
     if len(set(answers)) > 1:
         prediction, answers = normalize_answer(prediction), [normalize_answer(answer) for answer in answers]
