@@ -7,6 +7,8 @@ import platform
 from functools import cache
 from pathlib import Path
 
+from pali3kit.config.schema import Runtime
+
 
 @cache
 def cores() -> int:
@@ -29,3 +31,13 @@ def processor() -> str:
         lines = []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(named, platform.processor() or platform.machine())
+
+
+def allot(runtime: Runtime, cells: int) -> tuple[int, int]:
+    """Return (workers, threads per worker): one worker per cell as far as the cores reach, threads for what is left.
+
+    One thread per process beats more at small sizes, and more threads than cores collapse tenfold, because OpenMP's
+    barriers spin.
+    """
+    workers = runtime.workers or max(1, min(cores(), cells))
+    return workers, runtime.threads or max(1, cores() // workers)

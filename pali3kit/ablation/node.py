@@ -107,16 +107,3 @@ def critical_path(nodes: Iterable[Node], cost: Mapping[str, float]) -> dict[str,
         for parent in node.parents.values():
             longest[parent.digest] = max(longest.get(parent.digest, 0.0), longest[node.digest])
     return longest
-
-
-def units(node: Node) -> int:
-    """How much work a stage is, in what its kind counts: training examples, scenes, test examples or draws."""
-    config = node.config
-    if node.kind == "features":
-        return int(config["train"]) + int(config["test"])
-    if node.kind == "evaluate":
-        return min(int(config["limit"]), int(config["test"]))
-    if node.kind == "probe":
-        return int(config["draws"])
-    training = config.get("training")
-    return int(training["examples"]) if training else 1

@@ -22,13 +22,15 @@ from typing import Any
 
 import yaml
 
+from pali3kit import __version__
 from pali3kit.ablation.host import cores, processor
 from pali3kit.ablation.node import STAGE_VERSION, Node
+from pali3kit.ablation.workload import shape, units
 from pali3kit.errors import StageError
 
 MANIFEST = "manifest.json"
 TRACEBACK = "traceback.txt"
-_PACKAGES = ("pali3kit", "torch", "lightning", "numpy")
+_PACKAGES = ("torch", "lightning", "numpy")
 
 
 class Store:
@@ -155,13 +157,17 @@ def _identity(node: Node) -> dict[str, Any]:
         "version": STAGE_VERSION.get(node.kind, 0),
         "seed": node.seed,
         "parents": {role: parent.digest for role, parent in node.parents.items()},
-        "config": node.config,
+        "units": units(node),
+        "shape": shape(node),
     }
 
 
 def _circumstances() -> Mapping[str, Any]:
     """Return the part of a manifest that says where the artifact was made."""
-    return {"host": {"processor": processor(), "cores": cores()}, "versions": dict(map(_version, _PACKAGES))}
+    return {
+        "host": {"processor": processor(), "cores": cores()},
+        "versions": {"pali3kit": __version__, **dict(map(_version, _PACKAGES))},
+    }
 
 
 def _version(package: str) -> tuple[str, str | None]:

@@ -25,6 +25,7 @@ from typing import Any
 
 from pali3kit.ablation.node import Node
 from pali3kit.ablation.store import TRACEBACK, Store, disk_full
+from pali3kit.ablation.workload import sized
 from pali3kit.errors import Pali3Error
 from pali3kit.registry import STAGE
 from pali3kit.training.context import Cost, StageContext
@@ -131,7 +132,7 @@ def _calibrate(node: Node, store: Store, threads: int, send: Send) -> Message:
             return Calibrated(None)
         _settle(threads, node.seed)
         try:
-            cost = calibrate(copy.deepcopy(dict(node.config)), threads)
+            cost = calibrate(copy.deepcopy(sized(node)), threads)
         except Exception as error:
             return Failed(_reason(error))
     return Calibrated(cost if isinstance(cost, Cost) else Cost(float(cost)))

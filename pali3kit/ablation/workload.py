@@ -1,0 +1,47 @@
+"""How much work a stage is, and what makes two stages cost the same per unit of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from pali3kit.ablation.node import Node, ancestry
+from pali3kit.config.digest import digest
+
+# What a stage inherits from its ancestors as far as its cost goes: the sizes of the models that it loads.
+_INHERITED = ("image_size", "vision", "language", "projector", "masks", "vocabulary", "codes")
+_OF_VISION = ("image_size", "vision")
+# How long or how well something is trained does not change what a unit costs.
+_COUNTS = frozenset({"examples", "train", "test", "limit", "data"})
+_RATES = frozenset({"learning_rate", "weight_decay", "beta2", "schedule", "warmup", "clip_norm", "mixture"})
+
+
+def units(node: Node) -> int:
+    """Count the work of a stage in its kind's unit: training examples, scenes, test examples or draws; at least 1."""
+    config = node.config
+    if node.kind == "features":
+        return int(config["train"]) + int(config["test"])
+    if node.kind == "evaluate":
+        return min(int(config["limit"]), int(config["test"]))
+    if node.kind == "probe":
+        return int(config["draws"])
+    return int(config["training"]["examples"]) if "training" in config else 1
+
+
+def sized(node: Node) -> dict[str, Any]:
+    """Return the node's config completed by the sizes of its ancestors: enough to build everything that it runs."""
+    keys = _OF_VISION if node.kind in ("features", "probe") else _INHERITED
+    inherited: dict[str, Any] = {}
+    for ancestor in ancestry([node]):
+        inherited |= {key: ancestor.config[key] for key in keys if key in ancestor.config}
+    return {**inherited, **node.config}
+
+
+def shape(node: Node) -> str:
+    """Digest what determines the cost of one unit: stages of equal shape cost the same per unit on one machine."""
+    return digest({"kind": node.kind, "config": _slim(sized(node))})
+
+
+def _slim(config: Mapping[str, Any]) -> dict[str, Any]:
+    kept = {key: value for key, value in config.items() if key not in _COUNTS | _RATES}
+    return {key: _slim(value) if isinstance(value, Mapping) else value for key, value in kept.items()}
