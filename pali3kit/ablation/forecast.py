@@ -1,175 +1,80 @@
-"""How long a run will take: units of work times seconds per unit, on a simulated schedule.
-
-Seconds per unit come from finished stages of the same shape on the same processor with the same threads; failing
-that from a short calibration by the stage itself, kept in `<store>/calibration.json`; failing that, roughly, from
-finished stages of the same kind.
-"""
+"""What a run will do, before it does it: every stage, whether it is done, its size, and the time it will take."""
 
 from __future__ import annotations
 
-import heapq
-import json
-import os
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import asdict, dataclass
-from multiprocessing.connection import wait
 from pathlib import Path
-from statistics import median
-from typing import Any
 
-from pali3kit.ablation.host import processor
-from pali3kit.ablation.node import Node, critical_path
-from pali3kit.ablation.process import Worker
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from pali3kit.ablation.estimates import Estimate, Forecast, count_parameters, simulate
+from pali3kit.ablation.graph import build
+from pali3kit.ablation.host import allot, processor
+from pali3kit.ablation.node import Node
 from pali3kit.ablation.store import Store
-from pali3kit.ablation.worker import Calibrated
-from pali3kit.ablation.workload import shape, units
-from pali3kit.config.digest import digest
-from pali3kit.training.context import Cost
-
-_GUESS_SECONDS = 0.002  # per unit of a kind that nobody has ever measured: only used to order stages
+from pali3kit.ablation.workload import units
+from pali3kit.config.schema import Experiment
 
 
-@dataclass(frozen=True, slots=True)
-class Estimate:
-    """The expected cost of a stage; `seconds` is None when nothing is known. `origin` says where it comes from."""
+def plan(experiment: Experiment, console: Console | None = None) -> float:
+    """Print the stage graph with a forecast and return the forecast's seconds. Nothing is trained.
 
-    seconds: float | None
-    origin: str
-    parameters: int | None = None
-    tokens: int | None = None
-
-
-class Forecast:
-    """What is known of costs on this machine with `threads` threads per stage."""
-
-    def __init__(self, store: Store, threads: int) -> None:
-        self.store, self.threads = store, threads
-        self.file = store.root / "calibration.json"
-        self.calibrated = _read(self.file)
-        self.by_shape: dict[str, list[float]] = {}
-        self.by_kind: dict[str, list[float]] = {}
-        for manifest in store.manifests():
-            self._learn(manifest)
-
-    def estimate(self, node: Node) -> Estimate:
-        """Return the best known cost of making `node`."""
-        known = self.calibrated.get(self._key(node))
-        cost = Cost(**known) if known else None
-        parameters = cost.parameters if cost else None
-        tokens = cost.tokens * units(node) if cost and cost.tokens else None
-        if rates := self.by_shape.get(shape(node)):
-            return Estimate(median(rates) * units(node), "measured", parameters, tokens)
-        if cost:
-            return Estimate(cost.fixed + cost.seconds * units(node), "calibrated", parameters, tokens)
-        if rates := self.by_kind.get(node.kind):
-            return Estimate(median(rates) * units(node), "rough")
-        return Estimate(None, "unknown")
-
-    def weights(self, nodes: Iterable[Node]) -> dict[str, float]:
-        """Return seconds by digest for a scheduler, which needs some number for every stage."""
-        estimates = {node: self.estimate(node).seconds for node in nodes}
-        return {
-            node.digest: units(node) * _GUESS_SECONDS if seconds is None else seconds
-            for node, seconds in estimates.items()
-        }
-
-    def calibrate(self, nodes: Iterable[Node], workers: int, say: Callable[[str], None]) -> None:
-        """Measure, once per shape, the stages of `nodes` of which nothing exact is known, `workers` at a time.
-
-        They share the machine while being measured, as they will while running.
-        """
-        unknown = {shape(node): node for node in nodes if self.estimate(node).origin in ("rough", "unknown")}
-        pending = list(unknown.values())
-        if not pending:
-            return
-        pool = [Worker(self.store.root, self.threads) for _ in range(min(workers, len(pending)))]
-        try:
-            while pending or any(worker.node for worker in pool):
-                for worker in (worker for worker in pool if worker.node is None and pending):
-                    worker.calibrate(pending.pop())
-                ends = {worker.connection: worker for worker in pool if worker.node}
-                for end in wait(list(ends)):
-                    self._note(ends[end], say)  # type: ignore[index]
-                for worker in [worker for worker in pool if not worker.process.is_alive()]:
-                    worker.stop()
-                    pool.remove(worker)
-                if pending and not pool:
-                    pool.append(Worker(self.store.root, self.threads))
-        finally:
-            for worker in pool:
-                worker.stop()
-        _write(self.file, self.calibrated)
-
-    def _note(self, worker: Worker, say: Callable[[str], None]) -> None:
-        for message in worker.messages():
-            node, worker.node = worker.node, None
-            if node is None:
-                continue
-            if isinstance(message, Calibrated):
-                if message.cost is not None:
-                    self.calibrated[self._key(node)] = asdict(message.cost)
-            else:
-                say(f"{node.label} could not be calibrated: {getattr(message, 'reason', message)}")
-
-    def _learn(self, manifest: Mapping[str, Any]) -> None:
-        try:
-            here = manifest["host"]["processor"] == processor() and manifest["threads"] == self.threads
-            rate = manifest["seconds"] / manifest["units"]
-            if here:
-                self.by_shape.setdefault(manifest["shape"], []).append(rate)
-                self.by_kind.setdefault(manifest["kind"], []).append(rate)
-        except (KeyError, TypeError, ZeroDivisionError):
-            return  # another version's manifest teaches nothing
-
-    def _key(self, node: Node) -> str:
-        return digest([processor(), self.threads, shape(node)])
-
-
-def simulate(nodes: Iterable[Node], seconds: Mapping[str, float], workers: int) -> float:
-    """Return how long `nodes` (parents first; other parents are done) take, longest critical path first."""
-    waiting = list(nodes)
-    priority = critical_path(waiting, seconds)
-    waiting.sort(key=lambda node: -priority[node.digest])
-    open_digests = {node.digest for node in waiting}
-    running: list[tuple[float, str]] = []
-    now = 0.0
-    while waiting or running:
-        ready = [n for n in waiting if not any(parent.digest in open_digests for parent in n.parents.values())]
-        for node in ready[: workers - len(running)]:
-            waiting.remove(node)
-            heapq.heappush(running, (now + seconds[node.digest], node.digest))
-        now, finished = heapq.heappop(running)
-        open_digests.discard(finished)
-    return now
-
-
-def count_parameters(weights: Path) -> int | None:
-    """Count the numbers in a safetensors file by its header alone, or None when there is no such file."""
-    try:
-        with weights.open("rb") as file:
-            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    except (OSError, ValueError):
-        return None
-    total = 0
-    for name, tensor in header.items():
-        if name != "__metadata__":
-            count = 1
-            for side in tensor["shape"]:
-                count *= side
-            total += count
+    Shapes that were never run here are calibrated first, which takes some seconds each.
+    """
+    console = console or Console()
+    graph, store = build(experiment), Store(Path(experiment.runtime.store))
+    workers, threads = allot(experiment.runtime, len(graph.cells))
+    missing = [node for node in graph.nodes if not store.done(node)]
+    forecast = Forecast(store, threads)
+    with console.status("measuring this machine"):
+        forecast.calibrate(missing, workers, lambda text: console.print(escape(text), style="yellow"))
+    estimates = {node.digest: forecast.estimate(node) for node in graph.nodes}
+    absent = {node.digest for node in missing}
+    console.print(_table(graph.nodes, absent, estimates, store))
+    seconds = {digest: estimates[digest].seconds or 0.0 for digest in absent}
+    total = simulate(missing, seconds, workers)
+    unknown = sum(estimates[digest].seconds is None for digest in absent)
+    console.print(
+        f"{len(missing)} of {len(graph.nodes)} stages to run on {workers} x {threads} threads of {processor()}: "
+        + ("at least " if unknown else "about ")
+        + as_time(total)
+        + (f" ({unknown} stages cannot be forecast)" if unknown else ""),
+        highlight=False,
+        soft_wrap=True,
+    )
     return total
 
 
-def _read(file: Path) -> dict[str, dict[str, Any]]:
-    try:
-        known: dict[str, dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return known
+def as_time(seconds: float) -> str:
+    """Say a duration in the unit that suits it."""
+    if seconds < 100:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def _write(file: Path, known: Mapping[str, Any]) -> None:
-    partial = file.with_suffix(f".{os.getpid()}")
-    file.parent.mkdir(parents=True, exist_ok=True)
-    partial.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    partial.replace(file)
+def _table(nodes: list[Node], absent: set[str], estimates: dict[str, Estimate], store: Store) -> Table:
+    table = Table("stage", "artifact", "state")
+    for name in ("units", "parameters", "tokens", "time"):
+        table.add_column(name, justify="right")
+    table.add_column("known from")
+    for node in nodes:
+        estimate = estimates[node.digest]
+        done = node.digest not in absent
+        parameters = count_parameters(store.path(node) / "weights.safetensors") if done else estimate.parameters
+        seconds = float(store.manifest(node)["seconds"]) if done else estimate.seconds
+        table.add_row(
+            escape(node.label),
+            node.name,
+            "[green]done" if done else "will run",
+            _count(units(node)),
+            _count(parameters),
+            _count(estimate.tokens),
+            "?" if seconds is None else as_time(seconds),
+            "its manifest" if done else estimate.origin,
+        )
+    return table
+
+
+def _count(number: int | None) -> str:
+    return "-" if number is None else f"{number:,}"

@@ -12,7 +12,7 @@ from types import FrameType
 from rich.console import Console
 
 from pali3kit.ablation import report
-from pali3kit.ablation.forecast import Forecast
+from pali3kit.ablation.estimates import Forecast
 from pali3kit.ablation.graph import Graph, Node, build
 from pali3kit.ablation.host import allot
 from pali3kit.ablation.progress import Display

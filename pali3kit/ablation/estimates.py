@@ -1,0 +1,175 @@
+"""How long a run will take: units of work times seconds per unit, on a simulated schedule.
+
+Seconds per unit come from finished stages of the same shape on the same processor with the same threads; failing
+that from a short calibration by the stage itself, kept in `<store>/calibration.json`; failing that, roughly, from
+finished stages of the same kind.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from multiprocessing.connection import wait
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from pali3kit.ablation.host import processor
+from pali3kit.ablation.node import Node, critical_path
+from pali3kit.ablation.process import Worker
+from pali3kit.ablation.store import Store
+from pali3kit.ablation.worker import Calibrated
+from pali3kit.ablation.workload import shape, units
+from pali3kit.config.digest import digest
+from pali3kit.training.context import Cost
+
+_GUESS_SECONDS = 0.002  # per unit of a kind that nobody has ever measured: only used to order stages
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The expected cost of a stage; `seconds` is None when nothing is known. `origin` says where it comes from."""
+
+    seconds: float | None
+    origin: str
+    parameters: int | None = None
+    tokens: int | None = None
+
+
+class Forecast:
+    """What is known of costs on this machine with `threads` threads per stage."""
+
+    def __init__(self, store: Store, threads: int) -> None:
+        self.store, self.threads = store, threads
+        self.file = store.root / "calibration.json"
+        self.calibrated = _read(self.file)
+        self.by_shape: dict[str, list[float]] = {}
+        self.by_kind: dict[str, list[float]] = {}
+        for manifest in store.manifests():
+            self._learn(manifest)
+
+    def estimate(self, node: Node) -> Estimate:
+        """Return the best known cost of making `node`."""
+        known = self.calibrated.get(self._key(node))
+        cost = Cost(**known) if known else None
+        parameters = cost.parameters if cost else None
+        tokens = cost.tokens * units(node) if cost and cost.tokens else None
+        if rates := self.by_shape.get(shape(node)):
+            return Estimate(median(rates) * units(node), "measured", parameters, tokens)
+        if cost:
+            return Estimate(cost.fixed + cost.seconds * units(node), "calibrated", parameters, tokens)
+        if rates := self.by_kind.get(node.kind):
+            return Estimate(median(rates) * units(node), "rough")
+        return Estimate(None, "unknown")
+
+    def weights(self, nodes: Iterable[Node]) -> dict[str, float]:
+        """Return seconds by digest for a scheduler, which needs some number for every stage."""
+        estimates = {node: self.estimate(node).seconds for node in nodes}
+        return {
+            node.digest: units(node) * _GUESS_SECONDS if seconds is None else seconds
+            for node, seconds in estimates.items()
+        }
+
+    def calibrate(self, nodes: Iterable[Node], workers: int, say: Callable[[str], None]) -> None:
+        """Measure, once per shape, the stages of `nodes` of which nothing exact is known, `workers` at a time.
+
+        They share the machine while being measured, as they will while running.
+        """
+        unknown = {shape(node): node for node in nodes if self.estimate(node).origin in ("rough", "unknown")}
+        pending = list(unknown.values())
+        if not pending:
+            return
+        pool = [Worker(self.store.root, self.threads) for _ in range(min(workers, len(pending)))]
+        try:
+            while pending or any(worker.node for worker in pool):
+                for worker in (worker for worker in pool if worker.node is None and pending):
+                    worker.calibrate(pending.pop())
+                ends = {worker.connection: worker for worker in pool if worker.node}
+                for end in wait(list(ends)):
+                    self._note(ends[end], say)  # type: ignore[index]
+                for worker in [worker for worker in pool if not worker.process.is_alive()]:
+                    worker.stop()
+                    pool.remove(worker)
+                if pending and not pool:
+                    pool.append(Worker(self.store.root, self.threads))
+        finally:
+            for worker in pool:
+                worker.stop()
+        _write(self.file, self.calibrated)
+
+    def _note(self, worker: Worker, say: Callable[[str], None]) -> None:
+        for message in worker.messages():
+            node, worker.node = worker.node, None
+            if node is None:
+                continue
+            if isinstance(message, Calibrated):
+                if message.cost is not None:
+                    self.calibrated[self._key(node)] = asdict(message.cost)
+            else:
+                say(f"{node.label} could not be calibrated: {getattr(message, 'reason', message)}")
+
+    def _learn(self, manifest: Mapping[str, Any]) -> None:
+        try:
+            here = manifest["host"]["processor"] == processor() and manifest["threads"] == self.threads
+            rate = manifest["seconds"] / manifest["units"]
+            if here:
+                self.by_shape.setdefault(manifest["shape"], []).append(rate)
+                self.by_kind.setdefault(manifest["kind"], []).append(rate)
+        except (KeyError, TypeError, ZeroDivisionError):
+            return  # another version's manifest teaches nothing
+
+    def _key(self, node: Node) -> str:
+        return digest([processor(), self.threads, shape(node)])
+
+
+def simulate(nodes: Iterable[Node], seconds: Mapping[str, float], workers: int) -> float:
+    """Return how long `nodes` (parents first; other parents are done) take, longest critical path first."""
+    waiting = list(nodes)
+    priority = critical_path(waiting, seconds)
+    waiting.sort(key=lambda node: -priority[node.digest])
+    open_digests = {node.digest for node in waiting}
+    running: list[tuple[float, str]] = []
+    now = 0.0
+    while waiting or running:
+        ready = [n for n in waiting if not any(parent.digest in open_digests for parent in n.parents.values())]
+        for node in ready[: workers - len(running)]:
+            waiting.remove(node)
+            heapq.heappush(running, (now + seconds[node.digest], node.digest))
+        now, finished = heapq.heappop(running)
+        open_digests.discard(finished)
+    return now
+
+
+def count_parameters(weights: Path) -> int | None:
+    """Count the numbers in a safetensors file by its header alone, or None when there is no such file."""
+    try:
+        with weights.open("rb") as file:
+            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
+    except (OSError, ValueError):
+        return None
+    total = 0
+    for name, tensor in header.items():
+        if name != "__metadata__":
+            count = 1
+            for side in tensor["shape"]:
+                count *= side
+            total += count
+    return total
+
+
+def _read(file: Path) -> dict[str, dict[str, Any]]:
+    try:
+        known: dict[str, dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known
+
+
+def _write(file: Path, known: Mapping[str, Any]) -> None:
+    partial = file.with_suffix(f".{os.getpid()}")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    partial.replace(file)
