@@ -26,6 +26,7 @@ GROUPS: tuple[str, ...] = (
 )  # fmt: skip
 SHORT = re.compile(r"[a-z]+( [a-z]+)?")
 VAGUE = {"face", "with", "and", "moon", "chart", "japanese", "mark", "building", "hot", "rosette"}
+MOST = 128  # pictures that scenes may show; the probes use the others
 TOO_ALIKE = 10  # mean absolute difference of 12 x 12 thumbnails, 0..255
 
 
@@ -82,8 +83,13 @@ def _pairs(waiting: list[str]) -> list[tuple[str, str]]:
     return taken
 
 
+def shown_at_most() -> tuple[str, ...]:
+    """What scenes may show with any option; everything else is unseen for good."""
+    return candidates()[:MOST]
+
+
 def scene_classes(objects: int) -> tuple[str, ...]:
     """The `objects` emoji that occur in scenes."""
-    if not 1 <= objects <= len(candidates()):
-        raise DataError(f"world.objects: {objects}: choose 1 to {len(candidates())} pictures for scenes")
+    if not 1 <= objects <= MOST:
+        raise DataError(f"world.objects: {objects}: choose 1 to {MOST} pictures for scenes, the probes keep the others")
     return candidates()[:objects]

@@ -141,10 +141,10 @@ def _free_place(
     rng: np.random.Generator, height: int, width: int, size: int, taken: list[Box], limit: float
 ) -> Box | None:
     """The first of some random places where no two boxes share more than `limit` of the smaller; noted in `taken`."""
-    tops = (rng.random(TRIES) * (size - height + 1)).astype(np.int64)
-    lefts = (rng.random(TRIES) * (size - width + 1)).astype(np.int64)
     if height > size or width > size:
         return None
+    tops = (rng.random(TRIES) * (size - height + 1)).astype(np.int64)
+    lefts = (rng.random(TRIES) * (size - width + 1)).astype(np.int64)
     for top, left in zip(tops.tolist(), lefts.tolist(), strict=True):
         box = (top, left, top + height, left + width)
         if all(_overlap(box, other) <= limit * min(height * width, _area(other)) for other in taken):

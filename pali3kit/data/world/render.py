@@ -21,7 +21,7 @@ def render(scene: Scene) -> Image:
     for thing in scene.things:
         if thing.tile is not None:
             coverage, (y, x) = disc_under(thing, scene.artist)
-            _tint(canvas, coverage, y, x, TILES[thing.tile])
+            tint(canvas, coverage, y, x, TILES[thing.tile])
         paste(canvas, atlas.sized(thing.emoji, scene.artist, thing.size), *thing.place)
     for sign in scene.signs:
         _print(canvas, sign)
@@ -73,7 +73,7 @@ def paste(canvas: Image, sprite: Image, y: int, x: int) -> None:
     canvas[spot] = part[..., :3] + ((canvas[spot] * rest + 127) // 255).astype(np.uint8)
 
 
-def _tint(canvas: Image, coverage: Image, y: int, x: int, colour: tuple[int, int, int]) -> None:
+def tint(canvas: Image, coverage: Image, y: int, x: int, colour: tuple[int, int, int]) -> None:
     """Blends one colour over the canvas where `coverage` says so."""
     spot, part = _overlap(canvas, coverage, y, x)
     share = part[..., None].astype(np.uint16)
@@ -86,7 +86,7 @@ def _print(canvas: Image, sign: Sign) -> None:
     canvas[y0:y1, x0:x1] = PLATES[sign.colour]
     text = atlas.printed(sign.word, sign.letter)
     top, left = (y0 + y1 - text.shape[0]) // 2, (x0 + x1 - text.shape[1]) // 2
-    _tint(canvas, text, top, left, INK[sign.colour])
+    tint(canvas, text, top, left, INK[sign.colour])
 
 
 def _mark(canvas: NDArray[np.int8], coverage: Image, y: int, x: int, number: int) -> None:

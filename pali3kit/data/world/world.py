@@ -22,7 +22,7 @@ class World:
     Args:
         image_size: side of the square pictures in pixels, from 64.
         objects: how many kinds of things occur in scenes; all other pictures stay unseen.
-        artist: "noto" or "twemoji". The other artist draws the same scenes for tests under shift.
+        artist: "noto" or "twemoji": the same things by another hand, for tests under shift.
         seed: another world of the same things.
     """
 
