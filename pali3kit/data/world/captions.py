@@ -9,6 +9,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Sequence
 from functools import cache
+from typing import NamedTuple
 from zlib import crc32
 
 import numpy as np
@@ -26,6 +27,18 @@ _BACKDROPS = (" on a {} background", " on {}", ", {} background")
 _Groups = list[tuple[Thing, ...]]  # things of one name
 
 
+class _Style(NamedTuple):
+    """How an English caption is dressed."""
+
+    decorated: bool = False  # sizes and discs
+    related: bool = False  # a relation between the first two
+    opening: str = ""
+    ending: str = ""
+
+
+_PLAIN = _Style()
+
+
 def caption(scene: Scene, language: str, rng: np.random.Generator) -> str:
     """One plausible alt-text, lower case, at most about 20 words: order varies, a thing may be left out."""
     draw = rng.random
@@ -38,12 +51,11 @@ def caption(scene: Scene, language: str, rng: np.random.Generator) -> str:
     decorated, related, backdrop = draw() < 0.4, draw() < 0.3, draw() < 0.25
     opening = pick(_OPENINGS, draw)
     ending = pick(_BACKDROPS, draw).format(scene.background) if backdrop else ""
-    text = _english(scene, groups, signs, draw, decorated, related, opening, ending)
-    if _length(text) <= LONGEST:
-        return text
-    while len(groups) > 1 and _length(_english(scene, groups, signs, draw)) > LONGEST:
+    text = _concise(scene, groups, signs, _Style(decorated, related, opening, ending), draw)
+    while len(groups) > 1 and _length(text) > LONGEST:
         groups.pop()
-    return _english(scene, groups, signs, draw)
+        text = _english(scene, groups, signs, _PLAIN, draw)
+    return text
 
 
 def references(scene: Scene, language: str) -> tuple[str, ...]:
@@ -58,11 +70,11 @@ def references(scene: Scene, language: str) -> tuple[str, ...]:
         return tuple(_listed(orders[i], scene.signs if i != 1 else (), language) for i in range(3))
     first, second, third = (template.format(scene.background) for template in _BACKDROPS)
     return (
-        _english(scene, orders[0], scene.signs, draw),
-        _english(scene, orders[1], (), draw, opening="a picture of ", ending=third),
-        _english(scene, orders[2], scene.signs, draw, decorated=True),
-        _english(scene, orders[3], (), draw, related=True, ending=first),
-        _english(scene, orders[4], scene.signs, draw, opening="an image of ", ending=second),
+        _english(scene, orders[0], scene.signs, _PLAIN, draw),
+        _concise(scene, orders[1], (), _Style(opening="a picture of ", ending=third), draw),
+        _concise(scene, orders[2], scene.signs, _Style(decorated=True), draw),
+        _concise(scene, orders[3], (), _Style(related=True, ending=first), draw),
+        _concise(scene, orders[4], scene.signs, _Style(opening="an image of ", ending=second), draw),
     )
 
 
@@ -102,23 +114,20 @@ def _listed(groups: _Groups, signs: Sequence[Sign], language: str) -> str:
     return _pattern(language).join(items)
 
 
-def _english(
-    scene: Scene,
-    groups: _Groups,
-    signs: Sequence[Sign],
-    draw: Draw,
-    decorated: bool = False,
-    related: bool = False,
-    opening: str = "",
-    ending: str = "",
-) -> str:
-    dressed = _decorated if decorated else _plain
+def _concise(scene: Scene, groups: _Groups, signs: Sequence[Sign], style: _Style, draw: Draw) -> str:
+    """In this style if that is not too long, else plainly."""
+    text = _english(scene, groups, signs, style, draw)
+    return text if _length(text) <= LONGEST else _english(scene, groups, signs, _PLAIN, draw)
+
+
+def _english(scene: Scene, groups: _Groups, signs: Sequence[Sign], style: _Style, draw: Draw) -> str:
+    dressed = _decorated if style.decorated else _plain
     items = [dressed(group, draw) for group in groups]
-    if related:
+    if style.related:
         items = _with_relation(scene, groups, items)
     for sign in signs:
         items.insert(0 if draw() < 0.25 else len(items), _says(sign, draw))
-    return opening + english.listing(items) + ending
+    return style.opening + english.listing(items) + style.ending
 
 
 def _plain(group: tuple[Thing, ...], draw: Draw) -> str:

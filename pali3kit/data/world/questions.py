@@ -18,6 +18,7 @@ from pali3kit.data.world.scene import Scene, Sign, Thing
 
 ANNOTATORS = 10
 AGREEING = 4  # at least so many annotators give the answer
+_LONE_SHARE = 0.4  # how often, where nothing comes in numbers, something is counted all the same
 _SHARES = {1: (10,), 2: (6, 4), 3: (4, 3, 3)}  # annotators behind each of so many good answers
 
 
@@ -130,24 +131,22 @@ def _colour(scene: Scene, draw: Draw) -> Question | None:
 
 
 def _number(scene: Scene, draw: Draw) -> Question | None:
-    """`"how many cats are there?"` -> `"2"`; what comes in numbers is asked for more often than what is alone."""
-    counts: dict[str, int] = {}
+    """`"how many cats are there?"` -> `"2"`; the lone are seldom counted, so that "1" is no safe guess."""
+    counts = {"discs": sum(thing.tile is not None for thing in scene.things)}
+    if not scene.signs:  # with one, the reader would not know whether to count it
+        counts["objects"] = len(scene.things)
     for thing in scene.things:
         clue = clues.named(scene, thing)
         if clue.fits == clue.maybe and _counts(clue.words):
             counts[english.plural(clue.words)] = clue.fits.bit_count()
-    discs = sum(thing.tile is not None for thing in scene.things)
-    if discs:
-        counts["discs"] = discs
-    if not scene.signs:  # with one, the reader would not know whether to count it
-        counts["objects"] = len(scene.things)
-    if not counts:
+    several = [(what, count) for what, count in counts.items() if count > 1]
+    lone = [(what, count) for what, count in counts.items() if count == 1]
+    asked = several or (lone if draw() < _LONE_SHARE else [])
+    if not asked:
         return None
-    several = [what for what, count in counts.items() if count > 1]
-    what = pick(several if several and draw() < 0.8 else list(counts), draw)
-    answer = str(counts[what])
-    off = (str(counts[what] + 1), str(max(counts[what] - 1, 0)))
-    return Question(f"how many {what} are there?", answer, _annotate(answer, off, 0.1, draw), "number")
+    what, count = pick(asked, draw)
+    off = (str(count + 1), str(max(count - 1, 0)))
+    return Question(f"how many {what} are there?", str(count), _annotate(str(count), off, 0.1, draw), "number")
 
 
 def _counts(noun: str) -> bool:

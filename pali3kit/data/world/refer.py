@@ -20,7 +20,7 @@ from pali3kit.data.world.clues import Clue
 from pali3kit.data.world.scene import Scene
 from pali3kit.errors import DataError, nearest
 
-DISTRACTED_FIRST = 0.7  # share of the pictures with look-alikes in which one of these is meant
+DISTRACTED_FIRST = 0.85  # share of the pictures with look-alikes in which one of these is meant
 
 
 @dataclass(frozen=True, slots=True)
