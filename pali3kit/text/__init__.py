@@ -1,0 +1,1 @@
+"""Text: the tokenizer, UL2's denoising, SplitCap and the prompts."""

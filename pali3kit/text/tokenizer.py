@@ -1,0 +1,204 @@
+"""SentencePiece with byte fallback, and the tokens of PaLI-3 that are not text.
+
+Text is not normalised at all (no NFKC, no case folding, white space kept), so any string comes back byte for byte.
+Ids: SentencePiece's own (pad 0, eos 1, unk 2, as in T5), then the sentinels `<extra_id_0>` ..., the mode tokens of
+UL2 `[NLU]`, `[S2S]`, `[NLG]`, and the mask tokens `<mask_token 0>` ... (paper.md §1.4, §2.1, §4.1).
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from pathlib import Path
+
+import numpy as np
+import sentencepiece
+
+from pali3kit.errors import DataError, nearest
+
+MODES = ("[NLU]", "[S2S]", "[NLG]")
+PAD, EOS, UNK = 0, 1, 2
+_SPACE = "\u2581"  # SentencePiece writes a space as this sign; the sign itself is written as its bytes
+_RESERVED = 256 + 3  # the bytes, pad, eos and unk
+_LONGEST = 1 << 16  # bytes; SentencePiece silently skips longer lines
+
+
+def train_tokenizer(sentences: Iterable[str], path: Path, vocabulary: int, threads: int = 1) -> None:
+    """Train a unigram model of at most `vocabulary` pieces and write it to `path`, whole or not at all.
+
+    One thread and no sampling: equal sentences give an equal file. A small corpus gives fewer pieces; where it has
+    too many characters for `vocabulary`, rare ones are left to the bytes. Each whole number 0..999 that stands alone
+    somewhere in the corpus becomes one piece, so that coordinates stay short. Lines over 64 KiB are cut.
+
+    Raises:
+        DataError: the corpus is empty or `vocabulary` too small for the bytes and the corpus's numbers.
+    """
+    lines = [" " + sentence.replace(_SPACE, " ")[: _LONGEST // 5] for sentence in sentences if sentence.strip()]
+    numbers = sorted({word for line in lines for word in line.split(" ") if re.fullmatch(r"0|[1-9][0-9]{0,2}", word)})
+    free = vocabulary - _RESERVED - len(numbers)
+    if not lines:
+        raise DataError("a tokenizer cannot be trained on an empty corpus")
+    if free < 16:
+        raise DataError(
+            f"a vocabulary of {vocabulary} is too small for 256 bytes and the corpus's {len(numbers)} numbers;"
+            f" the least is {vocabulary - free + 16}"
+        )
+    model = io.BytesIO()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(lines),
+        model_writer=model,
+        model_type="unigram",
+        vocab_size=vocabulary,
+        hard_vocab_limit=False,
+        byte_fallback=True,
+        character_coverage=_coverage(lines, limit=free // 2),
+        user_defined_symbols=[_SPACE + number for number in numbers],
+        normalization_rule_name="identity",
+        remove_extra_whitespaces=False,
+        add_dummy_prefix=False,
+        max_sentence_length=_LONGEST,
+        pad_id=PAD,
+        eos_id=EOS,
+        unk_id=UNK,
+        bos_id=-1,
+        num_threads=threads,
+        minloglevel=2,
+    )
+    partial = path.with_name(path.name + ".part")
+    partial.write_bytes(model.getvalue())
+    os.replace(partial, path)
+
+
+def _coverage(lines: Sequence[str], limit: int) -> float:
+    """The share of the text that its `limit` most frequent characters make up, at most T5's 0.9995."""
+    counts = Counter("".join(lines))
+    return min(0.9995, sum(count for _, count in counts.most_common(limit)) / counts.total())
+
+
+class Tokenizer:
+    """Text to ids and back.
+
+    Special tokens are recognised by their strings anywhere in a text. Each stands as a word of its own: one space on
+    either side belongs to it, and `decode` writes one.
+    """
+
+    pad_id, eos_id = PAD, EOS
+
+    def __init__(self, path: Path, codes: int = 128, sentinels: int = 100) -> None:
+        self.path, self.codes, self.sentinels = path, codes, sentinels
+        self._pieces = _read(path)
+        self._specials = [f"<extra_id_{i}>" for i in range(sentinels)]
+        self._specials += [*MODES, *(f"<mask_token {k}>" for k in range(codes))]
+        self._first = self._pieces.get_piece_size()
+        self._ids = {special: self._first + i for i, special in enumerate(self._specials)}
+        self._pattern = re.compile(f" ?({'|'.join(map(re.escape, self._specials))}) ?")
+        self._space = [self._pieces.piece_to_id(f"<0x{byte:02X}>") for byte in _SPACE.encode()]
+
+    def __len__(self) -> int:
+        """The number of ids, special tokens included: the language model's vocabulary."""
+        return self._first + len(self._specials)
+
+    def sentinel(self, index: int) -> int:
+        """The id of `<extra_id_index>`."""
+        return self._special(f"<extra_id_{index}>", f"there are {self.sentinels} sentinels, counted from 0")
+
+    def mode(self, name: str) -> int:
+        """The id of a mode token, `[NLU]`, `[S2S]` or `[NLG]`; the brackets may be left out."""
+        token = name if name.startswith("[") else f"[{name}]"
+        hint = f"the modes are {', '.join(MODES)}.{nearest(token, MODES)}"
+        return self._special(token, hint) if token in MODES else self._special("", f"no mode {name!r}: {hint}")
+
+    def mask_token(self, code: int) -> int:
+        """The id of `<mask_token code>`."""
+        return self._special(f"<mask_token {code}>", f"there are {self.codes} mask tokens, counted from 0")
+
+    def _special(self, token: str, hint: str) -> int:
+        if token not in self._ids:
+            raise DataError(f"{token}: {hint}" if token else hint)
+        return self._ids[token]
+
+    def encode(self, text: str, *, eos: bool = False, max_length: int | None = None) -> list[int]:
+        """The ids of `text`, ended by EOS if wanted, cut to `max_length` (a cut text keeps its EOS).
+
+        Raises:
+            DataError: the text holds half a surrogate pair, which no encoding can write.
+        """
+        ids: list[int] = []
+        for i, part in enumerate(self._pattern.split(text)):
+            if i % 2:
+                ids.append(self._ids[part])
+            elif part:
+                ids += self._encode_plain(part)
+        room = len(ids) if max_length is None else max_length - eos
+        return ids[: max(room, 0)] + [EOS] * eos
+
+    def _encode_plain(self, text: str) -> list[int]:
+        first, *rest = (" " + text).split(_SPACE)
+        try:
+            ids: list[int] = self._pieces.encode(first)
+            for part in rest:
+                ids += self._space + self._pieces.encode(part)
+        except RuntimeError as error:
+            raise DataError(f"not a valid Unicode text: {text[:80]!r}") from error
+        return ids
+
+    def decode(self, ids: Iterable[int]) -> str:
+        """The text of `ids` up to the first EOS, without padding; bytes that are not UTF-8 come out as U+FFFD.
+
+        Raises:
+            DataError: an id is outside the vocabulary.
+        """
+        parts = []
+        for special, run in groupby(self._until_eos(ids), lambda i: i >= self._first):
+            if special:
+                parts += [self._specials[i - self._first] for i in run]
+            else:
+                text: str = self._pieces.decode(list(run))
+                parts.append(text.removeprefix(" "))
+        return " ".join(parts)
+
+    def _until_eos(self, ids: Iterable[int]) -> Iterable[int]:
+        for token in map(int, ids):
+            if token == EOS:
+                return
+            if not 0 <= token < len(self):
+                raise DataError(f"id {token} is outside the vocabulary of {len(self)}")
+            if token != PAD:
+                yield token
+
+    def pad(self, rows: Sequence[Sequence[int] | np.ndarray], length: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+        """Stack `rows` to int64 ids `[B,L]`, padded on the right, and the bool mask `[B,L]` of what is not padding.
+
+        `length` defaults to the longest row's.
+
+        Raises:
+            DataError: a row is longer than `length`.
+        """
+        longest = max(map(len, rows), default=0)
+        width = longest if length is None else length
+        if longest > width:
+            raise DataError(f"a text of {longest} tokens does not fit into {width}; encode it with max_length={width}")
+        ids = np.full((len(rows), width), PAD, dtype=np.int64)
+        for row, tokens in zip(ids, rows, strict=True):
+            row[: len(tokens)] = tokens
+        mask = np.arange(width) < np.array([len(row) for row in rows], dtype=np.int64)[:, None]
+        return ids, mask
+
+
+def _read(path: Path) -> sentencepiece.SentencePieceProcessor:
+    """The model in `path`, refused unless it numbers and writes text as `train_tokenizer` has it."""
+    pieces = sentencepiece.SentencePieceProcessor()
+    try:
+        pieces.LoadFromSerializedProto(path.read_bytes())
+    except (OSError, RuntimeError) as error:
+        raise DataError(f"{path}: not a readable SentencePiece model ({error})") from error
+    probe = "  \U0010fffd  "  # a damaged or foreign model loses spaces or characters that it has never seen
+    if (pieces.pad_id(), pieces.eos_id(), pieces.unk_id()) != (PAD, EOS, UNK) or pieces.decode(
+        pieces.encode(probe)
+    ) != probe:
+        raise DataError(f"{path}: damaged, or a SentencePiece model that train_tokenizer did not write")
+    return pieces
