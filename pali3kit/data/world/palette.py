@@ -21,12 +21,12 @@ TILES: dict[str, RGB] = {
 PLATES: dict[str, RGB] = {name: TILES[name] for name in ("red", "yellow", "green", "blue", "black", "white")}
 BACKGROUNDS: dict[str, RGB] = {
     "red": (222, 142, 134),
-    "orange": (240, 190, 138),
+    "orange": (240, 176, 116),
     "yellow": (238, 228, 150),
     "green": (158, 204, 150),
     "blue": (150, 190, 228),
     "purple": (196, 168, 222),
-    "brown": (182, 150, 118),
+    "brown": (170, 140, 106),
     "white": (234, 234, 232),
 }
 COLOURS: tuple[str, ...] = ("red", "orange", "yellow", "green", "blue", "purple", "brown", "black", "white")

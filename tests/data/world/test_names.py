@@ -1,0 +1,66 @@
+from __future__ import annotations
+
+import pytest
+from pali3kit.data.world import names
+from pali3kit.errors import DataError
+
+CAT, FRANCE = "\U0001f408", "\U0001f1eb\U0001f1f7"
+
+
+def test_every_picture_is_named_in_all_36_languages():
+    assert len(names.LANGUAGES) == len(set(names.LANGUAGES)) == 36
+    for language in names.LANGUAGES:
+        given = names.names(language)
+        assert len(given) == len(names.emoji()) > 1500
+        assert all(name and name == name.strip() for name in given)
+
+
+@pytest.mark.parametrize(
+    ("language", "cat", "france"),
+    [("en", "cat", "France"), ("de", "Katze", "Frankreich"), ("quz", "misi", "Francia"), ("fil", "pusa", "France")],
+)
+def test_names_of_a_picture_and_of_a_flag(language, cat, france):
+    assert names.name(CAT, language) == cat
+    assert names.name(FRANCE, language) == france
+
+
+def test_groups_and_keywords():
+    assert names.category(CAT) == "Animals & Nature"
+    assert names.subgroup(CAT) == "animal-mammal"
+    assert "pet" in names.keywords(CAT)
+    assert len({names.category(one) for one in names.emoji()}) == 9
+
+
+@pytest.mark.parametrize(
+    ("language", "items", "joined"),
+    [
+        ("en", [], ""),
+        ("en", ["a"], "a"),
+        ("en", ["a", "b"], "a and b"),
+        ("en", ["a", "b", "c", "d"], "a, b, c, and d"),
+        ("de", ["a", "b", "c"], "a, b und c"),
+        ("ja", ["a", "b", "c"], "a、b、c"),
+        ("he", ["a", "b"], "a וb"),
+        ("en", ["{1}", "{0}"], "{1} and {0}"),
+    ],
+)
+def test_join_follows_the_language(language, items, joined):
+    assert names.join(items, language) == joined
+
+
+def test_quotes_are_pairs():
+    assert names.quotes("fr") == ("«", "»")
+    assert all(len(names.quotes(language)) == 2 for language in names.LANGUAGES)
+
+
+def test_toned_pictures_are_five_a_base():
+    bases = [base for _, base in names.toned()]
+    assert len(bases) == 5 * len(set(bases))
+    assert set(bases) <= set(names.emoji())
+
+
+def test_unknown_language_and_picture_are_told():
+    with pytest.raises(DataError, match="no language 'eng' in the embedded world"):
+        names.name(CAT, "eng")
+    with pytest.raises(DataError, match="no picture 'cat'"):
+        names.name("cat", "en")

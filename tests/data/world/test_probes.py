@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from pali3kit.data.world import names, probes
+from pali3kit.data.world.classes import shown_at_most
+from pali3kit.errors import DataError
+
+
+def test_there_are_eight():
+    assert len(set(probes.TASKS)) == 8
+
+
+@pytest.mark.parametrize("name", probes.TASKS)
+def test_shapes_and_balance(name):
+    train, train_labels, test, test_labels = probes.load(name)
+    number = len(probes.classes(name))
+    for images, labels in ((train, train_labels), (test, test_labels)):
+        assert images.shape == (len(labels), 64, 64, 3) and images.dtype == np.uint8
+        counts = np.bincount(labels, minlength=number)
+        assert len(counts) == number and counts.min() == counts.max()
+    assert np.bincount(train_labels).min() >= 20 and len(test_labels) <= 1500
+    assert not {image.tobytes() for image in train} & {image.tobytes() for image in test}
+
+
+def test_repeatable_and_seeded():
+    first, again, other = probes.load("count"), probes.load("count"), probes.load("count", seed=1)
+    assert all((one == two).all() for one, two in zip(first, again, strict=True))
+    assert (first[0] != other[0]).any()
+
+
+def test_image_size():
+    assert probes.load("digits", image_size=96)[0].shape == (400, 96, 96, 3)
+
+
+def test_probe_pictures_never_occur_in_scenes():
+    assert not set(probes._unseen()) & set(shown_at_most())
+    assert all(names.subgroup(flag) == "country-flag" for flag in probes._flags())
+    assert len(set(probes._flags())) == len(set(probes.classes("flag"))) == 32
+
+
+def test_unknown_task():
+    with pytest.raises(DataError, match="no probe task 'flags'.*Did you mean 'flag'"):
+        probes.load("flags")

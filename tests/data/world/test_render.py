@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from pali3kit.data.world import render
+from pali3kit.data.world.palette import INK, PLATES
+from pali3kit.data.world.scene import Scene, Sign, Thing
+
+CAT = "\U0001f408"
+EMPTY = Scene("train", 0, 64, "noto", "white", "plain", (), ())
+
+
+def thing(y, x, tile=None):
+    return Thing(CAT, (0, 0, 0, 0), "small", tile, (y, x), 20)
+
+
+def test_an_empty_scene_is_its_background():
+    assert (render.render(EMPTY) == render.background(EMPTY)).all()
+    assert len(np.unique(render.background(EMPTY).reshape(-1, 3), axis=0)) == 1
+
+
+def test_a_thing_changes_only_its_own_pixels():
+    scene = replace(EMPTY, things=(thing(10, 20),))
+    changed = (render.render(scene) != render.render(EMPTY)).any(axis=2)
+    assert changed.any() and not changed[:10].any() and not changed[:, :20].any()
+    shown = render.owners(scene.things, (), "noto", 64)
+    assert (changed | (shown < 0)).mean() > 0.99  # white fur on white may stay as it is
+
+
+def test_later_things_and_signs_cover_earlier_ones():
+    under = render.owners((thing(10, 10),), (), "noto", 64)
+    both = render.owners((thing(10, 10), thing(12, 14)), (), "noto", 64)
+    assert (both == 0).sum() < (under == 0).sum()
+    assert ((both == 0) <= (under == 0)).all()
+    sign = Sign("bako", "red", (8, 8, 40, 60), 9)
+    assert (render.owners((thing(10, 10),), (sign,), "noto", 64)[8:40, 8:60] == -1).all()
+
+
+def test_a_disc_hides_what_lies_under_it_and_is_nobodys():
+    both = render.owners((thing(10, 10), thing(14, 14, "red")), (), "noto", 64)
+    bare = render.owners((thing(10, 10), thing(14, 14)), (), "noto", 64)
+    assert (both == 0).sum() < (bare == 0).sum()
+    assert (both == 1).sum() == (bare == 1).sum()
+
+
+@pytest.mark.parametrize("colour", PLATES)
+def test_a_sign_is_a_plate_with_ink(colour):
+    scene = replace(EMPTY, signs=(Sign("bako", colour, (20, 10, 33, 45), 9),))
+    plate = render.render(scene)[20:33, 10:45].reshape(-1, 3)
+    assert (plate == PLATES[colour]).all(1).any() and (plate == INK[colour]).all(1).any()
+
+
+def test_pasting_is_cut_at_the_edges():
+    canvas = np.zeros((8, 8, 3), np.uint8)
+    render.paste(canvas, np.full((6, 6, 4), 255, np.uint8), -3, 5)
+    assert (canvas[:3, 5:] == 255).all() and canvas.sum() == 255 * 3 * 9
