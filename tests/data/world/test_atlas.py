@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from pali3kit.data.world import atlas, names
 from pali3kit.errors import DataError
 
@@ -55,5 +56,5 @@ def test_digits_are_all_there():
 
 
 def test_unknown_artist():
-    with pytest.raises(DataError, match="no artist 'notto'.*Did you mean 'noto'"):
+    with pytest.raises(DataError, match=r"no artist 'notto'.*Did you mean 'noto'"):
         atlas.sprite(CAT, "notto")

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from pali3kit.data.world import classes, names
 from pali3kit.errors import DataError
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from pali3kit.data.world import compose, palette
 from pali3kit.data.world.classes import scene_classes
 from pali3kit.data.world.words import words

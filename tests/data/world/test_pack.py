@@ -5,6 +5,7 @@ import json
 
 import numpy as np
 import pytest
+
 from pali3kit.data.world import atlas, names, pack
 
 PROVENANCE = json.loads((names.ASSETS / "PROVENANCE.json").read_text())

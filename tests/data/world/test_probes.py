@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+
 from pali3kit.data.world import names, probes
 from pali3kit.data.world.classes import shown_at_most
 from pali3kit.errors import DataError
@@ -40,5 +41,5 @@ def test_probe_pictures_never_occur_in_scenes():
 
 
 def test_unknown_task():
-    with pytest.raises(DataError, match="no probe task 'flags'.*Did you mean 'flag'"):
+    with pytest.raises(DataError, match=r"no probe task 'flags'.*Did you mean 'flag'"):
         probes.load("flags")

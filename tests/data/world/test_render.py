@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+
 from pali3kit.data.world import render
 from pali3kit.data.world.palette import INK, PLATES
 from pali3kit.data.world.scene import Scene, Sign, Thing

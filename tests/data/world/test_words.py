@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pytest
+
 from pali3kit.data.world import names
 from pali3kit.data.world.words import SYLLABLES, words
 from pali3kit.errors import DataError
@@ -23,5 +24,5 @@ def test_no_word_is_a_name_in_any_language():
 
 
 def test_unknown_split():
-    with pytest.raises(DataError, match="no split 'tests'.*Did you mean 'test'"):
+    with pytest.raises(DataError, match=r"no split 'tests'.*Did you mean 'test'"):
         words("tests")

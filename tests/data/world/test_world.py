@@ -4,10 +4,12 @@ import hashlib
 
 import numpy as np
 import pytest
+
 from pali3kit.data.world.world import World
 from pali3kit.errors import DataError
 
-GOLDEN = "ecc69ff1121b05e5d3175fe1ab6013a55a4eed38182f32b0fd4955fb4622cb28"  # changes with GENERATOR_VERSION or the packed assets only
+# Changes with GENERATOR_VERSION or the packed assets only.
+GOLDEN = "ecc69ff1121b05e5d3175fe1ab6013a55a4eed38182f32b0fd4955fb4622cb28"
 
 
 def test_pictures_are_the_same_bytes_everywhere():
@@ -57,7 +59,7 @@ def test_digest_covers_every_option():
 def test_wrong_options_are_told():
     with pytest.raises(DataError, match="no artist 'apple'"):
         World(artist="apple")
-    with pytest.raises(DataError, match="world.image_size: 32"):
+    with pytest.raises(DataError, match=r"world.image_size: 32"):
         World(image_size=32)
     with pytest.raises(DataError, match="no split 'val'"):
         World().scene("val", 0)
