@@ -103,7 +103,8 @@ def span_noise(
     kept_lengths = _partition(length - missing, spans, rng)
     missing_lengths = _partition(missing, spans, rng)
     lengths = np.stack([kept_lengths, missing_lengths], axis=1).ravel()
-    return np.repeat(np.arange(2 * spans) % 2 == 1, lengths)
+    noise: np.ndarray = np.repeat(np.arange(2 * spans) % 2 == 1, lengths)
+    return noise
 
 
 def _partition(total: int, parts: int, rng: np.random.Generator) -> np.ndarray:

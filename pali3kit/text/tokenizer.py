@@ -24,27 +24,29 @@ MODES = ("[NLU]", "[S2S]", "[NLG]")
 PAD, EOS, UNK = 0, 1, 2
 _SPACE = "\u2581"  # SentencePiece writes a space as this sign; the sign itself is written as its bytes
 _RESERVED = 256 + 3  # the bytes, pad, eos and unk
-_LONGEST = 1 << 16  # bytes; SentencePiece silently skips longer lines
+_LONGEST = 13_000  # characters of a line; SentencePiece silently skips lines of more bytes than it is told
 
 
 def train_tokenizer(sentences: Iterable[str], path: Path, vocabulary: int, threads: int = 1) -> None:
     """Train a unigram model of at most `vocabulary` pieces and write it to `path`, whole or not at all.
 
     One thread and no sampling: equal sentences give an equal file. A small corpus gives fewer pieces; where it has
-    too many characters for `vocabulary`, rare ones are left to the bytes. Each whole number 0..999 that stands alone
-    somewhere in the corpus becomes one piece, so that coordinates stay short. Lines over 64 KiB are cut.
+    too many characters for `vocabulary`, rare ones are left to the bytes. Each whole number below 100, and each below
+    1000 that stands alone somewhere in the corpus, is one piece, so that coordinates are short. Lines are cut after
+    13,000 characters.
 
     Raises:
-        DataError: the corpus is empty or `vocabulary` too small for the bytes and the corpus's numbers.
+        DataError: the corpus is empty, or `vocabulary` too small for the bytes and the numbers.
     """
-    lines = [" " + sentence.replace(_SPACE, " ")[: _LONGEST // 5] for sentence in sentences if sentence.strip()]
-    numbers = sorted({word for line in lines for word in line.split(" ") if re.fullmatch(r"0|[1-9][0-9]{0,2}", word)})
+    lines = [" " + sentence.replace(_SPACE, " ")[:_LONGEST] for sentence in sentences if sentence.strip()]
+    found = {word for line in lines for word in line.split() if re.fullmatch(r"[1-9][0-9]{2}", word, re.ASCII)}
+    numbers = [*map(str, range(100)), *sorted(found)]
     free = vocabulary - _RESERVED - len(numbers)
     if not lines:
         raise DataError("a tokenizer cannot be trained on an empty corpus")
     if free < 16:
         raise DataError(
-            f"a vocabulary of {vocabulary} is too small for 256 bytes and the corpus's {len(numbers)} numbers;"
+            f"a vocabulary of {vocabulary} is too small for 256 bytes and {len(numbers)} numbers;"
             f" the least is {vocabulary - free + 16}"
         )
     model = io.BytesIO()
@@ -60,7 +62,7 @@ def train_tokenizer(sentences: Iterable[str], path: Path, vocabulary: int, threa
         normalization_rule_name="identity",
         remove_extra_whitespaces=False,
         add_dummy_prefix=False,
-        max_sentence_length=_LONGEST,
+        max_sentence_length=5 * _LONGEST,
         pad_id=PAD,
         eos_id=EOS,
         unk_id=UNK,
@@ -170,7 +172,9 @@ class Tokenizer:
             if token != PAD:
                 yield token
 
-    def pad(self, rows: Sequence[Sequence[int] | np.ndarray], length: int | None = None) -> tuple[np.ndarray, np.ndarray]:
+    def pad(
+        self, rows: Sequence[Sequence[int] | np.ndarray], length: int | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Stack `rows` to int64 ids `[B,L]`, padded on the right, and the bool mask `[B,L]` of what is not padding.
 
         `length` defaults to the longest row's.

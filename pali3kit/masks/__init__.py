@@ -1,0 +1,1 @@
+"""Masks: cut out of pictures, as 16 discrete tokens, and as text."""

@@ -1,0 +1,172 @@
+"""The mask tokenizer: a VQ-VAE that writes a 64x64 mask as 16 of 128 codes.
+
+Architecture and loss of "All in Tokens" (Ning et al. 2023), which PaLI-3 uses (paper.md §4.3). The layers are numbered
+as in its public weights. Shape letters: B batch, C width of a code, K number of codes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import embedding, mse_loss, one_hot
+
+from pali3kit.errors import DataError
+
+SIDE = 64  # pixels of a mask
+CODES_PER_MASK = 16  # 4x4 in row-major order
+_HALVINGS = 4
+
+
+@dataclass(frozen=True, slots=True)
+class MaskOutput:
+    """`reconstruction [B,1,64,64]`: about -1 outside and 1 inside, so that a pixel is inside above 0; `codes [B,16]`.
+
+    `loss` is the sum of the mean squared `reconstruction_loss` and the weighted `commitment_loss`, scalars.
+    """
+
+    reconstruction: Tensor
+    codes: Tensor
+    reconstruction_loss: Tensor
+    commitment_loss: Tensor
+
+    @property
+    def loss(self) -> Tensor:
+        return self.reconstruction_loss + self.commitment_loss
+
+
+class MaskVQVAE(nn.Module):
+    """Encoder to 4x4 vectors, nearest code of each, decoder.
+
+    Args:
+        codes: K.
+        code_width: C.
+        width: channels after the first convolution; each of the three that follow doubles them.
+        blocks: residual blocks on either side.
+        commitment: weight of the loss that keeps the encoder near its codes.
+    """
+
+    def __init__(
+        self, codes: int = 128, code_width: int = 512, width: int = 16, blocks: int = 2, commitment: float = 0.25
+    ) -> None:
+        super().__init__()
+        self.commitment = commitment
+        widths = [width << i for i in range(_HALVINGS)]
+        self.encoder = nn.Sequential(
+            *_halve([1, *widths]), *_residuals(widths[-1], blocks), nn.Conv2d(widths[-1], code_width, 1)
+        )
+        self.codebook = Codebook(codes, code_width)
+        self.decoder = nn.Sequential(
+            nn.Conv2d(code_width, widths[-1], 1),
+            nn.ReLU(),
+            *_residuals(widths[-1], blocks),
+            *_double([widths[-1], *reversed(widths)]),
+            nn.Conv2d(width, 1, 1),
+        )
+
+    def forward(self, masks: Tensor) -> MaskOutput:
+        """Reconstruct `masks [B,1,64,64]` in [0, 1]; in training mode the codebook follows the encoder."""
+        target = _signed(masks)
+        features = self.encoder(target)
+        vectors = features.movedim(1, -1)
+        codes = self.codebook.nearest(vectors)
+        quantised = self.codebook(codes)
+        commitment = self.commitment * mse_loss(vectors, quantised)
+        if self.training:
+            self.codebook.follow(vectors.detach(), codes)
+        # Straight through: the decoder sees the codes, the encoder gets the decoder's gradient.
+        passed = vectors + (quantised - vectors).detach()
+        reconstruction = self.decoder(passed.movedim(-1, 1))
+        return MaskOutput(reconstruction, codes.flatten(1), mse_loss(reconstruction, target), commitment)
+
+    @torch.no_grad()
+    def encode(self, masks: Tensor) -> Tensor:
+        """`[B,1,64,64]` in [0, 1] -> codes `[B,16]`, int64 in [0, K)."""
+        return self.codebook.nearest(self.encoder(_signed(masks)).movedim(1, -1)).flatten(1)
+
+    def decode(self, codes: Tensor) -> Tensor:
+        """Codes `[B,16]` -> `[B,1,64,64]`, about -1 outside and 1 inside."""
+        if codes.shape[-1] != CODES_PER_MASK:
+            raise DataError(f"a mask has {CODES_PER_MASK} codes, not {codes.shape[-1]}")
+        side = SIDE >> _HALVINGS
+        output: Tensor = self.decoder(self.codebook(codes.view(-1, side, side)).movedim(-1, 1))
+        return output
+
+
+class Codebook(nn.Module):
+    """K vectors of width C, each the moving average of what was assigned to it (van den Oord et al. 2017, A.1).
+
+    `sizes` and `sums` are the averaged number and sum of the assigned vectors; `codes = sums / sizes`, with the sizes
+    Laplace-smoothed. Sizes start at 1, so the three agree from the start and a code that is not used stays where
+    it is; where they start at 0, as in some public code, one step throws every unused code 10^5 away.
+    """
+
+    codes: Tensor
+    sizes: Tensor
+    sums: Tensor
+
+    def __init__(self, codes: int, width: int, decay: float = 0.99, epsilon: float = 1e-5) -> None:
+        super().__init__()
+        self.decay, self.epsilon = decay, epsilon
+        self.register_buffer("codes", torch.randn(codes, width))
+        self.register_buffer("sizes", torch.ones(codes))
+        self.register_buffer("sums", self.codes.clone())
+
+    def forward(self, codes: Tensor) -> Tensor:
+        """`[...]` int64 -> `[...,C]`."""
+        return embedding(codes, self.codes)
+
+    def nearest(self, vectors: Tensor) -> Tensor:
+        """The closest code (L2) to each of `[...,C]`: int64 `[...]`."""
+        # |v - c|^2 without |v|^2, which is the same for all codes.
+        return (self.codes.square().sum(1) - 2 * vectors @ self.codes.T).argmin(-1)
+
+    @torch.no_grad()
+    def follow(self, vectors: Tensor, assigned: Tensor) -> None:
+        """Move the averages one step towards `vectors [...,C]`, assigned to the codes `[...]`."""
+        chosen = one_hot(assigned.flatten(), len(self.codes)).to(vectors.dtype)
+        self.sizes.lerp_(chosen.sum(0), 1 - self.decay)
+        self.sums.lerp_(chosen.T @ vectors.flatten(0, -2), 1 - self.decay)
+        total = self.sizes.sum()
+        smoothed = (self.sizes + self.epsilon) / (total + len(self.sizes) * self.epsilon) * total
+        self.codes.copy_(self.sums / smoothed[:, None])
+
+
+class Residual(nn.Module):
+    """Two 3x3 convolutions and a 1x1 one beside a skip."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.net = nn.Sequential(
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 3, padding=1),
+            nn.ReLU(),
+            nn.Conv2d(width, width, 1),
+        )
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x + self.net(x)  # type: ignore[no-any-return]
+
+
+def _residuals(width: int, blocks: int) -> Iterator[nn.Module]:
+    return (Residual(width) for _ in range(blocks))
+
+
+def _halve(widths: list[int]) -> Iterator[nn.Module]:
+    for before, after in pairwise(widths):
+        yield from (nn.Conv2d(before, after, 4, stride=2, padding=1), nn.ReLU())
+
+
+def _double(widths: list[int]) -> Iterator[nn.Module]:
+    for before, after in pairwise(widths):
+        yield from (nn.ConvTranspose2d(before, after, 4, stride=2, padding=1), nn.ReLU())
+
+
+def _signed(masks: Tensor) -> Tensor:
+    if masks.shape[1:] != (1, SIDE, SIDE):
+        raise DataError(f"masks must be [B, 1, {SIDE}, {SIDE}], not {list(masks.shape)}")
+    return 2 * masks - 1
