@@ -1,0 +1,87 @@
+import re
+
+import numpy as np
+import pytest
+
+from pali3kit.data.world import captions, names, vocabulary
+
+
+def test_captions_repeat_for_the_same_random_state(scenes):
+    for language in ("en", "ja"):
+        first, second = (
+            [captions.caption(scene, language, np.random.default_rng(3)) for scene in scenes[:20]] for _ in range(2)
+        )
+        assert first == second
+
+
+def test_captions_vary(picture):
+    rng = np.random.default_rng(0)
+    assert len({captions.caption(picture, "en", rng) for _ in range(200)}) > 50
+
+
+def test_english_captions_are_lower_case_short_and_name_only_what_is_there(scenes, classes):
+    rng = np.random.default_rng(0)
+    for scene in scenes:
+        text = captions.caption(scene, "en", rng)
+        assert text == text.lower()
+        assert len(text.split()) <= captions.LONGEST
+        assert any(vocabulary.noun(thing.emoji)[:3] in text for thing in scene.things)
+        missing = {vocabulary.noun(emoji) for emoji in classes} - {vocabulary.noun(t.emoji) for t in scene.things}
+        present = [n for n in missing if re.search(rf"\b{n}\b", text)]
+        assert all(any(n in vocabulary.noun(thing.emoji) for thing in scene.things) for n in present), text
+
+
+def test_printed_words_stand_in_about_three_of_five_captions(scenes):
+    rng = np.random.default_rng(0)
+    signed = [scene for scene in scenes if scene.signs]
+    for language in ("en", "fr"):
+        said = [
+            any(sign.word in captions.caption(scene, language, rng) for sign in scene.signs) for scene in signed * 3
+        ]
+        assert np.mean(said) == pytest.approx(captions.WORD_SHARE, abs=0.06)
+
+
+def test_counts(flock):
+    assert captions.references(flock, "en")[0] == "three ducks"
+
+
+def test_english_references_are_five_and_complete(scenes):
+    for scene in scenes:
+        texts = captions.references(scene, "en")
+        assert len(texts) == 5
+        assert texts == captions.references(scene, "en")
+        for text in texts:
+            for thing in scene.things:
+                assert vocabulary.noun(thing.emoji)[:-1] in text or "men" in text or "ies" in text, text
+        for sign in scene.signs:
+            assert sum(sign.word in text for text in texts) == 3
+
+
+@pytest.mark.parametrize("language", [one for one in names.LANGUAGES if one != "en"])
+def test_other_languages_name_everything_three_times(scenes, language):
+    for scene in scenes[:40]:
+        texts = captions.references(scene, language)
+        assert len(texts) == 3
+        for text in texts:
+            assert all(captions.lowered(thing.emoji, language) in text for thing in scene.things)
+        opening, closing = names.quotes(language)
+        for sign in scene.signs:
+            assert [f"{opening}{sign.word}{closing}" in text for text in texts] == [True, False, True]
+
+
+def test_a_list_in_french(picture):
+    assert captions.references(picture, "fr")[0] == "tortue, poire et «bako»"
+
+
+@pytest.mark.parametrize(
+    ("text", "language", "units"),
+    [
+        ("礼帽和“bako”", "zh", "礼 帽 和 bako"),
+        ("犬、「dafo2」", "ja", "犬 dafo2"),
+        ("ปลาตัวใหญ่", "th", "ป ล า ตั ว ใ ห ญ่"),
+        ("un chat, « bako »", "fr", "un chat, « bako »"),
+        ("", "zh", ""),
+    ],
+)
+def test_tokenized_splits_only_languages_without_spaces(text, language, units):
+    assert captions.tokenized(text, language) == units
