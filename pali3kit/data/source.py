@@ -14,6 +14,7 @@ class Source(Protocol):
     """Pictures by split ("train" or "test") and index, and what is known of them."""
 
     classes: tuple[str, ...]
+    languages: tuple[str, ...]
 
     def image(self, split: str, index: int) -> np.ndarray:
         """uint8 `[H,W,3]`."""
@@ -33,4 +34,12 @@ class Source(Protocol):
 
     def sentences(self, seed: int) -> Iterator[str]:
         """Text for the tokenizer and the language model."""
+        ...
+
+    def tokenized(self, text: str, language: str) -> str:
+        """A caption with spaces between its words, for metrics on writing that has none."""
+        ...
+
+    def probes(self) -> Iterator[tuple[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]]:
+        """Small classification tasks: name, and train images, train labels, test images, test labels."""
         ...

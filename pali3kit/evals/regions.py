@@ -38,13 +38,14 @@ def decode_segments(
     """Boxes in pixels and mask logits of the predictions that are valid, None for the others."""
     segments: list[Segment | None] = []
     for text, (height, width) in zip(predictions, sizes, strict=True):
-        region = read(text, bins, masks.codes)
-        if region is None:
+        region, codes = read(text, bins, len(masks.codebook.codes))
+        if region is None or codes is None:
             segments.append(None)
             continue
-        (y0, x0, y1, x1), codes = region
+        y0, x0, y1, x1 = region
         logits = masks.decode(torch.tensor([codes]))[0, 0].numpy()
-        segments.append(Segment((y0 * height, x0 * width, y1 * height, x1 * width), logits))
+        corners = (round(y0 * height), round(x0 * width), round(y1 * height), round(x1 * width))
+        segments.append(Segment(corners, logits))
     return segments
 
 
@@ -52,7 +53,7 @@ def _drawing(segment: Segment | None, truth: np.ndarray, box: tuple[int, ...]) -
     """What a report draws: the true region and, where the prediction was valid, the predicted one."""
     drawing: dict[str, Any] = {"target_box": list(box), "target_mask": runs(truth)}
     if segment is not None:
-        drawing["box"] = [int(value) for value in segment.box]
+        drawing["box"] = list(segment.box)
         drawing["mask"] = runs(paste_mask(segment.logits, segment.box, *truth.shape))
     return drawing
 

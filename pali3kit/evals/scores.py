@@ -15,5 +15,5 @@ class Scores:
 
     value: float
     samples: list[float]
-    extra: dict[str, float] = field(default_factory=dict)
+    extra: dict[str, Any] = field(default_factory=dict)
     details: list[dict[str, Any]] = field(default_factory=list)

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cache
+from typing import Any
 
 import numpy as np
 
 from pali3kit.data.task import Task
-from pali3kit.data.world import captions, corpus
+from pali3kit.data.world import captions, corpus, probes
 from pali3kit.data.world.names import LANGUAGES
 from pali3kit.data.world.scene import Scene
 from pali3kit.data.world.tasks import WorldTask
@@ -21,6 +22,8 @@ class WorldSource(World):
     Args:
         english: share of English among alt-texts; the rest are in any of the 36 languages.
     """
+
+    languages = LANGUAGES
 
     def __init__(
         self, image_size: int = 64, objects: int = 64, artist: str = "noto", seed: int = 0, english: float = 0.75
@@ -45,4 +48,15 @@ class WorldSource(World):
         return WorldTask(name, self, bins)
 
     def sentences(self, seed: int) -> Iterator[str]:
-        return corpus.sentences(seed)
+        return corpus.sentences(seed, self.classes)
+
+    def tokenized(self, text: str, language: str) -> str:
+        return captions.tokenized(text, language)
+
+    def probes(self) -> Iterator[tuple[str, probes.Arrays]]:
+        return ((name, probes.load(name, self.image_size)) for name in probes.TASKS)
+
+    @classmethod
+    def fingerprint(cls, **options: Any) -> str:
+        """The digest of what this world shows, for its options."""
+        return cls(**options).digest

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -40,10 +41,11 @@ def _draws(world: World, bins: int) -> dict[str, Draw]:
         "splitcap": _splitcap,
         "caption": partial(_caption, language="en"),
         "caption_multilingual": _caption_multilingual,
+        **{f"caption_{language}": partial(_spaced_caption, language=language) for language in names.LANGUAGES},
         "ocr": _ocr,
-        "vqa": partial(_question, ask=questions.vqa),
+        "vqa": partial(_question, ask=partial(questions.vqa, absent=world.classes)),
         "vqg": _question_generation,
-        "object_vqa": partial(_question, ask=questions.generate_object_aware),
+        "object_vqa": partial(_question, ask=partial(questions.generate_object_aware, absent=world.classes)),
         "detect": partial(_detect, bins=bins),
         "vqa_knowledge": partial(_question, ask=questions.knowledge),
         "vqa_text": partial(_question, ask=questions.reading),
@@ -74,8 +76,15 @@ def _caption_multilingual(scene: Scene, rng: np.random.Generator) -> Example:
     return _caption(scene, rng, _pick_language(rng, english=0.0))
 
 
+def _spaced_caption(scene: Scene, rng: np.random.Generator, language: str) -> Example:
+    """For measuring: writing without spaces is tokenized in the references (CIDEr compares words)."""
+    example = _caption(scene, rng, language)
+    references = tuple(captions.tokenized(text, language) for text in example.references)
+    return replace(example, references=references)
+
+
 def _ocr(scene: Scene, rng: np.random.Generator) -> Example | None:
-    """All printed words, top to bottom and left to right."""
+    """All printed words in raster order."""
     words = " ".join(sign.word for sign in sorted(scene.signs, key=lambda sign: sign.box))
     return Example(scene.index, prompts.ocr("EN"), words, (words,)) if words else None
 

@@ -1,0 +1,76 @@
+"""One generative column of Table 1: answers of a model to the test examples, and their score."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pali3kit.data.source import Source
+from pali3kit.data.task import Example
+from pali3kit.evals.answers import answer
+from pali3kit.evals.columns import EXPRESSIONS, column_examples
+from pali3kit.evals.regions import score_regions
+from pali3kit.evals.scores import Scores
+from pali3kit.evals.texts import score_answers, score_captions, score_multilingual
+from pali3kit.training.context import StageContext
+from pali3kit.training.frozen import FrozenTokens
+from pali3kit.training.parts import build_source, read_masks, read_pali, read_tokenizer
+
+
+def run(config: dict[str, Any], context: StageContext) -> None:
+    """Write `metrics.json` and every prediction in `predictions.jsonl`."""
+    source = build_source(config)
+    examples = column_examples(source, config["column"], config["bins"], config["test"], config["limit"])
+    tokenizer = read_tokenizer(context.parents["tokenizer"])
+    tokens = FrozenTokens(context.parents["features"], "test")
+    predictions = answer(
+        read_pali(context.parents["model"], tokenizer),
+        tokenizer,
+        examples,
+        tokens.__getitem__,
+        tokens.grid,
+        config["prompt_length"],
+        config["target_length"],
+        config["beams"],
+        lambda done: context.report(done, len(examples)),
+    )
+    scores = _score(config, context, source, examples, predictions)
+    _write(context.folder, examples, predictions, scores)
+
+
+def _score(
+    config: dict[str, Any],
+    context: StageContext,
+    source: Source,
+    examples: Sequence[Example],
+    predictions: Sequence[str],
+) -> Scores:
+    column = config["column"]
+    if column in EXPRESSIONS:
+        return score_regions(examples, predictions, read_masks(context.parents["masks"]), config["bins"])
+    if column == "caption":
+        return score_captions(examples, predictions)
+    if column == "caption_multilingual":
+        spaced = [source.tokenized(text, e.language) for text, e in zip(predictions, examples, strict=True)]
+        return score_multilingual(examples, spaced)
+    return score_answers(examples, predictions)
+
+
+def _write(folder: Path, examples: Sequence[Example], predictions: Sequence[str], scores: Scores) -> None:
+    metrics = {"value": scores.value, "n": len(examples), "extra": scores.extra, "samples": scores.samples}
+    (folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
+    with (folder / "predictions.jsonl").open("w", encoding="utf-8") as file:
+        for i, (example, prediction) in enumerate(zip(examples, predictions, strict=True)):
+            row = {
+                "image": example.image,
+                "prompt": example.prompt,
+                "prediction": prediction,
+                "target": example.target,
+                "references": list(example.references),
+                "language": example.language,
+                "score": scores.samples[i],
+                **(scores.details[i] if scores.details else {}),
+            }
+            file.write(json.dumps(row, ensure_ascii=False) + "\n")
