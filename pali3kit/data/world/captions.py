@@ -23,7 +23,7 @@ WORD_SHARE = 0.6  # of the captions of scenes with a sign mention a printed word
 UNSPACED = ("ja", "th", "zh")
 
 _OPENINGS = ("", "", "", "a picture of ", "an image of ", "a drawing with ")
-_BACKDROPS = (" on a {} background", " on {}", ", {} background")
+_BACKDROPS = (" on {a} background", " on {colour}", ", {colour} background")
 _Groups = list[tuple[Thing, ...]]  # things of one name
 
 
@@ -50,7 +50,7 @@ def caption(scene: Scene, language: str, rng: np.random.Generator) -> str:
         return _listed(groups, signs, language)
     decorated, related, backdrop = draw() < 0.4, draw() < 0.3, draw() < 0.25
     opening = pick(_OPENINGS, draw)
-    ending = pick(_BACKDROPS, draw).format(scene.background) if backdrop else ""
+    ending = pick(_backdrops(scene.background), draw) if backdrop else ""
     text = _concise(scene, groups, signs, _Style(decorated, related, opening, ending), draw)
     while len(groups) > 1 and _length(text) > LONGEST:
         groups.pop()
@@ -68,7 +68,7 @@ def references(scene: Scene, language: str) -> tuple[str, ...]:
     orders = [groups] + [shuffled(groups, draw) for _ in range(4)]
     if language != "en":
         return tuple(_listed(orders[i], scene.signs if i != 1 else (), language) for i in range(3))
-    first, second, third = (template.format(scene.background) for template in _BACKDROPS)
+    first, second, third = _backdrops(scene.background)
     return (
         _english(scene, orders[0], scene.signs, _PLAIN, draw),
         _concise(scene, orders[1], (), _Style(opening="a picture of ", ending=third), draw),
@@ -128,6 +128,11 @@ def _english(scene: Scene, groups: _Groups, signs: Sequence[Sign], style: _Style
     for sign in signs:
         items.insert(0 if draw() < 0.25 else len(items), _says(sign, draw))
     return style.opening + english.listing(items) + style.ending
+
+
+@cache
+def _backdrops(colour: str) -> list[str]:
+    return [template.format(a=english.article(colour), colour=colour) for template in _BACKDROPS]
 
 
 def _plain(group: tuple[Thing, ...], draw: Draw) -> str:

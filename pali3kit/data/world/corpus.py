@@ -15,11 +15,15 @@ from pali3kit.data.world.chance import Draw, pick, shuffled
 from pali3kit.data.world.classes import candidates
 from pali3kit.data.world.scene import Box, Scene, Sign, Thing
 from pali3kit.data.world.words import words
+from pali3kit.masks.codec import write_box
+from pali3kit.text import prompts
+from pali3kit.text.splitcap import split_caption
 
 SENTENCES = 60_000
-BINS = 32  # numbers of a box text go from 0 to 31 at most
+BINS = 32  # of the coordinates of boxes: numbers from 0 to 31
 _SIDE = 64  # of an imagined picture
-_CELLS = tuple((4 + 20 * row, 4 + 20 * column) for row in range(3) for column in range(3))
+_CELLS = tuple((20 * row, 20 * column) for row in range(3) for column in range(3))
+_JITTER = 6  # pixels within a cell, and of the size
 _SIZES = {"small": 12, "big": 18}
 
 
@@ -70,15 +74,16 @@ def imagine(objects: Sequence[str], draw: Draw) -> Scene:
 def _thing(emoji: str, corner: tuple[int, int], draw: Draw) -> Thing:
     scale = pick(tuple(_SIZES), draw)
     tile = pick(tuple(palette.TILES), draw) if draw() < 0.35 else None
-    return Thing(emoji, _box(corner, _SIZES[scale]), scale, tile)
+    return Thing(emoji, _box(corner, _SIZES[scale], draw), scale, tile)
 
 
 def _sign(corner: tuple[int, int], draw: Draw) -> Sign:
-    return Sign(pick(words("train"), draw), pick(tuple(palette.PLATES), draw), _box(corner, _SIZES["small"]))
+    return Sign(pick(words("train"), draw), pick(tuple(palette.PLATES), draw), _box(corner, _SIZES["small"], draw))
 
 
-def _box(corner: tuple[int, int], side: int) -> Box:
-    return corner[0], corner[1], corner[0] + side, corner[1] + side
+def _box(corner: tuple[int, int], side: int, draw: Draw) -> Box:
+    top, left, height, width = (start + int(draw() * _JITTER) for start in (*corner, side, side))
+    return top, left, min(top + height, _SIDE), min(left + width, _SIDE)
 
 
 def _names(draw: Draw) -> str:
@@ -98,11 +103,11 @@ def _keywords(draw: Draw) -> str:
 def _captioning(scene: Scene, rng: np.random.Generator) -> str:
     """Prompts of captioning, SplitCap and OCR with their targets."""
     if scene.signs and rng.random() < 0.3:
-        return f"Generate the ocr_text in EN: {' '.join(sign.word for sign in scene.signs)}"
+        return _filled(prompts.ocr("en"), " ".join(sign.word for sign in scene.signs))
     language = pick(names.LANGUAGES, rng.random)
     text = captions.caption(scene, language, rng)
-    place = int(rng.random() * BINS) if rng.random() < 0.5 else 0
-    return f"Generate the alt_text in {language.upper()} at {place}: {text}"
+    whole = rng.random() < 0.5
+    return _filled(prompts.caption(language), text) if whole else _filled(*split_caption(text, language, rng))
 
 
 def _asking(scene: Scene, objects: Sequence[str], rng: np.random.Generator) -> str | None:
@@ -117,8 +122,8 @@ def _asking(scene: Scene, objects: Sequence[str], rng: np.random.Generator) -> s
     if question is None:
         return None
     if rng.random() < 0.7:
-        return f"Answer in EN: {question.text} {question.answer}"
-    return f"Generate a question in EN for {question.answer}: {question.text}"
+        return _filled(prompts.answer(question.text), question.answer)
+    return _filled(prompts.question_for(question.answer, "en"), question.text)
 
 
 def _finding(scene: Scene, rng: np.random.Generator) -> str | None:
@@ -127,8 +132,11 @@ def _finding(scene: Scene, rng: np.random.Generator) -> str | None:
     if referral is None:
         return None
     thing = scene.things[referral.index]
-    box = " ".join(str(side * BINS // (_SIDE + 1)) for side in thing.box)
-    if rng.random() < 0.5:
-        return f"detect: {referral.text} {box}"
+    box = write_box(thing.box, scene.size, scene.size, BINS)
     noun = vocabulary.noun(thing.emoji)
-    return f"detect: {noun} {box} {noun}"
+    told = (_filled(prompts.detect(referral.text), box), _filled(prompts.detect(noun), f"{box} {noun}"))
+    return pick(told, rng.random)
+
+
+def _filled(prompt: str, target: str) -> str:
+    return prompt.replace(prompts.ANSWER, target)
