@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import nox
 
 nox.needs_version = ">=2024.10"
 nox.options.sessions = ["tests", "lint", "types"]
 nox.options.reuse_existing_virtualenvs = True
 
+HEAVY = ".nox/dev"  # one environment for all sessions that need torch: it is several GB
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
@@ -17,7 +20,7 @@ def install(session: nox.Session) -> None:
     session.install("--no-deps", "pycocoevalcap>=1.2")
 
 
-@nox.session
+@nox.session(venv_location=HEAVY)
 def tests(session: nox.Session) -> None:
     """Run the fast tests; further arguments go to pytest, for instance `nox -s tests -- -m slow`."""
     install(session)
@@ -35,22 +38,23 @@ def lint(session: nox.Session) -> None:
     session.run("lint-imports", "--no-cache", env={"PYTHONPATH": "."})
 
 
-@nox.session
+@nox.session(venv_location=HEAVY)
 def types(session: nox.Session) -> None:
     """Check all annotations."""
     install(session)
     session.run("mypy")
 
 
-@nox.session
+@nox.session(venv_location=HEAVY)
 def docs(session: nox.Session) -> None:
     """Check that what the documents say still runs and that their links lead somewhere."""
     install(session)
     session.run("pytest", "tests/test_docs.py", "tests/test_experiments.py", env=ONE_THREAD)
 
 
-@nox.session
+@nox.session(venv_location=HEAVY)
 def bench(session: nox.Session) -> None:
     """Measure; one thread, so that figures compare. `nox -s bench -- bench/NAME.py` runs one."""
     install(session)
-    session.run("python", "-m", "pytest", "-q", "-s", *(session.posargs or ["bench"]), env=ONE_THREAD)
+    for script in session.posargs or sorted(map(str, Path("bench").glob("*.py"))):
+        session.run("python", script, env=ONE_THREAD)

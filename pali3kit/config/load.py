@@ -20,7 +20,7 @@ from pali3kit.errors import ConfigError, Problem, choose
 
 @dataclass(frozen=True)
 class Layers:
-    """The merged tree of an experiment; `complete` is False where a layer could not be read."""
+    """The merged tree of an experiment; `complete` is False where something could not be read."""
 
     tree: Node
     problems: list[Problem]
@@ -56,7 +56,9 @@ def read(path: str | Path, overrides: Sequence[str] = ()) -> Layers:
     top = merge(Experiment, own, extra)
     scale = _read_scale(Path(path), top, problems)
     tree = merge(Experiment, merge(Experiment, scale or Node({}, own.where), own), extra)
-    return Layers(interpolate(Node(tree.value, own.where), problems), problems, complete=scale is not None)
+    before = len(problems)
+    tree = interpolate(Node(tree.value, own.where), problems)
+    return Layers(tree, problems, complete=scale is not None and len(problems) == before)
 
 
 def _read_file(path: Path, problems: list[Problem]) -> Node | None:

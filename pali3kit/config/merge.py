@@ -12,14 +12,14 @@ from pali3kit.config.tree import Node
 def merge(kind: Any, lower: Node, upper: Node) -> Node:
     """Lay `upper` over `lower`, two trees of the declared type `kind`.
 
-    Sections and dictionaries merge key by key, anything else is replaced. A part that is given by its bare
-    name, or with another name than below, replaces the part below together with its options.
+    Sections and dictionaries merge key by key, anything else is replaced. A part that is named replaces the
+    one below, options and all; a mapping without a name changes only the options it has.
     """
     if not isinstance(lower.value, dict) or not isinstance(upper.value, dict):
         if kind is Part and not isinstance(lower.value, dict) and isinstance(upper.value, dict):
             return merge(kind, Node({"name": lower}, lower.where), upper)
         return upper
-    if kind is Part and _name(upper, _name(lower, "")) != _name(lower, ""):
+    if kind is Part and "name" in upper.value:
         return upper
     if not (kind is Part or is_section(kind) or get_origin(kind) is dict):
         return upper
@@ -39,7 +39,3 @@ def nest(kind: Any, key: str, leaf: Node) -> Node:
     if get_origin(kind) is dict or not rest:
         return Node({key: Node(leaf.value, leaf.where)}, leaf.where)
     return Node({head: nest(below(kind, head), rest, leaf)}, leaf.where)
-
-
-def _name(node: Node, otherwise: Any) -> Any:
-    return node.value["name"].value if "name" in node.value else otherwise

@@ -86,7 +86,9 @@ registry.MASKS.add("vqvae", "pali3kit.masks.vqvae:MaskVQVAE", VqvaeOptions, "64x
 registry.TEXT_TOWER.add(
     "siglip_text", "pali3kit.models.text_tower:TextTower", TextTowerOptions, "bidirectional, last token, dense head"
 )
-registry.SOURCE.add("world", "pali3kit.data.world.source:WorldSource", WorldOptions, "embedded scenes of real emoji, no network")
+registry.SOURCE.add(
+    "world", "pali3kit.data.world.source:WorldSource", WorldOptions, "embedded scenes of real emoji, no network"
+)
 
 for _name, _summary in {
     "muon": "orthogonalised momentum for matrices, AdamW for the rest",

@@ -11,7 +11,7 @@ from pali3kit import registry
 from pali3kit.config.kinds import hints
 from pali3kit.config.schema import Part
 from pali3kit.config.tree import Node, plain
-from pali3kit.errors import Problem, RegistryError, choose
+from pali3kit.errors import Problem, RegistryError, choose, nearest
 
 PART_KINDS: dict[str, registry.Registry] = {
     "model.vision": registry.VISION,
@@ -120,7 +120,7 @@ class Builder:
         """Build a Part and fill in the defaults of its options, when the registry knows them."""
         value = node.value if isinstance(node.value, dict) else {"name": node}
         if "name" not in value:
-            self.missing(node, f"{key}.name", "a text")
+            self.nameless(value, node, key)
             return REFUSED
         name = self.scalar(str, value["name"], key if value["name"] is node else f"{key}.name")
         if name is REFUSED:
@@ -136,6 +136,14 @@ class Builder:
             return Part(name=name, options=plain(rest))
         built = self.section(options, rest, key, extra=["name"])
         return Part(name=name, options={field.name: getattr(built, field.name) for field in fields(options)})
+
+    def nameless(self, value: dict[str, Node], node: Node, key: str) -> None:
+        """Complain about a part without a name, or about the key that was to be its name."""
+        meant = [option for option in value if nearest(option, ["name"])]
+        for option in meant:
+            self.refuse(value[option], f"{key}.name", f"unknown key '{key}.{option}'.{nearest(option, ['name'])}")
+        if not meant:
+            self.missing(node, f"{key}.name", "a text")
 
     def wrong(self, node: Node, key: str, wanted: str) -> None:
         self.refuse(node, key, f"{key} should be {wanted}, not {_shown(node)}.")

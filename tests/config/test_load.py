@@ -1,0 +1,262 @@
+"""What a user reads when something is wrong, word by word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pali3kit.config.load import load
+from pali3kit.config.schema import Experiment
+from pali3kit.errors import ConfigError
+
+TINY = "scales/tiny.yaml"
+
+# (file, what stands there, what stands there instead, the problems)
+REFUSED = {
+    "misspelt key": ("x.yaml", "seeds:", "seds:", ["x.yaml:4: unknown key 'seds'. Did you mean 'seeds'?"]),
+    "misspelt section": (
+        TINY,
+        "stages:",
+        "stagse:",
+        [
+            "scales/tiny.yaml:12: unknown key 'stagse'. Did you mean 'stages'?",
+            "x.yaml:1: missing key 'stages': it needs a mapping.",
+        ],
+    ),
+    "misspelt nested key": (
+        TINY,
+        "train: 8",
+        "trian: 8",
+        [
+            "scales/tiny.yaml:8: missing key 'data.train': it needs an integer.",
+            "scales/tiny.yaml:10: unknown key 'data.trian'. Did you mean 'train'?",
+        ],
+    ),
+    "key of nowhere": (
+        TINY,
+        "test: 8",
+        "test: 8\n  zzz: 1",
+        ["scales/tiny.yaml:12: unknown key 'data.zzz'. Choose from source, test, train."],
+    ),
+    "misspelt option of a part": (
+        TINY,
+        "positions:",
+        "postions:",
+        ["scales/tiny.yaml:4: unknown key 'model.projector.postions'. Did you mean 'positions'?"],
+    ),
+    "misspelt part": (
+        TINY,
+        "name: vit",
+        "name: vti",
+        ["scales/tiny.yaml:3: model.vision: unknown vision 'vti'. Did you mean 'vit'?"],
+    ),
+    "part by a bare name that is wrong": (
+        TINY,
+        "masks: vqvae",
+        "masks: vqva",
+        ["scales/tiny.yaml:6: model.masks: unknown masks 'vqva'. Did you mean 'vqvae'?"],
+    ),
+    "part without a name": (
+        TINY,
+        "{name: linear, positions: sine2d}",
+        "{positions: sine2d}",
+        ["scales/tiny.yaml:4: missing key 'model.projector.name': it needs a text."],
+    ),
+    "misspelt name of a part": (
+        TINY,
+        "{name: linear",
+        "{nmae: linear",
+        ["scales/tiny.yaml:4: unknown key 'model.projector.nmae'. Did you mean 'name'?"],
+    ),
+    "missing option of a part": (
+        TINY,
+        "encoder_depth: 1, ",
+        "",
+        ["scales/tiny.yaml:5: missing key 'model.language.encoder_depth': it needs an integer."],
+    ),
+    "missing part with options": (
+        TINY,
+        "    text: {name: siglip_text, width: 32, depth: 1, heads: 2, mlp: 64}\n",
+        "",
+        [
+            f"scales/tiny.yaml:13: missing key 'stages.vision.text.{key}': it needs an integer."
+            for key in ("width", "depth", "heads", "mlp")
+        ],
+    ),
+    "text for a number": (
+        TINY,
+        "image_size: 64",
+        "image_size: big",
+        ["scales/tiny.yaml:2: model.image_size should be an integer, not the text 'big'."],
+    ),
+    "fraction for an integer": (
+        TINY,
+        "bins: 32",
+        "bins: 3.5",
+        ["scales/tiny.yaml:7: tokenizer.bins should be an integer, not the number 3.5."],
+    ),
+    "number for a text": ("x.yaml", "name: trial", "name: 3", ["x.yaml:1: name should be a text, not the number 3."]),
+    "switch for a number": (
+        TINY,
+        "train: 8",
+        "train: true",
+        ["scales/tiny.yaml:10: data.train should be an integer, not true."],
+    ),
+    "nothing for a number": (
+        TINY,
+        "train: 8",
+        "train:",
+        ["scales/tiny.yaml:10: data.train should be an integer, not nothing."],
+    ),
+    "number for a list": ("x.yaml", "[0]", "0", ["x.yaml:4: seeds should be a list, not the number 0."]),
+    "text in a list of integers": (
+        "x.yaml",
+        "[0]",
+        "[0, one]",
+        ["x.yaml:4: seeds[1] should be an integer, not the text 'one'."],
+    ),
+    "list for a section": (
+        TINY,
+        "masks: {examples: 8, batch_size: 4}",
+        "masks: [8, 4]",
+        ["scales/tiny.yaml:18: stages.masks should be a mapping, not a list."],
+    ),
+    "text in a mixture": (
+        TINY,
+        "ocr: 0.5",
+        "ocr: much",
+        ["scales/tiny.yaml:19: stages.multimodal.mixture.ocr should be a number, not the text 'much'."],
+    ),
+    "option with few choices": (
+        TINY,
+        "sine2d",
+        "sine",
+        ["scales/tiny.yaml:4: model.projector.positions cannot be 'sine'. Did you mean 'sine2d'?"],
+    ),
+    "wrong type of an option": (
+        TINY,
+        "width: 32, depth: 1, heads: 2, mlp: 64, patch: 8",
+        "width: wide, depth: 1, heads: 2, mlp: 64, patch: 8",
+        ["scales/tiny.yaml:3: model.vision.width should be an integer or nothing, not the text 'wide'."],
+    ),
+    "duplicate key": (
+        "x.yaml",
+        "evaluate:",
+        "paper: table1\nevaluate:",
+        ["x.yaml:8: key 'paper' stands here twice, first at x.yaml:2."],
+    ),
+    "unknown scale": ("x.yaml", "scale: tiny", "scale: tyni", ["x.yaml:3: unknown scale 'tyni'. Did you mean 'tiny'?"]),
+    "no scale": ("x.yaml", "scale: tiny\n", "", ["x.yaml: missing key 'scale': it needs a text."]),
+    "scale file that is a list": (
+        TINY,
+        "model:\n",
+        "- model:\n",
+        [
+            "scales/tiny.yaml:7: not valid YAML: expected <block end>, but found '?'",
+        ],
+    ),
+    "patch that does not fit": (
+        TINY,
+        "patch: 8",
+        "patch: 7",
+        ["scales/tiny.yaml:3: patch 7 does not divide image_size 64; nearest: 8"],
+    ),
+    "unknown column": (
+        "x.yaml",
+        "[probe, refer]",
+        "[prob, refer]",
+        ["x.yaml:8: unknown name 'prob' in evaluate. Did you mean 'probe'?"],
+    ),
+}
+
+
+def refusal(path: str = "x.yaml", overrides: tuple[str, ...] = ()) -> list[str]:
+    with pytest.raises(ConfigError) as error:
+        load(path, overrides)
+    return str(error.value).split("\n")
+
+
+@pytest.mark.parametrize(("file", "old", "new", "problems"), REFUSED.values(), ids=REFUSED.keys())
+def test_refused(trial: Path, file: str, old: str, new: str, problems: list[str]) -> None:
+    text = (trial / file).read_text()
+    assert text.count(old) >= 1
+    (trial / file).write_text(text.replace(old, new, 1))
+    assert refusal() == problems
+
+
+@pytest.mark.parametrize(
+    ("override", "problem"),
+    [
+        ("stages.vison.examples=3", "unknown key 'stages.vison'. Did you mean 'vision'?"),
+        ("stages.vision.exmples=3", "unknown key 'stages.vision.exmples'. Did you mean 'examples'?"),
+        ("tokenizer.bins=x", "tokenizer.bins should be an integer, not the text 'x'."),
+        ("tokenizer.bins=", "tokenizer.bins should be an integer, not the text ''."),
+        ("tokenizer.bins=[", "not valid YAML: expected the node content, but found '<stream end>'"),
+        ("tokenizer", "an override looks like key=value."),
+        ("=3", "an override looks like key=value."),
+        ("model.vision.patch=7", "patch 7 does not divide image_size 64; nearest: 8"),
+        ("model.language=ul", "model.language: unknown language 'ul'. Did you mean 'ul2'?"),
+        ("scale=tyni", "unknown scale 'tyni'. Did you mean 'tiny'?"),
+        ("grid.model.vision.patch=[8,7]", "patch 7 does not divide image_size 64; nearest: 8"),
+        ("data.train=${data.tset}", "data.train: Interpolation key 'data.tset' not found"),
+    ],
+)
+def test_refused_override(trial: Path, override: str, problem: str) -> None:
+    assert refusal(overrides=(override,)) == [f"command line: {override}: {problem}"]
+
+
+def test_everything_is_refused_at_once_in_order(trial: Path) -> None:
+    (trial / "x.yaml").write_text((trial / "x.yaml").read_text().replace("evaluate:", "evalute:"))
+    scale = (trial / TINY).read_text().replace("patch: 8", "patch: 7").replace("train: 8", "train: many")
+    (trial / TINY).write_text(scale.replace("ocr: 0.5", "orc: 0.5"))
+    assert refusal(overrides=("stages.masks.optimizer.name=mun", "seeds=[1,1]")) == [
+        "scales/tiny.yaml:3: patch 7 does not divide image_size 64; nearest: 8",
+        "scales/tiny.yaml:10: data.train should be an integer, not the text 'many'.",
+        "scales/tiny.yaml:19: stages.multimodal.mixture: unknown task 'orc'. Did you mean 'ocr'?",
+        "x.yaml:1: evaluate is empty. Choose from caption, caption_multilingual, probe, refer, refer_g, refer_plus, "
+        "vqa, vqa_knowledge, vqa_text.",
+        "x.yaml:8: unknown key 'evalute'. Did you mean 'evaluate'?",
+        "command line: seeds=[1,1]: seeds [1, 1] repeat one: each seed counts once.",
+        "command line: stages.masks.optimizer.name=mun: stages.masks.optimizer.name cannot be 'mun'. "
+        "Did you mean 'muon'?",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "problem"),
+    [
+        ("y.yaml", None, "y.yaml: cannot be read: No such file or directory. Did you mean 'x.yaml'?"),
+        ("no/y.yaml", None, "no/y.yaml: cannot be read: No such file or directory."),
+        ("b.yaml", b"\xff\xfe", "b.yaml: cannot be read: it is no UTF-8 text."),
+        ("l.yaml", b"- 1\n", "l.yaml:1: an experiment or scale file should be a mapping of keys to values."),
+    ],
+)
+def test_unreadable_file(trial: Path, path: str, content: bytes | None, problem: str) -> None:
+    if content is not None:
+        (trial / path).write_bytes(content)
+    assert refusal(path) == [problem]
+
+
+def test_loads_typed_values_and_defaults(trial: Path) -> None:
+    experiment = load("x.yaml", ["stages.masks.optimizer.learning_rate=3e-3", "evaluation.limit=7"])
+    assert isinstance(experiment, Experiment)
+    assert experiment.model.masks.options == {"codes": 128, "code_width": 512, "width": 16, "blocks": 2}
+    assert experiment.stages.masks.optimizer.learning_rate == 0.003
+    assert (experiment.evaluation.limit, experiment.evaluation.shots) == (7, 10)
+    assert experiment.stages.multimodal.mixture == {"splitcap": 1.0, "ocr": 0.5}
+    assert isinstance(experiment.stages.multimodal.mixture["splitcap"], float)
+
+
+def test_later_layers_win(trial: Path) -> None:
+    with (trial / "x.yaml").open("a") as file:
+        file.write("data: {train: 9}\nmodel: {vision: {width: 64}}\n")
+    experiment = load("x.yaml", ["data.test=5", "data.test=6"])
+    assert (experiment.data.train, experiment.data.test) == (9, 6)
+    assert experiment.model.vision.options["width"] == 64
+    assert experiment.model.vision.options["depth"] == 1
+
+
+def test_values_may_refer_to_other_keys(trial: Path) -> None:
+    experiment = load("x.yaml", ["stages.vision.text.width=${model.vision.width}", "model.vision.width=48"])
+    assert experiment.stages.vision.text.options["width"] == 48

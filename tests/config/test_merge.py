@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pali3kit.config.merge import merge, nest
+from pali3kit.config.schema import Experiment
+from pali3kit.config.tree import plain, plant
+
+VIT = {"name": "vit", "width": 64, "depth": 2}
+
+
+def vision(part: Any) -> dict[str, Any]:
+    return {"model": {"vision": part}}
+
+
+@pytest.mark.parametrize(
+    ("lower", "upper", "merged"),
+    [
+        ({"seeds": [0]}, {"seeds": [1, 2]}, {"seeds": [1, 2]}),
+        ({"data": {"train": 1, "test": 2}}, {"data": {"test": 3}}, {"data": {"train": 1, "test": 3}}),
+        ({"grid": {"pretrain": ["a"]}}, {"grid": {"model.vision": ["b"]}},
+         {"grid": {"pretrain": ["a"], "model.vision": ["b"]}}),
+        (vision(VIT), vision("other"), vision("other")),
+        (vision(VIT), vision("vit"), vision("vit")),
+        (vision(VIT), vision({"width": 32}), vision({**VIT, "width": 32})),
+        (vision(VIT), vision({"name": "vit", "size": "B/16"}), vision({"name": "vit", "size": "B/16"})),
+        (vision(VIT), vision({"name": "x", "a": 1}), vision({"name": "x", "a": 1})),
+        (vision("vit"), vision({"width": 32}), vision({"name": "vit", "width": 32})),
+        ({"stages": {"masks": {"optimizer": {"name": "muon", "warmup": 0.1}}}},
+         {"stages": {"masks": {"optimizer": {"name": "adamw"}}}},
+         {"stages": {"masks": {"optimizer": {"name": "adamw", "warmup": 0.1}}}}),
+    ],
+)  # fmt: skip
+def test_upper_layer_wins(lower: Any, upper: Any, merged: Any) -> None:
+    assert plain(merge(Experiment, plant(lower, "lower"), plant(upper, "upper"))) == merged
+
+
+def test_merged_values_keep_their_places() -> None:
+    tree = merge(Experiment, plant({"data": {"train": 1, "test": 2}}, "low"), plant({"data": {"test": 3}}, "up"))
+    data = tree.value["data"].value
+    assert (data["train"].where, data["test"].where) == ("low", "up")
+
+
+@pytest.mark.parametrize(
+    ("key", "nested"),
+    [
+        ("pretrain", {"pretrain": 1}),
+        ("stages.vision.optimizer.name", {"stages": {"vision": {"optimizer": {"name": 1}}}}),
+        ("model.vision.width", {"model": {"vision": {"width": 1}}}),
+        ("grid.model.projector", {"grid": {"model.projector": 1}}),
+        ("stages.multimodal.mixture.ocr", {"stages": {"multimodal": {"mixture": {"ocr": 1}}}}),
+        ("no.such.key", {"no": {"such": {"key": 1}}}),
+    ],
+)
+def test_dotted_keys_nest_by_type(key: str, nested: Any) -> None:
+    assert plain(nest(Experiment, key, plant(1, "here"))) == nested

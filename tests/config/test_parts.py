@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import inspect
+from dataclasses import MISSING, fields
+
+import pytest
+
+from pali3kit.registry import KINDS, LANGUAGE, MASKS, PROJECTOR, SOURCE, STAGE, TEXT_TOWER, VISION, Registry
+
+ALL = [(kind, name) for kind, registry in KINDS.items() for name in registry.names() if not name.endswith("/")]
+BUILT_WITH_OPTIONS = [
+    (registry, name)
+    for registry in (VISION, PROJECTOR, LANGUAGE, MASKS, TEXT_TOWER, SOURCE)
+    for name in registry.names()
+    if registry.describe(name).options is not None
+]
+
+
+@pytest.mark.parametrize(("kind", "name"), ALL)
+def test_every_declared_target_exists_and_says_what_it_is(kind: str, name: str) -> None:
+    assert callable(KINDS[kind].get(name))
+    assert KINDS[kind].describe(name).summary
+
+
+@pytest.mark.parametrize(("registry", "name"), BUILT_WITH_OPTIONS, ids=lambda value: getattr(value, "kind", value))
+def test_options_mirror_the_constructor(registry: Registry, name: str) -> None:
+    parameters = inspect.signature(registry.get(name)).parameters
+    options = registry.describe(name).options
+    assert options is not None
+    for field in fields(options):
+        assert field.name in parameters
+        default = parameters[field.name].default
+        assert (inspect.Parameter.empty if field.default is MISSING else field.default) == default, field.name
+
+
+def test_the_stages_are_those_of_the_paper_and_their_helpers() -> None:
+    assert STAGE.names() == [
+        "evaluate", "features", "language", "masks", "multimodal", "probe", "tokenizer", "transfer", "vision",
+    ]  # fmt: skip

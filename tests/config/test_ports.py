@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pali3kit.config.load import load
+from pali3kit.errors import ConfigError
+
+
+@pytest.mark.parametrize(
+    ("overrides", "text"),
+    [
+        (["model.vision.patch=7"], "patch 7 does not divide image_size 64; nearest: 8"),
+        (["model.vision={name: vit, size: B/16}", "model.image_size=100"],
+         "patch 16 does not divide image_size 100; nearest: 20"),
+        (["model.vision={name: vit, size: C/16}"], "model.vision: unknown vit size 'C/16'. Did you mean 'L/16'?"),
+        (["model.vision.size=B/16"],
+         "model.vision: vit size 'B/16' already says width, depth, heads, mlp, patch: leave out one or the other."),
+        (["model.vision.patch=null"],
+         "model.vision: a vit needs a size such as 'B/16', or also patch."),
+        (["model.vision=vit"],
+         "model.vision: a vit needs a size such as 'B/16', or also width, depth, heads, mlp, patch."),
+        (["model.vision.patch=1", "model.image_size=129"],
+         "patch 1 cuts image_size 129 into 16641 tokens; at most 16384"),
+        (["model.vision.heads=3"], "3 heads do not divide the width 32 of model.vision; nearest: 4"),
+        (["stages.vision.text.heads=5"], "5 heads do not divide the width 32 of stages.vision.text; nearest: 4"),
+        (["model.language.width=30"], "sine2d positions need a language width divisible by 4, not 30; nearest: 32"),
+        (["tokenizer.vocabulary=500"],
+         "a vocabulary of 500 has no room for words: 256 bytes, 106 special tokens, 32 bins and 128 mask codes"
+         " take 522"),
+        (["stages.multimodal.target_length=20"],
+         "target_length 20 cannot hold what refer asks for: 4 coordinates, 16 mask tokens and the end need 21"),
+        (["stages.language.batch_size=9"], "stages.language.examples: 8 examples are less than one batch of 9"),
+        (["stages.multimodal.mixture.ocr=-1"], "the weight of ocr should be at least 0, not -1.0."),
+        (["stages.multimodal.mixture.splitcap=0", "stages.multimodal.mixture.ocr=0"],
+         "stages.multimodal.mixture has no task with a weight above 0."),
+        (["stages.multimodal.mixture.orc=1"], "stages.multimodal.mixture: unknown task 'orc'. Did you mean 'ocr'?"),
+        (["stages.transfer.tasks.captoin=9"], "stages.transfer.tasks: unknown task 'captoin'. Did you mean 'caption'?"),
+        (["stages.transfer.tasks.caption=0"], "the examples of caption should be at least 1, not 0."),
+        (["stages.transfer.optimizer.name=adam"],
+         "stages.transfer.optimizer.name cannot be 'adam'. Did you mean 'adamw'?"),
+        (["stages.transfer.optimizer.schedule=cosin"],
+         "stages.transfer.optimizer.schedule cannot be 'cosin'. Did you mean 'cosine'?"),
+        (["grid={}", "baseline={}", "pretrain=clip", "evaluate=[probe]"],
+         "pretrain cannot be 'clip'. Did you mean 'siglip'?"),
+    ],
+)  # fmt: skip
+def test_misfit(trial: Path, overrides: list[str], text: str) -> None:
+    if any(override.startswith("grid") for override in overrides):
+        (trial / "x.yaml").write_text("name: trial\nscale: tiny\nevaluate: [probe]\n")
+    with pytest.raises(ConfigError) as error:
+        load("x.yaml", overrides)
+    assert [problem.text for problem in error.value.problems if not isinstance(problem, str)] == [text]
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["model.vision={name: vit, size: B/16}"],
+        ["model.vision={name: vit, size: So400m/14, head: gap}", "model.image_size=1064"],
+        ["model.language.width=30", "model.projector.positions=none"],
+        ["stages.multimodal.target_length=20", "evaluate=[vqa]"],
+        ["stages.multimodal.mixture.ocr=0"],
+    ],
+)
+def test_fits(trial: Path, overrides: list[str]) -> None:
+    load("x.yaml", overrides)

@@ -1,0 +1,62 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pali3kit.config.kinds import hints, is_section
+from pali3kit.config.load import load
+from pali3kit.config.ranges import RANGES, Range, out_of_range
+from pali3kit.config.schema import Experiment
+from pali3kit.errors import ConfigError
+
+FREE = {"bias", "head_bias"}  # any number will do
+
+
+@pytest.mark.parametrize(
+    ("override", "text"),
+    [
+        ("data.train=0", "data.train should be at least 1, not 0."),
+        ("tokenizer.bins=1001", "tokenizer.bins should be between 2 and 1000, not 1001."),
+        ("tokenizer.bins=1", "tokenizer.bins should be between 2 and 1000, not 1."),
+        ("stages.masks.optimizer.learning_rate=0",
+         "stages.masks.optimizer.learning_rate should be more than 0, not 0.0."),
+        ("stages.masks.optimizer.beta2=1",
+         "stages.masks.optimizer.beta2 should be at least 0 and less than 1, not 1.0."),
+        ("stages.vision.text_length=-3", "stages.vision.text_length should be at least 1, not -3."),
+        ("model.language.dropout=1.0", "model.language.dropout should be at least 0 and less than 1, not 1.0."),
+        ("model.masks.codes=0", "model.masks.codes should be at least 1, not 0."),
+        ("runtime.workers=-1", "runtime.workers should be at least 0, not -1."),
+    ],
+)  # fmt: skip
+def test_out_of_range(trial: Path, override: str, text: str) -> None:
+    with pytest.raises(ConfigError) as error:
+        load("x.yaml", [override])
+    assert str(error.value) == f"command line: {override}: {text}"
+
+
+def test_a_good_experiment_is_within_all_ranges(trial: Path) -> None:
+    assert list(out_of_range(load("x.yaml"))) == []
+
+
+def numbers(kind: type) -> set[str]:
+    found = {name for name, declared in hints(kind).items() if declared in (int, float)}
+    return found.union(*(numbers(declared) for declared in hints(kind).values() if is_section(declared)))
+
+
+def test_every_number_of_the_schema_has_a_range() -> None:
+    assert numbers(Experiment) - FREE <= RANGES.keys()
+
+
+@pytest.mark.parametrize(
+    ("bounds", "inside", "outside"),
+    [
+        (Range(1), [1, 99], [0, -1]),
+        (Range(0, 1), [0, 1, 0.5], [-0.1, 1.1]),
+        (Range(0, 1, open_high=True), [0, 0.99], [1]),
+        (Range(0, open_low=True), [1e-9], [0]),
+    ],
+)
+def test_bounds(bounds: Range, inside: list[float], outside: list[float]) -> None:
+    assert all(map(bounds.holds, inside))
+    assert not any(map(bounds.holds, outside))

@@ -1,0 +1,84 @@
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import pytest
+
+from pali3kit.config.schema import Part
+from pali3kit.config.tree import plant
+from pali3kit.config.typed import PART_KINDS, REFUSED, Builder
+
+
+@dataclass(kw_only=True)
+class Inner:
+    size: int
+    ratio: float = 0.5
+
+
+@dataclass(kw_only=True)
+class Outer:
+    inner: Inner
+    words: list[str] = field(default_factory=list)
+    weights: dict[str, float] = field(default_factory=dict)
+    mode: Literal["a", "b"] = "a"
+    maybe: int | None = None
+    free: Any = None
+
+
+def build(data: Any, complete: bool = True) -> tuple[Any, list[str], set[str]]:
+    builder = Builder(complete=complete)
+    value = builder.build(Outer, plant(data, "f:1"), "")
+    return value, [problem.text for problem in builder.problems], builder.refused
+
+
+def test_builds_nested_values_and_fills_in_defaults() -> None:
+    data = {"inner": {"size": 2}, "words": ["x"], "weights": {"a": 1}, "mode": "b", "maybe": 3, "free": [1, {"k": "v"}]}
+    value, problems, _ = build(data)
+    assert not problems
+    assert value == Outer(
+        inner=Inner(size=2, ratio=0.5), words=["x"], weights={"a": 1.0}, mode="b", maybe=3, free=[1, {"k": "v"}]
+    )
+
+
+@pytest.mark.parametrize(
+    ("change", "text", "key"),
+    [
+        ({"inner": {"size": 2.0}}, "inner.size should be an integer, not the number 2.0.", "inner.size"),
+        ({"inner": {"size": True}}, "inner.size should be an integer, not true.", "inner.size"),
+        ({"inner": {"size": 1, "ratio": "x"}}, "inner.ratio should be a number, not the text 'x'.", "inner.ratio"),
+        ({"inner": {"size": 1, "ratoi": 1}}, "unknown key 'inner.ratoi'. Did you mean 'ratio'?", "inner.ratoi"),
+        ({"inner": {}}, "missing key 'inner.size': it needs an integer.", "inner.size"),
+        ({"inner": 3}, "inner should be a mapping, not the number 3.", "inner"),
+        ({"words": ["a", 1]}, "words[1] should be a text, not the number 1.", "words[1]"),
+        ({"words": {"a": 1}}, "words should be a list, not a mapping.", "words"),
+        ({"weights": [1]}, "weights should be a mapping, not a list.", "weights"),
+        ({"mode": "c"}, "mode cannot be 'c'. Choose from a, b.", "mode"),
+        ({"maybe": "x"}, "maybe should be an integer or nothing, not the text 'x'.", "maybe"),
+    ],
+)
+def test_each_problem_has_its_text_and_its_key(change: dict[str, Any], text: str, key: str) -> None:
+    value, problems, refused = build({"inner": {"size": 1}, **change})
+    assert problems == [text]
+    assert refused == {key}
+    assert isinstance(value, Outer)
+
+
+def test_what_is_missing_is_not_reported_where_a_layer_is_missing() -> None:
+    value, problems, refused = build({}, complete=False)
+    assert (problems, refused) == ([], {"inner"})
+    assert value.inner is REFUSED
+
+
+def test_a_part_gets_the_defaults_of_its_options() -> None:
+    builder = Builder()
+    part = builder.build(Part, plant("linear", "f:1"), "model.projector")
+    assert part == Part(name="linear", options={"positions": "none"})
+    assert not builder.problems
+
+
+def test_a_part_without_declared_options_takes_any(monkeypatch: pytest.MonkeyPatch) -> None:
+    entries = PART_KINDS["model.vision"]._entries
+    monkeypatch.setitem(entries, "timm/", type(entries["vit"])("timm/", "timm:create_model"))
+    part = Builder().build(Part, plant({"name": "timm/vit_tiny", "drop": 0.1}, "f:1"), "model.vision")
+    assert part == Part(name="timm/vit_tiny", options={"drop": 0.1})

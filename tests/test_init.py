@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import pali3kit as pk
+
+PUBLIC = [
+    "Experiment", "PaLI", "World", "create_language", "create_masks", "create_projector", "create_source",
+    "create_vision", "evals", "list_language", "list_masks", "list_projector", "list_source", "list_vision",
+    "load_experiment", "metrics",
+]  # fmt: skip
+
+
+def test_the_public_surface_is_frozen() -> None:
+    assert pk.__all__ == PUBLIC
+    assert dir(pk) == [*PUBLIC, "__version__"] or set(dir(pk)) == {*PUBLIC, "__version__"}
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_loads(name: str) -> None:
+    assert getattr(pk, name) is not None
+
+
+def test_unknown_names_are_attribute_errors() -> None:
+    with pytest.raises(AttributeError, match="module 'pali3kit' has no attribute 'nonsense'"):
+        _ = pk.nonsense
+
+
+def test_importing_costs_nothing() -> None:
+    code = "import sys, pali3kit; print('torch' in sys.modules, 'yaml' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False False\n"
+
+
+def test_lists_match_patterns() -> None:
+    assert pk.list_vision("v*") == ["vit"]
+    assert pk.list_language("nothing*") == []
+
+
+def test_parts_are_created_by_name() -> None:
+    encoder = pk.create_vision("vit", image_size=32, width=16, depth=1, heads=2, mlp=32, patch=16)
+    projector = pk.create_projector("linear", encoder.width, 24)
+    assert (encoder.width, projector.linear.out_features) == (16, 24)

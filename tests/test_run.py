@@ -1,0 +1,139 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from types import ModuleType, SimpleNamespace
+from typing import Any
+
+import pytest
+
+from pali3kit import __version__
+from pali3kit.run import COMMANDS, HELP, main
+
+ROOT = Path(__file__).parents[1]
+TABLE_1 = str(ROOT / "experiments" / "ablate_classif.yaml")
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
+    """Stand-ins for what the commands hand over to, which note how they were called."""
+    made: list[tuple[Any, ...]] = []
+
+    def stand_in(name: str, answer: int | None) -> Any:
+        def note(*arguments: Any) -> int | None:
+            made.append((name, *arguments))
+            return answer
+
+        return note
+
+    for module, name, answer in (("runner", "run", 1), ("forecast", "plan", None), ("report", "rebuild", None)):
+        fake = ModuleType(f"pali3kit.ablation.{module}")
+        fake.__dict__[name] = stand_in(name, answer)
+        monkeypatch.setitem(sys.modules, fake.__name__, fake)
+    return made
+
+
+def test_a_file_runs_and_its_exit_code_is_ours(calls: list[tuple[Any, ...]]) -> None:
+    assert main([TABLE_1, "seeds=[3]", "--data.train=99"]) == 1
+    [(name, experiment, origin)] = calls
+    assert (name, origin) == ("run", Path(TABLE_1))
+    assert (experiment.seeds, experiment.data.train) == ([3], 99)
+
+
+def test_overrides_may_stand_anywhere_and_run_may_be_said(calls: list[tuple[Any, ...]]) -> None:
+    assert main(["seeds=[3]", "run", "scale=smoke", TABLE_1]) == 1
+    assert calls[0][1].seeds == [3]
+    assert calls[0][1].scale == "smoke"
+
+
+def test_plan_and_report(calls: list[tuple[Any, ...]], tmp_path: Path) -> None:
+    assert main(["plan", TABLE_1]) == 0
+    assert main(["report", str(tmp_path)]) == 0
+    assert [call[0] for call in calls] == ["plan", "rebuild"]
+    assert calls[1][1] == tmp_path
+
+
+@pytest.mark.parametrize(
+    ("words", "text"),
+    [
+        (["chek", TABLE_1], "'chek' is neither a file nor a command. Did you mean 'check'?"),
+        (["check"], "usage: python -m pali3kit.run check FILE [key=value ...]"),
+        (["report"], "usage: python -m pali3kit.run report RUN_FOLDER"),
+        (["list", "visoin"], "unknown kind 'visoin'. Did you mean 'vision'?"),
+        (["list", "a=1"], "usage: python -m pali3kit.run list [KIND]"),
+        (["show", "vision"], "usage: python -m pali3kit.run show KIND/NAME"),
+        (["show", "visoin/vit"], "unknown kind 'visoin'. Did you mean 'vision'?"),
+        (["show", "vision/vti"], "unknown vision 'vti'. Did you mean 'vit'?"),
+        (["--hepl"], "unknown flag '--hepl'. Did you mean '--help'?"),
+        (["check", "nowhere.yaml"], "nowhere.yaml: cannot be read: No such file or directory."),
+        (["check", TABLE_1, "pretrian=siglip"],
+         "command line: pretrian=siglip: unknown key 'pretrian'. Did you mean 'pretrain'?"),
+    ],
+)  # fmt: skip
+def test_senseless_requests_are_told_and_exit_2(
+    words: list[str], text: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(words) == 2
+    assert capsys.readouterr().err == text + "\n"
+
+
+def test_a_run_folder_that_is_not_there(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    (tmp_path / "trial").mkdir()
+    assert main(["report", str(tmp_path / "trail")]) == 2
+    assert capsys.readouterr().err == f"no run folder '{tmp_path}/trail'. Did you mean '{tmp_path}/trial'?\n"
+
+
+def test_interruption_is_no_traceback(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def interrupt(*_: Any) -> int:
+        raise KeyboardInterrupt
+
+    monkeypatch.setitem(COMMANDS, "check", SimpleNamespace(function=interrupt, arguments=(1, 1), overrides=True))
+    assert main(["check", TABLE_1]) == 130
+    assert capsys.readouterr().err == "Interrupted. The same command continues where this one stopped.\n"
+
+
+def test_check_counts(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", TABLE_1, "seeds=[0,1,2]", "grid.pretrain=[random,classif,siglip]"]) == 0
+    assert capsys.readouterr().out == f"{TABLE_1}: nothing wrong. 3 cells, 3 seeds, 9 columns.\n"
+
+
+def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--help"]) == 0
+    assert capsys.readouterr().out == HELP
+    assert main(["--version"]) == 0
+    assert capsys.readouterr().out == f"pali3kit {__version__}\n"
+    assert main([]) == 2
+    assert all(f"  {name} " in HELP for name in COMMANDS if name != "run")
+
+
+def test_list_and_show(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list", "projector"]) == 0
+    assert capsys.readouterr().out == "projector\n  linear                one linear layer, as in the paper\n"
+    assert main(["show", "projector/linear"]) == 0
+    assert capsys.readouterr().out == (
+        "projector/linear: one linear layer, as in the paper\n"
+        "  from pali3kit.projector.linear:LinearProjector\n"
+        "  `positions`: fixed 2D sines that are added to the projected tokens, or none, as in the paper.\n"
+        "  options:\n"
+        "    positions       Literal['none', 'sine2d'], default none\n"
+    )
+
+
+@pytest.mark.parametrize(
+    "words", [["--help"], ["list"], ["show", "vision/vit"], ["check", TABLE_1], ["check", "no.yaml"]]
+)
+def test_quick_answers_import_nothing_heavy(words: list[str]) -> None:
+    code = (
+        f"import sys; from pali3kit.run import main; main({words!r}); "
+        "print(*sorted({'torch', 'lightning', 'matplotlib', 'numpy', 'rich', 'omegaconf'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
+    assert done.stdout.splitlines()[-1] == ""
+
+
+def test_module_and_package_are_the_same_program() -> None:
+    for module in ("pali3kit.run", "pali3kit"):
+        done = subprocess.run([sys.executable, "-m", module, "--version"], capture_output=True, text=True, cwd=ROOT)
+        assert (done.returncode, done.stdout) == (0, f"pali3kit {__version__}\n")
