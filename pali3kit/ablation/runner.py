@@ -15,7 +15,7 @@ from pali3kit.ablation import report
 from pali3kit.ablation.estimates import Forecast
 from pali3kit.ablation.graph import Graph, Node, build
 from pali3kit.ablation.host import allot
-from pali3kit.ablation.progress import Display
+from pali3kit.ablation.progress import Display, write_log
 from pali3kit.ablation.scheduler import Outcome, Scheduler
 from pali3kit.ablation.store import Store
 from pali3kit.config.schema import Experiment
@@ -29,8 +29,8 @@ class Interrupted(BaseException):
         super().__init__(signal.Signals(number).name)
 
 
-def run(experiment: Experiment, console: Console | None = None) -> int:
-    """Make what is missing, write `<runs>/<name>/`, and return the exit code.
+def run(experiment: Experiment, file: Path | None = None, console: Console | None = None) -> int:
+    """Make what is missing, write `<runs>/<name>/`, and return the exit code. `file` is named in the log.
 
     0: all is there. 1: a stage failed, the report shows which cells. 128 + n: stopped by signal n (Ctrl-C is 130);
     the same call continues. Everything that happens is also written to `<runs>/<name>/log.txt`.
@@ -42,6 +42,7 @@ def run(experiment: Experiment, console: Console | None = None) -> int:
     workers, threads = allot(experiment.runtime, len(graph.cells))
     costs = Forecast(store, threads).weights(missing)
     with Display(console, folder / "log.txt", costs) as display:
+        write_log(display.log, f"{experiment.name} of {file or 'a program'}")
         _announce(display, graph, missing, store, workers, threads)
         try:
             with _signals_raised():

@@ -1,6 +1,7 @@
 """An experiment on stages that take milliseconds; also a script, so that spawned workers find the stages.
 
     python fakes.py ROOT [seed ...]     runs the experiment with artifacts and report under ROOT
+    python fakes.py ROOT plan           prints its plan
 
 Files in ROOT/control steer it: `pause-<kind>` holds a stage of that kind in its middle, `fail-<label>` makes a stage
 fail, `die-<label>` kills its process. Every start of a stage is noted in ROOT/control/started.
@@ -129,11 +130,15 @@ def experiment(root: Path, **changes) -> Experiment:
 install()
 
 if __name__ == "__main__":
+    from pali3kit.ablation.forecast import plan
     from pali3kit.ablation.runner import run
 
-    root = Path(sys.argv[1])
+    root, words = Path(sys.argv[1]), sys.argv[2:]
     (root / "control").mkdir(parents=True, exist_ok=True)
-    code = run(experiment(root, seeds=[int(seed) for seed in sys.argv[2:]] or [0]))
+    if words == ["plan"]:
+        plan(experiment(root))
+        raise SystemExit(0)
+    code = run(experiment(root, seeds=[int(word) for word in words] or [0]))
     if "torch" in sys.modules:
         raise SystemExit("the parent imported torch")
     raise SystemExit(code)

@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pali3kit.ablation.graph import build
+from pali3kit.ablation.workload import shape, sized, units
+
+
+def named(experiment):
+    return {node.label: node for node in build(experiment).nodes}
+
+
+@pytest.mark.parametrize(
+    ("label", "count"),
+    [
+        ("tokenizer", 1),
+        ("vision siglip", 100),
+        ("features classif", 30),
+        ("transfer/vqa classif", 200),
+        ("transfer/refer classif", 100),
+        ("evaluate/vqa classif", 10),
+        ("probe classif", 3),
+    ],
+)
+def test_units(experiment, label, count):
+    assert units(named(experiment)[label]) == count
+
+
+def test_a_sized_config_holds_the_models_of_the_ancestors(experiment):
+    node = named(experiment)["transfer/vqa classif"]
+    config = sized(node)
+    assert {"vision", "language", "projector", "masks", "vocabulary", "codes"} <= config.keys()
+    assert config["training"] == node.config["training"]
+
+
+def test_what_costs_the_same_has_the_same_shape(experiment):
+    nodes = named(experiment)
+    for label in ("features", "probe", "multimodal", "transfer/vqa", "evaluate/vqa"):
+        assert shape(nodes[f"{label} classif"]) == shape(nodes[f"{label} siglip"]), label
+    assert shape(nodes["vision classif"]) != shape(nodes["vision siglip"])
+    assert shape(nodes["transfer/vqa classif"]) != shape(nodes["transfer/refer classif"])
+
+
+def test_budgets_do_not_change_the_shape_but_sizes_do(experiment):
+    before = named(experiment)["multimodal classif"]
+    longer = replace(experiment.stages, multimodal=replace(experiment.stages.multimodal, examples=10**6))
+    assert shape(named(replace(experiment, stages=longer))["multimodal classif"]) == shape(before)
+    wider = replace(experiment.stages, multimodal=replace(experiment.stages.multimodal, batch_size=99))
+    assert shape(named(replace(experiment, stages=wider))["multimodal classif"]) != shape(before)
+    bigger = replace(experiment.model, image_size=128)
+    assert shape(named(replace(experiment, model=bigger))["multimodal classif"]) != shape(before)
