@@ -56,14 +56,19 @@ def difference(first: str, second: str) -> int:
 
 def _is_candidate(one: str) -> bool:
     name = names.name(one, "en")
-    filled = min(int((atlas.sprite(one, artist)[..., 3] >= atlas.OPAQUE).sum()) for artist in atlas.ARTISTS)
-    return bool(SHORT.fullmatch(name)) and not VAGUE & set(name.split()) and filled * 4 > 48 * 48
+    return bool(SHORT.fullmatch(name)) and not VAGUE & set(name.split()) and _fills_its_square(one)
+
+
+def _fills_its_square(one: str) -> bool:
+    """A quarter of the square at least, by both artists."""
+    return all((atlas.sprite(one, artist)[..., 3] >= atlas.OPAQUE).mean() > 0.25 for artist in atlas.ARTISTS)
 
 
 @cache
 def candidates() -> tuple[str, ...]:
     """Every picture that may occur in scenes, in the order of choosing: a pair of each group, then a second one."""
-    usable = [one for one in names.emoji() if one in _own_named() and _is_candidate(one)]
+    concrete = [one for one in names.emoji() if names.subgroup(one) in GROUPS]
+    usable = [one for one in concrete if one in _own_named() and _is_candidate(one)]
     pairs = {group: _pairs([one for one in usable if names.subgroup(one) == group]) for group in GROUPS}
     rounds = range(max(len(found) for found in pairs.values()))
     return tuple(one for turn in rounds for found in pairs.values() if turn < len(found) for one in found[turn])
