@@ -1,0 +1,97 @@
+"""The training loop: deterministic, resumable to the bit, stopped by a NaN."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import pytest
+import torch
+
+from pali3kit.config.schema import Optimizer, Training
+from pali3kit.errors import StageError
+from pali3kit.models.classifier import Classifier
+from pali3kit.training import fit as loop
+from pali3kit.training.context import StageContext
+from pali3kit.training.modules import Batch, ClassifierModule
+from pali3kit.vision.vit import ViT
+
+BUDGET = Training(examples=80, batch_size=8, optimizer=Optimizer(name="muon", learning_rate=1e-2))
+
+
+def module() -> ClassifierModule:
+    torch.manual_seed(0)
+    return ClassifierModule(Classifier(ViT(16, width=16, depth=1, heads=2, mlp=32, patch=8), classes=4, head_bias=-2))
+
+
+def batch(step: int) -> Batch:
+    rng = torch.Generator().manual_seed(step)
+    labels = torch.nn.functional.one_hot(torch.randint(4, (8,), generator=rng), 4).float()
+    return {"images": torch.randn(8, 3, 16, 16, generator=rng) + labels.argmax(1)[:, None, None, None], "labels": labels}
+
+
+def context(folder: Path) -> StageContext:
+    folder.mkdir(exist_ok=True)
+    return StageContext(folder, {}, seed=0, report=lambda done, total, **numbers: None, threads=1)
+
+
+def test_it_learns_and_leaves_a_curve(tmp_path: Path) -> None:
+    loop.fit(module(), batch, BUDGET, context(tmp_path / "a"))
+    rows = list(csv.DictReader((tmp_path / "a" / "curve.csv").open()))
+    assert [int(row["step"]) for row in rows] == list(range(1, 11))
+    assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
+
+
+def test_an_interrupted_run_ends_with_the_same_weights_and_curve(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = module()
+    loop.fit(whole, batch, BUDGET, context(tmp_path / "whole"))
+
+    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
+
+    def until_six(step: int) -> Batch:
+        if step == 6:
+            raise KeyboardInterrupt
+        return batch(step)
+
+    with pytest.raises(KeyboardInterrupt):
+        _reraise(lambda: loop.fit(module(), until_six, BUDGET, context(tmp_path / "cut")))
+    assert (tmp_path / "cut" / "last.ckpt").exists()
+    seen: list[int] = []
+
+    def noting(step: int) -> Batch:
+        seen.append(step)
+        return batch(step)
+
+    resumed = module()
+    loop.fit(resumed, noting, BUDGET, context(tmp_path / "cut"))
+    assert seen[0] > 0 and seen[-1] == 9
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(tensor, resumed.state_dict()[name]), name
+    assert (tmp_path / "cut" / "curve.csv").read_text() == (tmp_path / "whole" / "curve.csv").read_text()
+    assert not (tmp_path / "cut" / "last.ckpt").exists()
+
+
+def _reraise(call: object) -> None:
+    """Lightning turns an interrupt into a SystemExit-like shutdown; either is one here."""
+    try:
+        call()  # type: ignore[operator]
+    except BaseException as error:
+        raise KeyboardInterrupt from error
+
+
+def test_a_nan_stops_the_stage_and_says_where(tmp_path: Path) -> None:
+    def poisoned(step: int) -> Batch:
+        made = batch(step)
+        if step == 3:
+            made["images"][0] = float("nan")
+        return made
+
+    with pytest.raises(StageError, match="not finite at step 4"):
+        loop.fit(module(), poisoned, BUDGET, context(tmp_path))
+
+
+def test_steps_are_whole_batches() -> None:
+    assert loop.count_steps(Training(examples=80, batch_size=8)) == 10
+    assert loop.count_steps(Training(examples=5, batch_size=8)) == 1

@@ -1,0 +1,39 @@
+"""Weights: a round trip, and every way in which a file does not fit."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+from pali3kit.errors import WeightsError
+from pali3kit.weights.files import load_weights, save_weights
+
+
+def test_round_trip(tmp_path: Path) -> None:
+    one, other = nn.Linear(3, 2), nn.Linear(3, 2)
+    save_weights(one, tmp_path / "w.safetensors")
+    load_weights(other, tmp_path / "w.safetensors")
+    assert torch.equal(one.weight, other.weight) and torch.equal(one.bias, other.bias)
+
+
+def test_all_that_does_not_fit_is_named(tmp_path: Path) -> None:
+    save_weights(nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 2)), tmp_path / "w.safetensors")
+    with pytest.raises(WeightsError) as error:
+        load_weights(nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(2), nn.LayerNorm(1)), tmp_path / "w.safetensors")
+    text = str(error.value)
+    assert "0.weight has shape [2, 3], the model wants [4, 3]" in text
+    assert "missing 2.bias" in text and "1.weight has shape [2, 2], the model wants [2]" in text
+
+
+@pytest.mark.parametrize("damage", ["truncated", "absent", "garbage"])
+def test_a_damaged_file_is_refused(tmp_path: Path, damage: str) -> None:
+    path = tmp_path / "w.safetensors"
+    if damage != "absent":
+        save_weights(nn.Linear(30, 20), path)
+        whole = path.read_bytes()
+        path.write_bytes(whole[:-100] if damage == "truncated" else b"\x80garbage" * 20)
+    with pytest.raises(WeightsError, match="not a readable safetensors file"):
+        load_weights(nn.Linear(30, 20), path)
