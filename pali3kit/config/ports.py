@@ -14,9 +14,9 @@ SCHEDULES = ("cosine", "rsqrt", "constant")
 REGION_COLUMNS = ("refer", "refer_plus", "refer_g")
 BOX_TOKENS, MASK_TOKENS = 4, 16  # a region is written as four coordinates and the codes of its mask (paper.md §4.1)
 MOST_VISUAL_TOKENS = 16_384  # 1064 px at patch 14 are 5776; attention over more than this is a mistake of the patch
-BYTES = 256  # the tokenizer's fallback for whatever it has no piece for
-SPECIALS = 6  # padding, end, unknown and UL2's three mode tokens
-SENTINELS = 100
+BYTES, SPECIALS = 256, 3  # the tokenizer's fallback for what it has no piece for; padding, end and unknown
+NUMBERS = 100  # each whole number below is a piece of its own, and so is each coordinate of a box
+PIECES = 16  # the fewest that SentencePiece can do something with
 
 Complaint = tuple[str, str]
 """A dotted key and what is wrong with it."""
@@ -82,12 +82,13 @@ def _projector(cell: Experiment) -> Iterator[Complaint]:
 
 
 def _vocabulary(cell: Experiment) -> Iterator[Complaint]:
-    codes = cell.model.masks.options.get("codes", 0)
-    least = BYTES + SPECIALS + SENTINELS + cell.tokenizer.bins + codes
-    if cell.tokenizer.vocabulary <= least:
+    """Check what the tokenizer certainly needs; sentinels, modes and mask codes come on top of the vocabulary."""
+    numbers = max(NUMBERS, cell.tokenizer.bins)
+    least = BYTES + SPECIALS + numbers + PIECES
+    if 0 < cell.tokenizer.vocabulary < least:
         text = (
-            f"a vocabulary of {cell.tokenizer.vocabulary} has no room for words: {BYTES} bytes, {SPECIALS + SENTINELS}"
-            f" special tokens, {cell.tokenizer.bins} bins and {codes} mask codes take {least}"
+            f"a vocabulary of {cell.tokenizer.vocabulary} has no room for words beside {BYTES} bytes and {numbers}"
+            f" numbers; at least {least}"
         )
         yield "tokenizer.vocabulary", text
 

@@ -26,9 +26,10 @@ from pali3kit.errors import ConfigError
         (["model.vision.heads=3"], "3 heads do not divide the width 32 of model.vision; nearest: 4"),
         (["stages.vision.text.heads=5"], "5 heads do not divide the width 32 of stages.vision.text; nearest: 4"),
         (["model.language.width=30"], "sine2d positions need a language width divisible by 4, not 30; nearest: 32"),
-        (["tokenizer.vocabulary=500"],
-         "a vocabulary of 500 has no room for words: 256 bytes, 106 special tokens, 32 bins and 128 mask codes"
-         " take 522"),
+        (["tokenizer.vocabulary=374"],
+         "a vocabulary of 374 has no room for words beside 256 bytes and 100 numbers; at least 375"),
+        (["tokenizer.bins=1000", "tokenizer.vocabulary=1000"],
+         "a vocabulary of 1000 has no room for words beside 256 bytes and 1000 numbers; at least 1275"),
         (["stages.multimodal.target_length=20"],
          "target_length 20 cannot hold what refer asks for: 4 coordinates, 16 mask tokens and the end need 21"),
         (["stages.language.batch_size=9"], "stages.language.examples: 8 examples are less than one batch of 9"),
@@ -62,6 +63,7 @@ def test_misfit(trial: Path, overrides: list[str], text: str) -> None:
         ["model.language.width=30", "model.projector.positions=none"],
         ["stages.multimodal.target_length=20", "evaluate=[vqa]"],
         ["stages.multimodal.mixture.ocr=0"],
+        ["tokenizer.vocabulary=375"],
     ],
 )
 def test_fits(trial: Path, overrides: list[str]) -> None:

@@ -1,0 +1,56 @@
+"""What the documents say is true: links lead somewhere, commands and code run."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+import pytest
+
+from pali3kit.run import main
+
+ROOT = Path(__file__).parents[1]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/*.md")])
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def fences(text: str, language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", text, re.DOTALL)
+
+
+LINKS = [
+    (file, link)
+    for file in DOCUMENTS
+    for link in re.findall(r"\]\(([^)#]+)(?:#[^)]*)?\)", file.read_text(encoding="utf-8"))
+    if "://" not in link
+]
+COMMANDS = [
+    shlex.split(line, comments=True)[3:]
+    for text in fences(README, "sh")
+    for line in re.split(r"\n|&&", text)
+    if line.strip().startswith("python -m pali3kit.run")
+]
+
+
+@pytest.mark.parametrize(("file", "link"), LINKS, ids=[f"{file.name}:{link}" for file, link in LINKS])
+def test_links_lead_somewhere(file: Path, link: str) -> None:
+    assert (file.parent / link).exists()
+
+
+@pytest.mark.parametrize("words", COMMANDS, ids=" ".join)
+def test_commands_of_the_readme_check(
+    words: list[str], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(ROOT)
+    code = main(["check", *(word for word in words if word not in ("plan", "check"))])
+    told = capsys.readouterr()
+    assert code == 0 or told.err in fences(README, "text")
+
+
+def test_code_of_the_readme_runs() -> None:
+    [code] = fences(README, "python")
+    names: dict[str, object] = {}
+    exec(compile(code, "README.md", "exec"), names)
+    assert tuple(names["tokens"].shape) == (2, 64, 128)  # type: ignore[attr-defined]
+    assert len(names["answers"]) == 2  # type: ignore[arg-type]
