@@ -27,7 +27,8 @@ def module() -> ClassifierModule:
 def batch(step: int) -> Batch:
     rng = torch.Generator().manual_seed(step)
     labels = torch.nn.functional.one_hot(torch.randint(4, (8,), generator=rng), 4).float()
-    return {"images": torch.randn(8, 3, 16, 16, generator=rng) + labels.argmax(1)[:, None, None, None], "labels": labels}
+    brightness = labels.argmax(1)[:, None, None, None]
+    return {"images": torch.randn(8, 3, 16, 16, generator=rng) + brightness, "labels": labels}
 
 
 def context(folder: Path) -> StageContext:
