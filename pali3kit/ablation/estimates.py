@@ -12,10 +12,13 @@ import json
 import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
+from math import log, prod
 from multiprocessing.connection import wait
 from pathlib import Path
 from statistics import median
 from typing import Any
+
+from safetensors import SafetensorError, safe_open
 
 from pali3kit.ablation.host import processor
 from pali3kit.ablation.node import Node, critical_path
@@ -46,8 +49,8 @@ class Forecast:
         self.store, self.threads = store, threads
         self.file = store.root / "calibration.json"
         self.calibrated = _read(self.file)
-        self.by_shape: dict[str, list[float]] = {}
-        self.by_kind: dict[str, list[float]] = {}
+        self.by_shape: dict[str, list[tuple[int, float]]] = {}
+        self.by_kind: dict[str, list[tuple[int, float]]] = {}
         for manifest in store.manifests():
             self._learn(manifest)
 
@@ -57,12 +60,12 @@ class Forecast:
         cost = Cost(**known) if known else None
         parameters = cost.parameters if cost else None
         tokens = cost.tokens * units(node) if cost and cost.tokens else None
-        if rates := self.by_shape.get(shape(node)):
-            return Estimate(median(rates) * units(node), "measured", parameters, tokens)
+        if seen := self.by_shape.get(shape(node)):
+            return Estimate(_scaled(seen, units(node)), "measured", parameters, tokens)
         if cost:
             return Estimate(cost.fixed + cost.seconds * units(node), "calibrated", parameters, tokens)
-        if rates := self.by_kind.get(node.kind):
-            return Estimate(median(rates) * units(node), "rough")
+        if seen := self.by_kind.get(node.kind):
+            return Estimate(_scaled(seen, units(node)), "rough")
         return Estimate(None, "unknown")
 
     def weights(self, nodes: Iterable[Node]) -> dict[str, float]:
@@ -114,11 +117,11 @@ class Forecast:
     def _learn(self, manifest: Mapping[str, Any]) -> None:
         try:
             here = manifest["host"]["processor"] == processor() and manifest["threads"] == self.threads
-            rate = manifest["seconds"] / manifest["units"]
+            seen = int(manifest["units"]), float(manifest["seconds"])
             if here:
-                self.by_shape.setdefault(manifest["shape"], []).append(rate)
-                self.by_kind.setdefault(manifest["kind"], []).append(rate)
-        except (KeyError, TypeError, ZeroDivisionError):
+                self.by_shape.setdefault(manifest["shape"], []).append(seen)
+                self.by_kind.setdefault(manifest["kind"], []).append(seen)
+        except (KeyError, TypeError, ValueError):
             return  # another version's manifest teaches nothing
 
     def _key(self, node: Node) -> str:
@@ -146,18 +149,16 @@ def simulate(nodes: Iterable[Node], seconds: Mapping[str, float], workers: int) 
 def count_parameters(weights: Path) -> int | None:
     """Count the numbers in a safetensors file by its header alone, or None when there is no such file."""
     try:
-        with weights.open("rb") as file:
-            header = json.loads(file.read(int.from_bytes(file.read(8), "little")))
-    except (OSError, ValueError):
+        with safe_open(weights, framework="np") as file:
+            return sum(int(prod(file.get_slice(name).get_shape())) for name in file.keys())  # noqa: SIM118
+    except (OSError, SafetensorError):
         return None
-    total = 0
-    for name, tensor in header.items():
-        if name != "__metadata__":
-            count = 1
-            for side in tensor["shape"]:
-                count *= side
-            total += count
-    return total
+
+
+def _scaled(seen: list[tuple[int, float]], count: int) -> float:
+    """Scale (units, seconds) to `count` units, from the runs of the nearest length: those share their fixed costs."""
+    nearest = min(abs(log(units / count)) for units, _ in seen)
+    return median(seconds * count / units for units, seconds in seen if abs(log(units / count)) == nearest)
 
 
 def _read(file: Path) -> dict[str, dict[str, Any]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
@@ -15,6 +16,9 @@ from pali3kit.ablation.node import Node
 from pali3kit.ablation.store import Store
 from pali3kit.ablation.workload import units
 from pali3kit.config.schema import Experiment
+
+# torch and lightning are imported once per worker, while nothing else can be done: 5 s on two quiet cores.
+STARTUP_SECONDS = 5.0
 
 
 def plan(experiment: Experiment, console: Console | None = None) -> float:
@@ -33,7 +37,7 @@ def plan(experiment: Experiment, console: Console | None = None) -> float:
     absent = {node.digest for node in missing}
     console.print(_table(graph.nodes, absent, estimates, store))
     seconds = {digest: estimates[digest].seconds or 0.0 for digest in absent}
-    total = simulate(missing, seconds, workers)
+    total = simulate(missing, seconds, workers) + (STARTUP_SECONDS if missing else 0.0)
     unknown = sum(estimates[digest].seconds is None for digest in absent)
     console.print(
         f"{len(missing)} of {len(graph.nodes)} stages to run on {workers} x {threads} threads of {processor()}: "
@@ -54,7 +58,7 @@ def as_time(seconds: float) -> str:
 
 
 def _table(nodes: list[Node], absent: set[str], estimates: dict[str, Estimate], store: Store) -> Table:
-    table = Table("stage", "artifact", "state")
+    table = Table("stage", "state", box=SIMPLE_HEAD, pad_edge=False)
     for name in ("units", "parameters", "tokens", "time"):
         table.add_column(name, justify="right")
     table.add_column("known from")
@@ -65,7 +69,6 @@ def _table(nodes: list[Node], absent: set[str], estimates: dict[str, Estimate], 
         seconds = float(store.manifest(node)["seconds"]) if done else estimate.seconds
         table.add_row(
             escape(node.label),
-            node.name,
             "[green]done" if done else "will run",
             _count(units(node)),
             _count(parameters),

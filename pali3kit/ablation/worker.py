@@ -109,10 +109,10 @@ def _run(node: Node, store: Store, threads: int, send: Send) -> Finished:
     folder = store.work(node)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / TRACEBACK).unlink(missing_ok=True)
-    clock = _Clock(folder.with_suffix(".seconds"))
-    report = _Reporter(send, clock)
     with _output_to(folder / OUTPUT):
-        stage = STAGE.get(node.kind)
+        stage = STAGE.get(node.kind)  # importing torch is the worker's time, not the stage's
+        clock = _Clock(folder.with_suffix(".seconds"))
+        report = _Reporter(send, clock)
         _settle(threads, node.seed)
         parents = {role: store.path(parent) for role, parent in node.parents.items()}
         stage(copy.deepcopy(dict(node.config)), StageContext(folder, parents, node.seed, report, threads))

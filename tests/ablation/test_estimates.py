@@ -1,10 +1,11 @@
 from __future__ import annotations
 
-import json
-import struct
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 from pali3kit.ablation.estimates import Forecast, count_parameters, simulate
 from pali3kit.ablation.graph import build
@@ -43,7 +44,13 @@ def test_history_of_the_same_shape_beats_that_of_the_kind(experiment):
     publish(store, nodes["transfer/vqa siglip"], 20.0)
     estimate = Forecast(store, 1).estimate(nodes["transfer/vqa classif"])
     assert (estimate.seconds, estimate.origin) == (pytest.approx(20.0), "measured")
+    publish(store, replace(nodes["transfer/vqa classif"], config=_longer(nodes["transfer/vqa classif"], 2000)), 800.0)
+    assert Forecast(store, 1).estimate(nodes["transfer/vqa classif"]).seconds == pytest.approx(20.0), "nearest length"
     assert Forecast(store, 2).estimate(nodes["transfer/vqa classif"]).origin == "unknown"
+
+
+def _longer(node, examples):
+    return {**node.config, "training": {**node.config["training"], "examples": examples}}
 
 
 def test_a_scheduler_gets_a_weight_for_every_stage(experiment):
@@ -60,8 +67,8 @@ def test_other_versions_manifests_teach_nothing(experiment):
 
 
 def test_parameters_are_counted_from_the_header(tmp_path):
-    header = {"__metadata__": {"a": "b"}, "w": {"shape": [3, 4]}, "scale": {"shape": []}}
-    text = json.dumps(header).encode()
-    (tmp_path / "w.safetensors").write_bytes(struct.pack("<Q", len(text)) + text + b"\0" * 52)
+    save_file({"w": np.zeros((3, 4), np.float16), "scale": np.zeros((), np.float32)}, tmp_path / "w.safetensors")
     assert count_parameters(tmp_path / "w.safetensors") == 13
     assert count_parameters(tmp_path / "none.safetensors") is None
+    (tmp_path / "bad.safetensors").write_text("no weights at all")
+    assert count_parameters(tmp_path / "bad.safetensors") is None

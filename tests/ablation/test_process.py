@@ -3,6 +3,7 @@ from __future__ import annotations
 import os
 import signal
 from multiprocessing.connection import wait
+from pathlib import Path
 
 import pytest
 
@@ -26,9 +27,8 @@ def last_message(worker):
 
 
 def test_threads_are_in_the_workers_environment_and_not_in_ours(worker):
-    environment = dict(
-        pair.split("=", 1) for pair in open(f"/proc/{worker.process.pid}/environ").read().split("\0") if "=" in pair
-    )
+    pairs = Path(f"/proc/{worker.process.pid}/environ").read_text().split("\0")
+    environment = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
     assert {environment[name] for name in THREAD_VARIABLES} == {"3"}
     assert os.environ.get("OMP_NUM_THREADS") != "3"
 
