@@ -59,9 +59,10 @@ class Stages:
 
     @cached_property
     def tokenizer(self) -> Node:
-        codes = self.experiment.model.masks.options.get("codes")
+        chosen, codes = self.experiment.tokenizer, self.experiment.model.masks.options.get("codes")
         return self.node(
-            "tokenizer", {**self.source, "vocabulary": self.experiment.tokenizer.vocabulary, "codes": codes}
+            "tokenizer",
+            {**self.source, "vocabulary": chosen.vocabulary, "sentences": chosen.sentences, "codes": codes},
         )
 
     @cached_property

@@ -58,9 +58,10 @@ class Model:
 
 @dataclass(kw_only=True)
 class Tokenizer:
-    """SentencePiece, trained on the source's text; box coordinates are written in `bins` steps."""
+    """SentencePiece, trained on `sentences` of the source's text; box coordinates are written in `bins` steps."""
 
     vocabulary: int
+    sentences: int = 60_000
     bins: int = 1000
 
 

@@ -31,9 +31,7 @@ def answer(
     model.eval()
     for start in range(0, len(examples), BATCH):
         batch = collate(examples[start : start + BATCH], tokenizer, prompt_length, target_length)
-        ids = model.generate(
-            tokens(batch["image"]), grid, batch["prompts"], batch["prompt_mask"], target_length, beams
-        )
+        ids = model.generate(tokens(batch["image"]), grid, batch["prompts"], batch["prompt_mask"], target_length, beams)
         answers += [tokenizer.decode(row) for row in ids.tolist()]
         report(len(answers))
     return answers

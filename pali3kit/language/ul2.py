@@ -1,4 +1,4 @@
-"""The UL2 encoder-decoder: T5.1.1's architecture with a gated SiLU (paper.md §1.4; Raffel et al. 2020, Tay et al. 2023)."""
+"""The UL2 encoder-decoder: T5.1.1's architecture with a gated SiLU (Raffel et al. 2020, Tay et al. 2023)."""
 
 from __future__ import annotations
 
@@ -96,9 +96,9 @@ class UL2(nn.Module):
 
 def _padding_bias(mask: Tensor, dtype: torch.dtype) -> Tensor:
     """`[B,N]` bool to `[B,1,1,N]`: 0 where there is a token, the lowest number where there is none."""
-    return torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill_(
-        ~mask, torch.finfo(dtype).min
-    )[:, None, None]
+    return torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill_(~mask, torch.finfo(dtype).min)[
+        :, None, None
+    ]
 
 
 def _causal_bias(queries: int, keys: int, like: Tensor) -> Tensor:

@@ -6,6 +6,7 @@ Shape letters here and in every model: B batch, H heads, Q queries, K keys, N to
 from __future__ import annotations
 
 import torch
+from einops import rearrange
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
@@ -26,16 +27,17 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None
 
 def _plain_is_faster(query: Tensor, bias: Tensor | None) -> bool:
     """On CPU, fused attention loses in bf16 (225 ms against 24 ms forward and backward at 256x4x64x32 with AMX)
-    and falls back to a slower path when the bias needs a gradient."""
+    and falls back to a slower path when the bias needs a gradient.
+    """
     on_cpu = query.device.type == "cpu"
     return on_cpu and (query.dtype == torch.bfloat16 or (bias is not None and bias.requires_grad))
 
 
 def split_heads(x: Tensor, heads: int) -> Tensor:
     """`[B,N,H*d] -> [B,H,N,d]`."""
-    return x.unflatten(-1, (heads, -1)).transpose(-3, -2)
+    return rearrange(x, "b n (h d) -> b h n d", h=heads)
 
 
 def merge_heads(x: Tensor) -> Tensor:
     """`[B,H,N,d] -> [B,N,H*d]`."""
-    return x.transpose(-3, -2).flatten(-2)
+    return rearrange(x, "b h n d -> b n (h d)")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 import torch
+from einops import rearrange
 from torch import Tensor
 from torch.nn.functional import interpolate
 
@@ -34,6 +35,6 @@ def resize_table(table: Tensor, old: Grid, new: Grid) -> Tensor:
         return table
     if table.shape[1] != math.prod(old):
         raise ValueError(f"a table of {table.shape[1]} positions is not the grid {old[0]}x{old[1]}")
-    picture = table.unflatten(1, old).permute(0, 3, 1, 2)
-    picture = interpolate(picture.float(), new, mode="bilinear", align_corners=True)
-    return picture.flatten(2).transpose(1, 2).to(table.dtype)
+    picture = rearrange(table.float(), "1 (h w) d -> 1 d h w", h=old[0])
+    picture = interpolate(picture, new, mode="bilinear", align_corners=True)
+    return rearrange(picture, "1 d h w -> 1 (h w) d").to(table.dtype)

@@ -34,5 +34,3 @@ class LinearProjector(nn.Module):
 
     def extra_repr(self) -> str:
         return f"positions={self.positions!r}"
-
-

@@ -137,5 +137,3 @@ def _write_curve(rows: list[dict[str, float]], path: Path) -> None:
         writer = csv.DictWriter(file, fieldnames=list(rows[0]))
         writer.writeheader()
         writer.writerows(rows)
-
-

@@ -9,7 +9,8 @@ from pali3kit.config.schema import Training
 from pali3kit.data.batch import collate
 from pali3kit.data.mixture import Mixture
 from pali3kit.models.pali import PaLI
-from pali3kit.training.context import StageContext
+from pali3kit.training.calibration import PROMPT, TARGET, random_pairs, random_pali, training_cost
+from pali3kit.training.context import Cost, StageContext
 from pali3kit.training.fit import fit
 from pali3kit.training.frozen import FrozenTokens, add_mask_tokens
 from pali3kit.training.modules import Batch, PaLIModule
@@ -39,3 +40,11 @@ def train(
         return batch
 
     fit(PaLIModule(model, tokens.grid, label_smoothing), make, budget, context)
+
+
+def cost(config: Mapping[str, Any], budget: Training) -> Cost:
+    """What one example costs here."""
+    model, width, grid = random_pali(config)
+    batch = random_pairs(config, budget.batch_size, width, grid)
+    tokens = grid[0] * grid[1] + PROMPT + TARGET
+    return training_cost(PaLIModule(model, grid), lambda step: batch, budget.batch_size, tokens)

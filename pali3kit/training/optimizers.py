@@ -45,7 +45,7 @@ class Chained(Optimizer):
 
 
 def build_optimizer(model: nn.Module, options: Options) -> Optimizer:
-    """The optimizer of `model`'s trainable parameters: `adamw`, or `muon` for inner matrices with AdamW for the rest."""
+    """The optimizer of `model`'s trainable parameters: `adamw`, or `muon` for inner matrices and AdamW for the rest."""
     inner, matrices, vectors = split_parameters(model)
     betas = (0.9, options.beta2)
     if options.name == "adamw":
@@ -60,7 +60,7 @@ def build_optimizer(model: nn.Module, options: Options) -> Optimizer:
     return Chained([Muon(inner, lr=options.learning_rate, weight_decay=options.weight_decay), adamw])
 
 
-def split_parameters(model: nn.Module) -> tuple[list[Tensor], list[Tensor], list[Tensor]]:
+def split_parameters(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter], list[nn.Parameter]]:
     """Trainable parameters as (matrices of inner linear layers, other matrices and tables, vectors and scalars)."""
     inner_weights = {
         id(module.weight)
@@ -96,4 +96,4 @@ def bf16_is_fast(device: torch.device) -> bool:
     """
     if device.type == "cuda":
         return torch.cuda.is_bf16_supported()
-    return bool(torch.cpu._is_amx_tile_supported())
+    return bool(torch.cpu._is_amx_tile_supported())  # type: ignore[no-untyped-call]

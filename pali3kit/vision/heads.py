@@ -29,8 +29,9 @@ class MapHead(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         probe = self.probe.expand(len(tokens), -1, -1)
-        query, key, value = self.query(probe), self.key(tokens), self.value(tokens)
-        pooled = attend(*(split_heads(x, self.heads) for x in (query, key, value)))
+        query = split_heads(self.query(probe), self.heads)
+        key, value = (split_heads(linear(tokens), self.heads) for linear in (self.key, self.value))
+        pooled = attend(query, key, value)
         pooled = self.out(merge_heads(pooled))[:, 0]
         return pooled + self.mlp(self.norm(pooled))  # type: ignore[no-any-return]
 

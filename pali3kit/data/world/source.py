@@ -47,8 +47,8 @@ class WorldSource(World):
     def task(self, name: str, bins: int) -> Task:
         return WorldTask(name, self, bins)
 
-    def sentences(self, seed: int) -> Iterator[str]:
-        return corpus.sentences(seed, self.classes)
+    def sentences(self, seed: int, limit: int | None = None) -> Iterator[str]:
+        return corpus.sentences(seed, self.classes, limit or corpus.SENTENCES)
 
     def tokenized(self, text: str, language: str) -> str:
         return captions.tokenized(text, language)

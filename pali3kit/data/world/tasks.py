@@ -9,7 +9,7 @@ from functools import partial
 import numpy as np
 
 from pali3kit.data.task import Example
-from pali3kit.data.world import captions, names, questions, refer
+from pali3kit.data.world import captions, names, questions, refer, vocabulary
 from pali3kit.data.world.scene import Scene
 from pali3kit.data.world.world import World
 from pali3kit.errors import RegistryError, nearest
@@ -108,7 +108,7 @@ def _question_generation(scene: Scene, rng: np.random.Generator) -> Example | No
 def _detect(scene: Scene, rng: np.random.Generator, bins: int) -> Example:
     """All boxes of one class in raster order, each with its name."""
     wanted = scene.things[int(rng.integers(len(scene.things)))].emoji
-    name = names.name(wanted, "en")
+    name = vocabulary.noun(wanted)
     boxes = sorted(thing.box for thing in scene.things if thing.emoji == wanted)
     target = " ; ".join(f"{write_box(box, scene.size, scene.size, bins)} {name}" for box in boxes)
     return Example(scene.index, prompts.detect(name), target, (target,))

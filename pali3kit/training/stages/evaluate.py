@@ -9,12 +9,13 @@ from typing import Any
 
 from pali3kit.data.source import Source
 from pali3kit.data.task import Example
-from pali3kit.evals.answers import answer
+from pali3kit.evals.answers import BATCH, answer
 from pali3kit.evals.columns import EXPRESSIONS, column_examples
 from pali3kit.evals.regions import score_regions
 from pali3kit.evals.scores import Scores
 from pali3kit.evals.texts import score_answers, score_captions, score_multilingual
-from pali3kit.training.context import StageContext
+from pali3kit.training.calibration import TARGET, count, median_seconds, random_pairs, random_pali
+from pali3kit.training.context import Cost, StageContext
 from pali3kit.training.frozen import FrozenTokens
 from pali3kit.training.parts import build_source, read_masks, read_pali, read_tokenizer
 
@@ -74,3 +75,12 @@ def _write(folder: Path, examples: Sequence[Example], predictions: Sequence[str]
                 **(scores.details[i] if scores.details else {}),
             }
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
+
+
+def calibrate(config: dict[str, Any], threads: int) -> Cost:
+    """Seconds per answer of typical length."""
+    model, width, grid = random_pali(config)
+    batch = random_pairs(config, BATCH, width, grid)
+    inputs = (batch["tokens"], grid, batch["prompts"], batch["prompt_mask"])
+    seconds = median_seconds(lambda number: model.eval().generate(*inputs, TARGET, config["beams"]))
+    return Cost(seconds / BATCH, 1.0, count(model), grid[0] * grid[1] + 2 * TARGET)

@@ -9,8 +9,9 @@ import torch
 from numpy.lib.format import open_memmap
 
 from pali3kit.data.source import Source
-from pali3kit.training.context import StageContext
-from pali3kit.training.parts import build_source, read_vision
+from pali3kit.training.calibration import count, median_seconds
+from pali3kit.training.context import Cost, StageContext
+from pali3kit.training.parts import build_source, build_vision, read_vision
 from pali3kit.vision.vit import ViT
 
 BATCH = 128
@@ -28,9 +29,7 @@ def run(config: dict[str, Any], context: StageContext) -> None:
 
 
 @torch.inference_mode()
-def _encode(
-    source: Source, vision: ViT, split: str, count: int, context: StageContext, done: int, total: int
-) -> int:
+def _encode(source: Source, vision: ViT, split: str, count: int, context: StageContext, done: int, total: int) -> int:
     rows, columns = vision.native_grid
     tokens = open_memmap(
         context.folder / f"{split}.npy", mode="w+", dtype=np.float16, shape=(count, rows * columns, vision.width)
@@ -41,3 +40,15 @@ def _encode(
         context.report(done + start + len(images), total)
     tokens.flush()
     return done + count
+
+
+@torch.inference_mode()
+def calibrate(config: dict[str, Any], threads: int) -> Cost:
+    """Seconds per picture, drawing it included."""
+    source, vision = build_source(config), build_vision(config).eval()
+
+    def step(number: int) -> None:
+        images = np.stack([source.image("train", number * BATCH + row) for row in range(BATCH)])
+        vision(vision.image_spec.normalise(images))
+
+    return Cost(median_seconds(step) / BATCH, 1.0, count(vision), vision.native_grid[0] * vision.native_grid[1])

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 import torch
 
 from pali3kit.config.schema import LanguagePretraining
+from pali3kit.registry import LANGUAGE
 from pali3kit.text.denoise import MixtureOfDenoisers, pack
 from pali3kit.text.tokenizer import Tokenizer
-from pali3kit.training.context import StageContext
+from pali3kit.training.calibration import random_ids, training_cost, vocabulary
+from pali3kit.training.context import Cost, StageContext
 from pali3kit.training.fit import MakeBatch, fit
 from pali3kit.training.modules import Batch, DenoisingModule
-from pali3kit.training.parts import build_language, build_source, publish, read_budget, read_tokenizer
+from pali3kit.training.parts import build_language, build_part, build_source, publish, read_budget, read_tokenizer
 
 
 def run(config: dict[str, Any], context: StageContext) -> None:
@@ -23,9 +26,19 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     torch.manual_seed(context.seed)
     language = build_language(config, tokenizer)
     sentences = build_source(config).sentences(context.seed)
-    windows = pack((tokenizer.encode(text, eos=True) for text in sentences), budget.length)
+    texts = (tokenizer.encode(text, eos=True) for text in sentences)
+    windows = pack(enough(texts, budget.examples * budget.length), budget.length)
     fit(DenoisingModule(language), denoising_batches(windows, tokenizer, budget, context.seed), budget, context)
     publish(context.folder, language, language=config["language"])
+
+
+def enough(texts: Iterable[list[int]], tokens: int) -> Iterator[list[int]]:
+    """The first of `texts` that together hold `tokens`: what a budget can see in one epoch."""
+    for text in texts:
+        if tokens <= 0:
+            return
+        tokens -= len(text)
+        yield text
 
 
 def denoising_batches(windows: np.ndarray, tokenizer: Tokenizer, budget: LanguagePretraining, seed: int) -> MakeBatch:
@@ -41,3 +54,18 @@ def denoising_batches(windows: np.ndarray, tokenizer: Tokenizer, budget: Languag
         return {name: torch.from_numpy(array) for name, array in arrays.items()}
 
     return make
+
+
+def calibrate(config: dict[str, Any], threads: int) -> Cost:
+    """Seconds per window; a quarter of it is to be restored on average over the seven denoisers."""
+    budget = read_budget(LanguagePretraining, config["training"])
+    language = build_part(LANGUAGE, config["language"], vocabulary=vocabulary(config))
+    kept, missing = budget.length * 3 // 4, budget.length // 2
+
+    def make(step: int) -> Batch:
+        rows = budget.batch_size
+        inputs, targets = random_ids(config, rows, kept), random_ids(config, rows, missing)
+        masks = {"input_mask": torch.ones_like(inputs, dtype=torch.bool), "target_mask": targets > 0}
+        return {"inputs": inputs, "targets": targets, **masks}
+
+    return training_cost(DenoisingModule(language), make, budget.batch_size, budget.length)

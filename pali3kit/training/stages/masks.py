@@ -8,9 +8,10 @@ import numpy as np
 import torch
 
 from pali3kit.config.schema import Training
-from pali3kit.masks.crops import crop
+from pali3kit.masks.crops import SIDE, crop
 from pali3kit.registry import MASKS
-from pali3kit.training.context import StageContext
+from pali3kit.training.calibration import training_cost
+from pali3kit.training.context import Cost, StageContext
 from pali3kit.training.fit import fit
 from pali3kit.training.modules import Batch, MaskModule
 from pali3kit.training.parts import build_part, build_source, publish, read_budget
@@ -34,3 +35,10 @@ def run(config: dict[str, Any], context: StageContext) -> None:
 
     fit(MaskModule(model), make, budget, context)
     publish(context.folder, model, masks=config["masks"])
+
+
+def calibrate(config: dict[str, Any], threads: int) -> Cost:
+    """Seconds per mask."""
+    size = read_budget(Training, config["training"]).batch_size
+    module = MaskModule(build_part(MASKS, config["masks"]))
+    return training_cost(module, lambda step: {"masks": torch.rand(size, 1, SIDE, SIDE)}, size, 16)

@@ -7,9 +7,9 @@ from typing import Any
 import torch
 
 from pali3kit.config.schema import Multimodal
-from pali3kit.training.context import StageContext
+from pali3kit.training.context import Cost, StageContext
 from pali3kit.training.frozen import FrozenTokens
-from pali3kit.training.joint import train
+from pali3kit.training.joint import cost, train
 from pali3kit.training.parts import build_pali, publish, read_budget, read_language, read_parts, read_tokenizer
 
 
@@ -23,3 +23,8 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     train(model, config, context, budget, budget.mixture)
     shape = read_parts(context.parents["language"])["language"]
     publish(context.folder, model, projector=config["projector"], language=shape, vision_width=width)
+
+
+def calibrate(config: dict[str, Any], threads: int) -> Cost:
+    """Seconds per example."""
+    return cost(config, read_budget(Multimodal, config["training"]))

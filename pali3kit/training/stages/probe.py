@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from pali3kit.evals.probes import few_shot_probe
-from pali3kit.training.context import StageContext
-from pali3kit.training.parts import build_source, read_vision
+from pali3kit.evals.probes import few_shot_probe, pooled_features
+from pali3kit.training.calibration import median_seconds
+from pali3kit.training.context import Cost, StageContext
+from pali3kit.training.parts import build_source, build_vision, read_vision
 
 
 def run(config: dict[str, Any], context: StageContext) -> None:
@@ -24,3 +25,12 @@ def run(config: dict[str, Any], context: StageContext) -> None:
         context.report(len(extra), len(tasks), accuracy=extra[name])
     metrics = {"value": sum(extra.values()) / len(extra), "n": n, "extra": extra, "samples": samples}
     (context.folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
+
+
+def calibrate(config: dict[str, Any], threads: int) -> Cost:
+    """A fixed cost: all pictures through the encoder; the draws are cheap."""
+    vision = build_vision(config)
+    images = [image for _, arrays in build_source(config).probes() for image in (arrays[0], arrays[2])]
+    some = images[0][:128]
+    seconds = median_seconds(lambda number: pooled_features(vision, some)) / len(some)
+    return Cost(0.0, 2.0 + seconds * sum(map(len, images)))

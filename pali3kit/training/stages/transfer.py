@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from pali3kit.config.schema import Transfer
-from pali3kit.training.context import StageContext
-from pali3kit.training.joint import train
+from pali3kit.training.context import Cost, StageContext
+from pali3kit.training.joint import cost, train
 from pali3kit.training.parts import publish, read_budget, read_pali, read_parts, read_tokenizer
 
 
@@ -16,3 +16,8 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     model = read_pali(context.parents["model"], read_tokenizer(context.parents["tokenizer"]))
     train(model, config, context, budget, {config["task"]: 1.0}, budget.label_smoothing)
     publish(context.folder, model, **read_parts(context.parents["model"]))
+
+
+def calibrate(config: dict[str, Any], threads: int) -> Cost:
+    """Seconds per example."""
+    return cost(config, read_budget(Transfer, config["training"]))

@@ -13,10 +13,12 @@ import torch
 from pali3kit.config.schema import VisionPretraining
 from pali3kit.data.source import Source
 from pali3kit.models.classifier import Classifier
+from pali3kit.models.text_tower import TextTower
 from pali3kit.models.two_towers import TwoTowers
 from pali3kit.registry import TEXT_TOWER
 from pali3kit.text.tokenizer import Tokenizer
-from pali3kit.training.context import StageContext
+from pali3kit.training.calibration import random_ids, training_cost, vocabulary
+from pali3kit.training.context import Cost, StageContext
 from pali3kit.training.fit import MakeBatch, fit
 from pali3kit.training.modules import Batch, ClassifierModule, SigLIPModule, StageModule
 from pali3kit.training.parts import build_source, build_vision, publish, read_budget, read_tokenizer
@@ -45,15 +47,15 @@ def _arm(
         module = ClassifierModule(Classifier(vision, classes, budget.head_bias))
         return module, lambda step: pictures.with_labels(step, classes)
     tokenizer = read_tokenizer(context.parents["tokenizer"])
-    text = TEXT_TOWER.build(
-        budget.text.name,
-        vocabulary=len(tokenizer),
-        length=budget.text_length,
-        out=vision.width,
-        **budget.text.options,
-    )
+    text = build_text_tower(budget, len(tokenizer), vision.width)
     towers = TwoTowers(vision, text, budget.temperature, budget.bias)
     return SigLIPModule(towers), lambda step: pictures.with_texts(step, tokenizer, budget.text_length)
+
+
+def build_text_tower(budget: VisionPretraining, vocabulary: int, out: int) -> TextTower:
+    """SigLIP's text tower over `vocabulary` ids, into the space of the image embeddings."""
+    shared = {"vocabulary": vocabulary, "length": budget.text_length, "out": out}
+    return TEXT_TOWER.build(budget.text.name, **shared, **budget.text.options)  # type: ignore[no-any-return]
 
 
 class Pictures:
@@ -83,3 +85,26 @@ class Pictures:
 
     def _images(self, step: int) -> torch.Tensor:
         return self.spec.normalise(np.stack([self.source.image("train", index) for index in self._indices(step)]))
+
+
+def calibrate(config: dict[str, Any], threads: int) -> Cost:
+    """Seconds per picture, drawing it included."""
+    vision = build_vision(config)
+    tokens = vision.native_grid[0] * vision.native_grid[1]
+    if config["pretrain"] == "random":
+        return Cost(0.0, 1.0)
+    budget = read_budget(VisionPretraining, config["training"])
+    source = build_source(config)
+    pictures = Pictures(source, vision, 0, budget.batch_size)
+    classes = len(source.classes)
+    if config["pretrain"] == "classif":
+        module: StageModule = ClassifierModule(Classifier(vision, classes, budget.head_bias))
+        return training_cost(module, lambda step: pictures.with_labels(step, classes), budget.batch_size, tokens)
+    text = build_text_tower(budget, vocabulary(config), vision.width)
+    module = SigLIPModule(TwoTowers(vision, text, budget.temperature, budget.bias))
+
+    def make(step: int) -> Batch:
+        ids = random_ids(config, budget.batch_size, budget.text_length)
+        return {"images": pictures.with_labels(step, classes)["images"], "ids": ids}
+
+    return training_cost(module, make, budget.batch_size, tokens + budget.text_length)

@@ -1,0 +1,80 @@
+"""What a unit of each stage costs here: a few steps on made-up batches of the right shape."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from pali3kit.models.pali import PaLI
+from pali3kit.registry import LANGUAGE
+from pali3kit.text.tokenizer import MODES
+from pali3kit.training.context import Cost
+from pali3kit.training.modules import Batch, StageModule
+from pali3kit.training.parts import build_pali, build_part, build_vision
+
+SENTINELS, CODES = 100, 128
+PROMPT, TARGET = 20, 20  # tokens of the longest prompt and target of a batch, as the embedded world has them
+STEPS = 3
+START_UP = 1.0  # seconds to read parents and open the source
+
+
+def training_cost(module: StageModule, make: Callable[[int], Batch], batch_size: int, tokens: int) -> Cost:
+    """Seconds per example of a training stage; `make` is timed too. `tokens` are those of one example."""
+    optimizer = module.configure_optimizers()["optimizer"]
+
+    def step(number: int) -> None:
+        optimizer.zero_grad()
+        module.losses(make(number))["loss"].backward()
+        optimizer.step()
+
+    module.train()
+    seconds = median_seconds(step)
+    return Cost(seconds / batch_size, START_UP, count(module), tokens)
+
+
+def median_seconds(step: Callable[[int], object]) -> float:
+    """The median of a few calls, after one that warms up."""
+    step(0)
+    times = []
+    for number in range(1, STEPS + 1):
+        start = time.perf_counter()
+        step(number)
+        times.append(time.perf_counter() - start)
+    return sorted(times)[len(times) // 2]
+
+
+def count(module: nn.Module) -> int:
+    """All parameters of a module."""
+    return sum(parameter.numel() for parameter in module.parameters())
+
+
+def vocabulary(config: Mapping[str, Any]) -> int:
+    """The size that the tokenizer of `config` will have, special tokens included."""
+    return int(config["vocabulary"]) + SENTINELS + len(MODES) + int(config.get("codes") or CODES)
+
+
+def random_ids(config: Mapping[str, Any], *shape: int) -> Tensor:
+    """Token ids `[*shape]`."""
+    return torch.randint(2, vocabulary(config), shape)
+
+
+def random_pali(config: Mapping[str, Any]) -> tuple[PaLI, int, tuple[int, int]]:
+    """PaLI of the config's parts without its encoder, the encoder's width, and its grid."""
+    vision = build_vision(config)
+    language = build_part(LANGUAGE, config["language"], vocabulary=vocabulary(config))
+    return build_pali(config, vision.width, language), vision.width, vision.native_grid
+
+
+def random_pairs(config: Mapping[str, Any], rows: int, width: int, grid: tuple[int, int]) -> Batch:
+    """Visual tokens with prompts and targets of typical length."""
+    return {
+        "tokens": torch.randn(rows, grid[0] * grid[1], width),
+        "prompts": random_ids(config, rows, PROMPT),
+        "prompt_mask": torch.ones(rows, PROMPT, dtype=torch.bool),
+        "targets": random_ids(config, rows, TARGET),
+        "target_mask": torch.ones(rows, TARGET, dtype=torch.bool),
+    }
