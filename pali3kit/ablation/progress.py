@@ -49,11 +49,12 @@ class Display:
         write_log(self.log, text)
 
     def started(self, node: Node) -> None:
-        """Open a bar for a stage; the log gets a line."""
+        """Open a bar for a stage; the log gets a line the first time."""
+        if node.digest not in self.spoken:
+            write_log(self.log, f"started {node.label} ({node.name})")
         self.spoken[node.digest] = time.monotonic()
         if self.bars:
             self.bars.add(node)
-        write_log(self.log, f"started {node.label} ({node.name})")
 
     def progressed(self, node: Node, done: int, total: int, numbers: Mapping[str, float]) -> None:
         """Move a stage's bar, or print a line when the last one is old enough."""

@@ -1,26 +1,13 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 import fakes
 
 from pali3kit.ablation.graph import build
-from pali3kit.ablation.node import STAGE_VERSION, ancestry
-from pali3kit.config.schema import Evaluation, Part
-
-
-def labels(graph):
-    return {node.label for node in graph.nodes}
+from pali3kit.ablation.node import ancestry
 
 
 def digests(graph):
     return {node.label: node.digest for node in graph.nodes}
-
-
-def changed(before, after):
-    """Labels of the stages that would run again."""
-    old = set(digests(before).values())
-    return {node.label for node in after.nodes if node.digest not in old}
 
 
 def test_cells_are_points_times_seeds(tmp_path):
@@ -42,12 +29,6 @@ def test_arms_share_what_does_not_depend_on_the_arm(experiment):
     assert len(graph.nodes) == 21
 
 
-def test_expressions_share_one_transfer(experiment):
-    columns = build(experiment).cells[0].columns
-    assert columns["refer"].parents["model"] is columns["refer_g"].parents["model"]
-    assert columns["refer"].parents["model"].config["task"] == "refer"
-
-
 def test_parents_come_first_and_nodes_once(experiment):
     nodes = build(experiment).nodes
     seen = set()
@@ -57,101 +38,9 @@ def test_parents_come_first_and_nodes_once(experiment):
         seen.add(node.digest)
 
 
-def test_roles_of_every_kind(experiment):
-    roles = {
-        node.kind: {role: parent.kind for role, parent in node.parents.items()} for node in build(experiment).nodes
-    }
-    inputs = {"features": "features", "masks": "masks", "tokenizer": "tokenizer"}
-    assert roles == {
-        "tokenizer": {},
-        "vision": {"tokenizer": "tokenizer"},  # the last arm, SigLIP
-        "masks": {},
-        "language": {"tokenizer": "tokenizer"},
-        "features": {"vision": "vision"},
-        "multimodal": {"language": "language", **inputs},
-        "transfer": {"model": "multimodal", **inputs},
-        "probe": {"vision": "vision"},
-        "evaluate": {"model": "transfer", **inputs},
-    }
-
-
-def test_labels_are_unique_and_say_what_differs(tmp_path):
-    graph = build(fakes.experiment(tmp_path, seeds=[0, 1]))
-    assert len(labels(graph)) == len(graph.nodes)
-    assert {"tokenizer", "masks", "language seed 0", "vision siglip seed 1", "transfer/vqa classif seed 0"} <= labels(
-        graph
-    )
-
-
-def test_an_option_of_one_arm_reruns_only_that_arm(experiment):
-    before = build(experiment)
-    vision = experiment.stages.vision
-    towers = replace(vision, text=Part(name="siglip_text", options={**vision.text.options, "depth": 2}))
-    after = build(replace(experiment, stages=replace(experiment.stages, vision=towers)))
-    assert changed(before, after) == {label for label in labels(after) if "siglip" in label}
-    head = replace(vision, head_bias=-5.0)
-    after = build(replace(experiment, stages=replace(experiment.stages, vision=head)))
-    assert changed(before, after) == {label for label in labels(after) if "classif" in label}
-
-
-def test_a_tasks_budget_reruns_only_that_task(experiment):
-    transfer = replace(experiment.stages.transfer, tasks={"vqa": 201})
-    after = build(replace(experiment, stages=replace(experiment.stages, transfer=transfer)))
-    assert changed(build(experiment), after) == {
-        f"{stage}/vqa {arm}" for stage in ("transfer", "evaluate") for arm in ("classif", "siglip")
-    }
-
-
-def test_runtime_and_names_rerun_nothing(experiment):
-    other = replace(
-        experiment, name="other", runtime=replace(experiment.runtime, workers=7, threads=3, store="elsewhere")
-    )
-    assert digests(build(experiment)) == digests(build(other))
-
-
 def test_adding_an_arm_or_a_seed_keeps_what_is_there(experiment, tmp_path):
     more = fakes.experiment(tmp_path, seeds=[0, 1], grid={"pretrain": ["random", "classif", "siglip"]})
     assert set(digests(build(experiment)).values()) < set(digests(build(more)).values())
-
-
-def test_random_weights_see_neither_data_nor_training(tmp_path):
-    def random(**changes):
-        graph = build(fakes.experiment(tmp_path, grid={"pretrain": ["random"]}, **changes))
-        return next(node for node in graph.nodes if node.kind == "vision")
-
-    stages = fakes.experiment(tmp_path).stages
-    longer = replace(stages, vision=replace(stages.vision, examples=10_000))
-    assert random().digest == random(stages=longer).digest
-    assert random().digest != random(seeds=[1]).digest
-
-
-def test_stage_version_and_pictures_enter_the_digest(experiment, monkeypatch):
-    before = build(experiment)
-    digests(before)  # computed when first asked for
-    monkeypatch.setitem(STAGE_VERSION, "masks", 2)
-    assert {"masks", "multimodal classif", "evaluate/vqa siglip"} <= changed(before, build(experiment))
-    assert "vision classif" not in changed(before, build(experiment))
-    monkeypatch.undo()
-    monkeypatch.setattr(fakes.FakeSource, "digest", "other pictures")
-    assert changed(before, build(experiment)) == labels(before)
-
-
-def test_columns_after_stage_1_and_after_transfer(tmp_path):
-    both = build(fakes.experiment(tmp_path, evaluation=Evaluation(after=["multimodal", "transfer"])))
-    columns = both.cells[0].columns
-    assert list(columns) == [
-        "probe",
-        "vqa@multimodal",
-        "vqa",
-        "refer@multimodal",
-        "refer",
-        "refer_g@multimodal",
-        "refer_g",
-    ]
-    assert columns["vqa@multimodal"].parents["model"].kind == "multimodal"
-    assert "evaluate/vqa@multimodal siglip" in labels(both)
-    only = build(fakes.experiment(tmp_path, evaluation=Evaluation(after=["multimodal"])))
-    assert not any(node.kind == "transfer" for node in only.nodes)
 
 
 def test_grid_over_a_part_and_a_number(tmp_path):
