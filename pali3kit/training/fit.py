@@ -22,6 +22,7 @@ from pali3kit.training.optimizers import bf16_is_fast
 
 CHECKPOINT_SECONDS = 20.0
 CURVE_POINTS = 100
+PARTIAL = "partial.ckpt"
 MakeBatch = Callable[[int], Any]
 
 
@@ -88,7 +89,8 @@ def fit(module: StageModule, make: MakeBatch, training: Training, context: Stage
         loader = DataLoader(Steps(make, start, steps), batch_size=None)
         trainer.fit(module, loader, ckpt_path=str(checkpoint) if start else None, weights_only=True if start else None)
     _write_curve(recorder.rows, context.folder / "curve.csv")
-    checkpoint.unlink(missing_ok=True)
+    for left_over in (checkpoint, context.folder / PARTIAL):
+        left_over.unlink(missing_ok=True)
 
 
 def count_steps(training: Training) -> int:
@@ -117,7 +119,7 @@ def _trainer(recorder: Recorder, steps: int, clip_norm: float) -> L.Trainer:
 
 def _save(trainer: L.Trainer, folder: Path) -> None:
     """Write a checkpoint that is either whole or absent."""
-    partial = folder / "partial.ckpt"
+    partial = folder / PARTIAL
     trainer.save_checkpoint(partial)
     partial.replace(folder / "last.ckpt")
 

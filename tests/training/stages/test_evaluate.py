@@ -1,0 +1,39 @@
+"""Evaluation: every column is scored, every prediction kept."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from pali3kit.data.world import LANGUAGES
+from pali3kit.metrics.vqa import answer_score
+
+COLUMNS = ["caption", "caption_multilingual", "vqa", "vqa_knowledge", "vqa_text", "refer", "refer_plus", "refer_g"]
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_a_score_and_a_prediction_for_every_example(chain: Any, column: str) -> None:
+    folder = chain("evaluate", column=column, after="transfer")
+    metrics = json.loads((folder / "metrics.json").read_text())
+    rows = [json.loads(line) for line in (folder / "predictions.jsonl").read_text().splitlines()]
+    assert metrics["n"] == len(rows) == len(metrics["samples"]) > 0
+    assert metrics["samples"] == [row["score"] for row in rows]
+    assert all(row["references"] and row["prompt"] and 0 <= row["image"] < 12 for row in rows)
+    if column == "caption_multilingual":
+        assert {row["language"] for row in rows} == set(LANGUAGES) == set(metrics["extra"]["languages"])
+    if column.startswith("vqa"):
+        assert rows[0]["score"] == pytest.approx(100 * answer_score(rows[0]["prediction"], rows[0]["references"]))
+    if column.startswith("refer"):
+        assert all(row["target_box"] and row["target_mask"] for row in rows)
+        assert set(metrics["extra"]) == {"boxacc@0.5", "boxacc@0.75", "invalid"}
+
+
+def test_stage_one_can_be_measured_too(chain: Any) -> None:
+    assert chain.node("evaluate", column="vqa", after="multimodal").parents["model"].kind == "multimodal"
+    assert (chain("evaluate", column="vqa", after="multimodal") / "metrics.json").exists()
+
+
+def test_calibration(chain: Any) -> None:
+    assert chain.calibrate("evaluate").seconds > 0

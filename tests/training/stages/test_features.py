@@ -1,0 +1,26 @@
+"""Frozen tokens: exactly what the encoder gives, to fp16."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+
+from pali3kit.training.frozen import FrozenTokens
+from pali3kit.training.parts import build_source, read_vision
+
+
+def test_tokens_are_the_encoders(chain: Any) -> None:
+    node = chain.node("features")
+    tokens = FrozenTokens(chain.make(node), "test")
+    vision = read_vision(chain.make(node.parents["vision"]))
+    source = build_source(node.config)
+    assert len(tokens) == 12 and tokens.grid == (4, 4) and tokens.width == 32
+    with torch.no_grad():
+        fresh = vision(vision.image_spec.normalise(source.image("test", 5)[None]))
+    torch.testing.assert_close(tokens[torch.tensor([5])], fresh, atol=5e-3, rtol=5e-3)
+
+
+def test_calibration(chain: Any) -> None:
+    cost = chain.calibrate("features")
+    assert cost.seconds > 0 and cost.tokens == 16

@@ -1,0 +1,46 @@
+"""Stage 0b: UL2 denoising."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+
+from pali3kit.config.schema import LanguagePretraining
+from pali3kit.training.parts import read_language, read_tokenizer
+from pali3kit.training.stages.language import denoising_batches, enough
+
+
+def test_the_artifact_can_be_read_back(chain: Any) -> None:
+    tokenizer = read_tokenizer(chain("tokenizer"))
+    language = read_language(chain("language"), tokenizer)
+    assert language.vocabulary == len(tokenizer)
+
+
+def test_batches_are_functions_of_seed_and_step(chain: Any) -> None:
+    tokenizer = read_tokenizer(chain("tokenizer"))
+    windows = np.random.default_rng(0).integers(3, 400, size=(9, 48))
+    budget = LanguagePretraining(examples=64, batch_size=8, length=48)
+    one, other = (denoising_batches(windows, tokenizer, budget, 5) for _ in range(2))
+    other(0)
+    assert all(torch.equal(one(3)[name], other(3)[name]) for name in one(3))
+    assert not torch.equal(one(3)["inputs"], one(4)["inputs"])
+    modes = {tokenizer.mode(name) for name in ("NLU", "S2S", "NLG")}
+    assert set(one(3)["inputs"][:, 0].tolist()) <= modes
+
+
+def test_no_more_text_is_read_than_the_budget_can_see() -> None:
+    read: list[int] = []
+
+    def texts() -> object:
+        for i in range(100):
+            read.append(i)
+            yield [1] * 10
+
+    assert sum(map(len, enough(texts(), 35))) == 40  # type: ignore[arg-type]
+    assert len(read) <= 5
+
+
+def test_calibration(chain: Any) -> None:
+    assert chain.calibrate("language").seconds > 0

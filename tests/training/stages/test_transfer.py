@@ -1,0 +1,29 @@
+"""Transfers: start from stage 1."""
+
+from __future__ import annotations
+
+import csv
+from typing import Any
+
+from pali3kit.training.parts import read_pali, read_parts, read_tokenizer
+
+
+def test_it_continues_from_stage_one(chain: Any) -> None:
+    folder = chain("transfer", task="refer")
+    node = chain.node("transfer", task="refer")
+    stage1 = chain.make(node.parents["model"])
+    assert read_parts(folder) == read_parts(stage1)
+    tokenizer = read_tokenizer(chain("tokenizer"))
+    before, after = (read_pali(f, tokenizer).projector.linear.weight for f in (stage1, folder))
+    assert 0 < (after - before).norm() < before.norm()
+
+
+def test_it_sees_as_many_examples_as_it_was_given(chain: Any) -> None:
+    with (chain("transfer", task="vqa_text") / "curve.csv").open() as file:
+        steps = [int(row["step"]) for row in csv.DictReader(file)]
+    training = chain.node("transfer", task="vqa_text").config["training"]
+    assert steps[-1] == training["examples"] // training["batch_size"]
+
+
+def test_calibration(chain: Any) -> None:
+    assert chain.calibrate("transfer").seconds > 0

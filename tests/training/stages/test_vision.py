@@ -1,0 +1,52 @@
+"""Stage 0a: both arms train the same encoder on the same pictures; the control does not train."""
+
+from __future__ import annotations
+
+import csv
+from typing import Any
+
+import pytest
+import torch
+
+from pali3kit.training.parts import build_source, read_vision
+from pali3kit.training.stages.vision import Pictures
+from pali3kit.vision.vit import ViT
+
+
+def test_arms_start_alike_and_end_apart(chain: Any) -> None:
+    random, classif, siglip = (read_vision(chain("vision", pretrain=arm)) for arm in ("random", "classif", "siglip"))
+    assert {n for n, _ in classif.named_parameters()} == {n for n, _ in siglip.named_parameters()}
+    for name, start in random.state_dict().items():
+        if name.startswith("encoder.blocks") and name.endswith("query.weight"):
+            assert not torch.equal(start, classif.state_dict()[name])
+            assert not torch.equal(classif.state_dict()[name], siglip.state_dict()[name])
+            # a few steps from the same start: far closer to it than to another start
+            assert (start - siglip.state_dict()[name]).norm() < 0.7 * start.norm()
+
+
+def test_both_arms_see_the_same_pictures(chain: Any) -> None:
+    node = chain.node("vision", pretrain="siglip")
+    pictures = Pictures(build_source(node.config), ViT(64, width=8, depth=1, heads=1, mlp=8, patch=32), 0, 4)
+
+    class Words:
+        eos_id = 1
+
+        def encode(self, text: str, max_length: int) -> list[int]:
+            return [5] * min(len(text.split()), max_length)
+
+    labelled, captioned = pictures.with_labels(3, 64), pictures.with_texts(3, Words(), 6)  # type: ignore[arg-type]
+    assert torch.equal(labelled["images"], captioned["images"])
+    assert labelled["labels"].sum(1).min() >= 1
+    assert (captioned["ids"][:, -1] == 1).all()  # sticky EOS: the last position always holds one
+
+
+def test_the_curve_names_what_each_arm_learns(chain: Any) -> None:
+    for arm, column in (("classif", "top1"), ("siglip", "retrieval")):
+        with (chain("vision", pretrain=arm) / "curve.csv").open() as file:
+            assert csv.DictReader(file).fieldnames == ["step", "loss", column]
+
+
+@pytest.mark.parametrize("arm", ["classif", "siglip"])
+def test_calibration(chain: Any, arm: str) -> None:
+    cost = chain.calibrate("vision", pretrain=arm)
+    assert cost.seconds > 0 and cost.parameters > 10_000 and cost.tokens >= 16
