@@ -110,7 +110,8 @@ def span_noise(
 def _partition(total: int, parts: int, rng: np.random.Generator) -> np.ndarray:
     """Lengths `[parts]`, all positive, that sum to `total`; every such list is equally likely."""
     cuts = np.sort(rng.choice(total - 1, size=parts - 1, replace=False)) + 1
-    return np.diff(cuts, prepend=0, append=total)
+    lengths: np.ndarray = np.diff(cuts, prepend=0, append=total)
+    return lengths
 
 
 def _leave_sentinels(ids: np.ndarray, gone: np.ndarray, tokenizer: Tokenizer) -> np.ndarray:

@@ -10,7 +10,8 @@ ANSWER = "<extra_id_0>"
 
 def caption(language: str, position: int = 0, beginning: str = "") -> str:
     """Ask for an alt-text, or for what follows `beginning`, its first `position` characters (SplitCap)."""
-    return f"Generate the alt_text in {language.upper()} at {position}: {beginning} {ANSWER}".replace(":  ", ": ", 1)
+    given = f"{beginning} " if beginning else ""
+    return f"Generate the alt_text in {language.upper()} at {position}: {given}{ANSWER}"
 
 
 def ocr(language: str) -> str:

@@ -51,13 +51,13 @@ def train_tokenizer(sentences: Iterable[str], path: Path, vocabulary: int, threa
         )
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=iter(lines),
+        sentence_iterator=iter(_without_rare(lines, limit=free // 2)),
         model_writer=model,
         model_type="unigram",
         vocab_size=vocabulary,
         hard_vocab_limit=False,
         byte_fallback=True,
-        character_coverage=_coverage(lines, limit=free // 2),
+        character_coverage=0.9995,  # T5's; SentencePiece refuses less than 0.98
         user_defined_symbols=[_SPACE + number for number in numbers],
         normalization_rule_name="identity",
         remove_extra_whitespaces=False,
@@ -75,10 +75,11 @@ def train_tokenizer(sentences: Iterable[str], path: Path, vocabulary: int, threa
     os.replace(partial, path)
 
 
-def _coverage(lines: Sequence[str], limit: int) -> float:
-    """The share of the text that its `limit` most frequent characters make up, at most T5's 0.9995."""
-    counts = Counter("".join(lines))
-    return min(0.9995, sum(count for _, count in counts.most_common(limit)) / counts.total())
+def _without_rare(lines: Sequence[str], limit: int) -> list[str]:
+    """The lines with a space for every character that is not among the `limit` most frequent ones."""
+    ranked = [character for character, _ in Counter("".join(lines)).most_common()]
+    blank = {ord(character): " " for character in ranked[limit:]}
+    return [line.translate(blank) for line in lines] if blank else list(lines)
 
 
 class Tokenizer:
