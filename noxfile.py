@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import nox
@@ -10,23 +12,30 @@ nox.needs_version = ">=2024.10"
 nox.options.sessions = ["tests", "lint", "types"]
 nox.options.reuse_existing_virtualenvs = True
 
-HEAVY = ".nox/dev"  # one environment for all sessions that need torch: it is several GB
+HEAVY = Path(".nox/dev").resolve()  # one environment for all sessions that need torch: it is several GB
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 
 
 def install(session: nox.Session) -> None:
     """Install the package with what its development needs, and CIDEr's reference without its dependencies."""
-    session.install("-e", ".[dev]")
-    session.install("--no-deps", "pycocoevalcap>=1.2")
+    if not (HEAVY / "pyvenv.cfg").exists():
+        session.run(sys.executable, "-m", "venv", str(HEAVY), external=True)
+    run(session, "python", "-m", "pip", "install", "--quiet", "-e", ".[dev]")
+    run(session, "python", "-m", "pip", "install", "--quiet", "--no-deps", "pycocoevalcap>=1.2")
 
 
-@nox.session(venv_location=HEAVY)
+def run(session: nox.Session, program: str, *arguments: str) -> None:
+    """Run a program of the heavy environment, with one thread."""
+    folder = HEAVY / ("Scripts" if os.name == "nt" else "bin")
+    session.run(str(folder / program), *arguments, env=ONE_THREAD, external=True)
+
+
+@nox.session(venv_backend="none")
 def tests(session: nox.Session) -> None:
     """Run the fast tests; further arguments go to pytest, for instance `nox -s tests -- -m slow`."""
     install(session)
     # Two processes with one thread each: two OpenMP pools on two cores would spin against each other.
-    arguments = session.posargs or ["-m", "not slow"]
-    session.run("pytest", "-n", "2", *arguments, env=ONE_THREAD)
+    run(session, "pytest", "-n", "2", *(session.posargs or ["-m", "not slow"]))
 
 
 @nox.session
@@ -38,23 +47,23 @@ def lint(session: nox.Session) -> None:
     session.run("lint-imports", "--no-cache", env={"PYTHONPATH": "."})
 
 
-@nox.session(venv_location=HEAVY)
+@nox.session(venv_backend="none")
 def types(session: nox.Session) -> None:
     """Check all annotations."""
     install(session)
-    session.run("mypy")
+    run(session, "mypy")
 
 
-@nox.session(venv_location=HEAVY)
+@nox.session(venv_backend="none")
 def docs(session: nox.Session) -> None:
     """Check that what the documents say still runs and that their links lead somewhere."""
     install(session)
-    session.run("pytest", "tests/test_docs.py", "tests/test_experiments.py", env=ONE_THREAD)
+    run(session, "pytest", "tests/test_docs.py", "tests/test_experiments.py")
 
 
-@nox.session(venv_location=HEAVY)
+@nox.session(venv_backend="none")
 def bench(session: nox.Session) -> None:
     """Measure; one thread, so that figures compare. `nox -s bench -- bench/NAME.py` runs one."""
     install(session)
     for script in session.posargs or sorted(map(str, Path("bench").glob("*.py"))):
-        session.run("python", script, env=ONE_THREAD)
+        run(session, "python", script)
