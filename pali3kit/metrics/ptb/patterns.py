@@ -70,57 +70,11 @@ _TITLES = _any_case(
     r"vs alex wm jos cie cf treas ph invt elec natl dept"
 )
 ABBREVIATION_2 = f"(?:{ACRONYM}|{_TITLES}|M(?i:iss)|(?i:m)[ft](?i:g))"
-STARTERS = "|".join(
-    f"{w[0]}(?i:{w[1:]})" if w[1:] else w
-    for w in [
-        r"About",
-        r"According",
-        r"Additionally",
-        r"After",
-        r"An",
-        r"A",
-        r"As",
-        r"At",
-        r"But",
-        r"Earlier",
-        r"He",
-        r"Her",
-        r"Here",
-        r"However",
-        r"If",
-        r"In",
-        r"It",
-        r"Last",
-        r"Many",
-        r"More",
-        r"Mr\.",
-        r"Ms\.",
-        r"Now",
-        r"Once",
-        r"One",
-        r"Other",
-        r"Our",
-        r"She",
-        r"Since",
-        r"So",
-        r"Some",
-        r"Such",
-        r"That",
-        r"The",
-        r"Their",
-        r"Then",
-        r"There",
-        r"These",
-        r"They",
-        r"This",
-        r"We",
-        r"When",
-        r"While",
-        r"What",
-        r"Yet",
-        r"You",
-    ]
+_STARTER_WORDS = (
+    r"About According Additionally After An A As At But Earlier He Her Here However If In It Last Many More Mr\. Ms\. "
+    "Now Once One Other Our She Since So Some Such That The Their Then There These They This We When While What Yet You"
 )
+STARTERS = "|".join(f"{word[0]}(?i:{word[1:]})" for word in _STARTER_WORDS.split())
 
 # Numbers and addresses
 NUMBER = f"[-+]?(?:[{D}]*(?:[.:,\u00ad\u066b\u066c][{D}]+)+|[{D}]+)"
@@ -132,8 +86,7 @@ PHONES = (
     rf"\([0-9]{{2,3}}\)[ \xa0]?{_LINE}",
     rf"(?:\+\+?)?[0-9]{{2,4}}[- \xa0]{_LINE}",
     rf"(?:\+\+?)?[0-9]{{2,4}}[- \xa0][0-9]{{2,4}}[- \xa0]{_LINE}",
-    r"[0-9]{2,4}\.[0-9]{3,4}\.[0-9]{3,5}",
-    r"(?:\+\+?)?[0-9]{2,4}\.[0-9]{2,4}\.[0-9]{3,4}\.[0-9]{3,5}",
+    r"\+\+[0-9]{2,4}\.[0-9]{2,4}\.[0-9]{3,4}\.[0-9]{3,5}",  # with fewer signs or parts it is a number anyway
 )
 _URL_END = r'[^ \t\n\f\r"<>|.!?(){},-]'
 URL = rf'(?i:https?)://[^ \t\n\f\r"<>|(){{}}]+{_URL_END}'

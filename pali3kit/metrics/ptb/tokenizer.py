@@ -9,7 +9,7 @@ dropped. Quirks that this brings, all kept:
 
 Known differences from the Java tokenizer, found with each character of the basic plane in six contexts and with 100,000
 random compositions of what the rules know:
-* A Greek word in capitals that ends in sigma before a hyphen or a digit gets the final form of the letter here.
+* A capital Greek sigma beside a digit or a hyphen inside a token may get the other of its two lower-case forms.
 * Line breaks inside a caption (CR, VT, FF, U+2028, U+2029) become spaces. In pycocoevalcap all but LF shift each later
   caption to a wrong image.
 """

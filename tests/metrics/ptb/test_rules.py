@@ -1,0 +1,32 @@
+import json
+from pathlib import Path
+
+from pali3kit.metrics.ptb.fold import fold
+from pali3kit.metrics.ptb.rules import RULES
+
+RECORDED = json.loads((Path(__file__).parents[1] / "data" / "ptb_java.json").read_text(encoding="utf-8"))["captions"]
+
+
+def winners(text: str) -> list[tuple[int, str]]:
+    """Number of the winning rule and its token, for each token of `text`."""
+    found, position = [], 0
+    while position < len(text):
+        matches = [(m.end(), -i, m[1]) for i, r in enumerate(RULES) if (m := r.pattern.match(text, position))]
+        if not matches:
+            position += 1
+            continue
+        _, rule, token = max(matches)
+        found.append((-rule, token))
+        position += len(token)
+    return found
+
+
+def test_every_rule_wins_somewhere_in_the_recorded_captions():
+    text = fold("\n".join(caption for caption, _ in RECORDED))
+    alive = winners(text) + winners("n't")  # the last rule for n't is only for the very end of a text
+    dead = set(range(len(RULES))) - {rule for rule, _ in alive}
+    assert [RULES[i].pattern.pattern for i in dead] == []
+
+
+def test_no_rule_matches_nothing():
+    assert [rule.pattern.pattern for rule in RULES if rule.pattern.match("") or rule.pattern.groups != 1] == []
