@@ -1,0 +1,101 @@
+"""The rows of a report: points of the grid with their evaluating nodes, and how artifacts are read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pali3kit.ablation.node import Graph, Node, ancestry
+from pali3kit.ablation.store import Store
+from pali3kit.config.schema import Experiment
+
+NAMES = {"classif": "Classif", "siglip": "SigLIP", "random": "Random"}
+CONTROL = "random"  # the value of `pretrain` that means untrained weights
+
+
+class Shelf:
+    """The published artifacts of a store, and why others are not there."""
+
+    def __init__(self, store: Store, failures: Mapping[str, str]) -> None:
+        """`failures` leads from a node's digest to the reason of its failure."""
+        self._store, self._failures = store, failures
+        self._folders: dict[str, Path | None] = {}
+
+    def folder(self, node: Node) -> Path | None:
+        """The published folder, or None where there is none."""
+        if node.digest not in self._folders:
+            self._folders[node.digest] = self._store.path(node) if self._store.done(node) else None
+        return self._folders[node.digest]
+
+    def failure(self, node: Node) -> str:
+        """Why a node has no artifact: its own failure, or the first among its ancestors'; "" if none failed."""
+        for one in ancestry([node]):
+            if reason := self.own_failure(one):
+                return f"{one.label}: {reason}"
+        return ""
+
+    def own_failure(self, node: Node) -> str:
+        """Why the node itself failed, or "". The place of the store is taken out: equal runs give equal reports."""
+        reason = "" if self.folder(node) is not None else self._failures.get(node.digest, "")
+        return reason.replace(str(self._store.root.resolve()), "STORE").replace(str(self._store.root), "STORE")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One point of the grid with its evaluating nodes: `nodes[column][seed]`."""
+
+    label: str
+    point: Mapping[str, Any]
+    nodes: Mapping[str, Mapping[int, Node]]
+
+
+def arms_of(graph: Graph, experiment: Experiment) -> list[Arm]:
+    """Group the cells by grid point: baselines come first, then what is compared with them, the control last."""
+    nodes: dict[str, dict[str, dict[int, Node]]] = {}
+    points: dict[str, Mapping[str, Any]] = {}
+    for cell in graph.cells:
+        label = label_of(cell.point)
+        points[label] = cell.point
+        columns = nodes.setdefault(label, {})
+        for name, node in cell.columns.items():
+            columns.setdefault(name, {})[cell.seed] = node
+    arms = {label: Arm(label, point, nodes[label]) for label, point in points.items()}
+    order = list(arms)
+    partners = {label: label_of(partner_of(arm.point, experiment)) for label, arm in arms.items()}
+    first = {label: order.index(partner if partner in arms else label) for label, partner in partners.items()}
+
+    def place(arm: Arm) -> tuple[int, bool, bool]:
+        return first[arm.label], partners[arm.label] != arm.label, arm.point.get("pretrain") == CONTROL
+
+    return sorted(arms.values(), key=place)
+
+
+def partner_of(point: Mapping[str, Any], experiment: Experiment) -> dict[str, Any]:
+    """The point that `point` is compared with: the same one with the baseline's values."""
+    return {**point, **{key: value for key, value in experiment.baseline.items() if key in point}}
+
+
+def label_of(point: Mapping[str, Any]) -> str:
+    """Name a grid point: `SigLIP`, `SigLIP, depth 4`; an empty grid has one point, `ours`."""
+    return ", ".join(_value_label(key, value) for key, value in point.items()) or "ours"
+
+
+def _value_label(key: str, value: Any) -> str:
+    name = str(value["name"] if isinstance(value, Mapping) and "name" in value else value)
+    return NAMES.get(name, name) if key == "pretrain" else f"{key.rpartition('.')[2]} {name}"
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; an absent file is an empty one."""
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Read JSON lines; an absent file has none."""
+    if not path.exists():
+        return []
+    # Not `splitlines`: a prediction may hold any of Unicode's other line ends.
+    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]

@@ -1,0 +1,187 @@
+"""From artifacts to a report: scores, intervals, differences, verdicts, and what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pali3kit.ablation import paper
+from pali3kit.ablation.node import Graph, Node
+from pali3kit.ablation.report import evidence, samples
+from pali3kit.ablation.report.arms import (
+    CONTROL,
+    Arm,
+    Shelf,
+    arms_of,
+    label_of,
+    partner_of,
+    read_json,
+    read_rows,
+)
+from pali3kit.ablation.report.columns import Column, columns_of, score_of
+from pali3kit.ablation.report.model import Cell, Control, Published, Report, Row, Stage, Status, Table
+from pali3kit.ablation.report.notes import notes
+from pali3kit.ablation.report.saved import plain
+from pali3kit.ablation.statistics import Interval, Score, delta, interval, verdict
+from pali3kit.ablation.store import Store
+from pali3kit.config.schema import Experiment
+from pali3kit.errors import StageError
+
+STAGE_1 = "@multimodal"
+
+
+def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mapping[str, str] | None = None) -> Report:
+    """Read what the graph's artifacts hold. Nothing is run; what is absent or failed is shown as such.
+
+    `failures` leads from the digest of a node that failed to the reason, in one line.
+    """
+    shelf = Shelf(store, failures or {})
+    arms = arms_of(graph, experiment)
+    published = paper.load(experiment.paper) if experiment.paper else None
+    tables = tuple(_table(after, arms, shelf, experiment, published) for after in _afters(arms))
+    report = Report(
+        name=experiment.name,
+        seeds=tuple(experiment.seeds),
+        tables=tables,
+        published=_published(published),
+        notes=(),
+        details=tuple(evidence.details(arms, shelf)),
+        curves=tuple(evidence.curves(graph, arms, shelf)),
+        gallery=tuple(samples.choose(arms, shelf)),
+        stages=tuple(_stage(node, shelf) for node in graph.nodes),
+        versions=evidence.versions(graph, shelf),
+        config={key: value for key, value in plain(experiment).items() if key != "runtime"},
+    )
+    return replace(report, notes=tuple(notes(report)))
+
+
+def _afters(arms: Sequence[Arm]) -> list[str]:
+    """The stages after which there are columns: stage 1 first. A lone probe stands in the transfer table."""
+    names = [name for arm in arms for name in arm.nodes]
+    stage_1 = any(name.endswith(STAGE_1) for name in names)
+    transfer = any(not name.endswith(STAGE_1) and name != "probe" for name in names)
+    return ["multimodal"] * stage_1 + ["transfer"] * (transfer or not stage_1)
+
+
+def _table(
+    after: str, arms: Sequence[Arm], shelf: Shelf, experiment: Experiment, published: paper.PaperTable | None
+) -> Table:
+    suffix = STAGE_1 if after == "multimodal" else ""
+    sources = [source for source in experiment.evaluate if any(_key(source, suffix) in arm.nodes for arm in arms)]
+    columns = tuple(column for source in sources for column in columns_of(source))
+    measured = {arm.label: {column.name: _measure(arm, column, suffix, shelf) for column in columns} for arm in arms}
+    rows = []
+    for arm in arms:
+        partner = partner_of(arm.point, experiment)
+        versus = label_of(partner) if partner != arm.point and label_of(partner) in measured else ""
+        control = _control_of(arm.point)
+        cells = {}
+        for column in columns:
+            ours = measured[arm.label][column.name]
+            cell = ours.cell()
+            if versus:
+                cell = _compare(cell, ours, measured[versus][column.name])
+            if control in measured and control != arm.label:
+                cell = replace(cell, control=_above(ours, measured[control][column.name]))
+            cells[column.name] = _beside(cell, published, arm.point, partner if versus else arm.point, column)
+        rows.append(Row(arm.label, arm.point, versus, cells))
+    return Table(after, columns, tuple(rows))
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What one column of one arm gave: scores by seed, reasons of those that failed, how many are not there yet."""
+
+    scores: Mapping[int, Score]
+    reasons: tuple[str, ...]
+    missing: int
+
+    def cell(self) -> Cell:
+        status: Status = "done"
+        if self.reasons:
+            status = "partial" if self.scores else "failed"
+        elif self.missing:
+            status = "partial" if self.scores else "missing"
+        per_seed = {seed: score.value for seed, score in self.scores.items()}
+        ours = interval(self.scores) if self.scores else None
+        return Cell(status, per_seed=per_seed, ours=ours, reasons=self.reasons)
+
+
+def _measure(arm: Arm, column: Column, suffix: str, shelf: Shelf) -> _Measured:
+    scores: dict[int, Score] = {}
+    reasons: list[str] = []
+    missing = 0
+    for seed, node in arm.nodes.get(_key(column.source, suffix), {}).items():
+        folder = shelf.folder(node)
+        if folder is not None:
+            rows = read_rows(folder / "predictions.jsonl") if column.name != column.source else []
+            scores[seed] = score_of(column, read_json(folder / "metrics.json"), rows)
+        elif reason := shelf.failure(node):
+            reasons.append(f"seed {seed}: {reason}")
+        else:
+            missing += 1
+    return _Measured(scores, tuple(reasons), missing)
+
+
+def _compare(cell: Cell, ours: _Measured, baseline: _Measured) -> Cell:
+    """Add the difference to the baseline partner, over the seeds that both have."""
+    if not ours.scores.keys() & baseline.scores.keys():
+        return cell
+    try:
+        return replace(cell, delta=delta(ours.scores, baseline.scores))
+    except StageError as error:
+        return replace(cell, reasons=(*cell.reasons, f"no difference: {error}"))
+
+
+def _above(ours: _Measured, control: _Measured) -> Control | None:
+    """Whether the 95% interval of the difference to random weights excludes zero."""
+    try:
+        difference = delta(ours.scores, control.scores)
+    except StageError:
+        return None
+    return _side(difference)
+
+
+def _side(difference: Interval) -> Control:
+    if difference.method == "none":
+        return "undecided"
+    return "above" if difference.low > 0 else "below" if difference.high < 0 else "undecided"
+
+
+def _beside(
+    cell: Cell,
+    published: paper.PaperTable | None,
+    point: Mapping[str, Any],
+    partner: Mapping[str, Any],
+    column: Column,
+) -> Cell:
+    """Add the paper's numbers for the same arms, and whether ours follow them."""
+    if published is None or published.axis not in point:
+        return cell
+    arm, baseline = str(point[published.axis]), str(partner[published.axis])
+    cell = replace(cell, paper=published.absolute(arm, column.name))
+    theirs = published.delta(arm, baseline, column.name) if arm != baseline else None
+    judged = verdict(cell.delta, theirs.value) if cell.delta and theirs else None
+    return replace(cell, paper_delta=theirs, verdict=judged)
+
+
+def _control_of(point: Mapping[str, Any]) -> str:
+    return label_of({**point, "pretrain": CONTROL}) if "pretrain" in point else ""
+
+
+def _key(source: str, suffix: str) -> str:
+    """The name of a cell's column; the probe looks at the encoder alone and is the same after every stage."""
+    return source if source == "probe" else source + suffix
+
+
+def _published(table: paper.PaperTable | None) -> Published | None:
+    if table is None:
+        return None
+    return Published(table.title, table.citation, table.setting, table.default, table.claims)
+
+
+def _stage(node: Node, shelf: Shelf) -> Stage:
+    reason = shelf.own_failure(node)
+    status: Status = "done" if shelf.folder(node) is not None else "failed" if reason else "missing"
+    return Stage(node.kind, node.label, node.seed, node.digest, status, reason)

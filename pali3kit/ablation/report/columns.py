@@ -1,0 +1,68 @@
+"""What the columns are called and measured in. They are counterparts of the paper's sets, never those sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from pali3kit.ablation.statistics import Score
+
+Metrics = Mapping[str, Any]
+Predictions = Sequence[Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column of the table. `name` is also its key in the paper's table; `source` is the evaluated column."""
+
+    name: str
+    title: str
+    metric: str
+    source: str
+
+
+_METRICS = {"accuracy": "10-shot accuracy, %", "cider": "CIDEr × 100", "vqa": "VQA accuracy, %", "miou": "mIoU × 100"}
+_KNOWN = {
+    "probe": ("Probe (8 tasks)", "accuracy"),
+    "caption": ("COCO's counterpart", "cider"),
+    "caption_multilingual.en": ("XM3600's counterpart (en)", "cider"),
+    "caption_multilingual.avg35": ("XM3600's counterpart (avg-35)", "cider"),
+    "vqa": ("VQAv2's counterpart", "vqa"),
+    "vqa_knowledge": ("OKVQA's counterpart", "vqa"),
+    "vqa_text": ("TextVQA's counterpart", "vqa"),
+    "refer": ("RefCOCO's counterpart", "miou"),
+    "refer_plus": ("RefCOCO+'s counterpart", "miou"),
+    "refer_g": ("RefCOCOg's counterpart", "miou"),
+}
+_SPLIT = {"caption_multilingual": ("caption_multilingual.en", "caption_multilingual.avg35")}
+
+
+def columns_of(source: str) -> tuple[Column, ...]:
+    """The report's columns of one evaluated column: two for the multilingual captions, else one.
+
+    A column that this module does not know (of a plug-in) is titled by its own name.
+    """
+    names = _SPLIT.get(source, (source,))
+    known = {name: _KNOWN.get(name, (name, "")) for name in names}
+    return tuple(Column(name, title, _METRICS.get(metric, ""), source) for name, (title, metric) in known.items())
+
+
+def score_of(column: Column, metrics: Metrics, predictions: Predictions) -> Score:
+    """The score of a column from the artifact's metrics; `predictions` say which language a sample is in."""
+    if column.name == column.source:
+        return Score(float(metrics["value"]), tuple(metrics.get("samples", ())))
+    part = column.name.partition(".")[2]
+    belongs: Callable[[str], bool] = _is_english if part == "en" else _is_not_english
+    samples = metrics.get("samples", ())
+    languages = [str(row.get("language", "")) for row in predictions]
+    mine = [sample for sample, language in zip(samples, languages, strict=False) if belongs(language)]
+    return Score(float(metrics["extra"][part]), tuple(mine) if len(samples) == len(languages) else ())
+
+
+def _is_english(language: str) -> bool:
+    return language == "en"
+
+
+def _is_not_english(language: str) -> bool:
+    return language != "en"

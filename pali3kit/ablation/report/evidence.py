@@ -1,0 +1,59 @@
+"""What stands behind the numbers: learning curves, parts of scores, versions."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pali3kit.ablation.node import Graph, ancestry
+from pali3kit.ablation.report.arms import NAMES, Arm, Shelf, read_json
+from pali3kit.ablation.report.model import Curve, Detail
+
+
+def details(arms: Sequence[Arm], shelf: Shelf) -> Iterable[Detail]:
+    """Average the numbers that the evaluators left beside each value over the seeds."""
+    found: dict[tuple[str, str], dict[str, list[float]]] = {}
+    for arm in arms:
+        for name, nodes in arm.nodes.items():
+            for folder in filter(None, map(shelf.folder, nodes.values())):
+                for key, value in _flat(read_json(folder / "metrics.json").get("extra", {})):
+                    found.setdefault((name, key), {}).setdefault(arm.label, []).append(value)
+    for (name, key), values in found.items():
+        yield Detail(name, key, {label: sum(each) / len(each) for label, each in values.items()})
+
+
+def _flat(extra: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, float]]:
+    for key, value in extra.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key} / ")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            yield prefix + key, float(value)
+
+
+def curves(graph: Graph, arms: Sequence[Arm], shelf: Shelf) -> Iterable[Curve]:
+    """Yield the learning curve of every trained node, named by the arms that use it."""
+    users: dict[str, list[str]] = {}
+    for arm in arms:
+        for node in ancestry(node for nodes in arm.nodes.values() for node in nodes.values()):
+            users.setdefault(node.digest, []).append(arm.label)
+    for node in graph.nodes:
+        folder = shelf.folder(node)
+        if folder is None or not (folder / "curve.csv").exists():
+            continue
+        with (folder / "curve.csv").open(newline="", encoding="utf-8") as file:
+            points = tuple((int(row["step"]), float(row["loss"])) for row in csv.DictReader(file))
+        shared = len(users[node.digest]) == len(arms) and len(arms) > 1
+        # The losses of different kinds of pretraining have different units: each has a panel of its own.
+        what = node.config.get("task") or node.config.get("pretrain") or ""
+        label = "shared" if shared else " / ".join(users[node.digest])
+        yield Curve(f"{node.kind} {NAMES.get(what, what)}".strip(), label, node.seed, points)
+
+
+def versions(graph: Graph, shelf: Shelf) -> dict[str, str]:
+    """The versions that the artifacts were made with; several are listed where they differ."""
+    found: dict[str, set[str]] = {}
+    for folder in filter(None, map(shelf.folder, graph.nodes)):
+        for name, version in read_json(folder / "manifest.json").get("versions", {}).items():
+            found.setdefault(name, set()).add(str(version))
+    return {name: ", ".join(sorted(versions)) for name, versions in sorted(found.items())}

@@ -1,0 +1,152 @@
+"""What a report holds: plain values only, so that equal runs give equal bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pali3kit.ablation.paper import Claim, Number
+from pali3kit.ablation.report.columns import Column
+from pali3kit.ablation.statistics import Interval, Verdict
+
+Status = Literal["done", "partial", "failed", "missing"]
+Control = Literal["above", "below", "undecided"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One row in one column.
+
+    `ours` is absolute, `delta` relative to the row's baseline partner, `paper` and `paper_delta` the same of
+    the paper. "partial": some seeds failed, `reasons` says why. `control`: the row against random weights.
+    """
+
+    status: Status
+    per_seed: Mapping[int, float] = field(default_factory=dict)
+    ours: Interval | None = None
+    delta: Interval | None = None
+    paper: Number | None = None
+    paper_delta: Number | None = None
+    verdict: Verdict | None = None
+    control: Control | None = None
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One point of the grid. `baseline` is the label of its partner, "" for a baseline row itself."""
+
+    label: str
+    point: Mapping[str, Any]
+    baseline: str
+    cells: Mapping[str, Cell]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What was measured after one stage: "transfer" (per task) or "multimodal" (stage 1)."""
+
+    after: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+
+    @property
+    def title(self) -> str:
+        return "After stage 1" if self.after == "multimodal" else "After transfer"
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A learning curve: `points` are (step, loss). Curves of one `panel` may be compared with each other."""
+
+    panel: str
+    label: str
+    seed: int
+    points: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Where an answer points: a box (y0, x0, y1, x1) in pixels and a mask as runs (y, x, length)."""
+
+    box: tuple[int, int, int, int] | None = None
+    runs: tuple[tuple[int, int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one row predicted for an example. `score` is the sample's, in the column's unit; None where unknown."""
+
+    label: str
+    text: str
+    score: float | None
+    region: Region | None
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One test example with every row's answer. `image` is the index in the test split."""
+
+    column: str
+    title: str
+    image: int
+    prompt: str
+    references: tuple[str, ...]
+    region: Region | None
+    answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One of the numbers behind a column (a probe task, a language): the mean over seeds, by row label."""
+
+    column: str
+    name: str
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One artifact that the report rests on."""
+
+    kind: str
+    label: str
+    seed: int
+    digest: str
+    status: Status
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The paper's table as far as the report shows it."""
+
+    title: str
+    citation: str
+    setting: str
+    vit: str
+    claims: tuple[Claim, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that is known of a run, timings apart. `config` is the experiment without its runtime section."""
+
+    name: str
+    seeds: tuple[int, ...]
+    tables: tuple[Table, ...]
+    published: Published | None
+    notes: tuple[str, ...]
+    details: tuple[Detail, ...]
+    curves: tuple[Curve, ...]
+    gallery: tuple[Example, ...]
+    stages: tuple[Stage, ...]
+    versions: Mapping[str, str]
+    config: Mapping[str, Any]
+
+    @property
+    def failed(self) -> bool:
+        """Whether any cell failed: the run then ends with an exit code that is not 0."""
+        cells = [cell for table in self.tables for row in table.rows for cell in row.cells.values()]
+        return any(cell.status in ("failed", "partial") for cell in cells)

@@ -1,0 +1,79 @@
+"""What must be said beside the numbers: computed, so that no run can forget it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pali3kit.ablation import paper
+from pali3kit.ablation.report.model import Report, Row, Table
+
+WORLD = (
+    "The columns are measured on the embedded world: scenes composed from emoji drawings, with sentences made by "
+    "templates over human-given names. They are counterparts of the paper's sets, not those sets."
+)
+
+
+def notes(report: Report) -> Iterable[str]:
+    """Limits, provenance, failures, and every column that does not follow the paper or stays near the control."""
+    yield from _failures(report)
+    for table in report.tables:
+        yield from _against_the_paper(table)
+        yield from _against_the_control(table)
+    yield from _uncertainty(report)
+    if report.config["data"]["source"]["name"] == "world":
+        yield WORLD
+    if report.published is not None:
+        yield "Verdicts judge the direction of a difference only: sizes at another scale cannot be compared."
+    if any(_marks(report)):
+        yield f"{paper.LEGEND}."
+
+
+def _failures(report: Report) -> Iterable[str]:
+    reasons: dict[str, list[str]] = {}
+    for table in report.tables:
+        for row in table.rows:
+            for column in table.columns:
+                for reason in row.cells[column.name].reasons:
+                    where = f"{row.label} / {column.title}"
+                    reasons.setdefault(reason, []).append(where)
+    for reason, places in reasons.items():
+        shown = ", ".join(list(dict.fromkeys(places))[:3]) + (", …" if len(set(places)) > 3 else "")
+        yield f"Failed: {reason} ({shown})."
+
+
+def _against_the_paper(table: Table) -> Iterable[str]:
+    for row in table.rows:
+        titles = {kind: _titles(table, row, verdict=kind) for kind in ("follows", "does not", "undecided")}
+        if any(titles.values()):
+            parts = [f"{kind} in {', '.join(where)}" for kind, where in titles.items() if where]
+            yield f"{table.title}, {row.label} against the paper: {'; '.join(parts)}."
+
+
+def _against_the_control(table: Table) -> Iterable[str]:
+    for row in table.rows:
+        if where := _titles(table, row, control="below") + _titles(table, row, control="undecided"):
+            yield f"{table.title}, {row.label} is not clearly above random weights in {', '.join(where)}."
+
+
+def _uncertainty(report: Report) -> Iterable[str]:
+    cells = [cell for table in report.tables for row in table.rows for cell in row.cells.values()]
+    methods = {cell.ours.method for cell in cells if cell.ours}
+    if "t over seeds" in methods:
+        yield "Intervals: 95%, Student's t over seeds; differences are paired by seed."
+    if "bootstrap over samples" in methods:
+        yield (
+            "Intervals: 95%, bootstrap over test samples, paired by sample; with fewer than 3 seeds they know "
+            "nothing of the noise of training."
+        )
+
+
+def _titles(table: Table, row: Row, **wanted: str) -> list[str]:
+    ((name, value),) = wanted.items()
+    return [column.title for column in table.columns if getattr(row.cells[column.name], name) == value]
+
+
+def _marks(report: Report) -> Iterable[str]:
+    for table in report.tables:
+        for row in table.rows:
+            for cell in row.cells.values():
+                yield from (one.mark for one in (cell.paper, cell.paper_delta) if one is not None)

@@ -1,0 +1,186 @@
+"""The headline table as lines of text, once for the terminal, Markdown, LaTeX and HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from pali3kit.ablation import paper
+from pali3kit.ablation.report.model import Cell, Report, Row, Table
+from pali3kit.ablation.statistics import Interval
+
+DELTA = "Δ"
+ABSENT = "–"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One printed line. `kind`: ours, paper, verdict or control; one text per column of the table."""
+
+    kind: str
+    label: str
+    cells: tuple[str, ...]
+
+
+def lines(report: Report, table: Table) -> list[Line]:
+    """Baselines as absolute values, their partners as differences, the paper's rows, verdicts and the control."""
+    rows = table.rows
+    result = [_line(table, row, "ours", _name(row), _ours) for row in rows]
+    if report.published is not None:
+        result += [
+            _line(table, row, "paper", f"Paper {report.published.vit} {_name(row)}", _paper)
+            for row in _distinct(rows)
+            if any(cell.paper for cell in row.cells.values())
+        ]
+    result += [_line(table, row, "verdict", f"{row.label} and the paper", _verdict) for row in rows if _judged(row)]
+    result += [
+        _line(table, row, "control", f"{row.label} against random", _control) for row in rows if _controlled(row)
+    ]
+    return result
+
+
+def number(value: float, signed: bool = False) -> str:
+    """One decimal, with a true minus sign: `41.2`, `+3.0`, `−0.4`; zero has no sign."""
+    text = f"{value:+.1f}" if signed else f"{value:.1f}"
+    return text.removeprefix("+").removeprefix("-") if float(text) == 0 else text.replace("-", "−")
+
+
+def with_interval(interval: Interval, signed: bool = False) -> str:
+    """The mean and half the width of its 95% interval: `41.2 ± 1.3`; the mean alone where there is no interval."""
+    text = number(interval.mean, signed)
+    return text if interval.method == "none" else f"{text} ± {(interval.high - interval.low) / 2:.1f}"
+
+
+def markdown(report: Report) -> str:
+    """The report's tables and notes as Markdown."""
+    blocks = [f"# {report.name}", _seeds(report)]
+    for table in report.tables:
+        printed = lines(report, table)
+        header = ["", *(column.title for column in table.columns)]
+        body = [[line.label, *line.cells] for line in printed]
+        rule = ["---", *["---:"] * len(table.columns)]
+        blocks += [f"## {table.title}", "\n".join(_piped(cells) for cells in [header, rule, *body])]
+    blocks.append("\n".join(f"- {_inert(note)}" for note in report.notes))
+    return "\n\n".join(blocks) + "\n"
+
+
+def latex(report: Report) -> str:
+    """The report's tables for a paper that loads booktabs and graphicx."""
+    blocks = ["% needs \\usepackage{booktabs,graphicx}"]
+    for table in report.tables:
+        printed = lines(report, table)
+        rows: list[str] = []
+        for before, line in zip([None, *printed], printed, strict=False):
+            if before is not None and before.kind != line.kind:
+                rows.append("\\midrule")
+            rows.append(" & ".join(map(_tex, [line.label, *line.cells])) + " \\\\")
+        header = " & ".join(map(_tex, ["", *(column.title for column in table.columns)])) + " \\\\"
+        body = "\n".join(["\\toprule", header, "\\midrule", *rows, "\\bottomrule"])
+        spec = "l" + "r" * len(table.columns)
+        tabular = f"\\resizebox{{\\linewidth}}{{!}}{{%\n\\begin{{tabular}}{{{spec}}}\n{body}\n\\end{{tabular}}}}"
+        title = _tex(f"{report.name}. {table.title}. {' '.join(report.notes)}")
+        blocks.append(f"\\begin{{table}}\n\\centering\n{tabular}\n\\caption{{{title}}}\n\\end{{table}}")
+    return "\n\n".join(blocks) + "\n"
+
+
+def print_table(report: Report, console: Console | None = None) -> None:
+    """Print the tables and notes to the terminal; a table too wide for it is turned on its side."""
+    console = console or Console()
+    for table in report.tables:
+        printed = lines(report, table)
+        header = ["", *(column.title for column in table.columns)]
+        matrix = [header, *([line.label, *line.cells] for line in printed)]
+        blocks = [line.kind for line in printed]
+        title = f"{report.name}: {table.title.lower()} ({_seeds(report)})"
+        upright = _rich(title, matrix, blocks)
+        fits = console.measure(upright).maximum <= console.width
+        console.print(upright if fits else _rich(title, [list(cells) for cells in zip(*matrix, strict=True)], None))
+    for note in report.notes:
+        console.print(note, style="dim", markup=False, highlight=False)
+
+
+def _rich(title: str, matrix: Sequence[Sequence[str]], blocks: Sequence[str] | None) -> RichTable:
+    table = RichTable(title=title, title_justify="left", title_style="bold")
+    header, *body = matrix
+    for index, text in enumerate(header):
+        table.add_column(text, justify="left" if index == 0 else "right", no_wrap=False)
+    for index, cells in enumerate(body):
+        ends = blocks is not None and index + 1 < len(body) and blocks[index] != blocks[index + 1]
+        table.add_row(*cells, end_section=ends)
+    return table
+
+
+def _line(table: Table, row: Row, kind: str, label: str, text: Callable[[Row, Cell], str]) -> Line:
+    return Line(kind, label, tuple(text(row, row.cells[column.name]) for column in table.columns))
+
+
+def _ours(row: Row, cell: Cell) -> str:
+    if cell.ours is None:
+        return "failed" if cell.status == "failed" else ABSENT
+    if not row.baseline:
+        text = with_interval(cell.ours)
+    else:
+        text = with_interval(cell.delta, signed=True) if cell.delta else f"{number(cell.ours.mean)} absolute"
+    return f"{text} ({cell.ours.seeds} seed{'s' * (cell.ours.seeds > 1)} only)" if cell.status == "partial" else text
+
+
+def _paper(row: Row, cell: Cell) -> str:
+    shown = cell.paper_delta if row.baseline else cell.paper
+    return number(shown.value, signed=bool(row.baseline)) + shown.mark if shown else ABSENT
+
+
+def _verdict(_: Row, cell: Cell) -> str:
+    return cell.verdict or ABSENT
+
+
+def _control(_: Row, cell: Cell) -> str:
+    return cell.control or ABSENT
+
+
+def _judged(row: Row) -> bool:
+    return any(cell.verdict for cell in row.cells.values())
+
+
+def _controlled(row: Row) -> bool:
+    return any(cell.control for cell in row.cells.values())
+
+
+def _distinct(rows: Iterable[Row]) -> list[Row]:
+    """Drop rows whose paper's numbers were printed already: a second grid axis repeats them."""
+    seen: dict[tuple[object, ...], Row] = {}
+    for row in rows:
+        seen.setdefault(tuple((cell.paper, cell.paper_delta) for cell in row.cells.values()), row)
+    return list(seen.values())
+
+
+def _name(row: Row) -> str:
+    return f"{row.label} {DELTA}" if row.baseline else row.label
+
+
+def _seeds(report: Report) -> str:
+    seeds = ", ".join(map(str, report.seeds))
+    return f"seed {seeds}" if len(report.seeds) == 1 else f"seeds {seeds}; ± is half of a 95% interval"
+
+
+def _piped(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(map(_inert, cells)) + " |"
+
+
+def _inert(text: str) -> str:
+    """Take the meaning for Markdown and HTML out of a text."""
+    text = text.replace("&", "&amp;").replace("<", "&lt;")
+    return text.replace("\n", " ").replace("|", "\\|").replace("*", "\\*").replace("_", "\\_").replace("`", "\\`")
+
+
+_TEX = {
+    **{sign: "\\" + sign for sign in "&%$#_{}"},
+    "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}",
+    "±": "$\\pm$", "−": "$-$", "Δ": "$\\Delta$", "×": "$\\times$", paper.DAGGER: "\\textdagger{}", ABSENT: "--",
+}  # fmt: skip
+
+
+def _tex(text: str) -> str:
+    return "".join(_TEX.get(sign, sign) for sign in text.replace("\n", " "))
