@@ -1,4 +1,4 @@
-"""From a mask in its picture to the 64x64 crop that is tokenised, and back (paper.md §4.3)."""
+"""From a mask in its picture to the 64x64 crop that is tokenised (paper.md §4.3)."""
 
 from __future__ import annotations
 
@@ -25,19 +25,3 @@ def crop(mask: np.ndarray, box: Box) -> np.ndarray:
         raise DataError(f"box {box} is empty or outside a picture of {height}x{width}")
     part = Image.fromarray(mask[y0:y1, x0:x1].astype(np.float32))
     return np.asarray(part.resize((SIDE, SIDE), Image.Resampling.BILINEAR))
-
-
-def paste(scores: np.ndarray, box: Box, height: int, width: int) -> np.ndarray:
-    """Undo `crop`: resize decoded `scores [64,64]`, above 0 inside, into `box` of an empty bool mask `[H,W]`.
-
-    The part of the box that leaves the picture is lost; an empty box gives an empty mask.
-    """
-    mask = np.zeros((height, width), dtype=bool)
-    y0, x0, y1, x1 = box
-    if y0 >= y1 or x0 >= x1:
-        return mask
-    resized = Image.fromarray(scores.astype(np.float32)).resize((x1 - x0, y1 - y0), Image.Resampling.BILINEAR)
-    top, left = max(y0, 0), max(x0, 0)
-    inside = np.asarray(resized)[top - y0 : height - y0, left - x0 : width - x0] > 0
-    mask[top : top + inside.shape[0], left : left + inside.shape[1]] = inside
-    return mask

@@ -118,7 +118,8 @@ def _leave_sentinels(ids: np.ndarray, gone: np.ndarray, tokenizer: Tokenizer) ->
     """Replace each run of `gone` tokens by one sentinel, counted from 0."""
     first = gone & ~np.concatenate([[False], gone[:-1]])
     replaced = np.where(first, tokenizer.sentinel(0) + np.cumsum(first) - 1, ids)
-    return replaced[first | ~gone]
+    left: np.ndarray = replaced[first | ~gone]
+    return left
 
 
 def pack(texts: Iterable[Sequence[int]], length: int) -> np.ndarray:
