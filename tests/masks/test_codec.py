@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pali3kit.errors import DataError
@@ -26,6 +26,7 @@ def test_the_papers_format():
     assert write("348 543 684 664", [81, 10]) == "348 543 684 664 <mask_token 81> <mask_token 10>"
 
 
+@settings(deadline=None)
 @given(boxes(), st.sampled_from([2, 16, 32, 100, 1000]), st.lists(st.integers(0, 127), min_size=16, max_size=16))
 def test_round_trip_within_half_a_bin(case, bins, codes):
     height, width, box = case
@@ -101,6 +102,7 @@ def test_masks_that_are_invalid(tokens):
     assert codes is None
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="0123456789 <>mask_token"))
 def test_any_text_is_read(text):
     box, codes = read(text, bins=32, codes=8)

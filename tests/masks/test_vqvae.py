@@ -141,7 +141,7 @@ def test_it_learns_half_planes():
     halves[0, :, :32] = halves[1, :, 32:] = halves[2, :, :, :32] = halves[3, :, :, 32:] = 1
     model = MaskVQVAE(codes=16, code_width=2, width=4, blocks=0)
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0.0)
-    for _ in range(150):
+    for _ in range(100):
         optimizer.zero_grad()
         model(halves).loss.backward()
         optimizer.step()

@@ -4,7 +4,7 @@ from collections import Counter
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pali3kit.errors import DataError
@@ -37,6 +37,7 @@ def reconstruct(inputs, targets, tokenizer):
     return whole
 
 
+@settings(deadline=None)
 @given(data=st.data(), length=st.integers(2, 700), seed=st.integers(0, 9))
 @pytest.mark.parametrize("denoiser", [*(d for d in UL2 if d.mean_span), Denoiser("NLU", 1, 0.5)], ids=str)
 def test_spans_reconstruct_the_window(tokenizer, denoiser, data, length, seed):

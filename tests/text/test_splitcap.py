@@ -6,7 +6,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pali3kit.errors import DataError
@@ -15,6 +15,7 @@ from pali3kit.text.splitcap import split_caption, split_positions
 PROMPT = re.compile(r"Generate the alt_text in EN at (\d+): (.*) ?<extra_id_0>", re.DOTALL)
 
 
+@settings(deadline=None)
 @given(
     caption=st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).filter(str.strip),
     seed=st.integers(0, 99),
