@@ -6,7 +6,9 @@ No linear layer has a bias. Initialisation as in t5x (`layers.py`), norms in fp3
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -14,7 +16,10 @@ from torch import Tensor, nn
 from pali3kit.nn.attention import attend, merge_heads, split_heads
 
 NORM_EPS = 1e-6
-ACTIVATIONS = {"silu": nn.functional.silu, "gelu": lambda x: nn.functional.gelu(x, approximate="tanh")}
+ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
+    "silu": nn.functional.silu,
+    "gelu": partial(nn.functional.gelu, approximate="tanh"),
+}
 
 
 class RMSNorm(nn.RMSNorm):
@@ -99,7 +104,8 @@ class Attention(nn.Module):
 
 
 class GatedFeedForward(nn.Module):
-    """`down(act(gate(x)) * up(x))`, `[...,D] -> [...,D]`; the output projection in fp32, where T5 overflows in fp16."""
+    """`down(act(gate(x)) * up(x))`, `[...,D] -> [...,D]`; the output projection is never autocast, since
+    T5 overflows there in low precision (transformers#4586)."""
 
     def __init__(self, width: int, hidden: int, activation: str) -> None:
         super().__init__()
@@ -111,7 +117,8 @@ class GatedFeedForward(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         hidden = self.activation(self.gate(x)) * self.up(x)
-        return self.down(hidden.to(self.down.weight.dtype))  # type: ignore[no-any-return]
+        with torch.autocast(x.device.type, enabled=False):  # in the weights' own dtype, fp32 in mixed precision
+            return self.down(hidden.to(self.down.weight.dtype)).to(x.dtype)  # type: ignore[no-any-return]
 
 
 class EncoderLayer(nn.Module):

@@ -64,9 +64,9 @@ def orthogonalise(matrices: Tensor) -> Tensor:
     """`[n, rows, columns]` to matrices whose singular values lie near 1, by Newton-Schulz iteration."""
     a, b, c = COEFFICIENTS
     tall = matrices.shape[-2] > matrices.shape[-1]
-    x = matrices.mT if tall else matrices
+    x: Tensor = matrices.mT if tall else matrices
     x = x / (x.norm(dim=(-2, -1), keepdim=True) + 1e-7)
     for _ in range(ITERATIONS):
         gram = x @ x.mT
         x = a * x + (b * gram + c * gram @ gram) @ x
-    return x.mT.contiguous() if tall else x
+    return x.mT if tall else x
