@@ -105,7 +105,8 @@ class Attention(nn.Module):
 
 class GatedFeedForward(nn.Module):
     """`down(act(gate(x)) * up(x))`, `[...,D] -> [...,D]`; the output projection is never autocast, since
-    T5 overflows there in low precision (transformers#4586)."""
+    T5 overflows there in low precision (transformers#4586).
+    """
 
     def __init__(self, width: int, hidden: int, activation: str) -> None:
         super().__init__()

@@ -46,11 +46,19 @@ class MaskVQVAE(nn.Module):
         code_width: C.
         width: channels after the first convolution; each of the three that follow doubles them.
         blocks: residual blocks on either side.
+        spread: standard deviation of the codes at the start. The paper's 1 puts them far from each other against the
+            encoder's first outputs, and a short training then uses two or three; 0.1 uses more.
         commitment: weight of the loss that keeps the encoder near its codes.
     """
 
     def __init__(
-        self, codes: int = 128, code_width: int = 512, width: int = 16, blocks: int = 2, commitment: float = 0.25
+        self,
+        codes: int = 128,
+        code_width: int = 512,
+        width: int = 16,
+        blocks: int = 2,
+        spread: float = 1.0,
+        commitment: float = 0.25,
     ) -> None:
         super().__init__()
         self.commitment = commitment
@@ -58,7 +66,7 @@ class MaskVQVAE(nn.Module):
         self.encoder = nn.Sequential(
             *_halve([1, *widths]), *_residuals(widths[-1], blocks), nn.Conv2d(widths[-1], code_width, 1)
         )
-        self.codebook = Codebook(codes, code_width)
+        self.codebook = Codebook(codes, code_width, spread)
         self.decoder = nn.Sequential(
             nn.Conv2d(code_width, widths[-1], 1),
             nn.ReLU(),
@@ -108,10 +116,10 @@ class Codebook(nn.Module):
     sizes: Tensor
     sums: Tensor
 
-    def __init__(self, codes: int, width: int, decay: float = 0.99, epsilon: float = 1e-5) -> None:
+    def __init__(self, codes: int, width: int, spread: float = 1.0, decay: float = 0.99, epsilon: float = 1e-5) -> None:
         super().__init__()
         self.decay, self.epsilon = decay, epsilon
-        self.register_buffer("codes", torch.randn(codes, width))
+        self.register_buffer("codes", spread * torch.randn(codes, width))
         self.register_buffer("sizes", torch.ones(codes))
         self.register_buffer("sums", self.codes.clone())
 

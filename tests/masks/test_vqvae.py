@@ -126,6 +126,14 @@ def test_moving_average_by_hand():
     torch.testing.assert_close(book.codes, torch.tensor([[2.7], [-3.6]]) / smoothed)
 
 
+@pytest.mark.parametrize("spread", [1.0, 0.1])
+def test_codes_start_normal_with_the_given_spread(spread):
+    codes = MaskVQVAE(width=2, spread=spread).codebook.codes
+    assert codes.shape == (128, 512)
+    assert float(codes.std()) == pytest.approx(spread, rel=0.02)
+    assert abs(float(codes.mean())) < 0.02 * spread
+
+
 def test_an_unused_code_stays():
     book = Codebook(4, 3)
     start = book.codes.clone()

@@ -1,0 +1,35 @@
+"""The world as a source."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from pali3kit.data.world import LANGUAGES, World
+from pali3kit.data.world.source import WorldSource
+
+SOURCE = WorldSource()
+
+
+def test_pictures_and_labels_are_the_worlds() -> None:
+    world = World()
+    scene = world.scene("test", 7)
+    assert (SOURCE.image("test", 7) == world.render(scene)).all()
+    assert SOURCE.labels("test", 7) == world.scene_labels(scene)
+    assert SOURCE.scene("test", 7) is SOURCE.scene("test", 7)  # composed once
+    assert SOURCE.digest == world.digest
+
+
+def test_alt_texts_are_english_as_often_as_asked() -> None:
+    rng = np.random.default_rng(0)
+    only_english = WorldSource(english=1.0)
+    texts = [only_english.alt_text("train", i, rng) for i in range(50)]
+    assert all(text.isascii() for text in texts)
+    mixed = WorldSource(english=0.0)
+    assert sum(not mixed.alt_text("train", i, rng).isascii() for i in range(50)) > 20
+
+
+def test_every_language_and_probe_is_offered() -> None:
+    assert SOURCE.languages == LANGUAGES and len(SOURCE.languages) == 36
+    assert len(list(SOURCE.sentences(0, 20))) == 20
+    name, arrays = next(SOURCE.probes())
+    assert name and len(arrays) == 4

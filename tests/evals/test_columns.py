@@ -1,0 +1,30 @@
+"""Test examples of the columns."""
+
+from __future__ import annotations
+
+from collections import Counter
+
+import pytest
+
+from pali3kit.data.world import LANGUAGES
+from pali3kit.data.world.source import WorldSource
+from pali3kit.evals.columns import column_examples
+
+SOURCE = WorldSource()
+
+
+@pytest.mark.parametrize("column", ["caption", "vqa", "vqa_knowledge", "vqa_text", "refer", "refer_plus", "refer_g"])
+def test_examples_are_limited_repeatable_and_in_order(column: str) -> None:
+    examples = column_examples(SOURCE, column, bins=32, count=40, limit=10)
+    again = column_examples(SOURCE, column, bins=32, count=40, limit=10)
+    assert len(examples) == 10
+    assert [(e.image, e.prompt, e.target) for e in examples] == [(e.image, e.prompt, e.target) for e in again]
+    assert [e.image for e in examples] == sorted(e.image for e in examples)
+
+
+def test_the_same_pictures_in_every_language() -> None:
+    examples = column_examples(SOURCE, "caption_multilingual", bins=32, count=40, limit=54)
+    pictures = Counter(e.language for e in examples)
+    assert set(pictures) == set(LANGUAGES) and set(pictures.values()) == {3}
+    japanese = next(e for e in examples if e.language == "ja")
+    assert all(" " in reference for reference in japanese.references)

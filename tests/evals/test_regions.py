@@ -1,0 +1,55 @@
+"""Regions: text to box and mask to IoU; what cannot be read scores nothing."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from pali3kit.data.task import Example
+from pali3kit.evals.regions import decode_segments, runs, score_regions
+from pali3kit.masks.codec import write, write_box
+from pali3kit.masks.vqvae import MaskVQVAE
+
+
+class Full(MaskVQVAE):
+    """Every code decodes to a full box."""
+
+    def decode(self, codes: torch.Tensor) -> torch.Tensor:
+        return torch.ones(len(codes), 1, 64, 64)
+
+
+MASKS = Full(codes=8, code_width=4, width=1)
+BOX = (16, 0, 48, 32)
+TEXT = write(write_box(BOX, 64, 64, 65), [0] * 16)
+
+
+def example() -> Example:
+    mask = np.zeros((64, 64), bool)
+    mask[16:48, :16] = True
+    return Example(0, "", "", box=BOX, mask=mask)
+
+
+def test_a_right_box_with_a_full_mask() -> None:
+    scores = score_regions([example(), example()], [TEXT, "no box"], MASKS, bins=65)
+    assert scores.samples == pytest.approx([50.0, 0.0]) and scores.value == pytest.approx(25.0)
+    assert scores.extra == {"boxacc@0.5": 50.0, "boxacc@0.75": 50.0, "invalid": 50.0}
+    drawn, nothing = scores.details
+    assert drawn["box"] == list(BOX) == drawn["target_box"]
+    assert drawn["mask"][0] == [16, 0, 32] and drawn["target_mask"][0] == [16, 0, 16]
+    assert "box" not in nothing and "mask" not in nothing
+
+
+@pytest.mark.parametrize("text", ["", "16 0 48", "16 0 48 32", TEXT.rsplit(" <", 1)[0], "48 0 16 32" + TEXT[10:]])
+def test_invalid_answers_give_no_segment(text: str) -> None:
+    assert decode_segments([text], [(64, 64)], MASKS, bins=65) == [None]
+
+
+def test_runs_are_the_mask() -> None:
+    mask = np.random.default_rng(0).random((9, 13)) > 0.5
+    drawn = np.zeros_like(mask)
+    for y, x, length in runs(mask):
+        assert not drawn[y, x : x + length].any()
+        drawn[y, x : x + length] = True
+    assert (drawn == mask).all()
+    assert runs(np.zeros((3, 3), bool)) == []

@@ -1,0 +1,34 @@
+"""Calibration: what is made up has the shapes of the real thing."""
+
+from __future__ import annotations
+
+from pali3kit.training import calibration
+
+CONFIG = {
+    "image_size": 16,
+    "vision": {"name": "vit", "width": 16, "depth": 1, "heads": 2, "mlp": 32, "patch": 8},
+    "projector": {"name": "linear"},
+    "language": {
+        "name": "ul2", "width": 16, "encoder_depth": 1, "decoder_depth": 1, "heads": 2, "head_width": 8, "mlp": 16
+    },
+    "vocabulary": 300,
+    "codes": 8,
+}  # fmt: skip
+
+
+def test_the_vocabulary_counts_the_special_tokens() -> None:
+    assert calibration.vocabulary(CONFIG) == 300 + 100 + 3 + 8
+    assert int(calibration.random_ids(CONFIG, 50, 50).max()) < 411
+
+
+def test_a_random_pali_takes_random_pairs() -> None:
+    model, width, grid = calibration.random_pali(CONFIG)
+    batch = calibration.random_pairs(CONFIG, 3, width, grid)
+    logits = model(batch["tokens"], grid, batch["prompts"], batch["prompt_mask"], batch["targets"])
+    assert logits.shape == (3, calibration.TARGET, 411)
+
+
+def test_the_first_call_is_not_measured() -> None:
+    calls: list[int] = []
+    assert calibration.median_seconds(calls.append) >= 0
+    assert calls == [0, 1, 2, 3]
