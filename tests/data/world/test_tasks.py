@@ -37,7 +37,7 @@ def test_every_declared_task_is_offered() -> None:
 
 
 def test_an_unknown_task_names_the_nearest() -> None:
-    with pytest.raises(RegistryError, match="no task 'captoin'. Did you mean 'caption'"):
+    with pytest.raises(RegistryError, match=r"no task 'captoin'\. Did you mean 'caption'"):
         WorldTask("captoin", SOURCE, 32)
 
 
