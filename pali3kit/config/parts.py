@@ -51,12 +51,13 @@ class UL2Options:
 
 @dataclass(frozen=True, kw_only=True)
 class VqvaeOptions:
-    """`codes` mask tokens of `code_width` numbers; `width` and `blocks` size the convolutions."""
+    """`codes` mask tokens of `code_width` numbers, at first of deviation `spread`; `width` and `blocks` size the CNN."""
 
     codes: int = 128
     code_width: int = 512
     width: int = 16
     blocks: int = 2
+    spread: float = 1.0
 
 
 @dataclass(frozen=True, kw_only=True)

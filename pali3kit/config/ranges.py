@@ -52,6 +52,7 @@ RANGES: dict[str, Range] = {
     "beta2": Range(0, 1, open_high=True),
     "warmup": Range(0, 1),
     "clip_norm": Range(0, open_low=True),
+    "spread": Range(0, open_low=True),
     "label_smoothing": Range(0, 1, open_high=True),
     "dropout": Range(0, 1, open_high=True),
     "limit": COUNT,

@@ -74,7 +74,11 @@ class UL2(nn.Module):
         return [LayerCache() for _ in self.decoder]
 
     def decode(self, ids: Tensor, memory: Tensor, memory_mask: Tensor, cache: Cache | None = None) -> Tensor:
-        """Logits `[B,T,V]` of the tokens that follow `ids` `[B,T]`.
+        """Logits `[B,T,V]` of the tokens that follow `ids` `[B,T]`."""
+        return self.to_logits(self.decode_states(ids, memory, memory_mask, cache))
+
+    def decode_states(self, ids: Tensor, memory: Tensor, memory_mask: Tensor, cache: Cache | None = None) -> Tensor:
+        """The decoder's last states `[B,T,D]`, of which `to_logits` makes logits.
 
         With a `cache`, `ids` are only the new tokens; their position bias counts the cached ones.
         """
@@ -86,9 +90,10 @@ class UL2(nn.Module):
         memory_bias = _padding_bias(memory_mask, x.dtype)
         for layer, layer_cache in zip(self.decoder, cache, strict=True):
             x = layer(x, memory, bias, memory_bias, layer_cache)
-        return self._to_logits(self.dropout(self.decoder_norm(x)))
+        return self.dropout(self.decoder_norm(x))  # type: ignore[no-any-return]
 
-    def _to_logits(self, x: Tensor) -> Tensor:
+    def to_logits(self, x: Tensor) -> Tensor:
+        """`[...,D] -> [...,V]`."""
         if self.logits is None:
             return nn.functional.linear(x * self.width**-0.5, self.embedding.weight)
         return self.logits(x)  # type: ignore[no-any-return]

@@ -40,8 +40,12 @@ class PaLI(nn.Module):
 
     def forward(self, tokens: Tensor, grid: Grid, prompts: Tensor, prompt_mask: Tensor, targets: Tensor) -> Tensor:
         """Logits `[B,T,V]` of `targets` `[B,T]`, each predicted from the ones before it."""
+        return self.language.to_logits(self.states(tokens, grid, prompts, prompt_mask, targets))
+
+    def states(self, tokens: Tensor, grid: Grid, prompts: Tensor, prompt_mask: Tensor, targets: Tensor) -> Tensor:
+        """The decoder's states `[B,T,D]` behind these logits: training needs logits only where there is a token."""
         memory, mask = self.encode(tokens, grid, prompts, prompt_mask)
-        return self.language.decode(shift_right(targets, self.language.start_id), memory, mask)
+        return self.language.decode_states(shift_right(targets, self.language.start_id), memory, mask)
 
     def generate(
         self, tokens: Tensor, grid: Grid, prompts: Tensor, prompt_mask: Tensor, max_length: int, beams: int = 1

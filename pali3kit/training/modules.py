@@ -84,8 +84,9 @@ class DenoisingModule(StageModule):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         memory = self.model.encode(self.model.embed(batch["inputs"]), batch["input_mask"])
-        logits = self.model.decode(shift_right(batch["targets"], self.model.start_id), memory, batch["input_mask"])
-        return {"loss": text_loss(logits, batch["targets"], batch["target_mask"])[0]}
+        previous = shift_right(batch["targets"], self.model.start_id)
+        states = self.model.decode_states(previous, memory, batch["input_mask"])
+        return {"loss": packed_loss(self.model, states, batch)["loss"]}
 
 
 class MaskModule(StageModule):
@@ -113,8 +114,18 @@ class PaLIModule(StageModule):
         self.grid, self.label_smoothing = grid, label_smoothing
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        targets, mask = batch["targets"], batch["target_mask"]
-        logits = self.model(batch["tokens"], self.grid, batch["prompts"], batch["prompt_mask"], targets)
-        loss, _ = text_loss(logits, targets, mask, label_smoothing=self.label_smoothing)
-        right = ((logits.argmax(-1) == targets) & mask).sum() / mask.sum()
-        return {"loss": loss, "accuracy": right}
+        states = self.model.states(
+            batch["tokens"], self.grid, batch["prompts"], batch["prompt_mask"], batch["targets"]
+        )
+        return packed_loss(self.model.language, states, batch, self.label_smoothing)
+
+
+def packed_loss(language: UL2, states: Tensor, batch: Batch, label_smoothing: float = 0.0) -> dict[str, Tensor]:
+    """Mean loss and accuracy over the target tokens, with logits computed for these alone.
+
+    Most of a batch of short answers is padding: over the embedded world's mixture two positions in three.
+    """
+    mask = batch["target_mask"]
+    logits, targets = language.to_logits(states[mask])[None], batch["targets"][mask][None]
+    loss, _ = text_loss(logits, targets, torch.ones_like(targets, dtype=torch.bool), label_smoothing=label_smoothing)
+    return {"loss": loss, "accuracy": (logits.argmax(-1) == targets).float().mean()}

@@ -22,7 +22,7 @@ class Column:
     source: str
 
 
-_METRICS = {"accuracy": "10-shot accuracy, %", "cider": "CIDEr × 100", "vqa": "VQA accuracy, %", "miou": "mIoU × 100"}
+_METRICS = {"accuracy": "accuracy, %", "cider": "CIDEr × 100", "vqa": "VQA accuracy, %", "miou": "mIoU × 100"}
 _KNOWN = {
     "probe": ("Probe (8 tasks)", "accuracy"),
     "caption": ("COCO's counterpart", "cider"),

@@ -96,7 +96,7 @@ def print_table(report: Report, console: Console | None = None) -> None:
         blocks = [line.kind for line in printed]
         title = f"{report.name}: {table.title.lower()} ({_seeds(report)})"
         upright = _rich(title, matrix, blocks)
-        fits = console.measure(upright).maximum <= console.width
+        fits = console.measure(upright, options=console.options.update(max_width=10_000)).maximum <= console.width
         console.print(upright if fits else _rich(title, [list(cells) for cells in zip(*matrix, strict=True)], None))
     for note in report.notes:
         console.print(note, style="dim", markup=False, highlight=False)

@@ -10,7 +10,7 @@ import pytest
 
 from pali3kit.ablation.graph import build
 from pali3kit.ablation.node import ancestry
-from pali3kit.ablation.report import collect, timings
+from pali3kit.ablation.report import collect, saved, timings
 from pali3kit.ablation.store import Store
 from pali3kit.config import schema
 from pali3kit.registry import SOURCE
@@ -75,7 +75,10 @@ def make_experiment(root, columns, **changes) -> schema.Experiment:
         ),
         "runtime": schema.Runtime(store=str(root / "store"), runs=str(root)),
     }
-    return schema.Experiment(**{**values, **changes})
+    experiment = schema.Experiment(**{**values, **changes})
+    root.mkdir(exist_ok=True)
+    (root / saved.EXPERIMENT).write_text(saved.to_yaml(experiment))
+    return saved.read(root)  # as `config.load` does, with the defaults of all parts filled in
 
 
 class MadeUp:
