@@ -12,6 +12,8 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import fakes
 
+from pali3kit.registry import SOURCE, STAGE
+
 REPOSITORY = Path(__file__).parents[2]
 
 
@@ -54,6 +56,17 @@ class Bench:
 
     def artifacts(self) -> list[Path]:
         return sorted((self.root / "store").glob("*-*"))
+
+
+@pytest.fixture(autouse=True)
+def fake_stages():
+    """The fakes stand in for the real stages in this folder's tests only."""
+    with pytest.MonkeyPatch.context() as patch:  # of its own: a test may undo the common one
+        for registry in (STAGE, SOURCE):
+            registry.names()  # the built-in ones first
+            patch.setattr(registry, "_entries", dict(registry._entries))
+        fakes.install()
+        yield
 
 
 @pytest.fixture

@@ -127,7 +127,8 @@ def experiment(root: Path, **changes) -> Experiment:
     return Experiment(**{**sections, **changes})
 
 
-install()
+if __name__ in ("__main__", "__mp_main__"):  # a program of its own, and its workers; the tests use a fixture
+    install()
 
 if __name__ == "__main__":
     from pali3kit.ablation.forecast import plan

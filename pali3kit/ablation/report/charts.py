@@ -39,7 +39,7 @@ def delta_chart(report: Report, table: Table) -> str:
     def place(value: float) -> str:
         return f"{LEFT + (value - ticks[0]) / span * (WIDTH - LEFT - RIGHT):.1f}"
 
-    parts = [_vertical(place(tick), number(tick, signed=True), height, tick == 0) for tick in ticks]
+    parts = [_vertical(place(tick), f"{tick:+g}".replace("-", "−") if tick else "0", height) for tick in ticks]
     y = float(TOP)
     for index, column in enumerate(table.columns):
         middle = y + GROUP / 2 + len(rows) * BAR / 2
@@ -59,7 +59,8 @@ def delta_chart(report: Report, table: Table) -> str:
                     f'<circle cx="{mean}" cy="{centre:.1f}" r="4.5"/></g>'
                 )
             elif cell.status == "failed":
-                parts.append(f'<text class="failed" x="{float(place(0)) + 8:.1f}" y="{centre + 4:.1f}">failed</text>')
+                right = float(place(max(0.0, cell.paper_delta.value if cell.paper_delta else 0.0)))
+                parts.append(f'<text class="failed" x="{right + 12:.1f}" y="{centre + 4:.1f}">failed</text>')
             if cell.paper_delta:
                 x, mark = place(cell.paper_delta.value), cell.paper_delta.mark
                 tip = f"Paper: {number(cell.paper_delta.value, signed=True)}{mark}"
@@ -119,8 +120,8 @@ def _panel(name: str, curves: Sequence[Curve], colours: dict[str, str]) -> str:
     return _svg(PANEL_WIDTH, PANEL_HEIGHT, f"Learning curve: {name}", parts)
 
 
-def _vertical(x: str, text: str, height: int, strong: bool) -> str:
-    kind = "zero" if strong else "grid"
+def _vertical(x: str, text: str, height: int) -> str:
+    kind = "zero" if text == "0" else "grid"
     return (
         f'<path class="{kind}" d="M{x} {TOP - 6}V{height - 4}"/>'
         f'<text class="tick" x="{x}" y="{TOP - 12}" text-anchor="middle">{text}</text>'

@@ -37,7 +37,8 @@ def curves(graph: Graph, arms: Sequence[Arm], shelf: Shelf) -> Iterable[Curve]:
     for arm in arms:
         for node in ancestry(node for nodes in arm.nodes.values() for node in nodes.values()):
             users.setdefault(node.digest, []).append(arm.label)
-    for node in graph.nodes:
+    kinds = list(dict.fromkeys(node.kind for node in graph.nodes))
+    for node in sorted(graph.nodes, key=lambda node: kinds.index(node.kind)):
         folder = shelf.folder(node)
         if folder is None or not (folder / "curve.csv").exists():
             continue

@@ -54,13 +54,17 @@ def _example(example: Example, images: Mapping[int, Image.Image], colours: Mappi
     if any(answer.region for answer in example.answers) or example.region:
         body = _regions(example, image, colours)
         return f'<article class="wide">{asked}<div class="figures">{body}</div></article>'
-    known = "".join(f"<li>{escape(text)}</li>" for text in dict.fromkeys(example.references))
     answers = "".join(_answer(answer, colours, _judges(example)) for answer in example.answers)
-    picture = _picture(example.image, image)
-    return (
-        f'<article>{picture}<div class="texts">{asked}<dl>{answers}</dl>'
-        f"<details><summary>{_count(example.references)}</summary><ul>{known}</ul></details></div></article>"
-    )
+    picture, known = _picture(example.image, image), _references(example.references)
+    return f'<article>{picture}<div class="texts">{asked}{known}<dl>{answers}</dl></div></article>'
+
+
+def _references(texts: Sequence[str]) -> str:
+    if not texts:
+        return ""
+    first, *others = (f"<bdi>{escape(text)}</bdi>" for text in texts)
+    more = f"<details><summary>{len(others)} more</summary>{'<br>'.join(others)}</details>" if others else ""
+    return f'<div class="reference">Reference: {first}{more}</div>'
 
 
 def _regions(example: Example, image: Image.Image | None, colours: Mapping[str, str]) -> str:
@@ -103,7 +107,8 @@ def _picture(index: int, image: Image.Image | None, region: Region | None = None
         marks += f'<path class="mask" d="{"".join(f"M{x} {y}h{n}v1h-{n}z" for y, x, n in region.runs)}"/>'
     if region and region.box:
         y0, x0, y1, x1 = region.box
-        marks += f'<rect class="box" x="{x0}" y="{y0}" width="{max(0, x1 - x0)}" height="{max(0, y1 - y0)}"/>'
+        place = f'x="{x0}" y="{y0}" width="{max(0, x1 - x0)}" height="{max(0, y1 - y0)}"'
+        marks += f'<rect class="halo" {place}/><rect class="box" {place}/>'
     name = f'role="img" aria-label="test picture {index}"'
     size = f'viewBox="0 0 {image.width} {image.height}"'
     return f'<svg class="picture {colour}" {size} {name}><use href="#picture-{index}"/>{marks}</svg>'
@@ -113,11 +118,6 @@ def _data_uri(image: Image.Image) -> str:
     buffer = io.BytesIO()
     image.save(buffer, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
-
-
-def _count(references: Sequence[str]) -> str:
-    texts = len(dict.fromkeys(references))
-    return "1 reference" if texts == 1 else f"{texts} different references"
 
 
 def _short(text: str, length: int = 60) -> str:

@@ -86,7 +86,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One test example with every row's answer. `image` is the index in the test split."""
+    """One test example with every row's answer. `image` is the index in the test split.
+
+    `references` are different from each other, the most frequent first.
+    """
 
     column: str
     title: str

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -61,7 +62,7 @@ def _example(source: str, key: tuple[Any, ...], rows: Mapping[str, Mapping[tuple
     )
     title = columns[0].title.partition(" (")[0] if len(columns) > 1 else columns[0].title
     region = _region(one.get("target_box"), one.get("target_mask"))
-    texts = tuple(dict.fromkeys(map(str, references)))
+    texts = tuple(text for text, _ in Counter(map(str, references)).most_common())
     return Example(source, title, int(one["image"]), str(one.get("prompt", "")), texts, region, answers)
 
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from textwrap import fill
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table as RichTable
 
@@ -91,26 +93,36 @@ def print_table(report: Report, console: Console | None = None) -> None:
     console = console or Console()
     for table in report.tables:
         printed = lines(report, table)
-        header = ["", *(column.title for column in table.columns)]
-        matrix = [header, *([line.label, *line.cells] for line in printed)]
-        blocks = [line.kind for line in printed]
         title = f"{report.name}: {table.title.lower()} ({_seeds(report)})"
-        upright = _rich(title, matrix, blocks)
+        upright = _upright(title, table, printed)
         fits = console.measure(upright, options=console.options.update(max_width=10_000)).maximum <= console.width
-        console.print(upright if fits else _rich(title, [list(cells) for cells in zip(*matrix, strict=True)], None))
+        console.print(upright if fits else _sideways(title, table, printed))
     for note in report.notes:
-        console.print(note, style="dim", markup=False, highlight=False)
+        console.print(f"- {note}", style="dim", markup=False, highlight=False)
 
 
-def _rich(title: str, matrix: Sequence[Sequence[str]], blocks: Sequence[str] | None) -> RichTable:
-    table = RichTable(title=title, title_justify="left", title_style="bold")
-    header, *body = matrix
-    for index, text in enumerate(header):
-        table.add_column(text, justify="left" if index == 0 else "right", no_wrap=False)
-    for index, cells in enumerate(body):
-        ends = blocks is not None and index + 1 < len(body) and blocks[index] != blocks[index + 1]
-        table.add_row(*cells, end_section=ends)
-    return table
+def _upright(title: str, table: Table, printed: Sequence[Line]) -> RichTable:
+    """The paper's layout: a column of the table is a column of the terminal."""
+    grid = RichTable(title=title, title_justify="left", title_style="bold")
+    grid.add_column("")
+    for column in table.columns:
+        grid.add_column(column.title, justify="right")
+    for line, after in zip(printed, [*printed[1:], None], strict=True):
+        grid.add_row(line.label, *line.cells, end_section=after is not None and after.kind != line.kind)
+    return grid
+
+
+def _sideways(title: str, table: Table, printed: Sequence[Line]) -> RichTable:
+    """One line per column of the table. The control is left to the notes: where it matters, they say so."""
+    grid = RichTable(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    grid.add_column("", overflow="fold")
+    shown = [line for line in printed if line.kind != "control"]
+    for line in shown:
+        header = fill(line.label, max(8, *map(len, line.cells)), break_long_words=False)
+        grid.add_column(header, justify="right", no_wrap=True)
+    for index, column in enumerate(table.columns):
+        grid.add_row(column.title, *(line.cells[index] for line in shown))
+    return grid
 
 
 def _line(table: Table, row: Row, kind: str, label: str, text: Callable[[Row, Cell], str]) -> Line:

@@ -1,0 +1,50 @@
+"""Titles of columns, and the scores that two columns draw from one artifact."""
+
+from __future__ import annotations
+
+from pali3kit.ablation import paper
+from pali3kit.ablation.report.columns import columns_of, score_of
+
+EVALUATED = [
+    "probe",
+    "caption",
+    "caption_multilingual",
+    "vqa",
+    "vqa_knowledge",
+    "vqa_text",
+    "refer",
+    "refer_plus",
+    "refer_g",
+]
+
+
+def test_the_columns_are_those_of_the_paper_in_its_order():
+    names = [column.name for source in EVALUATED for column in columns_of(source)]
+    assert names == list(paper.load("table1").columns)
+
+
+def test_no_title_claims_to_be_a_set_of_the_paper():
+    titles = [column.title for source in EVALUATED for column in columns_of(source)]
+    assert titles[0] == "Probe (8 tasks)"
+    assert all("counterpart" in title for title in titles[1:])
+
+
+def test_an_unknown_column_is_titled_by_its_name():
+    (column,) = columns_of("my_column")
+    assert (column.title, column.metric, column.source) == ("my_column", "", "my_column")
+
+
+def test_multilingual_captions_are_split_by_language():
+    english, others = columns_of("caption_multilingual")
+    metrics = {"value": 30.0, "extra": {"en": 50.0, "avg35": 25.0}, "samples": [40.0, 60.0, 20.0, 30.0]}
+    rows = [{"language": language} for language in ("en", "en", "de", "quz")]
+    assert score_of(english, metrics, rows).value == 50.0
+    assert score_of(english, metrics, rows).samples == (40.0, 60.0)
+    assert score_of(others, metrics, rows).value == 25.0
+    assert score_of(others, metrics, rows).samples == (20.0, 30.0)
+
+
+def test_samples_without_their_predictions_are_not_guessed():
+    english, _ = columns_of("caption_multilingual")
+    metrics = {"value": 30.0, "extra": {"en": 50.0, "avg35": 25.0}, "samples": [40.0, 60.0]}
+    assert score_of(english, metrics, [{"language": "en"}]).samples == ()
