@@ -6,9 +6,12 @@ import csv
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pali3kit.ablation.node import Graph, ancestry
+from pali3kit.ablation.node import Graph, Node, ancestry
 from pali3kit.ablation.report.arms import NAMES, Arm, Shelf, read_json
 from pali3kit.ablation.report.model import Curve, Detail
+
+# In the order of the paper.
+TRAINED = ("vision", "language", "masks", "multimodal", "transfer")
 
 
 def details(arms: Sequence[Arm], shelf: Shelf) -> Iterable[Detail]:
@@ -37,8 +40,7 @@ def curves(graph: Graph, arms: Sequence[Arm], shelf: Shelf) -> Iterable[Curve]:
     for arm in arms:
         for node in ancestry(node for nodes in arm.nodes.values() for node in nodes.values()):
             users.setdefault(node.digest, []).append(arm.label)
-    kinds = list(dict.fromkeys(node.kind for node in graph.nodes))
-    for node in sorted(graph.nodes, key=lambda node: kinds.index(node.kind)):
+    for node in sorted(graph.nodes, key=_stage):
         folder = shelf.folder(node)
         if folder is None or not (folder / "curve.csv").exists():
             continue
@@ -49,6 +51,10 @@ def curves(graph: Graph, arms: Sequence[Arm], shelf: Shelf) -> Iterable[Curve]:
         what = node.config.get("task") or node.config.get("pretrain") or ""
         label = "shared" if shared else " / ".join(users[node.digest])
         yield Curve(f"{node.kind} {NAMES.get(what, what)}".strip(), label, node.seed, points)
+
+
+def _stage(node: Node) -> int:
+    return TRAINED.index(node.kind) if node.kind in TRAINED else len(TRAINED)
 
 
 def versions(graph: Graph, shelf: Shelf) -> dict[str, str]:

@@ -13,10 +13,11 @@ from pali3kit.ablation.node import ancestry
 from pali3kit.ablation.report import collect, saved, timings
 from pali3kit.ablation.store import Store
 from pali3kit.config import schema
-from pali3kit.registry import SOURCE
+from pali3kit.registry import SOURCE, Entry
 
 LEVEL = {"random": 20.0, "classif": 50.0, "siglip": 55.0}
 BONUS = {"vqa_text": 15.0, "refer": 12.0, "probe": -8.0, "caption": 0.2}
+REFERRING = ("refer", "refer_plus", "refer_g")
 LANGUAGES = ("en", "de", "th", "quz")
 SAMPLES = 40
 
@@ -163,5 +164,30 @@ def prediction(column, arm, index, score):
 
 @pytest.fixture
 def made_up(tmp_path):
-    """Build a MadeUp run in a temporary folder."""
-    return lambda *arguments, **changes: MadeUp(tmp_path, *arguments, **changes)
+    """Build a MadeUp run in a temporary folder, or in `root`."""
+    return lambda *arguments, root=tmp_path, **changes: MadeUp(root, *arguments, **changes)
+
+
+@pytest.fixture(scope="session")
+def full(tmp_path_factory):
+    """A run of every column with the control, in which one cell failed; not to be changed."""
+    with pytest.MonkeyPatch.context() as patch:  # the fixtures that register serve single tests
+        SOURCE.names()
+        patch.setattr(SOURCE, "_entries", {**SOURCE._entries, "doodles": Entry("doodles", Doodles)})
+        return MadeUp(
+            tmp_path_factory.mktemp("full"),
+            ("probe", "caption", "caption_multilingual", "vqa", "vqa_knowledge", "vqa_text", *REFERRING),
+            failed=lambda node: node.label == "transfer/vqa_knowledge siglip",
+            grid={"pretrain": ["classif", "siglip", "random"]},
+        )
+
+
+@pytest.fixture(scope="session")
+def report(full):
+    return full.report()
+
+
+@pytest.fixture
+def level():
+    """The mean score of each arm."""
+    return LEVEL

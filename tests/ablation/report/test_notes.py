@@ -1,0 +1,44 @@
+"""What a report says of itself without being asked."""
+
+from __future__ import annotations
+
+from pali3kit.ablation.report.notes import WORLD
+
+
+def test_failures_come_first_with_reason_and_place(report):
+    assert report.notes[0] == (
+        "Failed: seed 0: transfer/vqa_knowledge siglip: the loss is not finite at step 7 of STORE "
+        "(SigLIP / OKVQA's counterpart)."
+    )
+
+
+def test_columns_that_do_not_follow_the_paper_are_named(report):
+    (note,) = [note for note in report.notes if "SigLIP against the paper" in note]
+    assert note.startswith("After transfer, SigLIP against the paper: follows in Probe (8 tasks), ")
+    assert "does not in XM3600's counterpart (en)" in note
+
+
+def test_rows_near_the_control_are_named(made_up):
+    run = made_up(["probe", "caption"], grid={"pretrain": ["classif", "random"]})
+    assert not [note for note in run.report().notes if "not clearly above" in note]
+
+
+def test_a_row_that_equals_the_control_is_named(made_up, level, monkeypatch):
+    monkeypatch.setitem(level, "random", level["classif"])
+    run = made_up(["caption"], grid={"pretrain": ["classif", "random"]})
+    assert "After transfer, Classif is not clearly above random weights in COCO's counterpart." in run.report().notes
+
+
+def test_few_seeds_are_admitted(report, made_up):
+    assert any("fewer than 3 seeds they know nothing of the noise of training" in note for note in report.notes)
+    three = made_up(["probe"], seeds=[0, 1, 2]).report()
+    assert "Intervals: 95%, Student's t over seeds; differences are paired by seed." in three.notes
+
+
+def test_the_dagger_is_explained_where_it_is_used(report, made_up):
+    assert report.notes[-1] == "† recalled, not verified against the paper."
+    assert not any("†" in note for note in made_up(["probe"], paper="").report().notes)
+
+
+def test_only_the_embedded_world_is_called_so(report):
+    assert WORLD not in report.notes
