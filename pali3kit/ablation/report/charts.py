@@ -69,7 +69,7 @@ def delta_chart(report: Report, table: Table) -> str:
                 )
         y += len(rows) * BAR + GROUP
     name = f"Differences to the baseline, {table.title.lower()}"
-    return _svg(WIDTH, height, name, parts)
+    return _svg(WIDTH, height, name, parts, "chart differences")
 
 
 def curve_panels(report: Report) -> Iterable[str]:
@@ -128,6 +128,6 @@ def _vertical(x: str, text: str, height: int) -> str:
     )
 
 
-def _svg(width: int, height: int, name: str, parts: Iterable[str]) -> str:
+def _svg(width: int, height: int, name: str, parts: Iterable[str], kind: str = "chart") -> str:
     label = escape(name, quote=True)
-    return f'<svg class="chart" viewBox="0 0 {width} {height}" role="img" aria-label="{label}">{"".join(parts)}</svg>'
+    return f'<svg class="{kind}" viewBox="0 0 {width} {height}" role="img" aria-label="{label}">{"".join(parts)}</svg>'

@@ -6,7 +6,7 @@ import csv
 import io
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,7 @@ from pali3kit.ablation.report.model import Cell, Report
 from pali3kit.ablation.statistics import Interval
 from pali3kit.ablation.store import Store
 from pali3kit.config.schema import Experiment
+from pali3kit.errors import DataError
 
 DIGITS = 6
 
@@ -46,12 +47,19 @@ def write(report: Report, folder: Path, experiment: Experiment, timings: Mapping
 def rebuild(folder: Path) -> Report:
     """Write the report of a run folder again, from its saved experiment and the store; nothing is trained.
 
-    Reasons of failures are taken from the report that is there. Raises DataError when the folder is no run's or
-    the store is not found.
+    Reasons of failures are taken from the report that is there. Raises DataError when the folder is no run's, or
+    when artifacts that the report rests on are not found: a report of less would replace it.
     """
     experiment = saved.read(folder)
     graph, store = build(experiment), Store(saved.find_store(experiment, folder))
-    report = collect(graph, store, experiment, _failures(folder / "report.json"))
+    before = _stages(folder / "report.json")
+    report = collect(graph, store, experiment, {one["digest"]: one["reason"] for one in before if one["reason"]})
+    lost = _done(before) - sum(stage.status == "done" for stage in report.stages)
+    if lost > 0:
+        raise DataError(
+            f"{lost} of the {_done(before)} artifacts of {folder} are not in {store.root}, or are of another version "
+            "of the code: the report is left as it is. Run the experiment again."
+        )
     write(report, folder, experiment, timings(graph, store))
     return report
 
@@ -135,16 +143,20 @@ def _rounded(value: Any) -> Any:
     return value
 
 
-def _failures(path: Path) -> dict[str, str]:
+def _stages(path: Path) -> list[dict[str, str]]:
+    """The stages of an earlier report; none where there is no report."""
     if not path.exists():
-        return {}
-    stages = json.loads(path.read_text(encoding="utf-8")).get("stages", [])
-    return {stage["digest"]: stage["reason"] for stage in stages if stage["status"] == "failed"}
+        return []
+    return list(json.loads(path.read_text(encoding="utf-8"))["stages"])
+
+
+def _done(stages: Iterable[Mapping[str, str]]) -> int:
+    return sum(stage["status"] == "done" for stage in stages)
 
 
 def _write_if_changed(path: Path, text: str) -> bool:
     """Replace the file at once, so that a reader or a kill never meets half of it."""
-    data = text.encode("utf-8")
+    data = text.encode("utf-8", "replace")  # a prediction may hold half of a surrogate pair
     if path.exists() and path.read_bytes() == data:
         return False
     partial = path.with_name(path.name + ".partial")

@@ -96,3 +96,15 @@ def test_a_run_folder_is_enough_to_write_the_report_again(made_up, tmp_path):
 def test_rebuilding_nothing_is_refused(tmp_path):
     with pytest.raises(DataError, match="is no run folder"):
         rebuild(tmp_path)
+
+
+def test_a_report_whose_artifacts_are_gone_is_left_as_it_is(made_up, tmp_path):
+    run = made_up(["probe"])
+    folder = tmp_path / "run"
+    written(run, folder)
+    before = (folder / "report.json").read_bytes()
+    (node,) = [node for node in run.graph.nodes if node.label == "probe siglip"]
+    (run.store.path(node) / "metrics.json").unlink()
+    with pytest.raises(DataError, match=r"1 of the \d+ artifacts of .* the report is left as it is"):
+        rebuild(folder)
+    assert (folder / "report.json").read_bytes() == before
