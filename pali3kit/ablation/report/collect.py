@@ -23,7 +23,7 @@ from pali3kit.ablation.report.columns import Column, columns_of, score_of
 from pali3kit.ablation.report.model import Cell, Control, Published, Report, Row, Stage, Status, Table
 from pali3kit.ablation.report.notes import notes
 from pali3kit.ablation.report.saved import plain
-from pali3kit.ablation.statistics import Interval, Score, delta, interval, verdict
+from pali3kit.ablation.statistics import Interval, Score, Verdict, delta, interval, verdict
 from pali3kit.ablation.store import Store
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import StageError
@@ -162,7 +162,11 @@ def _beside(
     arm, baseline = str(point[published.axis]), str(partner[published.axis])
     cell = replace(cell, paper=published.absolute(arm, column.name))
     theirs = published.delta(arm, baseline, column.name) if arm != baseline else None
-    judged = verdict(cell.delta, theirs.value) if cell.delta and theirs else None
+    judged: Verdict | None = None
+    if cell.ours and cell.delta and theirs:
+        # Two rows that score nothing at all agree with a paper that sees no difference, but they say nothing.
+        silent = cell.ours.mean == 0 == cell.delta.mean
+        judged = "undecided" if silent else verdict(cell.delta, theirs.value)
     return replace(cell, paper_delta=theirs, verdict=judged)
 
 

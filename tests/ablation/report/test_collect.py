@@ -132,6 +132,17 @@ def test_samples_that_cannot_be_paired_are_said_and_not_hidden(made_up):
     assert cell.reasons[0].startswith("no difference: seed 0: 39 samples cannot be paired")
 
 
+def test_two_rows_that_score_nothing_decide_nothing(made_up):
+    run = made_up(["caption_multilingual"])
+    for node in run.graph.nodes:
+        if node.kind == "evaluate":
+            path = run.store.path(node) / "metrics.json"
+            zeros = {"value": 0.0, "n": 40, "extra": {"en": 0.0, "avg35": 0.0}, "samples": [0.0] * 40}
+            path.write_text(json.dumps(zeros).ljust(path.stat().st_size))
+    # The paper's -0.2 is a tie, which a difference of exactly zero would follow.
+    assert cell_of(run.report(), "SigLIP", "caption_multilingual.avg35").verdict == "undecided"
+
+
 def test_the_config_shown_has_nothing_of_the_machine(made_up, tmp_path):
     report = made_up(["probe"]).report()
     assert "runtime" not in report.config
