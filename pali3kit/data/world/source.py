@@ -45,7 +45,7 @@ class WorldSource(World):
         return captions.caption(scene, language, rng)
 
     def task(self, name: str, bins: int) -> Task:
-        return WorldTask(name, self, bins)
+        return WorldTask(name, self, bins, self.english)
 
     def sentences(self, seed: int, limit: int | None = None) -> Iterator[str]:
         return corpus.sentences(seed, self.classes, limit or corpus.SENTENCES)

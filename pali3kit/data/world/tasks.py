@@ -24,8 +24,8 @@ FLAVOURS = ("refer", "refer_plus", "refer_g")
 class WorldTask:
     """One task by name: picks nothing itself, turns the picture it is given into an example."""
 
-    def __init__(self, name: str, world: World, bins: int) -> None:
-        draws = _draws(world, bins)
+    def __init__(self, name: str, world: World, bins: int, english: float = 0.5) -> None:
+        draws = _draws(world, bins, english)
         if name not in draws:
             raise RegistryError(f"the embedded world has no task {name!r}.{nearest(name, draws)}")
         self.name, self.world = name, world
@@ -35,10 +35,10 @@ class WorldTask:
         return self._draw(self.world.scene(split, index), rng)
 
 
-def _draws(world: World, bins: int) -> dict[str, Draw]:
-    """Every task, in the order of the paper's stages."""
+def _draws(world: World, bins: int, english: float) -> dict[str, Draw]:
+    """Every task, in the order of the paper's stages; `english` is the share of English among alt-texts."""
     return {
-        "splitcap": _splitcap,
+        "splitcap": partial(_splitcap, english=english),
         "caption": partial(_caption, language="en"),
         "caption_multilingual": _caption_multilingual,
         **{f"caption_{language}": partial(_spaced_caption, language=language) for language in names.LANGUAGES},
@@ -59,9 +59,9 @@ def _pick_language(rng: np.random.Generator, english: float) -> str:
     return "en" if rng.random() < english else str(rng.choice(names.LANGUAGES))
 
 
-def _splitcap(scene: Scene, rng: np.random.Generator) -> Example:
-    """Half English, half any of the 36 languages, as alt-texts of the web."""
-    language = _pick_language(rng, english=0.5)
+def _splitcap(scene: Scene, rng: np.random.Generator, english: float) -> Example:
+    """English for the most part, else any of the 36 languages, as alt-texts of the web."""
+    language = _pick_language(rng, english)
     prompt, target = split_caption(captions.caption(scene, language, rng), language.upper(), rng)
     return Example(scene.index, prompt, target, language=language)
 

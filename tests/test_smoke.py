@@ -1,0 +1,92 @@
+"""The main job at smoke scale, with the real stages: one command, a report, nothing to do twice, kill -9 survived."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+KINDS = ["tokenizer", "vision", "masks", "language", "features", "multimodal", "transfer", "probe", "evaluate"]
+COLUMNS = {
+    "probe", "caption", "caption_multilingual.en", "caption_multilingual.avg35", "vqa", "vqa_knowledge", "vqa_text",
+    "refer", "refer_plus", "refer_g",
+}  # fmt: skip
+
+
+def start(folder: Path, *overrides: str) -> subprocess.Popen[str]:
+    words = ["scale=smoke", f"runtime.runs={folder}", f"runtime.store={folder}/store", *overrides]
+    command = [sys.executable, "-m", "pali3kit.run", "experiments/ablate_classif.yaml", *words]
+    environment = {**os.environ, "PYTHONPATH": str(ROOT)}
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def finish(folder: Path, *overrides: str) -> str:
+    process = start(folder, *overrides)
+    output, _ = process.communicate(timeout=600)
+    assert process.returncode == 0, output
+    return output
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    files = [path for path in folder.rglob("*") if path.is_file() and path.name != "log.txt"]
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, str]:
+    folder = tmp_path_factory.mktemp("smoke")
+    return folder, finish(folder)
+
+
+def test_the_table_and_the_reports_are_there(finished: tuple[Path, str]) -> None:
+    folder, output = finished
+    run = folder / "ablate_classif"
+    assert {"report.json", "report.csv", "report.md", "report.html"} <= {path.name for path in run.iterdir()}
+    report = json.loads((run / "report.json").read_text())
+    [table] = report["tables"]
+    assert {column["name"] for column in table["columns"]} == COLUMNS
+    assert "Classif" in output and "SigLIP" in output and "Paper B/16" in output and "†" in output
+    page = (run / "report.html").read_text()
+    assert "<script src" not in page and 'href="http' not in page and page.count("<svg") > 10
+
+
+def test_the_same_command_again_does_nothing_and_says_so(finished: tuple[Path, str]) -> None:
+    folder, _ = finished
+    before = hashes(folder)
+    started = time.monotonic()
+    assert "nothing to run" in finish(folder)
+    assert hashes(folder) == before
+    assert time.monotonic() - started < 60
+
+
+def test_another_arm_reuses_what_it_shares(finished: tuple[Path, str]) -> None:
+    """Only what depends on the arm is made: not the tokenizer, the masks or the language model."""
+    folder, _ = finished
+    output = finish(folder, "grid.pretrain=[classif,random]", "evaluate=[vqa]")
+    made = [line.split("]", 1)[1].split()[0] for line in output.splitlines() if line.startswith("[")]
+    assert sorted(made) == ["evaluate/vqa", "features", "multimodal", "transfer/vqa", "vision"]
+
+
+@pytest.mark.slow
+def test_killed_in_every_stage_it_ends_with_the_same_report(finished: tuple[Path, str], tmp_path: Path) -> None:
+    for kind in KINDS:
+        process = start(tmp_path)
+        until = time.monotonic() + 300
+        while not any((tmp_path / "store" / "work").glob(f"{kind}-*")):
+            assert process.poll() is None and time.monotonic() < until, kind
+            time.sleep(0.02)
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    finish(tmp_path)
+    report = Path("ablate_classif") / "report.json"
+    assert (tmp_path / report).read_bytes() == (finished[0] / report).read_bytes()
