@@ -114,10 +114,11 @@ def _report(arguments: list[str], _: list[str]) -> int:
     if not folder.is_dir():
         near = [str(found) for found in folder.parent.glob("*")] if folder.parent.is_dir() else []
         raise UsageError(f"no run folder '{folder}'.{nearest(str(folder), near)}")
-    from pali3kit.ablation.report import rebuild
+    from pali3kit.ablation.report import print_table, rebuild
 
-    rebuild(folder)
-    return 0
+    report = rebuild(folder)
+    print_table(report)
+    return int(report.failed)
 
 
 def _list(arguments: list[str], _: list[str]) -> int:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from pathlib import Path
-from types import ModuleType, SimpleNamespace
+from types import ModuleType, SimpleNamespace, SimpleNamespace
 from typing import Any
 
 import pytest
@@ -20,16 +20,18 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
     """Stand-ins for what the commands hand over to, which note how they were called."""
     made: list[tuple[Any, ...]] = []
 
-    def stand_in(name: str, answer: int | None) -> Any:
-        def note(*arguments: Any) -> int | None:
+    def stand_in(name: str, answer: Any) -> Any:
+        def note(*arguments: Any) -> Any:
             made.append((name, *arguments))
             return answer
 
         return note
 
-    for module, name, answer in (("runner", "run", 1), ("forecast", "plan", None), ("report", "rebuild", None)):
+    report = SimpleNamespace(failed=True)
+    answers = {"runner": {"run": 1}, "forecast": {"plan": None}, "report": {"rebuild": report, "print_table": None}}
+    for module, functions in answers.items():
         fake = ModuleType(f"pali3kit.ablation.{module}")
-        fake.__dict__[name] = stand_in(name, answer)
+        fake.__dict__.update({name: stand_in(name, answer) for name, answer in functions.items()})
         monkeypatch.setitem(sys.modules, fake.__name__, fake)
     return made
 
@@ -49,8 +51,8 @@ def test_overrides_may_stand_anywhere_and_run_may_be_said(calls: list[tuple[Any,
 
 def test_plan_and_report(calls: list[tuple[Any, ...]], tmp_path: Path) -> None:
     assert main(["plan", TABLE_1]) == 0
-    assert main(["report", str(tmp_path)]) == 0
-    assert [call[0] for call in calls] == ["plan", "rebuild"]
+    assert main(["report", str(tmp_path)]) == 1  # a report with a failed cell
+    assert [call[0] for call in calls] == ["plan", "rebuild", "print_table"]
     assert calls[1][1] == tmp_path
 
 

@@ -114,9 +114,7 @@ class PaLIModule(StageModule):
         self.grid, self.label_smoothing = grid, label_smoothing
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        states = self.model.states(
-            batch["tokens"], self.grid, batch["prompts"], batch["prompt_mask"], batch["targets"]
-        )
+        states = self.model.states(batch["tokens"], self.grid, batch["prompts"], batch["prompt_mask"], batch["targets"])
         return packed_loss(self.model.language, states, batch, self.label_smoothing)
 
 
