@@ -51,7 +51,7 @@ class UL2Options:
 
 @dataclass(frozen=True, kw_only=True)
 class VqvaeOptions:
-    """`codes` mask tokens of `code_width` numbers, at first of deviation `spread`; `width` and `blocks` size the CNN."""
+    """`codes` mask tokens of `code_width` numbers, first of deviation `spread`; `width` and `blocks` size the CNN."""
 
     codes: int = 128
     code_width: int = 512
