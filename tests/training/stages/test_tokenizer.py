@@ -13,3 +13,7 @@ def test_it_reads_every_language_and_knows_the_special_tokens(chain: Any) -> Non
         assert tokenizer.decode(tokenizer.encode(text)) == text
     assert tokenizer.codes == 128
     assert len(tokenizer.encode("0 7 31 12")) == 4
+
+
+def test_calibration(chain: Any) -> None:
+    assert chain.calibrate("tokenizer").seconds > 0
