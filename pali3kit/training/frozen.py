@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from pali3kit.data.task import Example
-from pali3kit.masks.codec import write_codes
+from pali3kit.masks.codec import write
 from pali3kit.masks.crops import crop
 from pali3kit.masks.vqvae import MaskVQVAE
 
@@ -42,5 +42,5 @@ def add_mask_tokens(examples: Sequence[Example], masks: MaskVQVAE) -> list[Examp
     with torch.no_grad():
         codes = masks.encode(crops)
     for (i, _, _), row in zip(regions, codes.tolist(), strict=True):
-        completed[i] = replace(examples[i], target=f"{examples[i].target} {write_codes(row)}")
+        completed[i] = replace(examples[i], target=write(examples[i].target, row))
     return completed

@@ -86,7 +86,7 @@ class DenoisingModule(StageModule):
         memory = self.model.encode(self.model.embed(batch["inputs"]), batch["input_mask"])
         previous = shift_right(batch["targets"], self.model.start_id)
         states = self.model.decode_states(previous, memory, batch["input_mask"])
-        return {"loss": packed_loss(self.model, states, batch)["loss"]}
+        return packed_loss(self.model, states, batch)
 
 
 class MaskModule(StageModule):

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from functools import cache
-from typing import Any
+from functools import lru_cache
 
 import numpy as np
 
@@ -14,6 +13,8 @@ from pali3kit.data.world.names import LANGUAGES
 from pali3kit.data.world.scene import Scene
 from pali3kit.data.world.tasks import WorldTask
 from pali3kit.data.world.world import World
+
+SCENES_KEPT = 1 << 15  # more than the embedded scale has; a long pretraining, which sees each once, must not pile up
 
 
 class WorldSource(World):
@@ -31,7 +32,7 @@ class WorldSource(World):
         super().__init__(image_size=image_size, objects=objects, artist=artist, seed=seed)
         self.english = english
         # A scene is asked for by many tasks and epochs; composing it again costs more than all else about an example.
-        self.scene = cache(super().scene)  # type: ignore[method-assign]
+        self.scene = lru_cache(SCENES_KEPT)(super().scene)  # type: ignore[method-assign]
 
     def image(self, split: str, index: int) -> np.ndarray:
         return self.render(self.scene(split, index))
@@ -55,8 +56,3 @@ class WorldSource(World):
 
     def probes(self) -> Iterator[tuple[str, probes.Arrays]]:
         return ((name, probes.load(name, self.image_size)) for name in probes.TASKS)
-
-    @classmethod
-    def fingerprint(cls, **options: Any) -> str:
-        """The digest of what this world shows, for its options."""
-        return cls(**options).digest

@@ -13,7 +13,6 @@ import torch
 from pali3kit.config.schema import VisionPretraining
 from pali3kit.data.source import Source
 from pali3kit.models.classifier import Classifier
-from pali3kit.models.text_tower import TextTower
 from pali3kit.models.two_towers import TwoTowers
 from pali3kit.registry import TEXT_TOWER
 from pali3kit.text.tokenizer import Tokenizer
@@ -40,22 +39,26 @@ def _arm(
     config: dict[str, Any], context: StageContext, vision: ViT, budget: VisionPretraining
 ) -> tuple[StageModule, MakeBatch]:
     """What to train the encoder in, and its batches."""
-    source = build_source(config)
-    pictures = Pictures(source, vision, context.seed, budget.batch_size)
+    pictures = Pictures(build_source(config), vision, context.seed, budget.batch_size)
     if config["pretrain"] == "classif":
-        classes = len(source.classes)
-        module = ClassifierModule(Classifier(vision, classes, budget.head_bias))
-        return module, lambda step: pictures.with_labels(step, classes)
+        return _classification(pictures, vision, budget)
     tokenizer = read_tokenizer(context.parents["tokenizer"])
-    text = build_text_tower(budget, len(tokenizer), vision.width)
-    towers = TwoTowers(vision, text, budget.temperature, budget.bias)
-    return SigLIPModule(towers), lambda step: pictures.with_texts(step, tokenizer, budget.text_length)
+    module = _contrast(vision, budget, len(tokenizer))
+    return module, lambda step: pictures.with_texts(step, tokenizer, budget.text_length)
 
 
-def build_text_tower(budget: VisionPretraining, vocabulary: int, out: int) -> TextTower:
-    """SigLIP's text tower over `vocabulary` ids, into the space of the image embeddings."""
-    shared = {"vocabulary": vocabulary, "length": budget.text_length, "out": out}
-    return TEXT_TOWER.build(budget.text.name, **shared, **budget.text.options)  # type: ignore[no-any-return]
+def _classification(pictures: Pictures, vision: ViT, budget: VisionPretraining) -> tuple[StageModule, MakeBatch]:
+    """The classification arm: labels say which of the source's classes are in a picture."""
+    classes = len(pictures.source.classes)
+    module = ClassifierModule(Classifier(vision, classes, budget.head_bias))
+    return module, lambda step: pictures.with_labels(step, classes)
+
+
+def _contrast(vision: ViT, budget: VisionPretraining, vocabulary: int) -> SigLIPModule:
+    """The contrastive arm: a text tower over `vocabulary` ids, into the space of the image embeddings."""
+    shared = {"vocabulary": vocabulary, "length": budget.text_length, "out": vision.width}
+    text = TEXT_TOWER.build(budget.text.name, **shared, **budget.text.options)
+    return SigLIPModule(TwoTowers(vision, text, budget.temperature, budget.bias))
 
 
 class Pictures:
@@ -68,7 +71,7 @@ class Pictures:
         labels = torch.zeros(self.size, classes)
         for row, index in enumerate(self._indices(step)):
             labels[row, list(self.source.labels("train", index))] = 1.0
-        return {"images": self._images(step), "labels": labels}
+        return {"images": self.images(step), "labels": labels}
 
     def with_texts(self, step: int, tokenizer: Tokenizer, length: int) -> Batch:
         """Texts end with EOS and are padded with it, so that the last position always holds one."""
@@ -78,33 +81,29 @@ class Pictures:
             text = self.source.alt_text("train", index, rng).lower()
             tokens = tokenizer.encode(text, max_length=length - 1)
             ids[row, : len(tokens)] = torch.tensor(tokens)
-        return {"images": self._images(step), "ids": ids}
+        return {"images": self.images(step), "ids": ids}
 
     def _indices(self, step: int) -> range:
         return range(step * self.size, (step + 1) * self.size)
 
-    def _images(self, step: int) -> torch.Tensor:
+    def images(self, step: int) -> torch.Tensor:
+        """float32 `[B,3,H,W]`, normalised for the encoder."""
         return self.spec.normalise(np.stack([self.source.image("train", index) for index in self._indices(step)]))
 
 
 def calibrate(config: dict[str, Any], threads: int) -> Cost:
     """Seconds per picture, drawing it included."""
-    vision = build_vision(config)
-    tokens = vision.native_grid[0] * vision.native_grid[1]
     if config["pretrain"] == "random":
         return Cost(0.0, 1.0)
-    budget = read_budget(VisionPretraining, config["training"])
-    source = build_source(config)
-    pictures = Pictures(source, vision, 0, budget.batch_size)
-    classes = len(source.classes)
+    vision, budget = build_vision(config), read_budget(VisionPretraining, config["training"])
+    tokens = vision.native_grid[0] * vision.native_grid[1]
+    pictures = Pictures(build_source(config), vision, 0, budget.batch_size)
     if config["pretrain"] == "classif":
-        module: StageModule = ClassifierModule(Classifier(vision, classes, budget.head_bias))
-        return training_cost(module, lambda step: pictures.with_labels(step, classes), budget.batch_size, tokens)
-    text = build_text_tower(budget, vocabulary(config), vision.width)
-    module = SigLIPModule(TwoTowers(vision, text, budget.temperature, budget.bias))
+        return training_cost(*_classification(pictures, vision, budget), budget.batch_size, tokens)
 
     def make(step: int) -> Batch:
         ids = random_ids(config, budget.batch_size, budget.text_length)
-        return {"images": pictures.with_labels(step, classes)["images"], "ids": ids}
+        return {"images": pictures.images(step), "ids": ids}
 
+    module = _contrast(vision, budget, vocabulary(config))
     return training_cost(module, make, budget.batch_size, tokens + budget.text_length)
