@@ -19,7 +19,7 @@ from pali3kit.data.world.chance import Draw, pick, shuffled
 from pali3kit.data.world.scene import Scene, Sign, Thing
 
 LONGEST = 20  # words
-WORD_SHARE = 0.6  # of the captions of scenes with a sign mention a printed word
+WORD_SHARE = 0.8  # of the captions of scenes with a sign mention a printed word
 UNSPACED = ("ja", "th", "zh")
 
 _OPENINGS = ("", "", "", "a picture of ", "an image of ", "a drawing with ")

@@ -12,14 +12,15 @@ from pali3kit.data.world.scene import Box, Scene, Sign, Thing
 from pali3kit.data.world.words import SPLITS, words
 from pali3kit.errors import DataError, nearest
 
-GENERATOR_VERSION = 1  # goes up whenever the same options give other scenes
+GENERATOR_VERSION = 2  # goes up whenever the same options give other scenes
 
 COUNTS = (0.12, 0.34, 0.34, 0.20)  # share of scenes planned with 1, 2, 3, 4 things; a few find no place
 REPEAT = 0.25  # chance that a scene of several things repeats one of them
 TILED = 0.35  # chance that a thing lies on a disc
 SIGNED, TWICE = 0.62, 0.2  # chance of a sign, and of a second one beside it
 SIZES = {"small": (18, 22), "big": (25, 30)}  # longer side in pixels of a 64-pixel picture
-LETTERS = (8, 10)  # height of printed capitals, likewise
+LETTER = 11  # height of printed capitals, likewise
+RASTER = 8  # signs hang on a raster of so many places a side: docs/embedded-world.md says why
 MARGIN = 2  # between a word and the edge of its plate
 TRIES = 24  # places tried for each item
 CROWDED = 0.12  # share of an item that may lie under or over others
@@ -102,10 +103,10 @@ def _sign(
     """A sign where nothing else lies, entirely in the picture; notes its box in `taken`."""
     word = pick(rng, vocabulary)
     colour = pick(rng, [name for name in palette.PLATES if name != background])
-    letter = max(1, round(int(rng.integers(LETTERS[0], LETTERS[1] + 1)) * size / 64))
+    letter = max(1, round(LETTER * size / 64))
     margin = max(1, round(MARGIN * size / 64))
     height, width = (side + 2 * margin for side in atlas.printed(word, letter).shape)
-    box = _free_place(rng, height, width, size, taken, limit=0.0)
+    box = _free_place(rng, height, width, size, taken, limit=0.0, step=max(1, size // RASTER))
     return None if box is None else Sign(word, colour, box, letter)
 
 
@@ -138,13 +139,13 @@ def _scaled(
 
 
 def _free_place(
-    rng: np.random.Generator, height: int, width: int, size: int, taken: list[Box], limit: float
+    rng: np.random.Generator, height: int, width: int, size: int, taken: list[Box], limit: float, step: int = 1
 ) -> Box | None:
-    """The first of some random places where no two boxes share more than `limit` of the smaller; noted in `taken`."""
+    """The first of some random places, `step` apart, where boxes share at most `limit` of the smaller; noted in `taken`."""
     if height > size or width > size:
         return None
-    tops = (rng.random(TRIES) * (size - height + 1)).astype(np.int64)
-    lefts = (rng.random(TRIES) * (size - width + 1)).astype(np.int64)
+    tops = (rng.random(TRIES) * ((size - height) // step + 1)).astype(np.int64) * step
+    lefts = (rng.random(TRIES) * ((size - width) // step + 1)).astype(np.int64) * step
     for top, left in zip(tops.tolist(), lefts.tolist(), strict=True):
         box = (top, left, top + height, left + width)
         if all(_overlap(box, other) <= limit * min(height * width, _area(other)) for other in taken):

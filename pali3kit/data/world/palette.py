@@ -18,7 +18,7 @@ TILES: dict[str, RGB] = {
     "black": (28, 28, 30),
     "white": (250, 250, 250),
 }
-PLATES: dict[str, RGB] = {name: TILES[name] for name in ("red", "yellow", "green", "blue", "black", "white")}
+PLATES: dict[str, RGB] = {name: TILES[name] for name in ("yellow", "orange", "white")}  # dark ink on all: see RASTER
 BACKGROUNDS: dict[str, RGB] = {
     "red": (222, 142, 134),
     "orange": (240, 176, 116),

@@ -258,7 +258,7 @@ def _associations(emoji: str) -> tuple[str, ...]:
 
 
 def _misread(word: str, draw: Draw) -> str:
-    place = int(draw() * len(word))
+    place = pick([i for i, letter in enumerate(word) if letter != " "], draw)
     return word[:place] + pick("aeioulnrst", draw) + word[place + 1 :]
 
 
