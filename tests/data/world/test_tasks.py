@@ -50,7 +50,7 @@ def test_the_target_is_an_answer_that_scores(name: str) -> None:
 def test_printed_words_are_read_in_raster_order() -> None:
     for example in held_out(SOURCE.task("ocr", 32), "test", 200, 100, seed=0):
         signs = SOURCE.scene("test", example.image).signs
-        assert example.target.split() == [s.word for s in sorted(signs, key=lambda s: s.box)]
+        assert example.target == " ".join(s.word for s in sorted(signs, key=lambda s: s.box))
 
 
 def test_a_referred_region_is_the_thing_meant() -> None:
