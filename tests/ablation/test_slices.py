@@ -87,7 +87,7 @@ def test_random_weights_see_neither_data_nor_training(tmp_path):
 def test_stage_version_and_pictures_enter_the_digest(experiment, monkeypatch):
     before = build(experiment)
     digests(before)  # computed when first asked for
-    monkeypatch.setitem(STAGE_VERSION, "masks", 2)
+    monkeypatch.setitem(STAGE_VERSION, "masks", STAGE_VERSION["masks"] + 1)
     assert {"masks", "multimodal classif", "evaluate/vqa siglip"} <= changed(before, build(experiment))
     assert "vision classif" not in changed(before, build(experiment))
     monkeypatch.undo()

@@ -75,7 +75,7 @@ def _letters() -> Pixels:
 
 @lru_cache(maxsize=50_000)
 def printed(word: str, height: int) -> Pixels:
-    """A word in capitals, one pixel (at height 9) between letters, a space half a letter wide: uint8 [height, width]."""
+    """A word in capitals, one pixel (at height 9) between letters, a space half a letter wide: uint8 [H,W]."""
     width, gap = round(height * LETTER_ASPECT), max(1, round(height / 9))
     widths = [width // 2 if letter == " " else width for letter in word]
     line = np.zeros((height, sum(widths) + gap * (len(word) - 1)), np.uint8)

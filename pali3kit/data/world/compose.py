@@ -141,7 +141,7 @@ def _scaled(
 def _free_place(
     rng: np.random.Generator, height: int, width: int, size: int, taken: list[Box], limit: float, step: int = 1
 ) -> Box | None:
-    """The first of some random places, `step` apart, where boxes share at most `limit` of the smaller; noted in `taken`."""
+    """The first of some places, multiples of `step`, with at most `limit` of the smaller shared; noted in `taken`."""
     if height > size or width > size:
         return None
     tops = (rng.random(TRIES) * ((size - height) // step + 1)).astype(np.int64) * step

@@ -20,7 +20,7 @@ from pali3kit.text import prompts
 from pali3kit.text.splitcap import split_caption
 
 SENTENCES = 60_000
-BINS = 32  # of the coordinates of boxes: numbers from 0 to 31
+BINS = 16  # of the coordinates of boxes: numbers from 0 to 15
 _SIDE = 64  # of an imagined picture
 _CELLS = tuple((20 * row, 20 * column) for row in range(3) for column in range(3))
 _JITTER = 6  # pixels within a cell, and of the size
