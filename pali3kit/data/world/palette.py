@@ -18,7 +18,7 @@ TILES: dict[str, RGB] = {
     "black": (28, 28, 30),
     "white": (250, 250, 250),
 }
-PLATES: dict[str, RGB] = {name: TILES[name] for name in ("yellow", "orange", "white")}  # dark ink on all: see RASTER
+PLATES: dict[str, RGB] = {name: TILES[name] for name in ("yellow", "orange", "white")}  # dark ink on all
 BACKGROUNDS: dict[str, RGB] = {
     "red": (222, 142, 134),
     "orange": (240, 176, 116),
