@@ -20,8 +20,8 @@ STAGE_VERSION: dict[str, int] = {
     "masks": 1,
     "language": 1,
     "features": 1,
-    "multimodal": 1,
-    "transfer": 1,
+    "multimodal": 2,
+    "transfer": 2,
     "probe": 1,
     "evaluate": 1,
 }

@@ -12,15 +12,16 @@ from torch.nn.functional import interpolate
 Grid = tuple[int, int]
 
 
-def sine_2d(grid: Grid, width: int, temperature: float = 10_000.0) -> Tensor:
+def sine_2d(grid: Grid, width: int, temperature: float = 10_000.0, highest: float = 1.0) -> Tensor:
     """Fixed positions `[rows*columns, width]`: a quarter of the width each for sin and cos of x and of y.
 
-    The table of MoCo v3 and big_vision (`posemb_sincos_2d`). `width` must be divisible by 4.
+    By default the table of MoCo v3 and big_vision (`posemb_sincos_2d`). `width` must be divisible by 4. Frequencies,
+    in radians per token, fall from `highest` to `highest / temperature`.
     """
     if width % 4:
         raise ValueError(f"2D sine positions need a width divisible by 4, got {width}")
     rows, columns = torch.meshgrid(*(torch.arange(n, dtype=torch.float32) for n in grid), indexing="ij")
-    omega = temperature ** -torch.linspace(0, 1, width // 4)
+    omega = highest * temperature ** -torch.linspace(0, 1, width // 4)
     y, x = (axis.flatten()[:, None] * omega for axis in (rows, columns))
     return torch.cat([x.sin(), x.cos(), y.sin(), y.cos()], dim=1)
 

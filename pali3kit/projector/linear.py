@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from torch import Tensor, nn
 
 from pali3kit.nn.positions import Grid, sine_2d
@@ -28,9 +30,17 @@ class LinearProjector(nn.Module):
         """Project `tokens` that lie on `grid` (rows, columns)."""
         projected = self.linear(tokens)
         if self.positions == "sine2d":
-            table = sine_2d(grid, projected.shape[-1]).to(projected)
-            projected = projected + table
+            projected = projected + spread_positions(grid, projected.shape[-1]).to(projected)
         return projected  # type: ignore[no-any-return]
 
     def extra_repr(self) -> str:
         return f"positions={self.positions!r}"
+
+
+def spread_positions(grid: Grid, width: int) -> Tensor:
+    """2D sines of unit size `[rows*columns, width]`, from half a turn per token to half a turn per picture.
+
+    With big_vision's frequencies, which fall to 1e-4, nearly all of the table is the same everywhere on a small grid:
+    on one of 4x4 what differs between places has a root mean square of 0.18 beside tokens of 1.4; with these, 0.95.
+    """
+    return math.sqrt(2) * sine_2d(grid, width, temperature=max(2, *grid), highest=math.pi)
