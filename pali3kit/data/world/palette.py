@@ -18,7 +18,7 @@ TILES: dict[str, RGB] = {
     "black": (28, 28, 30),
     "white": (250, 250, 250),
 }
-PLATES: dict[str, RGB] = {name: TILES[name] for name in ("yellow", "orange", "white")}  # dark ink on all
+PLATES: dict[str, RGB] = {name: TILES[name] for name in ("yellow", "orange", "white")}  # light, for INK
 BACKGROUNDS: dict[str, RGB] = {
     "red": (222, 142, 134),
     "orange": (240, 176, 116),
@@ -30,7 +30,5 @@ BACKGROUNDS: dict[str, RGB] = {
     "white": (234, 234, 232),
 }
 COLOURS: tuple[str, ...] = ("red", "orange", "yellow", "green", "blue", "purple", "brown", "black", "white")
-INK: dict[str, RGB] = {
-    name: (20, 20, 24) if name in ("yellow", "white", "orange") else (252, 252, 252) for name in TILES
-}
+INK: RGB = (20, 20, 24)
 TEXTURES: tuple[str, ...] = ("plain", "grain", "stripes", "bars", "diagonals", "checks", "dots", "clouds")

@@ -86,7 +86,7 @@ def _print(canvas: Image, sign: Sign) -> None:
     canvas[y0:y1, x0:x1] = PLATES[sign.colour]
     text = atlas.printed(sign.word, sign.letter)
     top, left = (y0 + y1 - text.shape[0]) // 2, (x0 + x1 - text.shape[1]) // 2
-    tint(canvas, text, top, left, INK[sign.colour])
+    tint(canvas, text, top, left, INK)
 
 
 def _mark(canvas: NDArray[np.int8], coverage: Image, y: int, x: int, number: int) -> None:
