@@ -22,7 +22,7 @@ class VitOptions:
     heads: int | None = None
     mlp: int | None = None
     patch: int | None = None
-    head: Literal["map", "gap"] = "map"
+    head: Literal["map", "gap", "token"] = "map"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -78,7 +78,9 @@ class WorldOptions:
     artist: str = "noto"
 
 
-registry.VISION.add("vit", "pali3kit.vision.vit:ViT", VitOptions, "plain ViT with MAP or GAP head, any size")
+registry.VISION.add(
+    "vit", "pali3kit.vision.vit:ViT", VitOptions, "plain ViT with MAP, GAP or class-token head, any size"
+)
 registry.PROJECTOR.add(
     "linear", "pali3kit.projector.linear:LinearProjector", LinearOptions, "one linear layer, as in the paper"
 )

@@ -32,4 +32,4 @@ def pooled_features(vision: ViT, images: np.ndarray) -> np.ndarray:
     """uint8 `[n,H,W,3]` to the encoder's pooled outputs, float32 `[n,D]`."""
     vision.eval()
     batches = (vision.image_spec.normalise(images[start : start + BATCH]) for start in range(0, len(images), BATCH))
-    return np.concatenate([vision.pool(vision(batch)).numpy() for batch in batches])
+    return np.concatenate([vision.pooled(batch).numpy() for batch in batches])

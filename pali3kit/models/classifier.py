@@ -21,4 +21,4 @@ class Classifier(nn.Module):
         nn.init.constant_(self.head.bias, head_bias)
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.head(self.vision.pool(self.vision(images)))  # type: ignore[no-any-return]
+        return self.head(self.vision.pooled(images))  # type: ignore[no-any-return]

@@ -26,4 +26,4 @@ class TwoTowers(nn.Module):
 
     def forward(self, images: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
         """`[B,3,H,W]` and `[B,L]` to two embeddings `[B,E]`, not yet normalised."""
-        return self.vision.pool(self.vision(images)), self.text(ids)
+        return self.vision.pooled(images), self.text(ids)

@@ -1,4 +1,4 @@
-"""From tokens to one vector: SigLIP's attention pooling (MAP) and the mean (GAP)."""
+"""From tokens to one vector: SigLIP's attention pooling (MAP), the mean (GAP), and the class token."""
 
 from __future__ import annotations
 
@@ -41,3 +41,17 @@ class GapHead(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         return tokens.mean(1)
+
+
+class TokenHead(nn.Module):
+    """The first token, `[B,N,D] -> [B,D]`."""
+
+    def forward(self, tokens: Tensor) -> Tensor:
+        return tokens[:, 0]
+
+
+def build_head(name: str, width: int, heads: int, mlp: int) -> nn.Module:
+    """The head called `"map"`, `"gap"` or `"token"`."""
+    if name == "map":
+        return MapHead(width, heads, mlp)
+    return {"gap": GapHead, "token": TokenHead}[name]()

@@ -1,4 +1,4 @@
-"""The plain ViT of big_vision: patches, learned positions, pre-LN blocks, no class token (Zhai et al. 2022a)."""
+"""The plain ViT of big_vision: patches, learned positions, pre-LN blocks (Dosovitskiy et al. 2021, Zhai et al. 2022a)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pali3kit.errors import ConfigError
 from pali3kit.images.spec import ImageSpec
 from pali3kit.nn.positions import Grid, resize_table
 from pali3kit.nn.transformer import Encoder
-from pali3kit.vision.heads import GapHead, MapHead
+from pali3kit.vision.heads import build_head
 from pali3kit.vision.shapes import resolve
 
 
@@ -20,9 +20,11 @@ class ViT(nn.Module):
         image_size: side length of the native resolution, pixels.
         size: a named shape such as `"B/16"` or `"G/14"`; then leave out the five numbers that it stands for.
         width, depth, heads, mlp, patch: the shape, when it has no name.
-        head: `"map"` or `"gap"`, how `pool` makes one vector.
+        head: how `pooled` makes one vector: `"map"`, `"gap"`, or `"token"`, a class token before all others, as the
+            ViTs of 2021 have it.
 
-    The native grid is recorded; at another resolution the position table is resampled on it.
+    The native grid is recorded; at another resolution the position table is resampled on it. The class token has no
+    position: theirs is a constant, which loading adds to the token.
     """
 
     def __init__(
@@ -38,14 +40,15 @@ class ViT(nn.Module):
     ) -> None:
         super().__init__()
         shape = resolve(size, width=width, depth=depth, heads=heads, mlp=mlp, patch=patch)
-        self.width, self.patch = shape.width, shape.patch
+        self.width, self.patch, self.heads = shape.width, shape.patch, shape.heads
         self.image_spec = ImageSpec(image_size)
         self.native_grid = self.grid(image_size)
         self.embed = nn.Conv2d(3, shape.width, shape.patch, stride=shape.patch)
         positions = self.native_grid[0] * self.native_grid[1]
         self.positions = nn.Parameter(torch.randn(1, positions, shape.width) * shape.width**-0.5)
         self.encoder = Encoder(shape.width, shape.depth, shape.heads, shape.mlp)
-        self.head = MapHead(shape.width, shape.heads, shape.mlp) if head == "map" else GapHead()
+        self.class_token = nn.Parameter(torch.zeros(1, 1, shape.width)) if head == "token" else None
+        self.head = build_head(head, shape.width, shape.heads, shape.mlp)
         _initialise_patches(self.embed)
 
     def grid(self, resolution: int) -> Grid:
@@ -56,15 +59,22 @@ class ViT(nn.Module):
         return side, side
 
     def forward(self, images: Tensor) -> Tensor:
-        """`[B,3,H,W] -> [B,N,D]`, after the last norm and before pooling: PaLI's visual tokens."""
+        """`[B,3,H,W] -> [B,N,D]`, after the last norm and before pooling, without class token: PaLI's visual tokens."""
+        states = self.states(images)
+        return states if self.class_token is None else states[:, 1:]
+
+    def pooled(self, images: Tensor) -> Tensor:
+        """`[B,3,H,W] -> [B,D]`, what the classifier, SigLIP and the linear probe read."""
+        return self.head(self.states(images))  # type: ignore[no-any-return]
+
+    def states(self, images: Tensor) -> Tensor:
+        """`[B,3,H,W] -> [B,N,D]`, or `[B,1+N,D]` with the class token first."""
         patches = self.embed(images)
         grid = (patches.shape[-2], patches.shape[-1])
-        tokens = patches.flatten(2).transpose(1, 2)
-        return self.encoder(tokens + resize_table(self.positions, self.native_grid, grid))  # type: ignore[no-any-return]
-
-    def pool(self, tokens: Tensor) -> Tensor:
-        """`[B,N,D] -> [B,D]`, what the classifier, SigLIP and the linear probe read."""
-        return self.head(tokens)  # type: ignore[no-any-return]
+        x = patches.flatten(2).transpose(1, 2) + resize_table(self.positions, self.native_grid, grid)
+        if self.class_token is not None:
+            x = torch.cat([self.class_token.expand(len(x), -1, -1), x], 1)
+        return self.encoder(x)  # type: ignore[no-any-return]
 
 
 @torch.no_grad()

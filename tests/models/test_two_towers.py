@@ -17,6 +17,6 @@ def test_embeddings_meet_in_the_encoders_width() -> None:
     images, ids = torch.randn(3, 3, 16, 16), torch.randint(2, 20, (3, 4))
     image, text = towers(images, ids)
     assert image.shape == text.shape == (3, 12)
-    torch.testing.assert_close(image, vision.pool(vision(images)))  # no projection on the image's side
+    torch.testing.assert_close(image, vision.pooled(images))  # no projection on the image's side
     assert math.isclose(float(towers.log_scale.detach()), math.log(10), rel_tol=1e-6)
     assert float(towers.bias.detach()) == -10.0

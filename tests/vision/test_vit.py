@@ -34,7 +34,7 @@ def test_tokens_and_pooling() -> None:
     vit = ViT(image_size=32, **TINY)
     tokens = vit(torch.randn(2, 3, 32, 32))
     assert tokens.shape == (2, 16, 32)
-    assert vit.pool(tokens).shape == (2, 32)
+    assert vit.pooled(torch.randn(2, 3, 32, 32)).shape == (2, 32)
     assert vit.width == 32 and vit.grid(32) == (4, 4)
 
 
@@ -45,8 +45,17 @@ def test_another_resolution_and_shape() -> None:
 
 def test_gap_head_is_the_mean() -> None:
     vit = ViT(image_size=32, head="gap", **TINY)
-    tokens = vit(torch.randn(2, 3, 32, 32))
-    torch.testing.assert_close(vit.pool(tokens), tokens.mean(1))
+    images = torch.randn(2, 3, 32, 32)
+    torch.testing.assert_close(vit.pooled(images), vit(images).mean(1))
+
+
+def test_the_class_token_is_pooled_and_no_visual_token() -> None:
+    vit = ViT(image_size=32, head="token", **TINY)
+    images = torch.randn(2, 3, 32, 32)
+    states = vit.states(images)
+    assert states.shape == (2, 17, 32)
+    torch.testing.assert_close(vit.pooled(images), states[:, 0])
+    torch.testing.assert_close(vit(images), states[:, 1:])
 
 
 def test_a_resolution_that_the_patch_does_not_divide_is_refused() -> None:
@@ -65,7 +74,7 @@ def test_tokens_and_pooling_equal_timm() -> None:
     images = torch.randn(2, 3, 32, 32)
     with torch.no_grad():
         torch.testing.assert_close(vit(images), peer.forward_features(images), atol=1e-5, rtol=1e-5)
-        torch.testing.assert_close(vit.pool(vit(images)), peer(images), atol=1e-5, rtol=1e-4)
+        torch.testing.assert_close(vit.pooled(images), peer(images), atol=1e-5, rtol=1e-4)
 
 
 def _as_timm(vit: ViT) -> dict[str, torch.Tensor]:

@@ -1,0 +1,114 @@
+"""Tensors by name from a file or a folder, whatever program wrote it, without running anything that it contains."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import pickle
+import zipfile
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+
+from pali3kit.errors import WeightsError
+
+Reader = Callable[[Path], dict[str, Tensor]]
+
+INDEX = "model.safetensors.index.json"
+IN_FOLDERS = (
+    "model.safetensors", INDEX, "open_clip_model.safetensors", "weights.safetensors",
+    "pytorch_model.bin", "open_clip_pytorch_model.bin",
+)  # fmt: skip
+"""What a folder's weights may be called, in the order in which they are taken."""
+
+
+def find_weights(path: Path) -> Path:
+    """The file of weights at `path`, or in it. Raises WeightsError, naming what was looked for."""
+    if path.is_file():
+        return path
+    if not path.is_dir():
+        raise WeightsError(f"no weights at {path}: there is no such file or folder")
+    for name in IN_FOLDERS:
+        if (path / name).is_file():
+            return path / name
+    raise WeightsError(f"no weights in {path}: it has none of {', '.join(IN_FOLDERS)}")
+
+
+def read_tensors(path: Path) -> dict[str, Tensor]:
+    """All tensors of a file, on the CPU: safetensors (also an index of shards), npz, or a torch file of plain tensors.
+
+    Raises:
+        WeightsError: the file cannot be read, is cut off, or would need unpickling of more than tensors.
+    """
+    read = _reader(path)
+    try:
+        tensors = read(path)
+    except (
+        OSError,
+        EOFError,
+        ValueError,
+        SafetensorError,
+        zipfile.BadZipFile,
+        pickle.UnpicklingError,
+        RuntimeError,
+    ) as error:
+        raise WeightsError(f"{path} is not a readable file of weights: {str(error).splitlines()[0]}") from error
+    if not tensors:
+        raise WeightsError(f"{path} holds no tensors")
+    return tensors
+
+
+def digest(path: Path) -> str:
+    """SHA-256 of the file, of an index with all its shards."""
+    hasher = hashlib.sha256()
+    for part in [path, *_shards(path)] if path.name == INDEX else [path]:
+        with part.open("rb") as file:
+            while block := file.read(1 << 20):
+                hasher.update(block)
+    return hasher.hexdigest()
+
+
+def _reader(path: Path) -> Reader:
+    if path.name == INDEX:
+        return lambda path: {name: tensor for shard in _shards(path) for name, tensor in load_file(shard).items()}
+    readers = {
+        ".safetensors": load_file,
+        ".npz": _read_npz,
+        ".bin": _read_torch,
+        ".pt": _read_torch,
+        ".pth": _read_torch,
+    }
+    if path.suffix not in readers:
+        raise WeightsError(f"{path} has an unknown ending; weights are read from {', '.join(readers)}")
+    return readers[path.suffix]
+
+
+def _shards(index: Path) -> list[Path]:
+    try:
+        names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise WeightsError(f"{index} is not an index of shards: {error!r}") from error
+    return [index.parent / Path(name).name for name in names]
+
+
+def _read_npz(path: Path) -> dict[str, Tensor]:
+    """Arrays of big_vision's `.npz`; bfloat16, which NumPy does not know, arrives as two raw bytes."""
+    tensors = {}
+    with np.load(path, allow_pickle=False) as arrays:
+        for name in arrays.files:
+            array = arrays[name]
+            raw = array.dtype.kind == "V" and array.dtype.itemsize == 2
+            tensor = torch.from_numpy(array.view(np.int16) if raw else np.asarray(array))
+            tensors[name] = tensor.view(torch.bfloat16) if raw else tensor
+    return tensors
+
+
+def _read_torch(path: Path) -> dict[str, Tensor]:
+    content = torch.load(path, map_location="cpu", weights_only=True)
+    content = content.get("state_dict", content) if isinstance(content, dict) else {}
+    return {str(name).removeprefix("module."): x for name, x in content.items() if isinstance(x, Tensor)}

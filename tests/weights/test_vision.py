@@ -1,0 +1,186 @@
+"""Weights of everyone's ViTs in ours: the same outputs, and nothing lost without a word."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+from timm.models.vision_transformer import VisionTransformer
+from torch import Tensor, nn
+from transformers import SiglipVisionConfig, SiglipVisionModel
+
+from pali3kit.errors import WeightsError
+from pali3kit.vision.vit import ViT
+from pali3kit.weights.layouts import big_vision
+from pali3kit.weights.links import to_theirs
+from pali3kit.weights.vision import load_vision
+
+SHAPE = {"width": 32, "depth": 2, "heads": 4, "mlp": 64, "patch": 8}
+
+
+def timm_vit(head: str, size: int = 32) -> VisionTransformer:
+    pool = {"map": "map", "gap": "avg", "token": "token"}[head]
+    return randomised(VisionTransformer(
+        img_size=size, patch_size=8, embed_dim=32, depth=2, num_heads=4, mlp_ratio=2, num_classes=0,
+        class_token=head == "token", global_pool=pool, act_layer="gelu_tanh", fc_norm=False,
+    ))  # fmt: skip
+
+
+def siglip(size: int = 32) -> SiglipVisionModel:
+    config = SiglipVisionConfig(
+        hidden_size=32, intermediate_size=64, num_hidden_layers=2, num_attention_heads=4, image_size=size, patch_size=8,
+        attn_implementation="eager",
+    )  # fmt: skip
+    return randomised(SiglipVisionModel(config))
+
+
+def randomised(module: Any) -> Any:
+    """Every parameter random, so that a swapped or forgotten one shows."""
+    torch.manual_seed(1)
+    for parameter in module.parameters():
+        nn.init.normal_(parameter, std=0.2)
+    return module.eval()
+
+
+def same_outputs(vit: ViT, tokens: Tensor, pooled: Tensor, images: Tensor) -> None:
+    with torch.no_grad():
+        torch.testing.assert_close(vit(images), tokens, atol=1e-5, rtol=1e-5)
+        torch.testing.assert_close(vit.pooled(images), pooled, atol=1e-5, rtol=1e-5)
+
+
+@pytest.fixture
+def images() -> Tensor:
+    return torch.randn(2, 3, 32, 32, generator=torch.Generator().manual_seed(2))
+
+
+@pytest.mark.parametrize("head", ["map", "gap", "token"])
+@pytest.mark.parametrize("prefix", ["", "visual.trunk."])
+def test_timm(head: str, prefix: str, images: Tensor, tmp_path: Path) -> None:
+    peer = timm_vit(head)
+    save_file({prefix + name: x for name, x in peer.state_dict().items()}, tmp_path / "model.safetensors")
+    vit = ViT(image_size=32, head=head, **SHAPE)
+    report = load_vision(vit, tmp_path)
+    assert report.layout == "timm" and set(report.loaded) == set(vit.state_dict())
+    with torch.no_grad():
+        tokens = peer.forward_features(images)
+        same_outputs(vit, tokens[:, 1:] if head == "token" else tokens, peer(images), images)
+
+
+def test_transformers_siglip(images: Tensor, tmp_path: Path) -> None:
+    peer = siglip()
+    peer.save_pretrained(tmp_path)
+    vit = ViT(image_size=32, **SHAPE)
+    assert load_vision(vit, tmp_path).layout == "hf"
+    with torch.no_grad():
+        output = peer(images)
+    same_outputs(vit, output.last_hidden_state, output.pooler_output, images)
+
+
+@pytest.mark.parametrize("scanned", [False, True])
+@pytest.mark.parametrize("prefix", ["params/img/", "params/", ""])
+def test_big_vision_as_timm_reads_it(prefix: str, scanned: bool, images: Tensor, tmp_path: Path) -> None:
+    given = randomised(ViT(image_size=32, **SHAPE))
+    arrays = to_theirs(big_vision.vit_links(2, 4, "map", False, prefix), given.state_dict())
+    file = npz(tmp_path, scan(arrays) if scanned else arrays)
+    peer = timm_vit("map")
+    peer.load_pretrained(str(file))
+    vit = ViT(image_size=32, **SHAPE)
+    assert load_vision(vit, file).layout == "big_vision"
+    with torch.no_grad():
+        same_outputs(vit, peer.forward_features(images), peer(images), images)
+
+
+def test_augreg_as_timm_reads_it(images: Tensor, tmp_path: Path) -> None:
+    """The class token's position is part of the table there."""
+    given = randomised(ViT(image_size=32, head="token", **SHAPE))
+    arrays = to_theirs(big_vision.vit_links(2, 4, "", True, "", "augreg"), given.state_dict())
+    table = "Transformer/posembed_input/pos_embedding"
+    arrays[table] = torch.cat([torch.randn(1, 1, 32), arrays[table]], 1)
+    file = npz(tmp_path, arrays | {"head/kernel": torch.zeros(32, 5), "head/bias": torch.zeros(5)})
+    peer = timm_vit("token")
+    peer.load_pretrained(str(file))
+    vit = ViT(image_size=32, head="token", **SHAPE)
+    report = load_vision(vit, file, allow=["head/*"])
+    assert report.layout == "augreg" and report.set_aside == ("head/bias", "head/kernel")
+    with torch.no_grad():
+        same_outputs(vit, peer.forward_features(images)[:, 1:], peer(images), images)
+
+
+def npz(folder: Path, arrays: dict[str, Tensor]) -> Path:
+    np.savez(folder / "checkpoint.npz", **{name: x.numpy() for name, x in arrays.items()})
+    return folder / "checkpoint.npz"
+
+
+def scan(arrays: dict[str, Tensor]) -> dict[str, Tensor]:
+    """One array for all blocks, blocks first."""
+    plain = {name: x for name, x in arrays.items() if "encoderblock" not in name}
+    for name in arrays:
+        if "encoderblock_0/" in name:
+            blocks = [arrays[name.replace("encoderblock_0", f"encoderblock_{block}")] for block in range(2)]
+            plain[name.replace("encoderblock_0", "encoderblock")] = torch.stack(blocks)
+    return plain
+
+
+def test_bfloat16_arrays_are_read(tmp_path: Path) -> None:
+    """NumPy has no bfloat16: jax's arrays arrive as two raw bytes."""
+    given = randomised(ViT(image_size=32, **SHAPE))
+    arrays = to_theirs(big_vision.vit_links(2, 4, "map", False, "params/"), given.state_dict())
+    raw = {name: x.bfloat16().view(torch.int16).numpy().view("V2") for name, x in arrays.items()}
+    np.savez(tmp_path / "bf16.npz", **raw)
+    vit = ViT(image_size=32, **SHAPE)
+    load_vision(vit, tmp_path / "bf16.npz")
+    torch.testing.assert_close(vit.embed.weight, given.embed.weight.bfloat16().float())
+
+
+def test_another_resolution_is_resampled_and_said(tmp_path: Path) -> None:
+    given = randomised(ViT(image_size=32, **SHAPE))
+    save_file(given.state_dict(), tmp_path / "weights.safetensors")
+    vit = ViT(image_size=64, **SHAPE)
+    report = load_vision(vit, tmp_path)
+    assert report.resized == {"positions": "4x4 to 8x8, bilinear with aligned corners (big_vision)"}
+    images = torch.randn(1, 3, 64, 64)
+    torch.testing.assert_close(vit(images), given(images))  # which resamples at every call
+
+
+def test_a_grid_that_is_not_square_is_never_guessed(tmp_path: Path) -> None:
+    given = ViT(image_size=32, **SHAPE).state_dict() | {"positions": torch.randn(1, 8, 32)}
+    save_file(given, tmp_path / "weights.safetensors")
+    vit = ViT(image_size=32, **SHAPE)
+    with pytest.raises(WeightsError, match="8 positions are no square: say which grid they are"):
+        load_vision(vit, tmp_path)
+    assert load_vision(vit, tmp_path, grid=(2, 4)).resized["positions"].startswith("2x4 to 4x4")
+
+
+def test_the_report_of_a_damaged_file(tmp_path: Path) -> None:
+    damaged = timm_vit("map").state_dict()
+    del damaged["blocks.1.mlp.fc2.bias"]
+    damaged["head.weight"] = torch.zeros(5, 32)
+    save_file(damaged, tmp_path / "model.safetensors")
+    vit = ViT(image_size=32, **SHAPE)
+    before = {name: x.clone() for name, x in vit.state_dict().items()}
+    with pytest.raises(WeightsError) as error:
+        load_vision(vit, tmp_path)
+    assert str(error.value) == (
+        "model.safetensors, read as timm, does not fit the model: missing encoder.blocks.1.mlp.down.bias; "
+        "unexpected head.weight. Allow what may be left out by name (allow=['head.*'])."
+    )
+    assert all(torch.equal(before[name], x) for name, x in vit.state_dict().items())
+    report = load_vision(vit, tmp_path, allow=["head.*", "encoder.blocks.1.mlp.down.bias"])
+    assert report.set_aside == ("head.weight",) and len(report.sha256) == 64
+
+
+@pytest.mark.parametrize(
+    ("tensors", "message"),
+    [
+        ({"a": torch.zeros(1)}, "holds no ViT in a known layout .augreg, big_vision, timm, hf, pali3kit.; its first"),
+        ({"patch_embed.proj.weight": torch.zeros(32, 3, 4, 4)}, r"embed.weight has shape \[32, 3, 4, 4\], the model"),
+    ],
+)
+def test_a_file_that_does_not_fit(tensors: dict[str, Tensor], message: str, tmp_path: Path) -> None:
+    save_file(tensors, tmp_path / "model.safetensors")
+    with pytest.raises(WeightsError, match=message):
+        load_vision(ViT(image_size=32, **SHAPE), tmp_path)
