@@ -1,4 +1,4 @@
-"""The plain ViT of big_vision: patches, learned positions, pre-LN blocks (Dosovitskiy et al. 2021, Zhai et al. 2022a)."""
+"""The plain ViT of big_vision: patches, learned positions, pre-LN blocks (Zhai et al. 2022a)."""
 
 from __future__ import annotations
 

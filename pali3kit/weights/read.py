@@ -75,17 +75,20 @@ def digest(path: Path) -> str:
 
 def _reader(path: Path) -> Reader:
     if path.name == INDEX:
-        return lambda path: {name: tensor for shard in _shards(path) for name, tensor in load_file(shard).items()}
-    readers = {
-        ".safetensors": load_file,
-        ".npz": _read_npz,
-        ".bin": _read_torch,
-        ".pt": _read_torch,
-        ".pth": _read_torch,
-    }
+        return _read_shards
+    readers: dict[str, Reader] = {".safetensors": _read_safetensors, ".npz": _read_npz}
+    readers |= dict.fromkeys((".bin", ".pt", ".pth"), _read_torch)
     if path.suffix not in readers:
         raise WeightsError(f"{path} has an unknown ending; weights are read from {', '.join(readers)}")
     return readers[path.suffix]
+
+
+def _read_safetensors(path: Path) -> dict[str, Tensor]:
+    return load_file(path)
+
+
+def _read_shards(index: Path) -> dict[str, Tensor]:
+    return {name: tensor for shard in _shards(index) for name, tensor in load_file(shard).items()}
 
 
 def _shards(index: Path) -> list[Path]:

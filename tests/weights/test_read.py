@@ -1,0 +1,95 @@
+"""Weights from files of every kind, and clear words on those that are none."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import save_file
+
+from pali3kit.errors import WeightsError
+from pali3kit.weights.read import INDEX, digest, find_weights, read_tensors
+
+TENSORS = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.tensor([1.5])}
+
+
+def shards(folder: Path) -> Path:
+    for number, name in enumerate(TENSORS):
+        save_file({name: TENSORS[name]}, folder / f"model-{number}.safetensors")
+    files = {name: f"model-{number}.safetensors" for number, name in enumerate(TENSORS)}
+    (folder / INDEX).write_text(json.dumps({"weight_map": files}))
+    return folder / INDEX
+
+
+def written(folder: Path, kind: str) -> Path:
+    path = folder / f"x{kind}"
+    if kind == "index":
+        return shards(folder)
+    if kind == ".safetensors":
+        save_file(TENSORS, path)
+    elif kind == ".npz":
+        np.savez(path, **{name: x.numpy() for name, x in TENSORS.items()})
+    else:
+        torch.save({"state_dict": {f"module.{name}": x for name, x in TENSORS.items()}, "epoch": 3}, path)
+    return path
+
+
+@pytest.mark.parametrize("kind", [".safetensors", ".npz", ".pt", ".pth", ".bin", "index"])
+def test_every_kind(kind: str, tmp_path: Path) -> None:
+    found = read_tensors(written(tmp_path, kind))
+    assert found.keys() == TENSORS.keys()
+    assert all(torch.equal(found[name], TENSORS[name]) for name in TENSORS)
+
+
+@pytest.mark.parametrize("kind", [".safetensors", ".npz", ".pt", "index"])
+def test_a_file_that_is_cut_off(kind: str, tmp_path: Path) -> None:
+    path = written(tmp_path, kind)
+    path.write_bytes(path.read_bytes()[:-40])
+    with pytest.raises(WeightsError, match="not a readable file of weights|not an index of shards"):
+        read_tensors(path)
+
+
+class Harmful:
+    """What a pickle could run."""
+
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return (print, ("run!",))
+
+
+def test_nothing_in_a_file_is_run(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    torch.save({"a": Harmful()}, tmp_path / "x.pt")
+    np.savez(tmp_path / "x.npz", a=np.array([Harmful()], dtype=object))
+    (tmp_path / "y.bin").write_bytes(pickle.dumps(Harmful()))
+    for name in ("x.pt", "x.npz", "y.bin"):
+        with pytest.raises(WeightsError, match="not a readable file of weights"):
+            read_tensors(tmp_path / name)
+    assert capsys.readouterr().out == ""
+
+
+def test_a_folder_is_searched(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="it has none of model.safetensors, model.safetensors.index.json, open_clip"):
+        find_weights(tmp_path)
+    index = shards(tmp_path)
+    assert find_weights(tmp_path) == index
+    with pytest.raises(WeightsError, match="there is no such file or folder"):
+        find_weights(tmp_path / "nowhere")
+
+
+def test_an_unknown_ending_and_an_empty_file(tmp_path: Path) -> None:
+    (tmp_path / "x.h5").touch()
+    with pytest.raises(WeightsError, match=r"unknown ending; weights are read from .safetensors, .npz, .bin, .pt, .pth"):
+        read_tensors(tmp_path / "x.h5")
+    save_file({}, tmp_path / "x.safetensors")
+    with pytest.raises(WeightsError, match="holds no tensors"):
+        read_tensors(tmp_path / "x.safetensors")
+
+
+def test_the_digest_covers_every_shard(tmp_path: Path) -> None:
+    index = shards(tmp_path)
+    before = digest(index)
+    save_file({"b": torch.tensor([2.5])}, tmp_path / "model-1.safetensors")
+    assert digest(index) != before and len(before) == 64
