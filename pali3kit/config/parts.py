@@ -26,6 +26,25 @@ class VitOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TimmOptions:
+    """`pretrained`: fetch timm's weights for the name; without, weights are random."""
+
+    pretrained: bool = False
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenClipOptions:
+    """`pretrained`: a tag of open_clip's weights, or a file; without, weights are random."""
+
+    pretrained: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HfOptions:
+    """None: the repository or folder says everything."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class LinearOptions:
     """`positions`: fixed 2D sines that are added to the projected tokens, or none, as in the paper."""
 
@@ -81,6 +100,12 @@ class WorldOptions:
 registry.VISION.add(
     "vit", "pali3kit.vision.vit:ViT", VitOptions, "plain ViT with MAP, GAP or class-token head, any size"
 )
+for _name, _target, _options, _summary in (
+    ("timm/", "timm:TimmEncoder", TimmOptions, "any timm model with a map of features: timm/vit_tiny_patch16_224"),
+    ("open_clip/", "open_clip:OpenClipEncoder", OpenClipOptions, "image tower: open_clip/ViT-B-16-SigLIP"),
+    ("hf/", "hf:HfEncoder", HfOptions, "SigLIP, CLIP, DINOv2 or ViT of transformers: hf/<repo or folder>"),
+):
+    registry.VISION.add(_name, f"pali3kit.vision.adapters.{_target}", _options, _summary)
 registry.PROJECTOR.add(
     "linear", "pali3kit.projector.linear:LinearProjector", LinearOptions, "one linear layer, as in the paper"
 )

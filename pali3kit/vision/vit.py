@@ -5,10 +5,10 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from pali3kit.errors import ConfigError
 from pali3kit.images.spec import ImageSpec
 from pali3kit.nn.positions import Grid, resize_table
 from pali3kit.nn.transformer import Encoder
+from pali3kit.vision.contract import square_grid
 from pali3kit.vision.heads import build_head
 from pali3kit.vision.shapes import resolve
 
@@ -53,10 +53,7 @@ class ViT(nn.Module):
 
     def grid(self, resolution: int) -> Grid:
         """Rows and columns of tokens at `resolution` pixels, which the patch must divide."""
-        if resolution % self.patch:
-            raise ConfigError([f"patch {self.patch} does not divide a resolution of {resolution} pixels"])
-        side = resolution // self.patch
-        return side, side
+        return square_grid(resolution, self.patch)
 
     def forward(self, images: Tensor) -> Tensor:
         """`[B,3,H,W] -> [B,N,D]`, after the last norm and before pooling, without class token: PaLI's visual tokens."""

@@ -1,0 +1,81 @@
+"""Encoders of timm: `timm/<name>`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import timm
+from timm.data.config import resolve_model_data_config
+from torch import Tensor
+
+from pali3kit.errors import RegistryError, nearest
+from pali3kit.images.spec import ImageSpec
+from pali3kit.vision.contract import Adapter
+
+
+class TimmEncoder(Adapter):
+    """Any timm model with a map of features: ViTs, whose class and register tokens are removed, and networks of
+    convolutions, whose last map is read as tokens.
+
+    Positions at another resolution are resampled by timm's own rule (bicubic, antialiased).
+
+    Args:
+        name: as timm has it, with an optional tag of weights: `vit_base_patch16_224.augreg_in21k`.
+        image_size: side length of the pictures, pixels.
+        pretrained: fetch the weights of timm's hub; False starts from random ones, and nothing is fetched.
+    """
+
+    def __init__(self, name: str, image_size: int, pretrained: bool = False) -> None:
+        model = _create(name, image_size, pretrained)
+        super().__init__(model.num_features, _patch(model), _spec(model, image_size))
+        self.model = model
+
+    def forward(self, images: Tensor) -> Tensor:
+        return self.tokens(self.model.forward_features(images))
+
+    def pooled(self, images: Tensor) -> Tensor:
+        return self.model(images)  # type: ignore[no-any-return]
+
+    def tokens(self, features: Tensor) -> Tensor:
+        """Timm's features, `[B,prefix+N,D]`, `[B,D,H,W]` or `[B,H,W,D]`, to `[B,N,D]`."""
+        if features.ndim == 3:
+            return features[:, getattr(self.model, "num_prefix_tokens", 0) :]
+        if getattr(self.model, "output_fmt", "NCHW") == "NHWC":
+            return features.flatten(1, 2)
+        return features.flatten(2).transpose(1, 2)
+
+
+def _create(name: str, image_size: int, pretrained: bool) -> Any:
+    """The model without classifier; with a size of its own where it can have one."""
+    architecture = name.partition(".")[0]
+    if not timm.is_model(architecture):
+        raise RegistryError(f"timm has no model '{architecture}'.{nearest(architecture, timm.list_models())}")
+    if _takes_sizes(architecture):
+        sizes: dict[str, Any] = {"img_size": image_size, "dynamic_img_size": True}
+        return timm.create_model(name, pretrained=pretrained, num_classes=0, **sizes)
+    return timm.create_model(name, pretrained=pretrained, num_classes=0)
+
+
+def _takes_sizes(architecture: str) -> bool:
+    """Whether positions can be resampled at every call: so for timm's `VisionTransformer` and its kin."""
+    module = timm.models.model_entrypoint(architecture).__module__.rpartition(".")[2]
+    return module in ("vision_transformer", "eva", "deit", "beit")
+
+
+def _patch(model: Any) -> int:
+    """Pixels a token."""
+    if hasattr(model, "num_prefix_tokens"):
+        return int(model.patch_embed.patch_size[0])
+    return int(model.feature_info[-1]["reduction"])
+
+
+def _spec(model: Any, image_size: int) -> ImageSpec:
+    data = resolve_model_data_config(model)  # type: ignore[no-untyped-call]
+    return ImageSpec(
+        image_size,
+        tuple(data["mean"]),
+        tuple(data["std"]),
+        resize="squash" if data["crop_mode"] == "squash" else "shortest",
+        interpolation=data["interpolation"],
+        crop=data["crop_pct"],
+    )

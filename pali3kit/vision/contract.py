@@ -1,0 +1,51 @@
+"""What every vision encoder offers, ours and everyone's."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from torch import Tensor, nn
+
+from pali3kit.errors import ConfigError
+from pali3kit.images.spec import ImageSpec
+from pali3kit.nn.positions import Grid
+
+
+class VisionEncoder(Protocol):
+    """Tokens for PaLI, one vector for classifiers. `width` is D, `patch` the pixels a token spans."""
+
+    width: int
+    patch: int
+    image_spec: ImageSpec
+    native_grid: Grid
+
+    def grid(self, resolution: int) -> Grid:
+        """Rows and columns of tokens at `resolution` pixels. Raises ConfigError where the encoder cannot take it."""
+        ...
+
+    def __call__(self, images: Tensor) -> Tensor:
+        """`[B,3,H,W] -> [B,N,D]`, after the last norm, without class and register tokens."""
+        ...
+
+    def pooled(self, images: Tensor) -> Tensor:
+        """`[B,3,H,W] -> [B,D]`."""
+        ...
+
+
+class Adapter(nn.Module):
+    """What adapters of other libraries' encoders share: the numbers of the contract."""
+
+    def __init__(self, width: int, patch: int, image_spec: ImageSpec) -> None:
+        super().__init__()
+        self.width, self.patch, self.image_spec = width, patch, image_spec
+        self.native_grid = self.grid(image_spec.size)
+
+    def grid(self, resolution: int) -> Grid:
+        return square_grid(resolution, self.patch)
+
+
+def square_grid(resolution: int, patch: int) -> Grid:
+    """Rows and columns of tokens of a square picture. Raises ConfigError unless `patch` divides `resolution`."""
+    if resolution % patch:
+        raise ConfigError([f"patch {patch} does not divide a resolution of {resolution} pixels"])
+    return resolution // patch, resolution // patch
