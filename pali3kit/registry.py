@@ -69,14 +69,20 @@ class Registry:
         self._load_plugins()
         return sorted(self._entries)
 
+    def entries(self) -> list[Entry]:
+        """Return what is known of all parts and prefixes, in alphabetical order of their names."""
+        return [self._entries[name] for name in self.names()]
+
     def describe(self, name: str) -> Entry:
         """Return what is known of `name` without importing it. Raises RegistryError with a suggestion."""
         self._load_declarations()
         prefix = name.partition("/")[0] + "/"
         if not {name, prefix} & self._entries.keys():
             self._load_plugins()
+        if name == prefix and prefix in self._entries:
+            raise RegistryError(f"'{prefix}' is a family of {self.kind}: say which one, {prefix}NAME.")
         for key in (name, prefix):
-            if key in self._entries and name != prefix:
+            if key in self._entries:
                 return self._entries[key]
         raise RegistryError(f"unknown {self.kind} '{name}'.{choose(name, self.names())}")
 

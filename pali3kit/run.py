@@ -126,8 +126,8 @@ def _list(arguments: list[str], _: list[str]) -> int:
         if kind not in KINDS:
             raise UsageError(f"unknown kind '{kind}'.{choose(kind, KINDS)}")
         print(kind)
-        for name in KINDS[kind].names():
-            print(f"  {name:<22}{KINDS[kind].describe(name).summary}")
+        for entry in KINDS[kind].entries():
+            print(f"  {entry.name:<22}{entry.summary}")
     return 0
 
 

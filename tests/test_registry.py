@@ -59,7 +59,8 @@ def test_prefix_passes_the_rest_of_the_name_first(parts: Registry) -> None:
     parts.add("path/", "os.path:join")
     assert parts.build("path/a/b", "c") == "a/b/c"
     assert parts.names() == ["path/"]
-    with pytest.raises(RegistryError, match="unknown thing 'path/'"):
+    assert [entry.name for entry in parts.entries()] == ["path/"]
+    with pytest.raises(RegistryError, match="'path/' is a family of thing: say which one, path/NAME"):
         parts.describe("path/")
 
 

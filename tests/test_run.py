@@ -113,6 +113,13 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
 def test_list_and_show(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["list", "projector"]) == 0
     assert capsys.readouterr().out == "projector\n  linear                one linear layer, as in the paper\n"
+    assert main(["list", "vision"]) == 0
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]] == [
+        "hf/",
+        "open_clip/",
+        "timm/",
+        "vit",
+    ]
     assert main(["show", "projector/linear"]) == 0
     assert capsys.readouterr().out == (
         "projector/linear: one linear layer, as in the paper\n"

@@ -7,11 +7,17 @@ import pytest
 
 from pali3kit.registry import KINDS, LANGUAGE, MASKS, PROJECTOR, SOURCE, STAGE, TEXT_TOWER, VISION, Registry
 
-ALL = [(kind, name) for kind, registry in KINDS.items() for name in registry.names() if not name.endswith("/")]
+
+def names(registry: Registry) -> list[str]:
+    """All names, and some member of every family."""
+    return [name + "member" if name.endswith("/") else name for name in registry.names()]
+
+
+ALL = [(kind, name) for kind, registry in KINDS.items() for name in names(registry)]
 BUILT_WITH_OPTIONS = [
     (registry, name)
     for registry in (VISION, PROJECTOR, LANGUAGE, MASKS, TEXT_TOWER, SOURCE)
-    for name in registry.names()
+    for name in names(registry)
     if registry.describe(name).options is not None
 ]
 
