@@ -86,6 +86,18 @@ def _pair_sums(
     return loss
 
 
+def add_block(
+    x: Tensor, y: Tensor, scale: Tensor, bias: Tensor, first_pair: int | None, chunk: int, grads: tuple[Tensor, ...]
+) -> Tensor:
+    """Loss summed over a block of any size, a chunk of images at a time; adds its gradients to `grads`, if any."""
+    loss = torch.zeros_like(scale)
+    for start in range(0, len(x), chunk):
+        images = slice(start, start + chunk)
+        first = None if first_pair is None else first_pair + start
+        loss += _pair_sums(x[images], y, scale, bias, first, (grads[0][images], *grads[1:]) if grads else ())
+    return loss
+
+
 class _PairBlock(torch.autograd.Function):
     """Inputs image [B,D], text [T,D], scale, bias, first_pair, chunk; output the scalar loss."""
 
@@ -98,21 +110,20 @@ class _PairBlock(torch.autograd.Function):
             x, y = at_least_float32(image), at_least_float32(text)
             s, b = scale.to(x.dtype), bias.to(x.dtype)
             grads = tuple(map(torch.zeros_like, (x, y, s, b))) if any(ctx.needs_input_grad) else ()
-            loss = torch.zeros_like(s)
-            for start in range(0, len(x), chunk):
-                images = slice(start, start + chunk)
-                first = None if first_pair is None else first_pair + start
-                loss += _pair_sums(x[images], y, s, b, first, (grads[0][images], *grads[1:]) if grads else ())
-            ctx.save_for_backward(*(g.div_(len(x)) for g in grads))
+            loss = add_block(x, y, s, b, first_pair, chunk, grads)
+        ctx.save_for_backward(*(g.div_(len(x)) for g in grads))
         return loss / len(x)
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
-        if torch.is_grad_enabled():  # true only when create_graph=True asks for a graph of this backward
-            raise RuntimeError(
-                "sigmoid_loss has no second derivative: its gradient is computed in forward. Use create_graph=False, "
-                "or write the loss with torch.nn.functional.logsigmoid where a double backward is needed."
-            )
-        (grad,) = grad_outputs
-        pairs = zip(ctx.saved_tensors, ctx.dtypes, strict=True)
-        return (*((grad * g).to(dtype) for g, dtype in pairs), None, None)
+        return (*saved_gradients(ctx, *grad_outputs), None, None)
+
+
+def saved_gradients(ctx: Any, grad: Tensor) -> list[Tensor]:
+    """The gradients that forward saved, times what came from above, in the inputs' own dtypes (`ctx.dtypes`)."""
+    if torch.is_grad_enabled():  # true only when create_graph=True asks for a graph of this backward
+        raise RuntimeError(
+            "sigmoid_loss has no second derivative: its gradient is computed in forward. Use create_graph=False, "
+            "or write the loss with torch.nn.functional.logsigmoid where a double backward is needed."
+        )
+    return [(grad * g).to(dtype) for g, dtype in zip(ctx.saved_tensors, ctx.dtypes, strict=True)]
