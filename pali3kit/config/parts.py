@@ -121,6 +121,7 @@ registry.SOURCE.add(
 for _name, _summary in {
     "muon": "orthogonalised momentum for matrices, AdamW for the rest",
     "adamw": "AdamW with decoupled weight decay",
+    "adafactor": "big_vision's Adafactor: factored second moments, momentum in bf16",
 }.items():
     registry.OPTIMIZER.add(_name, "pali3kit.training.optimizers:build_optimizer", summary=_summary)
 

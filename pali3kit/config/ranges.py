@@ -51,6 +51,7 @@ RANGES: dict[str, Range] = {
     "weight_decay": Range(0),
     "beta2": Range(0, 1, open_high=True),
     "warmup": Range(0, 1),
+    "cooldown": Range(0, 1),
     "clip_norm": Range(0, open_low=True),
     "spread": Range(0, open_low=True),
     "label_smoothing": Range(0, 1, open_high=True),

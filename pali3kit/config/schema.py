@@ -25,7 +25,7 @@ class Part:
 
 @dataclass(kw_only=True)
 class Optimizer:
-    """How weights move: `learning_rate` is the peak of the schedule, `warmup` a share of the steps."""
+    """How weights move: `learning_rate` is the schedule's peak; `warmup` and `cooldown` are shares of the steps."""
 
     name: str = "muon"
     learning_rate: float = 1e-3
@@ -33,6 +33,7 @@ class Optimizer:
     beta2: float = 0.95
     schedule: str = "cosine"
     warmup: float = 0.05
+    cooldown: float = 0.0
     clip_norm: float = 1.0
 
 

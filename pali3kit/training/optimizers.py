@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
+from timm.optim.adafactor_bv import AdafactorBigVision
 from torch import nn
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
@@ -45,15 +46,20 @@ class Chained(Optimizer):
 
 
 def build_optimizer(model: nn.Module, options: Options) -> Optimizer:
-    """The optimizer of `model`'s trainable parameters: `adamw`, or `muon` for inner matrices and AdamW for the rest."""
+    """The optimizer of `model`'s trainable parameters: `adamw`, `adafactor`, or `muon` for inner matrices and AdamW for
+    the rest.
+    """
     inner, matrices, vectors = split_parameters(model)
     betas = (0.9, options.beta2)
-    if options.name == "adamw":
+    if options.name != "muon":
         matrices, inner = matrices + inner, []
     groups = [
         {"params": matrices, "weight_decay": options.weight_decay},
         {"params": vectors, "weight_decay": 0.0},
     ]
+    if options.name == "adafactor":
+        # big_vision's variant: second moments factored and capped at 0.999, momentum in bf16; as timm keeps it
+        return AdafactorBigVision([g for g in groups if g["params"]], lr=options.learning_rate)
     adamw = AdamW([g for g in groups if g["params"]], lr=options.learning_rate, betas=betas)
     if not inner:
         return adamw
@@ -74,12 +80,18 @@ def split_parameters(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Para
 
 
 def build_schedule(optimizer: Optimizer, options: Options, steps: int) -> LambdaLR:
-    """Linear warm-up over `options.warmup` of the steps, then `cosine` to 0, `rsqrt`, or `constant`."""
+    """Linear warm-up over `options.warmup` of the steps, then `cosine` to 0, `rsqrt`, or `constant`; and last, over
+    `options.cooldown` of the steps, linearly to 0, as big_vision ends its `rsqrt`.
+    """
     warmup = max(1, round(options.warmup * steps))
+    cooldown = round(options.cooldown * steps)
 
     def factor(step: int) -> float:
         if step < warmup:
             return (step + 1) / warmup
+        return decay(step) * min(1.0, (steps - step) / max(1, cooldown))
+
+    def decay(step: int) -> float:
         if options.schedule == "cosine":
             return 0.5 * (1 + math.cos(math.pi * (step - warmup) / max(1, steps - warmup)))
         if options.schedule == "rsqrt":

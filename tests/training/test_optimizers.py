@@ -34,7 +34,7 @@ def test_parameters_are_split_by_role() -> None:
     assert split_parameters(model)[0] == []
 
 
-@pytest.mark.parametrize("name", ["muon", "adamw"])
+@pytest.mark.parametrize("name", ["muon", "adamw", "adafactor"])
 def test_vectors_do_not_decay(name: str) -> None:
     model = Model()
     optimizer = build_optimizer(model, Options(name=name, learning_rate=0.1, weight_decay=0.5))
@@ -92,3 +92,23 @@ def test_schedules(name: str, expected: list[float]) -> None:
         optimizer.step()
         schedule.step()
     assert rates == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_rate_cools_down_to_nothing() -> None:
+    options = Options(learning_rate=1.0, schedule="rsqrt", warmup=0.25, cooldown=0.5)
+    schedule = build_schedule(build_optimizer(Model(), options), options, steps=8)
+    factors = [schedule.lr_lambdas[0](step) for step in range(9)]
+    decay = [(2 / (step + 1)) ** 0.5 for step in range(9)]
+    expected = [0.5, 1.0, decay[2], decay[3], decay[4], decay[5] * 3 / 4, decay[6] / 2, decay[7] / 4, 0.0]
+    assert factors == pytest.approx(expected)
+
+
+def test_adafactor_keeps_less_than_adamw() -> None:
+    """Second moments as rows and columns, momentum in bf16."""
+    model = nn.Linear(64, 32, bias=False)
+    optimizer = build_optimizer(model, Options(name="adafactor", learning_rate=0.1))
+    model(torch.randn(4, 64)).square().sum().backward()
+    optimizer.step()
+    (state,) = optimizer.state.values()
+    numbers = [x.numel() * x.element_size() for x in state.values() if isinstance(x, torch.Tensor)]
+    assert sum(numbers) < 64 * 32 * 2 + 1000
