@@ -64,6 +64,11 @@ def batched(ours: str, theirs: str) -> Link:
     return Link((ours,), theirs, lambda x: [x[None]], lambda parts: parts[0][0])
 
 
+def scalar(ours: str, theirs: str) -> Link:
+    """A number, `[]`, kept as `[1]` or as `[]`."""
+    return Link((ours,), theirs, lambda x: [x.reshape(())], lambda parts: parts[0].reshape(1))
+
+
 def pairs(link: Callable[[str, str], Link], ours: str, theirs: str) -> list[Link]:
     """`link` for the weight and the bias of a layer."""
     return [link(f"{ours}.{ending}", f"{theirs}.{ending}") for ending in ("weight", "bias")]

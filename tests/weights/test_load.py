@@ -2,22 +2,28 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from open_clip.transformer import TextTransformer
 from safetensors.torch import save_file
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor, nn
-from transformers import SiglipVisionConfig, SiglipVisionModel
+from transformers import SiglipConfig, SiglipModel, SiglipVisionConfig, SiglipVisionModel
 
 from pali3kit.errors import WeightsError
+from pali3kit.losses.sigmoid import normalize
+from pali3kit.models.text_tower import TextTower
+from pali3kit.models.two_towers import TwoTowers
 from pali3kit.vision.vit import ViT
-from pali3kit.weights.layouts import big_vision
-from pali3kit.weights.links import to_theirs
-from pali3kit.weights.vision import load_vision
+from pali3kit.weights.layout import LAYOUTS
+from pali3kit.weights.layouts import big_vision, open_clip
+from pali3kit.weights.links import to_ours, to_theirs
+from pali3kit.weights.load import load_two_towers, load_vision
 
 SHAPE = {"width": 32, "depth": 2, "heads": 4, "mlp": 64, "patch": 8}
 
@@ -78,6 +84,68 @@ def test_transformers_siglip(images: Tensor, tmp_path: Path) -> None:
     with torch.no_grad():
         output = peer(images)
     same_outputs(vit, output.last_hidden_state, output.pooler_output, images)
+
+
+TEXT = {"vocabulary": 40, "length": 6, "out": 32, "width": 16, "depth": 2, "heads": 4, "mlp": 24}
+
+
+def two_towers(seed: int) -> TwoTowers:
+    towers = randomised(TwoTowers(ViT(image_size=32, **SHAPE), TextTower(**TEXT)))
+    torch.manual_seed(seed)
+    return towers
+
+
+def test_both_towers_of_transformers(images: Tensor, tmp_path: Path) -> None:
+    text = {"hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4,
+            "vocab_size": 40, "max_position_embeddings": 6, "projection_size": 32}  # fmt: skip
+    vision = siglip().config.to_dict()
+    peer = randomised(SiglipModel(SiglipConfig(text_config=text, vision_config=vision)))
+    peer.save_pretrained(tmp_path)
+    towers = two_towers(0)
+    report = load_two_towers(towers, tmp_path)
+    assert report.layout == "hf" and not report.set_aside
+    ids = torch.randint(2, 40, (2, 6))
+    with torch.no_grad():
+        image, texts = towers(images, ids)
+        output = peer(input_ids=ids, pixel_values=images)
+        logits = normalize(texts) @ normalize(image).T * towers.log_scale.exp() + towers.bias
+    torch.testing.assert_close(image, output.vision_model_output.pooler_output, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(texts, output.text_model_output.pooler_output, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(logits, output.logits_per_text, atol=1e-5, rtol=1e-5)
+
+
+def test_the_text_tower_of_open_clip() -> None:
+    peer = randomised(TextTransformer(
+        context_length=6, vocab_size=40, width=16, heads=4, layers=2, mlp_ratio=1.5, output_dim=32, pool_type="last",
+        proj_bias=True, no_causal_mask=True, act_layer=partial(nn.GELU, approximate="tanh"),
+        norm_layer=partial(nn.LayerNorm, eps=1e-6),
+    ))  # fmt: skip
+    tower = TextTower(**TEXT).eval()
+    tower.load_state_dict(to_ours(open_clip.text_links(2, ""), peer.state_dict()))
+    ids = torch.randint(2, 40, (3, 6))
+    with torch.no_grad():
+        torch.testing.assert_close(tower(ids), peer(ids), atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["big_vision", "timm", "hf", "pali3kit"])
+def test_two_towers_there_and_back(name: str, tmp_path: Path) -> None:
+    """Written in each layout and read again; read as a ViT alone, the rest is set aside."""
+    given, found = two_towers(0), TwoTowers(ViT(image_size=32, **SHAPE), TextTower(**TEXT))
+    layout = next(layout for layout in LAYOUTS if layout.name == name)
+    theirs = to_theirs(layout.towers(given.vision, given.text, layout.image), given.state_dict())
+    save_file(theirs, tmp_path / "model.safetensors")
+    assert load_two_towers(found, tmp_path).layout == name
+    assert all(torch.equal(x, given.state_dict()[key]) for key, x in found.state_dict().items())
+    vit = ViT(image_size=32, **SHAPE)
+    report = load_vision(vit, tmp_path)
+    assert torch.equal(vit.head.probe, given.vision.head.probe)
+    assert set(report.set_aside) == {key for key in theirs if not key.startswith(layout.image)}
+
+
+def test_one_tower_is_not_two(tmp_path: Path) -> None:
+    arrays = to_theirs(big_vision.vit_links(2, 4, "map", False, "", "augreg"), ViT(image_size=32, **SHAPE).state_dict())
+    with pytest.raises(WeightsError, match="in the layout of augreg holds no text tower"):
+        load_two_towers(two_towers(0), npz(tmp_path, arrays))
 
 
 @pytest.mark.parametrize("scanned", [False, True])

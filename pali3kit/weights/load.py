@@ -1,0 +1,130 @@
+"""Weights from a file in anyone's layout into a ViT, or into both towers of SigLIP."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from torch import Tensor, nn
+
+from pali3kit.errors import WeightsError
+from pali3kit.models.two_towers import TwoTowers
+from pali3kit.nn.positions import Grid, resize_table
+from pali3kit.vision.vit import ViT
+from pali3kit.weights.layout import Layout, recognise
+from pali3kit.weights.layouts.big_vision import unscan
+from pali3kit.weights.links import Link, to_ours
+from pali3kit.weights.read import digest, find_weights, read_tensors
+from pali3kit.weights.report import LoadReport, matches
+
+
+def load_vision(vit: ViT, path: Path, grid: Grid | None = None, allow: Sequence[str] = ()) -> LoadReport:
+    """Read the ViT at `path` into `vit`; a text tower beside it is set aside.
+
+    Args:
+        vit: the model to fill; as it was when anything is wrong.
+        path: a file, or a folder with one, in any of `layout.LAYOUTS`.
+        grid: rows and columns of the file's position table; None takes the model's own where the number of positions
+            agrees, else a square.
+        allow: patterns of names, the file's or the model's, that may be left out.
+
+    Raises:
+        WeightsError: unreadable, of no known layout, or anything is missing, left over or of another shape.
+    """
+    checkpoint = open_checkpoint(path)
+    layout, prefix = checkpoint.layout, checkpoint.prefix
+    links = layout.vision(vit, prefix)
+    checkpoint.fold_class_position(links)
+    ours = {name: tensor.float() for name, tensor in to_ours(links, checkpoint.tensors).items()}
+    resized = _fit_positions(vit, ours, "positions", grid)
+    return _fill(vit, ours, links, checkpoint, resized, allow, (*layout.elsewhere(prefix), *allow))
+
+
+def load_two_towers(towers: TwoTowers, path: Path, grid: Grid | None = None, allow: Sequence[str] = ()) -> LoadReport:
+    """Read both towers, the log-temperature and the bias at `path` into `towers`: arguments and errors as above."""
+    checkpoint = open_checkpoint(path)
+    links = checkpoint.layout.towers(towers.vision, towers.text, checkpoint.prefix)
+    ours = {name: tensor.float() for name, tensor in to_ours(links, checkpoint.tensors).items()}
+    resized = _fit_positions(towers.vision, ours, "vision.positions", grid)
+    return _fill(towers, ours, links, checkpoint, resized, allow, ("opt/*", *allow))
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The tensors of a file and how they are named."""
+
+    file: Path
+    tensors: dict[str, Tensor]
+    layout: Layout
+    prefix: str
+
+    def fold_class_position(self, links: Sequence[Link]) -> None:
+        """The class token's own position is a constant: it is added to the token, and leaves a table of patches."""
+        token = self.prefix + self.layout.class_token
+        table = next(link.theirs for link in links if link.ours == ("positions",))
+        if self.layout.class_token and {token, table} <= self.tensors.keys():
+            positions = self.tensors[table]
+            self.tensors[token] = self.tensors[token] + positions[:, :1]
+            self.tensors[table] = positions[:, 1:]
+
+
+def open_checkpoint(path: Path) -> Checkpoint:
+    """Read all tensors at `path` and recognise their layout."""
+    file = find_weights(path)
+    tensors = unscan(read_tensors(file))
+    return Checkpoint(file, tensors, *recognise(tensors, file))
+
+
+def _fill(
+    module: nn.Module,
+    ours: Mapping[str, Tensor],
+    links: Sequence[Link],
+    checkpoint: Checkpoint,
+    resized: Mapping[str, str],
+    may_miss: Sequence[str],
+    may_stay: Sequence[str],
+) -> LoadReport:
+    """Load `ours` if everything is accounted for."""
+    wanted = module.state_dict()
+    misfits = [
+        f"{name} has shape {list(ours[name].shape)}, the model wants {list(wanted[name].shape)}"
+        for name in sorted(wanted.keys() & ours.keys())
+        if ours[name].shape != wanted[name].shape
+    ]
+    if misfits:
+        raise WeightsError(f"{checkpoint.file} does not fit the model: " + "; ".join(misfits))
+    left = sorted(checkpoint.tensors.keys() - {link.theirs for link in links})
+    report = LoadReport(
+        source=str(checkpoint.file),
+        sha256=digest(checkpoint.file),
+        layout=checkpoint.layout.name,
+        loaded=tuple(sorted(ours)),
+        resized=resized,
+        missing=tuple(sorted(name for name in wanted.keys() - ours.keys() if not matches(name, may_miss))),
+        unexpected=tuple(name for name in left if not matches(name, may_stay)),
+        set_aside=tuple(name for name in left if matches(name, may_stay)),
+    )
+    report.demand_complete()
+    module.load_state_dict(dict(ours), strict=False)
+    return report
+
+
+def _fit_positions(vit: ViT, ours: dict[str, Tensor], name: str, grid: Grid | None) -> dict[str, str]:
+    """Resample the position table to the model's grid; says what was done."""
+    table = ours.get(name)
+    if table is None or (table.shape == vit.positions.shape and grid is None):
+        return {}
+    grid = grid or _square(table.shape[1])
+    if grid == vit.native_grid:
+        return {}
+    ours[name] = resize_table(table, grid, vit.native_grid)
+    (rows, columns), (new_rows, new_columns) = grid, vit.native_grid
+    return {name: f"{rows}x{columns} to {new_rows}x{new_columns}, bilinear with aligned corners (big_vision)"}
+
+
+def _square(count: int) -> Grid:
+    side = round(count**0.5)
+    if side * side != count:
+        raise WeightsError(f"{count} positions are no square: say which grid they are, grid=(rows, columns)")
+    return side, side
