@@ -11,12 +11,7 @@ from PIL import Image
 from torch import Tensor
 
 Resize = Literal["squash", "shortest"]
-INTERPOLATIONS = {
-    "nearest": Image.Resampling.NEAREST,
-    "bilinear": Image.Resampling.BILINEAR,
-    "bicubic": Image.Resampling.BICUBIC,
-    "lanczos": Image.Resampling.LANCZOS,
-}
+RESAMPLING = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3}  # PIL's numbers, which transformers writes too
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +32,7 @@ class ImageSpec:
 
     def fit(self, image: Image.Image) -> np.ndarray:
         """A picture of any size and mode to uint8 `[size,size,3]`."""
-        rgb, how = image.convert("RGB"), INTERPOLATIONS[self.interpolation]
+        rgb, how = image.convert("RGB"), Image.Resampling(RESAMPLING[self.interpolation])
         if self.resize == "squash":
             return np.asarray(rgb.resize((self.size, self.size), how))
         shorter = int(self.size / self.crop)

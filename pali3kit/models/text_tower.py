@@ -17,7 +17,7 @@ class TextTower(nn.Module):
 
     def __init__(self, vocabulary: int, length: int, out: int, width: int, depth: int, heads: int, mlp: int) -> None:
         super().__init__()
-        self.heads = heads
+        self.depth, self.heads, self.mlp = depth, heads, mlp
         self.embedding = nn.Embedding(vocabulary, width)
         nn.init.normal_(self.embedding.weight, std=width**-0.5)
         self.positions = nn.Parameter(torch.randn(1, length, width) * width**-0.5)

@@ -39,8 +39,8 @@ class ViT(nn.Module):
         head: str = "map",
     ) -> None:
         super().__init__()
-        shape = resolve(size, width=width, depth=depth, heads=heads, mlp=mlp, patch=patch)
-        self.width, self.patch, self.heads = shape.width, shape.patch, shape.heads
+        self.shape = shape = resolve(size, width=width, depth=depth, heads=heads, mlp=mlp, patch=patch)
+        self.width, self.patch = shape.width, shape.patch
         self.image_spec = ImageSpec(image_size)
         self.native_grid = self.grid(image_size)
         self.embed = nn.Conv2d(3, shape.width, shape.patch, stride=shape.patch)

@@ -72,28 +72,30 @@ def recognise(tensors: Mapping[str, Tensor], file: Path) -> tuple[Layout, str]:
     raise WeightsError(f"{file} holds no ViT in a known layout ({known}); its first tensors are {some}")
 
 
+def by_name(name: str) -> Layout:
+    """The layout called `name`."""
+    return next(layout for layout in LAYOUTS if layout.name == name)
+
+
 def _head(vit: ViT) -> str:
     return "map" if hasattr(vit.head, "probe") else ""
 
 
-def _depth(tower: ViT | TextTower) -> int:
-    return len(tower.encoder.blocks)
-
-
 def _timm(vit: ViT, prefix: str) -> list[Link]:
-    return timm.vit_links(_depth(vit), _head(vit), vit.class_token is not None, prefix)
+    return timm.vit_links(vit.shape.depth, _head(vit), vit.class_token is not None, prefix)
 
 
 def _hf(vit: ViT, prefix: str) -> list[Link]:
-    return hf.vit_links(_depth(vit), _head(vit), prefix)
+    return hf.vit_links(vit.shape.depth, _head(vit), prefix)
+
+
+def _big_vision(vit: ViT, prefix: str, era: str = "big_vision") -> list[Link]:
+    token = vit.class_token is not None
+    return big_vision.vit_links(vit.shape.depth, vit.shape.heads, _head(vit), token, prefix, era)
 
 
 def _augreg(vit: ViT, prefix: str) -> list[Link]:
-    return big_vision.vit_links(_depth(vit), vit.heads, _head(vit), vit.class_token is not None, prefix, "augreg")
-
-
-def _big_vision(vit: ViT, prefix: str) -> list[Link]:
-    return big_vision.vit_links(_depth(vit), vit.heads, _head(vit), vit.class_token is not None, prefix)
+    return _big_vision(vit, prefix, "augreg")
 
 
 def _own(tower: ViT | TextTower, prefix: str) -> list[Link]:
@@ -105,17 +107,17 @@ LAYOUTS = (
     Layout(
         "big_vision", "embedding/kernel", _big_vision, class_token="cls",
         image="img/", text_prefix="txt/", scalars=("t", "b"),
-        text=lambda text, prefix: big_vision.text_links(_depth(text), text.heads, prefix),
+        text=lambda text, prefix: big_vision.text_links(text.depth, text.heads, prefix),
     ),
     Layout(
         "timm", "patch_embed.proj.weight", _timm, class_token="cls_token",
         image=open_clip.TRUNK, text_prefix="text.",
-        text=lambda text, prefix: open_clip.text_links(_depth(text), prefix),
+        text=lambda text, prefix: open_clip.text_links(text.depth, prefix),
     ),
     Layout(
         "hf", "embeddings.patch_embedding.weight", _hf,
         image="vision_model.", text_prefix="text_model.",
-        text=lambda text, prefix: hf.text_links(_depth(text), prefix),
+        text=lambda text, prefix: hf.text_links(text.depth, prefix),
     ),
     Layout(
         "pali3kit", "embed.weight", _own,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -35,7 +36,7 @@ def load_vision(vit: ViT, path: Path, grid: Grid | None = None, allow: Sequence[
     checkpoint = open_checkpoint(path)
     layout, prefix = checkpoint.layout, checkpoint.prefix
     links = layout.vision(vit, prefix)
-    checkpoint.fold_class_position(links)
+    checkpoint.fold_class_position(links, grid)
     ours = {name: tensor.float() for name, tensor in to_ours(links, checkpoint.tensors).items()}
     resized = _fit_positions(vit, ours, "positions", grid)
     return _fill(vit, ours, links, checkpoint, resized, allow, (*layout.elsewhere(prefix), *allow))
@@ -59,12 +60,18 @@ class Checkpoint:
     layout: Layout
     prefix: str
 
-    def fold_class_position(self, links: Sequence[Link]) -> None:
-        """The class token's own position is a constant: it is added to the token, and leaves a table of patches."""
+    def fold_class_position(self, links: Sequence[Link], grid: Grid | None) -> None:
+        """The class token's own position is a constant: it is added to the token, and leaves a table of patches.
+
+        It is there if the table has one more than the grid, or than a square.
+        """
         token = self.prefix + self.layout.class_token
         table = next(link.theirs for link in links if link.ours == ("positions",))
         if self.layout.class_token and {token, table} <= self.tensors.keys():
             positions = self.tensors[table]
+            patches = math.prod(grid) if grid else math.isqrt(positions.shape[1]) ** 2
+            if positions.shape[1] != patches + 1:
+                return
             self.tensors[token] = self.tensors[token] + positions[:, :1]
             self.tensors[table] = positions[:, 1:]
 

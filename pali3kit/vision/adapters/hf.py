@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 from pali3kit.errors import ConfigError, WeightsError, choose
-from pali3kit.images.spec import ImageSpec
+from pali3kit.images.spec import RESAMPLING, ImageSpec
 from pali3kit.vision.contract import Adapter
 
 CLASSES = {
@@ -22,7 +22,6 @@ CLASSES = {
     "vit": "ViTModel",
 }
 """By `model_type` of a config; SigLIP 2 at fixed resolutions calls itself SigLIP."""
-RESAMPLING = {0: "nearest", 1: "lanczos", 2: "bilinear", 3: "bicubic"}  # PIL's numbers
 
 
 class HfEncoder(Adapter):
@@ -93,6 +92,6 @@ def _spec(source: str, image_size: int) -> ImageSpec:
         tuple(given.get("image_mean", (0.5, 0.5, 0.5))),
         tuple(given.get("image_std", (0.5, 0.5, 0.5))),
         resize="squash" if shortest is None else "shortest",
-        interpolation=RESAMPLING[given.get("resample", 2)],
+        interpolation={number: name for name, number in RESAMPLING.items()}[given.get("resample", 2)],
         crop=1.0 if shortest is None else crop / shortest,
     )

@@ -1,0 +1,164 @@
+"""Our weights as folders that timm, open_clip and transformers open by themselves."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import timm
+import torch
+from safetensors.torch import save_file
+
+from pali3kit.errors import ConfigError, choose
+from pali3kit.images.spec import RESAMPLING, ImageSpec
+from pali3kit.models.two_towers import TwoTowers
+from pali3kit.vision.heads import MapHead
+from pali3kit.vision.vit import ViT
+from pali3kit.weights.layout import by_name
+from pali3kit.weights.layouts.open_clip import TRUNK
+from pali3kit.weights.links import to_theirs
+
+TO = ("timm", "hf")
+"""Whose folders a ViT alone can be written as."""
+
+
+def export_vision(vit: ViT, folder: Path, to: str) -> None:
+    """Write `vit` as a folder of `to`: `timm.create_model("local-dir:FOLDER", pretrained=True)` or
+    `transformers.AutoModel.from_pretrained(FOLDER)`.
+
+    Raises:
+        ConfigError: `to` is unknown, or has no such model.
+    """
+    if to not in TO:
+        raise ConfigError([f"a ViT cannot be exported to '{to}'.{choose(to, TO)}"])
+    if to == "hf" and not isinstance(vit.head, MapHead):
+        raise ConfigError(["transformers' SigLIP has a MAP head: export another ViT to timm"])
+    folder.mkdir(parents=True, exist_ok=True)
+    prefix = "" if to == "timm" else "vision_model."
+    save_file(
+        to_theirs(by_name(to).vision(vit, prefix), vit.state_dict()), folder / "model.safetensors", {"format": "pt"}
+    )
+    _write(folder / "config.json", _timm_config(vit) if to == "timm" else _hf_config(vit))
+    if to == "hf":
+        _write(folder / "preprocessor_config.json", _hf_preprocessing(vit.image_spec))
+
+
+def export_two_towers(towers: TwoTowers, folder: Path, trunk: str) -> None:
+    """Write both towers as a folder of open_clip: `open_clip.create_model("local-dir:FOLDER")`.
+
+    Args:
+        towers: a ViT with MAP head and the text tower.
+        folder: where `open_clip_config.json` and `open_clip_model.safetensors` go.
+        trunk: timm's name for a ViT of this shape and size, `vit_base_patch16_siglip_224`: open_clip builds ViTs by
+            name alone.
+
+    Raises:
+        ConfigError: timm's `trunk` is of another shape.
+    """
+    _demand_same_shape(towers.vision, trunk)
+    folder.mkdir(parents=True, exist_ok=True)
+    links = by_name("timm").towers(towers.vision, towers.text, TRUNK)
+    tensors = to_theirs(links, towers.state_dict())
+    tensors |= {name: tensors[name].reshape(()) for name in ("logit_scale", "logit_bias")}
+    save_file(tensors, folder / "open_clip_model.safetensors")
+    text, spec = towers.text, towers.vision.image_spec
+    model = {
+        "embed_dim": towers.vision.width,
+        "init_logit_bias": float(towers.bias.detach()),
+        "custom_text": True,
+        "vision_cfg": {"image_size": spec.size, "timm_model_name": trunk, "timm_pool": "map", "timm_proj": "none"},
+        "text_cfg": {
+            "context_length": text.positions.shape[1],
+            "vocab_size": text.embedding.num_embeddings,
+            "width": text.embedding.embedding_dim,
+            "heads": text.heads,
+            "layers": text.depth,
+            "mlp_ratio": text.mlp / text.embedding.embedding_dim,
+            "no_causal_mask": True,
+            "proj_bias": True,
+            "pool_type": "last",
+            "act_kwargs": {"approximate": "tanh"},
+            "norm_kwargs": {"eps": 1e-6},
+        },
+    }
+    preparing = {"mean": spec.mean, "std": spec.std, "interpolation": spec.interpolation, "resize_mode": spec.resize}
+    _write(folder / "open_clip_config.json", {"model_cfg": model, "preprocess_cfg": preparing})
+
+
+def _demand_same_shape(vit: ViT, trunk: str) -> None:
+    with torch.device("meta"):
+        peer = timm.create_model(trunk, num_classes=0)
+    theirs = {name: [*x.shape] for name, x in peer.state_dict().items()}
+    ours = {name: [*x.shape] for name, x in to_theirs(by_name("timm").vision(vit, ""), vit.state_dict()).items()}
+    differing = sorted(name for name in theirs.keys() | ours.keys() if theirs.get(name) != ours.get(name))
+    if differing:
+        some = ", ".join(f"{name} {theirs.get(name)} there, {ours.get(name)} here" for name in differing[:3])
+        raise ConfigError([f"timm's {trunk} is another ViT: {some}"])
+
+
+def _timm_config(vit: ViT) -> dict[str, Any]:
+    """The plainest of timm's ViTs, with every number of its shape given."""
+    pool = "map" if isinstance(vit.head, MapHead) else "token" if vit.class_token is not None else "avg"
+    spec = vit.image_spec
+    return {
+        "architecture": "vit_base_patch16_224",
+        "num_classes": 0,
+        "num_features": vit.width,
+        "global_pool": pool,
+        "model_args": {
+            "img_size": spec.size,
+            "patch_size": vit.patch,
+            "embed_dim": vit.width,
+            "depth": vit.shape.depth,
+            "num_heads": vit.shape.heads,
+            "mlp_ratio": vit.shape.mlp / vit.width,
+            "class_token": vit.class_token is not None,
+            "no_embed_class": True,
+            "global_pool": pool,
+            "fc_norm": False,
+            "act_layer": "gelu_tanh",
+        },
+        "pretrained_cfg": {
+            "input_size": [3, spec.size, spec.size],
+            "interpolation": spec.interpolation,
+            "crop_mode": "squash" if spec.resize == "squash" else "center",
+            "crop_pct": spec.crop,
+            "mean": spec.mean,
+            "std": spec.std,
+            "num_classes": 0,
+        },
+    }
+
+
+def _hf_config(vit: ViT) -> dict[str, Any]:
+    return {
+        "architectures": ["SiglipVisionModel"],
+        "model_type": "siglip_vision_model",
+        "hidden_size": vit.width,
+        "intermediate_size": vit.shape.mlp,
+        "num_hidden_layers": vit.shape.depth,
+        "num_attention_heads": vit.shape.heads,
+        "image_size": vit.image_spec.size,
+        "patch_size": vit.patch,
+        "hidden_act": "gelu_pytorch_tanh",
+        "layer_norm_eps": 1e-6,
+    }
+
+
+def _hf_preprocessing(spec: ImageSpec) -> dict[str, Any]:
+    return {
+        "image_processor_type": "SiglipImageProcessor",
+        "do_resize": True,
+        "size": {"height": spec.size, "width": spec.size},
+        "resample": RESAMPLING[spec.interpolation],
+        "do_rescale": True,
+        "rescale_factor": 1 / 255,
+        "do_normalize": True,
+        "image_mean": spec.mean,
+        "image_std": spec.std,
+    }
+
+
+def _write(path: Path, content: dict[str, Any]) -> None:
+    path.write_text(json.dumps(content, indent=2) + "\n")
