@@ -47,6 +47,9 @@ def export_vision(vit: ViT, folder: Path, to: str) -> None:
 def export_two_towers(towers: TwoTowers, folder: Path, trunk: str) -> None:
     """Write both towers as a folder of open_clip: `open_clip.create_model("local-dir:FOLDER")`.
 
+    timm's SigLIP ViTs up to So400m compute GELU exactly, where big_vision and we take its tanh form; so image
+    embeddings differ a little there, as those of the published models do.
+
     Args:
         towers: a ViT with MAP head and the text tower.
         folder: where `open_clip_config.json` and `open_clip_model.safetensors` go.
