@@ -1,0 +1,59 @@
+"""Picture files to pixels, safely: what is broken, cut off or absurdly large raises DataError and nothing else."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from pali3kit.errors import DataError
+
+MOST_PIXELS = 100_000_000  # a picture of 300 megapixels needs a gigabyte to decode; big photographs have 50
+
+
+def decode(data: bytes, where: str, most_pixels: int = MOST_PIXELS) -> Image.Image:
+    """The picture in `data` in RGB, turned as its EXIF says; transparency lies on white.
+
+    Args:
+        data: a file's bytes, in any format that Pillow reads.
+        where: what to call the picture in errors.
+        most_pixels: more are refused before they are decoded.
+
+    Raises:
+        DataError: no picture, cut off, or too large.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit below is ours
+            image = Image.open(io.BytesIO(data))
+            width, height = image.size
+            if width * height > most_pixels:
+                raise DataError(f"{where}: {width}x{height} pixels are more than {most_pixels / 1e6:g} million")
+            image.load()
+            return _flattened(ImageOps.exif_transpose(image))
+    except Image.DecompressionBombError as error:
+        raise DataError(f"{where}: {error}") from error
+    except UnidentifiedImageError as error:
+        raise DataError(f"{where}: not a picture in a known format ({len(data)} bytes)") from error
+    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, KeyError) as error:
+        raise DataError(f"{where}: broken picture: {error}") from error  # Pillow's plug-ins raise all of these
+
+
+def read(path: Path, most_pixels: int = MOST_PIXELS) -> Image.Image:
+    """`decode` for a file."""
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from error
+    return decode(data, str(path), most_pixels)
+
+
+def _flattened(image: Image.Image) -> Image.Image:
+    """RGB, with what is transparent on white rather than on whatever colour lies under it."""
+    if not image.has_transparency_data:
+        return image.convert("RGB")
+    picture = image.convert("RGBA")
+    white = Image.new("RGBA", picture.size, "white")
+    return Image.alpha_composite(white, picture).convert("RGB")
