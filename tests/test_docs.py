@@ -54,3 +54,16 @@ def test_code_of_the_readme_runs() -> None:
     exec(compile(code, "README.md", "exec"), names)
     assert tuple(names["tokens"].shape) == (2, 64, 128)  # type: ignore[attr-defined]
     assert len(names["answers"]) == 2  # type: ignore[arg-type]
+
+
+GUIDES = [
+    file for file in DOCUMENTS if file.parent.name == "docs" and fences(file.read_text(encoding="utf-8"), "python")
+]
+
+
+@pytest.mark.parametrize("file", GUIDES, ids=lambda file: file.name)
+def test_code_of_the_guides_runs(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The blocks of a guide, one after the other, in an empty folder."""
+    monkeypatch.chdir(tmp_path)
+    code = "\n".join(fences(file.read_text(encoding="utf-8"), "python"))
+    exec(compile(code, file.name, "exec"), {})
