@@ -34,7 +34,7 @@ def labelled(cells: list[Cell]) -> list[Cell]:
 
 def _what(node: Node) -> str:
     """Name a node by its kind and its task or column, e.g. `transfer/vqa`, `evaluate/caption@multimodal`."""
-    detail = node.config.get("task") or node.config.get("column")
+    detail = node.config.get("task") or node.config.get("column") or node.config.get("split")
     after = "@multimodal" if node.config.get("after") == "multimodal" else ""
     return f"{node.kind}/{detail}{after}" if detail else node.kind
 

@@ -2,7 +2,7 @@
 
 Slices are flat and use these keys: `source`, `vision`, `projector`, `language`, `masks` are parts
 (`{"name": ..., **options}`); `data` is the digest of the source's content, where it knows one; `training` is the
-stage's budget (the fields of its section of `stages`); the rest (`pretrain`, `image_size`, `train`, `test`,
+stage's budget (the fields of its section of `stages`); the rest (`pretrain`, `image_size`, `split`, `count`, `test`,
 `vocabulary`, `bins`, `codes`, `task`, `column`, `after`, `limit`, `beams`, `shots`, `draws`, `prompt_length`,
 `target_length`) are plain values.
 """
@@ -16,7 +16,8 @@ from functools import cached_property
 from typing import Any
 
 from pali3kit.ablation.node import Node
-from pali3kit.config.schema import Experiment, Part
+from pali3kit.config.ports import REGION_COLUMNS
+from pali3kit.config.schema import Experiment, Part, Training
 from pali3kit.registry import SOURCE
 
 # The tokenizer and the mask codec define the text of every target, and a test set is one test set: they are the
@@ -30,6 +31,9 @@ ARM_FIELDS = {
     "classif": {"head_bias"},
     "siglip": {"temperature", "bias", "text", "text_length"},
 }
+
+# Options of optimizers that came after results did, and the values with which they change nothing.
+NEUTRAL = {"cooldown": 0.0}
 
 
 def columns(experiment: Experiment, seed: int) -> dict[str, Node]:
@@ -68,12 +72,12 @@ class Stages:
     @cached_property
     def masks(self) -> Node:
         part, training = self.experiment.model.masks, self.experiment.stages.masks
-        return self.node("masks", {**self.scenes, "masks": plain(part), "training": asdict(training)})
+        return self.node("masks", {**self.scenes, "masks": plain(part), "training": budget(training)})
 
     @cached_property
     def language(self) -> Node:
         part, training = self.experiment.model.language, self.experiment.stages.language
-        config = {**self.source, "language": plain(part), "training": asdict(training)}
+        config = {**self.source, "language": plain(part), "training": budget(training)}
         return self.node("language", config, tokenizer=self.tokenizer)
 
     @cached_property
@@ -84,26 +88,25 @@ class Stages:
         if pretrain == "random":
             return self.node("vision", shape)
         section = self.experiment.stages.vision
-        training = {**asdict(section), "text": plain(section.text)}
+        training = {**budget(section), "text": plain(section.text)}
         for other in ARM_FIELDS.keys() - {pretrain}:
             training = {key: value for key, value in training.items() if key not in ARM_FIELDS[other]}
         parents = {"tokenizer": self.tokenizer} if pretrain == "siglip" else {}
         return self.node("vision", {**shape, **self.scenes, "training": training}, **parents)
 
-    @cached_property
-    def features(self) -> Node:
-        data = self.experiment.data
-        return self.node("features", {**self.scenes, "train": data.train, "test": data.test}, vision=self.vision)
+    def features(self, split: str) -> Node:
+        count = getattr(self.experiment.data, split)
+        return self.node("features", {**self.scenes, "split": split, "count": count}, vision=self.vision)
 
     @cached_property
     def probe(self) -> Node:
         chosen = self.experiment.evaluation
         return self.node("probe", {**self.scenes, "shots": chosen.shots, "draws": chosen.draws}, vision=self.vision)
 
-    @cached_property
-    def inputs(self) -> dict[str, Node]:
-        """The parents that every stage on PaLI has."""
-        return {"features": self.features, "masks": self.masks, "tokenizer": self.tokenizer}
+    def inputs(self, split: str, regions: bool) -> dict[str, Node]:
+        """The parents that every stage on PaLI has, and the mask tokenizer where regions are written or read."""
+        masks = {"masks": self.masks} if regions else {}
+        return {"features": self.features(split), "tokenizer": self.tokenizer, **masks}
 
     @cached_property
     def texts(self) -> dict[str, Any]:
@@ -114,16 +117,17 @@ class Stages:
 
     @cached_property
     def multimodal(self) -> Node:
-        training = asdict(self.experiment.stages.multimodal)
+        training = budget(self.experiment.stages.multimodal)
         del training["prompt_length"], training["target_length"]  # in `texts`, as every stage on PaLI has them
         config = {**self.texts, "projector": plain(self.experiment.model.projector), "training": training}
-        return self.node("multimodal", config, language=self.language, **self.inputs)
+        regions = training["mixture"].get("refer", 0) > 0
+        return self.node("multimodal", config, language=self.language, **self.inputs("train", regions))
 
     def transfer(self, task: str) -> Node:
-        training = asdict(self.experiment.stages.transfer)
+        training = budget(self.experiment.stages.transfer)
         training["examples"] = training.pop("tasks").get(task, training["examples"])
         config = {**self.texts, "task": task, "training": training}
-        return self.node("transfer", config, model=self.multimodal, **self.inputs)
+        return self.node("transfer", config, model=self.multimodal, **self.inputs("train", task == "refer"))
 
     def evaluate(self, column: str, after: str) -> Node:
         model = self.multimodal if after == "multimodal" else self.transfer(TRANSFER_OF.get(column, column))
@@ -136,7 +140,16 @@ class Stages:
             "beams": chosen.beams,
             "test": self.experiment.data.test,
         }
-        return self.node("evaluate", config, model=model, **self.inputs)
+        return self.node("evaluate", config, model=model, **self.inputs("test", column in REGION_COLUMNS))
+
+
+def budget(section: Training) -> dict[str, Any]:
+    """Return a stage's budget as plain values, without what says nothing: an option that is added to the program, and
+    not used, must not make finished work look unfinished.
+    """
+    values = asdict(section)
+    values["optimizer"] = {key: value for key, value in values["optimizer"].items() if NEUTRAL.get(key) != value}
+    return values
 
 
 def plain(part: Part) -> dict[str, Any]:

@@ -7,22 +7,27 @@ from typing import Any
 
 from pali3kit.ablation.node import Node, ancestry
 from pali3kit.config.digest import digest
+from pali3kit.evals.columns import count_examples
+from pali3kit.registry import SOURCE
 
 # What a stage inherits from its ancestors as far as its cost goes: the sizes of the models that it loads.
 _INHERITED = ("image_size", "vision", "language", "projector", "masks", "vocabulary", "codes")
 _OF_VISION = ("image_size", "vision")
 # How long or how well something is trained does not change what a unit costs.
-_COUNTS = frozenset({"examples", "train", "test", "limit", "data"})
-_RATES = frozenset({"learning_rate", "weight_decay", "beta2", "schedule", "warmup", "clip_norm", "mixture"})
+_COUNTS = frozenset({"examples", "split", "count", "test", "limit", "data"})
+_RATES = frozenset({"learning_rate", "weight_decay", "beta2", "schedule", "warmup", "cooldown", "clip_norm", "mixture"})
 
 
 def units(node: Node) -> int:
     """Count the work of a stage in its kind's unit: training examples, scenes, test examples or draws; at least 1."""
     config = node.config
     if node.kind == "features":
-        return int(config["train"]) + int(config["test"])
+        return int(config["count"])
     if node.kind == "evaluate":
-        return min(int(config["limit"]), int(config["test"]))
+        source = config["source"]
+        options = {key: value for key, value in source.items() if key != "name"}
+        languages = len(SOURCE.build(source["name"], **options).languages)
+        return count_examples(config["column"], int(config["test"]), int(config["limit"]), languages)
     if node.kind == "probe":
         return int(config["draws"])
     return int(config["training"]["examples"]) if "training" in config else 1

@@ -12,12 +12,20 @@ SEED = 0  # a test set is one test set, whatever the seed of the training
 def column_examples(source: Source, column: str, bins: int, count: int, limit: int) -> list[Example]:
     """Up to `limit` examples of a column over the first `count` test pictures.
 
-    The multilingual column asks for each of its pictures in every language, as Crossmodal-3600 does, and takes twice
-    the limit, since each language is scored by itself.
+    The multilingual column asks for each of its pictures in every language, as Crossmodal-3600 does. English, which is
+    a column of its own, has `limit` pictures; the others, which are averaged, share twice the limit.
     """
     if column != "caption_multilingual":
         return held_out(source.task(EXPRESSIONS.get(column, column), bins), "test", count, limit, SEED)
-    languages = source.languages
-    images = min(count, max(2, 2 * limit // len(languages)))
-    tasks = [source.task(f"caption_{language}", bins) for language in languages]
-    return [example for task in tasks for example in held_out(task, "test", images, images, SEED)]
+    examples: list[Example] = []
+    for language in source.languages:
+        pictures = limit if language == "en" else max(2, 2 * limit // len(source.languages))
+        examples += held_out(source.task(f"caption_{language}", bins), "test", count, pictures, SEED)
+    return examples
+
+
+def count_examples(column: str, count: int, limit: int, languages: int) -> int:
+    """How many these are, where every picture offers one."""
+    if column != "caption_multilingual":
+        return min(count, limit)
+    return min(count, limit) + (languages - 1) * min(count, max(2, 2 * limit // languages))

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
-from pali3kit.metrics.probe import ridge_probe
+from pali3kit.metrics.probe import probe_hits
 from pali3kit.vision.vit import ViT
 
 BATCH = 128
@@ -16,15 +17,15 @@ Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
 
 def few_shot_probe(
     vision: ViT, tasks: Iterable[tuple[str, Arrays]], shots: int, draws: int, seed: int
-) -> Iterator[tuple[str, list[float], int]]:
-    """For each task (name, train images, train labels, test images, test labels): name, accuracies in percent, n.
+) -> Iterator[tuple[str, NDArray[np.bool_]]]:
+    """For each task (name, train images, train labels, test images, test labels): its name, and which test images
+    the classifier of each draw of the shots gets right, bool `[draws, n]`.
 
-    Images are uint8 `[n,H,W,3]` at the encoder's native size. One accuracy per draw of the shots.
+    Images are uint8 `[n,H,W,3]` at the encoder's native size.
     """
     for name, (train_images, train_labels, test_images, test_labels) in tasks:
         train, test = (pooled_features(vision, images) for images in (train_images, test_images))
-        accuracies = ridge_probe(train, train_labels, test, test_labels, shots=shots, draws=draws, seed=seed)
-        yield name, [100 * accuracy for accuracy in accuracies], len(test_labels)
+        yield name, probe_hits(train, train_labels, test, test_labels, shots=shots, draws=draws, seed=seed)
 
 
 @torch.inference_mode()

@@ -25,14 +25,31 @@ def ridge_probe(
 ) -> list[float]:
     """Test accuracy in [0, 1] of a ridge classifier on a few random shots of each class, once per draw.
 
+    The paper reports the mean over 3 draws. Arguments and errors are those of `probe_hits`.
+    """
+    hits = probe_hits(train_features, train_labels, test_features, test_labels, shots, draws, seed)
+    return [float(accuracy) for accuracy in hits.mean(1)]
+
+
+def probe_hits(
+    train_features: NDArray[np.floating],
+    train_labels: Ints,
+    test_features: NDArray[np.floating],
+    test_labels: Ints,
+    shots: int = 10,
+    draws: int = 3,
+    seed: int = 0,
+) -> NDArray[np.bool_]:
+    """Which test samples each draw's classifier gets right, bool `[draws, M]`.
+
     Args:
         train_features: [N,D], computed in float64 here.
         train_labels: [N] integers; the classes are the values that occur.
         test_features: [M,D].
         test_labels: [M].
         shots: training samples per class.
-        draws: independent choices of shots; the paper reports their mean over 3.
-        seed: draw k uses the generator `seed + k`.
+        draws: independent choices of shots.
+        seed: draw k uses the generator `[seed, k]`, so that no two seeds share a draw.
 
     Raises:
         DataError: a class has fewer than `shots` samples, or none of the test labels is among the classes.
@@ -43,16 +60,16 @@ def ridge_probe(
         raise DataError(f"{shots} shots asked, but class {scarce[0]} has fewer; at most {fewest} are possible here.")
     if not np.isin(test_labels, classes).any():
         raise DataError(f"No test label is among the {len(classes)} training classes {classes[:5].tolist()}...")
-    accuracies = []
+    hits = np.empty((draws, len(test_labels)), np.bool_)
     for draw in range(draws):
-        rows = draw_shots(train_labels, classes, shots, np.random.default_rng(seed + draw))
+        rows = draw_shots(train_labels, classes, shots, np.random.default_rng([seed, draw]))
         train = np.asarray(train_features[rows], np.float64)
         mean, std = train.mean(0), train.std(0) + 1e-5
         targets = np.where(train_labels[rows][:, None] == classes, 1.0, -1.0)
         weights = solve_ridge(with_bias((train - mean) / std), targets)
         scores = with_bias((np.asarray(test_features, np.float64) - mean) / std) @ weights
-        accuracies.append(float((classes[scores.argmax(1)] == test_labels).mean()))
-    return accuracies
+        hits[draw] = classes[scores.argmax(1)] == test_labels
+    return hits
 
 
 def draw_shots(labels: Ints, classes: Ints, shots: int, generator: np.random.Generator) -> NDArray[np.intp]:

@@ -28,13 +28,15 @@ def train(
     """Train `model` on a mixture of tasks by weight."""
     tokenizer = read_tokenizer(context.parents["tokenizer"])
     tokens = FrozenTokens(context.parents["features"], "train")
-    masks = read_masks(context.parents["masks"])
+    masks = read_masks(context.parents["masks"]) if "masks" in context.parents else None
     source = build_source(config)
     tasks = {name: (source.task(name, config["bins"]), weight) for name, weight in weights.items()}
     mixture = Mixture(tasks, "train", len(tokens), context.seed)
 
     def make(step: int) -> Batch:
-        examples = add_mask_tokens(mixture.batch(step, budget.batch_size), masks)
+        examples = mixture.batch(step, budget.batch_size)
+        if masks is not None:
+            examples = add_mask_tokens(examples, masks)
         batch = collate(examples, tokenizer, config["prompt_length"], config["target_length"])
         batch["tokens"] = tokens[batch.pop("image")]
         return batch

@@ -49,15 +49,22 @@ def columns_of(source: str) -> tuple[Column, ...]:
 
 
 def score_of(column: Column, metrics: Metrics, predictions: Predictions) -> Score:
-    """The score of a column from the artifact's metrics; `predictions` say which language a sample is in."""
+    """The score of a column from the artifact's metrics; `predictions` say which language a sample is in.
+
+    A picture that is described in many languages is one sample: its captions stand and fall together.
+    """
     if column.name == column.source:
         return Score(float(metrics["value"]), tuple(metrics.get("samples", ())))
     part = column.name.partition(".")[2]
     belongs: Callable[[str], bool] = _is_english if part == "en" else _is_not_english
-    samples = metrics.get("samples", ())
-    languages = [str(row.get("language", "")) for row in predictions]
-    mine = [sample for sample, language in zip(samples, languages, strict=False) if belongs(language)]
-    return Score(float(metrics["extra"][part]), tuple(mine) if len(samples) == len(languages) else ())
+    samples, value = metrics.get("samples", ()), float(metrics["extra"][part])
+    if len(samples) != len(predictions):
+        return Score(value)
+    by_image: dict[int, list[float]] = {}
+    for sample, row in zip(samples, predictions, strict=True):
+        if belongs(str(row.get("language", ""))):
+            by_image.setdefault(int(row["image"]), []).append(sample)
+    return Score(value, tuple(sum(each) / len(each) for each in by_image.values()))
 
 
 def _is_english(language: str) -> bool:

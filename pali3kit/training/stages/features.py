@@ -8,38 +8,29 @@ import numpy as np
 import torch
 from numpy.lib.format import open_memmap
 
-from pali3kit.data.source import Source
 from pali3kit.training.calibration import count, median_seconds
 from pali3kit.training.context import Cost, StageContext
 from pali3kit.training.parts import build_source, build_vision, read_vision
-from pali3kit.vision.vit import ViT
 
 BATCH = 128
 
 
+@torch.inference_mode()
 def run(config: dict[str, Any], context: StageContext) -> None:
-    """Write `train.npy` and `test.npy`, fp16 `[pictures, N, D]`, and `grid.npy`, the rows and columns of the tokens."""
+    """Write `<split>.npy`, fp16 `[pictures, N, D]`, and `grid.npy`, the rows and columns of the tokens."""
     source = build_source(config)
     vision = read_vision(context.parents["vision"])
-    total = config["train"] + config["test"]
-    np.save(context.folder / "grid.npy", vision.native_grid)
-    done = 0
-    for split in ("train", "test"):
-        done = _encode(source, vision, split, config[split], context, done, total)
-
-
-@torch.inference_mode()
-def _encode(source: Source, vision: ViT, split: str, count: int, context: StageContext, done: int, total: int) -> int:
+    split, total = config["split"], config["count"]
     rows, columns = vision.native_grid
+    np.save(context.folder / "grid.npy", (rows, columns))
     tokens = open_memmap(
-        context.folder / f"{split}.npy", mode="w+", dtype=np.float16, shape=(count, rows * columns, vision.width)
+        context.folder / f"{split}.npy", mode="w+", dtype=np.float16, shape=(total, rows * columns, vision.width)
     )
-    for start in range(0, count, BATCH):
-        images = np.stack([source.image(split, index) for index in range(start, min(start + BATCH, count))])
+    for start in range(0, total, BATCH):
+        images = np.stack([source.image(split, index) for index in range(start, min(start + BATCH, total))])
         tokens[start : start + len(images)] = vision(vision.image_spec.normalise(images)).numpy()
-        context.report(done + start + len(images), total)
+        context.report(start + len(images), total)
     tokens.flush()
-    return done + count
 
 
 @torch.inference_mode()

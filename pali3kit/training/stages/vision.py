@@ -23,6 +23,8 @@ from pali3kit.training.modules import Batch, ClassifierModule, SigLIPModule, Sta
 from pali3kit.training.parts import build_source, build_vision, publish, read_budget, read_tokenizer
 from pali3kit.vision.vit import ViT
 
+STRETCH = 1 << 32  # pictures of one seed; those before the first stretch are for the stages on PaLI
+
 
 def run(config: dict[str, Any], context: StageContext) -> None:
     """Write the encoder's `weights.safetensors`; its labels' head or text tower is thrown away."""
@@ -62,7 +64,10 @@ def _contrast(vision: ViT, budget: VisionPretraining, vocabulary: int) -> SigLIP
 
 
 class Pictures:
-    """Batches of pictures that nobody has seen before: step `i` holds the pictures from `i * batch_size` on."""
+    """Batches of pictures that nobody has seen before: step `i` holds the pictures from `i * batch_size` on.
+
+    Every seed has a stretch of the endless stream for itself, and so both arms of a seed see the same pictures.
+    """
 
     def __init__(self, source: Source, vision: ViT, seed: int, batch_size: int) -> None:
         self.source, self.spec, self.seed, self.size = source, vision.image_spec, seed, batch_size
@@ -84,7 +89,8 @@ class Pictures:
         return {"images": self.images(step), "ids": ids}
 
     def _indices(self, step: int) -> range:
-        return range(step * self.size, (step + 1) * self.size)
+        start = STRETCH * (self.seed + 1) + step * self.size
+        return range(start, start + self.size)
 
     def images(self, step: int) -> torch.Tensor:
         """float32 `[B,3,H,W]`, normalised for the encoder."""
