@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -13,7 +14,9 @@ def labelled(cells: list[Cell]) -> list[Cell]:
 
     A node shared by several cells is named only by what these cells have in common.
     """
-    marks = [{**{key: _short(value) for key, value in cell.point.items()}, "": f"seed {cell.seed}"} for cell in cells]
+    marks = [
+        {**{key: value_label(value) for key, value in cell.point.items()}, "": f"seed {cell.seed}"} for cell in cells
+    ]
     varying = [key for key in (marks[0] if marks else ()) if len({mark[key] for mark in marks}) > 1]
     owners: dict[str, list[dict[str, str]]] = {}
     for cell, mark in zip(cells, marks, strict=True):
@@ -39,6 +42,9 @@ def _what(node: Node) -> str:
     return f"{node.kind}/{detail}{after}" if detail else node.kind
 
 
-def _short(value: Any) -> str:
-    """Show a grid value in a label: a part by its name, anything else as it is written."""
-    return str(value["name"] if isinstance(value, dict) and "name" in value else getattr(value, "name", value))
+def value_label(value: Any) -> str:
+    """Show a grid value: a part by its name and the options given with it, anything else as it is written."""
+    if not isinstance(value, Mapping) or "name" not in value:
+        return str(getattr(value, "name", value))
+    options = ", ".join(f"{key} {value_label(option)}" for key, option in value.items() if key != "name")
+    return f"{value['name']} ({options})" if options else str(value["name"])

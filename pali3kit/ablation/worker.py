@@ -92,17 +92,17 @@ def main(connection: Connection, alive: Connection, parent: int, root: Path, thr
 
 
 def _make(node: Node, store: Store, threads: int, send: Send) -> Message:
-    with store.lock(node) as mine:
-        if not mine:
-            return Busy()
-        try:
+    try:
+        with store.lock(node) as mine:
+            if not mine:
+                return Busy()
             if store.done(node):  # by another run, since the parent looked
                 return Finished(0.0)
             return _run(node, store, threads, send)
-        except Exception as error:
-            with suppress(OSError):
-                (store.work(node) / TRACEBACK).write_text(traceback.format_exc(), encoding="utf-8")
-            return Failed(_reason(disk_full(error, store.root) or error))
+    except Exception as error:
+        with suppress(OSError):
+            (store.work(node) / TRACEBACK).write_text(traceback.format_exc(), encoding="utf-8")
+        return Failed(_reason(disk_full(error, store.root) or error))
 
 
 def _run(node: Node, store: Store, threads: int, send: Send) -> Finished:

@@ -11,8 +11,29 @@ def interpolate(tree: Node, problems: list[Problem]) -> Node:
     if "${" not in str(plain(tree)):
         return tree
     from omegaconf import OmegaConf  # only files that interpolate pay for the import
+    from omegaconf.errors import OmegaConfBaseException
 
-    return _resolve(tree, OmegaConf.create(plain(tree)), "", problems)
+    try:
+        config = OmegaConf.create(plain(tree))
+    except OmegaConfBaseException as error:
+        problems.append(Problem(_unreadable(tree) or tree.where, str(error).splitlines()[0]))
+        return tree
+    return _resolve(tree, config, "", problems)
+
+
+def _unreadable(node: Node) -> str:
+    """The place of the first text that OmegaConf cannot read, "" if it can read all."""
+    from omegaconf import OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    if isinstance(node.value, dict | list):
+        children = node.value.values() if isinstance(node.value, dict) else node.value
+        return next(filter(None, map(_unreadable, children)), "")
+    try:
+        OmegaConf.create([node.value])
+    except OmegaConfBaseException:
+        return node.where
+    return ""
 
 
 def _resolve(node: Node, config: object, key: str, problems: list[Problem]) -> Node:

@@ -127,7 +127,9 @@ def stages(cell: Experiment) -> list[tuple[str, Training]]:
 
 
 def _nearest_divisor(number: int, wanted: int) -> int:
-    return min((d for d in range(1, number + 1) if number % d == 0), key=lambda d: (abs(d - wanted), -d))
+    """The divisor of `number` that is nearest to `wanted`, the larger of two; 1 always is one."""
+    distances = range(max(wanted, 1))
+    return next(d for away in distances for d in (wanted + away, wanted - away) if d > 0 and number % d == 0)
 
 
 MISFITS: tuple[Callable[[Experiment], Iterator[Complaint]], ...] = (

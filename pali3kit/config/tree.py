@@ -79,7 +79,10 @@ class _Converter:
             return [self.convert(child) for child in node.value]
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node)
-        return self.loader.construct_object(node)
+        try:
+            return self.loader.construct_object(node)
+        except ValueError as error:  # Python reads no integer of thousands of digits
+            raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from error
 
     def _mapping(self, node: yaml.MappingNode) -> dict[str, Node]:
         own: dict[str, Node] = {}

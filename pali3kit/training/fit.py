@@ -46,6 +46,12 @@ class Recorder(Callback):
         self.sums: dict[str, float] = {}
         self.saved = time.monotonic()
 
+    def on_train_batch_start(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        # Dropout too is a function of the step, on every device: nothing of a generator's state needs to be kept.
+        torch.manual_seed((self.context.seed << 32) + trainer.global_step)
+
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:

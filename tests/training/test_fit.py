@@ -19,9 +19,11 @@ from pali3kit.vision.vit import ViT
 BUDGET = Training(examples=80, batch_size=8, optimizer=Optimizer(name="muon", learning_rate=1e-2))
 
 
-def module() -> ClassifierModule:
+def module(dropout: float = 0.0) -> ClassifierModule:
     torch.manual_seed(0)
-    return ClassifierModule(Classifier(ViT(16, width=16, depth=1, heads=2, mlp=32, patch=8), classes=4, head_bias=-2))
+    made = ClassifierModule(Classifier(ViT(16, width=16, depth=1, heads=2, mlp=32, patch=8), classes=4, head_bias=-2))
+    made.model.vision.head = torch.nn.Sequential(made.model.vision.head, torch.nn.Dropout(dropout))
+    return made
 
 
 def batch(step: int) -> Batch:
@@ -43,10 +45,11 @@ def test_it_learns_and_leaves_a_curve(tmp_path: Path) -> None:
     assert float(rows[-1]["loss"]) < float(rows[0]["loss"])
 
 
+@pytest.mark.parametrize("dropout", [0.0, 0.3])
 def test_an_interrupted_run_ends_with_the_same_weights_and_curve(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    dropout: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    whole = module()
+    whole = module(dropout)
     loop.fit(whole, batch, BUDGET, context(tmp_path / "whole"))
 
     monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
@@ -57,7 +60,7 @@ def test_an_interrupted_run_ends_with_the_same_weights_and_curve(
         return batch(step)
 
     with pytest.raises(KeyboardInterrupt):
-        _reraise(lambda: loop.fit(module(), until_six, BUDGET, context(tmp_path / "cut")))
+        _reraise(lambda: loop.fit(module(dropout), until_six, BUDGET, context(tmp_path / "cut")))
     assert (tmp_path / "cut" / "last.ckpt").exists()
     seen: list[int] = []
 
@@ -65,7 +68,7 @@ def test_an_interrupted_run_ends_with_the_same_weights_and_curve(
         seen.append(step)
         return batch(step)
 
-    resumed = module()
+    resumed = module(dropout)
     loop.fit(resumed, noting, BUDGET, context(tmp_path / "cut"))
     assert seen[0] > 0 and seen[-1] == 9
     for name, tensor in whole.state_dict().items():

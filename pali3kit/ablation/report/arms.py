@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pali3kit.ablation.labels import value_label
 from pali3kit.ablation.node import Graph, Node, ancestry
 from pali3kit.ablation.store import Store
 from pali3kit.config.schema import Experiment
@@ -84,7 +85,7 @@ def label_of(point: Mapping[str, Any]) -> str:
 
 
 def _value_label(key: str, value: Any) -> str:
-    name = str(value["name"] if isinstance(value, Mapping) and "name" in value else value)
+    name = value_label(value)
     return NAMES.get(name, name) if key == "pretrain" else f"{key.rpartition('.')[2]} {name}"
 
 

@@ -164,8 +164,8 @@ def _beside(
     theirs = published.delta(arm, baseline, column.name) if arm != baseline else None
     judged: Verdict | None = None
     if cell.ours and cell.delta and theirs:
-        # Two rows that score nothing at all agree with a paper that sees no difference, but they say nothing.
-        silent = cell.ours.mean == 0 == cell.delta.mean
+        # Two rows that answer alike, always wrongly say, agree with a paper that sees no difference, and say nothing.
+        silent = cell.delta.low == cell.delta.high
         judged = "undecided" if silent else verdict(cell.delta, theirs.value)
     return replace(cell, paper_delta=theirs, verdict=judged)
 

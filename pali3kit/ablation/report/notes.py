@@ -59,7 +59,10 @@ def _uncertainty(report: Report) -> Iterable[str]:
     cells = [cell for table in report.tables for row in table.rows for cell in row.cells.values()]
     methods = {cell.ours.method for cell in cells if cell.ours}
     if "t over seeds" in methods:
-        yield "Intervals: 95%, Student's t over seeds; differences are paired by seed."
+        yield (
+            "Intervals: 95%, Student's t over seeds; differences are paired by seed. All seeds are measured on one "
+            "test set: what another one would change is not in them."
+        )
     if "bootstrap over samples" in methods:
         yield (
             "Intervals: 95%, bootstrap over test samples, paired by sample; with fewer than 3 seeds they know "

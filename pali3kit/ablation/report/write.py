@@ -159,7 +159,7 @@ def _write_if_changed(path: Path, text: str) -> bool:
     data = text.encode("utf-8", "replace")  # a prediction may hold half of a surrogate pair
     if path.exists() and path.read_bytes() == data:
         return False
-    partial = path.with_name(path.name + ".partial")
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     partial.write_bytes(data)
     os.replace(partial, path)
     return True

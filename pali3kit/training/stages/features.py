@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,14 +25,22 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     split, total = config["split"], config["count"]
     rows, columns = vision.native_grid
     np.save(context.folder / "grid.npy", (rows, columns))
-    tokens = open_memmap(
-        context.folder / f"{split}.npy", mode="w+", dtype=np.float16, shape=(total, rows * columns, vision.width)
-    )
+    tokens = _allocate(context.folder / f"{split}.npy", (total, rows * columns, vision.width))
     for start in range(0, total, BATCH):
         images = np.stack([source.image(split, index) for index in range(start, min(start + BATCH, total))])
         tokens[start : start + len(images)] = vision(vision.image_spec.normalise(images)).numpy()
         context.report(start + len(images), total)
     tokens.flush()
+
+
+def _allocate(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.float16]]:
+    """A file of fp16 numbers to be filled in. Its room is taken at once: a disk that is too full says so here, where
+    a page that finds no room later would kill the process.
+    """
+    array = open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
+    with path.open("r+b") as file:
+        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+    return array
 
 
 @torch.inference_mode()
