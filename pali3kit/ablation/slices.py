@@ -66,7 +66,13 @@ class Stages:
         chosen, codes = self.experiment.tokenizer, self.experiment.model.masks.options.get("codes")
         return self.node(
             "tokenizer",
-            {**self.source, "vocabulary": chosen.vocabulary, "sentences": chosen.sentences, "codes": codes},
+            {
+                **self.source,
+                "vocabulary": chosen.vocabulary,
+                "sentences": chosen.sentences,
+                "bins": chosen.bins,
+                "codes": codes,
+            },
         )
 
     @cached_property
@@ -77,15 +83,16 @@ class Stages:
     @cached_property
     def language(self) -> Node:
         part, training = self.experiment.model.language, self.experiment.stages.language
-        config = {**self.source, "language": plain(part), "training": budget(training)}
+        bins = self.experiment.tokenizer.bins
+        config = {**self.source, "bins": bins, "language": plain(part), "training": budget(training)}
         return self.node("language", config, tokenizer=self.tokenizer)
 
     @cached_property
     def vision(self) -> Node:
-        """The tokenizer and the text tower are SigLIP's alone; random weights see neither data nor training."""
+        """The tokenizer and the text tower are SigLIP's alone; weights that stay as they are see no data."""
         pretrain, model = self.experiment.pretrain, self.experiment.model
         shape = {"pretrain": pretrain, "vision": plain(model.vision), "image_size": model.image_size}
-        if pretrain == "random":
+        if pretrain not in ARM_FIELDS:
             return self.node("vision", shape)
         section = self.experiment.stages.vision
         training = {**budget(section), "text": plain(section.text)}

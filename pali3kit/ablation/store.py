@@ -84,7 +84,7 @@ class Store:
             except (OSError, ValueError):
                 continue
 
-    def publish(self, node: Node, seconds: float, threads: int) -> Path:
+    def publish(self, node: Node, seconds: float, threads: int, made_with: Mapping[str, str] | None = None) -> Path:
         """Describe the work folder, write it through to the disk, and rename it into place.
 
         A damaged artifact that is in the way is replaced. Call it only while holding the lock.
@@ -98,7 +98,7 @@ class Store:
             **_identity(node),
             "seconds": round(seconds, 3),
             "threads": threads,
-            **_circumstances(),
+            **_circumstances(made_with or {}),
             "files": files,
         }
         (work / MANIFEST).write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
@@ -162,11 +162,11 @@ def _identity(node: Node) -> dict[str, Any]:
     }
 
 
-def _circumstances() -> Mapping[str, Any]:
+def _circumstances(made_with: Mapping[str, str]) -> Mapping[str, Any]:
     """Return the part of a manifest that says where the artifact was made."""
     return {
         "host": {"processor": processor(), "cores": cores()},
-        "versions": {"pali3kit": __version__, **dict(map(_version, _PACKAGES))},
+        "versions": {"pali3kit": __version__, **dict(map(_version, _PACKAGES)), **made_with},
     }
 
 

@@ -119,9 +119,16 @@ def _run(node: Node, store: Store, threads: int, send: Send) -> Finished:
     if not (folder / OUTPUT).stat().st_size:
         (folder / OUTPUT).unlink()
     seconds = clock.save()
-    store.publish(node, seconds, threads)
+    store.publish(node, seconds, threads, _made_with())
     clock.file.unlink()
     return Finished(seconds, report.numbers)
+
+
+def _made_with() -> dict[str, str]:
+    """Device and precision of what was just made; the stage has imported torch, the parent need not."""
+    from pali3kit.training.device import described
+
+    return described()
 
 
 def _calibrate(node: Node, store: Store, threads: int, send: Send) -> Message:

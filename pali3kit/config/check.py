@@ -90,8 +90,8 @@ def _seeds(experiment: Experiment) -> Iterator[Complaint]:
         yield "seeds", "seeds should name at least one seed."
     if len(set(seeds)) < len(seeds):
         yield "seeds", f"seeds {seeds} repeat one: each seed counts once."
-    if any(seed < 0 for seed in seeds):
-        yield "seeds", f"seeds {seeds} should all be at least 0."
+    if any(not 0 <= seed < 1 << 32 for seed in seeds):
+        yield "seeds", f"seeds {seeds} should all be at least 0 and less than 2^32."
 
 
 def _selection(key: str, words: list[str], choices: list[str]) -> Iterator[Complaint]:

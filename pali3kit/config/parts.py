@@ -94,7 +94,7 @@ class WorldOptions:
     """The embedded world: `objects` emoji occur in scenes, drawn by `artist`."""
 
     objects: int = 64
-    artist: str = "noto"
+    artist: Literal["noto", "twemoji"] = "noto"
 
 
 registry.VISION.add(

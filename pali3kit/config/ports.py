@@ -9,12 +9,13 @@ from pali3kit.config.schema import Experiment, Part, Training
 from pali3kit.config.shapes import VitShape, resolve
 from pali3kit.errors import ConfigError, choose
 
-PRETRAININGS = ("classif", "siglip", "random")
+PRETRAININGS = ("classif", "siglip", "random", "given")
 SCHEDULES = ("cosine", "rsqrt", "constant")
 REGION_COLUMNS = ("refer", "refer_plus", "refer_g")
 BOX_TOKENS, MASK_TOKENS = 4, 16  # a region is written as four coordinates and the codes of its mask (paper.md §4.1)
 MOST_VISUAL_TOKENS = 16_384  # 1064 px at patch 14 are 5776; attention over more than this is a mistake of the patch
 BYTES, SPECIALS = 256, 3  # the tokenizer's fallback for what it has no piece for; padding, end and unknown
+WORLD_SIDE = 64  # below, its things and print cannot be told apart
 NUMBERS = 100  # each whole number below is a piece of its own, and so is each coordinate of a box
 PIECES = 16  # the fewest that SentencePiece can do something with
 
@@ -44,6 +45,11 @@ def _named(cell: Experiment) -> Iterator[Complaint]:
 
 def _vision(cell: Experiment) -> Iterator[Complaint]:
     part, side = cell.model.vision, cell.model.image_size
+    pretrained = bool(part.options.get("pretrained")) or part.name.startswith("hf/")
+    if cell.pretrain == "random" and pretrained:
+        yield "model.vision", f"{part.name} comes with weights, which are not random: pretrain 'given' keeps them."
+    if cell.pretrain == "given" and not pretrained:
+        yield "model.vision", f"model.vision gives no weights for pretrain 'given': {part.name} would be random."
     if part.name != "vit" or side < 1:
         return
     try:
@@ -79,6 +85,22 @@ def _projector(cell: Experiment) -> Iterator[Complaint]:
         near = max(4, round(width / 4) * 4)
         text = f"sine2d positions need a language width divisible by 4, not {width}; nearest: {near}"
         yield "model.projector.positions", text
+
+
+def _relative_bias(cell: Experiment) -> Iterator[Complaint]:
+    """Check that the bias has distances left to grow over: a quarter of the buckets are exact ones."""
+    buckets, distance = (cell.model.language.options.get(key) for key in ("buckets", "max_distance"))
+    if isinstance(buckets, int) and isinstance(distance, int) and distance <= buckets // 2:
+        text = f"max_distance {distance} should be more than half of the {buckets} buckets, which are single distances"
+        yield "model.language.max_distance", text
+
+
+def _world(cell: Experiment) -> Iterator[Complaint]:
+    if cell.data.source.name == "world" and 0 < cell.model.image_size < WORLD_SIDE:
+        yield (
+            "model.image_size",
+            f"scenes of the world need at least {WORLD_SIDE} pixels, not {cell.model.image_size}",
+        )
 
 
 def _vocabulary(cell: Experiment) -> Iterator[Complaint]:
@@ -133,6 +155,6 @@ def _nearest_divisor(number: int, wanted: int) -> int:
 
 
 MISFITS: tuple[Callable[[Experiment], Iterator[Complaint]], ...] = (
-    _named, _vision, _text_tower, _projector, _vocabulary, _lengths, _budgets,
+    _named, _vision, _text_tower, _projector, _relative_bias, _world, _vocabulary, _lengths, _budgets,
 )  # fmt: skip
 """Everything that can keep a cell from being built or trained as it stands."""

@@ -137,7 +137,9 @@ class Evaluation:
 
 @dataclass(kw_only=True)
 class Runtime:
-    """Where and how it runs; nothing here changes a result, so nothing here enters a digest."""
+    """Where and how it runs. None of it enters a digest: sums in another order, by more threads, move the last digits
+    of a result and nothing else. The manifest of each artifact says what made it.
+    """
 
     workers: int = 0
     threads: int = 0

@@ -32,8 +32,8 @@ class Source(Protocol):
         """A task by name; boxes are written in `bins` steps. Raises RegistryError for an unknown name."""
         ...
 
-    def sentences(self, seed: int, limit: int | None = None) -> Iterator[str]:
-        """Text for the tokenizer and the language model, at most `limit` of them."""
+    def sentences(self, seed: int, bins: int, limit: int | None = None) -> Iterator[str]:
+        """Text for the tokenizer and the language model, at most `limit` of them; boxes are written in `bins` steps."""
         ...
 
     def tokenized(self, text: str, language: str) -> str:

@@ -2,7 +2,7 @@
 
 from pali3kit.losses.multilabel import multilabel_loss
 from pali3kit.losses.ring import ring_sigmoid_loss
-from pali3kit.losses.sigmoid import normalize, pair_block_loss, sigmoid_loss
+from pali3kit.losses.sigmoid import normalize, sigmoid_loss
 from pali3kit.losses.text import text_loss
 
-__all__ = ["multilabel_loss", "normalize", "pair_block_loss", "ring_sigmoid_loss", "sigmoid_loss", "text_loss"]
+__all__ = ["multilabel_loss", "normalize", "ring_sigmoid_loss", "sigmoid_loss", "text_loss"]

@@ -46,20 +46,8 @@ def sigmoid_loss(image: Tensor, text: Tensor, log_scale: Tensor, bias: Tensor, *
     """
     if image.shape != text.shape:
         raise ValueError(f"Pairs need one text for each image: images {[*image.shape]}, texts {[*text.shape]}.")
-    return pair_block_loss(normalize(image), normalize(text), log_scale, bias, first_pair=0, chunk=chunk)
-
-
-def pair_block_loss(
-    image: Tensor, text: Tensor, log_scale: Tensor, bias: Tensor, *, first_pair: int | None, chunk: int = 1024
-) -> Tensor:
-    """The part of the sigmoid loss between some images and some texts, divided by the number of these images.
-
-    It is what one rank computes in one step of a ring: its own images, [B,D], against whatever texts, [T,D], are there.
-    Both must be normalised. Image i belongs to text `first_pair + i` where that exists; None says that no pair
-    is in this block. Sums over all blocks of a row give `sigmoid_loss`, in value and in gradients.
-    """
-    scale = at_least_float32(log_scale).exp()
-    loss: Tensor = _PairBlock.apply(image, text, scale, at_least_float32(bias), first_pair, chunk)
+    scale, shift = at_least_float32(log_scale).exp(), at_least_float32(bias)
+    loss: Tensor = _SigmoidLoss.apply(normalize(image), normalize(text), scale, shift, chunk)
     return loss
 
 
@@ -98,25 +86,22 @@ def add_block(
     return loss
 
 
-class _PairBlock(torch.autograd.Function):
-    """Inputs image [B,D], text [T,D], scale, bias, first_pair, chunk; output the scalar loss."""
+class _SigmoidLoss(torch.autograd.Function):
+    """Inputs image [B,D], text [B,D], scale, bias, chunk; output the scalar loss."""
 
     @staticmethod
-    def forward(
-        ctx: Any, image: Tensor, text: Tensor, scale: Tensor, bias: Tensor, first_pair: int | None, chunk: int
-    ) -> Tensor:
+    def forward(ctx: Any, image: Tensor, text: Tensor, scale: Tensor, bias: Tensor, chunk: int) -> Tensor:
         ctx.dtypes = image.dtype, text.dtype, scale.dtype, bias.dtype
         with torch.autocast(image.device.type, enabled=False):
-            x, y = at_least_float32(image), at_least_float32(text)
-            s, b = scale.to(x.dtype), bias.to(x.dtype)
-            grads = tuple(map(torch.zeros_like, (x, y, s, b))) if any(ctx.needs_input_grad) else ()
-            loss = add_block(x, y, s, b, first_pair, chunk, grads)
-        ctx.save_for_backward(*(g.div_(len(x)) for g in grads))
-        return loss / len(x)
+            s, b = scale.to(image.dtype), bias.to(image.dtype)
+            grads = tuple(map(torch.zeros_like, (image, text, s, b))) if any(ctx.needs_input_grad) else ()
+            loss = add_block(image, text, s, b, 0, chunk, grads)
+            ctx.save_for_backward(*(g.div_(len(image)) for g in grads))
+        return loss / len(image)
 
     @staticmethod
     def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
-        return (*saved_gradients(ctx, *grad_outputs), None, None)
+        return (*saved_gradients(ctx, *grad_outputs), None)
 
 
 def saved_gradients(ctx: Any, grad: Tensor) -> list[Tensor]:

@@ -17,8 +17,8 @@ from torch.utils.data import DataLoader, IterableDataset
 from pali3kit.config.schema import Training
 from pali3kit.errors import StageError
 from pali3kit.training.context import StageContext
+from pali3kit.training.device import chosen_device, chosen_precision
 from pali3kit.training.modules import StageModule
-from pali3kit.training.optimizers import bf16_is_fast
 
 CHECKPOINT_SECONDS = 20.0
 CURVE_POINTS = 100
@@ -105,12 +105,11 @@ def count_steps(training: Training) -> int:
 
 
 def _trainer(recorder: Recorder, steps: int, clip_norm: float) -> L.Trainer:
-    cuda = torch.cuda.is_available()
-    device = torch.device("cuda" if cuda else "cpu")
+    device = chosen_device()
     return L.Trainer(
-        accelerator="gpu" if cuda else "cpu",
+        accelerator="gpu" if device.type == "cuda" else "cpu",
         devices=1,
-        precision="bf16-mixed" if bf16_is_fast(device) else "32-true",
+        precision=chosen_precision(device),
         max_steps=steps,
         max_epochs=-1,
         gradient_clip_val=clip_norm or None,

@@ -1,5 +1,4 @@
 import math
-from itertools import pairwise
 
 import pytest
 import torch
@@ -7,7 +6,7 @@ from open_clip.loss import SigLipLoss
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from pali3kit.losses.sigmoid import normalize, pair_block_loss, sigmoid_loss
+from pali3kit.losses.sigmoid import normalize, sigmoid_loss
 
 
 def inputs(batch: int, width: int, dtype=torch.float64, seed: int = 0) -> list[Tensor]:
@@ -70,32 +69,6 @@ def test_autocast_does_not_lower_the_precision():
     with torch.autocast("cpu", torch.bfloat16):
         loss = sigmoid_loss(*leaves)
     torch.testing.assert_close(loss, sigmoid_loss(*leaves), rtol=1e-7, atol=0)
-
-
-def test_a_ring_of_blocks_equals_one_device():
-    image, text, log_scale, bias = leaves = inputs(6, 4)
-    x, y = normalize(image), normalize(text)
-    bounds, total = [0, 2, 5, 6], torch.zeros(())
-    for i0, i1 in pairwise(bounds):  # ranks of different sizes, each meeting every rank's texts
-        for t0, t1 in pairwise(bounds):
-            first = 0 if t0 == i0 else None
-            total = total + pair_block_loss(x[i0:i1], y[t0:t1], log_scale, bias, first_pair=first) * (i1 - i0)
-    for a, b in zip(value_and_grads(total / 6, leaves), value_and_grads(naive(*leaves), leaves), strict=True):
-        torch.testing.assert_close(a, b, rtol=1e-12, atol=1e-12)
-
-
-@pytest.mark.parametrize("first_pair", [-2, 0, 3, 6])
-def test_block_with_an_offset(first_pair):
-    image, _, log_scale, bias = inputs(4, 5)
-    text = torch.randn(7, 5, dtype=torch.float64)
-    x, y = normalize(image), normalize(text)
-    m = -torch.ones(4, 7)
-    for i in range(4):
-        if 0 <= i + first_pair < 7:
-            m[i, i + first_pair] = 1
-    expected = -logsigmoid(m * (x @ y.T * log_scale.exp() + bias)).sum() / 4
-    ours = pair_block_loss(x, y, log_scale, bias, first_pair=first_pair, chunk=3)
-    torch.testing.assert_close(ours, expected, rtol=1e-12, atol=1e-12)
 
 
 def test_saved_memory_is_linear_in_the_batch():

@@ -13,7 +13,7 @@ from pali3kit.ablation.node import Graph, Node, ancestry
 from pali3kit.ablation.store import Store
 from pali3kit.config.schema import Experiment
 
-NAMES = {"classif": "Classif", "siglip": "SigLIP", "random": "Random"}
+NAMES = {"classif": "Classif", "siglip": "SigLIP", "random": "Random", "given": "As given"}
 CONTROL = "random"  # the value of `pretrain` that means untrained weights
 
 

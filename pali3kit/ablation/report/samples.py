@@ -12,6 +12,7 @@ from pali3kit.ablation.report.columns import columns_of
 from pali3kit.ablation.report.model import Answer, Example, Region
 
 COUNT = 4
+PICTURES = ("data.", "model.image_size")  # axes of a grid that change what a picture is
 Prediction = Mapping[str, Any]
 
 
@@ -20,6 +21,8 @@ def choose(arms: Sequence[Arm], shelf: Shelf) -> Iterable[Example]:
 
     Columns measured both after stage 1 and after transfer are shown after transfer.
     """
+    if any(key.startswith(PICTURES) for arm in arms for key in arm.point):
+        return  # the rows saw different pictures: their answers cannot be drawn over the same one
     names = list(dict.fromkeys(name for arm in arms for name in arm.nodes))
     for name in names:
         source, _, after = name.partition("@")

@@ -147,7 +147,10 @@ def _stages(path: Path) -> list[dict[str, str]]:
     """The stages of an earlier report; none where there is no report."""
     if not path.exists():
         return []
-    return list(json.loads(path.read_text(encoding="utf-8"))["stages"])
+    try:
+        return list(json.loads(path.read_text(encoding="utf-8"))["stages"])
+    except (ValueError, KeyError, TypeError):  # damaged: it will be written anew
+        return []
 
 
 def _done(stages: Iterable[Mapping[str, str]]) -> int:

@@ -20,14 +20,13 @@ from pali3kit.text import prompts
 from pali3kit.text.splitcap import split_caption
 
 SENTENCES = 60_000
-BINS = 16  # of the coordinates of boxes: numbers from 0 to 15
 _SIDE = 64  # of an imagined picture
 _CELLS = tuple((20 * row, 20 * column) for row in range(3) for column in range(3))
 _JITTER = 6  # pixels within a cell, and of the size
 _SIZES = {"small": 12, "big": 18}
 
 
-def sentences(seed: int, objects: Sequence[str] = (), limit: int = SENTENCES) -> Iterator[str]:
+def sentences(seed: int, objects: Sequence[str] = (), limit: int = SENTENCES, bins: int = 1000) -> Iterator[str]:
     """A finite, repeatable stream of texts of one line.
 
     Args:
@@ -35,6 +34,7 @@ def sentences(seed: int, objects: Sequence[str] = (), limit: int = SENTENCES) ->
         objects: emoji that occur in the imagined scenes; all that may occur in any world if empty. Names of all other
             pictures occur too.
         limit: how many texts.
+        bins: steps in which coordinates of boxes are written.
     """
     rng = np.random.default_rng(seed)
     draw = rng.random
@@ -46,7 +46,7 @@ def sentences(seed: int, objects: Sequence[str] = (), limit: int = SENTENCES) ->
         (0.15, lambda: captions.caption(imagine(objects, draw), "en", rng)),
         (0.10, lambda: _captioning(imagine(objects, draw), rng)),
         (0.10, lambda: _asking(imagine(objects, draw), objects, rng)),
-        (0.05, lambda: _finding(imagine(objects, draw), rng)),
+        (0.05, lambda: _finding(imagine(objects, draw), rng, bins)),
     )
     edges = np.cumsum([share for share, _ in kinds]).tolist()
     given = 0
@@ -126,13 +126,13 @@ def _asking(scene: Scene, objects: Sequence[str], rng: np.random.Generator) -> s
     return _filled(prompts.question_for(question.answer, "en"), question.text)
 
 
-def _finding(scene: Scene, rng: np.random.Generator) -> str | None:
+def _finding(scene: Scene, rng: np.random.Generator, bins: int) -> str | None:
     """Prompts of detection and of referring expressions with the coordinates of a box."""
     referral = refer.expression(scene, pick(("refer", "refer_plus", "refer_g"), rng.random), rng)
     if referral is None:
         return None
     thing = scene.things[referral.index]
-    box = write_box(thing.box, scene.size, scene.size, BINS)
+    box = write_box(thing.box, scene.size, scene.size, bins)
     noun = vocabulary.noun(thing.emoji)
     told = (_filled(prompts.detect(referral.text), box), _filled(prompts.detect(noun), f"{box} {noun}"))
     return pick(told, rng.random)

@@ -48,8 +48,8 @@ class WorldSource(World):
     def task(self, name: str, bins: int) -> Task:
         return WorldTask(name, self, bins, self.english)
 
-    def sentences(self, seed: int, limit: int | None = None) -> Iterator[str]:
-        return corpus.sentences(seed, self.classes, limit or corpus.SENTENCES)
+    def sentences(self, seed: int, bins: int, limit: int | None = None) -> Iterator[str]:
+        return corpus.sentences(seed, self.classes, limit or corpus.SENTENCES, bins)
 
     def tokenized(self, text: str, language: str) -> str:
         return captions.tokenized(text, language)

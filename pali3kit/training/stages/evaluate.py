@@ -14,7 +14,7 @@ from pali3kit.evals.columns import EXPRESSIONS, column_examples
 from pali3kit.evals.regions import score_regions
 from pali3kit.evals.scores import Scores
 from pali3kit.evals.texts import score_answers, score_captions, score_multilingual
-from pali3kit.training.calibration import TARGET, count, median_seconds, random_pairs, random_pali
+from pali3kit.training.calibration import TARGET, count, fastest_seconds, random_pairs, random_pali
 from pali3kit.training.context import Cost, StageContext
 from pali3kit.training.frozen import FrozenTokens
 from pali3kit.training.parts import build_source, read_masks, read_pali, read_tokenizer
@@ -82,5 +82,5 @@ def calibrate(config: dict[str, Any], threads: int) -> Cost:
     model, width, grid = random_pali(config)
     batch = random_pairs(config, BATCH, width, grid)
     inputs = (batch["tokens"], grid, batch["prompts"], batch["prompt_mask"])
-    seconds = median_seconds(lambda number: model.eval().generate(*inputs, TARGET, config["beams"]))
+    seconds = fastest_seconds(lambda number: model.eval().generate(*inputs, TARGET, config["beams"]))
     return Cost(seconds / BATCH, 1.0, count(model), grid[0] * grid[1] + 2 * TARGET)

@@ -25,7 +25,7 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     tokenizer = read_tokenizer(context.parents["tokenizer"])
     torch.manual_seed(context.seed)
     language = build_language(config, tokenizer)
-    sentences = build_source(config).sentences(context.seed)
+    sentences = build_source(config).sentences(context.seed, config["bins"])
     texts = (tokenizer.encode(text, eos=True) for text in sentences)
     windows = pack(enough(texts, budget.examples * budget.length), budget.length)
     fit(DenoisingModule(language), denoising_batches(windows, tokenizer, budget, context.seed), budget, context)

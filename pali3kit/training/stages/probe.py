@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pali3kit.evals.probes import few_shot_probe, pooled_features
-from pali3kit.training.calibration import median_seconds
+from pali3kit.training.calibration import fastest_seconds
 from pali3kit.training.context import Cost, StageContext
 from pali3kit.training.parts import build_source, build_vision, read_vision
 
@@ -40,5 +40,5 @@ def calibrate(config: dict[str, Any], threads: int) -> Cost:
     vision = build_vision(config)
     images = [image for _, arrays in build_source(config).probes() for image in (arrays[0], arrays[2])]
     some = images[0][:128]
-    seconds = median_seconds(lambda number: pooled_features(vision, some)) / len(some)
+    seconds = fastest_seconds(lambda number: pooled_features(vision, some)) / len(some)
     return Cost(0.0, 2.0 + seconds * sum(map(len, images)))

@@ -34,4 +34,4 @@ def calibrate(config: dict[str, Any], threads: int) -> Cost:
 
 def train(config: dict[str, Any], seed: int, sentences: int, path: Path) -> None:
     """Train on so many sentences of the source."""
-    train_tokenizer(build_source(config).sentences(seed, sentences), path, config["vocabulary"])
+    train_tokenizer(build_source(config).sentences(seed, config["bins"], sentences), path, config["vocabulary"])

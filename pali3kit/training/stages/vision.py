@@ -1,6 +1,7 @@
-"""Stage 0a: the vision encoder, pretrained by classification or by SigLIP, or left random (the control).
+"""Stage 0a: the vision encoder, pretrained by classification or by SigLIP, or left as it is.
 
-Both arms see the same pictures in the same order; only the supervision differs.
+Both arms see the same pictures in the same order; only the supervision differs. Left as it is, it is the control
+(`random`) or somebody's pretrained encoder (`given`).
 """
 
 from __future__ import annotations
@@ -30,11 +31,13 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     """Write the encoder's `weights.safetensors`; its labels' head or text tower is thrown away."""
     torch.manual_seed(context.seed)
     vision = build_vision(config)
-    if config["pretrain"] != "random":
+    if "training" in config:
         budget = read_budget(VisionPretraining, config["training"])
         module, make = _arm(config, context, vision, budget)
         fit(module, make, budget, context)
-    publish(context.folder, vision, vision=config["vision"], image_size=config["image_size"])
+    # The weights are in the artifact now: who reads it must not fetch them again.
+    part = {key: value for key, value in config["vision"].items() if key != "pretrained"}
+    publish(context.folder, vision, vision=part, image_size=config["image_size"])
 
 
 def _arm(
@@ -99,7 +102,7 @@ class Pictures:
 
 def calibrate(config: dict[str, Any], threads: int) -> Cost:
     """Seconds per picture, drawing it included."""
-    if config["pretrain"] == "random":
+    if "training" not in config:
         return Cost(0.0, 1.0)
     vision, budget = build_vision(config), read_budget(VisionPretraining, config["training"])
     tokens = vision.native_grid[0] * vision.native_grid[1]

@@ -30,6 +30,6 @@ def test_alt_texts_are_english_as_often_as_asked() -> None:
 
 def test_every_language_and_probe_is_offered() -> None:
     assert SOURCE.languages == LANGUAGES and len(SOURCE.languages) == 36
-    assert len(list(SOURCE.sentences(0, 20))) == 20
+    assert len(list(SOURCE.sentences(0, 16, 20))) == 20
     name, arrays = next(SOURCE.probes())
     assert name and len(arrays) == 4
