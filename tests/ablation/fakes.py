@@ -40,6 +40,7 @@ STEPS = 4
 
 class FakeSource:
     digest = "pictures"
+    languages = ("en",)
 
 
 def fake_stage(config, context):

@@ -26,7 +26,7 @@ def test_arms_share_what_does_not_depend_on_the_arm(experiment):
     classif, siglip = (set(node.digest for node in ancestry(cell.columns.values())) for cell in graph.cells)
     shared = [node.label for node in graph.nodes if node.digest in classif & siglip]
     assert sorted(shared) == ["language", "masks", "tokenizer"]
-    assert len(graph.nodes) == 21
+    assert len(graph.nodes) == 23
 
 
 def test_parents_come_first_and_nodes_once(experiment):

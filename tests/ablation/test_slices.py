@@ -31,20 +31,48 @@ def test_expressions_share_one_transfer(experiment):
 
 def test_roles_of_every_kind(experiment):
     roles = {
-        node.kind: {role: parent.kind for role, parent in node.parents.items()} for node in build(experiment).nodes
+        node.label: {role: parent.label for role, parent in node.parents.items()} for node in build(experiment).nodes
     }
-    inputs = {"features": "features", "masks": "masks", "tokenizer": "tokenizer"}
-    assert roles == {
+    train, test = ({"features": f"features/{split} siglip", "tokenizer": "tokenizer"} for split in ("train", "test"))
+    masks = {"masks": "masks"}  # read only where regions are written or read
+    assert {label: parents for label, parents in roles.items() if "classif" not in label} == {
         "tokenizer": {},
-        "vision": {"tokenizer": "tokenizer"},  # the last arm, SigLIP
+        "vision siglip": {"tokenizer": "tokenizer"},
         "masks": {},
         "language": {"tokenizer": "tokenizer"},
-        "features": {"vision": "vision"},
-        "multimodal": {"language": "language", **inputs},
-        "transfer": {"model": "multimodal", **inputs},
-        "probe": {"vision": "vision"},
-        "evaluate": {"model": "transfer", **inputs},
+        "features/train siglip": {"vision": "vision siglip"},
+        "features/test siglip": {"vision": "vision siglip"},
+        "multimodal siglip": {"language": "language", **train},
+        "transfer/vqa siglip": {"model": "multimodal siglip", **train},
+        "transfer/refer siglip": {"model": "multimodal siglip", **train, **masks},
+        "probe siglip": {"vision": "vision siglip"},
+        "evaluate/vqa siglip": {"model": "transfer/vqa siglip", **test},
+        "evaluate/refer siglip": {"model": "transfer/refer siglip", **test, **masks},
+        "evaluate/refer_g siglip": {"model": "transfer/refer siglip", **test, **masks},
     }
+    assert roles["vision classif"] == {}
+
+
+def test_a_mixture_with_regions_reads_the_mask_tokenizer(experiment):
+    multimodal = replace(experiment.stages.multimodal, mixture={"splitcap": 1.0, "refer": 0.5})
+    graph = build(replace(experiment, stages=replace(experiment.stages, multimodal=multimodal)))
+    assert all("masks" in node.parents for node in graph.nodes if node.kind == "multimodal")
+
+
+def test_another_test_set_trains_nothing(experiment):
+    after = build(replace(experiment, data=replace(experiment.data, test=11)))
+    assert {label.partition("/")[0] for label in changed(build(experiment), after)} == {"features", "evaluate"}
+    assert "features/train siglip" not in changed(build(experiment), after)
+
+
+def test_an_option_that_says_nothing_is_not_hashed(experiment):
+    """Options come with time; results must not grow stale by them."""
+    vision = experiment.stages.vision
+    node = next(node for node in build(experiment).nodes if node.kind == "vision")
+    assert "cooldown" not in node.config["training"]["optimizer"]
+    cooled = replace(vision, optimizer=replace(vision.optimizer, cooldown=0.1))
+    after = build(replace(experiment, stages=replace(experiment.stages, vision=cooled)))
+    assert "vision siglip" in changed(build(experiment), after)
 
 
 def test_an_option_of_one_arm_reruns_only_that_arm(experiment):
@@ -88,8 +116,8 @@ def test_stage_version_and_pictures_enter_the_digest(experiment, monkeypatch):
     before = build(experiment)
     digests(before)  # computed when first asked for
     monkeypatch.setitem(STAGE_VERSION, "masks", STAGE_VERSION["masks"] + 1)
-    assert {"masks", "multimodal classif", "evaluate/vqa siglip"} <= changed(before, build(experiment))
-    assert "vision classif" not in changed(before, build(experiment))
+    assert {"masks", "transfer/refer classif", "evaluate/refer_g siglip"} <= changed(before, build(experiment))
+    assert not {"vision classif", "multimodal classif"} & changed(before, build(experiment))
     monkeypatch.undo()
     monkeypatch.setattr(fakes.FakeSource, "digest", "other pictures")
     assert changed(before, build(experiment)) == labels(before)

@@ -17,7 +17,8 @@ def named(experiment):
     [
         ("tokenizer", 1),
         ("vision siglip", 100),
-        ("features classif", 30),
+        ("features/train classif", 20),
+        ("features/test classif", 10),
         ("transfer/vqa classif", 200),
         ("transfer/refer classif", 100),
         ("evaluate/vqa classif", 10),
@@ -29,7 +30,7 @@ def test_units(experiment, label, count):
 
 
 def test_a_sized_config_holds_the_models_of_the_ancestors(experiment):
-    node = named(experiment)["transfer/vqa classif"]
+    node = named(experiment)["transfer/refer classif"]
     config = sized(node)
     assert {"vision", "language", "projector", "masks", "vocabulary", "codes"} <= config.keys()
     assert config["training"] == node.config["training"]
@@ -37,8 +38,9 @@ def test_a_sized_config_holds_the_models_of_the_ancestors(experiment):
 
 def test_what_costs_the_same_has_the_same_shape(experiment):
     nodes = named(experiment)
-    for label in ("features", "probe", "multimodal", "transfer/vqa", "evaluate/vqa"):
+    for label in ("features/train", "probe", "multimodal", "transfer/vqa", "evaluate/vqa"):
         assert shape(nodes[f"{label} classif"]) == shape(nodes[f"{label} siglip"]), label
+    assert shape(nodes["features/train classif"]) == shape(nodes["features/test siglip"])
     assert shape(nodes["vision classif"]) != shape(nodes["vision siglip"])
     assert shape(nodes["transfer/vqa classif"]) != shape(nodes["transfer/refer classif"])
 

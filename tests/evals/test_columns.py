@@ -8,7 +8,7 @@ import pytest
 
 from pali3kit.data.world import LANGUAGES
 from pali3kit.data.world.source import WorldSource
-from pali3kit.evals.columns import column_examples
+from pali3kit.evals.columns import column_examples, count_examples
 
 SOURCE = WorldSource()
 
@@ -25,6 +25,9 @@ def test_examples_are_limited_repeatable_and_in_order(column: str) -> None:
 def test_the_same_pictures_in_every_language() -> None:
     examples = column_examples(SOURCE, "caption_multilingual", bins=32, count=40, limit=54)
     pictures = Counter(e.language for e in examples)
-    assert set(pictures) == set(LANGUAGES) and set(pictures.values()) == {3}
+    assert set(pictures) == set(LANGUAGES)
+    assert all(count == (40 if language == "en" else 3) for language, count in pictures.items())
+    assert len(examples) == count_examples("caption_multilingual", 40, 54, len(LANGUAGES))
+    assert {e.image for e in examples if e.language == "de"} == {0, 1, 2}
     japanese = next(e for e in examples if e.language == "ja")
     assert all(" " in reference for reference in japanese.references)

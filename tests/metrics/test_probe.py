@@ -27,7 +27,7 @@ def test_accuracies_equal_a_direct_computation(width):
     x_test = x_test + width**0.5 * np.random.default_rng(9).normal(size=x_test.shape)
     expected = []
     for draw in range(3):
-        rng = np.random.default_rng(4 + draw)
+        rng = np.random.default_rng([4, draw])
         rows = np.concatenate([rng.permutation(np.where(labels == c)[0])[:10] for c in np.unique(labels)])
         shots = x[rows].astype(np.float64)
         mean, std = shots.mean(0), shots.std(0) + 1e-5

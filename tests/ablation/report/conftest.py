@@ -25,6 +25,8 @@ SAMPLES = 40
 class Doodles:
     """A source of pictures that need no world: a coloured square on a gradient."""
 
+    languages = LANGUAGES
+
     def __init__(self, image_size: int = 64, objects: int = 64) -> None:
         self.size = image_size
 

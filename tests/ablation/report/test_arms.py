@@ -12,7 +12,8 @@ from pali3kit.ablation.report.arms import Shelf, arms_of, label_of, partner_of, 
     [
         ({"pretrain": "siglip"}, "SigLIP"),
         ({"pretrain": "classif", "model.vision.depth": 4}, "Classif, depth 4"),
-        ({"model.projector": {"name": "linear", "positions": "none"}}, "projector linear"),
+        ({"model.projector": {"name": "linear", "positions": "none"}}, "projector linear (positions none)"),
+        ({"model.projector": {"name": "linear"}}, "projector linear"),
         ({}, "ours"),
     ],
 )
@@ -36,12 +37,12 @@ def test_two_axes_are_grouped_by_what_they_are_compared_with(made_up):
 
 
 def test_a_failure_is_told_to_all_that_depend_on_it_without_the_place_of_the_store(made_up, tmp_path):
-    run = made_up(["caption"], failed=lambda node: node.kind == "masks")
+    run = made_up(["refer"], failed=lambda node: node.kind == "masks")
     shelf = Shelf(run.store, run.failures)
     for node in run.graph.nodes:
-        if node.kind in ("masks", "multimodal", "evaluate"):
+        if node.kind in ("masks", "transfer", "evaluate"):
             assert shelf.failure(node) == "masks: the loss is not finite at step 7 of STORE"
-        elif node.kind in ("tokenizer", "vision", "features", "language"):
+        else:
             assert shelf.failure(node) == ""
 
 
@@ -55,3 +56,14 @@ def test_predictions_may_hold_any_line_separator(tmp_path):
     (tmp_path / "p.jsonl").write_text('{"prediction": "a\u2028b\x85c"}\n{"prediction": "d"}\n', encoding="utf-8")
     assert [row["prediction"] for row in read_rows(tmp_path / "p.jsonl")] == ["a\u2028b\x85c", "d"]
     assert read_rows(tmp_path / "absent.jsonl") == []
+
+
+def test_variants_of_one_part_are_rows_of_their_own(made_up):
+    projectors = [{"name": "linear", "positions": positions} for positions in ("none", "sine2d")]
+    run = made_up(["caption"], grid={"pretrain": ["classif", "siglip"], "model.projector": projectors})
+    assert [arm.label for arm in arms_of(run.graph, run.experiment)] == [
+        "Classif, projector linear (positions none)",
+        "SigLIP, projector linear (positions none)",
+        "Classif, projector linear (positions sine2d)",
+        "SigLIP, projector linear (positions sine2d)",
+    ]

@@ -47,11 +47,11 @@ def test_without_differences_there_is_no_delta_chart(made_up):
 
 
 def test_each_kind_of_training_has_a_panel_with_a_line_per_arm_and_seed(made_up):
-    report = made_up(["caption"], seeds=[0, 1]).report()
+    report = made_up(["refer"], seeds=[0, 1]).report()
     panels = {svg.get("aria-label"): svg for svg in map(ElementTree.fromstring, curve_panels(report))}
     assert list(panels) == [
         f"Learning curve: {name}"
-        for name in ("vision Classif", "vision SigLIP", "language", "masks", "multimodal", "transfer caption")
+        for name in ("vision Classif", "vision SigLIP", "language", "masks", "multimodal", "transfer refer")
     ]
     assert len(panels["Learning curve: multimodal"].findall(".//path[@class='curve']")) == 4
     assert len(panels["Learning curve: masks"].findall(".//path[@class='curve']")) == 1

@@ -36,12 +36,14 @@ def test_an_unknown_column_is_titled_by_its_name():
 
 def test_multilingual_captions_are_split_by_language():
     english, others = columns_of("caption_multilingual")
-    metrics = {"value": 30.0, "extra": {"en": 50.0, "avg35": 25.0}, "samples": [40.0, 60.0, 20.0, 30.0]}
-    rows = [{"language": language} for language in ("en", "en", "de", "quz")]
+    """A picture's captions in other languages stand and fall together: they are one sample."""
+    metrics = {"value": 30.0, "extra": {"en": 50.0, "avg35": 25.0}, "samples": [40.0, 60.0, 20.0, 10.0, 40.0, 30.0]}
+    told = (("en", 0), ("en", 1), ("de", 0), ("de", 1), ("quz", 0), ("quz", 1))
+    rows = [{"language": language, "image": image} for language, image in told]
     assert score_of(english, metrics, rows).value == 50.0
     assert score_of(english, metrics, rows).samples == (40.0, 60.0)
     assert score_of(others, metrics, rows).value == 25.0
-    assert score_of(others, metrics, rows).samples == (20.0, 30.0)
+    assert score_of(others, metrics, rows).samples == (30.0, 20.0)
 
 
 def test_samples_without_their_predictions_are_not_guessed():
