@@ -23,3 +23,13 @@ def test_a_failure_is_a_problem_at_its_place() -> None:
 def test_a_tree_without_any_is_returned_as_it_is() -> None:
     node = plant({"a": 1}, "here")
     assert interpolate(node, []) is node
+
+
+def test_what_cannot_be_read_is_a_problem_at_its_place() -> None:
+    problems: list[Problem] = []
+    node = Node(
+        {"a": plant("${b}", "f.yaml:1"), "b": plant(1, "f.yaml:2"), "c": plant(["x", "${"], "f.yaml:3")}, "f.yaml"
+    )
+    assert interpolate(node, problems) is node
+    (problem,) = problems
+    assert problem.where == "f.yaml:3" and "${" not in problem.where and problem.text

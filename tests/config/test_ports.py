@@ -45,6 +45,13 @@ from pali3kit.errors import ConfigError
          "stages.transfer.optimizer.schedule cannot be 'cosin'. Did you mean 'cosine'?"),
         (["grid={}", "baseline={}", "pretrain=clip", "evaluate=[probe]"],
          "pretrain cannot be 'clip'. Did you mean 'siglip'?"),
+        (["model.language.max_distance=16"],
+         "max_distance 16 should be more than half of the 32 buckets, which are single distances"),
+        (["model.image_size=32"], "scenes of the world need at least 64 pixels, not 32"),
+        (["grid={}", "baseline={}", "pretrain=random", "model.vision={name: timm/x, pretrained: true}"],
+         "timm/x comes with weights, which are not random: pretrain 'given' keeps them."),
+        (["grid={}", "baseline={}", "pretrain=given"],
+         "model.vision gives no weights for pretrain 'given': vit would be random."),
     ],
 )  # fmt: skip
 def test_misfit(trial: Path, overrides: list[str], text: str) -> None:
@@ -68,3 +75,8 @@ def test_misfit(trial: Path, overrides: list[str], text: str) -> None:
 )
 def test_fits(trial: Path, overrides: list[str]) -> None:
     load("x.yaml", overrides)
+
+
+def test_an_absurd_size_is_refused_at_once(trial: Path) -> None:
+    with pytest.raises(ConfigError, match="patch 8 does not divide image_size 99999999999999999999; nearest: 9"):
+        load("x.yaml", ["model.image_size=99999999999999999999"])

@@ -80,3 +80,9 @@ def test_plant_and_plain_are_inverse() -> None:
     assert isinstance(node, Node)
     assert plain(node) == data
     assert find(node, "a") == "here"
+
+
+def test_a_number_of_thousands_of_digits_is_a_problem() -> None:
+    problems: list[Problem] = []
+    assert parse(f"a: 1\nb: {'9' * 5000}", "f.yaml", problems) is None
+    assert problems[0].where == "f.yaml:2" and "not valid YAML: Exceeds the limit" in problems[0].text

@@ -26,9 +26,12 @@ def test_a_random_pali_takes_random_pairs() -> None:
     batch = calibration.random_pairs(CONFIG, 3, width, grid)
     logits = model(batch["tokens"], grid, batch["prompts"], batch["prompt_mask"], batch["targets"])
     assert logits.shape == (3, calibration.TARGET, 411)
+    assert batch["target_mask"].sum() == 3 * calibration.ANSWER
+    region = calibration.random_pairs({**CONFIG, "task": "refer"}, 3, width, grid)
+    assert region["target_mask"].shape == (3, calibration.REGION) and region["target_mask"].all()
 
 
 def test_the_first_call_is_not_measured() -> None:
     calls: list[int] = []
     assert calibration.fastest_seconds(calls.append) >= 0
-    assert calls == [0, 1, 2, 3]
+    assert calls == list(range(calibration.STEPS + 1))

@@ -11,7 +11,7 @@ from pali3kit.training.parts import build_source, read_vision
 
 
 def test_tokens_are_the_encoders(chain: Any) -> None:
-    node = chain.node("features")
+    node = chain.node("features", split="test")
     tokens = FrozenTokens(chain.make(node), "test")
     vision = read_vision(chain.make(node.parents["vision"]))
     source = build_source(node.config)
