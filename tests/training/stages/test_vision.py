@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -38,6 +39,14 @@ def test_both_arms_see_the_same_pictures(chain: Any) -> None:
     assert torch.equal(labelled["images"], captioned["images"])
     assert labelled["labels"].sum(1).min() >= 1
     assert (captioned["ids"][:, -1] == 1).all()  # sticky EOS: the last position always holds one
+
+
+def test_seeds_share_no_pictures_with_each_other_or_with_later_stages(chain: Any) -> None:
+    source = build_source(chain.node("vision", pretrain="siglip").config)
+    vit = ViT(64, width=8, depth=1, heads=1, mlp=8, patch=32)
+    zero, one = (Pictures(source, vit, seed, 4).images(0) for seed in (0, 1))
+    first = vit.image_spec.normalise(np.stack([source.image("train", index) for index in range(4)]))
+    assert not torch.equal(zero, one) and not torch.equal(zero, first)
 
 
 def test_the_curve_names_what_each_arm_learns(chain: Any) -> None:
