@@ -75,7 +75,7 @@ def test_another_arm_reuses_what_it_shares(finished: tuple[Path, str]) -> None:
     folder, _ = finished
     output = finish(folder, "name=another", "grid.pretrain=[classif,random]", "evaluate=[vqa]")
     made = [line.split("]", 1)[1].split()[0] for line in output.splitlines() if line.startswith("[")]
-    assert sorted(made) == ["evaluate/vqa", "features", "multimodal", "transfer/vqa", "vision"]
+    assert sorted(made) == ["evaluate/vqa", "features/test", "features/train", "multimodal", "transfer/vqa", "vision"]
 
 
 @pytest.mark.slow
