@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 
@@ -24,7 +26,8 @@ class ViT(nn.Module):
             ViTs of 2021 have it.
 
     The native grid is recorded; at another resolution the position table is resampled on it. The class token has no
-    position: theirs is a constant, which loading adds to the token.
+    position: theirs is a constant, which loading adds to the token. `load_report` says where weights came from, if they
+    came from a file.
     """
 
     def __init__(
@@ -39,6 +42,7 @@ class ViT(nn.Module):
         head: str = "map",
     ) -> None:
         super().__init__()
+        self.load_report: Any = None
         self.shape = shape = resolve(size, width=width, depth=depth, heads=heads, mlp=mlp, patch=patch)
         self.width, self.patch = shape.width, shape.patch
         self.image_spec = ImageSpec(image_size)

@@ -13,10 +13,11 @@ from pali3kit.errors import WeightsError
 from pali3kit.models.two_towers import TwoTowers
 from pali3kit.nn.positions import Grid, resize_table
 from pali3kit.vision.vit import ViT
+from pali3kit.weights.find import digest, find_weights
 from pali3kit.weights.layout import Layout, recognise
 from pali3kit.weights.layouts.big_vision import unscan
 from pali3kit.weights.links import Link, to_ours
-from pali3kit.weights.read import digest, find_weights, read_tensors
+from pali3kit.weights.read import read_tensors
 from pali3kit.weights.report import LoadReport, matches
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import pickle
 import zipfile
 from collections.abc import Callable
@@ -16,27 +14,9 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from pali3kit.errors import WeightsError
+from pali3kit.weights.find import INDEX, shards
 
 Reader = Callable[[Path], dict[str, Tensor]]
-
-INDEX = "model.safetensors.index.json"
-IN_FOLDERS = (
-    "model.safetensors", INDEX, "open_clip_model.safetensors", "weights.safetensors",
-    "pytorch_model.bin", "open_clip_pytorch_model.bin",
-)  # fmt: skip
-"""What a folder's weights may be called, in the order in which they are taken."""
-
-
-def find_weights(path: Path) -> Path:
-    """The file of weights at `path`, or in it. Raises WeightsError, naming what was looked for."""
-    if path.is_file():
-        return path
-    if not path.is_dir():
-        raise WeightsError(f"no weights at {path}: there is no such file or folder")
-    for name in IN_FOLDERS:
-        if (path / name).is_file():
-            return path / name
-    raise WeightsError(f"no weights in {path}: it has none of {', '.join(IN_FOLDERS)}")
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
@@ -63,16 +43,6 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def digest(path: Path) -> str:
-    """SHA-256 of the file, of an index with all its shards."""
-    hasher = hashlib.sha256()
-    for part in [path, *_shards(path)] if path.name == INDEX else [path]:
-        with part.open("rb") as file:
-            while block := file.read(1 << 20):
-                hasher.update(block)
-    return hasher.hexdigest()
-
-
 def _reader(path: Path) -> Reader:
     if path.name == INDEX:
         return _read_shards
@@ -88,15 +58,7 @@ def _read_safetensors(path: Path) -> dict[str, Tensor]:
 
 
 def _read_shards(index: Path) -> dict[str, Tensor]:
-    return {name: tensor for shard in _shards(index) for name, tensor in load_file(shard).items()}
-
-
-def _shards(index: Path) -> list[Path]:
-    try:
-        names = sorted(set(json.loads(index.read_text())["weight_map"].values()))
-    except (OSError, ValueError, KeyError, AttributeError) as error:
-        raise WeightsError(f"{index} is not an index of shards: {error!r}") from error
-    return [index.parent / Path(name).name for name in names]
+    return {name: tensor for shard in shards(index) for name, tensor in load_file(shard).items()}
 
 
 def _read_npz(path: Path) -> dict[str, Tensor]:

@@ -36,7 +36,10 @@ def test_options_mirror_the_constructor(registry: Registry, name: str) -> None:
     for field in fields(options):
         assert field.name in parameters
         default = parameters[field.name].default
-        assert (inspect.Parameter.empty if field.default is MISSING else field.default) == default, field.name
+        if field.default_factory is not MISSING:
+            assert field.default_factory() == list(default), field.name
+        else:
+            assert (inspect.Parameter.empty if field.default is MISSING else field.default) == default, field.name
 
 
 def test_the_stages_are_those_of_the_paper_and_their_helpers() -> None:
