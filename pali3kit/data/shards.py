@@ -8,8 +8,12 @@ from __future__ import annotations
 
 import tarfile
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
 
 from pali3kit.errors import DataError
 
@@ -40,12 +44,40 @@ class Sample:
         return data
 
 
-@dataclass(slots=True)
-class ShardIndex:
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The samples of one shard, as arrays: millions of objects would be gigabytes."""
+
+    shard: Path
+    keys: np.ndarray  # of bytes, UTF-8
+    members: dict[str, np.ndarray]  # by ending: offset and length in bytes, int64 [n,2]; -1 where there is none
+
+    def __len__(self) -> int:
+        return len(self.keys)
+
+    def sample(self, row: int) -> Sample:
+        found = {ending: (int(at[row, 0]), int(at[row, 1])) for ending, at in self.members.items() if at[row, 0] >= 0}
+        return Sample(self.shard, self.keys[row].decode(errors="replace"), found)
+
+
+class ShardIndex(Sequence[Sample]):
     """The samples of some shards in order, and what is wrong with shards that are damaged."""
 
-    samples: list[Sample] = field(default_factory=list)
-    damages: list[str] = field(default_factory=list)
+    def __init__(self, tables: Sequence[Table], damages: Sequence[str]) -> None:
+        self.tables, self.damages = tables, damages
+        self.starts = np.cumsum([0, *map(len, tables)])
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    def __getitem__(self, position: Any) -> Any:
+        if isinstance(position, slice):
+            return [self[i] for i in range(*position.indices(len(self)))]
+        if not -len(self) <= position < len(self):
+            raise IndexError(f"sample {position} of {len(self)}")
+        position %= len(self)
+        number = int(np.searchsorted(self.starts, position, side="right")) - 1
+        return self.tables[number].sample(position - int(self.starts[number]))
 
 
 def index_shards(shards: Sequence[Path]) -> ShardIndex:
@@ -54,20 +86,30 @@ def index_shards(shards: Sequence[Path]) -> ShardIndex:
     Raises:
         DataError: there is no shard, or none holds a sample.
     """
-    index = ShardIndex()
-    for shard in shards:
-        members: dict[str, dict[str, tuple[int, int]]] = {}
-        try:
-            for member in _members(shard):
-                key, _, ending = _split(member.name)
-                members.setdefault(key, {})[ending.lower()] = (member.offset_data, member.size)
-        except (tarfile.TarError, OSError, EOFError, ValueError) as error:
-            index.damages.append(f"{shard}: damaged after {len(members)} samples: {error}")
-        index.samples += [Sample(shard, key, found) for key, found in members.items()]
-    if not index.samples:
+    with ThreadPoolExecutor() as pool:  # headers lie far apart: most of it is waiting for storage
+        read = list(pool.map(_index, shards))
+    index = ShardIndex([table for table, _ in read], [damage for _, damage in read if damage])
+    if not len(index):
         some = ", ".join(map(str, shards[:3])) or "no shards"
         raise DataError(f"no samples in {some}" + "".join(f"; {damage}" for damage in index.damages[:3]))
     return index
+
+
+def _index(shard: Path) -> tuple[Table, str]:
+    """The samples of a shard, and what is wrong with it."""
+    found: dict[str, dict[str, tuple[int, int]]] = {}
+    damage = ""
+    try:
+        for member in _members(shard):
+            key, _, ending = _split(member.name)
+            found.setdefault(key, {})[ending.lower()] = (member.offset_data, member.size)
+    except (tarfile.TarError, OSError, EOFError, ValueError) as error:
+        damage = f"{shard}: damaged after {len(found)} samples: {error}"
+    members = {
+        ending: np.array([one.get(ending, (-1, -1)) for one in found.values()], np.int64).reshape(-1, 2)
+        for ending in sorted({ending for one in found.values() for ending in one})
+    }
+    return Table(shard, np.array([key.encode(errors="surrogateescape") for key in found], "S"), members), damage
 
 
 def _members(shard: Path) -> Iterator[tarfile.TarInfo]:

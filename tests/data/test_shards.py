@@ -28,17 +28,17 @@ def plain(folder: Path) -> list[Path]:
 
 def test_members_are_grouped_and_read_in_any_order(tmp_path: Path) -> None:
     index = index_shards(plain(tmp_path))
-    assert [sample.key for sample in index.samples] == ["000", "x.y/001", "000"] and not index.damages
-    assert index.samples[2].read("txt") == b"another shard's"
-    assert index.samples[1].read("seg.png") == b"mask"
-    assert index.samples[0].read("jpg") == b"picture 0"
+    assert [sample.key for sample in index] == ["000", "x.y/001", "000"] and not index.damages
+    assert index[2].read("txt") == b"another shard's"
+    assert index[1].read("seg.png") == b"mask"
+    assert index[0].read("jpg") == b"picture 0"
     with pytest.raises(DataError, match=r"a\.tar: sample 000 has no \.json, but jpg, txt"):
-        index.samples[0].read("json")
+        index[0].read("json")
 
 
 def test_longer_names_than_a_header_holds(tmp_path: Path) -> None:
     name = "folder/" + "n" * 150
-    (sample,) = index_shards([shard(tmp_path / "a.tar", {f"{name}.txt": b"text"})]).samples
+    (sample,) = index_shards([shard(tmp_path / "a.tar", {f"{name}.txt": b"text"})])
     assert sample.key == name and sample.read("txt") == b"text"
 
 
@@ -50,7 +50,7 @@ def test_folders_and_links_are_no_samples(tmp_path: Path) -> None:
             info.type = kind
             tar.addfile(info)
     index = index_shards([path])
-    assert [sample.key for sample in index.samples] == ["x/0"] and not index.damages
+    assert [sample.key for sample in index] == ["x/0"] and not index.damages
 
 
 @pytest.mark.parametrize("lost", [1200, 2500, 10_000])
@@ -59,8 +59,8 @@ def test_what_precedes_the_damage_is_kept(tmp_path: Path, lost: int) -> None:
     end = 20 * (512 + 2048)
     whole.write_bytes(whole.read_bytes()[: end - lost])
     index = index_shards([whole])
-    assert 14 <= len(index.samples) < 20
-    assert all(sample.read("txt") == bytes(2000) for sample in index.samples)
+    assert 14 <= len(index) < 20
+    assert all(sample.read("txt") == bytes(2000) for sample in index)
     assert len(index.damages) == 1 and "a.tar: damaged after" in index.damages[0]
 
 
@@ -76,7 +76,7 @@ def test_no_tar_at_all(tmp_path: Path) -> None:
 
 def test_a_shard_that_shrinks_after_it_was_indexed(tmp_path: Path) -> None:
     path = shard(tmp_path / "a.tar", {"0.txt": bytes(5000)})
-    (sample,) = index_shards([path]).samples
+    (sample,) = index_shards([path])
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(DataError, match="sample 0 is cut off: 2488 of 5000 bytes"):
         sample.read("txt")

@@ -1,0 +1,78 @@
+"""A folder of pictures, in one folder for each class, with texts beside them."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from pali3kit.data.records import RecordSource
+from pali3kit.errors import DataError
+
+PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+
+
+class FolderRecords:
+    """`<class>/<any folders>/<name>.jpg` as of ImageNet; the text is in `<name>.txt`, else it is the class' name.
+
+    Raises:
+        DataError: no folder, or no pictures in it.
+    """
+
+    def __init__(self, path: Path) -> None:
+        if not path.is_dir():
+            raise DataError(f"there is no folder {path}")
+        self.path = path
+        self.files = sorted(file for file in path.rglob("*") if file.suffix.lower() in PICTURES)
+        if not self.files:
+            raise DataError(f"no pictures in {path}: their names should end with {', '.join(sorted(PICTURES))}")
+        folders = {self._folder(file) for file in self.files} - {""}
+        self.classes = tuple(sorted(folders))
+        self._class = {name: number for number, name in enumerate(self.classes)}
+
+    def __len__(self) -> int:
+        return len(self.files)
+
+    def name(self, number: int) -> str:
+        return str(self.files[number])
+
+    def picture(self, number: int) -> bytes:
+        return _bytes(self.files[number])
+
+    def text(self, number: int) -> str:
+        file = self.files[number].with_suffix(".txt")
+        if file.exists():
+            return _bytes(file).decode(errors="replace")
+        return self._folder(self.files[number]).replace("_", " ")
+
+    def labels(self, number: int) -> tuple[int, ...]:
+        folder = self._folder(self.files[number])
+        if not folder:
+            raise DataError(f"{self.files[number]}: it lies in no folder of a class")
+        return (self._class[folder],)
+
+    def _folder(self, file: Path) -> str:
+        """The class' folder, the first below the root; empty for a picture that lies in the root itself."""
+        first, *rest = file.relative_to(self.path).parts
+        return first if rest else ""
+
+
+class FolderSource(RecordSource):
+    """The registry's `folder`.
+
+    Args:
+        path: the folder.
+        image_size: ignored: pictures are as large as they are, and encoders fit them.
+    """
+
+    def __init__(self, path: str, image_size: int = 0) -> None:
+        records = FolderRecords(Path(path))
+        super().__init__(records)
+        names = "\n".join(f"{file} {file.stat().st_size}" for file in records.files)
+        self.digest = hashlib.sha256(names.encode()).hexdigest()
+
+
+def _bytes(file: Path) -> bytes:
+    try:
+        return file.read_bytes()
+    except OSError as error:
+        raise DataError(f"{file}: {error.strerror}") from error

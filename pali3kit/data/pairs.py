@@ -1,0 +1,110 @@
+"""Pairs of pictures and texts in tar shards, in WebDataset's layout, with labels where there are any."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from functools import cached_property
+from glob import glob
+from pathlib import Path
+
+from pali3kit.data.records import RecordSource
+from pali3kit.data.shards import Sample, ShardIndex, index_shards
+from pali3kit.errors import DataError
+
+PICTURES = ("jpg", "jpeg", "png", "webp")
+RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
+
+
+class PairRecords:
+    """Samples with a picture (`.jpg`, `.png`, `.webp`), a text (`.txt`, or `caption` or `text` in `.json`), and
+    labels (`.cls`: whole numbers below `classes`, apart by spaces).
+    """
+
+    def __init__(self, shards: list[Path], classes: int) -> None:
+        self.shards = shards
+        self.classes = tuple(str(number) for number in range(classes))
+
+    @cached_property
+    def samples(self) -> ShardIndex:
+        """Indexed when the first one is asked for: whoever plans a run needs none."""
+        return index_shards(self.shards)
+
+    def __len__(self) -> int:
+        return len(self.samples)
+
+    def name(self, number: int) -> str:
+        return _name(self.samples[number])
+
+    def picture(self, number: int) -> bytes:
+        sample: Sample = self.samples[number]
+        ending = next((ending for ending in PICTURES if ending in sample.members), None)
+        if ending is None:
+            raise DataError(f"{_name(sample)}: no picture, but {', '.join(sorted(sample.members))}")
+        return sample.read(ending)
+
+    def text(self, number: int) -> str:
+        sample: Sample = self.samples[number]
+        if "txt" in sample.members:
+            return sample.read("txt").decode(errors="replace")
+        try:
+            known = json.loads(sample.read("json"))
+            return str(known.get("caption") or known.get("text") or "")
+        except (ValueError, AttributeError) as error:
+            raise DataError(f"{_name(sample)}: its .json is no mapping: {error}") from error
+
+    def labels(self, number: int) -> tuple[int, ...]:
+        sample: Sample = self.samples[number]
+        written = sample.read("cls").decode(errors="replace")
+        try:
+            labels = tuple(int(word) for word in written.split())
+        except ValueError:
+            labels = (-1,)
+        if not all(0 <= label < len(self.classes) for label in labels):
+            raise DataError(f"{_name(sample)}: labels '{written[:40]}' are no numbers below {len(self.classes)}")
+        return labels
+
+
+class PairSource(RecordSource):
+    """The registry's `pairs`.
+
+    Args:
+        path: a shard, or several as `shards/{000..127}.tar` or `shards/*.tar`.
+        classes: how many classes the labels are of; 0 where there are none.
+        image_size: ignored: pictures are as large as they are, and encoders fit them.
+    """
+
+    def __init__(self, path: str, classes: int = 0, image_size: int = 0) -> None:
+        shards = expand(path)
+        self.pairs = PairRecords(shards, classes)
+        super().__init__(self.pairs)
+        # Terabytes cannot be hashed before every run: names and sizes stand for the content.
+        names = "\n".join(f"{shard} {shard.stat().st_size}" for shard in shards)
+        self.digest = hashlib.sha256(names.encode()).hexdigest()
+
+    @property
+    def damages(self) -> list[str]:
+        """Shards that are damaged, and how."""
+        return list(self.pairs.samples.damages)
+
+
+def expand(path: str) -> list[Path]:
+    """The shards that `path` names, in order. Raises DataError for those that are not there."""
+    match = RANGE.search(path)
+    if match is None:
+        shards = [Path(found) for found in sorted(glob(path))]
+        if not shards:
+            raise DataError(f"there is no shard {path}")
+        return shards
+    first, last = match.groups()
+    numbers = [f"{number:0{len(first)}}" for number in range(int(first), int(last) + 1)]
+    shards = [Path(path[: match.start()] + number + path[match.end() :]) for number in numbers]
+    lost = [str(shard) for shard in shards if not shard.exists()]
+    if lost or not shards:
+        raise DataError(f"{len(lost)} of {len(shards)} shards of {path} are not there: {', '.join(lost[:3])}")
+    return shards
+
+
+def _name(sample: Sample) -> str:
+    return f"{sample.shard}: sample {sample.key}"

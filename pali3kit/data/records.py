@@ -1,0 +1,98 @@
+"""Pictures in files with labels and texts, as an endless shuffled stream."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol
+
+import numpy as np
+
+from pali3kit.data.task import Task
+from pali3kit.errors import DataError
+from pali3kit.images.decode import decode
+
+SENTENCES = 1_000_000  # texts for a tokenizer where nobody says how many
+
+
+class Records(Protocol):
+    """What lies in the files. Every method may raise DataError: a record that cannot be used is skipped and named."""
+
+    classes: tuple[str, ...]
+
+    def __len__(self) -> int: ...
+
+    def name(self, number: int) -> str:
+        """What to call a record in errors."""
+        ...
+
+    def picture(self, number: int) -> bytes:
+        """The picture's file."""
+        ...
+
+    def text(self, number: int) -> str:
+        """The text beside it."""
+        ...
+
+    def labels(self, number: int) -> tuple[int, ...]:
+        """Indices into `classes`."""
+        ...
+
+
+class RecordSource:
+    """A `Source` over records: pictures, labels and texts, for the pretraining of encoders.
+
+    Every pass over the records has another order, and a position in the stream says which record it is, so that a run
+    continues in the middle of a pass without counting what it read. There is a train split only, and there are no
+    tasks: stage 1, transfers and their columns need a source that has.
+    """
+
+    languages: tuple[str, ...] = ()
+
+    def __init__(self, records: Records) -> None:
+        self.records = records
+        self.classes = records.classes
+        self._order: tuple[int, np.ndarray] = (-1, np.empty(0, np.int64))
+
+    def image(self, split: str, index: int) -> np.ndarray:
+        """uint8 `[H,W,3]`, as large as it is."""
+        number = self.number(split, index)
+        return np.asarray(decode(self.records.picture(number), self.records.name(number)))
+
+    def labels(self, split: str, index: int) -> tuple[int, ...]:
+        return self.records.labels(self.number(split, index))
+
+    def alt_text(self, split: str, index: int, rng: np.random.Generator) -> str:
+        """The text beside the picture. Raises DataError where it is empty."""
+        number = self.number(split, index)
+        text = " ".join(self.records.text(number).split())
+        if not text:
+            raise DataError(f"{self.records.name(number)}: its text is empty")
+        return text
+
+    def number(self, split: str, index: int) -> int:
+        """Which record is at a position of the stream."""
+        if split != "train":
+            raise DataError(f"pictures in files have a train split only, not '{split}'")
+        turn, position = divmod(index, len(self.records))
+        if self._order[0] != turn:
+            self._order = turn, np.random.default_rng(turn).permutation(len(self.records))
+        return int(self._order[1][position])
+
+    def sentences(self, seed: int, bins: int, limit: int | None = None) -> Iterator[str]:
+        """Texts in random order, those that cannot be used left out."""
+        for number in np.random.default_rng(seed).permutation(len(self.records))[: limit or SENTENCES]:
+            try:
+                text = " ".join(self.records.text(int(number)).split())
+            except DataError:
+                continue
+            if text:
+                yield text
+
+    def task(self, name: str, bins: int) -> Task:
+        raise DataError(f"pictures in files have no task '{name}'")
+
+    def tokenized(self, text: str, language: str) -> str:
+        return text
+
+    def probes(self) -> Iterator[Any]:
+        raise DataError("pictures in files have no probes: set data.probes to a source that has, such as world")
