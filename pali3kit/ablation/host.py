@@ -34,10 +34,11 @@ def processor() -> str:
 
 
 def allot(runtime: Runtime, cells: int) -> tuple[int, int]:
-    """Return (workers, threads per worker): one worker per cell as far as the cores reach, threads for what is left.
+    """Return (workers, threads per worker): one worker per cell as far as the cores reach, threads for what is left;
+    every rank of a worker counts.
 
     One thread per process beats more at small sizes, and more threads than cores collapse tenfold, because OpenMP's
     barriers spin.
     """
-    workers = runtime.workers or max(1, min(cores(), cells))
-    return workers, runtime.threads or max(1, cores() // workers)
+    workers = runtime.workers or max(1, min(cores() // runtime.ranks, cells))
+    return workers, runtime.threads or max(1, cores() // (workers * runtime.ranks))

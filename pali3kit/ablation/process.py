@@ -6,27 +6,29 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 from pali3kit.ablation import worker
+from pali3kit.ablation.environment import environment
 from pali3kit.ablation.node import Node
 from pali3kit.ablation.worker import Failed, Message
+from pali3kit.training.context import Parallel
 
+ALONE = Parallel()
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 class Worker:
     """The parent's end of one worker process."""
 
-    def __init__(self, root: Path, threads: int) -> None:
+    def __init__(self, root: Path, threads: int, parallel: Parallel = ALONE) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         alive, self._alive = context.Pipe(duplex=False)
         self.process = context.Process(
-            target=worker.main, args=(theirs, alive, os.getpid(), root, threads), daemon=False
+            target=worker.main, args=(theirs, alive, os.getpid(), root, threads, parallel), daemon=False
         )
-        with _environment(dict.fromkeys(THREAD_VARIABLES, str(threads))):
+        with environment(dict.fromkeys(THREAD_VARIABLES, str(threads))):
             self.process.start()
         theirs.close()
         alive.close()
@@ -57,21 +59,6 @@ class Worker:
         self.process.join()
         self.connection.close()
         self._alive.close()
-
-
-@contextmanager
-def _environment(values: dict[str, str]) -> Iterator[None]:
-    """Set variables for the processes started meanwhile."""
-    before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
 
 
 def _death(exitcode: int | None) -> str:

@@ -18,7 +18,8 @@ from pali3kit.ablation.host import allot
 from pali3kit.ablation.progress import Display, write_log
 from pali3kit.ablation.scheduler import Outcome, Scheduler
 from pali3kit.ablation.store import Store
-from pali3kit.config.schema import Experiment
+from pali3kit.config.schema import Experiment, Runtime
+from pali3kit.training.context import Parallel
 
 
 class Interrupted(BaseException):
@@ -46,11 +47,19 @@ def run(experiment: Experiment, file: Path | None = None, console: Console | Non
         _announce(display, graph, missing, store, workers, threads)
         try:
             with _signals_raised():
-                outcome = Scheduler(missing, store, display, costs, workers=workers, threads=threads).run()
+                parallel = _parallel(experiment.runtime)
+                scheduler = Scheduler(
+                    missing, store, display, costs, workers=workers, threads=threads, parallel=parallel
+                )
+                outcome = scheduler.run()
         except Interrupted as stop:
             display.say(f"stopped by {stop}: finished stages are kept, the same command continues from here")
             return 128 + stop.number
     return _conclude(experiment, graph, store, folder, outcome, console, display)
+
+
+def _parallel(runtime: Runtime) -> Parallel:
+    return Parallel(ranks=runtime.ranks, strategy=runtime.strategy, loaders=runtime.loaders)
 
 
 def _announce(display: Display, graph: Graph, missing: list[Node], store: Store, workers: int, threads: int) -> None:

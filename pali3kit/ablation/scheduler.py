@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 
 from pali3kit.ablation.node import Node, critical_path
-from pali3kit.ablation.process import Worker
+from pali3kit.ablation.process import ALONE, Worker
 from pali3kit.ablation.progress import Display
 from pali3kit.ablation.store import Store
 from pali3kit.ablation.worker import Busy, Failed, Finished, Message, Progress
+from pali3kit.training.context import Parallel
 
 _POLL_SECONDS = 0.5
 _BUSY_SECONDS = 1.0
@@ -39,8 +40,10 @@ class Scheduler:
         *,
         workers: int,
         threads: int,
+        parallel: Parallel = ALONE,
     ) -> None:
-        self.store, self.display, self.limit, self.threads = store, display, workers, threads
+        self.store, self.display, self.limit = store, display, workers
+        self.threads, self.parallel = threads, parallel
         priority = critical_path(missing, costs)
         self.waiting = sorted(missing, key=lambda node: -priority[node.digest])  # stable: equal ones parents first
         self.open = {node.digest for node in missing}
@@ -69,7 +72,7 @@ class Scheduler:
             if worker is None:
                 if len(self.workers) >= self.limit:
                     return
-                worker = Worker(self.store.root, self.threads)
+                worker = Worker(self.store.root, self.threads, self.parallel)
                 self.workers.append(worker)
             self.waiting.remove(node)
             worker.make(node)

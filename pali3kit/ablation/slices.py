@@ -12,13 +12,15 @@ from __future__ import annotations
 import copy
 from collections.abc import Mapping
 from dataclasses import asdict
-from functools import cached_property
+from functools import cache, cached_property
+from pathlib import Path
 from typing import Any
 
 from pali3kit.ablation.node import Node
 from pali3kit.config.ports import REGION_COLUMNS
 from pali3kit.config.schema import Experiment, Part, Training
 from pali3kit.registry import SOURCE
+from pali3kit.weights.find import digest, find_weights
 
 # The tokenizer and the mask codec define the text of every target, and a test set is one test set: they are the
 # same for all seeds. Features are a function of their vision encoder.
@@ -26,14 +28,20 @@ SEEDED = frozenset({"vision", "language", "multimodal", "transfer", "probe"})
 # Columns that share a transfer: the three kinds of expression are trained on together. Others have their own.
 TRANSFER_OF = {"refer_plus": "refer", "refer_g": "refer"}
 
+_sha256 = cache(digest)  # of gigabytes, asked for by every cell
+
 # What only one arm of the pretraining reads: it must not rerun the other.
 ARM_FIELDS = {
-    "classif": {"head_bias"},
+    "classif": {"head_bias", "loss"},
     "siglip": {"temperature", "bias", "text", "text_length"},
 }
 
-# Options of optimizers that came after results did, and the values with which they change nothing.
-NEUTRAL = {"cooldown": 0.0}
+# Options that came after results did, and the values with which they change nothing: an option that is added to the
+# program, and not used, must not make finished work look unfinished.
+NEUTRAL: dict[str, Any] = {
+    "cooldown": 0.0, "weights": None, "allow": [], "loss": "sigmoid", "crop": 1.0, "flip": False, "freeze": [],
+    "most_bad": 0.05, "bottleneck": None,
+}  # fmt: skip
 
 
 def columns(experiment: Experiment, seed: int) -> dict[str, Node]:
@@ -92,6 +100,7 @@ class Stages:
         """The tokenizer and the text tower are SigLIP's alone; weights that stay as they are see no data."""
         pretrain, model = self.experiment.pretrain, self.experiment.model
         shape = {"pretrain": pretrain, "vision": plain(model.vision), "image_size": model.image_size}
+        shape |= _file(model.vision)
         if pretrain not in ARM_FIELDS:
             return self.node("vision", shape)
         section = self.experiment.stages.vision
@@ -107,8 +116,9 @@ class Stages:
 
     @cached_property
     def probe(self) -> Node:
-        chosen = self.experiment.evaluation
-        return self.node("probe", {**self.scenes, "shots": chosen.shots, "draws": chosen.draws}, vision=self.vision)
+        chosen, side = self.experiment.evaluation, self.experiment.model.image_size
+        tasks = {"source": plain(chosen.probes), **_data(chosen.probes), "image_size": side}
+        return self.node("probe", {**tasks, "shots": chosen.shots, "draws": chosen.draws}, vision=self.vision)
 
     def inputs(self, split: str, regions: bool) -> dict[str, Node]:
         """The parents that every stage on PaLI has, and the mask tokenizer where regions are written or read."""
@@ -151,17 +161,25 @@ class Stages:
 
 
 def budget(section: Training) -> dict[str, Any]:
-    """Return a stage's budget as plain values, without what says nothing: an option that is added to the program, and
-    not used, must not make finished work look unfinished.
-    """
-    values = asdict(section)
-    values["optimizer"] = {key: value for key, value in values["optimizer"].items() if NEUTRAL.get(key) != value}
+    """Return a stage's budget as plain values, without what says nothing."""
+    values = _telling(asdict(section))
+    values["optimizer"] = _telling(values["optimizer"])
     return values
 
 
 def plain(part: Part) -> dict[str, Any]:
-    """Return a part as plain JSON, `{"name": ..., **options}`, as it is written in YAML."""
-    return {"name": part.name, **copy.deepcopy(part.options)}
+    """Return a part as plain JSON, `{"name": ..., **options}`, as it is written in YAML, without what says nothing."""
+    return {"name": part.name, **_telling(copy.deepcopy(part.options))}
+
+
+def _telling(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in values.items() if key not in NEUTRAL or NEUTRAL[key] != value}
+
+
+def _file(part: Part) -> dict[str, str]:
+    """Return `{"weights": sha256}` for a part whose weights are in a file: another file is other work."""
+    path = part.options.get("weights")
+    return {"weights": _sha256(find_weights(Path(path)))} if path else {}
 
 
 def _data(source: Part) -> dict[str, str]:

@@ -7,13 +7,11 @@ are, and torch is imported once per worker, by the first stage that needs it.
 from __future__ import annotations
 
 import copy
-import ctypes
 import faulthandler
 import os
 import random
 import signal
 import sys
-import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -24,16 +22,17 @@ from pathlib import Path
 from typing import Any
 
 from pali3kit.ablation.node import Node
+from pali3kit.ablation.orphans import die_with
+from pali3kit.ablation.ranks import joined
 from pali3kit.ablation.store import TRACEBACK, Store, disk_full
 from pali3kit.ablation.workload import sized
 from pali3kit.errors import Pali3Error
 from pali3kit.registry import STAGE
-from pali3kit.training.context import Cost, StageContext
+from pali3kit.training.context import Cost, Parallel, StageContext
 
 OUTPUT = "output.txt"
 _REPORT_SECONDS = 0.1
 _CLOCK_SECONDS = 5.0
-_PR_SET_PDEATHSIG = 1
 
 
 @dataclass(frozen=True)
@@ -76,36 +75,39 @@ Message = Progress | Finished | Failed | Busy | Calibrated
 Send = Callable[[Message], None]
 
 
-def main(connection: Connection, alive: Connection, parent: int, root: Path, threads: int) -> None:
+def main(connection: Connection, alive: Connection, parent: int, root: Path, threads: int, parallel: Parallel) -> None:
     """Serve jobs until the parent is gone: it may be killed at any moment, and no orphan may keep a lock."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    _die_with(parent, alive)
+    die_with(parent, alive)
     store = Store(root)
-    jobs = {"make": _make, "calibrate": _calibrate}
+    jobs: dict[str, Callable[[Node], Message]] = {
+        "make": lambda node: _make(node, store, threads, parallel, connection.send),
+        "calibrate": lambda node: _calibrate(node, threads),
+    }
     while True:
         try:
             job, node = connection.recv()
         except EOFError:
             return
-        connection.send(jobs[job](node, store, threads, connection.send))
+        connection.send(jobs[job](node))
 
 
-def _make(node: Node, store: Store, threads: int, send: Send) -> Message:
+def _make(node: Node, store: Store, threads: int, parallel: Parallel, send: Send) -> Message:
     try:
         with store.lock(node) as mine:
             if not mine:
                 return Busy()
             if store.done(node):  # by another run, since the parent looked
                 return Finished(0.0)
-            return _run(node, store, threads, send)
+            return _run(node, store, threads, parallel, send)
     except Exception as error:
         with suppress(OSError):
             (store.work(node) / TRACEBACK).write_text(traceback.format_exc(), encoding="utf-8")
         return Failed(_reason(disk_full(error, store.root) or error))
 
 
-def _run(node: Node, store: Store, threads: int, send: Send) -> Finished:
+def _run(node: Node, store: Store, threads: int, parallel: Parallel, send: Send) -> Finished:
     folder = store.work(node)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / TRACEBACK).unlink(missing_ok=True)
@@ -115,7 +117,9 @@ def _run(node: Node, store: Store, threads: int, send: Send) -> Finished:
         report = _Reporter(send, clock)
         _settle(threads, node.seed)
         parents = {role: store.path(parent) for role, parent in node.parents.items()}
-        stage(copy.deepcopy(dict(node.config)), StageContext(folder, parents, node.seed, report, threads))
+        context = StageContext(folder, parents, node.seed, report, threads, parallel)
+        with joined(node.kind, dict(node.config), context) as context:
+            stage(copy.deepcopy(dict(node.config)), context)
     if not (folder / OUTPUT).stat().st_size:
         (folder / OUTPUT).unlink()
     seconds = clock.save()
@@ -131,7 +135,7 @@ def _made_with() -> dict[str, str]:
     return described()
 
 
-def _calibrate(node: Node, store: Store, threads: int, send: Send) -> Message:
+def _calibrate(node: Node, threads: int) -> Message:
     with _output_to(Path(os.devnull)):
         stage = STAGE.get(node.kind)
         calibrate = getattr(sys.modules[stage.__module__], "calibrate", None)
@@ -192,21 +196,6 @@ class _Reporter:
             self.send(Progress(done, total, dict(self.numbers)))
         if now - self.clock.saved >= _CLOCK_SECONDS:
             self.clock.save()
-
-
-def _die_with(parent: int, alive: Connection) -> None:
-    """Die when the parent does, however it does: by the kernel's signal on Linux, by a closed pipe elsewhere."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before the call above
-            os._exit(1)
-
-    def watch() -> None:
-        with suppress(EOFError, OSError):
-            alive.recv()
-        os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
 
 
 @contextmanager

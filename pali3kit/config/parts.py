@@ -6,7 +6,7 @@ in, such as the vocabulary), so that a YAML file is checked without importing th
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from pali3kit import registry
@@ -14,7 +14,11 @@ from pali3kit import registry
 
 @dataclass(frozen=True, kw_only=True)
 class VitOptions:
-    """Either `size`, a name of paper.md §1.2, or the five numbers that it stands for."""
+    """Either `size`, a name of paper.md §1.2, or the five numbers that it stands for.
+
+    `weights`: a file or folder in any layout of `pali3kit.weights` to start from (with pretrain `given`: to use as it
+    is); `allow`: patterns of names, the file's or the model's, that may be left out.
+    """
 
     size: str | None = None
     width: int | None = None
@@ -23,6 +27,8 @@ class VitOptions:
     mlp: int | None = None
     patch: int | None = None
     head: Literal["map", "gap", "token"] = "map"
+    weights: str | None = None
+    allow: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -81,12 +87,28 @@ class VqvaeOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class TextTowerOptions:
-    """SigLIP's text tower, a transformer without a causal mask."""
+    """SigLIP's text tower, a transformer without a causal mask; `bottleneck` is the width of its table of tokens."""
 
     width: int
     depth: int
     heads: int
     mlp: int
+    bottleneck: int | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class FolderOptions:
+    """Pictures in `path`, in a folder for each class; texts in `.txt` files beside them, else the class' name."""
+
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class PairOptions:
+    """Tar shards in WebDataset's layout, such as `shards/{000..127}.tar`; `classes` of the labels in `.cls`, if any."""
+
+    path: str
+    classes: int = 0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -98,7 +120,7 @@ class WorldOptions:
 
 
 registry.VISION.add(
-    "vit", "pali3kit.vision.vit:ViT", VitOptions, "plain ViT with MAP, GAP or class-token head, any size"
+    "vit", "pali3kit.weights.vit:create_vit", VitOptions, "plain ViT with MAP, GAP or class-token head, any size"
 )
 for _name, _target, _options, _summary in (
     ("timm/", "timm:TimmEncoder", TimmOptions, "any timm model with a map of features: timm/vit_tiny_patch16_224"),
@@ -116,6 +138,13 @@ registry.TEXT_TOWER.add(
 )
 registry.SOURCE.add(
     "world", "pali3kit.data.world.source:WorldSource", WorldOptions, "embedded scenes of real emoji, no network"
+)
+
+registry.SOURCE.add(
+    "folder", "pali3kit.data.folder:FolderSource", FolderOptions, "a folder of pictures for each class (pretraining)"
+)
+registry.SOURCE.add(
+    "pairs", "pali3kit.data.pairs:PairSource", PairOptions, "tar shards of pictures and texts (pretraining)"
 )
 
 for _name, _summary in {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 from pali3kit import registry
 from pali3kit.config.schema import Experiment, Part, Training
@@ -10,6 +11,9 @@ from pali3kit.config.shapes import VitShape, resolve
 from pali3kit.errors import ConfigError, choose
 
 PRETRAININGS = ("classif", "siglip", "random", "given")
+LOSSES = ("sigmoid", "softmax")
+STRATEGIES = ("ddp", "fsdp")
+WITHOUT_TASKS = ("folder", "pairs")  # sources of pictures, labels and texts alone
 SCHEDULES = ("cosine", "rsqrt", "constant")
 REGION_COLUMNS = ("refer", "refer_plus", "refer_g")
 BOX_TOKENS, MASK_TOKENS = 4, 16  # a region is written as four coordinates and the codes of its mask (paper.md §4.1)
@@ -25,7 +29,11 @@ Complaint = tuple[str, str]
 
 def _named(cell: Experiment) -> Iterator[Complaint]:
     """Check the plain texts that must be one of a few names."""
-    chosen: list[tuple[str, str, tuple[str, ...]]] = [("pretrain", cell.pretrain, PRETRAININGS)]
+    chosen: list[tuple[str, str, tuple[str, ...]]] = [
+        ("pretrain", cell.pretrain, PRETRAININGS),
+        ("stages.vision.loss", cell.stages.vision.loss, LOSSES),
+        ("runtime.strategy", cell.runtime.strategy, STRATEGIES),
+    ]
     for stage, training in stages(cell):
         at = f"stages.{stage}.optimizer"
         chosen.append((f"{at}.name", training.optimizer.name, tuple(registry.OPTIMIZER.names())))
@@ -45,7 +53,10 @@ def _named(cell: Experiment) -> Iterator[Complaint]:
 
 def _vision(cell: Experiment) -> Iterator[Complaint]:
     part, side = cell.model.vision, cell.model.image_size
-    pretrained = bool(part.options.get("pretrained")) or part.name.startswith("hf/")
+    weights = part.options.get("weights")
+    if weights and not Path(weights).exists():
+        yield "model.vision.weights", f"there is no file or folder '{weights}'"
+    pretrained = bool(part.options.get("pretrained") or weights) or part.name.startswith("hf/")
     if cell.pretrain == "random" and pretrained:
         yield "model.vision", f"{part.name} comes with weights, which are not random: pretrain 'given' keeps them."
     if cell.pretrain == "given" and not pretrained:
@@ -93,6 +104,30 @@ def _relative_bias(cell: Experiment) -> Iterator[Complaint]:
     if isinstance(buckets, int) and isinstance(distance, int) and distance <= buckets // 2:
         text = f"max_distance {distance} should be more than half of the {buckets} buckets, which are single distances"
         yield "model.language.max_distance", text
+
+
+def _source(cell: Experiment) -> Iterator[Complaint]:
+    """Check that pictures in files are asked for no more than there is of them."""
+    name = cell.data.source.name
+    if name not in WITHOUT_TASKS:
+        return
+    if asked := [column for column in cell.evaluate if column != "probe"]:
+        text = f"source '{name}' has pictures, labels and texts, no tasks: only the column probe fits, not {asked[0]}."
+        yield "evaluate", text
+    if cell.pretrain == "classif" and cell.data.source.options.get("classes") == 0:
+        yield (
+            "data.source",
+            f"pretrain 'classif' needs labels: say of how many classes '{name}' has them (classes: N).",
+        )
+
+
+def _ranks(cell: Experiment) -> Iterator[Complaint]:
+    ranks, vision = cell.runtime.ranks, cell.stages.vision
+    if ranks > 1 and vision.batch_size % ranks:
+        text = f"{ranks} ranks do not divide the batch of {vision.batch_size}; nearest: "
+        yield "runtime.ranks", text + str(_nearest_divisor(vision.batch_size, ranks))
+    if ranks > 1 and cell.runtime.strategy == "fsdp" and vision.optimizer.name == "muon":
+        yield "stages.vision.optimizer.name", "muon works on whole matrices, fsdp shards them: take adamw."
 
 
 def _world(cell: Experiment) -> Iterator[Complaint]:
@@ -155,6 +190,6 @@ def _nearest_divisor(number: int, wanted: int) -> int:
 
 
 MISFITS: tuple[Callable[[Experiment], Iterator[Complaint]], ...] = (
-    _named, _vision, _text_tower, _projector, _relative_bias, _world, _vocabulary, _lengths, _budgets,
+    _named, _vision, _text_tower, _projector, _relative_bias, _source, _ranks, _world, _vocabulary, _lengths, _budgets,
 )  # fmt: skip
 """Everything that can keep a cell from being built or trained as it stands."""

@@ -61,6 +61,11 @@ RANGES: dict[str, Range] = {
     "beams": COUNT,
     "shots": COUNT,
     "draws": COUNT,
+    "classes": Range(0),
+    "crop": Range(0, 1, open_low=True),
+    "most_bad": Range(0, 1),
+    "ranks": COUNT,
+    "loaders": Range(0),
     "workers": Range(0),
     "threads": Range(0),
 }

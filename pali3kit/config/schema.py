@@ -79,12 +79,20 @@ class Data:
 class VisionPretraining(Training):
     """Stage 0a. `text` is SigLIP's text tower, which is thrown away afterwards.
 
-    `temperature`, `bias` and `head_bias` are where the sigmoid loss and the classifier's head start.
+    `temperature`, `bias` and `head_bias` are where the sigmoid loss and the classifier's head start. `loss` is the
+    classifier's, `sigmoid` or `softmax`. `crop` is the least share of a picture that a random view keeps (1: no random
+    views), `flip` mirrors half of them. `freeze` holds patterns of parameter names (`vision.*` for a locked image
+    tower). More than `most_bad` of all samples that cannot be used stop the stage.
     """
 
     temperature: float = 10.0
     bias: float = -10.0
     head_bias: float = -10.0
+    loss: str = "sigmoid"
+    crop: float = 1.0
+    flip: bool = False
+    freeze: list[str] = field(default_factory=list)
+    most_bad: float = 0.05
     text: Part = field(default_factory=lambda: Part(name="siglip_text"))
     text_length: int = 32
 
@@ -126,23 +134,31 @@ class Stages:
 
 @dataclass(kw_only=True)
 class Evaluation:
-    """How columns are measured: `limit` bounds the test examples of a column."""
+    """How columns are measured: `limit` bounds the test examples of a column, `probes` is where the probe's tasks are
+    from.
+    """
 
     limit: int = 500
     beams: int = 1
     shots: int = 10
     draws: int = 3
     after: list[str] = field(default_factory=lambda: ["transfer"])
+    probes: Part = field(default_factory=lambda: Part(name="world"))
 
 
 @dataclass(kw_only=True)
 class Runtime:
     """Where and how it runs. None of it enters a digest: sums in another order, by more threads, move the last digits
     of a result and nothing else. The manifest of each artifact says what made it.
+
+    `ranks` processes train one encoder, by `strategy` `ddp` or `fsdp`, each with `loaders` processes for its pictures.
     """
 
     workers: int = 0
     threads: int = 0
+    ranks: int = 1
+    strategy: str = "ddp"
+    loaders: int = 0
     runs: str = "runs"
     store: str = "runs/store"
 

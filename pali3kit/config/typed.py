@@ -20,6 +20,7 @@ PART_KINDS: dict[str, registry.Registry] = {
     "model.masks": registry.MASKS,
     "data.source": registry.SOURCE,
     "stages.vision.text": registry.TEXT_TOWER,
+    "evaluation.probes": registry.SOURCE,
 }
 
 _WORDS = {int: "an integer", float: "a number", str: "a text", bool: "true or false", type(None): "nothing"}
@@ -105,7 +106,7 @@ class Builder:
         return kind(**values)
 
     def defaults(self, known: dict[str, Field[Any]], values: dict[str, Any], node: Node, key: str) -> dict[str, Any]:
-        """Defaults of the fields not given; a part that is the default needs its options as any other."""
+        """Defaults of the fields not given; a part in them needs its options as any other."""
         given: dict[str, Any] = {}
         for name, field in known.items():
             if name in values or (field.default is MISSING and field.default_factory is MISSING):
@@ -113,6 +114,8 @@ class Builder:
             value = field.default if field.default_factory is MISSING else field.default_factory()
             if isinstance(value, Part):
                 value = self.part(Node({"name": Node(value.name, node.where)}, node.where), _join(key, name))
+            elif is_dataclass(value):
+                value = self.section(type(value), Node({}, node.where), _join(key, name))
             given[name] = value
         return given
 

@@ -16,6 +16,18 @@ class Report(Protocol):
 
 
 @dataclass(frozen=True)
+class Parallel:
+    """How a stage that trains on pictures spreads over processes: rank `rank` of `ranks`, each with `loaders` processes
+    that prepare its batches. `strategy`: "ddp" repeats the model in every rank, "fsdp" shards it (FSDP2).
+    """
+
+    ranks: int = 1
+    strategy: str = "ddp"
+    loaders: int = 0
+    rank: int = 0
+
+
+@dataclass(frozen=True)
 class StageContext:
     """Everything that a stage may use besides its own config.
 
@@ -29,6 +41,12 @@ class StageContext:
     seed: int
     report: Report
     threads: int
+    parallel: Parallel = Parallel()
+
+    @property
+    def writes(self) -> bool:
+        """Whether this is the process, of all ranks, that writes files."""
+        return self.parallel.rank == 0
 
 
 @dataclass(frozen=True)

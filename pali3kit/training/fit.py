@@ -5,18 +5,19 @@ from __future__ import annotations
 import csv
 import time
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback
-from torch.utils.data import DataLoader, IterableDataset
+from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from pali3kit.config.schema import Training
 from pali3kit.errors import StageError
-from pali3kit.training.context import StageContext
+from pali3kit.training.context import Parallel, StageContext
 from pali3kit.training.device import chosen_device, chosen_precision
 from pali3kit.training.modules import StageModule
 
@@ -33,7 +34,10 @@ class Steps(IterableDataset[Any]):
         self.make, self.start, self.total = make, start, total
 
     def __iter__(self) -> Iterator[Any]:
-        return (self.make(step) for step in range(self.start, self.total))
+        """All steps, or those of one of several loading processes, whose batches the loader takes in turn."""
+        worker = get_worker_info()
+        number, count = (worker.id, worker.num_workers) if worker else (0, 1)
+        return (self.make(step) for step in range(self.start + number, self.total, count))
 
 
 class Recorder(Callback):
@@ -66,8 +70,9 @@ class Recorder(Callback):
             self.rows.append({"step": step, **{name: total / count for name, total in self.sums.items()}})
             self.sums = {}
             self.context.report(step, self.steps, **{k: v for k, v in self.rows[-1].items() if k != "step"})
-        if time.monotonic() - self.saved > CHECKPOINT_SECONDS:
-            _save(trainer, self.context.folder)
+        due = time.monotonic() - self.saved > CHECKPOINT_SECONDS
+        if trainer.strategy.reduce_boolean_decision(due, all=False):  # ranks save together
+            _save(trainer, self.context)
             self.saved = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:
@@ -77,11 +82,13 @@ class Recorder(Callback):
         self.rows, self.sums = state_dict["rows"], state_dict["sums"]
 
 
-def fit(module: StageModule, make: MakeBatch, training: Training, context: StageContext) -> None:
+def fit(
+    module: StageModule, make: MakeBatch, training: Training, context: StageContext, recorders: Sequence[Callback] = ()
+) -> None:
     """Train `module` on `make(step)` until the budget is spent, and leave `curve.csv` in the stage's folder.
 
     A checkpoint in the folder is continued: batches are functions of the step and the weights, moments and curve are
-    restored, so that a killed run ends with the same numbers as one that was not.
+    restored, so that a killed run ends with the same numbers as one that was not. `recorders` see every batch first.
     """
     steps = count_steps(training)
     checkpoint = context.folder / "last.ckpt"
@@ -91,12 +98,13 @@ def fit(module: StageModule, make: MakeBatch, training: Training, context: Stage
     module.prepare(training.optimizer, steps)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning's advice on workers and intervals: the loader is a function
-        trainer = _trainer(recorder, steps, training.optimizer.clip_norm)
-        loader = DataLoader(Steps(make, start, steps), batch_size=None)
+        trainer = _trainer([*recorders, recorder], steps, training.optimizer.clip_norm, context.parallel)
+        loader = DataLoader(Steps(make, start, steps), batch_size=None, num_workers=context.parallel.loaders)
         trainer.fit(module, loader, ckpt_path=str(checkpoint) if start else None, weights_only=True if start else None)
-    _write_curve(recorder.rows, context.folder / "curve.csv")
-    for left_over in (checkpoint, context.folder / PARTIAL):
-        left_over.unlink(missing_ok=True)
+    if context.writes:
+        _write_curve(recorder.rows, context.folder / "curve.csv")
+        for left_over in (checkpoint, context.folder / PARTIAL):
+            left_over.unlink(missing_ok=True)
 
 
 def count_steps(training: Training) -> int:
@@ -104,16 +112,18 @@ def count_steps(training: Training) -> int:
     return max(1, training.examples // training.batch_size)
 
 
-def _trainer(recorder: Recorder, steps: int, clip_norm: float) -> L.Trainer:
+def _trainer(callbacks: list[Callback], steps: int, clip_norm: float, parallel: Parallel) -> L.Trainer:
     device = chosen_device()
     return L.Trainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",
-        devices=1,
+        devices=parallel.ranks,
+        strategy=_strategy(parallel),
+        use_distributed_sampler=False,
         precision=chosen_precision(device),
         max_steps=steps,
         max_epochs=-1,
         gradient_clip_val=clip_norm or None,
-        callbacks=[recorder],
+        callbacks=callbacks,
         logger=False,
         enable_checkpointing=False,
         enable_progress_bar=False,
@@ -122,11 +132,23 @@ def _trainer(recorder: Recorder, steps: int, clip_norm: float) -> L.Trainer:
     )
 
 
-def _save(trainer: L.Trainer, folder: Path) -> None:
+def _strategy(parallel: Parallel) -> Any:
+    """Lightning's way to share the work; the ranks themselves are started by `ablation/ranks.py`."""
+    if parallel.ranks == 1:
+        return "auto"
+    if parallel.strategy == "ddp":
+        return DDPStrategy(broadcast_buffers=False)
+    return ModelParallelStrategy(
+        data_parallel_size=parallel.ranks, tensor_parallel_size=1, save_distributed_checkpoint=False
+    )
+
+
+def _save(trainer: L.Trainer, context: StageContext) -> None:
     """Write a checkpoint that is either whole or absent."""
-    partial = folder / PARTIAL
+    partial = context.folder / PARTIAL
     trainer.save_checkpoint(partial)
-    partial.replace(folder / "last.ckpt")
+    if context.writes:
+        partial.replace(context.folder / "last.ckpt")
 
 
 def _steps_done(checkpoint: Path) -> int:

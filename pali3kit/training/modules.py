@@ -5,15 +5,18 @@ Each can be used outside the harness too: build the model, give it to the module
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import lightning as L
 import torch
+import torch.distributed as dist
 from torch import Tensor, nn
 
 from pali3kit.config.schema import Optimizer as Options
 from pali3kit.language.ul2 import UL2
-from pali3kit.losses.multilabel import multilabel_loss
+from pali3kit.losses.multilabel import multilabel_loss, softmax_loss
+from pali3kit.losses.ring import ring_sigmoid_loss
 from pali3kit.losses.sigmoid import sigmoid_loss
 from pali3kit.losses.text import text_loss
 from pali3kit.masks.vqvae import MaskVQVAE
@@ -21,9 +24,12 @@ from pali3kit.models.classifier import Classifier
 from pali3kit.models.pali import PaLI, shift_right
 from pali3kit.models.two_towers import TwoTowers
 from pali3kit.nn.positions import Grid
+from pali3kit.training.freeze import freeze, hold_frozen
 from pali3kit.training.optimizers import build_optimizer, build_schedule
+from pali3kit.training.shard import shard
 
 Batch = dict[str, Tensor]
+CLASSIFICATION: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"sigmoid": multilabel_loss, "softmax": softmax_loss}
 
 
 class StageModule(L.LightningModule):
@@ -37,6 +43,21 @@ class StageModule(L.LightningModule):
     def prepare(self, options: Options, steps: int) -> None:
         """Set the optimizer's options and the number of steps that the schedule spans."""
         self.options, self.steps = options, steps
+
+    def hold(self, patterns: Sequence[str]) -> None:
+        """Keep the parameters of the model whose names match as they are, and what they are part of in eval mode."""
+        freeze(self.model, patterns)
+        hold_frozen(self.model)
+
+    def train(self, mode: bool = True) -> StageModule:
+        super().train(mode)
+        hold_frozen(self.model)
+        return self
+
+    def configure_model(self) -> None:
+        """Shard the model (FSDP2) where Lightning trains with a mesh of devices."""
+        if self.device_mesh is not None:
+            shard(self.model, self.device_mesh["data_parallel"])
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Scalars by name, the one called `loss` first."""
@@ -52,25 +73,37 @@ class StageModule(L.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
 
+def _ranks() -> int:
+    return dist.get_world_size() if dist.is_initialized() else 1
+
+
 class ClassifierModule(StageModule):
     """Stage 0a, the classification arm. Batch: `images [B,3,H,W]`, `labels [B,C]` of 0 and 1."""
 
     model: Classifier
 
+    def __init__(self, model: Classifier, loss: str = "sigmoid") -> None:
+        super().__init__(model)
+        self.loss = CLASSIFICATION[loss]
+
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         logits = self.model(batch["images"])
         top = batch["labels"].gather(1, logits.argmax(1, keepdim=True)).mean()
-        return {"loss": multilabel_loss(logits, batch["labels"]), "top1": top}
+        return {"loss": self.loss(logits, batch["labels"]), "top1": top}
 
 
 class SigLIPModule(StageModule):
-    """Stage 0a, the contrastive arm. Batch: `images [B,3,H,W]`, `ids [B,L]`, one caption for each image."""
+    """Stage 0a, the contrastive arm. Batch: `images [B,3,H,W]`, `ids [B,L]`, one caption for each image.
+
+    Over several ranks every image meets the texts of all of them; `retrieval` is among a rank's own.
+    """
 
     model: TwoTowers
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         image, text = self.model(batch["images"], batch["ids"])
-        loss = sigmoid_loss(image, text, self.model.log_scale, self.model.bias)
+        over = ring_sigmoid_loss if _ranks() > 1 else sigmoid_loss
+        loss = over(image, text, self.model.log_scale, self.model.bias)
         with torch.no_grad():
             cosine = nn.functional.normalize(image.float()) @ nn.functional.normalize(text.float()).T
             right = (cosine.argmax(1) == torch.arange(len(cosine), device=cosine.device)).float().mean()

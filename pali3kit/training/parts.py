@@ -19,7 +19,8 @@ from pali3kit.errors import WeightsError
 from pali3kit.language.ul2 import UL2
 from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.models.pali import PaLI
-from pali3kit.registry import LANGUAGE, MASKS, PROJECTOR, SOURCE, VISION, Registry
+from pali3kit.models.two_towers import TwoTowers
+from pali3kit.registry import LANGUAGE, MASKS, PROJECTOR, SOURCE, TEXT_TOWER, VISION, Registry
 from pali3kit.text.tokenizer import Tokenizer
 from pali3kit.vision.vit import ViT
 from pali3kit.weights.files import load_weights, save_weights
@@ -54,6 +55,24 @@ def build_pali(config: Config, vision_width: int, language: UL2) -> PaLI:
     """PaLI around `language`, for visual tokens of `vision_width` that come from a cache."""
     widths = {"vision_width": vision_width, "language_width": language.width}
     return PaLI(None, build_part(PROJECTOR, config["projector"], **widths), language)
+
+
+def describe_towers(towers: TwoTowers, text: Part) -> dict[str, Any]:
+    """What `towers.safetensors` fits beside the encoder: the text tower's part and sizes."""
+    shape = towers.text.positions.shape
+    sizes = {"vocabulary": towers.text.embedding.num_embeddings, "length": shape[1], "out": towers.vision.width}
+    return {"text": {"name": text.name, **text.options}, **sizes}
+
+
+def read_two_towers(folder: Path) -> TwoTowers:
+    """Both towers of a vision artifact that SigLIP made. Raises WeightsError for any other."""
+    parts = read_parts(folder)
+    if "towers" not in parts:
+        raise WeightsError(f"{folder} holds an encoder without a text tower: only pretrain 'siglip' leaves one")
+    described = dict(parts["towers"])
+    towers = TwoTowers(build_vision(parts), build_part(TEXT_TOWER, described.pop("text"), **described))
+    load_weights(towers, folder / "towers.safetensors")
+    return towers.eval()
 
 
 def publish(folder: Path, module: nn.Module, **parts: Any) -> None:

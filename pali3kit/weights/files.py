@@ -6,14 +6,24 @@ from pathlib import Path
 
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
-from torch import nn
+from torch import Tensor, nn
+from torch.distributed.tensor import DTensor
 
 from pali3kit.errors import WeightsError
 
 
-def save_weights(module: nn.Module, path: Path) -> None:
-    """Write every parameter and buffer of `module`, on the CPU and contiguous."""
-    save_file({name: tensor.detach().cpu().contiguous() for name, tensor in module.state_dict().items()}, path)
+def save_weights(module: nn.Module, path: Path, writes: bool = True) -> None:
+    """Write every parameter and buffer of `module`, on the CPU and contiguous.
+
+    Shards are gathered, so that all ranks must call this; those that do not write say so.
+    """
+    tensors = {name: _whole(tensor.detach()).cpu().contiguous() for name, tensor in module.state_dict().items()}
+    if writes:
+        save_file(tensors, path)
+
+
+def _whole(tensor: Tensor) -> Tensor:
+    return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
 def load_weights(module: nn.Module, path: Path) -> None:

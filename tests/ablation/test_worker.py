@@ -14,7 +14,7 @@ from pali3kit.ablation.store import Store
 from pali3kit.ablation.worker import Busy, Calibrated, Failed, Finished, Progress
 from pali3kit.errors import StageError
 from pali3kit.registry import STAGE, Entry
-from pali3kit.training.context import Cost
+from pali3kit.training.context import Cost, Parallel
 
 NODE = Node("masks", "masks", {"masks": {"name": "vqvae"}}, seed=5)
 
@@ -37,7 +37,7 @@ def stage(monkeypatch):
 
 def make(store):
     sent = []
-    return worker._make(NODE, store, 1, sent.append), sent
+    return worker._make(NODE, store, 1, Parallel(), sent.append), sent
 
 
 def test_a_stage_gets_its_context_and_is_published(store, stage):
@@ -124,6 +124,6 @@ def test_calibration_asks_the_stages_module(store, stage, monkeypatch, answer, c
     module.calibrate = lambda config, threads: answer
     monkeypatch.setitem(sys.modules, module.__name__, module)
     stage(module.run)
-    assert worker._calibrate(NODE, store, 1, print) == Calibrated(cost)
+    assert worker._calibrate(NODE, 1) == Calibrated(cost)
     del module.calibrate
-    assert worker._calibrate(NODE, store, 1, print) == Calibrated(None)
+    assert worker._calibrate(NODE, 1) == Calibrated(None)

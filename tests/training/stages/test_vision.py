@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from pali3kit.training.parts import build_source, read_vision
-from pali3kit.training.stages.vision import Pictures
+from pali3kit.training.pictures import Pictures
 from pali3kit.vision.vit import ViT
 
 
@@ -27,7 +27,7 @@ def test_arms_start_alike_and_end_apart(chain: Any) -> None:
 
 def test_both_arms_see_the_same_pictures(chain: Any) -> None:
     node = chain.node("vision", pretrain="siglip")
-    pictures = Pictures(build_source(node.config), ViT(64, width=8, depth=1, heads=1, mlp=8, patch=32), 0, 4)
+    pictures = Pictures(build_source(node.config), ViT(64, width=8, depth=1, heads=1, mlp=8, patch=32).image_spec, 0, 4)
 
     class Words:
         eos_id = 1
@@ -44,7 +44,7 @@ def test_both_arms_see_the_same_pictures(chain: Any) -> None:
 def test_seeds_share_no_pictures_with_each_other_or_with_later_stages(chain: Any) -> None:
     source = build_source(chain.node("vision", pretrain="siglip").config)
     vit = ViT(64, width=8, depth=1, heads=1, mlp=8, patch=32)
-    zero, one = (Pictures(source, vit, seed, 4).images(0) for seed in (0, 1))
+    zero, one = (Pictures(source, vit.image_spec, seed, 4).alone(0) for seed in (0, 1))
     first = vit.image_spec.normalise(np.stack([source.image("train", index) for index in range(4)]))
     assert not torch.equal(zero, one) and not torch.equal(zero, first)
 

@@ -1,0 +1,120 @@
+"""Batches of pictures with labels or texts: a pure function of the step; what cannot be used is replaced and named."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
+
+import numpy as np
+import torch
+from PIL import Image
+
+from pali3kit.data.source import Source
+from pali3kit.errors import DataError
+from pali3kit.images.augment import random_view
+from pali3kit.images.spec import ImageSpec
+from pali3kit.text.tokenizer import Tokenizer
+
+STRETCH = 1 << 32  # pictures of one seed; those before the first stretch are for the stages on PaLI
+ATTEMPTS = 100  # samples in a row that cannot be used, before the source is given up
+T = TypeVar("T")
+Batch = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """Step `i` holds the pictures from `i * batch_size` on; one rank of several makes its part of them.
+
+    Every seed has a stretch of the endless stream for itself, and so both arms of a seed see the same pictures.
+    A sample that cannot be used is replaced by one further on, and batches say in `skipped` which and why.
+
+    Args:
+        source: where pictures come from.
+        spec: how the encoder wants them.
+        seed: chooses the stretch.
+        batch_size: of all ranks together.
+        crop, flip: random views (`images.augment`); without, pictures are fitted as `spec` says.
+        rank, ranks: which part of every batch this process makes.
+    """
+
+    source: Source
+    spec: ImageSpec
+    seed: int
+    batch_size: int
+    crop: float = 1.0
+    flip: bool = False
+    rank: int = 0
+    ranks: int = 1
+
+    def with_labels(self, step: int, classes: int) -> Batch:
+        """`images` float32 `[B,3,H,W]`, normalised for the encoder, and `labels` float32 `[B,classes]` of 0 and 1."""
+        drawn = self._draw(step, lambda index, rng: self.source.labels("train", index))
+        labels = torch.zeros(len(drawn.said), classes)
+        for row, present in enumerate(drawn.said):
+            labels[row, list(present)] = 1.0
+        return {"images": self._stack(drawn), "labels": labels, **drawn.noted()}
+
+    def with_texts(self, step: int, tokenizer: Tokenizer, length: int) -> Batch:
+        """`images` as above and `ids` int64 `[B,length]`.
+
+        Texts end with EOS and are padded with it, so that the last position always holds one.
+        """
+        drawn = self._draw(step, lambda index, rng: self.source.alt_text("train", index, rng).lower())
+        ids = torch.full((len(drawn.said), length), tokenizer.eos_id)
+        for row, text in enumerate(drawn.said):
+            tokens = tokenizer.encode(text, max_length=length - 1)
+            ids[row, : len(tokens)] = torch.tensor(tokens)
+        return {"images": self._stack(drawn), "ids": ids, **drawn.noted()}
+
+    def alone(self, step: int) -> torch.Tensor:
+        """`images` alone."""
+        return self._stack(self._draw(step, lambda index, rng: None))
+
+    def _stack(self, drawn: _Drawn[Any]) -> torch.Tensor:
+        return self.spec.normalise(np.stack(drawn.images))
+
+    def _draw(self, step: int, say: Callable[[int, np.random.Generator], T]) -> _Drawn[T]:
+        """The pictures of a step, with what `say` says of each."""
+        drawn: _Drawn[T] = _Drawn()
+        # NumPy pads seeds with zeros: rank 0 draws what a run without ranks draws.
+        rng = np.random.default_rng([self.seed, step, self.rank])
+        size = self.batch_size // self.ranks
+        start = STRETCH * (self.seed + 1) + step * self.batch_size + self.rank * size
+        for index in range(start, start + size):
+            self._add(drawn, index, lambda index: say(index, rng))
+        return drawn
+
+    def _add(self, drawn: _Drawn[T], index: int, say: Callable[[int], T]) -> None:
+        """One sample: the one at `index`, or the first usable one at the same place of later batches."""
+        reason = ""
+        for chosen in range(index, index + ATTEMPTS * self.batch_size, self.batch_size):
+            try:
+                said, image = say(chosen), self._picture(chosen)
+            except DataError as error:
+                reason = str(error)
+                drawn.skipped.append(reason)
+                continue
+            drawn.said.append(said)
+            drawn.images.append(image)
+            return
+        raise DataError(f"{ATTEMPTS} samples in a row cannot be used; the last: {reason}")
+
+    def _picture(self, index: int) -> np.ndarray:
+        """uint8 `[size,size,3]`."""
+        image = self.source.image("train", index)
+        if self.crop < 1 or self.flip:
+            return random_view(image, self.spec.size, np.random.default_rng([self.seed, index]), self.crop, self.flip)
+        return image if image.shape[:2] == (self.spec.size, self.spec.size) else self.spec.fit(Image.fromarray(image))
+
+
+@dataclass
+class _Drawn(Generic[T]):
+    """What was drawn for a step."""
+
+    images: list[np.ndarray] = field(default_factory=list)
+    said: list[T] = field(default_factory=list)
+    skipped: list[str] = field(default_factory=list)
+
+    def noted(self) -> dict[str, list[str]]:
+        return {"skipped": self.skipped} if self.skipped else {}

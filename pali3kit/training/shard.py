@@ -1,0 +1,31 @@
+"""FSDP2: every rank holds a share of each parameter, of its gradient and of its moments."""
+
+from __future__ import annotations
+
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.device_mesh import DeviceMesh
+from torch.distributed.fsdp import fully_shard
+
+
+def shard(model: nn.Module, mesh: DeviceMesh) -> None:
+    """Shard `model` in place over `mesh`: the blocks of its transformers each for themselves, then the rest.
+
+    Scalars (log-temperature and bias of SigLIP) cannot be cut: they stay whole, and their gradients are averaged over
+    the ranks when they arrive, as those of the shards are.
+    """
+    scalars = {parameter for parameter in model.parameters() if parameter.ndim == 0}
+    for scalar in scalars:
+        if scalar.requires_grad:
+            scalar.register_post_accumulate_grad_hook(lambda scalar: _average(scalar, mesh))
+    for module in model.modules():
+        if isinstance(module, nn.ModuleList):
+            for block in module:
+                fully_shard(block, mesh=mesh)
+    fully_shard(model, mesh=mesh, ignored_params=scalars)
+
+
+def _average(scalar: Tensor, mesh: DeviceMesh) -> None:
+    if scalar.grad is not None:
+        dist.all_reduce(scalar.grad, group=mesh.get_group())
+        scalar.grad /= mesh.size()
