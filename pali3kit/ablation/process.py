@@ -12,21 +12,21 @@ from pali3kit.ablation import worker
 from pali3kit.ablation.environment import environment
 from pali3kit.ablation.node import Node
 from pali3kit.ablation.worker import Failed, Message
-from pali3kit.training.context import Parallel
+from pali3kit.training.context import Execution
 
-ALONE = Parallel()
+ALONE = Execution()
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
 
 
 class Worker:
     """The parent's end of one worker process."""
 
-    def __init__(self, root: Path, threads: int, parallel: Parallel = ALONE) -> None:
+    def __init__(self, root: Path, threads: int, execution: Execution = ALONE) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         alive, self._alive = context.Pipe(duplex=False)
         self.process = context.Process(
-            target=worker.main, args=(theirs, alive, os.getpid(), root, threads, parallel), daemon=False
+            target=worker.main, args=(theirs, alive, os.getpid(), root, threads, execution), daemon=False
         )
         with environment(dict.fromkeys(THREAD_VARIABLES, str(threads))):
             self.process.start()

@@ -19,7 +19,7 @@ from pali3kit.ablation.environment import environment
 from pali3kit.ablation.orphans import die_with
 from pali3kit.errors import Pali3Error, StageError
 from pali3kit.registry import STAGE
-from pali3kit.training.context import Parallel, StageContext
+from pali3kit.training.context import StageContext
 
 SPREAD = frozenset({"vision"})  # stages that can be shared among ranks
 GRACE_SECONDS = 60.0
@@ -32,17 +32,18 @@ def joined(kind: str, config: dict[str, Any], context: StageContext) -> Iterator
     Raises:
         StageError: another rank failed; it says which and why.
     """
-    ranks = context.parallel.ranks if kind in SPREAD else 1
+    ranks = context.execution.ranks if kind in SPREAD else 1
     if ranks == 1:
-        yield replace(context, parallel=Parallel(loaders=context.parallel.loaders if kind in SPREAD else 0))
+        loaders = context.execution.loaders if kind in SPREAD else 0
+        yield replace(context, execution=replace(context.execution, ranks=1, loaders=loaders))
         return
     variables = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()), "WORLD_SIZE": str(ranks)}
     spawn = multiprocessing.get_context("spawn")
     alive, kept = spawn.Pipe(duplex=False)
     others = []
     for rank in range(1, ranks):
-        parallel = replace(context.parallel, rank=rank)
-        arguments = (kind, config, replace(context, report=_silent, parallel=parallel), variables, alive, os.getpid())
+        execution = replace(context.execution, rank=rank)
+        arguments = (kind, config, replace(context, report=_silent, execution=execution), variables, alive, os.getpid())
         others.append(spawn.Process(target=_rank, args=arguments, name=f"rank {rank}"))
     try:
         for process in others:
@@ -71,7 +72,7 @@ def _rank(
     """The life of a rank above 0."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with(parent, alive)
-    os.environ.update(variables | _place(context.parallel.rank))
+    os.environ.update(variables | _place(context.execution.rank))
     try:
         stage = STAGE.get(kind)
         import torch
@@ -81,7 +82,7 @@ def _rank(
     except Exception as error:
         own = isinstance(error, Pali3Error)
         reason = str(error) if own else f"{type(error).__name__}: {error}"
-        _last_words(context.folder, context.parallel.rank).write_text(reason)
+        _last_words(context.folder, context.execution.rank).write_text(reason)
         traceback.print_exc()
         os._exit(1)  # its peers wait for it: they must see its sockets close at once
 

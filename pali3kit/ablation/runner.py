@@ -19,7 +19,7 @@ from pali3kit.ablation.progress import Display, write_log
 from pali3kit.ablation.scheduler import Outcome, Scheduler
 from pali3kit.ablation.store import Store
 from pali3kit.config.schema import Experiment, Runtime
-from pali3kit.training.context import Parallel
+from pali3kit.training.context import Execution
 
 
 class Interrupted(BaseException):
@@ -47,9 +47,9 @@ def run(experiment: Experiment, file: Path | None = None, console: Console | Non
         _announce(display, graph, missing, store, workers, threads)
         try:
             with _signals_raised():
-                parallel = _parallel(experiment.runtime)
+                execution = _execution(experiment.runtime)
                 scheduler = Scheduler(
-                    missing, store, display, costs, workers=workers, threads=threads, parallel=parallel
+                    missing, store, display, costs, workers=workers, threads=threads, execution=execution
                 )
                 outcome = scheduler.run()
         except Interrupted as stop:
@@ -58,8 +58,8 @@ def run(experiment: Experiment, file: Path | None = None, console: Console | Non
     return _conclude(experiment, graph, store, folder, outcome, console, display)
 
 
-def _parallel(runtime: Runtime) -> Parallel:
-    return Parallel(ranks=runtime.ranks, strategy=runtime.strategy, loaders=runtime.loaders)
+def _execution(runtime: Runtime) -> Execution:
+    return Execution(runtime.ranks, runtime.strategy, runtime.loaders, runtime.checkpoint_seconds)
 
 
 def _announce(display: Display, graph: Graph, missing: list[Node], store: Store, workers: int, threads: int) -> None:

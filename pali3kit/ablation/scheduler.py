@@ -13,7 +13,7 @@ from pali3kit.ablation.process import ALONE, Worker
 from pali3kit.ablation.progress import Display
 from pali3kit.ablation.store import Store
 from pali3kit.ablation.worker import Busy, Failed, Finished, Message, Progress
-from pali3kit.training.context import Parallel
+from pali3kit.training.context import Execution
 
 _POLL_SECONDS = 0.5
 _BUSY_SECONDS = 1.0
@@ -40,10 +40,10 @@ class Scheduler:
         *,
         workers: int,
         threads: int,
-        parallel: Parallel = ALONE,
+        execution: Execution = ALONE,
     ) -> None:
         self.store, self.display, self.limit = store, display, workers
-        self.threads, self.parallel = threads, parallel
+        self.threads, self.execution = threads, execution
         priority = critical_path(missing, costs)
         self.waiting = sorted(missing, key=lambda node: -priority[node.digest])  # stable: equal ones parents first
         self.open = {node.digest for node in missing}
@@ -72,7 +72,7 @@ class Scheduler:
             if worker is None:
                 if len(self.workers) >= self.limit:
                     return
-                worker = Worker(self.store.root, self.threads, self.parallel)
+                worker = Worker(self.store.root, self.threads, self.execution)
                 self.workers.append(worker)
             self.waiting.remove(node)
             worker.make(node)

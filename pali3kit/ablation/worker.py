@@ -28,7 +28,7 @@ from pali3kit.ablation.store import TRACEBACK, Store, disk_full
 from pali3kit.ablation.workload import sized
 from pali3kit.errors import Pali3Error
 from pali3kit.registry import STAGE
-from pali3kit.training.context import Cost, Parallel, StageContext
+from pali3kit.training.context import Cost, Execution, StageContext
 
 OUTPUT = "output.txt"
 _REPORT_SECONDS = 0.1
@@ -75,14 +75,16 @@ Message = Progress | Finished | Failed | Busy | Calibrated
 Send = Callable[[Message], None]
 
 
-def main(connection: Connection, alive: Connection, parent: int, root: Path, threads: int, parallel: Parallel) -> None:
+def main(
+    connection: Connection, alive: Connection, parent: int, root: Path, threads: int, execution: Execution
+) -> None:
     """Serve jobs until the parent is gone: it may be killed at any moment, and no orphan may keep a lock."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     die_with(parent, alive)
     store = Store(root)
     jobs: dict[str, Callable[[Node], Message]] = {
-        "make": lambda node: _make(node, store, threads, parallel, connection.send),
+        "make": lambda node: _make(node, store, threads, execution, connection.send),
         "calibrate": lambda node: _calibrate(node, threads),
     }
     while True:
@@ -93,21 +95,21 @@ def main(connection: Connection, alive: Connection, parent: int, root: Path, thr
         connection.send(jobs[job](node))
 
 
-def _make(node: Node, store: Store, threads: int, parallel: Parallel, send: Send) -> Message:
+def _make(node: Node, store: Store, threads: int, execution: Execution, send: Send) -> Message:
     try:
         with store.lock(node) as mine:
             if not mine:
                 return Busy()
             if store.done(node):  # by another run, since the parent looked
                 return Finished(0.0)
-            return _run(node, store, threads, parallel, send)
+            return _run(node, store, threads, execution, send)
     except Exception as error:
         with suppress(OSError):
             (store.work(node) / TRACEBACK).write_text(traceback.format_exc(), encoding="utf-8")
         return Failed(_reason(disk_full(error, store.root) or error))
 
 
-def _run(node: Node, store: Store, threads: int, parallel: Parallel, send: Send) -> Finished:
+def _run(node: Node, store: Store, threads: int, execution: Execution, send: Send) -> Finished:
     folder = store.work(node)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / TRACEBACK).unlink(missing_ok=True)
@@ -117,7 +119,7 @@ def _run(node: Node, store: Store, threads: int, parallel: Parallel, send: Send)
         report = _Reporter(send, clock)
         _settle(threads, node.seed)
         parents = {role: store.path(parent) for role, parent in node.parents.items()}
-        context = StageContext(folder, parents, node.seed, report, threads, parallel)
+        context = StageContext(folder, parents, node.seed, report, threads, execution)
         with joined(node.kind, dict(node.config), context) as context:
             stage(copy.deepcopy(dict(node.config)), context)
     if not (folder / OUTPUT).stat().st_size:

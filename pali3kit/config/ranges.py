@@ -66,6 +66,7 @@ RANGES: dict[str, Range] = {
     "most_bad": Range(0, 1),
     "ranks": COUNT,
     "loaders": Range(0),
+    "checkpoint_seconds": Range(0),
     "workers": Range(0),
     "threads": Range(0),
 }

@@ -152,6 +152,7 @@ class Runtime:
     of a result and nothing else. The manifest of each artifact says what made it.
 
     `ranks` processes train one encoder, by `strategy` `ddp` or `fsdp`, each with `loaders` processes for its pictures.
+    A training stage that is killed loses at most `checkpoint_seconds`.
     """
 
     workers: int = 0
@@ -159,6 +160,7 @@ class Runtime:
     ranks: int = 1
     strategy: str = "ddp"
     loaders: int = 0
+    checkpoint_seconds: float = 20.0
     runs: str = "runs"
     store: str = "runs/store"
 

@@ -95,4 +95,4 @@ class RecordSource:
         return text
 
     def probes(self) -> Iterator[Any]:
-        raise DataError("pictures in files have no probes: set data.probes to a source that has, such as world")
+        raise DataError("pictures in files have no probes: set evaluation.probes to a source that has, such as world")

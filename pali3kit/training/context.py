@@ -16,14 +16,18 @@ class Report(Protocol):
 
 
 @dataclass(frozen=True)
-class Parallel:
-    """How a stage that trains on pictures spreads over processes: rank `rank` of `ranks`, each with `loaders` processes
-    that prepare its batches. `strategy`: "ddp" repeats the model in every rank, "fsdp" shards it (FSDP2).
+class Execution:
+    """How a stage is carried out, which changes nothing of its result.
+
+    One that trains on pictures may be spread over processes: this is rank `rank` of `ranks`, each with `loaders`
+    processes that prepare its batches. `strategy`: "ddp" repeats the model in every rank, "fsdp" shards it (FSDP2).
+    Training is checkpointed every `checkpoint_seconds`.
     """
 
     ranks: int = 1
     strategy: str = "ddp"
     loaders: int = 0
+    checkpoint_seconds: float = 20.0
     rank: int = 0
 
 
@@ -41,12 +45,12 @@ class StageContext:
     seed: int
     report: Report
     threads: int
-    parallel: Parallel = Parallel()
+    execution: Execution = Execution()
 
     @property
     def writes(self) -> bool:
         """Whether this is the process, of all ranks, that writes files."""
-        return self.parallel.rank == 0
+        return self.execution.rank == 0
 
 
 @dataclass(frozen=True)

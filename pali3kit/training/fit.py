@@ -17,11 +17,10 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from pali3kit.config.schema import Training
 from pali3kit.errors import StageError
-from pali3kit.training.context import Parallel, StageContext
+from pali3kit.training.context import Execution, StageContext
 from pali3kit.training.device import chosen_device, chosen_precision
 from pali3kit.training.modules import StageModule
 
-CHECKPOINT_SECONDS = 20.0
 CURVE_POINTS = 100
 PARTIAL = "partial.ckpt"
 MakeBatch = Callable[[int], Any]
@@ -70,7 +69,7 @@ class Recorder(Callback):
             self.rows.append({"step": step, **{name: total / count for name, total in self.sums.items()}})
             self.sums = {}
             self.context.report(step, self.steps, **{k: v for k, v in self.rows[-1].items() if k != "step"})
-        due = time.monotonic() - self.saved > CHECKPOINT_SECONDS
+        due = time.monotonic() - self.saved > self.context.execution.checkpoint_seconds
         if trainer.strategy.reduce_boolean_decision(due, all=False):  # ranks save together
             _save(trainer, self.context)
             self.saved = time.monotonic()
@@ -98,8 +97,8 @@ def fit(
     module.prepare(training.optimizer, steps)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning's advice on workers and intervals: the loader is a function
-        trainer = _trainer([*recorders, recorder], steps, training.optimizer.clip_norm, context.parallel)
-        loader = DataLoader(Steps(make, start, steps), batch_size=None, num_workers=context.parallel.loaders)
+        trainer = _trainer([*recorders, recorder], steps, training.optimizer.clip_norm, context.execution)
+        loader = DataLoader(Steps(make, start, steps), batch_size=None, num_workers=context.execution.loaders)
         trainer.fit(module, loader, ckpt_path=str(checkpoint) if start else None, weights_only=True if start else None)
     if context.writes:
         _write_curve(recorder.rows, context.folder / "curve.csv")
@@ -112,12 +111,12 @@ def count_steps(training: Training) -> int:
     return max(1, training.examples // training.batch_size)
 
 
-def _trainer(callbacks: list[Callback], steps: int, clip_norm: float, parallel: Parallel) -> L.Trainer:
+def _trainer(callbacks: list[Callback], steps: int, clip_norm: float, execution: Execution) -> L.Trainer:
     device = chosen_device()
     return L.Trainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",
-        devices=parallel.ranks,
-        strategy=_strategy(parallel),
+        devices=execution.ranks,
+        strategy=_strategy(execution),
         use_distributed_sampler=False,
         precision=chosen_precision(device),
         max_steps=steps,
@@ -132,14 +131,14 @@ def _trainer(callbacks: list[Callback], steps: int, clip_norm: float, parallel: 
     )
 
 
-def _strategy(parallel: Parallel) -> Any:
+def _strategy(execution: Execution) -> Any:
     """Lightning's way to share the work; the ranks themselves are started by `ablation/ranks.py`."""
-    if parallel.ranks == 1:
+    if execution.ranks == 1:
         return "auto"
-    if parallel.strategy == "ddp":
+    if execution.strategy == "ddp":
         return DDPStrategy(broadcast_buffers=False)
     return ModelParallelStrategy(
-        data_parallel_size=parallel.ranks, tensor_parallel_size=1, save_distributed_checkpoint=False
+        data_parallel_size=execution.ranks, tensor_parallel_size=1, save_distributed_checkpoint=False
     )
 
 

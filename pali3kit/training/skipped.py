@@ -24,7 +24,7 @@ class Skipped(Callback):
     """
 
     def __init__(self, context: StageContext, most: float, damages: Sequence[str] = ()) -> None:
-        rank = context.parallel.rank
+        rank = context.execution.rank
         self.file = context.folder / (f"skipped-{rank}.txt" if rank else "skipped.txt")
         self.most, self.damages = most, damages
         self.seen = 0

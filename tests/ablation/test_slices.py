@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import fakes
 
+from pali3kit.ablation import slices
 from pali3kit.ablation.graph import build
 from pali3kit.ablation.node import STAGE_VERSION
 from pali3kit.config.schema import Evaluation, Part
@@ -139,3 +140,20 @@ def test_columns_after_stage_1_and_after_transfer(tmp_path):
     assert "evaluate/vqa@multimodal siglip" in labels(both)
     only = build(fakes.experiment(tmp_path, evaluation=Evaluation(after=["multimodal"])))
     assert not any(node.kind == "transfer" for node in only.nodes)
+
+
+def test_another_file_of_weights_is_other_work(experiment, tmp_path):
+    def with_weights(content):
+        (tmp_path / "w.npz").write_bytes(content)
+        slices._sha256.cache_clear()
+        options = {**experiment.model.vision.options, "weights": str(tmp_path / "w.npz")}
+        model = replace(experiment.model, vision=Part(name="vit", options=options))
+        return digests(build(replace(experiment, model=model)))["vision siglip"]
+
+    assert with_weights(b"a") == with_weights(b"a") != with_weights(b"b")
+
+
+def test_options_that_say_nothing_change_nothing():
+    part = Part(name="vit", options={"width": 8, "weights": None, "allow": []})
+    assert slices.plain(part) == {"name": "vit", "width": 8}
+    assert slices.plain(Part(name="vit", options={"weights": "a.npz"})) == {"name": "vit", "weights": "a.npz"}

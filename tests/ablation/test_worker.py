@@ -14,7 +14,7 @@ from pali3kit.ablation.store import Store
 from pali3kit.ablation.worker import Busy, Calibrated, Failed, Finished, Progress
 from pali3kit.errors import StageError
 from pali3kit.registry import STAGE, Entry
-from pali3kit.training.context import Cost, Parallel
+from pali3kit.training.context import Cost, Execution
 
 NODE = Node("masks", "masks", {"masks": {"name": "vqvae"}}, seed=5)
 
@@ -37,7 +37,7 @@ def stage(monkeypatch):
 
 def make(store):
     sent = []
-    return worker._make(NODE, store, 1, Parallel(), sent.append), sent
+    return worker._make(NODE, store, 1, Execution(), sent.append), sent
 
 
 def test_a_stage_gets_its_context_and_is_published(store, stage):

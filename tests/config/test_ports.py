@@ -52,6 +52,15 @@ from pali3kit.errors import ConfigError
          "timm/x comes with weights, which are not random: pretrain 'given' keeps them."),
         (["grid={}", "baseline={}", "pretrain=given"],
          "model.vision gives no weights for pretrain 'given': vit would be random."),
+        (["model.vision.weights=nowhere.npz"], "there is no file or folder 'nowhere.npz'"),
+        (["data.source={name: pairs, path: x.tar, classes: 3}"],
+         "source 'pairs' has pictures, labels and texts, no tasks: only the column probe fits, not refer."),
+        (["grid={}", "baseline={}", "pretrain=classif", "data.source={name: pairs, path: x.tar}"],
+         "pretrain 'classif' needs labels: say of how many classes 'pairs' has them (classes: N)."),
+        (["stages.vision.loss=softmx"], "stages.vision.loss cannot be 'softmx'. Did you mean 'softmax'?"),
+        (["runtime.strategy=fdsp"], "runtime.strategy cannot be 'fdsp'. Did you mean 'fsdp'?"),
+        (["runtime.ranks=3"], "3 ranks do not divide the batch of 4; nearest: 4"),
+        (["runtime.ranks=2", "runtime.strategy=fsdp"], "muon works on whole matrices, fsdp shards them: take adamw."),
     ],
 )  # fmt: skip
 def test_misfit(trial: Path, overrides: list[str], text: str) -> None:

@@ -21,3 +21,16 @@ def test_the_last_position_sees_every_token_and_is_pooled() -> None:
 def test_order_matters() -> None:
     tower = TextTower(20, length=4, out=6, width=8, depth=1, heads=2, mlp=16)
     assert not torch.allclose(tower(torch.tensor([[3, 4, 1, 1]])), tower(torch.tensor([[4, 3, 1, 1]])))
+
+
+def test_a_bottleneck_is_a_narrow_table_and_a_matrix() -> None:
+    torch.manual_seed(0)
+    shape = {"length": 4, "out": 6, "width": 64, "depth": 1, "heads": 2, "mlp": 16}
+    wide, narrow = TextTower(5000, **shape), TextTower(5000, **shape, bottleneck=8)
+    assert narrow.embedding.weight.shape == (5000, 8) and narrow.widen.weight.shape == (64, 8)
+    count = {name: sum(p.numel() for p in tower.parameters()) for name, tower in (("wide", wide), ("narrow", narrow))}
+    assert count["wide"] - count["narrow"] == 5000 * (64 - 8) - 64 * 8
+    ids = torch.arange(5000)
+    start = narrow.widen(narrow.embedding(ids))
+    assert abs(start.std() / wide.embedding(ids).std() - 1) < 0.2  # tokens start as large as without
+    assert narrow(torch.tensor([[3, 4, 1, 1]])).shape == (1, 6)

@@ -12,7 +12,7 @@ from pali3kit.config.schema import Optimizer, Training
 from pali3kit.errors import StageError
 from pali3kit.models.classifier import Classifier
 from pali3kit.training import fit as loop
-from pali3kit.training.context import StageContext
+from pali3kit.training.context import Execution, StageContext
 from pali3kit.training.modules import Batch, ClassifierModule
 from pali3kit.vision.vit import ViT
 
@@ -34,8 +34,10 @@ def batch(step: int) -> Batch:
 
 
 def context(folder: Path) -> StageContext:
+    """Every step is checkpointed."""
     folder.mkdir(exist_ok=True)
-    return StageContext(folder, {}, seed=0, report=lambda done, total, **numbers: None, threads=1)
+    execution = Execution(checkpoint_seconds=0.0)
+    return StageContext(folder, {}, 0, report=lambda done, total, **numbers: None, threads=1, execution=execution)
 
 
 def test_it_learns_and_leaves_a_curve(tmp_path: Path) -> None:
@@ -46,13 +48,9 @@ def test_it_learns_and_leaves_a_curve(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("dropout", [0.0, 0.3])
-def test_an_interrupted_run_ends_with_the_same_weights_and_curve(
-    dropout: float, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_interrupted_run_ends_with_the_same_weights_and_curve(dropout: float, tmp_path: Path) -> None:
     whole = module(dropout)
     loop.fit(whole, batch, BUDGET, context(tmp_path / "whole"))
-
-    monkeypatch.setattr(loop, "CHECKPOINT_SECONDS", 0.0)
 
     def until_six(step: int) -> Batch:
         if step == 6:

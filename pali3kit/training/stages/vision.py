@@ -69,8 +69,8 @@ def _pictures(config: dict[str, Any], vision: ViT, budget: VisionPretraining, co
         budget.batch_size,
         crop=budget.crop,
         flip=budget.flip,
-        rank=context.parallel.rank,
-        ranks=context.parallel.ranks,
+        rank=context.execution.rank,
+        ranks=context.execution.ranks,
     )
 
 

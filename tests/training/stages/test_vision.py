@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import csv
+import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
-from pali3kit.training.parts import build_source, read_vision
+from pali3kit.errors import WeightsError
+from pali3kit.training.context import StageContext
+from pali3kit.training.parts import build_source, read_two_towers, read_vision
 from pali3kit.training.pictures import Pictures
+from pali3kit.training.stages.vision import run
 from pali3kit.vision.vit import ViT
 
 
@@ -47,6 +52,32 @@ def test_seeds_share_no_pictures_with_each_other_or_with_later_stages(chain: Any
     zero, one = (Pictures(source, vit.image_spec, seed, 4).alone(0) for seed in (0, 1))
     first = vit.image_spec.normalise(np.stack([source.image("train", index) for index in range(4)]))
     assert not torch.equal(zero, one) and not torch.equal(zero, first)
+
+
+def test_siglip_leaves_both_towers(chain: Any) -> None:
+    folder = chain("vision", pretrain="siglip")
+    towers = read_two_towers(folder)
+    vision = read_vision(folder)
+    assert all(torch.equal(x, towers.vision.state_dict()[name]) for name, x in vision.state_dict().items())
+    assert towers(torch.zeros(2, 3, 64, 64), torch.zeros(2, 5, dtype=torch.long))[1].shape == (2, vision.width)
+    with pytest.raises(WeightsError, match="only pretrain 'siglip' leaves one"):
+        read_two_towers(chain("vision", pretrain="classif"))
+
+
+def test_weights_of_a_file_are_used_and_accounted_for(chain: Any, tmp_path: Path) -> None:
+    """`given` takes them as they are; the artifact says where they came from, and is read without the file."""
+    file = chain("vision", pretrain="siglip") / "weights.safetensors"
+    given = tmp_path / "weights.safetensors"
+    given.write_bytes(file.read_bytes())
+    shape = chain.node("vision", pretrain="siglip").config
+    config = {"pretrain": "given", "vision": {**shape["vision"], "weights": str(given)}, "image_size": 64}
+    folder = tmp_path / "made"
+    folder.mkdir()
+    run(config, StageContext(folder, {}, 0, lambda done, total, **numbers: None, threads=1))
+    given.unlink()
+    assert (folder / "weights.safetensors").read_bytes() == file.read_bytes()
+    assert json.loads((folder / "load.json").read_text())["layout"] == "pali3kit"
+    assert read_vision(folder).width == shape["vision"]["width"]
 
 
 def test_the_curve_names_what_each_arm_learns(chain: Any) -> None:

@@ -1,0 +1,59 @@
+"""A folder of pictures."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pali3kit.data.folder import FolderRecords, FolderSource
+from pali3kit.errors import DataError
+
+
+def fill(root: Path) -> Path:
+    for number, name in enumerate(("red_fox/deep/er/2.PNG", "ape/1.jpg", "ape/0.jpg", "loose.png")):
+        file = root / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8), (number, 0, 0)).save(file)
+    (root / "ape" / "1.txt").write_text("An ape, sitting.\n")
+    (root / "ape" / "notes.md").write_text("no picture")
+    return root
+
+
+def test_classes_are_the_folders_below(tmp_path: Path) -> None:
+    records = FolderRecords(fill(tmp_path))
+    assert records.classes == ("ape", "red_fox")
+    assert [Path(records.name(i)).name for i in range(len(records))] == ["0.jpg", "1.jpg", "loose.png", "2.PNG"]
+    assert records.labels(0) == (0,) and records.labels(3) == (1,)
+    with pytest.raises(DataError, match=r"loose\.png: it lies in no folder of a class"):
+        records.labels(2)
+
+
+def test_texts_lie_beside_pictures_or_are_the_class(tmp_path: Path) -> None:
+    records = FolderRecords(fill(tmp_path))
+    assert [records.text(i) for i in range(4)] == ["ape", "An ape, sitting.\n", "", "red fox"]
+
+
+def test_as_a_source(tmp_path: Path) -> None:
+    source = FolderSource(str(fill(tmp_path)), image_size=64)
+    assert source.image("train", 0).shape == (8, 8, 3)  # as large as it is
+    before = source.digest
+    assert FolderSource(str(tmp_path)).digest == before
+    Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(tmp_path / "ape" / "3.png")
+    assert FolderSource(str(tmp_path)).digest != before
+
+
+def test_what_is_no_folder_of_pictures(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"there is no folder .*nowhere"):
+        FolderSource(str(tmp_path / "nowhere"))
+    with pytest.raises(DataError, match=r"no pictures in .*: their names should end with \.bmp, "):
+        FolderSource(str(tmp_path))
+
+
+def test_a_picture_that_has_gone(tmp_path: Path) -> None:
+    records = FolderRecords(fill(tmp_path))
+    (tmp_path / "ape" / "0.jpg").unlink()
+    with pytest.raises(DataError, match=r"0\.jpg: No such file"):
+        records.picture(0)

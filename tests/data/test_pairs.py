@@ -1,0 +1,90 @@
+"""Pairs in tar shards."""
+
+from __future__ import annotations
+
+import io
+import json
+import tarfile
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from pali3kit.data.pairs import PairSource, expand
+from pali3kit.errors import DataError
+
+
+def picture(shade: int) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (10, 6), (shade, shade, shade)).save(file, "png")
+    return file.getvalue()
+
+
+def shard(path: Path, members: dict[str, bytes]) -> Path:
+    with tarfile.open(path, "w") as tar:
+        for name, data in members.items():
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return path
+
+
+def two(folder: Path) -> str:
+    shard(folder / "s-00.tar", {"0.png": picture(1), "0.txt": b"a cat", "0.cls": b"3 1", "1.txt": b"no picture"})
+    told = {"caption": "a dog", "width": 10}
+    shard(
+        folder / "s-01.tar", {"2.PNG": picture(2), "2.json": json.dumps(told).encode(), "3.json": b"[", "3.cls": b"x"}
+    )
+    return str(folder / "s-{00..01}.tar")
+
+
+def test_pictures_texts_and_labels(tmp_path: Path) -> None:
+    records = PairSource(two(tmp_path), classes=4).pairs
+    assert len(records) == 4 and records.classes == ("0", "1", "2", "3")
+    assert records.picture(0) == picture(1) and records.picture(2) == picture(2)
+    assert records.text(0) == "a cat" and records.text(2) == "a dog" and records.labels(0) == (3, 1)
+
+
+@pytest.mark.parametrize(
+    ("ask", "number", "complaint"),
+    [
+        ("picture", 1, r"s-00\.tar: sample 1: no picture, but txt"),
+        ("text", 3, r"s-01\.tar: sample 3: its \.json is no mapping"),
+        ("labels", 3, r"sample 3: labels 'x' are no numbers below 4"),
+        ("labels", 2, r"sample 2 has no \.cls, but json, png"),
+    ],
+)
+def test_what_is_wrong_with_a_sample(tmp_path: Path, ask: str, number: int, complaint: str) -> None:
+    records = PairSource(two(tmp_path), classes=4).pairs
+    with pytest.raises(DataError, match=complaint):
+        getattr(records, ask)(number)
+
+
+def test_labels_are_below_the_number_of_classes(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="labels '3 1' are no numbers below 3"):
+        PairSource(two(tmp_path), classes=3).pairs.labels(0)
+
+
+def test_damaged_shards_are_named(tmp_path: Path) -> None:
+    path = two(tmp_path)
+    whole = (tmp_path / "s-00.tar").read_bytes()
+    (tmp_path / "s-00.tar").write_bytes(whole[:1200])
+    source = PairSource(path)
+    assert len(source.pairs) == 3 and len(source.damages) == 1 and "s-00.tar: damaged after 1" in source.damages[0]
+
+
+def test_shards_by_range_and_by_pattern(tmp_path: Path) -> None:
+    path = two(tmp_path)
+    assert expand(path) == expand(str(tmp_path / "s-*.tar")) == [tmp_path / "s-00.tar", tmp_path / "s-01.tar"]
+    with pytest.raises(DataError, match=r"8 of 10 shards of .* are not there: .*s-02\.tar"):
+        expand(str(tmp_path / "s-{00..09}.tar"))
+    with pytest.raises(DataError, match="there is no shard"):
+        expand(str(tmp_path / "t-*.tar"))
+
+
+def test_planning_reads_no_shard(tmp_path: Path) -> None:
+    (tmp_path / "a.tar").write_bytes(b"no archive at all")
+    source = PairSource(str(tmp_path / "a.tar"))
+    assert len(source.digest) == 64
+    with pytest.raises(DataError, match="no samples"):
+        len(source.pairs)

@@ -1,0 +1,71 @@
+"""Records as an endless shuffled stream."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pali3kit.data.records import RecordSource
+from pali3kit.errors import DataError
+
+RNG = np.random.default_rng(0)
+
+
+class Few:
+    """Five records; the picture of the third is broken, the text of the fourth is empty."""
+
+    classes = ("a", "b")
+
+    def __len__(self) -> int:
+        return 5
+
+    def name(self, number: int) -> str:
+        return f"record {number}"
+
+    def picture(self, number: int) -> bytes:
+        file = io.BytesIO()
+        Image.new("RGB", (6, 4), (number, 0, 0)).save(file, "png")
+        return b"broken" if number == 2 else file.getvalue()
+
+    def text(self, number: int) -> str:
+        return " \n" if number == 3 else f" text \t{number}"
+
+    def labels(self, number: int) -> tuple[int, ...]:
+        return (number % 2,)
+
+
+def test_every_pass_has_every_record_once_in_another_order() -> None:
+    source = RecordSource(Few())
+    passes = [[source.number("train", 5 * turn + i) for i in range(5)] for turn in range(4)]
+    assert all(sorted(one) == list(range(5)) for one in passes)
+    assert len({tuple(one) for one in passes}) > 1
+    assert RecordSource(Few()).number("train", 13) == passes[2][3]  # a position says it all
+
+
+def test_a_record_is_picture_text_and_labels() -> None:
+    source = RecordSource(Few())
+    at = {source.number("train", i): i for i in range(5)}
+    assert source.image("train", at[4]).shape == (4, 6, 3) and source.image("train", at[4])[0, 0, 0] == 4
+    assert source.alt_text("train", at[1], RNG) == "text 1" and source.labels("train", at[1]) == (1,)
+    with pytest.raises(DataError, match="record 2: not a picture"):
+        source.image("train", at[2])
+    with pytest.raises(DataError, match="record 3: its text is empty"):
+        source.alt_text("train", at[3], RNG)
+
+
+def test_sentences_leave_out_what_is_empty() -> None:
+    assert sorted(RecordSource(Few()).sentences(0, 16)) == ["text 0", "text 1", "text 2", "text 4"]
+    assert len(list(RecordSource(Few()).sentences(0, 16, limit=2))) <= 2
+
+
+def test_what_pictures_in_files_do_not_have() -> None:
+    source = RecordSource(Few())
+    with pytest.raises(DataError, match="a train split only, not 'test'"):
+        source.image("test", 0)
+    with pytest.raises(DataError, match="no task 'vqa'"):
+        source.task("vqa", 16)
+    with pytest.raises(DataError, match=r"evaluation\.probes"):
+        source.probes()

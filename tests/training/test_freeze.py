@@ -1,0 +1,54 @@
+"""Frozen parts: no gradients, eval mode, and patterns that match nothing are refused."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import nn
+
+from pali3kit.config.schema import Optimizer
+from pali3kit.errors import StageError
+from pali3kit.models.text_tower import TextTower
+from pali3kit.models.two_towers import TwoTowers
+from pali3kit.training.freeze import freeze, hold_frozen
+from pali3kit.training.modules import SigLIPModule
+from pali3kit.vision.vit import ViT
+
+
+def towers() -> TwoTowers:
+    vision = ViT(16, width=16, depth=1, heads=2, mlp=32, patch=8)
+    return TwoTowers(vision, TextTower(20, 4, out=16, width=16, depth=1, heads=2, mlp=32))
+
+
+def test_a_locked_image_tower_learns_nothing_and_its_text_tower_does() -> None:
+    """LiT: the text tower learns to read out what the image tower knows."""
+    module = SigLIPModule(towers())
+    module.hold(["vision.*"])
+    module.prepare(Optimizer(name="adamw", learning_rate=1e-2), steps=4)
+    before = {name: tensor.clone() for name, tensor in module.model.state_dict().items()}
+    optimizer = module.configure_optimizers()["optimizer"]
+    module.losses({"images": torch.randn(3, 3, 16, 16), "ids": torch.randint(20, (3, 4))})["loss"].backward()
+    optimizer.step()
+    moved = {name for name, tensor in module.model.state_dict().items() if not torch.equal(tensor, before[name])}
+    assert not any(name.startswith("vision.") for name in moved)
+    assert {"text.embedding.weight", "log_scale", "bias"} <= moved
+
+
+def test_what_is_frozen_stays_in_eval_mode() -> None:
+    model = nn.Sequential(nn.Sequential(nn.Linear(2, 2), nn.Dropout()), nn.Sequential(nn.Linear(2, 2), nn.Dropout()))
+    freeze(model, ["0.*"])
+    model.train()
+    hold_frozen(model)
+    assert [module.training for module in model] == [False, True]
+    assert not model[0][1].training and model[1][1].training
+    module = SigLIPModule(towers())
+    module.hold(["vision.*"])
+    module.train()
+    assert not module.model.vision.training and module.model.text.training
+
+
+def test_patterns_that_make_no_sense() -> None:
+    with pytest.raises(StageError, match=r"no parameter is called 'vison\.embed\.bias'.*Did you mean 'vision\.embed\.bias'"):
+        freeze(towers(), ["vison.embed.bias"])
+    with pytest.raises(StageError, match=r"freeze: \* leave nothing to learn"):
+        freeze(towers(), ["*"])

@@ -1,0 +1,89 @@
+"""Batches of pictures: shared among ranks, with bad samples replaced and named."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from pali3kit.errors import DataError
+from pali3kit.images.spec import ImageSpec
+from pali3kit.training.pictures import ATTEMPTS, STRETCH, Pictures
+
+SPEC = ImageSpec(8)
+
+
+class Numbered:
+    """The picture, label and text of a position are its number; those in `bad` cannot be used."""
+
+    classes = tuple("abcdefghij")
+
+    def __init__(self, bad: set[int] = frozenset(), side: int = 8) -> None:  # type: ignore[assignment]
+        self.bad, self.side = bad, side
+
+    def image(self, split: str, index: int) -> np.ndarray:
+        place = index % STRETCH
+        if place in self.bad:
+            raise DataError(f"picture {place} is broken")
+        return np.full((self.side, 2 * self.side if self.side != 8 else 8, 3), place, np.uint8)
+
+    def labels(self, split: str, index: int) -> tuple[int, ...]:
+        return (index % STRETCH % 10,)
+
+    def alt_text(self, split: str, index: int, rng: np.random.Generator) -> str:
+        return "Word " * (1 + index % STRETCH % 10)
+
+
+class Words:
+    eos_id = 1
+
+    def encode(self, text: str, max_length: int) -> list[int]:
+        return [5 if word == "word" else 6 for word in text.split()][:max_length]
+
+
+def pictures(source: Numbered, **options: object) -> Pictures:
+    return Pictures(source, SPEC, 0, 4, **options)  # type: ignore[arg-type]
+
+
+def places(images: torch.Tensor) -> list[int]:
+    return [round(float(value) * 127.5 + 127.5) for value in images[:, 0, 0, 0]]
+
+
+def test_steps_follow_each_other_and_ranks_share_them() -> None:
+    assert places(pictures(Numbered()).alone(3)) == [12, 13, 14, 15]
+    shares = [places(pictures(Numbered(), rank=rank, ranks=2).alone(3)) for rank in range(2)]
+    assert shares == [[12, 13], [14, 15]]
+
+
+def test_texts_are_lower_case_and_end() -> None:
+    batch = pictures(Numbered()).with_texts(0, Words(), 4)  # type: ignore[arg-type]
+    assert batch["ids"].tolist() == [[5, 1, 1, 1], [5, 5, 1, 1], [5, 5, 5, 1], [5, 5, 5, 1]]
+    assert "skipped" not in batch
+
+
+def test_a_bad_sample_is_replaced_by_that_of_a_later_batch_and_named() -> None:
+    batch = pictures(Numbered({5, 9, 6})).with_labels(1, 10)
+    assert places(batch["images"]) == [4, 13, 10, 7]  # 5 and 9 are bad, then 13; 6 is bad, then 10
+    assert batch["labels"].argmax(1).tolist() == [4, 3, 0, 7]
+    assert batch["skipped"] == ["picture 5 is broken", "picture 9 is broken", "picture 6 is broken"]
+
+
+def test_a_source_with_nothing_usable_is_given_up() -> None:
+    with pytest.raises(DataError, match=f"{ATTEMPTS} samples in a row cannot be used; the last: picture 396 is broken"):
+        pictures(Numbered(set(range(100_000)))).alone(0)
+
+
+def test_pictures_of_any_size_are_fitted() -> None:
+    assert pictures(Numbered(side=20)).alone(0).shape == (4, 3, 8, 8)
+    assert pictures(Numbered(side=20), crop=0.3, flip=True).alone(0).shape == (4, 3, 8, 8)
+
+
+def test_random_views_are_a_function_of_the_position() -> None:
+    class Noise(Numbered):
+        def image(self, split: str, index: int) -> np.ndarray:
+            return np.random.default_rng(index).integers(0, 256, (20, 30, 3), np.uint8)
+
+    whole = pictures(Noise(), crop=0.1, flip=True)
+    second = pictures(Noise(), crop=0.1, flip=True, rank=1, ranks=2)
+    assert torch.equal(whole.alone(2)[2:], second.alone(2))
+    assert not torch.equal(whole.alone(2), pictures(Noise()).alone(2))

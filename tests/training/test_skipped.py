@@ -1,0 +1,60 @@
+"""Bad samples: listed once each, counted over interruptions, and too many stop the stage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from pali3kit.errors import DataError
+from pali3kit.training.context import Execution, StageContext
+from pali3kit.training.skipped import FEWEST, Skipped
+
+
+def skipped(folder: Path, most: float = 0.05, damages: tuple[str, ...] = (), rank: int = 0) -> Skipped:
+    context = StageContext(folder, {}, 0, lambda done, total, **numbers: None, 1, Execution(ranks=2, rank=rank))
+    return Skipped(context, most, damages)
+
+
+def see(recorder: Skipped, *bad: str, good: int = 10) -> None:
+    batch: dict[str, Any] = {"images": torch.zeros(good)} | ({"skipped": list(bad)} if bad else {})
+    recorder.on_train_batch_start(None, None, batch, 0)  # type: ignore[arg-type]
+
+
+def test_they_are_listed_after_what_is_wrong_with_whole_files(tmp_path: Path) -> None:
+    recorder = skipped(tmp_path, damages=("a.tar: damaged",))
+    recorder.on_train_start(None, None)  # type: ignore[arg-type]
+    see(recorder, "one", "two")
+    see(recorder)
+    see(recorder, "three")
+    assert (tmp_path / "skipped.txt").read_text() == "a.tar: damaged\none\ntwo\nthree\n"
+
+
+def test_without_bad_samples_there_is_no_list(tmp_path: Path) -> None:
+    recorder = skipped(tmp_path)
+    recorder.on_train_start(None, None)  # type: ignore[arg-type]
+    see(recorder)
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_continued_run_forgets_what_came_after_its_checkpoint(tmp_path: Path) -> None:
+    recorder = skipped(tmp_path)
+    see(recorder, "one")
+    saved = recorder.state_dict()
+    saved = {"seen": saved["seen"], "lines": list(saved["lines"])}
+    see(recorder, "two")
+    again = skipped(tmp_path)
+    again.load_state_dict(saved)
+    again.on_train_start(None, None)  # type: ignore[arg-type]
+    see(again, "two")
+    assert (tmp_path / "skipped.txt").read_text() == "one\ntwo\n" and again.seen == 20
+
+
+def test_too_many_stop_the_stage(tmp_path: Path) -> None:
+    recorder = skipped(tmp_path, most=0.01, rank=1)
+    see(recorder, *["bad"] * (FEWEST // 100))  # of the first thousand, this many may be
+    with pytest.raises(DataError, match=r"11 bad samples beside 20 good ones are more than most_bad 0\.01 allows; the"):
+        see(recorder, "the last")
+    assert len((tmp_path / "skipped-1.txt").read_text().splitlines()) == 11
