@@ -19,8 +19,8 @@ class ImageSpec:
     """How an encoder wants its images: side in pixels, mean and deviation of values in [0, 1], and how to get there.
 
     The default is big_vision's: every image is squeezed to a square (`"squash"`, the aspect ratio is not kept), and
-    values are mapped to [-1, 1], which is mean 0.5 and deviation 0.5. `"shortest"` keeps the aspect ratio: the shorter
-    side becomes `size / crop`, and the middle is cut out.
+    values are mapped to [-1, 1], which is mean 0.5 and deviation 0.5. `"shortest"` keeps the aspect ratio. The square,
+    or the shorter side, becomes `size / crop`, and the middle is cut out.
     """
 
     size: int
@@ -33,13 +33,11 @@ class ImageSpec:
     def fit(self, image: Image.Image) -> np.ndarray:
         """A picture of any size and mode to uint8 `[size,size,3]`."""
         rgb, how = image.convert("RGB"), Image.Resampling(RESAMPLING[self.interpolation])
-        if self.resize == "squash":
-            return np.asarray(rgb.resize((self.size, self.size), how))
-        shorter = int(self.size / self.crop)
-        scale = shorter / min(rgb.size)
-        width, height = (shorter if side == min(rgb.size) else int(side * scale) for side in rgb.size)
+        side = int(round(self.size / self.crop, 6))  # rounded first: 224 / (224 / 400) is a hair under 400
+        width, height = (side, side) if self.resize == "squash" else (side * own // min(rgb.size) for own in rgb.size)
         left, top = round((width - self.size) / 2), round((height - self.size) / 2)
-        return np.asarray(rgb.resize((width, height), how).crop((left, top, left + self.size, top + self.size)))
+        # a copy, for what PIL lends must not be written to, and torch warns of that
+        return np.array(rgb.resize((width, height), how).crop((left, top, left + self.size, top + self.size)))
 
     def normalise(self, images: np.ndarray) -> Tensor:
         """uint8 `[B,H,W,3]` to float32 `[B,3,H,W]`."""

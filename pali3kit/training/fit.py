@@ -98,7 +98,7 @@ def fit(
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning's advice on workers and intervals: the loader is a function
         trainer = _trainer([*recorders, recorder], steps, training.optimizer.clip_norm, context.execution)
-        loader = DataLoader(Steps(make, start, steps), batch_size=None, num_workers=context.execution.loaders)
+        loader = _loader(Steps(make, start, steps), context.execution.loaders)
         trainer.fit(module, loader, ckpt_path=str(checkpoint) if start else None, weights_only=True if start else None)
     if context.writes:
         _write_curve(recorder.rows, context.folder / "curve.csv")
@@ -129,6 +129,13 @@ def _trainer(callbacks: list[Callback], steps: int, clip_norm: float, execution:
         enable_model_summary=False,
         limit_val_batches=0,
     )
+
+
+def _loader(steps: Steps, processes: int) -> DataLoader[Any]:
+    """Forked, since what makes a batch may be anything; a worker's own way to start processes would pickle it."""
+    if not processes:
+        return DataLoader(steps, batch_size=None)
+    return DataLoader(steps, batch_size=None, num_workers=processes, multiprocessing_context="fork")
 
 
 def _strategy(execution: Execution) -> Any:

@@ -34,7 +34,8 @@ class Pictures:
         spec: how the encoder wants them.
         seed: chooses the stretch.
         batch_size: of all ranks together.
-        crop, flip: random views (`images.augment`); without, pictures are fitted as `spec` says.
+        crop, flip: random views (`images.augment`); without, pictures that are not of the encoder's size are fitted as
+            `spec` says.
         rank, ranks: which part of every batch this process makes.
     """
 

@@ -84,9 +84,12 @@ def _spec(source: str, image_size: int) -> ImageSpec:
 
     file = cached_file(source, "preprocessor_config.json", _raise_exceptions_for_missing_entries=False)
     given = json.loads(Path(file).read_text()) if file else {}
-    size = given.get("size", {})
-    shortest = size.get("shortest_edge") if isinstance(size, dict) else None
-    crop = given.get("crop_size", {}).get("height", shortest) if given.get("do_center_crop") else shortest
+    size, crops = given.get("size", {}), given.get("do_center_crop")
+    if isinstance(size, int):  # files of older versions: one number is the shorter side where pictures are cropped
+        size = {"shortest_edge": size} if crops else {}
+    shortest = size.get("shortest_edge")
+    crop = given.get("crop_size", shortest) if crops else shortest
+    crop = crop["height"] if isinstance(crop, dict) else crop
     return ImageSpec(
         image_size,
         tuple(given.get("image_mean", (0.5, 0.5, 0.5))),

@@ -8,7 +8,7 @@ import timm
 from timm.data.config import resolve_model_data_config
 from torch import Tensor
 
-from pali3kit.errors import RegistryError, nearest
+from pali3kit.errors import ConfigError, RegistryError, nearest
 from pali3kit.images.spec import ImageSpec
 from pali3kit.vision.contract import Adapter
 
@@ -71,6 +71,8 @@ def _patch(model: Any) -> int:
 
 def _spec(model: Any, image_size: int) -> ImageSpec:
     data = resolve_model_data_config(model)  # type: ignore[no-untyped-call]
+    if data["crop_mode"] not in ("center", "squash"):
+        raise ConfigError([f"timm prepares its pictures by crop_mode '{data['crop_mode']}', which is not known here"])
     return ImageSpec(
         image_size,
         tuple(data["mean"]),

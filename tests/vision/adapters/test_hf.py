@@ -79,6 +79,8 @@ def test_the_vision_half_of_two_towers(tmp_path: Path) -> None:
              "resample": 3, "image_mean": [0.4, 0.4, 0.4]},
             ("shortest", "bicubic", 0.875, (0.4, 0.4, 0.4)),
         ),
+        ({"size": 256, "crop_size": 224, "do_center_crop": True}, ("shortest", "bilinear", 0.875, (0.5, 0.5, 0.5))),
+        ({"size": 224}, ("squash", "bilinear", 1.0, (0.5, 0.5, 0.5))),
     ],
 )  # fmt: skip
 def test_preprocessing_is_the_folders(written: dict[str, Any], expected: tuple[Any, ...], tmp_path: Path) -> None:

@@ -1,0 +1,178 @@
+"""Several processes that train one encoder: the same weights as one process, the same errors, no orphans."""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import tarfile
+import time
+from multiprocessing.connection import wait
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.torch import load_file
+
+from pali3kit.ablation.graph import build
+from pali3kit.ablation.node import Node
+from pali3kit.ablation.process import Worker
+from pali3kit.ablation.store import Store
+from pali3kit.ablation.worker import Failed, Finished, Message, Progress
+from pali3kit.config.load import load
+from pali3kit.training.context import Execution
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+WORDS = ["red", "green", "blue", "big", "small", "round", "cat", "dog", "egg", "sun", "car", "fish"]
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """40 pictures with a text each, in two shards."""
+    folder, rng = tmp_path_factory.mktemp("shards"), np.random.default_rng(0)
+    for number in range(2):
+        with tarfile.open(folder / f"{number}.tar", "w") as tar:
+            for i in range(20):
+                file = io.BytesIO()
+                Image.fromarray(rng.integers(0, 256, (40, 52, 3), np.uint8)).save(file, "png")
+                add(tar, f"{i:03}.png", file.getvalue())
+                add(tar, f"{i:03}.txt", " ".join(rng.choice(WORDS, 4)).encode())
+                add(tar, f"{i:03}.cls", str(i % 5).encode())
+    return str(folder / "{0..1}.tar")
+
+
+def add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    info = tarfile.TarInfo(name)
+    info.size = len(data)
+    tar.addfile(info, io.BytesIO(data))
+
+
+def nodes(arm: str, path: str, *more: str) -> list[Node]:
+    """The stages up to the encoder, on the shards; one pass and a half over the pictures."""
+    overrides = [
+        "scale=smoke", f"data.source={{name: pairs, path: '{path}', classes: 5}}", "tokenizer.vocabulary=500",
+        "tokenizer.bins=32", "model.image_size=32", "stages.vision.examples=64", "stages.vision.batch_size=8",
+        "stages.vision.optimizer={name: adamw, learning_rate: 1.0e-3}", *more,
+    ]  # fmt: skip
+    every = build(load(EXPERIMENTS / f"pretrain_{arm}.yaml", overrides)).nodes
+    return [node for node in every if node.kind in ("tokenizer", "vision")]
+
+
+def last(worker: Worker) -> Message:
+    while wait([worker.connection], timeout=120):
+        for message in worker.messages():
+            if not isinstance(message, Progress):
+                return message
+    raise TimeoutError
+
+
+def make(root: Path, wanted: list[Node], execution: Execution) -> Path:
+    """All of the stages; the last one's folder."""
+    worker = Worker(root, 1, execution)
+    try:
+        for node in wanted:
+            worker.make(node)
+            message = last(worker)
+            assert isinstance(message, Finished), message
+    finally:
+        worker.stop()
+    return Store(root).path(wanted[-1])
+
+
+def difference(one: Path, other: Path) -> float:
+    first, second = (load_file(folder / "weights.safetensors") for folder in (one, other))
+    assert first.keys() == second.keys()
+    return max(float((first[name] - second[name]).abs().max()) for name in first if not name.endswith("key.bias"))
+
+
+@pytest.fixture(scope="module")
+def alone(shards: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("alone"), nodes("siglip", shards), Execution())
+
+
+# Sums in another order move weights by at most 2e-6 after 8 steps of 1e-3, but for the keys' biases: softmax does not
+# change with them, so their gradient is noise, of which AdamW makes steps of any size (up to 2e-4 here).
+TOLERANCE = 1e-5
+
+
+def test_two_ranks_train_what_one_does(shards: str, alone: Path, tmp_path: Path) -> None:
+    spread = make(tmp_path, nodes("siglip", shards), Execution(ranks=2))
+    assert difference(alone, spread) < TOLERANCE
+    assert not list(spread.glob("rank-*")) and not list(spread.glob("*.ckpt"))
+    assert (spread / "towers.safetensors").exists()
+
+
+@pytest.mark.slow
+def test_shards_train_what_a_whole_model_does(shards: str, alone: Path, tmp_path: Path) -> None:
+    spread = make(tmp_path, nodes("siglip", shards), Execution(ranks=2, strategy="fsdp"))
+    assert difference(alone, spread) < TOLERANCE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_classification_over_ranks(shards: str, tmp_path: Path, strategy: str) -> None:
+    wanted = nodes("classif", shards, "stages.vision.loss=softmax", "stages.vision.crop=0.3", "stages.vision.flip=true")
+    one = make(tmp_path / "one", wanted, Execution(loaders=2))
+    assert difference(one, make(tmp_path / "two", wanted, Execution(ranks=2, strategy=strategy))) < TOLERANCE
+
+
+def test_the_rank_that_failed_is_named(shards: str, tmp_path: Path) -> None:
+    """Only the second rank's half of a batch meets the bad pictures here, or the first's: either says so itself."""
+    wanted = nodes("classif", shards.replace("{0..1}", "0"), "stages.vision.most_bad=0.0")
+    broken = tmp_path / "0.tar"
+    data = bytearray(Path(shards.replace("{0..1}", "0")).read_bytes())
+    start = data.find(b"\x89PNG", len(data) // 2)
+    data[start : start + 8] = bytes(8)
+    broken.write_bytes(data)
+    wanted = nodes("classif", str(broken), "stages.vision.most_bad=0.0")
+    worker = Worker(tmp_path / "store", 1, Execution(ranks=2))
+    try:
+        worker.make(wanted[-1])
+        message = last(worker)
+    finally:
+        worker.stop()
+    assert isinstance(message, Failed) and "bad samples beside" in message.reason, message
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_killed_in_the_middle_of_a_pass_it_ends_with_the_same_weights(
+    shards: str, tmp_path: Path, strategy: str
+) -> None:
+    """Every step is checkpointed, and the whole worker is killed with its ranks."""
+    wanted = nodes("siglip", shards, "stages.vision.examples=400")
+    execution = Execution(ranks=2, strategy=strategy, checkpoint_seconds=0.0)
+    whole = make(tmp_path / "whole", wanted, execution)
+
+    root = tmp_path / "cut"
+    make(root, wanted[:1], execution)
+    worker = Worker(root, 1, execution)
+    try:
+        worker.make(wanted[1])
+        checkpoint = Store(root).work(wanted[1]) / "last.ckpt"
+        deadline = time.monotonic() + 120
+        while not checkpoint.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        children = descendants(worker.process.pid)
+        os.kill(worker.process.pid, signal.SIGKILL)
+    finally:
+        worker.stop()
+    assert checkpoint.exists() and children
+    gone = time.monotonic() + 10
+    while any(alive(child) for child in children) and time.monotonic() < gone:
+        time.sleep(0.05)
+    assert not any(alive(child) for child in children)
+
+    assert difference(whole, make(root, wanted, execution)) == 0.0
+
+
+def descendants(process: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+def alive(process: int) -> bool:
+    try:
+        return "State:\tZ" not in Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return False
