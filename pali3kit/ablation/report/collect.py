@@ -165,7 +165,7 @@ def _beside(
     judged: Verdict | None = None
     if cell.ours and cell.delta and theirs:
         # Two rows that answer alike, always wrongly say, agree with a paper that sees no difference, and say nothing.
-        silent = cell.delta.low == cell.delta.high
+        silent = cell.delta.high - cell.delta.low < 0.1  # printed as 0.0
         judged = "undecided" if silent else verdict(cell.delta, theirs.value)
     return replace(cell, paper_delta=theirs, verdict=judged)
 
