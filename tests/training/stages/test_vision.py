@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import copy
 import csv
+import io
 import json
+import tarfile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
-from pali3kit.errors import WeightsError
+from pali3kit.errors import DataError, WeightsError
 from pali3kit.training.context import StageContext
 from pali3kit.training.parts import build_source, read_two_towers, read_vision
 from pali3kit.training.pictures import Pictures
@@ -90,3 +94,65 @@ def test_the_curve_names_what_each_arm_learns(chain: Any) -> None:
 def test_calibration(chain: Any, arm: str) -> None:
     cost = chain.calibrate("vision", pretrain=arm)
     assert cost.seconds > 0 and cost.parameters > 10_000 and cost.tokens >= 16
+
+
+def png(image: Image.Image) -> bytes:
+    file = io.BytesIO()
+    image.save(file, "png")
+    return file.getvalue()
+
+
+def add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    info = tarfile.TarInfo(name)
+    info.size = len(data)
+    tar.addfile(info, io.BytesIO(data))
+
+
+def damaged_shards(folder: Path) -> str:
+    """24 good pairs; a corrupt picture, one cut off, one of 300 megapixels, an empty text; a shard that is cut off."""
+    rng = np.random.default_rng(0)
+    noise = [png(Image.fromarray(rng.integers(0, 256, (70, 90, 3), np.uint8))) for _ in range(30)]
+    with tarfile.open(folder / "0.tar", "w") as tar:
+        for number in range(20):
+            add(tar, f"good-{number}.png", noise[number])
+            add(tar, f"good-{number}.txt", b"a picture of noise")
+        for name, data, text in (
+            ("corrupt", b"\x89PNG and no more", b"text"),
+            ("cut", noise[20][:5000], b"text"),
+            ("bomb", png(Image.new("1", (20_000, 15_000))), b"text"),
+            ("mute", noise[21], b"  "),
+        ):
+            add(tar, f"{name}.png", data)
+            add(tar, f"{name}.txt", text)
+    with tarfile.open(folder / "1.tar", "w") as tar:
+        for number in range(8):
+            add(tar, f"more-{number}.txt", b"a picture of noise")
+            add(tar, f"more-{number}.png", noise[22 + number])
+    data = (folder / "1.tar").read_bytes()
+    (folder / "1.tar").write_bytes(data[: len(data) // 2])
+    return str(folder / "{0..1}.tar")
+
+
+def test_bad_samples_are_counted_and_listed_and_training_goes_on(chain: Any, tmp_path: Path) -> None:
+    node = chain.node("vision", pretrain="siglip")
+    config = copy.deepcopy(dict(node.config)) | {"source": {"name": "pairs", "path": damaged_shards(tmp_path)}}
+    config["training"] |= {"examples": 96, "batch_size": 8}  # three passes and more
+
+    def context(name: str) -> StageContext:
+        (tmp_path / name).mkdir()
+        parents = {"tokenizer": chain("tokenizer")}
+        return StageContext(tmp_path / name, parents, 0, lambda done, total, **numbers: None, threads=1)
+
+    run(config, context("made"))
+    first, *rest = (tmp_path / "made" / "skipped.txt").read_text().splitlines()
+    assert "1.tar: damaged after" in first
+    for name, reason in (
+        ("corrupt", "not a picture"), ("cut", "broken picture"), ("bomb", "300000000 pixels"), ("mute", "its text is empty"),
+    ):  # fmt: skip
+        found = [line for line in rest if f"sample {name}: " in line]
+        assert 2 <= len(found) <= 5 and all(reason in line for line in found), found
+    assert read_vision(tmp_path / "made").width == node.config["vision"]["width"]
+
+    config["training"]["most_bad"] = 0.002  # of the first thousand: two
+    with pytest.raises(DataError, match=r"3 bad samples beside \d+ good ones are more than most_bad 0\.002 allows"):
+        run(config, context("stopped"))
