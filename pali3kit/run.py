@@ -8,8 +8,9 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, Field, asdict, dataclass, fields
 from pathlib import Path
+from typing import Any
 
 from pali3kit import __version__
 from pali3kit.config.grid import points
@@ -149,9 +150,21 @@ def _described(kind: str, entry: Entry) -> str:
     if entry.options is not None:
         lines += [f"  {' '.join((entry.options.__doc__ or '').split())}", "  options:"]
         for field in fields(entry.options):
-            default = "required" if field.default is MISSING else f"default {field.default}"
-            lines.append(f"    {field.name:<16}{field.type}, {default}")
+            lines.append(f"    {field.name:<16}{field.type}, {_default(field)}")
+        if named := getattr(entry.options, "NAMED", {}):
+            lines += ["  sizes:", *(f"    {name:<16}{_shape(shape)}" for name, shape in named.items())]
     return "\n".join(lines)
+
+
+def _default(field: Field[Any]) -> str:
+    if field.default_factory is not MISSING:
+        return f"default {field.default_factory()}"
+    return "required" if field.default is MISSING else f"default {field.default}"
+
+
+def _shape(shape: Any) -> str:
+    """The numbers that a name stands for."""
+    return ", ".join(f"{key} {value}" for key, value in asdict(shape).items())
 
 
 COMMANDS = {

@@ -120,6 +120,10 @@ def test_list_and_show(capsys: pytest.CaptureFixture[str]) -> None:
         "timm/",
         "vit",
     ]
+    assert main(["show", "vision/vit"]) == 0
+    shown = capsys.readouterr().out
+    assert "    allow           list[str], default []\n  sizes:\n" in shown
+    assert "    G/14            width 1664, depth 48, heads 16, mlp 8192, patch 14\n" in shown
     assert main(["show", "projector/linear"]) == 0
     assert capsys.readouterr().out == (
         "projector/linear: one linear layer, as in the paper\n"

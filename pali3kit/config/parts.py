@@ -6,10 +6,12 @@ in, such as the vocabulary), so that a YAML file is checked without importing th
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import ClassVar, Literal
 
 from pali3kit import registry
+from pali3kit.config.shapes import VIT_SHAPES, VitShape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,6 +21,8 @@ class VitOptions:
     `weights`: a file or folder in any layout of `pali3kit.weights` to start from (with pretrain `given`: to use as it
     is); `allow`: patterns of names, the file's or the model's, that may be left out.
     """
+
+    NAMED: ClassVar[Mapping[str, VitShape]] = VIT_SHAPES
 
     size: str | None = None
     width: int | None = None
@@ -120,7 +124,7 @@ class WorldOptions:
 
 
 registry.VISION.add(
-    "vit", "pali3kit.weights.vit:create_vit", VitOptions, "plain ViT with MAP, GAP or class-token head, any size"
+    "vit", "pali3kit.weights.vit:create_vit", VitOptions, f"plain ViT, {', '.join(VIT_SHAPES)} or any other size"
 )
 for _name, _target, _options, _summary in (
     ("timm/", "timm:TimmEncoder", TimmOptions, "any timm model with a map of features: timm/vit_tiny_patch16_224"),

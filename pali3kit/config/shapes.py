@@ -19,11 +19,16 @@ class VitShape:
 
 
 VIT_SHAPES: dict[str, VitShape] = {  # paper.md §1.2, after big_vision `models/vit.py: decode_variant`
+    "Ti/16": VitShape(192, 12, 3, 768, 16),
+    "S/16": VitShape(384, 12, 6, 1536, 16),
     "B/16": VitShape(768, 12, 12, 3072, 16),
     "L/16": VitShape(1024, 24, 16, 4096, 16),
     "So400m/14": VitShape(1152, 27, 16, 4304, 14),
     "g/14": VitShape(1408, 40, 16, 6144, 14),
+    "g-opt/14": VitShape(1536, 40, 16, 6144, 14),
+    "g-opt/16": VitShape(1536, 40, 16, 6144, 16),
     "G/14": VitShape(1664, 48, 16, 8192, 14),
+    "G-opt/14": VitShape(1536, 48, 16, 8192, 14),
     "e/14": VitShape(1792, 56, 16, 15360, 14),
 }
 

@@ -16,7 +16,7 @@ PARAMETERS = {  # backbone at 224 px without head, paper.md §1.2
 NUMBERS = {"width": 8, "depth": 1, "heads": 2, "mlp": 16, "patch": 4}
 
 
-@pytest.mark.parametrize("size", VIT_SHAPES)
+@pytest.mark.parametrize("size", PARAMETERS)
 def test_shapes_have_the_papers_parameter_counts(size: str) -> None:
     shape = resolve(size)
     d, m, positions = shape.width, shape.mlp, (224 // shape.patch) ** 2

@@ -30,6 +30,15 @@ def test_parameter_counts(size: str) -> None:
     assert (total - head, head) == COUNTS[size]
 
 
+@pytest.mark.parametrize(("resolution", "tokens"), [(224, 256), (448, 1024), (812, 3364), (1064, 5776)])
+def test_tokens_at_the_papers_resolutions(resolution: int, tokens: int) -> None:
+    """On the meta device, at G/14's patch and a smaller width; positions are those of 224."""
+    with torch.device("meta"):
+        vit = ViT(image_size=224, width=64, depth=1, heads=4, mlp=64, patch=14)
+        assert vit(torch.zeros(1, 3, resolution, resolution)).shape == (1, tokens, 64)
+    assert vit.grid(resolution) == (tokens**0.5, tokens**0.5)
+
+
 def test_tokens_and_pooling() -> None:
     vit = ViT(image_size=32, **TINY)
     tokens = vit(torch.randn(2, 3, 32, 32))
