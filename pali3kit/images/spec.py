@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import floor
 from typing import Literal
 
 import numpy as np
@@ -11,6 +12,7 @@ from PIL import Image
 from torch import Tensor
 
 Resize = Literal["squash", "shortest"]
+Middle = Literal["round", "floor"]
 RESAMPLING = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3}  # PIL's numbers, which transformers writes too
 
 
@@ -20,7 +22,8 @@ class ImageSpec:
 
     The default is big_vision's: every image is squeezed to a square (`"squash"`, the aspect ratio is not kept), and
     values are mapped to [-1, 1], which is mean 0.5 and deviation 0.5. `"shortest"` keeps the aspect ratio. The square,
-    or the shorter side, becomes `size / crop`, and the middle is cut out.
+    or the shorter side, becomes `size / crop`, and the middle is cut out, which is where `middle` says when a pixel
+    cannot be halved: timm and open_clip round (half to even), transformers takes the floor.
     """
 
     size: int
@@ -29,13 +32,15 @@ class ImageSpec:
     resize: Resize = "squash"
     interpolation: str = "bilinear"
     crop: float = 1.0
+    middle: Middle = "round"
 
     def fit(self, image: Image.Image) -> np.ndarray:
         """A picture of any size and mode to uint8 `[size,size,3]`."""
         rgb, how = image.convert("RGB"), Image.Resampling(RESAMPLING[self.interpolation])
         side = int(round(self.size / self.crop, 6))  # rounded first: 224 / (224 / 400) is a hair under 400
         width, height = (side, side) if self.resize == "squash" else (side * own // min(rgb.size) for own in rgb.size)
-        left, top = round((width - self.size) / 2), round((height - self.size) / 2)
+        halved = floor if self.middle == "floor" else round
+        left, top = halved((width - self.size) / 2), halved((height - self.size) / 2)
         # a copy, for what PIL lends must not be written to, and torch warns of that
         return np.array(rgb.resize((width, height), how).crop((left, top, left + self.size, top + self.size)))
 

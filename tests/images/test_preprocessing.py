@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -145,13 +146,15 @@ def test_transformers_default_resampling_is_nearly_pils(name, picture, tmp_path)
     assert levels.max() < 3.01
 
 
-def test_the_middle_of_transformers_can_be_one_pixel_to_the_left(tmp_path):
-    """111 pixels too many: it cuts 55 off the left, torchvision, and with it timm and open_clip, 56, and so do we."""
+def test_the_middle_of_an_odd_excess_is_each_librarys_own(tmp_path):
+    """111 pixels too many: transformers cuts 55 off the left; torchvision, and with it timm and open_clip, 56."""
     image = drawn(SIZE + 111, SIZE)
     spec, transform = OF_TRANSFORMERS["transformers' CLIP"](tmp_path)
-    torch.testing.assert_close(transform(image)[..., 1:], prepared(spec, image)[..., :-1], atol=1e-6, rtol=0)
-    torch.testing.assert_close(open_clip.image_transform(SIZE, is_train=False)(image), prepared(spec, image))
-    assert np.array_equal(spec.fit(image), np.asarray(image)[:, 56 : 56 + SIZE])
+    torch.testing.assert_close(transform(image), prepared(spec, image), atol=1e-6, rtol=0)
+    assert np.array_equal(spec.fit(image), np.asarray(image)[:, 55 : 55 + SIZE])
+    rounding = replace(spec, middle="round")
+    torch.testing.assert_close(open_clip.image_transform(SIZE, is_train=False)(image), prepared(rounding, image))
+    assert np.array_equal(rounding.fit(image), np.asarray(image)[:, 56 : 56 + SIZE])
 
 
 def row(*values):

@@ -97,4 +97,5 @@ def _spec(source: str, image_size: int) -> ImageSpec:
         resize="squash" if shortest is None else "shortest",
         interpolation={number: name for name, number in RESAMPLING.items()}[given.get("resample", 2)],
         crop=1.0 if shortest is None else crop / shortest,
+        middle="floor",
     )
