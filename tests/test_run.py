@@ -111,8 +111,8 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_list_and_show(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["list", "projector"]) == 0
-    assert capsys.readouterr().out == "projector\n  linear                one linear layer, as in the paper\n"
+    assert main(["list", "masks"]) == 0
+    assert capsys.readouterr().out == "masks\n  vqvae                 64x64 masks as 16 tokens\n"
     assert main(["list", "vision"]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]] == [
         "hf/",

@@ -19,6 +19,16 @@ def points(experiment: Experiment) -> list[dict[str, Any]]:
     return [dict(zip(experiment.grid, values, strict=True)) for values in product(*experiment.grid.values())]
 
 
+def spell_out(baseline: Mapping[str, Any], grid: Mapping[str, list[Any]]) -> dict[str, Any]:
+    """Return the baseline with each part that is only named replaced by the one part of the grid that has the name."""
+
+    def part(axis: str, value: Any) -> Any:
+        called = [each for each in grid.get(axis, ()) if isinstance(each, dict) and each.get("name") == value]
+        return called[0] if len(called) == 1 else value
+
+    return {axis: part(axis, value) for axis, value in baseline.items()}
+
+
 def resolve(experiment: Experiment, point: Mapping[str, Any]) -> Experiment:
     """Return the experiment of one cell: each dotted key of `point` set to its value.
 

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pali3kit.config.check import check
+from pali3kit.config.grid import spell_out
 from pali3kit.config.interpolate import interpolate
 from pali3kit.config.merge import merge, nest
 from pali3kit.config.schema import Experiment
@@ -36,6 +37,8 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
     problems = list(layers.problems)
     builder = Builder(complete=layers.complete)
     experiment = builder.build(Experiment, layers.tree, "")
+    if not {"grid", "baseline"} & builder.refused:
+        experiment.baseline = spell_out(experiment.baseline, experiment.grid)
     problems += builder.problems + check(experiment, layers.tree, builder.refused)
     if problems:
         raise ConfigError(_ordered(problems))

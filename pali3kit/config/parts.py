@@ -62,6 +62,31 @@ class LinearOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class MlpOptions:
+    """`hidden` is the width between the layers, the language model's if not said; `positions` as of linear."""
+
+    hidden: int | None = None
+    positions: Literal["none", "sine2d"] = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class PixelShuffleOptions:
+    """Squares of `factor` x `factor` tokens become one; `positions` as of linear."""
+
+    factor: int = 2
+    positions: Literal["none", "sine2d"] = "none"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResamplerOptions:
+    """`tokens` learned queries, in `depth` blocks of cross-attention with `heads` heads."""
+
+    tokens: int = 64
+    depth: int = 2
+    heads: int = 8
+
+
+@dataclass(frozen=True, kw_only=True)
 class UL2Options:
     """A T5.1.1-style encoder-decoder; `buckets` and `max_distance` are those of the relative bias."""
 
@@ -135,6 +160,15 @@ for _name, _target, _options, _summary in (
 registry.PROJECTOR.add(
     "linear", "pali3kit.projector.linear:LinearProjector", LinearOptions, "one linear layer, as in the paper"
 )
+registry.PROJECTOR.add("mlp", "pali3kit.projector.mlp:MLPProjector", MlpOptions, "two layers, as LLaVA-1.5 has them")
+registry.PROJECTOR.add(
+    "pixel_shuffle", "pali3kit.projector.pixel_shuffle:PixelShuffleProjector", PixelShuffleOptions,
+    "one token of a square of them, and a linear layer",
+)  # fmt: skip
+registry.PROJECTOR.add(
+    "resampler", "pali3kit.projector.resampler:ResamplerProjector", ResamplerOptions,
+    "a fixed number of tokens by cross-attention",
+)  # fmt: skip
 registry.LANGUAGE.add("ul2", "pali3kit.language.ul2:UL2", UL2Options, "UL2 encoder-decoder (T5.1.1 style)")
 registry.MASKS.add("vqvae", "pali3kit.masks.vqvae:MaskVQVAE", VqvaeOptions, "64x64 masks as 16 tokens")
 registry.TEXT_TOWER.add(

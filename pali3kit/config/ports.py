@@ -91,11 +91,29 @@ def _heads(part: Part, key: str) -> Iterator[Complaint]:
 
 
 def _projector(cell: Experiment) -> Iterator[Complaint]:
-    width = cell.model.language.options.get("width", 4)
-    if cell.model.projector.options.get("positions") == "sine2d" and width % 4:
+    part, width = cell.model.projector, cell.model.language.options.get("width", 4)
+    if (part.options.get("positions") == "sine2d" or part.name == "resampler") and width % 4:
         near = max(4, round(width / 4) * 4)
         text = f"sine2d positions need a language width divisible by 4, not {width}; nearest: {near}"
         yield "model.projector.positions", text
+    if part.name == "resampler":
+        heads = {"width": width, "heads": part.options["heads"]}
+        yield from _heads(Part(name=part.name, options=heads), "model.projector")
+    if part.name == "pixel_shuffle" and cell.model.vision.name == "vit":
+        yield from _squares(cell, part.options["factor"])
+
+
+def _squares(cell: Experiment, factor: int) -> Iterator[Complaint]:
+    """Check that squares of tokens fill the grid; a patch that does not fit is told elsewhere."""
+    try:
+        patch = resolve(**{key: cell.model.vision.options[key] for key in ("size", *VitShape.__slots__)}).patch
+    except ConfigError:
+        return
+    side = cell.model.image_size // max(patch, 1)
+    if factor > 0 and side % factor:
+        near = _nearest_divisor(side, factor)
+        text = f"squares of {factor} tokens do not fill a grid of {side}x{side}; nearest: {near}"
+        yield "model.projector.factor", text
 
 
 def _relative_bias(cell: Experiment) -> Iterator[Complaint]:

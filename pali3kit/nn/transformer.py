@@ -24,12 +24,12 @@ class SelfAttention(nn.Module):
 
 
 class MLP(nn.Module):
-    """Two layers with the tanh form of GELU, flax's default, `[...,D] -> [...,D]`."""
+    """Two layers with the tanh form of GELU, flax's default, `[...,D] -> [...,D]`, or to another width."""
 
-    def __init__(self, width: int, hidden: int) -> None:
+    def __init__(self, width: int, hidden: int, out: int | None = None) -> None:
         super().__init__()
         self.up = nn.Linear(width, hidden)
-        self.down = nn.Linear(hidden, width)
+        self.down = nn.Linear(hidden, out or width)
         self.activation = nn.GELU(approximate="tanh")
 
     def forward(self, x: Tensor) -> Tensor:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from pali3kit.config.grid import points, resolve
+from pali3kit.config.grid import points, resolve, spell_out
 from pali3kit.config.load import load
 from pali3kit.errors import ConfigError
 
@@ -51,3 +51,11 @@ def test_a_size_replaces_the_numbers_of_a_vit(trial: Path) -> None:
 def test_resolve_refuses_what_does_not_fit(trial: Path) -> None:
     with pytest.raises(ConfigError, match=r"grid: data.train should be an integer, not the text 'x'"):
         resolve(load("x.yaml"), {"data.train": "x"})
+
+
+def test_a_baseline_may_name_a_part_of_the_grid() -> None:
+    grid = {"model.projector": [{"name": "linear", "positions": "sine2d"}, "mlp"], "pretrain": ["siglip"]}
+    named = spell_out({"model.projector": "linear", "pretrain": "siglip"}, grid)
+    assert named == {"model.projector": {"name": "linear", "positions": "sine2d"}, "pretrain": "siglip"}
+    twice = {"model.projector": [{"name": "linear"}, {"name": "linear", "positions": "sine2d"}]}
+    assert spell_out({"model.projector": "linear"}, twice) == {"model.projector": "linear"}

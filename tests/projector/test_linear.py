@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import pytest
 import torch
 
-from pali3kit.nn.positions import Grid
-from pali3kit.projector.linear import LinearProjector, spread_positions
+from pali3kit.projector.linear import LinearProjector
+from pali3kit.projector.positions import spread_positions
 
 
 def test_it_is_one_linear_layer() -> None:
@@ -20,19 +19,3 @@ def test_sines_are_added_on_the_given_grid() -> None:
     projector = LinearProjector(8, 16, positions="sine2d")
     tokens = torch.zeros(1, 6, 8)
     torch.testing.assert_close(projector(tokens, (2, 3))[0], spread_positions((2, 3), 16))
-
-
-def test_positions_have_unit_size_and_follow_the_formula() -> None:
-    table = spread_positions((2, 4), 8)
-    assert table.pow(2).mean().item() == pytest.approx(1)
-    x, y, omega = 3, 1, torch.tensor([torch.pi, torch.pi / 4])
-    expected = torch.cat([(x * omega).sin(), (x * omega).cos(), (y * omega).sin(), (y * omega).cos()])
-    torch.testing.assert_close(table[y * 4 + x], 2**0.5 * expected)
-
-
-@pytest.mark.parametrize("grid", [(1, 1), (4, 4), (14, 14), (58, 58)])
-def test_no_two_places_look_alike(grid: Grid) -> None:
-    """The squared distance of any two is at least a tenth of the size of a position."""
-    table = spread_positions(grid, 128)
-    distances = torch.cdist(table, table) + 1e3 * torch.eye(len(table))
-    assert distances.min().pow(2) > 0.1 * 128

@@ -1,0 +1,33 @@
+"""A projector of two layers, as LLaVA-1.5 has it."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+
+from pali3kit.nn.positions import Grid
+from pali3kit.nn.transformer import MLP
+from pali3kit.projector.positions import placed
+
+
+class MLPProjector(nn.Module):
+    """`[B,N,Dv] -> [B,N,Dl]`: linear, GELU, linear.
+
+    Args:
+        vision_width, language_width: Dv and Dl.
+        hidden: width between the layers; None takes Dl.
+        positions: `"none"` or `"sine2d"`, as of `LinearProjector`.
+    """
+
+    def __init__(
+        self, vision_width: int, language_width: int, hidden: int | None = None, positions: str = "none"
+    ) -> None:
+        super().__init__()
+        self.mlp = MLP(vision_width, hidden or language_width, language_width)
+        self.positions = positions
+        for layer in (self.mlp.up, self.mlp.down):
+            nn.init.trunc_normal_(layer.weight, std=layer.in_features**-0.5)
+            nn.init.zeros_(layer.bias)
+
+    def forward(self, tokens: Tensor, grid: Grid) -> Tensor:
+        """Project `tokens` that lie on `grid` (rows, columns)."""
+        return placed(self.mlp(tokens), grid, self.positions)

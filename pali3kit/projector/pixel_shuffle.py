@@ -1,0 +1,40 @@
+"""A projector that makes one token of a square of them, as InternVL and Idefics 3 do."""
+
+from __future__ import annotations
+
+from einops import rearrange
+from torch import Tensor, nn
+
+from pali3kit.errors import ConfigError
+from pali3kit.nn.positions import Grid
+from pali3kit.projector.positions import placed
+
+
+class PixelShuffleProjector(nn.Module):
+    """`[B,N,Dv] -> [B,N/factor^2,Dl]`: the tokens of a square are laid end to end, and one linear layer maps them.
+
+    Args:
+        vision_width, language_width: Dv and Dl.
+        factor: tokens along a side of the square; it must divide rows and columns.
+        positions: `"none"` or `"sine2d"`, as of `LinearProjector`, here of the squares.
+    """
+
+    def __init__(self, vision_width: int, language_width: int, factor: int = 2, positions: str = "none") -> None:
+        super().__init__()
+        self.factor, self.positions = factor, positions
+        self.linear = nn.Linear(factor**2 * vision_width, language_width)
+        nn.init.trunc_normal_(self.linear.weight, std=self.linear.in_features**-0.5)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, tokens: Tensor, grid: Grid) -> Tensor:
+        """Project `tokens` that lie on `grid` (rows, columns). Raises ConfigError unless `factor` divides both."""
+        rows, columns = grid
+        if rows % self.factor or columns % self.factor:
+            raise ConfigError([f"squares of {self.factor} tokens do not fill a grid of {rows}x{columns}"])
+        squares = rearrange(
+            tokens, "b (r i c j) d -> b (r c) (i j d)", i=self.factor, j=self.factor, c=columns // self.factor
+        )
+        return placed(self.linear(squares), (rows // self.factor, columns // self.factor), self.positions)
+
+    def extra_repr(self) -> str:
+        return f"factor={self.factor}, positions={self.positions!r}"

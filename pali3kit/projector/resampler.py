@@ -1,0 +1,61 @@
+"""A projector to a fixed number of tokens: learned queries attend to the visual ones (Alayrac et al. 2022, §3.1)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from pali3kit.nn.attention import attend, merge_heads, split_heads
+from pali3kit.nn.positions import Grid
+from pali3kit.nn.transformer import MLP, NORM_EPS
+from pali3kit.projector.positions import placed
+
+
+class ResamplerProjector(nn.Module):
+    """`[B,N,Dv] -> [B,tokens,Dl]`, for every N: blocks of cross-attention and MLP after one linear layer.
+
+    Visual tokens always get 2D sines here: the queries know no places of their own.
+
+    Args:
+        vision_width, language_width: Dv and Dl; `heads` must divide Dl.
+        tokens: how many come out.
+        depth: blocks.
+        heads: attention heads.
+    """
+
+    def __init__(
+        self, vision_width: int, language_width: int, tokens: int = 64, depth: int = 2, heads: int = 8
+    ) -> None:
+        super().__init__()
+        self.linear = nn.Linear(vision_width, language_width)
+        nn.init.trunc_normal_(self.linear.weight, std=vision_width**-0.5)
+        nn.init.zeros_(self.linear.bias)
+        self.queries = nn.Parameter(torch.randn(1, tokens, language_width))
+        self.blocks = nn.ModuleList(CrossBlock(language_width, heads) for _ in range(depth))
+        self.norm = nn.LayerNorm(language_width, eps=NORM_EPS)
+
+    def forward(self, tokens: Tensor, grid: Grid) -> Tensor:
+        """Resample `tokens` that lie on `grid` (rows, columns)."""
+        visual = placed(self.linear(tokens), grid, "sine2d")
+        x = self.queries.expand(len(tokens), -1, -1)
+        for block in self.blocks:
+            x = block(x, visual)
+        return self.norm(x)  # type: ignore[no-any-return]
+
+
+class CrossBlock(nn.Module):
+    """`x + attention(norm(x), norm(visual))`, then `x + mlp(norm(x))`."""
+
+    def __init__(self, width: int, heads: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.query_norm, self.visual_norm, self.mlp_norm = (nn.LayerNorm(width, eps=NORM_EPS) for _ in range(3))
+        self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
+        self.mlp = MLP(width, 4 * width)
+
+    def forward(self, x: Tensor, visual: Tensor) -> Tensor:
+        seen = self.visual_norm(visual)
+        query = split_heads(self.query(self.query_norm(x)), self.heads)
+        key, value = (split_heads(linear(seen), self.heads) for linear in (self.key, self.value))
+        x = x + self.out(merge_heads(attend(query, key, value)))
+        return x + self.mlp(self.mlp_norm(x))  # type: ignore[no-any-return]
