@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from pali3kit.errors import WeightsError
-from pali3kit.weights.find import INDEX, digest, find_weights
+from pali3kit.weights.find import INDEX
 from pali3kit.weights.read import read_tensors
 
 TENSORS = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.tensor([1.5])}
@@ -71,15 +71,6 @@ def test_nothing_in_a_file_is_run(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out == ""
 
 
-def test_a_folder_is_searched(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"it has none of model.safetensors, model.safetensors.index.json"):
-        find_weights(tmp_path)
-    index = shards(tmp_path)
-    assert find_weights(tmp_path) == index
-    with pytest.raises(WeightsError, match="there is no such file or folder"):
-        find_weights(tmp_path / "nowhere")
-
-
 def test_an_unknown_ending_and_an_empty_file(tmp_path: Path) -> None:
     (tmp_path / "x.h5").touch()
     with pytest.raises(
@@ -89,10 +80,3 @@ def test_an_unknown_ending_and_an_empty_file(tmp_path: Path) -> None:
     save_file({}, tmp_path / "x.safetensors")
     with pytest.raises(WeightsError, match="holds no tensors"):
         read_tensors(tmp_path / "x.safetensors")
-
-
-def test_the_digest_covers_every_shard(tmp_path: Path) -> None:
-    index = shards(tmp_path)
-    before = digest(index)
-    save_file({"b": torch.tensor([2.5])}, tmp_path / "model-1.safetensors")
-    assert digest(index) != before and len(before) == 64

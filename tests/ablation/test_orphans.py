@@ -1,0 +1,49 @@
+"""A process that dies with its parent, even when that is killed."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+PARENT = """
+import multiprocessing, os, time
+from pali3kit.ablation.orphans import die_with
+
+def child(alive, parent):
+    die_with(parent, alive)
+    time.sleep(60)
+
+if __name__ == "__main__":
+    spawn = multiprocessing.get_context("spawn")
+    alive, kept = spawn.Pipe(duplex=False)
+    process = spawn.Process(target=child, args=(alive, os.getpid()))
+    process.start()
+    print(process.pid, flush=True)
+    time.sleep(60)
+"""
+
+
+def test_the_child_of_a_killed_parent_is_gone(tmp_path):
+    script = tmp_path / "parent.py"
+    script.write_text(PARENT)
+    parent = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
+    child = int(parent.stdout.readline())
+    time.sleep(1.0)  # until it has asked to be told
+    assert alive(child)
+    os.kill(parent.pid, signal.SIGKILL)
+    parent.wait()
+    deadline = time.monotonic() + 10
+    while alive(child) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert not alive(child)
+
+
+def alive(process):
+    try:
+        with open(f"/proc/{process}/status") as status:
+            return "State:\tZ" not in status.read()
+    except OSError:
+        return False
