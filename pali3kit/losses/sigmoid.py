@@ -55,8 +55,7 @@ def _pair_sums(
     x: Tensor, y: Tensor, scale: Tensor, bias: Tensor, first_pair: int | None, grads: tuple[Tensor, ...]
 ) -> Tensor:
     """Loss summed over the block x [b,D], y [T,D]; adds its gradients to `grads`, if any, of the four tensors."""
-    similarity = x @ y.T
-    signed = similarity * scale + bias  # becomes -m z: each entry's loss is softplus of it
+    signed = torch.addmm(bias, x * scale, y.T)  # becomes -m z: each entry's loss is softplus of it
     rows = torch.arange(len(x), device=x.device)
     columns = rows + (len(y) if first_pair is None else first_pair)
     pair = (columns >= 0) & (columns < len(y))
@@ -67,9 +66,10 @@ def _pair_sums(
         slope = signed.sigmoid_()
         slope[rows, columns] *= -1  # d loss / d z
         d_x, d_y, d_scale, d_bias = grads
-        d_x += slope @ (y * scale)
+        toward = slope @ y  # d loss / d (scale x), from which the scale's own gradient follows without the logits
+        d_x += toward * scale
         d_y += slope.T @ (x * scale)
-        d_scale += (slope * similarity).sum()
+        d_scale += (toward * x).sum()
         d_bias += slope.sum()
     return loss
 
