@@ -1,4 +1,4 @@
-"""Several processes that train one encoder together: the worker is rank 0, the others live as long as its stage."""
+"""Several processes that train one encoder together: the worker only watches them."""
 
 from __future__ import annotations
 
@@ -8,113 +8,119 @@ import os
 import signal
 import socket
 import traceback
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from dataclasses import replace
-from multiprocessing.connection import Connection
+from multiprocessing.connection import Connection, wait
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
-from pali3kit.ablation.environment import environment
-from pali3kit.ablation.orphans import die_with
-from pali3kit.errors import Pali3Error, StageError
+from pali3kit.ablation.settle import reason, settle
+from pali3kit.errors import StageError
+from pali3kit.orphans import die_with
 from pali3kit.registry import STAGE
-from pali3kit.training.context import StageContext
+from pali3kit.training.context import Execution, StageContext
 
 SPREAD = frozenset({"vision"})  # stages that can be shared among ranks
-GRACE_SECONDS = 60.0
 
 
-@contextmanager
-def joined(kind: str, config: dict[str, Any], context: StageContext) -> Iterator[StageContext]:
-    """The context of rank 0, while the other ranks, if any, run the same stage.
+def alone(execution: Execution, kind: str) -> Execution:
+    """How a stage is carried out in the worker itself."""
+    return replace(execution, ranks=1, loaders=execution.loaders if kind in SPREAD else 0)
+
+
+def run_ranks(kind: str, config: dict[str, Any], context: StageContext) -> None:
+    """Run a stage in `context.execution.ranks` processes, and return when all have done their part.
 
     Raises:
-        StageError: another rank failed; it says which and why.
+        StageError: one of them failed or was killed; it says which and why. The others are ended.
     """
-    ranks = context.execution.ranks if kind in SPREAD else 1
-    if ranks == 1:
-        loaders = context.execution.loaders if kind in SPREAD else 0
-        yield replace(context, execution=replace(context.execution, ranks=1, loaders=loaders))
-        return
-    variables = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()), "WORLD_SIZE": str(ranks)}
     spawn = multiprocessing.get_context("spawn")
     alive, kept = spawn.Pipe(duplex=False)
-    others = []
-    for rank in range(1, ranks):
+    progress, reports = spawn.Pipe(duplex=False)
+    ranks = range(context.execution.ranks)
+    for rank in ranks:
+        _last_words(context.folder, rank).unlink(missing_ok=True)
+    place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()), "WORLD_SIZE": str(len(ranks))}
+    processes: list[BaseProcess] = []
+    for rank in ranks:
         execution = replace(context.execution, rank=rank)
-        arguments = (kind, config, replace(context, report=_silent, execution=execution), variables, alive, os.getpid())
-        others.append(spawn.Process(target=_rank, args=arguments, name=f"rank {rank}"))
+        own = replace(context, report=_Reports(reports if rank == 0 else None), execution=execution)
+        processes.append(spawn.Process(target=_rank, args=(kind, config, own, place, alive, os.getpid())))
     try:
-        for process in others:
+        for process in processes:
             process.start()
-        with environment(variables | _place(0)):
-            yield context
-        for process in others:
-            process.join(GRACE_SECONDS)
-    except Exception as error:
-        if reason := _first_failure(context.folder, ranks):
-            raise StageError(reason) from error
-        raise
+        _watch(processes, progress, context)
     finally:
-        for process in others:
+        for process in processes:
             process.kill()
             process.join()
         kept.close()
-        _leave_group()
-        for rank in range(1, ranks):
+        for rank in ranks:
             _last_words(context.folder, rank).unlink(missing_ok=True)
 
 
+class _Reports:
+    """The report of rank 0 travels through a pipe to the worker; the others' goes nowhere."""
+
+    def __init__(self, to: Connection | None) -> None:
+        self.to = to
+
+    def __call__(self, done: int, total: int, **numbers: float) -> None:
+        if self.to is not None:
+            self.to.send((done, total, numbers))
+
+
+def _watch(processes: list[BaseProcess], progress: Connection, context: StageContext) -> None:
+    """Pass progress on until all processes have ended well. Raises StageError as soon as one has not."""
+    running = dict(enumerate(processes))
+    while running:
+        wait([progress, *(process.sentinel for process in running.values())])
+        while progress.poll():
+            done, total, numbers = progress.recv()
+            context.report(done, total, **numbers)
+        ended = {rank: process for rank, process in running.items() if not process.is_alive()}
+        if any(process.exitcode for process in ended.values()):
+            raise StageError(_blamed({rank: process.exitcode or 0 for rank, process in ended.items()}, context.folder))
+        for rank in ended:
+            del running[rank]
+
+
+def _blamed(codes: dict[int, int], folder: Path) -> str:
+    """Which rank began it, and why: one that was killed, else the first that spoke. Others see a lost connection."""
+    for rank, code in codes.items():
+        if code < 0:
+            return f"rank {rank} was killed by {signal.Signals(-code).name}"
+    spoken = [words for rank in codes if (words := _last_words(folder, rank)).exists()]
+    if not spoken:
+        return f"rank {next(iter(codes))} ended unexpectedly"
+    return min(spoken, key=lambda words: words.stat().st_mtime_ns).read_text(encoding="utf-8")
+
+
 def _rank(
-    kind: str, config: dict[str, Any], context: StageContext, variables: dict[str, str], alive: Connection, parent: int
+    kind: str, config: dict[str, Any], context: StageContext, place: dict[str, str], alive: Connection, parent: int
 ) -> None:
-    """The life of a rank above 0."""
+    """The life of a rank."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     die_with(parent, alive)
-    os.environ.update(variables | _place(context.execution.rank))
+    rank = context.execution.rank
+    os.environ.update(place | {"LOCAL_RANK": str(rank), "NODE_RANK": "0"})  # what Lightning reads
     try:
         stage = STAGE.get(kind)
-        import torch
-
-        torch.set_num_threads(context.threads)
+        settle(context.threads, context.seed)
         stage(copy.deepcopy(config), context)
     except Exception as error:
-        own = isinstance(error, Pali3Error)
-        reason = str(error) if own else f"{type(error).__name__}: {error}"
-        _last_words(context.folder, context.execution.rank).write_text(reason)
         traceback.print_exc()
-        os._exit(1)  # its peers wait for it: they must see its sockets close at once
-
-
-def _leave_group() -> None:
-    """What this worker makes next forms a group of its own."""
-    import torch.distributed as dist
-
-    if dist.is_initialized():
-        dist.destroy_process_group()
-
-
-def _first_failure(folder: Path, ranks: int) -> str:
-    """What the rank that began it says: the others see no more than a connection that ended."""
-    spoken = [(rank, _last_words(folder, rank)) for rank in range(1, ranks)]
-    return next((f"rank {rank}: {words.read_text()}" for rank, words in spoken if words.exists()), "")
+        with suppress(OSError):
+            _last_words(context.folder, rank).write_text(f"rank {rank}: {reason(error)}", encoding="utf-8")
+        os._exit(1)  # its peers wait for it
 
 
 def _last_words(folder: Path, rank: int) -> Path:
     return folder / f"rank-{rank}.txt"
 
 
-def _place(rank: int) -> dict[str, str]:
-    """What Lightning reads in the environment: processes that are there already."""
-    return {"LOCAL_RANK": str(rank), "NODE_RANK": "0"}
-
-
 def _free_port() -> int:
     with socket.socket() as listener:
         listener.bind(("127.0.0.1", 0))
         return int(listener.getsockname()[1])
-
-
-def _silent(done: int, total: int, **numbers: float) -> None:
-    """Ranks above 0 report nothing."""

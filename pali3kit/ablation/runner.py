@@ -59,7 +59,7 @@ def run(experiment: Experiment, file: Path | None = None, console: Console | Non
 
 
 def _execution(runtime: Runtime) -> Execution:
-    return Execution(runtime.ranks, runtime.strategy, runtime.loaders, runtime.checkpoint_seconds)
+    return Execution(runtime.ranks, runtime.strategy, runtime.loaders, runtime.checkpoint_seconds, runtime.most_bad)
 
 
 def _announce(display: Display, graph: Graph, missing: list[Node], store: Store, workers: int, threads: int) -> None:

@@ -10,6 +10,7 @@ stage's budget (the fields of its section of `stages`); the rest (`pretrain`, `i
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from functools import cache, cached_property
@@ -40,7 +41,7 @@ ARM_FIELDS = {
 # program, and not used, must not make finished work look unfinished.
 NEUTRAL: dict[str, Any] = {
     "cooldown": 0.0, "weights": None, "allow": [], "loss": "sigmoid", "crop": 1.0, "flip": False, "freeze": [],
-    "most_bad": 0.05, "bottleneck": None,
+    "bottleneck": None,
 }  # fmt: skip
 
 
@@ -177,12 +178,21 @@ def _telling(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _file(part: Part) -> dict[str, str]:
-    """Return `{"weights": sha256}` for a part whose weights are in a file: another file is other work."""
-    path = part.options.get("weights")
-    return {"weights": _sha256(find_weights(Path(path)))} if path else {}
+    """Return `{"weights": sha256}` for a part with weights in a file or folder here: others are other work."""
+    folder = part.name.removeprefix("hf/") if part.name.startswith("hf/") else None
+    named = (part.options.get("weights"), part.options.get("pretrained"), folder)
+    paths = [Path(str(path)) for path in named if path and Path(str(path)).exists()]
+    return {"weights": _sha256(find_weights(paths[0]))} if paths else {}
 
 
 def _data(source: Part) -> dict[str, str]:
     """Return `{"data": digest}` for a source that knows its content's digest: new pictures are new work."""
-    known = getattr(SOURCE.build(source.name, **source.options), "digest", None)
+    known = _content(source.name, json.dumps(source.options, sort_keys=True))
     return {"data": known} if known else {}
+
+
+@cache
+def _content(name: str, options: str) -> str | None:
+    """The digest of a source's content, if it knows one: found once, for it may be a million files."""
+    known: str | None = getattr(SOURCE.build(name, **json.loads(options)), "digest", None)
+    return known

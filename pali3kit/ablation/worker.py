@@ -9,24 +9,22 @@ from __future__ import annotations
 import copy
 import faulthandler
 import os
-import random
 import signal
 import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from multiprocessing.connection import Connection
 from pathlib import Path
-from typing import Any
 
 from pali3kit.ablation.node import Node
-from pali3kit.ablation.orphans import die_with
-from pali3kit.ablation.ranks import joined
+from pali3kit.ablation.ranks import SPREAD, alone, run_ranks
+from pali3kit.ablation.settle import reason, settle
 from pali3kit.ablation.store import TRACEBACK, Store, disk_full
 from pali3kit.ablation.workload import sized
-from pali3kit.errors import Pali3Error
+from pali3kit.orphans import die_with
 from pali3kit.registry import STAGE
 from pali3kit.training.context import Cost, Execution, StageContext
 
@@ -106,7 +104,7 @@ def _make(node: Node, store: Store, threads: int, execution: Execution, send: Se
     except Exception as error:
         with suppress(OSError):
             (store.work(node) / TRACEBACK).write_text(traceback.format_exc(), encoding="utf-8")
-        return Failed(_reason(disk_full(error, store.root) or error))
+        return Failed(reason(disk_full(error, store.root) or error))
 
 
 def _run(node: Node, store: Store, threads: int, execution: Execution, send: Send) -> Finished:
@@ -117,24 +115,27 @@ def _run(node: Node, store: Store, threads: int, execution: Execution, send: Sen
         stage = STAGE.get(node.kind)  # importing torch is the worker's time, not the stage's
         clock = _Clock(folder.with_suffix(".seconds"))
         report = _Reporter(send, clock)
-        _settle(threads, node.seed)
+        settle(threads, node.seed)
         parents = {role: store.path(parent) for role, parent in node.parents.items()}
         context = StageContext(folder, parents, node.seed, report, threads, execution)
-        with joined(node.kind, dict(node.config), context) as context:
-            stage(copy.deepcopy(dict(node.config)), context)
+        if node.kind in SPREAD and execution.ranks > 1:
+            run_ranks(node.kind, dict(node.config), context)
+        else:
+            stage(copy.deepcopy(dict(node.config)), replace(context, execution=alone(execution, node.kind)))
     if not (folder / OUTPUT).stat().st_size:
         (folder / OUTPUT).unlink()
     seconds = clock.save()
-    store.publish(node, seconds, threads, _made_with())
+    store.publish(node, seconds, threads, _made_with(execution if node.kind in SPREAD else Execution()))
     clock.file.unlink()
     return Finished(seconds, report.numbers)
 
 
-def _made_with() -> dict[str, str]:
-    """Device and precision of what was just made; the stage has imported torch, the parent need not."""
+def _made_with(execution: Execution) -> dict[str, str]:
+    """Device, precision and ranks of what was just made; the stage has imported torch, the parent need not."""
     from pali3kit.training.device import described
 
-    return described()
+    spread = {"ranks": f"{execution.ranks} by {execution.strategy}"} if execution.ranks > 1 else {}
+    return described() | spread
 
 
 def _calibrate(node: Node, threads: int) -> Message:
@@ -143,25 +144,12 @@ def _calibrate(node: Node, threads: int) -> Message:
         calibrate = getattr(sys.modules[stage.__module__], "calibrate", None)
         if calibrate is None:
             return Calibrated(None)
-        _settle(threads, node.seed)
+        settle(threads, node.seed)
         try:
             cost = calibrate(copy.deepcopy(sized(node)), threads)
         except Exception as error:
-            return Failed(_reason(error))
+            return Failed(reason(error))
     return Calibrated(cost if isinstance(cost, Cost) else Cost(float(cost)))
-
-
-def _settle(threads: int, seed: int) -> None:
-    """Fix threads and global random states, so that a stage does not depend on what its worker made before."""
-    random.seed(seed)
-    if "numpy" in sys.modules:
-        sys.modules["numpy"].random.seed(seed)
-    if "torch" in sys.modules:
-        torch: Any = sys.modules["torch"]
-        torch.manual_seed(seed)
-        torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs time
 
 
 class _Clock:
@@ -217,9 +205,3 @@ def _output_to(file: Path) -> Iterator[None]:
         for stream, saved in kept:
             os.dup2(saved, stream)
             os.close(saved)
-
-
-def _reason(error: BaseException) -> str:
-    """Say an error in one line; our own errors speak for themselves."""
-    text = " ".join(str(error).split()) or "no message"
-    return text if isinstance(error, Pali3Error) else f"{type(error).__name__}: {text}"

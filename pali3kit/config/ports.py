@@ -126,9 +126,13 @@ def _relative_bias(cell: Experiment) -> Iterator[Complaint]:
 
 def _source(cell: Experiment) -> Iterator[Complaint]:
     """Check that pictures in files are asked for no more than there is of them."""
-    name = cell.data.source.name
+    name, path = cell.data.source.name, cell.data.source.options.get("path")
+    if cell.evaluation.probes.name in WITHOUT_TASKS:
+        yield "evaluation.probes", f"'{cell.evaluation.probes.name}' has no probes: take world."
     if name not in WITHOUT_TASKS:
         return
+    if name == "folder" and not Path(str(path)).expanduser().is_dir():
+        yield "data.source.path", f"there is no folder '{path}'"
     if asked := [column for column in cell.evaluate if column != "probe"]:
         text = f"source '{name}' has pictures, labels and texts, no tasks: only the column probe fits, not {asked[0]}."
         yield "evaluate", text
@@ -144,8 +148,9 @@ def _ranks(cell: Experiment) -> Iterator[Complaint]:
     if ranks > 1 and vision.batch_size % ranks:
         text = f"{ranks} ranks do not divide the batch of {vision.batch_size}; nearest: "
         yield "runtime.ranks", text + str(_nearest_divisor(vision.batch_size, ranks))
-    if ranks > 1 and cell.runtime.strategy == "fsdp" and vision.optimizer.name == "muon":
-        yield "stages.vision.optimizer.name", "muon works on whole matrices, fsdp shards them: take adamw."
+    name = vision.optimizer.name
+    if ranks > 1 and cell.runtime.strategy == "fsdp" and name != "adamw":
+        yield "stages.vision.optimizer.name", f"{name} works on whole matrices, fsdp shards them: take adamw."
 
 
 def _world(cell: Experiment) -> Iterator[Complaint]:

@@ -82,7 +82,7 @@ class VisionPretraining(Training):
     `temperature`, `bias` and `head_bias` are where the sigmoid loss and the classifier's head start. `loss` is the
     classifier's, `sigmoid` or `softmax`. `crop` is the least share of a picture that a random view keeps (1: no random
     views), `flip` mirrors half of them. `freeze` holds patterns of parameter names (`vision.*` for a locked image
-    tower). More than `most_bad` of all samples that cannot be used stop the stage.
+    tower).
     """
 
     temperature: float = 10.0
@@ -92,7 +92,6 @@ class VisionPretraining(Training):
     crop: float = 1.0
     flip: bool = False
     freeze: list[str] = field(default_factory=list)
-    most_bad: float = 0.05
     text: Part = field(default_factory=lambda: Part(name="siglip_text"))
     text_length: int = 32
 
@@ -152,7 +151,8 @@ class Runtime:
     of a result and nothing else. The manifest of each artifact says what made it.
 
     `ranks` processes train one encoder, by `strategy` `ddp` or `fsdp`, each with `loaders` processes for its pictures.
-    A training stage that is killed loses at most `checkpoint_seconds`.
+    A training stage that is killed loses about `checkpoint_seconds`. A stage stops when more than `most_bad` of all
+    samples in files are unusable.
     """
 
     workers: int = 0
@@ -161,6 +161,7 @@ class Runtime:
     strategy: str = "ddp"
     loaders: int = 0
     checkpoint_seconds: float = 20.0
+    most_bad: float = 0.05
     runs: str = "runs"
     store: str = "runs/store"
 

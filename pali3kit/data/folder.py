@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
-from pali3kit.data.records import RecordSource
+from pali3kit.data.records import RecordSource, digest
 from pali3kit.errors import DataError
 
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
@@ -22,7 +23,7 @@ class FolderRecords:
         if not path.is_dir():
             raise DataError(f"there is no folder {path}")
         self.path = path
-        self.files = sorted(file for file in path.rglob("*") if file.suffix.lower() in PICTURES)
+        self.files = sorted(_pictures(path))
         if not self.files:
             raise DataError(f"no pictures in {path}: their names should end with {', '.join(sorted(PICTURES))}")
         folders = {self._folder(file) for file in self.files} - {""}
@@ -65,10 +66,20 @@ class FolderSource(RecordSource):
     """
 
     def __init__(self, path: str, image_size: int = 0) -> None:
-        records = FolderRecords(Path(path))
+        records = FolderRecords(Path(path).expanduser())
         super().__init__(records)
-        names = "\n".join(f"{file} {file.stat().st_size}" for file in records.files)
-        self.digest = hashlib.sha256(names.encode()).hexdigest()
+        self.digest = digest(records.path, records.files)
+
+
+def _pictures(root: Path) -> Iterator[Path]:
+    """All pictures below, also through links to folders, each folder once."""
+    seen = set()
+    for folder, below, names in os.walk(root, followlinks=True):
+        if (real := os.path.realpath(folder)) in seen:
+            below.clear()
+            continue
+        seen.add(real)
+        yield from (Path(folder, name) for name in names if Path(name).suffix.lower() in PICTURES)
 
 
 def _bytes(file: Path) -> bytes:

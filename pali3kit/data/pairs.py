@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
+import os
 import re
 from functools import cached_property
 from glob import glob
 from pathlib import Path
 
-from pali3kit.data.records import RecordSource
+from pali3kit.data.records import RecordSource, digest
 from pali3kit.data.shards import Sample, ShardIndex, index_shards
 from pali3kit.errors import DataError
 
@@ -76,12 +76,10 @@ class PairSource(RecordSource):
     """
 
     def __init__(self, path: str, classes: int = 0, image_size: int = 0) -> None:
-        shards = expand(path)
+        shards = expand(os.path.expanduser(path))
         self.pairs = PairRecords(shards, classes)
         super().__init__(self.pairs)
-        # Terabytes cannot be hashed before every run: names and sizes stand for the content.
-        names = "\n".join(f"{shard} {shard.stat().st_size}" for shard in shards)
-        self.digest = hashlib.sha256(names.encode()).hexdigest()
+        self.digest = digest(shards[0].parent, shards)
 
     @property
     def damages(self) -> list[str]:
@@ -100,8 +98,10 @@ def expand(path: str) -> list[Path]:
     first, last = match.groups()
     numbers = [f"{number:0{len(first)}}" for number in range(int(first), int(last) + 1)]
     shards = [Path(path[: match.start()] + number + path[match.end() :]) for number in numbers]
+    if not shards:
+        raise DataError(f"{path} names no shard: its range runs backwards")
     lost = [str(shard) for shard in shards if not shard.exists()]
-    if lost or not shards:
+    if lost:
         raise DataError(f"{len(lost)} of {len(shards)} shards of {path} are not there: {', '.join(lost[:3])}")
     return shards
 

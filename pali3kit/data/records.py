@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 
+from pali3kit.data.source import STRETCH
 from pali3kit.data.task import Task
 from pali3kit.errors import DataError
 from pali3kit.images.decode import decode
@@ -47,11 +52,13 @@ class RecordSource:
     """
 
     languages: tuple[str, ...] = ()
+    draws = False
 
     def __init__(self, records: Records) -> None:
         self.records = records
         self.classes = records.classes
-        self._order: tuple[int, np.ndarray] = (-1, np.empty(0, np.int64))
+        # Two: a sample that replaces a bad one at the end of a pass is of the next.
+        self._order = lru_cache(2)(lambda *turn: np.random.default_rng(turn).permutation(len(records)))
 
     def image(self, split: str, index: int) -> np.ndarray:
         """uint8 `[H,W,3]`, as large as it is."""
@@ -64,25 +71,28 @@ class RecordSource:
     def alt_text(self, split: str, index: int, rng: np.random.Generator) -> str:
         """The text beside the picture. Raises DataError where it is empty."""
         number = self.number(split, index)
-        text = " ".join(self.records.text(number).split())
+        text = self._text(number)
         if not text:
             raise DataError(f"{self.records.name(number)}: its text is empty")
         return text
+
+    def _text(self, number: int) -> str:
+        """The text on one line; half a surrogate pair, which JSON may hold and UTF-8 may not, becomes a `?`."""
+        return " ".join(self.records.text(number).split()).encode(errors="replace").decode()
 
     def number(self, split: str, index: int) -> int:
         """Which record is at a position of the stream."""
         if split != "train":
             raise DataError(f"pictures in files have a train split only, not '{split}'")
-        turn, position = divmod(index, len(self.records))
-        if self._order[0] != turn:
-            self._order = turn, np.random.default_rng(turn).permutation(len(self.records))
-        return int(self._order[1][position])
+        stretch, place = divmod(index, STRETCH)  # every seed's stretch begins with a whole pass
+        turn, position = divmod(place, len(self.records))
+        return int(self._order(stretch, turn)[position])
 
     def sentences(self, seed: int, bins: int, limit: int | None = None) -> Iterator[str]:
         """Texts in random order, those that cannot be used left out."""
         for number in np.random.default_rng(seed).permutation(len(self.records))[: limit or SENTENCES]:
             try:
-                text = " ".join(self.records.text(int(number)).split())
+                text = self._text(int(number))
             except DataError:
                 continue
             if text:
@@ -96,3 +106,11 @@ class RecordSource:
 
     def probes(self) -> Iterator[Any]:
         raise DataError("pictures in files have no probes: set evaluation.probes to a source that has, such as world")
+
+
+def digest(root: Path, files: Iterable[Path]) -> str:
+    """SHA-256 of names, relative to `root`, and sizes, which stand for the content: it may be terabytes."""
+    hasher = hashlib.sha256()
+    for file in files:
+        hasher.update(os.fsencode(f"{os.path.relpath(file, root)} {file.stat().st_size}\n"))
+    return hasher.hexdigest()

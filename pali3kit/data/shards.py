@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -50,14 +50,16 @@ class Table:
 
     shard: Path
     keys: np.ndarray  # of bytes, UTF-8
-    members: dict[str, np.ndarray]  # by ending: offset and length in bytes, int64 [n,2]; -1 where there is none
+    endings: list[str]
+    members: np.ndarray  # int64 [m,4], sorted: sample, number of its ending, offset and length in bytes
 
     def __len__(self) -> int:
         return len(self.keys)
 
-    def sample(self, row: int) -> Sample:
-        found = {ending: (int(at[row, 0]), int(at[row, 1])) for ending, at in self.members.items() if at[row, 0] >= 0}
-        return Sample(self.shard, self.keys[row].decode(errors="replace"), found)
+    def sample(self, number: int) -> Sample:
+        first, end = np.searchsorted(self.members[:, 0], (number, number + 1))
+        found = {self.endings[e]: (offset, length) for _, e, offset, length in self.members[first:end].tolist()}
+        return Sample(self.shard, self.keys[number].decode(errors="replace"), found)
 
 
 class ShardIndex(Sequence[Sample]):
@@ -97,19 +99,19 @@ def index_shards(shards: Sequence[Path]) -> ShardIndex:
 
 def _index(shard: Path) -> tuple[Table, str]:
     """The samples of a shard, and what is wrong with it."""
-    found: dict[str, dict[str, tuple[int, int]]] = {}
+    keys: dict[str, int] = {}
+    endings: dict[str, int] = {}
+    rows = []
     damage = ""
     try:
         for member in _members(shard):
             key, _, ending = _split(member.name)
-            found.setdefault(key, {})[ending.lower()] = (member.offset_data, member.size)
+            sample, kind = keys.setdefault(key, len(keys)), endings.setdefault(ending.lower(), len(endings))
+            rows.append((sample, kind, member.offset_data, member.size))
     except (tarfile.TarError, OSError, EOFError, ValueError) as error:
-        damage = f"{shard}: damaged after {len(found)} samples: {error}"
-    members = {
-        ending: np.array([one.get(ending, (-1, -1)) for one in found.values()], np.int64).reshape(-1, 2)
-        for ending in sorted({ending for one in found.values() for ending in one})
-    }
-    return Table(shard, np.array([key.encode(errors="surrogateescape") for key in found], "S"), members), damage
+        damage = f"{shard}: damaged after {len(keys)} samples: {error}"
+    members = np.array(sorted(rows), np.int64).reshape(-1, 4)
+    return Table(shard, np.array([key.encode(errors="replace") for key in keys], "S"), list(endings), members), damage
 
 
 def _members(shard: Path) -> Iterator[tarfile.TarInfo]:
@@ -124,8 +126,9 @@ def _members(shard: Path) -> Iterator[tarfile.TarInfo]:
             end = member.offset_data + -(-member.size // BLOCK) * BLOCK
             if member.offset_data + member.size > length:
                 raise EOFError(f"{member.name} is cut off")
-            if member.isfile():
+            if member.isfile() and not PurePosixPath(member.name).name.startswith("._"):  # macOS' shadows of files
                 yield member
+            cast(Any, tar).members.clear()  # it would keep them all
     with shard.open("rb") as file:
         file.seek(end)
         if file.read(BLOCK) != bytes(BLOCK):

@@ -9,12 +9,18 @@ import numpy as np
 
 from pali3kit.data.task import Task
 
+STRETCH = 1 << 32  # pictures of one seed; those before the first stretch are for the stages on PaLI
+
 
 class Source(Protocol):
-    """Pictures by split ("train" or "test") and index, and what is known of them."""
+    """Pictures by split ("train" or "test") and index, and what is known of them.
+
+    `draws` tells whether `alt_text` draws from its generator.
+    """
 
     classes: tuple[str, ...]
     languages: tuple[str, ...]
+    draws: bool
 
     def image(self, split: str, index: int) -> np.ndarray:
         """uint8 `[H,W,3]`."""

@@ -11,6 +11,9 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from pali3kit.errors import DataError
+from pali3kit.images.decode import MOST_PIXELS
+
 Resize = Literal["squash", "shortest"]
 Middle = Literal["round", "floor"]
 RESAMPLING = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3}  # PIL's numbers, which transformers writes too
@@ -35,10 +38,17 @@ class ImageSpec:
     middle: Middle = "round"
 
     def fit(self, image: Image.Image) -> np.ndarray:
-        """A picture of any size and mode to uint8 `[size,size,3]`."""
+        """A picture of any size and mode to uint8 `[size,size,3]`.
+
+        Raises DataError for one so thin that it would fill gigabytes on the way.
+        """
         rgb, how = image.convert("RGB"), Image.Resampling(RESAMPLING[self.interpolation])
         side = int(round(self.size / self.crop, 6))  # rounded first: 224 / (224 / 400) is a hair under 400
         width, height = (side, side) if self.resize == "squash" else (side * own // min(rgb.size) for own in rgb.size)
+        if width * height > MOST_PIXELS:
+            raise DataError(
+                f"a picture of {image.width}x{image.height} pixels is too thin: {width}x{height} on the way"
+            )
         halved = floor if self.middle == "floor" else round
         left, top = halved((width - self.size) / 2), halved((height - self.size) / 2)
         # a copy, for what PIL lends must not be written to, and torch warns of that

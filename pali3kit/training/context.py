@@ -21,13 +21,14 @@ class Execution:
 
     One that trains on pictures may be spread over processes: this is rank `rank` of `ranks`, each with `loaders`
     processes that prepare its batches. `strategy`: "ddp" repeats the model in every rank, "fsdp" shards it (FSDP2).
-    Training is checkpointed every `checkpoint_seconds`.
+    Training is checkpointed every `checkpoint_seconds`; it stops when more than `most_bad` of all samples are unusable.
     """
 
     ranks: int = 1
     strategy: str = "ddp"
     loaders: int = 0
     checkpoint_seconds: float = 20.0
+    most_bad: float = 0.05
     rank: int = 0
 
 

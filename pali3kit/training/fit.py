@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import csv
+import multiprocessing
+import os
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch
+from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from pali3kit.config.schema import Training
-from pali3kit.errors import StageError
+from pali3kit.errors import Pali3Error, StageError
+from pali3kit.orphans import die_with_parent
 from pali3kit.training.context import Execution, StageContext
 from pali3kit.training.device import chosen_device, chosen_precision
 from pali3kit.training.modules import StageModule
@@ -36,24 +41,33 @@ class Steps(IterableDataset[Any]):
         """All steps, or those of one of several loading processes, whose batches the loader takes in turn."""
         worker = get_worker_info()
         number, count = (worker.id, worker.num_workers) if worker else (0, 1)
-        return (self.make(step) for step in range(self.start + number, self.total, count))
+        for step in range(self.start + number, self.total, count):
+            try:
+                yield self.make(step)
+            except Pali3Error as error:  # a loading process would wrap it in a traceback: the trainer raises it
+                yield error
 
 
 class Recorder(Callback):
-    """Reports progress, keeps the learning curve, checkpoints now and then, and stops at the first NaN."""
+    """Reports progress, keeps the learning curve, checkpoints now and then, and stops at the first NaN.
+
+    Over several ranks the curve is that of rank 0's part of the batches.
+    """
 
     def __init__(self, context: StageContext, steps: int) -> None:
         self.context, self.steps = context, steps
         self.every = max(1, steps // CURVE_POINTS)
         self.rows: list[dict[str, float]] = []
         self.sums: dict[str, float] = {}
-        self.saved = time.monotonic()
+        self.saved, self.took = time.monotonic(), 0.0
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
     ) -> None:
+        if isinstance(batch, Pali3Error):
+            raise batch
         # Dropout too is a function of the step, on every device: nothing of a generator's state needs to be kept.
-        torch.manual_seed((self.context.seed << 32) + trainer.global_step)
+        torch.manual_seed((self.context.execution.rank << 56) + (self.context.seed << 32) + trainer.global_step)
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -69,13 +83,16 @@ class Recorder(Callback):
             self.rows.append({"step": step, **{name: total / count for name, total in self.sums.items()}})
             self.sums = {}
             self.context.report(step, self.steps, **{k: v for k, v in self.rows[-1].items() if k != "step"})
-        due = time.monotonic() - self.saved > self.context.execution.checkpoint_seconds
-        if trainer.strategy.reduce_boolean_decision(due, all=False):  # ranks save together
+        # What takes long to write is written less often: a tenth of the time at most.
+        since, seldom = time.monotonic() - self.saved, max(self.context.execution.checkpoint_seconds, 10 * self.took)
+        if trainer.strategy.reduce_boolean_decision(since > seldom, all=False):  # ranks save together
+            start = time.monotonic()
             _save(trainer, self.context)
             self.saved = time.monotonic()
+            self.took = self.saved - start if self.context.execution.checkpoint_seconds else 0.0
 
     def state_dict(self) -> dict[str, Any]:
-        return {"rows": self.rows, "sums": self.sums}
+        return {"rows": self.rows, "sums": self.sums, "sharded": _sharded(self.context.execution)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.rows, self.sums = state_dict["rows"], state_dict["sums"]
@@ -87,19 +104,25 @@ def fit(
     """Train `module` on `make(step)` until the budget is spent, and leave `curve.csv` in the stage's folder.
 
     A checkpoint in the folder is continued: batches are functions of the step and the weights, moments and curve are
-    restored, so that a killed run ends with the same numbers as one that was not. `recorders` see every batch first.
+    restored, so that a killed run ends with the same numbers as one that was not. `recorders` see every batch too.
+
+    Raises:
+        StageError: the loss is not finite, or the checkpoint is of another strategy.
+        DataError: a batch cannot be made.
     """
     steps = count_steps(training)
     checkpoint = context.folder / "last.ckpt"
-    start = _steps_done(checkpoint)
+    start = _steps_done(checkpoint, context.execution)
     recorder = Recorder(context, steps)
     L.seed_everything(context.seed, verbose=False)
     module.prepare(training.optimizer, steps)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning's advice on workers and intervals: the loader is a function
-        trainer = _trainer([*recorders, recorder], steps, training.optimizer.clip_norm, context.execution)
+        trainer = _trainer([recorder, *recorders], steps, training.optimizer.clip_norm, context.execution)
         loader = _loader(Steps(make, start, steps), context.execution.loaders)
-        trainer.fit(module, loader, ckpt_path=str(checkpoint) if start else None, weights_only=True if start else None)
+        with _no_loaders_left():
+            path = str(checkpoint) if start else None
+            trainer.fit(module, loader, ckpt_path=path, weights_only=bool(start) or None)
     if context.writes:
         _write_curve(recorder.rows, context.folder / "curve.csv")
         for left_over in (checkpoint, context.folder / PARTIAL):
@@ -117,6 +140,7 @@ def _trainer(callbacks: list[Callback], steps: int, clip_norm: float, execution:
         accelerator="gpu" if device.type == "cuda" else "cpu",
         devices=execution.ranks,
         strategy=_strategy(execution),
+        plugins=[LightningEnvironment()],  # processes are started here, whatever cluster this is
         use_distributed_sampler=False,
         precision=chosen_precision(device),
         max_steps=steps,
@@ -135,7 +159,26 @@ def _loader(steps: Steps, processes: int) -> DataLoader[Any]:
     """Forked, since what makes a batch may be anything; a worker's own way to start processes would pickle it."""
     if not processes:
         return DataLoader(steps, batch_size=None)
-    return DataLoader(steps, batch_size=None, num_workers=processes, multiprocessing_context="fork")
+    parent = os.getpid()
+    return DataLoader(
+        steps,
+        batch_size=None,
+        num_workers=processes,
+        multiprocessing_context="fork",
+        worker_init_fn=lambda number: die_with_parent(parent),
+    )
+
+
+@contextmanager
+def _no_loaders_left() -> Iterator[None]:
+    """End the processes that load, which outlive an error as long as somebody holds its traceback."""
+    try:
+        yield
+    finally:
+        for process in multiprocessing.active_children():
+            if process.daemon:
+                process.terminate()
+                process.join()
 
 
 def _strategy(execution: Execution) -> Any:
@@ -157,10 +200,20 @@ def _save(trainer: L.Trainer, context: StageContext) -> None:
         partial.replace(context.folder / "last.ckpt")
 
 
-def _steps_done(checkpoint: Path) -> int:
+def _steps_done(checkpoint: Path, execution: Execution) -> int:
+    """Steps of a checkpoint, 0 without one. Raises StageError when its moments are laid out for another strategy."""
     if not checkpoint.exists():
         return 0
-    return int(torch.load(checkpoint, map_location="cpu", weights_only=True)["global_step"])
+    known = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+    sharded = known["callbacks"]["Recorder"]["sharded"]
+    if sharded != _sharded(execution):
+        begun = "fsdp" if sharded else "ddp or one process"
+        raise StageError(f"this stage was begun with {begun}: continue it so, or delete {checkpoint} to begin anew")
+    return int(known["global_step"])
+
+
+def _sharded(execution: Execution) -> bool:
+    return execution.ranks > 1 and execution.strategy == "fsdp"
 
 
 def _is_finite(value: float) -> bool:

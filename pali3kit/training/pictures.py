@@ -10,13 +10,12 @@ import numpy as np
 import torch
 from PIL import Image
 
-from pali3kit.data.source import Source
+from pali3kit.data.source import STRETCH, Source
 from pali3kit.errors import DataError
 from pali3kit.images.augment import random_view
 from pali3kit.images.spec import ImageSpec
 from pali3kit.text.tokenizer import Tokenizer
 
-STRETCH = 1 << 32  # pictures of one seed; those before the first stretch are for the stages on PaLI
 ATTEMPTS = 100  # samples in a row that cannot be used, before the source is given up
 T = TypeVar("T")
 Batch = dict[str, Any]
@@ -78,11 +77,14 @@ class Pictures:
     def _draw(self, step: int, say: Callable[[int, np.random.Generator], T]) -> _Drawn[T]:
         """The pictures of a step, with what `say` says of each."""
         drawn: _Drawn[T] = _Drawn()
-        # NumPy pads seeds with zeros: rank 0 draws what a run without ranks draws.
-        rng = np.random.default_rng([self.seed, step, self.rank])
+        rng = np.random.default_rng([self.seed, step])
         size = self.batch_size // self.ranks
-        start = STRETCH * (self.seed + 1) + step * self.batch_size + self.rank * size
-        for index in range(start, start + size):
+        start = STRETCH * (self.seed + 1) + step * self.batch_size
+        mine = range(start + self.rank * size, start + (self.rank + 1) * size)
+        if self.source.draws:  # what earlier ranks draw, so that a rank's texts are those of a run without ranks
+            for index in range(start, mine.start):
+                say(index, rng)
+        for index in mine:
             self._add(drawn, index, lambda index: say(index, rng))
         return drawn
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import lightning as L
+import torch.distributed as dist
 from lightning.pytorch.callbacks import Callback
 
 from pali3kit.errors import DataError
@@ -15,43 +16,59 @@ FEWEST = 1000  # samples of which the share is taken at the beginning: one bad o
 
 
 class Skipped(Callback):
-    """Lists what batches say they `skipped` in `skipped.txt`, one line each, in the order in which it was met.
+    """Lists what batches say they `skipped` in `skipped.txt`: each bad sample once, in the order in which it was met.
+
+    Ranks share one list and one count, so that a run stops, or goes on, whatever their number.
 
     Args:
-        context: the stage; further ranks write `skipped-RANK.txt`.
+        context: the stage.
         most: the share of samples that may be bad.
         damages: what is wrong with whole files, listed first; it counts as nothing.
     """
 
     def __init__(self, context: StageContext, most: float, damages: Sequence[str] = ()) -> None:
-        rank = context.execution.rank
-        self.file = context.folder / (f"skipped-{rank}.txt" if rank else "skipped.txt")
-        self.most, self.damages = most, damages
-        self.seen = 0
-        self.lines: list[str] = []
+        self.context, self.most, self.damages = context, most, damages
+        self.file = context.folder / "skipped.txt"
+        self.seen = self.bad = 0
+        self.lines: dict[str, None] = {}
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Begin the list anew: a run that continues has its lines from the checkpoint."""
-        if self.damages or self.lines:
-            self.file.write_text("".join(f"{line}\n" for line in [*self.damages, *self.lines]))
+        if self.context.writes:
+            self.file.unlink(missing_ok=True)
+            self._append([*self.damages, *self.lines])
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: dict[str, Any], batch_idx: int
     ) -> None:
-        self.seen += len(batch["images"])
-        if not (skipped := batch.get("skipped", [])):
-            return
-        self.lines += skipped
-        with self.file.open("a") as file:
-            file.writelines(f"{line}\n" for line in skipped)
-        if len(self.lines) > self.most * max(self.seen, FEWEST):
+        skipped = self._gathered(trainer, batch.get("skipped", []))
+        self.seen += len(batch["images"]) * self.context.execution.ranks
+        self.bad += len(skipped)
+        new = list(dict.fromkeys(line for line in skipped if line not in self.lines))
+        self.lines |= dict.fromkeys(new)
+        if self.context.writes:
+            self._append(new)
+        if self.bad > self.most * max(self.seen, FEWEST):
             raise DataError(
-                f"{len(self.lines)} bad samples beside {self.seen} good ones are more than most_bad {self.most:g}"
-                f" allows; the last: {self.lines[-1]}; all are listed in {self.file}"
+                f"{self.bad} bad samples beside {self.seen} good ones are more than most_bad {self.most:g}"
+                f" allows; the last: {skipped[-1]}; all are listed in {self.file}"
             )
 
+    def _gathered(self, trainer: L.Trainer, skipped: list[str]) -> list[str]:
+        """What all ranks skipped in this step."""
+        if self.context.execution.ranks == 1 or not trainer.strategy.reduce_boolean_decision(bool(skipped), all=False):
+            return skipped
+        everyones: list[list[str]] = [[] for _ in range(self.context.execution.ranks)]
+        dist.all_gather_object(everyones, skipped)
+        return [line for one in everyones for line in one]
+
+    def _append(self, lines: Sequence[str]) -> None:
+        if lines:
+            with self.file.open("a", encoding="utf-8", errors="backslashreplace") as file:
+                file.writelines(f"{line}\n" for line in lines)
+
     def state_dict(self) -> dict[str, Any]:
-        return {"seen": self.seen, "lines": self.lines}
+        return {"seen": self.seen, "bad": self.bad, "lines": list(self.lines)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.seen, self.lines = state_dict["seen"], list(state_dict["lines"])
+        self.seen, self.bad, self.lines = state_dict["seen"], state_dict["bad"], dict.fromkeys(state_dict["lines"])

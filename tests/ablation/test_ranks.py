@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 import signal
 import tarfile
 import time
@@ -118,21 +119,47 @@ def test_classification_over_ranks(shards: str, tmp_path: Path, strategy: str) -
 
 
 def test_the_rank_that_failed_is_named(shards: str, tmp_path: Path) -> None:
-    """Only the second rank's half of a batch meets the bad pictures here, or the first's: either says so itself."""
-    wanted = nodes("classif", shards.replace("{0..1}", "0"), "stages.vision.most_bad=0.0")
+    """Bad pictures of one rank's part of a batch are everyone's reason to stop."""
     broken = tmp_path / "0.tar"
     data = bytearray(Path(shards.replace("{0..1}", "0")).read_bytes())
     start = data.find(b"\x89PNG", len(data) // 2)
     data[start : start + 8] = bytes(8)
     broken.write_bytes(data)
-    wanted = nodes("classif", str(broken), "stages.vision.most_bad=0.0")
-    worker = Worker(tmp_path / "store", 1, Execution(ranks=2))
+    worker = Worker(tmp_path / "store", 1, Execution(ranks=2, most_bad=0.0))
     try:
-        worker.make(wanted[-1])
+        worker.make(nodes("classif", str(broken))[-1])
         message = last(worker)
     finally:
         worker.stop()
     assert isinstance(message, Failed) and "bad samples beside" in message.reason, message
+
+
+@pytest.mark.slow
+def test_the_world_too_is_the_same_over_ranks(tmp_path: Path) -> None:
+    """Its texts are drawn, in an order that ranks must share."""
+    overrides = [
+        "scale=smoke", "stages.vision.examples=64", "stages.vision.batch_size=8", "tokenizer.sentences=1500",
+        "stages.vision.optimizer={name: adamw, learning_rate: 1.0e-3}",
+    ]  # fmt: skip
+    every = build(load(EXPERIMENTS / "pretrain_siglip.yaml", overrides)).nodes
+    wanted = [node for node in every if node.kind in ("tokenizer", "vision")]
+    one = make(tmp_path / "one", wanted, Execution())
+    assert difference(one, make(tmp_path / "two", wanted, Execution(ranks=2))) < TOLERANCE
+
+
+@pytest.mark.slow
+def test_a_rank_that_is_killed_before_they_have_met(shards: str, tmp_path: Path) -> None:
+    worker = Worker(tmp_path, 1, Execution(ranks=2))
+    try:
+        worker.make(nodes("classif", shards)[-1])
+        deadline = time.monotonic() + 60
+        while len(ranks := descendants(worker.process.pid)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.kill(max(ranks), signal.SIGKILL)
+        message = last(worker)
+    finally:
+        worker.stop()
+    assert isinstance(message, Failed) and re.fullmatch(r"rank \d was killed by SIGKILL", message.reason), message
 
 
 @pytest.mark.slow

@@ -121,7 +121,9 @@ def test_stage_version_and_pictures_enter_the_digest(experiment, monkeypatch):
     assert not {"vision classif", "multimodal classif"} & changed(before, build(experiment))
     monkeypatch.undo()
     monkeypatch.setattr(fakes.FakeSource, "digest", "other pictures")
+    slices._content.cache_clear()
     assert changed(before, build(experiment)) == labels(before)
+    slices._content.cache_clear()
 
 
 def test_columns_after_stage_1_and_after_transfer(tmp_path):

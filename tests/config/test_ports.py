@@ -67,6 +67,9 @@ from pali3kit.errors import ConfigError
         (["runtime.strategy=fdsp"], "runtime.strategy cannot be 'fdsp'. Did you mean 'fsdp'?"),
         (["runtime.ranks=3"], "3 ranks do not divide the batch of 4; nearest: 4"),
         (["runtime.ranks=2", "runtime.strategy=fsdp"], "muon works on whole matrices, fsdp shards them: take adamw."),
+        (["evaluation.probes={name: folder, path: x}"], "'folder' has no probes: take world."),
+        (["grid={}", "baseline={}", "pretrain=siglip", "data.source={name: folder, path: nowhere}"],
+         "there is no folder 'nowhere'"),
     ],
 )  # fmt: skip
 def test_misfit(trial: Path, overrides: list[str], text: str) -> None:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 import torch
 
+from pali3kit.data.source import STRETCH
 from pali3kit.errors import DataError
 from pali3kit.images.spec import ImageSpec
-from pali3kit.training.pictures import ATTEMPTS, STRETCH, Pictures
+from pali3kit.training.pictures import ATTEMPTS, Pictures
 
 SPEC = ImageSpec(8)
 
@@ -17,6 +18,7 @@ class Numbered:
     """The picture, label and text of a position are its number; those in `bad` cannot be used."""
 
     classes = tuple("abcdefghij")
+    draws = True
 
     def __init__(self, bad: set[int] = frozenset(), side: int = 8) -> None:  # type: ignore[assignment]
         self.bad, self.side = bad, side
@@ -87,3 +89,16 @@ def test_random_views_are_a_function_of_the_position() -> None:
     second = pictures(Noise(), crop=0.1, flip=True, rank=1, ranks=2)
     assert torch.equal(whole.alone(2)[2:], second.alone(2))
     assert not torch.equal(whole.alone(2), pictures(Noise()).alone(2))
+
+
+def test_a_ranks_texts_are_those_of_a_run_without_ranks() -> None:
+    class Drawing(Numbered):
+        def alt_text(self, split: str, index: int, rng: np.random.Generator) -> str:
+            return "word " * int(rng.integers(1, 4)) + "end " * int(rng.integers(1, 4))
+
+    def ids(**options: int) -> torch.Tensor:
+        batch = pictures(Drawing(), **options).with_texts(2, Words(), 7)  # type: ignore[arg-type]
+        found: torch.Tensor = batch["ids"]
+        return found
+
+    assert torch.equal(ids(), torch.cat([ids(rank=0, ranks=2), ids(rank=1, ranks=2)]))

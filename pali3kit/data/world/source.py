@@ -25,6 +25,7 @@ class WorldSource(World):
     """
 
     languages = LANGUAGES
+    draws = True
 
     def __init__(
         self, image_size: int = 64, objects: int = 64, artist: str = "noto", seed: int = 0, english: float = 0.75

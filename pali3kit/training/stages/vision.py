@@ -46,7 +46,7 @@ def run(config: dict[str, Any], context: StageContext) -> None:
         pictures = _pictures(config, vision, budget, context)
         module, make = _arm(config, context, pictures, vision, budget)
         module.hold(budget.freeze)
-        skipped = Skipped(context, budget.most_bad, getattr(pictures.source, "damages", ()))
+        skipped = Skipped(context, context.execution.most_bad, getattr(pictures.source, "damages", ()))
         fit(module, make, budget, context, [skipped])
         if isinstance(module, SigLIPModule):
             parts["towers"] = describe_towers(module.model, budget.text)

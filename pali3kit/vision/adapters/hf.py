@@ -40,6 +40,9 @@ class HfEncoder(Adapter):
         config = model.config
         super().__init__(config.hidden_size, config.patch_size, _spec(source, image_size))
         self.model = model
+        for name, parameter in model.named_parameters():
+            if name.endswith("mask_token"):  # masked pretraining's alone: a parameter without gradient stops DDP
+                parameter.requires_grad_(False)
 
     def forward(self, images: Tensor) -> Tensor:
         rows, columns = (side // self.patch for side in images.shape[-2:])

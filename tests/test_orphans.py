@@ -10,7 +10,7 @@ import time
 
 PARENT = """
 import multiprocessing, os, time
-from pali3kit.ablation.orphans import die_with
+from pali3kit.orphans import die_with
 
 def child(alive, parent):
     die_with(parent, alive)

@@ -15,10 +15,7 @@ _PR_SET_PDEATHSIG = 1
 
 def die_with(parent: int, alive: Connection) -> None:
     """Die when the parent does, however it does: by the kernel's signal on Linux, by a closed pipe elsewhere."""
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
-        if os.getppid() != parent:  # it died before the call above
-            os._exit(1)
+    die_with_parent(parent)
 
     def watch() -> None:
         with suppress(EOFError, OSError):
@@ -26,3 +23,11 @@ def die_with(parent: int, alive: Connection) -> None:
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
+
+
+def die_with_parent(parent: int) -> None:
+    """The kernel's half of it, for processes without a pipe; elsewhere than on Linux nothing."""
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it died before the call above
+            os._exit(1)
