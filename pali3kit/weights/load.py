@@ -102,6 +102,7 @@ def _fill(
     ]
     if misfits:
         raise WeightsError(f"{checkpoint.file} does not fit the model: " + "; ".join(misfits))
+    lacking = sorted(wanted.keys() - ours.keys())
     left = sorted(checkpoint.tensors.keys() - {link.theirs for link in links})
     report = LoadReport(
         source=str(checkpoint.file),
@@ -109,7 +110,8 @@ def _fill(
         layout=checkpoint.layout.name,
         loaded=tuple(sorted(ours)),
         resized=resized,
-        missing=tuple(sorted(name for name in wanted.keys() - ours.keys() if not matches(name, may_miss))),
+        missing=tuple(name for name in lacking if not matches(name, may_miss)),
+        kept=tuple(name for name in lacking if matches(name, may_miss)),
         unexpected=tuple(name for name in left if not matches(name, may_stay)),
         set_aside=tuple(name for name in left if matches(name, may_stay)),
     )

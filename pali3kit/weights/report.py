@@ -13,9 +13,10 @@ from pali3kit.errors import WeightsError
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """Names are the model's in `loaded`, `missing` and `resized`, the file's in `unexpected` and `set_aside`.
+    """Names are the model's in `loaded`, `missing`, `kept` and `resized`, the file's in `unexpected` and `set_aside`.
 
-    `set_aside` was not asked for: another tower, or what the caller allowed to be left out. `resized` says how.
+    `set_aside` was not asked for: another tower, or what the caller allowed to be left out. `kept` is the model's own,
+    as it was, since the caller allowed it to be missing. `resized` says how.
     """
 
     source: str
@@ -26,6 +27,7 @@ class LoadReport:
     missing: tuple[str, ...] = ()
     unexpected: tuple[str, ...] = ()
     set_aside: tuple[str, ...] = ()
+    kept: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, Any]:
         """Plain values, as an artifact's manifest keeps them."""

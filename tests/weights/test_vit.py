@@ -31,3 +31,4 @@ def test_what_may_be_left_out_is_said_by_name(tmp_path: Path) -> None:
         VISION.build("vit", image_size=16, weights=str(tmp_path), **SHAPE)
     loaded = VISION.build("vit", image_size=16, weights=str(tmp_path), allow=["head.*"], **SHAPE)
     assert torch.equal(loaded.embed.weight, gap.embed.weight)
+    assert loaded.load_report.kept == tuple(f"head.{name}" for name in sorted(loaded.head.state_dict()))
