@@ -37,12 +37,12 @@ class Bench:
 
     def run(self, *words: str, code: int = 0) -> str:
         process = self.start(*words)
-        output, _ = process.communicate(timeout=60)
+        output, _ = process.communicate(timeout=300)
         assert process.returncode == code, output
         return output
 
     def wait_for(self, pattern: str, process: subprocess.Popen[str]) -> None:
-        until = time.monotonic() + 30
+        until = time.monotonic() + 120
         while not any(self.control.glob(pattern)):
             assert process.poll() is None, process.stdout and process.stdout.read()
             assert time.monotonic() < until, f"{pattern} was never reached"

@@ -21,7 +21,7 @@ def worker(tmp_path):
 
 def last_message(worker):
     while True:
-        wait([worker.connection], timeout=30)
+        wait([worker.connection], timeout=300)
         for message in worker.messages():
             return message
 

@@ -61,7 +61,7 @@ def nodes(arm: str, path: str, *more: str) -> list[Node]:
 
 
 def last(worker: Worker) -> Message:
-    while wait([worker.connection], timeout=120):
+    while wait([worker.connection], timeout=300):
         for message in worker.messages():
             if not isinstance(message, Progress):
                 return message
@@ -152,7 +152,7 @@ def test_a_rank_that_is_killed_before_they_have_met(shards: str, tmp_path: Path)
     worker = Worker(tmp_path, 1, Execution(ranks=2))
     try:
         worker.make(nodes("classif", shards)[-1])
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while len(ranks := descendants(worker.process.pid)) < 2 and time.monotonic() < deadline:
             time.sleep(0.01)
         os.kill(max(ranks), signal.SIGKILL)
@@ -178,7 +178,7 @@ def test_killed_in_the_middle_of_a_pass_it_ends_with_the_same_weights(
     try:
         worker.make(wanted[1])
         checkpoint = Store(root).work(wanted[1]) / "last.ckpt"
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while not checkpoint.exists() and time.monotonic() < deadline:
             time.sleep(0.01)
         children = descendants(worker.process.pid)
@@ -186,7 +186,7 @@ def test_killed_in_the_middle_of_a_pass_it_ends_with_the_same_weights(
     finally:
         worker.stop()
     assert checkpoint.exists() and children
-    gone = time.monotonic() + 10
+    gone = time.monotonic() + 60
     while any(alive(child) for child in children) and time.monotonic() < gone:
         time.sleep(0.05)
     assert not any(alive(child) for child in children)
