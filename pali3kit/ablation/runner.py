@@ -6,6 +6,7 @@ import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import asdict, fields
 from pathlib import Path
 from types import FrameType
 
@@ -59,7 +60,8 @@ def run(experiment: Experiment, file: Path | None = None, console: Console | Non
 
 
 def _execution(runtime: Runtime) -> Execution:
-    return Execution(runtime.ranks, runtime.strategy, runtime.loaders, runtime.checkpoint_seconds, runtime.most_bad)
+    known = {field.name for field in fields(Execution)}
+    return Execution(**{key: value for key, value in asdict(runtime).items() if key in known})
 
 
 def _announce(display: Display, graph: Graph, missing: list[Node], store: Store, workers: int, threads: int) -> None:

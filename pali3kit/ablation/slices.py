@@ -41,7 +41,7 @@ ARM_FIELDS = {
 # program, and not used, must not make finished work look unfinished.
 NEUTRAL: dict[str, Any] = {
     "cooldown": 0.0, "weights": None, "allow": [], "loss": "sigmoid", "crop": 1.0, "flip": False, "freeze": [],
-    "bottleneck": None,
+    "bottleneck": None, "gated": True, "ul2.size": None,
 }  # fmt: skip
 
 
@@ -93,7 +93,7 @@ class Stages:
     def language(self) -> Node:
         part, training = self.experiment.model.language, self.experiment.stages.language
         bins = self.experiment.tokenizer.bins
-        config = {**self.source, "bins": bins, "language": plain(part), "training": budget(training)}
+        config = {**self.source, "bins": bins, "language": plain(part), **_file(part), "training": budget(training)}
         return self.node("language", config, tokenizer=self.tokenizer)
 
     @cached_property
@@ -170,11 +170,16 @@ def budget(section: Training) -> dict[str, Any]:
 
 def plain(part: Part) -> dict[str, Any]:
     """Return a part as plain JSON, `{"name": ..., **options}`, as it is written in YAML, without what says nothing."""
-    return {"name": part.name, **_telling(copy.deepcopy(part.options))}
+    return {"name": part.name, **_telling(copy.deepcopy(part.options), f"{part.name}.")}
 
 
-def _telling(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: value for key, value in values.items() if key not in NEUTRAL or NEUTRAL[key] != value}
+def _telling(values: Mapping[str, Any], owner: str = "") -> dict[str, Any]:
+    """Leave out what is neutral, under its own name or under its owner's."""
+    return {
+        key: value
+        for key, value in values.items()
+        if not any(name in NEUTRAL and NEUTRAL[name] == value for name in (key, owner + key))
+    }
 
 
 def _file(part: Part) -> dict[str, str]:

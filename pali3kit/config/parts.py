@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from pali3kit import registry
-from pali3kit.config.shapes import VIT_SHAPES, VitShape
+from pali3kit.config.shapes import LANGUAGE_SHAPES, VIT_SHAPES, LanguageShape, VitShape
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -88,19 +88,29 @@ class ResamplerOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class UL2Options:
-    """A T5.1.1-style encoder-decoder; `buckets` and `max_distance` are those of the relative bias."""
+    """A T5-style encoder-decoder: `size`, a name of the table, or the six numbers that it stands for, or neither where
+    `weights` names a folder of transformers that says them itself (T5, T5 v1.1, Flan-T5, mT5, UL2).
 
-    width: int
-    encoder_depth: int
-    decoder_depth: int
-    heads: int
-    head_width: int
-    mlp: int
-    activation: Literal["silu", "gelu"] = "silu"
+    `buckets` and `max_distance` are those of the relative bias; `allow`: patterns of weights that may be left out.
+    """
+
+    NAMED: ClassVar[Mapping[str, LanguageShape]] = LANGUAGE_SHAPES
+
+    size: str | None = None
+    width: int | None = None
+    encoder_depth: int | None = None
+    decoder_depth: int | None = None
+    heads: int | None = None
+    head_width: int | None = None
+    mlp: int | None = None
+    activation: Literal["silu", "gelu", "relu"] = "silu"
+    gated: bool = True
     tied: bool = False
     dropout: float = 0.0
     buckets: int = 32
     max_distance: int = 128
+    weights: str | None = None
+    allow: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -169,7 +179,7 @@ registry.PROJECTOR.add(
     "resampler", "pali3kit.projector.resampler:ResamplerProjector", ResamplerOptions,
     "a fixed number of tokens by cross-attention",
 )  # fmt: skip
-registry.LANGUAGE.add("ul2", "pali3kit.language.ul2:UL2", UL2Options, "UL2 encoder-decoder (T5.1.1 style)")
+registry.LANGUAGE.add("ul2", "pali3kit.weights.language:create_ul2", UL2Options, "encoder-decoder, UL2 or any T5")
 registry.MASKS.add("vqvae", "pali3kit.masks.vqvae:MaskVQVAE", VqvaeOptions, "64x64 masks as 16 tokens")
 registry.TEXT_TOWER.add(
     "siglip_text", "pali3kit.models.text_tower:TextTower", TextTowerOptions, "bidirectional, last token, dense head"

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 
 from pali3kit import registry
 from pali3kit.config.schema import Experiment, Part, Training
-from pali3kit.config.shapes import VitShape, resolve
+from pali3kit.config.shapes import LanguageShape, VitShape, read_t5, resolve, resolve_language
 from pali3kit.errors import ConfigError, choose
 
 PRETRAININGS = ("classif", "siglip", "random", "given")
 LOSSES = ("sigmoid", "softmax")
 STRATEGIES = ("ddp", "fsdp")
 WITHOUT_TASKS = ("folder", "pairs")  # sources of pictures, labels and texts alone
+ATTENTIONS = ("auto", "eager", "sdpa", "chunked", "flex", "xformers")
 SCHEDULES = ("cosine", "rsqrt", "constant")
 REGION_COLUMNS = ("refer", "refer_plus", "refer_g")
 BOX_TOKENS, MASK_TOKENS = 4, 16  # a region is written as four coordinates and the codes of its mask (paper.md §4.1)
@@ -33,6 +35,7 @@ def _named(cell: Experiment) -> Iterator[Complaint]:
         ("pretrain", cell.pretrain, PRETRAININGS),
         ("stages.vision.loss", cell.stages.vision.loss, LOSSES),
         ("runtime.strategy", cell.runtime.strategy, STRATEGIES),
+        ("runtime.attention", cell.runtime.attention, ATTENTIONS),
     ]
     for stage, training in stages(cell):
         at = f"stages.{stage}.optimizer"
@@ -90,8 +93,51 @@ def _heads(part: Part, key: str) -> Iterator[Complaint]:
         yield f"{key}.heads", f"{heads} heads do not divide the width {width} of {key}; nearest: {near}"
 
 
+def _language(cell: Experiment) -> Iterator[Complaint]:
+    """Check the shape, and where weights are given that they are there and of that shape."""
+    part, examples = cell.model.language, cell.stages.language.examples
+    weights = part.options.get("weights")
+    if weights and not Path(weights).exists():
+        yield "model.language.weights", f"there is no file or folder '{weights}'"
+    elif part.name == "ul2":
+        try:
+            _language_shape(part)
+        except ConfigError as error:
+            yield "model.language", f"model.language: {error}"
+    if not weights and part.name == "ul2" and examples == 0:
+        yield "stages.language.examples", "0 examples leave a ul2 without weights random: give weights, or examples."
+
+
+def _language_shape(part: Part) -> LanguageShape:
+    """The shape of a ul2: that of its weights' folder, which what is said must agree with, or the one said."""
+    names = tuple(LanguageShape.__slots__)
+    size, numbers = part.options.get("size"), {key: part.options.get(key) for key in names}
+    config = Path(part.options.get("weights") or "") / "config.json"
+    if not (part.options.get("weights") and config.exists()):
+        return resolve_language(size, **numbers)
+    said = read_t5(config.parent)
+    shape = LanguageShape(**{key: said[key] for key in names})
+    given = asdict(resolve_language(size, **numbers)) if size else numbers
+    wrong = [
+        f"{config.parent} has {key} {said[key]}, not {value}"
+        for key, value in given.items()
+        if value not in (None, said[key])
+    ]
+    if wrong:
+        raise ConfigError(wrong)
+    return shape
+
+
+def _language_width(part: Part) -> int | None:
+    """The width of a language model, where it is known before it is built."""
+    try:
+        return _language_shape(part).width if part.name == "ul2" else None
+    except ConfigError:
+        return None
+
+
 def _projector(cell: Experiment) -> Iterator[Complaint]:
-    part, width = cell.model.projector, cell.model.language.options.get("width", 4)
+    part, width = cell.model.projector, _language_width(cell.model.language) or 4
     if (part.options.get("positions") == "sine2d" or part.name == "resampler") and width % 4:
         near = max(4, round(width / 4) * 4)
         text = f"sine2d positions need a language width divisible by 4, not {width}; nearest: {near}"
@@ -187,8 +233,10 @@ def _lengths(cell: Experiment) -> Iterator[Complaint]:
 
 def _budgets(cell: Experiment) -> Iterator[Complaint]:
     for stage, training in stages(cell):
+        key = f"stages.{stage}.examples"
+        if training.examples == 0 and stage != "language":  # which may be somebody's pretrained one, as it is
+            yield key, f"{key} should be at least 1, not 0."
         if 0 < training.examples < training.batch_size:
-            key = f"stages.{stage}.examples"
             yield key, f"{key}: {training.examples} examples are less than one batch of {training.batch_size}"
     mixture = cell.stages.multimodal.mixture
     for task, weight in mixture.items():
@@ -213,6 +261,7 @@ def _nearest_divisor(number: int, wanted: int) -> int:
 
 
 MISFITS: tuple[Callable[[Experiment], Iterator[Complaint]], ...] = (
-    _named, _vision, _text_tower, _projector, _relative_bias, _source, _ranks, _world, _vocabulary, _lengths, _budgets,
+    _named, _vision, _text_tower, _language, _projector, _relative_bias, _source, _ranks, _world, _vocabulary,
+    _lengths, _budgets,
 )  # fmt: skip
 """Everything that can keep a cell from being built or trained as it stands."""

@@ -152,7 +152,8 @@ class Runtime:
 
     `ranks` processes train one encoder, by `strategy` `ddp` or `fsdp`, each with `loaders` processes for its pictures.
     A training stage that is killed loses about `checkpoint_seconds`. A stage stops when more than `most_bad` of all
-    samples in files are unusable.
+    samples in files are unusable. `attention` is that of the language model's encoder, `auto` or a backend;
+    `recompute` trades its activations' memory for time (gradient checkpointing).
     """
 
     workers: int = 0
@@ -162,6 +163,8 @@ class Runtime:
     loaders: int = 0
     checkpoint_seconds: float = 20.0
     most_bad: float = 0.05
+    attention: str = "auto"
+    recompute: bool = False
     runs: str = "runs"
     store: str = "runs/store"
 

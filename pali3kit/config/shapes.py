@@ -1,8 +1,12 @@
-"""The named shapes of vision transformers, as facts: they are checked before torch is imported."""
+"""The named shapes of vision transformers and language models, as facts: checked before torch is imported."""
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
+from pathlib import Path
+from typing import Any, TypeVar
 
 from pali3kit.errors import ConfigError, choose
 
@@ -33,21 +37,89 @@ VIT_SHAPES: dict[str, VitShape] = {  # paper.md §1.2, after big_vision `models/
 }
 
 
+@dataclass(frozen=True, slots=True)
+class LanguageShape:
+    """Width D, layers of encoder and decoder, attention heads and the width of one, hidden size of the feed-forward."""
+
+    width: int
+    encoder_depth: int
+    decoder_depth: int
+    heads: int
+    head_width: int
+    mlp: int
+
+
+LANGUAGE_SHAPES: dict[str, LanguageShape] = {  # T5.1.1's (t5x `t5_1_1/*.gin`), and UL2-20B's (paper.md §1.4)
+    "tiny": LanguageShape(256, 4, 4, 4, 64, 512),
+    "small": LanguageShape(512, 8, 8, 6, 64, 1024),
+    "base": LanguageShape(768, 12, 12, 12, 64, 2048),
+    "large": LanguageShape(1024, 24, 24, 16, 64, 2816),
+    "3B": LanguageShape(2048, 24, 24, 32, 64, 5120),
+    "11B": LanguageShape(4096, 24, 24, 64, 64, 10240),
+    "20B": LanguageShape(4096, 32, 32, 16, 256, 16384),
+}
+
+
+Shape = TypeVar("Shape", VitShape, LanguageShape)
+
+
 def resolve(size: str | None = None, **numbers: int | None) -> VitShape:
-    """Return the shape called `size`, or the one spelled out in `numbers` (`width`, `depth`, `heads`, `mlp`, `patch`).
+    """Return the ViT called `size`, or the one spelled out in `numbers` (`width`, `depth`, `heads`, `mlp`, `patch`).
 
     Raises ConfigError when the size is unknown, when it is contradicted by numbers, or when a number is missing.
     """
+    return _resolve("vit", "B/16", VitShape, VIT_SHAPES, size, numbers)
+
+
+def resolve_language(size: str | None = None, **numbers: int | None) -> LanguageShape:
+    """Return the language model called `size`, or the one spelled out in `numbers`; errors as of `resolve`."""
+    return _resolve("language model", "base", LanguageShape, LANGUAGE_SHAPES, size, numbers)
+
+
+def _resolve(
+    what: str, example: str, kind: type[Shape], shapes: Mapping[str, Shape], size: str | None,
+    numbers: Mapping[str, int | None],
+) -> Shape:  # fmt: skip
     given = {key: value for key, value in numbers.items() if value is not None}
     if size is None:
-        missing = [field.name for field in fields(VitShape) if field.name not in given]
+        missing = [field.name for field in fields(kind) if field.name not in given]
         if missing:
-            raise ConfigError([f"a vit needs a size such as 'B/16', or also {', '.join(missing)}."])
-        return VitShape(**given)
-    if size not in VIT_SHAPES:
-        raise ConfigError([f"unknown vit size '{size}'.{choose(size, VIT_SHAPES)}"])
-    shape = VIT_SHAPES[size]
+            raise ConfigError([f"a {what} needs a size such as '{example}', or also {', '.join(missing)}."])
+        return kind(**given)
+    if size not in shapes:
+        raise ConfigError([f"unknown {what} size '{size}'.{choose(size, shapes)}"])
+    shape = shapes[size]
     differing = [key for key, value in given.items() if asdict(shape)[key] != value]
     if differing:
-        raise ConfigError([f"vit size '{size}' already says {', '.join(differing)}: leave out one or the other."])
+        raise ConfigError([f"{what} size '{size}' already says {', '.join(differing)}: leave out one or the other."])
     return shape
+
+
+def read_t5(folder: Path) -> dict[str, Any]:
+    """Return what `config.json` in a folder of transformers says of a T5, T5 v1.1, Flan-T5, mT5 or UL2, as our options.
+
+    Raises ConfigError when there is no such file, or it is another model's.
+    """
+    file = folder / "config.json"
+    try:
+        said = json.loads(file.read_text())
+        kind = said["model_type"]
+        if kind not in ("t5", "mt5"):
+            raise ConfigError([f"{file} is of model_type '{kind}': ul2 reads t5 and mt5; take hf/{folder} for others."])
+        feed = said.get("feed_forward_proj", "relu" if kind == "t5" else "gated-gelu").split("-")
+        scaled = said.get("scale_decoder_outputs", said.get("tie_word_embeddings") is not False)
+        return {
+            "width": said["d_model"],
+            "encoder_depth": said["num_layers"],
+            "decoder_depth": said.get("num_decoder_layers") or said["num_layers"],
+            "heads": said["num_heads"],
+            "head_width": said["d_kv"],
+            "mlp": said["d_ff"],
+            "activation": feed[-1],
+            "gated": feed[0] == "gated",
+            "tied": kind == "t5" and scaled,
+            "buckets": said.get("relative_attention_num_buckets", 32),
+            "max_distance": said.get("relative_attention_max_distance", 128),
+        }
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise ConfigError([f"{file} does not describe a T5: {error!r}"]) from error

@@ -1,73 +1,181 @@
-"""Greedy and beam decoding of any encoder-decoder under the language contract."""
+"""Greedy decoding, sampling and beam search for any model under the language contract.
+
+Rows whose answer has ended leave the batch, so that a long answer does not wait on short ones.
+"""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
-from pali3kit.language.ul2 import UL2
+from pali3kit.language.contract import Language
+
+LEAVE = 4  # rows leave when a quarter of them have ended: moving the others' keys costs about one step
+
+Constraint = Callable[[Tensor], Tensor]
+"""Ids so far `[R,t]` to the mask `[R,V]` or `[1,V]` of ids that may follow; at least one may."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sampling:
+    """Draw each token from `softmax(logits / temperature)`, of the `top_k` likeliest, or of the fewest that together
+    have the probability `top_p`.
+    """
+
+    generator: torch.Generator
+    temperature: float = 1.0
+    top_k: int | None = None
+    top_p: float = 1.0
+
+    def __call__(self, logits: Tensor) -> Tensor:
+        """`[R,V] -> [R]`."""
+        logits = logits / self.temperature
+        if self.top_k is not None:
+            least = logits.topk(min(self.top_k, logits.shape[-1]), -1).values[:, -1:]
+            logits = logits.masked_fill(logits < least, -torch.inf)
+        shares, order = logits.softmax(-1).sort(-1, descending=True)
+        before = shares.cumsum(-1) - shares
+        kept = shares.masked_fill(before >= self.top_p, 0.0)
+        return order.gather(-1, torch.multinomial(kept, 1, generator=self.generator)).squeeze(-1)
 
 
 @torch.inference_mode()
 def generate(
-    language: UL2, memory: Tensor, memory_mask: Tensor, max_length: int, beams: int = 1, length_penalty: float = 0.6
+    language: Language,
+    memory: Tensor,
+    memory_mask: Tensor,
+    max_length: int,
+    beams: int = 1,
+    length_penalty: float = 0.6,
+    sampling: Sampling | None = None,
+    constraint: Constraint | None = None,
 ) -> Tensor:
     """Token ids `[B, up to max_length]` for a memory `[B,N,D]` with mask `[B,N]`; rows are padded after their end.
 
-    `beams=1` is greedy. Beam search keeps `beams` hypotheses per row and returns the best by
-    `log p / ((5 + length) / 6) ** length_penalty` (Wu et al. 2016, t5x).
+    `beams=1` is greedy, or draws if `sampling` is given. Beam search keeps `beams` hypotheses per row and returns the
+    best by `log p / ((5 + length) / 6) ** length_penalty` (Wu et al. 2016, t5x). `constraint` says which ids may
+    follow.
+
+    Raises:
+        ValueError: sampling with several beams.
     """
+    rows = Rows(language, memory, memory_mask, max_length, constraint)
     if beams == 1:
-        return _greedy(language, memory, memory_mask, max_length)
-    return _beam(language, memory, memory_mask, max_length, beams, length_penalty)
+        return _one_by_one(rows, sampling or (lambda logits: logits.argmax(-1)))
+    if sampling is not None:
+        raise ValueError(f"sampling draws one answer for each row: it does not go with {beams} beams")
+    return _beam(rows, beams, length_penalty)
 
 
-def _greedy(language: UL2, memory: Tensor, memory_mask: Tensor, max_length: int) -> Tensor:
-    cache = language.new_cache()
-    last = torch.full((len(memory), 1), language.start_id, device=memory.device)
-    done = torch.zeros(len(memory), dtype=torch.bool, device=memory.device)
-    steps: list[Tensor] = []
-    while len(steps) < max_length and not done.all():
-        logits = language.decode(last, memory, memory_mask, cache)[:, -1]
-        last = logits.argmax(-1, keepdim=True).masked_fill(done[:, None], language.start_id)
-        done |= last[:, 0] == language.eos_id
-        steps.append(last)
-    return torch.cat(steps, 1)
+class Rows:
+    """The rows of a batch that are not at their end yet: R targets to B memories."""
+
+    def __init__(
+        self, language: Language, memory: Tensor, mask: Tensor, max_length: int, constraint: Constraint | None
+    ) -> None:
+        self.language, self.memory, self.mask, self.constraint = language, memory, mask, constraint
+        self.max_length, self.cache = max_length, language.new_cache(max_length)
+        self.numbers = torch.arange(len(memory), device=memory.device)  # of the caller's rows
+        self.answers = torch.full((len(memory), max_length), language.start_id, device=memory.device)
+
+    def logits(self, ids: Tensor) -> Tensor:
+        """fp32 logits `[R,V]` of what follows `ids` `[R,t]`, start token included; -inf where it may not."""
+        states = self.language.decode_states(ids[:, -1:], self.memory, self.mask, self.cache)
+        logits = self.language.to_logits(states[:, -1]).float()
+        return logits if self.constraint is None else logits.masked_fill(~self.constraint(ids[:, 1:]), -torch.inf)
+
+    def start(self, targets: int) -> Tensor:
+        """The start token `[R,1]` of so many targets to each memory."""
+        shape = (len(self.memory) * targets, 1)
+        return torch.full(shape, self.language.start_id, device=self.memory.device)
+
+    def leave(self, done: Tensor) -> Tensor | None:
+        """Let the rows that are `done` `[B]` go if they are enough; the numbers of those that stay, or None."""
+        if int(done.sum()) * LEAVE < len(done):
+            return None
+        stay = (~done).nonzero().flatten()
+        self.numbers, self.memory, self.mask = self.numbers[stay], self.memory[stay], self.mask[stay]
+        return stay
+
+    def trimmed(self) -> Tensor:
+        """The answers, as wide as the longest."""
+        width = (self.answers != self.language.start_id).any(0).nonzero()
+        return self.answers[:, : int(width.max()) + 1 if len(width) else 1]
 
 
-def _beam(
-    language: UL2, memory: Tensor, memory_mask: Tensor, max_length: int, beams: int, length_penalty: float
-) -> Tensor:
-    batch, device = len(memory), memory.device
-    memory, memory_mask = (x.repeat_interleave(beams, 0) for x in (memory, memory_mask))
-    cache = language.new_cache()
-    ids = torch.full((batch, beams, 1), language.start_id, device=device)
-    scores = torch.full((batch, beams), -torch.inf, device=device)
+def _one_by_one(rows: Rows, pick: Callable[[Tensor], Tensor]) -> Tensor:
+    ids, eos = rows.start(1), rows.language.eos_id
+    done = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
+    for step in range(rows.max_length):
+        token = pick(rows.logits(ids)).masked_fill(done, rows.language.start_id)
+        rows.answers[rows.numbers, step] = token
+        ids, done = torch.cat([ids, token[:, None]], 1), done | (token == eos)
+        if done.all():
+            break
+        stay = rows.leave(done)
+        if stay is not None:
+            rows.cache.keep(stay, stay)
+            ids, done = ids[stay], done[stay]
+    return rows.trimmed()
+
+
+def _beam(rows: Rows, beams: int, length_penalty: float) -> Tensor:
+    eos, device = rows.language.eos_id, rows.memory.device
+    ids = rows.start(beams).view(-1, beams, 1)
+    scores = torch.full(ids.shape[:2], -torch.inf, device=device)
     scores[:, 0] = 0.0  # all beams are alike at the start: grow from one
-    best_ids = torch.zeros(batch, max_length, dtype=torch.long, device=device)
-    best = torch.full((batch,), -torch.inf, device=device)
-    rows = torch.arange(batch, device=device)
-    for length in range(1, max_length + 1):
-        logits = language.decode(ids[:, :, -1].reshape(-1, 1), memory, memory_mask, cache)[:, -1]
-        total = scores[:, :, None] + logits.float().log_softmax(-1).view(batch, beams, -1)
+    best = torch.full((len(ids),), -torch.inf, device=device)
+    last = ((5 + rows.max_length) / 6) ** length_penalty
+    for length in range(1, rows.max_length + 1):
+        grown = rows.logits(ids.flatten(0, 1)).log_softmax(-1)
+        total = scores[:, :, None] + grown.view(len(ids), beams, -1)
         # Twice as many candidates as beams: at most `beams` of them end, so that `beams` always go on.
         top, index = total.flatten(1).topk(2 * beams)
         parent, token = index // total.shape[-1], index % total.shape[-1]
-        candidates = torch.cat([ids[rows[:, None], parent], token[..., None]], -1)
-        ended = (token == language.eos_id) | (length == max_length)
-        penalty = ((5 + length) / 6) ** length_penalty
-        finished, which = torch.where(ended, top / penalty, -torch.inf).max(1)
+        candidates = torch.cat([_of(ids, parent), token[..., None]], -1)
+        ended = (token == eos) | (length == rows.max_length)
+        ended[:, beams:] = False  # an end that is worse than every beam is not one of them (transformers)
+        finished, which = torch.where(ended, top / ((5 + length) / 6) ** length_penalty, -torch.inf).max(1)
         better = finished > best
         best = torch.where(better, finished, best)
-        best_ids[better, :length] = candidates[rows, which, 1:][better]
-        best_ids[better, length:] = language.start_id
-        scores, keep = torch.where(token == language.eos_id, -torch.inf, top).topk(beams)
-        ids = candidates[rows[:, None], keep]
+        winners = candidates[torch.arange(len(ids), device=device), which, 1:]
+        rows.answers[rows.numbers[better], :length] = winners[better]
+        rows.answers[rows.numbers[better], length:] = rows.language.start_id
+        scores, kept = torch.where(token == eos, -torch.inf, top).topk(beams)
+        ids, parent = _of(candidates, kept), parent.gather(1, kept)
         # Scores only fall, and the penalty grows with length: the longest still possible bounds every open beam.
-        if (best >= scores[:, 0] / ((5 + max_length) / 6) ** length_penalty).all():
+        done = best >= scores[:, 0] / last
+        if done.all():
             break
-        chosen = (parent.gather(1, keep) + rows[:, None] * beams).flatten()
-        for layer in cache:
-            layer.reorder(chosen)
-    lengths = (best_ids != language.start_id).sum(1)
-    return best_ids[:, : int(lengths.max())]
+        stay = rows.leave(done)
+        if stay is not None:
+            rows.cache.keep(_targets(stay, beams), stay)
+            ids, scores, best, parent = ids[stay], scores[stay], best[stay], parent[stay]
+        rows.cache.reorder((parent + beams * torch.arange(len(ids), device=device)[:, None]).flatten())
+    return rows.trimmed()
+
+
+def _of(beams: Tensor, which: Tensor) -> Tensor:
+    """The chosen beams: `[B,K,t]` and `[B,k]` to `[B,k,t]`."""
+    return beams.gather(1, which[..., None].expand(*which.shape, beams.shape[-1]))
+
+
+def _targets(memories: Tensor, beams: int) -> Tensor:
+    """The targets `[R]` of some memories."""
+    return (memories[:, None] * beams + torch.arange(beams, device=memories.device)).flatten()
+
+
+@torch.inference_mode()
+def log_probabilities(language: Language, memory: Tensor, memory_mask: Tensor, targets: Tensor) -> Tensor:
+    """Log-probability in nats, fp32 `[R,T]`, of each token of `targets` `[R,T]` after the ones before it.
+
+    `memory` is `[B,N,D]`; R/B neighbouring targets (the choices of a question, say) share a row of it. Those of padding
+    mean nothing: weigh them by the targets' mask.
+    """
+    start = torch.full_like(targets[:, :1], language.start_id)
+    states = language.decode_states(torch.cat([start, targets[:, :-1]], 1), memory, memory_mask)
+    logits = language.to_logits(states).float()
+    return logits.gather(-1, targets[..., None]).squeeze(-1) - logits.logsumexp(-1)

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 from functools import partial
 
 import torch
+from einops import rearrange
 from torch import Tensor, nn
 
-from pali3kit.nn.attention import attend, merge_heads, split_heads
+from pali3kit.nn.attention import Attend, merge_heads, split_heads
 
 NORM_EPS = 1e-6
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "silu": nn.functional.silu,
+    "relu": nn.functional.relu,
     "gelu": partial(nn.functional.gelu, approximate="tanh"),
 }
 
@@ -45,12 +47,18 @@ class RelativeBias(nn.Module):
         self.table = nn.Embedding(buckets, heads)
         nn.init.normal_(self.table.weight, std=heads**-0.5)
 
-    def forward(self, queries: int, keys: int) -> Tensor:
-        """Bias of the last `queries` positions towards all `keys` positions."""
-        device = self.table.weight.device
-        query = torch.arange(keys - queries, keys, device=device)[:, None]
-        distance = torch.arange(keys, device=device)[None] - query
-        return self.table(self.bucket(distance)).permute(2, 0, 1).unsqueeze(0)  # type: ignore[no-any-return]
+    def forward(self, start: int, stop: int, keys: int) -> Tensor:
+        """Bias `[1,H,stop-start,keys]` of the queries at positions `start` to `stop` towards keys from 0 on.
+
+        It depends on the distance alone, so each row is a window of one list of distances.
+        """
+        windows = self.by_distance(1 - stop, keys - 1 - start).unfold(-1, keys, 1)
+        return windows.flip(1).unsqueeze(0)
+
+    def by_distance(self, first: int, last: int) -> Tensor:
+        """Bias `[H,last-first+1]` of each `key - query` distance from `first` to `last`."""
+        distances = torch.arange(first, last + 1, device=self.table.weight.device)
+        return self.table(self.bucket(distances)).T  # type: ignore[no-any-return]
 
     def bucket(self, distance: Tensor) -> Tensor:
         """The bucket of each `key - query` distance (int64)."""
@@ -67,17 +75,40 @@ class RelativeBias(nn.Module):
         return offset + torch.where(distance < exact, distance, far)
 
 
-@dataclass
 class LayerCache:
-    """Keys and values `[B,H,N,d]` of one decoder layer: its own, which grow, and those of the memory, which do not."""
+    """Keys and values `[R,H,N,d]` of one decoder layer: its own, in a buffer of `capacity` tokens, and the memory's.
 
-    own: tuple[Tensor, Tensor] | None = None
-    memory: tuple[Tensor, Tensor] | None = None
+    There are R targets to B memories, R/B neighbouring targets (the beams) to each. The memory's are computed once.
+    """
+
+    def __init__(self, capacity: int) -> None:
+        self.capacity, self.length = capacity, 0
+        self.own: tuple[Tensor, Tensor] | None = None
+        self.memory: tuple[Tensor, Tensor] | None = None
+
+    def append(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
+        """Add those of new tokens; all that there are, as views of the buffer."""
+        if self.own is None:
+            rows, heads, _, width = keys.shape
+            shape = (rows, heads, self.capacity, width)
+            self.own = (keys.new_empty(shape), values.new_empty(shape))
+        end = self.length + keys.shape[2]
+        for buffer, new in zip(self.own, (keys, values), strict=True):
+            buffer[:, :, self.length : end] = new
+        self.length = end
+        return self.own[0][:, :, :end], self.own[1][:, :, :end]
 
     def reorder(self, rows: Tensor) -> None:
-        """Keep the given rows of the batch (beam search); the memory's stay, since beams share their image."""
+        """Continue with these targets, R of them; their memories stay, since a beam stays with its image."""
+        for buffer in self.own or ():
+            buffer[:, :, : self.length] = buffer[rows, :, : self.length]
+
+    def keep(self, targets: Tensor, memories: Tensor) -> None:
+        """Continue with fewer targets and memories."""
         if self.own is not None:
-            self.own = (self.own[0][rows], self.own[1][rows])
+            self.own = (self.own[0][targets], self.own[1][targets])
+        if self.memory is not None:
+            self.memory = (self.memory[0][memories], self.memory[1][memories])
 
 
 class Attention(nn.Module):
@@ -98,68 +129,98 @@ class Attention(nn.Module):
         """`[B,N,D]` to keys and values `[B,H,N,d]`."""
         return split_heads(self.key(x), self.heads), split_heads(self.value(x), self.heads)
 
-    def forward(self, x: Tensor, keys_values: tuple[Tensor, Tensor], bias: Tensor | None) -> Tensor:
-        query = split_heads(self.query(x), self.heads)
-        return self.out(merge_heads(attend(query, *keys_values, bias, scale=1.0)))  # type: ignore[no-any-return]
+    def forward(self, x: Tensor, keys_values: tuple[Tensor, Tensor], attend: Attend) -> Tensor:
+        """`[R,T,D]` over keys and values of B rows; where B is less than R, R/B neighbours share a row of them."""
+        queries = split_heads(self.query(x), self.heads)
+        shared = len(x) // len(keys_values[0])
+        if shared > 1:
+            queries = rearrange(queries, "(b r) h t d -> b h (r t) d", r=shared)
+        attended = attend(queries, *keys_values)
+        if shared > 1:
+            attended = rearrange(attended, "b h (r t) d -> (b r) h t d", r=shared)
+        return self.out(merge_heads(attended))  # type: ignore[no-any-return]
 
 
-class GatedFeedForward(nn.Module):
-    """`down(act(gate(x)) * up(x))`, `[...,D] -> [...,D]`; the output projection is never autocast, since
-    T5 overflows there in low precision (transformers#4586).
+class FeedForward(nn.Module):
+    """`down(act(gate(x)) * up(x))`, or without a gate `down(act(up(x)))` as in the first T5, `[...,D] -> [...,D]`.
+
+    The output projection is never autocast, since T5 overflows there in low precision (transformers#4586).
     """
 
-    def __init__(self, width: int, hidden: int, activation: str) -> None:
+    def __init__(self, width: int, hidden: int, activation: str, gated: bool = True) -> None:
         super().__init__()
-        self.gate, self.up = nn.Linear(width, hidden, bias=False), nn.Linear(width, hidden, bias=False)
+        self.gate = nn.Linear(width, hidden, bias=False) if gated else None
+        self.up = nn.Linear(width, hidden, bias=False)
         self.down = nn.Linear(hidden, width, bias=False)
         self.activation = ACTIVATIONS[activation]
         for linear in (self.gate, self.up, self.down):
-            nn.init.normal_(linear.weight, std=linear.in_features**-0.5)
+            if linear is not None:
+                nn.init.normal_(linear.weight, std=linear.in_features**-0.5)
 
     def forward(self, x: Tensor) -> Tensor:
-        hidden = self.activation(self.gate(x)) * self.up(x)
+        up = self.up(x)
+        hidden = self.activation(up) if self.gate is None else self.activation(self.gate(x)) * up
         with torch.autocast(x.device.type, enabled=False):  # in the weights' own dtype, fp32 in mixed precision
             return self.down(hidden.to(self.down.weight.dtype)).to(x.dtype)  # type: ignore[no-any-return]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerShape:
+    """The numbers of one layer: `mlp` is the hidden size of the feed-forward."""
+
+    width: int
+    heads: int
+    head_width: int
+    mlp: int
+    activation: str
+    gated: bool
+    dropout: float
+
+    def attention(self) -> Attention:
+        return Attention(self.width, self.heads, self.head_width)
+
+    def feed(self) -> FeedForward:
+        return FeedForward(self.width, self.mlp, self.activation, self.gated)
 
 
 class EncoderLayer(nn.Module):
     """Self-attention and feed-forward, each `x + dropout(f(norm(x)))`."""
 
-    def __init__(self, width: int, heads: int, head_width: int, mlp: int, activation: str, dropout: float) -> None:
+    def __init__(self, shape: LayerShape) -> None:
         super().__init__()
-        self.attention_norm, self.feed_norm = RMSNorm(width), RMSNorm(width)
-        self.attention = Attention(width, heads, head_width)
-        self.feed = GatedFeedForward(width, mlp, activation)
-        self.dropout = nn.Dropout(dropout)
+        self.attention_norm, self.feed_norm = RMSNorm(shape.width), RMSNorm(shape.width)
+        self.attention, self.feed = shape.attention(), shape.feed()
+        self.dropout = nn.Dropout(shape.dropout)
 
-    def forward(self, x: Tensor, bias: Tensor) -> Tensor:
+    def forward(self, x: Tensor, attend: Attend) -> Tensor:
         y = self.attention_norm(x)
-        x = x + self.dropout(self.attention(y, self.attention.keys_values(y), bias))
+        x = x + self.dropout(self.attention(y, self.attention.keys_values(y), attend))
         return x + self.dropout(self.feed(self.feed_norm(x)))  # type: ignore[no-any-return]
 
 
 class DecoderLayer(nn.Module):
     """Causal self-attention, attention to the memory, feed-forward."""
 
-    def __init__(self, width: int, heads: int, head_width: int, mlp: int, activation: str, dropout: float) -> None:
+    def __init__(self, shape: LayerShape) -> None:
         super().__init__()
-        self.attention_norm, self.memory_norm, self.feed_norm = RMSNorm(width), RMSNorm(width), RMSNorm(width)
-        self.attention = Attention(width, heads, head_width)
-        self.memory_attention = Attention(width, heads, head_width)
-        self.feed = GatedFeedForward(width, mlp, activation)
-        self.dropout = nn.Dropout(dropout)
+        self.attention_norm, self.memory_norm, self.feed_norm = (RMSNorm(shape.width) for _ in range(3))
+        self.attention, self.memory_attention, self.feed = shape.attention(), shape.attention(), shape.feed()
+        self.dropout = nn.Dropout(shape.dropout)
 
-    def forward(self, x: Tensor, memory: Tensor, bias: Tensor, memory_bias: Tensor, cache: LayerCache) -> Tensor:
+    def forward(
+        self, x: Tensor, memory: Tensor, attend: Attend, attend_memory: Attend, cache: LayerCache | None = None
+    ) -> Tensor:
         y = self.attention_norm(x)
-        x = x + self.dropout(self.attention(y, self._own(y, cache), bias))
-        if cache.memory is None:
-            cache.memory = self.memory_attention.keys_values(memory)
-        x = x + self.dropout(self.memory_attention(self.memory_norm(x), cache.memory, memory_bias))
+        own = self.attention.keys_values(y)
+        x = x + self.dropout(self.attention(y, own if cache is None else cache.append(*own), attend))
+        x = x + self.dropout(self.memory_attention(self.memory_norm(x), self._of(memory, cache), attend_memory))
         return x + self.dropout(self.feed(self.feed_norm(x)))  # type: ignore[no-any-return]
 
-    def _own(self, y: Tensor, cache: LayerCache) -> tuple[Tensor, Tensor]:
-        keys, values = self.attention.keys_values(y)
-        if cache.own is not None:
-            keys, values = torch.cat([cache.own[0], keys], 2), torch.cat([cache.own[1], values], 2)
-        cache.own = (keys, values)
-        return cache.own
+    def _of(self, memory: Tensor, cache: LayerCache | None) -> tuple[Tensor, Tensor]:
+        """The memory's keys and values, computed once for a cache."""
+        if cache is None:
+            return self.memory_attention.keys_values(memory)
+        if cache.memory is None:
+            keys, values = self.memory_attention.keys_values(memory)
+            cache.memory = (keys.contiguous(), values.contiguous())  # read at every step
+        return cache.memory

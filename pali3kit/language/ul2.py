@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
+from functools import partial
+from typing import Any
+
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
-from pali3kit.language.layers import DecoderLayer, EncoderLayer, LayerCache, RelativeBias, RMSNorm
-
-Cache = list[LayerCache]
+from pali3kit.config.shapes import resolve_language
+from pali3kit.language.attention import encoder_attention, padding_bias
+from pali3kit.language.layers import DecoderLayer, EncoderLayer, LayerCache, LayerShape, RelativeBias, RMSNorm
+from pali3kit.nn.attention import Attend, attend, attend_eagerly
 
 
 class UL2(nn.Module):
@@ -15,12 +21,17 @@ class UL2(nn.Module):
 
     Args:
         vocabulary: number of rows of the embedding, V.
+        size: a name of `config.shapes.LANGUAGE_SHAPES`, or the six numbers that it stands for:
         width: D. encoder_depth, decoder_depth: layers. heads, head_width: the attention's inner size is their product.
-        mlp: hidden size of the gated feed-forward. activation: `"silu"` (UL2) or `"gelu"` (T5.1.1).
+        mlp: hidden size of the feed-forward. activation: `"silu"` (UL2), `"gelu"` (T5.1.1) or `"relu"` (T5).
+        gated: whether the feed-forward has a gate; the first T5 had none.
         tied: share the embedding with the logits (then scaled by `D ** -0.5`). dropout: on every residual branch.
         buckets, max_distance: of the relative bias, one per stack.
+        attention: of the encoder, one of `language.attention.BACKENDS`; results do not depend on it.
+        checkpointing: compute each layer's activations again in the backward pass instead of keeping them.
 
-    The decoder starts from id 0, the padding, and ends at id 1, as every T5.
+    The decoder starts from id 0, the padding, and ends at id 1, as every T5. `options` build another one of its kind;
+    `load_report` says where weights came from, if they did.
     """
 
     start_id = 0
@@ -29,32 +40,46 @@ class UL2(nn.Module):
     def __init__(
         self,
         vocabulary: int,
-        width: int,
-        encoder_depth: int,
-        decoder_depth: int,
-        heads: int,
-        head_width: int,
-        mlp: int,
+        size: str | None = None,
+        width: int | None = None,
+        encoder_depth: int | None = None,
+        decoder_depth: int | None = None,
+        heads: int | None = None,
+        head_width: int | None = None,
+        mlp: int | None = None,
         activation: str = "silu",
+        gated: bool = True,
         tied: bool = False,
         dropout: float = 0.0,
         buckets: int = 32,
         max_distance: int = 128,
+        attention: str = "auto",
+        checkpointing: bool = False,
     ) -> None:
         super().__init__()
-        self.width, self.vocabulary = width, vocabulary
-        self.embedding = nn.Embedding(vocabulary, width)
+        shape = resolve_language(
+            size, width=width, encoder_depth=encoder_depth, decoder_depth=decoder_depth, heads=heads,
+            head_width=head_width, mlp=mlp,
+        )  # fmt: skip
+        self.width, self.vocabulary, self.shape = shape.width, vocabulary, shape
+        self.load_report: Any = None
+        self.options = asdict(shape) | {
+            "activation": activation, "gated": gated, "tied": tied, "dropout": dropout, "buckets": buckets,
+            "max_distance": max_distance,
+        }  # fmt: skip
+        self.attention, self.checkpointing = attention, checkpointing
+        self.embedding = nn.Embedding(vocabulary, shape.width)
         nn.init.normal_(self.embedding.weight)
-        shape = (width, heads, head_width, mlp, activation, dropout)
-        self.encoder = nn.ModuleList(EncoderLayer(*shape) for _ in range(encoder_depth))
-        self.decoder = nn.ModuleList(DecoderLayer(*shape) for _ in range(decoder_depth))
-        self.encoder_bias = RelativeBias(heads, buckets, max_distance, bidirectional=True)
-        self.decoder_bias = RelativeBias(heads, buckets, max_distance, bidirectional=False)
-        self.encoder_norm, self.decoder_norm = RMSNorm(width), RMSNorm(width)
+        layer = LayerShape(shape.width, shape.heads, shape.head_width, shape.mlp, activation, gated, dropout)
+        self.encoder = nn.ModuleList(EncoderLayer(layer) for _ in range(shape.encoder_depth))
+        self.decoder = nn.ModuleList(DecoderLayer(layer) for _ in range(shape.decoder_depth))
+        self.encoder_bias = RelativeBias(shape.heads, buckets, max_distance, bidirectional=True)
+        self.decoder_bias = RelativeBias(shape.heads, buckets, max_distance, bidirectional=False)
+        self.encoder_norm, self.decoder_norm = RMSNorm(shape.width), RMSNorm(shape.width)
         self.dropout = nn.Dropout(dropout)
-        self.logits = None if tied else nn.Linear(width, vocabulary, bias=False)
+        self.logits = None if tied else nn.Linear(shape.width, vocabulary, bias=False)
         if self.logits is not None:
-            nn.init.normal_(self.logits.weight, std=width**-0.5)
+            nn.init.normal_(self.logits.weight, std=shape.width**-0.5)
 
     def embed(self, ids: Tensor) -> Tensor:
         """`[B,N] int64 -> [B,N,D]`."""
@@ -62,35 +87,46 @@ class UL2(nn.Module):
 
     def encode(self, embeds: Tensor, mask: Tensor) -> Tensor:
         """`[B,N,D]` and a mask `[B,N]` (True where there is a token) to the memory `[B,N,D]`."""
-        length = embeds.shape[1]
-        bias = self.encoder_bias(length, length) + _padding_bias(mask, embeds.dtype)
+        attention = encoder_attention(self.attention, self.encoder_bias, mask, embeds.dtype)
         x = self.dropout(embeds)
         for layer in self.encoder:
-            x = layer(x, bias)
+            x = self._run(layer, x, attention)
         return self.dropout(self.encoder_norm(x))  # type: ignore[no-any-return]
 
-    def new_cache(self) -> Cache:
-        """An empty cache, to be passed to every `decode` of one generation."""
-        return [LayerCache() for _ in self.decoder]
+    def new_cache(self, capacity: int) -> UL2Cache:
+        """An empty cache for one generation of at most `capacity` tokens, to be passed to every `decode` of it."""
+        return UL2Cache([LayerCache(capacity) for _ in self.decoder])
 
-    def decode(self, ids: Tensor, memory: Tensor, memory_mask: Tensor, cache: Cache | None = None) -> Tensor:
-        """Logits `[B,T,V]` of the tokens that follow `ids` `[B,T]`."""
+    def decode(self, ids: Tensor, memory: Tensor, memory_mask: Tensor, cache: UL2Cache | None = None) -> Tensor:
+        """Logits `[R,T,V]` of the tokens that follow `ids` `[R,T]`."""
         return self.to_logits(self.decode_states(ids, memory, memory_mask, cache))
 
-    def decode_states(self, ids: Tensor, memory: Tensor, memory_mask: Tensor, cache: Cache | None = None) -> Tensor:
-        """The decoder's last states `[B,T,D]`, of which `to_logits` makes logits.
+    def decode_states(self, ids: Tensor, memory: Tensor, memory_mask: Tensor, cache: UL2Cache | None = None) -> Tensor:
+        """The decoder's last states `[R,T,D]`, of which `to_logits` makes logits.
 
-        With a `cache`, `ids` are only the new tokens; their position bias counts the cached ones.
+        `memory` is `[B,N,D]` with mask `[B,N]`; R/B neighbouring rows of `ids` share a row of it. With a `cache`, `ids`
+        are only the new tokens.
         """
-        cache = self.new_cache() if cache is None else cache
-        own = cache[0].own
-        length = ids.shape[1] + (0 if own is None else own[0].shape[2])
+        layers = [None] * len(self.decoder) if cache is None else cache.layers
+        start = 0 if cache is None else cache.length
         x = self.dropout(self.embed(ids))
-        bias = self.decoder_bias(ids.shape[1], length) + _causal_bias(ids.shape[1], length, x)
-        memory_bias = _padding_bias(memory_mask, x.dtype)
-        for layer, layer_cache in zip(self.decoder, cache, strict=True):
-            x = layer(x, memory, bias, memory_bias, layer_cache)
+        own = self._own_attention(start, start + ids.shape[1], x)
+        others = partial(attend, bias=padding_bias(memory_mask, x.dtype), scale=1.0)
+        for layer, layer_cache in zip(self.decoder, layers, strict=True):
+            x = self._run(layer, x, memory, own, others, layer_cache)
         return self.dropout(self.decoder_norm(x))  # type: ignore[no-any-return]
+
+    def _own_attention(self, start: int, stop: int, x: Tensor) -> Attend:
+        """Attention of the tokens from `start` to `stop` to themselves and what is before them."""
+        bias = self.decoder_bias(start, stop, stop).to(x.dtype)
+        if stop - start == 1:  # fused attention takes twice as long for a single query on CPU
+            return partial(attend_eagerly if x.device.type == "cpu" else attend, bias=bias, scale=1.0)
+        return partial(attend, bias=bias + _causal_bias(stop - start, stop, x), scale=1.0)
+
+    def _run(self, layer: nn.Module, *inputs: object) -> Tensor:
+        if self.checkpointing and torch.is_grad_enabled():
+            return checkpoint(layer, *inputs, use_reentrant=False)  # type: ignore[no-any-return]
+        return layer(*inputs)  # type: ignore[no-any-return]
 
     def to_logits(self, x: Tensor) -> Tensor:
         """`[...,D] -> [...,V]`."""
@@ -99,16 +135,30 @@ class UL2(nn.Module):
         return self.logits(x)  # type: ignore[no-any-return]
 
 
-def _padding_bias(mask: Tensor, dtype: torch.dtype) -> Tensor:
-    """`[B,N]` bool to `[B,1,1,N]`: 0 where there is a token, the lowest number where there is none."""
-    return torch.zeros(mask.shape, dtype=dtype, device=mask.device).masked_fill_(~mask, torch.finfo(dtype).min)[
-        :, None, None
-    ]
+class UL2Cache:
+    """What the layers of the decoder remember of the targets so far, and of their memories."""
+
+    def __init__(self, layers: list[LayerCache]) -> None:
+        self.layers = layers
+
+    @property
+    def length(self) -> int:
+        """Tokens so far."""
+        return self.layers[0].length
+
+    def reorder(self, rows: Tensor) -> None:
+        """Continue with the targets `rows` `[R]`, each still at a row of its own memory."""
+        for layer in self.layers:
+            layer.reorder(rows)
+
+    def keep(self, targets: Tensor, memories: Tensor) -> None:
+        """Continue with these targets and these memories alone."""
+        for layer in self.layers:
+            layer.keep(targets, memories)
 
 
 def _causal_bias(queries: int, keys: int, like: Tensor) -> Tensor:
     """`[queries, keys]`: the last `queries` of `keys` positions see themselves and what is before them."""
     later = torch.ones(queries, keys, dtype=torch.bool, device=like.device).triu(keys - queries + 1)
-    return torch.zeros(queries, keys, dtype=like.dtype, device=like.device).masked_fill_(
-        later, torch.finfo(like.dtype).min
-    )
+    nothing = torch.zeros(queries, keys, dtype=like.dtype, device=like.device)
+    return nothing.masked_fill_(later, torch.finfo(like.dtype).min)

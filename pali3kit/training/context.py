@@ -22,6 +22,7 @@ class Execution:
     One that trains on pictures may be spread over processes: this is rank `rank` of `ranks`, each with `loaders`
     processes that prepare its batches. `strategy`: "ddp" repeats the model in every rank, "fsdp" shards it (FSDP2).
     Training is checkpointed every `checkpoint_seconds`; it stops when more than `most_bad` of all samples are unusable.
+    `attention` is the language encoder's, `recompute` spares its activations (`language.attention`, `UL2`).
     """
 
     ranks: int = 1
@@ -29,6 +30,8 @@ class Execution:
     loaders: int = 0
     checkpoint_seconds: float = 20.0
     most_bad: float = 0.05
+    attention: str = "auto"
+    recompute: bool = False
     rank: int = 0
 
 

@@ -22,9 +22,11 @@ from pali3kit.models.pali import PaLI
 from pali3kit.models.two_towers import TwoTowers
 from pali3kit.registry import LANGUAGE, MASKS, PROJECTOR, SOURCE, TEXT_TOWER, VISION, Registry
 from pali3kit.text.tokenizer import Tokenizer
+from pali3kit.training.context import Execution
 from pali3kit.vision.vit import ViT
 from pali3kit.weights.files import load_weights, save_weights
 
+ALONE = Execution()
 Config = Mapping[str, Any]
 Budget = TypeVar("Budget", bound=Training)
 
@@ -46,9 +48,11 @@ def build_vision(config: Config) -> ViT:
     return build_part(VISION, config["vision"], image_size=config["image_size"])  # type: ignore[no-any-return]
 
 
-def build_language(config: Config, tokenizer: Tokenizer) -> UL2:
-    """The language model of `config` over the tokenizer's ids, with random weights."""
-    return build_part(LANGUAGE, config["language"], vocabulary=len(tokenizer))  # type: ignore[no-any-return]
+def build_language(config: Config, tokenizer: Tokenizer, execution: Execution = ALONE) -> UL2:
+    """The language model of `config` over the tokenizer's ids, with random weights or those that it names."""
+    language: UL2 = build_part(LANGUAGE, config["language"], vocabulary=len(tokenizer))
+    language.attention, language.checkpointing = execution.attention, execution.recompute
+    return language
 
 
 def build_pali(config: Config, vision_width: int, language: UL2) -> PaLI:
@@ -114,17 +118,17 @@ def read_masks(folder: Path) -> MaskVQVAE:
     return masks.eval().requires_grad_(False)
 
 
-def read_language(folder: Path, tokenizer: Tokenizer) -> UL2:
+def read_language(folder: Path, tokenizer: Tokenizer, execution: Execution = ALONE) -> UL2:
     """The model of a language artifact."""
-    language = build_language(read_parts(folder), tokenizer)
+    language = build_language(read_parts(folder), tokenizer, execution)
     load_weights(language, folder / "weights.safetensors")
     return language
 
 
-def read_pali(folder: Path, tokenizer: Tokenizer) -> PaLI:
+def read_pali(folder: Path, tokenizer: Tokenizer, execution: Execution = ALONE) -> PaLI:
     """The projector and language model of a multimodal or transfer artifact."""
     parts = read_parts(folder)
-    model = build_pali(parts, parts["vision_width"], build_language(parts, tokenizer))
+    model = build_pali(parts, parts["vision_width"], build_language(parts, tokenizer, execution))
     load_weights(model, folder / "weights.safetensors")
     return model
 

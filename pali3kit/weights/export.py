@@ -8,15 +8,19 @@ from typing import Any
 
 import timm
 import torch
+from huggingface_hub import save_torch_state_dict
 from safetensors.torch import save_file
 
 from pali3kit.errors import ConfigError, choose
 from pali3kit.images.spec import RESAMPLING, ImageSpec
+from pali3kit.language.layers import NORM_EPS
+from pali3kit.language.ul2 import UL2
 from pali3kit.models.two_towers import TwoTowers
 from pali3kit.vision.heads import MapHead
 from pali3kit.vision.vit import ViT
 from pali3kit.weights.layout import by_name
 from pali3kit.weights.layouts.open_clip import TRUNK
+from pali3kit.weights.layouts.t5 import language_links
 from pali3kit.weights.links import to_theirs
 
 TO = ("timm", "hf")
@@ -87,6 +91,44 @@ def export_two_towers(towers: TwoTowers, folder: Path, trunk: str) -> None:
     }
     preparing = {"mean": spec.mean, "std": spec.std, "interpolation": spec.interpolation, "resize_mode": spec.resize}
     _write(folder / "open_clip_config.json", {"model_cfg": model, "preprocess_cfg": preparing})
+
+
+def export_language(language: UL2, folder: Path) -> None:
+    """Write `language` as a folder of transformers: `T5ForConditionalGeneration.from_pretrained(FOLDER)`.
+
+    Weights of more than 5 GB are written in shards.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    save_torch_state_dict(to_theirs(language_links(language), language.state_dict()), str(folder))
+    _write(folder / "config.json", _t5_config(language) | _t5_tokens(language))
+    _write(folder / "generation_config.json", _t5_tokens(language))
+
+
+def _t5_config(language: UL2) -> dict[str, Any]:
+    kind = language.options
+    return {
+        "architectures": ["T5ForConditionalGeneration"],
+        "model_type": "t5",
+        "vocab_size": language.vocabulary,
+        "d_model": kind["width"],
+        "num_layers": kind["encoder_depth"],
+        "num_decoder_layers": kind["decoder_depth"],
+        "num_heads": kind["heads"],
+        "d_kv": kind["head_width"],
+        "d_ff": kind["mlp"],
+        "feed_forward_proj": f"gated-{kind['activation']}" if kind["gated"] else kind["activation"],
+        "tie_word_embeddings": kind["tied"],
+        "relative_attention_num_buckets": kind["buckets"],
+        "relative_attention_max_distance": kind["max_distance"],
+        "layer_norm_epsilon": NORM_EPS,
+        "dropout_rate": kind["dropout"],
+        "is_encoder_decoder": True,
+    }
+
+
+def _t5_tokens(language: UL2) -> dict[str, int]:
+    start, end = language.start_id, language.eos_id
+    return {"decoder_start_token_id": start, "pad_token_id": start, "eos_token_id": end}
 
 
 def _demand_same_shape(vit: ViT, trunk: str) -> None:

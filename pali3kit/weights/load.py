@@ -93,7 +93,22 @@ def _fill(
     may_miss: Sequence[str],
     may_stay: Sequence[str],
 ) -> LoadReport:
-    """Load `ours` if everything is accounted for."""
+    left = sorted(checkpoint.tensors.keys() - {link.theirs for link in links})
+    layout = checkpoint.layout.name
+    return fill(module, ours, checkpoint.file, layout, left, resized, may_miss, may_stay)
+
+
+def fill(
+    module: nn.Module,
+    ours: Mapping[str, Tensor],
+    file: Path,
+    layout: str,
+    left: Sequence[str],
+    resized: Mapping[str, str],
+    may_miss: Sequence[str],
+    may_stay: Sequence[str],
+) -> LoadReport:
+    """Load `ours`, of which the tensors `left` of the file are no part, if everything is accounted for."""
     wanted = module.state_dict()
     misfits = [
         f"{name} has shape {list(ours[name].shape)}, the model wants {list(wanted[name].shape)}"
@@ -101,13 +116,12 @@ def _fill(
         if ours[name].shape != wanted[name].shape
     ]
     if misfits:
-        raise WeightsError(f"{checkpoint.file} does not fit the model: " + "; ".join(misfits))
+        raise WeightsError(f"{file} does not fit the model: " + "; ".join(misfits))
     lacking = sorted(wanted.keys() - ours.keys())
-    left = sorted(checkpoint.tensors.keys() - {link.theirs for link in links})
     report = LoadReport(
-        source=str(checkpoint.file),
-        sha256=digest(checkpoint.file),
-        layout=checkpoint.layout.name,
+        source=str(file),
+        sha256=digest(file),
+        layout=layout,
         loaded=tuple(sorted(ours)),
         resized=resized,
         missing=tuple(name for name in lacking if not matches(name, may_miss)),

@@ -71,9 +71,15 @@ REFUSED = {
     ),
     "missing option of a part": (
         TINY,
+        "siglip_text, width: 32, depth: 1",
+        "siglip_text, width: 32",
+        ["scales/tiny.yaml:16: missing key 'stages.vision.text.depth': it needs an integer."],
+    ),
+    "missing number of a language model": (
+        TINY,
         "encoder_depth: 1, ",
         "",
-        ["scales/tiny.yaml:5: missing key 'model.language.encoder_depth': it needs an integer."],
+        ["scales/tiny.yaml:5: model.language: a language model needs a size such as 'base', or also encoder_depth."],
     ),
     "missing part with options": (
         TINY,

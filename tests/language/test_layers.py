@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 import torch
 from transformers.models.t5.modeling_t5 import T5Attention
 
-from pali3kit.language.layers import Attention, GatedFeedForward, LayerCache, RelativeBias, RMSNorm
+from pali3kit.language.layers import Attention, FeedForward, LayerCache, RelativeBias, RMSNorm
+from pali3kit.nn.attention import attend
 
 
 @pytest.mark.parametrize("bidirectional", [True, False])
@@ -19,8 +22,8 @@ def test_buckets_equal_transformers(bidirectional: bool) -> None:
 
 def test_the_bias_of_the_last_queries_is_the_last_rows_of_all() -> None:
     bias = RelativeBias(3, buckets=8, max_distance=16, bidirectional=False)
-    assert bias(10, 10).shape == (1, 3, 10, 10)
-    torch.testing.assert_close(bias(2, 10), bias(10, 10)[:, :, -2:])
+    assert bias(0, 10, 10).shape == (1, 3, 10, 10)
+    torch.testing.assert_close(bias(8, 10, 10), bias(0, 10, 10)[:, :, -2:])
 
 
 def test_the_norm_computes_in_fp32_and_answers_in_the_inputs_dtype() -> None:
@@ -36,11 +39,11 @@ def test_scores_are_not_scaled() -> None:
         torch.nn.init.eye_(linear.weight)
     x = torch.randn(1, 3, 4)
     expected = (x @ x.mT).softmax(-1) @ x
-    torch.testing.assert_close(attention(x, attention.keys_values(x), None), expected)
+    torch.testing.assert_close(attention(x, attention.keys_values(x), partial(attend, scale=1.0)), expected)
 
 
 def test_the_feed_forwards_output_is_not_autocast() -> None:
-    feed = GatedFeedForward(4, 8, "silu")
+    feed = FeedForward(4, 8, "silu")
     seen: list[torch.dtype] = []
     feed.down.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].dtype))
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -48,9 +51,33 @@ def test_the_feed_forwards_output_is_not_autocast() -> None:
     assert seen == [torch.float32]
 
 
-def test_reordering_a_cache_moves_its_own_keys_and_not_the_memorys() -> None:
-    own, memory = torch.arange(3.0).view(3, 1, 1, 1), torch.arange(3.0).view(3, 1, 1, 1)
-    cache = LayerCache((own, own), (memory, memory))
-    cache.reorder(torch.tensor([2, 2, 0]))
-    assert cache.own is not None and cache.own[0].flatten().tolist() == [2, 2, 0]
-    assert cache.memory is not None and cache.memory[0].flatten().tolist() == [0, 1, 2]
+def test_the_bias_is_the_table_at_the_bucket_of_each_distance() -> None:
+    bias = RelativeBias(3, buckets=8, max_distance=16, bidirectional=True)
+    distance = torch.arange(10)[None] - torch.arange(10)[:, None]
+    torch.testing.assert_close(bias(0, 10, 10)[0], bias.table(bias.bucket(distance)).permute(2, 0, 1))
+
+
+def test_a_cache_grows_reorders_its_own_keys_and_keeps_the_memorys() -> None:
+    cache, memory = LayerCache(capacity=4), torch.arange(2.0).view(2, 1, 1, 1)
+    cache.memory = (memory, memory)
+    for value in (0.0, 10.0):
+        new = torch.arange(4.0).view(4, 1, 1, 1) + value  # four targets, two to each memory
+        keys, _ = cache.append(new, new)
+    assert keys.shape == (4, 1, 2, 1)
+    cache.reorder(torch.tensor([1, 1, 3, 2]))
+    keys, values = cache.append(new, new)
+    assert keys[:, 0, :, 0].tolist() == values[:, 0, :, 0].tolist()
+    assert keys[:, 0, :, 0].tolist() == [[1, 11, 10], [1, 11, 11], [3, 13, 12], [2, 12, 13]]
+    cache.keep(torch.tensor([2, 3]), torch.tensor([1]))
+    keys, _ = cache.append(new[:2], new[:2])
+    assert keys[:, 0, :, 0].tolist() == [[3, 13, 12, 10], [2, 12, 13, 11]]
+    assert cache.memory[0].flatten().tolist() == [1]
+
+
+def test_neighbouring_targets_share_a_memory() -> None:
+    attention, x = Attention(width=8, heads=2, head_width=4), torch.randn(6, 3, 8)
+    memory = torch.randn(2, 5, 8)
+    own = partial(attend, scale=1.0)
+    shared = attention(x, attention.keys_values(memory), own)
+    repeated = attention(x, attention.keys_values(memory.repeat_interleave(3, 0)), own)
+    torch.testing.assert_close(shared, repeated)

@@ -80,7 +80,7 @@ def test_cached_logits_equal_uncached_at_every_step() -> None:
     ids = torch.randint(2, 97, (3, 12))
     with torch.no_grad():
         whole = model.decode(ids, memory, mask)
-        cache = model.new_cache()
+        cache = model.new_cache(12)
         steps = [model.decode(ids[:, i : i + 1], memory, mask, cache) for i in range(12)]
     torch.testing.assert_close(torch.cat(steps, 1), whole, atol=1e-5, rtol=1e-4)
 

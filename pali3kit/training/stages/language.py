@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from typing import Any
 
@@ -9,6 +10,7 @@ import numpy as np
 import torch
 
 from pali3kit.config.schema import LanguagePretraining
+from pali3kit.language.ul2 import UL2
 from pali3kit.registry import LANGUAGE
 from pali3kit.text.denoise import MixtureOfDenoisers, pack
 from pali3kit.text.tokenizer import Tokenizer
@@ -20,16 +22,25 @@ from pali3kit.training.parts import build_language, build_part, build_source, pu
 
 
 def run(config: dict[str, Any], context: StageContext) -> None:
-    """Write the language model's `weights.safetensors`."""
+    """Write the language model's `weights.safetensors`; with 0 examples, those that it was given."""
     budget = read_budget(LanguagePretraining, config["training"])
     tokenizer = read_tokenizer(context.parents["tokenizer"])
     torch.manual_seed(context.seed)
-    language = build_language(config, tokenizer)
+    language = build_language(config, tokenizer, context.execution)
+    if (report := language.load_report) is not None:
+        (context.folder / "load.json").write_text(json.dumps(report.as_dict(), indent=1))
+    if budget.examples:
+        _denoise(config, context, language, tokenizer, budget)
+    publish(context.folder, language, language={"name": config["language"]["name"], **language.options})
+
+
+def _denoise(
+    config: dict[str, Any], context: StageContext, language: UL2, tokenizer: Tokenizer, budget: LanguagePretraining
+) -> None:
     sentences = build_source(config).sentences(context.seed, config["bins"])
     texts = (tokenizer.encode(text, eos=True) for text in sentences)
     windows = pack(enough(texts, budget.examples * budget.length), budget.length)
     fit(DenoisingModule(language), denoising_batches(windows, tokenizer, budget, context.seed), budget, context)
-    publish(context.folder, language, language=config["language"])
 
 
 def enough(texts: Iterable[list[int]], tokens: int) -> Iterator[list[int]]:

@@ -16,7 +16,8 @@ from pali3kit.training.parts import build_pali, publish, read_budget, read_langu
 def run(config: dict[str, Any], context: StageContext) -> None:
     """Write the `weights.safetensors` of projector and language model."""
     budget = read_budget(Multimodal, config["training"])
-    language = read_language(context.parents["language"], read_tokenizer(context.parents["tokenizer"]))
+    tokenizer = read_tokenizer(context.parents["tokenizer"])
+    language = read_language(context.parents["language"], tokenizer, context.execution)
     width = FrozenTokens(context.parents["features"], "train").width
     torch.manual_seed(context.seed)
     model = build_pali(config, width, language)

@@ -13,7 +13,7 @@ from pali3kit.training.parts import publish, read_budget, read_pali, read_parts,
 def run(config: dict[str, Any], context: StageContext) -> None:
     """Write the `weights.safetensors` of projector and language model, tuned for `config["task"]`."""
     budget = read_budget(Transfer, config["training"])
-    model = read_pali(context.parents["model"], read_tokenizer(context.parents["tokenizer"]))
+    model = read_pali(context.parents["model"], read_tokenizer(context.parents["tokenizer"]), context.execution)
     train(model, config, context, budget, {config["task"]: 1.0}, budget.label_smoothing)
     publish(context.folder, model, **read_parts(context.parents["model"]))
 

@@ -1,0 +1,117 @@
+"""The registry's `ul2`: our encoder-decoder with random weights, or with those of a T5, mT5, Flan-T5 or UL2."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from pali3kit.config.shapes import read_t5, resolve_language
+from pali3kit.errors import ConfigError
+from pali3kit.language.ul2 import UL2
+from pali3kit.weights.find import find_weights
+from pali3kit.weights.layouts.t5 import COPIES, language_links
+from pali3kit.weights.links import to_ours
+from pali3kit.weights.load import fill
+from pali3kit.weights.read import read_tensors
+from pali3kit.weights.report import LoadReport
+
+NEW_ROWS_SPREAD = 0.02  # of the file's own deviation: new tokens start as its mean token, told apart by little
+
+
+def create_ul2(
+    vocabulary: int,
+    size: str | None = None,
+    width: int | None = None,
+    encoder_depth: int | None = None,
+    decoder_depth: int | None = None,
+    heads: int | None = None,
+    head_width: int | None = None,
+    mlp: int | None = None,
+    activation: str = "silu",
+    gated: bool = True,
+    tied: bool = False,
+    dropout: float = 0.0,
+    buckets: int = 32,
+    max_distance: int = 128,
+    attention: str = "auto",
+    checkpointing: bool = False,
+    weights: str | None = None,
+    allow: Sequence[str] = (),
+) -> UL2:
+    """A `UL2` with those options; `weights` names a file or folder of transformers to start from.
+
+    A folder's `config.json` says the shape: leave it out, or say the same. What the loading did is kept in the model's
+    `load_report`. Errors are those of `UL2`, `read_t5` and `load_language`.
+    """
+    numbers = {
+        "width": width, "encoder_depth": encoder_depth, "decoder_depth": decoder_depth, "heads": heads,
+        "head_width": head_width, "mlp": mlp,
+    }  # fmt: skip
+    kind = {
+        "activation": activation, "gated": gated, "tied": tied, "buckets": buckets, "max_distance": max_distance,
+    }  # fmt: skip
+    if weights is not None and (Path(weights) / "config.json").exists():
+        said = read_t5(Path(weights))
+        _demand_agreement(said, size, numbers, Path(weights))
+        size, numbers = None, {key: said[key] for key in numbers}
+        kind = {key: said[key] for key in kind}  # a YAML file always gives these, by their defaults: the file's count
+    running = {"dropout": dropout, "attention": attention, "checkpointing": checkpointing}
+    language = UL2(vocabulary, size, **numbers, **kind, **running)  # type: ignore[arg-type]
+    if weights is not None:
+        language.load_report = load_language(language, Path(weights), allow)
+    return language
+
+
+def _demand_agreement(said: dict[str, Any], size: str | None, numbers: dict[str, int | None], path: Path) -> None:
+    given = {key: value for key, value in numbers.items() if value is not None}
+    if size is not None:
+        given |= asdict(resolve_language(size, **numbers))
+    wrong = [f"{path} has {key} {said[key]}, not {value}." for key, value in given.items() if said[key] != value]
+    if wrong:
+        raise ConfigError(wrong)
+
+
+def load_language(language: UL2, path: Path, allow: Sequence[str] = ()) -> LoadReport:
+    """Read the weights of transformers at `path` into `language`.
+
+    Rows of the vocabulary that the file lacks (our mode and mask tokens) are drawn around the file's mean row; rows
+    that only the file has (its padding) are left out. Both are said in the report.
+
+    Args:
+        language: the model to fill; as it was when anything is wrong.
+        path: a file, a folder with one, or with an index of shards.
+        allow: patterns of names, the file's or the model's, that may be left out.
+
+    Raises:
+        WeightsError: unreadable, or anything is missing, left over or of another shape.
+    """
+    file = find_weights(path)
+    tensors = {name: tensor for name, tensor in read_tensors(file).items() if name not in COPIES}
+    notes = {}
+    if language.logits is not None and "lm_head.weight" not in tensors and "shared.weight" in tensors:
+        tensors["lm_head.weight"] = tensors["shared.weight"]
+        notes["logits.weight"] = "a copy of the embedding, which the file ties to them"
+    elif language.logits is None:
+        tensors.pop("lm_head.weight", None)  # some files write the tied embedding twice
+    links = language_links(language)
+    ours = {name: tensor.float() for name, tensor in to_ours(links, tensors).items()}
+    for name in ("embedding.weight", "logits.weight"):
+        if name in ours and len(ours[name]) != language.vocabulary:
+            rows = f"{len(ours[name])} to {language.vocabulary} rows"
+            notes[name] = "; ".join(filter(None, (notes.get(name), rows)))
+            ours[name] = _fit_rows(ours[name], language.vocabulary)
+    left = tensors.keys() - {link.theirs for link in links}
+    return fill(language, ours, file, "t5", sorted(left), notes, allow, allow)
+
+
+def _fit_rows(table: Tensor, rows: int) -> Tensor:
+    if rows <= len(table):
+        return table[:rows]
+    generator = torch.Generator().manual_seed(0)  # equal files give equal models
+    noise = torch.randn(rows - len(table), table.shape[1], generator=generator)
+    return torch.cat([table, table.mean(0) + NEW_ROWS_SPREAD * table.std(0) * noise])
