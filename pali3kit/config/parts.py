@@ -180,6 +180,10 @@ registry.PROJECTOR.add(
     "a fixed number of tokens by cross-attention",
 )  # fmt: skip
 registry.LANGUAGE.add("ul2", "pali3kit.weights.language:create_ul2", UL2Options, "encoder-decoder, UL2 or any T5")
+registry.LANGUAGE.add(
+    "hf/", "pali3kit.language.adapters.seq2seq:HfSeq2Seq", HfOptions,
+    "any encoder-decoder of transformers: hf/<repo or folder>",
+)  # fmt: skip
 registry.MASKS.add("vqvae", "pali3kit.masks.vqvae:MaskVQVAE", VqvaeOptions, "64x64 masks as 16 tokens")
 registry.TEXT_TOWER.add(
     "siglip_text", "pali3kit.models.text_tower:TextTower", TextTowerOptions, "bidirectional, last token, dense head"

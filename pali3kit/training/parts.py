@@ -15,7 +15,7 @@ from torch import nn
 
 from pali3kit.config.schema import Optimizer, Part, Training
 from pali3kit.data.source import Source
-from pali3kit.errors import WeightsError
+from pali3kit.errors import ConfigError, WeightsError
 from pali3kit.language.ul2 import UL2
 from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.models.pali import PaLI
@@ -51,6 +51,9 @@ def build_vision(config: Config) -> ViT:
 def build_language(config: Config, tokenizer: Tokenizer, execution: Execution = ALONE) -> UL2:
     """The language model of `config` over the tokenizer's ids, with random weights or those that it names."""
     language: UL2 = build_part(LANGUAGE, config["language"], vocabulary=len(tokenizer))
+    if language.eos_id != tokenizer.eos_id:
+        ids = f"ends at id {language.eos_id}, the tokenizer's texts at {tokenizer.eos_id}"
+        raise ConfigError([f"model.language {config['language']['name']} {ids}: they do not belong together."])
     language.attention, language.checkpointing = execution.attention, execution.recompute
     return language
 

@@ -1,0 +1,1 @@
+"""Other people's language models under our contract."""
