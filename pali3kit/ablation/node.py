@@ -18,7 +18,7 @@ STAGE_VERSION: dict[str, int] = {
     "tokenizer": 1,
     "vision": 2,
     "masks": 1,
-    "language": 1,
+    "language": 2,
     "features": 2,
     "multimodal": 2,
     "transfer": 2,

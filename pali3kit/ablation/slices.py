@@ -41,7 +41,7 @@ ARM_FIELDS = {
 # program, and not used, must not make finished work look unfinished.
 NEUTRAL: dict[str, Any] = {
     "cooldown": 0.0, "weights": None, "allow": [], "loss": "sigmoid", "crop": 1.0, "flip": False, "freeze": [],
-    "bottleneck": None,
+    "bottleneck": None, "prefix": "appendix", "z_loss": 0.0,
 }  # fmt: skip
 
 

@@ -12,6 +12,7 @@ from pali3kit.errors import ConfigError, choose
 
 PRETRAININGS = ("classif", "siglip", "random", "given")
 LOSSES = ("sigmoid", "softmax")
+PREFIXES = ("appendix", "table")
 STRATEGIES = ("ddp", "fsdp")
 WITHOUT_TASKS = ("folder", "pairs")  # sources of pictures, labels and texts alone
 SCHEDULES = ("cosine", "rsqrt", "constant")
@@ -32,6 +33,7 @@ def _named(cell: Experiment) -> Iterator[Complaint]:
     chosen: list[tuple[str, str, tuple[str, ...]]] = [
         ("pretrain", cell.pretrain, PRETRAININGS),
         ("stages.vision.loss", cell.stages.vision.loss, LOSSES),
+        ("stages.language.prefix", cell.stages.language.prefix, PREFIXES),
         ("runtime.strategy", cell.runtime.strategy, STRATEGIES),
     ]
     for stage, training in stages(cell):

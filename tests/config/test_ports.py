@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from pali3kit.config import ports
 from pali3kit.config.load import load
 from pali3kit.errors import ConfigError
+from pali3kit.text.denoise import PREFIXES
 
 
 @pytest.mark.parametrize(
@@ -64,6 +66,7 @@ from pali3kit.errors import ConfigError
         (["grid={}", "baseline={}", "pretrain=classif", "data.source={name: pairs, path: x.tar}"],
          "pretrain 'classif' needs labels: say of how many classes 'pairs' has them (classes: N)."),
         (["stages.vision.loss=softmx"], "stages.vision.loss cannot be 'softmx'. Did you mean 'softmax'?"),
+        (["stages.language.prefix=tabel"], "stages.language.prefix cannot be 'tabel'. Did you mean 'table'?"),
         (["runtime.strategy=fdsp"], "runtime.strategy cannot be 'fdsp'. Did you mean 'fsdp'?"),
         (["runtime.ranks=3"], "3 ranks do not divide the batch of 4; nearest: 4"),
         (["runtime.ranks=2", "runtime.strategy=fsdp"], "muon works on whole matrices, fsdp shards them: take adamw."),
@@ -98,3 +101,7 @@ def test_fits(trial: Path, overrides: list[str]) -> None:
 def test_an_absurd_size_is_refused_at_once(trial: Path) -> None:
     with pytest.raises(ConfigError, match="patch 8 does not divide image_size 99999999999999999999; nearest: 9"):
         load("x.yaml", ["model.image_size=99999999999999999999"])
+
+
+def test_the_prefixes_are_those_of_the_denoisers() -> None:
+    assert set(ports.PREFIXES) == set(PREFIXES)

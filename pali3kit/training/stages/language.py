@@ -10,7 +10,7 @@ import torch
 
 from pali3kit.config.schema import LanguagePretraining
 from pali3kit.registry import LANGUAGE
-from pali3kit.text.denoise import MixtureOfDenoisers, pack
+from pali3kit.text.denoise import MixtureOfDenoisers, pack, ul2
 from pali3kit.text.tokenizer import Tokenizer
 from pali3kit.training.calibration import random_ids, training_cost, vocabulary
 from pali3kit.training.context import Cost, StageContext
@@ -28,8 +28,9 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     sentences = build_source(config).sentences(context.seed, config["bins"])
     texts = (tokenizer.encode(text, eos=True) for text in sentences)
     windows = pack(enough(texts, budget.examples * budget.length), budget.length)
-    fit(DenoisingModule(language), denoising_batches(windows, tokenizer, budget, context.seed), budget, context)
-    publish(context.folder, language, language=config["language"])
+    module = DenoisingModule(language, budget.z_loss)
+    fit(module, denoising_batches(windows, tokenizer, budget, context.seed), budget, context)
+    publish(context.folder, language, language=config["language"], denoising={"prefix": budget.prefix})
 
 
 def enough(texts: Iterable[list[int]], tokens: int) -> Iterator[list[int]]:
@@ -43,15 +44,12 @@ def enough(texts: Iterable[list[int]], tokens: int) -> Iterator[list[int]]:
 
 def denoising_batches(windows: np.ndarray, tokenizer: Tokenizer, budget: LanguagePretraining, seed: int) -> MakeBatch:
     """Batches of corrupted windows; which and how is a function of the seed and the step."""
-    denoise = MixtureOfDenoisers(tokenizer)
+    denoise = MixtureOfDenoisers(tokenizer, ul2(budget.prefix))
 
     def make(step: int) -> Batch:
         rng = np.random.default_rng([seed, step])
-        pairs = [denoise(window, rng) for window in windows[rng.integers(len(windows), size=budget.batch_size)]]
-        inputs, input_mask = tokenizer.pad([pair[0] for pair in pairs])
-        targets, target_mask = tokenizer.pad([pair[1] for pair in pairs])
-        arrays = {"inputs": inputs, "input_mask": input_mask, "targets": targets, "target_mask": target_mask}
-        return {name: torch.from_numpy(array) for name, array in arrays.items()}
+        batch = denoise(windows[rng.integers(len(windows), size=budget.batch_size)], rng)
+        return {name: torch.from_numpy(array) for name, array in batch.items()}
 
     return make
 
@@ -68,4 +66,4 @@ def calibrate(config: dict[str, Any], threads: int) -> Cost:
         masks = {"input_mask": torch.ones_like(inputs, dtype=torch.bool), "target_mask": targets > 0}
         return {"inputs": inputs, "targets": targets, **masks}
 
-    return training_cost(DenoisingModule(language), make, budget.batch_size, budget.length)
+    return training_cost(DenoisingModule(language, budget.z_loss), make, budget.batch_size, budget.length)

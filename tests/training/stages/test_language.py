@@ -8,7 +8,7 @@ import numpy as np
 import torch
 
 from pali3kit.config.schema import LanguagePretraining
-from pali3kit.training.parts import read_language, read_tokenizer
+from pali3kit.training.parts import read_language, read_parts, read_tokenizer
 from pali3kit.training.stages.language import denoising_batches, enough
 
 
@@ -28,6 +28,19 @@ def test_batches_are_functions_of_seed_and_step(chain: Any) -> None:
     assert not torch.equal(one(3)["inputs"], one(4)["inputs"])
     modes = {tokenizer.mode(name) for name in ("NLU", "S2S", "NLG")}
     assert set(one(3)["inputs"][:, 0].tolist()) <= modes
+
+
+def test_the_prefix_of_the_table_leaves_a_quarter(chain: Any) -> None:
+    tokenizer = read_tokenizer(chain("tokenizer"))
+    windows = np.random.default_rng(0).integers(3, 400, size=(9, 48))
+    budget = LanguagePretraining(examples=64, batch_size=64, length=48, prefix="table")
+    batch = denoising_batches(windows, tokenizer, budget, 5)(0)
+    prefix_lm = batch["inputs"][:, 0] == tokenizer.mode("S2S")
+    assert prefix_lm.any() and (batch["target_mask"][prefix_lm].sum(1) == 12 + 1).all()
+
+
+def test_the_artifact_says_how_it_was_denoised(chain: Any) -> None:
+    assert read_parts(chain("language"))["denoising"] == {"prefix": "appendix"}
 
 
 def test_no_more_text_is_read_than_the_budget_can_see() -> None:
