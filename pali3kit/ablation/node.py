@@ -23,6 +23,7 @@ STAGE_VERSION: dict[str, int] = {
     "multimodal": 2,
     "transfer": 2,
     "probe": 2,
+    "denoising": 1,
     "evaluate": 2,
 }
 

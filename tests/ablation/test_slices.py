@@ -169,3 +169,16 @@ def test_how_the_language_model_denoises_is_hashed_only_where_it_is_said(experim
 
     assert not {"prefix", "z_loss"} & language().config["training"].keys()
     assert len({language(**options).digest for options in ({}, {"prefix": "table"}, {"z_loss": 1e-4})}) == 3
+
+
+def test_held_out_text_is_measured_on_the_language_model_alone(tmp_path):
+    def denoising(seed=0, **options):
+        stages = fakes.experiment(tmp_path).stages
+        stages = replace(stages, language=replace(stages.language, **options))
+        graph = build(fakes.experiment(tmp_path, evaluate=["denoising"], seeds=[seed], stages=stages))
+        assert {node.kind for node in graph.nodes} == {"tokenizer", "language", "denoising"}
+        return next(node for node in graph.nodes if node.kind == "denoising")
+
+    assert denoising(seed=1).seed == 0 and denoising(seed=1).digest != denoising().digest
+    assert denoising().config["prefix"] == "appendix"
+    assert denoising(prefix="table").config["prefix"] == "table"

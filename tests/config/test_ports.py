@@ -73,6 +73,13 @@ from pali3kit.text.denoise import PREFIXES
         (["evaluation.probes={name: folder, path: x}"], "'folder' has no probes: take world."),
         (["grid={}", "baseline={}", "pretrain=siglip", "data.source={name: folder, path: nowhere}"],
          "there is no folder 'nowhere'"),
+        (["data.source={name: text, path: .}"],
+         "source 'text' has texts alone: only the column denoising fits, not probe."),
+        (["data.source={name: jsonl, path: nowhere/*.jsonl}", "evaluate=[denoising]"],
+         "there is no file or folder 'nowhere/*.jsonl'"),
+        (["data.source={name: pairs, path: x.tar, classes: 3}", "evaluate=[denoising]"],
+         "source 'pairs' has pictures, labels and texts, no tasks: only the column probe fits, not denoising."),
+        (["evaluation.probes={name: text, path: .}"], "'text' has no probes: take world."),
     ],
 )  # fmt: skip
 def test_misfit(trial: Path, overrides: list[str], text: str) -> None:
@@ -92,6 +99,8 @@ def test_misfit(trial: Path, overrides: list[str], text: str) -> None:
         ["stages.multimodal.target_length=20", "evaluate=[vqa]"],
         ["stages.multimodal.mixture.ocr=0"],
         ["tokenizer.vocabulary=375"],
+        ["data.source={name: text, path: .}", "evaluate=[denoising]"],
+        ["data.source={name: text, path: 'scales/*.yaml'}", "evaluate=[denoising]"],
     ],
 )
 def test_fits(trial: Path, overrides: list[str]) -> None:

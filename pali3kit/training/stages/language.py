@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -10,10 +9,11 @@ import torch
 
 from pali3kit.config.schema import LanguagePretraining
 from pali3kit.registry import LANGUAGE
-from pali3kit.text.denoise import MixtureOfDenoisers, pack, ul2
+from pali3kit.text.denoise import MixtureOfDenoisers, ul2
 from pali3kit.text.tokenizer import Tokenizer
 from pali3kit.training.calibration import random_ids, training_cost, vocabulary
 from pali3kit.training.context import Cost, StageContext
+from pali3kit.training.corpus import listing, windows
 from pali3kit.training.fit import MakeBatch, fit
 from pali3kit.training.modules import Batch, DenoisingModule
 from pali3kit.training.parts import build_language, build_part, build_source, publish, read_budget, read_tokenizer
@@ -25,30 +25,21 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     tokenizer = read_tokenizer(context.parents["tokenizer"])
     torch.manual_seed(context.seed)
     language = build_language(config, tokenizer)
-    sentences = build_source(config).sentences(context.seed, config["bins"])
-    texts = (tokenizer.encode(text, eos=True) for text in sentences)
-    windows = pack(enough(texts, budget.examples * budget.length), budget.length)
+    source = build_source(config)
+    with listing(source, context):
+        packed = windows(source.sentences(context.seed, config["bins"]), tokenizer, budget.length, budget.examples)
     module = DenoisingModule(language, budget.z_loss)
-    fit(module, denoising_batches(windows, tokenizer, budget, context.seed), budget, context)
+    fit(module, denoising_batches(packed, tokenizer, budget, context.seed), budget, context)
     publish(context.folder, language, language=config["language"], denoising={"prefix": budget.prefix})
 
 
-def enough(texts: Iterable[list[int]], tokens: int) -> Iterator[list[int]]:
-    """The first of `texts` that together hold `tokens`: what a budget can see in one epoch."""
-    for text in texts:
-        if tokens <= 0:
-            return
-        tokens -= len(text)
-        yield text
-
-
-def denoising_batches(windows: np.ndarray, tokenizer: Tokenizer, budget: LanguagePretraining, seed: int) -> MakeBatch:
-    """Batches of corrupted windows; which and how is a function of the seed and the step."""
+def denoising_batches(packed: np.ndarray, tokenizer: Tokenizer, budget: LanguagePretraining, seed: int) -> MakeBatch:
+    """Batches of corrupted windows of `packed`; which and how is a function of the seed and the step."""
     denoise = MixtureOfDenoisers(tokenizer, ul2(budget.prefix))
 
     def make(step: int) -> Batch:
         rng = np.random.default_rng([seed, step])
-        batch = denoise(windows[rng.integers(len(windows), size=budget.batch_size)], rng)
+        batch = denoise(packed[rng.integers(len(packed), size=budget.batch_size)], rng)
         return {name: torch.from_numpy(array) for name, array in batch.items()}
 
     return make
