@@ -34,7 +34,10 @@ class Skips:
         """Note a bad line. Raises DataError where there are too many."""
         self.lines[line] = None
         if len(self.lines) > self.most * max(self.seen, FEWEST):
-            raise DataError(f"{len(self.lines)} of {self.seen} lines cannot be used; the last: {line}")
+            raise DataError(
+                f"{len(self.lines)} of {self.seen} lines cannot be used, more than most_bad {self.most:g} allows;"
+                f" the last: {line}"
+            )
 
 
 class LineSource:
