@@ -40,6 +40,7 @@ _GUESS_SECONDS = {
     "multimodal": 0.009,
     "transfer": 0.009,
     "probe": 6.0,
+    "denoising": 0.003,
     "evaluate": 0.008,
 }
 

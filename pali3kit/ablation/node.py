@@ -18,11 +18,12 @@ STAGE_VERSION: dict[str, int] = {
     "tokenizer": 1,
     "vision": 2,
     "masks": 1,
-    "language": 1,
+    "language": 2,
     "features": 2,
     "multimodal": 2,
     "transfer": 2,
     "probe": 2,
+    "denoising": 1,
     "evaluate": 2,
 }
 

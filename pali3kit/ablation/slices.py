@@ -3,8 +3,8 @@
 Slices are flat and use these keys: `source`, `vision`, `projector`, `language`, `masks` are parts
 (`{"name": ..., **options}`); `data` is the digest of the source's content, where it knows one; `training` is the
 stage's budget (the fields of its section of `stages`); the rest (`pretrain`, `image_size`, `split`, `count`, `test`,
-`vocabulary`, `bins`, `codes`, `task`, `column`, `after`, `limit`, `beams`, `shots`, `draws`, `prompt_length`,
-`target_length`) are plain values.
+`vocabulary`, `bins`, `codes`, `task`, `column`, `after`, `limit`, `beams`, `shots`, `draws`, `length`, `prefix`,
+`prompt_length`, `target_length`) are plain values.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pali3kit.ablation.node import Node
-from pali3kit.config.ports import REGION_COLUMNS
+from pali3kit.config.ports import PRETRAINED_COLUMNS, REGION_COLUMNS
 from pali3kit.config.schema import Experiment, Part, Training
 from pali3kit.registry import SOURCE
 from pali3kit.weights.find import digest, find_weights
@@ -41,7 +41,7 @@ ARM_FIELDS = {
 # program, and not used, must not make finished work look unfinished.
 NEUTRAL: dict[str, Any] = {
     "cooldown": 0.0, "weights": None, "allow": [], "loss": "sigmoid", "crop": 1.0, "flip": False, "freeze": [],
-    "bottleneck": None, "gated": True, "ul2.size": None,
+    "bottleneck": None, "gated": True, "ul2.size": None, "prefix": "appendix", "z_loss": 0.0,
 }  # fmt: skip
 
 
@@ -50,8 +50,8 @@ def columns(experiment: Experiment, seed: int) -> dict[str, Node]:
     stages = Stages(experiment, seed)
     columns = {}
     for column in experiment.evaluate:
-        if column == "probe":
-            columns[column] = stages.probe
+        if column in PRETRAINED_COLUMNS:
+            columns[column] = stages.probe if column == "probe" else stages.denoising
             continue
         for after in experiment.evaluation.after:
             name = column if after == "transfer" else f"{column}@{after}"
@@ -120,6 +120,14 @@ class Stages:
         chosen, side = self.experiment.evaluation, self.experiment.model.image_size
         tasks = {"source": plain(chosen.probes), **_data(chosen.probes), "image_size": side}
         return self.node("probe", {**tasks, "shots": chosen.shots, "draws": chosen.draws}, vision=self.vision)
+
+    @cached_property
+    def denoising(self) -> Node:
+        """Held-out text is one test, whatever the seed; `prefix` is part of what is measured, so always said."""
+        training, bins = self.experiment.stages.language, self.experiment.tokenizer.bins
+        test = {"length": training.length, "prefix": training.prefix, "limit": self.experiment.evaluation.limit}
+        config = {**self.source, "bins": bins, **test}
+        return self.node("denoising", config, language=self.language, tokenizer=self.tokenizer)
 
     def inputs(self, split: str, regions: bool) -> dict[str, Node]:
         """The parents that every stage on PaLI has, and the mask tokenizer where regions are written or read."""

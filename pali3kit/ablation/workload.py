@@ -19,7 +19,7 @@ _RATES = frozenset({"learning_rate", "weight_decay", "beta2", "schedule", "warmu
 
 
 def units(node: Node) -> int:
-    """Count the work of a stage in its kind's unit: training examples, scenes, test examples or draws; at least 1."""
+    """Count the work of a stage in its kind's unit: examples, scenes, windows or draws; at least 1."""
     config = node.config
     if node.kind == "features":
         return int(config["count"])
@@ -30,6 +30,8 @@ def units(node: Node) -> int:
         return count_examples(config["column"], int(config["test"]), int(config["limit"]), languages)
     if node.kind == "probe":
         return int(config["draws"])
+    if node.kind == "denoising":
+        return 3 * int(config["limit"])  # each window in each of the three modes
     return int(config["training"]["examples"]) if "training" in config else 1
 
 

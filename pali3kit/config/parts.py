@@ -151,6 +151,21 @@ class PairOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class TextOptions:
+    """A `.txt` file, a folder of them, or a glob; one text in a hundred is held out."""
+
+    path: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class JsonlOptions:
+    """A `.jsonl` file, a folder of them, or a glob; `field` holds the text; one in a hundred is held out."""
+
+    path: str
+    field: str = "text"
+
+
+@dataclass(frozen=True, kw_only=True)
 class WorldOptions:
     """The embedded world: `objects` emoji occur in scenes, drawn by `artist`."""
 
@@ -196,6 +211,12 @@ registry.SOURCE.add(
     "folder", "pali3kit.data.folder:FolderSource", FolderOptions, "a folder of pictures for each class (pretraining)"
 )
 registry.SOURCE.add(
+    "text", "pali3kit.data.text:TextSource", TextOptions, "text files, a sentence or paragraph on each line"
+)
+registry.SOURCE.add(
+    "jsonl", "pali3kit.data.jsonl:JsonlSource", JsonlOptions, "JSON lines with a text among their fields"
+)
+registry.SOURCE.add(
     "pairs", "pali3kit.data.pairs:PairSource", PairOptions, "tar shards of pictures and texts (pretraining)"
 )
 
@@ -215,12 +236,14 @@ for _name, _summary in {
     "multimodal": "stage 1: train PaLI on the mixture with the ViT frozen",
     "transfer": "fine-tune on one task with the ViT frozen",
     "probe": "10-shot ridge probe of the encoder on 8 classification tasks",
+    "denoising": "the pretrained language model's loss on held-out text",
     "evaluate": "generate for one column and score it",
 }.items():
     registry.STAGE.add(_name, f"pali3kit.training.stages.{_name}:run", summary=_summary)
 
 for _name, _summary in {
     "probe": "8 tasks, 10-shot: accuracy, mean of 3 draws",
+    "denoising": "the language model's loss on held-out text, nats a token, mean of R, S and X (less is better)",
     "caption": "English scene captions, 5 references: CIDEr (paper: COCO)",
     "caption_multilingual": "captions in 36 languages: CIDEr, English and mean of the other 35 (paper: XM3600)",
     "vqa": "objects, colours, counts, yes or no: VQA accuracy (paper: VQAv2)",
@@ -230,7 +253,7 @@ for _name, _summary in {
     "refer_plus": "expressions without locations: mIoU (paper: RefCOCO+)",
     "refer_g": "long expressions: mIoU (paper: RefCOCOg)",
 }.items():
-    _stage = "probe" if _name == "probe" else "evaluate"
+    _stage = _name if _name in ("probe", "denoising") else "evaluate"
     registry.COLUMN.add(_name, f"pali3kit.training.stages.{_stage}:run", summary=_summary)
 
 for _name, _summary in {

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
+from glob import iglob
 from pathlib import Path
 
 from pali3kit import registry
@@ -13,9 +14,13 @@ from pali3kit.errors import ConfigError, choose
 
 PRETRAININGS = ("classif", "siglip", "random", "given")
 LOSSES = ("sigmoid", "softmax")
+PREFIXES = ("appendix", "table")
 STRATEGIES = ("ddp", "fsdp")
-WITHOUT_TASKS = ("folder", "pairs")  # sources of pictures, labels and texts alone
 ATTENTIONS = ("auto", "eager", "sdpa", "chunked", "flex", "xformers")
+WITHOUT_PICTURES = ("text", "jsonl")  # sources of texts alone
+WITHOUT_TASKS = ("folder", "pairs", *WITHOUT_PICTURES)  # sources for pretraining alone
+# What is measured on a pretrained part alone, after no other stage: these fit what has no tasks.
+PRETRAINED_COLUMNS = ("probe", "denoising")
 SCHEDULES = ("cosine", "rsqrt", "constant")
 REGION_COLUMNS = ("refer", "refer_plus", "refer_g")
 BOX_TOKENS, MASK_TOKENS = 4, 16  # a region is written as four coordinates and the codes of its mask (paper.md §4.1)
@@ -34,6 +39,7 @@ def _named(cell: Experiment) -> Iterator[Complaint]:
     chosen: list[tuple[str, str, tuple[str, ...]]] = [
         ("pretrain", cell.pretrain, PRETRAININGS),
         ("stages.vision.loss", cell.stages.vision.loss, LOSSES),
+        ("stages.language.prefix", cell.stages.language.prefix, PREFIXES),
         ("runtime.strategy", cell.runtime.strategy, STRATEGIES),
         ("runtime.attention", cell.runtime.attention, ATTENTIONS),
     ]
@@ -171,17 +177,21 @@ def _relative_bias(cell: Experiment) -> Iterator[Complaint]:
 
 
 def _source(cell: Experiment) -> Iterator[Complaint]:
-    """Check that pictures in files are asked for no more than there is of them."""
+    """Check that files are there, and asked for no more than there is of them."""
     name, path = cell.data.source.name, cell.data.source.options.get("path")
     if cell.evaluation.probes.name in WITHOUT_TASKS:
         yield "evaluation.probes", f"'{cell.evaluation.probes.name}' has no probes: take world."
     if name not in WITHOUT_TASKS:
         return
-    if name == "folder" and not Path(str(path)).expanduser().is_dir():
+    files = Path(str(path)).expanduser()
+    if name in WITHOUT_PICTURES and not (files.exists() or any(iglob(str(files)))):
+        yield "data.source.path", f"there is no file or folder '{path}'"
+    if name == "folder" and not files.is_dir():
         yield "data.source.path", f"there is no folder '{path}'"
-    if asked := [column for column in cell.evaluate if column != "probe"]:
-        text = f"source '{name}' has pictures, labels and texts, no tasks: only the column probe fits, not {asked[0]}."
-        yield "evaluate", text
+    fitting = "denoising" if name in WITHOUT_PICTURES else "probe"
+    if asked := [column for column in cell.evaluate if column != fitting]:
+        what = "texts alone" if name in WITHOUT_PICTURES else "pictures, labels and texts, no tasks"
+        yield "evaluate", f"source '{name}' has {what}: only the column {fitting} fits, not {asked[0]}."
     if cell.pretrain == "classif" and cell.data.source.options.get("classes") == 0:
         yield (
             "data.source",

@@ -56,6 +56,7 @@ RANGES: dict[str, Range] = {
     "buckets": Range(4),
     "spread": Range(0, open_low=True),
     "label_smoothing": Range(0, 1, open_high=True),
+    "z_loss": Range(0),
     "dropout": Range(0, 1, open_high=True),
     "limit": Range(2),
     "beams": COUNT,

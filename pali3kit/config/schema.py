@@ -98,9 +98,15 @@ class VisionPretraining(Training):
 
 @dataclass(kw_only=True)
 class LanguagePretraining(Training):
-    """Stage 0b: UL2's mixture of denoisers over packed windows of `length` tokens."""
+    """Stage 0b: UL2's mixture of denoisers over packed windows of `length` tokens.
+
+    `prefix` says where its prefix LM splits a window: anywhere (`appendix`) or after three quarters (`table`); `z_loss`
+    weighs log(Z)^2.
+    """
 
     length: int = 64
+    prefix: str = "appendix"
+    z_loss: float = 0.0
 
 
 @dataclass(kw_only=True)

@@ -77,8 +77,7 @@ class RecordSource:
         return text
 
     def _text(self, number: int) -> str:
-        """The text on one line; half a surrogate pair, which JSON may hold and UTF-8 may not, becomes a `?`."""
-        return " ".join(self.records.text(number).split()).encode(errors="replace").decode()
+        return one_line(self.records.text(number))
 
     def number(self, split: str, index: int) -> int:
         """Which record is at a position of the stream."""
@@ -98,6 +97,9 @@ class RecordSource:
             if text:
                 yield text
 
+    def held_out(self, bins: int, limit: int | None = None) -> Iterator[str]:
+        raise DataError("pictures in files have no held-out text: take a source of texts")
+
     def task(self, name: str, bins: int) -> Task:
         raise DataError(f"pictures in files have no task '{name}'")
 
@@ -106,6 +108,11 @@ class RecordSource:
 
     def probes(self) -> Iterator[Any]:
         raise DataError("pictures in files have no probes: set evaluation.probes to a source that has, such as world")
+
+
+def one_line(text: str) -> str:
+    """The text with single spaces; half a surrogate pair, which JSON may hold and UTF-8 may not, becomes a `?`."""
+    return " ".join(text.split()).encode(errors="replace").decode()
 
 
 def digest(root: Path, files: Iterable[Path]) -> str:

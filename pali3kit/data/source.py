@@ -42,6 +42,10 @@ class Source(Protocol):
         """Text for the tokenizer and the language model, at most `limit` of them; boxes are written in `bins` steps."""
         ...
 
+    def held_out(self, bins: int, limit: int | None = None) -> Iterator[str]:
+        """Text that `sentences` gives for no seed of a training, to measure a language model on; always the same."""
+        ...
+
     def tokenized(self, text: str, language: str) -> str:
         """A caption with spaces between its words, for metrics on writing that has none."""
         ...

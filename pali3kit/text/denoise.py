@@ -1,4 +1,4 @@
-"""UL2's mixture of denoisers (Tay et al. 2023, table 1 and appendix 9.2; paper.md §2.1).
+"""UL2's mixture of denoisers (Tay et al. 2023, table 1 and appendix 9.2; paper.md §2.1), a batch at a time.
 
 R: short spans, little of the text. X: long spans or much of the text. S: the text goes on (prefix LM).
 """
@@ -12,7 +12,7 @@ from itertools import chain
 import numpy as np
 
 from pali3kit.errors import DataError
-from pali3kit.text.tokenizer import EOS, Tokenizer
+from pali3kit.text.tokenizer import Tokenizer
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,71 +28,103 @@ class Denoiser:
     density: float | None = None
 
 
+R = (Denoiser("NLU", 3, 0.15), Denoiser("NLU", 8, 0.15))
+X = (Denoiser("NLG", 3, 0.5), Denoiser("NLG", 8, 0.5), Denoiser("NLG", 64, 0.15), Denoiser("NLG", 64, 0.5))
 # The paper's table gives S a quarter of the window; the code in its appendix splits anywhere. The code is the default.
 S_TABLE = Denoiser("S2S", density=0.25)
 S_APPENDIX = Denoiser("S2S")
-UL2 = (
-    Denoiser("NLU", 3, 0.15),
-    Denoiser("NLU", 8, 0.15),
-    S_APPENDIX,
-    Denoiser("NLG", 3, 0.5),
-    Denoiser("NLG", 8, 0.5),
-    Denoiser("NLG", 64, 0.15),
-    Denoiser("NLG", 64, 0.5),
-)
+PREFIXES = {"appendix": S_APPENDIX, "table": S_TABLE}
+
+
+def ul2(prefix: str = "appendix") -> tuple[Denoiser, ...]:
+    """The seven denoisers, with S as `prefix` names it: `appendix` or `table`."""
+    return (*R, PREFIXES[prefix], *X)
 
 
 class MixtureOfDenoisers:
-    """Corrupts each window with one of `denoisers`, all equally likely."""
+    """Corrupts windows, each with one of `denoisers`, all equally likely.
 
-    def __init__(self, tokenizer: Tokenizer, denoisers: Sequence[Denoiser] = UL2) -> None:
-        self.tokenizer, self.denoisers = tokenizer, tuple(denoisers)
-
-    def __call__(self, ids: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """Return inputs and targets, as `denoise` does."""
-        return denoise(ids, self.denoisers[int(rng.integers(len(self.denoisers)))], rng, self.tokenizer)
-
-
-def denoise(
-    ids: np.ndarray, denoiser: Denoiser, rng: np.random.Generator, tokenizer: Tokenizer
-) -> tuple[np.ndarray, np.ndarray]:
-    """Corrupt one window `[L]`, L >= 2; return int64 inputs and targets of various lengths.
-
-    Inputs start with the mode token; each missing span leaves a sentinel there. Targets are, for each span, its
-    sentinel and its tokens, then EOS. Prefix LM needs no sentinel.
+    What comes out is a function of the windows and the generator's state: with a generator for each step, as
+    `np.random.default_rng([seed, step])`, a run continues at any step.
 
     Raises:
-        DataError: the window is shorter than two tokens.
+        DataError: a denoiser with spans has no density.
     """
-    if len(ids) < 2:
-        raise DataError(f"a window of {len(ids)} token(s) cannot be split into what is given and what is missing")
-    mode = [tokenizer.mode(denoiser.mode)]
-    if denoiser.mean_span is None:
-        start = _prefix(len(ids), denoiser.density, rng)
-        inputs, targets = ids[:start], ids[start:]
-    else:
-        if denoiser.density is None:
-            raise DataError(f"spans of mean length {denoiser.mean_span} need a density")
-        noise = span_noise(len(ids), denoiser.density, denoiser.mean_span, rng, tokenizer.sentinels)
-        inputs, targets = _leave_sentinels(ids, noise, tokenizer), _leave_sentinels(ids, ~noise, tokenizer)
-    return np.concatenate([mode, inputs]).astype(np.int64), np.append(targets, EOS).astype(np.int64)
 
+    def __init__(self, tokenizer: Tokenizer, denoisers: Sequence[Denoiser]) -> None:
+        for one in denoisers:
+            if one.mean_span is not None and one.density is None:
+                raise DataError(f"spans of mean length {one.mean_span} need a density")
+        self.tokenizer, self.denoisers = tokenizer, tuple(denoisers)
+        self._modes = np.array([tokenizer.mode(one.mode) for one in denoisers])
+        self._sentinels = np.array([tokenizer.sentinel(index) for index in range(tokenizer.sentinels)])
 
-def _prefix(length: int, density: float | None, rng: np.random.Generator) -> int:
-    """Where the suffix starts, at least one token from either end."""
-    if density is None:
-        return int(rng.integers(1, length))
-    return length - _noise_tokens(length, density)
+    def __call__(self, windows: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
+        """Corrupt windows `[B, L]`, L >= 2.
 
+        Inputs start with the mode token; each missing span leaves a sentinel there. Targets are, for each span, its
+        sentinel and its tokens, then EOS. Prefix LM needs no sentinel.
 
-def _noise_tokens(length: int, density: float) -> int:
-    return min(max(round(length * density), 1), length - 1)
+        Returns:
+            `inputs` and `targets`, int64 `[B, longest]`, padded on the right, and `input_mask` and `target_mask`, bool,
+            of what is not padding.
+
+        Raises:
+            DataError: the windows are shorter than two tokens.
+        """
+        rows, length = windows.shape
+        if length < 2:
+            raise DataError(f"a window of {length} token(s) cannot be split into what is given and what is missing")
+        chosen = rng.integers(len(self.denoisers), size=rows)
+        missing = np.empty(windows.shape, dtype=bool)
+        for number, denoiser in enumerate(self.denoisers):
+            own = chosen == number
+            missing[own] = self._missing(int(own.sum()), length, denoiser, rng)
+        marked = np.array([one.mean_span is not None for one in self.denoisers])[chosen, None]
+        modes, end = self._modes[chosen, None], np.full((rows, 1), self.tokenizer.eos_id)
+        always = np.ones((rows, 1), dtype=bool)
+        given, stays = self._leave_sentinels(windows, missing, marked)
+        inputs, input_mask = self._squeeze(np.hstack([modes, given]), np.hstack([always, stays]))
+        asked, stays = self._leave_sentinels(windows, ~missing, marked)
+        targets, target_mask = self._squeeze(np.hstack([asked, end]), np.hstack([stays, always]))
+        return {"inputs": inputs, "input_mask": input_mask, "targets": targets, "target_mask": target_mask}
+
+    def _missing(self, rows: int, length: int, denoiser: Denoiser, rng: np.random.Generator) -> np.ndarray:
+        """Which tokens are missing, bool `[rows, length]`."""
+        if denoiser.mean_span is not None and denoiser.density is not None:
+            return span_noise(rows, length, denoiser.density, denoiser.mean_span, rng, len(self._sentinels))
+        if denoiser.density is not None:
+            starts = np.full(rows, length - _noise_tokens(length, denoiser.density))
+        else:
+            starts = rng.integers(1, length, size=rows)
+        suffix: np.ndarray = np.arange(length) >= starts[:, None]
+        return suffix
+
+    def _leave_sentinels(
+        self, windows: np.ndarray, gone: np.ndarray, marked: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Windows with a sentinel, counted from 0, at the first of each run of `gone` tokens, and what stays of them;
+        in rows that are not `marked` without sentinels.
+        """
+        first = gone & marked
+        first[:, 1:] &= ~gone[:, :-1]
+        tokens = windows.copy()
+        tokens[first] = self._sentinels[(np.cumsum(first, axis=1) - 1)[first]]
+        return tokens, first | ~gone
+
+    def _squeeze(self, tokens: np.ndarray, stays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Move what stays in each row to the left; int64 ids and the bool mask of what is not padding."""
+        lengths = stays.sum(axis=1)
+        mask = np.arange(lengths.max(initial=0)) < lengths[:, None]
+        ids = np.full(mask.shape, self.tokenizer.pad_id, dtype=np.int64)
+        ids[mask] = tokens[stays]  # both row by row, and as many in each
+        return ids, mask
 
 
 def span_noise(
-    length: int, density: float, mean_span: float, rng: np.random.Generator, most: int | None = None
+    rows: int, length: int, density: float, mean_span: float, rng: np.random.Generator, most: int | None = None
 ) -> np.ndarray:
-    """T5's random spans: a bool mask `[length]` of the missing tokens; it starts with a kept token and ends missing.
+    """T5's random spans: bool `[rows, length]`, the missing tokens; a row starts with a kept token and ends missing.
 
     The number of missing tokens is round(length * density); they fall into round(missing / mean_span) spans, at
     least one, and at most `most`. So in a window too short for spans of `mean_span` (64, say) one span holds all.
@@ -100,26 +132,23 @@ def span_noise(
     missing = _noise_tokens(length, density)
     spans = max(round(missing / mean_span), 1)
     spans = min(spans, missing, length - missing, most or spans)
-    kept_lengths = _partition(length - missing, spans, rng)
-    missing_lengths = _partition(missing, spans, rng)
-    lengths = np.stack([kept_lengths, missing_lengths], axis=1).ravel()
-    noise: np.ndarray = np.repeat(np.arange(2 * spans) % 2 == 1, lengths)
+    kept_lengths = _partitions(rows, length - missing, spans, rng)
+    missing_lengths = _partitions(rows, missing, spans, rng)
+    lengths = np.stack([kept_lengths, missing_lengths], axis=2).ravel()
+    noise: np.ndarray = np.repeat(np.arange(lengths.size) % 2 == 1, lengths).reshape(rows, length)
     return noise
 
 
-def _partition(total: int, parts: int, rng: np.random.Generator) -> np.ndarray:
-    """Lengths `[parts]`, all positive, that sum to `total`; every such list is equally likely."""
-    cuts = np.sort(rng.choice(total - 1, size=parts - 1, replace=False)) + 1
-    lengths: np.ndarray = np.diff(cuts, prepend=0, append=total)
+def _noise_tokens(length: int, density: float) -> int:
+    return min(max(round(length * density), 1), length - 1)
+
+
+def _partitions(rows: int, total: int, parts: int, rng: np.random.Generator) -> np.ndarray:
+    """Lengths `[rows, parts]`, all positive, that sum to `total`; every such row is equally likely."""
+    places = np.broadcast_to(np.arange(1, total), (rows, total - 1))
+    cuts = np.sort(rng.permuted(places, axis=1)[:, : parts - 1], axis=1)
+    lengths: np.ndarray = np.diff(cuts, axis=1, prepend=0, append=total)
     return lengths
-
-
-def _leave_sentinels(ids: np.ndarray, gone: np.ndarray, tokenizer: Tokenizer) -> np.ndarray:
-    """Replace each run of `gone` tokens by one sentinel, counted from 0."""
-    first = gone & ~np.concatenate([[False], gone[:-1]])
-    replaced = np.where(first, tokenizer.sentinel(0) + np.cumsum(first) - 1, ids)
-    left: np.ndarray = replaced[first | ~gone]
-    return left
 
 
 def pack(texts: Iterable[Sequence[int]], length: int) -> np.ndarray:

@@ -115,11 +115,15 @@ class DenoisingModule(StageModule):
 
     model: UL2
 
+    def __init__(self, model: UL2, z_loss: float = 0.0) -> None:
+        super().__init__(model)
+        self.z_loss = z_loss
+
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         memory = self.model.encode(self.model.embed(batch["inputs"]), batch["input_mask"])
         previous = shift_right(batch["targets"], self.model.start_id)
         states = self.model.decode_states(previous, memory, batch["input_mask"])
-        return packed_loss(self.model, states, batch)
+        return packed_loss(self.model, states, batch, z_loss=self.z_loss)
 
 
 class MaskModule(StageModule):
@@ -151,12 +155,14 @@ class PaLIModule(StageModule):
         return packed_loss(self.model.language, states, batch, self.label_smoothing)
 
 
-def packed_loss(language: UL2, states: Tensor, batch: Batch, label_smoothing: float = 0.0) -> dict[str, Tensor]:
+def packed_loss(
+    language: UL2, states: Tensor, batch: Batch, label_smoothing: float = 0.0, z_loss: float = 0.0
+) -> dict[str, Tensor]:
     """Mean loss and accuracy over the target tokens, with logits computed for these alone.
 
     Most of a batch of short answers is padding: over the embedded world's mixture two positions in three.
     """
     mask = batch["target_mask"]
     logits, targets = language.to_logits(states[mask])[None], batch["targets"][mask][None]
-    loss, _ = text_loss(logits, targets, torch.ones_like(targets, dtype=torch.bool), label_smoothing=label_smoothing)
+    loss, _ = text_loss(logits, targets, torch.ones_like(targets, dtype=torch.bool), label_smoothing, z_loss)
     return {"loss": loss, "accuracy": (logits.argmax(-1) == targets).float().mean()}

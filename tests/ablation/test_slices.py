@@ -159,3 +159,26 @@ def test_options_that_say_nothing_change_nothing():
     part = Part(name="vit", options={"width": 8, "weights": None, "allow": []})
     assert slices.plain(part) == {"name": "vit", "width": 8}
     assert slices.plain(Part(name="vit", options={"weights": "a.npz"})) == {"name": "vit", "weights": "a.npz"}
+
+
+def test_how_the_language_model_denoises_is_hashed_only_where_it_is_said(experiment):
+    def language(**options):
+        section = replace(experiment.stages.language, **options)
+        graph = build(replace(experiment, stages=replace(experiment.stages, language=section)))
+        return next(node for node in graph.nodes if node.kind == "language")
+
+    assert not {"prefix", "z_loss"} & language().config["training"].keys()
+    assert len({language(**options).digest for options in ({}, {"prefix": "table"}, {"z_loss": 1e-4})}) == 3
+
+
+def test_held_out_text_is_measured_on_the_language_model_alone(tmp_path):
+    def denoising(seed=0, **options):
+        stages = fakes.experiment(tmp_path).stages
+        stages = replace(stages, language=replace(stages.language, **options))
+        graph = build(fakes.experiment(tmp_path, evaluate=["denoising"], seeds=[seed], stages=stages))
+        assert {node.kind for node in graph.nodes} == {"tokenizer", "language", "denoising"}
+        return next(node for node in graph.nodes if node.kind == "denoising")
+
+    assert denoising(seed=1).seed == 0 and denoising(seed=1).digest != denoising().digest
+    assert denoising().config["prefix"] == "appendix"
+    assert denoising(prefix="table").config["prefix"] == "table"

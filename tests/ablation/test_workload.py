@@ -29,6 +29,12 @@ def test_units(experiment, label, count):
     assert units(named(experiment)[label]) == count
 
 
+def test_units_of_held_out_text_are_windows_in_three_modes(experiment):
+    (node,) = [n for n in build(replace(experiment, evaluate=["denoising"])).nodes if n.kind == "denoising"]
+    assert units(node) == 3 * experiment.evaluation.limit
+    assert {"language", "vocabulary", "length"} <= sized(node).keys()
+
+
 def test_a_sized_config_holds_the_models_of_the_ancestors(experiment):
     node = named(experiment)["transfer/refer classif"]
     config = sized(node)

@@ -7,7 +7,7 @@ import pytest
 from pali3kit.config.load import load
 from pali3kit.errors import ConfigError
 
-COLUMNS = "caption, caption_multilingual, probe, refer, refer_g, refer_plus, vqa, vqa_knowledge, vqa_text"
+COLUMNS = "caption, caption_multilingual, denoising, probe, refer, refer_g, refer_plus, vqa, vqa_knowledge, vqa_text"
 
 
 def complaints(*overrides: str) -> list[str]:

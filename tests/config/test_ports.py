@@ -4,8 +4,10 @@ from pathlib import Path
 
 import pytest
 
+from pali3kit.config import ports
 from pali3kit.config.load import load
 from pali3kit.errors import ConfigError
+from pali3kit.text.denoise import PREFIXES
 
 
 @pytest.mark.parametrize(
@@ -64,12 +66,20 @@ from pali3kit.errors import ConfigError
         (["grid={}", "baseline={}", "pretrain=classif", "data.source={name: pairs, path: x.tar}"],
          "pretrain 'classif' needs labels: say of how many classes 'pairs' has them (classes: N)."),
         (["stages.vision.loss=softmx"], "stages.vision.loss cannot be 'softmx'. Did you mean 'softmax'?"),
+        (["stages.language.prefix=tabel"], "stages.language.prefix cannot be 'tabel'. Did you mean 'table'?"),
         (["runtime.strategy=fdsp"], "runtime.strategy cannot be 'fdsp'. Did you mean 'fsdp'?"),
         (["runtime.ranks=3"], "3 ranks do not divide the batch of 4; nearest: 4"),
         (["runtime.ranks=2", "runtime.strategy=fsdp"], "muon works on whole matrices, fsdp shards them: take adamw."),
         (["evaluation.probes={name: folder, path: x}"], "'folder' has no probes: take world."),
         (["grid={}", "baseline={}", "pretrain=siglip", "data.source={name: folder, path: nowhere}"],
          "there is no folder 'nowhere'"),
+        (["data.source={name: text, path: .}"],
+         "source 'text' has texts alone: only the column denoising fits, not probe."),
+        (["data.source={name: jsonl, path: nowhere/*.jsonl}", "evaluate=[denoising]"],
+         "there is no file or folder 'nowhere/*.jsonl'"),
+        (["data.source={name: pairs, path: x.tar, classes: 3}", "evaluate=[denoising]"],
+         "source 'pairs' has pictures, labels and texts, no tasks: only the column probe fits, not denoising."),
+        (["evaluation.probes={name: text, path: .}"], "'text' has no probes: take world."),
     ],
 )  # fmt: skip
 def test_misfit(trial: Path, overrides: list[str], text: str) -> None:
@@ -89,6 +99,8 @@ def test_misfit(trial: Path, overrides: list[str], text: str) -> None:
         ["stages.multimodal.target_length=20", "evaluate=[vqa]"],
         ["stages.multimodal.mixture.ocr=0"],
         ["tokenizer.vocabulary=375"],
+        ["data.source={name: text, path: .}", "evaluate=[denoising]"],
+        ["data.source={name: text, path: 'scales/*.yaml'}", "evaluate=[denoising]"],
     ],
 )
 def test_fits(trial: Path, overrides: list[str]) -> None:
@@ -98,3 +110,7 @@ def test_fits(trial: Path, overrides: list[str]) -> None:
 def test_an_absurd_size_is_refused_at_once(trial: Path) -> None:
     with pytest.raises(ConfigError, match="patch 8 does not divide image_size 99999999999999999999; nearest: 9"):
         load("x.yaml", ["model.image_size=99999999999999999999"])
+
+
+def test_the_prefixes_are_those_of_the_denoisers() -> None:
+    assert set(ports.PREFIXES) == set(PREFIXES)

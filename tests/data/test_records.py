@@ -67,5 +67,7 @@ def test_what_pictures_in_files_do_not_have() -> None:
         source.image("test", 0)
     with pytest.raises(DataError, match="no task 'vqa'"):
         source.task("vqa", 16)
+    with pytest.raises(DataError, match="no held-out text"):
+        source.held_out(16)
     with pytest.raises(DataError, match=r"evaluation\.probes"):
         source.probes()

@@ -8,7 +8,7 @@ import torch
 from pali3kit.language.ul2 import UL2
 from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.models.classifier import Classifier
-from pali3kit.models.pali import PaLI
+from pali3kit.models.pali import PaLI, shift_right
 from pali3kit.models.text_tower import TextTower
 from pali3kit.models.two_towers import TwoTowers
 from pali3kit.projector.linear import LinearProjector
@@ -83,3 +83,13 @@ def test_the_loss_is_finite_and_reaches_every_parameter(name: str) -> None:
 def test_siglips_retrieval_is_a_share_of_the_batch() -> None:
     module, batch = CASES["siglip"]
     assert 0 <= float(module.losses(batch)["retrieval"]) <= 1
+
+
+def test_the_z_loss_adds_the_square_of_the_normaliser() -> None:
+    module, batch = CASES["denoising"]
+    heavy = DenoisingModule(module.model, z_loss=0.5)
+    with torch.no_grad():
+        memory = module.model.encode(module.model.embed(batch["inputs"]), batch["input_mask"])
+        logits = module.model.decode(shift_right(batch["targets"], module.model.start_id), memory, batch["input_mask"])
+        added = heavy.losses(batch)["loss"] - module.losses(batch)["loss"]
+    assert float(added) == pytest.approx(0.5 * float(logits.logsumexp(-1).square().mean()), rel=1e-4)

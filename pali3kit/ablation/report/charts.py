@@ -23,17 +23,18 @@ def series(labels: Sequence[str]) -> dict[str, str]:
 def delta_chart(report: Report, table: Table) -> str:
     """Differences to the baseline with their intervals, and the paper's as hollow diamonds. "" if there are none.
 
-    All columns share one axis, in points (percent, CIDEr x 100, mIoU x 100).
+    All columns share one axis, in points (percent, CIDEr x 100, mIoU x 100), on which a loss has no place.
     """
     rows = [row for row in table.rows if row.baseline]
-    cells = [row.cells[column.name] for row in rows for column in table.columns]
+    columns = [column for column in table.columns if not column.loss]
+    cells = [row.cells[column.name] for row in rows for column in columns]
     values = [bound for cell in cells if cell.delta for bound in (cell.delta.low, cell.delta.high)]
     values += [cell.paper_delta.value for cell in cells if cell.paper_delta]
     if not any(cell.delta for cell in cells):
         return ""
     ticks = nice_ticks(min([0.0, *values]), max([0.0, *values]), 7)
     span = ticks[-1] - ticks[0]
-    height = TOP + len(table.columns) * (len(rows) * BAR + GROUP) + 6
+    height = TOP + len(columns) * (len(rows) * BAR + GROUP) + 6
     colours = series([row.label for row in table.rows])
 
     def place(value: float) -> str:
@@ -41,7 +42,7 @@ def delta_chart(report: Report, table: Table) -> str:
 
     parts = [_vertical(place(tick), f"{tick:+g}".replace("-", "−") if tick else "0", height) for tick in ticks]
     y = float(TOP)
-    for index, column in enumerate(table.columns):
+    for index, column in enumerate(columns):
         middle = y + GROUP / 2 + len(rows) * BAR / 2
         if index % 2:
             parts.append(f'<rect class="band" x="0" y="{y:.1f}" width="{WIDTH}" height="{len(rows) * BAR + GROUP}"/>')

@@ -25,6 +25,7 @@ from pali3kit.ablation.report.notes import notes
 from pali3kit.ablation.report.saved import plain
 from pali3kit.ablation.statistics import Interval, Score, Verdict, delta, interval, verdict
 from pali3kit.ablation.store import Store
+from pali3kit.config.ports import PRETRAINED_COLUMNS
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import StageError
 
@@ -57,10 +58,10 @@ def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mappin
 
 
 def _afters(arms: Sequence[Arm]) -> list[str]:
-    """The stages after which there are columns: stage 1 first. A lone probe stands in the transfer table."""
+    """The stages after which there are columns: stage 1 first. Pretrained parts alone stand in the transfer table."""
     names = [name for arm in arms for name in arm.nodes]
     stage_1 = any(name.endswith(STAGE_1) for name in names)
-    transfer = any(not name.endswith(STAGE_1) and name != "probe" for name in names)
+    transfer = any(not name.endswith(STAGE_1) and name not in PRETRAINED_COLUMNS for name in names)
     return ["multimodal"] * stage_1 + ["transfer"] * (transfer or not stage_1)
 
 
@@ -82,7 +83,7 @@ def _table(
             cell = ours.cell()
             if versus:
                 cell = _compare(cell, ours, measured[versus][column.name])
-            if control in measured and control != arm.label:
+            if control in measured and control != arm.label and not column.loss:  # no encoder is in a loss on text
                 cell = replace(cell, control=_above(ours, measured[control][column.name]))
             cells[column.name] = _beside(cell, published, arm.point, partner if versus else arm.point, column)
         rows.append(Row(arm.label, arm.point, versus, cells))
@@ -175,8 +176,8 @@ def _control_of(point: Mapping[str, Any]) -> str:
 
 
 def _key(source: str, suffix: str) -> str:
-    """The name of a cell's column; the probe looks at the encoder alone and is the same after every stage."""
-    return source if source == "probe" else source + suffix
+    """The name of a cell's column; what looks at a pretrained part alone is the same after every stage."""
+    return source if source in PRETRAINED_COLUMNS else source + suffix
 
 
 def _published(table: paper.PaperTable | None) -> Published | None:

@@ -21,10 +21,27 @@ class Column:
     metric: str
     source: str
 
+    @property
+    def loss(self) -> bool:
+        """Whether it is in nats instead of points: less is better."""
+        return self.metric == _METRICS["loss"]
 
-_METRICS = {"accuracy": "accuracy, %", "cider": "CIDEr × 100", "vqa": "VQA accuracy, %", "miou": "mIoU × 100"}
+    @property
+    def digits(self) -> int:
+        """How many decimals tell something: a point is a percent, a nat is much."""
+        return 3 if self.loss else 1
+
+
+_METRICS = {
+    "accuracy": "accuracy, %",
+    "cider": "CIDEr × 100",
+    "vqa": "VQA accuracy, %",
+    "miou": "mIoU × 100",
+    "loss": "nats per token",
+}
 _KNOWN = {
     "probe": ("Probe (8 tasks)", "accuracy"),
+    "denoising": ("Held-out loss (less is better)", "loss"),
     "caption": ("COCO's counterpart", "cider"),
     "caption_multilingual.en": ("XM3600's counterpart (en)", "cider"),
     "caption_multilingual.avg35": ("XM3600's counterpart (avg-35)", "cider"),

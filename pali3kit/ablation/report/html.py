@@ -12,6 +12,7 @@ from PIL import Image
 
 from pali3kit.ablation import paper
 from pali3kit.ablation.report import charts, table
+from pali3kit.ablation.report.columns import columns_of
 from pali3kit.ablation.report.gallery import defined, gallery
 from pali3kit.ablation.report.model import Report, Table
 from pali3kit.ablation.report.saved import plain
@@ -119,8 +120,15 @@ def _details(report: Report) -> str:
     labels = [row.label for row in report.tables[0].rows] if report.tables else []
     blocks = []
     for column in dict.fromkeys(detail.column for detail in report.details):
+        digits = columns_of(column.partition("@")[0])[0].digits
         rows = [
-            [detail.name, *(table.number(detail.values[label]) if label in detail.values else "–" for label in labels)]
+            [
+                detail.name,
+                *(
+                    table.number(detail.values[label], digits=digits) if label in detail.values else table.ABSENT
+                    for label in labels
+                ),
+            ]
             for detail in report.details
             if detail.column == column
         ]

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pali3kit.ablation.paper import Claim, Number
 from pali3kit.ablation.report.columns import Column
 from pali3kit.ablation.statistics import Interval, Verdict
+from pali3kit.config.ports import PRETRAINED_COLUMNS
 
 Status = Literal["done", "partial", "failed", "missing"]
 Control = Literal["above", "below", "undecided"]
@@ -53,6 +54,8 @@ class Table:
 
     @property
     def title(self) -> str:
+        if self.columns and all(column.source in PRETRAINED_COLUMNS for column in self.columns):
+            return "After pretraining"
         return "After stage 1" if self.after == "multimodal" else "After transfer"
 
 

@@ -13,6 +13,16 @@ WORLD = (
 )
 
 
+LOSS = (
+    "The held-out loss is in nats per target token, the mean over UL2's modes R, S and X: a negative difference is a "
+    "gain. It compares language models over one tokenizer, on windows of one length."
+)
+TEMPLATES = (
+    "The embedded world's held-out text are draws of another seed from the same templates, not other templates: short "
+    "texts of the training occur in it."
+)
+
+
 def notes(report: Report) -> Iterable[str]:
     """Limits, provenance, failures, and every column that does not follow the paper or stays near the control."""
     yield from _failures(report)
@@ -20,8 +30,13 @@ def notes(report: Report) -> Iterable[str]:
         yield from _against_the_paper(table)
         yield from _against_the_control(table)
     yield from _uncertainty(report)
+    losses = any(column.loss for table in report.tables for column in table.columns)
+    if losses:
+        yield LOSS
     if report.config["data"]["source"]["name"] == "world":
         yield WORLD
+        if losses:
+            yield TEMPLATES
     if report.published is not None:
         yield "Verdicts judge the direction of a difference only: sizes at another scale cannot be compared."
     if any(_marks(report)):

@@ -44,16 +44,16 @@ def lines(report: Report, table: Table) -> list[Line]:
     return result
 
 
-def number(value: float, signed: bool = False) -> str:
-    """One decimal, with a true minus sign: `41.2`, `+3.0`, `−0.4`; zero has no sign."""
-    text = f"{value:+.1f}" if signed else f"{value:.1f}"
+def number(value: float, signed: bool = False, digits: int = 1) -> str:
+    """One decimal, or `digits`, with a true minus sign: `41.2`, `+3.0`, `−0.4`; zero has no sign."""
+    text = f"{value:{'+' if signed else ''}.{digits}f}"
     return text.removeprefix("+").removeprefix("-") if float(text) == 0 else text.replace("-", "−")
 
 
-def with_interval(interval: Interval, signed: bool = False) -> str:
+def with_interval(interval: Interval, signed: bool = False, digits: int = 1) -> str:
     """The mean and half the width of its 95% interval: `41.2 ± 1.3`; the mean alone where there is no interval."""
-    text = number(interval.mean, signed)
-    return text if interval.method == "none" else f"{text} ± {(interval.high - interval.low) / 2:.1f}"
+    text = number(interval.mean, signed, digits)
+    return text if interval.method == "none" else f"{text} ± {(interval.high - interval.low) / 2:.{digits}f}"
 
 
 def markdown(report: Report) -> str:
@@ -125,30 +125,32 @@ def _sideways(title: str, table: Table, printed: Sequence[Line]) -> RichTable:
     return grid
 
 
-def _line(table: Table, row: Row, kind: str, label: str, text: Callable[[Row, Cell], str]) -> Line:
-    return Line(kind, label, tuple(text(row, row.cells[column.name]) for column in table.columns))
+def _line(table: Table, row: Row, kind: str, label: str, text: Callable[[Row, Cell, int], str]) -> Line:
+    return Line(kind, label, tuple(text(row, row.cells[column.name], column.digits) for column in table.columns))
 
 
-def _ours(row: Row, cell: Cell) -> str:
+def _ours(row: Row, cell: Cell, digits: int) -> str:
     if cell.ours is None:
         return "failed" if cell.status == "failed" else ABSENT
     if not row.baseline:
-        text = with_interval(cell.ours)
+        text = with_interval(cell.ours, digits=digits)
+    elif cell.delta:
+        text = with_interval(cell.delta, True, digits)
     else:
-        text = with_interval(cell.delta, signed=True) if cell.delta else f"{number(cell.ours.mean)} absolute"
+        text = f"{number(cell.ours.mean, digits=digits)} absolute"
     return f"{text} ({cell.ours.seeds} seed{'s' * (cell.ours.seeds > 1)} only)" if cell.status == "partial" else text
 
 
-def _paper(row: Row, cell: Cell) -> str:
+def _paper(row: Row, cell: Cell, digits: int) -> str:
     shown = cell.paper_delta if row.baseline else cell.paper
-    return number(shown.value, signed=bool(row.baseline)) + shown.mark if shown else ABSENT
+    return number(shown.value, bool(row.baseline), digits) + shown.mark if shown else ABSENT
 
 
-def _verdict(_: Row, cell: Cell) -> str:
+def _verdict(_: Row, cell: Cell, digits: int) -> str:
     return cell.verdict or ABSENT
 
 
-def _control(_: Row, cell: Cell) -> str:
+def _control(_: Row, cell: Cell, digits: int) -> str:
     return cell.control or ABSENT
 
 

@@ -14,6 +14,7 @@ from pali3kit.data.world.scene import Scene
 from pali3kit.data.world.tasks import WorldTask
 from pali3kit.data.world.world import World
 
+UNTRAINED = 1 << 32  # a seed of texts; those of trainings are below
 SCENES_KEPT = 1 << 15  # more than the embedded scale has; a long pretraining, which sees each once, must not pile up
 
 
@@ -51,6 +52,10 @@ class WorldSource(World):
 
     def sentences(self, seed: int, bins: int, limit: int | None = None) -> Iterator[str]:
         return corpus.sentences(seed, self.classes, limit or corpus.SENTENCES, bins)
+
+    def held_out(self, bins: int, limit: int | None = None) -> Iterator[str]:
+        """Draws of another seed. They are of the same templates, so short ones (a name, keywords) occur in both."""
+        return self.sentences(UNTRAINED, bins, limit)
 
     def tokenized(self, text: str, language: str) -> str:
         return captions.tokenized(text, language)

@@ -26,7 +26,8 @@ class HfSeq2Seq(nn.Module):
         config = self.model.config
         self.width, self.vocabulary = width_of(self.model), vocabulary
         self.start_id, self.eos_id = int(config.decoder_start_token_id), int(config.eos_token_id)
-        self.options, self.load_report = {}, None
+        self.options: dict[str, Any] = {}
+        self.load_report: Any = None
 
     def embed(self, ids: Tensor) -> Tensor:
         """`[B,N] int64 -> [B,N,D]`."""

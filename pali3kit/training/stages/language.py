@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
@@ -12,10 +11,11 @@ import torch
 from pali3kit.config.schema import LanguagePretraining
 from pali3kit.language.ul2 import UL2
 from pali3kit.registry import LANGUAGE
-from pali3kit.text.denoise import MixtureOfDenoisers, pack
+from pali3kit.text.denoise import MixtureOfDenoisers, ul2
 from pali3kit.text.tokenizer import Tokenizer
 from pali3kit.training.calibration import random_ids, training_cost, vocabulary
 from pali3kit.training.context import Cost, StageContext
+from pali3kit.training.corpus import listing, windows
 from pali3kit.training.fit import MakeBatch, fit
 from pali3kit.training.modules import Batch, DenoisingModule
 from pali3kit.training.parts import build_language, build_part, build_source, publish, read_budget, read_tokenizer
@@ -31,38 +31,28 @@ def run(config: dict[str, Any], context: StageContext) -> None:
         (context.folder / "load.json").write_text(json.dumps(report.as_dict(), indent=1))
     if budget.examples:
         _denoise(config, context, language, tokenizer, budget)
-    publish(context.folder, language, language={"name": config["language"]["name"], **language.options})
+    described = {"name": config["language"]["name"], **language.options}
+    publish(context.folder, language, language=described, denoising={"prefix": budget.prefix})
 
 
 def _denoise(
     config: dict[str, Any], context: StageContext, language: UL2, tokenizer: Tokenizer, budget: LanguagePretraining
 ) -> None:
-    sentences = build_source(config).sentences(context.seed, config["bins"])
-    texts = (tokenizer.encode(text, eos=True) for text in sentences)
-    windows = pack(enough(texts, budget.examples * budget.length), budget.length)
-    fit(DenoisingModule(language), denoising_batches(windows, tokenizer, budget, context.seed), budget, context)
+    source = build_source(config)
+    with listing(source, context):
+        packed = windows(source.sentences(context.seed, config["bins"]), tokenizer, budget.length, budget.examples)
+    module = DenoisingModule(language, budget.z_loss)
+    fit(module, denoising_batches(packed, tokenizer, budget, context.seed), budget, context)
 
 
-def enough(texts: Iterable[list[int]], tokens: int) -> Iterator[list[int]]:
-    """The first of `texts` that together hold `tokens`: what a budget can see in one epoch."""
-    for text in texts:
-        if tokens <= 0:
-            return
-        tokens -= len(text)
-        yield text
-
-
-def denoising_batches(windows: np.ndarray, tokenizer: Tokenizer, budget: LanguagePretraining, seed: int) -> MakeBatch:
-    """Batches of corrupted windows; which and how is a function of the seed and the step."""
-    denoise = MixtureOfDenoisers(tokenizer)
+def denoising_batches(packed: np.ndarray, tokenizer: Tokenizer, budget: LanguagePretraining, seed: int) -> MakeBatch:
+    """Batches of corrupted windows of `packed`; which and how is a function of the seed and the step."""
+    denoise = MixtureOfDenoisers(tokenizer, ul2(budget.prefix))
 
     def make(step: int) -> Batch:
         rng = np.random.default_rng([seed, step])
-        pairs = [denoise(window, rng) for window in windows[rng.integers(len(windows), size=budget.batch_size)]]
-        inputs, input_mask = tokenizer.pad([pair[0] for pair in pairs])
-        targets, target_mask = tokenizer.pad([pair[1] for pair in pairs])
-        arrays = {"inputs": inputs, "input_mask": input_mask, "targets": targets, "target_mask": target_mask}
-        return {name: torch.from_numpy(array) for name, array in arrays.items()}
+        batch = denoise(packed[rng.integers(len(packed), size=budget.batch_size)], rng)
+        return {name: torch.from_numpy(array) for name, array in batch.items()}
 
     return make
 
@@ -79,4 +69,4 @@ def calibrate(config: dict[str, Any], threads: int) -> Cost:
         masks = {"input_mask": torch.ones_like(inputs, dtype=torch.bool), "target_mask": targets > 0}
         return {"inputs": inputs, "targets": targets, **masks}
 
-    return training_cost(DenoisingModule(language), make, budget.batch_size, budget.length)
+    return training_cost(DenoisingModule(language, budget.z_loss), make, budget.batch_size, budget.length)

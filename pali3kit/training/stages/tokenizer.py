@@ -7,8 +7,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from pali3kit.data.source import Source
 from pali3kit.text.tokenizer import train_tokenizer
 from pali3kit.training.context import Cost, StageContext
+from pali3kit.training.corpus import listing
 from pali3kit.training.parts import build_source, describe
 
 CODES = 128  # mask tokens of the paper, where no mask tokenizer says otherwise
@@ -18,7 +20,9 @@ SAMPLE = 2000  # sentences that a calibration trains on
 def run(config: dict[str, Any], context: StageContext) -> None:
     """Write `tokenizer.model` and how many mask tokens come after its pieces."""
     context.report(0, 1)
-    train(config, context.seed, config["sentences"], context.folder / "tokenizer.model")
+    source = build_source(config)
+    with listing(source, context):
+        train(source, config, context.seed, config["sentences"], context.folder / "tokenizer.model")
     describe(context.folder, codes=config["codes"] or CODES)
     context.report(1, 1)
 
@@ -28,10 +32,10 @@ def calibrate(config: dict[str, Any], threads: int) -> Cost:
     sample = min(SAMPLE, config["sentences"])
     start = time.perf_counter()
     with TemporaryDirectory() as folder:
-        train(config, 0, sample, Path(folder) / "tokenizer.model")
+        train(build_source(config), config, 0, sample, Path(folder) / "tokenizer.model")
     return Cost((time.perf_counter() - start) * config["sentences"] / sample)
 
 
-def train(config: dict[str, Any], seed: int, sentences: int, path: Path) -> None:
+def train(source: Source, config: dict[str, Any], seed: int, sentences: int, path: Path) -> None:
     """Train on so many sentences of the source."""
-    train_tokenizer(build_source(config).sentences(seed, config["bins"], sentences), path, config["vocabulary"])
+    train_tokenizer(source.sentences(seed, config["bins"], sentences), path, config["vocabulary"])

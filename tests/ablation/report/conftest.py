@@ -121,8 +121,8 @@ def publish(store, node, arm) -> None:
         rate = 12 + node.seed if arm == "siglip" else 25 + node.seed
         rows = [f"{step},{4 * np.exp(-step / rate) + 0.7:.5f},0.001" for step in steps]
         (folder / "curve.csv").write_text("step,loss,learning_rate\n" + "\n".join(rows) + "\n")
-    if node.kind in ("evaluate", "probe"):
-        column = node.config.get("column", "probe")
+    if node.kind in ("evaluate", "probe", "denoising"):
+        column = node.config.get("column", node.kind)
         metrics, predictions = scores(column, arm, node)
         (folder / "metrics.json").write_text(json.dumps(metrics))
         (folder / "predictions.jsonl").write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in predictions))
@@ -141,6 +141,8 @@ def scores(column, arm, node):
     if column == "caption_multilingual":
         extra = {"en": mean + 8, "avg35": mean - 2}
     metrics = {"value": float(np.mean(samples)), "n": SAMPLES, "extra": extra, "samples": samples}
+    if column == "denoising":
+        return {**metrics, "extra": {"R": mean - 5, "S": mean, "X": mean + 5}}, []
     if column == "probe":
         return metrics, []
     return metrics, [prediction(column, arm, index, score) for index, score in enumerate(samples)]

@@ -60,3 +60,11 @@ def test_each_kind_of_training_has_a_panel_with_a_line_per_arm_and_seed(made_up)
 def test_names_are_escaped(made_up):
     report = made_up(["x<y>&"]).report()
     assert "x<y>&" in "".join(ElementTree.fromstring(delta_chart(report, report.tables[0])).itertext())
+
+
+def test_a_loss_has_no_place_among_points(made_up):
+    report = made_up(["probe", "denoising"]).report()
+    svg = ElementTree.fromstring(delta_chart(report, report.tables[0]))
+    assert len(svg.findall(".//circle")) == 1
+    report = made_up(["denoising"]).report()
+    assert delta_chart(report, report.tables[0]) == ""

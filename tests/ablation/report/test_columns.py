@@ -50,3 +50,9 @@ def test_samples_without_their_predictions_are_not_guessed():
     english, _ = columns_of("caption_multilingual")
     metrics = {"value": 30.0, "extra": {"en": 50.0, "avg35": 25.0}, "samples": [40.0, 60.0]}
     assert score_of(english, metrics, [{"language": "en"}]).samples == ()
+
+
+def test_a_loss_is_no_score():
+    (column,) = columns_of("denoising")
+    assert (column.title, column.metric, column.digits) == ("Held-out loss (less is better)", "nats per token", 3)
+    assert column.loss and not any(other.loss for source in [*EVALUATED, "my_column"] for other in columns_of(source))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pali3kit.ablation.report.notes import WORLD
+from pali3kit.ablation.report.notes import LOSS, TEMPLATES, WORLD
 
 
 def test_failures_come_first_with_reason_and_place(report):
@@ -43,3 +43,10 @@ def test_the_dagger_is_explained_where_it_is_used(report, made_up):
 
 def test_only_the_embedded_world_is_called_so(report):
     assert WORLD not in report.notes
+
+
+def test_a_loss_says_which_way_is_better(report, made_up):
+    assert LOSS not in report.notes
+    notes = made_up(["denoising", "probe"], grid={"pretrain": ["classif", "random"]}).report().notes
+    assert LOSS in notes and TEMPLATES not in notes
+    assert not [note for note in notes if "not clearly above" in note], "no encoder is in it"

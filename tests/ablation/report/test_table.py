@@ -87,3 +87,12 @@ def test_latex_escapes_and_balances(report):
     assert text.count("{") == text.count("}")
     assert not set("†±Δ−–") & set(text)
     assert text.count("\\midrule") == 4
+
+
+def test_a_loss_has_three_decimals(made_up):
+    grid = {"model.language.width": [16, 32]}
+    report = made_up(["denoising"], grid=grid, baseline={"model.language.width": 16}, paper="").report()
+    assert report.tables[0].title == "After pretraining"
+    ours, other = lines(report, report.tables[0])
+    assert re.fullmatch(r"\d+\.\d{3} ± \d+\.\d{3}", ours.cells[0])
+    assert re.fullmatch(r"[+−]?\d+\.\d{3} ± \d+\.\d{3}", other.cells[0])

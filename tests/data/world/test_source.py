@@ -33,3 +33,10 @@ def test_every_language_and_probe_is_offered() -> None:
     assert len(list(SOURCE.sentences(0, 16, 20))) == 20
     name, arrays = next(SOURCE.probes())
     assert name and len(arrays) == 4
+
+
+def test_held_out_text_is_of_no_trainings_seed() -> None:
+    held_out = list(SOURCE.held_out(16, 300))
+    assert held_out == list(SOURCE.held_out(16, 300))
+    for seed in (0, 2**32 - 1):  # the first and the last that an experiment may have
+        assert held_out[:20] != list(SOURCE.sentences(seed, 16, 20))

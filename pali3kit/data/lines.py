@@ -1,0 +1,157 @@
+"""Text in files, a text on each line, as a source for the tokenizer and the language model."""
+
+from __future__ import annotations
+
+import mmap
+import os
+import zlib
+from array import array
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property, lru_cache
+from glob import escape, glob
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from pali3kit.data.records import digest, one_line
+from pali3kit.data.task import Task
+from pali3kit.errors import DataError
+
+HELD_OUT = 100  # one text in so many is held out, by its content: a text that occurs twice is on one side only
+FEWEST = 1000  # lines of which the share of bad ones is taken at the beginning
+ORDER = 0  # the seed of held-out texts: they are the same whatever is trained
+
+
+class Skips:
+    """Lines that cannot be used: listed once each, and past `most` of all a reason to stop."""
+
+    def __init__(self, most: float = 0.05) -> None:
+        self.most, self.seen = most, 0
+        self.lines: dict[str, None] = {}
+
+    def add(self, line: str) -> None:
+        """Note a bad line. Raises DataError where there are too many."""
+        self.lines[line] = None
+        if len(self.lines) > self.most * max(self.seen, FEWEST):
+            raise DataError(
+                f"{len(self.lines)} of {self.seen} lines cannot be used, more than most_bad {self.most:g} allows;"
+                f" the last: {line}"
+            )
+
+
+class LineSource:
+    """A `Source` of texts alone: there are no pictures, labels, tasks or probes.
+
+    Files are known by where their lines begin, 8 bytes a line, and read where they lie. One text in a hundred is held
+    out: `sentences` never gives it.
+
+    Args:
+        path: a file, a folder (with all that is below), or a glob.
+        ending: of the files in a folder.
+        read: the text of a line. It raises ValueError for a line that cannot be used, which is skipped and listed.
+    """
+
+    classes: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+    draws = False
+
+    def __init__(self, path: str, ending: str, read: Callable[[bytes], str]) -> None:
+        self.files = find_files(path, ending)
+        self.digest = digest(Path(os.path.commonpath([file.parent for file in self.files])), self.files)
+        self.skips = Skips()
+        self._read = read
+        self._open = lru_cache(64)(_map)
+
+    def sentences(self, seed: int, bins: int, limit: int | None = None) -> Iterator[str]:
+        """Texts in random order, blank lines and bad ones left out; all of them unless there is a limit."""
+        return self._texts(seed, False, limit)
+
+    def held_out(self, bins: int, limit: int | None = None) -> Iterator[str]:
+        """The texts that `sentences` never gives."""
+        return self._texts(ORDER, True, limit)
+
+    def _texts(self, seed: int, held_out: bool, limit: int | None) -> Iterator[str]:
+        given = 0
+        for number in np.random.default_rng(seed).permutation(len(self._starts)):
+            if given == limit:
+                return
+            text = self._text(int(number))
+            if text and is_held_out(text) == held_out:
+                given += 1
+                yield text
+
+    def _text(self, number: int) -> str:
+        """The text of a line on one line; empty where it is blank or bad."""
+        file = int(np.searchsorted(self._ends, number, side="right"))
+        content, start = self._open(self.files[file]), int(self._starts[number])
+        end = content.find(b"\n", start)
+        self.skips.seen += 1
+        try:
+            return one_line(self._read(content[start : end if end >= 0 else len(content)]))
+        except ValueError as error:
+            line = number - (int(self._ends[file - 1]) if file else 0) + 1
+            self.skips.add(f"{self.files[file]}:{line}: {error}")
+            return ""
+
+    @cached_property
+    def _index(self) -> tuple[np.ndarray, np.ndarray]:
+        starts, ends = array("q"), []
+        for file in self.files:
+            at = 0
+            with file.open("rb") as lines:
+                for line in lines:
+                    starts.append(at)
+                    at += len(line)
+            ends.append(len(starts))
+        return np.frombuffer(starts, np.int64), np.array(ends)
+
+    @property
+    def _starts(self) -> np.ndarray:
+        """Where each line of all files begins in its own, int64 `[lines]`."""
+        return self._index[0]
+
+    @property
+    def _ends(self) -> np.ndarray:
+        """How many lines there are up to the end of each file, `[files]`."""
+        return self._index[1]
+
+    def image(self, split: str, index: int) -> np.ndarray:
+        raise DataError("texts in files have no pictures")
+
+    def labels(self, split: str, index: int) -> tuple[int, ...]:
+        raise DataError("texts in files have no labels")
+
+    def alt_text(self, split: str, index: int, rng: np.random.Generator) -> str:
+        raise DataError("texts in files have no pictures, so no texts beside them")
+
+    def task(self, name: str, bins: int) -> Task:
+        raise DataError(f"texts in files have no task '{name}'")
+
+    def tokenized(self, text: str, language: str) -> str:
+        return text
+
+    def probes(self) -> Iterator[Any]:
+        raise DataError("texts in files have no probes: set evaluation.probes to a source that has, such as world")
+
+
+def is_held_out(text: str) -> bool:
+    """Whether a text is kept from training."""
+    return zlib.crc32(text.encode()) % HELD_OUT == 0
+
+
+def find_files(path: str, ending: str) -> Sequence[Path]:
+    """The files that `path` names, sorted. Raises DataError where there is none."""
+    path = os.path.expanduser(path)
+    pattern = os.path.join(escape(path), "**", f"*{ending}") if os.path.isdir(path) else path
+    files = [Path(path)] if os.path.isfile(path) else [Path(found) for found in sorted(glob(pattern, recursive=True))]
+    files = [file for file in files if file.is_file()]
+    if not files:
+        raise DataError(f"there is no file {pattern}")
+    return files
+
+
+def _map(file: Path) -> bytes | mmap.mmap:
+    """A file's bytes, read as they are asked for; an empty file cannot be mapped."""
+    with file.open("rb") as opened:
+        return mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) if os.path.getsize(file) else b""

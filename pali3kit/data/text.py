@@ -1,0 +1,21 @@
+"""Plain text in files."""
+
+from __future__ import annotations
+
+from pali3kit.data.lines import LineSource
+
+
+class TextSource(LineSource):
+    """The registry's `text`: UTF-8, a sentence or paragraph on each line; bytes that are not UTF-8 become U+FFFD.
+
+    Args:
+        path: a `.txt` file, a folder of them, or a glob.
+    """
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path, ".txt", decode)
+
+
+def decode(line: bytes) -> str:
+    """The text of a line, without the mark that some programs begin a file with."""
+    return line.decode(errors="replace").removeprefix("\ufeff")

@@ -1,0 +1,47 @@
+"""Text for a stage: read from a source, tokenized, cut into windows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+
+import numpy as np
+
+from pali3kit.data.lines import LineSource
+from pali3kit.data.source import Source
+from pali3kit.text.denoise import pack
+from pali3kit.text.tokenizer import Tokenizer
+from pali3kit.training.context import StageContext
+
+
+def windows(texts: Iterable[str], tokenizer: Tokenizer, length: int, most: int) -> np.ndarray:
+    """Windows of `length` tokens, int64 `[N, length]`, of the first texts that fill about `most` of them.
+
+    Raises:
+        DataError: there is not enough text for one.
+    """
+    return pack(enough((tokenizer.encode(text, eos=True) for text in texts), most * length), length)
+
+
+def enough(texts: Iterable[list[int]], tokens: int) -> Iterator[list[int]]:
+    """The first of `texts` that together hold `tokens`."""
+    for text in texts:
+        if tokens <= 0:
+            return
+        tokens -= len(text)
+        yield text
+
+
+@contextmanager
+def listing(source: Source, context: StageContext) -> Iterator[None]:
+    """While texts are read: lines that cannot be used are listed in `skipped.txt`, and stop the stage past a share."""
+    if not isinstance(source, LineSource):
+        yield
+        return
+    source.skips.most = context.execution.most_bad
+    try:
+        yield
+    finally:
+        if source.skips.lines:
+            listed = "".join(f"{line}\n" for line in source.skips.lines)
+            (context.folder / "skipped.txt").write_text(listed, encoding="utf-8", errors="backslashreplace")

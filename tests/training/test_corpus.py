@@ -1,0 +1,74 @@
+"""Text for a stage."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from pali3kit.data.jsonl import JsonlSource
+from pali3kit.data.world.source import WorldSource
+from pali3kit.errors import DataError
+from pali3kit.training.context import Execution, StageContext
+from pali3kit.training.corpus import enough, listing, windows
+
+
+class Letters:
+    """A token for each letter, and 1 at the end."""
+
+    def encode(self, text: str, *, eos: bool) -> list[int]:
+        return [*map(ord, text), *([1] * eos)]
+
+
+def test_windows_of_no_more_text_than_is_asked_for() -> None:
+    read: list[str] = []
+
+    def texts() -> Iterator[str]:
+        for letter in "abcdefgh":
+            read.append(letter)
+            yield letter * 4
+
+    packed = windows(texts(), Letters(), length=3, most=3)  # type: ignore[arg-type]
+    assert packed.tolist() == [[97, 97, 97], [97, 1, 98], [98, 98, 98]]
+    assert len(read) <= 3
+
+
+def test_enough_is_the_first_texts_that_fill_the_budget() -> None:
+    assert sum(map(len, enough(([1] * 10 for _ in range(100)), 35))) == 40
+
+
+@pytest.fixture
+def context(tmp_path: Path) -> StageContext:
+    folder = tmp_path / "stage"
+    folder.mkdir()
+    return StageContext(folder, {}, 0, lambda done, total, **numbers: None, threads=1)
+
+
+def corpus(path: Path, bad: int) -> JsonlSource:
+    path.write_text("\n".join(["{}"] * bad + [f'{{"text": "text {i}"}}' for i in range(2000 - bad)]))
+    return JsonlSource(str(path))
+
+
+def test_bad_lines_are_listed(context: StageContext, tmp_path: Path) -> None:
+    source = corpus(tmp_path / "a.jsonl", bad=3)
+    with listing(source, context):
+        assert len(list(source.sentences(0, 16))) > 1900
+    lines = (context.folder / "skipped.txt").read_text().splitlines()
+    assert sorted(lines) == [f"{tmp_path}/a.jsonl:{i}: no field 'text', but none at all" for i in (1, 2, 3)]
+
+
+def test_too_many_bad_lines_stop_the_stage_and_are_listed(context: StageContext, tmp_path: Path) -> None:
+    strict = replace(context, execution=Execution(most_bad=0.01))
+    source = corpus(tmp_path / "a.jsonl", bad=300)
+    with pytest.raises(DataError, match="lines cannot be used"), listing(source, strict):
+        list(source.sentences(0, 16))
+    assert len((context.folder / "skipped.txt").read_text().splitlines()) >= 10
+
+
+def test_what_skips_nothing_lists_nothing(context: StageContext, tmp_path: Path) -> None:
+    for source in (WorldSource(), corpus(tmp_path / "a.jsonl", bad=0)):
+        with listing(source, context):
+            assert next(source.sentences(0, 16))
+    assert not (context.folder / "skipped.txt").exists()
