@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from functools import cache
 from importlib import import_module
 from importlib.metadata import EntryPoint, distributions
+from inspect import Parameter, signature
 from typing import Any, TypeVar
 
 from pali3kit.errors import RegistryError, choose
@@ -102,7 +103,17 @@ class Registry:
         """Call the target of `name`. For a prefixed name the rest of the name is the first argument."""
         target = self.get(name)
         rest = name[len(self.describe(name).name) :]
+        self._demand_known(name, target, options)
         return target(*([rest] if rest else []), *arguments, **options)
+
+    def _demand_known(self, name: str, target: Callable[..., Any], options: dict[str, Any]) -> None:
+        """Raise RegistryError for an option that the target does not take; a TypeError would name no choice."""
+        parameters = signature(target).parameters
+        if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values()):
+            return
+        for option in options:
+            if option not in parameters:
+                raise RegistryError(f"{self.kind} '{name}' takes no option '{option}'.{choose(option, parameters)}")
 
     def _load_declarations(self) -> None:
         module, self._declared_in = self._declared_in, None

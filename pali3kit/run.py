@@ -85,7 +85,9 @@ def _dispatch(words: list[str]) -> int:
     if name == "run" and rest and not Path(rest[0]).suffix and not Path(rest[0]).exists():
         raise UsageError(f"'{rest[0]}' is neither a file nor a command.{choose(rest[0], COMMANDS)}")
     low, high = command.arguments
-    if not low <= len(rest) <= high or (overrides and not command.overrides):
+    if len(rest) > high:
+        raise UsageError(f"'{rest[high]}' is no key=value; usage: python -m pali3kit.run {command.usage}")
+    if len(rest) < low or (overrides and not command.overrides):
         raise UsageError(f"usage: python -m pali3kit.run {command.usage}")
     return command.function(rest, overrides)
 

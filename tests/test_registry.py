@@ -90,3 +90,13 @@ def test_built_in_declarations_load_at_first_look_up() -> None:
 def test_every_kind_has_parts() -> None:
     assert all(kind.names() for kind in KINDS.values())
     assert [kind.kind for kind in KINDS.values()] == list(KINDS)
+
+
+def test_an_unknown_option_is_told_with_the_nearest_one(parts: Registry) -> None:
+    @parts.register("double")
+    def double(x: int, factor: int = 2) -> int:
+        return factor * x
+
+    assert parts.build("double", 4, factor=3) == 12
+    with pytest.raises(RegistryError, match=r"thing 'double' takes no option 'facter'\. Did you mean 'factor'\?"):
+        parts.build("double", 4, facter=3)

@@ -92,7 +92,8 @@ def _conclude(
     report.write(result, folder, experiment, report.timings(graph, store))
     report.print_table(result, console)
     if outcome.failed:
-        count = f"{len(outcome.failed)} stages failed, {len(outcome.blocked)} more need them"
+        failed = len(outcome.failed)
+        count = f"{failed} stage{'s' * (failed > 1)} failed, {len(outcome.blocked)} more need what they would make"
         display.say(f"{count}; the same command tries again", style="bold red")
     display.say(f"results: {folder / 'report.html'} (also .md, .csv, .json); log: {folder / 'log.txt'}")
     return 1 if outcome.failed else 0

@@ -17,6 +17,7 @@ from pali3kit.training.context import Execution
 
 _POLL_SECONDS = 0.5
 _BUSY_SECONDS = 1.0
+CHECKPOINT, SKIPPED = "last.ckpt", "skipped.txt"  # of training, and the list of samples that could not be used
 
 
 @dataclass
@@ -77,6 +78,8 @@ class Scheduler:
             self.waiting.remove(node)
             worker.make(node)
             self.display.started(node)
+            if (self.store.work(node) / CHECKPOINT).exists():
+                self.display.say(f"{node.label}: continues from its checkpoint")
 
     def _ready(self, node: Node) -> bool:
         blocked = any(parent.digest in self.open for parent in node.parents.values())
@@ -101,6 +104,7 @@ class Scheduler:
             self.open.discard(node.digest)
             self.outcome.finished.append(node)
             self.display.finished(node, message.seconds, self._key_numbers(node, message), self.store.path(node))
+            self._tell_skipped(node)
         elif isinstance(message, Busy):
             if node.digest not in self.not_before:
                 self.display.say(f"{node.label}: another run is making it; waiting for its result")
@@ -111,6 +115,12 @@ class Scheduler:
             self.outcome.failed[node.digest] = message.reason
             self.display.failed(node, message.reason, self.store.work(node))
             self._block(node)
+
+    def _tell_skipped(self, node: Node) -> None:
+        file = self.store.path(node) / SKIPPED
+        if file.exists():
+            lines = len(file.read_text(encoding="utf-8", errors="replace").splitlines())
+            self.display.say(f"{node.label}: {lines} samples or files could not be used, or only in part: {file}")
 
     def _block(self, failed: Node) -> None:
         """Give up on everything that needs `failed`; the others go on."""

@@ -146,6 +146,9 @@ def _calibrate(node: Node, threads: int) -> Message:
             return Calibrated(None)
         settle(threads, node.seed)
         try:
+            from pali3kit.training.weighing import demand_room
+
+            demand_room(calibrate, copy.deepcopy(sized(node)), threads)
             cost = calibrate(copy.deepcopy(sized(node)), threads)
         except Exception as error:
             return Failed(reason(error))

@@ -81,7 +81,12 @@ def _read_file(path: Path, problems: list[Problem]) -> Node | None:
 def _sibling(path: Path) -> str:
     if path.exists() or not path.parent.is_dir():
         return ""
-    return choose(path.name, (found.name for found in path.parent.glob("*.yaml")))
+    near = [found for found in path.parent.glob("*.yaml") if not found.name.startswith(".")]
+    return choose(path.name, (found.name for found in near)) or _shipped()
+
+
+def _shipped() -> str:
+    return choose("", (str(found) for found in Path("experiments").glob("*.yaml")))
 
 
 def _read_overrides(overrides: Sequence[str], problems: list[Problem]) -> Node:
@@ -110,7 +115,8 @@ def _read_scale(path: Path, top: Node, problems: list[Problem]) -> Node | None:
     file = folder / f"{node.value}.yaml"
     known = [found.stem for found in folder.glob("*.yaml")]
     if node.value not in known:
-        problems.append(Problem(node.where, f"unknown scale '{node.value}'.{choose(node.value, known)}"))
+        hint = choose(node.value, known) or f" Scales are the files {folder}/NAME.yaml, and there is none."
+        problems.append(Problem(node.where, f"unknown scale '{node.value}'.{hint}"))
         return None
     return _read_file(file, problems)
 

@@ -19,6 +19,8 @@ class FolderRecords:
         DataError: no folder, or no pictures in it.
     """
 
+    TEXTS = "a text is NAME.txt beside NAME.jpg, or the name of the folder, one for each class, that it lies in"
+
     def __init__(self, path: Path) -> None:
         if not path.is_dir():
             raise DataError(f"there is no folder {path}")

@@ -22,6 +22,8 @@ class PairRecords:
     labels (`.cls`: whole numbers below `classes`, apart by spaces).
     """
 
+    TEXTS = "a text is NAME.txt, or caption or text in NAME.json, beside NAME.jpg in the shard"
+
     def __init__(self, shards: list[Path], classes: int) -> None:
         self.shards = shards
         self.classes = tuple(str(number) for number in range(classes))

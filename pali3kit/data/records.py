@@ -22,6 +22,7 @@ SENTENCES = 1_000_000  # texts for a tokenizer where nobody says how many
 class Records(Protocol):
     """What lies in the files. Every method may raise DataError: a record that cannot be used is skipped and named."""
 
+    TEXTS: str  # where a text would be, for whoever has none
     classes: tuple[str, ...]
 
     def __len__(self) -> int: ...
@@ -89,13 +90,18 @@ class RecordSource:
 
     def sentences(self, seed: int, bins: int, limit: int | None = None) -> Iterator[str]:
         """Texts in random order, those that cannot be used left out."""
+        found = False
         for number in np.random.default_rng(seed).permutation(len(self.records))[: limit or SENTENCES]:
             try:
                 text = self._text(int(number))
             except DataError:
                 continue
             if text:
+                found = True
                 yield text
+        if not found:
+            first = self.records.name(0)
+            raise DataError(f"none of the pictures has a text, the first being {first}: {self.records.TEXTS}")
 
     def held_out(self, bins: int, limit: int | None = None) -> Iterator[str]:
         raise DataError("pictures in files have no held-out text: take a source of texts")

@@ -15,6 +15,7 @@ from pali3kit.text.tokenizer import MODES
 from pali3kit.training.context import Cost
 from pali3kit.training.modules import Batch, StageModule
 from pali3kit.training.parts import build_pali, build_part, build_vision
+from pali3kit.training.weighing import TRAINED, USED, Weighed, rehearsing
 
 SENTINELS, CODES = 100, 128
 # Tokens as the embedded world has them: of the longest prompt and target of a batch, of a target, and of a region.
@@ -25,6 +26,8 @@ START_UP = 1.0  # seconds to read parents and open the source
 
 def training_cost(module: StageModule, make: Callable[[int], Batch], batch_size: int, tokens: int) -> Cost:
     """Seconds per example of a training stage; `make` is timed too. `tokens` are those of one example."""
+    if rehearsing():
+        raise Weighed(TRAINED)
     optimizer = module.configure_optimizers()["optimizer"]
 
     def step(number: int) -> None:
@@ -39,6 +42,8 @@ def training_cost(module: StageModule, make: Callable[[int], Batch], batch_size:
 
 def fastest_seconds(step: Callable[[int], object]) -> float:
     """The fastest of a few calls, after one that warms up: what slows a single step is somebody else."""
+    if rehearsing():
+        raise Weighed(USED)
     step(0)
     times = []
     for number in range(1, STEPS + 1):

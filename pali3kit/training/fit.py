@@ -51,7 +51,7 @@ class Steps(IterableDataset[Any]):
 class Recorder(Callback):
     """Reports progress, keeps the learning curve, checkpoints now and then, and stops at the first NaN.
 
-    Over several ranks the curve is that of rank 0's part of the batches.
+    Over several ranks the curve is the mean of all, so that the loss is the whole batch's.
     """
 
     def __init__(self, context: StageContext, steps: int) -> None:
@@ -80,7 +80,8 @@ class Recorder(Callback):
             self.sums[name] = self.sums.get(name, 0.0) + value
         if step % self.every == 0 or step == self.steps:
             count = (step - 1) % self.every + 1
-            self.rows.append({"step": step, **{name: total / count for name, total in self.sums.items()}})
+            means = {name: _over_ranks(trainer, total / count) for name, total in self.sums.items()}
+            self.rows.append({"step": step, **means})
             self.sums = {}
             self.context.report(step, self.steps, **{k: v for k, v in self.rows[-1].items() if k != "step"})
         # What takes long to write is written less often: a tenth of the time at most.
@@ -127,6 +128,14 @@ def fit(
         _write_curve(recorder.rows, context.folder / "curve.csv")
         for left_over in (checkpoint, context.folder / PARTIAL):
             left_over.unlink(missing_ok=True)
+
+
+def _over_ranks(trainer: L.Trainer, value: float) -> float:
+    """The mean of a number over the ranks, which meet here."""
+    if trainer.world_size == 1:
+        return value
+    mean: torch.Tensor = trainer.strategy.reduce(torch.tensor(value, dtype=torch.float64), reduce_op="mean")
+    return float(mean)
 
 
 def count_steps(training: Training) -> int:

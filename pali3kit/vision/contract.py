@@ -44,6 +44,12 @@ class Adapter(nn.Module):
         return square_grid(resolution, self.patch)
 
 
+def demand_pictures(images: Tensor, patch: int) -> None:
+    """Raise ValueError unless `images` are `[B,3,H,W]` of which `patch` divides both sides."""
+    if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] % patch or images.shape[3] % patch:
+        raise ValueError(f"images should be [B,3,H,W] with sides divisible by {patch}, not {list(images.shape)}")
+
+
 def square_grid(resolution: int, patch: int) -> Grid:
     """Rows and columns of tokens of a square picture. Raises ConfigError unless `patch` divides `resolution`."""
     if resolution % patch:

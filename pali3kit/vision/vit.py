@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from pali3kit.images.spec import ImageSpec
 from pali3kit.nn.positions import Grid, resize_table
 from pali3kit.nn.transformer import Encoder
-from pali3kit.vision.contract import square_grid
+from pali3kit.vision.contract import demand_pictures, square_grid
 from pali3kit.vision.heads import build_head
 from pali3kit.vision.shapes import resolve
 
@@ -70,6 +70,7 @@ class ViT(nn.Module):
 
     def states(self, images: Tensor) -> Tensor:
         """`[B,3,H,W] -> [B,N,D]`, or `[B,1+N,D]` with the class token first."""
+        demand_pictures(images, self.patch)
         patches = self.embed(images)
         grid = (patches.shape[-2], patches.shape[-1])
         x = patches.flatten(2).transpose(1, 2) + resize_table(self.positions, self.native_grid, grid)

@@ -74,6 +74,10 @@ def _read_npz(path: Path) -> dict[str, Tensor]:
 
 
 def _read_torch(path: Path) -> dict[str, Tensor]:
-    content = torch.load(path, map_location="cpu", weights_only=True)
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        unsafe = "holds more than tensors, which could run code: save its state_dict alone"
+        raise WeightsError(f"{path} {unsafe}") from error
     content = content.get("state_dict", content) if isinstance(content, dict) else {}
     return {str(name).removeprefix("module."): x for name, x in content.items() if isinstance(x, Tensor)}

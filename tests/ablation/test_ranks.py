@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import io
 import os
 import re
@@ -81,6 +82,11 @@ def make(root: Path, wanted: list[Node], execution: Execution) -> Path:
     return Store(root).path(wanted[-1])
 
 
+def losses(folder: Path) -> list[float]:
+    with (folder / "curve.csv").open() as file:
+        return [float(row["loss"]) for row in csv.DictReader(file)]
+
+
 def difference(one: Path, other: Path) -> float:
     first, second = (load_file(folder / "weights.safetensors") for folder in (one, other))
     assert first.keys() == second.keys()
@@ -102,6 +108,8 @@ def test_two_ranks_train_what_one_does(shards: str, alone: Path, tmp_path: Path)
     assert difference(alone, spread) < TOLERANCE
     assert not list(spread.glob("rank-*")) and not list(spread.glob("*.ckpt"))
     assert (spread / "towers.safetensors").exists()
+    for step, (one, two) in enumerate(zip(losses(alone), losses(spread), strict=True)):
+        assert one == pytest.approx(two, abs=1e-4), step  # the loss is the whole batch's, not that of rank 0's part
 
 
 @pytest.mark.slow

@@ -52,6 +52,15 @@ def test_what_is_no_folder_of_pictures(tmp_path: Path) -> None:
         FolderSource(str(tmp_path))
 
 
+def test_pictures_without_any_text_cannot_be_read_from(tmp_path: Path) -> None:
+    for name in ("a.png", "b.png"):
+        Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(tmp_path / name)
+    with pytest.raises(
+        DataError, match=r"none of the pictures has a text, the first being .*a\.png: a text is NAME.txt"
+    ):
+        list(FolderSource(str(tmp_path)).sentences(0, 16))
+
+
 def test_a_picture_that_has_gone(tmp_path: Path) -> None:
     records = FolderRecords(fill(tmp_path))
     (tmp_path / "ape" / "0.jpg").unlink()

@@ -11,6 +11,7 @@ WORLD = (
     "The columns are measured on the embedded world: scenes composed from emoji drawings, with sentences made by "
     "templates over human-given names. They are counterparts of the paper's sets, not those sets."
 )
+PROBES = "The probe's tasks are the embedded world's, whatever the encoder was trained on."
 
 
 LOSS = (
@@ -37,6 +38,8 @@ def notes(report: Report) -> Iterable[str]:
         yield WORLD
         if losses:
             yield TEMPLATES
+    elif "probe" in report.config["evaluate"] and report.config["evaluation"]["probes"]["name"] == "world":
+        yield PROBES
     if report.published is not None:
         yield "Verdicts judge the direction of a difference only: sizes at another scale cannot be compared."
     if any(_marks(report)):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,6 +21,8 @@ def load(source: str, kind: str, article: str, vocabulary: int) -> Any:
         import transformers
     except ImportError as error:
         raise ConfigError([f"{source} needs transformers: pip install 'pali3kit[hf]'"]) from error
+    if source.startswith((".", "/", "~")) and not Path(source).is_dir():
+        raise WeightsError(f"hf/{source}: there is no folder {Path(source).resolve()}")
     try:
         config = transformers.AutoConfig.from_pretrained(source)
         auto = getattr(transformers, kind)

@@ -66,11 +66,18 @@ class HfEncoder(Adapter):
         return self.model(pixel_values=images, interpolate_pos_encoding=True)
 
 
+def demand_folder(source: str) -> None:
+    """Raise WeightsError where `source` is written like a folder and there is none."""
+    if source.startswith((".", "/", "~")) and not Path(source).is_dir():
+        raise WeightsError(f"hf/{source}: there is no folder {Path(source).resolve()}")
+
+
 def _load(source: str) -> Any:
     try:
         import transformers
     except ImportError as error:
         raise ConfigError([f"hf/{source} needs transformers: pip install 'pali3kit[hf]'"]) from error
+    demand_folder(source)
     try:
         kind = transformers.AutoConfig.from_pretrained(source).model_type
     except (OSError, ValueError) as error:
