@@ -9,8 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pali3kit.config.vocabulary import MODES
 from pali3kit.errors import DataError
-from pali3kit.text.tokenizer import MODES, Tokenizer, train_tokenizer
+from pali3kit.text.tokenizer import Tokenizer, train_tokenizer
 
 SENTENCES = [
     "a red fox left of 12 dogs",
