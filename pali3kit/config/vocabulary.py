@@ -34,8 +34,12 @@ class Family:
     normalises: bool
     rounding: int
 
+    def embedding(self, ids: int) -> int:
+        """The rows of a published embedding of so many ids."""
+        return -(-ids // self.rounding) * self.rounding
 
-OWN = Family("train_tokenizer's", unk=2, bos=-1, normalises=False, rounding=1)
+
+OWN = Family("our own", unk=2, bos=-1, normalises=False, rounding=1)
 T5 = Family("T5's", unk=2, bos=-1, normalises=True, rounding=128)  # also mT5, umT5, Flan, UL2
 GEMMA = Family("Gemma's", unk=3, bos=2, normalises=False, rounding=64)
 FAMILIES = (OWN, T5, GEMMA)
@@ -58,7 +62,7 @@ class Vocabulary:
         first = self.pieces.get_piece_size()
         self.specials = {name: first + i for i, name in enumerate(self._appended())}
         used = first + len(self.specials)
-        self.rows = -(-used // self.family.rounding) * self.family.rounding if rows is None else rows
+        self.rows = self.family.embedding(used) if rows is None else rows
         if self.rows < used:
             raise DataError(f"{path}: an embedding of {self.rows} rows has no room for its {used} ids")
         self.added: dict[str, int] = {}
