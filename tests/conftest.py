@@ -63,5 +63,5 @@ def learn(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 @pytest.fixture(scope="session")
 def published(learn: Callable[..., Path], texts: dict[str, list[str]]) -> Callable[[str], Path]:
     """The file of a vocabulary by the name of its family."""
-    lines = [text for known in texts.values() for text in known] * 2
+    lines = [*(text for known in texts.values() for text in known), "detect: a red fox 0123456789"] * 2
     return cache(lambda name: learn(lines, **OPTIONS[name]))
