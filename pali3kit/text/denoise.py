@@ -117,7 +117,7 @@ def _partition(total: int, parts: int, rng: np.random.Generator) -> np.ndarray:
 def _leave_sentinels(ids: np.ndarray, gone: np.ndarray, tokenizer: Tokenizer) -> np.ndarray:
     """Replace each run of `gone` tokens by one sentinel, counted from 0."""
     first = gone & ~np.concatenate([[False], gone[:-1]])
-    replaced = np.where(first, tokenizer.sentinel_ids[np.cumsum(first) - 1], ids)
+    replaced = np.where(first, tokenizer.sentinel(0) + np.cumsum(first) - 1, ids)
     left: np.ndarray = replaced[first | ~gone]
     return left
 

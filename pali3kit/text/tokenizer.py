@@ -13,7 +13,6 @@ import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
-from functools import cached_property
 from itertools import groupby
 from pathlib import Path
 
@@ -114,11 +113,6 @@ class Tokenizer:
     def added(self) -> dict[str, int]:
         """The special tokens that the file's own model does not know, and their ids: the rows that are new."""
         return self.vocabulary.added
-
-    @cached_property
-    def sentinel_ids(self) -> np.ndarray:
-        """int64 `[sentinels]`: the id of each sentinel; T5's count downwards."""
-        return np.array([self.sentinel(i) for i in range(self.sentinels)], dtype=np.int64)
 
     def sentinel(self, index: int) -> int:
         """The id of `<extra_id_index>`."""

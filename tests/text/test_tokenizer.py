@@ -264,12 +264,6 @@ def test_specials_inside_text_of_published_vocabularies(families, name):
         tokenizer.encode("a \ud800")
 
 
-def test_sentinel_ids(families, tokenizer):
-    first = families["t5"].vocabulary.pieces.get_piece_size()
-    assert families["t5"].sentinel_ids.tolist() == list(range(first + 99, first - 1, -1))
-    assert tokenizer.sentinel_ids.tolist() == list(range(tokenizer.sentinel(0), tokenizer.sentinel(0) + 100))
-
-
 def test_what_is_new(families, tokenizer):
     assert len(tokenizer.added) == 231, "of ours, every special token is"
     assert len(families["t5"].added) == len(families["mt5"].added) == 131, "modes and mask tokens"
@@ -294,7 +288,8 @@ def test_ids_are_those_of_transformers_for_t5(families, texts, tmp_path):
     ours = families["t5"]
     theirs = peer(ours, "T5Tokenizer", "spiece.model", tmp_path)
     assert len(theirs) == ours.sentinel(0) + 1
-    assert theirs.convert_tokens_to_ids([f"<extra_id_{i}>" for i in range(100)]) == ours.sentinel_ids.tolist()
+    for i in range(100):
+        assert theirs.convert_tokens_to_ids(f"<extra_id_{i}>") == ours.sentinel(i)
     asked = [f"Answer in EN: {text} <extra_id_0>" for text in ("what is it?", "①ﬁ  ok", "a <extra_id_1> b")]
     for text in [*asked, *(text for known in texts.values() for text in known)]:
         assert ours.encode(text, eos=True) == theirs.encode(text)
