@@ -40,7 +40,7 @@ class Family:
 
 
 OWN = Family("our own", unk=2, bos=-1, normalises=False, rounding=1)
-T5 = Family("T5's", unk=2, bos=-1, normalises=True, rounding=128)  # also mT5, umT5, Flan, UL2
+T5 = Family("T5's", unk=2, bos=-1, normalises=True, rounding=128)  # also mT5, v1.1, Flan, UL2
 GEMMA = Family("Gemma's", unk=3, bos=2, normalises=False, rounding=64)
 FAMILIES = (OWN, T5, GEMMA)
 

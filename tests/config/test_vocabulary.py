@@ -28,7 +28,6 @@ def test_t5_counts_sentinels_downwards_from_its_last_id(published):
     [
         (T5, 32_000, 100, 32_128),  # T5, v1.1, Flan, UL2
         (T5, 250_100, 0, 250_112),  # mT5, sentinels included
-        (T5, 256_300, 0, 256_384),  # umT5
         (GEMMA, 256_000, 0, 256_000),
         (GEMMA, 256_000 + 1024 + 128, 1, 257_216),  # PaliGemma
         (GEMMA, 262_144, 0, 262_144),  # Gemma 3
