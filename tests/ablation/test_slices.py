@@ -144,23 +144,6 @@ def test_columns_after_stage_1_and_after_transfer(tmp_path):
     assert not any(node.kind == "transfer" for node in only.nodes)
 
 
-def test_another_file_of_weights_is_other_work(experiment, tmp_path):
-    def with_weights(content):
-        (tmp_path / "w.npz").write_bytes(content)
-        slices._sha256.cache_clear()
-        options = {**experiment.model.vision.options, "weights": str(tmp_path / "w.npz")}
-        model = replace(experiment.model, vision=Part(name="vit", options=options))
-        return digests(build(replace(experiment, model=model)))["vision siglip"]
-
-    assert with_weights(b"a") == with_weights(b"a") != with_weights(b"b")
-
-
-def test_options_that_say_nothing_change_nothing():
-    part = Part(name="vit", options={"width": 8, "weights": None, "allow": []})
-    assert slices.plain(part) == {"name": "vit", "width": 8}
-    assert slices.plain(Part(name="vit", options={"weights": "a.npz"})) == {"name": "vit", "weights": "a.npz"}
-
-
 def test_another_file_of_a_tokenizer_is_other_work(experiment, tmp_path):
     def with_file(content, rows=None):
         slices._sha256.cache_clear()
@@ -181,3 +164,20 @@ def test_a_tokenizer_that_is_given_reads_no_text(experiment, tmp_path):
 def test_a_tokenizer_that_is_trained_has_the_config_that_it_always_had(experiment):
     [config] = [node.config for node in build(experiment).nodes if node.kind == "tokenizer"]
     assert config.keys() - {"data"} == {"source", "vocabulary", "sentences", "bins", "codes"}
+
+
+def test_another_file_of_weights_is_other_work(experiment, tmp_path):
+    def with_weights(content):
+        (tmp_path / "w.npz").write_bytes(content)
+        slices._sha256.cache_clear()
+        options = {**experiment.model.vision.options, "weights": str(tmp_path / "w.npz")}
+        model = replace(experiment.model, vision=Part(name="vit", options=options))
+        return digests(build(replace(experiment, model=model)))["vision siglip"]
+
+    assert with_weights(b"a") == with_weights(b"a") != with_weights(b"b")
+
+
+def test_options_that_say_nothing_change_nothing():
+    part = Part(name="vit", options={"width": 8, "weights": None, "allow": []})
+    assert slices.plain(part) == {"name": "vit", "width": 8}
+    assert slices.plain(Part(name="vit", options={"weights": "a.npz"})) == {"name": "vit", "weights": "a.npz"}

@@ -96,11 +96,6 @@ def test_fits(trial: Path, overrides: list[str]) -> None:
     load("x.yaml", overrides)
 
 
-def test_an_absurd_size_is_refused_at_once(trial: Path) -> None:
-    with pytest.raises(ConfigError, match="patch 8 does not divide image_size 99999999999999999999; nearest: 9"):
-        load("x.yaml", ["model.image_size=99999999999999999999"])
-
-
 def test_a_given_vocabulary_fits(trial: Path, published: Callable[[str], Path]) -> None:
     for name in ("t5", "mt5", "gemma"):
         load("x.yaml", [f"tokenizer.file={published(name)}", "tokenizer.vocabulary=null"])
@@ -136,3 +131,8 @@ def test_vocabularies_that_do_not_fit_are_told_with_their_line(
     lines = ["a[NLU]b", "b[NLU]a[NLU]", "[NLU]", "a fox"] * 20
     collides = learn(lines, bos_id=-1, unk_id=2, vocab_size=25, split_by_unicode_script=False)
     assert told(f"{{file: {collides}}}").startswith(f"{collides}: the vocabulary has learned '[NLU]' (id ")
+
+
+def test_an_absurd_size_is_refused_at_once(trial: Path) -> None:
+    with pytest.raises(ConfigError, match="patch 8 does not divide image_size 99999999999999999999; nearest: 9"):
+        load("x.yaml", ["model.image_size=99999999999999999999"])
