@@ -25,6 +25,7 @@ usage: python -m pali3kit.run [COMMAND] ARGUMENTS [key=value ...]
   check FILE           tell all that is wrong with an experiment, without running anything
   plan FILE            show its stages: what is done, what will run, how long it should take
   report RUN_FOLDER    write the report of a finished run again
+  tokenizer CORPUS...  train a vocabulary: --out FILE --vocabulary PIECES; --field NAME says where .jsonl has its text
   list [KIND]          list the parts there are
   show KIND/NAME       show a part and its options
 
@@ -42,12 +43,16 @@ class UsageError(Pali3Error):
 
 @dataclass(frozen=True, slots=True)
 class Command:
-    """`arguments` are the fewest and the most that the function takes; `overrides`, whether it reads a YAML file."""
+    """`arguments` are the fewest and the most that the function takes; `overrides`, whether it takes key=value.
+
+    `options` are the keys that may be written `--key value` too.
+    """
 
     function: Callable[[list[str], list[str]], int]
     usage: str
     arguments: tuple[int, int] = (1, 1)
     overrides: bool = True
+    options: tuple[str, ...] = ()
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -70,6 +75,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _dispatch(words: list[str]) -> int:
+    plain = [word for word in words if not word.startswith("-") and not OVERRIDE.fullmatch(word)]
+    name = plain[0] if plain and plain[0] in COMMANDS else "run"
+    command = COMMANDS[name]
+    words = _joined(words, command.options)
     overrides = [found[1] for word in words if (found := OVERRIDE.fullmatch(word))]
     rest = [word for word in words if not OVERRIDE.fullmatch(word)]
     if "--version" in rest:
@@ -79,9 +88,10 @@ def _dispatch(words: list[str]) -> int:
         print(HELP, end="")
         return 0 if rest else 2
     if unknown := [word for word in rest if word.startswith("-")]:
-        raise UsageError(f"unknown flag '{unknown[0]}'.{choose(unknown[0], ['--help', '--version'])}")
-    name = rest.pop(0) if rest[0] in COMMANDS else "run"
-    command = COMMANDS[name]
+        known = [*map("--{}".format, command.options), "--help", "--version"]
+        raise UsageError(f"unknown flag '{unknown[0]}'.{choose(unknown[0], known)}")
+    if rest[0] == name:
+        del rest[0]
     if name == "run" and rest and not Path(rest[0]).suffix and not Path(rest[0]).exists():
         raise UsageError(f"'{rest[0]}' is neither a file nor a command.{choose(rest[0], COMMANDS)}")
     low, high = command.arguments
@@ -90,6 +100,20 @@ def _dispatch(words: list[str]) -> int:
     if len(rest) < low or (overrides and not command.overrides):
         raise UsageError(f"usage: python -m pali3kit.run {command.usage}")
     return command.function(rest, overrides)
+
+
+def _joined(words: list[str], options: Sequence[str]) -> list[str]:
+    """Write each `--option value` as `--option=value`."""
+    joined: list[str] = []
+    ahead = iter(words)
+    for word in ahead:
+        if word.removeprefix("--") in options and word.startswith("--"):
+            value = next(ahead, None)
+            if value is None:
+                raise UsageError(f"{word} needs a value.")
+            word = f"{word}={value}"
+        joined.append(word)
+    return joined
 
 
 def _run(arguments: list[str], overrides: list[str]) -> int:
@@ -125,6 +149,29 @@ def _report(arguments: list[str], _: list[str]) -> int:
     report = rebuild(folder)
     print_table(report)
     return int(report.failed)
+
+
+def _tokenizer(arguments: list[str], settings: list[str]) -> int:
+    command = COMMANDS["tokenizer"]
+    given = dict(setting.split("=", 1) for setting in settings)
+    if unknown := [key for key in given if key not in command.options]:
+        raise UsageError(f"unknown flag '--{unknown[0]}'.{choose(unknown[0], command.options)}")
+    if not {"out", "vocabulary"} <= given.keys():
+        raise UsageError(f"usage: python -m pali3kit.run {command.usage}")
+    if not re.fullmatch(r"[0-9]{1,9}", given["vocabulary"]):
+        raise UsageError(f"--vocabulary should be a number of pieces, not '{given['vocabulary']}'.")
+    out = Path(given["out"])
+    if not out.parent.is_dir() or out.is_dir() or out in map(Path, arguments):
+        raise UsageError(f"--out should be a new file in a folder that exists, not '{out}'.")
+    from pali3kit.text.corpus import read_sentences
+    from pali3kit.text.tokenizer import Tokenizer, train_tokenizer
+
+    print(f"reading {', '.join(arguments)}", file=sys.stderr)
+    sentences = list(read_sentences(map(Path, arguments), given.get("field", "text")))
+    print(f"training on {len(sentences)} lines", file=sys.stderr)
+    train_tokenizer(sentences, out, int(given["vocabulary"]))
+    print(f"{out}: {Tokenizer(out).vocabulary.pieces.get_piece_size()} pieces. Experiments take it as tokenizer.file.")
+    return 0
 
 
 def _list(arguments: list[str], _: list[str]) -> int:
@@ -174,6 +221,12 @@ COMMANDS = {
     "check": Command(_check, "check FILE [key=value ...]"),
     "plan": Command(_plan, "plan FILE [key=value ...]"),
     "report": Command(_report, "report RUN_FOLDER", overrides=False),
+    "tokenizer": Command(
+        _tokenizer,
+        "tokenizer CORPUS... --out FILE --vocabulary PIECES [--field NAME]",
+        arguments=(1, sys.maxsize),
+        options=("out", "vocabulary", "field"),
+    ),
     "list": Command(_list, "list [KIND]", arguments=(0, 1), overrides=False),
     "show": Command(_show, "show KIND/NAME", overrides=False),
 }

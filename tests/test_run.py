@@ -10,6 +10,7 @@ import pytest
 
 from pali3kit import __version__
 from pali3kit.run import COMMANDS, HELP, main
+from pali3kit.text.tokenizer import Tokenizer
 
 ROOT = Path(__file__).parents[1]
 TABLE_1 = str(ROOT / "experiments" / "ablate_classif.yaml")
@@ -68,6 +69,19 @@ def test_plan_and_report(calls: list[tuple[Any, ...]], tmp_path: Path) -> None:
         (["show", "visoin/vit"], "unknown kind 'visoin'. Did you mean 'vision'?"),
         (["show", "vision/vti"], "unknown vision 'vti'. Did you mean 'vit'?"),
         (["--hepl"], "unknown flag '--hepl'. Did you mean '--help'?"),
+        (["tokenizer", "a.txt"],
+         "usage: python -m pali3kit.run tokenizer CORPUS... --out FILE --vocabulary PIECES [--field NAME]"),
+        (["tokenizer", "a.txt", "--out"], "--out needs a value."),
+        (["tokenizer", "a.txt", "--otu", "b"], "unknown flag '--otu'. Did you mean '--out'?"),
+        (["tokenizer", "a.txt", "--out=b", "--vocabulry=9"], "unknown flag '--vocabulry'. Did you mean 'vocabulary'?"),
+        (["tokenizer", "a.txt", "--out", "b", "--vocabulary", "9k"],
+         "--vocabulary should be a number of pieces, not '9k'."),
+        (["tokenizer", "a.txt", "--out", "a.txt", "--vocabulary", "9"],
+         "--out should be a new file in a folder that exists, not 'a.txt'."),
+        (["tokenizer", "a.txt", "--out", "no/b", "--vocabulary", "9"],
+         "--out should be a new file in a folder that exists, not 'no/b'."),
+        (["tokenizer", "a.txt", "--out", "b", "--vocabulary", "900"],
+         "reading a.txt\na.txt: cannot be read: No such file or directory"),
         (["check", "nowhere.yaml"], "nowhere.yaml: cannot be read: No such file or directory."),
         (["check", TABLE_1, "pretrian=siglip"],
          "command line: pretrian=siglip: unknown key 'pretrian'. Did you mean 'pretrain'?"),
@@ -91,7 +105,8 @@ def test_interruption_is_no_traceback(capsys: pytest.CaptureFixture[str], monkey
     def interrupt(*_: Any) -> int:
         raise KeyboardInterrupt
 
-    monkeypatch.setitem(COMMANDS, "check", SimpleNamespace(function=interrupt, arguments=(1, 1), overrides=True))
+    interrupted = SimpleNamespace(function=interrupt, arguments=(1, 1), overrides=True, options=())
+    monkeypatch.setitem(COMMANDS, "check", interrupted)
     assert main(["check", TABLE_1]) == 130
     assert capsys.readouterr().err == "Interrupted. The same command continues where this one stopped.\n"
 
@@ -108,6 +123,23 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == f"pali3kit {__version__}\n"
     assert main([]) == 2
     assert all(f"  {name} " in HELP for name in COMMANDS if name != "run")
+
+
+def test_a_tokenizer_is_trained_on_files(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("a.txt").write_text("a red fox\n\nзайка\n", encoding="utf-8")
+    Path("b.jsonl").write_text('{"said": "two dogs", "by": 3}\n', encoding="utf-8")
+    words = ["tokenizer", "a.txt", "b.jsonl", "--out", "own.model", "--vocabulary", "400", "--field", "said"]
+    assert main(words) == 0
+    told = capsys.readouterr()
+    tokenizer = Tokenizer(Path("own.model"))
+    pieces = tokenizer.vocabulary.pieces
+    assert told.out == f"own.model: {pieces.get_piece_size()} pieces. Experiments take it as tokenizer.file.\n"
+    assert told.err == "reading a.txt, b.jsonl\ntraining on 4 lines\n"
+    assert not any(map(pieces.is_byte, tokenizer.encode("two dogs зайка"))), "it has seen both files"
+    assert main(["check", TABLE_1, "tokenizer.file=own.model", "tokenizer.vocabulary=null"]) == 0
 
 
 def test_list_and_show(capsys: pytest.CaptureFixture[str]) -> None:

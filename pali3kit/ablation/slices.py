@@ -3,8 +3,8 @@
 Slices are flat and use these keys: `source`, `vision`, `projector`, `language`, `masks` are parts
 (`{"name": ..., **options}`); `data` is the digest of the source's content, where it knows one; `training` is the
 stage's budget (the fields of its section of `stages`); the rest (`pretrain`, `image_size`, `split`, `count`, `test`,
-`vocabulary`, `bins`, `codes`, `task`, `column`, `after`, `limit`, `beams`, `shots`, `draws`, `length`, `prefix`,
-`prompt_length`, `target_length`) are plain values.
+`vocabulary`, `file`, `rows`, `bins`, `codes`, `task`, `column`, `after`, `limit`, `beams`, `shots`, `draws`, `length`,
+`prefix`, `prompt_length`, `target_length`) are plain values.
 """
 
 from __future__ import annotations
@@ -72,7 +72,11 @@ class Stages:
 
     @cached_property
     def tokenizer(self) -> Node:
+        """A tokenizer that is given reads no text of the source."""
         chosen, codes = self.experiment.tokenizer, self.experiment.model.masks.options.get("codes")
+        if chosen.file is not None:
+            given = {"file": chosen.file, "rows": chosen.rows, "codes": codes, **_content_of("data", chosen.file)}
+            return self.node("tokenizer", given)
         return self.node(
             "tokenizer",
             {
@@ -193,9 +197,13 @@ def _telling(values: Mapping[str, Any], owner: str = "") -> dict[str, Any]:
 def _file(part: Part) -> dict[str, str]:
     """Return `{"weights": sha256}` for a part with weights in a file or folder here: others are other work."""
     folder = part.name.removeprefix("hf/") if part.name.startswith("hf/") else None
-    named = (part.options.get("weights"), part.options.get("pretrained"), folder)
+    return _content_of("weights", part.options.get("weights"), part.options.get("pretrained"), folder)
+
+
+def _content_of(key: str, *named: Any) -> dict[str, str]:
+    """Return `{key: sha256}` of the first of `named` that is a file or folder here."""
     paths = [Path(str(path)) for path in named if path and Path(str(path)).exists()]
-    return {"weights": _sha256(find_weights(paths[0]))} if paths else {}
+    return {key: _sha256(find_weights(paths[0]))} if paths else {}
 
 
 def _data(source: Part) -> dict[str, str]:

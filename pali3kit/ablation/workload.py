@@ -11,7 +11,7 @@ from pali3kit.evals.columns import count_examples
 from pali3kit.registry import SOURCE
 
 # What a stage inherits from its ancestors as far as its cost goes: the sizes of the models that it loads.
-_INHERITED = ("image_size", "vision", "language", "projector", "masks", "vocabulary", "codes")
+_INHERITED = ("image_size", "vision", "language", "projector", "masks", "vocabulary", "file", "rows", "codes")
 _OF_VISION = ("image_size", "vision")
 # How long or how well something is trained does not change what a unit costs.
 _COUNTS = frozenset({"examples", "split", "count", "test", "limit", "data"})

@@ -10,7 +10,8 @@ from pathlib import Path
 from pali3kit import registry
 from pali3kit.config.schema import Experiment, Part, Training
 from pali3kit.config.shapes import LanguageShape, VitShape, read_t5, resolve, resolve_language
-from pali3kit.errors import ConfigError, choose
+from pali3kit.config.vocabulary import CODES, Vocabulary
+from pali3kit.errors import ConfigError, DataError, choose
 
 PRETRAININGS = ("classif", "siglip", "random", "given")
 LOSSES = ("sigmoid", "softmax")
@@ -219,14 +220,40 @@ def _world(cell: Experiment) -> Iterator[Complaint]:
 
 def _vocabulary(cell: Experiment) -> Iterator[Complaint]:
     """Check what the tokenizer certainly needs; sentinels, modes and mask codes come on top of the vocabulary."""
-    numbers = max(NUMBERS, cell.tokenizer.bins)
-    least = BYTES + SPECIALS + numbers + PIECES
-    if 0 < cell.tokenizer.vocabulary < least:
+    chosen = cell.tokenizer
+    if chosen.file is not None:
+        yield from _vocabulary_file(cell)
+    elif chosen.vocabulary is None:
+        yield "tokenizer", "the tokenizer needs a vocabulary, the number of pieces to learn, or a file that has some."
+    elif chosen.rows is not None:
+        yield "tokenizer.rows", "tokenizer.rows tells of the embedding that belongs to a tokenizer.file: there is none."
+    else:
+        numbers = max(NUMBERS, chosen.bins)
+        least = BYTES + SPECIALS + numbers + PIECES
+        if 0 < chosen.vocabulary < least:
+            text = (
+                f"a vocabulary of {chosen.vocabulary} has no room for words beside {BYTES} bytes and {numbers}"
+                f" numbers; at least {least}"
+            )
+            yield "tokenizer.vocabulary", text
+
+
+def _vocabulary_file(cell: Experiment) -> Iterator[Complaint]:
+    """Check that a tokenizer's file is one, and that our tokens find a place beside its own."""
+    chosen, codes = cell.tokenizer, cell.model.masks.options.get("codes")
+    file = Path(str(chosen.file))
+    if chosen.vocabulary is not None:
         text = (
-            f"a vocabulary of {cell.tokenizer.vocabulary} has no room for words beside {BYTES} bytes and {numbers}"
-            f" numbers; at least {least}"
+            f"tokenizer.file brings a vocabulary of its own: set tokenizer.vocabulary to null, not {chosen.vocabulary}."
         )
         yield "tokenizer.vocabulary", text
+    if not file.is_file():
+        yield "tokenizer.file", f"there is no file '{chosen.file}'"
+        return
+    try:
+        Vocabulary(file, codes or CODES, rows=chosen.rows)
+    except DataError as error:
+        yield "tokenizer.file", str(error)
 
 
 def _lengths(cell: Experiment) -> Iterator[Complaint]:

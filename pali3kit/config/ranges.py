@@ -36,6 +36,7 @@ COUNT = Range(1)
 RANGES: dict[str, Range] = {
     "image_size": COUNT,
     "vocabulary": COUNT,
+    "rows": COUNT,
     "sentences": COUNT,
     "bins": Range(2, 1000),
     "train": COUNT,

@@ -59,9 +59,16 @@ class Model:
 
 @dataclass(kw_only=True)
 class Tokenizer:
-    """SentencePiece, trained on `sentences` of the source's text; box coordinates are written in `bins` steps."""
+    """SentencePiece: trained to `vocabulary` pieces on `sentences` of the source's text, or a `file` of T5's, mT5's,
+    Gemma's or our own.
 
-    vocabulary: int
+    `rows` is how many the embedding that belongs to the file has, where it is not the file's number of ids rounded up
+    as its family does (T5's to 128, Gemma's to 64). Box coordinates are written in `bins` steps.
+    """
+
+    vocabulary: int | None = None
+    file: str | None = None
+    rows: int | None = None
     sentences: int = 60_000
     bins: int = 1000
 

@@ -1,8 +1,9 @@
-"""SentencePiece with byte fallback, and the tokens of PaLI-3 that are not text.
+"""SentencePiece, trained here or published, and the tokens of PaLI-3 that are not text.
 
-Text is not normalised at all (no NFKC, no case folding, white space kept), so any string comes back byte for byte.
-Ids: SentencePiece's own (pad 0, eos 1, unk 2, as in T5), then the sentinels `<extra_id_0>` ..., the mode tokens of
-UL2 `[NLU]`, `[S2S]`, `[NLG]`, and the mask tokens `<mask_token 0>` ... (paper.md §1.4, §2.1, §4.1).
+A tokenizer that `train_tokenizer` made has byte fallback and normalises nothing at all (no NFKC, no case folding, white
+space kept), so any string comes back byte for byte. Its ids are pad 0, eos 1 and unk 2, as in T5, the other pieces, and
+then the special tokens. Files of T5, mT5 and Gemma keep the ids and the normalisation that their weights expect; a
+string comes back up to that. `pali3kit.config.vocabulary` tells who has which id.
 """
 
 from __future__ import annotations
@@ -18,11 +19,11 @@ from pathlib import Path
 import numpy as np
 import sentencepiece
 
+from pali3kit.config.vocabulary import CODES, EOS, GEMMA, MODES, OWN, PAD, SENTINELS, SPACE, Vocabulary
 from pali3kit.errors import DataError, nearest
 
-MODES = ("[NLU]", "[S2S]", "[NLG]")
-PAD, EOS, UNK = 0, 1, 2
-_SPACE = "\u2581"  # SentencePiece writes a space as this sign; the sign itself is written as its bytes
+__all__ = ["EOS", "MODES", "PAD", "Tokenizer", "train_tokenizer"]
+
 _RESERVED = 256 + 3  # the bytes, pad, eos and unk
 _LONGEST = 13_000  # characters of a line; SentencePiece silently skips lines of more bytes than it is told
 
@@ -38,7 +39,7 @@ def train_tokenizer(sentences: Iterable[str], path: Path, vocabulary: int, threa
     Raises:
         DataError: the corpus is empty, or `vocabulary` too small for the bytes and the numbers.
     """
-    lines = [" " + sentence.replace(_SPACE, " ")[:_LONGEST] for sentence in sentences if sentence.strip()]
+    lines = [" " + sentence.replace(SPACE, " ")[:_LONGEST] for sentence in sentences if sentence.strip()]
     found = {word for line in lines for word in line.split() if re.fullmatch(r"[1-9][0-9]{2}", word, re.ASCII)}
     numbers = [*map(str, range(100)), *sorted(found)]
     free = vocabulary - _RESERVED - len(numbers)
@@ -58,15 +59,15 @@ def train_tokenizer(sentences: Iterable[str], path: Path, vocabulary: int, threa
         hard_vocab_limit=False,
         byte_fallback=True,
         character_coverage=0.9995,  # T5's; SentencePiece refuses less than 0.98
-        user_defined_symbols=[_SPACE + number for number in numbers],
+        user_defined_symbols=[SPACE + number for number in numbers],
         normalization_rule_name="identity",
         remove_extra_whitespaces=False,
         add_dummy_prefix=False,
         max_sentence_length=5 * _LONGEST,
         pad_id=PAD,
         eos_id=EOS,
-        unk_id=UNK,
-        bos_id=-1,
+        unk_id=OWN.unk,
+        bos_id=OWN.bos,
         num_threads=threads,
         minloglevel=2,
     )
@@ -86,24 +87,32 @@ class Tokenizer:
     """Text to ids and back.
 
     Special tokens are recognised by their strings anywhere in a text. Each stands as a word of its own: one space on
-    either side belongs to it, and `decode` writes one.
+    either side belongs to it, and `decode` writes one. `codes` is the number of mask tokens; `rows` is told where a
+    published embedding has more than its family's.
+
+    Raises:
+        DataError: the file is no SentencePiece model of a known family, or one of our tokens collides with a piece.
     """
 
     pad_id, eos_id = PAD, EOS
 
-    def __init__(self, path: Path, codes: int = 128, sentinels: int = 100) -> None:
+    def __init__(self, path: Path, codes: int = CODES, sentinels: int = SENTINELS, rows: int | None = None) -> None:
         self.path, self.codes, self.sentinels = path, codes, sentinels
-        self._pieces = _read(path)
-        self._specials = [f"<extra_id_{i}>" for i in range(sentinels)]
-        self._specials += [*MODES, *(f"<mask_token {k}>" for k in range(codes))]
+        self.vocabulary = Vocabulary(path, codes, sentinels, rows)
+        self._pieces, self._ids = self.vocabulary.pieces, self.vocabulary.specials
+        self._names = {token: name for name, token in self._ids.items()}
         self._first = self._pieces.get_piece_size()
-        self._ids = {special: self._first + i for i, special in enumerate(self._specials)}
-        self._pattern = re.compile(f" ?({'|'.join(map(re.escape, self._specials))}) ?")
-        self._space = [self._pieces.piece_to_id(f"<0x{byte:02X}>") for byte in _SPACE.encode()]
+        self._pattern = re.compile(f" ?({'|'.join(map(re.escape, self._ids))}) ?")
+        self._space = [self._pieces.piece_to_id(f"<0x{byte:02X}>") for byte in SPACE.encode()]
 
     def __len__(self) -> int:
-        """The number of ids, special tokens included: the language model's vocabulary."""
-        return self._first + len(self._specials)
+        """The number of ids, special tokens included: the rows of the language model's embedding."""
+        return self.vocabulary.size
+
+    @property
+    def added(self) -> dict[str, int]:
+        """The special tokens that the file's own model does not know, and their ids: the rows that are new."""
+        return self.vocabulary.added
 
     def sentinel(self, index: int) -> int:
         """The id of `<extra_id_index>`."""
@@ -135,12 +144,21 @@ class Tokenizer:
             if i % 2:
                 ids.append(self._ids[part])
             elif part:
-                ids += self._encode_plain(part)
+                ids += self._encode_plain(self._lead(first=i == 0) + part)
         room = len(ids) if max_length is None else max_length - eos
         return ids[: max(room, 0)] + [EOS] * eos
 
+    def _lead(self, first: bool) -> str:
+        """The space that makes a word at the start of a part the word that it is elsewhere.
+
+        T5's models add it themselves; Gemma's know no such space at the start of a text.
+        """
+        family = self.vocabulary.family
+        return " " if family is OWN or (family is GEMMA and not first) else ""
+
     def _encode_plain(self, text: str) -> list[int]:
-        first, *rest = (" " + text).split(_SPACE)
+        """The ids of text without special tokens. Our models tell the sign for a space from a space, by its bytes."""
+        first, *rest = text.split(SPACE) if self.vocabulary.family is OWN else [text]
         try:
             ids: list[int] = self._pieces.encode(first)
             for part in rest:
@@ -155,13 +173,13 @@ class Tokenizer:
         Raises:
             DataError: an id is outside the vocabulary.
         """
-        parts = []
-        for special, run in groupby(self._until_eos(ids), lambda i: i >= self._first):
+        parts: list[str] = []
+        for special, run in groupby(self._until_eos(ids), self._names.__contains__):
             if special:
-                parts += [self._specials[i - self._first] for i in run]
+                parts += [self._names[token] for token in run]
             else:
                 text: str = self._pieces.decode(list(run))
-                parts.append(text.removeprefix(" "))
+                parts.append(text.removeprefix(self._lead(first=not parts)))
         return " ".join(parts)
 
     def _until_eos(self, ids: Iterable[int]) -> Iterable[int]:
@@ -170,7 +188,7 @@ class Tokenizer:
                 return
             if not 0 <= token < len(self):
                 raise DataError(f"id {token} is outside the vocabulary of {len(self)}")
-            if token != PAD:
+            if token != PAD and (token < self._first or token in self._names):  # not a row that nobody uses
                 yield token
 
     def pad(
@@ -192,18 +210,3 @@ class Tokenizer:
             row[: len(tokens)] = tokens
         mask = np.arange(width) < np.array([len(row) for row in rows], dtype=np.int64)[:, None]
         return ids, mask
-
-
-def _read(path: Path) -> sentencepiece.SentencePieceProcessor:
-    """The model in `path`, refused unless it numbers and writes text as `train_tokenizer` has it."""
-    pieces = sentencepiece.SentencePieceProcessor()
-    try:
-        pieces.LoadFromSerializedProto(path.read_bytes())
-    except (OSError, RuntimeError) as error:
-        raise DataError(f"{path}: not a readable SentencePiece model ({error})") from error
-    probe = "  \U0010fffd  "  # a damaged or foreign model loses spaces or characters that it has never seen
-    if (pieces.pad_id(), pieces.eos_id(), pieces.unk_id()) != (PAD, EOS, UNK) or pieces.decode(
-        pieces.encode(probe)
-    ) != probe:
-        raise DataError(f"{path}: damaged, or a SentencePiece model that train_tokenizer did not write")
-    return pieces

@@ -4,20 +4,20 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from pali3kit.config.vocabulary import CODES, MODES, SENTINELS, Vocabulary
 from pali3kit.models.pali import PaLI
 from pali3kit.registry import LANGUAGE
-from pali3kit.text.tokenizer import MODES
 from pali3kit.training.context import Cost
 from pali3kit.training.modules import Batch, StageModule
 from pali3kit.training.parts import build_pali, build_part, build_vision
 from pali3kit.training.weighing import TRAINED, USED, Weighed, rehearsing
 
-SENTINELS, CODES = 100, 128
 # Tokens as the embedded world has them: of the longest prompt and target of a batch, of a target, and of a region.
 PROMPT, TARGET, ANSWER, REGION = 30, 18, 6, 21
 STEPS = 4
@@ -60,7 +60,10 @@ def count(module: nn.Module) -> int:
 
 def vocabulary(config: Mapping[str, Any]) -> int:
     """The size that the tokenizer of `config` will have, special tokens included."""
-    return int(config["vocabulary"]) + SENTINELS + len(MODES) + int(config.get("codes") or CODES)
+    codes = int(config.get("codes") or CODES)
+    if "file" in config:
+        return Vocabulary(Path(config["file"]), codes, rows=config.get("rows")).size
+    return int(config["vocabulary"]) + SENTINELS + len(MODES) + codes
 
 
 def random_ids(config: Mapping[str, Any], *shape: int) -> Tensor:

@@ -104,7 +104,8 @@ def read_parts(folder: Path) -> dict[str, Any]:
 
 def read_tokenizer(folder: Path) -> Tokenizer:
     """The tokenizer of a tokenizer artifact."""
-    return Tokenizer(folder / "tokenizer.model", codes=read_parts(folder)["codes"])
+    parts = read_parts(folder)
+    return Tokenizer(folder / "tokenizer.model", codes=parts["codes"], rows=parts.get("rows"))
 
 
 def read_vision(folder: Path) -> ViT:

@@ -144,6 +144,28 @@ def test_columns_after_stage_1_and_after_transfer(tmp_path):
     assert not any(node.kind == "transfer" for node in only.nodes)
 
 
+def test_another_file_of_a_tokenizer_is_other_work(experiment, tmp_path):
+    def with_file(content, rows=None):
+        slices._sha256.cache_clear()
+        file = tmp_path / "spiece.model"
+        file.write_bytes(content)
+        given = replace(experiment.tokenizer, vocabulary=None, file=str(file), rows=rows)
+        return digests(build(replace(experiment, tokenizer=given)))["tokenizer"]
+
+    assert with_file(b"a") == with_file(b"a") != with_file(b"b")
+    assert with_file(b"a") != with_file(b"a", rows=500) != digests(build(experiment))["tokenizer"]
+
+
+def test_a_tokenizer_that_is_given_reads_no_text(experiment, tmp_path):
+    given = replace(experiment, tokenizer=replace(experiment.tokenizer, vocabulary=None, file="spiece.model"))
+    assert changed(build(given), build(replace(given, tokenizer=replace(given.tokenizer, sentences=9)))) == set()
+
+
+def test_a_tokenizer_that_is_trained_has_the_config_that_it_always_had(experiment):
+    [config] = [node.config for node in build(experiment).nodes if node.kind == "tokenizer"]
+    assert config.keys() - {"data"} == {"source", "vocabulary", "sentences", "bins", "codes"}
+
+
 def test_another_file_of_weights_is_other_work(experiment, tmp_path):
     def with_weights(content):
         (tmp_path / "w.npz").write_bytes(content)

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -105,6 +106,43 @@ def test_misfit(trial: Path, overrides: list[str], text: str) -> None:
 )
 def test_fits(trial: Path, overrides: list[str]) -> None:
     load("x.yaml", overrides)
+
+
+def test_a_given_vocabulary_fits(trial: Path, published: Callable[[str], Path]) -> None:
+    for name in ("t5", "mt5", "gemma"):
+        load("x.yaml", [f"tokenizer.file={published(name)}", "tokenizer.vocabulary=null"])
+    load("x.yaml", [f"tokenizer.file={published('t5')}", "tokenizer.vocabulary=null", "tokenizer.rows=5000"])
+
+
+def test_vocabularies_that_do_not_fit_are_told_with_their_line(
+    trial: Path, published: Callable[[str], Path], learn: Callable[..., Path]
+) -> None:
+    scale = trial / "scales" / "tiny.yaml"
+    text = scale.read_text()
+
+    def told(tokenizer: str) -> str:
+        scale.write_text(text.replace("{vocabulary: 2000, bins: 32}", tokenizer))
+        with pytest.raises(ConfigError) as error:
+            load("x.yaml")
+        where, _, what = str(error.value).partition(": ")
+        assert where == "scales/tiny.yaml:7"
+        return what
+
+    assert told("{bins: 32}") == (
+        "the tokenizer needs a vocabulary, the number of pieces to learn, or a file that has some."
+    )
+    assert told("{file: nowhere.model}") == "there is no file 'nowhere.model'"
+    assert told("{file: x.yaml}").startswith("x.yaml: not a readable SentencePiece model")
+    assert told(f"{{file: {published('t5')}, vocabulary: 9000}}") == (
+        "tokenizer.file brings a vocabulary of its own: set tokenizer.vocabulary to null, not 9000."
+    )
+    assert told("{vocabulary: 2000, rows: 3000}") == (
+        "tokenizer.rows tells of the embedding that belongs to a tokenizer.file: there is none."
+    )
+    assert "an embedding of 99 rows has no room" in told(f"{{file: {published('t5')}, rows: 99}}")
+    lines = ["a[NLU]b", "b[NLU]a[NLU]", "[NLU]", "a fox"] * 20
+    collides = learn(lines, bos_id=-1, unk_id=2, vocab_size=25, split_by_unicode_script=False)
+    assert told(f"{{file: {collides}}}").startswith(f"{collides}: the vocabulary has learned '[NLU]' (id ")
 
 
 def test_an_absurd_size_is_refused_at_once(trial: Path) -> None:

@@ -1,7 +1,10 @@
 from __future__ import annotations
 
+import re
+import shutil
 import subprocess
 import sys
+import unicodedata
 from pathlib import Path
 
 import numpy as np
@@ -9,8 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from pali3kit.config.vocabulary import MODES
+from pali3kit.data.world import names
 from pali3kit.errors import DataError
-from pali3kit.text.tokenizer import MODES, Tokenizer, train_tokenizer
+from pali3kit.text.tokenizer import Tokenizer, train_tokenizer
 
 SENTENCES = [
     "a red fox left of 12 dogs",
@@ -55,6 +60,7 @@ NAUGHTY = {
     "almost a special": "<extra_id_> <extra_id_100> <mask_token 128> [nlu]",
     "unseen scripts": "ქართული አማርኛ ᚠᛇᚻ 𒀭",
     "noncharacters": "\ufffe\uffff\U0010ffff\ufffd",
+    "very long": "fox 狐" * 20_000 + "x" * 50_000,
 }
 
 
@@ -192,6 +198,128 @@ def test_corpora_that_cannot_be_trained_on(tmp_path, sentences, vocabulary, mess
 def test_the_least_vocabulary_works(tmp_path):
     train_tokenizer(["a"], tmp_path / "model", 375)
     assert Tokenizer(tmp_path / "model").encode("a")
+
+
+@pytest.fixture(scope="module")
+def families(published) -> dict[str, Tokenizer]:
+    return {name: Tokenizer(published(name)) for name in ("t5", "mt5", "gemma", "paligemma")}
+
+
+def tidied(text: str) -> str:
+    """What T5's models make of a text: NFKC, invisible marks as spaces, one space between words."""
+    spaced = re.sub("[\u200b\u200c\u200e\u200f\ufeff]", " ", unicodedata.normalize("NFKC", text))
+    return " ".join(spaced.split())
+
+
+@pytest.mark.parametrize("language", names.LANGUAGES)
+def test_every_language_comes_back(families, tokenizer, texts, language):
+    """Exactly, or normalised; T5's vocabulary has no bytes for characters that its corpus lacked."""
+    for text in texts[language]:
+        assert tokenizer.decode(tokenizer.encode(text)) == text
+        assert families["t5"].decode(families["t5"].encode(text)) == tidied(text)
+    for text in [*texts[language], *names.names(language)]:
+        assert families["mt5"].decode(families["mt5"].encode(text)) == tidied(text)
+        assert families["gemma"].decode(families["gemma"].encode(text)) == text
+    everything = "\n".join(names.names(language))
+    assert tokenizer.decode(tokenizer.encode(everything)) == everything
+
+
+@pytest.mark.parametrize("text", NAUGHTY.values(), ids=NAUGHTY)
+def test_naughty_strings_come_back_normalised(families, text):
+    for name in ("mt5", "gemma"):
+        tokenizer = families[name]
+        normal = tokenizer.vocabulary.pieces.normalize(text).replace("\u2581", " ")
+        expected = normal.strip() if name == "mt5" else normal
+        ids = tokenizer.encode(text)
+        assert tokenizer.decode(ids) == expected
+        assert tokenizer.pad_id not in ids and tokenizer.eos_id not in ids
+    assert families["gemma"].decode(families["gemma"].encode(text)) == text.replace("\u2581", " ")
+
+
+@settings(max_examples=200, deadline=None)
+@given(text=st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\u2581")))
+def test_gemmas_give_back_any_text(families, text):
+    assert families["gemma"].decode(families["gemma"].encode(text)) == text
+
+
+@settings(max_examples=200, deadline=None)
+@given(data=st.data())
+def test_any_ids_of_a_published_vocabulary_decode(families, data):
+    for tokenizer in families.values():
+        ids = data.draw(st.lists(st.integers(0, len(tokenizer) - 1)))
+        assert isinstance(tokenizer.decode(ids), str)
+
+
+@pytest.mark.parametrize("name", ["t5", "mt5", "gemma", "paligemma"])
+def test_specials_inside_text_of_published_vocabularies(families, name):
+    tokenizer = families[name]
+    text = "detect: a red fox <extra_id_0> [S2S] 1 2 <mask_token 81> fox <extra_id_99>"
+    ids = tokenizer.encode(text)
+    assert tokenizer.decode(ids) == text
+    for special in (tokenizer.sentinel(0), tokenizer.mode("S2S"), tokenizer.mask_token(81), tokenizer.sentinel(99)):
+        assert ids.count(special) == 1
+    assert tokenizer.encode("a fox<extra_id_0>fox") == tokenizer.encode("a fox <extra_id_0> fox")
+    assert tokenizer.encode("<extra_id_0> fox")[1:] == tokenizer.encode("a fox")[len(tokenizer.encode("a")) :]
+    with pytest.raises(DataError, match="not a valid Unicode text"):
+        tokenizer.encode("a \ud800")
+
+
+def test_what_is_new(families, tokenizer):
+    assert len(tokenizer.added) == 231, "of ours, every special token is"
+    assert len(families["t5"].added) == len(families["mt5"].added) == 131, "modes and mask tokens"
+    for one in families.values():
+        assert min(one.added.values()) == one.vocabulary.rows and max(one.added.values()) == len(one) - 1
+
+
+def test_rows_that_nobody_uses_decode_to_nothing(families):
+    tokenizer = families["t5"]
+    unused = range(tokenizer.sentinel(0) + 1, tokenizer.vocabulary.rows)
+    assert len(unused) > 0
+    assert tokenizer.decode([*tokenizer.encode("a"), *unused]) == "a"
+
+
+def peer(tokenizer: Tokenizer, kind: str, file: str, folder: Path, **options):
+    """The class of transformers over the same file."""
+    shutil.copy(tokenizer.path, folder / file)
+    return getattr(pytest.importorskip("transformers"), kind).from_pretrained(folder, **options)
+
+
+def test_ids_are_those_of_transformers_for_t5(families, texts, tmp_path):
+    ours = families["t5"]
+    theirs = peer(ours, "T5Tokenizer", "spiece.model", tmp_path)
+    assert len(theirs) == ours.sentinel(0) + 1
+    for i in range(100):
+        assert theirs.convert_tokens_to_ids(f"<extra_id_{i}>") == ours.sentinel(i)
+    asked = [f"Answer in EN: {text} <extra_id_0>" for text in ("what is it?", "①ﬁ  ok", "a <extra_id_1> b")]
+    for text in [*asked, *(text for known in texts.values() for text in known)]:
+        assert ours.encode(text, eos=True) == theirs.encode(text)
+
+
+def test_ids_are_those_of_transformers_for_mt5(families, texts, tmp_path):
+    """As far as it knows the characters: T5Tokenizer leaves out the bytes that the file has for others."""
+    ours = families["mt5"]
+    theirs = peer(ours, "T5Tokenizer", "spiece.model", tmp_path, extra_ids=0)
+    assert theirs.convert_tokens_to_ids("\u2581<extra_id_7>") == ours.sentinel(7)
+    compared = 0
+    for text in ["a fox <extra_id_0> and <extra_id_1> dogs", *(text for known in texts.values() for text in known)]:
+        ids = theirs.encode(text)
+        if theirs.unk_token_id not in ids:
+            assert ours.encode(text, eos=True) == ids
+            compared += 1
+    assert compared > 50
+
+
+@pytest.mark.parametrize("name", ["gemma", "paligemma"])
+def test_ids_are_those_of_transformers_for_gemma(families, texts, tmp_path, name):
+    ours = families[name]
+    theirs = peer(ours, "GemmaTokenizer", "tokenizer.model", tmp_path)
+    asked = ["<loc0003><seg001> fox", " a\n  b ", "12 0 348"]
+    for text in [*asked, *(text for known in texts.values() for text in known)]:
+        assert ours.encode(text) == theirs.encode(text, add_special_tokens=False)
+    if name == "paligemma":
+        theirs.add_special_tokens({"additional_special_tokens": ["<image>"]})
+        assert ours.encode("<image>") == [theirs.convert_tokens_to_ids("<image>")]
+    assert len(theirs) <= ours.vocabulary.rows
 
 
 def test_a_damaged_file_is_refused(path, tmp_path):

@@ -1,34 +1,42 @@
-"""The tokenizer: SentencePiece trained on the source's text."""
+"""The tokenizer: SentencePiece trained on the source's text, or a file that is given."""
 
 from __future__ import annotations
 
+import shutil
 import time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from pali3kit.config.vocabulary import CODES
 from pali3kit.data.source import Source
-from pali3kit.text.tokenizer import train_tokenizer
+from pali3kit.text.tokenizer import Tokenizer, train_tokenizer
 from pali3kit.training.context import Cost, StageContext
 from pali3kit.training.corpus import listing
 from pali3kit.training.parts import build_source, describe
 
-CODES = 128  # mask tokens of the paper, where no mask tokenizer says otherwise
 SAMPLE = 2000  # sentences that a calibration trains on
 
 
 def run(config: dict[str, Any], context: StageContext) -> None:
-    """Write `tokenizer.model` and how many mask tokens come after its pieces."""
+    """Write `tokenizer.model`, and how many mask tokens and rows come after its pieces."""
     context.report(0, 1)
-    source = build_source(config)
-    with listing(source, context):
-        train(source, config, context.seed, config["sentences"], context.folder / "tokenizer.model")
-    describe(context.folder, codes=config["codes"] or CODES)
+    path, codes = context.folder / "tokenizer.model", config["codes"] or CODES
+    if "file" in config:
+        shutil.copyfile(config["file"], path)
+    else:
+        source = build_source(config)
+        with listing(source, context):
+            train(source, config, context.seed, config["sentences"], path)
+    tokenizer = Tokenizer(path, codes, rows=config.get("rows"))
+    describe(context.folder, codes=codes, rows=tokenizer.vocabulary.rows)
     context.report(1, 1)
 
 
 def calibrate(config: dict[str, Any], threads: int) -> Cost:
-    """The whole cost, from a few sentences: training takes time in proportion."""
+    """The whole cost, from a few sentences: training takes time in proportion. A file is only copied."""
+    if "file" in config:
+        return Cost(0.0)
     sample = min(SAMPLE, config["sentences"])
     start = time.perf_counter()
     with TemporaryDirectory() as folder:

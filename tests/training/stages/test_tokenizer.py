@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
+import pytest
+
+from pali3kit.training.calibration import vocabulary
+from pali3kit.training.context import StageContext
 from pali3kit.training.parts import read_tokenizer
+from pali3kit.training.stages import tokenizer as stage
 
 
 def test_it_reads_every_language_and_knows_the_special_tokens(chain: Any) -> None:
@@ -17,3 +24,17 @@ def test_it_reads_every_language_and_knows_the_special_tokens(chain: Any) -> Non
 
 def test_calibration(chain: Any) -> None:
     assert chain.calibrate("tokenizer").seconds > 0
+
+
+@pytest.mark.parametrize(("name", "rows"), [("t5", None), ("mt5", 4000), ("gemma", None)])
+def test_a_file_is_taken_as_it_is(
+    published: Callable[[str], Path], tmp_path: Path, name: str, rows: int | None
+) -> None:
+    config = {"file": str(published(name)), "rows": rows, "codes": 64, "data": "0" * 64}
+    stage.run(config, StageContext(tmp_path, {}, 0, lambda done, total, **numbers: None, threads=1))
+    tokenizer = read_tokenizer(tmp_path)  # from the artifact's folder alone
+    assert (tmp_path / "tokenizer.model").read_bytes() == published(name).read_bytes()
+    assert tokenizer.codes == 64 and tokenizer.mask_token(63) == len(tokenizer) - 1
+    assert tokenizer.vocabulary.rows == (rows or tokenizer.vocabulary.rows)
+    assert vocabulary(config) == len(tokenizer)
+    assert stage.calibrate({"file": "spiece.model"}, threads=1).seconds == 0

@@ -1,0 +1,67 @@
+"""Vocabularies in the format of published ones: ids and normalisation as T5, mT5, Gemma and PaliGemma have them."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+import sentencepiece
+
+from pali3kit.data.world import captions, names
+from pali3kit.data.world.world import World
+
+SENTINELS = [f"\u2581<extra_id_{i}>" for i in reversed(range(100))]
+REGIONS = [*(f"<loc{i:04}>" for i in range(1024)), *(f"<seg{i:03}>" for i in range(128))]
+T5: dict[str, Any] = {"unk_id": 2, "bos_id": -1, "normalization_rule_name": "nmt_nfkc"}
+GEMMA: dict[str, Any] = {
+    "unk_id": 3, "bos_id": 2, "pad_piece": "<pad>", "eos_piece": "<eos>", "bos_piece": "<bos>", "model_type": "bpe",
+    "normalization_rule_name": "identity", "add_dummy_prefix": False, "remove_extra_whitespaces": False,
+    "split_digits": True, "allow_whitespace_only_pieces": True, "byte_fallback": True,
+}  # fmt: skip
+OPTIONS: dict[str, dict[str, Any]] = {
+    "t5": {**T5, "character_coverage": 1.0},
+    "mt5": {**T5, "byte_fallback": True, "user_defined_symbols": SENTINELS},
+    "gemma": {**GEMMA, "user_defined_symbols": ["<mask>", "\n", "<start_of_turn>", "<end_of_turn>"]},
+    "paligemma": {**GEMMA, "user_defined_symbols": ["<mask>", "\n", *REGIONS]},
+    "llama": {"pad_id": -1, "eos_id": 2, "unk_id": 0, "bos_id": 1, "byte_fallback": True},
+    "plain": {**T5, "normalization_rule_name": "identity"},
+}
+
+
+@pytest.fixture(scope="session")
+def texts() -> dict[str, list[str]]:
+    """Captions of three scenes in each of the 36 languages."""
+    world = World()
+    scenes = [world.scene("train", index) for index in range(3)]
+    return {
+        language: [text for scene in scenes for text in captions.references(scene, language)]
+        for language in names.LANGUAGES
+    }
+
+
+@pytest.fixture(scope="session")
+def learn(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Train a SentencePiece model on some lines, with some options over T5's and Gemma's pad and eos."""
+
+    def trained(lines: list[str], **options: Any) -> Path:
+        model = io.BytesIO()
+        common = {"pad_id": 0, "eos_id": 1, "vocab_size": 2500, "hard_vocab_limit": False, "minloglevel": 2}
+        sentencepiece.SentencePieceTrainer.train(
+            sentence_iterator=iter(lines), model_writer=model, num_threads=1, **(common | options)
+        )
+        path = tmp_path_factory.mktemp("vocabulary") / "spiece.model"
+        path.write_bytes(model.getvalue())
+        return path
+
+    return trained
+
+
+@pytest.fixture(scope="session")
+def published(learn: Callable[..., Path], texts: dict[str, list[str]]) -> Callable[[str], Path]:
+    """The file of a vocabulary by the name of its family."""
+    lines = [*(text for known in texts.values() for text in known), "detect: a red fox 0123456789"] * 2
+    return cache(lambda name: learn(lines, **OPTIONS[name]))
