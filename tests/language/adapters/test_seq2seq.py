@@ -95,5 +95,5 @@ def test_what_is_no_encoder_decoder_is_refused(tmp_path: Path) -> None:
     transformers.GPT2Config().save_pretrained(tmp_path)
     with pytest.raises(ConfigError, match="is a 'gpt2', not an encoder-decoder"):
         HfSeq2Seq(str(tmp_path), 10)
-    with pytest.raises(WeightsError, match="is no model of transformers"):
+    with pytest.raises(WeightsError, match="there is no folder"):
         HfSeq2Seq(str(tmp_path / "nothing"), 10)
