@@ -22,17 +22,17 @@ COLUMNS = {
 }  # fmt: skip
 
 
-def start(folder: Path, *overrides: str) -> subprocess.Popen[str]:
+def start(folder: Path, *overrides: str, experiment: str = "ablate_classif") -> subprocess.Popen[str]:
     words = ["scale=smoke", f"runtime.runs={folder}", f"runtime.store={folder}/store", *overrides]
-    command = [sys.executable, "-m", "pali3kit.run", "experiments/ablate_classif.yaml", *words]
+    command = [sys.executable, "-m", "pali3kit.run", f"experiments/{experiment}.yaml", *words]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
 
 
-def finish(folder: Path, *overrides: str) -> str:
-    process = start(folder, *overrides)
+def finish(folder: Path, *overrides: str, experiment: str = "ablate_classif") -> str:
+    process = start(folder, *overrides, experiment=experiment)
     output, _ = process.communicate(timeout=600)
     assert process.returncode == 0, output
     return output
@@ -76,6 +76,25 @@ def test_another_arm_reuses_what_it_shares(finished: tuple[Path, str]) -> None:
     output = finish(folder, "name=another", "grid.pretrain=[classif,random]", "evaluate=[vqa]")
     made = [line.split("]", 1)[1].split()[0] for line in output.splitlines() if line.startswith("[")]
     assert sorted(made) == ["evaluate/vqa", "features/test", "features/train", "multimodal", "transfer/vqa", "vision"]
+
+
+@pytest.mark.parametrize(
+    ("experiment", "rows"),
+    [
+        ("ablate_projector", ["linear", "mlp", "pixel_shuffle", "resampler"]),
+        ("ablate_language", ["ul2", "prefix_lm"]),
+    ],
+)
+def test_the_other_ablations_finish_with_a_row_for_each_arm(
+    finished: tuple[Path, str], experiment: str, rows: list[str]
+) -> None:
+    folder, _ = finished
+    finish(folder, "evaluate=[vqa,refer]", experiment=experiment)
+    [table] = json.loads((folder / experiment / "report.json").read_text())["tables"]
+    assert len(table["rows"]) == len(rows)
+    for row, name in zip(table["rows"], rows, strict=True):
+        assert name in json.dumps(row)
+        assert all(cell["n"] > 0 for cell in row["cells"].values())
 
 
 @pytest.mark.slow

@@ -114,6 +114,23 @@ class UL2Options:
 
 
 @dataclass(frozen=True, kw_only=True)
+class PrefixOptions:
+    """A decoder-only model of `depth` layers that sees its whole prefix; the rest as of ul2."""
+
+    width: int
+    depth: int
+    heads: int
+    head_width: int
+    mlp: int
+    activation: Literal["silu", "gelu", "relu"] = "silu"
+    gated: bool = True
+    tied: bool = False
+    dropout: float = 0.0
+    buckets: int = 32
+    max_distance: int = 128
+
+
+@dataclass(frozen=True, kw_only=True)
 class VqvaeOptions:
     """`codes` mask tokens of `code_width` numbers, first of deviation `spread`; `width` and `blocks` size the CNN."""
 
@@ -195,6 +212,10 @@ registry.PROJECTOR.add(
     "a fixed number of tokens by cross-attention",
 )  # fmt: skip
 registry.LANGUAGE.add("ul2", "pali3kit.weights.language:create_ul2", UL2Options, "encoder-decoder, UL2 or any T5")
+registry.LANGUAGE.add(
+    "prefix_lm", "pali3kit.language.prefix_lm:PrefixLM", PrefixOptions,
+    "decoder-only, full attention over the prefix (PaliGemma style)",
+)  # fmt: skip
 registry.LANGUAGE.add(
     "hf/", "pali3kit.language.adapters.seq2seq:HfSeq2Seq", HfOptions,
     "any encoder-decoder of transformers: hf/<repo or folder>",

@@ -138,7 +138,7 @@ def _language_shape(part: Part) -> LanguageShape:
 def _language_width(part: Part) -> int | None:
     """The width of a language model, where it is known before it is built."""
     try:
-        return _language_shape(part).width if part.name == "ul2" else None
+        return _language_shape(part).width if part.name == "ul2" else part.options.get("width")
     except ConfigError:
         return None
 
