@@ -11,6 +11,7 @@ WORLD = (
     "The columns are measured on the embedded world: scenes composed from emoji drawings, with sentences made by "
     "templates over human-given names. They are counterparts of the paper's sets, not those sets."
 )
+SMOKE = "Scale smoke shows that everything runs: its numbers mean nothing."
 PROBES = "The probe's tasks are the embedded world's, whatever the encoder was trained on."
 
 
@@ -27,6 +28,8 @@ TEMPLATES = (
 def notes(report: Report) -> Iterable[str]:
     """Limits, provenance, failures, and every column that does not follow the paper or stays near the control."""
     yield from _failures(report)
+    if report.config["scale"] == "smoke":
+        yield SMOKE
     for table in report.tables:
         yield from _against_the_paper(table)
         yield from _against_the_control(table)

@@ -58,7 +58,7 @@ def with_interval(interval: Interval, signed: bool = False, digits: int = 1) -> 
 
 def markdown(report: Report) -> str:
     """The report's tables and notes as Markdown."""
-    blocks = [f"# {report.name}", _seeds(report)]
+    blocks = [f"# {report.name}", _setting(report)]
     for table in report.tables:
         printed = lines(report, table)
         header = ["", *(column.title for column in table.columns)]
@@ -93,7 +93,7 @@ def print_table(report: Report, console: Console | None = None) -> None:
     console = console or Console()
     for table in report.tables:
         printed = lines(report, table)
-        title = f"{report.name}: {table.title.lower()} ({_seeds(report)})"
+        title = f"{report.name}: {table.title.lower()} ({_setting(report)})"
         upright = _upright(title, table, printed)
         fits = console.measure(upright, options=console.options.update(max_width=10_000)).maximum <= console.width
         console.print(upright if fits else _sideways(title, table, printed))
@@ -174,9 +174,10 @@ def _name(row: Row) -> str:
     return f"{row.label} {DELTA}" if row.baseline else row.label
 
 
-def _seeds(report: Report) -> str:
+def _setting(report: Report) -> str:
     seeds = ", ".join(map(str, report.seeds))
-    return f"seed {seeds}" if len(report.seeds) == 1 else f"seeds {seeds}; ± is half of a 95% interval"
+    seeds = f"seed {seeds}" if len(report.seeds) == 1 else f"seeds {seeds}; ± is half of a 95% interval"
+    return f"scale {report.config['scale']}, {seeds}"
 
 
 def _piped(cells: Iterable[str]) -> str:
