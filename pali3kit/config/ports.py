@@ -89,6 +89,14 @@ def _vision(cell: Experiment) -> Iterator[Complaint]:
     yield from _heads(Part(name=part.name, options={"width": shape.width, "heads": shape.heads}), "model.vision")
 
 
+def _folders(cell: Experiment) -> Iterator[Complaint]:
+    """Check that what is named like a folder of transformers is one."""
+    for key, part in (("model.vision", cell.model.vision), ("model.language", cell.model.language)):
+        folder = part.name.removeprefix("hf/")
+        if part.name.startswith("hf/") and folder.startswith((".", "/", "~")) and not Path(folder).is_dir():
+            yield key, f"there is no folder '{folder}'"
+
+
 def _text_tower(cell: Experiment) -> Iterator[Complaint]:
     yield from _heads(cell.stages.vision.text, "stages.vision.text")
 
@@ -110,7 +118,7 @@ def _language(cell: Experiment) -> Iterator[Complaint]:
         try:
             _language_shape(part)
         except ConfigError as error:
-            yield "model.language", f"model.language: {error}"
+            yield "model.language", f"model.language: {'; '.join(map(str, error.problems))}"
     if not weights and part.name == "ul2" and examples == 0:
         yield "stages.language.examples", "0 examples leave a ul2 without weights random: give weights, or examples."
 
@@ -298,7 +306,7 @@ def _nearest_divisor(number: int, wanted: int) -> int:
 
 
 MISFITS: tuple[Callable[[Experiment], Iterator[Complaint]], ...] = (
-    _named, _vision, _text_tower, _language, _projector, _relative_bias, _source, _ranks, _world, _vocabulary,
+    _named, _vision, _folders, _text_tower, _language, _projector, _relative_bias, _source, _ranks, _world, _vocabulary,
     _lengths, _budgets,
 )  # fmt: skip
 """Everything that can keep a cell from being built or trained as it stands."""

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -61,6 +62,18 @@ from pali3kit.text.denoise import PREFIXES
          "timm/x comes with weights, which are not random: pretrain 'given' keeps them."),
         (["grid={}", "baseline={}", "pretrain=given"],
          "model.vision gives no weights for pretrain 'given': vit would be random."),
+        (["model.vision=hf/./nowhere"], "there is no folder './nowhere'"),
+        (["model.language=hf//no/where"], "there is no folder '/no/where'"),
+        (["model.language.weights=nowhere"], "there is no file or folder 'nowhere'"),
+        (["model.language.size=base"],
+         "model.language: language model size 'base' already says width, encoder_depth, decoder_depth, heads,"
+         " head_width, mlp: leave out one or the other."),
+        (["model.language={name: prefix_lm, width: 30, depth: 1, heads: 2, head_width: 8, mlp: 8}"],
+         "sine2d positions need a language width divisible by 4, not 30; nearest: 32"),
+        (["stages.language.examples=0"],
+         "0 examples leave a ul2 without weights random: give weights, or examples."),
+        (["stages.masks.examples=0"], "stages.masks.examples should be at least 1, not 0."),
+        (["runtime.attention=flx"], "runtime.attention cannot be 'flx'. Did you mean 'flex'?"),
         (["model.vision.weights=nowhere.npz"], "there is no file or folder 'nowhere.npz'"),
         (["data.source={name: pairs, path: x.tar, classes: 3}"],
          "source 'pairs' has pictures, labels and texts, no tasks: only the column probe fits, not refer."),
@@ -152,3 +165,20 @@ def test_an_absurd_size_is_refused_at_once(trial: Path) -> None:
 
 def test_the_prefixes_are_those_of_the_denoisers() -> None:
     assert set(ports.PREFIXES) == set(PREFIXES)
+
+
+def test_a_language_models_folder_says_its_shape(trial: Path, tmp_path: Path) -> None:
+    said = {"model_type": "t5", "d_model": 96, "d_kv": 16, "d_ff": 128, "num_layers": 2, "num_heads": 4}
+    (tmp_path / "config.json").write_text(json.dumps(said))
+    part = f"name: ul2, weights: {tmp_path}"
+    assert load(trial / "x.yaml", [f"model.language={{{part}}}"]).model.language.options["width"] is None
+    with pytest.raises(ConfigError, match=r"has width 96, not 64; .*has mlp 128, not 5") as error:
+        load(trial / "x.yaml", [f"model.language={{{part}, width: 64, mlp: 5}}"])
+    assert "command line" in str(error.value)
+    said["d_model"] = 30
+    (tmp_path / "config.json").write_text(json.dumps(said))
+    with pytest.raises(ConfigError, match="need a language width divisible by 4, not 30"):
+        load(trial / "x.yaml", [f"model.language={{{part}}}"])
+    (tmp_path / "config.json").write_text("{}")
+    with pytest.raises(ConfigError, match="config.json does not describe a T5: KeyError"):
+        load(trial / "x.yaml", [f"model.language={{{part}}}"])
