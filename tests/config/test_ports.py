@@ -180,5 +180,5 @@ def test_a_language_models_folder_says_its_shape(trial: Path, tmp_path: Path) ->
     with pytest.raises(ConfigError, match="need a language width divisible by 4, not 30"):
         load(trial / "x.yaml", [f"model.language={{{part}}}"])
     (tmp_path / "config.json").write_text("{}")
-    with pytest.raises(ConfigError, match="config.json does not describe a T5: KeyError"):
+    with pytest.raises(ConfigError, match=r"config\.json does not describe a T5: KeyError"):
         load(trial / "x.yaml", [f"model.language={{{part}}}"])
