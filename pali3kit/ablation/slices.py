@@ -161,7 +161,7 @@ class Stages:
 
     def evaluate(self, column: str, after: str) -> Node:
         model = self.multimodal if after == "multimodal" else self.transfer(TRANSFER_OF.get(column, column))
-        chosen = self.experiment.evaluation
+        chosen, regions = self.experiment.evaluation, column in REGION_COLUMNS
         config = {
             **self.texts,
             "column": column,
@@ -169,8 +169,9 @@ class Stages:
             "limit": chosen.limit,
             "beams": chosen.beams,
             "test": self.experiment.data.test,
+            **({"constrained": True} if regions and chosen.constrained else {}),
         }
-        return self.node("evaluate", config, model=model, **self.inputs("test", column in REGION_COLUMNS))
+        return self.node("evaluate", config, model=model, **self.inputs("test", regions))
 
 
 def budget(section: Training) -> dict[str, Any]:

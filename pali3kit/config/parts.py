@@ -217,8 +217,8 @@ registry.LANGUAGE.add(
     "decoder-only, full attention over the prefix (PaliGemma style)",
 )  # fmt: skip
 registry.LANGUAGE.add(
-    "hf/", "pali3kit.language.adapters.seq2seq:HfSeq2Seq", HfOptions,
-    "any encoder-decoder of transformers: hf/<repo or folder>",
+    "hf/", "pali3kit.language.adapters.hf:create_hf", HfOptions,
+    "any encoder-decoder or decoder of transformers: hf/<repo or folder>",
 )  # fmt: skip
 registry.MASKS.add("vqvae", "pali3kit.masks.vqvae:MaskVQVAE", VqvaeOptions, "64x64 masks as 16 tokens")
 registry.TEXT_TOWER.add(

@@ -147,11 +147,12 @@ class Stages:
 @dataclass(kw_only=True)
 class Evaluation:
     """How columns are measured: `limit` bounds the test examples of a column, `probes` is where the probe's tasks are
-    from.
+    from. Regions are `constrained` to what can be read as a box and a mask, or written freely.
     """
 
     limit: int = 500
     beams: int = 1
+    constrained: bool = False
     shots: int = 10
     draws: int = 3
     after: list[str] = field(default_factory=lambda: ["transfer"])

@@ -8,6 +8,7 @@ import torch
 
 from pali3kit.data.batch import collate
 from pali3kit.data.task import Example
+from pali3kit.language.generate import Constraint
 from pali3kit.models.pali import PaLI
 from pali3kit.nn.positions import Grid
 from pali3kit.text.tokenizer import Tokenizer
@@ -24,6 +25,7 @@ def answer(
     prompt_length: int,
     target_length: int,
     beams: int = 1,
+    constraint: Constraint | None = None,
     report: Callable[[int], None] = lambda done: None,
 ) -> list[str]:
     """The generated text for each example; `tokens` leads from image indices `[B]` to visual tokens `[B,N,D]`."""
@@ -31,7 +33,8 @@ def answer(
     model.eval()
     for start in range(0, len(examples), BATCH):
         batch = collate(examples[start : start + BATCH], tokenizer, prompt_length, target_length)
-        ids = model.generate(tokens(batch["image"]), grid, batch["prompts"], batch["prompt_mask"], target_length, beams)
+        inputs = (tokens(batch["image"]), grid, batch["prompts"], batch["prompt_mask"])
+        ids = model.generate(*inputs, target_length, beams, constraint)
         answers += [tokenizer.decode(row) for row in ids.tolist()]
         report(len(answers))
     return answers

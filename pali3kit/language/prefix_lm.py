@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from pali3kit.language.layers import EncoderLayer, LayerCache, LayerShape, RelativeBias, RMSNorm
+from pali3kit.language.seen import Seen
 from pali3kit.nn.attention import Attend, attend
 
 
@@ -122,35 +123,6 @@ def _over(bias: Tensor, cache: LayerCache | None) -> Attend:
         return attend(query, keys, values, bias.to(query.dtype), scale=1.0)
 
     return attention
-
-
-class Seen:
-    """Positions `[R,L]` of prefix and targets, which of them are there `[R,L]`, and how many are the prefix'."""
-
-    def __init__(self, positions: Tensor, there: Tensor, given: int) -> None:
-        self.positions, self.there, self.given = positions, there, given
-
-    @classmethod
-    def prefix(cls, mask: Tensor) -> Seen:
-        """Of a prefix with mask `[R,N]`."""
-        return cls((mask.cumsum(1) - 1).clamp(min=0), mask, mask.shape[1])
-
-    def extended(self, targets: int) -> Seen:
-        """With so many targets more."""
-        steps = torch.arange(targets, device=self.there.device)
-        positions = torch.cat([self.positions, self.there.sum(1, keepdim=True) + steps], 1)
-        there = torch.cat([self.there, self.there.new_ones(len(self.there), targets)], 1)
-        return Seen(positions, there, self.given)
-
-    def visible(self, new: int) -> Tensor:
-        """`[R,new,L]`: whether the last `new` positions may look at each."""
-        place = torch.arange(self.there.shape[1], device=self.there.device)
-        earlier = (place <= place[-new:, None]) & (place[-new:, None] >= self.given)
-        return self.there[:, None] & ((place < self.given) | earlier)
-
-    def of(self, rows: Tensor) -> Seen:
-        """Of some rows alone."""
-        return Seen(self.positions[rows], self.there[rows], self.given)
 
 
 class PrefixCache:

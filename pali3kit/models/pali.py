@@ -8,7 +8,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from pali3kit.language.generate import generate
+from pali3kit.language.generate import Constraint, generate
 from pali3kit.language.ul2 import UL2
 from pali3kit.nn.positions import Grid
 from pali3kit.projector.linear import LinearProjector
@@ -48,12 +48,19 @@ class PaLI(nn.Module):
         return self.language.decode_states(shift_right(targets, self.language.start_id), memory, mask)
 
     def generate(
-        self, tokens: Tensor, grid: Grid, prompts: Tensor, prompt_mask: Tensor, max_length: int, beams: int = 1
+        self,
+        tokens: Tensor,
+        grid: Grid,
+        prompts: Tensor,
+        prompt_mask: Tensor,
+        max_length: int,
+        beams: int = 1,
+        constraint: Constraint | None = None,
     ) -> Tensor:
         """Answer ids `[B, up to max_length]`, padded after their end."""
         with torch.inference_mode():
             memory, mask = self.encode(tokens, grid, prompts, prompt_mask)
-        return generate(self.language, memory, mask, max_length, beams)
+        return generate(self.language, memory, mask, max_length, beams, constraint=constraint)
 
 
 def shift_right(targets: Tensor, start_id: int) -> Tensor:

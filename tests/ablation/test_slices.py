@@ -30,6 +30,14 @@ def test_expressions_share_one_transfer(experiment):
     assert columns["refer"].parents["model"].config["task"] == "refer"
 
 
+def test_constrained_regions_are_other_evaluations_of_regions_alone(experiment):
+    bound = replace(experiment, evaluation=replace(experiment.evaluation, constrained=True))
+    assert {label.split()[0] for label in changed(build(experiment), build(bound))} == {
+        "evaluate/refer",
+        "evaluate/refer_g",
+    }
+
+
 def test_roles_of_every_kind(experiment):
     roles = {
         node.label: {role: parent.label for role, parent in node.parents.items()} for node in build(experiment).nodes

@@ -24,8 +24,11 @@ def test_batches_do_not_change_answers(tmp_path: Path, monkeypatch: pytest.Monke
     tokens = torch.randn(7, 4, 12)
     examples = [Example(i, "what is this ?" + " really" * i, "") for i in range(7)]
     seen: list[int] = []
-    arguments = (model, tokenizer, examples, tokens.__getitem__, (2, 2), 40, 6, 1, seen.append)
+    arguments = (model, tokenizer, examples, tokens.__getitem__, (2, 2), 40, 6, 1, None, seen.append)
     together = module.answer(*arguments)
     monkeypatch.setattr(module, "BATCH", 3)
     assert module.answer(*arguments) == together
     assert len(set(together)) > 1 and seen == [7, 3, 6, 7]
+    no = tokenizer.encode("number")
+    constrained = module.answer(*arguments[:-2], lambda ids: torch.arange(len(tokenizer))[None] == no[0])
+    assert set(constrained) == {tokenizer.decode(no[:1] * 6)}

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pali3kit.language.generate import generate
-from pali3kit.language.prefix_lm import PrefixLM, Seen
+from pali3kit.language.prefix_lm import PrefixLM
 
 SHAPE = {"width": 16, "depth": 2, "heads": 2, "head_width": 8, "mlp": 24, "buckets": 8, "max_distance": 16}
 
@@ -43,17 +43,6 @@ def test_targets_see_the_whole_prefix_and_nothing_later(model: PrefixLM) -> None
     other = prompt.clone()
     other[0, 6] = (prompt[0, 6] - 1) % 38 + 2
     assert not torch.allclose(logits(model, other, mask, targets)[0], before[0])
-
-
-def test_the_prefix_sees_all_of_itself() -> None:
-    seen = Seen.prefix(torch.tensor([[True, True, True, False]])).extended(2)
-    expected = [
-        [1, 1, 1, 0, 0, 0], [1, 1, 1, 0, 0, 0], [1, 1, 1, 0, 0, 0], [1, 1, 1, 0, 0, 0],
-        [1, 1, 1, 0, 1, 0], [1, 1, 1, 0, 1, 1],
-    ]  # fmt: skip
-    assert seen.visible(6)[0].int().tolist() == expected
-    assert seen.visible(1)[0].int().tolist() == expected[-1:]
-    assert seen.positions[0, -2:].tolist() == [3, 4]
 
 
 def test_the_prefix_does_not_see_the_targets(model: PrefixLM) -> None:

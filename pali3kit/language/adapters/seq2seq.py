@@ -1,37 +1,19 @@
-"""Encoder-decoders of transformers: `hf/<repo or local folder>`, for instance T5Gemma 2, mT5 or BART."""
+"""Encoder-decoders of transformers, for instance T5Gemma, mT5 or BART."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from torch import Tensor, nn
+from torch import Tensor
 
-from pali3kit.language.adapters.load import load, width_of
+from pali3kit.language.adapters.base import HfLanguage
 
 
-class HfSeq2Seq(nn.Module):
-    """Any `AutoModelForSeq2SeqLM` whose encoder takes embeddings.
+class HfSeq2Seq(HfLanguage):
+    """Any `AutoModelForSeq2SeqLM` whose encoder takes embeddings. Arguments are those of `HfLanguage`."""
 
-    States are logits already (`to_logits` changes nothing): how a model makes them, with scales, biases or soft caps,
-    is its own affair. Where a model multiplies embeddings in its encoder, visual tokens are multiplied too.
-
-    Args:
-        source: a repository, which transformers fetches unless it has it, or a local folder.
-        vocabulary: rows that the embedding must have; missing ones are added, surplus ones stay.
-    """
-
-    def __init__(self, source: str, vocabulary: int) -> None:
-        super().__init__()
-        self.model = load(source, "AutoModelForSeq2SeqLM", "an encoder-decoder", vocabulary)
-        config = self.model.config
-        self.width, self.vocabulary = width_of(self.model), vocabulary
-        self.start_id, self.eos_id = int(config.decoder_start_token_id), int(config.eos_token_id)
-        self.options: dict[str, Any] = {}
-        self.load_report: Any = None
-
-    def embed(self, ids: Tensor) -> Tensor:
-        """`[B,N] int64 -> [B,N,D]`."""
-        return self.model.get_input_embeddings()(ids)  # type: ignore[no-any-return]
+    def __init__(self, model: Any, vocabulary: int) -> None:
+        super().__init__(model, vocabulary, int(model.config.decoder_start_token_id))
 
     def encode(self, embeds: Tensor, mask: Tensor) -> Tensor:
         """`[B,N,D]` and a mask `[B,N]` to the memory `[B,N,D]`."""
@@ -59,10 +41,6 @@ class HfSeq2Seq(nn.Module):
         )
         cache.past = output.past_key_values if caching else None
         return output.logits[..., : self.vocabulary]  # type: ignore[no-any-return]
-
-    def to_logits(self, x: Tensor) -> Tensor:
-        """The logits, which they are."""
-        return x
 
 
 def _outputs(memory: Tensor) -> Any:

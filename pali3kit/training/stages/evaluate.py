@@ -14,6 +14,7 @@ from pali3kit.evals.columns import EXPRESSIONS, column_examples
 from pali3kit.evals.regions import score_regions
 from pali3kit.evals.scores import Scores
 from pali3kit.evals.texts import score_answers, score_captions, score_multilingual
+from pali3kit.language.regions import RegionGrammar
 from pali3kit.training.calibration import TARGET, count, fastest_seconds, random_pairs, random_pali
 from pali3kit.training.context import Cost, StageContext
 from pali3kit.training.frozen import FrozenTokens
@@ -35,6 +36,7 @@ def run(config: dict[str, Any], context: StageContext) -> None:
         config["prompt_length"],
         config["target_length"],
         config["beams"],
+        RegionGrammar(tokenizer, config["bins"]) if config.get("constrained") else None,
         lambda done: context.report(done, len(examples)),
     )
     scores = _score(config, context, source, examples, predictions)

@@ -9,8 +9,7 @@ import pytest
 import torch
 import transformers
 
-from pali3kit.errors import ConfigError, WeightsError
-from pali3kit.language.adapters.seq2seq import HfSeq2Seq
+from pali3kit.language.adapters.hf import create_hf
 from pali3kit.language.generate import generate
 
 FAMILIES: dict[str, Any] = {
@@ -52,7 +51,7 @@ def inputs() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
 
 
 def test_logits_are_the_models_own_cached_or_not(folder: Path) -> None:
-    ours = HfSeq2Seq(str(folder), 60).eval()
+    ours = create_hf(str(folder), 60).eval()
     ids, mask, targets = inputs()
     with torch.no_grad():
         peer = ours.model(input_ids=ids, attention_mask=mask.long(), decoder_input_ids=targets).logits
@@ -66,7 +65,7 @@ def test_logits_are_the_models_own_cached_or_not(folder: Path) -> None:
 
 @pytest.mark.parametrize("beams", [1, 3])
 def test_generates_what_transformers_does(folder: Path, beams: int) -> None:
-    ours = HfSeq2Seq(str(folder), 60).eval()
+    ours = create_hf(str(folder), 60).eval()
     ids, mask, _ = inputs()
     with torch.no_grad():
         memory = ours.encode(ours.embed(ids), mask)
@@ -80,20 +79,12 @@ def test_generates_what_transformers_does(folder: Path, beams: int) -> None:
 
 
 def test_every_parameter_gets_a_gradient_and_new_tokens_get_rows(folder: Path) -> None:
-    ours = HfSeq2Seq(str(folder), 70).train()
+    ours = create_hf(str(folder), 70).train()
     assert torch.equal(
-        ours.model.get_input_embeddings().weight, HfSeq2Seq(str(folder), 70).model.get_input_embeddings().weight
+        ours.model.get_input_embeddings().weight, create_hf(str(folder), 70).model.get_input_embeddings().weight
     )
     ids, mask, targets = inputs()
     states = ours.decode_states(targets + 8, ours.encode(ours.embed(ids), mask), mask)
     assert states.shape == (3, 6, 70)
     states.square().sum().backward()
     assert [name for name, p in ours.named_parameters() if p.requires_grad and p.grad is None] == []
-
-
-def test_what_is_no_encoder_decoder_is_refused(tmp_path: Path) -> None:
-    transformers.GPT2Config().save_pretrained(tmp_path)
-    with pytest.raises(ConfigError, match="is a 'gpt2', not an encoder-decoder"):
-        HfSeq2Seq(str(tmp_path), 10)
-    with pytest.raises(WeightsError, match="there is no folder"):
-        HfSeq2Seq(str(tmp_path / "nothing"), 10)

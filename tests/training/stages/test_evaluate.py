@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from pali3kit.ablation.node import Node
 from pali3kit.data.world import LANGUAGES
 from pali3kit.metrics.vqa import answer_score
 
@@ -28,6 +29,14 @@ def test_a_score_and_a_prediction_for_every_example(chain: Any, column: str) -> 
     if column.startswith("refer"):
         assert all(row["target_box"] and row["target_mask"] for row in rows)
         assert set(metrics["extra"]) == {"boxacc@0.5", "boxacc@0.75", "invalid"}
+
+
+def test_constrained_regions_can_all_be_read(chain: Any) -> None:
+    free = chain.node("evaluate", column="refer", after="transfer")
+    bound = Node(free.kind, free.label, {**free.config, "constrained": True, "target_length": 24}, free.parents)
+    metrics = json.loads((chain.make(bound) / "metrics.json").read_text())
+    assert metrics["extra"]["invalid"] == 0.0
+    assert json.loads((chain.make(free) / "metrics.json").read_text())["extra"]["invalid"] > 0.0
 
 
 def test_stage_one_can_be_measured_too(chain: Any) -> None:

@@ -1,0 +1,55 @@
+"""Any language model of transformers: `hf/<repo or local folder>`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from pali3kit.errors import ConfigError, WeightsError
+from pali3kit.language.adapters.base import HfLanguage
+from pali3kit.language.adapters.causal import HfPrefixLM
+from pali3kit.language.adapters.seq2seq import HfSeq2Seq
+
+KINDS: dict[str, Callable[[Any, int], HfLanguage]] = {
+    "AutoModelForSeq2SeqLM": HfSeq2Seq,
+    "AutoModelForCausalLM": HfPrefixLM,
+}
+
+
+def create_hf(source: str, vocabulary: int) -> HfLanguage:
+    """The encoder-decoder at `source`, or the decoder, which then sees all of its prefix.
+
+    Args:
+        source: a repository, which transformers fetches unless it has it, or a local folder.
+        vocabulary: rows that the embedding must have; missing ones are added, surplus ones stay.
+
+    Raises:
+        ConfigError: transformers is missing, or the model is of neither kind.
+        WeightsError: there is no such model.
+    """
+    try:
+        import transformers
+    except ImportError as error:
+        raise ConfigError([f"hf/{source} needs transformers: pip install 'pali3kit[hf]'"]) from error
+    if source.startswith((".", "/", "~")) and not Path(source).is_dir():
+        raise WeightsError(f"hf/{source}: there is no folder {Path(source).resolve()}")
+    try:
+        config = transformers.AutoConfig.from_pretrained(source)
+        for kind, adapter in KINDS.items():
+            auto = getattr(transformers, kind)
+            if type(config) in auto._model_mapping:
+                return adapter(_with_rows(auto.from_pretrained(source), vocabulary), vocabulary)
+    except (OSError, ValueError) as error:
+        raise WeightsError(f"hf/{source} is no model of transformers: {str(error).splitlines()[0]}") from error
+    raise ConfigError([f"hf/{source} is a '{config.model_type}', not a language model that transformers knows."])
+
+
+def _with_rows(model: Any, vocabulary: int) -> Any:
+    if model.get_input_embeddings().num_embeddings < vocabulary:
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # the rows of new tokens: equal weights give equal models
+            model.resize_token_embeddings(vocabulary)
+    return model.float()

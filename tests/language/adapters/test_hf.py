@@ -1,0 +1,34 @@
+"""Which adapter takes what, and what none does."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import transformers
+
+from pali3kit.errors import ConfigError, WeightsError
+from pali3kit.language.adapters.causal import HfPrefixLM
+from pali3kit.language.adapters.hf import create_hf
+from pali3kit.language.adapters.seq2seq import HfSeq2Seq
+
+
+def test_takes_an_encoder_decoder_as_one_and_a_decoder_as_a_prefix_lm(tmp_path: Path) -> None:
+    small = {"vocab_size": 20, "d_model": 8, "max_position_embeddings": 16}
+    bart = transformers.BartConfig(
+        **small, encoder_layers=1, decoder_layers=1, encoder_attention_heads=1, decoder_attention_heads=1,
+        encoder_ffn_dim=8, decoder_ffn_dim=8,
+    )  # fmt: skip
+    transformers.BartForConditionalGeneration(bart).save_pretrained(tmp_path / "bart")
+    gpt2 = transformers.GPT2Config(vocab_size=20, n_embd=8, n_layer=1, n_head=1, n_positions=16, eos_token_id=1)
+    transformers.GPT2LMHeadModel(gpt2).save_pretrained(tmp_path / "gpt2")
+    assert isinstance(create_hf(str(tmp_path / "bart"), 20), HfSeq2Seq)
+    assert isinstance(create_hf(str(tmp_path / "gpt2"), 20), HfPrefixLM)
+
+
+def test_what_is_no_language_model_is_refused(tmp_path: Path) -> None:
+    transformers.ViTConfig().save_pretrained(tmp_path)
+    with pytest.raises(ConfigError, match="is a 'vit', not a language model"):
+        create_hf(str(tmp_path), 10)
+    with pytest.raises(WeightsError, match="there is no folder"):
+        create_hf(str(tmp_path / "nothing"), 10)
