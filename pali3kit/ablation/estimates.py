@@ -38,6 +38,7 @@ _GUESS_SECONDS = {
     "language": 0.007,
     "features": 0.002,
     "multimodal": 0.009,
+    "resolution": 0.03,
     "transfer": 0.009,
     "probe": 6.0,
     "denoising": 0.003,

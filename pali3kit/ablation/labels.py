@@ -36,10 +36,22 @@ def labelled(cells: list[Cell]) -> list[Cell]:
 
 
 def _what(node: Node) -> str:
-    """Name a node by its kind and its task or column, e.g. `transfer/vqa`, `evaluate/caption@multimodal`."""
+    """Name a node by its kind and its task, column, split or size, e.g. `transfer/vqa`, `evaluate/caption@multimodal`,
+    `resolution/2@448`, `features/train@448`.
+    """
+    if node.kind == "resolution":
+        return f"resolution/{_step(node)}@{node.config['image_size']}"
     detail = node.config.get("task") or node.config.get("column") or node.config.get("split")
-    after = "@multimodal" if node.config.get("after") == "multimodal" else ""
-    return f"{node.kind}/{detail}{after}" if detail else node.kind
+    after = node.config.get("after", "transfer")
+    if "vision" in node.parents and node.parents["vision"].kind == "resolution":
+        after = node.config["image_size"]
+    return f"{node.kind}/{detail}" + (f"@{after}" if after != "transfer" else "") if detail else node.kind
+
+
+def _step(node: Node) -> int:
+    """Which step of stage 2 a node is, from 1."""
+    before = node.parents["model"]
+    return 1 + (_step(before) if before.kind == node.kind else 0)
 
 
 def value_label(value: Any) -> str:

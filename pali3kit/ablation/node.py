@@ -21,6 +21,7 @@ STAGE_VERSION: dict[str, int] = {
     "language": 2,
     "features": 2,
     "multimodal": 2,
+    "resolution": 1,
     "transfer": 2,
     "probe": 2,
     "denoising": 1,

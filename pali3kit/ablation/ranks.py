@@ -21,7 +21,7 @@ from pali3kit.orphans import die_with
 from pali3kit.registry import STAGE
 from pali3kit.training.context import Execution, StageContext
 
-SPREAD = frozenset({"vision"})  # stages that can be shared among ranks
+SPREAD = frozenset({"vision", "multimodal", "resolution", "transfer"})  # stages that can be shared among ranks
 
 
 def alone(execution: Execution, kind: str) -> Execution:

@@ -18,14 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from pali3kit.ablation.node import Node
-from pali3kit.config.ports import PRETRAINED_COLUMNS, REGION_COLUMNS
-from pali3kit.config.schema import Experiment, Part, Training
+from pali3kit.config.budgets import PRETRAINED_COLUMNS, REGION_COLUMNS
+from pali3kit.config.schema import Experiment, Part, Resolution, Training
 from pali3kit.registry import SOURCE
 from pali3kit.weights.find import digest, find_weights
 
 # The tokenizer and the mask codec define the text of every target, and a test set is one test set: they are the
 # same for all seeds. Features are a function of their vision encoder.
-SEEDED = frozenset({"vision", "language", "multimodal", "transfer", "probe"})
+SEEDED = frozenset({"vision", "language", "multimodal", "resolution", "transfer", "probe"})
 # Columns that share a transfer: the three kinds of expression are trained on together. Others have their own.
 TRANSFER_OF = {"refer_plus": "refer", "refer_g": "refer"}
 
@@ -41,7 +41,7 @@ ARM_FIELDS = {
 # program, and not used, must not make finished work look unfinished.
 NEUTRAL: dict[str, Any] = {
     "cooldown": 0.0, "weights": None, "allow": [], "loss": "sigmoid", "crop": 1.0, "flip": False, "freeze": [],
-    "bottleneck": None, "gated": True, "ul2.size": None, "prefix": "appendix", "z_loss": 0.0,
+    "bottleneck": None, "image_size": None, "gated": True, "ul2.size": None, "prefix": "appendix", "z_loss": 0.0,
 }  # fmt: skip
 
 
@@ -65,7 +65,11 @@ class Stages:
     def __init__(self, experiment: Experiment, seed: int) -> None:
         self.experiment, self.seed = experiment, seed
         self.source = {"source": plain(experiment.data.source), **_data(experiment.data.source)}
-        self.scenes = {**self.source, "image_size": experiment.model.image_size}
+        self.scenes = self.scenes_at(experiment.model.image_size)
+
+    def scenes_at(self, size: int) -> dict[str, Any]:
+        """The source, and how large its pictures are."""
+        return {**self.source, "image_size": size}
 
     def node(self, kind: str, config: Mapping[str, Any], **parents: Node) -> Node:
         return Node(kind, kind, config, self.seed if kind in SEEDED else 0, parents)
@@ -115,9 +119,12 @@ class Stages:
         parents = {"tokenizer": self.tokenizer} if pretrain == "siglip" else {}
         return self.node("vision", {**shape, **self.scenes, "training": training}, **parents)
 
-    def features(self, split: str) -> Node:
-        count = getattr(self.experiment.data, split)
-        return self.node("features", {**self.scenes, "split": split, "count": count}, vision=self.vision)
+    def features(self, split: str, tuned: Node | None = None) -> Node:
+        """The tokens of the pretrained encoder, or of the one that stage 2 left."""
+        count, scenes = getattr(self.experiment.data, split), self.scenes
+        if tuned is not None:
+            scenes = self.scenes_at(tuned.config["image_size"])
+        return self.node("features", {**scenes, "split": split, "count": count}, vision=tuned or self.vision)
 
     @cached_property
     def probe(self) -> Node:
@@ -133,17 +140,26 @@ class Stages:
         config = {**self.source, "bins": bins, **test}
         return self.node("denoising", config, language=self.language, tokenizer=self.tokenizer)
 
-    def inputs(self, split: str, regions: bool) -> dict[str, Node]:
-        """The parents that every stage on PaLI has, and the mask tokenizer where regions are written or read."""
-        masks = {"masks": self.masks} if regions else {}
-        return {"features": self.features(split), "tokenizer": self.tokenizer, **masks}
+    def inputs(self, split: str, regions: bool, tuned: Node | None = None) -> dict[str, Node]:
+        """The parents that every stage on a frozen encoder has, and the mask tokenizer where regions are written or
+        read.
+        """
+        return {"features": self.features(split, tuned), **self.readers(regions)}
+
+    def readers(self, regions: bool) -> dict[str, Node]:
+        """The tokenizers of texts, and of masks where regions are written or read."""
+        return {"tokenizer": self.tokenizer, **({"masks": self.masks} if regions else {})}
 
     @cached_property
     def texts(self) -> dict[str, Any]:
         """What every stage on PaLI needs in order to read and write texts about scenes."""
+        return self.texts_on(self.scenes)
+
+    def texts_on(self, scenes: dict[str, Any]) -> dict[str, Any]:
+        """The same, with pictures of another size."""
         multimodal = self.experiment.stages.multimodal
         lengths = {"prompt_length": multimodal.prompt_length, "target_length": multimodal.target_length}
-        return {**self.scenes, "bins": self.experiment.tokenizer.bins, **lengths}
+        return {**scenes, "bins": self.experiment.tokenizer.bins, **lengths}
 
     @cached_property
     def multimodal(self) -> Node:
@@ -153,17 +169,56 @@ class Stages:
         regions = training["mixture"].get("refer", 0) > 0
         return self.node("multimodal", config, language=self.language, **self.inputs("train", regions))
 
+    @cached_property
+    def resolutions(self) -> list[Node]:
+        """Stage 2, a node for each of its steps: each continues the one before it."""
+        section = self.experiment.stages.resolution
+        nodes: list[Node] = []
+        mixture = section.mixture or self.experiment.stages.multimodal.mixture
+        training = {**budget(section), "mixture": mixture}
+        del training["steps"], training["grow"]
+        for step in section.steps:
+            before = nodes[-1] if nodes else None
+            size = step.image_size if section.grow else self.experiment.model.image_size
+            config = {
+                **self.texts_on(self.scenes_at(size)),
+                "count": self.experiment.data.train,
+                "training": {**training, "examples": step.examples},
+            }
+            parents = {"model": before or self.multimodal, "vision": before or self.vision}
+            readers = self.readers(mixture.get("refer", 0) > 0)
+            nodes.append(self.node("resolution", config, **parents, **readers))
+        return nodes
+
+    @cached_property
+    def tuned(self) -> Node | None:
+        """The step of stage 2 that is measured, and that transfers may start from; None before the first."""
+        wanted = self.experiment.stages.transfer.image_size
+        steps = [node for node in self.resolutions if wanted in (None, node.config["image_size"])]
+        return steps[-1] if steps else None
+
+    @cached_property
+    def start(self) -> Node | None:
+        """The step of stage 2 that transfers start from; None where they start from stage 1."""
+        return self.tuned if self.experiment.stages.transfer.start == "resolution" else None
+
     def transfer(self, task: str) -> Node:
         training = budget(self.experiment.stages.transfer)
         training["examples"] = training.pop("tasks").get(task, training["examples"])
-        config = {**self.texts, "task": task, "training": training}
-        return self.node("transfer", config, model=self.multimodal, **self.inputs("train", task == "refer"))
+        for chooses_parents in ("start", "image_size"):
+            training.pop(chooses_parents, None)
+        config = {**self._seen(self.start), "task": task, "training": training}
+        inputs = self.inputs("train", task == "refer", self.start)
+        return self.node("transfer", config, model=self.start or self.multimodal, **inputs)
+
+    def _seen(self, tuned: Node | None) -> dict[str, Any]:
+        return self.texts if tuned is None else self.texts_on(self.scenes_at(tuned.config["image_size"]))
 
     def evaluate(self, column: str, after: str) -> Node:
-        model = self.multimodal if after == "multimodal" else self.transfer(TRANSFER_OF.get(column, column))
+        model, tuned = self._measured(column, after)
         chosen, regions = self.experiment.evaluation, column in REGION_COLUMNS
         config = {
-            **self.texts,
+            **self._seen(tuned),
             "column": column,
             "after": after,
             "limit": chosen.limit,
@@ -171,10 +226,17 @@ class Stages:
             "test": self.experiment.data.test,
             **({"constrained": True} if regions and chosen.constrained else {}),
         }
-        return self.node("evaluate", config, model=model, **self.inputs("test", regions))
+        return self.node("evaluate", config, model=model, **self.inputs("test", regions, tuned))
+
+    def _measured(self, column: str, after: str) -> tuple[Node, Node | None]:
+        """The model that a column measures, and the step of stage 2 whose encoder it has."""
+        if after == "transfer":
+            return self.transfer(TRANSFER_OF.get(column, column)), self.start
+        tuned = self.tuned if after == "resolution" else None
+        return tuned or self.multimodal, tuned
 
 
-def budget(section: Training) -> dict[str, Any]:
+def budget(section: Training | Resolution) -> dict[str, Any]:
     """Return a stage's budget as plain values, without what says nothing."""
     values = _telling(asdict(section))
     values["optimizer"] = _telling(values["optimizer"])

@@ -8,9 +8,10 @@ from itertools import product
 from typing import Any
 
 from pali3kit import registry
+from pali3kit.config.budgets import Complaint
 from pali3kit.config.grid import place
 from pali3kit.config.kinds import exists, keys
-from pali3kit.config.ports import MISFITS, Complaint
+from pali3kit.config.ports import MISFITS
 from pali3kit.config.ranges import out_of_range
 from pali3kit.config.schema import Experiment
 from pali3kit.config.tree import Node, find
@@ -20,7 +21,7 @@ from pali3kit.errors import Problem, choose, nearest
 Check = Callable[[Experiment], Iterator[Complaint]]
 
 PAPER_TABLES = ("table1",)
-MEASURED_AFTER = ("multimodal", "transfer")
+MEASURED_AFTER = ("multimodal", "resolution", "transfer")
 FIXED = ("name", "scale", "paper", "seeds", "grid", "baseline", "evaluate", "evaluation.after", "runtime")
 """Keys that describe the experiment as a whole, so that cells cannot differ in them."""
 

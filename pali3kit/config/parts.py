@@ -255,6 +255,7 @@ for _name, _summary in {
     "language": "pretrain the encoder-decoder with UL2's mixture of denoisers",
     "features": "compute the frozen encoder's tokens of all scenes once",
     "multimodal": "stage 1: train PaLI on the mixture with the ViT frozen",
+    "resolution": "stage 2: train the whole PaLI, its ViT too, on larger pictures",
     "transfer": "fine-tune on one task with the ViT frozen",
     "probe": "10-shot ridge probe of the encoder on 8 classification tasks",
     "denoising": "the pretrained language model's loss on held-out text",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from glob import iglob
 from pathlib import Path
 
 from pali3kit import registry
-from pali3kit.config.schema import Experiment, Part, Training
+from pali3kit.config.budgets import Complaint, budgets, lengths, nearest_divisor, optimizers, ranks
+from pali3kit.config.schema import Experiment, Part, Resolution
 from pali3kit.config.shapes import LanguageShape, VitShape, read_t5, resolve, resolve_language
 from pali3kit.config.vocabulary import CODES, Vocabulary
 from pali3kit.errors import ConfigError, DataError, choose
@@ -17,22 +18,16 @@ PRETRAININGS = ("classif", "siglip", "random", "given")
 LOSSES = ("sigmoid", "softmax")
 PREFIXES = ("appendix", "table")
 STRATEGIES = ("ddp", "fsdp")
+STARTS = ("multimodal", "resolution")
 ATTENTIONS = ("auto", "eager", "sdpa", "chunked", "flex", "xformers")
 WITHOUT_PICTURES = ("text", "jsonl")  # sources of texts alone
 WITHOUT_TASKS = ("folder", "pairs", *WITHOUT_PICTURES)  # sources for pretraining alone
-# What is measured on a pretrained part alone, after no other stage: these fit what has no tasks.
-PRETRAINED_COLUMNS = ("probe", "denoising")
 SCHEDULES = ("cosine", "rsqrt", "constant")
-REGION_COLUMNS = ("refer", "refer_plus", "refer_g")
-BOX_TOKENS, MASK_TOKENS = 4, 16  # a region is written as four coordinates and the codes of its mask (paper.md §4.1)
 MOST_VISUAL_TOKENS = 16_384  # 1064 px at patch 14 are 5776; attention over more than this is a mistake of the patch
 BYTES, SPECIALS = 256, 3  # the tokenizer's fallback for what it has no piece for; padding, end and unknown
 WORLD_SIDE = 64  # below, its things and print cannot be told apart
 NUMBERS = 100  # each whole number below is a piece of its own, and so is each coordinate of a box
 PIECES = 16  # the fewest that SentencePiece can do something with
-
-Complaint = tuple[str, str]
-"""A dotted key and what is wrong with it."""
 
 
 def _named(cell: Experiment) -> Iterator[Complaint]:
@@ -43,17 +38,19 @@ def _named(cell: Experiment) -> Iterator[Complaint]:
         ("stages.language.prefix", cell.stages.language.prefix, PREFIXES),
         ("runtime.strategy", cell.runtime.strategy, STRATEGIES),
         ("runtime.attention", cell.runtime.attention, ATTENTIONS),
+        ("stages.transfer.start", cell.stages.transfer.start, STARTS),
     ]
-    for stage, training in stages(cell):
+    for stage, optimizer in optimizers(cell):
         at = f"stages.{stage}.optimizer"
-        chosen.append((f"{at}.name", training.optimizer.name, tuple(registry.OPTIMIZER.names())))
-        chosen.append((f"{at}.schedule", training.optimizer.schedule, SCHEDULES))
+        chosen.append((f"{at}.name", optimizer.name, tuple(registry.OPTIMIZER.names())))
+        chosen.append((f"{at}.schedule", optimizer.schedule, SCHEDULES))
     for key, word, choices in chosen:
         if word not in choices:
             yield key, f"{key} cannot be '{word}'.{choose(word, choices)}"
     tasks = registry.TASK.names()
     for key, names in (
         ("stages.multimodal.mixture", cell.stages.multimodal.mixture),
+        ("stages.resolution.mixture", cell.stages.resolution.mixture),
         ("stages.transfer.tasks", cell.stages.transfer.tasks),
     ):
         for name in names:
@@ -82,11 +79,39 @@ def _vision(cell: Experiment) -> Iterator[Complaint]:
         return
     key = "model.vision.size" if part.options["size"] else "model.vision.patch"
     if side % shape.patch:
-        near = _nearest_divisor(side, shape.patch)
+        near = nearest_divisor(side, shape.patch)
         yield key, f"patch {shape.patch} does not divide image_size {side}; nearest: {near}"
     elif (tokens := (side // shape.patch) ** 2) > MOST_VISUAL_TOKENS:
         yield key, f"patch {shape.patch} cuts image_size {side} into {tokens} tokens; at most {MOST_VISUAL_TOKENS}"
     yield from _heads(Part(name=part.name, options={"width": shape.width, "heads": shape.heads}), "model.vision")
+
+
+def _resolutions(cell: Experiment) -> Iterator[Complaint]:
+    """Check stage 2's steps, and that transfers start from a size that there is."""
+    steps, start = cell.stages.resolution.steps, cell.stages.transfer.image_size
+    sizes = [cell.model.image_size, *(step.image_size for step in steps)]
+    if start is not None and start not in sizes:
+        near = choose(str(start), map(str, sizes))
+        yield "stages.transfer.image_size", f"no model of {start} pixels is trained.{near}"
+    for key, asked in (
+        ("stages.transfer.start", cell.stages.transfer.start == "resolution"),
+        ("evaluation.after", "resolution" in cell.evaluation.after),
+    ):
+        if asked and not steps:
+            yield key, f"{key}: there is no stage 2, since stages.resolution has no steps."
+    for i, step in enumerate(steps):
+        key = f"stages.resolution.steps[{i}]"
+        if 0 < step.examples < cell.stages.resolution.batch_size:
+            batch = cell.stages.resolution.batch_size
+            yield f"{key}.examples", f"{step.examples} examples are less than one batch of {batch}"
+        if cell.model.vision.name.startswith("open_clip/"):
+            yield key, f"{cell.model.vision.name} works at one resolution alone: take timm/, hf/ or vit for stage 2."
+        model = replace(cell.model, image_size=step.image_size)
+        at_size = replace(cell, model=model, stages=replace(cell.stages, resolution=Resolution()))
+        for check in (_vision, _projector, _world):
+            for where, text in check(at_size):
+                if where in ("model.vision.patch", "model.vision.size", "model.projector.factor", "model.image_size"):
+                    yield f"{key}.image_size", text
 
 
 def _folders(cell: Experiment) -> Iterator[Complaint]:
@@ -104,7 +129,7 @@ def _text_tower(cell: Experiment) -> Iterator[Complaint]:
 def _heads(part: Part, key: str) -> Iterator[Complaint]:
     width, heads = part.options.get("width"), part.options.get("heads")
     if isinstance(width, int) and isinstance(heads, int) and min(width, heads) > 0 and width % heads:
-        near = _nearest_divisor(width, heads)
+        near = nearest_divisor(width, heads)
         yield f"{key}.heads", f"{heads} heads do not divide the width {width} of {key}; nearest: {near}"
 
 
@@ -172,7 +197,7 @@ def _squares(cell: Experiment, factor: int) -> Iterator[Complaint]:
         return
     side = cell.model.image_size // max(patch, 1)
     if factor > 0 and side % factor:
-        near = _nearest_divisor(side, factor)
+        near = nearest_divisor(side, factor)
         text = f"squares of {factor} tokens do not fill a grid of {side}x{side}; nearest: {near}"
         yield "model.projector.factor", text
 
@@ -206,16 +231,6 @@ def _source(cell: Experiment) -> Iterator[Complaint]:
             "data.source",
             f"pretrain 'classif' needs labels: say of how many classes '{name}' has them (classes: N).",
         )
-
-
-def _ranks(cell: Experiment) -> Iterator[Complaint]:
-    ranks, vision = cell.runtime.ranks, cell.stages.vision
-    if ranks > 1 and vision.batch_size % ranks:
-        text = f"{ranks} ranks do not divide the batch of {vision.batch_size}; nearest: "
-        yield "runtime.ranks", text + str(_nearest_divisor(vision.batch_size, ranks))
-    name = vision.optimizer.name
-    if ranks > 1 and cell.runtime.strategy == "fsdp" and name != "adamw":
-        yield "stages.vision.optimizer.name", f"{name} works on whole matrices, fsdp shards them: take adamw."
 
 
 def _world(cell: Experiment) -> Iterator[Complaint]:
@@ -264,49 +279,8 @@ def _vocabulary_file(cell: Experiment) -> Iterator[Complaint]:
         yield "tokenizer.file", str(error)
 
 
-def _lengths(cell: Experiment) -> Iterator[Complaint]:
-    """Check that a region's answer fits into a target."""
-    least, length = BOX_TOKENS + MASK_TOKENS + 1, cell.stages.multimodal.target_length
-    asked = [column for column in cell.evaluate if column in REGION_COLUMNS]
-    if asked and 0 < length < least:
-        text = (
-            f"target_length {length} cannot hold what {asked[0]} asks for: {BOX_TOKENS} coordinates,"
-            f" {MASK_TOKENS} mask tokens and the end need {least}"
-        )
-        yield "stages.multimodal.target_length", text
-
-
-def _budgets(cell: Experiment) -> Iterator[Complaint]:
-    for stage, training in stages(cell):
-        key = f"stages.{stage}.examples"
-        if training.examples == 0 and stage != "language":  # which may be somebody's pretrained one, as it is
-            yield key, f"{key} should be at least 1, not 0."
-        if 0 < training.examples < training.batch_size:
-            yield key, f"{key}: {training.examples} examples are less than one batch of {training.batch_size}"
-    mixture = cell.stages.multimodal.mixture
-    for task, weight in mixture.items():
-        if weight < 0:
-            yield f"stages.multimodal.mixture.{task}", f"the weight of {task} should be at least 0, not {weight}."
-    if not any(weight > 0 for weight in mixture.values()):
-        yield "stages.multimodal.mixture", "stages.multimodal.mixture has no task with a weight above 0."
-    for task, examples in cell.stages.transfer.tasks.items():
-        if examples < 1:
-            yield f"stages.transfer.tasks.{task}", f"the examples of {task} should be at least 1, not {examples}."
-
-
-def stages(cell: Experiment) -> list[tuple[str, Training]]:
-    """Return the trained stages by name."""
-    return [(name, getattr(cell.stages, name)) for name in ("vision", "language", "masks", "multimodal", "transfer")]
-
-
-def _nearest_divisor(number: int, wanted: int) -> int:
-    """The divisor of `number` that is nearest to `wanted`, the larger of two; 1 always is one."""
-    distances = range(max(wanted, 1))
-    return next(d for away in distances for d in (wanted + away, wanted - away) if d > 0 and number % d == 0)
-
-
 MISFITS: tuple[Callable[[Experiment], Iterator[Complaint]], ...] = (
-    _named, _vision, _folders, _text_tower, _language, _projector, _relative_bias, _source, _ranks, _world, _vocabulary,
-    _lengths, _budgets,
+    _named, _vision, _resolutions, _folders, _text_tower, _language, _projector, _relative_bias, _source, ranks, _world,
+    _vocabulary, lengths, budgets,
 )  # fmt: skip
 """Everything that can keep a cell from being built or trained as it stands."""

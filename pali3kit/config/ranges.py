@@ -68,6 +68,7 @@ RANGES: dict[str, Range] = {
     "most_bad": Range(0, 1),
     "ranks": COUNT,
     "loaders": Range(0),
+    "most_tokens": Range(0),
     "checkpoint_seconds": Range(0),
     "workers": Range(0),
     "threads": Range(0),
@@ -83,6 +84,10 @@ def out_of_range(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
     elif is_dataclass(value):
         for field in fields(value):
             yield from out_of_range(getattr(value, field.name), prefix + field.name)
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            if is_dataclass(item):
+                yield from out_of_range(item, f"{key}[{i}]")
     elif (known := RANGES.get(key.rpartition(".")[2])) is not None:
         yield from _judge(key, value, known)
 

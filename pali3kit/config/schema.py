@@ -126,9 +126,38 @@ class Multimodal(Training):
 
 
 @dataclass(kw_only=True)
-class Transfer(Training):
-    """Per-task fine-tuning; `tasks` overrides the number of examples of single tasks."""
+class Step:
+    """A part of stage 2: `examples` with pictures of `image_size` pixels."""
 
+    image_size: int
+    examples: int
+
+
+@dataclass(kw_only=True)
+class Resolution:
+    """Stage 2: the whole model, the encoder too, at larger and larger pictures. Without `steps` there is none.
+
+    Every step leaves a checkpoint. `mixture` is stage 1's where it says nothing. Without `grow` pictures stay as large
+    as stage 1's: the control, which learns as long.
+    """
+
+    steps: list[Step] = field(default_factory=list)
+    grow: bool = True
+    batch_size: int = 32
+    mixture: dict[str, float] = field(default_factory=dict)
+    optimizer: Optimizer = field(default_factory=Optimizer)
+
+
+@dataclass(kw_only=True)
+class Transfer(Training):
+    """Per-task fine-tuning; `tasks` overrides the number of examples of single tasks.
+
+    It starts from the model of stage 1 (`start: multimodal`) or 2 (`start: resolution`), there from the checkpoint at
+    `image_size` pixels, by default the last; before stage 2's first step that is stage 1's.
+    """
+
+    start: str = "multimodal"
+    image_size: int | None = None
     label_smoothing: float = 0.0
     tasks: dict[str, int] = field(default_factory=dict)
 
@@ -141,6 +170,7 @@ class Stages:
     language: LanguagePretraining
     masks: Training
     multimodal: Multimodal
+    resolution: Resolution = field(default_factory=Resolution)
     transfer: Transfer
 
 
@@ -167,7 +197,9 @@ class Runtime:
     `ranks` processes train one encoder, by `strategy` `ddp` or `fsdp`, each with `loaders` processes for its pictures.
     A training stage that is killed loses about `checkpoint_seconds`. A stage stops when more than `most_bad` of all
     samples in files are unusable. `attention` is that of the language model's encoder, `auto` or a backend;
-    `recompute` trades its activations' memory for time (gradient checkpointing).
+    `recompute` trades its activations' memory for time (gradient checkpointing). PaLI's batches are cut into passes of
+    at most `most_tokens` of the encoder's tokens on one device (0: not cut); gradients add up, and each target token
+    weighs the same.
     """
 
     workers: int = 0
@@ -179,6 +211,7 @@ class Runtime:
     most_bad: float = 0.05
     attention: str = "auto"
     recompute: bool = False
+    most_tokens: int = 0
     runs: str = "runs"
     store: str = "runs/store"
 

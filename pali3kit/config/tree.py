@@ -133,6 +133,10 @@ def find(node: Node, key: str) -> str:
     if isinstance(node.value, dict):
         if key in node.value:
             return str(node.value[key].where)
+        head, _, place = head.partition("[")
+        if place and head in node.value and isinstance(node.value[head].value, list):
+            item = node.value[head].value[int(place.rstrip("]"))]
+            return find(item, rest) if rest else str(item.where)
         if head in node.value:
             return find(node.value[head], rest) if rest else str(node.value[head].where)
     return node.where

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import floor
 from typing import Literal
@@ -53,6 +54,13 @@ class ImageSpec:
         left, top = halved((width - self.size) / 2), halved((height - self.size) / 2)
         # a copy, for what PIL lends must not be written to, and torch warns of that
         return np.array(rgb.resize((width, height), how).crop((left, top, left + self.size, top + self.size)))
+
+    def prepare(self, images: Iterable[np.ndarray]) -> Tensor:
+        """Pictures uint8 `[H,W,3]` to float32 `[B,3,size,size]`: those of another size are fitted, then normalised."""
+        square = (self.size, self.size)
+        return self.normalise(
+            np.stack([image if image.shape[:2] == square else self.fit(Image.fromarray(image)) for image in images])
+        )
 
     def normalise(self, images: np.ndarray) -> Tensor:
         """uint8 `[B,H,W,3]` to float32 `[B,3,H,W]`."""

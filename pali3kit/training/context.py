@@ -22,7 +22,8 @@ class Execution:
     One that trains on pictures may be spread over processes: this is rank `rank` of `ranks`, each with `loaders`
     processes that prepare its batches. `strategy`: "ddp" repeats the model in every rank, "fsdp" shards it (FSDP2).
     Training is checkpointed every `checkpoint_seconds`; it stops when more than `most_bad` of all samples are unusable.
-    `attention` is the language encoder's, `recompute` spares its activations (`language.attention`, `UL2`).
+    `attention` is the language encoder's, `recompute` spares its activations (`language.attention`, `UL2`). PaLI's
+    batches are cut into passes of at most `most_tokens` of the encoder's tokens, whose gradients add up (0: not cut).
     """
 
     ranks: int = 1
@@ -32,6 +33,7 @@ class Execution:
     most_bad: float = 0.05
     attention: str = "auto"
     recompute: bool = False
+    most_tokens: int = 0
     rank: int = 0
 
 

@@ -29,6 +29,7 @@ from pali3kit.training.modules import StageModule
 CURVE_POINTS = 100
 PARTIAL = "partial.ckpt"
 MakeBatch = Callable[[int], Any]
+"""From a step to its batch, or to a list of the passes whose gradients add up to the step's."""
 
 
 class Steps(IterableDataset[Any]):
@@ -48,14 +49,25 @@ class Steps(IterableDataset[Any]):
                 yield error
 
 
+class Passes:
+    """The batches of a loader one by one, also where a step has several: these stay together, whoever loaded them."""
+
+    def __init__(self, loader: DataLoader[Any]) -> None:
+        self.loader = loader
+
+    def __iter__(self) -> Iterator[Any]:
+        for made in self.loader:
+            yield from made if isinstance(made, list) else [made]
+
+
 class Recorder(Callback):
     """Reports progress, keeps the learning curve, checkpoints now and then, and stops at the first NaN.
 
     Over several ranks the curve is the mean of all, so that the loss is the whole batch's.
     """
 
-    def __init__(self, context: StageContext, steps: int) -> None:
-        self.context, self.steps = context, steps
+    def __init__(self, context: StageContext, steps: int, passes: int = 1) -> None:
+        self.context, self.steps, self.passes = context, steps, passes
         self.every = max(1, steps // CURVE_POINTS)
         self.rows: list[dict[str, float]] = []
         self.sums: dict[str, float] = {}
@@ -67,7 +79,8 @@ class Recorder(Callback):
         if isinstance(batch, Pali3Error):
             raise batch
         # Dropout too is a function of the step, on every device: nothing of a generator's state needs to be kept.
-        torch.manual_seed((self.context.execution.rank << 56) + (self.context.seed << 32) + trainer.global_step)
+        seed = (self.context.execution.rank << 56) + (self.context.seed << 32) + trainer.global_step
+        torch.manual_seed(seed + (batch_idx % self.passes << 48))
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -77,7 +90,9 @@ class Recorder(Callback):
         if not all(map(_is_finite, numbers.values())):
             raise StageError(f"the loss is not finite at step {step}: {numbers}. Lower the learning rate")
         for name, value in numbers.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value
+            self.sums[name] = self.sums.get(name, 0.0) + value / self.passes
+        if (batch_idx + 1) % self.passes:
+            return
         if step % self.every == 0 or step == self.steps:
             count = (step - 1) % self.every + 1
             means = {name: _over_ranks(trainer, total / count) for name, total in self.sums.items()}
@@ -100,9 +115,16 @@ class Recorder(Callback):
 
 
 def fit(
-    module: StageModule, make: MakeBatch, training: Training, context: StageContext, recorders: Sequence[Callback] = ()
+    module: StageModule,
+    make: MakeBatch,
+    training: Training,
+    context: StageContext,
+    recorders: Sequence[Callback] = (),
+    passes: int = 1,
 ) -> None:
     """Train `module` on `make(step)` until the budget is spent, and leave `curve.csv` in the stage's folder.
+
+    With several `passes`, `make` gives a list of so many batches, whose mean gradient moves the weights once.
 
     A checkpoint in the folder is continued: batches are functions of the step and the weights, moments and curve are
     restored, so that a killed run ends with the same numbers as one that was not. `recorders` see every batch too.
@@ -114,13 +136,13 @@ def fit(
     steps = count_steps(training)
     checkpoint = context.folder / "last.ckpt"
     start = _steps_done(checkpoint, context.execution)
-    recorder = Recorder(context, steps)
+    recorder = Recorder(context, steps, passes)
     L.seed_everything(context.seed, verbose=False)
     module.prepare(training.optimizer, steps)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning's advice on workers and intervals: the loader is a function
-        trainer = _trainer([recorder, *recorders], steps, training.optimizer.clip_norm, context.execution)
-        loader = _loader(Steps(make, start, steps), context.execution.loaders)
+        trainer = _trainer([recorder, *recorders], steps, training.optimizer.clip_norm, context.execution, passes)
+        loader = Passes(_loader(Steps(make, start, steps), context.execution.loaders))
         with _no_loaders_left():
             path = str(checkpoint) if start else None
             trainer.fit(module, loader, ckpt_path=path, weights_only=bool(start) or None)
@@ -143,7 +165,7 @@ def count_steps(training: Training) -> int:
     return max(1, training.examples // training.batch_size)
 
 
-def _trainer(callbacks: list[Callback], steps: int, clip_norm: float, execution: Execution) -> L.Trainer:
+def _trainer(callbacks: list[Callback], steps: int, clip_norm: float, execution: Execution, passes: int) -> L.Trainer:
     device = chosen_device()
     return L.Trainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",
@@ -155,6 +177,7 @@ def _trainer(callbacks: list[Callback], steps: int, clip_norm: float, execution:
         max_steps=steps,
         max_epochs=-1,
         gradient_clip_val=clip_norm or None,
+        accumulate_grad_batches=passes,
         callbacks=callbacks,
         logger=False,
         enable_checkpointing=False,

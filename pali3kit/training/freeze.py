@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from pali3kit.errors import StageError, nearest
 
@@ -25,6 +26,16 @@ def freeze(model: nn.Module, patterns: Sequence[str]) -> None:
             names[name].requires_grad_(False)
     if not any(parameter.requires_grad for parameter in names.values()):
         raise StageError(f"freeze: {', '.join(patterns)} leave nothing to learn")
+
+
+def freeze_unreached(model: nn.Module, output: Tensor) -> None:
+    """Stop gradients of the parameters that `output` does not depend on: an optimizer would decay them, and ranks wait
+    for their gradients in vain.
+    """
+    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    gradients = torch.autograd.grad(output.sum(), learning, allow_unused=True)
+    for parameter, gradient in zip(learning, gradients, strict=True):
+        parameter.requires_grad_(gradient is not None)
 
 
 def hold_frozen(model: nn.Module) -> None:

@@ -1,20 +1,45 @@
-"""Training PaLI on cached tokens of a frozen encoder: stage 1 and every transfer."""
+"""Training PaLI on a mixture of tasks: stages 1 and 2, and every transfer."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
 from typing import Any
+
+from torch import Tensor
 
 from pali3kit.config.schema import Training
 from pali3kit.data.batch import collate
 from pali3kit.data.mixture import Mixture
+from pali3kit.data.task import Example
 from pali3kit.models.pali import PaLI
+from pali3kit.nn.positions import Grid
+from pali3kit.text.tokenizer import Tokenizer
 from pali3kit.training.calibration import PROMPT, TARGET, random_pairs, random_pali, training_cost
-from pali3kit.training.context import Cost, StageContext
+from pali3kit.training.context import Cost, Execution, StageContext
 from pali3kit.training.fit import fit
 from pali3kit.training.frozen import FrozenTokens, add_mask_tokens
 from pali3kit.training.modules import Batch, PaLIModule
 from pali3kit.training.parts import build_source, read_masks, read_tokenizer
+
+
+@dataclass(frozen=True)
+class Sight:
+    """How a batch gets its pictures: `look` makes of their numbers `[B]` what a `PaLIModule` reads beside the texts.
+
+    `count` pictures, with a `grid` of tokens each.
+    """
+
+    look: Callable[[Tensor], Batch]
+    count: int
+    grid: Grid
+
+
+def cached(context: StageContext) -> Sight:
+    """The tokens that the frozen encoder gave."""
+    tokens = FrozenTokens(context.parents["features"], "train")
+    return Sight(lambda index: {"tokens": tokens[index]}, len(tokens), tokens.grid)
 
 
 def train(
@@ -23,25 +48,57 @@ def train(
     context: StageContext,
     budget: Training,
     weights: Mapping[str, float],
+    sight: Sight,
     label_smoothing: float = 0.0,
 ) -> None:
     """Train `model` on a mixture of tasks by weight."""
     tokenizer = read_tokenizer(context.parents["tokenizer"])
-    tokens = FrozenTokens(context.parents["features"], "train")
     masks = read_masks(context.parents["masks"]) if "masks" in context.parents else None
     source = build_source(config)
     tasks = {name: (source.task(name, config["bins"]), weight) for name, weight in weights.items()}
-    mixture = Mixture(tasks, "train", len(tokens), context.seed)
+    mixture = Mixture(tasks, "train", sight.count, context.seed)
+    longest = sight.grid[0] * sight.grid[1] + config["prompt_length"]
+    passes = count_passes(budget.batch_size, longest, context.execution)
 
-    def make(step: int) -> Batch:
+    def make(step: int) -> list[Batch]:
         examples = mixture.batch(step, budget.batch_size)
         if masks is not None:
             examples = add_mask_tokens(examples, masks)
-        batch = collate(examples, tokenizer, config["prompt_length"], config["target_length"])
-        batch["tokens"] = tokens[batch.pop("image")]
-        return batch
+        batches = shared(examples, tokenizer, config, context.execution, passes)
+        return [{**batch, **sight.look(batch.pop("image"))} for batch in batches]
 
-    fit(PaLIModule(model, tokens.grid, label_smoothing), make, budget, context)
+    fit(PaLIModule(model, sight.grid, label_smoothing), make, budget, context, passes=passes)
+
+
+def count_passes(batch_size: int, tokens: int, execution: Execution) -> int:
+    """Passes of a rank's part of a batch, each of at most `most_tokens` of the encoder's, or of one example."""
+    mine = batch_size // execution.ranks
+    return ceil(mine / max(1, execution.most_tokens // tokens)) if execution.most_tokens else 1
+
+
+def shared(
+    examples: Sequence[Example], tokenizer: Tokenizer, config: Mapping[str, Any], execution: Execution, passes: int
+) -> list[Batch]:
+    """The passes of this rank over its part of `examples`.
+
+    Each says in `share` how much of the whole batch's target tokens it has, relative to an even part: the mean over
+    passes and ranks of the mean losses, each times its share, is the mean over all target tokens.
+    """
+    lengths = config["prompt_length"], config["target_length"]
+    parts = execution.ranks * passes
+    if parts == 1:
+        return [collate(examples, tokenizer, *lengths)]
+    mine = _part(examples, execution.rank, execution.ranks)
+    total = sum(len(tokenizer.encode(e.target, eos=True, max_length=lengths[1])) for e in examples)
+    batches = [collate(_part(mine, i, passes), tokenizer, *lengths) for i in range(passes)]
+    for batch in batches:
+        batch["share"] = batch["target_mask"].sum() * parts / total
+    return batches
+
+
+def _part(examples: Sequence[Example], number: int, parts: int) -> Sequence[Example]:
+    """One of `parts` neighbouring parts, as even as can be."""
+    return examples[number * len(examples) // parts : (number + 1) * len(examples) // parts]
 
 
 def cost(config: Mapping[str, Any], budget: Training) -> Cost:

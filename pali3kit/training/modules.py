@@ -139,9 +139,10 @@ class MaskModule(StageModule):
 
 
 class PaLIModule(StageModule):
-    """Stage 1 and the transfers, with the vision encoder frozen and its tokens given.
+    """Stages 1 and 2 and the transfers.
 
-    Batch: `tokens [B,N,Dv]`, `prompts [B,P]`, `prompt_mask [B,P]`, `targets [B,T]`, `target_mask [B,T]`.
+    Batch: `prompts [B,P]`, `prompt_mask [B,P]`, `targets [B,T]`, `target_mask [B,T]`; with a frozen encoder its `tokens
+    [B,N,Dv]` on the `grid`, otherwise `images [B,3,H,W]`. `share`, where a batch is a part of one, weighs its numbers.
     """
 
     model: PaLI
@@ -151,8 +152,10 @@ class PaLIModule(StageModule):
         self.grid, self.label_smoothing = grid, label_smoothing
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        states = self.model.states(batch["tokens"], self.grid, batch["prompts"], batch["prompt_mask"], batch["targets"])
-        return packed_loss(self.model.language, states, batch, self.label_smoothing)
+        tokens, grid = self.model.see(batch["images"]) if "images" in batch else (batch["tokens"], self.grid)
+        states = self.model.states(tokens, grid, batch["prompts"], batch["prompt_mask"], batch["targets"])
+        numbers = packed_loss(self.model.language, states, batch, self.label_smoothing)
+        return {name: value * batch["share"] for name, value in numbers.items()} if "share" in batch else numbers
 
 
 def packed_loss(

@@ -27,6 +27,7 @@ from pali3kit.vision.vit import ViT
 from pali3kit.weights.files import load_weights, save_weights
 
 ALONE = Execution()
+ENCODER = "vision.safetensors"  # the encoder of an artifact whose weights are PaLI's
 Config = Mapping[str, Any]
 Budget = TypeVar("Budget", bound=Training)
 
@@ -82,10 +83,11 @@ def read_two_towers(folder: Path) -> TwoTowers:
     return towers.eval()
 
 
-def publish(folder: Path, module: nn.Module, **parts: Any) -> None:
-    """Write `module`'s weights and the description of what they fit."""
-    save_weights(module, folder / "weights.safetensors")
-    describe(folder, **parts)
+def publish(folder: Path, module: nn.Module, writes: bool = True, **parts: Any) -> None:
+    """Write `module`'s weights and the description of what they fit; of several ranks, all call and one writes."""
+    save_weights(module, folder / "weights.safetensors", writes)
+    if writes:
+        describe(folder, **parts)
 
 
 def describe(folder: Path, **parts: Any) -> None:
@@ -108,10 +110,17 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     return Tokenizer(folder / "tokenizer.model", codes=parts["codes"], rows=parts.get("rows"))
 
 
-def read_vision(folder: Path) -> ViT:
-    """The encoder of a vision artifact."""
-    vision = build_vision(read_parts(folder))
-    load_weights(vision, folder / "weights.safetensors")
+def read_vision(folder: Path, image_size: int | None = None) -> ViT:
+    """The encoder of a vision artifact, or of one of stage 2's; with `image_size` made to fit pictures of it."""
+    parts = read_parts(folder)
+    own = parts["image_size"]
+    size = image_size or own
+    vision = build_vision({**parts, "image_size": size})
+    file = folder / (ENCODER if (folder / ENCODER).exists() else "weights.safetensors")
+    if size == own:
+        load_weights(vision, file)
+    else:
+        load_weights(vision, file, lambda found: vision.fitted(found, vision.grid(own)))
     return vision.eval()
 
 

@@ -8,7 +8,6 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
-from PIL import Image
 
 from pali3kit.data.source import STRETCH, Source
 from pali3kit.errors import DataError
@@ -72,7 +71,7 @@ class Pictures:
         return self._stack(self._draw(step, lambda index, rng: None))
 
     def _stack(self, drawn: _Drawn[Any]) -> torch.Tensor:
-        return self.spec.normalise(np.stack(drawn.images))
+        return self.spec.prepare(drawn.images)
 
     def _draw(self, step: int, say: Callable[[int, np.random.Generator], T]) -> _Drawn[T]:
         """The pictures of a step, with what `say` says of each."""
@@ -104,11 +103,11 @@ class Pictures:
         raise DataError(f"{ATTEMPTS} samples in a row cannot be used; the last: {reason}")
 
     def _picture(self, index: int) -> np.ndarray:
-        """uint8 `[size,size,3]`."""
+        """uint8 `[H,W,3]`."""
         image = self.source.image("train", index)
         if self.crop < 1 or self.flip:
             return random_view(image, self.spec.size, np.random.default_rng([self.seed, index]), self.crop, self.flip)
-        return image if image.shape[:2] == (self.spec.size, self.spec.size) else self.spec.fit(Image.fromarray(image))
+        return image
 
 
 @dataclass

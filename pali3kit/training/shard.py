@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
-from torch.distributed.fsdp import fully_shard
+from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
+
+ENTRANCES = ("see", "states")  # what modules call of PaLI instead of its forward
 
 
 def shard(model: nn.Module, mesh: DeviceMesh) -> None:
@@ -23,6 +25,9 @@ def shard(model: nn.Module, mesh: DeviceMesh) -> None:
             for block in module:
                 fully_shard(block, mesh=mesh)
     fully_shard(model, mesh=mesh, ignored_params=scalars)
+    for name in ENTRANCES:
+        if hasattr(model, name):
+            register_fsdp_forward_method(model, name)
 
 
 def _average(scalar: Tensor, mesh: DeviceMesh) -> None:

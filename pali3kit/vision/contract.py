@@ -23,6 +23,10 @@ class VisionEncoder(Protocol):
         """Rows and columns of tokens at `resolution` pixels. Raises ConfigError where the encoder cannot take it."""
         ...
 
+    def fitted(self, tensors: dict[str, Tensor], grid: Grid) -> dict[str, Tensor]:
+        """Tensors of the same encoder that was built for another `grid`, made to fit this one: its positions."""
+        ...
+
     def __call__(self, images: Tensor) -> Tensor:
         """`[B,3,H,W] -> [B,N,D]`, after the last norm, without class and register tokens."""
         ...
@@ -42,6 +46,10 @@ class Adapter(nn.Module):
 
     def grid(self, resolution: int) -> Grid:
         return square_grid(resolution, self.patch)
+
+    def fitted(self, tensors: dict[str, Tensor], grid: Grid) -> dict[str, Tensor]:
+        """As they are: positions are resampled at every call."""
+        return tensors
 
 
 def demand_pictures(images: Tensor, patch: int) -> None:

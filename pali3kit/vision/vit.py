@@ -59,6 +59,10 @@ class ViT(nn.Module):
         """Rows and columns of tokens at `resolution` pixels, which the patch must divide."""
         return square_grid(resolution, self.patch)
 
+    def fitted(self, tensors: dict[str, Tensor], grid: Grid) -> dict[str, Tensor]:
+        """The tensors of this ViT on another `grid`, their table of positions resampled on it."""
+        return {**tensors, "positions": resize_table(tensors["positions"], grid, self.native_grid)}
+
     def forward(self, images: Tensor) -> Tensor:
         """`[B,3,H,W] -> [B,N,D]`, after the last norm and before pooling, without class token: PaLI's visual tokens."""
         states = self.states(images)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from safetensors import SafetensorError
@@ -26,10 +27,15 @@ def _whole(tensor: Tensor) -> Tensor:
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
-def load_weights(module: nn.Module, path: Path) -> None:
-    """Read `path` into `module`. Raises WeightsError, naming the tensors, unless names and shapes agree entirely."""
+def load_weights(
+    module: nn.Module, path: Path, fit: Callable[[dict[str, Tensor]], dict[str, Tensor]] = lambda found: found
+) -> None:
+    """Read `path` into `module`, through `fit`.
+
+    Raises WeightsError, naming the tensors, unless names and shapes agree entirely.
+    """
     try:
-        found = load_file(path)
+        found = fit(load_file(path))
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"{path} is not a readable safetensors file: {error}") from error
     wanted = module.state_dict()

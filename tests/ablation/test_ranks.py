@@ -6,6 +6,7 @@ import csv
 import io
 import os
 import re
+import shutil
 import signal
 import tarfile
 import time
@@ -200,6 +201,61 @@ def test_killed_in_the_middle_of_a_pass_it_ends_with_the_same_weights(
     assert not any(alive(child) for child in children)
 
     assert difference(whole, make(root, wanted, execution)) == 0.0
+
+
+@pytest.fixture(scope="module")
+def stage_2(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Node], Path]:
+    """A step of stage 2 and a task after it; and a store with all that comes before."""
+    overrides = [
+        "scale=smoke", "evaluate=[vqa]", "evaluation.after=[transfer]", "tokenizer.sentences=1500",
+        "stages.resolution.optimizer={name: adamw, learning_rate: 1.0e-3}",
+        "stages.transfer.optimizer={name: adamw, learning_rate: 1.0e-3}",
+    ]  # fmt: skip
+    every = build(load(EXPERIMENTS / "pali3.yaml", overrides)).nodes
+    root = tmp_path_factory.mktemp("stage_2")
+    wanted = [node for node in every if node.kind in ("resolution", "features", "transfer")]
+    first = [node for node in every if node.kind in ("tokenizer", "vision", "language", "multimodal")]
+    before = next(node for node in every if node.label == "features/train")
+    make(root, [*first[:-1], before, first[-1]], Execution())
+    return [node for node in wanted if node.label in ("resolution/1@96", "features/train@96", "transfer/vqa")], root
+
+
+@pytest.mark.parametrize("strategy", ["ddp", pytest.param("fsdp", marks=pytest.mark.slow)])
+def test_stage_2_and_transfers_over_ranks_and_in_passes(
+    stage_2: tuple[list[Node], Path], tmp_path: Path, strategy: str
+) -> None:
+    """36 visual tokens and 32 of the prompt: passes of three examples, six of them to a step on each of two ranks."""
+    wanted, store = stage_2
+    one, two = shutil.copytree(store, tmp_path / "one"), shutil.copytree(store, tmp_path / "two")
+    alone = make(one, wanted, Execution())
+    spread = make(two, wanted, Execution(ranks=2, strategy=strategy, most_tokens=3 * (36 + 32)))
+    assert difference(alone, spread) < TOLERANCE
+    encoders = (Store(root).path(wanted[0]) / "vision.safetensors" for root in (one, two))
+    first, second = map(load_file, encoders)
+    assert max(float((first[n] - second[n]).abs().max()) for n in first if not n.endswith("key.bias")) < TOLERANCE
+
+
+@pytest.mark.slow
+def test_stage_2_killed_ends_with_the_same_weights(stage_2: tuple[list[Node], Path], tmp_path: Path) -> None:
+    (node, *_), store = stage_2
+    whole, cut = shutil.copytree(store, tmp_path / "whole"), shutil.copytree(store, tmp_path / "cut")
+    execution = Execution(checkpoint_seconds=0.0, most_tokens=3 * (36 + 32))
+    expected = make(whole, [node], execution)
+    worker = Worker(cut, 1, execution)
+    try:
+        worker.make(node)
+        checkpoint = Store(cut).work(node) / "last.ckpt"
+        deadline = time.monotonic() + 300
+        while not checkpoint.exists() and time.monotonic() < deadline:
+            time.sleep(0.005)
+        os.kill(worker.process.pid, signal.SIGKILL)
+    finally:
+        worker.stop()
+    assert checkpoint.exists()
+    again = make(cut, [node], execution)
+    for name in ("weights", "vision"):
+        first, second = (load_file(folder / f"{name}.safetensors") for folder in (expected, again))
+        assert all(bool((first[key] == second[key]).all()) for key in first)
 
 
 def descendants(process: int) -> list[int]:

@@ -25,11 +25,11 @@ from pali3kit.ablation.report.notes import notes
 from pali3kit.ablation.report.saved import plain
 from pali3kit.ablation.statistics import Interval, Score, Verdict, delta, interval, verdict
 from pali3kit.ablation.store import Store
-from pali3kit.config.ports import PRETRAINED_COLUMNS
+from pali3kit.config.budgets import PRETRAINED_COLUMNS
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import StageError
 
-STAGE_1 = "@multimodal"
+EARLY = ("multimodal", "resolution")  # stages before the transfers that columns can be measured after
 
 
 def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mapping[str, str] | None = None) -> Report:
@@ -60,15 +60,20 @@ def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mappin
 def _afters(arms: Sequence[Arm]) -> list[str]:
     """The stages after which there are columns: stage 1 first. Pretrained parts alone stand in the transfer table."""
     names = [name for arm in arms for name in arm.nodes]
-    stage_1 = any(name.endswith(STAGE_1) for name in names)
-    transfer = any(not name.endswith(STAGE_1) and name not in PRETRAINED_COLUMNS for name in names)
-    return ["multimodal"] * stage_1 + ["transfer"] * (transfer or not stage_1)
+    early = [after for after in EARLY if any(name.endswith(_suffix(after)) for name in names)]
+    transfer = any("@" not in name and name not in PRETRAINED_COLUMNS for name in names)
+    return early + ["transfer"] * (transfer or not early)
+
+
+def _suffix(after: str) -> str:
+    """What a cell's columns have behind their names."""
+    return f"@{after}" if after in EARLY else ""
 
 
 def _table(
     after: str, arms: Sequence[Arm], shelf: Shelf, experiment: Experiment, published: paper.PaperTable | None
 ) -> Table:
-    suffix = STAGE_1 if after == "multimodal" else ""
+    suffix = _suffix(after)
     sources = [source for source in experiment.evaluate if any(_key(source, suffix) in arm.nodes for arm in arms)]
     columns = tuple(column for source in sources for column in columns_of(source))
     measured = {arm.label: {column.name: _measure(arm, column, suffix, shelf) for column in columns} for arm in arms}

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pali3kit.ablation.paper import Claim, Number
 from pali3kit.ablation.report.columns import Column
 from pali3kit.ablation.statistics import Interval, Verdict
-from pali3kit.config.ports import PRETRAINED_COLUMNS
+from pali3kit.config.budgets import PRETRAINED_COLUMNS
 
 Status = Literal["done", "partial", "failed", "missing"]
 Control = Literal["above", "below", "undecided"]
@@ -44,9 +44,12 @@ class Row:
     cells: Mapping[str, Cell]
 
 
+TITLES = {"multimodal": "After stage 1", "resolution": "After stage 2", "transfer": "After transfer"}
+
+
 @dataclass(frozen=True, slots=True)
 class Table:
-    """What was measured after one stage: "transfer" (per task) or "multimodal" (stage 1)."""
+    """What was measured after one stage: "multimodal" (stage 1), "resolution" (stage 2) or "transfer" (per task)."""
 
     after: str
     columns: tuple[Column, ...]
@@ -56,7 +59,7 @@ class Table:
     def title(self) -> str:
         if self.columns and all(column.source in PRETRAINED_COLUMNS for column in self.columns):
             return "After pretraining"
-        return "After stage 1" if self.after == "multimodal" else "After transfer"
+        return TITLES[self.after]
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,12 @@ from pali3kit.ablation.report.columns import columns_of
 from pali3kit.ablation.report.model import Answer, Example, Region
 
 COUNT = 4
-PICTURES = ("data.", "model.image_size")  # axes of a grid that change what a picture is
+PICTURES = (
+    "data.",
+    "model.image_size",
+    "stages.transfer.image_size",
+    "stages.resolution",
+)  # axes of a grid that change what a picture is
 Prediction = Mapping[str, Any]
 
 

@@ -27,8 +27,8 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     np.save(context.folder / "grid.npy", (rows, columns))
     tokens = _allocate(context.folder / f"{split}.npy", (total, rows * columns, vision.width))
     for start in range(0, total, BATCH):
-        images = np.stack([source.image(split, index) for index in range(start, min(start + BATCH, total))])
-        tokens[start : start + len(images)] = vision(vision.image_spec.normalise(images)).numpy()
+        images = vision.image_spec.prepare(source.image(split, i) for i in range(start, min(start + BATCH, total)))
+        tokens[start : start + len(images)] = vision(images).numpy()
         context.report(start + len(images), total)
     tokens.flush()
 
@@ -49,7 +49,6 @@ def calibrate(config: dict[str, Any], threads: int) -> Cost:
     source, vision = build_source(config), build_vision(config).eval()
 
     def step(number: int) -> None:
-        images = np.stack([source.image("train", number * BATCH + row) for row in range(BATCH)])
-        vision(vision.image_spec.normalise(images))
+        vision(vision.image_spec.prepare(source.image("train", number * BATCH + row) for row in range(BATCH)))
 
     return Cost(fastest_seconds(step) / BATCH, 1.0, count(vision), vision.native_grid[0] * vision.native_grid[1])

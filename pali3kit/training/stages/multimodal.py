@@ -9,7 +9,7 @@ import torch
 from pali3kit.config.schema import Multimodal
 from pali3kit.training.context import Cost, StageContext
 from pali3kit.training.frozen import FrozenTokens
-from pali3kit.training.joint import cost, train
+from pali3kit.training.joint import cached, cost, train
 from pali3kit.training.parts import build_pali, publish, read_budget, read_language, read_parts, read_tokenizer
 
 
@@ -21,9 +21,9 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     width = FrozenTokens(context.parents["features"], "train").width
     torch.manual_seed(context.seed)
     model = build_pali(config, width, language)
-    train(model, config, context, budget, budget.mixture)
+    train(model, config, context, budget, budget.mixture, cached(context))
     shape = read_parts(context.parents["language"])["language"]
-    publish(context.folder, model, projector=config["projector"], language=shape, vision_width=width)
+    publish(context.folder, model, context.writes, projector=config["projector"], language=shape, vision_width=width)
 
 
 def calibrate(config: dict[str, Any], threads: int) -> Cost:

@@ -6,10 +6,12 @@ from typing import Any
 
 import timm
 from timm.data.config import resolve_model_data_config
+from timm.layers.pos_embed import resample_abs_pos_embed
 from torch import Tensor
 
 from pali3kit.errors import ConfigError, RegistryError, nearest
 from pali3kit.images.spec import ImageSpec
+from pali3kit.nn.positions import Grid
 from pali3kit.vision.contract import Adapter
 
 
@@ -29,6 +31,15 @@ class TimmEncoder(Adapter):
         model = _create(name, image_size, pretrained)
         super().__init__(model.num_features, _patch(model), _spec(model, image_size))
         self.model = model
+
+    def fitted(self, tensors: dict[str, Tensor], grid: Grid) -> dict[str, Tensor]:
+        """Positions of another `grid` resampled by timm's own rule."""
+        table = tensors.get("model.pos_embed")
+        if table is None or grid == self.native_grid:
+            return tensors
+        prefix = table.shape[1] - grid[0] * grid[1]
+        resized = resample_abs_pos_embed(table, list(self.native_grid), list(grid), num_prefix_tokens=prefix)
+        return {**tensors, "model.pos_embed": resized}
 
     def forward(self, images: Tensor) -> Tensor:
         return self.tokens(self.model.forward_features(images))

@@ -1,0 +1,80 @@
+"""Whether the budgets of the stages of one cell can be spent."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pali3kit.config.schema import Experiment, Optimizer, Resolution, Training
+
+# What is measured on a pretrained part alone, after no other stage: these fit what has no tasks.
+PRETRAINED_COLUMNS = ("probe", "denoising")
+REGION_COLUMNS = ("refer", "refer_plus", "refer_g")
+BOX_TOKENS, MASK_TOKENS = 4, 16  # a region is written as four coordinates and the codes of its mask (paper.md §4.1)
+
+Complaint = tuple[str, str]
+"""A dotted key and what is wrong with it."""
+
+
+def ranks(cell: Experiment) -> Iterator[Complaint]:
+    """Check what is spread over ranks: the encoder's pretraining, and all stages on PaLI."""
+    ranks, sections = cell.runtime.ranks, cell.stages
+    spread: dict[str, Training | Resolution] = {"vision": sections.vision}
+    generates = any(column not in PRETRAINED_COLUMNS for column in cell.evaluate)
+    if generates:
+        spread |= {"multimodal": sections.multimodal, "transfer": sections.transfer}
+    if generates and sections.resolution.steps:
+        spread["resolution"] = sections.resolution
+    for stage, section in spread.items() if ranks > 1 else ():
+        if section.batch_size % ranks:
+            text = f"{ranks} ranks do not divide the batch of {section.batch_size} of stages.{stage}; nearest: "
+            yield "runtime.ranks", text + str(nearest_divisor(section.batch_size, ranks))
+        name = section.optimizer.name
+        if cell.runtime.strategy == "fsdp" and name != "adamw":
+            yield f"stages.{stage}.optimizer.name", f"{name} works on whole matrices, fsdp shards them: take adamw."
+
+
+def lengths(cell: Experiment) -> Iterator[Complaint]:
+    """Check that a region's answer fits into a target."""
+    least, length = BOX_TOKENS + MASK_TOKENS + 1, cell.stages.multimodal.target_length
+    asked = [column for column in cell.evaluate if column in REGION_COLUMNS]
+    if asked and 0 < length < least:
+        text = (
+            f"target_length {length} cannot hold what {asked[0]} asks for: {BOX_TOKENS} coordinates,"
+            f" {MASK_TOKENS} mask tokens and the end need {least}"
+        )
+        yield "stages.multimodal.target_length", text
+
+
+def budgets(cell: Experiment) -> Iterator[Complaint]:
+    for stage, training in stages(cell):
+        key = f"stages.{stage}.examples"
+        if training.examples == 0 and stage != "language":  # which may be somebody's pretrained one, as it is
+            yield key, f"{key} should be at least 1, not 0."
+        if 0 < training.examples < training.batch_size:
+            yield key, f"{key}: {training.examples} examples are less than one batch of {training.batch_size}"
+    mixture = cell.stages.multimodal.mixture
+    for task, weight in mixture.items():
+        if weight < 0:
+            yield f"stages.multimodal.mixture.{task}", f"the weight of {task} should be at least 0, not {weight}."
+    if not any(weight > 0 for weight in mixture.values()):
+        yield "stages.multimodal.mixture", "stages.multimodal.mixture has no task with a weight above 0."
+    for task, examples in cell.stages.transfer.tasks.items():
+        if examples < 1:
+            yield f"stages.transfer.tasks.{task}", f"the examples of {task} should be at least 1, not {examples}."
+
+
+def stages(cell: Experiment) -> list[tuple[str, Training]]:
+    """Return the trained stages by name."""
+    return [(name, getattr(cell.stages, name)) for name in ("vision", "language", "masks", "multimodal", "transfer")]
+
+
+def optimizers(cell: Experiment) -> list[tuple[str, Optimizer]]:
+    """Return each stage's optimizer, stage 2's with them."""
+    of_stages = [(name, training.optimizer) for name, training in stages(cell)]
+    return [*of_stages, ("resolution", cell.stages.resolution.optimizer)]
+
+
+def nearest_divisor(number: int, wanted: int) -> int:
+    """The divisor of `number` that is nearest to `wanted`, the larger of two; 1 always is one."""
+    distances = range(max(wanted, 1))
+    return next(d for away in distances for d in (wanted + away, wanted - away) if d > 0 and number % d == 0)

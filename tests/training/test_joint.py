@@ -1,0 +1,81 @@
+"""Batches of PaLI in passes and over ranks: every target token weighs the same."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pali3kit.data.task import Example
+from pali3kit.language.ul2 import UL2
+from pali3kit.models.pali import PaLI
+from pali3kit.projector.linear import LinearProjector
+from pali3kit.text.tokenizer import Tokenizer, train_tokenizer
+from pali3kit.training.context import Execution
+from pali3kit.training.joint import count_passes, shared
+from pali3kit.training.modules import Batch, PaLIModule
+from pali3kit.vision.vit import ViT
+
+LENGTHS = {"prompt_length": 20, "target_length": 12}
+
+
+@pytest.fixture(scope="module")
+def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
+    path = tmp_path_factory.mktemp("tokenizer") / "pieces.model"
+    train_tokenizer(["one two three four five six seven eight nine ten"] * 3, path, 420)
+    return Tokenizer(path, codes=4, sentinels=2)
+
+
+EXAMPLES = [Example(i, "how many ?", " ".join(["one two three"] * (1 + i % 4))) for i in range(10)]
+
+
+def module(tokenizer: Tokenizer) -> PaLIModule:
+    torch.manual_seed(0)
+    vision = ViT(16, width=12, depth=1, heads=2, mlp=16, patch=8)
+    language = UL2(len(tokenizer), width=16, encoder_depth=1, decoder_depth=1, heads=2, head_width=8, mlp=24)
+    return PaLIModule(PaLI(vision, LinearProjector(12, 16), language), vision.native_grid)
+
+
+def look(batch: Batch) -> Batch:
+    generator = torch.Generator().manual_seed(3)
+    pictures = torch.randn(len(EXAMPLES), 3, 16, 16, generator=generator)
+    return {**batch, "images": pictures[batch.pop("image")]}
+
+
+def gradients(tokenizer: Tokenizer, ranks: int, passes: int) -> tuple[dict[str, torch.Tensor], float]:
+    """The mean gradient and the mean loss, as Lightning forms them over passes and ranks."""
+    trained, loss = module(tokenizer), 0.0
+    for rank in range(ranks):
+        for batch in shared(EXAMPLES, tokenizer, LENGTHS, Execution(ranks=ranks, rank=rank), passes):
+            value = trained.losses(look(batch))["loss"] / (ranks * passes)
+            value.backward()
+            loss += float(value.detach())
+    return {name: p.grad for name, p in trained.named_parameters() if p.grad is not None}, loss
+
+
+@pytest.mark.parametrize(("ranks", "passes"), [(1, 4), (2, 1), (2, 3), (1, 10)])
+def test_passes_and_ranks_give_the_gradient_of_the_whole_batch(tokenizer: Tokenizer, ranks: int, passes: int) -> None:
+    """Targets are of 3 to 12 words: a mean of the passes' means would weigh their tokens unevenly."""
+    whole, loss = gradients(tokenizer, 1, 1)
+    parts, other = gradients(tokenizer, ranks, passes)
+    assert whole.keys() == parts.keys() and "model.vision.embed.weight" in whole
+    assert other == pytest.approx(loss, abs=1e-6)
+    for name, gradient in whole.items():
+        torch.testing.assert_close(parts[name], gradient, atol=1e-6, rtol=1e-4)
+
+
+def test_ranks_and_passes_see_every_example_once(tokenizer: Tokenizer) -> None:
+    seen = [
+        batch["image"].tolist()
+        for rank in range(2)
+        for batch in shared(EXAMPLES, tokenizer, LENGTHS, Execution(ranks=2, rank=rank), passes=3)
+    ]
+    assert len(seen) == 6 and all(seen)
+    assert sorted(number for part in seen for number in part) == list(range(10))
+
+
+def test_passes_hold_as_many_tokens_as_are_allowed() -> None:
+    assert count_passes(32, 100, Execution()) == 1
+    assert count_passes(32, 100, Execution(most_tokens=3200)) == 1
+    assert count_passes(32, 100, Execution(most_tokens=800)) == 4
+    assert count_passes(32, 100, Execution(most_tokens=899, ranks=2)) == 2
+    assert count_passes(32, 100, Execution(most_tokens=50)) == 32
