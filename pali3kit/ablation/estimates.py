@@ -27,7 +27,7 @@ from pali3kit.ablation.store import Store
 from pali3kit.ablation.worker import Calibrated
 from pali3kit.ablation.workload import shape, units
 from pali3kit.config.digest import digest
-from pali3kit.training.context import Cost
+from pali3kit.training.context import Cost, Weight
 
 # Seconds per unit of a stage that nobody has ever measured, as the embedded scale takes on one slow core. Only used to
 # order stages: what the longest chain waits for goes first.
@@ -54,6 +54,7 @@ class Estimate:
     origin: str
     parameters: int | None = None
     tokens: int | None = None
+    weight: Weight | None = None
 
 
 class Forecast:
@@ -70,17 +71,24 @@ class Forecast:
 
     def estimate(self, node: Node) -> Estimate:
         """Return the best known cost of making `node`."""
-        known = self.calibrated.get(self._key(node))
-        cost = Cost(**known) if known else None
-        parameters = cost.parameters if cost else None
+        cost, weight = self._known(node)
+        parameters = cost.parameters if cost else weight.parameters if weight else None
         tokens = cost.tokens * units(node) if cost and cost.tokens else None
         if seen := self.by_shape.get(shape(node)):
-            return Estimate(_scaled(seen, units(node)), "measured", parameters, tokens)
+            return Estimate(_scaled(seen, units(node)), "measured", parameters, tokens, weight)
         if cost:
-            return Estimate(cost.fixed + cost.seconds * units(node), "calibrated", parameters, tokens)
+            return Estimate(cost.fixed + cost.seconds * units(node), "calibrated", parameters, tokens, weight)
+        if weight:
+            return Estimate(None, "its shapes", parameters, tokens, weight)
         if seen := self.by_kind.get(node.kind):
             return Estimate(_scaled(seen, units(node)), "rough")
         return Estimate(None, "unknown")
+
+    def _known(self, node: Node) -> tuple[Cost | None, Weight | None]:
+        """What calibration found of a stage of this shape."""
+        known = dict(self.calibrated.get(self._key(node)) or {})
+        weight = known.pop("weight", None)
+        return Cost(**known) if known else None, Weight(**weight) if weight else None
 
     def weights(self, nodes: Iterable[Node]) -> dict[str, float]:
         """Return seconds by digest for a scheduler, which needs some number for every stage."""
@@ -123,8 +131,13 @@ class Forecast:
             if node is None:
                 continue
             if isinstance(message, Calibrated):
-                if message.cost is not None:
-                    self.calibrated[self._key(node)] = asdict(message.cost)
+                known = asdict(message.cost) if message.cost is not None else {}
+                if message.weight is not None:
+                    known["weight"] = asdict(message.weight)
+                if known:
+                    self.calibrated[self._key(node)] = known
+                if message.cost is None and message.weight is not None:
+                    say(f"{node.label} is too large to be measured here: {_heavy(message.weight)}")
             else:
                 say(f"{node.label} could not be calibrated: {getattr(message, 'reason', message)}")
 
@@ -158,6 +171,10 @@ def simulate(nodes: Iterable[Node], seconds: Mapping[str, float], workers: int) 
         now, finished = heapq.heappop(running)
         open_digests.discard(finished)
     return now
+
+
+def _heavy(weight: Weight) -> str:
+    return f"{weight.parameters:,} parameters need {weight.state / 1e9:.0f} GB"
 
 
 def count_parameters(weights: Path) -> int | None:

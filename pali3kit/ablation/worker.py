@@ -26,7 +26,7 @@ from pali3kit.ablation.store import TRACEBACK, Store, disk_full
 from pali3kit.ablation.workload import sized
 from pali3kit.orphans import die_with
 from pali3kit.registry import STAGE
-from pali3kit.training.context import Cost, Execution, StageContext
+from pali3kit.training.context import Cost, Execution, StageContext, Weight
 
 OUTPUT = "output.txt"
 _REPORT_SECONDS = 0.1
@@ -64,9 +64,10 @@ class Busy:
 
 @dataclass(frozen=True)
 class Calibrated:
-    """What one unit of a stage costs; None when the stage cannot tell."""
+    """What one unit of a stage costs, and what the stage weighs; None when it cannot tell."""
 
     cost: Cost | None
+    weight: Weight | None = None
 
 
 Message = Progress | Finished | Failed | Busy | Calibrated
@@ -146,13 +147,15 @@ def _calibrate(node: Node, threads: int) -> Message:
             return Calibrated(None)
         settle(threads, node.seed)
         try:
-            from pali3kit.training.weighing import demand_room
+            from pali3kit.training.weighing import available, rehearse
 
-            demand_room(calibrate, copy.deepcopy(sized(node)), threads)
+            weight = rehearse(calibrate, copy.deepcopy(sized(node)))
+            if weight is not None and weight.state > available():
+                return Calibrated(None, weight)
             cost = calibrate(copy.deepcopy(sized(node)), threads)
         except Exception as error:
             return Failed(reason(error))
-    return Calibrated(cost if isinstance(cost, Cost) else Cost(float(cost)))
+    return Calibrated(cost if isinstance(cost, Cost) else Cost(float(cost)), weight)
 
 
 class _Clock:

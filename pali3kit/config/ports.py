@@ -9,6 +9,7 @@ from pathlib import Path
 
 from pali3kit import registry
 from pali3kit.config.budgets import Complaint, budgets, lengths, nearest_divisor, optimizers, ranks
+from pali3kit.config.memory import memory
 from pali3kit.config.schema import Experiment, Part, Resolution
 from pali3kit.config.shapes import LanguageShape, VitShape, read_t5, resolve, resolve_language
 from pali3kit.config.vocabulary import CODES, Vocabulary
@@ -281,6 +282,6 @@ def _vocabulary_file(cell: Experiment) -> Iterator[Complaint]:
 
 MISFITS: tuple[Callable[[Experiment], Iterator[Complaint]], ...] = (
     _named, _vision, _resolutions, _folders, _text_tower, _language, _projector, _relative_bias, _source, ranks, _world,
-    _vocabulary, lengths, budgets,
+    _vocabulary, lengths, budgets, memory,
 )  # fmt: skip
 """Everything that can keep a cell from being built or trained as it stands."""

@@ -69,6 +69,7 @@ RANGES: dict[str, Range] = {
     "ranks": COUNT,
     "loaders": Range(0),
     "most_tokens": Range(0),
+    "memory": Range(0),
     "checkpoint_seconds": Range(0),
     "workers": Range(0),
     "threads": Range(0),

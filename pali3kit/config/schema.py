@@ -199,7 +199,7 @@ class Runtime:
     samples in files are unusable. `attention` is that of the language model's encoder, `auto` or a backend;
     `recompute` trades its activations' memory for time (gradient checkpointing). PaLI's batches are cut into passes of
     at most `most_tokens` of the encoder's tokens on one device (0: not cut); gradients add up, and each target token
-    weighs the same.
+    weighs the same. `memory` is a device's, in GiB, where one is stated: what cannot fit is refused.
     """
 
     workers: int = 0
@@ -212,6 +212,7 @@ class Runtime:
     attention: str = "auto"
     recompute: bool = False
     most_tokens: int = 0
+    memory: float = 0.0
     runs: str = "runs"
     store: str = "runs/store"
 

@@ -15,6 +15,7 @@ from einops import rearrange
 from torch import Tensor, nn
 
 from pali3kit.nn.attention import Attend, merge_heads, split_heads
+from pali3kit.nn.precision import without_autocast
 
 NORM_EPS = 1e-6
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
@@ -160,7 +161,7 @@ class FeedForward(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         up = self.up(x)
         hidden = self.activation(up) if self.gate is None else self.activation(self.gate(x)) * up
-        with torch.autocast(x.device.type, enabled=False):  # in the weights' own dtype, fp32 in mixed precision
+        with without_autocast(x):  # in the weights' own dtype, fp32 in mixed precision
             return self.down(hidden.to(self.down.weight.dtype)).to(x.dtype)  # type: ignore[no-any-return]
 
 

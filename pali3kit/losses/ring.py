@@ -17,6 +17,7 @@ from torch import Tensor
 
 from pali3kit.losses.precision import at_least_float32
 from pali3kit.losses.sigmoid import add_block, normalize, saved_gradients
+from pali3kit.nn.precision import without_autocast
 
 
 def ring_sigmoid_loss(
@@ -64,7 +65,7 @@ class _Ring(torch.autograd.Function):
         s, b = scale.to(x.dtype), bias.to(x.dtype)
         d_x, d_y, d_scale, d_bias = map(torch.zeros_like, (x, y, s, b))
         loss = torch.zeros_like(s)
-        with torch.autocast(x.device.type, enabled=False):
+        with without_autocast(x):
             for step in range(dist.get_world_size(group)):
                 first = 0 if step == 0 else None
                 loss += add_block(x, y, s, b, first, chunk, (d_x, d_y, d_scale, d_bias))

@@ -18,6 +18,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from pali3kit.losses.precision import at_least_float32
+from pali3kit.nn.precision import without_autocast
 
 
 def normalize(x: Tensor) -> Tensor:
@@ -92,7 +93,7 @@ class _SigmoidLoss(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, image: Tensor, text: Tensor, scale: Tensor, bias: Tensor, chunk: int) -> Tensor:
         ctx.dtypes = image.dtype, text.dtype, scale.dtype, bias.dtype
-        with torch.autocast(image.device.type, enabled=False):
+        with without_autocast(image):
             s, b = scale.to(image.dtype), bias.to(image.dtype)
             grads = tuple(map(torch.zeros_like, (image, text, s, b))) if any(ctx.needs_input_grad) else ()
             loss = add_block(image, text, s, b, 0, chunk, grads)

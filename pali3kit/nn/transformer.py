@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor, nn
+from torch.utils.checkpoint import checkpoint
 
 from pali3kit.nn.attention import attend, merge_heads, split_heads
 
@@ -52,7 +53,12 @@ class Block(nn.Module):
 
 
 class Encoder(nn.Module):
-    """A stack of blocks and the last norm, `[B,N,D] -> [B,N,D]`."""
+    """A stack of blocks and the last norm, `[B,N,D] -> [B,N,D]`.
+
+    With `checkpointing` each block's activations are computed again in the backward pass instead of being kept.
+    """
+
+    checkpointing = False
 
     def __init__(self, width: int, depth: int, heads: int, mlp: int) -> None:
         super().__init__()
@@ -62,7 +68,10 @@ class Encoder(nn.Module):
 
     def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         for block in self.blocks:
-            x = block(x, bias)
+            if self.checkpointing and torch.is_grad_enabled():
+                x = checkpoint(block, x, bias, use_reentrant=False)
+            else:
+                x = block(x, bias)
         return self.norm(x)  # type: ignore[no-any-return]
 
 

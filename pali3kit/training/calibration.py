@@ -9,14 +9,16 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
+from pali3kit.config.schema import Training
 from pali3kit.config.vocabulary import CODES, MODES, SENTINELS, Vocabulary
 from pali3kit.models.pali import PaLI
 from pali3kit.registry import LANGUAGE
-from pali3kit.training.context import Cost
+from pali3kit.training.context import Cost, Weight
 from pali3kit.training.modules import Batch, StageModule
 from pali3kit.training.parts import build_pali, build_part, build_vision
-from pali3kit.training.weighing import TRAINED, USED, Weighed, rehearsing
+from pali3kit.training.weighing import Weighed, rehearsing, weigh
 
 # Tokens as the embedded world has them: of the longest prompt and target of a batch, of a target, and of a region.
 PROMPT, TARGET, ANSWER, REGION = 30, 18, 6, 21
@@ -24,11 +26,14 @@ STEPS = 4
 START_UP = 1.0  # seconds to read parents and open the source
 
 
-def training_cost(module: StageModule, make: Callable[[int], Batch], batch_size: int, tokens: int) -> Cost:
+def training_cost(module: StageModule, make: Callable[[int], Batch], budget: Training, tokens: int) -> Cost:
     """Seconds per example of a training stage; `make` is timed too. `tokens` are those of one example."""
-    if rehearsing():
-        raise Weighed(TRAINED)
+    module.prepare(budget.optimizer, steps=1)
     optimizer = module.configure_optimizers()["optimizer"]
+    if rehearsing():
+        with torch.device("cpu"):  # pictures are real
+            batch = make(0)
+        raise Weighed(_rehearsed(module, optimizer, batch, tokens))
 
     def step(number: int) -> None:
         optimizer.zero_grad()
@@ -37,13 +42,19 @@ def training_cost(module: StageModule, make: Callable[[int], Batch], batch_size:
 
     module.train()
     seconds = fastest_seconds(step)
-    return Cost(seconds / batch_size, START_UP, count(module), tokens)
+    return Cost(seconds / budget.batch_size, START_UP, count(module), tokens)
+
+
+def _rehearsed(module: StageModule, optimizer: Optimizer, batch: Batch, tokens: int) -> Weight:
+    """The weight of a step on `batch`, which is one example."""
+    batch = {name: value.to("meta") for name, value in batch.items() if isinstance(value, Tensor)}
+    return weigh(module, optimizer, lambda: module.losses(batch)["loss"], tokens)
 
 
 def fastest_seconds(step: Callable[[int], object]) -> float:
     """The fastest of a few calls, after one that warms up: what slows a single step is somebody else."""
     if rehearsing():
-        raise Weighed(USED)
+        raise Weighed
     step(0)
     times = []
     for number in range(1, STEPS + 1):

@@ -60,6 +60,23 @@ class StageContext:
 
 
 @dataclass(frozen=True)
+class Weight:
+    """What a stage needs, known without building it (`training.weighing`).
+
+    Bytes: `state` of the parameters, and where they learn of their gradients and moments; `activations` of what one
+    example's backward pass needs, in fp32, `recomputed` of the same where layers compute theirs again. `flops` of one
+    example's forward pass; a training step has three times as many. `tokens` of one example, its picture's included.
+    """
+
+    parameters: int
+    state: int
+    activations: int = 0
+    recomputed: int = 0
+    flops: int = 0
+    tokens: int = 0
+
+
+@dataclass(frozen=True)
 class Cost:
     """What a stage's optional `calibrate(config, threads)` measures.
 

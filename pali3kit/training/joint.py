@@ -106,4 +106,4 @@ def cost(config: Mapping[str, Any], budget: Training) -> Cost:
     model, width, grid = random_pali(config)
     batch = random_pairs(config, budget.batch_size, width, grid)
     tokens = grid[0] * grid[1] + PROMPT + TARGET
-    return training_cost(PaLIModule(model, grid), lambda step: batch, budget.batch_size, tokens)
+    return training_cost(PaLIModule(model, grid), lambda step: batch, budget, tokens)

@@ -1,27 +1,35 @@
-"""What a stage's parts would weigh, found without allocating them: a plan must not fill the machine it plans for."""
+"""What a stage weighs, found without allocating it: a plan must not fill the machine it plans for.
+
+Everything is built and run on torch's `meta` device, whose tensors have shapes and no memory.
+"""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
+from math import prod
 from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+from torch.nn.functional import scaled_dot_product_attention
 from torch.nn.modules.module import register_module_parameter_registration_hook
+from torch.overrides import TorchFunctionMode
+from torch.utils.flop_counter import FlopCounterMode
 
-from pali3kit.errors import StageError
+from pali3kit.training.context import Weight
 
-TRAINED, USED = 16, 4  # bytes per parameter in fp32: with gradient and two moments, or alone
+FP32 = 4  # bytes
 
 
 class Weighed(Exception):
-    """Ends a rehearsal where measuring would begin; `bytes_each` of the parameters so far."""
+    """Ends a rehearsal where measuring would begin, with what was found so far, if anything was."""
 
-    def __init__(self, bytes_each: int) -> None:
-        super().__init__(bytes_each)
-        self.bytes_each = bytes_each
+    def __init__(self, weight: Weight | None = None) -> None:
+        super().__init__(weight)
+        self.weight = weight
 
 
 def rehearsing() -> bool:
@@ -29,9 +37,13 @@ def rehearsing() -> bool:
     return torch.get_default_device().type == "meta"
 
 
-def demand_room(calibrate: Callable[[dict[str, Any], int], object], config: dict[str, Any], threads: int) -> None:
-    """Raise StageError when what `calibrate` would build does not fit into the memory that is free here."""
-    parameters, need = 0, 0
+def rehearse(calibrate: Callable[[dict[str, Any], int], object], config: dict[str, Any]) -> Weight | None:
+    """The weight of what `calibrate` would build and run; None where a part cannot be built without memory, as adapters
+    of other libraries may not.
+    """
+    parameters = 0
+    if "training" in config:
+        config = {**config, "training": {**config["training"], "batch_size": 1}}
 
     def note(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
         nonlocal parameters
@@ -40,16 +52,119 @@ def demand_room(calibrate: Callable[[dict[str, Any], int], object], config: dict
     hook = register_module_parameter_registration_hook(note)
     try:
         with torch.device("meta"):
-            calibrate(config, threads)
+            calibrate(config, 1)
     except Weighed as found:
-        need = found.bytes_each * parameters
-    except Exception:  # a part that cannot be built without memory, an adapter of another library say, is not weighed
-        return
+        return found.weight or Weight(parameters, FP32 * parameters)
+    except Exception:
+        return None
     finally:
         hook.remove()
-    free = available()
-    if need > free:
-        raise StageError(f"{parameters:,} parameters need {need / 1e9:.0f} GB, {free / 1e9:.0f} GB are free here")
+    return None
+
+
+def weigh(model: nn.Module, optimizer: torch.optim.Optimizer, loss: Callable[[], Tensor], tokens: int) -> Weight:
+    """The weight of a training step on the meta device, whose `loss` is of one example of so many `tokens`."""
+    kept, flops = _kept(model, loss)
+    layers = _recompute(model, True)
+    recomputed = _kept(model, loss)[0] if layers else kept
+    _recompute(model, False)
+    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    for parameter in learning:
+        parameter.grad = torch.empty_like(parameter)
+    optimizer.step()
+    held = [*model.parameters(), *learning, *_tensors(optimizer.state_dict())]
+    return Weight(
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+        state=sum(tensor.numel() * tensor.element_size() for tensor in held),
+        activations=kept,
+        recomputed=recomputed + (kept - recomputed) // max(1, layers),  # one layer at a time is whole
+        flops=flops,
+        tokens=tokens,
+    )
+
+
+def _kept(model: nn.Module, loss: Callable[[], Tensor]) -> tuple[int, int]:
+    """Bytes kept for the backward pass, and the FLOPs of the forward pass."""
+    kept = Kept(model.parameters())
+    with FlopCounterMode(display=False) as counter, Fused() as fused, kept:
+        loss()
+    return kept.total(), counter.get_total_flops() + fused.flops
+
+
+def _recompute(model: nn.Module, wanted: bool) -> int:
+    """Switch all parts that can compute activations again; how many layers they have."""
+    layers = 0
+    for part in model.modules():
+        if hasattr(part, "checkpointing"):
+            setattr(part, "checkpointing", wanted)  # noqa: B010, modules' own attributes are typed as tensors
+            layers += sum(len(child) for child in part.children() if isinstance(child, nn.ModuleList))
+    return layers
+
+
+class Kept(saved_tensors_hooks):
+    """Counts the bytes that autograd keeps for the backward pass, each storage once, parameters not at all."""
+
+    def __init__(self, parameters: Iterable[Tensor]) -> None:
+        self.sizes: dict[int, int] = {}
+        owned = {_storage(parameter) for parameter in parameters}
+
+        def pack(tensor: Tensor) -> Tensor:
+            if _storage(tensor) not in owned:
+                self.sizes[_storage(tensor)] = tensor.untyped_storage().nbytes()
+            return tensor
+
+        super().__init__(pack, lambda tensor: tensor)
+
+    def total(self) -> int:
+        return sum(self.sizes.values())
+
+
+def _storage(tensor: Tensor) -> int:
+    return int(tensor.untyped_storage()._cdata)
+
+
+class Fused(TorchFunctionMode):
+    """What the meta device cannot do as devices do: attention without a matrix of scores. What depends on numbers has
+    no answer there: of rows chosen by a mask all are taken, and nothing is found that would be wrong.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flops = 0
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if func is scaled_dot_product_attention:
+            query, key, value = args[:3]
+            self.flops += 2 * prod(query.shape[:-1]) * key.shape[-2] * (query.shape[-1] + value.shape[-1])
+            return _Attention.apply(query, key, value)
+        if func.__name__ == "nonzero" and args[0].is_meta:
+            return args[0].new_empty((0, args[0].ndim), dtype=torch.int64)
+        if func.__name__ == "__getitem__" and isinstance(args[1], Tensor) and args[1].dtype == torch.bool:
+            return args[0].flatten(0, args[1].ndim - 1)
+        return func(*args, **(kwargs or {}))
+
+
+class _Attention(torch.autograd.Function):
+    """Keeps what a fused kernel keeps."""
+
+    @staticmethod
+    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        output = query.new_empty(*query.shape[:-1], value.shape[-1])
+        ctx.save_for_backward(query, key, value, output, query.new_empty(query.shape[:-1], dtype=torch.float32))
+        return output
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Any) -> Any:
+        raise NotImplementedError("a rehearsal has no backward pass")
+
+
+def _tensors(nested: Any) -> Iterable[Tensor]:
+    """All tensors of nested mappings and lists."""
+    if isinstance(nested, Tensor):
+        yield nested
+    elif isinstance(nested, dict | list):
+        for item in nested.values() if isinstance(nested, dict) else nested:
+            yield from _tensors(item)
 
 
 def available() -> int:

@@ -19,6 +19,10 @@ class VisionEncoder(Protocol):
     image_spec: ImageSpec
     native_grid: Grid
 
+    def recompute(self, wanted: bool) -> None:
+        """Whether blocks compute their activations again in the backward pass, instead of keeping them."""
+        ...
+
     def grid(self, resolution: int) -> Grid:
         """Rows and columns of tokens at `resolution` pixels. Raises ConfigError where the encoder cannot take it."""
         ...
@@ -46,6 +50,13 @@ class Adapter(nn.Module):
 
     def grid(self, resolution: int) -> Grid:
         return square_grid(resolution, self.patch)
+
+    def recompute(self, wanted: bool) -> None:
+        """As the library calls it; a library that cannot keeps its activations."""
+        for name in ("set_grad_checkpointing", "gradient_checkpointing_enable"):
+            if wanted and hasattr(self.model, name):
+                getattr(self.model, name)()
+                return
 
     def fitted(self, tensors: dict[str, Tensor], grid: Grid) -> dict[str, Tensor]:
         """As they are: positions are resampled at every call."""

@@ -59,6 +59,10 @@ class ViT(nn.Module):
         """Rows and columns of tokens at `resolution` pixels, which the patch must divide."""
         return square_grid(resolution, self.patch)
 
+    def recompute(self, wanted: bool) -> None:
+        """Whether blocks compute their activations again in the backward pass, instead of keeping them."""
+        self.encoder.checkpointing = wanted
+
     def fitted(self, tensors: dict[str, Tensor], grid: Grid) -> dict[str, Tensor]:
         """The tensors of this ViT on another `grid`, their table of positions resampled on it."""
         return {**tensors, "positions": resize_table(tensors["positions"], grid, self.native_grid)}

@@ -69,4 +69,4 @@ def calibrate(config: dict[str, Any], threads: int) -> Cost:
         masks = {"input_mask": torch.ones_like(inputs, dtype=torch.bool), "target_mask": targets > 0}
         return {"inputs": inputs, "targets": targets, **masks}
 
-    return training_cost(DenoisingModule(language, budget.z_loss), make, budget.batch_size, budget.length)
+    return training_cost(DenoisingModule(language, budget.z_loss), make, budget, budget.length)

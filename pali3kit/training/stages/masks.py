@@ -39,6 +39,6 @@ def run(config: dict[str, Any], context: StageContext) -> None:
 
 def calibrate(config: dict[str, Any], threads: int) -> Cost:
     """Seconds per mask."""
-    size = read_budget(Training, config["training"]).batch_size
+    budget = read_budget(Training, config["training"])
     module = MaskModule(build_part(MASKS, config["masks"]))
-    return training_cost(module, lambda step: {"masks": torch.rand(size, 1, SIDE, SIDE)}, size, 16)
+    return training_cost(module, lambda step: {"masks": torch.rand(budget.batch_size, 1, SIDE, SIDE)}, budget, 16)

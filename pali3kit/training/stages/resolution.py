@@ -39,6 +39,7 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     vision = read_vision(context.parents["vision"], config["image_size"])
     side = config["image_size"]
     freeze_unreached(vision, vision(torch.zeros(1, 3, side, side)))  # its head: PaLI reads tokens before pooling
+    vision.recompute(context.execution.recompute)
     model.vision = vision
     train(model, config, context, budget, budget.mixture, pictures(build_source(config), vision, config["count"]))
     model.vision = None
@@ -68,4 +69,4 @@ def calibrate(config: dict[str, Any], threads: int) -> Cost:
     def make(step: int) -> Batch:
         return {**texts, **sight.look(torch.arange(budget.batch_size) % sight.count)}
 
-    return training_cost(PaLIModule(model, grid), make, budget.batch_size, grid[0] * grid[1] + PROMPT + TARGET)
+    return training_cost(PaLIModule(model, grid), make, budget, grid[0] * grid[1] + PROMPT + TARGET)

@@ -15,6 +15,7 @@ import torch
 from pali3kit.config.schema import VisionPretraining
 from pali3kit.models.classifier import Classifier
 from pali3kit.models.two_towers import TwoTowers
+from pali3kit.nn.transformer import Encoder
 from pali3kit.registry import TEXT_TOWER
 from pali3kit.training.calibration import random_ids, training_cost, vocabulary
 from pali3kit.training.context import Cost, StageContext
@@ -45,6 +46,9 @@ def run(config: dict[str, Any], context: StageContext) -> None:
         budget = read_budget(VisionPretraining, config["training"])
         pictures = _pictures(config, vision, budget, context)
         module, make = _arm(config, context, pictures, vision, budget)
+        for part in module.modules():
+            if isinstance(part, Encoder):
+                part.checkpointing = context.execution.recompute
         module.hold(budget.freeze)
         skipped = Skipped(context, context.execution.most_bad, getattr(pictures.source, "damages", ()))
         fit(module, make, budget, context, [skipped])
@@ -107,11 +111,11 @@ def calibrate(config: dict[str, Any], threads: int) -> Cost:
     tokens = vision.native_grid[0] * vision.native_grid[1]
     pictures = Pictures(build_source(config), vision.image_spec, 0, budget.batch_size)
     if config["pretrain"] == "classif":
-        return training_cost(*_classification(pictures, vision, budget), budget.batch_size, tokens)
+        return training_cost(*_classification(pictures, vision, budget), budget, tokens)
 
     def make(step: int) -> Batch:
         ids = random_ids(config, budget.batch_size, budget.text_length)
         return {"images": pictures.alone(step), "ids": ids}
 
     module = _contrast(vision, budget, vocabulary(config))
-    return training_cost(module, make, budget.batch_size, tokens + budget.text_length)
+    return training_cost(module, make, budget, tokens + budget.text_length)

@@ -1,0 +1,63 @@
+"""Whether what a cell trains can fit the device that it states: weights, gradients and moments at the least."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import ceil
+
+from pali3kit.config.budgets import PRETRAINED_COLUMNS, Complaint
+from pali3kit.config.schema import Experiment
+from pali3kit.config.shapes import LanguageShape, VitShape, resolve, resolve_language
+from pali3kit.config.sizes import language_parameters, least_bytes, vit_parameters
+from pali3kit.errors import ConfigError
+
+GIBI = 1 << 30
+
+
+def memory(cell: Experiment) -> Iterator[Complaint]:
+    """Check each stage that trains our own parts; what activations need, `plan` tells."""
+    runtime = cell.runtime
+    shares = runtime.ranks if runtime.strategy == "fsdp" else 1
+    for stage, parameters, optimizer in _trained(cell) if runtime.memory > 0 else ():
+        need = least_bytes(parameters, optimizer) / GIBI
+        if need / shares > runtime.memory:
+            text = (
+                f"{parameters:,} parameters with {optimizer} need at least {need / shares:.1f} GiB on each device of"
+                f" {runtime.memory:g} GiB: let {ceil(need / runtime.memory)} ranks share them (runtime.strategy=fsdp)."
+            )
+            yield f"stages.{stage}", text
+
+
+def _trained(cell: Experiment) -> Iterator[tuple[str, int, str]]:
+    """Stages, the parameters that learn in them, and their optimizers."""
+    vision, language, stages = _vision(cell), _language(cell), cell.stages
+    if cell.pretrain in ("classif", "siglip"):
+        yield "vision", vision, stages.vision.optimizer.name
+    if all(column in PRETRAINED_COLUMNS for column in cell.evaluate):
+        return
+    yield "multimodal", language, stages.multimodal.optimizer.name
+    if stages.resolution.steps:
+        yield "resolution", vision + language, stages.resolution.optimizer.name
+    yield "transfer", language, stages.transfer.optimizer.name
+
+
+def _vision(cell: Experiment) -> int:
+    """0 where the encoder's shape is not known before it is built; what is wrong with it is told elsewhere."""
+    options = cell.model.vision.options
+    try:
+        shape = resolve(**{key: options[key] for key in ("size", *VitShape.__slots__)})
+    except (ConfigError, KeyError):
+        return 0
+    return vit_parameters(shape, cell.model.image_size) if shape.patch > 0 else 0
+
+
+def _language(cell: Experiment) -> int:
+    options = cell.model.language.options
+    if cell.model.language.name != "ul2":
+        return 0
+    try:
+        shape = resolve_language(**{key: options[key] for key in ("size", *LanguageShape.__slots__)})
+    except (ConfigError, KeyError):
+        return 0
+    vocabulary = cell.tokenizer.vocabulary or 0
+    return language_parameters(shape, vocabulary, options["gated"], options["tied"], options["buckets"])

@@ -1,0 +1,32 @@
+"""How many parameters parts have, from their shapes alone."""
+
+from __future__ import annotations
+
+from pali3kit.config.shapes import LanguageShape, VitShape
+
+MOMENTS = {"adamw": 8, "muon": 4, "adafactor": 2}  # bytes a parameter, at least: Muon keeps one for inner matrices
+LEARNING = 8  # bytes a parameter of fp32 weights and gradients
+
+
+def vit_parameters(shape: VitShape, image_size: int) -> int:
+    """Of a ViT without its head: patches, positions, blocks and the last norm."""
+    width, mlp = shape.width, shape.mlp
+    patches = (3 * shape.patch**2 + 1) * width
+    positions = (image_size // shape.patch) ** 2 * width
+    block = 4 * (width**2 + width) + (width + 1) * mlp + (mlp + 1) * width + 4 * width
+    return patches + positions + shape.depth * block + 2 * width
+
+
+def language_parameters(shape: LanguageShape, vocabulary: int, gated: bool, tied: bool, buckets: int) -> int:
+    """Of a `ul2`: embedding, layers, relative biases, norms, and logits of its own unless they are tied."""
+    attention = 4 * shape.width * shape.heads * shape.head_width
+    feed = (3 if gated else 2) * shape.width * shape.mlp
+    encoder = shape.encoder_depth * (attention + feed + 2 * shape.width)
+    decoder = shape.decoder_depth * (2 * attention + feed + 3 * shape.width)
+    tables = vocabulary * shape.width * (1 if tied else 2)
+    return tables + encoder + decoder + 2 * buckets * shape.heads + 2 * shape.width
+
+
+def least_bytes(parameters: int, optimizer: str) -> int:
+    """What weights, gradients and moments need at the least: activations come on top."""
+    return parameters * (LEARNING + MOMENTS.get(optimizer, 0))

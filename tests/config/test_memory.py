@@ -1,0 +1,46 @@
+"""What cannot fit a stated device is refused, with the line of its stage."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pali3kit.config.load import load
+from pali3kit.errors import ConfigError
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+
+
+def complaints(*overrides: str) -> list[str]:
+    try:
+        load(EXPERIMENTS / "pali3.yaml", ["scale=paper", *overrides])
+    except ConfigError as error:
+        return [str(problem) for problem in error.problems]
+    return []
+
+
+def test_the_whole_model_does_not_learn_on_one_device_of_80_gib() -> None:
+    """5.58 billion parameters of 16 bytes are 83.2 GiB; the language model's 3.74 alone are 55.8."""
+    [complaint] = complaints("runtime.memory=80")
+    assert "paper.yaml:" in complaint
+    assert "5,584,933,248 parameters with adamw need at least 83.2 GiB on each device of 80 GiB" in complaint
+    assert "let 2 ranks share them" in complaint
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        ["runtime.memory=141"],
+        ["runtime.memory=0"],
+        ["runtime.memory=80", "runtime.ranks=2", "runtime.strategy=fsdp"],
+        ["runtime.memory=80", "stages.resolution.optimizer.name=adafactor"],
+        ["runtime.memory=80", "stages.resolution.steps=[]", "stages.transfer.start=multimodal", "evaluation.after=[transfer]"],
+    ],
+)  # fmt: skip
+def test_it_does_with_more_devices_memory_or_thrift(overrides: list[str]) -> None:
+    assert complaints(*overrides) == []
+
+
+def test_copies_are_not_shares() -> None:
+    assert any("83.2 GiB" in text for text in complaints("runtime.memory=80", "runtime.ranks=2"))

@@ -1,0 +1,33 @@
+"""Parameters counted from shapes are those of the models."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pali3kit.config.shapes import LANGUAGE_SHAPES, VIT_SHAPES
+from pali3kit.config.sizes import language_parameters, least_bytes, vit_parameters
+from pali3kit.language.ul2 import UL2
+from pali3kit.vision.vit import ViT
+
+
+@pytest.mark.parametrize("size", ["B/16", "So400m/14", "G/14"])
+@pytest.mark.parametrize("side", [224, 448])
+def test_vit(size: str, side: int) -> None:
+    with torch.device("meta"):
+        model = ViT(side, size)
+    counted = sum(p.numel() for name, p in model.named_parameters() if not name.startswith("head."))
+    assert vit_parameters(VIT_SHAPES[size], side) == counted
+
+
+@pytest.mark.parametrize("size", ["tiny", "base", "3B", "20B"])
+@pytest.mark.parametrize(("gated", "tied"), [(True, False), (False, True)])
+def test_ul2(size: str, gated: bool, tied: bool) -> None:
+    with torch.device("meta"):
+        model = UL2(1000, size, gated=gated, tied=tied)
+    counted = sum(p.numel() for p in model.parameters())
+    assert language_parameters(LANGUAGE_SHAPES[size], 1000, gated, tied, buckets=32) == counted
+
+
+def test_least_bytes_by_hand() -> None:
+    assert least_bytes(10, "adamw") == 160 and least_bytes(10, "adafactor") == 100
