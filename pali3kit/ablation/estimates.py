@@ -73,7 +73,8 @@ class Forecast:
         """Return the best known cost of making `node`."""
         cost, weight = self._known(node)
         parameters = cost.parameters if cost else weight.parameters if weight else None
-        tokens = cost.tokens * units(node) if cost and cost.tokens else None
+        each = cost.tokens if cost else weight.tokens if weight else None
+        tokens = each * units(node) if each else None
         if seen := self.by_shape.get(shape(node)):
             return Estimate(_scaled(seen, units(node)), "measured", parameters, tokens, weight)
         if cost:
@@ -174,7 +175,8 @@ def simulate(nodes: Iterable[Node], seconds: Mapping[str, float], workers: int) 
 
 
 def _heavy(weight: Weight) -> str:
-    return f"{weight.parameters:,} parameters need {weight.state / 1e9:.0f} GB"
+    effort = f", one measured step {weight.effort:.0e} FLOPs" if weight.effort else ""
+    return f"{weight.parameters:,} parameters need {weight.state / 1e9:.0f} GB{effort}"
 
 
 def count_parameters(weights: Path) -> int | None:

@@ -13,12 +13,15 @@ from pali3kit.ablation.estimates import Estimate, Forecast, count_parameters, si
 from pali3kit.ablation.graph import build
 from pali3kit.ablation.host import allot, processor
 from pali3kit.ablation.node import Node
+from pali3kit.ablation.ranks import SPREAD
 from pali3kit.ablation.store import Store
 from pali3kit.ablation.workload import units
-from pali3kit.config.schema import Experiment
+from pali3kit.config.schema import Experiment, Runtime
 
 # torch and lightning are imported once per worker, while nothing else can be done: 5 s on two quiet cores.
 STARTUP_SECONDS = 5.0
+GIBI = 1 << 30
+CUT = ("multimodal", "resolution", "transfer")  # stages whose batches are cut into passes
 
 
 def plan(experiment: Experiment, console: Console | None = None) -> float:
@@ -35,7 +38,7 @@ def plan(experiment: Experiment, console: Console | None = None) -> float:
         forecast.calibrate(missing, workers, lambda text: console.print(escape(text), style="yellow"))
     estimates = {node.digest: forecast.estimate(node) for node in graph.nodes}
     absent = {node.digest for node in missing}
-    console.print(_table(graph.nodes, absent, estimates, store))
+    console.print(_table(graph.nodes, absent, estimates, store, experiment.runtime))
     seconds = {digest: estimates[digest].seconds or 0.0 for digest in absent}
     total = simulate(missing, seconds, workers) + (STARTUP_SECONDS if missing else 0.0)
     unknown = sum(estimates[digest].seconds is None for digest in absent)
@@ -47,7 +50,36 @@ def plan(experiment: Experiment, console: Console | None = None) -> float:
         highlight=False,
         soft_wrap=True,
     )
+    if lines := _too_large(missing, estimates, experiment.runtime):
+        console.print("\n".join(lines), style="yellow", highlight=False, soft_wrap=True)
     return total
+
+
+def _too_large(nodes: list[Node], estimates: dict[str, Estimate], runtime: Runtime) -> list[str]:
+    """What does not fit the stated device, and what would make it smaller."""
+    needs = {node.label: _bytes(node, estimates[node.digest], runtime) or 0 for node in nodes}
+    large = [label for label, need in needs.items() if 0 < runtime.memory * GIBI < need]
+    if not large:
+        return []
+    return [
+        f"{', '.join(large)}: more than the {runtime.memory:g} GiB of a device. Smaller: runtime.recompute=true, a"
+        " lower runtime.most_tokens, runtime.ranks with runtime.strategy=fsdp, an optimizer with smaller moments."
+    ]
+
+
+def _bytes(node: Node, estimate: Estimate, runtime: Runtime) -> int | None:
+    """Of one device: its share of the parameters and of what learns with them, and one pass' activations, in fp32."""
+    weight = estimate.weight
+    if weight is None:
+        return None
+    spread = node.kind in SPREAD
+    ranks = runtime.ranks if spread else 1
+    state = weight.state // (ranks if runtime.strategy == "fsdp" else 1)
+    rows = node.config["training"]["batch_size"] // ranks if "training" in node.config else 0
+    if runtime.most_tokens and node.kind in CUT:
+        rows = min(rows, max(1, runtime.most_tokens // max(1, weight.tokens)))
+    recomputes = runtime.recompute and (spread or node.kind == "language")
+    return state + rows * (weight.recomputed if recomputes else weight.activations)
 
 
 def as_time(seconds: float) -> str:
@@ -57,9 +89,11 @@ def as_time(seconds: float) -> str:
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
 
 
-def _table(nodes: list[Node], absent: set[str], estimates: dict[str, Estimate], store: Store) -> Table:
+def _table(
+    nodes: list[Node], absent: set[str], estimates: dict[str, Estimate], store: Store, runtime: Runtime
+) -> Table:
     table = Table("stage", "state", box=SIMPLE_HEAD, pad_edge=False)
-    for name in ("units", "parameters", "tokens", "time"):
+    for name in ("units", "parameters", "tokens", "FLOPs", "GiB", "time"):
         table.add_column(name, justify="right")
     table.add_column("known from")
     for node in nodes:
@@ -73,11 +107,29 @@ def _table(nodes: list[Node], absent: set[str], estimates: dict[str, Estimate], 
             _count(units(node)),
             _count(parameters),
             _count(estimate.tokens),
+            _flops(node, estimate),
+            _gibibytes(_bytes(node, estimate, runtime)),
             "?" if seconds is None else as_time(seconds),
             "its manifest" if done else estimate.origin,
         )
     return table
 
 
+def _flops(node: Node, estimate: Estimate) -> str:
+    """Of the whole stage: a step of training takes three times a forward pass."""
+    flops = estimate.weight.flops if estimate.weight else 0
+    return f"{(3 if 'training' in node.config else 1) * flops * units(node):.1e}" if flops else "-"
+
+
+def _gibibytes(size: int | None) -> str:
+    return "-" if size is None else f"{size / GIBI:.3g}"
+
+
 def _count(number: int | None) -> str:
-    return "-" if number is None else f"{number:,}"
+    """Exact below ten million, else three digits and a letter."""
+    if number is None or number < 10_000_000:
+        return "-" if number is None else f"{number:,}"
+    for letter, size in (("T", 1e12), ("B", 1e9)):
+        if number >= size:
+            return f"{number / size:.3g}{letter}"
+    return f"{number / 1e6:.3g}M"

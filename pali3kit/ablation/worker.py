@@ -70,6 +70,7 @@ class Calibrated:
     weight: Weight | None = None
 
 
+MOST_EFFORT = 1e12  # FLOPs of one call of what is timed: about 20 s on a core
 Message = Progress | Finished | Failed | Busy | Calibrated
 Send = Callable[[Message], None]
 
@@ -150,7 +151,7 @@ def _calibrate(node: Node, threads: int) -> Message:
             from pali3kit.training.weighing import available, rehearse
 
             weight = rehearse(calibrate, copy.deepcopy(sized(node)))
-            if weight is not None and weight.state > available():
+            if weight is not None and (weight.state > available() or weight.effort > MOST_EFFORT):
                 return Calibrated(None, weight)
             cost = calibrate(copy.deepcopy(sized(node)), threads)
         except Exception as error:

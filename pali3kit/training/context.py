@@ -65,7 +65,8 @@ class Weight:
 
     Bytes: `state` of the parameters, and where they learn of their gradients and moments; `activations` of what one
     example's backward pass needs, in fp32, `recomputed` of the same where layers compute theirs again. `flops` of one
-    example's forward pass; a training step has three times as many. `tokens` of one example, its picture's included.
+    example's forward pass, `effort` of what would be timed in order to measure the stage. `tokens` of one example, its
+    picture's included.
     """
 
     parameters: int
@@ -74,6 +75,7 @@ class Weight:
     recomputed: int = 0
     flops: int = 0
     tokens: int = 0
+    effort: int = 0
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from pali3kit.training.context import Weight
 
 FP32 = 4  # bytes
+BACKWARD = 3  # a training step takes three times the FLOPs of its forward pass
 
 
 class Weighed(Exception):
@@ -41,8 +43,9 @@ def rehearse(calibrate: Callable[[dict[str, Any], int], object], config: dict[st
     """The weight of what `calibrate` would build and run; None where a part cannot be built without memory, as adapters
     of other libraries may not.
     """
-    parameters = 0
+    parameters, batch = 0, 1
     if "training" in config:
+        batch = config["training"]["batch_size"]
         config = {**config, "training": {**config["training"], "batch_size": 1}}
 
     def note(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
@@ -54,7 +57,8 @@ def rehearse(calibrate: Callable[[dict[str, Any], int], object], config: dict[st
         with torch.device("meta"):
             calibrate(config, 1)
     except Weighed as found:
-        return found.weight or Weight(parameters, FP32 * parameters)
+        weight = found.weight or Weight(parameters, FP32 * parameters)
+        return replace(weight, effort=batch * weight.effort)
     except Exception:
         return None
     finally:
@@ -80,10 +84,18 @@ def weigh(model: nn.Module, optimizer: torch.optim.Optimizer, loss: Callable[[],
         recomputed=recomputed + (kept - recomputed) // max(1, layers),  # one layer at a time is whole
         flops=flops,
         tokens=tokens,
+        effort=BACKWARD * flops,
     )
 
 
-def _kept(model: nn.Module, loss: Callable[[], Tensor]) -> tuple[int, int]:
+def weigh_forward(model: nn.Module, run: Callable[[], object], tokens: int, batch: int) -> Weight:
+    """The weight of `run` on the meta device, with one example of so many `tokens`, of which a `batch` is run."""
+    parameters = sum(parameter.numel() for parameter in model.parameters())
+    flops = _kept(model, run)[1]
+    return Weight(parameters, FP32 * parameters, flops=flops, tokens=tokens, effort=batch * flops)
+
+
+def _kept(model: nn.Module, loss: Callable[[], object]) -> tuple[int, int]:
     """Bytes kept for the backward pass, and the FLOPs of the forward pass."""
     kept = Kept(model.parameters())
     with FlopCounterMode(display=False) as counter, Fused() as fused, kept:

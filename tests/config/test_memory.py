@@ -35,7 +35,8 @@ def test_the_whole_model_does_not_learn_on_one_device_of_80_gib() -> None:
         ["runtime.memory=0"],
         ["runtime.memory=80", "runtime.ranks=2", "runtime.strategy=fsdp"],
         ["runtime.memory=80", "stages.resolution.optimizer.name=adafactor"],
-        ["runtime.memory=80", "stages.resolution.steps=[]", "stages.transfer.start=multimodal", "evaluation.after=[transfer]"],
+        ["runtime.memory=80", "stages.resolution.steps=[]", "stages.transfer.start=multimodal",
+         "evaluation.after=[transfer]"],
     ],
 )  # fmt: skip
 def test_it_does_with_more_devices_memory_or_thrift(overrides: list[str]) -> None:

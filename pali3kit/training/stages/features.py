@@ -13,8 +13,10 @@ from numpy.lib.format import open_memmap
 from pali3kit.training.calibration import count, fastest_seconds
 from pali3kit.training.context import Cost, StageContext
 from pali3kit.training.parts import build_source, build_vision, read_vision
+from pali3kit.training.weighing import Weighed, rehearsing, weigh_forward
+from pali3kit.vision.vit import ViT
 
-BATCH = 128
+BATCH, TOKENS = 128, 1 << 16  # pictures of a batch at most, and tokens
 
 
 @torch.inference_mode()
@@ -26,11 +28,17 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     rows, columns = vision.native_grid
     np.save(context.folder / "grid.npy", (rows, columns))
     tokens = _allocate(context.folder / f"{split}.npy", (total, rows * columns, vision.width))
-    for start in range(0, total, BATCH):
-        images = vision.image_spec.prepare(source.image(split, i) for i in range(start, min(start + BATCH, total)))
+    batch = _batch(vision)
+    for start in range(0, total, batch):
+        images = vision.image_spec.prepare(source.image(split, i) for i in range(start, min(start + batch, total)))
         tokens[start : start + len(images)] = vision(images).numpy()
         context.report(start + len(images), total)
     tokens.flush()
+
+
+def _batch(vision: ViT) -> int:
+    """Pictures at once."""
+    return max(1, min(BATCH, TOKENS // (vision.native_grid[0] * vision.native_grid[1])))
 
 
 def _allocate(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.float16]]:
@@ -47,8 +55,12 @@ def _allocate(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.
 def calibrate(config: dict[str, Any], threads: int) -> Cost:
     """Seconds per picture, drawing it included."""
     source, vision = build_source(config), build_vision(config).eval()
+    side, batch = config["image_size"], _batch(vision)
+    tokens = vision.native_grid[0] * vision.native_grid[1]
+    if rehearsing():
+        raise Weighed(weigh_forward(vision, lambda: vision(torch.zeros(1, 3, side, side)), tokens, batch))
 
     def step(number: int) -> None:
-        vision(vision.image_spec.prepare(source.image("train", number * BATCH + row) for row in range(BATCH)))
+        vision(vision.image_spec.prepare(source.image("train", number * batch + row) for row in range(batch)))
 
-    return Cost(fastest_seconds(step) / BATCH, 1.0, count(vision), vision.native_grid[0] * vision.native_grid[1])
+    return Cost(fastest_seconds(step) / batch, 1.0, count(vision), tokens)
