@@ -144,7 +144,12 @@ class Stages:
         """The parents that every stage on a frozen encoder has, and the mask tokenizer where regions are written or
         read.
         """
-        return {"features": self.features(split, tuned), **self.readers(regions)}
+        seen = {"features": self.features(split, tuned)} if self.cached else {"vision": tuned or self.vision}
+        return {**seen, **self.readers(regions)}
+
+    @property
+    def cached(self) -> bool:
+        return self.experiment.data.cache
 
     def readers(self, regions: bool) -> dict[str, Node]:
         """The tokenizers of texts, and of masks where regions are written or read."""
@@ -159,7 +164,8 @@ class Stages:
         """The same, with pictures of another size."""
         multimodal = self.experiment.stages.multimodal
         lengths = {"prompt_length": multimodal.prompt_length, "target_length": multimodal.target_length}
-        return {**scenes, "bins": self.experiment.tokenizer.bins, **lengths}
+        counted = {} if self.cached else {"count": self.experiment.data.train}
+        return {**scenes, "bins": self.experiment.tokenizer.bins, **lengths, **counted}
 
     @cached_property
     def multimodal(self) -> Node:

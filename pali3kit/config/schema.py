@@ -75,11 +75,16 @@ class Tokenizer:
 
 @dataclass(kw_only=True)
 class Data:
-    """Where records come from and how many: a scene is one image with all that is known of it."""
+    """Where records come from and how many: a scene is one image with all that is known of it.
+
+    With `cache` a frozen encoder's tokens of all of them are kept on disk (`plan` says how much that is), without it
+    they are computed whenever they are needed.
+    """
 
     source: Part
     train: int
     test: int
+    cache: bool = True
 
 
 @dataclass(kw_only=True)

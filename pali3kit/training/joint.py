@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from math import ceil
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from pali3kit.config.schema import Training
@@ -21,25 +22,41 @@ from pali3kit.training.context import Cost, Execution, StageContext
 from pali3kit.training.fit import fit
 from pali3kit.training.frozen import FrozenTokens, add_mask_tokens
 from pali3kit.training.modules import Batch, PaLIModule
-from pali3kit.training.parts import build_source, read_masks, read_tokenizer
+from pali3kit.training.parts import build_source, build_vision, read_masks, read_tokenizer, read_vision
+from pali3kit.vision.vit import ViT
 
 
 @dataclass(frozen=True)
 class Sight:
     """How a batch gets its pictures: `look` makes of their numbers `[B]` what a `PaLIModule` reads beside the texts.
 
-    `count` pictures, with a `grid` of tokens each.
+    There are `count` pictures, with a `grid` of tokens of `width` each. `vision` is the encoder, where none of its
+    tokens are kept: it then sees every batch.
     """
 
     look: Callable[[Tensor], Batch]
     count: int
     grid: Grid
+    width: int
+    vision: ViT | None = None
 
 
-def cached(context: StageContext) -> Sight:
-    """The tokens that the frozen encoder gave."""
-    tokens = FrozenTokens(context.parents["features"], "train")
-    return Sight(lambda index: {"tokens": tokens[index]}, len(tokens), tokens.grid)
+def frozen(config: Mapping[str, Any], context: StageContext) -> Sight:
+    """The tokens that the frozen encoder gave, or, where none are kept, pictures for it."""
+    if "features" in context.parents:
+        tokens = FrozenTokens(context.parents["features"], "train")
+        return Sight(lambda index: {"tokens": tokens[index]}, len(tokens), tokens.grid, tokens.width)
+    return pictures(config, read_vision(context.parents["vision"]).requires_grad_(False))
+
+
+def pictures(config: Mapping[str, Any], vision: ViT) -> Sight:
+    """The source's own pictures, as the encoder wants them."""
+    source = build_source(config)
+
+    def look(index: Tensor) -> Batch:
+        return {"images": vision.image_spec.prepare(source.image("train", number) for number in index.tolist())}
+
+    return Sight(look, config["count"], vision.native_grid, vision.width, vision)
 
 
 def train(
@@ -51,7 +68,7 @@ def train(
     sight: Sight,
     label_smoothing: float = 0.0,
 ) -> None:
-    """Train `model` on a mixture of tasks by weight."""
+    """Train `model` on a mixture of tasks by weight; an encoder that learns with it is `sight`'s."""
     tokenizer = read_tokenizer(context.parents["tokenizer"])
     masks = read_masks(context.parents["masks"]) if "masks" in context.parents else None
     source = build_source(config)
@@ -67,7 +84,9 @@ def train(
         batches = shared(examples, tokenizer, config, context.execution, passes)
         return [{**batch, **sight.look(batch.pop("image"))} for batch in batches]
 
+    model.vision = sight.vision
     fit(PaLIModule(model, sight.grid, label_smoothing), make, budget, context, passes=passes)
+    model.vision = None  # an artifact of its own
 
 
 def count_passes(batch_size: int, tokens: int, execution: Execution) -> int:
@@ -101,9 +120,18 @@ def _part(examples: Sequence[Example], number: int, parts: int) -> Sequence[Exam
     return examples[number * len(examples) // parts : (number + 1) * len(examples) // parts]
 
 
-def cost(config: Mapping[str, Any], budget: Training) -> Cost:
-    """What one example costs here."""
+def cost(config: Mapping[str, Any], budget: Training, learns: bool = False) -> Cost:
+    """What one example costs here; where no tokens are kept, with its picture, which an encoder sees that may learn."""
     model, width, grid = random_pali(config)
-    batch = random_pairs(config, budget.batch_size, width, grid)
-    tokens = grid[0] * grid[1] + PROMPT + TARGET
-    return training_cost(PaLIModule(model, grid), lambda step: batch, budget, tokens)
+    texts = random_pairs(config, budget.batch_size, width, grid)
+    tokens = {"tokens": texts.pop("tokens")}
+    look: Callable[[Tensor], Batch] = lambda index: tokens  # noqa: E731
+    if "count" in config:
+        sight = pictures(config, build_vision(config).requires_grad_(learns))
+        model.vision, look = sight.vision, sight.look
+    rows = torch.arange(budget.batch_size, device="cpu") % config.get("count", 1)
+
+    def make(step: int) -> Batch:
+        return {**texts, **look(rows)}
+
+    return training_cost(PaLIModule(model, grid), make, budget, grid[0] * grid[1] + PROMPT + TARGET)

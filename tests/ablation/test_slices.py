@@ -38,6 +38,14 @@ def test_constrained_regions_are_other_evaluations_of_regions_alone(experiment):
     }
 
 
+def test_without_a_cache_stages_on_pali_see_pictures(experiment):
+    graph = build(replace(experiment, data=replace(experiment.data, cache=False)))
+    assert not [node for node in graph.nodes if node.kind == "features"]
+    for node in graph.nodes:
+        if node.kind in ("multimodal", "transfer", "evaluate"):
+            assert node.parents["vision"].kind == "vision" and node.config["count"] == experiment.data.train
+
+
 def test_roles_of_every_kind(experiment):
     roles = {
         node.label: {role: parent.label for role, parent in node.parents.items()} for node in build(experiment).nodes

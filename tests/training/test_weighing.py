@@ -7,11 +7,20 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
 
-from pali3kit.errors import StageError
+from pali3kit.ablation.node import Node
+from pali3kit.ablation.worker import Calibrated, _calibrate
+from pali3kit.config.schema import Optimizer
+from pali3kit.language.ul2 import UL2
+from pali3kit.models.pali import PaLI
+from pali3kit.projector.linear import LinearProjector
 from pali3kit.training import weighing
 from pali3kit.training.calibration import fastest_seconds
+from pali3kit.training.modules import PaLIModule
+from pali3kit.training.optimizers import build_optimizer
 from pali3kit.training.stages import evaluate, language, vision
+from pali3kit.vision.vit import ViT
 
 G_14 = {
     "pretrain": "siglip", "image_size": 224, "vision": {"name": "vit", "size": "G/14"}, "vocabulary": 250_000,
@@ -31,19 +40,70 @@ PRETRAINED = {
 
 
 @pytest.mark.parametrize(
-    ("calibrate", "config", "gigabytes"),
-    [(vision.calibrate, G_14, 66), (evaluate.calibrate, UL2_20B, 79), (language.calibrate, PRETRAINED, 313)],
+    ("calibrate", "config", "parameters", "gigabytes"),
+    [
+        (vision.calibrate, G_14, 4_141_760_130, 66),
+        (evaluate.calibrate, UL2_20B, 19_721_994_240, 79),
+        (language.calibrate, PRETRAINED, 19_548_000_000, 313),
+    ],
 )
-def test_what_does_not_fit_is_refused_unbuilt(
-    calibrate: Any, config: dict[str, Any], gigabytes: int, monkeypatch: pytest.MonkeyPatch
+def test_what_does_not_fit_is_weighed_unbuilt(
+    calibrate: Any, config: dict[str, Any], parameters: int, gigabytes: int
 ) -> None:
-    monkeypatch.setattr(weighing, "available", lambda: 8_000_000_000)
-    with pytest.raises(StageError, match=rf"parameters need {gigabytes} GB, 8 GB are free here"):
-        weighing.demand_room(calibrate, config, 1)
+    """16 bytes for each that learns by AdamW, 4 for each that is used."""
+    weight = weighing.rehearse(calibrate, config)
+    assert weight is not None and round(weight.state / 1e9) == gigabytes
+    assert weight.parameters == pytest.approx(parameters, rel=0.01)
     assert torch.get_default_device().type == "cpu"
 
 
-def test_what_fits_and_what_cannot_be_weighed_may_be_measured() -> None:
+def test_a_stage_that_does_not_fit_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
+    node = Node("vision", "vision", G_14)
+    monkeypatch.setattr(weighing, "available", lambda: 8_000_000_000)
+    message = _calibrate(node, 1)
+    assert isinstance(message, Calibrated) and message.cost is None
+    assert message.weight is not None and message.weight.tokens == 256 + 64
+
+
+def pali() -> tuple[PaLIModule, Any]:
+    torch.manual_seed(0)
+    vit = ViT(32, width=32, depth=2, heads=2, mlp=64, patch=8)
+    language = UL2(200, width=48, encoder_depth=2, decoder_depth=2, heads=3, head_width=16, mlp=64)
+    texts = {"prompts": torch.ones(1, 7).long(), "targets": torch.ones(1, 5).long()}
+    masks = {"prompt_mask": torch.ones(1, 7).bool(), "target_mask": torch.ones(1, 5).bool()}
+    return PaLIModule(PaLI(vit, LinearProjector(32, 48), language), (4, 4)), {
+        "images": torch.zeros(1, 3, 32, 32), **texts, **masks,
+    }  # fmt: skip
+
+
+def test_activations_and_flops_are_those_of_a_real_step() -> None:
+    """The attention of a CPU keeps a matrix of scores where its bias learns, which fused kernels do not."""
+    module, batch = pali()
+    real = weighing.Kept(module.parameters())
+    with real, FlopCounterMode(display=False) as counter:
+        module.losses(batch)["loss"]
+    with torch.device("meta"):
+        shadow, _ = pali()
+    optimizer = shadow.configure_optimizers()["optimizer"]
+    nothing = {name: tensor.to("meta") for name, tensor in batch.items()}
+    weight = weighing.weigh(shadow, optimizer, lambda: shadow.losses(nothing)["loss"], 23)
+    assert weight.parameters == sum(p.numel() for p in module.parameters())
+    assert weight.activations == pytest.approx(real.total(), rel=0.2)
+    assert weight.recomputed < 0.7 * weight.activations
+    assert weight.flops == pytest.approx(counter.get_total_flops(), rel=0.02)
+
+
+def test_moments_are_the_optimizers_own() -> None:
+    model = nn.Linear(100, 100, bias=False, device="meta")
+    sizes = {}
+    for name in ("adamw", "adafactor"):
+        optimizer = build_optimizer(model, Optimizer(name=name))
+        sizes[name] = weighing.weigh(model, optimizer, lambda: model(torch.ones(1, 100, device="meta")).sum(), 1).state
+    assert sizes["adamw"] == pytest.approx(16 * 10_000, rel=0.01)
+    assert sizes["adafactor"] == pytest.approx(10 * 10_000, rel=0.05)
+
+
+def test_what_cannot_be_built_without_memory_is_not_weighed() -> None:
     built: list[str] = []
 
     def small(config: dict[str, Any], threads: int) -> None:
@@ -53,8 +113,9 @@ def test_what_fits_and_what_cannot_be_weighed_may_be_measured() -> None:
     def broken(config: dict[str, Any], threads: int) -> None:
         raise RuntimeError("no meta kernel")
 
-    weighing.demand_room(small, {}, 1)
-    weighing.demand_room(broken, {}, 1)
+    weight = weighing.rehearse(small, {})
+    assert weight is not None and (weight.parameters, weight.state) == (16, 64)
+    assert weighing.rehearse(broken, {}) is None
     assert built == ["meta"], "nothing was run"
 
 

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from pali3kit.data.source import Source
 from pali3kit.data.task import Example
@@ -15,10 +18,11 @@ from pali3kit.evals.regions import score_regions
 from pali3kit.evals.scores import Scores
 from pali3kit.evals.texts import score_answers, score_captions, score_multilingual
 from pali3kit.language.regions import RegionGrammar
+from pali3kit.nn.positions import Grid
 from pali3kit.training.calibration import TARGET, count, fastest_seconds, random_pairs, random_pali
 from pali3kit.training.context import Cost, StageContext
 from pali3kit.training.frozen import FrozenTokens
-from pali3kit.training.parts import build_source, read_masks, read_pali, read_tokenizer
+from pali3kit.training.parts import build_source, read_masks, read_pali, read_tokenizer, read_vision
 
 
 def run(config: dict[str, Any], context: StageContext) -> None:
@@ -26,13 +30,13 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     source = build_source(config)
     examples = column_examples(source, config["column"], config["bins"], config["test"], config["limit"])
     tokenizer = read_tokenizer(context.parents["tokenizer"])
-    tokens = FrozenTokens(context.parents["features"], "test")
+    tokens, grid = _tokens(source, context)
     predictions = answer(
         read_pali(context.parents["model"], tokenizer),
         tokenizer,
         examples,
-        tokens.__getitem__,
-        tokens.grid,
+        tokens,
+        grid,
         config["prompt_length"],
         config["target_length"],
         config["beams"],
@@ -41,6 +45,21 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     )
     scores = _score(config, context, source, examples, predictions)
     _write(context.folder, examples, predictions, scores)
+
+
+def _tokens(source: Source, context: StageContext) -> tuple[Callable[[Tensor], Tensor], Grid]:
+    """From pictures' numbers to the frozen encoder's tokens, which are kept or computed now; and their grid."""
+    if "features" in context.parents:
+        kept = FrozenTokens(context.parents["features"], "test")
+        return kept.__getitem__, kept.grid
+    vision = read_vision(context.parents["vision"])
+
+    @torch.inference_mode()
+    def see(index: Tensor) -> Tensor:
+        images = vision.image_spec.prepare(source.image("test", number) for number in index.tolist())
+        return vision(images)  # type: ignore[no-any-return]
+
+    return see, vision.native_grid
 
 
 def _score(

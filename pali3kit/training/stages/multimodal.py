@@ -8,8 +8,7 @@ import torch
 
 from pali3kit.config.schema import Multimodal
 from pali3kit.training.context import Cost, StageContext
-from pali3kit.training.frozen import FrozenTokens
-from pali3kit.training.joint import cached, cost, train
+from pali3kit.training.joint import cost, frozen, train
 from pali3kit.training.parts import build_pali, publish, read_budget, read_language, read_parts, read_tokenizer
 
 
@@ -18,12 +17,13 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     budget = read_budget(Multimodal, config["training"])
     tokenizer = read_tokenizer(context.parents["tokenizer"])
     language = read_language(context.parents["language"], tokenizer, context.execution)
-    width = FrozenTokens(context.parents["features"], "train").width
+    sight = frozen(config, context)
     torch.manual_seed(context.seed)
-    model = build_pali(config, width, language)
-    train(model, config, context, budget, budget.mixture, cached(context))
-    shape = read_parts(context.parents["language"])["language"]
-    publish(context.folder, model, context.writes, projector=config["projector"], language=shape, vision_width=width)
+    model = build_pali(config, sight.width, language)
+    train(model, config, context, budget, budget.mixture, sight)
+    language_part = read_parts(context.parents["language"])["language"]
+    parts = {"projector": config["projector"], "language": language_part, "vision_width": sight.width}
+    publish(context.folder, model, context.writes, **parts)
 
 
 def calibrate(config: dict[str, Any], threads: int) -> Cost:

@@ -6,7 +6,7 @@ from typing import Any
 
 from pali3kit.config.schema import Transfer
 from pali3kit.training.context import Cost, StageContext
-from pali3kit.training.joint import cached, cost, train
+from pali3kit.training.joint import cost, frozen, train
 from pali3kit.training.parts import publish, read_budget, read_pali, read_parts, read_tokenizer
 
 
@@ -14,7 +14,7 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     """Write the `weights.safetensors` of projector and language model, tuned for `config["task"]`."""
     budget = read_budget(Transfer, config["training"])
     model = read_pali(context.parents["model"], read_tokenizer(context.parents["tokenizer"]), context.execution)
-    train(model, config, context, budget, {config["task"]: 1.0}, cached(context), budget.label_smoothing)
+    train(model, config, context, budget, {config["task"]: 1.0}, frozen(config, context), budget.label_smoothing)
     publish(context.folder, model, context.writes, **read_parts(context.parents["model"]))
 
 

@@ -33,7 +33,9 @@ def test_a_score_and_a_prediction_for_every_example(chain: Any, column: str) -> 
 
 def test_constrained_regions_can_all_be_read(chain: Any) -> None:
     free = chain.node("evaluate", column="refer", after="transfer")
-    bound = Node(free.kind, free.label, {**free.config, "constrained": True, "target_length": 24}, free.parents)
+    bound = Node(
+        free.kind, free.label, {**free.config, "constrained": True, "target_length": 24}, free.seed, free.parents
+    )
     metrics = json.loads((chain.make(bound) / "metrics.json").read_text())
     assert metrics["extra"]["invalid"] == 0.0
     assert json.loads((chain.make(free) / "metrics.json").read_text())["extra"]["invalid"] > 0.0

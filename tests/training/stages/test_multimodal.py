@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import torch
+from safetensors.torch import load_file
 
+from pali3kit.ablation.node import Node
 from pali3kit.training.parts import read_language, read_pali, read_tokenizer
 
 
@@ -17,6 +19,30 @@ def test_it_moves_away_from_the_pretrained_language_model(chain: Any) -> None:
     moved = {name: (after[name] - before[name]).norm() / before[name].norm() for name in before}
     assert 0 < moved["encoder.0.attention.query.weight"] < 1
     assert not torch.equal(before["embedding.weight"], after["embedding.weight"])
+
+
+def uncached(chain: Any, kind: str, **wanted: object) -> Node:
+    """The same stage on pictures and the encoder, instead of its tokens."""
+    node = chain.node(kind, **wanted)
+    vision = node.parents["features"].parents["vision"]
+    parents = {role: parent for role, parent in node.parents.items() if role != "features"}
+    return Node(kind, node.label, {**node.config, "count": 40}, 0, {**parents, "vision": vision})
+
+
+def test_without_kept_tokens_it_learns_the_same(chain: Any) -> None:
+    """Kept tokens are fp16, so not to the bit; the encoder stays as it is, and out of the weights."""
+    kept, seen = (chain.make(node) for node in (chain.node("multimodal"), uncached(chain, "multimodal")))
+    first, second = (load_file(folder / "weights.safetensors") for folder in (kept, seen))
+    assert first.keys() == second.keys()
+    for name, tensor in first.items():
+        assert (tensor - second[name]).norm() < 0.05 * tensor.norm() + 1e-3, name
+
+
+def test_answers_too_come_from_pictures(chain: Any) -> None:
+    folder = chain.make(uncached(chain, "evaluate", column="vqa", after="multimodal"))
+    kept = chain("evaluate", column="vqa", after="multimodal")
+    answers = [(path / "predictions.jsonl").read_text().splitlines() for path in (folder, kept)]
+    assert len(answers[0]) == len(answers[1]) > 0
 
 
 def test_calibration(chain: Any) -> None:
