@@ -83,6 +83,7 @@ def test_another_arm_reuses_what_it_shares(finished: tuple[Path, str]) -> None:
     [
         ("ablate_projector", ["linear", "mlp", "pixel_shuffle", "resampler"]),
         ("ablate_language", ["ul2", "prefix_lm"]),
+        ("ablate_resolution", ["false", "true"]),
     ],
 )
 def test_the_other_ablations_finish_with_a_row_for_each_arm(
@@ -95,6 +96,15 @@ def test_the_other_ablations_finish_with_a_row_for_each_arm(
     for row, name in zip(table["rows"], rows, strict=True):
         assert name in json.dumps(row)
         assert all(cell["status"] == "done" and cell["ours"]["n"] > 0 for cell in row["cells"].values())
+
+
+def test_the_whole_recipe_is_measured_after_each_of_its_stages(finished: tuple[Path, str]) -> None:
+    folder, _ = finished
+    finish(folder, "evaluate=[vqa,refer]", experiment="pali3")
+    report = json.loads((folder / "pali3" / "report.json").read_text())
+    assert [table["after"] for table in report["tables"]] == ["multimodal", "resolution", "transfer"]
+    assert "After stage 2" in (folder / "pali3" / "report.md").read_text()
+    assert "resolution/1@96" in [stage["label"] for stage in report["stages"]]
 
 
 @pytest.mark.slow

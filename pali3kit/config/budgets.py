@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
 
 from pali3kit.config.schema import Experiment, Optimizer, Resolution, Training
+from pali3kit.config.vocabulary import SENTINELS, Vocabulary
+from pali3kit.errors import DataError
 
 # What is measured on a pretrained part alone, after no other stage: these fit what has no tasks.
 PRETRAINED_COLUMNS = ("probe", "denoising")
 REGION_COLUMNS = ("refer", "refer_plus", "refer_g")
 BOX_TOKENS, MASK_TOKENS = 4, 16  # a region is written as four coordinates and the codes of its mask (paper.md §4.1)
+MEAN_SPAN, DENSITY = 3, 0.5  # of UL2's densest denoiser (paper.md §2.1)
 
 Complaint = tuple[str, str]
 """A dotted key and what is wrong with it."""
+
+
+def has_stage_2(cell: Experiment) -> bool:
+    """Whether anything is measured on stage 2, or starts from it: scales have steps for those who want them."""
+    wanted = cell.stages.transfer.start == "resolution" or "resolution" in cell.evaluation.after
+    return wanted and bool(cell.stages.resolution.steps)
 
 
 def ranks(cell: Experiment) -> Iterator[Complaint]:
@@ -22,7 +33,7 @@ def ranks(cell: Experiment) -> Iterator[Complaint]:
     generates = any(column not in PRETRAINED_COLUMNS for column in cell.evaluate)
     if generates:
         spread |= {"multimodal": sections.multimodal, "transfer": sections.transfer}
-    if generates and sections.resolution.steps:
+    if generates and has_stage_2(cell):
         spread["resolution"] = sections.resolution
     for stage, section in spread.items() if ranks > 1 else ():
         if section.batch_size % ranks:
@@ -33,9 +44,22 @@ def ranks(cell: Experiment) -> Iterator[Complaint]:
             yield f"stages.{stage}.optimizer.name", f"{name} works on whole matrices, fsdp shards them: take adamw."
 
 
+def windows(cell: Experiment) -> Iterator[Complaint]:
+    """Check that the denoiser with the most spans finds a sentinel for each: more would not be its law."""
+    most = int(MEAN_SPAN * (SENTINELS + 0.5) / DENSITY)
+    if cell.stages.language.length > most:
+        text = f"windows of {cell.stages.language.length} tokens have more spans than the {SENTINELS} sentinels"
+        yield "stages.language.length", f"{text}: at most {most}"
+
+
 def lengths(cell: Experiment) -> Iterator[Complaint]:
     """Check that a region's answer fits into a target."""
     least, length = BOX_TOKENS + MASK_TOKENS + 1, cell.stages.multimodal.target_length
+    file = cell.tokenizer.file
+    if file is not None and Path(file).is_file():
+        with suppress(DataError):  # told elsewhere
+            largest = " ".join([str(cell.tokenizer.bins - 1)] * BOX_TOKENS)
+            least += len(Vocabulary(Path(file)).pieces.encode(largest)) - BOX_TOKENS
     asked = [column for column in cell.evaluate if column in REGION_COLUMNS]
     if asked and 0 < length < least:
         text = (

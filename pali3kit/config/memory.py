@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import ceil
 
-from pali3kit.config.budgets import PRETRAINED_COLUMNS, Complaint
+from pali3kit.config.budgets import PRETRAINED_COLUMNS, Complaint, has_stage_2
 from pali3kit.config.schema import Experiment
 from pali3kit.config.shapes import LanguageShape, VitShape, resolve, resolve_language
 from pali3kit.config.sizes import language_parameters, least_bytes, vit_parameters
@@ -36,7 +36,7 @@ def _trained(cell: Experiment) -> Iterator[tuple[str, int, str]]:
     if all(column in PRETRAINED_COLUMNS for column in cell.evaluate):
         return
     yield "multimodal", language, stages.multimodal.optimizer.name
-    if stages.resolution.steps:
+    if has_stage_2(cell):
         yield "resolution", vision + language, stages.resolution.optimizer.name
     yield "transfer", language, stages.transfer.optimizer.name
 

@@ -8,7 +8,16 @@ from glob import iglob
 from pathlib import Path
 
 from pali3kit import registry
-from pali3kit.config.budgets import Complaint, budgets, lengths, nearest_divisor, optimizers, ranks
+from pali3kit.config.budgets import (
+    Complaint,
+    budgets,
+    has_stage_2,
+    lengths,
+    nearest_divisor,
+    optimizers,
+    ranks,
+    windows,
+)
 from pali3kit.config.memory import memory
 from pali3kit.config.schema import Experiment, Part, Resolution
 from pali3kit.config.shapes import LanguageShape, VitShape, read_t5, resolve, resolve_language
@@ -100,7 +109,7 @@ def _resolutions(cell: Experiment) -> Iterator[Complaint]:
     ):
         if asked and not steps:
             yield key, f"{key}: there is no stage 2, since stages.resolution has no steps."
-    for i, step in enumerate(steps):
+    for i, step in enumerate(steps if has_stage_2(cell) else ()):
         key = f"stages.resolution.steps[{i}]"
         if 0 < step.examples < cell.stages.resolution.batch_size:
             batch = cell.stages.resolution.batch_size
@@ -119,7 +128,11 @@ def _folders(cell: Experiment) -> Iterator[Complaint]:
     """Check that what is named like a folder of transformers is one."""
     for key, part in (("model.vision", cell.model.vision), ("model.language", cell.model.language)):
         folder = part.name.removeprefix("hf/")
-        if part.name.startswith("hf/") and folder.startswith((".", "/", "~")) and not Path(folder).is_dir():
+        if (
+            part.name.startswith("hf/")
+            and folder.startswith((".", "/", "~"))
+            and not Path(folder).expanduser().is_dir()
+        ):
             yield key, f"there is no folder '{folder}'"
 
 
@@ -145,8 +158,11 @@ def _language(cell: Experiment) -> Iterator[Complaint]:
             _language_shape(part)
         except ConfigError as error:
             yield "model.language", f"model.language: {'; '.join(map(str, error.problems))}"
-    if not weights and part.name == "ul2" and examples == 0:
-        yield "stages.language.examples", "0 examples leave a ul2 without weights random: give weights, or examples."
+    if not weights and not part.name.startswith("hf/") and examples == 0:
+        text = f"0 examples leave a {part.name} without weights random: give weights, or examples."
+        yield "stages.language.examples", text
+    if weights and Path(weights).exists() and part.name == "ul2" and cell.tokenizer.file is None:
+        yield "tokenizer", f"the ids of {weights} are those of its own tokenizer: give that as tokenizer.file."
 
 
 def _language_shape(part: Part) -> LanguageShape:
@@ -219,7 +235,7 @@ def _source(cell: Experiment) -> Iterator[Complaint]:
     if name not in WITHOUT_TASKS:
         return
     files = Path(str(path)).expanduser()
-    if name in WITHOUT_PICTURES and not (files.exists() or any(iglob(str(files)))):
+    if name in WITHOUT_PICTURES and not (files.exists() or any(iglob(str(files), recursive=True))):
         yield "data.source.path", f"there is no file or folder '{path}'"
     if name == "folder" and not files.is_dir():
         yield "data.source.path", f"there is no folder '{path}'"
@@ -282,6 +298,6 @@ def _vocabulary_file(cell: Experiment) -> Iterator[Complaint]:
 
 MISFITS: tuple[Callable[[Experiment], Iterator[Complaint]], ...] = (
     _named, _vision, _resolutions, _folders, _text_tower, _language, _projector, _relative_bias, _source, ranks, _world,
-    _vocabulary, lengths, budgets, memory,
+    _vocabulary, windows, lengths, budgets, memory,
 )  # fmt: skip
 """Everything that can keep a cell from being built or trained as it stands."""

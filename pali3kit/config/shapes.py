@@ -95,6 +95,14 @@ def _resolve(
     return shape
 
 
+NORM_EPS = 1e-6
+# T5's names of feed-forwards, and the activation that each has here: "gelu" in a gate is the tanh form.
+FEEDS = {
+    "relu": "relu", "gelu_new": "gelu", "silu": "silu",
+    "gated-relu": "relu", "gated-gelu": "gelu", "gated-silu": "silu",
+}  # fmt: skip
+
+
 def read_t5(folder: Path) -> dict[str, Any]:
     """Return what `config.json` in a folder of transformers says of a T5, T5 v1.1, Flan-T5, mT5 or UL2, as our options.
 
@@ -106,20 +114,24 @@ def read_t5(folder: Path) -> dict[str, Any]:
         kind = said["model_type"]
         if kind not in ("t5", "mt5"):
             raise ConfigError([f"{file} is of model_type '{kind}': ul2 reads t5 and mt5; take hf/{folder} for others."])
-        feed = said.get("feed_forward_proj", "relu" if kind == "t5" else "gated-gelu").split("-")
+        feed = said.get("feed_forward_proj", "relu" if kind == "t5" else "gated-gelu")
+        if feed not in FEEDS:
+            raise ConfigError([f"{file}: feed_forward_proj '{feed}' is not known here.{choose(feed, FEEDS)}"])
+        if said.get("layer_norm_epsilon", NORM_EPS) != NORM_EPS:
+            raise ConfigError([f"{file}: layer_norm_epsilon is {said['layer_norm_epsilon']}, here it is {NORM_EPS}"])
         scaled = said.get("scale_decoder_outputs", said.get("tie_word_embeddings") is not False)
         return {
-            "width": said["d_model"],
-            "encoder_depth": said["num_layers"],
-            "decoder_depth": said.get("num_decoder_layers") or said["num_layers"],
-            "heads": said["num_heads"],
-            "head_width": said["d_kv"],
-            "mlp": said["d_ff"],
-            "activation": feed[-1],
-            "gated": feed[0] == "gated",
+            "width": int(said["d_model"]),
+            "encoder_depth": int(said["num_layers"]),
+            "decoder_depth": int(said.get("num_decoder_layers") or said["num_layers"]),
+            "heads": int(said["num_heads"]),
+            "head_width": int(said["d_kv"]),
+            "mlp": int(said["d_ff"]),
+            "activation": FEEDS[feed],
+            "gated": feed.startswith("gated"),
             "tied": kind == "t5" and scaled,
             "buckets": said.get("relative_attention_num_buckets", 32),
             "max_distance": said.get("relative_attention_max_distance", 128),
         }
-    except (OSError, ValueError, KeyError, AttributeError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
         raise ConfigError([f"{file} does not describe a T5: {error!r}"]) from error

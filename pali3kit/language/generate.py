@@ -22,7 +22,7 @@ Constraint = Callable[[Tensor], Tensor]
 @dataclass(frozen=True, slots=True)
 class Sampling:
     """Draw each token from `softmax(logits / temperature)`, of the `top_k` likeliest, or of the fewest that together
-    have the probability `top_p`.
+    have the probability `top_p`. Raises ValueError for numbers that leave nothing to draw from.
     """
 
     generator: torch.Generator
@@ -30,12 +30,16 @@ class Sampling:
     top_k: int | None = None
     top_p: float = 1.0
 
+    def __post_init__(self) -> None:
+        if self.temperature <= 0 or not 0 < self.top_p <= 1 or (self.top_k is not None and self.top_k < 1):
+            raise ValueError(f"temperature and top_p should be above 0, top_p at most 1, top_k at least 1: {self}")
+
     def __call__(self, logits: Tensor) -> Tensor:
         """`[R,V] -> [R]`."""
         logits = logits / self.temperature
         if self.top_k is not None:
-            least = logits.topk(min(self.top_k, logits.shape[-1]), -1).values[:, -1:]
-            logits = logits.masked_fill(logits < least, -torch.inf)
+            likeliest = logits.topk(min(self.top_k, logits.shape[-1]), -1)
+            logits = torch.full_like(logits, -torch.inf).scatter(-1, likeliest.indices, likeliest.values)
         shares, order = logits.softmax(-1).sort(-1, descending=True)
         before = shares.cumsum(-1) - shares
         kept = shares.masked_fill(before >= self.top_p, 0.0)
@@ -60,8 +64,10 @@ def generate(
     follow.
 
     Raises:
-        ValueError: sampling with several beams.
+        ValueError: sampling with several beams, or a length penalty below 0.
     """
+    if length_penalty < 0:
+        raise ValueError(f"a length penalty of {length_penalty} would favour ever shorter answers: at least 0")
     rows = Rows(language, memory, memory_mask, max_length, constraint)
     if beams == 1:
         return _one_by_one(rows, sampling or (lambda logits: logits.argmax(-1)))

@@ -120,7 +120,8 @@ def _over(bias: Tensor, cache: LayerCache | None) -> Attend:
 
     def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         keys, values = (key, value) if cache is None else cache.append(key, value)
-        return attend(query, keys, values, bias.to(query.dtype), scale=1.0)
+        least = torch.finfo(query.dtype).min  # of the format of the scores: fp32's would be -inf in bf16
+        return attend(query, keys, values, bias.clamp(min=least).to(query.dtype), scale=1.0)
 
     return attention
 

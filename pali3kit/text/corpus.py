@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
 
-from pali3kit.errors import DataError, choose
+from pali3kit.errors import DataError, nearest
 
 
 def read_sentences(paths: Iterable[Path], field: str = "text") -> Iterator[str]:
@@ -22,24 +21,30 @@ def read_sentences(paths: Iterable[Path], field: str = "text") -> Iterator[str]:
                 for number, line in enumerate(file, start=1):
                     try:
                         text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-                        yield from (_text(text, field) if path.suffix == ".jsonl" else text).splitlines()
+                        text = read_field(text, field) if path.suffix == ".jsonl" else text
+                        text.encode()  # half a surrogate pair, which JSON may hold, is refused
+                        yield from text.splitlines()
                     except ValueError as error:
                         raise DataError(f"{path}:{number}: {error}") from error
         except OSError as error:
             raise DataError(f"{path}: cannot be read: {error.strerror}") from error
 
 
-def _text(line: str, field: str) -> str:
-    """The text in a line of JSON; a blank line has none. Raises ValueError for any other."""
+def read_field(line: str | bytes, field: str) -> str:
+    """The text in `field` of a line's JSON object; nothing of a blank line. Raises ValueError saying what is wrong."""
     if not line.strip():
         return ""
-    record: Any = json.loads(line)
-    if not isinstance(record, dict) or field not in record:
+    try:
+        record = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"no JSON: {error}") from error
+    if not isinstance(record, dict):
+        raise ValueError(f"no object, but {type(record).__name__}")
+    if field not in record:
         raise ValueError(
-            f"no object with the field '{field}'.{choose(field, record) if isinstance(record, dict) else ''}"
+            f"no field '{field}', but {', '.join(sorted(record)) or 'none at all'}.{nearest(field, record)}"
         )
     text = record[field]
     if not isinstance(text, str):
-        raise ValueError(f"the field '{field}' should hold a text, not {json.dumps(text)[:40]}")
-    text.encode()  # half a surrogate pair, which JSON may hold, is refused
+        raise ValueError(f"'{field}' is no text, but {type(text).__name__}")
     return text

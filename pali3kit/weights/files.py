@@ -16,9 +16,14 @@ from pali3kit.errors import WeightsError
 def save_weights(module: nn.Module, path: Path, writes: bool = True) -> None:
     """Write every parameter and buffer of `module`, on the CPU and contiguous.
 
-    Shards are gathered, so that all ranks must call this; those that do not write say so.
+    Shards are gathered, so that all ranks must call this; those that do not write say so. Tied tensors, an embedding
+    and its logits, are written once for each name.
     """
     tensors = {name: _whole(tensor.detach()).cpu().contiguous() for name, tensor in module.state_dict().items()}
+    owners: dict[int, str] = {}
+    for name, tensor in tensors.items():
+        if owners.setdefault(tensor.untyped_storage().data_ptr(), name) != name:
+            tensors[name] = tensor.clone()  # safetensors refuses two names for one memory
     if writes:
         save_file(tensors, path)
 

@@ -14,7 +14,7 @@ from pali3kit.config.shapes import read_t5, resolve_language
 from pali3kit.errors import ConfigError
 from pali3kit.language.ul2 import UL2
 from pali3kit.weights.find import find_weights
-from pali3kit.weights.layouts.t5 import COPIES, language_links
+from pali3kit.weights.layouts.t5 import LEFTOVERS, language_links
 from pali3kit.weights.links import to_ours
 from pali3kit.weights.load import fill
 from pali3kit.weights.read import read_tensors
@@ -91,7 +91,7 @@ def load_language(language: UL2, path: Path, allow: Sequence[str] = ()) -> LoadR
         WeightsError: unreadable, or anything is missing, left over or of another shape.
     """
     file = find_weights(path)
-    tensors = {name: tensor for name, tensor in read_tensors(file).items() if name not in COPIES}
+    tensors = {name: tensor for name, tensor in read_tensors(file).items() if name not in LEFTOVERS}
     notes = {}
     if language.logits is not None and "lm_head.weight" not in tensors and "shared.weight" in tensors:
         tensors["lm_head.weight"] = tensors["shared.weight"]

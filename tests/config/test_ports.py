@@ -81,14 +81,19 @@ from pali3kit.text.denoise import PREFIXES
          "pretrain 'classif' needs labels: say of how many classes 'pairs' has them (classes: N)."),
         (["stages.vision.loss=softmx"], "stages.vision.loss cannot be 'softmx'. Did you mean 'softmax'?"),
         (["stages.language.prefix=tabel"], "stages.language.prefix cannot be 'tabel'. Did you mean 'table'?"),
+        (["stages.language.length=604"], "windows of 604 tokens have more spans than the 100 sentinels: at most 603"),
+        (["stages.language.examples=0",
+          "model.language={name: prefix_lm, width: 32, depth: 1, heads: 2, head_width: 16, mlp: 32}"],
+         "0 examples leave a prefix_lm without weights random: give weights, or examples."),
         (["stages.transfer.start=resolution"],
          "stages.transfer.start: there is no stage 2, since stages.resolution has no steps."),
         (["evaluation.after=[resolution]"],
          "evaluation.after: there is no stage 2, since stages.resolution has no steps."),
         (["stages.transfer.image_size=65"], "no model of 65 pixels is trained. Did you mean '64'?"),
-        (["stages.resolution.steps=[{image_size: 100, examples: 64}]"],
+        (["stages.resolution.steps=[{image_size: 100, examples: 64}]", "stages.transfer.start=resolution"],
          "patch 8 does not divide image_size 100; nearest: 10"),
-        (["stages.resolution.steps=[{image_size: 96, examples: 3}]"], "3 examples are less than one batch of 32"),
+        (["stages.resolution.steps=[{image_size: 96, examples: 3}]", "stages.transfer.start=resolution"],
+         "3 examples are less than one batch of 32"),
         (["stages.resolution.steps=[{image_size: 96, examples: 0.5}]"],
          "stages.resolution.steps[0].examples should be an integer, not the number 0.5."),
         (["stages.resolution.mixture={detct: 1}"],
@@ -136,8 +141,11 @@ def test_fits(trial: Path, overrides: list[str]) -> None:
 
 def test_a_given_vocabulary_fits(trial: Path, published: Callable[[str], Path]) -> None:
     for name in ("t5", "mt5", "gemma"):
-        load("x.yaml", [f"tokenizer.file={published(name)}", "tokenizer.vocabulary=null"])
-    load("x.yaml", [f"tokenizer.file={published('t5')}", "tokenizer.vocabulary=null", "tokenizer.rows=5000"])
+        load("x.yaml", [f"tokenizer.file={published(name)}", "tokenizer.vocabulary=null", "evaluate=[vqa]"])
+    given = [f"tokenizer.file={published('t5')}", "tokenizer.vocabulary=null"]
+    load("x.yaml", [*given, "evaluate=[vqa]", "tokenizer.rows=5000"])
+    with pytest.raises(ConfigError, match=r"target_length 32 cannot hold .* need 33"):  # four pieces for each 999
+        load("x.yaml", [*given, "tokenizer.bins=1000"])
 
 
 def test_vocabularies_that_do_not_fit_are_told_with_their_line(
@@ -149,7 +157,7 @@ def test_vocabularies_that_do_not_fit_are_told_with_their_line(
     def told(tokenizer: str) -> str:
         scale.write_text(text.replace("{vocabulary: 2000, bins: 32}", tokenizer))
         with pytest.raises(ConfigError) as error:
-            load("x.yaml")
+            load("x.yaml", ["evaluate=[vqa]"])
         where, _, what = str(error.value).partition(": ")
         assert where == "scales/tiny.yaml:7"
         return what
@@ -180,18 +188,32 @@ def test_the_prefixes_are_those_of_the_denoisers() -> None:
     assert set(ports.PREFIXES) == set(PREFIXES)
 
 
-def test_a_language_models_folder_says_its_shape(trial: Path, tmp_path: Path) -> None:
+def test_a_language_models_folder_says_its_shape(trial: Path, tmp_path: Path, published: Callable[[str], Path]) -> None:
     said = {"model_type": "t5", "d_model": 96, "d_kv": 16, "d_ff": 128, "num_layers": 2, "num_heads": 4}
     (tmp_path / "config.json").write_text(json.dumps(said))
     part = f"name: ul2, weights: {tmp_path}"
-    assert load(trial / "x.yaml", [f"model.language={{{part}}}"]).model.language.options["width"] is None
+    own = [f"tokenizer.file={published('t5')}", "tokenizer.vocabulary=null", "evaluate=[vqa]"]
+    with pytest.raises(ConfigError, match="are those of its own tokenizer"):
+        load(trial / "x.yaml", [f"model.language={{{part}}}"])
+    assert load(trial / "x.yaml", [f"model.language={{{part}}}", *own]).model.language.options["width"] is None
     with pytest.raises(ConfigError, match=r"has width 96, not 64; .*has mlp 128, not 5") as error:
-        load(trial / "x.yaml", [f"model.language={{{part}, width: 64, mlp: 5}}"])
+        load(trial / "x.yaml", [f"model.language={{{part}, width: 64, mlp: 5}}", *own])
     assert "command line" in str(error.value)
     said["d_model"] = 30
     (tmp_path / "config.json").write_text(json.dumps(said))
     with pytest.raises(ConfigError, match="need a language width divisible by 4, not 30"):
-        load(trial / "x.yaml", [f"model.language={{{part}}}"])
+        load(trial / "x.yaml", [f"model.language={{{part}}}", *own])
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(ConfigError, match=r"config\.json does not describe a T5: KeyError"):
-        load(trial / "x.yaml", [f"model.language={{{part}}}"])
+        load(trial / "x.yaml", [f"model.language={{{part}}}", *own])
+    for key, value, text in (
+        ("feed_forward_proj", "gated-swish", "'gated-swish' is not known here. Did you mean 'gated-silu'"),
+        ("layer_norm_epsilon", 1e-2, "layer_norm_epsilon is 0.01, here it is 1e-06"),
+        ("d_model", "wide", "does not describe a T5: ValueError"),
+    ):
+        (tmp_path / "config.json").write_text(json.dumps({**said, key: value}))
+        with pytest.raises(ConfigError, match=text):
+            load(trial / "x.yaml", [f"model.language={{{part}}}", *own])
+    (tmp_path / "config.json").write_text("[1]")
+    with pytest.raises(ConfigError, match="does not describe a T5: TypeError"):
+        load(trial / "x.yaml", [f"model.language={{{part}}}", *own])

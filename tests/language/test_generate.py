@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import math
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -163,3 +164,14 @@ def test_samples_are_as_frequent_as_they_are_likely() -> None:
     ):
         shares = torch.bincount(Sampling(generator, **options)(logits), minlength=4) / 4000
         torch.testing.assert_close(shares, torch.tensor(expected), atol=0.03, rtol=0.0)
+
+
+@pytest.mark.parametrize("numbers", [{"temperature": 0.0}, {"top_p": 0.0}, {"top_p": 1.5}, {"top_k": 0}])
+def test_sampling_from_nothing_is_refused(numbers: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match="temperature and top_p should be above 0"):
+        Sampling(torch.Generator(), **numbers)
+
+
+def test_the_likeliest_of_two_equal_tokens_is_one() -> None:
+    draw = Sampling(torch.Generator().manual_seed(0), top_k=1)
+    assert len({int(draw(torch.tensor([[1.0, 1.0, 0.0]]))) for _ in range(50)}) == 1

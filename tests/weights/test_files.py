@@ -19,6 +19,17 @@ def test_round_trip(tmp_path: Path) -> None:
     assert torch.equal(one.weight, other.weight) and torch.equal(one.bias, other.bias)
 
 
+def test_tied_weights_are_written_under_each_name(tmp_path: Path) -> None:
+    """An embedding and its logits, as most models of transformers have them."""
+    one, other = (nn.ModuleDict({"embedding": nn.Embedding(4, 3), "logits": nn.Linear(3, 4, False)}) for _ in range(2))
+    for module in (one, other):
+        module["logits"].weight = module["embedding"].weight
+    save_weights(one, tmp_path / "w.safetensors")
+    load_weights(other, tmp_path / "w.safetensors")
+    assert torch.equal(other["logits"].weight, one["embedding"].weight)
+    assert other["logits"].weight is other["embedding"].weight
+
+
 def test_all_that_does_not_fit_is_named(tmp_path: Path) -> None:
     save_weights(nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 2)), tmp_path / "w.safetensors")
     with pytest.raises(WeightsError) as error:

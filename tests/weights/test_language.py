@@ -128,3 +128,14 @@ def test_a_damaged_file_is_refused_naming_what_is_wrong(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(WeightsError, match="not a readable file of weights"):
         create_ul2(96, weights=str(tmp_path))
+
+
+def test_the_first_t5s_files_hold_a_bias_that_nothing_reads(tmp_path: Path) -> None:
+    """transformers#9231: t5-small to t5-3b have it to this day."""
+    write(tmp_path, "t5")
+    file = tmp_path / "model.safetensors"
+    bias = torch.zeros(32, 4)
+    name = "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight"
+    save_file({**load_file(file), name: bias}, file, metadata={"format": "pt"})
+    report = create_ul2(96, weights=str(tmp_path)).load_report
+    assert report is not None and name not in report.unexpected

@@ -6,6 +6,8 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from pali3kit.errors import ConfigError
+
 
 class HfLanguage(nn.Module):
     """A model of transformers whose states are logits already (`to_logits` changes nothing).
@@ -23,7 +25,7 @@ class HfLanguage(nn.Module):
         super().__init__()
         self.model, self.vocabulary = model, vocabulary
         self.width = int(model.get_input_embeddings().embedding_dim)
-        self.start_id, self.eos_id = start, first(model.config.eos_token_id)
+        self.start_id, self.eos_id = start, token(model.config, "eos_token_id")
         self.options: dict[str, Any] = {}
         self.load_report: Any = None
         self._checkpointing = False
@@ -50,6 +52,15 @@ class HfLanguage(nn.Module):
         return x
 
 
-def first(ids: int | list[int]) -> int:
-    """The id, or the first of several."""
-    return int(ids[0] if isinstance(ids, list) else ids)
+def token(config: Any, *names: str) -> int:
+    """The id that a config gives under the first of `names` that it knows: itself, for its decoder, or for its text.
+
+    Raises ConfigError where it gives none.
+    """
+    places = [config, getattr(config, "decoder", None), config.get_text_config()]
+    for name in names:
+        for place in places:
+            found = getattr(place, name, None)
+            if found is not None:
+                return int(found[0] if isinstance(found, list) else found)
+    raise ConfigError([f"'{config.model_type}' says no {' or '.join(names)}: it cannot begin and end answers."])

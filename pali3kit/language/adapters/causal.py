@@ -7,7 +7,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pali3kit.language.adapters.base import HfLanguage, first
+from pali3kit.errors import ConfigError
+from pali3kit.language.adapters.base import HfLanguage, token
 from pali3kit.language.seen import Seen
 
 
@@ -19,8 +20,7 @@ class HfPrefixLM(HfLanguage):
     """
 
     def __init__(self, model: Any, vocabulary: int) -> None:
-        start, end = model.config.bos_token_id, model.config.eos_token_id
-        super().__init__(model, vocabulary, first(end if start is None else start))
+        super().__init__(model, vocabulary, token(model.config, "bos_token_id", "eos_token_id"))
 
     def encode(self, embeds: Tensor, mask: Tensor) -> Tensor:
         """The prefix `[B,N,D]` itself: it is read together with the targets."""
@@ -51,6 +51,46 @@ class HfPrefixLM(HfLanguage):
             logits_to_keep=ids.shape[1],
         )
         return output.logits[..., : self.vocabulary]  # type: ignore[no-any-return]
+
+    def demand_prefix(self) -> None:
+        """Try on a few tokens whether this model can be read so: some decoders have a mask of their own.
+
+        Raises ConfigError where the prefix does not see all of itself, padding moves anything, or cached steps are
+        others than uncached ones.
+        """
+        kind = self.model.config.model_type
+        try:
+            failed = [what for what, holds in self._trial().items() if not holds]
+        except Exception as error:
+            raise ConfigError([f"a '{kind}' cannot be read with a prefix: {error!r:.200}"]) from error
+        if failed:
+            raise ConfigError([f"a '{kind}' cannot be read with a prefix: {', '.join(failed)}."])
+
+    @torch.no_grad()
+    def _trial(self) -> dict[str, bool]:
+        generator = torch.Generator().manual_seed(0)
+        table = self.model.get_input_embeddings().weight
+        memory = table[torch.randint(len(table), (1, 4), generator=generator)]
+        ids, there = torch.randint(self.vocabulary, (1, 2), generator=generator), torch.ones(1, 4, dtype=torch.bool)
+        other = torch.cat([memory[:, :3], memory[:, :1] - memory[:, 3:]], 1)
+        first, changed = (self._read(prefix, there)[:, 0] for prefix in (memory, other))
+        whole = self.decode_states(ids, memory, there)
+        cache = self.new_cache(2)
+        steps = torch.cat([self.decode_states(ids[:, i : i + 1], memory, there, cache) for i in range(2)], 1)
+        padded = self.decode_states(ids, torch.cat([memory, memory], 1), torch.cat([there, ~there], 1))
+        near = 1e-3 * float(whole.std())
+        return {
+            "its first token does not see its last": not torch.allclose(first, changed, atol=1e-6 * float(first.std())),
+            "padding moves it": torch.allclose(padded, whole, atol=near),
+            "its cache does": torch.allclose(steps, whole, atol=near),
+        }
+
+    def _read(self, memory: Tensor, there: Tensor) -> Tensor:
+        """The model's own outputs for each token of a prefix."""
+        seen = Seen.prefix(there)
+        mask = self._mask(seen.visible(memory.shape[1]), memory.dtype)
+        output = self.model(inputs_embeds=memory, attention_mask=mask, position_ids=seen.positions)
+        return output.logits  # type: ignore[no-any-return]
 
     def _mask(self, visible: Tensor, dtype: torch.dtype) -> Any:
         """`[R,T,L]` as transformers takes a finished mask: added to the scores; one for each kind of layer."""

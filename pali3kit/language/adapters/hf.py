@@ -20,28 +20,35 @@ KINDS: dict[str, Callable[[Any, int], HfLanguage]] = {
 
 
 def create_hf(source: str, vocabulary: int) -> HfLanguage:
-    """The encoder-decoder at `source`, or the decoder, which then sees all of its prefix.
+    """The encoder-decoder at `source`, or the decoder, which then sees all of its prefix; that it does is tried first.
 
     Args:
         source: a repository, which transformers fetches unless it has it, or a local folder.
         vocabulary: rows that the embedding must have; missing ones are added, surplus ones stay.
 
     Raises:
-        ConfigError: transformers is missing, or the model is of neither kind.
+        ConfigError: transformers is missing, the model is of neither kind, or is a decoder that cannot be read so.
         WeightsError: there is no such model.
     """
     try:
         import transformers
     except ImportError as error:
         raise ConfigError([f"hf/{source} needs transformers: pip install 'pali3kit[hf]'"]) from error
-    if source.startswith((".", "/", "~")) and not Path(source).is_dir():
-        raise WeightsError(f"hf/{source}: there is no folder {Path(source).resolve()}")
+    if source.startswith((".", "/", "~")):
+        source = str(Path(source).expanduser())
+        if not Path(source).is_dir():
+            raise WeightsError(f"hf/{source}: there is no folder {Path(source).resolve()}")
     try:
         config = transformers.AutoConfig.from_pretrained(source)
         for kind, adapter in KINDS.items():
             auto = getattr(transformers, kind)
             if type(config) in auto._model_mapping:
-                return adapter(_with_rows(auto.from_pretrained(source), vocabulary), vocabulary)
+                wrapped = adapter(_with_rows(auto.from_pretrained(source), vocabulary), vocabulary)
+                if isinstance(wrapped, HfPrefixLM):
+                    wrapped.eval()
+                    wrapped.demand_prefix()
+                    wrapped.train()
+                return wrapped
     except (OSError, ValueError) as error:
         raise WeightsError(f"hf/{source} is no model of transformers: {str(error).splitlines()[0]}") from error
     raise ConfigError([f"hf/{source} is a '{config.model_type}', not a language model that transformers knows."])

@@ -6,14 +6,14 @@ from typing import Any
 
 from torch import Tensor
 
-from pali3kit.language.adapters.base import HfLanguage
+from pali3kit.language.adapters.base import HfLanguage, token
 
 
 class HfSeq2Seq(HfLanguage):
     """Any `AutoModelForSeq2SeqLM` whose encoder takes embeddings. Arguments are those of `HfLanguage`."""
 
     def __init__(self, model: Any, vocabulary: int) -> None:
-        super().__init__(model, vocabulary, int(model.config.decoder_start_token_id))
+        super().__init__(model, vocabulary, token(model.config, "decoder_start_token_id", "bos_token_id"))
 
     def encode(self, embeds: Tensor, mask: Tensor) -> Tensor:
         """`[B,N,D]` and a mask `[B,N]` to the memory `[B,N,D]`."""

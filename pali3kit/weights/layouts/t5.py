@@ -8,7 +8,13 @@ from pali3kit.weights.links import Link, same
 ATTENTION = {"query": "q", "key": "k", "value": "v", "out": "o"}
 OWN = {"attention": ("attention_norm", "SelfAttention")}
 OTHERS = {"memory_attention": ("memory_norm", "EncDecAttention")}
-COPIES = ("encoder.embed_tokens.weight", "decoder.embed_tokens.weight")  # of shared.weight, in older files
+# What files hold and no model reads: copies of shared.weight, and in the first T5's a bias that attention to the
+# encoder once had.
+LEFTOVERS = (
+    "encoder.embed_tokens.weight",
+    "decoder.embed_tokens.weight",
+    "decoder.block.0.layer.1.EncDecAttention.relative_attention_bias.weight",
+)
 
 
 def language_links(language: UL2) -> list[Link]:

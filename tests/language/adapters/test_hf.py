@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import transformers
@@ -32,3 +33,22 @@ def test_what_is_no_language_model_is_refused(tmp_path: Path) -> None:
         create_hf(str(tmp_path), 10)
     with pytest.raises(WeightsError, match="there is no folder"):
         create_hf(str(tmp_path / "nothing"), 10)
+
+
+@pytest.mark.parametrize(
+    ("config", "text"),
+    [
+        (transformers.GPTNeoConfig(vocab_size=20, hidden_size=8, num_layers=2, num_heads=2, max_position_embeddings=16,
+                                   attention_types=[[["global", "local"], 1]], eos_token_id=1),
+         "a 'gpt_neo' cannot be read with a prefix: its first token does not see its last"),
+        (transformers.BloomConfig(vocab_size=20, hidden_size=8, n_layer=1, n_head=2, eos_token_id=1),
+         "a 'bloom' cannot be read with a prefix"),
+        (transformers.GPT2Config(vocab_size=20, n_embd=8, n_layer=1, n_head=1, n_positions=16, eos_token_id=None,
+                                 bos_token_id=None),
+         "'gpt2' says no bos_token_id or eos_token_id"),
+    ],
+)  # fmt: skip
+def test_a_decoder_that_cannot_see_its_prefix_or_end_is_refused(config: Any, text: str, tmp_path: Path) -> None:
+    transformers.AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
+    with pytest.raises(ConfigError, match=text):
+        create_hf(str(tmp_path), 20)

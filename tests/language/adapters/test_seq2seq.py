@@ -22,7 +22,7 @@ FAMILIES: dict[str, Any] = {
         forced_eos_token_id=None, scale_embedding=True,
     ),
     "t5gemma": lambda: transformers.T5GemmaConfig(
-        encoder=GEMMA, decoder=GEMMA, vocab_size=60, dropout_rate=0.0, decoder_start_token_id=2,
+        encoder=GEMMA, decoder=GEMMA, vocab_size=60, dropout_rate=0.0,
     ),
 }  # fmt: skip
 GEMMA = {
@@ -44,6 +44,7 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
 
 
 def inputs() -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    torch.manual_seed(8)
     ids, targets = torch.randint(4, 60, (3, 9)), torch.randint(4, 60, (3, 6))
     mask = torch.ones_like(ids, dtype=torch.bool)
     mask[1, 5:] = False

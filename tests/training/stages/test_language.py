@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import torch
+import transformers
 
+from pali3kit.ablation.node import Node
 from pali3kit.config.schema import LanguagePretraining
 from pali3kit.training.parts import read_language, read_parts, read_tokenizer
 from pali3kit.training.stages.language import denoising_batches
@@ -45,3 +49,27 @@ def test_the_artifact_says_how_it_was_denoised(chain: Any) -> None:
 
 def test_calibration(chain: Any) -> None:
     assert chain.calibrate("language").seconds > 0
+
+
+@pytest.mark.parametrize("kind", ["t5", "gemma"])
+def test_models_of_transformers_go_through_all_stages(chain: Any, tmp_path: Path, kind: str) -> None:
+    """Their weights are tied: one memory under two names, which a file of weights cannot have."""
+    shape = {"vocab_size": 64, "eos_token_id": 1, "pad_token_id": 0}
+    if kind == "t5":
+        config = transformers.MT5Config(
+            **shape, d_model=32, d_kv=16, d_ff=32, num_layers=1, num_heads=2, decoder_start_token_id=0
+        )
+        transformers.MT5ForConditionalGeneration(config).save_pretrained(tmp_path)
+    else:
+        config = transformers.GemmaConfig(
+            **shape, hidden_size=32, intermediate_size=32, num_hidden_layers=2, num_attention_heads=2,
+            num_key_value_heads=1, head_dim=16, bos_token_id=2,
+        )  # fmt: skip
+        transformers.GemmaForCausalLM(config).save_pretrained(tmp_path)
+    own, stage_1 = chain.node("language"), chain.node("multimodal")
+    part = {"language": {"name": f"hf/{tmp_path}"}}
+    language = Node("language", kind, {**own.config, **part}, 0, own.parents)
+    multimodal = Node("multimodal", kind, stage_1.config, 0, {**stage_1.parents, "language": language})
+    evaluate = chain.node("evaluate", column="vqa", after="multimodal")
+    measured = Node("evaluate", kind, evaluate.config, 0, {**evaluate.parents, "model": multimodal})
+    assert (chain.make(measured) / "metrics.json").exists()
