@@ -11,6 +11,7 @@ from pali3kit.data.mixture import Mixture
 from pali3kit.models.pali import PaLI
 from pali3kit.training.calibration import PROMPT, TARGET, random_pairs, random_pali, training_cost
 from pali3kit.training.context import Cost, StageContext
+from pali3kit.training.corpus import listing
 from pali3kit.training.fit import fit
 from pali3kit.training.frozen import FrozenTokens, add_mask_tokens
 from pali3kit.training.modules import Batch, PaLIModule
@@ -30,7 +31,7 @@ def train(
     tokens = FrozenTokens(context.parents["features"], "train")
     masks = read_masks(context.parents["masks"]) if "masks" in context.parents else None
     source = build_source(config)
-    tasks = {name: (source.task(name, config["bins"]), weight) for name, weight in weights.items()}
+    tasks = {name: (source.task(name, config["bins"]), weight) for name, weight in weights.items() if weight > 0}
     mixture = Mixture(tasks, "train", len(tokens), context.seed)
 
     def make(step: int) -> Batch:
@@ -41,7 +42,8 @@ def train(
         batch["tokens"] = tokens[batch.pop("image")]
         return batch
 
-    fit(PaLIModule(model, tokens.grid, label_smoothing), make, budget, context)
+    with listing(source, context):
+        fit(PaLIModule(model, tokens.grid, label_smoothing), make, budget, context)
 
 
 def cost(config: Mapping[str, Any], budget: Training) -> Cost:

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from pali3kit.config.schema import Multimodal
+from pali3kit.data.mixture import tempered
 from pali3kit.training.context import Cost, StageContext
 from pali3kit.training.frozen import FrozenTokens
 from pali3kit.training.joint import cost, train
@@ -21,7 +22,7 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     width = FrozenTokens(context.parents["features"], "train").width
     torch.manual_seed(context.seed)
     model = build_pali(config, width, language)
-    train(model, config, context, budget, budget.mixture)
+    train(model, config, context, budget, tempered(budget.mixture, budget.temperature))
     shape = read_parts(context.parents["language"])["language"]
     publish(context.folder, model, projector=config["projector"], language=shape, vision_width=width)
 
