@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from pali3kit.data.lines import ORDER, Skips, common, parted
+from pali3kit.data.lines import ORDER, common, parted
 from pali3kit.data.reader import Reader
 from pali3kit.data.record import Record
 from pali3kit.data.record_tasks import Draw, draw_of
@@ -68,7 +68,6 @@ class AnnotatedSource(RecordSource):
         super().__init__(Described(reader), Described(test) if test is not None else None)
         self.readers = {"train": reader} if test is None else {"train": reader, "test": test}
         self.words = words
-        self.skips = Skips()
         self.sieve = Sieve() if filter else None
         files = [file for split in self.readers.values() for file in split.files]
         self.digest = digest(common(files), files)

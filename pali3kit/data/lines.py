@@ -15,30 +15,12 @@ from typing import Any
 
 import numpy as np
 
-from pali3kit.data.records import digest, one_line
+from pali3kit.data.records import Skips, digest, one_line
 from pali3kit.data.task import Task
 from pali3kit.errors import DataError
 
 HELD_OUT = 100  # one text in so many is held out, by its content: a text that occurs twice is on one side only
-FEWEST = 1000  # lines of which the share of bad ones is taken at the beginning
 ORDER = 0  # the seed of held-out texts: they are the same whatever is trained
-
-
-class Skips:
-    """Lines that cannot be used: listed once each, and past `most` of all a reason to stop."""
-
-    def __init__(self, most: float = 0.05) -> None:
-        self.most, self.seen = most, 0
-        self.lines: dict[str, None] = {}
-
-    def add(self, line: str) -> None:
-        """Note a bad line. Raises DataError where there are too many."""
-        self.lines[line] = None
-        if len(self.lines) > self.most * max(self.seen, FEWEST):
-            raise DataError(
-                f"{len(self.lines)} of {self.seen} lines cannot be used, more than most_bad {self.most:g} allows;"
-                f" the last: {line}"
-            )
 
 
 class Lines:

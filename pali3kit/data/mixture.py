@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from itertools import accumulate
 
 import numpy as np
@@ -26,16 +26,24 @@ class Mixture:
     Args:
         tasks: (task, weight) by name; weights need not sum to 1.
         count: pictures in the split.
+        without: pictures that are not to be drawn.
 
     Raises:
         DataError: none of the pictures is one that a task may be on.
     """
 
-    def __init__(self, tasks: Mapping[str, tuple[Task, float]], split: str, count: int, seed: int) -> None:
+    def __init__(
+        self,
+        tasks: Mapping[str, tuple[Task, float]],
+        split: str,
+        count: int,
+        seed: int,
+        without: Collection[int] = (),
+    ) -> None:
         self.tasks = [task for task, _ in tasks.values()]
         weights = np.array([weight for _, weight in tasks.values()], dtype=float)
         self.shares = weights / weights.sum()
-        self.split, self.seed = split, seed
+        self.split, self.seed, self.without = split, seed, without
         self.places = [_Places(task.where(split, count)) for task in self.tasks]
         for task, places in zip(self.tasks, self.places, strict=True):
             if not len(places):
@@ -49,7 +57,8 @@ class Mixture:
     def _draw(self, which: int, rng: np.random.Generator) -> Example:
         task, places = self.tasks[which], self.places[which]
         for _ in range(PATIENCE):
-            example = task.draw(self.split, places[int(rng.integers(len(places)))], rng)
+            index = places[int(rng.integers(len(places)))]
+            example = None if index in self.without else task.draw(self.split, index, rng)
             if example is not None:
                 return example
         raise DataError(f"task {task.name!r} found no example in {PATIENCE} pictures of the {self.split} split")

@@ -16,6 +16,7 @@ from pali3kit.data.task import Task
 from pali3kit.errors import DataError
 from pali3kit.images.decode import decode
 
+FEWEST = 1000  # lines of which the share of bad ones is taken at the beginning
 SENTENCES = 1_000_000  # texts for a tokenizer where nobody says how many
 
 
@@ -46,6 +47,23 @@ class Records(Protocol):
         ...
 
 
+class Skips:
+    """Lines and records that cannot be used: listed once each, and past `most` of all a reason to stop."""
+
+    def __init__(self, most: float = 0.05) -> None:
+        self.most, self.seen = most, 0
+        self.lines: dict[str, None] = {}
+
+    def add(self, line: str) -> None:
+        """Note a bad one. Raises DataError where there are too many."""
+        self.lines[line] = None
+        if len(self.lines) > self.most * max(self.seen, FEWEST):
+            raise DataError(
+                f"{len(self.lines)} of {self.seen} lines cannot be used, more than most_bad {self.most:g} allows;"
+                f" the last: {line}"
+            )
+
+
 class RecordSource:
     """A `Source` over records: pictures, labels and texts, for the pretraining of encoders.
 
@@ -58,6 +76,7 @@ class RecordSource:
 
     def __init__(self, records: Records, test: Records | None = None) -> None:
         self.splits: dict[str, Records] = {"train": records} if test is None else {"train": records, "test": test}
+        self.skips = Skips()
         # Two: a sample that replaces a bad one at the end of a pass is of the next.
         self._order = lru_cache(2)(lambda *turn: np.random.default_rng(turn).permutation(len(records)))
 

@@ -13,8 +13,7 @@ import numpy as np
 
 from pali3kit.config.offers import offers
 from pali3kit.config.schema import Part
-from pali3kit.data.lines import Skips
-from pali3kit.data.records import RecordSource
+from pali3kit.data.records import RecordSource, Skips
 from pali3kit.data.source import STRETCH
 from pali3kit.data.task import Example, Task
 from pali3kit.errors import DataError, RegistryError, choose
@@ -41,8 +40,7 @@ class UnionSource:
         self.parts = {name: _build(name, options, image_size) for name, options in parts.items()}
         self.skips = Skips()
         for part in self.parts.values():
-            if hasattr(part, "skips"):
-                part.skips = self.skips
+            part.skips = self.skips
         told = "".join(f"{name} {getattr(part, 'digest', '')}\n" for name, part in self.parts.items())
         self.digest = hashlib.sha256(told.encode()).hexdigest()
         self._order = lru_cache(2)(lambda *turn: np.random.default_rng(turn).permutation(self.size("train")))

@@ -54,6 +54,10 @@ class ImageSpec:
         # a copy, for what PIL lends must not be written to, and torch warns of that
         return np.array(rgb.resize((width, height), how).crop((left, top, left + self.size, top + self.size)))
 
+    def fitted(self, image: np.ndarray) -> np.ndarray:
+        """`fit` for uint8 `[H,W,3]`; what has the right size stays as it is."""
+        return image if image.shape[:2] == (self.size, self.size) else self.fit(Image.fromarray(image))
+
     def normalise(self, images: np.ndarray) -> Tensor:
         """uint8 `[B,H,W,3]` to float32 `[B,3,H,W]`."""
         pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float().div_(255)

@@ -32,7 +32,7 @@ def train(
     masks = read_masks(context.parents["masks"]) if "masks" in context.parents else None
     source = build_source(config)
     tasks = {name: (source.task(name, config["bins"]), weight) for name, weight in weights.items() if weight > 0}
-    mixture = Mixture(tasks, "train", len(tokens), context.seed)
+    mixture = Mixture(tasks, "train", len(tokens), context.seed, tokens.bad)
 
     def make(step: int) -> Batch:
         examples = mixture.batch(step, budget.batch_size)

@@ -8,7 +8,6 @@ from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
-from PIL import Image
 
 from pali3kit.data.source import STRETCH, Source
 from pali3kit.errors import DataError
@@ -108,7 +107,7 @@ class Pictures:
         image = self.source.image("train", index)
         if self.crop < 1 or self.flip:
             return random_view(image, self.spec.size, np.random.default_rng([self.seed, index]), self.crop, self.flip)
-        return image if image.shape[:2] == (self.spec.size, self.spec.size) else self.spec.fit(Image.fromarray(image))
+        return self.spec.fitted(image)
 
 
 @dataclass

@@ -79,6 +79,11 @@ def test_a_rare_task_is_drawn_where_it_is() -> None:
     assert [e.image for e in held_out(Rare("a"), "train", 50, 3, 0)] == [10, 11, 40]
 
 
+def test_bad_pictures_are_not_drawn() -> None:
+    mixture = Mixture({"a": (Rare("a"), 1.0)}, "train", 50, 0, without={10, 42})
+    assert {e.image for e in mixture.batch(0, 100)} == {11, 40}
+
+
 def test_a_task_on_none_of_the_pictures_is_an_error() -> None:
     with pytest.raises(DataError, match="none of the 50 pictures of the train split is one for task 'a'"):
         Mixture({"a": (Rare("a", ranges=(range(0),)), 1.0)}, "train", 50, 0)

@@ -23,7 +23,7 @@ RNG = np.random.default_rng(0)
 @pytest.fixture
 def parts(tmp_path: Path, picture: Callable[..., Path]) -> dict[str, Any]:
     """Eight captions, three pictures with words and five with captions in German; their shades are 0, 100, 200 on."""
-    for name, first, count, language in (("cc", 0, 8, "en"), ("de", 200, 5, "de")):
+    for name, first, count in (("cc", 0, 8), ("de", 200, 5)):
         rows = [f"some text {first + i}\t{first + i}.png" for i in range(count)]
         (tmp_path / f"{name}.tsv").write_text("\n".join(rows))
     for shade in (*range(8), *range(100, 103), *range(200, 205)):
@@ -99,9 +99,7 @@ def test_what_a_union_does_not_have(parts: dict[str, Any]) -> None:
     ):
         with pytest.raises(RegistryError, match=complaint):
             union.task(name, 16)
-    with pytest.raises(
-        DataError, match=r"'ocr': none of the first 8 train pictures is of text; .* 16 .* raise data\.train"
-    ):
+    with pytest.raises(DataError, match=r"'ocr': none of the first 8 train pictures is of text; .* raise data\.train"):
         union.task("ocr", 16).where("train", 8)
     with pytest.raises(DataError, match="part 'w': source 'world' is endless"):
         UnionSource({"w": {"name": "world"}}, image_size=64)

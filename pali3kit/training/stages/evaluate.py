@@ -27,6 +27,7 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     examples = column_examples(source, config["column"], config["bins"], config["test"], config["limit"])
     tokenizer = read_tokenizer(context.parents["tokenizer"])
     tokens = FrozenTokens(context.parents["features"], "test")
+    examples = [example for example in examples if example.image not in tokens.bad]
     predictions = answer(
         read_pali(context.parents["model"], tokenizer),
         tokenizer,

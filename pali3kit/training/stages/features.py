@@ -10,8 +10,12 @@ import numpy as np
 import torch
 from numpy.lib.format import open_memmap
 
+from pali3kit.data.source import Source
+from pali3kit.errors import DataError
+from pali3kit.images.spec import ImageSpec
 from pali3kit.training.calibration import count, fastest_seconds
 from pali3kit.training.context import Cost, StageContext
+from pali3kit.training.corpus import listing
 from pali3kit.training.parts import build_source, build_vision, read_vision
 
 BATCH = 128
@@ -19,18 +23,43 @@ BATCH = 128
 
 @torch.inference_mode()
 def run(config: dict[str, Any], context: StageContext) -> None:
-    """Write `<split>.npy`, fp16 `[pictures, N, D]`, and `grid.npy`, the rows and columns of the tokens."""
+    """Write `<split>.npy`, fp16 `[pictures, N, D]`, and `grid.npy`, the rows and columns of the tokens.
+
+    Pictures that cannot be used are listed in `skipped.txt`; their numbers are in `<split>-bad.npy`, their tokens mean
+    nothing.
+    """
     source = build_source(config)
     vision = read_vision(context.parents["vision"])
     split, total = config["split"], config["count"]
     rows, columns = vision.native_grid
     np.save(context.folder / "grid.npy", (rows, columns))
     tokens = _allocate(context.folder / f"{split}.npy", (total, rows * columns, vision.width))
-    for start in range(0, total, BATCH):
-        images = np.stack([source.image(split, index) for index in range(start, min(start + BATCH, total))])
-        tokens[start : start + len(images)] = vision(vision.image_spec.normalise(images)).numpy()
-        context.report(start + len(images), total)
+    bad: list[int] = []
+    with listing(source, context):
+        for start in range(0, total, BATCH):
+            indices = range(start, min(start + BATCH, total))
+            images = np.stack([_picture(source, vision.image_spec, split, index, bad) for index in indices])
+            tokens[start : start + len(images)] = vision(vision.image_spec.normalise(images)).numpy()
+            context.report(start + len(images), total)
     tokens.flush()
+    if bad:
+        np.save(context.folder / f"{split}-bad.npy", bad)
+
+
+def _picture(source: Source, spec: ImageSpec, split: str, index: int, bad: list[int]) -> np.ndarray:
+    """uint8 `[size,size,3]`; black for a picture that cannot be used, which is noted."""
+    skips = getattr(source, "skips", None)
+    try:
+        image = spec.fitted(source.image(split, index))
+    except DataError as error:
+        if skips is None:
+            raise
+        bad.append(index)
+        skips.add(str(error))
+        image = np.zeros((spec.size, spec.size, 3), np.uint8)
+    if skips is not None:
+        skips.seen += 1
+    return image
 
 
 def _allocate(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.float16]]:
@@ -49,7 +78,8 @@ def calibrate(config: dict[str, Any], threads: int) -> Cost:
     source, vision = build_source(config), build_vision(config).eval()
 
     def step(number: int) -> None:
-        images = np.stack([source.image("train", number * BATCH + row) for row in range(BATCH)])
+        indices = range(number * BATCH, (number + 1) * BATCH)
+        images = np.stack([_picture(source, vision.image_spec, "train", index, []) for index in indices])
         vision(vision.image_spec.normalise(images))
 
     return Cost(fastest_seconds(step) / BATCH, 1.0, count(vision), vision.native_grid[0] * vision.native_grid[1])
