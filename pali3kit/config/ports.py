@@ -228,7 +228,7 @@ def _offered(cell: Experiment, columns: list[str]) -> Iterator[Complaint]:
     if tasks is None:
         return
     for task, weight in cell.stages.multimodal.mixture.items():
-        if weight > 0 and task not in tasks and task.rpartition(".")[2] in registry.TASK.names():
+        if weight > 0 and task not in tasks and task in registry.TASK.names():
             has = choose(task, tasks)
             yield f"stages.multimodal.mixture.{task}", f"source '{source.name}' has no task '{task}'.{has}"
     for column in columns:
