@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from pali3kit.ablation.node import Node
-from pali3kit.config.ports import PRETRAINED_COLUMNS, REGION_COLUMNS
+from pali3kit.config.ports import REGION_COLUMNS
 from pali3kit.config.schema import Experiment, Part, Training
+from pali3kit.config.supply import PRETRAINED_COLUMNS
 from pali3kit.registry import SOURCE
 from pali3kit.weights.find import digest, find_weights
 

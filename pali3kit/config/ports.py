@@ -4,27 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict
-from glob import iglob
 from pathlib import Path
 
 from pali3kit import registry
-from pali3kit.config.offers import offers, parts_of, tasks_of
+from pali3kit.config.offers import tasks_of
 from pali3kit.config.schema import Experiment, Part, Training
 from pali3kit.config.shapes import LanguageShape, VitShape, read_t5, resolve, resolve_language
+from pali3kit.config.supply import supply
 from pali3kit.config.vocabulary import CODES, Vocabulary
-from pali3kit.errors import ConfigError, DataError, choose, nearest
+from pali3kit.errors import ConfigError, DataError, choose
 
 PRETRAININGS = ("classif", "siglip", "random", "given")
 LOSSES = ("sigmoid", "softmax")
 PREFIXES = ("appendix", "table")
 STRATEGIES = ("ddp", "fsdp")
 ATTENTIONS = ("auto", "eager", "sdpa", "chunked", "flex", "xformers")
-WITHOUT_PICTURES = ("text", "jsonl")  # sources of texts alone
-WITHOUT_TASKS = ("folder", *WITHOUT_PICTURES)  # sources for pretraining alone
-FILES = ("path", "annotations", "translations", "test", "test_annotations", "test_translations")
-FOLDERS = ("images", "test_images")
-# What is measured on a pretrained part alone, after no other stage: these fit what has no tasks.
-PRETRAINED_COLUMNS = ("probe", "denoising")
 SCHEDULES = ("cosine", "rsqrt", "constant")
 REGION_COLUMNS = ("refer", "refer_plus", "refer_g")
 BOX_TOKENS, MASK_TOKENS = 4, 16  # a region is written as four coordinates and the codes of its mask (paper.md §4.1)
@@ -189,63 +183,6 @@ def _relative_bias(cell: Experiment) -> Iterator[Complaint]:
         yield "model.language.max_distance", text
 
 
-def _source(cell: Experiment) -> Iterator[Complaint]:
-    """Check that files are there, and asked for no more than there is of them."""
-    source, name = cell.data.source, cell.data.source.name
-    for key, part in parts_of(source, "data.source"):
-        yield from _files(key, part)
-    if offers(cell.evaluation.probes) is not None or cell.evaluation.probes.name == "union":
-        yield "evaluation.probes", f"'{cell.evaluation.probes.name}' has no probes: take world."
-    if name in WITHOUT_TASKS:
-        fitting = "denoising" if name in WITHOUT_PICTURES else "probe"
-        if asked := [column for column in cell.evaluate if column != fitting]:
-            what = "texts alone" if name in WITHOUT_PICTURES else "pictures, labels and texts, no tasks"
-            yield "evaluate", f"source '{name}' has {what}: only the column {fitting} fits, not {asked[0]}."
-    elif asked := [column for column in cell.evaluate if column not in PRETRAINED_COLUMNS]:
-        yield from _offered(cell, asked)
-    if cell.pretrain == "classif" and not _labelled(source):
-        wanted = f"say of how many classes '{name}' has them (classes: N)" if name == "pairs" else f"'{name}' has none"
-        yield "data.source", f"pretrain 'classif' needs labels: {wanted}."
-
-
-def _files(key: str, source: Part) -> Iterator[Complaint]:
-    """Check that the files that a source's options name are there; shards have a grammar of their own."""
-    for option in (*FILES, *FOLDERS) if offers(source) is not None and source.name != "pairs" else ():
-        path, folder = source.options.get(option), option in FOLDERS or source.name == "folder"
-        if not isinstance(path, str):
-            continue
-        file = Path(path).expanduser()
-        if not (file.is_dir() if folder else file.exists() or any(iglob(str(file)))):
-            beside = [found.name for found in file.parent.iterdir()] if file.parent.is_dir() else []
-            what = "folder" if folder else "file or folder"
-            yield f"{key}.{option}", f"there is no {what} '{path}'.{nearest(file.name, beside)}"
-
-
-def _offered(cell: Experiment, columns: list[str]) -> Iterator[Complaint]:
-    """Check that a source of files has the tasks that are trained on and measured, and pictures to measure on."""
-    source = cell.data.source
-    tasks = tasks_of(source)
-    if tasks is None:
-        return
-    for task, weight in cell.stages.multimodal.mixture.items():
-        if weight > 0 and task not in tasks and task in registry.TASK.names():
-            has = choose(task, tasks)
-            yield f"stages.multimodal.mixture.{task}", f"source '{source.name}' has no task '{task}'.{has}"
-    for column in columns:
-        if column not in tasks:
-            yield "evaluate", f"source '{source.name}' has no task for the column '{column}'.{choose(column, tasks)}"
-    if not any(part.options.get("test") for _, part in parts_of(source)):
-        yield "data.source", f"the column '{columns[0]}' is measured on test pictures: name them, data.source.test."
-
-
-def _labelled(source: Part) -> bool:
-    """Whether a source may have labels of classes."""
-    if source.name == "pairs":
-        return bool(source.options.get("classes") != 0)
-    tasks = tasks_of(source)
-    return source.name in ("folder", *WITHOUT_PICTURES) or tasks is None or "object_vqa" in tasks
-
-
 def _ranks(cell: Experiment) -> Iterator[Complaint]:
     ranks, vision = cell.runtime.ranks, cell.stages.vision
     if ranks > 1 and vision.batch_size % ranks:
@@ -344,7 +281,7 @@ def _nearest_divisor(number: int, wanted: int) -> int:
 
 
 MISFITS: tuple[Callable[[Experiment], Iterator[Complaint]], ...] = (
-    _named, _vision, _folders, _text_tower, _language, _projector, _relative_bias, _source, _ranks, _world, _vocabulary,
+    _named, _vision, _folders, _text_tower, _language, _projector, _relative_bias, supply, _ranks, _world, _vocabulary,
     _lengths, _budgets,
 )  # fmt: skip
 """Everything that can keep a cell from being built or trained as it stands."""
