@@ -67,3 +67,24 @@ def test_code_of_the_guides_runs(file: Path, tmp_path: Path, monkeypatch: pytest
     monkeypatch.chdir(tmp_path)
     code = "\n".join(fences(file.read_text(encoding="utf-8"), "python"))
     exec(compile(code, file.name, "exec"), {})
+
+
+def test_the_union_of_the_data_guide_checks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With files of those names it is accepted; a misspelt part of the mixture is told with its line."""
+    [text] = fences((ROOT / "docs" / "data.md").read_text(encoding="utf-8"), "yaml")
+    for folder in ("cc3m/images", "coco", "openimages", "papers", "scales"):
+        (tmp_path / folder).mkdir(parents=True)
+    for file in ("cc3m/train.tsv", "dataset_coco.json", "TextOCR_0.1_train.json", "v2_questions.json"):
+        (tmp_path / file).touch()
+    for file in ("coco_mt_train.jsonl.bz2", "v2_annotations.json"):
+        (tmp_path / file).touch()
+    (tmp_path / "scales" / "smoke.yaml").write_text((ROOT / "experiments/scales/smoke.yaml").read_text())
+    (tmp_path / "real.yaml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    assert main(["check", "real.yaml"]) == 0, capsys.readouterr().err
+    (tmp_path / "real.yaml").write_text(text.replace("cc3m.splitcap", "cc3n.splitcap"))
+    assert main(["check", "real.yaml"]) == 2
+    told = "real.yaml:19: stages.multimodal.mixture: unknown task 'cc3n.splitcap'. Did you mean 'cc3m.splitcap'?"
+    assert capsys.readouterr().err == f"{told}\n"

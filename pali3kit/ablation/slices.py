@@ -18,8 +18,9 @@ from pathlib import Path
 from typing import Any
 
 from pali3kit.ablation.node import Node
-from pali3kit.config.budgets import PRETRAINED_COLUMNS, REGION_COLUMNS
+from pali3kit.config.budgets import REGION_COLUMNS
 from pali3kit.config.schema import Experiment, Part, Resolution, Training
+from pali3kit.config.supply import PRETRAINED_COLUMNS
 from pali3kit.registry import SOURCE
 from pali3kit.weights.find import digest, find_weights
 
@@ -42,6 +43,8 @@ ARM_FIELDS = {
 NEUTRAL: dict[str, Any] = {
     "cooldown": 0.0, "weights": None, "allow": [], "loss": "sigmoid", "crop": 1.0, "flip": False, "freeze": [],
     "bottleneck": None, "image_size": None, "gated": True, "ul2.size": None, "prefix": "appendix", "z_loss": 0.0,
+    "multimodal.temperature": 1.0, "resolution.temperature": 1.0, "pairs.language": "en", "pairs.filter": False,
+    "pairs.test": None,
 }  # fmt: skip
 
 
@@ -172,8 +175,8 @@ class Stages:
         training = budget(self.experiment.stages.multimodal)
         del training["prompt_length"], training["target_length"]  # in `texts`, as every stage on PaLI has them
         config = {**self.texts, "projector": plain(self.experiment.model.projector), "training": training}
-        regions = training["mixture"].get("refer", 0) > 0
-        return self.node("multimodal", config, language=self.language, **self.inputs("train", regions))
+        inputs = self.inputs("train", has_regions(training["mixture"]))
+        return self.node("multimodal", config, language=self.language, **inputs)
 
     @cached_property
     def resolutions(self) -> list[Node]:
@@ -192,7 +195,7 @@ class Stages:
                 "training": {**training, "examples": step.examples},
             }
             parents = {"model": before or self.multimodal, "vision": before or self.vision}
-            readers = self.readers(mixture.get("refer", 0) > 0)
+            readers = self.readers(has_regions(mixture))
             nodes.append(self.node("resolution", config, **parents, **readers))
         return nodes
 
@@ -242,16 +245,29 @@ class Stages:
         return tuned or self.multimodal, tuned
 
 
+def has_regions(mixture: Mapping[str, float]) -> bool:
+    """Whether a mixture has targets with mask tokens; a part of a union's task is `part.refer`."""
+    return any(weight > 0 for name, weight in mixture.items() if name.rpartition(".")[2] == "refer")
+
+
 def budget(section: Training | Resolution) -> dict[str, Any]:
     """Return a stage's budget as plain values, without what says nothing."""
-    values = _telling(asdict(section))
+    values = _telling(asdict(section), f"{type(section).__name__.lower()}.")
     values["optimizer"] = _telling(values["optimizer"])
     return values
 
 
 def plain(part: Part) -> dict[str, Any]:
     """Return a part as plain JSON, `{"name": ..., **options}`, as it is written in YAML, without what says nothing."""
-    return {"name": part.name, **_telling(copy.deepcopy(part.options), f"{part.name}.")}
+    options = {key: _plain(value) for key, value in part.options.items()}
+    return {"name": part.name, **_telling(options, f"{part.name}.")}
+
+
+def _plain(value: Any) -> Any:
+    """An option as plain JSON: a union's are parts by name."""
+    if isinstance(value, dict):
+        return {key: _plain(child) for key, child in value.items()}
+    return plain(value) if isinstance(value, Part) else copy.deepcopy(value)
 
 
 def _telling(values: Mapping[str, Any], owner: str = "") -> dict[str, Any]:
@@ -277,12 +293,13 @@ def _content_of(key: str, *named: Any) -> dict[str, str]:
 
 def _data(source: Part) -> dict[str, str]:
     """Return `{"data": digest}` for a source that knows its content's digest: new pictures are new work."""
-    known = _content(source.name, json.dumps(source.options, sort_keys=True))
+    known = _content(json.dumps(plain(source), sort_keys=True))
     return {"data": known} if known else {}
 
 
 @cache
-def _content(name: str, options: str) -> str | None:
+def _content(source: str) -> str | None:
     """The digest of a source's content, if it knows one: found once, for it may be a million files."""
-    known: str | None = getattr(SOURCE.build(name, **json.loads(options)), "digest", None)
+    options = json.loads(source)
+    known: str | None = getattr(SOURCE.build(options.pop("name"), **options), "digest", None)
     return known

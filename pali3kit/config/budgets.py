@@ -7,11 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from pali3kit.config.schema import Experiment, Optimizer, Resolution, Training
+from pali3kit.config.supply import PRETRAINED_COLUMNS
 from pali3kit.config.vocabulary import SENTINELS, Vocabulary
 from pali3kit.errors import DataError
 
-# What is measured on a pretrained part alone, after no other stage: these fit what has no tasks.
-PRETRAINED_COLUMNS = ("probe", "denoising")
 REGION_COLUMNS = ("refer", "refer_plus", "refer_g")
 BOX_TOKENS, MASK_TOKENS = 4, 16  # a region is written as four coordinates and the codes of its mask (paper.md §4.1)
 MEAN_SPAN, DENSITY = 3, 0.5  # of UL2's densest denoiser (paper.md §2.1)

@@ -8,6 +8,8 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 from pali3kit.config.schema import Part
 
+PARTS = dict[str, Part]  # what an option `parts` of a part holds: a union's sources
+
 
 @cache
 def hints(kind: type) -> dict[str, Any]:
@@ -19,6 +21,8 @@ def below(kind: Any, key: str) -> Any:
     """Return the type of `key` in a value of type `kind`: Any where nothing is declared."""
     if get_origin(kind) is dict:
         return get_args(kind)[1]
+    if kind is Part:
+        return PARTS if key == "parts" else Any
     return hints(kind).get(key, Any) if is_section(kind) else Any
 
 
@@ -33,7 +37,7 @@ def exists(kind: Any, key: str) -> bool:
     if get_origin(kind) is dict:
         return True
     if kind is Part:
-        return not rest
+        return not rest or head == "parts"
     if not is_section(kind) or head not in hints(kind):
         return False
     return not rest or exists(hints(kind)[head], rest)

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import ceil
 
-from pali3kit.config.budgets import PRETRAINED_COLUMNS, Complaint, has_stage_2
+from pali3kit.config.budgets import Complaint, has_stage_2
 from pali3kit.config.schema import Experiment
 from pali3kit.config.shapes import LanguageShape, VitShape, resolve, resolve_language
 from pali3kit.config.sizes import language_parameters, least_bytes, vit_parameters
+from pali3kit.config.supply import PRETRAINED_COLUMNS
 from pali3kit.errors import ConfigError
 
 GIBI = 1 << 30

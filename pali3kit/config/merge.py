@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, get_origin
 
-from pali3kit.config.kinds import below, is_section
+from pali3kit.config.kinds import PARTS, below, is_section
 from pali3kit.config.schema import Part
 from pali3kit.config.tree import Node
 
@@ -36,6 +36,8 @@ def nest(kind: Any, key: str, leaf: Node) -> Node:
     `model.projector` of the grid.
     """
     head, _, rest = key.partition(".")
+    if kind == PARTS and rest:
+        return Node({head: nest(Part, rest, leaf)}, leaf.where)
     if get_origin(kind) is dict or not rest:
         return Node({key: Node(leaf.value, leaf.where)}, leaf.where)
     return Node({head: nest(below(kind, head), rest, leaf)}, leaf.where)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from pali3kit import registry
+from pali3kit.config import sources as sources
 from pali3kit.config.shapes import LANGUAGE_SHAPES, VIT_SHAPES, LanguageShape, VitShape
 
 
@@ -156,20 +157,31 @@ class TextTowerOptions:
 class FolderOptions:
     """Pictures in `path`, in a folder for each class; texts in `.txt` files beside them, else the class' name."""
 
+    OFFERS: ClassVar[tuple[str, ...]] = ()
+
     path: str
 
 
 @dataclass(frozen=True, kw_only=True)
 class PairOptions:
-    """Tar shards in WebDataset's layout, such as `shards/{000..127}.tar`; `classes` of the labels in `.cls`, if any."""
+    """Tar shards in WebDataset's layout, such as `shards/{000..127}.tar`, also of `test`; `classes` of the labels in
+    `.cls`, if any; texts are in `language`, and `filter` drops poor ones.
+    """
+
+    OFFERS: ClassVar[tuple[str, ...]] = ("captions",)
 
     path: str
     classes: int = 0
+    language: str = "en"
+    filter: bool = False
+    test: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
 class TextOptions:
     """A `.txt` file, a folder of them, or a glob; one text in a hundred is held out."""
+
+    OFFERS: ClassVar[tuple[str, ...]] = ()
 
     path: str
 
@@ -177,6 +189,8 @@ class TextOptions:
 @dataclass(frozen=True, kw_only=True)
 class JsonlOptions:
     """A `.jsonl` file, a folder of them, or a glob; `field` holds the text; one in a hundred is held out."""
+
+    OFFERS: ClassVar[tuple[str, ...]] = ()
 
     path: str
     field: str = "text"
@@ -237,9 +251,7 @@ registry.SOURCE.add(
 registry.SOURCE.add(
     "jsonl", "pali3kit.data.jsonl:JsonlSource", JsonlOptions, "JSON lines with a text among their fields"
 )
-registry.SOURCE.add(
-    "pairs", "pali3kit.data.pairs:PairSource", PairOptions, "tar shards of pictures and texts (pretraining)"
-)
+registry.SOURCE.add("pairs", "pali3kit.data.pairs:PairSource", PairOptions, "tar shards of pictures and texts")
 
 for _name, _summary in {
     "muon": "orthogonalised momentum for matrices, AdamW for the rest",

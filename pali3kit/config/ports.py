@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
-from glob import iglob
 from pathlib import Path
 
 from pali3kit import registry
@@ -19,8 +18,10 @@ from pali3kit.config.budgets import (
     windows,
 )
 from pali3kit.config.memory import memory
+from pali3kit.config.offers import tasks_of
 from pali3kit.config.schema import Experiment, Part, Resolution
 from pali3kit.config.shapes import LanguageShape, VitShape, read_t5, resolve, resolve_language
+from pali3kit.config.supply import supply
 from pali3kit.config.vocabulary import CODES, Vocabulary
 from pali3kit.errors import ConfigError, DataError, choose
 
@@ -30,8 +31,6 @@ PREFIXES = ("appendix", "table")
 STRATEGIES = ("ddp", "fsdp")
 STARTS = ("multimodal", "resolution")
 ATTENTIONS = ("auto", "eager", "sdpa", "chunked", "flex", "xformers")
-WITHOUT_PICTURES = ("text", "jsonl")  # sources of texts alone
-WITHOUT_TASKS = ("folder", "pairs", *WITHOUT_PICTURES)  # sources for pretraining alone
 SCHEDULES = ("cosine", "rsqrt", "constant")
 MOST_VISUAL_TOKENS = 16_384  # 1064 px at patch 14 are 5776; attention over more than this is a mistake of the patch
 BYTES, SPECIALS = 256, 3  # the tokenizer's fallback for what it has no piece for; padding, end and unknown
@@ -58,14 +57,15 @@ def _named(cell: Experiment) -> Iterator[Complaint]:
         if word not in choices:
             yield key, f"{key} cannot be '{word}'.{choose(word, choices)}"
     tasks = registry.TASK.names()
+    own = [task for task in tasks_of(cell.data.source) or () if "." in task]  # of a union's parts
     for key, names in (
         ("stages.multimodal.mixture", cell.stages.multimodal.mixture),
         ("stages.resolution.mixture", cell.stages.resolution.mixture),
         ("stages.transfer.tasks", cell.stages.transfer.tasks),
     ):
         for name in names:
-            if name not in tasks:
-                yield f"{key}.{name}", f"{key}: unknown task '{name}'.{choose(name, tasks)}"
+            if name not in (*tasks, *own):
+                yield f"{key}.{name}", f"{key}: unknown task '{name}'.{choose(name, [*tasks, *own])}"
 
 
 def _vision(cell: Experiment) -> Iterator[Complaint]:
@@ -227,29 +227,6 @@ def _relative_bias(cell: Experiment) -> Iterator[Complaint]:
         yield "model.language.max_distance", text
 
 
-def _source(cell: Experiment) -> Iterator[Complaint]:
-    """Check that files are there, and asked for no more than there is of them."""
-    name, path = cell.data.source.name, cell.data.source.options.get("path")
-    if cell.evaluation.probes.name in WITHOUT_TASKS:
-        yield "evaluation.probes", f"'{cell.evaluation.probes.name}' has no probes: take world."
-    if name not in WITHOUT_TASKS:
-        return
-    files = Path(str(path)).expanduser()
-    if name in WITHOUT_PICTURES and not (files.exists() or any(iglob(str(files), recursive=True))):
-        yield "data.source.path", f"there is no file or folder '{path}'"
-    if name == "folder" and not files.is_dir():
-        yield "data.source.path", f"there is no folder '{path}'"
-    fitting = "denoising" if name in WITHOUT_PICTURES else "probe"
-    if asked := [column for column in cell.evaluate if column != fitting]:
-        what = "texts alone" if name in WITHOUT_PICTURES else "pictures, labels and texts, no tasks"
-        yield "evaluate", f"source '{name}' has {what}: only the column {fitting} fits, not {asked[0]}."
-    if cell.pretrain == "classif" and cell.data.source.options.get("classes") == 0:
-        yield (
-            "data.source",
-            f"pretrain 'classif' needs labels: say of how many classes '{name}' has them (classes: N).",
-        )
-
-
 def _world(cell: Experiment) -> Iterator[Complaint]:
     if cell.data.source.name == "world" and 0 < cell.model.image_size < WORLD_SIDE:
         yield (
@@ -297,7 +274,7 @@ def _vocabulary_file(cell: Experiment) -> Iterator[Complaint]:
 
 
 MISFITS: tuple[Callable[[Experiment], Iterator[Complaint]], ...] = (
-    _named, _vision, _resolutions, _folders, _text_tower, _language, _projector, _relative_bias, _source, ranks, _world,
+    _named, _vision, _resolutions, _folders, _text_tower, _language, _projector, _relative_bias, supply, ranks, _world,
     _vocabulary, windows, lengths, budgets, memory,
 )  # fmt: skip
 """Everything that can keep a cell from being built or trained as it stands."""

@@ -82,6 +82,8 @@ def out_of_range(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(value, Part):
         for name, option in value.options.items():
             yield from _judge(prefix + name, option, RANGES.get(name, COUNT))
+            for own, part in option.items() if isinstance(option, dict) else ():
+                yield from out_of_range(part, f"{prefix}{name}.{own}")
     elif is_dataclass(value):
         for field in fields(value):
             yield from out_of_range(getattr(value, field.name), prefix + field.name)

@@ -123,9 +123,12 @@ class LanguagePretraining(Training):
 
 @dataclass(kw_only=True)
 class Multimodal(Training):
-    """Stage 1: `mixture` weighs the tasks by name; lengths are tokens of the prompt and the target."""
+    """Stage 1: `mixture` weighs the tasks by name, `part.task` being a union's; weights are to the power of
+    1 / `temperature`. Lengths are tokens of the prompt and the target.
+    """
 
     mixture: dict[str, float] = field(default_factory=dict)
+    temperature: float = 1.0
     prompt_length: int = 32
     target_length: int = 32
 
@@ -150,6 +153,7 @@ class Resolution:
     grow: bool = True
     batch_size: int = 32
     mixture: dict[str, float] = field(default_factory=dict)
+    temperature: float = 1.0
     optimizer: Optimizer = field(default_factory=Optimizer)
 
 

@@ -128,7 +128,7 @@ class Builder:
         name = self.scalar(str, value["name"], key if value["name"] is node else f"{key}.name")
         if name is REFUSED:
             return REFUSED
-        kind = PART_KINDS[key]
+        kind = _registry(key)
         try:
             options = kind.describe(name).options
         except RegistryError as error:
@@ -159,6 +159,11 @@ class Builder:
     def refuse(self, node: Node, key: str, text: str) -> None:
         self.refused.add(key)
         self.problems.append(Problem(node.where, text))
+
+
+def _registry(key: str) -> registry.Registry:
+    """The registry of the part at `key`; parts of a part, such as a union's, are of its kind."""
+    return next(kind for known, kind in PART_KINDS.items() if key == known or key.startswith(f"{known}."))
 
 
 def _join(key: str, name: str) -> str:

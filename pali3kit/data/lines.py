@@ -9,42 +9,69 @@ from array import array
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from glob import escape, glob
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pali3kit.data.records import digest, one_line
+from pali3kit.data.records import Skips, digest, one_line
 from pali3kit.data.task import Task
 from pali3kit.errors import DataError
 
 HELD_OUT = 100  # one text in so many is held out, by its content: a text that occurs twice is on one side only
-FEWEST = 1000  # lines of which the share of bad ones is taken at the beginning
 ORDER = 0  # the seed of held-out texts: they are the same whatever is trained
 
 
-class Skips:
-    """Lines that cannot be used: listed once each, and past `most` of all a reason to stop."""
+class Lines:
+    """The lines of some files, known by where they begin, 8 bytes a line, and read where they lie.
 
-    def __init__(self, most: float = 0.05) -> None:
-        self.most, self.seen = most, 0
-        self.lines: dict[str, None] = {}
+    Indexed when the first one is asked for: whoever plans a run needs none.
+    """
 
-    def add(self, line: str) -> None:
-        """Note a bad line. Raises DataError where there are too many."""
-        self.lines[line] = None
-        if len(self.lines) > self.most * max(self.seen, FEWEST):
-            raise DataError(
-                f"{len(self.lines)} of {self.seen} lines cannot be used, more than most_bad {self.most:g} allows;"
-                f" the last: {line}"
-            )
+    def __init__(self, files: Sequence[Path]) -> None:
+        self.files = files
+        self._open = lru_cache(64)(_map)
+
+    def __len__(self) -> int:
+        return len(self._index[0])
+
+    def __getitem__(self, number: int) -> bytes:
+        """A line without its end."""
+        content, start = self._open(self.files[self._file(number)]), int(self._index[0][number])
+        end = content.find(b"\n", start)
+        return content[start : end if end >= 0 else len(content)]
+
+    def where(self, number: int) -> str:
+        """What to call a line in errors: `file:line`."""
+        return f"{self.files[self._file(number)]}:{self.row(number) + 1}"
+
+    def row(self, number: int) -> int:
+        """Which line of its own file it is, from 0."""
+        file = self._file(number)
+        return number - (int(self._index[1][file - 1]) if file else 0)
+
+    def _file(self, number: int) -> int:
+        return int(np.searchsorted(self._index[1], number, side="right"))
+
+    @cached_property
+    def _index(self) -> tuple[np.ndarray, np.ndarray]:
+        """Where lines begin in their own file, int64 `[lines]`, and how many there are up to each file's end."""
+        starts, ends = array("q"), []
+        for file in self.files:
+            at = 0
+            with file.open("rb") as lines:
+                for line in lines:
+                    starts.append(at)
+                    at += len(line)
+            ends.append(len(starts))
+        return np.frombuffer(starts, np.int64), np.array(ends)
 
 
 class LineSource:
     """A `Source` of texts alone: there are no pictures, labels, tasks or probes.
 
-    Files are known by where their lines begin, 8 bytes a line, and read where they lie. One text in a hundred is held
-    out: `sentences` never gives it.
+    One text in a hundred is held out: `sentences` never gives it.
 
     Args:
         path: a file, a folder (with all that is below), or a glob.
@@ -58,10 +85,10 @@ class LineSource:
 
     def __init__(self, path: str, ending: str, read: Callable[[bytes], str]) -> None:
         self.files = find_files(path, ending)
-        self.digest = digest(Path(os.path.commonpath([file.parent for file in self.files])), self.files)
+        self.lines = Lines(self.files)
+        self.digest = digest(common(self.files), self.files)
         self.skips = Skips()
         self._read = read
-        self._open = lru_cache(64)(_map)
 
     def sentences(self, seed: int, bins: int, limit: int | None = None) -> Iterator[str]:
         """Texts in random order, blank lines and bad ones left out; all of them unless there is a limit."""
@@ -72,49 +99,17 @@ class LineSource:
         return self._texts(ORDER, True, limit)
 
     def _texts(self, seed: int, held_out: bool, limit: int | None) -> Iterator[str]:
-        given = 0
-        for number in np.random.default_rng(seed).permutation(len(self._starts)):
-            if given == limit:
-                return
-            text = self._text(int(number))
-            if text and is_held_out(text) == held_out:
-                given += 1
-                yield text
+        order = np.random.default_rng(seed).permutation(len(self.lines))
+        return parted(filter(None, (self._text(int(number)) for number in order)), held_out, limit)
 
     def _text(self, number: int) -> str:
         """The text of a line on one line; empty where it is blank or bad."""
-        file = int(np.searchsorted(self._ends, number, side="right"))
-        content, start = self._open(self.files[file]), int(self._starts[number])
-        end = content.find(b"\n", start)
         self.skips.seen += 1
         try:
-            return one_line(self._read(content[start : end if end >= 0 else len(content)]))
+            return one_line(self._read(self.lines[number]))
         except ValueError as error:
-            line = number - (int(self._ends[file - 1]) if file else 0) + 1
-            self.skips.add(f"{self.files[file]}:{line}: {error}")
+            self.skips.add(f"{self.lines.where(number)}: {error}")
             return ""
-
-    @cached_property
-    def _index(self) -> tuple[np.ndarray, np.ndarray]:
-        starts, ends = array("q"), []
-        for file in self.files:
-            at = 0
-            with file.open("rb") as lines:
-                for line in lines:
-                    starts.append(at)
-                    at += len(line)
-            ends.append(len(starts))
-        return np.frombuffer(starts, np.int64), np.array(ends)
-
-    @property
-    def _starts(self) -> np.ndarray:
-        """Where each line of all files begins in its own, int64 `[lines]`."""
-        return self._index[0]
-
-    @property
-    def _ends(self) -> np.ndarray:
-        """How many lines there are up to the end of each file, `[files]`."""
-        return self._index[1]
 
     def image(self, split: str, index: int) -> np.ndarray:
         raise DataError("texts in files have no pictures")
@@ -138,6 +133,16 @@ class LineSource:
 def is_held_out(text: str) -> bool:
     """Whether a text is kept from training."""
     return zlib.crc32(text.encode()) % HELD_OUT == 0
+
+
+def parted(texts: Iterator[str], held_out: bool, limit: int | None) -> Iterator[str]:
+    """Up to `limit` of the texts that are held out, or of the others."""
+    return islice((text for text in texts if is_held_out(text) == held_out), limit)
+
+
+def common(files: Sequence[Path]) -> Path:
+    """The folder that all files lie in or below."""
+    return Path(os.path.commonpath([file.parent for file in files]))
 
 
 def find_files(path: str, ending: str) -> Sequence[Path]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
+from itertools import accumulate
 
 import numpy as np
 
@@ -12,30 +13,67 @@ from pali3kit.errors import DataError
 PATIENCE = 100  # pictures tried before a task is said to fit none
 
 
+def tempered(weights: Mapping[str, float], temperature: float) -> dict[str, float]:
+    """Weights to the power of 1 / `temperature`: above 1 they come closer to each other, at 1 they stay; 0 stays 0."""
+    return {name: weight ** (1 / temperature) for name, weight in weights.items()}
+
+
 class Mixture:
-    """Draws tasks by weight and pictures uniformly.
+    """Draws tasks by weight and pictures uniformly among those that may offer the task.
 
     Nothing is kept between batches, so training resumes at the exact example after any interruption.
 
     Args:
         tasks: (task, weight) by name; weights need not sum to 1.
         count: pictures in the split.
+        without: pictures that are not to be drawn.
+
+    Raises:
+        DataError: none of the pictures is one that a task may be on.
     """
 
-    def __init__(self, tasks: Mapping[str, tuple[Task, float]], split: str, count: int, seed: int) -> None:
+    def __init__(
+        self,
+        tasks: Mapping[str, tuple[Task, float]],
+        split: str,
+        count: int,
+        seed: int,
+        without: Collection[int] = (),
+    ) -> None:
         self.tasks = [task for task, _ in tasks.values()]
         weights = np.array([weight for _, weight in tasks.values()], dtype=float)
         self.shares = weights / weights.sum()
-        self.split, self.count, self.seed = split, count, seed
+        self.split, self.seed, self.without = split, seed, without
+        self.places = [_Places(task.where(split, count)) for task in self.tasks]
+        for task, places in zip(self.tasks, self.places, strict=True):
+            if not len(places):
+                raise DataError(f"none of the {count} pictures of the {split} split is one for task {task.name!r}")
 
     def batch(self, step: int, size: int) -> list[Example]:
         """`size` examples of step `step`."""
         rng = np.random.default_rng([self.seed, step])
-        return [self._draw(self.tasks[which], rng) for which in rng.choice(len(self.tasks), size, p=self.shares)]
+        return [self._draw(which, rng) for which in rng.choice(len(self.tasks), size, p=self.shares)]
 
-    def _draw(self, task: Task, rng: np.random.Generator) -> Example:
+    def _draw(self, which: int, rng: np.random.Generator) -> Example:
+        task, places = self.tasks[which], self.places[which]
         for _ in range(PATIENCE):
-            example = task.draw(self.split, int(rng.integers(self.count)), rng)
+            index = places[int(rng.integers(len(places)))]
+            example = None if index in self.without else task.draw(self.split, index, rng)
             if example is not None:
                 return example
         raise DataError(f"task {task.name!r} found no example in {PATIENCE} pictures of the {self.split} split")
+
+
+class _Places:
+    """Some ranges, one behind the other."""
+
+    def __init__(self, ranges: Sequence[range]) -> None:
+        self.ranges = ranges
+        self.ends = list(accumulate(map(len, ranges)))
+
+    def __len__(self) -> int:
+        return self.ends[-1] if self.ends else 0
+
+    def __getitem__(self, place: int) -> int:
+        which = int(np.searchsorted(self.ends, place, side="right"))
+        return self.ranges[which][place - self.ends[which]]

@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import os
 import re
-from functools import cached_property
+from collections.abc import Sequence
+from functools import cached_property, partial
 from glob import glob
 from pathlib import Path
 
-from pali3kit.data.records import RecordSource, digest
+from pali3kit.data.annotated import AnnotatedSource
+from pali3kit.data.record import Record
 from pali3kit.data.shards import Sample, ShardIndex, index_shards
 from pali3kit.errors import DataError
 
@@ -24,17 +26,30 @@ class PairRecords:
 
     TEXTS = "a text is NAME.txt, or caption or text in NAME.json, beside NAME.jpg in the shard"
 
-    def __init__(self, shards: list[Path], classes: int) -> None:
-        self.shards = shards
+    def __init__(self, shards: list[Path], classes: int, language: str = "en") -> None:
+        self.files: Sequence[Path] = shards
+        self.languages = (language,)
         self.classes = tuple(str(number) for number in range(classes))
 
     @cached_property
     def samples(self) -> ShardIndex:
         """Indexed when the first one is asked for: whoever plans a run needs none."""
-        return index_shards(self.shards)
+        return index_shards(self.files)
 
     def __len__(self) -> int:
         return len(self.samples)
+
+    @property
+    def damages(self) -> list[str]:
+        """Shards that are damaged, and how."""
+        return list(self.samples.damages)
+
+    def record(self, number: int) -> Record:
+        """A sample with a text."""
+        text = self.text(number).strip()
+        if not text:
+            raise DataError(f"{self.name(number)}: its text is empty")
+        return Record(self.name(number), partial(self.picture, number), captions={self.languages[0]: (text,)})
 
     def name(self, number: int) -> str:
         return _name(self.samples[number])
@@ -68,25 +83,31 @@ class PairRecords:
         return labels
 
 
-class PairSource(RecordSource):
+class PairSource(AnnotatedSource):
     """The registry's `pairs`.
 
     Args:
         path: a shard, or several as `shards/{000..127}.tar` or `shards/*.tar`.
         classes: how many classes the labels are of; 0 where there are none.
+        language: of the texts.
+        filter: drop texts of poor quality from the tasks.
+        test: shards of the test split, named as `path`.
         image_size: ignored: pictures are as large as they are, and encoders fit them.
     """
 
-    def __init__(self, path: str, classes: int = 0, image_size: int = 0) -> None:
-        shards = expand(os.path.expanduser(path))
-        self.pairs = PairRecords(shards, classes)
-        super().__init__(self.pairs)
-        self.digest = digest(shards[0].parent, shards)
-
-    @property
-    def damages(self) -> list[str]:
-        """Shards that are damaged, and how."""
-        return list(self.pairs.samples.damages)
+    def __init__(
+        self,
+        path: str,
+        classes: int = 0,
+        language: str = "en",
+        filter: bool = False,
+        test: str | None = None,
+        image_size: int = 0,
+    ) -> None:
+        self.pairs = PairRecords(expand(os.path.expanduser(path)), classes, language)
+        held = PairRecords(expand(os.path.expanduser(test)), classes, language) if test else None
+        super().__init__(self.pairs, held, filter)
+        self.splits = {"train": self.pairs} if held is None else {"train": self.pairs, "test": held}
 
 
 def expand(path: str) -> list[Path]:

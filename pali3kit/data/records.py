@@ -16,6 +16,7 @@ from pali3kit.data.task import Task
 from pali3kit.errors import DataError
 from pali3kit.images.decode import decode
 
+FEWEST = 1000  # lines of which the share of bad ones is taken at the beginning
 SENTENCES = 1_000_000  # texts for a tokenizer where nobody says how many
 
 
@@ -23,7 +24,9 @@ class Records(Protocol):
     """What lies in the files. Every method may raise DataError: a record that cannot be used is skipped and named."""
 
     TEXTS: str  # where a text would be, for whoever has none
-    classes: tuple[str, ...]
+
+    @property
+    def classes(self) -> tuple[str, ...]: ...
 
     def __len__(self) -> int: ...
 
@@ -44,64 +47,94 @@ class Records(Protocol):
         ...
 
 
+class Skips:
+    """Lines and records that cannot be used: listed once each, and past `most` of all a reason to stop."""
+
+    def __init__(self, most: float = 0.05) -> None:
+        self.most, self.seen = most, 0
+        self.lines: dict[str, None] = {}
+
+    def add(self, line: str) -> None:
+        """Note a bad one. Raises DataError where there are too many."""
+        self.lines[line] = None
+        if len(self.lines) > self.most * max(self.seen, FEWEST):
+            raise DataError(
+                f"{len(self.lines)} of {self.seen} lines cannot be used, more than most_bad {self.most:g} allows;"
+                f" the last: {line}"
+            )
+
+
 class RecordSource:
     """A `Source` over records: pictures, labels and texts, for the pretraining of encoders.
 
     Every pass over the records has another order, and a position in the stream says which record it is, so that a run
-    continues in the middle of a pass without counting what it read. There is a train split only, and there are no
-    tasks: stage 1, transfers and their columns need a source that has.
+    continues in the middle of a pass without counting what it read. Test pictures are in the order of their file. There
+    are no tasks: stage 1, transfers and their columns need a source that has.
     """
 
-    languages: tuple[str, ...] = ()
     draws = False
 
-    def __init__(self, records: Records) -> None:
-        self.records = records
-        self.classes = records.classes
+    def __init__(self, records: Records, test: Records | None = None) -> None:
+        self.splits: dict[str, Records] = {"train": records} if test is None else {"train": records, "test": test}
+        self.skips = Skips()
         # Two: a sample that replaces a bad one at the end of a pass is of the next.
         self._order = lru_cache(2)(lambda *turn: np.random.default_rng(turn).permutation(len(records)))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.splits["train"].classes
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return ()
+
+    def size(self, split: str) -> int:
+        """How many pictures there are: 0 in a split that there is not."""
+        return len(self.splits[split]) if split in self.splits else 0
 
     def image(self, split: str, index: int) -> np.ndarray:
         """uint8 `[H,W,3]`, as large as it is."""
         number = self.number(split, index)
-        return np.asarray(decode(self.records.picture(number), self.records.name(number)))
+        records = self.splits[split]
+        return np.asarray(decode(records.picture(number), records.name(number)))
 
     def labels(self, split: str, index: int) -> tuple[int, ...]:
-        return self.records.labels(self.number(split, index))
+        number = self.number(split, index)
+        return self.splits[split].labels(number)
 
     def alt_text(self, split: str, index: int, rng: np.random.Generator) -> str:
         """The text beside the picture. Raises DataError where it is empty."""
         number = self.number(split, index)
-        text = self._text(number)
+        text = one_line(self.splits[split].text(number))
         if not text:
-            raise DataError(f"{self.records.name(number)}: its text is empty")
+            raise DataError(f"{self.splits[split].name(number)}: its text is empty")
         return text
 
-    def _text(self, number: int) -> str:
-        return one_line(self.records.text(number))
-
     def number(self, split: str, index: int) -> int:
-        """Which record is at a position of the stream."""
-        if split != "train":
-            raise DataError(f"pictures in files have a train split only, not '{split}'")
-        stretch, place = divmod(index, STRETCH)  # every seed's stretch begins with a whole pass
-        turn, position = divmod(place, len(self.records))
-        return int(self._order(stretch, turn)[position])
+        """Which record is at a position of the stream. Raises DataError for a test picture that there is not."""
+        if split == "train":
+            stretch, place = divmod(index, STRETCH)  # every seed's stretch begins with a whole pass
+            turn, position = divmod(place, self.size("train"))
+            return int(self._order(stretch, turn)[position])
+        if split not in self.splits:
+            raise DataError(f"these pictures in files have a train split only, not '{split}'")
+        if index >= self.size(split):
+            raise DataError(f"the {split} split has {self.size(split)} pictures, not {index + 1}: lower data.{split}")
+        return index
 
     def sentences(self, seed: int, bins: int, limit: int | None = None) -> Iterator[str]:
         """Texts in random order, those that cannot be used left out."""
-        found = False
-        for number in np.random.default_rng(seed).permutation(len(self.records))[: limit or SENTENCES]:
+        records, found = self.splits["train"], False
+        for number in np.random.default_rng(seed).permutation(len(records))[: limit or SENTENCES]:
             try:
-                text = self._text(int(number))
+                text = one_line(records.text(int(number)))
             except DataError:
                 continue
             if text:
                 found = True
                 yield text
         if not found:
-            first = self.records.name(0)
-            raise DataError(f"none of the pictures has a text, the first being {first}: {self.records.TEXTS}")
+            raise DataError(f"none of the pictures has a text, the first being {records.name(0)}: {records.TEXTS}")
 
     def held_out(self, bins: int, limit: int | None = None) -> Iterator[str]:
         raise DataError("pictures in files have no held-out text: take a source of texts")

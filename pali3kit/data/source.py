@@ -18,9 +18,13 @@ class Source(Protocol):
     `draws` tells whether `alt_text` draws from its generator.
     """
 
-    classes: tuple[str, ...]
-    languages: tuple[str, ...]
     draws: bool
+
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+
+    @property
+    def languages(self) -> tuple[str, ...]: ...
 
     def image(self, split: str, index: int) -> np.ndarray:
         """uint8 `[H,W,3]`."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 from typing import Protocol
 
 import numpy as np
@@ -38,6 +39,10 @@ class Task(Protocol):
         """An example on picture `index`, or None where the picture offers none."""
         ...
 
+    def where(self, split: str, count: int) -> Sequence[range]:
+        """Which of the first `count` pictures may offer one: a rare task must not be searched for by luck."""
+        ...
+
 
 def held_out(task: Task, split: str, count: int, limit: int, seed: int) -> list[Example]:
     """Up to `limit` examples over the first `count` pictures, in order, each drawn from its own random stream."""
@@ -46,7 +51,7 @@ def held_out(task: Task, split: str, count: int, limit: int, seed: int) -> list[
 
 def _take(task: Task, split: str, count: int, limit: int, seed: int) -> Iterator[Example]:
     taken = 0
-    for index in range(count):
+    for index in chain.from_iterable(task.where(split, count)):
         if taken == limit:
             return
         example = task.draw(split, index, np.random.default_rng([seed, index]))

@@ -13,6 +13,11 @@ from pali3kit.errors import DataError
 MOST_PIXELS = 100_000_000  # a picture of 300 megapixels needs a gigabyte to decode; big photographs have 50
 
 
+ORIENTATION = 0x0112  # EXIF: from 5 on, the picture lies on its side
+SIDEWAYS = (5, 6, 7, 8)
+BROKEN = (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, KeyError)  # what Pillow's plug-ins raise
+
+
 def decode(data: bytes, where: str, most_pixels: int = MOST_PIXELS) -> Image.Image:
     """The picture in `data` in RGB, turned as its EXIF says; transparency lies on white.
 
@@ -37,8 +42,20 @@ def decode(data: bytes, where: str, most_pixels: int = MOST_PIXELS) -> Image.Ima
         raise DataError(f"{where}: {error}") from error
     except UnidentifiedImageError as error:
         raise DataError(f"{where}: not a picture in a known format ({len(data)} bytes)") from error
-    except (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, KeyError) as error:
-        raise DataError(f"{where}: broken picture: {error}") from error  # Pillow's plug-ins raise all of these
+    except BROKEN as error:
+        raise DataError(f"{where}: broken picture: {error}") from error
+
+
+def read_size(data: bytes, where: str) -> tuple[int, int]:
+    """(height, width) of what `decode` would give, from the file's header alone. Raises DataError as `decode` does."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", Image.DecompressionBombWarning)
+            image = Image.open(io.BytesIO(data))
+        width, height = image.size
+        return (width, height) if image.getexif().get(ORIENTATION) in SIDEWAYS else (height, width)
+    except (*BROKEN, Image.DecompressionBombError) as error:
+        raise DataError(f"{where}: no size can be read from it ({len(data)} bytes)") from error
 
 
 def read(path: Path, most_pixels: int = MOST_PIXELS) -> Image.Image:

@@ -55,12 +55,13 @@ class ImageSpec:
         # a copy, for what PIL lends must not be written to, and torch warns of that
         return np.array(rgb.resize((width, height), how).crop((left, top, left + self.size, top + self.size)))
 
+    def fitted(self, image: np.ndarray) -> np.ndarray:
+        """`fit` for uint8 `[H,W,3]`; what has the right size stays as it is."""
+        return image if image.shape[:2] == (self.size, self.size) else self.fit(Image.fromarray(image))
+
     def prepare(self, images: Iterable[np.ndarray]) -> Tensor:
-        """Pictures uint8 `[H,W,3]` to float32 `[B,3,size,size]`: those of another size are fitted, then normalised."""
-        square = (self.size, self.size)
-        return self.normalise(
-            np.stack([image if image.shape[:2] == square else self.fit(Image.fromarray(image)) for image in images])
-        )
+        """Pictures uint8 `[H,W,3]` of any sizes to float32 `[B,3,size,size]`: fitted, then normalised."""
+        return self.normalise(np.stack([self.fitted(image) for image in images]))
 
     def normalise(self, images: np.ndarray) -> Tensor:
         """uint8 `[B,H,W,3]` to float32 `[B,3,H,W]`."""

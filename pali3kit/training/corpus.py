@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 
 import numpy as np
 
-from pali3kit.data.lines import LineSource
 from pali3kit.data.source import Source
 from pali3kit.text.denoise import pack
 from pali3kit.text.tokenizer import Tokenizer
@@ -34,14 +34,21 @@ def enough(texts: Iterable[list[int]], tokens: int) -> Iterator[list[int]]:
 
 @contextmanager
 def listing(source: Source, context: StageContext) -> Iterator[None]:
-    """While texts are read: lines that cannot be used are listed in `skipped.txt`, and stop the stage past a share."""
-    if not isinstance(source, LineSource):
+    """While a source is read: what cannot be used is listed in `skipped.txt`, and stops the stage past a share; what
+    filters of texts dropped is counted in `filtered.json`.
+    """
+    skips = getattr(source, "skips", None)
+    if skips is None:
         yield
         return
-    source.skips.most = context.execution.most_bad
+    skips.most = context.execution.most_bad
     try:
         yield
     finally:
-        if source.skips.lines:
-            listed = "".join(f"{line}\n" for line in source.skips.lines)
+        lines = [*getattr(source, "damages", ()), *skips.lines]
+        if lines:
+            listed = "".join(f"{line}\n" for line in lines)
             (context.folder / "skipped.txt").write_text(listed, encoding="utf-8", errors="backslashreplace")
+        told = {name: sieve.told() for name, sieve in getattr(source, "sieves", {}).items()}
+        if told:
+            (context.folder / "filtered.json").write_text(json.dumps(told, indent=1, ensure_ascii=False))

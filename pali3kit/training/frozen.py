@@ -17,13 +17,18 @@ from pali3kit.masks.vqvae import MaskVQVAE
 
 
 class FrozenTokens:
-    """The tokens of a features artifact, read from disk as they are asked for: `[index [B]] -> [B,N,D]` fp32."""
+    """The tokens of a features artifact, read from disk as they are asked for: `[index [B]] -> [B,N,D]` fp32.
+
+    `bad` are the pictures that could not be used.
+    """
 
     def __init__(self, folder: Path, split: str) -> None:
         self.array = np.load(folder / f"{split}.npy", mmap_mode="r")
         rows, columns = np.load(folder / "grid.npy")
         self.grid = (int(rows), int(columns))
         self.width = int(self.array.shape[-1])
+        bad = folder / f"{split}-bad.npy"
+        self.bad = frozenset(np.load(bad).tolist() if bad.exists() else ())
 
     def __len__(self) -> int:
         return len(self.array)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
 from typing import Any
@@ -19,6 +19,7 @@ from pali3kit.nn.positions import Grid
 from pali3kit.text.tokenizer import Tokenizer
 from pali3kit.training.calibration import PROMPT, TARGET, random_pairs, random_pali, training_cost
 from pali3kit.training.context import Cost, Execution, StageContext
+from pali3kit.training.corpus import listing
 from pali3kit.training.fit import fit
 from pali3kit.training.frozen import FrozenTokens, add_mask_tokens
 from pali3kit.training.modules import Batch, PaLIModule
@@ -30,8 +31,8 @@ from pali3kit.vision.vit import ViT
 class Sight:
     """How a batch gets its pictures: `look` makes of their numbers `[B]` what a `PaLIModule` reads beside the texts.
 
-    There are `count` pictures, with a `grid` of tokens of `width` each. `vision` is the encoder, where none of its
-    tokens are kept: it then sees every batch.
+    There are `count` pictures, with a `grid` of tokens of `width` each; `bad` ones could not be read. `vision` is the
+    encoder, where none of its tokens are kept: it then sees every batch.
     """
 
     look: Callable[[Tensor], Batch]
@@ -39,13 +40,14 @@ class Sight:
     grid: Grid
     width: int
     vision: ViT | None = None
+    bad: Collection[int] = frozenset()
 
 
 def frozen(config: Mapping[str, Any], context: StageContext) -> Sight:
     """The tokens that the frozen encoder gave, or, where none are kept, pictures for it."""
     if "features" in context.parents:
         tokens = FrozenTokens(context.parents["features"], "train")
-        return Sight(lambda index: {"tokens": tokens[index]}, len(tokens), tokens.grid, tokens.width)
+        return Sight(lambda index: {"tokens": tokens[index]}, len(tokens), tokens.grid, tokens.width, bad=tokens.bad)
     return pictures(config, read_vision(context.parents["vision"]).requires_grad_(False))
 
 
@@ -72,8 +74,8 @@ def train(
     tokenizer = read_tokenizer(context.parents["tokenizer"])
     masks = read_masks(context.parents["masks"]) if "masks" in context.parents else None
     source = build_source(config)
-    tasks = {name: (source.task(name, config["bins"]), weight) for name, weight in weights.items()}
-    mixture = Mixture(tasks, "train", sight.count, context.seed)
+    tasks = {name: (source.task(name, config["bins"]), weight) for name, weight in weights.items() if weight > 0}
+    mixture = Mixture(tasks, "train", sight.count, context.seed, sight.bad)
     longest = sight.grid[0] * sight.grid[1] + config["prompt_length"]
     passes = count_passes(budget.batch_size, longest, context.execution)
 
@@ -85,7 +87,8 @@ def train(
         return [{**batch, **sight.look(batch.pop("image"))} for batch in batches]
 
     model.vision = sight.vision
-    fit(PaLIModule(model, sight.grid, label_smoothing), make, budget, context, passes=passes)
+    with listing(source, context):
+        fit(PaLIModule(model, sight.grid, label_smoothing), make, budget, context, passes=passes)
     model.vision = None  # an artifact of its own
 
 

@@ -220,3 +220,32 @@ def test_held_out_text_is_measured_on_the_language_model_alone(tmp_path):
     assert denoising(seed=1).seed == 0 and denoising(seed=1).digest != denoising().digest
     assert denoising().config["prefix"] == "appendix"
     assert denoising(prefix="table").config["prefix"] == "table"
+
+
+def test_a_temperature_of_1_changes_no_digest_and_another_one_stage_1(experiment):
+    multimodal = experiment.stages.multimodal
+    cold = replace(experiment, stages=replace(experiment.stages, multimodal=replace(multimodal, temperature=2.0)))
+    assert "temperature" not in slices.budget(multimodal) and slices.budget(cold.stages.multimodal)["temperature"] == 2
+    assert {label.split()[0].split("/")[0] for label in changed(build(experiment), build(cold))} == {
+        "multimodal", "transfer", "evaluate",
+    }  # fmt: skip
+    vision = replace(experiment.stages.vision, temperature=1.0)
+    assert slices.budget(vision)["temperature"] == 1.0  # SigLIP's is another one
+
+
+def test_a_union_is_plain_in_digests_and_knows_the_content_of_its_parts(tmp_path):
+    (tmp_path / "a.tsv").write_text("a cat\ta.png")
+    options = {"path": str(tmp_path / "a.tsv"), "images": str(tmp_path), "filter": False}
+    union = Part(name="union", options={"parts": {"a": Part(name="tsv", options=options)}})
+    assert slices.plain(union) == {"name": "union", "parts": {"a": {"name": "tsv", **options}}}
+    before = slices._data(union)
+    assert before == slices._data(union) and before
+    (tmp_path / "a.tsv").write_text("another cat\ta.png")
+    slices._content.cache_clear()
+    assert slices._data(union) != before
+
+
+def test_a_part_of_a_union_that_refers_needs_the_mask_tokenizer(experiment):
+    multimodal = replace(experiment.stages.multimodal, mixture={"coco.refer": 1.0})
+    asked = replace(experiment, stages=replace(experiment.stages, multimodal=multimodal))
+    assert "masks" in slices.Stages(asked, 0).multimodal.parents

@@ -75,8 +75,39 @@ from pali3kit.text.denoise import PREFIXES
         (["stages.masks.examples=0"], "stages.masks.examples should be at least 1, not 0."),
         (["runtime.attention=flx"], "runtime.attention cannot be 'flx'. Did you mean 'flex'?"),
         (["model.vision.weights=nowhere.npz"], "there is no file or folder 'nowhere.npz'"),
-        (["data.source={name: pairs, path: x.tar, classes: 3}"],
-         "source 'pairs' has pictures, labels and texts, no tasks: only the column probe fits, not refer."),
+        (["data.source={name: pairs, path: x.tar, classes: 3, test: y.tar}", "stages.multimodal.mixture.ocr=0"],
+         "source 'pairs' has no task for the column 'refer'. Choose from caption, caption_multilingual, splitcap."),
+        (["data.source={name: pairs, path: x.tar, classes: 3, test: y.tar}", "evaluate=[caption]"],
+         "source 'pairs' has no task 'ocr'. Choose from caption, caption_multilingual, splitcap."),
+        (["grid={}", "baseline={}", "data.source={name: pairs, path: x.tar}", "evaluate=[caption]",
+          "stages.multimodal.mixture.ocr=0"],
+         "the column 'caption' is measured on test pictures: name them, data.source.test."),
+        (["grid={}", "baseline={}", "data.source={name: tsv, path: x.yam, images: .}"],
+         "there is no file or folder 'x.yam'. Did you mean 'x.yaml'?"),
+        (["grid={}", "baseline={}", "data.source={name: tsv, path: x.yaml, images: scale}"],
+         "there is no folder 'scale'. Did you mean 'scales'?"),
+        (["data.source={name: tsv, path: x.yaml, images: .}", "evaluate=[probe]"],
+         "pretrain 'classif' needs labels: 'tsv' has none."),
+        (["grid={}", "baseline={}", "data.source={name: union, parts: {a: {name: ocr, path: no, images: .}}}"],
+         "there is no file or folder 'no'."),
+        (["grid={}", "baseline={}", "data.source={name: union, parts: {a: {name: orc, path: x.yaml, images: .}}}"],
+         "data.source.parts.a: unknown source 'orc'. Did you mean 'ocr'?"),
+        (["grid={}", "baseline={}",
+          "data.source={name: union, parts: {a: {name: ocr, path: x.yaml, images: ., spilt: a}}}"],
+         "unknown key 'data.source.parts.a.spilt'. Did you mean 'split'?"),
+        (["grid={}", "baseline={}", "data.source={name: union, parts: {a: {name: pdf, path: ., pages: 0}}}"],
+         "data.source.parts.a.pages should be at least 1, not 0."),
+        (["grid={}", "baseline={}", "data.source={name: union, parts: {a: {name: pdf, path: ., test: .}}}",
+          "evaluate=[vqa]", "stages.multimodal.mixture={splitcap: 0, ocr: 1}"],
+         "source 'union' has no task for the column 'vqa'. Choose from a.ocr, ocr."),
+        (["grid={}", "baseline={}", "data.source={name: union, parts: {a: {name: pdf, path: ., test: .}}}",
+          "stages.multimodal.mixture={a.orc: 1, splitcap: 0}"],
+         "stages.multimodal.mixture: unknown task 'a.orc'. Did you mean 'a.ocr'?"),
+        (["grid={}", "baseline={}", "data.source={name: union, parts: {}}"],
+         "a union without parts has no pictures: name at least one source."),
+        (["grid={}", "baseline={}", "data.source={name: union, parts: {w: world}}"],
+         "'world' cannot be a part of a union: take sources of pictures in files."),
+        (["evaluation.probes={name: union, parts: {a: {name: pdf, path: .}}}"], "'union' has no probes: take world."),
         (["grid={}", "baseline={}", "pretrain=classif", "data.source={name: pairs, path: x.tar}"],
          "pretrain 'classif' needs labels: say of how many classes 'pairs' has them (classes: N)."),
         (["stages.vision.loss=softmx"], "stages.vision.loss cannot be 'softmx'. Did you mean 'softmax'?"),
@@ -104,13 +135,11 @@ from pali3kit.text.denoise import PREFIXES
          "muon works on whole matrices, fsdp shards them: take adamw."),
         (["evaluation.probes={name: folder, path: x}"], "'folder' has no probes: take world."),
         (["grid={}", "baseline={}", "pretrain=siglip", "data.source={name: folder, path: nowhere}"],
-         "there is no folder 'nowhere'"),
+         "there is no folder 'nowhere'."),
         (["data.source={name: text, path: .}"],
          "source 'text' has texts alone: only the column denoising fits, not probe."),
         (["data.source={name: jsonl, path: nowhere/*.jsonl}", "evaluate=[denoising]"],
-         "there is no file or folder 'nowhere/*.jsonl'"),
-        (["data.source={name: pairs, path: x.tar, classes: 3}", "evaluate=[denoising]"],
-         "source 'pairs' has pictures, labels and texts, no tasks: only the column probe fits, not denoising."),
+         "there is no file or folder 'nowhere/*.jsonl'."),
         (["evaluation.probes={name: text, path: .}"], "'text' has no probes: take world."),
     ],
 )  # fmt: skip
@@ -217,3 +246,35 @@ def test_a_language_models_folder_says_its_shape(trial: Path, tmp_path: Path, pu
     (tmp_path / "config.json").write_text("[1]")
     with pytest.raises(ConfigError, match="does not describe a T5: TypeError"):
         load(trial / "x.yaml", [f"model.language={{{part}}}", *own])
+
+
+UNION = """\
+data:
+  source:
+    name: union
+    parts:
+      pages: {name: pdf, path: .}
+      more:
+        name: ocr
+        path: nothere.json
+        images: .
+stages:
+  multimodal: {mixture: {pages.ocr: 1, splitcap: 0}}
+"""
+
+
+def test_parts_of_a_union_are_told_by_their_line_and_overridden_by_name(trial: Path) -> None:
+    (trial / "x.yaml").write_text("name: trial\nscale: tiny\nevaluate: [probe]\n" + UNION)
+    with pytest.raises(ConfigError) as error:
+        load("x.yaml")
+    assert str(error.value) == "x.yaml:11: there is no file or folder 'nothere.json'."
+    source = load("x.yaml", ["data.source.parts.more.path=x.yaml", "data.source.parts.pages.pages=3"]).data.source
+    assert source.options["parts"]["more"].options["path"] == "x.yaml"
+    assert source.options["parts"]["pages"].options["pages"] == 3
+
+
+def test_a_grid_may_vary_a_part_of_a_union(trial: Path) -> None:
+    grid = "grid: {data.source.parts.pages.pages: [1, 0]}\n"
+    (trial / "x.yaml").write_text("name: trial\nscale: tiny\nevaluate: [probe]\n" + grid + UNION)
+    with pytest.raises(ConfigError, match=r"x\.yaml:4: data\.source\.parts\.pages\.pages should be at least 1, not 0"):
+        load("x.yaml", ["data.source.parts.more.path=x.yaml"])

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pytest
 
-from pali3kit.data.mixture import Mixture
+from pali3kit.data.mixture import Mixture, tempered
 from pali3kit.data.task import Example, held_out
 from pali3kit.errors import DataError
 
@@ -20,6 +20,9 @@ class Fake:
 
     def draw(self, split: str, index: int, rng: np.random.Generator) -> Example | None:
         return Example(index, f"{self.name} {split}", str(rng.random())) if index % self.every == 0 else None
+
+    def where(self, split: str, count: int) -> tuple[range, ...]:
+        return (range(count),)
 
 
 def mixture(seed: int = 0) -> Mixture:
@@ -46,7 +49,7 @@ def test_pictures_without_an_example_are_passed_over() -> None:
 
 def test_a_task_that_fits_no_picture_is_an_error() -> None:
     with pytest.raises(DataError, match="'b' found no example in 100 pictures of the train split"):
-        Mixture({"b": (Fake("b", every=10**9), 1.0)}, "train", 50, 0)._draw(NeverTask(), np.random.default_rng(0))
+        Mixture({"b": (NeverTask(), 1.0)}, "train", 50, 0).batch(0, 1)
 
 
 class NeverTask:
@@ -54,6 +57,64 @@ class NeverTask:
 
     def draw(self, split: str, index: int, rng: np.random.Generator) -> None:
         return None
+
+    def where(self, split: str, count: int) -> tuple[range, ...]:
+        return (range(count),)
+
+
+@dataclass
+class Rare(Fake):
+    """On 10, 11, 40 and 42 alone."""
+
+    ranges: tuple[range, ...] = (range(10, 12), range(30, 30), range(40, 44, 2))
+
+    def where(self, split: str, count: int) -> tuple[range, ...]:
+        return self.ranges
+
+
+def test_a_rare_task_is_drawn_where_it_is() -> None:
+    counts = Counter(e.image for e in Mixture({"a": (Rare("a"), 1.0)}, "train", 50, 0).batch(0, 4000))
+    assert set(counts) == {10, 11, 40, 42}
+    assert all(count == pytest.approx(1000, abs=5 * 750**0.5) for count in counts.values())
+    assert [e.image for e in held_out(Rare("a"), "train", 50, 3, 0)] == [10, 11, 40]
+
+
+def test_bad_pictures_are_not_drawn() -> None:
+    mixture = Mixture({"a": (Rare("a"), 1.0)}, "train", 50, 0, without={10, 42})
+    assert {e.image for e in mixture.batch(0, 100)} == {11, 40}
+
+
+def test_a_task_on_none_of_the_pictures_is_an_error() -> None:
+    with pytest.raises(DataError, match="none of the 50 pictures of the train split is one for task 'a'"):
+        Mixture({"a": (Rare("a", ranges=(range(0),)), 1.0)}, "train", 50, 0)
+
+
+def test_one_range_draws_what_a_count_draws() -> None:
+    """The embedded world's tables rest on it."""
+    rng = np.random.default_rng([0, 3])
+    rng.choice(1, 2, p=[1.0])
+    drawn = []
+    for _ in range(2):
+        drawn.append(int(rng.integers(50)))
+        rng.random()
+    assert [e.image for e in Mixture({"a": (Fake("a"), 1.0)}, "train", 50, 0).batch(3, 2)] == drawn
+
+
+@pytest.mark.parametrize("temperature", [1.0, 2.0, 0.5])
+def test_proportions_follow_the_temperature(temperature: float) -> None:
+    """100,000 draws, each share within five standard deviations of a binomial's."""
+    weights = {"a": 1.0, "b": 4.0, "c": 16.0, "never": 0.0}
+    expected = {name: weight ** (1 / temperature) for name, weight in weights.items()}
+    tasks = {name: (Fake(name), weight) for name, weight in tempered(weights, temperature).items()}
+    counts = Counter(e.prompt.split()[0] for e in Mixture(tasks, "train", 50, 0).batch(0, 100_000))
+    for name, weight in expected.items():
+        share = weight / sum(expected.values())
+        assert abs(counts[name] - 1e5 * share) <= 5 * (1e5 * share * (1 - share)) ** 0.5
+
+
+def test_a_temperature_of_1_changes_no_weight() -> None:
+    assert tempered({"a": 0.1, "b": 3.0}, 1.0) == {"a": 0.1, "b": 3.0}
+    assert tempered({"a": 4.0, "b": 0.0}, 2.0) == {"a": 2.0, "b": 0.0}
 
 
 def test_held_out_examples_are_in_order_limited_and_repeatable() -> None:

@@ -7,6 +7,7 @@ import json
 import tarfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -88,3 +89,23 @@ def test_planning_reads_no_shard(tmp_path: Path) -> None:
     assert len(source.digest) == 64
     with pytest.raises(DataError, match="no samples"):
         len(source.pairs)
+
+
+def test_texts_are_captions_of_tasks(tmp_path: Path) -> None:
+    source = PairSource(two(tmp_path), classes=4, language="de", test=str(tmp_path / "s-01.tar"))
+    task = source.task("caption_de", 16)
+    targets = [(task.draw("train", i, np.random.default_rng(0)), source.number("train", i)) for i in range(4)]
+    assert {(example.target if example else None, number) for example, number in targets} == {
+        ("a cat", 0), ("no picture", 1), ("a dog", 2), (None, 3),
+    }  # fmt: skip
+    assert len(source.skips.lines) == 1 and "sample 3: its .json is no mapping" in next(iter(source.skips.lines))
+    assert source.size("test") == 2 and source.languages == ("de",)
+    example = source.task("splitcap", 16).draw("test", 0, np.random.default_rng(0))
+    assert example is not None and "a dog".endswith(example.target)
+
+
+def test_the_filter_leaves_pretraining_alone(tmp_path: Path) -> None:
+    shard(tmp_path / "a.tar", {"0.png": picture(1), "0.txt": b"IMG_2041.jpg"})
+    source = PairSource(str(tmp_path / "a.tar"), filter=True)
+    assert source.task("splitcap", 16).draw("train", 0, np.random.default_rng(0)) is None
+    assert source.alt_text("train", 0, np.random.default_rng(0)) == "IMG_2041.jpg"

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from pali3kit.errors import DataError
-from pali3kit.images.decode import decode, read
+from pali3kit.images.decode import decode, read, read_size
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 
@@ -97,3 +97,18 @@ def test_damage_anywhere_is_a_picture_or_a_data_error(kind: str, at: float, valu
     data[start : start + len(value)] = value
     with contextlib.suppress(DataError):
         assert decode(bytes(data), "x", most_pixels=1_000_000).mode == "RGB"
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_the_size_of_the_header_is_that_of_what_is_decoded(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(Image.fromarray(NOISE), "JPEG", exif=exif)
+    width, height = decode(data, "x").size
+    assert read_size(data, "x") == (height, width) == ((60, 40) if orientation > 4 else (40, 60))
+
+
+@pytest.mark.parametrize("data", [b"", b"no picture", b"\x89PNG\r\n\x1a\n"])
+def test_what_has_no_header_has_no_size(data: bytes) -> None:
+    with pytest.raises(DataError, match=r"a\.png: no size can be read from it"):
+        read_size(data, "a.png")

@@ -25,8 +25,8 @@ from pali3kit.ablation.report.notes import notes
 from pali3kit.ablation.report.saved import plain
 from pali3kit.ablation.statistics import Interval, Score, Verdict, delta, interval, verdict
 from pali3kit.ablation.store import Store
-from pali3kit.config.budgets import PRETRAINED_COLUMNS
 from pali3kit.config.schema import Experiment
+from pali3kit.config.supply import PRETRAINED_COLUMNS
 from pali3kit.errors import StageError
 
 EARLY = ("multimodal", "resolution")  # stages before the transfers that columns can be measured after

@@ -9,7 +9,7 @@ from typing import Any, Literal
 from pali3kit.ablation.paper import Claim, Number
 from pali3kit.ablation.report.columns import Column
 from pali3kit.ablation.statistics import Interval, Verdict
-from pali3kit.config.budgets import PRETRAINED_COLUMNS
+from pali3kit.config.supply import PRETRAINED_COLUMNS
 
 Status = Literal["done", "partial", "failed", "missing"]
 Control = Literal["above", "below", "undecided"]

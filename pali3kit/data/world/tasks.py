@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -33,6 +33,9 @@ class WorldTask:
 
     def draw(self, split: str, index: int, rng: np.random.Generator) -> Example | None:
         return self._draw(self.world.scene(split, index), rng)
+
+    def where(self, split: str, count: int) -> Sequence[range]:
+        return (range(count),)
 
 
 def _draws(world: World, bins: int, english: float) -> dict[str, Draw]:

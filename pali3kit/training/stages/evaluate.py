@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +30,8 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     source = build_source(config)
     examples = column_examples(source, config["column"], config["bins"], config["test"], config["limit"])
     tokenizer = read_tokenizer(context.parents["tokenizer"])
-    tokens, grid = _tokens(source, context)
+    tokens, grid, bad = _tokens(source, context)
+    examples = [example for example in examples if example.image not in bad]
     predictions = answer(
         read_pali(context.parents["model"], tokenizer),
         tokenizer,
@@ -47,11 +48,13 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     _write(context.folder, examples, predictions, scores)
 
 
-def _tokens(source: Source, context: StageContext) -> tuple[Callable[[Tensor], Tensor], Grid]:
-    """From pictures' numbers to the frozen encoder's tokens, which are kept or computed now; and their grid."""
+def _tokens(source: Source, context: StageContext) -> tuple[Callable[[Tensor], Tensor], Grid, Container[int]]:
+    """From pictures' numbers to the frozen encoder's tokens, which are kept or computed now; their grid; and those that
+    could not be read.
+    """
     if "features" in context.parents:
         kept = FrozenTokens(context.parents["features"], "test")
-        return kept.__getitem__, kept.grid
+        return kept.__getitem__, kept.grid, kept.bad
     vision = read_vision(context.parents["vision"])
 
     @torch.inference_mode()
@@ -59,7 +62,7 @@ def _tokens(source: Source, context: StageContext) -> tuple[Callable[[Tensor], T
         images = vision.image_spec.prepare(source.image("test", number) for number in index.tolist())
         return vision(images)  # type: ignore[no-any-return]
 
-    return see, vision.native_grid
+    return see, vision.native_grid, frozenset()
 
 
 def _score(

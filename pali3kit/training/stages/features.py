@@ -10,8 +10,12 @@ import numpy as np
 import torch
 from numpy.lib.format import open_memmap
 
+from pali3kit.data.source import Source
+from pali3kit.errors import DataError
+from pali3kit.images.spec import ImageSpec
 from pali3kit.training.calibration import count, fastest_seconds
 from pali3kit.training.context import Cost, StageContext
+from pali3kit.training.corpus import listing
 from pali3kit.training.parts import build_source, build_vision, read_vision
 from pali3kit.training.weighing import Weighed, rehearsing, weigh_forward
 from pali3kit.vision.vit import ViT
@@ -21,19 +25,43 @@ BATCH, TOKENS = 128, 1 << 16  # pictures of a batch at most, and tokens
 
 @torch.inference_mode()
 def run(config: dict[str, Any], context: StageContext) -> None:
-    """Write `<split>.npy`, fp16 `[pictures, N, D]`, and `grid.npy`, the rows and columns of the tokens."""
+    """Write `<split>.npy`, fp16 `[pictures, N, D]`, and `grid.npy`, the rows and columns of the tokens.
+
+    Pictures that cannot be used are listed in `skipped.txt`; their numbers are in `<split>-bad.npy`, their tokens mean
+    nothing.
+    """
     source = build_source(config)
     vision = read_vision(context.parents["vision"])
     split, total = config["split"], config["count"]
     rows, columns = vision.native_grid
     np.save(context.folder / "grid.npy", (rows, columns))
     tokens = _allocate(context.folder / f"{split}.npy", (total, rows * columns, vision.width))
-    batch = _batch(vision)
-    for start in range(0, total, batch):
-        images = vision.image_spec.prepare(source.image(split, i) for i in range(start, min(start + batch, total)))
-        tokens[start : start + len(images)] = vision(images).numpy()
-        context.report(start + len(images), total)
+    batch, bad = _batch(vision), list[int]()
+    with listing(source, context):
+        for start in range(0, total, batch):
+            indices = range(start, min(start + batch, total))
+            images = np.stack([_picture(source, vision.image_spec, split, index, bad) for index in indices])
+            tokens[start : start + len(images)] = vision(vision.image_spec.normalise(images)).numpy()
+            context.report(start + len(images), total)
     tokens.flush()
+    if bad:
+        np.save(context.folder / f"{split}-bad.npy", bad)
+
+
+def _picture(source: Source, spec: ImageSpec, split: str, index: int, bad: list[int]) -> np.ndarray:
+    """uint8 `[size,size,3]`; black for a picture that cannot be used, which is noted."""
+    skips = getattr(source, "skips", None)
+    try:
+        image = spec.fitted(source.image(split, index))
+    except DataError as error:
+        if skips is None:
+            raise
+        bad.append(index)
+        skips.add(str(error))
+        image = np.zeros((spec.size, spec.size, 3), np.uint8)
+    if skips is not None:
+        skips.seen += 1
+    return image
 
 
 def _batch(vision: ViT) -> int:
@@ -61,6 +89,8 @@ def calibrate(config: dict[str, Any], threads: int) -> Cost:
         raise Weighed(weigh_forward(vision, lambda: vision(torch.zeros(1, 3, side, side)), tokens, batch))
 
     def step(number: int) -> None:
-        vision(vision.image_spec.prepare(source.image("train", number * batch + row) for row in range(batch)))
+        indices = range(number * batch, (number + 1) * batch)
+        images = np.stack([_picture(source, vision.image_spec, "train", index, []) for index in indices])
+        vision(vision.image_spec.normalise(images))
 
     return Cost(fastest_seconds(step) / batch, 1.0, count(vision), tokens)

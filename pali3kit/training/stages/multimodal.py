@@ -7,6 +7,7 @@ from typing import Any
 import torch
 
 from pali3kit.config.schema import Multimodal
+from pali3kit.data.mixture import tempered
 from pali3kit.training.context import Cost, StageContext
 from pali3kit.training.joint import cost, frozen, train
 from pali3kit.training.parts import build_pali, publish, read_budget, read_language, read_parts, read_tokenizer
@@ -20,7 +21,7 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     sight = frozen(config, context)
     torch.manual_seed(context.seed)
     model = build_pali(config, sight.width, language)
-    train(model, config, context, budget, budget.mixture, sight)
+    train(model, config, context, budget, tempered(budget.mixture, budget.temperature), sight)
     language_part = read_parts(context.parents["language"])["language"]
     parts = {"projector": config["projector"], "language": language_part, "vision_width": sight.width}
     publish(context.folder, model, context.writes, **parts)

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from pali3kit.config.schema import Multimodal
+from pali3kit.data.mixture import tempered
 from pali3kit.training.context import Cost, StageContext
 from pali3kit.training.freeze import freeze_unreached
 from pali3kit.training.joint import cost, pictures, train
@@ -33,7 +34,8 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     side = config["image_size"]
     freeze_unreached(vision, vision(torch.zeros(1, 3, side, side)))  # its head: PaLI reads tokens before pooling
     vision.recompute(context.execution.recompute)
-    train(model, config, context, budget, budget.mixture, pictures(config, vision))
+    weights = tempered(budget.mixture, budget.temperature)
+    train(model, config, context, budget, weights, pictures(config, vision))
     save_weights(vision, context.folder / ENCODER, context.writes)
     parts = read_parts(context.parents["model"]) | {"vision": read_parts(context.parents["vision"])["vision"]}
     publish(context.folder, model, context.writes, **parts | {"image_size": config["image_size"]})

@@ -1,0 +1,48 @@
+"""Which tasks a source can have: those of what its records tell, known from its name alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pali3kit import registry
+from pali3kit.config.schema import Part
+from pali3kit.errors import RegistryError
+
+TASKS_OF: dict[str, tuple[str, ...]] = {
+    "captions": ("splitcap", "caption", "caption_multilingual"),
+    "words": ("ocr",),
+    "questions": ("vqa", "vqg"),
+    "things": ("object_vqa", "detect"),
+    "expressions": ("refer",),
+}
+"""Tasks by what a record must tell for them: a field of `data.record.Record`, or of its things."""
+
+
+def offers(source: Part) -> tuple[str, ...] | None:
+    """The tasks that a source has, by its options' OFFERS; None where nothing is declared: it may have any."""
+    try:
+        told = getattr(registry.SOURCE.describe(source.name).options, "OFFERS", None)
+    except RegistryError:
+        return None
+    return None if told is None else tuple(task for tells in told for task in TASKS_OF[tells])
+
+
+def parts_of(source: Part, key: str = "") -> Iterator[tuple[str, Part]]:
+    """The source itself and, of a union, its parts, each with its dotted key."""
+    yield key, source
+    for name, part in source.options.get("parts", {}).items() if source.name == "union" else ():
+        if isinstance(part, Part):
+            yield from parts_of(part, f"{key}.parts.{name}")
+
+
+def tasks_of(source: Part) -> tuple[str, ...] | None:
+    """The names that a mixture over `source` may say: tasks, and `part.task` of a union's parts; None: any."""
+    parts: Any = source.options.get("parts")
+    if source.name != "union" or not isinstance(parts, dict):
+        return offers(source)
+    own = {name: offers(part) for name, part in parts.items() if isinstance(part, Part)}
+    if None in own.values():
+        return None
+    single = [task for tasks in own.values() for task in tasks or ()]
+    return tuple(dict.fromkeys([*single, *(f"{name}.{task}" for name, tasks in own.items() for task in tasks or ())]))

@@ -1,0 +1,82 @@
+"""What a source must supply: files that are there, and the tasks and test pictures that are asked of it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from glob import iglob
+from pathlib import Path
+
+from pali3kit import registry
+from pali3kit.config.offers import offers, parts_of, tasks_of
+from pali3kit.config.schema import Experiment, Part
+from pali3kit.errors import choose, nearest
+
+WITHOUT_PICTURES = ("text", "jsonl")  # sources of texts alone
+WITHOUT_TASKS = ("folder", *WITHOUT_PICTURES)  # sources for pretraining alone
+NO_PARTS = ("world", "union", *WITHOUT_PICTURES)
+FILES = ("path", "annotations", "translations", "test", "test_annotations", "test_translations")
+FOLDERS = ("images", "test_images")
+# What is measured on a pretrained part alone, after no other stage: these fit what has no tasks.
+PRETRAINED_COLUMNS = ("probe", "denoising")
+
+
+def supply(cell: Experiment) -> Iterator[tuple[str, str]]:
+    """Check that files are there, and asked for no more than there is of them."""
+    source, name = cell.data.source, cell.data.source.name
+    for key, part in parts_of(source, "data.source"):
+        yield from _files(key, part)
+        if part is not source and part.name in NO_PARTS:
+            yield key, f"'{part.name}' cannot be a part of a union: take sources of pictures in files."
+    if name == "union" and not source.options["parts"]:
+        yield "data.source.parts", "a union without parts has no pictures: name at least one source."
+    if offers(cell.evaluation.probes) is not None or cell.evaluation.probes.name == "union":
+        yield "evaluation.probes", f"'{cell.evaluation.probes.name}' has no probes: take world."
+    if name in WITHOUT_TASKS:
+        fitting = "denoising" if name in WITHOUT_PICTURES else "probe"
+        if asked := [column for column in cell.evaluate if column != fitting]:
+            what = "texts alone" if name in WITHOUT_PICTURES else "pictures, labels and texts, no tasks"
+            yield "evaluate", f"source '{name}' has {what}: only the column {fitting} fits, not {asked[0]}."
+    elif asked := [column for column in cell.evaluate if column not in PRETRAINED_COLUMNS]:
+        yield from _offered(cell, asked)
+    if cell.pretrain == "classif" and not _labelled(source):
+        wanted = f"say of how many classes '{name}' has them (classes: N)" if name == "pairs" else f"'{name}' has none"
+        yield "data.source", f"pretrain 'classif' needs labels: {wanted}."
+
+
+def _files(key: str, source: Part) -> Iterator[tuple[str, str]]:
+    """Check that the files that a source's options name are there; shards have a grammar of their own."""
+    for option in (*FILES, *FOLDERS) if offers(source) is not None and source.name != "pairs" else ():
+        path, folder = source.options.get(option), option in FOLDERS or source.name == "folder"
+        if not isinstance(path, str):
+            continue
+        file = Path(path).expanduser()
+        if not (file.is_dir() if folder else file.exists() or any(iglob(str(file), recursive=True))):
+            beside = [found.name for found in file.parent.iterdir()] if file.parent.is_dir() else []
+            what = "folder" if folder else "file or folder"
+            yield f"{key}.{option}", f"there is no {what} '{path}'.{nearest(file.name, beside)}"
+
+
+def _offered(cell: Experiment, columns: list[str]) -> Iterator[tuple[str, str]]:
+    """Check that a source of files has the tasks that are trained on and measured, and pictures to measure on."""
+    source = cell.data.source
+    tasks = tasks_of(source)
+    if tasks is None:
+        return
+    for stage in ("multimodal", "resolution"):
+        for task, weight in getattr(cell.stages, stage).mixture.items():
+            if weight > 0 and task not in tasks and task in registry.TASK.names():
+                has = choose(task, tasks)
+                yield f"stages.{stage}.mixture.{task}", f"source '{source.name}' has no task '{task}'.{has}"
+    for column in columns:
+        if column not in tasks:
+            yield "evaluate", f"source '{source.name}' has no task for the column '{column}'.{choose(column, tasks)}"
+    if not any(part.options.get("test") for _, part in parts_of(source)):
+        yield "data.source", f"the column '{columns[0]}' is measured on test pictures: name them, data.source.test."
+
+
+def _labelled(source: Part) -> bool:
+    """Whether a source may have labels of classes."""
+    if source.name == "pairs":
+        return bool(source.options.get("classes") != 0)
+    tasks = tasks_of(source)
+    return source.name in ("folder", *WITHOUT_PICTURES) or tasks is None or "object_vqa" in tasks

@@ -1,0 +1,154 @@
+"""Annotated pictures of any reader as a source: everything that stage 1 and the transfers ask for."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from pali3kit.data.lines import ORDER, common, parted
+from pali3kit.data.reader import Reader
+from pali3kit.data.record import Record
+from pali3kit.data.record_tasks import Draw, draw_of
+from pali3kit.data.records import RecordSource, digest, one_line
+from pali3kit.data.task import Example
+from pali3kit.errors import DataError
+from pali3kit.text.quality import Sieve
+
+WORDS = 64  # of printed text: about 100 tokens
+
+
+class Described:
+    """A reader's records for a `RecordSource`: their text is one of the captions, their labels are their classes."""
+
+    TEXTS = "their records have no captions"
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self.reader.classes
+
+    def __len__(self) -> int:
+        return len(self.reader)
+
+    def name(self, number: int) -> str:
+        return self.reader.record(number).name
+
+    def picture(self, number: int) -> bytes:
+        return self.reader.record(number).picture()
+
+    def text(self, number: int) -> str:
+        captions = [text for texts in self.reader.record(number).captions.values() for text in texts]
+        return captions[number % len(captions)] if captions else ""
+
+    def labels(self, number: int) -> tuple[int, ...]:
+        record = self.reader.record(number)
+        present = {thing.label for thing in record.things}
+        if not present:
+            raise DataError(f"{record.name}: nothing in it has a class")
+        return tuple(label for label, name in enumerate(self.classes) if name in present)
+
+
+class AnnotatedSource(RecordSource):
+    """A `Source` over a reader of training pictures and, where there is one, of test pictures.
+
+    Records that cannot be used are noted in `skips`, texts that a filter drops in `sieve`; a task passes them over.
+
+    Args:
+        reader: of the train split.
+        test: of the test split.
+        filter: drop alt-texts of poor quality (`text.quality`) from the training pictures.
+        words: the most printed words that the task ocr asks for.
+    """
+
+    def __init__(self, reader: Reader, test: Reader | None = None, filter: bool = False, words: int = WORDS) -> None:
+        super().__init__(Described(reader), Described(test) if test is not None else None)
+        self.readers = {"train": reader} if test is None else {"train": reader, "test": test}
+        self.words = words
+        self.sieve = Sieve() if filter else None
+        files = [file for split in self.readers.values() for file in split.files]
+        self.digest = digest(common(files), files)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return self.readers["train"].languages
+
+    @property
+    def damages(self) -> list[str]:
+        """Files that are damaged, and how."""
+        return [damage for reader in self.readers.values() for damage in reader.damages]
+
+    @property
+    def sieves(self) -> dict[str, Sieve]:
+        """What the filter saw, where there is one."""
+        return {} if self.sieve is None else {"texts": self.sieve}
+
+    def record(self, split: str, index: int) -> Record:
+        """What is known of a picture, less the texts that the filter drops."""
+        number = self.number(split, index)
+        record = self.readers[split].record(number)
+        if self.sieve is None or split != "train":
+            return record
+        return replace(
+            record, captions={language: self.sieve.good(texts) for language, texts in record.captions.items()}
+        )
+
+    def task(self, name: str, bins: int) -> RecordTask:
+        return RecordTask(name, self, draw_of(name, bins, self.classes, self.words))
+
+    def sentences(self, seed: int, bins: int, limit: int | None = None) -> Iterator[str]:
+        """Every text of the training records in random order: captions, words, questions with answers, classes."""
+        return parted(self._texts(seed), False, limit)
+
+    def held_out(self, bins: int, limit: int | None = None) -> Iterator[str]:
+        """The texts, one in a hundred by content, that `sentences` never gives."""
+        return parted(self._texts(ORDER), True, limit)
+
+    def _texts(self, seed: int) -> Iterator[str]:
+        for number in np.random.default_rng(seed).permutation(self.size("train")):
+            record = self.usable("train", int(number))
+            if record is not None:
+                yield from filter(None, map(one_line, _told(record)))
+
+    def usable(self, split: str, index: int) -> Record | None:
+        """`record`, or None for one that cannot be used, which is noted."""
+        self.skips.seen += 1
+        try:
+            return self.record(split, index)
+        except DataError as error:
+            self.skips.add(str(error))
+            return None
+
+
+class RecordTask:
+    """A task on an annotated source."""
+
+    def __init__(self, name: str, source: AnnotatedSource, draw: Draw) -> None:
+        self.name, self.source = name, source
+        self._draw = draw
+
+    def draw(self, split: str, index: int, rng: np.random.Generator) -> Example | None:
+        """None also for a record that cannot be used: the source notes it."""
+        record = self.source.usable(split, index)
+        try:
+            example = self._draw(record, rng) if record else None
+        except DataError as error:
+            assert record is not None
+            self.source.skips.add(f"{record.name}: {str(error).removeprefix(f'{record.name}: ')}")
+            return None
+        return replace(example, image=index) if example else None
+
+    def where(self, split: str, count: int) -> Sequence[range]:
+        return (range(count),)
+
+
+def _told(record: Record) -> Iterator[str]:
+    for captions in record.captions.values():
+        yield from captions
+    yield " ".join(word.text for word in record.words)
+    for question in record.questions:
+        yield from (question.text, *dict.fromkeys(question.answers))
+    yield ", ".join(dict.fromkeys(thing.label for thing in record.things))

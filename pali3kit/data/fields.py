@@ -1,0 +1,92 @@
+"""Fields of other people's files: what is missing or of the wrong type is told with its file, record and name."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pali3kit.errors import DataError, choose
+
+OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open}
+WORDS = {
+    str: "a text", int: "a whole number", float: "a number", bool: "true or false", list: "a list", dict: "a mapping",
+}  # fmt: skip
+T = TypeVar("T")
+
+
+def read_json(path: Path) -> Any:
+    """What a JSON file holds, compressed (`.gz`, `.bz2`) or not. Raises DataError, naming the file."""
+    try:
+        with OPENERS.get(path.suffix, open)(path, "rb") as file:
+            return json.loads(file.read())
+    except (OSError, EOFError) as error:
+        raise DataError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{path}: no JSON: {error}") from error
+
+
+def read_lines(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Each object of a file of JSON lines, compressed or not, with its `file:line`. Blank lines are passed over."""
+    try:
+        with OPENERS.get(path.suffix, open)(path, "rb") as file:
+            for number, line in enumerate(file, start=1):
+                if line.strip():
+                    yield f"{path}:{number}", mapping(_parsed(line, f"{path}:{number}"), f"{path}:{number}")
+    except (OSError, EOFError) as error:
+        raise DataError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+
+
+def _parsed(line: bytes, where: str) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise DataError(f"{where}: no JSON: {error}") from error
+
+
+def mapping(value: Any, where: str) -> Mapping[str, Any]:
+    """`value`, which must be a mapping."""
+    return typed(value, dict, f"{where}: this")
+
+
+def field(record: Mapping[str, Any], name: str, kind: type[T], where: str) -> T:
+    """`record[name]`, which must be there and of type `kind`. Raises DataError with the nearest field there is."""
+    if name not in record:
+        raise DataError(f"{where}: no field '{name}'.{choose(name, map(str, record)) or ' It has none at all.'}")
+    return typed(record[name], kind, f"{where}: '{name}'")
+
+
+def typed(value: Any, kind: type[T], what: str) -> T:
+    """`value`, which must be of type `kind`; a whole number is a number too."""
+    wanted: Any = (int, float) if kind is float else kind
+    if not isinstance(value, wanted) or (isinstance(value, bool) and kind in (int, float)):
+        raise DataError(f"{what} should be {WORDS[kind]}, not {shown(value)}.")
+    return value  # type: ignore[no-any-return]
+
+
+def each(record: Mapping[str, Any], name: str, where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The mappings in the list `record[name]`, each with its place: `file: name[3]`."""
+    for number, entry in enumerate(field(record, name, list, where)):
+        yield f"{where}: {name}[{number}]", mapping(entry, f"{where}: {name}[{number}]")
+
+
+def numbers(values: Any, count: int, what: str) -> tuple[float, ...]:
+    """A list of `count` numbers."""
+    listed = typed(values, list, what)
+    if len(listed) != count:
+        raise DataError(f"{what} should have {count} numbers, not {len(listed)}.")
+    return tuple(float(typed(value, float, f"{what}[{i}]")) for i, value in enumerate(listed))
+
+
+def shown(value: Any) -> str:
+    """A wrong value as messages show it."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict | list):
+        return "a mapping" if isinstance(value, dict) else "a list"
+    if isinstance(value, bool):
+        return str(value).lower()
+    return f"the text '{value[:40]}'" if isinstance(value, str) else f"the number {value}"

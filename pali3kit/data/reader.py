@@ -1,0 +1,72 @@
+"""What reads a file format: its records, one by one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Protocol
+
+from pali3kit.data.record import Record
+from pali3kit.errors import DataError, nearest
+
+
+class Reader(Protocol):
+    """The records of some files. It may be built for a plan alone, so it reads nothing before a record is asked for.
+
+    `files` are what its content is known by (names and sizes); `classes` are those that things may have, `languages`
+    those of its captions. `damages` tells what is wrong with whole files, as far as they have been read.
+    """
+
+    files: Sequence[Path]
+
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+
+    @property
+    def languages(self) -> tuple[str, ...]: ...
+
+    @property
+    def damages(self) -> Sequence[str]: ...
+
+    def __len__(self) -> int: ...
+
+    def record(self, number: int) -> Record:
+        """A record. Raises DataError, naming file, record and field, for one that cannot be used."""
+        ...
+
+
+class Files:
+    """What most readers are: records of some files, without classes, in English, and nothing damaged."""
+
+    classes: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ("en",)
+    damages: Sequence[str] = ()
+
+    def __init__(self, *files: Path) -> None:
+        self.files: Sequence[Path] = files
+
+
+def picture_in(folder: Path, *names: str) -> Callable[[], bytes]:
+    """What reads the first of `names` that is in `folder`; asked for, it raises DataError where there is none."""
+    return partial(_read_first, folder, names)
+
+
+def _read_first(folder: Path, names: Sequence[str]) -> bytes:
+    for name in names:
+        try:
+            return (folder / name).read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise DataError(f"{folder / name}: {error.strerror}") from error
+    raise DataError(f"{folder}: there is no picture {' or '.join(names)}")
+
+
+def existing(path: str, what: str = "file") -> Path:
+    """The path of a file or folder that is there. Raises DataError with the nearest one beside it."""
+    found = Path(path).expanduser()
+    if not (found.is_dir() if what == "folder" else found.is_file()):
+        beside = [other.name for other in found.parent.iterdir()] if found.parent.is_dir() else []
+        raise DataError(f"there is no {what} {found}.{nearest(found.name, beside)}")
+    return found

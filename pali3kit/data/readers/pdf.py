@@ -1,0 +1,108 @@
+"""Pages of PDF documents as pictures full of text (PaLI-3's documents; paper.md §2.2 h). Needs the extra `pdf`."""
+
+from __future__ import annotations
+
+import io
+import os
+from collections.abc import Callable
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any
+
+from pali3kit.data.annotated import WORDS, AnnotatedSource
+from pali3kit.data.reader import Files, existing
+from pali3kit.data.record import Record, Word
+from pali3kit.errors import DataError
+
+
+class PdfReader(Files):
+    """Every page of every `.pdf` below a folder. The page's text is in the order in which the file has it, which is
+    nearly always that of reading; scanned pages have none.
+
+    Documents that cannot be opened are listed in `damages`.
+
+    Args:
+        path: the folder, or one document.
+        pages: the most of one document, from its beginning.
+        pixels: the longer side of a rendered page.
+    """
+
+    def __init__(self, path: str, pages: int = 20, pixels: int = 1024) -> None:
+        root = Path(path).expanduser()
+        root = root if root.is_file() else existing(path, "folder")
+        files = [root] if root.is_file() else sorted(f for f in root.rglob("*") if f.suffix.lower() == ".pdf")
+        if not files:
+            raise DataError(f"there is no .pdf below {root}")
+        super().__init__(*files)
+        self.pages, self.pixels, self.root = pages, pixels, root
+
+    @cached_property
+    def _indexed(self) -> tuple[list[tuple[Path, int]], list[str]]:
+        """File and number of each page, and what is wrong with documents."""
+        found: list[tuple[Path, int]] = []
+        damages = []
+        for file in self.files:
+            try:
+                count = _with(file, len)
+                found += [(file, page) for page in range(min(count, self.pages))]
+            except DataError as error:
+                damages.append(str(error))
+        if not found:
+            raise DataError(f"no document below {self.root} can be read: " + "; ".join(damages[:3]))
+        return found, damages
+
+    @property
+    def damages(self) -> list[str]:  # type: ignore[override]
+        """As far as is known: documents are opened when the first page is asked for."""
+        return self._indexed[1] if "_indexed" in self.__dict__ else []
+
+    def __len__(self) -> int:
+        return len(self._indexed[0])
+
+    def record(self, number: int) -> Record:
+        file, page = self._indexed[0][number]
+        text = _with(file, partial(_text, page=page))
+        name = f"{file}: page {page + 1}"
+        return Record(name, partial(_with, file, self._render(page)), words=tuple(map(Word, text.split())))
+
+    def _render(self, page: int) -> Callable[[Any], bytes]:
+        return partial(_png, page=page, pixels=self.pixels)
+
+
+def _with(file: Path, use: Callable[[Any], Any]) -> Any:
+    """What `use` makes of an open document. Raises DataError for one that is damaged, locked or empty."""
+    try:
+        import pypdfium2
+    except ImportError as error:
+        raise DataError("source 'pdf' needs pypdfium2: pip install 'pali3kit[pdf]'") from error
+    try:
+        document = pypdfium2.PdfDocument(os.fspath(file))
+    except (pypdfium2.PdfiumError, OSError) as error:
+        raise DataError(f"{file}: no readable PDF: {error}") from error
+    try:
+        return use(document)
+    except pypdfium2.PdfiumError as error:
+        raise DataError(f"{file}: {error}") from error
+    finally:
+        document.close()
+
+
+def _text(document: Any, page: int) -> str:
+    return str(document[page].get_textpage().get_text_bounded())
+
+
+def _png(document: Any, page: int, pixels: int) -> bytes:
+    """A page as the bytes of a PNG whose longer side has so many pixels."""
+    leaf = document[page]
+    picture = leaf.render(scale=pixels / max(leaf.get_size())).to_pil()
+    file = io.BytesIO()
+    picture.save(file, "png", compress_level=1)
+    return file.getvalue()
+
+
+def create(
+    path: str, pages: int = 20, pixels: int = 1024, words: int = WORDS, test: str | None = None, image_size: int = 0
+) -> AnnotatedSource:
+    """The registry's `pdf`."""
+    held = PdfReader(test, pages, pixels) if test else None
+    return AnnotatedSource(PdfReader(path, pages, pixels), held, words=words)

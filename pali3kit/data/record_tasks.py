@@ -1,0 +1,174 @@
+"""The tasks of stage 1 on records of any file: captions, printed words, questions, objects (prompts: paper.md §2.2)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+
+import numpy as np
+
+from pali3kit.data.record import Asked, Record, Thing, Word
+from pali3kit.data.task import Example
+from pali3kit.errors import RegistryError, choose
+from pali3kit.images.decode import read_size
+from pali3kit.masks.codec import write_box
+from pali3kit.text import prompts
+from pali3kit.text.splitcap import split_caption
+
+Draw = Callable[[Record, np.random.Generator], Example | None]
+
+
+def draw_of(name: str, bins: int, classes: Sequence[str], words: int) -> Draw:
+    """What makes a task's examples of records, as of picture 0; None for a record that offers none.
+
+    Args:
+        name: the task.
+        bins: steps that box coordinates are written in.
+        classes: those that questions on absence may name.
+        words: the most of a picture's printed text that is asked for.
+
+    Raises:
+        RegistryError: there is no such task.
+    """
+    draws: dict[str, Draw] = {
+        "splitcap": _splitcap,
+        "caption": partial(_caption, language="en"),
+        "caption_multilingual": partial(_caption, language=None),
+        "ocr": partial(_ocr, most=words),
+        "vqa": _answer,
+        "vqg": _question,
+        "object_vqa": partial(_objects, classes=classes),
+        "detect": partial(_detect, bins=bins),
+    }
+    if name not in draws and name.startswith("caption_"):
+        return partial(_caption, language=name.removeprefix("caption_"))
+    if name not in draws:
+        raise RegistryError(f"records of files have no task {name!r}.{choose(name, draws)}")
+    return draws[name]
+
+
+def raster(words: Sequence[Word]) -> list[Word]:
+    """Words line by line, from left to right; as they stand where a box is missing.
+
+    A word is of a line when its middle is above the bottom of the line's first, in the order of middles.
+    """
+    if any(word.box is None for word in words):
+        return list(words)
+    lines: list[list[Word]] = []
+    bottom = -np.inf
+    for word in sorted(words, key=_middle):
+        if not lines or _middle(word) >= bottom:
+            lines.append([])
+            bottom = _box(word)[2]
+        lines[-1].append(word)
+    return [word for line in lines for word in sorted(line, key=lambda word: _box(word)[1])]
+
+
+def _box(word: Word) -> tuple[int, int, int, int]:
+    assert word.box is not None
+    return word.box
+
+
+def _middle(word: Word) -> float:
+    return (_box(word)[0] + _box(word)[2]) / 2
+
+
+def _pick(choices: Sequence[str], rng: np.random.Generator) -> str:
+    return choices[int(rng.integers(len(choices)))]
+
+
+def _splitcap(record: Record, rng: np.random.Generator) -> Example | None:
+    """Any caption of any language: languages are equally likely, whatever the number of their captions."""
+    if not (languages := _languages(record)):
+        return None
+    language = _pick(languages, rng)
+    prompt, target = split_caption(_pick(record.captions[language], rng), language, rng)
+    return Example(0, prompt, target, language=language)
+
+
+def _caption(record: Record, rng: np.random.Generator, language: str | None) -> Example | None:
+    """A caption in `language`, or in any."""
+    languages = [known for known in _languages(record) if language in (None, known)]
+    if not languages:
+        return None
+    chosen = _pick(languages, rng)
+    captions = tuple(record.captions[chosen])
+    return Example(0, prompts.caption(chosen), _pick(captions, rng), captions, chosen)
+
+
+def _languages(record: Record) -> list[str]:
+    return [language for language, captions in record.captions.items() if captions]
+
+
+def _ocr(record: Record, rng: np.random.Generator, most: int) -> Example | None:
+    """Printed words in raster order. Of too many, random ones are left out, as PaliGemma does it."""
+    snippets = raster([word for word in record.words if word.text.strip()])
+    kept, room = set(), most
+    for number in rng.permutation(len(snippets)):
+        length = len(snippets[number].text.split())
+        if length <= room:
+            kept.add(int(number))
+            room -= length
+    text = " ".join(" ".join(snippets[number].text.split()) for number in sorted(kept))
+    return Example(0, prompts.ocr("EN"), text, (text,)) if text else None
+
+
+def _asked(record: Record, rng: np.random.Generator) -> Asked | None:
+    asked = [question for question in record.questions if question.answers]
+    return asked[int(rng.integers(len(asked)))] if asked else None
+
+
+def _answer(record: Record, rng: np.random.Generator) -> Example | None:
+    """A question in any language; the target is the most usual answer, the references are all."""
+    question = _asked(record, rng)
+    if question is None:
+        return None
+    prompt = prompts.answer(question.text)
+    return Example(0, prompt, question.answers[0], question.answers, question.language)
+
+
+def _question(record: Record, rng: np.random.Generator) -> Example | None:
+    question = _asked(record, rng)
+    if question is None:
+        return None
+    prompt = prompts.question_for(question.answers[0], question.language)
+    return Example(0, prompt, question.text, (question.text,), question.language)
+
+
+def _objects(record: Record, rng: np.random.Generator, classes: Sequence[str]) -> Example | None:
+    """The list of what is there, whether one thing is, or which of some; without absent classes the list alone."""
+    present = sorted({thing.label for thing in record.things})
+    absent = [label for label in classes if label not in present]
+    if not present:
+        return None
+    form = int(rng.integers(3)) if absent else 0
+    if form == 0:
+        return _example("what objects are in the image?", ", ".join(present))
+    if form == 1:
+        there = bool(rng.integers(2))
+        return _example(f"is {_pick(present if there else absent, rng)} in the image?", "yes" if there else "no")
+    named = [*_some(present, 2, rng), *_some(absent, 1 + int(rng.integers(2)), rng)]
+    asked = [named[number] for number in rng.permutation(len(named))]
+    answer = ", ".join(label for label in asked if label in present)
+    return _example(f"which of {', '.join(asked)} are in the image?", answer)
+
+
+def _some(choices: Sequence[str], most: int, rng: np.random.Generator) -> list[str]:
+    return [choices[number] for number in rng.permutation(len(choices))[:most]]
+
+
+def _example(question: str, answer: str) -> Example:
+    return Example(0, prompts.answer(question), answer, (answer,))
+
+
+def _detect(record: Record, rng: np.random.Generator, bins: int) -> Example | None:
+    """All boxes of one class in raster order, each with its name. A class with a crowd has boxes that nobody drew."""
+    crowds = {thing.label for thing in record.things if thing.crowd}
+    whole: list[Thing] = [thing for thing in record.things if thing.label not in crowds]
+    if not whole:
+        return None
+    label = _pick(sorted({thing.label for thing in whole}), rng)
+    height, width = record.size or read_size(record.picture(), record.name)
+    boxes = sorted(thing.box for thing in whole if thing.label == label)
+    target = " ; ".join(f"{write_box(box, height, width, bins)} {label}" for box in boxes)
+    return Example(0, prompts.detect(label), target, (target,))

@@ -1,0 +1,188 @@
+"""One source out of several: their pictures, one part behind the other, are one index space."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from functools import cached_property, lru_cache
+from itertools import accumulate, zip_longest
+from typing import Any
+
+import numpy as np
+
+from pali3kit.config.offers import offers
+from pali3kit.config.schema import Part
+from pali3kit.data.records import RecordSource, Skips
+from pali3kit.data.source import STRETCH
+from pali3kit.data.task import Example, Task
+from pali3kit.errors import DataError, RegistryError, choose
+from pali3kit.registry import SOURCE
+
+
+class UnionSource:
+    """The registry's `union`. A task is `part.task`, or `task` alone: all parts that have it, by their pictures.
+
+    For the stages on PaLI pictures lie in the order of the parts; pretraining, which has stretches of the stream for
+    itself, sees the pictures of all parts shuffled. A part without test pictures has no place in the test split.
+
+    Args:
+        parts: `{"name": ..., **options}` of each part by its own name.
+        image_size: handed on to the parts.
+    """
+
+    draws = False
+
+    def __init__(self, parts: Mapping[str, Mapping[str, Any]], image_size: int = 0) -> None:
+        if not parts:
+            raise DataError("a union has no parts: name at least one source")
+        self.offered = {name: offers(Part(name=options["name"])) for name, options in parts.items()}
+        self.parts = {name: _build(name, options, image_size) for name, options in parts.items()}
+        self.skips = Skips()
+        for part in self.parts.values():
+            part.skips = self.skips
+        told = "".join(f"{name} {getattr(part, 'digest', '')}\n" for name, part in self.parts.items())
+        self.digest = hashlib.sha256(told.encode()).hexdigest()
+        self._order = lru_cache(2)(lambda *turn: np.random.default_rng(turn).permutation(self.size("train")))
+
+    @cached_property
+    def classes(self) -> tuple[str, ...]:
+        """Those of all parts; equal names are one class."""
+        return tuple(dict.fromkeys(name for part in self.parts.values() for name in part.classes))
+
+    @cached_property
+    def languages(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(language for part in self.parts.values() for language in part.languages))
+
+    @property
+    def damages(self) -> list[str]:
+        return [damage for part in self.parts.values() for damage in getattr(part, "damages", ())]
+
+    @property
+    def sieves(self) -> dict[str, Any]:
+        """What the filters of the parts that have one saw."""
+        found = {name: getattr(part, "sieve", None) for name, part in self.parts.items()}
+        return {name: sieve for name, sieve in found.items() if sieve is not None}
+
+    def size(self, split: str) -> int:
+        return self._ends(split)[-1]
+
+    def _ends(self, split: str) -> list[int]:
+        """How many pictures there are up to the end of each part."""
+        if split not in self._known:
+            self._known[split] = list(accumulate(part.size(split) for part in self.parts.values()))
+        return self._known[split]
+
+    @cached_property
+    def _known(self) -> dict[str, list[int]]:
+        return {}
+
+    def ranges(self, name: str, split: str, count: int) -> Iterator[range]:
+        """Where the pictures of a part are among the first `count`, pass after pass."""
+        number, ends = list(self.parts).index(name), self._ends(split)
+        start, end, total = ends[number] - self.parts[name].size(split), ends[number], ends[-1]
+        for turn in range(-(-count // total) if total else 0):
+            found = range(min(turn * total + start, count), min(turn * total + end, count))
+            if found:
+                yield found
+
+    def locate(self, split: str, index: int) -> tuple[str, int]:
+        """The part that a picture is of, and its index there. Raises DataError for a test picture that there is not."""
+        ends = self._ends(split)
+        if split != "train" and index >= ends[-1]:
+            raise DataError(f"the {split} split has {ends[-1]} pictures, not {index + 1}: lower data.{split}")
+        stretch, place = divmod(index, STRETCH)
+        turn, position = divmod(place, ends[-1])
+        if stretch:
+            position = int(self._order(stretch, turn)[position])
+        number = int(np.searchsorted(ends, position, side="right"))
+        name = list(self.parts)[number]
+        size = self.parts[name].size(split)
+        return name, stretch * STRETCH + turn * size + position - (ends[number] - size)
+
+    def image(self, split: str, index: int) -> np.ndarray:
+        """uint8 `[H,W,3]`, as large as it is."""
+        name, own = self.locate(split, index)
+        pixels: np.ndarray = self.parts[name].image(split, own)
+        return pixels
+
+    def labels(self, split: str, index: int) -> tuple[int, ...]:
+        name, own = self.locate(split, index)
+        part = self.parts[name]
+        return tuple(sorted({self.classes.index(part.classes[label]) for label in part.labels(split, own)}))
+
+    def alt_text(self, split: str, index: int, rng: np.random.Generator) -> str:
+        name, own = self.locate(split, index)
+        return str(self.parts[name].alt_text(split, own, rng))
+
+    def task(self, name: str, bins: int) -> Task:
+        """Raises RegistryError where no part, or not the part that is named, has the task."""
+        part, _, task = name.rpartition(".")
+        if part and part not in self.parts:
+            raise RegistryError(f"task '{name}': the union has no part '{part}'.{choose(part, self.parts)}")
+        tasks = {
+            known: source.task(task, bins)
+            for known, source in self.parts.items()
+            if known == part or (not part and self._has(known, task))
+        }
+        if not tasks:
+            raise RegistryError(f"no part of the union has a task '{name}': they are {', '.join(self.parts)}.")
+        return UnionTask(name, self, tasks)
+
+    def _has(self, part: str, task: str) -> bool:
+        offered = self.offered[part]
+        return offered is None or task in offered or (task.startswith("caption_") and "caption" in offered)
+
+    def sentences(self, seed: int, bins: int, limit: int | None = None) -> Iterator[str]:
+        """Texts of the parts by turns."""
+        return _by_turns([part.sentences(seed, bins) for part in self.parts.values()], limit)
+
+    def held_out(self, bins: int, limit: int | None = None) -> Iterator[str]:
+        return _by_turns([part.held_out(bins) for part in self.parts.values()], limit)
+
+    def tokenized(self, text: str, language: str) -> str:
+        return text
+
+    def probes(self) -> Iterator[Any]:
+        raise DataError("a union has no probes: set evaluation.probes to a source that has, such as world")
+
+
+class UnionTask:
+    """A task on some parts of a union."""
+
+    def __init__(self, name: str, union: UnionSource, tasks: Mapping[str, Task]) -> None:
+        self.name, self.union, self.tasks = name, union, tasks
+
+    def draw(self, split: str, index: int, rng: np.random.Generator) -> Example | None:
+        part, own = self.union.locate(split, index)
+        example = self.tasks[part].draw(split, own, rng) if part in self.tasks else None
+        return replace(example, image=index) if example else None
+
+    def where(self, split: str, count: int) -> Sequence[range]:
+        """The pictures of the parts. Raises DataError where the first `count` do not reach them."""
+        found = [places for part in self.tasks for places in self.union.ranges(part, split, count)]
+        if not found:
+            total, parts = self.union.size(split), " and ".join(self.tasks)
+            raise DataError(
+                f"task '{self.name}': none of the first {count} {split} pictures is of {parts};"
+                f" the parts have {total} together: raise data.{split}"
+            )
+        return sorted(found, key=lambda places: places.start)
+
+
+def _build(name: str, options: Mapping[str, Any], image_size: int) -> Any:
+    part = SOURCE.build(options["name"], image_size=image_size, **{k: v for k, v in options.items() if k != "name"})
+    if not isinstance(part, RecordSource):
+        raise DataError(f"part '{name}': source '{options['name']}' is endless or has no pictures: no part of a union")
+    return part
+
+
+def _by_turns(texts: Sequence[Iterator[str]], limit: int | None) -> Iterator[str]:
+    given = 0
+    for row in zip_longest(*texts):
+        for text in row:
+            if text is not None:
+                if given == limit:
+                    return
+                given += 1
+                yield text

@@ -1,0 +1,31 @@
+"""Which tasks a source can have, by its name."""
+
+from __future__ import annotations
+
+from pali3kit.config.offers import TASKS_OF, offers, parts_of, tasks_of
+from pali3kit.config.schema import Part
+from pali3kit.registry import TASK
+
+CAPTIONS, WORDS = Part(name="tsv"), Part(name="ocr")
+
+
+def test_tasks_by_what_records_tell() -> None:
+    assert offers(CAPTIONS) == ("splitcap", "caption", "caption_multilingual") and offers(WORDS) == ("ocr",)
+    assert offers(Part(name="folder")) == () and offers(Part(name="world")) is None
+    assert offers(Part(name="nowhere")) is None
+    assert {task for tasks in TASKS_OF.values() for task in tasks} <= set(TASK.names())
+
+
+def test_tasks_of_a_union() -> None:
+    union = Part(name="union", options={"parts": {"a": CAPTIONS, "b": WORDS}})
+    assert tasks_of(union) == (
+        "splitcap", "caption", "caption_multilingual", "ocr",
+        "a.splitcap", "a.caption", "a.caption_multilingual", "b.ocr",
+    )  # fmt: skip
+    assert tasks_of(CAPTIONS) == offers(CAPTIONS) and tasks_of(Part(name="world")) is None
+    assert tasks_of(Part(name="union", options={"parts": {"a": Part(name="plug-in")}})) is None
+
+
+def test_parts_have_keys() -> None:
+    union = Part(name="union", options={"parts": {"a": CAPTIONS, "refused": object()}})
+    assert [key for key, _ in parts_of(union, "data.source")] == ["data.source", "data.source.parts.a"]

@@ -1,0 +1,68 @@
+"""Parquet of LAION, of img2dataset and of Hugging Face."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pali3kit.data.readers.parquet import ParquetReader, create
+from pali3kit.errors import DataError
+
+pa = pytest.importorskip("pyarrow")
+pq = pytest.importorskip("pyarrow.parquet")
+
+
+def table(path: Path, columns: dict[str, list[Any]], rows: int = 2) -> str:
+    pq.write_table(pa.table(columns), path, row_group_size=rows)
+    return str(path)
+
+
+def test_img2datasets_keys_and_files(tmp_path: Path, picture: Callable[..., Path]) -> None:
+    """The metadata beside its output format `files`; the second row failed."""
+    keys = ["000000000", "000000001", "000120034"]
+    for key in (keys[0], keys[2]):
+        picture(tmp_path / f"{key[:5]}/{key}.jpg", shade=int(key[-2:]) + 1)
+    columns = {"url": ["u"] * 3, "caption": ["a", "b", "c "], "key": keys, "status": ["success", "failed_to_download"]}
+    columns["status"].append("success")
+    source = create(table(tmp_path / "00000.parquet", columns), str(tmp_path))
+    told = {source.record("train", i).captions["en"]: source.image("train", i).max() for i in range(2)}
+    assert source.size("train") == 2 and told == {("a",): 1, ("c",): 35}
+
+
+@pytest.mark.parametrize("kind", ["jpg", "image"])
+def test_bytes_in_the_table(tmp_path: Path, picture: Callable[..., Path], kind: str) -> None:
+    """Bytes alone as of img2dataset, or with a path as of Hugging Face; LAION writes TEXT and URL."""
+    data = [picture(tmp_path / f"{shade}.png", shade=shade).read_bytes() for shade in range(5)]
+    told = data if kind == "jpg" else [{"bytes": one, "path": None} for one in data]
+    columns = {"URL": ["u"] * 5, "TEXT": list("abcde"), kind: told}
+    reader = ParquetReader(table(tmp_path / "a.parquet", columns))
+    assert [(reader.record(i).captions["en"][0], reader.record(i).picture()) for i in range(5)] == list(
+        zip("abcde", data, strict=True)
+    )
+
+
+def test_what_is_wrong_with_a_table(tmp_path: Path) -> None:
+    path = tmp_path / "a.parquet"
+    with pytest.raises(DataError, match=r"a\.parquet: no column 'caption'\. Did you mean 'captoin'\?"):
+        len(ParquetReader(table(path, {"captoin": ["a"], "jpg": [b"x"]})))
+    with pytest.raises(DataError, match=r"b\.parquet: row group 0, row 1: 'caption' should be a text that is"):
+        ParquetReader(table(tmp_path / "b.parquet", {"caption": ["a", None], "jpg": [b"x"] * 2})).record(1)
+    with pytest.raises(DataError, match=r"c\.parquet: no column jpg, png, .*, and no `images` with a column key"):
+        ParquetReader(table(tmp_path / "c.parquet", {"caption": ["a"], "url": ["u"]})).record(0)
+    with pytest.raises(DataError, match=r"d\.parquet: row group 1, row 0: 'jpg' should hold a picture's bytes"):
+        columns = {"caption": ["a", "b", "c"], "jpg": [b"x", b"y", None]}
+        ParquetReader(table(tmp_path / "d.parquet", columns)).record(2).picture()
+    (tmp_path / "e.parquet").write_bytes(b"no table")
+    with pytest.raises(DataError, match=r"e\.parquet: no Parquet file: "):
+        len(ParquetReader(str(tmp_path / "e.parquet")))
+
+
+def test_without_the_library_its_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = table(tmp_path / "f.parquet", {"caption": ["a"], "jpg": [b"x"]})
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(DataError, match=r"needs pyarrow: pip install 'pali3kit\[parquet\]'"):
+        len(ParquetReader(path))

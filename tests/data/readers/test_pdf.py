@@ -1,0 +1,85 @@
+"""Pages of PDFs, written by hand."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pali3kit.data.readers.pdf import PdfReader, create
+from pali3kit.errors import DataError
+
+pytest.importorskip("pypdfium2")
+
+
+def pdf(*pages: str) -> bytes:
+    """A PDF of 200 x 100 points with a line of text on each page."""
+    leaves = range(4, 4 + 2 * len(pages), 2)
+    kids = " ".join(f"{leaf} 0 R" for leaf in leaves)
+    objects = [
+        "<< /Type /Catalog /Pages 2 0 R >>",
+        f"<< /Type /Pages /Kids [{kids}] /Count {len(pages)} >>",
+        "<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    for leaf, text in zip(leaves, pages, strict=True):
+        drawn = f"BT /F1 18 Tf 10 50 Td ({text}) Tj ET"
+        page = "<< /Type /Page /Parent 2 0 R /MediaBox [0 0 200 100] /Resources << /Font << /F1 3 0 R >> >>"
+        objects += [f"{page} /Contents {leaf + 1} 0 R >>", f"<< /Length {len(drawn)} >>\nstream\n{drawn}\nendstream"]
+    data, places = "%PDF-1.4\n", []
+    for number, content in enumerate(objects, start=1):
+        places.append(len(data))
+        data += f"{number} 0 obj\n{content}\nendobj\n"
+    rows = "".join(f"{place:010} 00000 n \n" for place in places)
+    trailer = f"trailer\n<< /Size {len(objects) + 1} /Root 1 0 R >>\nstartxref\n{len(data)}\n%%EOF\n"
+    return (data + f"xref\n0 {len(objects) + 1}\n0000000000 65535 f \n{rows}" + trailer).encode()
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "a.pdf").write_bytes(pdf("Dense text", "second page", "third"))
+    (tmp_path / "deep" / "b.PDF").write_bytes(pdf("another one"))
+    (tmp_path / "c.pdf").write_bytes(b"%PDF-1.4 and nothing more")
+    (tmp_path / "d.pdf").write_bytes(b"")
+    return tmp_path
+
+
+def test_pages_are_pictures_with_their_text(folder: Path) -> None:
+    reader = PdfReader(str(folder), pages=2, pixels=300)
+    assert [reader.record(i).name for i in range(len(reader))] == [
+        f"{folder}/a.pdf: page 1", f"{folder}/a.pdf: page 2", f"{folder}/deep/b.PDF: page 1",
+    ]  # fmt: skip
+    assert [word.text for word in reader.record(0).words] == ["Dense", "text"]
+    source = create(str(folder), pages=1, pixels=300)
+    assert source.image("train", 0).shape == (150, 300, 3) and source.image("train", 0).min() < 50
+    example = source.task("ocr", 16).draw("train", 0, np.random.default_rng(0))
+    assert example is not None and example.prompt == "Generate the ocr_text in EN: <extra_id_0>"
+    assert {source.task("ocr", 16).draw("train", i, np.random.default_rng(0)).target for i in range(2)} == {  # type: ignore[union-attr]
+        "Dense text", "another one",
+    }  # fmt: skip
+
+
+def test_damaged_documents_are_listed(folder: Path) -> None:
+    source = create(str(folder))
+    assert source.damages == []  # none has been opened
+    assert source.size("train") == 4
+    assert [damage.partition(": no readable PDF")[0] for damage in source.damages] == [
+        f"{folder}/c.pdf", f"{folder}/d.pdf",
+    ]  # fmt: skip
+
+
+def test_what_is_wrong_with_a_folder(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"there is no \.pdf below"):
+        PdfReader(str(tmp_path))
+    (tmp_path / "c.pdf").write_bytes(b"no PDF")
+    with pytest.raises(DataError, match=r"no document below .* can be read: .*c\.pdf: no readable PDF"):
+        len(PdfReader(str(tmp_path)))
+    with pytest.raises(DataError, match="there is no folder"):
+        PdfReader(str(tmp_path / "nowhere"))
+
+
+def test_without_the_library_its_extra_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "pypdfium2", None)
+    with pytest.raises(DataError, match=r"needs pypdfium2: pip install 'pali3kit\[pdf\]'"):
+        len(PdfReader(str(folder)))

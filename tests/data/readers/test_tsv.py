@@ -1,0 +1,99 @@
+"""Conceptual Captions' tables with pictures as img2dataset and others leave them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pali3kit.data.readers.tsv import TsvReader, create
+from pali3kit.errors import DataError
+
+CC3M = "a very typical bus station\thttp://x.org/bus.jpg\nthe sea at night\thttp://x.org/image.jpg\na dog\thttp://y.org/1\n"
+
+
+def table(folder: Path, text: str) -> str:
+    path = folder / "Train_GCC-training.tsv"
+    path.write_text(text, encoding="utf-8")
+    return str(path)
+
+
+def test_cc3m_with_the_files_of_img2dataset(tmp_path: Path, picture: Callable[..., Path]) -> None:
+    """Row 1 failed to download."""
+    picture(tmp_path / "images/00000/000000000.jpg", shade=10)
+    picture(tmp_path / "images/00000/000000002.jpg", shade=12)
+    (tmp_path / "images/00000/000000000.txt").write_text("its caption again")
+    (tmp_path / "images/00000.parquet").write_bytes(b"")
+    source = create(table(tmp_path, CC3M), str(tmp_path / "images"))
+    told = {source.record("train", i).captions["en"]: source.image("train", i)[0, 0, 0] for i in range(2)}
+    assert source.size("train") == 2
+    assert told == {("a very typical bus station",): 10, ("a dog",): 12}
+
+
+def test_cc12m_has_the_url_first_and_shards_of_10000_rows(tmp_path: Path, picture: Callable[..., Path]) -> None:
+    rows = [f"https://x.org/{row}.jpg\tcaption {row}" for row in range(10_003)]
+    picture(tmp_path / "images/00001/000010002.jpg")
+    reader = TsvReader(table(tmp_path, "\n".join(rows)), str(tmp_path / "images"))
+    assert len(reader) == 1 and reader.record(0).captions == {"en": ("caption 10002",)}
+
+
+def test_the_files_of_download_conceptual_captions(tmp_path: Path, picture: Callable[..., Path]) -> None:
+    """`<row>_<crc32 of the url>`, without an ending."""
+    picture(tmp_path / "training/1_2719362841", shade=7)
+    source = create(table(tmp_path, CC3M), str(tmp_path / "training"), language="de")
+    assert source.size("train") == 1 and source.languages == ("de",)
+    assert source.record("train", 0).captions == {"de": ("the sea at night",)} and source.image("train", 0).max() == 7
+
+
+def test_a_line_of_names_says_the_columns(tmp_path: Path, picture: Callable[..., Path]) -> None:
+    """As open_clip writes them: paths, not urls."""
+    picture(tmp_path / "images/a/1.png", shade=3)
+    text = "id\tfilepath\ttitle\r\n7\ta/1.png\tein Hund\r\n8\ta/2.png\teine Katze\r\n"
+    reader = TsvReader(table(tmp_path, text), str(tmp_path / "images"))
+    assert len(reader) == 2 and reader.record(0).captions == {"en": ("ein Hund",)}
+    assert reader.record(0).picture() and reader.record(0).name.endswith(".tsv:2")
+    with pytest.raises(DataError, match=r"images: there is no picture a/2\.png"):
+        reader.record(1).picture()
+
+
+def test_what_is_wrong_with_a_table(tmp_path: Path, picture: Callable[..., Path]) -> None:
+    images = str(picture(tmp_path / "images/00000/000000001.jpg").parents[1])
+    for text, row, complaint in (
+        (
+            "a cat\ta.png\nno tab here\n",
+            1,
+            r"training\.tsv:2: no tab between .*: 'no tab here'",
+        ),
+        ("a cat\ta.png\n \tb.png\n", 1, r"training\.tsv:2: its caption is empty"),
+        ("id\tcaption\turl\n1\ta cat\ta.png\n2\ta dog\n", 1, r"training\.tsv:3: 2 columns, where the first line has 3"),
+        ("a cat, http://x.org/a.png", 0, r"training\.tsv:1: no tab"),
+        ("", 0, r"training\.tsv: it is empty"),
+    ):
+        with pytest.raises(DataError, match=complaint):
+            TsvReader(table(tmp_path, text), images).record(row)
+
+
+def test_a_folder_of_other_names_is_refused(tmp_path: Path, picture: Callable[..., Path]) -> None:
+    picture(tmp_path / "images/bus.jpg")
+    with pytest.raises(DataError, match=r"images: no picture is called by its row, such as 00000/000000000\.jpg"):
+        len(TsvReader(table(tmp_path, CC3M), str(tmp_path / "images")))
+    with pytest.raises(DataError, match=r"there is no folder .*imges\. Did you mean 'images'\?"):
+        TsvReader(table(tmp_path, CC3M), str(tmp_path / "imges"))
+
+
+def test_bad_rows_are_passed_over_and_noted(tmp_path: Path, picture: Callable[..., Path]) -> None:
+    source = create(table(tmp_path, "a cat\ta.png\nno tab here\n"), str(tmp_path))
+    task = source.task("caption", 16)
+    drawn = [task.draw("train", i, np.random.default_rng(i)) for i in range(2)]
+    assert [example.target for example in drawn if example] == ["a cat"]
+    assert len(source.skips.lines) == 1 and "Train_GCC-training.tsv:2" in next(iter(source.skips.lines))
+
+
+def test_the_filter_drops_texts_and_tells(tmp_path: Path) -> None:
+    source = create(table(tmp_path, "a cat on a mat\ta.png\nIMG_2041.jpg\tb.png\n"), str(tmp_path), filter=True)
+    task = source.task("splitcap", 16)
+    drawn = [task.draw("train", i, np.random.default_rng(i)) for i in range(2)]
+    assert sum(example is not None for example in drawn) == 1
+    assert source.sieves["texts"].told()["dropped"] == {"file name": {"count": 1, "examples": ["IMG_2041.jpg"]}}

@@ -1,0 +1,122 @@
+"""Annotated pictures as a source."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pali3kit.data.annotated import AnnotatedSource
+from pali3kit.data.reader import Files
+from pali3kit.data.record import Asked, Record, Thing, Word
+from pali3kit.data.source import STRETCH
+from pali3kit.errors import DataError
+
+RNG = np.random.default_rng(0)
+
+
+def png(shade: int) -> bytes:
+    file = io.BytesIO()
+    Image.new("RGB", (6, 4), (shade,) * 3).save(file, "png")
+    return file.getvalue()
+
+
+class Few(Files):
+    """Records of which every tenth cannot be used."""
+
+    classes = ("cat", "dog")
+    damages: Sequence[str] = ("a.tar: damaged",)
+
+    def __init__(self, file: Path, count: int) -> None:
+        file.write_bytes(b"x" * count)
+        super().__init__(file)
+        self.count = count
+
+    def __len__(self) -> int:
+        return self.count
+
+    def record(self, number: int) -> Record:
+        if number % 10 == 9:
+            raise DataError(f"record {number}: no field 'caption'")
+        return Record(
+            f"record {number}",
+            lambda: png(number),
+            captions={"en": (f"caption  {number}",)},
+            words=(Word(f"word{number}"),),
+            questions=(Asked(f"which {number}?", ("a", "a", "b")),),
+            things=(Thing("dog", (0, 0, 4, 6)), Thing("dog", (0, 0, 2, 2))),
+        )
+
+
+def source(folder: Path, count: int = 20, test: int = 3) -> AnnotatedSource:
+    return AnnotatedSource(Few(folder / "train", count), Few(folder / "test", test))
+
+
+def test_what_a_picture_is(tmp_path: Path) -> None:
+    few = source(tmp_path)
+    at = {few.number("train", i): i for i in range(20)}
+    assert sorted(at) == list(range(20)) and few.image("train", at[7])[0, 0, 0] == 7
+    assert few.labels("train", at[7]) == (1,) and few.alt_text("train", at[7], RNG) == "caption 7"
+    assert few.classes == ("cat", "dog") and few.languages == ("en",) and few.damages == ["a.tar: damaged"] * 2
+    assert sorted(few.number("train", STRETCH + i) for i in range(20)) == list(range(20))
+
+
+def test_test_pictures_are_in_order_and_no_more_than_there_are(tmp_path: Path) -> None:
+    few = source(tmp_path)
+    assert [few.image("test", i)[0, 0, 0] for i in range(3)] == [0, 1, 2] and few.size("test") == 3
+    with pytest.raises(DataError, match=r"the test split has 3 pictures, not 4: lower data\.test"):
+        few.image("test", 3)
+    with pytest.raises(DataError, match="a train split only, not 'test'"):
+        AnnotatedSource(Few(tmp_path / "a", 3)).image("test", 0)
+
+
+def test_a_task_draws_on_the_picture_that_it_is_given(tmp_path: Path) -> None:
+    few = source(tmp_path)
+    task = few.task("caption", 16)
+    for index in range(20):
+        example = task.draw("train", index, np.random.default_rng(0))
+        number = few.number("train", index)
+        assert (example is None) == (number % 10 == 9)
+        if example is not None:
+            assert (example.image, example.target) == (index, f"caption  {number}")
+    assert list(few.skips.lines) == sorted(few.skips.lines, key=list(few.skips.lines).index)
+    assert set(few.skips.lines) == {f"record {n}: no field 'caption'" for n in (9, 19)} and few.skips.seen == 20
+    assert task.where("train", 5) == (range(5),)
+
+
+def test_too_many_bad_records_are_an_error(tmp_path: Path) -> None:
+    few = source(tmp_path, count=2000)
+    few.skips.most = 0.05
+    task = few.task("caption", 16)
+    with pytest.raises(DataError, match=r"cannot be used, more than most_bad 0\.05 allows; the last: record"):
+        for index in range(2000):
+            task.draw("train", index, RNG)
+
+
+def test_boxes_that_nothing_fits_are_noted_too(tmp_path: Path) -> None:
+    few = source(tmp_path)
+    record = few.readers["train"].record
+    few.readers["train"].record = lambda number: Record(  # type: ignore[method-assign]
+        "broken", record(0).picture, things=(Thing("dog", (0, 0, 9, 9)),)
+    )
+    assert few.task("detect", 16).draw("train", 0, RNG) is None
+    assert list(few.skips.lines) == ["broken: box (0, 0, 9, 9) is empty or outside a picture of 4x6"]
+
+
+def test_texts_are_parted_in_those_to_train_on_and_those_held_out(tmp_path: Path) -> None:
+    few = source(tmp_path, count=200)
+    trained, held = set(few.sentences(0, 16)), set(few.held_out(16))
+    expected = {f"{kind}{n}{end}" for n in range(200) if n % 10 != 9 for kind, end in
+                (("caption ", ""), ("word", ""), ("which ", "?"))} | {"a", "b", "dog"}  # fmt: skip
+    assert trained | held == expected and not trained & held and held
+    assert len(list(few.sentences(0, 16, limit=7))) == 7
+    assert list(few.sentences(0, 16)) != list(few.sentences(1, 16)) and list(few.held_out(16)) == list(few.held_out(16))
+
+
+def test_the_digest_is_of_names_and_sizes(tmp_path: Path) -> None:
+    digest = source(tmp_path).digest
+    assert digest == source(tmp_path).digest != source(tmp_path, test=4).digest

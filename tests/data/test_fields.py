@@ -1,0 +1,57 @@
+"""Fields of other people's files."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pali3kit.data import fields
+from pali3kit.errors import DataError
+
+
+@pytest.mark.parametrize(("ending", "pack"), [("", bytes), (".gz", gzip.compress), (".bz2", bz2.compress)])
+def test_compressed_or_not(tmp_path: Path, ending: str, pack: Any) -> None:
+    file = tmp_path / f"a.json{ending}"
+    file.write_bytes(pack(b'{"a": 1}\n\n{"a": 2}'))
+    assert list(fields.read_lines(file)) == [(f"{file}:1", {"a": 1}), (f"{file}:3", {"a": 2})]
+    with pytest.raises(DataError, match=r"a\.json\S*: no JSON: Extra data"):
+        fields.read_json(file)
+    file.write_bytes(pack(b"[1]"))
+    assert fields.read_json(file) == [1]
+
+
+@pytest.mark.parametrize("data", [b"", b"\xff", b"[" * 100_000, gzip.compress(b"[1]" * 99)[:30]])
+def test_what_is_no_json(tmp_path: Path, data: bytes) -> None:
+    file = tmp_path / ("a.json.gz" if data[:2] == b"\x1f\x8b" else "a.json")
+    file.write_bytes(data)
+    with pytest.raises(DataError, match=str(file)):
+        fields.read_json(file)
+    with pytest.raises(DataError, match="nowhere"):
+        fields.read_json(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize(
+    ("value", "kind", "told"),
+    [
+        (True, int, "should be a whole number, not true"),
+        (1.5, int, "should be a whole number, not the number 1.5"),
+        ("1", float, "should be a number, not the text '1'"),
+        (None, str, "should be a text, not nothing"),
+        ([], dict, "should be a mapping, not a list"),
+        (1, bool, "should be true or false, not the number 1"),
+    ],
+)
+def test_wrong_types(value: Any, kind: type, told: str) -> None:
+    with pytest.raises(DataError) as error:
+        fields.field({"x": value}, "x", kind, "f.json: a[3]")
+    assert str(error.value) == f"f.json: a[3]: 'x' {told}."
+
+
+def test_right_types() -> None:
+    assert fields.field({"x": 3}, "x", float, "") == 3 and fields.numbers([1, 2.5], 2, "") == (1.0, 2.5)
+    with pytest.raises(DataError, match=r"f: no field 'x'\. It has none at all"):
+        fields.field({}, "x", str, "f")
