@@ -40,7 +40,7 @@ def _what(node: Node) -> str:
     `resolution/2@448`, `features/train@448`.
     """
     if node.kind == "resolution":
-        return f"resolution/{_step(node)}@{node.config['image_size']}"
+        return f"resolution/{step_of(node)}@{node.config['image_size']}"
     detail = node.config.get("task") or node.config.get("column") or node.config.get("split")
     after = node.config.get("after", "transfer")
     if "vision" in node.parents and node.parents["vision"].kind == "resolution":
@@ -48,10 +48,10 @@ def _what(node: Node) -> str:
     return f"{node.kind}/{detail}" + (f"@{after}" if after != "transfer" else "") if detail else node.kind
 
 
-def _step(node: Node) -> int:
+def step_of(node: Node) -> int:
     """Which step of stage 2 a node is, from 1."""
     before = node.parents["model"]
-    return 1 + (_step(before) if before.kind == node.kind else 0)
+    return 1 + (step_of(before) if before.kind == node.kind else 0)
 
 
 def value_label(value: Any) -> str:

@@ -6,12 +6,13 @@ import csv
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from pali3kit.ablation.labels import step_of
 from pali3kit.ablation.node import Graph, Node, ancestry
 from pali3kit.ablation.report.arms import NAMES, Arm, Shelf, read_json
 from pali3kit.ablation.report.model import Curve, Detail
 
 # In the order of the paper.
-TRAINED = ("vision", "language", "masks", "multimodal", "transfer")
+TRAINED = ("vision", "language", "masks", "multimodal", "resolution", "transfer")
 
 
 def details(arms: Sequence[Arm], shelf: Shelf) -> Iterable[Detail]:
@@ -49,6 +50,7 @@ def curves(graph: Graph, arms: Sequence[Arm], shelf: Shelf) -> Iterable[Curve]:
         shared = len(users[node.digest]) == len(arms) and len(arms) > 1
         # The losses of different kinds of pretraining have different units: each has a panel of its own.
         what = node.config.get("task") or node.config.get("pretrain") or ""
+        what = f"step {step_of(node)}" if node.kind == "resolution" else what
         label = "shared" if shared else " / ".join(users[node.digest])
         yield Curve(f"{node.kind} {NAMES.get(what, what)}".strip(), label, node.seed, points)
 
