@@ -41,9 +41,8 @@ def read_field(line: str | bytes, field: str) -> str:
     if not isinstance(record, dict):
         raise ValueError(f"no object, but {type(record).__name__}")
     if field not in record:
-        raise ValueError(
-            f"no field '{field}', but {', '.join(sorted(record)) or 'none at all'}.{nearest(field, record)}"
-        )
+        hint = nearest(field, record)
+        raise ValueError(f"no field '{field}', but {', '.join(sorted(record)) or 'none at all'}{hint and '.' + hint}")
     text = record[field]
     if not isinstance(text, str):
         raise ValueError(f"'{field}' is no text, but {type(text).__name__}")

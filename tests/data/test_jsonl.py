@@ -27,7 +27,7 @@ def test_fields_are_texts_on_one_line_and_the_rest_is_listed(tmp_path: Path) -> 
     assert sorted(source.sentences(0, 16)) == ["a b", "half ? of it"]
     found = sorted(line.removeprefix(f"{file}:") for line in source.skips.lines)
     assert found[:3] == [
-        "5: no field 'text', but id, title.",
+        "5: no field 'text', but id, title",
         "6: 'text' is no text, but int",
         "7: no object, but list",
     ]
