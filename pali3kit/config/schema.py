@@ -145,8 +145,8 @@ class Step:
 class Resolution:
     """Stage 2: the whole model, the encoder too, at larger and larger pictures. Without `steps` there is none.
 
-    Every step leaves a checkpoint. `mixture` is stage 1's where it says nothing. Without `grow` pictures stay as large
-    as stage 1's: the control, which learns as long.
+    Every step leaves a checkpoint. `mixture` is stage 1's where it says nothing, with a `temperature` of its own.
+    Without `grow` pictures stay as large as stage 1's: the control, which learns as long.
     """
 
     steps: list[Step] = field(default_factory=list)
