@@ -14,9 +14,13 @@ TASKS_OF: dict[str, tuple[str, ...]] = {
     "words": ("ocr",),
     "questions": ("vqa", "vqg"),
     "things": ("object_vqa", "detect"),
+    "masks": ("instance",),
     "expressions": ("refer",),
 }
-"""Tasks by what a record must tell for them: a field of `data.record.Record`, or of its things."""
+"""Tasks by what a record must tell for them: a field of `data.record.Record`, or of its things. `instance`, any thing
+with its mask, is for the mask tokenizer alone.
+"""
+VARIED = ("caption", "refer")  # tasks with variants: caption_de, refer_plus
 
 
 def offers(source: Part) -> tuple[str, ...] | None:
@@ -46,3 +50,8 @@ def tasks_of(source: Part) -> tuple[str, ...] | None:
         return None
     single = [task for tasks in own.values() for task in tasks or ()]
     return tuple(dict.fromkeys([*single, *(f"{name}.{task}" for name, tasks in own.items() for task in tasks or ())]))
+
+
+def general(task: str) -> str:
+    """The task that a variant is of: a caption's language, a set of expressions."""
+    return next((known for known in VARIED if task.startswith(f"{known}_")), task)

@@ -99,6 +99,53 @@ class PdfOptions:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CocoInstancesOptions:
+    """COCO's `instances_*.json`."""
+
+    OFFERS: ClassVar[tuple[str, ...]] = ("things", "masks")
+
+    path: str
+    images: str
+    test: str | None = None
+    test_images: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class OpenImagesOptions:
+    """Open Images' `*-annotations-bbox.csv`, or `*-object-segmentation.csv` with the PNGs in `masks`.
+
+    `classes` is `class-descriptions-boxable.csv`.
+    """
+
+    OFFERS: ClassVar[tuple[str, ...]] = ("things", "masks")
+
+    path: str
+    images: str
+    classes: str
+    masks: str | None = None
+    test: str | None = None
+    test_images: str | None = None
+    test_masks: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class RefCocoOptions:
+    """A folder with `refcoco/refs(unc).p`, `refcoco+/refs(unc).p`, `refcocog/refs(umd).p`, or some of them.
+
+    Things are those of the `instances.json` beside each, or of `instances`. `test` is the folder again, `test_split`
+    is val, testA, testB or test.
+    """
+
+    OFFERS: ClassVar[tuple[str, ...]] = ("masks", "expressions")
+
+    path: str
+    images: str
+    instances: str | None = None
+    test: str | None = None
+    test_split: str = "val"
+
+
+@dataclass(frozen=True, kw_only=True)
 class UnionOptions:
     """Sources by names of their own; a mixture says `task` for all parts that have it, `part.task` for one."""
 
@@ -112,6 +159,9 @@ for _name, _target, _options, _summary in (
     ("ocr", "readers.ocr:create", OcrOptions, "words in pictures: TextOCR, COCO-Text, HierText"),
     ("vqa", "readers.vqa:create", VqaOptions, "questions and answers: VQAv2, OKVQA, TextVQA, VQ2A"),
     ("pdf", "readers.pdf:create", PdfOptions, "rendered pages of a folder of PDFs, with their text"),
+    ("coco_instances", "readers.coco_instances:create", CocoInstancesOptions, "objects with boxes and masks: COCO"),
+    ("open_images", "readers.open_images:create", OpenImagesOptions, "objects with boxes and masks: Open Images"),
+    ("refcoco", "readers.refcoco:create", RefCocoOptions, "referring expressions: RefCOCO, RefCOCO+, RefCOCOg"),
     ("union", "union:UnionSource", UnionOptions, "several sources of pictures as one"),
 ):
     registry.SOURCE.add(_name, f"pali3kit.data.{_target}", _options, _summary)

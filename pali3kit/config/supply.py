@@ -7,15 +7,15 @@ from glob import iglob
 from pathlib import Path
 
 from pali3kit import registry
-from pali3kit.config.offers import offers, parts_of, tasks_of
+from pali3kit.config.offers import general, offers, parts_of, tasks_of
 from pali3kit.config.schema import Experiment, Part
 from pali3kit.errors import choose, nearest
 
 WITHOUT_PICTURES = ("text", "jsonl")  # sources of texts alone
 WITHOUT_TASKS = ("folder", *WITHOUT_PICTURES)  # sources for pretraining alone
 NO_PARTS = ("world", "union", *WITHOUT_PICTURES)
-FILES = ("path", "annotations", "translations", "test", "test_annotations", "test_translations")
-FOLDERS = ("images", "test_images")
+FILES = ("path", "annotations", "classes", "instances", "translations", "test", "test_annotations", "test_translations")
+FOLDERS = ("images", "masks", "test_images", "test_masks")
 # What is measured on a pretrained part alone, after no other stage: these fit what has no tasks.
 PRETRAINED_COLUMNS = ("probe", "denoising")
 
@@ -68,7 +68,7 @@ def _offered(cell: Experiment, columns: list[str]) -> Iterator[tuple[str, str]]:
                 has = choose(task, tasks)
                 yield f"stages.{stage}.mixture.{task}", f"source '{source.name}' has no task '{task}'.{has}"
     for column in columns:
-        if column not in tasks:
+        if general(column) not in tasks:
             yield "evaluate", f"source '{source.name}' has no task for the column '{column}'.{choose(column, tasks)}"
     if not any(part.options.get("test") for _, part in parts_of(source)):
         yield "data.source", f"the column '{columns[0]}' is measured on test pictures: name them, data.source.test."

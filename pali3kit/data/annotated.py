@@ -12,7 +12,7 @@ from pali3kit.data.reader import Reader
 from pali3kit.data.record import Record
 from pali3kit.data.record_tasks import Draw, draw_of
 from pali3kit.data.records import RecordSource, digest, one_line
-from pali3kit.data.task import Example
+from pali3kit.data.task import Example, Task
 from pali3kit.errors import DataError
 from pali3kit.text.quality import Sieve
 
@@ -96,11 +96,11 @@ class AnnotatedSource(RecordSource):
             record, captions={language: self.sieve.good(texts) for language, texts in record.captions.items()}
         )
 
-    def task(self, name: str, bins: int) -> RecordTask:
+    def task(self, name: str, bins: int) -> Task:
         return RecordTask(name, self, draw_of(name, bins, self.classes, self.words))
 
     def sentences(self, seed: int, bins: int, limit: int | None = None) -> Iterator[str]:
-        """Every text of the training records in random order: captions, words, questions with answers, classes."""
+        """Every text of the training records in random order: captions, words, questions, classes, expressions."""
         return parted(self._texts(seed), False, limit)
 
     def held_out(self, bins: int, limit: int | None = None) -> Iterator[str]:
@@ -152,3 +152,5 @@ def _told(record: Record) -> Iterator[str]:
     for question in record.questions:
         yield from (question.text, *dict.fromkeys(question.answers))
     yield ", ".join(dict.fromkeys(thing.label for thing in record.things))
+    for thing in record.things:
+        yield from thing.expressions

@@ -1,4 +1,4 @@
-"""The tasks of stage 1 on records of any file: captions, printed words, questions, objects (prompts: paper.md §2.2)."""
+"""The tasks on records of any file: captions, printed words, questions, objects, regions (prompts: paper.md §2.2)."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from pali3kit.data.record import Asked, Record, Thing, Word
 from pali3kit.data.task import Example
-from pali3kit.errors import RegistryError, choose
+from pali3kit.errors import DataError, RegistryError, choose
 from pali3kit.images.decode import read_size
 from pali3kit.masks.codec import write_box
 from pali3kit.text import prompts
@@ -39,6 +39,8 @@ def draw_of(name: str, bins: int, classes: Sequence[str], words: int) -> Draw:
         "vqg": _question,
         "object_vqa": partial(_objects, classes=classes),
         "detect": partial(_detect, bins=bins),
+        "refer": partial(_refer, bins=bins),
+        "instance": partial(_instance, bins=bins),
     }
     if name not in draws and name.startswith("caption_"):
         return partial(_caption, language=name.removeprefix("caption_"))
@@ -172,3 +174,28 @@ def _detect(record: Record, rng: np.random.Generator, bins: int) -> Example | No
     boxes = sorted(thing.box for thing in whole if thing.label == label)
     target = " ; ".join(f"{write_box(box, height, width, bins)} {label}" for box in boxes)
     return Example(0, prompts.detect(label), target, (target,))
+
+
+def _refer(record: Record, rng: np.random.Generator, bins: int) -> Example | None:
+    """One expression of one thing; the target is the box, the mask tokens of the thing follow."""
+    return _region(record, [thing for thing in record.things if thing.expressions], rng, bins)
+
+
+def _instance(record: Record, rng: np.random.Generator, bins: int) -> Example | None:
+    """Any single thing, by its class: no question that has one answer, but a mask for the mask tokenizer."""
+    return _region(record, [thing for thing in record.things if not thing.crowd], rng, bins)
+
+
+def _region(record: Record, things: Sequence[Thing], rng: np.random.Generator, bins: int) -> Example | None:
+    masked = [thing for thing in things if thing.mask is not None]
+    if not masked:
+        return None
+    thing = masked[int(rng.integers(len(masked)))]
+    assert thing.mask is not None
+    mask = thing.mask()
+    if not mask.any():
+        raise DataError(f"{record.name}: the mask of a {thing.label} is empty")
+    height, width = mask.shape
+    target = write_box(thing.box, height, width, bins)
+    said = _pick(thing.expressions or (thing.label,), rng)
+    return Example(0, prompts.detect(said), target, (target,), box=thing.box, mask=mask)

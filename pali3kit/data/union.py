@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from pali3kit.config.offers import offers
+from pali3kit.config.offers import general, offers
 from pali3kit.config.schema import Part
 from pali3kit.data.records import RecordSource, Skips
 from pali3kit.data.source import STRETCH
@@ -131,7 +131,7 @@ class UnionSource:
 
     def _has(self, part: str, task: str) -> bool:
         offered = self.offered[part]
-        return offered is None or task in offered or (task.startswith("caption_") and "caption" in offered)
+        return offered is None or task in offered or general(task) in offered
 
     def sentences(self, seed: int, bins: int, limit: int | None = None) -> Iterator[str]:
         """Texts of the parts by turns."""

@@ -8,11 +8,15 @@ from typing import Any
 import numpy as np
 import torch
 
+from pali3kit.data.regions import add_mask_tokens, crops
 from pali3kit.data.task import Example
 from pali3kit.evals.scores import Scores
 from pali3kit.masks.codec import read
 from pali3kit.masks.vqvae import MaskVQVAE
-from pali3kit.metrics.segmentation import Segment, box_accuracy, mean_iou, paste_mask
+from pali3kit.metrics.segmentation import Segment, box_accuracy, mask_iou, mean_iou, paste_mask
+
+SIZES = ("small", "middle", "large")
+CROPS = 512  # masks at once
 
 
 def score_regions(examples: Sequence[Example], predictions: Sequence[str], masks: MaskVQVAE, bins: int) -> Scores:
@@ -26,9 +30,34 @@ def score_regions(examples: Sequence[Example], predictions: Sequence[str], masks
         "boxacc@0.5": 100 * box_accuracy(found, boxes, 0.5),
         "boxacc@0.75": 100 * box_accuracy(found, boxes, 0.75),
         "invalid": 100 * float(np.mean([segment is None for segment in segments])),
+        **{f"mIoU {size}": 100 * value for size, value in by_size(truth, ious).items()},
+        **{name: 100 * value for name, value in codec_limits(examples, masks, bins).items()},
     }
     details = [_drawing(segment, mask, box) for segment, mask, box in zip(segments, truth, boxes, strict=True)]
     return Scores(100 * value, [100 * iou for iou in ious], extra, details)
+
+
+def by_size(truth: Sequence[np.ndarray], ious: Sequence[float]) -> dict[str, float]:
+    """The mean IoU of thirds of the examples, by the share of its picture that a mask takes; of three at least."""
+    order = np.argsort([mask.mean() for mask in truth], kind="stable")
+    thirds = np.array_split(np.asarray(ious)[order], len(SIZES)) if len(ious) >= len(SIZES) else ()
+    return {size: float(third.mean()) for size, third in zip(SIZES, thirds, strict=False)}
+
+
+@torch.inference_mode()
+def codec_limits(examples: Sequence[Example], masks: MaskVQVAE, bins: int) -> dict[str, float]:
+    """What the codec itself loses, whatever answers: two means of IoUs.
+
+    `oracle` is the mIoU of answers that are right: the true box and the tokens of the true mask, written and read back.
+    `reconstruction` is that of the 64x64 crops alone, without the box's rounding and the way back to full size.
+    """
+    truth = [e.mask for e in examples if e.mask is not None]
+    answers = [e.target for e in add_mask_tokens(examples, masks)]
+    oracle, _ = mean_iou(decode_segments(answers, [mask.shape for mask in truth], masks, bins), truth)
+    originals = crops(examples)
+    decoded = torch.cat([masks.decode(masks.encode(part)) for part in originals.split(CROPS)])
+    pairs = zip((decoded > 0).numpy(), (originals >= 0.5).numpy(), strict=True)
+    return {"oracle": oracle, "reconstruction": float(np.mean([mask_iou(*pair) for pair in pairs]))}
 
 
 @torch.inference_mode()

@@ -13,6 +13,7 @@ from torch import Tensor
 from pali3kit.config.schema import Training
 from pali3kit.data.batch import collate
 from pali3kit.data.mixture import Mixture
+from pali3kit.data.regions import add_mask_tokens
 from pali3kit.data.task import Example
 from pali3kit.models.pali import PaLI
 from pali3kit.nn.positions import Grid
@@ -21,7 +22,7 @@ from pali3kit.training.calibration import PROMPT, TARGET, random_pairs, random_p
 from pali3kit.training.context import Cost, Execution, StageContext
 from pali3kit.training.corpus import listing
 from pali3kit.training.fit import fit
-from pali3kit.training.frozen import FrozenTokens, add_mask_tokens
+from pali3kit.training.frozen import FrozenTokens
 from pali3kit.training.modules import Batch, PaLIModule
 from pali3kit.training.parts import build_source, build_vision, read_masks, read_tokenizer, read_vision
 from pali3kit.vision.vit import ViT

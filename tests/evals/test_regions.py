@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from pali3kit.data.task import Example
-from pali3kit.evals.regions import decode_segments, runs, score_regions
+from pali3kit.evals.regions import by_size, codec_limits, decode_segments, runs, score_regions
 from pali3kit.masks.codec import write, write_box
 from pali3kit.masks.vqvae import MaskVQVAE
 
@@ -27,13 +29,14 @@ TEXT = write(write_box(BOX, 64, 64, 65), [0] * 16)
 def example() -> Example:
     mask = np.zeros((64, 64), bool)
     mask[16:48, :16] = True
-    return Example(0, "", "", box=BOX, mask=mask)
+    return Example(0, "", write_box(BOX, 64, 64, 65), box=BOX, mask=mask)
 
 
 def test_a_right_box_with_a_full_mask() -> None:
     scores = score_regions([example(), example()], [TEXT, "no box"], MASKS, bins=65)
     assert scores.samples == pytest.approx([50.0, 0.0]) and scores.value == pytest.approx(25.0)
-    assert scores.extra == {"boxacc@0.5": 50.0, "boxacc@0.75": 50.0, "invalid": 50.0}
+    limits = {"oracle": pytest.approx(50.0), "reconstruction": pytest.approx(50.0)}  # a full box, whatever the codes
+    assert scores.extra == {"boxacc@0.5": 50.0, "boxacc@0.75": 50.0, "invalid": 50.0, **limits}
     drawn, nothing = scores.details
     assert drawn["box"] == list(BOX) == drawn["target_box"]
     assert drawn["mask"][0] == [16, 0, 32] and drawn["target_mask"][0] == [16, 0, 16]
@@ -53,3 +56,27 @@ def test_runs_are_the_mask() -> None:
         drawn[y, x : x + length] = True
     assert (drawn == mask).all()
     assert runs(np.zeros((3, 3), bool)) == []
+
+
+def test_thirds_by_the_size_of_the_mask() -> None:
+    masks = [np.arange(100).reshape(10, 10) < share for share in (90, 10, 50, 20, 80, 40)]
+    assert by_size(masks, [0.9, 0.1, 0.5, 0.3, 0.7, 0.5]) == pytest.approx({"small": 0.2, "middle": 0.5, "large": 0.8})
+    assert by_size(masks[:2], [0.9, 0.1]) == {}
+
+
+def test_a_mask_tokenizer_that_loses_nothing_leaves_the_rounding_of_the_box() -> None:
+    class Perfect(MaskVQVAE):
+        """Keeps the mask that it saw last."""
+
+        def encode(self, masks: torch.Tensor) -> torch.Tensor:
+            self.seen = masks
+            return torch.zeros(len(masks), 16, dtype=torch.int64)
+
+        def decode(self, codes: torch.Tensor) -> torch.Tensor:
+            return 2 * self.seen - 1
+
+    perfect = Perfect(codes=8, code_width=4, width=1)
+    assert codec_limits([example()], perfect, bins=65) == pytest.approx({"oracle": 1.0, "reconstruction": 1.0})
+    for bins, expected in ((5, 1.0), (3, 0.5)):  # its sides lie on quarters
+        found = codec_limits([replace(example(), target=write_box(BOX, 64, 64, bins))], perfect, bins)
+        assert found == pytest.approx({"oracle": expected, "reconstruction": 1.0})

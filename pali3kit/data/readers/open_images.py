@@ -1,0 +1,150 @@
+"""Objects with boxes, and with masks where there are some, in Open Images' tables."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from functools import cached_property, partial
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from pali3kit.data.annotated import AnnotatedSource
+from pali3kit.data.lines import Lines
+from pali3kit.data.reader import Files, existing, picture_in
+from pali3kit.data.readers.coco_instances import whole_box
+from pali3kit.data.record import Record, Thing
+from pali3kit.errors import DataError, choose, nearest
+from pali3kit.images.decode import read, read_size
+
+BOX = ("XMin", "YMin", "XMax", "YMax")
+MASK_BOX = tuple(f"Box{side}" for side in BOX)
+Size = tuple[int, int]
+
+
+class OpenImagesReader(Files):
+    """Pictures `<ImageID>.jpg` in `images` with their rows of one of two tables, told apart by their columns:
+
+    - `*-annotations-bbox.csv`: `ImageID, LabelName, XMin, XMax, YMin, YMax, IsGroupOf`.
+    - `*-annotations-object-segmentation.csv`: `MaskPath, ImageID, LabelName, BoxXMin, ...`; the PNGs are in `masks`.
+
+    Sides are fractions of the picture's. `classes` is `class-descriptions-boxable.csv`: `LabelName,DisplayName`. Of the
+    table's rows only where they are is kept, 24 bytes each.
+    """
+
+    def __init__(self, path: str, images: str, classes: str, masks: str | None = None) -> None:
+        super().__init__(existing(path), existing(classes))
+        self.path, self.images = self.files[0], existing(images, "folder")
+        self.masks = existing(masks, "folder") if masks else None
+        self.lines = Lines([self.path])
+
+    @cached_property
+    def columns(self) -> tuple[str, ...]:
+        """The names in the first line, which must have all that is needed."""
+        if not len(self.lines):
+            raise DataError(f"{self.path}: it is empty")
+        found = tuple(_cells(self.lines[0]))
+        sides = MASK_BOX if "MaskPath" in found else BOX
+        for name in ("ImageID", "LabelName", *sides):
+            if name not in found:
+                raise DataError(f"{self.path}: no column '{name}'.{choose(name, found)}")
+        if "MaskPath" in found and self.masks is None:
+            raise DataError(f"{self.path} is of masks: `masks` should name the folder with their PNGs")
+        return found
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """What classes are called."""
+        with self.files[1].open(encoding="utf-8", newline="") as file:
+            rows = [row for row in csv.reader(file) if row]
+        if any(len(row) != 2 for row in rows):
+            raise DataError(f"{self.files[1]}: each line should be a LabelName and a DisplayName")
+        return {label: name for label, name in rows if label != "LabelName"}
+
+    @property
+    def classes(self) -> tuple[str, ...]:  # type: ignore[override]
+        return tuple(dict.fromkeys(self.names.values()))
+
+    @cached_property
+    def pictures(self) -> tuple[np.ndarray, np.ndarray]:
+        """The rows, picture by picture, and where each picture's begin, with the end: int64."""
+        column = self.columns.index("ImageID")
+        ids = np.array([self._id(row, column) for row in range(1, len(self.lines))], np.uint64)
+        if not len(ids):
+            raise DataError(f"{self.path}: it has no rows")
+        order = np.argsort(ids, kind="stable")
+        starts = np.flatnonzero(np.diff(ids[order])) + 1
+        return order + 1, np.concatenate([[0], starts, [len(ids)]])
+
+    def _id(self, row: int, column: int) -> int:
+        cells = self.lines[row].split(b",", column + 1)
+        try:
+            return int(cells[column], 16)
+        except (IndexError, ValueError):
+            raise DataError(f"{self.lines.where(row)}: no ImageID of 16 hexadecimal digits") from None
+
+    def __len__(self) -> int:
+        return len(self.pictures[1]) - 1
+
+    def record(self, number: int) -> Record:
+        order, starts = self.pictures
+        rows = [int(row) for row in order[starts[number] : starts[number + 1]]]
+        picture = self._row(rows[0])["ImageID"]
+        name, read_picture = f"{self.path}: picture {picture}", picture_in(self.images, f"{picture}.jpg")
+        size = read_size(read_picture(), name)
+        return Record(name, read_picture, size, things=tuple(self._thing(row, size) for row in rows))
+
+    def _row(self, row: int) -> Mapping[str, str]:
+        cells = _cells(self.lines[row])
+        if len(cells) != len(self.columns):
+            raise DataError(
+                f"{self.lines.where(row)}: {len(cells)} columns, where the first line has {len(self.columns)}"
+            )
+        return dict(zip(self.columns, cells, strict=True))
+
+    def _thing(self, row: int, size: Size) -> Thing:
+        told, where = self._row(row), self.lines.where(row)
+        label = told["LabelName"]
+        if label not in self.names:
+            raise DataError(f"{where}: {self.files[1]} has no class '{label}'.{nearest(label, self.names)}")
+        box, mask = self._box(told, size, where), None
+        if "MaskPath" in told and self.masks is not None:
+            mask = partial(_read_mask, self.masks / told["MaskPath"], size)
+        return Thing(self.names[label], box, mask, crowd=told.get("IsGroupOf") == "1")
+
+    def _box(self, told: Mapping[str, str], size: Size, where: str) -> tuple[int, int, int, int]:
+        names = MASK_BOX if "MaskPath" in told else BOX
+        try:
+            left, top, right, bottom = (float(told[name]) for name in names)
+        except ValueError as error:
+            raise DataError(f"{where}: {', '.join(names)} should be numbers: {error}") from None
+        height, width = size
+        return whole_box((left * width, top * height, (right - left) * width, (bottom - top) * height), size, where)
+
+
+def _cells(line: bytes) -> list[str]:
+    text = line.decode("utf-8-sig", errors="replace").rstrip("\r")
+    return next(csv.reader(io.StringIO(text)), [])
+
+
+def _read_mask(path: Path, size: Size) -> np.ndarray:
+    """A bool mask `[H,W]` of a black-and-white PNG, whose own size may be another."""
+    image = read(path).convert("L").resize((size[1], size[0]), Image.Resampling.NEAREST)
+    return np.asarray(image) > 127
+
+
+def create(
+    path: str,
+    images: str,
+    classes: str,
+    masks: str | None = None,
+    test: str | None = None,
+    test_images: str | None = None,
+    test_masks: str | None = None,
+    image_size: int = 0,
+) -> AnnotatedSource:
+    """The registry's `open_images`."""
+    held = OpenImagesReader(test, test_images or images, classes, test_masks or masks) if test else None
+    return AnnotatedSource(OpenImagesReader(path, images, classes, masks), held)

@@ -1,0 +1,184 @@
+"""Referring expressions: RefCOCO, RefCOCO+ and RefCOCOg in the files of the REFER package, with COCO's instances."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from pali3kit.data.annotated import AnnotatedSource
+from pali3kit.data.fields import each, field, typed
+from pali3kit.data.reader import Files, existing, picture_in
+from pali3kit.data.readers.coco_instances import Instances
+from pali3kit.data.record import Record
+from pali3kit.data.task import Example, Task
+from pali3kit.errors import DataError, choose
+
+SETS = {"refer": "refcoco/refs(unc).p", "refer_plus": "refcoco+/refs(unc).p", "refer_g": "refcocog/refs(umd).p"}
+"""The files of the three sets below one folder, by the column that each is measured in."""
+
+
+class Ref(NamedTuple):
+    """What people called one annotated thing, in the set of a column."""
+
+    column: str
+    split: str
+    picture: int
+    annotation: int
+    expressions: tuple[str, ...]
+
+
+class RefCocoReader(Files):
+    """Pictures of which people said which thing they mean. `path` is a folder with those of `SETS` that there are.
+
+    Each set is a pickled list of `ref_id, ann_id, image_id, split, sentences[]: sent`, read by an unpickler that knows
+    nothing but plain containers. Things and pictures are those of `instances`, or of `instances.json` beside each set.
+
+    The split "train" is the combined training set: a record for each picture, with the expressions of all sets, without
+    the pictures that any of the sets tests on (paper.md §4.1). Another split (val, testA, testB, test) has a record for
+    each expression, set after set: mIoU is a mean over expressions (paper.md §4.4).
+    """
+
+    def __init__(self, path: str, images: str, split: str, instances: str | None = None) -> None:
+        self.folder, self.images, self.split = existing(path, "folder"), existing(images, "folder"), split
+        self.sets = {column: self.folder / file for column, file in SETS.items() if (self.folder / file).is_file()}
+        if not self.sets:
+            raise DataError(f"{self.folder} has none of {', '.join(SETS.values())}")
+        own = {column: file.parent / "instances.json" for column, file in self.sets.items()}
+        self.instances = dict.fromkeys(self.sets, existing(instances)) if instances else own
+        super().__init__(*self.sets.values(), *dict.fromkeys(self.instances.values()))
+
+    @cached_property
+    def _known(self) -> dict[Path, Instances]:
+        return {path: Instances(existing(str(path))) for path in dict.fromkeys(self.instances.values())}
+
+    @cached_property
+    def refs(self) -> list[Ref]:
+        """All that the files hold, set after set."""
+        return [ref for column in self.sets for ref in self._refs(column)]
+
+    def _refs(self, column: str) -> Iterator[Ref]:
+        path, known = self.sets[column], self._known[self.instances[column]]
+        for where, ref in each({"refs": typed(read_plain_pickle(path), list, f"{path}: this")}, "refs", str(path)):
+            annotation = field(ref, "ann_id", int, where)
+            if annotation not in known.annotations:
+                raise DataError(f"{where}: 'ann_id' {annotation} is not in {known.path}.")
+            said = [field(sentence, "sent", str, at).strip() for at, sentence in each(ref, "sentences", where)]
+            split, picture = field(ref, "split", str, where), known.picture(annotation)
+            yield Ref(column, split, picture, annotation, tuple(filter(None, said)))
+
+    @cached_property
+    def records(self) -> list[list[Ref]]:
+        """The things of each record, with their expressions."""
+        found = [*(self._combined() if self.split == "train" else self._flat())]
+        if not found:
+            raise DataError(f"{self.folder}: no expression in the split '{self.split}'.{self._splits()}")
+        return found
+
+    def _splits(self) -> str:
+        return choose(self.split, {ref.split for ref in self.refs})
+
+    def _combined(self) -> Iterator[list[Ref]]:
+        tested = {ref.picture for ref in self.refs if ref.split != "train"}
+        found: dict[int, dict[int, Ref]] = defaultdict(dict)
+        for ref in self.refs:
+            if ref.picture not in tested:
+                others = found[ref.picture].get(ref.annotation)
+                said = (*others.expressions, *ref.expressions) if others else ref.expressions
+                found[ref.picture][ref.annotation] = ref._replace(expressions=said)
+        yield from (list(things.values()) for things in found.values())
+
+    def _flat(self) -> Iterator[list[Ref]]:
+        for ref in self.refs:
+            for expression in ref.expressions if ref.split == self.split else ():
+                yield [ref._replace(expressions=(expression,))]
+
+    @property
+    def classes(self) -> tuple[str, ...]:  # type: ignore[override]
+        return tuple(dict.fromkeys(name for known in self._known.values() for name in known.classes.values()))
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def record(self, number: int) -> Record:
+        refs = self.records[number]
+        things = tuple(self._instances(ref).thing(ref.annotation, ref.expressions) for ref in refs)
+        file, size = self._instances(refs[0]).pictures[refs[0].picture]
+        name = f"{self.sets[refs[0].column]}: picture {refs[0].picture}"
+        return Record(name, picture_in(self.images, file), size, things=things)
+
+    def _instances(self, ref: Ref) -> Instances:
+        return self._known[self.instances[ref.column]]
+
+    def places(self, column: str) -> range:
+        """The records of one set, which lie one behind the other where the split is not "train"."""
+        numbers = [number for number, refs in enumerate(self.records) if refs[0].column == column]
+        return range(numbers[0], numbers[-1] + 1) if numbers else range(0)
+
+
+class _Plain(pickle.Unpickler):
+    """Numbers, texts, lists, tuples and mappings; whatever needs a name to be looked up is refused."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        raise pickle.UnpicklingError(f"it would load {module}.{name}; only plain containers are read")
+
+
+def read_plain_pickle(path: Path) -> Any:
+    """What a pickle of Python 2 or 3 holds, if that is plain containers. Raises DataError for any other file."""
+    try:
+        return _Plain(io.BytesIO(path.read_bytes()), encoding="utf-8", errors="replace").load()
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from error
+    except Exception as error:  # a damaged pickle may raise anything
+        raise DataError(f"{path}: no pickle of plain containers: {error or type(error).__name__}") from error
+
+
+class RefCocoSource(AnnotatedSource):
+    """An `AnnotatedSource` whose test pictures are of three sets, each with a task of its own: `refer_only`, ..."""
+
+    def task(self, name: str, bins: int) -> Task:
+        column, test = name.removesuffix("_only"), self.readers.get("test")
+        if column == name or column not in SETS or not isinstance(test, RefCocoReader):
+            return super().task(name, bins)
+        return SetTask(super().task("refer", bins), test, column)
+
+
+class SetTask:
+    """The expressions of one set among the test pictures."""
+
+    def __init__(self, task: Task, test: RefCocoReader, column: str) -> None:
+        self.name, self.task, self.test, self.places = task.name, task, test, test.places(column)
+        if not self.places:
+            raise DataError(f"{test.folder}: {SETS[column]} has no expression in the split '{test.split}'")
+
+    def draw(self, split: str, index: int, rng: np.random.Generator) -> Example | None:
+        return self.task.draw(split, index, rng) if index in self.places else None
+
+    def where(self, split: str, count: int) -> Sequence[range]:
+        """Raises DataError where none of the first `count` pictures is of the set."""
+        start, stop = self.places.start, self.places.stop
+        if count <= start:
+            raise DataError(
+                f"the expressions that are wanted are test pictures {start} to {stop - 1}, each expression being a"
+                f" picture here, and there are {count}: raise data.test"
+            )
+        return (range(start, min(count, stop)),)
+
+
+def create(
+    path: str,
+    images: str,
+    instances: str | None = None,
+    test: str | None = None,
+    test_split: str = "val",
+    image_size: int = 0,
+) -> RefCocoSource:
+    """The registry's `refcoco`; `test` is the same folder again, its pictures those of `test_split`."""
+    held = RefCocoReader(test, images, test_split, instances) if test else None
+    return RefCocoSource(RefCocoReader(path, images, "train", instances), held)

@@ -1,0 +1,33 @@
+"""Regions as a mask tokenizer completes them: crops, and targets with mask tokens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pali3kit.data.task import Example
+from pali3kit.masks.codec import write
+from pali3kit.masks.crops import crop
+from pali3kit.masks.vqvae import MaskVQVAE
+
+
+def crops(examples: Sequence[Example]) -> Tensor:
+    """What lies in the boxes of examples that all have one, with a mask: float32 `[B,1,64,64]` in [0, 1]."""
+    return torch.from_numpy(np.stack([crop(e.mask, e.box) for e in examples if e.mask is not None and e.box])[:, None])
+
+
+def add_mask_tokens(examples: Sequence[Example], masks: MaskVQVAE) -> list[Example]:
+    """Where an example asks for a region, its target gets the 16 mask tokens of what lies in the box."""
+    regions = [i for i, e in enumerate(examples) if e.mask is not None and e.box is not None]
+    completed = list(examples)
+    if not regions:
+        return completed
+    with torch.no_grad():
+        codes = masks.encode(crops([examples[i] for i in regions]))
+    for i, row in zip(regions, codes.tolist(), strict=True):
+        completed[i] = replace(examples[i], target=write(examples[i].target, row))
+    return completed

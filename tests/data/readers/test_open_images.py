@@ -1,0 +1,125 @@
+"""Open Images' tables of boxes and of masks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pali3kit.data.readers.open_images import OpenImagesReader, create
+from pali3kit.errors import DataError
+
+BOXES = """ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax,IsOccluded,IsTruncated,IsGroupOf,IsDepiction,IsInside
+000a1249af2bc5f0,xclick,/m/0jbk,1,0.250000,0.750000,0.166667,0.500000,0,0,0,0,0
+0001eeaf4aed83f9,xclick,/m/01yrx,1,0,1,0,1,0,0,1,0,0
+000a1249af2bc5f0,xclick,/m/01yrx,1,0.5,1,0.5,1,0,0,0,0,0
+"""
+MASKS = """MaskPath,ImageID,LabelName,BoxID,BoxXMin,BoxXMax,BoxYMin,BoxYMax,PredictedIoU,Clicks
+000a1249af2bc5f0_m0jbk_1.png,000a1249af2bc5f0,/m/0jbk,1,0.250000,0.750000,0.166667,0.500000,0.9,0.1 0.2 1;0.3 0.4 0
+"""
+NAMES = '/m/0jbk,Animal\n/m/01yrx,"Cat, tame"\n'
+FIRST = "000a1249af2bc5f0"
+
+
+@pytest.fixture
+def files(tmp_path: Path, picture: Callable[..., Path]) -> Callable[..., OpenImagesReader]:
+    for name in (FIRST, "0001eeaf4aed83f9"):
+        picture(tmp_path / "images" / f"{name}.jpg")
+    mask = np.zeros((12, 16), np.uint8)  # twice as large as the picture
+    mask[2:6, 4:12] = 255
+    (tmp_path / "masks").mkdir()
+    Image.fromarray(mask).convert("1").save(tmp_path / "masks" / f"{FIRST}_m0jbk_1.png")
+
+    def make(table: str = BOXES, names: str = NAMES, masks: bool = True) -> OpenImagesReader:
+        (tmp_path / "table.csv").write_text(table)
+        (tmp_path / "names.csv").write_text(names)
+        folder = str(tmp_path / "masks") if masks else None
+        return OpenImagesReader(
+            str(tmp_path / "table.csv"), str(tmp_path / "images"), str(tmp_path / "names.csv"), folder
+        )
+
+    return make
+
+
+def test_boxes_picture_by_picture(files: Callable[..., OpenImagesReader]) -> None:
+    reader = files()
+    assert len(reader) == 2 and reader.classes == ("Animal", "Cat, tame")
+    group, record = reader.record(0), reader.record(1)
+    assert record.size == (6, 8) and record.name.endswith(f"table.csv: picture {FIRST}")
+    assert [(thing.label, thing.box) for thing in record.things] == [
+        ("Animal", (1, 2, 3, 6)),
+        ("Cat, tame", (3, 4, 6, 8)),
+    ]
+    assert [thing.crowd for thing in group.things] == [True] and all(thing.mask is None for thing in record.things)
+
+
+def test_masks_at_the_size_of_the_picture(files: Callable[..., OpenImagesReader]) -> None:
+    (thing,) = files(MASKS).record(0).things
+    assert thing.box == (1, 2, 3, 6) and thing.mask is not None
+    expected = np.zeros((6, 8), bool)
+    expected[1:3, 2:6] = True
+    np.testing.assert_array_equal(thing.mask(), expected)
+
+
+def test_names_may_have_a_line_of_titles(files: Callable[..., OpenImagesReader]) -> None:
+    assert files(names=f"LabelName,DisplayName\n{NAMES}").classes == ("Animal", "Cat, tame")
+
+
+def test_masks_are_drawn_by_the_mask_tokenizer(files: Callable[..., OpenImagesReader], tmp_path: Path) -> None:
+    files(MASKS)
+    paths = [str(tmp_path / name) for name in ("table.csv", "images", "names.csv", "masks")]
+    example = create(*paths).task("instance", 1000).draw("train", 0, np.random.default_rng(0))
+    assert example is not None and example.prompt == "detect: Animal <extra_id_0>" and example.mask is not None
+    assert example.mask.sum() == 8
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        ("", "table.csv: it is empty"),
+        (BOXES.split("\n")[0], "table.csv: it has no rows"),
+        (BOXES.replace("LabelName", "Label"), "table.csv: no column 'LabelName'. Did you mean 'Label'"),
+        (MASKS.replace("BoxXMin", "XMin"), "table.csv: no column 'BoxXMin'. Did you mean 'BoxYMin'"),
+        (BOXES + "zz,xclick\n", "table.csv:5: no ImageID of 16 hexadecimal digits"),
+    ],
+)
+def test_wrong_tables_are_named(table: str, told: str, files: Callable[..., OpenImagesReader]) -> None:
+    with pytest.raises(DataError, match=told):
+        len(files(table))
+
+
+@pytest.mark.parametrize(
+    ("table", "told"),
+    [
+        (
+            BOXES.replace("/m/0jbk", "/m/0jbx"),
+            r"table.csv:2: .*names.csv has no class '/m/0jbx'. Did you",
+        ),
+        (
+            BOXES.replace("0.250000", "a quarter"),
+            "table.csv:2: XMin, YMin, XMax, YMax should be numbers: .*'a q",
+        ),
+        (BOXES.replace("0.250000", "1.5"), r"table.csv:2: 'bbox' .* is empty or outside a picture of 6x8"),
+        (BOXES.replace("0.500000,0,0,0,0,0", "0.500000,0"), "table.csv:2: 9 columns, where the first line has 13"),
+        (MASKS.replace("jbk_1.png,", "jbk_2.png,"), r"masks/000a1249af2bc5f0_m0jbk_2.png: No such file"),
+    ],
+)
+def test_wrong_rows_are_named(table: str, told: str, files: Callable[..., OpenImagesReader]) -> None:
+    reader = files(table)
+    with pytest.raises(DataError, match=told):
+        for thing in reader.record(len(reader) - 1).things:
+            if thing.mask is not None:
+                thing.mask()
+
+
+def test_masks_need_their_folder(files: Callable[..., OpenImagesReader]) -> None:
+    with pytest.raises(DataError, match="is of masks: `masks` should name the folder with their PNGs"):
+        len(files(MASKS, masks=False))
+
+
+def test_wrong_names_are_named(files: Callable[..., OpenImagesReader]) -> None:
+    with pytest.raises(DataError, match=r"names.csv: each line should be a LabelName and a DisplayName"):
+        files(names="/m/0jbk\n").record(0)
