@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pali3kit.config.offers import TASKS_OF, offers, parts_of, tasks_of
+from pali3kit.config.offers import TASKS_OF, general, offers, parts_of, tasks_of
 from pali3kit.config.schema import Part
 from pali3kit.registry import TASK
 
@@ -13,7 +13,15 @@ def test_tasks_by_what_records_tell() -> None:
     assert offers(CAPTIONS) == ("splitcap", "caption", "caption_multilingual") and offers(WORDS) == ("ocr",)
     assert offers(Part(name="folder")) == () and offers(Part(name="world")) is None
     assert offers(Part(name="nowhere")) is None
-    assert {task for tasks in TASKS_OF.values() for task in tasks} <= set(TASK.names())
+    assert {task for tasks in TASKS_OF.values() for task in tasks} - {"instance"} <= set(TASK.names())
+
+
+def test_variants_are_of_a_task() -> None:
+    found = {task: general(task) for task in ("caption_de", "refer_plus", "refer_only", "caption", "vqa_text", "ocr")}
+    assert found == {
+        "caption_de": "caption", "refer_plus": "refer", "refer_only": "refer", "caption": "caption",
+        "vqa_text": "vqa_text", "ocr": "ocr",
+    }  # fmt: skip
 
 
 def test_tasks_of_a_union() -> None:

@@ -89,9 +89,9 @@ class RefCocoReader(Files):
         found: dict[int, dict[int, Ref]] = defaultdict(dict)
         for ref in self.refs:
             if ref.picture not in tested:
-                others = found[ref.picture].get(ref.annotation)
-                said = (*others.expressions, *ref.expressions) if others else ref.expressions
-                found[ref.picture][ref.annotation] = ref._replace(expressions=said)
+                first = found[ref.picture].get(ref.annotation, ref._replace(expressions=()))
+                said = (*first.expressions, *ref.expressions)
+                found[ref.picture][ref.annotation] = first._replace(expressions=said)
         yield from (list(things.values()) for things in found.values())
 
     def _flat(self) -> Iterator[list[Ref]]:

@@ -1,0 +1,193 @@
+"""RefCOCO's three sets in the REFER package's files."""
+
+from __future__ import annotations
+
+import pickle
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from pali3kit.data.readers.refcoco import SETS, RefCocoReader, RefCocoSource, create, read_plain_pickle
+from pali3kit.data.task import held_out
+from pali3kit.data.union import UnionSource
+from pali3kit.errors import DataError
+
+from .conftest import CAT, DOG
+
+Write = Callable[..., Path]
+OTHERS = [{**CAT, "id": number, "image_id": image} for number, image in ((21, 7), (22, 10), (23, 11))]
+
+
+def ref(annotation: int, image: int, split: str, *said: str) -> dict[str, Any]:
+    sentences = [{"tokens": text.split(), "raw": text, "sent_id": i, "sent": text} for i, text in enumerate(said)]
+    return {
+        "ref_id": annotation, "ann_id": annotation, "image_id": image, "split": split, "category_id": 17,
+        "sent_ids": list(range(len(said))), "file_name": f"COCO_train2014_{image:012}_0.jpg", "sentences": sentences,
+    }  # fmt: skip
+
+
+REFS = {
+    "refcoco/refs(unc).p": [
+        ref(11, 9, "train", "left cat", "cat on the left"),
+        ref(21, 7, "val", "cat", "the cat"),
+        ref(22, 10, "train", "right cat"),
+    ],
+    "refcoco+/refs(unc).p": [ref(12, 9, "train", "brown dog"), ref(21, 7, "val", "grey cat")],
+    "refcocog/refs(umd).p": [
+        ref(11, 9, "train", "a cat that sleeps"),
+        ref(22, 10, "test", "a cat"),
+        ref(23, 11, "val", "x"),
+    ],
+}  # fmt: skip
+
+
+@pytest.fixture
+def refer(tmp_path: Path, write_instances: Write) -> Callable[..., Path]:
+    """The folder of the REFER package, with the sets of `REFS` or others."""
+
+    def write(refs: dict[str, list[dict[str, Any]]] = REFS, protocol: int = 2) -> Path:
+        for path, content in refs.items():
+            write_instances(CAT, DOG, *OTHERS, path=f"data/{path.split('/')[0]}/instances.json")
+            (tmp_path / "data" / path).write_bytes(pickle.dumps(content, protocol))
+        (tmp_path / "images").mkdir(exist_ok=True)
+        return tmp_path / "data"
+
+    return write
+
+
+def reader(folder: Path, split: str = "train", **options: Any) -> RefCocoReader:
+    return RefCocoReader(str(folder), str(folder.parent / "images"), split, **options)
+
+
+def test_the_combined_training_set_has_no_picture_that_any_set_tests_on(refer: Callable[..., Path]) -> None:
+    combined = reader(refer())
+    assert len(combined) == 1  # 7 and 11 are validated on; 10, which RefCOCO trains on, is RefCOCOg's test
+    record = combined.record(0)
+    assert record.size == (6, 8) and record.name.endswith("refcoco/refs(unc).p: picture 9")
+    cat, dog = record.things
+    assert cat.expressions == ("left cat", "cat on the left", "a cat that sleeps") and dog.expressions == ("brown dog",)
+    assert (cat.label, cat.box, dog.label) == ("cat", (1, 2, 3, 6), "dog")
+
+
+def test_what_is_tested_is_every_expression_set_after_set(refer: Callable[..., Path]) -> None:
+    flat = reader(refer(), "val")
+    said = [flat.record(number).things[0].expressions for number in range(len(flat))]
+    assert said == [("cat",), ("the cat",), ("grey cat",), ("x",)]
+    assert [flat.places(column) for column in ("refer", "refer_plus", "refer_g")] == [
+        range(2),
+        range(2, 3),
+        range(3, 4),
+    ]
+
+
+def test_columns_are_measured_on_their_own_sets(refer: Callable[..., Path]) -> None:
+    folder = str(refer())
+    source = create(folder, str(Path(folder).parent / "images"), test=folder)
+    assert source.size("test") == 4
+    for column, prompts in {"refer": ["cat", "the cat"], "refer_plus": ["grey cat"], "refer_g": ["x"]}.items():
+        examples = held_out(source.task(f"{column}_only", 9), "test", 4, 100, seed=0)
+        assert [example.prompt for example in examples] == [f"detect: {text} <extra_id_0>" for text in prompts]
+        assert all(e.mask is not None and e.target == "1 2 4 6" and e.box == (1, 2, 3, 6) for e in examples)
+    with pytest.raises(DataError, match=r"test pictures 2 to 2, .* there are 2: raise data.test"):
+        held_out(source.task("refer_plus_only", 9), "test", 2, 100, seed=0)
+    trained = source.task("refer", 9).draw("train", 0, np.random.default_rng(1))
+    assert trained is not None and trained.prompt in {
+        f"detect: {text} <extra_id_0>" for text in ("left cat", "cat on the left", "a cat that sleeps", "brown dog")
+    }
+    assert set(source.sentences(0, 9)) | set(source.held_out(9)) == {
+        "cat, dog", "left cat", "cat on the left", "a cat that sleeps", "brown dog",
+    }  # fmt: skip
+
+
+def test_as_a_part_of_a_union(refer: Callable[..., Path]) -> None:
+    folder = str(refer())
+    options = {"name": "refcoco", "path": folder, "images": str(Path(folder).parent / "images"), "test": folder}
+    source = UnionSource({"refs": options})
+    assert [e.prompt for e in held_out(source.task("refer_plus_only", 9), "test", 4, 9, seed=0)] == [
+        "detect: grey cat <extra_id_0>"
+    ]
+
+
+def test_one_file_of_instances_for_all_sets(refer: Callable[..., Path], write_instances: Write) -> None:
+    folder = refer()
+    for file in folder.glob("*/instances.json"):
+        file.unlink()
+    whole = write_instances(CAT, DOG, *OTHERS, path="instances_train2014.json")
+    assert len(reader(folder, instances=str(whole))) == 1
+    with pytest.raises(DataError, match=r"there is no file .*refcoco/instances.json"):
+        len(reader(folder))
+
+
+def test_a_split_or_a_set_that_is_not_there(refer: Callable[..., Path], tmp_path: Path) -> None:
+    folder = refer()
+    with pytest.raises(DataError, match=r"no expression in the split 'tset'. Did you mean 'test'"):
+        len(reader(folder, "tset"))
+    source = create(str(folder), str(tmp_path / "images"), test=str(folder), test_split="test")
+    assert isinstance(source, RefCocoSource)
+    with pytest.raises(DataError, match=r"refcoco/refs\(unc\).p has no expression in the split 'test'"):
+        source.task("refer_only", 9)
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(DataError, match=r"has none of refcoco/refs\(unc\).p, refcoco\+/refs\(unc\).p, refcocog"):
+        reader(tmp_path / "empty")
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"ann_id": 99}, r"refs\[0\]: 'ann_id' 99 is not in .*refcoco/instances.json"),
+        ({"split": None}, r"refs\[0\]: 'split' should be a text, not nothing"),
+        ({"sentences": [{"snet": "cat"}]}, r"refs\[0\]: sentences\[0\]: no field 'sent'. Did you mean 'snet'"),
+        ({"sentences": "cat"}, r"refs\[0\]: 'sentences' should be a list, not the text 'cat'"),
+    ],
+)
+def test_wrong_fields_are_named(change: dict[str, Any], told: str, refer: Callable[..., Path]) -> None:
+    folder = refer({"refcoco/refs(unc).p": [{**ref(11, 9, "train", "cat"), **change}]})
+    with pytest.raises(DataError, match=rf"refs\(unc\).p: {told}"):
+        len(reader(folder))
+
+
+class Harmful:
+    """What a pickle may hide."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.write_text, (Path("harm"), "done")
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_a_pickle_can_do_nothing(protocol: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = tmp_path / "refs(unc).p"
+    path.write_bytes(pickle.dumps([Harmful()], protocol))
+    with pytest.raises(DataError, match=r"no pickle .*: it would load .*; only plain containers are read"):
+        read_plain_pickle(path)
+    assert not (tmp_path / "harm").exists()
+
+
+@pytest.mark.parametrize("protocol", range(6))
+def test_plain_pickles_of_every_protocol(protocol: int, refer: Callable[..., Path]) -> None:
+    assert len(reader(refer(protocol=protocol), "val")) == 4
+
+
+def test_texts_of_python_2(tmp_path: Path) -> None:
+    """Its pickles have texts as bytes, of whatever encoding."""
+    path = tmp_path / "refs(unc).p"
+    path.write_bytes(b"(lp0\nS'caf\\xc3\\xa9'\np1\naS'\\xff'\np2\naVcaf\\u00e9\np3\na.")
+    assert read_plain_pickle(path) == ["café", "\ufffd", "café"]
+
+
+@pytest.mark.parametrize(("content", "told"), [(b"", "Ran out of input"), (b"\x80\x02]q", ""), (b"no pickle", "")])
+def test_what_is_no_pickle(content: bytes, told: str, tmp_path: Path) -> None:
+    path = tmp_path / "refs(unc).p"
+    path.write_bytes(content)
+    with pytest.raises(DataError, match=rf"refs\(unc\).p: no pickle of plain containers: .*{told}"):
+        read_plain_pickle(path)
+
+
+def test_a_mapping_is_no_list_of_references(refer: Callable[..., Path]) -> None:
+    folder = refer()
+    (folder / "refcoco/refs(unc).p").write_bytes(pickle.dumps({"refs": []}))
+    with pytest.raises(DataError, match=r"refs\(unc\).p: this should be a list, not a mapping"):
+        len(reader(folder))
