@@ -41,7 +41,7 @@ def _what(node: Node) -> str:
     """
     if node.kind == "resolution":
         return f"resolution/{step_of(node)}@{node.config['image_size']}"
-    detail = node.config.get("task") or node.config.get("column") or node.config.get("split")
+    detail = node.config.get("column") or node.config.get("task") or node.config.get("split")
     after = node.config.get("after", "transfer")
     if "vision" in node.parents and node.parents["vision"].kind == "resolution":
         after = node.config["image_size"]

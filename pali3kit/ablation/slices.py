@@ -19,6 +19,7 @@ from typing import Any
 
 from pali3kit.ablation.node import Node
 from pali3kit.config.budgets import REGION_COLUMNS
+from pali3kit.config.offers import general, tasks_of
 from pali3kit.config.schema import Experiment, Part, Resolution, Training
 from pali3kit.config.supply import PRETRAINED_COLUMNS
 from pali3kit.registry import SOURCE
@@ -44,7 +45,7 @@ NEUTRAL: dict[str, Any] = {
     "cooldown": 0.0, "weights": None, "allow": [], "loss": "sigmoid", "crop": 1.0, "flip": False, "freeze": [],
     "bottleneck": None, "image_size": None, "gated": True, "ul2.size": None, "prefix": "appendix", "z_loss": 0.0,
     "multimodal.temperature": 1.0, "resolution.temperature": 1.0, "pairs.language": "en", "pairs.filter": False,
-    "pairs.test": None,
+    "pairs.test": None, "masks.source": None,
 }  # fmt: skip
 
 
@@ -97,8 +98,13 @@ class Stages:
 
     @cached_property
     def masks(self) -> Node:
-        part, training = self.experiment.model.masks, self.experiment.stages.masks
-        return self.node("masks", {**self.scenes, "masks": plain(part), "training": budget(training)})
+        """Of files any object will do; the world is asked for those that it can refer to."""
+        part, section = self.experiment.model.masks, self.experiment.stages.masks
+        source, training = section.source or self.experiment.data.source, budget(section)
+        training.pop("source", None)
+        config = {"source": plain(source), **_data(source), "image_size": self.experiment.model.image_size}
+        task = {"task": "instance"} if "instance" in (tasks_of(source) or ()) else {}
+        return self.node("masks", {**config, **task, "masks": plain(part), "training": training})
 
     @cached_property
     def language(self) -> Node:
@@ -216,8 +222,9 @@ class Stages:
         training["examples"] = training.pop("tasks").get(task, training["examples"])
         for chooses_parents in ("start", "image_size"):
             training.pop(chooses_parents, None)
-        config = {**self._seen(self.start), "task": task, "training": training}
-        inputs = self.inputs("train", task == "refer", self.start)
+        named = self.experiment.data.columns.get(task, task)
+        config = {**self._seen(self.start), "task": named, "training": training}
+        inputs = self.inputs("train", has_regions({named: 1.0}), self.start)
         return self.node("transfer", config, model=self.start or self.multimodal, **inputs)
 
     def _seen(self, tuned: Node | None) -> dict[str, Any]:
@@ -234,6 +241,7 @@ class Stages:
             "beams": chosen.beams,
             "test": self.experiment.data.test,
             **({"constrained": True} if regions and chosen.constrained else {}),
+            **({"task": named} if (named := self.experiment.data.columns.get(column)) else {}),
         }
         return self.node("evaluate", config, model=model, **self.inputs("test", regions, tuned))
 
@@ -247,7 +255,7 @@ class Stages:
 
 def has_regions(mixture: Mapping[str, float]) -> bool:
     """Whether a mixture has targets with mask tokens; a part of a union's task is `part.refer`."""
-    return any(weight > 0 for name, weight in mixture.items() if name.rpartition(".")[2] == "refer")
+    return any(weight > 0 for name, weight in mixture.items() if general(name).rpartition(".")[2] == "refer")
 
 
 def budget(section: Training | Resolution) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 from pali3kit.config.schema import Part
 
 PARTS = dict[str, Part]  # what an option `parts` of a part holds: a union's sources
+OPTIONAL_PART = Part | None
 
 
 @cache
@@ -21,9 +22,14 @@ def below(kind: Any, key: str) -> Any:
     """Return the type of `key` in a value of type `kind`: Any where nothing is declared."""
     if get_origin(kind) is dict:
         return get_args(kind)[1]
-    if kind is Part:
+    if is_part(kind):
         return PARTS if key == "parts" else Any
     return hints(kind).get(key, Any) if is_section(kind) else Any
+
+
+def is_part(kind: Any) -> bool:
+    """Whether `kind` is a Part, or a Part or nothing."""
+    return kind is Part or kind == OPTIONAL_PART
 
 
 def is_section(kind: Any) -> bool:
@@ -36,7 +42,7 @@ def exists(kind: Any, key: str) -> bool:
     head, _, rest = key.partition(".")
     if get_origin(kind) is dict:
         return True
-    if kind is Part:
+    if is_part(kind):
         return not rest or head == "parts"
     if not is_section(kind) or head not in hints(kind):
         return False

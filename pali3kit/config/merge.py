@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, get_origin
 
-from pali3kit.config.kinds import PARTS, below, is_section
+from pali3kit.config.kinds import PARTS, below, is_part, is_section
 from pali3kit.config.schema import Part
 from pali3kit.config.tree import Node
 
@@ -16,12 +16,12 @@ def merge(kind: Any, lower: Node, upper: Node) -> Node:
     one below, options and all; a mapping without a name changes only the options it has.
     """
     if not isinstance(lower.value, dict) or not isinstance(upper.value, dict):
-        if kind is Part and not isinstance(lower.value, dict) and isinstance(upper.value, dict):
+        if is_part(kind) and not isinstance(lower.value, dict) and isinstance(upper.value, dict):
             return merge(kind, Node({"name": lower}, lower.where), upper)
         return upper
-    if kind is Part and "name" in upper.value:
+    if is_part(kind) and "name" in upper.value:
         return upper
-    if not (kind is Part or is_section(kind) or get_origin(kind) is dict):
+    if not (is_part(kind) or is_section(kind) or get_origin(kind) is dict):
         return upper
     merged = dict(lower.value)
     for key, node in upper.value.items():

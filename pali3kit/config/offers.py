@@ -53,5 +53,6 @@ def tasks_of(source: Part) -> tuple[str, ...] | None:
 
 
 def general(task: str) -> str:
-    """The task that a variant is of: a caption's language, a set of expressions."""
-    return next((known for known in VARIED if task.startswith(f"{known}_")), task)
+    """The task that a variant is of: a caption's language, a set of expressions; of a part, where one is named."""
+    part, dot, name = task.rpartition(".")
+    return part + dot + next((known for known in VARIED if name.startswith(f"{known}_")), name)

@@ -66,6 +66,10 @@ def _named(cell: Experiment) -> Iterator[Complaint]:
         for name in names:
             if name not in (*tasks, *own):
                 yield f"{key}.{name}", f"{key}: unknown task '{name}'.{choose(name, [*tasks, *own])}"
+    columns = registry.COLUMN.names()
+    for name in cell.data.columns:
+        if name not in columns:
+            yield f"data.columns.{name}", f"data.columns: unknown column '{name}'.{choose(name, columns)}"
 
 
 def _vision(cell: Experiment) -> Iterator[Complaint]:

@@ -78,13 +78,15 @@ class Data:
     """Where records come from and how many: a scene is one image with all that is known of it.
 
     With `cache` a frozen encoder's tokens of all of them are kept on disk (`plan` says how much that is), without it
-    they are computed whenever they are needed.
+    they are computed whenever they are needed. `columns` says what task of the source a column is trained and measured
+    on, where it has another name: `{vqa_text: textvqa.vqa}`.
     """
 
     source: Part
     train: int
     test: int
     cache: bool = True
+    columns: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
@@ -119,6 +121,13 @@ class LanguagePretraining(Training):
     length: int = 64
     prefix: str = "appendix"
     z_loss: float = 0.0
+
+
+@dataclass(kw_only=True)
+class Masks(Training):
+    """Stage 0c: the mask tokenizer, on the objects of `source`, or on those of the data."""
+
+    source: Part | None = None
 
 
 @dataclass(kw_only=True)
@@ -177,7 +186,7 @@ class Stages:
 
     vision: VisionPretraining
     language: LanguagePretraining
-    masks: Training
+    masks: Masks
     multimodal: Multimodal
     resolution: Resolution = field(default_factory=Resolution)
     transfer: Transfer

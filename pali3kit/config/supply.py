@@ -38,6 +38,7 @@ def supply(cell: Experiment) -> Iterator[tuple[str, str]]:
             yield "evaluate", f"source '{name}' has {what}: only the column {fitting} fits, not {asked[0]}."
     elif asked := [column for column in cell.evaluate if column not in PRETRAINED_COLUMNS]:
         yield from _offered(cell, asked)
+        yield from _masked(cell)
     if cell.pretrain == "classif" and not _labelled(source):
         wanted = f"say of how many classes '{name}' has them (classes: N)" if name == "pairs" else f"'{name}' has none"
         yield "data.source", f"pretrain 'classif' needs labels: {wanted}."
@@ -68,10 +69,25 @@ def _offered(cell: Experiment, columns: list[str]) -> Iterator[tuple[str, str]]:
                 has = choose(task, tasks)
                 yield f"stages.{stage}.mixture.{task}", f"source '{source.name}' has no task '{task}'.{has}"
     for column in columns:
-        if general(column) not in tasks:
-            yield "evaluate", f"source '{source.name}' has no task for the column '{column}'.{choose(column, tasks)}"
+        task = cell.data.columns.get(column, column)
+        if general(task) not in tasks:
+            key, what = ("evaluate", "") if task == column else (f"data.columns.{column}", f" '{task}'")
+            yield key, f"source '{source.name}' has no task{what} for the column '{column}'.{choose(task, tasks)}"
     if not any(part.options.get("test") for _, part in parts_of(source)):
         yield "data.source", f"the column '{columns[0]}' is measured on test pictures: name them, data.source.test."
+
+
+def _masked(cell: Experiment) -> Iterator[tuple[str, str]]:
+    """Check that the mask tokenizer has masks to learn from, where regions are asked for."""
+    own = cell.stages.masks.source
+    for key, part in parts_of(own, "stages.masks.source") if own else ():
+        yield from _files(key, part)
+    source, asked = own or cell.data.source, [column for column in cell.evaluate if general(column) == "refer"]
+    told, tasks = tasks_of(cell.data.source), tasks_of(source)
+    refers = told is None or any(general(task).endswith("refer") for task in told)
+    if asked and refers and tasks is not None and not any(task.endswith("instance") for task in tasks):
+        text = f"source '{source.name}' has no masks of objects, which '{asked[0]}' needs: "
+        yield "stages.masks.source", text + "coco_instances, open_images and refcoco have."
 
 
 def _labelled(source: Part) -> bool:

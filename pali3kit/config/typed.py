@@ -8,7 +8,7 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin
 
 from pali3kit import registry
-from pali3kit.config.kinds import hints
+from pali3kit.config.kinds import OPTIONAL_PART, hints, is_part
 from pali3kit.config.schema import Part
 from pali3kit.config.tree import Node, plain
 from pali3kit.errors import Problem, RegistryError, choose, nearest
@@ -19,6 +19,7 @@ PART_KINDS: dict[str, registry.Registry] = {
     "model.language": registry.LANGUAGE,
     "model.masks": registry.MASKS,
     "data.source": registry.SOURCE,
+    "stages.masks.source": registry.SOURCE,
     "stages.vision.text": registry.TEXT_TOWER,
     "evaluation.probes": registry.SOURCE,
 }
@@ -45,7 +46,9 @@ class Builder:
         origin = get_origin(kind)
         if kind is Any:
             return plain(node)
-        if kind is Part:
+        if kind == OPTIONAL_PART and node.value is None:
+            return None
+        if is_part(kind):
             return self.part(node, key)
         if is_dataclass(kind):
             return self.section(kind, node, key)
@@ -171,7 +174,7 @@ def _join(key: str, name: str) -> str:
 
 
 def _word(kind: Any) -> str:
-    return _WORDS.get(kind, "a part, by name or as a mapping" if kind is Part else "a mapping")
+    return _WORDS.get(kind, "a part, by name or as a mapping" if is_part(kind) else "a mapping")
 
 
 def _shown(node: Node) -> str:

@@ -21,13 +21,13 @@ from pali3kit.config.schema import (
     Data,
     Experiment,
     LanguagePretraining,
+    Masks,
     Model,
     Multimodal,
     Part,
     Runtime,
     Stages,
     Tokenizer,
-    Training,
     Transfer,
     VisionPretraining,
 )
@@ -116,7 +116,7 @@ def experiment(root: Path, **changes) -> Experiment:
                 **budget, text=Part(name="siglip_text", options={"width": 8, "depth": 1, "heads": 1, "mlp": 8})
             ),
             language=LanguagePretraining(**budget),
-            masks=Training(**budget),
+            masks=Masks(**budget),
             multimodal=Multimodal(**budget, mixture={"splitcap": 1.0}),
             transfer=Transfer(**budget, tasks={"vqa": 200}),
         ),

@@ -249,3 +249,31 @@ def test_a_part_of_a_union_that_refers_needs_the_mask_tokenizer(experiment):
     multimodal = replace(experiment.stages.multimodal, mixture={"coco.refer": 1.0})
     asked = replace(experiment, stages=replace(experiment.stages, multimodal=multimodal))
     assert "masks" in slices.Stages(asked, 0).multimodal.parents
+
+
+def test_columns_by_other_names_are_trained_and_measured_on_the_task_that_is_named(experiment):
+    plain = build(experiment)
+    named = build(replace(experiment, data=replace(experiment.data, columns={"refer": "refs.refer"})))
+    column = named.cells[0].columns["refer"]
+    assert column.config["task"] == column.parents["model"].config["task"] == "refs.refer"
+    assert "masks" in column.parents["model"].parents
+    assert {label.split()[0] for label in changed(plain, named)} == {
+        "evaluate/refer", "evaluate/refer_g", "transfer/refs.refer",
+    }  # fmt: skip
+
+
+def test_the_mask_tokenizer_learns_any_object_of_files(experiment, tmp_path):
+    """On a source of its own, or on the data's; the world's, which are referred to, as ever."""
+    (tmp_path / "instances.json").write_text("{}")
+    coco = Part(name="coco_instances", options={"path": f"{tmp_path}/instances.json", "images": str(tmp_path)})
+
+    def masks(data, own=None):
+        stages = replace(experiment.stages, masks=replace(experiment.stages.masks, source=own))
+        asked = replace(experiment, stages=stages, data=replace(experiment.data, source=data))
+        return slices.Stages(asked, 0)
+
+    world = experiment.data.source
+    config = masks(world, coco)
+    assert config.masks.config["task"] == "instance" and config.masks.config["source"]["name"] == "coco_instances"
+    assert "task" not in masks(world).masks.config and "source" not in masks(world).masks.config["training"]
+    assert masks(world).masks.digest == slices.Stages(experiment, 0).masks.digest

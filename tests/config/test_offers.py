@@ -6,6 +6,7 @@ from pali3kit.config.offers import TASKS_OF, general, offers, parts_of, tasks_of
 from pali3kit.config.schema import Part
 from pali3kit.registry import TASK
 
+VARIANTS = ("caption_de", "refer_plus", "refer_only", "caption", "vqa_text", "ocr", "refs.refer_plus", "a.vqa")
 CAPTIONS, WORDS = Part(name="tsv"), Part(name="ocr")
 
 
@@ -17,10 +18,10 @@ def test_tasks_by_what_records_tell() -> None:
 
 
 def test_variants_are_of_a_task() -> None:
-    found = {task: general(task) for task in ("caption_de", "refer_plus", "refer_only", "caption", "vqa_text", "ocr")}
+    found = {task: general(task) for task in VARIANTS}
     assert found == {
         "caption_de": "caption", "refer_plus": "refer", "refer_only": "refer", "caption": "caption",
-        "vqa_text": "vqa_text", "ocr": "ocr",
+        "vqa_text": "vqa_text", "ocr": "ocr", "refs.refer_plus": "refs.refer", "a.vqa": "a.vqa",
     }  # fmt: skip
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import Any, cast
 
 import pytest
 
@@ -31,3 +32,31 @@ def test_the_same_pictures_in_every_language() -> None:
     assert {e.image for e in examples if e.language == "de"} == {0, 1, 2}
     japanese = next(e for e in examples if e.language == "ja")
     assert all(" " in reference for reference in japanese.references)
+
+
+class Recording:
+    """A source that notes which tasks it is asked for."""
+
+    languages = ("en", "de")
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+
+    def task(self, name: str, bins: int) -> Any:
+        self.asked.append(name)
+        return SOURCE.task("caption", bins)
+
+
+@pytest.mark.parametrize(
+    ("column", "task", "asked"),
+    [
+        ("vqa_text", "textvqa.vqa", ["textvqa.vqa"]),
+        ("refer_plus", "refs.refer_plus", ["refs.refer_plus_only"]),
+        ("refer", "", ["refer_only"]),
+        ("caption_multilingual", "xm.caption_multilingual", ["xm.caption_en", "xm.caption_de"]),
+    ],
+)
+def test_the_source_may_call_a_column_otherwise(column: str, task: str, asked: list[str]) -> None:
+    source = Recording()
+    column_examples(cast(Any, source), column, 32, 4, 2, task)
+    assert source.asked == asked

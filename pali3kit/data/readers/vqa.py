@@ -24,21 +24,28 @@ class VqaReader(Files):
     - TextVQA: `data[]: image_id, question, answers[]`; pictures are `<image_id>.jpg`.
     - VQ2A: `annotations[]: image_id, qa_pairs[]: question, answers[]`; pictures are `<image_id>.jpg`, or as COCO's.
 
-    Pictures are in `images`, or in its folder `data_subtype`. Questions are in `language`.
+    Pictures are in `images`, or in its folder `data_subtype`. Questions are in `language`. A record is a picture with
+    all its questions or, `single`, with one: accuracy is a mean over questions.
     """
 
-    def __init__(self, path: str, images: str, annotations: str | None = None, language: str = "en") -> None:
+    def __init__(
+        self, path: str, images: str, annotations: str | None = None, language: str = "en", single: bool = False
+    ) -> None:
         super().__init__(existing(path), *([existing(annotations)] if annotations else []))
         self.path, self.images, self.language = self.files[0], existing(images, "folder"), language
+        self.single = single
 
     @cached_property
     def pictures(self) -> list[tuple[Names, tuple[Asked, ...]]]:
         content = mapping(read_json(self.path), str(self.path))
-        asked: dict[Names, list[Asked]] = defaultdict(list)
-        for names, question in self._questions(content):
-            asked[names].append(question)
-        if not asked:
+        found = list(self._questions(content))
+        if not found:
             raise DataError(f"{self.path}: no question with an answer")
+        if self.single:
+            return [(names, (question,)) for names, question in found]
+        asked: dict[Names, list[Asked]] = defaultdict(list)
+        for names, question in found:
+            asked[names].append(question)
         return [(names, tuple(questions)) for names, questions in asked.items()]
 
     def _questions(self, content: Mapping[str, Any]) -> Iterator[tuple[Names, Asked]]:
@@ -115,5 +122,5 @@ def create(
     image_size: int = 0,
 ) -> AnnotatedSource:
     """The registry's `vqa`."""
-    held = VqaReader(test, test_images or images, test_annotations, language) if test else None
+    held = VqaReader(test, test_images or images, test_annotations, language, single=True) if test else None
     return AnnotatedSource(VqaReader(path, images, annotations, language), held)

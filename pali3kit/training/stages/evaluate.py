@@ -28,7 +28,8 @@ from pali3kit.training.parts import build_source, read_masks, read_pali, read_to
 def run(config: dict[str, Any], context: StageContext) -> None:
     """Write `metrics.json` and every prediction in `predictions.jsonl`."""
     source = build_source(config)
-    examples = column_examples(source, config["column"], config["bins"], config["test"], config["limit"])
+    asked = config["column"], config["bins"], config["test"], config["limit"], config.get("task", "")
+    examples = column_examples(source, *asked)
     tokenizer = read_tokenizer(context.parents["tokenizer"])
     tokens, grid, bad = _tokens(source, context)
     examples = [example for example in examples if example.image not in bad]

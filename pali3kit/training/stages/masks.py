@@ -7,11 +7,16 @@ from typing import Any
 import numpy as np
 import torch
 
-from pali3kit.config.schema import Training
-from pali3kit.masks.crops import SIDE, crop
+from pali3kit.config.schema import Masks
+from pali3kit.data.mixture import PATIENCE
+from pali3kit.data.regions import crops
+from pali3kit.data.task import Example
+from pali3kit.errors import DataError
+from pali3kit.masks.crops import SIDE
 from pali3kit.registry import MASKS
 from pali3kit.training.calibration import training_cost
 from pali3kit.training.context import Cost, StageContext
+from pali3kit.training.corpus import listing
 from pali3kit.training.fit import fit
 from pali3kit.training.modules import Batch, MaskModule
 from pali3kit.training.parts import build_part, build_source, publish, read_budget
@@ -19,26 +24,30 @@ from pali3kit.training.parts import build_part, build_source, publish, read_budg
 
 def run(config: dict[str, Any], context: StageContext) -> None:
     """Write the mask tokenizer's `weights.safetensors`."""
-    budget = read_budget(Training, config["training"])
+    budget = read_budget(Masks, config["training"])
     torch.manual_seed(context.seed)
     model = build_part(MASKS, config["masks"])
-    task = build_source(config).task("refer", bins=1000)
+    source = build_source(config)
+    task = source.task(config.get("task", "refer"), bins=1000)
 
     def make(step: int) -> Batch:
         rng = np.random.default_rng([context.seed, step])
-        crops: list[np.ndarray] = []
-        while len(crops) < budget.batch_size:
+        found: list[Example] = []
+        for _ in range(PATIENCE * budget.batch_size):
             example = task.draw("train", int(rng.integers(budget.examples)), rng)
             if example is not None and example.mask is not None and example.box is not None:
-                crops.append(crop(example.mask, example.box))
-        return {"masks": torch.from_numpy(np.stack(crops)[:, None])}
+                found.append(example)
+            if len(found) == budget.batch_size:
+                return {"masks": crops(found)}
+        raise DataError(f"{PATIENCE * budget.batch_size} pictures have only {len(found)} masks of objects")
 
-    fit(MaskModule(model), make, budget, context)
+    with listing(source, context):
+        fit(MaskModule(model), make, budget, context)
     publish(context.folder, model, masks=config["masks"])
 
 
 def calibrate(config: dict[str, Any], threads: int) -> Cost:
     """Seconds per mask."""
-    budget = read_budget(Training, config["training"])
+    budget = read_budget(Masks, config["training"])
     module = MaskModule(build_part(MASKS, config["masks"]))
     return training_cost(module, lambda step: {"masks": torch.rand(budget.batch_size, 1, SIDE, SIDE)}, budget, 16)

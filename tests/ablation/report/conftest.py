@@ -75,7 +75,7 @@ def make_experiment(root, columns, **changes) -> schema.Experiment:
                 **training, text=part(name="siglip_text", options={"width": 32, "depth": 1, "heads": 2, "mlp": 64})
             ),
             language=schema.LanguagePretraining(**training),
-            masks=schema.Training(**training),
+            masks=schema.Masks(**training),
             multimodal=schema.Multimodal(**training, mixture={"splitcap": 1.0}),
             transfer=schema.Transfer(**training),
         ),

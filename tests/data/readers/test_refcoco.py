@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pali3kit.data.readers.refcoco import SETS, RefCocoReader, RefCocoSource, create, read_plain_pickle
+from pali3kit.data.readers.refcoco import RefCocoReader, RefCocoSource, create, read_plain_pickle
 from pali3kit.data.task import held_out
 from pali3kit.data.union import UnionSource
 from pali3kit.errors import DataError
