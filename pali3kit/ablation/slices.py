@@ -98,7 +98,8 @@ class Stages:
     @cached_property
     def masks(self) -> Node:
         part, training = self.experiment.model.masks, self.experiment.stages.masks
-        return self.node("masks", {**self.scenes, "masks": plain(part), "training": budget(training)})
+        config = {**self.scenes, "masks": plain(part), **_file(part), "training": budget(training)}
+        return self.node("masks", config)
 
     @cached_property
     def language(self) -> Node:
