@@ -104,7 +104,7 @@ class Stages:
         training.pop("source", None)
         config = {"source": plain(source), **_data(source), "image_size": self.experiment.model.image_size}
         task = {"task": "instance"} if "instance" in (tasks_of(source) or ()) else {}
-        return self.node("masks", {**config, **task, "masks": plain(part), "training": training})
+        return self.node("masks", {**config, **task, "masks": plain(part), **_file(part), "training": training})
 
     @cached_property
     def language(self) -> Node:

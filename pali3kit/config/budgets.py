@@ -13,6 +13,7 @@ from pali3kit.errors import DataError
 
 REGION_COLUMNS = ("refer", "refer_plus", "refer_g")
 BOX_TOKENS, MASK_TOKENS = 4, 16  # a region is written as four coordinates and the codes of its mask (paper.md §4.1)
+GIVEN = ("language", "masks")  # may be somebody's pretrained ones, as they are
 MEAN_SPAN, DENSITY = 3, 0.5  # of UL2's densest denoiser (paper.md §2.1)
 
 Complaint = tuple[str, str]
@@ -71,7 +72,7 @@ def lengths(cell: Experiment) -> Iterator[Complaint]:
 def budgets(cell: Experiment) -> Iterator[Complaint]:
     for stage, training in stages(cell):
         key = f"stages.{stage}.examples"
-        if training.examples == 0 and stage != "language":  # which may be somebody's pretrained one, as it is
+        if training.examples == 0 and stage not in GIVEN:
             yield key, f"{key} should be at least 1, not 0."
         if 0 < training.examples < training.batch_size:
             yield key, f"{key}: {training.examples} examples are less than one batch of {training.batch_size}"

@@ -133,13 +133,19 @@ class PrefixOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class VqvaeOptions:
-    """`codes` mask tokens of `code_width` numbers, first of deviation `spread`; `width` and `blocks` size the CNN."""
+    """`codes` mask tokens of `code_width` numbers, first of deviation `spread`; `width` and `blocks` size the CNN.
+
+    `weights`: big_vision's `vae-oid.npz`, of the shape that is the default; `allow`: patterns of weights that may be
+    left out.
+    """
 
     codes: int = 128
     code_width: int = 512
     width: int = 16
     blocks: int = 2
     spread: float = 1.0
+    weights: str | None = None
+    allow: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -234,7 +240,7 @@ registry.LANGUAGE.add(
     "hf/", "pali3kit.language.adapters.hf:create_hf", HfOptions,
     "any encoder-decoder or decoder of transformers: hf/<repo or folder>",
 )  # fmt: skip
-registry.MASKS.add("vqvae", "pali3kit.masks.vqvae:MaskVQVAE", VqvaeOptions, "64x64 masks as 16 tokens")
+registry.MASKS.add("vqvae", "pali3kit.weights.masks:create_vqvae", VqvaeOptions, "64x64 masks as 16 tokens")
 registry.TEXT_TOWER.add(
     "siglip_text", "pali3kit.models.text_tower:TextTower", TextTowerOptions, "bidirectional, last token, dense head"
 )

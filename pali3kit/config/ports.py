@@ -75,8 +75,7 @@ def _named(cell: Experiment) -> Iterator[Complaint]:
 def _vision(cell: Experiment) -> Iterator[Complaint]:
     part, side = cell.model.vision, cell.model.image_size
     weights = part.options.get("weights")
-    if weights and not Path(weights).exists():
-        yield "model.vision.weights", f"there is no file or folder '{weights}'"
+    yield from _found(part, "model.vision")
     pretrained = bool(part.options.get("pretrained") or weights) or part.name.startswith("hf/")
     if cell.pretrain == "random" and pretrained:
         yield "model.vision", f"{part.name} comes with weights, which are not random: pretrain 'given' keeps them."
@@ -140,6 +139,25 @@ def _folders(cell: Experiment) -> Iterator[Complaint]:
             yield key, f"there is no folder '{folder}'"
 
 
+def _found(part: Part, key: str) -> Iterator[Complaint]:
+    """Check that weights are where a part says that they are."""
+    weights = part.options.get("weights")
+    if weights and not Path(weights).exists():
+        yield f"{key}.weights", f"there is no file or folder '{weights}'"
+
+
+def _taught(part: Part, stage: str, examples: int) -> Iterator[Complaint]:
+    """Check that a part that its stage leaves as it is has weights."""
+    if examples == 0 and not part.options.get("weights") and not part.name.startswith("hf/"):
+        text = f"0 examples leave a {part.name} without weights random: give weights, or examples."
+        yield f"stages.{stage}.examples", text
+
+
+def _masks(cell: Experiment) -> Iterator[Complaint]:
+    yield from _found(cell.model.masks, "model.masks")
+    yield from _taught(cell.model.masks, "masks", cell.stages.masks.examples)
+
+
 def _text_tower(cell: Experiment) -> Iterator[Complaint]:
     yield from _heads(cell.stages.vision.text, "stages.vision.text")
 
@@ -153,18 +171,16 @@ def _heads(part: Part, key: str) -> Iterator[Complaint]:
 
 def _language(cell: Experiment) -> Iterator[Complaint]:
     """Check the shape, and where weights are given that they are there and of that shape."""
-    part, examples = cell.model.language, cell.stages.language.examples
+    part = cell.model.language
     weights = part.options.get("weights")
-    if weights and not Path(weights).exists():
-        yield "model.language.weights", f"there is no file or folder '{weights}'"
-    elif part.name == "ul2":
+    missing = list(_found(part, "model.language"))
+    yield from missing
+    if not missing and part.name == "ul2":
         try:
             _language_shape(part)
         except ConfigError as error:
             yield "model.language", f"model.language: {'; '.join(map(str, error.problems))}"
-    if not weights and not part.name.startswith("hf/") and examples == 0:
-        text = f"0 examples leave a {part.name} without weights random: give weights, or examples."
-        yield "stages.language.examples", text
+    yield from _taught(part, "language", cell.stages.language.examples)
     if weights and Path(weights).exists() and part.name == "ul2" and cell.tokenizer.file is None:
         yield "tokenizer", f"the ids of {weights} are those of its own tokenizer: give that as tokenizer.file."
 
@@ -278,7 +294,7 @@ def _vocabulary_file(cell: Experiment) -> Iterator[Complaint]:
 
 
 MISFITS: tuple[Callable[[Experiment], Iterator[Complaint]], ...] = (
-    _named, _vision, _resolutions, _folders, _text_tower, _language, _projector, _relative_bias, supply, ranks, _world,
-    _vocabulary, windows, lengths, budgets, memory,
+    _named, _vision, _resolutions, _folders, _text_tower, _language, _masks, _projector, _relative_bias, supply, ranks,
+    _world, _vocabulary, windows, lengths, budgets, memory,
 )  # fmt: skip
 """Everything that can keep a cell from being built or trained as it stands."""

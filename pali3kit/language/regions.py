@@ -8,7 +8,8 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from pali3kit.masks.codec import CODES_PER_MASK
+from pali3kit.errors import DataError
+from pali3kit.masks.codec import CODES_PER_MASK, SIGNS, Signs
 from pali3kit.text.tokenizer import Tokenizer
 
 COORDINATES = 4
@@ -19,18 +20,24 @@ class RegionGrammar:
 
     An answer is y0 x0 y1 x1 as whole numbers below `bins` with y0 < y1 and x0 < x1, each in the tokens that the
     tokenizer writes it in, then 16 mask tokens, then the end. Nothing else is decided: among these the model chooses.
+    With PaliGemma's `BINS` and `SIGNS` answers are in its convention, for `masks.paligemma.read`.
 
     Args:
         tokenizer: any with mask tokens.
         bins: numbers that a coordinate can be; at least 2.
+        signs: how numbers and mask tokens are written.
+
+    Raises:
+        DataError: a mask token in these signs is no token of the tokenizer's.
     """
 
-    def __init__(self, tokenizer: Tokenizer, bins: int = 1000) -> None:
+    def __init__(self, tokenizer: Tokenizer, bins: int = 1000, signs: Signs = SIGNS) -> None:
         self.bins, self.vocabulary, self.eos = bins, len(tokenizer), tokenizer.eos_id
-        self.codes = [tokenizer.mask_token(code) for code in range(tokenizer.codes)]
-        before = len(tokenizer.encode("0"))
-        self._first = Number.tree(tokenizer.encode(f"{n}") for n in range(bins))
-        self._later = Number.tree(tokenizer.encode(f"0 {n}")[before:] for n in range(bins))
+        self.codes = [_single(tokenizer, signs.code.format(code)) for code in range(tokenizer.codes)]
+        numbers = [signs.number.format(n) for n in range(bins)]
+        before = len(tokenizer.encode(numbers[0]))
+        self._first = Number.tree(tokenizer.encode(number) for number in numbers)
+        self._later = Number.tree(tokenizer.encode(numbers[0] + signs.between + n)[before:] for n in numbers)
 
     def __call__(self, ids: Tensor) -> Tensor:
         """Ids so far `[R,t]` to the mask `[R,V]` of those that may follow."""
@@ -68,6 +75,13 @@ class RegionGrammar:
     def _fits(self, low: int, high: int, numbers: list[int]) -> bool:
         """Whether one of `low` to `high` is room for a far side, or beyond its near side."""
         return low < self.bins - 1 if len(numbers) < 2 else high > numbers[-2]
+
+
+def _single(tokenizer: Tokenizer, word: str) -> int:
+    ids = tokenizer.encode(word)
+    if len(ids) != 1:
+        raise DataError(f"{tokenizer.path}: {word} is no token of this vocabulary, so regions cannot be written in it")
+    return ids[0]
 
 
 @dataclass(slots=True)

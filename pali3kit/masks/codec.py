@@ -8,11 +8,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from pali3kit.errors import DataError
 
 CODES_PER_MASK = 16
 Box = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Signs:
+    """The formats in which a convention writes a number and a code, and what it puts between two of them."""
+
+    number: str
+    code: str
+    between: str
+
+
+SIGNS = Signs(number="{}", code="<mask_token {}>", between=" ")
 _REGION = re.compile(r"\s*(\d{1,6}(?:\s+\d{1,6})*)(?![^\s<])\s*((?:<mask_token \d{1,6}>\s*)*)", re.ASCII)
 
 
@@ -46,7 +59,7 @@ def _bins(low: float, high: float, last: int) -> tuple[int, int]:
 
 def write_codes(codes: Sequence[int]) -> str:
     """Mask tokens as text."""
-    return " ".join(f"<mask_token {code}>" for code in codes)
+    return SIGNS.between.join(map(SIGNS.code.format, codes))
 
 
 def write(box: str, codes: Sequence[int]) -> str:
@@ -64,12 +77,16 @@ def read(text: str, bins: int = 1000, codes: int = 128) -> tuple[Box | None, lis
     match = _REGION.match(text)
     if match is None:
         return None, None
-    numbers = [int(number) for number in match[1].split()]
-    if len(numbers) != 4 or max(numbers) >= bins:
+    return checked(match[1], match[2], bins, codes)
+
+
+def checked(numbers: str, tokens: str, bins: int, codes: int) -> tuple[Box | None, list[int] | None]:
+    """What `read` returns of a text's numbers and mask tokens, in any convention."""
+    corners, found = ([int(digits) for digits in re.findall(r"\d+", part)] for part in (numbers, tokens))
+    if len(corners) != 4 or max(corners) >= bins:
         return None, None
-    y0, x0, y1, x1 = (number / (bins - 1) for number in numbers)
+    y0, x0, y1, x1 = (number / (bins - 1) for number in corners)
     if y0 >= y1 or x0 >= x1:
         return None, None
-    tokens = [int(token) for token in re.findall(r"\d+", match[2])]
-    valid = len(tokens) == CODES_PER_MASK and max(tokens) < codes
-    return (y0, x0, y1, x1), tokens if valid else None
+    valid = len(found) == CODES_PER_MASK and max(found) < codes
+    return (y0, x0, y1, x1), found if valid else None

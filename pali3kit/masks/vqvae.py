@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -41,6 +42,8 @@ class MaskOutput:
 class MaskVQVAE(nn.Module):
     """Encoder to 4x4 vectors, nearest code of each, decoder.
 
+    `load_report` says where weights came from, if they did.
+
     Args:
         codes: K.
         code_width: C.
@@ -62,6 +65,7 @@ class MaskVQVAE(nn.Module):
     ) -> None:
         super().__init__()
         self.commitment = commitment
+        self.load_report: Any = None
         widths = [width << i for i in range(_HALVINGS)]
         self.encoder = nn.Sequential(
             *_halve([1, *widths]), *_residuals(widths[-1], blocks), nn.Conv2d(widths[-1], code_width, 1)

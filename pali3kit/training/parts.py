@@ -90,6 +90,17 @@ def publish(folder: Path, module: nn.Module, writes: bool = True, **parts: Any) 
         describe(folder, **parts)
 
 
+def keep_report(part: nn.Module, folder: Path) -> None:
+    """Write what loading somebody's weights into `part` did as `load.json`, if there were any."""
+    if (report := getattr(part, "load_report", None)) is not None:
+        (folder / "load.json").write_text(json.dumps(report.as_dict(), indent=1))
+
+
+def without_weights(part: Config) -> dict[str, Any]:
+    """A part as its artifact describes it: who reads that must not fetch its first weights again."""
+    return {key: value for key, value in part.items() if key not in ("pretrained", "weights", "allow")}
+
+
 def describe(folder: Path, **parts: Any) -> None:
     """Write `parts.json`."""
     (folder / "parts.json").write_text(json.dumps(parts, indent=1, sort_keys=True))

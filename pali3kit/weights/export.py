@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import timm
 import torch
 from huggingface_hub import save_torch_state_dict
@@ -15,10 +16,12 @@ from pali3kit.errors import ConfigError, choose
 from pali3kit.images.spec import RESAMPLING, ImageSpec
 from pali3kit.language.layers import NORM_EPS
 from pali3kit.language.ul2 import UL2
+from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.models.two_towers import TwoTowers
 from pali3kit.vision.heads import MapHead
 from pali3kit.vision.vit import ViT
 from pali3kit.weights.layout import by_name
+from pali3kit.weights.layouts.mask_vae import mask_links
 from pali3kit.weights.layouts.open_clip import TRUNK
 from pali3kit.weights.layouts.t5 import language_links
 from pali3kit.weights.links import to_theirs
@@ -102,6 +105,13 @@ def export_language(language: UL2, folder: Path) -> None:
     save_torch_state_dict(to_theirs(language_links(language), language.state_dict()), str(folder))
     _write(folder / "config.json", _t5_config(language) | _t5_tokens(language))
     _write(folder / "generation_config.json", _t5_tokens(language))
+
+
+def export_masks(masks: MaskVQVAE, file: Path) -> None:
+    """Write `masks` as a file in the layout of big_vision's `vae-oid.npz`; its name must end in `.npz`."""
+    tensors = to_theirs(mask_links(masks), masks.state_dict())
+    arrays: dict[str, Any] = {name: tensor.numpy(force=True) for name, tensor in tensors.items()}
+    np.savez(file, **arrays)
 
 
 def _t5_config(language: UL2) -> dict[str, Any]:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import pickle
+import tokenize
 import zipfile
+import zlib
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +17,12 @@ from torch import Tensor
 
 from pali3kit.errors import WeightsError
 from pali3kit.weights.find import INDEX, shards
+
+UNREADABLE = (
+    OSError, EOFError, ValueError, RuntimeError, SafetensorError, pickle.UnpicklingError, zipfile.BadZipFile,
+    zlib.error, tokenize.TokenError, SyntaxError, TypeError, IndexError, MemoryError,
+)  # fmt: skip
+"""What readers raise on files that are none of theirs, or damaged; the second line is NumPy's."""
 
 Reader = Callable[[Path], dict[str, Tensor]]
 
@@ -28,16 +36,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     read = _reader(path)
     try:
         tensors = read(path)
-    except (
-        OSError,
-        EOFError,
-        ValueError,
-        SafetensorError,
-        zipfile.BadZipFile,
-        pickle.UnpicklingError,
-        RuntimeError,
-    ) as error:
-        raise WeightsError(f"{path} is not a readable file of weights: {str(error).splitlines()[0]}") from error
+    except UNREADABLE as error:
+        why = next(iter(str(error).splitlines()), type(error).__name__)
+        raise WeightsError(f"{path} is not a readable file of weights: {why}") from error
     if not tensors:
         raise WeightsError(f"{path} holds no tensors")
     return tensors

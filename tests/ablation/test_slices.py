@@ -193,6 +193,19 @@ def test_another_file_of_weights_is_other_work(experiment, tmp_path):
     assert with_weights(b"a") == with_weights(b"a") != with_weights(b"b")
 
 
+def test_another_file_of_a_mask_tokenizer_is_other_work(experiment, tmp_path):
+    def with_weights(content):
+        (tmp_path / "vae-oid.npz").write_bytes(content)
+        slices._sha256.cache_clear()
+        options = {**experiment.model.masks.options, "weights": str(tmp_path / "vae-oid.npz")}
+        model = replace(experiment.model, masks=Part(name="vqvae", options=options))
+        return build(replace(experiment, model=model))
+
+    one, other = with_weights(b"a"), with_weights(b"b")
+    assert not changed(one, with_weights(b"a"))
+    assert changed(one, other) == {"masks", *(label for label in labels(one) if "refer" in label)}
+
+
 def test_options_that_say_nothing_change_nothing():
     part = Part(name="vit", options={"width": 8, "weights": None, "allow": []})
     assert slices.plain(part) == {"name": "vit", "width": 8}

@@ -247,7 +247,8 @@ def test_unreadable_file(trial: Path, path: str, content: bytes | None, problem:
 def test_loads_typed_values_and_defaults(trial: Path) -> None:
     experiment = load("x.yaml", ["stages.masks.optimizer.learning_rate=3e-3", "evaluation.limit=7"])
     assert isinstance(experiment, Experiment)
-    options = {"codes": 128, "code_width": 512, "width": 16, "blocks": 2, "spread": 1.0}
+    shape = {"codes": 128, "code_width": 512, "width": 16, "blocks": 2, "spread": 1.0}
+    options = {**shape, "weights": None, "allow": []}
     assert experiment.model.masks.options == options
     assert experiment.stages.masks.optimizer.learning_rate == 0.003
     assert (experiment.evaluation.limit, experiment.evaluation.shots) == (7, 10)

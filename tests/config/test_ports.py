@@ -72,7 +72,9 @@ from pali3kit.text.denoise import PREFIXES
          "sine2d positions need a language width divisible by 4, not 30; nearest: 32"),
         (["stages.language.examples=0"],
          "0 examples leave a ul2 without weights random: give weights, or examples."),
-        (["stages.masks.examples=0"], "stages.masks.examples should be at least 1, not 0."),
+        (["stages.multimodal.examples=0"], "stages.multimodal.examples should be at least 1, not 0."),
+        (["stages.masks.examples=0"], "0 examples leave a vqvae without weights random: give weights, or examples."),
+        (["model.masks={name: vqvae, weights: nowhere.npz}"], "there is no file or folder 'nowhere.npz'"),
         (["runtime.attention=flx"], "runtime.attention cannot be 'flx'. Did you mean 'flex'?"),
         (["model.vision.weights=nowhere.npz"], "there is no file or folder 'nowhere.npz'"),
         (["data.source={name: pairs, path: x.tar, classes: 3, test: y.tar}", "stages.multimodal.mixture.ocr=0"],
@@ -171,6 +173,7 @@ def test_misfit(trial: Path, overrides: list[str], text: str) -> None:
         ["stages.multimodal.mixture.ocr=0"],
         ["tokenizer.vocabulary=375"],
         ["data.source={name: text, path: .}", "evaluate=[denoising]"],
+        ["model.masks={name: vqvae, weights: x.yaml}", "stages.masks.examples=0"],
         ["data.source={name: text, path: 'scales/*.yaml'}", "evaluate=[denoising]"],
     ],
 )

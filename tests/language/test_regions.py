@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 import torch
 
+from pali3kit.errors import DataError
 from pali3kit.language.generate import generate
 from pali3kit.language.regions import RegionGrammar
 from pali3kit.language.ul2 import UL2
-from pali3kit.masks import codec
+from pali3kit.masks import codec, paligemma
 from pali3kit.text.tokenizer import Tokenizer, train_tokenizer
 
 BINS = 300
@@ -87,3 +88,42 @@ def test_a_model_with_random_weights_writes_regions(tokenizer: Tokenizer, gramma
     assert all(codec.read(tokenizer.decode(row), BINS, 8) == (None, None) for row in free.tolist())
     answers = generate(model, memory, mask, 60, beams, constraint=grammar)
     assert all(codec.read(tokenizer.decode(row), BINS, 8)[1] is not None for row in answers.tolist())
+
+
+@pytest.fixture(scope="module")
+def palis(published: Callable[[str], Path]) -> Tokenizer:
+    return Tokenizer(published("paligemma"))
+
+
+@pytest.fixture(scope="module")
+def locs(palis: Tokenizer) -> RegionGrammar:
+    return RegionGrammar(palis, paligemma.BINS, paligemma.SIGNS)
+
+
+def test_paligemmas_regions_are_20_tokens_under_the_same_grammar(palis: Tokenizer, locs: RegionGrammar) -> None:
+    def may(text: str) -> bool:
+        ids = palis.encode(text, eos=True)
+        return all(bool(locs(torch.tensor([ids[:n]]))[0, ids[n]]) for n in range(len(ids)))
+
+    codes = range(112, 128)
+    assert len(palis.encode(paligemma.write("<loc0000><loc0007><loc0001><loc1023>", codes))) == 20
+    assert may(paligemma.write("<loc0000><loc0007><loc0001><loc1023>", codes))
+    assert not may(paligemma.write("<loc0005><loc0007><loc0005><loc1023>", codes))
+    assert not may(paligemma.write("<loc1023><loc0007><loc0005><loc0009>", codes))
+    assert not may(paligemma.write("<loc0000><loc0007><loc0001><loc1023>", codes[1:]))
+    assert not may("0 7 1 1023")
+
+
+def test_whatever_is_drawn_of_paligemmas_can_be_read(palis: Tokenizer, locs: RegionGrammar) -> None:
+    generator = torch.Generator().manual_seed(1)
+    ids = torch.zeros(50, 0, dtype=torch.int64)
+    for _ in range(21):
+        ids = torch.cat([ids, torch.multinomial(locs(ids).float(), 1, generator=generator)], 1)
+    answers = [paligemma.read(palis.decode(row)) for row in ids.tolist()]
+    assert all(box is not None and codes is not None for box, codes in answers)
+    assert (ids[:, -1] == palis.eos_id).all() and len({box for box, _ in answers}) > 45
+
+
+def test_a_vocabulary_without_paligemmas_tokens_is_refused(tokenizer: Tokenizer) -> None:
+    with pytest.raises(DataError, match=r"\.model: <seg000> is no token of this vocabulary"):
+        RegionGrammar(tokenizer, paligemma.BINS, paligemma.SIGNS)

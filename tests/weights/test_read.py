@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import pickle
+import random
 from pathlib import Path
 
 import numpy as np
@@ -52,6 +53,30 @@ def test_a_file_that_is_cut_off(kind: str, tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(WeightsError, match=r"not a readable file of weights|not an index of shards"):
         read_tensors(path)
+
+
+@pytest.mark.parametrize("compressed", [False, True])
+def test_damaged_arrays_are_told_in_one_kind_of_error(compressed: bool, tmp_path: Path) -> None:
+    """NumPy reads the header of an array as Python: what it then raises depends on the byte."""
+    path, chance = tmp_path / "x.npz", random.Random(0)
+    (np.savez_compressed if compressed else np.savez)(path, a=np.arange(600.0).reshape(20, 30))
+    whole, refused = path.read_bytes(), 0
+    for _ in range(400):
+        damaged = bytearray(whole)
+        damaged[chance.randrange(len(damaged))] = chance.randrange(256)
+        path.write_bytes(damaged)
+        try:
+            assert read_tensors(path)
+        except WeightsError:
+            refused += 1
+    assert refused > 200
+
+
+@pytest.mark.parametrize("array", [np.array(["a"]), np.zeros(2, [("a", "f4")]), np.ones(3, ">f4")], ids=str)
+def test_arrays_that_are_no_tensors(array: np.ndarray, tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", a=array)
+    with pytest.raises(WeightsError, match="not a readable file of weights"):
+        read_tensors(tmp_path / "x.npz")
 
 
 class Harmful:

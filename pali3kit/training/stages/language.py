@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
@@ -18,7 +17,15 @@ from pali3kit.training.context import Cost, StageContext
 from pali3kit.training.corpus import listing, windows
 from pali3kit.training.fit import MakeBatch, fit
 from pali3kit.training.modules import Batch, DenoisingModule
-from pali3kit.training.parts import build_language, build_part, build_source, publish, read_budget, read_tokenizer
+from pali3kit.training.parts import (
+    build_language,
+    build_part,
+    build_source,
+    keep_report,
+    publish,
+    read_budget,
+    read_tokenizer,
+)
 
 
 def run(config: dict[str, Any], context: StageContext) -> None:
@@ -27,8 +34,7 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     tokenizer = read_tokenizer(context.parents["tokenizer"])
     torch.manual_seed(context.seed)
     language = build_language(config, tokenizer, context.execution)
-    if (report := language.load_report) is not None:
-        (context.folder / "load.json").write_text(json.dumps(report.as_dict(), indent=1))
+    keep_report(language, context.folder)
     if budget.examples:
         _denoise(config, context, language, tokenizer, budget)
     described = {"name": config["language"]["name"], **language.options}

@@ -13,20 +13,28 @@ from pali3kit.data.regions import crops
 from pali3kit.data.task import Example
 from pali3kit.errors import DataError
 from pali3kit.masks.crops import SIDE
+from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.registry import MASKS
 from pali3kit.training.calibration import training_cost
 from pali3kit.training.context import Cost, StageContext
 from pali3kit.training.corpus import listing
 from pali3kit.training.fit import fit
 from pali3kit.training.modules import Batch, MaskModule
-from pali3kit.training.parts import build_part, build_source, publish, read_budget
+from pali3kit.training.parts import build_part, build_source, keep_report, publish, read_budget, without_weights
 
 
 def run(config: dict[str, Any], context: StageContext) -> None:
-    """Write the mask tokenizer's `weights.safetensors`."""
+    """Write the mask tokenizer's `weights.safetensors`; with 0 examples, those that it was given."""
     budget = read_budget(Masks, config["training"])
     torch.manual_seed(context.seed)
     model = build_part(MASKS, config["masks"])
+    keep_report(model, context.folder)
+    if budget.examples:
+        _train(config, context, model, budget)
+    publish(context.folder, model, masks=without_weights(config["masks"]))
+
+
+def _train(config: dict[str, Any], context: StageContext, model: MaskVQVAE, budget: Masks) -> None:
     source = build_source(config)
     task = source.task(config.get("task", "refer"), bins=1000)
 
@@ -43,11 +51,10 @@ def run(config: dict[str, Any], context: StageContext) -> None:
 
     with listing(source, context):
         fit(MaskModule(model), make, budget, context)
-    publish(context.folder, model, masks=config["masks"])
 
 
 def calibrate(config: dict[str, Any], threads: int) -> Cost:
     """Seconds per mask."""
     budget = read_budget(Masks, config["training"])
-    module = MaskModule(build_part(MASKS, config["masks"]))
+    module = MaskModule(build_part(MASKS, without_weights(config["masks"])))
     return training_cost(module, lambda step: {"masks": torch.rand(budget.batch_size, 1, SIDE, SIDE)}, budget, 16)

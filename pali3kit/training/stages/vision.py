@@ -6,8 +6,6 @@ Both arms see the same pictures in the same order; only the supervision differs.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -26,8 +24,10 @@ from pali3kit.training.parts import (
     build_vision,
     describe,
     describe_towers,
+    keep_report,
     read_budget,
     read_tokenizer,
+    without_weights,
 )
 from pali3kit.training.pictures import Pictures
 from pali3kit.training.skipped import Skipped
@@ -39,9 +39,9 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     """Write the encoder's `weights.safetensors`, and of SigLIP also `towers.safetensors`; a head is thrown away."""
     torch.manual_seed(context.seed)
     vision = build_vision(config)
-    parts = {"vision": _without_weights(config["vision"]), "image_size": config["image_size"]}
-    if (report := getattr(vision, "load_report", None)) is not None and context.writes:
-        (context.folder / "load.json").write_text(json.dumps(report.as_dict(), indent=1))
+    parts = {"vision": without_weights(config["vision"]), "image_size": config["image_size"]}
+    if context.writes:
+        keep_report(vision, context.folder)
     if "training" in config:
         budget = read_budget(VisionPretraining, config["training"])
         pictures = _pictures(config, vision, budget, context)
@@ -58,11 +58,6 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     save_weights(vision, context.folder / "weights.safetensors", context.writes)
     if context.writes:
         describe(context.folder, **parts)
-
-
-def _without_weights(part: Mapping[str, Any]) -> dict[str, Any]:
-    """The encoder's part as its artifact describes it: who reads that must not fetch its first weights again."""
-    return {key: value for key, value in part.items() if key not in ("pretrained", "weights", "allow")}
 
 
 def _pictures(config: dict[str, Any], vision: ViT, budget: VisionPretraining, context: StageContext) -> Pictures:

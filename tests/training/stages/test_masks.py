@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 
+from pali3kit.ablation.node import Node
+from pali3kit.errors import WeightsError
+from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.training.parts import read_masks
+from pali3kit.weights.export import export_masks
 
 
 def test_the_artifact_turns_masks_to_tokens_and_back(chain: Any) -> None:
@@ -18,3 +25,36 @@ def test_the_artifact_turns_masks_to_tokens_and_back(chain: Any) -> None:
 
 def test_calibration(chain: Any) -> None:
     assert chain.calibrate("masks").seconds > 0
+
+
+def given(chain: Any, file: Path, **training: int) -> Node:
+    """The stage with a mask tokenizer of the paper's shape that somebody has trained."""
+    config = dict(chain.node("masks").config)
+    changed = {"masks": {"name": "vqvae", "weights": str(file)}, "training": {**config["training"], **training}}
+    return Node("masks", "given", {**config, **changed}, 0, {})
+
+
+def test_with_0_examples_it_is_the_one_that_was_given(chain: Any, tmp_path: Path) -> None:
+    theirs, file = MaskVQVAE().eval(), tmp_path / "vae-oid.npz"
+    export_masks(theirs, file)
+    folder = chain.make(given(chain, file, examples=0))
+    file.unlink()  # the artifact needs it no more
+    ours = read_masks(folder)
+    assert all(torch.equal(tensor, ours.state_dict()[name]) for name, tensor in theirs.state_dict().items())
+    report = json.loads((folder / "load.json").read_text())
+    assert report["layout"] == "mask_vae" and report["source"] == str(file) and not report["missing"]
+    assert not (folder / "curve.csv").exists() and not (chain("masks") / "load.json").exists()
+
+
+def test_with_examples_it_is_trained_on_from_there(chain: Any, tmp_path: Path) -> None:
+    theirs, file = MaskVQVAE().eval(), tmp_path / "vae-oid.npz"
+    export_masks(theirs, file)
+    ours = read_masks(chain.make(given(chain, file, examples=32, batch_size=16)))
+    moved = (ours.decoder[12].weight - theirs.decoder[12].weight).abs().max()
+    assert 0 < moved < 0.1
+
+
+def test_weights_of_another_shape_are_refused(chain: Any, tmp_path: Path) -> None:
+    export_masks(MaskVQVAE(codes=8), tmp_path / "small.npz")
+    with pytest.raises(WeightsError, match=r"codebook.codes has shape \[8, 512\], the model wants \[128, 512\]"):
+        chain.make(given(chain, tmp_path / "small.npz", examples=0, batch_size=15))

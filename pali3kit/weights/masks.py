@@ -1,0 +1,68 @@
+"""The registry's `vqvae`: our mask tokenizer with random weights, or with those of big_vision's `vae-oid.npz`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+
+from pali3kit.errors import WeightsError
+from pali3kit.masks.vqvae import MaskVQVAE
+from pali3kit.weights.find import find_weights
+from pali3kit.weights.layouts.mask_vae import AVERAGES, CODEBOOK, mask_links
+from pali3kit.weights.links import to_ours
+from pali3kit.weights.load import fill
+from pali3kit.weights.read import read_tensors
+from pali3kit.weights.report import LoadReport
+
+
+def create_vqvae(
+    codes: int = 128,
+    code_width: int = 512,
+    width: int = 16,
+    blocks: int = 2,
+    spread: float = 1.0,
+    commitment: float = 0.25,
+    weights: str | None = None,
+    allow: Sequence[str] = (),
+) -> MaskVQVAE:
+    """A `MaskVQVAE` with those options; `weights` names a file in big_vision's layout to start from.
+
+    What the loading did is kept in the model's `load_report`. Errors are those of `load_masks`.
+    """
+    masks = MaskVQVAE(codes, code_width, width, blocks, spread, commitment)
+    if weights is not None:
+        masks.load_report = load_masks(masks, Path(weights), allow)
+    return masks
+
+
+def load_masks(masks: MaskVQVAE, path: Path, allow: Sequence[str] = ()) -> LoadReport:
+    """Read big_vision's mask tokenizer at `path` into `masks`.
+
+    Where the file lacks the moving averages behind its codes, they start as a model's of these codes do: each code was
+    assigned to once. That is said in the report, and matters to further training alone.
+
+    Args:
+        masks: the model to fill; as it was when anything is wrong.
+        path: `vae-oid.npz`, or any file in its layout.
+        allow: patterns of names, the file's or the model's, that may be left out.
+
+    Raises:
+        WeightsError: unreadable, of another layout, or anything is missing, left over or of another shape.
+    """
+    file = find_weights(path)
+    tensors = read_tensors(file)
+    mark = CODEBOOK["codebook.codes"]
+    if mark not in tensors:
+        some = ", ".join(sorted(tensors)[:4])
+        raise WeightsError(f"{file} holds no mask tokenizer of big_vision's: it has {some}, but no {mark}")
+    links = mask_links(masks)
+    ours = {name: tensor.float() for name, tensor in to_ours(links, tensors).items()}
+    notes = {}
+    if not ours.keys() & AVERAGES.keys():
+        codes = ours["codebook.codes"]
+        ours |= {"codebook.sizes": torch.ones(len(codes)), "codebook.sums": codes.clone()}
+        notes = {"codebook.sizes": "ones: the file has codes alone", "codebook.sums": "a copy of the codes"}
+    left = sorted(tensors.keys() - {link.theirs for link in links})
+    return fill(masks, ours, file, "mask_vae", left, notes, allow, allow)
