@@ -145,7 +145,7 @@ class Forecast:
     def _learn(self, manifest: Mapping[str, Any]) -> None:
         try:
             here = manifest["host"]["processor"] == processor() and manifest["threads"] == self.threads
-            seen = int(manifest["units"]), float(manifest["seconds"])
+            seen = max(1, int(manifest["units"])), float(manifest["seconds"])
             if here:
                 self.by_shape.setdefault(manifest["shape"], []).append(seen)
                 self.by_kind.setdefault(manifest["kind"], []).append(seen)

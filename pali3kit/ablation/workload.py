@@ -32,7 +32,7 @@ def units(node: Node) -> int:
         return int(config["draws"])
     if node.kind == "denoising":
         return 3 * int(config["limit"])  # each window in each of the three modes
-    return int(config["training"]["examples"]) if "training" in config else 1
+    return max(1, int(config["training"]["examples"])) if "training" in config else 1
 
 
 def sized(node: Node) -> dict[str, Any]:

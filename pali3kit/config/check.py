@@ -61,10 +61,11 @@ def _cell(tree: Node, refused: Collection[str]) -> list[Problem]:
 
 
 def _judge(checks: Iterable[Check], subject: Experiment, refused: Collection[str]) -> Iterator[Complaint]:
-    """Run each check; one that stumbles over a refused value has nothing to say."""
+    """Run each check; one that stumbles over a refused value has nothing to say, nor has one about what holds it."""
+    silent = {key[:end] for key in refused for end in [*(i for i, sign in enumerate(key) if sign == "."), None]}
     for complain in checks:
         try:
-            yield from [complaint for complaint in complain(subject) if complaint[0] not in refused]
+            yield from [complaint for complaint in complain(subject) if complaint[0] not in silent]
         except (AttributeError, KeyError, TypeError, ValueError):
             if not refused:
                 raise
@@ -124,12 +125,21 @@ def _baseline(experiment: Experiment) -> Iterator[Complaint]:
         if axis not in experiment.grid:
             yield at, f"baseline '{axis}' is no axis of the grid.{choose(axis, experiment.grid)}"
         elif value not in experiment.grid[axis]:
-            word = str(value)
-            yield at, f"baseline {axis} '{word}' is not in the grid.{choose(word, map(str, experiment.grid[axis]))}"
+            word, choices = _written(value), [_written(choice) for choice in experiment.grid[axis]]
+            several = sum(isinstance(choice, dict) and choice.get("name") == value for choice in experiment.grid[axis])
+            what = f"names {several} values of the grid: write one out." if several > 1 else "is not in the grid."
+            yield at, f"baseline {axis} '{word}' {what}{choose(word, choices)}"
 
 
 def _repeats(values: list[Any]) -> bool:
     return any(value in values[:i] for i, value in enumerate(values))
+
+
+def _written(value: Any) -> str:
+    """A value as YAML has it on one line."""
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{key}: {_written(child)}' for key, child in value.items())}}}"
+    return str(value)
 
 
 WHOLE: tuple[Check, ...] = (_names, _seeds, _columns, _after, _grid, _baseline)

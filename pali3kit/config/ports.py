@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 
 from pali3kit import registry
@@ -17,10 +17,12 @@ from pali3kit.config.budgets import (
     ranks,
     windows,
 )
+from pali3kit.config.given import folders, found, taught
+from pali3kit.config.languages import language, language_width
 from pali3kit.config.memory import memory
 from pali3kit.config.offers import tasks_of
 from pali3kit.config.schema import Experiment, Part, Resolution
-from pali3kit.config.shapes import LanguageShape, VitShape, read_t5, resolve, resolve_language
+from pali3kit.config.shapes import VitShape, resolve
 from pali3kit.config.supply import supply
 from pali3kit.config.vocabulary import CODES, Vocabulary
 from pali3kit.errors import ConfigError, DataError, choose
@@ -75,7 +77,7 @@ def _named(cell: Experiment) -> Iterator[Complaint]:
 def _vision(cell: Experiment) -> Iterator[Complaint]:
     part, side = cell.model.vision, cell.model.image_size
     weights = part.options.get("weights")
-    yield from _found(part, "model.vision")
+    yield from found(part, "model.vision")
     pretrained = bool(part.options.get("pretrained") or weights) or part.name.startswith("hf/")
     if cell.pretrain == "random" and pretrained:
         yield "model.vision", f"{part.name} comes with weights, which are not random: pretrain 'given' keeps them."
@@ -127,35 +129,9 @@ def _resolutions(cell: Experiment) -> Iterator[Complaint]:
                     yield f"{key}.image_size", text
 
 
-def _folders(cell: Experiment) -> Iterator[Complaint]:
-    """Check that what is named like a folder of transformers is one."""
-    for key, part in (("model.vision", cell.model.vision), ("model.language", cell.model.language)):
-        folder = part.name.removeprefix("hf/")
-        if (
-            part.name.startswith("hf/")
-            and folder.startswith((".", "/", "~"))
-            and not Path(folder).expanduser().is_dir()
-        ):
-            yield key, f"there is no folder '{folder}'"
-
-
-def _found(part: Part, key: str) -> Iterator[Complaint]:
-    """Check that weights are where a part says that they are."""
-    weights = part.options.get("weights")
-    if weights and not Path(weights).exists():
-        yield f"{key}.weights", f"there is no file or folder '{weights}'"
-
-
-def _taught(part: Part, stage: str, examples: int) -> Iterator[Complaint]:
-    """Check that a part that its stage leaves as it is has weights."""
-    if examples == 0 and not part.options.get("weights") and not part.name.startswith("hf/"):
-        text = f"0 examples leave a {part.name} without weights random: give weights, or examples."
-        yield f"stages.{stage}.examples", text
-
-
 def _masks(cell: Experiment) -> Iterator[Complaint]:
-    yield from _found(cell.model.masks, "model.masks")
-    yield from _taught(cell.model.masks, "masks", cell.stages.masks.examples)
+    yield from found(cell.model.masks, "model.masks")
+    yield from taught(cell.model.masks, "masks", cell.stages.masks.examples)
 
 
 def _text_tower(cell: Experiment) -> Iterator[Complaint]:
@@ -169,52 +145,8 @@ def _heads(part: Part, key: str) -> Iterator[Complaint]:
         yield f"{key}.heads", f"{heads} heads do not divide the width {width} of {key}; nearest: {near}"
 
 
-def _language(cell: Experiment) -> Iterator[Complaint]:
-    """Check the shape, and where weights are given that they are there and of that shape."""
-    part = cell.model.language
-    weights = part.options.get("weights")
-    missing = list(_found(part, "model.language"))
-    yield from missing
-    if not missing and part.name == "ul2":
-        try:
-            _language_shape(part)
-        except ConfigError as error:
-            yield "model.language", f"model.language: {'; '.join(map(str, error.problems))}"
-    yield from _taught(part, "language", cell.stages.language.examples)
-    if weights and Path(weights).exists() and part.name == "ul2" and cell.tokenizer.file is None:
-        yield "tokenizer", f"the ids of {weights} are those of its own tokenizer: give that as tokenizer.file."
-
-
-def _language_shape(part: Part) -> LanguageShape:
-    """The shape of a ul2: that of its weights' folder, which what is said must agree with, or the one said."""
-    names = tuple(LanguageShape.__slots__)
-    size, numbers = part.options.get("size"), {key: part.options.get(key) for key in names}
-    config = Path(part.options.get("weights") or "") / "config.json"
-    if not (part.options.get("weights") and config.exists()):
-        return resolve_language(size, **numbers)
-    said = read_t5(config.parent)
-    shape = LanguageShape(**{key: said[key] for key in names})
-    given = asdict(resolve_language(size, **numbers)) if size else numbers
-    wrong = [
-        f"{config.parent} has {key} {said[key]}, not {value}"
-        for key, value in given.items()
-        if value not in (None, said[key])
-    ]
-    if wrong:
-        raise ConfigError(wrong)
-    return shape
-
-
-def _language_width(part: Part) -> int | None:
-    """The width of a language model, where it is known before it is built."""
-    try:
-        return _language_shape(part).width if part.name == "ul2" else part.options.get("width")
-    except ConfigError:
-        return None
-
-
 def _projector(cell: Experiment) -> Iterator[Complaint]:
-    part, width = cell.model.projector, _language_width(cell.model.language) or 4
+    part, width = cell.model.projector, language_width(cell.model.language) or 4
     if (part.options.get("positions") == "sine2d" or part.name == "resampler") and width % 4:
         near = max(4, round(width / 4) * 4)
         text = f"sine2d positions need a language width divisible by 4, not {width}; nearest: {near}"
@@ -294,7 +226,7 @@ def _vocabulary_file(cell: Experiment) -> Iterator[Complaint]:
 
 
 MISFITS: tuple[Callable[[Experiment], Iterator[Complaint]], ...] = (
-    _named, _vision, _resolutions, _folders, _text_tower, _language, _masks, _projector, _relative_bias, supply, ranks,
+    _named, _vision, _resolutions, folders, _text_tower, language, _masks, _projector, _relative_bias, supply, ranks,
     _world, _vocabulary, windows, lengths, budgets, memory,
 )  # fmt: skip
 """Everything that can keep a cell from being built or trained as it stands."""

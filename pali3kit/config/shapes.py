@@ -96,6 +96,8 @@ def _resolve(
 
 
 NORM_EPS = 1e-6
+KIND = {"activation": "silu", "gated": True, "tied": False, "buckets": 32, "max_distance": 128}
+"""What a language model of ours is where nothing is said, besides its shape."""
 # T5's names of feed-forwards, and the activation that each has here: "gelu" in a gate is the tanh form.
 FEEDS = {
     "relu": "relu", "gelu_new": "gelu", "silu": "silu",

@@ -64,8 +64,11 @@ def generate(
     follow.
 
     Raises:
-        ValueError: sampling with several beams, or a length penalty below 0.
+        ValueError: sampling with several beams, none at all, a length penalty below 0, or a mask that is no bool.
     """
+    if beams < 1:
+        raise ValueError(f"{beams} beams: 1 is greedy")
+    _demand_bool(memory_mask)
     if length_penalty < 0:
         raise ValueError(f"a length penalty of {length_penalty} would favour ever shorter answers: at least 0")
     rows = Rows(language, memory, memory_mask, max_length, constraint)
@@ -174,13 +177,24 @@ def _targets(memories: Tensor, beams: int) -> Tensor:
     return (memories[:, None] * beams + torch.arange(beams, device=memories.device)).flatten()
 
 
+def _demand_bool(mask: Tensor) -> None:
+    if mask.dtype != torch.bool:
+        raise ValueError(f"the memory's mask should be bool, True where there is a token, not {mask.dtype}")
+
+
 @torch.inference_mode()
 def log_probabilities(language: Language, memory: Tensor, memory_mask: Tensor, targets: Tensor) -> Tensor:
     """Log-probability in nats, fp32 `[R,T]`, of each token of `targets` `[R,T]` after the ones before it.
 
     `memory` is `[B,N,D]`; R/B neighbouring targets (the choices of a question, say) share a row of it. Those of padding
     mean nothing: weigh them by the targets' mask.
+
+    Raises:
+        ValueError: the rows of the memory do not divide the targets, or its mask is no bool.
     """
+    _demand_bool(memory_mask)
+    if len(targets) % len(memory):
+        raise ValueError(f"{len(targets)} targets cannot be shared out evenly to {len(memory)} memories")
     start = torch.full_like(targets[:, :1], language.start_id)
     states = language.decode_states(torch.cat([start, targets[:, :-1]], 1), memory, memory_mask)
     logits = language.to_logits(states).float()

@@ -14,6 +14,7 @@ import torch
 from einops import rearrange
 from torch import Tensor, nn
 
+from pali3kit.errors import ConfigError, choose
 from pali3kit.nn.attention import Attend, merge_heads, split_heads
 from pali3kit.nn.precision import without_autocast
 
@@ -153,6 +154,8 @@ class FeedForward(nn.Module):
         self.gate = nn.Linear(width, hidden, bias=False) if gated else None
         self.up = nn.Linear(width, hidden, bias=False)
         self.down = nn.Linear(hidden, width, bias=False)
+        if activation not in ACTIVATIONS:
+            raise ConfigError([f"unknown activation '{activation}'.{choose(activation, ACTIVATIONS)}"])
         self.activation = ACTIVATIONS[activation]
         for linear in (self.gate, self.up, self.down):
             if linear is not None:

@@ -12,7 +12,7 @@ import torch
 from huggingface_hub import save_torch_state_dict
 from safetensors.torch import save_file
 
-from pali3kit.errors import ConfigError, choose
+from pali3kit.errors import ConfigError, WeightsError, choose
 from pali3kit.images.spec import RESAMPLING, ImageSpec
 from pali3kit.language.layers import NORM_EPS
 from pali3kit.language.ul2 import UL2
@@ -99,8 +99,11 @@ def export_two_towers(towers: TwoTowers, folder: Path, trunk: str) -> None:
 def export_language(language: UL2, folder: Path) -> None:
     """Write `language` as a folder of transformers: `T5ForConditionalGeneration.from_pretrained(FOLDER)`.
 
-    Weights of more than 5 GB are written in shards.
+    Weights of more than 5 GB are written in shards. Raises WeightsError for a model that is no `UL2`.
     """
+    if not isinstance(language, UL2):
+        kind = type(language).__name__
+        raise WeightsError(f"a {kind} is no ul2: models of transformers are exported by model.save_pretrained")
     folder.mkdir(parents=True, exist_ok=True)
     save_torch_state_dict(to_theirs(language_links(language), language.state_dict()), str(folder))
     _write(folder / "config.json", _t5_config(language) | _t5_tokens(language))

@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from pali3kit.config.shapes import read_t5, resolve_language
+from pali3kit.config.shapes import KIND, read_t5, resolve_language
 from pali3kit.errors import ConfigError
 from pali3kit.language.ul2 import UL2
 from pali3kit.weights.find import find_weights
@@ -45,8 +45,8 @@ def create_ul2(
 ) -> UL2:
     """A `UL2` with those options; `weights` names a file or folder of transformers to start from.
 
-    A folder's `config.json` says the shape: leave it out, or say the same. What the loading did is kept in the model's
-    `load_report`. Errors are those of `UL2`, `read_t5` and `load_language`.
+    A folder's `config.json` says the shape, and what else `KIND` has: leave it out, or say the same. What the loading
+    did is kept in the model's `load_report`. Errors are those of `UL2`, `read_t5` and `load_language`.
     """
     numbers = {
         "width": width, "encoder_depth": encoder_depth, "decoder_depth": decoder_depth, "heads": heads,
@@ -57,7 +57,7 @@ def create_ul2(
     }  # fmt: skip
     if weights is not None and (Path(weights) / "config.json").exists():
         said = read_t5(Path(weights))
-        _demand_agreement(said, size, numbers, Path(weights))
+        _demand_agreement(said, size, numbers, kind, Path(weights))
         size, numbers = None, {key: said[key] for key in numbers}
         kind = {key: said[key] for key in kind}  # a YAML file always gives these, by their defaults: the file's count
     running = {"dropout": dropout, "attention": attention, "checkpointing": checkpointing}
@@ -67,10 +67,13 @@ def create_ul2(
     return language
 
 
-def _demand_agreement(said: dict[str, Any], size: str | None, numbers: dict[str, int | None], path: Path) -> None:
+def _demand_agreement(
+    said: dict[str, Any], size: str | None, numbers: dict[str, int | None], kind: dict[str, Any], path: Path
+) -> None:
     given = {key: value for key, value in numbers.items() if value is not None}
     if size is not None:
         given |= asdict(resolve_language(size, **numbers))
+    given |= {key: value for key, value in kind.items() if value != KIND[key]}
     wrong = [f"{path} has {key} {said[key]}, not {value}." for key, value in given.items() if said[key] != value]
     if wrong:
         raise ConfigError(wrong)

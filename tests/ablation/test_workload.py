@@ -29,6 +29,12 @@ def test_units(experiment, label, count):
     assert units(named(experiment)[label]) == count
 
 
+def test_a_stage_that_only_loads_weights_is_some_work(experiment):
+    masks = replace(experiment.stages.masks, examples=0)
+    asked = replace(experiment, stages=replace(experiment.stages, masks=masks))
+    assert units(named(asked)["masks"]) == 1
+
+
 def test_units_of_held_out_text_are_windows_in_three_modes(experiment):
     (node,) = [n for n in build(replace(experiment, evaluate=["denoising"])).nodes if n.kind == "denoising"]
     assert units(node) == 3 * experiment.evaluation.limit

@@ -3,11 +3,13 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pali3kit.config import ports
 from pali3kit.config.load import load
+from pali3kit.config.vocabulary import Vocabulary
 from pali3kit.errors import ConfigError
 from pali3kit.text.denoise import PREFIXES
 
@@ -238,9 +240,22 @@ def test_a_language_models_folder_says_its_shape(trial: Path, tmp_path: Path, pu
     with pytest.raises(ConfigError, match="are those of its own tokenizer"):
         load(trial / "x.yaml", [f"model.language={{{part}}}"])
     assert load(trial / "x.yaml", [f"model.language={{{part}}}", *own]).model.language.options["width"] is None
-    with pytest.raises(ConfigError, match=r"has width 96, not 64; .*has mlp 128, not 5") as error:
+    with pytest.raises(ConfigError, match=r"(?s)has width 96, not 64.*has mlp 128, not 5") as error:
         load(trial / "x.yaml", [f"model.language={{{part}, width: 64, mlp: 5}}", *own])
     assert "command line" in str(error.value)
+    modern = {**said, "feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}
+    (tmp_path / "config.json").write_text(json.dumps(modern))
+    load(trial / "x.yaml", [f"model.language={{{part}, gated: true, activation: silu}}", *own])  # as left out
+    for contradicted, text in (
+        ("gated: false", "has gated True, not False"),
+        ("activation: relu", "has activation gelu, not relu"),
+        ("tied: true", "has tied False, not True"),
+        ("buckets: 64", "has buckets 32, not 64"),
+        ("max_distance: 64", "has max_distance 128, not 64"),
+        ("heads: '2'", "heads should be .*an integer.*, not the text '2'.$"),
+    ):
+        with pytest.raises(ConfigError, match=text):
+            load(trial / "x.yaml", [f"model.language={{{part}, {contradicted}}}", *own])
     said["d_model"] = 30
     (tmp_path / "config.json").write_text(json.dumps(said))
     with pytest.raises(ConfigError, match="need a language width divisible by 4, not 30"):
@@ -291,3 +306,36 @@ def test_a_grid_may_vary_a_part_of_a_union(trial: Path) -> None:
     (trial / "x.yaml").write_text("name: trial\nscale: tiny\nevaluate: [probe]\n" + grid + UNION)
     with pytest.raises(ConfigError, match=r"x\.yaml:4: data\.source\.parts\.pages\.pages should be at least 1, not 0"):
         load("x.yaml", ["data.source.parts.more.path=x.yaml"])
+
+
+@pytest.mark.parametrize(
+    ("said", "text"),
+    [
+        ({"eos_token_id": 5}, "ends its texts at id 5, the tokenizers that are known here at id 1"),
+        ({"eos_token_id": [5, 1]}, "ends its texts at id 5"),
+        ({"vocab_size": 2112}, r"has 2112 rows, that of .* they do not belong together, or set tokenizer.rows to 2112"),
+        ({"model_type": "gpt_neo"}, "a 'gpt_neo' cannot be read with a prefix"),
+        ({"model_type": "gpt2", "n_positions": 40}, "has 40 positions; prompt and target alone take 64"),
+    ],
+)
+def test_a_language_model_and_the_tokenizer_belong_together(
+    said: dict[str, Any], text: str, trial: Path, tmp_path: Path, published: Callable[[str], Path]
+) -> None:
+    """By what a local folder's `config.json` says, for models of transformers too."""
+    part = [f"model.language=hf/{tmp_path}", "evaluate=[vqa]"]
+    own = [f"tokenizer.file={published('t5')}", "tokenizer.vocabulary=null"]
+    fitting = {"model_type": "llama", "eos_token_id": 1, "vocab_size": Vocabulary(published("t5")).rows}
+    (tmp_path / "config.json").write_text(json.dumps(fitting))
+    with pytest.raises(ConfigError, match=r"are those of its own tokenizer: give that as tokenizer.file"):
+        load(trial / "x.yaml", part)
+    load(trial / "x.yaml", [*part, *own])
+    (tmp_path / "config.json").write_text(json.dumps({**fitting, **said}))
+    with pytest.raises(ConfigError, match=text):
+        load(trial / "x.yaml", [*part, *own])
+
+
+def test_a_language_model_must_be_named_whole(trial: Path, tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match=r"'hf' names no model: hf/<repository>, or hf/./<folder>"):
+        load(trial / "x.yaml", ["model.language=hf"])
+    with pytest.raises(ConfigError, match=r"there is no .*/config.json: name a folder that has one, or say the shape"):
+        load(trial / "x.yaml", [f"model.language={{name: ul2, weights: {tmp_path}}}"])

@@ -109,6 +109,8 @@ def test_a_shape_may_be_said_again_and_must_agree(tmp_path: Path) -> None:
     assert len(error.value.problems) == 2
     with pytest.raises(ConfigError, match="has mlp 48, not 1024"):
         create_ul2(96, size="small", weights=str(tmp_path))
+    with pytest.raises(ConfigError, match="has gated True, not False"):
+        create_ul2(96, gated=False, weights=str(tmp_path))
 
 
 def test_another_models_folder_is_refused(tmp_path: Path) -> None:

@@ -1,0 +1,35 @@
+"""Whether weights and folders that an experiment names are there."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pali3kit.config.budgets import Complaint
+from pali3kit.config.schema import Experiment, Part
+
+
+def folders(cell: Experiment) -> Iterator[Complaint]:
+    """Check that what is named like a folder of transformers is one."""
+    for key, part in (("model.vision", cell.model.vision), ("model.language", cell.model.language)):
+        folder = part.name.removeprefix("hf/")
+        if (
+            part.name.startswith("hf/")
+            and folder.startswith((".", "/", "~"))
+            and not Path(folder).expanduser().is_dir()
+        ):
+            yield key, f"there is no folder '{folder}'"
+
+
+def found(part: Part, key: str) -> Iterator[Complaint]:
+    """Check that weights are where a part says that they are."""
+    weights = part.options.get("weights")
+    if weights and not Path(weights).exists():
+        yield f"{key}.weights", f"there is no file or folder '{weights}'"
+
+
+def taught(part: Part, stage: str, examples: int) -> Iterator[Complaint]:
+    """Check that a part that its stage leaves as it is has weights."""
+    if examples == 0 and not part.options.get("weights") and not part.name.startswith("hf/"):
+        text = f"0 examples leave a {part.name} without weights random: give weights, or examples."
+        yield f"stages.{stage}.examples", text

@@ -1,0 +1,143 @@
+"""Whether a language model, its weights and the tokenizer belong together, by what a `config.json` says."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pali3kit.config.budgets import Complaint
+from pali3kit.config.given import found, taught
+from pali3kit.config.schema import Experiment, Part
+from pali3kit.config.shapes import KIND, LanguageShape, read_t5, resolve_language
+from pali3kit.config.vocabulary import EOS, Vocabulary
+from pali3kit.errors import ConfigError, DataError
+
+BLIND = ("bloom", "gpt_neo", "mamba", "mpt", "rwkv")  # decoders whose prefix cannot see all of itself
+POSITIONS = {  # tables of learned positions: beyond them there is nothing
+    "bart": "max_position_embeddings", "gpt2": "n_positions", "gpt_bigcode": "n_positions",
+    "mbart": "max_position_embeddings", "opt": "max_position_embeddings",
+}  # fmt: skip
+
+
+def language(cell: Experiment) -> Iterator[Complaint]:
+    """Check the shape, and where weights are given that they are there, of that shape, and go with the tokenizer."""
+    part = cell.model.language
+    missing = list(found(part, "model.language"))
+    yield from missing
+    if part.name == "hf":
+        yield "model.language", "model.language 'hf' names no model: hf/<repository>, or hf/./<folder>."
+    if not missing and part.name == "ul2":
+        yield from _shape(part)
+    yield from taught(part, "language", cell.stages.language.examples)
+    folder = _folder(part)
+    if folder is not None and folder.exists():
+        yield from _tokens(cell, folder)
+        yield from _answers(cell, folder)
+
+
+def language_width(part: Part) -> int | None:
+    """The width of a language model, where it is known before it is built."""
+    try:
+        return _said_shape(part).width if part.name == "ul2" else part.options.get("width")
+    except ConfigError:
+        return None
+
+
+def _shape(part: Part) -> Iterator[Complaint]:
+    """Check that a ul2 has a shape, and that the one of its weights' folder is not contradicted.
+
+    Options at their defaults contradict nothing: they are the folder's.
+    """
+    try:
+        _said_shape(part)
+    except ConfigError as error:
+        yield "model.language", f"model.language: {'; '.join(map(str, error.problems))}"
+        return
+    folder = _described(part)
+    if folder is None:
+        return
+    said, size = read_t5(folder), part.options.get("size")
+    numbers = {key: part.options.get(key) for key in LanguageShape.__slots__}
+    given: dict[str, Any] = asdict(resolve_language(size, **numbers)) if size else numbers
+    given |= {key: value for key in KIND if (value := part.options.get(key)) != KIND[key]}
+    for key, value in given.items():
+        if value not in (None, said[key]):
+            at = "size" if size and numbers.get(key) is None and key in numbers else key
+            yield f"model.language.{at}", f"model.language: {folder} has {key} {said[key]}, not {value}"
+
+
+def _said_shape(part: Part) -> LanguageShape:
+    """The shape of a ul2: that of its weights' folder, or the one said."""
+    folder, names = _described(part), tuple(LanguageShape.__slots__)
+    if folder is not None:
+        said = read_t5(folder)
+        return LanguageShape(**{key: said[key] for key in names})
+    size, weights = part.options.get("size"), part.options.get("weights")
+    numbers = {key: part.options.get(key) for key in names}
+    if weights and size is None and None in numbers.values():
+        raise ConfigError([f"there is no {weights}/config.json: name a folder that has one, or say the shape."])
+    return resolve_language(size, **numbers)
+
+
+def _described(part: Part) -> Path | None:
+    """The folder of a ul2's weights, where a `config.json` in it says the shape."""
+    folder = Path(part.options.get("weights") or "")
+    return folder if part.options.get("weights") and (folder / "config.json").exists() else None
+
+
+def _folder(part: Part) -> Path | None:
+    """The local folder or file that a language model's weights are from."""
+    if part.name == "ul2":
+        return Path(part.options["weights"]) if part.options.get("weights") else None
+    named = part.name.removeprefix("hf/")
+    return Path(named).expanduser() if part.name.startswith("hf/") and named.startswith((".", "/", "~")) else None
+
+
+def _tokens(cell: Experiment, folder: Path) -> Iterator[Complaint]:
+    """Check that ids mean what the weights learned: the tokenizer is theirs, with as many rows, and ends as they do."""
+    chosen, said = cell.tokenizer, _config(folder)
+    if chosen.file is None:
+        key = "model.language.weights" if cell.model.language.options.get("weights") else "model.language"
+        yield key, f"the ids of {folder} are those of its own tokenizer: give that as tokenizer.file."
+        return
+    end = said.get("eos_token_id")
+    ends = end if isinstance(end, list) else [end]
+    if end is not None and EOS not in ends[:1]:
+        text = f"{folder} ends its texts at id {ends[0]}, the tokenizers that are known here at id {EOS}"
+        yield "model.language", f"{text}: such a model can be had in Python alone."
+    rows = said.get("vocab_size")
+    with suppress(DataError):  # told elsewhere
+        known = Vocabulary(Path(chosen.file), rows=chosen.rows).rows
+        if isinstance(rows, int) and rows != known:
+            text = f"the embedding of {folder} has {rows} rows, that of {chosen.file} {known}"
+            yield "tokenizer.file", f"{text}: they do not belong together, or set tokenizer.rows to {rows}."
+
+
+def _answers(cell: Experiment, folder: Path) -> Iterator[Complaint]:
+    """Check what is known of kinds of models: some cannot read a prefix, some have so many positions and no more."""
+    said = _config(folder)
+    kind, lengths = str(said.get("model_type")), cell.stages.multimodal
+    if cell.model.language.name.startswith("hf/") and kind in BLIND:
+        yield (
+            "model.language",
+            f"a '{kind}' cannot be read with a prefix: take an encoder-decoder, Gemma or Qwen.",
+        )
+    positions = said.get(POSITIONS.get(kind, ""))
+    asked = lengths.prompt_length + lengths.target_length
+    if isinstance(positions, int) and positions < asked:
+        text = f"{folder} has {positions} positions; prompt and target alone take {asked}, visual tokens come on top."
+        yield "model.language", text
+
+
+def _config(folder: Path) -> Mapping[str, Any]:
+    """What `config.json` says, of its text where it has several parts; nothing where there is none."""
+    try:
+        said = json.loads((folder / "config.json").read_text())
+        text = said.get("text_config") or said.get("decoder") or {}
+        return {**text, **said} if isinstance(said, dict) else {}
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
