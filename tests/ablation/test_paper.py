@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pali3kit.ablation import paper
+from pali3kit.config.check import PAPER_TABLES
 from pali3kit.errors import DataError
 
 
@@ -26,6 +27,17 @@ def test_no_number_of_table_1_is_verified_so_each_has_a_dagger(table1):
     marks = {number.mark for arms in table1.rows.values() for cells in arms.values() for number in cells.values()}
     assert marks == {paper.DAGGER}
     assert paper.LEGEND == "† recalled, not verified against the paper"
+
+
+def test_table_3_has_one_row_none_of_whose_numbers_is_verified():
+    table3 = paper.load("table3")
+    cells = table3.rows["G/14"]["siglip"]
+    assert list(table3.rows) == ["G/14"] and list(cells) == list(table3.columns) == ["refer", "refer_plus", "refer_g"]
+    assert table3.absolute("siglip", "refer").value == 77.33 and {number.mark for number in cells.values()} == {"†"}
+
+
+def test_the_tables_that_an_experiment_may_name_are_those_that_there_are():
+    assert paper.names() == list(PAPER_TABLES)
 
 
 def test_a_verified_number_has_no_dagger():
@@ -72,7 +84,7 @@ def test_a_sum_is_known_no_better_than_its_parts(table1):
 
 
 def test_unknown_names_are_refused_with_the_nearest_choice(table1):
-    with pytest.raises(DataError, match=r"no published table 'table_1', only table1. Did you mean 'table1'\?"):
+    with pytest.raises(DataError, match=r"no published table 'table_1', only table1, table3. Did you mean 'table1'\?"):
         paper.load("table_1")
     with pytest.raises(DataError, match=r"no rows of 'B16'.* Did you mean 'B/16'\?"):
         table1.absolute("classif", "probe", "B16")

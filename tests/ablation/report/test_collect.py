@@ -42,6 +42,14 @@ def test_the_paper_stands_beside_and_is_judged_by_direction(made_up):
     assert cell_of(report, "SigLIP", "probe").verdict == "follows"
 
 
+def test_the_paper_stands_beside_an_arm_that_no_axis_names(made_up):
+    grid = {"evaluation.constrained": [False, True]}
+    report = made_up(["refer"], grid=grid, baseline={"evaluation.constrained": False}, paper="table3").report()
+    (table,) = report.tables
+    papers = [row.cells["refer"].paper.value for row in table.rows]
+    assert papers == [77.33, 77.33] and all(row.cells["refer"].verdict is None for row in table.rows)
+
+
 def test_another_baseline_turns_the_papers_difference_round(made_up):
     report = made_up(["vqa_text"], baseline={"pretrain": "siglip"}).report()
     assert cell_of(report, "Classif", "vqa_text").paper_delta.value == -13.3
