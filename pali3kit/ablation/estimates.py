@@ -48,13 +48,17 @@ _GUESS_SECONDS = {
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """The expected cost of a stage; `seconds` is None when nothing is known. `origin` says where it comes from."""
+    """The expected cost of a stage; `seconds` is None when nothing is known. `origin` says where it comes from.
+
+    `disk` bytes are left there, as far as that is known to be much.
+    """
 
     seconds: float | None
     origin: str
     parameters: int | None = None
     tokens: int | None = None
     weight: Weight | None = None
+    disk: int = 0
 
 
 class Forecast:
@@ -75,12 +79,13 @@ class Forecast:
         parameters = cost.parameters if cost else weight.parameters if weight else None
         each = cost.tokens if cost else weight.tokens if weight else None
         tokens = each * units(node) if each else None
+        known = parameters, tokens, weight, units(node) * (cost.disk if cost else weight.disk if weight else 0)
         if seen := self.by_shape.get(shape(node)):
-            return Estimate(_scaled(seen, units(node)), "measured", parameters, tokens, weight)
+            return Estimate(_scaled(seen, units(node)), "measured", *known)
         if cost:
-            return Estimate(cost.fixed + cost.seconds * units(node), "calibrated", parameters, tokens, weight)
+            return Estimate(cost.fixed + cost.seconds * units(node), "calibrated", *known)
         if weight:
-            return Estimate(None, "its shapes", parameters, tokens, weight)
+            return Estimate(None, "its shapes", *known)
         if seen := self.by_kind.get(node.kind):
             return Estimate(_scaled(seen, units(node)), "rough")
         return Estimate(None, "unknown")

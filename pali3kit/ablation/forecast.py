@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from shutil import disk_usage
 
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
@@ -50,9 +51,21 @@ def plan(experiment: Experiment, console: Console | None = None) -> float:
         highlight=False,
         soft_wrap=True,
     )
+    if kept := sum(estimates[digest].disk for digest in absent):
+        console.print(_kept(kept, store.root), highlight=False, soft_wrap=True)
     if lines := _too_large(missing, estimates, experiment.runtime):
         console.print("\n".join(lines), style="yellow", highlight=False, soft_wrap=True)
     return total
+
+
+def _kept(size: int, root: Path) -> str:
+    """The room that the tokens of frozen encoders will take, and whether there is so much."""
+    there = next(folder for folder in (root.absolute(), *root.absolute().parents) if folder.exists())
+    free = disk_usage(there).free
+    text = f"tokens of frozen encoders will take {size / GIBI:.3g} GiB in {escape(str(root))}"
+    if size <= free:
+        return text
+    return f"[yellow]{text}, where {free / GIBI:.3g} are free: lower data.train, or keep none with data.cache=false"
 
 
 def _too_large(nodes: list[Node], estimates: dict[str, Estimate], runtime: Runtime) -> list[str]:

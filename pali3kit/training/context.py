@@ -66,7 +66,7 @@ class Weight:
     Bytes: `state` of the parameters, and where they learn of their gradients and moments; `activations` of what one
     example's backward pass needs, in fp32, `recomputed` of the same where layers compute theirs again. `flops` of one
     example's forward pass, `effort` of what would be timed in order to measure the stage. `tokens` of one example, its
-    picture's included.
+    picture's included. `disk` bytes that one example leaves there.
     """
 
     parameters: int
@@ -76,6 +76,7 @@ class Weight:
     flops: int = 0
     tokens: int = 0
     effort: int = 0
+    disk: int = 0
 
 
 @dataclass(frozen=True)
@@ -84,10 +85,11 @@ class Cost:
 
     `seconds` per unit (one training example, or what `report` counts) on this machine with that many
     threads, `fixed` seconds once per stage; `parameters` counts the weights that the stage holds,
-    `tokens` those of one unit, image tokens included.
+    `tokens` those of one unit, image tokens included, `disk` the bytes that one unit leaves there.
     """
 
     seconds: float
     fixed: float = 0.0
     parameters: int | None = None
     tokens: int | None = None
+    disk: int = 0

@@ -2,10 +2,19 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
+from pali3kit.ablation import forecast
+from pali3kit.ablation.estimates import Forecast
 from pali3kit.ablation.forecast import as_time
+from pali3kit.ablation.graph import build
+from pali3kit.ablation.store import Store
+from pali3kit.config.load import load
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
 
 def test_a_plan_calibrates_once_and_trains_nothing(bench):
@@ -31,3 +40,21 @@ def test_a_finished_run_has_nothing_left_to_forecast(finished):
 @pytest.mark.parametrize(("seconds", "text"), [(3.2, "3 s"), (99, "99 s"), (150, "2 min"), (7200, "2.0 h")])
 def test_durations(seconds, text):
     assert as_time(seconds) == text
+
+
+def test_what_kept_tokens_take_is_said_with_what_is_free(bench, monkeypatch):
+    monkeypatch.setattr(forecast, "disk_usage", lambda path: SimpleNamespace(free=1 << 31))
+    root = bench.root / "store"
+    assert forecast._kept(3 << 28, root) == f"tokens of frozen encoders will take 0.75 GiB in {root}"
+    assert forecast._kept(3 << 30, root) == (
+        f"[yellow]tokens of frozen encoders will take 3 GiB in {root}, where 2 are free: lower data.train, or keep none"
+        " with data.cache=false"
+    )
+
+
+def test_every_picture_takes_its_room(bench):
+    store, experiment = Store(bench.root / "store"), load(EXPERIMENTS / "ablate_classif.yaml", ["scale=smoke"])
+    (node,) = [n for n in build(experiment).nodes if n.label == "features/train classif"]
+    known = Forecast(store, 1)
+    known.calibrated = {known._key(node): {"seconds": 0.1, "disk": 1024}}
+    assert known.estimate(node).disk == 64 * 1024

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -85,12 +86,14 @@ def calibrate(config: dict[str, Any], threads: int) -> Cost:
     source, vision = build_source(config), build_vision(config).eval()
     side, batch = config["image_size"], _batch(vision)
     tokens = vision.native_grid[0] * vision.native_grid[1]
+    kept = tokens * vision.width * np.dtype(np.float16).itemsize
     if rehearsing():
-        raise Weighed(weigh_forward(vision, lambda: vision(torch.zeros(1, 3, side, side)), tokens, batch))
+        weight = weigh_forward(vision, lambda: vision(torch.zeros(1, 3, side, side)), tokens, batch)
+        raise Weighed(replace(weight, disk=kept))
 
     def step(number: int) -> None:
         indices = range(number * batch, (number + 1) * batch)
         images = np.stack([_picture(source, vision.image_spec, "train", index, []) for index in indices])
         vision(vision.image_spec.normalise(images))
 
-    return Cost(fastest_seconds(step) / batch, 1.0, count(vision), tokens)
+    return Cost(fastest_seconds(step) / batch, 1.0, count(vision), tokens, kept)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import torch
 
 from pali3kit.training.frozen import FrozenTokens
@@ -24,3 +25,5 @@ def test_tokens_are_the_encoders(chain: Any) -> None:
 def test_calibration(chain: Any) -> None:
     cost = chain.calibrate("features")
     assert cost.seconds > 0 and cost.tokens == 16
+    folder = chain("features", split="test")
+    assert cost.disk * 12 == np.load(folder / "test.npy").nbytes
