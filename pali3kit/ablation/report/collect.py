@@ -90,10 +90,10 @@ def _table(
                 cell = _compare(cell, ours, measured[versus][column.name])
             if control in measured and control != arm.label and not column.loss:  # no encoder is in a loss on text
                 cell = replace(cell, control=_above(ours, measured[control][column.name]))
-            points = [
+            ours_of, theirs_of = (
                 {"pretrain": experiment.pretrain, **each} for each in (arm.point, partner if versus else arm.point)
-            ]
-            cells[column.name] = _beside(cell, published, *points, column)
+            )
+            cells[column.name] = _beside(cell, published, ours_of, theirs_of, column)
         rows.append(Row(arm.label, arm.point, versus, cells))
     return Table(after, columns, tuple(rows))
 
