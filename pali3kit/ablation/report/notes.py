@@ -34,6 +34,7 @@ def notes(report: Report) -> Iterable[str]:
         yield from _against_the_paper(table)
         yield from _against_the_control(table)
     yield from _uncertainty(report)
+    yield from _limits(report)
     losses = any(column.loss for table in report.tables for column in table.columns)
     if losses:
         yield LOSS
@@ -89,6 +90,22 @@ def _uncertainty(report: Report) -> Iterable[str]:
             "Intervals: 95%, bootstrap over test samples, paired by sample; with fewer than 3 seeds they know "
             "nothing of the noise of training."
         )
+
+
+def _limits(report: Report) -> Iterable[str]:
+    """What regions can score at most: nobody should hold 12 against 100 where right answers score 71."""
+    found = {name: [d for d in report.details if d.name == name] for name in ("oracle", "reconstruction")}
+    if all(found.values()):
+        oracle, crops = (", ".join(f"{d.column} {_span(d.values.values())}" for d in each) for each in found.values())
+        yield (
+            f"Regions: true boxes and masks, written as text and read back, score {oracle}; the mask tokenizer alone,"
+            f" on the same masks' 64x64 crops: {crops}."
+        )
+
+
+def _span(values: Iterable[float]) -> str:
+    low, high = min(texts := [f"{value:.1f}" for value in values], key=float), max(texts, key=float)
+    return low if low == high else f"{low} to {high}"
 
 
 def _titles(table: Table, row: Row, **wanted: str) -> list[str]:

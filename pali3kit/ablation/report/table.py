@@ -33,7 +33,9 @@ def lines(report: Report, table: Table) -> list[Line]:
     result = [_line(table, row, "ours", _name(row), _ours) for row in rows]
     if report.published is not None:
         result += [
-            _line(table, row, "paper", f"Paper {report.published.vit} {_name(row)}", _paper)
+            _line(
+                table, row, "paper", f"Paper {report.published.vit} {_name(row) if _arm(row) else ''}".strip(), _paper
+            )
             for row in _distinct(rows)
             if any(cell.paper for cell in row.cells.values())
         ]
@@ -172,6 +174,11 @@ def _distinct(rows: Iterable[Row]) -> list[Row]:
 
 def _name(row: Row) -> str:
     return f"{row.label} {DELTA}" if row.baseline else row.label
+
+
+def _arm(row: Row) -> list[str]:
+    """What a row is called beside the paper's name: nothing where it is none of the arms that its tables tell apart."""
+    return [_name(row)] if "pretrain" in row.point else []
 
 
 def _setting(report: Report) -> str:

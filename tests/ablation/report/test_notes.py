@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from pali3kit.ablation.report.notes import LOSS, TEMPLATES, WORLD
+from dataclasses import replace
+
+from pali3kit.ablation.report.model import Detail
+from pali3kit.ablation.report.notes import LOSS, TEMPLATES, WORLD, notes
 
 
 def test_failures_come_first_with_reason_and_place(report):
@@ -50,3 +53,16 @@ def test_a_loss_says_which_way_is_better(report, made_up):
     notes = made_up(["denoising", "probe"], grid={"pretrain": ["classif", "random"]}).report().notes
     assert LOSS in notes and TEMPLATES not in notes
     assert not [note for note in notes if "not clearly above" in note], "no encoder is in it"
+
+
+def test_what_regions_can_score_at_most(report):
+    assert not [note for note in report.notes if note.startswith("Regions")]
+    limits = [
+        Detail("refer", "oracle", {"Classif": 71.27, "SigLIP": 71.27}),
+        Detail("refer", "reconstruction", {"Classif": 81.06, "SigLIP": 80.5}),
+        Detail("refer_g", "oracle", {"Classif": 70.0}),
+        Detail("refer_g", "reconstruction", {"Classif": 80.0}),
+    ]
+    (note,) = [note for note in notes(replace(report, details=limits)) if note.startswith("Regions")]
+    assert "score refer 71.3, refer_g 70.0; the mask tokenizer" in note
+    assert note.endswith("64x64 crops: refer 80.5 to 81.1, refer_g 80.0.")
