@@ -1,0 +1,150 @@
+"""Malformed files and what is said of them: word for word what docs/data.md says."""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pyarrow
+import pyarrow.parquet
+import pytest
+
+from pali3kit.data.readers.coco_captions import CocoCaptionsReader, create
+from pali3kit.data.readers.coco_instances import CocoInstancesReader, Instances
+from pali3kit.data.readers.ocr import OcrReader
+from pali3kit.data.readers.open_images import OpenImagesReader
+from pali3kit.data.readers.parquet import ParquetReader
+from pali3kit.data.readers.pdf import PdfReader
+from pali3kit.data.readers.refcoco import read_plain_pickle
+from pali3kit.data.readers.tsv import TsvReader
+from pali3kit.data.readers.tsv import create as tsv
+from pali3kit.data.union import UnionSource
+from pali3kit.errors import DataError
+
+from .conftest import CAT, instances
+
+DOCS = (Path(__file__).parents[3] / "docs/data.md").read_text(encoding="utf-8")
+TOLD = dict(re.findall(r"^\| (\w[^|]+) \| `([^`]+)` \|$", DOCS.split("## What cannot be used")[1], re.MULTILINE))
+
+
+class Harmful:
+    def __reduce__(self) -> tuple[Any, ...]:
+        return os.system, ("true",)
+
+
+def karpathy(**changes: Any) -> None:
+    image = {"split": "train", "filename": "a", "cocoid": 1, "sentences": [{"raw": "a"}], **changes}
+    Path("c.json").write_text(json.dumps({"images": [image]}))
+    len(CocoCaptionsReader("c.json", ".", "train"))
+
+
+def column() -> None:
+    pyarrow.parquet.write_table(pyarrow.table({"captoin": ["a"], "jpg": [b""]}), "a.parquet")
+    len(ParquetReader("a.parquet"))
+
+
+def no_tab() -> None:
+    Path("train.tsv").write_text("a cat\t1.png\nno tab here\n")
+    TsvReader("train.tsv", ".").record(1)
+
+
+def no_json() -> None:
+    Path("ocr.json").write_text("{")
+    len(OcrReader("ocr.json", "."))
+
+
+def no_picture() -> None:
+    Path("coco").mkdir()
+    name = f"COCO_train2014_{9:012}.jpg"
+    content = {"images": [{"id": 9, "file_name": f"train2014/{name}", "height": 1, "width": 1}]}
+    Path("c.json").write_text(json.dumps({**content, "annotations": [{"image_id": 9, "caption": "a"}]}))
+    create("c.json", "coco").image("train", 0)
+
+
+def broken_picture() -> None:
+    Path("6.png").write_bytes(b"no picture")
+    Path("train.tsv").write_text("a\t1.png\n" * 5 + "a\t6.png\n")
+    source = tsv("train.tsv", ".")
+    source.image("train", next(i for i in range(6) if source.record("train", i).name.endswith(":6")))
+
+
+def outside() -> None:
+    box = {**CAT, "bbox": [201, 0, 100, 100]}
+    Path("c.json").write_text(json.dumps(instances(box)))
+    CocoInstancesReader("c.json", ".").record(0)
+
+
+def damaged_mask() -> None:
+    shape = {"size": [6, 8], "counts": [3, 2]}
+    Path("instances.json").write_text(
+        json.dumps(instances(*[{**CAT, "id": n, "segmentation": shape} for n in range(5)]))
+    )
+    mask = Instances(Path("instances.json")).thing(4).mask
+    assert mask is not None
+    mask()
+
+
+def harmful() -> None:
+    Path("refs(unc).p").write_bytes(pickle.dumps([Harmful()], 2))
+    read_plain_pickle(Path("refs(unc).p"))
+
+
+def other_classes(picture: Callable[..., Path]) -> None:
+    picture(Path("00ff.jpg"))
+    Path("names.csv").write_text("/m/0jbk,Animal\n")
+    Path("boxes.csv").write_text("ImageID,LabelName,XMin,XMax,YMin,YMax\n00ff,/m/0jbx,0,1,0,1\n")
+    OpenImagesReader("boxes.csv", ".", "names.csv").record(0)
+
+
+def document() -> None:
+    Path("papers").mkdir()
+    Path("papers/c.pdf").write_bytes(b"no document")
+    len(PdfReader("papers"))
+
+
+def too_few(picture: Callable[..., Path]) -> None:
+    picture(Path("1.png"))
+    Path("a.tsv").write_text("a\t1.png\n" * 8)
+    imgs = {str(n): {"file_name": "1.png", "width": 8, "height": 6} for n in range(8)}
+    anns = {str(n): {"image_id": str(n), "bbox": [0, 0, 2, 2], "utf8_string": "a"} for n in range(8)}
+    Path("o.json").write_text(json.dumps({"imgs": imgs, "anns": anns}))
+    parts = {
+        "alt": {"name": "tsv", "path": "a.tsv", "images": "."},
+        "text": {"name": "ocr", "path": "o.json", "images": "."},
+    }
+    UnionSource(parts).task("ocr", 9).where("train", 8)
+
+
+CASES: dict[str, Callable[..., None]] = {
+    "a column is called otherwise": column,
+    "a field is missing": lambda: karpathy(sentences=[{"tokens": []}]),
+    "a wrong type": lambda: karpathy(cocoid="1"),
+    "a line without a tab": no_tab,
+    "no JSON": no_json,
+    "a picture is not there": no_picture,
+    "a picture is broken": broken_picture,
+    "a box outside its picture": outside,
+    "a damaged mask": damaged_mask,
+    "a harmful pickle": harmful,
+    "a row of another class list": other_classes,
+    "a damaged document": document,
+    "too few pictures asked for": too_few,
+}
+
+
+def test_the_docs_have_these_cases() -> None:
+    assert set(TOLD) == set(CASES)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_what_is_said(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, picture: Callable[..., Path]) -> None:
+    monkeypatch.chdir(tmp_path)
+    make = CASES[case]
+    with pytest.raises(DataError) as error:
+        make(*[picture] if make.__code__.co_argcount else [])
+    assert str(error.value) == TOLD[case]
