@@ -54,7 +54,7 @@ def no_tab() -> None:
 
 
 def no_json() -> None:
-    Path("ocr.json").write_text("{")
+    Path("ocr.json").write_text("[")
     len(OcrReader("ocr.json", "."))
 
 
