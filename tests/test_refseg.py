@@ -81,4 +81,5 @@ def test_from_refcocos_files_to_the_report(tmp_path: Path) -> None:
     for column in ("refer", "refer_plus", "refer_g"):
         assert found[column, "oracle"]["constrained True"] > 30.0  # even a hasty tokenizer keeps the boxes
         assert found[column, "invalid"]["constrained True"] == 0.0
+    assert [column["title"] for column in report["tables"][0]["columns"]] == ["refer", "refer_plus", "refer_g"]
     assert "masks/instance" in done.stdout and "Failed" not in done.stdout

@@ -25,6 +25,7 @@ from pali3kit.ablation.report.notes import notes
 from pali3kit.ablation.report.saved import plain
 from pali3kit.ablation.statistics import Interval, Score, Verdict, delta, interval, verdict
 from pali3kit.ablation.store import Store
+from pali3kit.config.offers import tasks_of
 from pali3kit.config.schema import Experiment
 from pali3kit.config.supply import PRETRAINED_COLUMNS
 from pali3kit.errors import StageError
@@ -75,7 +76,8 @@ def _table(
 ) -> Table:
     suffix = _suffix(after)
     sources = [source for source in experiment.evaluate if any(_key(source, suffix) in arm.nodes for arm in arms)]
-    columns = tuple(column for source in sources for column in columns_of(source))
+    own = tasks_of(experiment.data.source) is not None
+    columns = tuple(column for source in sources for column in columns_of(source, own))
     measured = {arm.label: {column.name: _measure(arm, column, suffix, shelf) for column in columns} for arm in arms}
     rows = []
     for arm in arms:

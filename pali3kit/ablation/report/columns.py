@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pali3kit.ablation.statistics import Score
+from pali3kit.config.supply import PRETRAINED_COLUMNS
 
 Metrics = Mapping[str, Any]
 Predictions = Sequence[Mapping[str, Any]]
@@ -55,14 +56,18 @@ _KNOWN = {
 _SPLIT = {"caption_multilingual": ("caption_multilingual.en", "caption_multilingual.avg35")}
 
 
-def columns_of(source: str) -> tuple[Column, ...]:
+def columns_of(source: str, own: bool = False) -> tuple[Column, ...]:
     """The report's columns of one evaluated column: two for the multilingual captions, else one.
 
-    A column that this module does not know (of a plug-in) is titled by its own name.
+    A column that this module does not know (of a plug-in), or that is measured on somebody's `own` files, is titled by
+    its name: only they know what set that is.
     """
     names = _SPLIT.get(source, (source,))
     known = {name: _KNOWN.get(name, (name, "")) for name in names}
-    return tuple(Column(name, title, _METRICS.get(metric, ""), source) for name, (title, metric) in known.items())
+    return tuple(
+        Column(name, name if own and source not in PRETRAINED_COLUMNS else title, _METRICS.get(metric, ""), source)
+        for name, (title, metric) in known.items()
+    )
 
 
 def score_of(column: Column, metrics: Metrics, predictions: Predictions) -> Score:

@@ -34,6 +34,14 @@ def test_an_unknown_column_is_titled_by_its_name():
     assert (column.title, column.metric, column.source) == ("my_column", "", "my_column")
 
 
+def test_sets_in_files_are_titled_by_the_column_alone():
+    assert [column.title for column in columns_of("caption_multilingual", own=True)] == [
+        "caption_multilingual.en", "caption_multilingual.avg35",
+    ]  # fmt: skip
+    assert columns_of("refer", own=True)[0].metric == "mIoU × 100"
+    assert columns_of("probe", own=True)[0].title == "Probe (8 tasks)"
+
+
 def test_multilingual_captions_are_split_by_language():
     english, others = columns_of("caption_multilingual")
     """A picture's captions in other languages stand and fall together: they are one sample."""
