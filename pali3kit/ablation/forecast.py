@@ -22,6 +22,7 @@ from pali3kit.config.schema import Experiment, Runtime
 # torch and lightning are imported once per worker, while nothing else can be done: 5 s on two quiet cores.
 STARTUP_SECONDS = 5.0
 GIBI = 1 << 30
+PAGE = 160  # columns
 CUT = ("multimodal", "resolution", "transfer")  # stages whose batches are cut into passes
 
 
@@ -30,7 +31,7 @@ def plan(experiment: Experiment, console: Console | None = None) -> float:
 
     Shapes that were never run here are calibrated first, which takes some seconds each.
     """
-    console = console or Console()
+    console = console or _console()
     graph, store = build(experiment), Store(Path(experiment.runtime.store))
     workers, threads = allot(experiment.runtime, len(graph.cells))
     missing = [node for node in graph.nodes if not store.done(node)]
@@ -56,6 +57,12 @@ def plan(experiment: Experiment, console: Console | None = None) -> float:
     if lines := _too_large(missing, estimates, experiment.runtime):
         console.print("\n".join(lines), style="yellow", highlight=False, soft_wrap=True)
     return total
+
+
+def _console() -> Console:
+    """The terminal, or where there is none a page that is wide enough for the table."""
+    console = Console()
+    return console if console.is_terminal else Console(width=PAGE)
 
 
 def _kept(size: int, root: Path) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -14,8 +14,9 @@ def labelled(cells: list[Cell]) -> list[Cell]:
 
     A node shared by several cells is named only by what these cells have in common.
     """
+    short = {key: _short([cell.point[key] for cell in cells]) for key in (cells[0].point if cells else ())}
     marks = [
-        {**{key: value_label(value) for key, value in cell.point.items()}, "": f"seed {cell.seed}"} for cell in cells
+        {**{key: short[key](value) for key, value in cell.point.items()}, "": f"seed {cell.seed}"} for cell in cells
     ]
     varying = [key for key in (marks[0] if marks else ()) if len({mark[key] for mark in marks}) > 1]
     owners: dict[str, list[dict[str, str]]] = {}
@@ -33,6 +34,16 @@ def labelled(cells: list[Cell]) -> list[Cell]:
         return renamed[node.digest]
 
     return [replace(cell, columns={name: rename(node) for name, node in cell.columns.items()}) for cell in cells]
+
+
+def _short(values: Sequence[Any]) -> Callable[[Any], str]:
+    """How the values of an axis are shown: parts by their names alone where these tell them apart."""
+    whole, names = {value_label(value) for value in values}, {_part_name(value) for value in values}
+    return _part_name if len(names) == len(whole) else value_label
+
+
+def _part_name(value: Any) -> str:
+    return str(value["name"]) if isinstance(value, Mapping) and "name" in value else value_label(value)
 
 
 def _what(node: Node) -> str:

@@ -15,3 +15,14 @@ def test_labels_are_unique_and_say_what_differs(tmp_path):
     assert {"tokenizer", "masks", "language seed 0", "vision siglip seed 1", "transfer/vqa classif seed 0"} <= labels(
         graph
     )
+
+
+def test_parts_are_shown_by_their_names_where_these_tell_them_apart(tmp_path):
+    mlp, linear = {"name": "mlp", "hidden": 64}, {"name": "linear", "positions": "none"}
+
+    def shown(*values):
+        graph = build(fakes.experiment(tmp_path, grid={"model.projector": list(values)}))
+        return {node.label for node in graph.nodes if node.kind == "multimodal"}
+
+    assert shown(mlp, linear) == {"multimodal mlp", "multimodal linear"}
+    assert shown(mlp, {**mlp, "hidden": 32}) == {"multimodal mlp (hidden 64)", "multimodal mlp (hidden 32)"}
