@@ -16,19 +16,22 @@ import pytest
 
 ROOT = Path(__file__).parents[1]
 KINDS = ["tokenizer", "vision", "masks", "language", "features", "multimodal", "transfer", "probe", "evaluate"]
+RECIPE = ["multimodal", "resolution", "transfer", "evaluate"]
 COLUMNS = {
     "probe", "caption", "caption_multilingual.en", "caption_multilingual.avg35", "vqa", "vqa_knowledge", "vqa_text",
     "refer", "refer_plus", "refer_g",
 }  # fmt: skip
 
 
-def start(folder: Path, *overrides: str, experiment: str = "ablate_classif") -> subprocess.Popen[str]:
+def start(
+    folder: Path, *overrides: str, experiment: str = "ablate_classif", group: bool = False
+) -> subprocess.Popen[str]:
+    """The command; with `group`, in a process group of its own."""
     words = ["scale=smoke", f"runtime.runs={folder}", f"runtime.store={folder}/store", *overrides]
     command = [sys.executable, "-m", "pali3kit.run", f"experiments/{experiment}.yaml", *words]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
+    output = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT}
+    return subprocess.Popen(command, cwd=ROOT, env=environment, text=True, start_new_session=group, **output)
 
 
 def finish(folder: Path, *overrides: str, experiment: str = "ablate_classif") -> str:
@@ -98,9 +101,14 @@ def test_the_other_ablations_finish_with_a_row_for_each_arm(
         assert all(cell["status"] == "done" and cell["ours"]["n"] > 0 for cell in row["cells"].values())
 
 
-def test_the_whole_recipe_is_measured_after_each_of_its_stages(finished: tuple[Path, str]) -> None:
-    folder, _ = finished
-    finish(folder, "evaluate=[vqa,refer]", experiment="pali3")
+@pytest.fixture(scope="session")
+def recipe(finished: tuple[Path, str]) -> Path:
+    finish(finished[0], "evaluate=[vqa,refer]", experiment="pali3")
+    return finished[0]
+
+
+def test_the_whole_recipe_is_measured_after_each_of_its_stages(recipe: Path) -> None:
+    folder = recipe
     report = json.loads((folder / "pali3" / "report.json").read_text())
     assert [table["after"] for table in report["tables"]] == ["multimodal", "resolution", "transfer"]
     assert "After stage 2" in (folder / "pali3" / "report.md").read_text()
@@ -113,10 +121,7 @@ def test_killed_in_any_stage_it_ends_with_the_same_report(
     finished: tuple[Path, str], tmp_path: Path, kind: str
 ) -> None:
     """From a copy of the finished run without this kind and the later ones, killed while the kind is made."""
-    shutil.copytree(finished[0] / "store", tmp_path / "store")
-    for later in KINDS[KINDS.index(kind) :]:
-        for artifact in (tmp_path / "store").glob(f"{later}-*"):
-            shutil.rmtree(artifact)
+    copy_without(finished[0], tmp_path, KINDS[KINDS.index(kind) :])
     process = start(tmp_path)
     while not any((tmp_path / "store" / "work").glob(f"{kind}-*")):
         assert process.poll() is None
@@ -127,3 +132,35 @@ def test_killed_in_any_stage_it_ends_with_the_same_report(
     finish(tmp_path)
     report = Path("ablate_classif") / "report.json"
     assert (tmp_path / report).read_bytes() == (finished[0] / report).read_bytes()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", RECIPE[:3])
+def test_told_to_stop_in_a_stage_of_the_recipe_it_ends_with_the_same_report(
+    recipe: Path, tmp_path: Path, kind: str
+) -> None:
+    """The signal of a preemption goes to the command, its workers and all that they started."""
+    words = ["evaluate=[vqa,refer]", "runtime.checkpoint_seconds=0"]
+    copy_without(recipe, tmp_path, RECIPE[RECIPE.index(kind) :])
+    process = start(tmp_path, *words, experiment="pali3", group=True)
+    while not any((tmp_path / "store" / "work").glob(f"{kind}-*/last.ckpt")):
+        assert process.poll() is None
+        time.sleep(0.005)
+    os.killpg(process.pid, signal.SIGTERM)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 143, output
+    assert "stopped by SIGTERM" in output and "Traceback" not in output
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.pid, 0)
+    assert not (tmp_path / "pali3" / "report.json").exists()
+    assert "continues from its checkpoint" in finish(tmp_path, *words, experiment="pali3")
+    report = Path("pali3") / "report.json"
+    assert (tmp_path / report).read_bytes() == (recipe / report).read_bytes()
+
+
+def copy_without(folder: Path, to: Path, kinds: list[str]) -> None:
+    """The store of a finished run, but for what is of these kinds."""
+    shutil.copytree(folder / "store", to / "store")
+    for kind in kinds:
+        for artifact in (to / "store").glob(f"{kind}-*"):
+            shutil.rmtree(artifact)

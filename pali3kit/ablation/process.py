@@ -16,6 +16,7 @@ from pali3kit.training.context import Execution
 
 ALONE = Execution()
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+GRACE = 60.0  # seconds for the last step and its checkpoint
 
 
 class Worker:
@@ -53,8 +54,14 @@ class Worker:
             self.process.join()
             yield Failed(_death(self.process.exitcode))
 
+    def end(self) -> None:
+        """Ask the process to end: a training checkpoints its step first, anything else ends at once."""
+        self.process.terminate()
+
     def stop(self) -> None:
-        """End the process at once: whatever it was making continues from its checkpoint next time."""
+        """End the process, at once if it takes long: what it was making continues from its checkpoint next time."""
+        self.end()
+        self.process.join(GRACE)
         self.process.kill()
         self.process.join()
         self.connection.close()

@@ -8,11 +8,13 @@ import os
 import signal
 import socket
 import traceback
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 from pali3kit.ablation.settle import reason, settle
@@ -20,6 +22,7 @@ from pali3kit.errors import StageError
 from pali3kit.orphans import die_with
 from pali3kit.registry import STAGE
 from pali3kit.training.context import Execution, StageContext
+from pali3kit.training.stopping import TERMINATED
 
 SPREAD = frozenset({"vision", "multimodal", "resolution", "transfer"})  # stages that can be shared among ranks
 
@@ -34,6 +37,7 @@ def run_ranks(kind: str, config: dict[str, Any], context: StageContext) -> None:
 
     Raises:
         StageError: one of them failed or was killed; it says which and why. The others are ended.
+        SystemExit: SIGTERM came, and they ended with a checkpoint.
     """
     spawn = multiprocessing.get_context("spawn")
     alive, kept = spawn.Pipe(duplex=False)
@@ -50,7 +54,8 @@ def run_ranks(kind: str, config: dict[str, Any], context: StageContext) -> None:
     try:
         for process in processes:
             process.start()
-        _watch(processes, progress, context)
+        with _told_to_stop(processes):
+            _watch(processes, progress, context)
     finally:
         for process in processes:
             process.kill()
@@ -84,6 +89,28 @@ def _watch(processes: list[BaseProcess], progress: Connection, context: StageCon
             raise StageError(_blamed({rank: process.exitcode or 0 for rank, process in ended.items()}, context.folder))
         for rank in ended:
             del running[rank]
+
+
+@contextmanager
+def _told_to_stop(processes: list[BaseProcess]) -> Iterator[None]:
+    """Pass SIGTERM on to the ranks, and end as they do."""
+    asked = False
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        nonlocal asked
+        asked = True
+        for process in processes:
+            process.terminate()
+
+    before = signal.signal(signal.SIGTERM, stop)
+    try:
+        yield
+    except StageError:
+        if asked:
+            raise SystemExit(TERMINATED) from None
+        raise
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _blamed(codes: dict[int, int], folder: Path) -> str:

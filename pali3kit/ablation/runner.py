@@ -54,7 +54,9 @@ def run(experiment: Experiment, file: Path | None = None, console: Console | Non
                 )
                 outcome = scheduler.run()
         except Interrupted as stop:
-            display.say(f"stopped by {stop}: finished stages are kept, the same command continues from here")
+            display.say(
+                f"stopped by {stop}: finished stages and checkpoints are kept, the same command continues from here"
+            )
             return 128 + stop.number
     return _conclude(experiment, graph, store, folder, outcome, console, display)
 

@@ -63,6 +63,8 @@ class Scheduler:
                 if not ends:
                     time.sleep(_POLL_SECONDS)
         finally:
+            for worker in self.workers:  # all at once, then one after the other
+                worker.end()
             for worker in self.workers:
                 worker.stop()
         return self.outcome

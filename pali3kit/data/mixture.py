@@ -52,7 +52,20 @@ class Mixture:
     def batch(self, step: int, size: int) -> list[Example]:
         """`size` examples of step `step`."""
         rng = np.random.default_rng([self.seed, step])
-        return [self._draw(which, rng) for which in rng.choice(len(self.tasks), size, p=self.shares)]
+        return [self._draw(which, rng) for which in self._choose(rng, size)]
+
+    def instead(self, step: int, size: int, position: int, attempt: int) -> Example:
+        """Another example of the same task for a position of `batch(step, size)`; there is one for each `attempt` >= 1.
+
+        Drawn from a random stream of its own, so that nothing else of the batch depends on it.
+        """
+        which = self._choose(np.random.default_rng([self.seed, step]), size)[position]
+        return self._draw(which, np.random.default_rng([self.seed, step, position, attempt]))
+
+    def _choose(self, rng: np.random.Generator, size: int) -> list[int]:
+        """The tasks of a batch, which are the first that is drawn of it."""
+        chosen: list[int] = rng.choice(len(self.tasks), size, p=self.shares).tolist()
+        return chosen
 
     def _draw(self, which: int, rng: np.random.Generator) -> Example:
         task, places = self.tasks[which], self.places[which]

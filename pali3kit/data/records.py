@@ -63,6 +63,12 @@ class Skips:
                 f" the last: {line}"
             )
 
+    def taken(self) -> list[str]:
+        """The lines so far, of which it keeps none: whoever asks lists and counts them."""
+        lines = list(self.lines)
+        self.lines.clear()
+        return lines
+
 
 class RecordSource:
     """A `Source` over records: pictures, labels and texts, for the pretraining of encoders.

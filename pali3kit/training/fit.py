@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import multiprocessing
 import os
+import signal
 import time
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -25,6 +26,7 @@ from pali3kit.orphans import die_with_parent
 from pali3kit.training.context import Execution, StageContext
 from pali3kit.training.device import chosen_device, chosen_precision
 from pali3kit.training.modules import StageModule
+from pali3kit.training.stopping import TERMINATED, Request
 
 CURVE_POINTS = 100
 PARTIAL = "partial.ckpt"
@@ -61,7 +63,7 @@ class Passes:
 
 
 class Recorder(Callback):
-    """Reports progress, keeps the learning curve, checkpoints now and then, and stops at the first NaN.
+    """Reports progress, keeps the learning curve, checkpoints now and then, and stops at the first NaN or SIGTERM.
 
     Over several ranks the curve is the mean of all, so that the loss is the whole batch's.
     """
@@ -72,6 +74,10 @@ class Recorder(Callback):
         self.rows: list[dict[str, float]] = []
         self.sums: dict[str, float] = {}
         self.saved, self.took = time.monotonic(), 0.0
+        self.stop = Request()
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.stop.listen()
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
@@ -101,11 +107,17 @@ class Recorder(Callback):
             self.context.report(step, self.steps, **{k: v for k, v in self.rows[-1].items() if k != "step"})
         # What takes long to write is written less often: a tenth of the time at most.
         since, seldom = time.monotonic() - self.saved, max(self.context.execution.checkpoint_seconds, 10 * self.took)
-        if trainer.strategy.reduce_boolean_decision(since > seldom, all=False):  # ranks save together
+        if self._agreed(trainer, since > seldom or self.stop.came):
             start = time.monotonic()
             _save(trainer, self.context)
             self.saved = time.monotonic()
             self.took = self.saved - start if self.context.execution.checkpoint_seconds else 0.0
+            if self._agreed(trainer, self.stop.came):  # they meet here when the file is whole
+                raise SystemExit(TERMINATED)
+
+    def _agreed(self, trainer: L.Trainer, wanted: bool) -> bool:
+        """Whether any rank wants it: they save, and stop, together."""
+        return bool(trainer.strategy.reduce_boolean_decision(wanted, all=False))
 
     def state_dict(self) -> dict[str, Any]:
         return {"rows": self.rows, "sums": self.sums, "sharded": _sharded(self.context.execution)}
@@ -132,6 +144,7 @@ def fit(
     Raises:
         StageError: the loss is not finite, or the checkpoint is of another strategy.
         DataError: a batch cannot be made.
+        SystemExit: SIGTERM came; the checkpoint is of the step that was just done.
     """
     steps = count_steps(training)
     checkpoint = context.folder / "last.ckpt"
@@ -192,12 +205,13 @@ def _loader(steps: Steps, processes: int) -> DataLoader[Any]:
     if not processes:
         return DataLoader(steps, batch_size=None)
     parent = os.getpid()
+
+    def settle(number: int) -> None:
+        die_with_parent(parent)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the whole group may get it: who trains decides when to end
+
     return DataLoader(
-        steps,
-        batch_size=None,
-        num_workers=processes,
-        multiprocessing_context="fork",
-        worker_init_fn=lambda number: die_with_parent(parent),
+        steps, batch_size=None, num_workers=processes, multiprocessing_context="fork", worker_init_fn=settle
     )
 
 
@@ -209,7 +223,7 @@ def _no_loaders_left() -> Iterator[None]:
     finally:
         for process in multiprocessing.active_children():
             if process.daemon:
-                process.terminate()
+                process.kill()
                 process.join()
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
 from math import ceil
-from typing import Any
+from types import MappingProxyType
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor
@@ -13,42 +13,29 @@ from torch import Tensor
 from pali3kit.config.schema import Training
 from pali3kit.data.batch import collate
 from pali3kit.data.mixture import Mixture
-from pali3kit.data.regions import add_mask_tokens
 from pali3kit.data.task import Example
 from pali3kit.models.pali import PaLI
-from pali3kit.nn.positions import Grid
 from pali3kit.text.tokenizer import Tokenizer
 from pali3kit.training.calibration import PROMPT, TARGET, random_pairs, random_pali, training_cost
 from pali3kit.training.context import Cost, Execution, StageContext
-from pali3kit.training.corpus import listing
+from pali3kit.training.corpus import counting
 from pali3kit.training.fit import fit
 from pali3kit.training.frozen import FrozenTokens
 from pali3kit.training.modules import Batch, PaLIModule
 from pali3kit.training.parts import build_source, build_vision, read_masks, read_tokenizer, read_vision
+from pali3kit.training.skipped import Skipped
+from pali3kit.training.stream import Sight, Stream
 from pali3kit.vision.vit import ViT
 
-
-@dataclass(frozen=True)
-class Sight:
-    """How a batch gets its pictures: `look` makes of their numbers `[B]` what a `PaLIModule` reads beside the texts.
-
-    There are `count` pictures, with a `grid` of tokens of `width` each; `bad` ones could not be read. `vision` is the
-    encoder, where none of its tokens are kept: it then sees every batch.
-    """
-
-    look: Callable[[Tensor], Batch]
-    count: int
-    grid: Grid
-    width: int
-    vision: ViT | None = None
-    bad: Collection[int] = frozenset()
+T = TypeVar("T")
+NONE: Mapping[int, Example] = MappingProxyType({})
 
 
 def frozen(config: Mapping[str, Any], context: StageContext) -> Sight:
     """The tokens that the frozen encoder gave, or, where none are kept, pictures for it."""
     if "features" in context.parents:
-        tokens = FrozenTokens(context.parents["features"], "train")
-        return Sight(lambda index: {"tokens": tokens[index]}, len(tokens), tokens.grid, tokens.width, bad=tokens.bad)
+        kept = FrozenTokens(context.parents["features"], "train")
+        return Sight("tokens", lambda n: kept[torch.tensor([n])], len(kept), kept.grid, kept.width, bad=kept.bad)
     return pictures(config, read_vision(context.parents["vision"]).requires_grad_(False))
 
 
@@ -56,10 +43,10 @@ def pictures(config: Mapping[str, Any], vision: ViT) -> Sight:
     """The source's own pictures, as the encoder wants them."""
     source = build_source(config)
 
-    def look(index: Tensor) -> Batch:
-        return {"images": vision.image_spec.prepare(source.image("train", number) for number in index.tolist())}
+    def read(number: int) -> Tensor:
+        return vision.image_spec.prepare([source.image("train", number)])
 
-    return Sight(look, config["count"], vision.native_grid, vision.width, vision)
+    return Sight("images", read, config["count"], vision.native_grid, vision.width, vision)
 
 
 def train(
@@ -77,19 +64,25 @@ def train(
     source = build_source(config)
     tasks = {name: (source.task(name, config["bins"]), weight) for name, weight in weights.items() if weight > 0}
     mixture = Mixture(tasks, "train", sight.count, context.seed, sight.bad)
+    stream = Stream(mixture, budget.batch_size, sight, masks, getattr(source, "skips", None))
     longest = sight.grid[0] * sight.grid[1] + config["prompt_length"]
-    passes = count_passes(budget.batch_size, longest, context.execution)
+    execution = context.execution
+    passes = count_passes(budget.batch_size, longest, execution)
 
-    def make(step: int) -> list[Batch]:
-        examples = mixture.batch(step, budget.batch_size)
-        if masks is not None:
-            examples = add_mask_tokens(examples, masks)
-        batches = shared(examples, tokenizer, config, context.execution, passes)
-        return [{**batch, **sight.look(batch.pop("image"))} for batch in batches]
+    def make(step: int) -> list[dict[str, Any]]:
+        mine = part(range(budget.batch_size), execution.rank, execution.ranks)
+        drawn = stream.draw(step, mine, first=context.writes)
+        batches: list[dict[str, Any]] = []
+        for batch in shared(drawn.examples, tokenizer, config, execution, passes, drawn.replaced):
+            batches.append({sight.name: drawn.seen(batch.pop("image")), **batch})
+        if drawn.skipped:
+            batches[0]["skipped"] = drawn.skipped
+        return batches
 
     model.vision = sight.vision
-    with listing(source, context):
-        fit(PaLIModule(model, sight.grid, label_smoothing), make, budget, context, passes=passes)
+    skipped = Skipped(context, execution.most_bad, getattr(source, "damages", ()))
+    with counting(source, context):
+        fit(PaLIModule(model, sight.grid, label_smoothing), make, budget, context, [skipped], passes)
     model.vision = None  # an artifact of its own
 
 
@@ -100,28 +93,37 @@ def count_passes(batch_size: int, tokens: int, execution: Execution) -> int:
 
 
 def shared(
-    examples: Sequence[Example], tokenizer: Tokenizer, config: Mapping[str, Any], execution: Execution, passes: int
+    examples: Sequence[Example],
+    tokenizer: Tokenizer,
+    config: Mapping[str, Any],
+    execution: Execution,
+    passes: int,
+    replaced: Mapping[int, Example] = NONE,
 ) -> list[Batch]:
-    """The passes of this rank over its part of `examples`.
+    """The passes of this rank over its part of `examples`; at some positions are others instead, which were `replaced`.
 
     Each says in `share` how much of the whole batch's target tokens it has, relative to an even part: the mean over
     passes and ranks of the mean losses, each times its share, is the mean over all target tokens.
+
+    A rank does not know which examples of the others were replaced, whose pictures it would have to read. So a token's
+    weight is always one over those of the targets as they were drawn: it is the same for every token of the batch, for
+    any ranks and passes, and after a replacement off from the mean by the two targets' difference in length.
     """
     lengths = config["prompt_length"], config["target_length"]
     parts = execution.ranks * passes
-    if parts == 1:
+    if parts == 1 and not replaced:
         return [collate(examples, tokenizer, *lengths)]
-    mine = _part(examples, execution.rank, execution.ranks)
+    mine = part([replaced.get(i, e) for i, e in enumerate(examples)], execution.rank, execution.ranks)
     total = sum(len(tokenizer.encode(e.target, eos=True, max_length=lengths[1])) for e in examples)
-    batches = [collate(_part(mine, i, passes), tokenizer, *lengths) for i in range(passes)]
+    batches = [collate(part(mine, i, passes), tokenizer, *lengths) for i in range(passes)]
     for batch in batches:
         batch["share"] = batch["target_mask"].sum() * parts / total
     return batches
 
 
-def _part(examples: Sequence[Example], number: int, parts: int) -> Sequence[Example]:
+def part(whole: Sequence[T], number: int, parts: int) -> Sequence[T]:
     """One of `parts` neighbouring parts, as even as can be."""
-    return examples[number * len(examples) // parts : (number + 1) * len(examples) // parts]
+    return whole[number * len(whole) // parts : (number + 1) * len(whole) // parts]
 
 
 def cost(config: Mapping[str, Any], budget: Training, learns: bool = False) -> Cost:
@@ -129,13 +131,13 @@ def cost(config: Mapping[str, Any], budget: Training, learns: bool = False) -> C
     model, width, grid = random_pali(config)
     texts = random_pairs(config, budget.batch_size, width, grid)
     tokens = {"tokens": texts.pop("tokens")}
-    look: Callable[[Tensor], Batch] = lambda index: tokens  # noqa: E731
+    rows = [number % config.get("count", 1) for number in range(budget.batch_size)]
+    look: Callable[[], Batch] = lambda: tokens  # noqa: E731
     if "count" in config:
         sight = pictures(config, build_vision(config).requires_grad_(learns))
-        model.vision, look = sight.vision, sight.look
-    rows = torch.arange(budget.batch_size, device="cpu") % config.get("count", 1)
+        model.vision, look = sight.vision, lambda: {sight.name: torch.cat([sight.read(n) for n in rows])}
 
     def make(step: int) -> Batch:
-        return {**texts, **look(rows)}
+        return {**texts, **look()}
 
     return training_cost(PaLIModule(model, grid), make, budget, grid[0] * grid[1] + PROMPT + TARGET)

@@ -120,3 +120,22 @@ class _Drawn(Generic[T]):
 
     def noted(self) -> dict[str, list[str]]:
         return {"skipped": self.skipped} if self.skipped else {}
+
+
+def picture_or_black(source: Source, spec: ImageSpec, split: str, index: int, bad: set[int]) -> np.ndarray:
+    """uint8 `[size,size,3]`; black for a picture that cannot be used, which is noted in the source's `skips` and `bad`.
+
+    Raises DataError for one of a source that notes nothing, or where there are too many.
+    """
+    skips = getattr(source, "skips", None)
+    try:
+        image = spec.fitted(source.image(split, index))
+    except DataError as error:
+        if skips is None:
+            raise
+        bad.add(index)
+        skips.add(str(error))
+        image = np.zeros((spec.size, spec.size, 3), np.uint8)
+    if skips is not None:
+        skips.seen += 1
+    return image

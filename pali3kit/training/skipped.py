@@ -42,7 +42,7 @@ class Skipped(Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: dict[str, Any], batch_idx: int
     ) -> None:
         skipped = self._gathered(trainer, batch.get("skipped", []))
-        self.seen += len(batch["images"]) * self.context.execution.ranks
+        self.seen += len(batch["images" if "images" in batch else "prompts"]) * self.context.execution.ranks
         self.bad += len(skipped)
         new = list(dict.fromkeys(line for line in skipped if line not in self.lines))
         self.lines |= dict.fromkeys(new)

@@ -203,6 +203,30 @@ def test_killed_in_the_middle_of_a_pass_it_ends_with_the_same_weights(
     assert difference(whole, make(root, wanted, execution)) == 0.0
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_ranks_that_are_told_to_stop_end_with_a_checkpoint(shards: str, tmp_path: Path, strategy: str) -> None:
+    """No checkpoint would have been due; the worker and its ranks are told at once, as a group is."""
+    wanted = nodes("siglip", shards, "stages.vision.examples=400")
+    execution = Execution(ranks=2, strategy=strategy, checkpoint_seconds=1e9)
+    whole = make(tmp_path / "whole", wanted, execution)
+    root = tmp_path / "cut"
+    make(root, wanted[:1], execution)
+    worker = Worker(root, 1, execution)
+    try:
+        worker.make(wanted[1])
+        assert wait([worker.connection], timeout=300)
+        assert isinstance(next(worker.messages()), Progress)
+        for process in (*descendants(worker.process.pid), worker.process.pid):
+            os.kill(process, signal.SIGTERM)
+        worker.process.join(60)
+        assert worker.process.exitcode == 143
+    finally:
+        worker.stop()
+    assert (Store(root).work(wanted[1]) / "last.ckpt").exists()
+    assert difference(whole, make(root, wanted, execution)) == 0.0
+
+
 @pytest.fixture(scope="module")
 def stage_2(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Node], Path]:
     """A step of stage 2 and a task after it; and a store with all that comes before."""

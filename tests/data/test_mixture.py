@@ -42,6 +42,16 @@ def test_a_batch_is_a_function_of_seed_and_step() -> None:
     assert one.batch(3, 16) != mixture(seed=1).batch(3, 16)
 
 
+def test_another_example_for_a_position_is_of_the_same_task_and_of_its_own_stream() -> None:
+    made = mixture()
+    batch = made.batch(3, 16)
+    others = [made.instead(3, 16, position, 1) for position in range(16)]
+    assert [e.prompt for e in others] == [e.prompt for e in batch]
+    targets = {e.target for e in (*batch, *others, made.instead(3, 16, 0, 2), made.instead(4, 16, 0, 1))}
+    assert len(targets) == 16 + 16 + 2
+    assert made.instead(3, 16, 5, 1) == mixture().instead(3, 16, 5, 1)
+
+
 def test_pictures_without_an_example_are_passed_over() -> None:
     examples = Mixture({"b": (Fake("b", every=5), 1.0)}, "train", 50, 0).batch(0, 100)
     assert {e.image % 5 for e in examples} == {0}

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import csv
+import multiprocessing
+import os
+import signal
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -73,6 +77,35 @@ def test_an_interrupted_run_ends_with_the_same_weights_and_curve(dropout: float,
         assert torch.equal(tensor, resumed.state_dict()[name]), name
     assert (tmp_path / "cut" / "curve.csv").read_text() == (tmp_path / "whole" / "curve.csv").read_text()
     assert not (tmp_path / "cut" / "last.ckpt").exists()
+
+
+@pytest.mark.parametrize("loaders", [0, 2])
+def test_sigterm_ends_a_training_with_a_checkpoint_of_its_step(loaders: int, tmp_path: Path) -> None:
+    """Two passes to a step; no checkpoint would have been due, and the processes that load get the signal too."""
+
+    def make(step: int) -> list[Batch]:
+        return [batch(2 * step), batch(2 * step + 1)]
+
+    def report(done: int, total: int, **numbers: float) -> None:
+        if done == 4:
+            for process in [*multiprocessing.active_children(), multiprocessing.current_process()]:
+                os.kill(process.pid or 0, signal.SIGTERM)
+
+    whole, cut = module(), module()
+    loop.fit(whole, make, BUDGET, context(tmp_path / "whole"), passes=2)
+    stopped = replace(
+        context(tmp_path / "cut"), report=report, execution=Execution(loaders=loaders, checkpoint_seconds=1e9)
+    )
+    before = signal.getsignal(signal.SIGTERM)
+    with pytest.raises(SystemExit) as ended:
+        loop.fit(cut, make, BUDGET, stopped, passes=2)
+    assert ended.value.code == 143 and signal.getsignal(signal.SIGTERM) == before
+    assert torch.load(tmp_path / "cut" / "last.ckpt", weights_only=True)["global_step"] == 4
+    again = module()
+    loop.fit(again, make, BUDGET, context(tmp_path / "cut"), passes=2)
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(again.state_dict()[name], tensor), name
+    assert (tmp_path / "whole" / "curve.csv").read_bytes() == (tmp_path / "cut" / "curve.csv").read_bytes()
 
 
 def _reraise(call: object) -> None:

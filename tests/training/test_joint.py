@@ -15,7 +15,7 @@ from pali3kit.training.joint import count_passes, shared
 from pali3kit.training.modules import Batch, PaLIModule
 from pali3kit.vision.vit import ViT
 
-LENGTHS = {"prompt_length": 20, "target_length": 12}
+LENGTHS = {"prompt_length": 20, "target_length": 80}
 
 
 @pytest.fixture(scope="module")
@@ -55,6 +55,7 @@ def gradients(tokenizer: Tokenizer, ranks: int, passes: int) -> tuple[dict[str, 
 @pytest.mark.parametrize(("ranks", "passes"), [(1, 4), (2, 1), (2, 3), (1, 10)])
 def test_passes_and_ranks_give_the_gradient_of_the_whole_batch(tokenizer: Tokenizer, ranks: int, passes: int) -> None:
     """Targets are of 3 to 12 words: a mean of the passes' means would weigh their tokens unevenly."""
+    assert len({len(tokenizer.encode(e.target, eos=True, max_length=80)) for e in EXAMPLES}) == 4
     whole, loss = gradients(tokenizer, 1, 1)
     parts, other = gradients(tokenizer, ranks, passes)
     assert whole.keys() == parts.keys() and "model.vision.embed.weight" in whole
@@ -70,7 +71,28 @@ def test_ranks_and_passes_see_every_example_once(tokenizer: Tokenizer) -> None:
         for batch in shared(EXAMPLES, tokenizer, LENGTHS, Execution(ranks=2, rank=rank), passes=3)
     ]
     assert len(seen) == 6 and all(seen)
-    assert sorted(number for part in seen for number in part) == list(range(10))
+    assert [number for part in seen for number in part] == list(range(10))  # disjoint, together all, by position
+
+
+def test_after_a_replacement_every_token_still_weighs_the_same(tokenizer: Tokenizer) -> None:
+    """Whoever replaced it: the sum over the targets' tokens, divided by those of the targets as they were drawn."""
+    replaced = {3: Example(9, "how many ?", "one two three four five six seven")}
+    results = []
+    for ranks, passes in ((1, 1), (1, 4), (2, 2)):
+        trained = module(tokenizer)
+        for rank in range(ranks):
+            execution = Execution(ranks=ranks, rank=rank)
+            mine = replaced if rank == 0 else {}
+            for batch in shared(EXAMPLES, tokenizer, LENGTHS, execution, passes, mine):
+                (trained.losses(look(batch))["loss"] / (ranks * passes)).backward()
+        results.append({name: p.grad for name, p in trained.named_parameters() if p.grad is not None})
+    for other in results[1:]:
+        for name, gradient in results[0].items():
+            torch.testing.assert_close(other[name], gradient, atol=1e-6, rtol=1e-4)
+    [batch] = shared(EXAMPLES, tokenizer, LENGTHS, Execution(), 1, replaced)
+    drawn = sum(len(tokenizer.encode(e.target, eos=True, max_length=80)) for e in EXAMPLES)
+    assert float(batch["share"]) == pytest.approx(int(batch["target_mask"].sum()) / drawn)
+    assert int(batch["target_mask"].sum()) != drawn
 
 
 def test_passes_hold_as_many_tokens_as_are_allowed() -> None:

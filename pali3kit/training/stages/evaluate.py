@@ -7,11 +7,13 @@ from collections.abc import Callable, Container, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 from pali3kit.data.source import Source
 from pali3kit.data.task import Example
+from pali3kit.errors import DataError
 from pali3kit.evals.answers import BATCH, answer
 from pali3kit.evals.columns import EXPRESSIONS, column_examples
 from pali3kit.evals.regions import score_regions
@@ -21,13 +23,26 @@ from pali3kit.language.regions import RegionGrammar
 from pali3kit.nn.positions import Grid
 from pali3kit.training.calibration import TARGET, count, fastest_seconds, random_pairs, random_pali
 from pali3kit.training.context import Cost, StageContext
+from pali3kit.training.corpus import listing
 from pali3kit.training.frozen import FrozenTokens
 from pali3kit.training.parts import build_source, read_masks, read_pali, read_tokenizer, read_vision
+from pali3kit.training.pictures import picture_or_black
 
 
 def run(config: dict[str, Any], context: StageContext) -> None:
-    """Write `metrics.json` and every prediction in `predictions.jsonl`."""
+    """Write `metrics.json` and every prediction in `predictions.jsonl`.
+
+    Test pictures that cannot be read are left out: `n` does not count them, `skipped.txt` lists them.
+    """
     source = build_source(config)
+    with listing(source, context):
+        examples, predictions = _answered(config, context, source)
+    scores = _score(config, context, source, examples, predictions)
+    _write(context.folder, examples, predictions, scores)
+
+
+def _answered(config: dict[str, Any], context: StageContext, source: Source) -> tuple[list[Example], list[str]]:
+    """The test examples whose pictures can be read, and the model's answers."""
     asked = config["column"], config["bins"], config["test"], config["limit"], config.get("task", "")
     examples = column_examples(source, *asked)
     tokenizer = read_tokenizer(context.parents["tokenizer"])
@@ -45,25 +60,28 @@ def run(config: dict[str, Any], context: StageContext) -> None:
         RegionGrammar(tokenizer, config["bins"]) if config.get("constrained") else None,
         lambda done: context.report(done, len(examples)),
     )
-    scores = _score(config, context, source, examples, predictions)
-    _write(context.folder, examples, predictions, scores)
+    good = [number for number, example in enumerate(examples) if example.image not in bad]
+    if not good:
+        raise DataError(f"no picture of the test examples of '{config['column']}' can be read: see skipped.txt")
+    return [examples[number] for number in good], [predictions[number] for number in good]
 
 
 def _tokens(source: Source, context: StageContext) -> tuple[Callable[[Tensor], Tensor], Grid, Container[int]]:
     """From pictures' numbers to the frozen encoder's tokens, which are kept or computed now; their grid; and those that
-    could not be read.
+    could not be read, which of tokens that are computed now are known when they have been asked for.
     """
     if "features" in context.parents:
         kept = FrozenTokens(context.parents["features"], "test")
         return kept.__getitem__, kept.grid, kept.bad
-    vision = read_vision(context.parents["vision"])
+    vision, bad = read_vision(context.parents["vision"]), set[int]()
 
     @torch.inference_mode()
     def see(index: Tensor) -> Tensor:
-        images = vision.image_spec.prepare(source.image("test", number) for number in index.tolist())
-        return vision(images)  # type: ignore[no-any-return]
+        spec = vision.image_spec
+        images = np.stack([picture_or_black(source, spec, "test", number, bad) for number in index.tolist()])
+        return vision(spec.normalise(images))  # type: ignore[no-any-return]
 
-    return see, vision.native_grid, frozenset()
+    return see, vision.native_grid, bad
 
 
 def _score(

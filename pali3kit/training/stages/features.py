@@ -11,13 +11,11 @@ import numpy as np
 import torch
 from numpy.lib.format import open_memmap
 
-from pali3kit.data.source import Source
-from pali3kit.errors import DataError
-from pali3kit.images.spec import ImageSpec
 from pali3kit.training.calibration import count, fastest_seconds
 from pali3kit.training.context import Cost, StageContext
 from pali3kit.training.corpus import listing
 from pali3kit.training.parts import build_source, build_vision, read_vision
+from pali3kit.training.pictures import picture_or_black
 from pali3kit.training.weighing import Weighed, rehearsing, weigh_forward
 from pali3kit.vision.vit import ViT
 
@@ -37,32 +35,16 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     rows, columns = vision.native_grid
     np.save(context.folder / "grid.npy", (rows, columns))
     tokens = _allocate(context.folder / f"{split}.npy", (total, rows * columns, vision.width))
-    batch, bad = _batch(vision), list[int]()
+    batch, bad = _batch(vision), set[int]()
     with listing(source, context):
         for start in range(0, total, batch):
             indices = range(start, min(start + batch, total))
-            images = np.stack([_picture(source, vision.image_spec, split, index, bad) for index in indices])
+            images = np.stack([picture_or_black(source, vision.image_spec, split, index, bad) for index in indices])
             tokens[start : start + len(images)] = vision(vision.image_spec.normalise(images)).numpy()
             context.report(start + len(images), total)
     tokens.flush()
     if bad:
-        np.save(context.folder / f"{split}-bad.npy", bad)
-
-
-def _picture(source: Source, spec: ImageSpec, split: str, index: int, bad: list[int]) -> np.ndarray:
-    """uint8 `[size,size,3]`; black for a picture that cannot be used, which is noted."""
-    skips = getattr(source, "skips", None)
-    try:
-        image = spec.fitted(source.image(split, index))
-    except DataError as error:
-        if skips is None:
-            raise
-        bad.append(index)
-        skips.add(str(error))
-        image = np.zeros((spec.size, spec.size, 3), np.uint8)
-    if skips is not None:
-        skips.seen += 1
-    return image
+        np.save(context.folder / f"{split}-bad.npy", sorted(bad))
 
 
 def _batch(vision: ViT) -> int:
@@ -93,7 +75,7 @@ def calibrate(config: dict[str, Any], threads: int) -> Cost:
 
     def step(number: int) -> None:
         indices = range(number * batch, (number + 1) * batch)
-        images = np.stack([_picture(source, vision.image_spec, "train", index, []) for index in indices])
+        images = np.stack([picture_or_black(source, vision.image_spec, "train", index, set()) for index in indices])
         vision(vision.image_spec.normalise(images))
 
     return Cost(fastest_seconds(step) / batch, 1.0, count(vision), tokens, kept)

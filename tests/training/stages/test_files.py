@@ -11,8 +11,9 @@ import pytest
 from PIL import Image
 
 from pali3kit.ablation.node import Node
+from pali3kit.errors import DataError
 from pali3kit.registry import STAGE
-from pali3kit.training.context import StageContext
+from pali3kit.training.context import Execution, StageContext
 from pali3kit.training.frozen import FrozenTokens
 
 BROKEN = 5
@@ -36,9 +37,32 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return {"name": "union", "parts": {"captions": captions, "words": words}}
 
 
-def make(chain: Any, node: Node, folder: Path, parents: dict[str, Path], **config: Any) -> Path:
+@pytest.fixture(scope="module")
+def captioned(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    """Captions of eight pictures, one of which is no picture, which are the test pictures too."""
+    folder = tmp_path_factory.mktemp("captioned")
+    for number in range(8):
+        Image.new("RGB", (30 + number, 20), (number * 20,) * 3).save(folder / f"{number}.png")
+    (folder / f"{BROKEN}.png").write_bytes(b"no picture")
+    (folder / "captions.tsv").write_text("\n".join(f"a grey picture, number {n}\t{n}.png" for n in range(8)))
+    path = str(folder / "captions.tsv")
+    return {"name": "tsv", "path": path, "images": str(folder), "test": path}
+
+
+def uncached(chain: Any, node: Node, source: dict[str, Any], **parents: Path) -> tuple[dict[str, Path], dict[str, Any]]:
+    """Parents and config of a stage that sees pictures, and captions them."""
+    made = {role: chain.make(parent) for role, parent in node.parents.items() if role != "features"}
+    vision = {"vision": chain.make(chain.node("vision", pretrain="random"))}
+    training = dict(node.config.get("training", {}))
+    if "mixture" in training:
+        training["mixture"] = {"splitcap": 1.0}
+    return vision | made | parents, {"source": source, "count": 8, "training": training}
+
+
+def make(chain: Any, node: Node, folder: Path, parents: dict[str, Path], most_bad: float = 0.05, **config: Any) -> Path:
     folder.mkdir()
-    context = StageContext(folder, parents, node.seed, lambda done, total, **numbers: None, threads=1)
+    execution = Execution(most_bad=most_bad)
+    context = StageContext(folder, parents, node.seed, lambda done, total, **numbers: None, 1, execution)
     STAGE.get(node.kind)({**node.config, **config}, context)
     return folder
 
@@ -83,3 +107,48 @@ def test_pictures_of_any_size_are_fitted(chain: Any, source: dict[str, Any], tmp
     features = make(chain, node, tmp_path / "features", vision, source=source, count=4)
     tokens = np.load(features / "test.npy")
     assert len(tokens) == 4 and np.isfinite(tokens).all() and not (features / "test-bad.npy").exists()
+
+
+def test_where_no_tokens_are_kept_bad_pictures_are_passed_over_too(
+    chain: Any, captioned: dict[str, Any], tmp_path: Path
+) -> None:
+    """Stage 1, stage 2 and a transfer list it; in the evaluation it is left out, with its answer."""
+    stage = chain.node("multimodal")
+    parents, config = uncached(chain, stage, captioned)
+    model = make(chain, stage, tmp_path / "model", parents, **config)
+    assert (model / "skipped.txt").read_text().splitlines() == [told(model)]
+    larger = Node("resolution", "resolution/96", dict(stage.config), 0, {})
+    vision = parents["vision"]
+    step = make(chain, larger, tmp_path / "step", parents | {"model": model, "vision": vision}, image_size=96, **config)
+    assert "not a picture" in told(step) and (step / "vision.safetensors").exists()
+    tuned = chain.node("transfer", task="caption")
+    parents, config = uncached(chain, tuned, captioned, model=step, vision=step)
+    transfer = make(chain, tuned, tmp_path / "transfer", parents, **config)
+    assert told(transfer) == told(step) == told(model)
+
+    column = chain.node("evaluate", column="caption", after="transfer")
+    parents, config = uncached(chain, column, captioned, model=transfer, vision=step)
+    folder = make(chain, column, tmp_path / "evaluate", parents, source=captioned, test=8, limit=8)
+    rows = [json.loads(line)["image"] for line in (folder / "predictions.jsonl").read_text().splitlines()]
+    assert rows == [n for n in range(8) if n != BROKEN]
+    assert json.loads((folder / "metrics.json").read_text())["n"] == 7
+    assert told(folder) == told(model)
+
+
+def told(folder: Path) -> str:
+    """The one line of what was skipped."""
+    [line] = (folder / "skipped.txt").read_text().splitlines()
+    assert f"captions.tsv:{BROKEN + 1}: not a picture" in line
+    return line
+
+
+@pytest.mark.parametrize(("kind", "message"), [("multimodal", "bad samples beside"), ("evaluate", "cannot be used")])
+def test_too_many_bad_pictures_stop_a_stage(
+    chain: Any, captioned: dict[str, Any], tmp_path: Path, kind: str, message: str
+) -> None:
+    node = chain.node(kind) if kind == "multimodal" else chain.node(kind, column="caption", after="multimodal")
+    parents, config = uncached(chain, node, captioned)
+    more = {"test": 8, "limit": 8} if kind == "evaluate" else {}
+    with pytest.raises(DataError, match=f"{message}.*most_bad 0 allows; the last: .*not a picture"):
+        make(chain, node, tmp_path / kind, parents, most_bad=0.0, **config, **more)
+    assert told(tmp_path / kind)

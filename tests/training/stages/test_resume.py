@@ -1,0 +1,81 @@
+"""Stages on PaLI that are cut off and continued: the same examples in the same order, the same weights to the bit."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pali3kit.ablation.node import Node
+from pali3kit.data.task import Example
+from pali3kit.registry import STAGE
+from pali3kit.training import joint
+from pali3kit.training.context import Execution, StageContext
+
+Ids = list[tuple[int, str, str]]
+STEPS, CUT = 4, 2
+
+
+class Cut(Exception):
+    """Stands for whatever ends a process."""
+
+
+def stage(chain: Any, kind: str) -> Node:
+    """Four steps of a stage; of stage 2, on pictures of another size."""
+    stage_1 = chain.node("multimodal")
+    if kind == "resolution":
+        vision = stage_1.parents["features"].parents["vision"]
+        parents = {"model": stage_1, "vision": vision, "tokenizer": stage_1.parents["tokenizer"]}
+        if "masks" in stage_1.parents:
+            parents["masks"] = stage_1.parents["masks"]
+        node = Node(kind, kind, {**stage_1.config, "image_size": 96, "count": 40}, 0, parents)
+    else:
+        node = stage_1 if kind == "multimodal" else chain.node("transfer", task="refer")
+    training = {**node.config["training"], "examples": 8 * STEPS, "batch_size": 8}
+    return Node(kind, node.label, {**node.config, "training": training}, 0, node.parents)
+
+
+def run(chain: Any, node: Node, folder: Path, monkeypatch: pytest.MonkeyPatch, cut: int = 0) -> list[Ids]:
+    """What the stage hands to the model, step by step; with `cut`, it is ended after so many."""
+    folder.mkdir(exist_ok=True)
+    parents = {role: chain.make(parent) for role, parent in node.parents.items()}
+    seen: list[Ids] = []
+
+    def report(done: int, total: int, **numbers: float) -> None:
+        if done == cut + 1:  # a checkpoint is written after the report: that of step `cut` is the last
+            raise Cut
+
+    def shared(examples: list[Example], *others: Any) -> Any:
+        seen.append([(e.image, e.prompt, e.target) for e in examples])
+        return joint_shared(examples, *others)
+
+    joint_shared = joint.shared
+    context = StageContext(folder, parents, node.seed, report, 1, Execution(checkpoint_seconds=0.0))
+    context = context if cut else replace(context, report=lambda done, total, **numbers: None)
+    with monkeypatch.context() as patch:
+        patch.setattr(joint, "shared", shared)
+        if not cut:
+            STAGE.get(node.kind)(dict(node.config), context)
+        else:
+            with pytest.raises(Cut):
+                STAGE.get(node.kind)(dict(node.config), context)
+    return seen
+
+
+@pytest.mark.parametrize("kind", ["multimodal", "resolution", "transfer"])
+def test_a_continued_stage_sees_the_same_examples_and_ends_with_the_same_weights(
+    chain: Any, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    node = stage(chain, kind)
+    whole = run(chain, node, tmp_path / "whole", monkeypatch)
+    assert len(whole) == STEPS and all(len(ids) == 8 for ids in whole)
+    assert len({str(ids) for ids in whole}) == STEPS
+    first = run(chain, node, tmp_path / "cut", monkeypatch, cut=CUT)
+    assert first[:CUT] == whole[:CUT] and (tmp_path / "cut" / "last.ckpt").exists()
+    assert run(chain, node, tmp_path / "cut", monkeypatch) == whole[CUT:]
+    made = sorted(path.name for path in (tmp_path / "whole").iterdir())
+    assert "weights.safetensors" in made and sorted(path.name for path in (tmp_path / "cut").iterdir()) == made
+    for name in made:
+        assert (tmp_path / "cut" / name).read_bytes() == (tmp_path / "whole" / name).read_bytes(), name

@@ -1,0 +1,35 @@
+"""A request to stop: heard where it is listened for, and nowhere else."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+
+import pytest
+
+from pali3kit.training.stopping import TERMINATED, Request
+
+
+@pytest.fixture(autouse=True)
+def handler() -> Iterator[None]:
+    before = signal.getsignal(signal.SIGTERM)
+    yield
+    signal.signal(signal.SIGTERM, before)
+
+
+def test_a_signal_is_noted() -> None:
+    request = Request()
+    request.listen()
+    assert not request.came
+    os.kill(os.getpid(), signal.SIGTERM)
+    assert request.came and TERMINATED == 143
+
+
+def test_in_another_thread_nothing_is_changed() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    thread = threading.Thread(target=Request().listen)
+    thread.start()
+    thread.join()
+    assert signal.getsignal(signal.SIGTERM) == before
