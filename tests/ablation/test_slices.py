@@ -7,7 +7,7 @@ import fakes
 from pali3kit.ablation import slices
 from pali3kit.ablation.graph import build
 from pali3kit.ablation.node import STAGE_VERSION
-from pali3kit.config.schema import Evaluation, Part
+from pali3kit.config.schema import Evaluation, Part, Recipe
 
 
 def labels(graph):
@@ -249,3 +249,25 @@ def test_a_part_of_a_union_that_refers_needs_the_mask_tokenizer(experiment):
     multimodal = replace(experiment.stages.multimodal, mixture={"coco.refer": 1.0})
     asked = replace(experiment, stages=replace(experiment.stages, multimodal=multimodal))
     assert "masks" in slices.Stages(asked, 0).multimodal.parents
+
+
+def test_a_recipe_reaches_its_task_alone(experiment):
+    own = Recipe(examples=96, batch_size=24, learning_rate=0.5, weight_decay=0.25, label_smoothing=0.3, beams=3)
+    transfer = replace(experiment.stages.transfer, tasks={"vqa": own})
+    told = replace(experiment, stages=replace(experiment.stages, transfer=transfer))
+    after = build(told)
+    assert {label.split()[0] for label in changed(build(experiment), after)} == {"transfer/vqa", "evaluate/vqa"}
+    column = after.cells[0].columns["vqa"]
+    training = column.parents["model"].config["training"]
+    assert (training["examples"], training["batch_size"], training["label_smoothing"]) == (96, 24, 0.3)
+    assert (training["optimizer"]["learning_rate"], training["optimizer"]["weight_decay"]) == (0.5, 0.25)
+    assert column.config["beams"] == 3
+
+
+def test_a_recipe_that_says_only_examples_is_the_number(experiment):
+    stages = experiment.stages
+    plain, mapped = (
+        replace(experiment, stages=replace(stages, transfer=replace(stages.transfer, tasks=tasks)))
+        for tasks in ({"vqa": 201}, {"vqa": Recipe(examples=201)})
+    )
+    assert digests(build(plain)) == digests(build(mapped))
