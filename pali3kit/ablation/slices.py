@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from pali3kit.ablation.node import Node
-from pali3kit.config.budgets import REGION_COLUMNS
+from pali3kit.config.budgets import REGION_COLUMNS, recipe, said_of
 from pali3kit.config.offers import general, tasks_of
 from pali3kit.config.schema import Experiment, Part, Resolution, Training
 from pali3kit.config.supply import PRETRAINED_COLUMNS
@@ -218,10 +218,9 @@ class Stages:
         return self.tuned if self.experiment.stages.transfer.start == "resolution" else None
 
     def transfer(self, task: str) -> Node:
-        training = budget(self.experiment.stages.transfer)
-        training["examples"] = training.pop("tasks").get(task, training["examples"])
-        for chooses_parents in ("start", "image_size"):
-            training.pop(chooses_parents, None)
+        training = budget(recipe(self.experiment.stages.transfer, task))
+        for not_its_own in ("tasks", "start", "image_size"):
+            training.pop(not_its_own, None)
         named = self.experiment.data.columns.get(task, task)
         config = {**self._seen(self.start), "task": named, "training": training}
         inputs = self.inputs("train", has_regions({named: 1.0}), self.start)
@@ -238,12 +237,17 @@ class Stages:
             "column": column,
             "after": after,
             "limit": chosen.limit,
-            "beams": chosen.beams,
+            "beams": self._beams(column, after),
             "test": self.experiment.data.test,
             **({"constrained": True} if regions and chosen.constrained else {}),
             **({"task": named} if (named := self.experiment.data.columns.get(column)) else {}),
         }
         return self.node("evaluate", config, model=model, **self.inputs("test", regions, tuned))
+
+    def _beams(self, column: str, after: str) -> int:
+        """The evaluation's, unless the transfer's recipe says how its task is measured."""
+        said = said_of(self.experiment.stages.transfer, TRANSFER_OF.get(column, column)).beams
+        return said if after == "transfer" and said is not None else self.experiment.evaluation.beams
 
     def _measured(self, column: str, after: str) -> tuple[Node, Node | None]:
         """The model that a column measures, and the step of stage 2 whose encoder it has."""

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from pali3kit.config.schema import Experiment, Optimizer, Resolution, Training
+from pali3kit.config.schema import Experiment, Optimizer, Recipe, Resolution, Training, Transfer
 from pali3kit.config.supply import PRETRAINED_COLUMNS
 from pali3kit.config.vocabulary import SENTINELS, Vocabulary
 from pali3kit.errors import DataError
@@ -35,12 +36,14 @@ def ranks(cell: Experiment) -> Iterator[Complaint]:
         spread |= {"multimodal": sections.multimodal, "transfer": sections.transfer}
     if generates and has_stage_2(cell):
         spread["resolution"] = sections.resolution
+    for task in sections.transfer.tasks if generates else ():
+        spread[f"transfer.tasks.{task}"] = recipe(sections.transfer, task)
     for stage, section in spread.items() if ranks > 1 else ():
         if section.batch_size % ranks:
             text = f"{ranks} ranks do not divide the batch of {section.batch_size} of stages.{stage}; nearest: "
             yield "runtime.ranks", text + str(nearest_divisor(section.batch_size, ranks))
         name = section.optimizer.name
-        if cell.runtime.strategy == "fsdp" and name != "adamw":
+        if cell.runtime.strategy == "fsdp" and name != "adamw" and ".tasks." not in stage:
             yield f"stages.{stage}.optimizer.name", f"{name} works on whole matrices, fsdp shards them: take adamw."
 
 
@@ -82,9 +85,26 @@ def budgets(cell: Experiment) -> Iterator[Complaint]:
             yield f"stages.multimodal.mixture.{task}", f"the weight of {task} should be at least 0, not {weight}."
     if not any(weight > 0 for weight in mixture.values()):
         yield "stages.multimodal.mixture", "stages.multimodal.mixture has no task with a weight above 0."
-    for task, examples in cell.stages.transfer.tasks.items():
-        if examples < 1:
-            yield f"stages.transfer.tasks.{task}", f"the examples of {task} should be at least 1, not {examples}."
+    for task, said in cell.stages.transfer.tasks.items():
+        own, key = recipe(cell.stages.transfer, task), f"stages.transfer.tasks.{task}"
+        if own.examples < 1:
+            yield key, f"the examples of {task} should be at least 1, not {own.examples}."
+        elif isinstance(said, Recipe) and own.examples < own.batch_size:
+            yield key, f"{key}: {own.examples} examples are less than one batch of {own.batch_size}"
+
+
+def recipe(section: Transfer, task: str) -> Transfer:
+    """The transfer of one task: what `tasks` says of it over what holds for all."""
+    said = said_of(section, task)
+    own = {key: value for key, value in asdict(said).items() if value is not None and key != "beams"}
+    rates = {key: own.pop(key) for key in ("learning_rate", "weight_decay") if key in own}
+    return replace(section, optimizer=replace(section.optimizer, **rates), **own)
+
+
+def said_of(section: Transfer, task: str) -> Recipe:
+    """What `tasks` says of one task alone."""
+    said = section.tasks.get(task, Recipe())
+    return Recipe(examples=said) if isinstance(said, int) else said
 
 
 def stages(cell: Experiment) -> list[tuple[str, Training]]:

@@ -91,6 +91,10 @@ def out_of_range(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
         for i, item in enumerate(value):
             if is_dataclass(item):
                 yield from out_of_range(item, f"{key}[{i}]")
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            if is_dataclass(item):
+                yield from out_of_range(item, prefix + name)
     elif (known := RANGES.get(key.rpartition(".")[2])) is not None:
         yield from _judge(key, value, known)
 

@@ -167,8 +167,20 @@ class Resolution:
 
 
 @dataclass(kw_only=True)
+class Recipe:
+    """What one task's transfer does its own way, and with how many `beams` it is measured then; nothing: as all do."""
+
+    examples: int | None = None
+    batch_size: int | None = None
+    learning_rate: float | None = None
+    weight_decay: float | None = None
+    label_smoothing: float | None = None
+    beams: int | None = None
+
+
+@dataclass(kw_only=True)
 class Transfer(Training):
-    """Per-task fine-tuning; `tasks` overrides the number of examples of single tasks.
+    """Per-task fine-tuning; `tasks` has the number of examples of single tasks, or recipes of their own.
 
     It starts from the model of stage 1 (`start: multimodal`) or 2 (`start: resolution`), there from the checkpoint at
     `image_size` pixels, by default the last; before stage 2's first step that is stage 1's.
@@ -177,7 +189,7 @@ class Transfer(Training):
     start: str = "multimodal"
     image_size: int | None = None
     label_smoothing: float = 0.0
-    tasks: dict[str, int] = field(default_factory=dict)
+    tasks: dict[str, int | Recipe] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)

@@ -8,7 +8,7 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin
 
 from pali3kit import registry
-from pali3kit.config.kinds import OPTIONAL_PART, hints, is_part
+from pali3kit.config.kinds import OPTIONAL_PART, hints, is_part, is_section
 from pali3kit.config.schema import Part
 from pali3kit.config.tree import Node, plain
 from pali3kit.errors import Problem, RegistryError, choose, nearest
@@ -52,6 +52,8 @@ class Builder:
             return self.part(node, key)
         if is_dataclass(kind):
             return self.section(kind, node, key)
+        if isinstance(node.value, dict) and (sections := [option for option in get_args(kind) if is_section(option)]):
+            return self.section(sections[0], node, key)
         if origin is list:
             return self.sequence(get_args(kind)[0], node, key)
         if origin is dict:
@@ -67,7 +69,7 @@ class Builder:
             return value
         if type(value) is int and float in allowed:
             return float(value)
-        self.wrong(node, key, " or ".join(_WORDS[option] for option in allowed))
+        self.wrong(node, key, " or ".join(_WORDS.get(option, "a mapping") for option in allowed))
         return REFUSED
 
     def choice(self, choices: tuple[Any, ...], node: Node, key: str) -> Any:

@@ -7,7 +7,7 @@ import fakes
 from pali3kit.ablation import slices
 from pali3kit.ablation.graph import build
 from pali3kit.ablation.node import STAGE_VERSION
-from pali3kit.config.schema import Evaluation, Part
+from pali3kit.config.schema import Evaluation, Part, Recipe
 
 
 def labels(graph):
@@ -290,3 +290,25 @@ def test_the_mask_tokenizer_learns_any_object_of_files(experiment, tmp_path):
     assert config.masks.config["task"] == "instance" and config.masks.config["source"]["name"] == "coco_instances"
     assert "task" not in masks(world).masks.config and "source" not in masks(world).masks.config["training"]
     assert masks(world).masks.digest == slices.Stages(experiment, 0).masks.digest
+
+
+def test_a_recipe_reaches_its_task_alone(experiment):
+    own = Recipe(examples=96, batch_size=24, learning_rate=0.5, weight_decay=0.25, label_smoothing=0.3, beams=3)
+    transfer = replace(experiment.stages.transfer, tasks={"vqa": own})
+    told = replace(experiment, stages=replace(experiment.stages, transfer=transfer))
+    after = build(told)
+    assert {label.split()[0] for label in changed(build(experiment), after)} == {"transfer/vqa", "evaluate/vqa"}
+    column = after.cells[0].columns["vqa"]
+    training = column.parents["model"].config["training"]
+    assert (training["examples"], training["batch_size"], training["label_smoothing"]) == (96, 24, 0.3)
+    assert (training["optimizer"]["learning_rate"], training["optimizer"]["weight_decay"]) == (0.5, 0.25)
+    assert column.config["beams"] == 3
+
+
+def test_a_recipe_that_says_only_examples_is_the_number(experiment):
+    stages = experiment.stages
+    plain, mapped = (
+        replace(experiment, stages=replace(stages, transfer=replace(stages.transfer, tasks=tasks)))
+        for tasks in ({"vqa": 201}, {"vqa": Recipe(examples=201)})
+    )
+    assert digests(build(plain)) == digests(build(mapped))
