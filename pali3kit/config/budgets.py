@@ -37,7 +37,8 @@ def ranks(cell: Experiment) -> Iterator[Complaint]:
     if generates and has_stage_2(cell):
         spread["resolution"] = sections.resolution
     for task in sections.transfer.tasks if generates else ():
-        spread[f"transfer.tasks.{task}"] = recipe(sections.transfer, task)
+        if said_of(sections.transfer, task).batch_size is not None:
+            spread[f"transfer.tasks.{task}"] = recipe(sections.transfer, task)
     for stage, section in spread.items() if ranks > 1 else ():
         if section.batch_size % ranks:
             text = f"{ranks} ranks do not divide the batch of {section.batch_size} of stages.{stage}; nearest: "
