@@ -45,7 +45,7 @@ NEUTRAL: dict[str, Any] = {
     "cooldown": 0.0, "weights": None, "allow": [], "loss": "sigmoid", "crop": 1.0, "flip": False, "freeze": [],
     "bottleneck": None, "image_size": None, "gated": True, "ul2.size": None, "prefix": "appendix", "z_loss": 0.0,
     "multimodal.temperature": 1.0, "resolution.temperature": 1.0, "pairs.language": "en", "pairs.filter": False,
-    "pairs.test": None, "masks.source": None,
+    "pairs.test": None, "masks.source": None, "transfer.checks": 0,
 }  # fmt: skip
 
 
@@ -176,11 +176,18 @@ class Stages:
         counted = {} if self.cached else {"count": self.experiment.data.train}
         return {**scenes, "bins": self.experiment.tokenizer.bins, **lengths, **counted}
 
+    @property
+    def held_out(self) -> dict[str, int]:
+        """How many of the last train pictures no stage on PaLI is trained on, where there are any."""
+        held = self.experiment.data.validation
+        return {"validation": held} if held else {}
+
     @cached_property
     def multimodal(self) -> Node:
         training = budget(self.experiment.stages.multimodal)
         del training["prompt_length"], training["target_length"]  # in `texts`, as every stage on PaLI has them
-        config = {**self.texts, "projector": plain(self.experiment.model.projector), "training": training}
+        projector = plain(self.experiment.model.projector)
+        config = {**self.texts, **self.held_out, "projector": projector, "training": training}
         inputs = self.inputs("train", has_regions(training["mixture"]))
         return self.node("multimodal", config, language=self.language, **inputs)
 
@@ -197,6 +204,7 @@ class Stages:
             size = step.image_size if section.grow else self.experiment.model.image_size
             config = {
                 **self.texts_on(self.scenes_at(size)),
+                **self.held_out,
                 "count": self.experiment.data.train,
                 "training": {**training, "examples": step.examples},
             }
@@ -221,8 +229,12 @@ class Stages:
         training = budget(recipe(self.experiment.stages.transfer, task))
         for not_its_own in ("tasks", "start", "image_size"):
             training.pop(not_its_own, None)
+        checks = training.get("checks", 0)
+        if not checks:
+            del training["validate"]
         named = self.experiment.data.columns.get(task, task)
-        config = {**self._seen(self.start), "task": named, "training": training}
+        scored = {"column": task} if checks else {}
+        config = {**self._seen(self.start), **self.held_out, "task": named, **scored, "training": training}
         inputs = self.inputs("train", has_regions({named: 1.0}), self.start)
         return self.node("transfer", config, model=self.start or self.multimodal, **inputs)
 

@@ -86,12 +86,25 @@ def budgets(cell: Experiment) -> Iterator[Complaint]:
             yield f"stages.multimodal.mixture.{task}", f"the weight of {task} should be at least 0, not {weight}."
     if not any(weight > 0 for weight in mixture.values()):
         yield "stages.multimodal.mixture", "stages.multimodal.mixture has no task with a weight above 0."
+    yield from _validated(cell)
     for task, said in cell.stages.transfer.tasks.items():
         own, key = recipe(cell.stages.transfer, task), f"stages.transfer.tasks.{task}"
         if own.examples < 1:
             yield key, f"the examples of {task} should be at least 1, not {own.examples}."
         elif isinstance(said, Recipe) and own.examples < own.batch_size:
             yield key, f"{key}: {own.examples} examples are less than one batch of {own.batch_size}"
+
+
+def _validated(cell: Experiment) -> Iterator[Complaint]:
+    """Check that there are pictures to validate on, and others to train on."""
+    held, checks = cell.data.validation, cell.stages.transfer.checks
+    if held >= cell.data.train > 0:
+        yield "data.validation", f"data.validation {held} leaves none of {cell.data.train} train pictures to train on"
+    if checks and not held:
+        text = "checks measure on pictures that are not trained on: say how many, data.validation."
+        yield "stages.transfer.checks", text
+    if checks and cell.runtime.ranks > 1 and cell.runtime.strategy == "fsdp":
+        yield "stages.transfer.checks", "checks generate with whole weights: take runtime.strategy ddp, or no checks."
 
 
 def recipe(section: Transfer, task: str) -> Transfer:

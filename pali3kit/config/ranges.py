@@ -40,6 +40,9 @@ RANGES: dict[str, Range] = {
     "sentences": COUNT,
     "bins": Range(2, 1000),
     "train": COUNT,
+    "validation": Range(0),
+    "checks": Range(0),
+    "validate": Range(2),
     "test": Range(2),  # CIDEr of a single picture has no document frequencies
     "examples": Range(0),
     "batch_size": COUNT,

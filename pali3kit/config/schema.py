@@ -79,13 +79,15 @@ class Data:
 
     With `cache` a frozen encoder's tokens of all of them are kept on disk (`plan` says how much that is), without it
     they are computed whenever they are needed. `columns` says what task of the source a column is trained and measured
-    on, where it has another name: `{vqa_text: textvqa.vqa}`.
+    on, where it has another name: `{vqa_text: textvqa.vqa}`. No stage on PaLI is trained on the last `validation` of
+    the train pictures.
     """
 
     source: Part
     train: int
     test: int
     cache: bool = True
+    validation: int = 0
     columns: dict[str, str] = field(default_factory=dict)
 
 
@@ -184,11 +186,16 @@ class Transfer(Training):
 
     It starts from the model of stage 1 (`start: multimodal`) or 2 (`start: resolution`), there from the checkpoint at
     `image_size` pixels, by default the last; before stage 2's first step that is stage 1's.
+
+    It ends with its last weights or, with `checks`, with the best: so many times, evenly spread, the task is measured
+    on up to `validate` examples of `data.validation`'s pictures.
     """
 
     start: str = "multimodal"
     image_size: int | None = None
     label_smoothing: float = 0.0
+    checks: int = 0
+    validate: int = 200
     tasks: dict[str, int | Recipe] = field(default_factory=dict)
 
 

@@ -44,14 +44,15 @@ class Task(Protocol):
         ...
 
 
-def held_out(task: Task, split: str, count: int, limit: int, seed: int) -> list[Example]:
-    """Up to `limit` examples over the first `count` pictures, in order, each drawn from its own random stream."""
-    return list(_take(task, split, count, limit, seed))
+def held_out(task: Task, split: str, count: int, limit: int, seed: int, start: int = 0) -> list[Example]:
+    """Up to `limit` examples over the pictures from `start` to `count`, in order, each from its own random stream."""
+    return list(_take(task, split, count, limit, seed, start))
 
 
-def _take(task: Task, split: str, count: int, limit: int, seed: int) -> Iterator[Example]:
+def _take(task: Task, split: str, count: int, limit: int, seed: int, start: int) -> Iterator[Example]:
     taken = 0
-    for index in chain.from_iterable(task.where(split, count)):
+    places = (range(max(places.start, start), places.stop) for places in task.where(split, count))
+    for index in chain.from_iterable(places):
         if taken == limit:
             return
         example = task.draw(split, index, np.random.default_rng([seed, index]))

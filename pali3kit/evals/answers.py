@@ -31,10 +31,11 @@ def answer(
     """The generated text for each example; `tokens` leads from image indices `[B]` to visual tokens `[B,N,D]`."""
     answers: list[str] = []
     model.eval()
+    device = next(model.parameters()).device
     for start in range(0, len(examples), BATCH):
         batch = collate(examples[start : start + BATCH], tokenizer, prompt_length, target_length)
-        inputs = (tokens(batch["image"]), grid, batch["prompts"], batch["prompt_mask"])
-        ids = model.generate(*inputs, target_length, beams, constraint)
+        visual, prompts, mask = (x.to(device) for x in (tokens(batch["image"]), batch["prompts"], batch["prompt_mask"]))
+        ids = model.generate(visual, grid, prompts, mask, target_length, beams, constraint)
         answers += [tokenizer.decode(row) for row in ids.tolist()]
         report(len(answers))
     return answers

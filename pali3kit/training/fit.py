@@ -154,7 +154,8 @@ def fit(
     module.prepare(training.optimizer, steps)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning's advice on workers and intervals: the loader is a function
-        trainer = _trainer([recorder, *recorders], steps, training.optimizer.clip_norm, context.execution, passes)
+        # The recorder is last: its checkpoint holds what the others made of the step.
+        trainer = _trainer([*recorders, recorder], steps, training.optimizer.clip_norm, context.execution, passes)
         loader = Passes(_loader(Steps(make, start, steps), context.execution.loaders))
         with _no_loaders_left():
             path = str(checkpoint) if start else None

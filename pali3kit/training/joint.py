@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 import torch
+from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
 from pali3kit.config.schema import Training
@@ -57,13 +58,17 @@ def train(
     weights: Mapping[str, float],
     sight: Sight,
     label_smoothing: float = 0.0,
+    recorders: Sequence[Callback] = (),
 ) -> None:
-    """Train `model` on a mixture of tasks by weight; an encoder that learns with it is `sight`'s."""
+    """Train `model` on a mixture of tasks by weight; an encoder that learns with it is `sight`'s.
+
+    The last `config["validation"]` pictures are left out.
+    """
     tokenizer = read_tokenizer(context.parents["tokenizer"])
     masks = read_masks(context.parents["masks"]) if "masks" in context.parents else None
     source = build_source(config)
     tasks = {name: (source.task(name, config["bins"]), weight) for name, weight in weights.items() if weight > 0}
-    mixture = Mixture(tasks, "train", sight.count, context.seed, sight.bad)
+    mixture = Mixture(tasks, "train", sight.count - config.get("validation", 0), context.seed, sight.bad)
     stream = Stream(mixture, budget.batch_size, sight, masks, getattr(source, "skips", None))
     longest = sight.grid[0] * sight.grid[1] + config["prompt_length"]
     execution = context.execution
@@ -82,7 +87,7 @@ def train(
     model.vision = sight.vision
     skipped = Skipped(context, execution.most_bad, getattr(source, "damages", ()))
     with counting(source, context):
-        fit(PaLIModule(model, sight.grid, label_smoothing), make, budget, context, [skipped], passes)
+        fit(PaLIModule(model, sight.grid, label_smoothing), make, budget, context, [skipped, *recorders], passes)
     model.vision = None  # an artifact of its own
 
 

@@ -9,7 +9,7 @@ import lightning as L
 import torch.distributed as dist
 from lightning.pytorch.callbacks import Callback
 
-from pali3kit.errors import DataError
+from pali3kit.errors import DataError, Pali3Error
 from pali3kit.training.context import StageContext
 
 FEWEST = 1000  # samples of which the share is taken at the beginning: one bad one among the first ten is not 10%
@@ -41,6 +41,8 @@ class Skipped(Callback):
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: dict[str, Any], batch_idx: int
     ) -> None:
+        if isinstance(batch, Pali3Error):
+            return  # the recorder raises it
         skipped = self._gathered(trainer, batch.get("skipped", []))
         self.seen += len(batch["images" if "images" in batch else "prompts"]) * self.context.execution.ranks
         self.bad += len(skipped)

@@ -15,10 +15,9 @@ from pali3kit.data.source import Source
 from pali3kit.data.task import Example
 from pali3kit.errors import DataError
 from pali3kit.evals.answers import BATCH, answer
-from pali3kit.evals.columns import EXPRESSIONS, column_examples
-from pali3kit.evals.regions import score_regions
+from pali3kit.evals.columns import column_examples
 from pali3kit.evals.scores import Scores
-from pali3kit.evals.texts import score_answers, score_captions, score_multilingual
+from pali3kit.evals.scoring import score
 from pali3kit.language.regions import RegionGrammar
 from pali3kit.nn.positions import Grid
 from pali3kit.training.calibration import TARGET, count, fastest_seconds, random_pairs, random_pali
@@ -37,7 +36,8 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     source = build_source(config)
     with listing(source, context):
         examples, predictions = _answered(config, context, source)
-    scores = _score(config, context, source, examples, predictions)
+    masks = read_masks(context.parents["masks"]) if "masks" in context.parents else None
+    scores = score(config["column"], examples, predictions, source, masks, config["bins"])
     _write(context.folder, examples, predictions, scores)
 
 
@@ -82,24 +82,6 @@ def _tokens(source: Source, context: StageContext) -> tuple[Callable[[Tensor], T
         return vision(spec.normalise(images))  # type: ignore[no-any-return]
 
     return see, vision.native_grid, bad
-
-
-def _score(
-    config: dict[str, Any],
-    context: StageContext,
-    source: Source,
-    examples: Sequence[Example],
-    predictions: Sequence[str],
-) -> Scores:
-    column = config["column"]
-    if column in EXPRESSIONS:
-        return score_regions(examples, predictions, read_masks(context.parents["masks"]), config["bins"])
-    if column == "caption":
-        return score_captions(examples, predictions)
-    if column == "caption_multilingual":
-        spaced = [source.tokenized(text, e.language) for text, e in zip(predictions, examples, strict=True)]
-        return score_multilingual(examples, spaced)
-    return score_answers(examples, predictions)
 
 
 def _write(folder: Path, examples: Sequence[Example], predictions: Sequence[str], scores: Scores) -> None:

@@ -1,0 +1,128 @@
+"""The best weights of a transfer, by the task's own score on pictures that nothing on PaLI is trained on."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback
+from torch import Tensor
+
+from pali3kit.config.schema import Transfer
+from pali3kit.data.source import Source
+from pali3kit.data.task import Example
+from pali3kit.errors import DataError
+from pali3kit.evals.answers import answer
+from pali3kit.evals.columns import column_examples
+from pali3kit.evals.scoring import score
+from pali3kit.models.pali import PaLI
+from pali3kit.training.context import StageContext
+from pali3kit.training.fit import count_steps
+from pali3kit.training.parts import build_source, read_masks, read_tokenizer
+from pali3kit.training.stream import Sight
+from pali3kit.weights.files import load_weights, save_weights
+
+BEST, PARTIAL = "best.safetensors", "best.partial"
+
+
+class Best(Callback):
+    """Scores a model at some steps and keeps the weights of the best, the earliest of equals, beside the checkpoint.
+
+    Whoever continues from a checkpoint scores the steps after it again, of equal weights: the file ends up the same,
+    though it may be ahead of the checkpoint for a while.
+
+    Args:
+        model: without its encoder, which does not learn.
+        measure: the score of the model as it is.
+        at: steps, of which the last is the end of the training.
+        folder: private to the stage.
+        writes: whether this process, of all ranks, writes.
+    """
+
+    def __init__(
+        self, model: PaLI, measure: Callable[[], float], at: Sequence[int], folder: Path, writes: bool = True
+    ) -> None:
+        self.model, self.measure, self.at, self.folder, self.writes = model, measure, set(at), folder, writes
+        self.scores: dict[int, float] = {}
+
+    def on_train_batch_end(
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        step = trainer.global_step
+        if step not in self.at or step in self.scores:  # a step of several passes is told of after each of them
+            return
+        value = self.measure()
+        pl_module.train()
+        better = value > max(self.scores.values(), default=-float("inf"))
+        self.scores[step] = value
+        if better and self.writes:
+            save_weights(self.model, self.folder / PARTIAL)
+            (self.folder / PARTIAL).replace(self.folder / BEST)
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"scores": self.scores}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.scores = state_dict["scores"]
+
+    def keep(self) -> None:
+        """Put the best weights into the model and write `validation.csv`: step, score, and which was kept."""
+        load_weights(self.model, self.folder / BEST)
+        if not self.writes:
+            return
+        best = max(self.scores, key=lambda step: (self.scores[step], -step))
+        with (self.folder / "validation.csv").open("w", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(["step", "score", "kept"])
+            rows.writerows([step, value, int(step == best)] for step, value in sorted(self.scores.items()))
+        (self.folder / BEST).unlink()
+
+
+def validation(
+    model: PaLI, config: Mapping[str, Any], context: StageContext, budget: Transfer, sight: Sight
+) -> list[Best]:
+    """What scores a transfer as its column is scored, greedily; nothing where there are no checks."""
+    if not budget.checks:
+        return []
+    source, tokenizer = build_source(config), read_tokenizer(context.parents["tokenizer"])
+    masks = read_masks(context.parents["masks"]) if "masks" in context.parents else None
+    examples = _readable(_held_out(source, config, budget, sight.count), sight)
+    lengths = config["prompt_length"], config["target_length"]
+
+    def see(index: Tensor) -> Tensor:
+        found = torch.cat([sight.read(number) for number in index.tolist()])
+        with torch.inference_mode():
+            return found if sight.vision is None else sight.vision(found.to(next(sight.vision.parameters()).device))
+
+    def measure() -> float:
+        answers = answer(model, tokenizer, examples, see, sight.grid, *lengths)
+        return score(config["column"], examples, answers, source, masks, config["bins"]).value
+
+    steps = count_steps(budget)
+    at = sorted({max(1, steps * (i + 1) // budget.checks) for i in range(budget.checks)})
+    learning = PaLI(None, model.projector, model.language)
+    return [Best(learning, measure, at, context.folder, context.writes)]
+
+
+def _held_out(source: Source, config: Mapping[str, Any], budget: Transfer, count: int) -> list[Example]:
+    """Examples on the last of the training pictures."""
+    asked = config["column"], config["bins"], count, budget.validate, config["task"]
+    return column_examples(source, *asked, split="train", start=count - config["validation"])
+
+
+def _readable(examples: Sequence[Example], sight: Sight) -> list[Example]:
+    good: list[Example] = []
+    for example in examples:
+        try:
+            if example.image not in sight.bad:
+                sight.read(example.image)
+                good.append(example)
+        except DataError:
+            continue
+    if not good:
+        raise DataError("none of the validation pictures, the last of data.train, can be read or offers an example")
+    return good

@@ -1,0 +1,46 @@
+"""Which metric a column has."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from pali3kit.data.task import Example
+from pali3kit.errors import DataError
+from pali3kit.evals.scoring import score
+from pali3kit.evals.texts import score_answers, score_captions
+
+ANSWERS = ["a red cat", "two"]
+EXAMPLES = [Example(i, "", text, (text, "a cat")) for i, text in enumerate(ANSWERS)]
+
+
+class Spaced:
+    """A source whose words end where it says."""
+
+    def tokenized(self, text: str, language: str) -> str:
+        return " ".join(text)
+
+
+@pytest.mark.parametrize("column", ["vqa", "vqa_text", "vqa_knowledge"])
+def test_questions_have_vqa_accuracy(column: str) -> None:
+    source: Any = Spaced()
+    assert score(column, EXAMPLES, ANSWERS, source, None, 9).samples == score_answers(EXAMPLES, ANSWERS).samples
+
+
+def test_captions_have_cider() -> None:
+    source: Any = Spaced()
+    assert score("caption", EXAMPLES, ANSWERS, source, None, 9).value == score_captions(EXAMPLES, ANSWERS).value
+
+
+def test_captions_in_many_languages_are_spaced_by_the_source() -> None:
+    source: Any = Spaced()
+    spaced = [Example(i, "", "", (" ".join(text),)) for i, text in enumerate(ANSWERS)]
+    found = score("caption_multilingual", spaced, ANSWERS, source, None, 9)
+    assert found.value == score_captions(spaced, [" ".join(text) for text in ANSWERS]).value > 0
+
+
+def test_regions_need_a_mask_tokenizer() -> None:
+    source: Any = Spaced()
+    with pytest.raises(DataError, match="the column 'refer_g' is scored with the mask tokenizer: there is none"):
+        score("refer_g", EXAMPLES, ANSWERS, source, None, 9)

@@ -1,0 +1,145 @@
+"""The best weights by validation are kept, not the last, however often the training was cut off."""
+
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from pali3kit.ablation.node import Node
+from pali3kit.errors import DataError
+from pali3kit.registry import STAGE
+from pali3kit.training import validation
+from pali3kit.training.context import Execution, StageContext
+
+SCORES = [10.0, 30.0, 20.0, 30.0]  # of four checks: the second is the best, the last as good
+
+
+class Cut(Exception):
+    """Stands for whatever ends a process."""
+
+
+def node(chain: Any, **training: int) -> Node:
+    """A transfer of eight steps with four checks on the last ten pictures."""
+    plain = chain.node("transfer", task="refer")
+    budget = {**plain.config["training"], "examples": 64, "batch_size": 8, "checks": 4, "validate": 6, **training}
+    config = {**plain.config, "training": budget, "column": "refer", "validation": 10}
+    return Node(plain.kind, plain.label, config, 0, plain.parents)
+
+
+def run(chain: Any, made: Node, folder: Path, cut: int = 0) -> dict[str, torch.Tensor]:
+    folder.mkdir(exist_ok=True)
+    parents = {role: chain.make(parent) for role, parent in made.parents.items()}
+
+    def report(done: int, total: int, **numbers: float) -> None:
+        if cut and done == cut + 1:
+            raise Cut
+
+    context = StageContext(folder, parents, 0, report, 1, Execution(checkpoint_seconds=0.0))
+    STAGE.get("transfer")(dict(made.config), context)
+    return load_file(folder / "weights.safetensors")
+
+
+def rows(folder: Path) -> list[dict[str, str]]:
+    with (folder / "validation.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture
+def scored(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, torch.Tensor]]:
+    """Scores the checks as `SCORES` say; the weights of each."""
+    seen: list[dict[str, torch.Tensor]] = []
+    real = validation.Best.__init__
+
+    def init(self: validation.Best, model: Any, measure: Any, *others: Any) -> None:
+        def made_up() -> float:
+            seen.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
+            return SCORES[len(seen) - 1]
+
+        real(self, model, made_up, *others)
+
+    monkeypatch.setattr(validation.Best, "__init__", init)
+    return seen
+
+
+def test_the_best_weights_are_kept_and_not_the_last(chain: Any, tmp_path: Path, scored: list[Any]) -> None:
+    weights = run(chain, node(chain), tmp_path / "a")
+    assert len(scored) == 4 and not torch.equal(
+        scored[1]["projector.linear.weight"], scored[3]["projector.linear.weight"]
+    )
+    assert all(torch.equal(tensor, scored[1][name]) for name, tensor in weights.items())
+    assert rows(tmp_path / "a") == [
+        {"step": "2", "score": "10.0", "kept": "0"},
+        {"step": "4", "score": "30.0", "kept": "1"},
+        {"step": "6", "score": "20.0", "kept": "0"},
+        {"step": "8", "score": "30.0", "kept": "0"},
+    ]
+    assert sorted(path.name for path in (tmp_path / "a").iterdir()) == [
+        "curve.csv", "parts.json", "validation.csv", "weights.safetensors",
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("cut", [1, 2, 4, 5, 7])
+def test_a_transfer_that_was_cut_off_keeps_the_same(chain: Any, tmp_path: Path, cut: int) -> None:
+    """With its own scores: mIoU of the training's expressions."""
+    made = node(chain)
+    whole = run(chain, made, tmp_path / "whole")
+    with pytest.raises(Cut):
+        run(chain, made, tmp_path / "cut", cut=cut)
+    again = run(chain, made, tmp_path / "cut")
+    assert all(torch.equal(tensor, again[name]) for name, tensor in whole.items())
+    assert rows(tmp_path / "cut") == rows(tmp_path / "whole") and len(rows(tmp_path / "whole")) == 4
+
+
+def test_checking_changes_nothing_of_the_training(chain: Any, tmp_path: Path, scored: list[Any]) -> None:
+    """The last of the checked weights are those that a transfer without checks ends with."""
+    run(chain, node(chain), tmp_path / "a")
+    last = run(chain, node(chain, checks=0), tmp_path / "b")
+    assert not (tmp_path / "b" / "validation.csv").exists()
+    assert all(torch.equal(tensor, scored[3][name]) for name, tensor in last.items())
+
+
+def test_what_is_validated_on_is_not_trained_on(chain: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    from pali3kit.training import joint, stream
+
+    trained: set[int] = set()
+    draw = stream.Stream.draw
+
+    def noting(self: Any, *others: Any, **named: Any) -> Any:
+        drawn = draw(self, *others, **named)
+        trained.update(example.image for example in drawn.examples)
+        return drawn
+
+    validated: list[int] = []
+    readable = validation._readable
+
+    def noted(examples: Any, sight: Any) -> Any:
+        found = readable(examples, sight)
+        validated.extend(example.image for example in found)
+        return found
+
+    monkeypatch.setattr(joint.Stream, "draw", noting)
+    monkeypatch.setattr(validation, "_readable", noted)
+    run(chain, node(chain), tmp_path / "a")
+    assert 0 < len(validated) <= 6 and all(30 <= image < 40 for image in validated)
+    assert trained and max(trained) < 30
+
+
+def test_pictures_that_cannot_be_read_are_not_validated_on(chain: Any) -> None:
+    from pali3kit.data.task import Example
+    from pali3kit.training.stream import Sight
+
+    def read(number: int) -> torch.Tensor:
+        if number == 2:
+            raise DataError("no picture")
+        return torch.zeros(1, 4, 8)
+
+    sight = Sight("tokens", read, 5, (2, 2), 8, bad={1})
+    good = validation._readable([Example(i, "", "") for i in range(4)], sight)
+    assert [example.image for example in good] == [0, 3]
+    with pytest.raises(DataError, match="none of the validation pictures"):
+        validation._readable([Example(1, "", "")], sight)
