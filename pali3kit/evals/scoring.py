@@ -17,16 +17,10 @@ from pali3kit.masks.vqvae import MaskVQVAE
 def score(
     column: str, examples: Sequence[Example], answers: Sequence[str], source: Source, masks: MaskVQVAE | None, bins: int
 ) -> Scores:
-    """MIoU of regions, CIDEr of captions, VQA accuracy of all else.
+    """Score `answers` to `examples`: regions by mIoU, captions by CIDEr, all else by VQA accuracy.
 
-    Args:
-        column: one of the report's.
-        source: of the examples; it says where the words of captions end.
-        masks: what regions' masks are written with.
-        bins: steps that their boxes are written in.
-
-    Raises:
-        DataError: regions without `masks`.
+    `column` is one of the report's. `source` says where the words of captions end. Regions are written with `masks` and
+    boxes of `bins` steps; DataError is raised where there are no `masks` to read them.
     """
     if column in EXPRESSIONS:
         if masks is None:

@@ -35,9 +35,11 @@ def test_captions_have_cider() -> None:
 
 def test_captions_in_many_languages_are_spaced_by_the_source() -> None:
     source: Any = Spaced()
-    spaced = [Example(i, "", "", (" ".join(text),)) for i, text in enumerate(ANSWERS)]
-    found = score("caption_multilingual", spaced, ANSWERS, source, None, 9)
-    assert found.value == score_captions(spaced, [" ".join(text) for text in ANSWERS]).value > 0
+    answers = ["a red cat", "two", "ein Hund", "zwei"]
+    spaced = [Example(i, "", "", (" ".join(text),), "en" if i < 2 else "de") for i, text in enumerate(answers)]
+    found = score("caption_multilingual", spaced, answers, source, None, 9)
+    english = score_captions(spaced[:2], [" ".join(text) for text in answers[:2]])
+    assert found.extra["en"] == english.value > 0
 
 
 def test_regions_need_a_mask_tokenizer() -> None:

@@ -68,9 +68,8 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, torch.Tensor]]:
 
 def test_the_best_weights_are_kept_and_not_the_last(chain: Any, tmp_path: Path, scored: list[Any]) -> None:
     weights = run(chain, node(chain), tmp_path / "a")
-    assert len(scored) == 4 and not torch.equal(
-        scored[1]["projector.linear.weight"], scored[3]["projector.linear.weight"]
-    )
+    second, last = (scored[check]["projector.linear.weight"] for check in (1, 3))
+    assert len(scored) == 4 and not torch.equal(second, last)
     assert all(torch.equal(tensor, scored[1][name]) for name, tensor in weights.items())
     assert rows(tmp_path / "a") == [
         {"step": "2", "score": "10.0", "kept": "0"},
