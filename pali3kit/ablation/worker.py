@@ -26,7 +26,7 @@ from pali3kit.ablation.store import TRACEBACK, Store, disk_full
 from pali3kit.ablation.workload import sized
 from pali3kit.orphans import die_with
 from pali3kit.registry import STAGE
-from pali3kit.training.context import Cost, Execution, StageContext, Weight
+from pali3kit.training.context import UNFINISHED, Cost, Execution, StageContext, Weight
 
 OUTPUT = "output.txt"
 _REPORT_SECONDS = 0.1
@@ -127,6 +127,8 @@ def _run(node: Node, store: Store, threads: int, execution: Execution, send: Sen
     if not (folder / OUTPUT).stat().st_size:
         (folder / OUTPUT).unlink()
     seconds = clock.save()
+    for name in UNFINISHED:  # not before: a stage that is killed while it writes its weights continues
+        (folder / name).unlink(missing_ok=True)
     store.publish(node, seconds, threads, _made_with(execution if node.kind in SPREAD else Execution()))
     clock.file.unlink()
     return Finished(seconds, report.numbers)

@@ -32,5 +32,6 @@ def few_shot_probe(
 def pooled_features(vision: ViT, images: np.ndarray) -> np.ndarray:
     """uint8 `[n,H,W,3]` to the encoder's pooled outputs, float32 `[n,D]`."""
     vision.eval()
+    device = next(vision.parameters()).device
     batches = (vision.image_spec.normalise(images[start : start + BATCH]) for start in range(0, len(images), BATCH))
-    return np.concatenate([vision.pooled(batch).numpy() for batch in batches])
+    return np.concatenate([vision.pooled(batch.to(device)).numpy(force=True) for batch in batches])

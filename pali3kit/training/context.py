@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
+UNFINISHED = ("last.ckpt", "partial.ckpt", "best.safetensors", "best.partial")
+"""What a stage leaves in its folder for whoever continues it: gone when what it makes is published."""
+
 
 class Report(Protocol):
     """Says how far a stage is: cheap enough to be called at every step."""

@@ -139,7 +139,8 @@ def fit(
     With several `passes`, `make` gives a list of so many batches, whose mean gradient moves the weights once.
 
     A checkpoint in the folder is continued: batches are functions of the step and the weights, moments and curve are
-    restored, so that a killed run ends with the same numbers as one that was not. `recorders` see every batch too.
+    restored, so that a killed run ends with the same numbers as one that was not. It stays there: what was trained is
+    not saved yet. `recorders` see every batch too.
 
     Raises:
         StageError: the loss is not finite, or the checkpoint is of another strategy.
@@ -162,8 +163,6 @@ def fit(
             trainer.fit(module, loader, ckpt_path=path, weights_only=bool(start) or None)
     if context.writes:
         _write_curve(recorder.rows, context.folder / "curve.csv")
-        for left_over in (checkpoint, context.folder / PARTIAL):
-            left_over.unlink(missing_ok=True)
 
 
 def _over_ranks(trainer: L.Trainer, value: float) -> float:

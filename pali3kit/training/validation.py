@@ -79,7 +79,6 @@ class Best(Callback):
             rows = csv.writer(file)
             rows.writerow(["step", "score", "kept"])
             rows.writerows([step, value, int(step == best)] for step, value in sorted(self.scores.items()))
-        (self.folder / BEST).unlink()
 
 
 def validation(

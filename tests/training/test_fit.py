@@ -76,7 +76,23 @@ def test_an_interrupted_run_ends_with_the_same_weights_and_curve(dropout: float,
     for name, tensor in whole.state_dict().items():
         assert torch.equal(tensor, resumed.state_dict()[name]), name
     assert (tmp_path / "cut" / "curve.csv").read_text() == (tmp_path / "whole" / "curve.csv").read_text()
-    assert not (tmp_path / "cut" / "last.ckpt").exists()
+
+
+def test_a_run_that_ended_but_was_not_published_ends_again_at_once(tmp_path: Path) -> None:
+    """Whoever trained may be killed while it writes what it trained."""
+    often = replace(context(tmp_path / "a"), execution=Execution(checkpoint_seconds=0.0))
+    whole, again, steps = module(0.1), module(0.1), list[int]()
+    loop.fit(whole, batch, BUDGET, often)
+    curve = (tmp_path / "a" / "curve.csv").read_bytes()
+
+    def noting(step: int) -> Batch:
+        steps.append(step)
+        return batch(step)
+
+    loop.fit(again, noting, BUDGET, often)
+    assert not steps and (tmp_path / "a" / "curve.csv").read_bytes() == curve
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(again.state_dict()[name], tensor), name
 
 
 @pytest.mark.parametrize("loaders", [0, 2])

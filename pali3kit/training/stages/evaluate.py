@@ -23,6 +23,7 @@ from pali3kit.nn.positions import Grid
 from pali3kit.training.calibration import TARGET, count, fastest_seconds, random_pairs, random_pali
 from pali3kit.training.context import Cost, StageContext
 from pali3kit.training.corpus import listing
+from pali3kit.training.device import chosen_device
 from pali3kit.training.frozen import FrozenTokens
 from pali3kit.training.parts import build_source, read_masks, read_pali, read_tokenizer, read_vision
 from pali3kit.training.pictures import picture_or_black
@@ -49,7 +50,7 @@ def _answered(config: dict[str, Any], context: StageContext, source: Source) -> 
     tokens, grid, bad = _tokens(source, context)
     examples = [example for example in examples if example.image not in bad]
     predictions = answer(
-        read_pali(context.parents["model"], tokenizer),
+        read_pali(context.parents["model"], tokenizer).to(chosen_device()),
         tokenizer,
         examples,
         tokens,
@@ -73,13 +74,14 @@ def _tokens(source: Source, context: StageContext) -> tuple[Callable[[Tensor], T
     if "features" in context.parents:
         kept = FrozenTokens(context.parents["features"], "test")
         return kept.__getitem__, kept.grid, kept.bad
-    vision, bad = read_vision(context.parents["vision"]), set[int]()
+    device, bad = chosen_device(), set[int]()
+    vision = read_vision(context.parents["vision"]).to(device)
 
     @torch.inference_mode()
     def see(index: Tensor) -> Tensor:
         spec = vision.image_spec
         images = np.stack([picture_or_black(source, spec, "test", number, bad) for number in index.tolist()])
-        return vision(spec.normalise(images))  # type: ignore[no-any-return]
+        return vision(spec.normalise(images).to(device))  # type: ignore[no-any-return]
 
     return see, vision.native_grid, bad
 

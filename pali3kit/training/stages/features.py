@@ -14,6 +14,7 @@ from numpy.lib.format import open_memmap
 from pali3kit.training.calibration import count, fastest_seconds
 from pali3kit.training.context import Cost, StageContext
 from pali3kit.training.corpus import listing
+from pali3kit.training.device import chosen_device
 from pali3kit.training.parts import build_source, build_vision, read_vision
 from pali3kit.training.pictures import picture_or_black
 from pali3kit.training.weighing import Weighed, rehearsing, weigh_forward
@@ -30,7 +31,8 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     nothing.
     """
     source = build_source(config)
-    vision = read_vision(context.parents["vision"])
+    device = chosen_device()
+    vision = read_vision(context.parents["vision"]).to(device)
     split, total = config["split"], config["count"]
     rows, columns = vision.native_grid
     np.save(context.folder / "grid.npy", (rows, columns))
@@ -40,7 +42,8 @@ def run(config: dict[str, Any], context: StageContext) -> None:
         for start in range(0, total, batch):
             indices = range(start, min(start + batch, total))
             images = np.stack([picture_or_black(source, vision.image_spec, split, index, bad) for index in indices])
-            tokens[start : start + len(images)] = vision(vision.image_spec.normalise(images)).numpy()
+            seen = vision(vision.image_spec.normalise(images).to(device))
+            tokens[start : start + len(images)] = seen.numpy(force=True)
             context.report(start + len(images), total)
     tokens.flush()
     if bad:

@@ -12,12 +12,13 @@ from numpy.typing import NDArray
 from pali3kit.evals.probes import few_shot_probe, pooled_features
 from pali3kit.training.calibration import fastest_seconds
 from pali3kit.training.context import Cost, StageContext
+from pali3kit.training.device import chosen_device
 from pali3kit.training.parts import build_source, build_vision, read_vision
 
 
 def run(config: dict[str, Any], context: StageContext) -> None:
     """Write `metrics.json`: the mean accuracy over tasks and draws, and each task's."""
-    vision = read_vision(context.parents["vision"])
+    vision = read_vision(context.parents["vision"]).to(chosen_device())
     tasks = list(build_source(config).probes())
     hits: dict[str, NDArray[np.bool_]] = {}
     for name, right in few_shot_probe(vision, tasks, config["shots"], config["draws"], context.seed):
