@@ -10,7 +10,7 @@ from pali3kit.config.schema import Part
 from pali3kit.errors import RegistryError
 
 TASKS_OF: dict[str, tuple[str, ...]] = {
-    "captions": ("splitcap", "caption", "caption_multilingual"),
+    "captions": ("splitcap", "span_corruption", "caption", "caption_multilingual"),
     "words": ("ocr",),
     "questions": ("vqa", "vqg"),
     "things": ("object_vqa", "detect"),

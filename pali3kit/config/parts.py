@@ -298,6 +298,7 @@ for _name, _summary in {
 
 for _name, _summary in {
     "splitcap": "the rest of an alt-text from its beginning",
+    "span_corruption": "the missing words of an alt-text, without its picture",
     "caption": "an English alt-text of the scene",
     "caption_multilingual": "an alt-text in one of 36 languages",
     "ocr": "the printed words, in raster order",

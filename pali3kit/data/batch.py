@@ -14,7 +14,8 @@ from pali3kit.text.tokenizer import Tokenizer
 def collate(
     examples: Sequence[Example], tokenizer: Tokenizer, prompt_length: int, target_length: int
 ) -> dict[str, Tensor]:
-    """`prompts`, `targets` int64 `[B,P]`, `[B,T]`, their bool masks, and `image` int64 `[B]`.
+    """`prompts`, `targets` int64 `[B,P]`, `[B,T]`, their bool masks, and `image` int64 `[B]`; where some examples are
+    about text alone, `sighted` bool `[B]`, True for the others.
 
     Padded to the longest of the batch; longer prompts and targets are cut (a cut target still ends with EOS, since
     what is missing cannot be learnt, but where to stop can).
@@ -25,4 +26,6 @@ def collate(
     for name, rows in (("prompt", prompts), ("target", targets)):
         ids, mask = tokenizer.pad(rows)
         batch[f"{name}s"], batch[f"{name}_mask"] = torch.from_numpy(ids), torch.from_numpy(mask)
+    if not all(e.sighted for e in examples):
+        batch["sighted"] = torch.tensor([e.sighted for e in examples])
     return batch

@@ -13,6 +13,7 @@ from pali3kit.errors import DataError, RegistryError, choose
 from pali3kit.images.decode import read_size
 from pali3kit.masks.codec import write_box
 from pali3kit.text import prompts
+from pali3kit.text.spans import corrupt_spans
 from pali3kit.text.splitcap import split_caption
 
 Draw = Callable[[Record, np.random.Generator], Example | None]
@@ -32,6 +33,7 @@ def draw_of(name: str, bins: int, classes: Sequence[str], words: int) -> Draw:
     """
     draws: dict[str, Draw] = {
         "splitcap": _splitcap,
+        "span_corruption": _spans,
         "caption": partial(_caption, language="en"),
         "caption_multilingual": partial(_caption, language=None),
         "ocr": partial(_ocr, most=words),
@@ -86,6 +88,15 @@ def _splitcap(record: Record, rng: np.random.Generator) -> Example | None:
     language = _pick(languages, rng)
     prompt, target = split_caption(_pick(record.captions[language], rng), language, rng)
     return Example(0, prompt, target, language=language)
+
+
+def _spans(record: Record, rng: np.random.Generator) -> Example | None:
+    """Any caption, denoised, without its picture."""
+    if not (languages := _languages(record)):
+        return None
+    language = _pick(languages, rng)
+    corrupted = corrupt_spans(_pick(record.captions[language], rng), rng)
+    return Example(0, *corrupted, language=language, sighted=False) if corrupted else None
 
 
 def _caption(record: Record, rng: np.random.Generator, language: str | None) -> Example | None:

@@ -18,7 +18,8 @@ class Example:
 
     `image` is the index of the picture in its split. `references` are what the metric compares an answer with.
     Where a region is asked for, `box` (y0, x0, y1, x1, pixels, half open) and `mask` (bool `[H,W]`) hold it;
-    then the target's text is the box, and its mask tokens are added by whoever holds the mask tokenizer.
+    then the target's text is the box, and its mask tokens are added by whoever holds the mask tokenizer. Without
+    `sighted` it is about text alone: whatever picture `image` is, the model does not see it.
     """
 
     image: int
@@ -28,6 +29,7 @@ class Example:
     language: str = "en"
     box: Box | None = None
     mask: np.ndarray | None = None
+    sighted: bool = True
 
 
 class Task(Protocol):

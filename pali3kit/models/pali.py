@@ -31,20 +31,34 @@ class PaLI(nn.Module):
             raise ValueError("this PaLI was built without a vision encoder: give it visual tokens")
         return self.vision(images), self.vision.grid(images.shape[-1])
 
-    def encode(self, tokens: Tensor, grid: Grid, prompts: Tensor, prompt_mask: Tensor) -> tuple[Tensor, Tensor]:
-        """Visual tokens `[B,N,Dv]` and prompt ids `[B,P]` to the memory `[B,M+P,Dl]` and its mask `[B,M+P]`."""
+    def encode(
+        self, tokens: Tensor, grid: Grid, prompts: Tensor, prompt_mask: Tensor, sighted: Tensor | None = None
+    ) -> tuple[Tensor, Tensor]:
+        """Visual tokens `[B,N,Dv]` and prompt ids `[B,P]` to the memory `[B,M+P,Dl]` and its mask `[B,M+P]`.
+
+        Rows that are not `sighted` (bool `[B]`) do not see their picture.
+        """
         visual = self.projector(tokens, grid)
         embeds = torch.cat([visual, self.language.embed(prompts)], 1)
-        mask = torch.cat([prompt_mask.new_ones(visual.shape[:2]), prompt_mask], 1)
+        seen = prompt_mask.new_ones(visual.shape[:2])
+        mask = torch.cat([seen if sighted is None else seen & sighted[:, None], prompt_mask], 1)
         return self.language.encode(embeds, mask), mask
 
     def forward(self, tokens: Tensor, grid: Grid, prompts: Tensor, prompt_mask: Tensor, targets: Tensor) -> Tensor:
         """Logits `[B,T,V]` of `targets` `[B,T]`, each predicted from the ones before it."""
         return self.language.to_logits(self.states(tokens, grid, prompts, prompt_mask, targets))
 
-    def states(self, tokens: Tensor, grid: Grid, prompts: Tensor, prompt_mask: Tensor, targets: Tensor) -> Tensor:
+    def states(
+        self,
+        tokens: Tensor,
+        grid: Grid,
+        prompts: Tensor,
+        prompt_mask: Tensor,
+        targets: Tensor,
+        sighted: Tensor | None = None,
+    ) -> Tensor:
         """The decoder's states `[B,T,D]` behind these logits: training needs logits only where there is a token."""
-        memory, mask = self.encode(tokens, grid, prompts, prompt_mask)
+        memory, mask = self.encode(tokens, grid, prompts, prompt_mask, sighted)
         return self.language.decode_states(shift_right(targets, self.language.start_id), memory, mask)
 
     def generate(

@@ -142,7 +142,8 @@ class PaLIModule(StageModule):
     """Stages 1 and 2 and the transfers.
 
     Batch: `prompts [B,P]`, `prompt_mask [B,P]`, `targets [B,T]`, `target_mask [B,T]`; with a frozen encoder its `tokens
-    [B,N,Dv]` on the `grid`, otherwise `images [B,3,H,W]`. `share`, where a batch is a part of one, weighs its numbers.
+    [B,N,Dv]` on the `grid`, otherwise `images [B,3,H,W]`. `sighted [B]`, where there is one, says which rows see their
+    picture. `share`, where a batch is a part of one, weighs its numbers.
     """
 
     model: PaLI
@@ -153,7 +154,8 @@ class PaLIModule(StageModule):
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         tokens, grid = self.model.see(batch["images"]) if "images" in batch else (batch["tokens"], self.grid)
-        states = self.model.states(tokens, grid, batch["prompts"], batch["prompt_mask"], batch["targets"])
+        texts = batch["prompts"], batch["prompt_mask"], batch["targets"], batch.get("sighted")
+        states = self.model.states(tokens, grid, *texts)
         numbers = packed_loss(self.model.language, states, batch, self.label_smoothing)
         return {name: value * batch["share"] for name, value in numbers.items()} if "share" in batch else numbers
 

@@ -11,7 +11,9 @@ CAPTIONS, WORDS = Part(name="tsv"), Part(name="ocr")
 
 
 def test_tasks_by_what_records_tell() -> None:
-    assert offers(CAPTIONS) == ("splitcap", "caption", "caption_multilingual") and offers(WORDS) == ("ocr",)
+    assert offers(CAPTIONS) == ("splitcap", "span_corruption", "caption", "caption_multilingual") and offers(WORDS) == (
+        "ocr",
+    )
     assert offers(Part(name="folder")) == () and offers(Part(name="world")) is None
     assert offers(Part(name="nowhere")) is None
     assert {task for tasks in TASKS_OF.values() for task in tasks} - {"instance"} <= set(TASK.names())
@@ -28,8 +30,8 @@ def test_variants_are_of_a_task() -> None:
 def test_tasks_of_a_union() -> None:
     union = Part(name="union", options={"parts": {"a": CAPTIONS, "b": WORDS}})
     assert tasks_of(union) == (
-        "splitcap", "caption", "caption_multilingual", "ocr",
-        "a.splitcap", "a.caption", "a.caption_multilingual", "b.ocr",
+        "splitcap", "span_corruption", "caption", "caption_multilingual", "ocr",
+        "a.splitcap", "a.span_corruption", "a.caption", "a.caption_multilingual", "b.ocr",
     )  # fmt: skip
     assert tasks_of(CAPTIONS) == offers(CAPTIONS) and tasks_of(Part(name="world")) is None
     assert tasks_of(Part(name="union", options={"parts": {"a": Part(name="plug-in")}})) is None

@@ -88,9 +88,10 @@ from pali3kit.text.denoise import PREFIXES
         (["runtime.attention=flx"], "runtime.attention cannot be 'flx'. Did you mean 'flex'?"),
         (["model.vision.weights=nowhere.npz"], "there is no file or folder 'nowhere.npz'"),
         (["data.source={name: pairs, path: x.tar, classes: 3, test: y.tar}", "stages.multimodal.mixture.ocr=0"],
-         "source 'pairs' has no task for the column 'refer'. Choose from caption, caption_multilingual, splitcap."),
+         "source 'pairs' has no task for the column 'refer'."
+         " Choose from caption, caption_multilingual, span_corruption, splitcap."),
         (["data.source={name: pairs, path: x.tar, classes: 3, test: y.tar}", "evaluate=[caption]"],
-         "source 'pairs' has no task 'ocr'. Choose from caption, caption_multilingual, splitcap."),
+         "source 'pairs' has no task 'ocr'. Choose from caption, caption_multilingual, span_corruption, splitcap."),
         (["grid={}", "baseline={}", "data.source={name: pairs, path: x.tar}", "evaluate=[caption]",
           "stages.multimodal.mixture.ocr=0"],
          "the column 'caption' is measured on test pictures: name them, data.source.test."),

@@ -43,7 +43,17 @@ def drawn(name: str, record: Record = RECORD, most: int = 64, count: int = 60) -
         yield example
 
 
-NAMES = ("splitcap", "caption", "caption_multilingual", "caption_de", "ocr", "vqa", "vqg", "object_vqa", "detect")
+NAMES = (
+    "splitcap",
+    "caption",
+    "caption_multilingual",
+    "caption_de",
+    "ocr",
+    "vqa",
+    "vqg",
+    "object_vqa",
+    "detect",
+)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -141,3 +151,13 @@ def test_a_box_outside_the_picture_is_an_error() -> None:
 def test_an_unknown_task_names_the_nearest() -> None:
     with pytest.raises(RegistryError, match=r"no task 'orc'\. Did you mean 'ocr'\?"):
         draw_of("orc", 101, CLASSES, 64)
+
+
+def test_span_corruption_of_captions_without_their_picture() -> None:
+    examples = [draw_of("span_corruption", 101, CLASSES, 64)(RECORD, np.random.default_rng(n)) for n in range(60)]
+    found = {(e.prompt, e.target, e.language) for e in examples if e is not None}
+    assert ("eine <extra_id_0>", "<extra_id_0> Katze", "de") in found
+    assert all(not e.sighted for e in examples if e is not None)
+    assert draw_of("span_corruption", 101, CLASSES, 64)(EMPTY, np.random.default_rng(0)) is None
+    short = Record("short", png, captions={"en": ("a",)})
+    assert draw_of("span_corruption", 101, CLASSES, 64)(short, np.random.default_rng(0)) is None

@@ -43,6 +43,19 @@ def test_the_image_and_the_prompt_both_matter() -> None:
     assert not torch.allclose(pali(tokens, grid, PROMPTS.flip(0), MASK.flip(0), targets), logits)
 
 
+def test_rows_about_text_alone_do_not_see_their_picture() -> None:
+    pali = model()
+    tokens, grid = pali.see(torch.randn(2, 3, 16, 16))
+    targets, sighted = torch.tensor([[3, 4], [3, 4]]), torch.tensor([True, False])
+    states = pali.states(tokens, grid, PROMPTS, MASK, targets, sighted)
+    others = pali.states(tokens.flip(0), grid, PROMPTS, MASK, targets, sighted)
+    assert not torch.allclose(states[0], others[0])
+    torch.testing.assert_close(states[1], others[1], rtol=0, atol=0)
+    memory, mask = pali.language.embed(PROMPTS[1:]), MASK[1:]  # as the language model alone reads it
+    alone = pali.language.decode_states(shift_right(targets[1:], 0), pali.language.encode(memory, mask), mask)
+    torch.testing.assert_close(states[1:], alone)
+
+
 def test_logits_do_not_see_their_own_or_later_targets() -> None:
     pali = model()
     tokens, grid = pali.see(torch.randn(1, 3, 16, 16))

@@ -35,6 +35,8 @@ def notes(report: Report) -> Iterable[str]:
         yield from _against_the_control(table)
     yield from _uncertainty(report)
     yield from _limits(report)
+    if checks := report.config["stages"]["transfer"].get("checks"):
+        yield f"Transfers end with the best of {checks} checks, by their own score on pictures that are not trained on."
     losses = any(column.loss for table in report.tables for column in table.columns)
     if losses:
         yield LOSS

@@ -15,6 +15,7 @@ from pali3kit.data.world.world import World
 from pali3kit.errors import RegistryError, nearest
 from pali3kit.masks.codec import write_box
 from pali3kit.text import prompts
+from pali3kit.text.spans import corrupt_spans
 from pali3kit.text.splitcap import split_caption
 
 Draw = Callable[[Scene, np.random.Generator], Example | None]
@@ -42,6 +43,7 @@ def _draws(world: World, bins: int, english: float) -> dict[str, Draw]:
     """Every task, in the order of the paper's stages; `english` is the share of English among alt-texts."""
     return {
         "splitcap": partial(_splitcap, english=english),
+        "span_corruption": partial(_spans, english=english),
         "caption": partial(_caption, language="en"),
         "caption_multilingual": _caption_multilingual,
         **{f"caption_{language}": partial(_spaced_caption, language=language) for language in names.LANGUAGES},
@@ -67,6 +69,13 @@ def _splitcap(scene: Scene, rng: np.random.Generator, english: float) -> Example
     language = _pick_language(rng, english)
     prompt, target = split_caption(captions.caption(scene, language, rng), language.upper(), rng)
     return Example(scene.index, prompt, target, language=language)
+
+
+def _spans(scene: Scene, rng: np.random.Generator, english: float) -> Example | None:
+    """The same texts, denoised, without their picture."""
+    language = _pick_language(rng, english)
+    corrupted = corrupt_spans(captions.caption(scene, language, rng), rng)
+    return Example(scene.index, *corrupted, language=language, sighted=False) if corrupted else None
 
 
 def _caption(scene: Scene, rng: np.random.Generator, language: str) -> Example:

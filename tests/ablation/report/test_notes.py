@@ -66,3 +66,9 @@ def test_what_regions_can_score_at_most(report):
     (note,) = [note for note in notes(replace(report, details=limits)) if note.startswith("Regions")]
     assert "score refer 71.3, refer_g 70.0; the mask tokenizer" in note
     assert note.endswith("64x64 crops: refer 80.5 to 81.1, refer_g 80.0.")
+
+
+def test_how_the_weights_of_transfers_were_chosen(made_up, report):
+    assert not [note for note in report.notes if "checks" in note]
+    stages = {**report.config["stages"], "transfer": {**report.config["stages"]["transfer"], "checks": 3}}
+    assert [note for note in notes(replace(report, config={**report.config, "stages": stages})) if "best of 3" in note]

@@ -33,7 +33,14 @@ def test_prompts_have_the_papers_form_and_targets_are_not_empty(name: str) -> No
 
 
 def test_every_declared_task_is_offered() -> None:
-    assert set(TASK.names()) == set(PROMPTS)
+    assert set(TASK.names()) == {*PROMPTS, "span_corruption"}
+
+
+def test_span_corruption_is_of_texts_without_pictures() -> None:
+    examples = held_out(SOURCE.task("span_corruption", 32), "train", 60, 30, seed=0)
+    assert len(examples) == 30 and len({e.language for e in examples}) > 5
+    for example in examples:
+        assert "<extra_id_0>" in example.prompt and example.target.startswith("<extra_id_0> ") and not example.sighted
 
 
 def test_an_unknown_task_names_the_nearest() -> None:

@@ -38,6 +38,21 @@ def test_without_kept_tokens_it_learns_the_same(chain: Any) -> None:
         assert (tensor - second[name]).norm() < 0.05 * tensor.norm() + 1e-3, name
 
 
+def test_texts_alone_are_learned_beside_pictures(chain: Any) -> None:
+    node = chain.node("multimodal")
+    mixtures = ({"span_corruption": 1.0}, {"span_corruption": 1.0, "vqa": 1.0})
+    weights = []
+    for mixture in mixtures:
+        training = {**node.config["training"], "mixture": mixture}
+        folder = chain.make(Node(node.kind, node.label, {**node.config, "training": training}, 0, node.parents))
+        weights.append(load_file(folder / "weights.safetensors"))
+    torch.manual_seed(0)
+    started = read_pali(chain("multimodal"), read_tokenizer(chain("tokenizer")))
+    assert all(tensor.isfinite().all() for found in weights for tensor in found.values())
+    alone, beside = (found["projector.linear.weight"] for found in weights)
+    assert alone.shape == started.projector.linear.weight.shape and not torch.equal(alone, beside)
+
+
 def test_answers_too_come_from_pictures(chain: Any) -> None:
     folder = chain.make(uncached(chain, "evaluate", column="vqa", after="multimodal"))
     kept = chain("evaluate", column="vqa", after="multimodal")
