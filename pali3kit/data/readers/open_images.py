@@ -71,7 +71,7 @@ class OpenImagesReader(Files):
     def pictures(self) -> tuple[np.ndarray, np.ndarray]:
         """The rows, picture by picture, and where each picture's begin, with the end: int64."""
         column = self.columns.index("ImageID")
-        ids = np.array([self._id(row, column) for row in range(1, len(self.lines))], np.uint64)
+        ids = np.fromiter((self._id(row, column) for row in range(1, len(self.lines))), np.uint64)
         if not len(ids):
             raise DataError(f"{self.path}: it has no rows")
         order = np.argsort(ids, kind="stable")
