@@ -19,26 +19,31 @@ from pali3kit.registry import SOURCE
 RIGHT_FROM = 50.0
 
 
-def pictures(report: Report) -> dict[int, Image.Image]:
-    """Draw the test pictures that the gallery shows, by index, with the source that the experiment used."""
-    indices = sorted({example.image for example in report.gallery})
-    if not indices:
-        return {}
-    options = dict(report.config["data"]["source"])
-    source: Any = SOURCE.build(options.pop("name"), image_size=report.config["model"]["image_size"], **options)
-    return {index: Image.fromarray(source.image("test", index)) for index in indices}
+Pictures = Mapping[tuple[int, int], Image.Image]
+"""By index and size."""
 
 
-def defined(images: Mapping[int, Image.Image]) -> str:
+def pictures(report: Report) -> dict[tuple[int, int], Image.Image]:
+    """Draw the test pictures that the gallery shows, with the experiment's source, as large as they were measured."""
+    found: dict[tuple[int, int], Image.Image] = {}
+    for size in sorted({example.size for example in report.gallery}):
+        options = dict(report.config["data"]["source"])
+        source: Any = SOURCE.build(options.pop("name"), image_size=size, **options)
+        indices = sorted({example.image for example in report.gallery if example.size == size})
+        found |= {(index, size): Image.fromarray(source.image("test", index)) for index in indices}
+    return found
+
+
+def defined(images: Pictures) -> str:
     """Embed every picture once, at its own size: the gallery refers to it and enlarges it without smoothing."""
     parts = [
-        f'<image id="picture-{index}" width="{image.width}" height="{image.height}" href="{_data_uri(image)}"/>'
-        for index, image in images.items()
+        f'<image id="picture-{index}-{size}" width="{image.width}" height="{image.height}" href="{_data_uri(image)}"/>'
+        for (index, size), image in images.items()
     ]
     return f'<svg width="0" height="0" class="defined" aria-hidden="true"><defs>{"".join(parts)}</defs></svg>'
 
 
-def gallery(report: Report, images: Mapping[int, Image.Image]) -> str:
+def gallery(report: Report, images: Pictures) -> str:
     """All examples, grouped by column. Texts of predictions are untrusted and are escaped."""
     colours = series([row.label for row in report.tables[0].rows])
     sections = []
@@ -48,14 +53,14 @@ def gallery(report: Report, images: Mapping[int, Image.Image]) -> str:
     return "".join(sections)
 
 
-def _example(example: Example, images: Mapping[int, Image.Image], colours: Mapping[str, str]) -> str:
-    image = images.get(example.image)
+def _example(example: Example, images: Pictures, colours: Mapping[str, str]) -> str:
+    image = images.get((example.image, example.size))
     asked = f'<p class="prompt">{escape(example.prompt)}</p>' if example.prompt else ""
     if any(answer.region for answer in example.answers) or example.region:
         body = _regions(example, image, colours)
         return f'<article class="wide">{asked}<div class="figures">{body}</div></article>'
     answers = "".join(_answer(answer, colours, _judges(example)) for answer in example.answers)
-    picture, known = _picture(example.image, image), _references(example.references)
+    picture, known = _picture(example, image), _references(example.references)
     return f'<article>{picture}<div class="texts">{asked}{known}<dl>{answers}</dl></div></article>'
 
 
@@ -70,11 +75,11 @@ def _references(texts: Sequence[str]) -> str:
 def _regions(example: Example, image: Image.Image | None, colours: Mapping[str, str]) -> str:
     figures = []
     if example.region:
-        asked_for = _picture(example.image, image, example.region, "truth")
+        asked_for = _picture(example, image, example.region, "truth")
         figures.append(f"<figure>{asked_for}<figcaption>asked for</figcaption></figure>")
     for answer in example.answers:
         colour = colours.get(answer.label, "shared")
-        picture = _picture(example.image, image, answer.region, colour)
+        picture = _picture(example, image, answer.region, colour)
         said = "" if answer.region else f'<br><span class="said">no valid box: {escape(_short(answer.text))}</span>'
         score = "" if answer.score is None else f" · IoU {number(answer.score)}"
         caption = f'<span class="{colour} key"></span>{escape(answer.label)}{score}{said}'
@@ -99,7 +104,7 @@ def _judges(example: Example) -> bool:
     return not example.column.startswith("caption")
 
 
-def _picture(index: int, image: Image.Image | None, region: Region | None = None, colour: str = "") -> str:
+def _picture(example: Example, image: Image.Image | None, region: Region | None = None, colour: str = "") -> str:
     if image is None:
         return ""
     marks = ""
@@ -109,9 +114,10 @@ def _picture(index: int, image: Image.Image | None, region: Region | None = None
         y0, x0, y1, x1 = region.box
         place = f'x="{x0}" y="{y0}" width="{max(0, x1 - x0)}" height="{max(0, y1 - y0)}"'
         marks += f'<rect class="halo" {place}/><rect class="box" {place}/>'
-    name = f'role="img" aria-label="test picture {index}"'
+    name = f'role="img" aria-label="test picture {example.image}"'
     size = f'viewBox="0 0 {image.width} {image.height}"'
-    return f'<svg class="picture {colour}" {size} {name}><use href="#picture-{index}"/>{marks}</svg>'
+    link = f"#picture-{example.image}-{example.size}"
+    return f'<svg class="picture {colour}" {size} {name}><use href="{link}"/>{marks}</svg>'
 
 
 def _data_uri(image: Image.Image) -> str:

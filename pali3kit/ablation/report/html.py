@@ -8,19 +8,18 @@ from importlib.resources import files
 from typing import Any
 
 import yaml
-from PIL import Image
 
 from pali3kit.ablation import paper
 from pali3kit.ablation.report import charts, table
 from pali3kit.ablation.report.columns import columns_of
-from pali3kit.ablation.report.gallery import defined, gallery
+from pali3kit.ablation.report.gallery import Pictures, defined, gallery
 from pali3kit.ablation.report.model import Report, Table
 from pali3kit.ablation.report.saved import plain
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
-def page(report: Report, timings: Mapping[str, Any], images: Mapping[int, Image.Image]) -> str:
+def page(report: Report, timings: Mapping[str, Any], images: Pictures) -> str:
     """The whole report as HTML. `timings` as `write.timings` makes them; `images` by test index, may be empty."""
     style = (files(__package__) / "style.css").read_text(encoding="utf-8")
     sections = [
@@ -106,7 +105,7 @@ def _curves(report: Report) -> str:
     return _section("Learning curves", f'<p class="small">Training loss.</p>{keys}<div class="panels">{panels}</div>')
 
 
-def _gallery(report: Report, images: Mapping[int, Image.Image]) -> str:
+def _gallery(report: Report, images: Pictures) -> str:
     if not report.gallery:
         return ""
     intro = (

@@ -92,7 +92,8 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One test example with every row's answer. `image` is the index in the test split.
+    """One test example with every row's answer. `image` is the index in the test split; a source that draws pictures
+    draws it `size` pixels wide, which boxes and masks are measured in.
 
     `references` are different from each other, the most frequent first.
     """
@@ -100,6 +101,7 @@ class Example:
     column: str
     title: str
     image: int
+    size: int
     prompt: str
     references: tuple[str, ...]
     region: Region | None

@@ -36,7 +36,8 @@ def choose(arms: Sequence[Arm], shelf: Shelf) -> Iterable[Example]:
         answered = {arm.label: _first(arm.nodes.get(name, {}), shelf) for arm in arms}
         rows = {label: predictions for label, predictions in answered.items() if predictions}
         if rows:
-            yield from (_example(source, key, rows) for key in _spread(_common(rows), COUNT))
+            size = next(node.config["image_size"] for arm in arms for node in arm.nodes.get(name, {}).values())
+            yield from (_example(source, key, rows, size) for key in _spread(_common(rows), COUNT))
 
 
 def _first(nodes: Mapping[int, Node], shelf: Shelf) -> dict[tuple[Any, ...], Prediction]:
@@ -59,7 +60,9 @@ def _spread(keys: Sequence[tuple[Any, ...]], count: int) -> list[tuple[Any, ...]
     return [keys[(2 * index + 1) * len(keys) // (2 * count)] for index in range(count)]
 
 
-def _example(source: str, key: tuple[Any, ...], rows: Mapping[str, Mapping[tuple[Any, ...], Prediction]]) -> Example:
+def _example(
+    source: str, key: tuple[Any, ...], rows: Mapping[str, Mapping[tuple[Any, ...], Prediction]], size: int
+) -> Example:
     predictions = {label: found[key] for label, found in rows.items()}
     one = next(iter(predictions.values()))
     columns = columns_of(source)
@@ -71,7 +74,7 @@ def _example(source: str, key: tuple[Any, ...], rows: Mapping[str, Mapping[tuple
     title = columns[0].title.partition(" (")[0] if len(columns) > 1 else columns[0].title
     region = _region(one.get("target_box"), one.get("target_mask"))
     texts = tuple(text for text, _ in Counter(map(str, references)).most_common())
-    return Example(source, title, int(one["image"]), str(one.get("prompt", "")), texts, region, answers)
+    return Example(source, title, int(one["image"]), size, str(one.get("prompt", "")), texts, region, answers)
 
 
 def _score(row: Prediction) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
+from dataclasses import replace
 
 import numpy as np
 from PIL import Image
@@ -15,17 +16,27 @@ from pali3kit.registry import SOURCE
 
 def test_pictures_come_from_the_source_and_survive_embedding(report):
     images = pictures(report)
-    assert sorted(images) == [5, 15, 25, 35]
+    assert sorted(images) == [(5, 64), (15, 64), (25, 64), (35, 64)]
     html = defined(images)
-    (data,) = re.findall(r'id="picture-15".*?base64,([^"]+)', html)
+    (data,) = re.findall(r'id="picture-15-64".*?base64,([^"]+)', html)
     expected = SOURCE.build("doodles", image_size=64).image("test", 15)
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))), expected)
+
+
+def test_what_was_measured_on_larger_pictures_is_drawn_on_these(report):
+    """After stage 2 boxes and masks are in its pixels."""
+    larger = replace(report, gallery=(report.gallery[0], replace(report.gallery[0], size=96)))
+    images = pictures(larger)
+    index = report.gallery[0].image
+    assert {key: image.width for key, image in images.items()} == {(index, 64): 64, (index, 96): 96}
+    html = gallery(larger, images)
+    assert f'href="#picture-{index}-96"' in html and 'viewBox="0 0 96 96"' in html
 
 
 def test_every_picture_is_embedded_once_and_used_often(report):
     images = pictures(report)
     assert defined(images).count("data:image/png") == 4
-    assert gallery(report, images).count('href="#picture-5"') > 5
+    assert gallery(report, images).count('href="#picture-5-64"') > 5
 
 
 def test_predictions_are_text_and_nothing_else(report):

@@ -14,7 +14,7 @@ def test_every_column_but_the_probe_shows_a_few_spread_examples(report):
         "caption", "caption_multilingual", "vqa", "vqa_knowledge", "vqa_text", "refer", "refer_plus", "refer_g",
     }  # fmt: skip
     assert [example.image for example in of(report, "vqa")] == [5, 15, 25, 35]
-    assert len(of(report, "vqa")) == COUNT
+    assert len(of(report, "vqa")) == COUNT and {example.size for example in report.gallery} == {64}
 
 
 def test_all_rows_answer_the_same_examples(report):
