@@ -260,6 +260,21 @@ def test_stage_2_and_transfers_over_ranks_and_in_passes(
 
 
 @pytest.mark.slow
+def test_a_transfer_is_checked_over_ranks(stage_2: tuple[list[Node], Path], tmp_path: Path) -> None:
+    """Each rank has the whole model, scores it and comes to the same choice; one writes."""
+    (*before, last_one), store = stage_2
+    training = {**last_one.config["training"], "checks": 2, "validate": 8}
+    config = {**last_one.config, "training": training, "column": "vqa", "validation": 16}
+    checked = [*before, Node(last_one.kind, last_one.label, config, last_one.seed, last_one.parents)]
+    one, two = shutil.copytree(store, tmp_path / "one"), shutil.copytree(store, tmp_path / "two")
+    alone, spread = make(one, checked, Execution()), make(two, checked, Execution(ranks=2))
+    assert difference(alone, spread) < TOLERANCE
+    said = [(folder / "validation.csv").read_text() for folder in (alone, spread)]
+    assert said[0] == said[1] and said[0].count("\n") == 3
+    assert not (spread / "best.safetensors").exists()
+
+
+@pytest.mark.slow
 def test_stage_2_killed_ends_with_the_same_weights(stage_2: tuple[list[Node], Path], tmp_path: Path) -> None:
     (node, *_), store = stage_2
     whole, cut = shutil.copytree(store, tmp_path / "whole"), shutil.copytree(store, tmp_path / "cut")
