@@ -100,12 +100,13 @@ class PdfOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class CocoInstancesOptions:
-    """COCO's `instances_*.json`."""
+    """COCO's `instances_*.json`, less the pictures that RefCOCO's sets in the folder `without` test on."""
 
     OFFERS: ClassVar[tuple[str, ...]] = ("things", "masks")
 
     path: str
     images: str
+    without: str | None = None
     test: str | None = None
     test_images: str | None = None
 

@@ -15,7 +15,7 @@ WITHOUT_PICTURES = ("text", "jsonl")  # sources of texts alone
 WITHOUT_TASKS = ("folder", *WITHOUT_PICTURES)  # sources for pretraining alone
 NO_PARTS = ("world", "union", *WITHOUT_PICTURES)
 FILES = ("path", "annotations", "classes", "instances", "translations", "test", "test_annotations", "test_translations")
-FOLDERS = ("images", "masks", "test_images", "test_masks")
+FOLDERS = ("images", "masks", "without", "test_images", "test_masks")
 # What is measured on a pretrained part alone, after no other stage: these fit what has no tasks.
 PRETRAINED_COLUMNS = ("probe", "denoising")
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Sequence
 from functools import cached_property, partial
@@ -13,6 +14,7 @@ import numpy as np
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import each, field, mapping, numbers, read_json, shown, typed
 from pali3kit.data.reader import Files, existing, picture_in
+from pali3kit.data.readers.refs import held_out_pictures, sets_in
 from pali3kit.data.record import Record, Thing
 from pali3kit.data.task import Box
 from pali3kit.errors import DataError
@@ -70,11 +72,14 @@ class Instances:
 
 
 class CocoInstancesReader(Files):
-    """The pictures that have annotations, in the order of the file."""
+    """The pictures that have annotations, in the order of the file.
 
-    def __init__(self, path: str, images: str) -> None:
-        super().__init__(existing(path))
-        self.images = existing(images, "folder")
+    Those that RefCOCO's sets in the folder `without` validate or test on are left out.
+    """
+
+    def __init__(self, path: str, images: str, without: str | None = None) -> None:
+        super().__init__(existing(path), *(sets_in(without).values() if without else ()))
+        self.images, self.without = existing(images, "folder"), without
 
     @cached_property
     def known(self) -> Instances:
@@ -84,10 +89,14 @@ class CocoInstancesReader(Files):
     def pictures(self) -> list[tuple[int, list[int]]]:
         """Pictures with their annotations."""
         found: dict[int, list[int]] = defaultdict(list)
+        tested = held_out_pictures(self.without) if self.without else frozenset()
         for annotation in self.known.annotations:
-            found[self.known.picture(annotation)].append(annotation)
+            picture = self.known.picture(annotation)
+            if picture not in tested:
+                found[picture].append(annotation)
         if not found:
-            raise DataError(f"{self.files[0]}: it has no annotations")
+            what = f" but for pictures that {self.without} tests on" if tested else ""
+            raise DataError(f"{self.files[0]}: it has no annotations{what}")
         return [(picture, found[picture]) for picture in self.known.pictures if picture in found]
 
     @property
@@ -118,7 +127,7 @@ def whole_box(corners: Sequence[float], size: Size, where: str) -> Box:
 
 
 def _side(low: float, high: float, side: int) -> tuple[int, int]:
-    if not (low <= high and high >= 0 and low <= side):  # NaN too
+    if not (-math.inf < low <= high < math.inf and high >= 0 and low <= side):  # NaN too
         return 0, 0
     start, end = max(round(low), 0), min(round(high), side)
     return (start, end) if start < end else (min(start, side - 1), min(start, side - 1) + 1)
@@ -141,8 +150,13 @@ def _mask(shape: Any, size: Size, where: str) -> np.ndarray:
 
 
 def create(
-    path: str, images: str, test: str | None = None, test_images: str | None = None, image_size: int = 0
+    path: str,
+    images: str,
+    without: str | None = None,
+    test: str | None = None,
+    test_images: str | None = None,
+    image_size: int = 0,
 ) -> AnnotatedSource:
     """The registry's `coco_instances`."""
     held = CocoInstancesReader(test, test_images or images) if test else None
-    return AnnotatedSource(CocoInstancesReader(path, images), held)
+    return AnnotatedSource(CocoInstancesReader(path, images, without), held)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Mapping
 from functools import cached_property, partial
 from pathlib import Path
@@ -21,6 +22,7 @@ from pali3kit.images.decode import read, read_size
 
 BOX = ("XMin", "YMin", "XMax", "YMax")
 MASK_BOX = tuple(f"Box{side}" for side in BOX)
+ID = re.compile(rb"[0-9a-fA-F]{1,16}")
 Size = tuple[int, int]
 
 
@@ -57,8 +59,11 @@ class OpenImagesReader(Files):
     @cached_property
     def names(self) -> dict[str, str]:
         """What classes are called."""
-        with self.files[1].open(encoding="utf-8", newline="") as file:
-            rows = [row for row in csv.reader(file) if row]
+        try:
+            with self.files[1].open(encoding="utf-8-sig", newline="") as file:
+                rows = [row for row in csv.reader(file) if row]
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise DataError(f"{self.files[1]}: no readable table: {error}") from error
         if any(len(row) != 2 for row in rows):
             raise DataError(f"{self.files[1]}: each line should be a LabelName and a DisplayName")
         return {label: name for label, name in rows if label != "LabelName"}
@@ -80,10 +85,9 @@ class OpenImagesReader(Files):
 
     def _id(self, row: int, column: int) -> int:
         cells = self.lines[row].split(b",", column + 1)
-        try:
-            return int(cells[column], 16)
-        except (IndexError, ValueError):
-            raise DataError(f"{self.lines.where(row)}: no ImageID of 16 hexadecimal digits") from None
+        if len(cells) <= column or not ID.fullmatch(cells[column].strip()):
+            raise DataError(f"{self.lines.where(row)}: no ImageID of 16 hexadecimal digits")
+        return int(cells[column], 16)
 
     def __len__(self) -> int:
         return len(self.pictures[1]) - 1

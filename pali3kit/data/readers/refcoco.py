@@ -2,26 +2,22 @@
 
 from __future__ import annotations
 
-import io
-import pickle
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
 from pali3kit.data.annotated import AnnotatedSource
-from pali3kit.data.fields import each, field, typed
+from pali3kit.data.fields import each, field
 from pali3kit.data.reader import Files, existing, picture_in
 from pali3kit.data.readers.coco_instances import Instances
+from pali3kit.data.readers.refs import SETS, read_refs, sets_in
 from pali3kit.data.record import Record
 from pali3kit.data.task import Example, Task
 from pali3kit.errors import DataError, choose
-
-SETS = {"refer": "refcoco/refs(unc).p", "refer_plus": "refcoco+/refs(unc).p", "refer_g": "refcocog/refs(umd).p"}
-"""The files of the three sets below one folder, by the column that each is measured in."""
 
 
 class Ref(NamedTuple):
@@ -47,9 +43,7 @@ class RefCocoReader(Files):
 
     def __init__(self, path: str, images: str, split: str, instances: str | None = None) -> None:
         self.folder, self.images, self.split = existing(path, "folder"), existing(images, "folder"), split
-        self.sets = {column: self.folder / file for column, file in SETS.items() if (self.folder / file).is_file()}
-        if not self.sets:
-            raise DataError(f"{self.folder} has none of {', '.join(SETS.values())}")
+        self.sets = sets_in(path)
         own = {column: file.parent / "instances.json" for column, file in self.sets.items()}
         self.instances = dict.fromkeys(self.sets, existing(instances)) if instances else own
         super().__init__(*self.sets.values(), *dict.fromkeys(self.instances.values()))
@@ -65,12 +59,14 @@ class RefCocoReader(Files):
 
     def _refs(self, column: str) -> Iterator[Ref]:
         path, known = self.sets[column], self._known[self.instances[column]]
-        for where, ref in each({"refs": typed(read_plain_pickle(path), list, f"{path}: this")}, "refs", str(path)):
+        for where, ref in read_refs(path):
             annotation = field(ref, "ann_id", int, where)
             if annotation not in known.annotations:
                 raise DataError(f"{where}: 'ann_id' {annotation} is not in {known.path}.")
             said = [field(sentence, "sent", str, at).strip() for at, sentence in each(ref, "sentences", where)]
             split, picture = field(ref, "split", str, where), known.picture(annotation)
+            if field(ref, "image_id", int, where) != picture:
+                raise DataError(f"{where}: 'image_id' {ref['image_id']} is {picture} in {known.path}.")
             yield Ref(column, split, picture, annotation, tuple(filter(None, said)))
 
     @cached_property
@@ -120,23 +116,6 @@ class RefCocoReader(Files):
         """The records of one set, which lie one behind the other where the split is not "train"."""
         numbers = [number for number, refs in enumerate(self.records) if refs[0].column == column]
         return range(numbers[0], numbers[-1] + 1) if numbers else range(0)
-
-
-class _Plain(pickle.Unpickler):
-    """Numbers, texts, lists, tuples and mappings; whatever needs a name to be looked up is refused."""
-
-    def find_class(self, module: str, name: str) -> Any:
-        raise pickle.UnpicklingError(f"it would load {module}.{name}; only plain containers are read")
-
-
-def read_plain_pickle(path: Path) -> Any:
-    """What a pickle of Python 2 or 3 holds, if that is plain containers. Raises DataError for any other file."""
-    try:
-        return _Plain(io.BytesIO(path.read_bytes()), encoding="utf-8", errors="replace").load()
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}") from error
-    except Exception as error:  # a damaged pickle may raise anything
-        raise DataError(f"{path}: no pickle of plain containers: {error or type(error).__name__}") from error
 
 
 class RefCocoSource(AnnotatedSource):

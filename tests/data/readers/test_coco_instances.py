@@ -72,7 +72,9 @@ def test_boxes_of_whole_pixels(corners: tuple[float, ...], box: tuple[int, ...])
     assert whole_box(corners, (6, 8), "here") == box
 
 
-@pytest.mark.parametrize("corners", [(9.0, 1, 2, 2), (1, 1, -3, 2), (float("nan"), 1, 2, 2), (1, -5, 2, 2)])
+@pytest.mark.parametrize(
+    "corners", [(9.0, 1, 2, 2), (1, 1, -3, 2), (float("nan"), 1, 2, 2), (1, -5, 2, 2), (1, 1, float("inf"), 2)]
+)
 def test_boxes_outside_are_refused(corners: tuple[float, ...]) -> None:
     with pytest.raises(DataError, match=r"here: 'bbox' .* is empty or outside a picture of 6x8"):
         whole_box(corners, (6, 8), "here")

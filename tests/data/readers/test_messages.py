@@ -20,7 +20,7 @@ from pali3kit.data.readers.ocr import OcrReader
 from pali3kit.data.readers.open_images import OpenImagesReader
 from pali3kit.data.readers.parquet import ParquetReader
 from pali3kit.data.readers.pdf import PdfReader
-from pali3kit.data.readers.refcoco import read_plain_pickle
+from pali3kit.data.readers.refs import read_plain_pickle
 from pali3kit.data.readers.tsv import TsvReader
 from pali3kit.data.readers.tsv import create as tsv
 from pali3kit.data.union import UnionSource

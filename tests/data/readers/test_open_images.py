@@ -83,6 +83,7 @@ def test_masks_are_drawn_by_the_mask_tokenizer(files: Callable[..., OpenImagesRe
         (BOXES.split("\n")[0], "table.csv: it has no rows"),
         (BOXES.replace("LabelName", "Label"), "table.csv: no column 'LabelName'. Did you mean 'Label'"),
         (MASKS.replace("BoxXMin", "XMin"), "table.csv: no column 'BoxXMin'. Did you mean 'BoxYMin'"),
+        (BOXES + "-1,xclick\n", "table.csv:5: no ImageID of 16 hexadecimal digits"),
         (BOXES + "zz,xclick\n", "table.csv:5: no ImageID of 16 hexadecimal digits"),
     ],
 )

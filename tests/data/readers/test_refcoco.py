@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pali3kit.data.readers.refcoco import RefCocoReader, RefCocoSource, create, read_plain_pickle
+from pali3kit.data.readers.coco_instances import CocoInstancesReader
+from pali3kit.data.readers.refcoco import RefCocoReader, RefCocoSource, create
+from pali3kit.data.readers.refs import held_out_pictures, read_plain_pickle
 from pali3kit.data.task import held_out
 from pali3kit.data.union import UnionSource
 from pali3kit.errors import DataError
@@ -138,6 +140,7 @@ def test_a_split_or_a_set_that_is_not_there(refer: Callable[..., Path], tmp_path
     ("change", "told"),
     [
         ({"ann_id": 99}, r"refs\[0\]: 'ann_id' 99 is not in .*refcoco/instances.json"),
+        ({"image_id": 10}, r"refs\[0\]: 'image_id' 10 is 9 in .*refcoco/instances.json"),
         ({"split": None}, r"refs\[0\]: 'split' should be a text, not nothing"),
         ({"sentences": [{"snet": "cat"}]}, r"refs\[0\]: sentences\[0\]: no field 'sent'. Did you mean 'snet'"),
         ({"sentences": "cat"}, r"refs\[0\]: 'sentences' should be a list, not the text 'cat'"),
@@ -191,3 +194,13 @@ def test_a_mapping_is_no_list_of_references(refer: Callable[..., Path]) -> None:
     (folder / "refcoco/refs(unc).p").write_bytes(pickle.dumps({"refs": []}))
     with pytest.raises(DataError, match=r"refs\(unc\).p: this should be a list, not a mapping"):
         len(reader(folder))
+
+
+def test_cocos_objects_without_the_pictures_that_are_tested_on(refer: Callable[..., Path], tmp_path: Path) -> None:
+    folder = refer()
+    file = str(folder / "refcoco/instances.json")
+    assert held_out_pictures(str(folder)) == {7, 10, 11}
+    whole = CocoInstancesReader(file, str(tmp_path))
+    spared = CocoInstancesReader(file, str(tmp_path), str(folder))
+    assert len(whole) == 4 and [spared.record(n).name[-9:] for n in range(len(spared))] == ["picture 9"]
+    assert len(spared.files) == 4  # what is left out is part of what it is

@@ -1,0 +1,57 @@
+"""The REFER package's files: which sets there are, how they are read, and what they test on."""
+
+from __future__ import annotations
+
+import io
+import pickle
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from pali3kit.data.fields import each, field, typed
+from pali3kit.data.reader import existing
+from pali3kit.errors import DataError
+
+SETS = {"refer": "refcoco/refs(unc).p", "refer_plus": "refcoco+/refs(unc).p", "refer_g": "refcocog/refs(umd).p"}
+"""The files of the three sets below one folder, by the column that each is measured in."""
+
+
+def sets_in(folder: str) -> dict[str, Path]:
+    """Those of `SETS` that are in a folder. Raises DataError where there is none."""
+    root = existing(folder, "folder")
+    found = {column: root / file for column, file in SETS.items() if (root / file).is_file()}
+    if not found:
+        raise DataError(f"{root} has none of {', '.join(SETS.values())}")
+    return found
+
+
+def held_out_pictures(folder: str) -> frozenset[int]:
+    """COCO's ids of the pictures that any set in a folder validates or tests on."""
+    return frozenset(
+        field(ref, "image_id", int, where)
+        for path in sets_in(folder).values()
+        for where, ref in read_refs(path)
+        if field(ref, "split", str, where) != "train"
+    )
+
+
+def read_refs(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """The references of a set, each with its place."""
+    return each({"refs": typed(read_plain_pickle(path), list, f"{path}: this")}, "refs", str(path))
+
+
+class _Plain(pickle.Unpickler):
+    """Numbers, texts, lists, tuples and mappings; whatever needs a name to be looked up is refused."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        raise pickle.UnpicklingError(f"it would load {module}.{name}; only plain containers are read")
+
+
+def read_plain_pickle(path: Path) -> Any:
+    """What a pickle of Python 2 or 3 holds, if that is plain containers. Raises DataError for any other file."""
+    try:
+        return _Plain(io.BytesIO(path.read_bytes()), encoding="utf-8", errors="replace").load()
+    except OSError as error:
+        raise DataError(f"{path}: {error.strerror}") from error
+    except Exception as error:  # a damaged pickle may raise anything
+        raise DataError(f"{path}: no pickle of plain containers: {error or type(error).__name__}") from error
