@@ -5,14 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 from pali3kit.config.budgets import Complaint
 from pali3kit.config.given import found, taught
 from pali3kit.config.schema import Experiment, Part
-from pali3kit.config.shapes import KIND, LanguageShape, read_t5, resolve_language
+from pali3kit.config.shapes import KIND, LanguageShape, contradicted, read_t5, resolve_language
 from pali3kit.config.vocabulary import EOS, Vocabulary
 from pali3kit.errors import ConfigError, DataError
 
@@ -35,8 +34,9 @@ def language(cell: Experiment) -> Iterator[Complaint]:
     yield from taught(part, "language", cell.stages.language.examples)
     folder = _folder(part)
     if folder is not None and folder.exists():
-        yield from _tokens(cell, folder)
-        yield from _answers(cell, folder)
+        said = _config(folder)
+        yield from _tokens(cell, folder, said)
+        yield from _answers(cell, folder, said)
 
 
 def language_width(part: Part) -> int | None:
@@ -62,12 +62,10 @@ def _shape(part: Part) -> Iterator[Complaint]:
         return
     said, size = read_t5(folder), part.options.get("size")
     numbers = {key: part.options.get(key) for key in LanguageShape.__slots__}
-    given: dict[str, Any] = asdict(resolve_language(size, **numbers)) if size else numbers
-    given |= {key: value for key in KIND if (value := part.options.get(key)) != KIND[key]}
-    for key, value in given.items():
-        if value not in (None, said[key]):
-            at = "size" if size and numbers.get(key) is None and key in numbers else key
-            yield f"model.language.{at}", f"model.language: {folder} has {key} {said[key]}, not {value}"
+    kind = {key: part.options.get(key) for key in KIND}
+    for key, value in contradicted(said, size, numbers, kind).items():
+        at = "size" if size and numbers.get(key) is None and key in numbers else key
+        yield f"model.language.{at}", f"model.language: {folder} has {key} {said[key]}, not {value}"
 
 
 def _said_shape(part: Part) -> LanguageShape:
@@ -97,9 +95,9 @@ def _folder(part: Part) -> Path | None:
     return Path(named).expanduser() if part.name.startswith("hf/") and named.startswith((".", "/", "~")) else None
 
 
-def _tokens(cell: Experiment, folder: Path) -> Iterator[Complaint]:
+def _tokens(cell: Experiment, folder: Path, said: Mapping[str, Any]) -> Iterator[Complaint]:
     """Check that ids mean what the weights learned: the tokenizer is theirs, with as many rows, and ends as they do."""
-    chosen, said = cell.tokenizer, _config(folder)
+    chosen = cell.tokenizer
     if chosen.file is None:
         key = "model.language.weights" if cell.model.language.options.get("weights") else "model.language"
         yield key, f"the ids of {folder} are those of its own tokenizer: give that as tokenizer.file."
@@ -117,9 +115,8 @@ def _tokens(cell: Experiment, folder: Path) -> Iterator[Complaint]:
             yield "tokenizer.file", f"{text}: they do not belong together, or set tokenizer.rows to {rows}."
 
 
-def _answers(cell: Experiment, folder: Path) -> Iterator[Complaint]:
+def _answers(cell: Experiment, folder: Path, said: Mapping[str, Any]) -> Iterator[Complaint]:
     """Check what is known of kinds of models: some cannot read a prefix, some have so many positions and no more."""
-    said = _config(folder)
     kind, lengths = str(said.get("model_type")), cell.stages.multimodal
     if cell.model.language.name.startswith("hf/") and kind in BLIND:
         yield (

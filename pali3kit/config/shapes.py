@@ -105,6 +105,15 @@ FEEDS = {
 }  # fmt: skip
 
 
+def contradicted(
+    said: Mapping[str, Any], size: str | None, numbers: Mapping[str, int | None], kind: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Return the options that say other than `read_t5` did; those left out, or as in `KIND`, say nothing."""
+    given: dict[str, Any] = asdict(resolve_language(size, **numbers)) if size else dict(numbers)
+    given |= {key: value for key, value in kind.items() if value != KIND[key]}
+    return {key: value for key, value in given.items() if value not in (None, said[key])}
+
+
 def read_t5(folder: Path) -> dict[str, Any]:
     """Return what `config.json` in a folder of transformers says of a T5, T5 v1.1, Flan-T5, mT5 or UL2, as our options.
 

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor
 
-from pali3kit.config.shapes import KIND, read_t5, resolve_language
+from pali3kit.config.shapes import contradicted, read_t5
 from pali3kit.errors import ConfigError
 from pali3kit.language.ul2 import UL2
 from pali3kit.weights.find import find_weights
@@ -70,11 +69,8 @@ def create_ul2(
 def _demand_agreement(
     said: dict[str, Any], size: str | None, numbers: dict[str, int | None], kind: dict[str, Any], path: Path
 ) -> None:
-    given = {key: value for key, value in numbers.items() if value is not None}
-    if size is not None:
-        given |= asdict(resolve_language(size, **numbers))
-    given |= {key: value for key, value in kind.items() if value != KIND[key]}
-    wrong = [f"{path} has {key} {said[key]}, not {value}." for key, value in given.items() if said[key] != value]
+    differing = contradicted(said, size, numbers, kind)
+    wrong = [f"{path} has {key} {said[key]}, not {value}." for key, value in differing.items()]
     if wrong:
         raise ConfigError(wrong)
 

@@ -106,8 +106,8 @@ def _limits(report: Report) -> Iterable[str]:
 
 
 def _span(values: Iterable[float]) -> str:
-    low, high = min(texts := [f"{value:.1f}" for value in values], key=float), max(texts, key=float)
-    return low if low == high else f"{low} to {high}"
+    texts = [f"{value:.1f}" for value in sorted(values)]
+    return texts[0] if texts[0] == texts[-1] else f"{texts[0]} to {texts[-1]}"
 
 
 def _titles(table: Table, row: Row, **wanted: str) -> list[str]:
