@@ -147,10 +147,14 @@ METRIC = Registry("metric", BUILT_IN)
 STAGE = Registry("stage", BUILT_IN)
 OPTIMIZER = Registry("optimizer", BUILT_IN)
 COLUMN = Registry("column", BUILT_IN)
+LABELLED = Registry("labelled", BUILT_IN)
+CAPTIONED = Registry("captioned", BUILT_IN)
+TOWERS = Registry("towers", BUILT_IN)
 
 KINDS: dict[str, Registry] = {
     registry.kind: registry
     for registry in (
         VISION, PROJECTOR, LANGUAGE, MASKS, TEXT_TOWER, SOURCE, TASK, METRIC, STAGE, OPTIMIZER, COLUMN,
+        LABELLED, CAPTIONED, TOWERS,
     )
 }  # fmt: skip

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import ClassVar, Literal
 
 from pali3kit import registry
+from pali3kit.config import sets as sets
 from pali3kit.config import sources as sources
 from pali3kit.config.shapes import LANGUAGE_SHAPES, VIT_SHAPES, LanguageShape, VitShape
 

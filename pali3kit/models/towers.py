@@ -1,0 +1,24 @@
+"""Two towers that meet in one space, as zero-shot classification and retrieval use them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from torch import Tensor
+
+from pali3kit.images.spec import ImageSpec
+
+
+class Towers(Protocol):
+    """An image tower and a text tower, with the preprocessing of both. Embeddings are not yet of unit length."""
+
+    image_spec: ImageSpec
+
+    def embed_images(self, images: Tensor) -> Tensor:
+        """Pictures as `image_spec` prepares them, `[B,3,H,W]`, to `[B,E]`."""
+        ...
+
+    def embed_texts(self, texts: Sequence[str]) -> Tensor:
+        """Texts as they are written to `[C,E]`: tokenised, lower-cased where the model wants that, on its device."""
+        ...
