@@ -52,11 +52,21 @@ def _what(node: Node) -> str:
     """
     if node.kind == "resolution":
         return f"resolution/{step_of(node)}@{node.config['image_size']}"
+    if node.kind == "embed":
+        return _embedded(node)
     detail = node.config.get("column") or node.config.get("task") or node.config.get("split")
     after = node.config.get("after", "transfer")
     if "vision" in node.parents and node.parents["vision"].kind == "resolution":
         after = node.config["image_size"]
     return f"{node.kind}/{detail}" + (f"@{after}" if after != "transfer" else "") if detail else node.kind
+
+
+def _embedded(node: Node) -> str:
+    """The set of an `embed`, its splits unless they are those of a probe, and what is told of it if no feature."""
+    part = node.config.get("labelled") or node.config["captioned"]
+    splits = node.config["splits"]
+    which = "" if splits == ["train", "test"] else f".{'+'.join(splits)}"
+    return f"embed/{part.get('task', part['name'])}{which}" + (" logits" if "classifier" in node.parents else "")
 
 
 def step_of(node: Node) -> int:

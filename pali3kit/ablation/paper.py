@@ -78,7 +78,7 @@ class PaperTable:
     def delta(self, arm: str, baseline: str, column: str, vit: str = "") -> Number | None:
         """The difference of two arms in a column; None where the paper does not have both."""
         arms = self.rows[self._known(vit)]
-        if baseline == next(iter(arms)) and arm != baseline:
+        if baseline == next(iter(arms)) and arm != baseline and column in arms[baseline]:
             return arms.get(arm, {}).get(column)
         ours, theirs = self.absolute(arm, column, vit), self.absolute(baseline, column, vit)
         if ours is None or theirs is None:

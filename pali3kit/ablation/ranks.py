@@ -24,7 +24,8 @@ from pali3kit.registry import STAGE
 from pali3kit.training.context import Execution, StageContext
 from pali3kit.training.stopping import TERMINATED
 
-SPREAD = frozenset({"vision", "multimodal", "resolution", "transfer"})  # stages that can be shared among ranks
+SPREAD = frozenset({"vision", "lit", "finetune", "multimodal", "resolution", "transfer"})
+"""Stages that can be shared among ranks."""
 
 
 def alone(execution: Execution, kind: str) -> Execution:

@@ -19,15 +19,16 @@ from typing import Any
 
 from pali3kit.ablation.node import Node
 from pali3kit.config.budgets import REGION_COLUMNS, recipe, said_of
+from pali3kit.config.encoder import has_texts, probe_sets
 from pali3kit.config.offers import general, tasks_of
 from pali3kit.config.schema import Experiment, Part, Resolution, Training
-from pali3kit.config.supply import PRETRAINED_COLUMNS
-from pali3kit.registry import SOURCE
+from pali3kit.config.supply import PRETRAINED_COLUMNS, TEXT_COLUMNS
+from pali3kit.registry import CAPTIONED, KINDS, LABELLED, SOURCE, Registry
 from pali3kit.weights.find import digest, find_weights
 
 # The tokenizer and the mask codec define the text of every target, and a test set is one test set: they are the
 # same for all seeds. Features are a function of their vision encoder.
-SEEDED = frozenset({"vision", "language", "multimodal", "resolution", "transfer", "probe"})
+SEEDED = frozenset({"vision", "language", "multimodal", "resolution", "transfer", "probe", "lit", "finetune", "linear"})
 # Columns that share a transfer: the three kinds of expression are trained on together. Others have their own.
 TRANSFER_OF = {"refer_plus": "refer", "refer_g": "refer"}
 
@@ -45,7 +46,7 @@ NEUTRAL: dict[str, Any] = {
     "cooldown": 0.0, "weights": None, "allow": [], "loss": "sigmoid", "crop": 1.0, "flip": False, "freeze": [],
     "bottleneck": None, "image_size": None, "gated": True, "ul2.size": None, "prefix": "appendix", "z_loss": 0.0,
     "multimodal.temperature": 1.0, "resolution.temperature": 1.0, "pairs.language": "en", "pairs.filter": False,
-    "pairs.test": None, "masks.source": None, "transfer.checks": 0,
+    "pairs.test": None, "masks.source": None, "transfer.checks": 0, "world.english": 0.75,
 }  # fmt: skip
 
 
@@ -55,7 +56,8 @@ def columns(experiment: Experiment, seed: int) -> dict[str, Node]:
     columns = {}
     for column in experiment.evaluate:
         if column in PRETRAINED_COLUMNS:
-            columns[column] = stages.probe if column == "probe" else stages.denoising
+            if column not in TEXT_COLUMNS or has_texts(experiment):
+                columns[column] = getattr(stages, column)
             continue
         for after in experiment.evaluation.after:
             name = column if after == "transfer" else f"{column}@{after}"
@@ -137,9 +139,100 @@ class Stages:
 
     @cached_property
     def probe(self) -> Node:
-        chosen, side = self.experiment.evaluation, self.experiment.model.image_size
-        tasks = {"source": plain(chosen.probes), **_data(chosen.probes), "image_size": side}
-        return self.node("probe", {**tasks, "shots": chosen.shots, "draws": chosen.draws}, vision=self.vision)
+        chosen, sets = self.experiment.evaluation, probe_sets(self.experiment)
+        embedded = {name: self.embed(LABELLED, part, ["train", "test"], chosen.crop) for name, part in sets.items()}
+        config = {"sets": list(sets), "shots": chosen.shots, "curve": chosen.curve, "draws": chosen.draws}
+        return self.node("probe", config, **embedded)
+
+    def embed(self, kind: Registry, part: Part, splits: list[str], crop: float = 1.0) -> Node:
+        """Features of a set, by the encoder or by somebody's whole model."""
+        towers = self.experiment.model.towers
+        config = {**self._set(kind, part), "splits": splits, "crop": crop}
+        if towers is not None:
+            return self.node("embed", {**config, "towers": plain(towers), **_file(towers)})
+        return self.node("embed", config, vision=self.vision)
+
+    def _set(self, kind: Registry, part: Part, image_size: int | None = None) -> dict[str, Any]:
+        """A labelled or captioned set, and how large it draws its pictures, if it draws them."""
+        known = plain(part)
+        digest = _content_of_set(kind.kind, json.dumps(known, sort_keys=True)).digest
+        return {kind.kind: known, "data": digest, "image_size": image_size or self.experiment.model.image_size}
+
+    @cached_property
+    def splits(self) -> list[str]:
+        """The test pictures that the labelled set has."""
+        known = json.dumps(plain(self.experiment.evaluation.labelled), sort_keys=True)
+        pictures = _content_of_set(LABELLED.kind, known)
+        return ["test", *(["v2"] if pictures.size("v2") else [])]
+
+    def labelled(self, splits: list[str], crop: float) -> Node:
+        return self.embed(LABELLED, self.experiment.evaluation.labelled, splits, crop)
+
+    @cached_property
+    def knn(self) -> Node:
+        chosen = self.experiment.evaluation
+        config = {"neighbours": chosen.neighbours, "splits": self.splits}
+        train, test = (self.labelled(splits, chosen.crop) for splits in (["train"], self.splits))
+        return self.node("knn", config, train=train, test=test)
+
+    @cached_property
+    def linear(self) -> Node:
+        crop = self.experiment.evaluation.crop
+        config = {"training": asdict(self.experiment.stages.linear), "splits": self.splits}
+        return self.node("linear", config, train=self.labelled(["train"], crop), test=self.labelled(self.splits, crop))
+
+    @cached_property
+    def finetune(self) -> Node:
+        """The classifier's logits on the test pictures, and what they are worth."""
+        section, chosen = self.experiment.stages.finetune, self.experiment.evaluation
+        training = budget(section)
+        training.pop("image_size", None)
+        pictures = self._set(LABELLED, chosen.labelled, section.image_size)
+        classifier = self.node("finetune", {**pictures, "training": training}, vision=self.vision)
+        logits = self.node("embed", {**pictures, "splits": self.splits, "crop": chosen.crop}, classifier=classifier)
+        return self.node("classify", {"column": "finetune", "splits": self.splits}, test=logits)
+
+    @cached_property
+    def lit(self) -> Node:
+        """The text tower for the frozen encoder, which learns from pairs in the source's languages."""
+        section, model = self.experiment.stages.lit, self.experiment.model
+        pretraining = self.experiment.stages.vision
+        training = {
+            **budget(section),
+            "text": plain(section.text or pretraining.text),
+            "bias": pretraining.bias if section.bias is None else section.bias,
+        }
+        source = section.source or self.experiment.data.source
+        training.pop("source", None)
+        config = {"source": plain(source), **_data(source), "image_size": model.image_size}
+        config |= {"text_length": pretraining.text_length, "training": training}
+        return self.node("lit", config, vision=self.vision, tokenizer=self.tokenizer)
+
+    def _texts(self) -> tuple[dict[str, Any], dict[str, Node]]:
+        """What reads texts: a whole model, or the parents that hold the trained towers."""
+        towers = self.experiment.model.towers
+        if towers is not None:
+            return {"towers": plain(towers), **_file(towers)}, {}
+        own = self.experiment.evaluation.texts == "own"
+        return {}, {"towers": self.vision if own else self.lit, "tokenizer": self.tokenizer}
+
+    @cached_property
+    def zero_shot(self) -> Node:
+        config, parents = self._texts()
+        test = self.labelled(self.splits, 1.0)
+        said = {"prompts": self.experiment.evaluation.prompts, "splits": self.splits}
+        return self.node("zero_shot", {**said, **config}, test=test, **parents)
+
+    @cached_property
+    def retrieval(self) -> Node:
+        config, parents = self._texts()
+        part = self.experiment.evaluation.captioned
+        return self.node(
+            "retrieval",
+            {**self._set(CAPTIONED, part), **config},
+            images=self.embed(CAPTIONED, part, ["test"]),
+            **parents,
+        )
 
     @cached_property
     def denoising(self) -> Node:
@@ -327,3 +420,10 @@ def _content(source: str) -> str | None:
     options = json.loads(source)
     known: str | None = getattr(SOURCE.build(options.pop("name"), **options), "digest", None)
     return known
+
+
+@cache
+def _content_of_set(kind: str, part: str) -> Any:
+    """A set of pictures, built once: it may have to list a million files."""
+    options = json.loads(part)
+    return KINDS[kind].build(options.pop("name"), **options)

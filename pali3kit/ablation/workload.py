@@ -8,13 +8,13 @@ from typing import Any
 from pali3kit.ablation.node import Node, ancestry
 from pali3kit.config.digest import digest
 from pali3kit.evals.columns import count_examples
-from pali3kit.registry import SOURCE
+from pali3kit.registry import CAPTIONED, LABELLED, SOURCE
 
 # What a stage inherits from its ancestors as far as its cost goes: the sizes of the models that it loads.
 _INHERITED = ("image_size", "vision", "language", "projector", "masks", "vocabulary", "file", "rows", "codes")
 _OF_VISION = ("image_size", "vision")
 # How long or how well something is trained does not change what a unit costs.
-_COUNTS = frozenset({"examples", "split", "count", "test", "limit", "data"})
+_COUNTS = frozenset({"examples", "split", "splits", "count", "test", "limit", "data"})
 _RATES = frozenset({"learning_rate", "weight_decay", "beta2", "schedule", "warmup", "cooldown", "clip_norm", "mixture"})
 
 
@@ -28,8 +28,13 @@ def units(node: Node) -> int:
         options = {key: value for key, value in source.items() if key != "name"}
         languages = len(SOURCE.build(source["name"], **options).languages)
         return count_examples(config["column"], int(config["test"]), int(config["limit"]), languages)
+    if node.kind == "embed":
+        part = dict(config["labelled" if "labelled" in config else "captioned"])
+        kind = LABELLED if "labelled" in config else CAPTIONED
+        pictures = kind.build(part.pop("name"), **part)
+        return max(1, sum(int(pictures.size(split)) for split in config["splits"]))
     if node.kind == "probe":
-        return int(config["draws"])
+        return len(config["sets"])
     if node.kind == "denoising":
         return 3 * int(config["limit"])  # each window in each of the three modes
     return max(1, int(config["training"]["examples"])) if "training" in config else 1
@@ -37,7 +42,7 @@ def units(node: Node) -> int:
 
 def sized(node: Node) -> dict[str, Any]:
     """Return the node's config completed by the sizes of its ancestors: enough to build everything that it runs."""
-    keys = _OF_VISION if node.kind in ("features", "probe") else _INHERITED
+    keys = _OF_VISION if node.kind in ("features", "embed", "finetune") else _INHERITED
     inherited: dict[str, Any] = {}
     for ancestor in ancestry([node]):
         inherited |= {key: ancestor.config[key] for key in keys if key in ancestor.config}

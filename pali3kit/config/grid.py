@@ -56,4 +56,6 @@ def _flat(value: Any) -> Any:
         return {"name": value.name, **{key: option for key, option in value.options.items() if option is not None}}
     if is_dataclass(value):
         return {field.name: _flat(getattr(value, field.name)) for field in fields(value)}
+    if isinstance(value, dict):
+        return {key: _flat(child) for key, child in value.items()}
     return [_flat(item) for item in value] if isinstance(value, list) else value

@@ -14,6 +14,7 @@ from pali3kit import registry
 from pali3kit.config import sets as sets
 from pali3kit.config import sources as sources
 from pali3kit.config.shapes import LANGUAGE_SHAPES, VIT_SHAPES, LanguageShape, VitShape
+from pali3kit.config.supply import PRETRAINED_COLUMNS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -205,10 +206,11 @@ class JsonlOptions:
 
 @dataclass(frozen=True, kw_only=True)
 class WorldOptions:
-    """The embedded world: `objects` emoji occur in scenes, drawn by `artist`."""
+    """The embedded world: `objects` emoji occur in scenes, drawn by `artist`; `english`: the share of English texts."""
 
     objects: int = 64
     artist: Literal["noto", "twemoji"] = "noto"
+    english: float = 0.75
 
 
 registry.VISION.add(
@@ -276,7 +278,15 @@ for _name, _summary in {
     "multimodal": "stage 1: train PaLI on the mixture with the ViT frozen",
     "resolution": "stage 2: train the whole PaLI, its ViT too, on larger pictures",
     "transfer": "fine-tune on one task with the ViT frozen",
+    "lit": "train a text tower for the frozen encoder (LiT)",
+    "embed": "compute the frozen encoder's pooled features of a set once",
     "probe": "10-shot ridge probe of the encoder on 8 classification tasks",
+    "knn": "classify by the nearest neighbours' classes",
+    "linear": "train a linear classifier on the frozen encoder's features",
+    "finetune": "train the whole encoder as a classifier",
+    "classify": "score a fine-tuned classifier",
+    "zero_shot": "classify by the texts of the classes",
+    "retrieval": "find texts by pictures and pictures by texts",
     "denoising": "the pretrained language model's loss on held-out text",
     "evaluate": "generate for one column and score it",
 }.items():
@@ -284,6 +294,11 @@ for _name, _summary in {
 
 for _name, _summary in {
     "probe": "8 tasks, 10-shot: accuracy, mean of 3 draws",
+    "knn": "nearest neighbours among the train pictures: top-1, ReaL, v2",
+    "linear": "a linear classifier on frozen features: top-1, ReaL, v2",
+    "finetune": "the whole encoder as a classifier: top-1, ReaL, v2 (paper: ImageNet)",
+    "zero_shot": "classes by their names: top-1, ReaL, v2",
+    "retrieval": "R@1 of pictures and captions, both directions, mean over languages (paper: XM3600)",
     "denoising": "the language model's loss on held-out text, nats a token, mean of R, S and X (less is better)",
     "caption": "English scene captions, 5 references: CIDEr (paper: COCO)",
     "caption_multilingual": "captions in 36 languages: CIDEr, English and mean of the other 35 (paper: XM3600)",
@@ -294,7 +309,7 @@ for _name, _summary in {
     "refer_plus": "expressions without locations: mIoU (paper: RefCOCO+)",
     "refer_g": "long expressions: mIoU (paper: RefCOCOg)",
 }.items():
-    _stage = _name if _name in ("probe", "denoising") else "evaluate"
+    _stage = "classify" if _name == "finetune" else _name if _name in PRETRAINED_COLUMNS else "evaluate"
     registry.COLUMN.add(_name, f"pali3kit.training.stages.{_stage}:run", summary=_summary)
 
 for _name, _summary in {

@@ -17,6 +17,7 @@ from pali3kit.config.budgets import (
     ranks,
     windows,
 )
+from pali3kit.config.encoder import encoder, expected
 from pali3kit.config.given import folders, found, taught
 from pali3kit.config.languages import language, language_width
 from pali3kit.config.memory import memory
@@ -81,7 +82,7 @@ def _vision(cell: Experiment) -> Iterator[Complaint]:
     pretrained = bool(part.options.get("pretrained") or weights) or part.name.startswith("hf/")
     if cell.pretrain == "random" and pretrained:
         yield "model.vision", f"{part.name} comes with weights, which are not random: pretrain 'given' keeps them."
-    if cell.pretrain == "given" and not pretrained:
+    if cell.pretrain == "given" and not pretrained and cell.model.towers is None:
         yield "model.vision", f"model.vision gives no weights for pretrain 'given': {part.name} would be random."
     if part.name != "vit" or side < 1:
         return
@@ -136,6 +137,8 @@ def _masks(cell: Experiment) -> Iterator[Complaint]:
 
 def _text_tower(cell: Experiment) -> Iterator[Complaint]:
     yield from _heads(cell.stages.vision.text, "stages.vision.text")
+    if cell.stages.lit.text is not None:
+        yield from _heads(cell.stages.lit.text, "stages.lit.text")
 
 
 def _heads(part: Part, key: str) -> Iterator[Complaint]:
@@ -227,6 +230,6 @@ def _vocabulary_file(cell: Experiment) -> Iterator[Complaint]:
 
 MISFITS: tuple[Callable[[Experiment], Iterator[Complaint]], ...] = (
     _named, _vision, _resolutions, folders, _text_tower, language, _masks, _projector, _relative_bias, supply, ranks,
-    _world, _vocabulary, windows, lengths, budgets, memory,
+    _world, _vocabulary, windows, lengths, budgets, memory, encoder, expected,
 )  # fmt: skip
 """Everything that can keep a cell from being built or trained as it stands."""

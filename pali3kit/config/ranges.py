@@ -66,6 +66,11 @@ RANGES: dict[str, Range] = {
     "beams": COUNT,
     "shots": COUNT,
     "draws": COUNT,
+    "curve": COUNT,
+    "neighbours": COUNT,
+    "epochs": COUNT,
+    "english": Range(0, 1),
+    "tolerance": Range(0),
     "classes": Range(0),
     "crop": Range(0, 1, open_low=True),
     "most_bad": Range(0, 1),
@@ -94,6 +99,8 @@ def out_of_range(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
         for i, item in enumerate(value):
             if is_dataclass(item):
                 yield from out_of_range(item, f"{key}[{i}]")
+            elif (known := RANGES.get(key.rpartition(".")[2])) is not None:
+                yield from _judge(f"{key}[{i}]", item, known)
     elif isinstance(value, dict):
         for name, item in value.items():
             if is_dataclass(item):

@@ -48,13 +48,18 @@ class Training:
 
 @dataclass(kw_only=True)
 class Model:
-    """The parts of PaLI and the side length of its images, in pixels."""
+    """The parts of PaLI and the side length of its images, in pixels.
+
+    `towers` is somebody's whole model of an image and a text tower: what looks at the encoder alone is then measured on
+    it, as it is, instead of on `vision`.
+    """
 
     image_size: int
     vision: Part
     projector: Part
     language: Part
     masks: Part
+    towers: Part | None = None
 
 
 @dataclass(kw_only=True)
@@ -200,6 +205,44 @@ class Transfer(Training):
 
 
 @dataclass(kw_only=True)
+class Lit(Training):
+    """A text tower for the frozen encoder (LiT), on the pairs of `source`, or of the data; `text` and `bias` are those
+    of stage 0a where they are not said.
+    """
+
+    examples: int = 0
+    batch_size: int = 64
+    source: Part | None = None
+    text: Part | None = None
+    temperature: float = 10.0
+    bias: float | None = None
+
+
+@dataclass(kw_only=True)
+class Finetune(Training):
+    """The whole encoder with a new classifier on `evaluation.labelled`, its pictures `image_size` pixels wide.
+
+    `crop` is the least share of a picture that a random view keeps (1: no random views), `flip` mirrors half of them.
+    """
+
+    examples: int = 0
+    batch_size: int = 64
+    image_size: int | None = None
+    crop: float = 1.0
+    flip: bool = False
+
+
+@dataclass(kw_only=True)
+class Linear:
+    """A linear classifier on the frozen encoder's features, trained by AdamW in `epochs` of the train pictures."""
+
+    epochs: int = 30
+    batch_size: int = 256
+    learning_rate: float = 1e-3
+    weight_decay: float = 1e-4
+
+
+@dataclass(kw_only=True)
 class Stages:
     """The budgets of the stages, in the order in which they run."""
 
@@ -209,12 +252,21 @@ class Stages:
     multimodal: Multimodal
     resolution: Resolution = field(default_factory=Resolution)
     transfer: Transfer
+    lit: Lit = field(default_factory=Lit)
+    finetune: Finetune = field(default_factory=Finetune)
+    linear: Linear = field(default_factory=Linear)
 
 
 @dataclass(kw_only=True)
 class Evaluation:
-    """How columns are measured: `limit` bounds the test examples of a column, `probes` is where the probe's tasks are
-    from. Regions are `constrained` to what can be read as a box and a mask, or written freely.
+    """How columns are measured: `limit` bounds the test examples of a column. Regions are `constrained` to what can be
+    read as a box and a mask, or written freely.
+
+    Of the encoder alone: `probes` are the sets of the few-shot probe by name, by default the embedded world's eight;
+    it has `shots` of each class, and those of `curve` beside. All else is measured on `labelled` and `captioned`.
+    `crop` is the share of the side that is cut from the middle of a picture (0.875: 224 of 256 pixels) for probes,
+    neighbours and classifiers. Texts are read by the tower that is LiT-tuned for the frozen encoder (`texts: lit`), or
+    by the one that it was pretrained with (`own`); classes are asked for with the set of `prompts`.
     """
 
     limit: int = 500
@@ -223,7 +275,23 @@ class Evaluation:
     shots: int = 10
     draws: int = 3
     after: list[str] = field(default_factory=lambda: ["transfer"])
-    probes: Part = field(default_factory=lambda: Part(name="world"))
+    probes: dict[str, Part] = field(default_factory=dict)
+    curve: list[int] = field(default_factory=lambda: [1, 5, 10, 25])
+    neighbours: int = 20
+    labelled: Part = field(default_factory=lambda: Part(name="world_classes"))
+    captioned: Part = field(default_factory=lambda: Part(name="world_captions"))
+    crop: float = 1.0
+    texts: str = "lit"
+    prompts: str = "clip"
+
+
+@dataclass(kw_only=True)
+class Expected:
+    """A number that somebody published: ours should be within `tolerance` of it. `source` says where it stands."""
+
+    value: float
+    tolerance: float
+    source: str
 
 
 @dataclass(kw_only=True)
@@ -271,4 +339,5 @@ class Experiment:
     baseline: dict[str, Any] = field(default_factory=dict)
     evaluate: list[str] = field(default_factory=list)
     evaluation: Evaluation = field(default_factory=Evaluation)
+    expect: dict[str, Expected] = field(default_factory=dict)
     runtime: Runtime = field(default_factory=Runtime)

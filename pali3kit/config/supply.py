@@ -14,10 +14,15 @@ from pali3kit.errors import choose, nearest
 WITHOUT_PICTURES = ("text", "jsonl")  # sources of texts alone
 WITHOUT_TASKS = ("folder", *WITHOUT_PICTURES)  # sources for pretraining alone
 NO_PARTS = ("world", "union", *WITHOUT_PICTURES)
-FILES = ("path", "annotations", "classes", "instances", "translations", "test", "test_annotations", "test_translations")
-FOLDERS = ("images", "masks", "without", "test_images", "test_masks")
-# What is measured on a pretrained part alone, after no other stage: these fit what has no tasks.
-PRETRAINED_COLUMNS = ("probe", "denoising")
+FILES = ("path", "annotations", "classes", "instances", "translations", "test", "test_annotations", "test_translations",
+         "real", "names")  # fmt: skip
+FOLDERS = ("images", "masks", "without", "test_images", "test_masks", "devkit", "v2")
+ENCODER_COLUMNS = ("probe", "knn", "linear", "finetune", "zero_shot", "retrieval")
+"""What looks at the image encoder alone."""
+TEXT_COLUMNS = ("zero_shot", "retrieval")
+"""Those of them that need a text tower."""
+PRETRAINED_COLUMNS = (*ENCODER_COLUMNS, "denoising")
+"""What is measured on a pretrained part alone, after no other stage: these fit what has no tasks."""
 
 
 def supply(cell: Experiment) -> Iterator[tuple[str, str]]:
@@ -29,13 +34,12 @@ def supply(cell: Experiment) -> Iterator[tuple[str, str]]:
             yield key, f"'{part.name}' cannot be a part of a union: take sources of pictures in files."
     if name == "union" and not source.options["parts"]:
         yield "data.source.parts", "a union without parts has no pictures: name at least one source."
-    if offers(cell.evaluation.probes) is not None or cell.evaluation.probes.name == "union":
-        yield "evaluation.probes", f"'{cell.evaluation.probes.name}' has no probes: take world."
     if name in WITHOUT_TASKS:
-        fitting = "denoising" if name in WITHOUT_PICTURES else "probe"
-        if asked := [column for column in cell.evaluate if column != fitting]:
+        fitting = ("denoising",) if name in WITHOUT_PICTURES else ENCODER_COLUMNS
+        if asked := [column for column in cell.evaluate if column not in fitting]:
             what = "texts alone" if name in WITHOUT_PICTURES else "pictures, labels and texts, no tasks"
-            yield "evaluate", f"source '{name}' has {what}: only the column {fitting} fits, not {asked[0]}."
+            fit = f"only the column {fitting[0]} fits" if len(fitting) == 1 else f"only {', '.join(fitting)} fit"
+            yield "evaluate", f"source '{name}' has {what}: {fit}, not {asked[0]}."
     elif asked := [column for column in cell.evaluate if column not in PRETRAINED_COLUMNS]:
         yield from _offered(cell, asked)
         yield from _masked(cell)
@@ -44,9 +48,9 @@ def supply(cell: Experiment) -> Iterator[tuple[str, str]]:
         yield "data.source", f"pretrain 'classif' needs labels: {wanted}."
 
 
-def _files(key: str, source: Part) -> Iterator[tuple[str, str]]:
-    """Check that the files that a source's options name are there; shards have a grammar of their own."""
-    for option in (*FILES, *FOLDERS) if offers(source) is not None and source.name != "pairs" else ():
+def files(key: str, source: Part) -> Iterator[tuple[str, str]]:
+    """Check that the files that the options of a source, or of a set, name are there."""
+    for option in (*FILES, *FOLDERS):
         path, folder = source.options.get(option), option in FOLDERS or source.name == "folder"
         if not isinstance(path, str):
             continue
@@ -55,6 +59,12 @@ def _files(key: str, source: Part) -> Iterator[tuple[str, str]]:
             beside = [found.name for found in file.parent.iterdir()] if file.parent.is_dir() else []
             what = "folder" if folder else "file or folder"
             yield f"{key}.{option}", f"there is no {what} '{path}'.{nearest(file.name, beside)}"
+
+
+def _files(key: str, source: Part) -> Iterator[tuple[str, str]]:
+    """Shards have a grammar of their own, and of a plug-in's options nothing is known."""
+    if offers(source) is not None and source.name != "pairs":
+        yield from files(key, source)
 
 
 def _offered(cell: Experiment, columns: list[str]) -> Iterator[tuple[str, str]]:

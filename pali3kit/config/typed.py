@@ -21,7 +21,12 @@ PART_KINDS: dict[str, registry.Registry] = {
     "data.source": registry.SOURCE,
     "stages.masks.source": registry.SOURCE,
     "stages.vision.text": registry.TEXT_TOWER,
-    "evaluation.probes": registry.SOURCE,
+    "model.towers": registry.TOWERS,
+    "stages.lit.source": registry.SOURCE,
+    "stages.lit.text": registry.TEXT_TOWER,
+    "evaluation.probes": registry.LABELLED,
+    "evaluation.labelled": registry.LABELLED,
+    "evaluation.captioned": registry.CAPTIONED,
 }
 
 _WORDS = {int: "an integer", float: "a number", str: "a text", bool: "true or false", type(None): "nothing"}

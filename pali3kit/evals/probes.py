@@ -1,37 +1,24 @@
-"""The few-shot probe: how well a linear classifier on pooled features learns from a few shots."""
+"""The few-shot probe: how well a linear classifier on frozen features learns from a few shots."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator, Sequence
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-
-from pali3kit.metrics.probe import probe_hits
-from pali3kit.vision.vit import ViT
-
-BATCH = 128
-Arrays = tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]
+from pali3kit.errors import DataError
+from pali3kit.evals.features import Features
+from pali3kit.evals.scores import Measured, measured
+from pali3kit.metrics.probe import shot_curve
 
 
 def few_shot_probe(
-    vision: ViT, tasks: Iterable[tuple[str, Arrays]], shots: int, draws: int, seed: int
-) -> Iterator[tuple[str, NDArray[np.bool_]]]:
-    """For each task (name, train images, train labels, test images, test labels): its name, and which test images
-    the classifier of each draw of the shots gets right, bool `[draws, n]`.
+    train: Features, test: Features, shots: Sequence[int] = (10,), draws: int = 3, seed: int = 0
+) -> Iterator[Measured]:
+    """Accuracy after so many `shots` of each class (`10-shot`), the mean over `draws` of them; a sample is a picture.
 
-    Images are uint8 `[n,H,W,3]` at the encoder's native size.
+    The group's protocol (big_vision's `fewshot_lsr`; `metrics.probe`): a class of fewer pictures gives all it has.
     """
-    for name, (train_images, train_labels, test_images, test_labels) in tasks:
-        train, test = (pooled_features(vision, images) for images in (train_images, test_images))
-        yield name, probe_hits(train, train_labels, test, test_labels, shots=shots, draws=draws, seed=seed)
-
-
-@torch.inference_mode()
-def pooled_features(vision: ViT, images: np.ndarray) -> np.ndarray:
-    """uint8 `[n,H,W,3]` to the encoder's pooled outputs, float32 `[n,D]`."""
-    vision.eval()
-    device = next(vision.parameters()).device
-    batches = (vision.image_spec.normalise(images[start : start + BATCH]) for start in range(0, len(images), BATCH))
-    return np.concatenate([vision.pooled(batch.to(device)).numpy(force=True) for batch in batches])
+    if train.labels is None or test.labels is None:
+        raise DataError("a probe needs labels: these features are of a set of captions, or of pictures alone")
+    found = shot_curve(train.features, train.labels, test.features, test.labels, shots, draws, seed)
+    for number, hits in found.items():
+        yield measured(f"{number}-shot", hits.mean(0))

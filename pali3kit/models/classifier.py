@@ -15,10 +15,14 @@ class Classifier(nn.Module):
 
     def __init__(self, vision: ViT, classes: int, head_bias: float = -10.0) -> None:
         super().__init__()
-        self.vision = vision
+        self.vision, self.image_spec = vision, vision.image_spec
         self.head = nn.Linear(vision.width, classes)
         nn.init.zeros_(self.head.weight)
         nn.init.constant_(self.head.bias, head_bias)
 
     def forward(self, images: Tensor) -> Tensor:
         return self.head(self.vision.pooled(images))  # type: ignore[no-any-return]
+
+    def pooled(self, images: Tensor) -> Tensor:
+        """The logits again, as what reads encoders calls for them."""
+        return self(images)  # type: ignore[no-any-return]

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor, nn
 
 from pali3kit.nn.transformer import Encoder
+from pali3kit.text.tokenizer import Tokenizer
 
 
 class TextTower(nn.Module):
@@ -40,6 +43,17 @@ class TextTower(nn.Module):
     def forward(self, ids: Tensor) -> Tensor:
         tokens = self.encoder(self.widen(self.embedding(ids)) + self.positions[:, : ids.shape[1]])
         return self.head(tokens[:, -1])  # type: ignore[no-any-return]
+
+
+def padded_ids(texts: Sequence[str], tokenizer: Tokenizer, length: int) -> Tensor:
+    """Texts, lower-cased, to ids int64 `[B,length]`: each ends with EOS and is padded with it, so that the last
+    position always holds one.
+    """
+    ids = torch.full((len(texts), length), tokenizer.eos_id)
+    for row, text in enumerate(texts):
+        tokens = tokenizer.encode(text.lower(), max_length=length - 1)
+        ids[row, : len(tokens)] = torch.tensor(tokens)
+    return ids
 
 
 def _widening(narrow: int, width: int) -> nn.Linear:

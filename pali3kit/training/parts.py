@@ -18,7 +18,9 @@ from pali3kit.data.source import Source
 from pali3kit.errors import ConfigError, WeightsError
 from pali3kit.language.ul2 import UL2
 from pali3kit.masks.vqvae import MaskVQVAE
+from pali3kit.models.classifier import Classifier
 from pali3kit.models.pali import PaLI
+from pali3kit.models.trained import TrainedTowers
 from pali3kit.models.two_towers import TwoTowers
 from pali3kit.registry import LANGUAGE, MASKS, PROJECTOR, SOURCE, TEXT_TOWER, VISION, Registry
 from pali3kit.text.tokenizer import Tokenizer
@@ -81,6 +83,19 @@ def read_two_towers(folder: Path) -> TwoTowers:
     towers = TwoTowers(build_vision(parts), build_part(TEXT_TOWER, described.pop("text"), **described))
     load_weights(towers, folder / "towers.safetensors")
     return towers.eval()
+
+
+def read_trained_towers(folder: Path, tokenizer: Path) -> TrainedTowers:
+    """The towers of a vision or LiT artifact, with the tokenizer of another."""
+    return TrainedTowers(read_two_towers(folder), read_tokenizer(tokenizer)).eval()
+
+
+def read_classifier(folder: Path) -> Classifier:
+    """The encoder of a fine-tuning, with its head."""
+    parts = read_parts(folder)
+    classifier = Classifier(build_vision(parts), parts["classes"])
+    load_weights(classifier, folder / "weights.safetensors")
+    return classifier.eval()
 
 
 def publish(folder: Path, module: nn.Module, writes: bool = True, **parts: Any) -> None:

@@ -13,6 +13,7 @@ from pali3kit.data.source import STRETCH, Source
 from pali3kit.errors import DataError
 from pali3kit.images.augment import random_view
 from pali3kit.images.spec import ImageSpec
+from pali3kit.models.text_tower import padded_ids
 from pali3kit.text.tokenizer import Tokenizer
 
 ATTEMPTS = 100  # samples in a row that cannot be used, before the source is given up
@@ -55,16 +56,9 @@ class Pictures:
         return {"images": self._stack(drawn), "labels": labels, **drawn.noted()}
 
     def with_texts(self, step: int, tokenizer: Tokenizer, length: int) -> Batch:
-        """`images` as above and `ids` int64 `[B,length]`.
-
-        Texts end with EOS and are padded with it, so that the last position always holds one.
-        """
-        drawn = self._draw(step, lambda index, rng: self.source.alt_text("train", index, rng).lower())
-        ids = torch.full((len(drawn.said), length), tokenizer.eos_id)
-        for row, text in enumerate(drawn.said):
-            tokens = tokenizer.encode(text, max_length=length - 1)
-            ids[row, : len(tokens)] = torch.tensor(tokens)
-        return {"images": self._stack(drawn), "ids": ids, **drawn.noted()}
+        """`images` as above and `ids` int64 `[B,length]`, as `padded_ids` makes them."""
+        drawn = self._draw(step, lambda index, rng: self.source.alt_text("train", index, rng))
+        return {"images": self._stack(drawn), "ids": padded_ids(drawn.said, tokenizer, length), **drawn.noted()}
 
     def alone(self, step: int) -> torch.Tensor:
         """`images` alone."""

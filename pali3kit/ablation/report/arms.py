@@ -14,6 +14,7 @@ from pali3kit.ablation.store import Store
 from pali3kit.config.schema import Experiment
 
 NAMES = {"classif": "Classif", "siglip": "SigLIP", "random": "Random", "given": "As given"}
+TEXTS = {"lit": "LiT-tuned", "own": ""}  # whose text tower an encoder has
 CONTROL = "random"  # the value of `pretrain` that means untrained weights
 
 
@@ -81,11 +82,13 @@ def partner_of(point: Mapping[str, Any], experiment: Experiment) -> dict[str, An
 
 def label_of(point: Mapping[str, Any]) -> str:
     """Name a grid point: `SigLIP`, `SigLIP, depth 4`; an empty grid has one point, `ours`."""
-    return ", ".join(_value_label(key, value) for key, value in point.items()) or "ours"
+    return ", ".join(filter(None, (_value_label(key, value) for key, value in point.items()))) or "ours"
 
 
 def _value_label(key: str, value: Any) -> str:
     name = value_label(value)
+    if key == "evaluation.texts" and name in TEXTS:
+        return TEXTS[name]
     return NAMES.get(name, name) if key == "pretrain" else f"{key.rpartition('.')[2]} {name}"
 
 

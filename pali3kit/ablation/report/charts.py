@@ -70,7 +70,7 @@ def delta_chart(report: Report, table: Table) -> str:
                 )
         y += len(rows) * BAR + GROUP
     name = f"Differences to the baseline, {table.title.lower()}"
-    return _svg(WIDTH, height, name, parts, "chart differences")
+    return svg(WIDTH, height, name, parts, "chart differences")
 
 
 def curve_panels(report: Report) -> Iterable[str]:
@@ -118,7 +118,7 @@ def _panel(name: str, curves: Sequence[Curve], colours: dict[str, str]) -> str:
         tip = f"{curve.label}, seed {curve.seed}: {curve.points[-1][1]:.3f} at the end"
         kind = colours.get(curve.label, "shared")
         parts.append(f'<g class="{kind}"><title>{escape(tip)}</title><path class="curve" d="{path}"/></g>')
-    return _svg(PANEL_WIDTH, PANEL_HEIGHT, f"Learning curve: {name}", parts)
+    return svg(PANEL_WIDTH, PANEL_HEIGHT, f"Learning curve: {name}", parts)
 
 
 def _vertical(x: str, text: str, height: int) -> str:
@@ -129,6 +129,7 @@ def _vertical(x: str, text: str, height: int) -> str:
     )
 
 
-def _svg(width: int, height: int, name: str, parts: Iterable[str], kind: str = "chart") -> str:
+def svg(width: int, height: int, name: str, parts: Iterable[str], kind: str = "chart") -> str:
+    """An SVG of one piece, with a name for whoever cannot see it."""
     label = escape(name, quote=True)
     return f'<svg class="{kind}" viewBox="0 0 {width} {height}" role="img" aria-label="{label}">{"".join(parts)}</svg>'

@@ -8,7 +8,7 @@ from typing import Any
 
 from pali3kit.ablation import paper
 from pali3kit.ablation.node import Graph, Node
-from pali3kit.ablation.report import evidence, samples
+from pali3kit.ablation.report import evidence, figures, samples
 from pali3kit.ablation.report.arms import (
     CONTROL,
     Arm,
@@ -19,12 +19,13 @@ from pali3kit.ablation.report.arms import (
     read_json,
     read_rows,
 )
-from pali3kit.ablation.report.columns import Column, columns_of, score_of
-from pali3kit.ablation.report.model import Cell, Control, Published, Report, Row, Stage, Status, Table
+from pali3kit.ablation.report.columns import Column, Sets, columns_of, score_of
+from pali3kit.ablation.report.model import Cell, Control, Published, PublishedRow, Report, Row, Stage, Status, Table
 from pali3kit.ablation.report.notes import notes
 from pali3kit.ablation.report.saved import plain
 from pali3kit.ablation.statistics import Interval, Score, Verdict, delta, interval, verdict
 from pali3kit.ablation.store import Store
+from pali3kit.config.encoder import probe_sets
 from pali3kit.config.offers import tasks_of
 from pali3kit.config.schema import Experiment
 from pali3kit.config.supply import PRETRAINED_COLUMNS
@@ -50,6 +51,7 @@ def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mappin
         notes=(),
         details=tuple(evidence.details(arms, shelf)),
         curves=tuple(evidence.curves(graph, arms, shelf)),
+        figures=tuple(figures.figures(arms, shelf, sets_of(experiment))),
         gallery=tuple(samples.choose(arms, shelf)),
         stages=tuple(_stage(node, shelf) for node in graph.nodes),
         versions=evidence.versions(graph, shelf),
@@ -76,9 +78,9 @@ def _table(
 ) -> Table:
     suffix = _suffix(after)
     sources = [source for source in experiment.evaluate if any(_key(source, suffix) in arm.nodes for arm in arms)]
-    own = tasks_of(experiment.data.source) is not None
-    columns = tuple(column for source in sources for column in columns_of(source, own))
+    columns = tuple(column for source in sources for column in columns_of(source, sets_of(experiment)))
     measured = {arm.label: {column.name: _measure(arm, column, suffix, shelf) for column in columns} for arm in arms}
+    columns = tuple(column for column in columns if any(each[column.name].anything for each in measured.values()))
     rows = []
     for arm in arms:
         partner = partner_of(arm.point, experiment)
@@ -95,6 +97,7 @@ def _table(
             ours_of, theirs_of = (
                 {"pretrain": experiment.pretrain, **each} for each in (arm.point, partner if versus else arm.point)
             )
+            cell = _expected(cell, experiment, column)
             cells[column.name] = _beside(cell, published, ours_of, theirs_of, column)
         rows.append(Row(arm.label, arm.point, versus, cells))
     return Table(after, columns, tuple(rows))
@@ -108,6 +111,11 @@ class _Measured:
     reasons: tuple[str, ...]
     missing: int
 
+    @property
+    def anything(self) -> bool:
+        """Whether the arm is measured so, or should have been: a set may have been labelled once only."""
+        return bool(self.scores or self.reasons or self.missing)
+
     def cell(self) -> Cell:
         status: Status = "done"
         if self.reasons:
@@ -119,6 +127,21 @@ class _Measured:
         return Cell(status, per_seed=per_seed, ours=ours, reasons=self.reasons)
 
 
+def sets_of(experiment: Experiment) -> Sets:
+    """What the experiment measures on."""
+    chosen, own = experiment.evaluation, tasks_of(experiment.data.source) is not None
+    return Sets(chosen.labelled.name, chosen.captioned.name, len(probe_sets(experiment)), own)
+
+
+def _expected(cell: Cell, experiment: Experiment, column: Column) -> Cell:
+    """Add the number that somebody published for it, and whether ours is near enough."""
+    wanted = experiment.expect.get(column.name)
+    if wanted is None:
+        return cell
+    near = cell.ours and abs(cell.ours.mean - wanted.value) <= wanted.tolerance
+    return replace(cell, expected=wanted, reached=None if near is None else "pass" if near else "gap")
+
+
 def _measure(arm: Arm, column: Column, suffix: str, shelf: Shelf) -> _Measured:
     scores: dict[int, Score] = {}
     reasons: list[str] = []
@@ -127,7 +150,9 @@ def _measure(arm: Arm, column: Column, suffix: str, shelf: Shelf) -> _Measured:
         folder = shelf.folder(node)
         if folder is not None:
             rows = read_rows(folder / "predictions.jsonl") if column.name != column.source else []
-            scores[seed] = score_of(column, read_json(folder / "metrics.json"), rows)
+            metrics = read_json(folder / "metrics.json")
+            if column.name.partition(".")[2] in metrics.get("columns", [column.name.partition(".")[2]]):
+                scores[seed] = score_of(column, metrics, rows)
         elif reason := shelf.failure(node):
             reasons.append(f"seed {seed}: {reason}")
         else:
@@ -193,7 +218,12 @@ def _key(source: str, suffix: str) -> str:
 def _published(table: paper.PaperTable | None) -> Published | None:
     if table is None:
         return None
-    return Published(table.title, table.citation, table.setting, table.default, table.claims)
+    rows = []
+    for vit, arm in ((vit, arm) for vit, arms in table.rows.items() for arm in arms):
+        numbers = {column: table.absolute(arm, column, vit) for column in table.columns}
+        rows.append(PublishedRow(f"ViT-{vit} {NAMES[arm]}", {name: one for name, one in numbers.items() if one}))
+    told = table.title, table.citation, table.setting, table.default, table.claims
+    return Published(*told, table.columns, tuple(rows))
 
 
 def _stage(node: Node, shelf: Shelf) -> Stage:

@@ -12,6 +12,7 @@ import yaml
 from pali3kit.ablation import paper
 from pali3kit.ablation.report import charts, table
 from pali3kit.ablation.report.columns import columns_of
+from pali3kit.ablation.report.figure_charts import figure_chart
 from pali3kit.ablation.report.gallery import Pictures, defined, gallery
 from pali3kit.ablation.report.model import Report, Table
 from pali3kit.ablation.report.saved import plain
@@ -27,6 +28,7 @@ def page(report: Report, timings: Mapping[str, Any], images: Pictures) -> str:
         *(_headline(report, one) for one in report.tables),
         _section("What must be said with it", _items(report.notes)),
         _differences(report),
+        _figures(report),
         _curves(report),
         _gallery(report, images),
         _details(report),
@@ -105,6 +107,18 @@ def _curves(report: Report) -> str:
     return _section("Learning curves", f'<p class="small">Training loss.</p>{keys}<div class="panels">{panels}</div>')
 
 
+def _figures(report: Report) -> str:
+    if not report.figures:
+        return ""
+    labels = [row.label for row in report.tables[0].rows]
+    colours = charts.series(labels)
+    cards = "".join(
+        f"<h3>{escape(figure.title)}</h3><div class='card'>{figure_chart(figure, colours)}</div>"
+        for figure in report.figures
+    )
+    return _section("Shots and languages", f'<p class="small">Percent.</p>{_legend(report, labels)}{cards}')
+
+
 def _gallery(report: Report, images: Pictures) -> str:
     if not report.gallery:
         return ""
@@ -171,7 +185,14 @@ def _provenance(report: Report) -> str:
         f"Rows of ViT-{escape(shown.vit)}. Each number carries its provenance in <code>report.json</code>; "
         f"{paper.LEGEND}.</p>"
     )
-    return _section("The paper's numbers", f"{text}<p>What its text says in words:</p>{claims}")
+    rows = [[row.label, *(_number(row.numbers.get(name)) for name in shown.columns)] for row in shown.rows]
+    grid = _grid(["", *shown.columns.values()], rows)
+    every = f"<details><summary>all {len(shown.rows)} rows of it</summary>{grid}</details>"
+    return _section("The paper's numbers", f"{text}{every}<p>What its text says in words:</p>{claims}")
+
+
+def _number(shown: paper.Number | None) -> str:
+    return table.number(shown.value) + shown.mark if shown else table.ABSENT
 
 
 def _how(report: Report) -> str:

@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pali3kit.ablation.paper import Claim, Number
 from pali3kit.ablation.report.columns import Column
 from pali3kit.ablation.statistics import Interval, Verdict
+from pali3kit.config.schema import Expected
 from pali3kit.config.supply import PRETRAINED_COLUMNS
 
 Status = Literal["done", "partial", "failed", "missing"]
@@ -20,7 +21,8 @@ class Cell:
     """One row in one column.
 
     `ours` is absolute, `delta` relative to the row's baseline partner, `paper` and `paper_delta` the same of
-    the paper. "partial": some seeds failed, `reasons` says why. `control`: the row against random weights.
+    the paper. "partial": some seeds failed, `reasons` says why. `control`: the row against random weights. `expected`
+    is what somebody published for this very encoder, and `reached` whether ours is within its tolerance.
     """
 
     status: Status
@@ -31,6 +33,8 @@ class Cell:
     paper_delta: Number | None = None
     verdict: Verdict | None = None
     control: Control | None = None
+    expected: Expected | None = None
+    reached: Literal["pass", "gap"] | None = None
     reasons: tuple[str, ...] = ()
 
 
@@ -130,14 +134,34 @@ class Stage:
 
 
 @dataclass(frozen=True, slots=True)
+class Figure:
+    """Numbers by row over the same places: "lines" (few-shot curves) or "bars" (languages), in percent."""
+
+    kind: Literal["lines", "bars"]
+    title: str
+    places: tuple[str, ...]
+    series: Mapping[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedRow:
+    """A row of the paper's table, all numbers absolute."""
+
+    label: str
+    numbers: Mapping[str, Number]
+
+
+@dataclass(frozen=True, slots=True)
 class Published:
-    """The paper's table as far as the report shows it."""
+    """The paper's table: what stands beside ours is of `vit`; `columns` are its names for ours, `rows` all it has."""
 
     title: str
     citation: str
     setting: str
     vit: str
     claims: tuple[Claim, ...]
+    columns: Mapping[str, str]
+    rows: tuple[PublishedRow, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +175,7 @@ class Report:
     notes: tuple[str, ...]
     details: tuple[Detail, ...]
     curves: tuple[Curve, ...]
+    figures: tuple[Figure, ...]
     gallery: tuple[Example, ...]
     stages: tuple[Stage, ...]
     versions: Mapping[str, str]

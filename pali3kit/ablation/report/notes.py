@@ -13,6 +13,8 @@ WORLD = (
 )
 SMOKE = "Scale smoke shows that everything runs: its numbers mean nothing."
 PROBES = "The probe's tasks are the embedded world's, whatever the encoder was trained on."
+LABELS = "ImageNet's counterparts are the embedded world's, whatever the encoder was trained on."
+CAPTIONS = "XM3600's counterpart is the embedded world's, whatever the encoder was trained on."
 
 
 LOSS = (
@@ -33,6 +35,7 @@ def notes(report: Report) -> Iterable[str]:
     for table in report.tables:
         yield from _against_the_paper(table)
         yield from _against_the_control(table)
+        yield from _published(table)
     yield from _uncertainty(report)
     yield from _limits(report)
     if checks := report.config["stages"]["transfer"].get("checks"):
@@ -44,12 +47,34 @@ def notes(report: Report) -> Iterable[str]:
         yield WORLD
         if losses:
             yield TEMPLATES
-    elif "probe" in report.config["evaluate"] and report.config["evaluation"]["probes"]["name"] == "world":
-        yield PROBES
+    else:
+        yield from _embedded(report)
     if report.published is not None:
         yield "Verdicts judge the direction of a difference only: sizes at another scale cannot be compared."
     if any(_marks(report)):
         yield f"{paper.LEGEND}."
+
+
+def _embedded(report: Report) -> Iterable[str]:
+    """Which columns are the world's though the data is not."""
+    asked, chosen = report.config["evaluate"], report.config["evaluation"]
+    if "probe" in asked and not chosen["probes"]:
+        yield PROBES
+    if {"knn", "linear", "finetune", "zero_shot"} & set(asked) and chosen["labelled"]["name"] == "world_classes":
+        yield LABELS
+    if "retrieval" in asked and chosen["captioned"]["name"] == "world_captions":
+        yield CAPTIONS
+
+
+def _published(table: Table) -> Iterable[str]:
+    """Where published numbers stand, and which were not reached."""
+    for row in table.rows:
+        for column in table.columns:
+            cell = row.cells[column.name]
+            if cell.expected and cell.reached:
+                near = "within" if cell.reached == "pass" else "NOT within"
+                text = f"{near} {cell.expected.tolerance:g} of {cell.expected.value:g} ({cell.expected.source})"
+                yield f"{row.label}, {column.title}: {text}: {cell.reached}."
 
 
 def _failures(report: Report) -> Iterable[str]:

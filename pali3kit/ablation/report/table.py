@@ -39,6 +39,9 @@ def lines(report: Report, table: Table) -> list[Line]:
             for row in _distinct(rows)
             if any(cell.paper for cell in row.cells.values())
         ]
+    for row in filter(_awaited, rows):
+        result.append(_line(table, row, "paper", f"{row.label}, published", _expected))
+        result.append(_line(table, row, "verdict", f"{row.label} and the published", _reached))
     result += [_line(table, row, "verdict", f"{row.label} and the paper", _verdict) for row in rows if _judged(row)]
     result += [
         _line(table, row, "control", f"{row.label} against random", _control) for row in rows if _controlled(row)
@@ -152,8 +155,20 @@ def _verdict(_: Row, cell: Cell, digits: int) -> str:
     return cell.verdict or ABSENT
 
 
+def _expected(_: Row, cell: Cell, digits: int) -> str:
+    return f"{number(cell.expected.value, digits=digits)} ± {cell.expected.tolerance:g}" if cell.expected else ABSENT
+
+
+def _reached(_: Row, cell: Cell, digits: int) -> str:
+    return cell.reached or ABSENT
+
+
 def _control(_: Row, cell: Cell, digits: int) -> str:
     return cell.control or ABSENT
+
+
+def _awaited(row: Row) -> bool:
+    return any(cell.expected for cell in row.cells.values())
 
 
 def _judged(row: Row) -> bool:

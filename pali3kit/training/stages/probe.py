@@ -1,4 +1,4 @@
-"""The few-shot probe of the frozen encoder, on the source's small classification tasks."""
+"""The few-shot probe of the frozen encoder, on small classification tasks."""
 
 from __future__ import annotations
 
@@ -9,37 +9,34 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from pali3kit.evals.probes import few_shot_probe, pooled_features
-from pali3kit.training.calibration import fastest_seconds
-from pali3kit.training.context import Cost, StageContext
-from pali3kit.training.device import chosen_device
-from pali3kit.training.parts import build_source, build_vision, read_vision
+from pali3kit.evals.probes import few_shot_probe
+from pali3kit.evals.scores import Measured
+from pali3kit.training.context import StageContext
+from pali3kit.training.feature_files import features_in
 
 
 def run(config: dict[str, Any], context: StageContext) -> None:
-    """Write `metrics.json`: the mean accuracy over tasks and draws, and each task's."""
-    vision = read_vision(context.parents["vision"]).to(chosen_device())
-    tasks = list(build_source(config).probes())
-    hits: dict[str, NDArray[np.bool_]] = {}
-    for name, right in few_shot_probe(vision, tasks, config["shots"], config["draws"], context.seed):
-        hits[name] = right
-        context.report(len(hits), len(tasks), accuracy=100 * float(right.mean()))
-    extra = {name: 100 * float(right.mean()) for name, right in hits.items()}
-    samples = weighted_samples(hits.values())
-    metrics = {"value": sum(extra.values()) / len(extra), "n": len(samples), "extra": extra, "samples": samples}
+    """Write `metrics.json`: the mean accuracy over sets and draws, each set's, and the mean at each number of shots."""
+    asked = sorted({config["shots"], *config["curve"]})
+    found: dict[str, dict[str, Measured]] = {}
+    for name in config["sets"]:
+        train, test = (features_in(context.parents[name], split) for split in ("train", "test"))
+        found[name] = {one.name: one for one in few_shot_probe(train, test, asked, config["draws"], context.seed)}
+        context.report(len(found), len(config["sets"]), accuracy=found[name][f"{config['shots']}-shot"].value)
+    chosen = {name: results[f"{config['shots']}-shot"] for name, results in found.items()}
+    curve = {f"{k}-shot": float(np.mean([one[f"{k}-shot"].value for one in found.values()])) for k in asked}
+    samples = weighted_samples([one.samples for one in chosen.values()])
+    metrics = {
+        "value": float(np.mean([one.value for one in chosen.values()])),
+        "n": len(samples),
+        "extra": {name: one.value for name, one in chosen.items()},
+        "curve": curve,
+        "samples": samples,
+    }
     (context.folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
 
 
-def weighted_samples(hits: Collection[NDArray[np.bool_]]) -> list[float]:
-    """One number for each test image, the mean over draws, weighed so that their mean is the mean over tasks."""
-    images = sum(right.shape[1] for right in hits)
-    return [100 * float(share) * images / (len(hits) * right.shape[1]) for right in hits for share in right.mean(0)]
-
-
-def calibrate(config: dict[str, Any], threads: int) -> Cost:
-    """A fixed cost: all pictures through the encoder; the draws are cheap."""
-    vision = build_vision(config)
-    images = [image for _, arrays in build_source(config).probes() for image in (arrays[0], arrays[2])]
-    some = images[0][:128]
-    seconds = fastest_seconds(lambda number: pooled_features(vision, some)) / len(some)
-    return Cost(0.0, 2.0 + seconds * sum(map(len, images)))
+def weighted_samples(parts: Collection[NDArray[np.float64]]) -> list[float]:
+    """One number for each test image, so weighed that their mean is the mean over the sets."""
+    images = sum(map(len, parts))
+    return [float(sample) * images / (len(parts) * len(samples)) for samples in parts for sample in samples]

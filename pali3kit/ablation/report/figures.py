@@ -1,0 +1,46 @@
+"""What a few numbers in a table cannot show: few-shot curves, and recall in every language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Literal
+
+from pali3kit.ablation.report.arms import Arm, Shelf, read_json
+from pali3kit.ablation.report.columns import Sets, columns_of
+from pali3kit.ablation.report.model import Figure
+
+Numbers = Mapping[str, float]
+
+
+def figures(arms: Sequence[Arm], shelf: Shelf, sets: Sets) -> Iterable[Figure]:
+    """The few-shot curve, and the recall at 1 of every language in both directions, as far as they were measured."""
+    (probe,) = columns_of("probe", sets)
+    yield from _figure("lines", probe.title, arms, shelf, "probe", lambda metrics: metrics.get("curve", {}))
+    for column in columns_of("retrieval", sets):
+        start = f"{column.name.partition('.')[2]}@1/"
+
+        def by_language(metrics: Mapping[str, Any], start: str = start) -> Numbers:
+            return {key.removeprefix(start): value for key, value in metrics["extra"].items() if key.startswith(start)}
+
+        yield from _figure("bars", f"{column.title}, R@1", arms, shelf, "retrieval", by_language)
+
+
+def _figure(
+    kind: Literal["lines", "bars"],
+    title: str,
+    arms: Sequence[Arm],
+    shelf: Shelf,
+    column: str,
+    numbers: Callable[[Mapping[str, Any]], Numbers],
+) -> Iterable[Figure]:
+    """One figure of means over seeds, if any arm has more than one number."""
+    series: dict[str, tuple[float, ...]] = {}
+    places: tuple[str, ...] = ()
+    for arm in arms:
+        folders = filter(None, map(shelf.folder, arm.nodes.get(column, {}).values()))
+        found = [numbers(read_json(folder / "metrics.json")) for folder in folders]
+        if found:
+            places = tuple(found[0])
+            series[arm.label] = tuple(sum(each[place] for each in found) / len(found) for place in places)
+    if len(places) > 1:
+        yield Figure(kind, title, places, series)

@@ -1,0 +1,99 @@
+"""Whether what looks at the image encoder alone can be measured: its sets, its text tower, its budgets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from pali3kit.config.budgets import Complaint
+from pali3kit.config.schema import Experiment, Part, Training
+from pali3kit.config.shapes import VitShape, resolve
+from pali3kit.config.supply import ENCODER_COLUMNS, TEXT_COLUMNS, files
+from pali3kit.errors import ConfigError, choose
+
+TEXTS = ("lit", "own")
+PROMPTS = ("class_name", "photo", "clip_best", "clip")
+"""The sets of prompts of `text.zero_shot`."""
+WORLD_TASKS = ("heldout_category", "artist_category", "skin_tone", "flag", "digits", "count", "texture", "food")
+"""The embedded world's probe tasks."""
+
+
+def probe_sets(cell: Experiment) -> dict[str, Part]:
+    """The sets of the few-shot probe by name: those that are given, or the embedded world's eight."""
+    world = {name: Part(name="world_probe", options={"task": name}) for name in WORLD_TASKS}
+    return cell.evaluation.probes or world
+
+
+def has_texts(cell: Experiment) -> bool:
+    """Whether there is a text tower to read texts with: somebody's, SigLIP's own, or one that is LiT-tuned."""
+    return cell.model.towers is not None or cell.evaluation.texts == "lit" or cell.pretrain == "siglip"
+
+
+def encoder(cell: Experiment) -> Iterator[Complaint]:
+    """Check what the columns of the encoder need."""
+    asked = [column for column in cell.evaluate if column in ENCODER_COLUMNS]
+    for key, word, choices in (
+        ("evaluation.texts", cell.evaluation.texts, TEXTS),
+        ("evaluation.prompts", cell.evaluation.prompts, PROMPTS),
+    ):
+        if word not in choices:
+            yield key, f"{key} cannot be '{word}'.{choose(word, choices)}"
+    yield from _sets(cell, asked)
+    if cell.model.towers is not None and (others := [one for one in cell.evaluate if one not in asked]):
+        yield "model.towers", f"a whole model is measured as an encoder alone: '{others[0]}' needs model.vision."
+    if cell.model.towers is not None and "finetune" in asked:
+        yield "model.towers", "a whole model stays as it is: 'finetune' needs model.vision."
+    texts = [column for column in asked if column in TEXT_COLUMNS]
+    if asked and texts == cell.evaluate and not has_texts(cell):
+        text = f"an encoder by '{cell.pretrain}' has no text tower of its own: evaluation.texts 'lit' trains one."
+        yield "evaluation.texts", text
+    if texts and cell.model.towers is None and cell.evaluation.texts == "lit":
+        yield from _budget("lit", cell.stages.lit, texts[0])
+    if "finetune" in asked:
+        yield from _budget("finetune", cell.stages.finetune, "finetune")
+        yield from _finetuned(cell)
+
+
+def _sets(cell: Experiment, asked: list[str]) -> Iterator[Complaint]:
+    """Check that the files of the sets that are used are there."""
+    used: dict[str, Part] = {}
+    if "probe" in asked:
+        used |= {f"evaluation.probes.{name}": part for name, part in cell.evaluation.probes.items()}
+    if any(column not in ("probe", "retrieval") for column in asked):
+        used["evaluation.labelled"] = cell.evaluation.labelled
+    if "retrieval" in asked:
+        used["evaluation.captioned"] = cell.evaluation.captioned
+    for key, part in used.items():
+        yield from files(key, part)
+
+
+def _budget(stage: str, training: Training, column: str) -> Iterator[Complaint]:
+    key = f"stages.{stage}.examples"
+    if training.examples < 1:
+        yield key, f"the column '{column}' needs the stage {stage}, which has no examples: set {key}."
+    elif training.examples < training.batch_size:
+        yield key, f"{key}: {training.examples} examples are less than one batch of {training.batch_size}"
+
+
+def _finetuned(cell: Experiment) -> Iterator[Complaint]:
+    """Check that the encoder can take the size of the pictures that it is fine-tuned on."""
+    size, part = cell.stages.finetune.image_size, cell.model.vision
+    if size is None or size < 1:
+        return
+    if part.name.startswith("open_clip/") and size != cell.model.image_size:
+        yield "stages.finetune.image_size", f"{part.name} works at one resolution alone: take timm/, hf/ or vit."
+    if part.name != "vit":
+        return
+    try:
+        patch = resolve(**{key: part.options[key] for key in ("size", *VitShape.__slots__)}).patch
+    except ConfigError:
+        return  # told elsewhere
+    if patch > 0 and size % patch:
+        near = max(1, round(size / patch)) * patch
+        yield "stages.finetune.image_size", f"patch {patch} does not divide {size} pixels; nearest: {near}"
+
+
+def expected(cell: Experiment) -> Iterator[Complaint]:
+    """Check that every published number belongs to something that is measured."""
+    for name in cell.expect:
+        if name.partition(".")[0] not in cell.evaluate:
+            yield f"expect.{name}", f"expect: '{name}' is not measured.{choose(name, cell.evaluate)}"

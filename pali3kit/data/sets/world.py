@@ -1,0 +1,127 @@
+"""The embedded world's sets for an image encoder alone: probe tasks, scenes with one class, scenes with captions."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pali3kit.data.sets.contract import Caption
+from pali3kit.data.world import atlas, captions, probes, vocabulary
+from pali3kit.data.world.compose import GENERATOR_VERSION
+from pali3kit.data.world.names import LANGUAGES
+from pali3kit.data.world.scene import Scene
+from pali3kit.data.world.world import World
+
+CAPTIONS = 2  # of a picture in each language, as Crossmodal-3600 mostly has
+
+
+def _digest(*options: Any) -> str:
+    known = [atlas.digest(), GENERATOR_VERSION, *options]
+    return hashlib.sha256(json.dumps(known).encode()).hexdigest()
+
+
+class WorldProbe:
+    """One of the eight small tasks of `data.world.probes`, pictures `image_size` pixels wide."""
+
+    def __init__(self, task: str, image_size: int = 64) -> None:
+        self.task, self.image_size = task, image_size
+        self.classes = probes.classes(task)
+        self.digest = _digest(task, image_size)
+
+    @cached_property
+    def _arrays(self) -> dict[str, tuple[NDArray[np.uint8], NDArray[np.int64]]]:
+        train, train_labels, test, test_labels = probes.load(self.task, self.image_size)
+        return {"train": (train, train_labels), "test": (test, test_labels)}
+
+    def size(self, split: str) -> int:
+        return len(self._arrays[split][1]) if split in self._arrays else 0
+
+    def image(self, split: str, index: int) -> np.ndarray:
+        return np.asarray(self._arrays[split][0][index])
+
+    def labels(self, split: str) -> NDArray[np.int64]:
+        return self._arrays[split][1]
+
+    def relabelled(self, split: str) -> None:
+        return None
+
+
+class WorldClasses:
+    """Scenes of the world, each of the class of its largest thing, as ImageNet names one thing of a picture.
+
+    Relabelled, all of a picture's things are right, as ReaL says what else is there; "v2" are other scenes of the same
+    classes by the other artist.
+    """
+
+    def __init__(self, objects: int = 64, train: int = 4000, test: int = 1000, image_size: int = 64) -> None:
+        by = {name: World(image_size=image_size, objects=objects, artist=name) for name in atlas.ARTISTS}
+        own, other = by.values()
+        # Scenes of the test split: `v2` begins where `test` ends, so that no scene is drawn twice. Those of the train
+        # split are the ones that the stages on PaLI see; an encoder's pretraining has others.
+        self._splits = {
+            "train": (own, "train", range(train)),
+            "test": (own, "test", range(test)),
+            "v2": (other, "test", range(test, 2 * test)),
+        }
+        self.classes = tuple(vocabulary.noun(emoji) for emoji in own.classes)
+        self.digest = _digest(objects, train, test, image_size)
+
+    def size(self, split: str) -> int:
+        return len(self._splits[split][2]) if split in self._splits else 0
+
+    def image(self, split: str, index: int) -> np.ndarray:
+        world, _, _ = self._splits[split]
+        return world.render(self._scene(split, index))
+
+    def labels(self, split: str) -> NDArray[np.int64]:
+        world, _, indices = self._splits[split]
+        return np.array([_main(world, self._scene(split, index)) for index in range(len(indices))], np.int64)
+
+    def relabelled(self, split: str) -> Sequence[tuple[int, ...]] | None:
+        if split != "test":
+            return None
+        world, _, indices = self._splits[split]
+        return [world.scene_labels(self._scene(split, index)) for index in range(len(indices))]
+
+    def _scene(self, split: str, index: int) -> Scene:
+        world, part, indices = self._splits[split]
+        return world.scene(part, indices[index])
+
+
+def _main(world: World, scene: Scene) -> int:
+    """The class of the largest thing by the area of its box; of equals the first that is drawn."""
+    main = max(scene.things, key=lambda thing: (thing.box[2] - thing.box[0]) * (thing.box[3] - thing.box[1]))
+    return world.classes.index(main.emoji)
+
+
+class WorldCaptions:
+    """Scenes of the test split with two captions in each of the 36 languages: the names of all that is there.
+
+    Drawn by the artist that an encoder never saw they are held-out art; Crossmodal-3600's counterpart.
+    """
+
+    languages = LANGUAGES
+
+    def __init__(self, objects: int = 64, artist: str = "noto", test: int = 500, image_size: int = 64) -> None:
+        self._world = World(image_size=image_size, objects=objects, artist=artist)
+        self._count = test
+        self.digest = _digest(objects, artist, test, image_size)
+
+    def size(self, split: str) -> int:
+        return self._count if split == "test" else 0
+
+    def image(self, split: str, index: int) -> np.ndarray:
+        return self._world.render(self._world.scene(split, index))
+
+    def captions(self, language: str) -> Sequence[Caption]:
+        return [
+            (index, text)
+            for index in range(self._count)
+            for text in captions.references(self._world.scene("test", index), language)[:CAPTIONS]
+        ]

@@ -1,0 +1,118 @@
+"""Features of pictures and texts: what every evaluation of an encoder alone starts from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
+from typing import Any, Protocol, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+from torch import Tensor, nn
+
+from pali3kit.data.sets.contract import PictureSet
+from pali3kit.images.spec import ImageSpec
+
+BATCH = 128
+T = TypeVar("T")
+
+
+class ReadsTexts(Protocol):
+    """The half of `models.towers.Towers` that texts are read with."""
+
+    def embed_texts(self, texts: Sequence[str]) -> Tensor: ...
+
+
+@dataclass(frozen=True)
+class Encoder:
+    """Any function from pictures `[B,3,H,W]` to features `[B,D]`, with the preprocessing that it wants.
+
+    Evaluators take the encoders of this package, whole models of two towers, and this.
+    """
+
+    function: Callable[[Tensor], Tensor]
+    image_spec: ImageSpec
+
+
+@dataclass(frozen=True)
+class Features:
+    """Features float32 `[n,D]` of pictures, their `labels` int64 `[n]`, if they have any, and in `right` all labels
+    that somebody who looked again would accept (ReaL). They may lie in a file, memory-mapped.
+    """
+
+    features: NDArray[np.float32]
+    labels: NDArray[np.int64] | None = None
+    right: Sequence[tuple[int, ...]] | None = None
+
+
+def function_of(encoder: Any) -> Callable[[Tensor], Tensor]:
+    """What makes features of prepared pictures: an image tower's embedding, a pooled output, or somebody's function."""
+    for name in ("embed_images", "pooled", "function"):
+        if (found := getattr(encoder, name, None)) is not None:
+            return found  # type: ignore[no-any-return]
+    raise TypeError(
+        f"{type(encoder).__name__} has none of embed_images, pooled: wrap it, evals.Encoder(function, spec)"
+    )
+
+
+def extract(
+    encoder: Any, pictures: Iterable[np.ndarray], batch: int = BATCH, crop: float | None = None
+) -> NDArray[np.float32]:
+    """Pictures uint8 `[H,W,3]` of any sizes to features float32 `[n,D]`.
+
+    `crop` replaces the share of the side that the encoder's own preprocessing cuts from the middle. It works on the
+    device of the encoder's parameters, and in eval mode.
+    """
+    return np.concatenate(list(extract_batches(encoder, pictures, batch, crop)))
+
+
+def extract_batches(
+    encoder: Any, pictures: Iterable[np.ndarray], batch: int = BATCH, crop: float | None = None
+) -> Iterator[NDArray[np.float32]]:
+    """The same, a batch at a time: for what does not fit into memory."""
+    function, device = function_of(encoder), device_of(encoder)
+    prepare = preparation(encoder.image_spec, crop)
+    if isinstance(encoder, nn.Module):
+        encoder.eval()
+    for images in batched(pictures, batch):
+        with torch.inference_mode():
+            yield function(prepare(images).to(device)).float().numpy(force=True)
+
+
+def preparation(spec: ImageSpec, crop: float | None = None) -> Callable[[Sequence[np.ndarray]], Tensor]:
+    """What prepares pictures of any sizes; with a `crop` also those are cropped that have the right size already."""
+    if crop is None:
+        return spec.prepare
+    cropped = replace(spec, crop=crop)
+    return lambda images: cropped.normalise(np.stack([cropped.fit(Image.fromarray(image)) for image in images]))
+
+
+def device_of(encoder: Any) -> torch.device:
+    """Where the encoder's parameters are; the CPU for what has none."""
+    parameter = next(encoder.parameters(), None) if isinstance(encoder, nn.Module) else None
+    return torch.device("cpu") if parameter is None else parameter.device
+
+
+def embed_set(encoder: Any, pictures: PictureSet, split: str, crop: float | None = None) -> Features:
+    """The features of a split of a set, with its labels where it has some. Raises DataError for a damaged picture."""
+    images = (pictures.image(split, index) for index in range(pictures.size(split)))
+    labels = pictures.labels(split) if hasattr(pictures, "labels") else None
+    right = pictures.relabelled(split) if hasattr(pictures, "relabelled") else None
+    return Features(extract(encoder, images, crop=crop), labels, right)
+
+
+@torch.inference_mode()
+def embed_texts(towers: ReadsTexts, texts: Iterable[str], batch: int = 4 * BATCH) -> Tensor:
+    """Texts to embeddings of unit length, float32 `[n,E]` on the towers' device."""
+    embedded = [towers.embed_texts(some).float() for some in batched(texts, batch)]
+    return nn.functional.normalize(torch.cat(embedded), dim=-1)
+
+
+def batched(items: Iterable[T], size: int) -> Iterator[list[T]]:
+    """Lists of `size` items; the last may be shorter."""
+    rest = iter(items)
+    while some := list(islice(rest, size)):
+        yield some

@@ -1,0 +1,29 @@
+"""Two towers that were trained here, with the tokenizer that their texts are read with."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor, nn
+
+from pali3kit.models.text_tower import padded_ids
+from pali3kit.models.two_towers import TwoTowers
+from pali3kit.text.tokenizer import Tokenizer
+
+
+class TrainedTowers(nn.Module):
+    """`models.towers.Towers` of a `TwoTowers` and its tokenizer."""
+
+    def __init__(self, towers: TwoTowers, tokenizer: Tokenizer) -> None:
+        super().__init__()
+        self.towers, self.tokenizer = towers, tokenizer
+        self.image_spec = towers.vision.image_spec
+
+    def embed_images(self, images: Tensor) -> Tensor:
+        """`[B,3,H,W]` to `[B,E]`, not of unit length."""
+        return self.towers.vision.pooled(images)
+
+    def embed_texts(self, texts: Sequence[str]) -> Tensor:
+        """Texts to `[C,E]`, not of unit length; what is longer than the tower's positions is cut off."""
+        positions = self.towers.text.positions
+        return self.towers.text(padded_ids(texts, self.tokenizer, positions.shape[1]).to(positions.device))  # type: ignore[no-any-return]

@@ -1,0 +1,88 @@
+"""Features on disk: safetensors that are filled row by row, and read without being loaded (memory-mapped)."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pali3kit.errors import DataError
+from pali3kit.evals.features import Features
+
+TYPES: dict[str, type[np.generic]] = {"F32": np.float32, "I64": np.int64, "U8": np.uint8}
+NAMES = {np.dtype(kind): name for name, kind in TYPES.items()}
+Arrays = dict[str, np.memmap[Any, Any]]
+
+
+def create(path: Path, shapes: Mapping[str, tuple[type[np.generic], Sequence[int]]], told: Mapping[str, str]) -> Arrays:
+    """A safetensors file of zeros to be filled in, with `told` as its metadata. The widest types should come first.
+
+    Its room is taken at once: a disk that is too full says so here, where a page without room would kill the process.
+    """
+    header: dict[str, Any] = {"__metadata__": dict(told)}
+    end = 0
+    for name, (kind, shape) in shapes.items():
+        begin, end = end, end + int(np.prod(shape)) * np.dtype(kind).itemsize
+        header[name] = {"dtype": NAMES[np.dtype(kind)], "shape": list(shape), "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    text += b" " * (-len(text) % 8)
+    with path.open("wb") as file:
+        file.write(len(text).to_bytes(8, "little") + text)
+        file.flush()
+        if end:
+            os.posix_fallocate(file.fileno(), 8 + len(text), end)
+    return read(path, "r+")[0]
+
+
+def read(path: Path, mode: str = "r") -> tuple[Arrays, dict[str, str]]:
+    """The arrays of a safetensors file, memory-mapped, and its metadata. Raises DataError for a damaged file."""
+    try:
+        with path.open("rb") as file:
+            length = int.from_bytes(file.read(8), "little")
+            header = json.loads(file.read(length))
+    except (OSError, ValueError, MemoryError) as error:
+        raise DataError(f"{path}: no safetensors file of features: {error}") from error
+    told = header.pop("__metadata__", {})
+    start = 8 + length
+    if path.stat().st_size != start + max((one["data_offsets"][1] for one in header.values()), default=0):
+        raise DataError(f"{path}: it is cut off: {path.stat().st_size} bytes")
+    return {name: _mapped(path, one, start, mode) for name, one in header.items()}, told
+
+
+def _mapped(path: Path, entry: Mapping[str, Any], start: int, mode: Any) -> np.memmap[Any, Any]:
+    """One array; an empty one cannot be mapped."""
+    kind, shape = TYPES[entry["dtype"]], tuple(entry["shape"])
+    if 0 in shape:
+        return np.empty(shape, kind)  # type: ignore[return-value]
+    return np.memmap(path, kind, mode, start + entry["data_offsets"][0], shape)
+
+
+def features_in(folder: Path, split: str) -> Features:
+    """What the stage `embed` left of a split, without the pictures that could not be used."""
+    arrays, _ = read(folder / f"{split}.safetensors")
+    usable = np.asarray(arrays["usable"], np.bool_)
+    right = _split(arrays["right"], arrays["right_ends"]) if "right" in arrays else None
+    features, labels = arrays["features"], arrays.get("labels")
+    if usable.all():
+        return Features(features, labels, right)
+    kept = None if right is None else [one for one, good in zip(right, usable, strict=True) if good]
+    return Features(features[usable], None if labels is None else labels[usable], kept)
+
+
+def rows_in(folder: Path, split: str) -> NDArray[np.intp]:
+    """Which pictures the features of a split are of."""
+    return np.flatnonzero(read(folder / f"{split}.safetensors")[0]["usable"])
+
+
+def classes_in(folder: Path, split: str) -> tuple[str, ...]:
+    """What the classes of the set are called."""
+    return tuple(json.loads(read(folder / f"{split}.safetensors")[1]["classes"]))
+
+
+def _split(flat: NDArray[np.int64], ends: NDArray[np.int64]) -> list[tuple[int, ...]]:
+    return [tuple(part.tolist()) for part in np.split(np.asarray(flat), ends[:-1])]

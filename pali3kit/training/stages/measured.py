@@ -1,0 +1,23 @@
+"""What evaluations of an encoder alone leave: several columns, each with its parts."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+from pali3kit.evals.scores import Measured
+
+
+def write_columns(folder: Path, columns: Mapping[str, Measured], extra: Mapping[str, Any] | None = None) -> None:
+    """Write `metrics.json`: `columns` by name, with the parts that intervals are made of, and further numbers."""
+    told = {
+        name: {"value": one.value, "n": one.n, "samples": [float(sample) for sample in one.samples]}
+        for name, one in columns.items()
+    }
+    (folder / "metrics.json").write_text(json.dumps({"columns": told, "extra": dict(extra or {})}, indent=1))
+
+
+def by_name(results: Iterable[Measured]) -> dict[str, Measured]:
+    return {one.name: one for one in results}

@@ -1,0 +1,32 @@
+"""Texts found by pictures and pictures by texts, in every language of a set."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from pali3kit.evals.retrieval import DIRECTIONS, kept, retrieval
+from pali3kit.evals.scores import Measured
+from pali3kit.training.context import StageContext
+from pali3kit.training.feature_files import features_in, rows_in
+from pali3kit.training.stages.embed import build_set
+from pali3kit.training.stages.measured import by_name, write_columns
+from pali3kit.training.stages.zero_shot import read_towers
+
+
+def run(config: dict[str, Any], context: StageContext) -> None:
+    """Write `metrics.json`: R@1 in both directions, the mean over languages; every language's recalls as `extra`."""
+    pictures, folder = build_set(config), context.parents["images"]
+    rows = rows_in(folder, "test")
+    captions = {language: kept(pictures.captions(language), rows) for language in pictures.languages}
+    towers, images = read_towers(config, context), features_in(folder, "test")
+    results = by_name(_told(retrieval(towers, images, captions), context, 6 * len(captions)))
+    columns = {direction: results[f"{direction}@1"] for direction in DIRECTIONS}
+    write_columns(context.folder, columns, {name: one.value for name, one in results.items()})
+
+
+def _told(results: Iterator[Measured], context: StageContext, total: int) -> Iterator[Measured]:
+    for number, result in enumerate(results, start=1):
+        if number <= total:
+            context.report(number, total)
+        yield result

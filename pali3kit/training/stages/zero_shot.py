@@ -1,0 +1,30 @@
+"""Classification by the texts of the classes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pali3kit.evals.classification import zero_shot
+from pali3kit.registry import TOWERS
+from pali3kit.training.context import StageContext
+from pali3kit.training.device import chosen_device
+from pali3kit.training.feature_files import classes_in, features_in
+from pali3kit.training.parts import build_part, read_trained_towers
+from pali3kit.training.stages.measured import by_name, write_columns
+
+
+def run(config: dict[str, Any], context: StageContext) -> None:
+    """Write `metrics.json`: `top1`, and `real` and `v2` where the set has them."""
+    tests = {split: features_in(context.parents["test"], split) for split in config["splits"]}
+    classes = classes_in(context.parents["test"], "test")
+    results = zero_shot(read_towers(config, context), classes, **tests, prompts=config["prompts"])
+    write_columns(context.folder, by_name(results))
+
+
+def read_towers(config: dict[str, Any], context: StageContext) -> Any:
+    """Whatever reads the texts: the towers of the parent, or the whole model that the config names."""
+    if "towers" in config:
+        towers = build_part(TOWERS, config["towers"])
+    else:
+        towers = read_trained_towers(context.parents["towers"], context.parents["tokenizer"])
+    return towers.eval().to(chosen_device())
