@@ -4,13 +4,19 @@ The few-shot probe has no `Metric`: it is a fit on a training set, not a score o
 """
 
 from pali3kit.metrics.cider import CIDEr, cider, whitespace
+from pali3kit.metrics.classification import RelabelledAccuracy, relabelled_accuracy
+from pali3kit.metrics.neighbours import nearest_classes
 from pali3kit.metrics.probe import ridge_probe
 from pali3kit.metrics.ptb import ptb_tokenize
+from pali3kit.metrics.retrieval import Recall, RetrievalRecall, recall_hits
 from pali3kit.metrics.segmentation import Segment, SegmentationIoU, box_accuracy, box_iou, mean_iou, paste_mask
 from pali3kit.metrics.vqa import VQAAccuracy, normalize_answer, vqa_accuracy
 
 __all__ = [
     "CIDEr",
+    "Recall",
+    "RelabelledAccuracy",
+    "RetrievalRecall",
     "Segment",
     "SegmentationIoU",
     "VQAAccuracy",
@@ -18,9 +24,12 @@ __all__ = [
     "box_iou",
     "cider",
     "mean_iou",
+    "nearest_classes",
     "normalize_answer",
     "paste_mask",
     "ptb_tokenize",
+    "recall_hits",
+    "relabelled_accuracy",
     "ridge_probe",
     "vqa_accuracy",
     "whitespace",

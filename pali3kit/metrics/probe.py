@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -58,18 +60,44 @@ def probe_hits(
     if len(scarce := classes[counts < shots]):
         fewest = int(counts.min())
         raise DataError(f"{shots} shots asked, but class {scarce[0]} has fewer; at most {fewest} are possible here.")
+    return shot_curve(train_features, train_labels, test_features, test_labels, (shots,), draws, seed)[shots]
+
+
+def shot_curve(
+    train_features: NDArray[np.floating],
+    train_labels: Ints,
+    test_features: NDArray[np.floating],
+    test_labels: Ints,
+    shots: Sequence[int] = (1, 5, 10, 25),
+    draws: int = 3,
+    seed: int = 0,
+) -> dict[int, NDArray[np.bool_]]:
+    """`probe_hits` for several numbers of shots: more shots of a draw are fewer ones and others.
+
+    A class that has fewer samples gives all that it has, as in big_vision.
+    """
+    classes = np.unique(train_labels)
     if not np.isin(test_labels, classes).any():
         raise DataError(f"No test label is among the {len(classes)} training classes {classes[:5].tolist()}...")
-    hits = np.empty((draws, len(test_labels)), np.bool_)
-    for draw in range(draws):
-        rows = draw_shots(train_labels, classes, shots, np.random.default_rng([seed, draw]))
-        train = np.asarray(train_features[rows], np.float64)
-        mean, std = train.mean(0), train.std(0) + 1e-5
-        targets = np.where(train_labels[rows][:, None] == classes, 1.0, -1.0)
-        weights = solve_ridge(with_bias((train - mean) / std), targets)
-        scores = with_bias((np.asarray(test_features, np.float64) - mean) / std) @ weights
-        hits[draw] = classes[scores.argmax(1)] == test_labels
+    hits = {number: np.empty((draws, len(test_labels)), np.bool_) for number in shots}
+    for number in shots:
+        for draw in range(draws):
+            rows = draw_shots(train_labels, classes, number, np.random.default_rng([seed, draw]))
+            predictions = fitted_predictions(train_features[rows], train_labels[rows], test_features)
+            hits[number][draw] = predictions == test_labels
     return hits
+
+
+def fitted_predictions(
+    features: NDArray[np.floating], labels: Ints, test_features: NDArray[np.floating]
+) -> NDArray[np.integer]:
+    """Classes of the test features by a ridge classifier on the train features: whitened, with a constant feature."""
+    train = np.asarray(features, np.float64)
+    mean, std = train.mean(0), train.std(0) + 1e-5
+    classes = np.unique(labels)
+    weights = solve_ridge(with_bias((train - mean) / std), np.where(labels[:, None] == classes, 1.0, -1.0))
+    scores = with_bias((np.asarray(test_features, np.float64) - mean) / std) @ weights
+    return np.asarray(classes[scores.argmax(1)])
 
 
 def draw_shots(labels: Ints, classes: Ints, shots: int, generator: np.random.Generator) -> NDArray[np.intp]:
@@ -83,12 +111,16 @@ def with_bias(x: Floats) -> Floats:
 
 
 def solve_ridge(x: Floats, y: Floats, l2: float = L2) -> Floats:
-    """Weights [D,C] that minimise |x w - y|^2 + l2 |w|^2, for x [N,D] and y [N,C].
+    """Weights [D,C] that minimise |x w - y|^2 + l2 |w|^2, for x [N,D] and y [N,C]."""
+    return next(solve_ridges(x, y, [l2]))
 
-    By an eigendecomposition of whichever Gram matrix is smaller, x'x [D,D] or xx' [N,N].
+
+def solve_ridges(x: Floats, y: Floats, l2s: Iterable[float]) -> Iterator[Floats]:
+    """The weights of `solve_ridge` for each of several regularisers, which share one eigendecomposition: that of
+    whichever Gram matrix is smaller, x'x [D,D] or xx' [N,N].
     """
     n, d = x.shape
     eigenvalues, q = np.linalg.eigh(x.T @ x if n >= d else x @ x.T)
     left, right = (q, q.T @ (x.T @ y)) if n >= d else (x.T @ q, q.T @ y)
-    weights: Floats = (left / (eigenvalues + l2)) @ right
-    return weights
+    for l2 in l2s:
+        yield (left / (eigenvalues + l2)) @ right

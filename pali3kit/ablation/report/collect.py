@@ -11,6 +11,7 @@ from pali3kit.ablation.node import Graph, Node
 from pali3kit.ablation.report import evidence, figures, samples
 from pali3kit.ablation.report.arms import (
     CONTROL,
+    NAMES,
     Arm,
     Shelf,
     arms_of,

@@ -1,0 +1,90 @@
+"""A linear classifier on frozen features, trained by gradients: what many expect of a linear probe."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from pali3kit.errors import DataError
+
+ROWS = 4096  # features read from their file at once
+EPSILON = 1e-5
+
+
+class LinearClassifier(nn.Module):
+    """Features `[B,D]`, standardised by the train set's `mean` and `std`, to logits `[B,C]` over `classes`."""
+
+    def __init__(self, mean: Tensor, std: Tensor, classes: Tensor) -> None:
+        super().__init__()
+        self.mean: Tensor
+        self.std: Tensor
+        self.classes: Tensor
+        for name, value in (("mean", mean), ("std", std), ("classes", classes)):
+            self.register_buffer(name, value)
+        self.linear = nn.Linear(len(mean), len(classes))
+        nn.init.zeros_(self.linear.weight)
+        nn.init.zeros_(self.linear.bias)
+
+    def forward(self, features: Tensor) -> Tensor:
+        return self.linear((features - self.mean) / self.std)  # type: ignore[no-any-return]
+
+
+def fit_linear(
+    features: NDArray[np.float32],
+    labels: NDArray[np.integer],
+    epochs: int = 30,
+    batch_size: int = 256,
+    learning_rate: float = 1e-3,
+    weight_decay: float = 1e-4,
+    seed: int = 0,
+    device: torch.device | str = "cpu",
+) -> LinearClassifier:
+    """Softmax regression by AdamW with a cosine schedule, over `features [N,D]`, which may lie in a file.
+
+    Raises DataError where features are not finite: their standardisation tells.
+    """
+    mean, std = _moments(features)
+    classes, targets = np.unique(labels, return_inverse=True)
+    tensors = (torch.from_numpy(each) for each in (mean, std, classes.astype(np.int64)))
+    model = LinearClassifier(*tensors).to(device)
+    steps = epochs * -(-len(labels) // batch_size)
+    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+    random = np.random.default_rng(seed)
+    for _ in range(epochs):
+        order = random.permutation(len(labels))
+        for start in range(0, len(order), batch_size):
+            rows = np.sort(order[start : start + batch_size])  # files like to be read in order
+            logits = model(torch.from_numpy(features[rows]).to(device))
+            loss = nn.functional.cross_entropy(logits, torch.from_numpy(targets[rows]).to(device))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+            schedule.step()
+    return model.eval()
+
+
+@torch.inference_mode()
+def predict(model: LinearClassifier, features: NDArray[np.float32]) -> NDArray[np.int64]:
+    """The class of each of `features [N,D]`."""
+    found = []
+    for start in range(0, len(features), ROWS):
+        some = torch.from_numpy(np.array(features[start : start + ROWS])).to(model.mean.device)
+        found.append(model.classes[model(some).argmax(1)].numpy(force=True))
+    return np.concatenate(found)
+
+
+def _moments(features: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Mean and deviation of each column, a part of the rows at a time."""
+    total, squares = np.zeros(features.shape[1]), np.zeros(features.shape[1])
+    for start in range(0, len(features), ROWS):
+        some = np.asarray(features[start : start + ROWS], np.float64)
+        total += some.sum(0)
+        squares += (some**2).sum(0)
+    mean = total / len(features)
+    variance = squares / len(features) - mean**2
+    if not np.isfinite(variance).all():
+        raise DataError("the features are not all finite: no classifier can be trained on them")
+    return mean.astype(np.float32), (np.sqrt(np.maximum(variance, 0)) + EPSILON).astype(np.float32)
