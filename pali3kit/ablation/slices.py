@@ -178,7 +178,7 @@ class Stages:
     @cached_property
     def linear(self) -> Node:
         crop = self.experiment.evaluation.crop
-        config = {"training": asdict(self.experiment.stages.linear), "splits": self.splits}
+        config = {"classifier": asdict(self.experiment.stages.linear), "splits": self.splits}
         return self.node("linear", config, train=self.labelled(["train"], crop), test=self.labelled(self.splits, crop))
 
     @cached_property

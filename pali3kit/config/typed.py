@@ -57,12 +57,12 @@ class Builder:
             return self.part(node, key)
         if is_dataclass(kind):
             return self.section(kind, node, key)
-        if isinstance(node.value, dict) and (sections := [option for option in get_args(kind) if is_section(option)]):
-            return self.section(sections[0], node, key)
         if origin is list:
             return self.sequence(get_args(kind)[0], node, key)
         if origin is dict:
             return self.mapping(get_args(kind)[1], node, key)
+        if isinstance(node.value, dict) and (sections := [option for option in get_args(kind) if is_section(option)]):
+            return self.section(sections[0], node, key)
         return self.scalar(kind, node, key)
 
     def scalar(self, kind: Any, node: Node, key: str) -> Any:

@@ -100,8 +100,9 @@ def print_table(report: Report, console: Console | None = None) -> None:
         printed = lines(report, table)
         title = f"{report.name}: {table.title.lower()} ({_setting(report)})"
         upright = _upright(title, table, printed)
-        fits = console.measure(upright, options=console.options.update(max_width=10_000)).maximum <= console.width
-        console.print(upright if fits else _sideways(title, table, printed))
+        fits = _width(upright, console) <= console.width
+        for grid in [upright] if fits else _sideways(title, table, printed, console):
+            console.print(grid)
     for note in report.notes:
         console.print(f"- {note}", style="dim", markup=False, highlight=False)
 
@@ -117,11 +118,30 @@ def _upright(title: str, table: Table, printed: Sequence[Line]) -> RichTable:
     return grid
 
 
-def _sideways(title: str, table: Table, printed: Sequence[Line]) -> RichTable:
-    """One line per column of the table. The control is left to the notes: where it matters, they say so."""
+def _sideways(title: str, table: Table, printed: Sequence[Line], console: Console) -> Iterable[RichTable]:
+    """One line per column of the table; as many grids as it takes, each as wide as fits.
+
+    The control is left to the notes: where it matters, they say so. So are verdicts, where there is no room for them.
+    """
+    shown = [line for line in printed if line.kind != "control"]
+    if _width(_turned(title, table, shown), console) > console.width:
+        shown = [line for line in shown if line.kind != "verdict"]
+    while shown:
+        count = len(shown)
+        while count > 1 and _width(_turned(title, table, shown[:count]), console) > console.width:
+            count -= 1
+        yield _turned(title, table, shown[:count])
+        shown = shown[count:]
+
+
+def _width(grid: RichTable, console: Console) -> int:
+    return console.measure(grid, options=console.options.update(max_width=10_000)).maximum
+
+
+def _turned(title: str, table: Table, shown: Sequence[Line]) -> RichTable:
+    """The lines as columns."""
     grid = RichTable(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
     grid.add_column("", overflow="fold")
-    shown = [line for line in printed if line.kind != "control"]
     for line in shown:
         header = fill(line.label, max(8, *map(len, line.cells)), break_long_words=False)
         grid.add_column(header, justify="right", no_wrap=True)
@@ -147,8 +167,12 @@ def _ours(row: Row, cell: Cell, digits: int) -> str:
 
 
 def _paper(row: Row, cell: Cell, digits: int) -> str:
-    shown = cell.paper_delta if row.baseline else cell.paper
-    return number(shown.value, bool(row.baseline), digits) + shown.mark if shown else ABSENT
+    if row.baseline and cell.paper_delta:
+        return number(cell.paper_delta.value, True, digits) + cell.paper_delta.mark
+    if cell.paper is None:
+        return ABSENT
+    absolute = " absolute" if row.baseline else ""
+    return number(cell.paper.value, digits=digits) + cell.paper.mark + absolute
 
 
 def _verdict(_: Row, cell: Cell, digits: int) -> str:

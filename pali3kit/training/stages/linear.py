@@ -15,5 +15,5 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     """Write `metrics.json`: `top1`, and `real` and `v2` where the set has them."""
     train = features_in(context.parents["train"], "train")
     tests = {split: features_in(context.parents["test"], split) for split in config["splits"]}
-    results = linear_probe(train, **tests, **config["training"], seed=context.seed, device=chosen_device())
+    results = linear_probe(train, **tests, **config["classifier"], seed=context.seed, device=chosen_device())
     write_columns(context.folder, by_name(results))
