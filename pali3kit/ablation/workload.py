@@ -13,6 +13,7 @@ from pali3kit.registry import CAPTIONED, LABELLED, SOURCE
 # What a stage inherits from its ancestors as far as its cost goes: the sizes of the models that it loads.
 _INHERITED = ("image_size", "vision", "language", "projector", "masks", "vocabulary", "file", "rows", "codes")
 _OF_VISION = ("image_size", "vision")
+_SEES = frozenset({"features", "embed", "probe", "knn", "linear", "finetune", "classify"})  # no text, whatever the arm
 # How long or how well something is trained does not change what a unit costs.
 _COUNTS = frozenset({"examples", "split", "splits", "count", "test", "limit", "data"})
 _RATES = frozenset({"learning_rate", "weight_decay", "beta2", "schedule", "warmup", "cooldown", "clip_norm", "mixture"})
@@ -42,7 +43,7 @@ def units(node: Node) -> int:
 
 def sized(node: Node) -> dict[str, Any]:
     """Return the node's config completed by the sizes of its ancestors: enough to build everything that it runs."""
-    keys = _OF_VISION if node.kind in ("features", "embed", "finetune") else _INHERITED
+    keys = _OF_VISION if node.kind in _SEES else _INHERITED
     inherited: dict[str, Any] = {}
     for ancestor in ancestry([node]):
         inherited |= {key: ancestor.config[key] for key in keys if key in ancestor.config}

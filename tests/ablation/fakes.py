@@ -19,6 +19,7 @@ from pathlib import Path
 
 from pali3kit.config.schema import (
     Data,
+    Evaluation,
     Experiment,
     LanguagePretraining,
     Masks,
@@ -34,7 +35,7 @@ from pali3kit.config.schema import (
 from pali3kit.errors import StageError
 from pali3kit.registry import SOURCE, STAGE, Entry
 
-KINDS = ("tokenizer", "vision", "masks", "language", "features", "multimodal", "transfer", "probe", "evaluate")
+KINDS = ("tokenizer", "vision", "masks", "language", "features", "multimodal", "transfer", "embed", "probe", "evaluate")
 STEPS = 4
 
 
@@ -123,6 +124,7 @@ def experiment(root: Path, **changes) -> Experiment:
         "grid": {"pretrain": ["classif", "siglip"]},
         "baseline": {"pretrain": "classif"},
         "evaluate": ["probe", "vqa", "refer", "refer_g"],
+        "evaluation": Evaluation(probes={"flag": Part(name="world_probe", options={"task": "flag"})}),
         "runtime": Runtime(workers=2, threads=1, runs=str(root / "runs"), store=str(root / "store")),
     }
     return Experiment(**{**sections, **changes})

@@ -26,7 +26,7 @@ def test_arms_share_what_does_not_depend_on_the_arm(experiment):
     classif, siglip = (set(node.digest for node in ancestry(cell.columns.values())) for cell in graph.cells)
     shared = [node.label for node in graph.nodes if node.digest in classif & siglip]
     assert sorted(shared) == ["language", "masks", "tokenizer"]
-    assert len(graph.nodes) == 23
+    assert len(graph.nodes) == 25
 
 
 def test_parents_come_first_and_nodes_once(experiment):
@@ -51,5 +51,5 @@ def test_grid_over_a_part_and_a_number(tmp_path):
             baseline={},
         )
     )
-    widths = [cell.columns["probe"].parents["vision"].config["vision"]["width"] for cell in graph.cells]
+    widths = [cell.columns["probe"].parents["flag"].parents["vision"].config["vision"]["width"] for cell in graph.cells]
     assert widths == [8, 16]

@@ -84,7 +84,9 @@ def test_a_sum_is_known_no_better_than_its_parts(table1):
 
 
 def test_unknown_names_are_refused_with_the_nearest_choice(table1):
-    with pytest.raises(DataError, match=r"no published table 'table_1', only table1, table3. Did you mean 'table1'\?"):
+    with pytest.raises(
+        DataError, match=r"no published table 'table_1', only table1, table3, table6. Did you mean 'table1'\?"
+    ):
         paper.load("table_1")
     with pytest.raises(DataError, match=r"no rows of 'B16'.* Did you mean 'B/16'\?"):
         table1.absolute("classif", "probe", "B16")

@@ -22,7 +22,8 @@ def named(experiment):
         ("transfer/vqa classif", 200),
         ("transfer/refer classif", 100),
         ("evaluate/vqa classif", 10),
-        ("probe classif", 3),
+        ("embed/flag classif", 1440),  # pictures of both splits
+        ("probe classif", 1),
     ],
 )
 def test_units(experiment, label, count):
@@ -50,7 +51,7 @@ def test_a_sized_config_holds_the_models_of_the_ancestors(experiment):
 
 def test_what_costs_the_same_has_the_same_shape(experiment):
     nodes = named(experiment)
-    for label in ("features/train", "probe", "multimodal", "transfer/vqa", "evaluate/vqa"):
+    for label in ("features/train", "embed/flag", "probe", "multimodal", "transfer/vqa", "evaluate/vqa"):
         assert shape(nodes[f"{label} classif"]) == shape(nodes[f"{label} siglip"]), label
     assert shape(nodes["features/train classif"]) == shape(nodes["features/test siglip"])
     assert shape(nodes["vision classif"]) != shape(nodes["vision siglip"])

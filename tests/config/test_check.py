@@ -7,7 +7,10 @@ import pytest
 from pali3kit.config.load import load
 from pali3kit.errors import ConfigError
 
-COLUMNS = "caption, caption_multilingual, denoising, probe, refer, refer_g, refer_plus, vqa, vqa_knowledge, vqa_text"
+COLUMNS = (
+    "caption, caption_multilingual, denoising, finetune, knn, linear, probe, refer, refer_g, refer_plus, retrieval, "
+    "vqa, vqa_knowledge, vqa_text, zero_shot"
+)
 
 
 def complaints(*overrides: str) -> list[str]:

@@ -220,8 +220,8 @@ def test_everything_is_refused_at_once_in_order(trial: Path) -> None:
         "scales/tiny.yaml:3: patch 7 does not divide image_size 64; nearest: 8",
         "scales/tiny.yaml:10: data.train should be an integer, not the text 'many'.",
         "scales/tiny.yaml:19: stages.multimodal.mixture: unknown task 'orc'. Did you mean 'ocr'?",
-        "x.yaml:1: evaluate is empty. Choose from caption, caption_multilingual, denoising, probe, refer, refer_g, "
-        "refer_plus, vqa, vqa_knowledge, vqa_text.",
+        "x.yaml:1: evaluate is empty. Choose from caption, caption_multilingual, denoising, finetune, knn, linear, "
+        "probe, refer, refer_g, refer_plus, retrieval, vqa, vqa_knowledge, vqa_text, zero_shot.",
         "x.yaml:8: unknown key 'evalute'. Did you mean 'evaluate'?",
         "command line: seeds=[1,1]: seeds [1, 1] repeat one: each seed counts once.",
         "command line: stages.masks.optimizer.name=mun: stages.masks.optimizer.name cannot be 'mun'. "

@@ -44,6 +44,6 @@ def test_options_mirror_the_constructor(registry: Registry, name: str) -> None:
 
 def test_the_stages_are_those_of_the_paper_and_their_helpers() -> None:
     assert STAGE.names() == [
-        "denoising", "evaluate", "features", "language", "masks", "multimodal", "probe", "resolution", "tokenizer",
-        "transfer", "vision",
+        "classify", "denoising", "embed", "evaluate", "features", "finetune", "knn", "language", "linear", "lit",
+        "masks", "multimodal", "probe", "resolution", "retrieval", "tokenizer", "transfer", "vision", "zero_shot",
     ]  # fmt: skip

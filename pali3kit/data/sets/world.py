@@ -40,7 +40,7 @@ class WorldProbe:
         return {"train": (train, train_labels), "test": (test, test_labels)}
 
     def size(self, split: str) -> int:
-        return len(self._arrays[split][1]) if split in self._arrays else 0
+        return probes.count(self.task, split)
 
     def image(self, split: str, index: int) -> np.ndarray:
         return np.asarray(self._arrays[split][0][index])

@@ -70,6 +70,12 @@ def load(name: str, image_size: int = 64, seed: int = 0) -> Arrays:
     return *train, *test
 
 
+def count(name: str, split: str) -> int:
+    """How many pictures of a split there are."""
+    probe = _probe(name)
+    return {"train": probe.train, "test": probe.test}.get(split, 0) * len(probe.classes)
+
+
 def classes(name: str) -> tuple[str, ...]:
     """Names of a task's classes, in the order of its labels."""
     return _probe(name).classes

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pali3kit.ablation import paper
-from pali3kit.ablation.report.columns import columns_of, score_of
+from pali3kit.ablation.report.columns import Sets, columns_of, score_of
 
 EVALUATED = [
     "probe",
@@ -35,11 +35,16 @@ def test_an_unknown_column_is_titled_by_its_name():
 
 
 def test_sets_in_files_are_titled_by_the_column_alone():
-    assert [column.title for column in columns_of("caption_multilingual", own=True)] == [
+    own = Sets(own=True, labelled="imagenet", captioned="mine", probes=3)
+    assert [column.title for column in columns_of("caption_multilingual", own)] == [
         "caption_multilingual.en", "caption_multilingual.avg35",
     ]  # fmt: skip
-    assert columns_of("refer", own=True)[0].metric == "mIoU × 100"
-    assert columns_of("probe", own=True)[0].title == "Probe (8 tasks)"
+    assert columns_of("refer", own)[0].metric == "mIoU × 100"
+    assert columns_of("probe", own)[0].title == "Probe (3 tasks)"
+    assert [column.title for column in columns_of("finetune", own)] == [
+        "ImageNet (fine-tuned)", "ReaL (fine-tuned)", "ImageNet-v2 (fine-tuned)",
+    ]  # fmt: skip
+    assert [column.title for column in columns_of("retrieval", own)] == ["mine (image to text)", "mine (text to image)"]
 
 
 def test_multilingual_captions_are_split_by_language():
