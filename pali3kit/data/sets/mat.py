@@ -25,9 +25,11 @@ def read_mat(path: Path, name: str) -> NDArray[Any]:
     except ImportError as error:
         raise ConfigError([f"{path} is read by scipy: pip install 'pali3kit[sets]'"]) from error
     try:
-        content = loadmat(io.BytesIO(path.read_bytes()), squeeze_me=True)
+        data = path.read_bytes()
     except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}; expected is a .mat file with '{name}'") from error
+        raise DataError(f"{path}: {error.strerror}; expected is a .mat file with '{name}'") from error
+    try:
+        content = loadmat(io.BytesIO(data), squeeze_me=True)
     except Exception as error:  # a damaged file may raise anything
         raise DataError(f"{path}: no readable .mat file: {error or type(error).__name__}") from error
     if name not in content:

@@ -37,7 +37,7 @@ def test_as_torchvision_reads_it(root: Path, split: str) -> None:
     pictures = ours.splits[split]
     assert theirs.classes == ["ape", "red_fox"] and ours.classes == ("ape", "red fox")
     assert [
-        (str(pictures.folder / name), label) for name, label in zip(pictures.names, ours.labels(split))
+        (str(pictures.folder / name), label) for name, label in zip(pictures.names, ours.labels(split), strict=True)
     ] == theirs.imgs
     assert ours.size("v2") == 0 and ours.image(split, 0).shape == (6, 8, 3)
 
