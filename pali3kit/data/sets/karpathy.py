@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -44,4 +45,4 @@ def _name(folder: Path, image: Mapping[str, Any], where: str) -> str:
     if "filepath" not in image:
         return name
     below = f"{field(image, 'filepath', str, where)}/{name}"
-    return below if (folder / below).exists() else name
+    return below if os.path.exists(folder / below) else name

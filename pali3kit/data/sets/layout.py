@@ -53,7 +53,7 @@ def rows_of(path: Path, columns: str) -> Iterator[tuple[str, list[str]]]:
 
 def whole(word: str, most: int, what: str) -> int:
     """A number from 1 to `most`. Raises DataError, `what` being the place and the name of it."""
-    if not (word.isascii() and word.isdigit() and 1 <= int(word) <= most):
+    if not (word.isascii() and word.isdigit() and len(word) < 19 and 1 <= int(word) <= most):
         raise DataError(f"{what} should be a number from 1 to {most}, not '{word[:40]}'")
     return int(word)
 

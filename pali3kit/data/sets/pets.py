@@ -39,6 +39,8 @@ def _read(listed: Path, breeds: dict[int, str]) -> tuple[list[str], list[int]]:
     for where, (picture, number, *_) in rows_of(listed, "picture class species breed"):
         label = whole(number, MOST, f"{where}: the class")
         breed = spoken(picture.rpartition("_")[0]).title()
+        if not breed:
+            raise DataError(f"{where}: a picture should be called <breed>_<number>, not '{picture[:40]}'")
         if breeds.setdefault(label, breed) != breed:
             raise DataError(f"{where}: class {label} is {breeds[label]}, not {breed}")
         names.append(f"{picture}.jpg")

@@ -134,7 +134,7 @@ class Harmful:
         (
             "test",
             b"\x80\x02" + python_2({"data": pixels("test"), "fine_labels": [1, "a"]}) + b".",
-            r"test: 'fine_labels' should be whole numbers",
+            r"test: picture 1 has label 'a', of 3 classes from 0",
         ),
         (
             "test",

@@ -52,6 +52,7 @@ def damage(root: Path, name: str, old: str, new: str) -> None:
             TEST[:-4],
             r"test\.txt:3: expected 'picture class species breed', not 'British_Shorthair_1 3'",
         ),
+        ("test.txt", "Abyssinian_1 ", "Cat1 ", r"test\.txt:2: a picture should be called <breed>_<number>, not 'Cat1'"),
         ("test.txt", TEST, "", r"test\.txt: it is empty; expected is a picture on each line"),
         ("test.txt", "_1 3 1 2", "_1 38 1 2", r"test\.txt:3: the class should be a number from 1 to 37, not '38'"),
         ("test.txt", "_1 3 1 2", "_1 3rd 1 2", r"test\.txt:3: the class should be a number from 1 to 37, not '3rd'"),
