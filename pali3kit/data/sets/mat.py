@@ -1,4 +1,8 @@
-"""MATLAB's files, in which labels of older sets are published."""
+"""MATLAB's files, in which labels of older sets are published.
+
+MATLAB compresses what it writes, with a checksum that tells damage. A file that is not compressed has none, and wrong
+bytes in it may crash SciPy, whose reader trusts them; one that is cut off is told in either case.
+"""
 
 from __future__ import annotations
 

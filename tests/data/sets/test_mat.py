@@ -62,6 +62,16 @@ def test_damaged_files(tmp_path: Path) -> None:
             read_mat(file, "names")
 
 
+def test_a_wrong_byte_breaks_the_checksum(tmp_path: Path) -> None:
+    file = tmp_path / "meta.mat"
+    savemat(file, {"names": cells("one", "two")}, do_compression=True)
+    data = bytearray(file.read_bytes())
+    data[-20] ^= 1
+    file.write_bytes(data)
+    with pytest.raises(DataError, match=r"meta\.mat: no readable \.mat file: "):
+        read_mat(file, "names")
+
+
 def test_scipy_is_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "scipy.io", None)
     with pytest.raises(ConfigError, match=r"meta\.mat is read by scipy: pip install 'pali3kit\[sets\]'"):
