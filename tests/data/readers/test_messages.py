@@ -29,7 +29,8 @@ from pali3kit.errors import DataError
 from .conftest import CAT, instances
 
 DOCS = (Path(__file__).parents[3] / "docs/data.md").read_text(encoding="utf-8")
-TOLD = dict(re.findall(r"^\| (\w[^|]+) \| `([^`]+)` \|$", DOCS.split("## What cannot be used")[1], re.MULTILINE))
+SECTION = DOCS.split("## What cannot be used")[1].split("\n## ")[0]
+TOLD = dict(re.findall(r"^\| (\w[^|]+) \| `([^`]+)` \|$", SECTION, re.MULTILINE))
 
 
 class Harmful:

@@ -1,0 +1,40 @@
+"""Describable Textures (Cimpoi et al. 2014): 47 textures, the first of its ten partitions."""
+
+from __future__ import annotations
+
+from pali3kit.data.sets.files import LabelledFiles, Pictures
+from pali3kit.data.sets.layout import find_root, lines_of, spoken
+from pali3kit.errors import DataError
+
+LISTS = {"train": "train1.txt", "test": "test1.txt"}
+
+
+class Dtd(LabelledFiles):
+    """The registry's `dtd`: `labels/train1.txt` and `test1.txt`, `<texture>/<file>` on each line; `val1.txt` is left.
+
+    Args:
+        path: the folder of `images/` and `labels/`, or the one above it (`dtd`).
+        image_size: ignored: pictures are as large as they are.
+    """
+
+    def __init__(self, path: str, image_size: int = 0) -> None:
+        root = find_root(path, ("dtd", "dtd/dtd"), "labels")
+        splits, textures = {}, {}
+        for split, name in LISTS.items():
+            listed = root / "labels" / name
+            lines = list(lines_of(listed))
+            if not lines:
+                raise DataError(f"{listed}: it is empty; expected is '<texture>/<file>' on each line")
+            textures[split] = [_texture(*line) for line in lines]
+            splits[split] = Pictures(root / "images", [line for _, line in lines], listed)
+        classes = sorted({texture for found in textures.values() for texture in found})
+        numbers = {texture: number for number, texture in enumerate(classes)}
+        labels = {split: [numbers[texture] for texture in found] for split, found in textures.items()}
+        super().__init__([spoken(texture) for texture in classes], splits, labels)
+
+
+def _texture(where: str, line: str) -> str:
+    texture, slash, name = line.partition("/")
+    if not (texture and slash and name) or "/" in name:
+        raise DataError(f"{where}: expected '<texture>/<file>', not '{line[:60]}'")
+    return texture

@@ -1,0 +1,106 @@
+"""Pictures in files as sets: with a class each, or with captions. What a layout's reader has found is put in here."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pali3kit.data.sets.contract import Caption
+from pali3kit.errors import DataError
+from pali3kit.images.decode import read
+
+
+@dataclass(frozen=True)
+class Pictures:
+    """The pictures of a split: paths relative to `folder`, as texts (a million `Path`s would be a gigabyte).
+
+    `told_by` is the file or folder that says that they are there.
+    """
+
+    folder: Path
+    names: Sequence[str]
+    told_by: Path
+
+    def digest(self) -> str:
+        """SHA-256 of names and sizes, as `records.digest` has it, five times as fast. Raises DataError for a gap."""
+        hasher = hashlib.sha256()
+        for name in self.names:
+            try:
+                size = os.stat(os.path.join(self.folder, name)).st_size
+            except (OSError, ValueError) as error:  # ValueError: a zero byte in a name
+                raise DataError(f"there is no picture {self.folder / name}, which {self.told_by} names") from error
+            hasher.update(os.fsencode(f"{name} {size}\n"))
+        return hasher.hexdigest()
+
+
+class PictureFiles:
+    """Pictures of some splits, and a digest of them in their order and of `told`, whatever else the set says."""
+
+    def __init__(self, splits: Mapping[str, Pictures], *told: object) -> None:
+        self.splits = splits
+        self.digest = digest_of([(split, pictures.digest()) for split, pictures in splits.items()], *told)
+
+    def size(self, split: str) -> int:
+        """How many pictures a split has: none in one that there is not."""
+        return len(self.splits[split].names) if split in self.splits else 0
+
+    def image(self, split: str, index: int) -> NDArray[np.uint8]:
+        """uint8 `[H,W,3]`, as large as it is."""
+        check_index(split, index, self.size(split))
+        pictures = self.splits[split]
+        return np.asarray(read(pictures.folder / pictures.names[index]))
+
+
+class LabelledFiles(PictureFiles):
+    """A `LabelledSet` of files: `labels` has one for each picture of each split, `real` all right ones where known."""
+
+    def __init__(
+        self,
+        classes: Sequence[str],
+        splits: Mapping[str, Pictures],
+        labels: Mapping[str, Sequence[int] | NDArray[np.int64]],
+        real: Mapping[str, Sequence[tuple[int, ...]]] | None = None,
+    ) -> None:
+        self.classes = tuple(classes)
+        self._labels = {split: np.asarray(of, np.int64) for split, of in labels.items()}
+        self._real = dict(real or {})
+        told = [(split, hashlib.sha256(of.tobytes()).hexdigest()) for split, of in self._labels.items()]
+        super().__init__(splits, self.classes, told, self._real)
+
+    def labels(self, split: str) -> NDArray[np.int64]:
+        """int64 `[size]`."""
+        return self._labels.get(split, np.zeros(0, np.int64))
+
+    def relabelled(self, split: str) -> Sequence[tuple[int, ...]] | None:
+        """All right labels of each picture, where somebody looked again."""
+        return self._real.get(split)
+
+
+class CaptionedFiles(PictureFiles):
+    """A `CaptionedSet` of files: `captions` by language, in the order of the languages."""
+
+    def __init__(self, pictures: Pictures, captions: Mapping[str, Sequence[Caption]]) -> None:
+        self.languages = tuple(captions)
+        self._captions = captions
+        super().__init__({"test": pictures}, captions)
+
+    def captions(self, language: str) -> Sequence[Caption]:
+        """All captions in a language, in the order of their pictures: none in one that there is not."""
+        return self._captions.get(language, ())
+
+
+def digest_of(*told: object) -> str:
+    """SHA-256 of plain values, as Python writes them."""
+    return hashlib.sha256(repr(told).encode(errors="backslashreplace")).hexdigest()
+
+
+def check_index(split: str, index: int, size: int) -> None:
+    """Raises DataError for a picture that there is not."""
+    if not 0 <= index < size:
+        raise DataError(f"the {split} split has {size} pictures, so none is number {index}")

@@ -1,0 +1,79 @@
+"""Pictures in files as sets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pali3kit.data.records import digest
+from pali3kit.data.sets.contract import CaptionedSet, LabelledSet
+from pali3kit.data.sets.files import CaptionedFiles, LabelledFiles, Pictures
+from pali3kit.errors import DataError
+
+Write = Callable[..., Path]
+
+
+def labelled(
+    root: Path, labels: tuple[int, ...] = (1, 0), names: tuple[str, ...] = ("a.png", "b.png")
+) -> LabelledFiles:
+    splits = {"train": Pictures(root, names, root / "list.txt")}
+    return LabelledFiles(("cat", "dog"), splits, {"train": labels}, {"train": [(0,), ()]})
+
+
+def test_labels_and_pictures(tmp_path: Path, picture: Write) -> None:
+    picture(tmp_path / "a.png", width=8, height=6, shade=7)
+    picture(tmp_path / "b.png", shade=9)
+    found: LabelledSet = labelled(tmp_path)
+    assert found.classes == ("cat", "dog") and found.size("train") == 2 and found.size("v2") == 0
+    assert found.labels("train").tolist() == [1, 0] and found.labels("train").dtype == np.int64
+    assert found.labels("v2").shape == (0,) and found.labels("v2").dtype == np.int64
+    assert found.relabelled("train") == [(0,), ()] and found.relabelled("v2") is None
+    assert found.image("train", 0).shape == (6, 8, 3) and found.image("train", 1)[0, 0].tolist() == [9, 9, 9]
+    with pytest.raises(DataError, match="the train split has 2 pictures, so none is number 2"):
+        found.image("train", 2)
+
+
+def test_captions_by_language(tmp_path: Path, picture: Write) -> None:
+    pictures = Pictures(tmp_path, [picture(tmp_path / "a.png").name], tmp_path)
+    found: CaptionedSet = CaptionedFiles(pictures, {"de": [(0, "Katze")], "en": [(0, "a cat"), (0, "cat")]})
+    assert found.languages == ("de", "en") and found.size("test") == 1 and found.size("train") == 0
+    assert found.captions("en") == [(0, "a cat"), (0, "cat")] and list(found.captions("fr")) == []
+    assert found.digest != CaptionedFiles(pictures, {"de": [(0, "Hund")], "en": [(0, "a cat"), (0, "cat")]}).digest
+
+
+def test_a_digest_tells_names_sizes_order_and_labels_apart(tmp_path: Path, picture: Write) -> None:
+    picture(tmp_path / "a.png")
+    picture(tmp_path / "b.png", width=50)
+    before = labelled(tmp_path).digest
+    assert labelled(tmp_path).digest == before
+    others = {
+        labelled(tmp_path, labels=(0, 1)).digest,
+        labelled(tmp_path, names=("b.png", "a.png")).digest,
+    }
+    picture(tmp_path / "a.png", width=60)
+    assert len(others | {before, labelled(tmp_path).digest}) == 4
+
+
+def test_pictures_digest_is_that_of_records(tmp_path: Path, picture: Write) -> None:
+    names = ["a.png", "deep/b é.png"]
+    files = [picture(tmp_path / name, width=9 + number) for number, name in enumerate(names)]
+    assert Pictures(tmp_path, names, tmp_path).digest() == digest(tmp_path, files)
+
+
+def test_pictures_that_are_not_there_and_broken_ones(tmp_path: Path, picture: Write) -> None:
+    picture(tmp_path / "a.png")
+    with pytest.raises(DataError, match=r"there is no picture .*/b\.png, which .*/list\.txt names"):
+        labelled(tmp_path)
+    with pytest.raises(DataError, match=r"there is no picture .*, which .*/list\.txt names"):
+        labelled(tmp_path, names=("a.png", "b\0.png"))
+    whole = (tmp_path / "a.png").read_bytes()
+    (tmp_path / "b.png").write_bytes(whole[: whole.index(b"IDAT") + 8])
+    found = labelled(tmp_path)
+    with pytest.raises(DataError, match=r"b\.png: broken picture"):
+        found.image("train", 1)
+    (tmp_path / "b.png").unlink()
+    with pytest.raises(DataError, match=r"b\.png: No such file"):
+        found.image("train", 1)

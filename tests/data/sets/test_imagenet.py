@@ -1,0 +1,229 @@
+"""ImageNet, ReaL and v2."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES
+from scipy.io import savemat
+
+from pali3kit.data.sets.imagenet import ImageNet
+from pali3kit.errors import DataError
+
+Write = Callable[..., Path]
+WNIDS = ("n01440764", "n01443537", "n02084071")
+KIT = {1: WNIDS[2], 2: WNIDS[0], 3: WNIDS[1]}  # the development kit's numbers are in no order of wnids
+TRUTH = (3, 1, 2, 1)  # labels 1, 2, 0, 2
+
+
+def val(number: int) -> str:
+    return f"ILSVRC2012_val_{number:08d}.JPEG"
+
+
+@pytest.fixture
+def root(tmp_path: Path, picture: Write) -> Path:
+    """train/ and a flat val/, the development kit beside it."""
+    root = tmp_path / "imagenet"
+    for number, wnid in enumerate(WNIDS):
+        for index in range(number + 1):
+            picture(root / "train" / wnid / f"{wnid}_{index}.JPEG")
+    for number in range(1, 5):
+        picture(root / "val" / val(number), shade=number)
+    data = tmp_path / "ILSVRC2012_devkit_t12" / "data"
+    data.mkdir(parents=True)
+    rows = [(number, wnid, "words", 0) for number, wnid in KIT.items()] + [(4, "n00001740", "entity", 3)]
+    fields = [(name, object) for name in ("ILSVRC2012_ID", "WNID", "words", "num_children")]
+    savemat(data / "meta.mat", {"synsets": np.array([[row] for row in rows], fields)})
+    (data / "ILSVRC2012_validation_ground_truth.txt").write_text("".join(f"{number}\n" for number in TRUTH))
+    return root
+
+
+def in_folders(root: Path) -> None:
+    """val/ as most have it: a folder for each class."""
+    for number, of in enumerate(TRUTH, start=1):
+        (root / "val" / KIT[of]).mkdir(exist_ok=True)
+        (root / "val" / val(number)).rename(root / "val" / KIT[of] / val(number))
+
+
+def test_a_flat_val_with_the_development_kit(root: Path) -> None:
+    kit = str(root.parent / "ILSVRC2012_devkit_t12")
+    found = ImageNet(str(root), devkit=kit)
+    assert found.classes == WNIDS
+    assert found.labels("train").tolist() == [0, 1, 1, 2, 2, 2] and found.labels("test").tolist() == [1, 2, 0, 2]
+    assert [int(found.image("test", i)[0, 0, 0]) for i in range(4)] == [1, 2, 3, 4]
+    assert found.size("v2") == 0 and found.relabelled("test") is None
+    assert ImageNet(str(root.parent), devkit=str(root.parent), image_size=64).digest == found.digest
+
+
+def test_val_in_folders(root: Path) -> None:
+    in_folders(root)
+    found = ImageNet(str(root))
+    assert found.labels("test").tolist() == [0, 1, 2, 2]
+    assert [int(found.image("test", i)[0, 0, 0]) for i in range(4)] == [3, 1, 2, 4]
+
+
+def test_only_the_splits_that_are_there(root: Path) -> None:
+    (root / "train").rename(root / "elsewhere")
+    alone = ImageNet(str(root), devkit=str(root.parent))  # classes of meta.mat, those with children left out
+    assert alone.classes == WNIDS and alone.labels("test").tolist() == [1, 2, 0, 2] and alone.size("train") == 0
+    in_folders(root)
+    assert ImageNet(str(root)).classes == WNIDS
+    (root / "elsewhere").rename(root / "train")
+    (root / "val").rename(root / "elsewhere")
+    found = ImageNet(str(root))
+    assert found.size("test") == 0 and found.size("train") == 6
+
+
+def test_real_goes_by_the_numbers_in_names(root: Path, tmp_path: Path) -> None:
+    real = tmp_path / "real.json"
+    real.write_text(json.dumps([[1], [2, 0], [], [0], [1]]))
+    flat = ImageNet(str(root), devkit=str(root.parent), real=str(real))
+    assert flat.relabelled("test") == [(1,), (2, 0), (), (0,)] and flat.relabelled("train") is None
+    in_folders(root)
+    (root / "val" / WNIDS[2] / val(2)).unlink()
+    found = ImageNet(str(root), real=str(real))
+    assert found.relabelled("test") == [(), (1,), (0,)] and found.labels("test").tolist() == [0, 1, 2]
+    before = found.digest
+    real.write_text(json.dumps([[1], [2, 0], [], [2], [1]]))
+    assert ImageNet(str(root), real=str(real)).digest != before
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("[[1], [2], [0]]", r"real\.json: labels of 3 pictures, and none of number 4"),
+        ("[[1], [3], [0], []]", r"real\.json: \[1\]: label 3 of 3 classes, counted from 0"),
+        ("[[1], [-1], [0], []]", r"real\.json: \[1\]: label -1 of 3 classes"),
+        ("[[1], 2, [0], []]", r"real\.json: \[1\] should be a list, not the number 2"),
+        ('[[1], ["2"], [0], []]', r"real\.json: \[1\]: a label should be a whole number, not the text '2'"),
+        ('{"1": [1]}', r"real\.json should be a list, not a mapping"),
+        ("[[1], [2", r"real\.json: no JSON: "),
+    ],
+)
+def test_damaged_real(root: Path, tmp_path: Path, text: str, told: str) -> None:
+    (tmp_path / "real.json").write_text(text)
+    with pytest.raises(DataError, match=told):
+        ImageNet(str(root), devkit=str(root.parent), real=str(tmp_path / "real.json"))
+
+
+def test_real_of_what_is_not_there(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"there is no file .*real\.json"):
+        ImageNet(str(root), devkit=str(root.parent), real=str(tmp_path / "real.json"))
+    (tmp_path / "real.json").write_text("[]")
+    (root / "val").rename(root / "elsewhere")
+    with pytest.raises(DataError, match=r"real\.json: labels of the pictures in val/, and .*/imagenet has no val/"):
+        ImageNet(str(root), real=str(tmp_path / "real.json"))
+
+
+def test_v2_sorts_its_folders_as_numbers(tmp_path: Path, picture: Write) -> None:
+    for number in range(12):
+        picture(tmp_path / "train" / f"n{number:08d}" / "1.JPEG")
+        picture(tmp_path / "v2" / "imagenetv2-matched-frequency-format-val" / str(number) / "a.jpeg", shade=number)
+    above = tmp_path / "v2"
+    folder = above / "imagenetv2-matched-frequency-format-val"
+    found = ImageNet(str(tmp_path), v2=str(above))
+    assert found.labels("v2").tolist() == list(range(12))
+    assert [int(found.image("v2", i)[0, 0, 0]) for i in range(12)] == list(range(12))  # "10" is not before "2"
+    assert ImageNet(str(tmp_path), v2=str(folder)).digest == found.digest != ImageNet(str(tmp_path)).digest
+    (folder / "11" / "a.jpeg").unlink()
+    (folder / "11").rmdir()
+    with pytest.raises(DataError, match=r"format-val/11: there is no such folder; expected are folders 0 to 11"):
+        ImageNet(str(tmp_path), v2=str(folder))
+    (folder / "11").mkdir()
+    (folder / "n0").mkdir()
+    with pytest.raises(DataError, match=r"format-val/n0: there are 12 classes; expected are folders 0 to 11"):
+        ImageNet(str(tmp_path), v2=str(folder))
+    with pytest.raises(
+        DataError, match=r"train: 0 is expected in it or in its imagenetv2-matched-frequency-format-val"
+    ):
+        ImageNet(str(tmp_path), v2=str(tmp_path / "train"))
+
+
+def test_names(root: Path, tmp_path: Path, picture: Write) -> None:
+    file = tmp_path / "names.txt"
+    file.write_text("n02084071 dog\nn01440764 tench, Tinca tinca\nn01443537 goldfish\nn9 x\n")
+    kit = str(root.parent)
+    assert ImageNet(str(root), kit, names=str(file)).classes == ("tench, Tinca tinca", "goldfish", "dog")
+    file.write_text("n02084071 dog\nn01440764 tench\nn01443537\n")
+    with pytest.raises(DataError, match=r"names\.txt: no line 'n01443537 <name>'"):
+        ImageNet(str(root), kit, names=str(file))
+    with pytest.raises(DataError, match=r"there is no file .*/name\.txt\. Did you mean 'names\.txt'\?"):
+        ImageNet(str(root), kit, names=str(tmp_path / "name.txt"))
+
+
+def test_the_usual_thousand_has_open_clips_names(tmp_path: Path, picture: Write) -> None:
+    wnids = ["n01440764", *(f"n02{number:06d}" for number in range(998)), "n15075141"]
+    for wnid in wnids:
+        (tmp_path / "val" / wnid).mkdir(parents=True)
+    picture(tmp_path / "val" / "n15075141" / val(1))
+    found = ImageNet(str(tmp_path))
+    assert found.classes == tuple(IMAGENET_CLASSNAMES) and found.classes[0] == "tench"
+    assert found.labels("test").tolist() == [999]
+    (tmp_path / "names.txt").write_text("".join(f"{wnid} {wnid[1:]}\n" for wnid in wnids))
+    assert ImageNet(str(tmp_path), names=str(tmp_path / "names.txt")).classes[1] == "02000000"
+    (tmp_path / "val" / "n15075141").rename(tmp_path / "val" / "n15075142")
+    assert ImageNet(str(tmp_path)).classes[-1] == "n15075142"  # another thousand
+
+
+def test_a_flat_val_needs_the_development_kit(root: Path) -> None:
+    with pytest.raises(
+        DataError, match=r"val: no folder for each class, so 'devkit' is needed, which has their labels"
+    ):
+        ImageNet(str(root))
+    (root / "train").rename(root / "elsewhere")
+    with pytest.raises(
+        DataError, match=r"val: no folder for each class, so 'devkit' is needed, which has their labels"
+    ):
+        ImageNet(str(root))
+
+
+def test_a_damaged_development_kit(root: Path) -> None:
+    data = root.parent / "ILSVRC2012_devkit_t12" / "data"
+    truth = data / "ILSVRC2012_validation_ground_truth.txt"
+    for text, told in (
+        ("3\n1\n2\n", "ground_truth.txt: 3 lines, and none for picture 4"),
+        ("3\n1\n9\n1\n", "ground_truth.txt:3: the class should be a number from 1 to 3, not '9'"),
+        ("3\n1\n2 2\n1\n", "ground_truth.txt:3: the class should be a number from 1 to 3, not '2 2'"),
+    ):
+        truth.write_text(text)
+        with pytest.raises(DataError, match=told):
+            ImageNet(str(root), devkit=str(root.parent))
+    truth.unlink()
+    with pytest.raises(DataError, match=r"ground_truth\.txt: No such file or directory; it is part of this layout"):
+        ImageNet(str(root), devkit=str(root.parent))
+    (data / "meta.mat").write_bytes((data / "meta.mat").read_bytes()[:300])
+    with pytest.raises(DataError, match=r"meta\.mat: no readable \.mat file: "):
+        ImageNet(str(root), devkit=str(root.parent))
+    with pytest.raises(DataError, match=r"val: data is expected in it or in its ILSVRC2012_devkit_t12"):
+        ImageNet(str(root), devkit=str(root / "val"))
+
+
+def test_classes_that_train_has_not(root: Path, picture: Write) -> None:
+    for file in (root / "train" / WNIDS[2]).iterdir():
+        file.unlink()
+    (root / "train" / WNIDS[2]).rmdir()
+    told = rf"{val(2)}: of class n02084071, which is not among the 2 classes of train"
+    with pytest.raises(DataError, match=told):
+        ImageNet(str(root), devkit=str(root.parent))
+    in_folders(root)
+    with pytest.raises(DataError, match=r"val/n02084071: .*/train has no such class\."):
+        ImageNet(str(root))
+
+
+def test_pictures_of_other_names(root: Path, tmp_path: Path) -> None:
+    (root / "val" / val(1)).rename(root / "val" / "first.JPEG")
+    with pytest.raises(DataError, match=r"first\.JPEG: a validation picture should be called ILSVRC2012_val_<number"):
+        ImageNet(str(root), devkit=str(root.parent))
+    for file in (root / "val").iterdir():
+        file.unlink()
+    with pytest.raises(DataError, match=r"val: there is neither a folder for each class nor a picture in it"):
+        ImageNet(str(root), devkit=str(root.parent))
+
+
+def test_no_such_layout(tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"train or val is expected in it or in its ILSVRC/Data/CLS-LOC or in its"):
+        ImageNet(str(tmp_path))

@@ -1,0 +1,80 @@
+"""What published layouts are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pali3kit.data.sets.layout import (
+    class_folders,
+    find_file,
+    find_root,
+    in_classes,
+    pictures_in,
+    rows_of,
+    spoken,
+    whole,
+)
+from pali3kit.errors import DataError
+
+
+def test_a_root_is_the_folder_or_one_below_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "dtd" / "dtd" / "labels").mkdir(parents=True)
+    expected = tmp_path / "dtd" / "dtd"
+    for path in (expected, tmp_path / "dtd", tmp_path):
+        assert find_root(str(path), ("dtd", "dtd/dtd"), "labels") == expected
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert find_root("~/dtd/dtd", (), "labels") == expected
+    with pytest.raises(DataError, match=r"dtd: labels or lists is expected in it or in its dtf$"):
+        find_root("~/dtd", ("dtf",), "labels", "lists")
+    with pytest.raises(DataError, match=r"there is no folder .*/dtf\. Did you mean 'dtd'\?"):
+        find_root("~/dtf", (), "labels")
+
+
+def test_a_file_may_be_given_by_its_folder(tmp_path: Path) -> None:
+    file = tmp_path / "captions.jsonl"
+    with pytest.raises(DataError, match=r"there is no file .*captions\.jsonl"):
+        find_file(str(tmp_path), "captions.jsonl")
+    file.touch()
+    assert find_file(str(tmp_path), "captions.jsonl") == find_file(str(file), "other") == file
+
+
+def test_rows(tmp_path: Path) -> None:
+    file = tmp_path / "list.txt"
+    file.write_text("1 a\n\n2   b \n3\n")
+    rows = rows_of(file, "number name")
+    assert next(rows) == (f"{file}:1", ["1", "a"]) and next(rows) == (f"{file}:3", ["2", "b"])
+    with pytest.raises(DataError, match=r"list\.txt:4: expected 'number name', not '3'"):
+        next(rows)
+    with pytest.raises(DataError, match=r"gone\.txt: No such file or directory; it is part of this layout"):
+        next(rows_of(tmp_path / "gone.txt", "number"))
+
+
+def test_whole_numbers() -> None:
+    assert whole("37", 37, "it") == 37
+    for word in ("38", "0", "-1", "1.5", "²", "", "9" * 5000):
+        with pytest.raises(DataError, match=f"it should be a number from 1 to 37, not '{word[:40]}'"):
+            whole(word, 37, "it")
+
+
+def test_pictures_of_classes(tmp_path: Path, picture: Callable[..., Path]) -> None:
+    for name in ("b/2.png", "b/1.JPG", "a/deep/3.png", "a/4.tif", "a/z.png", ".hidden/5.png", "empty/notes.txt"):
+        picture(tmp_path / name)
+    assert pictures_in(tmp_path, "a") == ["a/4.tif", "a/z.png", "a/deep/3.png"]
+    assert class_folders(tmp_path) == ["a", "b", "empty"]
+    names, labels = in_classes(tmp_path, ["a", "b"])
+    assert names == ["a/4.tif", "a/z.png", "a/deep/3.png", "b/1.JPG", "b/2.png"] and labels == [0, 0, 0, 1, 1]
+    with pytest.raises(DataError, match=r"no pictures in its folders: names should end with \.bmp, "):
+        in_classes(tmp_path, ["empty"])
+    with pytest.raises(DataError, match=r"empty: expected is a folder for each class, and there is none"):
+        class_folders(tmp_path / "empty")
+    with pytest.raises(
+        DataError, match=r"gone: No such file or directory; expected is a folder with one for each class"
+    ):
+        class_folders(tmp_path / "gone")
+
+
+def test_names_as_said() -> None:
+    assert spoken("aquarium_fish") == "aquarium fish" and spoken("_a__b") == "a b"
