@@ -48,7 +48,7 @@ def encoder(cell: Experiment) -> Iterator[Complaint]:
         yield "evaluation.texts", text
     if texts and cell.model.towers is None and cell.evaluation.texts == "lit":
         yield from _budget("lit", cell.stages.lit, texts[0])
-    if "finetune" in asked:
+    if "finetune" in asked and cell.model.towers is None:
         yield from _budget("finetune", cell.stages.finetune, "finetune")
         yield from _finetuned(cell)
 

@@ -19,7 +19,7 @@ EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
 def test_a_plan_calibrates_once_and_trains_nothing(bench):
     first = bench.run("plan")
-    assert "23 of 23 stages to run on 2 x 1 threads" in first
+    assert "25 of 25 stages to run on 2 x 1 threads" in first
     assert not bench.artifacts() and not (bench.control / "started").exists()
     calibration = bench.root / "store" / "calibration.json"
     known = json.loads(calibration.read_text())
@@ -33,7 +33,7 @@ def test_a_plan_calibrates_once_and_trains_nothing(bench):
 
 def test_a_finished_run_has_nothing_left_to_forecast(finished):
     output = finished.run("plan")
-    assert "0 of 23 stages to run" in output and "about 0 s" in output
+    assert "0 of 25 stages to run" in output and "about 0 s" in output
     assert "will run" not in output and "its manifest" in output
 
 

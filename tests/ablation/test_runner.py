@@ -55,8 +55,8 @@ def copy_of(finished, bench):
 
 def test_everything_runs_once_and_says_where_it_is(finished):
     assert sorted(finished.started()) == sorted(path.name for path in finished.artifacts())
-    assert len(finished.artifacts()) == 23
-    assert "[23/23]" in finished.output
+    assert len(finished.artifacts()) == 25
+    assert "[25/25]" in finished.output
     assert "runs/fake/report.html" in finished.output
     vqa = next(path for path in finished.artifacts() if "vqa" in (path / "manifest.json").read_text())
     assert sorted(path.name for path in vqa.iterdir())[:2] == ["config.yaml", "manifest.json"]
@@ -69,7 +69,7 @@ def test_a_second_run_does_nothing_and_changes_only_the_log(finished, bench):
     before = snapshot(bench.root)
     output = bench.run()
     after = snapshot(bench.root)
-    assert "nothing to run: all 23 stages" in output
+    assert "nothing to run: all 25 stages" in output
     assert not (bench.control / "started").exists()
     assert {name for name in after if after[name] != before.get(name)} == {"runs/fake/log.txt"}
     assert before.keys() == after.keys()
@@ -94,8 +94,8 @@ def test_kill_9_in_the_middle_of_every_kind_ends_with_the_same_report(finished, 
     bench.run()
     assert bench.report() == finished.report()
     starts = Counter(bench.started())
-    assert len(starts) == 23
-    assert sum(starts.values()) <= 23 + 2 * kills  # at most the two that were running
+    assert len(starts) == 25
+    assert sum(starts.values()) <= 25 + 2 * kills  # at most the two that were running
 
 
 def test_a_killed_stage_continues_from_its_checkpoint(bench):
