@@ -56,3 +56,8 @@ def choose(word: str, choices: Iterable[str]) -> str:
     """Like `nearest`, but list all choices when none is close: `" Choose from a, b."`."""
     choices = sorted(choices)
     return nearest(word, choices) or (f" Choose from {', '.join(choices)}." if choices else "")
+
+
+def first_line(error: Exception) -> str:
+    """What another library's error says, without its advice; its kind if it says nothing."""
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -9,13 +9,15 @@ import open_clip
 import torch
 from torch import Tensor, nn
 
-from pali3kit.errors import RegistryError, nearest
+from pali3kit.errors import ConfigError, WeightsError, first_line
+from pali3kit.vision.adapters.open_clip import create, image_spec
 
 
 class OpenClipTowers(nn.Module):
     """Image and text embeddings of any open_clip model in one space, with its log-temperature and bias.
 
-    It answers as `TwoTowers` does: `forward(images, ids)`, `log_scale`, `bias` (0 where the model has none, as CLIP).
+    They are `Towers`. Texts are cleaned as the model's configuration says: SigLIP's are canonicalised (lower case, no
+    punctuation), CLIP's are lower-cased.
 
     Args:
         name: as open_clip has it, `ViT-B-16-SigLIP`.
@@ -23,14 +25,15 @@ class OpenClipTowers(nn.Module):
 
     Raises:
         RegistryError: open_clip has no such model.
+        WeightsError: there are no such weights, or they or the tokenizer's files cannot be read.
+        ConfigError: the tokenizer is one of transformers, which is not installed.
     """
 
     def __init__(self, name: str, pretrained: str | None = None) -> None:
         super().__init__()
-        if name not in open_clip.list_models():
-            raise RegistryError(f"open_clip has no model '{name}'.{nearest(name, open_clip.list_models())}")
-        self.model, _, self.preprocess = open_clip.create_model_and_transforms(name, pretrained=pretrained)
-        self.tokenizer = open_clip.get_tokenizer(name)
+        self.model = create(name, pretrained)
+        self.image_spec = image_spec(self.model.visual, name, _side(self.model.visual), pretrained)
+        self.tokenizer = _tokenizer(name)
 
     @property
     def log_scale(self) -> Tensor:
@@ -39,15 +42,33 @@ class OpenClipTowers(nn.Module):
 
     @property
     def bias(self) -> Tensor:
-        """What is added to the logits."""
+        """What is added to the logits; 0 where the model has none, as CLIP."""
         given: Tensor | None = getattr(self.model, "logit_bias", None)
         return torch.zeros_like(self.log_scale) if given is None else given
 
-    def forward(self, images: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """`[B,3,H,W]` and `[C,L]` to two embeddings `[B,E]` and `[C,E]`, not yet normalised."""
-        return self.model.encode_image(images), self.model.encode_text(ids)
+    def embed_images(self, images: Tensor) -> Tensor:
+        return self.model.encode_image(images)  # type: ignore[no-any-return]
 
-    def tokens(self, texts: Sequence[str]) -> Tensor:
-        """Texts to ids int64 `[C,L]`, by the model's own tokenizer."""
-        ids: Any = self.tokenizer(list(texts))
-        return ids  # type: ignore[no-any-return]
+    def embed_texts(self, texts: Sequence[str]) -> Tensor:
+        ids = self.tokenizer(list(texts)).to(self.log_scale.device)
+        return self.model.encode_text(ids)  # type: ignore[no-any-return]
+
+
+def _side(tower: Any) -> int:
+    size = tower.image_size
+    return int(size[0] if isinstance(size, Sequence) else size)
+
+
+def _tokenizer(name: str) -> Any:
+    """The model's own; one of transformers is fetched unless it is in the cache."""
+    try:
+        return open_clip.get_tokenizer(name)
+    except ImportError as error:
+        raise ConfigError(
+            [f"the tokenizer of open_clip's {name} needs transformers: pip install 'pali3kit[hf]'"]
+        ) from error
+    except (OSError, ValueError) as error:
+        given = open_clip.get_model_config(name)["text_cfg"].get("hf_tokenizer_name")
+        raise WeightsError(
+            f"the tokenizer of open_clip's {name}, {given}, cannot be read: {first_line(error)}"
+        ) from error

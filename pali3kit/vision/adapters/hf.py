@@ -8,7 +8,7 @@ from typing import Any
 
 from torch import Tensor
 
-from pali3kit.errors import ConfigError, WeightsError, choose
+from pali3kit.errors import ConfigError, WeightsError, choose, first_line
 from pali3kit.images.spec import RESAMPLING, ImageSpec
 from pali3kit.vision.contract import Adapter
 
@@ -22,6 +22,8 @@ CLASSES = {
     "vit": "ViTModel",
 }
 """By `model_type` of a config; SigLIP 2 at fixed resolutions calls itself SigLIP."""
+PROCESSORS = ("preprocessor_config.json", "processor_config.json")
+"""Where transformers says how pictures are prepared; its version 5 writes the second, for both processors, too."""
 
 
 class HfEncoder(Adapter):
@@ -38,7 +40,7 @@ class HfEncoder(Adapter):
     def __init__(self, source: str, image_size: int) -> None:
         model = _load(source)
         config = model.config
-        super().__init__(config.hidden_size, config.patch_size, _spec(source, image_size))
+        super().__init__(config.hidden_size, config.patch_size, image_spec(source, image_size))
         self.model = model
         for name, parameter in model.named_parameters():
             if name.endswith("mask_token"):  # masked pretraining's alone: a parameter without gradient stops DDP
@@ -66,34 +68,68 @@ class HfEncoder(Adapter):
         return self.model(pixel_values=images, interpolate_pos_encoding=True)
 
 
-def demand_folder(source: str) -> None:
-    """Raise WeightsError where `source` is written like a folder and there is none."""
-    if source.startswith((".", "/", "~")) and not Path(source).is_dir():
-        raise WeightsError(f"hf/{source}: there is no folder {Path(source).resolve()}")
+def read_config(source: str) -> Any:
+    """What `config.json` says of the model at `source`, as transformers reads it.
 
-
-def _load(source: str) -> Any:
+    Raises:
+        ConfigError: transformers is missing.
+        WeightsError: there is no such folder, repository or model.
+    """
     try:
         import transformers
     except ImportError as error:
         raise ConfigError([f"hf/{source} needs transformers: pip install 'pali3kit[hf]'"]) from error
-    demand_folder(source)
+    if source.startswith((".", "/", "~")) and not Path(source).is_dir():
+        raise WeightsError(f"hf/{source}: there is no folder {Path(source).resolve()}")
     try:
-        kind = transformers.AutoConfig.from_pretrained(source).model_type
+        return transformers.AutoConfig.from_pretrained(source)
     except (OSError, ValueError) as error:
-        raise WeightsError(f"hf/{source} is no model of transformers: {str(error).splitlines()[0]}") from error
+        raise WeightsError(f"hf/{source} is no model of transformers: {first_line(error)}") from error
+
+
+def image_spec(source: str, image_size: int, *, demanded: bool = False) -> ImageSpec:
+    """From the file of the image processor, as the processors of these models read it; SigLIP's where there is none.
+
+    Raises WeightsError, naming the file, for one that cannot be read so, or that is missing although it is `demanded`.
+    """
+    file, given = _preprocessing(source)
+    if demanded and not file:
+        raise WeightsError(f"hf/{source} does not say how its pictures are prepared: there is no {PROCESSORS[0]}")
+    try:
+        return _spec(given, image_size)
+    except (KeyError, TypeError, AttributeError, ValueError, ZeroDivisionError) as error:
+        raise WeightsError(f"{file} is no preprocessing of pictures that is known here: {error!r}") from error
+
+
+def _load(source: str) -> Any:
+    kind = read_config(source).model_type
+    import transformers
+
     if kind not in CLASSES:
         raise ConfigError([f"hf/{source} is a '{kind}', not a vision model that is known here.{choose(kind, CLASSES)}"])
     options = {"add_pooling_layer": False} if kind == "vit" else {}
     return getattr(transformers, CLASSES[kind]).from_pretrained(source, **options)
 
 
-def _spec(source: str, image_size: int) -> ImageSpec:
-    """From `preprocessor_config.json`, as the image processors of these models read it."""
+def _preprocessing(source: str) -> tuple[str, Any]:
+    """The file and what it says; nothing where there is none."""
     from transformers.utils.hub import cached_file
 
-    file = cached_file(source, "preprocessor_config.json", _raise_exceptions_for_missing_entries=False)
-    given = json.loads(Path(file).read_text()) if file else {}
+    for name in PROCESSORS:
+        if (file := cached_file(source, name, _raise_exceptions_for_missing_entries=False)) is None:
+            continue
+        try:
+            given = json.loads(Path(file).read_text())
+        except ValueError as error:
+            raise WeightsError(f"{file} is no JSON: {error}") from error
+        if name == PROCESSORS[0]:
+            return file, given
+        if isinstance(given, dict) and "image_processor" in given:
+            return file, given["image_processor"]
+    return "", {}
+
+
+def _spec(given: dict[str, Any], image_size: int) -> ImageSpec:
     size, crops = given.get("size", {}), given.get("do_center_crop")
     if isinstance(size, int):  # files of older versions: one number is the shorter side where pictures are cropped
         size = {"shortest_edge": size} if crops else {}
@@ -102,10 +138,15 @@ def _spec(source: str, image_size: int) -> ImageSpec:
     crop = crop["height"] if isinstance(crop, dict) else crop
     return ImageSpec(
         image_size,
-        tuple(given.get("image_mean", (0.5, 0.5, 0.5))),
-        tuple(given.get("image_std", (0.5, 0.5, 0.5))),
+        _colours(given.get("image_mean", (0.5, 0.5, 0.5))),
+        _colours(given.get("image_std", (0.5, 0.5, 0.5))),
         resize="squash" if shortest is None else "shortest",
         interpolation={number: name for name, number in RESAMPLING.items()}[given.get("resample", 2)],
         crop=1.0 if shortest is None else crop / shortest,
         middle="floor",
     )
+
+
+def _colours(values: Any) -> tuple[float, float, float]:
+    red, green, blue = map(float, values)
+    return red, green, blue

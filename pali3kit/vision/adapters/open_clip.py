@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import open_clip
@@ -9,7 +10,7 @@ from open_clip.timm_model import TimmModel
 from open_clip.transformer import VisionTransformer
 from torch import Tensor
 
-from pali3kit.errors import ConfigError, RegistryError, nearest
+from pali3kit.errors import ConfigError, RegistryError, WeightsError, choose, first_line, nearest
 from pali3kit.images.spec import ImageSpec
 from pali3kit.nn.positions import Grid
 from pali3kit.vision.contract import Adapter, square_grid
@@ -32,7 +33,7 @@ class OpenClipEncoder(Adapter):
         core = tower.trunk if isinstance(tower, TimmModel) else tower
         patch = core.patch_embed.patch_size[0] if isinstance(tower, TimmModel) else core.patch_size[0]
         width = core.num_features if isinstance(tower, TimmModel) else core.transformer.width
-        super().__init__(width, patch, _spec(tower, image_size, {} if pretrained else _published(name)))
+        super().__init__(width, patch, image_spec(tower, name, image_size, pretrained))
         self.core = core
         self.prefix = core.num_prefix_tokens if isinstance(tower, TimmModel) else 0
         if not isinstance(tower, TimmModel):
@@ -56,25 +57,37 @@ class OpenClipEncoder(Adapter):
         return self.core(images)  # type: ignore[no-any-return]
 
 
-def _tower(name: str, image_size: int, pretrained: str | None) -> Any:
-    """The image tower, if it is a ViT that gives its tokens."""
+def create(name: str, pretrained: str | None, image_size: int | None = None) -> Any:
+    """The whole model, both towers, at its own image size unless another is given.
+
+    Raises:
+        RegistryError: open_clip has no such model.
+        WeightsError: `pretrained` is neither a tag of this model nor a file, or cannot be fetched or loaded.
+    """
     if name not in open_clip.list_models():
         raise RegistryError(f"open_clip has no model '{name}'.{nearest(name, open_clip.list_models())}")
-    tower = open_clip.create_model(name, pretrained=pretrained, force_image_size=image_size).visual
-    vit = isinstance(tower, VisionTransformer) and tower.attn_pool is None
-    if vit or (isinstance(tower, TimmModel) and hasattr(tower.trunk, "num_prefix_tokens")):
-        return tower
-    raise ConfigError([f"the image tower of open_clip's '{name}' is no ViT with tokens of its own"])
+    if pretrained and not (_tag(name, pretrained) or Path(pretrained).is_file()):
+        tags = open_clip.list_pretrained_tags_by_model(name)
+        raise WeightsError(
+            f"open_clip has no weights '{pretrained}' of {name}, and {Path(pretrained).resolve()} is no file."
+            f"{choose(pretrained, tags)}"
+        )
+    try:
+        return open_clip.create_model(name, pretrained=pretrained, force_image_size=image_size)
+    except Exception as error:  # a damaged file is told by whatever its reader stumbles over
+        if not pretrained:
+            raise
+        raise WeightsError(
+            f"the weights '{pretrained}' of open_clip's {name} cannot be loaded: {first_line(error)}"
+        ) from error
 
 
-def _published(name: str) -> dict[str, Any]:
-    """The preprocessing of the model's first published weights, which its random ones are prepared for."""
+def image_spec(tower: Any, name: str, image_size: int, pretrained: str | None) -> ImageSpec:
+    """What came with the weights of a tag. A file says nothing, and random weights want nothing: for them it is the
+    preprocessing of the first weights that were published for the model.
+    """
     tags = open_clip.list_pretrained_tags_by_model(name)
-    return open_clip.get_pretrained_cfg(name, tags[0]) if tags else {}
-
-
-def _spec(tower: Any, image_size: int, override: dict[str, Any]) -> ImageSpec:
-    """What came with the weights."""
+    override = {} if (pretrained and _tag(name, pretrained)) or not tags else _tag(name, tags[0])
     given = open_clip.get_model_preprocess_cfg(tower) | override
     return ImageSpec(
         image_size,
@@ -83,3 +96,18 @@ def _spec(tower: Any, image_size: int, override: dict[str, Any]) -> ImageSpec:
         resize="squash" if given["resize_mode"] == "squash" else "shortest",
         interpolation=given["interpolation"],
     )
+
+
+def _tag(name: str, pretrained: str) -> dict[str, Any]:
+    """What open_clip knows of published weights; nothing if `pretrained` is no tag."""
+    known: dict[str, Any] = open_clip.get_pretrained_cfg(name, pretrained)
+    return known
+
+
+def _tower(name: str, image_size: int, pretrained: str | None) -> Any:
+    """The image tower, if it is a ViT that gives its tokens."""
+    tower = create(name, pretrained, image_size).visual
+    vit = isinstance(tower, VisionTransformer) and tower.attn_pool is None
+    if vit or (isinstance(tower, TimmModel) and hasattr(tower.trunk, "num_prefix_tokens")):
+        return tower
+    raise ConfigError([f"the image tower of open_clip's '{name}' is no ViT with tokens of its own"])

@@ -1,0 +1,89 @@
+"""Both towers of a SigLIP or CLIP of transformers, as they are: `hf/<repo or local folder>`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from torch import Tensor, nn
+
+from pali3kit.errors import ConfigError, WeightsError, choose, first_line
+from pali3kit.vision.adapters.hf import image_spec, read_config
+
+CLASSES = {"siglip": "SiglipModel", "clip": "CLIPModel"}
+"""By `model_type` of a config; SigLIP 2 at fixed resolutions calls itself SigLIP."""
+
+
+class HfTowers(nn.Module):
+    """Image and text embeddings of a two-tower model of transformers in one space. They are `Towers`.
+
+    Texts fill the length that the text tower was trained at, on the right and without a mask: SigLIP sees its padding.
+    SigLIP's are lower-cased first, as big_vision does in training; the Gemma tokenizer of SigLIP 2 does not do that by
+    itself. The tokenizer of the first SigLIP also removes punctuation, here as elsewhere in transformers.
+
+    Args:
+        source: a repository, which transformers fetches unless it has it, or a local folder.
+
+    Raises:
+        ConfigError: transformers, or what it needs for the tokenizer, is missing; the model has not two such towers.
+        WeightsError: there is no such model, or its weights, tokenizer or preprocessing cannot be read or are not all.
+    """
+
+    def __init__(self, source: str) -> None:
+        super().__init__()
+        config = read_config(source)
+        if config.model_type not in CLASSES:
+            raise ConfigError(
+                [
+                    f"hf/{source} is a '{config.model_type}', not a model of two towers that is known here."
+                    f"{choose(config.model_type, CLASSES)}"
+                ]
+            )
+        self.model = _load(source, CLASSES[config.model_type])
+        self.tokenizer = _tokenizer(source)
+        self.length = config.text_config.max_position_embeddings
+        self.lower = config.model_type == "siglip"
+        self.image_spec = image_spec(source, config.vision_config.image_size, demanded=True)
+
+    def embed_images(self, images: Tensor) -> Tensor:
+        return _pooled(self.model.get_image_features(pixel_values=images))
+
+    def embed_texts(self, texts: Sequence[str]) -> Tensor:
+        ids = self.tokenizer(
+            [text.lower() if self.lower else text for text in texts],
+            padding="max_length",
+            max_length=self.length,
+            truncation=True,
+            padding_side="right",
+            return_tensors="pt",
+        ).input_ids
+        return _pooled(self.model.get_text_features(input_ids=ids.to(self.model.device)))
+
+
+def _load(source: str, name: str) -> Any:
+    """The model in float32, if its files hold all of it."""
+    import transformers
+
+    try:
+        model, report = getattr(transformers, name).from_pretrained(source, output_loading_info=True)
+    except Exception as error:  # a damaged file is told by whatever its reader stumbles over
+        raise WeightsError(f"the weights of hf/{source} cannot be loaded: {first_line(error)}") from error
+    if missing := sorted(report["missing_keys"]):
+        raise WeightsError(f"the weights of hf/{source} lack {len(missing)} tensors of a {name}, such as {missing[0]}")
+    return model.float()
+
+
+def _tokenizer(source: str) -> Any:
+    import transformers
+
+    try:
+        return transformers.AutoTokenizer.from_pretrained(source)
+    except ImportError as error:  # SentencePiece files need protobuf
+        raise ConfigError([f"the tokenizer of hf/{source} needs more: {str(error).strip()}"]) from error
+    except Exception as error:
+        raise WeightsError(f"hf/{source} has no tokenizer that can be read: {first_line(error)}") from error
+
+
+def _pooled(output: Any) -> Tensor:
+    """What transformers embeds: a tensor up to version 4, the pooled output of the tower since."""
+    return output if isinstance(output, Tensor) else output.pooler_output

@@ -1,0 +1,61 @@
+"""Zero-shot prompts: big_vision's canonical form, case by case, and open_clip's sets."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import open_clip
+import pytest
+
+from pali3kit.config.encoder import PROMPTS
+from pali3kit.errors import DataError
+from pali3kit.text.zero_shot import NAMES, canonical, prompts_of, templates
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [
+        ("test_test", "test test"),
+        ("test___test", "test test"),
+        ("test.", "test"),
+        (" test ", "test"),
+        ("test\ntest", "test test"),
+        ("test  {}...", "test"),
+        ("A bad photo of the T-Shirt!", "a bad photo of the tshirt"),
+        ("Ångström’s café", "ångström’s café"),  # ASCII's punctuation alone
+    ],
+)
+def test_canonical(written: str, expected: str) -> None:
+    assert canonical(written) == expected == canonical(expected)
+
+
+def test_what_is_kept() -> None:
+    assert canonical(" Test  {}...", keep="{}") == "test {}"
+    assert canonical("a {b} {}{}, {", keep="{}") == "a b {}{}"
+
+
+def test_sets() -> None:
+    assert sorted(NAMES) == sorted(PROMPTS) == ["class_name", "clip", "clip_best", "photo"]
+    assert templates("class_name") == ["{}"] and templates("photo") == ["a photo of a {}."]
+    assert len(templates("clip")) == 80 and len(templates("clip_best")) == 7
+    assert templates("clip")[0] == "a bad photo of a {}." and "itap of a {}." in templates("clip_best")
+    assert all(template.count("{}") == 1 for name in NAMES for template in templates(name))
+
+
+def test_prompts() -> None:
+    names = ["tench, Tinca tinca", "T-shirt"]
+    assert prompts_of("class_name", names) == [["tench"], ["tshirt"]]
+    assert prompts_of("photo", names) == [["a photo of a tench"], ["a photo of a tshirt"]]
+    theirs = [template("T-shirt") for template in open_clip.OPENAI_IMAGENET_TEMPLATES]
+    assert prompts_of("clip", ["T-shirt"]) == [list(map(canonical, theirs))]
+
+
+def test_an_unknown_set() -> None:
+    with pytest.raises(DataError, match=r"no set of prompts 'clip_bset'\. Did you mean 'clip_best'\?"):
+        prompts_of("clip_bset", [])
+
+
+def test_names_are_known_before_torch() -> None:
+    code = "import sys, pali3kit.text.zero_shot as z; z.prompts_of('photo', ['cat']); assert 'torch' not in sys.modules"
+    subprocess.run([sys.executable, "-c", code], check=True)
