@@ -33,16 +33,22 @@ __all__ = [
     "Experiment",
     "PaLI",
     "World",
+    "create_captioned",
+    "create_labelled",
     "create_language",
     "create_masks",
     "create_projector",
     "create_source",
+    "create_towers",
     "create_vision",
     "evals",
+    "list_captioned",
+    "list_labelled",
     "list_language",
     "list_masks",
     "list_projector",
     "list_source",
+    "list_towers",
     "list_vision",
     "load_experiment",
     "metrics",
@@ -74,6 +80,21 @@ def create_source(name: str, *arguments: Any, **options: Any) -> Any:
     return registry.SOURCE.build(name, *arguments, **options)
 
 
+def create_towers(name: str, *arguments: Any, **options: Any) -> Any:
+    """Load somebody's image and text tower, for instance `create_towers("open_clip/ViT-B-16-SigLIP")`."""
+    return registry.TOWERS.build(name, *arguments, **options)
+
+
+def create_labelled(name: str, *arguments: Any, **options: Any) -> Any:
+    """Open a set of pictures with a class each, for instance `create_labelled("pets", path="data/pets")`."""
+    return registry.LABELLED.build(name, *arguments, **options)
+
+
+def create_captioned(name: str, *arguments: Any, **options: Any) -> Any:
+    """Open a set of pictures with captions, for instance `create_captioned("world_captions")`."""
+    return registry.CAPTIONED.build(name, *arguments, **options)
+
+
 def list_vision(pattern: str = "*") -> list[str]:
     """List the names of vision encoders that match a shell-style pattern."""
     return _matching(registry.VISION, pattern)
@@ -97,6 +118,21 @@ def list_masks(pattern: str = "*") -> list[str]:
 def list_source(pattern: str = "*") -> list[str]:
     """List the names of sources that match a shell-style pattern."""
     return _matching(registry.SOURCE, pattern)
+
+
+def list_towers(pattern: str = "*") -> list[str]:
+    """List the names of whole two-tower models that match a shell-style pattern."""
+    return _matching(registry.TOWERS, pattern)
+
+
+def list_labelled(pattern: str = "*") -> list[str]:
+    """List the names of labelled sets that match a shell-style pattern."""
+    return _matching(registry.LABELLED, pattern)
+
+
+def list_captioned(pattern: str = "*") -> list[str]:
+    """List the names of captioned sets that match a shell-style pattern."""
+    return _matching(registry.CAPTIONED, pattern)
 
 
 def _matching(kind: registry.Registry, pattern: str) -> list[str]:

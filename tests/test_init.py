@@ -8,9 +8,10 @@ import pytest
 import pali3kit as pk
 
 PUBLIC = [
-    "Experiment", "PaLI", "World", "create_language", "create_masks", "create_projector", "create_source",
-    "create_vision", "evals", "list_language", "list_masks", "list_projector", "list_source", "list_vision",
-    "load_experiment", "metrics",
+    "Experiment", "PaLI", "World", "create_captioned", "create_labelled", "create_language", "create_masks",
+    "create_projector", "create_source", "create_towers", "create_vision", "evals", "list_captioned", "list_labelled",
+    "list_language", "list_masks", "list_projector", "list_source", "list_towers", "list_vision", "load_experiment",
+    "metrics",
 ]  # fmt: skip
 
 
@@ -44,3 +45,15 @@ def test_parts_are_created_by_name() -> None:
     encoder = pk.create_vision("vit", image_size=32, width=16, depth=1, heads=2, mlp=32, patch=16)
     projector = pk.create_projector("linear", encoder.width, 24)
     assert (encoder.width, projector.linear.out_features) == (16, 24)
+
+
+def test_sets_are_created_by_name() -> None:
+    assert pk.create_labelled("world_classes", objects=8, test=2).size("test") == 2
+    assert pk.create_captioned("world_captions", test=2).size("test") == 2
+    assert pk.list_labelled("d*") == ["dtd"] and pk.list_captioned("x*") == ["xm3600"]
+    assert pk.list_towers() == ["hf/", "open_clip/"]
+
+
+@pytest.mark.parametrize("name", pk.evals.__all__)
+def test_every_evaluator_loads(name: str) -> None:
+    assert getattr(pk.evals, name) is not None

@@ -1,1 +1,48 @@
-"""Evaluators: from a model and examples to scores, with every prediction kept beside its number."""
+"""Evaluators: from a model and examples to scores, with every prediction kept beside its number.
+
+Those of an image encoder alone are what research code takes; each is loaded when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pali3kit.evals.classification import knn, linear_probe, zero_shot
+    from pali3kit.evals.features import Encoder, Features, embed_set, extract
+    from pali3kit.evals.probes import few_shot_probe
+    from pali3kit.evals.retrieval import retrieval
+    from pali3kit.evals.scores import Measured
+
+_LAZY = {
+    "Encoder": "features",
+    "Features": "features",
+    "Measured": "scores",
+    "embed_set": "features",
+    "extract": "features",
+    "few_shot_probe": "probes",
+    "knn": "classification",
+    "linear_probe": "classification",
+    "retrieval": "retrieval",
+    "zero_shot": "classification",
+}
+
+__all__ = [
+    "Encoder",
+    "Features",
+    "Measured",
+    "embed_set",
+    "extract",
+    "few_shot_probe",
+    "knn",
+    "linear_probe",
+    "retrieval",
+    "zero_shot",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LAZY:
+        raise AttributeError(f"module 'pali3kit.evals' has no attribute '{name}'")
+    return getattr(import_module(f"pali3kit.evals.{_LAZY[name]}"), name)

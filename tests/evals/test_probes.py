@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import numpy as np
-import torch
+import pytest
 
-from pali3kit.evals.probes import few_shot_probe, pooled_features
+from pali3kit.errors import DataError
+from pali3kit.evals.features import Features
+from pali3kit.evals.probes import few_shot_probe
 from pali3kit.metrics.probe import ridge_probe
-from pali3kit.vision.vit import ViT
 
 
-def test_it_is_the_ridge_probe_on_pooled_features() -> None:
-    torch.manual_seed(0)
-    vision = ViT(16, width=16, depth=1, heads=2, mlp=32, patch=8)
-    rng = np.random.default_rng(0)
-    labels = np.arange(60) % 3
-    images = (rng.integers(0, 60, (60, 16, 16, 3)) + 80 * labels[:, None, None, None]).astype(np.uint8)
-    arrays = (images[:30], labels[:30], images[30:], labels[30:])
-    [(name, hits)] = few_shot_probe(vision, [("brightness", arrays)], shots=5, draws=2, seed=1)
-    train, test = pooled_features(vision, images[:30]), pooled_features(vision, images[30:])
-    expected = ridge_probe(train, labels[:30], test, labels[30:], shots=5, draws=2, seed=1)
-    assert name == "brightness" and hits.shape == (2, 30)
-    assert hits.mean(1).tolist() == expected
-    assert min(expected) > 0.6  # brightness is there to be read, even from random weights
+def clusters(seed: int, each: int) -> Features:
+    rng = np.random.default_rng(seed)
+    labels = np.arange(5 * each) % 5
+    centres = np.random.default_rng(0).normal(size=(5, 12))
+    return Features((centres[labels] + 1.5 * rng.normal(size=(len(labels), 12))).astype(np.float32), labels)
 
 
-def test_features_do_not_depend_on_the_batch() -> None:
-    vision = ViT(16, width=16, depth=1, heads=2, mlp=32, patch=8)
-    images = np.random.default_rng(0).integers(0, 255, (130, 16, 16, 3), dtype=np.uint8)
-    np.testing.assert_allclose(
-        pooled_features(vision, images)[129], pooled_features(vision, images[129:])[0], atol=1e-5
-    )
+def test_it_is_the_ridge_probe_at_each_number_of_shots() -> None:
+    train, test = clusters(1, 12), clusters(2, 40)
+    found = list(few_shot_probe(train, test, shots=(1, 10), draws=2, seed=3))
+    assert [(one.name, one.n) for one in found] == [("1-shot", 200), ("10-shot", 200)]
+    for one, shots in zip(found, (1, 10), strict=True):
+        assert train.labels is not None and test.labels is not None
+        accuracies = ridge_probe(train.features, train.labels, test.features, test.labels, shots, draws=2, seed=3)
+        assert one.value == pytest.approx(100 * np.mean(accuracies)) == pytest.approx(one.samples.mean())
+    assert found[0].value < found[1].value
+
+
+def test_features_without_labels_are_refused() -> None:
+    with pytest.raises(DataError, match="a probe needs labels"):
+        list(few_shot_probe(clusters(1, 12), Features(np.ones((2, 12), np.float32))))

@@ -1,0 +1,77 @@
+"""The embedded world's sets for an encoder alone."""
+
+from __future__ import annotations
+
+from typing import get_args, get_type_hints
+
+import numpy as np
+import pytest
+
+from pali3kit.config.encoder import WORLD_TASKS
+from pali3kit.config.sets import WorldProbeOptions
+from pali3kit.data.sets.world import WorldCaptions, WorldClasses, WorldProbe
+from pali3kit.data.world import captions, probes
+from pali3kit.data.world.world import World
+
+
+def test_the_tasks_are_those_of_the_world() -> None:
+    assert probes.TASKS == WORLD_TASKS
+    assert get_args(get_type_hints(WorldProbeOptions)["task"]) == probes.TASKS
+
+
+def test_a_probe_is_the_worlds_and_its_size_is_known_without_drawing() -> None:
+    pictures = WorldProbe("count")
+    assert (pictures.size("train"), pictures.size("test"), pictures.size("v2")) == (160, 400, 0)
+    assert "_arrays" not in vars(pictures)
+    train, labels, _, _ = probes.load("count")
+    np.testing.assert_array_equal(pictures.image("train", 5), train[5])
+    np.testing.assert_array_equal(pictures.labels("train"), labels)
+    assert pictures.relabelled("test") is None and pictures.classes == ("1", "2", "3", "4")
+
+
+def test_the_class_of_a_scene_is_its_largest_thing_and_all_its_things_are_right() -> None:
+    pictures, world = WorldClasses(objects=16, train=5, test=30), World(objects=16)
+    right = pictures.relabelled("test")
+    assert right is not None
+    for index, label in enumerate(pictures.labels("test")):
+        scene = world.scene("test", index)
+        areas = {
+            thing.emoji: (thing.box[2] - thing.box[0]) * (thing.box[3] - thing.box[1])
+            for thing in sorted(scene.things, key=lambda thing: thing.box[2] - thing.box[0])
+        }
+        assert areas[world.classes[label]] == max(
+            (thing.box[2] - thing.box[0]) * (thing.box[3] - thing.box[1]) for thing in scene.things
+        )
+        assert label in right[index] and len(right[index]) == len({thing.emoji for thing in scene.things})
+    assert max(map(len, right)) > 1 and pictures.relabelled("v2") is None
+
+
+def test_v2_is_other_scenes_by_the_other_artist() -> None:
+    pictures = WorldClasses(objects=16, train=5, test=8)
+    other = World(objects=16, artist="twemoji")
+    np.testing.assert_array_equal(pictures.image("v2", 3), other.render(other.scene("test", 11)))
+    assert [pictures.size(split) for split in ("train", "test", "v2", "val")] == [5, 8, 8, 0]
+
+
+@pytest.mark.parametrize("language", ["en", "hi"])
+def test_every_picture_has_two_captions_in_every_language(language: str) -> None:
+    pictures, world = WorldCaptions(objects=16, test=6), World(objects=16)
+    said = pictures.captions(language)
+    assert [owner for owner, _ in said] == [0, 0, 1, 1, 2, 2, 3, 3, 4, 4, 5, 5]
+    assert [text for owner, text in said if owner == 4] == list(
+        captions.references(world.scene("test", 4), language)[:2]
+    )
+    assert len(pictures.languages) == 36 and pictures.size("train") == 0
+
+
+def test_other_options_are_other_content() -> None:
+    digests = {
+        WorldProbe("count").digest,
+        WorldProbe("flag").digest,
+        WorldProbe("flag", image_size=96).digest,
+        WorldClasses().digest,
+        WorldClasses(test=7).digest,
+        WorldCaptions().digest,
+        WorldCaptions(artist="twemoji").digest,
+    }
+    assert len(digests) == 7 and WorldProbe("flag").digest in digests

@@ -1,0 +1,72 @@
+"""Features of pictures and texts."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pali3kit.evals.features import Encoder, batched, embed_set, embed_texts, extract, function_of
+from pali3kit.images.spec import ImageSpec
+from pali3kit.registry import CAPTIONED, LABELLED
+from pali3kit.vision.vit import ViT
+
+
+def brightness(images: Tensor) -> Tensor:
+    return images.mean((2, 3))
+
+
+def test_any_function_is_an_encoder() -> None:
+    pictures = [np.full((8 + size, 9, 3), 51 * size, np.uint8) for size in range(5)]
+    features = extract(Encoder(brightness, ImageSpec(8, mean=(0, 0, 0), std=(1, 1, 1))), pictures, batch=2)
+    assert features.dtype == np.float32
+    np.testing.assert_allclose(features, np.arange(5)[:, None] * [[0.2, 0.2, 0.2]], atol=1e-6)
+
+
+def test_a_vit_gives_its_pooled_output_whatever_the_batch_and_its_mode() -> None:
+    torch.manual_seed(0)
+    vision = ViT(16, width=16, depth=1, heads=2, mlp=32, patch=8).train()
+    pictures = list(np.random.default_rng(0).integers(0, 255, (7, 16, 16, 3), dtype=np.uint8))
+    features = extract(vision, pictures, batch=3)
+    with torch.no_grad():
+        expected = vision.eval().pooled(vision.image_spec.prepare(pictures))
+    np.testing.assert_allclose(features, expected.numpy(), atol=1e-5)
+
+
+def test_a_crop_is_cut_from_the_middle_also_of_what_has_the_size_already() -> None:
+    picture = np.zeros((8, 8, 3), np.uint8)
+    picture[2:6, 2:6] = 255  # the middle
+    encoder = Encoder(brightness, ImageSpec(8, mean=(0, 0, 0), std=(1, 1, 1)))
+    whole, half = (extract(encoder, [picture], crop=crop)[0, 0] for crop in (None, 0.5))
+    assert whole == pytest.approx(0.25) and half > 0.8
+
+
+def test_a_set_keeps_its_labels_and_what_was_labelled_again() -> None:
+    pictures = LABELLED.build("world_classes", objects=8, train=4, test=3)
+    features = embed_set(Encoder(brightness, ImageSpec(64)), pictures, "test")
+    assert features.features.shape == (3, 3)
+    assert features.labels is not None and features.right is not None
+    np.testing.assert_array_equal(features.labels, pictures.labels("test"))
+    assert features.right == pictures.relabelled("test")
+    captioned = embed_set(Encoder(brightness, ImageSpec(64)), CAPTIONED.build("world_captions", test=2), "test")
+    assert captioned.labels is None and captioned.features.shape == (2, 3)
+
+
+def test_texts_have_unit_length_in_their_order() -> None:
+    class Reads:
+        def embed_texts(self, texts: list[str]) -> Tensor:
+            return torch.tensor([[3.0 * len(text), 4.0 * len(text), 1e-3 * ord(text[0])] for text in texts])
+
+    embedded = embed_texts(Reads(), ["b", "aa", "c"], batch=2)
+    assert embedded.shape == (3, 3) and torch.allclose(embedded.norm(dim=1), torch.ones(3))
+    assert embedded[1, 2] < embedded[0, 2] < embedded[2, 2]
+
+
+def test_what_makes_no_features_is_told_how() -> None:
+    with pytest.raises(TypeError, match="Linear has none of embed_images, pooled: wrap it"):
+        function_of(nn.Linear(2, 2))
+
+
+def test_batches_hold_everything_once() -> None:
+    assert list(batched(range(5), 2)) == [[0, 1], [2, 3], [4]]

@@ -1,0 +1,189 @@
+"""The stages that look at an encoder alone, on the tiny artifacts of a whole experiment."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from pali3kit.ablation.graph import build
+from pali3kit.config.load import load
+from pali3kit.errors import DataError
+from pali3kit.evals.features import extract
+from pali3kit.registry import LABELLED
+from pali3kit.training.context import Execution, StageContext
+from pali3kit.training.feature_files import classes_in, features_in, rows_in
+from pali3kit.training.parts import read_trained_towers, read_two_towers, read_vision
+from pali3kit.training.stages import embed
+from tests.training.stages.conftest import OVERRIDES, ROOT, Chain
+
+COLUMNS = ("knn", "linear", "classify", "zero_shot")
+
+
+@pytest.fixture(scope="session")
+def encoders(tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    """Both arms, SigLIP's with its own texts too."""
+    chain = Chain(tmp_path_factory.mktemp("encoders"))
+    sets = [
+        "evaluation.probes={count: {name: world_probe, task: count}, food: {name: world_probe, task: food}}",
+        "grid.evaluation.texts=[own,lit]",
+        "grid.pretrain=[classif,siglip]",
+        "evaluate=[probe,knn,linear,finetune,zero_shot,retrieval]",
+    ]
+    kept = [one for one in OVERRIDES if not one.startswith(("grid", "evaluation.after"))]
+    chain.nodes = build(load(ROOT / "experiments" / "table6.yaml", [*kept, *sets])).nodes
+    return chain
+
+
+def metrics_of(folder: Path) -> Any:
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def test_features_are_what_the_encoder_says(encoders: Chain) -> None:
+    node = encoders.node("embed", splits=["test", "v2"])
+    folder, vision = encoders.make(node), read_vision(encoders.make(node.parents["vision"]))
+    pictures = LABELLED.build("world_classes", train=64, test=32)
+    found = features_in(folder, "v2")
+    expected = extract(vision, [pictures.image("v2", index) for index in range(32)])
+    np.testing.assert_allclose(found.features, expected, atol=1e-5)
+    np.testing.assert_array_equal(found.labels, pictures.labels("v2"))
+    assert features_in(folder, "test").right == pictures.relabelled("test") and found.right is None
+    assert classes_in(folder, "test") == pictures.classes
+    assert sorted(path.name for path in folder.iterdir()) == ["test.safetensors", "v2.safetensors"]
+
+
+@pytest.mark.parametrize("kind", COLUMNS)
+def test_classifiers_have_three_columns_with_their_samples(encoders: Chain, kind: str) -> None:
+    columns = metrics_of(encoders(kind))["columns"]
+    assert list(columns) == ["top1", "real", "v2"]
+    for one in columns.values():
+        assert 0 <= one["value"] <= 100 and one["n"] == len(one["samples"]) == 32
+        assert np.mean(one["samples"]) == pytest.approx(one["value"])
+
+
+def test_evaluators_share_the_features_of_a_set(encoders: Chain) -> None:
+    of = {kind: encoders.node(kind).parents["test"].digest for kind in ("knn", "linear", "zero_shot")}
+    assert len(set(of.values())) == 1
+    assert encoders.node("classify").parents["test"].parents["classifier"].kind == "finetune"
+
+
+def test_the_probe_has_a_curve(encoders: Chain) -> None:
+    metrics = metrics_of(encoders("probe"))
+    assert list(metrics["extra"]) == ["count", "food"] and list(metrics["curve"]) == ["1-shot", "2-shot"]
+    assert metrics["curve"]["2-shot"] == pytest.approx(metrics["value"])
+    assert np.mean(metrics["samples"]) == pytest.approx(metrics["value"])
+
+
+def test_retrieval_has_every_language(encoders: Chain) -> None:
+    metrics = metrics_of(encoders("retrieval"))
+    assert list(metrics["columns"]) == ["i2t", "t2i"] and metrics["columns"]["i2t"]["n"] == 16
+    by_language = [value for name, value in metrics["extra"].items() if name.startswith("t2i@1/")]
+    assert len(by_language) == 36
+    assert metrics["columns"]["t2i"]["value"] == pytest.approx(np.mean(by_language))
+    assert metrics["extra"]["i2t@10"] >= metrics["extra"]["i2t@5"] >= metrics["extra"]["i2t@1"]
+
+
+def test_lit_leaves_the_encoder_as_it_was_and_moves_the_texts(encoders: Chain) -> None:
+    node = next(n for n in encoders.nodes if n.kind == "lit" and n.parents["vision"].config["pretrain"] == "siglip")
+    folder, own = encoders.make(node), encoders.make(node.parents["vision"])
+    tuned, before = read_two_towers(folder), read_two_towers(own)
+    for name, weight in tuned.vision.state_dict().items():
+        assert torch.equal(weight, before.vision.state_dict()[name]), name
+    assert not torch.equal(tuned.text.head.weight, before.text.head.weight)
+    assert (folder / "curve.csv").exists()
+    towers = read_trained_towers(folder, encoders.make(node.parents["tokenizer"]))
+    with torch.no_grad():
+        texts = towers.embed_texts(["A Cat", "a cat", "two dogs"])
+    assert torch.equal(texts[0], texts[1]) and not torch.equal(texts[0], texts[2])
+
+
+def test_an_arm_without_texts_has_no_column_of_its_own() -> None:
+    experiment = load(ROOT / "experiments" / "table6.yaml", ["scale=smoke"])
+    cells = {(cell.point["pretrain"], cell.point["evaluation.texts"]): cell.columns for cell in build(experiment).cells}
+    assert list(cells["classif", "own"]) == ["finetune", "probe"]
+    assert list(cells["siglip", "own"]) == list(cells["classif", "lit"]) == experiment.evaluate
+
+
+def test_fine_tuning_at_another_size_moves_the_encoder(encoders: Chain) -> None:
+    node = encoders.node("finetune")
+    described = json.loads((encoders.make(node) / "parts.json").read_text())
+    assert described["image_size"] == 96 and described["classes"] == 64
+    assert encoders.node("classify").parents["test"].config["image_size"] == 96
+
+
+class Damaged:
+    """Six pictures, of which some cannot be read."""
+
+    digest, classes = "damaged", ("a", "b")
+
+    def __init__(self, bad: tuple[int, ...]) -> None:
+        self.bad = bad
+
+    def size(self, split: str) -> int:
+        return 300
+
+    def labels(self, split: str) -> np.ndarray:
+        return np.arange(300) % 2
+
+    def relabelled(self, split: str) -> None:
+        return None
+
+    def image(self, split: str, index: int) -> np.ndarray:
+        if index in self.bad:
+            raise DataError(f"picture {index}: it is cut off")
+        return np.full((64, 64, 3), index % 256, np.uint8)
+
+
+def run_on(pictures: Damaged, encoders: Chain, folder: Path, monkeypatch: pytest.MonkeyPatch, **execution: Any) -> None:
+    folder.mkdir(exist_ok=True)
+    node = encoders.node("embed", splits=["test", "v2"])
+    parents = {"vision": encoders.make(node.parents["vision"])}
+    context = StageContext(folder, parents, 0, lambda *_, **__: None, threads=1, execution=Execution(**execution))
+    monkeypatch.setattr(embed, "build_set", lambda config: pictures)
+    embed.run({**node.config, "splits": ["test"]}, context)
+
+
+def test_pictures_that_cannot_be_read_are_listed_and_left_out(
+    encoders: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run_on(Damaged((1, 4)), encoders, tmp_path / "x", monkeypatch)
+    assert (tmp_path / "x" / "skipped.txt").read_text() == "picture 1: it is cut off\npicture 4: it is cut off\n"
+    assert len(features_in(tmp_path / "x", "test").features) == 298
+    assert rows_in(tmp_path / "x", "test").tolist()[:4] == [0, 2, 3, 5]
+
+
+def test_too_many_of_them_stop_the_stage(encoders: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(DataError, match=r"more than most_bad 0\.05 allows"):
+        run_on(Damaged(tuple(range(60))), encoders, tmp_path / "x", monkeypatch)
+
+
+def test_a_killed_run_goes_on_with_the_same_features(
+    encoders: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Killed(Damaged):
+        def image(self, split: str, index: int) -> np.ndarray:
+            if index == 200:
+                raise KeyboardInterrupt
+            seen.append(index)
+            return super().image(split, index)
+
+    seen: list[int] = []
+    with pytest.raises(KeyboardInterrupt):
+        run_on(Killed((3,)), encoders, tmp_path / "x", monkeypatch, checkpoint_seconds=0.0)
+    assert (tmp_path / "x" / "test.done").read_text() == "128" and 0 in seen
+    whole = Damaged((3,))
+    run_on(whole, encoders, tmp_path / "x", monkeypatch)
+    run_on(whole, encoders, tmp_path / "y", monkeypatch)
+    assert (tmp_path / "x" / "skipped.txt").read_text() == "picture 3: it is cut off\n"
+    one, other = ((tmp_path / name / "test.safetensors").read_bytes() for name in "xy")
+    assert one == other
+    assert sorted(path.name for path in (tmp_path / "x").iterdir()) == ["skipped.txt", "test.safetensors"]
+
+
+@pytest.mark.parametrize("kind", ["embed", "lit", "finetune"])
+def test_calibration(encoders: Chain, kind: str) -> None:
+    assert encoders.calibrate(kind).seconds > 0
