@@ -9,7 +9,6 @@ from pali3kit.metrics.neighbours import nearest_classes
 from pali3kit.metrics.probe import ridge_probe
 from pali3kit.metrics.ptb import ptb_tokenize
 from pali3kit.metrics.retrieval import Recall, RetrievalRecall, recall_hits
-from pali3kit.metrics.retrieval import Recall, RetrievalRecall, recall_hits
 from pali3kit.metrics.segmentation import Segment, SegmentationIoU, box_accuracy, box_iou, mean_iou, paste_mask
 from pali3kit.metrics.vqa import VQAAccuracy, normalize_answer, vqa_accuracy
 
@@ -17,8 +16,6 @@ __all__ = [
     "CIDEr",
     "Recall",
     "RelabelledAccuracy",
-    "RetrievalRecall",
-    "Recall",
     "RetrievalRecall",
     "Segment",
     "SegmentationIoU",
@@ -33,7 +30,6 @@ __all__ = [
     "ptb_tokenize",
     "recall_hits",
     "relabelled_accuracy",
-    "recall_hits",
     "ridge_probe",
     "vqa_accuracy",
     "whitespace",

@@ -1,166 +1,124 @@
-"""Retrieval between pictures and texts: recall at k in both directions (paper.md section 5, Table 6's XM3600 columns).
-
-Every query is held against the whole gallery, a chunk of queries at a time, and only the place of its best match is
-kept: no matrix of all pictures and all texts exists. Scores are cosines in float32. Equal scores are placed by index,
-the lower first, as a stable sort of falling scores does.
-"""
+"""Recall at k between pictures and texts, exactly, without a matrix of all pairs (COCO, Crossmodal-3600)."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
+from torch.nn.functional import normalize
 from torchmetrics import Metric
-from torchmetrics.utilities.data import dim_zero_cat
 
 from pali3kit.errors import DataError
-from pali3kit.losses.sigmoid import normalize
 
-KS = (1, 5, 10)
-BUDGET = 2**20
+BUDGET = 1 << 20  # scores at a time: 4 MiB
 
 
 class Recall(NamedTuple):
-    """Whether a query finds a match among its first k; a column for each k. The mean of a column is recall at k.
-
-    `image_to_text`: bool `[N',K]` for the N' pictures that have a text, in the order of their index.
-    `text_to_image`: bool `[M,K]`.
-    """
+    """Hits, bool, by rank: of the pictures that have texts `[N',K]`, in order, and of the texts `[M,K]`."""
 
     image_to_text: Tensor
     text_to_image: Tensor
 
 
-def recall_hits(images: Tensor, texts: Tensor, owners: Tensor, ks: Sequence[int] = KS, budget: int = BUDGET) -> Recall:
-    """For each picture: is one of its own texts among the k that fit best? For each text: is its picture?
+def recall_hits(
+    images: Tensor, texts: Tensor, owners: Tensor, top: Sequence[int] = (1, 5, 10), budget: int = BUDGET
+) -> Recall:
+    """Whether a picture finds one of its own texts, and a text its picture, among the `top` nearest by the cosine.
 
     Args:
-        images: `[N,E]` embeddings of any length and float dtype.
-        texts: `[M,E]`, on the same device.
-        owners: int64 `[M]`, the index of each text's picture. A picture may have several texts, or none.
-        ks: how many places count.
-        budget: scores that exist at a time (4 bytes each, and as much again to compare them); at least one query's.
+        images: `[N,E]`, of any length.
+        texts: `[M,E]`.
+        owners: int64 `[M]`, the picture of each text. A picture may have several texts, or none.
+        top: the K numbers of nearest that count.
+        budget: how many scores there are at a time, in rows of whole galleries.
+
+    Equal scores are in the order of their numbers, as a stable sort has them; so a result does not depend on `budget`.
 
     Raises:
-        DataError: widths or lengths differ, an owner is not a picture, there is no text, or an embedding is not finite.
+        DataError: widths that differ, owners that are no pictures, no texts, or features that are not finite.
     """
-    _check(images, texts, owners, ks)
-    places = torch.tensor(tuple(ks), device=images.device)
-    own_texts = torch.argsort(owners, stable=True)
-    pictures, counts = torch.unique_consecutive(owners[own_texts], return_counts=True)
-    queries = torch.arange(len(pictures), device=owners.device).repeat_interleave(counts)
-    to_text = _ranks(images, pictures, texts, queries, own_texts, budget)
-    every = torch.arange(len(texts), device=owners.device)
-    to_image = _ranks(texts, every, images, every, owners, budget)
-    return Recall(to_text[:, None] < places, to_image[:, None] < places)
+    _demand(images, texts, owners)
+    images, texts = (normalize(each.float(), dim=-1, eps=1e-8) for each in (images, texts))
+    ranks = torch.tensor(list(top), device=images.device)
+    owned = owners.unique()
+    found = [_rank_of_any(images[rows], rows, texts, owners) for rows in owned.split(max(1, budget // len(texts)))]
+    rows = torch.arange(len(texts), device=texts.device)
+    sought = [_rank_of_one(texts[some], owners[some], images) for some in rows.split(max(1, budget // len(images)))]
+    return Recall(torch.cat(found)[:, None] < ranks, torch.cat(sought)[:, None] < ranks)
 
 
-def _ranks(rows: Tensor, chosen: Tensor, gallery: Tensor, queries: Tensor, targets: Tensor, budget: int) -> Tensor:
-    """How many of the gallery come before the best own match of each query, int64 `[Q]`.
-
-    Queries are `rows[chosen]`; pair i says that `targets[i]` of the gallery is a match of query `queries[i]`, rising.
-    """
-    gallery, shrink = gallery.float(), 1 / (_norms(gallery) + 1e-8)  # of scores: no normalised copy of the gallery
-    step = max(1, budget // len(gallery))
-    ranks = []
-    for start in range(0, len(chosen), step):
-        stop = min(start + step, len(chosen))
-        first, last = torch.searchsorted(queries, torch.tensor([start, stop], device=queries.device)).tolist()
-        scores = _dot_products(normalize(rows[chosen[start:stop]].float()), gallery).mul_(shrink)
-        ranks.append(_places(scores, queries[first:last] - start, targets[first:last]))
-    return torch.cat(ranks)
+def _rank_of_one(queries: Tensor, right: Tensor, gallery: Tensor) -> Tensor:
+    """How many of the gallery come before the one that is right for each query."""
+    scores = queries @ gallery.T
+    own = scores.gather(1, right[:, None])
+    before = torch.arange(len(gallery), device=scores.device) < right[:, None]
+    return (scores > own).sum(1) + ((scores == own) & before).sum(1)
 
 
-def _dot_products(queries: Tensor, gallery: Tensor) -> Tensor:
-    with torch.autocast(queries.device.type, enabled=False):
-        return queries @ gallery.T
+def _rank_of_any(queries: Tensor, numbers: Tensor, texts: Tensor, owners: Tensor) -> Tensor:
+    """How many texts come before the first that belongs to each query: picture `numbers[i]`."""
+    scores = queries @ texts.T
+    own = owners == numbers[:, None]
+    # argmax tells the first of equals: a stable sort's
+    best = scores.masked_fill(~own, -torch.inf).argmax(1, keepdim=True)
+    score = scores.gather(1, best)
+    before = torch.arange(len(texts), device=scores.device) < best
+    return (scores > score).sum(1) + ((scores == score) & before).sum(1)
 
 
-def _places(scores: Tensor, queries: Tensor, targets: Tensor) -> Tensor:
-    """Rank of the best own match in each row of scores, int64 `[q]`; own are the pairs (queries, targets)."""
-    own = scores[queries, targets]
-    best = own.new_full((len(scores),), -torch.inf).scatter_reduce(0, queries, own, "amax")
-    firsts = targets.masked_fill(own < best[queries], scores.shape[1])
-    place = targets.new_full((len(scores),), scores.shape[1]).scatter_reduce(0, queries, firsts, "amin")
-    equal_before = (scores == best[:, None]) & (torch.arange(scores.shape[1], device=scores.device) < place[:, None])
-    return (scores > best[:, None]).sum(1) + equal_before.sum(1)
-
-
-def _norms(x: Tensor) -> Tensor:
-    norms: Tensor = torch.linalg.vector_norm(x.float(), dim=1)
-    return norms
-
-
-def _check(images: Tensor, texts: Tensor, owners: Tensor, ks: Sequence[int]) -> None:
-    if images.ndim != 2 or texts.ndim != 2 or images.shape[1] != texts.shape[1]:
-        raise DataError(
-            f"Retrieval needs images [N,E] and texts [M,E] of one width; got {list(images.shape)} and "
-            f"{list(texts.shape)}."
-        )
-    if owners.shape != (len(texts),) or owners.dtype != torch.int64:
-        raise DataError(
-            f"Retrieval needs the picture of each of {len(texts)} texts, int64; "
-            f"got {owners.dtype} {list(owners.shape)}."
-        )
-    if not len(texts):
-        raise DataError("Retrieval among no texts is not defined.")
-    if len(wrong := torch.nonzero((owners < 0) | (owners >= len(images)))):
-        text = int(wrong[0])
-        raise DataError(
-            f"Text {text} belongs to picture {int(owners[text])}; there are pictures 0 to {len(images) - 1}."
-        )
-    if not ks or min(ks) < 1:
-        raise DataError(f"Recall is at k of 1 or more; got {list(ks)}.")
-    for name, x in (("picture", images), ("text", texts)):
-        if len(wrong := torch.nonzero(~_norms(x).isfinite())):
-            raise DataError(f"The embedding of {name} {int(wrong[0])} of {len(x)} is not finite: its tower overflowed.")
+def _demand(images: Tensor, texts: Tensor, owners: Tensor) -> None:
+    if images.shape[-1] != texts.shape[-1]:
+        widths = f"images of {images.shape[-1]} numbers and texts of {texts.shape[-1]}"
+        raise DataError(f"{widths} do not meet: were they made by the same towers?")
+    if not len(texts) or len(owners) != len(texts):
+        raise DataError(f"{len(texts)} texts and {len(owners)} owners: each text needs its picture's number")
+    if owners.min() < 0 or owners.max() >= len(images):
+        raise DataError(f"owners are from {owners.min()} to {owners.max()}, pictures from 0 to {len(images) - 1}")
+    for name, each in (("images", images), ("texts", texts)):
+        if not each.isfinite().all():
+            raise DataError(f"the features of {name} are not all finite")
 
 
 class RetrievalRecall(Metric):
-    """Recall at each k, in [0, 1], of all pictures and texts seen since the last reset: it keeps their embeddings.
+    """Recall at each of `top` in percent, over batches of pictures with their texts.
 
-    Pictures have a number of their own, by which texts name them, so batches may come in any order, from any rank.
+    `update(images [B,E], texts [C,E], owners int64 [C])`, owners counting from 0 in each batch. `compute` tells
+    `i2t@1`, ..., `t2i@10`.
     """
 
     full_state_update = False
-    is_differentiable = False
-    higher_is_better = True
     images: list[Tensor]
-    numbers: list[Tensor]
     texts: list[Tensor]
     owners: list[Tensor]
+    counts: list[Tensor]
 
-    def __init__(self, ks: Sequence[int] = KS, budget: int = BUDGET, **kwargs: Any) -> None:
-        super().__init__(**kwargs)
-        self.ks, self.budget = tuple(ks), budget
-        for state in ("images", "numbers", "texts", "owners"):
-            self.add_state(state, [], dist_reduce_fx="cat")
+    def __init__(self, top: Sequence[int] = (1, 5, 10)) -> None:
+        super().__init__()
+        self.top = tuple(top)
+        for name in _STATES:
+            self.add_state(name, [], dist_reduce_fx="cat")
 
-    def update(self, images: Tensor, numbers: Tensor, texts: Tensor, owners: Tensor) -> None:
-        """Adds pictures `[n,E]` and their numbers, int64 `[n]`, and texts `[m,E]` and their pictures' numbers `[m]`."""
-        self.images.append(images.float())
-        self.numbers.append(numbers)
-        self.texts.append(texts.float())
+    def update(self, images: Tensor, texts: Tensor, owners: Tensor) -> None:
+        """Keep the features of a batch."""
+        self.images.append(images)
+        self.texts.append(texts)
         self.owners.append(owners)
+        self.counts.append(torch.tensor([[len(images), len(texts)]], device=images.device))
 
     def compute(self) -> dict[str, Tensor]:
-        """Scalars `image_to_text@k` and `text_to_image@k`. Equal scores: the lower number, the earlier text is first.
+        """Percent by direction and rank."""
+        images, texts, owners, counts = (torch.cat(list(getattr(self, name))) for name in _STATES)
+        starts = (counts[:, 0].cumsum(0) - counts[:, 0]).repeat_interleave(counts[:, 1])
+        recall = recall_hits(images, texts, owners + starts, self.top)
+        return dict(_shares(recall, self.top))
 
-        Raises:
-            DataError: as `recall_hits`, or a picture came twice, or a text's picture never came.
-        """
-        numbers, order = torch.sort(dim_zero_cat(self.numbers))
-        owners = dim_zero_cat(self.owners)
-        if len(twice := numbers[1:][numbers[1:] == numbers[:-1]]):
-            raise DataError(f"Picture {int(twice[0])} came twice: a retrieval set has each picture once.")
-        places = torch.searchsorted(numbers, owners).clamp(max=len(numbers) - 1)
-        if len(missing := owners[numbers[places] != owners]):
-            raise DataError(f"A text belongs to picture {int(missing[0])}, which is not among the {len(numbers)} seen.")
-        hits = recall_hits(dim_zero_cat(self.images)[order], dim_zero_cat(self.texts), places, self.ks, self.budget)
-        return {
-            f"{direction}@{k}": column.float().mean()
-            for direction, of in hits._asdict().items()
-            for k, column in zip(self.ks, of.T, strict=True)
-        }
+
+_STATES = ("images", "texts", "owners", "counts")
+
+
+def _shares(recall: Recall, top: Sequence[int]) -> Iterator[tuple[str, Tensor]]:
+    for name, hits in (("i2t", recall.image_to_text), ("t2i", recall.text_to_image)):
+        for column, k in enumerate(top):
+            yield f"{name}@{k}", 100 * hits[:, column].float().mean()

@@ -1,8 +1,17 @@
 import numpy as np
 import pytest
+from sklearn.linear_model import Ridge
 
 from pali3kit.errors import DataError
-from pali3kit.metrics.probe import draw_shots, ridge_probe, solve_ridge
+from pali3kit.metrics.probe import (
+    draw_shots,
+    fitted_predictions,
+    probe_hits,
+    ridge_probe,
+    shot_curve,
+    solve_ridge,
+    solve_ridges,
+)
 
 
 def blobs(classes: int, width: int, each: int, spread: float, seed: int = 0):
@@ -66,3 +75,37 @@ def test_foreign_test_labels_are_refused():
     x, labels = blobs(3, 2, 20, 1.0)
     with pytest.raises(DataError, match="No test label"):
         ridge_probe(x, labels, x, labels + 1)
+
+
+def test_a_curve_is_the_probe_at_each_number_of_shots():
+    x, labels = blobs(4, 10, 20, 1.0)
+    x_test, labels_test = blobs(4, 10, 30, 1.0)
+    curve = shot_curve(x, labels, x_test + 1.0, labels_test, (1, 5, 10), draws=2, seed=3)
+    assert list(curve) == [1, 5, 10]
+    for shots, hits in curve.items():
+        expected = probe_hits(x, labels, x_test + 1.0, labels_test, shots, draws=2, seed=3)
+        np.testing.assert_array_equal(hits, expected)
+    assert curve[1].mean() < curve[10].mean()
+
+
+def test_in_a_curve_a_small_class_gives_all_it_has():
+    x, labels = blobs(3, 6, 20, 1.0)
+    few = np.r_[0:4, 20:60]  # 4 of the first class
+    x, labels = x[few], labels[few]
+    curve = shot_curve(x, labels, x, labels, (10,), draws=1)
+    rows = draw_shots(labels, np.unique(labels), 10, np.random.default_rng([0, 0]))
+    assert np.unique(labels[rows], return_counts=True)[1].tolist() == [4, 10, 10]
+    np.testing.assert_array_equal(curve[10][0], fitted_predictions(x[rows], labels[rows], x) == labels)
+
+
+@pytest.mark.parametrize(("n", "d"), [(60, 9), (9, 60)])
+def test_several_regularisers_share_an_eigendecomposition(n, d, monkeypatch):
+    rng = np.random.default_rng(n)
+    x, y = rng.normal(size=(n, d)), rng.normal(size=(n, 3))
+    calls = []
+    eigh = np.linalg.eigh
+    monkeypatch.setattr(np.linalg, "eigh", lambda matrix: calls.append(len(matrix)) or eigh(matrix))
+    found = list(solve_ridges(x, y, [0.5, 8.0, 1024.0]))
+    assert calls == [min(n, d)]
+    for l2, weights in zip([0.5, 8.0, 1024.0], found, strict=True):
+        np.testing.assert_allclose(weights, Ridge(alpha=l2, fit_intercept=False).fit(x, y).coef_.T, atol=1e-9)

@@ -1,0 +1,39 @@
+"""Nearest neighbours."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from sklearn.neighbors import KNeighborsClassifier
+
+from pali3kit.errors import DataError
+from pali3kit.metrics.neighbours import nearest_classes
+
+
+def test_it_is_scikit_learns_with_the_same_weights() -> None:
+    rng = np.random.default_rng(0)
+    centres = rng.normal(size=(6, 12))
+    labels, truth = rng.integers(0, 6, 300), rng.integers(0, 6, 700)
+    train, test = (centres[each] + 1.5 * rng.normal(size=(len(each), 12)) for each in (labels, truth))
+    reference = KNeighborsClassifier(
+        15, metric="cosine", algorithm="brute", weights=lambda distances: np.exp((1 - distances) / 0.1)
+    )
+    expected = reference.fit(train, labels * 10).predict(test)
+    found = nearest_classes(train, labels * 10, test, neighbours=15, temperature=0.1)
+    np.testing.assert_array_equal(found, expected)
+    assert 0.4 < (found == truth * 10).mean() < 0.95
+
+
+def test_a_case_by_hand() -> None:
+    train = np.array([[1.0, 0.0], [0.8, 0.6], [0.6, 0.8], [0.0, 1.0]])
+    labels = np.array([7, 4, 4, 7])
+    # The nearest to the first axis is of class 7; the next two, of class 4, outweigh it only at a high temperature.
+    query = np.array([[1.0, 0.0]])
+    assert nearest_classes(train, labels, query, neighbours=3, temperature=0.07).tolist() == [7]
+    assert nearest_classes(train, labels, query, neighbours=3, temperature=10.0).tolist() == [4]
+    assert nearest_classes(train, labels, query, neighbours=1).tolist() == [7]
+
+
+def test_more_neighbours_than_pictures_are_refused() -> None:
+    with pytest.raises(DataError, match="20 neighbours asked of 3 train pictures"):
+        nearest_classes(np.eye(3), np.arange(3), np.eye(3))
