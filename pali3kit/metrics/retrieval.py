@@ -12,7 +12,7 @@ from torchmetrics import Metric
 
 from pali3kit.errors import DataError
 
-BUDGET = 1 << 19  # scores at a time: 2 MiB, and about 7 MiB with all that is made of them
+BUDGET = 1 << 18  # scores at a time: 1 MiB, and about 5 MiB with all that is made of them
 EPSILON = 1e-8
 
 
