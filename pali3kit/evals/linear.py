@@ -7,7 +7,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from pali3kit.errors import DataError
+from pali3kit.errors import DataError, StageError
 
 ROWS = 4096  # features read from their file at once
 EPSILON = 1e-5
@@ -43,7 +43,7 @@ def fit_linear(
 ) -> LinearClassifier:
     """Softmax regression by AdamW with a cosine schedule, over `features [N,D]`, which may lie in a file.
 
-    Raises DataError where features are not finite: their standardisation tells.
+    Raises DataError where features are not finite: their standardisation tells; StageError where the loss is not.
     """
     mean, std = _moments(features)
     classes, targets = np.unique(labels, return_inverse=True)
@@ -53,7 +53,7 @@ def fit_linear(
     optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
     random = np.random.default_rng(seed)
-    for _ in range(epochs):
+    for epoch in range(epochs):
         order = random.permutation(len(labels))
         for start in range(0, len(order), batch_size):
             rows = np.sort(order[start : start + batch_size])  # files like to be read in order
@@ -63,6 +63,9 @@ def fit_linear(
             loss.backward()
             optimizer.step()
             schedule.step()
+        if not loss.isfinite():
+            told = f"the linear classifier's loss is {loss.item()} in epoch {epoch + 1} of {epochs}"
+            raise StageError(f"{told}: take a learning_rate below {learning_rate:g}")
     return model.eval()
 
 

@@ -1,0 +1,118 @@
+"""Our recall at k against CLIP_benchmark's, at the size of Crossmodal-3600: 3,600 pictures and two texts of each, in 36
+languages.
+
+Both begin with embeddings in memory. CLIP_benchmark's own `evaluate` is run, with towers that hand the embeddings on,
+in batches of 64, which is its default. Every language is a round, with texts of its own: both take their turn on it,
+and the largest difference in any of the six recalls is printed.
+
+- time: median over the languages, and of their paired ratios.
+- peak: growth of the resident memory of a fresh process at its highest, during one language.
+
+The peer is no dependency: `pip install --no-deps clip-benchmark`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import time
+from collections.abc import Callable
+from functools import partial
+from importlib.metadata import version
+from statistics import median
+from types import SimpleNamespace
+
+import torch
+from _common import counts_processor_time, paired_ratio, print_setup, print_table
+from _memory import growth, peak_of_process
+from torch import Tensor
+
+from pali3kit.metrics.retrieval import recall_hits
+
+TOP = (1, 5, 10)
+WIDTH = 768
+TEXTS = 2  # of each picture
+BATCH = 64
+MIB = 2**20
+Recalls = dict[str, float]
+
+
+def embeddings(pictures: int, language: int) -> tuple[Tensor, Tensor, Tensor]:
+    """Pictures, texts that resemble theirs so much that some are found, and the picture of each text."""
+    generator = torch.Generator().manual_seed(language)
+    images = torch.randn(pictures, WIDTH, generator=generator)
+    owners = torch.arange(pictures).repeat_interleave(TEXTS)
+    noise = torch.randn(len(owners), WIDTH, generator=generator)
+    return images, images[owners] + 8 * noise, owners
+
+
+def ours(images: Tensor, texts: Tensor, owners: Tensor) -> Recalls:
+    hits = recall_hits(images, texts, owners, TOP)
+    directions = (("text", hits.image_to_text), ("image", hits.text_to_image))
+    return {f"{name}@{k}": float(of[:, i].float().mean()) for name, of in directions for i, k in enumerate(TOP)}
+
+
+def theirs(images: Tensor, texts: Tensor, owners: Tensor) -> Recalls:
+    from clip_benchmark.metrics import zeroshot_retrieval
+
+    zeroshot_retrieval.tqdm = lambda batches: batches  # no bar
+    starts = range(0, len(images), BATCH)
+    said = texts.view(len(images), TEXTS, WIDTH)
+    batches = [(images[i : i + BATCH], [list(each) for each in said[i : i + BATCH]]) for i in starts]
+    towers = SimpleNamespace(encode_image=lambda x: x, encode_text=lambda x: x)
+    found = zeroshot_retrieval.evaluate(towers, batches, torch.stack, "cpu", amp=False, recall_k_list=list(TOP))
+    return {name.replace("_retrieval_recall", ""): value for name, value in found.items()}
+
+
+BY: dict[str, Callable[..., Recalls]] = {"pali3kit": ours, "CLIP_benchmark": theirs}
+
+
+def timed(call: Callable[[], Recalls]) -> tuple[Recalls, float]:
+    clock = time.process_time if counts_processor_time() else time.perf_counter
+    start = clock()
+    found = call()
+    return found, clock() - start
+
+
+def own_peak(name: str, pictures: int) -> int:
+    inputs = embeddings(pictures, 0)
+    BY[name](*embeddings(BATCH, 0))  # libraries allocate once, when first used
+    return growth(partial(BY[name], *inputs))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--pictures", type=int, default=3600)
+    parser.add_argument("--languages", type=int, default=36)
+    parser.add_argument("--alone", choices=BY, help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.alone:
+        print(own_peak(arguments.alone, arguments.pictures))
+        return
+    print_setup()
+    print(f"clip-benchmark {version('clip-benchmark')}\n")
+    seconds: dict[str, list[float]] = {name: [] for name in BY}
+    largest, shuffle = 0.0, random.Random(0).shuffle
+    for language in range(arguments.languages):
+        inputs, found, names = embeddings(arguments.pictures, language), {}, list(BY)
+        shuffle(names)
+        for name in names:
+            found[name], taken = timed(partial(BY[name], *inputs))
+            seconds[name].append(taken)
+        largest = max(
+            [largest, *(abs(found["pali3kit"][key] - value) for key, value in found["CLIP_benchmark"].items())]
+        )
+    print(f"last language: {found['pali3kit']}\nlargest difference in any of {arguments.languages}: {largest:.1e}\n")
+    matrix = arguments.pictures**2 * TEXTS * 4
+    rows = []
+    for name in BY:
+        peak = peak_of_process(__file__, "--alone", name, "--pictures", str(arguments.pictures))
+        ratio = paired_ratio(seconds[name], seconds["pali3kit"])
+        times = [f"{median(seconds[name]):.2f}", f"{sum(seconds[name]):.0f}", f"{ratio:.2f}"]
+        rows.append([name, *times, f"{peak / MIB:.1f}", f"{peak / matrix:.2f}"])
+    print(f"{arguments.pictures} pictures, {TEXTS} texts each: a matrix of all scores is {matrix / MIB:.1f} MiB\n")
+    print_table(["recall", "s, a language", "s, all", "time / ours", "peak MiB", "of the matrix"], rows)
+
+
+if __name__ == "__main__":
+    main()
