@@ -6,6 +6,7 @@ from collections.abc import Iterable
 
 from pali3kit.ablation import paper
 from pali3kit.ablation.report.model import Report, Row, Table
+from pali3kit.config.supply import ENCODER_COLUMNS
 
 WORLD = (
     "The columns are measured on the embedded world: scenes composed from emoji drawings, with sentences made by "
@@ -43,7 +44,7 @@ def notes(report: Report) -> Iterable[str]:
     losses = any(column.loss for table in report.tables for column in table.columns)
     if losses:
         yield LOSS
-    if report.config["data"]["source"]["name"] == "world":
+    if report.config["data"]["source"]["name"] == "world" and _on_the_world(report):
         yield WORLD
         if losses:
             yield TEMPLATES
@@ -53,6 +54,11 @@ def notes(report: Report) -> Iterable[str]:
         yield "Verdicts judge the direction of a difference only: sizes at another scale cannot be compared."
     if any(_marks(report)):
         yield f"{paper.LEGEND}."
+
+
+def _on_the_world(report: Report) -> bool:
+    """Whether any column is measured on the embedded world, where it is the data."""
+    return any(_embedded(report)) or any(column not in ENCODER_COLUMNS for column in report.config["evaluate"])
 
 
 def _embedded(report: Report) -> Iterable[str]:
