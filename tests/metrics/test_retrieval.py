@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 import torch
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from pali3kit.errors import DataError
 from pali3kit.metrics.retrieval import RetrievalRecall, recall_hits
@@ -105,3 +107,27 @@ def test_the_metric_over_batches_is_the_function_on_all() -> None:
     assert list(told) == ["i2t@1", "i2t@5", "t2i@1", "t2i@5"]
     assert told["i2t@5"] == 100 * recall.image_to_text[:, 1].float().mean()
     assert told["t2i@1"] == 100 * recall.text_to_image[:, 0].float().mean()
+
+
+class Largest(TorchDispatchMode):
+    """Notes how many numbers the largest tensor has that is made meanwhile."""
+
+    numbers = 0
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        made = function(*args, **(kwargs or {}))
+        tensors = (each for each in tree_leaves(made) if isinstance(each, torch.Tensor))
+        self.numbers = max([self.numbers, *(each.untyped_storage().nbytes() // 4 for each in tensors)])
+        return made
+
+
+def test_neither_a_matrix_of_all_scores_nor_a_copy_of_the_features_is_made() -> None:
+    images, texts = torch.randn(300, 64), torch.randn(600, 64)
+    owners = torch.arange(600) // 2
+    with (largest := Largest()):
+        recall_hits(images, texts, owners, budget=6000)
+    assert largest.numbers == texts.numel()  # a view of those given
+    texts, images = texts[:, :2], images[:, :2]
+    with (largest := Largest()):
+        recall_hits(images.contiguous(), texts.contiguous(), owners, budget=6000)
+    assert largest.numbers <= 2 * 6000 < 300 * 600  # counts of a chunk are int64
