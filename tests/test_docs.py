@@ -88,3 +88,37 @@ def test_the_union_of_the_data_guide_checks(
     assert main(["check", "real.yaml"]) == 2
     told = "real.yaml:19: stages.multimodal.mixture: unknown task 'cc3n.splitcap'. Did you mean 'cc3m.splitcap'?"
     assert capsys.readouterr().err == f"{told}\n"
+
+
+ENCODER_PAGES = ("probe.md", "imagenet.md", "retrieval.md", "table6.md")
+EXAMPLES = [
+    (page, text)
+    for page in ENCODER_PAGES
+    for text in fences((ROOT / "docs" / page).read_text(encoding="utf-8"), "yaml")
+    if text.startswith("name:")
+]
+STUBS = (
+    "data/cifar-100-python/train", "data/oxford-iiit-pet/list.txt", "data/mine/train/a", "data/real.json",
+    "data/imagenetv2-matched-frequency-format-val/0", "data/imagenet/val", "data/xm3600/captions.jsonl",
+    "data/xm3600/images/a.jpg", "siglip_b16.npz", "siglip_l16.npz", "webdata/000.tar",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(("page", "text"), EXAMPLES, ids=[page for page, _ in EXAMPLES])
+def test_experiments_on_the_encoder_alone_check_where_the_data_is(
+    page: str, text: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in STUBS:
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    (tmp_path / "scales").mkdir()
+    (tmp_path / "scales" / "paper.yaml").write_text((ROOT / "experiments/scales/paper.yaml").read_text())
+    (tmp_path / "mine.yaml").write_text(text)
+    assert main(["check", "mine.yaml"]) == 0, capsys.readouterr().err
+
+
+def test_every_experiment_has_a_page() -> None:
+    told = "".join(file.read_text(encoding="utf-8") for file in DOCUMENTS)
+    for file in sorted((ROOT / "experiments").glob("*.yaml")):
+        assert file.name in told or f"experiments/{file.stem}" in told, file
