@@ -12,6 +12,7 @@ from pali3kit.ablation.report.table import number
 SERIES = 6
 WIDTH, LEFT, RIGHT = 860, 210, 20
 BAR, GROUP, TOP = 20, 14, 30
+LETTER = 7.6  # pixels of a title's letter, about
 PANEL_WIDTH, PANEL_HEIGHT = 270, 170
 
 
@@ -36,9 +37,10 @@ def delta_chart(report: Report, table: Table) -> str:
     span = ticks[-1] - ticks[0]
     height = TOP + len(columns) * (len(rows) * BAR + GROUP) + 6
     colours = series([row.label for row in table.rows])
+    left = max(LEFT, LETTER * max(len(column.title) for column in columns))
 
     def place(value: float) -> str:
-        return f"{LEFT + (value - ticks[0]) / span * (WIDTH - LEFT - RIGHT):.1f}"
+        return f"{left + (value - ticks[0]) / span * (WIDTH - left - RIGHT):.1f}"
 
     parts = [_vertical(place(tick), f"{tick:+g}".replace("-", "−") if tick else "0", height) for tick in ticks]
     y = float(TOP)
@@ -46,7 +48,7 @@ def delta_chart(report: Report, table: Table) -> str:
         middle = y + GROUP / 2 + len(rows) * BAR / 2
         if index % 2:
             parts.append(f'<rect class="band" x="0" y="{y:.1f}" width="{WIDTH}" height="{len(rows) * BAR + GROUP}"/>')
-        parts.append(f'<text x="{LEFT - 14}" y="{middle + 4:.1f}" text-anchor="end">{escape(column.title)}</text>')
+        parts.append(f'<text x="{left - 14}" y="{middle + 4:.1f}" text-anchor="end">{escape(column.title)}</text>')
         for position, row in enumerate(rows):
             cell, centre = row.cells[column.name], y + GROUP / 2 + (position + 0.5) * BAR
             if cell.delta:
