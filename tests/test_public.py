@@ -61,7 +61,8 @@ def test_a_whole_model_is_measured_and_told_to_pass_or_not(disk: Path, capsys: p
     (disk / "public" / "mine.yaml").write_text(
         "name: mine\nscale: public\npretrain: given\nmodel: {image_size: 64, towers: open_clip/ViT-S-32-alt}\n"
         "evaluate: [zero_shot, retrieval]\n"
-        "evaluation: {labelled: {name: folders, path: mine}, captioned: {name: world_captions, test: 2}, prompts: photo}\n"
+        "evaluation:\n  labelled: {name: folders, path: mine}\n"
+        "  captioned: {name: world_captions, test: 2}\n  prompts: photo\n"
         "expect:\n"
         "  zero_shot.top1: {value: 50, tolerance: 50, source: chance}\n"
         "  retrieval.i2t: {value: 101, tolerance: 0.5, source: nobody}\n"

@@ -90,3 +90,18 @@ def test_unknown_names_are_refused_with_the_nearest_choice(table1):
         paper.load("table_1")
     with pytest.raises(DataError, match=r"no rows of 'B16'.* Did you mean 'B/16'\?"):
         table1.absolute("classif", "probe", "B16")
+
+
+def test_table_6_has_three_models_and_verified_numbers_without_a_dagger():
+    table6 = paper.load("table6")
+    assert list(table6.rows) == ["G/14", "e/14", "22B"] and table6.default == "G/14"
+    assert table6.absolute("classif", "finetune.real").mark == ""
+    assert table6.absolute("siglip", "finetune.top1").value == 89.6
+    assert table6.delta("siglip", "classif", "probe").value == -2.5
+    assert table6.absolute("classif", "retrieval.t2i", vit="e/14").value == 28.5
+
+
+def test_what_has_nothing_to_differ_from_is_absolute_and_no_difference():
+    table6 = paper.load("table6")
+    assert table6.absolute("siglip", "retrieval.i2t").value == 56.9
+    assert table6.delta("siglip", "classif", "retrieval.i2t") is None

@@ -1,0 +1,91 @@
+"""Few-shot curves and bars of languages."""
+
+from __future__ import annotations
+
+import json
+import re
+from xml.etree import ElementTree
+
+import pytest
+
+from pali3kit.ablation.report.arms import Arm
+from pali3kit.ablation.report.columns import Sets
+from pali3kit.ablation.report.figure_charts import figure_chart
+from pali3kit.ablation.report.figures import figures
+from pali3kit.ablation.report.model import Figure
+
+
+class Folders:
+    """A shelf on which a node is its folder."""
+
+    def folder(self, node):
+        return node
+
+
+@pytest.fixture
+def arms(tmp_path):
+    """Two arms with two seeds of a probe and one of retrieval; a third that shares the first's encoder."""
+
+    def leave(name, metrics):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "metrics.json").write_text(json.dumps(metrics))
+        return tmp_path / name
+
+    def probe(name, *values):
+        return leave(name, {"curve": dict(zip(("1-shot", "10-shot"), values, strict=True))})
+
+    def languages(name, en, de):
+        told = {
+            "i2t@1/en": en,
+            "i2t@1/de": de,
+            "i2t@1": (en + de) / 2,
+            "i2t@5/en": 99.0,
+            "t2i@1/en": de,
+            "t2i@1/de": en,
+        }
+        return leave(name, {"columns": {}, "extra": told})
+
+    first = {0: probe("a0", 10.0, 30.0), 1: probe("a1", 20.0, 40.0)}
+    return [
+        Arm("One", {}, {"probe": first, "retrieval": {0: languages("r0", 5.0, 7.0)}}),
+        Arm("Other", {}, {"probe": {0: probe("b0", 1.0, 2.0)}}),
+        Arm("One, LiT-tuned", {}, {"probe": first}),
+    ]
+
+
+def test_curves_are_means_over_seeds_and_rows_that_share_an_encoder_are_drawn_once(arms):
+    curve, *_ = figures(arms, Folders(), Sets(probes=2))
+    assert curve == Figure(
+        "lines", "Probe (2 tasks)", ("1-shot", "10-shot"), {"One": (15.0, 35.0), "Other": (1.0, 2.0)}
+    )
+
+
+def test_there_are_bars_of_each_language_both_ways(arms):
+    _, found, sought = figures(arms, Folders(), Sets(captioned="xm3600"))
+    assert found == Figure("bars", "XM3600 (image to text), R@1", ("en", "de"), {"One": (5.0, 7.0)})
+    assert sought.series == {"One": (7.0, 5.0)} and sought.title == "XM3600 (text to image), R@1"
+
+
+def test_what_was_not_measured_has_no_figure(arms):
+    assert list(figures([Arm("One", {}, {"vqa": arms[0].nodes["probe"]})], Folders(), Sets())) == []
+
+
+@pytest.mark.parametrize("kind", ["lines", "bars"])
+def test_charts_are_valid_and_say_their_numbers(kind):
+    figure = Figure(kind, "A <title>", ("en", "de"), {"One": (5.0, 50.0), "Two & more": (25.0, 0.0)})
+    chart = figure_chart(figure, {"One": "s0", "Two & more": "s1"})
+    root = ElementTree.fromstring(chart)
+    tips = [node.text for node in root.iter("title")]
+    assert tips == ["One, en: 5.0", "One, de: 50.0", "Two & more, en: 25.0", "Two & more, de: 0.0"]
+    assert root.attrib["aria-label"] == "A <title>"
+    marks = [node for node in root.iter() if node.tag == ("circle" if kind == "lines" else "rect")]
+    assert len(marks) == 4 and figure_chart(figure, {"One": "s0", "Two & more": "s1"}) == chart
+    width, height = map(float, root.attrib["viewBox"].split()[2:])
+    for x, y in re.findall(r'(?:cx|x)="([\d.]+)" (?:cy|y)="([\d.]+)"', chart):
+        assert 0 <= float(x) <= width and 0 <= float(y) <= height
+
+
+def test_a_bar_is_as_high_as_its_number():
+    chart = figure_chart(Figure("bars", "t", ("en", "de"), {"One": (20.0, 40.0)}), {})
+    low, high = (float(node.attrib["height"]) for node in ElementTree.fromstring(chart).iter("rect"))
+    assert high == pytest.approx(2 * low, rel=0.01)
