@@ -8,7 +8,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from pali3kit.config.schema import Experiment, Optimizer, Recipe, Resolution, Training, Transfer
-from pali3kit.config.supply import PRETRAINED_COLUMNS
+from pali3kit.config.supply import PRETRAINED_COLUMNS, TEXT_COLUMNS
 from pali3kit.config.vocabulary import SENTINELS, Vocabulary
 from pali3kit.errors import DataError
 
@@ -27,8 +27,14 @@ def has_stage_2(cell: Experiment) -> bool:
     return wanted and bool(cell.stages.resolution.steps)
 
 
+def needs_lit(cell: Experiment) -> bool:
+    """Whether a text tower is tuned for the frozen encoder: texts are read, and by no tower that there is."""
+    reads = any(column in TEXT_COLUMNS for column in cell.evaluate)
+    return reads and cell.model.towers is None and cell.evaluation.texts == "lit"
+
+
 def ranks(cell: Experiment) -> Iterator[Complaint]:
-    """Check what is spread over ranks: the encoder's pretraining, and all stages on PaLI."""
+    """Check what is spread over ranks: the encoder's pretraining, its tuning, and all stages on PaLI."""
     ranks, sections = cell.runtime.ranks, cell.stages
     spread: dict[str, Training | Resolution] = {"vision": sections.vision}
     generates = any(column not in PRETRAINED_COLUMNS for column in cell.evaluate)
@@ -36,6 +42,10 @@ def ranks(cell: Experiment) -> Iterator[Complaint]:
         spread |= {"multimodal": sections.multimodal, "transfer": sections.transfer}
     if generates and has_stage_2(cell):
         spread["resolution"] = sections.resolution
+    if needs_lit(cell):
+        spread["lit"] = sections.lit
+    if "finetune" in cell.evaluate:
+        spread["finetune"] = sections.finetune
     for task in sections.transfer.tasks if generates else ():
         if said_of(sections.transfer, task).batch_size is not None:
             spread[f"transfer.tasks.{task}"] = recipe(sections.transfer, task)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from pali3kit.config.budgets import Complaint
+from pali3kit.config.budgets import Complaint, needs_lit
 from pali3kit.config.schema import Experiment, Part, Training
 from pali3kit.config.shapes import VitShape, resolve
 from pali3kit.config.supply import ENCODER_COLUMNS, TEXT_COLUMNS, files
@@ -46,7 +46,7 @@ def encoder(cell: Experiment) -> Iterator[Complaint]:
     if asked and texts == cell.evaluate and not has_texts(cell):
         text = f"an encoder by '{cell.pretrain}' has no text tower of its own: evaluation.texts 'lit' trains one."
         yield "evaluation.texts", text
-    if texts and cell.model.towers is None and cell.evaluation.texts == "lit":
+    if needs_lit(cell):
         yield from _budget("lit", cell.stages.lit, texts[0])
     if "finetune" in asked and cell.model.towers is None:
         yield from _budget("finetune", cell.stages.finetune, "finetune")

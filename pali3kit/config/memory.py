@@ -34,6 +34,8 @@ def _trained(cell: Experiment) -> Iterator[tuple[str, int, str]]:
     vision, language, stages = _vision(cell), _language(cell), cell.stages
     if cell.pretrain in ("classif", "siglip"):
         yield "vision", vision, stages.vision.optimizer.name
+    if "finetune" in cell.evaluate:
+        yield "finetune", vision, stages.finetune.optimizer.name
     if all(column in PRETRAINED_COLUMNS for column in cell.evaluate):
         return
     yield "multimodal", language, stages.multimodal.optimizer.name

@@ -6,7 +6,8 @@ tell are left out); and `v2`, the top-1 of another collection of the same classe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -36,10 +37,17 @@ def judge(predict: Predict, test: Features, v2: Features | None = None) -> Itera
         yield measured("v2", predict(v2.features) == _labels(v2))
 
 
-def knn(train: Features, test: Features, v2: Features | None = None, neighbours: int = 20) -> Iterator[Measured]:
+def knn(
+    train: Features,
+    test: Features,
+    v2: Features | None = None,
+    neighbours: int = 20,
+    device: torch.device | str = "cpu",
+) -> Iterator[Measured]:
     """Classes of the nearest train pictures by the cosine of features, as DINO weighs them (Caron et al. 2021)."""
     labels = _labels(train)
-    return judge(lambda features: nearest_classes(train.features, labels, features, neighbours), test, v2)
+    nearest = partial(nearest_classes, train.features, labels, neighbours=neighbours, device=device)
+    return judge(nearest, test, v2)
 
 
 def linear_probe(train: Features, test: Features, v2: Features | None = None, **options: Any) -> Iterator[Measured]:
@@ -79,11 +87,6 @@ def nearest_texts(features: NDArray[np.float32], texts: Tensor) -> NDArray[np.in
         some = torch.from_numpy(np.array(features[start : start + ROWS])).to(texts.device)
         found.append((some @ texts.T).argmax(1).numpy(force=True))
     return np.concatenate(found)
-
-
-def named(results: Iterator[Measured]) -> Mapping[str, Measured]:
-    """Results by their names."""
-    return {result.name: result for result in results}
 
 
 def _labels(features: Features) -> NDArray[np.int64]:

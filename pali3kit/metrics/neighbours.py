@@ -2,43 +2,63 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
+import torch
 from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.functional import normalize
 
 from pali3kit.errors import DataError
 
 TEMPERATURE = 0.07
-ROWS = 256  # test features compared with all train features at once
+QUERIES, GALLERY = 1024, 16_384  # test and train features compared at once: 64 MiB of cosines
 
 
+@torch.inference_mode()
 def nearest_classes(
     train_features: NDArray[np.floating],
     train_labels: NDArray[np.integer],
     test_features: NDArray[np.floating],
     neighbours: int = 20,
     temperature: float = TEMPERATURE,
+    device: torch.device | str = "cpu",
 ) -> NDArray[np.int64]:
-    """The class of each test feature `[M,D]`, by the votes of its nearest train features `[N,D]`.
+    """The class of each test feature `[M,D]`, by the votes of its nearest train features `[N,D]`, either in a file.
 
-    A neighbour at the cosine c votes with exp(c / temperature). Of equal classes the lower one wins; of neighbours that
-    are equally far the earlier ones count. Raises DataError where there are fewer train features than `neighbours`.
+    A neighbour at the cosine c votes with exp(c / temperature); of equal classes the lower one wins. Computed in fp32;
+    which of train features that are equally far are among the neighbours is not told. Raises DataError where there are
+    fewer of them than `neighbours`.
     """
     if len(train_features) < neighbours:
         raise DataError(f"{neighbours} neighbours asked of {len(train_features)} train pictures")
     classes, votes_for = np.unique(train_labels, return_inverse=True)
-    gallery = _unit(train_features)
+    labels = torch.from_numpy(votes_for).to(device)
     found = []
-    for start in range(0, len(test_features), ROWS):
-        cosines = _unit(test_features[start : start + ROWS]) @ gallery.T
-        nearest = np.argsort(-cosines, axis=1, kind="stable")[:, :neighbours]
-        weights = np.exp(np.take_along_axis(cosines, nearest, 1) / temperature)
-        votes = np.zeros((len(cosines), len(classes)))
-        for column in range(neighbours):
-            votes[np.arange(len(votes)), votes_for[nearest[:, column]]] += weights[:, column]
-        found.append(classes[votes.argmax(1)])
+    for _, queries in _units(test_features, QUERIES, device):
+        cosines, nearest = _nearest(queries, train_features, neighbours, device)
+        weights = (cosines.double() / temperature).exp()
+        votes = weights.new_zeros(len(queries), len(classes)).scatter_add_(1, labels[nearest], weights)
+        found.append(classes[votes.argmax(1).numpy(force=True)])
     return np.concatenate(found).astype(np.int64)
 
 
-def _unit(features: NDArray[np.floating]) -> NDArray[np.float64]:
-    x = np.asarray(features, np.float64)
-    return np.asarray(x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12))
+def _nearest(
+    queries: Tensor, gallery: NDArray[np.floating], count: int, device: torch.device | str
+) -> tuple[Tensor, Tensor]:
+    """The largest cosines `[Q,count]` with a gallery, a part of it at a time, and the rows that they are of."""
+    best = queries.new_full((len(queries), count), -torch.inf)
+    rows = torch.zeros_like(best, dtype=torch.int64)
+    for first, some in _units(gallery, GALLERY, device):
+        cosines, places = (queries @ some.T).topk(min(count, len(some)))
+        best, kept = torch.cat([best, cosines], 1).topk(count)
+        rows = torch.cat([rows, places + first], 1).gather(1, kept)
+    return best, rows
+
+
+def _units(features: NDArray[np.floating], size: int, device: torch.device | str) -> Iterator[tuple[int, Tensor]]:
+    """Features of unit length, `size` rows at a time, with the number of the first."""
+    for first in range(0, len(features), size):
+        some = torch.from_numpy(np.array(features[first : first + size], np.float32))
+        yield first, normalize(some.to(device), dim=1)

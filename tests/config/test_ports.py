@@ -188,6 +188,8 @@ from pali3kit.text.denoise import PREFIXES
         (["runtime.strategy=fdsp"], "runtime.strategy cannot be 'fdsp'. Did you mean 'fsdp'?"),
         (["runtime.ranks=2", "stages.transfer.tasks.vqa={batch_size: 9, examples: 90}"],
          "2 ranks do not divide the batch of 9 of stages.transfer.tasks.vqa; nearest: 3"),
+        (["runtime.ranks=4", "evaluate=[finetune]", "stages.finetune.examples=66", "stages.finetune.batch_size=66"],
+         "4 ranks do not divide the batch of 66 of stages.finetune; nearest: 3"),
         (["runtime.ranks=3", "evaluate=[probe]"], "3 ranks do not divide the batch of 4 of stages.vision; nearest: 4"),
         (["runtime.ranks=2", "runtime.strategy=fsdp", "evaluate=[probe]"],
          "muon works on whole matrices, fsdp shards them: take adamw."),

@@ -7,6 +7,7 @@ import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
 from pali3kit.errors import DataError
+from pali3kit.metrics import neighbours
 from pali3kit.metrics.neighbours import nearest_classes
 
 
@@ -37,3 +38,12 @@ def test_a_case_by_hand() -> None:
 def test_more_neighbours_than_pictures_are_refused() -> None:
     with pytest.raises(DataError, match="20 neighbours asked of 3 train pictures"):
         nearest_classes(np.eye(3), np.arange(3), np.eye(3))
+
+
+def test_parts_of_the_gallery_give_what_the_whole_gives(monkeypatch):
+    rng = np.random.default_rng(1)
+    train, test, labels = rng.normal(size=(90, 8)), rng.normal(size=(50, 8)), rng.integers(0, 4, 90)
+    whole = nearest_classes(train, labels, test, neighbours=30)
+    monkeypatch.setattr(neighbours, "GALLERY", 20)  # fewer than the neighbours
+    monkeypatch.setattr(neighbours, "QUERIES", 7)
+    np.testing.assert_array_equal(nearest_classes(train, labels, test, neighbours=30), whole)
