@@ -184,6 +184,6 @@ def test_a_killed_run_goes_on_with_the_same_features(
     assert sorted(path.name for path in (tmp_path / "x").iterdir()) == ["skipped.txt", "test.safetensors"]
 
 
-@pytest.mark.parametrize("kind", ["embed", "lit", "finetune"])
+@pytest.mark.parametrize("kind", ["embed", "lit", "finetune", "probe"])
 def test_calibration(encoders: Chain, kind: str) -> None:
     assert encoders.calibrate(kind).seconds > 0
