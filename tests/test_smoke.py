@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-KINDS = ["tokenizer", "vision", "masks", "language", "features", "multimodal", "transfer", "probe", "evaluate"]
+KINDS = ["tokenizer", "vision", "masks", "language", "features", "multimodal", "transfer", "embed", "evaluate"]
 RECIPE = ["multimodal", "resolution", "transfer", "evaluate"]
 COLUMNS = {
     "probe", "caption", "caption_multilingual.en", "caption_multilingual.avg35", "vqa", "vqa_knowledge", "vqa_text",
@@ -133,6 +133,62 @@ def test_killed_in_any_stage_it_ends_with_the_same_report(
     finish(tmp_path)
     report = Path("ablate_classif") / "report.json"
     assert (tmp_path / report).read_bytes() == (finished[0] / report).read_bytes()
+
+
+@pytest.fixture(scope="session")
+def encoders(finished: tuple[Path, str]) -> Path:
+    """Both experiments on the encoder alone that between them have every column, beside the main job's encoders."""
+    for experiment in ("siglip_imagenet", "table6"):
+        finish(finished[0], experiment=experiment)
+    return finished[0]
+
+
+def test_table_6_has_its_columns_and_pictures(encoders: Path) -> None:
+    report = json.loads((encoders / "table6" / "report.json").read_text())
+    [table] = report["tables"]
+    assert [row["label"] for row in table["rows"]] == ["Classif", "SigLIP", "Classif, LiT-tuned", "SigLIP, LiT-tuned"]
+    measured = {row["label"]: {name for name, cell in row["cells"].items() if cell["ours"]} for row in table["rows"]}
+    alone = {"finetune.top1", "finetune.real", "finetune.v2", "probe"}
+    texts = {"zero_shot.top1", "zero_shot.real", "zero_shot.v2", "retrieval.i2t", "retrieval.t2i"}
+    assert measured == {label: alone | (set() if label == "Classif" else texts) for label in measured}
+    assert [figure["kind"] for figure in report["figures"]] == ["lines", "bars", "bars"]
+    assert all(len(figure["places"]) in (2, 36) for figure in report["figures"])
+    page = (encoders / "table6" / "report.html").read_text()
+    assert page.count('class="chart bars"') == 2 and page.count('class="chart lines"') == 1
+    assert "ViT-e/14 Classif" in page and "56.9†" in page
+
+
+def test_every_way_to_a_class_is_measured(encoders: Path) -> None:
+    report = json.loads((encoders / "siglip_imagenet" / "report.json").read_text())
+    [table] = report["tables"]
+    ways = ("finetune", "linear", "knn", "zero_shot")
+    assert [column["name"] for column in table["columns"]] == [f"{w}.{p}" for w in ways for p in ("top1", "real", "v2")]
+    assert all(cell["status"] == "done" and cell["ours"] for row in table["rows"] for cell in row["cells"].values())
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("experiment", ["siglip_probe", "siglip_xm3600"])
+def test_what_table_6_joins_is_there_already(encoders: Path, experiment: str) -> None:
+    output = finish(encoders, experiment=experiment)
+    assert "nothing to run" in output
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["lit", "finetune", "embed"])
+def test_killed_in_a_stage_on_the_encoder_alone_it_ends_with_the_same_report(
+    encoders: Path, tmp_path: Path, kind: str
+) -> None:
+    later = ["embed", "classify", "probe", "zero_shot", "retrieval"]
+    copy_without(encoders, tmp_path, [kind, *later])
+    process = start(tmp_path, experiment="table6")
+    while not any((tmp_path / "store" / "work").glob(f"{kind}-*")):
+        assert process.poll() is None
+        time.sleep(0.005)
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    finish(tmp_path, experiment="table6")
+    report = Path("table6") / "report.json"
+    assert (tmp_path / report).read_bytes() == (encoders / report).read_bytes()
 
 
 @pytest.fixture(scope="session")
