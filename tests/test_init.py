@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import pkgutil
 import subprocess
 import sys
 
@@ -57,3 +58,9 @@ def test_sets_are_created_by_name() -> None:
 @pytest.mark.parametrize("name", pk.evals.__all__)
 def test_every_evaluator_loads(name: str) -> None:
     assert getattr(pk.evals, name) is not None
+
+
+def test_no_evaluator_has_the_name_of_a_module() -> None:
+    """Whoever imports `pali3kit.evals.x` sets the attribute `x` of the package: the module would hide the function."""
+    modules = {module.name for module in pkgutil.iter_modules(pk.evals.__path__)}
+    assert modules.isdisjoint(pk.evals.__all__)

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pali3kit.evals.classification import knn, linear_probe, zero_shot
+    from pali3kit.evals.cross_modal import retrieval
     from pali3kit.evals.features import Encoder, Features, embed_set, extract
     from pali3kit.evals.probes import few_shot_probe
-    from pali3kit.evals.retrieval import retrieval
     from pali3kit.evals.scores import Measured
 
 _LAZY = {
@@ -24,7 +24,7 @@ _LAZY = {
     "few_shot_probe": "probes",
     "knn": "classification",
     "linear_probe": "classification",
-    "retrieval": "retrieval",
+    "retrieval": "cross_modal",
     "zero_shot": "classification",
 }
 

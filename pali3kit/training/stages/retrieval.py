@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from pali3kit.evals.retrieval import DIRECTIONS, kept, retrieval
+from pali3kit.evals.cross_modal import DIRECTIONS, kept, retrieval
 from pali3kit.evals.scores import Measured
 from pali3kit.training.context import StageContext
 from pali3kit.training.feature_files import features_in, rows_in

@@ -9,8 +9,8 @@ import pytest
 import torch
 from torch import Tensor
 
+from pali3kit.evals.cross_modal import kept, retrieval
 from pali3kit.evals.features import Features
-from pali3kit.evals.retrieval import kept, retrieval
 
 IMAGES = Features(np.eye(3, dtype=np.float32))
 # A text is the numbers of its embedding.
