@@ -11,7 +11,6 @@ from functools import cached_property, lru_cache
 from glob import escape, glob
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -69,7 +68,7 @@ class Lines:
 
 
 class LineSource:
-    """A `Source` of texts alone: there are no pictures, labels, tasks or probes.
+    """A `Source` of texts alone: there are no pictures, labels or tasks.
 
     One text in a hundred is held out: `sentences` never gives it.
 
@@ -125,9 +124,6 @@ class LineSource:
 
     def tokenized(self, text: str, language: str) -> str:
         return text
-
-    def probes(self) -> Iterator[Any]:
-        raise DataError("texts in files have no probes: set evaluation.probes to a source that has, such as world")
 
 
 def is_held_out(text: str) -> bool:

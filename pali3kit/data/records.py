@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable, Iterator
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 
@@ -150,9 +150,6 @@ class RecordSource:
 
     def tokenized(self, text: str, language: str) -> str:
         return text
-
-    def probes(self) -> Iterator[Any]:
-        raise DataError("pictures in files have no probes: set evaluation.probes to a source that has, such as world")
 
 
 def one_line(text: str) -> str:

@@ -53,7 +53,3 @@ class Source(Protocol):
     def tokenized(self, text: str, language: str) -> str:
         """A caption with spaces between its words, for metrics on writing that has none."""
         ...
-
-    def probes(self) -> Iterator[tuple[str, tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]]:
-        """Small classification tasks: name, and train images, train labels, test images, test labels."""
-        ...

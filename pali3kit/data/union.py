@@ -143,9 +143,6 @@ class UnionSource:
     def tokenized(self, text: str, language: str) -> str:
         return text
 
-    def probes(self) -> Iterator[Any]:
-        raise DataError("a union has no probes: set evaluation.probes to a source that has, such as world")
-
 
 class UnionTask:
     """A task on some parts of a union."""

@@ -69,5 +69,3 @@ def test_what_pictures_in_files_do_not_have() -> None:
         source.task("vqa", 16)
     with pytest.raises(DataError, match="no held-out text"):
         source.held_out(16)
-    with pytest.raises(DataError, match=r"evaluation\.probes"):
-        source.probes()

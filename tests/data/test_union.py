@@ -103,8 +103,6 @@ def test_what_a_union_does_not_have(parts: dict[str, Any]) -> None:
         union.task("ocr", 16).where("train", 8)
     with pytest.raises(DataError, match="part 'w': source 'world' is endless"):
         UnionSource({"w": {"name": "world"}}, image_size=64)
-    with pytest.raises(DataError, match=r"evaluation\.probes"):
-        union.probes()
 
 
 def test_parts_share_one_count_of_what_is_skipped(parts: dict[str, Any], tmp_path: Path) -> None:

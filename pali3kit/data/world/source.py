@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 
 from pali3kit.data.task import Task
-from pali3kit.data.world import captions, corpus, probes
+from pali3kit.data.world import captions, corpus
 from pali3kit.data.world.names import LANGUAGES
 from pali3kit.data.world.scene import Scene
 from pali3kit.data.world.tasks import WorldTask
@@ -59,6 +59,3 @@ class WorldSource(World):
 
     def tokenized(self, text: str, language: str) -> str:
         return captions.tokenized(text, language)
-
-    def probes(self) -> Iterator[tuple[str, probes.Arrays]]:
-        return ((name, probes.load(name, self.image_size)) for name in probes.TASKS)

@@ -28,11 +28,9 @@ def test_alt_texts_are_english_as_often_as_asked() -> None:
     assert sum(not mixed.alt_text("train", i, rng).isascii() for i in range(50)) > 20
 
 
-def test_every_language_and_probe_is_offered() -> None:
+def test_every_language_is_offered() -> None:
     assert SOURCE.languages == LANGUAGES and len(SOURCE.languages) == 36
     assert len(list(SOURCE.sentences(0, 16, 20))) == 20
-    name, arrays = next(SOURCE.probes())
-    assert name and len(arrays) == 4
 
 
 def test_held_out_text_is_of_no_trainings_seed() -> None:
