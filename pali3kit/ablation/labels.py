@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 from pali3kit.ablation.node import Cell, Node, ancestry
@@ -64,9 +65,11 @@ def _what(node: Node) -> str:
 def _embedded(node: Node) -> str:
     """The set of an `embed`, its splits unless they are those of a probe, and what is told of it if no feature."""
     part = node.config.get("labelled") or node.config["captioned"]
-    splits = node.config["splits"]
+    splits, crop = node.config["splits"], node.config["crop"]
     which = "" if splits == ["train", "test"] else f".{'+'.join(splits)}"
-    return f"embed/{part.get('task', part['name'])}{which}" + (" logits" if "classifier" in node.parents else "")
+    name = part.get("task") or (Path(part["path"]).name if part["name"] == "folders" else part["name"])
+    how = " logits" if "classifier" in node.parents else ""
+    return f"embed/{name}{which}{how}" + (f" {crop:g}" if crop < 1 else "")
 
 
 def step_of(node: Node) -> int:

@@ -4,27 +4,25 @@ Slices are flat and use these keys: `source`, `vision`, `projector`, `language`,
 (`{"name": ..., **options}`); `data` is the digest of the source's content, where it knows one; `training` is the
 stage's budget (the fields of its section of `stages`); the rest (`pretrain`, `image_size`, `split`, `count`, `test`,
 `vocabulary`, `file`, `rows`, `bins`, `codes`, `task`, `column`, `after`, `limit`, `beams`, `shots`, `draws`, `length`,
-`prefix`, `prompt_length`, `target_length`) are plain values.
+`prefix`, `prompt_length`, `target_length`) are plain values. What looks at an encoder alone has sets (`labelled` or
+`captioned`, parts), the names of `sets`, `splits`, `crop`, somebody's `towers` (a part), and `curve`, `neighbours`,
+`classifier`, `prompts`, `text_length`.
 """
 
 from __future__ import annotations
 
-import copy
-import json
 from collections.abc import Mapping
-from dataclasses import asdict
-from functools import cache, cached_property
-from pathlib import Path
+from functools import cached_property
 from typing import Any
 
+from pali3kit.ablation.content import budget, content_of, data_of, plain, weights_of
+from pali3kit.ablation.encoder_slices import EncoderStages
 from pali3kit.ablation.node import Node
 from pali3kit.config.budgets import REGION_COLUMNS, recipe, said_of
-from pali3kit.config.encoder import has_texts, probe_sets
+from pali3kit.config.encoder import has_texts
 from pali3kit.config.offers import general, tasks_of
-from pali3kit.config.schema import Experiment, Part, Resolution, Training
-from pali3kit.config.supply import PRETRAINED_COLUMNS, TEXT_COLUMNS
-from pali3kit.registry import CAPTIONED, KINDS, LABELLED, SOURCE, Registry
-from pali3kit.weights.find import digest, find_weights
+from pali3kit.config.schema import Experiment
+from pali3kit.config.supply import ENCODER_COLUMNS, PRETRAINED_COLUMNS, TEXT_COLUMNS
 
 # The tokenizer and the mask codec define the text of every target, and a test set is one test set: they are the
 # same for all seeds. Features are a function of their vision encoder.
@@ -32,32 +30,22 @@ SEEDED = frozenset({"vision", "language", "multimodal", "resolution", "transfer"
 # Columns that share a transfer: the three kinds of expression are trained on together. Others have their own.
 TRANSFER_OF = {"refer_plus": "refer", "refer_g": "refer"}
 
-_sha256 = cache(digest)  # of gigabytes, asked for by every cell
-
 # What only one arm of the pretraining reads: it must not rerun the other.
 ARM_FIELDS = {
     "classif": {"head_bias", "loss"},
     "siglip": {"temperature", "bias", "text", "text_length"},
 }
 
-# Options that came after results did, and the values with which they change nothing: an option that is added to the
-# program, and not used, must not make finished work look unfinished.
-NEUTRAL: dict[str, Any] = {
-    "cooldown": 0.0, "weights": None, "allow": [], "loss": "sigmoid", "crop": 1.0, "flip": False, "freeze": [],
-    "bottleneck": None, "image_size": None, "gated": True, "ul2.size": None, "prefix": "appendix", "z_loss": 0.0,
-    "multimodal.temperature": 1.0, "resolution.temperature": 1.0, "pairs.language": "en", "pairs.filter": False,
-    "pairs.test": None, "masks.source": None, "transfer.checks": 0, "world.english": 0.75,
-}  # fmt: skip
-
 
 def columns(experiment: Experiment, seed: int) -> dict[str, Node]:
     """Return the evaluating node of each column of one cell."""
     stages = Stages(experiment, seed)
+    alone = EncoderStages(stages)
     columns = {}
     for column in experiment.evaluate:
         if column in PRETRAINED_COLUMNS:
             if column not in TEXT_COLUMNS or has_texts(experiment):
-                columns[column] = getattr(stages, column)
+                columns[column] = getattr(alone if column in ENCODER_COLUMNS else stages, column)
             continue
         for after in experiment.evaluation.after:
             name = column if after == "transfer" else f"{column}@{after}"
@@ -70,7 +58,7 @@ class Stages:
 
     def __init__(self, experiment: Experiment, seed: int) -> None:
         self.experiment, self.seed = experiment, seed
-        self.source = {"source": plain(experiment.data.source), **_data(experiment.data.source)}
+        self.source = {"source": plain(experiment.data.source), **data_of(experiment.data.source)}
         self.scenes = self.scenes_at(experiment.model.image_size)
 
     def scenes_at(self, size: int) -> dict[str, Any]:
@@ -85,7 +73,7 @@ class Stages:
         """A tokenizer that is given reads no text of the source."""
         chosen, codes = self.experiment.tokenizer, self.experiment.model.masks.options.get("codes")
         if chosen.file is not None:
-            given = {"file": chosen.file, "rows": chosen.rows, "codes": codes, **_content_of("data", chosen.file)}
+            given = {"file": chosen.file, "rows": chosen.rows, "codes": codes, **content_of("data", chosen.file)}
             return self.node("tokenizer", given)
         return self.node(
             "tokenizer",
@@ -104,15 +92,21 @@ class Stages:
         part, section = self.experiment.model.masks, self.experiment.stages.masks
         source, training = section.source or self.experiment.data.source, budget(section)
         training.pop("source", None)
-        config = {"source": plain(source), **_data(source), "image_size": self.experiment.model.image_size}
+        config = {"source": plain(source), **data_of(source), "image_size": self.experiment.model.image_size}
         task = {"task": "instance"} if "instance" in (tasks_of(source) or ()) else {}
-        return self.node("masks", {**config, **task, "masks": plain(part), **_file(part), "training": training})
+        return self.node("masks", {**config, **task, "masks": plain(part), **weights_of(part), "training": training})
 
     @cached_property
     def language(self) -> Node:
         part, training = self.experiment.model.language, self.experiment.stages.language
         bins = self.experiment.tokenizer.bins
-        config = {**self.source, "bins": bins, "language": plain(part), **_file(part), "training": budget(training)}
+        config = {
+            **self.source,
+            "bins": bins,
+            "language": plain(part),
+            **weights_of(part),
+            "training": budget(training),
+        }
         return self.node("language", config, tokenizer=self.tokenizer)
 
     @cached_property
@@ -120,7 +114,7 @@ class Stages:
         """The tokenizer and the text tower are SigLIP's alone; weights that stay as they are see no data."""
         pretrain, model = self.experiment.pretrain, self.experiment.model
         shape = {"pretrain": pretrain, "vision": plain(model.vision), "image_size": model.image_size}
-        shape |= _file(model.vision)
+        shape |= weights_of(model.vision)
         if pretrain not in ARM_FIELDS:
             return self.node("vision", shape)
         section = self.experiment.stages.vision
@@ -136,103 +130,6 @@ class Stages:
         if tuned is not None:
             scenes = self.scenes_at(tuned.config["image_size"])
         return self.node("features", {**scenes, "split": split, "count": count}, vision=tuned or self.vision)
-
-    @cached_property
-    def probe(self) -> Node:
-        chosen, sets = self.experiment.evaluation, probe_sets(self.experiment)
-        embedded = {name: self.embed(LABELLED, part, ["train", "test"], chosen.crop) for name, part in sets.items()}
-        config = {"sets": list(sets), "shots": chosen.shots, "curve": chosen.curve, "draws": chosen.draws}
-        return self.node("probe", config, **embedded)
-
-    def embed(self, kind: Registry, part: Part, splits: list[str], crop: float = 1.0) -> Node:
-        """Features of a set, by the encoder or by somebody's whole model."""
-        towers = self.experiment.model.towers
-        config = {**self._set(kind, part), "splits": splits, "crop": crop}
-        if towers is not None:
-            return self.node("embed", {**config, "towers": plain(towers), **_file(towers)})
-        return self.node("embed", config, vision=self.vision)
-
-    def _set(self, kind: Registry, part: Part, image_size: int | None = None) -> dict[str, Any]:
-        """A labelled or captioned set, and how large it draws its pictures, if it draws them."""
-        known = plain(part)
-        digest = _content_of_set(kind.kind, json.dumps(known, sort_keys=True)).digest
-        return {kind.kind: known, "data": digest, "image_size": image_size or self.experiment.model.image_size}
-
-    @cached_property
-    def splits(self) -> list[str]:
-        """The test pictures that the labelled set has."""
-        known = json.dumps(plain(self.experiment.evaluation.labelled), sort_keys=True)
-        pictures = _content_of_set(LABELLED.kind, known)
-        return ["test", *(["v2"] if pictures.size("v2") else [])]
-
-    def labelled(self, splits: list[str], crop: float) -> Node:
-        return self.embed(LABELLED, self.experiment.evaluation.labelled, splits, crop)
-
-    @cached_property
-    def knn(self) -> Node:
-        chosen = self.experiment.evaluation
-        config = {"neighbours": chosen.neighbours, "splits": self.splits}
-        train, test = (self.labelled(splits, chosen.crop) for splits in (["train"], self.splits))
-        return self.node("knn", config, train=train, test=test)
-
-    @cached_property
-    def linear(self) -> Node:
-        crop = self.experiment.evaluation.crop
-        config = {"classifier": asdict(self.experiment.stages.linear), "splits": self.splits}
-        return self.node("linear", config, train=self.labelled(["train"], crop), test=self.labelled(self.splits, crop))
-
-    @cached_property
-    def finetune(self) -> Node:
-        """The classifier's logits on the test pictures, and what they are worth."""
-        section, chosen = self.experiment.stages.finetune, self.experiment.evaluation
-        training = budget(section)
-        training.pop("image_size", None)
-        pictures = self._set(LABELLED, chosen.labelled, section.image_size)
-        classifier = self.node("finetune", {**pictures, "training": training}, vision=self.vision)
-        logits = self.node("embed", {**pictures, "splits": self.splits, "crop": chosen.crop}, classifier=classifier)
-        return self.node("classify", {"column": "finetune", "splits": self.splits}, test=logits)
-
-    @cached_property
-    def lit(self) -> Node:
-        """The text tower for the frozen encoder, which learns from pairs in the source's languages."""
-        section, model = self.experiment.stages.lit, self.experiment.model
-        pretraining = self.experiment.stages.vision
-        training = {
-            **budget(section),
-            "text": plain(section.text or pretraining.text),
-            "bias": pretraining.bias if section.bias is None else section.bias,
-        }
-        source = section.source or self.experiment.data.source
-        training.pop("source", None)
-        config = {"source": plain(source), **_data(source), "image_size": model.image_size}
-        config |= {"text_length": pretraining.text_length, "training": training}
-        return self.node("lit", config, vision=self.vision, tokenizer=self.tokenizer)
-
-    def _texts(self) -> tuple[dict[str, Any], dict[str, Node]]:
-        """What reads texts: a whole model, or the parents that hold the trained towers."""
-        towers = self.experiment.model.towers
-        if towers is not None:
-            return {"towers": plain(towers), **_file(towers)}, {}
-        own = self.experiment.evaluation.texts == "own"
-        return {}, {"towers": self.vision if own else self.lit, "tokenizer": self.tokenizer}
-
-    @cached_property
-    def zero_shot(self) -> Node:
-        config, parents = self._texts()
-        test = self.labelled(self.splits, 1.0)
-        said = {"prompts": self.experiment.evaluation.prompts, "splits": self.splits}
-        return self.node("zero_shot", {**said, **config}, test=test, **parents)
-
-    @cached_property
-    def retrieval(self) -> Node:
-        config, parents = self._texts()
-        part = self.experiment.evaluation.captioned
-        return self.node(
-            "retrieval",
-            {**self._set(CAPTIONED, part), **config},
-            images=self.embed(CAPTIONED, part, ["test"]),
-            **parents,
-        )
 
     @cached_property
     def denoising(self) -> Node:
@@ -365,65 +262,3 @@ class Stages:
 def has_regions(mixture: Mapping[str, float]) -> bool:
     """Whether a mixture has targets with mask tokens; a part of a union's task is `part.refer`."""
     return any(weight > 0 for name, weight in mixture.items() if general(name).rpartition(".")[2] == "refer")
-
-
-def budget(section: Training | Resolution) -> dict[str, Any]:
-    """Return a stage's budget as plain values, without what says nothing."""
-    values = _telling(asdict(section), f"{type(section).__name__.lower()}.")
-    values["optimizer"] = _telling(values["optimizer"])
-    return values
-
-
-def plain(part: Part) -> dict[str, Any]:
-    """Return a part as plain JSON, `{"name": ..., **options}`, as it is written in YAML, without what says nothing."""
-    options = {key: _plain(value) for key, value in part.options.items()}
-    return {"name": part.name, **_telling(options, f"{part.name}.")}
-
-
-def _plain(value: Any) -> Any:
-    """An option as plain JSON: a union's are parts by name."""
-    if isinstance(value, dict):
-        return {key: _plain(child) for key, child in value.items()}
-    return plain(value) if isinstance(value, Part) else copy.deepcopy(value)
-
-
-def _telling(values: Mapping[str, Any], owner: str = "") -> dict[str, Any]:
-    """Leave out what is neutral, under its own name or under its owner's."""
-    return {
-        key: value
-        for key, value in values.items()
-        if not any(name in NEUTRAL and NEUTRAL[name] == value for name in (key, owner + key))
-    }
-
-
-def _file(part: Part) -> dict[str, str]:
-    """Return `{"weights": sha256}` for a part with weights in a file or folder here: others are other work."""
-    folder = part.name.removeprefix("hf/") if part.name.startswith("hf/") else None
-    return _content_of("weights", part.options.get("weights"), part.options.get("pretrained"), folder)
-
-
-def _content_of(key: str, *named: Any) -> dict[str, str]:
-    """Return `{key: sha256}` of the first of `named` that is a file or folder here."""
-    paths = [Path(str(path)) for path in named if path and Path(str(path)).exists()]
-    return {key: _sha256(find_weights(paths[0]))} if paths else {}
-
-
-def _data(source: Part) -> dict[str, str]:
-    """Return `{"data": digest}` for a source that knows its content's digest: new pictures are new work."""
-    known = _content(json.dumps(plain(source), sort_keys=True))
-    return {"data": known} if known else {}
-
-
-@cache
-def _content(source: str) -> str | None:
-    """The digest of a source's content, if it knows one: found once, for it may be a million files."""
-    options = json.loads(source)
-    known: str | None = getattr(SOURCE.build(options.pop("name"), **options), "digest", None)
-    return known
-
-
-@cache
-def _content_of_set(kind: str, part: str) -> Any:
-    """A set of pictures, built once: it may have to list a million files."""
-    options = json.loads(part)
-    return KINDS[kind].build(options.pop("name"), **options)

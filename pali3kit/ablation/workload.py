@@ -6,9 +6,10 @@ from collections.abc import Mapping
 from typing import Any
 
 from pali3kit.ablation.node import Node, ancestry
+from pali3kit.ablation.sets import opened
 from pali3kit.config.digest import digest
 from pali3kit.evals.columns import count_examples
-from pali3kit.registry import CAPTIONED, LABELLED, SOURCE
+from pali3kit.registry import SOURCE
 
 # What a stage inherits from its ancestors as far as its cost goes: the sizes of the models that it loads.
 _INHERITED = ("image_size", "vision", "language", "projector", "masks", "vocabulary", "file", "rows", "codes")
@@ -20,7 +21,7 @@ _RATES = frozenset({"learning_rate", "weight_decay", "beta2", "schedule", "warmu
 
 
 def units(node: Node) -> int:
-    """Count the work of a stage in its kind's unit: examples, scenes, windows or draws; at least 1."""
+    """Count the work of a stage in its kind's unit: examples, pictures, windows or sets; at least 1."""
     config = node.config
     if node.kind == "features":
         return int(config["count"])
@@ -30,10 +31,11 @@ def units(node: Node) -> int:
         languages = len(SOURCE.build(source["name"], **options).languages)
         return count_examples(config["column"], int(config["test"]), int(config["limit"]), languages)
     if node.kind == "embed":
-        part = dict(config["labelled" if "labelled" in config else "captioned"])
-        kind = LABELLED if "labelled" in config else CAPTIONED
-        pictures = kind.build(part.pop("name"), **part)
+        kind = "labelled" if "labelled" in config else "captioned"
+        pictures = opened(kind, config[kind])
         return max(1, sum(int(pictures.size(split)) for split in config["splits"]))
+    if node.kind in ("knn", "linear"):
+        return sum(map(units, node.parents.values()))
     if node.kind == "probe":
         return len(config["sets"])
     if node.kind == "denoising":

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import fakes
 
-from pali3kit.ablation import slices
+from pali3kit.ablation import content, slices
 from pali3kit.ablation.graph import build
 from pali3kit.ablation.node import STAGE_VERSION
 from pali3kit.config.schema import Evaluation, Part, Recipe
@@ -138,9 +138,9 @@ def test_stage_version_and_pictures_enter_the_digest(experiment, monkeypatch):
     assert not {"vision classif", "multimodal classif"} & changed(before, build(experiment))
     monkeypatch.undo()
     monkeypatch.setattr(fakes.FakeSource, "digest", "other pictures")
-    slices._content.cache_clear()
+    content._content.cache_clear()
     assert changed(before, build(experiment)) == labels(before)
-    slices._content.cache_clear()
+    content._content.cache_clear()
 
 
 def test_columns_after_stage_1_and_after_transfer(tmp_path):
@@ -162,10 +162,10 @@ def test_columns_after_stage_1_and_after_transfer(tmp_path):
 
 
 def test_another_file_of_a_tokenizer_is_other_work(experiment, tmp_path):
-    def with_file(content, rows=None):
-        slices._sha256.cache_clear()
+    def with_file(data, rows=None):
+        content._sha256.cache_clear()
         file = tmp_path / "spiece.model"
-        file.write_bytes(content)
+        file.write_bytes(data)
         given = replace(experiment.tokenizer, vocabulary=None, file=str(file), rows=rows)
         return digests(build(replace(experiment, tokenizer=given)))["tokenizer"]
 
@@ -184,9 +184,9 @@ def test_a_tokenizer_that_is_trained_has_the_config_that_it_always_had(experimen
 
 
 def test_another_file_of_weights_is_other_work(experiment, tmp_path):
-    def with_weights(content):
-        (tmp_path / "w.npz").write_bytes(content)
-        slices._sha256.cache_clear()
+    def with_weights(data):
+        (tmp_path / "w.npz").write_bytes(data)
+        content._sha256.cache_clear()
         options = {**experiment.model.vision.options, "weights": str(tmp_path / "w.npz")}
         model = replace(experiment.model, vision=Part(name="vit", options=options))
         return digests(build(replace(experiment, model=model)))["vision siglip"]
@@ -195,9 +195,9 @@ def test_another_file_of_weights_is_other_work(experiment, tmp_path):
 
 
 def test_another_file_of_a_mask_tokenizer_is_other_work(experiment, tmp_path):
-    def with_weights(content):
-        (tmp_path / "vae-oid.npz").write_bytes(content)
-        slices._sha256.cache_clear()
+    def with_weights(data):
+        (tmp_path / "vae-oid.npz").write_bytes(data)
+        content._sha256.cache_clear()
         options = {**experiment.model.masks.options, "weights": str(tmp_path / "vae-oid.npz")}
         model = replace(experiment.model, masks=Part(name="vqvae", options=options))
         return build(replace(experiment, model=model))
@@ -205,12 +205,6 @@ def test_another_file_of_a_mask_tokenizer_is_other_work(experiment, tmp_path):
     one, other = with_weights(b"a"), with_weights(b"b")
     assert not changed(one, with_weights(b"a"))
     assert changed(one, other) == {"masks", *(label for label in labels(one) if "refer" in label)}
-
-
-def test_options_that_say_nothing_change_nothing():
-    part = Part(name="vit", options={"width": 8, "weights": None, "allow": []})
-    assert slices.plain(part) == {"name": "vit", "width": 8}
-    assert slices.plain(Part(name="vit", options={"weights": "a.npz"})) == {"name": "vit", "weights": "a.npz"}
 
 
 def test_how_the_language_model_denoises_is_hashed_only_where_it_is_said(experiment):
@@ -239,24 +233,14 @@ def test_held_out_text_is_measured_on_the_language_model_alone(tmp_path):
 def test_a_temperature_of_1_changes_no_digest_and_another_one_stage_1(experiment):
     multimodal = experiment.stages.multimodal
     cold = replace(experiment, stages=replace(experiment.stages, multimodal=replace(multimodal, temperature=2.0)))
-    assert "temperature" not in slices.budget(multimodal) and slices.budget(cold.stages.multimodal)["temperature"] == 2
+    assert (
+        "temperature" not in content.budget(multimodal) and content.budget(cold.stages.multimodal)["temperature"] == 2
+    )
     assert {label.split()[0].split("/")[0] for label in changed(build(experiment), build(cold))} == {
         "multimodal", "transfer", "evaluate",
     }  # fmt: skip
     vision = replace(experiment.stages.vision, temperature=1.0)
-    assert slices.budget(vision)["temperature"] == 1.0  # SigLIP's is another one
-
-
-def test_a_union_is_plain_in_digests_and_knows_the_content_of_its_parts(tmp_path):
-    (tmp_path / "a.tsv").write_text("a cat\ta.png")
-    options = {"path": str(tmp_path / "a.tsv"), "images": str(tmp_path), "filter": False}
-    union = Part(name="union", options={"parts": {"a": Part(name="tsv", options=options)}})
-    assert slices.plain(union) == {"name": "union", "parts": {"a": {"name": "tsv", **options}}}
-    before = slices._data(union)
-    assert before == slices._data(union) and before
-    (tmp_path / "a.tsv").write_text("another cat\ta.png")
-    slices._content.cache_clear()
-    assert slices._data(union) != before
+    assert content.budget(vision)["temperature"] == 1.0  # SigLIP's is another one
 
 
 def test_a_part_of_a_union_that_refers_needs_the_mask_tokenizer(experiment):

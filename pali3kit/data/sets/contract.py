@@ -22,6 +22,10 @@ class PictureSet(Protocol):
 
     digest: str
 
+    def content(self, split: str) -> str:
+        """What names the content of one split alone: its pictures, labels and classes."""
+        ...
+
     def size(self, split: str) -> int:
         """How many pictures a split has."""
         ...

@@ -6,23 +6,25 @@ from functools import lru_cache
 
 import numpy as np
 
-from pali3kit.data.records import Skips
 from pali3kit.data.sets.contract import LabelledSet
 from pali3kit.data.source import STRETCH
+from pali3kit.errors import DataError
 
 
 class EndlessSet:
     """The train split as `training.pictures.Pictures` asks for it: every pass over it has another order.
 
-    A position in the stream says which picture it is, so that a run continues in the middle of a pass.
+    A position in the stream says which picture it is, so that a run continues in the middle of a pass. Raises DataError
+    for a set without train pictures.
     """
 
     draws = False
 
     def __init__(self, pictures: LabelledSet) -> None:
         self.pictures, self.classes = pictures, pictures.classes
-        self.skips = Skips()
         self._labels = pictures.labels("train")
+        if not len(self._labels):
+            raise DataError("the set has no pictures in its split 'train': there is nothing to learn from")
         self._order = lru_cache(2)(lambda *turn: np.random.default_rng(turn).permutation(len(self._labels)))
 
     def image(self, split: str, index: int) -> np.ndarray:

@@ -44,7 +44,12 @@ class PictureFiles:
 
     def __init__(self, splits: Mapping[str, Pictures], *told: object) -> None:
         self.splits = splits
-        self.digest = digest_of([(split, pictures.digest()) for split, pictures in splits.items()], *told)
+        self._contents = {split: pictures.digest() for split, pictures in splits.items()}
+        self.digest = digest_of(list(self._contents.items()), *told)
+
+    def content(self, split: str) -> str:
+        """What names the pictures of a split alone."""
+        return self._contents.get(split, "")
 
     def size(self, split: str) -> int:
         """How many pictures a split has: none in one that there is not."""
@@ -72,6 +77,11 @@ class LabelledFiles(PictureFiles):
         self._real = dict(real or {})
         told = [(split, hashlib.sha256(of.tobytes()).hexdigest()) for split, of in self._labels.items()]
         super().__init__(splits, self.classes, told, self._real)
+
+    def content(self, split: str) -> str:
+        """What names the pictures of a split alone, with their labels and the number of classes."""
+        labels = hashlib.sha256(self.labels(split).tobytes()).hexdigest()
+        return digest_of(super().content(split), labels, len(self.classes))
 
     def labels(self, split: str) -> NDArray[np.int64]:
         """int64 `[size]`."""

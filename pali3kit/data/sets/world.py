@@ -34,6 +34,9 @@ class WorldProbe:
         self.classes = probes.classes(task)
         self.digest = _digest(task, image_size)
 
+    def content(self, split: str) -> str:
+        return self.digest
+
     @cached_property
     def _arrays(self) -> dict[str, tuple[NDArray[np.uint8], NDArray[np.int64]]]:
         train, train_labels, test, test_labels = probes.load(self.task, self.image_size)
@@ -71,6 +74,10 @@ class WorldClasses:
         }
         self.classes = tuple(vocabulary.noun(emoji) for emoji in own.classes)
         self.digest = _digest(objects, train, test, image_size)
+        self._options = objects, image_size
+
+    def content(self, split: str) -> str:
+        return _digest(*self._options, split, self.size(split), self._splits[split][2].start)
 
     def size(self, split: str) -> int:
         return len(self._splits[split][2]) if split in self._splits else 0
@@ -112,6 +119,9 @@ class WorldCaptions:
         self._world = World(image_size=image_size, objects=objects, artist=artist)
         self._count = test
         self.digest = _digest(objects, artist, test, image_size)
+
+    def content(self, split: str) -> str:
+        return self.digest
 
     def size(self, split: str) -> int:
         return self._count if split == "test" else 0

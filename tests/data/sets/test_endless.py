@@ -14,6 +14,9 @@ class Ten:
     digest = "ten"
     classes = tuple("abcdefghij")
 
+    def content(self, split: str) -> str:
+        return self.digest
+
     def size(self, split: str) -> int:
         return 10 if split == "train" else 0
 

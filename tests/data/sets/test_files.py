@@ -57,6 +57,23 @@ def test_a_digest_tells_names_sizes_order_and_labels_apart(tmp_path: Path, pictu
     assert len(others | {before, labelled(tmp_path).digest}) == 4
 
 
+def test_the_content_of_a_split_does_not_depend_on_another(tmp_path: Path, picture: Write) -> None:
+    """What learns from train pictures is not to be repeated for other test pictures, or labels, or ReaL's."""
+    for name in ("a.png", "b.png", "c.png"):
+        picture(tmp_path / name)
+
+    def content(train: int = 0, test: int = 1, name: str = "b.png", classes: int = 2) -> tuple[str, str]:
+        splits = {split: Pictures(tmp_path, [file], tmp_path) for split, file in (("train", "a.png"), ("test", name))}
+        labels = {"train": [train], "test": [test]}
+        found = LabelledFiles(list("xyz")[:classes], splits, labels, {"test": [(test,)]})
+        return found.content("train"), found.content("test")
+
+    train, test = content()
+    assert content(test=0)[0] == content(name="c.png")[0] == train
+    assert len({test, content(test=0)[1], content(name="c.png")[1]}) == 3
+    assert content(train=1)[0] != train and content(classes=3)[0] != train
+
+
 def test_pictures_digest_is_that_of_records(tmp_path: Path, picture: Write) -> None:
     names = ["a.png", "deep/b é.png"]
     files = [picture(tmp_path / name, width=9 + number) for number, name in enumerate(names)]

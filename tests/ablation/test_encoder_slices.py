@@ -1,0 +1,64 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pali3kit.ablation import content
+from pali3kit.ablation.graph import build
+from pali3kit.config.schema import Part
+
+
+def on(experiment, labelled, *columns):
+    """The fake experiment with some columns that classify, on a set."""
+    evaluation = replace(experiment.evaluation, labelled=labelled)
+    return build(replace(experiment, evaluate=list(columns), evaluation=evaluation))
+
+
+def on_classes(experiment, **options):
+    """The fake experiment with everything that classifies without texts, on scenes of the world."""
+    chosen = {"objects": 8, "train": 20, "test": 10, **options}
+    return on(experiment, Part(name="world_classes", options=chosen), "finetune", "linear", "knn")
+
+
+def test_features_are_shared_by_all_that_read_them(experiment):
+    columns = on_classes(experiment).cells[0].columns
+    assert columns["linear"].parents == columns["knn"].parents
+    logits = columns["finetune"].parents["test"]
+    assert logits.config["labelled"] == columns["knn"].parents["test"].config["labelled"]
+    assert {logits.config["image_size"], columns["knn"].parents["test"].config["image_size"]} == {
+        experiment.stages.finetune.image_size or experiment.model.image_size,
+        experiment.model.image_size,
+    }
+
+
+def test_what_learns_does_not_depend_on_what_it_is_tested_on(experiment, tmp_path):
+    """A fine-tuning on ImageNet takes days: neither ReaL's labels nor ImageNet-v2 may repeat it."""
+    for name in ("train/n0/a.png", "val/n0/ILSVRC2012_val_00000001.png", "v2/0/b.png"):
+        (tmp_path / name).parent.mkdir(parents=True)
+        (tmp_path / name).write_bytes(b"a picture")
+    (tmp_path / "real.json").write_text("[[0]]")
+
+    def nodes(**options):
+        part = Part(name="imagenet", options={"path": str(tmp_path), **options})
+        return {node.label: node.digest for node in on(experiment, part, "finetune", "linear").nodes}
+
+    before, told = nodes(), nodes(real=str(tmp_path / "real.json"), v2=str(tmp_path / "v2"))
+    learned = {label for label in before if told.get(label) == before[label]}
+    assert {"finetune siglip", "embed/imagenet.train siglip"} <= learned
+    assert not {"embed/imagenet.test siglip", "classify/finetune siglip", "linear siglip"} & learned
+
+
+def test_labels_of_nodes_tell_them_apart(experiment):
+    labels = [node.label for node in on_classes(experiment).nodes]
+    assert len(set(labels)) == len(labels)
+
+
+def test_what_lies_beside_the_weights_of_a_folder_belongs_to_it(experiment, tmp_path):
+    (tmp_path / "model.safetensors").write_bytes(b"weights")
+    (tmp_path / "preprocessor_config.json").write_text("{}")
+    towers = Part(name=f"hf/{tmp_path}", options={})
+    whole = replace(experiment, evaluate=["zero_shot"], model=replace(experiment.model, towers=towers))
+    before = {node.label: node.digest for node in build(whole).nodes}
+    (tmp_path / "preprocessor_config.json").write_text('{"size": 384}')
+    content._sha256.cache_clear()
+    after = {node.label: node.digest for node in build(whole).nodes}
+    assert before.keys() == after.keys() and not set(before.values()) & set(after.values())
