@@ -45,13 +45,13 @@ def read(path: Path, mode: str = "r") -> tuple[Arrays, dict[str, str]]:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             header = json.loads(file.read(length))
-    except (OSError, ValueError, MemoryError) as error:
+        told = header.pop("__metadata__", {})
+        start = 8 + length
+        if path.stat().st_size != start + max((one["data_offsets"][1] for one in header.values()), default=0):
+            raise DataError(f"{path}: it is cut off: {path.stat().st_size} bytes")
+        return {name: _mapped(path, one, start, mode) for name, one in header.items()}, told
+    except (OSError, ValueError, MemoryError, OverflowError, AttributeError, KeyError, TypeError) as error:
         raise DataError(f"{path}: no safetensors file of features: {error}") from error
-    told = header.pop("__metadata__", {})
-    start = 8 + length
-    if path.stat().st_size != start + max((one["data_offsets"][1] for one in header.values()), default=0):
-        raise DataError(f"{path}: it is cut off: {path.stat().st_size} bytes")
-    return {name: _mapped(path, one, start, mode) for name, one in header.items()}, told
 
 
 def _mapped(path: Path, entry: Mapping[str, Any], start: int, mode: Any) -> np.memmap[Any, Any]:

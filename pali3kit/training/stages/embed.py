@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -16,15 +17,16 @@ from numpy.typing import NDArray
 from pali3kit.data.records import Skips
 from pali3kit.data.sets.contract import PictureSet
 from pali3kit.errors import DataError
-from pali3kit.evals.features import BATCH, device_of, function_of, preparation
+from pali3kit.evals.features import BATCH, device_of, fitting, function_of
 from pali3kit.registry import CAPTIONED, LABELLED, TOWERS
 from pali3kit.training.calibration import count, fastest_seconds
-from pali3kit.training.context import Cost, StageContext
+from pali3kit.training.context import Cost, StageContext, Weight
 from pali3kit.training.device import chosen_device
 from pali3kit.training.feature_files import Arrays, create, read
 from pali3kit.training.parts import build_part, build_vision, read_classifier, read_vision
+from pali3kit.training.weighing import Weighed, rehearsing, weigh_forward
 
-BLACK = np.zeros((8, 8, 3), np.uint8)  # instead of a picture that cannot be used
+SOME = 16  # pictures that are timed
 
 
 def run(config: dict[str, Any], context: StageContext) -> None:
@@ -33,21 +35,29 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     A set that was labelled again has all `right` labels in one row, those of picture `i` ending at `right_ends[i]`.
     What a killed run has done is kept. Pictures that cannot be read are listed in `skipped.txt`.
     """
-    pictures, listed = build_set(config), context.folder / "skipped.txt"
-    skips = Skips(context.execution.most_bad)
-    if listed.exists():
-        skips.lines |= dict.fromkeys(listed.read_text(encoding="utf-8").splitlines())
-    embed = _embedder(read_encoder(config, context), config["crop"])
+    pictures = build_set(config)
+    encoder = read_encoder(config, context)
+    embed, skips = _embedder(encoder, config["crop"]), _Listed(context)
     sizes = {split: pictures.size(split) for split in config["splits"]}
-    try:
-        for number, split in enumerate(sizes):
-            before = sum(list(sizes.values())[:number])
-            for done in _fill(embed, pictures, split, context, skips):
-                context.report(before + done, sum(sizes.values()))
-    finally:
-        if skips.lines:
-            lines = "".join(f"{line}\n" for line in skips.lines)
-            listed.write_text(lines, encoding="utf-8", errors="backslashreplace")
+    for number, split in enumerate(sizes):
+        before = sum(list(sizes.values())[:number])
+        for done in _fill(embed, pictures, split, context, skips):
+            context.report(before + done, sum(sizes.values()))
+
+
+class _Listed(Skips):
+    """Pictures that cannot be used, kept in `skipped.txt` for whoever continues."""
+
+    def __init__(self, context: StageContext) -> None:
+        super().__init__(context.execution.most_bad)
+        self.file = context.folder / "skipped.txt"
+        if self.file.exists():
+            self.lines |= dict.fromkeys(self.file.read_text(encoding="utf-8").splitlines())
+
+    def write(self) -> None:
+        if self.lines:
+            lines = "".join(f"{line}\n" for line in self.lines)
+            self.file.write_text(lines, encoding="utf-8", errors="backslashreplace")
 
 
 def build_set(config: dict[str, Any]) -> Any:
@@ -70,57 +80,75 @@ def read_encoder(config: dict[str, Any], context: StageContext) -> Any:
 Embed = Callable[[list[np.ndarray]], NDArray[np.float32]]
 
 
-def _embedder(encoder: Any, crop: float) -> Embed:
-    """From pictures of any sizes to their features."""
-    function, device = function_of(encoder), device_of(encoder)
-    prepare = preparation(encoder.image_spec, crop if crop < 1 else None)
+@dataclass(frozen=True)
+class _Embedder:
+    """From pictures of any sizes to what the encoder takes, one by one, and from many of those to features."""
+
+    fit: Callable[[np.ndarray], np.ndarray]
+    embed: Embed
+    size: int
+
+
+def _embedder(encoder: Any, crop: float) -> _Embedder:
+    function, device, spec = function_of(encoder), device_of(encoder), encoder.image_spec
 
     @torch.inference_mode()
     def embed(images: list[np.ndarray]) -> NDArray[np.float32]:
-        return function(prepare(images).to(device)).float().numpy(force=True)
+        pixels = spec.normalise(np.stack(images)).contiguous().to(device)
+        return function(pixels).float().numpy(force=True)
 
-    return embed
+    return _Embedder(fitting(spec, crop if crop < 1 else None), embed, spec.size)
 
 
-def _fill(embed: Embed, pictures: Any, split: str, context: StageContext, skips: Skips) -> Iterator[int]:
+def _fill(embedder: _Embedder, pictures: Any, split: str, context: StageContext, skips: _Listed) -> Iterator[int]:
     """Compute the rows of a split that are not there yet; yield how many are."""
     path, partial = (context.folder / f"{split}{end}" for end in (".safetensors", ".partial"))
-    progress = context.folder / f"{split}.done"
-    if path.exists():
-        return
-    size, saved = pictures.size(split), time.monotonic()
+    progress, size = context.folder / f"{split}.done", pictures.size(split)
     if not size:
         raise DataError(f"the set has no pictures in its split '{split}'")
-    start = int(progress.read_text()) if progress.exists() else 0
-    arrays = read(partial, "r+")[0] if start else None
+    start = size if path.exists() else int(progress.read_text()) if progress.exists() else 0
+    skips.seen += start
+    if path.exists():
+        return
+    arrays, saved = read(partial, "r+")[0] if start else {}, time.monotonic()
+    black = np.zeros((embedder.size, embedder.size, 3), np.uint8)
     with ThreadPoolExecutor(context.threads) as pool:
         for first in range(start, size, BATCH):
-            images = list(
-                pool.map(lambda index: _picture(pictures, split, index, skips), range(first, min(first + BATCH, size)))
-            )
-            features = embed([BLACK if image is None else image for image in images])
-            if arrays is None:
-                arrays = _allocate(partial, pictures, split, features.shape[1])
-            rows = slice(first, first + len(images))
+            numbers = range(first, min(first + BATCH, size))
+            found = list(pool.map(lambda index: _picture(embedder, pictures, split, index), numbers))
+            features = embedder.embed([black if isinstance(one, DataError) else one for one in found])
+            arrays = arrays or _allocate(partial, pictures, split, features.shape[1])
+            rows = slice(first, numbers.stop)
             arrays["features"][rows] = features
-            arrays["usable"][rows] = [image is not None for image in images]
+            arrays["usable"][rows] = [not isinstance(one, DataError) for one in found]
+            _note(skips, found)
             if time.monotonic() - saved > context.execution.checkpoint_seconds:
-                _save(arrays, progress, rows.stop)
+                _save(arrays, progress, rows.stop, skips)
                 saved = time.monotonic()
             yield rows.stop
-    _save(arrays or {}, progress, size)
+    _save(arrays, progress, size, skips)
     partial.replace(path)
     progress.unlink()
 
 
-def _picture(pictures: PictureSet, split: str, index: int, skips: Skips) -> np.ndarray | None:
-    """A picture, or None for one that cannot be used, which is noted."""
-    skips.seen += 1
+def _picture(embedder: _Embedder, pictures: PictureSet, split: str, index: int) -> np.ndarray | DataError:
+    """A picture as the encoder takes it, or why it cannot be used."""
     try:
-        return pictures.image(split, index)
+        return embedder.fit(pictures.image(split, index))
     except DataError as error:
-        skips.add(str(error))
-        return None
+        return error
+
+
+def _note(skips: _Listed, found: Sequence[np.ndarray | DataError]) -> None:
+    """Count pictures, and list those that cannot be used. Raises DataError where these are too many."""
+    skips.seen += len(found)
+    try:
+        for one in found:
+            if isinstance(one, DataError):
+                skips.add(str(one))
+    except DataError:
+        skips.write()
+        raise
 
 
 def _allocate(path: Path, pictures: Any, split: str, width: int) -> Arrays:
@@ -141,21 +169,30 @@ def _allocate(path: Path, pictures: Any, split: str, width: int) -> Arrays:
     return arrays
 
 
-def _save(arrays: Arrays, progress: Path, done: int) -> None:
+def _save(arrays: Arrays, progress: Path, done: int, skips: _Listed) -> None:
     """Rows first, then how many there are: whoever continues must not trust rows that were never written."""
     for array in arrays.values():
         if isinstance(array, np.memmap):
             array.flush()
+    skips.write()
     partial = progress.with_suffix(".count")
     partial.write_text(str(done))
     partial.replace(progress)
 
 
 def calibrate(config: dict[str, Any], threads: int) -> Cost:
-    """Seconds per picture, drawing it included."""
-    encoder = build_part(TOWERS, config["towers"]).eval() if "towers" in config else build_vision(config).eval()
-    pictures, embed = build_set(config), _embedder(encoder, config["crop"])
-    split = config["splits"][0]
-    some = range(min(BATCH, pictures.size(split)))
-    seconds = fastest_seconds(lambda number: embed([pictures.image(split, index) for index in some]))
-    return Cost(seconds / len(some), 1.0, count(encoder), disk=4 * getattr(encoder, "width", 0))
+    """Seconds per picture, drawing it included; somebody's whole model is not fetched for that."""
+    if "towers" in config:
+        raise Weighed(Weight(0, 0))
+    vision, split = build_vision(config).eval(), config["splits"][0]
+    spec, tokens = vision.image_spec, vision.native_grid[0] * vision.native_grid[1]
+    kept = vision.width * np.dtype(np.float32).itemsize
+    if rehearsing():
+        picture = torch.zeros(1, 3, spec.size, spec.size)
+        raise Weighed(replace(weigh_forward(vision, lambda: vision.pooled(picture), tokens, SOME), disk=kept))
+    pictures, embedder = build_set(config), _embedder(vision, config["crop"])
+    some = range(min(SOME, pictures.size(split)))
+    seconds = fastest_seconds(
+        lambda number: embedder.embed([embedder.fit(pictures.image(split, index)) for index in some])
+    )
+    return Cost(seconds / len(some), 1.0, count(vision), tokens, disk=kept)

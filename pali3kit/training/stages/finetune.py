@@ -23,7 +23,8 @@ from pali3kit.vision.vit import ViT
 def run(config: dict[str, Any], context: StageContext) -> None:
     """Write the classifier's `weights.safetensors`; its positions are resampled where pictures grow."""
     torch.manual_seed(context.seed)
-    vision = read_vision(context.parents["vision"], config["image_size"]).requires_grad_(True)
+    vision = read_vision(context.parents["vision"], config["image_size"])
+    vision.recompute(context.execution.recompute)
     budget = read_budget(Finetune, config["training"])
     source = EndlessSet(build_set(config))
     module, make = _module(vision, source, budget, context.seed, context.execution.rank, context.execution.ranks)

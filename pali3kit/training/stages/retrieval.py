@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from pali3kit.errors import DataError
 from pali3kit.evals.cross_modal import DIRECTIONS, kept, retrieval
 from pali3kit.evals.scores import Measured
 from pali3kit.training.context import StageContext
@@ -19,6 +20,9 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     pictures, folder = build_set(config), context.parents["images"]
     rows = rows_in(folder, "test")
     captions = {language: kept(pictures.captions(language), rows) for language in pictures.languages}
+    captions = {language: said for language, said in captions.items() if said}  # of some no picture could be read
+    if not captions:
+        raise DataError("none of the pictures that can be read has a caption: see skipped.txt of the stage embed")
     towers, images = read_towers(config, context), features_in(folder, "test")
     results = by_name(_told(retrieval(towers, images, captions), context, 6 * len(captions)))
     columns = {direction: results[f"{direction}@1"] for direction in DIRECTIONS}

@@ -184,6 +184,34 @@ def test_a_killed_run_goes_on_with_the_same_features(
     assert sorted(path.name for path in (tmp_path / "x").iterdir()) == ["skipped.txt", "test.safetensors"]
 
 
+def test_a_run_with_many_bad_pictures_goes_on_where_it_was(
+    encoders: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was listed before the kill is counted among all pictures seen, not among those of the new process."""
+
+    class Many(Damaged):
+        def size(self, split: str) -> int:
+            return 1500
+
+        def labels(self, split: str) -> np.ndarray:
+            return np.zeros(1500, np.int64)
+
+        def image(self, split: str, index: int) -> np.ndarray:
+            if index == stop:
+                raise KeyboardInterrupt
+            return super().image(split, index)
+
+    bad = tuple(range(0, 1500, 25))  # 60 of 1500: four in a hundred
+    stop = 1400
+    with pytest.raises(KeyboardInterrupt):
+        run_on(Many(bad), encoders, tmp_path / "x", monkeypatch, checkpoint_seconds=0.0)
+    assert len((tmp_path / "x" / "skipped.txt").read_text().splitlines()) == 52  # of the rows that are saved
+    stop = -1
+    run_on(Many(bad), encoders, tmp_path / "x", monkeypatch)
+    assert len((tmp_path / "x" / "skipped.txt").read_text().splitlines()) == 60
+    assert len(features_in(tmp_path / "x", "test").features) == 1440
+
+
 @pytest.mark.parametrize("kind", ["embed", "lit", "finetune", "probe"])
 def test_calibration(encoders: Chain, kind: str) -> None:
     assert encoders.calibrate(kind).seconds > 0
