@@ -29,7 +29,7 @@ from pali3kit.ablation.store import Store
 from pali3kit.config.encoder import probe_sets
 from pali3kit.config.offers import tasks_of
 from pali3kit.config.schema import Experiment
-from pali3kit.config.supply import PRETRAINED_COLUMNS
+from pali3kit.config.supply import PRETRAINED_COLUMNS, TEXT_COLUMNS
 from pali3kit.errors import StageError
 
 EARLY = ("multimodal", "resolution")  # stages before the transfers that columns can be measured after
@@ -99,7 +99,9 @@ def _table(
                 {"pretrain": experiment.pretrain, **each} for each in (arm.point, partner if versus else arm.point)
             )
             cell = _expected(cell, experiment, column)
-            cells[column.name] = _beside(cell, published, ours_of, theirs_of, column)
+            if _is_papers(column, arm.point, experiment):
+                cell = _beside(cell, published, ours_of, theirs_of, column)
+            cells[column.name] = cell
         rows.append(Row(arm.label, arm.point, versus, cells))
     return Table(after, columns, tuple(rows))
 
@@ -132,6 +134,12 @@ def sets_of(experiment: Experiment) -> Sets:
     """What the experiment measures on."""
     chosen, own = experiment.evaluation, tasks_of(experiment.data.source) is not None
     return Sets(chosen.labelled.name, chosen.captioned.name, len(probe_sets(experiment)), own)
+
+
+def _is_papers(column: Column, point: Mapping[str, Any], experiment: Experiment) -> bool:
+    """Whether the paper measures a column so: its texts are read by a tower that is LiT-tuned for the encoder."""
+    texts = point.get("evaluation.texts", experiment.evaluation.texts)
+    return column.source not in TEXT_COLUMNS or (texts == "lit" and experiment.model.towers is None)
 
 
 def _expected(cell: Cell, experiment: Experiment, column: Column) -> Cell:

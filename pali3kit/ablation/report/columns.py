@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from pali3kit.ablation.statistics import Score
-from pali3kit.config.supply import PRETRAINED_COLUMNS
+from pali3kit.config.supply import PARTS_OF, PRETRAINED_COLUMNS
 
 Metrics = Mapping[str, Any]
 Predictions = Sequence[Mapping[str, Any]]
@@ -74,11 +74,6 @@ _LABELS = {
 }
 _CAPTIONS = {"world_captions": "XM3600's counterpart", "xm3600": "XM3600", "coco_karpathy": "COCO"}
 _DIRECTIONS = {"i2t": "image to text", "t2i": "text to image"}
-_SPLIT = {
-    "caption_multilingual": ("en", "avg35"),
-    "retrieval": tuple(_DIRECTIONS),
-    **dict.fromkeys(_CLASSIFIERS, ("top1", "real", "v2")),
-}
 
 
 def columns_of(source: str, sets: Sets = EMBEDDED) -> tuple[Column, ...]:
@@ -87,7 +82,7 @@ def columns_of(source: str, sets: Sets = EMBEDDED) -> tuple[Column, ...]:
     A column that this module does not know (of a plug-in), or that is measured on somebody's own files, is titled by
     its name: only they know what set that is.
     """
-    names = [f"{source}.{part}" for part in _SPLIT.get(source, ())] or [source]
+    names = [f"{source}.{part}" for part in PARTS_OF.get(source, ())] or [source]
     known = {name: _of_encoder(name, sets) or _KNOWN.get(name, (name, "")) for name in names}
     unnamed = sets.own and source not in PRETRAINED_COLUMNS
     return tuple(

@@ -33,16 +33,21 @@ def _figure(
     column: str,
     numbers: Callable[[Mapping[str, Any]], Numbers],
 ) -> Iterable[Figure]:
-    """One figure of means over seeds, if any arm has more than one number."""
-    series: dict[str, tuple[float, ...]] = {}
-    places: tuple[str, ...] = ()
+    """A figure of means over seeds for all arms that have numbers at the same places, if these are several.
+
+    Of arms that share what was measured, as those that differ in texts alone do, the first is drawn.
+    """
+    drawn: dict[tuple[str, ...], dict[str, tuple[float, ...]]] = {}
+    seen: set[tuple[str, ...]] = set()
     for arm in arms:
-        folders = filter(None, map(shelf.folder, arm.nodes.get(column, {}).values()))
-        found = [numbers(read_json(folder / "metrics.json")) for folder in folders]
-        if found:
-            places = tuple(found[0])
-            means = tuple(sum(each[place] for each in found) / len(found) for place in places)
-            if means not in series.values():  # rows may share an encoder: one line would hide the other
-                series[arm.label] = means
-    if len(places) > 1:
-        yield Figure(kind, title, places, series)
+        nodes = tuple(node for node in arm.nodes.get(column, {}).values() if shelf.folder(node) is not None)
+        if not nodes or (same := tuple(node.digest for node in nodes)) in seen:
+            continue
+        seen.add(same)
+        found = [numbers(read_json(folder / "metrics.json")) for node in nodes if (folder := shelf.folder(node))]
+        places = tuple(found[0])
+        means = tuple(sum(each[place] for each in found) / len(found) for place in places)
+        drawn.setdefault(places, {})[arm.label] = means
+    for places, series in drawn.items():
+        if len(places) > 1:
+            yield Figure(kind, title, places, series)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import pytest
@@ -16,10 +17,10 @@ from pali3kit.ablation.report.model import Figure
 
 
 class Folders:
-    """A shelf on which a node is its folder."""
+    """A shelf on which a node knows its folder."""
 
     def folder(self, node):
-        return node
+        return node.place
 
 
 @pytest.fixture
@@ -29,7 +30,7 @@ def arms(tmp_path):
     def leave(name, metrics):
         (tmp_path / name).mkdir()
         (tmp_path / name / "metrics.json").write_text(json.dumps(metrics))
-        return tmp_path / name
+        return SimpleNamespace(digest=name, place=tmp_path / name)
 
     def probe(name, *values):
         return leave(name, {"curve": dict(zip(("1-shot", "10-shot"), values, strict=True))})
@@ -64,6 +65,17 @@ def test_there_are_bars_of_each_language_both_ways(arms):
     _, found, sought = figures(arms, Folders(), Sets(captioned="xm3600"))
     assert found == Figure("bars", "XM3600 (image to text), R@1", ("en", "de"), {"One": (5.0, 7.0)})
     assert sought.series == {"One": (7.0, 5.0)} and sought.title == "XM3600 (text to image), R@1"
+
+
+def test_arms_with_other_shots_have_a_figure_of_their_own(arms, tmp_path):
+    (tmp_path / "c").mkdir()
+    (tmp_path / "c" / "metrics.json").write_text(json.dumps({"curve": {"1-shot": 3.0, "20-shot": 4.0}}))
+    other = Arm("More", {}, {"probe": {0: SimpleNamespace(digest="c", place=tmp_path / "c")}})
+    found = [figure for figure in figures([*arms, other], Folders(), Sets()) if figure.kind == "lines"]
+    assert [(figure.places, list(figure.series)) for figure in found] == [
+        (("1-shot", "10-shot"), ["One", "Other"]),
+        (("1-shot", "20-shot"), ["More"]),
+    ]
 
 
 def test_what_was_not_measured_has_no_figure(arms):
