@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from pali3kit import registry
 from pali3kit.config.budgets import Complaint, needs_lit
 from pali3kit.config.schema import Experiment, Part, Training
 from pali3kit.config.shapes import VitShape, resolve
-from pali3kit.config.supply import ENCODER_COLUMNS, TEXT_COLUMNS, files
+from pali3kit.config.supply import ENCODER_COLUMNS, PARTS_OF, TEXT_COLUMNS, files
 from pali3kit.errors import ConfigError, choose
 
 TEXTS = ("lit", "own")
@@ -43,9 +44,9 @@ def encoder(cell: Experiment) -> Iterator[Complaint]:
     if cell.model.towers is not None and "finetune" in asked:
         yield "model.towers", "a whole model stays as it is: 'finetune' needs model.vision."
     texts = [column for column in asked if column in TEXT_COLUMNS]
-    if asked and texts == cell.evaluate and not has_texts(cell):
+    if texts and not has_texts(cell) and "evaluation.texts" not in cell.grid:
         text = f"an encoder by '{cell.pretrain}' has no text tower of its own: evaluation.texts 'lit' trains one."
-        yield "evaluation.texts", text
+        yield "evaluation.texts", f"{text} Or leave out '{texts[0]}'."
     if needs_lit(cell):
         yield from _budget("lit", cell.stages.lit, texts[0])
     if "finetune" in asked and cell.model.towers is None:
@@ -63,7 +64,8 @@ def _sets(cell: Experiment, asked: list[str]) -> Iterator[Complaint]:
     if "retrieval" in asked:
         used["evaluation.captioned"] = cell.evaluation.captioned
     for key, part in used.items():
-        yield from files(key, part)
+        if registry.KINDS["captioned" if key.endswith("captioned") else "labelled"].describe(part.name).options:
+            yield from files(key, part)  # of a plug-in's options nothing is known
 
 
 def _budget(stage: str, training: Training, column: str) -> Iterator[Complaint]:
@@ -94,6 +96,8 @@ def _finetuned(cell: Experiment) -> Iterator[Complaint]:
 
 def expected(cell: Experiment) -> Iterator[Complaint]:
     """Check that every published number belongs to something that is measured."""
+    measured = [f"{one}.{part}" for one in cell.evaluate for part in PARTS_OF.get(one, ())]
+    measured += [one for one in cell.evaluate if one not in PARTS_OF]
     for name in cell.expect:
-        if name.partition(".")[0] not in cell.evaluate:
-            yield f"expect.{name}", f"expect: '{name}' is not measured.{choose(name, cell.evaluate)}"
+        if name not in measured:
+            yield f"expect.{name}", f"expect: '{name}' is not measured.{choose(name, measured)}"

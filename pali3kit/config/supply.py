@@ -21,6 +21,12 @@ ENCODER_COLUMNS = ("probe", "knn", "linear", "finetune", "zero_shot", "retrieval
 """What looks at the image encoder alone."""
 TEXT_COLUMNS = ("zero_shot", "retrieval")
 """Those of them that need a text tower."""
+PARTS_OF = {
+    "caption_multilingual": ("en", "avg35"),
+    "retrieval": ("i2t", "t2i"),
+    **dict.fromkeys(("knn", "linear", "finetune", "zero_shot"), ("top1", "real", "v2")),
+}
+"""The columns of the report that one evaluated column makes, where it makes several."""
 PRETRAINED_COLUMNS = (*ENCODER_COLUMNS, "denoising")
 """What is measured on a pretrained part alone, after no other stage: these fit what has no tasks."""
 

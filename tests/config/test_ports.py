@@ -157,7 +157,13 @@ from pali3kit.text.denoise import PREFIXES
         (["evaluate=[finetune]", "stages.finetune.examples=64", "stages.finetune.image_size=67"],
          "patch 8 does not divide 67 pixels; nearest: 64"),
         (["grid={}", "baseline={}", "pretrain=random", "evaluate=[retrieval]", "evaluation.texts=own"],
-         "an encoder by 'random' has no text tower of its own: evaluation.texts 'lit' trains one."),
+         "an encoder by 'random' has no text tower of its own: evaluation.texts 'lit' trains one. "
+         "Or leave out 'retrieval'."),
+        (["grid={}", "baseline={}", "pretrain=random", "evaluate=[probe,zero_shot]", "evaluation.texts=own"],
+         "an encoder by 'random' has no text tower of its own: evaluation.texts 'lit' trains one. "
+         "Or leave out 'zero_shot'."),
+        (["expect={probe.top1: {value: 76.2, tolerance: 0.3, source: a paper}}"],
+         "expect: 'probe.top1' is not measured. Did you mean 'probe'?"),
         (["model.towers={name: hf/x}", "evaluate=[probe,vqa]"],
          "a whole model is measured as an encoder alone: 'vqa' needs model.vision."),
         (["model.towers={name: hf/x}", "evaluate=[finetune]"],
