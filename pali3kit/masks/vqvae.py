@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn.functional import embedding, mse_loss, one_hot
 
 from pali3kit.errors import DataError
+from pali3kit.nn.precision import without_autocast
 
 SIDE = 64  # pixels of a mask
 CODES_PER_MASK = 16  # 4x4 in row-major order
@@ -114,6 +115,8 @@ class Codebook(nn.Module):
     `sizes` and `sums` are the averaged number and sum of the assigned vectors; `codes = sums / sizes`, with the sizes
     Laplace-smoothed. Sizes start at 1, so the three agree from the start and a code that is not used stays where
     it is; where they start at 0, as in some public code, one step throws every unused code 10^5 away.
+
+    Vectors come in any format and are compared and averaged in fp32, whatever autocast says: bf16 cannot count to 257.
     """
 
     codes: Tensor
@@ -133,15 +136,18 @@ class Codebook(nn.Module):
 
     def nearest(self, vectors: Tensor) -> Tensor:
         """The closest code (L2) to each of `[...,C]`: int64 `[...]`."""
-        # |v - c|^2 without |v|^2, which is the same for all codes.
-        return (self.codes.square().sum(1) - 2 * vectors @ self.codes.T).argmin(-1)
+        with without_autocast(vectors):
+            # |v - c|^2 without |v|^2, which is the same for all codes.
+            return (self.codes.square().sum(1) - 2 * vectors.to(self.codes.dtype) @ self.codes.T).argmin(-1)
 
     @torch.no_grad()
     def follow(self, vectors: Tensor, assigned: Tensor) -> None:
         """Move the averages one step towards `vectors [...,C]`, assigned to the codes `[...]`."""
-        chosen = one_hot(assigned.flatten(), len(self.codes)).to(vectors.dtype)
+        chosen = one_hot(assigned.flatten(), len(self.codes)).to(self.sizes.dtype)
+        with without_autocast(vectors):
+            added = chosen.T @ vectors.flatten(0, -2).to(self.sums.dtype)
         self.sizes.lerp_(chosen.sum(0), 1 - self.decay)
-        self.sums.lerp_(chosen.T @ vectors.flatten(0, -2), 1 - self.decay)
+        self.sums.lerp_(added, 1 - self.decay)
         total = self.sizes.sum()
         smoothed = (self.sizes + self.epsilon) / (total + len(self.sizes) * self.epsilon) * total
         self.codes.copy_(self.sums / smoothed[:, None])

@@ -126,6 +126,19 @@ def test_moving_average_by_hand():
     torch.testing.assert_close(book.codes, torch.tensor([[2.7], [-3.6]]) / smoothed)
 
 
+def test_under_autocast_the_codebook_counts_and_compares_in_fp32(model):
+    """Bf16 has no 257, and its rounding of these vectors is coarser than what tells the two codes apart."""
+    book = Codebook(2, 1, decay=0.5)
+    book.codes.copy_(torch.tensor([[1.0], [1.002]]))
+    with torch.autocast("cpu", torch.bfloat16):
+        assert book.nearest(torch.tensor([[1.0], [1.002]])).tolist() == [0, 1]
+        book.follow(torch.full((511, 1), 2.0, dtype=torch.bfloat16), torch.zeros(511, dtype=torch.int64))
+        output = model(masks(3))
+    assert book.sizes.tolist() == [256.0, 0.5]
+    output.loss.backward()
+    assert output.loss.dtype == torch.float32 and model.codebook.codes.dtype == torch.float32
+
+
 @pytest.mark.parametrize("spread", [1.0, 0.1])
 def test_codes_start_normal_with_the_given_spread(spread):
     codes = MaskVQVAE(width=2, spread=spread).codebook.codes

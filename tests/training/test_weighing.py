@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from pali3kit.ablation.node import Node
@@ -80,7 +81,10 @@ def test_activations_and_flops_are_those_of_a_real_step() -> None:
     """The attention of a CPU keeps a matrix of scores where its bias learns, which fused kernels do not."""
     module, batch = pali()
     real = weighing.Kept(module.parameters())
-    with real, FlopCounterMode(display=False) as counter:
+    with real:
+        module.losses(batch)["loss"]
+    # by products of matrices, since the counter does not know the kernel that some CPUs fuse attention with
+    with sdpa_kernel(SDPBackend.MATH), FlopCounterMode(display=False) as counter:
         module.losses(batch)["loss"]
     with torch.device("meta"):
         shadow, _ = pali()
