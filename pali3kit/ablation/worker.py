@@ -139,7 +139,7 @@ def _made_with(execution: Execution) -> dict[str, str]:
     from pali3kit.training.device import described
 
     spread = {"ranks": f"{execution.ranks} by {execution.strategy}"} if execution.ranks > 1 else {}
-    return described() | spread
+    return described(execution.precision) | spread
 
 
 def _calibrate(node: Node, threads: int) -> Message:

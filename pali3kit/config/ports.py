@@ -33,6 +33,7 @@ LOSSES = ("sigmoid", "softmax")
 PREFIXES = ("appendix", "table")
 STRATEGIES = ("ddp", "fsdp")
 STARTS = ("multimodal", "resolution")
+PRECISIONS = ("auto", "bf16", "fp32")
 ATTENTIONS = ("auto", "eager", "sdpa", "chunked", "flex", "xformers")
 SCHEDULES = ("cosine", "rsqrt", "constant")
 MOST_VISUAL_TOKENS = 16_384  # 1064 px at patch 14 are 5776; attention over more than this is a mistake of the patch
@@ -49,6 +50,7 @@ def _named(cell: Experiment) -> Iterator[Complaint]:
         ("stages.vision.loss", cell.stages.vision.loss, LOSSES),
         ("stages.language.prefix", cell.stages.language.prefix, PREFIXES),
         ("runtime.strategy", cell.runtime.strategy, STRATEGIES),
+        ("runtime.precision", cell.runtime.precision, PRECISIONS),
         ("runtime.attention", cell.runtime.attention, ATTENTIONS),
         ("stages.transfer.start", cell.stages.transfer.start, STARTS),
     ]

@@ -297,11 +297,12 @@ class Expected:
 @dataclass(kw_only=True)
 class Runtime:
     """Where and how it runs. None of it enters a digest: sums in another order, by more threads, move the last digits
-    of a result and nothing else. The manifest of each artifact says what made it.
+    of a result and nothing else, bf16 moves the noise. The manifest of each artifact says what made it.
 
     `ranks` processes train one encoder, by `strategy` `ddp` or `fsdp`, each with `loaders` processes for its pictures.
     A training stage that is killed loses about `checkpoint_seconds`. A stage stops when more than `most_bad` of all
-    samples in files are unusable. `attention` is that of the language model's encoder, `auto` or a backend;
+    samples in files are unusable. Training computes in `precision` `fp32`, `bf16` (autocast), or `auto`: bf16 on GPUs
+    that have it and on CPUs with AMX. `attention` is that of the language model's encoder, `auto` or a backend;
     `recompute` trades its activations' memory for time (gradient checkpointing). PaLI's batches are cut into passes of
     at most `most_tokens` of the encoder's tokens on one device (0: not cut); gradients add up, and each target token
     weighs the same. `memory` is a device's, in GiB, where one is stated: what cannot fit is refused.
@@ -314,6 +315,7 @@ class Runtime:
     loaders: int = 0
     checkpoint_seconds: float = 20.0
     most_bad: float = 0.05
+    precision: str = "auto"
     attention: str = "auto"
     recompute: bool = False
     most_tokens: int = 0

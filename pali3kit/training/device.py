@@ -12,9 +12,10 @@ def chosen_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def chosen_precision(device: torch.device) -> Literal["bf16-mixed", "32-true"]:
-    """bf16 where it pays."""
-    return "bf16-mixed" if bf16_is_fast(device) else "32-true"
+def chosen_precision(device: torch.device, wanted: str = "auto") -> Literal["bf16-mixed", "32-true"]:
+    """What is `wanted`: "fp32", "bf16", or bf16 where it pays ("auto")."""
+    bf16 = bf16_is_fast(device) if wanted == "auto" else wanted == "bf16"
+    return "bf16-mixed" if bf16 else "32-true"
 
 
 def bf16_is_fast(device: torch.device) -> bool:
@@ -27,8 +28,8 @@ def bf16_is_fast(device: torch.device) -> bool:
     return bool(torch.cpu._is_amx_tile_supported())
 
 
-def described() -> dict[str, str]:
+def described(precision: str = "auto") -> dict[str, str]:
     """Device and precision in words, for the manifest of what is made with them."""
     device = chosen_device()
     name = torch.cuda.get_device_name() if device.type == "cuda" else "cpu"
-    return {"device": name, "precision": chosen_precision(device)}
+    return {"device": name, "precision": chosen_precision(device, precision)}

@@ -186,7 +186,7 @@ def _trainer(callbacks: list[Callback], steps: int, clip_norm: float, execution:
         strategy=_strategy(execution),
         plugins=[LightningEnvironment()],  # processes are started here, whatever cluster this is
         use_distributed_sampler=False,
-        precision=chosen_precision(device),
+        precision=chosen_precision(device, execution.precision),
         max_steps=steps,
         max_epochs=-1,
         gradient_clip_val=clip_norm or None,

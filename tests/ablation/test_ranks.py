@@ -10,6 +10,7 @@ import shutil
 import signal
 import tarfile
 import time
+from functools import partial
 from multiprocessing.connection import wait
 from pathlib import Path
 
@@ -62,6 +63,9 @@ def nodes(arm: str, path: str, *more: str) -> list[Node]:
     return [node for node in every if node.kind in ("tokenizer", "vision")]
 
 
+exact = partial(Execution, precision="fp32")  # bf16 would hide what is compared here
+
+
 def last(worker: Worker) -> Message:
     while wait([worker.connection], timeout=300):
         for message in worker.messages():
@@ -96,7 +100,7 @@ def difference(one: Path, other: Path) -> float:
 
 @pytest.fixture(scope="module")
 def alone(shards: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make(tmp_path_factory.mktemp("alone"), nodes("siglip", shards), Execution())
+    return make(tmp_path_factory.mktemp("alone"), nodes("siglip", shards), exact())
 
 
 # Sums in another order move weights by at most 2e-6 after 8 steps of 1e-3, but for the keys' biases: softmax does not
@@ -105,7 +109,7 @@ TOLERANCE = 1e-5
 
 
 def test_two_ranks_train_what_one_does(shards: str, alone: Path, tmp_path: Path) -> None:
-    spread = make(tmp_path, nodes("siglip", shards), Execution(ranks=2))
+    spread = make(tmp_path, nodes("siglip", shards), exact(ranks=2))
     assert difference(alone, spread) < TOLERANCE
     assert not list(spread.glob("rank-*")) and not list(spread.glob("*.ckpt"))
     assert (spread / "towers.safetensors").exists()
@@ -115,7 +119,7 @@ def test_two_ranks_train_what_one_does(shards: str, alone: Path, tmp_path: Path)
 
 @pytest.mark.slow
 def test_shards_train_what_a_whole_model_does(shards: str, alone: Path, tmp_path: Path) -> None:
-    spread = make(tmp_path, nodes("siglip", shards), Execution(ranks=2, strategy="fsdp"))
+    spread = make(tmp_path, nodes("siglip", shards), exact(ranks=2, strategy="fsdp"))
     assert difference(alone, spread) < TOLERANCE
 
 
@@ -123,8 +127,8 @@ def test_shards_train_what_a_whole_model_does(shards: str, alone: Path, tmp_path
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
 def test_classification_over_ranks(shards: str, tmp_path: Path, strategy: str) -> None:
     wanted = nodes("classif", shards, "stages.vision.loss=softmax", "stages.vision.crop=0.3", "stages.vision.flip=true")
-    one = make(tmp_path / "one", wanted, Execution(loaders=2))
-    assert difference(one, make(tmp_path / "two", wanted, Execution(ranks=2, strategy=strategy))) < TOLERANCE
+    one = make(tmp_path / "one", wanted, exact(loaders=2))
+    assert difference(one, make(tmp_path / "two", wanted, exact(ranks=2, strategy=strategy))) < TOLERANCE
 
 
 def test_the_rank_that_failed_is_named(shards: str, tmp_path: Path) -> None:
@@ -134,7 +138,7 @@ def test_the_rank_that_failed_is_named(shards: str, tmp_path: Path) -> None:
     start = data.find(b"\x89PNG", len(data) // 2)
     data[start : start + 8] = bytes(8)
     broken.write_bytes(data)
-    worker = Worker(tmp_path / "store", 1, Execution(ranks=2, most_bad=0.0))
+    worker = Worker(tmp_path / "store", 1, exact(ranks=2, most_bad=0.0))
     try:
         worker.make(nodes("classif", str(broken))[-1])
         message = last(worker)
@@ -152,13 +156,13 @@ def test_the_world_too_is_the_same_over_ranks(tmp_path: Path) -> None:
     ]  # fmt: skip
     every = build(load(EXPERIMENTS / "pretrain_siglip.yaml", overrides)).nodes
     wanted = [node for node in every if node.kind in ("tokenizer", "vision")]
-    one = make(tmp_path / "one", wanted, Execution())
-    assert difference(one, make(tmp_path / "two", wanted, Execution(ranks=2))) < TOLERANCE
+    one = make(tmp_path / "one", wanted, exact())
+    assert difference(one, make(tmp_path / "two", wanted, exact(ranks=2))) < TOLERANCE
 
 
 @pytest.mark.slow
 def test_a_rank_that_is_killed_before_they_have_met(shards: str, tmp_path: Path) -> None:
-    worker = Worker(tmp_path, 1, Execution(ranks=2))
+    worker = Worker(tmp_path, 1, exact(ranks=2))
     try:
         worker.make(nodes("classif", shards)[-1])
         deadline = time.monotonic() + 300
@@ -178,7 +182,7 @@ def test_killed_in_the_middle_of_a_pass_it_ends_with_the_same_weights(
 ) -> None:
     """Every step is checkpointed, and the whole worker is killed with its ranks."""
     wanted = nodes("siglip", shards, "stages.vision.examples=400")
-    execution = Execution(ranks=2, strategy=strategy, checkpoint_seconds=0.0)
+    execution = exact(ranks=2, strategy=strategy, checkpoint_seconds=0.0)
     whole = make(tmp_path / "whole", wanted, execution)
 
     root = tmp_path / "cut"
@@ -208,7 +212,7 @@ def test_killed_in_the_middle_of_a_pass_it_ends_with_the_same_weights(
 def test_ranks_that_are_told_to_stop_end_with_a_checkpoint(shards: str, tmp_path: Path, strategy: str) -> None:
     """No checkpoint would have been due; the worker and its ranks are told at once, as a group is."""
     wanted = nodes("siglip", shards, "stages.vision.examples=400")
-    execution = Execution(ranks=2, strategy=strategy, checkpoint_seconds=1e9)
+    execution = exact(ranks=2, strategy=strategy, checkpoint_seconds=1e9)
     whole = make(tmp_path / "whole", wanted, execution)
     root = tmp_path / "cut"
     make(root, wanted[:1], execution)
@@ -240,7 +244,7 @@ def stage_2(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Node], Path]
     wanted = [node for node in every if node.kind in ("resolution", "features", "transfer")]
     first = [node for node in every if node.kind in ("tokenizer", "vision", "language", "multimodal")]
     before = next(node for node in every if node.label == "features/train")
-    make(root, [*first[:-1], before, first[-1]], Execution())
+    make(root, [*first[:-1], before, first[-1]], exact())
     return [node for node in wanted if node.label in ("resolution/1@96", "features/train@96", "transfer/vqa")], root
 
 
@@ -251,12 +255,14 @@ def test_stage_2_and_transfers_over_ranks_and_in_passes(
     """36 visual tokens and 32 of the prompt: passes of three examples, six of them to a step on each of two ranks."""
     wanted, store = stage_2
     one, two = shutil.copytree(store, tmp_path / "one"), shutil.copytree(store, tmp_path / "two")
-    alone = make(one, wanted, Execution())
-    spread = make(two, wanted, Execution(ranks=2, strategy=strategy, most_tokens=3 * (36 + 32)))
+    alone = make(one, wanted, exact())
+    spread = make(two, wanted, exact(ranks=2, strategy=strategy, most_tokens=3 * (36 + 32)))
     assert difference(alone, spread) < TOLERANCE
     encoders = (Store(root).path(wanted[0]) / "vision.safetensors" for root in (one, two))
     first, second = map(load_file, encoders)
-    assert max(float((first[n] - second[n]).abs().max()) for n in first if not n.endswith("key.bias")) < TOLERANCE
+    apart = {n: float((first[n] - second[n]).abs().max()) for n in first if not n.endswith("key.bias")}
+    # with AVX-512 one pixel's weight, whose gradient is about AdamW's epsilon, moves by 1.4e-5, the others by 4e-7
+    assert apart.pop("embed.weight") < 5 * TOLERANCE and max(apart.values()) < TOLERANCE
 
 
 @pytest.mark.slow
@@ -267,7 +273,7 @@ def test_a_transfer_is_checked_over_ranks(stage_2: tuple[list[Node], Path], tmp_
     config = {**last_one.config, "training": training, "column": "vqa", "validation": 16}
     checked = [*before, Node(last_one.kind, last_one.label, config, last_one.seed, last_one.parents)]
     one, two = shutil.copytree(store, tmp_path / "one"), shutil.copytree(store, tmp_path / "two")
-    alone, spread = make(one, checked, Execution()), make(two, checked, Execution(ranks=2))
+    alone, spread = make(one, checked, exact()), make(two, checked, exact(ranks=2))
     assert difference(alone, spread) < TOLERANCE
     said = [(folder / "validation.csv").read_text() for folder in (alone, spread)]
     assert said[0] == said[1] and said[0].count("\n") == 3
@@ -278,7 +284,7 @@ def test_a_transfer_is_checked_over_ranks(stage_2: tuple[list[Node], Path], tmp_
 def test_stage_2_killed_ends_with_the_same_weights(stage_2: tuple[list[Node], Path], tmp_path: Path) -> None:
     (node, *_), store = stage_2
     whole, cut = shutil.copytree(store, tmp_path / "whole"), shutil.copytree(store, tmp_path / "cut")
-    execution = Execution(checkpoint_seconds=0.0, most_tokens=3 * (36 + 32))
+    execution = exact(checkpoint_seconds=0.0, most_tokens=3 * (36 + 32))
     expected = make(whole, [node], execution)
     worker = Worker(cut, 1, execution)
     try:

@@ -85,6 +85,7 @@ from pali3kit.text.denoise import PREFIXES
         (["stages.multimodal.examples=0"], "stages.multimodal.examples should be at least 1, not 0."),
         (["stages.masks.examples=0"], "0 examples leave a vqvae without weights random: give weights, or examples."),
         (["model.masks={name: vqvae, weights: nowhere.npz}"], "there is no file or folder 'nowhere.npz'"),
+        (["runtime.precision=fp16"], "runtime.precision cannot be 'fp16'. Did you mean 'bf16'?"),
         (["runtime.attention=flx"], "runtime.attention cannot be 'flx'. Did you mean 'flex'?"),
         (["model.vision.weights=nowhere.npz"], "there is no file or folder 'nowhere.npz'"),
         (["data.source={name: pairs, path: x.tar, classes: 3, test: y.tar}", "stages.multimodal.mixture.ocr=0"],

@@ -54,3 +54,18 @@ class Chain:
 @pytest.fixture(scope="session")
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     return Chain(tmp_path_factory.mktemp("store"))
+
+
+@pytest.fixture(scope="session")
+def encoders(tmp_path_factory: pytest.TempPathFactory) -> Chain:
+    """Both arms, SigLIP's with its own texts too."""
+    chain = Chain(tmp_path_factory.mktemp("encoders"))
+    sets = [
+        "evaluation.probes={count: {name: world_probe, task: count}, food: {name: world_probe, task: food}}",
+        "grid.evaluation.texts=[own,lit]",
+        "grid.pretrain=[classif,siglip]",
+        "evaluate=[probe,knn,linear,finetune,zero_shot,retrieval]",
+    ]
+    kept = [one for one in OVERRIDES if not one.startswith(("grid", "evaluation.after"))]
+    chain.nodes = build(load(ROOT / "experiments" / "table6.yaml", [*kept, *sets])).nodes
+    return chain

@@ -19,24 +19,9 @@ from pali3kit.training.context import Execution, StageContext
 from pali3kit.training.feature_files import classes_in, features_in, rows_in
 from pali3kit.training.parts import read_trained_towers, read_two_towers, read_vision
 from pali3kit.training.stages import embed
-from tests.training.stages.conftest import OVERRIDES, ROOT, Chain
+from tests.training.stages.conftest import ROOT, Chain
 
 COLUMNS = ("knn", "linear", "classify", "zero_shot")
-
-
-@pytest.fixture(scope="session")
-def encoders(tmp_path_factory: pytest.TempPathFactory) -> Chain:
-    """Both arms, SigLIP's with its own texts too."""
-    chain = Chain(tmp_path_factory.mktemp("encoders"))
-    sets = [
-        "evaluation.probes={count: {name: world_probe, task: count}, food: {name: world_probe, task: food}}",
-        "grid.evaluation.texts=[own,lit]",
-        "grid.pretrain=[classif,siglip]",
-        "evaluate=[probe,knn,linear,finetune,zero_shot,retrieval]",
-    ]
-    kept = [one for one in OVERRIDES if not one.startswith(("grid", "evaluation.after"))]
-    chain.nodes = build(load(ROOT / "experiments" / "table6.yaml", [*kept, *sets])).nodes
-    return chain
 
 
 def metrics_of(folder: Path) -> Any:

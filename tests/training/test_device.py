@@ -1,0 +1,22 @@
+"""Number formats by device and by wish."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+
+from pali3kit.training import device
+from pali3kit.training.device import chosen_precision, described
+
+CPU = torch.device("cpu")
+
+
+@pytest.mark.parametrize("fast", [True, False])
+def test_what_is_asked_for_is_taken_and_auto_is_the_faster(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "bf16_is_fast", lambda on: fast)
+    assert chosen_precision(CPU, "fp32") == "32-true" and chosen_precision(CPU, "bf16") == "bf16-mixed"
+    assert chosen_precision(CPU) == ("bf16-mixed" if fast else "32-true")
+
+
+def test_the_manifest_tells_what_was_asked_for() -> None:
+    assert described("fp32")["precision"] == "32-true" and described("bf16")["precision"] == "bf16-mixed"
