@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from pali3kit.ablation.content import budget, data_of, plain, weights_of
 from pali3kit.ablation.node import Node
 from pali3kit.ablation.sets import opened
+from pali3kit.ablation.slices import Stages
 from pali3kit.config.encoder import probe_sets
 from pali3kit.config.schema import Part
 from pali3kit.registry import CAPTIONED, LABELLED, Registry
-
-if TYPE_CHECKING:
-    from pali3kit.ablation.slices import Stages
 
 
 class EncoderStages:

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pali3kit.ablation.encoder_slices import EncoderStages
 from pali3kit.ablation.labels import labelled
 from pali3kit.ablation.node import Cell, Graph, Node
-from pali3kit.ablation.slices import columns
+from pali3kit.ablation.slices import Stages
+from pali3kit.config.encoder import has_texts
 from pali3kit.config.grid import points, resolve
 from pali3kit.config.schema import Experiment
+from pali3kit.config.supply import ENCODER_COLUMNS, PRETRAINED_COLUMNS, TEXT_COLUMNS
 
 __all__ = ["Cell", "Graph", "Node", "build"]
 
@@ -16,5 +19,21 @@ def build(experiment: Experiment) -> Graph:
     cells = []
     for point in points(experiment):
         variant = resolve(experiment, point)
-        cells += [Cell(point, seed, columns(variant, seed)) for seed in experiment.seeds]
+        cells += [Cell(point, seed, _columns(variant, seed)) for seed in experiment.seeds]
     return Graph(labelled(cells))
+
+
+def _columns(experiment: Experiment, seed: int) -> dict[str, Node]:
+    """Return the evaluating node of each column of one cell."""
+    stages = Stages(experiment, seed)
+    alone = EncoderStages(stages)
+    columns = {}
+    for column in experiment.evaluate:
+        if column in PRETRAINED_COLUMNS:
+            if column not in TEXT_COLUMNS or has_texts(experiment):
+                columns[column] = getattr(alone if column in ENCODER_COLUMNS else stages, column)
+            continue
+        for after in experiment.evaluation.after:
+            name = column if after == "transfer" else f"{column}@{after}"
+            columns[name] = stages.evaluate(column, after)
+    return columns

@@ -16,13 +16,10 @@ from functools import cached_property
 from typing import Any
 
 from pali3kit.ablation.content import budget, content_of, data_of, plain, weights_of
-from pali3kit.ablation.encoder_slices import EncoderStages
 from pali3kit.ablation.node import Node
 from pali3kit.config.budgets import REGION_COLUMNS, recipe, said_of
-from pali3kit.config.encoder import has_texts
 from pali3kit.config.offers import general, tasks_of
 from pali3kit.config.schema import Experiment
-from pali3kit.config.supply import ENCODER_COLUMNS, PRETRAINED_COLUMNS, TEXT_COLUMNS
 
 # The tokenizer and the mask codec define the text of every target, and a test set is one test set: they are the
 # same for all seeds. Features are a function of their vision encoder.
@@ -35,22 +32,6 @@ ARM_FIELDS = {
     "classif": {"head_bias", "loss"},
     "siglip": {"temperature", "bias", "text", "text_length"},
 }
-
-
-def columns(experiment: Experiment, seed: int) -> dict[str, Node]:
-    """Return the evaluating node of each column of one cell."""
-    stages = Stages(experiment, seed)
-    alone = EncoderStages(stages)
-    columns = {}
-    for column in experiment.evaluate:
-        if column in PRETRAINED_COLUMNS:
-            if column not in TEXT_COLUMNS or has_texts(experiment):
-                columns[column] = getattr(alone if column in ENCODER_COLUMNS else stages, column)
-            continue
-        for after in experiment.evaluation.after:
-            name = column if after == "transfer" else f"{column}@{after}"
-            columns[name] = stages.evaluate(column, after)
-    return columns
 
 
 class Stages:
