@@ -67,7 +67,7 @@ class WorldCaptionsOptions:
     """`test` scenes of the embedded world's test split, drawn by `artist`, with captions in 36 languages."""
 
     objects: int = 64
-    artist: Literal["noto", "twemoji"] = "noto"
+    artist: Literal["noto", "twemoji"] = "twemoji"
     test: int = 500
 
 

@@ -110,12 +110,12 @@ def _main(world: World, scene: Scene) -> int:
 class WorldCaptions:
     """Scenes of the test split with two captions in each of the 36 languages: the names of all that is there.
 
-    Drawn by the artist that an encoder never saw they are held-out art; Crossmodal-3600's counterpart.
+    They are held-out art: drawn by the artist that no encoder saw. Crossmodal-3600's counterpart.
     """
 
     languages = LANGUAGES
 
-    def __init__(self, objects: int = 64, artist: str = "noto", test: int = 500, image_size: int = 64) -> None:
+    def __init__(self, objects: int = 64, artist: str = "twemoji", test: int = 500, image_size: int = 64) -> None:
         self._world = World(image_size=image_size, objects=objects, artist=artist)
         self._count = test
         self.digest = _digest(objects, artist, test, image_size)

@@ -7,8 +7,9 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
@@ -27,6 +28,7 @@ from pali3kit.training.parts import build_part, build_vision, read_classifier, r
 from pali3kit.training.weighing import Weighed, rehearsing, weigh_forward
 
 SOME = 16  # pictures that are timed
+T = TypeVar("T")
 
 
 def run(config: dict[str, Any], context: StageContext) -> None:
@@ -102,7 +104,7 @@ def _embedder(encoder: Any, crop: float) -> _Embedder:
 
 def _fill(embedder: _Embedder, pictures: Any, split: str, context: StageContext, skips: _Listed) -> Iterator[int]:
     """Compute the rows of a split that are not there yet; yield how many are."""
-    path, partial = (context.folder / f"{split}{end}" for end in (".safetensors", ".partial"))
+    path, unfinished = (context.folder / f"{split}{end}" for end in (".safetensors", ".partial"))
     progress, size = context.folder / f"{split}.done", pictures.size(split)
     if not size:
         raise DataError(f"the set has no pictures in its split '{split}'")
@@ -110,15 +112,13 @@ def _fill(embedder: _Embedder, pictures: Any, split: str, context: StageContext,
     skips.seen += start
     if path.exists():
         return
-    arrays, saved = read(partial, "r+")[0] if start else {}, time.monotonic()
+    arrays, saved = read(unfinished, "r+")[0] if start else {}, time.monotonic()
     black = np.zeros((embedder.size, embedder.size, 3), np.uint8)
     with ThreadPoolExecutor(context.threads) as pool:
-        for first in range(start, size, BATCH):
-            numbers = range(first, min(first + BATCH, size))
-            found = list(pool.map(lambda index: _picture(embedder, pictures, split, index), numbers))
+        for numbers, found in _ahead(pool, partial(_picture, embedder, pictures, split), range(start, size)):
             features = embedder.embed([black if isinstance(one, DataError) else one for one in found])
-            arrays = arrays or _allocate(partial, pictures, split, features.shape[1])
-            rows = slice(first, numbers.stop)
+            arrays = arrays or _allocate(unfinished, pictures, split, features.shape[1])
+            rows = slice(numbers.start, numbers.stop)
             arrays["features"][rows] = features
             arrays["usable"][rows] = [not isinstance(one, DataError) for one in found]
             _note(skips, found)
@@ -127,8 +127,18 @@ def _fill(embedder: _Embedder, pictures: Any, split: str, context: StageContext,
                 saved = time.monotonic()
             yield rows.stop
     _save(arrays, progress, size, skips)
-    partial.replace(path)
+    unfinished.replace(path)
     progress.unlink()
+
+
+def _ahead(pool: ThreadPoolExecutor, read: Callable[[int], T], rows: range) -> Iterator[tuple[range, list[T]]]:
+    """What is read of `rows`, a batch at a time; while one is used, the threads read the next."""
+    batches = [rows[first : first + BATCH] for first in range(0, len(rows), BATCH)]
+    started = map(partial(pool.map, read), batches)
+    following: Iterator[T] = next(started, iter(()))
+    for batch in batches:
+        current, following = following, next(started, iter(()))
+        yield batch, list(current)
 
 
 def _picture(embedder: _Embedder, pictures: PictureSet, split: str, index: int) -> np.ndarray | DataError:
@@ -175,9 +185,9 @@ def _save(arrays: Arrays, progress: Path, done: int, skips: _Listed) -> None:
         if isinstance(array, np.memmap):
             array.flush()
     skips.write()
-    partial = progress.with_suffix(".count")
-    partial.write_text(str(done))
-    partial.replace(progress)
+    count_file = progress.with_suffix(".count")
+    count_file.write_text(str(done))
+    count_file.replace(progress)
 
 
 def calibrate(config: dict[str, Any], threads: int) -> Cost:
