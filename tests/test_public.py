@@ -7,7 +7,9 @@ import shutil
 from pathlib import Path
 
 import numpy as np
+import open_clip
 import pytest
+import torch
 from PIL import Image
 
 from pali3kit.config.load import load
@@ -57,9 +59,11 @@ def test_a_whole_model_is_measured_and_told_to_pass_or_not(disk: Path, capsys: p
             file = disk / "mine" / "test" / name / f"{number}.png"
             file.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(rng.integers(0, 255, (40, 50, 3), dtype=np.uint8)).save(file)
+    torch.save(open_clip.create_model("ViT-S-32-alt").state_dict(), disk / "random.pt")
     shutil.copytree(FOLDER, disk / "public")
     (disk / "public" / "mine.yaml").write_text(
-        "name: mine\nscale: public\npretrain: given\nmodel: {image_size: 64, towers: open_clip/ViT-S-32-alt}\n"
+        "name: mine\nscale: public\npretrain: given\n"
+        "model: {image_size: 64, towers: {name: open_clip/ViT-S-32-alt, pretrained: random.pt}}\n"
         "evaluate: [zero_shot, retrieval]\n"
         "evaluation:\n  labelled: {name: folders, path: mine}\n"
         "  captioned: {name: world_captions, test: 2}\n  prompts: photo\n"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import asdict
 from functools import cached_property
@@ -11,9 +12,13 @@ from pali3kit.ablation.content import budget, data_of, plain, weights_of
 from pali3kit.ablation.node import Node
 from pali3kit.ablation.sets import opened
 from pali3kit.ablation.slices import Stages
+from pali3kit.config.digest import digest
 from pali3kit.config.encoder import probe_sets
 from pali3kit.config.schema import Part
+from pali3kit.errors import DataError
 from pali3kit.registry import CAPTIONED, LABELLED, Registry
+
+OF_TESTS = ("real", "v2", "names")  # options of sets that say nothing of train pictures
 
 
 class EncoderStages:
@@ -37,21 +42,27 @@ class EncoderStages:
             return self.node("embed", {**config, "towers": plain(towers), **weights_of(towers)})
         return self.node("embed", config, vision=self.stages.vision)
 
-    def _set(
-        self, kind: Registry, part: Part, splits: Sequence[str] = (), image_size: int | None = None
-    ) -> dict[str, Any]:
-        """A labelled or captioned set, and how large it draws its pictures, if it draws them.
+    def _set(self, kind: Registry, part: Part, splits: Sequence[str], image_size: int | None = None) -> dict[str, Any]:
+        """Some splits of a labelled or captioned set, and how large it draws its pictures, if it draws them.
 
-        What learns from train pictures alone does not depend on what they are tested on: not on ReaL's labels, nor on
-        another collection.
+        What learns from train pictures alone does not depend on what they are tested on.
         """
         known = plain(part)
         pictures = opened(kind.kind, known)
-        content = pictures.digest
+        if absent := [split for split in splits if not pictures.size(split)]:
+            where = f"{part.name} {part.options.get('path', '')}".strip()
+            raise DataError(f"{where}: there are no pictures in its split '{absent[0]}'")
+        content = [pictures.content(split) for split in splits]
         if list(splits) == ["train"]:
-            known = {key: value for key, value in known.items() if key not in ("real", "v2")}
-            content = pictures.content("train")
-        return {kind.kind: known, "data": content, "image_size": image_size or self.experiment.model.image_size}
+            known = {key: value for key, value in known.items() if key not in OF_TESTS}
+        elif kind is LABELLED:
+            content += pictures.classes
+        return {
+            kind.kind: known,
+            "data": digest(content),
+            "count": sum(pictures.size(split) for split in splits),
+            "image_size": image_size or self.experiment.model.image_size,
+        }
 
     @cached_property
     def splits(self) -> list[str]:
@@ -82,7 +93,7 @@ class EncoderStages:
         training = budget(section)
         training.pop("image_size", None)
         learned = self._set(LABELLED, chosen.labelled, ["train"], section.image_size)
-        pictures = self._set(LABELLED, chosen.labelled, image_size=section.image_size)
+        pictures = self._set(LABELLED, chosen.labelled, self.splits, section.image_size)
         classifier = self.node("finetune", {**learned, "training": training}, vision=self.stages.vision)
         logits = self.node("embed", {**pictures, "splits": self.splits, "crop": chosen.crop}, classifier=classifier)
         return self.node("classify", {"column": "finetune", "splits": self.splits}, test=logits)
@@ -114,6 +125,11 @@ class EncoderStages:
     @cached_property
     def zero_shot(self) -> Node:
         config, parents = self._texts()
+        classes = opened(LABELLED.kind, plain(self.experiment.evaluation.labelled)).classes
+        if unnamed := [name for name in classes if re.fullmatch(r"n\d{8}", name)]:
+            raise DataError(
+                f"no text can ask for class {unnamed[0]}: say what it is called (evaluation.labelled.names)"
+            )
         test = self.labelled(self.splits, 1.0)
         said = {"prompts": self.experiment.evaluation.prompts, "splits": self.splits}
         return self.node("zero_shot", {**said, **config}, test=test, **parents)
@@ -124,7 +140,7 @@ class EncoderStages:
         part = self.experiment.evaluation.captioned
         return self.node(
             "retrieval",
-            {**self._set(CAPTIONED, part), **config},
+            {**self._set(CAPTIONED, part, ["test"]), **config},
             images=self.embed(CAPTIONED, part, ["test"]),
             **parents,
         )

@@ -46,7 +46,7 @@ class Stages:
         """The source, and how large its pictures are."""
         return {**self.source, "image_size": size}
 
-    def node(self, kind: str, config: Mapping[str, Any], **parents: Node) -> Node:
+    def node(self, kind: str, config: Mapping[str, Any], /, **parents: Node) -> Node:
         return Node(kind, kind, config, self.seed if kind in SEEDED else 0, parents)
 
     @cached_property

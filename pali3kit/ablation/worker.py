@@ -158,6 +158,8 @@ def _calibrate(node: Node, threads: int) -> Message:
             cost = calibrate(copy.deepcopy(sized(node)), threads)
         except Exception as error:
             return Failed(reason(error))
+    if cost is None:
+        return Calibrated(None)
     return Calibrated(cost if isinstance(cost, Cost) else Cost(float(cost)), weight)
 
 

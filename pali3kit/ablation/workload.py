@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from pali3kit.ablation.node import Node, ancestry
-from pali3kit.ablation.sets import opened
 from pali3kit.config.digest import digest
 from pali3kit.evals.columns import count_examples
 from pali3kit.registry import SOURCE
@@ -23,17 +22,13 @@ _RATES = frozenset({"learning_rate", "weight_decay", "beta2", "schedule", "warmu
 def units(node: Node) -> int:
     """Count the work of a stage in its kind's unit: examples, pictures, windows or sets; at least 1."""
     config = node.config
-    if node.kind == "features":
-        return int(config["count"])
+    if node.kind in ("features", "embed"):
+        return max(1, int(config["count"]))
     if node.kind == "evaluate":
         source = config["source"]
         options = {key: value for key, value in source.items() if key != "name"}
         languages = len(SOURCE.build(source["name"], **options).languages)
         return count_examples(config["column"], int(config["test"]), int(config["limit"]), languages)
-    if node.kind == "embed":
-        kind = "labelled" if "labelled" in config else "captioned"
-        pictures = opened(kind, config[kind])
-        return max(1, sum(int(pictures.size(split)) for split in config["splits"]))
     if node.kind in ("knn", "linear"):
         return sum(map(units, node.parents.values()))
     if node.kind == "probe":

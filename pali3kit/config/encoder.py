@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import get_args
 
 from pali3kit import registry
 from pali3kit.config.budgets import Complaint, needs_lit
 from pali3kit.config.schema import Experiment, Part, Training
+from pali3kit.config.sets import WorldTask
 from pali3kit.config.shapes import VitShape, resolve
-from pali3kit.config.supply import ENCODER_COLUMNS, PARTS_OF, TEXT_COLUMNS, files
+from pali3kit.config.supply import ENCODER_COLUMNS, PARTS_OF, TEXT_COLUMNS, files, paired
 from pali3kit.errors import ConfigError, choose
 
 TEXTS = ("lit", "own")
 PROMPTS = ("class_name", "photo", "clip_best", "clip")
 """The sets of prompts of `text.zero_shot`."""
-WORLD_TASKS = ("heldout_category", "artist_category", "skin_tone", "flag", "digits", "count", "texture", "food")
-"""The embedded world's probe tasks."""
 
 
 def probe_sets(cell: Experiment) -> dict[str, Part]:
     """The sets of the few-shot probe by name: those that are given, or the embedded world's eight."""
-    world = {name: Part(name="world_probe", options={"task": name}) for name in WORLD_TASKS}
+    world = {name: Part(name="world_probe", options={"task": name}) for name in get_args(WorldTask)}
     return cell.evaluation.probes or world
 
 
@@ -43,15 +43,28 @@ def encoder(cell: Experiment) -> Iterator[Complaint]:
         yield "model.towers", f"a whole model is measured as an encoder alone: '{others[0]}' needs model.vision."
     if cell.model.towers is not None and "finetune" in asked:
         yield "model.towers", "a whole model stays as it is: 'finetune' needs model.vision."
+    yield from _whole(cell)
     texts = [column for column in asked if column in TEXT_COLUMNS]
     if texts and not has_texts(cell) and "evaluation.texts" not in cell.grid:
         text = f"an encoder by '{cell.pretrain}' has no text tower of its own: evaluation.texts 'lit' trains one."
         yield "evaluation.texts", f"{text} Or leave out '{texts[0]}'."
     if needs_lit(cell):
         yield from _budget("lit", cell.stages.lit, texts[0])
+        yield from paired(cell)
     if "finetune" in asked and cell.model.towers is None:
         yield from _budget("finetune", cell.stages.finetune, "finetune")
         yield from _finetuned(cell)
+
+
+def _whole(cell: Experiment) -> Iterator[Complaint]:
+    """Check that a whole model is somebody's, as it is."""
+    towers = cell.model.towers
+    if towers is None:
+        return
+    if cell.pretrain != "given":
+        yield "pretrain", f"a whole model is taken as it is: pretrain 'given', not '{cell.pretrain}'."
+    if towers.name.startswith("open_clip/") and not towers.options.get("pretrained"):
+        yield "model.towers", f"{towers.name} without weights is random: say which (pretrained: a tag or a file)."
 
 
 def _sets(cell: Experiment, asked: list[str]) -> Iterator[Complaint]:
@@ -64,8 +77,9 @@ def _sets(cell: Experiment, asked: list[str]) -> Iterator[Complaint]:
     if "retrieval" in asked:
         used["evaluation.captioned"] = cell.evaluation.captioned
     for key, part in used.items():
-        if registry.KINDS["captioned" if key.endswith("captioned") else "labelled"].describe(part.name).options:
-            yield from files(key, part)  # of a plug-in's options nothing is known
+        kind = "captioned" if key == "evaluation.captioned" else "labelled"
+        if registry.KINDS[kind].describe(part.name).options:
+            yield from files(key, part, globs=False)  # of a plug-in's options nothing is known
 
 
 def _budget(stage: str, training: Training, column: str) -> Iterator[Complaint]:
@@ -98,6 +112,8 @@ def expected(cell: Experiment) -> Iterator[Complaint]:
     """Check that every published number belongs to something that is measured."""
     measured = [f"{one}.{part}" for one in cell.evaluate for part in PARTS_OF.get(one, ())]
     measured += [one for one in cell.evaluate if one not in PARTS_OF]
+    if cell.expect and any(len(values) > 1 for values in cell.grid.values()):
+        yield "expect", "expect: published numbers are of one model, and a grid has several: leave out one of the two."
     for name in cell.expect:
         if name not in measured:
             yield f"expect.{name}", f"expect: '{name}' is not measured.{choose(name, measured)}"

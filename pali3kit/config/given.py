@@ -11,14 +11,15 @@ from pali3kit.config.schema import Experiment, Part
 
 def folders(cell: Experiment) -> Iterator[Complaint]:
     """Check that what is named like a folder of transformers is one."""
-    for key, part in (("model.vision", cell.model.vision), ("model.language", cell.model.language)):
+    for key in ("vision", "language", "towers"):
+        part: Part | None = getattr(cell.model, key)
+        if part is None or not part.name.startswith("hf/"):
+            continue
         folder = part.name.removeprefix("hf/")
-        if (
-            part.name.startswith("hf/")
-            and folder.startswith((".", "/", "~"))
-            and not Path(folder).expanduser().is_dir()
-        ):
-            yield key, f"there is no folder '{folder}'"
+        if folder.startswith((".", "/")) and not Path(folder).is_dir():
+            yield f"model.{key}", f"there is no folder '{folder}'"
+        if folder.startswith("~"):
+            yield f"model.{key}", f"'{folder}' is not expanded here: write {Path(folder).expanduser()}"
 
 
 def found(part: Part, key: str) -> Iterator[Complaint]:

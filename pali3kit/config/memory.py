@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import ceil
 
-from pali3kit.config.budgets import Complaint, has_stage_2
+from pali3kit.config.budgets import Complaint, has_stage_2, needs_lit
 from pali3kit.config.schema import Experiment
 from pali3kit.config.shapes import LanguageShape, VitShape, resolve, resolve_language
-from pali3kit.config.sizes import language_parameters, least_bytes, vit_parameters
+from pali3kit.config.sizes import language_parameters, least_bytes, text_tower_parameters, vit_parameters
 from pali3kit.config.supply import PRETRAINED_COLUMNS
 from pali3kit.errors import ConfigError
 
@@ -36,6 +36,8 @@ def _trained(cell: Experiment) -> Iterator[tuple[str, int, str]]:
         yield "vision", vision, stages.vision.optimizer.name
     if "finetune" in cell.evaluate:
         yield "finetune", vision, stages.finetune.optimizer.name
+    if needs_lit(cell):
+        yield "lit", _text(cell), stages.lit.optimizer.name
     if all(column in PRETRAINED_COLUMNS for column in cell.evaluate):
         return
     yield "multimodal", language, stages.multimodal.optimizer.name
@@ -64,3 +66,17 @@ def _language(cell: Experiment) -> int:
         return 0
     vocabulary = cell.tokenizer.vocabulary or 0
     return language_parameters(shape, vocabulary, options["gated"], options["tied"], options["buckets"])
+
+
+def _text(cell: Experiment) -> int:
+    """Of the text tower that is LiT-tuned; 0 where its shape, or what it must meet, is not known here."""
+    tower, pretraining = cell.stages.lit.text or cell.stages.vision.text, cell.stages.vision
+    if tower.name != "siglip_text" or cell.model.vision.name != "vit":
+        return 0
+    try:
+        options = cell.model.vision.options
+        width = resolve(**{key: options[key] for key in ("size", *VitShape.__slots__)}).width
+    except (ConfigError, KeyError):
+        return 0
+    numbers = {key: tower.options[key] for key in ("width", "depth", "mlp", "bottleneck")}
+    return text_tower_parameters(cell.tokenizer.vocabulary or 0, pretraining.text_length, width, **numbers)

@@ -302,7 +302,7 @@ class Runtime:
     `ranks` processes train one encoder, by `strategy` `ddp` or `fsdp`, each with `loaders` processes for its pictures.
     A training stage that is killed loses about `checkpoint_seconds`. A stage stops when more than `most_bad` of all
     samples in files are unusable. Training computes in `precision` `fp32`, `bf16` (autocast), or `auto`: bf16 on GPUs
-    that have it and on CPUs with AMX. `attention` is that of the language model's encoder, `auto` or a backend;
+    that have it. `attention` is that of the language model's encoder, `auto` or a backend;
     `recompute` trades its activations' memory for time (gradient checkpointing). PaLI's batches are cut into passes of
     at most `most_tokens` of the encoder's tokens on one device (0: not cut); gradients add up, and each target token
     weighs the same. `memory` is a device's, in GiB, where one is stated: what cannot fit is refused.

@@ -7,6 +7,8 @@ from typing import Literal
 
 from pali3kit import registry
 
+WorldTask = Literal["heldout_category", "artist_category", "skin_tone", "flag", "digits", "count", "texture", "food"]
+
 
 @dataclass(frozen=True, kw_only=True)
 class SetOptions:
@@ -34,7 +36,7 @@ class ImageNetOptions:
 class WorldProbeOptions:
     """One of the embedded world's small classification tasks."""
 
-    task: Literal["heldout_category", "artist_category", "skin_tone", "flag", "digits", "count", "texture", "food"]
+    task: WorldTask
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,8 +13,21 @@ def vit_parameters(shape: VitShape, image_size: int) -> int:
     width, mlp = shape.width, shape.mlp
     patches = (3 * shape.patch**2 + 1) * width
     positions = (image_size // shape.patch) ** 2 * width
+    return patches + positions + _blocks(width, shape.depth, mlp)
+
+
+def text_tower_parameters(
+    vocabulary: int, length: int, out: int, width: int, depth: int, mlp: int, bottleneck: int | None = None
+) -> int:
+    """Of a `siglip_text`: table of tokens, its widening, positions, blocks with the last norm, and head."""
+    table = vocabulary * width if bottleneck is None else bottleneck * (vocabulary + width)
+    return table + length * width + _blocks(width, depth, mlp) + (width + 1) * out
+
+
+def _blocks(width: int, depth: int, mlp: int) -> int:
+    """Of a transformer with its last norm."""
     block = 4 * (width**2 + width) + (width + 1) * mlp + (mlp + 1) * width + 4 * width
-    return patches + positions + shape.depth * block + 2 * width
+    return depth * block + 2 * width
 
 
 def language_parameters(shape: LanguageShape, vocabulary: int, gated: bool, tied: bool, buckets: int) -> int:

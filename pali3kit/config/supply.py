@@ -54,14 +54,14 @@ def supply(cell: Experiment) -> Iterator[tuple[str, str]]:
         yield "data.source", f"pretrain 'classif' needs labels: {wanted}."
 
 
-def files(key: str, source: Part) -> Iterator[tuple[str, str]]:
-    """Check that the files that the options of a source, or of a set, name are there."""
+def files(key: str, source: Part, globs: bool = True) -> Iterator[tuple[str, str]]:
+    """Check that the files that the options of a source, or of a set, name are there; a source's may be patterns."""
     for option in (*FILES, *FOLDERS):
         path, folder = source.options.get(option), option in FOLDERS or source.name == "folder"
         if not isinstance(path, str):
             continue
         file = Path(path).expanduser()
-        if not (file.is_dir() if folder else file.exists() or any(iglob(str(file), recursive=True))):
+        if not (file.is_dir() if folder else file.exists() or (globs and any(iglob(str(file), recursive=True)))):
             beside = [found.name for found in file.parent.iterdir()] if file.parent.is_dir() else []
             what = "folder" if folder else "file or folder"
             yield f"{key}.{option}", f"there is no {what} '{path}'.{nearest(file.name, beside)}"
@@ -104,6 +104,18 @@ def _masked(cell: Experiment) -> Iterator[tuple[str, str]]:
     if asked and refers and tasks is not None and not any(task.endswith("instance") for task in tasks):
         text = f"source '{source.name}' has no masks of objects, which '{asked[0]}' needs: "
         yield "stages.masks.source", text + "coco_instances, open_images and refcoco have."
+
+
+def paired(cell: Experiment) -> Iterator[tuple[str, str]]:
+    """Check that the text tower that is LiT-tuned has pairs of pictures and texts to learn from."""
+    own = cell.stages.lit.source
+    for key, part in parts_of(own, "stages.lit.source") if own else ():
+        yield from _files(key, part)
+    source = own or cell.data.source
+    tasks = tasks_of(source)
+    if source.name in WITHOUT_PICTURES or (tasks and not any(task.endswith("splitcap") for task in tasks)):
+        key = "stages.lit.source" if own else "data.source"
+        yield key, f"source '{source.name}' has no pictures with texts, which the stage lit learns from."
 
 
 def _labelled(source: Part) -> bool:

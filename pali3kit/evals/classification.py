@@ -68,8 +68,11 @@ def zero_shot(
 
 
 def class_embeddings(towers: ReadsTexts, classes: Sequence[str], prompts: str) -> Tensor:
-    """Unit embeddings `[C,E]`: the mean of the unit embeddings of a class' prompts (big_vision, CLIP)."""
-    by_class = prompts_of(prompts, classes)
+    """Unit embeddings `[C,E]`: the mean of the unit embeddings of a class' prompts (big_vision, CLIP).
+
+    Prompts are canonical unless the towers say that theirs are not (`models.towers.Towers`).
+    """
+    by_class = prompts_of(prompts, classes, getattr(towers, "canonical_prompts", True))
     texts = embed_texts(towers, (text for each in by_class for text in each))
     means = torch.stack([part.mean(0) for part in texts.split([len(each) for each in by_class])])
     return nn.functional.normalize(means, dim=-1)

@@ -18,13 +18,14 @@ SIDEWAYS = (5, 6, 7, 8)
 BROKEN = (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, KeyError)  # what Pillow's plug-ins raise
 
 
-def decode(data: bytes, where: str, most_pixels: int = MOST_PIXELS) -> Image.Image:
+def decode(data: bytes, where: str, most_pixels: int = MOST_PIXELS, upright: bool = True) -> Image.Image:
     """The picture in `data` in RGB, turned as its EXIF says; transparency lies on white.
 
     Args:
         data: a file's bytes, in any format that Pillow reads.
         where: what to call the picture in errors.
         most_pixels: more are refused before they are decoded.
+        upright: False leaves it as it is stored, and drops transparency: so benchmarks are read by others.
 
     Raises:
         DataError: no picture, cut off, or too large.
@@ -37,7 +38,7 @@ def decode(data: bytes, where: str, most_pixels: int = MOST_PIXELS) -> Image.Ima
             if width * height > most_pixels:
                 raise DataError(f"{where}: {width}x{height} pixels are more than {most_pixels / 1e6:g} million")
             image.load()
-            return _flattened(ImageOps.exif_transpose(image))
+            return _flattened(ImageOps.exif_transpose(image)) if upright else image.convert("RGB")
     except Image.DecompressionBombError as error:
         raise DataError(f"{where}: {error}") from error
     except UnidentifiedImageError as error:
@@ -58,13 +59,13 @@ def read_size(data: bytes, where: str) -> tuple[int, int]:
         raise DataError(f"{where}: no size can be read from it ({len(data)} bytes)") from error
 
 
-def read(path: Path, most_pixels: int = MOST_PIXELS) -> Image.Image:
+def read(path: Path, most_pixels: int = MOST_PIXELS, upright: bool = True) -> Image.Image:
     """`decode` for a file."""
     try:
         data = path.read_bytes()
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from error
-    return decode(data, str(path), most_pixels)
+    return decode(data, str(path), most_pixels, upright)
 
 
 def _flattened(image: Image.Image) -> Image.Image:

@@ -35,25 +35,31 @@ def nearest_classes(
         raise DataError(f"{neighbours} neighbours asked of {len(train_features)} train pictures")
     classes, votes_for = np.unique(train_labels, return_inverse=True)
     labels = torch.from_numpy(votes_for).to(device)
+    cosines, nearest = _nearest(test_features, train_features, neighbours, device)
     found = []
-    for _, queries in _units(test_features, QUERIES, device):
-        cosines, nearest = _nearest(queries, train_features, neighbours, device)
-        weights = (cosines.double() / temperature).exp()
-        votes = weights.new_zeros(len(queries), len(classes)).scatter_add_(1, labels[nearest], weights)
+    for start in range(0, len(cosines), QUERIES):
+        some = slice(start, start + QUERIES)
+        weights = (cosines[some].double() / temperature).exp()
+        votes = weights.new_zeros(len(weights), len(classes)).scatter_add_(1, labels[nearest[some]], weights)
         found.append(classes[votes.argmax(1).numpy(force=True)])
     return np.concatenate(found).astype(np.int64)
 
 
 def _nearest(
-    queries: Tensor, gallery: NDArray[np.floating], count: int, device: torch.device | str
+    queries: NDArray[np.floating], gallery: NDArray[np.floating], count: int, device: torch.device | str
 ) -> tuple[Tensor, Tensor]:
-    """The largest cosines `[Q,count]` with a gallery, a part of it at a time, and the rows that they are of."""
-    best = queries.new_full((len(queries), count), -torch.inf)
+    """The largest cosines `[Q,count]` with a gallery, a part of it at a time, and the rows that they are of.
+
+    The gallery is the larger one: it is read once.
+    """
+    best = torch.full((len(queries), count), -torch.inf, device=device)
     rows = torch.zeros_like(best, dtype=torch.int64)
     for first, some in _units(gallery, GALLERY, device):
-        cosines, places = (queries @ some.T).topk(min(count, len(some)))
-        best, kept = torch.cat([best, cosines], 1).topk(count)
-        rows = torch.cat([rows, places + first], 1).gather(1, kept)
+        for start, asked in _units(queries, QUERIES, device):
+            part = slice(start, start + len(asked))
+            cosines, places = (asked @ some.T).topk(min(count, len(some)))
+            best[part], kept = torch.cat([best[part], cosines], 1).topk(count)
+            rows[part] = torch.cat([rows[part], places + first], 1).gather(1, kept)
     return best, rows
 
 

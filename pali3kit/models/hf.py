@@ -42,7 +42,7 @@ class HfTowers(nn.Module):
         self.model = _load(source, CLASSES[config.model_type])
         self.tokenizer = _tokenizer(source)
         self.length = config.text_config.max_position_embeddings
-        self.lower = config.model_type == "siglip"
+        self.lower = self.canonical_prompts = config.model_type == "siglip"
         self.image_spec = image_spec(source, config.vision_config.image_size, demanded=True)
 
     def embed_images(self, images: Tensor) -> Tensor:

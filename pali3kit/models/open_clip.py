@@ -29,6 +29,8 @@ class OpenClipTowers(nn.Module):
         ConfigError: the tokenizer is one of transformers, which is not installed.
     """
 
+    canonical_prompts = False  # the tokenizer does what the model wants
+
     def __init__(self, name: str, pretrained: str | None = None) -> None:
         super().__init__()
         self.model = create(name, pretrained)

@@ -11,9 +11,13 @@ from pali3kit.images.spec import ImageSpec
 
 
 class Towers(Protocol):
-    """An image tower and a text tower, with the preprocessing of both. Embeddings are not yet of unit length."""
+    """An image tower and a text tower, with the preprocessing of both. Embeddings are not yet of unit length.
+
+    `canonical_prompts`: whether prompts of classes lose capitals and punctuation before they are read, as SigLIP's do.
+    """
 
     image_spec: ImageSpec
+    canonical_prompts: bool
 
     def embed_images(self, images: Tensor) -> Tensor:
         """Pictures as `image_spec` prepares them, `[B,3,H,W]`, to `[B,E]`."""

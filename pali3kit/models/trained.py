@@ -14,6 +14,8 @@ from pali3kit.text.tokenizer import Tokenizer
 class TrainedTowers(nn.Module):
     """`models.towers.Towers` of a `TwoTowers` and its tokenizer."""
 
+    canonical_prompts = True
+
     def __init__(self, towers: TwoTowers, tokenizer: Tokenizer) -> None:
         super().__init__()
         self.towers, self.tokenizer = towers, tokenizer

@@ -6,9 +6,8 @@ import re
 import string
 from collections.abc import Sequence
 
+from pali3kit.config.encoder import PROMPTS
 from pali3kit.errors import DataError, choose
-
-NAMES = ("class_name", "photo", "clip_best", "clip")
 
 
 def templates(name: str) -> list[str]:
@@ -21,22 +20,23 @@ def templates(name: str) -> list[str]:
         return ["{}"]
     if name == "photo":
         return ["a photo of a {}."]
-    if name not in NAMES:
-        raise DataError(f"no set of prompts '{name}'.{choose(name, NAMES)}")
+    if name not in PROMPTS:
+        raise DataError(f"no set of prompts '{name}'.{choose(name, PROMPTS)}")
     import open_clip  # seconds, for who asks for them only
 
     chosen = open_clip.OPENAI_IMAGENET_TEMPLATES if name == "clip" else open_clip.SIMPLE_IMAGENET_TEMPLATES
     return [template("{}") for template in chosen]
 
 
-def prompts_of(name: str, classes: Sequence[str]) -> list[list[str]]:
-    """For each class its prompts, canonical.
+def prompts_of(name: str, classes: Sequence[str], clean: bool = True) -> list[list[str]]:
+    """For each class its prompts, canonical unless they are not to be `clean`.
 
     Of several names, separated by commas, the first is taken, as big_vision's zero-shot evaluator does by default.
     """
-    canonical_templates = [canonical(template, keep="{}") for template in templates(name)]
-    canonical_names = [canonical(one.split(",")[0]) for one in classes]
-    return [[template.replace("{}", one) for template in canonical_templates] for one in canonical_names]
+    names, asked = [one.split(",")[0].strip() for one in classes], templates(name)
+    if clean:
+        names, asked = list(map(canonical, names)), [canonical(template, keep="{}") for template in asked]
+    return [[template.replace("{}", one) for template in asked] for one in names]
 
 
 def canonical(text: str, keep: str = "") -> str:

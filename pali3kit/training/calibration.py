@@ -16,7 +16,6 @@ from pali3kit.config.vocabulary import CODES, MODES, SENTINELS, Vocabulary
 from pali3kit.models.pali import PaLI
 from pali3kit.registry import LANGUAGE
 from pali3kit.training.context import Cost, Weight
-from pali3kit.training.device import bf16_is_fast
 from pali3kit.training.modules import Batch, StageModule
 from pali3kit.training.parts import build_pali, build_part, build_vision
 from pali3kit.training.weighing import Weighed, rehearsing, weigh
@@ -38,9 +37,7 @@ def training_cost(module: StageModule, make: Callable[[int], Batch], budget: Tra
 
     def step(number: int) -> None:
         optimizer.zero_grad()
-        with torch.autocast("cpu", torch.bfloat16, enabled=bf16_is_fast(torch.device("cpu"))):
-            loss = module.losses(make(number))["loss"]
-        loss.backward()
+        module.losses(make(number))["loss"].backward()
         optimizer.step()
 
     module.train()

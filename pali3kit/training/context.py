@@ -24,7 +24,7 @@ class Execution:
 
     One that trains on pictures may be spread over processes: this is rank `rank` of `ranks`, each with `loaders`
     processes that prepare its batches. `strategy`: "ddp" repeats the model in every rank, "fsdp" shards it (FSDP2).
-    Training computes in `precision` "fp32", "bf16" (autocast), or "auto", which is bf16 where that is fast.
+    Training computes in `precision` "fp32", "bf16" (autocast), or "auto": bf16 on GPUs that have it.
     Training is checkpointed every `checkpoint_seconds`; it stops when more than `most_bad` of all samples are unusable.
     `attention` is the language encoder's, `recompute` spares its activations (`language.attention`, `UL2`). PaLI's
     batches are cut into passes of at most `most_tokens` of the encoder's tokens, whose gradients add up (0: not cut).

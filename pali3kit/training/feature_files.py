@@ -15,6 +15,7 @@ from pali3kit.errors import DataError
 from pali3kit.evals.features import Features
 
 TYPES: dict[str, type[np.generic]] = {"F32": np.float32, "I64": np.int64, "U8": np.uint8}
+ROWS = 4096  # copied at once
 NAMES = {np.dtype(kind): name for name, kind in TYPES.items()}
 Arrays = dict[str, np.memmap[Any, Any]]
 
@@ -62,21 +63,45 @@ def _mapped(path: Path, entry: Mapping[str, Any], start: int, mode: Any) -> np.m
     return np.memmap(path, kind, mode, start + entry["data_offsets"][0], shape)
 
 
+def publish(unfinished: Path, path: Path) -> None:
+    """Rename a file that is filled in; where pictures are not `usable`, one without them takes its place, with `rows`,
+    the numbers of the others. So features are always read without being loaded.
+    """
+    arrays, told = read(unfinished)
+    rows = np.flatnonzero(arrays["usable"])
+    if len(rows) == len(arrays["usable"]):
+        unfinished.replace(path)
+        return
+    kept: dict[str, NDArray[Any]] = {"rows": rows}
+    if "labels" in arrays:
+        kept["labels"] = arrays["labels"][rows]
+    if "right" in arrays:
+        right = [part for part, good in zip(_parts(arrays), arrays["usable"], strict=True) if good]
+        kept |= {"right": np.concatenate(right), "right_ends": np.cumsum([len(part) for part in right])}
+    shapes: dict[str, Any] = {"features": (np.float32, (len(rows), arrays["features"].shape[1]))}
+    smaller = path.with_suffix(".smaller")
+    written = create(smaller, shapes | {name: (np.int64, array.shape) for name, array in kept.items()}, told)
+    for name, array in kept.items():
+        written[name][:] = array
+    for start in range(0, len(rows), ROWS):
+        some = slice(start, start + ROWS)
+        written["features"][some] = arrays["features"][rows[some]]
+    written["features"].flush()
+    smaller.replace(path)
+    unfinished.unlink()
+
+
 def features_in(folder: Path, split: str) -> Features:
-    """What the stage `embed` left of a split, without the pictures that could not be used."""
+    """What the stage `embed` left of a split, memory-mapped."""
     arrays, _ = read(folder / f"{split}.safetensors")
-    usable = np.asarray(arrays["usable"], np.bool_)
-    right = _split(arrays["right"], arrays["right_ends"]) if "right" in arrays else None
-    features, labels = arrays["features"], arrays.get("labels")
-    if usable.all():
-        return Features(features, labels, right)
-    kept = None if right is None else [one for one, good in zip(right, usable, strict=True) if good]
-    return Features(features[usable], None if labels is None else labels[usable], kept)
+    right = [tuple(part.tolist()) for part in _parts(arrays)] if "right" in arrays else None
+    return Features(arrays["features"], arrays.get("labels"), right)
 
 
-def rows_in(folder: Path, split: str) -> NDArray[np.intp]:
+def rows_in(folder: Path, split: str) -> NDArray[np.int64]:
     """Which pictures the features of a split are of."""
-    return np.flatnonzero(read(folder / f"{split}.safetensors")[0]["usable"])
+    arrays, _ = read(folder / f"{split}.safetensors")
+    return arrays["rows"] if "rows" in arrays else np.arange(len(arrays["features"]))
 
 
 def classes_in(folder: Path, split: str) -> tuple[str, ...]:
@@ -84,5 +109,6 @@ def classes_in(folder: Path, split: str) -> tuple[str, ...]:
     return tuple(json.loads(read(folder / f"{split}.safetensors")[1]["classes"]))
 
 
-def _split(flat: NDArray[np.int64], ends: NDArray[np.int64]) -> list[tuple[int, ...]]:
-    return [tuple(part.tolist()) for part in np.split(np.asarray(flat), ends[:-1])]
+def _parts(arrays: Arrays) -> list[NDArray[np.int64]]:
+    """All right labels of each picture."""
+    return np.split(np.asarray(arrays["right"]), arrays["right_ends"][:-1])

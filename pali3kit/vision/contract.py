@@ -54,9 +54,15 @@ class Adapter(nn.Module):
     def recompute(self, wanted: bool) -> None:
         """As the library calls it; a library that cannot keeps its activations."""
         for name in ("set_grad_checkpointing", "gradient_checkpointing_enable"):
-            if wanted and hasattr(self.model, name):
-                getattr(self.model, name)()
+            if wanted and hasattr(self.library, name):
+                getattr(self.library, name)()
                 return
+
+    @property
+    def library(self) -> nn.Module:
+        """The other library's module."""
+        library: nn.Module = self.model  # type: ignore[assignment]
+        return library
 
     def fitted(self, tensors: dict[str, Tensor], grid: Grid) -> dict[str, Tensor]:
         """As they are: positions are resampled at every call."""

@@ -45,3 +45,13 @@ def test_it_does_with_more_devices_memory_or_thrift(overrides: list[str]) -> Non
 
 def test_copies_are_not_shares() -> None:
     assert any("83.2 GiB" in text for text in complaints("runtime.memory=80", "runtime.ranks=2"))
+
+
+def test_a_text_tower_that_is_tuned_counts() -> None:
+    """A table of 250 thousand tokens at a width of 1024 alone is 3.8 GiB of weights, gradients and AdamW's moments."""
+    lit = ["evaluate=[zero_shot]", "pretrain=given", "tokenizer.vocabulary=250000", "stages.lit.optimizer.name=adamw",
+           "model.vision={name: vit, size: B/16, weights: w.npz}",
+           "stages.lit.text={name: siglip_text, width: 1024, depth: 24, heads: 16, mlp: 4096}"]  # fmt: skip
+    told = [text for text in complaints(*lit, "runtime.memory=8") if "GiB" in text]
+    assert len(told) == 1 and "at least 8.3 GiB" in told[0]
+    assert not [text for text in complaints(*lit, "runtime.memory=9") if "GiB" in text]

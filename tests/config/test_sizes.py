@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from pali3kit.config.shapes import LANGUAGE_SHAPES, VIT_SHAPES
-from pali3kit.config.sizes import language_parameters, least_bytes, vit_parameters
+from pali3kit.config.sizes import language_parameters, least_bytes, text_tower_parameters, vit_parameters
 from pali3kit.language.ul2 import UL2
+from pali3kit.models.text_tower import TextTower
 from pali3kit.vision.vit import ViT
 
 
@@ -27,6 +28,14 @@ def test_ul2(size: str, gated: bool, tied: bool) -> None:
         model = UL2(1000, size, gated=gated, tied=tied)
     counted = sum(p.numel() for p in model.parameters())
     assert language_parameters(LANGUAGE_SHAPES[size], 1000, gated, tied, buckets=32) == counted
+
+
+@pytest.mark.parametrize("bottleneck", [None, 96])
+def test_text_tower(bottleneck: int | None) -> None:
+    with torch.device("meta"):
+        model = TextTower(1000, 64, 768, width=512, depth=3, heads=8, mlp=1024, bottleneck=bottleneck)
+    counted = sum(p.numel() for p in model.parameters())
+    assert text_tower_parameters(1000, 64, 768, 512, 3, 1024, bottleneck) == counted
 
 
 def test_least_bytes_by_hand() -> None:

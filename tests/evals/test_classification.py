@@ -50,6 +50,22 @@ def test_zero_shot_takes_the_class_of_the_nearest_texts() -> None:
     assert wrong.value == 50.0  # green alone has kept its place
 
 
+def test_towers_say_whether_their_prompts_are_canonical() -> None:
+    read: list[str] = []
+
+    class Cased(Colours):
+        canonical_prompts = False
+
+        def embed_texts(self, texts: Sequence[str]) -> Tensor:
+            read.extend(texts)
+            return super().embed_texts(texts)
+
+    class_embeddings(Cased(), ["Red"], "photo")
+    Cased.canonical_prompts = True
+    class_embeddings(Cased(), ["Red"], "photo")
+    assert read == ["a photo of a Red.", "a photo of a red"]
+
+
 def test_a_class_is_the_mean_of_its_unit_prompts_of_unit_length() -> None:
     embedded = class_embeddings(Colours(), CLASSES, "clip_best")
     single = torch.stack([Colours().embed_texts([text])[0] for text in _prompts("red")])

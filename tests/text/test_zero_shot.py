@@ -10,7 +10,7 @@ import pytest
 
 from pali3kit.config.encoder import PROMPTS
 from pali3kit.errors import DataError
-from pali3kit.text.zero_shot import NAMES, canonical, prompts_of, templates
+from pali3kit.text.zero_shot import canonical, prompts_of, templates
 
 
 @pytest.mark.parametrize(
@@ -36,11 +36,11 @@ def test_what_is_kept() -> None:
 
 
 def test_sets() -> None:
-    assert sorted(NAMES) == sorted(PROMPTS) == ["class_name", "clip", "clip_best", "photo"]
+    assert sorted(PROMPTS) == ["class_name", "clip", "clip_best", "photo"]
     assert templates("class_name") == ["{}"] and templates("photo") == ["a photo of a {}."]
     assert len(templates("clip")) == 80 and len(templates("clip_best")) == 7
     assert templates("clip")[0] == "a bad photo of a {}." and "itap of a {}." in templates("clip_best")
-    assert all(template.count("{}") == 1 for name in NAMES for template in templates(name))
+    assert all(template.count("{}") == 1 for name in PROMPTS for template in templates(name))
 
 
 def test_prompts() -> None:
@@ -59,3 +59,9 @@ def test_an_unknown_set() -> None:
 def test_names_are_known_before_torch() -> None:
     code = "import sys, pali3kit.text.zero_shot as z; z.prompts_of('photo', ['cat']); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_prompts_that_are_not_cleaned_are_as_they_are_written() -> None:
+    [[prompt]] = prompts_of("photo", ["St. Bernard, dog"], clean=False)
+    assert prompt == "a photo of a St. Bernard."
+    assert prompts_of("photo", ["St. Bernard, dog"]) == [["a photo of a st bernard"]]

@@ -9,7 +9,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from pali3kit.errors import DataError
-from pali3kit.training.feature_files import classes_in, create, features_in, read, rows_in
+from pali3kit.training.feature_files import classes_in, create, features_in, publish, read, rows_in
 
 SHAPES = {
     "features": (np.float32, (3, 2)),
@@ -47,8 +47,10 @@ def test_it_is_read_as_a_map_of_the_file(tmp_path: Path) -> None:
 
 
 def test_pictures_that_cannot_be_used_are_left_out(tmp_path: Path) -> None:
-    filled(tmp_path / "test.safetensors", usable=(1, 0, 1))
+    publish(filled(tmp_path / "test.partial", usable=(1, 0, 1)), tmp_path / "test.safetensors")
     found = features_in(tmp_path, "test")
+    assert [path.name for path in tmp_path.iterdir()] == ["test.safetensors"]
+    assert isinstance(found.features, np.memmap) and classes_in(tmp_path, "test") == ("a", "ä")
     assert found.features.tolist() == [[1, 2], [5, 6]] and found.right == [(0, 1), (1,)]
     assert found.labels is not None and found.labels.tolist() == [0, 0]
     assert rows_in(tmp_path, "test").tolist() == [0, 2]

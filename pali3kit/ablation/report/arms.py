@@ -99,7 +99,12 @@ def read_json(path: Path) -> dict[str, Any]:
 
 def read_rows(path: Path) -> list[dict[str, Any]]:
     """Read JSON lines; an absent file has none."""
+    return [json.loads(line) for line in read_lines(path)]
+
+
+def read_lines(path: Path) -> list[str]:
+    """Read the lines that are not blank; an absent file has none."""
     if not path.exists():
         return []
     # Not `splitlines`: a prediction may hold any of Unicode's other line ends.
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+    return [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]

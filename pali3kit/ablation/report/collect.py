@@ -18,6 +18,7 @@ from pali3kit.ablation.report.arms import (
     label_of,
     partner_of,
     read_json,
+    read_lines,
     read_rows,
 )
 from pali3kit.ablation.report.columns import Column, Sets, columns_of, score_of
@@ -52,7 +53,7 @@ def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mappin
         notes=(),
         details=tuple(evidence.details(arms, shelf)),
         curves=tuple(evidence.curves(graph, arms, shelf)),
-        figures=tuple(figures.figures(arms, shelf, sets_of(experiment))),
+        figures=tuple(figures.figures(arms, shelf, sets_of(arms, experiment))),
         gallery=tuple(samples.choose(arms, shelf)),
         stages=tuple(_stage(node, shelf) for node in graph.nodes),
         versions=evidence.versions(graph, shelf),
@@ -79,7 +80,7 @@ def _table(
 ) -> Table:
     suffix = _suffix(after)
     sources = [source for source in experiment.evaluate if any(_key(source, suffix) in arm.nodes for arm in arms)]
-    columns = tuple(column for source in sources for column in columns_of(source, sets_of(experiment)))
+    columns = tuple(column for source in sources for column in columns_of(source, sets_of(arms, experiment)))
     measured = {arm.label: {column.name: _measure(arm, column, suffix, shelf) for column in columns} for arm in arms}
     columns = tuple(column for column in columns if any(each[column.name].anything for each in measured.values()))
     rows = []
@@ -130,16 +131,26 @@ class _Measured:
         return Cell(status, per_seed=per_seed, ours=ours, reasons=self.reasons)
 
 
-def sets_of(experiment: Experiment) -> Sets:
-    """What the experiment measures on."""
+def sets_of(arms: Sequence[Arm], experiment: Experiment) -> Sets:
+    """What the experiment measures on; where its arms have other sets, all of them are named."""
     chosen, own = experiment.evaluation, tasks_of(experiment.data.source) is not None
-    return Sets(chosen.labelled.name, chosen.captioned.name, len(probe_sets(experiment)), own)
+    labelled, captioned = (
+        " / ".join(dict.fromkeys(_name(arm.point.get(f"evaluation.{key}", part)) for arm in arms))
+        for key, part in (("labelled", chosen.labelled), ("captioned", chosen.captioned))
+    )
+    return Sets(labelled, captioned, len(probe_sets(experiment)), own)
+
+
+def _name(part: Any) -> str:
+    """The name of a part, as the schema has it or as a grid writes it."""
+    return str(part["name"]) if isinstance(part, Mapping) else str(getattr(part, "name", part))
 
 
 def _is_papers(column: Column, point: Mapping[str, Any], experiment: Experiment) -> bool:
     """Whether the paper measures a column so: its texts are read by a tower that is LiT-tuned for the encoder."""
     texts = point.get("evaluation.texts", experiment.evaluation.texts)
-    return column.source not in TEXT_COLUMNS or (texts == "lit" and experiment.model.towers is None)
+    towers = point.get("model.towers", experiment.model.towers)
+    return column.source not in TEXT_COLUMNS or (texts == "lit" and towers is None)
 
 
 def _expected(cell: Cell, experiment: Experiment, column: Column) -> Cell:
@@ -236,6 +247,7 @@ def _published(table: paper.PaperTable | None) -> Published | None:
 
 
 def _stage(node: Node, shelf: Shelf) -> Stage:
-    reason = shelf.own_failure(node)
-    status: Status = "done" if shelf.folder(node) is not None else "failed" if reason else "missing"
-    return Stage(node.kind, node.label, node.seed, node.digest, status, reason)
+    reason, folder = shelf.own_failure(node), shelf.folder(node)
+    status: Status = "done" if folder is not None else "failed" if reason else "missing"
+    skipped = len(read_lines(folder / "skipped.txt")) if folder is not None else 0
+    return Stage(node.kind, node.label, node.seed, node.digest, status, reason, skipped)

@@ -95,7 +95,7 @@ def _of_encoder(name: str, sets: Sets) -> tuple[str, str] | None:
     """Title and metric of a column of the encoder alone."""
     source, _, part = name.partition(".")
     if source == "probe":
-        return f"Probe ({sets.probes} tasks)", "accuracy"
+        return f"Probe ({sets.probes} task{'s' * (sets.probes != 1)})", "accuracy"
     if source in _CLASSIFIERS:
         what = _LABELS.get(sets.labelled, {}).get(part, f"{sets.labelled} {part}")
         return f"{what} ({_CLASSIFIERS[source]})", "accuracy"

@@ -123,7 +123,7 @@ class Detail:
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One artifact that the report rests on."""
+    """One artifact that the report rests on; `skipped` samples could not be read."""
 
     kind: str
     label: str
@@ -131,6 +131,7 @@ class Stage:
     digest: str
     status: Status
     reason: str = ""
+    skipped: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,8 @@ def notes(report: Report) -> Iterable[str]:
         yield from _against_the_paper(table)
         yield from _against_the_control(table)
         yield from _published(table)
+    yield from _unmeasured(report)
+    yield from _skipped(report)
     yield from _uncertainty(report)
     yield from _limits(report)
     if checks := report.config["stages"]["transfer"].get("checks"):
@@ -81,6 +83,22 @@ def _published(table: Table) -> Iterable[str]:
                 near = "within" if cell.reached == "pass" else "NOT within"
                 text = f"{near} {cell.expected.tolerance:g} of {cell.expected.value:g} ({cell.expected.source})"
                 yield f"{row.label}, {column.title}: {text}: {cell.reached}."
+
+
+def _unmeasured(report: Report) -> Iterable[str]:
+    """Published numbers beside which nothing stands, since the set has no such labels."""
+    columns = {column.name for table in report.tables for column in table.columns}
+    for name, expected in report.config["expect"].items():
+        if name not in columns:
+            published = f"published as {expected['value']:g} ({expected['source']})"
+            yield f"{name}, {published}, is not measured: the set has no such labels."
+
+
+def _skipped(report: Report) -> Iterable[str]:
+    for stage in report.stages:
+        if stage.skipped:
+            listed = f"skipped.txt of {stage.kind}-{stage.digest[:12]}"
+            yield f"{stage.label}: {stage.skipped} samples could not be read and are left out ({listed})."
 
 
 def _failures(report: Report) -> Iterable[str]:

@@ -119,6 +119,9 @@ def _record(cell: Cell) -> dict[str, Any]:
         "paper_delta": _text(cell.paper_delta.value if cell.paper_delta else None),
         "paper_provenance": paper.provenance if paper else "",
         "verdict": cell.verdict or "",
+        "expected": _text(cell.expected.value if cell.expected else None),
+        "tolerance": _text(cell.expected.tolerance if cell.expected else None),
+        "reached": cell.reached or "",
         "control": cell.control or "",
         "reasons": " | ".join(cell.reasons),
     }

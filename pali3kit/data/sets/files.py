@@ -56,10 +56,10 @@ class PictureFiles:
         return len(self.splits[split].names) if split in self.splits else 0
 
     def image(self, split: str, index: int) -> NDArray[np.uint8]:
-        """uint8 `[H,W,3]`, as large as it is."""
+        """uint8 `[H,W,3]`, as large as it is, and as it is stored: what is published was measured so."""
         check_index(split, index, self.size(split))
         pictures = self.splits[split]
-        return np.asarray(read(pictures.folder / pictures.names[index]))
+        return np.asarray(read(pictures.folder / pictures.names[index], upright=False))
 
 
 class LabelledFiles(PictureFiles):
@@ -79,9 +79,9 @@ class LabelledFiles(PictureFiles):
         super().__init__(splits, self.classes, told, self._real)
 
     def content(self, split: str) -> str:
-        """What names the pictures of a split alone, with their labels and the number of classes."""
+        """What names the pictures of a split alone, with their labels, all right ones, and the number of classes."""
         labels = hashlib.sha256(self.labels(split).tobytes()).hexdigest()
-        return digest_of(super().content(split), labels, len(self.classes))
+        return digest_of(super().content(split), labels, self.relabelled(split), len(self.classes))
 
     def labels(self, split: str) -> NDArray[np.int64]:
         """int64 `[size]`."""
@@ -99,6 +99,10 @@ class CaptionedFiles(PictureFiles):
         self.languages = tuple(captions)
         self._captions = captions
         super().__init__({"test": pictures}, captions)
+
+    def content(self, split: str) -> str:
+        """What names the pictures with their captions."""
+        return self.digest if split == "test" else super().content(split)
 
     def captions(self, language: str) -> Sequence[Caption]:
         """All captions in a language, in the order of their pictures: none in one that there is not."""

@@ -37,4 +37,7 @@ def labelled_pictures(folder: Path, classes: list[str], known: Path) -> tuple[li
     for name in class_folders(folder):
         if name not in classes:
             raise DataError(f"{folder / name}: {known} has no such class.{choose(name, classes[:20])}")
-    return in_classes(folder, classes)
+    names, labels = in_classes(folder, classes)
+    if folder == known and (empty := set(range(len(classes))).difference(labels)):
+        raise DataError(f"{folder / classes[min(empty)]}: there is no picture of this class")
+    return names, labels

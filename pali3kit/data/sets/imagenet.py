@@ -16,7 +16,6 @@ from pali3kit.data.sets.layout import class_folders, find_root, has_folders, in_
 from pali3kit.data.sets.mat import read_structs, whole_number
 from pali3kit.errors import DataError
 
-USUAL = (1000, "n01440764", "n15075141")  # how many classes, the first and the last of them
 NUMBER = re.compile(r"ILSVRC2012_val_(\d{8})\.\w+$")
 Real = tuple[int, ...]
 
@@ -24,8 +23,8 @@ Real = tuple[int, ...]
 class ImageNet(LabelledFiles):
     """The registry's `imagenet`: `train/<wnid>/` is train, `val/` is test; what is not there has no pictures.
 
-    Classes are the wnids in their order. They are called as `names` says, else as open_clip does where they are the
-    usual thousand, else by their wnids.
+    Classes are the wnids in their order. They are called as `names` says, else as open_clip calls the usual thousand;
+    what is not among these is called by its wnid, and cannot be asked for by name.
 
     Args:
         path: the folder of `train/` and `val/`, or one above it (`ILSVRC/Data/CLS-LOC`, `ILSVRC2012`, `imagenet`).
@@ -54,6 +53,8 @@ class ImageNet(LabelledFiles):
                 flat = split == "test" and not has_folders(folder)
                 found, labels[split] = _flat(folder, kit, wnids) if flat else labelled_pictures(folder, wnids, known)
                 splits[split] = Pictures(folder, found, folder)
+                if empty := set(range(len(wnids))).difference(labels[split]):
+                    raise DataError(f"{folder}: no picture of class {wnids[min(empty)]}, which {known} has")
         if v2:
             splits["v2"], labels["v2"] = _second(v2, len(wnids))
         again = _reassessed(existing(real), splits, len(wnids)) if real else {}
@@ -157,8 +158,9 @@ def _names(wnids: Sequence[str], path: str | None) -> Sequence[str]:
             if not told.get(wnid):
                 raise DataError(f"{file}: no line '{wnid} <name>'")
         return [told[wnid] for wnid in wnids]
-    if (len(wnids), wnids[0], wnids[-1]) != USUAL:
-        return wnids
     from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES
+    from timm.data.imagenet_info import ImageNetInfo
 
-    return list(IMAGENET_CLASSNAMES)
+    wnids_of_usual: list[str] = ImageNetInfo("imagenet-1k").label_names()  # type: ignore[no-untyped-call]
+    usual = dict(zip(wnids_of_usual, IMAGENET_CLASSNAMES, strict=True))
+    return [usual.get(wnid, wnid) for wnid in wnids]

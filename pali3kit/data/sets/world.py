@@ -49,7 +49,7 @@ class WorldProbe:
         return np.asarray(self._arrays[split][0][index])
 
     def labels(self, split: str) -> NDArray[np.int64]:
-        return self._arrays[split][1]
+        return self._arrays[split][1] if split in self._arrays else np.zeros(0, np.int64)
 
     def relabelled(self, split: str) -> None:
         return None
@@ -87,6 +87,8 @@ class WorldClasses:
         return world.render(self._scene(split, index))
 
     def labels(self, split: str) -> NDArray[np.int64]:
+        if split not in self._splits:
+            return np.zeros(0, np.int64)
         world, _, indices = self._splits[split]
         return np.array([_main(world, self._scene(split, index)) for index in range(len(indices))], np.int64)
 

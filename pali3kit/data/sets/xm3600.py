@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from pali3kit.data.fields import field, mapping, read_lines, typed
 from pali3kit.data.reader import existing
 from pali3kit.data.records import one_line
@@ -15,7 +18,7 @@ from pali3kit.errors import DataError
 class Xm3600(CaptionedFiles):
     """The registry's `xm3600`: on each line `image/key`, and by language a mapping whose `caption` is a list of texts.
 
-    Languages are those found, the 36 first.
+    Languages are those found, the 36 first. Blank captions are none.
 
     Args:
         path: `captions.jsonl`, or the folder that it is in.
@@ -25,17 +28,28 @@ class Xm3600(CaptionedFiles):
 
     def __init__(self, path: str, images: str, image_size: int = 0) -> None:
         file, folder = find_file(path, "captions.jsonl"), existing(images, "folder")
-        names: list[str] = []
+        names: dict[str, str] = {}
         captions: dict[str, list[Caption]] = {language: [] for language in LANGUAGES}
         for where, line in read_lines(file):
+            key = _key(line, where, names)
             for language, told in line.items():
                 if not language.startswith("image/"):
                     at = f"{where}: '{language}'"
                     texts = field(mapping(told, at), "caption", list, at)
                     found = [one_line(typed(text, str, f"{at}: a caption")) for text in texts]
-                    captions.setdefault(language, []).extend((len(names), text) for text in found)
-            names.append(f"{field(line, 'image/key', str, where)}.jpg")
+                    captions.setdefault(language, []).extend((len(names), text) for text in found if text)
+            names[key] = where
         spoken = {language: found for language, found in captions.items() if found}
         if not spoken:
             raise DataError(f"{file}: no picture with a caption; expected is one on each line")
-        super().__init__(Pictures(folder, names, file), spoken)
+        super().__init__(Pictures(folder, [f"{key}.jpg" for key in names], file), spoken)
+
+
+def _key(line: Mapping[str, Any], where: str, known: Mapping[str, str]) -> str:
+    """The picture of a line. Raises DataError for one that an earlier line has, or that leaves the folder."""
+    key: str = field(line, "image/key", str, where)
+    if key in known:
+        raise DataError(f"{where}: picture '{key}' stands in {known[key]} too")
+    if "/" in key or "\\" in key:
+        raise DataError(f"{where}: 'image/key' should be the name of a picture, not '{key[:60]}'")
+    return key

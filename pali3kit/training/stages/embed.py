@@ -6,7 +6,7 @@ import json
 import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -18,12 +18,12 @@ from numpy.typing import NDArray
 from pali3kit.data.records import Skips
 from pali3kit.data.sets.contract import PictureSet
 from pali3kit.errors import DataError
-from pali3kit.evals.features import BATCH, device_of, fitting, function_of
+from pali3kit.evals.features import BATCH, Extractor
 from pali3kit.registry import CAPTIONED, LABELLED, TOWERS
 from pali3kit.training.calibration import count, fastest_seconds
-from pali3kit.training.context import Cost, StageContext, Weight
+from pali3kit.training.context import Cost, StageContext
 from pali3kit.training.device import chosen_device
-from pali3kit.training.feature_files import Arrays, create, read
+from pali3kit.training.feature_files import Arrays, create, publish, read
 from pali3kit.training.parts import build_part, build_vision, read_classifier, read_vision
 from pali3kit.training.weighing import Weighed, rehearsing, weigh_forward
 
@@ -32,18 +32,19 @@ T = TypeVar("T")
 
 
 def run(config: dict[str, Any], context: StageContext) -> None:
-    """Write `<split>.safetensors` of each of `splits`: `features` float32 `[n,D]`, `labels`, and which are `usable`.
+    """Write `<split>.safetensors` of each of `splits`: `features` float32 `[n,D]` and `labels`.
 
     A set that was labelled again has all `right` labels in one row, those of picture `i` ending at `right_ends[i]`.
-    What a killed run has done is kept. Pictures that cannot be read are listed in `skipped.txt`.
+    What a killed run has done is kept. Pictures that cannot be read are left out and listed in `skipped.txt`; then
+    `rows` has the numbers of the others.
     """
     pictures = build_set(config)
     encoder = read_encoder(config, context)
-    embed, skips = _embedder(encoder, config["crop"]), _Listed(context)
+    extractor, skips = _extractor(encoder, config["crop"]), _Listed(context)
     sizes = {split: pictures.size(split) for split in config["splits"]}
     for number, split in enumerate(sizes):
         before = sum(list(sizes.values())[:number])
-        for done in _fill(embed, pictures, split, context, skips):
+        for done in _fill(extractor, pictures, split, context, skips):
             context.report(before + done, sum(sizes.values()))
 
 
@@ -79,30 +80,12 @@ def read_encoder(config: dict[str, Any], context: StageContext) -> Any:
     return encoder.eval().to(chosen_device())
 
 
-Embed = Callable[[list[np.ndarray]], NDArray[np.float32]]
+def _extractor(encoder: Any, crop: float) -> Extractor:
+    """With a `crop` of 1 pictures are prepared as the encoder's own weights want them."""
+    return Extractor(encoder, crop if crop < 1 else None)
 
 
-@dataclass(frozen=True)
-class _Embedder:
-    """From pictures of any sizes to what the encoder takes, one by one, and from many of those to features."""
-
-    fit: Callable[[np.ndarray], np.ndarray]
-    embed: Embed
-    size: int
-
-
-def _embedder(encoder: Any, crop: float) -> _Embedder:
-    function, device, spec = function_of(encoder), device_of(encoder), encoder.image_spec
-
-    @torch.inference_mode()
-    def embed(images: list[np.ndarray]) -> NDArray[np.float32]:
-        pixels = spec.normalise(np.stack(images)).contiguous().to(device)
-        return function(pixels).float().numpy(force=True)
-
-    return _Embedder(fitting(spec, crop if crop < 1 else None), embed, spec.size)
-
-
-def _fill(embedder: _Embedder, pictures: Any, split: str, context: StageContext, skips: _Listed) -> Iterator[int]:
+def _fill(extractor: Extractor, pictures: Any, split: str, context: StageContext, skips: _Listed) -> Iterator[int]:
     """Compute the rows of a split that are not there yet; yield how many are."""
     path, unfinished = (context.folder / f"{split}{end}" for end in (".safetensors", ".partial"))
     progress, size = context.folder / f"{split}.done", pictures.size(split)
@@ -111,12 +94,13 @@ def _fill(embedder: _Embedder, pictures: Any, split: str, context: StageContext,
     start = size if path.exists() else int(progress.read_text()) if progress.exists() else 0
     skips.seen += start
     if path.exists():
+        progress.unlink(missing_ok=True)
         return
     arrays, saved = read(unfinished, "r+")[0] if start else {}, time.monotonic()
-    black = np.zeros((embedder.size, embedder.size, 3), np.uint8)
+    black = np.zeros((extractor.spec.size, extractor.spec.size, 3), np.uint8)
     with ThreadPoolExecutor(context.threads) as pool:
-        for numbers, found in _ahead(pool, partial(_picture, embedder, pictures, split), range(start, size)):
-            features = embedder.embed([black if isinstance(one, DataError) else one for one in found])
+        for numbers, found in _ahead(pool, partial(_picture, extractor, pictures, split), range(start, size)):
+            features = extractor.embed([black if isinstance(one, DataError) else one for one in found])
             arrays = arrays or _allocate(unfinished, pictures, split, features.shape[1])
             rows = slice(numbers.start, numbers.stop)
             arrays["features"][rows] = features
@@ -127,7 +111,9 @@ def _fill(embedder: _Embedder, pictures: Any, split: str, context: StageContext,
                 saved = time.monotonic()
             yield rows.stop
     _save(arrays, progress, size, skips)
-    unfinished.replace(path)
+    if not arrays["usable"].any():
+        raise DataError(f"none of the {size} pictures of the split '{split}' can be read: see skipped.txt")
+    publish(unfinished, path)
     progress.unlink()
 
 
@@ -141,10 +127,10 @@ def _ahead(pool: ThreadPoolExecutor, read: Callable[[int], T], rows: range) -> I
         yield batch, list(current)
 
 
-def _picture(embedder: _Embedder, pictures: PictureSet, split: str, index: int) -> np.ndarray | DataError:
+def _picture(extractor: Extractor, pictures: PictureSet, split: str, index: int) -> np.ndarray | DataError:
     """A picture as the encoder takes it, or why it cannot be used."""
     try:
-        return embedder.fit(pictures.image(split, index))
+        return extractor.fit(pictures.image(split, index))
     except DataError as error:
         return error
 
@@ -190,19 +176,19 @@ def _save(arrays: Arrays, progress: Path, done: int, skips: _Listed) -> None:
     count_file.replace(progress)
 
 
-def calibrate(config: dict[str, Any], threads: int) -> Cost:
-    """Seconds per picture, drawing it included; somebody's whole model is not fetched for that."""
+def calibrate(config: dict[str, Any], threads: int) -> Cost | None:
+    """Seconds per picture, drawing it included; None of somebody's whole model, which is not fetched for that."""
     if "towers" in config:
-        raise Weighed(Weight(0, 0))
+        return None
     vision, split = build_vision(config).eval(), config["splits"][0]
     spec, tokens = vision.image_spec, vision.native_grid[0] * vision.native_grid[1]
     kept = vision.width * np.dtype(np.float32).itemsize
     if rehearsing():
         picture = torch.zeros(1, 3, spec.size, spec.size)
         raise Weighed(replace(weigh_forward(vision, lambda: vision.pooled(picture), tokens, SOME), disk=kept))
-    pictures, embedder = build_set(config), _embedder(vision, config["crop"])
+    pictures, extractor = build_set(config), _extractor(vision, config["crop"])
     some = range(min(SOME, pictures.size(split)))
     seconds = fastest_seconds(
-        lambda number: embedder.embed([embedder.fit(pictures.image(split, index)) for index in some])
+        lambda number: extractor.embed([extractor.fit(pictures.image(split, index)) for index in some])
     )
     return Cost(seconds / len(some), 1.0, count(vision), tokens, disk=kept)

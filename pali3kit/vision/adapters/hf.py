@@ -22,8 +22,11 @@ CLASSES = {
     "vit": "ViTModel",
 }
 """By `model_type` of a config; SigLIP 2 at fixed resolutions calls itself SigLIP."""
-PROCESSORS = ("preprocessor_config.json", "processor_config.json")
-"""Where transformers says how pictures are prepared; its version 5 writes the second, for both processors, too."""
+PROCESSORS = ("processor_config.json", "preprocessor_config.json")
+"""Where transformers says how pictures are prepared: its version 5 writes the first, for both processors, and reads it
+before the second.
+"""
+BILINEAR, BICUBIC = 2, 3
 
 
 class HfEncoder(Adapter):
@@ -79,7 +82,7 @@ def read_config(source: str) -> Any:
         import transformers
     except ImportError as error:
         raise ConfigError([f"hf/{source} needs transformers: pip install 'pali3kit[hf]'"]) from error
-    if source.startswith((".", "/", "~")) and not Path(source).is_dir():
+    if source.startswith((".", "/")) and not Path(source).is_dir():
         raise WeightsError(f"hf/{source}: there is no folder {Path(source).resolve()}")
     try:
         return transformers.AutoConfig.from_pretrained(source)
@@ -94,11 +97,12 @@ def image_spec(source: str, image_size: int, *, demanded: bool = False) -> Image
     """
     file, given = _preprocessing(source)
     if demanded and not file:
-        raise WeightsError(f"hf/{source} does not say how its pictures are prepared: there is no {PROCESSORS[0]}")
+        raise WeightsError(f"hf/{source} does not say how its pictures are prepared: there is no {PROCESSORS[1]}")
     try:
         return _spec(given, image_size)
     except (KeyError, TypeError, AttributeError, ValueError, ZeroDivisionError) as error:
-        raise WeightsError(f"{file} is no preprocessing of pictures that is known here: {error!r}") from error
+        told = error if isinstance(error, ValueError) else repr(error)
+        raise WeightsError(f"{file} is no preprocessing of pictures that is known here: {told}") from error
 
 
 def _load(source: str) -> Any:
@@ -122,7 +126,7 @@ def _preprocessing(source: str) -> tuple[str, Any]:
             given = json.loads(Path(file).read_text())
         except ValueError as error:
             raise WeightsError(f"{file} is no JSON: {error}") from error
-        if name == PROCESSORS[0]:
+        if name == PROCESSORS[1]:
             return file, given
         if isinstance(given, dict) and "image_processor" in given:
             return file, given["image_processor"]
@@ -130,6 +134,9 @@ def _preprocessing(source: str) -> tuple[str, Any]:
 
 
 def _spec(given: dict[str, Any], image_size: int) -> ImageSpec:
+    _demand_usual(given)
+    kind = given.get("image_processor_type", "")
+    normal = given.get("do_normalize", True)
     size, crops = given.get("size", {}), given.get("do_center_crop")
     if isinstance(size, int):  # files of older versions: one number is the shorter side where pictures are cropped
         size = {"shortest_edge": size} if crops else {}
@@ -138,13 +145,28 @@ def _spec(given: dict[str, Any], image_size: int) -> ImageSpec:
     crop = crop["height"] if isinstance(crop, dict) else crop
     return ImageSpec(
         image_size,
-        _colours(given.get("image_mean", (0.5, 0.5, 0.5))),
-        _colours(given.get("image_std", (0.5, 0.5, 0.5))),
+        _colours(given.get("image_mean", (0.5, 0.5, 0.5)) if normal else (0.0, 0.0, 0.0)),
+        _colours(given.get("image_std", (0.5, 0.5, 0.5)) if normal else (1.0, 1.0, 1.0)),
         resize="squash" if shortest is None else "shortest",
-        interpolation={number: name for name, number in RESAMPLING.items()}[given.get("resample", 2)],
+        interpolation={number: name for name, number in RESAMPLING.items()}[
+            given.get("resample", BILINEAR if kind.startswith("ViT") else BICUBIC)
+        ],
         crop=1.0 if shortest is None else crop / shortest,
         middle="floor",
     )
+
+
+def _demand_usual(given: dict[str, Any]) -> None:
+    """Raise ValueError for what an `ImageSpec` cannot say."""
+    if not given.get("do_resize", True):
+        raise ValueError("do_resize is false")
+    if not given.get("do_rescale", True) or abs(255 * given.get("rescale_factor", 1 / 255) - 1) > 1e-6:
+        raise ValueError("values are not divided by 255")
+    size, kind = given.get("size"), given.get("image_processor_type", "")
+    if isinstance(size, dict) and size.get("height") != size.get("width"):
+        raise ValueError(f"pictures are no squares: size {size}")
+    if size is None and kind.startswith(("CLIP", "Bit")):
+        raise ValueError("it says no size")
 
 
 def _colours(values: Any) -> tuple[float, float, float]:

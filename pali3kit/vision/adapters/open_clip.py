@@ -8,7 +8,7 @@ from typing import Any
 import open_clip
 from open_clip.timm_model import TimmModel
 from open_clip.transformer import VisionTransformer
-from torch import Tensor
+from torch import Tensor, nn
 
 from pali3kit.errors import ConfigError, RegistryError, WeightsError, choose, first_line, nearest
 from pali3kit.images.spec import ImageSpec
@@ -38,6 +38,10 @@ class OpenClipEncoder(Adapter):
         self.prefix = core.num_prefix_tokens if isinstance(tower, TimmModel) else 0
         if not isinstance(tower, TimmModel):
             core.output_tokens, core.proj = True, None
+
+    @property
+    def library(self) -> nn.Module:
+        return self.core  # type: ignore[no-any-return]
 
     def grid(self, resolution: int) -> Grid:
         if resolution != self.image_spec.size:

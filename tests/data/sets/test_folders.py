@@ -50,6 +50,12 @@ def test_v2_has_the_classes_of_train(root: Path, picture: Write) -> None:
         Folders(str(root))
 
 
+def test_a_class_to_learn_has_a_picture(root: Path) -> None:
+    (root / "train" / "zebra").mkdir()
+    with pytest.raises(DataError, match=r"train/zebra: there is no picture of this class"):
+        Folders(str(root))
+
+
 def test_a_test_set_alone(root: Path, tmp_path: Path) -> None:
     (root / "train").rename(root / "other")
     alone = Folders(str(root), image_size=64)

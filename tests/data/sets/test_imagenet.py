@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -10,12 +11,14 @@ import numpy as np
 import pytest
 from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES
 from scipy.io import savemat
+from timm.data.imagenet_info import ImageNetInfo
 
 from pali3kit.data.sets.imagenet import ImageNet
 from pali3kit.errors import DataError
 
 Write = Callable[..., Path]
 WNIDS = ("n01440764", "n01443537", "n02084071")
+NAMES = ("tench", "goldfish", WNIDS[2])  # the third is not among the usual thousand
 KIT = {1: WNIDS[2], 2: WNIDS[0], 3: WNIDS[1]}  # the development kit's numbers are in no order of wnids
 TRUTH = (3, 1, 2, 1)  # labels 1, 2, 0, 2
 
@@ -52,7 +55,7 @@ def in_folders(root: Path) -> None:
 def test_a_flat_val_with_the_development_kit(root: Path) -> None:
     kit = str(root.parent / "ILSVRC2012_devkit_t12")
     found = ImageNet(str(root), devkit=kit)
-    assert found.classes == WNIDS
+    assert found.classes == NAMES
     assert found.labels("train").tolist() == [0, 1, 1, 2, 2, 2] and found.labels("test").tolist() == [1, 2, 0, 2]
     assert [int(found.image("test", i)[0, 0, 0]) for i in range(4)] == [1, 2, 3, 4]
     assert found.size("v2") == 0 and found.relabelled("test") is None
@@ -69,9 +72,9 @@ def test_val_in_folders(root: Path) -> None:
 def test_only_the_splits_that_are_there(root: Path) -> None:
     (root / "train").rename(root / "elsewhere")
     alone = ImageNet(str(root), devkit=str(root.parent))  # classes of meta.mat, those with children left out
-    assert alone.classes == WNIDS and alone.labels("test").tolist() == [1, 2, 0, 2] and alone.size("train") == 0
+    assert alone.classes == NAMES and alone.labels("test").tolist() == [1, 2, 0, 2] and alone.size("train") == 0
     in_folders(root)
-    assert ImageNet(str(root)).classes == WNIDS
+    assert ImageNet(str(root)).classes == NAMES
     (root / "elsewhere").rename(root / "train")
     (root / "val").rename(root / "elsewhere")
     found = ImageNet(str(root))
@@ -155,18 +158,27 @@ def test_names(root: Path, tmp_path: Path, picture: Write) -> None:
         ImageNet(str(root), kit, names=str(tmp_path / "name.txt"))
 
 
-def test_the_usual_thousand_has_open_clips_names(tmp_path: Path, picture: Write) -> None:
-    wnids = ["n01440764", *(f"n02{number:06d}" for number in range(998)), "n15075141"]
-    for wnid in wnids:
-        (tmp_path / "val" / wnid).mkdir(parents=True)
-    picture(tmp_path / "val" / "n15075141" / val(1))
+def test_the_usual_classes_have_open_clips_names(tmp_path: Path, picture: Write) -> None:
+    """All of them, and a part of them, as ImageNet-100 is; of one that is not among them only the wnid is known."""
+    wnids: list[str] = ImageNetInfo("imagenet-1k").label_names()
+    for number, wnid in enumerate(wnids):
+        picture(tmp_path / "val" / wnid / val(number + 1))
     found = ImageNet(str(tmp_path))
     assert found.classes == tuple(IMAGENET_CLASSNAMES) and found.classes[0] == "tench"
-    assert found.labels("test").tolist() == [999]
     (tmp_path / "names.txt").write_text("".join(f"{wnid} {wnid[1:]}\n" for wnid in wnids))
-    assert ImageNet(str(tmp_path), names=str(tmp_path / "names.txt")).classes[1] == "02000000"
-    (tmp_path / "val" / "n15075141").rename(tmp_path / "val" / "n15075142")
-    assert ImageNet(str(tmp_path)).classes[-1] == "n15075142"  # another thousand
+    assert ImageNet(str(tmp_path), names=str(tmp_path / "names.txt")).classes[0] == "01440764"
+    for wnid in wnids[1:-1]:
+        shutil.rmtree(tmp_path / "val" / wnid)
+    picture(tmp_path / "val" / "n15075142" / val(2))
+    assert ImageNet(str(tmp_path)).classes == ("tench", IMAGENET_CLASSNAMES[-1], "n15075142")
+
+
+def test_a_class_without_a_picture_is_told(root: Path) -> None:
+    """An archive that was not unpacked to its end must not be measured on."""
+    in_folders(root)
+    (root / "val" / WNIDS[0] / val(3)).unlink()
+    with pytest.raises(DataError, match=rf"val: no picture of class {WNIDS[0]}, which .*train has"):
+        ImageNet(str(root))
 
 
 def test_a_flat_val_needs_the_development_kit(root: Path) -> None:

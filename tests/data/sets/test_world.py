@@ -7,7 +7,6 @@ from typing import get_args, get_type_hints
 import numpy as np
 import pytest
 
-from pali3kit.config.encoder import WORLD_TASKS
 from pali3kit.config.sets import WorldProbeOptions
 from pali3kit.data.sets.world import WorldCaptions, WorldClasses, WorldProbe
 from pali3kit.data.world import captions, probes
@@ -15,7 +14,6 @@ from pali3kit.data.world.world import World
 
 
 def test_the_tasks_are_those_of_the_world() -> None:
-    assert probes.TASKS == WORLD_TASKS
     assert get_args(get_type_hints(WorldProbeOptions)["task"]) == probes.TASKS
 
 

@@ -72,15 +72,17 @@ def test_the_vision_half_of_two_towers(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("written", "expected"),
     [
-        ({}, ("squash", "bilinear", 1.0, (0.5, 0.5, 0.5))),
+        ({}, ("squash", "bicubic", 1.0, (0.5, 0.5, 0.5))),
+        ({"image_processor_type": "ViTImageProcessor"}, ("squash", "bilinear", 1.0, (0.5, 0.5, 0.5))),
+        ({"size": 224, "do_normalize": False}, ("squash", "bicubic", 1.0, (0.0, 0.0, 0.0))),
         ({"size": {"height": 224, "width": 224}, "resample": 3}, ("squash", "bicubic", 1.0, (0.5, 0.5, 0.5))),
         (
             {"size": {"shortest_edge": 256}, "crop_size": {"height": 224, "width": 224}, "do_center_crop": True,
              "resample": 3, "image_mean": [0.4, 0.4, 0.4]},
             ("shortest", "bicubic", 0.875, (0.4, 0.4, 0.4)),
         ),
-        ({"size": 256, "crop_size": 224, "do_center_crop": True}, ("shortest", "bilinear", 0.875, (0.5, 0.5, 0.5))),
-        ({"size": 224}, ("squash", "bilinear", 1.0, (0.5, 0.5, 0.5))),
+        ({"size": 256, "crop_size": 224, "do_center_crop": True}, ("shortest", "bicubic", 0.875, (0.5, 0.5, 0.5))),
+        ({"size": 224}, ("squash", "bicubic", 1.0, (0.5, 0.5, 0.5))),
     ],
 )  # fmt: skip
 def test_preprocessing_is_the_folders(written: dict[str, Any], expected: tuple[Any, ...], tmp_path: Path) -> None:
@@ -89,6 +91,30 @@ def test_preprocessing_is_the_folders(written: dict[str, Any], expected: tuple[A
         (tmp_path / "preprocessor_config.json").write_text(json.dumps(written))
     spec = HfEncoder(str(tmp_path), 32).image_spec
     assert (spec.resize, spec.interpolation, spec.crop, spec.mean) == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "told"),
+    [
+        ({"do_resize": False}, "do_resize is false"),
+        ({"do_rescale": False}, "values are not divided by 255"),
+        ({"rescale_factor": 1 / 127.5}, "values are not divided by 255"),
+        ({"size": {"height": 224, "width": 196}}, "pictures are no squares"),
+        ({"image_processor_type": "CLIPImageProcessor"}, "it says no size"),
+    ],
+)
+def test_a_preprocessing_that_cannot_be_had_is_refused(written: dict[str, Any], told: str, tmp_path: Path) -> None:
+    saved("siglip", tmp_path)
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps(written))
+    with pytest.raises(WeightsError, match=f"preprocessor_config.json is no preprocessing .*: {told}"):
+        HfEncoder(str(tmp_path), 32)
+
+
+def test_the_file_of_transformers_5_comes_first(tmp_path: Path) -> None:
+    saved("siglip", tmp_path)
+    (tmp_path / "preprocessor_config.json").write_text(json.dumps({"size": 32, "resample": 2}))
+    (tmp_path / "processor_config.json").write_text(json.dumps({"image_processor": {"size": 32, "resample": 1}}))
+    assert HfEncoder(str(tmp_path), 32).image_spec.interpolation == "lanczos"
 
 
 def test_what_is_refused(tmp_path: Path) -> None:
