@@ -98,7 +98,8 @@ EXAMPLES = [
     if text.startswith("name:")
 ]
 STUBS = (
-    "data/cifar-100-python/train", "data/oxford-iiit-pet/list.txt", "data/mine/train/a", "data/real.json",
+    "data/cifar-100-python/train", "data/oxford-iiit-pet/list.txt", "data/pets/list.txt",
+    "data/dtd/list.txt", "data/mine/train/a", "data/real.json",
     "data/imagenetv2-matched-frequency-format-val/0", "data/imagenet/val", "data/xm3600/captions.jsonl",
     "data/xm3600/images/a.jpg", "siglip_b16.npz", "siglip_l16.npz", "webdata/000.tar",
 )  # fmt: skip

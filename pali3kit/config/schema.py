@@ -259,8 +259,8 @@ class Stages:
 
 @dataclass(kw_only=True)
 class Evaluation:
-    """How columns are measured: `limit` bounds the test examples of a column. Regions are `constrained` to what can be
-    read as a box and a mask, or written freely.
+    """How columns are measured: `limit` bounds the test examples of a column on PaLI. Regions are `constrained` to what
+    can be read as a box and a mask, or written freely.
 
     Of the encoder alone: `probes` are the sets of the few-shot probe by name, by default the embedded world's eight;
     it has `shots` of each class, and those of `curve` beside. All else is measured on `labelled` and `captioned`.

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from pali3kit.ablation import content
 from pali3kit.ablation.graph import build
 from pali3kit.config.schema import Part
+from pali3kit.errors import DataError
 
 
 def on(experiment, labelled, *columns):
@@ -62,3 +65,25 @@ def test_what_lies_beside_the_weights_of_a_folder_belongs_to_it(experiment, tmp_
     content._sha256.cache_clear()
     after = {node.label: node.digest for node in build(whole).nodes}
     assert before.keys() == after.keys() and not set(before.values()) & set(after.values())
+
+
+def test_a_probe_may_be_called_anything(experiment):
+    probes = {name: Part(name="world_probe", options={"task": "count"}) for name in ("config", "kind", "captioned")}
+    given = replace(experiment, evaluate=["probe"], evaluation=replace(experiment.evaluation, probes=probes))
+    assert set(build(given).cells[0].columns["probe"].parents) == set(probes)
+
+
+def test_a_split_that_is_not_there_is_told_before_anything_learns(experiment, tmp_path):
+    (tmp_path / "train" / "a").mkdir(parents=True)
+    (tmp_path / "train" / "a" / "1.png").write_bytes(b"a picture")
+    with pytest.raises(DataError, match=r"folders .*: there are no pictures in its split 'test'"):
+        on(experiment, Part(name="folders", options={"path": str(tmp_path)}), "finetune")
+
+
+def test_a_class_without_a_name_cannot_be_asked_for(experiment, tmp_path):
+    file = tmp_path / "val" / "n99999999" / "ILSVRC2012_val_00000001.png"
+    file.parent.mkdir(parents=True)
+    file.write_bytes(b"a picture")
+    part = Part(name="imagenet", options={"path": str(tmp_path)})
+    with pytest.raises(DataError, match="no text can ask for class n99999999: say what it is called"):
+        on(experiment, part, "zero_shot")

@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from pali3kit.errors import DataError
 from pali3kit.evals.features import Encoder, batched, embed_set, embed_texts, extract, function_of
 from pali3kit.images.spec import ImageSpec
 from pali3kit.registry import CAPTIONED, LABELLED
@@ -40,6 +41,19 @@ def test_a_crop_is_cut_from_the_middle_also_of_what_has_the_size_already() -> No
     encoder = Encoder(brightness, ImageSpec(8, mean=(0, 0, 0), std=(1, 1, 1)))
     whole, half = (extract(encoder, [picture], crop=crop)[0, 0] for crop in (None, 0.5))
     assert whole == pytest.approx(0.25) and half > 0.8
+
+
+def test_an_encoders_own_crop_is_made_whatever_the_size() -> None:
+    """Pictures that somebody made as large as the encoder's are prepared as all others of their set."""
+    picture = np.zeros((8, 8, 3), np.uint8)
+    picture[2:6, 2:6] = 255
+    encoder = Encoder(brightness, ImageSpec(8, mean=(0, 0, 0), std=(1, 1, 1), crop=0.5))
+    assert extract(encoder, [picture])[0, 0] > 0.8
+
+
+def test_a_split_without_pictures_is_told() -> None:
+    with pytest.raises(DataError, match="no pictures in its split 'v2'"):
+        embed_set(Encoder(brightness, ImageSpec(64)), LABELLED.build("world_probe", task="count"), "v2")
 
 
 def test_a_set_keeps_its_labels_and_what_was_labelled_again() -> None:

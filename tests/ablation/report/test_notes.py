@@ -21,6 +21,19 @@ def test_columns_that_do_not_follow_the_paper_are_named(report):
     assert "does not in XM3600's counterpart (en)" in note
 
 
+def test_samples_that_were_left_out_are_told(report):
+    assert not [note for note in report.notes if "left out" in note]
+    stages = (replace(report.stages[0], label="embed/pets", kind="embed", digest=40 * "ab", skipped=3),)
+    told = list(notes(replace(report, stages=stages)))
+    assert "embed/pets: 3 samples could not be read and are left out (skipped.txt of embed-abababababab)." in told
+
+
+def test_published_numbers_that_nothing_stands_beside_are_told(report):
+    expect = {"zero_shot.v2": {"value": 68.93, "tolerance": 0.5, "source": "a paper"}}
+    told = list(notes(replace(report, config={**report.config, "expect": expect})))
+    assert "zero_shot.v2, published as 68.93 (a paper), is not measured: the set has no such labels." in told
+
+
 def test_rows_near_the_control_are_named(made_up):
     run = made_up(["probe", "caption"], grid={"pretrain": ["classif", "random"]})
     assert not [note for note in run.report().notes if "not clearly above" in note]

@@ -7,10 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from pali3kit.data.records import digest
 from pali3kit.data.sets.contract import CaptionedSet, LabelledSet
-from pali3kit.data.sets.files import CaptionedFiles, LabelledFiles, Pictures
+from pali3kit.data.sets.files import CaptionedFiles, LabelledFiles, PictureFiles, Pictures
 from pali3kit.errors import DataError
 
 Write = Callable[..., Path]
@@ -34,6 +35,17 @@ def test_labels_and_pictures(tmp_path: Path, picture: Write) -> None:
     assert found.image("train", 0).shape == (6, 8, 3) and found.image("train", 1)[0, 0].tolist() == [9, 9, 9]
     with pytest.raises(DataError, match="the train split has 2 pictures, so none is number 2"):
         found.image("train", 2)
+
+
+def test_pictures_are_as_they_are_stored(tmp_path: Path) -> None:
+    """What is published was measured on pictures that nobody turned, and whose transparency was dropped."""
+    exif = Image.Exif()
+    exif[0x0112] = 6  # lies on its side
+    Image.new("RGB", (20, 40)).save(tmp_path / "a.jpg", exif=exif)
+    Image.new("RGBA", (8, 8), (255, 0, 0, 0)).save(tmp_path / "b.png")
+    found = PictureFiles({"test": Pictures(tmp_path, ["a.jpg", "b.png"], tmp_path)})
+    assert found.image("test", 0).shape == (40, 20, 3)
+    assert found.image("test", 1)[0, 0].tolist() == [255, 0, 0]
 
 
 def test_captions_by_language(tmp_path: Path, picture: Write) -> None:

@@ -13,6 +13,7 @@ from pali3kit.data.sets.cifar import Cifar100
 from pali3kit.data.sets.dtd import Dtd
 from pali3kit.data.sets.imagenet import ImageNet
 from pali3kit.data.sets.pets import Pets
+from pali3kit.data.sets.xm3600 import Xm3600
 from pali3kit.errors import DataError
 
 DOCS = (Path(__file__).parents[3] / "docs/data.md").read_text(encoding="utf-8")
@@ -74,6 +75,20 @@ def other_real() -> None:
     ImageNet(".", real="real.json")
 
 
+def empty_class() -> None:
+    for name in ("train/n01440764/1", "train/n01443537/1", "val/n01443537/ILSVRC2012_val_00000004"):
+        file = Path(f"imagenet/{name}.JPEG")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+    ImageNet("imagenet")
+
+
+def twice() -> None:
+    Path("images").mkdir()
+    Path("captions.jsonl").write_text("".join(f'{{"image/key": "{key}"}}\n' for key in ("7cbb", "a", "7cbb")))
+    Xm3600("captions.jsonl", "images")
+
+
 CASES: dict[str, Callable[[], None]] = {
     "another folder": no_layout,
     "a list is not there": no_list,
@@ -82,6 +97,8 @@ CASES: dict[str, Callable[[], None]] = {
     "a picture is not there": no_picture,
     "a cut-off file": cut_off_file,
     "ReaL of other pictures": other_real,
+    "a class of ImageNet without a picture": empty_class,
+    "a picture twice in XM3600": twice,
 }
 
 

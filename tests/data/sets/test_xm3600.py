@@ -26,7 +26,13 @@ LINES: tuple[dict[str, Any], ...] = (
         "xx": told("?"),
         "ar": told("قطة"),
     },
-    {"image/key": "a1", "image/locale": "en", "en": told("A dog."), "ar": told(), "quz": told("Allqu", "Huk allqu")},
+    {
+        "image/key": "a1",
+        "image/locale": "en",
+        "en": told("A dog.", " "),
+        "ar": told(),
+        "quz": told("Allqu", "Huk allqu"),
+    },
 )
 
 
@@ -58,12 +64,25 @@ def test_captions_by_language_in_the_order_of_pictures(root: Path) -> None:
         ('"image/key": "a1"', '"image/kex": "a1"', r"jsonl:2: no field 'image/key'\. Did you mean 'image/kex'\?"),
         ('"image/key": "a1"', '"image/key": 1', r"jsonl:2: 'image/key' should be a text, not the number 1"),
         (
-            '{"caption": ["A dog."]',
-            '{"captoin": ["A dog."]',
+            '{"caption": ["A dog.", " "]',
+            '{"captoin": ["A dog.", " "]',
             r"jsonl:2: 'en': no field 'caption'\. Did you mean 'captoin'\?",
         ),
-        ('{"caption": ["A dog."]', '{"caption": [7]', r"jsonl:2: 'en': a caption should be a text, not the number 7"),
-        ('{"caption": ["A dog."]', '{"caption": "A dog."', r"jsonl:2: 'en': 'caption' should be a list, not the text"),
+        (
+            '"image/key": "a1"',
+            '"image/key": "../a1"',
+            r"jsonl:2: 'image/key' should be the name of a picture, not '\.\./a1'",
+        ),
+        (
+            '{"caption": ["A dog.", " "]',
+            '{"caption": [7]',
+            r"jsonl:2: 'en': a caption should be a text, not the number 7",
+        ),
+        (
+            '{"caption": ["A dog.", " "]',
+            '{"caption": "A dog."',
+            r"jsonl:2: 'en': 'caption' should be a list, not the text",
+        ),
         ('"image/locale": "en"', '"locale": "en"', r"jsonl:2: 'locale': this should be a mapping, not the text 'en'"),
         ('"Huk allqu"]}}', "", r"jsonl:2: no JSON: "),
         ('"image/key": "a1"', '"image/key": "a3"', r"no picture .*/images/a3\.jpg, which .*/captions\.jsonl names"),

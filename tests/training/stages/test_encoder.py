@@ -141,6 +141,20 @@ def test_pictures_that_cannot_be_read_are_listed_and_left_out(
     assert rows_in(tmp_path / "x", "test").tolist()[:4] == [0, 2, 3, 5]
 
 
+def test_a_set_of_which_nothing_can_be_read_is_told(
+    encoders: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Few(Damaged):
+        def size(self, split: str) -> int:
+            return 3
+
+        def labels(self, split: str) -> np.ndarray:
+            return np.zeros(3, np.int64)
+
+    with pytest.raises(DataError, match="none of the 3 pictures of the split 'test' can be read"):
+        run_on(Few((0, 1, 2)), encoders, tmp_path / "x", monkeypatch)
+
+
 def test_too_many_of_them_stop_the_stage(encoders: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DataError, match=r"more than most_bad 0\.05 allows"):
         run_on(Damaged(tuple(range(60))), encoders, tmp_path / "x", monkeypatch)
