@@ -40,6 +40,10 @@ class TextTower(nn.Module):
         self.encoder = Encoder(width, depth, heads, mlp)
         self.head = nn.Linear(width, out)
 
+    def recompute(self, wanted: bool) -> None:
+        """Whether activations are computed again in the backward pass instead of kept."""
+        self.encoder.checkpointing = wanted
+
     def forward(self, ids: Tensor) -> Tensor:
         tokens = self.encoder(self.widen(self.embedding(ids)) + self.positions[:, : ids.shape[1]])
         return self.head(tokens[:, -1])  # type: ignore[no-any-return]

@@ -46,7 +46,8 @@ def run(config: dict[str, Any], context: StageContext) -> None:
         ranks=context.execution.ranks,
     )
     module = _module(vision, budget, len(tokenizer), config["text_length"])
-    module.model.text.encoder.checkpointing = context.execution.recompute
+    if hasattr(module.model.text, "recompute"):  # a plug-in's may keep its activations
+        module.model.text.recompute(context.execution.recompute)
     skipped = Skipped(context, context.execution.most_bad, getattr(pictures.source, "damages", ()))
     fit(module, lambda step: pictures.with_texts(step, tokenizer, config["text_length"]), budget, context, [skipped])
     save_weights(module.model, context.folder / "towers.safetensors", context.writes)
