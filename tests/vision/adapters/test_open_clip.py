@@ -27,6 +27,19 @@ def test_its_own_vit() -> None:
     assert encoder.image_spec.mean == open_clip.OPENAI_DATASET_MEAN and encoder.image_spec.resize == "shortest"
 
 
+def test_activations_can_be_computed_again() -> None:
+    """With the same gradients: fine-tuning asks for it (`runtime.recompute`)."""
+    encoder = OpenClipEncoder("ViT-S-32-alt", image_size=64)
+    images, gradients = torch.randn(1, 3, 64, 64), []
+    for wanted in (False, True):
+        encoder.zero_grad()
+        encoder.recompute(wanted)
+        encoder.pooled(images).sum().backward()
+        gradients.append(encoder.core.conv1.weight.grad.clone())
+    assert encoder.core.transformer.grad_checkpointing
+    torch.testing.assert_close(*gradients)
+
+
 @pytest.mark.slow
 def test_siglip_is_timms_vit() -> None:
     encoder = OpenClipEncoder("ViT-B-16-SigLIP", image_size=64).eval()
