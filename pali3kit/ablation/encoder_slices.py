@@ -78,6 +78,8 @@ class EncoderStages:
         chosen = self.experiment.evaluation
         config = {"neighbours": chosen.neighbours, "splits": self.splits}
         train, test = (self.labelled(splits, chosen.crop) for splits in (["train"], self.splits))
+        if (there := train.config["count"]) < chosen.neighbours:
+            raise DataError(f"evaluation.neighbours: {chosen.neighbours} asked of {there} train pictures")
         return self.node("knn", config, train=train, test=test)
 
     @cached_property

@@ -116,4 +116,8 @@ def expected(cell: Experiment) -> Iterator[Complaint]:
         yield "expect", "expect: published numbers are of one model, and a grid has several: leave out one of the two."
     for name in cell.expect:
         if name not in measured:
-            yield f"expect.{name}", f"expect: '{name}' is not measured.{choose(name, measured)}"
+            column = name.partition(".")[0]
+            lacks = (
+                f" 'evaluate' has no '{column}'." if column in ENCODER_COLUMNS and column not in cell.evaluate else ""
+            )
+            yield f"expect.{name}", f"expect: '{name}' is not measured.{lacks or choose(name, measured)}"

@@ -85,7 +85,9 @@ def _vision(cell: Experiment) -> Iterator[Complaint]:
     if cell.pretrain == "random" and pretrained:
         yield "model.vision", f"{part.name} comes with weights, which are not random: pretrain 'given' keeps them."
     if cell.pretrain == "given" and not pretrained and cell.model.towers is None:
-        yield "model.vision", f"model.vision gives no weights for pretrain 'given': {part.name} would be random."
+        text = f"model.vision gives no weights for pretrain 'given': {part.name} would be random: "
+        text += "say 'pretrained' or 'weights', or pretrain 'random'."
+        yield "model.vision", text
     if part.name != "vit" or side < 1:
         return
     try:

@@ -63,6 +63,9 @@ def zero_shot(
 
     `test` has the features of `towers.embed_images`.
     """
+    most = max((int(_labels(each).max()) for each in (test, v2) if each is not None), default=0)
+    if most >= len(classes):
+        raise DataError(f"{len(classes)} classes are named, and there are pictures of class {most}, counted from 0")
     texts = class_embeddings(towers, classes, prompts)
     return judge(lambda features: nearest_texts(features, texts), test, v2)
 

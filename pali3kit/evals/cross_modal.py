@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from pali3kit.data.sets.contract import Caption
+from pali3kit.errors import DataError
 from pali3kit.evals.features import Features, ReadsTexts, embed_texts
 from pali3kit.evals.scores import Measured, measured
 from pali3kit.metrics.retrieval import recall_hits
@@ -27,10 +28,15 @@ def retrieval(
 
     `i2t`: the share of pictures one of whose own captions is among the nearest; `t2i`: the share of captions whose
     picture is. `captions` are by language, each with the number of its picture, a row of `images`. The samples of a
-    mean over languages are one for each picture: its captions in all languages stand and fall together.
+    mean over languages are one for each picture with a caption: those in all languages stand and fall together.
+
+    Raises DataError where there are no captions.
     """
+    if not captions:
+        raise DataError("retrieval needs captions in at least one language")
     pictures = torch.from_numpy(np.array(images.features))
-    sums = {name: np.zeros(len(pictures)) for name in _names(top)}
+    told = np.unique([owner for said in captions.values() for owner, _ in said])
+    sums = {name: np.zeros(len(told)) for name in _names(top)}
     for language, said in captions.items():
         owners = np.array([owner for owner, _ in said], np.int64)
         texts = embed_texts(towers, (text for _, text in said))
@@ -43,7 +49,8 @@ def retrieval(
                 name, right = f"{direction}@{k}", hits[:, column].numpy(force=True)
                 yield measured(f"{name}/{language}", right)
                 # so weighed that the mean over pictures is the mean over languages of each language's share
-                np.add.at(sums[name], rows, 100.0 * right * len(pictures) / (len(rows) * len(captions)))
+                places = np.searchsorted(told, rows)
+                np.add.at(sums[name], places, 100.0 * right * len(told) / (len(rows) * len(captions)))
     for name, samples in sums.items():
         yield Measured(name, float(samples.mean()), len(samples), samples)
 

@@ -29,7 +29,8 @@ class ReadsTexts(Protocol):
 
 @dataclass(frozen=True)
 class Encoder:
-    """Any function from pictures `[B,3,H,W]` to features `[B,D]`, with the preprocessing that it wants.
+    """Any function from pictures `[B,3,H,W]` to features `[B,D]`, with the preprocessing that it wants. A module is put
+    into eval mode.
 
     Evaluators take the encoders of this package, whole models of two towers, and this.
     """
@@ -83,8 +84,9 @@ class Extractor:
     """Both halves of `extract`: from a picture to what the encoder takes, and from many of those to features."""
 
     def __init__(self, encoder: Any, crop: float | None = None) -> None:
-        if isinstance(encoder, nn.Module):
-            encoder.eval()
+        for part in (encoder, getattr(encoder, "function", None)):
+            if isinstance(part, nn.Module):
+                part.eval()
         given: ImageSpec = encoder.image_spec
         self.spec = given if crop is None else replace(given, crop=crop)
         self._function, self._device = function_of(encoder), device_of(encoder)
@@ -95,15 +97,25 @@ class Extractor:
 
     @torch.inference_mode()
     def embed(self, images: Sequence[np.ndarray]) -> NDArray[np.float32]:
-        """Fitted pictures to features float32 `[n,D]`."""
+        """Fitted pictures to features float32 `[n,D]`.
+
+        Raises DataError where what the encoder gives is of another shape, or not finite.
+        """
         # contiguous, for convolutions: a ViT-S/32 on one CPU thread takes 7% longer for pixels with their channels last
         pixels = self.spec.normalise(np.stack(images)).contiguous()
-        return self._function(pixels.to(self._device)).float().numpy(force=True)
+        features = self._function(pixels.to(self._device))
+        if not isinstance(features, Tensor) or features.ndim != 2 or len(features) != len(images):
+            told = list(features.shape) if isinstance(features, Tensor) else type(features).__name__
+            raise DataError(f"an encoder makes features [{len(images)}, D] of {len(images)} pictures, not {told}")
+        if not features.isfinite().all():
+            raise DataError("the encoder's features are not all finite")
+        return features.float().numpy(force=True)
 
 
 def device_of(encoder: Any) -> torch.device:
     """Where the encoder's parameters are; the CPU for what has none."""
-    parameter = next(encoder.parameters(), None) if isinstance(encoder, nn.Module) else None
+    module = getattr(encoder, "function", encoder)
+    parameter = next(module.parameters(), None) if isinstance(module, nn.Module) else None
     return torch.device("cpu") if parameter is None else parameter.device
 
 

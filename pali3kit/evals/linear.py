@@ -45,6 +45,8 @@ def fit_linear(
 
     Raises DataError where features are not finite: their standardisation tells; StageError where the loss is not.
     """
+    if epochs < 1 or batch_size < 1:
+        raise DataError(f"a linear classifier needs an epoch and a batch at least, not {epochs} and {batch_size}")
     mean, std = _moments(features)
     classes, targets = np.unique(labels, return_inverse=True)
     tensors = (torch.from_numpy(each) for each in (mean, std, classes.astype(np.int64)))

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from math import floor
-from typing import Literal
+from typing import Literal, get_args
 
 import numpy as np
 import torch
 from PIL import Image
 from torch import Tensor
 
-from pali3kit.errors import DataError
+from pali3kit.errors import DataError, choose
 from pali3kit.images.decode import MOST_PIXELS
 
 Resize = Literal["squash", "shortest"]
@@ -37,6 +37,16 @@ class ImageSpec:
     interpolation: str = "bilinear"
     crop: float = 1.0
     middle: Middle = "round"
+
+    def __post_init__(self) -> None:
+        """Raises DataError for a name that is not known."""
+        for what, name, choices in (
+            ("resize", self.resize, get_args(Resize)),
+            ("interpolation", self.interpolation, RESAMPLING),
+            ("middle", self.middle, get_args(Middle)),
+        ):
+            if name not in choices:
+                raise DataError(f"{what} cannot be '{name}'.{choose(name, choices)}")
 
     def fit(self, image: Image.Image) -> np.ndarray:
         """A picture of any size and mode to uint8 `[size,size,3]`.

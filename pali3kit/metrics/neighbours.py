@@ -29,9 +29,9 @@ def nearest_classes(
 
     A neighbour at the cosine c votes with exp(c / temperature); of equal classes the lower one wins. Computed in fp32;
     which of train features that are equally far are among the neighbours is not told. Raises DataError where there are
-    fewer of them than `neighbours`.
+    fewer of them than `neighbours`, or none is asked for.
     """
-    if len(train_features) < neighbours:
+    if not 1 <= neighbours <= len(train_features):
         raise DataError(f"{neighbours} neighbours asked of {len(train_features)} train pictures")
     classes, votes_for = np.unique(train_labels, return_inverse=True)
     labels = torch.from_numpy(votes_for).to(device)

@@ -41,6 +41,8 @@ def recall_hits(
         DataError: widths that differ, owners that are no pictures, no texts, or features that are not finite.
     """
     _demand(images, texts, owners)
+    if min(top, default=1) < 1:
+        raise DataError(f"ranks are counted from 1: {list(top)}")
     ranks = torch.tensor(list(top), device=images.device)
     own_texts = torch.argsort(owners, stable=True)
     pictures, counts = torch.unique_consecutive(owners[own_texts], return_counts=True)

@@ -87,3 +87,9 @@ def test_a_class_without_a_name_cannot_be_asked_for(experiment, tmp_path):
     part = Part(name="imagenet", options={"path": str(tmp_path)})
     with pytest.raises(DataError, match="no text can ask for class n99999999: say what it is called"):
         on(experiment, part, "zero_shot")
+
+
+def test_neighbours_that_there_are_not_are_told_before_features_are_made(experiment):
+    few = Part(name="world_classes", options={"objects": 8, "train": 10, "test": 5})
+    with pytest.raises(DataError, match=r"evaluation\.neighbours: 20 asked of 10 train pictures"):
+        on(experiment, few, "knn")

@@ -71,7 +71,8 @@ from pali3kit.text.denoise import PREFIXES
         (["grid={}", "baseline={}", "pretrain=random", "model.vision={name: timm/x, pretrained: true}"],
          "timm/x comes with weights, which are not random: pretrain 'given' keeps them."),
         (["grid={}", "baseline={}", "pretrain=given"],
-         "model.vision gives no weights for pretrain 'given': vit would be random."),
+         "model.vision gives no weights for pretrain 'given': vit would be random: "
+         "say 'pretrained' or 'weights', or pretrain 'random'."),
         (["model.vision=hf/./nowhere"], "there is no folder './nowhere'"),
         (["model.language=hf//no/where"], "there is no folder '/no/where'"),
         (["model.language.weights=nowhere"], "there is no file or folder 'nowhere'"),
@@ -184,7 +185,7 @@ from pali3kit.text.denoise import PREFIXES
         (["grid={}", "baseline={}", "pretrain=given", "model.towers={name: hf/x}", "evaluate=[finetune]"],
          "a whole model stays as it is: 'finetune' needs model.vision."),
         (["grid={}", "baseline={}", "expect={zero_shot.top1: {value: 76.2, tolerance: 0.3, source: a paper}}"],
-         "expect: 'zero_shot.top1' is not measured. Choose from probe."),
+         "expect: 'zero_shot.top1' is not measured. 'evaluate' has no 'zero_shot'."),
         (["grid={}", "baseline={}", "pretrain=classif", "data.source={name: pairs, path: x.tar}"],
          "pretrain 'classif' needs labels: say of how many classes 'pairs' has them (classes: N)."),
         (["stages.vision.loss=softmx"], "stages.vision.loss cannot be 'softmx'. Did you mean 'softmax'?"),

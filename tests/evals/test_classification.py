@@ -50,6 +50,19 @@ def test_zero_shot_takes_the_class_of_the_nearest_texts() -> None:
     assert wrong.value == 50.0  # green alone has kept its place
 
 
+def test_every_class_of_the_pictures_has_a_name() -> None:
+    with pytest.raises(DataError, match="2 classes are named, and there are pictures of class 2, counted from 0"):
+        list(zero_shot(Colours(), CLASSES[:2], pictures([0, 2]), prompts="photo"))
+
+
+def test_what_cannot_be_asked_for_is_refused() -> None:
+    some = pictures([0, 1, 2])
+    with pytest.raises(DataError, match="0 neighbours asked of 3 train pictures"):
+        list(knn(some, some, neighbours=0))
+    with pytest.raises(DataError, match="needs an epoch and a batch at least, not 0 and 256"):
+        list(linear_probe(some, some, epochs=0))
+
+
 def test_towers_say_whether_their_prompts_are_canonical() -> None:
     read: list[str] = []
 

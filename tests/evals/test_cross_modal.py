@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from pali3kit.errors import DataError
 from pali3kit.evals.cross_modal import kept, retrieval
 from pali3kit.evals.features import Features
 
@@ -47,3 +48,11 @@ def test_the_samples_of_a_mean_are_of_pictures_and_have_that_mean() -> None:
 
 def test_captions_of_pictures_that_cannot_be_read_are_left_out() -> None:
     assert kept(CAPTIONS["en"], np.array([0, 2])) == [(0, "1 0 0"), (1, "0 0 1"), (1, "1 0 0.5")]
+
+
+def test_pictures_without_captions_do_not_count() -> None:
+    """The mean over languages is of as many pictures as have a caption in any of them."""
+    found = {one.name: one for one in retrieval(Numbers(), IMAGES, {"en": [(0, "1 0 0"), (2, "0 0 1")]}, top=(1,))}
+    assert (found["i2t@1"].value, found["i2t@1"].n, len(found["i2t@1"].samples)) == (100.0, 2, 2)
+    with pytest.raises(DataError, match="captions in at least one language"):
+        list(retrieval(Numbers(), IMAGES, {}))

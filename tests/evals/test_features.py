@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 import pytest
 import torch
@@ -49,6 +51,29 @@ def test_an_encoders_own_crop_is_made_whatever_the_size() -> None:
     picture[2:6, 2:6] = 255
     encoder = Encoder(brightness, ImageSpec(8, mean=(0, 0, 0), std=(1, 1, 1), crop=0.5))
     assert extract(encoder, [picture])[0, 0] > 0.8
+
+
+def test_a_network_is_measured_in_eval_mode() -> None:
+    """Whether it is the encoder or inside one: batch norms neither move nor look at the batch."""
+    network = nn.Sequential(nn.BatchNorm2d(3), nn.Dropout(0.5), nn.Flatten()).train()
+    picture = np.full((4, 4, 3), 200, np.uint8)
+    first, second = (extract(Encoder(network, ImageSpec(4)), [picture] * 2) for _ in range(2))
+    assert not network.training and network[0].num_batches_tracked == 0
+    np.testing.assert_array_equal(first, second)
+
+
+@pytest.mark.parametrize(
+    ("function", "told"),
+    [
+        (lambda images: images, r"an encoder makes features \[2, D\] of 2 pictures, not \[2, 3, 4, 4\]"),
+        (lambda images: brightness(images)[:1], r"features \[2, D\] of 2 pictures, not \[1, 3\]"),
+        (lambda images: (brightness(images),), "not tuple"),
+        (lambda images: brightness(images) / 0 * 0, "the encoder's features are not all finite"),
+    ],
+)
+def test_features_of_another_shape_or_not_finite_are_told(function: Callable[[Tensor], Tensor], told: str) -> None:
+    with pytest.raises(DataError, match=told):
+        extract(Encoder(function, ImageSpec(4)), [np.full((4, 4, 3), 200, np.uint8)] * 2)
 
 
 def test_a_split_without_pictures_is_told() -> None:

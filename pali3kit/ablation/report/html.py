@@ -93,7 +93,7 @@ def _differences(report: Report) -> str:
     if report.published:
         mark = f"the paper's difference, {escape(report.published.vit)} ({paper.LEGEND})"
         keys = keys.replace("</div>", f'<span><span class="key diamond"></span>{mark}</span></div>')
-    intro = '<p class="small">Points of accuracy, CIDEr × 100 or mIoU × 100; whiskers are 95% intervals.</p>'
+    intro = '<p class="small">Points of accuracy, recall, CIDEr × 100 or mIoU × 100; whiskers are 95% intervals.</p>'
     return _section("Differences to the baseline", intro + keys + cards)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pali3kit.ablation import paper
 from pali3kit.ablation.report.model import Report, Row, Table
-from pali3kit.config.supply import ENCODER_COLUMNS
+from pali3kit.config.supply import ENCODER_COLUMNS, TEXT_COLUMNS
 
 WORLD = (
     "The columns are measured on the embedded world: scenes composed from emoji drawings, with sentences made by "
@@ -15,6 +15,7 @@ WORLD = (
 SMOKE = "Scale smoke shows that everything runs: its numbers mean nothing."
 PROBES = "The probe's tasks are the embedded world's, whatever the encoder was trained on."
 LABELS = "ImageNet's counterparts are the embedded world's, whatever the encoder was trained on."
+TOWER = "The text tower was LiT-tuned on the embedded world's pairs."
 CAPTIONS = "XM3600's counterpart is the embedded world's, whatever the encoder was trained on."
 
 
@@ -39,6 +40,7 @@ def notes(report: Report) -> Iterable[str]:
         yield from _published(table)
     yield from _unmeasured(report)
     yield from _skipped(report)
+    yield from _settings(report)
     yield from _uncertainty(report)
     yield from _limits(report)
     if checks := report.config["stages"]["transfer"].get("checks"):
@@ -72,6 +74,23 @@ def _embedded(report: Report) -> Iterable[str]:
         yield LABELS
     if "retrieval" in asked and chosen["captioned"]["name"] == "world_captions":
         yield CAPTIONS
+    source = report.config["stages"]["lit"]["source"] or report.config["data"]["source"]
+    texts = report.config["evaluation"]["texts"] == "lit" and report.config["model"]["towers"] is None
+    if texts and set(TEXT_COLUMNS) & set(asked) and source["name"] == "world":
+        yield TOWER
+
+
+def _settings(report: Report) -> Iterable[str]:
+    """How columns of the encoder alone are measured: what else makes such numbers incomparable."""
+    asked, chosen = report.config["evaluate"], report.config["evaluation"]
+    if "probe" in asked:
+        yield f"Probe: {chosen['shots']} shots of each class, the mean of {chosen['draws']} draws of them."
+    if "knn" in asked:
+        yield f"Neighbours: {chosen['neighbours']}, by the cosine."
+    if "zero_shot" in asked:
+        yield f"Zero-shot: the set of prompts '{chosen['prompts']}'."
+    if languages := {one.name.partition("/")[2] for one in report.details if one.name.startswith("i2t@1/")}:
+        yield f"Retrieval: the mean over {len(languages)} language{'s' * (len(languages) > 1)}."
 
 
 def _published(table: Table) -> Iterable[str]:

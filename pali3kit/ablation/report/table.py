@@ -180,7 +180,7 @@ def _verdict(_: Row, cell: Cell, digits: int) -> str:
 
 
 def _expected(_: Row, cell: Cell, digits: int) -> str:
-    return f"{number(cell.expected.value, digits=digits)} ± {cell.expected.tolerance:g}" if cell.expected else ABSENT
+    return f"{cell.expected.value:g} within {cell.expected.tolerance:g}" if cell.expected else ABSENT
 
 
 def _reached(_: Row, cell: Cell, digits: int) -> str:

@@ -94,7 +94,7 @@ def _pickled(file: Path) -> Split:
 
 
 def _texts(content: Mapping[str, Any], file: Path) -> list[str]:
-    names = field(content, "fine_label_names", list, str(file))
+    names = [_text(name) for name in field(content, "fine_label_names", list, str(file))]
     if not all(isinstance(name, str) for name in names):
         raise DataError(f"{file}: 'fine_label_names' should be texts")
     return names
@@ -117,11 +117,17 @@ def _read_pickle(file: Path) -> Mapping[str, Any]:
     """What a pickle of Python 2 or 3 holds, texts of Python 2 as Latin-1, which arrays' bytes need."""
     data = _bytes(file)
     try:
-        return mapping(_Arrays(io.BytesIO(data), encoding="latin1").load(), str(file))
+        content = mapping(_Arrays(io.BytesIO(data), encoding="latin1").load(), str(file))
+        return {_text(key): value for key, value in content.items()}
     except DataError:
         raise
     except Exception as error:  # a damaged pickle may raise anything
         raise DataError(f"{file}: no pickle of arrays: {error or type(error).__name__}") from error
+
+
+def _text(value: Any) -> Any:
+    """A text, also where Python 3 has written one of Python 2 again, as bytes."""
+    return value.decode("latin1") if isinstance(value, bytes) else value
 
 
 def _bytes(file: Path) -> bytes:

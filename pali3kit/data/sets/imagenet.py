@@ -18,13 +18,15 @@ from pali3kit.errors import DataError
 
 NUMBER = re.compile(r"ILSVRC2012_val_(\d{8})\.\w+$")
 Real = tuple[int, ...]
+Numbers = Sequence[int | None]
 
 
 class ImageNet(LabelledFiles):
     """The registry's `imagenet`: `train/<wnid>/` is train, `val/` is test; what is not there has no pictures.
 
     Classes are the wnids in their order. They are called as `names` says, else as open_clip calls the usual thousand;
-    what is not among these is called by its wnid, and cannot be asked for by name.
+    what is not among these is called by its wnid, and cannot be asked for by name. Of a part of the usual thousand only
+    that part of ReaL's labels and of ImageNet-v2 counts.
 
     Args:
         path: the folder of `train/` and `val/`, or one above it (`ILSVRC/Data/CLS-LOC`, `ILSVRC2012`, `imagenet`).
@@ -55,9 +57,10 @@ class ImageNet(LabelledFiles):
                 splits[split] = Pictures(folder, found, folder)
                 if empty := set(range(len(wnids))).difference(labels[split]):
                     raise DataError(f"{folder}: no picture of class {wnids[min(empty)]}, which {known} has")
+        numbers = _numbers(wnids) if v2 or real else ()
         if v2:
-            splits["v2"], labels["v2"] = _second(v2, len(wnids))
-        again = _reassessed(existing(real), splits, len(wnids)) if real else {}
+            splits["v2"], labels["v2"] = _second(v2, numbers)
+        again = _reassessed(existing(real), splits, numbers) if real else {}
         super().__init__(_names(wnids, names), splits, labels, again)
 
 
@@ -118,35 +121,49 @@ def _number(file: Path) -> int:
     return int(found[1])
 
 
-def _second(path: str, classes: int) -> tuple[Pictures, list[int]]:
-    """ImageNet-v2: its folders are called by the labels themselves, so their order is that of numbers."""
+def _numbers(wnids: Sequence[str]) -> Numbers:
+    """The labels of the numbers that ReaL and ImageNet-v2 have for classes: places among the usual thousand, also where
+    only some of these are here, None for the others; of classes that are not all among these, the labels themselves.
+    """
+    usual, labels = _usual(), {wnid: label for label, wnid in enumerate(wnids)}
+    return [labels.get(wnid) for wnid in usual] if labels.keys() <= set(usual) else list(range(len(wnids)))
+
+
+def _second(path: str, numbers: Numbers) -> tuple[Pictures, list[int]]:
+    """ImageNet-v2: its folders are called by numbers of classes; those of classes that are not here do not count."""
     root = find_root(path, ("imagenetv2-matched-frequency-format-val", "imagenetv2-matched-frequency"), "0")
-    wanted = [str(label) for label in range(classes)]
-    if odd := sorted(set(class_folders(root)) ^ set(wanted)):
-        there = "there is no such folder" if odd[0] in wanted else f"there are {classes} classes"
-        raise DataError(f"{root / odd[0]}: {there}; expected are folders 0 to {classes - 1}")
-    names, labels = in_classes(root, wanted)
-    return Pictures(root, names, root), labels
+    known = {str(number): label for number, label in enumerate(numbers)}
+    there = set(class_folders(root))
+    wanted = {name: label for name, label in known.items() if label is not None}
+    if odd := sorted((there - known.keys()) | (wanted.keys() - there)):
+        what = "there is no such folder" if odd[0] in wanted else f"there are {len(known)} classes"
+        raise DataError(f"{root / odd[0]}: {what}; expected are folders 0 to {len(known) - 1}")
+    names, places = in_classes(root, list(wanted))
+    labels = list(wanted.values())
+    return Pictures(root, names, root), [labels[place] for place in places]
 
 
-def _reassessed(path: Path, splits: Mapping[str, Pictures], classes: int) -> dict[str, list[Real]]:
-    """ReaL's labels of the test pictures, by the numbers in their names."""
+def _reassessed(path: Path, splits: Mapping[str, Pictures], numbers: Numbers) -> dict[str, list[Real]]:
+    """ReaL's labels of the test pictures, by the numbers in their names, without those of classes that are not here."""
     if "test" not in splits:
         raise DataError(f"{path}: labels of the pictures in val/, and {splits['train'].folder.parent} has no val/")
-    real = [_right(entry, classes, f"{path}: [{n}]") for n, entry in enumerate(typed(read_json(path), list, str(path)))]
+    real = [_right(entry, numbers, f"{path}: [{n}]") for n, entry in enumerate(typed(read_json(path), list, str(path)))]
     pictures = splits["test"]
-    numbers = [_number(pictures.folder / name) for name in pictures.names]
-    if max(numbers) > len(real):
-        raise DataError(f"{path}: labels of {len(real)} pictures, and none of number {max(numbers)}")
-    return {"test": [real[number - 1] for number in numbers]}
+    files = [_number(pictures.folder / name) for name in pictures.names]
+    if max(files) > len(real):
+        raise DataError(f"{path}: labels of {len(real)} pictures, and none of number {max(files)}")
+    return {"test": [real[number - 1] for number in files]}
 
 
-def _right(entry: object, classes: int, where: str) -> Real:
+def _right(entry: object, numbers: Numbers, where: str) -> Real:
     """The labels of one picture."""
-    for label in typed(entry, list, where):
-        if not 0 <= typed(label, int, f"{where}: a label") < classes:
-            raise DataError(f"{where}: label {label} of {classes} classes, counted from 0")
-    return tuple(entry)  # type: ignore[arg-type]
+    found = []
+    for number in typed(entry, list, where):
+        if not 0 <= typed(number, int, f"{where}: a label") < len(numbers):
+            raise DataError(f"{where}: label {number} of {len(numbers)} classes, counted from 0")
+        if (label := numbers[number]) is not None:
+            found.append(label)
+    return tuple(found)
 
 
 def _names(wnids: Sequence[str], path: str | None) -> Sequence[str]:
@@ -159,8 +176,14 @@ def _names(wnids: Sequence[str], path: str | None) -> Sequence[str]:
                 raise DataError(f"{file}: no line '{wnid} <name>'")
         return [told[wnid] for wnid in wnids]
     from open_clip.zero_shot_metadata import IMAGENET_CLASSNAMES
+
+    usual = dict(zip(_usual(), IMAGENET_CLASSNAMES, strict=True))
+    return [usual.get(wnid, wnid) for wnid in wnids]
+
+
+def _usual() -> list[str]:
+    """The wnids of ImageNet-1k, sorted."""
     from timm.data.imagenet_info import ImageNetInfo
 
-    wnids_of_usual: list[str] = ImageNetInfo("imagenet-1k").label_names()  # type: ignore[no-untyped-call]
-    usual = dict(zip(wnids_of_usual, IMAGENET_CLASSNAMES, strict=True))
-    return [usual.get(wnid, wnid) for wnid in wnids]
+    wnids: list[str] = ImageNetInfo("imagenet-1k").label_names()  # type: ignore[no-untyped-call]
+    return wnids

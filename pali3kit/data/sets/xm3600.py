@@ -12,13 +12,13 @@ from pali3kit.data.sets.contract import Caption
 from pali3kit.data.sets.files import CaptionedFiles, Pictures
 from pali3kit.data.sets.layout import find_file
 from pali3kit.data.world.languages import LANGUAGES
-from pali3kit.errors import DataError
+from pali3kit.errors import DataError, choose
 
 
 class Xm3600(CaptionedFiles):
     """The registry's `xm3600`: on each line `image/key`, and by language a mapping whose `caption` is a list of texts.
 
-    Languages are those found, the 36 first. Blank captions are none.
+    Languages are those of the 36 that have captions. Blank captions are none.
 
     Args:
         path: `captions.jsonl`, or the folder that it is in.
@@ -34,10 +34,12 @@ class Xm3600(CaptionedFiles):
             key = _key(line, where, names)
             for language, told in line.items():
                 if not language.startswith("image/"):
+                    if language not in captions:
+                        raise DataError(f"{where}: there is no language '{language}'.{choose(language, LANGUAGES)}")
                     at = f"{where}: '{language}'"
                     texts = field(mapping(told, at), "caption", list, at)
                     found = [one_line(typed(text, str, f"{at}: a caption")) for text in texts]
-                    captions.setdefault(language, []).extend((len(names), text) for text in found if text)
+                    captions[language].extend((len(names), text) for text in found if text)
             names[key] = where
         spoken = {language: found for language, found in captions.items() if found}
         if not spoken:

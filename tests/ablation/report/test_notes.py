@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pali3kit.ablation.report.model import Detail
-from pali3kit.ablation.report.notes import LOSS, TEMPLATES, WORLD, notes
+from pali3kit.ablation.report.notes import LOSS, TEMPLATES, TOWER, WORLD, notes
 
 
 def test_failures_come_first_with_reason_and_place(report):
@@ -32,6 +32,26 @@ def test_published_numbers_that_nothing_stands_beside_are_told(report):
     expect = {"zero_shot.v2": {"value": 68.93, "tolerance": 0.5, "source": "a paper"}}
     told = list(notes(replace(report, config={**report.config, "expect": expect})))
     assert "zero_shot.v2, published as 68.93 (a paper), is not measured: the set has no such labels." in told
+
+
+def test_how_the_encoder_is_measured_is_told(report):
+    config = {**report.config, "evaluate": ["probe", "knn", "zero_shot", "retrieval"]}
+    parts = tuple(Detail("retrieval", f"i2t@1/{language}", {}) for language in ("de", "en"))
+    told = list(notes(replace(report, config=config, details=parts)))
+    chosen = config["evaluation"]
+    assert f"Probe: {chosen['shots']} shots of each class, the mean of {chosen['draws']} draws of them." in told
+    assert "Retrieval: the mean over 2 languages." in told and "Zero-shot: the set of prompts 'clip'." in told
+
+
+def test_whose_texts_a_tower_was_tuned_on_is_told(report):
+    """Sets of one's own do not make the text tower one's own."""
+    lit = {**report.config["stages"]["lit"], "source": {"name": "world"}}
+    own = {**report.config["evaluation"], "labelled": {"name": "imagenet"}, "texts": "lit"}
+    stages = {**report.config["stages"], "lit": lit}
+    config = {**report.config, "evaluate": ["zero_shot"], "evaluation": own, "stages": stages}
+    assert TOWER in list(notes(replace(report, config=config)))
+    config["stages"] = {**stages, "lit": {**lit, "source": {"name": "pairs"}}}
+    assert TOWER not in list(notes(replace(report, config=config)))
 
 
 def test_rows_near_the_control_are_named(made_up):

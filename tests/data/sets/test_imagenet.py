@@ -173,6 +173,23 @@ def test_the_usual_classes_have_open_clips_names(tmp_path: Path, picture: Write)
     assert ImageNet(str(tmp_path)).classes == ("tench", IMAGENET_CLASSNAMES[-1], "n15075142")
 
 
+def test_of_a_part_of_the_usual_thousand_that_part_of_real_and_v2_counts(tmp_path: Path, picture: Write) -> None:
+    """ImageNet-100 is such: ReaL and v2 number the classes as they do for the whole."""
+    usual: list[str] = ImageNetInfo("imagenet-1k").label_names()
+    for number, place in enumerate((1, 6), start=1):
+        picture(tmp_path / "val" / usual[place] / val(number))
+    for place in (0, 1, 2, 6):
+        picture(tmp_path / "v2" / str(place) / "a.png", shade=place)
+    (tmp_path / "real.json").write_text("[[1, 6], [0, 6]]")
+    found = ImageNet(str(tmp_path), real=str(tmp_path / "real.json"), v2=str(tmp_path / "v2"))
+    assert found.relabelled("test") == [(0, 1), (1,)]
+    assert found.labels("v2").tolist() == [0, 1]
+    assert [int(found.image("v2", index)[0, 0, 0]) for index in (0, 1)] == [1, 6]
+    shutil.rmtree(tmp_path / "v2" / "6")
+    with pytest.raises(DataError, match="v2/6: there is no such folder; expected are folders 0 to 999"):
+        ImageNet(str(tmp_path), v2=str(tmp_path / "v2"))
+
+
 def test_a_class_without_a_picture_is_told(root: Path) -> None:
     """An archive that was not unpacked to its end must not be measured on."""
     in_folders(root)
