@@ -100,6 +100,11 @@ def test_pickles_of_python_3(tmp_path: Path, protocol: int) -> None:
     else:
         (root / "test").write_bytes(data)
         assert Cifar100(str(root)).labels("test").tolist() == [0, 2]
+        again = {key.encode(): value for key, value in content.items()}  # read with encoding="bytes", written again
+        (root / "test").write_bytes(pickle.dumps(again, protocol))
+        (root / "meta").write_bytes(pickle.dumps({b"fine_label_names": [name.encode() for name in NAMES]}, protocol))
+        assert Cifar100(str(root)).labels("test").tolist() == [0, 2]
+        assert Cifar100(str(root)).classes == ("apple", "aquarium fish", "baby")
 
 
 def test_a_digest_tells_labels_apart(tmp_path: Path) -> None:
