@@ -23,7 +23,7 @@ class PictureSet(Protocol):
     digest: str
 
     def content(self, split: str) -> str:
-        """What names the content of one split alone: its pictures, labels and classes."""
+        """What names one split alone: its pictures, and its labels of either kind or its captions."""
         ...
 
     def size(self, split: str) -> int:
