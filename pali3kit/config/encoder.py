@@ -39,10 +39,6 @@ def encoder(cell: Experiment) -> Iterator[Complaint]:
         if word not in choices:
             yield key, f"{key} cannot be '{word}'.{choose(word, choices)}"
     yield from _sets(cell, asked)
-    if cell.model.towers is not None and (others := [one for one in cell.evaluate if one not in asked]):
-        yield "model.towers", f"a whole model is measured as an encoder alone: '{others[0]}' needs model.vision."
-    if cell.model.towers is not None and "finetune" in asked:
-        yield "model.towers", "a whole model stays as it is: 'finetune' needs model.vision."
     yield from _whole(cell)
     texts = [column for column in asked if column in TEXT_COLUMNS]
     if texts and not has_texts(cell) and "evaluation.texts" not in cell.grid:
@@ -61,6 +57,10 @@ def _whole(cell: Experiment) -> Iterator[Complaint]:
     towers = cell.model.towers
     if towers is None:
         return
+    if others := [one for one in cell.evaluate if one not in ENCODER_COLUMNS]:
+        yield "model.towers", f"a whole model is measured as an encoder alone: '{others[0]}' needs model.vision."
+    if "finetune" in cell.evaluate:
+        yield "model.towers", "a whole model stays as it is: 'finetune' needs model.vision."
     if cell.pretrain != "given":
         yield "pretrain", f"a whole model is taken as it is: pretrain 'given', not '{cell.pretrain}'."
     if towers.name.startswith("open_clip/") and not towers.options.get("pretrained"):
@@ -117,7 +117,6 @@ def expected(cell: Experiment) -> Iterator[Complaint]:
     for name in cell.expect:
         if name not in measured:
             column = name.partition(".")[0]
-            lacks = (
-                f" 'evaluate' has no '{column}'." if column in ENCODER_COLUMNS and column not in cell.evaluate else ""
-            )
-            yield f"expect.{name}", f"expect: '{name}' is not measured.{lacks or choose(name, measured)}"
+            absent = column in ENCODER_COLUMNS and column not in cell.evaluate
+            why = f" 'evaluate' has no '{column}'." if absent else choose(name, measured)
+            yield f"expect.{name}", f"expect: '{name}' is not measured.{why}"

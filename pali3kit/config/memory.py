@@ -46,14 +46,18 @@ def _trained(cell: Experiment) -> Iterator[tuple[str, int, str]]:
     yield "transfer", language, stages.transfer.optimizer.name
 
 
-def _vision(cell: Experiment) -> int:
-    """0 where the encoder's shape is not known before it is built; what is wrong with it is told elsewhere."""
+def _shape(cell: Experiment) -> VitShape | None:
+    """The encoder's; None where it is not known before it is built: what is wrong with it is told elsewhere."""
     options = cell.model.vision.options
     try:
-        shape = resolve(**{key: options[key] for key in ("size", *VitShape.__slots__)})
+        return resolve(**{key: options[key] for key in ("size", *VitShape.__slots__)})
     except (ConfigError, KeyError):
-        return 0
-    return vit_parameters(shape, cell.model.image_size) if shape.patch > 0 else 0
+        return None
+
+
+def _vision(cell: Experiment) -> int:
+    shape = _shape(cell)
+    return vit_parameters(shape, cell.model.image_size) if shape is not None and shape.patch > 0 else 0
 
 
 def _language(cell: Experiment) -> int:
@@ -70,13 +74,8 @@ def _language(cell: Experiment) -> int:
 
 def _text(cell: Experiment) -> int:
     """Of the text tower that is LiT-tuned; 0 where its shape, or what it must meet, is not known here."""
-    tower, pretraining = cell.stages.lit.text or cell.stages.vision.text, cell.stages.vision
-    if tower.name != "siglip_text" or cell.model.vision.name != "vit":
-        return 0
-    try:
-        options = cell.model.vision.options
-        width = resolve(**{key: options[key] for key in ("size", *VitShape.__slots__)}).width
-    except (ConfigError, KeyError):
+    tower, pretraining, shape = cell.stages.lit.text or cell.stages.vision.text, cell.stages.vision, _shape(cell)
+    if tower.name != "siglip_text" or cell.model.vision.name != "vit" or shape is None:
         return 0
     numbers = {key: tower.options[key] for key in ("width", "depth", "mlp", "bottleneck")}
-    return text_tower_parameters(cell.tokenizer.vocabulary or 0, pretraining.text_length, width, **numbers)
+    return text_tower_parameters(cell.tokenizer.vocabulary or 0, pretraining.text_length, shape.width, **numbers)

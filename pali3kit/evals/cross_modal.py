@@ -45,11 +45,11 @@ def retrieval(
             ("i2t", recall.image_to_text, np.unique(owners)),
             ("t2i", recall.text_to_image, owners),
         ):
+            places = np.searchsorted(told, rows)
             for column, k in enumerate(top):
                 name, right = f"{direction}@{k}", hits[:, column].numpy(force=True)
                 yield measured(f"{name}/{language}", right)
                 # so weighed that the mean over pictures is the mean over languages of each language's share
-                places = np.searchsorted(told, rows)
                 np.add.at(sums[name], places, 100.0 * right * len(told) / (len(rows) * len(captions)))
     for name, samples in sums.items():
         yield Measured(name, float(samples.mean()), len(samples), samples)

@@ -84,9 +84,8 @@ class Extractor:
     """Both halves of `extract`: from a picture to what the encoder takes, and from many of those to features."""
 
     def __init__(self, encoder: Any, crop: float | None = None) -> None:
-        for part in (encoder, getattr(encoder, "function", None)):
-            if isinstance(part, nn.Module):
-                part.eval()
+        if (module := _module_of(encoder)) is not None:
+            module.eval()
         given: ImageSpec = encoder.image_spec
         self.spec = given if crop is None else replace(given, crop=crop)
         self._function, self._device = function_of(encoder), device_of(encoder)
@@ -114,9 +113,22 @@ class Extractor:
 
 def device_of(encoder: Any) -> torch.device:
     """Where the encoder's parameters are; the CPU for what has none."""
-    module = getattr(encoder, "function", encoder)
-    parameter = next(module.parameters(), None) if isinstance(module, nn.Module) else None
+    module = _module_of(encoder)
+    parameter = next(module.parameters(), None) if module is not None else None
     return torch.device("cpu") if parameter is None else parameter.device
+
+
+def _module_of(encoder: Any) -> nn.Module | None:
+    """The network of an encoder: itself, or what an `Encoder` has as its function; None where that is plain code."""
+    module = getattr(encoder, "function", encoder)
+    return module if isinstance(module, nn.Module) else None
+
+
+def size_of(pictures: PictureSet, split: str) -> int:
+    """How many pictures a split has. Raises DataError where it has none: there is nothing to embed."""
+    if not (size := pictures.size(split)):
+        raise DataError(f"the set has no pictures in its split '{split}'")
+    return size
 
 
 def embed_set(encoder: Any, pictures: PictureSet, split: str, crop: float | None = None) -> Features:
@@ -124,9 +136,7 @@ def embed_set(encoder: Any, pictures: PictureSet, split: str, crop: float | None
 
     Raises DataError for a damaged picture, and for a split without any.
     """
-    if not pictures.size(split):
-        raise DataError(f"the set has no pictures in its split '{split}'")
-    images = (pictures.image(split, index) for index in range(pictures.size(split)))
+    images = (pictures.image(split, index) for index in range(size_of(pictures, split)))
     labels = pictures.labels(split) if hasattr(pictures, "labels") else None
     right = pictures.relabelled(split) if hasattr(pictures, "relabelled") else None
     return Features(extract(encoder, images, crop=crop), labels, right)

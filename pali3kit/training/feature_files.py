@@ -76,7 +76,8 @@ def publish(unfinished: Path, path: Path) -> None:
     if "labels" in arrays:
         kept["labels"] = arrays["labels"][rows]
     if "right" in arrays:
-        right = [part for part, good in zip(_parts(arrays), arrays["usable"], strict=True) if good]
+        every = _parts(arrays)
+        right = [every[row] for row in rows]
         kept |= {"right": np.concatenate(right), "right_ends": np.cumsum([len(part) for part in right])}
     shapes: dict[str, Any] = {"features": (np.float32, (len(rows), arrays["features"].shape[1]))}
     smaller = path.with_suffix(".smaller")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from pali3kit.data.sets.files import LabelledFiles, Pictures
-from pali3kit.data.sets.layout import class_folders, find_root, in_classes, spoken
+from pali3kit.data.sets.layout import class_folders, find_root, in_classes, spoken, without_pictures
 from pali3kit.errors import DataError, choose
 
 SPLITS = ("train", "test", "v2")
@@ -38,6 +38,6 @@ def labelled_pictures(folder: Path, classes: list[str], known: Path) -> tuple[li
         if name not in classes:
             raise DataError(f"{folder / name}: {known} has no such class.{choose(name, classes[:20])}")
     names, labels = in_classes(folder, classes)
-    if folder == known and (empty := set(range(len(classes))).difference(labels)):
-        raise DataError(f"{folder / classes[min(empty)]}: there is no picture of this class")
+    if folder == known and (empty := without_pictures(classes, labels)):
+        raise DataError(f"{folder / empty}: there is no picture of this class")
     return names, labels

@@ -12,7 +12,15 @@ from pali3kit.data.folder import PICTURES
 from pali3kit.data.reader import existing
 from pali3kit.data.sets.files import LabelledFiles, Pictures
 from pali3kit.data.sets.folders import labelled_pictures
-from pali3kit.data.sets.layout import class_folders, find_root, has_folders, in_classes, lines_of, whole
+from pali3kit.data.sets.layout import (
+    class_folders,
+    find_root,
+    has_folders,
+    in_classes,
+    lines_of,
+    whole,
+    without_pictures,
+)
 from pali3kit.data.sets.mat import read_structs, whole_number
 from pali3kit.errors import DataError
 
@@ -55,8 +63,8 @@ class ImageNet(LabelledFiles):
                 flat = split == "test" and not has_folders(folder)
                 found, labels[split] = _flat(folder, kit, wnids) if flat else labelled_pictures(folder, wnids, known)
                 splits[split] = Pictures(folder, found, folder)
-                if empty := set(range(len(wnids))).difference(labels[split]):
-                    raise DataError(f"{folder}: no picture of class {wnids[min(empty)]}, which {known} has")
+                if empty := without_pictures(wnids, labels[split]):
+                    raise DataError(f"{folder}: no picture of class {empty}, which {known} has")
         numbers = _numbers(wnids) if v2 or real else ()
         if v2:
             splits["v2"], labels["v2"] = _second(v2, numbers)

@@ -104,6 +104,12 @@ def in_classes(root: Path, folders: Sequence[str]) -> tuple[list[str], list[int]
     return names, labels
 
 
+def without_pictures(classes: Sequence[str], labels: Sequence[int]) -> str | None:
+    """The first class that none of the pictures is of, if there is one."""
+    empty = set(range(len(classes))).difference(labels)
+    return classes[min(empty)] if empty else None
+
+
 def spoken(name: str) -> str:
     """A folder's name as a person says it."""
     return " ".join(name.replace("_", " ").split())

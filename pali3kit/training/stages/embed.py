@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pali3kit.data.records import Skips
 from pali3kit.data.sets.contract import PictureSet
 from pali3kit.errors import DataError
-from pali3kit.evals.features import BATCH, Extractor
+from pali3kit.evals.features import BATCH, Extractor, size_of
 from pali3kit.registry import CAPTIONED, LABELLED, TOWERS
 from pali3kit.training.calibration import count, fastest_seconds
 from pali3kit.training.context import Cost, StageContext
@@ -88,9 +88,7 @@ def _extractor(encoder: Any, crop: float) -> Extractor:
 def _fill(extractor: Extractor, pictures: Any, split: str, context: StageContext, skips: _Listed) -> Iterator[int]:
     """Compute the rows of a split that are not there yet; yield how many are."""
     path, unfinished = (context.folder / f"{split}{end}" for end in (".safetensors", ".partial"))
-    progress, size = context.folder / f"{split}.done", pictures.size(split)
-    if not size:
-        raise DataError(f"the set has no pictures in its split '{split}'")
+    progress, size = context.folder / f"{split}.done", size_of(pictures, split)
     start = size if path.exists() else int(progress.read_text()) if progress.exists() else 0
     skips.seen += start
     if path.exists():

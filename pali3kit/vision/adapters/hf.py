@@ -135,7 +135,7 @@ def _preprocessing(source: str) -> tuple[str, Any]:
 
 def _spec(given: dict[str, Any], image_size: int) -> ImageSpec:
     _demand_usual(given)
-    kind = given.get("image_processor_type", "")
+    usual = BILINEAR if given.get("image_processor_type", "").startswith("ViT") else BICUBIC
     normal = given.get("do_normalize", True)
     size, crops = given.get("size", {}), given.get("do_center_crop")
     if isinstance(size, int):  # files of older versions: one number is the shorter side where pictures are cropped
@@ -148,9 +148,7 @@ def _spec(given: dict[str, Any], image_size: int) -> ImageSpec:
         _colours(given.get("image_mean", (0.5, 0.5, 0.5)) if normal else (0.0, 0.0, 0.0)),
         _colours(given.get("image_std", (0.5, 0.5, 0.5)) if normal else (1.0, 1.0, 1.0)),
         resize="squash" if shortest is None else "shortest",
-        interpolation={number: name for name, number in RESAMPLING.items()}[
-            given.get("resample", BILINEAR if kind.startswith("ViT") else BICUBIC)
-        ],
+        interpolation={number: name for name, number in RESAMPLING.items()}[given.get("resample", usual)],
         crop=1.0 if shortest is None else crop / shortest,
         middle="floor",
     )
