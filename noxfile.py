@@ -63,7 +63,7 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def bench(session: nox.Session) -> None:
-    """Measure; one thread, so that figures compare. `nox -s bench -- benchmarks/NAME.py` runs one."""
+    """Measure; one thread, so that figures compare. `nox -s bench -- speed/NAME.py` runs one."""
     install(session)
-    for script in session.posargs or sorted(map(str, Path("benchmarks").glob("*.py"))):
+    for script in session.posargs or sorted(map(str, Path("speed").glob("*.py"))):
         run(session, "python", script)
