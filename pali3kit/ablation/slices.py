@@ -20,12 +20,11 @@ from pali3kit.ablation.node import Node
 from pali3kit.config.budgets import REGION_COLUMNS, recipe, said_of
 from pali3kit.config.offers import general, tasks_of
 from pali3kit.config.schema import Experiment
+from pali3kit.config.supply import TRANSFER_OF
 
 # The tokenizer and the mask codec define the text of every target, and a test set is one test set: they are the
 # same for all seeds. Features are a function of their vision encoder.
 SEEDED = frozenset({"vision", "language", "multimodal", "resolution", "transfer", "probe", "lit", "finetune", "linear"})
-# Columns that share a transfer: the three kinds of expression are trained on together. Others have their own.
-TRANSFER_OF = {"refer_plus": "refer", "refer_g": "refer"}
 
 # What only one arm of the pretraining reads: it must not rerun the other.
 ARM_FIELDS = {

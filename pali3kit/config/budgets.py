@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 
 from pali3kit.config.schema import Experiment, Optimizer, Recipe, Resolution, Training, Transfer
@@ -137,9 +137,9 @@ def stages(cell: Experiment) -> list[tuple[str, Training]]:
 
 
 def optimizers(cell: Experiment) -> list[tuple[str, Optimizer]]:
-    """Return each stage's optimizer, stage 2's with them."""
-    of_stages = [(name, training.optimizer) for name, training in stages(cell)]
-    return [*of_stages, ("resolution", cell.stages.resolution.optimizer)]
+    """Return the optimizer of every stage that has one."""
+    sections = ((field.name, getattr(cell.stages, field.name)) for field in fields(cell.stages))
+    return [(name, section.optimizer) for name, section in sections if hasattr(section, "optimizer")]
 
 
 def nearest_divisor(number: int, wanted: int) -> int:

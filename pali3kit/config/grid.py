@@ -53,7 +53,7 @@ def place(tree: Node, values: Mapping[str, Node]) -> Node:
 def _flat(value: Any) -> Any:
     """Turn dataclasses into mappings as a YAML file would write them: a part's options stand beside its name."""
     if isinstance(value, Part):
-        return {"name": value.name, **{key: option for key, option in value.options.items() if option is not None}}
+        return {"name": value.name, **{key: _flat(each) for key, each in value.options.items() if each is not None}}
     if is_dataclass(value):
         return {field.name: _flat(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, dict):

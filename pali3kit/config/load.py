@@ -37,8 +37,9 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
     problems = list(layers.problems)
     builder = Builder(complete=layers.complete)
     experiment = builder.build(Experiment, layers.tree, "")
-    if not {"grid", "baseline"} & builder.refused:
-        experiment.baseline = spell_out(experiment.baseline, experiment.grid)
+    if not any(key.partition(".")[0] in ("grid", "baseline") for key in builder.refused):
+        # Without a grid there is one cell, and nothing that it could be compared with.
+        experiment.baseline = spell_out(experiment.baseline, experiment.grid) if experiment.grid else {}
     problems += builder.problems + check(experiment, layers.tree, builder.refused)
     if problems:
         raise ConfigError(_ordered(problems))

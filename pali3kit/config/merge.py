@@ -12,9 +12,12 @@ from pali3kit.config.tree import Node
 def merge(kind: Any, lower: Node, upper: Node) -> Node:
     """Lay `upper` over `lower`, two trees of the declared type `kind`.
 
-    Sections and dictionaries merge key by key, anything else is replaced. A part that is named replaces the
-    one below, options and all; a mapping without a name changes only the options it has.
+    Sections and dictionaries merge key by key, anything else is replaced; a dictionary that is empty, or null, removes
+    what the one below has. A part that is named replaces the one below, options and all; a mapping without a name
+    changes only the options it has.
     """
+    if get_origin(kind) is dict and upper.value in ({}, None):
+        return Node({}, upper.where)
     if not isinstance(lower.value, dict) or not isinstance(upper.value, dict):
         if is_part(kind) and not isinstance(lower.value, dict) and isinstance(upper.value, dict):
             return merge(kind, Node({"name": lower}, lower.where), upper)

@@ -24,7 +24,7 @@ from pali3kit.config.memory import memory
 from pali3kit.config.offers import tasks_of
 from pali3kit.config.schema import Experiment, Part, Resolution
 from pali3kit.config.shapes import VitShape, resolve
-from pali3kit.config.supply import supply
+from pali3kit.config.supply import PRETRAINED_COLUMNS, TRANSFER_OF, supply
 from pali3kit.config.vocabulary import CODES, Vocabulary
 from pali3kit.errors import ConfigError, DataError, choose
 
@@ -66,12 +66,18 @@ def _named(cell: Experiment) -> Iterator[Complaint]:
     for key, names in (
         ("stages.multimodal.mixture", cell.stages.multimodal.mixture),
         ("stages.resolution.mixture", cell.stages.resolution.mixture),
-        ("stages.transfer.tasks", cell.stages.transfer.tasks),
     ):
         for name in names:
             if name not in (*tasks, *own):
                 yield f"{key}.{name}", f"{key}: unknown task '{name}'.{choose(name, [*tasks, *own])}"
     columns = registry.COLUMN.names()
+    transferred = [name for name in columns if name not in (*PRETRAINED_COLUMNS, *TRANSFER_OF)]
+    for name in cell.stages.transfer.tasks:
+        key = f"stages.transfer.tasks.{name}"
+        if name in TRANSFER_OF:
+            yield key, f"stages.transfer.tasks: '{name}' shares the transfer of '{TRANSFER_OF[name]}': say it there."
+        elif name not in transferred:
+            yield key, f"stages.transfer.tasks: unknown task '{name}'.{choose(name, transferred)}"
     for name in cell.data.columns:
         if name not in columns:
             yield f"data.columns.{name}", f"data.columns: unknown column '{name}'.{choose(name, columns)}"

@@ -27,6 +27,8 @@ PARTS_OF = {
     **dict.fromkeys(("knn", "linear", "finetune", "zero_shot"), ("top1", "real", "v2")),
 }
 """The columns of the report that one evaluated column makes, where it makes several."""
+TRANSFER_OF = {"refer_plus": "refer", "refer_g": "refer"}
+"""Columns that share a transfer: the three kinds of expression are trained on together. Others have their own."""
 PRETRAINED_COLUMNS = (*ENCODER_COLUMNS, "denoising")
 """What is measured on a pretrained part alone, after no other stage: these fit what has no tasks."""
 

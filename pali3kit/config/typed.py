@@ -91,6 +91,9 @@ class Builder:
         return [self.build(kind, child, f"{key}[{i}]") for i, child in enumerate(node.value)]
 
     def mapping(self, kind: Any, node: Node, key: str) -> Any:
+        """A dictionary; nothing stands for an empty one."""
+        if node.value is None:
+            return {}
         if not isinstance(node.value, dict):
             self.wrong(node, key, "a mapping")
             return REFUSED

@@ -10,9 +10,10 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 
 from pali3kit.errors import DataError
 
+Image.init()  # all that this Pillow has
+FORMATS = tuple({"JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "MPO", "JPEG2000", "PPM", "AVIF"} & Image.OPEN.keys())
+"""The raster formats of data sets. Pillow would hand others to programs: an EPS, whatever its name, to Ghostscript."""
 MOST_PIXELS = 100_000_000  # a picture of 300 megapixels needs a gigabyte to decode; big photographs have 50
-
-
 ORIENTATION = 0x0112  # EXIF: from 5 on, the picture lies on its side
 SIDEWAYS = (5, 6, 7, 8)
 BROKEN = (OSError, ValueError, SyntaxError, EOFError, IndexError, TypeError, KeyError)  # what Pillow's plug-ins raise
@@ -22,7 +23,7 @@ def decode(data: bytes, where: str, most_pixels: int = MOST_PIXELS, upright: boo
     """The picture in `data` in RGB, turned as its EXIF says; transparency lies on white.
 
     Args:
-        data: a file's bytes, in any format that Pillow reads.
+        data: a file's bytes, in one of `FORMATS`.
         where: what to call the picture in errors.
         most_pixels: more are refused before they are decoded.
         upright: False leaves it as it is stored, and drops transparency: so benchmarks are read by others.
@@ -33,7 +34,7 @@ def decode(data: bytes, where: str, most_pixels: int = MOST_PIXELS, upright: boo
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)  # the limit below is ours
-            image = Image.open(io.BytesIO(data))
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
             width, height = image.size
             if width * height > most_pixels:
                 raise DataError(f"{where}: {width}x{height} pixels are more than {most_pixels / 1e6:g} million")
@@ -52,7 +53,7 @@ def read_size(data: bytes, where: str) -> tuple[int, int]:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", Image.DecompressionBombWarning)
-            image = Image.open(io.BytesIO(data))
+            image = Image.open(io.BytesIO(data), formats=FORMATS)
         width, height = image.size
         return (width, height) if image.getexif().get(ORIENTATION) in SIDEWAYS else (height, width)
     except (*BROKEN, Image.DecompressionBombError) as error:

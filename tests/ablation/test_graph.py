@@ -1,9 +1,14 @@
 from __future__ import annotations
 
+import shutil
+from pathlib import Path
+
 import fakes
+from PIL import Image
 
 from pali3kit.ablation.graph import build
 from pali3kit.ablation.node import ancestry
+from pali3kit.config.load import load
 
 
 def digests(graph):
@@ -53,3 +58,20 @@ def test_grid_over_a_part_and_a_number(tmp_path):
     )
     widths = [cell.columns["probe"].parents["flag"].parents["vision"].config["vision"]["width"] for cell in graph.cells]
     assert widths == [8, 16]
+
+
+def test_a_union_of_files_can_be_planned(tmp_path, monkeypatch):
+    """What `check` accepts, `plan` builds: the parts of a union are parts of every cell."""
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(Path(__file__).parents[2] / "experiments" / "scales", "scales")
+    for number in (1, 2):
+        Image.new("RGB", (16, 16)).save(f"{number}.png")
+    Path("c.tsv").write_text("a red cup\t1.png\na blue bag\t2.png\n")
+    Path("x.yaml").write_text(
+        "name: x\nscale: smoke\nevaluate: [caption]\ndata: {train: 2, test: 2, source: {name: union, parts: "
+        "{c: {name: tsv, path: c.tsv, images: ., test: c.tsv}}}}\n"
+        "stages: {multimodal: {mixture: null}}\n"
+    )
+    graph = build(load("x.yaml", ["stages.multimodal.mixture={c.caption: 1}"]))
+    [transfer] = [node for node in graph.nodes if node.kind == "transfer"]
+    assert transfer.config["source"]["parts"]["c"]["path"] == "c.tsv"

@@ -59,3 +59,38 @@ def test_a_baseline_may_name_a_part_of_the_grid() -> None:
     assert named == {"model.projector": {"name": "linear", "positions": "sine2d"}, "pretrain": "siglip"}
     twice = {"model.projector": [{"name": "linear"}, {"name": "linear", "positions": "sine2d"}]}
     assert spell_out({"model.projector": "linear"}, twice) == {"model.projector": "linear"}
+
+
+UNION = "{name: union, parts: {a: {name: tsv, path: a.tsv, images: .}, b: {name: tsv, path: a.tsv, images: .}}}"
+
+
+@pytest.mark.parametrize("key", ["data.source", "stages.masks.source", "stages.lit.source"])
+def test_a_cell_keeps_the_parts_of_a_union(trial: Path, key: str) -> None:
+    """Sources among a source's options are parts too, wherever the union stands."""
+    (trial / "a.tsv").write_text("a red cup\tcup.png\n")
+    experiment = load("x.yaml", [f"{key}={UNION}", "evaluate=[probe]", "pretrain=siglip", "grid={}"])
+    assert resolve(experiment, {}) == experiment
+
+
+def test_a_union_may_be_an_axis(trial: Path) -> None:
+    (trial / "a.tsv").write_text("a red cup\tcup.png\n")
+    experiment = load(
+        "x.yaml", ["evaluate=[probe]", f"grid.data.source=[world, {UNION}]", "grid.pretrain=[siglip]", "baseline={}"]
+    )
+    _, cell = (resolve(experiment, point) for point in points(experiment))
+    assert list(cell.data.source.options["parts"]) == ["a", "b"]
+
+
+@pytest.mark.parametrize("text", ["grid={}", "grid=null", "grid=~"])
+def test_a_grid_can_be_taken_away(trial: Path, text: str) -> None:
+    """And the baseline with it: one cell has nothing to be compared with."""
+    experiment = load("x.yaml", [text])
+    assert (experiment.grid, experiment.baseline) == ({}, {})
+
+
+def test_an_axis_that_is_no_list_is_told(trial: Path) -> None:
+    with pytest.raises(ConfigError) as error:
+        load("x.yaml", ["grid.pretrain=siglip"])
+    assert str(error.value) == (
+        "command line: grid.pretrain=siglip: grid.pretrain should be a list, not the text 'siglip'."
+    )

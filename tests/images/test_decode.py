@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import re
 import struct
 import zlib
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +15,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
+from PIL import EpsImagePlugin, Image
 
+import pali3kit
 from pali3kit.errors import DataError
-from pali3kit.images.decode import decode, read, read_size
+from pali3kit.images.decode import FORMATS, decode, read, read_size
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 
@@ -48,6 +51,34 @@ def test_every_mode_becomes_rgb(mode: str) -> None:
     kind = "TIFF" if mode in ("CMYK", "I;16") else "PNG"
     image = Image.new(mode, (4, 3)) if mode == "I;16" else Image.fromarray(NOISE).convert(mode)
     assert decode(encoded(image, kind), "x").mode == "RGB"
+
+
+POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n(x) print\n%%EOF\n"
+
+
+@pytest.mark.parametrize("look", [decode, read_size])
+def test_postscript_reaches_no_interpreter(
+    look: Callable[[bytes, str], object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever its name: Pillow would start Ghostscript with it."""
+    started: list[object] = []
+    monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *arguments, **options: started.append(arguments))
+    with pytest.raises(DataError, match=r"^x\.jpg: "):
+        look(POSTSCRIPT, "x.jpg")
+    assert not started
+
+
+def test_formats_are_those_of_data_sets() -> None:
+    assert {"JPEG", "PNG", "WEBP", "TIFF", "GIF", "BMP"} <= set(FORMATS)
+    assert not {"EPS", "PDF", "WMF", "PCD", "HDF5", "GRIB"} & set(FORMATS)
+
+
+def test_no_module_opens_pictures_in_any_format() -> None:
+    """`Image.open` without `formats` is the way to Ghostscript."""
+    package = Path(pali3kit.__file__).parent
+    calls = [call for file in package.rglob("*.py") for call in re.findall(r"Image\.open\(.*", file.read_text("utf-8"))]
+    assert calls
+    assert all("formats=" in call for call in calls)
 
 
 def test_what_is_transparent_is_white() -> None:

@@ -69,7 +69,7 @@ def sized(emoji: str, artist: str, size: int) -> Pixels:
 @cache
 def _letters() -> Pixels:
     """Coverage of the capitals A-Z [26, 64, 40]."""
-    row = np.asarray(Image.open(names.ASSETS / "letters.png"))
+    row = np.asarray(Image.open(names.ASSETS / "letters.png", formats=["PNG"]))
     return np.ascontiguousarray(row.reshape(row.shape[0], 26, -1).swapaxes(0, 1))
 
 

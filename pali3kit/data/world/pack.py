@@ -196,7 +196,7 @@ def pack_sprites(archives: Archives, artist: str, entries: list[dict[str, Any]])
     sprites = np.empty((len(entries), SPRITE, SPRITE, 4), np.uint8)
     for sprite, entry in zip(sprites, entries, strict=True):
         data = archives.read(f"emoji-datasource-{vendor}", f"img/{vendor}/64/{entry['image']}")
-        picture = Image.open(io.BytesIO(data)).convert("RGBA").convert("RGBa")
+        picture = Image.open(io.BytesIO(data), formats=["PNG"]).convert("RGBA").convert("RGBa")
         sprite[:] = np.asarray(picture.resize((SPRITE, SPRITE), Image.Resampling.LANCZOS))
     categories = np.array([e["category"] for e in entries])
     indices = np.empty((len(entries), SPRITE, SPRITE), np.uint8)
