@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from test_golden import skeleton
 
 ROOT = Path(__file__).parents[1]
 KINDS = ["tokenizer", "vision", "masks", "language", "features", "multimodal", "transfer", "embed", "evaluate"]
@@ -63,6 +64,14 @@ def test_the_table_and_the_reports_are_there(finished: tuple[Path, str]) -> None
     assert "Classif" in output and "SigLIP" in output and "Paper" in output and "83.7†" in output
     page = (run / "report.html").read_text()
     assert "<script src" not in page and 'href="http' not in page and page.count("<svg") > 10
+
+
+def test_the_skeleton_of_the_report_is_the_golden_one(finished: tuple[Path, str], encoders: Path) -> None:
+    """Keys, rows, columns and every n: what moves must not change."""
+    golden = json.loads((ROOT / "tests" / "golden" / "reports.json").read_text())
+    for experiment in ("ablate_classif", "table6"):
+        report = json.loads((finished[0] / experiment / "report.json").read_text())
+        assert skeleton(report) == golden[experiment]
 
 
 def test_the_same_command_again_does_nothing_and_says_so(finished: tuple[Path, str]) -> None:
