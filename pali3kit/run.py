@@ -118,7 +118,7 @@ def _joined(words: list[str], options: Sequence[str]) -> list[str]:
 
 def _run(arguments: list[str], overrides: list[str]) -> int:
     experiment = load(arguments[0], overrides)
-    from pali3kit.ablation.runner import run
+    from pali3kit.runner import run
 
     return run(experiment, Path(arguments[0]))
 
@@ -133,7 +133,7 @@ def _check(arguments: list[str], overrides: list[str]) -> int:
 
 def _plan(arguments: list[str], overrides: list[str]) -> int:
     experiment = load(arguments[0], overrides)
-    from pali3kit.ablation.forecast import plan
+    from pali3kit.execution.forecast import plan
 
     plan(experiment)
     return 0
@@ -144,7 +144,7 @@ def _report(arguments: list[str], _: list[str]) -> int:
     if not folder.is_dir():
         near = [str(found) for found in folder.parent.glob("*")] if folder.parent.is_dir() else []
         raise UsageError(f"no run folder '{folder}'.{nearest(str(folder), near)}")
-    from pali3kit.ablation.report import print_table, rebuild
+    from pali3kit.report import print_table, rebuild
 
     report = rebuild(folder)
     print_table(report)

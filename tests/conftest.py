@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -10,6 +11,8 @@ from typing import Any
 
 import pytest
 import sentencepiece
+
+sys.path.insert(0, str(Path(__file__).parent))  # what several test modules share
 
 from pali3kit.data.world import captions, names
 from pali3kit.data.world.world import World

@@ -18,8 +18,8 @@ from typing import Any
 
 import pytest
 
-from pali3kit.ablation.graph import build
 from pali3kit.config.load import load
+from pali3kit.plan.graph import build
 
 EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 DIGESTS = Path(__file__).parent / "golden" / "digests.json"
@@ -34,7 +34,7 @@ PUBLIC = sorted((EXPERIMENTS / "public").glob("*.yaml"))
 
 def digests(file: Path, *overrides: str) -> dict[str, str]:
     """The digest of every stage of an experiment by its label."""
-    return {node.label: node.digest for node in build(load(file, overrides)).nodes}
+    return {step.label: step.digest for step in build(load(file, overrides)).steps}
 
 
 def write_public_data(root: Path) -> None:

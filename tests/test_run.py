@@ -29,9 +29,13 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
         return note
 
     report = SimpleNamespace(failed=True)
-    answers = {"runner": {"run": 1}, "forecast": {"plan": None}, "report": {"rebuild": report, "print_table": None}}
+    answers = {
+        "runner": {"run": 1},
+        "execution.forecast": {"plan": None},
+        "report": {"rebuild": report, "print_table": None},
+    }
     for module, functions in answers.items():
-        fake = ModuleType(f"pali3kit.ablation.{module}")
+        fake = ModuleType(f"pali3kit.{module}")
         fake.__dict__.update({name: stand_in(name, answer) for name, answer in functions.items()})
         monkeypatch.setitem(sys.modules, fake.__name__, fake)
     return made

@@ -150,7 +150,7 @@ class Multimodal(Training):
 
 
 @dataclass(kw_only=True)
-class Step:
+class ResolutionStep:
     """A part of stage 2: `examples` with pictures of `image_size` pixels."""
 
     image_size: int
@@ -165,7 +165,7 @@ class Resolution:
     Without `grow` pictures stay as large as stage 1's: the control, which learns as long.
     """
 
-    steps: list[Step] = field(default_factory=list)
+    steps: list[ResolutionStep] = field(default_factory=list)
     grow: bool = True
     batch_size: int = 32
     mixture: dict[str, float] = field(default_factory=dict)

@@ -228,7 +228,7 @@ def _no_loaders_left() -> Iterator[None]:
 
 
 def _strategy(execution: Execution) -> Any:
-    """Lightning's way to share the work; the ranks themselves are started by `ablation/ranks.py`."""
+    """Lightning's way to share the work; the ranks themselves are started by `execution/ranks.py`."""
     if execution.ranks == 1:
         return "auto"
     if execution.strategy == "ddp":

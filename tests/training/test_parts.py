@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from pali3kit.ablation.content import plain
 from pali3kit.config.schema import Optimizer, Part, Transfer, VisionPretraining
 from pali3kit.errors import WeightsError
+from pali3kit.plan.content import plain
 from pali3kit.training.parts import build_vision, publish, read_budget, read_parts, read_vision
 
 SHAPE = {"vision": {"name": "vit", "width": 16, "depth": 1, "heads": 2, "mlp": 32, "patch": 8}, "image_size": 16}

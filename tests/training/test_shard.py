@@ -1,4 +1,4 @@
-"""FSDP2 on a mesh of one process; several are in tests/ablation/test_ranks.py."""
+"""FSDP2 on a mesh of one process; several are in tests/execution/test_ranks.py."""
 
 from __future__ import annotations
 

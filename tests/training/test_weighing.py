@@ -10,11 +10,11 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from pali3kit.ablation.node import Node
-from pali3kit.ablation.worker import Calibrated, _calibrate
 from pali3kit.config.schema import Optimizer
+from pali3kit.execution.worker import Calibrated, _calibrate
 from pali3kit.language.ul2 import UL2
 from pali3kit.models.pali import PaLI
+from pali3kit.plan.step import Node
 from pali3kit.projector.linear import LinearProjector
 from pali3kit.training import weighing
 from pali3kit.training.calibration import fastest_seconds

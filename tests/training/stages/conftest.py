@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from pali3kit.ablation.graph import build
-from pali3kit.ablation.node import Node
-from pali3kit.ablation.workload import sized
 from pali3kit.config.load import load
+from pali3kit.execution.workload import sized
+from pali3kit.plan.graph import build
+from pali3kit.plan.step import Node
 from pali3kit.registry import STAGE
 from pali3kit.training.context import Cost, StageContext
 

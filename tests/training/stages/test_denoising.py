@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from pali3kit.ablation.graph import build
 from pali3kit.config.load import load
 from pali3kit.data.world.source import WorldSource
+from pali3kit.plan.graph import build
 
 EXPERIMENT = Path(__file__).parents[3] / "experiments" / "pretrain_ul2.yaml"
 

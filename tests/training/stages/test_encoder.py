@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 import torch
 
-from pali3kit.ablation.graph import build
 from pali3kit.config.load import load
 from pali3kit.errors import DataError
 from pali3kit.evals.features import extract
+from pali3kit.plan.graph import build
 from pali3kit.registry import LABELLED
 from pali3kit.training.context import Execution, StageContext
 from pali3kit.training.feature_files import classes_in, features_in, rows_in

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from pali3kit.ablation.node import Node
 from pali3kit.data.world import LANGUAGES
 from pali3kit.metrics.vqa import answer_score
+from pali3kit.plan.step import Node
 
 COLUMNS = ["caption", "caption_multilingual", "vqa", "vqa_knowledge", "vqa_text", "refer", "refer_plus", "refer_g"]
 

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pali3kit.ablation.node import Node
 from pali3kit.errors import DataError
+from pali3kit.plan.step import Node
 from pali3kit.registry import STAGE
 from pali3kit.training.context import Execution, StageContext
 from pali3kit.training.frozen import FrozenTokens

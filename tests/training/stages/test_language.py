@@ -10,8 +10,8 @@ import pytest
 import torch
 import transformers
 
-from pali3kit.ablation.node import Node
 from pali3kit.config.schema import LanguagePretraining
+from pali3kit.plan.step import Node
 from pali3kit.training.parts import read_language, read_parts, read_tokenizer
 from pali3kit.training.stages.language import denoising_batches
 

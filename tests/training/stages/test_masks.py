@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 import torch
 
-from pali3kit.ablation.node import Node
 from pali3kit.errors import WeightsError
 from pali3kit.masks.vqvae import MaskVQVAE
+from pali3kit.plan.step import Node
 from pali3kit.training.parts import read_masks
 from pali3kit.weights.export import export_masks
 

@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from safetensors.torch import load_file
 
-from pali3kit.ablation.node import Node
+from pali3kit.plan.step import Node
 from pali3kit.training.parts import read_language, read_pali, read_tokenizer
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from pali3kit.ablation.node import Node
+from pali3kit.plan.step import Node
 from pali3kit.registry import STAGE
 from pali3kit.training.context import Execution, StageContext
 from tests.training.stages.conftest import Chain

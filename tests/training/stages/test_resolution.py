@@ -8,8 +8,8 @@ import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from pali3kit.ablation.node import Node
-from pali3kit.ablation.workload import sized
+from pali3kit.execution.workload import sized
+from pali3kit.plan.step import Node
 from pali3kit.registry import STAGE
 from pali3kit.training.parts import read_parts, read_vision
 

@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 
-from pali3kit.ablation.node import Node
 from pali3kit.data.task import Example
+from pali3kit.plan.step import Node
 from pali3kit.registry import STAGE
 from pali3kit.training import joint
 from pali3kit.training.context import UNFINISHED, Execution, StageContext

@@ -10,8 +10,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from pali3kit.ablation.node import Node
 from pali3kit.errors import DataError
+from pali3kit.plan.step import Node
 from pali3kit.registry import STAGE
 from pali3kit.training import validation
 from pali3kit.training.context import UNFINISHED, Execution, StageContext

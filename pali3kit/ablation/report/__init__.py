@@ -1,8 +1,0 @@
-"""The report: from the artifacts of a run to tables, charts and pages, with the paper's numbers beside ours."""
-
-from pali3kit.ablation.report.collect import collect
-from pali3kit.ablation.report.model import Report
-from pali3kit.ablation.report.table import print_table
-from pali3kit.ablation.report.write import rebuild, timings, write
-
-__all__ = ["Report", "collect", "print_table", "rebuild", "timings", "write"]

@@ -1,0 +1,222 @@
+"""How long a run will take: units of work times seconds per unit, on a simulated schedule.
+
+Seconds per unit come from finished stages of the same shape on the same processor with the same threads; failing
+that from a short calibration by the stage itself, kept in `<store>/calibration.json`; failing that, roughly, from
+finished stages of the same kind.
+"""
+
+from __future__ import annotations
+
+import heapq
+import json
+import os
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
+from math import log, prod
+from multiprocessing.connection import wait
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from safetensors import SafetensorError, safe_open
+
+from pali3kit.config.digest import digest
+from pali3kit.execution.host import processor
+from pali3kit.execution.process import Worker
+from pali3kit.execution.store import Store
+from pali3kit.execution.worker import Calibrated
+from pali3kit.execution.workload import shape, units
+from pali3kit.plan.step import Step, critical_path
+from pali3kit.training.context import Cost, Weight
+
+# Seconds per unit of a stage that nobody has ever measured, as the embedded scale takes on one slow core. Only used to
+# order stages: what the longest chain waits for goes first.
+_GUESS_SECONDS = {
+    "tokenizer": 6.0,
+    "vision": 0.008,
+    "masks": 0.003,
+    "language": 0.007,
+    "features": 0.002,
+    "multimodal": 0.009,
+    "resolution": 0.03,
+    "transfer": 0.009,
+    "lit": 0.003,
+    "embed": 0.002,
+    "probe": 6.0,
+    "knn": 1.0,
+    "linear": 3.0,
+    "finetune": 0.01,
+    "classify": 0.1,
+    "zero_shot": 3.0,
+    "retrieval": 30.0,
+    "denoising": 0.003,
+    "evaluate": 0.008,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """The expected cost of a stage; `seconds` is None when nothing is known. `origin` says where it comes from.
+
+    `disk` bytes are left there, as far as that is known to be much.
+    """
+
+    seconds: float | None
+    origin: str
+    parameters: int | None = None
+    tokens: int | None = None
+    weight: Weight | None = None
+    disk: int = 0
+
+
+class Forecast:
+    """What is known of costs on this machine with `threads` threads per stage."""
+
+    def __init__(self, store: Store, threads: int) -> None:
+        self.store, self.threads = store, threads
+        self.file = store.root / "calibration.json"
+        self.calibrated = _read(self.file)
+        self.by_shape: dict[str, list[tuple[int, float]]] = {}
+        self.by_kind: dict[str, list[tuple[int, float]]] = {}
+        for manifest in store.manifests():
+            self._learn(manifest)
+
+    def estimate(self, step: Step) -> Estimate:
+        """Return the best known cost of making `step`."""
+        cost, weight = self._known(step)
+        parameters = cost.parameters if cost else weight.parameters if weight else None
+        each = cost.tokens if cost else weight.tokens if weight else None
+        tokens = each * units(step) if each else None
+        known = parameters, tokens, weight, units(step) * (cost.disk if cost else weight.disk if weight else 0)
+        if seen := self.by_shape.get(shape(step)):
+            return Estimate(_scaled(seen, units(step)), "measured", *known)
+        if cost:
+            return Estimate(cost.fixed + cost.seconds * units(step), "calibrated", *known)
+        if weight:
+            return Estimate(None, "its shapes", *known)
+        if seen := self.by_kind.get(step.kind):
+            return Estimate(_scaled(seen, units(step)), "rough")
+        return Estimate(None, "unknown")
+
+    def _known(self, step: Step) -> tuple[Cost | None, Weight | None]:
+        """What calibration found of a stage of this shape."""
+        known = dict(self.calibrated.get(self._key(step)) or {})
+        weight = known.pop("weight", None)
+        return Cost(**known) if known else None, Weight(**weight) if weight else None
+
+    def weights(self, steps: Iterable[Step]) -> dict[str, float]:
+        """Return seconds by digest for a scheduler, which needs some number for every stage."""
+        estimates = {step: self.estimate(step).seconds for step in steps}
+        return {
+            step.digest: units(step) * _GUESS_SECONDS.get(step.kind, 0.01) if seconds is None else seconds
+            for step, seconds in estimates.items()
+        }
+
+    def calibrate(self, steps: Iterable[Step], workers: int, say: Callable[[str], None]) -> None:
+        """Measure, once per shape, the stages of `steps` of which nothing exact is known, `workers` at a time.
+
+        They share the machine while being measured, as they will while running.
+        """
+        unknown = {shape(step): step for step in steps if self.estimate(step).origin in ("rough", "unknown")}
+        pending = list(unknown.values())
+        if not pending:
+            return
+        pool = [Worker(self.store.root, self.threads) for _ in range(min(workers, len(pending)))]
+        try:
+            while pending or any(worker.step for worker in pool):
+                for worker in (worker for worker in pool if worker.step is None and pending):
+                    worker.calibrate(pending.pop())
+                ends = {worker.connection: worker for worker in pool if worker.step}
+                for end in wait(list(ends)):
+                    self._note(ends[end], say)  # type: ignore[index]
+                for worker in [worker for worker in pool if not worker.process.is_alive()]:
+                    worker.stop()
+                    pool.remove(worker)
+                if pending and not pool:
+                    pool.append(Worker(self.store.root, self.threads))
+        finally:
+            for worker in pool:
+                worker.stop()
+        _write(self.file, self.calibrated)
+
+    def _note(self, worker: Worker, say: Callable[[str], None]) -> None:
+        for message in worker.messages():
+            step, worker.step = worker.step, None
+            if step is None:
+                continue
+            if isinstance(message, Calibrated):
+                known = asdict(message.cost) if message.cost is not None else {}
+                if message.weight is not None:
+                    known["weight"] = asdict(message.weight)
+                if known:
+                    self.calibrated[self._key(step)] = known
+                if message.cost is None and message.weight is not None:
+                    say(f"{step.label} is too large to be measured here: {_heavy(message.weight)}")
+            else:
+                say(f"{step.label} could not be calibrated: {getattr(message, 'reason', message)}")
+
+    def _learn(self, manifest: Mapping[str, Any]) -> None:
+        try:
+            here = manifest["host"]["processor"] == processor() and manifest["threads"] == self.threads
+            seen = max(1, int(manifest["units"])), float(manifest["seconds"])
+            if here:
+                self.by_shape.setdefault(manifest["shape"], []).append(seen)
+                self.by_kind.setdefault(manifest["kind"], []).append(seen)
+        except (KeyError, TypeError, ValueError):
+            return  # another version's manifest teaches nothing
+
+    def _key(self, step: Step) -> str:
+        return digest([processor(), self.threads, shape(step)])
+
+
+def simulate(steps: Iterable[Step], seconds: Mapping[str, float], workers: int) -> float:
+    """Return how long `steps` (parents first; other parents are done) take, longest critical path first."""
+    waiting = list(steps)
+    priority = critical_path(waiting, seconds)
+    waiting.sort(key=lambda step: -priority[step.digest])
+    open_digests = {step.digest for step in waiting}
+    running: list[tuple[float, str]] = []
+    now = 0.0
+    while waiting or running:
+        ready = [n for n in waiting if not any(parent.digest in open_digests for parent in n.parents.values())]
+        for step in ready[: workers - len(running)]:
+            waiting.remove(step)
+            heapq.heappush(running, (now + seconds[step.digest], step.digest))
+        now, finished = heapq.heappop(running)
+        open_digests.discard(finished)
+    return now
+
+
+def _heavy(weight: Weight) -> str:
+    effort = f", one measured step {weight.effort:.0e} FLOPs" if weight.effort else ""
+    return f"{weight.parameters:,} parameters need {weight.state / 1e9:.0f} GB{effort}"
+
+
+def count_parameters(weights: Path) -> int | None:
+    """Count the numbers in a safetensors file by its header alone, or None when there is no such file."""
+    try:
+        with safe_open(weights, framework="np") as file:
+            return sum(int(prod(file.get_slice(name).get_shape())) for name in file.keys())  # noqa: SIM118
+    except (OSError, SafetensorError):
+        return None
+
+
+def _scaled(seen: list[tuple[int, float]], count: int) -> float:
+    """Scale (units, seconds) to `count` units, from the runs of the nearest length: those share their fixed costs."""
+    nearest = min(abs(log(units / count)) for units, _ in seen)
+    return median(seconds * count / units for units, seconds in seen if abs(log(units / count)) == nearest)
+
+
+def _read(file: Path) -> dict[str, dict[str, Any]]:
+    try:
+        known: dict[str, dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return known
+
+
+def _write(file: Path, known: Mapping[str, Any]) -> None:
+    partial = file.with_suffix(f".{os.getpid()}")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    partial.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    partial.replace(file)

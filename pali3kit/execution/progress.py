@@ -1,0 +1,149 @@
+"""The display of a run: bars on a terminal, throttled lines elsewhere, and every event in the log.
+
+Only the parent process writes here; workers send it messages.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+
+from rich.console import Console
+from rich.markup import escape
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+from pali3kit.plan.step import Step
+
+_LINE_SECONDS = 15.0
+
+
+class Display:
+    """Shows a run on `console` and writes its events to `log`; a context manager.
+
+    `weights` leads from digest to the expected seconds of each stage that will run: the overall bar moves with them.
+    """
+
+    def __init__(self, console: Console, log: Path, weights: Mapping[str, float]) -> None:
+        self.console, self.log, self.weights = console, log, weights
+        self.bars = _Bars(console, sum(weights.values())) if console.is_terminal else None
+        self.shares: dict[str, float] = {}
+        self.spoken: dict[str, float] = {}
+        self.finished_count = 0
+
+    def __enter__(self) -> Display:
+        if self.bars:
+            self.bars.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self.bars:
+            self.bars.stop()
+
+    def say(self, text: str, style: str | None = None) -> None:
+        """Print one line and log it."""
+        self.console.print(escape(text), style=style, highlight=False, soft_wrap=True)
+        write_log(self.log, text)
+
+    def started(self, step: Step) -> None:
+        """Open a bar for a stage; the log gets a line the first time."""
+        if step.digest not in self.spoken:
+            write_log(self.log, f"started {step.label} ({step.name})")
+        self.spoken[step.digest] = time.monotonic()
+        if self.bars:
+            self.bars.add(step)
+
+    def progressed(self, step: Step, done: int, total: int, numbers: Mapping[str, float]) -> None:
+        """Move a stage's bar, or print a line when the last one is old enough."""
+        self.shares[step.digest] = done / max(total, 1)
+        if self.bars:
+            self.bars.update(step, done, total, numbers, self._overall())
+        elif time.monotonic() - self.spoken[step.digest] >= _LINE_SECONDS:
+            self.spoken[step.digest] = time.monotonic()
+            self.console.print(
+                escape(f"{step.label}: {done}/{total} {as_text(numbers)}"), highlight=False, soft_wrap=True
+            )
+
+    def finished(self, step: Step, seconds: float, numbers: Mapping[str, float], folder: Path) -> None:
+        """Replace a stage's bar by one line: what, how long, the key numbers, where."""
+        self._close(step)
+        count = f"[{self.finished_count}/{len(self.weights)}]"
+        self.say("  ".join(filter(None, (f"{count} {step.label}", f"{seconds:.1f} s", as_text(numbers), str(folder)))))
+
+    def failed(self, step: Step, reason: str, folder: Path) -> None:
+        """Show a failed stage: one line; the traceback is in its folder."""
+        self._close(step)
+        self.say(f"FAILED {step.label}: {reason}  (details: {folder})", style="bold red")
+
+    def released(self, step: Step) -> None:
+        """Close the bar of a stage that turned out to be another run's."""
+        if self.bars:
+            self.bars.remove(step)
+
+    def _close(self, step: Step) -> None:
+        self.shares[step.digest] = 1.0
+        self.finished_count += 1
+        if self.bars:
+            self.bars.remove(step)
+            self.bars.move(self._overall())
+
+    def _overall(self) -> float:
+        return sum(self.weights.get(digest, 0.0) * share for digest, share in self.shares.items())
+
+
+class _Bars:
+    """One bar per running stage and one for the whole run."""
+
+    def __init__(self, console: Console, total: float) -> None:
+        self.progress = Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=30),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[numbers]}"),
+            console=console,
+            transient=True,
+            refresh_per_second=5,
+            speed_estimate_period=60.0,
+        )
+        self.overall = self.progress.add_task("[bold]all stages", total=max(total, 1e-9), numbers="")
+        self.tasks: dict[str, TaskID] = {}
+
+    def start(self) -> None:
+        self.progress.start()
+
+    def stop(self) -> None:
+        self.progress.stop()
+
+    def add(self, step: Step) -> None:
+        self.tasks[step.digest] = self.progress.add_task(escape(step.label), total=None, numbers="")
+
+    def update(self, step: Step, done: int, total: int, numbers: Mapping[str, float], overall: float) -> None:
+        self.progress.update(self.tasks[step.digest], completed=done, total=total, numbers=escape(as_text(numbers)))
+        self.move(overall)
+
+    def move(self, overall: float) -> None:
+        self.progress.update(self.overall, completed=overall)
+
+    def remove(self, step: Step) -> None:
+        self.progress.remove_task(self.tasks.pop(step.digest))
+
+
+def write_log(log: Path, text: str) -> None:
+    """Append one line with the local time. A log that cannot be written (full disk) must not end the run."""
+    try:
+        log.parent.mkdir(parents=True, exist_ok=True)
+        with log.open("a", encoding="utf-8") as file:
+            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
+    except OSError:
+        return
+
+
+def as_text(numbers: Mapping[str, float]) -> str:
+    """Say numbers briefly: `loss 0.412 accuracy 63.5`."""
+    return " ".join(f"{name} {number:.4g}" for name, number in numbers.items())

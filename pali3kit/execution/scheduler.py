@@ -1,0 +1,146 @@
+"""Run what is missing of a graph on a few worker processes, longest critical path first."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from multiprocessing.connection import wait
+
+from pali3kit.execution.process import ALONE, Worker
+from pali3kit.execution.progress import Display
+from pali3kit.execution.store import Store
+from pali3kit.execution.worker import Busy, Failed, Finished, Message, Progress
+from pali3kit.plan.step import Step, critical_path
+from pali3kit.training.context import Execution
+
+_POLL_SECONDS = 0.5
+_BUSY_SECONDS = 1.0
+CHECKPOINT, SKIPPED = "last.ckpt", "skipped.txt"  # of training, and the list of samples that could not be used
+
+
+@dataclass
+class Outcome:
+    """What became of the stages that were not done: by digest, why each one failed or was not tried."""
+
+    finished: list[Step] = field(default_factory=list)
+    failed: dict[str, str] = field(default_factory=dict)
+    blocked: dict[str, str] = field(default_factory=dict)
+
+
+class Scheduler:
+    """Makes the `missing` steps (parents first; all other parents are done) on `workers` processes."""
+
+    def __init__(
+        self,
+        missing: list[Step],
+        store: Store,
+        display: Display,
+        costs: Mapping[str, float],
+        *,
+        workers: int,
+        threads: int,
+        execution: Execution = ALONE,
+    ) -> None:
+        self.store, self.display, self.limit = store, display, workers
+        self.threads, self.execution = threads, execution
+        priority = critical_path(missing, costs)
+        self.waiting = sorted(missing, key=lambda step: -priority[step.digest])  # stable: equal ones parents first
+        self.open = {step.digest for step in missing}
+        self.not_before: dict[str, float] = {}
+        self.workers: list[Worker] = []
+        self.outcome = Outcome()
+
+    def run(self) -> Outcome:
+        """Run until nothing is left; workers are ended on the way out, whatever the reason."""
+        try:
+            while self.waiting or any(worker.step for worker in self.workers):
+                self._assign()
+                ends = {worker.connection: worker for worker in self.workers}
+                for end in wait(list(ends), timeout=_POLL_SECONDS) if ends else ():
+                    self._listen(ends[end])  # type: ignore[index]
+                if not ends:
+                    time.sleep(_POLL_SECONDS)
+        finally:
+            for worker in self.workers:  # all at once, then one after the other
+                worker.end()
+            for worker in self.workers:
+                worker.stop()
+        return self.outcome
+
+    def _assign(self) -> None:
+        for step in [step for step in self.waiting if self._ready(step)]:
+            worker = next((worker for worker in self.workers if worker.step is None), None)
+            if worker is None:
+                if len(self.workers) >= self.limit:
+                    return
+                worker = Worker(self.store.root, self.threads, self.execution)
+                self.workers.append(worker)
+            self.waiting.remove(step)
+            worker.make(step)
+            self.display.started(step)
+            if (self.store.work(step) / CHECKPOINT).exists():
+                self.display.say(f"{step.label}: continues from its checkpoint")
+
+    def _ready(self, step: Step) -> bool:
+        blocked = any(parent.digest in self.open for parent in step.parents.values())
+        return not blocked and self.not_before.get(step.digest, 0.0) <= time.monotonic()
+
+    def _listen(self, worker: Worker) -> None:
+        for message in worker.messages():
+            step = worker.step
+            if isinstance(message, Progress) and step is not None:
+                self.display.progressed(step, message.done, message.total, message.numbers)
+                continue
+            worker.step = None
+            if step is not None:
+                self._settle(step, message)
+        if not worker.process.is_alive():
+            worker.stop()
+            self.workers.remove(worker)
+
+    def _settle(self, step: Step, message: Message) -> None:
+        """Take note of a stage's last message."""
+        if isinstance(message, Finished):
+            self.open.discard(step.digest)
+            self.outcome.finished.append(step)
+            self.display.finished(step, message.seconds, self._key_numbers(step, message), self.store.path(step))
+            self._tell_skipped(step)
+        elif isinstance(message, Busy):
+            if step.digest not in self.not_before:
+                self.display.say(f"{step.label}: another run is making it; waiting for its result")
+            self.display.released(step)
+            self.not_before[step.digest] = time.monotonic() + _BUSY_SECONDS
+            self.waiting.insert(0, step)
+        elif isinstance(message, Failed):
+            self.outcome.failed[step.digest] = message.reason
+            self.display.failed(step, message.reason, self.store.work(step))
+            self._block(step)
+
+    def _tell_skipped(self, step: Step) -> None:
+        file = self.store.path(step) / SKIPPED
+        if file.exists():
+            lines = len(file.read_text(encoding="utf-8", errors="replace").splitlines())
+            self.display.say(f"{step.label}: {lines} samples or files could not be used, or only in part: {file}")
+
+    def _block(self, failed: Step) -> None:
+        """Give up on everything that needs `failed`; the others go on."""
+        lost = {failed.digest}
+        for step in sorted(self.waiting, key=lambda step: len(_ancestors(step))):
+            if any(parent.digest in lost for parent in step.parents.values()):
+                lost.add(step.digest)
+                self.waiting.remove(step)
+                self.outcome.blocked[step.digest] = f"needs {failed.label}, which failed"
+
+    def _key_numbers(self, step: Step, message: Finished) -> dict[str, float]:
+        """Return an evaluation's value and count, or what the stage reported last."""
+        try:
+            metrics = json.loads((self.store.path(step) / "metrics.json").read_text(encoding="utf-8"))
+            return {name: float(metrics[name]) for name in ("value", "n")}
+        except (OSError, ValueError, KeyError, TypeError):
+            return dict(message.numbers)
+
+
+def _ancestors(step: Step) -> set[str]:
+    return {step.digest}.union(*(_ancestors(parent) for parent in step.parents.values()))

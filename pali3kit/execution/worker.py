@@ -1,0 +1,218 @@
+"""A persistent process that makes one stage after another and tells its parent how far it is.
+
+Importing this module imports neither torch nor numpy: the thread counts in the environment must be set before they
+are, and torch is imported once per worker, by the first stage that needs it.
+"""
+
+from __future__ import annotations
+
+import copy
+import faulthandler
+import os
+import signal
+import sys
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field, replace
+from multiprocessing.connection import Connection
+from pathlib import Path
+
+from pali3kit.execution.ranks import SPREAD, alone, run_ranks
+from pali3kit.execution.settle import reason, settle
+from pali3kit.execution.store import TRACEBACK, Store, disk_full
+from pali3kit.execution.workload import sized
+from pali3kit.orphans import die_with
+from pali3kit.plan.step import Step
+from pali3kit.registry import STAGE
+from pali3kit.training.context import UNFINISHED, Cost, Execution, StageContext, Weight
+
+OUTPUT = "output.txt"
+_REPORT_SECONDS = 0.1
+_CLOCK_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Progress:
+    """A running stage has done `done` of `total` units."""
+
+    done: int
+    total: int
+    numbers: dict[str, float]
+
+
+@dataclass(frozen=True)
+class Finished:
+    """A stage is published; `seconds` of wall time went into it, earlier attempts included."""
+
+    seconds: float
+    numbers: dict[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A stage failed; the traceback lies in its work folder."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Busy:
+    """Another process is making this stage."""
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """What one unit of a stage costs, and what the stage weighs; None when it cannot tell."""
+
+    cost: Cost | None
+    weight: Weight | None = None
+
+
+MOST_EFFORT = 1e12  # FLOPs of one call of what is timed: about 20 s on a core
+Message = Progress | Finished | Failed | Busy | Calibrated
+Send = Callable[[Message], None]
+
+
+def main(
+    connection: Connection, alive: Connection, parent: int, root: Path, threads: int, execution: Execution
+) -> None:
+    """Serve jobs until the parent is gone: it may be killed at any moment, and no orphan may keep a lock."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    die_with(parent, alive)
+    store = Store(root)
+    jobs: dict[str, Callable[[Step], Message]] = {
+        "make": lambda step: _make(step, store, threads, execution, connection.send),
+        "calibrate": lambda step: _calibrate(step, threads),
+    }
+    while True:
+        try:
+            job, step = connection.recv()
+        except EOFError:
+            return
+        connection.send(jobs[job](step))
+
+
+def _make(step: Step, store: Store, threads: int, execution: Execution, send: Send) -> Message:
+    try:
+        with store.lock(step) as mine:
+            if not mine:
+                return Busy()
+            if store.done(step):  # by another run, since the parent looked
+                return Finished(0.0)
+            return _run(step, store, threads, execution, send)
+    except Exception as error:
+        with suppress(OSError):
+            (store.work(step) / TRACEBACK).write_text(traceback.format_exc(), encoding="utf-8")
+        return Failed(reason(disk_full(error, store.root) or error))
+
+
+def _run(step: Step, store: Store, threads: int, execution: Execution, send: Send) -> Finished:
+    folder = store.work(step)
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / TRACEBACK).unlink(missing_ok=True)
+    with _output_to(folder / OUTPUT):
+        stage = STAGE.get(step.kind)  # importing torch is the worker's time, not the stage's
+        clock = _Clock(folder.with_suffix(".seconds"))
+        report = _Reporter(send, clock)
+        settle(threads, step.seed)
+        parents = {role: store.path(parent) for role, parent in step.parents.items()}
+        context = StageContext(folder, parents, step.seed, report, threads, execution)
+        if step.kind in SPREAD and execution.ranks > 1:
+            run_ranks(step.kind, dict(step.config), context)
+        else:
+            stage(copy.deepcopy(dict(step.config)), replace(context, execution=alone(execution, step.kind)))
+    if not (folder / OUTPUT).stat().st_size:
+        (folder / OUTPUT).unlink()
+    seconds = clock.save()
+    for name in UNFINISHED:  # not before: a stage that is killed while it writes its weights continues
+        (folder / name).unlink(missing_ok=True)
+    store.publish(step, seconds, threads, _made_with(execution if step.kind in SPREAD else Execution()))
+    clock.file.unlink()
+    return Finished(seconds, report.numbers)
+
+
+def _made_with(execution: Execution) -> dict[str, str]:
+    """Device, precision and ranks of what was just made; the stage has imported torch, the parent need not."""
+    from pali3kit.training.device import described
+
+    spread = {"ranks": f"{execution.ranks} by {execution.strategy}"} if execution.ranks > 1 else {}
+    return described(execution.precision) | spread
+
+
+def _calibrate(step: Step, threads: int) -> Message:
+    with _output_to(Path(os.devnull)):
+        stage = STAGE.get(step.kind)
+        calibrate = getattr(sys.modules[stage.__module__], "calibrate", None)
+        if calibrate is None:
+            return Calibrated(None)
+        settle(threads, step.seed)
+        try:
+            from pali3kit.training.weighing import available, rehearse
+
+            weight = rehearse(calibrate, copy.deepcopy(sized(step)))
+            if weight is not None and (weight.state > available() or weight.effort > MOST_EFFORT):
+                return Calibrated(None, weight)
+            cost = calibrate(copy.deepcopy(sized(step)), threads)
+        except Exception as error:
+            return Failed(reason(error))
+    if cost is None:
+        return Calibrated(None)
+    return Calibrated(cost if isinstance(cost, Cost) else Cost(float(cost)), weight)
+
+
+class _Clock:
+    """Wall time of a stage over all its attempts, kept in a file so that a killed attempt counts too."""
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+        self.started = self.saved = time.monotonic()
+        try:
+            self.earlier = float(file.read_text())
+        except (OSError, ValueError):
+            self.earlier = 0.0
+
+    def save(self) -> float:
+        self.saved = time.monotonic()
+        seconds = self.earlier + self.saved - self.started
+        self.file.write_text(f"{seconds:.3f}")
+        return seconds
+
+
+class _Reporter:
+    """Passes a stage's progress on, at most ten times a second and always at the end."""
+
+    def __init__(self, send: Send, clock: _Clock) -> None:
+        self.send, self.clock = send, clock
+        self.sent = 0.0
+        self.numbers: dict[str, float] = {}
+
+    def __call__(self, done: int, total: int, **numbers: float) -> None:
+        self.numbers.update({name: float(number) for name, number in numbers.items()})
+        now = time.monotonic()
+        if now - self.sent >= _REPORT_SECONDS or done >= total:
+            self.sent = now
+            self.send(Progress(done, total, dict(self.numbers)))
+        if now - self.clock.saved >= _CLOCK_SECONDS:
+            self.clock.save()
+
+
+@contextmanager
+def _output_to(file: Path) -> Iterator[None]:
+    """Send what libraries print, also from C, to `file`: the screen belongs to the progress display."""
+    kept = [(stream, os.dup(stream)) for stream in (1, 2)]
+    descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
+    for stream, _ in kept:
+        os.dup2(descriptor, stream)
+    os.close(descriptor)
+    faulthandler.enable(file=2)
+    try:
+        yield
+    finally:
+        sys.stdout.flush()
+        sys.stderr.flush()
+        for stream, saved in kept:
+            os.dup2(saved, stream)
+            os.close(saved)

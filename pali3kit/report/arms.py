@@ -1,0 +1,110 @@
+"""The rows of a report: points of the grid with their evaluating steps, and how artifacts are read."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pali3kit.config.schema import Experiment
+from pali3kit.execution.store import Store
+from pali3kit.plan.labels import value_label
+from pali3kit.plan.step import Graph, Step, ancestry
+
+NAMES = {"classif": "Classif", "siglip": "SigLIP", "random": "Random", "given": "As given"}
+TEXTS = {"lit": "LiT-tuned", "own": ""}  # whose text tower an encoder has
+CONTROL = "random"  # the value of `pretrain` that means untrained weights
+
+
+class Shelf:
+    """The published artifacts of a store, and why others are not there."""
+
+    def __init__(self, store: Store, failures: Mapping[str, str]) -> None:
+        """`failures` leads from a step's digest to the reason of its failure."""
+        self._store, self._failures = store, failures
+        self._folders: dict[str, Path | None] = {}
+
+    def folder(self, step: Step) -> Path | None:
+        """The published folder, or None where there is none."""
+        if step.digest not in self._folders:
+            self._folders[step.digest] = self._store.path(step) if self._store.done(step) else None
+        return self._folders[step.digest]
+
+    def failure(self, step: Step) -> str:
+        """Why a step has no artifact: its own failure, or the first among its ancestors'; "" if none failed."""
+        for one in ancestry([step]):
+            if reason := self.own_failure(one):
+                return f"{one.label}: {reason}"
+        return ""
+
+    def own_failure(self, step: Step) -> str:
+        """Why the step itself failed, or "". The place of the store is taken out: equal runs give equal reports."""
+        reason = "" if self.folder(step) is not None else self._failures.get(step.digest, "")
+        return reason.replace(str(self._store.root.resolve()), "STORE").replace(str(self._store.root), "STORE")
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One point of the grid with its evaluating steps: `steps[column][seed]`."""
+
+    label: str
+    point: Mapping[str, Any]
+    steps: Mapping[str, Mapping[int, Step]]
+
+
+def arms_of(graph: Graph, experiment: Experiment) -> list[Arm]:
+    """Group the cells by grid point: baselines come first, then what is compared with them, the control last."""
+    steps: dict[str, dict[str, dict[int, Step]]] = {}
+    points: dict[str, Mapping[str, Any]] = {}
+    for cell in graph.cells:
+        label = label_of(cell.point)
+        points[label] = cell.point
+        columns = steps.setdefault(label, {})
+        for name, step in cell.columns.items():
+            columns.setdefault(name, {})[cell.seed] = step
+    arms = {label: Arm(label, point, steps[label]) for label, point in points.items()}
+    order = list(arms)
+    partners = {label: label_of(partner_of(arm.point, experiment)) for label, arm in arms.items()}
+    first = {label: order.index(partner if partner in arms else label) for label, partner in partners.items()}
+
+    def place(arm: Arm) -> tuple[int, bool, bool]:
+        return first[arm.label], partners[arm.label] != arm.label, arm.point.get("pretrain") == CONTROL
+
+    return sorted(arms.values(), key=place)
+
+
+def partner_of(point: Mapping[str, Any], experiment: Experiment) -> dict[str, Any]:
+    """The point that `point` is compared with: the same one with the baseline's values."""
+    return {**point, **{key: value for key, value in experiment.baseline.items() if key in point}}
+
+
+def label_of(point: Mapping[str, Any]) -> str:
+    """Name a grid point: `SigLIP`, `SigLIP, depth 4`; an empty grid has one point, `ours`."""
+    return ", ".join(filter(None, (_value_label(key, value) for key, value in point.items()))) or "ours"
+
+
+def _value_label(key: str, value: Any) -> str:
+    name = value_label(value)
+    if key == "evaluation.texts" and name in TEXTS:
+        return TEXTS[name]
+    return NAMES.get(name, name) if key == "pretrain" else f"{key.rpartition('.')[2]} {name}"
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """Read a JSON object; an absent file is an empty one."""
+    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+
+
+def read_rows(path: Path) -> list[dict[str, Any]]:
+    """Read JSON lines; an absent file has none."""
+    return [json.loads(line) for line in read_lines(path)]
+
+
+def read_lines(path: Path) -> list[str]:
+    """Read the lines that are not blank; an absent file has none."""
+    if not path.exists():
+        return []
+    # Not `splitlines`: a prediction may hold any of Unicode's other line ends.
+    return [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]

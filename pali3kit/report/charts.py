@@ -1,0 +1,137 @@
+"""Charts as SVG written by hand: no renderer, equal bytes for equal numbers, colours from the page's style sheet."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from html import escape
+
+from pali3kit.report.model import Curve, Report, Table
+from pali3kit.report.table import number
+
+SERIES = 6
+WIDTH, LEFT, RIGHT = 860, 210, 20
+BAR, GROUP, TOP = 20, 14, 30
+LETTER = 7.6  # pixels of a title's letter, about
+PANEL_WIDTH, PANEL_HEIGHT = 270, 170
+
+
+def series(labels: Sequence[str]) -> dict[str, str]:
+    """The style class of each row, the same in every chart and in the gallery."""
+    return {label: f"s{index % SERIES}" for index, label in enumerate(labels)}
+
+
+def delta_chart(report: Report, table: Table) -> str:
+    """Differences to the baseline with their intervals, and the paper's as hollow diamonds. "" if there are none.
+
+    All columns share one axis, in points (percent, CIDEr x 100, mIoU x 100), on which a loss has no place.
+    """
+    rows = [row for row in table.rows if row.baseline]
+    columns = [column for column in table.columns if not column.loss]
+    cells = [row.cells[column.name] for row in rows for column in columns]
+    values = [bound for cell in cells if cell.delta for bound in (cell.delta.low, cell.delta.high)]
+    values += [cell.paper_delta.value for cell in cells if cell.paper_delta]
+    if not any(cell.delta for cell in cells):
+        return ""
+    ticks = nice_ticks(min([0.0, *values]), max([0.0, *values]), 7)
+    span = ticks[-1] - ticks[0]
+    height = TOP + len(columns) * (len(rows) * BAR + GROUP) + 6
+    colours = series([row.label for row in table.rows])
+    left = max(LEFT, LETTER * max(len(column.title) for column in columns))
+
+    def place(value: float) -> str:
+        return f"{left + (value - ticks[0]) / span * (WIDTH - left - RIGHT):.1f}"
+
+    parts = [_vertical(place(tick), f"{tick:+g}".replace("-", "−") if tick else "0", height) for tick in ticks]
+    y = float(TOP)
+    for index, column in enumerate(columns):
+        middle = y + GROUP / 2 + len(rows) * BAR / 2
+        if index % 2:
+            parts.append(f'<rect class="band" x="0" y="{y:.1f}" width="{WIDTH}" height="{len(rows) * BAR + GROUP}"/>')
+        parts.append(f'<text x="{left - 14}" y="{middle + 4:.1f}" text-anchor="end">{escape(column.title)}</text>')
+        for position, row in enumerate(rows):
+            cell, centre = row.cells[column.name], y + GROUP / 2 + (position + 0.5) * BAR
+            if cell.delta:
+                low, mean, high = place(cell.delta.low), place(cell.delta.mean), place(cell.delta.high)
+                cap = f"{centre - 4:.1f}v8"
+                tip = f"{row.label}, {column.title}: {number(cell.delta.mean, signed=True)} points"
+                parts.append(
+                    f'<g class="{colours[row.label]}"><title>{escape(tip)}</title>'
+                    f'<path class="bar" d="M{place(0)} {centre:.1f}H{mean}"/>'
+                    f'<path class="whisker" d="M{low} {centre:.1f}H{high}M{low} {cap}M{high} {cap}"/>'
+                    f'<circle cx="{mean}" cy="{centre:.1f}" r="4.5"/></g>'
+                )
+            elif cell.status == "failed":
+                right = float(place(max(0.0, cell.paper_delta.value if cell.paper_delta else 0.0)))
+                parts.append(f'<text class="failed" x="{right + 12:.1f}" y="{centre + 4:.1f}">failed</text>')
+            if cell.paper_delta:
+                x, mark = place(cell.paper_delta.value), cell.paper_delta.mark
+                tip = f"Paper: {number(cell.paper_delta.value, signed=True)}{mark}"
+                parts.append(
+                    f'<path class="paper" d="M{x} {centre - 6:.1f}l6 6l-6 6l-6 -6z"><title>{tip}</title></path>'
+                )
+        y += len(rows) * BAR + GROUP
+    name = f"Differences to the baseline, {table.title.lower()}"
+    return svg(WIDTH, height, name, parts, "chart differences")
+
+
+def curve_panels(report: Report) -> Iterable[str]:
+    """One small chart per kind of training: loss over steps, one line per arm and seed."""
+    colours = series([row.label for row in report.tables[0].rows] if report.tables else [])
+    panels: dict[str, list[Curve]] = {}
+    for curve in report.curves:
+        if len(curve.points) > 1:
+            panels.setdefault(curve.panel, []).append(curve)
+    for name, curves in panels.items():
+        yield _panel(name, curves, colours)
+
+
+def nice_ticks(low: float, high: float, count: int) -> list[float]:
+    """At most `count` + 1 round numbers (1, 2 or 5 times a power of ten apart) that cover `low` to `high`."""
+    span = high - low or abs(high) or 1.0
+    raw = span / count
+    power = 10.0 ** math.floor(math.log10(raw))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= raw * (1 - 1e-9))
+    first, last = math.floor(low / step + 1e-9), math.ceil(high / step - 1e-9)
+    return [round(index * step, 10) for index in range(first, max(last, first + 1) + 1)]
+
+
+def _panel(name: str, curves: Sequence[Curve], colours: dict[str, str]) -> str:
+    left, top, right, bottom = 40, 26, 10, 22
+    losses = [loss for curve in curves for _, loss in curve.points]
+    steps = [step for curve in curves for step, _ in curve.points]
+    ticks, last = nice_ticks(min(losses), max(losses), 4), max(steps)
+
+    def place(step: float, loss: float) -> str:
+        x = left + step / last * (PANEL_WIDTH - left - right)
+        y = top + (ticks[-1] - loss) / (ticks[-1] - ticks[0]) * (PANEL_HEIGHT - top - bottom)
+        return f"{x:.1f} {y:.1f}"
+
+    parts = [f'<text class="name" x="{left}" y="14">{escape(name)}</text>']
+    for tick in ticks:
+        y = place(0, tick).split()[1]
+        parts.append(f'<path class="grid" d="M{left} {y}H{PANEL_WIDTH - right}"/>')
+        parts.append(f'<text class="tick" x="{left - 6}" y="{float(y) + 4:.1f}" text-anchor="end">{tick:g}</text>')
+    parts.append(f'<text class="tick" x="{left}" y="{PANEL_HEIGHT - 6}">0</text>')
+    end = f"{last:,} steps"
+    parts.append(f'<text class="tick" x="{PANEL_WIDTH - right}" y="{PANEL_HEIGHT - 6}" text-anchor="end">{end}</text>')
+    for curve in curves:
+        path = "M" + "L".join(place(step, loss) for step, loss in curve.points)
+        tip = f"{curve.label}, seed {curve.seed}: {curve.points[-1][1]:.3f} at the end"
+        kind = colours.get(curve.label, "shared")
+        parts.append(f'<g class="{kind}"><title>{escape(tip)}</title><path class="curve" d="{path}"/></g>')
+    return svg(PANEL_WIDTH, PANEL_HEIGHT, f"Learning curve: {name}", parts)
+
+
+def _vertical(x: str, text: str, height: int) -> str:
+    kind = "zero" if text == "0" else "grid"
+    return (
+        f'<path class="{kind}" d="M{x} {TOP - 6}V{height - 4}"/>'
+        f'<text class="tick" x="{x}" y="{TOP - 12}" text-anchor="middle">{text}</text>'
+    )
+
+
+def svg(width: int, height: int, name: str, parts: Iterable[str], kind: str = "chart") -> str:
+    """An SVG of one piece, with a name for whoever cannot see it."""
+    label = escape(name, quote=True)
+    return f'<svg class="{kind}" viewBox="0 0 {width} {height}" role="img" aria-label="{label}">{"".join(parts)}</svg>'

@@ -1,0 +1,252 @@
+"""From artifacts to a report: scores, intervals, differences, verdicts, and what failed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from pali3kit.config.encoder import probe_sets
+from pali3kit.config.offers import tasks_of
+from pali3kit.config.schema import Experiment
+from pali3kit.config.supply import PRETRAINED_COLUMNS, TEXT_COLUMNS
+from pali3kit.errors import StageError
+from pali3kit.execution.store import Store
+from pali3kit.plan.step import Graph, Step
+from pali3kit.report import evidence, figures, paper, samples
+from pali3kit.report.arms import (
+    CONTROL,
+    NAMES,
+    Arm,
+    Shelf,
+    arms_of,
+    label_of,
+    partner_of,
+    read_json,
+    read_lines,
+    read_rows,
+)
+from pali3kit.report.columns import Column, Sets, columns_of, score_of
+from pali3kit.report.model import Cell, Control, Published, PublishedRow, Report, Row, Stage, Status, Table
+from pali3kit.report.notes import notes
+from pali3kit.report.saved import plain
+from pali3kit.report.statistics import Interval, Score, Verdict, delta, interval, verdict
+
+EARLY = ("multimodal", "resolution")  # stages before the transfers that columns can be measured after
+
+
+def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mapping[str, str] | None = None) -> Report:
+    """Read what the graph's artifacts hold. Nothing is run; what is absent or failed is shown as such.
+
+    `failures` leads from the digest of a step that failed to the reason, in one line.
+    """
+    shelf = Shelf(store, failures or {})
+    arms = arms_of(graph, experiment)
+    published = paper.load(experiment.paper) if experiment.paper else None
+    tables = tuple(_table(after, arms, shelf, experiment, published) for after in _afters(arms))
+    report = Report(
+        name=experiment.name,
+        seeds=tuple(experiment.seeds),
+        tables=tables,
+        published=_published(published),
+        notes=(),
+        details=tuple(evidence.details(arms, shelf)),
+        curves=tuple(evidence.curves(graph, arms, shelf)),
+        figures=tuple(figures.figures(arms, shelf, sets_of(arms, experiment))),
+        gallery=tuple(samples.choose(arms, shelf)),
+        stages=tuple(_stage(step, shelf) for step in graph.steps),
+        versions=evidence.versions(graph, shelf),
+        config={key: value for key, value in plain(experiment).items() if key != "runtime"},
+    )
+    return replace(report, notes=tuple(notes(report)))
+
+
+def _afters(arms: Sequence[Arm]) -> list[str]:
+    """The stages after which there are columns: stage 1 first. Pretrained parts alone stand in the transfer table."""
+    names = [name for arm in arms for name in arm.steps]
+    early = [after for after in EARLY if any(name.endswith(_suffix(after)) for name in names)]
+    transfer = any("@" not in name and name not in PRETRAINED_COLUMNS for name in names)
+    return early + ["transfer"] * (transfer or not early)
+
+
+def _suffix(after: str) -> str:
+    """What a cell's columns have behind their names."""
+    return f"@{after}" if after in EARLY else ""
+
+
+def _table(
+    after: str, arms: Sequence[Arm], shelf: Shelf, experiment: Experiment, published: paper.PaperTable | None
+) -> Table:
+    suffix = _suffix(after)
+    sources = [source for source in experiment.evaluate if any(_key(source, suffix) in arm.steps for arm in arms)]
+    columns = tuple(column for source in sources for column in columns_of(source, sets_of(arms, experiment)))
+    measured = {arm.label: {column.name: _measure(arm, column, suffix, shelf) for column in columns} for arm in arms}
+    columns = tuple(column for column in columns if any(each[column.name].anything for each in measured.values()))
+    rows = []
+    for arm in arms:
+        partner = partner_of(arm.point, experiment)
+        versus = label_of(partner) if partner != arm.point and label_of(partner) in measured else ""
+        control = _control_of(arm.point)
+        cells = {}
+        for column in columns:
+            ours = measured[arm.label][column.name]
+            cell = ours.cell()
+            if versus:
+                cell = _compare(cell, ours, measured[versus][column.name])
+            if control in measured and control != arm.label and not column.loss:  # no encoder is in a loss on text
+                cell = replace(cell, control=_above(ours, measured[control][column.name]))
+            ours_of, theirs_of = (
+                {"pretrain": experiment.pretrain, **each} for each in (arm.point, partner if versus else arm.point)
+            )
+            cell = _expected(cell, experiment, column)
+            if _is_papers(column, arm.point, experiment):
+                cell = _beside(cell, published, ours_of, theirs_of, column)
+            cells[column.name] = cell
+        rows.append(Row(arm.label, arm.point, versus, cells))
+    return Table(after, columns, tuple(rows))
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """What one column of one arm gave: scores by seed, reasons of those that failed, how many are not there yet."""
+
+    scores: Mapping[int, Score]
+    reasons: tuple[str, ...]
+    missing: int
+
+    @property
+    def anything(self) -> bool:
+        """Whether the arm is measured so, or should have been: a set may have been labelled once only."""
+        return bool(self.scores or self.reasons or self.missing)
+
+    def cell(self) -> Cell:
+        status: Status = "done"
+        if self.reasons:
+            status = "partial" if self.scores else "failed"
+        elif self.missing:
+            status = "partial" if self.scores else "missing"
+        per_seed = {seed: score.value for seed, score in self.scores.items()}
+        ours = interval(self.scores) if self.scores else None
+        return Cell(status, per_seed=per_seed, ours=ours, reasons=self.reasons)
+
+
+def sets_of(arms: Sequence[Arm], experiment: Experiment) -> Sets:
+    """What the experiment measures on; where its arms have other sets, all of them are named."""
+    chosen, own = experiment.evaluation, tasks_of(experiment.data.source) is not None
+    labelled, captioned = (
+        " / ".join(dict.fromkeys(_name(arm.point.get(f"evaluation.{key}", part)) for arm in arms))
+        for key, part in (("labelled", chosen.labelled), ("captioned", chosen.captioned))
+    )
+    return Sets(labelled, captioned, len(probe_sets(experiment)), own)
+
+
+def _name(part: Any) -> str:
+    """The name of a part, as the schema has it or as a grid writes it."""
+    return str(part["name"]) if isinstance(part, Mapping) else str(getattr(part, "name", part))
+
+
+def _is_papers(column: Column, point: Mapping[str, Any], experiment: Experiment) -> bool:
+    """Whether the paper measures a column so: its texts are read by a tower that is LiT-tuned for the encoder."""
+    texts = point.get("evaluation.texts", experiment.evaluation.texts)
+    towers = point.get("model.towers", experiment.model.towers)
+    return column.source not in TEXT_COLUMNS or (texts == "lit" and towers is None)
+
+
+def _expected(cell: Cell, experiment: Experiment, column: Column) -> Cell:
+    """Add the number that somebody published for it, and whether ours is near enough."""
+    wanted = experiment.expect.get(column.name)
+    if wanted is None:
+        return cell
+    near = cell.ours and abs(cell.ours.mean - wanted.value) <= wanted.tolerance
+    return replace(cell, expected=wanted, reached=None if near is None else "pass" if near else "gap")
+
+
+def _measure(arm: Arm, column: Column, suffix: str, shelf: Shelf) -> _Measured:
+    scores: dict[int, Score] = {}
+    reasons: list[str] = []
+    missing = 0
+    for seed, step in arm.steps.get(_key(column.source, suffix), {}).items():
+        folder = shelf.folder(step)
+        if folder is not None:
+            rows = read_rows(folder / "predictions.jsonl") if column.name != column.source else []
+            metrics = read_json(folder / "metrics.json")
+            if column.name.partition(".")[2] in metrics.get("columns", [column.name.partition(".")[2]]):
+                scores[seed] = score_of(column, metrics, rows)
+        elif reason := shelf.failure(step):
+            reasons.append(f"seed {seed}: {reason}")
+        else:
+            missing += 1
+    return _Measured(scores, tuple(reasons), missing)
+
+
+def _compare(cell: Cell, ours: _Measured, baseline: _Measured) -> Cell:
+    """Add the difference to the baseline partner, over the seeds that both have."""
+    if not ours.scores.keys() & baseline.scores.keys():
+        return cell
+    try:
+        return replace(cell, delta=delta(ours.scores, baseline.scores))
+    except StageError as error:
+        return replace(cell, reasons=(*cell.reasons, f"no difference: {error}"))
+
+
+def _above(ours: _Measured, control: _Measured) -> Control | None:
+    """Whether the 95% interval of the difference to random weights excludes zero."""
+    try:
+        difference = delta(ours.scores, control.scores)
+    except StageError:
+        return None
+    return _side(difference)
+
+
+def _side(difference: Interval) -> Control:
+    if difference.method == "none":
+        return "undecided"
+    return "above" if difference.low > 0 else "below" if difference.high < 0 else "undecided"
+
+
+def _beside(
+    cell: Cell,
+    published: paper.PaperTable | None,
+    point: Mapping[str, Any],
+    partner: Mapping[str, Any],
+    column: Column,
+) -> Cell:
+    """Add the paper's numbers for the same arms, and whether ours follow them."""
+    if published is None or published.axis not in point:
+        return cell
+    arm, baseline = str(point[published.axis]), str(partner[published.axis])
+    cell = replace(cell, paper=published.absolute(arm, column.name))
+    theirs = published.delta(arm, baseline, column.name) if arm != baseline else None
+    judged: Verdict | None = None
+    if cell.ours and cell.delta and theirs:
+        # Two rows that answer alike, always wrongly say, agree with a paper that sees no difference, and say nothing.
+        silent = cell.delta.high - cell.delta.low < 0.1  # printed as 0.0
+        judged = "undecided" if silent else verdict(cell.delta, theirs.value)
+    return replace(cell, paper_delta=theirs, verdict=judged)
+
+
+def _control_of(point: Mapping[str, Any]) -> str:
+    return label_of({**point, "pretrain": CONTROL}) if "pretrain" in point else ""
+
+
+def _key(source: str, suffix: str) -> str:
+    """The name of a cell's column; what looks at a pretrained part alone is the same after every stage."""
+    return source if source in PRETRAINED_COLUMNS else source + suffix
+
+
+def _published(table: paper.PaperTable | None) -> Published | None:
+    if table is None:
+        return None
+    rows = []
+    for vit, arm in ((vit, arm) for vit, arms in table.rows.items() for arm in arms):
+        numbers = {column: table.absolute(arm, column, vit) for column in table.columns}
+        rows.append(PublishedRow(f"ViT-{vit} {NAMES[arm]}", {name: one for name, one in numbers.items() if one}))
+    told = table.title, table.citation, table.setting, table.default, table.claims
+    return Published(*told, table.columns, tuple(rows))
+
+
+def _stage(step: Step, shelf: Shelf) -> Stage:
+    reason, folder = shelf.own_failure(step), shelf.folder(step)
+    status: Status = "done" if folder is not None else "failed" if reason else "missing"
+    skipped = len(read_lines(folder / "skipped.txt")) if folder is not None else 0
+    return Stage(step.kind, step.label, step.seed, step.digest, status, reason, skipped)

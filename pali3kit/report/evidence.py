@@ -1,0 +1,68 @@
+"""What stands behind the numbers: learning curves, parts of scores, versions."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pali3kit.plan.labels import step_of
+from pali3kit.plan.step import Graph, Step, ancestry
+from pali3kit.report.arms import NAMES, Arm, Shelf, read_json
+from pali3kit.report.model import Curve, Detail
+
+# In the order of the paper.
+TRAINED = ("vision", "language", "masks", "multimodal", "resolution", "transfer")
+
+
+def details(arms: Sequence[Arm], shelf: Shelf) -> Iterable[Detail]:
+    """Average the numbers that the evaluators left beside each value over the seeds."""
+    found: dict[tuple[str, str], dict[str, list[float]]] = {}
+    for arm in arms:
+        for name, steps in arm.steps.items():
+            for folder in filter(None, map(shelf.folder, steps.values())):
+                for key, value in _flat(read_json(folder / "metrics.json").get("extra", {})):
+                    found.setdefault((name, key), {}).setdefault(arm.label, []).append(value)
+    for (name, key), values in found.items():
+        yield Detail(name, key, {label: sum(each) / len(each) for label, each in values.items()})
+
+
+def _flat(extra: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, float]]:
+    for key, value in extra.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{prefix}{key} / ")
+        elif isinstance(value, int | float) and not isinstance(value, bool):
+            yield prefix + key, float(value)
+
+
+def curves(graph: Graph, arms: Sequence[Arm], shelf: Shelf) -> Iterable[Curve]:
+    """Yield the learning curve of every trained step, named by the arms that use it."""
+    users: dict[str, list[str]] = {}
+    for arm in arms:
+        for step in ancestry(step for steps in arm.steps.values() for step in steps.values()):
+            users.setdefault(step.digest, []).append(arm.label)
+    for step in sorted(graph.steps, key=_stage):
+        folder = shelf.folder(step)
+        if folder is None or not (folder / "curve.csv").exists():
+            continue
+        with (folder / "curve.csv").open(newline="", encoding="utf-8") as file:
+            points = tuple((int(row["step"]), float(row["loss"])) for row in csv.DictReader(file))
+        shared = len(users[step.digest]) == len(arms) and len(arms) > 1
+        # The losses of different kinds of pretraining have different units: each has a panel of its own.
+        what = step.config.get("task") or step.config.get("pretrain") or ""
+        what = f"step {step_of(step)}" if step.kind == "resolution" else what
+        label = "shared" if shared else " / ".join(users[step.digest])
+        yield Curve(f"{step.kind} {NAMES.get(what, what)}".strip(), label, step.seed, points)
+
+
+def _stage(step: Step) -> int:
+    return TRAINED.index(step.kind) if step.kind in TRAINED else len(TRAINED)
+
+
+def versions(graph: Graph, shelf: Shelf) -> dict[str, str]:
+    """The versions that the artifacts were made with; several are listed where they differ."""
+    found: dict[str, set[str]] = {}
+    for folder in filter(None, map(shelf.folder, graph.steps)):
+        for name, version in read_json(folder / "manifest.json").get("versions", {}).items():
+            found.setdefault(name, set()).add(str(version))
+    return {name: ", ".join(sorted(versions)) for name, versions in sorted(found.items())}

@@ -1,0 +1,189 @@
+"""What a report holds: plain values only, so that equal runs give equal bytes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from pali3kit.config.schema import Expected
+from pali3kit.config.supply import PRETRAINED_COLUMNS
+from pali3kit.report.columns import Column
+from pali3kit.report.paper import Claim, Number
+from pali3kit.report.statistics import Interval, Verdict
+
+Status = Literal["done", "partial", "failed", "missing"]
+Control = Literal["above", "below", "undecided"]
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """One row in one column.
+
+    `ours` is absolute, `delta` relative to the row's baseline partner, `paper` and `paper_delta` the same of
+    the paper. "partial": some seeds failed, `reasons` says why. `control`: the row against random weights. `expected`
+    is what somebody published for this very encoder, and `reached` whether ours is within its tolerance.
+    """
+
+    status: Status
+    per_seed: Mapping[int, float] = field(default_factory=dict)
+    ours: Interval | None = None
+    delta: Interval | None = None
+    paper: Number | None = None
+    paper_delta: Number | None = None
+    verdict: Verdict | None = None
+    control: Control | None = None
+    expected: Expected | None = None
+    reached: Literal["pass", "gap"] | None = None
+    reasons: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One point of the grid. `baseline` is the label of its partner, "" for a baseline row itself."""
+
+    label: str
+    point: Mapping[str, Any]
+    baseline: str
+    cells: Mapping[str, Cell]
+
+
+TITLES = {"multimodal": "After stage 1", "resolution": "After stage 2", "transfer": "After transfer"}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """What was measured after one stage: "multimodal" (stage 1), "resolution" (stage 2) or "transfer" (per task)."""
+
+    after: str
+    columns: tuple[Column, ...]
+    rows: tuple[Row, ...]
+
+    @property
+    def title(self) -> str:
+        if self.columns and all(column.source in PRETRAINED_COLUMNS for column in self.columns):
+            return "After pretraining"
+        return TITLES[self.after]
+
+
+@dataclass(frozen=True, slots=True)
+class Curve:
+    """A learning curve: `points` are (step, loss). Curves of one `panel` may be compared with each other."""
+
+    panel: str
+    label: str
+    seed: int
+    points: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """Where an answer points: a box (y0, x0, y1, x1) in pixels and a mask as runs (y, x, length)."""
+
+    box: tuple[int, int, int, int] | None = None
+    runs: tuple[tuple[int, int, int], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What one row predicted for an example. `score` is the sample's, in the column's unit; None where unknown."""
+
+    label: str
+    text: str
+    score: float | None
+    region: Region | None
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One test example with every row's answer. `image` is the index in the test split; a source that draws pictures
+    draws it `size` pixels wide, which boxes and masks are measured in.
+
+    `references` are different from each other, the most frequent first.
+    """
+
+    column: str
+    title: str
+    image: int
+    size: int
+    prompt: str
+    references: tuple[str, ...]
+    region: Region | None
+    answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """One of the numbers behind a column (a probe task, a language): the mean over seeds, by row label."""
+
+    column: str
+    name: str
+    values: Mapping[str, float]
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """One artifact that the report rests on; `skipped` samples could not be read."""
+
+    kind: str
+    label: str
+    seed: int
+    digest: str
+    status: Status
+    reason: str = ""
+    skipped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """Numbers by row over the same places: "lines" (few-shot curves) or "bars" (languages), in percent."""
+
+    kind: Literal["lines", "bars"]
+    title: str
+    places: tuple[str, ...]
+    series: Mapping[str, tuple[float, ...]]
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedRow:
+    """A row of the paper's table, all numbers absolute."""
+
+    label: str
+    numbers: Mapping[str, Number]
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The paper's table: what stands beside ours is of `vit`; `columns` are its names for ours, `rows` all it has."""
+
+    title: str
+    citation: str
+    setting: str
+    vit: str
+    claims: tuple[Claim, ...]
+    columns: Mapping[str, str]
+    rows: tuple[PublishedRow, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """All that is known of a run, timings apart. `config` is the experiment without its runtime section."""
+
+    name: str
+    seeds: tuple[int, ...]
+    tables: tuple[Table, ...]
+    published: Published | None
+    notes: tuple[str, ...]
+    details: tuple[Detail, ...]
+    curves: tuple[Curve, ...]
+    figures: tuple[Figure, ...]
+    gallery: tuple[Example, ...]
+    stages: tuple[Stage, ...]
+    versions: Mapping[str, str]
+    config: Mapping[str, Any]
+
+    @property
+    def failed(self) -> bool:
+        """Whether any cell failed: the run then ends with an exit code that is not 0."""
+        cells = [cell for table in self.tables for row in table.rows for cell in row.cells.values()]
+        return any(cell.status in ("failed", "partial") for cell in cells)

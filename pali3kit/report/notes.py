@@ -1,0 +1,190 @@
+"""What must be said beside the numbers: computed, so that no run can forget it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pali3kit.config.supply import ENCODER_COLUMNS, TEXT_COLUMNS
+from pali3kit.report import paper
+from pali3kit.report.model import Report, Row, Table
+
+WORLD = (
+    "The columns are measured on the embedded world: scenes composed from emoji drawings, with sentences made by "
+    "templates over human-given names. They are counterparts of the paper's sets, not those sets."
+)
+SMOKE = "Scale smoke shows that everything runs: its numbers mean nothing."
+PROBES = "The probe's tasks are the embedded world's, whatever the encoder was trained on."
+LABELS = "ImageNet's counterparts are the embedded world's, whatever the encoder was trained on."
+TOWER = "The text tower was LiT-tuned on the embedded world's pairs."
+CAPTIONS = "XM3600's counterpart is the embedded world's, whatever the encoder was trained on."
+
+
+LOSS = (
+    "The held-out loss is in nats per target token, the mean over UL2's modes R, S and X: a negative difference is a "
+    "gain. It compares language models over one tokenizer, on windows of one length."
+)
+TEMPLATES = (
+    "The embedded world's held-out text are draws of another seed from the same templates, not other templates: short "
+    "texts of the training occur in it."
+)
+
+
+def notes(report: Report) -> Iterable[str]:
+    """Limits, provenance, failures, and every column that does not follow the paper or stays near the control."""
+    yield from _failures(report)
+    if report.config["scale"] == "smoke":
+        yield SMOKE
+    for table in report.tables:
+        yield from _against_the_paper(table)
+        yield from _against_the_control(table)
+        yield from _published(table)
+    yield from _unmeasured(report)
+    yield from _skipped(report)
+    yield from _settings(report)
+    yield from _uncertainty(report)
+    yield from _limits(report)
+    if checks := report.config["stages"]["transfer"].get("checks"):
+        yield f"Transfers end with the best of {checks} checks, by their own score on pictures that are not trained on."
+    losses = any(column.loss for table in report.tables for column in table.columns)
+    if losses:
+        yield LOSS
+    if report.config["data"]["source"]["name"] == "world" and _on_the_world(report):
+        yield WORLD
+        if losses:
+            yield TEMPLATES
+    else:
+        yield from _embedded(report)
+    if report.published is not None:
+        yield "Verdicts judge the direction of a difference only: sizes at another scale cannot be compared."
+    if any(_marks(report)):
+        yield f"{paper.LEGEND}."
+
+
+def _on_the_world(report: Report) -> bool:
+    """Whether any column is measured on the embedded world, where it is the data."""
+    return any(_embedded(report)) or any(column not in ENCODER_COLUMNS for column in report.config["evaluate"])
+
+
+def _embedded(report: Report) -> Iterable[str]:
+    """Which columns are the world's though the data is not."""
+    asked, chosen = report.config["evaluate"], report.config["evaluation"]
+    if "probe" in asked and not chosen["probes"]:
+        yield PROBES
+    if {"knn", "linear", "finetune", "zero_shot"} & set(asked) and chosen["labelled"]["name"] == "world_classes":
+        yield LABELS
+    if "retrieval" in asked and chosen["captioned"]["name"] == "world_captions":
+        yield CAPTIONS
+    source = report.config["stages"]["lit"]["source"] or report.config["data"]["source"]
+    texts = report.config["evaluation"]["texts"] == "lit" and report.config["model"]["towers"] is None
+    if texts and set(TEXT_COLUMNS) & set(asked) and source["name"] == "world":
+        yield TOWER
+
+
+def _settings(report: Report) -> Iterable[str]:
+    """How columns of the encoder alone are measured: what else makes such numbers incomparable."""
+    asked, chosen = report.config["evaluate"], report.config["evaluation"]
+    if "probe" in asked:
+        yield f"Probe: {chosen['shots']} shots of each class, the mean of {chosen['draws']} draws of them."
+    if "knn" in asked:
+        yield f"Neighbours: {chosen['neighbours']}, by the cosine."
+    if "zero_shot" in asked:
+        yield f"Zero-shot: the set of prompts '{chosen['prompts']}'."
+    if languages := {one.name.partition("/")[2] for one in report.details if one.name.startswith("i2t@1/")}:
+        yield f"Retrieval: the mean over {len(languages)} language{'s' * (len(languages) > 1)}."
+
+
+def _published(table: Table) -> Iterable[str]:
+    """Where published numbers stand, and which were not reached."""
+    for row in table.rows:
+        for column in table.columns:
+            cell = row.cells[column.name]
+            if cell.expected and cell.reached:
+                near = "within" if cell.reached == "pass" else "NOT within"
+                text = f"{near} {cell.expected.tolerance:g} of {cell.expected.value:g} ({cell.expected.source})"
+                yield f"{row.label}, {column.title}: {text}: {cell.reached}."
+
+
+def _unmeasured(report: Report) -> Iterable[str]:
+    """Published numbers beside which nothing stands, since the set has no such labels."""
+    columns = {column.name for table in report.tables for column in table.columns}
+    for name, expected in report.config["expect"].items():
+        if name not in columns:
+            published = f"published as {expected['value']:g} ({expected['source']})"
+            yield f"{name}, {published}, is not measured: the set has no such labels."
+
+
+def _skipped(report: Report) -> Iterable[str]:
+    for stage in report.stages:
+        if stage.skipped:
+            listed = f"skipped.txt of {stage.kind}-{stage.digest[:12]}"
+            yield f"{stage.label}: {stage.skipped} samples could not be read and are left out ({listed})."
+
+
+def _failures(report: Report) -> Iterable[str]:
+    reasons: dict[str, list[str]] = {}
+    for table in report.tables:
+        for row in table.rows:
+            for column in table.columns:
+                for reason in row.cells[column.name].reasons:
+                    where = f"{row.label} / {column.title}"
+                    reasons.setdefault(reason, []).append(where)
+    for reason, places in reasons.items():
+        shown = ", ".join(list(dict.fromkeys(places))[:3]) + (", …" if len(set(places)) > 3 else "")
+        yield f"Failed: {reason} ({shown})."
+
+
+def _against_the_paper(table: Table) -> Iterable[str]:
+    for row in table.rows:
+        titles = {kind: _titles(table, row, verdict=kind) for kind in ("follows", "does not", "undecided")}
+        if any(titles.values()):
+            parts = [f"{kind} in {', '.join(where)}" for kind, where in titles.items() if where]
+            yield f"{table.title}, {row.label} against the paper: {'; '.join(parts)}."
+
+
+def _against_the_control(table: Table) -> Iterable[str]:
+    for row in table.rows:
+        if where := _titles(table, row, control="below") + _titles(table, row, control="undecided"):
+            yield f"{table.title}, {row.label} is not clearly above random weights in {', '.join(where)}."
+
+
+def _uncertainty(report: Report) -> Iterable[str]:
+    cells = [cell for table in report.tables for row in table.rows for cell in row.cells.values()]
+    methods = {cell.ours.method for cell in cells if cell.ours}
+    if "t over seeds" in methods:
+        yield (
+            "Intervals: 95%, Student's t over seeds; differences are paired by seed. All seeds are measured on one "
+            "test set: what another one would change is not in them."
+        )
+    if "bootstrap over samples" in methods:
+        yield (
+            "Intervals: 95%, bootstrap over test samples, paired by sample; with fewer than 3 seeds they know "
+            "nothing of the noise of training."
+        )
+
+
+def _limits(report: Report) -> Iterable[str]:
+    """What regions can score at most: nobody should hold 12 against 100 where right answers score 71."""
+    found = {name: [d for d in report.details if d.name == name] for name in ("oracle", "reconstruction")}
+    if all(found.values()):
+        oracle, crops = (", ".join(f"{d.column} {_span(d.values.values())}" for d in each) for each in found.values())
+        yield (
+            f"Regions: true boxes and masks, written as text and read back, score {oracle}; the mask tokenizer alone,"
+            f" on the same masks' 64x64 crops: {crops}."
+        )
+
+
+def _span(values: Iterable[float]) -> str:
+    texts = [f"{value:.1f}" for value in sorted(values)]
+    return texts[0] if texts[0] == texts[-1] else f"{texts[0]} to {texts[-1]}"
+
+
+def _titles(table: Table, row: Row, **wanted: str) -> list[str]:
+    ((name, value),) = wanted.items()
+    return [column.title for column in table.columns if getattr(row.cells[column.name], name) == value]
+
+
+def _marks(report: Report) -> Iterable[str]:
+    for table in report.tables:
+        for row in table.rows:
+            for cell in row.cells.values():
+                yield from (one.mark for one in (cell.paper, cell.paper_delta) if one is not None)

@@ -1,0 +1,88 @@
+"""A few test examples with every row's answer. They are spread evenly over the test set, not picked by eye."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from pali3kit.plan.step import Step
+from pali3kit.report.arms import Arm, Shelf, read_rows
+from pali3kit.report.columns import columns_of
+from pali3kit.report.model import Answer, Example, Region
+
+COUNT = 4
+PICTURES = (
+    "data.",
+    "model.image_size",
+    "stages.transfer.image_size",
+    "stages.resolution",
+)  # axes of a grid that change what a picture is
+Prediction = Mapping[str, Any]
+
+
+def choose(arms: Sequence[Arm], shelf: Shelf) -> Iterable[Example]:
+    """Yield up to COUNT examples per column that all available rows answered, of the first seed that has any.
+
+    Columns measured both after stage 1 and after transfer are shown after transfer.
+    """
+    if any(key.startswith(PICTURES) for arm in arms for key in arm.point):
+        return  # the rows saw different pictures: their answers cannot be drawn over the same one
+    names = list(dict.fromkeys(name for arm in arms for name in arm.steps))
+    for name in names:
+        source, _, after = name.partition("@")
+        if after and source in names:
+            continue
+        answered = {arm.label: _first(arm.steps.get(name, {}), shelf) for arm in arms}
+        rows = {label: predictions for label, predictions in answered.items() if predictions}
+        if rows:
+            size = next(step.config["image_size"] for arm in arms for step in arm.steps.get(name, {}).values())
+            yield from (_example(source, key, rows, size) for key in _spread(_common(rows), COUNT))
+
+
+def _first(steps: Mapping[int, Step], shelf: Shelf) -> dict[tuple[Any, ...], Prediction]:
+    for step in steps.values():
+        folder = shelf.folder(step)
+        if folder is not None:
+            predictions = read_rows(folder / "predictions.jsonl")
+            return {(row["image"], row.get("prompt", ""), row.get("language", "")): row for row in predictions}
+    return {}
+
+
+def _common(rows: Mapping[str, Mapping[tuple[Any, ...], Prediction]]) -> list[tuple[Any, ...]]:
+    first, *others = rows.values()
+    return [key for key in first if all(key in other for other in others)]
+
+
+def _spread(keys: Sequence[tuple[Any, ...]], count: int) -> list[tuple[Any, ...]]:
+    """`count` of `keys`, from the middle of equal parts."""
+    count = min(count, len(keys))
+    return [keys[(2 * index + 1) * len(keys) // (2 * count)] for index in range(count)]
+
+
+def _example(
+    source: str, key: tuple[Any, ...], rows: Mapping[str, Mapping[tuple[Any, ...], Prediction]], size: int
+) -> Example:
+    predictions = {label: found[key] for label, found in rows.items()}
+    one = next(iter(predictions.values()))
+    columns = columns_of(source)
+    references = one.get("references") or ([one["target"]] if one.get("target") else [])
+    answers = tuple(
+        Answer(label, str(row.get("prediction", "")), _score(row), _region(row.get("box"), row.get("mask")))
+        for label, row in predictions.items()
+    )
+    title = columns[0].title.partition(" (")[0] if len(columns) > 1 else columns[0].title
+    region = _region(one.get("target_box"), one.get("target_mask"))
+    texts = tuple(text for text, _ in Counter(map(str, references)).most_common())
+    return Example(source, title, int(one["image"]), size, str(one.get("prompt", "")), texts, region, answers)
+
+
+def _score(row: Prediction) -> float | None:
+    return None if row.get("score") is None else float(row["score"])
+
+
+def _region(box: Sequence[int] | None, runs: Sequence[Sequence[int]] | None) -> Region | None:
+    if box is None and runs is None:
+        return None
+    corners = None if box is None else (int(box[0]), int(box[1]), int(box[2]), int(box[3]))
+    return Region(corners, tuple((int(y), int(x), int(length)) for y, x, length in runs or ()))

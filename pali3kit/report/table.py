@@ -1,0 +1,247 @@
+"""The headline table as lines of text, once for the terminal, Markdown, LaTeX and HTML."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from textwrap import fill
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table as RichTable
+
+from pali3kit.report import paper
+from pali3kit.report.model import Cell, Report, Row, Table
+from pali3kit.report.statistics import Interval
+
+DELTA = "Δ"
+ABSENT = "–"
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One printed line. `kind`: ours, paper, verdict or control; one text per column of the table."""
+
+    kind: str
+    label: str
+    cells: tuple[str, ...]
+
+
+def lines(report: Report, table: Table) -> list[Line]:
+    """Baselines as absolute values, their partners as differences, the paper's rows, verdicts and the control."""
+    rows = table.rows
+    result = [_line(table, row, "ours", _name(row), _ours) for row in rows]
+    if report.published is not None:
+        result += [
+            _line(
+                table, row, "paper", f"Paper {report.published.vit} {_name(row) if _arm(row) else ''}".strip(), _paper
+            )
+            for row in _distinct(rows)
+            if any(cell.paper for cell in row.cells.values())
+        ]
+    for row in filter(_awaited, rows):
+        result.append(_line(table, row, "paper", f"{row.label}, published", _expected))
+        result.append(_line(table, row, "verdict", f"{row.label} and the published", _reached))
+    result += [_line(table, row, "verdict", f"{row.label} and the paper", _verdict) for row in rows if _judged(row)]
+    result += [
+        _line(table, row, "control", f"{row.label} against random", _control) for row in rows if _controlled(row)
+    ]
+    return result
+
+
+def number(value: float, signed: bool = False, digits: int = 1) -> str:
+    """One decimal, or `digits`, with a true minus sign: `41.2`, `+3.0`, `−0.4`; zero has no sign."""
+    text = f"{value:{'+' if signed else ''}.{digits}f}"
+    return text.removeprefix("+").removeprefix("-") if float(text) == 0 else text.replace("-", "−")
+
+
+def with_interval(interval: Interval, signed: bool = False, digits: int = 1) -> str:
+    """The mean and half the width of its 95% interval: `41.2 ± 1.3`; the mean alone where there is no interval."""
+    text = number(interval.mean, signed, digits)
+    return text if interval.method == "none" else f"{text} ± {(interval.high - interval.low) / 2:.{digits}f}"
+
+
+def markdown(report: Report) -> str:
+    """The report's tables and notes as Markdown."""
+    blocks = [f"# {report.name}", _setting(report)]
+    for table in report.tables:
+        printed = lines(report, table)
+        header = ["", *(column.title for column in table.columns)]
+        body = [[line.label, *line.cells] for line in printed]
+        rule = ["---", *["---:"] * len(table.columns)]
+        blocks += [f"## {table.title}", "\n".join(_piped(cells) for cells in [header, rule, *body])]
+    blocks.append("\n".join(f"- {_inert(note)}" for note in report.notes))
+    return "\n\n".join(blocks) + "\n"
+
+
+def latex(report: Report) -> str:
+    """The report's tables for a paper that loads booktabs and graphicx."""
+    blocks = ["% needs \\usepackage{booktabs,graphicx}"]
+    for table in report.tables:
+        printed = lines(report, table)
+        rows: list[str] = []
+        for before, line in zip([None, *printed], printed, strict=False):
+            if before is not None and before.kind != line.kind:
+                rows.append("\\midrule")
+            rows.append(" & ".join(map(_tex, [line.label, *line.cells])) + " \\\\")
+        header = " & ".join(map(_tex, ["", *(column.title for column in table.columns)])) + " \\\\"
+        body = "\n".join(["\\toprule", header, "\\midrule", *rows, "\\bottomrule"])
+        spec = "l" + "r" * len(table.columns)
+        tabular = f"\\resizebox{{\\linewidth}}{{!}}{{%\n\\begin{{tabular}}{{{spec}}}\n{body}\n\\end{{tabular}}}}"
+        title = _tex(f"{report.name}. {table.title}. {' '.join(report.notes)}")
+        blocks.append(f"\\begin{{table}}\n\\centering\n{tabular}\n\\caption{{{title}}}\n\\end{{table}}")
+    return "\n\n".join(blocks) + "\n"
+
+
+def print_table(report: Report, console: Console | None = None) -> None:
+    """Print the tables and notes to the terminal; a table too wide for it is turned on its side."""
+    console = console or Console()
+    for table in report.tables:
+        printed = lines(report, table)
+        title = f"{report.name}: {table.title.lower()} ({_setting(report)})"
+        upright = _upright(title, table, printed)
+        fits = _width(upright, console) <= console.width
+        for grid in [upright] if fits else _sideways(title, table, printed, console):
+            console.print(grid)
+    for note in report.notes:
+        console.print(f"- {note}", style="dim", markup=False, highlight=False)
+
+
+def _upright(title: str, table: Table, printed: Sequence[Line]) -> RichTable:
+    """The paper's layout: a column of the table is a column of the terminal."""
+    grid = RichTable(title=title, title_justify="left", title_style="bold")
+    grid.add_column("")
+    for column in table.columns:
+        grid.add_column(column.title, justify="right")
+    for line, after in zip(printed, [*printed[1:], None], strict=True):
+        grid.add_row(line.label, *line.cells, end_section=after is not None and after.kind != line.kind)
+    return grid
+
+
+def _sideways(title: str, table: Table, printed: Sequence[Line], console: Console) -> Iterable[RichTable]:
+    """One line per column of the table; as many grids as it takes, each as wide as fits.
+
+    The control is left to the notes: where it matters, they say so. So are verdicts, where there is no room for them.
+    """
+    shown = [line for line in printed if line.kind != "control"]
+    if _width(_turned(title, table, shown), console) > console.width:
+        shown = [line for line in shown if line.kind != "verdict"]
+    while shown:
+        count = len(shown)
+        while count > 1 and _width(_turned(title, table, shown[:count]), console) > console.width:
+            count -= 1
+        yield _turned(title, table, shown[:count])
+        shown = shown[count:]
+
+
+def _width(grid: RichTable, console: Console) -> int:
+    return console.measure(grid, options=console.options.update(max_width=10_000)).maximum
+
+
+def _turned(title: str, table: Table, shown: Sequence[Line]) -> RichTable:
+    """The lines as columns."""
+    grid = RichTable(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    grid.add_column("", overflow="fold")
+    for line in shown:
+        header = fill(line.label, max(8, *map(len, line.cells)), break_long_words=False)
+        grid.add_column(header, justify="right", no_wrap=True)
+    for index, column in enumerate(table.columns):
+        grid.add_row(column.title, *(line.cells[index] for line in shown))
+    return grid
+
+
+def _line(table: Table, row: Row, kind: str, label: str, text: Callable[[Row, Cell, int], str]) -> Line:
+    return Line(kind, label, tuple(text(row, row.cells[column.name], column.digits) for column in table.columns))
+
+
+def _ours(row: Row, cell: Cell, digits: int) -> str:
+    if cell.ours is None:
+        return "failed" if cell.status == "failed" else ABSENT
+    if not row.baseline:
+        text = with_interval(cell.ours, digits=digits)
+    elif cell.delta:
+        text = with_interval(cell.delta, True, digits)
+    else:
+        text = f"{number(cell.ours.mean, digits=digits)} absolute"
+    return f"{text} ({cell.ours.seeds} seed{'s' * (cell.ours.seeds > 1)} only)" if cell.status == "partial" else text
+
+
+def _paper(row: Row, cell: Cell, digits: int) -> str:
+    if row.baseline and cell.paper_delta:
+        return number(cell.paper_delta.value, True, digits) + cell.paper_delta.mark
+    if cell.paper is None:
+        return ABSENT
+    absolute = " absolute" if row.baseline else ""
+    return number(cell.paper.value, digits=digits) + cell.paper.mark + absolute
+
+
+def _verdict(_: Row, cell: Cell, digits: int) -> str:
+    return cell.verdict or ABSENT
+
+
+def _expected(_: Row, cell: Cell, digits: int) -> str:
+    return f"{cell.expected.value:g} within {cell.expected.tolerance:g}" if cell.expected else ABSENT
+
+
+def _reached(_: Row, cell: Cell, digits: int) -> str:
+    return cell.reached or ABSENT
+
+
+def _control(_: Row, cell: Cell, digits: int) -> str:
+    return cell.control or ABSENT
+
+
+def _awaited(row: Row) -> bool:
+    return any(cell.expected for cell in row.cells.values())
+
+
+def _judged(row: Row) -> bool:
+    return any(cell.verdict for cell in row.cells.values())
+
+
+def _controlled(row: Row) -> bool:
+    return any(cell.control for cell in row.cells.values())
+
+
+def _distinct(rows: Iterable[Row]) -> list[Row]:
+    """Drop rows whose paper's numbers were printed already: a second grid axis repeats them."""
+    seen: dict[tuple[object, ...], Row] = {}
+    for row in rows:
+        seen.setdefault(tuple((cell.paper, cell.paper_delta) for cell in row.cells.values()), row)
+    return list(seen.values())
+
+
+def _name(row: Row) -> str:
+    return f"{row.label} {DELTA}" if row.baseline else row.label
+
+
+def _arm(row: Row) -> list[str]:
+    """What a row is called beside the paper's name: nothing where it is none of the arms that its tables tell apart."""
+    return [_name(row)] if "pretrain" in row.point else []
+
+
+def _setting(report: Report) -> str:
+    seeds = ", ".join(map(str, report.seeds))
+    seeds = f"seed {seeds}" if len(report.seeds) == 1 else f"seeds {seeds}; ± is half of a 95% interval"
+    return f"scale {report.config['scale']}, {seeds}"
+
+
+def _piped(cells: Iterable[str]) -> str:
+    return "| " + " | ".join(map(_inert, cells)) + " |"
+
+
+def _inert(text: str) -> str:
+    """Take the meaning for Markdown and HTML out of a text."""
+    text = text.replace("&", "&amp;").replace("<", "&lt;")
+    return text.replace("\n", " ").replace("|", "\\|").replace("*", "\\*").replace("_", "\\_").replace("`", "\\`")
+
+
+_TEX = {
+    **{sign: "\\" + sign for sign in "&%$#_{}"},
+    "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}",
+    "±": "$\\pm$", "−": "$-$", "Δ": "$\\Delta$", "×": "$\\times$", paper.DAGGER: "\\textdagger{}", ABSENT: "--",
+}  # fmt: skip
+
+
+def _tex(text: str) -> str:
+    return "".join(_TEX.get(sign, sign) for sign in text.replace("\n", " "))

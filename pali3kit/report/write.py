@@ -1,0 +1,171 @@
+"""Reports as files. A file is rewritten only when its bytes change, so that a run that did nothing touches nothing."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import os
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from pali3kit.config.schema import Experiment
+from pali3kit.errors import DataError
+from pali3kit.execution.store import Store
+from pali3kit.plan.graph import build
+from pali3kit.plan.step import Graph
+from pali3kit.report import saved, table
+from pali3kit.report.collect import collect
+from pali3kit.report.gallery import pictures
+from pali3kit.report.html import page
+from pali3kit.report.model import Cell, Report
+from pali3kit.report.statistics import Interval
+
+DIGITS = 6
+
+
+def write(report: Report, folder: Path, experiment: Experiment, timings: Mapping[str, Any]) -> list[Path]:
+    """Write report.{json,csv,md,tex,html}, timings.json and experiment.yaml; return the files that changed.
+
+    All but timings.json and the cost section of report.html are equal for equal runs.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = {
+        "report.json": as_json(asdict(report)),
+        "report.csv": as_csv(report),
+        "report.md": table.markdown(report),
+        "report.tex": table.latex(report),
+        "report.html": page(report, timings, pictures(report)),
+        "timings.json": as_json(timings),
+        saved.EXPERIMENT: saved.to_yaml(experiment),
+    }
+    return [folder / name for name, text in texts.items() if _write_if_changed(folder / name, text)]
+
+
+def rebuild(folder: Path) -> Report:
+    """Write the report of a run folder again, from its saved experiment and the store; nothing is trained.
+
+    Reasons of failures are taken from the report that is there. Raises DataError when the folder is no run's, or
+    when artifacts that the report rests on are not found: a report of less would replace it.
+    """
+    experiment = saved.read(folder)
+    graph, store = build(experiment), Store(saved.find_store(experiment, folder))
+    before = _stages(folder / "report.json")
+    report = collect(graph, store, experiment, {one["digest"]: one["reason"] for one in before if one["reason"]})
+    lost = _done(before) - sum(stage.status == "done" for stage in report.stages)
+    if lost > 0:
+        raise DataError(
+            f"{lost} of the {_done(before)} artifacts of {folder} are not in {store.root}, or are of another version "
+            "of the code: the report is left as it is. Run the experiment again."
+        )
+    write(report, folder, experiment, timings(graph, store))
+    return report
+
+
+def timings(graph: Graph, store: Store) -> dict[str, Any]:
+    """Read from the manifests what each artifact cost: wall seconds, threads and the processor it was made on."""
+    stages = []
+    for step in filter(store.done, graph.steps):
+        manifest = store.manifest(step)
+        host = manifest["host"]
+        stages.append(
+            {
+                "kind": step.kind,
+                "label": step.label,
+                "digest": step.digest,
+                "seconds": manifest["seconds"],
+                "threads": manifest["threads"],
+                "processor": host["processor"],
+                "cores": host["cores"],
+            }
+        )
+    return {"seconds": sum(stage["seconds"] for stage in stages), "stages": stages}
+
+
+def as_json(value: Any) -> str:
+    """Canonical JSON: sorted keys, floats rounded to DIGITS, no NaN (null), one newline at the end."""
+    return json.dumps(_rounded(value), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
+
+
+def as_csv(report: Report) -> str:
+    """One line for each table, row and column, with intervals and the paper's numbers; empty where there is none."""
+    buffer = io.StringIO()
+    lines = [
+        {"after": one.after, "row": row.label, "column": column.name, "metric": column.metric, **_record(cell)}
+        for one in report.tables
+        for row in one.rows
+        for column in one.columns
+        for cell in [row.cells[column.name]]
+    ]
+    if lines:
+        writer = csv.DictWriter(buffer, fieldnames=list(lines[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(lines)
+    return buffer.getvalue()
+
+
+def _record(cell: Cell) -> dict[str, Any]:
+    ours, paper = cell.ours, cell.paper_delta or cell.paper
+    return {
+        "status": cell.status,
+        **_bounds(cell.ours, "mean", "low", "high"),
+        "n": ours.n if ours else "",
+        "seeds": ours.seeds if ours else "",
+        "interval": ours.method if ours else "",
+        **_bounds(cell.delta, "delta", "delta_low", "delta_high"),
+        "paper": _text(cell.paper.value if cell.paper else None),
+        "paper_delta": _text(cell.paper_delta.value if cell.paper_delta else None),
+        "paper_provenance": paper.provenance if paper else "",
+        "verdict": cell.verdict or "",
+        "expected": _text(cell.expected.value if cell.expected else None),
+        "tolerance": _text(cell.expected.tolerance if cell.expected else None),
+        "reached": cell.reached or "",
+        "control": cell.control or "",
+        "reasons": " | ".join(cell.reasons),
+    }
+
+
+def _bounds(interval: Interval | None, mean: str, low: str, high: str) -> dict[str, str]:
+    values = (None, None, None) if interval is None else (interval.mean, interval.low, interval.high)
+    return dict(zip((mean, low, high), map(_text, values), strict=True))
+
+
+def _text(value: float | None) -> str:
+    return "" if value is None else f"{value:.4f}"
+
+
+def _rounded(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(key): _rounded(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_rounded(each) for each in value]
+    if isinstance(value, float):
+        return round(value, DIGITS) + 0.0 if value - value == 0 else None
+    return value
+
+
+def _stages(path: Path) -> list[dict[str, str]]:
+    """The stages of an earlier report; none where there is no report."""
+    if not path.exists():
+        return []
+    try:
+        return list(json.loads(path.read_text(encoding="utf-8"))["stages"])
+    except (ValueError, KeyError, TypeError):  # damaged: it will be written anew
+        return []
+
+
+def _done(stages: Iterable[Mapping[str, str]]) -> int:
+    return sum(stage["status"] == "done" for stage in stages)
+
+
+def _write_if_changed(path: Path, text: str) -> bool:
+    """Replace the file at once, so that a reader or a kill never meets half of it."""
+    data = text.encode("utf-8", "replace")  # a prediction may hold half of a surrogate pair
+    if path.exists() and path.read_bytes() == data:
+        return False
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    partial.write_bytes(data)
+    os.replace(partial, path)
+    return True

@@ -1,0 +1,74 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from safetensors.numpy import save_file
+
+from pali3kit.execution.estimates import Forecast, count_parameters, simulate
+from pali3kit.execution.store import Store
+from pali3kit.plan.graph import build
+from pali3kit.plan.step import Step
+
+
+def store_of(experiment):
+    return Store(Path(experiment.runtime.store))
+
+
+def publish(store, step, seconds, threads=1):
+    store.work(step).mkdir(parents=True)
+    store.publish(step, seconds, threads)
+
+
+def test_simulated_schedules():
+    first = Step("tokenizer", "first", {})
+    arms = [Step("vision", "", {"n": n}, 0, {"t": first}) for n in range(3)]
+    last = Step("probe", "", {}, 0, {"v": arms[0]})
+    steps = [first, *arms, last]
+    seconds = {first.digest: 1.0, **{arm.digest: 10.0 for arm in arms}, last.digest: 5.0}
+    assert simulate(steps, seconds, 1) == 36.0
+    assert simulate(steps, seconds, 2) == 21.0
+    assert simulate(steps, seconds, 3) == 16.0
+    assert simulate([], {}, 2) == 0.0
+
+
+def test_history_of_the_same_shape_beats_that_of_the_kind(experiment):
+    store = store_of(experiment)
+    steps = {step.label: step for step in build(experiment).steps}
+    assert Forecast(store, 1).estimate(steps["transfer/vqa classif"]).origin == "unknown"
+    publish(store, steps["transfer/refer classif"], 50.0)
+    assert Forecast(store, 1).estimate(steps["transfer/vqa classif"]).seconds == pytest.approx(100.0)
+    assert Forecast(store, 1).estimate(steps["transfer/vqa classif"]).origin == "rough"
+    publish(store, steps["transfer/vqa siglip"], 20.0)
+    estimate = Forecast(store, 1).estimate(steps["transfer/vqa classif"])
+    assert (estimate.seconds, estimate.origin) == (pytest.approx(20.0), "measured")
+    publish(store, replace(steps["transfer/vqa classif"], config=_longer(steps["transfer/vqa classif"], 2000)), 800.0)
+    assert Forecast(store, 1).estimate(steps["transfer/vqa classif"]).seconds == pytest.approx(20.0), "nearest length"
+    assert Forecast(store, 2).estimate(steps["transfer/vqa classif"]).origin == "unknown"
+
+
+def _longer(step, examples):
+    return {**step.config, "training": {**step.config["training"], "examples": examples}}
+
+
+def test_a_scheduler_gets_a_weight_for_every_stage(experiment):
+    steps = build(experiment).steps
+    weights = Forecast(store_of(experiment), 1).weights(steps)
+    assert weights.keys() == {step.digest for step in steps} and min(weights.values()) > 0
+
+
+def test_other_versions_manifests_teach_nothing(experiment):
+    store = store_of(experiment)
+    (store.root / "masks-old").mkdir(parents=True)
+    (store.root / "masks-old" / "manifest.json").write_text('{"kind": "masks"}')
+    assert Forecast(store, 1).by_kind == {}
+
+
+def test_parameters_are_counted_from_the_header(tmp_path):
+    save_file({"w": np.zeros((3, 4), np.float16), "scale": np.zeros((), np.float32)}, tmp_path / "w.safetensors")
+    assert count_parameters(tmp_path / "w.safetensors") == 13
+    assert count_parameters(tmp_path / "none.safetensors") is None
+    (tmp_path / "bad.safetensors").write_text("no weights at all")
+    assert count_parameters(tmp_path / "bad.safetensors") is None

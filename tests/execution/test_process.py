@@ -1,0 +1,49 @@
+from __future__ import annotations
+
+import os
+import signal
+from multiprocessing.connection import wait
+from pathlib import Path
+
+import pytest
+
+from pali3kit.execution.process import THREAD_VARIABLES, Worker
+from pali3kit.execution.worker import Failed
+from pali3kit.plan.step import Step
+
+
+@pytest.fixture
+def worker(tmp_path):
+    worker = Worker(tmp_path, 3)
+    yield worker
+    worker.stop()
+
+
+def last_message(worker):
+    while True:
+        wait([worker.connection], timeout=300)
+        for message in worker.messages():
+            return message
+
+
+def test_threads_are_in_the_workers_environment_and_not_in_ours(worker):
+    worker.make(Step("no such kind", "x", {}))
+    last_message(worker)  # it runs its own program by now: between fork and exec, environ reads empty
+    pairs = Path(f"/proc/{worker.process.pid}/environ").read_text().split("\0")
+    environment = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
+    assert {environment[name] for name in THREAD_VARIABLES} == {"3"}
+    assert os.environ.get("OMP_NUM_THREADS") != "3"
+
+
+def test_a_worker_survives_a_failing_stage(worker):
+    for _ in range(2):
+        worker.make(Step("no such kind", "x", {}))
+        assert "unknown stage 'no such kind'" in last_message(worker).reason
+
+
+def test_a_killed_worker_is_a_failure(worker):
+    worker.make(Step("no such kind", "x", {}))
+    last_message(worker)
+    os.kill(worker.process.pid, signal.SIGKILL)
+    assert last_message(worker) == Failed("its process was killed by SIGKILL: most often the system ran out of memory")
+    assert not worker.process.is_alive()

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import io
+
+import pytest
+from rich.console import Console
+
+from pali3kit.execution import progress
+from pali3kit.execution.progress import Display, as_text, write_log
+from pali3kit.plan.step import Step
+
+NODE = Step("masks", "masks [x]", {})
+
+
+def shown(tmp_path, terminal):
+    console = Console(file=io.StringIO(), force_terminal=terminal, width=200)
+    with Display(console, tmp_path / "log.txt", {NODE.digest: 2.0}) as display:
+        display.started(NODE)
+        for done in range(5):
+            display.progressed(NODE, done, 10, {"loss": 0.5})
+        display.finished(NODE, 1.23, {"loss": 0.25}, tmp_path)
+        display.say("the end")
+    return console.file.getvalue()
+
+
+def test_lines_where_there_is_no_terminal(tmp_path, monkeypatch):
+    text = shown(tmp_path, terminal=False)
+    assert text.splitlines() == [f"[1/1] masks [x]  1.2 s  loss 0.25  {tmp_path}", "the end"]
+    monkeypatch.setattr(progress, "_LINE_SECONDS", 0.0)
+    assert "masks [x]: 4/10 loss 0.5" in shown(tmp_path, terminal=False)
+
+
+def test_bars_on_a_terminal(tmp_path):
+    text = shown(tmp_path, terminal=True)
+    assert "all stages" in text and "loss 0.25" in text
+
+
+def test_the_log_has_everything(tmp_path):
+    shown(tmp_path, terminal=False)
+    lines = [line[20:] for line in (tmp_path / "log.txt").read_text().splitlines()]
+    assert lines[0] == f"started masks [x] ({NODE.name})"
+    assert lines[-1] == "the end" and len(lines) == 3
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_failure_says_where_to_look(tmp_path, terminal):
+    console = Console(file=io.StringIO(), force_terminal=terminal, width=200)
+    with Display(console, tmp_path / "log.txt", {NODE.digest: 2.0}) as display:
+        display.started(NODE)
+        display.failed(NODE, "told to", tmp_path / "work")
+    assert "FAILED masks [x]: told to  (details: " in console.file.getvalue()
+
+
+def test_a_log_that_cannot_be_written_does_not_end_the_run(tmp_path):
+    (tmp_path / "file").touch()
+    write_log(tmp_path / "file" / "log.txt", "lost")
+
+
+def test_numbers_are_brief():
+    assert as_text({"loss": 0.123456, "n": 500.0}) == "loss 0.1235 n 500"

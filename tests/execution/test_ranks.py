@@ -1,0 +1,314 @@
+"""Several processes that train one encoder: the same weights as one process, the same errors, no orphans."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+import re
+import shutil
+import signal
+import tarfile
+import time
+from functools import partial
+from multiprocessing.connection import wait
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+from safetensors.torch import load_file
+
+from pali3kit.config.load import load
+from pali3kit.execution.process import Worker
+from pali3kit.execution.store import Store
+from pali3kit.execution.worker import Failed, Finished, Message, Progress
+from pali3kit.plan.graph import build
+from pali3kit.plan.step import Step
+from pali3kit.training.context import Execution
+
+EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+WORDS = ["red", "green", "blue", "big", "small", "round", "cat", "dog", "egg", "sun", "car", "fish"]
+
+
+@pytest.fixture(scope="module")
+def shards(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """40 pictures with a text each, in two shards."""
+    folder, rng = tmp_path_factory.mktemp("shards"), np.random.default_rng(0)
+    for number in range(2):
+        with tarfile.open(folder / f"{number}.tar", "w") as tar:
+            for i in range(20):
+                file = io.BytesIO()
+                Image.fromarray(rng.integers(0, 256, (40, 52, 3), np.uint8)).save(file, "png")
+                add(tar, f"{i:03}.png", file.getvalue())
+                add(tar, f"{i:03}.txt", " ".join(rng.choice(WORDS, 4)).encode())
+                add(tar, f"{i:03}.cls", str(i % 5).encode())
+    return str(folder / "{0..1}.tar")
+
+
+def add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
+    info = tarfile.TarInfo(name)
+    info.size = len(data)
+    tar.addfile(info, io.BytesIO(data))
+
+
+def steps(arm: str, path: str, *more: str) -> list[Step]:
+    """The stages up to the encoder, on the shards; one pass and a half over the pictures."""
+    overrides = [
+        "scale=smoke", f"data.source={{name: pairs, path: '{path}', classes: 5}}", "tokenizer.vocabulary=500",
+        "tokenizer.bins=32", "model.image_size=32", "stages.vision.examples=64", "stages.vision.batch_size=8",
+        "stages.vision.optimizer={name: adamw, learning_rate: 1.0e-3}", *more,
+    ]  # fmt: skip
+    every = build(load(EXPERIMENTS / f"pretrain_{arm}.yaml", overrides)).steps
+    return [step for step in every if step.kind in ("tokenizer", "vision")]
+
+
+exact = partial(Execution, precision="fp32")  # bf16 would hide what is compared here
+
+
+def last(worker: Worker) -> Message:
+    while wait([worker.connection], timeout=300):
+        for message in worker.messages():
+            if not isinstance(message, Progress):
+                return message
+    raise TimeoutError
+
+
+def make(root: Path, wanted: list[Step], execution: Execution) -> Path:
+    """All of the stages; the last one's folder."""
+    worker = Worker(root, 1, execution)
+    try:
+        for step in wanted:
+            worker.make(step)
+            message = last(worker)
+            assert isinstance(message, Finished), message
+    finally:
+        worker.stop()
+    return Store(root).path(wanted[-1])
+
+
+def losses(folder: Path) -> list[float]:
+    with (folder / "curve.csv").open() as file:
+        return [float(row["loss"]) for row in csv.DictReader(file)]
+
+
+def difference(one: Path, other: Path) -> float:
+    first, second = (load_file(folder / "weights.safetensors") for folder in (one, other))
+    assert first.keys() == second.keys()
+    return max(float((first[name] - second[name]).abs().max()) for name in first if not name.endswith("key.bias"))
+
+
+@pytest.fixture(scope="module")
+def alone(shards: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make(tmp_path_factory.mktemp("alone"), steps("siglip", shards), exact())
+
+
+# Sums in another order move weights by at most 2e-6 after 8 steps of 1e-3, but for the keys' biases: softmax does not
+# change with them, so their gradient is noise, of which AdamW makes steps of any size (up to 2e-4 here).
+TOLERANCE = 1e-5
+
+
+def test_two_ranks_train_what_one_does(shards: str, alone: Path, tmp_path: Path) -> None:
+    spread = make(tmp_path, steps("siglip", shards), exact(ranks=2))
+    assert difference(alone, spread) < TOLERANCE
+    assert not list(spread.glob("rank-*")) and not list(spread.glob("*.ckpt"))
+    assert (spread / "towers.safetensors").exists()
+    for step, (one, two) in enumerate(zip(losses(alone), losses(spread), strict=True)):
+        assert one == pytest.approx(two, abs=1e-4), step  # the loss is the whole batch's, not that of rank 0's part
+
+
+@pytest.mark.slow
+def test_shards_train_what_a_whole_model_does(shards: str, alone: Path, tmp_path: Path) -> None:
+    spread = make(tmp_path, steps("siglip", shards), exact(ranks=2, strategy="fsdp"))
+    assert difference(alone, spread) < TOLERANCE
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_classification_over_ranks(shards: str, tmp_path: Path, strategy: str) -> None:
+    wanted = steps("classif", shards, "stages.vision.loss=softmax", "stages.vision.crop=0.3", "stages.vision.flip=true")
+    one = make(tmp_path / "one", wanted, exact(loaders=2))
+    assert difference(one, make(tmp_path / "two", wanted, exact(ranks=2, strategy=strategy))) < TOLERANCE
+
+
+def test_the_rank_that_failed_is_named(shards: str, tmp_path: Path) -> None:
+    """Bad pictures of one rank's part of a batch are everyone's reason to stop."""
+    broken = tmp_path / "0.tar"
+    data = bytearray(Path(shards.replace("{0..1}", "0")).read_bytes())
+    start = data.find(b"\x89PNG", len(data) // 2)
+    data[start : start + 8] = bytes(8)
+    broken.write_bytes(data)
+    worker = Worker(tmp_path / "store", 1, exact(ranks=2, most_bad=0.0))
+    try:
+        worker.make(steps("classif", str(broken))[-1])
+        message = last(worker)
+    finally:
+        worker.stop()
+    assert isinstance(message, Failed) and "bad samples beside" in message.reason, message
+
+
+@pytest.mark.slow
+def test_the_world_too_is_the_same_over_ranks(tmp_path: Path) -> None:
+    """Its texts are drawn, in an order that ranks must share."""
+    overrides = [
+        "scale=smoke", "stages.vision.examples=64", "stages.vision.batch_size=8", "tokenizer.sentences=1500",
+        "stages.vision.optimizer={name: adamw, learning_rate: 1.0e-3}",
+    ]  # fmt: skip
+    every = build(load(EXPERIMENTS / "pretrain_siglip.yaml", overrides)).steps
+    wanted = [step for step in every if step.kind in ("tokenizer", "vision")]
+    one = make(tmp_path / "one", wanted, exact())
+    assert difference(one, make(tmp_path / "two", wanted, exact(ranks=2))) < TOLERANCE
+
+
+@pytest.mark.slow
+def test_a_rank_that_is_killed_before_they_have_met(shards: str, tmp_path: Path) -> None:
+    worker = Worker(tmp_path, 1, exact(ranks=2))
+    try:
+        worker.make(steps("classif", shards)[-1])
+        deadline = time.monotonic() + 300
+        while len(ranks := descendants(worker.process.pid)) < 2 and time.monotonic() < deadline:
+            time.sleep(0.01)
+        os.kill(max(ranks), signal.SIGKILL)
+        message = last(worker)
+    finally:
+        worker.stop()
+    assert isinstance(message, Failed) and re.fullmatch(r"rank \d was killed by SIGKILL", message.reason), message
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_killed_in_the_middle_of_a_pass_it_ends_with_the_same_weights(
+    shards: str, tmp_path: Path, strategy: str
+) -> None:
+    """Every step is checkpointed, and the whole worker is killed with its ranks."""
+    wanted = steps("siglip", shards, "stages.vision.examples=400")
+    execution = exact(ranks=2, strategy=strategy, checkpoint_seconds=0.0)
+    whole = make(tmp_path / "whole", wanted, execution)
+
+    root = tmp_path / "cut"
+    make(root, wanted[:1], execution)
+    worker = Worker(root, 1, execution)
+    try:
+        worker.make(wanted[1])
+        checkpoint = Store(root).work(wanted[1]) / "last.ckpt"
+        deadline = time.monotonic() + 300
+        while not checkpoint.exists() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        children = descendants(worker.process.pid)
+        os.kill(worker.process.pid, signal.SIGKILL)
+    finally:
+        worker.stop()
+    assert checkpoint.exists() and children
+    gone = time.monotonic() + 60
+    while any(alive(child) for child in children) and time.monotonic() < gone:
+        time.sleep(0.05)
+    assert not any(alive(child) for child in children)
+
+    assert difference(whole, make(root, wanted, execution)) == 0.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_ranks_that_are_told_to_stop_end_with_a_checkpoint(shards: str, tmp_path: Path, strategy: str) -> None:
+    """No checkpoint would have been due; the worker and its ranks are told at once, as a group is."""
+    wanted = steps("siglip", shards, "stages.vision.examples=400")
+    execution = exact(ranks=2, strategy=strategy, checkpoint_seconds=1e9)
+    whole = make(tmp_path / "whole", wanted, execution)
+    root = tmp_path / "cut"
+    make(root, wanted[:1], execution)
+    worker = Worker(root, 1, execution)
+    try:
+        worker.make(wanted[1])
+        assert wait([worker.connection], timeout=300)
+        assert isinstance(next(worker.messages()), Progress)
+        for process in (*descendants(worker.process.pid), worker.process.pid):
+            os.kill(process, signal.SIGTERM)
+        worker.process.join(60)
+        assert worker.process.exitcode == 143
+    finally:
+        worker.stop()
+    assert (Store(root).work(wanted[1]) / "last.ckpt").exists()
+    assert difference(whole, make(root, wanted, execution)) == 0.0
+
+
+@pytest.fixture(scope="module")
+def stage_2(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Step], Path]:
+    """A step of stage 2 and a task after it; and a store with all that comes before."""
+    overrides = [
+        "scale=smoke", "evaluate=[vqa]", "evaluation.after=[transfer]", "tokenizer.sentences=1500",
+        "stages.resolution.optimizer={name: adamw, learning_rate: 1.0e-3}",
+        "stages.transfer.optimizer={name: adamw, learning_rate: 1.0e-3}",
+    ]  # fmt: skip
+    every = build(load(EXPERIMENTS / "pali3.yaml", overrides)).steps
+    root = tmp_path_factory.mktemp("stage_2")
+    wanted = [step for step in every if step.kind in ("resolution", "features", "transfer")]
+    first = [step for step in every if step.kind in ("tokenizer", "vision", "language", "multimodal")]
+    before = next(step for step in every if step.label == "features/train")
+    make(root, [*first[:-1], before, first[-1]], exact())
+    return [step for step in wanted if step.label in ("resolution/1@96", "features/train@96", "transfer/vqa")], root
+
+
+@pytest.mark.parametrize("strategy", ["ddp", pytest.param("fsdp", marks=pytest.mark.slow)])
+def test_stage_2_and_transfers_over_ranks_and_in_passes(
+    stage_2: tuple[list[Step], Path], tmp_path: Path, strategy: str
+) -> None:
+    """36 visual tokens and 32 of the prompt: passes of three examples, six of them to a step on each of two ranks."""
+    wanted, store = stage_2
+    one, two = shutil.copytree(store, tmp_path / "one"), shutil.copytree(store, tmp_path / "two")
+    alone = make(one, wanted, exact())
+    spread = make(two, wanted, exact(ranks=2, strategy=strategy, most_tokens=3 * (36 + 32)))
+    assert difference(alone, spread) < TOLERANCE
+    encoders = (Store(root).path(wanted[0]) / "vision.safetensors" for root in (one, two))
+    first, second = map(load_file, encoders)
+    apart = {n: float((first[n] - second[n]).abs().max()) for n in first if not n.endswith("key.bias")}
+    # with AVX-512 one pixel's weight, whose gradient is about AdamW's epsilon, moves by 1.4e-5, the others by 4e-7
+    assert apart.pop("embed.weight") < 5 * TOLERANCE and max(apart.values()) < TOLERANCE
+
+
+@pytest.mark.slow
+def test_a_transfer_is_checked_over_ranks(stage_2: tuple[list[Step], Path], tmp_path: Path) -> None:
+    """Each rank has the whole model, scores it and comes to the same choice; one writes."""
+    (*before, last_one), store = stage_2
+    training = {**last_one.config["training"], "checks": 2, "validate": 8}
+    config = {**last_one.config, "training": training, "column": "vqa", "validation": 16}
+    checked = [*before, Step(last_one.kind, last_one.label, config, last_one.seed, last_one.parents)]
+    one, two = shutil.copytree(store, tmp_path / "one"), shutil.copytree(store, tmp_path / "two")
+    alone, spread = make(one, checked, exact()), make(two, checked, exact(ranks=2))
+    assert difference(alone, spread) < TOLERANCE
+    said = [(folder / "validation.csv").read_text() for folder in (alone, spread)]
+    assert said[0] == said[1] and said[0].count("\n") == 3
+    assert not (spread / "best.safetensors").exists()
+
+
+@pytest.mark.slow
+def test_stage_2_killed_ends_with_the_same_weights(stage_2: tuple[list[Step], Path], tmp_path: Path) -> None:
+    (step, *_), store = stage_2
+    whole, cut = shutil.copytree(store, tmp_path / "whole"), shutil.copytree(store, tmp_path / "cut")
+    execution = exact(checkpoint_seconds=0.0, most_tokens=3 * (36 + 32))
+    expected = make(whole, [step], execution)
+    worker = Worker(cut, 1, execution)
+    try:
+        worker.make(step)
+        checkpoint = Store(cut).work(step) / "last.ckpt"
+        deadline = time.monotonic() + 300
+        while not checkpoint.exists() and time.monotonic() < deadline:
+            time.sleep(0.005)
+        os.kill(worker.process.pid, signal.SIGKILL)
+    finally:
+        worker.stop()
+    assert checkpoint.exists()
+    again = make(cut, [step], execution)
+    for name in ("weights", "vision"):
+        first, second = (load_file(folder / f"{name}.safetensors") for folder in (expected, again))
+        assert all(bool((first[key] == second[key]).all()) for key in first)
+
+
+def descendants(process: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{process}/task/{process}/children").read_text().split()]
+
+
+def alive(process: int) -> bool:
+    try:
+        return "State:\tZ" not in Path(f"/proc/{process}/status").read_text()
+    except OSError:
+        return False

@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import errno
+import json
+import os
+import shutil
+
+import pytest
+
+from pali3kit.errors import StageError
+from pali3kit.execution.store import Store, disk_full
+from pali3kit.plan.step import Step
+
+NODE = Step("masks", "the masks", {"masks": {"name": "vqvae"}, "training": {"examples": 10}}, seed=3)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path / "store")
+
+
+def make(store, step=NODE, weights="weights"):
+    folder = store.work(step)
+    (folder / "deep").mkdir(parents=True)
+    (folder / "weights.safetensors").write_text(weights)
+    (folder / "deep" / "curve.csv").write_text("step\n")
+    return store.publish(step, seconds=1.5, threads=2)
+
+
+def test_publish_moves_the_whole_folder_and_describes_it(store):
+    assert not store.done(NODE)
+    folder = make(store)
+    assert folder == store.path(NODE) and store.done(NODE) and not store.work(NODE).exists()
+    manifest = store.manifest(NODE)
+    assert manifest["digest"] == NODE.digest and manifest["seed"] == 3 and manifest["label"] == "the masks"
+    assert (manifest["seconds"], manifest["threads"], manifest["units"]) == (1.5, 2, 10)
+    assert sorted(manifest["files"]) == ["config.yaml", "deep/curve.csv", "weights.safetensors"]
+    assert (folder / "config.yaml").read_text() == "masks:\n  name: vqvae\ntraining:\n  examples: 10\n"
+    assert [read["kind"] for read in store.manifests()] == ["masks"]
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda folder: (folder / "weights.safetensors").unlink(), "weights.safetensors is missing"),
+        (lambda folder: (folder / "weights.safetensors").write_text("w"), "has 1 bytes instead of 7"),
+        (lambda folder: (folder / "manifest.json").write_text("[]"), "manifest.json cannot be read"),
+        (lambda folder: (folder / "manifest.json").unlink(), "manifest.json cannot be read"),
+        (lambda folder: (folder / "manifest.json").write_bytes(b"\xff"), "manifest.json cannot be read"),
+    ],
+)
+def test_damage_is_not_done_and_is_replaced(store, spoil, words):
+    spoil(make(store))
+    assert not store.done(NODE)
+    assert words in store.damage(NODE)
+    make(store, weights="new weights")
+    assert store.done(NODE)
+    assert (store.path(NODE) / "weights.safetensors").read_text() == "new weights"
+    assert not any(store.root.glob("work/*"))
+
+
+def test_another_stages_folder_is_refused(store):
+    other = Step("masks", "others", {})
+    make(store, other)
+    shutil.copytree(store.path(other), store.path(NODE))
+    with pytest.raises(
+        StageError, match=f"holds the artifact {other.digest[:12]}, but the masks is {NODE.digest[:12]}"
+    ):
+        store.done(NODE)
+
+
+def test_a_lock_is_exclusive_and_leaves_nothing(store):
+    with store.lock(NODE) as mine:
+        assert mine
+        with Store(store.root).lock(NODE) as theirs:
+            assert not theirs
+    with store.lock(NODE) as again:
+        assert again
+    assert not any(store.root.glob("work/*.lock"))
+
+
+def test_a_lock_file_that_was_left_behind_does_not_lock(store):
+    lock = store.work(NODE).with_suffix(".lock")
+    lock.parent.mkdir(parents=True)
+    lock.touch()
+    with store.lock(NODE) as mine:
+        assert mine
+
+
+def test_a_lock_on_a_removed_file_does_not_count(store, monkeypatch):
+    real = os.open
+
+    def open_and_remove(path, *arguments):
+        descriptor = real(path, *arguments)
+        os.unlink(path)
+        return descriptor
+
+    store.work(NODE).parent.mkdir(parents=True)
+    monkeypatch.setattr(os, "open", open_and_remove)
+    with store.lock(NODE) as mine:
+        assert not mine
+
+
+def test_a_full_disk_is_said_clearly(store):
+    for error in (OSError(errno.ENOSPC, "No space"), RuntimeError("io: No space left on device (os error 28)")):
+        told = disk_full(error, store.root)
+        assert isinstance(told, StageError) and "make room and run the same command again" in str(told)
+        wrapped = ValueError("saving failed")
+        wrapped.__cause__ = error
+        assert disk_full(wrapped, store.root) is not None
+    assert disk_full(ValueError("another"), store.root) is None
+
+
+def test_a_full_disk_while_publishing_loses_nothing(store, monkeypatch):
+    def full(descriptor):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError):
+        make(store)
+    assert not store.done(NODE)
+    assert (store.work(NODE) / "weights.safetensors").read_text() == "weights"
+    monkeypatch.undo()
+    assert store.publish(NODE, 1.0, 1) and store.done(NODE)
+    assert "manifest.json" not in json.loads((store.path(NODE) / "manifest.json").read_text())["files"]

@@ -1,0 +1,129 @@
+from __future__ import annotations
+
+import errno
+import os
+import random
+import sys
+import types
+
+import pytest
+
+from pali3kit.errors import StageError
+from pali3kit.execution import worker
+from pali3kit.execution.store import Store
+from pali3kit.execution.worker import Busy, Calibrated, Failed, Finished, Progress
+from pali3kit.plan.step import Step
+from pali3kit.registry import STAGE, Entry
+from pali3kit.training.context import Cost, Execution
+
+NODE = Step("masks", "masks", {"masks": {"name": "vqvae"}}, seed=5)
+
+
+@pytest.fixture
+def store(tmp_path):
+    return Store(tmp_path)
+
+
+@pytest.fixture
+def stage(monkeypatch):
+    """Install a function as the stage `masks`."""
+
+    def install(function):
+        STAGE.names()
+        monkeypatch.setitem(STAGE._entries, "masks", Entry("masks", function))
+
+    return install
+
+
+def make(store):
+    sent = []
+    return worker._make(NODE, store, 1, Execution(), sent.append), sent
+
+
+def test_a_stage_gets_its_context_and_is_published(store, stage):
+    seen = []
+
+    def run(config, context):
+        seen.append((config, context, random.random()))
+        context.report(1, 2, loss=0.5)
+        context.report(2, 2, loss=0.25)
+        (context.folder / "weights.safetensors").write_text("w")
+
+    stage(run)
+    last, sent = make(store)
+    assert isinstance(last, Finished) and last.numbers == {"loss": 0.25}
+    assert [(message.done, message.total) for message in sent] == [(1, 2), (2, 2)]
+    assert store.done(NODE) and sorted(path.name for path in store.path(NODE).iterdir()) == [
+        "config.yaml",
+        "manifest.json",
+        "weights.safetensors",
+    ]
+    (config, context, drawn) = seen[0]
+    assert config == dict(NODE.config) and config is not NODE.config
+    assert (context.seed, context.threads, context.parents) == (5, 1, {})
+    random.seed(5)
+    assert drawn == random.random()
+    assert make(store) == (Finished(0.0), [])
+
+
+def test_a_failure_leaves_its_traceback_and_output(store, stage):
+    def run(config, context):
+        os.write(1, b"printed by a library\n")
+        raise ValueError("two\nlines")
+
+    stage(run)
+    last, _ = make(store)
+    assert last == Failed("ValueError: two lines")
+    work = store.work(NODE)
+    assert "ValueError: two" in (work / "traceback.txt").read_text()
+    assert (work / "output.txt").read_text() == "printed by a library\n"
+    assert not store.done(NODE)
+
+
+def test_our_own_errors_speak_for_themselves(store, stage):
+    def run(config, context):
+        raise StageError("the loss is not finite")
+
+    stage(run)
+    assert make(store)[0] == Failed("the loss is not finite")
+
+
+def test_a_full_disk_is_a_clear_failure(store, stage):
+    def run(config, context):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    stage(run)
+    assert "make room and run the same command again" in make(store)[0].reason
+
+
+def test_a_locked_stage_is_busy(store, stage):
+    stage(lambda config, context: pytest.fail("must not run"))
+    with store.lock(NODE):
+        assert make(store)[0] == Busy()
+
+
+def test_progress_is_throttled_but_the_end_is_told(store, stage):
+    stage(lambda config, context: [context.report(step, 1000) for step in range(1, 1001)])
+    _, sent = make(store)
+    assert len(sent) < 100 and sent[-1] == Progress(1000, 1000, {})
+
+
+def test_wall_time_counts_killed_attempts(store, stage):
+    store.work(NODE).parent.mkdir(parents=True)
+    store.work(NODE).with_suffix(".seconds").write_text("100.0")
+    stage(lambda config, context: None)
+    assert make(store)[0].seconds >= 100.0
+    assert store.manifest(NODE)["seconds"] >= 100.0
+    assert not any(store.root.glob("work/*"))
+
+
+@pytest.mark.parametrize(("answer", "cost"), [(0.25, Cost(0.25)), (Cost(0.5, 1.0, 7, 8), Cost(0.5, 1.0, 7, 8))])
+def test_calibration_asks_the_stages_module(store, stage, monkeypatch, answer, cost):
+    module = types.ModuleType("fake_stage_module")
+    exec("def run(config, context): ...", module.__dict__)
+    module.calibrate = lambda config, threads: answer
+    monkeypatch.setitem(sys.modules, module.__name__, module)
+    stage(module.run)
+    assert worker._calibrate(NODE, 1) == Calibrated(cost)
+    del module.calibrate
+    assert worker._calibrate(NODE, 1) == Calibrated(None)

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from pali3kit.execution.workload import shape, sized, units
+from pali3kit.plan.graph import build
+
+
+def named(experiment):
+    return {step.label: step for step in build(experiment).steps}
+
+
+@pytest.mark.parametrize(
+    ("label", "count"),
+    [
+        ("tokenizer", 1),
+        ("vision siglip", 100),
+        ("features/train classif", 20),
+        ("features/test classif", 10),
+        ("transfer/vqa classif", 200),
+        ("transfer/refer classif", 100),
+        ("evaluate/vqa classif", 10),
+        ("embed/flag classif", 1440),  # pictures of both splits
+        ("probe classif", 1),
+    ],
+)
+def test_units(experiment, label, count):
+    assert units(named(experiment)[label]) == count
+
+
+def test_a_stage_that_only_loads_weights_is_some_work(experiment):
+    masks = replace(experiment.stages.masks, examples=0)
+    asked = replace(experiment, stages=replace(experiment.stages, masks=masks))
+    assert units(named(asked)["masks"]) == 1
+
+
+def test_units_of_held_out_text_are_windows_in_three_modes(experiment):
+    (step,) = [n for n in build(replace(experiment, evaluate=["denoising"])).steps if n.kind == "denoising"]
+    assert units(step) == 3 * experiment.evaluation.limit
+    assert {"language", "vocabulary", "length"} <= sized(step).keys()
+
+
+def test_a_sized_config_holds_the_models_of_the_ancestors(experiment):
+    step = named(experiment)["transfer/refer classif"]
+    config = sized(step)
+    assert {"vision", "language", "projector", "masks", "vocabulary", "codes"} <= config.keys()
+    assert config["training"] == step.config["training"]
+
+
+def test_what_costs_the_same_has_the_same_shape(experiment):
+    steps = named(experiment)
+    for label in ("features/train", "embed/flag", "probe", "multimodal", "transfer/vqa", "evaluate/vqa"):
+        assert shape(steps[f"{label} classif"]) == shape(steps[f"{label} siglip"]), label
+    assert shape(steps["features/train classif"]) == shape(steps["features/test siglip"])
+    assert shape(steps["vision classif"]) != shape(steps["vision siglip"])
+    assert shape(steps["transfer/vqa classif"]) != shape(steps["transfer/refer classif"])
+
+
+def test_budgets_do_not_change_the_shape_but_sizes_do(experiment):
+    before = named(experiment)["multimodal classif"]
+    longer = replace(experiment.stages, multimodal=replace(experiment.stages.multimodal, examples=10**6))
+    assert shape(named(replace(experiment, stages=longer))["multimodal classif"]) == shape(before)
+    wider = replace(experiment.stages, multimodal=replace(experiment.stages.multimodal, batch_size=99))
+    assert shape(named(replace(experiment, stages=wider))["multimodal classif"]) != shape(before)
+    bigger = replace(experiment.model, image_size=128)
+    assert shape(named(replace(experiment, model=bigger))["multimodal classif"]) != shape(before)

@@ -1,0 +1,148 @@
+"""An experiment on stages that take milliseconds; also a script, so that spawned workers find the stages.
+
+    python fakes.py ROOT [seed ...]     runs the experiment with artifacts and report under ROOT
+    python fakes.py ROOT plan           prints its plan
+
+Files in ROOT/control steer it: `pause-<kind>` holds a stage of that kind in its middle, `fail-<label>` makes a stage
+fail, `die-<label>` kills its process. Every start of a stage is noted in ROOT/control/started.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from pali3kit.config.schema import (
+    Data,
+    Evaluation,
+    Experiment,
+    LanguagePretraining,
+    Masks,
+    Model,
+    Multimodal,
+    Part,
+    Runtime,
+    Stages,
+    Tokenizer,
+    Transfer,
+    VisionPretraining,
+)
+from pali3kit.errors import StageError
+from pali3kit.registry import SOURCE, STAGE, Entry
+
+KINDS = ("tokenizer", "vision", "masks", "language", "features", "multimodal", "transfer", "embed", "probe", "evaluate")
+STEPS = 4
+
+
+class FakeSource:
+    digest = "pictures"
+    languages = ("en",)
+
+
+def fake_stage(config, context):
+    """Hash parents, config and seed in four steps, with a checkpoint after each, as a training would."""
+    control = context.folder.parents[2] / "control"
+    kind = context.folder.name.rpartition("-")[0]
+    arm = (config.get("pretrain") or config.get("task") or config.get("column") or "").strip()
+    with (control / "started").open("a") as file:
+        file.write(f"{context.folder.name}\n")
+    if (control / f"fail-{kind}-{arm}").exists():
+        print("about to fail")
+        raise StageError("told to fail")
+    if (control / f"die-{kind}-{arm}").exists():
+        os.kill(os.getpid(), signal.SIGKILL)
+    checkpoint = context.folder / "last.ckpt"
+    step, state = json.loads(checkpoint.read_text()) if checkpoint.exists() else (0, _inputs(config, context))
+    while step < STEPS:
+        step, state = step + 1, hashlib.sha256(f"{state} {step}".encode()).hexdigest()
+        partial = context.folder / "partial"
+        partial.write_text(json.dumps([step, state]))
+        partial.replace(checkpoint)
+        context.report(step, STEPS, loss=1.0 / step)
+        if step == STEPS // 2 and (control / f"pause-{kind}").exists():
+            (control / f"reached-{kind}").touch()
+            while (control / f"pause-{kind}").exists():
+                time.sleep(0.01)
+    checkpoint.unlink()
+    (context.folder / "weights.safetensors").write_text(state)
+    if kind in ("evaluate", "probe"):
+        samples = [float(digit) for digit in hashlib.sha256(state.encode()).digest()]
+        value = sum(samples) / len(samples)
+        extra = {"en": value, "avg35": value}
+        (context.folder / "metrics.json").write_text(
+            json.dumps({"value": value, "n": len(samples), "extra": extra, "samples": samples})
+        )
+
+
+def calibrate(config, threads):
+    return 0.5 if config.get("task") != "vqa" else 0.25
+
+
+def _inputs(config, context):
+    parents = {role: (folder / "weights.safetensors").read_text() for role, folder in context.parents.items()}
+    return json.dumps([config, context.seed, parents], sort_keys=True)
+
+
+def install():
+    SOURCE.names(), STAGE.names()  # the built-in ones first
+    SOURCE._entries["fake"] = Entry("fake", FakeSource)
+    for kind in KINDS:
+        STAGE._entries[kind] = Entry(kind, fake_stage)
+
+
+def experiment(root: Path, **changes) -> Experiment:
+    budget = {"examples": 100, "batch_size": 10}
+    sections = {
+        "name": "fake",
+        "scale": "none",
+        "model": Model(
+            image_size=64,
+            vision=Part(name="vit", options={"width": 8, "patch": 8}),
+            projector=Part(name="linear"),
+            language=Part(
+                name="ul2",
+                options={"width": 8, "encoder_depth": 1, "decoder_depth": 1, "heads": 1, "head_width": 8, "mlp": 8},
+            ),
+            masks=Part(name="vqvae", options={"codes": 16}),
+        ),
+        "tokenizer": Tokenizer(vocabulary=50),
+        "data": Data(source=Part(name="fake"), train=20, test=10),
+        "stages": Stages(
+            vision=VisionPretraining(
+                **budget, text=Part(name="siglip_text", options={"width": 8, "depth": 1, "heads": 1, "mlp": 8})
+            ),
+            language=LanguagePretraining(**budget),
+            masks=Masks(**budget),
+            multimodal=Multimodal(**budget, mixture={"splitcap": 1.0}),
+            transfer=Transfer(**budget, tasks={"vqa": 200}),
+        ),
+        "grid": {"pretrain": ["classif", "siglip"]},
+        "baseline": {"pretrain": "classif"},
+        "evaluate": ["probe", "vqa", "refer", "refer_g"],
+        "evaluation": Evaluation(probes={"flag": Part(name="world_probe", options={"task": "flag"})}),
+        "runtime": Runtime(workers=2, threads=1, runs=str(root / "runs"), store=str(root / "store")),
+    }
+    return Experiment(**{**sections, **changes})
+
+
+if __name__ in ("__main__", "__mp_main__"):  # a program of its own, and its workers; the tests use a fixture
+    install()
+
+if __name__ == "__main__":
+    from pali3kit.execution.forecast import plan
+    from pali3kit.runner import run
+
+    root, words = Path(sys.argv[1]), sys.argv[2:]
+    (root / "control").mkdir(parents=True, exist_ok=True)
+    if words == ["plan"]:
+        plan(experiment(root))
+        raise SystemExit(0)
+    code = run(experiment(root, seeds=[int(word) for word in words] or [0]))
+    if "torch" in sys.modules:
+        raise SystemExit("the parent imported torch")
+    raise SystemExit(code)

@@ -1,0 +1,159 @@
+"""Cells: values, differences, the paper beside them, verdicts, the control, and failures that stay visible."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from pali3kit.config import schema
+from pali3kit.report.table import lines
+
+
+def cell_of(report, label, column, after="transfer"):
+    (table,) = [table for table in report.tables if table.after == after]
+    (row,) = [row for row in table.rows if row.label == label]
+    return row.cells[column]
+
+
+def test_one_seed_gives_values_and_paired_differences(made_up):
+    report = made_up().report()
+    classif, siglip = (cell_of(report, label, "vqa_text") for label in ("Classif", "SigLIP"))
+    assert siglip.status == "done"
+    assert siglip.delta.mean == pytest.approx(siglip.per_seed[0] - classif.per_seed[0])
+    assert siglip.delta.low < siglip.delta.mean < siglip.delta.high
+    # Samples share most of their noise: the paired interval is far narrower than either row's own.
+    assert siglip.delta.high - siglip.delta.low < 0.5 * (siglip.ours.high - siglip.ours.low)
+    assert (siglip.ours.n, siglip.ours.seeds, siglip.ours.method) == (40, 1, "bootstrap over samples")
+    assert classif.delta is None
+
+
+def test_three_seeds_give_intervals_over_seeds(made_up):
+    report = made_up(["probe"], seeds=[0, 1, 2]).report()
+    cell = cell_of(report, "SigLIP", "probe")
+    assert list(cell.per_seed) == [0, 1, 2]
+    assert (cell.ours.seeds, cell.ours.method, cell.delta.method) == (3, "t over seeds", "t over seeds")
+
+
+def test_the_paper_stands_beside_and_is_judged_by_direction(made_up):
+    report = made_up().report()
+    classif, siglip = (cell_of(report, label, "vqa_text") for label in ("Classif", "SigLIP"))
+    assert (classif.paper.value, classif.paper_delta, classif.verdict) == (22.5, None, None)
+    assert (siglip.paper.value, siglip.paper_delta.value, siglip.verdict) == (35.8, 13.3, "follows")
+    assert cell_of(report, "SigLIP", "probe").verdict == "follows"
+
+
+def test_the_paper_stands_beside_an_arm_that_no_axis_names(made_up):
+    grid = {"evaluation.constrained": [False, True]}
+    report = made_up(["refer"], grid=grid, baseline={"evaluation.constrained": False}, paper="table3").report()
+    (table,) = report.tables
+    assert [line.label for line in lines(report, table) if line.kind == "paper"] == ["Paper G/14"]
+    papers = [row.cells["refer"].paper.value for row in table.rows]
+    assert papers == [77.33, 77.33] and all(row.cells["refer"].verdict is None for row in table.rows)
+
+
+def test_another_baseline_turns_the_papers_difference_round(made_up):
+    report = made_up(["vqa_text"], baseline={"pretrain": "siglip"}).report()
+    assert cell_of(report, "Classif", "vqa_text").paper_delta.value == -13.3
+    assert cell_of(report, "SigLIP", "vqa_text").delta is None
+
+
+def test_without_a_paper_there_is_no_verdict(made_up):
+    report = made_up(["vqa_text"], paper="").report()
+    cell = cell_of(report, "SigLIP", "vqa_text")
+    assert report.published is None
+    assert (cell.paper, cell.paper_delta, cell.verdict) == (None, None, None)
+
+
+def test_rows_are_held_against_the_control(made_up):
+    report = made_up(["caption"], grid={"pretrain": ["classif", "siglip", "random"]}).report()
+    assert [cell_of(report, label, "caption").control for label in ("Classif", "SigLIP", "Random")] == [
+        "above",
+        "above",
+        None,
+    ]
+    assert cell_of(report, "Random", "caption").verdict is None
+
+
+def test_a_failed_cell_is_visible_and_the_others_go_on(made_up):
+    report = made_up(failed=lambda step: step.label == "transfer/caption siglip").report()
+    failed = cell_of(report, "SigLIP", "caption")
+    assert report.failed
+    assert failed.status == "failed"
+    assert failed.reasons == ("seed 0: transfer/caption siglip: the loss is not finite at step 7 of STORE",)
+    assert failed.paper_delta.value == 3.6
+    assert cell_of(report, "SigLIP", "vqa_text").status == "done"
+    assert [stage.label for stage in report.stages if stage.status == "failed"] == ["transfer/caption siglip"]
+
+
+def test_a_failed_seed_makes_a_cell_partial(made_up):
+    report = made_up(["probe"], seeds=[0, 1], failed=lambda step: step.kind == "vision" and step.seed == 1).report()
+    cell = cell_of(report, "SigLIP", "probe")
+    assert (cell.status, list(cell.per_seed), cell.delta.seeds) == ("partial", [0], 1)
+
+
+def test_a_failed_baseline_leaves_values_without_differences(made_up):
+    report = made_up(["probe"], failed=lambda step: step.label == "probe classif").report()
+    cell = cell_of(report, "SigLIP", "probe")
+    assert (cell.status, cell.delta, cell.verdict) == ("done", None, None)
+
+
+def test_what_has_not_run_is_missing_and_not_failed(made_up):
+    run = made_up(["probe"], failed=lambda step: step.kind == "probe")
+    run.failures.clear()
+    report = run.report()
+    assert cell_of(report, "SigLIP", "probe").status == "missing"
+    assert not report.failed
+
+
+def test_stage_1_and_transfer_have_a_table_each_and_both_show_the_probe(made_up):
+    run = made_up(["probe", "caption"], evaluation=schema.Evaluation(after=["multimodal", "transfer"]))
+    report = run.report()
+    assert [table.after for table in report.tables] == ["multimodal", "transfer"]
+    assert [[column.name for column in table.columns] for table in report.tables] == [["probe", "caption"]] * 2
+    early, late = (cell_of(report, "Classif", "caption", after) for after in ("multimodal", "transfer"))
+    assert early.ours.mean < late.ours.mean - 5
+
+
+@pytest.mark.parametrize("columns", [["probe"], ["caption_multilingual"], ["refer_g", "vqa"]])
+def test_any_subset_of_columns_makes_one_table(made_up, columns):
+    report = made_up(columns).report()
+    (table,) = report.tables
+    assert {column.source for column in table.columns} == set(columns)
+
+
+def test_two_axes_compare_within_the_other_axis(made_up):
+    report = made_up(["probe"], grid={"pretrain": ["classif", "siglip"], "model.vision.depth": [1, 2]}).report()
+    versus = {row.label: row.baseline for row in report.tables[0].rows}
+    assert versus["SigLIP, depth 2"] == "Classif, depth 2"
+    assert versus["Classif, depth 1"] == ""
+
+
+def test_samples_that_cannot_be_paired_are_said_and_not_hidden(made_up):
+    run = made_up(["probe"])
+    (step,) = [step for step in run.graph.steps if step.label == "probe siglip"]
+    path = run.store.path(step) / "metrics.json"
+    text = path.read_text()
+    metrics = json.loads(text)
+    metrics["samples"] = metrics["samples"][:-1]
+    path.write_text(json.dumps(metrics).ljust(len(text)))
+    cell = cell_of(run.report(), "SigLIP", "probe")
+    assert cell.delta is None
+    assert cell.reasons[0].startswith("no difference: seed 0: 39 samples cannot be paired")
+
+
+def test_two_rows_that_score_nothing_decide_nothing(made_up):
+    run = made_up(["caption_multilingual"])
+    for step in run.graph.steps:
+        if step.kind == "evaluate":
+            path = run.store.path(step) / "metrics.json"
+            zeros = {"value": 0.0, "n": 40, "extra": {"en": 0.0, "avg35": 0.0}, "samples": [0.0] * 40}
+            path.write_text(json.dumps(zeros).ljust(path.stat().st_size))
+    # The paper's -0.2 is a tie, which a difference of exactly zero would follow.
+    assert cell_of(run.report(), "SigLIP", "caption_multilingual.avg35").verdict == "undecided"
+
+
+def test_the_config_shown_has_nothing_of_the_machine(made_up, tmp_path):
+    report = made_up(["probe"]).report()
+    assert "runtime" not in report.config
+    assert str(tmp_path) not in repr(report)

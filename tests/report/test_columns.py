@@ -1,0 +1,71 @@
+"""Titles of columns, and the scores that two columns draw from one artifact."""
+
+from __future__ import annotations
+
+from pali3kit.report import paper
+from pali3kit.report.columns import Sets, columns_of, score_of
+
+EVALUATED = [
+    "probe",
+    "caption",
+    "caption_multilingual",
+    "vqa",
+    "vqa_knowledge",
+    "vqa_text",
+    "refer",
+    "refer_plus",
+    "refer_g",
+]
+
+
+def test_the_columns_are_those_of_the_paper_in_its_order():
+    names = [column.name for source in EVALUATED for column in columns_of(source)]
+    assert names == list(paper.load("table1").columns)
+
+
+def test_no_title_claims_to_be_a_set_of_the_paper():
+    titles = [column.title for source in EVALUATED for column in columns_of(source)]
+    assert titles[0] == "Probe (8 tasks)"
+    assert all("counterpart" in title for title in titles[1:])
+
+
+def test_an_unknown_column_is_titled_by_its_name():
+    (column,) = columns_of("my_column")
+    assert (column.title, column.metric, column.source) == ("my_column", "", "my_column")
+
+
+def test_sets_in_files_are_titled_by_the_column_alone():
+    own = Sets(own=True, labelled="imagenet", captioned="mine", probes=3)
+    assert [column.title for column in columns_of("caption_multilingual", own)] == [
+        "caption_multilingual.en", "caption_multilingual.avg35",
+    ]  # fmt: skip
+    assert columns_of("refer", own)[0].metric == "mIoU × 100"
+    assert columns_of("probe", own)[0].title == "Probe (3 tasks)"
+    assert [column.title for column in columns_of("finetune", own)] == [
+        "ImageNet (fine-tuned)", "ReaL (fine-tuned)", "ImageNet-v2 (fine-tuned)",
+    ]  # fmt: skip
+    assert [column.title for column in columns_of("retrieval", own)] == ["mine (image to text)", "mine (text to image)"]
+
+
+def test_multilingual_captions_are_split_by_language():
+    english, others = columns_of("caption_multilingual")
+    """A picture's captions in other languages stand and fall together: they are one sample."""
+    metrics = {"value": 30.0, "extra": {"en": 50.0, "avg35": 25.0}, "samples": [40.0, 60.0, 20.0, 10.0, 40.0, 30.0]}
+    told = (("en", 0), ("en", 1), ("de", 0), ("de", 1), ("quz", 0), ("quz", 1))
+    rows = [{"language": language, "image": image} for language, image in told]
+    assert score_of(english, metrics, rows).value == 50.0
+    assert score_of(english, metrics, rows).samples == (40.0, 60.0)
+    assert score_of(others, metrics, rows).value == 25.0
+    assert score_of(others, metrics, rows).samples == (30.0, 20.0)
+
+
+def test_samples_without_their_predictions_are_not_guessed():
+    english, _ = columns_of("caption_multilingual")
+    metrics = {"value": 30.0, "extra": {"en": 50.0, "avg35": 25.0}, "samples": [40.0, 60.0]}
+    assert score_of(english, metrics, [{"language": "en"}]).samples == ()
+
+
+def test_a_loss_is_no_score():
+    (column,) = columns_of("denoising")
+    assert (column.title, column.metric, column.digits) == ("Held-out loss (less is better)", "nats per token", 3)
+    assert column.loss and not any(other.loss for source in [*EVALUATED, "my_column"] for other in columns_of(source))

@@ -1,0 +1,67 @@
+"""The gallery: pictures embedded once, regions as vectors, predictions as text and nothing else."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from dataclasses import replace
+
+import numpy as np
+from PIL import Image
+
+from pali3kit.registry import SOURCE
+from pali3kit.report.gallery import defined, gallery, pictures
+
+
+def test_pictures_come_from_the_source_and_survive_embedding(report):
+    images = pictures(report)
+    assert sorted(images) == [(5, 64), (15, 64), (25, 64), (35, 64)]
+    html = defined(images)
+    (data,) = re.findall(r'id="picture-15-64".*?base64,([^"]+)', html)
+    expected = SOURCE.build("doodles", image_size=64).image("test", 15)
+    np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))), expected)
+
+
+def test_what_was_measured_on_larger_pictures_is_drawn_on_these(report):
+    """After stage 2 boxes and masks are in its pixels."""
+    larger = replace(report, gallery=(report.gallery[0], replace(report.gallery[0], size=96)))
+    images = pictures(larger)
+    index = report.gallery[0].image
+    assert {key: image.width for key, image in images.items()} == {(index, 64): 64, (index, 96): 96}
+    html = gallery(larger, images)
+    assert f'href="#picture-{index}-96"' in html and 'viewBox="0 0 96 96"' in html
+
+
+def test_every_picture_is_embedded_once_and_used_often(report):
+    images = pictures(report)
+    assert defined(images).count("data:image/png") == 4
+    assert gallery(report, images).count('href="#picture-5-64"') > 5
+
+
+def test_predictions_are_text_and_nothing_else(report):
+    html = gallery(report, pictures(report))
+    assert "<script" not in html
+    assert "siglip says &lt;script&gt;alert(5)&lt;/script&gt;" in html
+
+
+def test_answers_are_marked_and_captions_only_scored(report):
+    by_title = dict(re.findall(r"<h3>(.*?)</h3>(.*?)(?=<h3>|$)", gallery(report, pictures(report)), re.DOTALL))
+    assert '<span class="right">✓</span>' in by_title["TextVQA&#x27;s counterpart"]
+    assert '<span class="wrong">✗</span>' in by_title["TextVQA&#x27;s counterpart"]
+    assert "✓" not in by_title["COCO&#x27;s counterpart"]
+    assert 'class="score"' in by_title["COCO&#x27;s counterpart"]
+
+
+def test_boxes_and_masks_are_drawn_where_they_are(report):
+    html = gallery(report, pictures(report))
+    assert '<rect class="box" x="13" y="10" width="22" height="20"/>' in html  # asked for, picture 5
+    assert '<rect class="box" x="16" y="12" width="18" height="16"/>' in html  # SigLIP's answer
+    assert "M16 12h18v1h-18z" in html
+    assert "no valid box: &lt;loc&gt;" in html
+
+
+def test_without_pictures_the_texts_remain(report):
+    html = gallery(report, {})
+    assert "<use" not in html
+    assert "siglip says" in html

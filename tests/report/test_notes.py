@@ -1,0 +1,107 @@
+"""What a report says of itself without being asked."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from pali3kit.report.model import Detail
+from pali3kit.report.notes import LOSS, TEMPLATES, TOWER, WORLD, notes
+
+
+def test_failures_come_first_with_reason_and_place(report):
+    assert report.notes[0] == (
+        "Failed: seed 0: transfer/vqa_knowledge siglip: the loss is not finite at step 7 of STORE "
+        "(SigLIP / OKVQA's counterpart)."
+    )
+
+
+def test_columns_that_do_not_follow_the_paper_are_named(report):
+    (note,) = [note for note in report.notes if "SigLIP against the paper" in note]
+    assert note.startswith("After transfer, SigLIP against the paper: follows in Probe (8 tasks), ")
+    assert "does not in XM3600's counterpart (en)" in note
+
+
+def test_samples_that_were_left_out_are_told(report):
+    assert not [note for note in report.notes if "left out" in note]
+    stages = (replace(report.stages[0], label="embed/pets", kind="embed", digest=40 * "ab", skipped=3),)
+    told = list(notes(replace(report, stages=stages)))
+    assert "embed/pets: 3 samples could not be read and are left out (skipped.txt of embed-abababababab)." in told
+
+
+def test_published_numbers_that_nothing_stands_beside_are_told(report):
+    expect = {"zero_shot.v2": {"value": 68.93, "tolerance": 0.5, "source": "a paper"}}
+    told = list(notes(replace(report, config={**report.config, "expect": expect})))
+    assert "zero_shot.v2, published as 68.93 (a paper), is not measured: the set has no such labels." in told
+
+
+def test_how_the_encoder_is_measured_is_told(report):
+    config = {**report.config, "evaluate": ["probe", "knn", "zero_shot", "retrieval"]}
+    parts = tuple(Detail("retrieval", f"i2t@1/{language}", {}) for language in ("de", "en"))
+    told = list(notes(replace(report, config=config, details=parts)))
+    chosen = config["evaluation"]
+    assert f"Probe: {chosen['shots']} shots of each class, the mean of {chosen['draws']} draws of them." in told
+    assert "Retrieval: the mean over 2 languages." in told and "Zero-shot: the set of prompts 'clip'." in told
+
+
+def test_whose_texts_a_tower_was_tuned_on_is_told(report):
+    """Sets of one's own do not make the text tower one's own."""
+    lit = {**report.config["stages"]["lit"], "source": {"name": "world"}}
+    own = {**report.config["evaluation"], "labelled": {"name": "imagenet"}, "texts": "lit"}
+    stages = {**report.config["stages"], "lit": lit}
+    config = {**report.config, "evaluate": ["zero_shot"], "evaluation": own, "stages": stages}
+    assert TOWER in list(notes(replace(report, config=config)))
+    config["stages"] = {**stages, "lit": {**lit, "source": {"name": "pairs"}}}
+    assert TOWER not in list(notes(replace(report, config=config)))
+
+
+def test_rows_near_the_control_are_named(made_up):
+    run = made_up(["probe", "caption"], grid={"pretrain": ["classif", "random"]})
+    assert not [note for note in run.report().notes if "not clearly above" in note]
+
+
+def test_a_row_that_equals_the_control_is_named(made_up, level, monkeypatch):
+    monkeypatch.setitem(level, "random", level["classif"])
+    run = made_up(["caption"], grid={"pretrain": ["classif", "random"]})
+    assert "After transfer, Classif is not clearly above random weights in COCO's counterpart." in run.report().notes
+
+
+def test_few_seeds_are_admitted(report, made_up):
+    assert any("fewer than 3 seeds they know nothing of the noise of training" in note for note in report.notes)
+    three = made_up(["probe"], seeds=[0, 1, 2]).report()
+    (note,) = (note for note in three.notes if note.startswith("Intervals: 95%, Student's t over seeds"))
+    assert note.endswith("All seeds are measured on one test set: what another one would change is not in them.")
+
+
+def test_the_dagger_is_explained_where_it_is_used(report, made_up):
+    assert report.notes[-1] == "† recalled, not verified against the paper."
+    assert not any("†" in note for note in made_up(["probe"], paper="").report().notes)
+
+
+def test_only_the_embedded_world_is_called_so(report):
+    assert WORLD not in report.notes
+
+
+def test_a_loss_says_which_way_is_better(report, made_up):
+    assert LOSS not in report.notes
+    notes = made_up(["denoising", "probe"], grid={"pretrain": ["classif", "random"]}).report().notes
+    assert LOSS in notes and TEMPLATES not in notes
+    assert not [note for note in notes if "not clearly above" in note], "no encoder is in it"
+
+
+def test_what_regions_can_score_at_most(report):
+    assert not [note for note in report.notes if note.startswith("Regions")]
+    limits = [
+        Detail("refer", "oracle", {"Classif": 71.27, "SigLIP": 71.27}),
+        Detail("refer", "reconstruction", {"Classif": 81.06, "SigLIP": 80.5}),
+        Detail("refer_g", "oracle", {"Classif": 70.0}),
+        Detail("refer_g", "reconstruction", {"Classif": 80.0}),
+    ]
+    (note,) = [note for note in notes(replace(report, details=limits)) if note.startswith("Regions")]
+    assert "score refer 71.3, refer_g 70.0; the mask tokenizer" in note
+    assert note.endswith("64x64 crops: refer 80.5 to 81.1, refer_g 80.0.")
+
+
+def test_how_the_weights_of_transfers_were_chosen(made_up, report):
+    assert not [note for note in report.notes if "checks" in note]
+    stages = {**report.config["stages"], "transfer": {**report.config["stages"]["transfer"], "checks": 3}}
+    assert [note for note in notes(replace(report, config={**report.config, "stages": stages})) if "best of 3" in note]

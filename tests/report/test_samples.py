@@ -1,0 +1,46 @@
+"""The examples of the gallery: the same ones for every row, spread over the test set."""
+
+from __future__ import annotations
+
+from pali3kit.report.samples import COUNT
+
+
+def of(report, column):
+    return [example for example in report.gallery if example.column == column]
+
+
+def test_every_column_but_the_probe_shows_a_few_spread_examples(report):
+    assert {example.column for example in report.gallery} == {
+        "caption", "caption_multilingual", "vqa", "vqa_knowledge", "vqa_text", "refer", "refer_plus", "refer_g",
+    }  # fmt: skip
+    assert [example.image for example in of(report, "vqa")] == [5, 15, 25, 35]
+    assert len(of(report, "vqa")) == COUNT and {example.size for example in report.gallery} == {64}
+
+
+def test_all_rows_answer_the_same_examples(report):
+    for example in of(report, "vqa"):
+        assert [answer.label for answer in example.answers] == ["Classif", "SigLIP", "Random"]
+        assert [answer.text.split()[0] for answer in example.answers] == ["classif", "siglip", "random"]
+
+
+def test_a_failed_row_does_not_hide_the_answers_of_the_others(report):
+    assert [answer.label for answer in of(report, "vqa_knowledge")[0].answers] == ["Classif", "Random"]
+
+
+def test_regions_are_those_of_the_predictions(report):
+    example = of(report, "refer")[0]
+    x0 = 8 + example.image % 20
+    assert example.region.box == (10, x0, 30, x0 + 22)
+    assert example.answers[1].region.box == (12, x0 + 3, 28, x0 + 21)
+    assert example.answers[1].region.runs[0] == (12, x0 + 3, 18)
+    assert [answer.region for answer in of(report, "refer")[3].answers] == [None] * 3
+
+
+def test_references_are_listed_once_the_most_frequent_first(made_up):
+    run = made_up(["vqa_text"])
+    for step in run.graph.steps:
+        if step.kind == "evaluate":
+            path = run.store.path(step) / "predictions.jsonl"
+            text = path.read_text().replace('["a red square", "una plaza roja"]', '["sun", "moon", "moon"]')
+            path.write_text(text.ljust(path.stat().st_size))
+    assert run.report().gallery[0].references == ("moon", "sun")

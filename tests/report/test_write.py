@@ -1,0 +1,110 @@
+"""Files: all there, equal for equal runs, untouched when nothing changed, rebuilt from the run's folder."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from dataclasses import asdict
+
+import pytest
+
+from pali3kit.errors import DataError
+from pali3kit.report import rebuild, write
+from pali3kit.report.write import as_csv, as_json
+
+FILES = {
+    "report.json", "report.csv", "report.md", "report.tex", "report.html", "timings.json", "experiment.yaml",
+}  # fmt: skip
+
+
+def written(run, folder):
+    return write(run.report(), folder, run.experiment, run.timings())
+
+
+def test_all_files_are_written_once_and_then_left_alone(made_up, tmp_path):
+    run = made_up()
+    assert {path.name for path in written(run, tmp_path / "run")} == FILES
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "run").iterdir()}
+    assert written(run, tmp_path / "run") == []
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "run").iterdir()} == before
+
+
+def test_equal_runs_in_different_places_give_equal_bytes(made_up, tmp_path):
+    places = [tmp_path / "a", tmp_path / "b_is_longer"]
+    for place in places:
+        run = made_up(root=place, failed=lambda step: step.label == "transfer/caption siglip")
+        written(run, place / "run")
+    for name in FILES - {"experiment.yaml"}:
+        assert (places[0] / "run" / name).read_bytes() == (places[1] / "run" / name).read_bytes(), name
+
+
+def test_a_changed_score_changes_the_report_and_not_the_experiment(made_up, tmp_path):
+    run = made_up(["probe"])
+    written(run, tmp_path / "run")
+    (step,) = [step for step in run.graph.steps if step.label == "probe siglip"]
+    path = run.store.path(step) / "metrics.json"
+    text = path.read_text()
+    metrics = json.loads(text)
+    metrics["value"] = 1.0
+    path.write_text(json.dumps(metrics).ljust(len(text)))
+    changed = {path.name for path in written(run, tmp_path / "run")}
+    assert changed == {"report.json", "report.csv", "report.md", "report.tex", "report.html"}
+
+
+def test_the_json_holds_all_that_the_contract_asks_for(report):
+    data = json.loads(as_json(asdict(report)))
+    cell = data["tables"][0]["rows"][1]["cells"]["vqa_text"]
+    assert set(cell) >= {"per_seed", "ours", "delta", "paper", "paper_delta", "verdict", "status", "reasons"}
+    assert set(cell["ours"]) == {"mean", "low", "high", "n", "seeds", "method"}
+    assert cell["paper_delta"] == {"value": 13.3, "provenance": "memory, unverified"}
+    assert "seconds" not in as_json(asdict(report))
+
+
+def test_json_is_canonical():
+    text = as_json({"b": 0.1 + 0.2, "a": (1, float("nan"), -0.0), 3: "é"})
+    assert text == '{\n "3": "é",\n "a": [\n  1,\n  null,\n  0.0\n ],\n "b": 0.3\n}\n'
+
+
+def test_csv_has_a_line_for_every_cell_and_is_read_again(report):
+    rows = list(csv.DictReader(io.StringIO(as_csv(report))))
+    assert len(rows) == 30
+    (row,) = [row for row in rows if (row["row"], row["column"]) == ("SigLIP", "vqa_text")]
+    assert float(row["delta_low"]) < float(row["delta"]) < float(row["delta_high"])
+    assert (row["paper"], row["paper_delta"], row["verdict"]) == ("35.8000", "13.3000", "follows")
+    (failed,) = [row for row in rows if row["status"] == "failed"]
+    assert (failed["mean"], failed["reasons"].startswith("seed 0: transfer/vqa_knowledge")) == ("", True)
+
+
+def test_timings_name_every_artifact_and_sum_up(full):
+    timings = full.timings()
+    assert len(timings["stages"]) == sum(map(full.store.done, full.graph.steps))
+    assert timings["seconds"] == pytest.approx(12.5 * len(timings["stages"]))
+
+
+def test_a_run_folder_is_enough_to_write_the_report_again(made_up, tmp_path):
+    run = made_up(failed=lambda step: step.label == "transfer/caption siglip")
+    folder = tmp_path / "run"
+    written(run, folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    for name in FILES - {"report.json", "experiment.yaml"}:
+        (folder / name).unlink()
+    assert rebuild(folder) == run.report()
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+def test_rebuilding_nothing_is_refused(tmp_path):
+    with pytest.raises(DataError, match="is no run folder"):
+        rebuild(tmp_path)
+
+
+def test_a_report_whose_artifacts_are_gone_is_left_as_it_is(made_up, tmp_path):
+    run = made_up(["probe"])
+    folder = tmp_path / "run"
+    written(run, folder)
+    before = (folder / "report.json").read_bytes()
+    (step,) = [step for step in run.graph.steps if step.label == "probe siglip"]
+    (run.store.path(step) / "metrics.json").unlink()
+    with pytest.raises(DataError, match=r"1 of the \d+ artifacts of .* the report is left as it is"):
+        rebuild(folder)
+    assert (folder / "report.json").read_bytes() == before

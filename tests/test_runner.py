@@ -1,0 +1,153 @@
+"""Whole runs of the fake experiment, each as a program of its own."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import signal
+import subprocess
+import time
+from collections import Counter
+from pathlib import Path
+
+import fakes
+import pytest
+from bench import bench, fake_stages, finished
+
+from pali3kit.execution.store import Store
+from pali3kit.plan.graph import build
+
+__all__ = ["bench", "fake_stages", "finished"]
+
+
+def snapshot(folder: Path) -> dict[str, tuple[int, str]]:
+    """Modification time and content of every file."""
+    return {
+        str(path.relative_to(folder)): (path.stat().st_mtime_ns, hashlib.sha256(path.read_bytes()).hexdigest())
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def children(pid: int) -> list[int]:
+    found = subprocess.run(["ps", "-o", "pid=", "--ppid", str(pid)], capture_output=True, text=True).stdout.split()
+    return [int(child) for child in found]
+
+
+def alive(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def wait_until_dead(pids: list[int]) -> None:
+    until = time.monotonic() + 60
+    while any(map(alive, pids)):
+        assert time.monotonic() < until, "a worker outlived its parent"
+        time.sleep(0.01)
+
+
+def copy_of(finished, bench):
+    """A finished run under the bench's root."""
+    for name in ("store", "runs"):
+        shutil.copytree(finished.root / name, bench.root / name)
+    return bench
+
+
+def test_everything_runs_once_and_says_where_it_is(finished):
+    assert sorted(finished.started()) == sorted(path.name for path in finished.artifacts())
+    assert len(finished.artifacts()) == 25
+    assert "[25/25]" in finished.output
+    assert "runs/fake/report.html" in finished.output
+    vqa = next(path for path in finished.artifacts() if "vqa" in (path / "manifest.json").read_text())
+    assert sorted(path.name for path in vqa.iterdir())[:2] == ["config.yaml", "manifest.json"]
+    assert not any((finished.root / "store" / "work").iterdir())
+
+
+def test_a_second_run_does_nothing_and_changes_only_the_log(finished, bench):
+    copy_of(finished, bench)
+    bench.run()  # paths in the copy differ: let the report settle
+    before = snapshot(bench.root)
+    output = bench.run()
+    after = snapshot(bench.root)
+    assert "nothing to run: all 25 stages" in output
+    assert not (bench.control / "started").exists()
+    assert {name for name in after if after[name] != before.get(name)} == {"runs/fake/log.txt"}
+    assert before.keys() == after.keys()
+
+
+def test_kill_9_in_the_middle_of_every_kind_ends_with_the_same_report(finished, bench):
+    for kind in fakes.KINDS:
+        (bench.control / f"pause-{kind}").touch()
+    kills = 0
+    while any(bench.control.glob("pause-*")):
+        process = bench.start()
+        bench.wait_for("reached-*", process)
+        workers = children(process.pid)
+        assert workers
+        process.kill()
+        process.communicate()
+        wait_until_dead(workers)
+        for reached in bench.control.glob("reached-*"):
+            (bench.control / reached.name.replace("reached", "pause")).unlink()
+            reached.unlink()
+        kills += 1
+    bench.run()
+    assert bench.report() == finished.report()
+    starts = Counter(bench.started())
+    assert len(starts) == 25
+    assert sum(starts.values()) <= 25 + 2 * kills  # at most the two that were running
+
+
+def test_a_killed_stage_continues_from_its_checkpoint(bench):
+    pause = bench.control / "pause-tokenizer"
+    pause.touch()
+    process = bench.start()
+    bench.wait_for("reached-tokenizer", process)
+    process.kill()
+    process.communicate()
+    (work,) = [path for path in (bench.root / "store" / "work").glob("tokenizer-*") if path.is_dir()]
+    assert json.loads((work / "last.ckpt").read_text())[0] == fakes.STEPS // 2
+
+
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_stops_cleanly(bench, number, code):
+    (bench.control / "pause-masks").touch()
+    process = bench.start()
+    bench.wait_for("reached-masks", process)
+    workers = children(process.pid)
+    process.send_signal(number)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == code
+    assert "the same command continues from here" in output
+    assert "Traceback" not in output
+    wait_until_dead(workers)
+
+
+def test_damage_is_noticed_named_and_repaired(finished, bench):
+    copy_of(finished, bench)
+    graph, store = build(fakes.experiment(bench.root)), Store(bench.root / "store")
+    language = next(step for step in graph.steps if step.kind == "language")
+    masks = next(step for step in graph.steps if step.kind == "masks")
+    (store.path(language) / "weights.safetensors").unlink()
+    (store.path(masks) / "manifest.json").write_text("{")
+    output = bench.run()
+    assert "language is damaged and will be made again" in output and "weights.safetensors is missing" in output
+    assert "masks is damaged and will be made again" in output and "manifest.json cannot be read" in output
+    assert sorted(bench.started()) == sorted([language.name, masks.name])
+    assert bench.report() == finished.report()
+
+
+def test_another_seed_adds_its_own_stages_only(finished, bench):
+    copy_of(finished, bench)
+    output = bench.run("0", "1")
+    assert "23 of 48 stages to run" in output
+    assert len(bench.started()) == 23
+
+
+def test_the_manifest_says_where_and_with_what(finished):
+    manifest = json.loads((finished.artifacts()[0] / "manifest.json").read_text())
+    assert manifest["threads"] == 1 and manifest["units"] > 0 and manifest["seconds"] >= 0
+    assert manifest["host"]["cores"] >= 1 and manifest["versions"]["pali3kit"]
