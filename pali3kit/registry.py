@@ -124,13 +124,13 @@ class Registry:
         if self._plugins_seen:
             return
         self._plugins_seen = True
-        for point in _plugins():
+        for point in plugins():
             if point.group == f"pali3kit.{self.kind}":
                 self.add(point.name, point.value, summary="plug-in")
 
 
 @cache
-def _plugins() -> tuple[EntryPoint, ...]:
+def plugins() -> tuple[EntryPoint, ...]:
     """Read the installed distributions' entry points once: it takes tens of milliseconds."""
     points = (point for distribution in distributions() for point in distribution.entry_points)
     return tuple(dict.fromkeys(point for point in points if point.group.startswith("pali3kit.")))
@@ -144,9 +144,7 @@ TEXT_TOWER = Registry("text_tower", BUILT_IN)
 SOURCE = Registry("source", BUILT_IN)
 TASK = Registry("task", BUILT_IN)
 METRIC = Registry("metric", BUILT_IN)
-STAGE = Registry("stage", BUILT_IN)
 OPTIMIZER = Registry("optimizer", BUILT_IN)
-COLUMN = Registry("column", BUILT_IN)
 LABELLED = Registry("labelled", BUILT_IN)
 CAPTIONED = Registry("captioned", BUILT_IN)
 TOWERS = Registry("towers", BUILT_IN)
@@ -154,7 +152,7 @@ TOWERS = Registry("towers", BUILT_IN)
 KINDS: dict[str, Registry] = {
     registry.kind: registry
     for registry in (
-        VISION, PROJECTOR, LANGUAGE, MASKS, TEXT_TOWER, SOURCE, TASK, METRIC, STAGE, OPTIMIZER, COLUMN,
+        VISION, PROJECTOR, LANGUAGE, MASKS, TEXT_TOWER, SOURCE, TASK, METRIC, OPTIMIZER,
         LABELLED, CAPTIONED, TOWERS,
     )
 }  # fmt: skip

@@ -19,7 +19,8 @@ from pali3kit.execution.host import allot
 from pali3kit.execution.progress import Display, write_log
 from pali3kit.execution.scheduler import Outcome, Scheduler
 from pali3kit.execution.store import Store
-from pali3kit.plan.graph import Graph, Step, build
+from pali3kit.plan.graph import Graph, build
+from pali3kit.plan.step import Step
 from pali3kit.training.context import Execution
 
 

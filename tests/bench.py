@@ -11,7 +11,8 @@ from pathlib import Path
 import fakes
 import pytest
 
-from pali3kit.registry import SOURCE, STAGE
+from pali3kit.catalogue import STAGE
+from pali3kit.registry import SOURCE
 
 REPOSITORY = Path(__file__).parents[1]
 
@@ -61,9 +62,9 @@ class Bench:
 def fake_stages():
     """The fakes stand in for the real stages in this folder's tests only."""
     with pytest.MonkeyPatch.context() as patch:  # of its own: a test may undo the common one
-        for registry in (STAGE, SOURCE):
-            registry.names()  # the built-in ones first
-            patch.setattr(registry, "_entries", dict(registry._entries))
+        SOURCE.names()  # the built-in ones first
+        patch.setattr(SOURCE, "_entries", dict(SOURCE._entries))
+        patch.setattr(STAGE, "found", dict(STAGE.found))
         fakes.install()
         yield
 

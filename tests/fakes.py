@@ -15,8 +15,10 @@ import os
 import signal
 import sys
 import time
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from pali3kit.catalogue import STAGE
 from pali3kit.config.schema import (
     Data,
     Evaluation,
@@ -33,7 +35,9 @@ from pali3kit.config.schema import (
     VisionPretraining,
 )
 from pali3kit.errors import StageError
-from pali3kit.registry import SOURCE, STAGE, Entry
+from pali3kit.plan.plain import StageConfig
+from pali3kit.registry import SOURCE, Entry
+from pali3kit.types import Json
 
 KINDS = ("tokenizer", "vision", "masks", "language", "features", "multimodal", "transfer", "embed", "probe", "evaluate")
 STEPS = 4
@@ -44,11 +48,22 @@ class FakeSource:
     languages = ("en",)
 
 
-def fake_stage(config, context):
+@dataclass(frozen=True)
+class Loose(StageConfig):
+    """A configuration of any keys, for steps that are made by hand."""
+
+    values: dict[str, Json] = field(default_factory=dict)
+
+    def plain(self):
+        return dict(self.values)
+
+
+def run(config, context):
     """Hash parents, config and seed in four steps, with a checkpoint after each, as a training would."""
     control = context.folder.parents[2] / "control"
     kind = context.folder.name.rpartition("-")[0]
-    arm = (config.get("pretrain") or config.get("task") or config.get("column") or "").strip()
+    config = config.plain()
+    arm = (config.get("column") or config.get("pretrain") or config.get("task") or "").strip()
     with (control / "started").open("a") as file:
         file.write(f"{context.folder.name}\n")
     if (control / f"fail-{kind}-{arm}").exists():
@@ -79,8 +94,8 @@ def fake_stage(config, context):
         )
 
 
-def calibrate(config, threads):
-    return 0.5 if config.get("task") != "vqa" else 0.25
+def calibrate(config, sizes):
+    return 0.5 if config.plain().get("task") != "vqa" else 0.25
 
 
 def _inputs(config, context):
@@ -89,10 +104,11 @@ def _inputs(config, context):
 
 
 def install():
-    SOURCE.names(), STAGE.names()  # the built-in ones first
+    SOURCE.names()  # the built-in ones first
     SOURCE._entries["fake"] = Entry("fake", FakeSource)
-    for kind in KINDS:
-        STAGE._entries[kind] = Entry(kind, fake_stage)
+    for name in KINDS:
+        kind, origin = STAGE.found[name]
+        STAGE.found[name] = replace(kind, module=__name__), origin
 
 
 def experiment(root: Path, **changes) -> Experiment:
@@ -135,14 +151,14 @@ if __name__ in ("__main__", "__mp_main__"):  # a program of its own, and its wor
 
 if __name__ == "__main__":
     from pali3kit.execution.forecast import plan
-    from pali3kit.runner import run
+    from pali3kit.runner import run as run_experiment
 
     root, words = Path(sys.argv[1]), sys.argv[2:]
     (root / "control").mkdir(parents=True, exist_ok=True)
     if words == ["plan"]:
         plan(experiment(root))
         raise SystemExit(0)
-    code = run(experiment(root, seeds=[int(word) for word in words] or [0]))
+    code = run_experiment(experiment(root, seeds=[int(word) for word in words] or [0]))
     if "torch" in sys.modules:
         raise SystemExit("the parent imported torch")
     raise SystemExit(code)

@@ -4,21 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 
-from pali3kit.config.schema import Experiment, Optimizer, Recipe, Resolution, Training, Transfer
-from pali3kit.config.supply import PRETRAINED_COLUMNS, TEXT_COLUMNS
+from pali3kit.catalogue import BENCHMARK
+from pali3kit.config.schema import Experiment, Recipe, Resolution, Training, Transfer
 from pali3kit.config.vocabulary import SENTINELS, Vocabulary
-from pali3kit.errors import DataError
+from pali3kit.errors import DataError, choose
 
-REGION_COLUMNS = ("refer", "refer_plus", "refer_g")
 BOX_TOKENS, MASK_TOKENS = 4, 16  # a region is written as four coordinates and the codes of its mask (paper.md §4.1)
-GIVEN = ("language", "masks")  # may be somebody's pretrained ones, as they are
 MEAN_SPAN, DENSITY = 3, 0.5  # of UL2's densest denoiser (paper.md §2.1)
 
 Complaint = tuple[str, str]
 """A dotted key and what is wrong with it."""
+
+
+def known_benchmarks(cell: Experiment) -> list[str]:
+    """What a cell measures, less what nobody knows: that is told elsewhere."""
+    names = BENCHMARK.names()
+    return [name for name in cell.evaluate if name in names]
+
+
+def generates(cell: Experiment) -> bool:
+    """Whether any benchmark needs PaLI's answers."""
+    return any(BENCHMARK.find(name).generated for name in known_benchmarks(cell))
 
 
 def has_stage_2(cell: Experiment) -> bool:
@@ -27,35 +36,52 @@ def has_stage_2(cell: Experiment) -> bool:
     return wanted and bool(cell.stages.resolution.steps)
 
 
+def reads_texts(cell: Experiment) -> list[str]:
+    """The benchmarks that need a text tower."""
+    return [name for name in known_benchmarks(cell) if BENCHMARK.find(name).reads_texts]
+
+
 def needs_lit(cell: Experiment) -> bool:
     """Whether a text tower is tuned for the frozen encoder: texts are read, and by no tower that there is."""
-    reads = any(column in TEXT_COLUMNS for column in cell.evaluate)
-    return reads and cell.model.towers is None and cell.evaluation.texts == "lit"
+    return bool(reads_texts(cell)) and cell.model.towers is None and cell.evaluation.texts == "lit"
 
 
-def ranks(cell: Experiment) -> Iterator[Complaint]:
-    """Check what is spread over ranks: the encoder's pretraining, its tuning, and all stages on PaLI."""
-    ranks, sections = cell.runtime.ranks, cell.stages
-    spread: dict[str, Training | Resolution] = {"vision": sections.vision}
-    generates = any(column not in PRETRAINED_COLUMNS for column in cell.evaluate)
-    if generates:
-        spread |= {"multimodal": sections.multimodal, "transfer": sections.transfer}
-    if generates and has_stage_2(cell):
-        spread["resolution"] = sections.resolution
-    if needs_lit(cell):
-        spread["lit"] = sections.lit
-    if "finetune" in cell.evaluate:
-        spread["finetune"] = sections.finetune
-    for task in sections.transfer.tasks if generates else ():
-        if said_of(sections.transfer, task).batch_size is not None:
-            spread[f"transfer.tasks.{task}"] = recipe(sections.transfer, task)
-    for stage, section in spread.items() if ranks > 1 else ():
-        if section.batch_size % ranks:
-            text = f"{ranks} ranks do not divide the batch of {section.batch_size} of stages.{stage}; nearest: "
-            yield "runtime.ranks", text + str(nearest_divisor(section.batch_size, ranks))
-        name = section.optimizer.name
-        if cell.runtime.strategy == "fsdp" and name != "adamw" and ".tasks." not in stage:
-            yield f"stages.{stage}.optimizer.name", f"{name} works on whole matrices, fsdp shards them: take adamw."
+def asked_for(cell: Experiment, stage: str) -> str:
+    """The first benchmark that trains `stage` for itself, "" if none does."""
+    return next((name for name in known_benchmarks(cell) if BENCHMARK.find(name).trains == stage), "")
+
+
+def spendable(stage: str, section: Training, given: bool = False) -> Iterator[Complaint]:
+    """Check that a stage has examples, and a batch of them; `given` may be somebody's pretrained, as it is."""
+    key = f"stages.{stage}.examples"
+    if section.examples == 0 and not given:
+        yield key, f"{key} should be at least 1, not 0."
+    if 0 < section.examples < section.batch_size:
+        yield key, f"{key}: {section.examples} examples are less than one batch of {section.batch_size}"
+
+
+def needed(stage: str, section: Training, column: str) -> Iterator[Complaint]:
+    """Check the budget of a stage that a benchmark needs, and that is left out otherwise."""
+    key = f"stages.{stage}.examples"
+    if section.examples < 1:
+        yield key, f"the column '{column}' needs the stage {stage}, which has no examples: set {key}."
+    else:
+        yield from spendable(stage, section)
+
+
+def spreadable(
+    cell: Experiment, stage: str, section: Training | Resolution, own_optimizer: bool = True
+) -> Iterator[Complaint]:
+    """Check that a stage can be shared among the ranks; a recipe has not its `own_optimizer`."""
+    ranks = cell.runtime.ranks
+    if ranks <= 1:
+        return
+    if section.batch_size % ranks:
+        text = f"{ranks} ranks do not divide the batch of {section.batch_size} of stages.{stage}; nearest: "
+        yield "runtime.ranks", text + str(nearest_divisor(section.batch_size, ranks))
+    name = section.optimizer.name
+    if cell.runtime.strategy == "fsdp" and name != "adamw" and own_optimizer:
+        yield f"stages.{stage}.optimizer.name", f"{name} works on whole matrices, fsdp shards them: take adamw."
 
 
 def windows(cell: Experiment) -> Iterator[Complaint]:
@@ -74,7 +100,7 @@ def lengths(cell: Experiment) -> Iterator[Complaint]:
         with suppress(DataError):  # told elsewhere
             largest = " ".join([str(cell.tokenizer.bins - 1)] * BOX_TOKENS)
             least += len(Vocabulary(Path(file)).pieces.encode(largest)) - BOX_TOKENS
-    asked = [column for column in cell.evaluate if column in REGION_COLUMNS]
+    asked = [name for name in known_benchmarks(cell) if BENCHMARK.find(name).regions]
     if asked and 0 < length < least:
         text = (
             f"target_length {length} cannot hold what {asked[0]} asks for: {BOX_TOKENS} coordinates,"
@@ -83,29 +109,33 @@ def lengths(cell: Experiment) -> Iterator[Complaint]:
         yield "stages.multimodal.target_length", text
 
 
-def budgets(cell: Experiment) -> Iterator[Complaint]:
-    for stage, training in stages(cell):
-        key = f"stages.{stage}.examples"
-        if training.examples == 0 and stage not in GIVEN:
-            yield key, f"{key} should be at least 1, not 0."
-        if 0 < training.examples < training.batch_size:
-            yield key, f"{key}: {training.examples} examples are less than one batch of {training.batch_size}"
+def mixed(cell: Experiment) -> Iterator[Complaint]:
+    """Check the weights of stage 1's mixture."""
     mixture = cell.stages.multimodal.mixture
     for task, weight in mixture.items():
         if weight < 0:
             yield f"stages.multimodal.mixture.{task}", f"the weight of {task} should be at least 0, not {weight}."
     if not any(weight > 0 for weight in mixture.values()):
         yield "stages.multimodal.mixture", "stages.multimodal.mixture has no task with a weight above 0."
-    yield from _validated(cell)
+
+
+def tasks(cell: Experiment) -> Iterator[Complaint]:
+    """Check that transfers of their own are those of benchmarks, and their budgets."""
+    own = {each.name: each for each in BENCHMARK.all() if each.generated}
+    transferred = [name for name, each in own.items() if not each.transfer_of]
     for task, said in cell.stages.transfer.tasks.items():
-        own, key = recipe(cell.stages.transfer, task), f"stages.transfer.tasks.{task}"
-        if own.examples < 1:
-            yield key, f"the examples of {task} should be at least 1, not {own.examples}."
-        elif isinstance(said, Recipe) and own.examples < own.batch_size:
-            yield key, f"{key}: {own.examples} examples are less than one batch of {own.batch_size}"
+        ours, key = recipe(cell.stages.transfer, task), f"stages.transfer.tasks.{task}"
+        if task not in transferred:
+            shared = own[task].transfer if task in own else ""
+            told = f"'{task}' shares the transfer of '{shared}': say it there." if shared else f"unknown task '{task}'."
+            yield key, f"stages.transfer.tasks: {told}{'' if shared else choose(task, transferred)}"
+        elif ours.examples < 1:
+            yield key, f"the examples of {task} should be at least 1, not {ours.examples}."
+        elif isinstance(said, Recipe) and ours.examples < ours.batch_size:
+            yield key, f"{key}: {ours.examples} examples are less than one batch of {ours.batch_size}"
 
 
-def _validated(cell: Experiment) -> Iterator[Complaint]:
+def validated(cell: Experiment) -> Iterator[Complaint]:
     """Check that there are pictures to validate on, and others to train on."""
     held, checks = cell.data.validation, cell.stages.transfer.checks
     if held >= cell.data.train > 0:
@@ -129,17 +159,6 @@ def said_of(section: Transfer, task: str) -> Recipe:
     """What `tasks` says of one task alone."""
     said = section.tasks.get(task, Recipe())
     return Recipe(examples=said) if isinstance(said, int) else said
-
-
-def stages(cell: Experiment) -> list[tuple[str, Training]]:
-    """Return the trained stages by name."""
-    return [(name, getattr(cell.stages, name)) for name in ("vision", "language", "masks", "multimodal", "transfer")]
-
-
-def optimizers(cell: Experiment) -> list[tuple[str, Optimizer]]:
-    """Return the optimizer of every stage that has one."""
-    sections = ((field.name, getattr(cell.stages, field.name)) for field in fields(cell.stages))
-    return [(name, section.optimizer) for name, section in sections if hasattr(section, "optimizer")]
 
 
 def nearest_divisor(number: int, wanted: int) -> int:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import product
 from typing import Any
 
-from pali3kit import registry
+from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.config.budgets import Complaint
 from pali3kit.config.grid import place
 from pali3kit.config.kinds import exists, keys
@@ -17,11 +17,11 @@ from pali3kit.config.schema import Experiment
 from pali3kit.config.tree import Node, find
 from pali3kit.config.typed import Builder
 from pali3kit.errors import Problem, choose, nearest
+from pali3kit.registry import METRIC
 
 Check = Callable[[Experiment], Iterator[Complaint]]
 
 PAPER_TABLES = ("table1", "table3", "table6")
-MEASURED_AFTER = ("multimodal", "resolution", "transfer")
 FIXED = ("name", "scale", "paper", "seeds", "grid", "baseline", "evaluate", "evaluation.after", "runtime")
 """Keys that describe the experiment as a whole, so that cells cannot differ in them."""
 
@@ -79,11 +79,23 @@ def _names(experiment: Experiment) -> Iterator[Complaint]:
 
 
 def _columns(experiment: Experiment) -> Iterator[Complaint]:
-    yield from _selection("evaluate", experiment.evaluate, registry.COLUMN.names())
+    yield from _selection("evaluate", experiment.evaluate, BENCHMARK.names())
+
+
+def _made(experiment: Experiment) -> Iterator[Complaint]:
+    """Check that what a benchmark names of others is there: a plug-in's may be misspelt."""
+    for name in (name for name in experiment.evaluate if name in BENCHMARK.names()):
+        benchmark = BENCHMARK.find(name)
+        named = [(STAGE, benchmark.kind)] + ([(METRIC, benchmark.metric)] if benchmark.generated else [])
+        for registry, word in named:
+            if word not in registry.names():
+                told = f"benchmark '{name}' names an unknown {registry.kind} '{word}'"
+                yield "evaluate", f"{told}.{choose(word, registry.names())}"
 
 
 def _after(experiment: Experiment) -> Iterator[Complaint]:
-    yield from _selection("evaluation.after", experiment.evaluation.after, list(MEASURED_AFTER))
+    after = sorted((kind for kind in STAGE.all() if kind.title), key=lambda kind: kind.stage)
+    yield from _selection("evaluation.after", experiment.evaluation.after, [kind.name for kind in after])
 
 
 def _seeds(experiment: Experiment) -> Iterator[Complaint]:
@@ -142,5 +154,5 @@ def _written(value: Any) -> str:
     return str(value)
 
 
-WHOLE: tuple[Check, ...] = (_names, _seeds, _columns, _after, _grid, _baseline)
+WHOLE: tuple[Check, ...] = (_names, _seeds, _columns, _made, _after, _grid, _baseline)
 """What is judged once per experiment; the rest is judged cell by cell."""

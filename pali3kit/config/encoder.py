@@ -6,16 +6,13 @@ from collections.abc import Iterator
 from typing import get_args
 
 from pali3kit import registry
-from pali3kit.config.budgets import Complaint, needs_lit
-from pali3kit.config.schema import Experiment, Part, Training
+from pali3kit.catalogue import BENCHMARK
+from pali3kit.config.budgets import Complaint, asked_for, known_benchmarks, reads_texts
+from pali3kit.config.schema import Experiment, Part
 from pali3kit.config.sets import WorldTask
 from pali3kit.config.shapes import VitShape, resolve
-from pali3kit.config.supply import ENCODER_COLUMNS, PARTS_OF, TEXT_COLUMNS, files, paired
+from pali3kit.config.supply import files
 from pali3kit.errors import ConfigError, choose
-
-TEXTS = ("lit", "own")
-PROMPTS = ("class_name", "photo", "clip_best", "clip")
-"""The sets of prompts of `text.zero_shot`."""
 
 
 def probe_sets(cell: Experiment) -> dict[str, Part]:
@@ -30,26 +27,13 @@ def has_texts(cell: Experiment) -> bool:
 
 
 def encoder(cell: Experiment) -> Iterator[Complaint]:
-    """Check what the columns of the encoder need."""
-    asked = [column for column in cell.evaluate if column in ENCODER_COLUMNS]
-    for key, word, choices in (
-        ("evaluation.texts", cell.evaluation.texts, TEXTS),
-        ("evaluation.prompts", cell.evaluation.prompts, PROMPTS),
-    ):
-        if word not in choices:
-            yield key, f"{key} cannot be '{word}'.{choose(word, choices)}"
-    yield from _sets(cell, asked)
+    """Check what the benchmarks of the encoder alone need."""
+    yield from _sets(cell)
     yield from _whole(cell)
-    texts = [column for column in asked if column in TEXT_COLUMNS]
+    texts = reads_texts(cell)
     if texts and not has_texts(cell) and "evaluation.texts" not in cell.grid:
         text = f"an encoder by '{cell.pretrain}' has no text tower of its own: evaluation.texts 'lit' trains one."
         yield "evaluation.texts", f"{text} Or leave out '{texts[0]}'."
-    if needs_lit(cell):
-        yield from _budget("lit", cell.stages.lit, texts[0])
-        yield from paired(cell)
-    if "finetune" in asked and cell.model.towers is None:
-        yield from _budget("finetune", cell.stages.finetune, "finetune")
-        yield from _finetuned(cell)
 
 
 def _whole(cell: Experiment) -> Iterator[Complaint]:
@@ -57,24 +41,25 @@ def _whole(cell: Experiment) -> Iterator[Complaint]:
     towers = cell.model.towers
     if towers is None:
         return
-    if others := [one for one in cell.evaluate if one not in ENCODER_COLUMNS]:
+    if others := [name for name in known_benchmarks(cell) if BENCHMARK.find(name).answered != "features"]:
         yield "model.towers", f"a whole model is measured as an encoder alone: '{others[0]}' needs model.vision."
-    if "finetune" in cell.evaluate:
-        yield "model.towers", "a whole model stays as it is: 'finetune' needs model.vision."
+    if tuning := asked_for(cell, "finetune"):
+        yield "model.towers", f"a whole model stays as it is: '{tuning}' needs model.vision."
     if cell.pretrain != "given":
         yield "pretrain", f"a whole model is taken as it is: pretrain 'given', not '{cell.pretrain}'."
     if towers.name.startswith("open_clip/") and not towers.options.get("pretrained"):
         yield "model.towers", f"{towers.name} without weights is random: say which (pretrained: a tag or a file)."
 
 
-def _sets(cell: Experiment, asked: list[str]) -> Iterator[Complaint]:
+def _sets(cell: Experiment) -> Iterator[Complaint]:
     """Check that the files of the sets that are used are there."""
+    sections = {section for name in known_benchmarks(cell) for section in BENCHMARK.find(name).sets}
     used: dict[str, Part] = {}
-    if "probe" in asked:
+    if "probes" in sections:
         used |= {f"evaluation.probes.{name}": part for name, part in cell.evaluation.probes.items()}
-    if any(column not in ("probe", "retrieval") for column in asked):
+    if "labelled" in sections:
         used["evaluation.labelled"] = cell.evaluation.labelled
-    if "retrieval" in asked:
+    if "captioned" in sections:
         used["evaluation.captioned"] = cell.evaluation.captioned
     for key, part in used.items():
         kind = "captioned" if key == "evaluation.captioned" else "labelled"
@@ -82,15 +67,7 @@ def _sets(cell: Experiment, asked: list[str]) -> Iterator[Complaint]:
             yield from files(key, part, globs=False)  # of a plug-in's options nothing is known
 
 
-def _budget(stage: str, training: Training, column: str) -> Iterator[Complaint]:
-    key = f"stages.{stage}.examples"
-    if training.examples < 1:
-        yield key, f"the column '{column}' needs the stage {stage}, which has no examples: set {key}."
-    elif training.examples < training.batch_size:
-        yield key, f"{key}: {training.examples} examples are less than one batch of {training.batch_size}"
-
-
-def _finetuned(cell: Experiment) -> Iterator[Complaint]:
+def finetuned(cell: Experiment) -> Iterator[Complaint]:
     """Check that the encoder can take the size of the pictures that it is fine-tuned on."""
     size, part = cell.stages.finetune.image_size, cell.model.vision
     if size is None or size < 1:
@@ -110,13 +87,12 @@ def _finetuned(cell: Experiment) -> Iterator[Complaint]:
 
 def expected(cell: Experiment) -> Iterator[Complaint]:
     """Check that every published number belongs to something that is measured."""
-    measured = [f"{one}.{part}" for one in cell.evaluate for part in PARTS_OF.get(one, ())]
-    measured += [one for one in cell.evaluate if one not in PARTS_OF]
+    measured = [column for name in known_benchmarks(cell) for column in BENCHMARK.find(name).column_names]
     if cell.expect and any(len(values) > 1 for values in cell.grid.values()):
         yield "expect", "expect: published numbers are of one model, and a grid has several: leave out one of the two."
     for name in cell.expect:
         if name not in measured:
-            column = name.partition(".")[0]
-            absent = column in ENCODER_COLUMNS and column not in cell.evaluate
-            why = f" 'evaluate' has no '{column}'." if absent else choose(name, measured)
+            benchmark = name.partition(".")[0]
+            absent = benchmark in BENCHMARK.names() and benchmark not in cell.evaluate
+            why = f" 'evaluate' has no '{benchmark}'." if absent else choose(name, measured)
             yield f"expect.{name}", f"expect: '{name}' is not measured.{why}"

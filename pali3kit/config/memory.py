@@ -5,45 +5,32 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import ceil
 
-from pali3kit.config.budgets import Complaint, has_stage_2, needs_lit
-from pali3kit.config.schema import Experiment
+from pali3kit.config.budgets import Complaint
+from pali3kit.config.schema import Experiment, Optimizer
 from pali3kit.config.shapes import LanguageShape, VitShape, resolve, resolve_language
 from pali3kit.config.sizes import language_parameters, least_bytes, text_tower_parameters, vit_parameters
-from pali3kit.config.supply import PRETRAINED_COLUMNS
 from pali3kit.errors import ConfigError
 
 GIBI = 1 << 30
 
 
-def memory(cell: Experiment) -> Iterator[Complaint]:
-    """Check each stage that trains our own parts; what activations need, `plan` tells."""
+def affordable(cell: Experiment, stage: str, parameters: int, optimizer: Optimizer) -> Iterator[Complaint]:
+    """Check that the device can hold so many learning `parameters` (0: not known); activations, `plan` tells."""
     runtime = cell.runtime
     shares = runtime.ranks if runtime.strategy == "fsdp" else 1
-    for stage, parameters, optimizer in _trained(cell) if runtime.memory > 0 else ():
-        need = least_bytes(parameters, optimizer) / GIBI
-        if need / shares > runtime.memory:
-            text = (
-                f"{parameters:,} parameters with {optimizer} need at least {need / shares:.1f} GiB on each device of"
-                f" {runtime.memory:g} GiB: let {ceil(need / runtime.memory)} ranks share them (runtime.strategy=fsdp)."
-            )
-            yield f"stages.{stage}", text
+    need = least_bytes(parameters, optimizer.name) / GIBI
+    if 0 < runtime.memory < need / shares:
+        text = (
+            f"{parameters:,} parameters with {optimizer.name} need at least {need / shares:.1f} GiB on each device of"
+            f" {runtime.memory:g} GiB: let {ceil(need / runtime.memory)} ranks share them (runtime.strategy=fsdp)."
+        )
+        yield f"stages.{stage}", text
 
 
-def _trained(cell: Experiment) -> Iterator[tuple[str, int, str]]:
-    """Stages, the parameters that learn in them, and their optimizers."""
-    vision, language, stages = _vision(cell), _language(cell), cell.stages
-    if cell.pretrain in ("classif", "siglip"):
-        yield "vision", vision, stages.vision.optimizer.name
-    if "finetune" in cell.evaluate:
-        yield "finetune", vision, stages.finetune.optimizer.name
-    if needs_lit(cell):
-        yield "lit", _text(cell), stages.lit.optimizer.name
-    if all(column in PRETRAINED_COLUMNS for column in cell.evaluate):
-        return
-    yield "multimodal", language, stages.multimodal.optimizer.name
-    if has_stage_2(cell):
-        yield "resolution", vision + language, stages.resolution.optimizer.name
-    yield "transfer", language, stages.transfer.optimizer.name
+def vision_parameters(cell: Experiment) -> int:
+    """Of our own encoder; 0 where it is not known before it is built."""
+    shape = _shape(cell)
+    return vit_parameters(shape, cell.model.image_size) if shape is not None and shape.patch > 0 else 0
 
 
 def _shape(cell: Experiment) -> VitShape | None:
@@ -55,12 +42,8 @@ def _shape(cell: Experiment) -> VitShape | None:
         return None
 
 
-def _vision(cell: Experiment) -> int:
-    shape = _shape(cell)
-    return vit_parameters(shape, cell.model.image_size) if shape is not None and shape.patch > 0 else 0
-
-
-def _language(cell: Experiment) -> int:
+def language_size(cell: Experiment) -> int:
+    """The parameters of our own language model; 0 where it is somebody's."""
     options = cell.model.language.options
     if cell.model.language.name != "ul2":
         return 0
@@ -72,7 +55,7 @@ def _language(cell: Experiment) -> int:
     return language_parameters(shape, vocabulary, options["gated"], options["tied"], options["buckets"])
 
 
-def _text(cell: Experiment) -> int:
+def text_parameters(cell: Experiment) -> int:
     """Of the text tower that is LiT-tuned; 0 where its shape, or what it must meet, is not known here."""
     tower, pretraining, shape = cell.stages.lit.text or cell.stages.vision.text, cell.stages.vision, _shape(cell)
     if tower.name != "siglip_text" or cell.model.vision.name != "vit" or shape is None:

@@ -3,39 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import replace
 from pathlib import Path
 
 from pali3kit import registry
-from pali3kit.config.budgets import (
-    Complaint,
-    budgets,
-    has_stage_2,
-    lengths,
-    nearest_divisor,
-    optimizers,
-    ranks,
-    windows,
-)
+from pali3kit.catalogue import BENCHMARK, STAGE
+from pali3kit.config.budgets import Complaint, nearest_divisor
 from pali3kit.config.encoder import encoder, expected
-from pali3kit.config.given import folders, found, taught
+from pali3kit.config.given import folders, found
 from pali3kit.config.languages import language, language_width
-from pali3kit.config.memory import memory
 from pali3kit.config.offers import tasks_of
-from pali3kit.config.schema import Experiment, Part, Resolution
+from pali3kit.config.schema import Experiment, Part
 from pali3kit.config.shapes import VitShape, resolve
-from pali3kit.config.supply import PRETRAINED_COLUMNS, TRANSFER_OF, supply
+from pali3kit.config.supply import supply
 from pali3kit.config.vocabulary import CODES, Vocabulary
 from pali3kit.errors import ConfigError, DataError, choose
 
-PRETRAININGS = ("classif", "siglip", "random", "given")
-LOSSES = ("sigmoid", "softmax")
-PREFIXES = ("appendix", "table")
-STRATEGIES = ("ddp", "fsdp")
-STARTS = ("multimodal", "resolution")
-PRECISIONS = ("auto", "bf16", "fp32")
-ATTENTIONS = ("auto", "eager", "sdpa", "chunked", "flex", "xformers")
-SCHEDULES = ("cosine", "rsqrt", "constant")
 MOST_VISUAL_TOKENS = 16_384  # 1064 px at patch 14 are 5776; attention over more than this is a mistake of the patch
 BYTES, SPECIALS = 256, 3  # the tokenizer's fallback for what it has no piece for; padding, end and unknown
 WORLD_SIDE = 64  # below, its things and print cannot be told apart
@@ -44,46 +26,27 @@ PIECES = 16  # the fewest that SentencePiece can do something with
 
 
 def _named(cell: Experiment) -> Iterator[Complaint]:
-    """Check the plain texts that must be one of a few names."""
-    chosen: list[tuple[str, str, tuple[str, ...]]] = [
-        ("pretrain", cell.pretrain, PRETRAININGS),
-        ("stages.vision.loss", cell.stages.vision.loss, LOSSES),
-        ("stages.language.prefix", cell.stages.language.prefix, PREFIXES),
-        ("runtime.strategy", cell.runtime.strategy, STRATEGIES),
-        ("runtime.precision", cell.runtime.precision, PRECISIONS),
-        ("runtime.attention", cell.runtime.attention, ATTENTIONS),
-        ("stages.transfer.start", cell.stages.transfer.start, STARTS),
-    ]
-    for stage, optimizer in optimizers(cell):
-        at = f"stages.{stage}.optimizer"
-        chosen.append((f"{at}.name", optimizer.name, tuple(registry.OPTIMIZER.names())))
-        chosen.append((f"{at}.schedule", optimizer.schedule, SCHEDULES))
-    for key, word, choices in chosen:
-        if word not in choices:
-            yield key, f"{key} cannot be '{word}'.{choose(word, choices)}"
-    tasks = registry.TASK.names()
+    """Check the names of tasks and benchmarks that are keys."""
+    names = registry.TASK.names()
     own = [task for task in tasks_of(cell.data.source) or () if "." in task]  # of a union's parts
-    for key, names in (
-        ("stages.multimodal.mixture", cell.stages.multimodal.mixture),
-        ("stages.resolution.mixture", cell.stages.resolution.mixture),
-    ):
-        for name in names:
-            if name not in (*tasks, *own):
-                yield f"{key}.{name}", f"{key}: unknown task '{name}'.{choose(name, [*tasks, *own])}"
-    columns = registry.COLUMN.names()
-    transferred = [name for name in columns if name not in (*PRETRAINED_COLUMNS, *TRANSFER_OF)]
-    for name in cell.stages.transfer.tasks:
-        key = f"stages.transfer.tasks.{name}"
-        if name in TRANSFER_OF:
-            yield key, f"stages.transfer.tasks: '{name}' shares the transfer of '{TRANSFER_OF[name]}': say it there."
-        elif name not in transferred:
-            yield key, f"stages.transfer.tasks: unknown task '{name}'.{choose(name, transferred)}"
+    for stage in ("multimodal", "resolution"):
+        key = f"stages.{stage}.mixture"
+        for name in getattr(cell.stages, stage).mixture:
+            if name not in (*names, *own):
+                yield f"{key}.{name}", f"{key}: unknown task '{name}'.{choose(name, [*names, *own])}"
+    benchmarks = BENCHMARK.names()
     for name in cell.data.columns:
-        if name not in columns:
-            yield f"data.columns.{name}", f"data.columns: unknown column '{name}'.{choose(name, columns)}"
+        if name not in benchmarks:
+            yield f"data.columns.{name}", f"data.columns: unknown column '{name}'.{choose(name, benchmarks)}"
 
 
-def _vision(cell: Experiment) -> Iterator[Complaint]:
+def _stages(cell: Experiment) -> Iterator[Complaint]:
+    """What each kind of stage has to say."""
+    for kind in STAGE.all():
+        yield from kind.check(cell)
+
+
+def vision(cell: Experiment) -> Iterator[Complaint]:
     part, side = cell.model.vision, cell.model.image_size
     weights = part.options.get("weights")
     yield from found(part, "model.vision")
@@ -112,39 +75,6 @@ def _vision(cell: Experiment) -> Iterator[Complaint]:
     yield from _heads(Part(name=part.name, options={"width": shape.width, "heads": shape.heads}), "model.vision")
 
 
-def _resolutions(cell: Experiment) -> Iterator[Complaint]:
-    """Check stage 2's steps, and that transfers start from a size that there is."""
-    steps, start = cell.stages.resolution.steps, cell.stages.transfer.image_size
-    sizes = [cell.model.image_size, *(step.image_size for step in steps)]
-    if start is not None and start not in sizes:
-        near = choose(str(start), map(str, sizes))
-        yield "stages.transfer.image_size", f"no model of {start} pixels is trained.{near}"
-    for key, asked in (
-        ("stages.transfer.start", cell.stages.transfer.start == "resolution"),
-        ("evaluation.after", "resolution" in cell.evaluation.after),
-    ):
-        if asked and not steps:
-            yield key, f"{key}: there is no stage 2, since stages.resolution has no steps."
-    for i, step in enumerate(steps if has_stage_2(cell) else ()):
-        key = f"stages.resolution.steps[{i}]"
-        if 0 < step.examples < cell.stages.resolution.batch_size:
-            batch = cell.stages.resolution.batch_size
-            yield f"{key}.examples", f"{step.examples} examples are less than one batch of {batch}"
-        if cell.model.vision.name.startswith("open_clip/"):
-            yield key, f"{cell.model.vision.name} works at one resolution alone: take timm/, hf/ or vit for stage 2."
-        model = replace(cell.model, image_size=step.image_size)
-        at_size = replace(cell, model=model, stages=replace(cell.stages, resolution=Resolution()))
-        for check in (_vision, _projector, _world):
-            for where, text in check(at_size):
-                if where in ("model.vision.patch", "model.vision.size", "model.projector.factor", "model.image_size"):
-                    yield f"{key}.image_size", text
-
-
-def _masks(cell: Experiment) -> Iterator[Complaint]:
-    yield from found(cell.model.masks, "model.masks")
-    yield from taught(cell.model.masks, "masks", cell.stages.masks.examples)
-
-
 def _text_tower(cell: Experiment) -> Iterator[Complaint]:
     yield from _heads(cell.stages.vision.text, "stages.vision.text")
     if cell.stages.lit.text is not None:
@@ -158,7 +88,7 @@ def _heads(part: Part, key: str) -> Iterator[Complaint]:
         yield f"{key}.heads", f"{heads} heads do not divide the width {width} of {key}; nearest: {near}"
 
 
-def _projector(cell: Experiment) -> Iterator[Complaint]:
+def projector(cell: Experiment) -> Iterator[Complaint]:
     part, width = cell.model.projector, language_width(cell.model.language) or 4
     if (part.options.get("positions") == "sine2d" or part.name == "resampler") and width % 4:
         near = max(4, round(width / 4) * 4)
@@ -192,7 +122,7 @@ def _relative_bias(cell: Experiment) -> Iterator[Complaint]:
         yield "model.language.max_distance", text
 
 
-def _world(cell: Experiment) -> Iterator[Complaint]:
+def world(cell: Experiment) -> Iterator[Complaint]:
     if cell.data.source.name == "world" and 0 < cell.model.image_size < WORLD_SIDE:
         yield (
             "model.image_size",
@@ -239,7 +169,7 @@ def _vocabulary_file(cell: Experiment) -> Iterator[Complaint]:
 
 
 MISFITS: tuple[Callable[[Experiment], Iterator[Complaint]], ...] = (
-    _named, _vision, _resolutions, folders, _text_tower, language, _masks, _projector, _relative_bias, supply, ranks,
-    _world, _vocabulary, windows, lengths, budgets, memory, encoder, expected,
+    _named, vision, folders, _text_tower, language, projector, _relative_bias, supply, world, _vocabulary, _stages,
+    encoder, expected,
 )  # fmt: skip
 """Everything that can keep a cell from being built or trained as it stands."""

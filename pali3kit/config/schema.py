@@ -8,7 +8,15 @@ given by the experiment file or by the scale file that it names.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
+
+Pretrain = Literal["classif", "siglip", "random", "given"]
+Schedule = Literal["cosine", "rsqrt", "constant"]
+Prefix = Literal["appendix", "table"]
+Strategy = Literal["ddp", "fsdp"]
+Precision = Literal["auto", "bf16", "fp32"]
+Attention = Literal["auto", "eager", "sdpa", "chunked", "flex", "xformers"]
+Prompts = Literal["class_name", "photo", "clip_best", "clip"]  # the sets of `text.zero_shot`
 
 
 @dataclass(kw_only=True)
@@ -31,7 +39,7 @@ class Optimizer:
     learning_rate: float = 1e-3
     weight_decay: float = 0.0
     beta2: float = 0.95
-    schedule: str = "cosine"
+    schedule: Schedule = "cosine"
     warmup: float = 0.05
     cooldown: float = 0.0
     clip_norm: float = 1.0
@@ -109,7 +117,7 @@ class VisionPretraining(Training):
     temperature: float = 10.0
     bias: float = -10.0
     head_bias: float = -10.0
-    loss: str = "sigmoid"
+    loss: Literal["sigmoid", "softmax"] = "sigmoid"
     crop: float = 1.0
     flip: bool = False
     freeze: list[str] = field(default_factory=list)
@@ -126,7 +134,7 @@ class LanguagePretraining(Training):
     """
 
     length: int = 64
-    prefix: str = "appendix"
+    prefix: Prefix = "appendix"
     z_loss: float = 0.0
 
 
@@ -196,7 +204,7 @@ class Transfer(Training):
     on up to `validate` examples of `data.validation`'s pictures.
     """
 
-    start: str = "multimodal"
+    start: Literal["multimodal", "resolution"] = "multimodal"
     image_size: int | None = None
     label_smoothing: float = 0.0
     checks: int = 0
@@ -281,8 +289,8 @@ class Evaluation:
     labelled: Part = field(default_factory=lambda: Part(name="world_classes"))
     captioned: Part = field(default_factory=lambda: Part(name="world_captions"))
     crop: float = 1.0
-    texts: str = "lit"
-    prompts: str = "clip"
+    texts: Literal["lit", "own"] = "lit"
+    prompts: Prompts = "clip"
 
 
 @dataclass(kw_only=True)
@@ -311,12 +319,12 @@ class Runtime:
     workers: int = 0
     threads: int = 0
     ranks: int = 1
-    strategy: str = "ddp"
+    strategy: Strategy = "ddp"
     loaders: int = 0
     checkpoint_seconds: float = 20.0
     most_bad: float = 0.05
-    precision: str = "auto"
-    attention: str = "auto"
+    precision: Precision = "auto"
+    attention: Attention = "auto"
     recompute: bool = False
     most_tokens: int = 0
     memory: float = 0.0
@@ -335,7 +343,7 @@ class Experiment:
     data: Data
     stages: Stages
     paper: str = ""
-    pretrain: str = "siglip"
+    pretrain: Pretrain = "siglip"
     seeds: list[int] = field(default_factory=lambda: [0])
     grid: dict[str, list[Any]] = field(default_factory=dict)
     baseline: dict[str, Any] = field(default_factory=dict)

@@ -7,6 +7,8 @@ from glob import iglob
 from pathlib import Path
 
 from pali3kit import registry
+from pali3kit.catalogue import BENCHMARK
+from pali3kit.config.budgets import generates, known_benchmarks
 from pali3kit.config.offers import general, offers, parts_of, tasks_of
 from pali3kit.config.schema import Experiment, Part
 from pali3kit.errors import choose, nearest
@@ -17,20 +19,6 @@ NO_PARTS = ("world", "union", *WITHOUT_PICTURES)
 FILES = ("path", "annotations", "classes", "instances", "translations", "test", "test_annotations", "test_translations",
          "real", "names")  # fmt: skip
 FOLDERS = ("images", "masks", "without", "test_images", "test_masks", "devkit", "v2")
-ENCODER_COLUMNS = ("probe", "knn", "linear", "finetune", "zero_shot", "retrieval")
-"""What looks at the image encoder alone."""
-TEXT_COLUMNS = ("zero_shot", "retrieval")
-"""Those of them that need a text tower."""
-PARTS_OF = {
-    "caption_multilingual": ("en", "avg35"),
-    "retrieval": ("i2t", "t2i"),
-    **dict.fromkeys(("knn", "linear", "finetune", "zero_shot"), ("top1", "real", "v2")),
-}
-"""The columns of the report that one evaluated column makes, where it makes several."""
-TRANSFER_OF = {"refer_plus": "refer", "refer_g": "refer"}
-"""Columns that share a transfer: the three kinds of expression are trained on together. Others have their own."""
-PRETRAINED_COLUMNS = (*ENCODER_COLUMNS, "denoising")
-"""What is measured on a pretrained part alone, after no other stage: these fit what has no tasks."""
 
 
 def supply(cell: Experiment) -> Iterator[tuple[str, str]]:
@@ -43,13 +31,14 @@ def supply(cell: Experiment) -> Iterator[tuple[str, str]]:
     if name == "union" and not source.options["parts"]:
         yield "data.source.parts", "a union without parts has no pictures: name at least one source."
     if name in WITHOUT_TASKS:
-        fitting = ("denoising",) if name in WITHOUT_PICTURES else ENCODER_COLUMNS
-        if asked := [column for column in cell.evaluate if column not in fitting]:
+        answered = "loss" if name in WITHOUT_PICTURES else "features"
+        fitting = [each.name for each in BENCHMARK.all() if each.answered == answered]
+        if asked := [each for each in known_benchmarks(cell) if each not in fitting]:
             what = "texts alone" if name in WITHOUT_PICTURES else "pictures, labels and texts, no tasks"
             fit = f"only the column {fitting[0]} fits" if len(fitting) == 1 else f"only {', '.join(fitting)} fit"
             yield "evaluate", f"source '{name}' has {what}: {fit}, not {asked[0]}."
-    elif asked := [column for column in cell.evaluate if column not in PRETRAINED_COLUMNS]:
-        yield from _offered(cell, asked)
+    elif generates(cell):
+        yield from _offered(cell, [each for each in known_benchmarks(cell) if BENCHMARK.find(each).generated])
         yield from _masked(cell)
     if cell.pretrain == "classif" and not _labelled(source):
         wanted = f"say of how many classes '{name}' has them (classes: N)" if name == "pairs" else f"'{name}' has none"
@@ -87,9 +76,11 @@ def _offered(cell: Experiment, columns: list[str]) -> Iterator[tuple[str, str]]:
                 has = choose(task, tasks)
                 yield f"stages.{stage}.mixture.{task}", f"source '{source.name}' has no task '{task}'.{has}"
     for column in columns:
-        task = cell.data.columns.get(column, column)
+        task = cell.data.columns.get(column) or BENCHMARK.find(column).task or column
         if general(task) not in tasks:
-            key, what = ("evaluate", "") if task == column else (f"data.columns.{column}", f" '{task}'")
+            key, what = (
+                ("evaluate", "") if column not in cell.data.columns else (f"data.columns.{column}", f" '{task}'")
+            )
             yield key, f"source '{source.name}' has no task{what} for the column '{column}'.{choose(task, tasks)}"
     if not any(part.options.get("test") for _, part in parts_of(source)):
         yield "data.source", f"the column '{columns[0]}' is measured on test pictures: name them, data.source.test."
@@ -100,7 +91,8 @@ def _masked(cell: Experiment) -> Iterator[tuple[str, str]]:
     own = cell.stages.masks.source
     for key, part in parts_of(own, "stages.masks.source") if own else ():
         yield from _files(key, part)
-    source, asked = own or cell.data.source, [column for column in cell.evaluate if general(column) == "refer"]
+    source = own or cell.data.source
+    asked = [name for name in known_benchmarks(cell) if BENCHMARK.find(name).regions]
     told, tasks = tasks_of(cell.data.source), tasks_of(source)
     refers = told is None or any(general(task).endswith("refer") for task in told)
     if asked and refers and tasks is not None and not any(task.endswith("instance") for task in tasks):

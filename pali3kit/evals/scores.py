@@ -1,12 +1,18 @@
-"""What an evaluator returns."""
+"""What an evaluator is given, and what it returns."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from pali3kit.data.source import Source
+from pali3kit.data.task import Example
+from pali3kit.masks.vqvae import MaskVQVAE
+from pali3kit.types import Json
 
 
 class Measured(NamedTuple):
@@ -25,6 +31,21 @@ def measured(name: str, hits: NDArray[np.generic]) -> Measured:
 
 
 @dataclass(frozen=True, slots=True)
+class Answered:
+    """Generated `answers` to `examples`, for a metric.
+
+    `source` knows where the words of captions end. Regions are written with the mask tokenizer `masks`, where there is
+    one, and boxes of `bins` steps.
+    """
+
+    examples: Sequence[Example]
+    answers: Sequence[str]
+    source: Source
+    masks: MaskVQVAE | None
+    bins: int
+
+
+@dataclass(frozen=True, slots=True)
 class Scores:
     """`value` is the column's number (percent, or CIDEr x 100); `samples` are its parts, one per example.
 
@@ -32,6 +53,10 @@ class Scores:
     """
 
     value: float
-    samples: list[float]
-    extra: dict[str, Any] = field(default_factory=dict)
-    details: list[dict[str, Any]] = field(default_factory=list)
+    samples: Sequence[float]
+    extra: Mapping[str, Json] = field(default_factory=dict)
+    details: Sequence[Mapping[str, Json]] = ()
+
+
+Metric = Callable[[Answered], Scores]
+"""What the registry of metrics leads to."""

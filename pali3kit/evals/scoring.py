@@ -1,34 +1,39 @@
-"""What the answers of a column are worth: each column has its metric."""
+"""The metrics of generated answers, by the names that benchmarks have for them."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-from pali3kit.data.source import Source
-from pali3kit.data.task import Example
+from pali3kit.catalogue import BENCHMARK
 from pali3kit.errors import DataError
-from pali3kit.evals.columns import EXPRESSIONS
 from pali3kit.evals.regions import score_regions
-from pali3kit.evals.scores import Scores
+from pali3kit.evals.scores import Answered, Scores
 from pali3kit.evals.texts import score_answers, score_captions, score_multilingual
-from pali3kit.masks.vqvae import MaskVQVAE
+from pali3kit.registry import METRIC
 
 
-def score(
-    column: str, examples: Sequence[Example], answers: Sequence[str], source: Source, masks: MaskVQVAE | None, bins: int
-) -> Scores:
-    """Score `answers` to `examples`: regions by mIoU, captions by CIDEr, all else by VQA accuracy.
+def score(benchmark: str, answered: Answered) -> Scores:
+    """Score answers by the benchmark's metric. Raises RegistryError for an unknown one."""
+    return METRIC.get(BENCHMARK.find(benchmark).metric)(answered)
 
-    `column` is one of the report's. `source` says where the words of captions end. Regions are written with `masks` and
-    boxes of `bins` steps; DataError is raised where there are no `masks` to read them.
-    """
-    if column in EXPRESSIONS:
-        if masks is None:
-            raise DataError(f"the column '{column}' is scored with the mask tokenizer: there is none")
-        return score_regions(examples, answers, masks, bins)
-    if column == "caption":
-        return score_captions(examples, answers)
-    if column == "caption_multilingual":
-        spaced = [source.tokenized(text, e.language) for text, e in zip(answers, examples, strict=True)]
-        return score_multilingual(examples, spaced)
-    return score_answers(examples, answers)
+
+def cider(answered: Answered) -> Scores:
+    """CIDEr x 100 of English captions, with the official tokenizer."""
+    return score_captions(answered.examples, answered.answers)
+
+
+def cider_by_language(answered: Answered) -> Scores:
+    """CIDEr x 100 in every language; writing without spaces is tokenized by the source."""
+    pairs = zip(answered.answers, answered.examples, strict=True)
+    spaced = [answered.source.tokenized(text, example.language) for text, example in pairs]
+    return score_multilingual(answered.examples, spaced)
+
+
+def vqa_accuracy(answered: Answered) -> Scores:
+    """VQA accuracy in percent."""
+    return score_answers(answered.examples, answered.answers)
+
+
+def segmentation_iou(answered: Answered) -> Scores:
+    """Mean IoU of masks in percent. Raises DataError where there is no mask tokenizer to read them."""
+    if answered.masks is None:
+        raise DataError("regions are scored with the mask tokenizer: there is none")
+    return score_regions(answered.examples, answered.answers, answered.masks, answered.bins)

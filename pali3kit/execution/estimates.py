@@ -20,6 +20,7 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from pali3kit.catalogue import STAGE
 from pali3kit.config.digest import digest
 from pali3kit.execution.host import processor
 from pali3kit.execution.process import Worker
@@ -28,30 +29,6 @@ from pali3kit.execution.worker import Calibrated
 from pali3kit.execution.workload import shape, units
 from pali3kit.plan.step import Step, critical_path
 from pali3kit.training.context import Cost, Weight
-
-# Seconds per unit of a stage that nobody has ever measured, as the embedded scale takes on one slow core. Only used to
-# order stages: what the longest chain waits for goes first.
-_GUESS_SECONDS = {
-    "tokenizer": 6.0,
-    "vision": 0.008,
-    "masks": 0.003,
-    "language": 0.007,
-    "features": 0.002,
-    "multimodal": 0.009,
-    "resolution": 0.03,
-    "transfer": 0.009,
-    "lit": 0.003,
-    "embed": 0.002,
-    "probe": 6.0,
-    "knn": 1.0,
-    "linear": 3.0,
-    "finetune": 0.01,
-    "classify": 0.1,
-    "zero_shot": 3.0,
-    "retrieval": 30.0,
-    "denoising": 0.003,
-    "evaluate": 0.008,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,7 +85,7 @@ class Forecast:
         """Return seconds by digest for a scheduler, which needs some number for every stage."""
         estimates = {step: self.estimate(step).seconds for step in steps}
         return {
-            step.digest: units(step) * _GUESS_SECONDS.get(step.kind, 0.01) if seconds is None else seconds
+            step.digest: units(step) * STAGE.find(step.kind).seconds if seconds is None else seconds
             for step, seconds in estimates.items()
         }
 

@@ -10,10 +10,10 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from pali3kit.catalogue import STAGE
 from pali3kit.config.schema import Experiment, Runtime
 from pali3kit.execution.estimates import Estimate, Forecast, count_parameters, simulate
 from pali3kit.execution.host import allot, processor
-from pali3kit.execution.ranks import SPREAD
 from pali3kit.execution.store import Store
 from pali3kit.execution.workload import units
 from pali3kit.plan.graph import build
@@ -23,7 +23,6 @@ from pali3kit.plan.step import Step
 STARTUP_SECONDS = 5.0
 GIBI = 1 << 30
 PAGE = 160  # columns
-CUT = ("multimodal", "resolution", "transfer")  # stages whose batches are cut into passes
 
 
 def plan(experiment: Experiment, console: Console | None = None) -> float:
@@ -92,13 +91,13 @@ def _bytes(step: Step, estimate: Estimate, runtime: Runtime) -> int | None:
     weight = estimate.weight
     if weight is None:
         return None
-    spread = step.kind in SPREAD
-    ranks = runtime.ranks if spread else 1
+    kind, training = STAGE.find(step.kind), getattr(step.config, "training", None)
+    ranks = runtime.ranks if kind.spread else 1
     state = weight.state // (ranks if runtime.strategy == "fsdp" else 1)
-    rows = step.config["training"]["batch_size"] // ranks if "training" in step.config else 0
-    if runtime.most_tokens and step.kind in CUT:
+    rows = training.batch_size // ranks if training is not None else 0
+    if runtime.most_tokens and kind.passes:
         rows = min(rows, max(1, runtime.most_tokens // max(1, weight.tokens)))
-    recomputes = runtime.recompute and (spread or step.kind == "language")
+    recomputes = runtime.recompute and kind.recomputes
     return state + rows * (weight.recomputed if recomputes else weight.activations)
 
 
@@ -138,7 +137,7 @@ def _table(
 def _flops(step: Step, estimate: Estimate) -> str:
     """Of the whole stage: a step of training takes three times a forward pass."""
     flops = estimate.weight.flops if estimate.weight else 0
-    return f"{(3 if 'training' in step.config else 1) * flops * units(step):.1e}" if flops else "-"
+    return f"{(3 if 'training' in step.plain else 1) * flops * units(step):.1e}" if flops else "-"
 
 
 def _gibibytes(size: int | None) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import multiprocessing
 import os
 import signal
@@ -11,30 +10,27 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from importlib import import_module
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
-from typing import Any
 
 from pali3kit.errors import StageError
 from pali3kit.execution.settle import reason, settle
 from pali3kit.orphans import die_with
-from pali3kit.registry import STAGE
+from pali3kit.plan.plain import StageConfig
 from pali3kit.training.context import Execution, StageContext
 from pali3kit.training.stopping import TERMINATED
 
-SPREAD = frozenset({"vision", "lit", "finetune", "multimodal", "resolution", "transfer"})
-"""Stages that can be shared among ranks."""
+
+def alone(execution: Execution, spread: bool) -> Execution:
+    """How a stage is carried out in the worker itself; what cannot be `spread` has no loading processes either."""
+    return replace(execution, ranks=1, loaders=execution.loaders if spread else 0)
 
 
-def alone(execution: Execution, kind: str) -> Execution:
-    """How a stage is carried out in the worker itself."""
-    return replace(execution, ranks=1, loaders=execution.loaders if kind in SPREAD else 0)
-
-
-def run_ranks(kind: str, config: dict[str, Any], context: StageContext) -> None:
-    """Run a stage in `context.execution.ranks` processes, and return when all have done their part.
+def run_ranks(stage: str, config: StageConfig, context: StageContext) -> None:
+    """Run the module `stage` in `context.execution.ranks` processes, and return when all have done their part.
 
     Raises:
         StageError: one of them failed or was killed; it says which and why. The others are ended.
@@ -51,7 +47,7 @@ def run_ranks(kind: str, config: dict[str, Any], context: StageContext) -> None:
     for rank in ranks:
         execution = replace(context.execution, rank=rank)
         own = replace(context, report=_Reports(reports if rank == 0 else None), execution=execution)
-        processes.append(spawn.Process(target=_rank, args=(kind, config, own, place, alive, os.getpid())))
+        processes.append(spawn.Process(target=_rank, args=(stage, config, own, place, alive, os.getpid())))
     try:
         for process in processes:
             process.start()
@@ -126,7 +122,7 @@ def _blamed(codes: dict[int, int], folder: Path) -> str:
 
 
 def _rank(
-    kind: str, config: dict[str, Any], context: StageContext, place: dict[str, str], alive: Connection, parent: int
+    stage: str, config: StageConfig, context: StageContext, place: dict[str, str], alive: Connection, parent: int
 ) -> None:
     """The life of a rank."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -134,9 +130,9 @@ def _rank(
     rank = context.execution.rank
     os.environ.update(place | {"LOCAL_RANK": str(rank), "NODE_RANK": "0"})  # what Lightning reads
     try:
-        stage = STAGE.get(kind)
+        module = import_module(stage)
         settle(context.threads, context.seed)
-        stage(copy.deepcopy(config), context)
+        module.run(config, context)
     except Exception as error:
         traceback.print_exc()
         with suppress(OSError):

@@ -26,7 +26,7 @@ from pali3kit import __version__
 from pali3kit.errors import StageError
 from pali3kit.execution.host import cores, processor
 from pali3kit.execution.workload import shape, units
-from pali3kit.plan.step import STAGE_VERSION, Step
+from pali3kit.plan.step import Step
 
 MANIFEST = "manifest.json"
 TRACEBACK = "traceback.txt"
@@ -90,7 +90,7 @@ class Store:
         A damaged artifact that is in the way is replaced. Call it only while holding the lock.
         """
         work, target = self.work(step), self.path(step)
-        config = yaml.safe_dump(dict(step.config), sort_keys=False, allow_unicode=True)
+        config = yaml.safe_dump(dict(step.plain), sort_keys=False, allow_unicode=True)
         (work / "config.yaml").write_text(config, encoding="utf-8")
         (work / MANIFEST).unlink(missing_ok=True)
         files = {path.relative_to(work).as_posix(): path.stat().st_size for path in _files(work)}
@@ -154,7 +154,7 @@ def _identity(step: Step) -> dict[str, Any]:
         "kind": step.kind,
         "label": step.label,
         "digest": step.digest,
-        "version": STAGE_VERSION.get(step.kind, 0),
+        "version": step.version,
         "seed": step.seed,
         "parents": {role: parent.digest for role, parent in step.parents.items()},
         "units": units(step),

@@ -6,7 +6,6 @@ are, and torch is imported once per worker, by the first stage that needs it.
 
 from __future__ import annotations
 
-import copy
 import faulthandler
 import os
 import signal
@@ -16,16 +15,17 @@ import traceback
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from importlib import import_module
 from multiprocessing.connection import Connection
 from pathlib import Path
 
-from pali3kit.execution.ranks import SPREAD, alone, run_ranks
+from pali3kit.catalogue import STAGE
+from pali3kit.execution.ranks import alone, run_ranks
 from pali3kit.execution.settle import reason, settle
 from pali3kit.execution.store import TRACEBACK, Store, disk_full
-from pali3kit.execution.workload import sized
+from pali3kit.execution.workload import sizes
 from pali3kit.orphans import die_with
 from pali3kit.plan.step import Step
-from pali3kit.registry import STAGE
 from pali3kit.training.context import UNFINISHED, Cost, Execution, StageContext, Weight
 
 OUTPUT = "output.txt"
@@ -114,22 +114,23 @@ def _run(step: Step, store: Store, threads: int, execution: Execution, send: Sen
     folder.mkdir(parents=True, exist_ok=True)
     (folder / TRACEBACK).unlink(missing_ok=True)
     with _output_to(folder / OUTPUT):
-        stage = STAGE.get(step.kind)  # importing torch is the worker's time, not the stage's
+        kind = STAGE.find(step.kind)
+        stage = import_module(kind.target)  # importing torch is the worker's time, not the stage's
         clock = _Clock(folder.with_suffix(".seconds"))
         report = _Reporter(send, clock)
         settle(threads, step.seed)
         parents = {role: store.path(parent) for role, parent in step.parents.items()}
         context = StageContext(folder, parents, step.seed, report, threads, execution)
-        if step.kind in SPREAD and execution.ranks > 1:
-            run_ranks(step.kind, dict(step.config), context)
+        if kind.spread and execution.ranks > 1:
+            run_ranks(kind.target, step.config, context)
         else:
-            stage(copy.deepcopy(dict(step.config)), replace(context, execution=alone(execution, step.kind)))
+            stage.run(step.config, replace(context, execution=alone(execution, kind.spread)))
     if not (folder / OUTPUT).stat().st_size:
         (folder / OUTPUT).unlink()
     seconds = clock.save()
     for name in UNFINISHED:  # not before: a stage that is killed while it writes its weights continues
         (folder / name).unlink(missing_ok=True)
-    store.publish(step, seconds, threads, _made_with(execution if step.kind in SPREAD else Execution()))
+    store.publish(step, seconds, threads, _made_with(execution if kind.spread else Execution()))
     clock.file.unlink()
     return Finished(seconds, report.numbers)
 
@@ -144,18 +145,17 @@ def _made_with(execution: Execution) -> dict[str, str]:
 
 def _calibrate(step: Step, threads: int) -> Message:
     with _output_to(Path(os.devnull)):
-        stage = STAGE.get(step.kind)
-        calibrate = getattr(sys.modules[stage.__module__], "calibrate", None)
+        calibrate = getattr(import_module(STAGE.find(step.kind).target), "calibrate", None)
         if calibrate is None:
             return Calibrated(None)
         settle(threads, step.seed)
         try:
             from pali3kit.training.weighing import available, rehearse
 
-            weight = rehearse(calibrate, copy.deepcopy(sized(step)))
+            weight = rehearse(calibrate, step.config, sizes(step))
             if weight is not None and (weight.state > available() or weight.effort > MOST_EFFORT):
                 return Calibrated(None, weight)
-            cost = calibrate(copy.deepcopy(sized(step)), threads)
+            cost = calibrate(step.config, sizes(step))
         except Exception as error:
             return Failed(reason(error))
     if cost is None:

@@ -1,17 +1,29 @@
-"""From an experiment to a graph of stages: the grid times the seeds, over shared steps."""
+"""From an experiment to a graph of steps: the grid times the seeds, over shared steps."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+from functools import cached_property
+
+from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.encoder import has_texts
 from pali3kit.config.grid import points, resolve
 from pali3kit.config.schema import Experiment
-from pali3kit.config.supply import ENCODER_COLUMNS, PRETRAINED_COLUMNS, TEXT_COLUMNS
-from pali3kit.plan.encoder_slices import EncoderStages
+from pali3kit.plan.cell import Cell, CellSteps
 from pali3kit.plan.labels import labelled
-from pali3kit.plan.slices import Stages
-from pali3kit.plan.step import Cell, Graph, Step
+from pali3kit.plan.step import Step, ancestry
 
-__all__ = ["Cell", "Graph", "Step", "build"]
+
+@dataclass(frozen=True)
+class Graph:
+    """All cells of an experiment, in the order of the grid, seeds innermost."""
+
+    cells: list[Cell]
+
+    @cached_property
+    def steps(self) -> list[Step]:
+        """Every step once, parents before children."""
+        return ancestry(step for cell in self.cells for step in cell.columns.values())
 
 
 def build(experiment: Experiment) -> Graph:
@@ -24,16 +36,15 @@ def build(experiment: Experiment) -> Graph:
 
 
 def _columns(experiment: Experiment, seed: int) -> dict[str, Step]:
-    """Return the evaluating step of each column of one cell."""
-    stages = Stages(experiment, seed)
-    alone = EncoderStages(stages)
+    """Return the step that measures each benchmark in one cell."""
+    cell = CellSteps(experiment, seed)
     columns = {}
-    for column in experiment.evaluate:
-        if column in PRETRAINED_COLUMNS:
-            if column not in TEXT_COLUMNS or has_texts(experiment):
-                columns[column] = getattr(alone if column in ENCODER_COLUMNS else stages, column)
-            continue
-        for after in experiment.evaluation.after:
-            name = column if after == "transfer" else f"{column}@{after}"
-            columns[name] = stages.evaluate(column, after)
+    for name in experiment.evaluate:
+        benchmark = BENCHMARK.find(name)
+        if benchmark.generated:
+            for after in experiment.evaluation.after:
+                key = name if after == "transfer" else f"{name}@{after}"
+                columns[key] = cell.step(benchmark.kind, benchmark=name, after=after)
+        elif has_texts(experiment) or not benchmark.reads_texts:
+            columns[name] = cell.step(benchmark.kind)
     return columns

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
-from pali3kit.plan.step import Cell, Step, ancestry
+from pali3kit.catalogue import STAGE
+from pali3kit.plan.cell import Cell
+from pali3kit.plan.step import Step, ancestry
 
 
 def labelled(cells: list[Cell]) -> list[Cell]:
@@ -48,34 +49,9 @@ def _part_name(value: Any) -> str:
 
 
 def _what(step: Step) -> str:
-    """Name a step by its kind and its task, column, split or size, e.g. `transfer/vqa`, `evaluate/caption@multimodal`,
-    `resolution/2@448`, `features/train@448`.
-    """
-    if step.kind == "resolution":
-        return f"resolution/{step_of(step)}@{step.config['image_size']}"
-    if step.kind == "embed":
-        return _embedded(step)
-    detail = step.config.get("column") or step.config.get("task") or step.config.get("split")
-    after = step.config.get("after", "transfer")
-    if "vision" in step.parents and step.parents["vision"].kind == "resolution":
-        after = step.config["image_size"]
-    return f"{step.kind}/{detail}" + (f"@{after}" if after != "transfer" else "") if detail else step.kind
-
-
-def _embedded(step: Step) -> str:
-    """The set of an `embed`, its splits unless they are those of a probe, and what is told of it if no feature."""
-    part = step.config.get("labelled") or step.config["captioned"]
-    splits, crop = step.config["splits"], step.config["crop"]
-    which = "" if splits == ["train", "test"] else f".{'+'.join(splits)}"
-    name = part.get("task") or (Path(part["path"]).name if part["name"] == "folders" else part["name"])
-    how = " logits" if "classifier" in step.parents else ""
-    return f"embed/{name}{which}{how}" + (f" {crop:g}" if crop < 1 else "")
-
-
-def step_of(step: Step) -> int:
-    """Which step of stage 2 a step is, from 1."""
-    before = step.parents["model"]
-    return 1 + (step_of(before) if before.kind == step.kind else 0)
+    """Name a step by its kind and what tells it from others of its kind: `transfer/vqa`, `features/train@448`."""
+    detail = STAGE.find(step.kind).detail(step)
+    return f"{step.kind}/{detail}" if detail else step.kind
 
 
 def value_label(value: Any) -> str:

@@ -1,7 +1,7 @@
-"""A stage to be run, named by a digest of everything that determines its result.
+"""A step: one stage to be run, named by a digest of everything that determines its result.
 
-The digest covers the version of the stage's code, its slice of the experiment, its seed, its data, and its parents'
-digests, and nothing else: an option of one arm reruns only what depends on it, and equal digests are the same work.
+The digest covers the version of the stage's code, its configuration, its seed, its data, and its parents' digests, and
+nothing else: an option of one arm reruns only what depends on it, and equal digests are the same work.
 """
 
 from __future__ import annotations
@@ -9,43 +9,27 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
 
+from pali3kit.catalogue import STAGE
 from pali3kit.config.digest import digest
-
-# Raise a kind's number when its stage's code changes results: older artifacts are then made anew.
-STAGE_VERSION: dict[str, int] = {
-    "tokenizer": 1,
-    "vision": 2,
-    "masks": 1,
-    "language": 2,
-    "features": 2,
-    "multimodal": 2,
-    "resolution": 1,
-    "transfer": 2,
-    "lit": 1,
-    "embed": 1,
-    "probe": 3,
-    "knn": 1,
-    "linear": 1,
-    "finetune": 1,
-    "classify": 1,
-    "zero_shot": 1,
-    "retrieval": 1,
-    "denoising": 1,
-    "evaluate": 2,
-}
+from pali3kit.plan.plain import StageConfig
+from pali3kit.types import Json
 
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One stage to be run. `config` is plain JSON; `parents` leads from role to step. `label` is for people."""
+    """One stage to be run. `config` is its kind's; `parents` leads from role to step. `label` is for people."""
 
     kind: str
     label: str
-    config: Mapping[str, Any]
+    config: StageConfig
     seed: int = 0
     parents: Mapping[str, Step] = field(default_factory=dict)
+
+    @cached_property
+    def plain(self) -> Mapping[str, Json]:
+        """The configuration as plain JSON."""
+        return self.config.plain()
 
     @cached_property
     def digest(self) -> str:
@@ -53,41 +37,22 @@ class Step:
         return digest(
             {
                 "kind": self.kind,
-                "version": STAGE_VERSION.get(self.kind, 0),
-                "config": dict(self.config),
+                "version": self.version,
+                "config": dict(self.plain),
                 "seed": self.seed,
                 "parents": {role: parent.digest for role, parent in self.parents.items()},
             }
         )
 
     @property
+    def version(self) -> int:
+        """The version of the stage's code."""
+        return STAGE.find(self.kind).version
+
+    @property
     def name(self) -> str:
         """The artifact's folder name: the kind and 12 digits of the digest."""
         return f"{self.kind}-{self.digest[:12]}"
-
-
-@dataclass(frozen=True)
-class Cell:
-    """One point of the grid with one seed. `columns` leads from the column's name to its evaluating step.
-
-    A column measured on the multimodal model, before any transfer, is called `<column>@multimodal`.
-    """
-
-    point: dict[str, Any]
-    seed: int
-    columns: dict[str, Step]
-
-
-@dataclass(frozen=True)
-class Graph:
-    """All cells of an experiment, in the order of the grid, seeds innermost."""
-
-    cells: list[Cell]
-
-    @cached_property
-    def steps(self) -> list[Step]:
-        """Every step once, parents before children."""
-        return ancestry(step for cell in self.cells for step in cell.columns.values())
 
 
 def ancestry(steps: Iterable[Step]) -> list[Step]:

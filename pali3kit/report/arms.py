@@ -10,8 +10,9 @@ from typing import Any
 
 from pali3kit.config.schema import Experiment
 from pali3kit.execution.store import Store
+from pali3kit.plan.graph import Graph
 from pali3kit.plan.labels import value_label
-from pali3kit.plan.step import Graph, Step, ancestry
+from pali3kit.plan.step import Step, ancestry
 
 NAMES = {"classif": "Classif", "siglip": "SigLIP", "random": "Random", "given": "As given"}
 TEXTS = {"lit": "LiT-tuned", "own": ""}  # whose text tower an encoder has

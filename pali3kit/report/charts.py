@@ -27,7 +27,7 @@ def delta_chart(report: Report, table: Table) -> str:
     All columns share one axis, in points (percent, CIDEr x 100, mIoU x 100), on which a loss has no place.
     """
     rows = [row for row in table.rows if row.baseline]
-    columns = [column for column in table.columns if not column.loss]
+    columns = [column for column in table.columns if not column.benchmark.lower_is_better]
     cells = [row.cells[column.name] for row in rows for column in columns]
     values = [bound for cell in cells if cell.delta for bound in (cell.delta.low, cell.delta.high)]
     values += [cell.paper_delta.value for cell in cells if cell.paper_delta]

@@ -6,13 +6,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.config.encoder import probe_sets
 from pali3kit.config.offers import tasks_of
 from pali3kit.config.schema import Experiment
-from pali3kit.config.supply import PRETRAINED_COLUMNS, TEXT_COLUMNS
 from pali3kit.errors import StageError
 from pali3kit.execution.store import Store
-from pali3kit.plan.step import Graph, Step
+from pali3kit.plan.graph import Graph
+from pali3kit.plan.step import Step
 from pali3kit.report import evidence, figures, paper, samples
 from pali3kit.report.arms import (
     CONTROL,
@@ -32,7 +33,7 @@ from pali3kit.report.notes import notes
 from pali3kit.report.saved import plain
 from pali3kit.report.statistics import Interval, Score, Verdict, delta, interval, verdict
 
-EARLY = ("multimodal", "resolution")  # stages before the transfers that columns can be measured after
+TRANSFER = "transfer"  # columns without a suffix are measured after it
 
 
 def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mapping[str, str] | None = None) -> Report:
@@ -64,14 +65,15 @@ def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mappin
 def _afters(arms: Sequence[Arm]) -> list[str]:
     """The stages after which there are columns: stage 1 first. Pretrained parts alone stand in the transfer table."""
     names = [name for arm in arms for name in arm.steps]
-    early = [after for after in EARLY if any(name.endswith(_suffix(after)) for name in names)]
-    transfer = any("@" not in name and name not in PRETRAINED_COLUMNS for name in names)
-    return early + ["transfer"] * (transfer or not early)
+    measured = sorted((kind for kind in STAGE.all() if kind.title), key=lambda kind: kind.stage)
+    early = [kind.name for kind in measured if any(name.endswith(f"@{kind.name}") for name in names)]
+    transfer = any("@" not in name and BENCHMARK.find(name).generated for name in names)
+    return early + [TRANSFER] * (transfer or not early)
 
 
 def _suffix(after: str) -> str:
     """What a cell's columns have behind their names."""
-    return f"@{after}" if after in EARLY else ""
+    return "" if after == TRANSFER else f"@{after}"
 
 
 def _table(
@@ -93,7 +95,7 @@ def _table(
             cell = ours.cell()
             if versus:
                 cell = _compare(cell, ours, measured[versus][column.name])
-            if control in measured and control != arm.label and not column.loss:  # no encoder is in a loss on text
+            if control in measured and control != arm.label and column.benchmark.answered != "loss":  # no encoder
                 cell = replace(cell, control=_above(ours, measured[control][column.name]))
             ours_of, theirs_of = (
                 {"pretrain": experiment.pretrain, **each} for each in (arm.point, partner if versus else arm.point)
@@ -149,7 +151,7 @@ def _is_papers(column: Column, point: Mapping[str, Any], experiment: Experiment)
     """Whether the paper measures a column so: its texts are read by a tower that is LiT-tuned for the encoder."""
     texts = point.get("evaluation.texts", experiment.evaluation.texts)
     towers = point.get("model.towers", experiment.model.towers)
-    return column.source not in TEXT_COLUMNS or (texts == "lit" and towers is None)
+    return not column.benchmark.reads_texts or (texts == "lit" and towers is None)
 
 
 def _expected(cell: Cell, experiment: Experiment, column: Column) -> Cell:
@@ -231,7 +233,7 @@ def _control_of(point: Mapping[str, Any]) -> str:
 
 def _key(source: str, suffix: str) -> str:
     """The name of a cell's column; what looks at a pretrained part alone is the same after every stage."""
-    return source if source in PRETRAINED_COLUMNS else source + suffix
+    return source + suffix if BENCHMARK.find(source).generated else source
 
 
 def _published(table: paper.PaperTable | None) -> Published | None:

@@ -6,7 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from pali3kit.config.supply import PARTS_OF, PRETRAINED_COLUMNS
+from pali3kit.benchmarks.benchmark import Benchmark
+from pali3kit.benchmarks.benchmark import Column as BenchmarkColumn
+from pali3kit.catalogue import BENCHMARK
 from pali3kit.report.statistics import Score
 
 Metrics = Mapping[str, Any]
@@ -15,7 +17,7 @@ Predictions = Sequence[Mapping[str, Any]]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of the table. `name` is also its key in the paper's table; `source` is the evaluated column."""
+    """One column of the table. `name` is also its key in the paper's table; `source` is the benchmark's name."""
 
     name: str
     title: str
@@ -23,14 +25,8 @@ class Column:
     source: str
 
     @property
-    def loss(self) -> bool:
-        """Whether it is in nats instead of points: less is better."""
-        return self.metric == _METRICS["loss"]
-
-    @property
-    def digits(self) -> int:
-        """How many decimals tell something: a point is a percent, a nat is much."""
-        return 3 if self.loss else 1
+    def benchmark(self) -> Benchmark:
+        return BENCHMARK.find(self.source)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,62 +42,34 @@ class Sets:
 
 
 EMBEDDED = Sets()
-_METRICS = {
-    "accuracy": "accuracy, %",
-    "recall": "R@1, %",
-    "cider": "CIDEr × 100",
-    "vqa": "VQA accuracy, %",
-    "miou": "mIoU × 100",
-    "loss": "nats per token",
-}
-_KNOWN = {
-    "denoising": ("Held-out loss (less is better)", "loss"),
-    "caption": ("COCO's counterpart", "cider"),
-    "caption_multilingual.en": ("XM3600's counterpart (en)", "cider"),
-    "caption_multilingual.avg35": ("XM3600's counterpart (avg-35)", "cider"),
-    "vqa": ("VQAv2's counterpart", "vqa"),
-    "vqa_knowledge": ("OKVQA's counterpart", "vqa"),
-    "vqa_text": ("TextVQA's counterpart", "vqa"),
-    "refer": ("RefCOCO's counterpart", "miou"),
-    "refer_plus": ("RefCOCO+'s counterpart", "miou"),
-    "refer_g": ("RefCOCOg's counterpart", "miou"),
-}
-_CLASSIFIERS = {"knn": "neighbours", "linear": "linear", "finetune": "fine-tuned", "zero_shot": "zero-shot"}
 _IMAGENET = {"top1": "ImageNet", "real": "ReaL", "v2": "ImageNet-v2"}
 _LABELS = {
     "world_classes": {part: f"{name}'s counterpart" for part, name in _IMAGENET.items()},
     "imagenet": _IMAGENET,
 }
 _CAPTIONS = {"world_captions": "XM3600's counterpart", "xm3600": "XM3600", "coco_karpathy": "COCO"}
-_DIRECTIONS = {"i2t": "image to text", "t2i": "text to image"}
 
 
 def columns_of(source: str, sets: Sets = EMBEDDED) -> tuple[Column, ...]:
-    """The report's columns of one evaluated column: several where it has several numbers.
+    """The report's columns of one benchmark: several where it has several numbers.
 
-    A column that this module does not know (of a plug-in), or that is measured on somebody's own files, is titled by
-    its name: only they know what set that is.
+    One that is measured on somebody's own files is titled by its name: only they know what set that is.
     """
-    names = [f"{source}.{part}" for part in PARTS_OF.get(source, ())] or [source]
-    known = {name: _of_encoder(name, sets) or _KNOWN.get(name, (name, "")) for name in names}
-    unnamed = sets.own and source not in PRETRAINED_COLUMNS
+    benchmark = BENCHMARK.find(source)
+    named = zip(benchmark.column_names, benchmark.columns, strict=True)
+    unnamed = sets.own and benchmark.generated
     return tuple(
-        Column(name, name if unnamed else title, _METRICS.get(metric, ""), source)
-        for name, (title, metric) in known.items()
+        Column(name, name if unnamed else _titled(column, sets), benchmark.unit, source) for name, column in named
     )
 
 
-def _of_encoder(name: str, sets: Sets) -> tuple[str, str] | None:
-    """Title and metric of a column of the encoder alone."""
-    source, _, part = name.partition(".")
-    if source == "probe":
-        return f"Probe ({sets.probes} task{'s' * (sets.probes != 1)})", "accuracy"
-    if source in _CLASSIFIERS:
-        what = _LABELS.get(sets.labelled, {}).get(part, f"{sets.labelled} {part}")
-        return f"{what} ({_CLASSIFIERS[source]})", "accuracy"
-    if source == "retrieval":
-        return f"{_CAPTIONS.get(sets.captioned, sets.captioned)} ({_DIRECTIONS[part]})", "recall"
-    return None
+def _titled(column: BenchmarkColumn, sets: Sets) -> str:
+    """The title, with what the sets are called."""
+    return column.title.format(
+        labelled=_LABELS.get(sets.labelled, {}).get(column.part, f"{sets.labelled} {column.part}"),
+        captioned=_CAPTIONS.get(sets.captioned, sets.captioned),
+        probes=f"{sets.probes} task{'s' * (sets.probes != 1)}",
+    )
 
 
 def score_of(column: Column, metrics: Metrics, predictions: Predictions) -> Score:

@@ -6,13 +6,13 @@ import csv
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
-from pali3kit.plan.labels import step_of
-from pali3kit.plan.step import Graph, Step, ancestry
+from pali3kit.catalogue import STAGE
+from pali3kit.plan.graph import Graph
+from pali3kit.plan.step import Step, ancestry
 from pali3kit.report.arms import NAMES, Arm, Shelf, read_json
 from pali3kit.report.model import Curve, Detail
 
-# In the order of the paper.
-TRAINED = ("vision", "language", "masks", "multimodal", "resolution", "transfer")
+LAST = "~"  # behind all stages of the paper
 
 
 def details(arms: Sequence[Arm], shelf: Shelf) -> Iterable[Detail]:
@@ -49,14 +49,14 @@ def curves(graph: Graph, arms: Sequence[Arm], shelf: Shelf) -> Iterable[Curve]:
             points = tuple((int(row["step"]), float(row["loss"])) for row in csv.DictReader(file))
         shared = len(users[step.digest]) == len(arms) and len(arms) > 1
         # The losses of different kinds of pretraining have different units: each has a panel of its own.
-        what = step.config.get("task") or step.config.get("pretrain") or ""
-        what = f"step {step_of(step)}" if step.kind == "resolution" else what
+        what = STAGE.find(step.kind).panel(step)
         label = "shared" if shared else " / ".join(users[step.digest])
         yield Curve(f"{step.kind} {NAMES.get(what, what)}".strip(), label, step.seed, points)
 
 
-def _stage(step: Step) -> int:
-    return TRAINED.index(step.kind) if step.kind in TRAINED else len(TRAINED)
+def _stage(step: Step) -> str:
+    """In the order of the paper; what is none of its stages comes last."""
+    return STAGE.find(step.kind).stage or LAST
 
 
 def versions(graph: Graph, shelf: Shelf) -> dict[str, str]:

@@ -11,6 +11,7 @@ from typing import Any
 
 from PIL import Image
 
+from pali3kit.catalogue import BENCHMARK
 from pali3kit.registry import SOURCE
 from pali3kit.report.charts import series
 from pali3kit.report.model import Answer, Example, Region, Report
@@ -101,7 +102,7 @@ def _answer(answer: Answer, colours: Mapping[str, str], judged: bool) -> str:
 
 def _judges(example: Example) -> bool:
     """Whether a single answer is right or wrong; a caption is only more or less like its references."""
-    return not example.column.startswith("caption")
+    return BENCHMARK.find(example.column).right_or_wrong
 
 
 def _picture(example: Example, image: Image.Image | None, region: Region | None = None, colour: str = "") -> str:

@@ -9,8 +9,8 @@ from typing import Any
 
 import yaml
 
+from pali3kit.catalogue import BENCHMARK
 from pali3kit.report import charts, paper, table
-from pali3kit.report.columns import columns_of
 from pali3kit.report.figure_charts import figure_chart
 from pali3kit.report.gallery import Pictures, defined, gallery
 from pali3kit.report.model import Report, Table
@@ -132,7 +132,7 @@ def _details(report: Report) -> str:
     labels = [row.label for row in report.tables[0].rows] if report.tables else []
     blocks = []
     for column in dict.fromkeys(detail.column for detail in report.details):
-        digits = columns_of(column.partition("@")[0])[0].digits
+        digits = BENCHMARK.find(column.partition("@")[0]).digits
         rows = [
             [
                 detail.name,

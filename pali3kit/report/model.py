@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pali3kit.catalogue import STAGE
 from pali3kit.config.schema import Expected
-from pali3kit.config.supply import PRETRAINED_COLUMNS
 from pali3kit.report.columns import Column
 from pali3kit.report.paper import Claim, Number
 from pali3kit.report.statistics import Interval, Verdict
@@ -48,9 +48,6 @@ class Row:
     cells: Mapping[str, Cell]
 
 
-TITLES = {"multimodal": "After stage 1", "resolution": "After stage 2", "transfer": "After transfer"}
-
-
 @dataclass(frozen=True, slots=True)
 class Table:
     """What was measured after one stage: "multimodal" (stage 1), "resolution" (stage 2) or "transfer" (per task)."""
@@ -61,9 +58,9 @@ class Table:
 
     @property
     def title(self) -> str:
-        if self.columns and all(column.source in PRETRAINED_COLUMNS for column in self.columns):
+        if self.columns and not any(column.benchmark.generated for column in self.columns):
             return "After pretraining"
-        return TITLES[self.after]
+        return STAGE.find(self.after).title
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from pali3kit.config.supply import ENCODER_COLUMNS, TEXT_COLUMNS
+from pali3kit.benchmarks.benchmark import Benchmark
+from pali3kit.catalogue import BENCHMARK
 from pali3kit.report import paper
 from pali3kit.report.model import Report, Row, Table
 
@@ -45,7 +46,7 @@ def notes(report: Report) -> Iterable[str]:
     yield from _limits(report)
     if checks := report.config["stages"]["transfer"].get("checks"):
         yield f"Transfers end with the best of {checks} checks, by their own score on pictures that are not trained on."
-    losses = any(column.loss for table in report.tables for column in table.columns)
+    losses = any(column.benchmark.lower_is_better for table in report.tables for column in table.columns)
     if losses:
         yield LOSS
     if report.config["data"]["source"]["name"] == "world" and _on_the_world(report):
@@ -60,35 +61,36 @@ def notes(report: Report) -> Iterable[str]:
         yield f"{paper.LEGEND}."
 
 
+def _asked(report: Report) -> list[Benchmark]:
+    """What is measured."""
+    return [BENCHMARK.find(name) for name in report.config["evaluate"]]
+
+
 def _on_the_world(report: Report) -> bool:
     """Whether any column is measured on the embedded world, where it is the data."""
-    return any(_embedded(report)) or any(column not in ENCODER_COLUMNS for column in report.config["evaluate"])
+    return any(_embedded(report)) or any(each.answered != "features" for each in _asked(report))
 
 
 def _embedded(report: Report) -> Iterable[str]:
     """Which columns are the world's though the data is not."""
-    asked, chosen = report.config["evaluate"], report.config["evaluation"]
-    if "probe" in asked and not chosen["probes"]:
+    chosen, sets = report.config["evaluation"], {name for each in _asked(report) for name in each.sets}
+    if "probes" in sets and not chosen["probes"]:
         yield PROBES
-    if {"knn", "linear", "finetune", "zero_shot"} & set(asked) and chosen["labelled"]["name"] == "world_classes":
+    if "labelled" in sets and chosen["labelled"]["name"] == "world_classes":
         yield LABELS
-    if "retrieval" in asked and chosen["captioned"]["name"] == "world_captions":
+    if "captioned" in sets and chosen["captioned"]["name"] == "world_captions":
         yield CAPTIONS
     source = report.config["stages"]["lit"]["source"] or report.config["data"]["source"]
     texts = report.config["evaluation"]["texts"] == "lit" and report.config["model"]["towers"] is None
-    if texts and set(TEXT_COLUMNS) & set(asked) and source["name"] == "world":
+    if texts and any(each.reads_texts for each in _asked(report)) and source["name"] == "world":
         yield TOWER
 
 
 def _settings(report: Report) -> Iterable[str]:
     """How columns of the encoder alone are measured: what else makes such numbers incomparable."""
-    asked, chosen = report.config["evaluate"], report.config["evaluation"]
-    if "probe" in asked:
-        yield f"Probe: {chosen['shots']} shots of each class, the mean of {chosen['draws']} draws of them."
-    if "knn" in asked:
-        yield f"Neighbours: {chosen['neighbours']}, by the cosine."
-    if "zero_shot" in asked:
-        yield f"Zero-shot: the set of prompts '{chosen['prompts']}'."
+    for benchmark in sorted(_asked(report), key=lambda each: each.name):
+        if benchmark.setting:
+            yield benchmark.setting.format(**report.config["evaluation"])
     if languages := {one.name.partition("/")[2] for one in report.details if one.name.startswith("i2t@1/")}:
         yield f"Retrieval: the mean over {len(languages)} language{'s' * (len(languages) > 1)}."
 

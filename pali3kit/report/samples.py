@@ -36,7 +36,7 @@ def choose(arms: Sequence[Arm], shelf: Shelf) -> Iterable[Example]:
         answered = {arm.label: _first(arm.steps.get(name, {}), shelf) for arm in arms}
         rows = {label: predictions for label, predictions in answered.items() if predictions}
         if rows:
-            size = next(step.config["image_size"] for arm in arms for step in arm.steps.get(name, {}).values())
+            size = next(int(str(step.plain["image_size"])) for arm in arms for step in arm.steps.get(name, {}).values())
             yield from (_example(source, key, rows, size) for key in _spread(_common(rows), COUNT))
 
 

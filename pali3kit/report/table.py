@@ -151,7 +151,9 @@ def _turned(title: str, table: Table, shown: Sequence[Line]) -> RichTable:
 
 
 def _line(table: Table, row: Row, kind: str, label: str, text: Callable[[Row, Cell, int], str]) -> Line:
-    return Line(kind, label, tuple(text(row, row.cells[column.name], column.digits) for column in table.columns))
+    return Line(
+        kind, label, tuple(text(row, row.cells[column.name], column.benchmark.digits) for column in table.columns)
+    )
 
 
 def _ours(row: Row, cell: Cell, digits: int) -> str:

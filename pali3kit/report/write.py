@@ -14,8 +14,7 @@ from typing import Any
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import DataError
 from pali3kit.execution.store import Store
-from pali3kit.plan.graph import build
-from pali3kit.plan.step import Graph
+from pali3kit.plan.graph import Graph, build
 from pali3kit.report import saved, table
 from pali3kit.report.collect import collect
 from pali3kit.report.gallery import pictures

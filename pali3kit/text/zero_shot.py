@@ -5,9 +5,12 @@ from __future__ import annotations
 import re
 import string
 from collections.abc import Sequence
+from typing import get_args
 
-from pali3kit.config.encoder import PROMPTS
+from pali3kit.config.schema import Prompts
 from pali3kit.errors import DataError, choose
+
+PROMPTS = get_args(Prompts)
 
 
 def templates(name: str) -> list[str]:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -14,8 +13,9 @@ from torch.optim import Optimizer
 from pali3kit.config.schema import Training
 from pali3kit.config.vocabulary import CODES, MODES, SENTINELS, Vocabulary
 from pali3kit.models.pali import PaLI
+from pali3kit.nn.positions import Grid
 from pali3kit.registry import LANGUAGE
-from pali3kit.training.context import Cost, Weight
+from pali3kit.training.context import Cost, Sizes, Weight
 from pali3kit.training.modules import Batch, StageModule
 from pali3kit.training.parts import build_pali, build_part, build_vision
 from pali3kit.training.weighing import Weighed, rehearsing, weigh
@@ -69,33 +69,33 @@ def count(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def vocabulary(config: Mapping[str, Any]) -> int:
-    """The size that the tokenizer of `config` will have, special tokens included."""
-    codes = int(config.get("codes") or CODES)
-    if "file" in config:
-        return Vocabulary(Path(config["file"]), codes, rows=config.get("rows")).size
-    return int(config["vocabulary"]) + SENTINELS + len(MODES) + codes
+def vocabulary(sizes: Sizes) -> int:
+    """The size that the tokenizer will have, special tokens included."""
+    codes = int(sizes.codes or CODES)
+    if sizes.file is not None:
+        return Vocabulary(Path(sizes.file), codes, rows=sizes.rows).size
+    return int(sizes.vocabulary or 0) + SENTINELS + len(MODES) + codes
 
 
-def random_ids(config: Mapping[str, Any], *shape: int) -> Tensor:
+def random_ids(sizes: Sizes, *shape: int) -> Tensor:
     """Token ids `[*shape]`."""
-    return torch.randint(2, vocabulary(config), shape)
+    return torch.randint(2, vocabulary(sizes), shape)
 
 
-def random_pali(config: Mapping[str, Any]) -> tuple[PaLI, int, tuple[int, int]]:
-    """PaLI of the config's parts without its encoder, the encoder's width, and its grid."""
-    vision = build_vision(config)
-    language = build_part(LANGUAGE, config["language"], vocabulary=vocabulary(config))
-    return build_pali(config, vision.width, language), vision.width, vision.native_grid
+def random_pali(sizes: Sizes) -> tuple[PaLI, int, Grid]:
+    """PaLI of the components without its encoder, the encoder's width, and its grid."""
+    vision = build_vision(sizes.vision, sizes.image_size)
+    language = build_part(LANGUAGE, sizes.language, vocabulary=vocabulary(sizes))
+    return build_pali(sizes.projector, vision.width, language), vision.width, vision.native_grid
 
 
-def random_pairs(config: Mapping[str, Any], rows: int, width: int, grid: tuple[int, int]) -> Batch:
+def random_pairs(sizes: Sizes, rows: int, width: int, grid: Grid, regions: bool = False) -> Batch:
     """Visual tokens with prompts and targets of typical length; most of a batch of short answers is padding."""
-    longest, mean = (REGION, REGION) if config.get("task") == "refer" else (TARGET, ANSWER)
+    longest, mean = (REGION, REGION) if regions else (TARGET, ANSWER)
     return {
         "tokens": torch.randn(rows, grid[0] * grid[1], width),
-        "prompts": random_ids(config, rows, PROMPT),
+        "prompts": random_ids(sizes, rows, PROMPT),
         "prompt_mask": torch.ones(rows, PROMPT, dtype=torch.bool),
-        "targets": random_ids(config, rows, longest),
+        "targets": random_ids(sizes, rows, longest),
         "target_mask": (torch.arange(longest) < mean).expand(rows, -1),
     }

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
+
+from pali3kit.types import Named
 
 UNFINISHED = ("last.ckpt", "partial.ckpt", "best.safetensors", "best.partial")
 """What a stage leaves in its folder for whoever continues it: gone when what it makes is published."""
@@ -85,10 +87,25 @@ class Weight:
 
 
 @dataclass(frozen=True)
-class Cost:
-    """What a stage's optional `calibrate(config, threads)` measures.
+class Sizes:
+    """The components that a stage and its ancestors have: enough to build, with random weights, all that it runs."""
 
-    `seconds` per unit (one training example, or what `report` counts) on this machine with that many
+    image_size: int = 0
+    vision: Named = field(default_factory=dict)
+    language: Named = field(default_factory=dict)
+    projector: Named = field(default_factory=dict)
+    masks: Named = field(default_factory=dict)
+    vocabulary: int | None = None
+    file: str | None = None
+    rows: int | None = None
+    codes: int | None = None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a stage's optional `calibrate(config, sizes)` measures.
+
+    `seconds` per unit (one training example, or what `report` counts) on this machine with its
     threads, `fixed` seconds once per stage; `parameters` counts the weights that the stage holds,
     `tokens` those of one unit, image tokens included, `disk` the bytes that one unit leaves there.
     """

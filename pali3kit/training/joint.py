@@ -16,9 +16,10 @@ from pali3kit.data.batch import collate
 from pali3kit.data.mixture import Mixture
 from pali3kit.data.task import Example
 from pali3kit.models.pali import PaLI
+from pali3kit.plan.pali import Texts
 from pali3kit.text.tokenizer import Tokenizer
 from pali3kit.training.calibration import PROMPT, TARGET, random_pairs, random_pali, training_cost
-from pali3kit.training.context import Cost, Execution, StageContext
+from pali3kit.training.context import Cost, Execution, Sizes, StageContext
 from pali3kit.training.corpus import counting
 from pali3kit.training.fit import fit
 from pali3kit.training.frozen import FrozenTokens
@@ -32,7 +33,7 @@ T = TypeVar("T")
 NONE: Mapping[int, Example] = MappingProxyType({})
 
 
-def frozen(config: Mapping[str, Any], context: StageContext) -> Sight:
+def frozen(config: Texts, context: StageContext) -> Sight:
     """The tokens that the frozen encoder gave, or, where none are kept, pictures for it."""
     if "features" in context.parents:
         kept = FrozenTokens(context.parents["features"], "train")
@@ -40,19 +41,19 @@ def frozen(config: Mapping[str, Any], context: StageContext) -> Sight:
     return pictures(config, read_vision(context.parents["vision"]).requires_grad_(False))
 
 
-def pictures(config: Mapping[str, Any], vision: ViT) -> Sight:
+def pictures(config: Texts, vision: ViT) -> Sight:
     """The source's own pictures, as the encoder wants them."""
-    source = build_source(config)
+    source = build_source(config.source, config.image_size)
 
     def read(number: int) -> Tensor:
         return vision.image_spec.prepare([source.image("train", number)])
 
-    return Sight("images", read, config["count"], vision.native_grid, vision.width, vision)
+    return Sight("images", read, config.count, vision.native_grid, vision.width, vision)
 
 
 def train(
     model: PaLI,
-    config: Mapping[str, Any],
+    config: Texts,
     context: StageContext,
     budget: Training,
     weights: Mapping[str, float],
@@ -66,11 +67,11 @@ def train(
     """
     tokenizer = read_tokenizer(context.parents["tokenizer"])
     masks = read_masks(context.parents["masks"]) if "masks" in context.parents else None
-    source = build_source(config)
-    tasks = {name: (source.task(name, config["bins"]), weight) for name, weight in weights.items() if weight > 0}
-    mixture = Mixture(tasks, "train", sight.count - config.get("validation", 0), context.seed, sight.bad)
+    source = build_source(config.source, config.image_size)
+    tasks = {name: (source.task(name, config.bins), weight) for name, weight in weights.items() if weight > 0}
+    mixture = Mixture(tasks, "train", sight.count - config.validation, context.seed, sight.bad)
     stream = Stream(mixture, budget.batch_size, sight, masks, getattr(source, "skips", None))
-    longest = sight.grid[0] * sight.grid[1] + config["prompt_length"]
+    longest = sight.grid[0] * sight.grid[1] + config.prompt_length
     execution = context.execution
     passes = count_passes(budget.batch_size, longest, execution)
 
@@ -100,7 +101,7 @@ def count_passes(batch_size: int, tokens: int, execution: Execution) -> int:
 def shared(
     examples: Sequence[Example],
     tokenizer: Tokenizer,
-    config: Mapping[str, Any],
+    config: Texts,
     execution: Execution,
     passes: int,
     replaced: Mapping[int, Example] = NONE,
@@ -114,7 +115,7 @@ def shared(
     weight is always one over those of the targets as they were drawn: it is the same for every token of the batch, for
     any ranks and passes, and after a replacement off from the mean by the two targets' difference in length.
     """
-    lengths = config["prompt_length"], config["target_length"]
+    lengths = config.prompt_length, config.target_length
     parts = execution.ranks * passes
     if parts == 1 and not replaced:
         return [collate(examples, tokenizer, *lengths)]
@@ -131,15 +132,15 @@ def part(whole: Sequence[T], number: int, parts: int) -> Sequence[T]:
     return whole[number * len(whole) // parts : (number + 1) * len(whole) // parts]
 
 
-def cost(config: Mapping[str, Any], budget: Training, learns: bool = False) -> Cost:
+def cost(config: Texts, sizes: Sizes, budget: Training, regions: bool = False, learns: bool = False) -> Cost:
     """What one example costs here; where no tokens are kept, with its picture, which an encoder sees that may learn."""
-    model, width, grid = random_pali(config)
-    texts = random_pairs(config, budget.batch_size, width, grid)
+    model, width, grid = random_pali(sizes)
+    texts = random_pairs(sizes, budget.batch_size, width, grid, regions)
     tokens = {"tokens": texts.pop("tokens")}
-    rows = [number % config.get("count", 1) for number in range(budget.batch_size)]
     look: Callable[[], Batch] = lambda: tokens  # noqa: E731
-    if "count" in config:
-        sight = pictures(config, build_vision(config).requires_grad_(learns))
+    if config.count:
+        rows = [number % config.count for number in range(budget.batch_size)]
+        sight = pictures(config, build_vision(sizes.vision, sizes.image_size).requires_grad_(learns))
         model.vision, look = sight.vision, lambda: {sight.name: torch.cat([sight.read(n) for n in rows])}
 
     def make(step: int) -> Batch:

@@ -7,13 +7,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import fields
 from pathlib import Path
 from typing import Any, TypeVar
 
 from torch import nn
 
-from pali3kit.config.schema import Optimizer, Part, Training
+from pali3kit.config.schema import Part
 from pali3kit.data.source import Source
 from pali3kit.errors import ConfigError, WeightsError
 from pali3kit.language.ul2 import UL2
@@ -22,56 +21,56 @@ from pali3kit.models.classifier import Classifier
 from pali3kit.models.pali import PaLI
 from pali3kit.models.trained import TrainedTowers
 from pali3kit.models.two_towers import TwoTowers
+from pali3kit.plan.plain import named
 from pali3kit.registry import LANGUAGE, MASKS, PROJECTOR, SOURCE, TEXT_TOWER, VISION, Registry
 from pali3kit.text.tokenizer import Tokenizer
 from pali3kit.training.context import Execution
+from pali3kit.types import Json, Named
 from pali3kit.vision.vit import ViT
 from pali3kit.weights.files import load_weights, save_weights
 
 ALONE = Execution()
 ENCODER = "vision.safetensors"  # the encoder of an artifact whose weights are PaLI's
-Config = Mapping[str, Any]
-Budget = TypeVar("Budget", bound=Training)
+T = TypeVar("T")
 
 
-def build_part(registry: Registry, part: Config, **shared: Any) -> Any:
-    """The part `{"name": ..., **options}`, built with its options and what its surroundings dictate."""
+def build_part(registry: Registry[T], part: Named, **shared: object) -> T:
+    """The component `{"name": ..., **options}`, built with its options and what its surroundings dictate."""
     options = {key: value for key, value in part.items() if key != "name"}
-    return registry.build(part["name"], **shared, **options)
+    return registry.build(str(part["name"]), **shared, **options)
 
 
-def build_source(config: Config) -> Source:
-    """The source of records, with pictures of `config["image_size"]` pixels where pictures matter."""
-    size = {"image_size": config["image_size"]} if "image_size" in config else {}
-    return build_part(SOURCE, config["source"], **size)  # type: ignore[no-any-return]
+def build_source(source: Named, image_size: int | None = None) -> Source:
+    """The source of records, with pictures of `image_size` pixels where pictures matter."""
+    return build_part(SOURCE, source, **({} if image_size is None else {"image_size": image_size}))
 
 
-def build_vision(config: Config) -> ViT:
-    """The vision encoder of `config`, with random weights."""
-    return build_part(VISION, config["vision"], image_size=config["image_size"])  # type: ignore[no-any-return]
+def build_vision(vision: Named, image_size: int) -> ViT:
+    """The vision encoder, with random weights or those that it names."""
+    return build_part(VISION, vision, image_size=image_size)
 
 
-def build_language(config: Config, tokenizer: Tokenizer, execution: Execution = ALONE) -> UL2:
-    """The language model of `config` over the tokenizer's ids, with random weights or those that it names."""
-    language: UL2 = build_part(LANGUAGE, config["language"], vocabulary=len(tokenizer))
-    if language.eos_id != tokenizer.eos_id:
-        ids = f"ends at id {language.eos_id}, the tokenizer's texts at {tokenizer.eos_id}"
-        raise ConfigError([f"model.language {config['language']['name']} {ids}: they do not belong together."])
-    language.attention, language.checkpointing = execution.attention, execution.recompute
-    return language
+def build_language(language: Named, tokenizer: Tokenizer, execution: Execution = ALONE) -> UL2:
+    """The language model over the tokenizer's ids, with random weights or those that it names."""
+    model = build_part(LANGUAGE, language, vocabulary=len(tokenizer))
+    if model.eos_id != tokenizer.eos_id:
+        ids = f"ends at id {model.eos_id}, the tokenizer's texts at {tokenizer.eos_id}"
+        raise ConfigError([f"model.language {language['name']} {ids}: they do not belong together."])
+    model.attention, model.checkpointing = execution.attention, execution.recompute
+    return model
 
 
-def build_pali(config: Config, vision_width: int, language: UL2) -> PaLI:
+def build_pali(projector: Named, vision_width: int, language: UL2) -> PaLI:
     """PaLI around `language`, for visual tokens of `vision_width` that come from a cache."""
     widths = {"vision_width": vision_width, "language_width": language.width}
-    return PaLI(None, build_part(PROJECTOR, config["projector"], **widths), language)
+    return PaLI(None, build_part(PROJECTOR, projector, **widths), language)
 
 
-def describe_towers(towers: TwoTowers, text: Part) -> dict[str, Any]:
+def describe_towers(towers: TwoTowers, text: Part) -> Mapping[str, Json]:
     """What `towers.safetensors` fits beside the encoder: the text tower's part and sizes."""
     shape = towers.text.positions.shape
     sizes = {"vocabulary": towers.text.embedding.num_embeddings, "length": shape[1], "out": towers.vision.width}
-    return {"text": {"name": text.name, **text.options}, **sizes}
+    return {"text": named(text), **sizes}
 
 
 def read_two_towers(folder: Path) -> TwoTowers:
@@ -80,7 +79,9 @@ def read_two_towers(folder: Path) -> TwoTowers:
     if "towers" not in parts:
         raise WeightsError(f"{folder} holds an encoder without a text tower: only pretrain 'siglip' leaves one")
     described = dict(parts["towers"])
-    towers = TwoTowers(build_vision(parts), build_part(TEXT_TOWER, described.pop("text"), **described))
+    towers = TwoTowers(
+        build_vision(parts["vision"], parts["image_size"]), build_part(TEXT_TOWER, described.pop("text"), **described)
+    )
     load_weights(towers, folder / "towers.safetensors")
     return towers.eval()
 
@@ -93,12 +94,12 @@ def read_trained_towers(folder: Path, tokenizer: Path) -> TrainedTowers:
 def read_classifier(folder: Path) -> Classifier:
     """The encoder of a fine-tuning, with its head."""
     parts = read_parts(folder)
-    classifier = Classifier(build_vision(parts), parts["classes"])
+    classifier = Classifier(build_vision(parts["vision"], parts["image_size"]), parts["classes"])
     load_weights(classifier, folder / "weights.safetensors")
     return classifier.eval()
 
 
-def publish(folder: Path, module: nn.Module, writes: bool = True, **parts: Any) -> None:
+def publish(folder: Path, module: nn.Module, writes: bool = True, **parts: Json) -> None:
     """Write `module`'s weights and the description of what they fit; of several ranks, all call and one writes."""
     save_weights(module, folder / "weights.safetensors", writes)
     if writes:
@@ -111,12 +112,12 @@ def keep_report(part: nn.Module, folder: Path) -> None:
         (folder / "load.json").write_text(json.dumps(report.as_dict(), indent=1))
 
 
-def without_weights(part: Config) -> dict[str, Any]:
+def without_weights(part: Named) -> Named:
     """A part as its artifact describes it: who reads that must not fetch its first weights again."""
     return {key: value for key, value in part.items() if key not in ("pretrained", "weights", "allow")}
 
 
-def describe(folder: Path, **parts: Any) -> None:
+def describe(folder: Path, **parts: Json) -> None:
     """Write `parts.json`."""
     (folder / "parts.json").write_text(json.dumps(parts, indent=1, sort_keys=True))
 
@@ -141,7 +142,7 @@ def read_vision(folder: Path, image_size: int | None = None) -> ViT:
     parts = read_parts(folder)
     own = parts["image_size"]
     size = image_size or own
-    vision = build_vision({**parts, "image_size": size})
+    vision = build_vision(parts["vision"], size)
     file = folder / (ENCODER if (folder / ENCODER).exists() else "weights.safetensors")
     if size == own:
         load_weights(vision, file)
@@ -159,7 +160,7 @@ def read_masks(folder: Path) -> MaskVQVAE:
 
 def read_language(folder: Path, tokenizer: Tokenizer, execution: Execution = ALONE) -> UL2:
     """The model of a language artifact."""
-    language = build_language(read_parts(folder), tokenizer, execution)
+    language = build_language(read_parts(folder)["language"], tokenizer, execution)
     load_weights(language, folder / "weights.safetensors")
     return language
 
@@ -167,16 +168,7 @@ def read_language(folder: Path, tokenizer: Tokenizer, execution: Execution = ALO
 def read_pali(folder: Path, tokenizer: Tokenizer, execution: Execution = ALONE) -> PaLI:
     """The projector and language model of a multimodal or transfer artifact."""
     parts = read_parts(folder)
-    model = build_pali(parts, parts["vision_width"], build_language(parts, tokenizer, execution))
+    language = build_language(parts["language"], tokenizer, execution)
+    model = build_pali(parts["projector"], parts["vision_width"], language)
     load_weights(model, folder / "weights.safetensors")
     return model
-
-
-def read_budget(cls: type[Budget], section: Config) -> Budget:
-    """A section of `stages` as its dataclass again."""
-    values = {field.name: section[field.name] for field in fields(cls) if field.name in section}
-    values["optimizer"] = Optimizer(**section["optimizer"])
-    if "text" in values:
-        options = {key: value for key, value in section["text"].items() if key != "name"}
-        values["text"] = Part(name=section["text"]["name"], options=options)
-    return cls(**values)

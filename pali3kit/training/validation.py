@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +12,15 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
-from pali3kit.config.schema import Transfer
 from pali3kit.data.source import Source
 from pali3kit.data.task import Example
 from pali3kit.errors import DataError
 from pali3kit.evals.answers import answer
-from pali3kit.evals.columns import column_examples
+from pali3kit.evals.examples import benchmark_examples
+from pali3kit.evals.scores import Answered
 from pali3kit.evals.scoring import score
 from pali3kit.models.pali import PaLI
+from pali3kit.plan.kinds.transfer import Config
 from pali3kit.training.context import StageContext
 from pali3kit.training.fit import count_steps
 from pali3kit.training.parts import build_source, read_masks, read_tokenizer
@@ -81,16 +82,15 @@ class Best(Callback):
             rows.writerows([step, value, int(step == best)] for step, value in sorted(self.scores.items()))
 
 
-def validation(
-    model: PaLI, config: Mapping[str, Any], context: StageContext, budget: Transfer, sight: Sight
-) -> list[Best]:
+def validation(model: PaLI, config: Config, context: StageContext, sight: Sight) -> list[Best]:
     """What scores a transfer as its column is scored, greedily; nothing where there are no checks."""
+    budget = config.training
     if not budget.checks:
         return []
-    source, tokenizer = build_source(config), read_tokenizer(context.parents["tokenizer"])
+    source, tokenizer = build_source(config.source, config.image_size), read_tokenizer(context.parents["tokenizer"])
     masks = read_masks(context.parents["masks"]) if "masks" in context.parents else None
-    examples = _readable(_held_out(source, config, budget, sight.count), sight)
-    lengths = config["prompt_length"], config["target_length"]
+    examples = _readable(_held_out(source, config, sight.count), sight)
+    lengths = config.prompt_length, config.target_length
 
     def see(index: Tensor) -> Tensor:
         found = torch.cat([sight.read(number) for number in index.tolist()])
@@ -99,7 +99,7 @@ def validation(
 
     def measure() -> float:
         answers = answer(model, tokenizer, examples, see, sight.grid, *lengths)
-        return score(config["column"], examples, answers, source, masks, config["bins"]).value
+        return score(config.column, Answered(examples, answers, source, masks, config.bins)).value
 
     steps = count_steps(budget)
     at = sorted({max(1, steps * (i + 1) // budget.checks) for i in range(budget.checks)})
@@ -107,10 +107,10 @@ def validation(
     return [Best(learning, measure, at, context.folder, context.writes)]
 
 
-def _held_out(source: Source, config: Mapping[str, Any], budget: Transfer, count: int) -> list[Example]:
+def _held_out(source: Source, config: Config, count: int) -> list[Example]:
     """Examples on the last of the training pictures."""
-    asked = config["column"], config["bins"], count, budget.validate, config["task"]
-    return column_examples(source, *asked, split="train", start=count - config["validation"])
+    asked = config.column, config.bins, count, config.training.validate, config.task
+    return benchmark_examples(source, *asked, split="train", start=count - config.validation)
 
 
 def _readable(examples: Sequence[Example], sight: Sight) -> list[Example]:

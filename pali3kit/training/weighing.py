@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
@@ -20,8 +20,11 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from pali3kit.training.context import Weight
+from pali3kit.config.schema import Training
+from pali3kit.plan.plain import StageConfig
+from pali3kit.training.context import Sizes, Weight
 
+C = TypeVar("C", bound=StageConfig)
 FP32 = 4  # bytes
 BACKWARD = 3  # a training step takes three times the FLOPs of its forward pass
 
@@ -39,14 +42,15 @@ def rehearsing() -> bool:
     return torch.get_default_device().type == "meta"
 
 
-def rehearse(calibrate: Callable[[dict[str, Any], int], object], config: dict[str, Any]) -> Weight | None:
+def rehearse(calibrate: Callable[[C, Sizes], object], config: C, sizes: Sizes) -> Weight | None:
     """The weight of what `calibrate` would build and run; None where a part cannot be built without memory, as adapters
     of other libraries may not.
     """
     parameters, batch = 0, 1
-    if "training" in config:
-        batch = config["training"]["batch_size"]
-        config = {**config, "training": {**config["training"], "batch_size": 1}}
+    training: Training | None = getattr(config, "training", None)
+    if training is not None:
+        batch = training.batch_size
+        config = replace(config, training=replace(training, batch_size=1))  # type: ignore[type-var]
 
     def note(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
         nonlocal parameters
@@ -55,7 +59,7 @@ def rehearse(calibrate: Callable[[dict[str, Any], int], object], config: dict[st
     hook = register_module_parameter_registration_hook(note)
     try:
         with torch.device("meta"):
-            calibrate(config, 1)
+            calibrate(config, sizes)
     except Weighed as found:
         weight = found.weight or Weight(parameters, FP32 * parameters)
         return replace(weight, effort=batch * weight.effort)

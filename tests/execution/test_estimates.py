@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from fakes import Loose
 from safetensors.numpy import save_file
 
 from pali3kit.execution.estimates import Forecast, count_parameters, simulate
@@ -23,9 +24,9 @@ def publish(store, step, seconds, threads=1):
 
 
 def test_simulated_schedules():
-    first = Step("tokenizer", "first", {})
-    arms = [Step("vision", "", {"n": n}, 0, {"t": first}) for n in range(3)]
-    last = Step("probe", "", {}, 0, {"v": arms[0]})
+    first = Step("tokenizer", "first", Loose({}))
+    arms = [Step("vision", "", Loose({"n": n}), 0, {"t": first}) for n in range(3)]
+    last = Step("probe", "", Loose({}), 0, {"v": arms[0]})
     steps = [first, *arms, last]
     seconds = {first.digest: 1.0, **{arm.digest: 10.0 for arm in arms}, last.digest: 5.0}
     assert simulate(steps, seconds, 1) == 36.0
@@ -50,7 +51,7 @@ def test_history_of_the_same_shape_beats_that_of_the_kind(experiment):
 
 
 def _longer(step, examples):
-    return {**step.config, "training": {**step.config["training"], "examples": examples}}
+    return {**step.config, "training": {**step.plain["training"], "examples": examples}}
 
 
 def test_a_scheduler_gets_a_weight_for_every_stage(experiment):

@@ -6,6 +6,7 @@ from multiprocessing.connection import wait
 from pathlib import Path
 
 import pytest
+from fakes import Loose
 
 from pali3kit.execution.process import THREAD_VARIABLES, Worker
 from pali3kit.execution.worker import Failed
@@ -27,7 +28,7 @@ def last_message(worker):
 
 
 def test_threads_are_in_the_workers_environment_and_not_in_ours(worker):
-    worker.make(Step("no such kind", "x", {}))
+    worker.make(Step("no such kind", "x", Loose({})))
     last_message(worker)  # it runs its own program by now: between fork and exec, environ reads empty
     pairs = Path(f"/proc/{worker.process.pid}/environ").read_text().split("\0")
     environment = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
@@ -37,12 +38,12 @@ def test_threads_are_in_the_workers_environment_and_not_in_ours(worker):
 
 def test_a_worker_survives_a_failing_stage(worker):
     for _ in range(2):
-        worker.make(Step("no such kind", "x", {}))
+        worker.make(Step("no such kind", "x", Loose({})))
         assert "unknown stage 'no such kind'" in last_message(worker).reason
 
 
 def test_a_killed_worker_is_a_failure(worker):
-    worker.make(Step("no such kind", "x", {}))
+    worker.make(Step("no such kind", "x", Loose({})))
     last_message(worker)
     os.kill(worker.process.pid, signal.SIGKILL)
     assert last_message(worker) == Failed("its process was killed by SIGKILL: most often the system ran out of memory")

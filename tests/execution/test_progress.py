@@ -3,13 +3,14 @@ from __future__ import annotations
 import io
 
 import pytest
+from fakes import Loose
 from rich.console import Console
 
 from pali3kit.execution import progress
 from pali3kit.execution.progress import Display, as_text, write_log
 from pali3kit.plan.step import Step
 
-NODE = Step("masks", "masks [x]", {})
+NODE = Step("masks", "masks [x]", Loose({}))
 
 
 def shown(tmp_path, terminal):

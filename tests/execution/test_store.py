@@ -6,12 +6,13 @@ import os
 import shutil
 
 import pytest
+from fakes import Loose
 
 from pali3kit.errors import StageError
 from pali3kit.execution.store import Store, disk_full
 from pali3kit.plan.step import Step
 
-NODE = Step("masks", "the masks", {"masks": {"name": "vqvae"}, "training": {"examples": 10}}, seed=3)
+NODE = Step("masks", "the masks", Loose({"masks": {"name": "vqvae"}, "training": {"examples": 10}}), seed=3)
 
 
 @pytest.fixture
@@ -60,7 +61,7 @@ def test_damage_is_not_done_and_is_replaced(store, spoil, words):
 
 
 def test_another_stages_folder_is_refused(store):
-    other = Step("masks", "others", {})
+    other = Step("masks", "others", Loose({}))
     make(store, other)
     shutil.copytree(store.path(other), store.path(NODE))
     with pytest.raises(

@@ -7,6 +7,7 @@ import sys
 import types
 
 import pytest
+from fakes import Loose
 
 from pali3kit.errors import StageError
 from pali3kit.execution import worker
@@ -16,7 +17,7 @@ from pali3kit.plan.step import Step
 from pali3kit.registry import STAGE, Entry
 from pali3kit.training.context import Cost, Execution
 
-NODE = Step("masks", "masks", {"masks": {"name": "vqvae"}}, seed=5)
+NODE = Step("masks", "masks", Loose({"masks": {"name": "vqvae"}}), seed=5)
 
 
 @pytest.fixture

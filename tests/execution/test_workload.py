@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pali3kit.execution.workload import shape, sized, units
+from pali3kit.execution.workload import shape, sizes, units
 from pali3kit.plan.graph import build
 
 
@@ -39,14 +39,23 @@ def test_a_stage_that_only_loads_weights_is_some_work(experiment):
 def test_units_of_held_out_text_are_windows_in_three_modes(experiment):
     (step,) = [n for n in build(replace(experiment, evaluate=["denoising"])).steps if n.kind == "denoising"]
     assert units(step) == 3 * experiment.evaluation.limit
-    assert {"language", "vocabulary", "length"} <= sized(step).keys()
+    assert sizes(step).language["name"] == "ul2" and sizes(step).vocabulary == 50
 
 
-def test_a_sized_config_holds_the_models_of_the_ancestors(experiment):
-    step = named(experiment)["transfer/refer classif"]
-    config = sized(step)
-    assert {"vision", "language", "projector", "masks", "vocabulary", "codes"} <= config.keys()
-    assert config["training"] == step.config["training"]
+def test_sizes_are_of_the_components_of_all_ancestors(experiment):
+    found = sizes(named(experiment)["transfer/refer classif"])
+    assert [part["name"] for part in (found.vision, found.language, found.projector, found.masks)] == [
+        "vit",
+        "ul2",
+        "linear",
+        "vqvae",
+    ]
+    assert (found.image_size, found.vocabulary, found.codes) == (64, 50, 16)
+
+
+def test_what_sees_pictures_alone_has_the_encoder_alone(experiment):
+    found = sizes(named(experiment)["probe siglip"])
+    assert found.vision["name"] == "vit" and not found.language and found.vocabulary is None
 
 
 def test_what_costs_the_same_has_the_same_shape(experiment):

@@ -2,19 +2,14 @@ from __future__ import annotations
 
 from pali3kit.config.schema import Part
 from pali3kit.plan import content
-
-
-def test_options_that_say_nothing_change_nothing():
-    part = Part(name="vit", options={"width": 8, "weights": None, "allow": []})
-    assert content.plain(part) == {"name": "vit", "width": 8}
-    assert content.plain(Part(name="vit", options={"weights": "a.npz"})) == {"name": "vit", "weights": "a.npz"}
+from pali3kit.plan.plain import named
 
 
 def test_a_union_is_plain_in_digests_and_knows_the_content_of_its_parts(tmp_path):
     (tmp_path / "a.tsv").write_text("a cat\ta.png")
     options = {"path": str(tmp_path / "a.tsv"), "images": str(tmp_path), "filter": False}
     union = Part(name="union", options={"parts": {"a": Part(name="tsv", options=options)}})
-    assert content.plain(union) == {"name": "union", "parts": {"a": {"name": "tsv", **options}}}
+    assert named(union) == {"name": "union", "parts": {"a": {"name": "tsv", **options}}}
     before = content.data_of(union)
     assert before == content.data_of(union) and before
     (tmp_path / "a.tsv").write_text("another cat\ta.png")

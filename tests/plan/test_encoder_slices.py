@@ -26,8 +26,8 @@ def test_features_are_shared_by_all_that_read_them(experiment):
     columns = on_classes(experiment).cells[0].columns
     assert columns["linear"].parents == columns["knn"].parents
     logits = columns["finetune"].parents["test"]
-    assert logits.config["labelled"] == columns["knn"].parents["test"].config["labelled"]
-    assert {logits.config["image_size"], columns["knn"].parents["test"].config["image_size"]} == {
+    assert logits.plain["labelled"] == columns["knn"].parents["test"].plain["labelled"]
+    assert {logits.plain["image_size"], columns["knn"].parents["test"].plain["image_size"]} == {
         experiment.stages.finetune.image_size or experiment.model.image_size,
         experiment.model.image_size,
     }

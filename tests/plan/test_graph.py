@@ -56,7 +56,7 @@ def test_grid_over_a_part_and_a_number(tmp_path):
             baseline={},
         )
     )
-    widths = [cell.columns["probe"].parents["flag"].parents["vision"].config["vision"]["width"] for cell in graph.cells]
+    widths = [cell.columns["probe"].parents["flag"].parents["vision"].plain["vision"]["width"] for cell in graph.cells]
     assert widths == [8, 16]
 
 
@@ -74,4 +74,4 @@ def test_a_union_of_files_can_be_planned(tmp_path, monkeypatch):
     )
     graph = build(load("x.yaml", ["stages.multimodal.mixture={c.caption: 1}"]))
     [transfer] = [step for step in graph.steps if step.kind == "transfer"]
-    assert transfer.config["source"]["parts"]["c"]["path"] == "c.tsv"
+    assert transfer.plain["source"]["parts"]["c"]["path"] == "c.tsv"

@@ -27,7 +27,7 @@ def changed(before, after):
 def test_expressions_share_one_transfer(experiment):
     columns = build(experiment).cells[0].columns
     assert columns["refer"].parents["model"] is columns["refer_g"].parents["model"]
-    assert columns["refer"].parents["model"].config["task"] == "refer"
+    assert columns["refer"].parents["model"].plain["task"] == "refer"
 
 
 def test_constrained_regions_are_other_evaluations_of_regions_alone(experiment):
@@ -43,7 +43,7 @@ def test_without_a_cache_stages_on_pali_see_pictures(experiment):
     assert not [step for step in graph.steps if step.kind == "features"]
     for step in graph.steps:
         if step.kind in ("multimodal", "transfer", "evaluate"):
-            assert step.parents["vision"].kind == "vision" and step.config["count"] == experiment.data.train
+            assert step.parents["vision"].kind == "vision" and step.plain["count"] == experiment.data.train
 
 
 def test_roles_of_every_kind(experiment):
@@ -87,7 +87,7 @@ def test_an_option_that_says_nothing_is_not_hashed(experiment):
     """Options come with time; results must not grow stale by them."""
     vision = experiment.stages.vision
     step = next(step for step in build(experiment).steps if step.kind == "vision")
-    assert "cooldown" not in step.config["training"]["optimizer"]
+    assert "cooldown" not in step.plain["training"]["optimizer"]
     cooled = replace(vision, optimizer=replace(vision.optimizer, cooldown=0.1))
     after = build(replace(experiment, stages=replace(experiment.stages, vision=cooled)))
     assert "vision siglip" in changed(build(experiment), after)
@@ -213,7 +213,7 @@ def test_how_the_language_model_denoises_is_hashed_only_where_it_is_said(experim
         graph = build(replace(experiment, stages=replace(experiment.stages, language=section)))
         return next(step for step in graph.steps if step.kind == "language")
 
-    assert not {"prefix", "z_loss"} & language().config["training"].keys()
+    assert not {"prefix", "z_loss"} & language().plain["training"].keys()
     assert len({language(**options).digest for options in ({}, {"prefix": "table"}, {"z_loss": 1e-4})}) == 3
 
 
@@ -226,8 +226,8 @@ def test_held_out_text_is_measured_on_the_language_model_alone(tmp_path):
         return next(step for step in graph.steps if step.kind == "denoising")
 
     assert denoising(seed=1).seed == 0 and denoising(seed=1).digest != denoising().digest
-    assert denoising().config["prefix"] == "appendix"
-    assert denoising(prefix="table").config["prefix"] == "table"
+    assert denoising().plain["prefix"] == "appendix"
+    assert denoising(prefix="table").plain["prefix"] == "table"
 
 
 def test_a_temperature_of_1_changes_no_digest_and_another_one_stage_1(experiment):
@@ -253,7 +253,7 @@ def test_columns_by_other_names_are_trained_and_measured_on_the_task_that_is_nam
     plain = build(experiment)
     named = build(replace(experiment, data=replace(experiment.data, columns={"refer": "refs.refer"})))
     column = named.cells[0].columns["refer"]
-    assert column.config["task"] == column.parents["model"].config["task"] == "refs.refer"
+    assert column.plain["task"] == column.parents["model"].plain["task"] == "refs.refer"
     assert "masks" in column.parents["model"].parents
     assert {label.split()[0] for label in changed(plain, named)} == {
         "evaluate/refer", "evaluate/refer_g", "transfer/refs.refer",
@@ -272,8 +272,8 @@ def test_the_mask_tokenizer_learns_any_object_of_files(experiment, tmp_path):
 
     world = experiment.data.source
     config = masks(world, coco)
-    assert config.masks.config["task"] == "instance" and config.masks.config["source"]["name"] == "coco_instances"
-    assert "task" not in masks(world).masks.config and "source" not in masks(world).masks.config["training"]
+    assert config.masks.plain["task"] == "instance" and config.masks.plain["source"]["name"] == "coco_instances"
+    assert "task" not in masks(world).masks.config and "source" not in masks(world).masks.plain["training"]
     assert masks(world).masks.digest == slices.Stages(experiment, 0).masks.digest
 
 
@@ -284,10 +284,10 @@ def test_a_recipe_reaches_its_task_alone(experiment):
     after = build(told)
     assert {label.split()[0] for label in changed(build(experiment), after)} == {"transfer/vqa", "evaluate/vqa"}
     column = after.cells[0].columns["vqa"]
-    training = column.parents["model"].config["training"]
+    training = column.parents["model"].plain["training"]
     assert (training["examples"], training["batch_size"], training["label_smoothing"]) == (96, 24, 0.3)
     assert (training["optimizer"]["learning_rate"], training["optimizer"]["weight_decay"]) == (0.5, 0.25)
-    assert column.config["beams"] == 3
+    assert column.plain["beams"] == 3
 
 
 def test_a_recipe_that_says_only_examples_is_the_number(experiment):

@@ -125,7 +125,7 @@ def publish(store, step, arm) -> None:
         rows = [f"{step},{4 * np.exp(-step / rate) + 0.7:.5f},0.001" for step in steps]
         (folder / "curve.csv").write_text("step,loss,learning_rate\n" + "\n".join(rows) + "\n")
     if step.kind in ("evaluate", "probe", "denoising"):
-        column = step.config.get("column", step.kind)
+        column = step.plain.get("column", step.kind)
         metrics, predictions = scores(column, arm, step)
         (folder / "metrics.json").write_text(json.dumps(metrics))
         (folder / "predictions.jsonl").write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in predictions))
@@ -134,7 +134,7 @@ def publish(store, step, arm) -> None:
 
 def scores(column, arm, step):
     """Scores of an arm: the level, the column's bonus for siglip, and noise of seed and sample."""
-    after = -10 if step.config.get("after") == "multimodal" else 0
+    after = -10 if step.plain.get("after") == "multimodal" else 0
     seed = step.parents["model"].seed if "model" in step.parents else step.seed
     noise = np.random.default_rng(zlib.crc32(f"{column}/{seed}/{arm}".encode()))
     shared = np.random.default_rng(zlib.crc32(column.encode())).normal(0, 20, SAMPLES)

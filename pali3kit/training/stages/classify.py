@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pali3kit.evals.classification import judge
-from pali3kit.training.context import Cost, StageContext
+from pali3kit.plan.kinds.classify import Config
+from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.feature_files import features_in
 from pali3kit.training.stages.measured import by_name, write_columns
 
 
-def run(config: dict[str, Any], context: StageContext) -> None:
+def run(config: Config, context: StageContext) -> None:
     """Write `metrics.json`: `top1`, and `real` and `v2` where the set has them."""
-    tests = {split: features_in(context.parents["test"], split) for split in config["splits"]}
+    tests = {split: features_in(context.parents["test"], split) for split in config.splits}
     write_columns(context.folder, by_name(judge(lambda logits: logits.argmax(1), **tests)))
 
 
-def calibrate(config: dict[str, Any], threads: int) -> Cost:
+def calibrate(config: Config, sizes: Sizes) -> Cost:
     """Nothing but the largest of each row."""
     return Cost(0.0, 0.5)

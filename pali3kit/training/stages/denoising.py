@@ -3,38 +3,38 @@
 from __future__ import annotations
 
 import json
-from typing import Any
 
 import torch
 
 from pali3kit.evals.denoising import BATCH, held_out_loss, window_nats
+from pali3kit.plan.kinds.denoising import Config
 from pali3kit.registry import LANGUAGE
 from pali3kit.training.calibration import count, fastest_seconds, random_ids, vocabulary
-from pali3kit.training.context import Cost, StageContext
+from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.corpus import listing, windows
 from pali3kit.training.device import chosen_device
 from pali3kit.training.parts import build_part, build_source, read_language, read_tokenizer
 
 
-def run(config: dict[str, Any], context: StageContext) -> None:
+def run(config: Config, context: StageContext) -> None:
     """Write `metrics.json`: nats per target token, the mean over UL2's modes, and each mode's."""
     tokenizer = read_tokenizer(context.parents["tokenizer"])
     language = read_language(context.parents["language"], tokenizer).to(chosen_device())
-    source = build_source(config)
+    source = build_source(config.source)
     with listing(source, context):
-        packed = windows(source.held_out(config["bins"]), tokenizer, config["length"], config["limit"])
-    packed = packed[: config["limit"]]
+        packed = windows(source.held_out(config.bins), tokenizer, config.length, config.limit)
+    packed = packed[: config.limit]
     total = 3 * len(packed)
-    loss = held_out_loss(language, tokenizer, packed, config["prefix"], lambda done: context.report(done, total))
+    loss = held_out_loss(language, tokenizer, packed, config.prefix, lambda done: context.report(done, total))
     metrics = {"value": loss.value, "n": len(packed), "extra": loss.modes, "samples": loss.samples}
     (context.folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
 
 
-def calibrate(config: dict[str, Any], threads: int) -> Cost:
+def calibrate(config: Config, sizes: Sizes) -> Cost:
     """Seconds per window in one of the three modes."""
-    language = build_part(LANGUAGE, config["language"], vocabulary=vocabulary(config)).eval()
-    length = config["length"]
-    inputs, targets = random_ids(config, BATCH, length * 3 // 4), random_ids(config, BATCH, length // 2)
+    language = build_part(LANGUAGE, sizes.language, vocabulary=vocabulary(sizes)).eval()
+    length = config.length
+    inputs, targets = random_ids(sizes, BATCH, length * 3 // 4), random_ids(sizes, BATCH, length // 2)
     masks = {"input_mask": torch.ones_like(inputs, dtype=torch.bool), "target_mask": targets > 0}
     seconds = fastest_seconds(lambda number: window_nats(language, {"inputs": inputs, "targets": targets, **masks}))
     return Cost(seconds / BATCH, 1.0, count(language), length * 5 // 4)

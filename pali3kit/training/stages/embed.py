@@ -14,14 +14,17 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import nn
 
 from pali3kit.data.records import Skips
-from pali3kit.data.sets.contract import PictureSet
+from pali3kit.data.sets.contract import CaptionedSet, LabelledSet, PictureSet
 from pali3kit.errors import DataError
 from pali3kit.evals.features import BATCH, Extractor, size_of
+from pali3kit.plan.kinds.embed import Config
+from pali3kit.plan.sets import Pictures
 from pali3kit.registry import CAPTIONED, LABELLED, TOWERS
 from pali3kit.training.calibration import count, fastest_seconds
-from pali3kit.training.context import Cost, StageContext
+from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.device import chosen_device
 from pali3kit.training.feature_files import Arrays, create, publish, read
 from pali3kit.training.parts import build_part, build_vision, read_classifier, read_vision
@@ -31,7 +34,7 @@ SOME = 16  # pictures that are timed
 T = TypeVar("T")
 
 
-def run(config: dict[str, Any], context: StageContext) -> None:
+def run(config: Config, context: StageContext) -> None:
     """Write `<split>.safetensors` of each of `splits`: `features` float32 `[n,D]` and `labels`.
 
     A set that was labelled again has all `right` labels in one row, those of picture `i` ending at `right_ends[i]`.
@@ -40,8 +43,8 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     """
     pictures = build_set(config)
     encoder = read_encoder(config, context)
-    extractor, skips = _extractor(encoder, config["crop"]), _Listed(context)
-    sizes = {split: pictures.size(split) for split in config["splits"]}
+    extractor, skips = _extractor(encoder, config.crop), _Listed(context)
+    sizes = {split: pictures.size(split) for split in config.splits}
     for number, split in enumerate(sizes):
         before = sum(list(sizes.values())[:number])
         for done in _fill(extractor, pictures, split, context, skips):
@@ -63,16 +66,27 @@ class _Listed(Skips):
             self.file.write_text(lines, encoding="utf-8", errors="backslashreplace")
 
 
-def build_set(config: dict[str, Any]) -> Any:
+def build_set(config: Pictures) -> LabelledSet | CaptionedSet:
     """The labelled or captioned set of a config."""
-    registry, part = (LABELLED, config["labelled"]) if "labelled" in config else (CAPTIONED, config["captioned"])
-    return build_part(registry, part, image_size=config["image_size"])
+    return build_captioned(config) if config.labelled is None else build_labelled(config)
 
 
-def read_encoder(config: dict[str, Any], context: StageContext) -> Any:
+def build_labelled(config: Pictures) -> LabelledSet:
+    """The labelled set of a config."""
+    assert config.labelled is not None
+    return build_part(LABELLED, config.labelled, image_size=config.image_size)
+
+
+def build_captioned(config: Pictures) -> CaptionedSet:
+    """The captioned set of a config."""
+    assert config.captioned is not None
+    return build_part(CAPTIONED, config.captioned, image_size=config.image_size)
+
+
+def read_encoder(config: Config, context: StageContext) -> nn.Module:
     """The encoder of the parent, or its classifier, or the whole model that the config names, on the device."""
-    if "towers" in config:
-        encoder = build_part(TOWERS, config["towers"])
+    if config.towers is not None:
+        encoder = build_part(TOWERS, config.towers)
     elif "classifier" in context.parents:
         encoder = read_classifier(context.parents["classifier"])
     else:
@@ -174,17 +188,17 @@ def _save(arrays: Arrays, progress: Path, done: int, skips: _Listed) -> None:
     count_file.replace(progress)
 
 
-def calibrate(config: dict[str, Any], threads: int) -> Cost | None:
+def calibrate(config: Config, sizes: Sizes) -> Cost | None:
     """Seconds per picture, drawing it included; None of somebody's whole model, which is not fetched for that."""
-    if "towers" in config:
+    if config.towers is not None:
         return None
-    vision, split = build_vision(config).eval(), config["splits"][0]
+    vision, split = build_vision(sizes.vision, sizes.image_size).eval(), config.splits[0]
     spec, tokens = vision.image_spec, vision.native_grid[0] * vision.native_grid[1]
     kept = vision.width * np.dtype(np.float32).itemsize
     if rehearsing():
         picture = torch.zeros(1, 3, spec.size, spec.size)
         raise Weighed(replace(weigh_forward(vision, lambda: vision.pooled(picture), tokens, SOME), disk=kept))
-    pictures, extractor = build_set(config), _extractor(vision, config["crop"])
+    pictures, extractor = build_set(config), _extractor(vision, config.crop)
     some = range(min(SOME, pictures.size(split)))
     seconds = fastest_seconds(
         lambda number: extractor.embed([extractor.fit(pictures.image(split, index)) for index in some])

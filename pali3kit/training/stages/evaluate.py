@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Container, Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -15,13 +14,14 @@ from pali3kit.data.source import Source
 from pali3kit.data.task import Example
 from pali3kit.errors import DataError
 from pali3kit.evals.answers import BATCH, answer
-from pali3kit.evals.columns import column_examples
-from pali3kit.evals.scores import Scores
+from pali3kit.evals.examples import benchmark_examples
+from pali3kit.evals.scores import Answered, Scores
 from pali3kit.evals.scoring import score
 from pali3kit.language.regions import RegionGrammar
 from pali3kit.nn.positions import Grid
+from pali3kit.plan.kinds.evaluate import Config
 from pali3kit.training.calibration import TARGET, count, fastest_seconds, random_pairs, random_pali
-from pali3kit.training.context import Cost, StageContext
+from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.corpus import listing
 from pali3kit.training.device import chosen_device
 from pali3kit.training.frozen import FrozenTokens
@@ -29,23 +29,23 @@ from pali3kit.training.parts import build_source, read_masks, read_pali, read_to
 from pali3kit.training.pictures import picture_or_black
 
 
-def run(config: dict[str, Any], context: StageContext) -> None:
+def run(config: Config, context: StageContext) -> None:
     """Write `metrics.json` and every prediction in `predictions.jsonl`.
 
     Test pictures that cannot be read are left out: `n` does not count them, `skipped.txt` lists them.
     """
-    source = build_source(config)
+    source = build_source(config.source, config.image_size)
     with listing(source, context):
         examples, predictions = _answered(config, context, source)
     masks = read_masks(context.parents["masks"]) if "masks" in context.parents else None
-    scores = score(config["column"], examples, predictions, source, masks, config["bins"])
+    scores = score(config.column, Answered(examples, predictions, source, masks, config.bins))
     _write(context.folder, examples, predictions, scores)
 
 
-def _answered(config: dict[str, Any], context: StageContext, source: Source) -> tuple[list[Example], list[str]]:
+def _answered(config: Config, context: StageContext, source: Source) -> tuple[list[Example], list[str]]:
     """The test examples whose pictures can be read, and the model's answers."""
-    asked = config["column"], config["bins"], config["test"], config["limit"], config.get("task", "")
-    examples = column_examples(source, *asked)
+    asked = config.column, config.bins, config.test, config.limit, config.task
+    examples = benchmark_examples(source, *asked)
     tokenizer = read_tokenizer(context.parents["tokenizer"])
     tokens, grid, bad = _tokens(source, context)
     examples = [example for example in examples if example.image not in bad]
@@ -55,15 +55,15 @@ def _answered(config: dict[str, Any], context: StageContext, source: Source) -> 
         examples,
         tokens,
         grid,
-        config["prompt_length"],
-        config["target_length"],
-        config["beams"],
-        RegionGrammar(tokenizer, config["bins"]) if config.get("constrained") else None,
+        config.prompt_length,
+        config.target_length,
+        config.beams,
+        RegionGrammar(tokenizer, config.bins) if config.constrained else None,
         lambda done: context.report(done, len(examples)),
     )
     good = [number for number, example in enumerate(examples) if example.image not in bad]
     if not good:
-        raise DataError(f"no picture of the test examples of '{config['column']}' can be read: see skipped.txt")
+        raise DataError(f"no picture of the test examples of '{config.column}' can be read: see skipped.txt")
     return [examples[number] for number in good], [predictions[number] for number in good]
 
 
@@ -104,10 +104,10 @@ def _write(folder: Path, examples: Sequence[Example], predictions: Sequence[str]
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
-def calibrate(config: dict[str, Any], threads: int) -> Cost:
+def calibrate(config: Config, sizes: Sizes) -> Cost:
     """Seconds per answer of typical length."""
-    model, width, grid = random_pali(config)
-    batch = random_pairs(config, BATCH, width, grid)
+    model, width, grid = random_pali(sizes)
+    batch = random_pairs(sizes, BATCH, width, grid, regions=config.task == "refer")
     inputs = (batch["tokens"], grid, batch["prompts"], batch["prompt_mask"])
-    seconds = fastest_seconds(lambda number: model.eval().generate(*inputs, TARGET, config["beams"]))
+    seconds = fastest_seconds(lambda number: model.eval().generate(*inputs, TARGET, config.beams))
     return Cost(seconds / BATCH, 1.0, count(model), grid[0] * grid[1] + 2 * TARGET)

@@ -11,8 +11,9 @@ import numpy as np
 import torch
 from numpy.lib.format import open_memmap
 
+from pali3kit.plan.kinds.features import Config
 from pali3kit.training.calibration import count, fastest_seconds
-from pali3kit.training.context import Cost, StageContext
+from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.corpus import listing
 from pali3kit.training.device import chosen_device
 from pali3kit.training.parts import build_source, build_vision, read_vision
@@ -24,16 +25,16 @@ BATCH, TOKENS = 128, 1 << 16  # pictures of a batch at most, and tokens
 
 
 @torch.inference_mode()
-def run(config: dict[str, Any], context: StageContext) -> None:
+def run(config: Config, context: StageContext) -> None:
     """Write `<split>.npy`, fp16 `[pictures, N, D]`, and `grid.npy`, the rows and columns of the tokens.
 
     Pictures that cannot be used are listed in `skipped.txt`; their numbers are in `<split>-bad.npy`, their tokens mean
     nothing.
     """
-    source = build_source(config)
+    source = build_source(config.source, config.image_size)
     device = chosen_device()
     vision = read_vision(context.parents["vision"]).to(device)
-    split, total = config["split"], config["count"]
+    split, total = config.split, config.count
     rows, columns = vision.native_grid
     np.save(context.folder / "grid.npy", (rows, columns))
     tokens = _allocate(context.folder / f"{split}.npy", (total, rows * columns, vision.width))
@@ -66,10 +67,11 @@ def _allocate(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.
 
 
 @torch.inference_mode()
-def calibrate(config: dict[str, Any], threads: int) -> Cost:
+def calibrate(config: Config, sizes: Sizes) -> Cost:
     """Seconds per picture, drawing it included."""
-    source, vision = build_source(config), build_vision(config).eval()
-    side, batch = config["image_size"], _batch(vision)
+    source = build_source(config.source, config.image_size)
+    vision = build_vision(sizes.vision, sizes.image_size).eval()
+    side, batch = config.image_size, _batch(vision)
     tokens = vision.native_grid[0] * vision.native_grid[1]
     kept = tokens * vision.width * np.dtype(np.float16).itemsize
     if rehearsing():

@@ -2,34 +2,33 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from pali3kit.config.schema import Finetune
 from pali3kit.data.sets.endless import EndlessSet
 from pali3kit.models.classifier import Classifier
+from pali3kit.plan.kinds.finetune import Config
 from pali3kit.training.calibration import training_cost
-from pali3kit.training.context import Cost, StageContext
+from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.fit import MakeBatch, fit
 from pali3kit.training.modules import ClassifierModule
-from pali3kit.training.parts import build_vision, publish, read_budget, read_parts, read_vision
+from pali3kit.training.parts import build_vision, publish, read_parts, read_vision
 from pali3kit.training.pictures import Pictures
 from pali3kit.training.skipped import Skipped
-from pali3kit.training.stages.embed import build_set
+from pali3kit.training.stages.embed import build_labelled
 from pali3kit.vision.vit import ViT
 
 
-def run(config: dict[str, Any], context: StageContext) -> None:
+def run(config: Config, context: StageContext) -> None:
     """Write the classifier's `weights.safetensors`; its positions are resampled where pictures grow."""
     torch.manual_seed(context.seed)
-    vision = read_vision(context.parents["vision"], config["image_size"])
+    vision = read_vision(context.parents["vision"], config.image_size)
     vision.recompute(context.execution.recompute)
-    budget = read_budget(Finetune, config["training"])
-    source = EndlessSet(build_set(config))
+    budget = config.training
+    source = EndlessSet(build_labelled(config))
     module, make = _module(vision, source, budget, context.seed, context.execution.rank, context.execution.ranks)
     fit(module, make, budget, context, [Skipped(context, context.execution.most_bad)])
-    described = {**read_parts(context.parents["vision"]), "image_size": config["image_size"]}
+    described = {**read_parts(context.parents["vision"]), "image_size": config.image_size}
     described.pop("towers", None)
     publish(context.folder, module.model, context.writes, **described, classes=len(source.classes))
 
@@ -44,8 +43,8 @@ def _module(
     return module, lambda step: pictures.with_labels(step, len(source.classes))
 
 
-def calibrate(config: dict[str, Any], threads: int) -> Cost:
+def calibrate(config: Config, sizes: Sizes) -> Cost:
     """Seconds per picture, drawing it included."""
-    vision, budget = build_vision(config), read_budget(Finetune, config["training"])
+    vision, budget = build_vision(sizes.vision, sizes.image_size), config.training
     tokens = vision.native_grid[0] * vision.native_grid[1]
-    return training_cost(*_module(vision, EndlessSet(build_set(config)), budget, 0), budget, tokens)
+    return training_cost(*_module(vision, EndlessSet(build_labelled(config)), budget, 0), budget, tokens)

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 
 from pali3kit.config.schema import LanguagePretraining
 from pali3kit.language.ul2 import UL2
+from pali3kit.plan.kinds.language import Config
 from pali3kit.registry import LANGUAGE
 from pali3kit.text.denoise import MixtureOfDenoisers, ul2
 from pali3kit.text.tokenizer import Tokenizer
 from pali3kit.training.calibration import random_ids, training_cost, vocabulary
-from pali3kit.training.context import Cost, StageContext
+from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.corpus import listing, windows
 from pali3kit.training.fit import MakeBatch, fit
 from pali3kit.training.modules import Batch, DenoisingModule
@@ -23,30 +22,28 @@ from pali3kit.training.parts import (
     build_source,
     keep_report,
     publish,
-    read_budget,
     read_tokenizer,
 )
 
 
-def run(config: dict[str, Any], context: StageContext) -> None:
+def run(config: Config, context: StageContext) -> None:
     """Write the language model's `weights.safetensors`; with 0 examples, those that it was given."""
-    budget = read_budget(LanguagePretraining, config["training"])
+    budget = config.training
     tokenizer = read_tokenizer(context.parents["tokenizer"])
     torch.manual_seed(context.seed)
-    language = build_language(config, tokenizer, context.execution)
+    language = build_language(config.language, tokenizer, context.execution)
     keep_report(language, context.folder)
     if budget.examples:
-        _denoise(config, context, language, tokenizer, budget)
-    described = {"name": config["language"]["name"], **language.options}
+        _denoise(config, context, language, tokenizer)
+    described = {"name": config.language["name"], **language.options}
     publish(context.folder, language, language=described, denoising={"prefix": budget.prefix})
 
 
-def _denoise(
-    config: dict[str, Any], context: StageContext, language: UL2, tokenizer: Tokenizer, budget: LanguagePretraining
-) -> None:
-    source = build_source(config)
+def _denoise(config: Config, context: StageContext, language: UL2, tokenizer: Tokenizer) -> None:
+    budget = config.training
+    source = build_source(config.source)
     with listing(source, context):
-        packed = windows(source.sentences(context.seed, config["bins"]), tokenizer, budget.length, budget.examples)
+        packed = windows(source.sentences(context.seed, config.bins), tokenizer, budget.length, budget.examples)
     module = DenoisingModule(language, budget.z_loss)
     fit(module, denoising_batches(packed, tokenizer, budget, context.seed), budget, context)
 
@@ -63,15 +60,15 @@ def denoising_batches(packed: np.ndarray, tokenizer: Tokenizer, budget: Language
     return make
 
 
-def calibrate(config: dict[str, Any], threads: int) -> Cost:
+def calibrate(config: Config, sizes: Sizes) -> Cost:
     """Seconds per window; a quarter of it is to be restored on average over the seven denoisers."""
-    budget = read_budget(LanguagePretraining, config["training"])
-    language = build_part(LANGUAGE, config["language"], vocabulary=vocabulary(config))
+    budget = config.training
+    language = build_part(LANGUAGE, config.language, vocabulary=vocabulary(sizes))
     kept, missing = budget.length * 3 // 4, budget.length // 2
 
     def make(step: int) -> Batch:
         rows = budget.batch_size
-        inputs, targets = random_ids(config, rows, kept), random_ids(config, rows, missing)
+        inputs, targets = random_ids(sizes, rows, kept), random_ids(sizes, rows, missing)
         masks = {"input_mask": torch.ones_like(inputs, dtype=torch.bool), "target_mask": targets > 0}
         return {"inputs": inputs, "targets": targets, **masks}
 

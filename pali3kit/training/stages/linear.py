@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import asdict
 
 from pali3kit.evals.classification import linear_probe
+from pali3kit.plan.kinds.linear import Config
 from pali3kit.training.context import StageContext
 from pali3kit.training.device import chosen_device
 from pali3kit.training.feature_files import features_in
 from pali3kit.training.stages.measured import by_name, write_columns
 
 
-def run(config: dict[str, Any], context: StageContext) -> None:
+def run(config: Config, context: StageContext) -> None:
     """Write `metrics.json`: `top1`, and `real` and `v2` where the set has them."""
     train = features_in(context.parents["train"], "train")
-    tests = {split: features_in(context.parents["test"], split) for split in config["splits"]}
-    results = linear_probe(train, **tests, **config["classifier"], seed=context.seed, device=chosen_device())
+    tests = {split: features_in(context.parents["test"], split) for split in config.splits}
+    results = linear_probe(train, **tests, **asdict(config.classifier), seed=context.seed, device=chosen_device())
     write_columns(context.folder, by_name(results))

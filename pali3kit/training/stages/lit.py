@@ -5,15 +5,14 @@ The paper's Table 6 reads texts so for every encoder, SigLIP's own tower being o
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from pali3kit.config.schema import Lit, Part
 from pali3kit.models.two_towers import TwoTowers
+from pali3kit.plan.kinds.lit import Config
 from pali3kit.registry import TEXT_TOWER
 from pali3kit.training.calibration import random_ids, training_cost, vocabulary
-from pali3kit.training.context import Cost, StageContext
+from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.fit import fit
 from pali3kit.training.modules import Batch, SigLIPModule
 from pali3kit.training.parts import (
@@ -21,7 +20,6 @@ from pali3kit.training.parts import (
     build_vision,
     describe,
     describe_towers,
-    read_budget,
     read_parts,
     read_tokenizer,
     read_vision,
@@ -32,24 +30,24 @@ from pali3kit.vision.vit import ViT
 from pali3kit.weights.files import save_weights
 
 
-def run(config: dict[str, Any], context: StageContext) -> None:
+def run(config: Config, context: StageContext) -> None:
     """Write `towers.safetensors`: the frozen encoder, the text tower, and the loss' temperature and bias."""
     torch.manual_seed(context.seed)
     tokenizer = read_tokenizer(context.parents["tokenizer"])
-    vision, budget = read_vision(context.parents["vision"]), read_budget(Lit, config["training"])
+    vision, budget = read_vision(context.parents["vision"]), config.training
     pictures = Pictures(
-        build_source(config),
+        build_source(config.source, config.image_size),
         vision.image_spec,
         context.seed,
         budget.batch_size,
         rank=context.execution.rank,
         ranks=context.execution.ranks,
     )
-    module = _module(vision, budget, len(tokenizer), config["text_length"])
+    module = _module(vision, budget, len(tokenizer), config.text_length)
     if hasattr(module.model.text, "recompute"):  # a plug-in's may keep its activations
         module.model.text.recompute(context.execution.recompute)
     skipped = Skipped(context, context.execution.most_bad, getattr(pictures.source, "damages", ()))
-    fit(module, lambda step: pictures.with_texts(step, tokenizer, config["text_length"]), budget, context, [skipped])
+    fit(module, lambda step: pictures.with_texts(step, tokenizer, config.text_length), budget, context, [skipped])
     save_weights(module.model, context.folder / "towers.safetensors", context.writes)
     if context.writes:
         known = {key: value for key, value in read_parts(context.parents["vision"]).items() if key != "towers"}
@@ -72,14 +70,14 @@ def _module(vision: ViT, budget: Lit, vocabulary: int, length: int) -> SigLIPMod
     return module
 
 
-def calibrate(config: dict[str, Any], threads: int) -> Cost:
+def calibrate(config: Config, sizes: Sizes) -> Cost:
     """Seconds per pair, drawing it included."""
-    vision, budget = build_vision(config), read_budget(Lit, config["training"])
-    pictures = Pictures(build_source(config), vision.image_spec, 0, budget.batch_size)
-    length = config["text_length"]
+    vision, budget = build_vision(sizes.vision, sizes.image_size), config.training
+    pictures = Pictures(build_source(config.source, config.image_size), vision.image_spec, 0, budget.batch_size)
+    length = config.text_length
 
     def make(step: int) -> Batch:
-        return {"images": pictures.alone(step), "ids": random_ids(config, budget.batch_size, length)}
+        return {"images": pictures.alone(step), "ids": random_ids(sizes, budget.batch_size, length)}
 
     tokens = vision.native_grid[0] * vision.native_grid[1]
-    return training_cost(_module(vision, budget, vocabulary(config), length), make, budget, tokens + length)
+    return training_cost(_module(vision, budget, vocabulary(sizes), length), make, budget, tokens + length)

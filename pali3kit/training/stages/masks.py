@@ -2,41 +2,39 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import torch
 
-from pali3kit.config.schema import Masks
 from pali3kit.data.mixture import PATIENCE
 from pali3kit.data.regions import crops
 from pali3kit.data.task import Example
 from pali3kit.errors import DataError
 from pali3kit.masks.crops import SIDE
 from pali3kit.masks.vqvae import MaskVQVAE
+from pali3kit.plan.kinds.masks import Config
 from pali3kit.registry import MASKS
 from pali3kit.training.calibration import training_cost
-from pali3kit.training.context import Cost, StageContext
+from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.corpus import listing
 from pali3kit.training.fit import fit
 from pali3kit.training.modules import Batch, MaskModule
-from pali3kit.training.parts import build_part, build_source, keep_report, publish, read_budget, without_weights
+from pali3kit.training.parts import build_part, build_source, keep_report, publish, without_weights
 
 
-def run(config: dict[str, Any], context: StageContext) -> None:
+def run(config: Config, context: StageContext) -> None:
     """Write the mask tokenizer's `weights.safetensors`; with 0 examples, those that it was given."""
-    budget = read_budget(Masks, config["training"])
+    budget = config.training
     torch.manual_seed(context.seed)
-    model = build_part(MASKS, config["masks"])
+    model = build_part(MASKS, config.masks)
     keep_report(model, context.folder)
     if budget.examples:
-        _train(config, context, model, budget)
-    publish(context.folder, model, masks=without_weights(config["masks"]))
+        _train(config, context, model)
+    publish(context.folder, model, masks=without_weights(config.masks))
 
 
-def _train(config: dict[str, Any], context: StageContext, model: MaskVQVAE, budget: Masks) -> None:
-    source = build_source(config)
-    task = source.task(config.get("task", "refer"), bins=1000)
+def _train(config: Config, context: StageContext, model: MaskVQVAE) -> None:
+    budget, source = config.training, build_source(config.source, config.image_size)
+    task = source.task(config.task, bins=1000)
 
     def make(step: int) -> Batch:
         rng = np.random.default_rng([context.seed, step])
@@ -53,8 +51,8 @@ def _train(config: dict[str, Any], context: StageContext, model: MaskVQVAE, budg
         fit(MaskModule(model), make, budget, context)
 
 
-def calibrate(config: dict[str, Any], threads: int) -> Cost:
+def calibrate(config: Config, sizes: Sizes) -> Cost:
     """Seconds per mask."""
-    budget = read_budget(Masks, config["training"])
-    module = MaskModule(build_part(MASKS, without_weights(config["masks"])))
+    budget = config.training
+    module = MaskModule(build_part(MASKS, without_weights(config.masks)))
     return training_cost(module, lambda step: {"masks": torch.rand(budget.batch_size, 1, SIDE, SIDE)}, budget, 16)

@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from pali3kit.evals.probes import few_shot_probe
 from pali3kit.evals.scores import Measured
-from pali3kit.training.context import Cost, StageContext
+from pali3kit.plan.kinds.probe import Config
+from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.feature_files import features_in
 
 
-def run(config: dict[str, Any], context: StageContext) -> None:
+def run(config: Config, context: StageContext) -> None:
     """Write `metrics.json`: the mean accuracy over sets and draws, each set's, and the mean at each number of shots."""
-    asked = sorted({config["shots"], *config["curve"]})
+    asked = sorted({config.shots, *config.curve})
     found: dict[str, dict[str, Measured]] = {}
-    for name in config["sets"]:
+    for name in config.sets:
         train, test = (features_in(context.parents[name], split) for split in ("train", "test"))
-        found[name] = {one.name: one for one in few_shot_probe(train, test, asked, config["draws"], context.seed)}
-        context.report(len(found), len(config["sets"]), accuracy=found[name][f"{config['shots']}-shot"].value)
-    chosen = {name: results[f"{config['shots']}-shot"] for name, results in found.items()}
+        found[name] = {one.name: one for one in few_shot_probe(train, test, asked, config.draws, context.seed)}
+        context.report(len(found), len(config.sets), accuracy=found[name][f"{config.shots}-shot"].value)
+    chosen = {name: results[f"{config.shots}-shot"] for name, results in found.items()}
     curve = {f"{k}-shot": float(np.mean([one[f"{k}-shot"].value for one in found.values()])) for k in asked}
     samples = weighted_samples([one.samples for one in chosen.values()])
     metrics = {
@@ -36,7 +36,7 @@ def run(config: dict[str, Any], context: StageContext) -> None:
     (context.folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
 
 
-def calibrate(config: dict[str, Any], threads: int) -> Cost:
+def calibrate(config: Config, sizes: Sizes) -> Cost:
     """Nearly nothing: some thousand shots of each set, three times over the curve."""
     return Cost(0.1, 0.5)
 

@@ -5,19 +5,16 @@ One artifact for each size of the curriculum; the next one continues it.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
-from pali3kit.config.schema import Multimodal
 from pali3kit.data.mixture import tempered
-from pali3kit.training.context import Cost, StageContext
+from pali3kit.plan.kinds.resolution import Config
+from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.freeze import freeze_unreached
 from pali3kit.training.joint import cost, pictures, train
 from pali3kit.training.parts import (
     ENCODER,
     publish,
-    read_budget,
     read_pali,
     read_parts,
     read_tokenizer,
@@ -26,21 +23,21 @@ from pali3kit.training.parts import (
 from pali3kit.weights.files import save_weights
 
 
-def run(config: dict[str, Any], context: StageContext) -> None:
+def run(config: Config, context: StageContext) -> None:
     """Write `vision.safetensors`, and the `weights.safetensors` of projector and language model."""
-    budget = read_budget(Multimodal, config["training"])
+    budget = config.training
     model = read_pali(context.parents["model"], read_tokenizer(context.parents["tokenizer"]), context.execution)
-    vision = read_vision(context.parents["vision"], config["image_size"])
-    side = config["image_size"]
+    vision = read_vision(context.parents["vision"], config.image_size)
+    side = config.image_size
     freeze_unreached(vision, vision(torch.zeros(1, 3, side, side)))  # its head: PaLI reads tokens before pooling
     vision.recompute(context.execution.recompute)
     weights = tempered(budget.mixture, budget.temperature)
     train(model, config, context, budget, weights, pictures(config, vision))
     save_weights(vision, context.folder / ENCODER, context.writes)
     parts = read_parts(context.parents["model"]) | {"vision": read_parts(context.parents["vision"])["vision"]}
-    publish(context.folder, model, context.writes, **parts | {"image_size": config["image_size"]})
+    publish(context.folder, model, context.writes, **parts | {"image_size": config.image_size})
 
 
-def calibrate(config: dict[str, Any], threads: int) -> Cost:
+def calibrate(config: Config, sizes: Sizes) -> Cost:
     """Seconds per example, drawing its picture included."""
-    return cost(config, read_budget(Multimodal, config["training"]), learns=True)
+    return cost(config, sizes, config.training, learns=True)

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from pali3kit.errors import DataError
 from pali3kit.evals.cross_modal import DIRECTIONS, kept, retrieval
 from pali3kit.evals.scores import Measured
+from pali3kit.plan.kinds.retrieval import Config
 from pali3kit.training.context import StageContext
 from pali3kit.training.feature_files import features_in, rows_in
-from pali3kit.training.stages.embed import build_set
+from pali3kit.training.stages.embed import build_captioned
 from pali3kit.training.stages.measured import by_name, write_columns
 from pali3kit.training.stages.zero_shot import read_towers
 
 
-def run(config: dict[str, Any], context: StageContext) -> None:
+def run(config: Config, context: StageContext) -> None:
     """Write `metrics.json`: R@1 in both directions, the mean over languages; every language's recalls as `extra`."""
-    pictures, folder = build_set(config), context.parents["images"]
+    pictures, folder = build_captioned(config), context.parents["images"]
     rows = rows_in(folder, "test")
     captions = {language: kept(pictures.captions(language), rows) for language in pictures.languages}
     captions = {language: said for language, said in captions.items() if said}  # of some no picture could be read

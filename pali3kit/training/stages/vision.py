@@ -6,17 +6,17 @@ Both arms see the same pictures in the same order; only the supervision differs.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 
 from pali3kit.config.schema import VisionPretraining
+from pali3kit.data.source import Source
 from pali3kit.models.classifier import Classifier
 from pali3kit.models.two_towers import TwoTowers
 from pali3kit.nn.transformer import Encoder
+from pali3kit.plan.kinds.vision import Config
 from pali3kit.registry import TEXT_TOWER
 from pali3kit.training.calibration import random_ids, training_cost, vocabulary
-from pali3kit.training.context import Cost, StageContext
+from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.fit import MakeBatch, fit
 from pali3kit.training.modules import Batch, ClassifierModule, SigLIPModule, StageModule
 from pali3kit.training.parts import (
@@ -25,25 +25,24 @@ from pali3kit.training.parts import (
     describe,
     describe_towers,
     keep_report,
-    read_budget,
     read_tokenizer,
     without_weights,
 )
 from pali3kit.training.pictures import Pictures
 from pali3kit.training.skipped import Skipped
+from pali3kit.types import Json
 from pali3kit.vision.vit import ViT
 from pali3kit.weights.files import save_weights
 
 
-def run(config: dict[str, Any], context: StageContext) -> None:
+def run(config: Config, context: StageContext) -> None:
     """Write the encoder's `weights.safetensors`, and of SigLIP also `towers.safetensors`; a head is thrown away."""
     torch.manual_seed(context.seed)
-    vision = build_vision(config)
-    parts = {"vision": without_weights(config["vision"]), "image_size": config["image_size"]}
+    vision = build_vision(config.vision, config.image_size)
+    parts: dict[str, Json] = {"vision": without_weights(config.vision), "image_size": config.image_size}
     if context.writes:
         keep_report(vision, context.folder)
-    if "training" in config:
-        budget = read_budget(VisionPretraining, config["training"])
+    if (budget := config.training) is not None:
         pictures = _pictures(config, vision, budget, context)
         module, make = _arm(config, context, pictures, vision, budget)
         for part in module.modules():
@@ -60,9 +59,9 @@ def run(config: dict[str, Any], context: StageContext) -> None:
         describe(context.folder, **parts)
 
 
-def _pictures(config: dict[str, Any], vision: ViT, budget: VisionPretraining, context: StageContext) -> Pictures:
+def _pictures(config: Config, vision: ViT, budget: VisionPretraining, context: StageContext) -> Pictures:
     return Pictures(
-        build_source(config),
+        _source(config),
         vision.image_spec,
         context.seed,
         budget.batch_size,
@@ -74,10 +73,10 @@ def _pictures(config: dict[str, Any], vision: ViT, budget: VisionPretraining, co
 
 
 def _arm(
-    config: dict[str, Any], context: StageContext, pictures: Pictures, vision: ViT, budget: VisionPretraining
+    config: Config, context: StageContext, pictures: Pictures, vision: ViT, budget: VisionPretraining
 ) -> tuple[StageModule, MakeBatch]:
     """What to train the encoder in, and its batches."""
-    if config["pretrain"] == "classif":
+    if config.pretrain == "classif":
         return _classification(pictures, vision, budget)
     tokenizer = read_tokenizer(context.parents["tokenizer"])
     module = _contrast(vision, budget, len(tokenizer))
@@ -98,19 +97,24 @@ def _contrast(vision: ViT, budget: VisionPretraining, vocabulary: int) -> SigLIP
     return SigLIPModule(TwoTowers(vision, text, budget.temperature, budget.bias))
 
 
-def calibrate(config: dict[str, Any], threads: int) -> Cost:
+def _source(config: Config) -> Source:
+    assert config.source is not None
+    return build_source(config.source, config.image_size)
+
+
+def calibrate(config: Config, sizes: Sizes) -> Cost:
     """Seconds per picture, drawing it included."""
-    if "training" not in config:
+    if (budget := config.training) is None:
         return Cost(0.0, 1.0)
-    vision, budget = build_vision(config), read_budget(VisionPretraining, config["training"])
+    vision = build_vision(config.vision, config.image_size)
     tokens = vision.native_grid[0] * vision.native_grid[1]
-    pictures = Pictures(build_source(config), vision.image_spec, 0, budget.batch_size)
-    if config["pretrain"] == "classif":
+    pictures = Pictures(_source(config), vision.image_spec, 0, budget.batch_size)
+    if config.pretrain == "classif":
         return training_cost(*_classification(pictures, vision, budget), budget, tokens)
 
     def make(step: int) -> Batch:
-        ids = random_ids(config, budget.batch_size, budget.text_length)
+        ids = random_ids(sizes, budget.batch_size, budget.text_length)
         return {"images": pictures.alone(step), "ids": ids}
 
-    module = _contrast(vision, budget, vocabulary(config))
+    module = _contrast(vision, budget, vocabulary(sizes))
     return training_cost(module, make, budget, tokens + budget.text_length)

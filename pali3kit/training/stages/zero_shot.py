@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from pali3kit.evals.classification import zero_shot
+from pali3kit.models.towers import Towers
+from pali3kit.plan.encoder import Reading
+from pali3kit.plan.kinds.zero_shot import Config
 from pali3kit.registry import TOWERS
 from pali3kit.training.context import StageContext
 from pali3kit.training.device import chosen_device
@@ -13,18 +14,18 @@ from pali3kit.training.parts import build_part, read_trained_towers
 from pali3kit.training.stages.measured import by_name, write_columns
 
 
-def run(config: dict[str, Any], context: StageContext) -> None:
+def run(config: Config, context: StageContext) -> None:
     """Write `metrics.json`: `top1`, and `real` and `v2` where the set has them."""
-    tests = {split: features_in(context.parents["test"], split) for split in config["splits"]}
+    tests = {split: features_in(context.parents["test"], split) for split in config.splits}
     classes = classes_in(context.parents["test"], "test")
-    results = zero_shot(read_towers(config, context), classes, **tests, prompts=config["prompts"])
+    results = zero_shot(read_towers(config, context), classes, **tests, prompts=config.prompts)
     write_columns(context.folder, by_name(results))
 
 
-def read_towers(config: dict[str, Any], context: StageContext) -> Any:
+def read_towers(config: Reading, context: StageContext) -> Towers:
     """Whatever reads the texts: the towers of the parent, or the whole model that the config names."""
-    if "towers" in config:
-        towers = build_part(TOWERS, config["towers"])
+    if config.towers is not None:
+        towers = build_part(TOWERS, config.towers)
     else:
         towers = read_trained_towers(context.parents["towers"], context.parents["tokenizer"])
     return towers.eval().to(chosen_device())

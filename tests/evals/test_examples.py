@@ -1,4 +1,4 @@
-"""Test examples of the columns."""
+"""Test examples of benchmarks."""
 
 from __future__ import annotations
 
@@ -7,28 +7,29 @@ from typing import Any, cast
 
 import pytest
 
+from pali3kit.catalogue import BENCHMARK
 from pali3kit.data.world import LANGUAGES
 from pali3kit.data.world.source import WorldSource
-from pali3kit.evals.columns import column_examples, count_examples
+from pali3kit.evals.examples import benchmark_examples
 
 SOURCE = WorldSource()
 
 
 @pytest.mark.parametrize("column", ["caption", "vqa", "vqa_knowledge", "vqa_text", "refer", "refer_plus", "refer_g"])
 def test_examples_are_limited_repeatable_and_in_order(column: str) -> None:
-    examples = column_examples(SOURCE, column, bins=32, count=40, limit=10)
-    again = column_examples(SOURCE, column, bins=32, count=40, limit=10)
+    examples = benchmark_examples(SOURCE, column, bins=32, count=40, limit=10)
+    again = benchmark_examples(SOURCE, column, bins=32, count=40, limit=10)
     assert len(examples) == 10
     assert [(e.image, e.prompt, e.target) for e in examples] == [(e.image, e.prompt, e.target) for e in again]
     assert [e.image for e in examples] == sorted(e.image for e in examples)
 
 
 def test_the_same_pictures_in_every_language() -> None:
-    examples = column_examples(SOURCE, "caption_multilingual", bins=32, count=40, limit=54)
+    examples = benchmark_examples(SOURCE, "caption_multilingual", bins=32, count=40, limit=54)
     pictures = Counter(e.language for e in examples)
     assert set(pictures) == set(LANGUAGES)
     assert all(count == (40 if language == "en" else 3) for language, count in pictures.items())
-    assert len(examples) == count_examples("caption_multilingual", 40, 54, len(LANGUAGES))
+    assert len(examples) == BENCHMARK.find("caption_multilingual").count(40, 54, len(LANGUAGES))
     assert {e.image for e in examples if e.language == "de"} == {0, 1, 2}
     japanese = next(e for e in examples if e.language == "ja")
     assert all(" " in reference for reference in japanese.references)
@@ -58,5 +59,5 @@ class Recording:
 )
 def test_the_source_may_call_a_column_otherwise(column: str, task: str, asked: list[str]) -> None:
     source = Recording()
-    column_examples(cast(Any, source), column, 32, 4, 2, task)
+    benchmark_examples(cast(Any, source), column, 32, 4, 2, task)
     assert source.asked == asked

@@ -1,0 +1,42 @@
+"""What a fine-tuned classifier's logits are worth."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pali3kit.plan.cell import CellSteps
+from pali3kit.plan.encoder import splits_of
+from pali3kit.plan.kinds.kind import StageKind
+from pali3kit.plan.plain import StageConfig
+from pali3kit.plan.step import Step
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(StageConfig):
+    """The logits on the pictures of `splits`, for the benchmark `column`."""
+
+    column: str
+    splits: tuple[str, ...]
+
+
+def make(cell: CellSteps) -> Step:
+    """The classifier, its logits on the test pictures, and what they are worth."""
+    splits, crop = splits_of(cell), cell.experiment.evaluation.crop
+    classifier = cell.step("finetune")
+    logits = cell.step("embed", section="labelled", splits=splits, crop=crop, classifier=classifier)
+    return cell.new("classify", Config(column="finetune", splits=splits), test=logits)
+
+
+def detail(step: Step) -> str:
+    return str(step.plain["column"])
+
+
+KIND = StageKind(
+    name="classify",
+    summary="score a fine-tuned classifier",
+    version=1,
+    make=make,
+    seconds=0.1,
+    encoder_alone=True,
+    detail=detail,
+)

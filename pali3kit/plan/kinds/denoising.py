@@ -1,0 +1,55 @@
+"""The pretrained language model's loss on held-out text."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pali3kit.plan.cell import CellSteps
+from pali3kit.plan.content import data_of
+from pali3kit.plan.kinds.kind import StageKind
+from pali3kit.plan.plain import StageConfig, named
+from pali3kit.plan.step import Step
+from pali3kit.types import Named
+
+MODES = 3  # each window is measured in each of UL2's modes
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(StageConfig):
+    """`limit` windows of `length` tokens; where the prefix LM splits one is part of what is measured: always said."""
+
+    source: Named
+    data: str = ""
+    bins: int
+    length: int
+    prefix: str
+    limit: int
+
+
+def make(cell: CellSteps) -> Step:
+    """Held-out text is one test, whatever the seed."""
+    training, source = cell.experiment.stages.language, cell.experiment.data.source
+    config = Config(
+        source=named(source),
+        data=data_of(source),
+        bins=cell.experiment.tokenizer.bins,
+        length=training.length,
+        prefix=training.prefix,
+        limit=cell.experiment.evaluation.limit,
+    )
+    return cell.new("denoising", config, language=cell.step("language"), tokenizer=cell.step("tokenizer"))
+
+
+def units(step: Step) -> int:
+    """Windows in each mode."""
+    return MODES * int(str(step.plain["limit"]))
+
+
+KIND = StageKind(
+    name="denoising",
+    summary="the pretrained language model's loss on held-out text",
+    version=1,
+    make=make,
+    units=units,
+    seconds=0.003,
+)

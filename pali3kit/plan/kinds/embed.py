@@ -1,0 +1,76 @@
+"""The frozen encoder's pooled features of a set, computed once: all evaluators of the encoder alone read them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from pali3kit.config.encoder import probe_sets
+from pali3kit.plan.cell import CellSteps
+from pali3kit.plan.encoder import Reading, whole_model
+from pali3kit.plan.kinds.kind import StageKind
+from pali3kit.plan.sets import PictureFields, Pictures, captioned_pictures, labelled_pictures
+from pali3kit.plan.step import Step
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Pictures, Reading):
+    """By the encoder of a parent, by a classifier (its logits), or by a whole model, of which `crop` is cut out."""
+
+    splits: tuple[str, ...]
+    crop: float
+
+
+def make(
+    cell: CellSteps,
+    section: str,
+    splits: tuple[str, ...],
+    crop: float = 1.0,
+    name: str = "",
+    classifier: Step | None = None,
+) -> Step:
+    """Features of the set of a section of `evaluation`, of probes by `name`; with a `classifier`, its logits."""
+    pictures = _pictures(cell, section, splits, name, larger=classifier is not None)
+    if classifier is not None:
+        return cell.new("embed", Config(**pictures, splits=splits, crop=crop), classifier=classifier)
+    model = whole_model(cell)
+    parents = {} if model else {"vision": cell.step("vision")}
+    return cell.new("embed", Config(**pictures, **model, splits=splits, crop=crop), **parents)
+
+
+def _pictures(cell: CellSteps, section: str, splits: tuple[str, ...], name: str, larger: bool) -> PictureFields:
+    """Those of a section's set, for a fine-tuned encoder as large as it was tuned on."""
+    evaluation, size = cell.experiment.evaluation, cell.experiment.model.image_size
+    if section == "captioned":
+        return captioned_pictures(evaluation.captioned, splits, size)
+    part = probe_sets(cell.experiment)[name] if section == "probes" else evaluation.labelled
+    tuned = cell.experiment.stages.finetune.image_size if larger else None
+    return labelled_pictures(part, splits, tuned or size)
+
+
+def units(step: Step) -> int:
+    """Pictures."""
+    return max(1, int(str(step.plain["count"])))
+
+
+def detail(step: Step) -> str:
+    """The set, its splits unless they are those of a probe, and what is told of it if no feature."""
+    config = step.config
+    assert isinstance(config, Config)
+    part = config.labelled or config.captioned or {}
+    which = "" if config.splits == ("train", "test") else f".{'+'.join(config.splits)}"
+    name = part.get("task") or (Path(str(part["path"])).name if part["name"] == "folders" else part["name"])
+    how = " logits" if "classifier" in step.parents else ""
+    return f"{name}{which}{how}" + (f" {config.crop:g}" if config.crop < 1 else "")
+
+
+KIND = StageKind(
+    name="embed",
+    summary="compute the frozen encoder's pooled features of a set once",
+    version=1,
+    make=make,
+    units=units,
+    seconds=0.002,
+    encoder_alone=True,
+    detail=detail,
+)

@@ -1,0 +1,88 @@
+"""A benchmark whose answers PaLI generates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pali3kit.catalogue import BENCHMARK
+from pali3kit.config.budgets import said_of
+from pali3kit.plan.cell import CellSteps
+from pali3kit.plan.kinds.kind import StageKind
+from pali3kit.plan.pali import Texts, inputs, size_of, start_step, texts_of, tuned_step
+from pali3kit.plan.step import Step
+from pali3kit.registry import SOURCE
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Texts):
+    """The benchmark `column`, measured `after` a stage on up to `limit` examples over `test` pictures.
+
+    `task` is the source's, where the experiment names it.
+    """
+
+    column: str
+    after: str
+    limit: int
+    beams: int
+    test: int
+    constrained: bool = False
+    task: str = ""
+
+
+def make(cell: CellSteps, benchmark: str, after: str) -> Step:
+    model, tuned = _measured(cell, benchmark, after)
+    experiment, regions = cell.experiment, BENCHMARK.find(benchmark).regions
+    chosen = experiment.evaluation
+    config = Config(
+        **texts_of(experiment, size_of(cell, tuned)),
+        column=benchmark,
+        after=after,
+        limit=chosen.limit,
+        beams=_beams(cell, benchmark, after),
+        test=experiment.data.test,
+        constrained=regions and chosen.constrained,
+        task=experiment.data.columns.get(benchmark, ""),
+    )
+    return cell.new("evaluate", config, model=model, **inputs(cell, "test", regions, tuned))
+
+
+def _measured(cell: CellSteps, benchmark: str, after: str) -> tuple[Step, Step | None]:
+    """The model that is measured, and the step of stage 2 whose encoder it has."""
+    if after == "transfer":
+        return cell.step("transfer", benchmark=BENCHMARK.find(benchmark).transfer), start_step(cell)
+    tuned = tuned_step(cell) if after == "resolution" else None
+    return tuned or cell.step("multimodal"), tuned
+
+
+def _beams(cell: CellSteps, benchmark: str, after: str) -> int:
+    """The evaluation's, unless the transfer's recipe says how its task is measured."""
+    said = said_of(cell.experiment.stages.transfer, BENCHMARK.find(benchmark).transfer).beams
+    return said if after == "transfer" and said is not None else cell.experiment.evaluation.beams
+
+
+def units(step: Step) -> int:
+    """Examples."""
+    config = step.config
+    assert isinstance(config, Config)
+    options = {key: value for key, value in config.source.items() if key != "name"}
+    languages = len(SOURCE.build(str(config.source["name"]), **options).languages)
+    return BENCHMARK.find(config.column).count(config.test, config.limit, languages)
+
+
+def detail(step: Step) -> str:
+    """`vqa`, `vqa@multimodal`, `vqa@448`."""
+    after = step.plain["after"]
+    if "vision" in step.parents and step.parents["vision"].kind == "resolution":
+        after = step.plain["image_size"]
+    return f"{step.plain['column']}" + (f"@{after}" if after != "transfer" else "")
+
+
+KIND = StageKind(
+    name="evaluate",
+    summary="generate for one column and score it",
+    version=2,
+    make=make,
+    units=units,
+    seconds=0.008,
+    detail=detail,
+)

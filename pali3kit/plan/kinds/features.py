@@ -1,0 +1,48 @@
+"""The frozen encoder's tokens of every picture of a split, computed once."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pali3kit.plan.cell import CellSteps
+from pali3kit.plan.kinds.kind import StageKind
+from pali3kit.plan.pali import Scenes, at_size, scenes_of, size_of
+from pali3kit.plan.step import Step
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Scenes):
+    """The first `count` pictures of a `split`."""
+
+    split: str
+    count: int
+
+
+def make(cell: CellSteps, split: str, tuned: Step | None) -> Step:
+    """The tokens of the pretrained encoder, or of the one that stage 2 left."""
+    data = cell.experiment.data
+    config = Config(
+        **scenes_of(data.source, size_of(cell, tuned)), split=split, count=data.train if split == "train" else data.test
+    )
+    return cell.new("features", config, vision=tuned or cell.step("vision"))
+
+
+def units(step: Step) -> int:
+    """Pictures."""
+    return max(1, int(str(step.plain["count"])))
+
+
+def detail(step: Step) -> str:
+    return f"{step.plain['split']}{at_size(step)}"
+
+
+KIND = StageKind(
+    name="features",
+    summary="compute the frozen encoder's tokens of all scenes once",
+    version=2,
+    make=make,
+    units=units,
+    seconds=0.002,
+    encoder_alone=True,
+    detail=detail,
+)

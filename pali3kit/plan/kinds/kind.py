@@ -1,0 +1,76 @@
+"""What a kind of stage is: all that planning, execution and reports know of it. Free of torch."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from pali3kit.config.budgets import Complaint
+from pali3kit.config.schema import Experiment
+from pali3kit.plan.step import Step
+
+
+def examples(step: Step) -> int:
+    """The training examples of a step; 1 where it trains nothing."""
+    training = getattr(step.config, "training", None)
+    return max(1, training.examples) if training is not None else 1
+
+
+def nothing(step: Step) -> str:
+    """No detail."""
+    return ""
+
+
+def accept(cell: Experiment) -> Iterator[Complaint]:
+    """Nothing to complain about."""
+    yield from ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class StageKind:
+    """One kind of stage.
+
+    Args:
+        name: also that of its section of `stages`, where it has one.
+        summary: one line for people.
+        version: raised when its code changes results: older artifacts are then made anew.
+        make: from a `CellSteps`, and what tells several of this kind apart, to the step.
+        check: what is wrong with a cell as far as this kind goes: dotted keys and texts.
+        options: the dataclass of its section of `stages`, for a plug-in's.
+        module: where its `run(config, context)` and `calibrate(config, sizes)` are.
+        units: counts the work of a step in the unit of its progress (examples, pictures, windows, sets); at least 1.
+        seconds: a first guess of one unit's on one slow core, only used to order stages that nobody has measured.
+        seeded: whether it draws at random; what does not is shared by all seeds.
+        spread: may be shared among ranks.
+        passes: a step's batch may be cut into passes (`runtime.most_tokens`).
+        recomputes: can compute activations again instead of keeping them (`runtime.recompute`).
+        encoder_alone: no text enters it: its cost depends on the image encoder alone.
+        stage: of the paper, "0a" to "3"; "" for all else.
+        title: of a table of what is measured right after it; "" where nothing can be.
+        detail: what tells a step from others of its kind, for labels.
+        panel: what tells its learning curve from others of its kind; those of one panel are compared.
+    """
+
+    name: str
+    summary: str
+    version: int
+    make: Callable[..., Step]
+    check: Callable[[Experiment], Iterator[Complaint]] = accept
+    options: type | None = None
+    module: str = ""
+    units: Callable[[Step], int] = examples
+    seconds: float = 1.0
+    seeded: bool = False
+    spread: bool = False
+    passes: bool = False
+    recomputes: bool = False
+    encoder_alone: bool = False
+    stage: str = ""
+    title: str = ""
+    detail: Callable[[Step], str] = nothing
+    panel: Callable[[Step], str] = nothing
+
+    @property
+    def target(self) -> str:
+        """The module that runs it: built-in kinds' is the one of the same name in `training.stages`."""
+        return self.module or f"pali3kit.training.stages.{self.name}"

@@ -1,0 +1,44 @@
+"""The classes of the nearest train pictures, by the frozen encoder's features."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pali3kit.errors import DataError
+from pali3kit.plan.cell import CellSteps
+from pali3kit.plan.encoder import labelled_features, splits_of
+from pali3kit.plan.kinds.kind import StageKind
+from pali3kit.plan.plain import StageConfig
+from pali3kit.plan.step import Step
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(StageConfig):
+    """So many `neighbours` vote on the pictures of `splits`."""
+
+    neighbours: int
+    splits: tuple[str, ...]
+
+
+def make(cell: CellSteps) -> Step:
+    chosen, splits = cell.experiment.evaluation, splits_of(cell)
+    train, test = (labelled_features(cell, each, chosen.crop) for each in (("train",), splits))
+    if (there := pictures(train)) < chosen.neighbours:
+        raise DataError(f"evaluation.neighbours: {chosen.neighbours} asked of {there} train pictures")
+    return cell.new("knn", Config(neighbours=chosen.neighbours, splits=splits), train=train, test=test)
+
+
+def pictures(step: Step) -> int:
+    """Those of the sets that it, or its parents, embed."""
+    return sum(map(pictures, step.parents.values())) if "count" not in step.plain else int(str(step.plain["count"]))
+
+
+KIND = StageKind(
+    name="knn",
+    summary="classify by the nearest neighbours' classes",
+    version=1,
+    make=make,
+    units=pictures,
+    seconds=1.0,
+    encoder_alone=True,
+)

@@ -1,0 +1,58 @@
+"""Stage 0b: the language model, pretrained on text alone with UL2's mixture of denoisers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from pali3kit.config.budgets import Complaint, spendable, windows
+from pali3kit.config.schema import Experiment, LanguagePretraining
+from pali3kit.plan.cell import CellSteps
+from pali3kit.plan.content import data_of, weights_of
+from pali3kit.plan.kinds.kind import StageKind
+from pali3kit.plan.plain import StageConfig, named
+from pali3kit.plan.step import Step
+from pali3kit.types import Named
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(StageConfig):
+    """A model that learns from the source's text, in which boxes have `bins` steps; `weights` as of `vision`."""
+
+    source: Named
+    data: str = ""
+    bins: int
+    language: Named
+    weights: str = ""
+    training: LanguagePretraining
+
+
+def make(cell: CellSteps) -> Step:
+    part, source = cell.experiment.model.language, cell.experiment.data.source
+    config = Config(
+        source=named(source),
+        data=data_of(source),
+        bins=cell.experiment.tokenizer.bins,
+        language=named(part),
+        weights=weights_of(part),
+        training=cell.experiment.stages.language,
+    )
+    return cell.new("language", config, tokenizer=cell.step("tokenizer"))
+
+
+def check(cell: Experiment) -> Iterator[Complaint]:
+    yield from spendable("language", cell.stages.language, given=True)
+    yield from windows(cell)
+
+
+KIND = StageKind(
+    name="language",
+    summary="pretrain the encoder-decoder with UL2's mixture of denoisers",
+    version=2,
+    make=make,
+    check=check,
+    seconds=0.007,
+    seeded=True,
+    recomputes=True,
+    stage="0b",
+)

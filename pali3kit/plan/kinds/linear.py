@@ -1,0 +1,40 @@
+"""A linear classifier on the frozen encoder's features, trained by gradients."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from pali3kit.config.schema import Linear
+from pali3kit.plan.cell import CellSteps
+from pali3kit.plan.encoder import labelled_features, splits_of
+from pali3kit.plan.kinds.kind import StageKind
+from pali3kit.plan.kinds.knn import pictures
+from pali3kit.plan.plain import StageConfig
+from pali3kit.plan.step import Step
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(StageConfig):
+    """How the `classifier` learns; it is tested on the pictures of `splits`."""
+
+    classifier: Linear
+    splits: tuple[str, ...]
+
+
+def make(cell: CellSteps) -> Step:
+    crop, splits = cell.experiment.evaluation.crop, splits_of(cell)
+    config = Config(classifier=cell.experiment.stages.linear, splits=splits)
+    train, test = (labelled_features(cell, each, crop) for each in (("train",), splits))
+    return cell.new("linear", config, train=train, test=test)
+
+
+KIND = StageKind(
+    name="linear",
+    summary="train a linear classifier on the frozen encoder's features",
+    version=1,
+    make=make,
+    units=pictures,
+    seconds=3.0,
+    seeded=True,
+    encoder_alone=True,
+)

@@ -1,0 +1,62 @@
+"""LiT: a text tower that learns to meet the frozen encoder, from pairs in the source's languages."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import ClassVar
+
+from pali3kit.config.budgets import Complaint, needed, needs_lit, reads_texts, spreadable
+from pali3kit.config.memory import affordable, text_parameters
+from pali3kit.config.schema import Experiment, Lit
+from pali3kit.config.supply import paired
+from pali3kit.plan.cell import CellSteps
+from pali3kit.plan.kinds.kind import StageKind
+from pali3kit.plan.pali import Scenes, scenes_of
+from pali3kit.plan.step import Step
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Scenes):
+    """Texts of `text_length` tokens."""
+
+    UNREAD: ClassVar[frozenset[str]] = frozenset({"source"})
+
+    text_length: int
+    training: Lit
+
+
+def make(cell: CellSteps) -> Step:
+    """The text tower and its bias are those of stage 0a where nothing else is said."""
+    section, model = cell.experiment.stages.lit, cell.experiment.model
+    pretraining = cell.experiment.stages.vision
+    training = replace(
+        section,
+        text=section.text or pretraining.text,
+        bias=pretraining.bias if section.bias is None else section.bias,
+    )
+    source = section.source or cell.experiment.data.source
+    config = Config(**scenes_of(source, model.image_size), text_length=pretraining.text_length, training=training)
+    return cell.new("lit", config, vision=cell.step("vision"), tokenizer=cell.step("tokenizer"))
+
+
+def check(cell: Experiment) -> Iterator[Complaint]:
+    if needs_lit(cell):
+        section = cell.stages.lit
+        yield from needed("lit", section, reads_texts(cell)[0])
+        yield from paired(cell)
+        yield from spreadable(cell, "lit", section)
+        yield from affordable(cell, "lit", text_parameters(cell), section.optimizer)
+
+
+KIND = StageKind(
+    name="lit",
+    summary="train a text tower for the frozen encoder (LiT)",
+    version=1,
+    make=make,
+    check=check,
+    seconds=0.003,
+    seeded=True,
+    spread=True,
+    recomputes=True,
+)

@@ -1,0 +1,70 @@
+"""Stage 0c: the mask tokenizer."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import ClassVar
+
+from pali3kit.config.budgets import Complaint, spendable
+from pali3kit.config.given import found, taught
+from pali3kit.config.offers import tasks_of
+from pali3kit.config.schema import Experiment, Masks
+from pali3kit.plan.cell import CellSteps
+from pali3kit.plan.content import weights_of
+from pali3kit.plan.kinds.kind import StageKind
+from pali3kit.plan.pali import Scenes, scenes_of
+from pali3kit.plan.plain import named
+from pali3kit.plan.step import Step
+from pali3kit.types import Named
+
+INSTANCE = "instance"  # the task of a source of files that shows any object
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Scenes):
+    """A tokenizer that learns from the objects that `task` shows; `weights` as of `vision`."""
+
+    UNREAD: ClassVar[frozenset[str]] = frozenset({"source"})
+
+    task: str = "refer"
+    masks: Named
+    weights: str = ""
+    training: Masks
+
+
+def make(cell: CellSteps) -> Step:
+    """Of files any object will do; the world is asked for those that it can refer to."""
+    part, section = cell.experiment.model.masks, cell.experiment.stages.masks
+    source = section.source or cell.experiment.data.source
+    config = Config(
+        **scenes_of(source, cell.experiment.model.image_size),
+        task=INSTANCE if INSTANCE in (tasks_of(source) or ()) else "refer",
+        masks=named(part),
+        weights=weights_of(part),
+        training=section,
+    )
+    return cell.new("masks", config)
+
+
+def check(cell: Experiment) -> Iterator[Complaint]:
+    yield from found(cell.model.masks, "model.masks")
+    yield from taught(cell.model.masks, "masks", cell.stages.masks.examples)
+    yield from spendable("masks", cell.stages.masks, given=True)
+
+
+def detail(step: Step) -> str:
+    return str(step.plain.get("task", ""))
+
+
+KIND = StageKind(
+    name="masks",
+    summary="train the mask tokenizer",
+    version=1,
+    make=make,
+    check=check,
+    seconds=0.003,
+    stage="0c",
+    detail=detail,
+    panel=detail,
+)

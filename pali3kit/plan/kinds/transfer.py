@@ -1,0 +1,87 @@
+"""Per-task fine-tuning of the model of stage 1 or 2, its image encoder frozen."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+
+from pali3kit.catalogue import BENCHMARK
+from pali3kit.config.budgets import Complaint, generates, recipe, said_of, spendable, spreadable, tasks, validated
+from pali3kit.config.memory import affordable, language_size
+from pali3kit.config.schema import Experiment, Transfer
+from pali3kit.plan.cell import CellSteps
+from pali3kit.plan.kinds.kind import StageKind
+from pali3kit.plan.pali import Texts, at_size, has_regions, inputs, size_of, start_step, texts_of
+from pali3kit.plan.step import Step
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Texts):
+    """The source's `task`; with checks, `column` is the benchmark that scores them."""
+
+    task: str
+    column: str = ""
+    training: Transfer
+
+    def unread(self) -> Collection[str]:
+        return {"tasks", "start", "image_size"} | (set() if self.training.checks else {"validate"})
+
+
+def make(cell: CellSteps, benchmark: str) -> Step:
+    """The transfer that a benchmark measures."""
+    experiment, start = cell.experiment, start_step(cell)
+    training = recipe(experiment.stages.transfer, benchmark)
+    task = experiment.data.columns.get(benchmark) or BENCHMARK.find(benchmark).task or benchmark
+    config = Config(
+        **texts_of(experiment, size_of(cell, start)),
+        validation=experiment.data.validation,
+        task=task,
+        column=benchmark if training.checks else "",
+        training=training,
+    )
+    return cell.new(
+        "transfer",
+        config,
+        model=start or cell.step("multimodal"),
+        **inputs(cell, "train", has_regions({task: 1.0}), start),
+    )
+
+
+def check(cell: Experiment) -> Iterator[Complaint]:
+    section = cell.stages.transfer
+    yield from spendable("transfer", section)
+    yield from validated(cell)
+    yield from tasks(cell)
+    if not generates(cell):
+        return
+    yield from spreadable(cell, "transfer", section)
+    for task in section.tasks:
+        if said_of(section, task).batch_size is not None:
+            yield from spreadable(cell, f"transfer.tasks.{task}", recipe(section, task), own_optimizer=False)
+    yield from affordable(cell, "transfer", language_size(cell), section.optimizer)
+
+
+def detail(step: Step) -> str:
+    return f"{step.plain.get('column') or step.plain['task']}{at_size(step)}"
+
+
+def panel(step: Step) -> str:
+    return str(step.plain["task"])
+
+
+KIND = StageKind(
+    name="transfer",
+    summary="fine-tune on one task with the ViT frozen",
+    version=2,
+    make=make,
+    check=check,
+    seconds=0.009,
+    seeded=True,
+    spread=True,
+    passes=True,
+    recomputes=True,
+    stage="3",
+    title="After transfer",
+    detail=detail,
+    panel=panel,
+)

@@ -1,0 +1,41 @@
+"""Classification by the texts of the classes."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from pali3kit.errors import DataError
+from pali3kit.plan.cell import CellSteps
+from pali3kit.plan.encoder import Reading, labelled_features, readers, splits_of, whole_model
+from pali3kit.plan.kinds.kind import StageKind
+from pali3kit.plan.sets import open_labelled
+from pali3kit.plan.step import Step
+
+WNID = re.compile(r"n\d{8}")  # a class of ImageNet without a name
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(Reading):
+    """The set of `prompts` that asks for classes, on the pictures of `splits`."""
+
+    prompts: str
+    splits: tuple[str, ...]
+
+
+def make(cell: CellSteps) -> Step:
+    classes = open_labelled(cell.experiment.evaluation.labelled).classes
+    if unnamed := [name for name in classes if WNID.fullmatch(name)]:
+        raise DataError(f"no text can ask for class {unnamed[0]}: say what it is called (evaluation.labelled.names)")
+    splits = splits_of(cell)
+    config = Config(**whole_model(cell), prompts=cell.experiment.evaluation.prompts, splits=splits)
+    return cell.new("zero_shot", config, test=labelled_features(cell, splits, 1.0), **readers(cell))
+
+
+KIND = StageKind(
+    name="zero_shot",
+    summary="classify by the texts of the classes",
+    version=1,
+    make=make,
+    seconds=3.0,
+)
