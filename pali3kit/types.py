@@ -1,4 +1,4 @@
-"""Names of types that every room may use."""
+"""Types that rooms share."""
 
 from __future__ import annotations
 
@@ -6,6 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
-"""A value as JSON has it."""
+"""What a JSON file can hold."""
 Named: TypeAlias = Mapping[str, Json]
 """A component as plain JSON: `{"name": ..., **options}`."""

@@ -6,30 +6,33 @@ import bz2
 import gzip
 import json
 from collections.abc import Callable, Iterator, Mapping
+from io import BufferedIOBase
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar, cast
 
 from pali3kit.errors import DataError, choose
+from pali3kit.types import Json
 
-OPENERS: dict[str, Callable[..., Any]] = {".gz": gzip.open, ".bz2": bz2.open}
+OPENERS: dict[str, Callable[..., BufferedIOBase]] = {".gz": gzip.GzipFile, ".bz2": bz2.BZ2File}
 WORDS = {
     str: "a text", int: "a whole number", float: "a number", bool: "true or false", list: "a list", dict: "a mapping",
 }  # fmt: skip
 T = TypeVar("T")
 
 
-def read_json(path: Path) -> Any:
+def read_json(path: Path) -> Json:
     """What a JSON file holds, compressed (`.gz`, `.bz2`) or not. Raises DataError, naming the file."""
     try:
         with OPENERS.get(path.suffix, open)(path, "rb") as file:
-            return json.loads(file.read())
+            content: Json = json.loads(file.read())
     except (OSError, EOFError) as error:
         raise DataError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     except (ValueError, RecursionError) as error:
         raise DataError(f"{path}: no JSON: {error}") from error
+    return content
 
 
-def read_lines(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def read_lines(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
     """Each object of a file of JSON lines, compressed or not, with its `file:line`. Blank lines are passed over."""
     try:
         with OPENERS.get(path.suffix, open)(path, "rb") as file:
@@ -40,40 +43,41 @@ def read_lines(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
         raise DataError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _parsed(line: bytes, where: str) -> Any:
+def _parsed(line: bytes, where: str) -> Json:
     try:
-        return json.loads(line)
+        content: Json = json.loads(line)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: no JSON: {error}") from error
+    return content
 
 
-def mapping(value: Any, where: str) -> Mapping[str, Any]:
+def mapping(value: object, where: str) -> Mapping[str, object]:
     """`value`, which must be a mapping."""
     return typed(value, dict, f"{where}: this")
 
 
-def field(record: Mapping[str, Any], name: str, kind: type[T], where: str) -> T:
+def field(record: Mapping[str, object], name: str, kind: type[T], where: str) -> T:
     """`record[name]`, which must be there and of type `kind`. Raises DataError with the nearest field there is."""
     if name not in record:
         raise DataError(f"{where}: no field '{name}'.{choose(name, map(str, record)) or ' It has none at all.'}")
     return typed(record[name], kind, f"{where}: '{name}'")
 
 
-def typed(value: Any, kind: type[T], what: str) -> T:
+def typed(value: object, kind: type[T], what: str) -> T:
     """`value`, which must be of type `kind`; a whole number is a number too."""
-    wanted: Any = (int, float) if kind is float else kind
+    wanted = (int, float) if kind is float else (kind,)
     if not isinstance(value, wanted) or (isinstance(value, bool) and kind in (int, float)):
         raise DataError(f"{what} should be {WORDS[kind]}, not {shown(value)}.")
-    return value  # type: ignore[no-any-return]
+    return cast(T, value)  # an int for a float, as everywhere in Python's annotations
 
 
-def each(record: Mapping[str, Any], name: str, where: str) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def each(record: Mapping[str, object], name: str, where: str) -> Iterator[tuple[str, Mapping[str, object]]]:
     """The mappings in the list `record[name]`, each with its place: `file: name[3]`."""
     for number, entry in enumerate(field(record, name, list, where)):
         yield f"{where}: {name}[{number}]", mapping(entry, f"{where}: {name}[{number}]")
 
 
-def numbers(values: Any, count: int, what: str) -> tuple[float, ...]:
+def numbers(values: object, count: int, what: str) -> tuple[float, ...]:
     """A list of `count` numbers."""
     listed = typed(values, list, what)
     if len(listed) != count:
@@ -81,7 +85,7 @@ def numbers(values: Any, count: int, what: str) -> tuple[float, ...]:
     return tuple(float(typed(value, float, f"{what}[{i}]")) for i, value in enumerate(listed))
 
 
-def shown(value: Any) -> str:
+def shown(value: object) -> str:
     """A wrong value as messages show it."""
     if value is None:
         return "nothing"

@@ -15,6 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from pali3kit.data.records import Skips, digest, one_line
+from pali3kit.data.source import SourceBase
 from pali3kit.data.task import Task
 from pali3kit.errors import DataError
 
@@ -67,7 +68,7 @@ class Lines:
         return np.frombuffer(starts, np.int64), np.array(ends)
 
 
-class LineSource:
+class LineSource(SourceBase):
     """A `Source` of texts alone: there are no pictures, labels or tasks.
 
     One text in a hundred is held out: `sentences` never gives it.
@@ -81,6 +82,7 @@ class LineSource:
     classes: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     draws = False
+    skips: Skips
 
     def __init__(self, path: str, ending: str, read: Callable[[bytes], str]) -> None:
         self.files = find_files(path, ending)

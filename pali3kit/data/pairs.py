@@ -55,14 +55,14 @@ class PairRecords:
         return _name(self.samples[number])
 
     def picture(self, number: int) -> bytes:
-        sample: Sample = self.samples[number]
+        sample = self.samples[number]
         ending = next((ending for ending in PICTURES if ending in sample.members), None)
         if ending is None:
             raise DataError(f"{_name(sample)}: no picture, but {', '.join(sorted(sample.members))}")
         return sample.read(ending)
 
     def text(self, number: int) -> str:
-        sample: Sample = self.samples[number]
+        sample = self.samples[number]
         if "txt" in sample.members:
             return sample.read("txt").decode(errors="replace")
         try:
@@ -72,7 +72,7 @@ class PairRecords:
             raise DataError(f"{_name(sample)}: its .json is no mapping: {error}") from error
 
     def labels(self, number: int) -> tuple[int, ...]:
-        sample: Sample = self.samples[number]
+        sample = self.samples[number]
         written = sample.read("cls").decode(errors="replace")
         try:
             labels = tuple(int(word) for word in written.split())

@@ -39,12 +39,20 @@ class Reader(Protocol):
 class Files:
     """What most readers are: records of some files, without classes, in English, and nothing damaged."""
 
-    classes: tuple[str, ...] = ()
-    languages: tuple[str, ...] = ("en",)
-    damages: Sequence[str] = ()
-
     def __init__(self, *files: Path) -> None:
         self.files: Sequence[Path] = files
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return ()
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return ("en",)
+
+    @property
+    def damages(self) -> Sequence[str]:
+        return ()
 
 
 def picture_in(folder: Path, *names: str) -> Callable[[], bytes]:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 import numpy as np
 
-from pali3kit.data.source import STRETCH
+from pali3kit.data.source import STRETCH, SourceBase
 from pali3kit.data.task import Task
 from pali3kit.errors import DataError
 from pali3kit.images.decode import decode
@@ -70,7 +70,7 @@ class Skips:
         return lines
 
 
-class RecordSource:
+class RecordSource(SourceBase):
     """A `Source` over records: pictures, labels and texts, for the pretraining of encoders.
 
     Every pass over the records has another order, and a position in the stream says which record it is, so that a run
@@ -79,6 +79,7 @@ class RecordSource:
     """
 
     draws = False
+    skips: Skips
 
     def __init__(self, records: Records, test: Records | None = None) -> None:
         self.splits: dict[str, Records] = {"train": records} if test is None else {"train": records, "test": test}

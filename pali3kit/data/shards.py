@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from typing import Any, cast
+from typing import Any, cast, overload
 
 import numpy as np
 
@@ -72,7 +72,13 @@ class ShardIndex(Sequence[Sample]):
     def __len__(self) -> int:
         return int(self.starts[-1])
 
-    def __getitem__(self, position: Any) -> Any:
+    @overload
+    def __getitem__(self, position: int) -> Sample: ...
+
+    @overload
+    def __getitem__(self, position: slice) -> list[Sample]: ...
+
+    def __getitem__(self, position: int | slice) -> Sample | list[Sample]:
         if isinstance(position, slice):
             return [self[i] for i in range(*position.indices(len(self)))]
         if not -len(self) <= position < len(self):

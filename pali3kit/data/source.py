@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Protocol
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 
 from pali3kit.data.task import Task
+
+if TYPE_CHECKING:
+    from pali3kit.data.records import Skips
+    from pali3kit.text.quality import Sieve
 
 STRETCH = 1 << 32  # pictures of one seed; those before the first stretch are for the stages on PaLI
 
@@ -15,10 +19,22 @@ STRETCH = 1 << 32  # pictures of one seed; those before the first stretch are fo
 class Source(Protocol):
     """Pictures by split ("train" or "test") and index, and what is known of them.
 
-    `draws` tells whether `alt_text` draws from its generator.
+    `draws` tells whether `alt_text` draws from its generator. What `SourceBase` answers of itself is explained there.
     """
 
     draws: bool
+
+    @property
+    def skips(self) -> Skips | None: ...
+
+    @property
+    def damages(self) -> Sequence[str]: ...
+
+    @property
+    def sieves(self) -> Mapping[str, Sieve]: ...
+
+    @property
+    def digest(self) -> str: ...
 
     @property
     def classes(self) -> tuple[str, ...]: ...
@@ -53,3 +69,25 @@ class Source(Protocol):
     def tokenized(self, text: str, language: str) -> str:
         """A caption with spaces between its words, for metrics on writing that has none."""
         ...
+
+
+class SourceBase:
+    """A source whose content is made, or is sure to be whole: what is known of files is empty here.
+
+    Attributes:
+        skips: records that turned out to be of no use, where there may be some.
+        digest: names the content, so that new pictures are new work; empty where nothing needs to.
+    """
+
+    skips: Skips | None = None
+    digest: str = ""
+
+    @property
+    def damages(self) -> Sequence[str]:
+        """What is wrong with whole files, as far as they have been read."""
+        return ()
+
+    @property
+    def sieves(self) -> Mapping[str, Sieve]:
+        """What filters of texts saw, by what they filter."""
+        return {}

@@ -14,13 +14,14 @@ import numpy as np
 from pali3kit.config.offers import general, offers
 from pali3kit.config.schema import Part
 from pali3kit.data.records import RecordSource, Skips
-from pali3kit.data.source import STRETCH
+from pali3kit.data.source import STRETCH, SourceBase
 from pali3kit.data.task import Example, Task
 from pali3kit.errors import DataError, RegistryError, choose
 from pali3kit.registry import SOURCE
+from pali3kit.text.quality import Sieve
 
 
-class UnionSource:
+class UnionSource(SourceBase):
     """The registry's `union`. A task is `part.task`, or `task` alone: all parts that have it, by their pictures.
 
     For the stages on PaLI pictures lie in the order of the parts; pretraining, which has stretches of the stream for
@@ -32,6 +33,7 @@ class UnionSource:
     """
 
     draws = False
+    skips: Skips
 
     def __init__(self, parts: Mapping[str, Mapping[str, Any]], image_size: int = 0) -> None:
         if not parts:
@@ -41,7 +43,7 @@ class UnionSource:
         self.skips = Skips()
         for part in self.parts.values():
             part.skips = self.skips
-        told = "".join(f"{name} {getattr(part, 'digest', '')}\n" for name, part in self.parts.items())
+        told = "".join(f"{name} {part.digest}\n" for name, part in self.parts.items())
         self.digest = hashlib.sha256(told.encode()).hexdigest()
         self._order = lru_cache(2)(lambda *turn: np.random.default_rng(turn).permutation(self.size("train")))
 
@@ -56,13 +58,12 @@ class UnionSource:
 
     @property
     def damages(self) -> list[str]:
-        return [damage for part in self.parts.values() for damage in getattr(part, "damages", ())]
+        return [damage for part in self.parts.values() for damage in part.damages]
 
     @property
-    def sieves(self) -> dict[str, Any]:
+    def sieves(self) -> dict[str, Sieve]:
         """What the filters of the parts that have one saw."""
-        found = {name: getattr(part, "sieve", None) for name, part in self.parts.items()}
-        return {name: sieve for name, sieve in found.items() if sieve is not None}
+        return {name: sieve for name, part in self.parts.items() for sieve in part.sieves.values()}
 
     def size(self, split: str) -> int:
         return self._ends(split)[-1]
@@ -103,8 +104,7 @@ class UnionSource:
     def image(self, split: str, index: int) -> np.ndarray:
         """uint8 `[H,W,3]`, as large as it is."""
         name, own = self.locate(split, index)
-        pixels: np.ndarray = self.parts[name].image(split, own)
-        return pixels
+        return self.parts[name].image(split, own)
 
     def labels(self, split: str, index: int) -> tuple[int, ...]:
         name, own = self.locate(split, index)
@@ -113,7 +113,7 @@ class UnionSource:
 
     def alt_text(self, split: str, index: int, rng: np.random.Generator) -> str:
         name, own = self.locate(split, index)
-        return str(self.parts[name].alt_text(split, own, rng))
+        return self.parts[name].alt_text(split, own, rng)
 
     def task(self, name: str, bins: int) -> Task:
         """Raises RegistryError where no part, or not the part that is named, has the task."""
@@ -167,7 +167,7 @@ class UnionTask:
         return sorted(found, key=lambda places: places.start)
 
 
-def _build(name: str, options: Mapping[str, Any], image_size: int) -> Any:
+def _build(name: str, options: Mapping[str, Any], image_size: int) -> RecordSource:
     part = SOURCE.build(options["name"], image_size=image_size, **{k: v for k, v in options.items() if k != "name"})
     if not isinstance(part, RecordSource):
         raise DataError(f"part '{name}': source '{options['name']}' is endless or has no pictures: no part of a union")

@@ -6,7 +6,7 @@ Those of an image encoder alone are what research code takes; each is loaded whe
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pali3kit.evals.classification import knn, linear_probe, zero_shot
@@ -42,7 +42,8 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> Any:
+def __getattr__(name: str) -> object:
     if name not in _LAZY:
         raise AttributeError(f"module 'pali3kit.evals' has no attribute '{name}'")
-    return getattr(import_module(f"pali3kit.evals.{_LAZY[name]}"), name)
+    found: object = getattr(import_module(f"pali3kit.evals.{_LAZY[name]}"), name)
+    return found

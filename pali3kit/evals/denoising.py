@@ -14,7 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from pali3kit.language.ul2 import UL2
+from pali3kit.language.contract import LanguageModel
 from pali3kit.losses.precision import at_least_float32
 from pali3kit.losses.text import token_losses
 from pali3kit.models.pali import shift_right
@@ -42,7 +42,7 @@ def modes(prefix: str) -> dict[str, tuple[Denoiser, ...]]:
 
 
 def held_out_loss(
-    language: UL2, tokenizer: Tokenizer, windows: np.ndarray, prefix: str, say: Callable[[int], None]
+    language: LanguageModel, tokenizer: Tokenizer, windows: np.ndarray, prefix: str, say: Callable[[int], None]
 ) -> HeldOutLoss:
     """Measure `language` on windows `[N, L]`. `say` is told how many windows are done, of three times N."""
     means: dict[str, float] = {}
@@ -62,7 +62,7 @@ def held_out_loss(
 
 
 @torch.inference_mode()
-def window_nats(language: UL2, batch: dict[str, Tensor]) -> np.ndarray:
+def window_nats(language: LanguageModel, batch: dict[str, Tensor]) -> np.ndarray:
     """The loss of each window of a batch, summed over its target tokens, in nats, float64 `[B]`."""
     device = next(language.parameters()).device
     inputs, given, targets, asked = (

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from itertools import islice
-from typing import Any, Protocol, TypeVar
+from typing import Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import torch
@@ -27,6 +27,24 @@ class ReadsTexts(Protocol):
     def embed_texts(self, texts: Sequence[str]) -> Tensor: ...
 
 
+class EmbedsImages(Protocol):
+    """The half of `models.towers.Towers` that pictures are read with."""
+
+    @property
+    def image_spec(self) -> ImageSpec: ...
+
+    def embed_images(self, images: Tensor) -> Tensor: ...
+
+
+class PoolsImages(Protocol):
+    """What is asked of a `vision.contract.VisionEncoder` here."""
+
+    @property
+    def image_spec(self) -> ImageSpec: ...
+
+    def pooled(self, images: Tensor) -> Tensor: ...
+
+
 @dataclass(frozen=True)
 class Encoder:
     """Any function from pictures `[B,3,H,W]` to features `[B,D]`, with the preprocessing that it wants. A module is put
@@ -37,6 +55,9 @@ class Encoder:
 
     function: Callable[[Tensor], Tensor]
     image_spec: ImageSpec
+
+
+ImageEncoder: TypeAlias = EmbedsImages | PoolsImages | Encoder
 
 
 @dataclass(frozen=True)
@@ -50,18 +71,19 @@ class Features:
     right: Sequence[tuple[int, ...]] | None = None
 
 
-def function_of(encoder: Any) -> Callable[[Tensor], Tensor]:
+def function_of(encoder: ImageEncoder) -> Callable[[Tensor], Tensor]:
     """What makes features of prepared pictures: an image tower's embedding, a pooled output, or somebody's function."""
     for name in ("embed_images", "pooled", "function"):
-        if (found := getattr(encoder, name, None)) is not None:
-            return found  # type: ignore[no-any-return]
+        found: Callable[[Tensor], Tensor] | None = getattr(encoder, name, None)
+        if found is not None:
+            return found
     raise TypeError(
         f"{type(encoder).__name__} has none of embed_images, pooled: wrap it, evals.Encoder(function, spec)"
     )
 
 
 def extract(
-    encoder: Any, pictures: Iterable[np.ndarray], batch: int = BATCH, crop: float | None = None
+    encoder: ImageEncoder, pictures: Iterable[np.ndarray], batch: int = BATCH, crop: float | None = None
 ) -> NDArray[np.float32]:
     """Pictures uint8 `[H,W,3]` of any sizes to features float32 `[n,D]`.
 
@@ -72,7 +94,7 @@ def extract(
 
 
 def extract_batches(
-    encoder: Any, pictures: Iterable[np.ndarray], batch: int = BATCH, crop: float | None = None
+    encoder: ImageEncoder, pictures: Iterable[np.ndarray], batch: int = BATCH, crop: float | None = None
 ) -> Iterator[NDArray[np.float32]]:
     """The same, a batch at a time: for what does not fit into memory."""
     extractor = Extractor(encoder, crop)
@@ -83,10 +105,10 @@ def extract_batches(
 class Extractor:
     """Both halves of `extract`: from a picture to what the encoder takes, and from many of those to features."""
 
-    def __init__(self, encoder: Any, crop: float | None = None) -> None:
+    def __init__(self, encoder: ImageEncoder, crop: float | None = None) -> None:
         if (module := _module_of(encoder)) is not None:
             module.eval()
-        given: ImageSpec = encoder.image_spec
+        given = encoder.image_spec
         self.spec = given if crop is None else replace(given, crop=crop)
         self._function, self._device = function_of(encoder), device_of(encoder)
 
@@ -111,14 +133,14 @@ class Extractor:
         return features.float().numpy(force=True)
 
 
-def device_of(encoder: Any) -> torch.device:
+def device_of(encoder: object) -> torch.device:
     """Where the encoder's parameters are; the CPU for what has none."""
     module = _module_of(encoder)
     parameter = next(module.parameters(), None) if module is not None else None
     return torch.device("cpu") if parameter is None else parameter.device
 
 
-def _module_of(encoder: Any) -> nn.Module | None:
+def _module_of(encoder: object) -> nn.Module | None:
     """The network of an encoder: itself, or what an `Encoder` has as its function; None where that is plain code."""
     module = getattr(encoder, "function", encoder)
     return module if isinstance(module, nn.Module) else None
@@ -131,7 +153,7 @@ def size_of(pictures: PictureSet, split: str) -> int:
     return size
 
 
-def embed_set(encoder: Any, pictures: PictureSet, split: str, crop: float | None = None) -> Features:
+def embed_set(encoder: ImageEncoder, pictures: PictureSet, split: str, crop: float | None = None) -> Features:
     """The features of a split of a set, with its labels where it has some.
 
     Raises DataError for a damaged picture, and for a split without any.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
@@ -78,9 +77,9 @@ def decode_segments(
     return segments
 
 
-def _drawing(segment: Segment | None, truth: np.ndarray, box: tuple[int, ...]) -> dict[str, Any]:
+def _drawing(segment: Segment | None, truth: np.ndarray, box: tuple[int, ...]) -> dict[str, object]:
     """What a report draws: the true region and, where the prediction was valid, the predicted one."""
-    drawing: dict[str, Any] = {"target_box": list(box), "target_mask": runs(truth)}
+    drawing: dict[str, object] = {"target_box": list(box), "target_mask": runs(truth)}
     if segment is not None:
         drawing["box"] = list(segment.box)
         drawing["mask"] = runs(paste_mask(segment.logits, segment.box, *truth.shape))
@@ -92,4 +91,5 @@ def runs(mask: np.ndarray) -> list[list[int]]:
     padded = np.pad(mask.astype(np.int8), ((0, 0), (1, 1)))
     steps = np.diff(padded, axis=1)
     (rows, starts), (_, ends) = np.nonzero(steps == 1), np.nonzero(steps == -1)
-    return np.stack([rows, starts, ends - starts], axis=1).tolist()  # type: ignore[no-any-return]
+    found: list[list[int]] = np.stack([rows, starts, ends - starts], axis=1).tolist()
+    return found

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Protocol
 
-from torch import Tensor
+from torch import Tensor, nn
+
+from pali3kit.types import Json
+
+if TYPE_CHECKING:
+    from pali3kit.weights.report import LoadReport
 
 
 class Cache(Protocol):
@@ -19,32 +24,47 @@ class Cache(Protocol):
         ...
 
 
-class Language(Protocol):
-    """An encoder-decoder, or a decoder that reads the memory as its prefix."""
+class LanguageModel(nn.Module):
+    """An encoder-decoder, or a decoder that reads the memory as its prefix.
+
+    Attributes:
+        width: D. vocabulary: rows of the embedding that are used, V.
+        start_id: the id that targets begin with. eos_id: the one that they end with.
+        options: with them, its kind and its vocabulary another one like it can be built.
+        attention: of the encoder, one of `language.attention.BACKENDS` or `"auto"`; a model may have no choice.
+        checkpointing: compute each layer's activations again in the backward pass instead of keeping them.
+        load_report: where its weights came from, if they came from a file.
+    """
 
     width: int
     vocabulary: int
     start_id: int
     eos_id: int
+    options: dict[str, Json]
+    attention: str = "auto"
+    checkpointing: bool = False
+    load_report: LoadReport | None = None
 
     def embed(self, ids: Tensor) -> Tensor:
         """`[B,N] int64 -> [B,N,D]`."""
-        ...
+        raise NotImplementedError
 
     def encode(self, embeds: Tensor, mask: Tensor) -> Tensor:
         """`[B,N,D]` and a mask `[B,N]` (True where there is a token) to the memory `[B,N,D]`."""
-        ...
+        raise NotImplementedError
 
     def new_cache(self, capacity: int) -> Cache:
         """An empty cache for one generation of at most `capacity` tokens."""
-        ...
+        raise NotImplementedError
 
-    def decode_states(self, ids: Tensor, memory: Tensor, memory_mask: Tensor, cache: Any = None) -> Tensor:
-        """The last states `[R,T,D]` of `ids` `[R,T]`; with a cache, one that
-        `new_cache` made, `ids` are only the new tokens.
+    def decode_states(self, ids: Tensor, memory: Tensor, memory_mask: Tensor, cache: Cache | None = None) -> Tensor:
+        """The last states `[R,T,D]` of `ids` `[R,T]`, of which `to_logits` makes logits.
+
+        `memory` is `[B,N,D]` with mask `[B,N]`; R/B neighbouring rows of `ids` share a row of it. With a cache, one
+        that `new_cache` made, `ids` are only the new tokens.
         """
-        ...
+        raise NotImplementedError
 
     def to_logits(self, x: Tensor) -> Tensor:
         """`[...,D] -> [...,V]`."""
-        ...
+        raise NotImplementedError

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from pali3kit.language.contract import Language
+from pali3kit.language.contract import LanguageModel
 
 LEAVE = 4  # rows leave when a quarter of them have ended: moving the others' keys costs about one step
 
@@ -48,7 +48,7 @@ class Sampling:
 
 @torch.inference_mode()
 def generate(
-    language: Language,
+    language: LanguageModel,
     memory: Tensor,
     memory_mask: Tensor,
     max_length: int,
@@ -83,7 +83,7 @@ class Rows:
     """The rows of a batch that are not at their end yet: R targets to B memories."""
 
     def __init__(
-        self, language: Language, memory: Tensor, mask: Tensor, max_length: int, constraint: Constraint | None
+        self, language: LanguageModel, memory: Tensor, mask: Tensor, max_length: int, constraint: Constraint | None
     ) -> None:
         self.language, self.memory, self.mask, self.constraint = language, memory, mask, constraint
         self.max_length, self.cache = max_length, language.new_cache(max_length)
@@ -183,7 +183,7 @@ def _demand_bool(mask: Tensor) -> None:
 
 
 @torch.inference_mode()
-def log_probabilities(language: Language, memory: Tensor, memory_mask: Tensor, targets: Tensor) -> Tensor:
+def log_probabilities(language: LanguageModel, memory: Tensor, memory_mask: Tensor, targets: Tensor) -> Tensor:
     """Log-probability in nats, fp32 `[R,T]`, of each token of `targets` `[R,T]` after the ones before it.
 
     `memory` is `[B,N,D]`; R/B neighbouring targets (the choices of a question, say) share a row of it. Those of padding

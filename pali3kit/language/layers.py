@@ -60,7 +60,8 @@ class RelativeBias(nn.Module):
     def by_distance(self, first: int, last: int) -> Tensor:
         """Bias `[H,last-first+1]` of each `key - query` distance from `first` to `last`."""
         distances = torch.arange(first, last + 1, device=self.table.weight.device)
-        return self.table(self.bucket(distances)).T  # type: ignore[no-any-return]
+        biases: Tensor = self.table(self.bucket(distances))
+        return biases.T
 
     def bucket(self, distance: Tensor) -> Tensor:
         """The bucket of each `key - query` distance (int64)."""
@@ -140,7 +141,8 @@ class Attention(nn.Module):
         attended = attend(queries, *keys_values)
         if shared > 1:
             attended = rearrange(attended, "b h (r t) d -> (b r) h t d", r=shared)
-        return self.out(merge_heads(attended))  # type: ignore[no-any-return]
+        out: Tensor = self.out(merge_heads(attended))
+        return out
 
 
 class FeedForward(nn.Module):
@@ -165,7 +167,8 @@ class FeedForward(nn.Module):
         up = self.up(x)
         hidden = self.activation(up) if self.gate is None else self.activation(self.gate(x)) * up
         with without_autocast(x):  # in the weights' own dtype, fp32 in mixed precision
-            return self.down(hidden.to(self.down.weight.dtype)).to(x.dtype)  # type: ignore[no-any-return]
+            out: Tensor = self.down(hidden.to(self.down.weight.dtype))
+        return out.to(x.dtype)
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +202,8 @@ class EncoderLayer(nn.Module):
     def forward(self, x: Tensor, attend: Attend) -> Tensor:
         y = self.attention_norm(x)
         x = x + self.dropout(self.attention(y, self.attention.keys_values(y), attend))
-        return x + self.dropout(self.feed(self.feed_norm(x)))  # type: ignore[no-any-return]
+        x = x + self.dropout(self.feed(self.feed_norm(x)))
+        return x
 
 
 class DecoderLayer(nn.Module):
@@ -218,7 +222,8 @@ class DecoderLayer(nn.Module):
         own = self.attention.keys_values(y)
         x = x + self.dropout(self.attention(y, own if cache is None else cache.append(*own), attend))
         x = x + self.dropout(self.memory_attention(self.memory_norm(x), self._of(memory, cache), attend_memory))
-        return x + self.dropout(self.feed(self.feed_norm(x)))  # type: ignore[no-any-return]
+        x = x + self.dropout(self.feed(self.feed_norm(x)))
+        return x
 
     def _of(self, memory: Tensor, cache: LayerCache | None) -> tuple[Tensor, Tensor]:
         """The memory's keys and values, computed once for a cache."""

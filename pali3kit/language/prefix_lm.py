@@ -6,18 +6,17 @@ target to the prefix and to the targets before it.
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
+from pali3kit.language.contract import Cache, LanguageModel
 from pali3kit.language.layers import EncoderLayer, LayerCache, LayerShape, RelativeBias, RMSNorm
 from pali3kit.language.seen import Seen
 from pali3kit.nn.attention import Attend, attend
 
 
-class PrefixLM(nn.Module):
+class PrefixLM(LanguageModel):
     """Under the contract of encoder-decoders the memory is the prefix as it was embedded: `encode` changes nothing.
 
     Args:
@@ -48,13 +47,11 @@ class PrefixLM(nn.Module):
     ) -> None:
         super().__init__()
         self.width, self.vocabulary = width, vocabulary
-        self.options: dict[str, Any] = {
+        self.options = {
             "width": width, "depth": depth, "heads": heads, "head_width": head_width, "mlp": mlp,
             "activation": activation, "gated": gated, "tied": tied, "dropout": dropout, "buckets": buckets,
             "max_distance": max_distance,
         }  # fmt: skip
-        self.load_report: Any = None
-        self.checkpointing = False
         self.embedding = nn.Embedding(vocabulary, width)
         nn.init.normal_(self.embedding.weight)
         layer = LayerShape(width, heads, head_width, mlp, activation, gated, dropout)
@@ -66,21 +63,18 @@ class PrefixLM(nn.Module):
             nn.init.normal_(self.logits.weight, std=width**-0.5)
 
     def embed(self, ids: Tensor) -> Tensor:
-        """`[B,N] int64 -> [B,N,D]`."""
-        return self.embedding(ids)  # type: ignore[no-any-return]
+        embeds: Tensor = self.embedding(ids)
+        return embeds
 
     def encode(self, embeds: Tensor, mask: Tensor) -> Tensor:
         """The prefix `[B,N,D]` itself: it is read together with the targets."""
         return embeds
 
     def new_cache(self, capacity: int) -> PrefixCache:
-        """An empty cache for one generation of at most `capacity` tokens."""
         return PrefixCache(len(self.layers), capacity)
 
-    def decode_states(
-        self, ids: Tensor, memory: Tensor, memory_mask: Tensor, cache: PrefixCache | None = None
-    ) -> Tensor:
-        """The last states `[R,T,D]` of `ids` `[R,T]`; with a cache, `ids` are only the new tokens."""
+    def decode_states(self, ids: Tensor, memory: Tensor, memory_mask: Tensor, cache: Cache | None = None) -> Tensor:
+        assert cache is None or isinstance(cache, PrefixCache), "this cache is another model's"
         x, seen = self.embed(ids), cache.seen if cache is not None else None
         if seen is None:
             shared = len(ids) // len(memory)
@@ -95,24 +89,29 @@ class PrefixLM(nn.Module):
         x = self.dropout(x)
         for i, layer in enumerate(self.layers):
             x = self._run(layer, x, _over(bias, None if cache is None else cache.layers[i]))
-        return self.dropout(self.norm(x[:, -ids.shape[1] :]))  # type: ignore[no-any-return]
+        states: Tensor = self.dropout(self.norm(x[:, -ids.shape[1] :]))
+        return states
 
     def _bias(self, seen: Seen, new: int) -> Tensor:
         """`[R,H,new,L]`: by distance, and the lowest number where the last `new` of L positions may not look."""
         distance = seen.positions[:, None, :] - seen.positions[:, -new:, None]
-        bias = self.bias.table(self.bias.bucket(distance)).permute(0, 3, 1, 2)
-        return bias.masked_fill(~seen.visible(new)[:, None], torch.finfo(bias.dtype).min)  # type: ignore[no-any-return]
+        biases: Tensor = self.bias.table(self.bias.bucket(distance))
+        hidden = ~seen.visible(new)[:, None]
+        return biases.permute(0, 3, 1, 2).masked_fill(hidden, torch.finfo(biases.dtype).min)
 
     def _run(self, layer: nn.Module, x: Tensor, attention: Attend) -> Tensor:
+        out: Tensor
         if self.checkpointing and torch.is_grad_enabled():
-            return checkpoint(layer, x, attention, use_reentrant=False)  # type: ignore[no-any-return]
-        return layer(x, attention)  # type: ignore[no-any-return]
+            out = checkpoint(layer, x, attention, use_reentrant=False)
+        else:
+            out = layer(x, attention)
+        return out
 
     def to_logits(self, x: Tensor) -> Tensor:
-        """`[...,D] -> [...,V]`."""
         if self.logits is None:
             return nn.functional.linear(x * self.width**-0.5, self.embedding.weight)
-        return self.logits(x)  # type: ignore[no-any-return]
+        logits: Tensor = self.logits(x)
+        return logits
 
 
 def _over(bias: Tensor, cache: LayerCache | None) -> Attend:

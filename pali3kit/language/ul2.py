@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from functools import partial
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -12,11 +11,12 @@ from torch.utils.checkpoint import checkpoint
 
 from pali3kit.config.shapes import resolve_language
 from pali3kit.language.attention import encoder_attention, padding_bias
+from pali3kit.language.contract import Cache, LanguageModel
 from pali3kit.language.layers import DecoderLayer, EncoderLayer, LayerCache, LayerShape, RelativeBias, RMSNorm
 from pali3kit.nn.attention import Attend, attend, attend_eagerly
 
 
-class UL2(nn.Module):
+class UL2(LanguageModel):
     """Embeds, encodes and decodes token ids; the vision tokens of PaLI join between embedding and encoding.
 
     Args:
@@ -30,8 +30,7 @@ class UL2(nn.Module):
         attention: of the encoder, one of `language.attention.BACKENDS`; results do not depend on it.
         checkpointing: compute each layer's activations again in the backward pass instead of keeping them.
 
-    The decoder starts from id 0, the padding, and ends at id 1, as every T5. `options` build another one of its kind;
-    `load_report` says where weights came from, if they did.
+    The decoder starts from id 0, the padding, and ends at id 1, as every T5.
     """
 
     start_id = 0
@@ -62,7 +61,6 @@ class UL2(nn.Module):
             head_width=head_width, mlp=mlp,
         )  # fmt: skip
         self.width, self.vocabulary, self.shape = shape.width, vocabulary, shape
-        self.load_report: Any = None
         self.options = asdict(shape) | {
             "activation": activation, "gated": gated, "tied": tied, "dropout": dropout, "buckets": buckets,
             "max_distance": max_distance,
@@ -82,31 +80,26 @@ class UL2(nn.Module):
             nn.init.normal_(self.logits.weight, std=shape.width**-0.5)
 
     def embed(self, ids: Tensor) -> Tensor:
-        """`[B,N] int64 -> [B,N,D]`."""
-        return self.embedding(ids)  # type: ignore[no-any-return]
+        embeds: Tensor = self.embedding(ids)
+        return embeds
 
     def encode(self, embeds: Tensor, mask: Tensor) -> Tensor:
-        """`[B,N,D]` and a mask `[B,N]` (True where there is a token) to the memory `[B,N,D]`."""
         attention = encoder_attention(self.attention, self.encoder_bias, mask, embeds.dtype)
         x = self.dropout(embeds)
         for layer in self.encoder:
             x = self._run(layer, x, attention)
-        return self.dropout(self.encoder_norm(x))  # type: ignore[no-any-return]
+        memory: Tensor = self.dropout(self.encoder_norm(x))
+        return memory
 
     def new_cache(self, capacity: int) -> UL2Cache:
-        """An empty cache for one generation of at most `capacity` tokens, to be passed to every `decode` of it."""
         return UL2Cache([LayerCache(capacity) for _ in self.decoder])
 
-    def decode(self, ids: Tensor, memory: Tensor, memory_mask: Tensor, cache: UL2Cache | None = None) -> Tensor:
+    def decode(self, ids: Tensor, memory: Tensor, memory_mask: Tensor, cache: Cache | None = None) -> Tensor:
         """Logits `[R,T,V]` of the tokens that follow `ids` `[R,T]`."""
         return self.to_logits(self.decode_states(ids, memory, memory_mask, cache))
 
-    def decode_states(self, ids: Tensor, memory: Tensor, memory_mask: Tensor, cache: UL2Cache | None = None) -> Tensor:
-        """The decoder's last states `[R,T,D]`, of which `to_logits` makes logits.
-
-        `memory` is `[B,N,D]` with mask `[B,N]`; R/B neighbouring rows of `ids` share a row of it. With a `cache`, `ids`
-        are only the new tokens.
-        """
+    def decode_states(self, ids: Tensor, memory: Tensor, memory_mask: Tensor, cache: Cache | None = None) -> Tensor:
+        assert cache is None or isinstance(cache, UL2Cache), "this cache is another model's"
         layers = [None] * len(self.decoder) if cache is None else cache.layers
         start = 0 if cache is None else cache.length
         x = self.dropout(self.embed(ids))
@@ -114,7 +107,8 @@ class UL2(nn.Module):
         others = partial(attend, bias=padding_bias(memory_mask, x.dtype), scale=1.0)
         for layer, layer_cache in zip(self.decoder, layers, strict=True):
             x = self._run(layer, x, memory, own, others, layer_cache)
-        return self.dropout(self.decoder_norm(x))  # type: ignore[no-any-return]
+        states: Tensor = self.dropout(self.decoder_norm(x))
+        return states
 
     def _own_attention(self, start: int, stop: int, x: Tensor) -> Attend:
         """Attention of the tokens from `start` to `stop` to themselves and what is before them."""
@@ -124,15 +118,18 @@ class UL2(nn.Module):
         return partial(attend, bias=bias + _causal_bias(stop - start, stop, x), scale=1.0)
 
     def _run(self, layer: nn.Module, *inputs: object) -> Tensor:
+        out: Tensor
         if self.checkpointing and torch.is_grad_enabled():
-            return checkpoint(layer, *inputs, use_reentrant=False)  # type: ignore[no-any-return]
-        return layer(*inputs)  # type: ignore[no-any-return]
+            out = checkpoint(layer, *inputs, use_reentrant=False)
+        else:
+            out = layer(*inputs)
+        return out
 
     def to_logits(self, x: Tensor) -> Tensor:
-        """`[...,D] -> [...,V]`."""
         if self.logits is None:
             return nn.functional.linear(x * self.width**-0.5, self.embedding.weight)
-        return self.logits(x)  # type: ignore[no-any-return]
+        logits: Tensor = self.logits(x)
+        return logits
 
 
 class UL2Cache:

@@ -9,14 +9,12 @@ In contrast to a differentiable gather, communication happens in forward only: b
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 import torch.distributed as dist
 from torch import Tensor
 
 from pali3kit.losses.precision import at_least_float32
-from pali3kit.losses.sigmoid import add_block, normalize, saved_gradients
+from pali3kit.losses.sigmoid import Context, add_block, normalize, saved_gradients
 from pali3kit.nn.precision import without_autocast
 
 
@@ -59,7 +57,7 @@ class _Ring(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, x: Tensor, y: Tensor, scale: Tensor, bias: Tensor, group: dist.ProcessGroup | None, chunk: int
+        ctx: Context, x: Tensor, y: Tensor, scale: Tensor, bias: Tensor, group: dist.ProcessGroup | None, chunk: int
     ) -> Tensor:
         ctx.dtypes = x.dtype, y.dtype, scale.dtype, bias.dtype
         s, b = scale.to(x.dtype), bias.to(x.dtype)
@@ -74,7 +72,7 @@ class _Ring(torch.autograd.Function):
         return loss / len(x)
 
     @staticmethod
-    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Context, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         return (*saved_gradients(ctx, *grad_outputs), None, None)
 
 

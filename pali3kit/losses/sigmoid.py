@@ -11,7 +11,7 @@ O(B D), and the transient memory is O(chunk B).
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Protocol
 
 import torch
 from torch import Tensor
@@ -87,11 +87,23 @@ def add_block(
     return loss
 
 
+class Context(Protocol):
+    """Of a loss whose gradient is computed in forward: what that leaves to backward."""
+
+    dtypes: tuple[torch.dtype, ...]
+    needs_input_grad: tuple[bool, ...]
+
+    @property
+    def saved_tensors(self) -> tuple[Tensor, ...]: ...
+
+    def save_for_backward(self, *tensors: Tensor) -> None: ...
+
+
 class _SigmoidLoss(torch.autograd.Function):
     """Inputs image [B,D], text [B,D], scale, bias, chunk; output the scalar loss."""
 
     @staticmethod
-    def forward(ctx: Any, image: Tensor, text: Tensor, scale: Tensor, bias: Tensor, chunk: int) -> Tensor:
+    def forward(ctx: Context, image: Tensor, text: Tensor, scale: Tensor, bias: Tensor, chunk: int) -> Tensor:
         ctx.dtypes = image.dtype, text.dtype, scale.dtype, bias.dtype
         with without_autocast(image):
             s, b = scale.to(image.dtype), bias.to(image.dtype)
@@ -101,11 +113,11 @@ class _SigmoidLoss(torch.autograd.Function):
         return loss / len(image)
 
     @staticmethod
-    def backward(ctx: Any, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
+    def backward(ctx: Context, *grad_outputs: Tensor) -> tuple[Tensor | None, ...]:
         return (*saved_gradients(ctx, *grad_outputs), None)
 
 
-def saved_gradients(ctx: Any, grad: Tensor) -> list[Tensor]:
+def saved_gradients(ctx: Context, grad: Tensor) -> list[Tensor]:
     """The gradients that forward saved, times what came from above, in the inputs' own dtypes (`ctx.dtypes`)."""
     if torch.is_grad_enabled():  # true only when create_graph=True asks for a graph of this backward
         raise RuntimeError(

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
@@ -17,6 +17,9 @@ from torch.nn.functional import embedding, mse_loss, one_hot
 
 from pali3kit.errors import DataError
 from pali3kit.nn.precision import without_autocast
+
+if TYPE_CHECKING:
+    from pali3kit.weights.report import LoadReport
 
 SIDE = 64  # pixels of a mask
 CODES_PER_MASK = 16  # 4x4 in row-major order
@@ -66,7 +69,7 @@ class MaskVQVAE(nn.Module):
     ) -> None:
         super().__init__()
         self.commitment = commitment
-        self.load_report: Any = None
+        self.load_report: LoadReport | None = None
         widths = [width << i for i in range(_HALVINGS)]
         self.encoder = nn.Sequential(
             *_halve([1, *widths]), *_residuals(widths[-1], blocks), nn.Conv2d(widths[-1], code_width, 1)
@@ -167,7 +170,8 @@ class Residual(nn.Module):
         )
 
     def forward(self, x: Tensor) -> Tensor:
-        return x + self.net(x)  # type: ignore[no-any-return]
+        x = x + self.net(x)
+        return x
 
 
 def _residuals(width: int, blocks: int) -> Iterator[nn.Module]:

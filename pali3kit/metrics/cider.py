@@ -14,7 +14,7 @@ import math
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from itertools import chain
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -131,7 +131,7 @@ class CIDEr(Metric):
         self,
         tokenize: Tokenize = ptb_tokenize,
         document_frequency: Sequence[Sequence[str]] | None = None,
-        **kwargs: Any,
+        **kwargs: object,
     ) -> None:
         super().__init__(**kwargs)
         self.tokenize, self.document_frequency = tokenize, document_frequency

@@ -84,7 +84,8 @@ def _places(scores: Tensor, rows: Tensor, own: Tensor) -> Tensor:
 
 
 def _lengths(features: Tensor) -> Tensor:
-    return torch.linalg.vector_norm(features.float(), dim=1)  # type: ignore[no-any-return]
+    lengths: Tensor = torch.linalg.vector_norm(features.float(), dim=1)
+    return lengths
 
 
 def _demand(images: Tensor, texts: Tensor, owners: Tensor) -> None:

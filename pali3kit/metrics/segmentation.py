@@ -8,7 +8,7 @@ whose resized logit is above 0, and ground truth outside the predicted box count
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -84,7 +84,7 @@ class SegmentationIoU(Metric):
     higher_is_better = True
     sums: Tensor  # mask IoU, box IoU, hits at 0.5, hits at 0.75, invalid, expressions
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.add_state("sums", torch.zeros(6, dtype=torch.float64), dist_reduce_fx="sum")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from torch import Tensor, nn
 
-from pali3kit.vision.vit import ViT
+from pali3kit.vision.contract import VisionEncoder
 
 
 class Classifier(nn.Module):
@@ -13,7 +13,7 @@ class Classifier(nn.Module):
     big_vision starts multi-label heads at -10, since nearly every label is absent among 30 thousand.
     """
 
-    def __init__(self, vision: ViT, classes: int, head_bias: float = -10.0) -> None:
+    def __init__(self, vision: VisionEncoder, classes: int, head_bias: float = -10.0) -> None:
         super().__init__()
         self.vision, self.image_spec = vision, vision.image_spec
         self.head = nn.Linear(vision.width, classes)
@@ -21,8 +21,10 @@ class Classifier(nn.Module):
         nn.init.constant_(self.head.bias, head_bias)
 
     def forward(self, images: Tensor) -> Tensor:
-        return self.head(self.vision.pooled(images))  # type: ignore[no-any-return]
+        logits: Tensor = self.head(self.vision.pooled(images))
+        return logits
 
     def pooled(self, images: Tensor) -> Tensor:
         """The logits again, as what reads encoders calls for them."""
-        return self(images)  # type: ignore[no-any-return]
+        logits: Tensor = self(images)
+        return logits

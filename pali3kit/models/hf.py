@@ -3,19 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Protocol
 
-from torch import Tensor, nn
+import torch
+from torch import Tensor
 
 from pali3kit.errors import ConfigError, WeightsError, choose, first_line
+from pali3kit.models.towers import Towers
 from pali3kit.vision.adapters.hf import image_spec, read_config
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 CLASSES = {"siglip": "SiglipModel", "clip": "CLIPModel"}
 """By `model_type` of a config; SigLIP 2 at fixed resolutions calls itself SigLIP."""
 
 
-class HfTowers(nn.Module):
-    """Image and text embeddings of a two-tower model of transformers in one space. They are `Towers`.
+class Output(Protocol):
+    """Of one tower."""
+
+    pooler_output: Tensor
+
+
+class TwoTowerModel(Protocol):
+    """What is asked of the models of two towers of transformers."""
+
+    device: torch.device
+
+    def get_image_features(self, *, pixel_values: Tensor) -> Tensor | Output: ...
+
+    def get_text_features(self, *, input_ids: Tensor) -> Tensor | Output: ...
+
+
+class HfTowers(Towers):
+    """Image and text embeddings of a two-tower model of transformers in one space.
 
     Texts fill the length that the text tower was trained at, on the right and without a mask: SigLIP sees its padding.
     SigLIP's are lower-cased first, as big_vision does in training; the Gemma tokenizer of SigLIP 2 does not do that by
@@ -60,7 +81,7 @@ class HfTowers(nn.Module):
         return _pooled(self.model.get_text_features(input_ids=ids.to(self.model.device)))
 
 
-def _load(source: str, name: str) -> Any:
+def _load(source: str, name: str) -> TwoTowerModel:
     """The model in float32, if its files hold all of it."""
     import transformers
 
@@ -70,10 +91,11 @@ def _load(source: str, name: str) -> Any:
         raise WeightsError(f"the weights of hf/{source} cannot be loaded: {first_line(error)}") from error
     if missing := sorted(report["missing_keys"]):
         raise WeightsError(f"the weights of hf/{source} lack {len(missing)} tensors of a {name}, such as {missing[0]}")
-    return model.float()
+    in_float32: TwoTowerModel = model.float()
+    return in_float32
 
 
-def _tokenizer(source: str) -> Any:
+def _tokenizer(source: str) -> PreTrainedTokenizerBase:
     import transformers
 
     try:
@@ -84,6 +106,6 @@ def _tokenizer(source: str) -> Any:
         raise WeightsError(f"hf/{source} has no tokenizer that can be read: {first_line(error)}") from error
 
 
-def _pooled(output: Any) -> Tensor:
+def _pooled(output: Tensor | Output) -> Tensor:
     """What transformers embeds: a tensor up to version 4, the pooled output of the tower since."""
     return output if isinstance(output, Tensor) else output.pooler_output

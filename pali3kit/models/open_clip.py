@@ -2,22 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 import open_clip
 import torch
-from torch import Tensor, nn
+from open_clip.timm_model import TimmModel
+from open_clip.transformer import VisionTransformer
+from torch import Tensor
 
 from pali3kit.errors import ConfigError, WeightsError, first_line
+from pali3kit.models.towers import Towers
 from pali3kit.vision.adapters.open_clip import create, image_spec
 
 
-class OpenClipTowers(nn.Module):
+class OpenClipTowers(Towers):
     """Image and text embeddings of any open_clip model in one space, with its log-temperature and bias.
 
-    They are `Towers`. Texts are cleaned as the model's configuration says: SigLIP's are canonicalised (lower case, no
-    punctuation), CLIP's are lower-cased.
+    Texts are cleaned as the model's configuration says: SigLIP's are canonicalised (lower case, no punctuation), CLIP's
+    are lower-cased.
 
     Args:
         name: as open_clip has it, `ViT-B-16-SigLIP`.
@@ -40,7 +42,8 @@ class OpenClipTowers(nn.Module):
     @property
     def log_scale(self) -> Tensor:
         """The logits of unit embeddings are scaled by its exponential."""
-        return self.model.logit_scale  # type: ignore[no-any-return]
+        scale: Tensor = self.model.logit_scale
+        return scale
 
     @property
     def bias(self) -> Tensor:
@@ -49,22 +52,24 @@ class OpenClipTowers(nn.Module):
         return torch.zeros_like(self.log_scale) if given is None else given
 
     def embed_images(self, images: Tensor) -> Tensor:
-        return self.model.encode_image(images)  # type: ignore[no-any-return]
+        embedded: Tensor = self.model.encode_image(images)
+        return embedded
 
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
         ids = self.tokenizer(list(texts)).to(self.log_scale.device)
-        return self.model.encode_text(ids)  # type: ignore[no-any-return]
+        embedded: Tensor = self.model.encode_text(ids)
+        return embedded
 
 
-def _side(tower: Any) -> int:
+def _side(tower: VisionTransformer | TimmModel) -> int:
     size = tower.image_size
     return int(size[0] if isinstance(size, Sequence) else size)
 
 
-def _tokenizer(name: str) -> Any:
+def _tokenizer(name: str) -> Callable[[Sequence[str]], Tensor]:
     """The model's own; one of transformers is fetched unless it is in the cache."""
     try:
-        return open_clip.get_tokenizer(name)
+        tokenizer: Callable[[Sequence[str]], Tensor] = open_clip.get_tokenizer(name)
     except ImportError as error:
         raise ConfigError(
             [f"the tokenizer of open_clip's {name} needs transformers: pip install 'pali3kit[hf]'"]
@@ -74,3 +79,4 @@ def _tokenizer(name: str) -> Any:
         raise WeightsError(
             f"the tokenizer of open_clip's {name}, {given}, cannot be read: {first_line(error)}"
         ) from error
+    return tokenizer

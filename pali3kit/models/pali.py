@@ -8,11 +8,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from pali3kit.language.contract import LanguageModel
 from pali3kit.language.generate import Constraint, generate
-from pali3kit.language.ul2 import UL2
 from pali3kit.nn.positions import Grid
-from pali3kit.projector.linear import LinearProjector
-from pali3kit.vision.vit import ViT
+from pali3kit.projector.contract import Projector
+from pali3kit.vision.contract import VisionEncoder
 
 
 class PaLI(nn.Module):
@@ -21,7 +21,7 @@ class PaLI(nn.Module):
     `vision` may be absent where its tokens come from a cache (it is frozen in stage 1 and in the transfers).
     """
 
-    def __init__(self, vision: ViT | None, projector: LinearProjector, language: UL2) -> None:
+    def __init__(self, vision: VisionEncoder | None, projector: Projector, language: LanguageModel) -> None:
         super().__init__()
         self.vision, self.projector, self.language = vision, projector, language
 

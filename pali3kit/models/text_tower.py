@@ -46,7 +46,8 @@ class TextTower(nn.Module):
 
     def forward(self, ids: Tensor) -> Tensor:
         tokens = self.encoder(self.widen(self.embedding(ids)) + self.positions[:, : ids.shape[1]])
-        return self.head(tokens[:, -1])  # type: ignore[no-any-return]
+        embedded: Tensor = self.head(tokens[:, -1])
+        return embedded
 
 
 def padded_ids(texts: Sequence[str], tokenizer: Tokenizer, length: int) -> Tensor:

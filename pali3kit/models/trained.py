@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from torch import Tensor, nn
+from torch import Tensor
 
 from pali3kit.models.text_tower import padded_ids
+from pali3kit.models.towers import Towers
 from pali3kit.models.two_towers import TwoTowers
 from pali3kit.text.tokenizer import Tokenizer
 
 
-class TrainedTowers(nn.Module):
-    """`models.towers.Towers` of a `TwoTowers` and its tokenizer."""
+class TrainedTowers(Towers):
+    """A `TwoTowers` and its tokenizer."""
 
     canonical_prompts = True
 
@@ -28,4 +29,6 @@ class TrainedTowers(nn.Module):
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
         """Texts to `[C,E]`, not of unit length; what is longer than the tower's positions is cut off."""
         positions = self.towers.text.positions
-        return self.towers.text(padded_ids(texts, self.tokenizer, positions.shape[1]).to(positions.device))  # type: ignore[no-any-return]
+        ids = padded_ids(texts, self.tokenizer, positions.shape[1])
+        embedded: Tensor = self.towers.text(ids.to(positions.device))
+        return embedded

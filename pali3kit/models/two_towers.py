@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from pali3kit.models.text_tower import TextTower
-from pali3kit.vision.vit import ViT
+from pali3kit.vision.contract import VisionEncoder
 
 
 class TwoTowers(nn.Module):
@@ -18,7 +18,7 @@ class TwoTowers(nn.Module):
     `temperature` and `bias` are the initial values; the paper's are 10 and -10 at a batch of 32k.
     """
 
-    def __init__(self, vision: ViT, text: TextTower, temperature: float = 10.0, bias: float = -10.0) -> None:
+    def __init__(self, vision: VisionEncoder, text: TextTower, temperature: float = 10.0, bias: float = -10.0) -> None:
         super().__init__()
         self.vision, self.text = vision, text
         self.log_scale = nn.Parameter(torch.tensor(math.log(temperature)))

@@ -21,7 +21,8 @@ class SelfAttention(nn.Module):
 
     def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         query, key, value = (split_heads(linear(x), self.heads) for linear in (self.query, self.key, self.value))
-        return self.out(merge_heads(attend(query, key, value, bias)))  # type: ignore[no-any-return]
+        attended: Tensor = self.out(merge_heads(attend(query, key, value, bias)))
+        return attended
 
 
 class MLP(nn.Module):
@@ -34,7 +35,9 @@ class MLP(nn.Module):
         self.activation = nn.GELU(approximate="tanh")
 
     def forward(self, x: Tensor) -> Tensor:
-        return self.down(self.activation(self.up(x)))  # type: ignore[no-any-return]
+        hidden = self.activation(self.up(x))
+        x = self.down(hidden)
+        return x
 
 
 class Block(nn.Module):
@@ -49,7 +52,8 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         x = x + self.attention(self.attention_norm(x), bias)
-        return x + self.mlp(self.mlp_norm(x))  # type: ignore[no-any-return]
+        x = x + self.mlp(self.mlp_norm(x))
+        return x
 
 
 class Encoder(nn.Module):
@@ -72,7 +76,8 @@ class Encoder(nn.Module):
                 x = checkpoint(block, x, bias, use_reentrant=False)
             else:
                 x = block(x, bias)
-        return self.norm(x)  # type: ignore[no-any-return]
+        x = self.norm(x)
+        return x
 
 
 @torch.no_grad()

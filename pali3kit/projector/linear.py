@@ -5,10 +5,11 @@ from __future__ import annotations
 from torch import Tensor, nn
 
 from pali3kit.nn.positions import Grid
+from pali3kit.projector.contract import Projector
 from pali3kit.projector.positions import placed
 
 
-class LinearProjector(nn.Module):
+class LinearProjector(Projector):
     """`[B,N,Dv] -> [B,N,Dl]`: a single linear layer (paper §2; PaliGemma found no gain from an MLP).
 
     Args:
@@ -26,7 +27,6 @@ class LinearProjector(nn.Module):
         nn.init.zeros_(self.linear.bias)
 
     def forward(self, tokens: Tensor, grid: Grid) -> Tensor:
-        """Project `tokens` that lie on `grid` (rows, columns)."""
         return placed(self.linear(tokens), grid, self.positions)
 
     def extra_repr(self) -> str:

@@ -6,10 +6,11 @@ from torch import Tensor, nn
 
 from pali3kit.nn.positions import Grid
 from pali3kit.nn.transformer import MLP
+from pali3kit.projector.contract import Projector
 from pali3kit.projector.positions import placed
 
 
-class MLPProjector(nn.Module):
+class MLPProjector(Projector):
     """`[B,N,Dv] -> [B,N,Dl]`: linear, GELU, linear.
 
     Args:
@@ -29,5 +30,4 @@ class MLPProjector(nn.Module):
             nn.init.zeros_(layer.bias)
 
     def forward(self, tokens: Tensor, grid: Grid) -> Tensor:
-        """Project `tokens` that lie on `grid` (rows, columns)."""
         return placed(self.mlp(tokens), grid, self.positions)

@@ -7,10 +7,11 @@ from torch import Tensor, nn
 
 from pali3kit.errors import ConfigError
 from pali3kit.nn.positions import Grid
+from pali3kit.projector.contract import Projector
 from pali3kit.projector.positions import placed
 
 
-class PixelShuffleProjector(nn.Module):
+class PixelShuffleProjector(Projector):
     """`[B,N,Dv] -> [B,N/factor^2,Dl]`: the tokens of a square are laid end to end, and one linear layer maps them.
 
     Args:
@@ -28,13 +29,21 @@ class PixelShuffleProjector(nn.Module):
 
     def forward(self, tokens: Tensor, grid: Grid) -> Tensor:
         """Project `tokens` that lie on `grid` (rows, columns). Raises ConfigError unless `factor` divides both."""
+        rows, columns = self.squares(grid)
+        squares = rearrange(tokens, "b (r i c j) d -> b (r c) (i j d)", i=self.factor, j=self.factor, c=columns)
+        return placed(self.linear(squares), (rows, columns), self.positions)
+
+    def squares(self, grid: Grid) -> Grid:
+        """Rows and columns of squares on a grid of tokens. Raises ConfigError unless `factor` divides both."""
         rows, columns = grid
         if rows % self.factor or columns % self.factor:
             raise ConfigError([f"squares of {self.factor} tokens do not fill a grid of {rows}x{columns}"])
-        squares = rearrange(
-            tokens, "b (r i c j) d -> b (r c) (i j d)", i=self.factor, j=self.factor, c=columns // self.factor
-        )
-        return placed(self.linear(squares), (rows // self.factor, columns // self.factor), self.positions)
+        return rows // self.factor, columns // self.factor
+
+    def out_tokens(self, grid: Grid) -> int:
+        """One for each square."""
+        rows, columns = self.squares(grid)
+        return rows * columns
 
     def extra_repr(self) -> str:
         return f"factor={self.factor}, positions={self.positions!r}"

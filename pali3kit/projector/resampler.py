@@ -8,10 +8,11 @@ from torch import Tensor, nn
 from pali3kit.nn.attention import attend, merge_heads, split_heads
 from pali3kit.nn.positions import Grid
 from pali3kit.nn.transformer import MLP, NORM_EPS
+from pali3kit.projector.contract import Projector
 from pali3kit.projector.positions import placed
 
 
-class ResamplerProjector(nn.Module):
+class ResamplerProjector(Projector):
     """`[B,N,Dv] -> [B,tokens,Dl]`, for every N: blocks of cross-attention and MLP after one linear layer.
 
     Visual tokens always get 2D sines here: the queries know no places of their own.
@@ -37,10 +38,15 @@ class ResamplerProjector(nn.Module):
     def forward(self, tokens: Tensor, grid: Grid) -> Tensor:
         """Resample `tokens` that lie on `grid` (rows, columns)."""
         visual = placed(self.linear(tokens), grid, "sine2d")
-        x = self.queries.expand(len(tokens), -1, -1)
+        x: Tensor = self.queries.expand(len(tokens), -1, -1)
         for block in self.blocks:
             x = block(x, visual)
-        return self.norm(x)  # type: ignore[no-any-return]
+        x = self.norm(x)
+        return x
+
+    def out_tokens(self, grid: Grid) -> int:
+        """As many as there are queries, of every grid."""
+        return self.queries.shape[1]
 
 
 class CrossBlock(nn.Module):
@@ -58,4 +64,5 @@ class CrossBlock(nn.Module):
         query = split_heads(self.query(self.query_norm(x)), self.heads)
         key, value = (split_heads(linear(seen), self.heads) for linear in (self.key, self.value))
         x = x + self.out(merge_heads(attend(query, key, value)))
-        return x + self.mlp(self.mlp_norm(x))  # type: ignore[no-any-return]
+        x = x + self.mlp(self.mlp_norm(x))
+        return x

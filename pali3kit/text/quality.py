@@ -8,7 +8,6 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Iterable
-from typing import Any
 
 FEWEST_LETTERS = 5
 MOST_CHARACTERS = 1000
@@ -120,7 +119,7 @@ class Sieve:
             shown[text[:200]] = None
         return False
 
-    def told(self) -> dict[str, Any]:
+    def told(self) -> dict[str, object]:
         """How many texts there were and, by rule, how many were dropped, with some of them."""
         rules = {rule: {"count": n, "examples": list(self.examples[rule])} for rule, n in sorted(self.dropped.items())}
         return {"seen": self.seen, "kept": self.seen - sum(self.dropped.values()), "dropped": rules}

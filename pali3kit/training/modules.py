@@ -14,7 +14,7 @@ import torch.distributed as dist
 from torch import Tensor, nn
 
 from pali3kit.config.schema import Optimizer as Options
-from pali3kit.language.ul2 import UL2
+from pali3kit.language.contract import LanguageModel
 from pali3kit.losses.multilabel import multilabel_loss, softmax_loss
 from pali3kit.losses.ring import ring_sigmoid_loss
 from pali3kit.losses.sigmoid import sigmoid_loss
@@ -113,9 +113,9 @@ class SigLIPModule(StageModule):
 class DenoisingModule(StageModule):
     """Stage 0b. Batch: `inputs [B,N]`, `input_mask [B,N]`, `targets [B,T]`, `target_mask [B,T]`."""
 
-    model: UL2
+    model: LanguageModel
 
-    def __init__(self, model: UL2, z_loss: float = 0.0) -> None:
+    def __init__(self, model: LanguageModel, z_loss: float = 0.0) -> None:
         super().__init__(model)
         self.z_loss = z_loss
 
@@ -161,7 +161,7 @@ class PaLIModule(StageModule):
 
 
 def packed_loss(
-    language: UL2, states: Tensor, batch: Batch, label_smoothing: float = 0.0, z_loss: float = 0.0
+    language: LanguageModel, states: Tensor, batch: Batch, label_smoothing: float = 0.0, z_loss: float = 0.0
 ) -> dict[str, Tensor]:
     """Mean loss and accuracy over the target tokens, with logits computed for these alone.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import TYPE_CHECKING
 
 from torch import Tensor, nn
 
@@ -10,59 +10,66 @@ from pali3kit.errors import ConfigError
 from pali3kit.images.spec import ImageSpec
 from pali3kit.nn.positions import Grid
 
+if TYPE_CHECKING:
+    from pali3kit.weights.report import LoadReport
 
-class VisionEncoder(Protocol):
-    """Tokens for PaLI, one vector for classifiers. `width` is D, `patch` the pixels a token spans."""
+
+class VisionEncoder(nn.Module):
+    """Tokens for PaLI, one vector for classifiers.
+
+    Attributes:
+        width: D. patch: the pixels a token spans.
+        image_spec: how images are prepared for it.
+        native_grid: rows and columns of tokens at the resolution that it was built for.
+        load_report: where its weights came from, if they came from a file.
+    """
 
     width: int
     patch: int
     image_spec: ImageSpec
     native_grid: Grid
+    load_report: LoadReport | None = None
+
+    if TYPE_CHECKING:
+
+        def __call__(self, images: Tensor) -> Tensor: ...
+
+    def forward(self, images: Tensor) -> Tensor:
+        """`[B,3,H,W] -> [B,N,D]`, after the last norm, without class and register tokens."""
+        raise NotImplementedError
+
+    def pooled(self, images: Tensor) -> Tensor:
+        """`[B,3,H,W] -> [B,D]`, what the classifier, SigLIP and the linear probe read."""
+        raise NotImplementedError
 
     def recompute(self, wanted: bool) -> None:
         """Whether blocks compute their activations again in the backward pass, instead of keeping them."""
-        ...
+        raise NotImplementedError
 
     def grid(self, resolution: int) -> Grid:
         """Rows and columns of tokens at `resolution` pixels. Raises ConfigError where the encoder cannot take it."""
-        ...
+        return square_grid(resolution, self.patch)
 
     def fitted(self, tensors: dict[str, Tensor], grid: Grid) -> dict[str, Tensor]:
         """Tensors of the same encoder that was built for another `grid`, made to fit this one: its positions."""
-        ...
-
-    def __call__(self, images: Tensor) -> Tensor:
-        """`[B,3,H,W] -> [B,N,D]`, after the last norm, without class and register tokens."""
-        ...
-
-    def pooled(self, images: Tensor) -> Tensor:
-        """`[B,3,H,W] -> [B,D]`."""
-        ...
+        raise NotImplementedError
 
 
-class Adapter(nn.Module):
-    """What adapters of other libraries' encoders share: the numbers of the contract."""
+class Adapter(VisionEncoder):
+    """What adapters of other libraries' encoders share. The library's model is the only child of an adapter."""
 
     def __init__(self, width: int, patch: int, image_spec: ImageSpec) -> None:
         super().__init__()
         self.width, self.patch, self.image_spec = width, patch, image_spec
         self.native_grid = self.grid(image_spec.size)
 
-    def grid(self, resolution: int) -> Grid:
-        return square_grid(resolution, self.patch)
-
     def recompute(self, wanted: bool) -> None:
         """As the library calls it; a library that cannot keeps its activations."""
+        (library,) = self.children()
         for name in ("set_grad_checkpointing", "gradient_checkpointing_enable"):
-            if wanted and hasattr(self.library, name):
-                getattr(self.library, name)()
+            if wanted and hasattr(library, name):
+                getattr(library, name)()
                 return
-
-    @property
-    def library(self) -> nn.Module:
-        """The other library's module."""
-        library: nn.Module = self.model  # type: ignore[assignment]
-        return library
 
     def fitted(self, tensors: dict[str, Tensor], grid: Grid) -> dict[str, Tensor]:
         """As they are: positions are resampled at every call."""

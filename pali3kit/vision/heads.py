@@ -31,9 +31,10 @@ class MapHead(nn.Module):
         probe = self.probe.expand(len(tokens), -1, -1)
         query = split_heads(self.query(probe), self.heads)
         key, value = (split_heads(linear(tokens), self.heads) for linear in (self.key, self.value))
-        pooled = attend(query, key, value)
-        pooled = self.out(merge_heads(pooled))[:, 0]
-        return pooled + self.mlp(self.norm(pooled))  # type: ignore[no-any-return]
+        attended = merge_heads(attend(query, key, value))
+        pooled: Tensor = self.out(attended)[:, 0]
+        pooled = pooled + self.mlp(self.norm(pooled))
+        return pooled
 
 
 class GapHead(nn.Module):

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import torch
 from torch import Tensor, nn
 
 from pali3kit.images.spec import ImageSpec
 from pali3kit.nn.positions import Grid, resize_table
 from pali3kit.nn.transformer import Encoder
-from pali3kit.vision.contract import demand_pictures, square_grid
+from pali3kit.vision.contract import VisionEncoder, demand_pictures
 from pali3kit.vision.heads import build_head
 from pali3kit.vision.shapes import resolve
 
 
-class ViT(nn.Module):
+class ViT(VisionEncoder):
     """A vision encoder of any size.
 
     Args:
@@ -26,8 +24,7 @@ class ViT(nn.Module):
             ViTs of 2021 have it.
 
     The native grid is recorded; at another resolution the position table is resampled on it. The class token has no
-    position: theirs is a constant, which loading adds to the token. `load_report` says where weights came from, if they
-    came from a file.
+    position: theirs is a constant, which loading adds to the token.
     """
 
     def __init__(
@@ -42,7 +39,6 @@ class ViT(nn.Module):
         head: str = "map",
     ) -> None:
         super().__init__()
-        self.load_report: Any = None
         self.shape = shape = resolve(size, width=width, depth=depth, heads=heads, mlp=mlp, patch=patch)
         self.width, self.patch = shape.width, shape.patch
         self.image_spec = ImageSpec(image_size)
@@ -55,12 +51,7 @@ class ViT(nn.Module):
         self.head = build_head(head, shape.width, shape.heads, shape.mlp)
         _initialise_patches(self.embed)
 
-    def grid(self, resolution: int) -> Grid:
-        """Rows and columns of tokens at `resolution` pixels, which the patch must divide."""
-        return square_grid(resolution, self.patch)
-
     def recompute(self, wanted: bool) -> None:
-        """Whether blocks compute their activations again in the backward pass, instead of keeping them."""
         self.encoder.checkpointing = wanted
 
     def fitted(self, tensors: dict[str, Tensor], grid: Grid) -> dict[str, Tensor]:
@@ -73,18 +64,19 @@ class ViT(nn.Module):
         return states if self.class_token is None else states[:, 1:]
 
     def pooled(self, images: Tensor) -> Tensor:
-        """`[B,3,H,W] -> [B,D]`, what the classifier, SigLIP and the linear probe read."""
-        return self.head(self.states(images))  # type: ignore[no-any-return]
+        vector: Tensor = self.head(self.states(images))
+        return vector
 
     def states(self, images: Tensor) -> Tensor:
         """`[B,3,H,W] -> [B,N,D]`, or `[B,1+N,D]` with the class token first."""
         demand_pictures(images, self.patch)
-        patches = self.embed(images)
+        patches: Tensor = self.embed(images)
         grid = (patches.shape[-2], patches.shape[-1])
-        x = patches.flatten(2).transpose(1, 2) + resize_table(self.positions, self.native_grid, grid)
+        x: Tensor = patches.flatten(2).transpose(1, 2) + resize_table(self.positions, self.native_grid, grid)
         if self.class_token is not None:
             x = torch.cat([self.class_token.expand(len(x), -1, -1), x], 1)
-        return self.encoder(x)  # type: ignore[no-any-return]
+        x = self.encoder(x)
+        return x
 
 
 @torch.no_grad()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.models.two_towers import TwoTowers
 from pali3kit.vision.heads import MapHead
 from pali3kit.vision.vit import ViT
-from pali3kit.weights.layout import by_name
+from pali3kit.weights.layout import by_name, demand_vit
 from pali3kit.weights.layouts.mask_vae import mask_links
 from pali3kit.weights.layouts.open_clip import TRUNK
 from pali3kit.weights.layouts.t5 import language_links
@@ -65,16 +66,18 @@ def export_two_towers(towers: TwoTowers, folder: Path, trunk: str) -> None:
 
     Raises:
         ConfigError: timm's `trunk` is of another shape.
+        WeightsError: the image tower is no `ViT`.
     """
-    _demand_same_shape(towers.vision, trunk)
+    vit = demand_vit(towers.vision)
+    _demand_same_shape(vit, trunk)
     folder.mkdir(parents=True, exist_ok=True)
-    links = by_name("timm").towers(towers.vision, towers.text, TRUNK)
+    links = by_name("timm").towers(vit, towers.text, TRUNK)
     tensors = to_theirs(links, towers.state_dict())
     tensors |= {name: tensors[name].reshape(()) for name in ("logit_scale", "logit_bias")}
     save_file(tensors, folder / "open_clip_model.safetensors")
-    text, spec = towers.text, towers.vision.image_spec
+    text, spec = towers.text, vit.image_spec
     model = {
-        "embed_dim": towers.vision.width,
+        "embed_dim": vit.width,
         "init_logit_bias": float(towers.bias.detach()),
         "custom_text": True,
         "vision_cfg": {"image_size": spec.size, "timm_model_name": trunk, "timm_pool": "map", "timm_proj": "none"},
@@ -117,7 +120,7 @@ def export_masks(masks: MaskVQVAE, file: Path) -> None:
     np.savez(file, **arrays)
 
 
-def _t5_config(language: UL2) -> dict[str, Any]:
+def _t5_config(language: UL2) -> dict[str, object]:
     kind = language.options
     return {
         "architectures": ["T5ForConditionalGeneration"],
@@ -155,7 +158,7 @@ def _demand_same_shape(vit: ViT, trunk: str) -> None:
         raise ConfigError([f"timm's {trunk} is another ViT: {some}"])
 
 
-def _timm_config(vit: ViT) -> dict[str, Any]:
+def _timm_config(vit: ViT) -> dict[str, object]:
     """The plainest of timm's ViTs, with every number of its shape given."""
     pool = "map" if isinstance(vit.head, MapHead) else "token" if vit.class_token is not None else "avg"
     spec = vit.image_spec
@@ -189,7 +192,7 @@ def _timm_config(vit: ViT) -> dict[str, Any]:
     }
 
 
-def _hf_config(vit: ViT) -> dict[str, Any]:
+def _hf_config(vit: ViT) -> dict[str, object]:
     return {
         "architectures": ["SiglipVisionModel"],
         "model_type": "siglip_vision_model",
@@ -204,7 +207,7 @@ def _hf_config(vit: ViT) -> dict[str, Any]:
     }
 
 
-def _hf_preprocessing(spec: ImageSpec) -> dict[str, Any]:
+def _hf_preprocessing(spec: ImageSpec) -> dict[str, object]:
     return {
         "image_processor_type": "SiglipImageProcessor",
         "do_resize": True,
@@ -218,5 +221,5 @@ def _hf_preprocessing(spec: ImageSpec) -> dict[str, Any]:
     }
 
 
-def _write(path: Path, content: dict[str, Any]) -> None:
+def _write(path: Path, content: Mapping[str, object]) -> None:
     path.write_text(json.dumps(content, indent=2) + "\n")

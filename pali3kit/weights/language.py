@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -67,7 +66,11 @@ def create_ul2(
 
 
 def _demand_agreement(
-    said: dict[str, Any], size: str | None, numbers: dict[str, int | None], kind: dict[str, Any], path: Path
+    said: Mapping[str, object],
+    size: str | None,
+    numbers: Mapping[str, int | None],
+    kind: Mapping[str, object],
+    path: Path,
 ) -> None:
     differing = contradicted(said, size, numbers, kind)
     wrong = [f"{path} has {key} {said[key]}, not {value}." for key, value in differing.items()]

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pali3kit.errors import WeightsError
 from pali3kit.models.text_tower import TextTower
+from pali3kit.vision.contract import VisionEncoder
 from pali3kit.vision.vit import ViT
 from pali3kit.weights.layouts import big_vision, hf, open_clip, timm
 from pali3kit.weights.links import Link, same, scalar
@@ -54,6 +55,13 @@ class Layout:
         texts = [under("text", link) for link in self.text(text, base + self.text_prefix)]
         names = zip(("log_scale", "bias"), self.scalars, strict=True)
         return vision + texts + [scalar(ours, base + theirs) for ours, theirs in names]
+
+
+def demand_vit(encoder: VisionEncoder) -> ViT:
+    """`encoder`, if it is our ViT, whose tensors layouts know. Raises WeightsError for any other."""
+    if not isinstance(encoder, ViT):
+        raise WeightsError(f"a {type(encoder).__name__} is no vit: layouts of weights are known of vit alone")
+    return encoder
 
 
 def under(part: str, link: Link) -> Link:

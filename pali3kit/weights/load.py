@@ -14,7 +14,7 @@ from pali3kit.models.two_towers import TwoTowers
 from pali3kit.nn.positions import Grid, resize_table
 from pali3kit.vision.vit import ViT
 from pali3kit.weights.find import digest, find_weights
-from pali3kit.weights.layout import Layout, recognise
+from pali3kit.weights.layout import Layout, demand_vit, recognise
 from pali3kit.weights.layouts.big_vision import unscan
 from pali3kit.weights.links import Link, to_ours
 from pali3kit.weights.read import read_tensors
@@ -45,10 +45,10 @@ def load_vision(vit: ViT, path: Path, grid: Grid | None = None, allow: Sequence[
 
 def load_two_towers(towers: TwoTowers, path: Path, grid: Grid | None = None, allow: Sequence[str] = ()) -> LoadReport:
     """Read both towers, the log-temperature and the bias at `path` into `towers`: arguments and errors as above."""
-    checkpoint = open_checkpoint(path)
-    links = checkpoint.layout.towers(towers.vision, towers.text, checkpoint.prefix)
+    vit, checkpoint = demand_vit(towers.vision), open_checkpoint(path)
+    links = checkpoint.layout.towers(vit, towers.text, checkpoint.prefix)
     ours = {name: tensor.float() for name, tensor in to_ours(links, checkpoint.tensors).items()}
-    resized = _fit_positions(towers.vision, ours, "vision.positions", grid)
+    resized = _fit_positions(vit, ours, "vision.positions", grid)
     return _fill(towers, ours, links, checkpoint, resized, allow, ("opt/*", *allow))
 
 

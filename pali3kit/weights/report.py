@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
-from typing import Any
 
 from pali3kit.errors import WeightsError
 
@@ -29,7 +28,7 @@ class LoadReport:
     set_aside: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
 
-    def as_dict(self) -> dict[str, Any]:
+    def as_dict(self) -> dict[str, object]:
         """Plain values, as an artifact's manifest keeps them."""
         return asdict(self)
 

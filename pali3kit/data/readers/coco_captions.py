@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import each, field, mapping, read_json, read_lines
@@ -48,7 +47,7 @@ class CocoCaptionsReader(Files):
             raise DataError(f"{self.path}: no picture with a caption in the {self.split} split")
         return pictures
 
-    def _karpathy(self, content: Any) -> Iterator[Known]:
+    def _karpathy(self, content: Mapping[str, object]) -> Iterator[Known]:
         for where, image in each(content, "images", str(self.path)):
             if field(image, "split", str, where) not in SPLITS[self.split]:
                 continue
@@ -57,7 +56,7 @@ class CocoCaptionsReader(Files):
             captions = tuple(field(said, "raw", str, at).strip() for at, said in each(image, "sentences", where))
             yield field(image, "cocoid", int, where), file, None, captions
 
-    def _coco(self, content: Any) -> Iterator[Known]:
+    def _coco(self, content: Mapping[str, object]) -> Iterator[Known]:
         captions: dict[int, list[str]] = defaultdict(list)
         for where, said in each(content, "annotations", str(self.path)):
             captions[field(said, "image_id", int, where)].append(field(said, "caption", str, where).strip())
@@ -81,7 +80,7 @@ class CocoCaptionsReader(Files):
         return found
 
     @cached_property
-    def languages(self) -> tuple[str, ...]:  # type: ignore[override]
+    def languages(self) -> tuple[str, ...]:
         """English first, the others in the order of the alphabet."""
         others = {language for known in self.translations.values() for language in known}
         return ("en", *sorted(others - {"en"}))

@@ -7,7 +7,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -100,7 +99,7 @@ class CocoInstancesReader(Files):
         return [(picture, found[picture]) for picture in self.known.pictures if picture in found]
 
     @property
-    def classes(self) -> tuple[str, ...]:  # type: ignore[override]
+    def classes(self) -> tuple[str, ...]:
         return tuple(self.known.classes.values())
 
     def __len__(self) -> int:
@@ -133,7 +132,7 @@ def _side(low: float, high: float, side: int) -> tuple[int, int]:
     return (start, end) if start < end else (min(start, side - 1), min(start, side - 1) + 1)
 
 
-def _mask(shape: Any, size: Size, where: str) -> np.ndarray:
+def _mask(shape: object, size: Size, where: str) -> np.ndarray:
     """A bool mask `[H,W]` of polygons, or of run lengths, compressed or not."""
     try:
         if isinstance(shape, list):

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
-from typing import Any
 
 from pali3kit.data.annotated import WORDS, AnnotatedSource
 from pali3kit.data.fields import each, field, mapping, numbers, read_json
@@ -41,7 +40,7 @@ class OcrReader(Files):
             raise DataError(f"{self.path}: no picture with legible words" + (f" in {self.split}" if self.split else ""))
         return pictures
 
-    def _textocr(self, content: Mapping[str, Any]) -> Iterator[Known]:
+    def _textocr(self, content: Mapping[str, object]) -> Iterator[Known]:
         words: dict[str, list[Word]] = defaultdict(list)
         for at, entry in field(content, "anns", dict, str(self.path)).items():
             where = f"{self.path}: anns[{at}]"
@@ -58,7 +57,7 @@ class OcrReader(Files):
                 size = (_side(image, "height", where), _side(image, "width", where))
                 yield at, field(image, "file_name", str, where), size, tuple(words[at])
 
-    def _hiertext(self, content: Mapping[str, Any]) -> Iterator[Known]:
+    def _hiertext(self, content: Mapping[str, object]) -> Iterator[Known]:
         for where, image in each(content, "annotations", str(self.path)):
             name = field(image, "image_id", str, where)
             size = (_side(image, "image_height", where), _side(image, "image_width", where))
@@ -73,7 +72,7 @@ class OcrReader(Files):
         return Record(f"{self.path}: picture {name}", picture, size, words=words)
 
 
-def _hiertext_words(image: Mapping[str, Any], where: str) -> Iterator[Word]:
+def _hiertext_words(image: Mapping[str, object], where: str) -> Iterator[Word]:
     for above, paragraph in each(image, "paragraphs", where):
         for on, line in each(paragraph, "lines", above):
             for at, word in each(line, "words", on):
@@ -83,7 +82,7 @@ def _hiertext_words(image: Mapping[str, Any], where: str) -> Iterator[Word]:
                     yield Word(text, _whole([numbers(corner, 2, f"{at}: 'vertices'") for corner in corners]))
 
 
-def _side(image: Mapping[str, Any], name: str, where: str) -> int:
+def _side(image: Mapping[str, object], name: str, where: str) -> int:
     """Pixels; TextOCR writes some of them as 1024.0."""
     return int(field(image, name, float, where))
 

@@ -69,7 +69,7 @@ class OpenImagesReader(Files):
         return {label: name for label, name in rows if label != "LabelName"}
 
     @property
-    def classes(self) -> tuple[str, ...]:  # type: ignore[override]
+    def classes(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(self.names.values()))
 
     @cached_property

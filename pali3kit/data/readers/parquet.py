@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,6 +15,10 @@ from pali3kit.data.lines import find_files
 from pali3kit.data.reader import Files, existing, picture_in
 from pali3kit.data.record import Record
 from pali3kit.errors import DataError, choose
+
+if TYPE_CHECKING:
+    from pyarrow import ChunkedArray
+    from pyarrow.parquet import ParquetFile
 
 CAPTIONS = ("caption", "TEXT", "text", "alt_text", "title")
 PICTURES = ("jpg", "png", "webp", "image", "image_bytes", "bytes")
@@ -36,7 +40,7 @@ class ParquetReader(Files):
     def __init__(self, path: str, images: str | None = None, language: str = "en") -> None:
         super().__init__(*find_files(path, ".parquet"))
         self.images = existing(images, "folder") if images else None
-        self.languages = (language,)
+        self.language = language
         self._read = lru_cache(GROUPS_KEPT)(self._group)
 
     @cached_property
@@ -55,10 +59,14 @@ class ParquetReader(Files):
             raise DataError(f"{self.files[0]}: no rows")
         return groups, np.concatenate(rows)
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return (self.language,)
+
     def __len__(self) -> int:
         return len(self._groups[1])
 
-    def _group(self, group: int, column: str) -> Any:
+    def _group(self, group: int, column: str) -> ChunkedArray:
         """A column of a group of rows."""
         file, number = self._groups[0][group]
         try:
@@ -84,7 +92,7 @@ class ParquetReader(Files):
             picture = picture_in(self.images, f"{key[:-4]}/{key}.jpg", f"{key}.jpg")
         else:
             picture = partial(self._picture, group, place, pictures[0], name)
-        return Record(name, picture, captions={self.languages[0]: (caption.strip(),)})
+        return Record(name, picture, captions={self.language: (caption.strip(),)})
 
     def _picture(self, group: int, place: int, column: str, name: str) -> bytes:
         value = self._read(group, column)[place].as_py()
@@ -95,7 +103,7 @@ class ParquetReader(Files):
 
 
 @lru_cache(16)
-def _open(file: Path) -> Any:
+def _open(file: Path) -> ParquetFile:
     try:
         from pyarrow import ArrowInvalid
         from pyarrow.parquet import ParquetFile
@@ -114,7 +122,7 @@ def _column(file: Path, names: Sequence[str], wanted: Sequence[str], what: str) 
     return found
 
 
-def _usable(table: Any, group: int) -> np.ndarray:
+def _usable(table: ParquetFile, group: int) -> np.ndarray:
     """Which rows of a group were downloaded, bool `[rows]`."""
     if STATUS not in table.schema_arrow.names:
         return np.ones(table.metadata.row_group(group).num_rows, dtype=bool)

@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property, partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, TypeVar
 
 from pali3kit.data.annotated import WORDS, AnnotatedSource
 from pali3kit.data.reader import Files, existing
 from pali3kit.data.record import Record, Word
 from pali3kit.errors import DataError
+
+if TYPE_CHECKING:
+    from pypdfium2 import PdfDocument
+
+T = TypeVar("T")
 
 
 class PdfReader(Files):
@@ -52,7 +57,7 @@ class PdfReader(Files):
         return found, damages
 
     @property
-    def damages(self) -> list[str]:  # type: ignore[override]
+    def damages(self) -> Sequence[str]:
         """As far as is known: documents are opened when the first page is asked for."""
         return self._indexed[1] if "_indexed" in self.__dict__ else []
 
@@ -65,11 +70,11 @@ class PdfReader(Files):
         name = f"{file}: page {page + 1}"
         return Record(name, partial(_with, file, self._render(page)), words=tuple(map(Word, text.split())))
 
-    def _render(self, page: int) -> Callable[[Any], bytes]:
+    def _render(self, page: int) -> Callable[[PdfDocument], bytes]:
         return partial(_png, page=page, pixels=self.pixels)
 
 
-def _with(file: Path, use: Callable[[Any], Any]) -> Any:
+def _with(file: Path, use: Callable[[PdfDocument], T]) -> T:
     """What `use` makes of an open document. Raises DataError for one that is damaged, locked or empty."""
     try:
         import pypdfium2
@@ -87,11 +92,11 @@ def _with(file: Path, use: Callable[[Any], Any]) -> Any:
         document.close()
 
 
-def _text(document: Any, page: int) -> str:
+def _text(document: PdfDocument, page: int) -> str:
     return str(document[page].get_textpage().get_text_bounded())
 
 
-def _png(document: Any, page: int, pixels: int) -> bytes:
+def _png(document: PdfDocument, page: int, pixels: int) -> bytes:
     """A page as the bytes of a PNG whose longer side has so many pixels."""
     leaf = document[page]
     picture = leaf.render(scale=pixels / max(leaf.get_size())).to_pil()

@@ -96,7 +96,7 @@ class RefCocoReader(Files):
                 yield [ref._replace(expressions=(expression,))]
 
     @property
-    def classes(self) -> tuple[str, ...]:  # type: ignore[override]
+    def classes(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(name for known in self._known.values() for name in known.classes.values()))
 
     def __len__(self) -> int:

@@ -6,7 +6,7 @@ import io
 import pickle
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import NoReturn
 
 from pali3kit.data.fields import each, field, typed
 from pali3kit.data.reader import existing
@@ -35,7 +35,7 @@ def held_out_pictures(folder: str) -> frozenset[int]:
     )
 
 
-def read_refs(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
+def read_refs(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
     """The references of a set, each with its place."""
     return each({"refs": typed(read_plain_pickle(path), list, f"{path}: this")}, "refs", str(path))
 
@@ -43,15 +43,16 @@ def read_refs(path: Path) -> Iterator[tuple[str, Mapping[str, Any]]]:
 class _Plain(pickle.Unpickler):
     """Numbers, texts, lists, tuples and mappings; whatever needs a name to be looked up is refused."""
 
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> NoReturn:
         raise pickle.UnpicklingError(f"it would load {module}.{name}; only plain containers are read")
 
 
-def read_plain_pickle(path: Path) -> Any:
+def read_plain_pickle(path: Path) -> object:
     """What a pickle of Python 2 or 3 holds, if that is plain containers. Raises DataError for any other file."""
     try:
-        return _Plain(io.BytesIO(path.read_bytes()), encoding="utf-8", errors="replace").load()
+        content: object = _Plain(io.BytesIO(path.read_bytes()), encoding="utf-8", errors="replace").load()
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from error
     except Exception as error:  # a damaged pickle may raise anything
         raise DataError(f"{path}: no pickle of plain containers: {error or type(error).__name__}") from error
+    return content

@@ -33,7 +33,7 @@ class TsvReader(Files):
     def __init__(self, path: str, images: str, language: str = "en") -> None:
         super().__init__(existing(path))
         self.path, self.images = self.files[0], existing(images, "folder")
-        self.languages = (language,)
+        self.language = language
         self.lines = Lines(self.files)
 
     @cached_property
@@ -87,6 +87,10 @@ class TsvReader(Files):
             return range(rows)
         return np.array(sorted(row for row in self._pictures if row < rows), np.int64)
 
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return (self.language,)
+
     def __len__(self) -> int:
         return len(self._rows)
 
@@ -97,7 +101,7 @@ class TsvReader(Files):
         if not caption:
             raise DataError(f"{name}: its caption is empty")
         picture = picture_in(self.images, address if self._pictures is None else self._pictures[row])
-        return Record(name, picture, captions={self.languages[0]: (caption,)})
+        return Record(name, picture, captions={self.language: (caption,)})
 
 
 def create(

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Mapping
 from functools import cached_property
-from typing import Any
 
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import each, field, mapping, read_json, typed
@@ -48,12 +47,12 @@ class VqaReader(Files):
             asked[names].append(question)
         return [(names, tuple(questions)) for names, questions in asked.items()]
 
-    def _questions(self, content: Mapping[str, Any]) -> Iterator[tuple[Names, Asked]]:
+    def _questions(self, content: Mapping[str, object]) -> Iterator[tuple[Names, Asked]]:
         if "data" in content:
             return self._textvqa(content)
         return self._vqa(content) if "questions" in content else self._vq2a(content)
 
-    def _vqa(self, content: Mapping[str, Any]) -> Iterator[tuple[Names, Asked]]:
+    def _vqa(self, content: Mapping[str, object]) -> Iterator[tuple[Names, Asked]]:
         if len(self.files) < 2:
             raise DataError(f"{self.path} has questions alone: `annotations` should name the file with their answers")
         subtype = str(content.get("data_subtype", ""))
@@ -69,20 +68,20 @@ class VqaReader(Files):
             names = _coco_names(field(entry, "image_id", int, where), subtype)
             yield names, self._asked(entry, answers[number], where)
 
-    def _textvqa(self, content: Mapping[str, Any]) -> Iterator[tuple[Names, Asked]]:
+    def _textvqa(self, content: Mapping[str, object]) -> Iterator[tuple[Names, Asked]]:
         for where, entry in each(content, "data", str(self.path)):
             if "answers" in entry or "answer" in entry:  # the test file has none
                 name = field(entry, "image_id", str, where)
                 yield (f"{name}.jpg",), self._asked(entry, _answers(entry, where), where)
 
-    def _vq2a(self, content: Mapping[str, Any]) -> Iterator[tuple[Names, Asked]]:
+    def _vq2a(self, content: Mapping[str, object]) -> Iterator[tuple[Names, Asked]]:
         for where, entry in each(content, "annotations", str(self.path)):
             name = field(entry, "image_id", str, where)
             names = (f"{name}.jpg", *(_coco_names(int(name), "val2014") if name.isdecimal() else ()))
             for at, pair in each(entry, "qa_pairs", where):
                 yield names, self._asked(pair, _answers(pair, at), at)
 
-    def _asked(self, entry: Mapping[str, Any], answers: Names, where: str) -> Asked:
+    def _asked(self, entry: Mapping[str, object], answers: Names, where: str) -> Asked:
         return Asked(field(entry, "question", str, where).strip(), answers, self.language)
 
     def __len__(self) -> int:
@@ -93,7 +92,7 @@ class VqaReader(Files):
         return Record(f"{self.path}: picture {names[0]}", picture_in(self.images, *names), questions=questions)
 
 
-def _answers(entry: Mapping[str, Any], where: str) -> Names:
+def _answers(entry: Mapping[str, object], where: str) -> Names:
     """All answers, the most usual first; each is a text, or a mapping with an `answer`."""
     said = []
     for number, answer in enumerate(field(entry, "answers", list, where)):

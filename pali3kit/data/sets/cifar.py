@@ -6,7 +6,6 @@ import io
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -93,11 +92,12 @@ def _pickled(file: Path) -> Split:
     return pictures, labels
 
 
-def _texts(content: Mapping[str, Any], file: Path) -> list[str]:
+def _texts(content: Mapping[str, object], file: Path) -> list[str]:
     names = [_text(name) for name in field(content, "fine_label_names", list, str(file))]
-    if not all(isinstance(name, str) for name in names):
+    texts = [name for name in names if isinstance(name, str)]
+    if len(texts) < len(names):
         raise DataError(f"{file}: 'fine_label_names' should be texts")
-    return names
+    return texts
 
 
 class _Arrays(pickle.Unpickler):
@@ -107,25 +107,25 @@ class _Arrays(pickle.Unpickler):
     MODULES = ("numpy", "numpy.core.multiarray", "numpy._core.multiarray")
     FOUND = (np.empty(0).__reduce__()[0], np.ndarray, np.dtype)
 
-    def find_class(self, module: str, name: str) -> Any:
+    def find_class(self, module: str, name: str) -> object:
         if module in self.MODULES and name in self.NAMES:
             return self.FOUND[self.NAMES.index(name)]
         raise pickle.UnpicklingError(f"it would load {module}.{name}; only arrays and plain containers are read")
 
 
-def _read_pickle(file: Path) -> Mapping[str, Any]:
+def _read_pickle(file: Path) -> Mapping[str, object]:
     """What a pickle of Python 2 or 3 holds, texts of Python 2 as Latin-1, which arrays' bytes need."""
     data = _bytes(file)
     try:
         content = mapping(_Arrays(io.BytesIO(data), encoding="latin1").load(), str(file))
-        return {_text(key): value for key, value in content.items()}
+        return {str(_text(key)): value for key, value in content.items()}
     except DataError:
         raise
     except Exception as error:  # a damaged pickle may raise anything
         raise DataError(f"{file}: no pickle of arrays: {error or type(error).__name__}") from error
 
 
-def _text(value: Any) -> Any:
+def _text(value: object) -> object:
     """A text, also where Python 3 has written one of Python 2 again, as bytes."""
     return value.decode("latin1") if isinstance(value, bytes) else value
 

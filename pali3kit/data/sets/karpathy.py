@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from pali3kit.data.fields import each, field, mapping, read_json
 from pali3kit.data.reader import existing
@@ -39,7 +38,7 @@ class CocoKarpathy(CaptionedFiles):
         super().__init__(Pictures(folder, names, file), {"en": captions})
 
 
-def _name(folder: Path, image: Mapping[str, Any], where: str) -> str:
+def _name(folder: Path, image: Mapping[str, object], where: str) -> str:
     """Where a picture lies below the folder: as `filepath` says, if it is there, else by its name alone."""
     name = field(image, "filename", str, where)
     if "filepath" not in image:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import io
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +16,7 @@ from numpy.typing import NDArray
 from pali3kit.errors import ConfigError, DataError, choose
 
 
-def read_mat(path: Path, name: str) -> NDArray[Any]:
+def read_mat(path: Path, name: str) -> NDArray[np.generic]:
     """The array called `name`, with one axis.
 
     Raises:
@@ -42,7 +41,7 @@ def read_mat(path: Path, name: str) -> NDArray[Any]:
     return np.atleast_1d(content[name]).ravel()
 
 
-def read_structs(path: Path, name: str, *fields: str) -> Iterator[tuple[str, list[Any]]]:
+def read_structs(path: Path, name: str, *fields: str) -> Iterator[tuple[str, list[object]]]:
     """The fields of each struct in an array, with its place. Raises as `read_mat`, and for a field that is missing."""
     structs = read_mat(path, name)
     for field in fields:
@@ -52,7 +51,7 @@ def read_structs(path: Path, name: str, *fields: str) -> Iterator[tuple[str, lis
         yield f"{path}: {name}[{number}]", [struct[field] for field in fields]
 
 
-def whole_number(value: Any, what: str) -> int:
+def whole_number(value: object, what: str) -> int:
     """A number, which MATLAB may have written as one of any type. Raises DataError, `what` being its place and name."""
     found = np.asarray(value)
     if found.size != 1 or found.dtype.kind not in "uif" or found.item() % 1:

@@ -6,7 +6,6 @@ import hashlib
 import json
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,7 +20,7 @@ from pali3kit.data.world.world import World
 CAPTIONS = 2  # of a picture in each language, as Crossmodal-3600 mostly has
 
 
-def _digest(*options: Any) -> str:
+def _digest(*options: str | int) -> str:
     known = [atlas.digest(), GENERATOR_VERSION, *options]
     return hashlib.sha256(json.dumps(known).encode()).hexdigest()
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from pali3kit.data.fields import field, mapping, read_lines, typed
 from pali3kit.data.reader import existing
@@ -47,9 +46,9 @@ class Xm3600(CaptionedFiles):
         super().__init__(Pictures(folder, [f"{key}.jpg" for key in names], file), spoken)
 
 
-def _key(line: Mapping[str, Any], where: str, known: Mapping[str, str]) -> str:
+def _key(line: Mapping[str, object], where: str, known: Mapping[str, str]) -> str:
     """The picture of a line. Raises DataError for one that an earlier line has, or that leaves the folder."""
-    key: str = field(line, "image/key", str, where)
+    key = field(line, "image/key", str, where)
     if key in known:
         raise DataError(f"{where}: picture '{key}' stands in {known[key]} too")
     if "/" in key or "\\" in key:

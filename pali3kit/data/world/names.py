@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 import lzma
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Any
+from typing import TypedDict, TypeVar
 
 from pali3kit.data.world.languages import LANGUAGES
 from pali3kit.errors import DataError, nearest
@@ -32,6 +32,7 @@ __all__ = [
     "toned",
 ]
 
+T = TypeVar("T")
 ASSETS = Path(__file__).parent / "assets"
 
 
@@ -61,10 +62,22 @@ class ListPattern:
         return head + first + tail.replace("{1}", second)
 
 
+class Table(TypedDict):
+    """What is packed: lists are in the order of the pictures, mappings are by language."""
+
+    emoji: list[str]
+    category: list[str]
+    subgroup: list[str]
+    toned: list[list[str]]
+    keywords: list[list[str]]
+    names: dict[str, list[str]]
+    punctuation: dict[str, dict[str, list[str]]]
+
+
 @cache
-def _table() -> dict[str, Any]:
+def _table() -> Table:
     with lzma.open(ASSETS / "names.json.xz") as file:
-        table: dict[str, Any] = json.load(file)
+        table: Table = json.load(file)
     return table
 
 
@@ -82,9 +95,9 @@ def _position(one: str) -> int:
         ) from None
 
 
-def _of_language(key: str, language: str) -> Any:
+def _of_language(known: Mapping[str, T], language: str) -> T:
     try:
-        return _table()[key][language]
+        return known[language]
     except KeyError:
         raise DataError(f"no language {language!r} in the embedded world.{nearest(language, LANGUAGES)}") from None
 
@@ -103,12 +116,12 @@ def toned() -> tuple[tuple[str, str], ...]:
 
 def name(one: str, language: str) -> str:
     """The picture's short name; the territory's name for a flag."""
-    return str(_of_language("names", language)[_position(one)])
+    return _of_language(_table()["names"], language)[_position(one)]
 
 
 def names(language: str) -> tuple[str, ...]:
     """Names of all pictures in the order of `emoji()`."""
-    return tuple(_of_language("names", language))
+    return tuple(_of_language(_table()["names"], language))
 
 
 def keywords(one: str) -> tuple[str, ...]:
@@ -118,17 +131,17 @@ def keywords(one: str) -> tuple[str, ...]:
 
 def category(one: str) -> str:
     """One of nine groups, such as `"Animals & Nature"`."""
-    return str(_table()["category"][_position(one)])
+    return _table()["category"][_position(one)]
 
 
 def subgroup(one: str) -> str:
     """One of about a hundred finer groups, such as `"animal-mammal"`."""
-    return str(_table()["subgroup"][_position(one)])
+    return _table()["subgroup"][_position(one)]
 
 
 def list_pattern(language: str) -> ListPattern:
     """How the language writes "a, b and c"."""
-    return ListPattern(*_of_language("punctuation", language)["list"])
+    return ListPattern(*_of_language(_table()["punctuation"], language)["list"])
 
 
 def join(items: Sequence[str], language: str) -> str:
@@ -138,5 +151,5 @@ def join(items: Sequence[str], language: str) -> str:
 
 def quotes(language: str) -> tuple[str, str]:
     """Opening and closing quotation mark."""
-    start, end = _of_language("punctuation", language)["quotes"]
+    start, end = _of_language(_table()["punctuation"], language)["quotes"]
     return start, end

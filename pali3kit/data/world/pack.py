@@ -20,61 +20,22 @@ import io
 import json
 import lzma
 import re
-import subprocess
-import tarfile
 import unicodedata
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from pali3kit.data.world.archives import PACKAGES, Archives, Entry
 from pali3kit.data.world.languages import LANGUAGES
 
-CLDR, DATASOURCE = "48.2.0", "16.0.0"
-PACKAGES = {
-    "cldr-annotations-full": CLDR,
-    "cldr-annotations-derived-full": CLDR,
-    "cldr-misc-full": CLDR,
-    "cldr-localenames-full": CLDR,
-    "emoji-datasource-google": DATASOURCE,
-    "emoji-datasource-twitter": DATASOURCE,
-    "twemoji": "14.0.2",  # only for the text of the artwork's licence
-}
 ARTISTS = {"noto": "google", "twemoji": "twitter"}
 SPRITE = 48  # pixels
 LETTER = (40, 64)  # cell of one printed letter: width, height
 TONES = ("1F3FB", "1F3FC", "1F3FD", "1F3FE", "1F3FF")
 TONE_GROUPS = ("hand-fingers-open", "hand-fingers-partial", "hand-fingers-closed", "body-parts")
 COMMA = re.compile(r"[,،、，;]")
-
-
-class Archives:
-    """npm archives on disk: `read("cldr-misc-full", "main/en/delimiters.json")`."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._open: dict[str, tarfile.TarFile] = {}
-
-    def path(self, package: str) -> Path:
-        """Where the package's archive lies; fetched first when it is missing."""
-        path = self.folder / f"{package}-{PACKAGES[package]}.tgz"
-        if not path.exists():
-            self.folder.mkdir(parents=True, exist_ok=True)
-            subprocess.run(["npm", "pack", "--silent", f"{package}@{PACKAGES[package]}"], cwd=self.folder, check=True)
-        return path
-
-    def read(self, package: str, member: str) -> bytes:
-        """The bytes of one file of the package."""
-        if package not in self._open:
-            self._open[package] = tarfile.open(self.path(package))  # noqa: SIM115
-        file = self._open[package].extractfile(f"package/{member}")
-        assert file is not None
-        return file.read()
-
-    def json(self, package: str, member: str) -> Any:
-        """One JSON file of the package."""
-        return json.loads(self.read(package, member))
 
 
 def text_of(code: str) -> str:
@@ -92,10 +53,10 @@ def first_part(name: str) -> str:
     return unicodedata.normalize("NFC", COMMA.split(name)[0]).strip()
 
 
-def names_of(archives: Archives, language: str, entries: list[dict[str, Any]]) -> dict[str, str]:
+def names_of(archives: Archives, language: str, entries: list[Entry]) -> dict[str, str]:
     """Each emoji -> its name in the language, for those that have one; a flag has its territory's name."""
     locale = cldr_locale(language)
-    short: dict[str, Any] = {}
+    short: dict[str, dict[str, list[str]]] = {}
     for package, key in (
         ("cldr-annotations-full", "annotations"),
         ("cldr-annotations-derived-full", "annotationsDerived"),
@@ -137,16 +98,16 @@ def punctuation_of(archives: Archives, language: str) -> dict[str, list[str]]:
     }
 
 
-def choose(archives: Archives) -> tuple[list[dict[str, Any]], dict[str, dict[str, str]]]:
+def choose(archives: Archives) -> tuple[list[Entry], dict[str, dict[str, str]]]:
     """Emoji that both artists draw and all languages name, sorted by group; names by language."""
-    entries = archives.json("emoji-datasource-google", "emoji.json")
+    entries: list[Entry] = archives.json("emoji-datasource-google", "emoji.json")
     drawn = [e for e in entries if e["has_img_google"] and e["has_img_twitter"] and e["category"] != "Component"]
     names = {language: names_of(archives, language, drawn) for language in LANGUAGES}
     kept = [e for e in drawn if all(text_of(e["unified"]) in names[language] for language in LANGUAGES)]
     return sorted(kept, key=lambda e: (e["category"], e["sort_order"])), names
 
 
-def toned(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def toned(entries: list[Entry]) -> list[Entry]:
     """The five skin tones of hands and body parts, as further pictures (without names)."""
     bases = [e for e in entries if e["subcategory"] in TONE_GROUPS and "skin_variations" in e]
     return [
@@ -154,7 +115,9 @@ def toned(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
 
 
-def pack_names(archives: Archives, entries: list[dict[str, Any]], tones: list[dict[str, Any]], names: Any) -> bytes:
+def pack_names(
+    archives: Archives, entries: list[Entry], tones: list[Entry], names: Mapping[str, Mapping[str, str]]
+) -> bytes:
     """`names.json.xz`."""
     emoji = [text_of(e["unified"]) for e in entries]
     table = {
@@ -190,7 +153,7 @@ def nearest_colour(pixels: np.ndarray, palette: np.ndarray) -> np.ndarray:
     )
 
 
-def pack_sprites(archives: Archives, artist: str, entries: list[dict[str, Any]]) -> bytes:
+def pack_sprites(archives: Archives, artist: str, entries: list[Entry]) -> bytes:
     """`<artist>.xz`: premultiplied RGBA, one palette a category."""
     vendor = ARTISTS[artist]
     sprites = np.empty((len(entries), SPRITE, SPRITE, 4), np.uint8)
@@ -257,7 +220,7 @@ def licences(archives: Archives) -> dict[str, bytes]:
     }
 
 
-def provenance(archives: Archives, files: dict[str, bytes]) -> dict[str, Any]:
+def provenance(archives: Archives, files: dict[str, bytes]) -> dict[str, object]:
     """What came from where; `digest` covers the packed files."""
     digests = {name: hashlib.sha256(data).hexdigest() for name, data in sorted(files.items())}
     packages = {

@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from pali3kit.data.source import SourceBase
 from pali3kit.data.task import Task
 from pali3kit.data.world import captions, corpus
 from pali3kit.data.world.names import LANGUAGES
@@ -18,7 +19,7 @@ UNTRAINED = 1 << 32  # a seed of texts; those of trainings are below
 SCENES_KEPT = 1 << 15  # more than the embedded scale has; a long pretraining, which sees each once, must not pile up
 
 
-class WorldSource(World):
+class WorldSource(World, SourceBase):
     """A `World` that answers as a `pali3kit.data.source.Source`.
 
     Args:
@@ -34,7 +35,10 @@ class WorldSource(World):
         super().__init__(image_size=image_size, objects=objects, artist=artist, seed=seed)
         self.english = english
         # A scene is asked for by many tasks and epochs; composing it again costs more than all else about an example.
-        self.scene = lru_cache(SCENES_KEPT)(super().scene)  # type: ignore[method-assign]
+        self._scene = lru_cache(SCENES_KEPT)(super().scene)
+
+    def scene(self, split: str, index: int) -> Scene:
+        return self._scene(split, index)
 
     def image(self, split: str, index: int) -> np.ndarray:
         return self.render(self.scene(split, index))
@@ -43,7 +47,7 @@ class WorldSource(World):
         return self.scene_labels(self.scene(split, index))
 
     def alt_text(self, split: str, index: int, rng: np.random.Generator) -> str:
-        scene: Scene = self.scene(split, index)
+        scene = self.scene(split, index)
         language = "en" if rng.random() < self.english else str(rng.choice(LANGUAGES))
         return captions.caption(scene, language, rng)
 

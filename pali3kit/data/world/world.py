@@ -24,6 +24,8 @@ class World:
         objects: how many kinds of things occur in scenes; all other pictures stay unseen.
         artist: "noto" or "twemoji": the same things by another hand, for tests under shift.
         seed: another world of the same things.
+
+    Its `digest` is the SHA-256 of the packed assets, the generator's version and the options.
     """
 
     def __init__(self, image_size: int = 64, objects: int = 64, artist: str = "noto", seed: int = 0) -> None:
@@ -33,6 +35,8 @@ class World:
             raise DataError(f"world.image_size: {image_size}: things and print need at least 64 pixels")
         self.image_size, self.artist, self.seed = image_size, artist, seed
         self.classes: tuple[str, ...] = scene_classes(objects)
+        known = [atlas.digest(), GENERATOR_VERSION, image_size, len(self.classes), artist, seed]
+        self.digest = hashlib.sha256(json.dumps(known).encode()).hexdigest()
         self._numbers = {emoji: number for number, emoji in enumerate(self.classes)}
 
     def scene(self, split: str, index: int) -> Scene:
@@ -52,9 +56,3 @@ class World:
     def scene_labels(self, scene: Scene) -> tuple[int, ...]:
         """Plausible classes of a picture, ascending indices into `classes`: its things; no words, places or colours."""
         return tuple(sorted({self._numbers[thing.emoji] for thing in scene.things}))
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the packed assets, the generator's version and the options."""
-        known = [atlas.digest(), GENERATOR_VERSION, self.image_size, len(self.classes), self.artist, self.seed]
-        return hashlib.sha256(json.dumps(known).encode()).hexdigest()

@@ -2,14 +2,46 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor, nn
 
 from pali3kit.errors import ConfigError
+from pali3kit.language.contract import LanguageModel
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
 
 
-class HfLanguage(nn.Module):
+class Output(Protocol):
+    """`last_hidden_state` `[B,N,D]` is an encoder's, `logits` `[R,T,V]` and the cache are a decoder's."""
+
+    last_hidden_state: Tensor
+    logits: Tensor
+    past_key_values: Any
+
+
+class HfModel(Protocol):
+    """What is asked of the language models of transformers."""
+
+    config: PretrainedConfig
+
+    def __call__(self, **inputs: object) -> Output: ...
+
+    def get_encoder(self) -> HfModel: ...
+
+    def get_input_embeddings(self) -> nn.Embedding: ...
+
+    def resize_token_embeddings(self, rows: int) -> nn.Embedding: ...
+
+    def gradient_checkpointing_enable(self, options: dict[str, bool]) -> None: ...
+
+    def gradient_checkpointing_disable(self) -> None: ...
+
+    def float(self) -> HfModel: ...
+
+
+class HfLanguage(LanguageModel):
     """A model of transformers whose states are logits already (`to_logits` changes nothing).
 
     How it makes them, with scales, biases or soft caps, is its own affair. Where a model multiplies embeddings, visual
@@ -21,13 +53,12 @@ class HfLanguage(nn.Module):
         start: the id that targets begin with.
     """
 
-    def __init__(self, model: Any, vocabulary: int, start: int) -> None:
+    def __init__(self, model: HfModel, vocabulary: int, start: int) -> None:
         super().__init__()
         self.model, self.vocabulary = model, vocabulary
-        self.width = int(model.get_input_embeddings().embedding_dim)
+        self.width = model.get_input_embeddings().embedding_dim
         self.start_id, self.eos_id = start, token(model.config, "eos_token_id")
-        self.options: dict[str, Any] = {}
-        self.load_report: Any = None
+        self.options = {}
         self._checkpointing = False
 
     @property
@@ -44,15 +75,15 @@ class HfLanguage(nn.Module):
         self._checkpointing = wanted
 
     def embed(self, ids: Tensor) -> Tensor:
-        """`[B,N] int64 -> [B,N,D]`."""
-        return self.model.get_input_embeddings()(ids)  # type: ignore[no-any-return]
+        embeds: Tensor = self.model.get_input_embeddings()(ids)
+        return embeds
 
     def to_logits(self, x: Tensor) -> Tensor:
         """The logits, which they are."""
         return x
 
 
-def token(config: Any, *names: str) -> int:
+def token(config: PretrainedConfig, *names: str) -> int:
     """The id that a config gives under the first of `names` that it knows: itself, for its decoder, or for its text.
 
     Raises ConfigError where it gives none.

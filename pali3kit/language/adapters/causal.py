@@ -8,7 +8,8 @@ import torch
 from torch import Tensor
 
 from pali3kit.errors import ConfigError
-from pali3kit.language.adapters.base import HfLanguage, token
+from pali3kit.language.adapters.base import HfLanguage, HfModel, token
+from pali3kit.language.contract import Cache
 from pali3kit.language.seen import Seen
 
 
@@ -19,7 +20,7 @@ class HfPrefixLM(HfLanguage):
     the others: short of the window nothing changes. Arguments are those of `HfLanguage`.
     """
 
-    def __init__(self, model: Any, vocabulary: int) -> None:
+    def __init__(self, model: HfModel, vocabulary: int) -> None:
         super().__init__(model, vocabulary, token(model.config, "bos_token_id", "eos_token_id"))
 
     def encode(self, embeds: Tensor, mask: Tensor) -> Tensor:
@@ -30,10 +31,9 @@ class HfPrefixLM(HfLanguage):
         """An empty cache; it grows by itself."""
         return CausalCache()
 
-    def decode_states(
-        self, ids: Tensor, memory: Tensor, memory_mask: Tensor, cache: CausalCache | None = None
-    ) -> Tensor:
+    def decode_states(self, ids: Tensor, memory: Tensor, memory_mask: Tensor, cache: Cache | None = None) -> Tensor:
         """Logits `[R,T,V]` of `ids` `[R,T]`; with a cache, `ids` are only the new tokens."""
+        assert cache is None or isinstance(cache, CausalCache), "this cache is another model's"
         x, seen = self.embed(ids), cache.seen if cache is not None else None
         if seen is None:
             memory, memory_mask = (each.repeat_interleave(len(ids) // len(each), 0) for each in (memory, memory_mask))
@@ -50,7 +50,7 @@ class HfPrefixLM(HfLanguage):
             use_cache=cache is not None,
             logits_to_keep=ids.shape[1],
         )
-        return output.logits[..., : self.vocabulary]  # type: ignore[no-any-return]
+        return output.logits[..., : self.vocabulary]
 
     def demand_prefix(self) -> None:
         """Try on a few tokens whether this model can be read so: some decoders have a mask of their own.
@@ -89,10 +89,9 @@ class HfPrefixLM(HfLanguage):
         """The model's own outputs for each token of a prefix."""
         seen = Seen.prefix(there)
         mask = self._mask(seen.visible(memory.shape[1]), memory.dtype)
-        output = self.model(inputs_embeds=memory, attention_mask=mask, position_ids=seen.positions)
-        return output.logits  # type: ignore[no-any-return]
+        return self.model(inputs_embeds=memory, attention_mask=mask, position_ids=seen.positions).logits
 
-    def _mask(self, visible: Tensor, dtype: torch.dtype) -> Any:
+    def _mask(self, visible: Tensor, dtype: torch.dtype) -> Tensor | dict[str, Tensor]:
         """`[R,T,L]` as transformers takes a finished mask: added to the scores; one for each kind of layer."""
         least = torch.finfo(dtype).min
         mask = torch.zeros(visible.shape, dtype=dtype, device=visible.device).masked_fill(~visible, least)[:, None]
@@ -106,7 +105,7 @@ class CausalCache:
     def __init__(self) -> None:
         from transformers import DynamicCache
 
-        self.past: Any = DynamicCache()
+        self.past: Any = DynamicCache()  # which says that its rows are LongTensors: no tensor's type is one
         self.seen: Seen | None = None
 
     def reorder(self, rows: Tensor) -> None:

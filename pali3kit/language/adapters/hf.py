@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import torch
 
 from pali3kit.errors import ConfigError, WeightsError
-from pali3kit.language.adapters.base import HfLanguage
+from pali3kit.language.adapters.base import HfLanguage, HfModel
 from pali3kit.language.adapters.causal import HfPrefixLM
 from pali3kit.language.adapters.seq2seq import HfSeq2Seq
 
-KINDS: dict[str, Callable[[Any, int], HfLanguage]] = {
+KINDS: dict[str, Callable[[HfModel, int], HfLanguage]] = {
     "AutoModelForSeq2SeqLM": HfSeq2Seq,
     "AutoModelForCausalLM": HfPrefixLM,
 }
@@ -54,7 +53,7 @@ def create_hf(source: str, vocabulary: int) -> HfLanguage:
     raise ConfigError([f"hf/{source} is a '{config.model_type}', not a language model that transformers knows."])
 
 
-def _with_rows(model: Any, vocabulary: int) -> Any:
+def _with_rows(model: HfModel, vocabulary: int) -> HfModel:
     if model.get_input_embeddings().num_embeddings < vocabulary:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)  # the rows of new tokens: equal weights give equal models

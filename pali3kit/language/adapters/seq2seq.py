@@ -2,48 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from torch import Tensor
 
-from pali3kit.language.adapters.base import HfLanguage, token
+from pali3kit.language.adapters.base import HfLanguage, HfModel, token
+from pali3kit.language.contract import Cache
+
+if TYPE_CHECKING:
+    from transformers.modeling_outputs import BaseModelOutput
 
 
 class HfSeq2Seq(HfLanguage):
     """Any `AutoModelForSeq2SeqLM` whose encoder takes embeddings. Arguments are those of `HfLanguage`."""
 
-    def __init__(self, model: Any, vocabulary: int) -> None:
+    def __init__(self, model: HfModel, vocabulary: int) -> None:
         super().__init__(model, vocabulary, token(model.config, "decoder_start_token_id", "bos_token_id"))
 
     def encode(self, embeds: Tensor, mask: Tensor) -> Tensor:
-        """`[B,N,D]` and a mask `[B,N]` to the memory `[B,N,D]`."""
-        output = self.model.get_encoder()(inputs_embeds=embeds, attention_mask=mask.long())
-        return output.last_hidden_state  # type: ignore[no-any-return]
+        return self.model.get_encoder()(inputs_embeds=embeds, attention_mask=mask.long()).last_hidden_state
 
     def new_cache(self, capacity: int) -> Seq2SeqCache:
         """An empty cache; it grows by itself."""
         return Seq2SeqCache()
 
-    def decode_states(
-        self, ids: Tensor, memory: Tensor, memory_mask: Tensor, cache: Seq2SeqCache | None = None
-    ) -> Tensor:
+    def decode_states(self, ids: Tensor, memory: Tensor, memory_mask: Tensor, cache: Cache | None = None) -> Tensor:
         """Logits `[R,T,V]` of `ids` `[R,T]`; with a cache, `ids` are only the new tokens."""
+        assert cache is None or isinstance(cache, Seq2SeqCache), "this cache is another model's"
         cache, caching = cache or Seq2SeqCache(), cache is not None
-        if cache.memory is None:  # R/B neighbours share a row, which transformers wants repeated
-            cache.memory, cache.mask = (x.repeat_interleave(len(ids) // len(x), 0) for x in (memory, memory_mask))
+        memory, mask = cache.repeated(memory, memory_mask, len(ids))
         output = self.model(
-            encoder_outputs=_outputs(cache.memory),
-            attention_mask=cache.mask.long(),
+            encoder_outputs=_outputs(memory),
+            attention_mask=mask.long(),
             decoder_input_ids=ids,
             decoder_attention_mask=ids.new_ones(len(ids), cache.length() + ids.shape[1]),
             past_key_values=cache.past,
             use_cache=caching,
         )
         cache.past = output.past_key_values if caching else None
-        return output.logits[..., : self.vocabulary]  # type: ignore[no-any-return]
+        return output.logits[..., : self.vocabulary]
 
 
-def _outputs(memory: Tensor) -> Any:
+def _outputs(memory: Tensor) -> BaseModelOutput:
     from transformers.modeling_outputs import BaseModelOutput
 
     return BaseModelOutput(last_hidden_state=memory)
@@ -54,8 +54,17 @@ class Seq2SeqCache:
 
     def __init__(self) -> None:
         self.past: Any = None
-        self.memory: Tensor | None = None
-        self.mask: Any = None
+        self._repeated: tuple[Tensor, Tensor] | None = None
+
+    def repeated(self, memory: Tensor, mask: Tensor, targets: int) -> tuple[Tensor, Tensor]:
+        """Memories and masks with a row for each target: R/B neighbours share one, which transformers wants repeated.
+
+        It is done once; later calls give what was made then.
+        """
+        if self._repeated is None:
+            shared = targets // len(memory)
+            self._repeated = memory.repeat_interleave(shared, 0), mask.repeat_interleave(shared, 0)
+        return self._repeated
 
     def length(self) -> int:
         """Tokens so far."""
@@ -68,7 +77,8 @@ class Seq2SeqCache:
 
     def keep(self, targets: Tensor, memories: Tensor) -> None:
         """Continue with these targets alone."""
-        if self.past is not None and self.memory is not None:
+        if self.past is not None and self._repeated is not None:
             for part in (self.past.self_attention_cache, self.past.cross_attention_cache):
                 part.batch_select_indices(targets)
-            self.memory, self.mask = self.memory[targets], self.mask[targets]
+            memory, mask = self._repeated
+            self._repeated = memory[targets], mask[targets]

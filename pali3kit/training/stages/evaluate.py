@@ -81,7 +81,7 @@ def _tokens(source: Source, context: StageContext) -> tuple[Callable[[Tensor], T
     def see(index: Tensor) -> Tensor:
         spec = vision.image_spec
         images = np.stack([picture_or_black(source, spec, "test", number, bad) for number in index.tolist()])
-        return vision(spec.normalise(images).to(device))  # type: ignore[no-any-return]
+        return vision(spec.normalise(images).to(device))
 
     return see, vision.native_grid, bad
 

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, Protocol
 
-from torch import Tensor
+from torch import Tensor, nn
 
 from pali3kit.errors import ConfigError, WeightsError, choose, first_line
 from pali3kit.images.spec import RESAMPLING, ImageSpec
 from pali3kit.vision.contract import Adapter
+
+if TYPE_CHECKING:
+    from transformers import PretrainedConfig
 
 CLASSES = {
     "siglip": "SiglipVisionModel",
@@ -27,6 +31,23 @@ PROCESSORS = ("processor_config.json", "preprocessor_config.json")
 before the second.
 """
 BILINEAR, BICUBIC = 2, 3
+
+
+class Output(Protocol):
+    """States `[B,prefix+N,D]` and, where the model pools them, `[B,D]`."""
+
+    last_hidden_state: Tensor
+    pooler_output: Tensor | None
+
+
+class VisionModel(Protocol):
+    """What is asked of the vision models of transformers."""
+
+    config: PretrainedConfig
+
+    def __call__(self, *, pixel_values: Tensor, interpolate_pos_encoding: bool) -> Output: ...
+
+    def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]: ...
 
 
 class HfEncoder(Adapter):
@@ -55,23 +76,23 @@ class HfEncoder(Adapter):
 
     def pooled(self, images: Tensor) -> Tensor:
         """The model's own pooling; the class token where it has none."""
-        output = self._run(images)
-        pooled: Tensor | None = output.pooler_output
+        pooled = self._run(images).pooler_output
         return self._states(images)[:, 0] if pooled is None else pooled
 
     def _states(self, images: Tensor) -> Tensor:
-        states: Tensor = self._run(images).last_hidden_state
+        states = self._run(images).last_hidden_state
         if not self.model.config.model_type.startswith("clip"):
             return states
         # CLIP norms its class token alone, when it is pooled; as in open_clip, all tokens get that norm here
-        tower = getattr(self.model, "vision_model", self.model)
-        return tower.post_layernorm(states)  # type: ignore[no-any-return]
+        tower: Any = getattr(self.model, "vision_model", self.model)
+        normed: Tensor = tower.post_layernorm(states)
+        return normed
 
-    def _run(self, images: Tensor) -> Any:
+    def _run(self, images: Tensor) -> Output:
         return self.model(pixel_values=images, interpolate_pos_encoding=True)
 
 
-def read_config(source: str) -> Any:
+def read_config(source: str) -> PretrainedConfig:
     """What `config.json` says of the model at `source`, as transformers reads it.
 
     Raises:
@@ -85,9 +106,10 @@ def read_config(source: str) -> Any:
     if source.startswith((".", "/")) and not Path(source).is_dir():
         raise WeightsError(f"hf/{source}: there is no folder {Path(source).resolve()}")
     try:
-        return transformers.AutoConfig.from_pretrained(source)
+        config: PretrainedConfig = transformers.AutoConfig.from_pretrained(source)
     except (OSError, ValueError) as error:
         raise WeightsError(f"hf/{source} is no model of transformers: {first_line(error)}") from error
+    return config
 
 
 def image_spec(source: str, image_size: int, *, demanded: bool = False) -> ImageSpec:
@@ -105,14 +127,15 @@ def image_spec(source: str, image_size: int, *, demanded: bool = False) -> Image
         raise WeightsError(f"{file} is no preprocessing of pictures that is known here: {told}") from error
 
 
-def _load(source: str) -> Any:
+def _load(source: str) -> VisionModel:
     kind = read_config(source).model_type
     import transformers
 
     if kind not in CLASSES:
         raise ConfigError([f"hf/{source} is a '{kind}', not a vision model that is known here.{choose(kind, CLASSES)}"])
     options = {"add_pooling_layer": False} if kind == "vit" else {}
-    return getattr(transformers, CLASSES[kind]).from_pretrained(source, **options)
+    model: VisionModel = getattr(transformers, CLASSES[kind]).from_pretrained(source, **options)
+    return model
 
 
 def _preprocessing(source: str) -> tuple[str, Any]:
@@ -167,6 +190,6 @@ def _demand_usual(given: dict[str, Any]) -> None:
         raise ValueError("it says no size")
 
 
-def _colours(values: Any) -> tuple[float, float, float]:
+def _colours(values: Iterable[float]) -> tuple[float, float, float]:
     red, green, blue = map(float, values)
     return red, green, blue

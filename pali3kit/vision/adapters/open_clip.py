@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import open_clip
+from open_clip import CLIP, CustomTextCLIP
 from open_clip.timm_model import TimmModel
 from open_clip.transformer import VisionTransformer
-from torch import Tensor, nn
+from torch import Tensor
 
 from pali3kit.errors import ConfigError, RegistryError, WeightsError, choose, first_line, nearest
 from pali3kit.images.spec import ImageSpec
@@ -39,10 +39,6 @@ class OpenClipEncoder(Adapter):
         if not isinstance(tower, TimmModel):
             core.output_tokens, core.proj = True, None
 
-    @property
-    def library(self) -> nn.Module:
-        return self.core  # type: ignore[no-any-return]
-
     def grid(self, resolution: int) -> Grid:
         if resolution != self.image_spec.size:
             raise ConfigError(
@@ -51,17 +47,23 @@ class OpenClipEncoder(Adapter):
         return square_grid(resolution, self.patch)
 
     def forward(self, images: Tensor) -> Tensor:
+        tokens: Tensor
         if isinstance(self.core, VisionTransformer):
-            return self.core(images)[1]  # type: ignore[no-any-return]
-        return self.core.forward_features(images)[:, self.prefix :]  # type: ignore[no-any-return]
+            _, tokens = self.core(images)
+        else:
+            tokens = self.core.forward_features(images)[:, self.prefix :]
+        return tokens
 
     def pooled(self, images: Tensor) -> Tensor:
+        vector: Tensor
         if isinstance(self.core, VisionTransformer):
-            return self.core(images)[0]  # type: ignore[no-any-return]
-        return self.core(images)  # type: ignore[no-any-return]
+            vector, _ = self.core(images)
+        else:
+            vector = self.core(images)
+        return vector
 
 
-def create(name: str, pretrained: str | None, image_size: int | None = None) -> Any:
+def create(name: str, pretrained: str | None, image_size: int | None = None) -> CLIP | CustomTextCLIP:
     """The whole model, both towers, at its own image size unless another is given.
 
     Raises:
@@ -86,7 +88,7 @@ def create(name: str, pretrained: str | None, image_size: int | None = None) -> 
         ) from error
 
 
-def image_spec(tower: Any, name: str, image_size: int, pretrained: str | None) -> ImageSpec:
+def image_spec(tower: VisionTransformer | TimmModel, name: str, image_size: int, pretrained: str | None) -> ImageSpec:
     """What came with the weights of a tag. A file says nothing, and random weights want nothing: for them it is the
     preprocessing of the first weights that were published for the model.
     """
@@ -102,13 +104,13 @@ def image_spec(tower: Any, name: str, image_size: int, pretrained: str | None) -
     )
 
 
-def _tag(name: str, pretrained: str) -> dict[str, Any]:
+def _tag(name: str, pretrained: str) -> dict[str, object]:
     """What open_clip knows of published weights; nothing if `pretrained` is no tag."""
-    known: dict[str, Any] = open_clip.get_pretrained_cfg(name, pretrained)
+    known: dict[str, object] = open_clip.get_pretrained_cfg(name, pretrained)
     return known
 
 
-def _tower(name: str, image_size: int, pretrained: str | None) -> Any:
+def _tower(name: str, image_size: int, pretrained: str | None) -> VisionTransformer | TimmModel:
     """The image tower, if it is a ViT that gives its tokens."""
     tower = create(name, pretrained, image_size).visual
     vit = isinstance(tower, VisionTransformer) and tower.attn_pool is None

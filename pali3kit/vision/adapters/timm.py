@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol, cast
 
 import timm
 from timm.data.config import resolve_model_data_config
+from timm.layers.patch_embed import PatchEmbed
 from timm.layers.pos_embed import resample_abs_pos_embed
 from torch import Tensor
 
@@ -13,6 +15,18 @@ from pali3kit.errors import ConfigError, RegistryError, nearest
 from pali3kit.images.spec import ImageSpec
 from pali3kit.nn.positions import Grid
 from pali3kit.vision.contract import Adapter
+
+
+class FeatureModel(Protocol):
+    """What is asked of timm's models; `patch_embed` of ViTs, `feature_info` of those with a map of features alone."""
+
+    num_features: int
+    patch_embed: PatchEmbed
+    feature_info: Sequence[Mapping[str, Any]]
+
+    def __call__(self, images: Tensor) -> Tensor: ...
+
+    def forward_features(self, images: Tensor) -> Tensor: ...
 
 
 class TimmEncoder(Adapter):
@@ -45,7 +59,7 @@ class TimmEncoder(Adapter):
         return self.tokens(self.model.forward_features(images))
 
     def pooled(self, images: Tensor) -> Tensor:
-        return self.model(images)  # type: ignore[no-any-return]
+        return self.model(images)
 
     def tokens(self, features: Tensor) -> Tensor:
         """Timm's features, `[B,prefix+N,D]`, `[B,D,H,W]` or `[B,H,W,D]`, to `[B,N,D]`."""
@@ -56,15 +70,13 @@ class TimmEncoder(Adapter):
         return features.flatten(2).transpose(1, 2)
 
 
-def _create(name: str, image_size: int, pretrained: bool) -> Any:
+def _create(name: str, image_size: int, pretrained: bool) -> FeatureModel:
     """The model without classifier; with a size of its own where it can have one."""
     architecture = name.partition(".")[0]
     if not timm.is_model(architecture):
         raise RegistryError(f"timm has no model '{architecture}'.{nearest(architecture, timm.list_models())}")
-    if _takes_sizes(architecture):
-        sizes: dict[str, Any] = {"img_size": image_size, "dynamic_img_size": True}
-        return timm.create_model(name, pretrained=pretrained, num_classes=0, **sizes)
-    return timm.create_model(name, pretrained=pretrained, num_classes=0)
+    sizes: dict[str, Any] = {"img_size": image_size, "dynamic_img_size": True} if _takes_sizes(architecture) else {}
+    return cast(FeatureModel, timm.create_model(name, pretrained=pretrained, num_classes=0, **sizes))
 
 
 def _takes_sizes(architecture: str) -> bool:
@@ -73,14 +85,14 @@ def _takes_sizes(architecture: str) -> bool:
     return module in ("vision_transformer", "eva", "deit", "beit")
 
 
-def _patch(model: Any) -> int:
+def _patch(model: FeatureModel) -> int:
     """Pixels a token."""
     if hasattr(model, "num_prefix_tokens"):
         return int(model.patch_embed.patch_size[0])
     return int(model.feature_info[-1]["reduction"])
 
 
-def _spec(model: Any, image_size: int) -> ImageSpec:
+def _spec(model: FeatureModel, image_size: int) -> ImageSpec:
     data = resolve_model_data_config(model)  # type: ignore[no-untyped-call]
     if data["crop_mode"] not in ("center", "squash"):
         raise ConfigError([f"timm prepares its pictures by crop_mode '{data['crop_mode']}', which is not known here"])

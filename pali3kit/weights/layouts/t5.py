@@ -30,7 +30,7 @@ def language_links(language: UL2) -> list[Link]:
         first = f"{stack}.block.0.layer.0.SelfAttention"
         links.append(same(f"{stack}_bias.table.weight", f"{first}.relative_attention_bias.weight"))
         for i in range(depth):
-            links += _layer_links(f"{stack}.{i}", f"{stack}.block.{i}", sublayers, language.options["gated"])
+            links += _layer_links(f"{stack}.{i}", f"{stack}.block.{i}", sublayers, bool(language.options["gated"]))
     return links
 
 

@@ -1,0 +1,66 @@
+"""What an encoder gets from the contract, and what it must say itself."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from pali3kit.errors import ConfigError
+from pali3kit.images.spec import ImageSpec
+from pali3kit.vision.adapters.open_clip import OpenClipEncoder
+from pali3kit.vision.adapters.timm import TimmEncoder
+from pali3kit.vision.contract import Adapter, VisionEncoder
+from pali3kit.vision.vit import ViT
+
+
+class Library(nn.Module):
+    """Somebody's encoder, which can compute activations again."""
+
+    recomputes = False
+
+    def set_grad_checkpointing(self) -> None:
+        self.recomputes = True
+
+
+class Wrapped(Adapter):
+    def __init__(self, model: nn.Module) -> None:
+        super().__init__(4, 8, ImageSpec(32))
+        self.model = model
+
+
+def test_every_encoder_is_one() -> None:
+    assert all(issubclass(kind, VisionEncoder) for kind in (ViT, TimmEncoder, OpenClipEncoder))
+
+
+def test_what_an_encoder_must_say_itself() -> None:
+    encoder, images = VisionEncoder(), torch.zeros(1, 3, 8, 8)
+    for asked in (encoder, encoder.pooled, lambda _: encoder.recompute(True), lambda _: encoder.fitted({}, (1, 1))):
+        with pytest.raises(NotImplementedError):
+            asked(images)
+
+
+def test_a_square_grid_unless_it_says_otherwise() -> None:
+    encoder = Wrapped(nn.Identity())
+    assert encoder.native_grid == (4, 4)
+    assert encoder.grid(48) == (6, 6)
+    assert encoder.load_report is None
+    with pytest.raises(ConfigError, match="patch 8 does not divide a resolution of 30 pixels"):
+        encoder.grid(30)
+
+
+def test_an_adapter_recomputes_if_its_library_can() -> None:
+    library = Library()
+    Wrapped(library).recompute(False)
+    assert not library.recomputes
+    Wrapped(library).recompute(True)
+    assert library.recomputes
+    Wrapped(nn.Identity()).recompute(True)  # keeps its activations
+
+
+def test_a_call_runs_hooks() -> None:
+    """The typed `__call__` is for type checkers alone."""
+    vit, seen = ViT(image_size=16, width=8, depth=1, heads=2, mlp=8, patch=8), []
+    vit.register_forward_hook(lambda module, given, states: seen.append(states))
+    states: Tensor = vit(torch.zeros(1, 3, 16, 16))
+    assert seen[0] is states
