@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import is_dataclass
 from functools import cache
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
 from pali3kit.config.schema import Part
 
 PARTS = dict[str, Part]  # what an option `parts` of a part holds: a union's sources
 OPTIONAL_PART = Part | None
+PlainPart = Annotated[Mapping[str, Any], Part]
+"""What the constructor of a part gets for a part in its options: `{"name": ..., **options}`."""
 
 
 @cache
