@@ -8,9 +8,9 @@ from typing import get_args
 from pali3kit import registry
 from pali3kit.config.budgets import Complaint, needs_lit
 from pali3kit.config.schema import Experiment, Part, Training
-from pali3kit.config.sets import WorldTask
 from pali3kit.config.shapes import VitShape, resolve
 from pali3kit.config.supply import ENCODER_COLUMNS, PARTS_OF, TEXT_COLUMNS, files, paired
+from pali3kit.config.world import WorldTask
 from pali3kit.errors import ConfigError, choose
 
 TEXTS = ("lit", "own")
@@ -78,8 +78,8 @@ def _sets(cell: Experiment, asked: list[str]) -> Iterator[Complaint]:
         used["evaluation.captioned"] = cell.evaluation.captioned
     for key, part in used.items():
         kind = "captioned" if key == "evaluation.captioned" else "labelled"
-        if registry.KINDS[kind].describe(part.name).options:
-            yield from files(key, part, globs=False)  # of a plug-in's options nothing is known
+        if registry.KINDS[kind].describe(part.name).built_in:
+            yield from files(key, part, globs=False)  # what a plug-in's options mean is not known
 
 
 def _budget(stage: str, training: Training, column: str) -> Iterator[Complaint]:

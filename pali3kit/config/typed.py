@@ -11,9 +11,10 @@ from pali3kit import registry
 from pali3kit.config.kinds import OPTIONAL_PART, hints, is_part, is_section
 from pali3kit.config.schema import Part
 from pali3kit.config.tree import Node, plain
+from pali3kit.declared.annotations import UNREAD
 from pali3kit.errors import Problem, RegistryError, choose, nearest
 
-PART_KINDS: dict[str, registry.Registry] = {
+PART_KINDS: dict[str, registry.Registry[Any]] = {
     "model.vision": registry.VISION,
     "model.projector": registry.PROJECTOR,
     "model.language": registry.LANGUAGE,
@@ -63,6 +64,8 @@ class Builder:
             return self.mapping(get_args(kind)[1], node, key)
         if isinstance(node.value, dict) and (sections := [option for option in get_args(kind) if is_section(option)]):
             return self.section(sections[0], node, key)
+        if (inner := _optional(kind)) is not None:
+            return None if node.value is None else self.build(inner, node, key)
         return self.scalar(kind, node, key)
 
     def scalar(self, kind: Any, node: Node, key: str) -> Any:
@@ -141,7 +144,7 @@ class Builder:
         name = self.scalar(str, value["name"], key if value["name"] is node else f"{key}.name")
         if name is REFUSED:
             return REFUSED
-        kind = _registry(key)
+        kind = registry_of(key)
         try:
             options = kind.describe(name).options
         except RegistryError as error:
@@ -151,7 +154,8 @@ class Builder:
         if options is None:
             return Part(name=name, options=plain(rest))
         built = self.section(options, rest, key, extra=["name"])
-        return Part(name=name, options={field.name: getattr(built, field.name) for field in fields(options)})
+        values = {field.name: getattr(built, field.name) for field in fields(options)}
+        return Part(name=name, options={option: value for option, value in values.items() if value is not UNREAD})
 
     def nameless(self, value: dict[str, Node], node: Node, key: str) -> None:
         """Complain about a part without a name, or about the key that was to be its name."""
@@ -174,9 +178,16 @@ class Builder:
         self.problems.append(Problem(node.where, text))
 
 
-def _registry(key: str) -> registry.Registry:
+def registry_of(key: str) -> registry.Registry[Any]:
     """The registry of the part at `key`; parts of a part, such as a union's, are of its kind."""
     return next(kind for known, kind in PART_KINDS.items() if key == known or key.startswith(f"{known}."))
+
+
+def _optional(kind: Any) -> Any:
+    """What a choice, list or mapping is that may also be nothing; None for other types."""
+    inner = [option for option in get_args(kind) if option is not type(None)]
+    compound = get_origin(kind) in (Union, types.UnionType) and len(inner) == 1 and get_origin(inner[0]) is not None
+    return inner[0] if compound else None
 
 
 def _join(key: str, name: str) -> str:

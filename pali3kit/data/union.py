@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pali3kit.config.kinds import PlainPart
 from pali3kit.config.offers import general, offers
 from pali3kit.config.schema import Part
 from pali3kit.data.records import RecordSource, Skips
@@ -20,6 +21,7 @@ from pali3kit.errors import DataError, RegistryError, choose
 from pali3kit.registry import SOURCE
 
 
+@SOURCE.register("union", "several sources of pictures as one")
 class UnionSource:
     """The registry's `union`. A task is `part.task`, or `task` alone: all parts that have it, by their pictures.
 
@@ -33,7 +35,7 @@ class UnionSource:
 
     draws = False
 
-    def __init__(self, parts: Mapping[str, Mapping[str, Any]], image_size: int = 0) -> None:
+    def __init__(self, parts: Mapping[str, PlainPart], image_size: int = 0) -> None:
         if not parts:
             raise DataError("a union has no parts: name at least one source")
         self.offered = {name: offers(Part(name=options["name"])) for name, options in parts.items()}

@@ -12,11 +12,13 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from pali3kit.language.layers import EncoderLayer, LayerCache, LayerShape, RelativeBias, RMSNorm
+from pali3kit.language.layers import Activation, EncoderLayer, LayerCache, LayerShape, RelativeBias, RMSNorm
 from pali3kit.language.seen import Seen
 from pali3kit.nn.attention import Attend, attend
+from pali3kit.registry import LANGUAGE
 
 
+@LANGUAGE.register("prefix_lm", "decoder-only, full attention over the prefix (PaliGemma style)")
 class PrefixLM(nn.Module):
     """Under the contract of encoder-decoders the memory is the prefix as it was embedded: `encode` changes nothing.
 
@@ -39,7 +41,7 @@ class PrefixLM(nn.Module):
         heads: int,
         head_width: int,
         mlp: int,
-        activation: str = "silu",
+        activation: Activation = "silu",
         gated: bool = True,
         tied: bool = False,
         dropout: float = 0.0,

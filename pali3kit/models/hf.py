@@ -8,12 +8,14 @@ from typing import Any
 from torch import Tensor, nn
 
 from pali3kit.errors import ConfigError, WeightsError, choose, first_line
+from pali3kit.registry import TOWERS
 from pali3kit.vision.adapters.hf import image_spec, read_config
 
 CLASSES = {"siglip": "SiglipModel", "clip": "CLIPModel"}
 """By `model_type` of a config; SigLIP 2 at fixed resolutions calls itself SigLIP."""
 
 
+@TOWERS.register("hf/", "SigLIP, SigLIP 2 or CLIP of transformers: hf/<repo or folder>")
 class HfTowers(nn.Module):
     """Image and text embeddings of a two-tower model of transformers in one space. They are `Towers`.
 

@@ -34,7 +34,7 @@ class EncoderStages:
         config = {"sets": list(sets), "shots": chosen.shots, "curve": chosen.curve, "draws": chosen.draws}
         return self.step("probe", config, **embedded)
 
-    def embed(self, kind: Registry, part: Part, splits: list[str], crop: float = 1.0) -> Step:
+    def embed(self, kind: Registry[Any], part: Part, splits: list[str], crop: float = 1.0) -> Step:
         """Features of a set, by the encoder or by somebody's whole model."""
         towers = self.experiment.model.towers
         config = {**self._set(kind, part, splits), "splits": splits, "crop": crop}
@@ -42,7 +42,9 @@ class EncoderStages:
             return self.step("embed", {**config, "towers": plain(towers), **weights_of(towers)})
         return self.step("embed", config, vision=self.stages.vision)
 
-    def _set(self, kind: Registry, part: Part, splits: Sequence[str], image_size: int | None = None) -> dict[str, Any]:
+    def _set(
+        self, kind: Registry[Any], part: Part, splits: Sequence[str], image_size: int | None = None
+    ) -> dict[str, Any]:
         """Some splits of a labelled or captioned set, and how large it draws its pictures, if it draws them.
 
         What learns from train pictures alone does not depend on what they are tested on.

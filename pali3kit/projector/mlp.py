@@ -6,9 +6,11 @@ from torch import Tensor, nn
 
 from pali3kit.nn.positions import Grid
 from pali3kit.nn.transformer import MLP
-from pali3kit.projector.positions import placed
+from pali3kit.projector.positions import Positions, placed
+from pali3kit.registry import PROJECTOR
 
 
+@PROJECTOR.register("mlp", "two layers, as LLaVA-1.5 has them")
 class MLPProjector(nn.Module):
     """`[B,N,Dv] -> [B,N,Dl]`: linear, GELU, linear.
 
@@ -19,7 +21,7 @@ class MLPProjector(nn.Module):
     """
 
     def __init__(
-        self, vision_width: int, language_width: int, hidden: int | None = None, positions: str = "none"
+        self, vision_width: int, language_width: int, hidden: int | None = None, positions: Positions = "none"
     ) -> None:
         super().__init__()
         self.mlp = MLP(vision_width, hidden or language_width, language_width)

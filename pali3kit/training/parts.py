@@ -34,7 +34,7 @@ Config = Mapping[str, Any]
 Budget = TypeVar("Budget", bound=Training)
 
 
-def build_part(registry: Registry, part: Config, **shared: Any) -> Any:
+def build_part(registry: Registry[Any], part: Config, **shared: Any) -> Any:
     """The part `{"name": ..., **options}`, built with its options and what its surroundings dictate."""
     options = {key: value for key, value in part.items() if key != "name"}
     return registry.build(part["name"], **shared, **options)

@@ -15,6 +15,7 @@ from pali3kit.data.lines import find_files
 from pali3kit.data.reader import Files, existing, picture_in
 from pali3kit.data.record import Record
 from pali3kit.errors import DataError, choose
+from pali3kit.registry import SOURCE
 
 CAPTIONS = ("caption", "TEXT", "text", "alt_text", "title")
 PICTURES = ("jpg", "png", "webp", "image", "image_bytes", "bytes")
@@ -122,6 +123,7 @@ def _usable(table: Any, group: int) -> np.ndarray:
     return np.array([value == SUCCESS for value in status], dtype=bool)
 
 
+@SOURCE.register("parquet", "captions in Parquet files, LAION or img2dataset", tells=("captions",))
 def create(
     path: str,
     images: str | None = None,
@@ -131,6 +133,9 @@ def create(
     test_images: str | None = None,
     image_size: int = 0,
 ) -> AnnotatedSource:
-    """The registry's `parquet`."""
+    """The registry's `parquet`: captions and bytes of pictures, or img2dataset's keys of files in `images`.
+
+    `filter` drops poor texts.
+    """
     held = ParquetReader(test, test_images or images, language) if test else None
     return AnnotatedSource(ParquetReader(path, images, language), held, filter)

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pali3kit.errors import ConfigError, WeightsError, choose, first_line
 from pali3kit.images.spec import RESAMPLING, ImageSpec
+from pali3kit.registry import VISION
 from pali3kit.vision.contract import Adapter
 
 CLASSES = {
@@ -29,6 +30,7 @@ before the second.
 BILINEAR, BICUBIC = 2, 3
 
 
+@VISION.register("hf/", "SigLIP, CLIP, DINOv2 or ViT of transformers: hf/<repo or folder>")
 class HfEncoder(Adapter):
     """A vision model of transformers, or the vision half of a two-tower model: tokens after its last norm.
 
