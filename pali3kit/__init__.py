@@ -12,11 +12,19 @@ from typing import TYPE_CHECKING, Any
 from pali3kit import registry
 
 if TYPE_CHECKING:
+    from torch import nn
+
     from pali3kit import evals, metrics
     from pali3kit.config.load import load as load_experiment
     from pali3kit.config.schema import Experiment
+    from pali3kit.data.sets.contract import CaptionedSet, LabelledSet
+    from pali3kit.data.source import Source
     from pali3kit.data.world.world import World
+    from pali3kit.language.contract import LanguageModel
+    from pali3kit.masks.vqvae import MaskVQVAE
     from pali3kit.models.pali import PaLI
+    from pali3kit.models.towers import Towers
+    from pali3kit.vision.contract import VisionEncoder
 
 __version__ = "0.1.0"
 
@@ -55,42 +63,42 @@ __all__ = [
 ]
 
 
-def create_vision(name: str, *arguments: Any, **options: Any) -> Any:
+def create_vision(name: str, *arguments: object, **options: object) -> VisionEncoder:
     """Build a vision encoder, for instance `create_vision("vit", size="B/16", image_size=224)`."""
     return registry.VISION.build(name, *arguments, **options)
 
 
-def create_projector(name: str, *arguments: Any, **options: Any) -> Any:
+def create_projector(name: str, *arguments: object, **options: object) -> nn.Module:
     """Build a projector between two widths, for instance `create_projector("linear", 768, 512)`."""
     return registry.PROJECTOR.build(name, *arguments, **options)
 
 
-def create_language(name: str, *arguments: Any, **options: Any) -> Any:
+def create_language(name: str, *arguments: object, **options: object) -> LanguageModel:
     """Build an encoder-decoder, for instance `create_language("ul2", vocabulary=8000, width=128, ...)`."""
     return registry.LANGUAGE.build(name, *arguments, **options)
 
 
-def create_masks(name: str, *arguments: Any, **options: Any) -> Any:
+def create_masks(name: str, *arguments: object, **options: object) -> MaskVQVAE:
     """Build a mask tokenizer, for instance `create_masks("vqvae")`."""
     return registry.MASKS.build(name, *arguments, **options)
 
 
-def create_source(name: str, *arguments: Any, **options: Any) -> Any:
+def create_source(name: str, *arguments: object, **options: object) -> Source:
     """Open a source of pictures and what is known of them, for instance `create_source("world")`."""
     return registry.SOURCE.build(name, *arguments, **options)
 
 
-def create_towers(name: str, *arguments: Any, **options: Any) -> Any:
+def create_towers(name: str, *arguments: object, **options: object) -> Towers:
     """Load somebody's image and text tower, for instance `create_towers("open_clip/ViT-B-16-SigLIP")`."""
     return registry.TOWERS.build(name, *arguments, **options)
 
 
-def create_labelled(name: str, *arguments: Any, **options: Any) -> Any:
+def create_labelled(name: str, *arguments: object, **options: object) -> LabelledSet:
     """Open a set of pictures with a class each, for instance `create_labelled("pets", path="data/pets")`."""
     return registry.LABELLED.build(name, *arguments, **options)
 
 
-def create_captioned(name: str, *arguments: Any, **options: Any) -> Any:
+def create_captioned(name: str, *arguments: object, **options: object) -> CaptionedSet:
     """Open a set of pictures with captions, for instance `create_captioned("world_captions")`."""
     return registry.CAPTIONED.build(name, *arguments, **options)
 
@@ -135,7 +143,7 @@ def list_captioned(pattern: str = "*") -> list[str]:
     return _matching(registry.CAPTIONED, pattern)
 
 
-def _matching(kind: registry.Registry, pattern: str) -> list[str]:
+def _matching(kind: registry.Registry[Any], pattern: str) -> list[str]:
     return [name for name in kind.names() if fnmatch(name, pattern)]
 
 

@@ -1,77 +1,148 @@
-"""Registries of exchangeable parts: a name leads to a target that is imported only when it is asked for.
+"""Registries of exchangeable components: a name leads to a target that is imported only when it is asked for.
 
-A target is text, `"package.module:attribute"`, so that listing and checking parts costs no import of
-torch. Plug-ins add parts through entry points: group `pali3kit.<kind>`, name = the part's name,
-value = its target. A name that ends in `/` is a prefix: `timm/` answers for `timm/vit_tiny_patch16_224`
-and its target gets the rest of the name as first argument.
+A target is text, `"package.module:attribute"`, so that listing and checking components costs no import of torch. A
+component of ours is declared in its own file, by a decorator: `@PROJECTOR.register("linear", "one linear layer")`. A
+registry knows the packages, its rooms, in whose source it looks for these. Plug-ins add components through entry
+points: group `pali3kit.<kind>`, name = the component's name, value = its target. Options are the keyword arguments of
+the constructor or factory function, read from its source, less those that the program itself gives.
+
+A name that ends in `/` is a family: `timm/` answers for `timm/vit_tiny_patch16_224`, and its target gets the rest of
+the name as first argument.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from importlib import import_module
 from importlib.metadata import EntryPoint, distributions
 from inspect import Parameter, signature
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
+from pali3kit.declared.options import read_options, same_target
+from pali3kit.declared.rooms import scan
 from pali3kit.errors import RegistryError, choose
 
-Target = TypeVar("Target", bound=Callable[..., Any])
+if TYPE_CHECKING:
+    from torch.optim import Optimizer
 
-BUILT_IN = "pali3kit.config.parts"
+    from pali3kit.data.sets.contract import CaptionedSet, LabelledSet
+    from pali3kit.data.source import Source
+    from pali3kit.data.task import Task
+    from pali3kit.evals.scores import Scores
+    from pali3kit.language.contract import LanguageModel
+    from pali3kit.masks.vqvae import MaskVQVAE
+    from pali3kit.models.text_tower import TextTower
+    from pali3kit.models.towers import Towers
+    from pali3kit.projector.contract import Projector
+    from pali3kit.vision.contract import VisionEncoder
+
+T = TypeVar("T")
+Target = TypeVar("Target", bound=Callable[..., object])
+
+TASKS = "pali3kit.config.tasks"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Entry:
-    """What a registry knows of a part. `options` is a dataclass of the keyword arguments, if declared."""
+    """What a registry knows of a component.
+
+    `given`: arguments that are no options, since the program itself gives them; None: it gives all of them. `tells`:
+    the kinds of annotations that a source's records have (`config.offers`), None where that is unknown. `sizes`: where
+    the shapes of named sizes are, `package.module:attribute`.
+    """
 
     name: str
-    target: str | Callable[..., Any]
-    options: type | None = None
+    target: str | Callable[..., object]
     summary: str = ""
+    given: tuple[str, ...] | None = ()
+    tells: tuple[str, ...] | None = None
+    sizes: str | None = None
 
     @property
     def origin(self) -> str:
-        """Where the part comes from, as text: `package.module:attribute`."""
+        """Where the component comes from, as text: `package.module:attribute`."""
         return self.target if isinstance(self.target, str) else f"{self.target.__module__}:{self.target.__qualname__}"
 
+    @property
+    def built_in(self) -> bool:
+        """Whether it is one of ours and no plug-in."""
+        return self.origin.startswith("pali3kit.")
 
-class Registry:
-    """Parts of one kind by name. The module `declared_in` is imported at the first look-up and adds its own."""
+    @cached_property
+    def options(self) -> type | None:
+        """A dataclass of its options, with its docstring; None where it has none or its source does not tell them."""
+        if self.given is None:
+            return None
+        return read_options(self.origin, self.name.endswith("/"), self.given)
 
-    def __init__(self, kind: str, declared_in: str | None = None) -> None:
+
+class Registry(Generic[T]):
+    """Components of one kind by name.
+
+    Args:
+        kind: what they are; the registry is a constant of that name in capitals.
+        declared_in: a module that adds some by `add`, imported at the first look-up.
+        rooms: packages whose modules declare some by the decorator, read at the first look-up.
+        given: arguments of all of them that are no options, since the program itself gives them; None: it gives all.
+    """
+
+    def __init__(
+        self, kind: str, declared_in: str | None = None, rooms: Sequence[str] = (), given: tuple[str, ...] | None = ()
+    ) -> None:
         self.kind = kind
+        self.given = given
         self._declared_in = declared_in
+        self._rooms = tuple(rooms)
         self._entries: dict[str, Entry] = {}
         self._plugins_seen = False
 
-    def add(self, name: str, target: str | Callable[..., Any], options: type | None = None, summary: str = "") -> None:
-        """Add a part. Raises RegistryError, naming both targets, when the name is taken."""
-        self._load_declarations()
-        entry = Entry(name, target, options, summary)
-        if (taken := self._entries.get(name)) is not None:
-            raise RegistryError(f"{self.kind} '{name}' is registered twice: {taken.origin} and {entry.origin}.")
-        self._entries[name] = entry
+    def add(
+        self,
+        name: str,
+        target: str | Callable[..., object],
+        summary: str = "",
+        given: tuple[str, ...] = (),
+        tells: tuple[str, ...] | None = None,
+        sizes: str | None = None,
+    ) -> None:
+        """Add a component; see `Entry`. The same one may be added again, as it is when a declared one is imported.
 
-    def register(self, name: str, options: type | None = None, summary: str = "") -> Callable[[Target], Target]:
-        """Add the decorated class or function under `name`."""
+        Raises RegistryError, naming both targets, when the name is another's.
+        """
+        self._load_declarations()
+        entry = Entry(name, target, summary, None if self.given is None else (*self.given, *given), tells, sizes)
+        taken = self._entries.get(name)
+        if taken is not None and not same_target(taken.origin, entry.origin):
+            raise RegistryError(f"{self.kind} '{name}' is registered twice: {taken.origin} and {entry.origin}.")
+        if taken is None or not isinstance(taken.target, str):  # a notebook's cell that is run again brings a new class
+            self._entries[name] = entry
+
+    def register(
+        self,
+        name: str,
+        summary: str = "",
+        given: tuple[str, ...] = (),
+        tells: tuple[str, ...] | None = None,
+        sizes: str | None = None,
+    ) -> Callable[[Target], Target]:
+        """Add the decorated class or function under `name`. In a room the arguments must be literals."""
 
         def decorator(target: Target) -> Target:
-            self.add(name, target, options, summary)
+            self.add(name, target, summary, given, tells, sizes)
             return target
 
         return decorator
 
     def names(self) -> list[str]:
-        """Return all names in alphabetical order; prefixes end in `/`."""
+        """Return all names in alphabetical order; families end in `/`."""
         self._load_declarations()
         self._load_plugins()
         return sorted(self._entries)
 
     def entries(self) -> list[Entry]:
-        """Return what is known of all parts and prefixes, in alphabetical order of their names."""
+        """Return what is known of all components and families, in alphabetical order of their names."""
         return [self._entries[name] for name in self.names()]
 
     def describe(self, name: str) -> Entry:
@@ -87,38 +158,55 @@ class Registry:
                 return self._entries[key]
         raise RegistryError(f"unknown {self.kind} '{name}'.{choose(name, self.names())}")
 
-    def get(self, name: str) -> Callable[..., Any]:
+    def get(self, name: str) -> Callable[..., T]:
         """Import and return the target of `name`. Raises RegistryError when that fails."""
         entry = self.describe(name)
         if not isinstance(entry.target, str):
-            return entry.target
+            return cast("Callable[..., T]", entry.target)
         module, _, attribute = entry.target.partition(":")
         try:
-            target: Callable[..., Any] = getattr(import_module(module), attribute)
+            target: Callable[..., T] = getattr(import_module(module), attribute)
         except (ImportError, AttributeError) as error:
             raise RegistryError(f"{self.kind} '{name}' cannot be imported from {entry.target}: {error}") from error
         return target
 
-    def build(self, name: str, *arguments: Any, **options: Any) -> Any:
-        """Call the target of `name`. For a prefixed name the rest of the name is the first argument."""
+    def build(self, name: str, *arguments: object, **options: object) -> T:
+        """Call the target of `name`. Of a family, the rest of the name is the first argument.
+
+        Raises RegistryError for an option that the target does not take, or that it needs and is not given.
+        """
         target = self.get(name)
         rest = name[len(self.describe(name).name) :]
-        self._demand_known(name, target, options)
-        return target(*([rest] if rest else []), *arguments, **options)
+        placed = (rest, *arguments) if rest else arguments
+        self._check_call(name, target, placed, options)
+        return target(*placed, **options)
 
-    def _demand_known(self, name: str, target: Callable[..., Any], options: dict[str, Any]) -> None:
-        """Raise RegistryError for an option that the target does not take; a TypeError would name no choice."""
+    def _check_call(
+        self, name: str, target: Callable[..., T], placed: Sequence[object], options: Mapping[str, object]
+    ) -> None:
+        """A TypeError would name no choice."""
         parameters = signature(target).parameters
         if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values()):
             return
         for option in options:
             if option not in parameters:
                 raise RegistryError(f"{self.kind} '{name}' takes no option '{option}'.{choose(option, parameters)}")
+        try:
+            bound = signature(target).bind_partial(*placed, **options).arguments
+        except TypeError as error:
+            raise RegistryError(f"{self.kind} '{name}' cannot be built: {error}.") from error
+        for option, parameter in parameters.items():
+            needed = parameter.default is Parameter.empty and parameter.kind is not Parameter.VAR_POSITIONAL
+            if needed and option not in bound:
+                raise RegistryError(f"{self.kind} '{name}' needs the option '{option}'.")
 
     def _load_declarations(self) -> None:
         module, self._declared_in = self._declared_in, None
+        rooms, self._rooms = self._rooms, ()
         if module is not None:
             import_module(module)
+        for target, facts in scan(rooms, f"{self.kind.upper()}.register"):
+            self.add(target=target, **facts)
 
     def _load_plugins(self) -> None:
         if self._plugins_seen:
@@ -136,20 +224,32 @@ def plugins() -> tuple[EntryPoint, ...]:
     return tuple(dict.fromkeys(point for point in points if point.group.startswith("pali3kit.")))
 
 
-VISION = Registry("vision", BUILT_IN)
-PROJECTOR = Registry("projector", BUILT_IN)
-LANGUAGE = Registry("language", BUILT_IN)
-MASKS = Registry("masks", BUILT_IN)
-TEXT_TOWER = Registry("text_tower", BUILT_IN)
-SOURCE = Registry("source", BUILT_IN)
-TASK = Registry("task", BUILT_IN)
-METRIC = Registry("metric", BUILT_IN)
-OPTIMIZER = Registry("optimizer", BUILT_IN)
-LABELLED = Registry("labelled", BUILT_IN)
-CAPTIONED = Registry("captioned", BUILT_IN)
-TOWERS = Registry("towers", BUILT_IN)
+VISION: Registry[VisionEncoder] = Registry(
+    "vision", rooms=("pali3kit.vision", "pali3kit.vision.adapters", "pali3kit.weights"), given=("image_size",)
+)
+PROJECTOR: Registry[Projector] = Registry(
+    "projector", rooms=("pali3kit.projector",), given=("vision_width", "language_width")
+)
+LANGUAGE: Registry[LanguageModel] = Registry(
+    "language", rooms=("pali3kit.language", "pali3kit.language.adapters", "pali3kit.weights"), given=("vocabulary",)
+)
+MASKS: Registry[MaskVQVAE] = Registry("masks", rooms=("pali3kit.masks", "pali3kit.weights"))
+TEXT_TOWER: Registry[TextTower] = Registry(
+    "text_tower", rooms=("pali3kit.models",), given=("vocabulary", "length", "out")
+)
+TOWERS: Registry[Towers] = Registry("towers", rooms=("pali3kit.models",))
+SOURCE: Registry[Source] = Registry(
+    "source", rooms=("pali3kit.data", "pali3kit.data.readers", "pali3kit.data.world"), given=("image_size",)
+)
+LABELLED: Registry[LabelledSet] = Registry("labelled", rooms=("pali3kit.data.sets",), given=("image_size",))
+CAPTIONED: Registry[CaptionedSet] = Registry("captioned", rooms=("pali3kit.data.sets",), given=("image_size",))
+TASK: Registry[Task] = Registry("task", TASKS, given=None)
+METRIC: Registry[Scores] = Registry("metric", rooms=("pali3kit.evals",), given=None)
+OPTIMIZER: Registry[Optimizer] = Registry(
+    "optimizer", rooms=("pali3kit.training",), given=("parameters", "learning_rate", "weight_decay", "beta2")
+)
 
-KINDS: dict[str, Registry] = {
+KINDS: dict[str, Registry[Any]] = {
     registry.kind: registry
     for registry in (
         VISION, PROJECTOR, LANGUAGE, MASKS, TEXT_TOWER, SOURCE, TASK, METRIC, OPTIMIZER,

@@ -9,8 +9,12 @@ import re
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import MISSING, Field, asdict, dataclass, fields
+from importlib import import_module
+from inspect import cleandoc
 from pathlib import Path
-from typing import Any
+from textwrap import indent
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 
 from pali3kit import __version__
 from pali3kit.config.grid import points
@@ -197,12 +201,24 @@ def _show(arguments: list[str], _: list[str]) -> int:
 def _described(kind: str, entry: Entry) -> str:
     lines = [f"{kind}/{entry.name}: {entry.summary}", f"  from {entry.origin}"]
     if entry.options is not None:
-        lines += [f"  {' '.join((entry.options.__doc__ or '').split())}", "  options:"]
-        for field in fields(entry.options):
-            lines.append(f"    {field.name:<16}{field.type}, {_default(field)}")
-        if named := getattr(entry.options, "NAMED", {}):
-            lines += ["  sizes:", *(f"    {name:<16}{_shape(shape)}" for name, shape in named.items())]
+        lines += [*filter(None, [indent(cleandoc(entry.options.__doc__ or ""), "  ")]), "  options:"]
+        lines += [f"    {field.name:<16}{_type(field.type)}, {_default(field)}" for field in fields(entry.options)]
+    if entry.sizes is not None:
+        module, _, attribute = entry.sizes.partition(":")
+        named = getattr(import_module(module), attribute)
+        lines += ["  sizes:", *(f"    {name:<16}{_shape(shape)}" for name, shape in named.items())]
     return "\n".join(lines)
+
+
+def _type(kind: Any) -> str:
+    """A type as one would write it in Python; of choices, the values alone."""
+    if get_origin(kind) is Literal:
+        return " | ".join(map(repr, get_args(kind)))
+    if get_origin(kind) in (Union, UnionType):
+        return " | ".join(map(_type, get_args(kind)))
+    if get_args(kind):
+        return f"{get_origin(kind).__name__}[{', '.join(map(_type, get_args(kind)))}]"
+    return {Any: "any", NoneType: "None"}.get(kind) or str(kind.__name__)
 
 
 def _default(field: Field[Any]) -> str:

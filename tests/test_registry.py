@@ -1,6 +1,10 @@
 from __future__ import annotations
 
+import importlib
+import sys
+from dataclasses import fields
 from importlib.metadata import EntryPoint
+from pathlib import Path
 
 import pytest
 
@@ -10,17 +14,17 @@ from pali3kit.registry import KINDS, Registry
 
 
 @pytest.fixture
-def parts() -> Registry:
+def parts() -> Registry[object]:
     return Registry("thing")
 
 
-def test_builds_a_lazily_named_target(parts: Registry) -> None:
+def test_builds_a_lazily_named_target(parts: Registry[object]) -> None:
     parts.add("fraction", "fractions:Fraction", summary="exact")
     assert str(parts.build("fraction", 1, denominator=3)) == "1/3"
     assert parts.describe("fraction").summary == "exact"
 
 
-def test_adding_and_describing_imports_nothing(parts: Registry) -> None:
+def test_adding_and_describing_imports_nothing(parts: Registry[object]) -> None:
     parts.add("absent", "no_such_package.module:Thing")
     assert parts.describe("absent").origin == "no_such_package.module:Thing"
     with pytest.raises(
@@ -29,7 +33,7 @@ def test_adding_and_describing_imports_nothing(parts: Registry) -> None:
         parts.build("absent")
 
 
-def test_registers_by_decorator(parts: Registry) -> None:
+def test_registers_by_decorator(parts: Registry[object]) -> None:
     @parts.register("double", summary="twice")
     def double(x: int) -> int:
         return 2 * x
@@ -39,14 +43,14 @@ def test_registers_by_decorator(parts: Registry) -> None:
     assert parts.describe("double").origin.endswith("double")
 
 
-def test_refuses_duplicates_naming_both(parts: Registry) -> None:
+def test_refuses_duplicates_naming_both(parts: Registry[object]) -> None:
     parts.add("a", "one:A")
     with pytest.raises(RegistryError) as error:
         parts.add("a", "two:A")
     assert str(error.value) == "thing 'a' is registered twice: one:A and two:A."
 
 
-def test_unknown_name_suggests_or_lists(parts: Registry) -> None:
+def test_unknown_name_suggests_or_lists(parts: Registry[object]) -> None:
     parts.add("linear", "one:A")
     parts.add("resampler", "one:B")
     with pytest.raises(RegistryError, match=r"^unknown thing 'liner'. Did you mean 'linear'\?$"):
@@ -55,7 +59,7 @@ def test_unknown_name_suggests_or_lists(parts: Registry) -> None:
         parts.build("qq")
 
 
-def test_prefix_passes_the_rest_of_the_name_first(parts: Registry) -> None:
+def test_prefix_passes_the_rest_of_the_name_first(parts: Registry[object]) -> None:
     parts.add("path/", "os.path:join")
     assert parts.build("path/a/b", "c") == "a/b/c"
     assert parts.names() == ["path/"]
@@ -64,14 +68,14 @@ def test_prefix_passes_the_rest_of_the_name_first(parts: Registry) -> None:
         parts.describe("path/")
 
 
-def test_exact_name_wins_over_its_prefix(parts: Registry) -> None:
+def test_exact_name_wins_over_its_prefix(parts: Registry[object]) -> None:
     parts.add("path/", "os.path:join")
     parts.add("path/own", "fractions:Fraction")
     assert parts.describe("path/own").name == "path/own"
     assert parts.build("path/own", 2) == 2
 
 
-def test_plug_ins_come_from_entry_points(parts: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_plug_ins_come_from_entry_points(parts: Registry[object], monkeypatch: pytest.MonkeyPatch) -> None:
     points = (
         EntryPoint("extra", "fractions:Fraction", "pali3kit.thing"),
         EntryPoint("other", "fractions:Fraction", "pali3kit.gadget"),
@@ -79,6 +83,85 @@ def test_plug_ins_come_from_entry_points(parts: Registry, monkeypatch: pytest.Mo
     monkeypatch.setattr(registry, "_plugins", lambda: points)
     assert parts.names() == ["extra"]
     assert parts.build("extra", 1, 2) * 2 == 1
+
+
+def write(folder: Path, **modules: str) -> str:
+    """A package of a name of its own, whose modules can be found."""
+    name = f"{folder.name}_room"
+    (folder / name).mkdir()
+    for module, text in {"__init__": "", **modules}.items():
+        (folder / name / f"{module}.py").write_text(text)
+    importlib.invalidate_caches()
+    return name
+
+
+@pytest.fixture
+def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.syspath_prepend(tmp_path)
+    return tmp_path
+
+
+GATE = """
+from pali3kit.registry import THING
+
+@THING.register("gate", "opens", given=("seed",), tells=("captions",))
+class Gate:
+    def __init__(self, width: int, seed: int, opening: float = 0.5) -> None:
+        self.opening = opening
+"""
+
+
+def test_a_room_declares_and_importing_what_it_declares_is_harmless(
+    room: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = write(room, gate=GATE)
+    things = Registry[object]("thing", rooms=(name,), given=("width",))
+    monkeypatch.setattr(registry, "THING", things, raising=False)
+    entry = things.describe("gate")
+    assert (entry.summary, entry.tells, entry.built_in) == ("opens", ("captions",), False)
+    assert entry.options is not None and [field.name for field in fields(entry.options)] == ["opening"]
+    assert f"{name}.gate" not in sys.modules
+    assert vars(things.build("gate", width=1, seed=2)) == {"opening": 0.5}
+    assert things.names() == ["gate"]
+
+
+def test_a_class_that_is_defined_again_replaces_itself(parts: Registry[object]) -> None:
+    def define(number: int) -> None:
+        @parts.register("answer")
+        def answer() -> int:
+            return number
+
+    define(1)
+    define(2)
+    assert parts.build("answer") == 2
+
+
+def test_two_declarations_of_a_name_are_told(room: Path) -> None:
+    name = write(room, gate=GATE, other=GATE)
+    with pytest.raises(RegistryError) as error:
+        Registry("thing", rooms=(name,)).names()
+    assert str(error.value) == f"thing 'gate' is registered twice: {name}.gate:Gate and {name}.other:Gate."
+
+
+def test_a_plug_in_may_be_named_by_its_package_and_by_its_module(room: Path, parts: Registry[object]) -> None:
+    name = write(room, __init__="from .gate import Gate", gate="class Gate: ...")
+    parts.add("gate", f"{name}:Gate", summary="plug-in")
+    parts.add("gate", f"{name}.gate:Gate", "opens")
+    assert parts.describe("gate").summary == "plug-in"
+
+
+def test_the_options_of_a_plug_in_come_from_its_source(
+    room: Path, parts: Registry[object], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = write(room, gate="def create(rest: str, opening: float = 0.5): ...\nraise RuntimeError('imported')")
+    points = (EntryPoint("gate/", f"{name}.gate:create", "pali3kit.thing"),)
+    monkeypatch.setattr(registry, "_plugins", lambda: points)
+    options = parts.describe("gate/wide").options
+    assert options is not None and [field.name for field in fields(options)] == ["opening"]
+
+
+def test_components_that_are_only_listed_have_no_options() -> None:
+    assert registry.STAGE.describe("vision").options is None
 
 
 def test_built_in_declarations_load_at_first_look_up() -> None:
@@ -92,7 +175,7 @@ def test_every_kind_has_parts() -> None:
     assert [kind.kind for kind in KINDS.values()] == list(KINDS)
 
 
-def test_an_unknown_option_is_told_with_the_nearest_one(parts: Registry) -> None:
+def test_an_unknown_option_is_told_with_the_nearest_one(parts: Registry[object]) -> None:
     @parts.register("double")
     def double(x: int, factor: int = 2) -> int:
         return factor * x
@@ -100,3 +183,17 @@ def test_an_unknown_option_is_told_with_the_nearest_one(parts: Registry) -> None
     assert parts.build("double", 4, factor=3) == 12
     with pytest.raises(RegistryError, match=r"thing 'double' takes no option 'facter'\. Did you mean 'factor'\?"):
         parts.build("double", 4, facter=3)
+
+
+def test_a_missing_option_is_told(parts: Registry[object]) -> None:
+    @parts.register("scaled")
+    def scaled(x: int, *rest: int, factor: int) -> int:
+        return factor * x
+
+    assert parts.build("scaled", 4, factor=3) == 12
+    with pytest.raises(RegistryError, match=r"^thing 'scaled' needs the option 'factor'\.$"):
+        parts.build("scaled", 4)
+    with pytest.raises(RegistryError, match=r"^thing 'scaled' needs the option 'x'\.$"):
+        parts.build("scaled", factor=3)
+    with pytest.raises(RegistryError, match=r"^thing 'scaled' cannot be built: multiple values for argument 'x'\.$"):
+        parts.build("scaled", 4, x=4, factor=3)

@@ -1,14 +1,18 @@
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
+from inspect import cleandoc
 from pathlib import Path
+from textwrap import indent
 from types import ModuleType, SimpleNamespace
 from typing import Any
 
 import pytest
 
 from pali3kit import __version__
+from pali3kit.projector.linear import LinearProjector
 from pali3kit.run import COMMANDS, HELP, main
 from pali3kit.text.tokenizer import Tokenizer
 
@@ -164,10 +168,11 @@ def test_list_and_show(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out == (
         "projector/linear: one linear layer, as in the paper\n"
         "  from pali3kit.projector.linear:LinearProjector\n"
-        "  `positions`: fixed 2D sines that are added to the projected tokens, or none, as in the paper.\n"
-        "  options:\n"
-        "    positions       Literal['none', 'sine2d'], default none\n"
+        + indent(cleandoc(LinearProjector.__doc__ or ""), "  ")
+        + "\n  options:\n    positions       'none' | 'sine2d', default none\n"
     )
+    assert main(["show", "source/union"]) == 0
+    assert capsys.readouterr().out.endswith("  options:\n    parts           dict[str, Part], required\n")
 
 
 @pytest.mark.parametrize(
@@ -180,6 +185,55 @@ def test_quick_answers_import_nothing_heavy(words: list[str]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
     assert done.stdout.splitlines()[-1] == ""
+
+
+GATE = """
+from typing import Any, Literal
+
+class Gate:
+    def __init__(
+        self, vision_width: int, language_width: int, opening: float = 0.5, mode: Literal["soft", "hard"] | None = None,
+        sizes: list[int] = (), *, extra: Any = None, made=object()
+    ) -> None: ...
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path: Path) -> dict[str, str]:
+    """The environment of a program beside which a distribution is installed that would break it if it were imported."""
+    (tmp_path / "gates-1.dist-info").mkdir()
+    (tmp_path / "gates-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: gates\nVersion: 1\n")
+    (tmp_path / "gates-1.dist-info" / "entry_points.txt").write_text("[pali3kit.projector]\ngate = gates:Gate\n")
+    (tmp_path / "gates").mkdir()
+    (tmp_path / "gates" / "__init__.py").write_text("from .gate import Gate\nraise RuntimeError('imported')\n")
+    (tmp_path / "gates" / "gate.py").write_text(GATE)
+    return {**os.environ, "PYTHONPATH": str(tmp_path)}
+
+
+@pytest.mark.parametrize(
+    ("words", "status", "told"),
+    [
+        (["list", "projector"], 0, "  gate                  plug-in\n"),
+        (["show", "projector/gate"], 0,
+         "projector/gate: plug-in\n  from gates:Gate\n  options:\n    opening         float, default 0.5\n"
+         "    mode            'soft' | 'hard' | None, default None\n    sizes           list[int], default []\n"
+         "    extra           any, default None\n    made            any, default ...\n"),
+        (["check", TABLE_1, "model.projector={name: gate, opening: 0.25, mode: soft}"], 0, "nothing wrong"),
+        (["check", TABLE_1, "model.projector={name: gate, openning: 0.25}"], 2,
+         "openning: 0.25}: unknown key 'model.projector.openning'. Did you mean 'opening'?\n"),
+        (["check", TABLE_1, "model.projector={name: gate, opening: wide}"], 2,
+         "model.projector.opening should be a number, not the text 'wide'.\n"),
+        (["check", TABLE_1, "model.projector={name: gate, mode: loud}"], 2,
+         "model.projector.mode cannot be 'loud'. Choose from hard, soft.\n"),
+    ],
+)  # fmt: skip
+def test_plug_ins_are_known_without_importing_them(
+    plugin: dict[str, str], words: list[str], status: int, told: str
+) -> None:
+    command = [sys.executable, "-m", "pali3kit.run", *words]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, env=plugin)
+    assert done.returncode == status
+    assert told in done.stdout + done.stderr
 
 
 def test_module_and_package_are_the_same_program() -> None:

@@ -9,9 +9,9 @@ from pali3kit import registry
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.budgets import Complaint, asked_for, known_benchmarks, reads_texts
 from pali3kit.config.schema import Experiment, Part
-from pali3kit.config.sets import WorldTask
 from pali3kit.config.shapes import VitShape, resolve
 from pali3kit.config.supply import files
+from pali3kit.config.world import WorldTask
 from pali3kit.errors import ConfigError, choose
 
 
@@ -63,8 +63,8 @@ def _sets(cell: Experiment) -> Iterator[Complaint]:
         used["evaluation.captioned"] = cell.evaluation.captioned
     for key, part in used.items():
         kind = "captioned" if key == "evaluation.captioned" else "labelled"
-        if registry.KINDS[kind].describe(part.name).options:
-            yield from files(key, part, globs=False)  # of a plug-in's options nothing is known
+        if registry.KINDS[kind].describe(part.name).built_in:
+            yield from files(key, part, globs=False)  # what a plug-in's options mean is not known
 
 
 def finetuned(cell: Experiment) -> Iterator[Complaint]:

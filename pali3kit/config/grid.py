@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from itertools import product
 from typing import Any
 
 from pali3kit.config.merge import merge, nest
-from pali3kit.config.schema import Experiment, Part
+from pali3kit.config.schema import Experiment
 from pali3kit.config.tree import Node, plant
 from pali3kit.config.typed import Builder
+from pali3kit.config.written import written
 from pali3kit.errors import ConfigError
 
 
@@ -34,7 +34,7 @@ def resolve(experiment: Experiment, point: Mapping[str, Any]) -> Experiment:
 
     A part given by its bare name replaces the part whole. Raises ConfigError when a value does not fit its key.
     """
-    tree = plant(_flat(experiment), "grid")
+    tree = plant(written(experiment), "grid")
     builder = Builder()
     cell = builder.build(Experiment, place(tree, {key: plant(value, "grid") for key, value in point.items()}), "")
     if builder.problems:
@@ -48,14 +48,3 @@ def place(tree: Node, values: Mapping[str, Node]) -> Node:
     for key, node in values.items():
         tree = merge(Experiment, tree, nest(Experiment, key, node))
     return tree
-
-
-def _flat(value: Any) -> Any:
-    """Turn dataclasses into mappings as a YAML file would write them: a part's options stand beside its name."""
-    if isinstance(value, Part):
-        return {"name": value.name, **{key: _flat(each) for key, each in value.options.items() if each is not None}}
-    if is_dataclass(value):
-        return {field.name: _flat(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, dict):
-        return {key: _flat(child) for key, child in value.items()}
-    return [_flat(item) for item in value] if isinstance(value, list) else value

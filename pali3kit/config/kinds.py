@@ -2,20 +2,50 @@
 
 from __future__ import annotations
 
-from dataclasses import is_dataclass
+from collections.abc import Mapping
+from dataclasses import MISSING, field, fields, is_dataclass, make_dataclass
 from functools import cache
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, get_args, get_origin, get_type_hints
 
-from pali3kit.config.schema import Part
+from pali3kit.catalogue import STAGE
+from pali3kit.config.schema import Experiment, Optimizer, Part, Stages
 
 PARTS = dict[str, Part]  # what an option `parts` of a part holds: a union's sources
 OPTIONAL_PART = Part | None
+PlainPart = Annotated[Mapping[str, Any], Part]
+"""What the constructor of a part gets for a part in its options: `{"name": ..., **options}`."""
 
 
 @cache
 def hints(kind: type) -> dict[str, Any]:
     """Return the types of a dataclass' fields, evaluated: the modules keep them as text."""
-    return get_type_hints(kind)
+    return {name: _with_plugins(declared) for name, declared in get_type_hints(kind).items()}
+
+
+@cache
+def _with_plugins(kind: Any) -> Any:
+    """`Stages` with a section more for each plug-in's kind of stage that has options; any other type as it is."""
+    if kind is not Stages:
+        return kind
+    added = [(each.name, each.options, _default(each.options)) for each in STAGE.plugins() if each.options is not None]
+    return make_dataclass("Stages", added, bases=(Stages,), kw_only=True) if added else Stages
+
+
+def _default(options: type) -> Any:
+    """A section may be left out where all its options have defaults."""
+    required = any(each.default is MISSING and each.default_factory is MISSING for each in fields(options))
+    return field() if required else field(default_factory=options)
+
+
+def registry_of(key: str) -> str:
+    """Return the registry of the component at a dotted key; components among its options are of its kind."""
+    kind: Any = Experiment
+    for head in key.split("."):
+        declared = {each.name: each for each in fields(kind)}[head]
+        if found := declared.metadata.get("registry"):
+            return str(found)
+        kind = hints(kind)[head]
+    raise KeyError(key)
 
 
 def below(kind: Any, key: str) -> Any:
@@ -38,14 +68,16 @@ def is_section(kind: Any) -> bool:
 
 
 def exists(kind: Any, key: str) -> bool:
-    """Whether the dotted `key` may be set below `kind`. An option of a part may: its part will judge it."""
+    """Whether the dotted `key` may be set below `kind`. An option of a part, or of an optimizer,
+    may: it will be judged there.
+    """
     head, _, rest = key.partition(".")
     if get_origin(kind) is dict:
         return True
     if is_part(kind):
         return not rest or head == "parts"
     if not is_section(kind) or head not in hints(kind):
-        return False
+        return kind is Optimizer and not rest
     return not rest or exists(hints(kind)[head], rest)
 
 

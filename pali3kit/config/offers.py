@@ -24,9 +24,9 @@ VARIED = ("caption", "refer")  # tasks with variants: caption_de, refer_plus
 
 
 def offers(source: Part) -> tuple[str, ...] | None:
-    """The tasks that a source has, by its options' OFFERS; None where nothing is declared: it may have any."""
+    """The tasks that a source has, by what its records tell; None where that is unknown: it may have any."""
     try:
-        told = getattr(registry.SOURCE.describe(source.name).options, "OFFERS", None)
+        told = registry.SOURCE.describe(source.name).tells
     except RegistryError:
         return None
     return None if told is None else tuple(task for tells in told for task in TASKS_OF[tells])

@@ -6,7 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
 from typing import Any
 
+from pali3kit.config.kinds import registry_of
 from pali3kit.config.schema import Part
+from pali3kit.registry import KINDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,8 +90,10 @@ def out_of_range(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
     """Yield the dotted key and what is wrong with it, for all numbers of a section and of the parts in it."""
     prefix = f"{key}." if key else ""
     if isinstance(value, Part):
+        built_in = KINDS[registry_of(key)].describe(value.name).built_in
         for name, option in value.options.items():
-            yield from _judge(prefix + name, option, RANGES.get(name, COUNT))
+            known = RANGES.get(name, COUNT if built_in else None)
+            yield from _judge(prefix + name, option, known)
             for own, part in option.items() if isinstance(option, dict) else ():
                 yield from out_of_range(part, f"{prefix}{name}.{own}")
     elif is_dataclass(value):
@@ -99,16 +103,18 @@ def out_of_range(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
         for i, item in enumerate(value):
             if is_dataclass(item):
                 yield from out_of_range(item, f"{key}[{i}]")
-            elif (known := RANGES.get(key.rpartition(".")[2])) is not None:
-                yield from _judge(f"{key}[{i}]", item, known)
+            else:
+                yield from _judge(f"{key}[{i}]", item, RANGES.get(key.rpartition(".")[2]))
     elif isinstance(value, dict):
         for name, item in value.items():
             if is_dataclass(item):
                 yield from out_of_range(item, prefix + name)
-    elif (known := RANGES.get(key.rpartition(".")[2])) is not None:
-        yield from _judge(key, value, known)
+    else:
+        yield from _judge(key, value, RANGES.get(key.rpartition(".")[2]))
 
 
-def _judge(key: str, value: Any, known: Range) -> Iterator[tuple[str, str]]:
+def _judge(key: str, value: Any, known: Range | None) -> Iterator[tuple[str, str]]:
+    if known is None:
+        return
     if isinstance(value, int | float) and not isinstance(value, bool) and not known.holds(value):
         yield key, f"{key} should be {known}, not {value}."

@@ -2,7 +2,8 @@
 
 Every key of a YAML file is a field here; `pali3kit.config.load` refuses the others.
 Sizes are counts (examples, tokens) unless a unit is given. A field without a default must be
-given by the experiment file or by the scale file that it names.
+given by the experiment file or by the scale file that it names. The metadata `registry` of a field is the kind of
+component that it holds.
 """
 
 from __future__ import annotations
@@ -33,7 +34,10 @@ class Part:
 
 @dataclass(kw_only=True)
 class Optimizer:
-    """How weights move: `learning_rate` is the schedule's peak; `warmup` and `cooldown` are shares of the steps."""
+    """How weights move: `learning_rate` is the schedule's peak; `warmup` and `cooldown` are shares of the steps.
+
+    `options` are what the optimizer of that `name` takes besides; in YAML they stand beside the others.
+    """
 
     name: str = "muon"
     learning_rate: float = 1e-3
@@ -43,6 +47,7 @@ class Optimizer:
     warmup: float = 0.05
     cooldown: float = 0.0
     clip_norm: float = 1.0
+    options: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
@@ -63,11 +68,11 @@ class Model:
     """
 
     image_size: int
-    vision: Part
-    projector: Part
-    language: Part
-    masks: Part
-    towers: Part | None = None
+    vision: Part = field(metadata={"registry": "vision"})
+    projector: Part = field(metadata={"registry": "projector"})
+    language: Part = field(metadata={"registry": "language"})
+    masks: Part = field(metadata={"registry": "masks"})
+    towers: Part | None = field(default=None, metadata={"registry": "towers"})
 
 
 @dataclass(kw_only=True)
@@ -96,7 +101,7 @@ class Data:
     the train pictures.
     """
 
-    source: Part
+    source: Part = field(metadata={"registry": "source"})
     train: int
     test: int
     cache: bool = True
@@ -121,7 +126,7 @@ class VisionPretraining(Training):
     crop: float = 1.0
     flip: bool = False
     freeze: list[str] = field(default_factory=list)
-    text: Part = field(default_factory=lambda: Part(name="siglip_text"))
+    text: Part = field(default_factory=lambda: Part(name="siglip_text"), metadata={"registry": "text_tower"})
     text_length: int = 32
 
 
@@ -142,7 +147,7 @@ class LanguagePretraining(Training):
 class Masks(Training):
     """Stage 0c: the mask tokenizer, on the objects of `source`, or on those of the data."""
 
-    source: Part | None = None
+    source: Part | None = field(default=None, metadata={"registry": "source"})
 
 
 @dataclass(kw_only=True)
@@ -220,8 +225,8 @@ class Lit(Training):
 
     examples: int = 0
     batch_size: int = 64
-    source: Part | None = None
-    text: Part | None = None
+    source: Part | None = field(default=None, metadata={"registry": "source"})
+    text: Part | None = field(default=None, metadata={"registry": "text_tower"})
     temperature: float = 10.0
     bias: float | None = None
 
@@ -283,11 +288,11 @@ class Evaluation:
     shots: int = 10
     draws: int = 3
     after: list[str] = field(default_factory=lambda: ["transfer"])
-    probes: dict[str, Part] = field(default_factory=dict)
+    probes: dict[str, Part] = field(default_factory=dict, metadata={"registry": "labelled"})
     curve: list[int] = field(default_factory=lambda: [1, 5, 10, 25])
     neighbours: int = 20
-    labelled: Part = field(default_factory=lambda: Part(name="world_classes"))
-    captioned: Part = field(default_factory=lambda: Part(name="world_captions"))
+    labelled: Part = field(default_factory=lambda: Part(name="world_classes"), metadata={"registry": "labelled"})
+    captioned: Part = field(default_factory=lambda: Part(name="world_captions"), metadata={"registry": "captioned"})
     crop: float = 1.0
     texts: Literal["lit", "own"] = "lit"
     prompts: Prompts = "clip"

@@ -59,7 +59,7 @@ def files(key: str, source: Part, globs: bool = True) -> Iterator[tuple[str, str
 
 
 def _files(key: str, source: Part) -> Iterator[tuple[str, str]]:
-    """Shards have a grammar of their own, and of a plug-in's options nothing is known."""
+    """Shards have a grammar of their own, and what a plug-in's options mean is not known."""
     if offers(source) is not None and source.name != "pairs":
         yield from files(key, source)
 

@@ -8,26 +8,11 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin
 
 from pali3kit import registry
-from pali3kit.config.kinds import OPTIONAL_PART, hints, is_part, is_section
-from pali3kit.config.schema import Part
+from pali3kit.config.kinds import OPTIONAL_PART, hints, is_part, is_section, registry_of
+from pali3kit.config.schema import Optimizer, Part
 from pali3kit.config.tree import Node, plain
+from pali3kit.declared.annotations import UNREAD
 from pali3kit.errors import Problem, RegistryError, choose, nearest
-
-PART_KINDS: dict[str, registry.Registry] = {
-    "model.vision": registry.VISION,
-    "model.projector": registry.PROJECTOR,
-    "model.language": registry.LANGUAGE,
-    "model.masks": registry.MASKS,
-    "data.source": registry.SOURCE,
-    "stages.masks.source": registry.SOURCE,
-    "stages.vision.text": registry.TEXT_TOWER,
-    "model.towers": registry.TOWERS,
-    "stages.lit.source": registry.SOURCE,
-    "stages.lit.text": registry.TEXT_TOWER,
-    "evaluation.probes": registry.LABELLED,
-    "evaluation.labelled": registry.LABELLED,
-    "evaluation.captioned": registry.CAPTIONED,
-}
 
 _WORDS = {int: "an integer", float: "a number", str: "a text", bool: "true or false", type(None): "nothing"}
 REFUSED = object()
@@ -55,6 +40,8 @@ class Builder:
             return None
         if is_part(kind):
             return self.part(node, key)
+        if kind is Optimizer:
+            return self.optimizer(node, key)
         if is_dataclass(kind):
             return self.section(kind, node, key)
         if origin is list:
@@ -63,6 +50,8 @@ class Builder:
             return self.mapping(get_args(kind)[1], node, key)
         if isinstance(node.value, dict) and (sections := [option for option in get_args(kind) if is_section(option)]):
             return self.section(sections[0], node, key)
+        if (inner := _optional(kind)) is not None:
+            return None if node.value is None else self.build(inner, node, key)
         return self.scalar(kind, node, key)
 
     def scalar(self, kind: Any, node: Node, key: str) -> Any:
@@ -141,17 +130,42 @@ class Builder:
         name = self.scalar(str, value["name"], key if value["name"] is node else f"{key}.name")
         if name is REFUSED:
             return REFUSED
-        kind = _registry(key)
+        kind = registry.KINDS[registry_of(key)]
         try:
             options = kind.describe(name).options
         except RegistryError as error:
             self.refuse(value["name"], key, f"{key}: {error}")
             return REFUSED
         rest = Node({option: child for option, child in value.items() if option != "name"}, node.where)
+        return Part(name=name, options=self.own(options, rest, key, extra=["name"]))
+
+    def own(self, options: type | None, node: Node, key: str, extra: Iterable[str]) -> dict[str, Any]:
+        """The options of a component; as they are where nobody knows which it has."""
         if options is None:
-            return Part(name=name, options=plain(rest))
-        built = self.section(options, rest, key, extra=["name"])
-        return Part(name=name, options={field.name: getattr(built, field.name) for field in fields(options)})
+            return dict(plain(node))
+        built = self.section(options, node, key, extra)
+        values = {field.name: getattr(built, field.name) for field in fields(options)}
+        return {option: value for option, value in values.items() if value is not UNREAD}
+
+    def optimizer(self, node: Node, key: str) -> Any:
+        """Build an optimizer: its own options stand beside those that all have."""
+        if not isinstance(node.value, dict):
+            self.wrong(node, key, "a mapping")
+            return REFUSED
+        shared = [field.name for field in fields(Optimizer) if field.name != "options"]
+        common = Node({name: child for name, child in node.value.items() if name in shared}, node.where)
+        rest = Node({name: child for name, child in node.value.items() if name not in shared}, node.where)
+        built = self.section(Optimizer, common, key)
+        names = registry.OPTIMIZER.names()
+        if built.name is REFUSED:
+            return built
+        if built.name not in names:
+            self.refuse(
+                node.value["name"], f"{key}.name", f"{key}.name cannot be '{built.name}'.{choose(built.name, names)}"
+            )
+            return built
+        built.options = self.own(registry.OPTIMIZER.describe(built.name).options, rest, key, extra=shared)
+        return built
 
     def nameless(self, value: dict[str, Node], node: Node, key: str) -> None:
         """Complain about a part without a name, or about the key that was to be its name."""
@@ -174,9 +188,11 @@ class Builder:
         self.problems.append(Problem(node.where, text))
 
 
-def _registry(key: str) -> registry.Registry:
-    """The registry of the part at `key`; parts of a part, such as a union's, are of its kind."""
-    return next(kind for known, kind in PART_KINDS.items() if key == known or key.startswith(f"{known}."))
+def _optional(kind: Any) -> Any:
+    """What a choice, list or mapping is that may also be nothing; None for other types."""
+    inner = [option for option in get_args(kind) if option is not type(None)]
+    compound = get_origin(kind) in (Union, types.UnionType) and len(inner) == 1 and get_origin(inner[0]) is not None
+    return inner[0] if compound else None
 
 
 def _join(key: str, name: str) -> str:

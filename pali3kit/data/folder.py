@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pali3kit.data.records import RecordSource, digest
 from pali3kit.errors import DataError
+from pali3kit.registry import SOURCE
 
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 
@@ -59,8 +60,9 @@ class FolderRecords:
         return first if rest else ""
 
 
+@SOURCE.register("folder", "a folder of pictures for each class (pretraining)", tells=())
 class FolderSource(RecordSource):
-    """The registry's `folder`.
+    """The registry's `folder`: texts are in `.txt` files beside pictures, else the class' name.
 
     Args:
         path: the folder.

@@ -5,11 +5,13 @@ from __future__ import annotations
 from functools import partial
 
 from pali3kit.data.lines import LineSource
+from pali3kit.registry import SOURCE
 from pali3kit.text.corpus import read_field
 
 
+@SOURCE.register("jsonl", "JSON lines with a text among their fields", tells=())
 class JsonlSource(LineSource):
-    """The registry's `jsonl`.
+    """The registry's `jsonl`; one text in a hundred is held out.
 
     Args:
         path: a `.jsonl` file, a folder of them, or a glob.

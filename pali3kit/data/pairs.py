@@ -14,6 +14,7 @@ from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.record import Record
 from pali3kit.data.shards import Sample, ShardIndex, index_shards
 from pali3kit.errors import DataError
+from pali3kit.registry import SOURCE
 
 PICTURES = ("jpg", "jpeg", "png", "webp")
 RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
@@ -83,6 +84,7 @@ class PairRecords:
         return labels
 
 
+@SOURCE.register("pairs", "tar shards of pictures and texts", tells=("captions",))
 class PairSource(AnnotatedSource):
     """The registry's `pairs`.
 

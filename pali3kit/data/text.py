@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from pali3kit.data.lines import LineSource
+from pali3kit.registry import SOURCE
 
 
+@SOURCE.register("text", "text files, a sentence or paragraph on each line", tells=())
 class TextSource(LineSource):
     """The registry's `text`: UTF-8, a sentence or paragraph on each line; bytes that are not UTF-8 become U+FFFD.
+
+    One text in a hundred is held out.
 
     Args:
         path: a `.txt` file, a folder of them, or a glob.

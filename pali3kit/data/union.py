@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from pali3kit.config.kinds import PlainPart
 from pali3kit.config.offers import general, offers
 from pali3kit.config.schema import Part
 from pali3kit.data.records import RecordSource, Skips
@@ -21,6 +22,7 @@ from pali3kit.registry import SOURCE
 from pali3kit.text.quality import Sieve
 
 
+@SOURCE.register("union", "several sources of pictures as one")
 class UnionSource(SourceBase):
     """The registry's `union`. A task is `part.task`, or `task` alone: all parts that have it, by their pictures.
 
@@ -35,7 +37,7 @@ class UnionSource(SourceBase):
     draws = False
     skips: Skips
 
-    def __init__(self, parts: Mapping[str, Mapping[str, Any]], image_size: int = 0) -> None:
+    def __init__(self, parts: Mapping[str, PlainPart], image_size: int = 0) -> None:
         if not parts:
             raise DataError("a union has no parts: name at least one source")
         self.offered = {name: offers(Part(name=options["name"])) for name, options in parts.items()}

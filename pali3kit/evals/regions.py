@@ -13,6 +13,7 @@ from pali3kit.evals.scores import Scores
 from pali3kit.masks.codec import read
 from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.metrics.segmentation import Segment, box_accuracy, mask_iou, mean_iou, paste_mask
+from pali3kit.types import Json
 
 SIZES = ("small", "middle", "large")
 CROPS = 512  # masks at once
@@ -77,9 +78,9 @@ def decode_segments(
     return segments
 
 
-def _drawing(segment: Segment | None, truth: np.ndarray, box: tuple[int, ...]) -> dict[str, object]:
+def _drawing(segment: Segment | None, truth: np.ndarray, box: tuple[int, ...]) -> dict[str, Json]:
     """What a report draws: the true region and, where the prediction was valid, the predicted one."""
-    drawing: dict[str, object] = {"target_box": list(box), "target_mask": runs(truth)}
+    drawing: dict[str, Json] = {"target_box": list(box), "target_mask": runs(truth)}
     if segment is not None:
         drawing["box"] = list(segment.box)
         drawing["mask"] = runs(paste_mask(segment.logits, segment.box, *truth.shape))

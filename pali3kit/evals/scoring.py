@@ -15,11 +15,13 @@ def score(benchmark: str, answered: Answered) -> Scores:
     return METRIC.get(BENCHMARK.find(benchmark).metric)(answered)
 
 
+@METRIC.register("cider", "CIDEr-D, as the official scorer, without Java")
 def cider(answered: Answered) -> Scores:
     """CIDEr x 100 of English captions, with the official tokenizer."""
     return score_captions(answered.examples, answered.answers)
 
 
+@METRIC.register("cider_by_language", "CIDEr-D of each language, English and the mean of the others")
 def cider_by_language(answered: Answered) -> Scores:
     """CIDEr x 100 in every language; writing without spaces is tokenized by the source."""
     pairs = zip(answered.answers, answered.examples, strict=True)
@@ -27,11 +29,13 @@ def cider_by_language(answered: Answered) -> Scores:
     return score_multilingual(answered.examples, spaced)
 
 
+@METRIC.register("vqa_accuracy", "VQA accuracy over 10 annotators")
 def vqa_accuracy(answered: Answered) -> Scores:
     """VQA accuracy in percent."""
     return score_answers(answered.examples, answered.answers)
 
 
+@METRIC.register("segmentation_iou", "mean IoU of masks at full size")
 def segmentation_iou(answered: Answered) -> Scores:
     """Mean IoU of masks in percent. Raises DataError where there is no mask tokenizer to read them."""
     if answered.masks is None:

@@ -9,6 +9,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Literal
 
 import torch
 from einops import rearrange
@@ -19,6 +20,7 @@ from pali3kit.nn.attention import Attend, merge_heads, split_heads
 from pali3kit.nn.precision import without_autocast
 
 NORM_EPS = 1e-6
+Activation = Literal["silu", "gelu", "relu"]
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "silu": nn.functional.silu,
     "relu": nn.functional.relu,

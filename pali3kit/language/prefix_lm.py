@@ -11,11 +11,13 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from pali3kit.language.contract import Cache, LanguageModel
-from pali3kit.language.layers import EncoderLayer, LayerCache, LayerShape, RelativeBias, RMSNorm
+from pali3kit.language.layers import Activation, EncoderLayer, LayerCache, LayerShape, RelativeBias, RMSNorm
 from pali3kit.language.seen import Seen
 from pali3kit.nn.attention import Attend, attend
+from pali3kit.registry import LANGUAGE
 
 
+@LANGUAGE.register("prefix_lm", "decoder-only, full attention over the prefix (PaliGemma style)")
 class PrefixLM(LanguageModel):
     """Under the contract of encoder-decoders the memory is the prefix as it was embedded: `encode` changes nothing.
 
@@ -38,7 +40,7 @@ class PrefixLM(LanguageModel):
         heads: int,
         head_width: int,
         mlp: int,
-        activation: str = "silu",
+        activation: Activation = "silu",
         gated: bool = True,
         tied: bool = False,
         dropout: float = 0.0,

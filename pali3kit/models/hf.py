@@ -10,6 +10,7 @@ from torch import Tensor
 
 from pali3kit.errors import ConfigError, WeightsError, choose, first_line
 from pali3kit.models.towers import Towers
+from pali3kit.registry import TOWERS
 from pali3kit.vision.adapters.hf import image_spec, read_config
 
 if TYPE_CHECKING:
@@ -35,6 +36,7 @@ class TwoTowerModel(Protocol):
     def get_text_features(self, *, input_ids: Tensor) -> Tensor | Output: ...
 
 
+@TOWERS.register("hf/", "SigLIP, SigLIP 2 or CLIP of transformers: hf/<repo or folder>")
 class HfTowers(Towers):
     """Image and text embeddings of a two-tower model of transformers in one space.
 

@@ -12,9 +12,11 @@ from torch import Tensor
 
 from pali3kit.errors import ConfigError, WeightsError, first_line
 from pali3kit.models.towers import Towers
+from pali3kit.registry import TOWERS
 from pali3kit.vision.adapters.open_clip import create, image_spec
 
 
+@TOWERS.register("open_clip/", "open_clip/ViT-B-16-SigLIP")
 class OpenClipTowers(Towers):
     """Image and text embeddings of any open_clip model in one space, with its log-temperature and bias.
 

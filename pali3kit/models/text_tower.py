@@ -8,9 +8,11 @@ import torch
 from torch import Tensor, nn
 
 from pali3kit.nn.transformer import Encoder
+from pali3kit.registry import TEXT_TOWER
 from pali3kit.text.tokenizer import Tokenizer
 
 
+@TEXT_TOWER.register("siglip_text", "bidirectional, last token, dense head")
 class TextTower(nn.Module):
     """`[B,L]` token ids to embeddings `[B,E]`: the output at the last position, through a dense head.
 

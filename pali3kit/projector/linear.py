@@ -6,9 +6,11 @@ from torch import Tensor, nn
 
 from pali3kit.nn.positions import Grid
 from pali3kit.projector.contract import Projector
-from pali3kit.projector.positions import placed
+from pali3kit.projector.positions import Positions, placed
+from pali3kit.registry import PROJECTOR
 
 
+@PROJECTOR.register("linear", "one linear layer, as in the paper")
 class LinearProjector(Projector):
     """`[B,N,Dv] -> [B,N,Dl]`: a single linear layer (paper §2; PaliGemma found no gain from an MLP).
 
@@ -19,7 +21,7 @@ class LinearProjector(Projector):
             stayed at 5-9 mIoU in the prototypes of the embedded world, with them it reached 45-50.
     """
 
-    def __init__(self, vision_width: int, language_width: int, positions: str = "none") -> None:
+    def __init__(self, vision_width: int, language_width: int, positions: Positions = "none") -> None:
         super().__init__()
         self.linear = nn.Linear(vision_width, language_width)
         self.positions = positions

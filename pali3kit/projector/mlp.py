@@ -7,9 +7,11 @@ from torch import Tensor, nn
 from pali3kit.nn.positions import Grid
 from pali3kit.nn.transformer import MLP
 from pali3kit.projector.contract import Projector
-from pali3kit.projector.positions import placed
+from pali3kit.projector.positions import Positions, placed
+from pali3kit.registry import PROJECTOR
 
 
+@PROJECTOR.register("mlp", "two layers, as LLaVA-1.5 has them")
 class MLPProjector(Projector):
     """`[B,N,Dv] -> [B,N,Dl]`: linear, GELU, linear.
 
@@ -20,7 +22,7 @@ class MLPProjector(Projector):
     """
 
     def __init__(
-        self, vision_width: int, language_width: int, hidden: int | None = None, positions: str = "none"
+        self, vision_width: int, language_width: int, hidden: int | None = None, positions: Positions = "none"
     ) -> None:
         super().__init__()
         self.mlp = MLP(vision_width, hidden or language_width, language_width)

@@ -8,9 +8,11 @@ from torch import Tensor, nn
 from pali3kit.errors import ConfigError
 from pali3kit.nn.positions import Grid
 from pali3kit.projector.contract import Projector
-from pali3kit.projector.positions import placed
+from pali3kit.projector.positions import Positions, placed
+from pali3kit.registry import PROJECTOR
 
 
+@PROJECTOR.register("pixel_shuffle", "one token of a square of them, and a linear layer")
 class PixelShuffleProjector(Projector):
     """`[B,N,Dv] -> [B,N/factor^2,Dl]`: the tokens of a square are laid end to end, and one linear layer maps them.
 
@@ -20,7 +22,7 @@ class PixelShuffleProjector(Projector):
         positions: `"none"` or `"sine2d"`, as of `LinearProjector`, here of the squares.
     """
 
-    def __init__(self, vision_width: int, language_width: int, factor: int = 2, positions: str = "none") -> None:
+    def __init__(self, vision_width: int, language_width: int, factor: int = 2, positions: Positions = "none") -> None:
         super().__init__()
         self.factor, self.positions = factor, positions
         self.linear = nn.Linear(factor**2 * vision_width, language_width)

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import math
+from typing import Literal
 
 from torch import Tensor
 
 from pali3kit.nn.positions import Grid, sine_2d
+
+Positions = Literal["none", "sine2d"]
+"""None, as in the paper, or fixed 2D sines that are added to the projected tokens."""
 
 
 def placed(tokens: Tensor, grid: Grid, positions: str) -> Tensor:

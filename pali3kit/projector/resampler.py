@@ -10,8 +10,10 @@ from pali3kit.nn.positions import Grid
 from pali3kit.nn.transformer import MLP, NORM_EPS
 from pali3kit.projector.contract import Projector
 from pali3kit.projector.positions import placed
+from pali3kit.registry import PROJECTOR
 
 
+@PROJECTOR.register("resampler", "a fixed number of tokens by cross-attention")
 class ResamplerProjector(Projector):
     """`[B,N,Dv] -> [B,tokens,Dl]`, for every N: blocks of cross-attention and MLP after one linear layer.
 

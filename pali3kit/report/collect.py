@@ -10,6 +10,7 @@ from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.config.encoder import probe_sets
 from pali3kit.config.offers import tasks_of
 from pali3kit.config.schema import Experiment
+from pali3kit.config.written import written
 from pali3kit.errors import StageError
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import Graph
@@ -30,7 +31,6 @@ from pali3kit.report.arms import (
 from pali3kit.report.columns import Column, Sets, columns_of, score_of
 from pali3kit.report.model import Cell, Control, Published, PublishedRow, Report, Row, Stage, Status, Table
 from pali3kit.report.notes import notes
-from pali3kit.report.saved import plain
 from pali3kit.report.statistics import Interval, Score, Verdict, delta, interval, verdict
 
 TRANSFER = "transfer"  # columns without a suffix are measured after it
@@ -57,7 +57,7 @@ def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mappin
         gallery=tuple(samples.choose(arms, shelf)),
         stages=tuple(_stage(step, shelf) for step in graph.steps),
         versions=evidence.versions(graph, shelf),
-        config={key: value for key, value in plain(experiment).items() if key != "runtime"},
+        config={key: value for key, value in written(experiment).items() if key != "runtime"},
     )
     return replace(report, notes=tuple(notes(report)))
 

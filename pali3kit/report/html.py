@@ -10,11 +10,11 @@ from typing import Any
 import yaml
 
 from pali3kit.catalogue import BENCHMARK
+from pali3kit.config.written import written
 from pali3kit.report import charts, paper, table
 from pali3kit.report.figure_charts import figure_chart
 from pali3kit.report.gallery import Pictures, defined, gallery
 from pali3kit.report.model import Report, Table
-from pali3kit.report.saved import plain
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
@@ -196,7 +196,7 @@ def _number(shown: paper.Number | None) -> str:
 
 def _how(report: Report) -> str:
     versions = ", ".join(f"{escape(name)} {escape(version)}" for name, version in report.versions.items())
-    config = escape(yaml.safe_dump(plain(report.config), sort_keys=False, allow_unicode=True))
+    config = escape(yaml.safe_dump(written(report.config), sort_keys=False, allow_unicode=True))
     stages = _grid(
         ["stage", "seed", "state", "digest"],
         [[stage.label, str(stage.seed), stage.status, stage.digest[:12]] for stage in report.stages],

@@ -2,35 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any
 
 import yaml
 
-from pali3kit.config.schema import Experiment, Part
+from pali3kit.config.schema import Experiment
 from pali3kit.config.tree import parse
 from pali3kit.config.typed import Builder
+from pali3kit.config.written import written
 from pali3kit.errors import ConfigError, DataError, Problem
 
 EXPERIMENT = "experiment.yaml"
 
 
-def plain(value: Any) -> Any:
-    """Return a value of the schema as it is written in YAML: dicts, lists and scalars; a part is flat."""
-    if isinstance(value, Part):
-        return {"name": value.name, **{key: plain(option) for key, option in value.options.items()}}
-    if is_dataclass(value) and not isinstance(value, type):
-        return {field.name: plain(getattr(value, field.name)) for field in fields(value)}
-    if isinstance(value, Mapping):
-        return {key: plain(each) for key, each in value.items()}
-    return [plain(each) for each in value] if isinstance(value, list | tuple) else value
-
-
 def to_yaml(experiment: Experiment) -> str:
     """Return the experiment as a YAML file that needs no scale file beside it."""
-    return yaml.safe_dump(plain(experiment), sort_keys=False, allow_unicode=True)
+    return yaml.safe_dump(written(experiment), sort_keys=False, allow_unicode=True)
 
 
 def read(folder: Path) -> Experiment:

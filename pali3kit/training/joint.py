@@ -27,7 +27,7 @@ from pali3kit.training.modules import Batch, PaLIModule
 from pali3kit.training.parts import build_source, build_vision, read_masks, read_tokenizer, read_vision
 from pali3kit.training.skipped import Skipped
 from pali3kit.training.stream import Sight, Stream
-from pali3kit.vision.vit import ViT
+from pali3kit.vision.contract import VisionEncoder
 
 T = TypeVar("T")
 NONE: Mapping[int, Example] = MappingProxyType({})
@@ -41,7 +41,7 @@ def frozen(config: Texts, context: StageContext) -> Sight:
     return pictures(config, read_vision(context.parents["vision"]).requires_grad_(False))
 
 
-def pictures(config: Texts, vision: ViT) -> Sight:
+def pictures(config: Texts, vision: VisionEncoder) -> Sight:
     """The source's own pictures, as the encoder wants them."""
     source = build_source(config.source, config.image_size)
 

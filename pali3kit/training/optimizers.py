@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from inspect import signature
 from typing import Any
 
 from timm.optim.adafactor_bv import AdafactorBigVision
@@ -12,6 +14,7 @@ from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
 from pali3kit.config.schema import Optimizer as Options
+from pali3kit.registry import OPTIMIZER
 from pali3kit.training.muon import Muon
 
 OUTER = ("head", "logits")  # last layers, which Muon leaves to AdamW, as embeddings
@@ -44,29 +47,37 @@ class Chained(Optimizer):
         self.param_groups = [group for optimizer in self.optimizers for group in optimizer.param_groups]
 
 
-def build_optimizer(model: nn.Module, options: Options) -> Optimizer:
-    """The optimizer of `model`'s trainable parameters: `adamw`, `adafactor`, or `muon` for inner matrices and AdamW for
-    the rest.
+@dataclass(frozen=True)
+class Parameters:
+    """The trainable parameters of a model: matrices of inner linear layers, other matrices and tables, and vectors and
+    scalars, which do not decay.
     """
-    inner, matrices, vectors = split_parameters(model)
-    betas = (0.9, options.beta2)
-    if options.name != "muon":
-        matrices, inner = matrices + inner, []
-    groups = [
-        {"params": matrices, "weight_decay": options.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
-    if options.name == "adafactor":
-        # big_vision's variant: second moments factored and capped at 0.999, momentum in bf16; as timm keeps it
-        return AdafactorBigVision([g for g in groups if g["params"]], lr=options.learning_rate)
-    adamw = AdamW([g for g in groups if g["params"]], lr=options.learning_rate, betas=betas)
-    if not inner:
-        return adamw
-    return Chained([Muon(inner, lr=options.learning_rate, weight_decay=options.weight_decay), adamw])
+
+    inner: Sequence[nn.Parameter]
+    matrices: Sequence[nn.Parameter]
+    vectors: Sequence[nn.Parameter]
+
+    def groups(self, weight_decay: float, inner: bool = True) -> list[dict[str, object]]:
+        """The groups of an optimizer of all of them, or of all but the `inner` ones; empty ones left out."""
+        matrices = [*self.matrices, *(self.inner if inner else ())]
+        groups = ((matrices, weight_decay), (self.vectors, 0.0))
+        return [{"params": list(some), "weight_decay": decay} for some, decay in groups if some]
 
 
-def split_parameters(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Parameter], list[nn.Parameter]]:
-    """Trainable parameters as (matrices of inner linear layers, other matrices and tables, vectors and scalars)."""
+def build_optimizer(model: nn.Module, options: Options) -> Optimizer:
+    """The optimizer of `model`'s trainable parameters, by name. Raises RegistryError for an unknown one.
+
+    An optimizer is a function of `Parameters`, of those of `learning_rate`, `weight_decay` and `beta2` that it takes,
+    and of keyword arguments of its own, which are its options.
+    """
+    rates = {key: getattr(options, key) for key in ("learning_rate", "weight_decay", "beta2")}
+    taken = signature(OPTIMIZER.get(options.name)).parameters
+    rates = {key: value for key, value in rates.items() if key in taken}
+    return OPTIMIZER.build(options.name, split_parameters(model), **rates, **options.options)
+
+
+def split_parameters(model: nn.Module) -> Parameters:
+    """Sort the trainable parameters of a model."""
     inner_weights = {
         id(module.weight)
         for name, module in model.named_modules()
@@ -75,7 +86,28 @@ def split_parameters(model: nn.Module) -> tuple[list[nn.Parameter], list[nn.Para
     trainable = [p for p in model.parameters() if p.requires_grad]
     inner = [p for p in trainable if id(p) in inner_weights]
     matrices = [p for p in trainable if id(p) not in inner_weights and p.ndim >= 2]
-    return inner, matrices, [p for p in trainable if p.ndim < 2]
+    return Parameters(inner, matrices, [p for p in trainable if p.ndim < 2])
+
+
+@OPTIMIZER.register("adamw", "AdamW with decoupled weight decay")
+def adamw(parameters: Parameters, learning_rate: float, weight_decay: float, beta2: float) -> AdamW:
+    """AdamW of all matrices, decaying, and of all vectors, not decaying."""
+    return AdamW(parameters.groups(weight_decay), lr=learning_rate, betas=(0.9, beta2))
+
+
+@OPTIMIZER.register("adafactor", "big_vision's Adafactor: factored second moments, momentum in bf16")
+def adafactor(parameters: Parameters, learning_rate: float, weight_decay: float) -> Optimizer:
+    """Second moments factored and capped at 0.999, momentum in bf16; as timm keeps it."""
+    return AdafactorBigVision(parameters.groups(weight_decay), lr=learning_rate)
+
+
+@OPTIMIZER.register("muon", "orthogonalised momentum for matrices, AdamW for the rest")
+def muon(parameters: Parameters, learning_rate: float, weight_decay: float, beta2: float) -> Optimizer:
+    """Muon of the inner matrices, AdamW of all else."""
+    rest = AdamW(parameters.groups(weight_decay, inner=False), lr=learning_rate, betas=(0.9, beta2))
+    if not parameters.inner:
+        return rest
+    return Chained([Muon(list(parameters.inner), lr=learning_rate, weight_decay=weight_decay), rest])
 
 
 def build_schedule(optimizer: Optimizer, options: Options, steps: int) -> LambdaLR:

@@ -15,7 +15,7 @@ from torch import nn
 from pali3kit.config.schema import Part
 from pali3kit.data.source import Source
 from pali3kit.errors import ConfigError, WeightsError
-from pali3kit.language.ul2 import UL2
+from pali3kit.language.contract import LanguageModel
 from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.models.classifier import Classifier
 from pali3kit.models.pali import PaLI
@@ -26,7 +26,7 @@ from pali3kit.registry import LANGUAGE, MASKS, PROJECTOR, SOURCE, TEXT_TOWER, VI
 from pali3kit.text.tokenizer import Tokenizer
 from pali3kit.training.context import Execution
 from pali3kit.types import Json, Named
-from pali3kit.vision.vit import ViT
+from pali3kit.vision.contract import VisionEncoder
 from pali3kit.weights.files import load_weights, save_weights
 
 ALONE = Execution()
@@ -45,12 +45,12 @@ def build_source(source: Named, image_size: int | None = None) -> Source:
     return build_part(SOURCE, source, **({} if image_size is None else {"image_size": image_size}))
 
 
-def build_vision(vision: Named, image_size: int) -> ViT:
+def build_vision(vision: Named, image_size: int) -> VisionEncoder:
     """The vision encoder, with random weights or those that it names."""
     return build_part(VISION, vision, image_size=image_size)
 
 
-def build_language(language: Named, tokenizer: Tokenizer, execution: Execution = ALONE) -> UL2:
+def build_language(language: Named, tokenizer: Tokenizer, execution: Execution = ALONE) -> LanguageModel:
     """The language model over the tokenizer's ids, with random weights or those that it names."""
     model = build_part(LANGUAGE, language, vocabulary=len(tokenizer))
     if model.eos_id != tokenizer.eos_id:
@@ -60,7 +60,7 @@ def build_language(language: Named, tokenizer: Tokenizer, execution: Execution =
     return model
 
 
-def build_pali(projector: Named, vision_width: int, language: UL2) -> PaLI:
+def build_pali(projector: Named, vision_width: int, language: LanguageModel) -> PaLI:
     """PaLI around `language`, for visual tokens of `vision_width` that come from a cache."""
     widths = {"vision_width": vision_width, "language_width": language.width}
     return PaLI(None, build_part(PROJECTOR, projector, **widths), language)
@@ -137,7 +137,7 @@ def read_tokenizer(folder: Path) -> Tokenizer:
     return Tokenizer(folder / "tokenizer.model", codes=parts["codes"], rows=parts.get("rows"))
 
 
-def read_vision(folder: Path, image_size: int | None = None) -> ViT:
+def read_vision(folder: Path, image_size: int | None = None) -> VisionEncoder:
     """The encoder of a vision artifact, or of one of stage 2's; with `image_size` made to fit pictures of it."""
     parts = read_parts(folder)
     own = parts["image_size"]
@@ -158,7 +158,7 @@ def read_masks(folder: Path) -> MaskVQVAE:
     return masks.eval().requires_grad_(False)
 
 
-def read_language(folder: Path, tokenizer: Tokenizer, execution: Execution = ALONE) -> UL2:
+def read_language(folder: Path, tokenizer: Tokenizer, execution: Execution = ALONE) -> LanguageModel:
     """The model of a language artifact."""
     language = build_language(read_parts(folder)["language"], tokenizer, execution)
     load_weights(language, folder / "weights.safetensors")

@@ -16,7 +16,7 @@ from pali3kit.errors import DataError
 from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.nn.positions import Grid
 from pali3kit.training.pictures import ATTEMPTS
-from pali3kit.vision.vit import ViT
+from pali3kit.vision.contract import VisionEncoder
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class Sight:
     count: int
     grid: Grid
     width: int
-    vision: ViT | None = None
+    vision: VisionEncoder | None = None
     bad: Collection[int] = frozenset()
 
 

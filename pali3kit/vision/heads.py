@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 import torch
 from torch import Tensor, nn
 
 from pali3kit.nn.attention import attend, merge_heads, split_heads
 from pali3kit.nn.transformer import MLP, NORM_EPS
+
+Head = Literal["map", "gap", "token"]
 
 
 class MapHead(nn.Module):

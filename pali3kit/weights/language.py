@@ -10,7 +10,9 @@ from torch import Tensor
 
 from pali3kit.config.shapes import contradicted, read_t5
 from pali3kit.errors import ConfigError
+from pali3kit.language.layers import Activation
 from pali3kit.language.ul2 import UL2
+from pali3kit.registry import LANGUAGE
 from pali3kit.weights.find import find_weights
 from pali3kit.weights.layouts.t5 import LEFTOVERS, language_links
 from pali3kit.weights.links import to_ours
@@ -21,6 +23,12 @@ from pali3kit.weights.report import LoadReport
 NEW_ROWS_SPREAD = 0.02  # of the file's own deviation: new tokens start as its mean token, told apart by little
 
 
+@LANGUAGE.register(
+    "ul2",
+    "encoder-decoder, UL2 or any T5",
+    given=("attention", "checkpointing"),
+    sizes="pali3kit.config.shapes:LANGUAGE_SHAPES",
+)
 def create_ul2(
     vocabulary: int,
     size: str | None = None,
@@ -30,7 +38,7 @@ def create_ul2(
     heads: int | None = None,
     head_width: int | None = None,
     mlp: int | None = None,
-    activation: str = "silu",
+    activation: Activation = "silu",
     gated: bool = True,
     tied: bool = False,
     dropout: float = 0.0,
@@ -41,10 +49,13 @@ def create_ul2(
     weights: str | None = None,
     allow: Sequence[str] = (),
 ) -> UL2:
-    """A `UL2` with those options; `weights` names a file or folder of transformers to start from.
+    """A `UL2`, a T5-style encoder-decoder: `size`, a name of the table, or the six numbers that it stands for, or
+    neither where `weights` names a folder of transformers that says them itself (T5, T5 v1.1, Flan-T5, mT5, UL2).
 
-    A folder's `config.json` says the shape, and what else `KIND` has: leave it out, or say the same. What the loading
-    did is kept in the model's `load_report`. Errors are those of `UL2`, `read_t5` and `load_language`.
+    `buckets` and `max_distance` are those of the relative bias; `weights` names a file or folder of transformers to
+    start from; `allow`: patterns of weights that may be left out. A folder's `config.json` says the shape, and what
+    else `KIND` has: leave it out, or say the same. What the loading did is kept in the model's `load_report`. Errors
+    are those of `UL2`, `read_t5` and `load_language`.
     """
     numbers = {
         "width": width, "encoder_depth": encoder_depth, "decoder_depth": decoder_depth, "heads": heads,

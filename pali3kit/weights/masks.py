@@ -9,6 +9,7 @@ import torch
 
 from pali3kit.errors import WeightsError
 from pali3kit.masks.vqvae import MaskVQVAE
+from pali3kit.registry import MASKS
 from pali3kit.weights.find import find_weights
 from pali3kit.weights.layouts.mask_vae import AVERAGES, CODEBOOK, mask_links
 from pali3kit.weights.links import to_ours
@@ -17,6 +18,7 @@ from pali3kit.weights.read import read_tensors
 from pali3kit.weights.report import LoadReport
 
 
+@MASKS.register("vqvae", "64x64 masks as 16 tokens", given=("commitment",))
 def create_vqvae(
     codes: int = 128,
     code_width: int = 512,
@@ -27,9 +29,11 @@ def create_vqvae(
     weights: str | None = None,
     allow: Sequence[str] = (),
 ) -> MaskVQVAE:
-    """A `MaskVQVAE` with those options; `weights` names a file in big_vision's layout to start from.
+    """A `MaskVQVAE` of `codes` mask tokens of `code_width` numbers, first of deviation `spread`; `width` and `blocks`
+    size the CNN.
 
-    What the loading did is kept in the model's `load_report`. Errors are those of `load_masks`.
+    `weights`: big_vision's `vae-oid.npz`, of the shape that is the default, to start from; `allow`: patterns of weights
+    that may be left out. What the loading did is kept in the model's `load_report`. Errors are those of `load_masks`.
     """
     masks = MaskVQVAE(codes, code_width, width, blocks, spread, commitment)
     if weights is not None:

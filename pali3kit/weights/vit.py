@@ -5,10 +5,17 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
+from pali3kit.registry import VISION
+from pali3kit.vision.heads import Head
 from pali3kit.vision.vit import ViT
 from pali3kit.weights.load import load_vision
 
 
+@VISION.register(
+    "vit",
+    "plain ViT: B/16, So400m/14, G/14 and other named sizes, or any other",
+    sizes="pali3kit.config.shapes:VIT_SHAPES",
+)
 def create_vit(
     image_size: int,
     size: str | None = None,
@@ -17,13 +24,15 @@ def create_vit(
     heads: int | None = None,
     mlp: int | None = None,
     patch: int | None = None,
-    head: str = "map",
+    head: Head = "map",
     weights: str | None = None,
     allow: Sequence[str] = (),
 ) -> ViT:
-    """A `ViT` of that shape; `weights` names a file or folder in any layout to start from.
+    """A `ViT` of either `size`, a name of paper.md §1.2, or the five numbers that it stands for.
 
-    What the loading did is kept in the model's `load_report`. Errors are those of `ViT` and of `load_vision`.
+    `weights` names a file or folder in any layout of `pali3kit.weights` to start from (with pretrain `given`: to use as
+    it is); `allow`: patterns of names, the file's or the model's, that may be left out. What the loading did is kept in
+    the model's `load_report`. Errors are those of `ViT` and of `load_vision`.
     """
     vit = ViT(image_size, size, width, depth, heads, mlp, patch, head)
     if weights is not None:

@@ -9,6 +9,7 @@ from pali3kit.config.load import load
 from pali3kit.config.ranges import RANGES, Range, out_of_range
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import ConfigError
+from pali3kit.registry import PROJECTOR, Entry
 
 FREE = {"bias", "head_bias"}  # any number will do
 
@@ -37,6 +38,16 @@ def test_out_of_range(trial: Path, override: str, text: str) -> None:
 
 def test_a_good_experiment_is_within_all_ranges(trial: Path) -> None:
     assert list(out_of_range(load("x.yaml"))) == []
+
+
+def test_numbers_of_a_plug_in_are_judged_only_where_their_name_says_what_they_are(
+    trial: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(PROJECTOR._entries, "gate", Entry("gate", "gates:Gate"))
+    experiment = load("x.yaml", ["model.projector={name: gate, opening: 0.5, shift: -3}"])
+    assert experiment.model.projector.options == {"opening": 0.5, "shift": -3}
+    with pytest.raises(ConfigError, match=r"model\.projector\.dropout should be at least 0 and less than 1, not 2"):
+        load("x.yaml", ["model.projector={name: gate, dropout: 2}"])
 
 
 def numbers(kind: type) -> set[str]:

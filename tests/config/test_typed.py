@@ -8,6 +8,8 @@ import pytest
 from pali3kit.config.schema import Part
 from pali3kit.config.tree import plant
 from pali3kit.config.typed import PART_KINDS, REFUSED, Builder
+from pali3kit.declared.annotations import UNREAD
+from pali3kit.registry import Entry
 
 
 @dataclass(kw_only=True)
@@ -82,3 +84,40 @@ def test_a_part_without_declared_options_takes_any(monkeypatch: pytest.MonkeyPat
     monkeypatch.setitem(entries, "timm/", type(entries["vit"])("timm/", "timm:create_model"))
     part = Builder().build(Part, plant({"name": "timm/vit_tiny", "drop": 0.1}, "f:1"), "model.vision")
     assert part == Part(name="timm/vit_tiny", options={"drop": 0.1})
+
+
+@dataclass(kw_only=True)
+class Options:
+    mode: Literal["soft", "hard"] | None = None
+    sizes: list[int] | None = None
+    made: Any = UNREAD
+
+
+@pytest.fixture
+def gate(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A projector of that name with those options."""
+    monkeypatch.setattr(Entry, "options", Options)
+    monkeypatch.setitem(PART_KINDS["model.projector"]._entries, "gate", Entry("gate", "gates:Gate"))
+
+
+def told(options: dict[str, Any]) -> tuple[Any, list[str]]:
+    builder = Builder()
+    part = builder.build(Part, plant({"name": "gate", **options}, "f:1"), "model.projector")
+    return part.options, [problem.text for problem in builder.problems]
+
+
+@pytest.mark.usefixtures("gate")
+def test_a_choice_or_a_list_may_also_be_nothing() -> None:
+    assert told({}) == ({"mode": None, "sizes": None}, [])
+    assert told({"mode": None, "sizes": None}) == ({"mode": None, "sizes": None}, [])
+    assert told({"mode": "hard", "sizes": [1]}) == ({"mode": "hard", "sizes": [1]}, [])
+    assert told({"mode": "loud", "sizes": 3})[1] == [
+        "model.projector.mode cannot be 'loud'. Choose from hard, soft.",
+        "model.projector.sizes should be a list, not the number 3.",
+    ]
+
+
+@pytest.mark.usefixtures("gate")
+def test_a_default_that_the_source_does_not_tell_is_left_out() -> None:
+    assert told({"made": 3})[0]["made"] == 3
+    assert "made" not in told({})[0]

@@ -13,6 +13,7 @@ from pali3kit.data.lines import find_files
 from pali3kit.data.reader import Files, existing, picture_in
 from pali3kit.data.record import Record
 from pali3kit.errors import DataError
+from pali3kit.registry import SOURCE
 
 SPLITS = {"train": ("train", "restval"), "test": ("test",)}
 Known = tuple[int, str, tuple[int, int] | None, tuple[str, ...]]  # id, file, size, English captions
@@ -102,6 +103,7 @@ def _coco_id(name: str, where: str) -> int:
     return int(number)
 
 
+@SOURCE.register("coco_captions", "COCO captions, and in 35 more languages", tells=("captions",))
 def create(
     path: str,
     images: str,
@@ -111,6 +113,9 @@ def create(
     test_translations: str | None = None,
     image_size: int = 0,
 ) -> AnnotatedSource:
-    """The registry's `coco_captions`. Karpathy's file has its test split in it: `test` is then the same file."""
+    """The registry's `coco_captions`: Karpathy's `dataset_coco.json`, or COCO's own `captions_*.json`.
+
+    Karpathy's file has its test split in it: `test` is then the same file. `translations`: `coco_mt_*.jsonl.bz2`.
+    """
     held = CocoCaptionsReader(test, test_images or images, "test", test_translations) if test else None
     return AnnotatedSource(CocoCaptionsReader(path, images, "train", translations), held)

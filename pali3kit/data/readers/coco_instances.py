@@ -18,6 +18,7 @@ from pali3kit.data.record import Record, Thing
 from pali3kit.data.task import Box
 from pali3kit.errors import DataError
 from pali3kit.masks.shapes import polygons_mask, read_runs, runs_mask
+from pali3kit.registry import SOURCE
 
 Size = tuple[int, int]
 
@@ -148,6 +149,7 @@ def _mask(shape: object, size: Size, where: str) -> np.ndarray:
         raise DataError(f"{where}: {error}") from error
 
 
+@SOURCE.register("coco_instances", "objects with boxes and masks: COCO", tells=("things", "masks"))
 def create(
     path: str,
     images: str,
@@ -156,6 +158,6 @@ def create(
     test_images: str | None = None,
     image_size: int = 0,
 ) -> AnnotatedSource:
-    """The registry's `coco_instances`."""
+    """The registry's `coco_instances`, less the pictures that RefCOCO's sets in the folder `without` test on."""
     held = CocoInstancesReader(test, test_images or images) if test else None
     return AnnotatedSource(CocoInstancesReader(path, images, without), held)

@@ -12,6 +12,7 @@ from pali3kit.data.reader import Files, existing, picture_in
 from pali3kit.data.record import Record, Word
 from pali3kit.data.task import Box
 from pali3kit.errors import DataError
+from pali3kit.registry import SOURCE
 
 ILLEGIBLE = "."  # TextOCR's word for what nobody could read
 Known = tuple[str, str, tuple[int, int], tuple[Word, ...]]  # id, file, size, words
@@ -93,6 +94,7 @@ def _whole(corners: Sequence[Sequence[float]]) -> Box:
     return min(down), min(across), max(down), max(across)
 
 
+@SOURCE.register("ocr", "words in pictures: TextOCR, COCO-Text, HierText", tells=("words",))
 def create(
     path: str,
     images: str,
@@ -103,6 +105,9 @@ def create(
     test_split: str | None = None,
     image_size: int = 0,
 ) -> AnnotatedSource:
-    """The registry's `ocr`; of COCO-Text, `split` and `test_split` are `train` and `val`, and `test` the same file."""
+    """The registry's `ocr`; at most `words` printed words are asked for.
+
+    Of COCO-Text, `split` and `test_split` are `train` and `val`, and `test` the same file.
+    """
     held = OcrReader(test, test_images or images, test_split) if test else None
     return AnnotatedSource(OcrReader(path, images, split), held, words=words)

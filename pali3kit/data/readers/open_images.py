@@ -19,6 +19,7 @@ from pali3kit.data.readers.coco_instances import whole_box
 from pali3kit.data.record import Record, Thing
 from pali3kit.errors import DataError, choose, nearest
 from pali3kit.images.decode import read, read_size
+from pali3kit.registry import SOURCE
 
 BOX = ("XMin", "YMin", "XMax", "YMax")
 MASK_BOX = tuple(f"Box{side}" for side in BOX)
@@ -139,6 +140,7 @@ def _read_mask(path: Path, size: Size) -> np.ndarray:
     return np.asarray(image) > 127
 
 
+@SOURCE.register("open_images", "objects with boxes and masks: Open Images", tells=("things", "masks"))
 def create(
     path: str,
     images: str,
@@ -149,6 +151,9 @@ def create(
     test_masks: str | None = None,
     image_size: int = 0,
 ) -> AnnotatedSource:
-    """The registry's `open_images`."""
+    """The registry's `open_images`: `*-annotations-bbox.csv`, or `*-object-segmentation.csv` with the PNGs in `masks`.
+
+    `classes` is `class-descriptions-boxable.csv`.
+    """
     held = OpenImagesReader(test, test_images or images, classes, test_masks or masks) if test else None
     return AnnotatedSource(OpenImagesReader(path, images, classes, masks), held)

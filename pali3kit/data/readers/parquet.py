@@ -15,6 +15,7 @@ from pali3kit.data.lines import find_files
 from pali3kit.data.reader import Files, existing, picture_in
 from pali3kit.data.record import Record
 from pali3kit.errors import DataError, choose
+from pali3kit.registry import SOURCE
 
 if TYPE_CHECKING:
     from pyarrow import ChunkedArray
@@ -130,6 +131,7 @@ def _usable(table: ParquetFile, group: int) -> np.ndarray:
     return np.array([value == SUCCESS for value in status], dtype=bool)
 
 
+@SOURCE.register("parquet", "captions in Parquet files, LAION or img2dataset", tells=("captions",))
 def create(
     path: str,
     images: str | None = None,
@@ -139,6 +141,9 @@ def create(
     test_images: str | None = None,
     image_size: int = 0,
 ) -> AnnotatedSource:
-    """The registry's `parquet`."""
+    """The registry's `parquet`: captions and bytes of pictures, or img2dataset's keys of files in `images`.
+
+    `filter` drops poor texts.
+    """
     held = ParquetReader(test, test_images or images, language) if test else None
     return AnnotatedSource(ParquetReader(path, images, language), held, filter)

@@ -13,6 +13,7 @@ from pali3kit.data.annotated import WORDS, AnnotatedSource
 from pali3kit.data.reader import Files, existing
 from pali3kit.data.record import Record, Word
 from pali3kit.errors import DataError
+from pali3kit.registry import SOURCE
 
 if TYPE_CHECKING:
     from pypdfium2 import PdfDocument
@@ -105,9 +106,13 @@ def _png(document: PdfDocument, page: int, pixels: int) -> bytes:
     return file.getvalue()
 
 
+@SOURCE.register("pdf", "rendered pages of a folder of PDFs, with their text", tells=("words",))
 def create(
     path: str, pages: int = 20, pixels: int = 1024, words: int = WORDS, test: str | None = None, image_size: int = 0
 ) -> AnnotatedSource:
-    """The registry's `pdf`."""
+    """The registry's `pdf`: the first `pages` of each document, their longer side `pixels` long.
+
+    At most `words` are asked for.
+    """
     held = PdfReader(test, pages, pixels) if test else None
     return AnnotatedSource(PdfReader(path, pages, pixels), held, words=words)

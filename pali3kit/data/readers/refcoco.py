@@ -18,6 +18,7 @@ from pali3kit.data.readers.refs import SETS, read_refs, sets_in
 from pali3kit.data.record import Record
 from pali3kit.data.task import Example, Task
 from pali3kit.errors import DataError, choose
+from pali3kit.registry import SOURCE
 
 
 class Ref(NamedTuple):
@@ -150,6 +151,7 @@ class SetTask:
         return (range(start, min(count, stop)),)
 
 
+@SOURCE.register("refcoco", "referring expressions: RefCOCO, RefCOCO+, RefCOCOg", tells=("masks", "expressions"))
 def create(
     path: str,
     images: str,
@@ -158,6 +160,10 @@ def create(
     test_split: str = "val",
     image_size: int = 0,
 ) -> RefCocoSource:
-    """The registry's `refcoco`; `test` is the same folder again, its pictures those of `test_split`."""
+    """The registry's `refcoco`: a folder with `refcoco/refs(unc).p`, `refcoco+/refs(unc).p`, `refcocog/refs(umd).p`, or
+    some of them. Things are those of the `instances.json` beside each, or of `instances`.
+
+    `test` is the same folder again, its pictures those of `test_split`: val, testA, testB or test.
+    """
     held = RefCocoReader(test, images, test_split, instances) if test else None
     return RefCocoSource(RefCocoReader(path, images, "train", instances), held)

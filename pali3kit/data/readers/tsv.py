@@ -14,6 +14,7 @@ from pali3kit.data.lines import Lines
 from pali3kit.data.reader import Files, existing, picture_in
 from pali3kit.data.record import Record
 from pali3kit.errors import DataError
+from pali3kit.registry import SOURCE
 
 CAPTIONS = ("caption", "title", "text")
 ADDRESSES = ("url", "filepath", "path", "image")
@@ -104,6 +105,7 @@ class TsvReader(Files):
         return Record(name, picture, captions={self.language: (caption,)})
 
 
+@SOURCE.register("tsv", "captions in a table, CC3M and CC12M, with a folder of pictures", tells=("captions",))
 def create(
     path: str,
     images: str,
@@ -113,6 +115,9 @@ def create(
     test_images: str | None = None,
     image_size: int = 0,
 ) -> AnnotatedSource:
-    """The registry's `tsv`; `image_size` is ignored: pictures are as large as they are, and encoders fit them."""
+    """The registry's `tsv`: captions and urls or paths, pictures in `images` by row or path; `filter` drops poor texts.
+
+    `image_size` is ignored: pictures are as large as they are, and encoders fit them.
+    """
     held = TsvReader(test, test_images or images, language) if test else None
     return AnnotatedSource(TsvReader(path, images, language), held, filter)

@@ -11,6 +11,7 @@ from pali3kit.data.fields import each, field, mapping, read_json, typed
 from pali3kit.data.reader import Files, existing, picture_in
 from pali3kit.data.record import Asked, Record
 from pali3kit.errors import DataError
+from pali3kit.registry import SOURCE
 
 Names = tuple[str, ...]  # files that a picture may be in
 
@@ -110,6 +111,7 @@ def _coco_names(number: int, subtype: str) -> Names:
     return tuple([*names, *(f"{subtype}/{name}" for name in names if subtype)])
 
 
+@SOURCE.register("vqa", "questions and answers: VQAv2, OKVQA, TextVQA, VQ2A", tells=("questions",))
 def create(
     path: str,
     images: str,
@@ -120,6 +122,6 @@ def create(
     test_annotations: str | None = None,
     image_size: int = 0,
 ) -> AnnotatedSource:
-    """The registry's `vqa`."""
+    """The registry's `vqa`: VQAv2 or OKVQA (`annotations` has the answers), TextVQA, or VQ2A, in `language`."""
     held = VqaReader(test, test_images or images, test_annotations, language, single=True) if test else None
     return AnnotatedSource(VqaReader(path, images, annotations, language), held)

@@ -7,8 +7,10 @@ from pathlib import Path
 from pali3kit.data.sets.files import LabelledFiles, Pictures
 from pali3kit.data.sets.layout import find_root, rows_of, spoken, whole
 from pali3kit.errors import DataError
+from pali3kit.registry import LABELLED
 
 
+@LABELLED.register("birds", "Caltech-UCSD Birds, CUB_200_2011")
 class Birds(LabelledFiles):
     """The registry's `birds`: `images.txt`, `classes.txt`, `image_class_labels.txt` and `train_test_split.txt`.
 

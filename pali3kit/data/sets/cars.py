@@ -8,10 +8,12 @@ from pali3kit.data.sets.files import LabelledFiles, Pictures
 from pali3kit.data.sets.layout import find_root
 from pali3kit.data.sets.mat import read_mat, read_structs, whole_number
 from pali3kit.errors import DataError
+from pali3kit.registry import LABELLED
 
 TEST = "cars_test_annos_withlabels.mat"  # published apart: the development kit's own has no labels
 
 
+@LABELLED.register("cars", "Stanford Cars, cars_train/, cars_test/ and devkit/")
 class Cars(LabelledFiles):
     """The registry's `cars`: `devkit/cars_meta.mat`, `devkit/cars_train_annos.mat`, and the test set's labels.
 

@@ -15,6 +15,7 @@ from pali3kit.data.records import digest
 from pali3kit.data.sets.files import check_index, digest_of
 from pali3kit.data.sets.layout import find_root, lines_of, spoken
 from pali3kit.errors import DataError
+from pali3kit.registry import LABELLED
 
 SIDE = 32
 BYTES = 3 * SIDE * SIDE
@@ -23,6 +24,7 @@ Split = tuple[NDArray[np.uint8], list[int]]
 """Pictures `[n,3072]`, red, green and blue one after the other, and fine labels."""
 
 
+@LABELLED.register("cifar100", "CIFAR-100, cifar-100-python or cifar-100-binary")
 class Cifar100:
     """The registry's `cifar100`: fine labels.
 

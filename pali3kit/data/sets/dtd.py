@@ -5,10 +5,12 @@ from __future__ import annotations
 from pali3kit.data.sets.files import LabelledFiles, Pictures
 from pali3kit.data.sets.layout import find_root, lines_of, spoken
 from pali3kit.errors import DataError
+from pali3kit.registry import LABELLED
 
 LISTS = {"train": "train1.txt", "test": "test1.txt"}
 
 
+@LABELLED.register("dtd", "Describable Textures, images/ and labels/")
 class Dtd(LabelledFiles):
     """The registry's `dtd`: `labels/train1.txt` and `test1.txt`, `<texture>/<file>` on each line; `val1.txt` is left.
 

@@ -7,10 +7,12 @@ from pathlib import Path
 from pali3kit.data.sets.files import LabelledFiles, Pictures
 from pali3kit.data.sets.layout import class_folders, find_root, in_classes, spoken, without_pictures
 from pali3kit.errors import DataError, choose
+from pali3kit.registry import LABELLED
 
 SPLITS = ("train", "test", "v2")
 
 
+@LABELLED.register("folders", "your own: train/<class>/ and test/<class>/, perhaps v2/<class>/")
 class Folders(LabelledFiles):
     """The registry's `folders`: `train/<class>/`, `test/<class>/` and perhaps `v2/<class>/`, whose classes are train's.
 

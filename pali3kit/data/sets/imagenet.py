@@ -23,12 +23,14 @@ from pali3kit.data.sets.layout import (
 )
 from pali3kit.data.sets.mat import read_structs, whole_number
 from pali3kit.errors import DataError
+from pali3kit.registry import LABELLED
 
 NUMBER = re.compile(r"ILSVRC2012_val_(\d{8})\.\w+$")
 Real = tuple[int, ...]
 Numbers = Sequence[int | None]
 
 
+@LABELLED.register("imagenet", "ImageNet, with ReaL's labels and ImageNet-v2")
 class ImageNet(LabelledFiles):
     """The registry's `imagenet`: `train/<wnid>/` is train, `val/` is test; what is not there has no pictures.
 

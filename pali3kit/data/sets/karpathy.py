@@ -13,8 +13,10 @@ from pali3kit.data.sets.contract import Caption
 from pali3kit.data.sets.files import CaptionedFiles, Pictures
 from pali3kit.data.sets.layout import find_file
 from pali3kit.errors import DataError
+from pali3kit.registry import CAPTIONED
 
 
+@CAPTIONED.register("coco_karpathy", "COCO captions, Karpathy's test split")
 class CocoKarpathy(CaptionedFiles):
     """The registry's `coco_karpathy`: `images[]: filename, filepath, split, sentences[]: raw`, in the file's order.
 

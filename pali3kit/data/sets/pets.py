@@ -7,11 +7,13 @@ from pathlib import Path
 from pali3kit.data.sets.files import LabelledFiles, Pictures
 from pali3kit.data.sets.layout import find_root, rows_of, spoken, whole
 from pali3kit.errors import DataError
+from pali3kit.registry import LABELLED
 
 LISTS = {"train": "trainval.txt", "test": "test.txt"}
 MOST = 37
 
 
+@LABELLED.register("pets", "Oxford-IIIT Pets, images/ and annotations/")
 class Pets(LabelledFiles):
     """The registry's `pets`: a line is `<Breed>_<number> <class from 1> <1 cat, 2 dog> <breed of its species>`.
 

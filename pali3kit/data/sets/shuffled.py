@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pali3kit.data.reader import existing
 from pali3kit.data.sets.files import LabelledFiles, Pictures
 from pali3kit.data.sets.layout import class_folders, in_classes, spoken
+from pali3kit.registry import LABELLED
 
 SEED = 0  # the draw is the same for everyone
 Draw = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
@@ -43,6 +44,7 @@ class Shuffled(LabelledFiles):
         super().__init__(classes, splits, {split: labels[side] for split, side in sides.items()})
 
 
+@LABELLED.register("caltech101", "Caltech-101, 101_ObjectCategories")
 class Caltech101(Shuffled):
     """The registry's `caltech101` (Fei-Fei et al. 2004): 30 of each class are train, the others test.
 
@@ -58,6 +60,7 @@ class Caltech101(Shuffled):
         super().__init__(path, inner, of_each(30), {"BACKGROUND_Google": "background"})
 
 
+@LABELLED.register("colorectal", "Kather_texture_2016_image_tiles_5000")
 class Colorectal(Shuffled):
     """The registry's `colorectal` (Kather et al. 2016): 2000 of 5000 tiles are train, the others test.
 
@@ -71,6 +74,7 @@ class Colorectal(Shuffled):
         super().__init__(path, [f"{tiles}/{tiles}", tiles], of_all(2000, 5000), TISSUES)
 
 
+@LABELLED.register("uc_merced", "UCMerced_LandUse/Images")
 class UcMerced(Shuffled):
     """The registry's `uc_merced` (Yang and Newsam 2010): 1000 of 2100 pictures are train, the others test.
 

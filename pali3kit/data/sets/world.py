@@ -10,12 +10,14 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
+from pali3kit.config.world import Artist, WorldTask
 from pali3kit.data.sets.contract import Caption
 from pali3kit.data.world import atlas, captions, probes, vocabulary
 from pali3kit.data.world.compose import GENERATOR_VERSION
 from pali3kit.data.world.names import LANGUAGES
 from pali3kit.data.world.scene import Scene
 from pali3kit.data.world.world import World
+from pali3kit.registry import CAPTIONED, LABELLED
 
 CAPTIONS = 2  # of a picture in each language, as Crossmodal-3600 mostly has
 
@@ -25,10 +27,11 @@ def _digest(*options: str | int) -> str:
     return hashlib.sha256(json.dumps(known).encode()).hexdigest()
 
 
+@LABELLED.register("world_probe", "embedded: one of eight small tasks")
 class WorldProbe:
     """One of the eight small tasks of `data.world.probes`, pictures `image_size` pixels wide."""
 
-    def __init__(self, task: str, image_size: int = 64) -> None:
+    def __init__(self, task: WorldTask, image_size: int = 64) -> None:
         self.task, self.image_size = task, image_size
         self.classes = probes.classes(task)
         self.digest = _digest(task, image_size)
@@ -54,6 +57,7 @@ class WorldProbe:
         return None
 
 
+@LABELLED.register("world_classes", "embedded: the class of a scene's largest thing")
 class WorldClasses:
     """Scenes of the world, each of the class of its largest thing, as ImageNet names one thing of a picture.
 
@@ -108,6 +112,7 @@ def _main(world: World, scene: Scene) -> int:
     return world.classes.index(main.emoji)
 
 
+@CAPTIONED.register("world_captions", "embedded: scenes with captions in 36 languages")
 class WorldCaptions:
     """Scenes of the test split with two captions in each of the 36 languages: the names of all that is there.
 
@@ -116,7 +121,7 @@ class WorldCaptions:
 
     languages = LANGUAGES
 
-    def __init__(self, objects: int = 64, artist: str = "twemoji", test: int = 500, image_size: int = 64) -> None:
+    def __init__(self, objects: int = 64, artist: Artist = "twemoji", test: int = 500, image_size: int = 64) -> None:
         self._world = World(image_size=image_size, objects=objects, artist=artist)
         self._count = test
         self.digest = _digest(objects, artist, test, image_size)

@@ -12,8 +12,10 @@ from pali3kit.data.sets.files import CaptionedFiles, Pictures
 from pali3kit.data.sets.layout import find_file
 from pali3kit.data.world.languages import LANGUAGES
 from pali3kit.errors import DataError, choose
+from pali3kit.registry import CAPTIONED
 
 
+@CAPTIONED.register("xm3600", "Crossmodal-3600, captions.jsonl and its pictures")
 class Xm3600(CaptionedFiles):
     """The registry's `xm3600`: on each line `image/key`, and by language a mapping whose `caption` is a list of texts.
 

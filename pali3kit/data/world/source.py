@@ -7,6 +7,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from pali3kit.config.world import Artist
 from pali3kit.data.source import SourceBase
 from pali3kit.data.task import Task
 from pali3kit.data.world import captions, corpus
@@ -14,15 +15,18 @@ from pali3kit.data.world.names import LANGUAGES
 from pali3kit.data.world.scene import Scene
 from pali3kit.data.world.tasks import WorldTask
 from pali3kit.data.world.world import World
+from pali3kit.registry import SOURCE
 
 UNTRAINED = 1 << 32  # a seed of texts; those of trainings are below
 SCENES_KEPT = 1 << 15  # more than the embedded scale has; a long pretraining, which sees each once, must not pile up
 
 
+@SOURCE.register("world", "embedded scenes of real emoji, no network", given=("seed",))
 class WorldSource(World, SourceBase):
     """A `World` that answers as a `pali3kit.data.source.Source`.
 
     Args:
+        image_size, objects, artist, seed: as of `World`.
         english: share of English among alt-texts; the rest are in any of the 36 languages.
     """
 
@@ -30,7 +34,7 @@ class WorldSource(World, SourceBase):
     draws = True
 
     def __init__(
-        self, image_size: int = 64, objects: int = 64, artist: str = "noto", seed: int = 0, english: float = 0.75
+        self, image_size: int = 64, objects: int = 64, artist: Artist = "noto", seed: int = 0, english: float = 0.75
     ) -> None:
         super().__init__(image_size=image_size, objects=objects, artist=artist, seed=seed)
         self.english = english

@@ -11,6 +11,7 @@ from pali3kit.errors import ConfigError, WeightsError
 from pali3kit.language.adapters.base import HfLanguage, HfModel
 from pali3kit.language.adapters.causal import HfPrefixLM
 from pali3kit.language.adapters.seq2seq import HfSeq2Seq
+from pali3kit.registry import LANGUAGE
 
 KINDS: dict[str, Callable[[HfModel, int], HfLanguage]] = {
     "AutoModelForSeq2SeqLM": HfSeq2Seq,
@@ -18,6 +19,7 @@ KINDS: dict[str, Callable[[HfModel, int], HfLanguage]] = {
 }
 
 
+@LANGUAGE.register("hf/", "any encoder-decoder or decoder of transformers: hf/<repo or folder>")
 def create_hf(source: str, vocabulary: int) -> HfLanguage:
     """The encoder-decoder at `source`, or the decoder, which then sees all of its prefix; that it does is tried first.
 

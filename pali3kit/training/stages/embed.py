@@ -85,6 +85,7 @@ def build_captioned(config: Pictures) -> CaptionedSet:
 
 def read_encoder(config: Config, context: StageContext) -> nn.Module:
     """The encoder of the parent, or its classifier, or the whole model that the config names, on the device."""
+    encoder: nn.Module
     if config.towers is not None:
         encoder = build_part(TOWERS, config.towers)
     elif "classifier" in context.parents:

@@ -19,7 +19,7 @@ from pali3kit.training.device import chosen_device
 from pali3kit.training.parts import build_source, build_vision, read_vision
 from pali3kit.training.pictures import picture_or_black
 from pali3kit.training.weighing import Weighed, rehearsing, weigh_forward
-from pali3kit.vision.vit import ViT
+from pali3kit.vision.contract import VisionEncoder
 
 BATCH, TOKENS = 128, 1 << 16  # pictures of a batch at most, and tokens
 
@@ -51,7 +51,7 @@ def run(config: Config, context: StageContext) -> None:
         np.save(context.folder / f"{split}-bad.npy", sorted(bad))
 
 
-def _batch(vision: ViT) -> int:
+def _batch(vision: VisionEncoder) -> int:
     """Pictures at once."""
     return max(1, min(BATCH, TOKENS // (vision.native_grid[0] * vision.native_grid[1])))
 

@@ -16,7 +16,7 @@ from pali3kit.training.parts import build_vision, publish, read_parts, read_visi
 from pali3kit.training.pictures import Pictures
 from pali3kit.training.skipped import Skipped
 from pali3kit.training.stages.embed import build_labelled
-from pali3kit.vision.vit import ViT
+from pali3kit.vision.contract import VisionEncoder
 
 
 def run(config: Config, context: StageContext) -> None:
@@ -34,7 +34,7 @@ def run(config: Config, context: StageContext) -> None:
 
 
 def _module(
-    vision: ViT, source: EndlessSet, budget: Finetune, seed: int, rank: int = 0, ranks: int = 1
+    vision: VisionEncoder, source: EndlessSet, budget: Finetune, seed: int, rank: int = 0, ranks: int = 1
 ) -> tuple[ClassifierModule, MakeBatch]:
     """Softmax over the set's classes, which all are as likely at first."""
     spec, view = vision.image_spec, {"crop": budget.crop, "flip": budget.flip, "rank": rank, "ranks": ranks}

@@ -6,7 +6,7 @@ import numpy as np
 import torch
 
 from pali3kit.config.schema import LanguagePretraining
-from pali3kit.language.ul2 import UL2
+from pali3kit.language.contract import LanguageModel
 from pali3kit.plan.kinds.language import Config
 from pali3kit.registry import LANGUAGE
 from pali3kit.text.denoise import MixtureOfDenoisers, ul2
@@ -39,7 +39,7 @@ def run(config: Config, context: StageContext) -> None:
     publish(context.folder, language, language=described, denoising={"prefix": budget.prefix})
 
 
-def _denoise(config: Config, context: StageContext, language: UL2, tokenizer: Tokenizer) -> None:
+def _denoise(config: Config, context: StageContext, language: LanguageModel, tokenizer: Tokenizer) -> None:
     budget = config.training
     source = build_source(config.source)
     with listing(source, context):

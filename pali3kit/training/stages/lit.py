@@ -26,7 +26,7 @@ from pali3kit.training.parts import (
 )
 from pali3kit.training.pictures import Pictures
 from pali3kit.training.skipped import Skipped
-from pali3kit.vision.vit import ViT
+from pali3kit.vision.contract import VisionEncoder
 from pali3kit.weights.files import save_weights
 
 
@@ -60,7 +60,7 @@ def text_tower(budget: Lit) -> Part:
     return budget.text
 
 
-def _module(vision: ViT, budget: Lit, vocabulary: int, length: int) -> SigLIPModule:
+def _module(vision: VisionEncoder, budget: Lit, vocabulary: int, length: int) -> SigLIPModule:
     part = text_tower(budget)
     sizes = {"vocabulary": vocabulary, "length": length, "out": vision.width}
     text = TEXT_TOWER.build(part.name, **sizes, **part.options)

@@ -31,7 +31,7 @@ from pali3kit.training.parts import (
 from pali3kit.training.pictures import Pictures
 from pali3kit.training.skipped import Skipped
 from pali3kit.types import Json
-from pali3kit.vision.vit import ViT
+from pali3kit.vision.contract import VisionEncoder
 from pali3kit.weights.files import save_weights
 
 
@@ -59,7 +59,7 @@ def run(config: Config, context: StageContext) -> None:
         describe(context.folder, **parts)
 
 
-def _pictures(config: Config, vision: ViT, budget: VisionPretraining, context: StageContext) -> Pictures:
+def _pictures(config: Config, vision: VisionEncoder, budget: VisionPretraining, context: StageContext) -> Pictures:
     return Pictures(
         _source(config),
         vision.image_spec,
@@ -73,7 +73,7 @@ def _pictures(config: Config, vision: ViT, budget: VisionPretraining, context: S
 
 
 def _arm(
-    config: Config, context: StageContext, pictures: Pictures, vision: ViT, budget: VisionPretraining
+    config: Config, context: StageContext, pictures: Pictures, vision: VisionEncoder, budget: VisionPretraining
 ) -> tuple[StageModule, MakeBatch]:
     """What to train the encoder in, and its batches."""
     if config.pretrain == "classif":
@@ -83,14 +83,16 @@ def _arm(
     return module, lambda step: pictures.with_texts(step, tokenizer, budget.text_length)
 
 
-def _classification(pictures: Pictures, vision: ViT, budget: VisionPretraining) -> tuple[StageModule, MakeBatch]:
+def _classification(
+    pictures: Pictures, vision: VisionEncoder, budget: VisionPretraining
+) -> tuple[StageModule, MakeBatch]:
     """The classification arm: labels say which of the source's classes are in a picture."""
     classes = len(pictures.source.classes)
     module = ClassifierModule(Classifier(vision, classes, budget.head_bias), budget.loss)
     return module, lambda step: pictures.with_labels(step, classes)
 
 
-def _contrast(vision: ViT, budget: VisionPretraining, vocabulary: int) -> SigLIPModule:
+def _contrast(vision: VisionEncoder, budget: VisionPretraining, vocabulary: int) -> SigLIPModule:
     """The contrastive arm: a text tower over `vocabulary` ids, into the space of the image embeddings."""
     shared = {"vocabulary": vocabulary, "length": budget.text_length, "out": vision.width}
     text = TEXT_TOWER.build(budget.text.name, **shared, **budget.text.options)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from pali3kit.errors import ConfigError, WeightsError, choose, first_line
 from pali3kit.images.spec import RESAMPLING, ImageSpec
+from pali3kit.registry import VISION
 from pali3kit.vision.contract import Adapter
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class VisionModel(Protocol):
     def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]: ...
 
 
+@VISION.register("hf/", "SigLIP, CLIP, DINOv2 or ViT of transformers: hf/<repo or folder>")
 class HfEncoder(Adapter):
     """A vision model of transformers, or the vision half of a two-tower model: tokens after its last norm.
 

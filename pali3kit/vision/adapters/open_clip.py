@@ -13,9 +13,11 @@ from torch import Tensor
 from pali3kit.errors import ConfigError, RegistryError, WeightsError, choose, first_line, nearest
 from pali3kit.images.spec import ImageSpec
 from pali3kit.nn.positions import Grid
+from pali3kit.registry import VISION
 from pali3kit.vision.contract import Adapter, square_grid
 
 
+@VISION.register("open_clip/", "image tower: open_clip/ViT-B-16-SigLIP")
 class OpenClipEncoder(Adapter):
     """The image tower of an open_clip model: tokens after its last norm, without the class token.
 

@@ -14,6 +14,7 @@ from torch import Tensor
 from pali3kit.errors import ConfigError, RegistryError, nearest
 from pali3kit.images.spec import ImageSpec
 from pali3kit.nn.positions import Grid
+from pali3kit.registry import VISION
 from pali3kit.vision.contract import Adapter
 
 
@@ -29,6 +30,7 @@ class FeatureModel(Protocol):
     def forward_features(self, images: Tensor) -> Tensor: ...
 
 
+@VISION.register("timm/", "any timm model with a map of features: timm/vit_tiny_patch16_224")
 class TimmEncoder(Adapter):
     """Any timm model with a map of features: ViTs, whose class and register tokens are removed, and networks of
     convolutions, whose last map is read as tokens.

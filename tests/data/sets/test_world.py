@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from typing import get_args, get_type_hints
+from typing import get_args
 
 import numpy as np
 import pytest
 
-from pali3kit.config.sets import WorldProbeOptions
+from pali3kit.config.world import Artist, WorldTask
 from pali3kit.data.sets.world import WorldCaptions, WorldClasses, WorldProbe
-from pali3kit.data.world import captions, probes
+from pali3kit.data.world import atlas, captions, probes
 from pali3kit.data.world.world import World
 
 
-def test_the_tasks_are_those_of_the_world() -> None:
-    assert get_args(get_type_hints(WorldProbeOptions)["task"]) == probes.TASKS
+def test_tasks_and_artists_are_those_of_the_world() -> None:
+    assert get_args(WorldTask) == probes.TASKS
+    assert get_args(Artist) == atlas.ARTISTS
 
 
 def test_a_probe_is_the_worlds_and_its_size_is_known_without_drawing() -> None:

@@ -1,0 +1,48 @@
+"""Declarations are found by their decorators, and nothing is imported."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+
+import pytest
+
+from pali3kit.declared.rooms import scan
+from pali3kit.errors import RegistryError
+
+Write = Callable[..., str]
+HEAD = "from pali3kit import registry\nfrom pali3kit.registry import PROJECTOR\n"
+
+
+def test_scans_a_room(package: Write) -> None:
+    room = package(
+        gate=HEAD + '@PROJECTOR.register("gate", "opens", given=("a",))\nclass Gate: ...\nclass Other: ...',
+        more=HEAD + '@other\n@registry.PROJECTOR.register(\n  "more", summary="twice"\n)\n'
+        '@PROJECTOR.register("again")\ndef more(): ...',
+        none="TEXT = 'PROJECTOR.register('",
+        other="@SOME_PROJECTOR.register('other')\nclass Other: ...",
+        inner__in__deeper=HEAD + '@PROJECTOR.register("deeper")\nclass Deeper: ...',
+    )
+    assert list(scan([room], "PROJECTOR.register")) == [
+        (f"{room}.gate:Gate", {"name": "gate", "summary": "opens", "given": ("a",)}),
+        (f"{room}.more:more", {"name": "more", "summary": "twice"}),
+        (f"{room}.more:more", {"name": "again"}),
+    ]
+    assert room not in sys.modules
+
+
+def test_a_room_that_is_not_there_is_empty() -> None:
+    assert list(scan(["no_such_room"], "PROJECTOR.register")) == []
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (HEAD + '@PROJECTOR.register(f"{1}")\nclass Gate: ...',
+         r"gate\.py:3: what a component is declared with must be literals\."),
+        ("@PROJECTOR.register(", r"gate\.py declares components, but is no Python that can be read\."),
+    ],
+)  # fmt: skip
+def test_a_declaration_that_cannot_be_read(package: Write, text: str, message: str) -> None:
+    with pytest.raises(RegistryError, match=message):
+        list(scan([package(gate=text)], "PROJECTOR.register"))
