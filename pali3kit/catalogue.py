@@ -10,10 +10,10 @@ from __future__ import annotations
 from functools import cached_property
 from importlib import import_module
 from pkgutil import iter_modules
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
 from pali3kit.errors import RegistryError, choose
-from pali3kit.registry import Entry, plugins
+from pali3kit.registry import KINDS, Entry, Registry, plugins
 
 if TYPE_CHECKING:
     from pali3kit.benchmarks.benchmark import Benchmark
@@ -63,8 +63,8 @@ class Catalogue(Generic[T]):
 
     def describe(self, name: str) -> Entry:
         """Return name, origin and summary of one. Raises RegistryError with a suggestion."""
-        summary = self.find(name).summary
-        return Entry(name, self.found[name][1], summary=summary)
+        found, origin = self.find(name), self.found[name][1]
+        return Entry(name, origin, found.summary, given=None, section=getattr(found, "options", None))
 
     @cached_property
     def found(self) -> dict[str, tuple[T, str]]:
@@ -108,3 +108,6 @@ BENCHMARK: Catalogue[Benchmark] = Catalogue(
     "benchmark", "pali3kit.benchmarks", "pali3kit.benchmarks.benchmark:Benchmark"
 )
 STAGE: Catalogue[StageKind] = Catalogue("stage", "pali3kit.plan.kinds", "pali3kit.plan.kinds.kind:StageKind")
+
+CATALOGUES: dict[str, Registry[Any] | Catalogue[Any]] = {**KINDS, "benchmark": BENCHMARK, "stage": STAGE}
+"""All that can be listed and shown, by kind."""

@@ -50,7 +50,8 @@ class Entry:
 
     `given`: arguments that are no options, since the program itself gives them; None: it gives all of them. `tells`:
     the kinds of annotations that a source's records have (`config.offers`), None where that is unknown. `sizes`: where
-    the shapes of named sizes are, `package.module:attribute`.
+    the shapes of named sizes are, `package.module:attribute`. `section`: the dataclass of its options, where it has
+    one: a stage's section of `stages`.
     """
 
     name: str
@@ -59,6 +60,7 @@ class Entry:
     given: tuple[str, ...] | None = ()
     tells: tuple[str, ...] | None = None
     sizes: str | None = None
+    section: type | None = None
 
     @property
     def origin(self) -> str:
@@ -73,8 +75,8 @@ class Entry:
     @cached_property
     def options(self) -> type | None:
         """A dataclass of its options, with its docstring; None where it has none or its source does not tell them."""
-        if self.given is None:
-            return None
+        if self.section is not None or self.given is None:
+            return self.section
         return read_options(self.origin, self.name.endswith("/"), self.given)
 
 

@@ -20,7 +20,8 @@ from pali3kit import __version__
 from pali3kit.config.grid import points
 from pali3kit.config.load import load
 from pali3kit.errors import Pali3Error, choose, nearest
-from pali3kit.registry import KINDS, Entry
+from pali3kit.catalogue import CATALOGUES
+from pali3kit.registry import Entry
 
 HELP = """\
 usage: python -m pali3kit.run [COMMAND] ARGUMENTS [key=value ...]
@@ -179,22 +180,22 @@ def _tokenizer(arguments: list[str], settings: list[str]) -> int:
 
 
 def _list(arguments: list[str], _: list[str]) -> int:
-    for kind in arguments or KINDS:
-        if kind not in KINDS:
-            raise UsageError(f"unknown kind '{kind}'.{choose(kind, KINDS)}")
+    for kind in arguments or CATALOGUES:
+        if kind not in CATALOGUES:
+            raise UsageError(f"unknown kind '{kind}'.{choose(kind, CATALOGUES)}")
         print(kind)
-        for entry in KINDS[kind].entries():
+        for entry in CATALOGUES[kind].entries():
             print(f"  {entry.name:<22}{entry.summary}")
     return 0
 
 
 def _show(arguments: list[str], _: list[str]) -> int:
     kind, slash, name = arguments[0].partition("/")
-    if kind not in KINDS:
-        raise UsageError(f"unknown kind '{kind}'.{choose(kind, KINDS)}")
+    if kind not in CATALOGUES:
+        raise UsageError(f"unknown kind '{kind}'.{choose(kind, CATALOGUES)}")
     if not slash:
         raise UsageError(f"usage: python -m pali3kit.run {COMMANDS['show'].usage}")
-    print(_described(kind, KINDS[kind].describe(name)))
+    print(_described(kind, CATALOGUES[kind].describe(name)))
     return 0
 
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from pali3kit.declared.annotations import UNREAD
 from pali3kit.catalogue import STAGE
+from pali3kit.declared.annotations import UNREAD
 from pali3kit.registry import KINDS, Registry
 
 

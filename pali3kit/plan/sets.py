@@ -6,15 +6,17 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 from pali3kit.config.digest import digest
 from pali3kit.config.schema import Part
-from pali3kit.data.sets.contract import CaptionedSet, LabelledSet
 from pali3kit.errors import DataError
 from pali3kit.plan.plain import StageConfig, named
 from pali3kit.registry import CAPTIONED, LABELLED
 from pali3kit.types import Named
+
+if TYPE_CHECKING:
+    from pali3kit.data.sets.contract import CaptionedSet, LabelledSet
 
 OF_TESTS = ("real", "v2", "names")  # options of sets that say nothing of train pictures
 
