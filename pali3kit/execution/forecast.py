@@ -14,6 +14,7 @@ from pali3kit.catalogue import STAGE
 from pali3kit.config.schema import Experiment, Runtime
 from pali3kit.execution.estimates import Estimate, Forecast, count_parameters, simulate
 from pali3kit.execution.host import allot, processor
+from pali3kit.execution.reasons import Reasons
 from pali3kit.execution.store import Store
 from pali3kit.execution.workload import units
 from pali3kit.plan.graph import build
@@ -26,7 +27,7 @@ PAGE = 160  # columns
 
 
 def plan(experiment: Experiment, console: Console | None = None) -> float:
-    """Print the stage graph with a forecast and return the forecast's seconds. Nothing is trained.
+    """Print the graph of steps, why each is to run, and a forecast; return the forecast's seconds. Nothing is trained.
 
     Shapes that were never run here are calibrated first, which takes some seconds each.
     """
@@ -39,7 +40,9 @@ def plan(experiment: Experiment, console: Console | None = None) -> float:
         forecast.calibrate(missing, workers, lambda text: console.print(escape(text), style="yellow"))
     estimates = {step.digest: forecast.estimate(step) for step in graph.steps}
     absent = {step.digest for step in missing}
-    console.print(_table(graph.steps, absent, estimates, store, experiment.runtime))
+    reasons = Reasons(store)
+    why = {step.digest: reasons.why(step) for step in missing}
+    console.print(_table(graph.steps, why, estimates, store, experiment.runtime))
     seconds = {digest: estimates[digest].seconds or 0.0 for digest in absent}
     total = simulate(missing, seconds, workers) + (STARTUP_SECONDS if missing else 0.0)
     unknown = sum(estimates[digest].seconds is None for digest in absent)
@@ -109,15 +112,16 @@ def as_time(seconds: float) -> str:
 
 
 def _table(
-    steps: list[Step], absent: set[str], estimates: dict[str, Estimate], store: Store, runtime: Runtime
+    steps: list[Step], why: dict[str, str], estimates: dict[str, Estimate], store: Store, runtime: Runtime
 ) -> Table:
     table = Table("stage", "state", box=SIMPLE_HEAD, pad_edge=False)
     for name in ("units", "parameters", "tokens", "FLOPs", "GiB", "time"):
         table.add_column(name, justify="right")
     table.add_column("known from")
+    table.add_column("why")
     for step in steps:
         estimate = estimates[step.digest]
-        done = step.digest not in absent
+        done = step.digest not in why
         parameters = count_parameters(store.path(step) / "weights.safetensors") if done else estimate.parameters
         seconds = float(store.manifest(step)["seconds"]) if done else estimate.seconds
         table.add_row(
@@ -130,6 +134,7 @@ def _table(
             _gibibytes(_bytes(step, estimate, runtime)),
             "?" if seconds is None else as_time(seconds),
             "its manifest" if done else estimate.origin,
+            escape(why.get(step.digest, "")),
         )
     return table
 

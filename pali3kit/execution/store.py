@@ -18,7 +18,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import yaml
 
@@ -27,10 +27,14 @@ from pali3kit.errors import StageError
 from pali3kit.execution.host import cores, processor
 from pali3kit.execution.workload import shape, units
 from pali3kit.plan.step import Step
+from pali3kit.types import Json
 
 MANIFEST = "manifest.json"
 TRACEBACK = "traceback.txt"
 _PACKAGES = ("torch", "lightning", "numpy")
+
+Manifest: TypeAlias = dict[str, Any]
+"""What `manifest.json` says of an artifact: who reads it from disk must expect anything."""
 
 
 class Store:
@@ -71,12 +75,12 @@ class Store:
                 return f"{folder / name} has {found} bytes instead of {size}"
         return None
 
-    def manifest(self, step: Step) -> dict[str, Any]:
+    def manifest(self, step: Step) -> Manifest:
         """Read the manifest of a published artifact. Raises OSError or ValueError when it cannot be read."""
-        manifest: dict[str, Any] = json.loads((self.path(step) / MANIFEST).read_text(encoding="utf-8"))
+        manifest: Manifest = json.loads((self.path(step) / MANIFEST).read_text(encoding="utf-8"))
         return manifest
 
-    def manifests(self) -> Iterator[dict[str, Any]]:
+    def manifests(self) -> Iterator[Manifest]:
         """Yield every readable manifest of the store, by name; what cannot be read is passed over."""
         for file in sorted(self.root.glob(f"*/{MANIFEST}")):
             try:
@@ -148,7 +152,7 @@ def disk_full(error: BaseException, root: Path) -> StageError | None:
     return None
 
 
-def _identity(step: Step) -> dict[str, Any]:
+def _identity(step: Step) -> dict[str, Json]:
     """Return the part of a manifest that is a function of the experiment."""
     return {
         "kind": step.kind,
@@ -156,13 +160,14 @@ def _identity(step: Step) -> dict[str, Any]:
         "digest": step.digest,
         "version": step.version,
         "seed": step.seed,
+        "config": dict(step.plain),
         "parents": {role: parent.digest for role, parent in step.parents.items()},
         "units": units(step),
         "shape": shape(step),
     }
 
 
-def _circumstances(made_with: Mapping[str, str]) -> Mapping[str, Any]:
+def _circumstances(made_with: Mapping[str, str]) -> Mapping[str, Json]:
     """Return the part of a manifest that says where the artifact was made."""
     return {
         "host": {"processor": processor(), "cores": cores()},

@@ -1,0 +1,76 @@
+"""Why a step is to run: the field that differs from the nearest artifact of its kind."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import pytest
+from fakes import Loose
+
+from pali3kit.catalogue import STAGE
+from pali3kit.execution.reasons import Reasons, flat
+from pali3kit.execution.store import Store
+from pali3kit.plan.step import Step
+
+MASKS = Step("masks", "masks", Loose({"training": {"examples": 10, "optimizer": {"name": "muon"}}}), seed=3)
+VISION = Step("vision", "vision", Loose({"n": 1}))
+
+
+@pytest.fixture
+def store(tmp_path):
+    store = Store(tmp_path)
+    for step in (MASKS, VISION, Step("features", "", Loose({"split": "test"}), 0, {"vision": VISION})):
+        store.work(step).mkdir(parents=True)
+        store.publish(step, 1.0, threads=1)
+    return store
+
+
+@pytest.mark.parametrize(
+    ("step", "text"),
+    [
+        (Step("language", "", Loose({})), "no artifact"),
+        (replace(MASKS, seed=4), "seed: 4, was 3"),
+        (replace(MASKS, config=Loose({"training": {"examples": 20, "optimizer": {"name": "muon"}}})),
+         "training.examples: 20, was 10"),
+        (replace(MASKS, config=Loose({"training": {"examples": 20, "optimizer": {"name": "adamw"}}})),
+         "training.examples: 20, was 10, and 1 more"),
+        (replace(MASKS, config=Loose({**MASKS.config.values, "weights": "w" * 64})),
+         f"weights: {'w' * 23}…, was nothing"),
+        (replace(MASKS, config=Loose({})), "training.examples: nothing, was 10, and 1 more"),
+        (replace(VISION, parents={"tokenizer": MASKS}), "parent tokenizer is new"),
+        (Step("features", "", Loose({"split": "test"}), 0, {"vision": replace(VISION, seed=1)}), "parent vision differs"),
+    ],
+)  # fmt: skip
+def test_the_first_difference_is_told(store, step, text):
+    assert Reasons(store).why(step) == text
+
+
+def test_the_nearest_of_several_is_compared_with(store):
+    far = replace(MASKS, seed=9, config=Loose({"training": {"examples": 7, "optimizer": {"name": "adamw"}}}))
+    store.work(far).mkdir(parents=True)
+    store.publish(far, 1.0, threads=1)
+    asked = replace(MASKS, config=Loose({"training": {"examples": 11, "optimizer": {"name": "muon"}}}))
+    assert Reasons(store).why(asked) == "training.examples: 11, was 10"
+
+
+def test_a_raised_version_is_told(store, monkeypatch):
+    kind, origin = STAGE.found["masks"]
+    monkeypatch.setitem(STAGE.found, "masks", (replace(kind, version=kind.version + 1), origin))
+    assert Reasons(store).why(replace(MASKS, label="fresh")) == f"version: {kind.version + 1}, was {kind.version}"
+
+
+def test_a_damaged_artifact_is_told(store):
+    (store.path(MASKS) / "manifest.json").write_text("{")
+    assert Reasons(store).why(MASKS) == "damaged"
+
+
+def test_an_artifact_of_version_0_1_is_read_from_its_config(store):
+    manifest = store.manifest(VISION)
+    del manifest["config"]
+    (store.path(VISION) / "manifest.json").write_text(json.dumps(manifest))
+    assert Reasons(store).why(replace(VISION, config=Loose({"n": 2}))) == "n: 2, was 1"
+
+
+def test_configurations_are_compared_by_dotted_keys():
+    assert flat({"a": {"b": 1, "c": {"d": [1]}}, "e": None}) == {"a.b": 1, "a.c.d": [1], "e": None}
