@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,6 +56,43 @@ class Scores:
     samples: Sequence[float]
     extra: Mapping[str, Json] = field(default_factory=dict)
     details: Sequence[Mapping[str, Json]] = ()
+
+
+class Metrics(TypedDict, total=False):
+    """What `metrics.json` of a step says: of one value, or of several `columns`; `curve` of a probe, by shots."""
+
+    value: float
+    n: int
+    samples: Sequence[float]
+    extra: Mapping[str, Json]
+    curve: Mapping[str, float]
+    columns: Mapping[str, ColumnMetrics]
+
+
+class ColumnMetrics(TypedDict):
+    """One of several columns."""
+
+    value: float
+    n: int
+    samples: Sequence[float]
+
+
+class Prediction(TypedDict, total=False):
+    """A line of `predictions.jsonl`: an example, the answer, its score, and of regions what can be drawn: boxes
+    (y0, x0, y1, x1) in pixels and masks as runs (y, x, length).
+    """
+
+    image: int
+    prompt: str
+    prediction: str
+    target: str
+    references: Sequence[str]
+    language: str
+    score: float | None
+    box: Sequence[int]
+    mask: Sequence[Sequence[int]]
+    target_box: Sequence[int]
+    target_mask: Sequence[Sequence[int]]
 
 
 Metric = Callable[[Answered], Scores]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from pali3kit.catalogue import STAGE
 from pali3kit.config.schema import Experiment
@@ -19,7 +18,7 @@ class Cell:
     A benchmark measured on the multimodal model, before any transfer, is called `<benchmark>@multimodal`.
     """
 
-    point: Mapping[str, Any]
+    point: Mapping[str, object]
     seed: int
     columns: Mapping[str, Step]
 

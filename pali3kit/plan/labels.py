@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any
 
 from pali3kit.catalogue import STAGE
 from pali3kit.plan.cell import Cell
@@ -38,13 +37,13 @@ def labelled(cells: list[Cell]) -> list[Cell]:
     return [replace(cell, columns={name: rename(step) for name, step in cell.columns.items()}) for cell in cells]
 
 
-def _short(values: Sequence[Any]) -> Callable[[Any], str]:
+def _short(values: Sequence[object]) -> Callable[[object], str]:
     """How the values of an axis are shown: parts by their names alone where these tell them apart."""
     whole, names = {value_label(value) for value in values}, {_part_name(value) for value in values}
     return _part_name if len(names) == len(whole) else value_label
 
 
-def _part_name(value: Any) -> str:
+def _part_name(value: object) -> str:
     return str(value["name"]) if isinstance(value, Mapping) and "name" in value else value_label(value)
 
 
@@ -54,7 +53,7 @@ def _what(step: Step) -> str:
     return f"{step.kind}/{detail}" if detail else step.kind
 
 
-def value_label(value: Any) -> str:
+def value_label(value: object) -> str:
     """Show a grid value: a part by its name and the options given with it, anything else as it is written."""
     if not isinstance(value, Mapping) or "name" not in value:
         return str(getattr(value, "name", value))

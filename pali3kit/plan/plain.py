@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from pali3kit.config.schema import Part
 from pali3kit.types import Json, Named
@@ -43,7 +43,7 @@ class StageConfig:
         return self.UNREAD
 
 
-def plain(value: object, without: Collection[str] = ()) -> Any:
+def plain(value: object, without: Collection[str] = ()) -> Json:
     """Return a value of a configuration as plain JSON: a component as `{"name": ..., **options}`, a section as a
     mapping, less its fields `without`. Options that say nothing are left out of both.
     """
@@ -54,7 +54,10 @@ def plain(value: object, without: Collection[str] = ()) -> Any:
         return _telling(told, f"{type(value).__name__.lower()}.")
     if isinstance(value, Mapping):
         return {key: plain(each) for key, each in value.items()}
-    return [plain(each) for each in value] if isinstance(value, list | tuple) else value
+    if isinstance(value, list | tuple):
+        return [plain(each) for each in value]
+    assert value is None or isinstance(value, bool | int | float | str), value
+    return value
 
 
 def named(part: Part) -> Named:
@@ -74,6 +77,6 @@ def _telling(values: Mapping[str, Json], owner: str) -> dict[str, Json]:
     }
 
 
-def _is_default(field: Field[Any], value: object) -> bool:
+def _is_default(field: Field[object], value: object) -> bool:
     default = field.default_factory() if field.default_factory is not MISSING else field.default
     return default is not MISSING and value == default

@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from pali3kit.config.schema import Experiment
+from pali3kit.evals.scores import Metrics, Prediction
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import Graph
 from pali3kit.plan.labels import value_label
@@ -33,6 +33,11 @@ class Shelf:
             self._folders[step.digest] = self._store.path(step) if self._store.done(step) else None
         return self._folders[step.digest]
 
+    def versions(self, step: Step) -> Mapping[str, object]:
+        """The versions that a published artifact was made with; none of what is not published."""
+        versions: Mapping[str, object] = self._store.manifest(step).get("versions", {}) if self.folder(step) else {}
+        return versions
+
     def failure(self, step: Step) -> str:
         """Why a step has no artifact: its own failure, or the first among its ancestors'; "" if none failed."""
         for one in ancestry([step]):
@@ -51,14 +56,14 @@ class Arm:
     """One point of the grid with its evaluating steps: `steps[column][seed]`."""
 
     label: str
-    point: Mapping[str, Any]
+    point: Mapping[str, object]
     steps: Mapping[str, Mapping[int, Step]]
 
 
 def arms_of(graph: Graph, experiment: Experiment) -> list[Arm]:
     """Group the cells by grid point: baselines come first, then what is compared with them, the control last."""
     steps: dict[str, dict[str, dict[int, Step]]] = {}
-    points: dict[str, Mapping[str, Any]] = {}
+    points: dict[str, Mapping[str, object]] = {}
     for cell in graph.cells:
         label = label_of(cell.point)
         points[label] = cell.point
@@ -76,31 +81,33 @@ def arms_of(graph: Graph, experiment: Experiment) -> list[Arm]:
     return sorted(arms.values(), key=place)
 
 
-def partner_of(point: Mapping[str, Any], experiment: Experiment) -> dict[str, Any]:
+def partner_of(point: Mapping[str, object], experiment: Experiment) -> dict[str, object]:
     """The point that `point` is compared with: the same one with the baseline's values."""
     return {**point, **{key: value for key, value in experiment.baseline.items() if key in point}}
 
 
-def label_of(point: Mapping[str, Any]) -> str:
+def label_of(point: Mapping[str, object]) -> str:
     """Name a grid point: `SigLIP`, `SigLIP, depth 4`; an empty grid has one point, `ours`."""
     return ", ".join(filter(None, (_value_label(key, value) for key, value in point.items()))) or "ours"
 
 
-def _value_label(key: str, value: Any) -> str:
+def _value_label(key: str, value: object) -> str:
     name = value_label(value)
     if key == "evaluation.texts" and name in TEXTS:
         return TEXTS[name]
     return NAMES.get(name, name) if key == "pretrain" else f"{key.rpartition('.')[2]} {name}"
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object; an absent file is an empty one."""
-    return dict(json.loads(path.read_text(encoding="utf-8"))) if path.exists() else {}
+def read_metrics(folder: Path) -> Metrics:
+    """Read what a step measured; nothing where it measures nothing."""
+    file = folder / "metrics.json"
+    metrics: Metrics = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    return metrics
 
 
-def read_rows(path: Path) -> list[dict[str, Any]]:
-    """Read JSON lines; an absent file has none."""
-    return [json.loads(line) for line in read_lines(path)]
+def read_predictions(folder: Path) -> list[Prediction]:
+    """Read what a step predicted; none where it predicts nothing."""
+    return [json.loads(line) for line in read_lines(folder / "predictions.jsonl")]
 
 
 def read_lines(path: Path) -> list[str]:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
 
 from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.config.encoder import probe_sets
@@ -24,9 +23,9 @@ from pali3kit.report.arms import (
     arms_of,
     label_of,
     partner_of,
-    read_json,
     read_lines,
-    read_rows,
+    read_metrics,
+    read_predictions,
 )
 from pali3kit.report.columns import Column, Sets, columns_of, score_of
 from pali3kit.report.model import Cell, Control, Published, PublishedRow, Report, Row, Stage, Status, Table
@@ -142,12 +141,12 @@ def sets_of(arms: Sequence[Arm], experiment: Experiment) -> Sets:
     return Sets(labelled, captioned, len(probe_sets(experiment)), own)
 
 
-def _name(part: Any) -> str:
+def _name(part: object) -> str:
     """The name of a part, as the schema has it or as a grid writes it."""
     return str(part["name"]) if isinstance(part, Mapping) else str(getattr(part, "name", part))
 
 
-def _is_papers(column: Column, point: Mapping[str, Any], experiment: Experiment) -> bool:
+def _is_papers(column: Column, point: Mapping[str, object], experiment: Experiment) -> bool:
     """Whether the paper measures a column so: its texts are read by a tower that is LiT-tuned for the encoder."""
     texts = point.get("evaluation.texts", experiment.evaluation.texts)
     towers = point.get("model.towers", experiment.model.towers)
@@ -170,8 +169,8 @@ def _measure(arm: Arm, column: Column, suffix: str, shelf: Shelf) -> _Measured:
     for seed, step in arm.steps.get(_key(column.source, suffix), {}).items():
         folder = shelf.folder(step)
         if folder is not None:
-            rows = read_rows(folder / "predictions.jsonl") if column.name != column.source else []
-            metrics = read_json(folder / "metrics.json")
+            rows = read_predictions(folder) if column.name != column.source else []
+            metrics = read_metrics(folder)
             if column.name.partition(".")[2] in metrics.get("columns", [column.name.partition(".")[2]]):
                 scores[seed] = score_of(column, metrics, rows)
         elif reason := shelf.failure(step):
@@ -209,8 +208,8 @@ def _side(difference: Interval) -> Control:
 def _beside(
     cell: Cell,
     published: paper.PaperTable | None,
-    point: Mapping[str, Any],
-    partner: Mapping[str, Any],
+    point: Mapping[str, object],
+    partner: Mapping[str, object],
     column: Column,
 ) -> Cell:
     """Add the paper's numbers for the same arms, and whether ours follow them."""
@@ -227,7 +226,7 @@ def _beside(
     return replace(cell, paper_delta=theirs, verdict=judged)
 
 
-def _control_of(point: Mapping[str, Any]) -> str:
+def _control_of(point: Mapping[str, object]) -> str:
     return label_of({**point, "pretrain": CONTROL}) if "pretrain" in point else ""
 
 

@@ -2,17 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.benchmarks.benchmark import Column as BenchmarkColumn
 from pali3kit.catalogue import BENCHMARK
+from pali3kit.evals.scores import Metrics, Prediction
 from pali3kit.report.statistics import Score
-
-Metrics = Mapping[str, Any]
-Predictions = Sequence[Mapping[str, Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +69,7 @@ def _titled(column: BenchmarkColumn, sets: Sets) -> str:
     )
 
 
-def score_of(column: Column, metrics: Metrics, predictions: Predictions) -> Score:
+def score_of(column: Column, metrics: Metrics, predictions: Sequence[Prediction]) -> Score:
     """The score of a column from the artifact's metrics; `predictions` say which language a sample is in.
 
     A picture that is described in many languages is one sample: its captions stand and fall together.
@@ -84,8 +81,8 @@ def score_of(column: Column, metrics: Metrics, predictions: Predictions) -> Scor
     if column.name == column.source:
         return Score(float(metrics["value"]), tuple(metrics.get("samples", ())))
     belongs: Callable[[str], bool] = _is_english if part == "en" else _is_not_english
-    samples, value = metrics.get("samples", ()), float(metrics["extra"][part])
-    if len(samples) != len(predictions):
+    samples, value = metrics.get("samples", ()), float(str(metrics["extra"][part]))
+    if len(samples) != len(predictions) or not column.benchmark.every_language:
         return Score(value)
     by_image: dict[int, list[float]] = {}
     for sample, row in zip(samples, predictions, strict=True):

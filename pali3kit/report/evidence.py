@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import csv
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from pali3kit.catalogue import STAGE
 from pali3kit.plan.graph import Graph
 from pali3kit.plan.step import Step, ancestry
-from pali3kit.report.arms import NAMES, Arm, Shelf, read_json
+from pali3kit.report.arms import NAMES, Arm, Shelf, read_metrics
 from pali3kit.report.model import Curve, Detail
+from pali3kit.types import Json
 
 LAST = "~"  # behind all stages of the paper
 
@@ -21,13 +21,13 @@ def details(arms: Sequence[Arm], shelf: Shelf) -> Iterable[Detail]:
     for arm in arms:
         for name, steps in arm.steps.items():
             for folder in filter(None, map(shelf.folder, steps.values())):
-                for key, value in _flat(read_json(folder / "metrics.json").get("extra", {})):
+                for key, value in _flat(read_metrics(folder).get("extra", {})):
                     found.setdefault((name, key), {}).setdefault(arm.label, []).append(value)
     for (name, key), values in found.items():
         yield Detail(name, key, {label: sum(each) / len(each) for label, each in values.items()})
 
 
-def _flat(extra: Mapping[str, Any], prefix: str = "") -> Iterable[tuple[str, float]]:
+def _flat(extra: Mapping[str, Json], prefix: str = "") -> Iterable[tuple[str, float]]:
     for key, value in extra.items():
         if isinstance(value, Mapping):
             yield from _flat(value, f"{prefix}{key} / ")
@@ -62,7 +62,7 @@ def _stage(step: Step) -> str:
 def versions(graph: Graph, shelf: Shelf) -> dict[str, str]:
     """The versions that the artifacts were made with; several are listed where they differ."""
     found: dict[str, set[str]] = {}
-    for folder in filter(None, map(shelf.folder, graph.steps)):
-        for name, version in read_json(folder / "manifest.json").get("versions", {}).items():
+    for step in graph.steps:
+        for name, version in shelf.versions(step).items():
             found.setdefault(name, set()).add(str(version))
     return {name: ", ".join(sorted(versions)) for name, versions in sorted(found.items())}

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 from pali3kit.benchmarks.benchmark import Figure as Drawing
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.report.arms import Arm, Shelf, read_json
+from pali3kit.evals.scores import Metrics
+from pali3kit.report.arms import Arm, Shelf, read_metrics
 from pali3kit.report.columns import Sets, columns_of
 from pali3kit.report.model import Figure
 
@@ -23,10 +23,11 @@ def figures(arms: Sequence[Arm], shelf: Shelf, sets: Sets) -> Iterable[Figure]:
             yield from _figure(drawing, title, arms, shelf, benchmark.name)
 
 
-def _numbers(drawing: Drawing, metrics: Mapping[str, Any]) -> Numbers:
+def _numbers(drawing: Drawing, metrics: Metrics) -> Numbers:
     """What a figure shows of the metrics of one step, by place."""
-    found = metrics.get(drawing.of, {})
-    return {key.removeprefix(drawing.begin): value for key, value in found.items() if key.startswith(drawing.begin)}
+    found = metrics.get("curve", {}) if drawing.of == "curve" else metrics.get("extra", {})
+    chosen = {key.removeprefix(drawing.begin): value for key, value in found.items() if key.startswith(drawing.begin)}
+    return {place: value for place, value in chosen.items() if isinstance(value, float | int)}
 
 
 def _figure(drawing: Drawing, title: str, arms: Sequence[Arm], shelf: Shelf, column: str) -> Iterable[Figure]:
@@ -41,9 +42,7 @@ def _figure(drawing: Drawing, title: str, arms: Sequence[Arm], shelf: Shelf, col
         if not steps or (same := tuple(step.digest for step in steps)) in seen:
             continue
         seen.add(same)
-        found = [
-            _numbers(drawing, read_json(folder / "metrics.json")) for step in steps if (folder := shelf.folder(step))
-        ]
+        found = [_numbers(drawing, read_metrics(folder)) for step in steps if (folder := shelf.folder(step))]
         places = tuple(found[0])
         means = tuple(sum(each[place] for each in found) / len(found) for place in places)
         drawn.setdefault(places, {})[arm.label] = means

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from html import escape
 from importlib.resources import files
-from typing import Any
 
 import yaml
 
@@ -14,12 +13,12 @@ from pali3kit.config.written import written
 from pali3kit.report import charts, paper, table
 from pali3kit.report.figure_charts import figure_chart
 from pali3kit.report.gallery import Pictures, defined, gallery
-from pali3kit.report.model import Report, Table
+from pali3kit.report.model import Report, Table, Timings
 
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
 
-def page(report: Report, timings: Mapping[str, Any], images: Pictures) -> str:
+def page(report: Report, timings: Timings, images: Pictures) -> str:
     """The whole report as HTML. `timings` as `write.timings` makes them; `images` by test index, may be empty."""
     style = (files(__package__) / "style.css").read_text(encoding="utf-8")
     sections = [
@@ -149,8 +148,8 @@ def _details(report: Report) -> str:
     return _section("Behind the columns", "".join(blocks)) if blocks else ""
 
 
-def _cost(timings: Mapping[str, Any]) -> str:
-    stages: Sequence[Mapping[str, Any]] = timings.get("stages", ())
+def _cost(timings: Timings) -> str:
+    stages = timings["stages"]
     if not stages:
         return ""
     kinds: dict[str, float] = {}

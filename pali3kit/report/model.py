@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, TypedDict
 
 from pali3kit.catalogue import STAGE
 from pali3kit.config.schema import Expected
@@ -43,7 +43,7 @@ class Row:
     """One point of the grid. `baseline` is the label of its partner, "" for a baseline row itself."""
 
     label: str
-    point: Mapping[str, Any]
+    point: Mapping[str, object]
     baseline: str
     cells: Mapping[str, Cell]
 
@@ -131,6 +131,25 @@ class Stage:
     skipped: int = 0
 
 
+class StepTiming(TypedDict):
+    """What an artifact cost: wall seconds, threads, and the processor it was made on."""
+
+    kind: str
+    label: str
+    digest: str
+    seconds: float
+    threads: int
+    processor: str
+    cores: int
+
+
+class Timings(TypedDict):
+    """What all artifacts of a run cost."""
+
+    seconds: float
+    stages: list[StepTiming]
+
+
 @dataclass(frozen=True, slots=True)
 class Figure:
     """Numbers by row over the same places: "lines" (few-shot curves) or "bars" (languages), in percent."""
@@ -177,7 +196,7 @@ class Report:
     gallery: tuple[Example, ...]
     stages: tuple[Stage, ...]
     versions: Mapping[str, str]
-    config: Mapping[str, Any]
+    config: Mapping[str, Any]  # of the schema, as YAML has it
 
     @property
     def failed(self) -> bool:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
+from pali3kit.evals.scores import Prediction
 from pali3kit.plan.step import Step
-from pali3kit.report.arms import Arm, Shelf, read_rows
+from pali3kit.report.arms import Arm, Shelf, read_predictions
 from pali3kit.report.columns import columns_of
 from pali3kit.report.model import Answer, Example, Region
 
@@ -18,7 +18,8 @@ PICTURES = (
     "stages.transfer.image_size",
     "stages.resolution",
 )  # axes of a grid that change what a picture is
-Prediction = Mapping[str, Any]
+Key = tuple[int, str, str]
+"""An example: its picture, prompt and language."""
 
 
 def choose(arms: Sequence[Arm], shelf: Shelf) -> Iterable[Example]:
@@ -40,29 +41,27 @@ def choose(arms: Sequence[Arm], shelf: Shelf) -> Iterable[Example]:
             yield from (_example(source, key, rows, size) for key in _spread(_common(rows), COUNT))
 
 
-def _first(steps: Mapping[int, Step], shelf: Shelf) -> dict[tuple[Any, ...], Prediction]:
+def _first(steps: Mapping[int, Step], shelf: Shelf) -> dict[Key, Prediction]:
     for step in steps.values():
         folder = shelf.folder(step)
         if folder is not None:
-            predictions = read_rows(folder / "predictions.jsonl")
+            predictions = read_predictions(folder)
             return {(row["image"], row.get("prompt", ""), row.get("language", "")): row for row in predictions}
     return {}
 
 
-def _common(rows: Mapping[str, Mapping[tuple[Any, ...], Prediction]]) -> list[tuple[Any, ...]]:
+def _common(rows: Mapping[str, Mapping[Key, Prediction]]) -> list[Key]:
     first, *others = rows.values()
     return [key for key in first if all(key in other for other in others)]
 
 
-def _spread(keys: Sequence[tuple[Any, ...]], count: int) -> list[tuple[Any, ...]]:
+def _spread(keys: Sequence[Key], count: int) -> list[Key]:
     """`count` of `keys`, from the middle of equal parts."""
     count = min(count, len(keys))
     return [keys[(2 * index + 1) * len(keys) // (2 * count)] for index in range(count)]
 
 
-def _example(
-    source: str, key: tuple[Any, ...], rows: Mapping[str, Mapping[tuple[Any, ...], Prediction]], size: int
-) -> Example:
+def _example(source: str, key: Key, rows: Mapping[str, Mapping[Key, Prediction]], size: int) -> Example:
     predictions = {label: found[key] for label, found in rows.items()}
     one = next(iter(predictions.values()))
     columns = columns_of(source)
@@ -78,7 +77,8 @@ def _example(
 
 
 def _score(row: Prediction) -> float | None:
-    return None if row.get("score") is None else float(row["score"])
+    score = row.get("score")
+    return None if score is None else float(score)
 
 
 def _region(box: Sequence[int] | None, runs: Sequence[Sequence[int]] | None) -> Region | None:

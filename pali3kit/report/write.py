@@ -9,7 +9,6 @@ import os
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import DataError
@@ -19,13 +18,13 @@ from pali3kit.report import saved, table
 from pali3kit.report.collect import collect
 from pali3kit.report.gallery import pictures
 from pali3kit.report.html import page
-from pali3kit.report.model import Cell, Report
+from pali3kit.report.model import Cell, Report, StepTiming, Timings
 from pali3kit.report.statistics import Interval
 
 DIGITS = 6
 
 
-def write(report: Report, folder: Path, experiment: Experiment, timings: Mapping[str, Any]) -> list[Path]:
+def write(report: Report, folder: Path, experiment: Experiment, timings: Timings) -> list[Path]:
     """Write report.{json,csv,md,tex,html}, timings.json and experiment.yaml; return the files that changed.
 
     All but timings.json and the cost section of report.html are equal for equal runs.
@@ -63,9 +62,9 @@ def rebuild(folder: Path) -> Report:
     return report
 
 
-def timings(graph: Graph, store: Store) -> dict[str, Any]:
+def timings(graph: Graph, store: Store) -> Timings:
     """Read from the manifests what each artifact cost: wall seconds, threads and the processor it was made on."""
-    stages = []
+    stages: list[StepTiming] = []
     for step in filter(store.done, graph.steps):
         manifest = store.manifest(step)
         host = manifest["host"]
@@ -83,7 +82,7 @@ def timings(graph: Graph, store: Store) -> dict[str, Any]:
     return {"seconds": sum(stage["seconds"] for stage in stages), "stages": stages}
 
 
-def as_json(value: Any) -> str:
+def as_json(value: object) -> str:
     """Canonical JSON: sorted keys, floats rounded to DIGITS, no NaN (null), one newline at the end."""
     return json.dumps(_rounded(value), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
@@ -105,7 +104,7 @@ def as_csv(report: Report) -> str:
     return buffer.getvalue()
 
 
-def _record(cell: Cell) -> dict[str, Any]:
+def _record(cell: Cell) -> dict[str, str | int]:
     ours, paper = cell.ours, cell.paper_delta or cell.paper
     return {
         "status": cell.status,
@@ -135,7 +134,7 @@ def _text(value: float | None) -> str:
     return "" if value is None else f"{value:.4f}"
 
 
-def _rounded(value: Any) -> Any:
+def _rounded(value: object) -> object:
     if isinstance(value, Mapping):
         return {str(key): _rounded(each) for key, each in value.items()}
     if isinstance(value, list | tuple):

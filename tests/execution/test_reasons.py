@@ -16,11 +16,13 @@ from pali3kit.plan.step import Step
 MASKS = Step("masks", "masks", Loose({"training": {"examples": 10, "optimizer": {"name": "muon"}}}), seed=3)
 VISION = Step("vision", "vision", Loose({"n": 1}))
 
+FEATURES = Step("features", "features", Loose({"split": "test", "count": 2}), 0, {"vision": VISION})
+
 
 @pytest.fixture
 def store(tmp_path):
     store = Store(tmp_path)
-    for step in (MASKS, VISION, Step("features", "", Loose({"split": "test"}), 0, {"vision": VISION})):
+    for step in (MASKS, VISION, FEATURES):
         store.work(step).mkdir(parents=True)
         store.publish(step, 1.0, threads=1)
     return store
@@ -39,7 +41,8 @@ def store(tmp_path):
          f"weights: {'w' * 23}…, was nothing"),
         (replace(MASKS, config=Loose({})), "training.examples: nothing, was 10, and 1 more"),
         (replace(VISION, parents={"tokenizer": MASKS}), "parent tokenizer is new"),
-        (Step("features", "", Loose({"split": "test"}), 0, {"vision": replace(VISION, seed=1)}), "parent vision differs"),
+        (replace(FEATURES, parents={"vision": replace(VISION, seed=1)}),
+         "parent vision differs"),
     ],
 )  # fmt: skip
 def test_the_first_difference_is_told(store, step, text):

@@ -1,0 +1,1 @@
+"""A plug-in for pali3kit with one component of each kind: what `docs/plugins.md` shows."""
