@@ -105,46 +105,46 @@ def create_captioned(name: str, *arguments: object, **options: object) -> Captio
 
 def list_vision(pattern: str = "*") -> list[str]:
     """List the names of vision encoders that match a shell-style pattern."""
-    return _matching(registry.VISION, pattern)
+    return _matching(registry.VISION.names(), pattern)
 
 
 def list_projector(pattern: str = "*") -> list[str]:
     """List the names of projectors that match a shell-style pattern."""
-    return _matching(registry.PROJECTOR, pattern)
+    return _matching(registry.PROJECTOR.names(), pattern)
 
 
 def list_language(pattern: str = "*") -> list[str]:
     """List the names of language models that match a shell-style pattern."""
-    return _matching(registry.LANGUAGE, pattern)
+    return _matching(registry.LANGUAGE.names(), pattern)
 
 
 def list_masks(pattern: str = "*") -> list[str]:
     """List the names of mask tokenizers that match a shell-style pattern."""
-    return _matching(registry.MASKS, pattern)
+    return _matching(registry.MASKS.names(), pattern)
 
 
 def list_source(pattern: str = "*") -> list[str]:
     """List the names of sources that match a shell-style pattern."""
-    return _matching(registry.SOURCE, pattern)
+    return _matching(registry.SOURCE.names(), pattern)
 
 
 def list_towers(pattern: str = "*") -> list[str]:
     """List the names of whole two-tower models that match a shell-style pattern."""
-    return _matching(registry.TOWERS, pattern)
+    return _matching(registry.TOWERS.names(), pattern)
 
 
 def list_labelled(pattern: str = "*") -> list[str]:
     """List the names of labelled sets that match a shell-style pattern."""
-    return _matching(registry.LABELLED, pattern)
+    return _matching(registry.LABELLED.names(), pattern)
 
 
 def list_captioned(pattern: str = "*") -> list[str]:
     """List the names of captioned sets that match a shell-style pattern."""
-    return _matching(registry.CAPTIONED, pattern)
+    return _matching(registry.CAPTIONED.names(), pattern)
 
 
-def _matching(kind: registry.Registry[Any], pattern: str) -> list[str]:
-    return [name for name in kind.names() if fnmatch(name, pattern)]
+def _matching(names: list[str], pattern: str) -> list[str]:
+    return [name for name in names if fnmatch(name, pattern)]
 
 
 def __getattr__(name: str) -> Any:

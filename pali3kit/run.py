@@ -20,6 +20,7 @@ from pali3kit import __version__
 from pali3kit.catalogue import CATALOGUES
 from pali3kit.config.grid import points
 from pali3kit.config.load import load
+from pali3kit.config.shapes import LanguageShape, VitShape
 from pali3kit.errors import Pali3Error, choose, nearest
 from pali3kit.registry import Entry
 
@@ -222,13 +223,13 @@ def _type(kind: Any) -> str:
     return {Any: "any", NoneType: "None"}.get(kind) or str(kind.__name__)
 
 
-def _default(field: Field[Any]) -> str:
+def _default(field: Field[object]) -> str:
     if field.default_factory is not MISSING:
         return f"default {field.default_factory()}"
     return "required" if field.default is MISSING else f"default {field.default}"
 
 
-def _shape(shape: Any) -> str:
+def _shape(shape: VitShape | LanguageShape) -> str:
     """The numbers that a name stands for."""
     return ", ".join(f"{key} {value}" for key, value in asdict(shape).items())
 

@@ -24,7 +24,7 @@ from pali3kit.catalogue import STAGE
 from pali3kit.config.digest import digest
 from pali3kit.execution.host import processor
 from pali3kit.execution.process import Worker
-from pali3kit.execution.store import Store
+from pali3kit.execution.store import Manifest, Store
 from pali3kit.execution.worker import Calibrated
 from pali3kit.execution.workload import shape, units
 from pali3kit.plan.step import Step, critical_path
@@ -132,7 +132,7 @@ class Forecast:
             else:
                 say(f"{step.label} could not be calibrated: {getattr(message, 'reason', message)}")
 
-    def _learn(self, manifest: Mapping[str, Any]) -> None:
+    def _learn(self, manifest: Manifest) -> None:
         try:
             here = manifest["host"]["processor"] == processor() and manifest["threads"] == self.threads
             seen = max(1, int(manifest["units"])), float(manifest["seconds"])
@@ -192,7 +192,7 @@ def _read(file: Path) -> dict[str, dict[str, Any]]:
     return known
 
 
-def _write(file: Path, known: Mapping[str, Any]) -> None:
+def _write(file: Path, known: Mapping[str, object]) -> None:
     partial = file.with_suffix(f".{os.getpid()}")
     file.parent.mkdir(parents=True, exist_ok=True)
     partial.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")

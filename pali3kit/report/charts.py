@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from html import escape
 
-from pali3kit.report.model import Curve, Report, Table
+from pali3kit.report.columns import Column
+from pali3kit.report.model import Curve, Report, Row, Table
 from pali3kit.report.table import number
 
 SERIES = 6
@@ -50,29 +51,33 @@ def delta_chart(report: Report, table: Table) -> str:
             parts.append(f'<rect class="band" x="0" y="{y:.1f}" width="{WIDTH}" height="{len(rows) * BAR + GROUP}"/>')
         parts.append(f'<text x="{left - 14}" y="{middle + 4:.1f}" text-anchor="end">{escape(column.title)}</text>')
         for position, row in enumerate(rows):
-            cell, centre = row.cells[column.name], y + GROUP / 2 + (position + 0.5) * BAR
-            if cell.delta:
-                low, mean, high = place(cell.delta.low), place(cell.delta.mean), place(cell.delta.high)
-                cap = f"{centre - 4:.1f}v8"
-                tip = f"{row.label}, {column.title}: {number(cell.delta.mean, signed=True)} points"
-                parts.append(
-                    f'<g class="{colours[row.label]}"><title>{escape(tip)}</title>'
-                    f'<path class="bar" d="M{place(0)} {centre:.1f}H{mean}"/>'
-                    f'<path class="whisker" d="M{low} {centre:.1f}H{high}M{low} {cap}M{high} {cap}"/>'
-                    f'<circle cx="{mean}" cy="{centre:.1f}" r="4.5"/></g>'
-                )
-            elif cell.status == "failed":
-                right = float(place(max(0.0, cell.paper_delta.value if cell.paper_delta else 0.0)))
-                parts.append(f'<text class="failed" x="{right + 12:.1f}" y="{centre + 4:.1f}">failed</text>')
-            if cell.paper_delta:
-                x, mark = place(cell.paper_delta.value), cell.paper_delta.mark
-                tip = f"Paper: {number(cell.paper_delta.value, signed=True)}{mark}"
-                parts.append(
-                    f'<path class="paper" d="M{x} {centre - 6:.1f}l6 6l-6 6l-6 -6z"><title>{tip}</title></path>'
-                )
+            centre = y + GROUP / 2 + (position + 0.5) * BAR
+            parts += _difference(row, column, centre, place, colours[row.label])
         y += len(rows) * BAR + GROUP
     name = f"Differences to the baseline, {table.title.lower()}"
     return svg(WIDTH, height, name, parts, "chart differences")
+
+
+def _difference(row: Row, column: Column, centre: float, place: Callable[[float], str], colour: str) -> Iterable[str]:
+    """A row's difference in a column with its interval, and the paper's."""
+    cell = row.cells[column.name]
+    if cell.delta:
+        low, mean, high = place(cell.delta.low), place(cell.delta.mean), place(cell.delta.high)
+        cap = f"{centre - 4:.1f}v8"
+        tip = f"{row.label}, {column.title}: {number(cell.delta.mean, signed=True)} points"
+        yield (
+            f'<g class="{colour}"><title>{escape(tip)}</title>'
+            f'<path class="bar" d="M{place(0)} {centre:.1f}H{mean}"/>'
+            f'<path class="whisker" d="M{low} {centre:.1f}H{high}M{low} {cap}M{high} {cap}"/>'
+            f'<circle cx="{mean}" cy="{centre:.1f}" r="4.5"/></g>'
+        )
+    elif cell.status == "failed":
+        right = float(place(max(0.0, cell.paper_delta.value if cell.paper_delta else 0.0)))
+        yield f'<text class="failed" x="{right + 12:.1f}" y="{centre + 4:.1f}">failed</text>'
+    if cell.paper_delta:
+        x, tip = place(cell.paper_delta.value), f"Paper: {number(cell.paper_delta.value, signed=True)}"
+        mark = cell.paper_delta.mark
+        yield f'<path class="paper" d="M{x} {centre - 6:.1f}l6 6l-6 6l-6 -6z"><title>{tip}{mark}</title></path>'
 
 
 def curve_panels(report: Report) -> Iterable[str]:

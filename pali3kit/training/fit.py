@@ -8,7 +8,7 @@ import os
 import signal
 import time
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,8 @@ import lightning as L
 import torch
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy
+from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy, Strategy
+from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from pali3kit.config.schema import Training
@@ -34,13 +35,13 @@ MakeBatch = Callable[[int], Any]
 """From a step to its batch, or to a list of the passes whose gradients add up to the step's."""
 
 
-class Steps(IterableDataset[Any]):
+class Steps(IterableDataset[object]):
     """Batch `i` for every step from `start` on: what a step sees depends on nothing but its number."""
 
     def __init__(self, make: MakeBatch, start: int, total: int) -> None:
         self.make, self.start, self.total = make, start, total
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[object]:
         """All steps, or those of one of several loading processes, whose batches the loader takes in turn."""
         worker = get_worker_info()
         number, count = (worker.id, worker.num_workers) if worker else (0, 1)
@@ -54,10 +55,10 @@ class Steps(IterableDataset[Any]):
 class Passes:
     """The batches of a loader one by one, also where a step has several: these stay together, whoever loaded them."""
 
-    def __init__(self, loader: DataLoader[Any]) -> None:
+    def __init__(self, loader: DataLoader[object]) -> None:
         self.loader = loader
 
-    def __iter__(self) -> Iterator[Any]:
+    def __iter__(self) -> Iterator[object]:
         for made in self.loader:
             yield from made if isinstance(made, list) else [made]
 
@@ -80,7 +81,7 @@ class Recorder(Callback):
         self.stop.listen()
 
     def on_train_batch_start(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: Any, batch_idx: int
+        self, trainer: L.Trainer, pl_module: L.LightningModule, batch: object, batch_idx: int
     ) -> None:
         if isinstance(batch, Pali3Error):
             raise batch
@@ -89,9 +90,10 @@ class Recorder(Callback):
         torch.manual_seed(seed + (batch_idx % self.passes << 48))
 
     def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: STEP_OUTPUT, batch: object, batch_idx: int
     ) -> None:
         step = trainer.global_step
+        assert isinstance(outputs, Mapping)
         numbers = {name: float(value) for name, value in outputs.items()}
         if not all(map(_is_finite, numbers.values())):
             raise StageError(f"the loss is not finite at step {step}: {numbers}. Lower the learning rate")
@@ -119,7 +121,7 @@ class Recorder(Callback):
         """Whether any rank wants it: they save, and stop, together."""
         return bool(trainer.strategy.reduce_boolean_decision(wanted, all=False))
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, object]:
         return {"rows": self.rows, "sums": self.sums, "sharded": _sharded(self.context.execution)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -200,7 +202,7 @@ def _trainer(callbacks: list[Callback], steps: int, clip_norm: float, execution:
     )
 
 
-def _loader(steps: Steps, processes: int) -> DataLoader[Any]:
+def _loader(steps: Steps, processes: int) -> DataLoader[object]:
     """Forked, since what makes a batch may be anything; a worker's own way to start processes would pickle it."""
     if not processes:
         return DataLoader(steps, batch_size=None)
@@ -227,7 +229,7 @@ def _no_loaders_left() -> Iterator[None]:
                 process.join()
 
 
-def _strategy(execution: Execution) -> Any:
+def _strategy(execution: Execution) -> str | Strategy:
     """Lightning's way to share the work; the ranks themselves are started by `execution/ranks.py`."""
     if execution.ranks == 1:
         return "auto"

@@ -6,11 +6,11 @@ Each can be used outside the harness too: build the model, give it to the module
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import lightning as L
 import torch
 import torch.distributed as dist
+from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
 from pali3kit.config.schema import Optimizer as Options
@@ -67,7 +67,7 @@ class StageModule(L.LightningModule):
         numbers = self.losses(batch)
         return {"loss": numbers["loss"]} | {k: v.detach() for k, v in numbers.items() if k != "loss"}
 
-    def configure_optimizers(self) -> dict[str, Any]:  # type: ignore[override]
+    def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         optimizer = build_optimizer(self.model, self.options)
         schedule = build_schedule(optimizer, self.options, self.steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

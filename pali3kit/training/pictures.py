@@ -64,7 +64,7 @@ class Pictures:
         """`images` alone."""
         return self._stack(self._draw(step, lambda index, rng: None))
 
-    def _stack(self, drawn: _Drawn[Any]) -> torch.Tensor:
+    def _stack(self, drawn: _Drawn[T]) -> torch.Tensor:
         return self.spec.prepare(drawn.images)
 
     def _draw(self, step: int, say: Callable[[int, np.random.Generator], T]) -> _Drawn[T]:

@@ -69,7 +69,7 @@ class Skipped(Callback):
             with self.file.open("a", encoding="utf-8", errors="backslashreplace") as file:
                 file.writelines(f"{line}\n" for line in lines)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, object]:
         return {"seen": self.seen, "bad": self.bad, "lines": list(self.lines)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

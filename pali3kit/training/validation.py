@@ -10,6 +10,7 @@ from typing import Any
 import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback
+from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor
 
 from pali3kit.data.source import Source
@@ -51,7 +52,7 @@ class Best(Callback):
         self.scores: dict[int, float] = {}
 
     def on_train_batch_end(
-        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: Any, batch: Any, batch_idx: int
+        self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: STEP_OUTPUT, batch: object, batch_idx: int
     ) -> None:
         step = trainer.global_step
         if step not in self.at or step in self.scores:  # a step of several passes is told of after each of them
@@ -64,7 +65,7 @@ class Best(Callback):
             save_weights(self.model, self.folder / PARTIAL)
             (self.folder / PARTIAL).replace(self.folder / BEST)
 
-    def state_dict(self) -> dict[str, Any]:
+    def state_dict(self) -> dict[str, object]:
         return {"scores": self.scores}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

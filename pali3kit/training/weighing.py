@@ -14,6 +14,7 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
+from torch.autograd.function import FunctionCtx
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn.functional import scaled_dot_product_attention
 from torch.nn.modules.module import register_module_parameter_registration_hook
@@ -164,17 +165,17 @@ class _Attention(torch.autograd.Function):
     """Keeps what a fused kernel keeps."""
 
     @staticmethod
-    def forward(ctx: Any, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+    def forward(ctx: FunctionCtx, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         output = query.new_empty(*query.shape[:-1], value.shape[-1])
         ctx.save_for_backward(query, key, value, output, query.new_empty(query.shape[:-1], dtype=torch.float32))
         return output
 
     @staticmethod
-    def backward(ctx: Any, *gradients: Any) -> Any:
+    def backward(ctx: FunctionCtx, *gradients: Tensor) -> Tensor:
         raise NotImplementedError("a rehearsal has no backward pass")
 
 
-def _tensors(nested: Any) -> Iterable[Tensor]:
+def _tensors(nested: object) -> Iterable[Tensor]:
     """All tensors of nested mappings and lists."""
     if isinstance(nested, Tensor):
         yield nested

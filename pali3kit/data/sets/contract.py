@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,7 @@ class PictureSet(Protocol):
         ...
 
 
+@runtime_checkable
 class LabelledSet(PictureSet, Protocol):
     """Each picture has one class. `classes` are names as a person says them ("tabby cat"), by label."""
 

@@ -14,12 +14,13 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import nn
 
 from pali3kit.data.records import Skips
 from pali3kit.data.sets.contract import CaptionedSet, LabelledSet, PictureSet
 from pali3kit.errors import DataError
 from pali3kit.evals.features import BATCH, Extractor, size_of
+from pali3kit.models.classifier import Classifier
+from pali3kit.models.towers import Towers
 from pali3kit.plan.kinds.embed import Config
 from pali3kit.plan.sets import Pictures
 from pali3kit.registry import CAPTIONED, LABELLED, TOWERS
@@ -29,9 +30,12 @@ from pali3kit.training.device import chosen_device
 from pali3kit.training.feature_files import Arrays, create, publish, read
 from pali3kit.training.parts import build_part, build_vision, read_classifier, read_vision
 from pali3kit.training.weighing import Weighed, rehearsing, weigh_forward
+from pali3kit.vision.contract import VisionEncoder
 
 SOME = 16  # pictures that are timed
 T = TypeVar("T")
+
+Pictured = LabelledSet | CaptionedSet
 
 
 def run(config: Config, context: StageContext) -> None:
@@ -66,7 +70,7 @@ class _Listed(Skips):
             self.file.write_text(lines, encoding="utf-8", errors="backslashreplace")
 
 
-def build_set(config: Pictures) -> LabelledSet | CaptionedSet:
+def build_set(config: Pictures) -> Pictured:
     """The labelled or captioned set of a config."""
     return build_captioned(config) if config.labelled is None else build_labelled(config)
 
@@ -83,9 +87,9 @@ def build_captioned(config: Pictures) -> CaptionedSet:
     return build_part(CAPTIONED, config.captioned, image_size=config.image_size)
 
 
-def read_encoder(config: Config, context: StageContext) -> nn.Module:
+def read_encoder(config: Config, context: StageContext) -> Towers | Classifier | VisionEncoder:
     """The encoder of the parent, or its classifier, or the whole model that the config names, on the device."""
-    encoder: nn.Module
+    encoder: Towers | Classifier | VisionEncoder
     if config.towers is not None:
         encoder = build_part(TOWERS, config.towers)
     elif "classifier" in context.parents:
@@ -95,12 +99,12 @@ def read_encoder(config: Config, context: StageContext) -> nn.Module:
     return encoder.eval().to(chosen_device())
 
 
-def _extractor(encoder: Any, crop: float) -> Extractor:
+def _extractor(encoder: Towers | Classifier | VisionEncoder, crop: float) -> Extractor:
     """With a `crop` of 1 pictures are prepared as the encoder's own weights want them."""
     return Extractor(encoder, crop if crop < 1 else None)
 
 
-def _fill(extractor: Extractor, pictures: Any, split: str, context: StageContext, skips: _Listed) -> Iterator[int]:
+def _fill(extractor: Extractor, pictures: Pictured, split: str, context: StageContext, skips: _Listed) -> Iterator[int]:
     """Compute the rows of a split that are not there yet; yield how many are."""
     path, unfinished = (context.folder / f"{split}{end}" for end in (".safetensors", ".partial"))
     progress, size = context.folder / f"{split}.done", size_of(pictures, split)
@@ -160,11 +164,11 @@ def _note(skips: _Listed, found: Sequence[np.ndarray | DataError]) -> None:
         raise
 
 
-def _allocate(path: Path, pictures: Any, split: str, width: int) -> Arrays:
+def _allocate(path: Path, pictures: Pictured, split: str, width: int) -> Arrays:
     """The file, with all that is known before a picture is seen."""
     size = pictures.size(split)
     known: dict[str, NDArray[np.int64]] = {}
-    if hasattr(pictures, "labels"):
+    if isinstance(pictures, LabelledSet):
         known["labels"] = pictures.labels(split)
         if (right := pictures.relabelled(split)) is not None:
             known["right"] = np.array([label for labels in right for label in labels], np.int64)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -56,7 +55,7 @@ def _batch(vision: VisionEncoder) -> int:
     return max(1, min(BATCH, TOKENS // (vision.native_grid[0] * vision.native_grid[1])))
 
 
-def _allocate(path: Path, shape: tuple[int, ...]) -> np.memmap[Any, np.dtype[np.float16]]:
+def _allocate(path: Path, shape: tuple[int, ...]) -> np.memmap[tuple[int, ...], np.dtype[np.float16]]:
     """A file of fp16 numbers to be filled in. Its room is taken at once: a disk that is too full says so here, where
     a page that finds no room later would kill the process.
     """

@@ -5,12 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any
 
 from pali3kit.evals.scores import Measured
+from pali3kit.types import Json
 
 
-def write_columns(folder: Path, columns: Mapping[str, Measured], extra: Mapping[str, Any] | None = None) -> None:
+def write_columns(folder: Path, columns: Mapping[str, Measured], extra: Mapping[str, Json] | None = None) -> None:
     """Write `metrics.json`: `columns` by name, with the parts that intervals are made of, and further numbers."""
     told = {
         name: {"value": one.value, "n": one.n, "samples": [float(sample) for sample in one.samples]}
