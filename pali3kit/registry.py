@@ -3,8 +3,9 @@
 A target is text, `"package.module:attribute"`, so that listing and checking components costs no import of torch. A
 component of ours is declared in its own file, by a decorator: `@PROJECTOR.register("linear", "one linear layer")`. A
 registry knows the packages, its rooms, in whose source it looks for these. Plug-ins add components through entry
-points: group `pali3kit.<kind>`, name = the component's name, value = its target. Options are the keyword arguments of
-the constructor or factory function, read from its source, less those that the program itself gives.
+points: group `pali3kit.<kind>`, name = the component's name, value = its target, whose decorator tells the rest.
+Options are the keyword arguments of the constructor or factory function, read from its source, less those that the
+program itself gives.
 
 A name that ends in `/` is a family: `timm/` answers for `timm/vit_tiny_patch16_224`, and its target gets the rest of
 the name as first argument.
@@ -21,7 +22,7 @@ from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from pali3kit.declared.options import read_options, same_target
-from pali3kit.declared.rooms import scan
+from pali3kit.declared.rooms import facts_of, scan
 from pali3kit.errors import RegistryError, choose
 
 if TYPE_CHECKING:
@@ -216,7 +217,8 @@ class Registry(Generic[T]):
         self._plugins_seen = True
         for point in plugins():
             if point.group == f"pali3kit.{self.kind}":
-                self.add(point.name, point.value, summary="plug-in")
+                told = facts_of(point.name, point.value, f"{self.kind.upper()}.register")
+                self.add(target=point.value, **{"name": point.name, "summary": "plug-in", **told})
 
 
 @cache

@@ -1,4 +1,4 @@
-"""Which components our own packages declare, by the decorators in their source."""
+"""What components are declared with, by the decorators in their source."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from pali3kit.declared.source import Module, Target, locate, read_module
+from pali3kit.declared.source import Module, Target, find_target, locate, read_module
 from pali3kit.errors import RegistryError
 
 Facts = dict[str, Any]
@@ -31,19 +31,35 @@ def scan(rooms: Sequence[str], decorator: str) -> Iterator[tuple[str, Facts]]:
                     yield from _declared(f"{room}.{file.stem}", file, decorator)
 
 
+def facts_of(name: str, target: str, decorator: str) -> Facts:
+    """The arguments of the decorator that calls `target` (`package.module:attribute`) by `name`; none without one."""
+    found = find_target(target.replace(":", "."))
+    if found is None or not isinstance(found.node, Target):
+        return {}
+    told = (_facts(found.module, call) for call in _calls(found.module, found.node, decorator))
+    return next((facts for facts in told if facts.get("name") == name), {})
+
+
 def _declared(name: str, file: Path, decorator: str) -> Iterator[tuple[str, Facts]]:
     module = read_module(name)
     if module is None:
         raise RegistryError(f"{file} declares components, but is no Python that can be read.")
     for node in (node for node in module.definitions.values() if isinstance(node, Target)):
-        for call in node.decorator_list:
-            if isinstance(call, ast.Call) and f".{module.full_name(call.func)}".endswith(f".{decorator}"):
-                yield f"{name}:{node.name}", _facts(module, call, file)
+        for call in _calls(module, node, decorator):
+            yield f"{name}:{node.name}", _facts(module, call)
 
 
-def _facts(module: Module, call: ast.Call, file: Path) -> Facts:
+def _calls(module: Module, node: Target, decorator: str) -> Iterator[ast.Call]:
+    """The decorators of a class or function that are calls of `decorator`."""
+    for call in node.decorator_list:
+        if isinstance(call, ast.Call) and f".{module.full_name(call.func)}".endswith(f".{decorator}"):
+            yield call
+
+
+def _facts(module: Module, call: ast.Call) -> Facts:
     pairs = [*zip(POSITIONAL, call.args, strict=False), *((each.arg, each.value) for each in call.keywords)]
     try:
         return {str(name): ast.literal_eval(value) for name, value in pairs}
     except ValueError as error:
+        file = place.file if (place := locate(module.name)) else module.name
         raise RegistryError(f"{file}:{call.lineno}: what a component is declared with must be literals.") from error

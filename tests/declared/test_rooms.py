@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pali3kit.declared.rooms import scan
+from pali3kit.declared.rooms import facts_of, scan
 from pali3kit.errors import RegistryError
 
 Write = Callable[..., str]
@@ -46,3 +46,16 @@ def test_a_room_that_is_not_there_is_empty() -> None:
 def test_a_declaration_that_cannot_be_read(package: Write, text: str, message: str) -> None:
     with pytest.raises(RegistryError, match=message):
         list(scan([package(gate=text)], "PROJECTOR.register"))
+
+
+def test_what_a_plug_in_is_declared_with_is_read_where_it_stands(package: Write) -> None:
+    name = package(
+        __init__="from .gate import Gate",
+        gate=HEAD
+        + '@PROJECTOR.register("other")\n@PROJECTOR.register("gate", "opens")\nclass Gate: ...\ndef plain(): ...',
+    )
+    assert facts_of("gate", f"{name}:Gate", "PROJECTOR.register") == {"name": "gate", "summary": "opens"}
+    assert facts_of("third", f"{name}:Gate", "PROJECTOR.register") == {}
+    assert facts_of("plain", f"{name}.gate:plain", "PROJECTOR.register") == {}
+    assert facts_of("gate", "no_such_package:Gate", "PROJECTOR.register") == {}
+    assert name not in sys.modules
