@@ -60,7 +60,7 @@ def files(key: str, source: Part, globs: bool = True) -> Iterator[tuple[str, str
 
 def _files(key: str, source: Part) -> Iterator[tuple[str, str]]:
     """Shards have a grammar of their own, and what a plug-in's options mean is not known."""
-    if offers(source) is not None and source.name != "pairs":
+    if offers(source) is not None and registry.SOURCE.describe(source.name).built_in and source.name != "pairs":
         yield from files(key, source)
 
 
@@ -82,7 +82,7 @@ def _offered(cell: Experiment, columns: list[str]) -> Iterator[tuple[str, str]]:
                 ("evaluate", "") if column not in cell.data.columns else (f"data.columns.{column}", f" '{task}'")
             )
             yield key, f"source '{source.name}' has no task{what} for the column '{column}'.{choose(task, tasks)}"
-    if not any(part.options.get("test") for _, part in parts_of(source)):
+    if not any(part.options.get("test", part.name != "union") for _, part in parts_of(source)):
         yield "data.source", f"the column '{columns[0]}' is measured on test pictures: name them, data.source.test."
 
 
