@@ -70,7 +70,7 @@ class AnnotatedSource(RecordSource):
         self.words = words
         self.sieve = Sieve() if filter else None
         files = [file for split in self.readers.values() for file in split.files]
-        self.digest = digest(common(files), files)
+        self.digest = digest(common(files), files) if files else ""  # a reader may make its records
 
     @property
     def languages(self) -> tuple[str, ...]:

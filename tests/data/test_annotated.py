@@ -120,3 +120,9 @@ def test_texts_are_parted_in_those_to_train_on_and_those_held_out(tmp_path: Path
 def test_the_digest_is_of_names_and_sizes(tmp_path: Path) -> None:
     digest = source(tmp_path).digest
     assert digest == source(tmp_path).digest != source(tmp_path, test=4).digest
+
+
+def test_a_reader_that_makes_its_records_has_no_files_to_be_known_by(tmp_path: Path) -> None:
+    made = Few(tmp_path / "train", 20)
+    made.files = ()
+    assert AnnotatedSource(made).digest == ""
