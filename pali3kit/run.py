@@ -14,7 +14,7 @@ from inspect import cleandoc
 from pathlib import Path
 from textwrap import indent
 from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pali3kit import __version__
 from pali3kit.catalogue import CATALOGUES
@@ -204,7 +204,10 @@ def _described(kind: str, entry: Entry) -> str:
     lines = [f"{kind}/{entry.name}: {entry.summary}", f"  from {entry.origin}"]
     if entry.options is not None:
         lines += [*filter(None, [indent(cleandoc(entry.options.__doc__ or ""), "  ")]), "  options:"]
-        lines += [f"    {field.name:<16}{_type(field.type)}, {_default(field)}" for field in fields(entry.options)]
+        types = get_type_hints(entry.options)  # a plug-in's dataclass keeps them as text
+        lines += [
+            f"    {field.name:<16}{_type(types[field.name])}, {_default(field)}" for field in fields(entry.options)
+        ]
     if entry.sizes is not None:
         module, _, attribute = entry.sizes.partition(":")
         named = getattr(import_module(module), attribute)
