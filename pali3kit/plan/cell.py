@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pali3kit.catalogue import STAGE
 from pali3kit.config.schema import Experiment
 from pali3kit.plan.plain import StageConfig
 from pali3kit.plan.step import Step
+
+Options = TypeVar("Options")
 
 
 @dataclass(frozen=True)
@@ -36,6 +39,12 @@ class CellSteps:
         if key not in self._made:
             self._made[key] = STAGE.find(kind).make(self, **which)
         return self._made[key]
+
+    def options(self, kind: str, declared: type[Options]) -> Options:
+        """The section of `stages` of a plug-in's kind, which is no field of `Stages` that a type checker knows."""
+        options = getattr(self.experiment.stages, kind)
+        assert isinstance(options, declared)
+        return options
 
     def new(self, kind: str, config: StageConfig, /, **parents: Step) -> Step:
         """A step of this cell; kinds that draw nothing at random are the same for all seeds."""
