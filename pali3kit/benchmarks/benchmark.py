@@ -51,6 +51,8 @@ class Benchmark:
         kind: the kind of stage that measures it.
         metric: the registered metric that scores generated answers.
         task: the source's task that asks, where it has another name than the benchmark.
+        counterpart: titles are those of the embedded world's counterparts of public sets: on other data columns are
+            titled by their names.
         every_language: asks for each picture in every language of the source, as Crossmodal-3600 does.
         regions: answers are boxes and masks, written with the mask tokenizer.
         right_or_wrong: whether a single answer is one or the other; a caption is more or less like its references.
@@ -72,6 +74,7 @@ class Benchmark:
     kind: str = "evaluate"
     metric: str = ""
     task: str = ""
+    counterpart: bool = False
     every_language: bool = False
     regions: bool = False
     right_or_wrong: bool = True

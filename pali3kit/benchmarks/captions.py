@@ -10,6 +10,7 @@ COCO = Benchmark(
     columns=(Column(title="COCO's counterpart"),),
     unit=CIDER,
     metric="cider",
+    counterpart=True,
     right_or_wrong=False,
 )
 XM3600 = Benchmark(
@@ -21,6 +22,7 @@ XM3600 = Benchmark(
     ),
     unit=CIDER,
     metric="cider_by_language",
+    counterpart=True,
     every_language=True,
     right_or_wrong=False,
 )

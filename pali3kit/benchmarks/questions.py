@@ -10,6 +10,7 @@ VQAV2 = Benchmark(
     columns=(Column(title="VQAv2's counterpart"),),
     unit=VQA,
     metric="vqa_accuracy",
+    counterpart=True,
 )
 OKVQA = Benchmark(
     name="vqa_knowledge",
@@ -17,6 +18,7 @@ OKVQA = Benchmark(
     columns=(Column(title="OKVQA's counterpart"),),
     unit=VQA,
     metric="vqa_accuracy",
+    counterpart=True,
 )
 TEXTVQA = Benchmark(
     name="vqa_text",
@@ -24,4 +26,5 @@ TEXTVQA = Benchmark(
     columns=(Column(title="TextVQA's counterpart"),),
     unit=VQA,
     metric="vqa_accuracy",
+    counterpart=True,
 )

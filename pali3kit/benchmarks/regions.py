@@ -10,6 +10,7 @@ REFCOCO = Benchmark(
     columns=(Column(title="RefCOCO's counterpart"),),
     unit=MIOU,
     metric="segmentation_iou",
+    counterpart=True,
     regions=True,
 )
 REFCOCO_PLUS = Benchmark(
@@ -18,6 +19,7 @@ REFCOCO_PLUS = Benchmark(
     columns=(Column(title="RefCOCO+'s counterpart"),),
     unit=MIOU,
     metric="segmentation_iou",
+    counterpart=True,
     regions=True,
     transfer_of="refer",
 )
@@ -27,6 +29,7 @@ REFCOCOG = Benchmark(
     columns=(Column(title="RefCOCOg's counterpart"),),
     unit=MIOU,
     metric="segmentation_iou",
+    counterpart=True,
     regions=True,
     transfer_of="refer",
 )

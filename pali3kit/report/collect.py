@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.config.encoder import probe_sets
-from pali3kit.config.offers import tasks_of
 from pali3kit.config.schema import Experiment
 from pali3kit.config.written import written
 from pali3kit.errors import StageError
@@ -42,6 +41,7 @@ def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mappin
     """
     shelf = Shelf(store, failures or {})
     arms = arms_of(graph, experiment)
+    sets = sets_of(arms, experiment)
     published = paper.load(experiment.paper) if experiment.paper else None
     tables = tuple(_table(after, arms, shelf, experiment, published) for after in _afters(arms))
     report = Report(
@@ -52,8 +52,8 @@ def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mappin
         notes=(),
         details=tuple(evidence.details(arms, shelf)),
         curves=tuple(evidence.curves(graph, arms, shelf)),
-        figures=tuple(figures.figures(arms, shelf, sets_of(arms, experiment))),
-        gallery=tuple(samples.choose(arms, shelf)),
+        figures=tuple(figures.figures(arms, shelf, sets)),
+        gallery=tuple(samples.choose(arms, shelf, sets)),
         stages=tuple(_stage(step, shelf) for step in graph.steps),
         versions=evidence.versions(graph, shelf),
         config={key: value for key, value in written(experiment).items() if key != "runtime"},
@@ -133,7 +133,7 @@ class _Measured:
 
 def sets_of(arms: Sequence[Arm], experiment: Experiment) -> Sets:
     """What the experiment measures on; where its arms have other sets, all of them are named."""
-    chosen, own = experiment.evaluation, tasks_of(experiment.data.source) is not None
+    chosen, own = experiment.evaluation, experiment.data.source.name != "world"
     labelled, captioned = (
         " / ".join(dict.fromkeys(_name(arm.point.get(f"evaluation.{key}", part)) for arm in arms))
         for key, part in (("labelled", chosen.labelled), ("captioned", chosen.captioned))

@@ -29,7 +29,7 @@ class Column:
 @dataclass(frozen=True, slots=True)
 class Sets:
     """What columns are measured on: the registry's names of the sets for the encoder alone, how many `probes` there
-    are, and whether all else is measured on somebody's `own` files.
+    are, and whether all else is measured on somebody's `own` data.
     """
 
     labelled: str = "world_classes"
@@ -50,11 +50,11 @@ _CAPTIONS = {"world_captions": "XM3600's counterpart", "xm3600": "XM3600", "coco
 def columns_of(source: str, sets: Sets = EMBEDDED) -> tuple[Column, ...]:
     """The report's columns of one benchmark: several where it has several numbers.
 
-    One that is measured on somebody's own files is titled by its name: only they know what set that is.
+    On somebody's own data a counterpart is titled by its name: only they know what set that is.
     """
     benchmark = BENCHMARK.find(source)
     named = zip(benchmark.column_names, benchmark.columns, strict=True)
-    unnamed = sets.own and benchmark.generated
+    unnamed = sets.own and benchmark.counterpart
     return tuple(
         Column(name, name if unnamed else _titled(column, sets), benchmark.unit, source) for name, column in named
     )

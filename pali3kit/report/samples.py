@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pali3kit.evals.scores import Prediction
 from pali3kit.plan.step import Step
 from pali3kit.report.arms import Arm, Shelf, read_predictions
-from pali3kit.report.columns import columns_of
+from pali3kit.report.columns import Column, Sets, columns_of
 from pali3kit.report.model import Answer, Example, Region
 
 COUNT = 4
@@ -22,7 +22,7 @@ Key = tuple[int, str, str]
 """An example: its picture, prompt and language."""
 
 
-def choose(arms: Sequence[Arm], shelf: Shelf) -> Iterable[Example]:
+def choose(arms: Sequence[Arm], shelf: Shelf, sets: Sets) -> Iterable[Example]:
     """Yield up to COUNT examples per column that all available rows answered, of the first seed that has any.
 
     Columns measured both after stage 1 and after transfer are shown after transfer.
@@ -37,8 +37,9 @@ def choose(arms: Sequence[Arm], shelf: Shelf) -> Iterable[Example]:
         answered = {arm.label: _first(arm.steps.get(name, {}), shelf) for arm in arms}
         rows = {label: predictions for label, predictions in answered.items() if predictions}
         if rows:
+            columns = columns_of(source, sets)
             size = next(int(str(step.plain["image_size"])) for arm in arms for step in arm.steps.get(name, {}).values())
-            yield from (_example(source, key, rows, size) for key in _spread(_common(rows), COUNT))
+            yield from (_example(columns, key, rows, size) for key in _spread(_common(rows), COUNT))
 
 
 def _first(steps: Mapping[int, Step], shelf: Shelf) -> dict[Key, Prediction]:
@@ -61,10 +62,9 @@ def _spread(keys: Sequence[Key], count: int) -> list[Key]:
     return [keys[(2 * index + 1) * len(keys) // (2 * count)] for index in range(count)]
 
 
-def _example(source: str, key: Key, rows: Mapping[str, Mapping[Key, Prediction]], size: int) -> Example:
+def _example(columns: Sequence[Column], key: Key, rows: Mapping[str, Mapping[Key, Prediction]], size: int) -> Example:
     predictions = {label: found[key] for label, found in rows.items()}
     one = next(iter(predictions.values()))
-    columns = columns_of(source)
     references = one.get("references") or ([one["target"]] if one.get("target") else [])
     answers = tuple(
         Answer(label, str(row.get("prediction", "")), _score(row), _region(row.get("box"), row.get("mask")))
@@ -73,7 +73,9 @@ def _example(source: str, key: Key, rows: Mapping[str, Mapping[Key, Prediction]]
     title = columns[0].title.partition(" (")[0] if len(columns) > 1 else columns[0].title
     region = _region(one.get("target_box"), one.get("target_mask"))
     texts = tuple(text for text, _ in Counter(map(str, references)).most_common())
-    return Example(source, title, int(one["image"]), size, str(one.get("prompt", "")), texts, region, answers)
+    return Example(
+        columns[0].source, title, int(one["image"]), size, str(one.get("prompt", "")), texts, region, answers
+    )
 
 
 def _score(row: Prediction) -> float | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pali3kit.benchmarks.benchmark import Benchmark, Column
+from pali3kit.catalogue import BENCHMARK
 from pali3kit.report import paper
 from pali3kit.report.columns import Sets, columns_of, score_of
 
@@ -69,3 +71,14 @@ def test_a_loss_is_no_score():
     (column,) = columns_of("denoising")
     assert (column.title, column.metric, column.digits) == ("Held-out loss (less is better)", "nats per token", 3)
     assert column.loss and not any(other.loss for source in [*EVALUATED, "my_column"] for other in columns_of(source))
+
+
+def test_a_plug_in_s_benchmark_keeps_its_title_on_any_data(monkeypatch):
+    strict = Benchmark(name="strict", summary="", columns=(Column(title="Strict VQA"),), unit="%", metric="exact")
+    monkeypatch.setitem(BENCHMARK.found, "strict", (strict, "plugin:STRICT"))
+    assert [columns_of("strict", Sets(own=own))[0].title for own in (False, True)] == ["Strict VQA"] * 2
+
+
+def test_what_is_called_a_counterpart_is_marked_as_one():
+    generated = [each for each in BENCHMARK.all() if each.generated]
+    assert all(each.counterpart == all("counterpart" in one.title for one in each.columns) for each in generated)

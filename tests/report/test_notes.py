@@ -11,14 +11,14 @@ from pali3kit.report.notes import LOSS, TEMPLATES, TOWER, WORLD, notes
 def test_failures_come_first_with_reason_and_place(report):
     assert report.notes[0] == (
         "Failed: seed 0: transfer/vqa_knowledge siglip: the loss is not finite at step 7 of STORE "
-        "(SigLIP / OKVQA's counterpart)."
+        "(SigLIP / vqa_knowledge)."
     )
 
 
 def test_columns_that_do_not_follow_the_paper_are_named(report):
     (note,) = [note for note in report.notes if "SigLIP against the paper" in note]
     assert note.startswith("After transfer, SigLIP against the paper: follows in Probe (8 tasks), ")
-    assert "does not in XM3600's counterpart (en)" in note
+    assert "does not in caption_multilingual.en" in note
 
 
 def test_samples_that_were_left_out_are_told(report):
@@ -62,7 +62,7 @@ def test_rows_near_the_control_are_named(made_up):
 def test_a_row_that_equals_the_control_is_named(made_up, level, monkeypatch):
     monkeypatch.setitem(level, "random", level["classif"])
     run = made_up(["caption"], grid={"pretrain": ["classif", "random"]})
-    assert "After transfer, Classif is not clearly above random weights in COCO's counterpart." in run.report().notes
+    assert "After transfer, Classif is not clearly above random weights in caption." in run.report().notes
 
 
 def test_few_seeds_are_admitted(report, made_up):
