@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pali3kit.evals.scores import Answered, Scores
+from pali3kit.registry import METRIC
 
 
+@METRIC.register("exact_match", "the share of answers that are right, letter by letter")
 def exact_match(answered: Answered) -> Scores:
     """The share of answers that equal their target, in percent; case and outer spaces do not count."""
     pairs = zip(answered.answers, answered.examples, strict=True)

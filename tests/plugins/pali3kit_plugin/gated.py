@@ -1,23 +1,24 @@
-"""A projector whose tokens pass a gate."""
+"""A projector with a gate."""
 
 from __future__ import annotations
 
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 
 from pali3kit.nn.positions import Grid
 from pali3kit.projector.contract import Projector
+from pali3kit.registry import PROJECTOR
 
 
+@PROJECTOR.register("gated", "a linear layer times its gate")
 class GatedProjector(Projector):
-    """`[B,N,Dv] -> [B,N,Dl]`: a linear layer, times a gate that is another linear layer of the same token.
+    """`[B,N,Dv] -> [B,N,Dl]`: a linear layer, times another one of the same token (the bilinear unit of Shazeer 2020).
 
     Args:
         vision_width, language_width: Dv and Dl.
-        gate: how far open the gate is at the start, from 0 to 1.
-        activation: what keeps the gate in its bounds.
+        gate: what every gate is at the start.
+        per: whether each `channel` of a token has a gate of its own, or the `token` has one.
     """
 
     def __init__(
@@ -25,15 +26,14 @@ class GatedProjector(Projector):
         vision_width: int,
         language_width: int,
         gate: float = 0.5,
-        activation: Literal["sigmoid", "hard_sigmoid"] = "sigmoid",
+        per: Literal["channel", "token"] = "channel",
     ) -> None:
         super().__init__()
         self.value = nn.Linear(vision_width, language_width)
-        self.gate = nn.Linear(vision_width, language_width)
-        self.activation = nn.Sigmoid() if activation == "sigmoid" else nn.Hardsigmoid()
+        self.gate = nn.Linear(vision_width, language_width if per == "channel" else 1)
         nn.init.zeros_(self.gate.weight)
-        nn.init.constant_(self.gate.bias, float(torch.logit(torch.tensor(gate), eps=1e-6)))
+        nn.init.constant_(self.gate.bias, gate)
 
     def forward(self, tokens: Tensor, grid: Grid) -> Tensor:
-        gated: Tensor = self.value(tokens) * self.activation(self.gate(tokens))
+        gated: Tensor = self.value(tokens) * self.gate(tokens)
         return gated

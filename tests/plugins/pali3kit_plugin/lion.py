@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch.optim import Optimizer
 
+from pali3kit.registry import OPTIMIZER
 from pali3kit.training.optimizers import Parameters
 
 
@@ -32,13 +33,16 @@ class Lion(Optimizer):
         for group in self.param_groups:
             beta1, beta2 = group["betas"]
             for parameter in (each for each in group["params"] if each.grad is not None):
-                momentum = self.state[parameter].setdefault("momentum", torch.zeros_like(parameter))
-                step = torch.lerp(parameter.grad, momentum, beta1).sign_()
-                parameter.mul_(1 - group["lr"] * group["weight_decay"]).add_(step, alpha=-group["lr"])
-                momentum.lerp_(parameter.grad, 1 - beta2)
+                state = self.state[parameter]
+                if not state:
+                    state["momentum"] = torch.zeros_like(parameter)
+                direction = torch.lerp(parameter.grad, state["momentum"], beta1).sign_()
+                parameter.mul_(1 - group["lr"] * group["weight_decay"]).add_(direction, alpha=-group["lr"])
+                state["momentum"].lerp_(parameter.grad, 1 - beta2)
         return loss
 
 
+@OPTIMIZER.register("lion", "Lion: the sign of momentum")
 def lion(
     parameters: Parameters, learning_rate: float, weight_decay: float, beta2: float, beta1: float = 0.9
 ) -> Optimizer:

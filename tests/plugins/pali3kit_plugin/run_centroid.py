@@ -38,7 +38,8 @@ def nearest_mean(train: Features, features: NDArray[np.float32], options: Centro
     means = np.stack([known[train.labels == label].mean(0) for label in classes])
     means += options.shrinkage * (known.mean(0) - means)
     distances = (means**2).sum(1) - 2 * asked @ means.T  # less |asked|^2, which is the same for all classes
-    return classes[distances.argmin(1)]
+    nearest: NDArray[np.int64] = classes[distances.argmin(1)]
+    return nearest
 
 
 def _normalised(features: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ import numpy as np
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.reader import Files
 from pali3kit.data.record import Asked, Record
+from pali3kit.registry import SOURCE
 
 SHAPES = ("square", "disc", "cross")
 COLOURS = {"red": (200, 40, 40), "green": (40, 160, 60), "blue": (40, 80, 200), "yellow": (220, 200, 40)}
@@ -47,15 +48,17 @@ def _inside(shape: str, size: int, rng: np.random.Generator) -> np.ndarray:
     radius = size // 4
     row, column = rng.integers(radius, size - radius, size=2)
     down, right = np.abs(np.arange(size) - row)[:, None], np.abs(np.arange(size) - column)[None]
-    if shape == "disc":
-        return np.asarray(down**2 + right**2 <= radius**2)
-    reach = np.minimum(down, right) if shape == "cross" else np.maximum(down, right)
-    return np.asarray((reach <= radius // 3) & (np.maximum(down, right) <= radius) if shape == "cross" else reach <= radius)
+    far, near = np.maximum(down, right), np.minimum(down, right)
+    inside: dict[str, np.ndarray] = {
+        "square": far <= radius,
+        "disc": np.hypot(down, right) <= radius,
+        "cross": (far <= radius) & (near <= radius // 3),
+    }
+    return inside[shape]
 
 
-def create(
-    image_size: int = 64, count: int = 1000, background: Literal["white", "black"] = "white"
-) -> AnnotatedSource:
+@SOURCE.register("shapes", "drawn shapes with captions and questions", tells=("captions", "questions"))
+def create(image_size: int = 64, count: int = 1000, background: Literal["white", "black"] = "white") -> AnnotatedSource:
     """Drawn shapes.
 
     Args:
@@ -63,4 +66,5 @@ def create(
         count: pictures in each split.
         background: the colour behind the shapes.
     """
-    return AnnotatedSource(*(Shapes(split, count, image_size, background) for split in SPLITS))
+    train, test = (Shapes(split, count, image_size, background) for split in SPLITS)
+    return AnnotatedSource(train, test)

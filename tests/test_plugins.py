@@ -1,0 +1,254 @@
+"""A package beside ours adds a component of each kind, and nothing in ours knows of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.metadata import PathDistribution
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+PLUGINS = ROOT / "tests" / "plugins"
+EXPERIMENT = (PLUGINS / "plugged.yaml").read_text()
+PAGE = (ROOT / "docs" / "plugins.md").read_text(encoding="utf-8")
+ASK = """
+import sys
+from pali3kit.run import main
+code = main(sys.argv[1:])
+assert "torch" not in sys.modules
+sys.exit(code)
+"""
+
+
+def python(folder: Path, *words: str, plugins: Path = PLUGINS) -> subprocess.CompletedProcess[str]:
+    """A program beside which the plug-ins of a folder are installed."""
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, plugins))), "COLUMNS": "160"}
+    return subprocess.run(
+        [sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
+    )
+
+
+def ask(folder: Path, *words: str, code: int = 0, plugins: Path = PLUGINS) -> str:
+    """What a command says that must not import torch."""
+    done = python(folder, "-c", ASK, *words, plugins=plugins)
+    assert done.returncode == code, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def run(folder: Path, *words: str) -> str:
+    done = python(folder, "-m", "pali3kit.run", *words)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def write(folder: Path, *changes: tuple[str, str]) -> Path:
+    """The experiment, with changes, and the scale beside it."""
+    text = EXPERIMENT
+    for old, new in changes:
+        assert text.count(old) == 1, old
+        text = text.replace(old, new)
+    (folder / "scales").mkdir(exist_ok=True)
+    shutil.copy(ROOT / "experiments" / "scales" / "smoke.yaml", folder / "scales")
+    (folder / "plugged.yaml").write_text(text)
+    return folder
+
+
+ADDED = [
+    ("projector", "gated", "a linear layer times its gate",
+     "    gate            float, default 0.5\n    per             'channel' | 'token', default channel\n"),
+    ("metric", "exact_match", "the share of answers that are right, letter by letter", ""),
+    ("benchmark", "strict_vqa", "visual questions by exact match", ""),
+    ("benchmark", "centroid", "the nearest class mean of frozen features: top-1", ""),
+    ("stage", "centroid", "classify by the nearest class mean",
+     "    normalise       bool, default True\n    shrinkage       float, default 0.0\n"),
+    ("source", "shapes", "drawn shapes with captions and questions",
+     "    count           int, default 1000\n    background      'white' | 'black', default white\n"),
+    ("optimizer", "lion", "Lion: the sign of momentum", "    beta1           float, default 0.9\n"),
+]  # fmt: skip
+
+
+def test_all_are_listed(tmp_path: Path) -> None:
+    listed = ask(tmp_path, "list")
+    assert all(f"  {name:<22}{summary}\n" in listed for _, name, summary, _ in ADDED)
+
+
+@pytest.mark.parametrize(("kind", "name", "summary", "options"), ADDED)
+def test_each_is_shown_with_its_options(tmp_path: Path, kind: str, name: str, summary: str, options: str) -> None:
+    shown = ask(tmp_path, "show", f"{kind}/{name}")
+    assert shown.startswith(f"{kind}/{name}: {summary}\n  from pali3kit_plugin.")
+    assert shown.endswith(f"  options:\n{options}" if options else "\n") and ("options:" in shown) == bool(options)
+
+
+def test_an_experiment_on_all_of_them_checks(tmp_path: Path) -> None:
+    assert ask(write(tmp_path), "check", "plugged.yaml") == "plugged.yaml: nothing wrong. 1 cell, 1 seed, 2 columns.\n"
+
+
+def test_misspelt_options_are_told_with_the_nearest_ones(tmp_path: Path) -> None:
+    changes = [
+        ("gate: 0.5, per: token", "gaet: 0.5, per: tokn"), ("background: black", "backgruond: black"),
+        ("beta1", "beta11"), ("shrinkage", "shrinkaeg"), ("normalise: false", "normalise: 1"),
+    ]  # fmt: skip
+    assert ask(write(tmp_path, *changes), "check", "plugged.yaml", code=2) == (
+        "plugged.yaml:6: unknown key 'model.projector.gaet'. Did you mean 'gate'?\n"
+        "plugged.yaml:6: model.projector.per cannot be 'tokn'. Did you mean 'token'?\n"
+        "plugged.yaml:9: unknown key 'data.source.backgruond'. Did you mean 'background'?\n"
+        "plugged.yaml:13: unknown key 'stages.multimodal.optimizer.beta11'. Did you mean 'beta1'?\n"
+        "plugged.yaml:14: unknown key 'stages.centroid.shrinkaeg'. Did you mean 'shrinkage'?\n"
+        "plugged.yaml:14: stages.centroid.normalise should be true or false, not the number 1.\n"
+    )
+
+
+def test_misspelt_names_are_told_with_the_nearest_ones(tmp_path: Path) -> None:
+    changes = [
+        ("strict_vqa", "strict_vqaa"), ("gated", "gatde"), ("shapes", "shape"), ("lion", "lino"),
+        ("  centroid: {", "  centriod: {"),
+    ]  # fmt: skip
+    assert ask(write(tmp_path, *changes), "check", "plugged.yaml", code=2) == (
+        "plugged.yaml:4: unknown name 'strict_vqaa' in evaluate. Did you mean 'strict_vqa'?\n"
+        "plugged.yaml:6: model.projector: unknown projector 'gatde'. Did you mean 'gated'?\n"
+        "plugged.yaml:9: data.source: unknown source 'shape'. Did you mean 'shapes'?\n"
+        "plugged.yaml:13: stages.multimodal.optimizer.name cannot be 'lino'. Did you mean 'lion'?\n"
+        "plugged.yaml:14: unknown key 'stages.centriod'. Did you mean 'centroid'?\n"
+    )
+
+
+def test_tasks_that_a_source_does_not_tell_of_are_told(tmp_path: Path) -> None:
+    told = ask(write(tmp_path, ("ocr: 0", "ocr: 1")), "check", "plugged.yaml", code=2)
+    assert told.startswith("plugged.yaml:12: source 'shapes' has no task 'ocr'. Choose from caption, ")
+
+
+BENCHMARK = """
+from pali3kit.benchmarks.benchmark import Benchmark, Column
+
+LOOSE = Benchmark(
+    name="loose", summary="loose", columns=(Column(title="Loose"),), unit="%", metric="exact_macth", task="vqa"
+)
+LOST = Benchmark(
+    name="lost", summary="lost", columns=(Column(title="Lost"),), unit="%", answered="features", kind="centriod"
+)
+"""
+
+
+def test_what_a_benchmark_misspells_is_told(tmp_path: Path) -> None:
+    shutil.copytree(PLUGINS, tmp_path / "plugins")
+    (tmp_path / "plugins" / "pali3kit_plugin" / "loose.py").write_text(BENCHMARK)
+    points = tmp_path / "plugins" / "pali3kit_plugin-1.0.dist-info" / "entry_points.txt"
+    named = "".join(f"{name.lower()} = pali3kit_plugin.loose:{name}\n" for name in ("LOOSE", "LOST"))
+    points.write_text(points.read_text().replace("[pali3kit.benchmark]\n", f"[pali3kit.benchmark]\n{named}"))
+    write(tmp_path, ("[strict_vqa, centroid]", "[loose, lost]"))
+    assert ask(tmp_path, "check", "plugged.yaml", code=2, plugins=tmp_path / "plugins") == (
+        "plugged.yaml:4: benchmark 'loose' names an unknown metric 'exact_macth'. Did you mean 'exact_match'?\n"
+        "plugged.yaml:4: benchmark 'lost' names an unknown stage 'centriod'. Did you mean 'centroid'?\n"
+    )
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = write(tmp_path_factory.mktemp("plugged"))
+    run(folder, "plugged.yaml")
+    return folder
+
+
+def test_the_report_has_their_columns(finished: Path) -> None:
+    report = json.loads((finished / "runs" / "plugged" / "report.json").read_text())
+    [table] = report["tables"]
+    assert [(column["name"], column["title"], column["metric"]) for column in table["columns"]] == [
+        ("strict_vqa", "Strict VQA", "exact match, %"),
+        ("centroid", "Nearest class mean", "accuracy, %"),
+    ]
+    [row] = table["rows"]
+    assert all(cell["status"] == "done" for cell in row["cells"].values())
+    assert [row["cells"][name]["ours"]["n"] for name in ("strict_vqa", "centroid")] == [16, 32]
+    assert all(0 <= cell["ours"]["mean"] <= 100 for cell in row["cells"].values())
+    assert {example["title"] for example in report["gallery"]} == {"Strict VQA"}
+    assert report["config"]["stages"]["centroid"] == {"normalise": False, "shrinkage": 0.1}
+
+
+def test_a_second_run_has_nothing_to_do(finished: Path) -> None:
+    assert "nothing to run" in run(finished, "plugged.yaml")
+
+
+def test_the_report_is_written_again_from_the_saved_experiment(finished: Path) -> None:
+    folder = finished / "runs" / "plugged"
+    before = (folder / "report.json").read_bytes()
+    (folder / "report.html").unlink()
+    run(finished, "report", "runs/plugged")
+    assert (folder / "report.json").read_bytes() == before and (folder / "report.html").exists()
+
+
+def test_another_option_of_the_stage_is_planned_as_its_step_alone(finished: Path) -> None:
+    planned = run(finished, "plan", "plugged.yaml", "stages.centroid.shrinkage=0.2")
+    [line] = [line for line in planned.splitlines() if "will run" in line]
+    assert line.split()[0] == "centroid" and "shrinkage: 0.2, was 0.1" in line
+    assert "1 of 11 stages to run" in planned
+
+
+STEPS = """
+import json, sys
+from pali3kit.config.load import load
+from pali3kit.plan.graph import build
+print(json.dumps({step.label: step.digest for step in build(load("plugged.yaml", sys.argv[1:])).steps}))
+"""
+
+
+@pytest.fixture
+def steps(tmp_path: Path) -> Callable[..., dict[str, str]]:
+    """The digests of the experiment's steps, by label."""
+    write(tmp_path)
+
+    def digests(*overrides: str) -> dict[str, str]:
+        found: dict[str, str] = json.loads(python(tmp_path, "-c", STEPS, *overrides).stdout)
+        return found
+
+    return digests
+
+
+@pytest.mark.parametrize(
+    ("override", "changed"),
+    [
+        ("stages.centroid.normalise=true", {"centroid"}),
+        ("model.projector.gate=0.25", {"multimodal", "transfer/vqa", "evaluate/strict_vqa"}),
+        ("stages.multimodal.optimizer.beta1=0.9", {"multimodal", "transfer/vqa", "evaluate/strict_vqa"}),
+    ],
+)
+def test_an_option_reruns_what_depends_on_it(
+    steps: Callable[..., dict[str, str]], override: str, changed: set[str]
+) -> None:
+    before, after = steps(), steps(override)
+    assert before.keys() == after.keys()
+    assert {label for label in before if before[label] != after[label]} == changed
+
+
+def test_a_grid_over_options_of_plug_ins(steps: Callable[..., dict[str, str]]) -> None:
+    labels = steps("grid={stages.centroid.shrinkage: [0, 0.5], model.projector: [linear, gated]}").keys()
+    assert {"centroid 0", "centroid 0.5", "multimodal linear", "multimodal gated", "tokenizer"} <= labels
+
+
+def test_the_folder_of_the_distribution_is_what_the_project_says() -> None:
+    tomllib = pytest.importorskip("tomllib")
+    project = tomllib.loads((PLUGINS / "pyproject.toml").read_text())["project"]
+    installed = PathDistribution(PLUGINS / "pali3kit_plugin-1.0.dist-info")
+    points = [(point.group, point.name, point.value) for point in installed.entry_points]
+    said = [(group, name, value) for group, named in project["entry-points"].items() for name, value in named.items()]
+    assert points == said
+    assert (installed.name, installed.version) == (project["name"], project["version"])
+
+
+BLOCKS = re.findall(r"`tests/plugins/([^`]+)`[^`]*?\n\n```\w+\n(.*?)```", PAGE, re.DOTALL)
+
+
+def test_every_block_of_the_page_names_its_file() -> None:
+    assert len(BLOCKS) == len(re.findall(r"```(?!sh)\w+\n", PAGE)) > 6
+    assert {file.name for file in PLUGINS.rglob("*.py")} - {"__init__.py"} <= {Path(name).name for name, _ in BLOCKS}
+
+
+@pytest.mark.parametrize(("name", "text"), BLOCKS, ids=[name for name, _ in BLOCKS])
+def test_the_page_shows_the_files(name: str, text: str) -> None:
+    assert text.strip() in (PLUGINS / name).read_text()
