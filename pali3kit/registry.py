@@ -51,8 +51,9 @@ class Entry:
 
     `given`: arguments that are no options, since the program itself gives them; None: it gives all of them. `tells`:
     the kinds of annotations that a source's records have (`config.offers`), None where that is unknown. `sizes`: where
-    the shapes of named sizes are, `package.module:attribute`. `section`: the dataclass of its options, where it has
-    one: a stage's section of `stages`.
+    the shapes of named sizes are, `package.module:attribute`. `titles`: what a set is called in tables, by
+    the part of a benchmark (`top1`), or "" for all. `section`: the dataclass of its options, where it has one: a
+    stage's section of `stages`.
     """
 
     name: str
@@ -61,6 +62,7 @@ class Entry:
     given: tuple[str, ...] | None = ()
     tells: tuple[str, ...] | None = None
     sizes: str | None = None
+    titles: Mapping[str, str] | None = None
     section: type | None = None
 
     @property
@@ -109,13 +111,15 @@ class Registry(Generic[T]):
         given: tuple[str, ...] = (),
         tells: tuple[str, ...] | None = None,
         sizes: str | None = None,
+        titles: Mapping[str, str] | None = None,
     ) -> None:
         """Add a component; see `Entry`. The same one may be added again, as it is when a declared one is imported.
 
         Raises RegistryError, naming both targets, when the name is another's.
         """
         self._load_declarations()
-        entry = Entry(name, target, summary, None if self.given is None else (*self.given, *given), tells, sizes)
+        given_all = None if self.given is None else (*self.given, *given)
+        entry = Entry(name, target, summary, given_all, tells, sizes, titles)
         taken = self._entries.get(name)
         if taken is not None and not same_target(taken.origin, entry.origin):
             raise RegistryError(f"{self.kind} '{name}' is registered twice: {taken.origin} and {entry.origin}.")
@@ -129,11 +133,12 @@ class Registry(Generic[T]):
         given: tuple[str, ...] = (),
         tells: tuple[str, ...] | None = None,
         sizes: str | None = None,
+        titles: Mapping[str, str] | None = None,
     ) -> Callable[[Target], Target]:
         """Add the decorated class or function under `name`. In a room the arguments must be literals."""
 
         def decorator(target: Target) -> Target:
-            self.add(name, target, summary, given, tells, sizes)
+            self.add(name, target, summary, given, tells, sizes, titles)
             return target
 
         return decorator

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator
 from itertools import product
+from pathlib import Path
 from typing import Any
 
 from pali3kit.catalogue import BENCHMARK, STAGE
@@ -21,7 +22,7 @@ from pali3kit.registry import METRIC
 
 Check = Callable[[Experiment], Iterator[Complaint]]
 
-PAPER_TABLES = ("table1", "table3", "table6")
+PAPER = Path(__file__).parents[1] / "report" / "paper"  # its tables, one file each
 FIXED = ("name", "scale", "paper", "seeds", "grid", "baseline", "evaluate", "evaluation.after", "runtime")
 """Keys that describe the experiment as a whole, so that cells cannot differ in them."""
 
@@ -74,8 +75,9 @@ def _judge(checks: Iterable[Check], subject: Experiment, refused: Collection[str
 def _names(experiment: Experiment) -> Iterator[Complaint]:
     if not re.fullmatch(r"\w[\w.-]*", experiment.name):
         yield "name", f"name '{experiment.name}' should be a plain folder name: letters, digits, _, - and dots."
-    if experiment.paper and experiment.paper not in PAPER_TABLES:
-        yield "paper", f"unknown table '{experiment.paper}'.{choose(experiment.paper, PAPER_TABLES)}"
+    tables = sorted(file.stem for file in PAPER.glob("*.yaml"))
+    if experiment.paper and experiment.paper not in tables:
+        yield "paper", f"unknown table '{experiment.paper}'.{choose(experiment.paper, tables)}"
 
 
 def _columns(experiment: Experiment) -> Iterator[Complaint]:

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.benchmarks.benchmark import Column as BenchmarkColumn
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.evals.scores import Metrics, Prediction
+from pali3kit.registry import CAPTIONED, LABELLED, Registry
 from pali3kit.report.statistics import Score
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,12 +43,6 @@ class Sets:
 
 
 EMBEDDED = Sets()
-_IMAGENET = {"top1": "ImageNet", "real": "ReaL", "v2": "ImageNet-v2"}
-_LABELS = {
-    "world_classes": {part: f"{name}'s counterpart" for part, name in _IMAGENET.items()},
-    "imagenet": _IMAGENET,
-}
-_CAPTIONS = {"world_captions": "XM3600's counterpart", "xm3600": "XM3600", "coco_karpathy": "COCO"}
 
 
 def columns_of(source: str, sets: Sets = EMBEDDED) -> tuple[Column, ...]:
@@ -63,10 +61,16 @@ def columns_of(source: str, sets: Sets = EMBEDDED) -> tuple[Column, ...]:
 def _titled(column: BenchmarkColumn, sets: Sets) -> str:
     """The title, with what the sets are called."""
     return column.title.format(
-        labelled=_LABELS.get(sets.labelled, {}).get(column.part, f"{sets.labelled} {column.part}"),
-        captioned=_CAPTIONS.get(sets.captioned, sets.captioned),
+        labelled=_called(LABELLED, sets.labelled, column.part) or f"{sets.labelled} {column.part}",
+        captioned=_called(CAPTIONED, sets.captioned, "") or sets.captioned,
         probes=f"{sets.probes} task{'s' * (sets.probes != 1)}",
     )
+
+
+def _called(registry: Registry[T], name: str, part: str) -> str:
+    """What a set is called; "" for several sets, or one that has no title."""
+    titles = registry.describe(name).titles if name in registry.names() else None
+    return (titles or {}).get(part, "")
 
 
 def score_of(column: Column, metrics: Metrics, predictions: Sequence[Prediction]) -> Score:

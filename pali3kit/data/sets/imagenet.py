@@ -30,7 +30,11 @@ Real = tuple[int, ...]
 Numbers = Sequence[int | None]
 
 
-@LABELLED.register("imagenet", "ImageNet, with ReaL's labels and ImageNet-v2")
+@LABELLED.register(
+    "imagenet",
+    "ImageNet, with ReaL's labels and ImageNet-v2",
+    titles={"top1": "ImageNet", "real": "ReaL", "v2": "ImageNet-v2"},
+)
 class ImageNet(LabelledFiles):
     """The registry's `imagenet`: `train/<wnid>/` is train, `val/` is test; what is not there has no pictures.
 

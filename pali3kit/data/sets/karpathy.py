@@ -16,7 +16,7 @@ from pali3kit.errors import DataError
 from pali3kit.registry import CAPTIONED
 
 
-@CAPTIONED.register("coco_karpathy", "COCO captions, Karpathy's test split")
+@CAPTIONED.register("coco_karpathy", "COCO captions, Karpathy's test split", titles={"": "COCO"})
 class CocoKarpathy(CaptionedFiles):
     """The registry's `coco_karpathy`: `images[]: filename, filepath, split, sentences[]: raw`, in the file's order.
 

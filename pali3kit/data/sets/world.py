@@ -57,7 +57,11 @@ class WorldProbe:
         return None
 
 
-@LABELLED.register("world_classes", "embedded: the class of a scene's largest thing")
+@LABELLED.register(
+    "world_classes",
+    "embedded: the class of a scene's largest thing",
+    titles={"top1": "ImageNet's counterpart", "real": "ReaL's counterpart", "v2": "ImageNet-v2's counterpart"},
+)
 class WorldClasses:
     """Scenes of the world, each of the class of its largest thing, as ImageNet names one thing of a picture.
 
@@ -112,7 +116,9 @@ def _main(world: World, scene: Scene) -> int:
     return world.classes.index(main.emoji)
 
 
-@CAPTIONED.register("world_captions", "embedded: scenes with captions in 36 languages")
+@CAPTIONED.register(
+    "world_captions", "embedded: scenes with captions in 36 languages", titles={"": "XM3600's counterpart"}
+)
 class WorldCaptions:
     """Scenes of the test split with two captions in each of the 36 languages: the names of all that is there.
 
