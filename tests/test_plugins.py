@@ -252,3 +252,48 @@ def test_every_block_of_the_page_names_its_file() -> None:
 @pytest.mark.parametrize(("name", "text"), BLOCKS, ids=[name for name, _ in BLOCKS])
 def test_the_page_shows_the_files(name: str, text: str) -> None:
     assert text.strip() in (PLUGINS / name).read_text()
+
+
+VALUES = """
+import numpy as np, torch
+from types import SimpleNamespace
+from torch import nn
+from pali3kit.config.schema import Optimizer
+from pali3kit.evals.features import Features
+from pali3kit.evals.scores import Answered
+from pali3kit.registry import METRIC, PROJECTOR, SOURCE
+from pali3kit.training.optimizers import build_optimizer
+from pali3kit_plugin.centroid import Centroid
+from pali3kit_plugin.run_centroid import nearest_mean
+
+examples = [SimpleNamespace(target=target) for target in ("red", "disc", "blue")]
+scores = METRIC.get("exact_match")(Answered(examples, [" Red", "square", "blue"], None, None, 32))
+assert scores.samples == [100, 0, 100] and round(scores.value, 2) == 66.67
+
+train = Features(np.array([[1, 0], [9, 1], [0, 2], [0, 4]], np.float32), np.array([5, 5, 7, 7]))
+asked = np.array([[2, 1], [1, 3]], np.float32)
+assert nearest_mean(train, asked, Centroid()).tolist() == [5, 7]
+assert nearest_mean(train, asked, Centroid(normalise=False)).tolist() == [7, 7]
+
+gated = PROJECTOR.build("gated", 3, 2, gate=0.25, per="token")
+tokens = torch.randn(1, 4, 3)
+torch.testing.assert_close(gated(tokens, (2, 2)), 0.25 * gated.value(tokens))
+
+model = nn.Linear(2, 1, bias=False)
+nn.init.ones_(model.weight)
+optimizer = build_optimizer(model, Optimizer(name="lion", learning_rate=0.1, weight_decay=0.5, options={"beta1": 0.5}))
+for gradient, wanted in ((1.0, 0.85), (-0.02, 0.7075)):  # the second step still follows the momentum
+    model.weight.grad = torch.full_like(model.weight, gradient)
+    optimizer.step()
+    torch.testing.assert_close(model.weight.data, torch.full((1, 2), wanted))
+
+source = SOURCE.build("shapes", image_size=32, background="black")
+assert source.image("test", 3).shape == (32, 32, 3) and (source.image("test", 3) == source.image("test", 3)).all()
+example = source.task("vqa", 32).draw("test", 3, np.random.default_rng(0))
+assert example.target in source.alt_text("test", 3, None)
+"""
+
+
+def test_their_values_are_right(tmp_path: Path) -> None:
+    done = python(tmp_path, "-c", VALUES)
+    assert done.returncode == 0, done.stderr
