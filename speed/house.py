@@ -82,7 +82,7 @@ def long_functions(package: list[Module], limit: int) -> list[str]:
     return [f"{place} ({lines})" for lines, place in sorted(found, reverse=True) if lines > limit]
 
 
-def annotations(function: Function) -> Iterator[ast.expr]:
+def said_types(function: Function) -> Iterator[ast.expr]:
     """What a function says of its arguments and of what it returns."""
     given = function.args
     arguments = [*given.posonlyargs, *given.args, given.vararg, *given.kwonlyargs, given.kwarg]
@@ -103,7 +103,7 @@ def says_any(annotation: ast.expr) -> bool:
 def loose_functions(package: list[Module]) -> list[str]:
     """Functions with `Any` in their signature."""
     return [
-        module.place(node) for module in package for node in module.functions() if any(map(says_any, annotations(node)))
+        module.place(node) for module in package for node in module.functions() if any(map(says_any, said_types(node)))
     ]
 
 

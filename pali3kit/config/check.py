@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import product
-from typing import Any
 
 from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.config.budgets import Complaint
@@ -55,7 +54,7 @@ def _fixed(key: str) -> bool:
 
 def _cell(tree: Node, refused: Collection[str]) -> list[Problem]:
     builder = Builder(complete=not refused)
-    cell = builder.build(Experiment, tree, "")
+    cell = builder.experiment(tree)
     complaints = _judge((out_of_range, *MISFITS), cell, {*refused, *builder.refused})
     return builder.problems + [Problem(find(tree, key), text) for key, text in complaints]
 
@@ -143,11 +142,11 @@ def _baseline(experiment: Experiment) -> Iterator[Complaint]:
             yield at, f"baseline {axis} '{word}' {what}{choose(word, choices)}"
 
 
-def _repeats(values: list[Any]) -> bool:
+def _repeats(values: Sequence[object]) -> bool:
     return any(value in values[:i] for i, value in enumerate(values))
 
 
-def _written(value: Any) -> str:
+def _written(value: object) -> str:
     """A value as YAML has it on one line."""
     if isinstance(value, dict):
         return f"{{{', '.join(f'{key}: {_written(child)}' for key, child in value.items())}}}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from pali3kit import registry
-from pali3kit.config.schema import Part
+from pali3kit.config.part import Part
 from pali3kit.errors import RegistryError
 
 TASKS_OF: dict[str, tuple[str, ...]] = {

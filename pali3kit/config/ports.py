@@ -12,7 +12,8 @@ from pali3kit.config.encoder import encoder, expected
 from pali3kit.config.given import folders, found
 from pali3kit.config.languages import language, language_width
 from pali3kit.config.offers import tasks_of
-from pali3kit.config.schema import Experiment, Part
+from pali3kit.config.part import Part
+from pali3kit.config.schema import Experiment
 from pali3kit.config.shapes import VitShape, resolve
 from pali3kit.config.supply import supply
 from pali3kit.config.vocabulary import CODES, Vocabulary

@@ -10,7 +10,8 @@ from pali3kit import registry
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.budgets import generates, known_benchmarks
 from pali3kit.config.offers import general, offers, parts_of, tasks_of
-from pali3kit.config.schema import Experiment, Part
+from pali3kit.config.part import Part
+from pali3kit.config.schema import Experiment
 from pali3kit.errors import choose, nearest
 
 WITHOUT_PICTURES = ("text", "jsonl")  # sources of texts alone

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from pali3kit.config.schema import Optimizer, Part
+from pali3kit.config.part import Optimizer, Part
 
 
 def written(value: object) -> Any:
