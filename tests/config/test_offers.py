@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pali3kit.config.offers import TASKS_OF, general, offers, parts_of, tasks_of
-from pali3kit.config.schema import Part
+from pali3kit.config.part import Part
 from pali3kit.registry import TASK
 
 VARIANTS = ("caption_de", "refer_plus", "refer_only", "caption", "vqa_text", "ocr", "refs.refer_plus", "a.vqa")
