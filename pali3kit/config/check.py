@@ -82,14 +82,17 @@ def _columns(experiment: Experiment) -> Iterator[Complaint]:
 
 
 def _made(experiment: Experiment) -> Iterator[Complaint]:
-    """Check that what a benchmark names of others is there: a plug-in's may be misspelt."""
+    """Check that what a benchmark names is there: a plug-in's may be misspelt."""
     for name in (name for name in experiment.evaluate if name in BENCHMARK.names()):
         benchmark = BENCHMARK.find(name)
-        named = [(STAGE, benchmark.kind)] + ([(METRIC, benchmark.metric)] if benchmark.generated else [])
-        for registry, word in named:
-            if word not in registry.names():
-                told = f"benchmark '{name}' names an unknown {registry.kind} '{word}'"
-                yield "evaluate", f"{told}.{choose(word, registry.names())}"
+        for kind, word, names in (
+            ("stage", benchmark.kind, STAGE.names()),
+            ("stage", benchmark.trains or benchmark.kind, STAGE.names()),
+            ("metric", benchmark.metric, METRIC.names() if benchmark.generated else [""]),
+            ("benchmark", benchmark.transfer, BENCHMARK.names()),
+        ):
+            if word not in names:
+                yield "evaluate", f"benchmark '{name}' names an unknown {kind} '{word}'.{choose(word, names)}"
 
 
 def _after(experiment: Experiment) -> Iterator[Complaint]:

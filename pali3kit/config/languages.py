@@ -56,7 +56,8 @@ def _shape(part: Part) -> Iterator[Complaint]:
     try:
         _said_shape(part)
     except ConfigError as error:
-        yield "model.language", f"model.language: {'; '.join(map(str, error.problems))}"
+        key = "model.language.size" if part.options.get("size") else "model.language"
+        yield key, f"model.language: {'; '.join(map(str, error.problems))}"
         return
     folder = _described(part)
     if folder is None:
