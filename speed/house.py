@@ -56,7 +56,7 @@ class Size:
 
     @property
     def shown(self) -> str:
-        return f"{self.value:,}" if isinstance(self.value, int) else f"{self.value:.1f}"
+        return f"{self.value:,}" if isinstance(self.value, int) else f"{self.value:.2f}"
 
 
 def modules(checkout: Path, folder: str) -> list[Module]:
