@@ -12,8 +12,6 @@ from typing import TYPE_CHECKING, Any
 from pali3kit import registry
 
 if TYPE_CHECKING:
-    from torch import nn
-
     from pali3kit import evals, metrics
     from pali3kit.config.load import load as load_experiment
     from pali3kit.config.schema import Experiment
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from pali3kit.masks.vqvae import MaskVQVAE
     from pali3kit.models.pali import PaLI
     from pali3kit.models.towers import Towers
+    from pali3kit.projector.contract import Projector
     from pali3kit.vision.contract import VisionEncoder
 
 __version__ = "0.1.0"
@@ -68,7 +67,7 @@ def create_vision(name: str, *arguments: object, **options: object) -> VisionEnc
     return registry.VISION.build(name, *arguments, **options)
 
 
-def create_projector(name: str, *arguments: object, **options: object) -> nn.Module:
+def create_projector(name: str, *arguments: object, **options: object) -> Projector:
     """Build a projector between two widths, for instance `create_projector("linear", 768, 512)`."""
     return registry.PROJECTOR.build(name, *arguments, **options)
 

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from pali3kit.declared.options import read_options, same_target
 from pali3kit.declared.rooms import facts_of, scan
-from pali3kit.errors import RegistryError, choose
+from pali3kit.errors import RegistryError, choose, nearest
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
@@ -164,7 +164,9 @@ class Registry(Generic[T]):
         for key in (name, prefix):
             if key in self._entries:
                 return self._entries[key]
-        raise RegistryError(f"unknown {self.kind} '{name}'.{choose(name, self.names())}")
+        names, told = self.names(), f"unknown {self.kind} '{name}'."
+        family = nearest(prefix, [each for each in names if each.endswith("/")]) if "/" in name else ""
+        raise RegistryError(told + (family or choose(name, names)))
 
     def get(self, name: str) -> Callable[..., T]:
         """Import and return the target of `name`. Raises RegistryError when that fails."""

@@ -9,3 +9,5 @@ Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Js
 """What a JSON file can hold."""
 Named: TypeAlias = Mapping[str, Json]
 """A component as plain JSON: `{"name": ..., **options}`."""
+TypeForm: TypeAlias = object
+"""A type as annotations have it: a class, `list[int]`, `int | None`, `Literal[...]`, `Any`."""

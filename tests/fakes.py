@@ -19,21 +19,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pali3kit.catalogue import STAGE
-from pali3kit.config.schema import (
-    Data,
-    Evaluation,
-    Experiment,
-    LanguagePretraining,
-    Masks,
-    Model,
-    Multimodal,
-    Part,
-    Runtime,
-    Stages,
-    Tokenizer,
-    Transfer,
-    VisionPretraining,
-)
+from pali3kit.config.part import Part
+from pali3kit.config.schema import Data, Evaluation, Experiment, Model, Runtime, Tokenizer
+from pali3kit.config.stages import LanguagePretraining, Masks, Multimodal, Stages, Transfer, VisionPretraining
 from pali3kit.errors import StageError
 from pali3kit.plan.plain import StageConfig
 from pali3kit.registry import SOURCE, Entry

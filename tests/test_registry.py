@@ -66,6 +66,8 @@ def test_prefix_passes_the_rest_of_the_name_first(parts: Registry[object]) -> No
     assert [entry.name for entry in parts.entries()] == ["path/"]
     with pytest.raises(RegistryError, match="'path/' is a family of thing: say which one, path/NAME"):
         parts.describe("path/")
+    with pytest.raises(RegistryError, match=r"unknown thing 'pth/a'\. Did you mean 'path/'"):
+        parts.describe("pth/a")
 
 
 def test_exact_name_wins_over_its_prefix(parts: Registry[object]) -> None:

@@ -8,7 +8,8 @@ from dataclasses import asdict, replace
 from pathlib import Path
 
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.config.schema import Experiment, Recipe, Resolution, Training, Transfer
+from pali3kit.config.schema import Experiment
+from pali3kit.config.stages import Recipe, Resolution, Training, Transfer
 from pali3kit.config.vocabulary import SENTINELS, Vocabulary
 from pali3kit.errors import DataError, choose
 

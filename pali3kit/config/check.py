@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.config.budgets import Complaint
@@ -56,7 +55,7 @@ def _fixed(key: str) -> bool:
 
 def _cell(tree: Node, refused: Collection[str]) -> list[Problem]:
     builder = Builder(complete=not refused)
-    cell = builder.build(Experiment, tree, "")
+    cell = builder.experiment(tree)
     complaints = _judge((out_of_range, *MISFITS), cell, {*refused, *builder.refused})
     return builder.problems + [Problem(find(tree, key), text) for key, text in complaints]
 
@@ -85,14 +84,17 @@ def _columns(experiment: Experiment) -> Iterator[Complaint]:
 
 
 def _made(experiment: Experiment) -> Iterator[Complaint]:
-    """Check that what a benchmark names of others is there: a plug-in's may be misspelt."""
+    """Check that what a benchmark names is there: a plug-in's may be misspelt."""
     for name in (name for name in experiment.evaluate if name in BENCHMARK.names()):
         benchmark = BENCHMARK.find(name)
-        named = [(STAGE, benchmark.kind)] + ([(METRIC, benchmark.metric)] if benchmark.generated else [])
-        for registry, word in named:
-            if word not in registry.names():
-                told = f"benchmark '{name}' names an unknown {registry.kind} '{word}'"
-                yield "evaluate", f"{told}.{choose(word, registry.names())}"
+        for kind, word, names in (
+            ("stage", benchmark.kind, STAGE.names()),
+            ("stage", benchmark.trains or benchmark.kind, STAGE.names()),
+            ("metric", benchmark.metric, METRIC.names() if benchmark.generated else [""]),
+            ("benchmark", benchmark.transfer, BENCHMARK.names()),
+        ):
+            if word not in names:
+                yield "evaluate", f"benchmark '{name}' names an unknown {kind} '{word}'.{choose(word, names)}"
 
 
 def _after(experiment: Experiment) -> Iterator[Complaint]:
@@ -145,11 +147,11 @@ def _baseline(experiment: Experiment) -> Iterator[Complaint]:
             yield at, f"baseline {axis} '{word}' {what}{choose(word, choices)}"
 
 
-def _repeats(values: list[Any]) -> bool:
+def _repeats(values: Sequence[object]) -> bool:
     return any(value in values[:i] for i, value in enumerate(values))
 
 
-def _written(value: Any) -> str:
+def _written(value: object) -> str:
     """A value as YAML has it on one line."""
     if isinstance(value, dict):
         return f"{{{', '.join(f'{key}: {_written(child)}' for key, child in value.items())}}}"

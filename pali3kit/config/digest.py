@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import Any
 
 
-def canonical(value: Any) -> str:
+def canonical(value: object) -> str:
     """Write plain data as the one JSON text that stands for it: keys sorted, no blanks, floats by `repr`.
 
     Raises ValueError for nan and infinities and TypeError for keys that are no text or values that JSON lacks.
@@ -16,12 +15,12 @@ def canonical(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def digest(value: Any) -> str:
+def digest(value: object) -> str:
     """Return the sha256 of the canonical text, in 64 hexadecimal digits."""
     return hashlib.sha256(canonical(value).encode()).hexdigest()
 
 
-def _refuse_other_keys(value: Any) -> None:
+def _refuse_other_keys(value: object) -> None:
     """Plain json would write the key 1 as "1" and so let different data share a digest."""
     if isinstance(value, dict):
         if wrong := [key for key in value if not isinstance(key, str)]:

@@ -8,7 +8,8 @@ from typing import get_args
 from pali3kit import registry
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.budgets import Complaint, asked_for, known_benchmarks, reads_texts
-from pali3kit.config.schema import Experiment, Part
+from pali3kit.config.part import Part
+from pali3kit.config.schema import Experiment
 from pali3kit.config.shapes import VitShape, resolve
 from pali3kit.config.supply import files
 from pali3kit.config.world import WorldTask

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pali3kit.config.budgets import Complaint
-from pali3kit.config.schema import Experiment, Part
+from pali3kit.config.part import Part
+from pali3kit.config.schema import Experiment
 
 
 def folders(cell: Experiment) -> Iterator[Complaint]:

@@ -8,13 +8,14 @@ from pali3kit.errors import Problem
 
 def interpolate(tree: Node, problems: list[Problem]) -> Node:
     """Resolve all interpolations of a merged tree; one that fails is a problem at its own place."""
-    if "${" not in str(plain(tree)):
+    values = {key: plain(child) for key, child in tree.value.items()}
+    if "${" not in str(values):
         return tree
     from omegaconf import OmegaConf  # only files that interpolate pay for the import
     from omegaconf.errors import OmegaConfBaseException
 
     try:
-        config = OmegaConf.create(plain(tree))
+        config = OmegaConf.create(values)
     except OmegaConfBaseException as error:
         problems.append(Problem(_unreadable(tree) or tree.where, str(error).splitlines()[0]))
         return tree

@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import MISSING, field, fields, is_dataclass, make_dataclass
 from functools import cache
-from typing import Annotated, Any, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, TypeGuard, get_args, get_origin, get_type_hints
 
 from pali3kit.catalogue import STAGE
-from pali3kit.config.schema import Experiment, Optimizer, Part, Stages
+from pali3kit.config.part import Optimizer, Part
+from pali3kit.config.schema import Experiment
+from pali3kit.config.stages import Stages
+from pali3kit.types import TypeForm
 
 PARTS = dict[str, Part]  # what an option `parts` of a part holds: a union's sources
 OPTIONAL_PART = Part | None
@@ -17,13 +20,13 @@ PlainPart = Annotated[Mapping[str, Any], Part]
 
 
 @cache
-def hints(kind: type) -> dict[str, Any]:
+def hints(kind: type) -> dict[str, TypeForm]:
     """Return the types of a dataclass' fields, evaluated: the modules keep them as text."""
     return {name: _with_plugins(declared) for name, declared in get_type_hints(kind).items()}
 
 
 @cache
-def _with_plugins(kind: Any) -> Any:
+def _with_plugins(kind: TypeForm) -> TypeForm:
     """`Stages` with a section more for each plug-in's kind of stage that has options; any other type as it is."""
     if kind is not Stages:
         return kind
@@ -31,7 +34,7 @@ def _with_plugins(kind: Any) -> Any:
     return make_dataclass("Stages", added, bases=(Stages,), kw_only=True) if added else Stages
 
 
-def _default(options: type) -> Any:
+def _default(options: type) -> object:
     """A section may be left out where all its options have defaults."""
     required = any(each.default is MISSING and each.default_factory is MISSING for each in fields(options))
     return field() if required else field(default_factory=options)
@@ -48,7 +51,7 @@ def registry_of(key: str) -> str:
     raise KeyError(key)
 
 
-def below(kind: Any, key: str) -> Any:
+def below(kind: TypeForm, key: str) -> TypeForm:
     """Return the type of `key` in a value of type `kind`: Any where nothing is declared."""
     if get_origin(kind) is dict:
         return get_args(kind)[1]
@@ -57,17 +60,17 @@ def below(kind: Any, key: str) -> Any:
     return hints(kind).get(key, Any) if is_section(kind) else Any
 
 
-def is_part(kind: Any) -> bool:
+def is_part(kind: TypeForm) -> bool:
     """Whether `kind` is a Part, or a Part or nothing."""
     return kind is Part or kind == OPTIONAL_PART
 
 
-def is_section(kind: Any) -> bool:
+def is_section(kind: TypeForm) -> TypeGuard[type]:
     """Whether `kind` is a mapping with declared keys; a Part is not: its name decides on its keys."""
-    return is_dataclass(kind) and kind is not Part
+    return isinstance(kind, type) and is_dataclass(kind) and kind is not Part
 
 
-def exists(kind: Any, key: str) -> bool:
+def exists(kind: TypeForm, key: str) -> bool:
     """Whether the dotted `key` may be set below `kind`. An option of a part, or of an optimizer,
     may: it will be judged there.
     """
@@ -81,7 +84,7 @@ def exists(kind: Any, key: str) -> bool:
     return not rest or exists(hints(kind)[head], rest)
 
 
-def keys(kind: Any, prefix: str = "") -> list[str]:
+def keys(kind: type, prefix: str = "") -> list[str]:
     """List all dotted keys below the dataclass `kind`, sections included."""
     found = []
     for name, declared in hints(kind).items():

@@ -6,14 +6,15 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from pali3kit.config.budgets import Complaint
 from pali3kit.config.given import found, taught
-from pali3kit.config.schema import Experiment, Part
+from pali3kit.config.part import Part
+from pali3kit.config.schema import Experiment
 from pali3kit.config.shapes import KIND, LanguageShape, contradicted, read_t5, resolve_language
 from pali3kit.config.vocabulary import EOS, Vocabulary
 from pali3kit.errors import ConfigError, DataError
+from pali3kit.types import Json
 
 BLIND = ("bloom", "gpt_neo", "mamba", "mpt", "rwkv")  # decoders whose prefix cannot see all of itself
 POSITIONS = {  # tables of learned positions: beyond them there is nothing
@@ -55,7 +56,8 @@ def _shape(part: Part) -> Iterator[Complaint]:
     try:
         _said_shape(part)
     except ConfigError as error:
-        yield "model.language", f"model.language: {'; '.join(map(str, error.problems))}"
+        key = "model.language.size" if part.options.get("size") else "model.language"
+        yield key, f"model.language: {'; '.join(map(str, error.problems))}"
         return
     folder = _described(part)
     if folder is None:
@@ -73,7 +75,7 @@ def _said_shape(part: Part) -> LanguageShape:
     folder, names = _described(part), tuple(LanguageShape.__slots__)
     if folder is not None:
         said = read_t5(folder)
-        return LanguageShape(**{key: said[key] for key in names})
+        return LanguageShape(**{key: int(said[key]) for key in names})
     size, weights = part.options.get("size"), part.options.get("weights")
     numbers = {key: part.options.get(key) for key in names}
     if weights and size is None and None in numbers.values():
@@ -95,7 +97,7 @@ def _folder(part: Part) -> Path | None:
     return Path(named).expanduser() if part.name.startswith("hf/") and named.startswith((".", "/", "~")) else None
 
 
-def _tokens(cell: Experiment, folder: Path, said: Mapping[str, Any]) -> Iterator[Complaint]:
+def _tokens(cell: Experiment, folder: Path, said: Mapping[str, Json]) -> Iterator[Complaint]:
     """Check that ids mean what the weights learned: the tokenizer is theirs, with as many rows, and ends as they do."""
     chosen = cell.tokenizer
     if chosen.file is None:
@@ -115,7 +117,7 @@ def _tokens(cell: Experiment, folder: Path, said: Mapping[str, Any]) -> Iterator
             yield "tokenizer.file", f"{text}: they do not belong together, or set tokenizer.rows to {rows}."
 
 
-def _answers(cell: Experiment, folder: Path, said: Mapping[str, Any]) -> Iterator[Complaint]:
+def _answers(cell: Experiment, folder: Path, said: Mapping[str, Json]) -> Iterator[Complaint]:
     """Check what is known of kinds of models: some cannot read a prefix, some have so many positions and no more."""
     kind, lengths = str(said.get("model_type")), cell.stages.multimodal
     if cell.model.language.name.startswith("hf/") and kind in BLIND:
@@ -130,7 +132,7 @@ def _answers(cell: Experiment, folder: Path, said: Mapping[str, Any]) -> Iterato
         yield "model.language", text
 
 
-def _config(folder: Path) -> Mapping[str, Any]:
+def _config(folder: Path) -> Mapping[str, Json]:
     """What `config.json` says, of its text where it has several parts; nothing where there is none."""
     try:
         said = json.loads((folder / "config.json").read_text())

@@ -36,14 +36,13 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
     layers = read(path, overrides)
     problems = list(layers.problems)
     builder = Builder(complete=layers.complete)
-    experiment = builder.build(Experiment, layers.tree, "")
+    experiment = builder.experiment(layers.tree)
     if not any(key.partition(".")[0] in ("grid", "baseline") for key in builder.refused):
         # Without a grid there is one cell, and nothing that it could be compared with.
         experiment.baseline = spell_out(experiment.baseline, experiment.grid) if experiment.grid else {}
     problems += builder.problems + check(experiment, layers.tree, builder.refused)
     if problems:
         raise ConfigError(_ordered(problems))
-    assert isinstance(experiment, Experiment)
     return experiment
 
 

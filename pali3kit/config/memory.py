@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from math import ceil
 
 from pali3kit.config.budgets import Complaint
-from pali3kit.config.schema import Experiment, Optimizer
+from pali3kit.config.part import Optimizer
+from pali3kit.config.schema import Experiment
 from pali3kit.config.shapes import LanguageShape, VitShape, resolve, resolve_language
 from pali3kit.config.sizes import language_parameters, least_bytes, text_tower_parameters, vit_parameters
 from pali3kit.errors import ConfigError

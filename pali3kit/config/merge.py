@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any, get_origin
+from typing import get_origin
 
 from pali3kit.config.kinds import PARTS, below, is_part, is_section
-from pali3kit.config.schema import Part
+from pali3kit.config.part import Part
 from pali3kit.config.tree import Node
+from pali3kit.types import TypeForm
 
 
-def merge(kind: Any, lower: Node, upper: Node) -> Node:
+def merge(kind: TypeForm, lower: Node, upper: Node) -> Node:
     """Lay `upper` over `lower`, two trees of the declared type `kind`.
 
     Sections and dictionaries merge key by key, anything else is replaced; a dictionary that is empty, or null, removes
@@ -32,7 +33,7 @@ def merge(kind: Any, lower: Node, upper: Node) -> Node:
     return Node(merged, upper.where)
 
 
-def nest(kind: Any, key: str, leaf: Node) -> Node:
+def nest(kind: TypeForm, key: str, leaf: Node) -> Node:
     """Wrap `leaf` in the mappings that the dotted `key` stands for.
 
     Below a dictionary the rest of the key is one key, dots and all: `grid.model.projector` is the axis

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
 
 from pali3kit import registry
-from pali3kit.config.schema import Part
+from pali3kit.config.part import Part
 from pali3kit.errors import RegistryError
 
 TASKS_OF: dict[str, tuple[str, ...]] = {
@@ -42,14 +41,28 @@ def parts_of(source: Part, key: str = "") -> Iterator[tuple[str, Part]]:
 
 def tasks_of(source: Part) -> tuple[str, ...] | None:
     """The names that a mixture over `source` may say: tasks, and `part.task` of a union's parts; None: any."""
-    parts: Any = source.options.get("parts")
-    if source.name != "union" or not isinstance(parts, dict):
+    own = _by_part(source)
+    if not own:
         return offers(source)
-    own = {name: offers(part) for name, part in parts.items() if isinstance(part, Part)}
     if None in own.values():
         return None
     single = [task for tasks in own.values() for task in tasks or ()]
     return tuple(dict.fromkeys([*single, *(f"{name}.{task}" for name, tasks in own.items() for task in tasks or ())]))
+
+
+def names_of(source: Part) -> list[str]:
+    """All tasks that there are by name, and `part.task` of a union's parts: any other name is misspelt."""
+    tasks = registry.TASK.names()
+    own = _by_part(source).items()
+    return tasks + [f"{name}.{task}" for name, has in own for task in (tasks if has is None else has)]
+
+
+def _by_part(source: Part) -> dict[str, tuple[str, ...] | None]:
+    """The tasks of each part of a union; one that is refused may be of any source. Empty for other sources."""
+    parts = source.options.get("parts") if source.name == "union" else None
+    if not isinstance(parts, dict):
+        return {}
+    return {name: offers(part) if isinstance(part, Part) else None for name, part in parts.items()}
 
 
 def general(task: str) -> str:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from pali3kit import registry
 from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.config.budgets import Complaint, nearest_divisor
 from pali3kit.config.encoder import encoder, expected
 from pali3kit.config.given import folders, found
 from pali3kit.config.languages import language, language_width
-from pali3kit.config.offers import tasks_of
-from pali3kit.config.schema import Experiment, Part
+from pali3kit.config.offers import names_of
+from pali3kit.config.part import Part
+from pali3kit.config.schema import Experiment
 from pali3kit.config.shapes import VitShape, resolve
 from pali3kit.config.supply import supply
 from pali3kit.config.vocabulary import CODES, Vocabulary
@@ -27,13 +27,12 @@ PIECES = 16  # the fewest that SentencePiece can do something with
 
 def _named(cell: Experiment) -> Iterator[Complaint]:
     """Check the names of tasks and benchmarks that are keys."""
-    names = registry.TASK.names()
-    own = [task for task in tasks_of(cell.data.source) or () if "." in task]  # of a union's parts
+    names = names_of(cell.data.source)
     for stage in ("multimodal", "resolution"):
         key = f"stages.{stage}.mixture"
         for name in getattr(cell.stages, stage).mixture:
-            if name not in (*names, *own):
-                yield f"{key}.{name}", f"{key}: unknown task '{name}'.{choose(name, [*names, *own])}"
+            if name not in names:
+                yield f"{key}.{name}", f"{key}: unknown task '{name}'.{choose(name, names)}"
     benchmarks = BENCHMARK.names()
     for name in cell.data.columns:
         if name not in benchmarks:
@@ -62,7 +61,7 @@ def vision(cell: Experiment) -> Iterator[Complaint]:
     try:
         shape = resolve(**{key: part.options[key] for key in ("size", *VitShape.__slots__)})
     except ConfigError as error:
-        yield "model.vision", f"model.vision: {error}"
+        yield "model.vision.size" if part.options["size"] else "model.vision", f"model.vision: {error}"
         return
     if shape.patch < 1 or shape.heads < 1:
         return

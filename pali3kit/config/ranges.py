@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
-from typing import Any
 
 from pali3kit.config.kinds import registry_of
-from pali3kit.config.schema import Part
+from pali3kit.config.part import Part
 from pali3kit.registry import KINDS
 
 
@@ -86,7 +85,7 @@ RANGES: dict[str, Range] = {
 }
 
 
-def out_of_range(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
+def out_of_range(value: object, key: str = "") -> Iterator[tuple[str, str]]:
     """Yield the dotted key and what is wrong with it, for all numbers of a section and of the parts in it."""
     prefix = f"{key}." if key else ""
     if isinstance(value, Part):
@@ -113,7 +112,7 @@ def out_of_range(value: Any, key: str = "") -> Iterator[tuple[str, str]]:
         yield from _judge(key, value, RANGES.get(key.rpartition(".")[2]))
 
 
-def _judge(key: str, value: Any, known: Range | None) -> Iterator[tuple[str, str]]:
+def _judge(key: str, value: object, known: Range | None) -> Iterator[tuple[str, str]]:
     if known is None:
         return
     if isinstance(value, int | float) and not isinstance(value, bool) and not known.holds(value):

@@ -7,7 +7,8 @@ from dataclasses import replace
 
 from pali3kit.config.budgets import Complaint, has_stage_2
 from pali3kit.config.ports import projector, vision, world
-from pali3kit.config.schema import Experiment, Resolution
+from pali3kit.config.schema import Experiment
+from pali3kit.config.stages import Resolution
 from pali3kit.errors import choose
 
 OF_SIZES = ("model.vision.patch", "model.vision.size", "model.projector.factor", "model.image_size")

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from pali3kit.errors import ConfigError, choose
 
@@ -106,15 +106,15 @@ FEEDS = {
 
 
 def contradicted(
-    said: Mapping[str, Any], size: str | None, numbers: Mapping[str, int | None], kind: Mapping[str, Any]
-) -> dict[str, Any]:
+    said: Mapping[str, object], size: str | None, numbers: Mapping[str, int | None], kind: Mapping[str, object]
+) -> dict[str, object]:
     """Return the options that say other than `read_t5` did; those left out, or as in `KIND`, say nothing."""
-    given: dict[str, Any] = asdict(resolve_language(size, **numbers)) if size else dict(numbers)
+    given: dict[str, object] = asdict(resolve_language(size, **numbers)) if size else dict(numbers)
     given |= {key: value for key, value in kind.items() if value != KIND[key]}
     return {key: value for key, value in given.items() if value not in (None, said[key])}
 
 
-def read_t5(folder: Path) -> dict[str, Any]:
+def read_t5(folder: Path) -> dict[str, int | str]:
     """Return what `config.json` in a folder of transformers says of a T5, T5 v1.1, Flan-T5, mT5 or UL2, as our options.
 
     Raises ConfigError when there is no such file, or it is another model's.

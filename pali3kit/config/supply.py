@@ -9,8 +9,9 @@ from pathlib import Path
 from pali3kit import registry
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.budgets import generates, known_benchmarks
-from pali3kit.config.offers import general, offers, parts_of, tasks_of
-from pali3kit.config.schema import Experiment, Part
+from pali3kit.config.offers import general, names_of, offers, parts_of, tasks_of
+from pali3kit.config.part import Part
+from pali3kit.config.schema import Experiment
 from pali3kit.errors import choose, nearest
 
 WITHOUT_PICTURES = ("text", "jsonl")  # sources of texts alone
@@ -40,6 +41,7 @@ def supply(cell: Experiment) -> Iterator[tuple[str, str]]:
     elif generates(cell):
         yield from _offered(cell, [each for each in known_benchmarks(cell) if BENCHMARK.find(each).generated])
         yield from _masked(cell)
+    yield from _columns(cell)
     if cell.pretrain == "classif" and not _labelled(source):
         wanted = f"say of how many classes '{name}' has them (classes: N)" if name == "pairs" else f"'{name}' has none"
         yield "data.source", f"pretrain 'classif' needs labels: {wanted}."
@@ -75,15 +77,24 @@ def _offered(cell: Experiment, columns: list[str]) -> Iterator[tuple[str, str]]:
             if weight > 0 and task not in tasks and task in registry.TASK.names():
                 has = choose(task, tasks)
                 yield f"stages.{stage}.mixture.{task}", f"source '{source.name}' has no task '{task}'.{has}"
-    for column in columns:
-        task = cell.data.columns.get(column) or BENCHMARK.find(column).task or column
+    for column in [each for each in columns if each not in cell.data.columns]:
+        task = BENCHMARK.find(column).task or column
         if general(task) not in tasks:
-            key, what = (
-                ("evaluate", "") if column not in cell.data.columns else (f"data.columns.{column}", f" '{task}'")
-            )
-            yield key, f"source '{source.name}' has no task{what} for the column '{column}'.{choose(task, tasks)}"
+            yield "evaluate", f"source '{source.name}' has no task for the column '{column}'.{choose(task, tasks)}"
     if not any(part.options.get("test", part.name != "union") for _, part in parts_of(source)):
         yield "data.source", f"the column '{columns[0]}' is measured on test pictures: name them, data.source.test."
+
+
+def _columns(cell: Experiment) -> Iterator[tuple[str, str]]:
+    """Check that the source has what `data.columns` names, also for what is not measured now."""
+    source = cell.data.source
+    tasks = tasks_of(source)
+    columns = {each.name: each.task or each.name for each in BENCHMARK.all()}  # others are told elsewhere
+    names = [*names_of(source), *columns.values()] if tasks is None else tasks
+    for column, task in cell.data.columns.items():
+        if column in columns and general(task) not in names:
+            told = f"source '{source.name}' has no task '{task}' for the column '{column}'."
+            yield f"data.columns.{column}", told + choose(task, dict.fromkeys(names))
 
 
 def _masked(cell: Experiment) -> Iterator[tuple[str, str]]:

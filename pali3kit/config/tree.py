@@ -74,7 +74,7 @@ class _Converter:
             raise yaml.constructor.ConstructorError(None, None, "an anchor contains itself", node.start_mark)
         return converted
 
-    def _value(self, node: yaml.Node) -> Any:
+    def _value(self, node: yaml.Node) -> object:
         if isinstance(node, yaml.SequenceNode):
             return [self.convert(child) for child in node.value]
         if isinstance(node, yaml.MappingNode):
@@ -109,7 +109,7 @@ class _Converter:
         return merged
 
 
-def plant(value: Any, where: str) -> Node:
+def plant(value: object, where: str) -> Node:
     """Turn plain Python data into a tree that stands at one place."""
     if isinstance(value, Mapping):
         return Node({str(key): plant(child, where) for key, child in value.items()}, where)
@@ -118,7 +118,7 @@ def plant(value: Any, where: str) -> Node:
     return Node(value, where)
 
 
-def plain(node: Node) -> Any:
+def plain(node: Node) -> object:
     """Turn a tree back into plain Python data."""
     if isinstance(node.value, dict):
         return {key: plain(child) for key, child in node.value.items()}

@@ -9,12 +9,20 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pali3kit import registry
 from pali3kit.config.kinds import OPTIONAL_PART, hints, is_part, is_section, registry_of
-from pali3kit.config.schema import Optimizer, Part
+from pali3kit.config.part import Optimizer, Part
+from pali3kit.config.schema import Experiment
 from pali3kit.config.tree import Node, plain
 from pali3kit.declared.annotations import UNREAD
 from pali3kit.errors import Problem, RegistryError, choose, nearest
+from pali3kit.types import TypeForm
 
-_WORDS = {int: "an integer", float: "a number", str: "a text", bool: "true or false", type(None): "nothing"}
+_WORDS: dict[TypeForm, str] = {
+    int: "an integer",
+    float: "a number",
+    str: "a text",
+    bool: "true or false",
+    type(None): "nothing",
+}
 REFUSED = object()
 
 
@@ -31,7 +39,13 @@ class Builder:
         self.problems: list[Problem] = []
         self.refused: set[str] = set()
 
-    def build(self, kind: Any, node: Node, key: str) -> Any:
+    def experiment(self, tree: Node) -> Experiment:
+        """Return the whole experiment; its tree is a mapping, or the file would have been refused."""
+        built = self.section(Experiment, tree, "")
+        assert isinstance(built, Experiment)
+        return built
+
+    def build(self, kind: TypeForm, node: Node, key: str) -> object:
         """Return the value of `node` as `kind`; on a problem, something unusable, and the problem is recorded."""
         origin = get_origin(kind)
         if kind is Any:
@@ -42,7 +56,7 @@ class Builder:
             return self.part(node, key)
         if kind is Optimizer:
             return self.optimizer(node, key)
-        if is_dataclass(kind):
+        if is_section(kind):
             return self.section(kind, node, key)
         if origin is list:
             return self.sequence(get_args(kind)[0], node, key)
@@ -54,7 +68,7 @@ class Builder:
             return None if node.value is None else self.build(inner, node, key)
         return self.scalar(kind, node, key)
 
-    def scalar(self, kind: Any, node: Node, key: str) -> Any:
+    def scalar(self, kind: TypeForm, node: Node, key: str) -> object:
         if get_origin(kind) is Literal:
             return self.choice(get_args(kind), node, key)
         allowed = get_args(kind) if get_origin(kind) in (Union, types.UnionType) else (kind,)
@@ -66,20 +80,20 @@ class Builder:
         self.wrong(node, key, " or ".join(_WORDS.get(option, "a mapping") for option in allowed))
         return REFUSED
 
-    def choice(self, choices: tuple[Any, ...], node: Node, key: str) -> Any:
+    def choice(self, choices: tuple[object, ...], node: Node, key: str) -> object:
         if node.value in choices:
             return node.value
         word = str(plain(node))
         self.refuse(node, key, f"{key} cannot be '{word}'.{choose(word, map(str, choices))}")
         return REFUSED
 
-    def sequence(self, kind: Any, node: Node, key: str) -> Any:
+    def sequence(self, kind: TypeForm, node: Node, key: str) -> object:
         if not isinstance(node.value, list):
             self.wrong(node, key, "a list")
             return REFUSED
         return [self.build(kind, child, f"{key}[{i}]") for i, child in enumerate(node.value)]
 
-    def mapping(self, kind: Any, node: Node, key: str) -> Any:
+    def mapping(self, kind: TypeForm, node: Node, key: str) -> object:
         """A dictionary; nothing stands for an empty one."""
         if node.value is None:
             return {}
@@ -88,7 +102,7 @@ class Builder:
             return REFUSED
         return {name: self.build(kind, child, f"{key}.{name}") for name, child in node.value.items()}
 
-    def section(self, kind: Any, node: Node, key: str, extra: Iterable[str] = ()) -> Any:
+    def section(self, kind: type, node: Node, key: str, extra: Iterable[str] = ()) -> object:
         """Build the dataclass `kind`; `extra` are further keys that a misspelt one may have meant."""
         if not isinstance(node.value, dict):
             self.wrong(node, key, "a mapping")
@@ -107,9 +121,11 @@ class Builder:
             values[name] = REFUSED
         return kind(**values)
 
-    def defaults(self, known: dict[str, Field[Any]], values: dict[str, Any], node: Node, key: str) -> dict[str, Any]:
+    def defaults(
+        self, known: dict[str, Field[object]], values: dict[str, object], node: Node, key: str
+    ) -> dict[str, object]:
         """Defaults of the fields not given; a part in them needs its options as any other."""
-        given: dict[str, Any] = {}
+        given: dict[str, object] = {}
         for name, field in known.items():
             if name in values or (field.default is MISSING and field.default_factory is MISSING):
                 continue
@@ -121,14 +137,14 @@ class Builder:
             given[name] = value
         return given
 
-    def part(self, node: Node, key: str) -> Any:
+    def part(self, node: Node, key: str) -> object:
         """Build a Part and fill in the defaults of its options, when the registry knows them."""
         value = node.value if isinstance(node.value, dict) else {"name": node}
         if "name" not in value:
             self.nameless(value, node, key)
             return REFUSED
         name = self.scalar(str, value["name"], key if value["name"] is node else f"{key}.name")
-        if name is REFUSED:
+        if not isinstance(name, str):
             return REFUSED
         kind = registry.KINDS[registry_of(key)]
         try:
@@ -139,15 +155,15 @@ class Builder:
         rest = Node({option: child for option, child in value.items() if option != "name"}, node.where)
         return Part(name=name, options=self.own(options, rest, key, extra=["name"]))
 
-    def own(self, options: type | None, node: Node, key: str, extra: Iterable[str]) -> dict[str, Any]:
+    def own(self, options: type | None, node: Node, key: str, extra: Iterable[str]) -> dict[str, object]:
         """The options of a component; as they are where nobody knows which it has."""
         if options is None:
-            return dict(plain(node))
+            return {name: plain(child) for name, child in node.value.items()}
         built = self.section(options, node, key, extra)
         values = {field.name: getattr(built, field.name) for field in fields(options)}
         return {option: value for option, value in values.items() if value is not UNREAD}
 
-    def optimizer(self, node: Node, key: str) -> Any:
+    def optimizer(self, node: Node, key: str) -> object:
         """Build an optimizer: its own options stand beside those that all have."""
         if not isinstance(node.value, dict):
             self.wrong(node, key, "a mapping")
@@ -156,6 +172,7 @@ class Builder:
         common = Node({name: child for name, child in node.value.items() if name in shared}, node.where)
         rest = Node({name: child for name, child in node.value.items() if name not in shared}, node.where)
         built = self.section(Optimizer, common, key)
+        assert isinstance(built, Optimizer)
         names = registry.OPTIMIZER.names()
         if built.name is REFUSED:
             return built
@@ -188,7 +205,7 @@ class Builder:
         self.problems.append(Problem(node.where, text))
 
 
-def _optional(kind: Any) -> Any:
+def _optional(kind: TypeForm) -> TypeForm | None:
     """What a choice, list or mapping is that may also be nothing; None for other types."""
     inner = [option for option in get_args(kind) if option is not type(None)]
     compound = get_origin(kind) in (Union, types.UnionType) and len(inner) == 1 and get_origin(inner[0]) is not None
@@ -199,7 +216,7 @@ def _join(key: str, name: str) -> str:
     return f"{key}.{name}" if key else name
 
 
-def _word(kind: Any) -> str:
+def _word(kind: TypeForm) -> str:
     return _WORDS.get(kind, "a part, by name or as a mapping" if is_part(kind) else "a mapping")
 
 

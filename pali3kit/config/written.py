@@ -4,21 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
-from typing import Any
 
-from pali3kit.config.schema import Optimizer, Part
+from pali3kit.config.part import Optimizer, Part
 
 
-def written(value: object) -> Any:
+def written(value: object) -> object:
     """Return a value as it is written in YAML: mappings, lists and scalars. The options of a component, and an
     optimizer's own, stand beside its name.
     """
     if isinstance(value, Part):
-        return {"name": value.name, **written(value.options)}
+        return {"name": value.name, **_each(value.options)}
     if is_dataclass(value) and not isinstance(value, type):
-        told = {field.name: written(getattr(value, field.name)) for field in fields(value)}
+        told = {field.name: getattr(value, field.name) for field in fields(value)}
         own = told.pop("options") if isinstance(value, Optimizer) else {}
-        return {**told, **own}
+        return _each({**told, **own})
     if isinstance(value, Mapping):
-        return {key: written(each) for key, each in value.items()}
+        return _each(value)
     return [written(each) for each in value] if isinstance(value, list | tuple) else value
+
+
+def _each(values: Mapping[str, object]) -> dict[str, object]:
+    return {key: written(value) for key, value in values.items()}

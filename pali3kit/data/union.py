@@ -13,7 +13,7 @@ import numpy as np
 
 from pali3kit.config.kinds import PlainPart
 from pali3kit.config.offers import general, offers
-from pali3kit.config.schema import Part
+from pali3kit.config.part import Part
 from pali3kit.data.records import RecordSource, Skips
 from pali3kit.data.source import STRETCH, SourceBase
 from pali3kit.data.task import Example, Task

@@ -5,6 +5,8 @@ The image's tokens are projected and prepended to the embedded prompt; the encod
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import torch
 from torch import Tensor, nn
 
@@ -20,6 +22,12 @@ class PaLI(nn.Module):
 
     `vision` may be absent where its tokens come from a cache (it is frozen in stage 1 and in the transfers).
     """
+
+    if TYPE_CHECKING:
+
+        def __call__(
+            self, tokens: Tensor, grid: Grid, prompts: Tensor, prompt_mask: Tensor, targets: Tensor
+        ) -> Tensor: ...
 
     def __init__(self, vision: VisionEncoder | None, projector: Projector, language: LanguageModel) -> None:
         super().__init__()

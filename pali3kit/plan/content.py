@@ -7,7 +7,7 @@ from functools import cache
 from hashlib import sha256
 from pathlib import Path
 
-from pali3kit.config.schema import Part
+from pali3kit.config.part import Part
 from pali3kit.plan.plain import named
 from pali3kit.registry import SOURCE
 from pali3kit.weights.find import digest, find_weights

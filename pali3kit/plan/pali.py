@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from pali3kit.config.offers import general
-from pali3kit.config.schema import Experiment, Part
+from pali3kit.config.part import Part
+from pali3kit.config.schema import Experiment
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.content import data_of
 from pali3kit.plan.plain import StageConfig, named

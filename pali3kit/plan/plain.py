@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import ClassVar
 
-from pali3kit.config.schema import Part
+from pali3kit.config.part import Part
 from pali3kit.types import Json, Named
 
 # Options that came after results did, and the values with which they change nothing: an option that is added to the

@@ -9,7 +9,7 @@ from functools import cache
 from typing import TYPE_CHECKING, TypedDict
 
 from pali3kit.config.digest import digest
-from pali3kit.config.schema import Part
+from pali3kit.config.part import Part
 from pali3kit.errors import DataError
 from pali3kit.plan.plain import StageConfig, named
 from pali3kit.registry import CAPTIONED, LABELLED

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 
 from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.config.encoder import probe_sets
@@ -56,7 +56,9 @@ def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mappin
         gallery=tuple(samples.choose(arms, shelf, sets)),
         stages=tuple(_stage(step, shelf) for step in graph.steps),
         versions=evidence.versions(graph, shelf),
-        config={key: value for key, value in written(experiment).items() if key != "runtime"},
+        config={
+            each.name: written(getattr(experiment, each.name)) for each in fields(experiment) if each.name != "runtime"
+        },
     )
     return replace(report, notes=tuple(notes(report)))
 

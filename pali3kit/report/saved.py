@@ -28,10 +28,10 @@ def read(folder: Path) -> Experiment:
     problems: list[Problem] = []
     tree = parse(path.read_text(encoding="utf-8"), str(path), problems)
     builder = Builder()
-    experiment = builder.build(Experiment, tree, "") if tree is not None else None
-    if problems := problems + builder.problems:
+    experiment = builder.experiment(tree) if tree is not None else None
+    problems += builder.problems
+    if problems or experiment is None:
         raise ConfigError(problems)
-    assert isinstance(experiment, Experiment)
     return experiment
 
 

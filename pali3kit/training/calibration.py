@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from pali3kit.config.schema import Training
+from pali3kit.config.stages import Training
 from pali3kit.config.vocabulary import CODES, MODES, SENTINELS, Vocabulary
 from pali3kit.models.pali import PaLI
 from pali3kit.nn.positions import Grid

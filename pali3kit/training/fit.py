@@ -21,7 +21,7 @@ from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy, Str
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
-from pali3kit.config.schema import Training
+from pali3kit.config.stages import Training
 from pali3kit.errors import Pali3Error, StageError
 from pali3kit.orphans import die_with_parent
 from pali3kit.training.context import Execution, StageContext

@@ -11,7 +11,7 @@ import torch
 from lightning.pytorch.callbacks import Callback
 from torch import Tensor
 
-from pali3kit.config.schema import Training
+from pali3kit.config.stages import Training
 from pali3kit.data.batch import collate
 from pali3kit.data.mixture import Mixture
 from pali3kit.data.task import Example

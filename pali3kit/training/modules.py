@@ -13,7 +13,7 @@ import torch.distributed as dist
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
-from pali3kit.config.schema import Optimizer as Options
+from pali3kit.config.part import Optimizer as Options
 from pali3kit.language.contract import LanguageModel
 from pali3kit.losses.multilabel import multilabel_loss, softmax_loss
 from pali3kit.losses.ring import ring_sigmoid_loss

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 
 from torch import nn
 
-from pali3kit.config.schema import Part
+from pali3kit.config.part import Part
 from pali3kit.data.source import Source
 from pali3kit.errors import ConfigError, WeightsError
 from pali3kit.language.contract import LanguageModel

@@ -21,7 +21,7 @@ from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.overrides import TorchFunctionMode
 from torch.utils.flop_counter import FlopCounterMode
 
-from pali3kit.config.schema import Training
+from pali3kit.config.stages import Training
 from pali3kit.plan.plain import StageConfig
 from pali3kit.training.context import Sizes, Weight
 

@@ -61,13 +61,13 @@ def create_ul2(
         "width": width, "encoder_depth": encoder_depth, "decoder_depth": decoder_depth, "heads": heads,
         "head_width": head_width, "mlp": mlp,
     }  # fmt: skip
-    kind = {
+    kind: dict[str, object] = {
         "activation": activation, "gated": gated, "tied": tied, "buckets": buckets, "max_distance": max_distance,
     }  # fmt: skip
     if weights is not None and (Path(weights) / "config.json").exists():
         said = read_t5(Path(weights))
         _demand_agreement(said, size, numbers, kind, Path(weights))
-        size, numbers = None, {key: said[key] for key in numbers}
+        size, numbers = None, {key: int(said[key]) for key in numbers}
         kind = {key: said[key] for key in kind}  # a YAML file always gives these, by their defaults: the file's count
     running = {"dropout": dropout, "attention": attention, "checkpointing": checkpointing}
     language = UL2(vocabulary, size, **numbers, **kind, **running)  # type: ignore[arg-type]

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from pali3kit.config.kinds import below, exists, is_section, keys
-from pali3kit.config.schema import Experiment, Model, Part
+from pali3kit.config.part import Part
+from pali3kit.config.schema import Experiment, Model
 
 
 @pytest.mark.parametrize(

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pali3kit.config.offers import TASKS_OF, general, offers, parts_of, tasks_of
-from pali3kit.config.schema import Part
+from pali3kit.config.offers import TASKS_OF, general, names_of, offers, parts_of, tasks_of
+from pali3kit.config.part import Part
 from pali3kit.registry import TASK
 
 VARIANTS = ("caption_de", "refer_plus", "refer_only", "caption", "vqa_text", "ocr", "refs.refer_plus", "a.vqa")
@@ -35,6 +35,15 @@ def test_tasks_of_a_union() -> None:
     )  # fmt: skip
     assert tasks_of(CAPTIONS) == offers(CAPTIONS) and tasks_of(Part(name="world")) is None
     assert tasks_of(Part(name="union", options={"parts": {"a": Part(name="plug-in")}})) is None
+
+
+def test_names_that_are_no_misspelling() -> None:
+    """Of a part that is somebody's, or refused, nobody knows which tasks it has: it may have any."""
+    parts = {"a": WORDS, "b": Part(name="plug-in"), "c": object()}
+    tasks, union = TASK.names(), Part(name="union", options={"parts": parts})
+    assert names_of(CAPTIONS) == tasks
+    assert names_of(union) == [*tasks, "a.ocr", *(f"{part}.{task}" for part in "bc" for task in tasks)]
+    assert tasks_of(Part(name="union", options={"parts": {"a": WORDS, "c": object()}})) is None
 
 
 def test_parts_have_keys() -> None:

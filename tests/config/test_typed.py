@@ -5,7 +5,7 @@ from typing import Any, Literal
 
 import pytest
 
-from pali3kit.config.schema import Part
+from pali3kit.config.part import Part
 from pali3kit.config.tree import plant
 from pali3kit.config.typed import PART_KINDS, REFUSED, Builder
 from pali3kit.declared.annotations import UNREAD

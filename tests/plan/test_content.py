@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from pali3kit.config.schema import Part
+from pali3kit.config.part import Part
 from pali3kit.plan import content
 from pali3kit.plan.plain import named
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pali3kit.config.schema import Part
+from pali3kit.config.part import Part
 from pali3kit.errors import DataError
 from pali3kit.plan import content
 from pali3kit.plan.graph import build

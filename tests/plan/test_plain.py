@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from pali3kit.config.schema import Lit, Optimizer, Part
+from pali3kit.config.part import Optimizer, Part
+from pali3kit.config.stages import Lit
 from pali3kit.plan.plain import StageConfig, named, plain
 
 

@@ -4,7 +4,9 @@ from dataclasses import replace
 
 import fakes
 
-from pali3kit.config.schema import Evaluation, Part, Recipe
+from pali3kit.config.part import Part
+from pali3kit.config.schema import Evaluation
+from pali3kit.config.stages import Recipe
 from pali3kit.plan import content, slices
 from pali3kit.plan.graph import build
 from pali3kit.plan.step import STAGE_VERSION

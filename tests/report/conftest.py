@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 from bench import fake_stages
 
-from pali3kit.config import schema
+from pali3kit.config import schema, stages
+from pali3kit.config.part import Part
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import build
 from pali3kit.plan.step import ancestry
@@ -50,7 +51,7 @@ def doodles(fake_stages):
 
 def make_experiment(root, columns, **changes) -> schema.Experiment:
     training = {"examples": 640, "batch_size": 64}
-    part = schema.Part
+    part = Part
     values = {
         "name": "made_up",
         "scale": "embedded",
@@ -73,14 +74,14 @@ def make_experiment(root, columns, **changes) -> schema.Experiment:
         ),
         "tokenizer": schema.Tokenizer(vocabulary=2000),
         "data": schema.Data(source=part(name="doodles"), train=640, test=SAMPLES),
-        "stages": schema.Stages(
-            vision=schema.VisionPretraining(
+        "stages": stages.Stages(
+            vision=stages.VisionPretraining(
                 **training, text=part(name="siglip_text", options={"width": 32, "depth": 1, "heads": 2, "mlp": 64})
             ),
-            language=schema.LanguagePretraining(**training),
-            masks=schema.Masks(**training),
-            multimodal=schema.Multimodal(**training, mixture={"splitcap": 1.0}),
-            transfer=schema.Transfer(**training),
+            language=stages.LanguagePretraining(**training),
+            masks=stages.Masks(**training),
+            multimodal=stages.Multimodal(**training, mixture={"splitcap": 1.0}),
+            transfer=stages.Transfer(**training),
         ),
         "runtime": schema.Runtime(store=str(root / "store"), runs=str(root)),
     }

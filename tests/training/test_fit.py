@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from pali3kit.config.schema import Optimizer, Training
+from pali3kit.config.part import Optimizer
+from pali3kit.config.stages import Training
 from pali3kit.errors import StageError
 from pali3kit.models.classifier import Classifier
 from pali3kit.training import fit as loop

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from pali3kit.config.schema import Optimizer
+from pali3kit.config.part import Optimizer
 from pali3kit.errors import StageError
 from pali3kit.models.text_tower import TextTower
 from pali3kit.models.two_towers import TwoTowers

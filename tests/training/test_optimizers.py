@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch import nn
 
-from pali3kit.config.schema import Optimizer as Options
+from pali3kit.config.part import Optimizer as Options
 from pali3kit.training.optimizers import build_optimizer, build_schedule, split_parameters
 
 

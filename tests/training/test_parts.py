@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from pali3kit.config.schema import Optimizer, Part, Transfer, VisionPretraining
+from pali3kit.config.part import Optimizer, Part
+from pali3kit.config.stages import Transfer, VisionPretraining
 from pali3kit.errors import WeightsError
 from pali3kit.plan.content import plain
 from pali3kit.training.parts import build_vision, publish, read_budget, read_parts, read_vision

@@ -10,7 +10,7 @@ from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from pali3kit.config.schema import Optimizer
+from pali3kit.config.part import Optimizer
 from pali3kit.execution.worker import Calibrated, _calibrate
 from pali3kit.language.ul2 import UL2
 from pali3kit.models.pali import PaLI

@@ -9,7 +9,8 @@ from typing import ClassVar
 from pali3kit.config.budgets import Complaint, asked_for, needed, spreadable
 from pali3kit.config.encoder import finetuned
 from pali3kit.config.memory import affordable, vision_parameters
-from pali3kit.config.schema import Experiment, Finetune
+from pali3kit.config.schema import Experiment
+from pali3kit.config.stages import Finetune
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.kinds.kind import StageKind
 from pali3kit.plan.sets import Pictures, labelled_pictures

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from pali3kit.config.budgets import Complaint, spendable, windows
-from pali3kit.config.schema import Experiment, LanguagePretraining
+from pali3kit.config.schema import Experiment
+from pali3kit.config.stages import LanguagePretraining
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.content import data_of, weights_of
 from pali3kit.plan.kinds.kind import StageKind

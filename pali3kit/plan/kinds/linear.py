@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pali3kit.config.schema import Linear
+from pali3kit.config.stages import Linear
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.encoder import labelled_features, splits_of
 from pali3kit.plan.kinds.kind import StageKind

@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from pali3kit.config.budgets import Complaint, needed, needs_lit, reads_texts, spreadable
 from pali3kit.config.memory import affordable, text_parameters
-from pali3kit.config.schema import Experiment, Lit
+from pali3kit.config.schema import Experiment
+from pali3kit.config.stages import Lit
 from pali3kit.config.supply import paired
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.kinds.kind import StageKind

@@ -9,7 +9,8 @@ from typing import ClassVar
 from pali3kit.config.budgets import Complaint, spendable
 from pali3kit.config.given import found, taught
 from pali3kit.config.offers import tasks_of
-from pali3kit.config.schema import Experiment, Masks
+from pali3kit.config.schema import Experiment
+from pali3kit.config.stages import Masks
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.content import weights_of
 from pali3kit.plan.kinds.kind import StageKind

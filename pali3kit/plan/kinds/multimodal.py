@@ -8,7 +8,8 @@ from typing import ClassVar
 
 from pali3kit.config.budgets import Complaint, generates, lengths, mixed, spendable, spreadable
 from pali3kit.config.memory import affordable, language_size
-from pali3kit.config.schema import Experiment, Multimodal
+from pali3kit.config.schema import Experiment
+from pali3kit.config.stages import Multimodal
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.kinds.kind import StageKind
 from pali3kit.plan.pali import Texts, has_regions, inputs, texts_of

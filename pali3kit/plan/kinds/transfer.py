@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.budgets import Complaint, generates, recipe, said_of, spendable, spreadable, tasks, validated
 from pali3kit.config.memory import affordable, language_size
-from pali3kit.config.schema import Experiment, Transfer
+from pali3kit.config.schema import Experiment
+from pali3kit.config.stages import Transfer
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.kinds.kind import StageKind
 from pali3kit.plan.pali import Texts, at_size, has_regions, inputs, size_of, start_step, texts_of

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from pali3kit.config.budgets import Complaint, spendable, spreadable
 from pali3kit.config.memory import affordable, vision_parameters
-from pali3kit.config.schema import Experiment, VisionPretraining
+from pali3kit.config.schema import Experiment
+from pali3kit.config.stages import VisionPretraining
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.content import data_of, weights_of
 from pali3kit.plan.kinds.kind import StageKind

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import torch
 
-from pali3kit.config.schema import Finetune
+from pali3kit.config.stages import Finetune
 from pali3kit.data.sets.endless import EndlessSet
 from pali3kit.models.classifier import Classifier
 from pali3kit.plan.kinds.finetune import Config

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from pali3kit.config.schema import LanguagePretraining
+from pali3kit.config.stages import LanguagePretraining
 from pali3kit.language.contract import LanguageModel
 from pali3kit.plan.kinds.language import Config
 from pali3kit.registry import LANGUAGE

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import torch
 
-from pali3kit.config.schema import Lit, Part
+from pali3kit.config.part import Part
+from pali3kit.config.stages import Lit
 from pali3kit.models.two_towers import TwoTowers
 from pali3kit.plan.kinds.lit import Config
 from pali3kit.registry import TEXT_TOWER

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import torch
 
-from pali3kit.config.schema import VisionPretraining
+from pali3kit.config.stages import VisionPretraining
 from pali3kit.data.source import Source
 from pali3kit.models.classifier import Classifier
 from pali3kit.models.two_towers import TwoTowers

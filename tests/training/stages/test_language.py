@@ -10,7 +10,7 @@ import pytest
 import torch
 import transformers
 
-from pali3kit.config.schema import LanguagePretraining
+from pali3kit.config.stages import LanguagePretraining
 from pali3kit.plan.step import Node
 from pali3kit.training.parts import read_language, read_parts, read_tokenizer
 from pali3kit.training.stages.language import denoising_batches
