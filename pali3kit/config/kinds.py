@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, field, fields, is_dataclass, make_dataclass
+from dataclasses import field, fields, is_dataclass, make_dataclass
 from functools import cache
 from typing import Annotated, Any, TypeGuard, get_args, get_origin, get_type_hints
 
@@ -30,14 +30,9 @@ def _with_plugins(kind: TypeForm) -> TypeForm:
     """`Stages` with a section more for each plug-in's kind of stage that has options; any other type as it is."""
     if kind is not Stages:
         return kind
-    added = [(each.name, each.options, _default(each.options)) for each in STAGE.plugins() if each.options is not None]
+    sections = [(each.name, each.options) for each in STAGE.plugins() if each.options is not None]
+    added = [(name, options, field(default_factory=options)) for name, options in sections]
     return make_dataclass("Stages", added, bases=(Stages,), kw_only=True) if added else Stages
-
-
-def _default(options: type) -> object:
-    """A section may be left out where all its options have defaults."""
-    required = any(each.default is MISSING and each.default_factory is MISSING for each in fields(options))
-    return field() if required else field(default_factory=options)
 
 
 def registry_of(key: str) -> str:

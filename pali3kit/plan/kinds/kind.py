@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import MISSING, dataclass, fields
 
 from pali3kit.config.budgets import Complaint
 from pali3kit.config.schema import Experiment
+from pali3kit.errors import RegistryError
 from pali3kit.plan.step import Step
 
 
@@ -36,7 +37,8 @@ class StageKind:
         version: raised when its code changes results: older artifacts are then made anew.
         make: from a `CellSteps`, and what tells several of this kind apart, to the step.
         check: what is wrong with a cell as far as this kind goes: dotted keys and texts.
-        options: the dataclass of its section of `stages`, for a plug-in's.
+        options: the dataclass of its section of `stages`, for a plug-in's; all have defaults, for experiments that do
+            not run it leave the section out.
         module: where its `run(config, context)` and `calibrate(config, sizes)` are.
         units: counts the work of a step in the unit of its progress (examples, pictures, windows, sets); at least 1.
         seconds: a first guess of one unit's on one slow core, only used to order stages that nobody has measured.
@@ -69,6 +71,12 @@ class StageKind:
     title: str = ""
     detail: Callable[[Step], str] = nothing
     panel: Callable[[Step], str] = nothing
+
+    def __post_init__(self) -> None:
+        """Raise RegistryError for an option without a default."""
+        for option in fields(self.options) if self.options is not None else ():
+            if option.default is MISSING and option.default_factory is MISSING:
+                raise RegistryError(f"stage '{self.name}': its option '{option.name}' needs a default.")
 
     @property
     def target(self) -> str:
