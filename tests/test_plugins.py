@@ -258,7 +258,7 @@ VALUES = """
 import numpy as np, torch
 from types import SimpleNamespace
 from torch import nn
-from pali3kit.config.schema import Optimizer
+from pali3kit.config.part import Optimizer
 from pali3kit.evals.features import Features
 from pali3kit.evals.scores import Answered
 from pali3kit.registry import METRIC, PROJECTOR, SOURCE
