@@ -26,12 +26,12 @@ class Model(nn.Module):
 
 def test_parameters_are_split_by_role() -> None:
     model = Model()
-    inner, matrices, vectors = split_parameters(model)
-    assert [p is model.inner.weight for p in inner] == [True]
-    assert {id(p) for p in matrices} == {id(model.embedding.weight), id(model.head.weight)}
-    assert len(vectors) == 4
+    split = split_parameters(model)
+    assert [p is model.inner.weight for p in split.inner] == [True]
+    assert {id(p) for p in split.matrices} == {id(model.embedding.weight), id(model.head.weight)}
+    assert len(split.vectors) == 4
     model.inner.weight.requires_grad_(False)
-    assert split_parameters(model)[0] == []
+    assert split_parameters(model).inner == []
 
 
 @pytest.mark.parametrize("name", ["muon", "adamw", "adafactor"])
