@@ -72,3 +72,13 @@ def rerun(before: Graph, after: Graph) -> set[str]:
     """Labels of the steps that would run again."""
     old = set(digests(before).values())
     return {step.label for step in after.steps if step.digest not in old}
+
+
+def on_classes(experiment: Experiment, **options: Any) -> Experiment:
+    """The experiment with small sets of the world for all that looks at the encoder alone."""
+    classes = {"objects": 8, "train": 20, "test": 10, **options}
+    sets = {
+        "evaluation.labelled": Part(name="world_classes", options=classes),
+        "evaluation.captioned": Part(name="world_captions", options={"objects": 8, "test": 6}),
+    }
+    return changed(experiment, sets)

@@ -86,3 +86,9 @@ def test_what_cannot_be_trained(experiment, changes, key, text):
 def test_what_can(experiment, changes):
     """Somebody's pretrained model may stay as it is."""
     assert complaints(changed(experiment, changes), "language") == []
+
+
+def test_how_it_denoises_is_hashed_only_where_it_is_said(experiment):
+    assert not {"prefix", "z_loss"} & language(experiment).plain["training"].keys()
+    told = ({}, {"stages.language.prefix": "table"}, {"stages.language.z_loss": 1e-4})
+    assert len({language(experiment, **changes).digest for changes in told}) == 3

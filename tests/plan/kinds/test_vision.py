@@ -134,3 +134,22 @@ def test_an_encoder_that_cannot_learn_in_the_memory_that_there_is(experiment):
 
 def test_the_fakes_budgets_can_be_spent(experiment):
     assert complaints(experiment, "vision") == []
+
+
+def test_an_option_that_says_nothing_is_not_hashed(experiment):
+    """Options come with time; results must not grow stale by them."""
+    step = vision(experiment, "siglip")
+    assert "cooldown" not in step.plain["training"]["optimizer"]
+    cooled = vision(experiment, "siglip", **{"stages.vision.optimizer.cooldown": 0.1})
+    assert cooled.plain["training"]["optimizer"]["cooldown"] == 0.1 and cooled.digest != step.digest
+
+
+@pytest.mark.parametrize("arm", ["siglip", "classif"])
+def test_training_goes_on_from_other_weights_too(experiment, arm, tmp_path):
+    def of(data):
+        content._sha256.cache_clear()
+        (tmp_path / "w.npz").write_bytes(data)
+        return vision(experiment, arm, **{"model.vision.weights": str(tmp_path / "w.npz")}).digest
+
+    assert of(b"a") == of(b"a") != of(b"b")
+    content._sha256.cache_clear()
