@@ -17,10 +17,10 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
 from pali3kit import __version__
+from pali3kit.catalogue import CATALOGUES
 from pali3kit.config.grid import points
 from pali3kit.config.load import load
 from pali3kit.errors import Pali3Error, choose, nearest
-from pali3kit.catalogue import CATALOGUES
 from pali3kit.registry import Entry
 
 HELP = """\

@@ -82,7 +82,9 @@ def test_a_name_that_is_taken_twice_is_told_with_both_places(things: Any) -> Non
 
 def test_plug_ins_are_found_by_their_group(things: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     found = things(one=ONE)
-    (tmp_path / "plugged.py").write_text(f"from {found.package}.thing import Thing\nMINE = Thing('mine', 'a plug-in')\n")
+    (tmp_path / "plugged.py").write_text(
+        f"from {found.package}.thing import Thing\nMINE = Thing('mine', 'a plug-in')\n"
+    )
     plug_in(
         monkeypatch,
         EntryPoint("mine", "plugged:MINE", "pali3kit.thing"),

@@ -7,7 +7,6 @@ from typing import Any, get_args
 
 import pytest
 
-from pali3kit.config import ports
 from pali3kit.config.load import load
 from pali3kit.config.schema import Prefix
 from pali3kit.config.vocabulary import Vocabulary

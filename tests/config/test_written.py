@@ -9,7 +9,7 @@ import pytest
 import yaml
 
 from pali3kit.config.load import load
-from pali3kit.config.schema import Experiment, Expected, Optimizer, Part, Recipe, ResolutionStep, Training
+from pali3kit.config.schema import Expected, Experiment, Optimizer, Part, Recipe, ResolutionStep, Training
 from pali3kit.config.tree import plant
 from pali3kit.config.typed import Builder
 from pali3kit.config.written import written

@@ -6,7 +6,8 @@ from dataclasses import replace
 from hashlib import sha256
 
 import pytest
-from planned import changed, kinds, on_classes as small
+from planned import changed, kinds
+from planned import on_classes as small
 
 from pali3kit.config.schema import Part
 from pali3kit.plan import content

@@ -53,7 +53,8 @@ def test_what_is_told_of_a_captioned_set():
 def test_other_train_pictures_are_other_content(other):
     options = {"objects": 8, "train": 20, "test": 10}
     one, two = (
-        labelled_pictures(Part(name="world_classes", options=told), ["train"], 64) for told in (options, options | other)
+        labelled_pictures(Part(name="world_classes", options=told), ["train"], 64)
+        for told in (options, options | other)
     )
     assert one["data"] != two["data"]
 

@@ -124,6 +124,6 @@ def test_its_work_is_its_examples(experiment, benchmark, test, limit, examples):
 
 
 def test_nothing_can_be_measured_by_an_unknown_name(experiment):
-    with pytest.raises(RegistryError, match="unknown benchmark 'vqaa'. Did you mean 'vqa'?"):
+    with pytest.raises(RegistryError, match=r"^unknown benchmark 'vqaa'\. Did you mean 'vqa'\?$"):
         evaluate(experiment, "vqaa")
     assert complaints(experiment, "evaluate") == []

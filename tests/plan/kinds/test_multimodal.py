@@ -106,7 +106,8 @@ def test_its_work_and_names(experiment):
          "stages.multimodal.mixture has no task with a weight above 0."),
         ({"stages.multimodal.target_length": 20}, "stages.multimodal.target_length",
          "target_length 20 cannot hold what refer asks for: 4 coordinates, 16 mask tokens and the end need 21"),
-        ({"runtime.ranks": 3}, "runtime.ranks", "3 ranks do not divide the batch of 10 of stages.multimodal; nearest: 2"),
+        ({"runtime.ranks": 3}, "runtime.ranks",
+         "3 ranks do not divide the batch of 10 of stages.multimodal; nearest: 2"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_trained(experiment, changes, key, text):

@@ -29,7 +29,8 @@ def given(experiment, tmp_path):
 
 def test_what_a_trained_one_is_made_of(experiment):
     assert trained(experiment).plain == {
-        "codes": 16, "data": "pictures", "source": {"name": "fake"}, "vocabulary": 50, "sentences": 60_000, "bins": 1000,
+        "codes": 16, "data": "pictures", "source": {"name": "fake"}, "vocabulary": 50, "sentences": 60_000,
+        "bins": 1000,
     }  # fmt: skip
 
 

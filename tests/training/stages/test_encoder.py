@@ -19,7 +19,7 @@ from pali3kit.training.context import Execution, StageContext
 from pali3kit.training.feature_files import classes_in, features_in, rows_in
 from pali3kit.training.parts import read_trained_towers, read_two_towers, read_vision
 from pali3kit.training.stages import embed
-from tests.training.stages.conftest import ROOT, Chain, run, altered
+from tests.training.stages.conftest import ROOT, Chain, altered, run
 
 COLUMNS = ("knn", "linear", "classify", "zero_shot")
 

@@ -11,8 +11,8 @@ import pytest
 from PIL import Image
 
 from pali3kit.errors import DataError
-from pali3kit.plan.step import Step
 from pali3kit.plan.kinds.resolution import Config
+from pali3kit.plan.step import Step
 from pali3kit.training.context import Execution, StageContext
 from pali3kit.training.frozen import FrozenTokens
 from tests.training.stages.conftest import altered, run
@@ -95,8 +95,7 @@ def test_two_trainings_end_with_the_same_weights(chain: Any, source: dict[str, A
     parents = {role: chain.make(parent) for role, parent in stage.parents.items()} | {"features": features}
     training = {"mixture": {"splitcap": 1.0, "ocr": 1.0}}
     made = [
-        make(stage, tmp_path / name, parents, source=source, training=training) / "weights.safetensors"
-        for name in "ab"
+        make(stage, tmp_path / name, parents, source=source, training=training) / "weights.safetensors" for name in "ab"
     ]
     assert made[0].read_bytes() == made[1].read_bytes()
 

@@ -37,7 +37,8 @@ def test_arms_start_alike_and_end_apart(chain: Any) -> None:
 
 def test_both_arms_see_the_same_pictures(chain: Any) -> None:
     step = chain.step("vision", pretrain="siglip")
-    pictures = Pictures(build_source(step.plain["source"], 64), ViT(64, width=8, depth=1, heads=1, mlp=8, patch=32).image_spec, 0, 4)
+    vit = ViT(64, width=8, depth=1, heads=1, mlp=8, patch=32)
+    pictures = Pictures(build_source(step.plain["source"], 64), vit.image_spec, 0, 4)
 
     class Words:
         eos_id = 1
