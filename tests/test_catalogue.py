@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -134,8 +134,7 @@ class Section:
 
 def test_the_options_of_a_kind_of_stage_are_its_section(monkeypatch: pytest.MonkeyPatch) -> None:
     found, _ = STAGE.found["masks"]
-    object.__setattr__(copied := type(found)(**vars(found)), "options", Section)
-    monkeypatch.setitem(STAGE.found, "mine", (copied, "plugin:MINE"))
+    monkeypatch.setitem(STAGE.found, "mine", (replace(found, options=Section), "plugin:MINE"))
     assert STAGE.describe("mine").options is Section
     assert STAGE.describe("masks").options is None
 
