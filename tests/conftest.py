@@ -1,4 +1,6 @@
-"""Vocabularies in the format of published ones: ids and normalisation as T5, mT5, Gemma and PaliGemma have them."""
+"""Vocabularies in the format of published ones, with T5's, mT5's, Gemma's and PaliGemma's ids and normalisation; and
+benchmarks that only a test knows.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +16,8 @@ import sentencepiece
 
 sys.path.insert(0, str(Path(__file__).parent))  # what several test modules share
 
+from pali3kit.benchmarks.benchmark import Benchmark, Column
+from pali3kit.catalogue import BENCHMARK
 from pali3kit.data.world import captions, names
 from pali3kit.data.world.world import World
 
@@ -68,3 +72,17 @@ def published(learn: Callable[..., Path], texts: dict[str, list[str]]) -> Callab
     """The file of a vocabulary by the name of its family."""
     lines = [*(text for known in texts.values() for text in known), "detect: a red fox 0123456789"] * 2
     return cache(lambda name: learn(lines, **OPTIONS[name]))
+
+
+@pytest.fixture
+def add_benchmark(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Benchmark]:
+    """Register a benchmark for the time of a test, as a plug-in would: questions, unless something else is said."""
+
+    def add(name: str, **told: Any) -> Benchmark:
+        columns = (Column(title=name),)
+        questions = {"summary": "made up", "columns": columns, "unit": "points", "metric": "vqa_accuracy"}
+        made = Benchmark(name=name, **{**questions, **told})
+        monkeypatch.setitem(BENCHMARK.found, name, (made, f"plugin.measures:{name.upper()}"))
+        return made
+
+    return add

@@ -82,7 +82,7 @@ def test_plug_ins_come_from_entry_points(parts: Registry[object], monkeypatch: p
         EntryPoint("extra", "fractions:Fraction", "pali3kit.thing"),
         EntryPoint("other", "fractions:Fraction", "pali3kit.gadget"),
     )
-    monkeypatch.setattr(registry, "_plugins", lambda: points)
+    monkeypatch.setattr(registry, "plugins", lambda: points)
     assert parts.names() == ["extra"]
     assert parts.build("extra", 1, 2) * 2 == 1
 
@@ -157,13 +157,14 @@ def test_the_options_of_a_plug_in_come_from_its_source(
 ) -> None:
     name = write(room, gate="def create(rest: str, opening: float = 0.5): ...\nraise RuntimeError('imported')")
     points = (EntryPoint("gate/", f"{name}.gate:create", "pali3kit.thing"),)
-    monkeypatch.setattr(registry, "_plugins", lambda: points)
+    monkeypatch.setattr(registry, "plugins", lambda: points)
     options = parts.describe("gate/wide").options
     assert options is not None and [field.name for field in fields(options)] == ["opening"]
 
 
 def test_components_that_are_only_listed_have_no_options() -> None:
-    assert registry.STAGE.describe("vision").options is None
+    assert registry.TASK.describe("caption").options is None
+    assert registry.METRIC.describe("cider").options is None
 
 
 def test_built_in_declarations_load_at_first_look_up() -> None:

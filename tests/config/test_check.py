@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -72,4 +74,29 @@ def test_what_depends_on_a_refused_value_is_not_judged(trial: Path) -> None:
     assert complaints("grid=3", "model.vision.patch=7") == [
         "grid should be a mapping, not the number 3.",
         "patch 7 does not divide image_size 64; nearest: 8",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("told", "text"),
+    [
+        ({"kind": "evalute"}, "benchmark 'docvqa' names an unknown stage 'evalute'. Did you mean 'evaluate'?"),
+        ({"metric": "cidr"}, "benchmark 'docvqa' names an unknown metric 'cidr'. Did you mean 'cider'?"),
+    ],
+)
+def test_what_a_plug_ins_benchmark_names_is_there(
+    trial: Path, add_benchmark: Callable[..., Any], told: dict[str, str], text: str
+) -> None:
+    add_benchmark("docvqa", **told)
+    assert complaints("evaluate=[docvqa]") == [text]
+
+
+def test_a_plug_ins_benchmark_can_be_asked_for(trial: Path, add_benchmark: Callable[..., Any]) -> None:
+    add_benchmark("docvqa", task="vqa_text")
+    assert load("x.yaml", ["evaluate=[docvqa]"]).evaluate == ["docvqa"]
+
+
+def test_stages_after_which_nothing_can_be_measured_are_no_choice(trial: Path) -> None:
+    assert complaints("evaluation.after=[xyz]") == [
+        "unknown name 'xyz' in evaluation.after. Choose from multimodal, resolution, transfer."
     ]

@@ -223,9 +223,9 @@ def test_everything_is_refused_at_once_in_order(trial: Path) -> None:
         "x.yaml:1: evaluate is empty. Choose from caption, caption_multilingual, denoising, finetune, knn, linear, "
         "probe, refer, refer_g, refer_plus, retrieval, vqa, vqa_knowledge, vqa_text, zero_shot.",
         "x.yaml:8: unknown key 'evalute'. Did you mean 'evaluate'?",
-        "command line: seeds=[1,1]: seeds [1, 1] repeat one: each seed counts once.",
         "command line: stages.masks.optimizer.name=mun: stages.masks.optimizer.name cannot be 'mun'. "
         "Did you mean 'muon'?",
+        "command line: seeds=[1,1]: seeds [1, 1] repeat one: each seed counts once.",
     ]
 
 

@@ -3,12 +3,12 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
-from pali3kit.config import ports
 from pali3kit.config.load import load
+from pali3kit.config.stages import Prefix
 from pali3kit.config.vocabulary import Vocabulary
 from pali3kit.errors import ConfigError
 from pali3kit.text.denoise import PREFIXES
@@ -303,7 +303,7 @@ def test_an_absurd_size_is_refused_at_once(trial: Path) -> None:
 
 
 def test_the_prefixes_are_those_of_the_denoisers() -> None:
-    assert set(ports.PREFIXES) == set(PREFIXES)
+    assert set(get_args(Prefix)) == set(PREFIXES)
 
 
 def test_a_language_models_folder_says_its_shape(trial: Path, tmp_path: Path, published: Callable[[str], Path]) -> None:

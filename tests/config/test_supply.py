@@ -1,14 +1,165 @@
-"""What a plug-in's source is asked for: the tasks that its records tell of, and nothing about its options."""
+"""What a source must supply: files, tasks, test pictures, masks, pairs and labels."""
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
+import fakes
 import pytest
+from planned import changed
 
 from pali3kit.config.load import load
+from pali3kit.config.part import Part
+from pali3kit.config.schema import Experiment
+from pali3kit.config.supply import files, paired, supply
 from pali3kit.errors import ConfigError
 from pali3kit.registry import SOURCE, Entry
+
+Cell = Callable[..., Experiment]
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A folder with `a.tsv`, `b.json` and `images/`, made current."""
+    monkeypatch.chdir(tmp_path)
+    Path("a.tsv").touch()
+    Path("b.json").touch()
+    Path("images").mkdir()
+
+
+@pytest.fixture
+def cell(tmp_path: Path) -> Cell:
+    """The fake experiment on a source, with other values at dotted keys; SigLIP needs no labels."""
+
+    def make(source: Part, **changes: Any) -> Experiment:
+        return changed(fakes.experiment(tmp_path), {"data.source": source, **changes})
+
+    return make
+
+
+def captions(**options: Any) -> Part:
+    return Part(name="tsv", options={"path": "a.tsv", "images": "images", "test": "a.tsv", **options})
+
+
+def expressions(**options: Any) -> Part:
+    return Part(name="refcoco", options={"path": "b.json", "images": "images", "test": "b.json", **options})
+
+
+def union(**parts: Part) -> Part:
+    return Part(name="union", options={"parts": parts})
+
+
+def asked(*benchmarks: str, **mixture: float) -> dict[str, Any]:
+    return {"evaluate": list(benchmarks), "stages.multimodal.mixture": mixture or {"splitcap": 1.0}}
+
+
+@pytest.mark.parametrize(
+    ("source", "changes"),
+    [
+        (Part(name="world"), asked("vqa", "refer", ocr=1.0)),
+        (captions(), asked("caption", "probe")),
+        (captions(), asked("caption_multilingual", caption=1.0)),
+        (union(a=captions()), {**asked("caption"), "data.columns": {"caption": "a.caption"}}),
+        (Part(name="folder", options={"path": "images"}), asked("probe", "knn")),
+        (Part(name="text", options={"path": "a.tsv"}), asked("denoising")),
+        (Part(name="a_plug_in", options={"path": "nowhere"}), asked("vqa")),
+        (captions(test=None), asked("probe")),  # no answers are asked for
+    ],
+)
+def test_what_is_there(cell: Cell, source: Part, changes: dict[str, Any]) -> None:
+    assert list(supply(cell(source, **changes))) == []
+
+
+@pytest.mark.parametrize(
+    ("source", "changes", "key", "text"),
+    [
+        (captions(path="a.tvs"), asked("caption"), "data.source.path",
+         "there is no file or folder 'a.tvs'. Did you mean 'a.tsv'?"),
+        (captions(images="image"), asked("caption"), "data.source.images",
+         "there is no folder 'image'. Did you mean 'images'?"),
+        (union(a=captions(images="no/where")), asked("caption"), "data.source.parts.a.images",
+         "there is no folder 'no/where'."),
+        (union(), asked("probe"), "data.source.parts",
+         "a union without parts has no pictures: name at least one source."),
+        (union(w=Part(name="world")), asked("probe"), "data.source.parts.w",
+         "'world' cannot be a part of a union: take sources of pictures in files."),
+        (Part(name="folder", options={"path": "images"}), asked("knn", "vqa"), "evaluate",
+         "source 'folder' has pictures, labels and texts, no tasks: only finetune, knn, linear, probe, retrieval, "
+         "zero_shot fit, not vqa."),
+        (Part(name="jsonl", options={"path": "b.json"}), asked("probe"), "evaluate",
+         "source 'jsonl' has texts alone: only the column denoising fits, not probe."),
+        (captions(), asked("vqa"), "evaluate",
+         "source 'tsv' has no task for the column 'vqa'. Choose from caption, caption_multilingual, span_corruption, "
+         "splitcap."),
+        (captions(), {**asked("caption"), "data.columns": {"caption": "coco.caption"}}, "data.columns.caption",
+         "source 'tsv' has no task 'coco.caption' for the column 'caption'. Did you mean 'caption'?"),
+        (captions(), asked("caption", splitcap=1.0, ocr=0.5), "stages.multimodal.mixture.ocr",
+         "source 'tsv' has no task 'ocr'. Choose from caption, caption_multilingual, span_corruption, splitcap."),
+        (captions(), {**asked("caption"), "stages.resolution.mixture": {"vqg": 1.0}}, "stages.resolution.mixture.vqg",
+         "source 'tsv' has no task 'vqg'. Choose from caption, caption_multilingual, span_corruption, splitcap."),
+        (captions(test=None), asked("caption"), "data.source",
+         "the column 'caption' is measured on test pictures: name them, data.source.test."),
+        (Part(name="world"), {**asked("refer"), "stages.masks.source": captions()}, "stages.masks.source",
+         "source 'tsv' has no masks of objects, which 'refer' needs: coco_instances, open_images and refcoco have."),
+        (captions(), {**asked("caption"), "pretrain": "classif"}, "data.source",
+         "pretrain 'classif' needs labels: 'tsv' has none."),
+        (Part(name="pairs", options={"path": "x.tar", "classes": 0, "test": "y.tar"}),
+         {**asked("caption"), "pretrain": "classif"}, "data.source",
+         "pretrain 'classif' needs labels: say of how many classes 'pairs' has them (classes: N)."),
+    ],
+)  # fmt: skip
+def test_what_is_not(cell: Cell, source: Part, changes: dict[str, Any], key: str, text: str) -> None:
+    assert list(supply(cell(source, **changes))) == [(key, text)]
+
+
+def test_tasks_without_weight_need_not_be_there(cell: Cell) -> None:
+    assert list(supply(cell(captions(), **asked("caption", splitcap=1.0, ocr=0.0)))) == []
+
+
+def test_a_plug_ins_benchmark_may_ask_for_a_task_by_another_name(cell: Cell, add_benchmark: Any) -> None:
+    add_benchmark("nocaps", task="caption")
+    assert list(supply(cell(captions(), **asked("nocaps")))) == []
+
+
+def test_a_plug_ins_benchmark_of_features_fits_folders(cell: Cell, add_benchmark: Any) -> None:
+    add_benchmark("robust", answered="features", metric="")
+    assert list(supply(cell(Part(name="folder", options={"path": "images"}), **asked("robust")))) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "globs", "keys"),
+    [
+        ({"path": "a.tsv"}, True, []),
+        ({"path": "*.tsv"}, True, []),
+        ({"path": "*.tsv"}, False, ["x.path"]),  # a set's are no patterns
+        ({"path": "images", "images": "images"}, True, []),
+        ({"path": "a.tsv", "images": "a.tsv"}, True, ["x.images"]),  # a file is no folder
+        ({"path": None, "test": 3}, True, []),
+        ({"path": "no", "annotations": "no", "v2": "no"}, True, ["x.path", "x.annotations", "x.v2"]),
+    ],
+)
+def test_files_and_folders(options: dict[str, Any], globs: bool, keys: list[str]) -> None:
+    assert [key for key, _ in files("x", Part(name="imagenet", options=options), globs)] == keys
+
+
+@pytest.mark.parametrize(
+    ("data", "own", "keys"),
+    [
+        (Part(name="world"), None, []),
+        (captions(), None, []),
+        (expressions(), None, ["data.source"]),
+        (expressions(), captions(), []),
+        (captions(), expressions(), ["stages.lit.source"]),
+        (captions(), captions(path="no"), ["stages.lit.source.path"]),
+        (Part(name="text", options={"path": "a.tsv"}), None, ["data.source"]),
+        (Part(name="folder", options={"path": "images"}), None, []),  # may have captions beside
+    ],
+)
+def test_a_text_tower_learns_from_pairs(cell: Cell, data: Part, own: Part | None, keys: list[str]) -> None:
+    assert [key for key, _ in paired(cell(data, **{"stages.lit.source": own}))] == keys
+
 
 VQA = ["grid={}", "baseline={}", "evaluate=[vqa]", "stages.multimodal.mixture={splitcap: 1, ocr: 0, vqa: 1}"]
 

@@ -7,9 +7,9 @@ import pytest
 
 from pali3kit.config.part import Part
 from pali3kit.config.tree import plant
-from pali3kit.config.typed import PART_KINDS, REFUSED, Builder
+from pali3kit.config.typed import REFUSED, Builder
 from pali3kit.declared.annotations import UNREAD
-from pali3kit.registry import Entry
+from pali3kit.registry import PROJECTOR, VISION, Entry
 
 
 @dataclass(kw_only=True)
@@ -80,7 +80,8 @@ def test_a_part_gets_the_defaults_of_its_options() -> None:
 
 
 def test_a_part_without_declared_options_takes_any(monkeypatch: pytest.MonkeyPatch) -> None:
-    entries = PART_KINDS["model.vision"]._entries
+    VISION.names()
+    entries = VISION._entries
     monkeypatch.setitem(entries, "timm/", type(entries["vit"])("timm/", "timm:create_model"))
     part = Builder().build(Part, plant({"name": "timm/vit_tiny", "drop": 0.1}, "f:1"), "model.vision")
     assert part == Part(name="timm/vit_tiny", options={"drop": 0.1})
@@ -97,7 +98,7 @@ class Options:
 def gate(monkeypatch: pytest.MonkeyPatch) -> None:
     """A projector of that name with those options."""
     monkeypatch.setattr(Entry, "options", Options)
-    monkeypatch.setitem(PART_KINDS["model.projector"]._entries, "gate", Entry("gate", "gates:Gate"))
+    monkeypatch.setitem(PROJECTOR._entries, "gate", Entry("gate", "gates:Gate"))
 
 
 def told(options: dict[str, Any]) -> tuple[Any, list[str]]:

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import pytest
 
-from pali3kit.config.schema import Part
+from pali3kit.config.part import Part
 from pali3kit.declared.annotations import UNREAD, type_of, value_of
 from pali3kit.declared.source import Module, read_module
 
@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Annotated, Any, Dict, List, Literal, Optional, Union
 
 from pali3kit.config.kinds import PlainPart
-from pali3kit.config.schema import Part
+from pali3kit.config.part import Part
 from pali3kit.data.annotated import WORDS
 from pali3kit.projector.positions import Positions
 

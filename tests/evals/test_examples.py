@@ -10,6 +10,7 @@ import pytest
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.data.world import LANGUAGES
 from pali3kit.data.world.source import WorldSource
+from pali3kit.errors import RegistryError
 from pali3kit.evals.examples import benchmark_examples
 
 SOURCE = WorldSource()
@@ -61,3 +62,37 @@ def test_the_source_may_call_a_column_otherwise(column: str, task: str, asked: l
     source = Recording()
     benchmark_examples(cast(Any, source), column, 32, 4, 2, task)
     assert source.asked == asked
+
+
+@pytest.mark.parametrize(
+    ("told", "asked"),
+    [
+        ({}, ["docvqa"]),
+        ({"task": "vqa_text"}, ["vqa_text"]),
+        ({"task": "docs.vqa"}, ["docs.vqa"]),
+        ({"task": "refer", "regions": True}, ["refer_only"]),
+        ({"every_language": True}, ["caption_en", "caption_de"]),
+    ],
+)
+def test_a_plug_ins_benchmark_asks_as_it_says(add_benchmark: Any, told: dict[str, Any], asked: list[str]) -> None:
+    add_benchmark("docvqa", **told)
+    source = Recording()
+    benchmark_examples(cast(Any, source), "docvqa", 32, 4, 2)
+    assert source.asked == asked
+
+
+def test_an_unknown_benchmark_has_no_examples() -> None:
+    with pytest.raises(RegistryError, match=r"^unknown benchmark 'vqa_txt'"):
+        benchmark_examples(SOURCE, "vqa_txt", 32, 4, 2)
+
+
+def test_of_train_pictures_all_expressions_are_asked() -> None:
+    """A check during a transfer measures what is trained on."""
+    source = Recording()
+    benchmark_examples(cast(Any, source), "refer", 32, 4, 2, split="train", start=2)
+    assert source.asked == ["refer"]
+
+
+def test_examples_may_begin_later() -> None:
+    found = benchmark_examples(SOURCE, "caption", bins=32, count=8, limit=10, split="train", start=5)
+    assert [example.image for example in found] == [5, 6, 7]

@@ -7,10 +7,11 @@ from typing import Any
 import pytest
 
 from pali3kit.data.task import Example
-from pali3kit.errors import DataError
-from pali3kit.evals.scores import Answered
+from pali3kit.errors import DataError, RegistryError
+from pali3kit.evals.scores import Answered, Scores
 from pali3kit.evals.scoring import score
 from pali3kit.evals.texts import score_answers, score_captions
+from pali3kit.registry import METRIC, Entry
 
 ANSWERS = ["a red cat", "two"]
 EXAMPLES = [Example(i, "", text, (text, "a cat")) for i, text in enumerate(ANSWERS)]
@@ -51,3 +52,31 @@ def test_regions_need_a_mask_tokenizer() -> None:
     source: Any = Spaced()
     with pytest.raises(DataError, match="regions are scored with the mask tokenizer: there is none"):
         score("refer_g", Answered(EXAMPLES, ANSWERS, source, None, 9))
+
+
+def test_an_unknown_benchmark_is_an_error_and_never_vqa_accuracy() -> None:
+    source: Any = Spaced()
+    with pytest.raises(RegistryError, match=r"^unknown benchmark 'vqa_txt'\. Did you mean 'vqa_text'\?$"):
+        score("vqa_txt", Answered(EXAMPLES, ANSWERS, source, None, 9))
+
+
+def test_a_benchmark_without_a_metric_is_not_scored_by_another() -> None:
+    """Its score is not of generated answers."""
+    source: Any = Spaced()
+    with pytest.raises(RegistryError, match="unknown metric ''"):
+        score("probe", Answered(EXAMPLES, ANSWERS, source, None, 9))
+
+
+def test_a_plug_ins_metric_gets_what_ours_get(add_benchmark: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[Answered] = []
+
+    def anls(answered: Answered) -> Scores:
+        seen.append(answered)
+        return Scores(12.5, [0.0, 25.0])
+
+    METRIC.names()
+    monkeypatch.setitem(METRIC._entries, "anls", Entry("anls", anls))
+    add_benchmark("docvqa", metric="anls")
+    source: Any = Spaced()
+    asked = Answered(EXAMPLES, ANSWERS, source, None, 9)
+    assert score("docvqa", asked).value == 12.5 and seen == [asked]

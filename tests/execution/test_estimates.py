@@ -51,7 +51,7 @@ def test_history_of_the_same_shape_beats_that_of_the_kind(experiment):
 
 
 def _longer(step, examples):
-    return {**step.config, "training": {**step.plain["training"], "examples": examples}}
+    return replace(step.config, training=replace(step.config.training, examples=examples))
 
 
 def test_a_scheduler_gets_a_weight_for_every_stage(experiment):

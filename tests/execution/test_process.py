@@ -8,9 +8,19 @@ from pathlib import Path
 import pytest
 from fakes import Loose
 
+from pali3kit.catalogue import STAGE
 from pali3kit.execution.process import THREAD_VARIABLES, Worker
 from pali3kit.execution.worker import Failed
 from pali3kit.plan.step import Step
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """A step of a kind that the worker, a program of its own, does not know."""
+    monkeypatch.setitem(STAGE.found, "no such kind", STAGE.found["masks"])
+    step = Step("no such kind", "x", Loose({}))
+    assert step.name.startswith("no such kind-")  # it travels with its digest, as all steps of a graph do
+    return step
 
 
 @pytest.fixture
@@ -27,8 +37,8 @@ def last_message(worker):
             return message
 
 
-def test_threads_are_in_the_workers_environment_and_not_in_ours(worker):
-    worker.make(Step("no such kind", "x", Loose({})))
+def test_threads_are_in_the_workers_environment_and_not_in_ours(worker, failing):
+    worker.make(failing)
     last_message(worker)  # it runs its own program by now: between fork and exec, environ reads empty
     pairs = Path(f"/proc/{worker.process.pid}/environ").read_text().split("\0")
     environment = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
@@ -36,14 +46,14 @@ def test_threads_are_in_the_workers_environment_and_not_in_ours(worker):
     assert os.environ.get("OMP_NUM_THREADS") != "3"
 
 
-def test_a_worker_survives_a_failing_stage(worker):
+def test_a_worker_survives_a_failing_stage(worker, failing):
     for _ in range(2):
-        worker.make(Step("no such kind", "x", Loose({})))
+        worker.make(failing)
         assert "unknown stage 'no such kind'" in last_message(worker).reason
 
 
-def test_a_killed_worker_is_a_failure(worker):
-    worker.make(Step("no such kind", "x", Loose({})))
+def test_a_killed_worker_is_a_failure(worker, failing):
+    worker.make(failing)
     last_message(worker)
     os.kill(worker.process.pid, signal.SIGKILL)
     assert last_message(worker) == Failed("its process was killed by SIGKILL: most often the system ran out of memory")

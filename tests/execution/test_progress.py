@@ -10,16 +10,16 @@ from pali3kit.execution import progress
 from pali3kit.execution.progress import Display, as_text, write_log
 from pali3kit.plan.step import Step
 
-NODE = Step("masks", "masks [x]", Loose({}))
+STEP = Step("masks", "masks [x]", Loose({}))
 
 
 def shown(tmp_path, terminal):
     console = Console(file=io.StringIO(), force_terminal=terminal, width=200)
-    with Display(console, tmp_path / "log.txt", {NODE.digest: 2.0}) as display:
-        display.started(NODE)
+    with Display(console, tmp_path / "log.txt", {STEP.digest: 2.0}) as display:
+        display.started(STEP)
         for done in range(5):
-            display.progressed(NODE, done, 10, {"loss": 0.5})
-        display.finished(NODE, 1.23, {"loss": 0.25}, tmp_path)
+            display.progressed(STEP, done, 10, {"loss": 0.5})
+        display.finished(STEP, 1.23, {"loss": 0.25}, tmp_path)
         display.say("the end")
     return console.file.getvalue()
 
@@ -39,16 +39,16 @@ def test_bars_on_a_terminal(tmp_path):
 def test_the_log_has_everything(tmp_path):
     shown(tmp_path, terminal=False)
     lines = [line[20:] for line in (tmp_path / "log.txt").read_text().splitlines()]
-    assert lines[0] == f"started masks [x] ({NODE.name})"
+    assert lines[0] == f"started masks [x] ({STEP.name})"
     assert lines[-1] == "the end" and len(lines) == 3
 
 
 @pytest.mark.parametrize("terminal", [False, True])
 def test_a_failure_says_where_to_look(tmp_path, terminal):
     console = Console(file=io.StringIO(), force_terminal=terminal, width=200)
-    with Display(console, tmp_path / "log.txt", {NODE.digest: 2.0}) as display:
-        display.started(NODE)
-        display.failed(NODE, "told to", tmp_path / "work")
+    with Display(console, tmp_path / "log.txt", {STEP.digest: 2.0}) as display:
+        display.started(STEP)
+        display.failed(STEP, "told to", tmp_path / "work")
     assert "FAILED masks [x]: told to  (details: " in console.file.getvalue()
 
 

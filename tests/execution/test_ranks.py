@@ -10,6 +10,7 @@ import shutil
 import signal
 import tarfile
 import time
+from dataclasses import replace
 from functools import partial
 from multiprocessing.connection import wait
 from pathlib import Path
@@ -269,7 +270,7 @@ def test_stage_2_and_transfers_over_ranks_and_in_passes(
 def test_a_transfer_is_checked_over_ranks(stage_2: tuple[list[Step], Path], tmp_path: Path) -> None:
     """Each rank has the whole model, scores it and comes to the same choice; one writes."""
     (*before, last_one), store = stage_2
-    training = {**last_one.plain["training"], "checks": 2, "validate": 8}
+    training = replace(last_one.config.training, checks=2, validate=8)
     config = replace(last_one.config, training=training, column="vqa", validation=16)
     checked = [*before, Step(last_one.kind, last_one.label, config, last_one.seed, last_one.parents)]
     one, two = shutil.copytree(store, tmp_path / "one"), shutil.copytree(store, tmp_path / "two")

@@ -4,15 +4,25 @@ import errno
 import json
 import os
 import shutil
+from dataclasses import dataclass, field
 
 import pytest
 from fakes import Loose
 
+from pali3kit.config.stages import Training
 from pali3kit.errors import StageError
 from pali3kit.execution.store import Store, disk_full
 from pali3kit.plan.step import Step
 
-NODE = Step("masks", "the masks", Loose({"masks": {"name": "vqvae"}, "training": {"examples": 10}}), seed=3)
+
+@dataclass(frozen=True)
+class Trained(Loose):
+    """With ten examples, as units count them."""
+
+    training: Training = field(default_factory=lambda: Training(examples=10, batch_size=2))
+
+
+STEP = Step("masks", "the masks", Trained({"masks": {"name": "vqvae"}, "training": {"examples": 10}}), seed=3)
 
 
 @pytest.fixture
@@ -20,7 +30,7 @@ def store(tmp_path):
     return Store(tmp_path / "store")
 
 
-def make(store, step=NODE, weights="weights"):
+def make(store, step=STEP, weights="weights"):
     folder = store.work(step)
     (folder / "deep").mkdir(parents=True)
     (folder / "weights.safetensors").write_text(weights)
@@ -29,11 +39,11 @@ def make(store, step=NODE, weights="weights"):
 
 
 def test_publish_moves_the_whole_folder_and_describes_it(store):
-    assert not store.done(NODE)
+    assert not store.done(STEP)
     folder = make(store)
-    assert folder == store.path(NODE) and store.done(NODE) and not store.work(NODE).exists()
-    manifest = store.manifest(NODE)
-    assert manifest["digest"] == NODE.digest and manifest["seed"] == 3 and manifest["label"] == "the masks"
+    assert folder == store.path(STEP) and store.done(STEP) and not store.work(STEP).exists()
+    manifest = store.manifest(STEP)
+    assert manifest["digest"] == STEP.digest and manifest["seed"] == 3 and manifest["label"] == "the masks"
     assert (manifest["seconds"], manifest["threads"], manifest["units"]) == (1.5, 2, 10)
     assert sorted(manifest["files"]) == ["config.yaml", "deep/curve.csv", "weights.safetensors"]
     assert (folder / "config.yaml").read_text() == "masks:\n  name: vqvae\ntraining:\n  examples: 10\n"
@@ -52,39 +62,39 @@ def test_publish_moves_the_whole_folder_and_describes_it(store):
 )
 def test_damage_is_not_done_and_is_replaced(store, spoil, words):
     spoil(make(store))
-    assert not store.done(NODE)
-    assert words in store.damage(NODE)
+    assert not store.done(STEP)
+    assert words in store.damage(STEP)
     make(store, weights="new weights")
-    assert store.done(NODE)
-    assert (store.path(NODE) / "weights.safetensors").read_text() == "new weights"
+    assert store.done(STEP)
+    assert (store.path(STEP) / "weights.safetensors").read_text() == "new weights"
     assert not any(store.root.glob("work/*"))
 
 
 def test_another_stages_folder_is_refused(store):
     other = Step("masks", "others", Loose({}))
     make(store, other)
-    shutil.copytree(store.path(other), store.path(NODE))
+    shutil.copytree(store.path(other), store.path(STEP))
     with pytest.raises(
-        StageError, match=f"holds the artifact {other.digest[:12]}, but the masks is {NODE.digest[:12]}"
+        StageError, match=f"holds the artifact {other.digest[:12]}, but the masks is {STEP.digest[:12]}"
     ):
-        store.done(NODE)
+        store.done(STEP)
 
 
 def test_a_lock_is_exclusive_and_leaves_nothing(store):
-    with store.lock(NODE) as mine:
+    with store.lock(STEP) as mine:
         assert mine
-        with Store(store.root).lock(NODE) as theirs:
+        with Store(store.root).lock(STEP) as theirs:
             assert not theirs
-    with store.lock(NODE) as again:
+    with store.lock(STEP) as again:
         assert again
     assert not any(store.root.glob("work/*.lock"))
 
 
 def test_a_lock_file_that_was_left_behind_does_not_lock(store):
-    lock = store.work(NODE).with_suffix(".lock")
+    lock = store.work(STEP).with_suffix(".lock")
     lock.parent.mkdir(parents=True)
     lock.touch()
-    with store.lock(NODE) as mine:
+    with store.lock(STEP) as mine:
         assert mine
 
 
@@ -96,9 +106,9 @@ def test_a_lock_on_a_removed_file_does_not_count(store, monkeypatch):
         os.unlink(path)
         return descriptor
 
-    store.work(NODE).parent.mkdir(parents=True)
+    store.work(STEP).parent.mkdir(parents=True)
     monkeypatch.setattr(os, "open", open_and_remove)
-    with store.lock(NODE) as mine:
+    with store.lock(STEP) as mine:
         assert not mine
 
 
@@ -119,8 +129,8 @@ def test_a_full_disk_while_publishing_loses_nothing(store, monkeypatch):
     monkeypatch.setattr(os, "fsync", full)
     with pytest.raises(OSError):
         make(store)
-    assert not store.done(NODE)
-    assert (store.work(NODE) / "weights.safetensors").read_text() == "weights"
+    assert not store.done(STEP)
+    assert (store.work(STEP) / "weights.safetensors").read_text() == "weights"
     monkeypatch.undo()
-    assert store.publish(NODE, 1.0, 1) and store.done(NODE)
-    assert "manifest.json" not in json.loads((store.path(NODE) / "manifest.json").read_text())["files"]
+    assert store.publish(STEP, 1.0, 1) and store.done(STEP)
+    assert "manifest.json" not in json.loads((store.path(STEP) / "manifest.json").read_text())["files"]

@@ -5,19 +5,20 @@ import os
 import random
 import sys
 import types
+from dataclasses import replace
 
 import pytest
 from fakes import Loose
 
+from pali3kit.catalogue import STAGE
 from pali3kit.errors import StageError
 from pali3kit.execution import worker
 from pali3kit.execution.store import Store
 from pali3kit.execution.worker import Busy, Calibrated, Failed, Finished, Progress
 from pali3kit.plan.step import Step
-from pali3kit.registry import STAGE, Entry
-from pali3kit.training.context import Cost, Execution
+from pali3kit.training.context import Cost, Execution, Sizes
 
-NODE = Step("masks", "masks", Loose({"masks": {"name": "vqvae"}}), seed=5)
+STEP = Step("masks", "masks", Loose({"masks": {"name": "vqvae"}}), seed=5)
 
 
 @pytest.fixture
@@ -27,18 +28,23 @@ def store(tmp_path):
 
 @pytest.fixture
 def stage(monkeypatch):
-    """Install a function as the stage `masks`."""
+    """Install a function, and one that calibrates, as those of the stage `masks`."""
 
-    def install(function):
-        STAGE.names()
-        monkeypatch.setitem(STAGE._entries, "masks", Entry("masks", function))
+    def install(run, calibrate=None):
+        module = types.ModuleType("fake_stage_module")
+        module.run = run
+        if calibrate is not None:
+            module.calibrate = calibrate
+        monkeypatch.setitem(sys.modules, module.__name__, module)
+        kind, origin = STAGE.found["masks"]
+        monkeypatch.setitem(STAGE.found, "masks", (replace(kind, module=module.__name__), origin))
 
     return install
 
 
 def make(store):
     sent = []
-    return worker._make(NODE, store, 1, Execution(), sent.append), sent
+    return worker._make(STEP, store, 1, Execution(), sent.append), sent
 
 
 def test_a_stage_gets_its_context_and_is_published(store, stage):
@@ -54,13 +60,13 @@ def test_a_stage_gets_its_context_and_is_published(store, stage):
     last, sent = make(store)
     assert isinstance(last, Finished) and last.numbers == {"loss": 0.25}
     assert [(message.done, message.total) for message in sent] == [(1, 2), (2, 2)]
-    assert store.done(NODE) and sorted(path.name for path in store.path(NODE).iterdir()) == [
+    assert store.done(STEP) and sorted(path.name for path in store.path(STEP).iterdir()) == [
         "config.yaml",
         "manifest.json",
         "weights.safetensors",
     ]
     (config, context, drawn) = seen[0]
-    assert config == dict(NODE.config) and config is not NODE.config
+    assert config is STEP.config
     assert (context.seed, context.threads, context.parents) == (5, 1, {})
     random.seed(5)
     assert drawn == random.random()
@@ -75,10 +81,10 @@ def test_a_failure_leaves_its_traceback_and_output(store, stage):
     stage(run)
     last, _ = make(store)
     assert last == Failed("ValueError: two lines")
-    work = store.work(NODE)
+    work = store.work(STEP)
     assert "ValueError: two" in (work / "traceback.txt").read_text()
     assert (work / "output.txt").read_text() == "printed by a library\n"
-    assert not store.done(NODE)
+    assert not store.done(STEP)
 
 
 def test_our_own_errors_speak_for_themselves(store, stage):
@@ -99,7 +105,7 @@ def test_a_full_disk_is_a_clear_failure(store, stage):
 
 def test_a_locked_stage_is_busy(store, stage):
     stage(lambda config, context: pytest.fail("must not run"))
-    with store.lock(NODE):
+    with store.lock(STEP):
         assert make(store)[0] == Busy()
 
 
@@ -110,21 +116,24 @@ def test_progress_is_throttled_but_the_end_is_told(store, stage):
 
 
 def test_wall_time_counts_killed_attempts(store, stage):
-    store.work(NODE).parent.mkdir(parents=True)
-    store.work(NODE).with_suffix(".seconds").write_text("100.0")
+    store.work(STEP).parent.mkdir(parents=True)
+    store.work(STEP).with_suffix(".seconds").write_text("100.0")
     stage(lambda config, context: None)
     assert make(store)[0].seconds >= 100.0
-    assert store.manifest(NODE)["seconds"] >= 100.0
+    assert store.manifest(STEP)["seconds"] >= 100.0
     assert not any(store.root.glob("work/*"))
 
 
 @pytest.mark.parametrize(("answer", "cost"), [(0.25, Cost(0.25)), (Cost(0.5, 1.0, 7, 8), Cost(0.5, 1.0, 7, 8))])
-def test_calibration_asks_the_stages_module(store, stage, monkeypatch, answer, cost):
-    module = types.ModuleType("fake_stage_module")
-    exec("def run(config, context): ...", module.__dict__)
-    module.calibrate = lambda config, threads: answer
-    monkeypatch.setitem(sys.modules, module.__name__, module)
-    stage(module.run)
-    assert worker._calibrate(NODE, 1) == Calibrated(cost)
-    del module.calibrate
-    assert worker._calibrate(NODE, 1) == Calibrated(None)
+def test_calibration_asks_the_stages_module(stage, answer, cost):
+    asked = []
+
+    def calibrate(config, sizes):
+        asked.append((config, sizes))
+        return answer
+
+    stage(None, calibrate)
+    assert worker._calibrate(STEP, 1) == Calibrated(cost)
+    assert asked[-1] == (STEP.config, Sizes(masks={"name": "vqvae"}))
+    stage(None)
+    assert worker._calibrate(STEP, 1) == Calibrated(None)

@@ -1,10 +1,75 @@
+"""The steps of one cell: each kind makes its own, once, and asks for its parents by name."""
+
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import pytest
+from fakes import Loose
+from planned import changed
 
+from pali3kit.catalogue import STAGE
+from pali3kit.errors import RegistryError
 from pali3kit.plan.cell import CellSteps
+from pali3kit.plan.kinds.kind import StageKind
+
+
+@pytest.fixture
+def cell(experiment):
+    return CellSteps(experiment, 7)
+
+
+def test_a_step_that_is_asked_for_twice_is_the_same(cell):
+    assert cell.step("tokenizer") is cell.step("tokenizer")
+    assert cell.step("language").parents["tokenizer"] is cell.step("tokenizer")
+
+
+def test_several_of_a_kind_are_told_apart_by_what_is_said(cell):
+    train, test = (cell.step("features", split=split, tuned=None) for split in ("train", "test"))
+    assert train is not test and train is cell.step("features", tuned=None, split="train")
+
+
+def test_cells_share_no_steps_but_their_digests(experiment):
+    one, other = (CellSteps(experiment, 7).step("tokenizer") for _ in range(2))
+    assert one is not other and one.digest == other.digest
+
+
+def test_an_unknown_kind_is_told_with_the_nearest(cell):
+    with pytest.raises(RegistryError, match=r"^unknown stage 'visoin'\. Did you mean 'vision'\?$"):
+        cell.step("visoin")
+
+
+@pytest.mark.parametrize(("kind", "seed"), [("vision", 7), ("masks", 0)])
+def test_the_seed_is_that_of_kinds_that_draw_at_random(cell, kind, seed):
+    assert cell.new(kind, Loose({})).seed == seed
+
+
+def test_a_new_step_is_labelled_by_its_kind_until_the_graph_names_it(cell):
+    parent = cell.step("tokenizer")
+    step = cell.new("masks", Loose({"a": 1}), tokenizer=parent)
+    assert (step.kind, step.label, step.plain) == ("masks", "masks", {"a": 1})
+    assert step.parents == {"tokenizer": parent}
+
+
+def test_a_role_may_be_called_as_an_argument_is(cell):
+    parent = cell.step("tokenizer")
+    assert set(cell.new("probe", Loose({}), kind=parent, config=parent).parents) == {"kind", "config"}
+
+
+def test_a_plug_ins_kind_asks_for_ours_and_is_asked_for_by_name(experiment, monkeypatch):
+    def make(cell, name):
+        return cell.new("hub", Loose({"name": name}), vision=cell.step("vision"))
+
+    hub = StageKind(name="hub", summary="made up", version=1, make=make, seeded=True)
+    monkeypatch.setitem(STAGE.found, "hub", (hub, "plugin.kinds:HUB"))
+    steps = CellSteps(changed(experiment, {"pretrain": "random"}), 3)
+    one, other = (steps.step("hub", name=name) for name in "ab")
+    assert one.parents["vision"] is other.parents["vision"] is steps.step("vision")
+    assert (one.seed, one.plain) == (3, {"name": "a"}) and one.digest != other.digest
+    newer = replace(hub, version=2)
+    before = one.digest
+    monkeypatch.setitem(STAGE.found, "hub", (newer, "plugin.kinds:HUB"))
+    assert CellSteps(changed(experiment, {"pretrain": "random"}), 3).step("hub", name="a").digest != before
 
 
 @dataclass(kw_only=True)

@@ -1,18 +1,26 @@
+"""From an experiment to a graph: what is shared, and what runs again where something changes."""
+
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import fakes
+import pytest
 from PIL import Image
+from planned import digests, labels, rerun
 
+from pali3kit.catalogue import STAGE
 from pali3kit.config.load import load
+from pali3kit.config.part import Part
+from pali3kit.config.schema import Evaluation
+from pali3kit.config.stages import Recipe
+from pali3kit.errors import RegistryError
+from pali3kit.plan import content
 from pali3kit.plan.graph import build
+from pali3kit.plan.plain import plain
 from pali3kit.plan.step import ancestry
-
-
-def digests(graph):
-    return {step.label: step.digest for step in graph.steps}
 
 
 def test_cells_are_points_times_seeds(tmp_path):
@@ -75,3 +83,216 @@ def test_a_union_of_files_can_be_planned(tmp_path, monkeypatch):
     graph = build(load("x.yaml", ["stages.multimodal.mixture={c.caption: 1}"]))
     [transfer] = [step for step in graph.steps if step.kind == "transfer"]
     assert transfer.plain["source"]["parts"]["c"]["path"] == "c.tsv"
+
+
+def test_expressions_share_one_transfer(experiment):
+    columns = build(experiment).cells[0].columns
+    assert columns["refer"].parents["model"] is columns["refer_g"].parents["model"]
+    assert columns["refer"].parents["model"].plain["task"] == "refer"
+
+
+def test_constrained_regions_are_other_evaluations_of_regions_alone(experiment):
+    bound = replace(experiment, evaluation=replace(experiment.evaluation, constrained=True))
+    assert {label.split()[0] for label in rerun(build(experiment), build(bound))} == {
+        "evaluate/refer",
+        "evaluate/refer_g",
+    }
+
+
+def test_without_a_cache_stages_on_pali_see_pictures(experiment):
+    graph = build(replace(experiment, data=replace(experiment.data, cache=False)))
+    assert not [step for step in graph.steps if step.kind == "features"]
+    for step in graph.steps:
+        if step.kind in ("multimodal", "transfer", "evaluate"):
+            assert step.parents["vision"].kind == "vision" and step.plain["count"] == experiment.data.train
+
+
+def test_roles_of_every_kind(experiment):
+    roles = {
+        step.label: {role: parent.label for role, parent in step.parents.items()} for step in build(experiment).steps
+    }
+    train, test = ({"features": f"features/{split} siglip", "tokenizer": "tokenizer"} for split in ("train", "test"))
+    masks = {"masks": "masks"}  # read only where regions are written or read
+    assert {label: parents for label, parents in roles.items() if "classif" not in label} == {
+        "tokenizer": {},
+        "vision siglip": {"tokenizer": "tokenizer"},
+        "masks": {},
+        "language": {"tokenizer": "tokenizer"},
+        "features/train siglip": {"vision": "vision siglip"},
+        "features/test siglip": {"vision": "vision siglip"},
+        "multimodal siglip": {"language": "language", **train},
+        "transfer/vqa siglip": {"model": "multimodal siglip", **train},
+        "transfer/refer siglip": {"model": "multimodal siglip", **train, **masks},
+        "embed/flag siglip": {"vision": "vision siglip"},
+        "probe siglip": {"flag": "embed/flag siglip"},
+        "evaluate/vqa siglip": {"model": "transfer/vqa siglip", **test},
+        "evaluate/refer siglip": {"model": "transfer/refer siglip", **test, **masks},
+        "evaluate/refer_g siglip": {"model": "transfer/refer siglip", **test, **masks},
+    }
+    assert roles["vision classif"] == {}
+
+
+def test_a_mixture_with_regions_reads_the_mask_tokenizer(experiment):
+    multimodal = replace(experiment.stages.multimodal, mixture={"splitcap": 1.0, "refer": 0.5})
+    graph = build(replace(experiment, stages=replace(experiment.stages, multimodal=multimodal)))
+    assert all("masks" in step.parents for step in graph.steps if step.kind == "multimodal")
+
+
+def test_another_test_set_trains_nothing(experiment):
+    after = build(replace(experiment, data=replace(experiment.data, test=11)))
+    assert {label.partition("/")[0] for label in rerun(build(experiment), after)} == {"features", "evaluate"}
+    assert "features/train siglip" not in rerun(build(experiment), after)
+
+
+def test_an_option_of_one_arm_reruns_only_that_arm(experiment):
+    before = build(experiment)
+    vision = experiment.stages.vision
+    towers = replace(vision, text=Part(name="siglip_text", options={**vision.text.options, "depth": 2}))
+    after = build(replace(experiment, stages=replace(experiment.stages, vision=towers)))
+    assert rerun(before, after) == {label for label in labels(after) if "siglip" in label}
+    head = replace(vision, head_bias=-5.0)
+    after = build(replace(experiment, stages=replace(experiment.stages, vision=head)))
+    assert rerun(before, after) == {label for label in labels(after) if "classif" in label}
+
+
+def test_a_tasks_budget_reruns_only_that_task(experiment):
+    transfer = replace(experiment.stages.transfer, tasks={"vqa": 201})
+    after = build(replace(experiment, stages=replace(experiment.stages, transfer=transfer)))
+    assert rerun(build(experiment), after) == {
+        f"{stage}/vqa {arm}" for stage in ("transfer", "evaluate") for arm in ("classif", "siglip")
+    }
+
+
+def test_runtime_and_names_rerun_nothing(experiment):
+    other = replace(
+        experiment, name="other", runtime=replace(experiment.runtime, workers=7, threads=3, store="elsewhere")
+    )
+    assert digests(build(experiment)) == digests(build(other))
+
+
+def test_stage_version_and_pictures_enter_the_digest(experiment, monkeypatch):
+    before = build(experiment)
+    digests(before)  # computed when first asked for
+    kind, origin = STAGE.found["masks"]
+    monkeypatch.setitem(STAGE.found, "masks", (replace(kind, version=kind.version + 1), origin))
+    assert {"masks", "transfer/refer classif", "evaluate/refer_g siglip"} <= rerun(before, build(experiment))
+    assert not {"vision classif", "multimodal classif"} & rerun(before, build(experiment))
+    monkeypatch.setitem(STAGE.found, "masks", (kind, origin))
+    monkeypatch.setattr(fakes.FakeSource, "digest", "other pictures")
+    content._content.cache_clear()
+    assert rerun(before, build(experiment)) == labels(before)
+    content._content.cache_clear()
+
+
+def test_columns_after_stage_1_and_after_transfer(tmp_path):
+    both = build(fakes.experiment(tmp_path, evaluation=Evaluation(after=["multimodal", "transfer"])))
+    columns = both.cells[0].columns
+    assert list(columns) == [
+        "probe",
+        "vqa@multimodal",
+        "vqa",
+        "refer@multimodal",
+        "refer",
+        "refer_g@multimodal",
+        "refer_g",
+    ]
+    assert columns["vqa@multimodal"].parents["model"].kind == "multimodal"
+    assert "evaluate/vqa@multimodal siglip" in labels(both)
+    only = build(fakes.experiment(tmp_path, evaluation=Evaluation(after=["multimodal"])))
+    assert not any(step.kind == "transfer" for step in only.steps)
+
+
+def test_another_file_of_a_mask_tokenizer_is_other_work(experiment, tmp_path):
+    def with_weights(data):
+        (tmp_path / "vae-oid.npz").write_bytes(data)
+        content._sha256.cache_clear()
+        options = {**experiment.model.masks.options, "weights": str(tmp_path / "vae-oid.npz")}
+        model = replace(experiment.model, masks=Part(name="vqvae", options=options))
+        return build(replace(experiment, model=model))
+
+    one, other = with_weights(b"a"), with_weights(b"b")
+    assert not rerun(one, with_weights(b"a"))
+    assert rerun(one, other) == {"masks", *(label for label in labels(one) if "refer" in label)}
+
+
+def test_held_out_text_is_measured_on_the_language_model_alone(tmp_path):
+    def denoising(seed=0, **options):
+        stages = fakes.experiment(tmp_path).stages
+        stages = replace(stages, language=replace(stages.language, **options))
+        graph = build(fakes.experiment(tmp_path, evaluate=["denoising"], seeds=[seed], stages=stages))
+        assert {step.kind for step in graph.steps} == {"tokenizer", "language", "denoising"}
+        return next(step for step in graph.steps if step.kind == "denoising")
+
+    assert denoising(seed=1).seed == 0 and denoising(seed=1).digest != denoising().digest
+    assert denoising().plain["prefix"] == "appendix"
+    assert denoising(prefix="table").plain["prefix"] == "table"
+
+
+def test_a_temperature_of_1_changes_no_digest_and_another_one_stage_1(experiment):
+    multimodal = experiment.stages.multimodal
+    cold = replace(experiment, stages=replace(experiment.stages, multimodal=replace(multimodal, temperature=2.0)))
+    assert "temperature" not in plain(multimodal) and plain(cold.stages.multimodal)["temperature"] == 2
+    assert {label.split()[0].split("/")[0] for label in rerun(build(experiment), build(cold))} == {
+        "multimodal", "transfer", "evaluate",
+    }  # fmt: skip
+    vision = replace(experiment.stages.vision, temperature=1.0)
+    assert plain(vision)["temperature"] == 1.0  # SigLIP's is another one
+
+
+def test_columns_by_other_names_are_trained_and_measured_on_the_task_that_is_named(experiment):
+    unnamed = build(experiment)
+    named = build(replace(experiment, data=replace(experiment.data, columns={"refer": "refs.refer"})))
+    column = named.cells[0].columns["refer"]
+    assert column.plain["task"] == column.parents["model"].plain["task"] == "refs.refer"
+    assert "masks" in column.parents["model"].parents
+    assert {label.split()[0] for label in rerun(unnamed, named)} == {
+        "evaluate/refer", "evaluate/refer_g", "transfer/refs.refer",
+    }  # fmt: skip
+
+
+def test_a_recipe_reaches_its_task_alone(experiment):
+    own = Recipe(examples=96, batch_size=24, learning_rate=0.5, weight_decay=0.25, label_smoothing=0.3, beams=3)
+    transfer = replace(experiment.stages.transfer, tasks={"vqa": own})
+    told = replace(experiment, stages=replace(experiment.stages, transfer=transfer))
+    after = build(told)
+    assert {label.split()[0] for label in rerun(build(experiment), after)} == {"transfer/vqa", "evaluate/vqa"}
+    column = after.cells[0].columns["vqa"]
+    training = column.parents["model"].plain["training"]
+    assert (training["examples"], training["batch_size"], training["label_smoothing"]) == (96, 24, 0.3)
+    assert (training["optimizer"]["learning_rate"], training["optimizer"]["weight_decay"]) == (0.5, 0.25)
+    assert column.plain["beams"] == 3
+
+
+def test_a_recipe_that_says_only_examples_is_the_number(experiment):
+    stages = experiment.stages
+    number, mapped = (
+        replace(experiment, stages=replace(stages, transfer=replace(stages.transfer, tasks=tasks)))
+        for tasks in ({"vqa": 201}, {"vqa": Recipe(examples=201)})
+    )
+    assert digests(build(number)) == digests(build(mapped))
+
+
+def test_an_unknown_benchmark_cannot_be_planned(tmp_path):
+    with pytest.raises(RegistryError, match=r"^unknown benchmark 'vqa_txt'\. Did you mean 'vqa_text'\?$"):
+        build(fakes.experiment(tmp_path, evaluate=["vqa_txt"]))
+
+
+def test_a_plug_ins_benchmark_is_measured_as_ours_are(tmp_path, add_benchmark):
+    add_benchmark("docvqa", task="vqa_text")
+    graph = build(fakes.experiment(tmp_path, evaluate=["docvqa"]))
+    column = graph.cells[0].columns["docvqa"]
+    assert (column.label, column.plain["column"]) == ("evaluate/docvqa classif", "docvqa")
+    assert column.parents["model"].label == "transfer/vqa_text classif"
+
+
+def test_what_reads_texts_is_left_out_where_there_is_no_tower(tmp_path):
+    """SigLIP has one of its own, a classification encoder has none."""
+    labelled = Part(name="world_classes", options={"objects": 8, "train": 20, "test": 10})
+    own = Evaluation(texts="own", labelled=labelled)
+    graph = build(fakes.experiment(tmp_path, evaluate=["zero_shot", "knn"], evaluation=own))
+    assert [list(cell.columns) for cell in graph.cells] == [["knn"], ["zero_shot", "knn"]]
+
+
+def test_without_a_grid_there_is_one_cell_for_each_seed(tmp_path):
+    graph = build(fakes.experiment(tmp_path, grid={}, baseline={}, seeds=[3, 4]))
+    assert [(dict(cell.point), cell.seed) for cell in graph.cells] == [({}, 3), ({}, 4)]

@@ -1,12 +1,14 @@
+"""Names of steps for people."""
+
 from __future__ import annotations
 
 import fakes
+import pytest
+from planned import changed, labels, on_classes
 
+from pali3kit.config.part import Part
 from pali3kit.plan.graph import build
-
-
-def labels(graph):
-    return {step.label for step in graph.steps}
+from pali3kit.plan.labels import labelled, value_label
 
 
 def test_labels_are_unique_and_say_what_differs(tmp_path):
@@ -26,3 +28,32 @@ def test_parts_are_shown_by_their_names_where_these_tell_them_apart(tmp_path):
 
     assert shown(mlp, linear) == {"multimodal mlp", "multimodal linear"}
     assert shown(mlp, {**mlp, "hidden": 32}) == {"multimodal mlp (hidden 64)", "multimodal mlp (hidden 32)"}
+
+
+def test_sets_for_the_encoder_alone_have_labels_of_their_own(experiment):
+    asked = changed(on_classes(experiment), {"evaluate": ["finetune", "linear", "knn", "zero_shot", "retrieval"]})
+    found = [step.label for step in build(asked).steps]
+    assert len(set(found)) == len(found)
+    assert {"embed/world_classes.train siglip", "embed/world_classes.test+v2 logits siglip", "classify/finetune siglip",
+            "embed/world_captions.test siglip"} <= set(found)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0.5, "0.5"),
+        ("siglip", "siglip"),
+        (None, "None"),
+        (Part(name="vit", options={"width": 8}), "vit"),
+        ({"name": "mlp"}, "mlp"),
+        ({"name": "mlp", "hidden": 64, "positions": "none"}, "mlp (hidden 64, positions none)"),
+        ({"name": "union", "part": {"name": "tsv", "path": "a"}}, "union (part tsv (path a))"),
+        ({"splitcap": 1.0}, "{'splitcap': 1.0}"),
+    ],
+)
+def test_values_of_a_grid_are_shown_short(value, text):
+    assert value_label(value) == text
+
+
+def test_an_experiment_without_cells_has_no_labels():
+    assert labelled([]) == []

@@ -32,8 +32,8 @@ def test_digest_covers_kind_config_seed_and_parents(other):
 def test_a_parents_role_matters():
     first, second = Step("masks", "", Loose({"n": 1})), Step("masks", "", Loose({"n": 2}))
     assert (
-        Step("x", "", Loose({}), 0, {"a": first, "b": second}).digest
-        != Step("x", "", Loose({}), 0, {"a": second, "b": first}).digest
+        Step("probe", "", Loose({}), 0, {"a": first, "b": second}).digest
+        != Step("probe", "", Loose({}), 0, {"a": second, "b": first}).digest
     )
 
 
@@ -42,7 +42,7 @@ def test_a_nan_is_refused():
         _ = Step("masks", "", Loose({"rate": float("nan")})).digest
 
 
-def test_nodes_travel_to_workers():
+def test_steps_travel_to_workers():
     child = Step("language", "child", Loose({"c": 1}), 3, {"tokenizer": ROOT})
     again = pickle.loads(pickle.dumps(child))
     assert again.digest == child.digest and again.parents["tokenizer"].label == "root"

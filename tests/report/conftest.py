@@ -181,7 +181,9 @@ def full(tmp_path_factory):
     """A run of every column with the control, in which one cell failed; not to be changed."""
     with pytest.MonkeyPatch.context() as patch:  # the fixtures that register serve single tests
         SOURCE.names()
-        patch.setattr(SOURCE, "_entries", {**SOURCE._entries, "doodles": Entry("doodles", Doodles)})
+        patch.setattr(
+            SOURCE, "_entries", {**SOURCE._entries, "doodles": Entry("doodles", Doodles, given=("image_size",))}
+        )
         return MadeUp(
             tmp_path_factory.mktemp("full"),
             ("probe", "caption", "caption_multilingual", "vqa", "vqa_knowledge", "vqa_text", *REFERRING),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from pali3kit.report.arms import Shelf, arms_of, label_of, partner_of, read_rows
+from pali3kit.report.arms import Shelf, arms_of, label_of, partner_of, read_predictions
 
 
 @pytest.mark.parametrize(
@@ -53,9 +53,11 @@ def test_a_failure_that_has_been_repaired_is_forgotten(made_up):
 
 
 def test_predictions_may_hold_any_line_separator(tmp_path):
-    (tmp_path / "p.jsonl").write_text('{"prediction": "a\u2028b\x85c"}\n{"prediction": "d"}\n', encoding="utf-8")
-    assert [row["prediction"] for row in read_rows(tmp_path / "p.jsonl")] == ["a\u2028b\x85c", "d"]
-    assert read_rows(tmp_path / "absent.jsonl") == []
+    (tmp_path / "predictions.jsonl").write_text(
+        '{"prediction": "a\u2028b\x85c"}\n{"prediction": "d"}\n', encoding="utf-8"
+    )
+    assert [row["prediction"] for row in read_predictions(tmp_path)] == ["a\u2028b\x85c", "d"]
+    assert read_predictions(tmp_path / "absent") == []
 
 
 def test_variants_of_one_part_are_rows_of_their_own(made_up):

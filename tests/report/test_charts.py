@@ -57,7 +57,8 @@ def test_each_kind_of_training_has_a_panel_with_a_line_per_arm_and_seed(made_up)
     assert len(panels["Learning curve: masks"].findall(".//path[@class='curve']")) == 1
 
 
-def test_names_are_escaped(made_up):
+def test_names_are_escaped(made_up, add_benchmark):
+    add_benchmark("x<y>&")
     report = made_up(["x<y>&"]).report()
     assert "x<y>&" in "".join(ElementTree.fromstring(delta_chart(report, report.tables[0])).itertext())
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from pali3kit.benchmarks.benchmark import Benchmark, Column
+import pytest
+
+from pali3kit.benchmarks.benchmark import Column as BenchmarkColumn
 from pali3kit.catalogue import BENCHMARK
+from pali3kit.errors import RegistryError
 from pali3kit.report import paper
 from pali3kit.report.columns import Sets, columns_of, score_of
 
@@ -31,9 +34,15 @@ def test_no_title_claims_to_be_a_set_of_the_paper():
     assert all("counterpart" in title for title in titles[1:])
 
 
-def test_an_unknown_column_is_titled_by_its_name():
+def test_an_unknown_benchmark_has_no_columns():
+    with pytest.raises(RegistryError, match=r"^unknown benchmark 'vqa_txt'\. Did you mean 'vqa_text'\?$"):
+        columns_of("vqa_txt")
+
+
+def test_a_plug_ins_benchmark_is_titled_as_it_says(add_benchmark):
+    add_benchmark("my_column", columns=(BenchmarkColumn(title="Mine"),), unit="ANLS")
     (column,) = columns_of("my_column")
-    assert (column.title, column.metric, column.source) == ("my_column", "", "my_column")
+    assert (column.name, column.title, column.metric, column.source) == ("my_column", "Mine", "ANLS", "my_column")
 
 
 def test_sets_in_files_are_titled_by_the_column_alone():
@@ -69,13 +78,14 @@ def test_samples_without_their_predictions_are_not_guessed():
 
 def test_a_loss_is_no_score():
     (column,) = columns_of("denoising")
-    assert (column.title, column.metric, column.digits) == ("Held-out loss (less is better)", "nats per token", 3)
-    assert column.loss and not any(other.loss for source in [*EVALUATED, "my_column"] for other in columns_of(source))
+    assert (column.title, column.metric) == ("Held-out loss (less is better)", "nats per token")
+    assert column.benchmark.lower_is_better and column.benchmark.digits == 3
+    others = [other.benchmark for source in EVALUATED for other in columns_of(source)]
+    assert not any(other.lower_is_better for other in others) and {other.digits for other in others} == {1}
 
 
-def test_a_plug_in_s_benchmark_keeps_its_title_on_any_data(monkeypatch):
-    strict = Benchmark(name="strict", summary="", columns=(Column(title="Strict VQA"),), unit="%", metric="exact")
-    monkeypatch.setitem(BENCHMARK.found, "strict", (strict, "plugin:STRICT"))
+def test_a_plug_in_s_benchmark_keeps_its_title_on_any_data(add_benchmark):
+    add_benchmark("strict", columns=(BenchmarkColumn(title="Strict VQA"),))
     assert [columns_of("strict", Sets(own=own))[0].title for own in (False, True)] == ["Strict VQA"] * 2
 
 

@@ -47,10 +47,10 @@ def test_predictions_are_text_and_nothing_else(report):
 
 def test_answers_are_marked_and_captions_only_scored(report):
     by_title = dict(re.findall(r"<h3>(.*?)</h3>(.*?)(?=<h3>|$)", gallery(report, pictures(report)), re.DOTALL))
-    assert '<span class="right">✓</span>' in by_title["TextVQA&#x27;s counterpart"]
-    assert '<span class="wrong">✗</span>' in by_title["TextVQA&#x27;s counterpart"]
-    assert "✓" not in by_title["COCO&#x27;s counterpart"]
-    assert 'class="score"' in by_title["COCO&#x27;s counterpart"]
+    assert '<span class="right">✓</span>' in by_title["vqa_text"]
+    assert '<span class="wrong">✗</span>' in by_title["vqa_text"]
+    assert "✓" not in by_title["caption"]
+    assert 'class="score"' in by_title["caption"]
 
 
 def test_boxes_and_masks_are_drawn_where_they_are(report):

@@ -88,10 +88,11 @@ def test_costs_and_versions_are_shown(html):
     assert re.search(r"Versions: .*torch \d", html)
 
 
-def test_names_and_reasons_are_escaped(made_up, full):
+def test_names_and_reasons_are_escaped(made_up, add_benchmark):
+    add_benchmark("<i>column")
     report = made_up(["<i>column"], name="<b>run</b>", failed=lambda step: step.kind == "evaluate").report()
-    html = page(report, {}, {})
-    assert "<b>run" not in html and "<i>column" not in html
+    html = page(report, {"seconds": 0.0, "stages": []}, {})
+    assert "<b>run" not in html and "<i>column" not in html and "&lt;i&gt;column" in html
     assert "&lt;b&gt;run&lt;/b&gt;" in html
 
 

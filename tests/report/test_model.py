@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from pali3kit.report.columns import columns_of
 from pali3kit.report.model import Cell, Report, Row, Status, Table
 
 
@@ -15,3 +16,18 @@ from pali3kit.report.model import Cell, Report, Row, Status, Table
 def test_one_failed_cell_fails_the_run(report: Report, status: Status, failed: bool) -> None:
     row = Row("Classif", {"pretrain": "classif"}, "", {"probe": Cell("done"), "caption": Cell(status)})
     assert replace(report, tables=(Table("transfer", (), (row,)),)).failed is failed
+
+
+@pytest.mark.parametrize(
+    ("after", "sources", "title"),
+    [
+        ("multimodal", ["vqa"], "After stage 1"),
+        ("resolution", ["probe", "vqa"], "After stage 2"),
+        ("transfer", ["vqa", "probe"], "After transfer"),
+        ("transfer", ["probe", "denoising"], "After pretraining"),
+        ("transfer", [], "After transfer"),
+    ],
+)
+def test_tables_are_titled_by_what_was_trained_before(after: str, sources: list[str], title: str) -> None:
+    columns = tuple(column for source in sources for column in columns_of(source))
+    assert Table(after, columns, ()).title == title

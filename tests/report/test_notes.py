@@ -45,9 +45,9 @@ def test_how_the_encoder_is_measured_is_told(report):
 
 def test_whose_texts_a_tower_was_tuned_on_is_told(report):
     """Sets of one's own do not make the text tower one's own."""
-    lit = {**report.plain["stages"]["lit"], "source": {"name": "world"}}
-    own = {**report.plain["evaluation"], "labelled": {"name": "imagenet"}, "texts": "lit"}
-    stages = {**report.plain["stages"], "lit": lit}
+    lit = {**report.config["stages"]["lit"], "source": {"name": "world"}}
+    own = {**report.config["evaluation"], "labelled": {"name": "imagenet"}, "texts": "lit"}
+    stages = {**report.config["stages"], "lit": lit}
     config = {**report.config, "evaluate": ["zero_shot"], "evaluation": own, "stages": stages}
     assert TOWER in list(notes(replace(report, config=config)))
     config["stages"] = {**stages, "lit": {**lit, "source": {"name": "pairs"}}}
@@ -103,5 +103,5 @@ def test_what_regions_can_score_at_most(report):
 
 def test_how_the_weights_of_transfers_were_chosen(made_up, report):
     assert not [note for note in report.notes if "checks" in note]
-    stages = {**report.plain["stages"], "transfer": {**report.plain["stages"]["transfer"], "checks": 3}}
+    stages = {**report.config["stages"], "transfer": {**report.config["stages"]["transfer"], "checks": 3}}
     assert [note for note in notes(replace(report, config={**report.config, "stages": stages})) if "best of 3" in note]

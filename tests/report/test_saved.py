@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pali3kit.config import schema
+from pali3kit.config.written import written
 from pali3kit.errors import ConfigError, DataError
 from pali3kit.report import saved
 
@@ -15,7 +16,7 @@ def test_what_is_saved_is_read_again_without_scale_files(made_up, tmp_path):
 
 
 def test_parts_are_written_flat(made_up):
-    config = saved.plain(made_up(["probe"]).experiment)
+    config = written(made_up(["probe"]).experiment)
     assert config["model"]["vision"]["name"] == "vit"
     assert config["model"]["vision"]["width"] == 32
 

@@ -75,7 +75,8 @@ def test_markdown_is_a_table_with_one_width(report):
     assert rows[0].count("refer") == 3 and "counterpart" not in rows[0], "these are doodles, not the embedded world"
 
 
-def test_markdown_takes_no_commands_from_names(made_up):
+def test_markdown_takes_no_commands_from_names(made_up, add_benchmark):
+    add_benchmark("my_column|<b>")
     report = made_up(["my_column|<b>"]).report()
     assert "my\\_column\\|&lt;b>" in markdown(report)
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import subprocess
 import sys
+from typing import get_args
 
 import open_clip
 import pytest
 
-from pali3kit.config.encoder import PROMPTS
+from pali3kit.config.schema import Prompts
 from pali3kit.errors import DataError
 from pali3kit.text.zero_shot import canonical, prompts_of, templates
 
@@ -36,11 +37,11 @@ def test_what_is_kept() -> None:
 
 
 def test_sets() -> None:
-    assert sorted(PROMPTS) == ["class_name", "clip", "clip_best", "photo"]
+    assert sorted(get_args(Prompts)) == ["class_name", "clip", "clip_best", "photo"]
     assert templates("class_name") == ["{}"] and templates("photo") == ["a photo of a {}."]
     assert len(templates("clip")) == 80 and len(templates("clip_best")) == 7
     assert templates("clip")[0] == "a bad photo of a {}." and "itap of a {}." in templates("clip_best")
-    assert all(template.count("{}") == 1 for name in PROMPTS for template in templates(name))
+    assert all(template.count("{}") == 1 for name in get_args(Prompts) for template in templates(name))
 
 
 def test_prompts() -> None:

@@ -8,6 +8,7 @@ import torch
 from pali3kit.data.task import Example
 from pali3kit.language.ul2 import UL2
 from pali3kit.models.pali import PaLI
+from pali3kit.plan.pali import Texts
 from pali3kit.projector.linear import LinearProjector
 from pali3kit.text.tokenizer import Tokenizer, train_tokenizer
 from pali3kit.training.context import Execution
@@ -15,7 +16,7 @@ from pali3kit.training.joint import count_passes, shared
 from pali3kit.training.modules import Batch, PaLIModule
 from pali3kit.vision.vit import ViT
 
-LENGTHS = {"prompt_length": 20, "target_length": 80}
+LENGTHS = Texts(source={}, image_size=16, bins=9, prompt_length=20, target_length=80)
 
 
 @pytest.fixture(scope="module")

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import fields
+from typing import Any, cast
 
 import pytest
 import torch
+from timm.optim.adafactor_bv import AdafactorBigVision
 from torch import nn
+from torch.optim import AdamW
 
 from pali3kit.config.part import Optimizer as Options
-from pali3kit.training.optimizers import build_optimizer, build_schedule, split_parameters
+from pali3kit.errors import RegistryError
+from pali3kit.registry import OPTIMIZER, Entry
+from pali3kit.training.muon import Muon
+from pali3kit.training.optimizers import Chained, Parameters, build_optimizer, build_schedule, split_parameters
 
 
 class Model(nn.Module):
@@ -26,12 +33,12 @@ class Model(nn.Module):
 
 def test_parameters_are_split_by_role() -> None:
     model = Model()
-    inner, matrices, vectors = split_parameters(model)
-    assert [p is model.inner.weight for p in inner] == [True]
-    assert {id(p) for p in matrices} == {id(model.embedding.weight), id(model.head.weight)}
-    assert len(vectors) == 4
+    split = split_parameters(model)
+    assert [p is model.inner.weight for p in split.inner] == [True]
+    assert {id(p) for p in split.matrices} == {id(model.embedding.weight), id(model.head.weight)}
+    assert len(split.vectors) == 4
     model.inner.weight.requires_grad_(False)
-    assert split_parameters(model)[0] == []
+    assert split_parameters(model).inner == []
 
 
 @pytest.mark.parametrize("name", ["muon", "adamw", "adafactor"])
@@ -112,3 +119,120 @@ def test_adafactor_keeps_less_than_adamw() -> None:
     (state,) = optimizer.state.values()
     numbers = [x.numel() * x.element_size() for x in state.values() if isinstance(x, torch.Tensor)]
     assert sum(numbers) < 64 * 32 * 2 + 1000
+
+
+@pytest.fixture
+def model() -> Model:
+    return Model()
+
+
+def told(group: dict[str, Any], *keys: str) -> tuple[Any, ...]:
+    return tuple(group[key] for key in keys)
+
+
+def names(model: nn.Module, group: dict[str, Any]) -> set[str]:
+    """The parameters of a group by their names."""
+    known = {id(parameter): name for name, parameter in model.named_parameters()}
+    return {known[id(parameter)] for parameter in group["params"]}
+
+
+MATRICES = {"embedding.weight", "inner.weight", "head.weight"}
+VECTORS = {"inner.bias", "norm.weight", "norm.bias", "head.bias"}
+RATES: dict[str, Any] = {"learning_rate": 0.25, "weight_decay": 0.5, "beta2": 0.875}
+
+
+def test_adamw_decays_matrices_alone(model: Model) -> None:
+    optimizer = build_optimizer(model, Options(name="adamw", **RATES))
+    matrices, vectors = optimizer.param_groups
+    assert type(optimizer) is AdamW
+    assert (names(model, matrices), names(model, vectors)) == (MATRICES, VECTORS)
+    assert told(matrices, "lr", "betas", "weight_decay") == (0.25, (0.9, 0.875), 0.5)
+    assert told(vectors, "lr", "betas", "weight_decay") == (0.25, (0.9, 0.875), 0.0)
+
+
+def test_muon_takes_inner_matrices_and_leaves_all_else_to_adamw(model: Model) -> None:
+    optimizer = build_optimizer(model, Options(name="muon", **RATES))
+    assert isinstance(optimizer, Chained) and [type(one) for one in optimizer.optimizers] == [Muon, AdamW]
+    inner, matrices, vectors = optimizer.param_groups
+    assert names(model, inner) == {"inner.weight"}, "embeddings and last layers are no inner matrices"
+    assert (names(model, matrices), names(model, vectors)) == (MATRICES - {"inner.weight"}, VECTORS)
+    assert told(inner, "lr", "weight_decay") == (0.25, 0.5)
+    assert told(matrices, "lr", "betas", "weight_decay") == (0.25, (0.9, 0.875), 0.5)
+    assert vectors["weight_decay"] == 0.0
+
+
+def test_muon_of_a_model_without_inner_matrices_is_adamw() -> None:
+    optimizer = build_optimizer(nn.Embedding(5, 4), Options(name="muon", **RATES))
+    [matrices] = optimizer.param_groups
+    assert type(optimizer) is AdamW and told(matrices, "lr", "weight_decay") == (0.25, 0.5)
+
+
+def test_adafactor_is_big_visions_and_has_no_second_beta(model: Model) -> None:
+    optimizer = build_optimizer(model, Options(name="adafactor", **RATES))
+    matrices, vectors = optimizer.param_groups
+    assert type(optimizer) is AdafactorBigVision
+    assert (names(model, matrices), names(model, vectors)) == (MATRICES, VECTORS)
+    assert (told(matrices, "lr", "weight_decay"), told(vectors, "lr", "weight_decay")) == ((0.25, 0.5), (0.25, 0.0))
+
+
+@pytest.mark.parametrize("name", ["adamw", "adafactor", "muon"])
+def test_what_is_frozen_is_left_out(model: Model, name: str) -> None:
+    model.inner.requires_grad_(False)
+    model.norm.requires_grad_(False)
+    found = [names(model, group) for group in build_optimizer(model, Options(name=name)).param_groups]
+    assert found == [{"embedding.weight", "head.weight"}, {"head.bias"}]
+
+
+@pytest.mark.parametrize(("inner", "groups"), [(True, [(3, 0.1), (4, 0.0)]), (False, [(2, 0.1), (4, 0.0)])])
+def test_groups_with_and_without_inner_matrices(model: Model, inner: bool, groups: list[tuple[int, float]]) -> None:
+    found = split_parameters(model).groups(0.1, inner=inner)
+    assert [(len(cast("list[Any]", group["params"])), group["weight_decay"]) for group in found] == groups
+
+
+def test_an_empty_group_is_left_out() -> None:
+    [matrices] = split_parameters(nn.Linear(3, 3, bias=False)).groups(0.1)
+    assert matrices["weight_decay"] == 0.1
+
+
+def test_an_unknown_optimizer_is_told_with_the_nearest(model: Model) -> None:
+    with pytest.raises(RegistryError, match=r"^unknown optimizer 'adamx'\. Did you mean 'adamw'\?$"):
+        build_optimizer(model, Options(name="adamx"))
+
+
+def test_an_option_that_it_does_not_take_is_told(model: Model) -> None:
+    with pytest.raises(RegistryError, match="optimizer 'adamw' takes no option 'momentum'"):
+        build_optimizer(model, Options(name="adamw", options={"momentum": 0.9}))
+
+
+@pytest.mark.parametrize("name", ["adamw", "adafactor", "muon"])
+def test_ours_have_no_options_but_those_that_all_have(name: str) -> None:
+    options = OPTIMIZER.describe(name).options
+    assert options is not None and fields(options) == ()
+
+
+def test_a_plug_in_gets_the_rates_that_it_takes_and_its_own_options(
+    model: Model, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def plain(parameters: Parameters, learning_rate: float, momentum: float = 0.5) -> torch.optim.Optimizer:
+        return torch.optim.SGD(parameters.groups(0.0), lr=learning_rate, momentum=momentum)
+
+    OPTIMIZER.names()
+    monkeypatch.setitem(OPTIMIZER._entries, "plain", Entry("plain", plain))
+    for options, momentum in (({}, 0.5), ({"momentum": 0.9}, 0.9)):
+        [first, _] = build_optimizer(model, Options(name="plain", options=options, **RATES)).param_groups
+        assert told(first, "lr", "momentum") == (0.25, momentum)
+
+
+def test_chained_optimizers_step_and_forget_together(model: Model) -> None:
+    optimizer = build_optimizer(model, Options(name="muon", learning_rate=0.1))
+    before = copy.deepcopy(model.state_dict())
+
+    def closure() -> float:
+        loss = model(torch.arange(5)).square().sum()
+        loss.backward()
+        return float(loss)
+
+    assert optimizer.step(closure) > 0  # type: ignore[operator]
+    assert not any(torch.equal(before[name], p) for name, p in model.state_dict().items() if name.endswith("weight"))
+    optimizer.zero_grad()
+    assert all(p.grad is None for p in model.parameters())

@@ -1,24 +1,20 @@
-"""Artifacts describe themselves, and plain configs become dataclasses again."""
+"""Artifacts describe themselves."""
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from pathlib import Path
 
 import pytest
 import torch
 
-from pali3kit.config.part import Optimizer, Part
-from pali3kit.config.stages import Transfer, VisionPretraining
 from pali3kit.errors import WeightsError
-from pali3kit.plan.content import plain
-from pali3kit.training.parts import build_vision, publish, read_budget, read_parts, read_vision
+from pali3kit.training.parts import build_vision, publish, read_parts, read_vision
 
 SHAPE = {"vision": {"name": "vit", "width": 16, "depth": 1, "heads": 2, "mlp": 32, "patch": 8}, "image_size": 16}
 
 
 def test_an_encoder_is_rebuilt_from_its_folder(tmp_path: Path) -> None:
-    vision = build_vision(SHAPE)
+    vision = build_vision(SHAPE["vision"], 16)
     publish(tmp_path, vision, **SHAPE)
     again = read_vision(tmp_path)
     images = torch.randn(1, 3, 16, 16)
@@ -29,11 +25,3 @@ def test_an_encoder_is_rebuilt_from_its_folder(tmp_path: Path) -> None:
 def test_a_folder_without_a_description_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="not an artifact with weights"):
         read_parts(tmp_path)
-
-
-def test_budgets_come_back_as_they_were() -> None:
-    text = Part(name="siglip_text", options={"width": 8, "depth": 1, "heads": 1, "mlp": 8})
-    vision = VisionPretraining(examples=10, batch_size=2, text=text, optimizer=Optimizer(name="adamw"))
-    assert read_budget(VisionPretraining, {**asdict(vision), "text": plain(text)}) == vision
-    transfer = Transfer(examples=10, batch_size=2, label_smoothing=0.3)
-    assert read_budget(Transfer, asdict(transfer)) == transfer

@@ -6,62 +6,80 @@ from typing import Any
 
 import pytest
 import torch
+from fakes import Loose
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from pali3kit.config.part import Optimizer
+from pali3kit.config.part import Optimizer, Part
+from pali3kit.config.stages import LanguagePretraining, VisionPretraining
 from pali3kit.execution.worker import Calibrated, _calibrate
 from pali3kit.language.ul2 import UL2
 from pali3kit.models.pali import PaLI
-from pali3kit.plan.step import Node
+from pali3kit.plan.kinds import evaluate as evaluation
+from pali3kit.plan.kinds import language as language_kind
+from pali3kit.plan.kinds import vision as vision_kind
+from pali3kit.plan.plain import StageConfig
+from pali3kit.plan.step import Step
 from pali3kit.projector.linear import LinearProjector
 from pali3kit.training import weighing
 from pali3kit.training.calibration import fastest_seconds
+from pali3kit.training.context import Sizes
 from pali3kit.training.modules import PaLIModule
 from pali3kit.training.optimizers import build_optimizer
 from pali3kit.training.stages import evaluate, language, vision
 from pali3kit.vision.vit import ViT
 
-G_14 = {
-    "pretrain": "siglip", "image_size": 224, "vision": {"name": "vit", "size": "G/14"}, "vocabulary": 250_000,
-    "source": {"name": "world"},
-    "training": {
-        "examples": 64, "batch_size": 32, "optimizer": {"name": "adamw"}, "text_length": 64,
-        "text": {"name": "siglip_text", "width": 1664, "depth": 48, "heads": 16, "mlp": 8192},
-    },
-}  # fmt: skip
-UL2_20B = {
-    "image_size": 224, "vision": {"name": "vit", "size": "B/16"}, "projector": {"name": "linear"},
-    "language": {"name": "ul2", "size": "20B"}, "vocabulary": 32_000, "beams": 1,
-}  # fmt: skip
-PRETRAINED = {
-    **UL2_20B, "training": {"examples": 64, "batch_size": 32, "optimizer": {"name": "adamw"}, "length": 64}
-}  # fmt: skip
+TEXT = Part(name="siglip_text", options={"width": 1664, "depth": 48, "heads": 16, "mlp": 8192})
+ADAMW = Optimizer(name="adamw")
+G_14 = vision_kind.Config(
+    pretrain="siglip",
+    image_size=224,
+    vision={"name": "vit", "size": "G/14"},
+    source={"name": "world"},
+    training=VisionPretraining(examples=64, batch_size=32, optimizer=ADAMW, text_length=64, text=TEXT),
+)
+G_14_SIZES = Sizes(image_size=224, vision=G_14.vision, vocabulary=250_000)
+UL2_20B = Sizes(
+    image_size=224,
+    vision={"name": "vit", "size": "B/16"},
+    projector={"name": "linear"},
+    language={"name": "ul2", "size": "20B"},
+    vocabulary=32_000,
+)
+ANSWERS = evaluation.Config(
+    source={"name": "world"}, image_size=224, bins=1000, prompt_length=32, target_length=32, column="vqa",
+    after="transfer", limit=64, beams=1, test=64,
+)  # fmt: skip
+PRETRAINED = language_kind.Config(
+    source={"name": "world"}, bins=1000, language=UL2_20B.language,
+    training=LanguagePretraining(examples=64, batch_size=32, optimizer=ADAMW, length=64),
+)  # fmt: skip
 
 
 @pytest.mark.parametrize(
-    ("calibrate", "config", "parameters", "gigabytes"),
+    ("calibrate", "config", "sizes", "parameters", "gigabytes"),
     [
-        (vision.calibrate, G_14, 4_141_760_130, 66),
-        (evaluate.calibrate, UL2_20B, 19_721_994_240, 79),
-        (language.calibrate, PRETRAINED, 19_548_000_000, 313),
+        (vision.calibrate, G_14, G_14_SIZES, 4_141_760_130, 66),
+        (evaluate.calibrate, ANSWERS, UL2_20B, 19_721_994_240, 79),
+        (language.calibrate, PRETRAINED, UL2_20B, 19_548_000_000, 313),
     ],
 )
 def test_what_does_not_fit_is_weighed_unbuilt(
-    calibrate: Any, config: dict[str, Any], parameters: int, gigabytes: int
+    calibrate: Any, config: StageConfig, sizes: Sizes, parameters: int, gigabytes: int
 ) -> None:
     """16 bytes for each that learns by AdamW, 4 for each that is used."""
-    weight = weighing.rehearse(calibrate, config)
+    weight = weighing.rehearse(calibrate, config, sizes)
     assert weight is not None and round(weight.state / 1e9) == gigabytes
     assert weight.parameters == pytest.approx(parameters, rel=0.01)
     assert torch.get_default_device().type == "cpu"
 
 
 def test_a_stage_that_does_not_fit_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
-    node = Node("vision", "vision", G_14)
+    tokenizer = Step("tokenizer", "tokenizer", Loose({"vocabulary": 250_000}))
+    step = Step("vision", "vision", G_14, parents={"tokenizer": tokenizer})
     monkeypatch.setattr(weighing, "available", lambda: 8_000_000_000)
-    message = _calibrate(node, 1)
+    message = _calibrate(step, 1)
     assert isinstance(message, Calibrated) and message.cost is None
     assert message.weight is not None and message.weight.tokens == 256 + 64
 
@@ -110,16 +128,16 @@ def test_moments_are_the_optimizers_own() -> None:
 def test_what_cannot_be_built_without_memory_is_not_weighed() -> None:
     built: list[str] = []
 
-    def small(config: dict[str, Any], threads: int) -> None:
+    def small(config: StageConfig, sizes: Sizes) -> None:
         built.append(nn.Linear(3, 4).weight.device.type)
         fastest_seconds(built.append)
 
-    def broken(config: dict[str, Any], threads: int) -> None:
+    def broken(config: StageConfig, sizes: Sizes) -> None:
         raise RuntimeError("no meta kernel")
 
-    weight = weighing.rehearse(small, {})
+    weight = weighing.rehearse(small, StageConfig(), Sizes())
     assert weight is not None and (weight.parameters, weight.state) == (16, 64)
-    assert weighing.rehearse(broken, {}) is None
+    assert weighing.rehearse(broken, StageConfig(), Sizes()) is None
     assert built == ["meta"], "nothing was run"
 
 

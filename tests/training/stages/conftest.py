@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from pali3kit.catalogue import STAGE
 from pali3kit.config.load import load
-from pali3kit.execution.workload import sized
+from pali3kit.execution.workload import sizes
 from pali3kit.plan.graph import build
-from pali3kit.plan.step import Node
-from pali3kit.registry import STAGE
+from pali3kit.plan.step import Step
 from pali3kit.training.context import Cost, StageContext
 
 ROOT = Path(__file__).parents[3]
@@ -22,32 +25,46 @@ OVERRIDES = [
 ]  # fmt: skip
 
 
+def altered(step: Step, training: dict[str, Any] | None = None, **changes: Any) -> Step:
+    """A step of another configuration: some of its fields, and some of its `training`'s."""
+    config: Any = step.config
+    if training is not None:
+        changes["training"] = replace(config.training, **training)
+    return replace(step, config=replace(config, **changes))
+
+
+def run(step: Step, context: StageContext) -> None:
+    """Run a step in this process."""
+    import_module(STAGE.find(step.kind).target).run(step.config, context)
+
+
 class Chain:
     """Runs stages on demand, in this process; `chain("vision", pretrain="siglip")` is the artifact's folder."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self.nodes = build(load(ROOT / "experiments" / "ablate_classif.yaml", OVERRIDES)).nodes
+        self.steps = build(load(ROOT / "experiments" / "ablate_classif.yaml", OVERRIDES)).steps
 
-    def node(self, kind: str, **wanted: object) -> Node:
-        return next(n for n in self.nodes if n.kind == kind and all(n.config.get(k) == v for k, v in wanted.items()))
+    def step(self, kind: str, **wanted: object) -> Step:
+        return next(n for n in self.steps if n.kind == kind and all(n.plain.get(k) == v for k, v in wanted.items()))
 
     def __call__(self, kind: str, **wanted: object) -> Path:
-        return self.make(self.node(kind, **wanted))
+        return self.make(self.step(kind, **wanted))
 
-    def make(self, node: Node) -> Path:
-        folder = self.root / node.name
+    def make(self, step: Step) -> Path:
+        folder = self.root / step.name
         if not folder.exists():
-            parents = {role: self.make(parent) for role, parent in node.parents.items()}
+            parents = {role: self.make(parent) for role, parent in step.parents.items()}
             folder.mkdir()
-            context = StageContext(folder, parents, node.seed, lambda done, total, **numbers: None, threads=1)
-            STAGE.get(node.kind)(dict(node.config), context)
+            context = StageContext(folder, parents, step.seed, lambda done, total, **numbers: None, threads=1)
+            run(step, context)
         return folder
 
     def calibrate(self, kind: str, **wanted: object) -> Cost:
-        node = self.node(kind, **wanted)
-        module = __import__(STAGE.get(kind).__module__, fromlist=["calibrate"])
-        cost: Cost = module.calibrate(sized(node), threads=1)
+        return self.cost(self.step(kind, **wanted))
+
+    def cost(self, step: Step) -> Cost:
+        cost: Cost = import_module(STAGE.find(step.kind).target).calibrate(step.config, sizes(step))
         return cost
 
 
@@ -67,5 +84,5 @@ def encoders(tmp_path_factory: pytest.TempPathFactory) -> Chain:
         "evaluate=[probe,knn,linear,finetune,zero_shot,retrieval]",
     ]
     kept = [one for one in OVERRIDES if not one.startswith(("grid", "evaluation.after"))]
-    chain.nodes = build(load(ROOT / "experiments" / "table6.yaml", [*kept, *sets])).nodes
+    chain.steps = build(load(ROOT / "experiments" / "table6.yaml", [*kept, *sets])).steps
     return chain

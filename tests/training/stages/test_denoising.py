@@ -21,7 +21,7 @@ def chain_of(chain: Any, tmp_path: Path) -> Any:
 
     def make(*overrides: str) -> Any:
         own = type(chain)(tmp_path)
-        own.nodes = build(load(EXPERIMENT, ["scale=smoke", *overrides])).nodes
+        own.steps = build(load(EXPERIMENT, ["scale=smoke", *overrides])).steps
         return own
 
     return make
@@ -35,7 +35,7 @@ def check(metrics: dict[str, Any]) -> None:
 
 def test_the_worlds_text(chain_of: Any) -> None:
     chain = chain_of("tokenizer.sentences=1500", "tokenizer.vocabulary=1200", "stages.language.examples=32")
-    assert [node.kind for node in chain.nodes] == ["tokenizer", "language", "denoising"]
+    assert [step.kind for step in chain.steps] == ["tokenizer", "language", "denoising"]
     metrics = json.loads((chain("denoising") / "metrics.json").read_text())
     check(metrics)
     assert metrics["n"] == 16

@@ -19,7 +19,7 @@ from pali3kit.training.context import Execution, StageContext
 from pali3kit.training.feature_files import classes_in, features_in, rows_in
 from pali3kit.training.parts import read_trained_towers, read_two_towers, read_vision
 from pali3kit.training.stages import embed
-from tests.training.stages.conftest import ROOT, Chain
+from tests.training.stages.conftest import ROOT, Chain, altered, run
 
 COLUMNS = ("knn", "linear", "classify", "zero_shot")
 
@@ -29,8 +29,8 @@ def metrics_of(folder: Path) -> Any:
 
 
 def test_features_are_what_the_encoder_says(encoders: Chain) -> None:
-    node = encoders.node("embed", splits=["test", "v2"])
-    folder, vision = encoders.make(node), read_vision(encoders.make(node.parents["vision"]))
+    step = encoders.step("embed", splits=["test", "v2"])
+    folder, vision = encoders.make(step), read_vision(encoders.make(step.parents["vision"]))
     pictures = LABELLED.build("world_classes", train=64, test=32)
     found = features_in(folder, "v2")
     expected = extract(vision, [pictures.image("v2", index) for index in range(32)])
@@ -51,9 +51,9 @@ def test_classifiers_have_three_columns_with_their_samples(encoders: Chain, kind
 
 
 def test_evaluators_share_the_features_of_a_set(encoders: Chain) -> None:
-    of = {kind: encoders.node(kind).parents["test"].digest for kind in ("knn", "linear", "zero_shot")}
+    of = {kind: encoders.step(kind).parents["test"].digest for kind in ("knn", "linear", "zero_shot")}
     assert len(set(of.values())) == 1
-    assert encoders.node("classify").parents["test"].parents["classifier"].kind == "finetune"
+    assert encoders.step("classify").parents["test"].parents["classifier"].kind == "finetune"
 
 
 def test_the_probe_has_a_curve(encoders: Chain) -> None:
@@ -73,14 +73,14 @@ def test_retrieval_has_every_language(encoders: Chain) -> None:
 
 
 def test_lit_leaves_the_encoder_as_it_was_and_moves_the_texts(encoders: Chain) -> None:
-    node = next(n for n in encoders.nodes if n.kind == "lit" and n.parents["vision"].config["pretrain"] == "siglip")
-    folder, own = encoders.make(node), encoders.make(node.parents["vision"])
+    step = next(n for n in encoders.steps if n.kind == "lit" and n.parents["vision"].plain["pretrain"] == "siglip")
+    folder, own = encoders.make(step), encoders.make(step.parents["vision"])
     tuned, before = read_two_towers(folder), read_two_towers(own)
     for name, weight in tuned.vision.state_dict().items():
         assert torch.equal(weight, before.vision.state_dict()[name]), name
     assert not torch.equal(tuned.text.head.weight, before.text.head.weight)
     assert (folder / "curve.csv").exists()
-    towers = read_trained_towers(folder, encoders.make(node.parents["tokenizer"]))
+    towers = read_trained_towers(folder, encoders.make(step.parents["tokenizer"]))
     with torch.no_grad():
         texts = towers.embed_texts(["A Cat", "a cat", "two dogs"])
     assert torch.equal(texts[0], texts[1]) and not torch.equal(texts[0], texts[2])
@@ -94,10 +94,10 @@ def test_an_arm_without_texts_has_no_column_of_its_own() -> None:
 
 
 def test_fine_tuning_at_another_size_moves_the_encoder(encoders: Chain) -> None:
-    node = encoders.node("finetune")
-    described = json.loads((encoders.make(node) / "parts.json").read_text())
+    step = encoders.step("finetune")
+    described = json.loads((encoders.make(step) / "parts.json").read_text())
     assert described["image_size"] == 96 and described["classes"] == 64
-    assert encoders.node("classify").parents["test"].config["image_size"] == 96
+    assert encoders.step("classify").parents["test"].plain["image_size"] == 96
 
 
 class Damaged:
@@ -125,11 +125,11 @@ class Damaged:
 
 def run_on(pictures: Damaged, encoders: Chain, folder: Path, monkeypatch: pytest.MonkeyPatch, **execution: Any) -> None:
     folder.mkdir(exist_ok=True)
-    node = encoders.node("embed", splits=["test", "v2"])
-    parents = {"vision": encoders.make(node.parents["vision"])}
+    step = encoders.step("embed", splits=["test", "v2"])
+    parents = {"vision": encoders.make(step.parents["vision"])}
     context = StageContext(folder, parents, 0, lambda *_, **__: None, threads=1, execution=Execution(**execution))
     monkeypatch.setattr(embed, "build_set", lambda config: pictures)
-    embed.run({**node.config, "splits": ["test"]}, context)
+    run(altered(step, splits=("test",)), context)
 
 
 def test_pictures_that_cannot_be_read_are_listed_and_left_out(

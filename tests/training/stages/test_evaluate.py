@@ -9,7 +9,7 @@ import pytest
 
 from pali3kit.data.world import LANGUAGES
 from pali3kit.metrics.vqa import answer_score
-from pali3kit.plan.step import Node
+from tests.training.stages.conftest import altered
 
 COLUMNS = ["caption", "caption_multilingual", "vqa", "vqa_knowledge", "vqa_text", "refer", "refer_plus", "refer_g"]
 
@@ -32,17 +32,15 @@ def test_a_score_and_a_prediction_for_every_example(chain: Any, column: str) -> 
 
 
 def test_constrained_regions_can_all_be_read(chain: Any) -> None:
-    free = chain.node("evaluate", column="refer", after="transfer")
-    bound = Node(
-        free.kind, free.label, {**free.config, "constrained": True, "target_length": 24}, free.seed, free.parents
-    )
+    free = chain.step("evaluate", column="refer", after="transfer")
+    bound = altered(free, constrained=True, target_length=24)
     metrics = json.loads((chain.make(bound) / "metrics.json").read_text())
     assert metrics["extra"]["invalid"] == 0.0
     assert json.loads((chain.make(free) / "metrics.json").read_text())["extra"]["invalid"] > 0.0
 
 
 def test_stage_one_can_be_measured_too(chain: Any) -> None:
-    assert chain.node("evaluate", column="vqa", after="multimodal").parents["model"].kind == "multimodal"
+    assert chain.step("evaluate", column="vqa", after="multimodal").parents["model"].kind == "multimodal"
     assert (chain("evaluate", column="vqa", after="multimodal") / "metrics.json").exists()
 
 

@@ -12,10 +12,10 @@ from pali3kit.training.parts import build_source, read_vision
 
 
 def test_tokens_are_the_encoders(chain: Any) -> None:
-    node = chain.node("features", split="test")
-    tokens = FrozenTokens(chain.make(node), "test")
-    vision = read_vision(chain.make(node.parents["vision"]))
-    source = build_source(node.config)
+    step = chain.step("features", split="test")
+    tokens = FrozenTokens(chain.make(step), "test")
+    vision = read_vision(chain.make(step.parents["vision"]))
+    source = build_source(step.plain["source"], 64)
     assert len(tokens) == 12 and tokens.grid == (4, 4) and tokens.width == 32
     with torch.no_grad():
         fresh = vision(vision.image_spec.normalise(source.image("test", 5)[None]))

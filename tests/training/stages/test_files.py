@@ -11,10 +11,11 @@ import pytest
 from PIL import Image
 
 from pali3kit.errors import DataError
-from pali3kit.plan.step import Node
-from pali3kit.registry import STAGE
+from pali3kit.plan.kinds.resolution import Config
+from pali3kit.plan.step import Step
 from pali3kit.training.context import Execution, StageContext
 from pali3kit.training.frozen import FrozenTokens
+from tests.training.stages.conftest import altered, run
 
 BROKEN = 5
 
@@ -49,37 +50,36 @@ def captioned(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     return {"name": "tsv", "path": path, "images": str(folder), "test": path}
 
 
-def uncached(chain: Any, node: Node, source: dict[str, Any], **parents: Path) -> tuple[dict[str, Path], dict[str, Any]]:
+def uncached(chain: Any, step: Step, source: dict[str, Any], **parents: Path) -> tuple[dict[str, Path], dict[str, Any]]:
     """Parents and config of a stage that sees pictures, and captions them."""
-    made = {role: chain.make(parent) for role, parent in node.parents.items() if role != "features"}
-    vision = {"vision": chain.make(chain.node("vision", pretrain="random"))}
-    training = dict(node.config.get("training", {}))
-    if "mixture" in training:
-        training["mixture"] = {"splitcap": 1.0}
-    return vision | made | parents, {"source": source, "count": 8, "training": training}
+    made = {role: chain.make(parent) for role, parent in step.parents.items() if role != "features"}
+    vision = {"vision": chain.make(chain.step("vision", pretrain="random"))}
+    config: dict[str, Any] = {"source": source, "count": 8}
+    if step.kind == "multimodal":
+        config["training"] = {"mixture": {"splitcap": 1.0}}
+    return vision | made | parents, config
 
 
-def make(chain: Any, node: Node, folder: Path, parents: dict[str, Path], most_bad: float = 0.05, **config: Any) -> Path:
+def make(step: Step, folder: Path, parents: dict[str, Path], most_bad: float = 0.05, **config: Any) -> Path:
     folder.mkdir()
     execution = Execution(most_bad=most_bad)
-    context = StageContext(folder, parents, node.seed, lambda done, total, **numbers: None, 1, execution)
-    STAGE.get(node.kind)({**node.config, **config}, context)
+    context = StageContext(folder, parents, step.seed, lambda done, total, **numbers: None, 1, execution)
+    run(altered(step, **config), context)
     return folder
 
 
 def test_a_union_of_files_is_trained_on(chain: Any, source: dict[str, Any], tmp_path: Path) -> None:
-    node = chain.node("features", split="train")
-    vision = {"vision": chain.make(node.parents["vision"])}
-    features = make(chain, node, tmp_path / "features", vision, source=source, count=16)
+    step = chain.step("features", split="train")
+    vision = {"vision": chain.make(step.parents["vision"])}
+    features = make(step, tmp_path / "features", vision, source=source, count=16)
     tokens = FrozenTokens(features, "train")
     assert len(tokens) == 16 and len(tokens.bad) == 1
     assert f"{BROKEN + 1}: not a picture" in (features / "skipped.txt").read_text()
 
-    stage = chain.node("multimodal")
+    stage = chain.step("multimodal")
     parents = {role: chain.make(parent) for role, parent in stage.parents.items()} | {"features": features}
-    training = dict(stage.config["training"]) | {"mixture": {"splitcap": 3.0, "words.ocr": 1.0, "vqa": 0.0}}
-    training["temperature"] = 2.0
-    model = make(chain, stage, tmp_path / "model", parents, source=source, training=training)
+    training = {"mixture": {"splitcap": 3.0, "words.ocr": 1.0, "vqa": 0.0}, "temperature": 2.0}
+    model = make(stage, tmp_path / "model", parents, source=source, training=training)
     told = json.loads((model / "filtered.json").read_text())["captions"]
     assert (model / "weights.safetensors").exists()
     assert set(told["dropped"]) == {"file name"} and told["seen"] > told["kept"] > 0
@@ -88,23 +88,22 @@ def test_a_union_of_files_is_trained_on(chain: Any, source: dict[str, Any], tmp_
 
 def test_two_trainings_end_with_the_same_weights(chain: Any, source: dict[str, Any], tmp_path: Path) -> None:
     """Tasks on files draw from the mixture's stream alone."""
-    node = chain.node("features", split="train")
-    vision = {"vision": chain.make(node.parents["vision"])}
-    features = make(chain, node, tmp_path / "features", vision, source=source, count=16)
-    stage = chain.node("multimodal")
+    step = chain.step("features", split="train")
+    vision = {"vision": chain.make(step.parents["vision"])}
+    features = make(step, tmp_path / "features", vision, source=source, count=16)
+    stage = chain.step("multimodal")
     parents = {role: chain.make(parent) for role, parent in stage.parents.items()} | {"features": features}
-    training = dict(stage.config["training"]) | {"mixture": {"splitcap": 1.0, "ocr": 1.0}}
+    training = {"mixture": {"splitcap": 1.0, "ocr": 1.0}}
     made = [
-        make(chain, stage, tmp_path / name, parents, source=source, training=training) / "weights.safetensors"
-        for name in "ab"
+        make(stage, tmp_path / name, parents, source=source, training=training) / "weights.safetensors" for name in "ab"
     ]
     assert made[0].read_bytes() == made[1].read_bytes()
 
 
 def test_pictures_of_any_size_are_fitted(chain: Any, source: dict[str, Any], tmp_path: Path) -> None:
-    node = chain.node("features", split="test")
-    vision = {"vision": chain.make(node.parents["vision"])}
-    features = make(chain, node, tmp_path / "features", vision, source=source, count=4)
+    step = chain.step("features", split="test")
+    vision = {"vision": chain.make(step.parents["vision"])}
+    features = make(step, tmp_path / "features", vision, source=source, count=4)
     tokens = np.load(features / "test.npy")
     assert len(tokens) == 4 and np.isfinite(tokens).all() and not (features / "test-bad.npy").exists()
 
@@ -113,22 +112,24 @@ def test_where_no_tokens_are_kept_bad_pictures_are_passed_over_too(
     chain: Any, captioned: dict[str, Any], tmp_path: Path
 ) -> None:
     """Stage 1, stage 2 and a transfer list it; in the evaluation it is left out, with its answer."""
-    stage = chain.node("multimodal")
+    stage = chain.step("multimodal")
     parents, config = uncached(chain, stage, captioned)
-    model = make(chain, stage, tmp_path / "model", parents, **config)
+    model = make(stage, tmp_path / "model", parents, **config)
     assert (model / "skipped.txt").read_text().splitlines() == [told(model)]
-    larger = Node("resolution", "resolution/96", dict(stage.config), 0, {})
+    texts = {key: stage.plain[key] for key in ("bins", "prompt_length", "target_length")}
+    fields = {**texts, "source": captioned, "image_size": 96, "count": 8}
+    larger = Step("resolution", "resolution/96", Config(**fields, training=stage.config.training))
     vision = parents["vision"]
-    step = make(chain, larger, tmp_path / "step", parents | {"model": model, "vision": vision}, image_size=96, **config)
+    step = make(larger, tmp_path / "step", parents | {"model": model, "vision": vision}, **config)
     assert "not a picture" in told(step) and (step / "vision.safetensors").exists()
-    tuned = chain.node("transfer", task="caption")
+    tuned = chain.step("transfer", task="caption")
     parents, config = uncached(chain, tuned, captioned, model=step, vision=step)
-    transfer = make(chain, tuned, tmp_path / "transfer", parents, **config)
+    transfer = make(tuned, tmp_path / "transfer", parents, **config)
     assert told(transfer) == told(step) == told(model)
 
-    column = chain.node("evaluate", column="caption", after="transfer")
+    column = chain.step("evaluate", column="caption", after="transfer")
     parents, config = uncached(chain, column, captioned, model=transfer, vision=step)
-    folder = make(chain, column, tmp_path / "evaluate", parents, source=captioned, test=8, limit=8)
+    folder = make(column, tmp_path / "evaluate", parents, source=captioned, test=8, limit=8)
     rows = [json.loads(line)["image"] for line in (folder / "predictions.jsonl").read_text().splitlines()]
     assert rows == [n for n in range(8) if n != BROKEN]
     assert json.loads((folder / "metrics.json").read_text())["n"] == 7
@@ -146,9 +147,9 @@ def told(folder: Path) -> str:
 def test_too_many_bad_pictures_stop_a_stage(
     chain: Any, captioned: dict[str, Any], tmp_path: Path, kind: str, message: str
 ) -> None:
-    node = chain.node(kind) if kind == "multimodal" else chain.node(kind, column="caption", after="multimodal")
-    parents, config = uncached(chain, node, captioned)
+    step = chain.step(kind) if kind == "multimodal" else chain.step(kind, column="caption", after="multimodal")
+    parents, config = uncached(chain, step, captioned)
     more = {"test": 8, "limit": 8} if kind == "evaluate" else {}
     with pytest.raises(DataError, match=f"{message}.*most_bad 0 allows; the last: .*not a picture"):
-        make(chain, node, tmp_path / kind, parents, most_bad=0.0, **config, **more)
+        make(step, tmp_path / kind, parents, most_bad=0.0, **config, **more)
     assert told(tmp_path / kind)

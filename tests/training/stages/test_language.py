@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ import torch
 import transformers
 
 from pali3kit.config.stages import LanguagePretraining
-from pali3kit.plan.step import Node
 from pali3kit.training.parts import read_language, read_parts, read_tokenizer
 from pali3kit.training.stages.language import denoising_batches
+from tests.training.stages.conftest import altered
 
 
 def test_the_artifact_can_be_read_back(chain: Any) -> None:
@@ -66,10 +67,9 @@ def test_models_of_transformers_go_through_all_stages(chain: Any, tmp_path: Path
             num_key_value_heads=1, head_dim=16, bos_token_id=2,
         )  # fmt: skip
         transformers.GemmaForCausalLM(config).save_pretrained(tmp_path)
-    own, stage_1 = chain.node("language"), chain.node("multimodal")
-    part = {"language": {"name": f"hf/{tmp_path}"}}
-    language = Node("language", kind, {**own.config, **part}, 0, own.parents)
-    multimodal = Node("multimodal", kind, stage_1.config, 0, {**stage_1.parents, "language": language})
-    evaluate = chain.node("evaluate", column="vqa", after="multimodal")
-    measured = Node("evaluate", kind, evaluate.config, 0, {**evaluate.parents, "model": multimodal})
+    own, stage_1 = chain.step("language"), chain.step("multimodal")
+    language = altered(own, language={"name": f"hf/{tmp_path}"})
+    multimodal = replace(stage_1, parents={**stage_1.parents, "language": language})
+    evaluate = chain.step("evaluate", column="vqa", after="multimodal")
+    measured = replace(evaluate, parents={**evaluate.parents, "model": multimodal})
     assert (chain.make(measured) / "metrics.json").exists()

@@ -11,9 +11,10 @@ import torch
 
 from pali3kit.errors import WeightsError
 from pali3kit.masks.vqvae import MaskVQVAE
-from pali3kit.plan.step import Node
+from pali3kit.plan.step import Step
 from pali3kit.training.parts import read_masks
 from pali3kit.weights.export import export_masks
+from tests.training.stages.conftest import altered
 
 
 def test_the_artifact_turns_masks_to_tokens_and_back(chain: Any) -> None:
@@ -27,11 +28,9 @@ def test_calibration(chain: Any) -> None:
     assert chain.calibrate("masks").seconds > 0
 
 
-def given(chain: Any, file: Path, **training: int) -> Node:
+def given(chain: Any, file: Path, **training: int) -> Step:
     """The stage with a mask tokenizer of the paper's shape that somebody has trained."""
-    config = dict(chain.node("masks").config)
-    changed = {"masks": {"name": "vqvae", "weights": str(file)}, "training": {**config["training"], **training}}
-    return Node("masks", "given", {**config, **changed}, 0, {})
+    return altered(chain.step("masks"), training, masks={"name": "vqvae", "weights": str(file)})
 
 
 def test_with_0_examples_it_is_the_one_that_was_given(chain: Any, tmp_path: Path) -> None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import torch
 from safetensors.torch import load_file
 
-from pali3kit.plan.step import Node
+from pali3kit.plan.step import Step
 from pali3kit.training.parts import read_language, read_pali, read_tokenizer
+from tests.training.stages.conftest import altered
 
 
 def test_it_moves_away_from_the_pretrained_language_model(chain: Any) -> None:
@@ -21,17 +23,17 @@ def test_it_moves_away_from_the_pretrained_language_model(chain: Any) -> None:
     assert not torch.equal(before["embedding.weight"], after["embedding.weight"])
 
 
-def uncached(chain: Any, kind: str, **wanted: object) -> Node:
+def uncached(chain: Any, kind: str, **wanted: object) -> Step:
     """The same stage on pictures and the encoder, instead of its tokens."""
-    node = chain.node(kind, **wanted)
-    vision = node.parents["features"].parents["vision"]
-    parents = {role: parent for role, parent in node.parents.items() if role != "features"}
-    return Node(kind, node.label, {**node.config, "count": 40}, 0, {**parents, "vision": vision})
+    step = chain.step(kind, **wanted)
+    vision = step.parents["features"].parents["vision"]
+    parents = {role: parent for role, parent in step.parents.items() if role != "features"}
+    return replace(altered(step, count=40), parents={**parents, "vision": vision})
 
 
 def test_without_kept_tokens_it_learns_the_same(chain: Any) -> None:
     """Kept tokens are fp16, so not to the bit; the encoder stays as it is, and out of the weights."""
-    kept, seen = (chain.make(node) for node in (chain.node("multimodal"), uncached(chain, "multimodal")))
+    kept, seen = (chain.make(step) for step in (chain.step("multimodal"), uncached(chain, "multimodal")))
     first, second = (load_file(folder / "weights.safetensors") for folder in (kept, seen))
     assert first.keys() == second.keys()
     for name, tensor in first.items():
@@ -39,12 +41,11 @@ def test_without_kept_tokens_it_learns_the_same(chain: Any) -> None:
 
 
 def test_texts_alone_are_learned_beside_pictures(chain: Any) -> None:
-    node = chain.node("multimodal")
+    step = chain.step("multimodal")
     mixtures = ({"span_corruption": 1.0}, {"span_corruption": 1.0, "vqa": 1.0})
     weights = []
     for mixture in mixtures:
-        training = {**node.config["training"], "mixture": mixture}
-        folder = chain.make(Node(node.kind, node.label, {**node.config, "training": training}, 0, node.parents))
+        folder = chain.make(altered(step, {"mixture": mixture}))
         weights.append(load_file(folder / "weights.safetensors"))
     torch.manual_seed(0)
     started = read_pali(chain("multimodal"), read_tokenizer(chain("tokenizer")))

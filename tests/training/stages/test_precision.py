@@ -8,28 +8,27 @@ from pathlib import Path
 
 import pytest
 
-from pali3kit.plan.step import Node
-from pali3kit.registry import STAGE
+from pali3kit.plan.step import Step
 from pali3kit.training.context import Execution, StageContext
-from tests.training.stages.conftest import Chain
+from tests.training.stages.conftest import Chain, run
 
 
-def trained(chain: Chain, node: Node, folder: Path, precision: str) -> list[float]:
+def trained(chain: Chain, step: Step, folder: Path, precision: str) -> list[float]:
     """The losses of a stage."""
-    parents = {role: chain.make(parent) for role, parent in node.parents.items()}
+    parents = {role: chain.make(parent) for role, parent in step.parents.items()}
     execution = Execution(precision=precision)
-    context = StageContext(folder, parents, node.seed, lambda done, total, **numbers: None, 1, execution)
-    STAGE.get(node.kind)(dict(node.config), context)
+    context = StageContext(folder, parents, step.seed, lambda done, total, **numbers: None, 1, execution)
+    run(step, context)
     with (folder / "curve.csv").open() as file:
         return [float(row["loss"]) for row in csv.DictReader(file)]
 
 
-def both(chain: Chain, node: Node, folder: Path) -> None:
+def both(chain: Chain, step: Step, folder: Path) -> None:
     """Losses in bf16 are near those in fp32."""
     losses = []
     for precision in ("fp32", "bf16"):
         (folder / precision).mkdir()
-        losses.append(trained(chain, node, folder / precision, precision))
+        losses.append(trained(chain, step, folder / precision, precision))
     assert all(map(isfinite, losses[1])) and losses[1] == pytest.approx(losses[0], rel=0.05)
 
 
@@ -45,9 +44,9 @@ def both(chain: Chain, node: Node, folder: Path) -> None:
     ],
 )
 def test_stages_of_the_ablation(chain: Chain, kind: str, wanted: dict[str, str], tmp_path: Path) -> None:
-    both(chain, chain.node(kind, **wanted), tmp_path)
+    both(chain, chain.step(kind, **wanted), tmp_path)
 
 
 @pytest.mark.parametrize("kind", ["lit", "finetune"])
 def test_stages_on_an_encoder(encoders: Chain, kind: str, tmp_path: Path) -> None:
-    both(encoders, encoders.node(kind), tmp_path)
+    both(encoders, encoders.step(kind), tmp_path)

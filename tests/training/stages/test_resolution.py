@@ -2,39 +2,38 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import load_file
 
-from pali3kit.execution.workload import sized
-from pali3kit.plan.step import Node
-from pali3kit.registry import STAGE
+from pali3kit.plan.kinds import features, resolution
+from pali3kit.plan.step import Step
 from pali3kit.training.parts import read_parts, read_vision
 
 
-def step(chain: Any, size: int, before: Node | None = None) -> Node:
+def step(chain: Any, size: int, before: Step | None = None) -> Step:
     """A step of stage 2 behind stage 1, or behind another one."""
-    stage_1 = chain.node("multimodal")
+    stage_1 = chain.step("multimodal")
     vision = stage_1.parents["features"].parents["vision"]
-    config = {
-        **{key: stage_1.config[key] for key in ("source", "bins", "prompt_length", "target_length")},
-        "image_size": size, "count": 40, "training": {**stage_1.config["training"], "examples": 32, "batch_size": 16},
-    }  # fmt: skip
+    texts = {key: stage_1.plain[key] for key in ("source", "bins", "prompt_length", "target_length")}
+    training = replace(stage_1.config.training, examples=32, batch_size=16)
+    config = resolution.Config(**texts, image_size=size, count=40, training=training)
     parents = {"model": before or stage_1, "vision": before or vision, "tokenizer": stage_1.parents["tokenizer"]}
-    return Node("resolution", f"resolution/{size}", config, 0, parents)
+    return Step("resolution", f"resolution/{size}", config, 0, parents)
 
 
 def test_everything_learns_and_the_positions_fit_the_larger_grid(chain: Any) -> None:
-    node = step(chain, 96)
-    before, after = chain.make(node.parents["vision"]), chain.make(node)
+    stage_2 = step(chain, 96)
+    before, after = chain.make(stage_2.parents["vision"]), chain.make(stage_2)
     assert read_parts(after)["image_size"] == 96
     old, new = load_file(before / "weights.safetensors"), load_file(after / "vision.safetensors")
     assert old["positions"].shape[1] == 16 and new["positions"].shape[1] == 36
     learnt = [name for name in old if name != "positions" and not name.startswith("head.")]
     assert learnt and not any(torch.equal(old[name], new[name]) for name in learnt)
-    first, then = (load_file(chain.make(n) / "weights.safetensors") for n in (node.parents["model"], node))
+    first, then = (load_file(chain.make(n) / "weights.safetensors") for n in (stage_2.parents["model"], stage_2))
     assert first.keys() == then.keys() and not any(name.startswith("vision.") for name in then)
     assert not torch.equal(first["projector.linear.weight"], then["projector.linear.weight"])
 
@@ -45,14 +44,14 @@ def test_a_step_continues_the_one_before_and_features_are_of_its_encoder(chain: 
     folder = chain.make(second)
     vision = read_vision(folder)
     assert vision.native_grid == (8, 8)
-    config = {"source": first.config["source"], "image_size": 128, "split": "test", "count": 3}
-    features = chain.make(Node("features", "features/test@128", config, 0, {"vision": second}))
-    assert np.load(features / "test.npy").shape == (3, 64, vision.width)
+    config = features.Config(source=first.plain["source"], image_size=128, split="test", count=3)
+    made = chain.make(Step("features", "features/test@128", config, 0, {"vision": second}))
+    assert np.load(made / "test.npy").shape == (3, 64, vision.width)
 
 
 def test_at_the_same_size_the_first_outputs_are_the_parents(chain: Any) -> None:
     """Nothing of the encoder is lost on the way into stage 2."""
-    encoder = chain.make(chain.node("vision", pretrain="random"))
+    encoder = chain.make(chain.step("vision", pretrain="random"))
     images = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
         torch.testing.assert_close(read_vision(encoder)(images), read_vision(encoder, 64)(images))
@@ -60,7 +59,5 @@ def test_at_the_same_size_the_first_outputs_are_the_parents(chain: Any) -> None:
 
 
 def test_calibration(chain: Any) -> None:
-    node = step(chain, 96)
-    module = __import__(STAGE.get("resolution").__module__, fromlist=["calibrate"])
-    cost = module.calibrate(sized(node), threads=1)
+    cost = chain.cost(step(chain, 96))
     assert cost.seconds > 0 and cost.tokens > 36 and cost.parameters > 0

@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from pali3kit.data.task import Example
-from pali3kit.plan.step import Node
-from pali3kit.registry import STAGE
+from pali3kit.plan.kinds.resolution import Config
+from pali3kit.plan.step import Step
 from pali3kit.training import joint
 from pali3kit.training.context import UNFINISHED, Execution, StageContext
+from tests.training.stages.conftest import altered
+from tests.training.stages.conftest import run as run_step
 
 Ids = list[tuple[int, str, str]]
 STEPS, CUT = 4, 2
@@ -22,25 +24,26 @@ class Cut(Exception):
     """Stands for whatever ends a process."""
 
 
-def stage(chain: Any, kind: str) -> Node:
+def stage(chain: Any, kind: str) -> Step:
     """Four steps of a stage; of stage 2, on pictures of another size."""
-    stage_1 = chain.node("multimodal")
+    stage_1 = chain.step("multimodal")
     if kind == "resolution":
         vision = stage_1.parents["features"].parents["vision"]
         parents = {"model": stage_1, "vision": vision, "tokenizer": stage_1.parents["tokenizer"]}
         if "masks" in stage_1.parents:
             parents["masks"] = stage_1.parents["masks"]
-        node = Node(kind, kind, {**stage_1.config, "image_size": 96, "count": 40}, 0, parents)
+        texts = {key: stage_1.plain[key] for key in ("source", "bins", "prompt_length", "target_length")}
+        config = Config(**texts, image_size=96, count=40, training=stage_1.config.training)
+        step = Step(kind, kind, config, 0, parents)
     else:
-        node = stage_1 if kind == "multimodal" else chain.node("transfer", task="refer")
-    training = {**node.config["training"], "examples": 8 * STEPS, "batch_size": 8}
-    return Node(kind, node.label, {**node.config, "training": training}, 0, node.parents)
+        step = stage_1 if kind == "multimodal" else chain.step("transfer", task="refer")
+    return altered(step, {"examples": 8 * STEPS, "batch_size": 8})
 
 
-def run(chain: Any, node: Node, folder: Path, monkeypatch: pytest.MonkeyPatch, cut: int = 0) -> list[Ids]:
+def run(chain: Any, step: Step, folder: Path, monkeypatch: pytest.MonkeyPatch, cut: int = 0) -> list[Ids]:
     """What the stage hands to the model, step by step; with `cut`, it is ended after so many."""
     folder.mkdir(exist_ok=True)
-    parents = {role: chain.make(parent) for role, parent in node.parents.items()}
+    parents = {role: chain.make(parent) for role, parent in step.parents.items()}
     seen: list[Ids] = []
 
     def report(done: int, total: int, **numbers: float) -> None:
@@ -52,15 +55,15 @@ def run(chain: Any, node: Node, folder: Path, monkeypatch: pytest.MonkeyPatch, c
         return joint_shared(examples, *others)
 
     joint_shared = joint.shared
-    context = StageContext(folder, parents, node.seed, report, 1, Execution(checkpoint_seconds=0.0))
+    context = StageContext(folder, parents, step.seed, report, 1, Execution(checkpoint_seconds=0.0))
     context = context if cut else replace(context, report=lambda done, total, **numbers: None)
     with monkeypatch.context() as patch:
         patch.setattr(joint, "shared", shared)
         if not cut:
-            STAGE.get(node.kind)(dict(node.config), context)
+            run_step(step, context)
         else:
             with pytest.raises(Cut):
-                STAGE.get(node.kind)(dict(node.config), context)
+                run_step(step, context)
     return seen
 
 
@@ -68,13 +71,13 @@ def run(chain: Any, node: Node, folder: Path, monkeypatch: pytest.MonkeyPatch, c
 def test_a_continued_stage_sees_the_same_examples_and_ends_with_the_same_weights(
     chain: Any, kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    node = stage(chain, kind)
-    whole = run(chain, node, tmp_path / "whole", monkeypatch)
+    step = stage(chain, kind)
+    whole = run(chain, step, tmp_path / "whole", monkeypatch)
     assert len(whole) == STEPS and all(len(ids) == 8 for ids in whole)
     assert len({str(ids) for ids in whole}) == STEPS
-    first = run(chain, node, tmp_path / "cut", monkeypatch, cut=CUT)
+    first = run(chain, step, tmp_path / "cut", monkeypatch, cut=CUT)
     assert first[:CUT] == whole[:CUT] and (tmp_path / "cut" / "last.ckpt").exists()
-    assert run(chain, node, tmp_path / "cut", monkeypatch) == whole[CUT:]
+    assert run(chain, step, tmp_path / "cut", monkeypatch) == whole[CUT:]
     made, again = ({path.name for path in (tmp_path / name).iterdir()} - {*UNFINISHED} for name in ("whole", "cut"))
     assert "weights.safetensors" in made and again == made
     for name in made:

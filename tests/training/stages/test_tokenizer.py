@@ -8,8 +8,9 @@ from typing import Any
 
 import pytest
 
+from pali3kit.plan.kinds.tokenizer import Config
 from pali3kit.training.calibration import vocabulary
-from pali3kit.training.context import StageContext
+from pali3kit.training.context import Sizes, StageContext
 from pali3kit.training.parts import read_tokenizer
 from pali3kit.training.stages import tokenizer as stage
 
@@ -30,11 +31,12 @@ def test_calibration(chain: Any) -> None:
 def test_a_file_is_taken_as_it_is(
     published: Callable[[str], Path], tmp_path: Path, name: str, rows: int | None
 ) -> None:
-    config = {"file": str(published(name)), "rows": rows, "codes": 64, "data": "0" * 64}
+    config = Config(file=str(published(name)), rows=rows, codes=64, data="0" * 64)
     stage.run(config, StageContext(tmp_path, {}, 0, lambda done, total, **numbers: None, threads=1))
     tokenizer = read_tokenizer(tmp_path)  # from the artifact's folder alone
     assert (tmp_path / "tokenizer.model").read_bytes() == published(name).read_bytes()
     assert tokenizer.codes == 64 and tokenizer.mask_token(63) == len(tokenizer) - 1
     assert tokenizer.vocabulary.rows == (rows or tokenizer.vocabulary.rows)
-    assert vocabulary(config) == len(tokenizer)
-    assert stage.calibrate({"file": "spiece.model"}, threads=1).seconds == 0
+    sizes = Sizes(file=config.file, rows=rows, codes=64)
+    assert vocabulary(sizes) == len(tokenizer)
+    assert stage.calibrate(config, sizes).seconds == 0

@@ -10,8 +10,8 @@ from pali3kit.training.parts import read_pali, read_parts, read_tokenizer
 
 def test_it_continues_from_stage_one(chain: Any) -> None:
     folder = chain("transfer", task="refer")
-    node = chain.node("transfer", task="refer")
-    stage1 = chain.make(node.parents["model"])
+    step = chain.step("transfer", task="refer")
+    stage1 = chain.make(step.parents["model"])
     assert read_parts(folder) == read_parts(stage1)
     tokenizer = read_tokenizer(chain("tokenizer"))
     before, after = (read_pali(f, tokenizer).projector.linear.weight for f in (stage1, folder))
@@ -21,7 +21,7 @@ def test_it_continues_from_stage_one(chain: Any) -> None:
 def test_it_sees_as_many_examples_as_it_was_given(chain: Any) -> None:
     with (chain("transfer", task="vqa_text") / "curve.csv").open() as file:
         steps = [int(row["step"]) for row in csv.DictReader(file)]
-    training = chain.node("transfer", task="vqa_text").config["training"]
+    training = chain.step("transfer", task="vqa_text").plain["training"]
     assert steps[-1] == training["examples"] // training["batch_size"]
 
 

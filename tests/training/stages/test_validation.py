@@ -11,10 +11,11 @@ import torch
 from safetensors.torch import load_file
 
 from pali3kit.errors import DataError
-from pali3kit.plan.step import Node
-from pali3kit.registry import STAGE
+from pali3kit.plan.step import Step
 from pali3kit.training import validation
 from pali3kit.training.context import UNFINISHED, Execution, StageContext
+from tests.training.stages.conftest import altered
+from tests.training.stages.conftest import run as run_step
 
 SCORES = [10.0, 30.0, 20.0, 30.0]  # of four checks: the second is the best, the last as good
 
@@ -23,15 +24,13 @@ class Cut(Exception):
     """Stands for whatever ends a process."""
 
 
-def node(chain: Any, **training: int) -> Node:
+def checked(chain: Any, **training: int) -> Step:
     """A transfer of eight steps with four checks on the last ten pictures."""
-    plain = chain.node("transfer", task="refer")
-    budget = {**plain.config["training"], "examples": 64, "batch_size": 8, "checks": 4, "validate": 6, **training}
-    config = {**plain.config, "training": budget, "column": "refer", "validation": 10}
-    return Node(plain.kind, plain.label, config, 0, plain.parents)
+    budget = {"examples": 64, "batch_size": 8, "checks": 4, "validate": 6, **training}
+    return altered(chain.step("transfer", task="refer"), budget, column="refer", validation=10)
 
 
-def run(chain: Any, made: Node, folder: Path, cut: int = 0) -> dict[str, torch.Tensor]:
+def run(chain: Any, made: Step, folder: Path, cut: int = 0) -> dict[str, torch.Tensor]:
     folder.mkdir(exist_ok=True)
     parents = {role: chain.make(parent) for role, parent in made.parents.items()}
 
@@ -40,7 +39,7 @@ def run(chain: Any, made: Node, folder: Path, cut: int = 0) -> dict[str, torch.T
             raise Cut
 
     context = StageContext(folder, parents, 0, report, 1, Execution(checkpoint_seconds=0.0))
-    STAGE.get("transfer")(dict(made.config), context)
+    run_step(made, context)
     return load_file(folder / "weights.safetensors")
 
 
@@ -67,7 +66,7 @@ def scored(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, torch.Tensor]]:
 
 
 def test_the_best_weights_are_kept_and_not_the_last(chain: Any, tmp_path: Path, scored: list[Any]) -> None:
-    weights = run(chain, node(chain), tmp_path / "a")
+    weights = run(chain, checked(chain), tmp_path / "a")
     second, last = (scored[check]["projector.linear.weight"] for check in (1, 3))
     assert len(scored) == 4 and not torch.equal(second, last)
     assert all(torch.equal(tensor, scored[1][name]) for name, tensor in weights.items())
@@ -85,7 +84,7 @@ def test_the_best_weights_are_kept_and_not_the_last(chain: Any, tmp_path: Path, 
 @pytest.mark.parametrize("cut", [1, 2, 4, 5, 7])
 def test_a_transfer_that_was_cut_off_keeps_the_same(chain: Any, tmp_path: Path, cut: int) -> None:
     """With its own scores: mIoU of the training's expressions."""
-    made = node(chain)
+    made = checked(chain)
     whole = run(chain, made, tmp_path / "whole")
     with pytest.raises(Cut):
         run(chain, made, tmp_path / "cut", cut=cut)
@@ -98,8 +97,8 @@ def test_a_transfer_that_was_cut_off_keeps_the_same(chain: Any, tmp_path: Path, 
 
 def test_checking_changes_nothing_of_the_training(chain: Any, tmp_path: Path, scored: list[Any]) -> None:
     """The last of the checked weights are those that a transfer without checks ends with."""
-    run(chain, node(chain), tmp_path / "a")
-    last = run(chain, node(chain, checks=0), tmp_path / "b")
+    run(chain, checked(chain), tmp_path / "a")
+    last = run(chain, checked(chain, checks=0), tmp_path / "b")
     assert not (tmp_path / "b" / "validation.csv").exists()
     assert all(torch.equal(tensor, scored[3][name]) for name, tensor in last.items())
 
@@ -125,7 +124,7 @@ def test_what_is_validated_on_is_not_trained_on(chain: Any, tmp_path: Path, monk
 
     monkeypatch.setattr(joint.Stream, "draw", noting)
     monkeypatch.setattr(validation, "_readable", noted)
-    run(chain, node(chain), tmp_path / "a")
+    run(chain, checked(chain), tmp_path / "a")
     assert 0 < len(validated) <= 6 and all(30 <= image < 40 for image in validated)
     assert trained and max(trained) < 30
 

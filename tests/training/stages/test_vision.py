@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import csv
 import io
 import json
@@ -16,11 +15,13 @@ import torch
 from PIL import Image
 
 from pali3kit.errors import DataError, WeightsError
+from pali3kit.plan.kinds.vision import Config
 from pali3kit.training.context import Execution, StageContext
 from pali3kit.training.parts import build_source, read_two_towers, read_vision
 from pali3kit.training.pictures import Pictures
 from pali3kit.training.stages.vision import run
 from pali3kit.vision.vit import ViT
+from tests.training.stages.conftest import altered
 
 
 def test_arms_start_alike_and_end_apart(chain: Any) -> None:
@@ -35,8 +36,9 @@ def test_arms_start_alike_and_end_apart(chain: Any) -> None:
 
 
 def test_both_arms_see_the_same_pictures(chain: Any) -> None:
-    node = chain.node("vision", pretrain="siglip")
-    pictures = Pictures(build_source(node.config), ViT(64, width=8, depth=1, heads=1, mlp=8, patch=32).image_spec, 0, 4)
+    step = chain.step("vision", pretrain="siglip")
+    vit = ViT(64, width=8, depth=1, heads=1, mlp=8, patch=32)
+    pictures = Pictures(build_source(step.plain["source"], 64), vit.image_spec, 0, 4)
 
     class Words:
         eos_id = 1
@@ -51,7 +53,7 @@ def test_both_arms_see_the_same_pictures(chain: Any) -> None:
 
 
 def test_seeds_share_no_pictures_with_each_other_or_with_later_stages(chain: Any) -> None:
-    source = build_source(chain.node("vision", pretrain="siglip").config)
+    source = build_source(chain.step("vision", pretrain="siglip").plain["source"], 64)
     vit = ViT(64, width=8, depth=1, heads=1, mlp=8, patch=32)
     zero, one = (Pictures(source, vit.image_spec, seed, 4).alone(0) for seed in (0, 1))
     first = vit.image_spec.normalise(np.stack([source.image("train", index) for index in range(4)]))
@@ -73,15 +75,15 @@ def test_weights_of_a_file_are_used_and_accounted_for(chain: Any, tmp_path: Path
     file = chain("vision", pretrain="siglip") / "weights.safetensors"
     given = tmp_path / "weights.safetensors"
     given.write_bytes(file.read_bytes())
-    shape = chain.node("vision", pretrain="siglip").config
-    config = {"pretrain": "given", "vision": {**shape["vision"], "weights": str(given)}, "image_size": 64}
+    shape = chain.step("vision", pretrain="siglip").plain["vision"]
+    config = Config(pretrain="given", vision={**shape, "weights": str(given)}, image_size=64)
     folder = tmp_path / "made"
     folder.mkdir()
     run(config, StageContext(folder, {}, 0, lambda done, total, **numbers: None, threads=1))
     given.unlink()
     assert (folder / "weights.safetensors").read_bytes() == file.read_bytes()
     assert json.loads((folder / "load.json").read_text())["layout"] == "pali3kit"
-    assert read_vision(folder).width == shape["vision"]["width"]
+    assert read_vision(folder).width == shape["width"]
 
 
 def test_the_curve_names_what_each_arm_learns(chain: Any) -> None:
@@ -134,23 +136,23 @@ def damaged_shards(folder: Path) -> str:
 
 
 def test_bad_samples_are_counted_and_listed_and_training_goes_on(chain: Any, tmp_path: Path) -> None:
-    node = chain.node("vision", pretrain="siglip")
-    config = copy.deepcopy(dict(node.config)) | {"source": {"name": "pairs", "path": damaged_shards(tmp_path)}}
-    config["training"] |= {"examples": 96, "batch_size": 8}  # three passes and more
+    step = chain.step("vision", pretrain="siglip")
+    source, three_passes = {"name": "pairs", "path": damaged_shards(tmp_path)}, {"examples": 96, "batch_size": 8}
+    damaged = altered(step, three_passes, source=source).config
 
     def context(name: str, most_bad: float = 0.05) -> StageContext:
         (tmp_path / name).mkdir()
         parents, execution = {"tokenizer": chain("tokenizer")}, Execution(most_bad=most_bad)
         return StageContext(tmp_path / name, parents, 0, lambda done, total, **numbers: None, 1, execution)
 
-    run(config, context("made"))
+    run(damaged, context("made"))
     first, *rest = (tmp_path / "made" / "skipped.txt").read_text().splitlines()
     assert "1.tar: damaged after" in first
     reasons = {"corrupt": "not a picture", "cut": "broken picture", "bomb": "300000000 pixels", "mute": "text is empty"}
     for name, reason in reasons.items():
         found = [line for line in rest if f"sample {name}: " in line]
         assert len(found) == 1 and reason in found[0], found  # met in every pass, listed once
-    assert read_vision(tmp_path / "made").width == node.config["vision"]["width"]
+    assert read_vision(tmp_path / "made").width == step.plain["vision"]["width"]
 
     with pytest.raises(DataError, match=r"\d bad samples beside \d+ good ones are more than most_bad 0\.002 allows"):
-        run(config, context("stopped", most_bad=0.002))  # of the first thousand: two
+        run(damaged, context("stopped", most_bad=0.002))  # of the first thousand: two

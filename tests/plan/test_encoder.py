@@ -1,12 +1,18 @@
+"""What looks at the encoder alone: who shares features, who reads texts, and with what."""
+
 from __future__ import annotations
 
 from dataclasses import replace
+from hashlib import sha256
 
 import pytest
+from planned import changed, kinds
+from planned import on_classes as small
 
 from pali3kit.config.part import Part
-from pali3kit.errors import DataError
 from pali3kit.plan import content
+from pali3kit.plan.cell import CellSteps
+from pali3kit.plan.encoder import Reading, labelled_features, readers, splits_of, whole_model
 from pali3kit.plan.graph import build
 
 
@@ -50,11 +56,6 @@ def test_what_learns_does_not_depend_on_what_it_is_tested_on(experiment, tmp_pat
     assert not {"embed/imagenet.test siglip", "classify/finetune siglip", "linear siglip"} & learned
 
 
-def test_labels_of_nodes_tell_them_apart(experiment):
-    labels = [step.label for step in on_classes(experiment).steps]
-    assert len(set(labels)) == len(labels)
-
-
 def test_what_lies_beside_the_weights_of_a_folder_belongs_to_it(experiment, tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"weights")
     (tmp_path / "preprocessor_config.json").write_text("{}")
@@ -73,23 +74,53 @@ def test_a_probe_may_be_called_anything(experiment):
     assert set(build(given).cells[0].columns["probe"].parents) == set(probes)
 
 
-def test_a_split_that_is_not_there_is_told_before_anything_learns(experiment, tmp_path):
-    (tmp_path / "train" / "a").mkdir(parents=True)
-    (tmp_path / "train" / "a" / "1.png").write_bytes(b"a picture")
-    with pytest.raises(DataError, match=r"folders .*: there are no pictures in its split 'test'"):
-        on(experiment, Part(name="folders", options={"path": str(tmp_path)}), "finetune")
+@pytest.fixture
+def cell(experiment):
+    return lambda **changes: CellSteps(changed(small(experiment), changes), 0)
 
 
-def test_a_class_without_a_name_cannot_be_asked_for(experiment, tmp_path):
-    file = tmp_path / "val" / "n99999999" / "ILSVRC2012_val_00000001.png"
-    file.parent.mkdir(parents=True)
-    file.write_bytes(b"a picture")
-    part = Part(name="imagenet", options={"path": str(tmp_path)})
-    with pytest.raises(DataError, match="no text can ask for class n99999999: say what it is called"):
-        on(experiment, part, "zero_shot")
+def towers(name="open_clip/ViT-B-32", **options):
+    return {"model.towers": Part(name=name, options=options)}
 
 
-def test_neighbours_that_there_are_not_are_told_before_features_are_made(experiment):
-    few = Part(name="world_classes", options={"objects": 8, "train": 10, "test": 5})
-    with pytest.raises(DataError, match=r"evaluation\.neighbours: 20 asked of 10 train pictures"):
-        on(experiment, few, "knn")
+def test_features_of_a_set_are_made_once_however_often_they_are_asked_for(cell):
+    one = cell()
+    assert labelled_features(one, ("train",), 1.0) is labelled_features(one, ("train",), 1.0)
+    assert labelled_features(one, ("train",), 1.0) is not labelled_features(one, ("train",), 0.875)
+
+
+def test_the_splits_that_are_tested_are_those_that_there_are(cell, tmp_path):
+    for split in ("train", "test"):
+        (tmp_path / split / "a").mkdir(parents=True)
+        (tmp_path / split / "a" / "1.png").write_bytes(b"a picture")
+    mine = Part(name="folders", options={"path": str(tmp_path)})
+    assert splits_of(cell()) == ("test", "v2")
+    assert splits_of(cell(**{"evaluation.labelled": mine})) == ("test",)
+
+
+def test_a_whole_model_is_told_with_its_weights(cell, tmp_path):
+    assert whole_model(cell()) == {}
+    assert whole_model(cell(**towers(pretrained="openai"))) == {
+        "towers": {"name": "open_clip/ViT-B-32", "pretrained": "openai"}, "weights": "",
+    }  # fmt: skip
+    (tmp_path / "mine.safetensors").write_bytes(b"weights")
+    told = whole_model(cell(**towers(pretrained=str(tmp_path / "mine.safetensors"))))
+    assert told["weights"] == sha256(b"weights").hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("changes", "roles"),
+    [
+        ({}, {"towers": "lit", "tokenizer": "tokenizer"}),
+        ({"evaluation.texts": "own"}, {"towers": "vision", "tokenizer": "tokenizer"}),
+        (towers(pretrained="openai"), {}),
+        ({**towers(pretrained="openai"), "evaluation.texts": "own"}, {}),
+    ],
+)
+def test_who_reads_texts(cell, changes, roles):
+    assert kinds(readers(cell(**changes))) == roles
+
+
+def test_a_reader_without_a_whole_model_says_nothing_of_it():
+    assert Reading().plain() == {}
+    assert Reading(towers={"name": "hf/x"}, weights="0").plain() == {"towers": {"name": "hf/x"}, "weights": "0"}

@@ -1,0 +1,205 @@
+"""What a cell asks for, and whether its budgets can be spent."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import fakes
+import pytest
+from planned import changed
+
+from pali3kit.config import budgets
+from pali3kit.config.part import Optimizer, Part
+from pali3kit.config.schema import Experiment
+from pali3kit.config.stages import Masks, Multimodal, Recipe, ResolutionStep, Transfer
+
+Cell = Callable[..., Experiment]
+STEPS = [ResolutionStep(image_size=96, examples=40)]
+
+
+@pytest.fixture
+def cell(tmp_path: Path) -> Cell:
+    """The fake experiment with other values at dotted keys."""
+    return lambda **changes: changed(fakes.experiment(tmp_path), changes)
+
+
+@pytest.mark.parametrize(
+    ("evaluate", "known"),
+    [(["probe", "vqa"], ["probe", "vqa"]), (["probe", "vqaa"], ["probe"]), ([], [])],
+)
+def test_unknown_benchmarks_are_told_elsewhere(cell: Cell, evaluate: list[str], known: list[str]) -> None:
+    assert budgets.known_benchmarks(cell(evaluate=evaluate)) == known
+
+
+@pytest.mark.parametrize(
+    ("evaluate", "generates"),
+    [(["probe", "vqa"], True), (["probe", "denoising"], False), (["vqaa"], False), (["caption"], True)],
+)
+def test_who_needs_palis_answers(cell: Cell, evaluate: list[str], generates: bool) -> None:
+    assert budgets.generates(cell(evaluate=evaluate)) is generates
+
+
+@pytest.mark.parametrize(
+    ("steps", "start", "after", "wanted"),
+    [
+        (STEPS, "resolution", ["transfer"], True),
+        (STEPS, "multimodal", ["resolution"], True),
+        (STEPS, "multimodal", ["transfer"], False),  # a scale has steps for those who want them
+        ([], "resolution", ["resolution"], False),
+    ],
+)
+def test_who_needs_stage_2(cell: Cell, steps: list[ResolutionStep], start: str, after: list[str], wanted: bool) -> None:
+    told = {"stages.resolution.steps": steps, "stages.transfer.start": start, "evaluation.after": after}
+    assert budgets.has_stage_2(cell(**told)) is wanted
+
+
+@pytest.mark.parametrize(
+    ("changes", "needs"),
+    [
+        ({"evaluate": ["probe", "zero_shot"]}, True),
+        ({"evaluate": ["retrieval"], "evaluation.texts": "own"}, False),
+        ({"evaluate": ["retrieval"], "model.towers": Part(name="hf/x")}, False),
+        ({"evaluate": ["probe"]}, False),
+    ],
+)
+def test_who_needs_a_tuned_text_tower(cell: Cell, changes: dict[str, Any], needs: bool) -> None:
+    assert budgets.needs_lit(cell(**changes)) is needs
+
+
+def test_which_benchmarks_read_texts(cell: Cell) -> None:
+    assert budgets.reads_texts(cell(evaluate=["zero_shot", "vqa", "retrieval"])) == ["zero_shot", "retrieval"]
+
+
+def test_who_trains_a_stage_for_itself(cell: Cell) -> None:
+    assert budgets.asked_for(cell(evaluate=["probe", "finetune"]), "finetune") == "finetune"
+    assert budgets.asked_for(cell(evaluate=["probe"]), "finetune") == ""
+
+
+@pytest.mark.parametrize(
+    ("examples", "given", "texts"),
+    [
+        (10, False, []),
+        (9, False, ["stages.masks.examples: 9 examples are less than one batch of 10"]),
+        (9, True, ["stages.masks.examples: 9 examples are less than one batch of 10"]),
+        (0, False, ["stages.masks.examples should be at least 1, not 0."]),
+        (0, True, []),
+    ],
+)
+def test_examples_fill_a_batch(examples: int, given: bool, texts: list[str]) -> None:
+    found = list(budgets.spendable("masks", Masks(examples=examples, batch_size=10), given))
+    assert found == [("stages.masks.examples", text) for text in texts]
+
+
+@pytest.mark.parametrize(
+    ("examples", "texts"),
+    [
+        (10, []),
+        (9, ["stages.lit.examples: 9 examples are less than one batch of 10"]),
+        (0, ["the column 'retrieval' needs the stage lit, which has no examples: set stages.lit.examples."]),
+    ],
+)
+def test_what_a_benchmark_needs_has_examples(examples: int, texts: list[str]) -> None:
+    found = list(budgets.needed("lit", Masks(examples=examples, batch_size=10), "retrieval"))
+    assert [text for _, text in found] == texts
+
+
+@pytest.mark.parametrize(
+    ("ranks", "strategy", "optimizer", "keys"),
+    [
+        (1, "fsdp", "muon", []),
+        (2, "ddp", "muon", []),
+        (2, "fsdp", "muon", ["stages.masks.optimizer.name"]),
+        (2, "fsdp", "adamw", []),
+        (3, "ddp", "muon", ["runtime.ranks"]),
+        (3, "fsdp", "adafactor", ["runtime.ranks", "stages.masks.optimizer.name"]),
+    ],
+)
+def test_what_ranks_can_share(cell: Cell, ranks: int, strategy: str, optimizer: str, keys: list[str]) -> None:
+    section = Masks(examples=10, batch_size=10, optimizer=Optimizer(name=optimizer))
+    asked = cell(**{"runtime.ranks": ranks, "runtime.strategy": strategy})
+    assert [key for key, _ in budgets.spreadable(asked, "masks", section)] == keys
+
+
+def test_a_recipe_has_no_optimizer_of_its_own_to_complain_about(cell: Cell) -> None:
+    section = Masks(examples=10, batch_size=10)
+    asked = cell(**{"runtime.ranks": 2, "runtime.strategy": "fsdp"})
+    assert list(budgets.spreadable(asked, "transfer.tasks.vqa", section, own_optimizer=False)) == []
+
+
+@pytest.mark.parametrize(
+    ("number", "wanted", "nearest"),
+    [(10, 4, 5), (10, 3, 2), (64, 7, 8), (64, 48, 64), (7, 3, 1), (12, 5, 6), (9, 9, 9)],
+)
+def test_nearest_divisors(number: int, wanted: int, nearest: int) -> None:
+    """The larger of two that are as near."""
+    assert budgets.nearest_divisor(number, wanted) == nearest
+
+
+def test_what_a_task_says_of_itself() -> None:
+    section = Transfer(examples=10, batch_size=5, tasks={"vqa": 30, "caption": Recipe(beams=4)})
+    assert budgets.said_of(section, "vqa") == Recipe(examples=30)
+    assert budgets.said_of(section, "caption") == Recipe(beams=4)
+    assert budgets.said_of(section, "refer") == Recipe()
+
+
+@pytest.mark.parametrize(
+    ("said", "numbers"),
+    [
+        (30, (30, 5, 0.0, 1e-3, 0.0)),
+        (Recipe(), (10, 5, 0.0, 1e-3, 0.0)),
+        (Recipe(batch_size=2, label_smoothing=0.1), (10, 2, 0.1, 1e-3, 0.0)),
+        (Recipe(learning_rate=0.5, weight_decay=0.1), (10, 5, 0.0, 0.5, 0.1)),
+        (Recipe(beams=4), (10, 5, 0.0, 1e-3, 0.0)),
+    ],
+)
+def test_a_recipe_over_what_holds_for_all(said: int | Recipe, numbers: tuple[float, ...]) -> None:
+    ours = budgets.recipe(Transfer(examples=10, batch_size=5, tasks={"vqa": said}), "vqa")
+    optimizer = ours.optimizer
+    told = ours.examples, ours.batch_size, ours.label_smoothing, optimizer.learning_rate, optimizer.weight_decay
+    assert told == numbers and optimizer.name == "muon"
+
+
+@pytest.mark.parametrize(
+    ("mixture", "keys"),
+    [
+        ({"vqa": 1.0}, []),
+        ({}, ["stages.multimodal.mixture"]),
+        ({"vqa": -1.0, "caption": 1.0}, ["stages.multimodal.mixture.vqa"]),
+        ({"vqa": -1.0}, ["stages.multimodal.mixture.vqa", "stages.multimodal.mixture"]),
+    ],
+)
+def test_a_mixture_has_something_in_it(cell: Cell, mixture: dict[str, float], keys: list[str]) -> None:
+    asked = cell(**{"stages.multimodal": Multimodal(examples=10, batch_size=10, mixture=mixture)})
+    assert [key for key, _ in budgets.mixed(asked)] == keys
+
+
+@pytest.mark.parametrize(
+    ("length", "evaluate", "fits"),
+    [(21, ["refer"], True), (20, ["refer"], False), (20, ["vqa"], True), (1, ["probe"], True)],
+)
+def test_a_region_fits_into_a_target(cell: Cell, length: int, evaluate: list[str], fits: bool) -> None:
+    """Four coordinates, sixteen mask tokens and the end."""
+    asked = cell(**{"stages.multimodal.target_length": length, "evaluate": evaluate})
+    assert (list(budgets.lengths(asked)) == []) is fits
+
+
+def test_coordinates_of_a_given_vocabulary_may_take_several_tokens(
+    cell: Cell, published: Callable[[str], Path]
+) -> None:
+    """Gemma splits digits: 999 is three of them, and so are the blanks between."""
+    asked = cell(**{
+        "stages.multimodal.target_length": 21, "tokenizer.vocabulary": None, "evaluate": ["refer_g"],
+        "tokenizer.file": str(published("gemma")),
+    })  # fmt: skip
+    [(key, text)] = budgets.lengths(asked)
+    assert key == "stages.multimodal.target_length"
+    assert text.startswith("target_length 21 cannot hold what refer_g asks for: 4 coordinates, 16 mask tokens and the ")
+    assert int(text.rpartition(" ")[2]) > 4 * 3 + 16 + 1
+
+
+@pytest.mark.parametrize(("length", "fits"), [(603, True), (604, False)])
+def test_each_span_finds_a_sentinel(cell: Cell, length: int, fits: bool) -> None:
+    """Half of the tokens are in spans of three on average: 100 sentinels last for 603."""
+    assert (list(budgets.windows(cell(**{"stages.language.length": length}))) == []) is fits

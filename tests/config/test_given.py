@@ -1,0 +1,72 @@
+"""Weights and folders that an experiment names are there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import fakes
+import pytest
+from planned import changed
+
+from pali3kit.config.given import folders, found, taught
+from pali3kit.config.part import Part
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("hf/./no/where", "there is no folder './no/where'"),
+        ("hf//no/where", "there is no folder '/no/where'"),
+        ("hf/google/t5", None),  # a name on the hub
+        ("vit", None),
+    ],
+)
+@pytest.mark.parametrize("key", ["vision", "language", "towers"])
+def test_folders_of_transformers(tmp_path: Path, key: str, name: str, text: str | None) -> None:
+    cell = changed(fakes.experiment(tmp_path), {f"model.{key}": Part(name=name)})
+    assert list(folders(cell)) == ([] if text is None else [(f"model.{key}", text)])
+
+
+def test_a_folder_that_is_there(tmp_path: Path) -> None:
+    cell = changed(fakes.experiment(tmp_path), {"model.vision": Part(name=f"hf/{tmp_path}")})
+    assert list(folders(cell)) == []
+
+
+def test_home_is_not_expanded(tmp_path: Path) -> None:
+    cell = changed(fakes.experiment(tmp_path), {"model.language": Part(name="hf/~/mt5")})
+    assert list(folders(cell)) == [("model.language", f"'~/mt5' is not expanded here: write {Path.home()}/mt5")]
+
+
+@pytest.mark.parametrize(
+    ("weights", "texts"),
+    [
+        (None, []),
+        ("", []),
+        ("w.npz", []),
+        ("no.npz", ["there is no file or folder 'no.npz'"]),
+    ],
+)
+def test_weights_in_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, weights: str | None, texts: list[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("w.npz").touch()
+    part = Part(name="vqvae", options={"weights": weights})
+    assert list(found(part, "model.masks")) == [("model.masks.weights", text) for text in texts]
+
+
+RANDOM = "0 examples leave a {} without weights random: give weights, or examples."
+
+
+@pytest.mark.parametrize(
+    ("part", "examples", "texts"),
+    [
+        (Part(name="vqvae"), 0, [RANDOM.format("vqvae")]),
+        (Part(name="ul2", options={"weights": None}), 0, [RANDOM.format("ul2")]),
+        (Part(name="vqvae", options={"weights": "w.npz"}), 0, []),
+        (Part(name="hf/google/t5"), 0, []),
+        (Part(name="vqvae"), 1, []),
+    ],
+)
+def test_what_learns_nothing_has_weights(part: Part, examples: int, texts: list[str]) -> None:
+    assert list(taught(part, "masks", examples)) == [("stages.masks.examples", text) for text in texts]

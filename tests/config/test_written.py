@@ -1,0 +1,67 @@
+"""The schema's values as YAML has them, and back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from pali3kit.config.load import load
+from pali3kit.config.part import Optimizer, Part
+from pali3kit.config.schema import Expected, Experiment
+from pali3kit.config.stages import Recipe, ResolutionStep, Training
+from pali3kit.config.tree import plant
+from pali3kit.config.typed import Builder
+from pali3kit.config.written import written
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (Part(name="vit", options={"width": 8, "weights": None}), {"name": "vit", "width": 8, "weights": None}),
+        (Part(name="linear"), {"name": "linear"}),
+        (
+            Part(name="union", options={"parts": {"a": Part(name="tsv", options={"path": "a"})}}),
+            {"name": "union", "parts": {"a": {"name": "tsv", "path": "a"}}},
+        ),
+        (ResolutionStep(image_size=96, examples=5), {"image_size": 96, "examples": 5}),
+        (
+            {"vqa": 5, "caption": Recipe(examples=3)},
+            {"vqa": 5, "caption": {"examples": 3, "batch_size": None, "learning_rate": None, "weight_decay": None,
+                                   "label_smoothing": None, "beams": None}},
+        ),
+        ([Part(name="a"), 1, "x"], [{"name": "a"}, 1, "x"]),
+        ((1, 2), [1, 2]),
+        (None, None),
+    ],
+)  # fmt: skip
+def test_values_as_yaml_has_them(value: Any, text: Any) -> None:
+    assert written(value) == text
+
+
+def test_an_optimizers_own_options_stand_beside_the_others() -> None:
+    told = written(Optimizer(name="lion", options={"beta1": 0.9}))
+    assert (told["name"], told["beta1"], told["learning_rate"]) == ("lion", 0.9, 1e-3) and "options" not in told
+    assert "options" not in written(Training(examples=1, batch_size=1))["optimizer"]
+
+
+def test_the_value_is_not_changed() -> None:
+    optimizer = Optimizer(options={"beta1": 0.9})
+    written(optimizer)["beta1"] = 0.5
+    assert optimizer == Optimizer(options={"beta1": 0.9})
+
+
+def test_what_is_written_is_read_again(trial: Path) -> None:
+    experiment = load("x.yaml", ["stages.transfer.tasks={caption: {batch_size: 4}, vqa: 8}", "grid.data.train=[8,9]"])
+    text = yaml.safe_dump(written(experiment), sort_keys=False)
+    builder = Builder()
+    assert builder.build(Experiment, plant(yaml.safe_load(text), "x.yaml:1"), "") == experiment
+    assert builder.problems == []
+
+
+def test_what_was_published_keeps_its_source(trial: Path) -> None:
+    assert written({"probe": Expected(value=76.2, tolerance=0.3, source="a paper")}) == {
+        "probe": {"value": 76.2, "tolerance": 0.3, "source": "a paper"}
+    }

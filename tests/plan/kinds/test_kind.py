@@ -1,0 +1,141 @@
+"""What holds for every kind of stage."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, is_dataclass, replace
+from importlib import import_module
+
+import pytest
+from fakes import Loose
+from planned import digests
+
+from pali3kit.catalogue import STAGE
+from pali3kit.config.stages import Masks, Stages, Training
+from pali3kit.plan.graph import build
+from pali3kit.plan.kinds import kind as kinds
+from pali3kit.plan.kinds.kind import StageKind
+from pali3kit.plan.plain import StageConfig
+from pali3kit.plan.step import Step
+
+ALL = STAGE.names()
+
+
+def make(cell):
+    raise AssertionError("no step is made here")
+
+
+def a_kind(**told):
+    return StageKind(**{"name": "mine", "summary": "made up", "version": 1, "make": make, **told})
+
+
+def test_a_built_in_kind_is_run_by_the_module_of_its_name():
+    assert a_kind().target == "pali3kit.training.stages.mine"
+    assert a_kind(module="plugin.stages.mine").target == "plugin.stages.mine"
+
+
+def test_a_kind_of_which_little_is_said_is_the_simplest():
+    """It draws nothing, runs in one process, and has neither a place in the paper nor complaints."""
+    mine = a_kind()
+    step = Step("masks", "masks", Loose({}))
+    assert not (mine.seeded or mine.spread or mine.passes or mine.recomputes or mine.encoder_alone)
+    assert (mine.stage, mine.title, mine.detail(step), mine.panel(step), mine.units(step)) == ("", "", "", "", 1)
+    assert list(mine.check(None)) == []
+
+
+def test_kinds_are_frozen():
+    with pytest.raises(AttributeError):
+        a_kind().version = 2
+
+
+@dataclass(frozen=True, kw_only=True)
+class Trained(StageConfig):
+    training: Training | None = None
+
+
+@pytest.mark.parametrize(
+    ("training", "units"),
+    [
+        (None, 1),
+        (Masks(examples=0, batch_size=10), 1),  # left as it is, but no step is free
+        (Masks(examples=640, batch_size=10), 640),
+    ],
+)
+def test_work_is_counted_in_training_examples(training, units):
+    assert kinds.examples(Step("masks", "masks", Trained(training=training))) == units
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_each_kind_stands_in_the_file_of_its_name(name):
+    module = import_module(f"pali3kit.plan.kinds.{name}")
+    found, origin = STAGE.found[name]
+    assert origin == f"pali3kit.plan.kinds.{name}:KIND"
+    assert replace(found, module="") == module.KIND  # the fakes run some kinds here
+    assert module.KIND.name == name and module.KIND.summary and module.KIND.version >= 1
+    assert module.KIND.seconds > 0
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_each_kind_has_a_frozen_configuration(name):
+    config = import_module(f"pali3kit.plan.kinds.{name}").Config
+    assert is_dataclass(config) and issubclass(config, StageConfig)
+    assert config.__dataclass_params__.frozen and all(field.kw_only for field in fields(config))
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_each_kind_is_run_by_a_module_that_takes_its_configuration(name):
+    """The fakes run some kinds here; the module of the name is the real one."""
+    module = import_module(f"pali3kit.training.stages.{name}")
+    assert module.run.__annotations__["config"] == "Config"
+    assert module.Config is import_module(f"pali3kit.plan.kinds.{name}").Config
+    if calibrate := getattr(module, "calibrate", None):
+        assert list(calibrate.__annotations__) == ["config", "sizes", "return"]
+
+
+def test_the_stages_of_the_paper():
+    places = {name: STAGE.find(name).stage for name in ALL if STAGE.find(name).stage}
+    assert places == {"vision": "0a", "language": "0b", "masks": "0c", "multimodal": "1", "resolution": "2",
+                      "transfer": "3"}  # fmt: skip
+
+
+def test_what_can_be_measured_after_which_stage():
+    assert {name: STAGE.find(name).title for name in ALL if STAGE.find(name).title} == {
+        "multimodal": "After stage 1", "resolution": "After stage 2", "transfer": "After transfer",
+    }  # fmt: skip
+
+
+def test_kinds_with_a_section_of_their_own_are_named_as_it_is():
+    sections = {field.name for field in fields(Stages)}
+    assert sections <= set(ALL)
+
+
+def test_what_is_shared_among_ranks_trains_on_pictures():
+    assert {name for name in ALL if STAGE.find(name).spread} == {
+        "vision", "multimodal", "resolution", "transfer", "lit", "finetune",
+    }  # fmt: skip
+
+
+def test_batches_are_cut_into_passes_on_pali_alone():
+    assert {name for name in ALL if STAGE.find(name).passes} == {"multimodal", "resolution", "transfer"}
+
+
+@pytest.mark.parametrize("name", ["tokenizer", "vision", "masks", "language", "features", "multimodal", "transfer",
+                                  "embed", "probe", "evaluate"])  # fmt: skip
+def test_a_newer_version_is_other_work_and_what_follows_too(experiment, monkeypatch, name):
+    before = digests(build(experiment))
+    found, origin = STAGE.found[name]
+    monkeypatch.setitem(STAGE.found, name, (replace(found, version=found.version + 1), origin))
+    graph = build(experiment)
+    after = {step.label for step in graph.steps if step.digest not in before.values()}
+    assert {step.label for step in graph.steps if step.kind == name} <= after
+
+    def follows(step):
+        return step.kind == name or any(map(follows, step.parents.values()))
+
+    assert after == {step.label for step in graph.steps if follows(step)}
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_what_draws_nothing_at_random_is_one_step_for_all_seeds(name):
+    """Tokenizers, features and evaluations are; trainings are not, but for that of the mask tokenizer."""
+    drawn = {"vision", "language", "multimodal", "resolution", "transfer", "lit", "finetune", "linear", "probe"}
+    assert STAGE.find(name).seeded is (name in drawn)

@@ -1,0 +1,55 @@
+"""Nearest neighbours on kept features."""
+
+from __future__ import annotations
+
+import pytest
+from planned import changed, complaints, detail, kinds, on_classes, step_of, units
+
+from pali3kit.errors import DataError
+from pali3kit.plan.kinds.knn import pictures
+
+
+@pytest.fixture
+def experiment(experiment):
+    return on_classes(experiment)
+
+
+def knn(experiment, seed=0, **changes):
+    return step_of(changed(experiment, changes), "knn", seed)
+
+
+def test_what_it_is_made_of(experiment):
+    step = knn(experiment)
+    assert step.plain == {"neighbours": 20, "splits": ["test", "v2"]}
+    assert kinds(step.parents) == {"train": "embed", "test": "embed"}
+    assert [parent.plain["splits"] for parent in step.parents.values()] == [["train"], ["test", "v2"]]
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("evaluation.neighbours", 10), ("evaluation.crop", 0.875), ("stages.vision.examples", 110)]
+)
+def test_what_makes_it_another(experiment, key, value):
+    assert knn(experiment, **{key: value}).digest != knn(experiment).digest
+
+
+@pytest.mark.parametrize(
+    ("key", "value"), [("stages.linear.epochs", 3), ("evaluation.shots", 3), ("stages.finetune.examples", 100)]
+)
+def test_what_it_does_not_depend_on(experiment, key, value):
+    assert knn(experiment, **{key: value}).digest == knn(experiment).digest
+
+
+def test_it_draws_nothing(experiment):
+    assert knn(experiment, 5).seed == 0
+
+
+def test_more_neighbours_than_pictures_are_told_before_features_are_made(experiment):
+    with pytest.raises(DataError, match=r"^evaluation\.neighbours: 21 asked of 20 train pictures$"):
+        knn(experiment, **{"evaluation.neighbours": 21})
+
+
+def test_its_work_is_the_pictures_of_both_splits(experiment):
+    step = knn(experiment)
+    assert units(step) == pictures(step) == 20 + 10 + 10
+    assert pictures(step.parents["train"]) == 20
+    assert (detail(step), complaints(experiment, "knn")) == ("", [])

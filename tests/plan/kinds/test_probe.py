@@ -1,0 +1,63 @@
+"""The few-shot probe."""
+
+from __future__ import annotations
+
+import pytest
+from planned import changed, complaints, detail, kinds, step_of, units
+
+from pali3kit.config.part import Part
+
+
+def probe(experiment, seed=0, **changes):
+    return step_of(changed(experiment, changes), "probe", seed)
+
+
+def test_what_it_is_made_of(experiment):
+    assert probe(experiment).plain == {"sets": ["flag"], "shots": 10, "curve": [1, 5, 10, 25], "draws": 3}
+    assert kinds(probe(experiment).parents) == {"flag": "embed"}
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("evaluation.shots", 5),
+        ("evaluation.curve", [1]),
+        ("evaluation.draws", 4),
+        ("evaluation.crop", 0.875),
+        ("evaluation.probes", {"count": Part(name="world_probe", options={"task": "count"})}),
+        ("stages.vision.examples", 110),
+        ("model.image_size", 128),
+    ],
+)
+def test_what_makes_it_another(experiment, key, value):
+    assert probe(experiment, **{key: value}).digest != probe(experiment).digest
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("evaluation.neighbours", 3), ("evaluation.limit", 3), ("data.train", 21), ("stages.language.examples", 110)],
+)
+def test_what_it_does_not_depend_on(experiment, key, value):
+    assert probe(experiment, **{key: value}).digest == probe(experiment).digest
+
+
+def test_another_number_of_shots_computes_no_features_again(experiment):
+    few, many = (probe(experiment, **{"evaluation.shots": shots}) for shots in (5, 10))
+    assert few.parents["flag"].digest == many.parents["flag"].digest
+
+
+def test_each_seed_draws_its_own(experiment):
+    assert probe(experiment, 1, pretrain="random").digest != probe(experiment, pretrain="random").digest
+    assert probe(experiment, 1).seed == 1
+
+
+def test_the_same_pictures_by_another_name_are_computed_once(experiment):
+    flag = Part(name="world_probe", options={"task": "flag"})
+    step = probe(experiment, **{"evaluation.probes": {"one": flag, "kind": flag}})
+    assert set(step.parents) == {"one", "kind"} and len({parent.digest for parent in step.parents.values()}) == 1
+
+
+def test_by_default_the_worlds_eight_sets(experiment):
+    step = probe(experiment, **{"evaluation.probes": {}})
+    assert len(step.parents) == len(step.plain["sets"]) == units(step) == 8
+    assert (detail(step), complaints(experiment, "probe")) == ("", [])

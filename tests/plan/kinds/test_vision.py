@@ -1,0 +1,155 @@
+"""Stage 0a: each arm depends on what it reads, and on nothing of the other."""
+
+from __future__ import annotations
+
+import pytest
+from planned import changed, complaints, detail, kinds, panel, step_of, units
+
+from pali3kit.config.part import Part
+from pali3kit.plan import content
+
+ARMS = ("siglip", "classif", "random", "given")
+BOTH = {
+    "stages.vision.examples": 110,
+    "stages.vision.batch_size": 20,
+    "stages.vision.crop": 0.5,
+    "stages.vision.flip": True,
+    "stages.vision.freeze": ["patches.*"],
+    "stages.vision.optimizer.learning_rate": 0.5,
+    "stages.vision.optimizer.cooldown": 0.1,
+}
+SIGLIP = {
+    "stages.vision.temperature": 5.0,
+    "stages.vision.bias": -5.0,
+    "stages.vision.text_length": 16,
+    "stages.vision.text.depth": 2,
+    "tokenizer.vocabulary": 60,
+}
+CLASSIF = {"stages.vision.head_bias": -5.0, "stages.vision.loss": "softmax"}
+MODEL = {"model.vision.width": 16, "model.image_size": 128}
+NOBODY = {
+    "data.train": 21,
+    "data.test": 3,
+    "stages.language.examples": 90,
+    "model.language.width": 16,
+    "evaluation.shots": 3,
+    "model.vision.weights": None,
+}
+
+
+def vision(experiment, arm, seed=0, **changes):
+    return step_of(changed(experiment, {"pretrain": arm, **changes}), "vision", seed)
+
+
+@pytest.mark.parametrize(
+    ("arm", "read"),
+    [("siglip", BOTH | SIGLIP | MODEL), ("classif", BOTH | CLASSIF | MODEL), ("random", MODEL), ("given", MODEL)],
+)
+def test_what_makes_an_arm_another_encoder(experiment, arm, read):
+    before = vision(experiment, arm).digest
+    everything = BOTH | SIGLIP | CLASSIF | MODEL | NOBODY
+    again = {key for key, value in everything.items() if vision(experiment, arm, **{key: value}).digest != before}
+    assert again == read.keys()
+
+
+@pytest.mark.parametrize("arm", ARMS)
+def test_each_seed_has_its_own(experiment, arm):
+    assert vision(experiment, arm, 1).digest != vision(experiment, arm).digest
+
+
+def test_arms_are_different_work(experiment):
+    assert len({vision(experiment, arm).digest for arm in ARMS}) == 4
+
+
+def test_texts_are_read_by_siglip_alone(experiment):
+    assert {arm: kinds(vision(experiment, arm).parents) for arm in ARMS} == {
+        "siglip": {"tokenizer": "tokenizer"}, "classif": {}, "random": {}, "given": {},
+    }  # fmt: skip
+
+
+def test_what_stays_as_it_is_sees_no_data(experiment):
+    assert vision(experiment, "random").plain == {
+        "pretrain": "random", "vision": {"name": "vit", "width": 8, "patch": 8}, "image_size": 64,
+    }  # fmt: skip
+
+
+def test_the_configuration_has_nothing_of_the_other_arm(experiment):
+    siglip, classif = (vision(experiment, arm).plain["training"] for arm in ("siglip", "classif"))
+    assert "head_bias" not in siglip and siglip["temperature"] == 10.0
+    assert not {"temperature", "bias", "text", "text_length"} & classif.keys() and classif["head_bias"] == -10.0
+
+
+def test_new_pictures_are_new_work(experiment):
+    source = vision(experiment, "classif")
+    assert source.plain["data"] == "pictures" and source.plain["source"] == {"name": "fake"}
+
+
+def test_another_file_of_weights_is_another_start(experiment, tmp_path):
+    def of(data):
+        content._sha256.cache_clear()
+        (tmp_path / "w.npz").write_bytes(data)
+        return vision(experiment, "given", **{"model.vision.weights": str(tmp_path / "w.npz")})
+
+    assert of(b"a").digest == of(b"a").digest != of(b"b").digest
+    content._sha256.cache_clear()
+
+
+def test_each_arm_has_a_panel_of_its_own_since_losses_differ(experiment):
+    assert [panel(vision(experiment, arm)) for arm in ARMS] == list(ARMS)
+    assert detail(vision(experiment, "siglip")) == ""
+
+
+def test_its_work_is_its_examples(experiment):
+    assert units(vision(experiment, "siglip", **{"stages.vision.examples": 110})) == 110
+    assert units(vision(experiment, "random")) == 1
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "text"),
+    [
+        ({"stages.vision.examples": 0}, "stages.vision.examples",
+         "stages.vision.examples should be at least 1, not 0."),
+        ({"stages.vision.examples": 5}, "stages.vision.examples",
+         "stages.vision.examples: 5 examples are less than one batch of 10"),
+        ({"runtime.ranks": 4}, "runtime.ranks",
+         "4 ranks do not divide the batch of 10 of stages.vision; nearest: 5"),
+        ({"runtime.ranks": 2, "runtime.strategy": "fsdp"}, "stages.vision.optimizer.name",
+         "muon works on whole matrices, fsdp shards them: take adamw."),
+    ],
+)  # fmt: skip
+def test_budgets_that_cannot_be_spent(experiment, changes, key, text):
+    assert complaints(changed(experiment, changes), "vision") == [(key, text)]
+
+
+def test_an_encoder_that_cannot_learn_in_the_memory_that_there_is(experiment):
+    """One block, 8 wide. Nothing learns in a random one."""
+    shape = {"size": None, "width": 8, "depth": 1, "heads": 1, "mlp": 8, "patch": 8}
+    small = {"model.vision": Part(name="vit", options=shape), "runtime.memory": 1e-6}
+    # patches (3*64+1)*8, positions 64*8, attention 4*(64+8), MLP 9*8+9*8, norms 4*8+2*8
+    parameters = 193 * 8 + 64 * 8 + 4 * 72 + 2 * 72 + 48
+    [(key, text)] = complaints(changed(experiment, small), "vision")
+    assert key == "stages.vision" and text.startswith(f"{parameters:,} parameters with muon need at least 0.0 GiB")
+    assert complaints(changed(experiment, {**small, "pretrain": "random"}), "vision") == []
+
+
+def test_the_fakes_budgets_can_be_spent(experiment):
+    assert complaints(experiment, "vision") == []
+
+
+def test_an_option_that_says_nothing_is_not_hashed(experiment):
+    """Options come with time; results must not grow stale by them."""
+    step = vision(experiment, "siglip")
+    assert "cooldown" not in step.plain["training"]["optimizer"]
+    cooled = vision(experiment, "siglip", **{"stages.vision.optimizer.cooldown": 0.1})
+    assert cooled.plain["training"]["optimizer"]["cooldown"] == 0.1 and cooled.digest != step.digest
+
+
+@pytest.mark.parametrize("arm", ["siglip", "classif"])
+def test_training_goes_on_from_other_weights_too(experiment, arm, tmp_path):
+    def of(data):
+        content._sha256.cache_clear()
+        (tmp_path / "w.npz").write_bytes(data)
+        return vision(experiment, arm, **{"model.vision.weights": str(tmp_path / "w.npz")}).digest
+
+    assert of(b"a") == of(b"a") != of(b"b")
+    content._sha256.cache_clear()

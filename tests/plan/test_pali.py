@@ -1,0 +1,123 @@
+"""What the stages on PaLI share."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pytest
+from planned import changed, kinds
+
+from pali3kit.config.part import Part
+from pali3kit.config.stages import ResolutionStep
+from pali3kit.plan.cell import CellSteps
+from pali3kit.plan.pali import (
+    Scenes,
+    Texts,
+    at_size,
+    has_regions,
+    inputs,
+    scenes_of,
+    size_of,
+    start_step,
+    texts_of,
+    tokenizers,
+    tuned_step,
+)
+from pali3kit.plan.step import Step
+
+STEPS = [ResolutionStep(image_size=96, examples=40), ResolutionStep(image_size=128, examples=50)]
+
+
+@pytest.fixture
+def cell(experiment):
+    return lambda **changes: CellSteps(changed(experiment, changes), 0)
+
+
+def test_scenes_are_told_with_their_content_where_it_is_known(experiment):
+    assert scenes_of(Part(name="fake"), 96) == {"source": {"name": "fake"}, "data": "pictures", "image_size": 96}
+    unknown = Scenes(source={"name": "tsv"}, data="", image_size=64)
+    assert unknown.plain() == {"source": {"name": "tsv"}, "image_size": 64}
+
+
+@pytest.mark.parametrize(("cache", "count"), [(True, 0), (False, 20)])
+def test_train_pictures_are_counted_where_no_tokens_are_kept(experiment, cache, count):
+    assert texts_of(changed(experiment, {"data.cache": cache}), 64)["count"] == count
+
+
+def test_lengths_and_bins_are_those_of_stage_1_and_the_tokenizer(experiment):
+    told = {"tokenizer.bins": 32, "stages.multimodal.prompt_length": 9, "stages.multimodal.target_length": 8}
+    assert texts_of(changed(experiment, told), 96) == {
+        "source": {"name": "fake"}, "data": "pictures", "image_size": 96, "bins": 32, "prompt_length": 9,
+        "target_length": 8, "count": 0,
+    }  # fmt: skip
+
+
+def test_what_says_nothing_of_texts_is_left_out():
+    told = Texts(source={"name": "world"}, image_size=64, bins=9, prompt_length=1, target_length=2).plain()
+    assert told == {"source": {"name": "world"}, "image_size": 64, "bins": 9, "prompt_length": 1, "target_length": 2}
+
+
+def test_kept_tokens_stand_for_the_encoder(cell):
+    assert kinds(inputs(cell(), "train", regions=False)) == {"features": "features", "tokenizer": "tokenizer"}
+    assert kinds(inputs(cell(**{"data.cache": False}), "train", regions=True)) == {
+        "vision": "vision", "tokenizer": "tokenizer", "masks": "masks",
+    }  # fmt: skip
+
+
+def test_the_encoder_may_be_stage_2s(cell):
+    steps = cell(**{"data.cache": False, "stages.resolution.steps": STEPS})
+    tuned = steps.step("resolution", number=1)
+    assert inputs(steps, "train", False, tuned)["vision"] is tuned
+    assert (size_of(steps, None), size_of(steps, tuned)) == (64, 128)
+
+
+@pytest.mark.parametrize(("regions", "roles"), [(True, ["tokenizer", "masks"]), (False, ["tokenizer"])])
+def test_masks_are_read_where_regions_are(cell, regions, roles):
+    assert list(tokenizers(cell(), regions)) == roles
+
+
+@pytest.mark.parametrize(
+    ("steps", "wanted", "number"),
+    [([], None, None), (STEPS, None, 1), (STEPS, 96, 0), (STEPS, 128, 1), (STEPS, 64, None)],
+)
+def test_which_step_of_stage_2_is_measured(cell, steps, wanted, number):
+    asked = cell(**{"stages.resolution.steps": steps, "stages.transfer.image_size": wanted})
+    expected = None if number is None else asked.step("resolution", number=number)
+    assert tuned_step(asked) is expected
+
+
+def test_transfers_start_from_stage_1_unless_they_say_otherwise(cell):
+    steps = {"stages.resolution.steps": STEPS}
+    assert start_step(cell(**steps)) is None
+    asked = cell(**steps, **{"stages.transfer.start": "resolution"})
+    assert start_step(asked) is asked.step("resolution", number=1)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Seen(Scenes):
+    pass
+
+
+@pytest.mark.parametrize(("kind", "text"), [("resolution", "@96"), ("vision", "")])
+def test_the_size_is_told_where_stage_2_made_the_encoder(kind, text):
+    config = Seen(source={"name": "world"}, image_size=96)
+    step = Step("transfer", "", config, 0, {"vision": Step(kind, "", config)})
+    assert at_size(step) == text
+    assert at_size(Step("transfer", "", config)) == ""
+
+
+@pytest.mark.parametrize(
+    ("mixture", "regions"),
+    [
+        ({}, False),
+        ({"vqa": 1.0}, False),
+        ({"refer": 1.0}, True),
+        ({"refer": 0.0}, False),
+        ({"refer_plus": 1.0, "vqa": 1.0}, True),
+        ({"coco.refer": 1.0}, True),
+        ({"refer.vqa": 1.0}, False),  # a part of a union may be called so
+        ({"detect": 1.0}, False),
+    ],
+)
+def test_which_mixtures_have_masks_among_their_targets(mixture, regions):
+    assert has_regions(mixture) is regions

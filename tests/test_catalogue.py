@@ -1,0 +1,157 @@
+"""Catalogues: objects that are found where they stand, and those of plug-ins."""
+
+from __future__ import annotations
+
+import importlib
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from importlib.metadata import EntryPoint
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pali3kit import catalogue
+from pali3kit.catalogue import BENCHMARK, CATALOGUES, STAGE, Catalogue
+from pali3kit.errors import RegistryError
+
+MEASURE = """
+class Thing:
+    def __init__(self, name, summary):
+        self.name, self.summary = name, summary
+"""
+ONE = "from {0}.thing import Thing\nONE = Thing('one', 'the first')\n"
+TWO = "from {0}.thing import Thing\nfrom {0}.one import ONE\nTWO = Thing('two', 'the second')\n"
+
+
+@pytest.fixture
+def things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
+    """A catalogue of the package `<name>`, whose modules are given as texts."""
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def make(**modules: str) -> Catalogue[Any]:
+        name = f"{tmp_path.name}_things"
+        (tmp_path / name).mkdir()
+        for module, text in {"__init__": "", "thing": MEASURE, **modules}.items():
+            (tmp_path / name / f"{module}.py").write_text(text.format(name) if module != "thing" else text)
+        importlib.invalidate_caches()
+        return Catalogue("thing", name, f"{name}.thing:Thing")
+
+    return make
+
+
+def plug_in(monkeypatch: pytest.MonkeyPatch, *points: EntryPoint) -> None:
+    monkeypatch.setattr(catalogue, "plugins", lambda: points)
+
+
+def test_an_object_is_found_where_it_stands(things: Any) -> None:
+    found = things(one=ONE, two=TWO)
+    assert found.names() == ["one", "two"]
+    assert found.find("two").summary == "the second"
+    assert [each.name for each in found.all()] == ["one", "two"]
+
+
+def test_what_a_module_imports_of_another_counts_once(things: Any) -> None:
+    assert len(things(one=ONE, two=TWO).found) == 2
+
+
+def test_what_is_told_of_each(things: Any) -> None:
+    found = things(one=ONE, two=TWO)
+    assert [(entry.name, entry.summary) for entry in found.entries()] == [("one", "the first"), ("two", "the second")]
+    assert found.describe("one").origin == f"{found.package}.one:ONE"
+    assert found.describe("one").options is None
+
+
+def test_an_unknown_name_is_told_with_the_nearest_or_with_all(things: Any) -> None:
+    found = things(one=ONE, two=TWO)
+    with pytest.raises(RegistryError, match=r"^unknown thing 'tow'\. Did you mean 'two'\?$"):
+        found.find("tow")
+    with pytest.raises(RegistryError, match=r"^unknown thing 'xyz'\. Choose from one, two\.$"):
+        found.describe("xyz")
+
+
+def test_a_name_that_is_taken_twice_is_told_with_both_places(things: Any) -> None:
+    again = "from {0}.thing import Thing\nAGAIN = Thing('one', 'another')\n"
+    found = things(one=ONE, again=again)
+    with pytest.raises(RegistryError) as error:
+        found.names()
+    package = found.package
+    assert str(error.value) == f"thing 'one' is registered twice: {package}.again:AGAIN and {package}.one:ONE."
+
+
+def test_plug_ins_are_found_by_their_group(things: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    found = things(one=ONE)
+    (tmp_path / "plugged.py").write_text(
+        f"from {found.package}.thing import Thing\nMINE = Thing('mine', 'a plug-in')\n"
+    )
+    plug_in(
+        monkeypatch,
+        EntryPoint("mine", "plugged:MINE", "pali3kit.thing"),
+        EntryPoint("other", "nowhere:OTHER", "pali3kit.gadget"),
+    )
+    assert found.names() == ["mine", "one"]
+    assert [each.name for each in found.plugins()] == ["mine"]
+    assert not found.describe("mine").built_in and found.describe("mine").origin == "plugged:MINE"
+
+
+def test_a_plug_in_may_not_take_the_name_of_ours(things: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    found = things(one=ONE)
+    (tmp_path / "taking.py").write_text(f"from {found.package}.thing import Thing\nMINE = Thing('one', 'a plug-in')\n")
+    plug_in(monkeypatch, EntryPoint("one", "taking:MINE", "pali3kit.thing"))
+    with pytest.raises(RegistryError, match=rf"registered twice: {found.package}\.one:ONE and taking:MINE\.$"):
+        found.find("one")
+
+
+@pytest.mark.parametrize("value", ["no_such_module:MINE", "fractions:MINE"])
+def test_a_plug_in_that_cannot_be_imported_is_told_by_its_name(
+    things: Any, monkeypatch: pytest.MonkeyPatch, value: str
+) -> None:
+    plug_in(monkeypatch, EntryPoint("mine", value, "pali3kit.thing"))
+    with pytest.raises(RegistryError, match=rf"^thing 'mine' cannot be imported from {value}: "):
+        things().names()
+
+
+def test_a_plug_in_of_another_kind_is_refused(things: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    plug_in(monkeypatch, EntryPoint("mine", "math:pi", "pali3kit.thing"))
+    with pytest.raises(RegistryError, match=r"^math:pi is no Thing, which a thing should be\.$"):
+        things().names()
+
+
+def test_it_is_looked_for_once(things: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    found = things(one=ONE)
+    found.names()
+    plug_in(monkeypatch, EntryPoint("mine", "nowhere:MINE", "pali3kit.thing"))
+    assert found.names() == ["one"]
+
+
+@dataclass
+class Section:
+    """Options."""
+
+    size: int = 3
+
+
+def test_the_options_of_a_kind_of_stage_are_its_section(monkeypatch: pytest.MonkeyPatch) -> None:
+    found, _ = STAGE.found["masks"]
+    monkeypatch.setitem(STAGE.found, "mine", (replace(found, options=Section), "plugin:MINE"))
+    assert STAGE.describe("mine").options is Section
+    assert STAGE.describe("masks").options is None
+
+
+def test_all_that_can_be_listed() -> None:
+    assert {"vision", "metric", "optimizer", "benchmark", "stage"} <= CATALOGUES.keys()
+    for kind, each in CATALOGUES.items():
+        assert each.kind == kind and each.entries() and all(entry.summary for entry in each.entries()), kind
+
+
+def test_the_built_in_ones_are_no_plug_ins() -> None:
+    assert all(entry.built_in for one in (BENCHMARK, STAGE) for entry in one.entries())
+
+
+def test_they_are_described_without_torch() -> None:
+    code = (
+        "import sys; from pali3kit.catalogue import BENCHMARK, STAGE; BENCHMARK.entries(); STAGE.entries();"
+        " assert not {'torch', 'numpy', 'lightning'} & sys.modules.keys()"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
