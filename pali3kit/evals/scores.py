@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple, TypedDict
+from typing import TYPE_CHECKING, NamedTuple, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
 
-from pali3kit.data.source import Source
-from pali3kit.data.task import Example
-from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.types import Json
+
+if TYPE_CHECKING:  # reports read what is said here, without torch
+    from pali3kit.data.source import Source
+    from pali3kit.data.task import Example
+    from pali3kit.masks.vqvae import MaskVQVAE
 
 
 class Measured(NamedTuple):
