@@ -97,7 +97,7 @@ class AnnotatedSource(RecordSource):
         )
 
     def task(self, name: str, bins: int) -> Task:
-        return RecordTask(name, self, draw_of(name, bins, self.classes, self.words))
+        return _RecordTask(name, self, draw_of(name, bins, self.classes, self.words))
 
     def sentences(self, seed: int, bins: int, limit: int | None = None) -> Iterator[str]:
         """Every text of the training records in random order: captions, words, questions, classes, expressions."""
@@ -123,7 +123,7 @@ class AnnotatedSource(RecordSource):
             return None
 
 
-class RecordTask:
+class _RecordTask:
     """A task on an annotated source."""
 
     def __init__(self, name: str, source: AnnotatedSource, draw: Draw) -> None:

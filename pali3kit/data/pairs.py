@@ -20,7 +20,7 @@ PICTURES = ("jpg", "jpeg", "png", "webp")
 RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 
 
-class PairRecords:
+class _PairRecords:
     """Samples with a picture (`.jpg`, `.png`, `.webp`), a text (`.txt`, or `caption` or `text` in `.json`), and
     labels (`.cls`: whole numbers below `classes`, apart by spaces).
     """
@@ -106,8 +106,8 @@ class PairSource(AnnotatedSource):
         test: str | None = None,
         image_size: int = 0,
     ) -> None:
-        self.pairs = PairRecords(expand(os.path.expanduser(path)), classes, language)
-        held = PairRecords(expand(os.path.expanduser(test)), classes, language) if test else None
+        self.pairs = _PairRecords(expand(os.path.expanduser(path)), classes, language)
+        held = _PairRecords(expand(os.path.expanduser(test)), classes, language) if test else None
         super().__init__(self.pairs, held, filter)
         self.splits = {"train": self.pairs} if held is None else {"train": self.pairs, "test": held}
 

@@ -129,7 +129,7 @@ class UnionSource(SourceBase):
         }
         if not tasks:
             raise RegistryError(f"no part of the union has a task '{name}': they are {', '.join(self.parts)}.")
-        return UnionTask(name, self, tasks)
+        return _UnionTask(name, self, tasks)
 
     def _has(self, part: str, task: str) -> bool:
         offered = self.offered[part]
@@ -146,7 +146,7 @@ class UnionSource(SourceBase):
         return text
 
 
-class UnionTask:
+class _UnionTask:
     """A task on some parts of a union."""
 
     def __init__(self, name: str, union: UnionSource, tasks: Mapping[str, Task]) -> None:

@@ -16,14 +16,14 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pali3kit.declared.source import Module, find
 
 
-class Unread:
+class _Unread:
     """The default of an option that has one which only running the program would tell: not given, it is left out."""
 
     def __repr__(self) -> str:
         return "..."
 
 
-UNREAD = Unread()
+UNREAD = _Unread()
 
 SCALARS: dict[str, Any] = {"int": int, "float": float, "str": str, "bool": bool, "None": NoneType}
 LISTS = ("list", "typing.List", "typing.Sequence", "typing.Iterable", "collections.abc.Sequence",

@@ -110,7 +110,7 @@ class Extractor:
             module.eval()
         given = encoder.image_spec
         self.spec = given if crop is None else replace(given, crop=crop)
-        self._function, self._device = function_of(encoder), device_of(encoder)
+        self._function, self._device = function_of(encoder), _device_of(encoder)
 
     def fit(self, image: np.ndarray) -> np.ndarray:
         """uint8 `[H,W,3]` to `[size,size,3]`; with a crop, what has the size already is cropped too."""
@@ -133,7 +133,7 @@ class Extractor:
         return features.float().numpy(force=True)
 
 
-def device_of(encoder: object) -> torch.device:
+def _device_of(encoder: object) -> torch.device:
     """Where the encoder's parameters are; the CPU for what has none."""
     module = _module_of(encoder)
     parameter = next(module.parameters(), None) if module is not None else None

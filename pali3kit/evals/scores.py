@@ -68,10 +68,10 @@ class Metrics(TypedDict, total=False):
     samples: Sequence[float]
     extra: Mapping[str, Json]
     curve: Mapping[str, float]
-    columns: Mapping[str, ColumnMetrics]
+    columns: Mapping[str, _ColumnMetrics]
 
 
-class ColumnMetrics(TypedDict):
+class _ColumnMetrics(TypedDict):
     """One of several columns."""
 
     value: float

@@ -67,7 +67,7 @@ class _Ring(torch.autograd.Function):
             for step in range(dist.get_world_size(group)):
                 first = 0 if step == 0 else None
                 loss += add_block(x, y, s, b, first, chunk, (d_x, d_y, d_scale, d_bias))
-                y, d_y = pass_on(torch.stack([y, d_y]), group)
+                y, d_y = _pass_on(torch.stack([y, d_y]), group)
         ctx.save_for_backward(*(grad / len(x) for grad in (d_x, d_y, d_scale, d_bias)))
         return loss / len(x)
 
@@ -76,7 +76,7 @@ class _Ring(torch.autograd.Function):
         return (*saved_gradients(ctx, *grad_outputs), None, None)
 
 
-def pass_on(tensor: Tensor, group: dist.ProcessGroup | None = None) -> Tensor:
+def _pass_on(tensor: Tensor, group: dist.ProcessGroup | None = None) -> Tensor:
     """Send `tensor` to the next rank of the ring and return the one that the previous rank sent."""
     rank, ranks = dist.get_rank(group), dist.get_world_size(group)
     if ranks == 1:

@@ -156,7 +156,7 @@ class Codebook(nn.Module):
         self.codes.copy_(self.sums / smoothed[:, None])
 
 
-class Residual(nn.Module):
+class _Residual(nn.Module):
     """Two 3x3 convolutions and a 1x1 one beside a skip."""
 
     def __init__(self, width: int) -> None:
@@ -175,7 +175,7 @@ class Residual(nn.Module):
 
 
 def _residuals(width: int, blocks: int) -> Iterator[nn.Module]:
-    return (Residual(width) for _ in range(blocks))
+    return (_Residual(width) for _ in range(blocks))
 
 
 def _halve(widths: list[int]) -> Iterator[nn.Module]:

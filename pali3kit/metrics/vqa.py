@@ -58,7 +58,7 @@ _POINT = re.compile(r"\.(?!\d)")
 _POINTS_DROPPED = 32
 
 
-def strip_spaces(text: str) -> str:
+def _strip_spaces(text: str) -> str:
     """Newlines and tabs to spaces, and none at the ends: done to every answer."""
     return text.replace("\n", " ").replace("\t", " ").strip()
 
@@ -83,7 +83,7 @@ def answer_score(prediction: str, answers: Sequence[str]) -> float:
     """
     if len(answers) < 2:
         raise DataError(f"VQA accuracy leaves one annotator out, so needs at least 2 answers; got {answers!r}.")
-    prediction, answers = strip_spaces(prediction), [strip_spaces(answer) for answer in answers]
+    prediction, answers = _strip_spaces(prediction), [_strip_spaces(answer) for answer in answers]
     if len(set(answers)) > 1:
         prediction, answers = normalize_answer(prediction), [normalize_answer(answer) for answer in answers]
     matches = [answer == prediction for answer in answers]

@@ -26,7 +26,7 @@ class Output(Protocol):
     pooler_output: Tensor
 
 
-class TwoTowerModel(Protocol):
+class _TwoTowerModel(Protocol):
     """What is asked of the models of two towers of transformers."""
 
     device: torch.device
@@ -83,7 +83,7 @@ class HfTowers(Towers):
         return _pooled(self.model.get_text_features(input_ids=ids.to(self.model.device)))
 
 
-def _load(source: str, name: str) -> TwoTowerModel:
+def _load(source: str, name: str) -> _TwoTowerModel:
     """The model in float32, if its files hold all of it."""
     import transformers
 
@@ -93,7 +93,7 @@ def _load(source: str, name: str) -> TwoTowerModel:
         raise WeightsError(f"the weights of hf/{source} cannot be loaded: {first_line(error)}") from error
     if missing := sorted(report["missing_keys"]):
         raise WeightsError(f"the weights of hf/{source} lack {len(missing)} tensors of a {name}, such as {missing[0]}")
-    in_float32: TwoTowerModel = model.float()
+    in_float32: _TwoTowerModel = model.float()
     return in_float32
 
 

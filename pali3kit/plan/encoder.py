@@ -31,14 +31,14 @@ def labelled_features(cell: CellSteps, splits: tuple[str, ...], crop: float) -> 
     return cell.step("embed", section="labelled", splits=splits, crop=crop)
 
 
-class ReadingFields(TypedDict, total=False):
+class _ReadingFields(TypedDict, total=False):
     """The fields of `Reading`."""
 
     towers: Named
     weights: str
 
 
-def whole_model(cell: CellSteps) -> ReadingFields:
+def whole_model(cell: CellSteps) -> _ReadingFields:
     """Somebody's whole model; nothing where the towers are trained here."""
     towers = cell.experiment.model.towers
     return {} if towers is None else {"towers": named(towers), "weights": weights_of(towers)}

@@ -40,7 +40,7 @@ class Texts(Scenes):
     validation: int = 0
 
 
-class SceneFields(TypedDict):
+class _SceneFields(TypedDict):
     """The fields of `Scenes`."""
 
     source: Named
@@ -48,7 +48,7 @@ class SceneFields(TypedDict):
     image_size: int
 
 
-class TextFields(SceneFields):
+class _TextFields(_SceneFields):
     """The fields of `Texts`, but for `validation`, which is of training alone."""
 
     bins: int
@@ -57,11 +57,11 @@ class TextFields(SceneFields):
     count: int
 
 
-def scenes_of(source: Part, image_size: int) -> SceneFields:
+def scenes_of(source: Part, image_size: int) -> _SceneFields:
     return {"source": named(source), "data": data_of(source), "image_size": image_size}
 
 
-def texts_of(experiment: Experiment, image_size: int) -> TextFields:
+def texts_of(experiment: Experiment, image_size: int) -> _TextFields:
     multimodal = experiment.stages.multimodal
     return {
         **scenes_of(experiment.data.source, image_size),

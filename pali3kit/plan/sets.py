@@ -64,7 +64,7 @@ def labelled_pictures(part: Part, splits: Sequence[str], image_size: int) -> Pic
 
 def captioned_pictures(part: Part, splits: Sequence[str], image_size: int) -> PictureFields:
     """A captioned set."""
-    pictures = open_captioned(part)
+    pictures = _open_captioned(part)
     content = _content(pictures, part, splits)
     count = _count(pictures, splits)
     return {"captioned": named(part), "data": digest(content), "count": count, "image_size": image_size}
@@ -79,7 +79,7 @@ def open_labelled(part: Part) -> LabelledSet:
     return _labelled(json.dumps(named(part), sort_keys=True))
 
 
-def open_captioned(part: Part) -> CaptionedSet:
+def _open_captioned(part: Part) -> CaptionedSet:
     return _captioned(json.dumps(named(part), sort_keys=True))
 
 

@@ -34,7 +34,7 @@ class ResamplerProjector(Projector):
         nn.init.trunc_normal_(self.linear.weight, std=vision_width**-0.5)
         nn.init.zeros_(self.linear.bias)
         self.queries = nn.Parameter(torch.randn(1, tokens, language_width))
-        self.blocks = nn.ModuleList(CrossBlock(language_width, heads) for _ in range(depth))
+        self.blocks = nn.ModuleList(_CrossBlock(language_width, heads) for _ in range(depth))
         self.norm = nn.LayerNorm(language_width, eps=NORM_EPS)
 
     def forward(self, tokens: Tensor, grid: Grid) -> Tensor:
@@ -51,7 +51,7 @@ class ResamplerProjector(Projector):
         return self.queries.shape[1]
 
 
-class CrossBlock(nn.Module):
+class _CrossBlock(nn.Module):
     """`x + attention(norm(x), norm(visual))`, then `x + mlp(norm(x))`."""
 
     def __init__(self, width: int, heads: int) -> None:

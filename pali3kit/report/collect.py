@@ -41,7 +41,7 @@ def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mappin
     """
     shelf = Shelf(store, failures or {})
     arms = arms_of(graph, experiment)
-    sets = sets_of(arms, experiment)
+    sets = _sets_of(arms, experiment)
     published = paper.load(experiment.paper) if experiment.paper else None
     tables = tuple(_table(after, arms, shelf, experiment, published) for after in _afters(arms))
     report = Report(
@@ -82,7 +82,7 @@ def _table(
 ) -> Table:
     suffix = _suffix(after)
     sources = [source for source in experiment.evaluate if any(_key(source, suffix) in arm.steps for arm in arms)]
-    columns = tuple(column for source in sources for column in columns_of(source, sets_of(arms, experiment)))
+    columns = tuple(column for source in sources for column in columns_of(source, _sets_of(arms, experiment)))
     measured = {arm.label: {column.name: _measure(arm, column, suffix, shelf) for column in columns} for arm in arms}
     columns = tuple(column for column in columns if any(each[column.name].anything for each in measured.values()))
     rows = []
@@ -133,7 +133,7 @@ class _Measured:
         return Cell(status, per_seed=per_seed, ours=ours, reasons=self.reasons)
 
 
-def sets_of(arms: Sequence[Arm], experiment: Experiment) -> Sets:
+def _sets_of(arms: Sequence[Arm], experiment: Experiment) -> Sets:
     """What the experiment measures on; where its arms have other sets, all of them are named."""
     chosen, own = experiment.evaluation, experiment.data.source.name != "world"
     labelled, captioned = (

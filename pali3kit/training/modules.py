@@ -123,7 +123,7 @@ class DenoisingModule(StageModule):
         memory = self.model.encode(self.model.embed(batch["inputs"]), batch["input_mask"])
         previous = shift_right(batch["targets"], self.model.start_id)
         states = self.model.decode_states(previous, memory, batch["input_mask"])
-        return packed_loss(self.model, states, batch, z_loss=self.z_loss)
+        return _packed_loss(self.model, states, batch, z_loss=self.z_loss)
 
 
 class MaskModule(StageModule):
@@ -156,11 +156,11 @@ class PaLIModule(StageModule):
         tokens, grid = self.model.see(batch["images"]) if "images" in batch else (batch["tokens"], self.grid)
         texts = batch["prompts"], batch["prompt_mask"], batch["targets"], batch.get("sighted")
         states = self.model.states(tokens, grid, *texts)
-        numbers = packed_loss(self.model.language, states, batch, self.label_smoothing)
+        numbers = _packed_loss(self.model.language, states, batch, self.label_smoothing)
         return {name: value * batch["share"] for name, value in numbers.items()} if "share" in batch else numbers
 
 
-def packed_loss(
+def _packed_loss(
     language: LanguageModel, states: Tensor, batch: Batch, label_smoothing: float = 0.0, z_loss: float = 0.0
 ) -> dict[str, Tensor]:
     """Mean loss and accuracy over the target tokens, with logits computed for these alone.

@@ -48,7 +48,7 @@ class GapHead(nn.Module):
         return tokens.mean(1)
 
 
-class TokenHead(nn.Module):
+class _TokenHead(nn.Module):
     """The first token, `[B,N,D] -> [B,D]`."""
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -59,4 +59,4 @@ def build_head(name: str, width: int, heads: int, mlp: int) -> nn.Module:
     """The head called `"map"`, `"gap"` or `"token"`."""
     if name == "map":
         return MapHead(width, heads, mlp)
-    return {"gap": GapHead, "token": TokenHead}[name]()
+    return {"gap": GapHead, "token": _TokenHead}[name]()

@@ -34,7 +34,7 @@ def load_vision(vit: ViT, path: Path, grid: Grid | None = None, allow: Sequence[
     Raises:
         WeightsError: unreadable, of no known layout, or anything is missing, left over or of another shape.
     """
-    checkpoint = open_checkpoint(path)
+    checkpoint = _open_checkpoint(path)
     layout, prefix = checkpoint.layout, checkpoint.prefix
     links = layout.vision(vit, prefix)
     checkpoint.fold_class_position(links, grid)
@@ -45,7 +45,7 @@ def load_vision(vit: ViT, path: Path, grid: Grid | None = None, allow: Sequence[
 
 def load_two_towers(towers: TwoTowers, path: Path, grid: Grid | None = None, allow: Sequence[str] = ()) -> LoadReport:
     """Read both towers, the log-temperature and the bias at `path` into `towers`: arguments and errors as above."""
-    vit, checkpoint = demand_vit(towers.vision), open_checkpoint(path)
+    vit, checkpoint = demand_vit(towers.vision), _open_checkpoint(path)
     links = checkpoint.layout.towers(vit, towers.text, checkpoint.prefix)
     ours = {name: tensor.float() for name, tensor in to_ours(links, checkpoint.tensors).items()}
     resized = _fit_positions(vit, ours, "vision.positions", grid)
@@ -77,7 +77,7 @@ class Checkpoint:
             self.tensors[table] = positions[:, 1:]
 
 
-def open_checkpoint(path: Path) -> Checkpoint:
+def _open_checkpoint(path: Path) -> Checkpoint:
     """Read all tensors at `path` and recognise their layout."""
     file = find_weights(path)
     tensors = unscan(read_tensors(file))

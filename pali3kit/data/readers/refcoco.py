@@ -21,7 +21,7 @@ from pali3kit.errors import DataError, choose
 from pali3kit.registry import SOURCE
 
 
-class Ref(NamedTuple):
+class _Ref(NamedTuple):
     """What people called one annotated thing, in the set of a column."""
 
     column: str
@@ -54,11 +54,11 @@ class RefCocoReader(Files):
         return {path: Instances(existing(str(path))) for path in dict.fromkeys(self.instances.values())}
 
     @cached_property
-    def refs(self) -> list[Ref]:
+    def refs(self) -> list[_Ref]:
         """All that the files hold, set after set."""
         return [ref for column in self.sets for ref in self._refs(column)]
 
-    def _refs(self, column: str) -> Iterator[Ref]:
+    def _refs(self, column: str) -> Iterator[_Ref]:
         path, known = self.sets[column], self._known[self.instances[column]]
         for where, ref in read_refs(path):
             annotation = field(ref, "ann_id", int, where)
@@ -68,10 +68,10 @@ class RefCocoReader(Files):
             split, picture = field(ref, "split", str, where), known.picture(annotation)
             if field(ref, "image_id", int, where) != picture:
                 raise DataError(f"{where}: 'image_id' {ref['image_id']} is {picture} in {known.path}.")
-            yield Ref(column, split, picture, annotation, tuple(filter(None, said)))
+            yield _Ref(column, split, picture, annotation, tuple(filter(None, said)))
 
     @cached_property
-    def records(self) -> list[list[Ref]]:
+    def records(self) -> list[list[_Ref]]:
         """The things of each record, with their expressions."""
         found = [*(self._combined() if self.split == "train" else self._flat())]
         if not found:
@@ -81,9 +81,9 @@ class RefCocoReader(Files):
     def _splits(self) -> str:
         return choose(self.split, {ref.split for ref in self.refs})
 
-    def _combined(self) -> Iterator[list[Ref]]:
+    def _combined(self) -> Iterator[list[_Ref]]:
         tested = {ref.picture for ref in self.refs if ref.split != "train"}
-        found: dict[int, dict[int, Ref]] = defaultdict(dict)
+        found: dict[int, dict[int, _Ref]] = defaultdict(dict)
         for ref in self.refs:
             if ref.picture not in tested:
                 first = found[ref.picture].get(ref.annotation, ref._replace(expressions=()))
@@ -91,7 +91,7 @@ class RefCocoReader(Files):
                 found[ref.picture][ref.annotation] = first._replace(expressions=said)
         yield from (list(things.values()) for things in found.values())
 
-    def _flat(self) -> Iterator[list[Ref]]:
+    def _flat(self) -> Iterator[list[_Ref]]:
         for ref in self.refs:
             for expression in ref.expressions if ref.split == self.split else ():
                 yield [ref._replace(expressions=(expression,))]
@@ -110,7 +110,7 @@ class RefCocoReader(Files):
         name = f"{self.sets[refs[0].column]}: picture {refs[0].picture}"
         return Record(name, picture_in(self.images, file), size, things=things)
 
-    def _instances(self, ref: Ref) -> Instances:
+    def _instances(self, ref: _Ref) -> Instances:
         return self._known[self.instances[ref.column]]
 
     def places(self, column: str) -> range:
@@ -126,10 +126,10 @@ class RefCocoSource(AnnotatedSource):
         column, test = name.removesuffix("_only"), self.readers.get("test")
         if column == name or column not in SETS or not isinstance(test, RefCocoReader):
             return super().task(name, bins)
-        return SetTask(super().task("refer", bins), test, column)
+        return _SetTask(super().task("refer", bins), test, column)
 
 
-class SetTask:
+class _SetTask:
     """The expressions of one set among the test pictures."""
 
     def __init__(self, task: Task, test: RefCocoReader, column: str) -> None:

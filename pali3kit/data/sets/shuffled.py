@@ -22,7 +22,7 @@ Draw = Callable[[NDArray[np.int64]], NDArray[np.bool_]]
 """From the labels of all pictures to which of them are for training."""
 
 
-class Shuffled(LabelledFiles):
+class _Shuffled(LabelledFiles):
     """All pictures by class and name, divided by a draw; each side keeps that order.
 
     Args:
@@ -45,7 +45,7 @@ class Shuffled(LabelledFiles):
 
 
 @LABELLED.register("caltech101", "Caltech-101, 101_ObjectCategories")
-class Caltech101(Shuffled):
+class Caltech101(_Shuffled):
     """The registry's `caltech101` (Fei-Fei et al. 2004): 30 of each class are train, the others test.
 
     `BACKGROUND_Google` is the 102nd class where it is there, as in TensorFlow Datasets.
@@ -61,7 +61,7 @@ class Caltech101(Shuffled):
 
 
 @LABELLED.register("colorectal", "Kather_texture_2016_image_tiles_5000")
-class Colorectal(Shuffled):
+class Colorectal(_Shuffled):
     """The registry's `colorectal` (Kather et al. 2016): 2000 of 5000 tiles are train, the others test.
 
     Args:
@@ -75,7 +75,7 @@ class Colorectal(Shuffled):
 
 
 @LABELLED.register("uc_merced", "UCMerced_LandUse/Images")
-class UcMerced(Shuffled):
+class UcMerced(_Shuffled):
     """The registry's `uc_merced` (Yang and Newsam 2010): 1000 of 2100 pictures are train, the others test.
 
     Args:

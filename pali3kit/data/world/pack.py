@@ -38,12 +38,12 @@ TONE_GROUPS = ("hand-fingers-open", "hand-fingers-partial", "hand-fingers-closed
 COMMA = re.compile(r"[,،、，;]")
 
 
-def text_of(code: str) -> str:
+def _text_of(code: str) -> str:
     """`"1F1EB-1F1F7"` -> the string of these code points."""
     return "".join(chr(int(point, 16)) for point in code.split("-"))
 
 
-def cldr_locale(language: str) -> str:
+def _cldr_locale(language: str) -> str:
     """CLDR's folder for a Crossmodal-3600 code: Cuzco Quechua is filed under Quechua."""
     return {"quz": "qu"}.get(language, language)
 
@@ -55,7 +55,7 @@ def first_part(name: str) -> str:
 
 def names_of(archives: Archives, language: str, entries: list[Entry]) -> dict[str, str]:
     """Each emoji -> its name in the language, for those that have one; a flag has its territory's name."""
-    locale = cldr_locale(language)
+    locale = _cldr_locale(language)
     short: dict[str, dict[str, list[str]]] = {}
     for package, key in (
         ("cldr-annotations-full", "annotations"),
@@ -66,7 +66,7 @@ def names_of(archives: Archives, language: str, entries: list[Entry]) -> dict[st
     territories = territories["main"][locale]["localeDisplayNames"]["territories"]
     found = {}
     for entry in entries:
-        emoji = text_of(entry["unified"])
+        emoji = _text_of(entry["unified"])
         if entry["subcategory"] == "country-flag":
             name = territories.get("".join(chr(ord(letter) - 0x1F1E6 + ord("A")) for letter in emoji), "")
         else:
@@ -76,7 +76,7 @@ def names_of(archives: Archives, language: str, entries: list[Entry]) -> dict[st
     return found
 
 
-def keywords_of(archives: Archives, emoji: list[str]) -> list[list[str]]:
+def _keywords_of(archives: Archives, emoji: list[str]) -> list[list[str]]:
     """English keywords of each emoji."""
     annotations = archives.json("cldr-annotations-full", "annotations/en/annotations.json")["annotations"][
         "annotations"
@@ -86,9 +86,9 @@ def keywords_of(archives: Archives, emoji: list[str]) -> list[list[str]]:
     return [annotations.get(one.replace("\ufe0f", ""), {}).get("default", []) for one in emoji]
 
 
-def punctuation_of(archives: Archives, language: str) -> dict[str, list[str]]:
+def _punctuation_of(archives: Archives, language: str) -> dict[str, list[str]]:
     """List patterns (two, start, middle, end) and quotation marks (open, close)."""
-    locale = cldr_locale(language)
+    locale = _cldr_locale(language)
     lists = archives.json("cldr-misc-full", f"main/{locale}/listPatterns.json")["main"][locale]["listPatterns"]
     marks = archives.json("cldr-misc-full", f"main/{locale}/delimiters.json")["main"][locale]["delimiters"]
     standard = lists["listPattern-type-standard"]
@@ -103,7 +103,7 @@ def choose(archives: Archives) -> tuple[list[Entry], dict[str, dict[str, str]]]:
     entries: list[Entry] = archives.json("emoji-datasource-google", "emoji.json")
     drawn = [e for e in entries if e["has_img_google"] and e["has_img_twitter"] and e["category"] != "Component"]
     names = {language: names_of(archives, language, drawn) for language in LANGUAGES}
-    kept = [e for e in drawn if all(text_of(e["unified"]) in names[language] for language in LANGUAGES)]
+    kept = [e for e in drawn if all(_text_of(e["unified"]) in names[language] for language in LANGUAGES)]
     return sorted(kept, key=lambda e: (e["category"], e["sort_order"])), names
 
 
@@ -115,25 +115,25 @@ def toned(entries: list[Entry]) -> list[Entry]:
     ]
 
 
-def pack_names(
+def _pack_names(
     archives: Archives, entries: list[Entry], tones: list[Entry], names: Mapping[str, Mapping[str, str]]
 ) -> bytes:
     """`names.json.xz`."""
-    emoji = [text_of(e["unified"]) for e in entries]
+    emoji = [_text_of(e["unified"]) for e in entries]
     table = {
         "emoji": emoji,
         "category": [e["category"] for e in entries],
         "subgroup": [e["subcategory"] for e in entries],
-        "toned": [[text_of(e["unified"]), text_of(e["base"])] for e in tones],
-        "keywords": keywords_of(archives, emoji),
+        "toned": [[_text_of(e["unified"]), _text_of(e["base"])] for e in tones],
+        "keywords": _keywords_of(archives, emoji),
         "names": {language: [names[language][one] for one in emoji] for language in LANGUAGES},
-        "punctuation": {language: punctuation_of(archives, language) for language in LANGUAGES},
+        "punctuation": {language: _punctuation_of(archives, language) for language in LANGUAGES},
     }
     text = json.dumps(table, ensure_ascii=False, separators=(",", ":"))
     return lzma.compress(text.encode(), preset=9 | lzma.PRESET_EXTREME)
 
 
-def palette_of(pixels: np.ndarray) -> np.ndarray:
+def _palette_of(pixels: np.ndarray) -> np.ndarray:
     """256 colours for pixels [n, 4]; the first is fully transparent."""
     from sklearn.cluster import MiniBatchKMeans
 
@@ -153,7 +153,7 @@ def nearest_colour(pixels: np.ndarray, palette: np.ndarray) -> np.ndarray:
     )
 
 
-def pack_sprites(archives: Archives, artist: str, entries: list[Entry]) -> bytes:
+def _pack_sprites(archives: Archives, artist: str, entries: list[Entry]) -> bytes:
     """`<artist>.xz`: premultiplied RGBA, one palette a category."""
     vendor = ARTISTS[artist]
     sprites = np.empty((len(entries), SPRITE, SPRITE, 4), np.uint8)
@@ -166,7 +166,7 @@ def pack_sprites(archives: Archives, artist: str, entries: list[Entry]) -> bytes
     palettes = []
     for category in sorted(set(categories)):
         pixels = sprites[categories == category].reshape(-1, 4)
-        palettes.append(palette_of(pixels))
+        palettes.append(_palette_of(pixels))
         indices[categories == category] = nearest_colour(pixels, palettes[-1]).reshape(-1, SPRITE, SPRITE)
     stream = io.BytesIO()
     np.save(stream, np.stack(palettes))
@@ -174,14 +174,14 @@ def pack_sprites(archives: Archives, artist: str, entries: list[Entry]) -> bytes
     return lzma.compress(stream.getvalue(), preset=9 | lzma.PRESET_EXTREME)
 
 
-def font_file() -> Path:
+def _font_file() -> Path:
     """DejaVu Sans Bold as matplotlib ships it."""
     return Path(str(importlib.metadata.distribution("matplotlib").locate_file("matplotlib/mpl-data/fonts/ttf")))
 
 
-def pack_letters() -> bytes:
+def _pack_letters() -> bytes:
     """`letters.png`: the capitals A-Z, each stretched to fill its cell's height, centred."""
-    font = ImageFont.truetype(str(font_file() / "DejaVuSans-Bold.ttf"), 200)
+    font = ImageFont.truetype(str(_font_file() / "DejaVuSans-Bold.ttf"), 200)
     width, height = LETTER
     row = Image.new("L", (26 * width, height))
     for position in range(26):
@@ -196,7 +196,7 @@ def pack_letters() -> bytes:
     return stream.getvalue()
 
 
-def pack_digits() -> bytes:
+def _pack_digits() -> bytes:
     """`digits.npz`: images uint8 [1797, 8, 8] in 0..16, labels uint8 [1797]."""
     from sklearn.datasets import load_digits
 
@@ -215,7 +215,7 @@ def licences(archives: Archives) -> dict[str, bytes]:
         "emoji-datasource-MIT.txt": archives.read("emoji-datasource-google", "LICENSE"),
         "twemoji-CC-BY-4.0.txt": archives.read("twemoji", "LICENSE-GRAPHICS"),
         "noto-emoji-Apache-2.0.txt": Path("/usr/share/common-licenses/Apache-2.0").read_bytes(),
-        "dejavu-fonts.txt": (font_file() / "LICENSE_DEJAVU").read_bytes(),
+        "dejavu-fonts.txt": (_font_file() / "LICENSE_DEJAVU").read_bytes(),
         "scikit-learn-digits-BSD.txt": Path(str(learn.locate_file(copying))).read_bytes(),
     }
 
@@ -241,10 +241,10 @@ def main() -> None:
     archives = Archives(args.archives)
     entries, names = choose(archives)
     tones = toned(entries)
-    files = {"names.json.xz": pack_names(archives, entries, tones, names)}
-    files["letters.png"], files["digits.npz"] = pack_letters(), pack_digits()
+    files = {"names.json.xz": _pack_names(archives, entries, tones, names)}
+    files["letters.png"], files["digits.npz"] = _pack_letters(), _pack_digits()
     for artist in ARTISTS:
-        files[f"{artist}.xz"] = pack_sprites(archives, artist, entries + tones)
+        files[f"{artist}.xz"] = _pack_sprites(archives, artist, entries + tones)
     (args.out / "LICENSES").mkdir(parents=True, exist_ok=True)
     for name, data in files.items():
         (args.out / name).write_bytes(data)

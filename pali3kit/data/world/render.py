@@ -20,7 +20,7 @@ def render(scene: Scene) -> Image:
     canvas = background(scene)
     for thing in scene.things:
         if thing.tile is not None:
-            coverage, (y, x) = disc_under(thing, scene.artist)
+            coverage, (y, x) = _disc_under(thing, scene.artist)
             tint(canvas, coverage, y, x, TILES[thing.tile])
         paste(canvas, atlas.sized(thing.emoji, scene.artist, thing.size), *thing.place)
     for sign in scene.signs:
@@ -42,7 +42,7 @@ def owners(things: tuple[Thing, ...], signs: tuple[Sign, ...], artist: str, size
     canvas = np.full((size, size), -1, np.int8)
     for number, thing in enumerate(things):
         if thing.tile is not None:
-            coverage, (y, x) = disc_under(thing, artist)
+            coverage, (y, x) = _disc_under(thing, artist)
             _mark(canvas, coverage, y, x, -1)
         _mark(canvas, atlas.sized(thing.emoji, artist, thing.size)[..., 3], *thing.place, number)
     for sign in signs:
@@ -51,7 +51,7 @@ def owners(things: tuple[Thing, ...], signs: tuple[Sign, ...], artist: str, size
     return canvas
 
 
-def disc_under(thing: Thing, artist: str) -> tuple[Image, tuple[int, int]]:
+def _disc_under(thing: Thing, artist: str) -> tuple[Image, tuple[int, int]]:
     """Coverage of a thing's disc, centred under its drawing, and the corner `(y, x)`, which may lie outside."""
     height, width = atlas.sized(thing.emoji, artist, thing.size).shape[:2]
     diameter = disc_diameter(thing.size)

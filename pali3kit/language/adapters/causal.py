@@ -27,13 +27,13 @@ class HfPrefixLM(HfLanguage):
         """The prefix `[B,N,D]` itself: it is read together with the targets."""
         return embeds
 
-    def new_cache(self, capacity: int) -> CausalCache:
+    def new_cache(self, capacity: int) -> _CausalCache:
         """An empty cache; it grows by itself."""
-        return CausalCache()
+        return _CausalCache()
 
     def decode_states(self, ids: Tensor, memory: Tensor, memory_mask: Tensor, cache: Cache | None = None) -> Tensor:
         """Logits `[R,T,V]` of `ids` `[R,T]`; with a cache, `ids` are only the new tokens."""
-        assert cache is None or isinstance(cache, CausalCache), "this cache is another model's"
+        assert cache is None or isinstance(cache, _CausalCache), "this cache is another model's"
         x, seen = self.embed(ids), cache.seen if cache is not None else None
         if seen is None:
             memory, memory_mask = (each.repeat_interleave(len(ids) // len(each), 0) for each in (memory, memory_mask))
@@ -99,7 +99,7 @@ class HfPrefixLM(HfLanguage):
         return dict.fromkeys(kinds, mask) if "sliding_attention" in kinds else mask
 
 
-class CausalCache:
+class _CausalCache:
     """The cache of transformers, of whole layers alone, and what is seen so far."""
 
     def __init__(self) -> None:

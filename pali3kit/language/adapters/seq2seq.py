@@ -22,14 +22,14 @@ class HfSeq2Seq(HfLanguage):
     def encode(self, embeds: Tensor, mask: Tensor) -> Tensor:
         return self.model.get_encoder()(inputs_embeds=embeds, attention_mask=mask.long()).last_hidden_state
 
-    def new_cache(self, capacity: int) -> Seq2SeqCache:
+    def new_cache(self, capacity: int) -> _Seq2SeqCache:
         """An empty cache; it grows by itself."""
-        return Seq2SeqCache()
+        return _Seq2SeqCache()
 
     def decode_states(self, ids: Tensor, memory: Tensor, memory_mask: Tensor, cache: Cache | None = None) -> Tensor:
         """Logits `[R,T,V]` of `ids` `[R,T]`; with a cache, `ids` are only the new tokens."""
-        assert cache is None or isinstance(cache, Seq2SeqCache), "this cache is another model's"
-        cache, caching = cache or Seq2SeqCache(), cache is not None
+        assert cache is None or isinstance(cache, _Seq2SeqCache), "this cache is another model's"
+        cache, caching = cache or _Seq2SeqCache(), cache is not None
         memory, mask = cache.repeated(memory, memory_mask, len(ids))
         output = self.model(
             encoder_outputs=_outputs(memory),
@@ -49,7 +49,7 @@ def _outputs(memory: Tensor) -> BaseModelOutput:
     return BaseModelOutput(last_hidden_state=memory)
 
 
-class Seq2SeqCache:
+class _Seq2SeqCache:
     """The cache of transformers, and the memories that go with its rows."""
 
     def __init__(self) -> None:

@@ -15,7 +15,7 @@ from pali3kit.metrics.ptb import write
 from pali3kit.metrics.ptb.fold import CAPITAL
 
 
-class Rule(NamedTuple):
+class _Rule(NamedTuple):
     """A pattern on folded text, its token in group 1, and how the original text of that token is written."""
 
     pattern: re.Pattern[str]
@@ -115,8 +115,8 @@ _RULES: list[tuple[str, str, Callable[[str], str]]] = [
 ]
 
 
-def _compile(token: str, context: str, writer: Callable[[str], str]) -> Rule:
-    return Rule(re.compile(f"({token})(?:{context})" if context else f"({token})"), writer)
+def _compile(token: str, context: str, writer: Callable[[str], str]) -> _Rule:
+    return _Rule(re.compile(f"({token})(?:{context})" if context else f"({token})"), writer)
 
 
 RULES = [_compile(*rule) for rule in _RULES]

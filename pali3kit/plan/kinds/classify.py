@@ -19,7 +19,7 @@ class Config(StageConfig):
     splits: tuple[str, ...]
 
 
-def make(cell: CellSteps) -> Step:
+def _make(cell: CellSteps) -> Step:
     """The classifier, its logits on the test pictures, and what they are worth."""
     splits, crop = splits_of(cell), cell.experiment.evaluation.crop
     classifier = cell.step("finetune")
@@ -27,7 +27,7 @@ def make(cell: CellSteps) -> Step:
     return cell.new("classify", Config(column="finetune", splits=splits), test=logits)
 
 
-def detail(step: Step) -> str:
+def _detail(step: Step) -> str:
     return str(step.plain["column"])
 
 
@@ -35,8 +35,8 @@ KIND = StageKind(
     name="classify",
     summary="score a fine-tuned classifier",
     version=1,
-    make=make,
+    make=_make,
     seconds=0.1,
     encoder_alone=True,
-    detail=detail,
+    detail=_detail,
 )

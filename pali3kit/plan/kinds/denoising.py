@@ -26,7 +26,7 @@ class Config(StageConfig):
     limit: int
 
 
-def make(cell: CellSteps) -> Step:
+def _make(cell: CellSteps) -> Step:
     """Held-out text is one test, whatever the seed."""
     training, source = cell.experiment.stages.language, cell.experiment.data.source
     config = Config(
@@ -40,7 +40,7 @@ def make(cell: CellSteps) -> Step:
     return cell.new("denoising", config, language=cell.step("language"), tokenizer=cell.step("tokenizer"))
 
 
-def units(step: Step) -> int:
+def _units(step: Step) -> int:
     """Windows in each mode."""
     return MODES * int(str(step.plain["limit"]))
 
@@ -49,7 +49,7 @@ KIND = StageKind(
     name="denoising",
     summary="the pretrained language model's loss on held-out text",
     version=1,
-    make=make,
-    units=units,
+    make=_make,
+    units=_units,
     seconds=0.003,
 )

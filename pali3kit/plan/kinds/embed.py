@@ -21,7 +21,7 @@ class Config(Pictures, Reading):
     crop: float
 
 
-def make(
+def _make(
     cell: CellSteps,
     section: str,
     splits: tuple[str, ...],
@@ -48,12 +48,12 @@ def _pictures(cell: CellSteps, section: str, splits: tuple[str, ...], name: str,
     return labelled_pictures(part, splits, tuned or size)
 
 
-def units(step: Step) -> int:
+def _units(step: Step) -> int:
     """Pictures."""
     return max(1, int(str(step.plain["count"])))
 
 
-def detail(step: Step) -> str:
+def _detail(step: Step) -> str:
     """The set, its splits unless they are those of a probe, and what is told of it if no feature."""
     config = step.config
     assert isinstance(config, Config)
@@ -68,9 +68,9 @@ KIND = StageKind(
     name="embed",
     summary="compute the frozen encoder's pooled features of a set once",
     version=1,
-    make=make,
-    units=units,
+    make=_make,
+    units=_units,
     seconds=0.002,
     encoder_alone=True,
-    detail=detail,
+    detail=_detail,
 )

@@ -29,7 +29,7 @@ class Config(Texts):
     task: str = ""
 
 
-def make(cell: CellSteps, benchmark: str, after: str) -> Step:
+def _make(cell: CellSteps, benchmark: str, after: str) -> Step:
     model, tuned = _measured(cell, benchmark, after)
     experiment, regions = cell.experiment, BENCHMARK.find(benchmark).regions
     chosen = experiment.evaluation
@@ -60,7 +60,7 @@ def _beams(cell: CellSteps, benchmark: str, after: str) -> int:
     return said if after == "transfer" and said is not None else cell.experiment.evaluation.beams
 
 
-def units(step: Step) -> int:
+def _units(step: Step) -> int:
     """Examples."""
     config = step.config
     assert isinstance(config, Config)
@@ -69,7 +69,7 @@ def units(step: Step) -> int:
     return BENCHMARK.find(config.column).count(config.test, config.limit, languages)
 
 
-def detail(step: Step) -> str:
+def _detail(step: Step) -> str:
     """`vqa`, `vqa@multimodal`, `vqa@448`."""
     after = step.plain["after"]
     if "vision" in step.parents and step.parents["vision"].kind == "resolution":
@@ -81,8 +81,8 @@ KIND = StageKind(
     name="evaluate",
     summary="generate for one column and score it",
     version=2,
-    make=make,
-    units=units,
+    make=_make,
+    units=_units,
     seconds=0.008,
-    detail=detail,
+    detail=_detail,
 )

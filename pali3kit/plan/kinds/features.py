@@ -18,7 +18,7 @@ class Config(Scenes):
     count: int
 
 
-def make(cell: CellSteps, split: str, tuned: Step | None) -> Step:
+def _make(cell: CellSteps, split: str, tuned: Step | None) -> Step:
     """The tokens of the pretrained encoder, or of the one that stage 2 left."""
     data = cell.experiment.data
     config = Config(
@@ -27,12 +27,12 @@ def make(cell: CellSteps, split: str, tuned: Step | None) -> Step:
     return cell.new("features", config, vision=tuned or cell.step("vision"))
 
 
-def units(step: Step) -> int:
+def _units(step: Step) -> int:
     """Pictures."""
     return max(1, int(str(step.plain["count"])))
 
 
-def detail(step: Step) -> str:
+def _detail(step: Step) -> str:
     return f"{step.plain['split']}{at_size(step)}"
 
 
@@ -40,9 +40,9 @@ KIND = StageKind(
     name="features",
     summary="compute the frozen encoder's tokens of all scenes once",
     version=2,
-    make=make,
-    units=units,
+    make=_make,
+    units=_units,
     seconds=0.002,
     encoder_alone=True,
-    detail=detail,
+    detail=_detail,
 )

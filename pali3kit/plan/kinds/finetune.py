@@ -26,14 +26,14 @@ class Config(Pictures):
     training: Finetune
 
 
-def make(cell: CellSteps) -> Step:
+def _make(cell: CellSteps) -> Step:
     section, evaluation = cell.experiment.stages.finetune, cell.experiment.evaluation
     size = section.image_size or cell.experiment.model.image_size
     config = Config(**labelled_pictures(evaluation.labelled, ["train"], size), training=section)
     return cell.new("finetune", config, vision=cell.step("vision"))
 
 
-def check(cell: Experiment) -> Iterator[Complaint]:
+def _check(cell: Experiment) -> Iterator[Complaint]:
     section, wanted = cell.stages.finetune, asked_for(cell, "finetune")
     if wanted and cell.model.towers is None:
         yield from needed("finetune", section, wanted)
@@ -47,8 +47,8 @@ KIND = StageKind(
     name="finetune",
     summary="train the whole encoder as a classifier",
     version=1,
-    make=make,
-    check=check,
+    make=_make,
+    check=_check,
     seconds=0.01,
     seeded=True,
     spread=True,

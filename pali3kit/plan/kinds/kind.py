@@ -17,12 +17,12 @@ def examples(step: Step) -> int:
     return max(1, training.examples) if training is not None else 1
 
 
-def nothing(step: Step) -> str:
+def _nothing(step: Step) -> str:
     """No detail."""
     return ""
 
 
-def accept(cell: Experiment) -> Iterator[Complaint]:
+def _accept(cell: Experiment) -> Iterator[Complaint]:
     """Nothing to complain about."""
     yield from ()
 
@@ -57,7 +57,7 @@ class StageKind:
     summary: str
     version: int
     make: Callable[..., Step]
-    check: Callable[[Experiment], Iterator[Complaint]] = accept
+    check: Callable[[Experiment], Iterator[Complaint]] = _accept
     options: type | None = None
     module: str = ""
     units: Callable[[Step], int] = examples
@@ -69,8 +69,8 @@ class StageKind:
     encoder_alone: bool = False
     stage: str = ""
     title: str = ""
-    detail: Callable[[Step], str] = nothing
-    panel: Callable[[Step], str] = nothing
+    detail: Callable[[Step], str] = _nothing
+    panel: Callable[[Step], str] = _nothing
 
     def __post_init__(self) -> None:
         """Raise RegistryError for an option without a default."""

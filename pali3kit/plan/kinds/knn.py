@@ -20,7 +20,7 @@ class Config(StageConfig):
     splits: tuple[str, ...]
 
 
-def make(cell: CellSteps) -> Step:
+def _make(cell: CellSteps) -> Step:
     chosen, splits = cell.experiment.evaluation, splits_of(cell)
     train, test = (labelled_features(cell, each, chosen.crop) for each in (("train",), splits))
     if (there := pictures(train)) < chosen.neighbours:
@@ -37,7 +37,7 @@ KIND = StageKind(
     name="knn",
     summary="classify by the nearest neighbours' classes",
     version=1,
-    make=make,
+    make=_make,
     units=pictures,
     seconds=1.0,
     encoder_alone=True,

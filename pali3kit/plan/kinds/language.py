@@ -28,7 +28,7 @@ class Config(StageConfig):
     training: LanguagePretraining
 
 
-def make(cell: CellSteps) -> Step:
+def _make(cell: CellSteps) -> Step:
     part, source = cell.experiment.model.language, cell.experiment.data.source
     config = Config(
         source=named(source),
@@ -41,7 +41,7 @@ def make(cell: CellSteps) -> Step:
     return cell.new("language", config, tokenizer=cell.step("tokenizer"))
 
 
-def check(cell: Experiment) -> Iterator[Complaint]:
+def _check(cell: Experiment) -> Iterator[Complaint]:
     yield from spendable("language", cell.stages.language, given=True)
     yield from windows(cell)
 
@@ -50,8 +50,8 @@ KIND = StageKind(
     name="language",
     summary="pretrain the encoder-decoder with UL2's mixture of denoisers",
     version=2,
-    make=make,
-    check=check,
+    make=_make,
+    check=_check,
     seconds=0.007,
     seeded=True,
     recomputes=True,

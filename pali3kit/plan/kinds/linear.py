@@ -21,7 +21,7 @@ class Config(StageConfig):
     splits: tuple[str, ...]
 
 
-def make(cell: CellSteps) -> Step:
+def _make(cell: CellSteps) -> Step:
     crop, splits = cell.experiment.evaluation.crop, splits_of(cell)
     config = Config(classifier=cell.experiment.stages.linear, splits=splits)
     train, test = (labelled_features(cell, each, crop) for each in (("train",), splits))
@@ -32,7 +32,7 @@ KIND = StageKind(
     name="linear",
     summary="train a linear classifier on the frozen encoder's features",
     version=1,
-    make=make,
+    make=_make,
     units=pictures,
     seconds=3.0,
     seeded=True,

@@ -27,7 +27,7 @@ class Config(Scenes):
     training: Lit
 
 
-def make(cell: CellSteps) -> Step:
+def _make(cell: CellSteps) -> Step:
     """The text tower and its bias are those of stage 0a where nothing else is said."""
     section, model = cell.experiment.stages.lit, cell.experiment.model
     pretraining = cell.experiment.stages.vision
@@ -41,7 +41,7 @@ def make(cell: CellSteps) -> Step:
     return cell.new("lit", config, vision=cell.step("vision"), tokenizer=cell.step("tokenizer"))
 
 
-def check(cell: Experiment) -> Iterator[Complaint]:
+def _check(cell: Experiment) -> Iterator[Complaint]:
     if needs_lit(cell):
         section = cell.stages.lit
         yield from needed("lit", section, reads_texts(cell)[0])
@@ -54,8 +54,8 @@ KIND = StageKind(
     name="lit",
     summary="train a text tower for the frozen encoder (LiT)",
     version=1,
-    make=make,
-    check=check,
+    make=_make,
+    check=_check,
     seconds=0.003,
     seeded=True,
     spread=True,

@@ -34,7 +34,7 @@ class Config(Scenes):
     training: Masks
 
 
-def make(cell: CellSteps) -> Step:
+def _make(cell: CellSteps) -> Step:
     """Of files any object will do; the world is asked for those that it can refer to."""
     part, section = cell.experiment.model.masks, cell.experiment.stages.masks
     source = section.source or cell.experiment.data.source
@@ -48,13 +48,13 @@ def make(cell: CellSteps) -> Step:
     return cell.new("masks", config)
 
 
-def check(cell: Experiment) -> Iterator[Complaint]:
+def _check(cell: Experiment) -> Iterator[Complaint]:
     yield from found(cell.model.masks, "model.masks")
     yield from taught(cell.model.masks, "masks", cell.stages.masks.examples)
     yield from spendable("masks", cell.stages.masks, given=True)
 
 
-def detail(step: Step) -> str:
+def _detail(step: Step) -> str:
     return str(step.plain.get("task", ""))
 
 
@@ -62,10 +62,10 @@ KIND = StageKind(
     name="masks",
     summary="train the mask tokenizer",
     version=1,
-    make=make,
-    check=check,
+    make=_make,
+    check=_check,
     seconds=0.003,
     stage="0c",
-    detail=detail,
-    panel=detail,
+    detail=_detail,
+    panel=_detail,
 )

@@ -29,7 +29,7 @@ class Config(Texts):
     training: Multimodal
 
 
-def make(cell: CellSteps) -> Step:
+def _make(cell: CellSteps) -> Step:
     experiment = cell.experiment
     training = experiment.stages.multimodal
     config = Config(
@@ -43,7 +43,7 @@ def make(cell: CellSteps) -> Step:
     )
 
 
-def check(cell: Experiment) -> Iterator[Complaint]:
+def _check(cell: Experiment) -> Iterator[Complaint]:
     section = cell.stages.multimodal
     yield from spendable("multimodal", section)
     yield from mixed(cell)
@@ -57,8 +57,8 @@ KIND = StageKind(
     name="multimodal",
     summary="stage 1: train PaLI on the mixture with the ViT frozen",
     version=2,
-    make=make,
-    check=check,
+    make=_make,
+    check=_check,
     seconds=0.009,
     seeded=True,
     spread=True,

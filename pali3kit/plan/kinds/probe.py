@@ -21,7 +21,7 @@ class Config(StageConfig):
     draws: int
 
 
-def make(cell: CellSteps) -> Step:
+def _make(cell: CellSteps) -> Step:
     chosen, names = cell.experiment.evaluation, tuple(probe_sets(cell.experiment))
     splits = ("train", "test")
     embedded = {
@@ -31,7 +31,7 @@ def make(cell: CellSteps) -> Step:
     return cell.new("probe", config, **embedded)
 
 
-def units(step: Step) -> int:
+def _units(step: Step) -> int:
     """Sets."""
     return len(step.parents)
 
@@ -40,8 +40,8 @@ KIND = StageKind(
     name="probe",
     summary="10-shot ridge probe of the encoder on 8 classification tasks",
     version=3,
-    make=make,
-    units=units,
+    make=_make,
+    units=_units,
     seconds=6.0,
     seeded=True,
     encoder_alone=True,

@@ -26,7 +26,7 @@ class Config(Texts):
     training: Multimodal
 
 
-def make(cell: CellSteps, number: int) -> Step:
+def _make(cell: CellSteps, number: int) -> Step:
     """Step `number` of the curriculum, from 0."""
     experiment, section = cell.experiment, cell.experiment.stages.resolution
     step, mixture = section.steps[number], section.mixture or cell.experiment.stages.multimodal.mixture
@@ -46,7 +46,7 @@ def make(cell: CellSteps, number: int) -> Step:
     return cell.new("resolution", config, **parents, **tokenizers(cell, has_regions(mixture)))
 
 
-def check(cell: Experiment) -> Iterator[Complaint]:
+def _check(cell: Experiment) -> Iterator[Complaint]:
     section = cell.stages.resolution
     yield from resolutions(cell)
     if generates(cell) and has_stage_2(cell):
@@ -54,26 +54,26 @@ def check(cell: Experiment) -> Iterator[Complaint]:
         yield from affordable(cell, "resolution", vision_parameters(cell) + language_size(cell), section.optimizer)
 
 
-def number_of(step: Step) -> int:
+def _number_of(step: Step) -> int:
     """Which step of stage 2 it is, from 1."""
     before = step.parents["model"]
-    return 1 + (number_of(before) if before.kind == step.kind else 0)
+    return 1 + (_number_of(before) if before.kind == step.kind else 0)
 
 
-def detail(step: Step) -> str:
-    return f"{number_of(step)}@{step.plain['image_size']}"
+def _detail(step: Step) -> str:
+    return f"{_number_of(step)}@{step.plain['image_size']}"
 
 
-def panel(step: Step) -> str:
-    return f"step {number_of(step)}"
+def _panel(step: Step) -> str:
+    return f"step {_number_of(step)}"
 
 
 KIND = StageKind(
     name="resolution",
     summary="stage 2: train the whole PaLI, its ViT too, on larger pictures",
     version=1,
-    make=make,
-    check=check,
+    make=_make,
+    check=_check,
     seconds=0.03,
     seeded=True,
     spread=True,
@@ -81,6 +81,6 @@ KIND = StageKind(
     recomputes=True,
     stage="2",
     title="After stage 2",
-    detail=detail,
-    panel=panel,
+    detail=_detail,
+    panel=_panel,
 )

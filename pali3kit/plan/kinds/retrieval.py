@@ -16,7 +16,7 @@ class Config(Pictures, Reading):
     """The captions are the set's."""
 
 
-def make(cell: CellSteps) -> Step:
+def _make(cell: CellSteps) -> Step:
     experiment = cell.experiment
     pictures = captioned_pictures(experiment.evaluation.captioned, ["test"], experiment.model.image_size)
     images = cell.step("embed", section="captioned", splits=("test",))
@@ -27,6 +27,6 @@ KIND = StageKind(
     name="retrieval",
     summary="find texts by pictures and pictures by texts",
     version=1,
-    make=make,
+    make=_make,
     seconds=30.0,
 )

@@ -33,7 +33,7 @@ class Config(StageConfig):
         return super().plain() | ({} if self.file is None else {"rows": self.rows})
 
 
-def make(cell: CellSteps) -> Step:
+def _make(cell: CellSteps) -> Step:
     """A tokenizer that is given reads no text of the source."""
     chosen, codes = cell.experiment.tokenizer, cell.experiment.model.masks.options.get("codes")
     config = _trained(cell, chosen, codes) if chosen.file is None else _given(chosen, chosen.file, codes)
@@ -60,6 +60,6 @@ KIND = StageKind(
     name="tokenizer",
     summary="train SentencePiece on the source's text",
     version=1,
-    make=make,
+    make=_make,
     seconds=6.0,
 )

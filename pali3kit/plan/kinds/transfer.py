@@ -28,7 +28,7 @@ class Config(Texts):
         return {"tasks", "start", "image_size"} | (set() if self.training.checks else {"validate"})
 
 
-def make(cell: CellSteps, benchmark: str) -> Step:
+def _make(cell: CellSteps, benchmark: str) -> Step:
     """The transfer that a benchmark measures."""
     experiment, start = cell.experiment, start_step(cell)
     training = recipe(experiment.stages.transfer, benchmark)
@@ -48,7 +48,7 @@ def make(cell: CellSteps, benchmark: str) -> Step:
     )
 
 
-def check(cell: Experiment) -> Iterator[Complaint]:
+def _check(cell: Experiment) -> Iterator[Complaint]:
     section = cell.stages.transfer
     yield from spendable("transfer", section)
     yield from validated(cell)
@@ -62,11 +62,11 @@ def check(cell: Experiment) -> Iterator[Complaint]:
     yield from affordable(cell, "transfer", language_size(cell), section.optimizer)
 
 
-def detail(step: Step) -> str:
+def _detail(step: Step) -> str:
     return f"{step.plain.get('column') or step.plain['task']}{at_size(step)}"
 
 
-def panel(step: Step) -> str:
+def _panel(step: Step) -> str:
     return str(step.plain["task"])
 
 
@@ -74,8 +74,8 @@ KIND = StageKind(
     name="transfer",
     summary="fine-tune on one task with the ViT frozen",
     version=2,
-    make=make,
-    check=check,
+    make=_make,
+    check=_check,
     seconds=0.009,
     seeded=True,
     spread=True,
@@ -83,6 +83,6 @@ KIND = StageKind(
     recomputes=True,
     stage="3",
     title="After transfer",
-    detail=detail,
-    panel=panel,
+    detail=_detail,
+    panel=_panel,
 )

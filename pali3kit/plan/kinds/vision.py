@@ -42,7 +42,7 @@ class Config(StageConfig):
         return frozenset().union(*(each for arm, each in ARM_FIELDS.items() if arm != self.pretrain))
 
 
-def make(cell: CellSteps) -> Step:
+def _make(cell: CellSteps) -> Step:
     """The tokenizer and the text tower are SigLIP's alone."""
     experiment, source = cell.experiment, cell.experiment.data.source
     vision, pretrained = experiment.model.vision, experiment.pretrain in ARM_FIELDS
@@ -59,7 +59,7 @@ def make(cell: CellSteps) -> Step:
     return cell.new("vision", config, **parents)
 
 
-def check(cell: Experiment) -> Iterator[Complaint]:
+def _check(cell: Experiment) -> Iterator[Complaint]:
     section = cell.stages.vision
     yield from spendable("vision", section)
     yield from spreadable(cell, "vision", section)
@@ -67,7 +67,7 @@ def check(cell: Experiment) -> Iterator[Complaint]:
         yield from affordable(cell, "vision", vision_parameters(cell), section.optimizer)
 
 
-def panel(step: Step) -> str:
+def _panel(step: Step) -> str:
     """The losses of the arms have different units."""
     return str(step.plain["pretrain"])
 
@@ -76,12 +76,12 @@ KIND = StageKind(
     name="vision",
     summary="pretrain the ViT by classification or with SigLIP, or leave it random",
     version=2,
-    make=make,
-    check=check,
+    make=_make,
+    check=_check,
     seconds=0.008,
     seeded=True,
     spread=True,
     recomputes=True,
     stage="0a",
-    panel=panel,
+    panel=_panel,
 )

@@ -23,7 +23,7 @@ class Config(Reading):
     splits: tuple[str, ...]
 
 
-def make(cell: CellSteps) -> Step:
+def _make(cell: CellSteps) -> Step:
     classes = open_labelled(cell.experiment.evaluation.labelled).classes
     if unnamed := [name for name in classes if WNID.fullmatch(name)]:
         raise DataError(f"no text can ask for class {unnamed[0]}: say what it is called (evaluation.labelled.names)")
@@ -36,6 +36,6 @@ KIND = StageKind(
     name="zero_shot",
     summary="classify by the texts of the classes",
     version=1,
-    make=make,
+    make=_make,
     seconds=3.0,
 )

@@ -46,7 +46,7 @@ def run(config: Config, context: StageContext) -> None:
     `rows` has the numbers of the others.
     """
     pictures = build_set(config)
-    encoder = read_encoder(config, context)
+    encoder = _read_encoder(config, context)
     extractor, skips = _extractor(encoder, config.crop), _Listed(context)
     sizes = {split: pictures.size(split) for split in config.splits}
     for number, split in enumerate(sizes):
@@ -87,7 +87,7 @@ def build_captioned(config: Pictures) -> CaptionedSet:
     return build_part(CAPTIONED, config.captioned, image_size=config.image_size)
 
 
-def read_encoder(config: Config, context: StageContext) -> Towers | Classifier | VisionEncoder:
+def _read_encoder(config: Config, context: StageContext) -> Towers | Classifier | VisionEncoder:
     """The encoder of the parent, or its classifier, or the whole model that the config names, on the device."""
     encoder: Towers | Classifier | VisionEncoder
     if config.towers is not None:

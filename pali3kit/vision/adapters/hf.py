@@ -41,7 +41,7 @@ class Output(Protocol):
     pooler_output: Tensor | None
 
 
-class VisionModel(Protocol):
+class _VisionModel(Protocol):
     """What is asked of the vision models of transformers."""
 
     config: PretrainedConfig
@@ -129,14 +129,14 @@ def image_spec(source: str, image_size: int, *, demanded: bool = False) -> Image
         raise WeightsError(f"{file} is no preprocessing of pictures that is known here: {told}") from error
 
 
-def _load(source: str) -> VisionModel:
+def _load(source: str) -> _VisionModel:
     kind = read_config(source).model_type
     import transformers
 
     if kind not in CLASSES:
         raise ConfigError([f"hf/{source} is a '{kind}', not a vision model that is known here.{choose(kind, CLASSES)}"])
     options = {"add_pooling_layer": False} if kind == "vit" else {}
-    model: VisionModel = getattr(transformers, CLASSES[kind]).from_pretrained(source, **options)
+    model: _VisionModel = getattr(transformers, CLASSES[kind]).from_pretrained(source, **options)
     return model
 
 

@@ -18,7 +18,7 @@ from pali3kit.registry import VISION
 from pali3kit.vision.contract import Adapter
 
 
-class FeatureModel(Protocol):
+class _FeatureModel(Protocol):
     """What is asked of timm's models; `patch_embed` of ViTs, `feature_info` of those with a map of features alone."""
 
     num_features: int
@@ -72,13 +72,13 @@ class TimmEncoder(Adapter):
         return features.flatten(2).transpose(1, 2)
 
 
-def _create(name: str, image_size: int, pretrained: bool) -> FeatureModel:
+def _create(name: str, image_size: int, pretrained: bool) -> _FeatureModel:
     """The model without classifier; with a size of its own where it can have one."""
     architecture = name.partition(".")[0]
     if not timm.is_model(architecture):
         raise RegistryError(f"timm has no model '{architecture}'.{nearest(architecture, timm.list_models())}")
     sizes: dict[str, Any] = {"img_size": image_size, "dynamic_img_size": True} if _takes_sizes(architecture) else {}
-    return cast(FeatureModel, timm.create_model(name, pretrained=pretrained, num_classes=0, **sizes))
+    return cast(_FeatureModel, timm.create_model(name, pretrained=pretrained, num_classes=0, **sizes))
 
 
 def _takes_sizes(architecture: str) -> bool:
@@ -87,14 +87,14 @@ def _takes_sizes(architecture: str) -> bool:
     return module in ("vision_transformer", "eva", "deit", "beit")
 
 
-def _patch(model: FeatureModel) -> int:
+def _patch(model: _FeatureModel) -> int:
     """Pixels a token."""
     if hasattr(model, "num_prefix_tokens"):
         return int(model.patch_embed.patch_size[0])
     return int(model.feature_info[-1]["reduction"])
 
 
-def _spec(model: FeatureModel, image_size: int) -> ImageSpec:
+def _spec(model: _FeatureModel, image_size: int) -> ImageSpec:
     data = resolve_model_data_config(model)  # type: ignore[no-untyped-call]
     if data["crop_mode"] not in ("center", "squash"):
         raise ConfigError([f"timm prepares its pictures by crop_mode '{data['crop_mode']}', which is not known here"])
