@@ -7,7 +7,7 @@ from typing import get_args
 
 from pali3kit import registry
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.config.budgets import Complaint, asked_for, known_benchmarks, reads_texts
+from pali3kit.config.budgets import Complaint, known_benchmarks, reads_texts
 from pali3kit.config.part import Part
 from pali3kit.config.schema import Experiment
 from pali3kit.config.shapes import VitShape, resolve
@@ -44,8 +44,8 @@ def _whole(cell: Experiment) -> Iterator[Complaint]:
         return
     if others := [name for name in known_benchmarks(cell) if BENCHMARK.find(name).answered != "features"]:
         yield "model.towers", f"a whole model is measured as an encoder alone: '{others[0]}' needs model.vision."
-    if tuning := asked_for(cell, "finetune"):
-        yield "model.towers", f"a whole model stays as it is: '{tuning}' needs model.vision."
+    if training := [name for name in known_benchmarks(cell) if BENCHMARK.find(name).trains]:
+        yield "model.towers", f"a whole model stays as it is: '{training[0]}' needs model.vision."
     if cell.pretrain != "given":
         yield "pretrain", f"a whole model is taken as it is: pretrain 'given', not '{cell.pretrain}'."
     if towers.name.startswith("open_clip/") and not towers.options.get("pretrained"):

@@ -23,8 +23,8 @@ def benchmark_examples(
     an experiment names it.
 
     Of regions the test split has a task for each set of expressions, `refer_only`; of the train split expressions are
-    those that are trained on, of all sets. A benchmark in every language asks for each of its pictures in each, as
-    Crossmodal-3600 does. English, which is a column of its own, has `limit` pictures; the others, which are averaged,
+    those that are trained on, of all sets. A benchmark in every language, of the task `caption_multilingual`, asks for
+    each of its pictures in each with the tasks `caption_<language>`, as Crossmodal-3600 does. English, which is a column of its own, has `limit` pictures; the others, which are averaged,
     share twice the limit.
     """
     benchmark = BENCHMARK.find(name)
@@ -33,7 +33,8 @@ def benchmark_examples(
         asked += "_only" if benchmark.regions and split == "test" else ""
         return held_out(source.task(part + dot + asked, bins), split, count, limit, SEED, start)
     examples: list[Example] = []
+    general = asked.removesuffix("_multilingual")
     for language in source.languages:
         pictures = limit if language == "en" else benchmark.share(limit, len(source.languages))
-        examples += held_out(source.task(f"{part}{dot}caption_{language}", bins), split, count, pictures, SEED, start)
+        examples += held_out(source.task(f"{part}{dot}{general}_{language}", bins), split, count, pictures, SEED, start)
     return examples

@@ -12,6 +12,7 @@ from pali3kit.plan.step import Step
 from pali3kit.types import Json
 
 NO_ARTIFACT = "no artifact"
+RENAMED = "its artifact's folder has another name"
 ABSENT = "nothing"
 Flat: TypeAlias = dict[str, Json]
 """A configuration with dotted keys."""
@@ -33,7 +34,7 @@ class Reasons:
         found = [list(self._differences(step, manifest)) for manifest in self.by_kind.get(step.kind, ())]
         if not found:
             return NO_ARTIFACT
-        first, *others = min(found, key=len)
+        first, *others = min(found, key=len) or [RENAMED]
         return f"{first}, and {len(others)} more" if others else first
 
     def _differences(self, step: Step, manifest: Manifest) -> Iterator[str]:
@@ -43,20 +44,21 @@ class Reasons:
         now, before = flat(step.plain), flat(self._config(manifest))
         for key in dict.fromkeys([*now, *before]):
             yield from _changed(key, now.get(key, ABSENT), before.get(key, ABSENT))
-        parents = manifest.get("parents") or {}
+        parents = _mapping(manifest.get("parents"))
         for role, parent in step.parents.items():
             if parents.get(role) != parent.digest:
                 yield f"parent {role} {'differs' if role in parents else 'is new'}"
+        yield from (f"parent {role} is gone" for role in parents if role not in step.parents)
 
     def _config(self, manifest: Manifest) -> Mapping[str, Json]:
         """The configuration of an artifact; manifests before 0.2 left it to `config.yaml`."""
-        if "config" not in manifest:
-            file = self.store.root / f"{manifest['kind']}-{str(manifest['digest'])[:12]}" / "config.yaml"
-            try:
-                manifest["config"] = yaml.safe_load(file.read_text(encoding="utf-8"))
-            except (OSError, yaml.YAMLError):
-                manifest["config"] = {}
-        return manifest["config"] or {}
+        if "config" in manifest:
+            return _mapping(manifest["config"])
+        file = self.store.root / f"{manifest['kind']}-{str(manifest['digest'])[:12]}" / "config.yaml"
+        try:
+            return _mapping(yaml.safe_load(file.read_text(encoding="utf-8")))
+        except (OSError, UnicodeDecodeError, yaml.YAMLError):
+            return {}
 
 
 def flat(config: Mapping[str, Json], prefix: str = "") -> Flat:
@@ -68,6 +70,11 @@ def flat(config: Mapping[str, Json], prefix: str = "") -> Flat:
         else:
             found[prefix + key] = value
     return found
+
+
+def _mapping(value: object) -> Mapping[str, Json]:
+    """What a manifest holds where a mapping should be; nothing where it is damaged."""
+    return value if isinstance(value, Mapping) else {}
 
 
 def _changed(key: str, now: Json, before: Json) -> Iterator[str]:

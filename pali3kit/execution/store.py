@@ -81,12 +81,14 @@ class Store:
         return manifest
 
     def manifests(self) -> Iterator[Manifest]:
-        """Yield every readable manifest of the store, by name; what cannot be read is passed over."""
+        """Yield the manifests of the store, by name; what is none of an artifact is passed over."""
         for file in sorted(self.root.glob(f"*/{MANIFEST}")):
             try:
-                yield json.loads(file.read_text(encoding="utf-8"))
+                manifest = json.loads(file.read_text(encoding="utf-8"))
             except (OSError, ValueError):
                 continue
+            if isinstance(manifest, dict) and {"kind", "digest"} <= manifest.keys():
+                yield manifest
 
     def publish(self, step: Step, seconds: float, threads: int, made_with: Mapping[str, str] | None = None) -> Path:
         """Describe the work folder, write it through to the disk, and rename it into place.

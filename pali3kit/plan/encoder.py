@@ -31,6 +31,11 @@ def labelled_features(cell: CellSteps, splits: tuple[str, ...], crop: float) -> 
     return cell.step("embed", section="labelled", splits=splits, crop=crop)
 
 
+def pictures(step: Step) -> int:
+    """Those of the sets that it, or its parents, embed."""
+    return sum(map(pictures, step.parents.values())) if "count" not in step.plain else int(str(step.plain["count"]))
+
+
 class _ReadingFields(TypedDict, total=False):
     """The fields of `Reading`."""
 

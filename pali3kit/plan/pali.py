@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TypedDict
 
+from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.offers import general
 from pali3kit.config.part import Part
 from pali3kit.config.schema import Experiment
@@ -111,5 +112,6 @@ def at_size(step: Step) -> str:
 
 
 def has_regions(mixture: Mapping[str, float]) -> bool:
-    """Whether a mixture has targets with mask tokens; a part of a union's task is `part.refer`."""
-    return any(weight > 0 for name, weight in mixture.items() if general(name).rpartition(".")[2] == "refer")
+    """Whether a mixture has targets with mask tokens: tasks of benchmarks of regions; a union's is `part.refer`."""
+    written = {benchmark.task or benchmark.name for benchmark in BENCHMARK.all() if benchmark.regions}
+    return any(weight > 0 for name, weight in mixture.items() if general(name).rpartition(".")[2] in written)

@@ -71,7 +71,8 @@ def test_the_source_may_call_a_column_otherwise(column: str, task: str, asked: l
         ({"task": "vqa_text"}, ["vqa_text"]),
         ({"task": "docs.vqa"}, ["docs.vqa"]),
         ({"task": "refer", "regions": True}, ["refer_only"]),
-        ({"every_language": True}, ["caption_en", "caption_de"]),
+        ({"every_language": True}, ["docvqa_en", "docvqa_de"]),
+        ({"every_language": True, "task": "mm.caption_multilingual"}, ["mm.caption_en", "mm.caption_de"]),
     ],
 )
 def test_a_plug_ins_benchmark_asks_as_it_says(add_benchmark: Any, told: dict[str, Any], asked: list[str]) -> None:

@@ -41,6 +41,7 @@ def store(tmp_path):
          f"weights: {'w' * 23}…, was nothing"),
         (replace(MASKS, config=Loose({})), "training.examples: nothing, was 10, and 1 more"),
         (replace(VISION, parents={"tokenizer": MASKS}), "parent tokenizer is new"),
+        (replace(FEATURES, parents={}), "parent vision is gone"),
         (replace(FEATURES, parents={"vision": replace(VISION, seed=1)}),
          "parent vision differs"),
     ],
@@ -61,6 +62,35 @@ def test_a_raised_version_is_told(store, monkeypatch):
     kind, origin = STAGE.found["masks"]
     monkeypatch.setitem(STAGE.found, "masks", (replace(kind, version=kind.version + 1), origin))
     assert Reasons(store).why(replace(MASKS, label="fresh")) == f"version: {kind.version + 1}, was {kind.version}"
+
+
+def test_an_artifact_in_a_renamed_folder_is_told(store):
+    store.path(MASKS).rename(store.root / "masks.old")
+    assert Reasons(store).why(MASKS) == "its artifact's folder has another name"
+
+
+@pytest.mark.parametrize("text", ["[]", "null", '"x"', "{", '{"kind": "masks"}', '{"digest": "a"}'])
+def test_what_is_no_manifest_is_passed_over(store, text):
+    folder = store.root / "foreign"
+    folder.mkdir()
+    (folder / "manifest.json").write_text(text)
+    assert Reasons(store).why(replace(MASKS, seed=4)) == "seed: 4, was 3"
+
+
+@pytest.mark.parametrize("damaged", [{"config": "text"}, {"config": None}, {"parents": [1]}])
+def test_damaged_fields_of_a_manifest_count_as_empty(store, damaged):
+    manifest = {**store.manifest(VISION), **damaged}
+    (store.path(VISION) / "manifest.json").write_text(json.dumps(manifest))
+    assert Reasons(store).why(replace(VISION, seed=1)).startswith("seed: 1, was 0")
+
+
+@pytest.mark.parametrize("text", ["[1]", "", "a: [", "text"])
+def test_damaged_configurations_of_version_0_1_count_as_empty(store, text):
+    manifest = store.manifest(VISION)
+    del manifest["config"]
+    (store.path(VISION) / "manifest.json").write_text(json.dumps(manifest))
+    (store.path(VISION) / "config.yaml").write_text(text)
+    assert Reasons(store).why(replace(VISION, seed=1)) == "seed: 1, was 0, and 1 more"
 
 
 def test_a_damaged_artifact_is_told(store):

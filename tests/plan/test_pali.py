@@ -121,3 +121,9 @@ def test_the_size_is_told_where_stage_2_made_the_encoder(kind, text):
 )
 def test_which_mixtures_have_masks_among_their_targets(mixture, regions):
     assert has_regions(mixture) is regions
+
+
+def test_a_plug_ins_benchmark_of_regions_has_masks_among_its_targets(add_benchmark):
+    add_benchmark("locate", regions=True, task="where")
+    assert has_regions({"where": 1.0}) and has_regions({"coco.where": 1.0})
+    assert not has_regions({"locate": 1.0})

@@ -13,7 +13,7 @@ from pali3kit.plan.step import Step
 
 @dataclass(frozen=True, kw_only=True)
 class Config(StageConfig):
-    """The logits on the pictures of `splits`, for the benchmark `column`."""
+    """The logits on the pictures of `splits`; `column`, the benchmark, tells this step from others and is fixed."""
 
     column: str
     splits: tuple[str, ...]

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pali3kit.errors import DataError
 from pali3kit.plan.cell import CellSteps
-from pali3kit.plan.encoder import labelled_features, splits_of
+from pali3kit.plan.encoder import labelled_features, pictures, splits_of
 from pali3kit.plan.kinds.kind import StageKind
 from pali3kit.plan.plain import StageConfig
 from pali3kit.plan.step import Step
@@ -26,11 +26,6 @@ def _make(cell: CellSteps) -> Step:
     if (there := pictures(train)) < chosen.neighbours:
         raise DataError(f"evaluation.neighbours: {chosen.neighbours} asked of {there} train pictures")
     return cell.new("knn", Config(neighbours=chosen.neighbours, splits=splits), train=train, test=test)
-
-
-def pictures(step: Step) -> int:
-    """Those of the sets that it, or its parents, embed."""
-    return sum(map(pictures, step.parents.values())) if "count" not in step.plain else int(str(step.plain["count"]))
 
 
 KIND = StageKind(

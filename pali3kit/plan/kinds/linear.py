@@ -6,9 +6,8 @@ from dataclasses import dataclass
 
 from pali3kit.config.stages import Linear
 from pali3kit.plan.cell import CellSteps
-from pali3kit.plan.encoder import labelled_features, splits_of
+from pali3kit.plan.encoder import labelled_features, pictures, splits_of
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.kinds.knn import pictures
 from pali3kit.plan.plain import StageConfig
 from pali3kit.plan.step import Step
 

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pali3kit.catalogue import BENCHMARK
 from pali3kit.data.source import Source
 from pali3kit.data.task import Example
 from pali3kit.errors import DataError
@@ -107,7 +108,7 @@ def _write(folder: Path, examples: Sequence[Example], predictions: Sequence[str]
 def calibrate(config: Config, sizes: Sizes) -> Cost:
     """Seconds per answer of typical length."""
     model, width, grid = random_pali(sizes)
-    batch = random_pairs(sizes, BATCH, width, grid, regions=config.task == "refer")
+    batch = random_pairs(sizes, BATCH, width, grid, regions=BENCHMARK.find(config.column).regions)
     inputs = (batch["tokens"], grid, batch["prompts"], batch["prompt_mask"])
     seconds = fastest_seconds(lambda number: model.eval().generate(*inputs, TARGET, config.beams))
     return Cost(seconds / BATCH, 1.0, count(model), grid[0] * grid[1] + 2 * TARGET)

@@ -6,7 +6,7 @@ import pytest
 from planned import changed, complaints, detail, kinds, on_classes, step_of, units
 
 from pali3kit.errors import DataError
-from pali3kit.plan.kinds.knn import pictures
+from pali3kit.plan.encoder import pictures
 
 
 @pytest.fixture
