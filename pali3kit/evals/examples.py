@@ -24,8 +24,8 @@ def benchmark_examples(
 
     Of regions the test split has a task for each set of expressions, `refer_only`; of the train split expressions are
     those that are trained on, of all sets. A benchmark in every language, of the task `caption_multilingual`, asks for
-    each of its pictures in each with the tasks `caption_<language>`, as Crossmodal-3600 does. English, which is a column of its own, has `limit` pictures; the others, which are averaged,
-    share twice the limit.
+    each of its pictures in each with the tasks `caption_<language>`, as Crossmodal-3600 does. English, which is a
+    column of its own, has `limit` pictures; the others, which are averaged, share twice the limit.
     """
     benchmark = BENCHMARK.find(name)
     part, dot, asked = (task or benchmark.task or name).rpartition(".")
