@@ -21,7 +21,7 @@ from pali3kit.registry import METRIC
 
 Check = Callable[[Experiment], Iterator[Complaint]]
 
-PAPER = Path(__file__).parents[1] / "report" / "paper"  # its tables, one file each
+PAPER = Path(__file__).parents[1] / "paper"  # its tables, one file each
 FIXED = ("name", "scale", "paper", "seeds", "grid", "baseline", "evaluate", "evaluation.after", "runtime")
 """Keys that describe the experiment as a whole, so that cells cannot differ in them."""
 

@@ -1,6 +1,6 @@
 """The numbers that the paper prints, each with its provenance: where it was read, or that it is recalled.
 
-A table is a file `paper/<name>.yaml` of this package. Its first arm is absolute, the others are differences
+A table is a file `pali3kit/paper/<name>.yaml`. Its first arm is absolute, the others are differences
 to it, as the paper prints them. A number whose provenance is not `verified: SOURCE` carries a dagger wherever
 it is shown.
 """
@@ -16,6 +16,7 @@ import yaml
 
 from pali3kit.errors import DataError, nearest
 
+TABLES = files("pali3kit") / "paper"
 DAGGER = "†"
 LEGEND = f"{DAGGER} recalled, not verified against the paper"
 
@@ -95,15 +96,14 @@ class PaperTable:
 
 def names() -> list[str]:
     """The tables that `load` knows."""
-    folder = files(__package__) / "paper"
-    return sorted(entry.name.removesuffix(".yaml") for entry in folder.iterdir() if entry.name.endswith(".yaml"))
+    return sorted(entry.name.removesuffix(".yaml") for entry in TABLES.iterdir() if entry.name.endswith(".yaml"))
 
 
 def load(name: str) -> PaperTable:
     """Read a table by its name, for instance `table1`. Raises DataError with a suggestion when there is none."""
     if name not in names():
         raise DataError(f"no published table '{name}', only {', '.join(names())}.{nearest(name, names())}")
-    text = (files(__package__) / "paper" / f"{name}.yaml").read_text(encoding="utf-8")
+    text = (TABLES / f"{name}.yaml").read_text(encoding="utf-8")
     return _parse(name, yaml.safe_load(text))
 
 
