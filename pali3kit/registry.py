@@ -53,7 +53,8 @@ class Entry:
     the kinds of annotations that a source's records have (`config.offers`), None where that is unknown. `sizes`: where
     the shapes of named sizes are, `package.module:attribute`. `titles`: what a set is called in tables, by
     the part of a benchmark (`top1`), or "" for all. `section`: the dataclass of its options, where it has one: a
-    stage's section of `stages`.
+    stage's section of `stages`. Of an optimizer, None where it does not tell: `moments`, the bytes that it keeps of a
+    parameter at the least; `elementwise`, whether it treats each number by itself, so that matrices may be sharded.
     """
 
     name: str
@@ -64,6 +65,8 @@ class Entry:
     sizes: str | None = None
     titles: Mapping[str, str] | None = None
     section: type | None = None
+    moments: int | None = None
+    elementwise: bool | None = None
 
     @property
     def origin(self) -> str:
@@ -112,6 +115,8 @@ class Registry(Generic[T]):
         tells: tuple[str, ...] | None = None,
         sizes: str | None = None,
         titles: Mapping[str, str] | None = None,
+        moments: int | None = None,
+        elementwise: bool | None = None,
     ) -> None:
         """Add a component; see `Entry`. The same one may be added again, as it is when a declared one is imported.
 
@@ -119,7 +124,7 @@ class Registry(Generic[T]):
         """
         self._load_declarations()
         given_all = None if self.given is None else (*self.given, *given)
-        entry = Entry(name, target, summary, given_all, tells, sizes, titles)
+        entry = Entry(name, target, summary, given_all, tells, sizes, titles, None, moments, elementwise)
         taken = self._entries.get(name)
         if taken is not None and not same_target(taken.origin, entry.origin):
             raise RegistryError(f"{self.kind} '{name}' is registered twice: {taken.origin} and {entry.origin}.")
@@ -134,11 +139,13 @@ class Registry(Generic[T]):
         tells: tuple[str, ...] | None = None,
         sizes: str | None = None,
         titles: Mapping[str, str] | None = None,
+        moments: int | None = None,
+        elementwise: bool | None = None,
     ) -> Callable[[Target], Target]:
         """Add the decorated class or function under `name`. In a room the arguments must be literals."""
 
         def decorator(target: Target) -> Target:
-            self.add(name, target, summary, given, tells, sizes, titles)
+            self.add(name, target, summary, given, tells, sizes, titles, moments, elementwise)
             return target
 
         return decorator

@@ -261,7 +261,7 @@ from torch import nn
 from pali3kit.config.part import Optimizer
 from pali3kit.evals.features import Features
 from pali3kit.evals.scores import Answered
-from pali3kit.registry import METRIC, PROJECTOR, SOURCE
+from pali3kit.registry import METRIC, OPTIMIZER, PROJECTOR, SOURCE
 from pali3kit.training.optimizers import build_optimizer
 from pali3kit_plugin.centroid import Centroid
 from pali3kit_plugin.run_centroid import nearest_mean
@@ -279,6 +279,8 @@ gated = PROJECTOR.build("gated", 3, 2, gate=0.25, per="token")
 tokens = torch.randn(1, 4, 3)
 torch.testing.assert_close(gated(tokens, (2, 2)), 0.25 * gated.value(tokens))
 
+lion = OPTIMIZER.describe("lion")
+assert (lion.moments, lion.elementwise) == (4, True)
 model = nn.Linear(2, 1, bias=False)
 nn.init.ones_(model.weight)
 optimizer = build_optimizer(model, Optimizer(name="lion", learning_rate=0.1, weight_decay=0.5, options={"beta1": 0.5}))

@@ -2,8 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Literal
+from string import Formatter
+from typing import Literal, get_args
+
+from pali3kit.errors import RegistryError, choose
+
+_Answered = Literal["generate", "features", "loss"]
+"""How a benchmark is answered."""
+_Section = Literal["probes", "labelled", "captioned"]
+"""Sections of `evaluation` that name sets, as titles may."""
 
 ACCURACY, RECALL = "accuracy, %", "R@1, %"
 CIDER, VQA, MIOU, NATS = "CIDEr × 100", "VQA accuracy, %", "mIoU × 100", "nats per token"
@@ -70,7 +79,7 @@ class Benchmark:
     unit: str
     lower_is_better: bool = False
     digits: int = 1
-    answered: Literal["generate", "features", "loss"] = "generate"
+    answered: _Answered = "generate"
     kind: str = "evaluate"
     metric: str = ""
     task: str = ""
@@ -79,11 +88,45 @@ class Benchmark:
     regions: bool = False
     right_or_wrong: bool = True
     transfer_of: str = ""
-    sets: tuple[Literal["probes", "labelled", "captioned"], ...] = ()
+    sets: tuple[_Section, ...] = ()
     reads_texts: bool = False
     trains: str = ""
     setting: str = ""
     figures: tuple[Figure, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Raise RegistryError for what no report could show; `config.check` judges what is named of others."""
+        if not self.columns:
+            raise RegistryError(f"benchmark '{self.name}' needs at least one column.")
+        for what, word, choices in self._words():
+            if word not in choices:
+                known = choose(word, filter(None, choices))
+                raise RegistryError(f"benchmark '{self.name}': unknown {what} '{word}'.{known}")
+        if self.metric and not self.generated:
+            raise RegistryError(f"benchmark '{self.name}': a metric scores generated answers: 'generate'.")
+        self._places(self.setting)  # which keys there are is not known here
+
+    def _words(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+        """What is told by a word, the word, and its choices."""
+        yield "answered", self.answered, get_args(_Answered)
+        yield from (("sets", each, get_args(_Section)) for each in self.sets)
+        for column in self.columns:
+            yield from (("place in a title", each, get_args(_Section)) for each in self._places(column.title))
+        for figure in self.figures:
+            yield from (("place in a figure's title", each, ("title",)) for each in self._places(figure.title))
+            yield "part in a figure", figure.part, tuple(column.part for column in self.columns)
+
+    @property
+    def asked(self) -> tuple[str, ...]:
+        """The keys of `evaluation` in its setting."""
+        return self._places(self.setting)
+
+    def _places(self, text: str) -> tuple[str, ...]:
+        """The names in braces of a text."""
+        try:
+            return tuple(place for _, place, _, _ in Formatter().parse(text) if place is not None)
+        except ValueError as error:
+            raise RegistryError(f"benchmark '{self.name}': '{text}' cannot be filled in: {error}.") from error
 
     @property
     def generated(self) -> bool:

@@ -12,6 +12,7 @@ from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Recipe, Resolution, Training, Transfer
 from pali3kit.config.vocabulary import SENTINELS, Vocabulary
 from pali3kit.errors import DataError, choose
+from pali3kit.registry import OPTIMIZER
 
 BOX_TOKENS, MASK_TOKENS = 4, 16  # a region is written as four coordinates and the codes of its mask (paper.md §4.1)
 MEAN_SPAN, DENSITY = 3, 0.5  # of UL2's densest denoiser (paper.md §2.1)
@@ -80,9 +81,16 @@ def spreadable(
     if section.batch_size % ranks:
         text = f"{ranks} ranks do not divide the batch of {section.batch_size} of stages.{stage}; nearest: "
         yield "runtime.ranks", text + str(nearest_divisor(section.batch_size, ranks))
-    name = section.optimizer.name
-    if cell.runtime.strategy == "fsdp" and name != "adamw" and own_optimizer:
-        yield f"stages.{stage}.optimizer.name", f"{name} works on whole matrices, fsdp shards them: take adamw."
+    if cell.runtime.strategy == "fsdp" and own_optimizer and (why := _whole(section.optimizer.name)):
+        yield f"stages.{stage}.optimizer.name", f"{why}, fsdp shards them: take adamw."
+
+
+def _whole(optimizer: str) -> str:
+    """Why an optimizer may need whole matrices; "" for one that does not, or that is unknown, as is told elsewhere."""
+    elementwise = OPTIMIZER.describe(optimizer).elementwise if optimizer in OPTIMIZER.names() else True
+    if elementwise is None:
+        return f"{optimizer} does not declare elementwise=True and may work on whole matrices"
+    return "" if elementwise else f"{optimizer} works on whole matrices"
 
 
 def windows(cell: Experiment) -> Iterator[Complaint]:

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import fields
 from itertools import product
 from pathlib import Path
 
+from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK, STAGE
-from pali3kit.config.budgets import Complaint
+from pali3kit.config.budgets import Complaint, known_benchmarks
 from pali3kit.config.grid import place
 from pali3kit.config.kinds import exists, keys
 from pali3kit.config.ports import MISFITS
 from pali3kit.config.ranges import out_of_range
-from pali3kit.config.schema import Experiment
+from pali3kit.config.schema import Evaluation, Experiment
 from pali3kit.config.tree import Node, find
 from pali3kit.config.typed import Builder
 from pali3kit.errors import Problem, choose, nearest
@@ -85,16 +87,20 @@ def _columns(experiment: Experiment) -> Iterator[Complaint]:
 
 def _made(experiment: Experiment) -> Iterator[Complaint]:
     """Check that what a benchmark names is there: a plug-in's may be misspelt."""
-    for name in (name for name in experiment.evaluate if name in BENCHMARK.names()):
-        benchmark = BENCHMARK.find(name)
-        for kind, word, names in (
-            ("stage", benchmark.kind, STAGE.names()),
-            ("stage", benchmark.trains or benchmark.kind, STAGE.names()),
-            ("metric", benchmark.metric, METRIC.names() if benchmark.generated else [""]),
-            ("benchmark", benchmark.transfer, BENCHMARK.names()),
-        ):
+    for name in known_benchmarks(experiment):
+        for kind, word, names in _named(BENCHMARK.find(name)):
             if word not in names:
                 yield "evaluate", f"benchmark '{name}' names an unknown {kind} '{word}'.{choose(word, names)}"
+
+
+def _named(benchmark: Benchmark) -> Iterator[tuple[str, str, list[str]]]:
+    """What a benchmark names of others: of which kind, the name, and those that there are."""
+    yield "stage", benchmark.kind, STAGE.names()
+    yield "stage", benchmark.trains or benchmark.kind, STAGE.names()
+    if benchmark.generated:
+        yield "metric", benchmark.metric, METRIC.names()
+    yield "benchmark", benchmark.transfer, BENCHMARK.names()
+    yield from (("key of evaluation", key, [each.name for each in fields(Evaluation)]) for key in benchmark.asked)
 
 
 def _after(experiment: Experiment) -> Iterator[Complaint]:

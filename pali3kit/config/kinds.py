@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import types
 from collections.abc import Mapping
 from dataclasses import field, fields, is_dataclass, make_dataclass
 from functools import cache
-from typing import Annotated, Any, TypeGuard, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_origin, get_type_hints
 
 from pali3kit.catalogue import STAGE
 from pali3kit.config.part import Optimizer, Part
@@ -15,6 +16,7 @@ from pali3kit.types import TypeForm
 
 PARTS = dict[str, Part]  # what an option `parts` of a part holds: a union's sources
 OPTIONAL_PART = Part | None
+_SCALARS = (int, float, str, bool, type(None))
 PlainPart = Annotated[Mapping[str, Any], Part]
 """What the constructor of a part gets for a part in its options: `{"name": ..., **options}`."""
 
@@ -63,6 +65,26 @@ def is_part(kind: TypeForm) -> bool:
 def is_section(kind: TypeForm) -> TypeGuard[type]:
     """Whether `kind` is a mapping with declared keys; a Part is not: its name decides on its keys."""
     return isinstance(kind, type) and is_dataclass(kind) and kind is not Part
+
+
+def readable(kind: TypeForm) -> bool:
+    """Whether a file can give a value of the type `kind`: a scalar, `Literal`, list, `tuple[x, ...]`, `dict[str, x]`,
+    section or part, `Any`, one of these or nothing, or several scalars and a section.
+    """
+    origin, inner = get_origin(kind), get_args(kind)
+    if origin in (Union, types.UnionType):
+        others = [each for each in inner if each not in _SCALARS]
+        alone = len(inner) == 2 and type(None) in inner
+        return not others or (len(others) == 1 and readable(others[0]) and (alone or is_section(others[0])))
+    if origin is tuple:
+        return inner[1:] == (...,) and readable(inner[0])
+    if origin is dict:
+        return inner[0] is str and readable(inner[1])
+    if origin is list:
+        return readable(inner[0])
+    if is_section(kind):
+        return all(map(readable, hints(kind).values()))
+    return kind is Any or kind in _SCALARS or origin is Literal or is_part(kind)
 
 
 def exists(kind: TypeForm, key: str) -> bool:

@@ -11,12 +11,15 @@ from pali3kit.config.schema import Experiment
 from pali3kit.config.shapes import LanguageShape, VitShape, resolve, resolve_language
 from pali3kit.config.sizes import language_parameters, least_bytes, text_tower_parameters, vit_parameters
 from pali3kit.errors import ConfigError
+from pali3kit.registry import OPTIMIZER
 
 GIBI = 1 << 30
 
 
 def affordable(cell: Experiment, stage: str, parameters: int, optimizer: Optimizer) -> Iterator[Complaint]:
     """Check that the device can hold so many learning `parameters` (0: not known); activations, `plan` tells."""
+    if optimizer.name not in OPTIMIZER.names():
+        return  # told elsewhere
     runtime = cell.runtime
     shares = runtime.ranks if runtime.strategy == "fsdp" else 1
     need = least_bytes(parameters, optimizer.name) / GIBI

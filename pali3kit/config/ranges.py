@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, is_dataclass
 
 from pali3kit.config.kinds import registry_of
 from pali3kit.config.part import Part
+from pali3kit.config.stages import Stages
 from pali3kit.registry import KINDS
 
 
@@ -86,18 +87,22 @@ RANGES: dict[str, Range] = {
 
 
 def out_of_range(value: object, key: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the dotted key and what is wrong with it, for all numbers of a section and of the parts in it."""
+    """Yield the dotted key and what is wrong with it, for all numbers of a section and of the parts in it.
+
+    Options of plug-ins may mean anything: none of theirs has a range.
+    """
     prefix = f"{key}." if key else ""
     if isinstance(value, Part):
         built_in = KINDS[registry_of(key)].describe(value.name).built_in
         for name, option in value.options.items():
-            known = RANGES.get(name, COUNT if built_in else None)
-            yield from _judge(prefix + name, option, known)
+            yield from _judge(prefix + name, option, RANGES.get(name, COUNT) if built_in else None)
             for own, part in option.items() if isinstance(option, dict) else ():
                 yield from out_of_range(part, f"{prefix}{name}.{own}")
     elif is_dataclass(value):
         for field in fields(value):
-            yield from out_of_range(getattr(value, field.name), prefix + field.name)
+            option = getattr(value, field.name)
+            if _ours(value) or is_dataclass(option):
+                yield from out_of_range(option, prefix + field.name)
     elif isinstance(value, list):
         for i, item in enumerate(value):
             if is_dataclass(item):
@@ -110,6 +115,11 @@ def out_of_range(value: object, key: str = "") -> Iterator[tuple[str, str]]:
                 yield from out_of_range(item, prefix + name)
     else:
         yield from _judge(key, value, RANGES.get(key.rpartition(".")[2]))
+
+
+def _ours(section: object) -> bool:
+    """Whether we declare the section; that of a plug-in's kind of stage is in its package. `Stages` grows by these."""
+    return isinstance(section, Stages) or type(section).__module__.startswith("pali3kit.")
 
 
 def _judge(key: str, value: object, known: Range | None) -> Iterator[tuple[str, str]]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pali3kit.config.shapes import LanguageShape, VitShape
+from pali3kit.registry import OPTIMIZER
 
-MOMENTS = {"adamw": 8, "muon": 4, "adafactor": 2}  # bytes a parameter, at least: Muon keeps one for inner matrices
+MOMENTS = 8  # bytes a parameter of two fp32 moments, for optimizers that do not tell what they keep
 LEARNING = 8  # bytes a parameter of fp32 weights and gradients
 
 
@@ -41,5 +42,9 @@ def language_parameters(shape: LanguageShape, vocabulary: int, gated: bool, tied
 
 
 def least_bytes(parameters: int, optimizer: str) -> int:
-    """What weights, gradients and moments need at the least: activations come on top."""
-    return parameters * (LEARNING + MOMENTS.get(optimizer, 0))
+    """What weights, gradients and moments need at the least: activations come on top.
+
+    Raises RegistryError for an unknown optimizer.
+    """
+    moments = OPTIMIZER.describe(optimizer).moments
+    return parameters * (LEARNING + (MOMENTS if moments is None else moments))

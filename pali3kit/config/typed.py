@@ -60,6 +60,9 @@ class Builder:
             return self.section(kind, node, key)
         if origin is list:
             return self.sequence(get_args(kind)[0], node, key)
+        if origin is tuple:
+            built = self.sequence(get_args(kind)[0], node, key)
+            return tuple(built) if isinstance(built, list) else built
         if origin is dict:
             return self.mapping(get_args(kind)[1], node, key)
         if isinstance(node.value, dict) and (sections := [option for option in get_args(kind) if is_section(option)]):

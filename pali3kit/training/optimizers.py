@@ -89,19 +89,26 @@ def split_parameters(model: nn.Module) -> Parameters:
     return Parameters(inner, matrices, [p for p in trainable if p.ndim < 2])
 
 
-@OPTIMIZER.register("adamw", "AdamW with decoupled weight decay")
+@OPTIMIZER.register("adamw", "AdamW with decoupled weight decay", moments=8, elementwise=True)
 def adamw(parameters: Parameters, learning_rate: float, weight_decay: float, beta2: float) -> AdamW:
     """AdamW of all matrices, decaying, and of all vectors, not decaying."""
     return AdamW(parameters.groups(weight_decay), lr=learning_rate, betas=(0.9, beta2))
 
 
-@OPTIMIZER.register("adafactor", "big_vision's Adafactor: factored second moments, momentum in bf16")
+@OPTIMIZER.register(
+    "adafactor", "big_vision's Adafactor: factored second moments, momentum in bf16", moments=2, elementwise=False
+)
 def adafactor(parameters: Parameters, learning_rate: float, weight_decay: float) -> Optimizer:
     """Second moments factored and capped at 0.999, momentum in bf16; as timm keeps it."""
     return AdafactorBigVision(parameters.groups(weight_decay), lr=learning_rate)
 
 
-@OPTIMIZER.register("muon", "orthogonalised momentum for matrices, AdamW for the rest")
+@OPTIMIZER.register(
+    "muon",
+    "orthogonalised momentum for matrices, AdamW for the rest",
+    moments=4,  # of the inner matrices; AdamW keeps 8
+    elementwise=False,
+)
 def muon(parameters: Parameters, learning_rate: float, weight_decay: float, beta2: float) -> Optimizer:
     """Muon of the inner matrices, AdamW of all else."""
     rest = AdamW(parameters.groups(weight_decay, inner=False), lr=learning_rate, betas=(0.9, beta2))

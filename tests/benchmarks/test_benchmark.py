@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from dataclasses import FrozenInstanceError
 from string import Formatter
@@ -13,6 +14,7 @@ from pali3kit.benchmarks.benchmark import Benchmark, Column, Figure
 from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.config.schema import Evaluation
 from pali3kit.config.stages import Stages
+from pali3kit.errors import RegistryError
 from pali3kit.registry import METRIC
 
 ALL = BENCHMARK.all()
@@ -88,6 +90,37 @@ def test_benchmarks_columns_and_figures_are_frozen() -> None:
 
 def test_benchmarks_can_be_put_into_sets() -> None:
     assert len({*ALL, *ALL}) == len(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("told", "text"),
+    [
+        ({"answered": "generat"}, "unknown answered 'generat'. Did you mean 'generate'?"),
+        ({"answered": "generat", "metric": "vqa_accuracy"}, "unknown answered 'generat'. Did you mean 'generate'?"),
+        ({"sets": ("labeled",)}, "unknown sets 'labeled'. Did you mean 'labelled'?"),
+        ({"columns": (Column(title="{nope}"),)},
+         "unknown place in a title 'nope'. Choose from captioned, labelled, probes."),
+        ({"columns": (Column(title="{caption}"),)}, "unknown place in a title 'caption'. Did you mean 'captioned'?"),
+        ({"columns": (Column(title="{"),)}, "'{' cannot be filled in: Single '{' encountered in format string."),
+        ({"setting": "of }"}, "'of }' cannot be filled in: Single '}' encountered in format string."),
+        ({"figures": (Figure(kind="bars", title="{titel}"),)},
+         "unknown place in a figure's title 'titel'. Did you mean 'title'?"),
+        ({"figures": (Figure(kind="bars", part="top1"),)}, "unknown part in a figure 'top1'."),
+        ({"answered": "loss", "metric": "cider"}, "a metric scores generated answers: 'generate'."),
+    ],
+)  # fmt: skip
+def test_what_no_report_could_show_is_refused(told: dict[str, Any], text: str) -> None:
+    with pytest.raises(RegistryError, match=f"^benchmark 'mine': {re.escape(text)}$"):
+        made(**told)
+
+
+def test_without_a_column_there_is_nothing_to_show() -> None:
+    with pytest.raises(RegistryError, match=r"^benchmark 'mine' needs at least one column\.$"):
+        made(columns=())
+
+
+def test_keys_of_evaluation_are_asked_by_the_setting() -> None:
+    assert made(setting="{shots} shots, {draws} draws.").asked == ("shots", "draws")
 
 
 @each_benchmark

@@ -14,6 +14,7 @@ from pali3kit.config import budgets
 from pali3kit.config.part import Optimizer, Part
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Masks, Multimodal, Recipe, ResolutionStep, Transfer
+from pali3kit.registry import OPTIMIZER, Entry
 
 Cell = Callable[..., Experiment]
 STEPS = [ResolutionStep(image_size=96, examples=40)]
@@ -120,6 +121,27 @@ def test_what_ranks_can_share(cell: Cell, ranks: int, strategy: str, optimizer: 
     section = Masks(examples=10, batch_size=10, optimizer=Optimizer(name=optimizer))
     asked = cell(**{"runtime.ranks": ranks, "runtime.strategy": strategy})
     assert [key for key, _ in budgets.spreadable(asked, "masks", section)] == keys
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "texts"),
+    [
+        ("muon", ["muon works on whole matrices, fsdp shards them: take adamw."]),
+        ("silent", ["silent does not declare elementwise=True and may work on whole matrices, fsdp shards them:"
+                    " take adamw."]),
+        ("signs", []),
+        ("unknown", []),  # told elsewhere
+    ],
+)  # fmt: skip
+def test_optimizers_tell_whether_matrices_may_be_sharded(
+    cell: Cell, monkeypatch: pytest.MonkeyPatch, optimizer: str, texts: list[str]
+) -> None:
+    OPTIMIZER.names()
+    for entry in (Entry("silent", "theirs:silent"), Entry("signs", "theirs:signs", elementwise=True)):
+        monkeypatch.setitem(OPTIMIZER._entries, entry.name, entry)
+    section = Masks(examples=10, batch_size=10, optimizer=Optimizer(name=optimizer))
+    asked = cell(**{"runtime.ranks": 2, "runtime.strategy": "fsdp"})
+    assert [text for _, text in budgets.spreadable(asked, "masks", section)] == texts
 
 
 def test_a_recipe_has_no_optimizer_of_its_own_to_complain_about(cell: Cell) -> None:

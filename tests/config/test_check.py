@@ -82,8 +82,12 @@ def test_what_depends_on_a_refused_value_is_not_judged(trial: Path) -> None:
     [
         ({"kind": "evalute"}, "benchmark 'docvqa' names an unknown stage 'evalute'. Did you mean 'evaluate'?"),
         ({"metric": "cidr"}, "benchmark 'docvqa' names an unknown metric 'cidr'. Did you mean 'cider'?"),
+        ({"setting": "{shosts} shots"},
+         "benchmark 'docvqa' names an unknown key of evaluation 'shosts'. Did you mean 'shots'?"),
+        ({"answered": "loss", "kind": "evalute", "metric": ""},
+         "benchmark 'docvqa' names an unknown stage 'evalute'. Did you mean 'evaluate'?"),
     ],
-)
+)  # fmt: skip
 def test_what_a_plug_ins_benchmark_names_is_there(
     trial: Path, add_benchmark: Callable[..., Any], told: dict[str, str], text: str
 ) -> None:

@@ -1,15 +1,15 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
 from pali3kit.catalogue import STAGE
 from pali3kit.config import kinds
-from pali3kit.config.kinds import below, exists, hints, is_section, keys, registry_of
+from pali3kit.config.kinds import below, exists, hints, is_section, keys, readable, registry_of
 from pali3kit.config.load import load
 from pali3kit.config.part import Optimizer, Part
 from pali3kit.config.schema import Experiment, Model
@@ -17,6 +17,7 @@ from pali3kit.config.stages import Finetune, Stages
 from pali3kit.config.written import written
 from pali3kit.errors import ConfigError, RegistryError
 from pali3kit.registry import KINDS
+from pali3kit.types import TypeForm
 
 
 @pytest.mark.parametrize(
@@ -34,6 +35,25 @@ from pali3kit.registry import KINDS
 )
 def test_exists(key: str, there: bool) -> None:
     assert exists(Experiment, key) is there
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [int, float | None, int | str, Any, Literal["a", 2], Literal["a"] | None, list[int], list[list[str]] | None,
+     tuple[int, ...], tuple[float, ...] | None, dict[str, list[int]], Part, Part | None, Optimizer, Finetune,
+     Finetune | None, Experiment],
+)  # fmt: skip
+def test_what_a_file_can_give(kind: TypeForm) -> None:
+    assert readable(kind)
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [Path, Path | None, list, tuple, tuple[int, str], tuple[int], list[Path], dict[int, str], set[int], bytes,
+     list[int] | int, list[int] | list[str] | None, list[set[int]], Sequence[int]],
+)  # fmt: skip
+def test_what_no_file_can_give(kind: TypeForm) -> None:
+    assert not readable(kind)
 
 
 def test_keys_are_dotted_and_all_exist() -> None:

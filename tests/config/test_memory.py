@@ -55,3 +55,8 @@ def test_a_text_tower_that_is_tuned_counts() -> None:
     told = [text for text in complaints(*lit, "runtime.memory=8") if "GiB" in text]
     assert len(told) == 1 and "at least 8.3 GiB" in told[0]
     assert not [text for text in complaints(*lit, "runtime.memory=9") if "GiB" in text]
+
+
+def test_an_unknown_optimizer_is_told_and_its_moments_are_not_counted() -> None:
+    [complaint] = complaints("runtime.memory=80", "stages.resolution.optimizer.name=adamx")
+    assert "stages.resolution.optimizer.name cannot be 'adamx'. Did you mean 'adamw'?" in complaint

@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+from dataclasses import dataclass, field, fields, make_dataclass
 from pathlib import Path
 
 import pytest
 
 from pali3kit.config.kinds import hints, is_section
 from pali3kit.config.load import load
+from pali3kit.config.part import Optimizer
 from pali3kit.config.ranges import RANGES, Range, out_of_range
 from pali3kit.config.schema import Experiment
+from pali3kit.config.stages import Stages
 from pali3kit.errors import ConfigError
 from pali3kit.registry import PROJECTOR, Entry
 
@@ -40,14 +43,31 @@ def test_a_good_experiment_is_within_all_ranges(trial: Path) -> None:
     assert list(out_of_range(load("x.yaml"))) == []
 
 
-def test_numbers_of_a_plug_in_are_judged_only_where_their_name_says_what_they_are(
-    trial: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_numbers_of_a_plug_ins_component_may_be_any(trial: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where an option of ours has the same name."""
     monkeypatch.setitem(PROJECTOR._entries, "gate", Entry("gate", "gates:Gate"))
-    experiment = load("x.yaml", ["model.projector={name: gate, opening: 0.5, shift: -3}"])
-    assert experiment.model.projector.options == {"opening": 0.5, "shift": -3}
-    with pytest.raises(ConfigError, match=r"model\.projector\.dropout should be at least 0 and less than 1, not 2"):
-        load("x.yaml", ["model.projector={name: gate, dropout: 2}"])
+    options = {"opening": 0.5, "shift": -3, "dropout": 2, "length": 4, "temperature": 0, "classes": -1}
+    told = ", ".join(f"{name}: {value}" for name, value in options.items())
+    assert load("x.yaml", [f"model.projector={{name: gate, {told}}}"]).model.projector.options == options
+
+
+@dataclass(kw_only=True)
+class Mine:
+    length: int = 4
+    spread: float = -1.0
+    crop: float = 2.0
+    sizes: list[int] = field(default_factory=lambda: [0])
+    optimizer: Optimizer = field(default_factory=lambda: Optimizer(beta2=2))
+
+
+def test_numbers_of_a_plug_ins_stage_may_be_any_but_those_of_our_sections_in_it(trial: Path) -> None:
+    stages = load("x.yaml").stages
+    kind = make_dataclass("Stages", [("mine", Mine, field(default_factory=Mine))], bases=(Stages,), kw_only=True)
+    grown = kind(**{each.name: getattr(stages, each.name) for each in fields(Stages)})
+    text = "stages.mine.optimizer.beta2 should be at least 0 and less than 1, not 2."
+    assert list(out_of_range(grown, "stages")) == [("stages.mine.optimizer.beta2", text)]
+    grown.vision.crop = 2.0
+    assert [key for key, _ in out_of_range(grown, "stages")] == ["stages.vision.crop", "stages.mine.optimizer.beta2"]
 
 
 def numbers(kind: type) -> set[str]:

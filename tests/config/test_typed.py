@@ -122,3 +122,22 @@ def test_a_choice_or_a_list_may_also_be_nothing() -> None:
 def test_a_default_that_the_source_does_not_tell_is_left_out() -> None:
     assert told({"made": 3})[0]["made"] == 3
     assert "made" not in told({})[0]
+
+
+@dataclass(kw_only=True)
+class Sizes:
+    sizes: tuple[int, ...] = (1, 2)
+    maybe: tuple[float, ...] | None = None
+
+
+def test_a_tuple_is_written_as_a_list() -> None:
+    builder = Builder()
+    assert builder.build(Sizes, plant({"sizes": [3, 4, 5], "maybe": [1]}, "x"), "at") == Sizes(
+        sizes=(3, 4, 5), maybe=(1.0,)
+    )
+    assert builder.build(Sizes, plant({}, "x"), "at") == Sizes() and not builder.problems
+    builder.build(Sizes, plant({"sizes": 3, "maybe": ["a"]}, "x"), "at")
+    assert [problem.text for problem in builder.problems] == [
+        "at.sizes should be a list, not the number 3.",
+        "at.maybe[0] should be a number, not the text 'a'.",
+    ]

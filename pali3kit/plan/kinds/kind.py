@@ -6,9 +6,15 @@ from collections.abc import Callable, Iterator
 from dataclasses import MISSING, dataclass, fields
 
 from pali3kit.config.budgets import Complaint
+from pali3kit.config.kinds import hints, readable
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import RegistryError
 from pali3kit.plan.step import Step
+from pali3kit.types import TypeForm
+
+_READABLE = (
+    "Choose from int, float, str, bool, Literal, list, tuple[..., ...], dict[str, ...] and dataclasses of these."
+)
 
 
 def examples(step: Step) -> int:
@@ -27,6 +33,17 @@ def _accept(cell: Experiment) -> Iterator[Complaint]:
     yield from ()
 
 
+def _types(name: str, options: type) -> dict[str, TypeForm]:
+    """The types of a stage's options. Raises RegistryError where a name in them stands for nothing at run time."""
+    try:
+        return hints(options)
+    except (NameError, AttributeError) as error:
+        raise RegistryError(
+            f"stage '{name}': the types of its options cannot be read, {error}: import what they name outside of"
+            " TYPE_CHECKING."
+        ) from error
+
+
 @dataclass(frozen=True, kw_only=True)
 class StageKind:
     """One kind of stage.
@@ -35,10 +52,12 @@ class StageKind:
         name: also that of its section of `stages`, where it has one.
         summary: one line for people.
         version: raised when its code changes results: older artifacts are then made anew.
-        make: from a `CellSteps`, and what tells several of this kind apart, to the step.
+        make: from a `CellSteps`, and what tells several of this kind apart, to the step. The kind of a
+            generated benchmark is asked as `make(cell, benchmark=name, after=stage)`, once for each stage of
+            `evaluation.after`; that of another one as `make(cell)`.
         check: what is wrong with a cell as far as this kind goes: dotted keys and texts.
         options: the dataclass of its section of `stages`, for a plug-in's; all have defaults, for experiments that do
-            not run it leave the section out.
+            not run it leave the section out, and types that a file can give (`config.kinds.readable`).
         module: where its `run(config, context)` and `calibrate(config, sizes)` are.
         units: counts the work of a step in the unit of its progress (examples, pictures, windows, sets); at least 1.
         seconds: a first guess of one unit's on one slow core, only used to order stages that nobody has measured.
@@ -73,10 +92,15 @@ class StageKind:
     panel: Callable[[Step], str] = _nothing
 
     def __post_init__(self) -> None:
-        """Raise RegistryError for an option without a default."""
+        """Raise RegistryError for an option without a default, or of a type that no file can give."""
+        declared = _types(self.name, self.options) if self.options is not None else {}
         for option in fields(self.options) if self.options is not None else ():
             if option.default is MISSING and option.default_factory is MISSING:
                 raise RegistryError(f"stage '{self.name}': its option '{option.name}' needs a default.")
+            if not readable(declared[option.name]):
+                raise RegistryError(
+                    f"stage '{self.name}': no file can give its option '{option.name}: {option.type}'. {_READABLE}"
+                )
 
     @property
     def target(self) -> str:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, fields, is_dataclass, replace
 from importlib import import_module
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Literal
 
 import pytest
 from fakes import Loose
@@ -11,11 +13,15 @@ from planned import digests
 
 from pali3kit.catalogue import STAGE
 from pali3kit.config.stages import Masks, Stages, Training
+from pali3kit.errors import RegistryError
 from pali3kit.plan.graph import build
 from pali3kit.plan.kinds import kind as kinds
 from pali3kit.plan.kinds.kind import StageKind
 from pali3kit.plan.plain import StageConfig
 from pali3kit.plan.step import Step
+
+if TYPE_CHECKING:
+    from pathlib import Path as OnlyForTypeCheckers
 
 ALL = STAGE.names()
 
@@ -40,6 +46,45 @@ def test_a_kind_of_which_little_is_said_is_the_simplest():
     assert not (mine.seeded or mine.spread or mine.passes or mine.recomputes or mine.encoder_alone)
     assert (mine.stage, mine.title, mine.detail(step), mine.panel(step), mine.units(step)) == ("", "", "", "", 1)
     assert list(mine.check(None)) == []
+
+
+@dataclass(kw_only=True)
+class Readable:
+    sizes: tuple[int, ...] = (1, 2)
+    way: Literal["one", "two"] | None = None
+
+
+@dataclass(kw_only=True)
+class Needy:
+    size: int
+
+
+@dataclass(kw_only=True)
+class Pathlike:
+    path: PurePath | None = None
+
+
+@dataclass(kw_only=True)
+class Unknown:
+    path: OnlyForTypeCheckers | None = None
+
+
+def test_options_that_a_file_can_give_are_taken():
+    assert a_kind(options=Readable).options is Readable
+
+
+@pytest.mark.parametrize(
+    ("options", "text"),
+    [
+        (Needy, r"^stage 'mine': its option 'size' needs a default\.$"),
+        (Pathlike, r"^stage 'mine': no file can give its option 'path: PurePath \| None'\. Choose from int, "),
+        (Unknown, r"^stage 'mine': the types of its options cannot be read, name 'OnlyForTypeCheckers' is not defined: "
+                  "import what they name outside of TYPE_CHECKING"),
+    ],
+)  # fmt: skip
+def test_options_that_no_file_can_give_are_refused(options, text):
+    with pytest.raises(RegistryError, match=text):
+        a_kind(options=options)
 
 
 def test_kinds_are_frozen():

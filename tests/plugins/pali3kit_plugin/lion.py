@@ -42,7 +42,7 @@ class Lion(Optimizer):
         return loss
 
 
-@OPTIMIZER.register("lion", "Lion: the sign of momentum")
+@OPTIMIZER.register("lion", "Lion: the sign of momentum", moments=4, elementwise=True)
 def lion(
     parameters: Parameters, learning_rate: float, weight_decay: float, beta2: float, beta1: float = 0.9
 ) -> Optimizer:
