@@ -177,9 +177,9 @@ class Builder:
         if built.name is REFUSED:
             return built
         if built.name not in names:
-            self.refuse(
-                node.value["name"], f"{key}.name", f"{key}.name cannot be '{built.name}'.{choose(built.name, names)}"
-            )
+            broken = registry.OPTIMIZER.broken.get(built.name)
+            told = broken.wrong if broken else f"{key}.name cannot be '{built.name}'.{choose(built.name, names)}"
+            self.refuse(node.value["name"], f"{key}.name", told)
             return built
         built.options = self.own(registry.OPTIMIZER.describe(built.name).options, rest, key, extra=shared)
         return built
