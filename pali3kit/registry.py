@@ -14,15 +14,17 @@ the name as first argument.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from functools import cache, cached_property
+from dataclasses import dataclass, replace
+from functools import cached_property
 from importlib import import_module
-from importlib.metadata import EntryPoint, distributions
+from importlib.metadata import EntryPoint
 from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
+from pali3kit.declared.absent import why_absent
 from pali3kit.declared.options import read_options, same_target
 from pali3kit.declared.rooms import facts_of, scan
+from pali3kit.entry_points import plugins, refusal
 from pali3kit.errors import RegistryError, choose, nearest
 
 if TYPE_CHECKING:
@@ -55,6 +57,7 @@ class Entry:
     the part of a benchmark (`top1`), or "" for all. `section`: the dataclass of its options, where it has one: a
     stage's section of `stages`. Of an optimizer, None where it does not tell: `moments`, the bytes that it keeps of a
     parameter at the least; `elementwise`, whether it treats each number by itself, so that matrices may be sharded.
+    `wrong`: why it cannot be used, if so.
     """
 
     name: str
@@ -67,6 +70,7 @@ class Entry:
     section: type | None = None
     moments: int | None = None
     elementwise: bool | None = None
+    wrong: str = ""
 
     @property
     def origin(self) -> str:
@@ -123,13 +127,16 @@ class Registry(Generic[T]):
         Raises RegistryError, naming both targets, when the name is another's.
         """
         self._load_declarations()
-        given_all = None if self.given is None else (*self.given, *given)
-        entry = Entry(name, target, summary, given_all, tells, sizes, titles, None, moments, elementwise)
-        taken = self._entries.get(name)
+        self._put(self._entries, Entry(name, target, summary, given, tells, sizes, titles, None, moments, elementwise))
+
+    def _put(self, entries: dict[str, Entry], entry: Entry) -> None:
+        """Put a component into a table, with what all of this kind are given."""
+        taken = entries.get(entry.name)
         if taken is not None and not same_target(taken.origin, entry.origin):
-            raise RegistryError(f"{self.kind} '{name}' is registered twice: {taken.origin} and {entry.origin}.")
+            raise RegistryError(f"{self.kind} '{entry.name}' is registered twice: {taken.origin} and {entry.origin}.")
         if taken is None or not isinstance(taken.target, str):  # a notebook's cell that is run again brings a new class
-            self._entries[name] = entry
+            given = None if self.given is None else (*self.given, *(entry.given or ()))
+            entries[entry.name] = replace(entry, given=given)
 
     def register(
         self,
@@ -151,25 +158,32 @@ class Registry(Generic[T]):
         return decorator
 
     def names(self) -> list[str]:
-        """Return all names in alphabetical order; families end in `/`."""
-        self._load_declarations()
-        self._load_plugins()
-        return sorted(self._entries)
+        """Return the names of all that can be used, in alphabetical order; families end in `/`."""
+        return [entry.name for entry in self.entries() if not entry.wrong]
 
     def entries(self) -> list[Entry]:
         """Return what is known of all components and families, in alphabetical order of their names."""
-        return [self._entries[name] for name in self.names()]
+        self._load()
+        return [self._entries[name] for name in sorted(self._entries)]
+
+    @property
+    def broken(self) -> dict[str, Entry]:
+        """Plug-ins that cannot be used, by the names of their entry points."""
+        return {entry.name: entry for entry in self.entries() if entry.wrong}
 
     def describe(self, name: str) -> Entry:
-        """Return what is known of `name` without importing it. Raises RegistryError with a suggestion."""
-        self._load_declarations()
+        """Return what is known of `name` without importing it.
+
+        Raises RegistryError with a suggestion, or with what is wrong with a plug-in of that name.
+        """
+        self._load()
         prefix = name.partition("/")[0] + "/"
-        if not {name, prefix} & self._entries.keys():
-            self._load_plugins()
         if name == prefix and prefix in self._entries:
             raise RegistryError(f"'{prefix}' is a family of {self.kind}: say which one, {prefix}NAME.")
         for key in (name, prefix):
             if key in self._entries:
+                if self._entries[key].wrong:
+                    raise RegistryError(self._entries[key].wrong)
                 return self._entries[key]
         names, told = self.names(), f"unknown {self.kind} '{name}'."
         family = nearest(prefix, [each for each in names if each.endswith("/")]) if "/" in name else ""
@@ -217,29 +231,39 @@ class Registry(Generic[T]):
             if needed and option not in bound:
                 raise RegistryError(f"{self.kind} '{name}' needs the option '{option}'.")
 
-    def _load_declarations(self) -> None:
-        module, self._declared_in = self._declared_in, None
-        rooms, self._rooms = self._rooms, ()
-        if module is not None:
-            import_module(module)
-        for target, facts in scan(rooms, f"{self.kind.upper()}.register"):
-            self.add(target=target, **facts)
-
-    def _load_plugins(self) -> None:
+    def _load(self) -> None:
+        self._load_declarations()
         if self._plugins_seen:
             return
-        self._plugins_seen = True
+        entries = dict(self._entries)
         for point in plugins():
             if point.group == f"pali3kit.{self.kind}":
-                told = facts_of(point.name, point.value, f"{self.kind.upper()}.register")
-                self.add(target=point.value, **{"name": point.name, "summary": "plug-in", **told})
+                self._put(entries, self._plugged(point))
+        self._entries, self._plugins_seen = entries, True
 
+    def _load_declarations(self) -> None:
+        module, self._declared_in = self._declared_in, None  # it adds to this registry while it is imported
+        if module is not None:
+            try:
+                import_module(module)
+            except BaseException:
+                self._declared_in = module
+                raise
+        if self._rooms:
+            entries = dict(self._entries)
+            for target, facts in scan(self._rooms, f"{self.kind.upper()}.register"):
+                self._put(entries, Entry(**{"target": target, **facts}))
+            self._entries, self._rooms = entries, ()
 
-@cache
-def plugins() -> tuple[EntryPoint, ...]:
-    """Read the installed distributions' entry points once: it takes tens of milliseconds."""
-    points = (point for distribution in distributions() for point in distribution.entry_points)
-    return tuple(dict.fromkeys(point for point in points if point.group.startswith("pali3kit.")))
+    def _plugged(self, point: EntryPoint) -> Entry:
+        """What the source tells of a plug-in's component, or why it cannot be used."""
+        known = Entry(point.name, point.value, "plug-in")
+        if why := why_absent(point.value):
+            return replace(known, wrong=refusal(point, why))
+        try:
+            return replace(known, **facts_of(point.name, point.value, f"{self.kind.upper()}.register"))
+        except (RegistryError, TypeError) as error:
+            return replace(known, wrong=refusal(point, str(error).rstrip(".")))
 
 
 VISION: Registry[VisionEncoder] = Registry(

@@ -186,7 +186,7 @@ def _list(arguments: list[str], _: list[str]) -> int:
             raise UsageError(f"unknown kind '{kind}'.{choose(kind, CATALOGUES)}")
         print(kind)
         for entry in CATALOGUES[kind].entries():
-            print(f"  {entry.name:<22}{entry.summary}")
+            print(f"  {entry.name:<22}{entry.wrong or entry.summary}")
     return 0
 
 

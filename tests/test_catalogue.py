@@ -103,19 +103,44 @@ def test_a_plug_in_may_not_take_the_name_of_ours(things: Any, monkeypatch: pytes
         found.find("one")
 
 
-@pytest.mark.parametrize("value", ["no_such_module:MINE", "fractions:MINE"])
-def test_a_plug_in_that_cannot_be_imported_is_told_by_its_name(
-    things: Any, monkeypatch: pytest.MonkeyPatch, value: str
+BROKEN = {
+    "": r"AttributeError: module 'plugged' has no attribute 'MINE'",
+    "MINE = 3": "it is no Thing, which a thing should be",
+    "MINE = (": r"SyntaxError: '\(' was never closed \(plugged\.py, line 1\)",
+    "import no_such_module": "ModuleNotFoundError: No module named 'no_such_module'",
+    "MINE = Thing('mine', sumary='')": r"TypeError: .*unexpected keyword argument 'sumary'",
+    "MINE = Thing('yours', 'a plug-in')": "it calls itself 'yours'",
+    "raise RuntimeError": "RuntimeError: RuntimeError",
+}
+
+
+@pytest.mark.parametrize("text", BROKEN)
+def test_a_plug_in_that_cannot_be_loaded_is_told_where_it_is_asked_for(
+    things: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
 ) -> None:
-    plug_in(monkeypatch, EntryPoint("mine", value, "pali3kit.thing"))
-    with pytest.raises(RegistryError, match=rf"^thing 'mine' cannot be imported from {value}: "):
-        things().names()
+    found = things(one=ONE)
+    head = f"from {found.package}.thing import Thing; " if "Thing" in text else ""
+    (tmp_path / "plugged.py").write_text(head + text)
+    monkeypatch.delitem(sys.modules, "plugged", raising=False)
+    plug_in(monkeypatch, EntryPoint("mine", "plugged:MINE", "pali3kit.thing"))
+    assert found.names() == ["one"] and [each.name for each in found.all()] == ["one"]
+    for ask in (found.find, found.describe):
+        with pytest.raises(
+            RegistryError, match=rf"^thing 'mine' cannot be loaded from plugged:MINE: {BROKEN[text]}\.$"
+        ):
+            ask("mine")
+    assert [(entry.name, bool(entry.wrong)) for entry in found.entries()] == [("mine", True), ("one", False)]
 
 
-def test_a_plug_in_of_another_kind_is_refused(things: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    plug_in(monkeypatch, EntryPoint("mine", "math:pi", "pali3kit.thing"))
-    with pytest.raises(RegistryError, match=r"^math:pi is no Thing, which a thing should be\.$"):
-        things().names()
+def test_a_broken_plug_in_may_not_take_the_name_of_ours(things: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    plug_in(monkeypatch, EntryPoint("one", "nowhere:MINE", "pali3kit.thing"))
+    with pytest.raises(RegistryError, match=r"registered twice: .*\.one:ONE and nowhere:MINE\.$"):
+        things(one=ONE).names()
+
+
+def test_an_object_of_a_class_of_that_kind_counts(things: Any) -> None:
+    text = "from {0}.thing import Thing\nclass Other(Thing): ...\nTWO = Other('two', 'of another class')\n"
+    assert things(one=ONE, two=text).names() == ["one", "two"]
 
 
 def test_it_is_looked_for_once(things: Any, monkeypatch: pytest.MonkeyPatch) -> None:

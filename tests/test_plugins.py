@@ -149,6 +149,77 @@ def test_what_a_benchmark_misspells_is_told(tmp_path: Path) -> None:
     )
 
 
+BROKEN = {
+    "projector": {
+        "gone": ("pali3kit_plugin.gone:Gone", "there is no module 'pali3kit_plugin.gone'"),
+        "gaet": ("pali3kit_plugin.gated:Gaet", "module 'pali3kit_plugin.gated' has no 'Gaet'"),
+        "other": ("pali3kit_plugin.gated:GatedProjector", "it is declared as 'gated', not as 'other'"),
+        "three": ("pali3kit_plugin.bad:THREE", "'THREE' is no class or function"),
+    },
+    "optimizer": {"lino": ("pali3kit_plugin.lion:lino", "module 'pali3kit_plugin.lion' has no 'lino'")},
+    "benchmark": {
+        "bad": ("pali3kit_plugin.worse:BAD", "SyntaxError: '(' was never closed (worse.py, line 1)"),
+        "called": ("pali3kit_plugin.centroid:BENCHMARK", "it calls itself 'centroid'"),
+    },
+    "stage": {"away": ("pali3kit_plugin.away:KIND", "ModuleNotFoundError: No module named 'pali3kit_plugin.away'")},
+}
+
+
+def told(kind: str, name: str) -> str:
+    value, why = BROKEN[kind][name]
+    return f"{kind} '{name}' cannot be loaded from {value} of the package 'pali3kit_plugin': {why}.\n"
+
+
+@pytest.fixture
+def broken(tmp_path: Path) -> Path:
+    """Our plug-ins, and beside them entry points that lead nowhere."""
+    folder = tmp_path / "plugins"
+    shutil.copytree(PLUGINS, folder)
+    (folder / "pali3kit_plugin" / "bad.py").write_text("THREE = 3\n")
+    (folder / "pali3kit_plugin" / "worse.py").write_text("BAD = (\n")
+    points = folder / "pali3kit_plugin-1.0.dist-info" / "entry_points.txt"
+    text = points.read_text()
+    for kind, added in BROKEN.items():
+        lines = "".join(f"{name} = {value}\n" for name, (value, _) in added.items())
+        text = text.replace(f"[pali3kit.{kind}]\n", f"[pali3kit.{kind}]\n{lines}")
+    points.write_text(text)
+    return folder
+
+
+def test_broken_plug_ins_disturb_nobody(tmp_path: Path, broken: Path) -> None:
+    checked = ask(write(tmp_path), "check", "plugged.yaml", plugins=broken)
+    assert checked == "plugged.yaml: nothing wrong. 1 cell, 1 seed, 2 columns.\n"
+    listed = ask(tmp_path, "list", plugins=broken)
+    assert all(f"  {name:<22}{summary}\n" in listed for _, name, summary, _ in ADDED)
+    assert all(f"  {name:<22}{told(kind, name)}" in listed for kind, added in BROKEN.items() for name in added)
+
+
+@pytest.mark.parametrize(("kind", "name"), [(kind, name) for kind, added in BROKEN.items() for name in added])
+def test_a_broken_plug_in_is_not_shown(tmp_path: Path, broken: Path, kind: str, name: str) -> None:
+    assert ask(tmp_path, "show", f"{kind}/{name}", code=2, plugins=broken) == told(kind, name)
+
+
+def test_broken_plug_ins_are_told_where_they_are_asked_for(tmp_path: Path, broken: Path) -> None:
+    changes = [
+        ("[strict_vqa, centroid]", "[strict_vqa, bad]"), ("name: gated, gate: 0.5, per: token", "name: gone"),
+        ("name: lion", "name: lino"), ("  centroid: {", "  away: {"),
+    ]  # fmt: skip
+    assert ask(write(tmp_path, *changes), "check", "plugged.yaml", code=2, plugins=broken) == (
+        f"plugged.yaml:4: evaluate: {told('benchmark', 'bad')}"
+        f"plugged.yaml:6: model.projector: {told('projector', 'gone')}"
+        f"plugged.yaml:13: stages.multimodal.optimizer: {told('optimizer', 'lino')}"
+        f"plugged.yaml:14: stages.away: {told('stage', 'away')}"
+    )
+
+
+def test_a_plug_in_may_not_have_the_name_of_ours(tmp_path: Path, broken: Path) -> None:
+    points = broken / "pali3kit_plugin-1.0.dist-info" / "entry_points.txt"
+    points.write_text(points.read_text().replace("gone =", "linear ="))
+    write(tmp_path, ("name: gated, gate: 0.5, per: token", "name: linear"))
+    checked = ask(tmp_path, "check", "plugged.yaml", code=2, plugins=broken)
+    assert re.match(r"plugged\.yaml:6: model\.projector: projector 'linear' is registered twice: pali3kit\.", checked)
+
+
 @pytest.fixture(scope="module")
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = write(tmp_path_factory.mktemp("plugged"))

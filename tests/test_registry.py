@@ -140,9 +140,11 @@ def test_a_class_that_is_defined_again_replaces_itself(parts: Registry[object]) 
 
 def test_two_declarations_of_a_name_are_told(room: Path) -> None:
     name = write(room, gate=GATE, other=GATE)
-    with pytest.raises(RegistryError) as error:
-        Registry("thing", rooms=(name,)).names()
-    assert str(error.value) == f"thing 'gate' is registered twice: {name}.gate:Gate and {name}.other:Gate."
+    things = Registry[object]("thing", rooms=(name,))
+    for _ in range(2):  # the second time is no better
+        with pytest.raises(RegistryError) as error:
+            things.names()
+        assert str(error.value) == f"thing 'gate' is registered twice: {name}.gate:Gate and {name}.other:Gate."
 
 
 def test_a_plug_in_may_be_named_by_its_package_and_by_its_module(room: Path, parts: Registry[object]) -> None:
@@ -160,6 +162,48 @@ def test_the_options_of_a_plug_in_come_from_its_source(
     monkeypatch.setattr(registry, "plugins", lambda: points)
     options = parts.describe("gate/wide").options
     assert options is not None and [field.name for field in fields(options)] == ["opening"]
+
+
+@pytest.mark.parametrize(
+    ("value", "why"),
+    [
+        ("no_such_package.gate:Gate", "there is no module 'no_such_package.gate'"),
+        ("{0}.gate:Gaet", r"module '{0}\.gate' has no 'Gaet'"),
+        ("{0}.gate:Gate", "it is declared as 'gate', not as 'mine'"),
+    ],
+)
+def test_a_plug_in_that_cannot_be_used_is_told_where_it_is_asked_for(
+    room: Path, monkeypatch: pytest.MonkeyPatch, value: str, why: str
+) -> None:
+    name = write(room, gate=GATE)
+    points = (
+        EntryPoint("mine", value.format(name), "pali3kit.thing"),
+        EntryPoint("ok", "fractions:Fraction", "pali3kit.thing"),
+    )
+    monkeypatch.setattr(registry, "plugins", lambda: points)
+    things = Registry[object]("thing")
+    assert things.names() == ["ok"] and things.build("ok", 3) == 3
+    told = rf"^thing 'mine' cannot be loaded from {value.format(name)}: {why.format(name)}\.$"
+    for ask in (things.describe, things.get, things.build):
+        with pytest.raises(RegistryError, match=told):
+            ask("mine")
+    assert [(entry.name, bool(entry.wrong)) for entry in things.entries()] == [("mine", True), ("ok", False)]
+    assert [*things.broken] == ["mine"] and f"{name}.gate" not in sys.modules
+
+
+def test_a_plug_in_may_not_take_the_name_of_ours_whichever_is_asked_for(
+    room: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    name = write(room, gate=GATE)
+    points = (EntryPoint("gate", "fractions:Fraction", "pali3kit.thing"),)
+    monkeypatch.setattr(registry, "plugins", lambda: points)
+    things = Registry[object]("thing", rooms=(name,))
+    told = rf"^thing 'gate' is registered twice: {name}\.gate:Gate and fractions:Fraction\.$"
+    for _ in range(2):
+        with pytest.raises(RegistryError, match=told):
+            things.describe("gate")
+        with pytest.raises(RegistryError, match=told):
+            things.names()
 
 
 def test_components_that_are_only_listed_have_no_options() -> None:

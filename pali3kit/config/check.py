@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from itertools import product
 from pathlib import Path
 
 from pali3kit.benchmarks.benchmark import Benchmark
-from pali3kit.catalogue import BENCHMARK, STAGE
+from pali3kit.catalogue import BENCHMARK, CATALOGUES, STAGE
 from pali3kit.config.budgets import Complaint, known_benchmarks
 from pali3kit.config.grid import place
 from pali3kit.config.kinds import exists, keys
@@ -19,7 +19,7 @@ from pali3kit.config.schema import Evaluation, Experiment
 from pali3kit.config.tree import Node, find
 from pali3kit.config.typed import Builder
 from pali3kit.errors import Problem, choose, nearest
-from pali3kit.registry import METRIC
+from pali3kit.registry import METRIC, Entry
 
 Check = Callable[[Experiment], Iterator[Complaint]]
 
@@ -82,14 +82,17 @@ def _names(experiment: Experiment) -> Iterator[Complaint]:
 
 
 def _columns(experiment: Experiment) -> Iterator[Complaint]:
-    yield from _selection("evaluate", experiment.evaluate, BENCHMARK.names())
+    yield from _selection("evaluate", experiment.evaluate, BENCHMARK.names(), BENCHMARK.broken)
 
 
 def _made(experiment: Experiment) -> Iterator[Complaint]:
     """Check that what a benchmark names is there: a plug-in's may be misspelt."""
     for name in known_benchmarks(experiment):
         for kind, word, names in _named(BENCHMARK.find(name)):
-            if word not in names:
+            broken = CATALOGUES[kind].broken if kind in CATALOGUES else {}
+            if word in broken:
+                yield "evaluate", f"benchmark '{name}': {broken[word].wrong}"
+            elif word not in names:
                 yield "evaluate", f"benchmark '{name}' names an unknown {kind} '{word}'.{choose(word, names)}"
 
 
@@ -118,11 +121,15 @@ def _seeds(experiment: Experiment) -> Iterator[Complaint]:
         yield "seeds", f"seeds {seeds} should all be at least 0 and less than 2^32."
 
 
-def _selection(key: str, words: list[str], choices: list[str]) -> Iterator[Complaint]:
+def _selection(
+    key: str, words: list[str], choices: list[str], broken: Mapping[str, Entry] | None = None
+) -> Iterator[Complaint]:
     if not words:
         yield key, f"{key} is empty.{choose('', choices)}"
     for word in words:
-        if word not in choices:
+        if broken and word in broken:
+            yield key, f"{key}: {broken[word].wrong}"
+        elif word not in choices:
             yield key, f"unknown name '{word}' in {key}.{choose(word, choices)}"
     if len(set(words)) < len(words):
         yield key, f"{key} names something twice."

@@ -8,6 +8,7 @@ from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import Any, Literal, Union, get_args, get_origin
 
 from pali3kit import registry
+from pali3kit.catalogue import STAGE
 from pali3kit.config.kinds import OPTIONAL_PART, hints, is_part, is_section, registry_of
 from pali3kit.config.part import Optimizer, Part
 from pali3kit.config.schema import Experiment
@@ -114,7 +115,9 @@ class Builder:
         for name, child in node.value.items():
             if name not in known:
                 full = _join(key, name)
-                self.refuse(child, full, f"unknown key '{full}'.{choose(name, [*known, *extra])}")
+                broken = STAGE.broken.get(name) if key == "stages" else None
+                told = f"{full}: {broken.wrong}" if broken else f"unknown key '{full}'.{choose(name, [*known, *extra])}"
+                self.refuse(child, full, told)
         values = {
             name: self.build(declared[name], node.value[name], _join(key, name)) for name in known if name in node.value
         }
@@ -180,9 +183,13 @@ class Builder:
         if built.name is REFUSED:
             return built
         if built.name not in names:
-            self.refuse(
-                node.value["name"], f"{key}.name", f"{key}.name cannot be '{built.name}'.{choose(built.name, names)}"
+            broken = registry.OPTIMIZER.broken.get(built.name)
+            told = (
+                f"{key}: {broken.wrong}"
+                if broken
+                else f"{key}.name cannot be '{built.name}'.{choose(built.name, names)}"
             )
+            self.refuse(node.value["name"], f"{key}.name", told)
             return built
         built.options = self.own(registry.OPTIMIZER.describe(built.name).options, rest, key, extra=shared)
         return built

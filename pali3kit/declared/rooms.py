@@ -32,12 +32,20 @@ def scan(rooms: Sequence[str], decorator: str) -> Iterator[tuple[str, Facts]]:
 
 
 def facts_of(name: str, target: str, decorator: str) -> Facts:
-    """The arguments of the decorator that calls `target` (`package.module:attribute`) by `name`; none without one."""
+    """The arguments of the decorator that calls `target` (`package.module:attribute`) by `name`; none without one.
+
+    Raises RegistryError where decorators call it by other names alone.
+    """
     found = find_target(target.replace(":", "."))
     if found is None or not isinstance(found.node, Target):
         return {}
-    told = (_facts(found.module, call) for call in _calls(found.module, found.node, decorator))
-    return next((facts for facts in told if facts.get("name") == name), {})
+    told = {
+        facts.get("name"): facts
+        for facts in (_facts(found.module, call) for call in _calls(found.module, found.node, decorator))
+    }
+    if told and name not in told:
+        raise RegistryError(f"it is declared as {' and '.join(map(repr, told))}, not as '{name}'.")
+    return told.get(name, {})
 
 
 def _declared(name: str, file: Path, decorator: str) -> Iterator[tuple[str, Facts]]:

@@ -55,7 +55,8 @@ def test_what_a_plug_in_is_declared_with_is_read_where_it_stands(package: Write)
         + '@PROJECTOR.register("other")\n@PROJECTOR.register("gate", "opens")\nclass Gate: ...\ndef plain(): ...',
     )
     assert facts_of("gate", f"{name}:Gate", "PROJECTOR.register") == {"name": "gate", "summary": "opens"}
-    assert facts_of("third", f"{name}:Gate", "PROJECTOR.register") == {}
+    with pytest.raises(RegistryError, match=r"^it is declared as 'other' and 'gate', not as 'third'\.$"):
+        facts_of("third", f"{name}:Gate", "PROJECTOR.register")
     assert facts_of("plain", f"{name}.gate:plain", "PROJECTOR.register") == {}
     assert facts_of("gate", "no_such_package:Gate", "PROJECTOR.register") == {}
     assert name not in sys.modules
