@@ -39,7 +39,9 @@ def supply(cell: Experiment) -> Iterator[tuple[str, str]]:
             fit = f"only the column {fitting[0]} fits" if len(fitting) == 1 else f"only {', '.join(fitting)} fit"
             yield "evaluate", f"source '{name}' has {what}: {fit}, not {asked[0]}."
     elif generates(cell):
-        yield from _offered(cell, [each for each in known_benchmarks(cell) if BENCHMARK.find(each).generated])
+        asked = [each for each in known_benchmarks(cell) if BENCHMARK.find(each).generated]
+        yield from _answerable(cell, asked)
+        yield from _offered(cell, asked)
         yield from _masked(cell)
     yield from _columns(cell)
     if cell.pretrain == "classif" and not _labelled(source):
@@ -66,8 +68,26 @@ def _files(key: str, source: Part) -> Iterator[tuple[str, str]]:
         yield from files(key, source)
 
 
+def _answerable(cell: Experiment, columns: list[str]) -> Iterator[tuple[str, str]]:
+    """Check that the source has the tasks that benchmarks name themselves; those of `data.columns` are told there."""
+    for column in columns:
+        if column not in cell.data.columns:
+            yield from _has(cell.data.source, "evaluate", column, BENCHMARK.find(column).task or column)
+
+
+def _has(source: Part, key: str, column: str, task: str) -> Iterator[tuple[str, str]]:
+    """Check that a source has the task of a column; where nobody knows what it has, it is one that there is."""
+    tasks = tasks_of(source)
+    names = names_of(source) if tasks is None else list(tasks)
+    if general(task) not in names:
+        if tasks is None:  # it may have variants
+            own = (each.task or each.name for each in BENCHMARK.all())
+            names += [each for each in own if general(each) in names and each not in names]
+        yield key, f"source '{source.name}' has no task '{task}' for the column '{column}'.{choose(task, names)}"
+
+
 def _offered(cell: Experiment, columns: list[str]) -> Iterator[tuple[str, str]]:
-    """Check that a source of files has the tasks that are trained on and measured, and pictures to measure on."""
+    """Check that a source of files has the tasks that are trained on, and pictures to measure on."""
     source = cell.data.source
     tasks = tasks_of(source)
     if tasks is None:
@@ -77,24 +97,16 @@ def _offered(cell: Experiment, columns: list[str]) -> Iterator[tuple[str, str]]:
             if weight > 0 and task not in tasks and task in registry.TASK.names():
                 has = choose(task, tasks)
                 yield f"stages.{stage}.mixture.{task}", f"source '{source.name}' has no task '{task}'.{has}"
-    for column in [each for each in columns if each not in cell.data.columns]:
-        task = BENCHMARK.find(column).task or column
-        if general(task) not in tasks:
-            yield "evaluate", f"source '{source.name}' has no task for the column '{column}'.{choose(task, tasks)}"
     if not any(part.options.get("test", part.name != "union") for _, part in parts_of(source)):
         yield "data.source", f"the column '{columns[0]}' is measured on test pictures: name them, data.source.test."
 
 
 def _columns(cell: Experiment) -> Iterator[tuple[str, str]]:
     """Check that the source has what `data.columns` names, also for what is not measured now."""
-    source = cell.data.source
-    tasks = tasks_of(source)
-    columns = {each.name: each.task or each.name for each in BENCHMARK.all()}  # others are told elsewhere
-    names = [*names_of(source), *columns.values()] if tasks is None else tasks
+    known = BENCHMARK.names()  # others are told elsewhere
     for column, task in cell.data.columns.items():
-        if column in columns and general(task) not in names:
-            told = f"source '{source.name}' has no task '{task}' for the column '{column}'."
-            yield f"data.columns.{column}", told + choose(task, dict.fromkeys(names))
+        if column in known:
+            yield from _has(cell.data.source, f"data.columns.{column}", column, task)
 
 
 def _masked(cell: Experiment) -> Iterator[tuple[str, str]]:

@@ -91,8 +91,8 @@ def test_what_is_there(cell: Cell, source: Part, changes: dict[str, Any]) -> Non
         (Part(name="jsonl", options={"path": "b.json"}), asked("probe"), "evaluate",
          "source 'jsonl' has texts alone: only the column denoising fits, not probe."),
         (captions(), asked("vqa"), "evaluate",
-         "source 'tsv' has no task for the column 'vqa'. Choose from caption, caption_multilingual, span_corruption, "
-         "splitcap."),
+         "source 'tsv' has no task 'vqa' for the column 'vqa'. Choose from caption, caption_multilingual, "
+         "span_corruption, splitcap."),
         (captions(), {**asked("caption"), "data.columns": {"caption": "coco.caption"}}, "data.columns.caption",
          "source 'tsv' has no task 'coco.caption' for the column 'caption'. Did you mean 'caption'?"),
         (captions(), asked("caption", splitcap=1.0, ocr=0.5), "stages.multimodal.mixture.ocr",
@@ -121,6 +121,25 @@ def test_tasks_without_weight_need_not_be_there(cell: Cell) -> None:
 def test_a_plug_ins_benchmark_may_ask_for_a_task_by_another_name(cell: Cell, add_benchmark: Any) -> None:
     add_benchmark("nocaps", task="caption")
     assert list(supply(cell(captions(), **asked("nocaps")))) == []
+
+
+@pytest.mark.parametrize("source", [Part(name="world"), Part(name="a_plug_in")])
+def test_a_plug_ins_benchmark_may_misspell_its_task(cell: Cell, add_benchmark: Any, source: Part) -> None:
+    add_benchmark("strict", task="vqq")
+    add_benchmark("detcet")  # its name is its task
+    assert list(supply(cell(source, **asked("strict", "detcet")))) == [
+        ("evaluate", f"source '{source.name}' has no task 'vqq' for the column 'strict'. Did you mean 'vqg'?"),
+        ("evaluate", f"source '{source.name}' has no task 'detcet' for the column 'detcet'. Did you mean 'detect'?"),
+    ]
+    columns = {"data.columns": {"strict": "vqa", "detcet": "detect"}}
+    assert list(supply(cell(source, **asked("strict", "detcet"), **columns))) == []
+
+
+def test_the_line_of_a_benchmark_whose_task_is_misspelt_is_told(trial: Path, add_benchmark: Any) -> None:
+    add_benchmark("strict", task="vqq")
+    (trial / "x.yaml").write_text((trial / "x.yaml").read_text().replace("[probe, refer]", "[probe, strict]"))
+    with pytest.raises(ConfigError, match=r"x\.yaml:8: source 'world' has no task 'vqq' for the column 'strict'\. Did"):
+        load("x.yaml")
 
 
 def test_a_plug_ins_benchmark_of_features_fits_folders(cell: Cell, add_benchmark: Any) -> None:
