@@ -9,14 +9,11 @@ from pathlib import Path
 from pali3kit import registry
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.budgets import generates, known_benchmarks
-from pali3kit.config.offers import general, names_of, offers, parts_of, tasks_of
+from pali3kit.config.offers import general, joins, names_of, offers, parts_of, tasks_of, telling, tells
 from pali3kit.config.part import Part
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import choose, nearest
 
-WITHOUT_PICTURES = ("text", "jsonl")  # sources of texts alone
-WITHOUT_TASKS = ("folder", *WITHOUT_PICTURES)  # sources for pretraining alone
-NO_PARTS = ("world", "union", *WITHOUT_PICTURES)
 FILES = ("path", "annotations", "classes", "instances", "translations", "test", "test_annotations", "test_translations",
          "real", "names")  # fmt: skip
 FOLDERS = ("images", "masks", "without", "test_images", "test_masks", "devkit", "v2")
@@ -27,15 +24,15 @@ def supply(cell: Experiment) -> Iterator[tuple[str, str]]:
     source, name = cell.data.source, cell.data.source.name
     for key, part in parts_of(source, "data.source"):
         yield from _files(key, part)
-        if part is not source and part.name in NO_PARTS:
+        if part is not source and not joins(part):
             yield key, f"'{part.name}' cannot be a part of a union: take sources of pictures in files."
     if name == "union" and not source.options["parts"]:
         yield "data.source.parts", "a union without parts has no pictures: name at least one source."
-    if name in WITHOUT_TASKS:
-        answered = "loss" if name in WITHOUT_PICTURES else "features"
+    if offers(source) == ():  # for pretraining alone
+        answered = "features" if tells(source) else "loss"
         fitting = [each.name for each in BENCHMARK.all() if each.answered == answered]
         if asked := [each for each in known_benchmarks(cell) if each not in fitting]:
-            what = "texts alone" if name in WITHOUT_PICTURES else "pictures, labels and texts, no tasks"
+            what = "pictures, labels and texts, no tasks" if tells(source) else "texts alone"
             fit = f"only the column {fitting[0]} fits" if len(fitting) == 1 else f"only {', '.join(fitting)} fit"
             yield "evaluate", f"source '{name}' has {what}: {fit}, not {asked[0]}."
     elif generates(cell):
@@ -45,7 +42,8 @@ def supply(cell: Experiment) -> Iterator[tuple[str, str]]:
         yield from _masked(cell)
     yield from _columns(cell)
     if cell.pretrain == "classif" and not _labelled(source):
-        wanted = f"say of how many classes '{name}' has them (classes: N)" if name == "pairs" else f"'{name}' has none"
+        some = "labels" in (tells(source) or ())
+        wanted = f"say of how many classes '{name}' has them (classes: N)" if some else f"'{name}' has none"
         yield "data.source", f"pretrain 'classif' needs labels: {wanted}."
 
 
@@ -119,8 +117,9 @@ def _masked(cell: Experiment) -> Iterator[tuple[str, str]]:
     told, tasks = tasks_of(cell.data.source), tasks_of(source)
     refers = told is None or any(general(task).endswith("refer") for task in told)
     if asked and refers and tasks is not None and not any(task.endswith("instance") for task in tasks):
+        *others, last = telling("masks")
         text = f"source '{source.name}' has no masks of objects, which '{asked[0]}' needs: "
-        yield "stages.masks.source", text + "coco_instances, open_images and refcoco have."
+        yield "stages.masks.source", text + f"{', '.join(others)} and {last} have."
 
 
 def paired(cell: Experiment) -> Iterator[tuple[str, str]]:
@@ -130,14 +129,14 @@ def paired(cell: Experiment) -> Iterator[tuple[str, str]]:
         yield from _files(key, part)
     source = own or cell.data.source
     tasks = tasks_of(source)
-    if source.name in WITHOUT_PICTURES or (tasks and not any(task.endswith("splitcap") for task in tasks)):
+    if tells(source) == () or (tasks and not any(task.endswith("splitcap") for task in tasks)):
         key = "stages.lit.source" if own else "data.source"
         yield key, f"source '{source.name}' has no pictures with texts, which the stage lit learns from."
 
 
 def _labelled(source: Part) -> bool:
     """Whether a source may have labels of classes."""
-    if source.name == "pairs":
+    told, tasks = tells(source), tasks_of(source)
+    if told and "labels" in told:
         return bool(source.options.get("classes") != 0)
-    tasks = tasks_of(source)
-    return source.name in ("folder", *WITHOUT_PICTURES) or tasks is None or "object_vqa" in tasks
+    return told == () or tasks is None or "object_vqa" in tasks
