@@ -53,7 +53,7 @@ class Entry:
     the kinds of annotations that a source's records have (`config.offers`), None where that is unknown. `sizes`: where
     the shapes of named sizes are, `package.module:attribute`. `titles`: what a set is called in tables, by
     the part of a benchmark (`top1`), or "" for all. `section`: the dataclass of its options, where it has one: a
-    stage's section of `stages`.
+    stage's section of `stages`. `files`, `folders`: the options that name files or folders, and folders alone.
     """
 
     name: str
@@ -64,6 +64,8 @@ class Entry:
     sizes: str | None = None
     titles: Mapping[str, str] | None = None
     section: type | None = None
+    files: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
 
     @property
     def origin(self) -> str:
@@ -112,6 +114,8 @@ class Registry(Generic[T]):
         tells: tuple[str, ...] | None = None,
         sizes: str | None = None,
         titles: Mapping[str, str] | None = None,
+        files: tuple[str, ...] = (),
+        folders: tuple[str, ...] = (),
     ) -> None:
         """Add a component; see `Entry`. The same one may be added again, as it is when a declared one is imported.
 
@@ -119,7 +123,7 @@ class Registry(Generic[T]):
         """
         self._load_declarations()
         given_all = None if self.given is None else (*self.given, *given)
-        entry = Entry(name, target, summary, given_all, tells, sizes, titles)
+        entry = Entry(name, target, summary, given_all, tells, sizes, titles, files=files, folders=folders)
         taken = self._entries.get(name)
         if taken is not None and not same_target(taken.origin, entry.origin):
             raise RegistryError(f"{self.kind} '{name}' is registered twice: {taken.origin} and {entry.origin}.")
@@ -134,11 +138,13 @@ class Registry(Generic[T]):
         tells: tuple[str, ...] | None = None,
         sizes: str | None = None,
         titles: Mapping[str, str] | None = None,
+        files: tuple[str, ...] = (),
+        folders: tuple[str, ...] = (),
     ) -> Callable[[Target], Target]:
         """Add the decorated class or function under `name`. In a room the arguments must be literals."""
 
         def decorator(target: Target) -> Target:
-            self.add(name, target, summary, given, tells, sizes, titles)
+            self.add(name, target, summary, given, tells, sizes, titles, files, folders)
             return target
 
         return decorator

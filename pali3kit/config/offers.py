@@ -26,7 +26,7 @@ VARIED = ("caption", "refer")  # tasks with variants: caption_de, refer_plus
 
 def tells(source: Part) -> tuple[str, ...] | None:
     """What a source's records tell; None where that is unknown."""
-    entry = _entry(source)
+    entry = entry_of(source)
     return None if entry is None else entry.tells
 
 
@@ -38,7 +38,7 @@ def offers(source: Part) -> tuple[str, ...] | None:
 
 def joins(source: Part) -> bool:
     """Whether a source can be a part of a union: one of pictures in files can, a plug-in's may."""
-    entry = _entry(source)
+    entry = entry_of(source)
     return entry is None or bool(entry.tells) or (entry.tells is None and not entry.built_in)
 
 
@@ -47,7 +47,8 @@ def telling(kind: str) -> list[str]:
     return [entry.name for entry in registry.SOURCE.entries() if kind in (entry.tells or ())]
 
 
-def _entry(source: Part) -> registry.Entry | None:
+def entry_of(source: Part) -> registry.Entry | None:
+    """What the registry knows of a source; None for a name that it does not."""
     try:
         return registry.SOURCE.describe(source.name)
     except RegistryError:

@@ -9,14 +9,10 @@ from pathlib import Path
 from pali3kit import registry
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.budgets import generates, known_benchmarks
-from pali3kit.config.offers import general, joins, names_of, offers, parts_of, tasks_of, telling, tells
+from pali3kit.config.offers import entry_of, general, joins, names_of, offers, parts_of, tasks_of, telling, tells
 from pali3kit.config.part import Part
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import choose, nearest
-
-FILES = ("path", "annotations", "classes", "instances", "translations", "test", "test_annotations", "test_translations",
-         "real", "names")  # fmt: skip
-FOLDERS = ("images", "masks", "without", "test_images", "test_masks", "devkit", "v2")
 
 
 def supply(cell: Experiment) -> Iterator[tuple[str, str]]:
@@ -47,10 +43,12 @@ def supply(cell: Experiment) -> Iterator[tuple[str, str]]:
         yield "data.source", f"pretrain 'classif' needs labels: {wanted}."
 
 
-def files(key: str, source: Part, globs: bool = True) -> Iterator[tuple[str, str]]:
-    """Check that the files that the options of a source, or of a set, name are there; a source's may be patterns."""
-    for option in (*FILES, *FOLDERS):
-        path, folder = source.options.get(option), option in FOLDERS or source.name == "folder"
+def files(key: str, source: Part, entry: registry.Entry, globs: bool = True) -> Iterator[tuple[str, str]]:
+    """Check that what the options of a source, or of a set, name is there, as its `entry` declares them; a source's may
+    be patterns.
+    """
+    for option in (*entry.files, *entry.folders):
+        path, folder = source.options.get(option), option in entry.folders
         if not isinstance(path, str):
             continue
         file = Path(path).expanduser()
@@ -61,9 +59,9 @@ def files(key: str, source: Part, globs: bool = True) -> Iterator[tuple[str, str
 
 
 def _files(key: str, source: Part) -> Iterator[tuple[str, str]]:
-    """Shards have a grammar of their own, and what a plug-in's options mean is not known."""
-    if offers(source) is not None and registry.SOURCE.describe(source.name).built_in and source.name != "pairs":
-        yield from files(key, source)
+    entry = entry_of(source)
+    if entry is not None:
+        yield from files(key, source, entry)
 
 
 def _answerable(cell: Experiment, columns: list[str]) -> Iterator[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from pali3kit.config.part import Part
 from pali3kit.config.schema import Experiment
 from pali3kit.config.supply import files, paired, supply
 from pali3kit.errors import ConfigError
-from pali3kit.registry import SOURCE, Entry
+from pali3kit.registry import CAPTIONED, LABELLED, SOURCE, Entry
 
+SET = Entry("set", "sets:Set", files=("path", "annotations", "test"), folders=("images", "v2"))
 Cell = Callable[..., Experiment]
 
 
@@ -160,7 +162,24 @@ def test_a_plug_ins_benchmark_of_features_fits_folders(cell: Cell, add_benchmark
     ],
 )
 def test_files_and_folders(options: dict[str, Any], globs: bool, keys: list[str]) -> None:
-    assert [key for key, _ in files("x", Part(name="imagenet", options=options), globs)] == keys
+    assert [key for key, _ in files("x", Part(name="set", options=options), SET, globs)] == keys
+
+
+def test_a_plug_in_may_declare_its_files(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
+    SOURCE.names()
+    monkeypatch.setitem(SOURCE._entries, "drawn", Entry("drawn", "drawn:create", folders=("where",)))
+    source = Part(name="drawn", options={"where": "image", "path": "nowhere"})
+    told = ("data.source.where", "there is no folder 'image'. Did you mean 'images'?")
+    assert list(supply(cell(source, **asked("vqa")))) == [told]
+
+
+def test_what_sources_and_sets_declare_are_options_of_theirs() -> None:
+    for entry in [*SOURCE.entries(), *LABELLED.entries(), *CAPTIONED.entries()]:
+        known = {field.name for field in fields(entry.options)} if entry.options is not None else set()
+        declared = {*entry.files, *entry.folders}
+        assert declared <= known, entry.name
+        if entry.built_in and entry.name != "pairs":  # shards have a grammar of their own
+            assert ("path" in declared) == ("path" in known), entry.name
 
 
 @pytest.mark.parametrize(
