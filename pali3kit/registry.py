@@ -19,7 +19,7 @@ from functools import cached_property
 from importlib import import_module
 from importlib.metadata import EntryPoint
 from inspect import Parameter, signature
-from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, TypedDict, TypeVar, cast
 
 from pali3kit.declared.absent import why_absent
 from pali3kit.declared.options import read_options, same_target
@@ -29,6 +29,7 @@ from pali3kit.errors import RegistryError, choose, nearest
 
 if TYPE_CHECKING:
     from torch.optim import Optimizer
+    from typing_extensions import Unpack
 
     from pali3kit.data.sets.contract import CaptionedSet, LabelledSet
     from pali3kit.data.source import Source
@@ -47,6 +48,19 @@ Target = TypeVar("Target", bound=Callable[..., object])
 TASKS = "pali3kit.config.tasks"
 
 
+class Facts(TypedDict, total=False):
+    """What a declaration may tell beside name and summary; see `Entry`."""
+
+    given: tuple[str, ...]
+    tells: tuple[str, ...]
+    sizes: str
+    titles: Mapping[str, str]
+    moments: int
+    elementwise: bool
+    files: tuple[str, ...]
+    folders: tuple[str, ...]
+
+
 @dataclass(frozen=True)
 class Entry:
     """What a registry knows of a component.
@@ -57,7 +71,7 @@ class Entry:
     the part of a benchmark (`top1`), or "" for all. `section`: the dataclass of its options, where it has one: a
     stage's section of `stages`. Of an optimizer, None where it does not tell: `moments`, the bytes that it keeps of a
     parameter at the least; `elementwise`, whether it treats each number by itself, so that matrices may be sharded.
-    `wrong`: why it cannot be used, if so.
+    `files`, `folders`: the options that name files or folders, and folders alone. `wrong`: why it cannot be used.
     """
 
     name: str
@@ -70,6 +84,8 @@ class Entry:
     section: type | None = None
     moments: int | None = None
     elementwise: bool | None = None
+    files: tuple[str, ...] = ()
+    folders: tuple[str, ...] = ()
     wrong: str = ""
 
     @property
@@ -115,19 +131,14 @@ class Registry(Generic[T]):
         name: str,
         target: str | Callable[..., object],
         summary: str = "",
-        given: tuple[str, ...] = (),
-        tells: tuple[str, ...] | None = None,
-        sizes: str | None = None,
-        titles: Mapping[str, str] | None = None,
-        moments: int | None = None,
-        elementwise: bool | None = None,
+        **facts: Unpack[Facts],
     ) -> None:
         """Add a component; see `Entry`. The same one may be added again, as it is when a declared one is imported.
 
         Raises RegistryError, naming both targets, when the name is another's.
         """
         self._load_declarations()
-        self._put(self._entries, Entry(name, target, summary, given, tells, sizes, titles, None, moments, elementwise))
+        self._put(self._entries, Entry(name, target, summary, **facts))
 
     def _put(self, entries: dict[str, Entry], entry: Entry) -> None:
         """Put a component into a table, with what all of this kind are given."""
@@ -142,17 +153,12 @@ class Registry(Generic[T]):
         self,
         name: str,
         summary: str = "",
-        given: tuple[str, ...] = (),
-        tells: tuple[str, ...] | None = None,
-        sizes: str | None = None,
-        titles: Mapping[str, str] | None = None,
-        moments: int | None = None,
-        elementwise: bool | None = None,
+        **facts: Unpack[Facts],
     ) -> Callable[[Target], Target]:
         """Add the decorated class or function under `name`. In a room the arguments must be literals."""
 
         def decorator(target: Target) -> Target:
-            self.add(name, target, summary, given, tells, sizes, titles, moments, elementwise)
+            self.add(name, target, summary, **facts)
             return target
 
         return decorator

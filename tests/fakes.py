@@ -22,6 +22,7 @@ from pali3kit.catalogue import STAGE
 from pali3kit.config.part import Part
 from pali3kit.config.schema import Data, Evaluation, Experiment, Model, Runtime, Tokenizer
 from pali3kit.config.stages import LanguagePretraining, Masks, Multimodal, Stages, Transfer, VisionPretraining
+from pali3kit.data.source import SourceBase
 from pali3kit.errors import StageError
 from pali3kit.plan.plain import StageConfig
 from pali3kit.registry import SOURCE, Entry
@@ -31,7 +32,7 @@ KINDS = ("tokenizer", "vision", "masks", "language", "features", "multimodal", "
 STEPS = 4
 
 
-class FakeSource:
+class FakeSource(SourceBase):
     digest = "pictures"
     languages = ("en",)
 

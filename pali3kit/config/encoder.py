@@ -64,8 +64,7 @@ def _sets(cell: Experiment) -> Iterator[Complaint]:
         used["evaluation.captioned"] = cell.evaluation.captioned
     for key, part in used.items():
         kind = "captioned" if key == "evaluation.captioned" else "labelled"
-        if registry.KINDS[kind].describe(part.name).built_in:
-            yield from files(key, part, globs=False)  # what a plug-in's options mean is not known
+        yield from files(key, part, registry.KINDS[kind].describe(part.name), globs=False)
 
 
 def finetuned(cell: Experiment) -> Iterator[Complaint]:

@@ -15,20 +15,44 @@ TASKS_OF: dict[str, tuple[str, ...]] = {
     "things": ("object_vqa", "detect"),
     "masks": ("instance",),
     "expressions": ("refer",),
+    "labels": (),
 }
 """Tasks by what a record must tell for them: a field of `data.record.Record`, or of its things. `instance`, any thing
-with its mask, is for the mask tokenizer alone.
+with its mask, is for the mask tokenizer alone; labels of pictures are for pretraining alone. A source that tells
+nothing, `()`, has texts alone.
 """
 VARIED = ("caption", "refer")  # tasks with variants: caption_de, refer_plus
 
 
+def tells(source: Part) -> tuple[str, ...] | None:
+    """What a source's records tell; None where that is unknown."""
+    entry = entry_of(source)
+    return None if entry is None else entry.tells
+
+
 def offers(source: Part) -> tuple[str, ...] | None:
     """The tasks that a source has, by what its records tell; None where that is unknown: it may have any."""
+    told = tells(source)
+    return None if told is None else tuple(task for kind in told for task in TASKS_OF[kind])
+
+
+def joins(source: Part) -> bool:
+    """Whether a source can be a part of a union: one of pictures in files can, a plug-in's may."""
+    entry = entry_of(source)
+    return entry is None or bool(entry.tells) or (entry.tells is None and not entry.built_in)
+
+
+def telling(kind: str) -> list[str]:
+    """The sources whose records tell something of a kind."""
+    return [entry.name for entry in registry.SOURCE.entries() if kind in (entry.tells or ())]
+
+
+def entry_of(source: Part) -> registry.Entry | None:
+    """What the registry knows of a source; None for a name that it does not."""
     try:
-        told = registry.SOURCE.describe(source.name).tells
+        return registry.SOURCE.describe(source.name)
     except RegistryError:
         return None
-    return None if told is None else tuple(task for tells in told for task in TASKS_OF[tells])
 
 
 def parts_of(source: Part, key: str = "") -> Iterator[tuple[str, Part]]:

@@ -9,17 +9,10 @@ from pathlib import Path
 from pali3kit import registry
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.budgets import generates, known_benchmarks
-from pali3kit.config.offers import general, names_of, offers, parts_of, tasks_of
+from pali3kit.config.offers import entry_of, general, joins, names_of, offers, parts_of, tasks_of, telling, tells
 from pali3kit.config.part import Part
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import choose, nearest
-
-WITHOUT_PICTURES = ("text", "jsonl")  # sources of texts alone
-WITHOUT_TASKS = ("folder", *WITHOUT_PICTURES)  # sources for pretraining alone
-NO_PARTS = ("world", "union", *WITHOUT_PICTURES)
-FILES = ("path", "annotations", "classes", "instances", "translations", "test", "test_annotations", "test_translations",
-         "real", "names")  # fmt: skip
-FOLDERS = ("images", "masks", "without", "test_images", "test_masks", "devkit", "v2")
 
 
 def supply(cell: Experiment) -> Iterator[tuple[str, str]]:
@@ -27,30 +20,35 @@ def supply(cell: Experiment) -> Iterator[tuple[str, str]]:
     source, name = cell.data.source, cell.data.source.name
     for key, part in parts_of(source, "data.source"):
         yield from _files(key, part)
-        if part is not source and part.name in NO_PARTS:
+        if part is not source and not joins(part):
             yield key, f"'{part.name}' cannot be a part of a union: take sources of pictures in files."
     if name == "union" and not source.options["parts"]:
         yield "data.source.parts", "a union without parts has no pictures: name at least one source."
-    if name in WITHOUT_TASKS:
-        answered = "loss" if name in WITHOUT_PICTURES else "features"
+    if offers(source) == ():  # for pretraining alone
+        answered = "features" if tells(source) else "loss"
         fitting = [each.name for each in BENCHMARK.all() if each.answered == answered]
         if asked := [each for each in known_benchmarks(cell) if each not in fitting]:
-            what = "texts alone" if name in WITHOUT_PICTURES else "pictures, labels and texts, no tasks"
+            what = "pictures, labels and texts, no tasks" if tells(source) else "texts alone"
             fit = f"only the column {fitting[0]} fits" if len(fitting) == 1 else f"only {', '.join(fitting)} fit"
             yield "evaluate", f"source '{name}' has {what}: {fit}, not {asked[0]}."
     elif generates(cell):
-        yield from _offered(cell, [each for each in known_benchmarks(cell) if BENCHMARK.find(each).generated])
+        asked = [each for each in known_benchmarks(cell) if BENCHMARK.find(each).generated]
+        yield from _answerable(cell, asked)
+        yield from _offered(cell, asked)
         yield from _masked(cell)
     yield from _columns(cell)
     if cell.pretrain == "classif" and not _labelled(source):
-        wanted = f"say of how many classes '{name}' has them (classes: N)" if name == "pairs" else f"'{name}' has none"
+        some = "labels" in (tells(source) or ())
+        wanted = f"say of how many classes '{name}' has them (classes: N)" if some else f"'{name}' has none"
         yield "data.source", f"pretrain 'classif' needs labels: {wanted}."
 
 
-def files(key: str, source: Part, globs: bool = True) -> Iterator[tuple[str, str]]:
-    """Check that the files that the options of a source, or of a set, name are there; a source's may be patterns."""
-    for option in (*FILES, *FOLDERS):
-        path, folder = source.options.get(option), option in FOLDERS or source.name == "folder"
+def files(key: str, source: Part, entry: registry.Entry, globs: bool = True) -> Iterator[tuple[str, str]]:
+    """Check that what the options of a source, or of a set, name is there, as its `entry` declares them; a source's may
+    be patterns.
+    """
+    for option in (*entry.files, *entry.folders):
+        path, folder = source.options.get(option), option in entry.folders
         if not isinstance(path, str):
             continue
         file = Path(path).expanduser()
@@ -61,13 +59,31 @@ def files(key: str, source: Part, globs: bool = True) -> Iterator[tuple[str, str
 
 
 def _files(key: str, source: Part) -> Iterator[tuple[str, str]]:
-    """Shards have a grammar of their own, and what a plug-in's options mean is not known."""
-    if offers(source) is not None and registry.SOURCE.describe(source.name).built_in and source.name != "pairs":
-        yield from files(key, source)
+    entry = entry_of(source)
+    if entry is not None:
+        yield from files(key, source, entry)
+
+
+def _answerable(cell: Experiment, columns: list[str]) -> Iterator[tuple[str, str]]:
+    """Check that the source has the tasks that benchmarks name themselves; those of `data.columns` are told there."""
+    for column in columns:
+        if column not in cell.data.columns:
+            yield from _has(cell.data.source, "evaluate", column, BENCHMARK.find(column).task or column)
+
+
+def _has(source: Part, key: str, column: str, task: str) -> Iterator[tuple[str, str]]:
+    """Check that a source has the task of a column; where nobody knows what it has, it is one that there is."""
+    tasks = tasks_of(source)
+    names = names_of(source) if tasks is None else list(tasks)
+    if general(task) not in names:
+        if tasks is None:  # it may have variants
+            own = (each.task or each.name for each in BENCHMARK.all())
+            names += [each for each in own if general(each) in names and each not in names]
+        yield key, f"source '{source.name}' has no task '{task}' for the column '{column}'.{choose(task, names)}"
 
 
 def _offered(cell: Experiment, columns: list[str]) -> Iterator[tuple[str, str]]:
-    """Check that a source of files has the tasks that are trained on and measured, and pictures to measure on."""
+    """Check that a source of files has the tasks that are trained on, and pictures to measure on."""
     source = cell.data.source
     tasks = tasks_of(source)
     if tasks is None:
@@ -77,24 +93,16 @@ def _offered(cell: Experiment, columns: list[str]) -> Iterator[tuple[str, str]]:
             if weight > 0 and task not in tasks and task in registry.TASK.names():
                 has = choose(task, tasks)
                 yield f"stages.{stage}.mixture.{task}", f"source '{source.name}' has no task '{task}'.{has}"
-    for column in [each for each in columns if each not in cell.data.columns]:
-        task = BENCHMARK.find(column).task or column
-        if general(task) not in tasks:
-            yield "evaluate", f"source '{source.name}' has no task for the column '{column}'.{choose(task, tasks)}"
     if not any(part.options.get("test", part.name != "union") for _, part in parts_of(source)):
         yield "data.source", f"the column '{columns[0]}' is measured on test pictures: name them, data.source.test."
 
 
 def _columns(cell: Experiment) -> Iterator[tuple[str, str]]:
     """Check that the source has what `data.columns` names, also for what is not measured now."""
-    source = cell.data.source
-    tasks = tasks_of(source)
-    columns = {each.name: each.task or each.name for each in BENCHMARK.all()}  # others are told elsewhere
-    names = [*names_of(source), *columns.values()] if tasks is None else tasks
+    known = BENCHMARK.names()  # others are told elsewhere
     for column, task in cell.data.columns.items():
-        if column in columns and general(task) not in names:
-            told = f"source '{source.name}' has no task '{task}' for the column '{column}'."
-            yield f"data.columns.{column}", told + choose(task, dict.fromkeys(names))
+        if column in known:
+            yield from _has(cell.data.source, f"data.columns.{column}", column, task)
 
 
 def _masked(cell: Experiment) -> Iterator[tuple[str, str]]:
@@ -107,8 +115,9 @@ def _masked(cell: Experiment) -> Iterator[tuple[str, str]]:
     told, tasks = tasks_of(cell.data.source), tasks_of(source)
     refers = told is None or any(general(task).endswith("refer") for task in told)
     if asked and refers and tasks is not None and not any(task.endswith("instance") for task in tasks):
+        *others, last = telling("masks")
         text = f"source '{source.name}' has no masks of objects, which '{asked[0]}' needs: "
-        yield "stages.masks.source", text + "coco_instances, open_images and refcoco have."
+        yield "stages.masks.source", text + f"{', '.join(others)} and {last} have."
 
 
 def paired(cell: Experiment) -> Iterator[tuple[str, str]]:
@@ -118,14 +127,14 @@ def paired(cell: Experiment) -> Iterator[tuple[str, str]]:
         yield from _files(key, part)
     source = own or cell.data.source
     tasks = tasks_of(source)
-    if source.name in WITHOUT_PICTURES or (tasks and not any(task.endswith("splitcap") for task in tasks)):
+    if tells(source) == () or (tasks and not any(task.endswith("splitcap") for task in tasks)):
         key = "stages.lit.source" if own else "data.source"
         yield key, f"source '{source.name}' has no pictures with texts, which the stage lit learns from."
 
 
 def _labelled(source: Part) -> bool:
     """Whether a source may have labels of classes."""
-    if source.name == "pairs":
+    told, tasks = tells(source), tasks_of(source)
+    if told and "labels" in told:
         return bool(source.options.get("classes") != 0)
-    tasks = tasks_of(source)
-    return source.name in ("folder", *WITHOUT_PICTURES) or tasks is None or "object_vqa" in tasks
+    return told == () or tasks is None or "object_vqa" in tasks

@@ -84,7 +84,7 @@ class _PairRecords:
         return labels
 
 
-@SOURCE.register("pairs", "tar shards of pictures and texts", tells=("captions",))
+@SOURCE.register("pairs", "tar shards of pictures and texts", tells=("captions", "labels"))
 class PairSource(AnnotatedSource):
     """The registry's `pairs`.
 

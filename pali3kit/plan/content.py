@@ -47,4 +47,4 @@ def data_of(source: Part) -> str:
 def _content(source: str) -> str:
     """Found once, for it may be a million files."""
     options = json.loads(source)
-    return getattr(SOURCE.build(options.pop("name"), **options), "digest", "") or ""
+    return SOURCE.build(options.pop("name"), **options).digest

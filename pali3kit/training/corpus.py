@@ -37,7 +37,7 @@ def listing(source: Source, context: StageContext) -> Iterator[None]:
     """While a source is read: what cannot be used is listed in `skipped.txt`, and stops the stage past a share; what
     filters of texts dropped is counted as by `counting`.
     """
-    skips = getattr(source, "skips", None)
+    skips = source.skips
     if skips is None:
         yield
         return
@@ -45,7 +45,7 @@ def listing(source: Source, context: StageContext) -> Iterator[None]:
         with counting(source, context):
             yield
     finally:
-        lines = [*getattr(source, "damages", ()), *skips.lines]
+        lines = [*source.damages, *skips.lines]
         if lines:
             listed = "".join(f"{line}\n" for line in lines)
             (context.folder / "skipped.txt").write_text(listed, encoding="utf-8", errors="backslashreplace")
@@ -56,12 +56,12 @@ def counting(source: Source, context: StageContext) -> Iterator[None]:
     """While a source is read: too much that cannot be used stops the stage; what filters of texts dropped is counted in
     `filtered.json`.
     """
-    skips = getattr(source, "skips", None)
+    skips = source.skips
     if skips is not None:
         skips.most = context.execution.most_bad
     try:
         yield
     finally:
-        told = {name: sieve.told() for name, sieve in getattr(source, "sieves", {}).items() if sieve.seen}
+        told = {name: sieve.told() for name, sieve in source.sieves.items() if sieve.seen}
         if told and context.writes:
             (context.folder / "filtered.json").write_text(json.dumps(told, indent=1, ensure_ascii=False))

@@ -70,7 +70,7 @@ def train(
     source = build_source(config.source, config.image_size)
     tasks = {name: (source.task(name, config.bins), weight) for name, weight in weights.items() if weight > 0}
     mixture = Mixture(tasks, "train", sight.count - config.validation, context.seed, sight.bad)
-    stream = Stream(mixture, budget.batch_size, sight, masks, getattr(source, "skips", None))
+    stream = Stream(mixture, budget.batch_size, sight, masks, source.skips)
     longest = sight.grid[0] * sight.grid[1] + config.prompt_length
     execution = context.execution
     passes = count_passes(budget.batch_size, longest, execution)
@@ -86,7 +86,7 @@ def train(
         return batches
 
     model.vision = sight.vision
-    skipped = Skipped(context, execution.most_bad, getattr(source, "damages", ()))
+    skipped = Skipped(context, execution.most_bad, source.damages)
     with counting(source, context):
         fit(PaLIModule(model, sight.grid, label_smoothing), make, budget, context, [skipped, *recorders], passes)
     model.vision = None  # an artifact of its own

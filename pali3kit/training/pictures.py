@@ -121,7 +121,7 @@ def picture_or_black(source: Source, spec: ImageSpec, split: str, index: int, ba
 
     Raises DataError for one of a source that notes nothing, or where there are too many.
     """
-    skips = getattr(source, "skips", None)
+    skips = source.skips
     try:
         image = spec.fitted(source.image(split, index))
     except DataError as error:

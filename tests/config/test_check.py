@@ -91,7 +91,7 @@ def test_what_depends_on_a_refused_value_is_not_judged(trial: Path) -> None:
 def test_what_a_plug_ins_benchmark_names_is_there(
     trial: Path, add_benchmark: Callable[..., Any], told: dict[str, str], text: str
 ) -> None:
-    add_benchmark("docvqa", **told)
+    add_benchmark("docvqa", **{"task": "vqa", **told})
     assert complaints("evaluate=[docvqa]") == [text]
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from pali3kit.config.offers import TASKS_OF, general, names_of, offers, parts_of, tasks_of
+import pytest
+
+from pali3kit.config.offers import TASKS_OF, general, joins, names_of, offers, parts_of, tasks_of, telling, tells
 from pali3kit.config.part import Part
 from pali3kit.registry import TASK
 
@@ -49,3 +51,19 @@ def test_names_that_are_no_misspelling() -> None:
 def test_parts_have_keys() -> None:
     union = Part(name="union", options={"parts": {"a": CAPTIONS, "refused": object()}})
     assert [key for key, _ in parts_of(union, "data.source")] == ["data.source", "data.source.parts.a"]
+
+
+@pytest.mark.parametrize(
+    ("name", "told", "part"),
+    [
+        ("world", None, False), ("union", None, False), ("text", (), False), ("jsonl", (), False),
+        ("folder", ("labels",), True), ("pairs", ("captions", "labels"), True), ("a_plug_in", None, True),
+    ],
+)  # fmt: skip
+def test_what_sources_declare(name: str, told: tuple[str, ...] | None, part: bool) -> None:
+    assert (tells(Part(name=name)), joins(Part(name=name))) == (told, part)
+
+
+def test_sources_by_what_they_tell() -> None:
+    assert telling("masks") == ["coco_instances", "open_images", "refcoco"]
+    assert telling("labels") == ["folder", "pairs"]

@@ -98,7 +98,7 @@ from pali3kit.text.denoise import PREFIXES
         (["runtime.attention=flx"], "runtime.attention cannot be 'flx'. Did you mean 'flex'?"),
         (["model.vision.weights=nowhere.npz"], "there is no file or folder 'nowhere.npz'"),
         (["data.source={name: pairs, path: x.tar, classes: 3, test: y.tar}", "stages.multimodal.mixture.ocr=0"],
-         "source 'pairs' has no task for the column 'refer'."
+         "source 'pairs' has no task 'refer' for the column 'refer'."
          " Choose from caption, caption_multilingual, span_corruption, splitcap."),
         (["data.source={name: pairs, path: x.tar, classes: 3, test: y.tar}", "evaluate=[caption]"],
          "source 'pairs' has no task 'ocr'. Choose from caption, caption_multilingual, span_corruption, splitcap."),
@@ -122,7 +122,7 @@ from pali3kit.text.denoise import PREFIXES
          "data.source.parts.a.pages should be at least 1, not 0."),
         (["grid={}", "baseline={}", "data.source={name: union, parts: {a: {name: pdf, path: ., test: .}}}",
           "evaluate=[vqa]", "stages.multimodal.mixture={splitcap: 0, ocr: 1}"],
-         "source 'union' has no task for the column 'vqa'. Choose from a.ocr, ocr."),
+         "source 'union' has no task 'vqa' for the column 'vqa'. Choose from a.ocr, ocr."),
         (["grid={}", "baseline={}", "data.source={name: union, parts: {a: {name: pdf, path: ., test: .}}}",
           "stages.multimodal.mixture={a.orc: 1, splitcap: 0}"],
          "stages.multimodal.mixture: unknown task 'a.orc'. Did you mean 'a.ocr'?"),

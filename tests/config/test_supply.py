@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -15,8 +16,9 @@ from pali3kit.config.part import Part
 from pali3kit.config.schema import Experiment
 from pali3kit.config.supply import files, paired, supply
 from pali3kit.errors import ConfigError
-from pali3kit.registry import SOURCE, Entry
+from pali3kit.registry import CAPTIONED, LABELLED, SOURCE, Entry
 
+SET = Entry("set", "sets:Set", files=("path", "annotations", "test"), folders=("images", "v2"))
 Cell = Callable[..., Experiment]
 
 
@@ -91,8 +93,8 @@ def test_what_is_there(cell: Cell, source: Part, changes: dict[str, Any]) -> Non
         (Part(name="jsonl", options={"path": "b.json"}), asked("probe"), "evaluate",
          "source 'jsonl' has texts alone: only the column denoising fits, not probe."),
         (captions(), asked("vqa"), "evaluate",
-         "source 'tsv' has no task for the column 'vqa'. Choose from caption, caption_multilingual, span_corruption, "
-         "splitcap."),
+         "source 'tsv' has no task 'vqa' for the column 'vqa'. Choose from caption, caption_multilingual, "
+         "span_corruption, splitcap."),
         (captions(), {**asked("caption"), "data.columns": {"caption": "coco.caption"}}, "data.columns.caption",
          "source 'tsv' has no task 'coco.caption' for the column 'caption'. Did you mean 'caption'?"),
         (captions(), asked("caption", splitcap=1.0, ocr=0.5), "stages.multimodal.mixture.ocr",
@@ -123,6 +125,25 @@ def test_a_plug_ins_benchmark_may_ask_for_a_task_by_another_name(cell: Cell, add
     assert list(supply(cell(captions(), **asked("nocaps")))) == []
 
 
+@pytest.mark.parametrize("source", [Part(name="world"), Part(name="a_plug_in")])
+def test_a_plug_ins_benchmark_may_misspell_its_task(cell: Cell, add_benchmark: Any, source: Part) -> None:
+    add_benchmark("strict", task="vqq")
+    add_benchmark("detcet")  # its name is its task
+    assert list(supply(cell(source, **asked("strict", "detcet")))) == [
+        ("evaluate", f"source '{source.name}' has no task 'vqq' for the column 'strict'. Did you mean 'vqg'?"),
+        ("evaluate", f"source '{source.name}' has no task 'detcet' for the column 'detcet'. Did you mean 'detect'?"),
+    ]
+    columns = {"data.columns": {"strict": "vqa", "detcet": "detect"}}
+    assert list(supply(cell(source, **asked("strict", "detcet"), **columns))) == []
+
+
+def test_the_line_of_a_benchmark_whose_task_is_misspelt_is_told(trial: Path, add_benchmark: Any) -> None:
+    add_benchmark("strict", task="vqq")
+    (trial / "x.yaml").write_text((trial / "x.yaml").read_text().replace("[probe, refer]", "[probe, strict]"))
+    with pytest.raises(ConfigError, match=r"x\.yaml:8: source 'world' has no task 'vqq' for the column 'strict'\. Did"):
+        load("x.yaml")
+
+
 def test_a_plug_ins_benchmark_of_features_fits_folders(cell: Cell, add_benchmark: Any) -> None:
     add_benchmark("robust", answered="features", metric="")
     assert list(supply(cell(Part(name="folder", options={"path": "images"}), **asked("robust")))) == []
@@ -141,7 +162,24 @@ def test_a_plug_ins_benchmark_of_features_fits_folders(cell: Cell, add_benchmark
     ],
 )
 def test_files_and_folders(options: dict[str, Any], globs: bool, keys: list[str]) -> None:
-    assert [key for key, _ in files("x", Part(name="imagenet", options=options), globs)] == keys
+    assert [key for key, _ in files("x", Part(name="set", options=options), SET, globs)] == keys
+
+
+def test_a_plug_in_may_declare_its_files(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
+    SOURCE.names()
+    monkeypatch.setitem(SOURCE._entries, "drawn", Entry("drawn", "drawn:create", folders=("where",)))
+    source = Part(name="drawn", options={"where": "image", "path": "nowhere"})
+    told = ("data.source.where", "there is no folder 'image'. Did you mean 'images'?")
+    assert list(supply(cell(source, **asked("vqa")))) == [told]
+
+
+def test_what_sources_and_sets_declare_are_options_of_theirs() -> None:
+    for entry in [*SOURCE.entries(), *LABELLED.entries(), *CAPTIONED.entries()]:
+        known = {field.name for field in fields(entry.options)} if entry.options is not None else set()
+        declared = {*entry.files, *entry.folders}
+        assert declared <= known, entry.name
+        if entry.built_in and entry.name != "pairs":  # shards have a grammar of their own
+            assert ("path" in declared) == ("path" in known), entry.name
 
 
 @pytest.mark.parametrize(

@@ -9,7 +9,7 @@ from pali3kit.data.folder import FolderSource
 from pali3kit.data.jsonl import JsonlSource
 from pali3kit.data.pairs import PairSource
 from pali3kit.data.records import RecordSource
-from pali3kit.data.source import SourceBase
+from pali3kit.data.source import Source, SourceBase
 from pali3kit.data.text import TextSource
 from pali3kit.data.union import UnionSource
 from pali3kit.data.world.source import WorldSource
@@ -42,3 +42,9 @@ def test_files_note_what_they_skip(tmp_path) -> None:
     assert source.skips.taken() == []
     assert len(source.digest) == 64
     assert source.damages == ()
+
+
+def test_what_a_source_answers_of_itself_every_source_is_asked_for() -> None:
+    own = {name for name in vars(SourceBase) if not name.startswith("_")}
+    assert own == {"skips", "damages", "sieves", "digest"}
+    assert own <= vars(Source).keys()

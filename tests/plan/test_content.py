@@ -1,8 +1,10 @@
 from __future__ import annotations
 
 from pali3kit.config.part import Part
+from pali3kit.data.source import SourceBase
 from pali3kit.plan import content
 from pali3kit.plan.plain import named
+from pali3kit.registry import SOURCE, Entry
 
 
 def test_a_union_is_plain_in_digests_and_knows_the_content_of_its_parts(tmp_path):
@@ -15,3 +17,9 @@ def test_a_union_is_plain_in_digests_and_knows_the_content_of_its_parts(tmp_path
     (tmp_path / "a.tsv").write_text("another cat\ta.png")
     content._content.cache_clear()
     assert content.data_of(union) != before
+
+
+def test_a_source_that_says_nothing_of_its_content_has_no_digest(monkeypatch):
+    SOURCE.names()
+    monkeypatch.setitem(SOURCE._entries, "silent", Entry("silent", SourceBase))
+    assert content.data_of(Part(name="silent")) == ""

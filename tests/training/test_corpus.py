@@ -72,3 +72,9 @@ def test_what_skips_nothing_lists_nothing(context: StageContext, tmp_path: Path)
         with listing(source, context):
             assert next(source.sentences(0, 16))
     assert not (context.folder / "skipped.txt").exists()
+
+
+def test_of_a_source_that_makes_its_texts_nothing_is_listed(context: StageContext) -> None:
+    with listing(WorldSource(), context):
+        pass
+    assert not list(context.folder.iterdir())

@@ -6,15 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from pali3kit.data.source import STRETCH
+from pali3kit.data.records import Skips
+from pali3kit.data.source import STRETCH, SourceBase
 from pali3kit.errors import DataError
 from pali3kit.images.spec import ImageSpec
-from pali3kit.training.pictures import ATTEMPTS, Pictures
+from pali3kit.training.pictures import ATTEMPTS, Pictures, picture_or_black
 
 SPEC = ImageSpec(8)
 
 
-class Numbered:
+class Numbered(SourceBase):
     """The picture, label and text of a position are its number; those in `bad` cannot be used."""
 
     classes = tuple("abcdefghij")
@@ -102,3 +103,12 @@ def test_a_ranks_texts_are_those_of_a_run_without_ranks() -> None:
         return found
 
     assert torch.equal(ids(), torch.cat([ids(rank=0, ranks=2), ids(rank=1, ranks=2)]))
+
+
+def test_a_bad_picture_is_black_where_its_source_notes_it() -> None:
+    source, bad = Numbered({1}), set[int]()
+    with pytest.raises(DataError, match="picture 1 is broken"):
+        picture_or_black(source, SPEC, "train", 1, bad)  # type: ignore[arg-type]
+    source.skips = Skips()
+    assert not picture_or_black(source, SPEC, "train", 1, bad).any()  # type: ignore[arg-type]
+    assert (bad, source.skips.taken(), source.skips.seen) == ({1}, ["picture 1 is broken"], 1)

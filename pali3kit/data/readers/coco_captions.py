@@ -103,7 +103,13 @@ def _coco_id(name: str, where: str) -> int:
     return int(number)
 
 
-@SOURCE.register("coco_captions", "COCO captions, and in 35 more languages", tells=("captions",))
+@SOURCE.register(
+    "coco_captions",
+    "COCO captions, and in 35 more languages",
+    tells=("captions",),
+    files=("path", "translations", "test", "test_translations"),
+    folders=("images", "test_images"),
+)
 def create(
     path: str,
     images: str,

@@ -149,7 +149,13 @@ def _mask(shape: object, size: Size, where: str) -> np.ndarray:
         raise DataError(f"{where}: {error}") from error
 
 
-@SOURCE.register("coco_instances", "objects with boxes and masks: COCO", tells=("things", "masks"))
+@SOURCE.register(
+    "coco_instances",
+    "objects with boxes and masks: COCO",
+    tells=("things", "masks"),
+    files=("path", "test"),
+    folders=("images", "without", "test_images"),
+)
 def create(
     path: str,
     images: str,

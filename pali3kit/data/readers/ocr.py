@@ -94,7 +94,13 @@ def _whole(corners: Sequence[Sequence[float]]) -> Box:
     return min(down), min(across), max(down), max(across)
 
 
-@SOURCE.register("ocr", "words in pictures: TextOCR, COCO-Text, HierText", tells=("words",))
+@SOURCE.register(
+    "ocr",
+    "words in pictures: TextOCR, COCO-Text, HierText",
+    tells=("words",),
+    files=("path", "test"),
+    folders=("images", "test_images"),
+)
 def create(
     path: str,
     images: str,

@@ -140,7 +140,13 @@ def _read_mask(path: Path, size: Size) -> np.ndarray:
     return np.asarray(image) > 127
 
 
-@SOURCE.register("open_images", "objects with boxes and masks: Open Images", tells=("things", "masks"))
+@SOURCE.register(
+    "open_images",
+    "objects with boxes and masks: Open Images",
+    tells=("things", "masks"),
+    files=("path", "classes", "test"),
+    folders=("images", "masks", "test_images", "test_masks"),
+)
 def create(
     path: str,
     images: str,

@@ -131,7 +131,13 @@ def _usable(table: ParquetFile, group: int) -> np.ndarray:
     return np.array([value == SUCCESS for value in status], dtype=bool)
 
 
-@SOURCE.register("parquet", "captions in Parquet files, LAION or img2dataset", tells=("captions",))
+@SOURCE.register(
+    "parquet",
+    "captions in Parquet files, LAION or img2dataset",
+    tells=("captions",),
+    files=("path", "test"),
+    folders=("images", "test_images"),
+)
 def create(
     path: str,
     images: str | None = None,

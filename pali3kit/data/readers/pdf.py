@@ -106,7 +106,7 @@ def _png(document: PdfDocument, page: int, pixels: int) -> bytes:
     return file.getvalue()
 
 
-@SOURCE.register("pdf", "rendered pages of a folder of PDFs, with their text", tells=("words",))
+@SOURCE.register("pdf", "rendered pages of a folder of PDFs, with their text", tells=("words",), files=("path", "test"))
 def create(
     path: str, pages: int = 20, pixels: int = 1024, words: int = WORDS, test: str | None = None, image_size: int = 0
 ) -> AnnotatedSource:

@@ -151,7 +151,13 @@ class _SetTask:
         return (range(start, min(count, stop)),)
 
 
-@SOURCE.register("refcoco", "referring expressions: RefCOCO, RefCOCO+, RefCOCOg", tells=("masks", "expressions"))
+@SOURCE.register(
+    "refcoco",
+    "referring expressions: RefCOCO, RefCOCO+, RefCOCOg",
+    tells=("masks", "expressions"),
+    files=("path", "instances", "test"),
+    folders=("images",),
+)
 def create(
     path: str,
     images: str,

@@ -105,7 +105,13 @@ class TsvReader(Files):
         return Record(name, picture, captions={self.language: (caption,)})
 
 
-@SOURCE.register("tsv", "captions in a table, CC3M and CC12M, with a folder of pictures", tells=("captions",))
+@SOURCE.register(
+    "tsv",
+    "captions in a table, CC3M and CC12M, with a folder of pictures",
+    tells=("captions",),
+    files=("path", "test"),
+    folders=("images", "test_images"),
+)
 def create(
     path: str,
     images: str,

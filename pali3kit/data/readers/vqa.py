@@ -111,7 +111,13 @@ def _coco_names(number: int, subtype: str) -> Names:
     return tuple([*names, *(f"{subtype}/{name}" for name in names if subtype)])
 
 
-@SOURCE.register("vqa", "questions and answers: VQAv2, OKVQA, TextVQA, VQ2A", tells=("questions",))
+@SOURCE.register(
+    "vqa",
+    "questions and answers: VQAv2, OKVQA, TextVQA, VQ2A",
+    tells=("questions",),
+    files=("path", "annotations", "test", "test_annotations"),
+    folders=("images", "test_images"),
+)
 def create(
     path: str,
     images: str,

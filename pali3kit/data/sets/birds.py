@@ -10,7 +10,7 @@ from pali3kit.errors import DataError
 from pali3kit.registry import LABELLED
 
 
-@LABELLED.register("birds", "Caltech-UCSD Birds, CUB_200_2011")
+@LABELLED.register("birds", "Caltech-UCSD Birds, CUB_200_2011", files=("path",))
 class Birds(LabelledFiles):
     """The registry's `birds`: `images.txt`, `classes.txt`, `image_class_labels.txt` and `train_test_split.txt`.
 

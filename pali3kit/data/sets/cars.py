@@ -13,7 +13,7 @@ from pali3kit.registry import LABELLED
 TEST = "cars_test_annos_withlabels.mat"  # published apart: the development kit's own has no labels
 
 
-@LABELLED.register("cars", "Stanford Cars, cars_train/, cars_test/ and devkit/")
+@LABELLED.register("cars", "Stanford Cars, cars_train/, cars_test/ and devkit/", files=("path",))
 class Cars(LabelledFiles):
     """The registry's `cars`: `devkit/cars_meta.mat`, `devkit/cars_train_annos.mat`, and the test set's labels.
 

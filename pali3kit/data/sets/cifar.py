@@ -24,7 +24,7 @@ Split = tuple[NDArray[np.uint8], list[int]]
 """Pictures `[n,3072]`, red, green and blue one after the other, and fine labels."""
 
 
-@LABELLED.register("cifar100", "CIFAR-100, cifar-100-python or cifar-100-binary")
+@LABELLED.register("cifar100", "CIFAR-100, cifar-100-python or cifar-100-binary", files=("path",))
 class Cifar100:
     """The registry's `cifar100`: fine labels.
 

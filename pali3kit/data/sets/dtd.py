@@ -10,7 +10,7 @@ from pali3kit.registry import LABELLED
 LISTS = {"train": "train1.txt", "test": "test1.txt"}
 
 
-@LABELLED.register("dtd", "Describable Textures, images/ and labels/")
+@LABELLED.register("dtd", "Describable Textures, images/ and labels/", files=("path",))
 class Dtd(LabelledFiles):
     """The registry's `dtd`: `labels/train1.txt` and `test1.txt`, `<texture>/<file>` on each line; `val1.txt` is left.
 

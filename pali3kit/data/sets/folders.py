@@ -12,7 +12,7 @@ from pali3kit.registry import LABELLED
 SPLITS = ("train", "test", "v2")
 
 
-@LABELLED.register("folders", "your own: train/<class>/ and test/<class>/, perhaps v2/<class>/")
+@LABELLED.register("folders", "your own: train/<class>/ and test/<class>/, perhaps v2/<class>/", files=("path",))
 class Folders(LabelledFiles):
     """The registry's `folders`: `train/<class>/`, `test/<class>/` and perhaps `v2/<class>/`, whose classes are train's.
 

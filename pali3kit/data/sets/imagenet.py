@@ -34,6 +34,8 @@ Numbers = Sequence[int | None]
     "imagenet",
     "ImageNet, with ReaL's labels and ImageNet-v2",
     titles={"top1": "ImageNet", "real": "ReaL", "v2": "ImageNet-v2"},
+    files=("path", "real", "names"),
+    folders=("devkit", "v2"),
 )
 class ImageNet(LabelledFiles):
     """The registry's `imagenet`: `train/<wnid>/` is train, `val/` is test; what is not there has no pictures.

@@ -16,7 +16,9 @@ from pali3kit.errors import DataError
 from pali3kit.registry import CAPTIONED
 
 
-@CAPTIONED.register("coco_karpathy", "COCO captions, Karpathy's test split", titles={"": "COCO"})
+@CAPTIONED.register(
+    "coco_karpathy", "COCO captions, Karpathy's test split", titles={"": "COCO"}, files=("path",), folders=("images",)
+)
 class CocoKarpathy(CaptionedFiles):
     """The registry's `coco_karpathy`: `images[]: filename, filepath, split, sentences[]: raw`, in the file's order.
 

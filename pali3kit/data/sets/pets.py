@@ -13,7 +13,7 @@ LISTS = {"train": "trainval.txt", "test": "test.txt"}
 MOST = 37
 
 
-@LABELLED.register("pets", "Oxford-IIIT Pets, images/ and annotations/")
+@LABELLED.register("pets", "Oxford-IIIT Pets, images/ and annotations/", files=("path",))
 class Pets(LabelledFiles):
     """The registry's `pets`: a line is `<Breed>_<number> <class from 1> <1 cat, 2 dog> <breed of its species>`.
 

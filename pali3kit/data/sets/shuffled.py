@@ -44,7 +44,7 @@ class _Shuffled(LabelledFiles):
         super().__init__(classes, splits, {split: labels[side] for split, side in sides.items()})
 
 
-@LABELLED.register("caltech101", "Caltech-101, 101_ObjectCategories")
+@LABELLED.register("caltech101", "Caltech-101, 101_ObjectCategories", files=("path",))
 class Caltech101(_Shuffled):
     """The registry's `caltech101` (Fei-Fei et al. 2004): 30 of each class are train, the others test.
 
@@ -60,7 +60,7 @@ class Caltech101(_Shuffled):
         super().__init__(path, inner, of_each(30), {"BACKGROUND_Google": "background"})
 
 
-@LABELLED.register("colorectal", "Kather_texture_2016_image_tiles_5000")
+@LABELLED.register("colorectal", "Kather_texture_2016_image_tiles_5000", files=("path",))
 class Colorectal(_Shuffled):
     """The registry's `colorectal` (Kather et al. 2016): 2000 of 5000 tiles are train, the others test.
 
@@ -74,7 +74,7 @@ class Colorectal(_Shuffled):
         super().__init__(path, [f"{tiles}/{tiles}", tiles], of_all(2000, 5000), TISSUES)
 
 
-@LABELLED.register("uc_merced", "UCMerced_LandUse/Images")
+@LABELLED.register("uc_merced", "UCMerced_LandUse/Images", files=("path",))
 class UcMerced(_Shuffled):
     """The registry's `uc_merced` (Yang and Newsam 2010): 1000 of 2100 pictures are train, the others test.
 

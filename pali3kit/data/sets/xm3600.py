@@ -15,7 +15,13 @@ from pali3kit.errors import DataError, choose
 from pali3kit.registry import CAPTIONED
 
 
-@CAPTIONED.register("xm3600", "Crossmodal-3600, captions.jsonl and its pictures", titles={"": "XM3600"})
+@CAPTIONED.register(
+    "xm3600",
+    "Crossmodal-3600, captions.jsonl and its pictures",
+    titles={"": "XM3600"},
+    files=("path",),
+    folders=("images",),
+)
 class Xm3600(CaptionedFiles):
     """The registry's `xm3600`: on each line `image/key`, and by language a mapping whose `caption` is a list of texts.
 

@@ -47,7 +47,7 @@ def run(config: Config, context: StageContext) -> None:
     module = _module(vision, budget, len(tokenizer), config.text_length)
     if hasattr(module.model.text, "recompute"):  # a plug-in's may keep its activations
         module.model.text.recompute(context.execution.recompute)
-    skipped = Skipped(context, context.execution.most_bad, getattr(pictures.source, "damages", ()))
+    skipped = Skipped(context, context.execution.most_bad, pictures.source.damages)
     fit(module, lambda step: pictures.with_texts(step, tokenizer, config.text_length), budget, context, [skipped])
     save_weights(module.model, context.folder / "towers.safetensors", context.writes)
     if context.writes:

@@ -49,7 +49,7 @@ def run(config: Config, context: StageContext) -> None:
             if isinstance(part, Encoder):
                 part.checkpointing = context.execution.recompute
         module.hold(budget.freeze)
-        skipped = Skipped(context, context.execution.most_bad, getattr(pictures.source, "damages", ()))
+        skipped = Skipped(context, context.execution.most_bad, pictures.source.damages)
         fit(module, make, budget, context, [skipped])
         if isinstance(module, SigLIPModule):
             parts["towers"] = describe_towers(module.model, budget.text)
