@@ -14,9 +14,10 @@ from importlib.metadata import EntryPoint
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
+from pali3kit.declared.entry import Entry
 from pali3kit.entry_points import plugins, refusal
 from pali3kit.errors import RegistryError, choose, first_line
-from pali3kit.registry import KINDS, Entry, Registry
+from pali3kit.registry import KINDS, Registry
 
 if TYPE_CHECKING:
     from pali3kit.benchmarks.benchmark import Benchmark

@@ -21,8 +21,8 @@ from pali3kit.catalogue import CATALOGUES
 from pali3kit.config.grid import points
 from pali3kit.config.load import load
 from pali3kit.config.shapes import LanguageShape, VitShape
+from pali3kit.declared.entry import Entry
 from pali3kit.errors import Pali3Error, choose, nearest
-from pali3kit.registry import Entry
 
 HELP = """\
 usage: python -m pali3kit.run [COMMAND] ARGUMENTS [key=value ...]

@@ -23,9 +23,10 @@ from pali3kit.config.part import Part
 from pali3kit.config.schema import Data, Evaluation, Experiment, Model, Runtime, Tokenizer
 from pali3kit.config.stages import LanguagePretraining, Masks, Multimodal, Stages, Transfer, VisionPretraining
 from pali3kit.data.source import SourceBase
+from pali3kit.declared.entry import Entry
 from pali3kit.errors import StageError
 from pali3kit.plan.plain import StageConfig
-from pali3kit.registry import SOURCE, Entry
+from pali3kit.registry import SOURCE
 from pali3kit.types import Json
 
 KINDS = ("tokenizer", "vision", "masks", "language", "features", "multimodal", "transfer", "embed", "probe", "evaluate")

@@ -13,8 +13,8 @@ from typing import Any, Literal
 import pytest
 
 from pali3kit import __version__
+from pali3kit.declared.entry import Entry
 from pali3kit.projector.linear import LinearProjector
-from pali3kit.registry import Entry
 from pali3kit.run import COMMANDS, HELP, _described, main
 from pali3kit.text.tokenizer import Tokenizer
 

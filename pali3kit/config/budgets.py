@@ -48,7 +48,7 @@ def needs_lit(cell: Experiment) -> bool:
     return bool(reads_texts(cell)) and cell.model.towers is None and cell.evaluation.texts == "lit"
 
 
-def asked_for(cell: Experiment, stage: str) -> str:
+def benchmark_that_trains(cell: Experiment, stage: str) -> str:
     """The first benchmark that trains `stage` for itself, "" if none does."""
     return next((name for name in known_benchmarks(cell) if BENCHMARK.find(name).trains == stage), "")
 
@@ -62,7 +62,7 @@ def spendable(stage: str, section: Training, given: bool = False) -> Iterator[Co
         yield key, f"{key}: {section.examples} examples are less than one batch of {section.batch_size}"
 
 
-def needed(stage: str, section: Training, column: str) -> Iterator[Complaint]:
+def required_budget(stage: str, section: Training, column: str) -> Iterator[Complaint]:
     """Check the budget of a stage that a benchmark needs, and that is left out otherwise."""
     key = f"stages.{stage}.examples"
     if section.examples < 1:
@@ -158,13 +158,13 @@ def validated(cell: Experiment) -> Iterator[Complaint]:
 
 def recipe(section: Transfer, task: str) -> Transfer:
     """The transfer of one task: what `tasks` says of it over what holds for all."""
-    said = said_of(section, task)
+    said = task_recipe(section, task)
     own = {key: value for key, value in asdict(said).items() if value is not None and key != "beams"}
     rates = {key: own.pop(key) for key in ("learning_rate", "weight_decay") if key in own}
     return replace(section, optimizer=replace(section.optimizer, **rates), **own)
 
 
-def said_of(section: Transfer, task: str) -> Recipe:
+def task_recipe(section: Transfer, task: str) -> Recipe:
     """What `tasks` says of one task alone."""
     said = section.tasks.get(task, Recipe())
     return Recipe(examples=said) if isinstance(said, int) else said

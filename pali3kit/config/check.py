@@ -18,8 +18,9 @@ from pali3kit.config.ranges import out_of_range
 from pali3kit.config.schema import Evaluation, Experiment
 from pali3kit.config.tree import Node, find
 from pali3kit.config.typed import Builder
+from pali3kit.declared.entry import Entry
 from pali3kit.errors import Problem, choose, nearest
-from pali3kit.registry import METRIC, Entry
+from pali3kit.registry import METRIC
 
 Check = Callable[[Experiment], Iterator[Complaint]]
 

@@ -12,6 +12,7 @@ from pali3kit.config.budgets import generates, known_benchmarks
 from pali3kit.config.offers import entry_of, general, joins, names_of, offers, parts_of, tasks_of, telling, tells
 from pali3kit.config.part import Part
 from pali3kit.config.schema import Experiment
+from pali3kit.declared.entry import Entry
 from pali3kit.errors import choose, nearest
 
 
@@ -43,7 +44,7 @@ def supply(cell: Experiment) -> Iterator[tuple[str, str]]:
         yield "data.source", f"pretrain 'classif' needs labels: {wanted}."
 
 
-def files(key: str, source: Part, entry: registry.Entry, globs: bool = True) -> Iterator[tuple[str, str]]:
+def files(key: str, source: Part, entry: Entry, globs: bool = True) -> Iterator[tuple[str, str]]:
     """Check that what the options of a source, or of a set, name is there, as its `entry` declares them; a source's may
     be patterns.
     """

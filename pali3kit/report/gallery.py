@@ -76,8 +76,8 @@ def _references(texts: Sequence[str]) -> str:
 def _regions(example: Example, image: Image.Image | None, colours: Mapping[str, str]) -> str:
     figures = []
     if example.region:
-        asked_for = _picture(example, image, example.region, "truth")
-        figures.append(f"<figure>{asked_for}<figcaption>asked for</figcaption></figure>")
+        benchmark_that_trains = _picture(example, image, example.region, "truth")
+        figures.append(f"<figure>{benchmark_that_trains}<figcaption>asked for</figcaption></figure>")
     for answer in example.answers:
         colour = colours.get(answer.label, "shared")
         picture = _picture(example, image, answer.region, colour)

@@ -14,7 +14,8 @@ from pali3kit.config import budgets
 from pali3kit.config.part import Optimizer, Part
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Masks, Multimodal, Recipe, ResolutionStep, Transfer
-from pali3kit.registry import OPTIMIZER, Entry
+from pali3kit.declared.entry import Entry
+from pali3kit.registry import OPTIMIZER
 
 Cell = Callable[..., Experiment]
 STEPS = [ResolutionStep(image_size=96, examples=40)]
@@ -74,8 +75,8 @@ def test_which_benchmarks_read_texts(cell: Cell) -> None:
 
 
 def test_who_trains_a_stage_for_itself(cell: Cell) -> None:
-    assert budgets.asked_for(cell(evaluate=["probe", "finetune"]), "finetune") == "finetune"
-    assert budgets.asked_for(cell(evaluate=["probe"]), "finetune") == ""
+    assert budgets.benchmark_that_trains(cell(evaluate=["probe", "finetune"]), "finetune") == "finetune"
+    assert budgets.benchmark_that_trains(cell(evaluate=["probe"]), "finetune") == ""
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ def test_examples_fill_a_batch(examples: int, given: bool, texts: list[str]) -> 
     ],
 )
 def test_what_a_benchmark_needs_has_examples(examples: int, texts: list[str]) -> None:
-    found = list(budgets.needed("lit", Masks(examples=examples, batch_size=10), "retrieval"))
+    found = list(budgets.required_budget("lit", Masks(examples=examples, batch_size=10), "retrieval"))
     assert [text for _, text in found] == texts
 
 
@@ -161,9 +162,9 @@ def test_nearest_divisors(number: int, wanted: int, nearest: int) -> None:
 
 def test_what_a_task_says_of_itself() -> None:
     section = Transfer(examples=10, batch_size=5, tasks={"vqa": 30, "caption": Recipe(beams=4)})
-    assert budgets.said_of(section, "vqa") == Recipe(examples=30)
-    assert budgets.said_of(section, "caption") == Recipe(beams=4)
-    assert budgets.said_of(section, "refer") == Recipe()
+    assert budgets.task_recipe(section, "vqa") == Recipe(examples=30)
+    assert budgets.task_recipe(section, "caption") == Recipe(beams=4)
+    assert budgets.task_recipe(section, "refer") == Recipe()
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from pali3kit.config.part import Optimizer
 from pali3kit.config.ranges import RANGES, Range, out_of_range
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Stages
+from pali3kit.declared.entry import Entry
 from pali3kit.errors import ConfigError
-from pali3kit.registry import PROJECTOR, Entry
+from pali3kit.registry import PROJECTOR
 
 FREE = {"bias", "head_bias"}  # any number will do
 

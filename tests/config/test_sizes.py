@@ -7,9 +7,10 @@ import torch
 
 from pali3kit.config.shapes import LANGUAGE_SHAPES, VIT_SHAPES
 from pali3kit.config.sizes import language_parameters, least_bytes, text_tower_parameters, vit_parameters
+from pali3kit.declared.entry import Entry
 from pali3kit.language.ul2 import UL2
 from pali3kit.models.text_tower import TextTower
-from pali3kit.registry import OPTIMIZER, Entry
+from pali3kit.registry import OPTIMIZER
 from pali3kit.vision.vit import ViT
 
 

@@ -15,8 +15,9 @@ from pali3kit.config.load import load
 from pali3kit.config.part import Part
 from pali3kit.config.schema import Experiment
 from pali3kit.config.supply import files, paired, supply
+from pali3kit.declared.entry import Entry
 from pali3kit.errors import ConfigError
-from pali3kit.registry import CAPTIONED, LABELLED, SOURCE, Entry
+from pali3kit.registry import CAPTIONED, LABELLED, SOURCE
 
 SET = Entry("set", "sets:Set", files=("path", "annotations", "test"), folders=("images", "v2"))
 Cell = Callable[..., Experiment]

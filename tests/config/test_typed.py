@@ -9,7 +9,8 @@ from pali3kit.config.part import Part
 from pali3kit.config.tree import plant
 from pali3kit.config.typed import REFUSED, Builder
 from pali3kit.declared.annotations import UNREAD
-from pali3kit.registry import PROJECTOR, VISION, Entry
+from pali3kit.declared.entry import Entry
+from pali3kit.registry import PROJECTOR, VISION
 
 
 @dataclass(kw_only=True)

@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from pali3kit.data.task import Example
+from pali3kit.declared.entry import Entry
 from pali3kit.errors import DataError, RegistryError
 from pali3kit.evals.scores import Answered, Scores
 from pali3kit.evals.scoring import score
 from pali3kit.evals.texts import score_answers, score_captions
-from pali3kit.registry import METRIC, Entry
+from pali3kit.registry import METRIC
 
 ANSWERS = ["a red cat", "two"]
 EXAMPLES = [Example(i, "", text, (text, "a cat")) for i, text in enumerate(ANSWERS)]

@@ -2,9 +2,10 @@ from __future__ import annotations
 
 from pali3kit.config.part import Part
 from pali3kit.data.source import SourceBase
+from pali3kit.declared.entry import Entry
 from pali3kit.plan import content
 from pali3kit.plan.plain import named
-from pali3kit.registry import SOURCE, Entry
+from pali3kit.registry import SOURCE
 
 
 def test_a_union_is_plain_in_digests_and_knows_the_content_of_its_parts(tmp_path):

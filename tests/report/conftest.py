@@ -11,10 +11,12 @@ from bench import fake_stages
 
 from pali3kit.config import schema, stages
 from pali3kit.config.part import Part
+from pali3kit.data.source import SourceBase
+from pali3kit.declared.entry import Entry
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import build
 from pali3kit.plan.step import ancestry
-from pali3kit.registry import SOURCE, Entry
+from pali3kit.registry import SOURCE
 from pali3kit.report import collect, saved, timings
 
 __all__ = ["fake_stages"]
@@ -26,7 +28,7 @@ LANGUAGES = ("en", "de", "th", "quz")
 SAMPLES = 40
 
 
-class Doodles:
+class Doodles(SourceBase):
     """A source of pictures that need no world: a coloured square on a gradient."""
 
     languages = LANGUAGES

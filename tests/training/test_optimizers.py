@@ -13,8 +13,9 @@ from torch import nn
 from torch.optim import AdamW
 
 from pali3kit.config.part import Optimizer as Options
+from pali3kit.declared.entry import Entry
 from pali3kit.errors import RegistryError
-from pali3kit.registry import OPTIMIZER, Entry
+from pali3kit.registry import OPTIMIZER
 from pali3kit.training.muon import Muon
 from pali3kit.training.optimizers import Chained, Parameters, build_optimizer, build_schedule, split_parameters
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.config.budgets import said_of
+from pali3kit.config.budgets import task_recipe
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.kinds.kind import StageKind
 from pali3kit.plan.pali import Texts, inputs, size_of, start_step, texts_of, tuned_step
@@ -56,7 +56,7 @@ def _measured(cell: CellSteps, benchmark: str, after: str) -> tuple[Step, Step |
 
 def _beams(cell: CellSteps, benchmark: str, after: str) -> int:
     """The evaluation's, unless the transfer's recipe says how its task is measured."""
-    said = said_of(cell.experiment.stages.transfer, BENCHMARK.find(benchmark).transfer).beams
+    said = task_recipe(cell.experiment.stages.transfer, BENCHMARK.find(benchmark).transfer).beams
     return said if after == "transfer" and said is not None else cell.experiment.evaluation.beams
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pali3kit.config.budgets import Complaint, asked_for, needed, spreadable
+from pali3kit.config.budgets import Complaint, benchmark_that_trains, required_budget, spreadable
 from pali3kit.config.encoder import finetuned
 from pali3kit.config.memory import affordable, vision_parameters
 from pali3kit.config.schema import Experiment
@@ -34,9 +34,9 @@ def _make(cell: CellSteps) -> Step:
 
 
 def _check(cell: Experiment) -> Iterator[Complaint]:
-    section, wanted = cell.stages.finetune, asked_for(cell, "finetune")
+    section, wanted = cell.stages.finetune, benchmark_that_trains(cell, "finetune")
     if wanted and cell.model.towers is None:
-        yield from needed("finetune", section, wanted)
+        yield from required_budget("finetune", section, wanted)
         yield from finetuned(cell)
     if wanted:
         yield from spreadable(cell, "finetune", section)

@@ -69,7 +69,7 @@ class StageKind:
         stage: of the paper, "0a" to "3"; "" for all else.
         title: of a table of what is measured right after it; "" where nothing can be.
         detail: what tells a step from others of its kind, for labels.
-        panel: what tells its learning curve from others of its kind; those of one panel are compared.
+        panel: of its learning curve: those of one panel share a chart, for their losses have one unit.
     """
 
     name: str

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from pali3kit.config.budgets import Complaint, needed, needs_lit, reads_texts, spreadable
+from pali3kit.config.budgets import Complaint, needs_lit, reads_texts, required_budget, spreadable
 from pali3kit.config.memory import affordable, text_parameters
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Lit
@@ -44,7 +44,7 @@ def _make(cell: CellSteps) -> Step:
 def _check(cell: Experiment) -> Iterator[Complaint]:
     if needs_lit(cell):
         section = cell.stages.lit
-        yield from needed("lit", section, reads_texts(cell)[0])
+        yield from required_budget("lit", section, reads_texts(cell)[0])
         yield from paired(cell)
         yield from spreadable(cell, "lit", section)
         yield from affordable(cell, "lit", text_parameters(cell), section.optimizer)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.config.budgets import Complaint, generates, recipe, said_of, spendable, spreadable, tasks, validated
+from pali3kit.config.budgets import Complaint, generates, recipe, spendable, spreadable, task_recipe, tasks, validated
 from pali3kit.config.memory import affordable, language_size
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Transfer
@@ -57,7 +57,7 @@ def _check(cell: Experiment) -> Iterator[Complaint]:
         return
     yield from spreadable(cell, "transfer", section)
     for task in section.tasks:
-        if said_of(section, task).batch_size is not None:
+        if task_recipe(section, task).batch_size is not None:
             yield from spreadable(cell, f"transfer.tasks.{task}", recipe(section, task), own_optimizer=False)
     yield from affordable(cell, "transfer", language_size(cell), section.optimizer)
 
