@@ -133,19 +133,20 @@ def _rank(
         module = import_module(stage)
         settle(context.threads, context.seed)
         module.run(config, context)
-        _leave()
     except Exception as error:
         traceback.print_exc()
         with suppress(OSError):
             _last_words(context.folder, rank).write_text(f"rank {rank}: {reason(error)}", encoding="utf-8")
         os._exit(1)  # its peers wait for it
+    finally:
+        _leave()
 
 
 def _leave() -> None:
     """Close the connections to the other ranks.
 
     Lightning leaves gloo's open, whose threads may then abort a rank while Python shuts down (pytorch#179291): one of
-    seven FSDP runs ended so, with its work done.
+    seven FSDP runs ended with SIGABRT.
     """
     import torch.distributed as dist
 
