@@ -14,6 +14,7 @@ from pali3kit.data.record_tasks import Draw, draw_of
 from pali3kit.data.records import RecordSource, digest, one_line
 from pali3kit.data.task import Example, Task
 from pali3kit.errors import DataError
+from pali3kit.images import decode
 from pali3kit.text.quality import Sieve
 
 WORDS = 64  # of printed text: about 100 tokens
@@ -70,7 +71,8 @@ class AnnotatedSource(RecordSource):
         self.words = words
         self.sieve = Sieve() if filter else None
         files = [file for split in self.readers.values() for file in split.files]
-        self.digest = digest(common(files), files) if files else ""  # a reader may make its records
+        # A reader may make its records.
+        self.digest = digest(common(files), files, decode.VERSION, reader.version) if files else ""
 
     @property
     def languages(self) -> tuple[str, ...]:

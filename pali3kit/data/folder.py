@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pali3kit.data.records import RecordSource, digest
 from pali3kit.errors import DataError
+from pali3kit.images import decode
 from pali3kit.registry import SOURCE
 
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
@@ -20,6 +21,7 @@ class FolderRecords:
         DataError: no folder, or no pictures in it.
     """
 
+    version = 1
     TEXTS = "a text is NAME.txt beside NAME.jpg, or the name of the folder, one for each class, that it lies in"
 
     def __init__(self, path: Path) -> None:
@@ -72,7 +74,7 @@ class FolderSource(RecordSource):
     def __init__(self, path: str, image_size: int = 0) -> None:
         records = FolderRecords(Path(path).expanduser())
         super().__init__(records)
-        self.digest = digest(records.path, records.files)
+        self.digest = digest(records.path, records.files, decode.VERSION, records.version)
 
 
 def _pictures(root: Path) -> Iterator[Path]:

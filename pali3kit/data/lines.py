@@ -77,17 +77,21 @@ class LineSource(SourceBase):
         path: a file, a folder (with all that is below), or a glob.
         ending: of the files in a folder.
         read: the text of a line. It raises ValueError for a line that cannot be used, which is skipped and listed.
+
+    Attributes:
+        version: as that of a `Reader`.
     """
 
     classes: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
+    version = 1
     draws = False
     skips: Skips
 
     def __init__(self, path: str, ending: str, read: Callable[[bytes], str]) -> None:
         self.files = find_files(path, ending)
         self.lines = Lines(self.files)
-        self.digest = digest(common(self.files), self.files)
+        self.digest = digest(common(self.files), self.files, self.version)
         self.skips = Skips()
         self._read = read
 

@@ -25,6 +25,7 @@ class _PairRecords:
     labels (`.cls`: whole numbers below `classes`, apart by spaces).
     """
 
+    version = 1
     TEXTS = "a text is NAME.txt, or caption or text in NAME.json, beside NAME.jpg in the shard"
 
     def __init__(self, shards: list[Path], classes: int, language: str = "en") -> None:

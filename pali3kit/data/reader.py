@@ -15,9 +15,11 @@ class Reader(Protocol):
     """The records of some files. It may be built for a plan alone, so it reads nothing before a record is asked for.
 
     `files` are what its content is known by (names and sizes); `classes` are those that things may have, `languages`
-    those of its captions. `damages` tells what is wrong with whole files, as far as they have been read.
+    those of its captions. `damages` tells what is wrong with whole files, as far as they have been read. `version` is
+    raised when the code changes what it makes of the same files: results on older records are then made anew.
     """
 
+    version: int
     files: Sequence[Path]
 
     @property
@@ -38,6 +40,8 @@ class Reader(Protocol):
 
 class Files:
     """What most readers are: records of some files, without classes, in English, and nothing damaged."""
+
+    version = 1
 
     def __init__(self, *files: Path) -> None:
         self.files: Sequence[Path] = files

@@ -158,9 +158,18 @@ def one_line(text: str) -> str:
     return " ".join(text.split()).encode(errors="replace").decode()
 
 
-def digest(root: Path, files: Iterable[Path]) -> str:
-    """SHA-256 of names, relative to `root`, and sizes, which stand for the content: it may be terabytes."""
+def digest(root: Path, files: Iterable[Path], *versions: int) -> str:
+    """SHA-256 of names, relative to `root`, and sizes, which stand for the content: it may be terabytes.
+
+    `versions` are of the code that reads the files: what other code makes of them is other content.
+    """
     hasher = hashlib.sha256()
     for file in files:
         hasher.update(os.fsencode(f"{os.path.relpath(file, root)} {file.stat().st_size}\n"))
+    hasher.update(written_versions(*versions))
     return hasher.hexdigest()
+
+
+def written_versions(*versions: int) -> bytes:
+    """Versions of code as digests have them: first versions, which old digests do not have, are not written."""
+    return b"" if max(versions, default=1) == 1 else f"versions {versions}\n".encode()

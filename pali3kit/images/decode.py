@@ -13,6 +13,8 @@ from pali3kit.errors import DataError
 Image.init()  # all that this Pillow has
 FORMATS = tuple({"JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "MPO", "JPEG2000", "PPM", "AVIF"} & Image.OPEN.keys())
 """The raster formats of data sets. Pillow would hand others to programs: an EPS, whatever its name, to Ghostscript."""
+VERSION = 1
+"""Raised when the same bytes become other pixels: what was made of them is then made anew."""
 MOST_PIXELS = 100_000_000  # a picture of 300 megapixels needs a gigabyte to decode; big photographs have 50
 ORIENTATION = 0x0112  # EXIF: from 5 on, the picture lies on its side
 SIDEWAYS = (5, 6, 7, 8)

@@ -11,9 +11,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pali3kit.data.records import written_versions
 from pali3kit.data.sets.contract import Caption
 from pali3kit.errors import DataError
-from pali3kit.images.decode import read
+from pali3kit.images import decode
 
 
 @dataclass(frozen=True)
@@ -27,8 +28,8 @@ class Pictures:
     names: Sequence[str]
     told_by: Path
 
-    def digest(self) -> str:
-        """SHA-256 of names and sizes, as `records.digest` has it, five times as fast. Raises DataError for a gap."""
+    def digest(self, *versions: int) -> str:
+        """SHA-256 of names, sizes and versions, as `records.digest`, five times as fast. Raises DataError for a gap."""
         hasher = hashlib.sha256()
         for name in self.names:
             try:
@@ -36,15 +37,21 @@ class Pictures:
             except (OSError, ValueError) as error:  # ValueError: a zero byte in a name
                 raise DataError(f"there is no picture {self.folder / name}, which {self.told_by} names") from error
             hasher.update(os.fsencode(f"{name} {size}\n"))
+        hasher.update(written_versions(*versions))
         return hasher.hexdigest()
 
 
 class PictureFiles:
-    """Pictures of some splits, and a digest of them in their order and of `told`, whatever else the set says."""
+    """Pictures of some splits, and a digest of them in their order and of `told`, whatever else the set says.
+
+    `version` is raised when a set's code changes what it makes of the same files.
+    """
+
+    version = 1
 
     def __init__(self, splits: Mapping[str, Pictures], *told: object) -> None:
         self.splits = splits
-        self._contents = {split: pictures.digest() for split, pictures in splits.items()}
+        self._contents = {split: pictures.digest(decode.VERSION, self.version) for split, pictures in splits.items()}
         self.digest = digest_of(list(self._contents.items()), *told)
 
     def content(self, split: str) -> str:
@@ -59,7 +66,7 @@ class PictureFiles:
         """uint8 `[H,W,3]`, as large as it is, and as it is stored: what is published was measured so."""
         check_index(split, index, self.size(split))
         pictures = self.splits[split]
-        return np.asarray(read(pictures.folder / pictures.names[index], upright=False))
+        return np.asarray(decode.read(pictures.folder / pictures.names[index], upright=False))
 
 
 class LabelledFiles(PictureFiles):

@@ -1,0 +1,62 @@
+"""What other code makes of the same files is other content: nothing made of the old one is used for it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from pali3kit.data.folder import FolderRecords, FolderSource
+from pali3kit.data.lines import LineSource
+from pali3kit.data.pairs import PairSource, _PairRecords
+from pali3kit.data.readers import tsv
+from pali3kit.data.records import digest
+from pali3kit.data.sets.folders import Folders
+from pali3kit.data.text import TextSource
+from pali3kit.images import decode
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    for split in ("train", "test"):
+        (tmp_path / split / "cat").mkdir(parents=True)
+        Image.new("RGB", (4, 4)).save(tmp_path / split / "cat" / "1.png")
+    (tmp_path / "a.tsv").write_text("a cat\ttrain/cat/1.png\n")
+    (tmp_path / "a.txt").write_text("a cat\n")
+    (tmp_path / "a.tar").write_bytes(bytes(10240))
+    return tmp_path
+
+
+SOURCES: dict[str, tuple[type, Callable[[Path], str]]] = {
+    "tsv": (tsv.TsvReader, lambda root: tsv.create(str(root / "a.tsv"), str(root)).digest),
+    "pairs": (_PairRecords, lambda root: PairSource(str(root / "a.tar")).digest),
+    "folder": (FolderRecords, lambda root: FolderSource(str(root)).digest),
+    "text": (LineSource, lambda root: TextSource(str(root / "a.txt")).digest),
+    "a set": (Folders, lambda root: Folders(str(root)).digest),
+    "a split": (Folders, lambda root: Folders(str(root)).content("train")),
+}
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_another_version_of_its_code_is_another_content(root: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    reader, content = SOURCES[name]
+    before = content(root)
+    monkeypatch.setattr(reader, "version", reader.version + 1)  # type: ignore[attr-defined]
+    assert content(root) != before
+
+
+@pytest.mark.parametrize("name", SOURCES)
+def test_another_decoder_is_another_content_wherever_there_are_pictures(
+    root: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    _, content = SOURCES[name]
+    before = content(root)
+    monkeypatch.setattr(decode, "VERSION", decode.VERSION + 1)
+    assert (content(root) == before) is (name == "text")
+
+
+def test_first_versions_leave_digests_as_they_were(root: Path) -> None:
+    files = [root / "a.txt"]
+    assert digest(root, files) == digest(root, files, 1, 1) != digest(root, files, 1, 2) != digest(root, files, 2, 1)
