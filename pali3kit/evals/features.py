@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from pali3kit.data.sets.contract import PictureSet
 from pali3kit.errors import DataError
 from pali3kit.images.spec import ImageSpec
+from pali3kit.metrics.demands import demand_labels
 
 BATCH = 128
 T = TypeVar("T")
@@ -64,11 +65,23 @@ ImageEncoder: TypeAlias = EmbedsImages | PoolsImages | Encoder
 class Features:
     """Features float32 `[n,D]` of pictures, their `labels` int64 `[n]`, if they have any, and in `right` all labels
     that somebody who looked again would accept (ReaL). They may lie in a file, memory-mapped.
+
+    Raises DataError for features that are not `[n,D]`, and for other numbers of labels than of features.
     """
 
     features: NDArray[np.float32]
     labels: NDArray[np.int64] | None = None
     right: Sequence[tuple[int, ...]] | None = None
+
+    def __post_init__(self) -> None:
+        if self.features.ndim != 2:
+            raise DataError(f"features are [n, D], not {list(self.features.shape)}")
+        if self.labels is not None:
+            demand_labels(self.features, self.labels, "these pictures")
+        if self.right is not None and len(self.right) != len(self.features):
+            raise DataError(
+                f"{len(self.features)} features and {len(self.right)} lists of right labels do not belong together"
+            )
 
 
 def function_of(encoder: ImageEncoder) -> Callable[[Tensor], Tensor]:

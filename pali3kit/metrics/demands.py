@@ -38,9 +38,7 @@ def demand_references(references: Sequence[Sequence[str]], metric: str, of: str)
         if isinstance(known, str) or not all(isinstance(text, str) for text in known):
             raise DataError(f"{metric} compares with lists of texts; that of {of} {number} is {known!r}.")
         if not len(known):
-            raise DataError(
-                f"{metric} needs a reference for every {of}; {of} {number} of {len(references)} has none."
-            )
+            raise DataError(f"{metric} needs a reference for every {of}; {of} {number} of {len(references)} has none.")
 
 
 def demand_features(features: NDArray[np.floating], what: str, width: int | None = None) -> None:

@@ -25,9 +25,9 @@ from pali3kit.metrics.ptb.rules import RULES
 
 DROPPED = frozenset(["''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--", "...", ";"])
 
-# Most of a caption is plain: what only the rule of words, or that of a sign that is dropped anyway, can match. These are
-# words of ASCII letters before a space, a line's end, or a comma or a period with one of these behind it. Not plain are
-# the words that are split, and before a period those that may keep it.
+# Most of a caption is plain: what only the rule of words, or that of a sign that is dropped anyway, can match. These
+# are words of ASCII letters before a space, a line's end, or a comma or a period with one of these behind it. Not plain
+# are the words that are split, and before a period those that may keep it.
 _SPLIT = "(?:[cC](?i:annot)|[gG](?i:onna|otta|imme)|[lL](?i:emme)|[wW](?i:anna))"
 _KEEPS = f"(?:{ABBREVIATION_1}|{ABBREVIATION_2}|(?i:ca|figs?|prop|nos?|art|bldg|pp|op|pt[ey]|co))"
 _ENDS = r"\.(?:\n| [A-Za-z])"
