@@ -150,8 +150,8 @@ class Benchmark:
         first = min(pictures, limit)
         if not self.every_language:
             return first
-        return first + (languages - 1) * min(pictures, self.share(limit, languages))
+        return first + max(0, languages - 1) * min(pictures, self.share(limit, languages))
 
     def share(self, limit: int, languages: int) -> int:
         """Examples in each language but English: English has `limit`, the others share twice as many."""
-        return max(2, 2 * limit // languages)
+        return max(2, 2 * limit // max(1, languages))

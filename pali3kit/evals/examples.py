@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Sequence
-from functools import cache, lru_cache
 
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.data.source import Source
@@ -15,6 +14,7 @@ from pali3kit.plan.kinds.evaluate import Config
 from pali3kit.plan.step import Step
 from pali3kit.registry import SOURCE
 
+Asked = tuple[str, int, int, str]
 SEED = 0  # a test set is one test set, whatever the seed of the training
 
 
@@ -70,22 +70,17 @@ def demand_examples(steps: Sequence[Step]) -> None:
     Of `steps` that are to be made, those are judged whose model is among them, on data in files. No more examples are
     drawn than it takes: the files that tell of pictures are read, the pictures are not.
     """
+    made = {step.digest for step in steps}
+    asked: dict[tuple[str, Asked], None] = {}
     for step in steps:
-        if isinstance(config := step.config, Config) and step.parents["model"] in steps:
-            _demand(
-                json.dumps(dict(config.source), sort_keys=True), config.column, config.bins, config.test, config.task
-            )
-
-
-@cache
-def _demand(named: str, column: str, bins: int, count: int, task: str) -> None:
-    """Once for all cells that are measured alike."""
-    source = _source(named)
-    if source.skips is not None:  # else its content is made, and sure to be whole
-        scorable(column, benchmark_examples(source, column, bins, count, BENCHMARK.find(column).fewest, task))
-
-
-@lru_cache(1)
-def _source(named: str) -> Source:
-    options = json.loads(named)
-    return SOURCE.build(options.pop("name"), **options)
+        if isinstance(config := step.config, Config) and step.parents["model"].digest in made:
+            source = json.dumps(dict(config.source), sort_keys=True)
+            asked[source, (config.column, config.bins, config.test, config.task)] = None
+    sources: dict[str, Source] = {}
+    for named, (column, bins, test, task) in asked:
+        if named not in sources:
+            options = json.loads(named)
+            sources[named] = SOURCE.build(options.pop("name"), **options)
+        source = sources[named]
+        if source.skips is not None:  # else its content is made, and sure to be whole
+            scorable(column, benchmark_examples(source, column, bins, test, BENCHMARK.find(column).fewest, task))
