@@ -97,7 +97,7 @@ def nearest_texts(features: NDArray[np.float32], texts: Tensor) -> NDArray[np.in
     found = []
     for start in range(0, len(features), ROWS):
         # a copy: torch warns of memory that must not be written to, and maps are such
-        some = torch.from_numpy(np.array(features[start : start + ROWS])).to(texts.device)
+        some = torch.from_numpy(np.array(features[start : start + ROWS], np.float32)).to(texts.device)
         found.append(largest((some @ texts.T).numpy(force=True)))
     return np.concatenate(found)
 

@@ -65,7 +65,7 @@ def fit_linear(
         order = random.permutation(len(labels))
         for start in range(0, len(order), batch_size):
             rows = np.sort(order[start : start + batch_size])  # files like to be read in order
-            logits = model(torch.from_numpy(features[rows]).to(device))
+            logits = model(torch.from_numpy(np.asarray(features[rows], np.float32)).to(device))
             loss = nn.functional.cross_entropy(logits, torch.from_numpy(targets[rows]).to(device))
             optimizer.zero_grad()
             loss.backward()
@@ -83,7 +83,7 @@ def predict(model: LinearClassifier, features: NDArray[np.float32]) -> NDArray[n
     demand_features(features, "test pictures", len(model.mean))
     found = []
     for start in range(0, len(features), ROWS):
-        some = torch.from_numpy(np.array(features[start : start + ROWS])).to(model.mean.device)
+        some = torch.from_numpy(np.array(features[start : start + ROWS], np.float32)).to(model.mean.device)
         found.append(model.classes[model(some).argmax(1)].numpy(force=True))
     return np.concatenate(found)
 
