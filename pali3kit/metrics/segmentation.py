@@ -63,7 +63,7 @@ def mask_overlap(predicted: Mask, truth: Mask) -> tuple[int, int]:
     if predicted.shape != truth.shape or predicted.dtype != np.bool_:
         shown = f"{predicted.dtype} {list(predicted.shape)}"
         raise DataError(f"a predicted mask should be bool {list(truth.shape)}, as the true one; it is {shown}.")
-    return np.count_nonzero(predicted & truth), np.count_nonzero(predicted | truth)
+    return int(np.count_nonzero(predicted & truth)), int(np.count_nonzero(predicted | truth))
 
 
 def box_iou(a: Box, b: Box) -> float:
@@ -86,7 +86,7 @@ def segment_overlap(predicted: Segment | None, truth: Mask) -> tuple[int, int]:
     """
     _demand_mask(truth)
     if predicted is None:
-        return 0, np.count_nonzero(truth)
+        return 0, int(np.count_nonzero(truth))
     return mask_overlap(paste_mask(predicted.logits, predicted.box, *truth.shape), truth)
 
 
