@@ -79,6 +79,8 @@ def class_embeddings(towers: ReadsTexts, classes: Sequence[str], prompts: str) -
 
     Prompts are canonical unless the towers say that theirs are not (`models.towers.Towers`).
     """
+    if not classes:
+        raise DataError("no class is named: there is nothing to choose from")
     by_class = prompts_of(prompts, classes, getattr(towers, "canonical_prompts", True))
     texts = embed_texts(towers, (text for each in by_class for text in each))
     means = torch.stack([part.mean(0) for part in texts.split([len(each) for each in by_class])])
@@ -107,7 +109,8 @@ def largest(scores: NDArray[np.floating]) -> NDArray[np.int64]:
     NaN the largest.
     """
     demand_features(scores, "pictures, or the scores of classes that are made of them,")
-    return scores.argmax(1)
+    best: NDArray[np.int64] = scores.argmax(1)
+    return best
 
 
 def _labels(features: Features) -> NDArray[np.int64]:

@@ -74,8 +74,8 @@ def demand_examples(steps: Sequence[Step]) -> None:
     asked: dict[tuple[str, Asked], None] = {}
     for step in steps:
         if isinstance(config := step.config, Config) and step.parents["model"].digest in made:
-            source = json.dumps(dict(config.source), sort_keys=True)
-            asked[source, (config.column, config.bins, config.test, config.task)] = None
+            named = json.dumps(dict(config.source), sort_keys=True)
+            asked[named, (config.column, config.bins, config.test, config.task)] = None
     sources: dict[str, Source] = {}
     for named, (column, bins, test, task) in asked:
         if named not in sources:

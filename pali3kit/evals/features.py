@@ -101,9 +101,12 @@ def extract(
     """Pictures uint8 `[H,W,3]` of any sizes to features float32 `[n,D]`.
 
     `crop` replaces the share of the side that the encoder's own preprocessing cuts from the middle. It works on the
-    device of the encoder's parameters, and in eval mode.
+    device of the encoder's parameters, and in eval mode. Raises DataError where there are no pictures.
     """
-    return np.concatenate(list(extract_batches(encoder, pictures, batch, crop)))
+    batches = list(extract_batches(encoder, pictures, batch, crop))
+    if not batches:
+        raise DataError("there are no pictures to make features of")
+    return np.concatenate(batches)
 
 
 def extract_batches(
@@ -179,8 +182,10 @@ def embed_set(encoder: ImageEncoder, pictures: PictureSet, split: str, crop: flo
 
 @torch.inference_mode()
 def embed_texts(towers: ReadsTexts, texts: Iterable[str], batch: int = 4 * BATCH) -> Tensor:
-    """Texts to embeddings of unit length, float32 `[n,E]` on the towers' device."""
+    """Texts to embeddings of unit length, float32 `[n,E]` on the towers' device. Raises DataError for no texts."""
     embedded = [towers.embed_texts(some).float() for some in batched(texts, batch)]
+    if not embedded:
+        raise DataError("there are no texts to embed")
     return nn.functional.normalize(torch.cat(embedded), dim=-1)
 
 

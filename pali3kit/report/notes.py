@@ -112,7 +112,15 @@ def _settings(report: Report) -> Iterable[str]:
         if benchmark.setting:
             yield benchmark.setting.format(**report.config["evaluation"])
     if languages := {one.name.partition("/")[2] for one in report.details if one.name.startswith("i2t@1/")}:
-        yield f"Retrieval: the mean over {len(languages)} language{'s' * (len(languages) > 1)}."
+        pictures = [
+            cell.ours.n
+            for table in report.tables
+            for row in table.rows
+            for name, cell in row.cells.items()
+            if name.partition(".")[0] == "retrieval" and cell.ours
+        ]
+        of = f", of {min(pictures)} pictures with captions" if pictures else ""
+        yield f"Retrieval: the mean over {len(languages)} language{'s' * (len(languages) > 1)}{of}."
 
 
 def _languages(report: Report) -> Iterable[str]:

@@ -37,7 +37,7 @@ def write(report: Report, folder: Path, experiment: Experiment, timings: Timings
         "report.md": table.markdown(report),
         "report.tex": table.latex(report),
         "report.html": inert.visible(page(report, timings, pictures(report))),
-        "timings.json": as_json(timings),
+        "timings.json": inert.visible(as_json(timings)),
         saved.EXPERIMENT: saved.to_yaml(experiment),
     }
     return [folder / name for name, text in texts.items() if _write_if_changed(folder / name, text)]

@@ -11,9 +11,10 @@ import torch
 
 from pali3kit import evals
 from pali3kit.errors import DataError
-from pali3kit.evals.classification import largest, nearest_texts
-from pali3kit.evals.features import Features
+from pali3kit.evals.classification import class_embeddings, largest, nearest_texts
+from pali3kit.evals.features import Features, embed_texts
 from pali3kit.evals.linear import fit_linear, predict
+from pali3kit.images.spec import ImageSpec
 from pali3kit.metrics import (
     Segment,
     bleu,
@@ -65,6 +66,9 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "tests of nothing": (
         lambda: list(evals.knn(Features(GOOD, LABELS), Features(GOOD[:0], LABELS[:0]))), "no test pictures",
     ),
+    "no classes": (lambda: class_embeddings(None, [], "clip"), "no class is named"),
+    "no texts": (lambda: embed_texts(None, []), "no texts to embed"),
+    "no pictures": (lambda: evals.extract(evals.Encoder(abs, ImageSpec(8)), []), "no pictures to make features of"),
     "IoU of nothing": (lambda: mean_iou([], []), "IoU of no expressions"),
     "cIoU of nothing": (lambda: cumulative_iou([], []), "IoU of no expressions"),
     "IoU, lengths": (lambda: mean_iou([None], [MASK, MASK]), "1 for 2 expressions"),
