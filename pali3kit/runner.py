@@ -14,6 +14,7 @@ from rich.console import Console
 
 from pali3kit import report
 from pali3kit.config.schema import Experiment, Runtime
+from pali3kit.evals.examples import demand_examples
 from pali3kit.execution.estimates import Forecast
 from pali3kit.execution.host import allot
 from pali3kit.execution.progress import Display, write_log
@@ -44,6 +45,7 @@ def run(experiment: Experiment, file: Path | None = None, console: Console | Non
     missing = [step for step in graph.steps if not store.done(step)]
     workers, threads = allot(experiment.runtime, len(graph.cells))
     costs = Forecast(store, threads).weights(missing)
+    demand_examples(missing)
     with Display(console, folder / "log.txt", costs) as display:
         write_log(display.log, f"{experiment.name} of {file or 'a program'}")
         _announce(display, graph, missing, store, workers, threads)

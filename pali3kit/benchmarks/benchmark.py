@@ -62,6 +62,7 @@ class Benchmark:
         task: the source's task that asks, where it has another name than the benchmark.
         counterpart: titles are those of the embedded world's counterparts of public sets: on other data columns are
             titled by their names.
+        fewest: test examples without which its metric is not defined; of `every_language`, in each of them.
         every_language: asks for each picture in every language of the source, as Crossmodal-3600 does.
         regions: answers are boxes and masks, written with the mask tokenizer.
         right_or_wrong: whether a single answer is one or the other; a caption is more or less like its references.
@@ -84,6 +85,7 @@ class Benchmark:
     metric: str = ""
     task: str = ""
     counterpart: bool = False
+    fewest: int = 1
     every_language: bool = False
     regions: bool = False
     right_or_wrong: bool = True
@@ -148,8 +150,8 @@ class Benchmark:
         first = min(pictures, limit)
         if not self.every_language:
             return first
-        return first + (languages - 1) * min(pictures, self.share(limit, languages))
+        return first + max(0, languages - 1) * min(pictures, self.share(limit, languages))
 
     def share(self, limit: int, languages: int) -> int:
         """Examples in each language but English: English has `limit`, the others share twice as many."""
-        return max(2, 2 * limit // languages)
+        return max(2, 2 * limit // max(1, languages))

@@ -76,7 +76,8 @@ class AnnotatedSource(RecordSource):
 
     @property
     def languages(self) -> tuple[str, ...]:
-        return self.readers["train"].languages
+        """Those of either split: test pictures may be described in more."""
+        return tuple(dict.fromkeys(each for reader in self.readers.values() for each in reader.languages))
 
     @property
     def damages(self) -> list[str]:

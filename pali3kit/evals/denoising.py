@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from pali3kit.errors import DataError, StageError
 from pali3kit.language.contract import LanguageModel
 from pali3kit.losses.precision import at_least_float32
 from pali3kit.losses.text import token_losses
@@ -44,7 +45,12 @@ def modes(prefix: str) -> dict[str, tuple[Denoiser, ...]]:
 def held_out_loss(
     language: LanguageModel, tokenizer: Tokenizer, windows: np.ndarray, prefix: str, say: Callable[[int], None]
 ) -> HeldOutLoss:
-    """Measure `language` on windows `[N, L]`. `say` is told how many windows are done, of three times N."""
+    """Measure `language` on windows `[N, L]`. `say` is told how many windows are done, of three times N.
+
+    Raises DataError where there are no windows, StageError where a loss is not finite.
+    """
+    if not len(windows):
+        raise DataError("there is no held-out text to measure a language model on")
     means: dict[str, float] = {}
     samples = np.zeros(len(windows))
     language.eval()
@@ -56,6 +62,8 @@ def held_out_loss(
             rows = slice(start, start + BATCH)
             nats[rows] = window_nats(language, {name: torch.from_numpy(each[rows]) for name, each in batch.items()})
             say(turn * len(windows) + min(start + BATCH, len(windows)))
+        if not np.isfinite(nats).all():
+            raise StageError(f"the loss of mode {mode} is {nats[~np.isfinite(nats)][0]} on some of the held-out text")
         means[mode] = float(nats.sum() / tokens.sum())
         samples += nats / tokens / 3
     return HeldOutLoss(sum(means.values()) / len(means), means, samples.tolist())

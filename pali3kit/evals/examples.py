@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
+from collections.abc import Sequence
+
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.data.source import Source
 from pali3kit.data.task import Example, held_out
+from pali3kit.errors import DataError
+from pali3kit.plan.kinds.evaluate import Config
+from pali3kit.plan.step import Step
+from pali3kit.registry import SOURCE
 
+Asked = tuple[str, int, int, str]
 SEED = 0  # a test set is one test set, whatever the seed of the training
 
 
@@ -38,3 +47,40 @@ def benchmark_examples(
         pictures = limit if language == "en" else benchmark.share(limit, len(source.languages))
         examples += held_out(source.task(f"{part}{dot}{general}_{language}", bins), split, count, pictures, SEED, start)
     return examples
+
+
+def scorable(name: str, examples: Sequence[Example]) -> list[int]:
+    """The numbers of those examples that a benchmark is defined on: in every language, of languages that have enough.
+
+    Raises DataError where there are none.
+    """
+    benchmark = BENCHMARK.find(name)
+    counts = Counter(example.language if benchmark.every_language else "" for example in examples)
+    enough = {language for language, count in counts.items() if count >= benchmark.fewest}
+    if not enough:
+        found = ", ".join(f"{language} {count}".strip() for language, count in sorted(counts.items())) or "none"
+        where = "test examples in a language" if benchmark.every_language else "test examples"
+        raise DataError(f"'{name}' is measured on {benchmark.fewest} {where} at least; found {found}.")
+    return [n for n, each in enumerate(examples) if not benchmark.every_language or each.language in enough]
+
+
+def demand_examples(steps: Sequence[Step]) -> None:
+    """Raise DataError where a benchmark is not defined on the test examples that there are, before anything is trained.
+
+    Of `steps` that are to be made, those are judged whose model is among them, on data in files. No more examples are
+    drawn than it takes: the files that tell of pictures are read, the pictures are not.
+    """
+    made = {step.digest for step in steps}
+    asked: dict[tuple[str, Asked], None] = {}
+    for step in steps:
+        if isinstance(config := step.config, Config) and step.parents["model"].digest in made:
+            named = json.dumps(dict(config.source), sort_keys=True)
+            asked[named, (config.column, config.bins, config.test, config.task)] = None
+    sources: dict[str, Source] = {}
+    for named, (column, bins, test, task) in asked:
+        if named not in sources:
+            options = json.loads(named)
+            sources[named] = SOURCE.build(options.pop("name"), **options)
+        source = sources[named]
+        if source.skips is not None:  # else its content is made, and sure to be whole
+            scorable(column, benchmark_examples(source, column, bins, test, BENCHMARK.find(column).fewest, task))

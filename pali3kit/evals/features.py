@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from pali3kit.data.sets.contract import PictureSet
 from pali3kit.errors import DataError
 from pali3kit.images.spec import ImageSpec
+from pali3kit.metrics.demands import demand_labels
 
 BATCH = 128
 T = TypeVar("T")
@@ -64,11 +65,23 @@ ImageEncoder: TypeAlias = EmbedsImages | PoolsImages | Encoder
 class Features:
     """Features float32 `[n,D]` of pictures, their `labels` int64 `[n]`, if they have any, and in `right` all labels
     that somebody who looked again would accept (ReaL). They may lie in a file, memory-mapped.
+
+    Raises DataError for features that are not `[n,D]`, and for other numbers of labels than of features.
     """
 
     features: NDArray[np.float32]
     labels: NDArray[np.int64] | None = None
     right: Sequence[tuple[int, ...]] | None = None
+
+    def __post_init__(self) -> None:
+        if self.features.ndim != 2:
+            raise DataError(f"features are [n, D], not {list(self.features.shape)}")
+        if self.labels is not None:
+            demand_labels(self.features, self.labels, "these pictures")
+        if self.right is not None and len(self.right) != len(self.features):
+            raise DataError(
+                f"{len(self.features)} features and {len(self.right)} lists of right labels do not belong together"
+            )
 
 
 def function_of(encoder: ImageEncoder) -> Callable[[Tensor], Tensor]:
@@ -88,9 +101,12 @@ def extract(
     """Pictures uint8 `[H,W,3]` of any sizes to features float32 `[n,D]`.
 
     `crop` replaces the share of the side that the encoder's own preprocessing cuts from the middle. It works on the
-    device of the encoder's parameters, and in eval mode.
+    device of the encoder's parameters, and in eval mode. Raises DataError where there are no pictures.
     """
-    return np.concatenate(list(extract_batches(encoder, pictures, batch, crop)))
+    batches = list(extract_batches(encoder, pictures, batch, crop))
+    if not batches:
+        raise DataError("there are no pictures to make features of")
+    return np.concatenate(batches)
 
 
 def extract_batches(
@@ -166,8 +182,10 @@ def embed_set(encoder: ImageEncoder, pictures: PictureSet, split: str, crop: flo
 
 @torch.inference_mode()
 def embed_texts(towers: ReadsTexts, texts: Iterable[str], batch: int = 4 * BATCH) -> Tensor:
-    """Texts to embeddings of unit length, float32 `[n,E]` on the towers' device."""
+    """Texts to embeddings of unit length, float32 `[n,E]` on the towers' device. Raises DataError for no texts."""
     embedded = [towers.embed_texts(some).float() for some in batched(texts, batch)]
+    if not embedded:
+        raise DataError("there are no texts to embed")
     return nn.functional.normalize(torch.cat(embedded), dim=-1)
 
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pali3kit.errors import DataError, StageError
+from pali3kit.metrics.demands import demand_features, demand_labels
 
 ROWS = 4096  # features read from their file at once
 EPSILON = 1e-5
@@ -44,8 +45,12 @@ def fit_linear(
 ) -> LinearClassifier:
     """Softmax regression by AdamW with a cosine schedule, over `features [N,D]`, which may lie in a file.
 
-    Raises DataError where features are not finite: their standardisation tells; StageError where the loss is not.
+    Raises DataError where features are not finite: their standardisation tells, or not as many as labels; StageError
+    where the loss is not finite.
     """
+    demand_labels(features, np.asarray(labels), "train pictures")
+    if not len(features):
+        raise DataError("a linear classifier cannot be trained on no pictures")
     if epochs < 1 or batch_size < 1:
         raise DataError(f"a linear classifier needs an epoch and a batch at least, not {epochs} and {batch_size}")
     mean, std = _moments(features)
@@ -60,7 +65,7 @@ def fit_linear(
         order = random.permutation(len(labels))
         for start in range(0, len(order), batch_size):
             rows = np.sort(order[start : start + batch_size])  # files like to be read in order
-            logits = model(torch.from_numpy(features[rows]).to(device))
+            logits = model(torch.from_numpy(np.asarray(features[rows], np.float32)).to(device))
             loss = nn.functional.cross_entropy(logits, torch.from_numpy(targets[rows]).to(device))
             optimizer.zero_grad()
             loss.backward()
@@ -74,10 +79,11 @@ def fit_linear(
 
 @torch.inference_mode()
 def predict(model: LinearClassifier, features: NDArray[np.float32]) -> NDArray[np.int64]:
-    """The class of each of `features [N,D]`."""
+    """The class of each of `features [N,D]`. Raises DataError where they are of another width, or not finite."""
+    demand_features(features, "test pictures", len(model.mean))
     found = []
     for start in range(0, len(features), ROWS):
-        some = torch.from_numpy(np.array(features[start : start + ROWS])).to(model.mean.device)
+        some = torch.from_numpy(np.array(features[start : start + ROWS], np.float32)).to(model.mean.device)
         found.append(model.classes[model(some).argmax(1)].numpy(force=True))
     return np.concatenate(found)
 

@@ -9,10 +9,12 @@ import torch
 
 from pali3kit.data.regions import add_mask_tokens, crops
 from pali3kit.data.task import Example
+from pali3kit.errors import DataError
 from pali3kit.evals.scores import Scores
 from pali3kit.masks.codec import read
 from pali3kit.masks.vqvae import MaskVQVAE
-from pali3kit.metrics.segmentation import Segment, box_accuracy, mask_iou, mean_iou, paste_mask
+from pali3kit.metrics.demands import demand_pairs
+from pali3kit.metrics.segmentation import Segment, box_accuracy, cumulative_iou, mask_iou, mean_iou, paste_mask
 from pali3kit.types import Json
 
 SIZES = ("small", "middle", "large")
@@ -20,13 +22,20 @@ CROPS = 512  # masks at once
 
 
 def score_regions(examples: Sequence[Example], predictions: Sequence[str], masks: MaskVQVAE, bins: int) -> Scores:
-    """Decode each prediction into a box and a mask and compare it with the example's mask."""
+    """Decode each prediction into a box and a mask and compare it with the example's mask.
+
+    Raises DataError where an example has no box or no mask, or there is not one prediction for each.
+    """
+    if absent := [example.image for example in examples if example.mask is None or example.box is None]:
+        raise DataError(f"regions are compared with a box and a mask: that of test picture {absent[0]} has not both")
+    demand_pairs(predictions, examples, "IoU", "expression")
     truth = [e.mask for e in examples if e.mask is not None]
     boxes = [e.box for e in examples if e.box is not None]
     segments = decode_segments(predictions, [mask.shape for mask in truth], masks, bins)
     value, ious = mean_iou(segments, truth)
     found = [segment and segment.box for segment in segments]
     extra = {
+        "cIoU": 100 * cumulative_iou(segments, truth),
         "boxacc@0.5": 100 * box_accuracy(found, boxes, 0.5),
         "boxacc@0.75": 100 * box_accuracy(found, boxes, 0.75),
         "invalid": 100 * float(np.mean([segment is None for segment in segments])),
@@ -56,7 +65,7 @@ def codec_limits(examples: Sequence[Example], masks: MaskVQVAE, bins: int) -> di
     oracle, _ = mean_iou(decode_segments(answers, [mask.shape for mask in truth], masks, bins), truth)
     originals = crops(examples)
     decoded = torch.cat([masks.decode(masks.encode(part)) for part in originals.split(CROPS)])
-    pairs = zip((decoded > 0).numpy(), (originals >= 0.5).numpy(), strict=True)
+    pairs = zip((decoded[:, 0] > 0).numpy(), (originals[:, 0] >= 0.5).numpy(), strict=True)
     return {"oracle": oracle, "reconstruction": float(np.mean([mask_iou(*pair) for pair in pairs]))}
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple, TypedDict
 import numpy as np
 from numpy.typing import NDArray
 
+from pali3kit.errors import DataError
 from pali3kit.types import Json
 
 if TYPE_CHECKING:  # reports read what is said here, without torch
@@ -27,7 +28,9 @@ class Measured(NamedTuple):
 
 
 def measured(name: str, hits: NDArray[np.generic]) -> Measured:
-    """The share of hits, in percent."""
+    """The share of hits, in percent. Raises DataError for one of nothing, or of what is no number."""
+    if not len(hits) or not np.isfinite(hits).all():
+        raise DataError(f"{name}: {'nothing was measured' if not len(hits) else 'not all samples are finite'}")
     samples = 100.0 * np.asarray(hits, np.float64)
     return Measured(name, float(samples.mean()), len(samples), samples)
 

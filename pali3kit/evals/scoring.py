@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.errors import DataError
 from pali3kit.evals.regions import score_regions
-from pali3kit.evals.scores import Answered, Scores
+from pali3kit.evals.scores import Answered, Metric, Scores
 from pali3kit.evals.texts import score_answers, score_captions, score_multilingual
+from pali3kit.metrics.demands import demand_pairs
 from pali3kit.registry import METRIC
 
 
 def score(benchmark: str, answered: Answered) -> Scores:
-    """Score answers by the benchmark's metric. Raises RegistryError for an unknown one."""
-    return METRIC.get(BENCHMARK.find(benchmark).metric)(answered)
+    """Score answers by the benchmark's metric.
+
+    Raises RegistryError for an unknown one, DataError where there is not an answer and a score for each example.
+    """
+    name = BENCHMARK.find(benchmark).metric
+    metric: Metric = METRIC.get(name)
+    demand_pairs(answered.answers, answered.examples, f"metric '{name}'", "example")
+    scores = metric(answered)
+    if len(scores.samples) != len(answered.examples) or not np.isfinite([scores.value, *scores.samples]).all():
+        found = f"{scores.value} of {len(scores.samples)} samples"
+        raise DataError(f"metric '{name}' tells {found} on {len(answered.examples)} examples: one number for each.")
+    return scores
 
 
 @METRIC.register("cider", "CIDEr-D, as the official scorer, without Java")

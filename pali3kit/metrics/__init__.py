@@ -3,13 +3,22 @@
 The few-shot probe has no `Metric`: it is a fit on a training set, not a score of samples.
 """
 
+from pali3kit.metrics.captions import bleu, rouge_l
 from pali3kit.metrics.cider import CIDEr, cider, whitespace
 from pali3kit.metrics.classification import RelabelledAccuracy, relabelled_accuracy
 from pali3kit.metrics.neighbours import nearest_classes
 from pali3kit.metrics.probe import ridge_probe
 from pali3kit.metrics.ptb import ptb_tokenize
 from pali3kit.metrics.retrieval import Recall, RetrievalRecall, recall_hits
-from pali3kit.metrics.segmentation import Segment, SegmentationIoU, box_accuracy, box_iou, mean_iou, paste_mask
+from pali3kit.metrics.segmentation import (
+    Segment,
+    SegmentationIoU,
+    box_accuracy,
+    box_iou,
+    cumulative_iou,
+    mean_iou,
+    paste_mask,
+)
 from pali3kit.metrics.vqa import VQAAccuracy, normalize_answer, vqa_accuracy
 
 __all__ = [
@@ -20,9 +29,11 @@ __all__ = [
     "Segment",
     "SegmentationIoU",
     "VQAAccuracy",
+    "bleu",
     "box_accuracy",
     "box_iou",
     "cider",
+    "cumulative_iou",
     "mean_iou",
     "nearest_classes",
     "normalize_answer",
@@ -31,6 +42,7 @@ __all__ = [
     "recall_hits",
     "relabelled_accuracy",
     "ridge_probe",
+    "rouge_l",
     "vqa_accuracy",
     "whitespace",
 ]

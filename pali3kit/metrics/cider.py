@@ -11,28 +11,26 @@ from __future__ import annotations
 
 import json
 import math
-from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from itertools import chain
-from typing import NamedTuple
+from typing import ClassVar
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
-from torchmetrics import Metric
-from torchmetrics.utilities.data import dim_zero_cat
 
 from pali3kit.errors import DataError
+from pali3kit.metrics.demands import demand_references, demand_texts
+from pali3kit.metrics.gathered import Gathered
+from pali3kit.metrics.ngrams import Grams, Ints, Tokenize, count_ngrams, distinct, lengths_of, match, whitespace
 from pali3kit.metrics.ptb import ptb_tokenize
 
-Tokenize = Callable[[Sequence[str]], list[list[str]]]
-Ngram = tuple[str, ...]
-ORDERS = (1, 2, 3, 4)
+__all__ = ["CIDEr", "Tokenize", "cider", "whitespace"]
+
+FEWEST = 2  # images: of one alone every weight is 0
+ORDERS = 4
 SIGMA = 6.0
-
-
-def whitespace(captions: Sequence[str]) -> list[list[str]]:
-    """Splits captions that are already tokenized, such as Crossmodal-3600's `caption/tokenized`."""
-    return [caption.split() for caption in captions]
 
 
 def cider(
@@ -55,77 +53,68 @@ def cider(
     Raises:
         DataError: lengths differ, an image has no reference, or document frequencies are of fewer than two images.
     """
+    demand_texts(predictions, references, "CIDEr", "image")
     corpus = references if document_frequency is None else document_frequency
-    if len(predictions) != len(references):
-        raise DataError(f"CIDEr needs one prediction per image: {len(predictions)} for {len(references)} images.")
-    if empty := [i for i, captions in enumerate(references) if not captions]:
-        raise DataError(f"CIDEr needs a reference for every image; image {empty[0]} of {len(references)} has none.")
-    if len(corpus) < 2:
+    demand_references(corpus, "CIDEr", "image")
+    if len(corpus) < FEWEST:
         raise DataError(
             f"CIDEr of {len(corpus)} image is 0 whatever is predicted: an n-gram's weight is log(images / images "
             "with it). Score more images together, or give their references as document_frequency."
         )
-    hypotheses = [_ngrams(tokens) for tokens in tokenize(predictions)]
-    sets = _reference_ngrams(references, tokenize)
-    corpus_sets = sets if document_frequency is None else _reference_ngrams(document_frequency, tokenize)
-    frequency = Counter(chain.from_iterable(set().union(*counts) for counts in corpus_sets))
-    scores = [_score(h, refs, frequency, len(corpus)) for h, refs in zip(hypotheses, sets, strict=True)]
-    return sum(scores) / len(scores), scores
+    texts = tokenize(predictions) + tokenize(list(chain.from_iterable(references)))
+    others = [] if document_frequency is None else tokenize(list(chain.from_iterable(document_frequency)))
+    numbers = lengths_of(references)
+    scores = _scores(texts + others, numbers, lengths_of(corpus) if others else None)
+    return float(scores.mean()), scores.tolist()
 
 
-class _Vector(NamedTuple):
-    """tf-idf weights and their norm for each order of n-gram, and the caption's length in bigrams."""
+def _scores(texts: Sequence[Sequence[str]], numbers: Ints, others: Ints | None) -> NDArray[np.float64]:
+    """The score of each image, from tokenized texts: one caption for each, then `numbers[i]` references of image i.
 
-    weights: tuple[dict[Ngram, float], ...]
-    norms: tuple[float, ...]
-    bigrams: int
-
-
-def _ngrams(tokens: Sequence[str]) -> Counter[Ngram]:
-    """Counts of the 1- to 4-grams of a caption."""
-    return Counter(tuple(tokens[i : i + n]) for n in ORDERS for i in range(len(tokens) - n + 1))
-
-
-def _reference_ngrams(sets: Sequence[Sequence[str]], tokenize: Tokenize) -> list[list[Counter[Ngram]]]:
-    """N-gram counts of each reference of each image; all captions are tokenized in one call, in order."""
-    counts = map(_ngrams, tokenize(list(chain.from_iterable(sets))))
-    return [[next(counts) for _ in captions] for captions in sets]
-
-
-def _vector(counts: Counter[Ngram], frequency: Counter[Ngram], images: int) -> _Vector:
-    weights: tuple[dict[Ngram, float], ...] = tuple({} for _ in ORDERS)
-    for ngram, count in counts.items():
-        idf = math.log(images) - math.log(max(1, frequency[ngram]))
-        weights[len(ngram) - 1][ngram] = count * idf
-    norms = tuple(math.sqrt(sum(w * w for w in order.values())) for order in weights)
-    return _Vector(weights, norms, sum(count for ngram, count in counts.items() if len(ngram) == 2))
+    After these may come `others[j]` references of each image j that document frequencies are taken from.
+    """
+    images, references = len(numbers), int(numbers.sum())
+    owners, starts = np.repeat(np.arange(images), numbers), numbers.cumsum() - numbers
+    counted = numbers if others is None else others
+    sets, first = np.repeat(np.arange(len(counted)), counted), images if others is None else images + references
+    similar = np.zeros(references)
+    for grams in count_ngrams(texts):
+        rarity = _rarity(grams.of(first, first + len(sets)), sets, len(counted))
+        said, known = grams.of(0, images), grams.of(images, images + references)
+        said_weights, known_weights = said.counts * rarity[said.grams], known.counts * rarity[known.grams]
+        in_said, in_known = match(said, known, starts, numbers)
+        shared = np.minimum(said_weights[in_said], known_weights[in_known]) * known_weights[in_known]
+        dots = np.bincount(known.texts[in_known], shared, references)
+        norms = _norms(said, said_weights, images)[owners] * _norms(known, known_weights, references)
+        similar += np.divide(dots, norms, out=np.zeros(references), where=norms > 0)
+    bigrams = np.maximum(lengths_of(texts[: images + references]) - 1, 0)
+    apart = bigrams[:images][owners] - bigrams[images:]
+    similar *= np.exp(-(apart**2) / (2 * SIGMA**2)) / ORDERS
+    return 10 * np.bincount(owners, similar, images) / numbers
 
 
-def _score(hypothesis: Counter[Ngram], references: list[Counter[Ngram]], df: Counter[Ngram], images: int) -> float:
-    """Ten times the similarity of one caption with its references, averaged over references and orders."""
-    h = _vector(hypothesis, df, images)
-    return 10 * sum(_similarity(h, _vector(r, df, images)) for r in references) / len(references)
+def _rarity(grams: Grams, sets: Ints, images: int) -> NDArray[np.float64]:
+    """The idf of each n-gram: `sets` says which image a text is a reference of."""
+    found, _ = distinct(sets[grams.texts] * grams.size + grams.grams)
+    frequency = np.bincount(found % grams.size, minlength=grams.size)
+    rarity: NDArray[np.float64] = math.log(images) - np.log(np.maximum(1, frequency))
+    return rarity
 
 
-def _similarity(h: _Vector, r: _Vector) -> float:
-    """Clipped cosine averaged over the orders, with the Gaussian penalty of the difference in length."""
-    total = 0.0
-    for hyp, ref, h_norm, r_norm in zip(h.weights, r.weights, h.norms, r.norms, strict=True):
-        if h_norm and r_norm:
-            total += sum(min(w, ref[g]) * ref[g] for g, w in hyp.items() if g in ref) / (h_norm * r_norm)
-    return total / len(ORDERS) * math.exp(-((h.bigrams - r.bigrams) ** 2) / (2 * SIGMA**2))
+def _norms(grams: Grams, weights: NDArray[np.float64], texts: int) -> NDArray[np.float64]:
+    """The length of each text's vector."""
+    return np.sqrt(np.bincount(grams.texts, weights**2, texts))
 
 
-class CIDEr(Metric):
+class CIDEr(Gathered):
     """CIDEr-D of all captions seen since the last reset: it needs the whole set, so it keeps the texts.
 
     They are kept as bytes, one JSON line an image, which every backend can gather over ranks.
     """
 
-    full_state_update = False
     is_differentiable = False
     higher_is_better = True
-    lines: list[Tensor]
+    kept: ClassVar = {"lines": torch.uint8}
 
     def __init__(
         self,
@@ -135,16 +124,21 @@ class CIDEr(Metric):
     ) -> None:
         super().__init__(**kwargs)
         self.tokenize, self.document_frequency = tokenize, document_frequency
-        self.add_state("lines", [], dist_reduce_fx="cat")
 
     def update(self, predictions: Sequence[str], references: Iterable[Sequence[str]]) -> None:
-        """Adds captions and the references of each of their images."""
-        rows = [json.dumps([p, list(r)]) + "\n" for p, r in zip(predictions, references, strict=True)]
-        self.lines.append(torch.tensor(list("".join(rows).encode()), dtype=torch.uint8, device=self.device))
+        """Adds captions and the references of each of their images; there may be none."""
+        known = list(references)
+        if len(predictions) or known:
+            demand_texts(predictions, known, "CIDEr", "image")
+        rows = "".join(json.dumps([p, list(r)]) + "\n" for p, r in zip(predictions, known, strict=True))
+        self.keep("lines", torch.from_numpy(np.frombuffer(rows.encode(), np.uint8).copy()))
 
     def compute(self) -> Tensor:
-        """Scalar: the corpus score, on the scale of `cider`."""
-        rows = [json.loads(line) for line in bytes(dim_zero_cat(self.lines).tolist()).splitlines()]
+        """Scalar: the corpus score, on the scale of `cider`; NaN of so few images that none is defined."""
+        rows = [json.loads(line) for line in self.joined("lines").cpu().numpy().tobytes().splitlines()]
         predictions, references = [row[0] for row in rows], [row[1] for row in rows]
+        corpus = references if self.document_frequency is None else self.document_frequency
+        if not rows or len(corpus) < FEWEST:
+            return torch.tensor(torch.nan, dtype=torch.float64)
         score, _ = cider(predictions, references, tokenize=self.tokenize, document_frequency=self.document_frequency)
         return torch.tensor(score, dtype=torch.float64)

@@ -11,6 +11,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from pali3kit.errors import DataError
+from pali3kit.metrics.demands import demand_labels
 
 Ints = NDArray[np.integer]
 
@@ -23,6 +24,7 @@ def relabelled_hits(predictions: Ints, right: Sequence[tuple[int, ...]]) -> NDAr
     """
     if len(predictions) != len(right):
         raise DataError(f"{len(predictions)} predictions and {len(right)} lists of right labels do not belong together")
+    demand_labels(right, predictions, "predictions")
     told = [int(prediction) in labels for prediction, labels in zip(predictions, right, strict=True) if len(labels)]
     if not told:
         raise DataError("none of the pictures has a right label")
@@ -42,16 +44,17 @@ class RelabelledAccuracy(Metric):
     hits: Tensor
     told: Tensor
 
-    def __init__(self) -> None:
-        super().__init__()
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(**kwargs)
         self.add_state("hits", torch.tensor(0), dist_reduce_fx="sum")
         self.add_state("told", torch.tensor(0), dist_reduce_fx="sum")
 
     def update(self, predictions: Tensor, right: Sequence[tuple[int, ...]]) -> None:
-        """Count those of a batch."""
-        for prediction, labels in zip(predictions.tolist(), right, strict=True):
-            self.told += bool(labels)
-            self.hits += prediction in labels
+        """Count those of a batch, of which there may be none."""
+        if any(map(len, right)) or len(predictions) != len(right):
+            hits = relabelled_hits(predictions.numpy(force=True), right)
+            self.told += len(hits)
+            self.hits += int(hits.sum())
 
     def compute(self) -> Tensor:
         """Percent; NaN before any picture with a label."""

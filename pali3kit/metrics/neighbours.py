@@ -11,8 +11,10 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from pali3kit.errors import DataError
+from pali3kit.metrics.demands import demand_features, demand_labels
 
 TEMPERATURE = 0.07
+COLDEST = 0.002  # e^(1/0.002) is a number still
 QUERIES, GALLERY = 1024, 16_384  # test and train features compared at once: 64 MiB of cosines
 
 
@@ -29,8 +31,16 @@ def nearest_classes(
 
     A neighbour at the cosine c votes with exp(c / temperature); of equal classes the lower one wins. Computed in fp32;
     which of train features that are equally far are among the neighbours is not told. Raises DataError where there are
-    fewer of them than `neighbours`, or none is asked for.
+    fewer of them than `neighbours`, or none is asked for, where features are not finite, of different widths or without
+    a label, and for a temperature that votes overflow at.
     """
+    demand_labels(train_features, train_labels, "train pictures")
+    demand_features(train_features, "train pictures")
+    demand_features(test_features, "test pictures", train_features.shape[1])
+    if not COLDEST <= temperature < np.inf:
+        raise DataError(f"the temperature of votes is {COLDEST} at least, not {temperature}")
+    if not len(test_features):
+        raise DataError("there are no test pictures whose classes could be told")
     if not 1 <= neighbours <= len(train_features):
         raise DataError(f"{neighbours} neighbours asked of {len(train_features)} train pictures")
     classes, votes_for = np.unique(train_labels, return_inverse=True)
@@ -66,5 +76,7 @@ def _nearest(
 def _units(features: NDArray[np.floating], size: int, device: torch.device | str) -> Iterator[tuple[int, Tensor]]:
     """Features of unit length, `size` rows at a time, with the number of the first."""
     for first in range(0, len(features), size):
-        some = torch.from_numpy(np.array(features[first : first + size], np.float32))
-        yield first, normalize(some.to(device), dim=1)
+        some = torch.from_numpy(np.array(features[first : first + size], np.float32)).to(device)
+        if not torch.linalg.vector_norm(some, dim=1).isfinite().all():
+            raise DataError(f"features from row {first} on are so large that float32 has no number for their length")
+        yield first, normalize(some, dim=1)

@@ -9,6 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from pali3kit.errors import DataError
+from pali3kit.metrics.demands import demand_features, demand_labels
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.integer]
@@ -56,8 +57,10 @@ def probe_hits(
         seed: draw k uses the generator `[seed, k]`, so that no two seeds share a draw.
 
     Raises:
-        DataError: a class has fewer than `shots` samples, or none of the test labels is among the classes.
+        DataError: a class has fewer than `shots` samples, or none of the test labels is among the classes; features
+            are not finite, of different widths, or not as many as labels.
     """
+    demand_labels(train_features, train_labels, "train pictures")
     classes, counts = np.unique(train_labels, return_counts=True)
     if len(scarce := classes[counts < shots]):
         fewest = int(counts.min())
@@ -76,8 +79,9 @@ def shot_curve(
 ) -> dict[int, NDArray[np.bool_]]:
     """`probe_hits` for several numbers of shots: more shots of a draw are fewer ones and others.
 
-    A class that has fewer samples gives all that it has, as in big_vision.
+    A class that has fewer samples gives all that it has, as in big_vision. Errors are those of `probe_hits`.
     """
+    _demand(train_features, train_labels, test_features, test_labels, shots, draws)
     classes = np.unique(train_labels)
     if not np.isin(test_labels, classes).any():
         raise DataError(f"No test label is among the {len(classes)} training classes {classes[:5].tolist()}...")
@@ -88,6 +92,21 @@ def shot_curve(
             predictions = fitted_predictions(train_features[rows], train_labels[rows], test_features)
             hits[number][draw] = predictions == test_labels
     return hits
+
+
+def _demand(
+    train_features: NDArray[np.floating],
+    train_labels: Ints,
+    test_features: NDArray[np.floating],
+    test_labels: Ints,
+    shots: Sequence[int],
+    draws: int,
+) -> None:
+    if min(shots, default=0) < 1 or draws < 1:
+        raise DataError(f"a probe needs a shot of each class and a draw at least, not {list(shots)} and {draws}")
+    for what, features, labels in (("train", train_features, train_labels), ("test", test_features, test_labels)):
+        demand_labels(features, labels, f"{what} pictures")
+        demand_features(features, f"{what} pictures", train_features.shape[-1])
 
 
 def fitted_predictions(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn.functional import normalize
-from torchmetrics import Metric
 
 from pali3kit.errors import DataError
+from pali3kit.metrics.gathered import Gathered
 
 BUDGET = 1 << 18  # scores at a time: 1 MiB, and about 5 MiB with all that is made of them
 EPSILON = 1e-8
@@ -89,6 +89,12 @@ def _lengths(features: Tensor) -> Tensor:
 
 
 def _demand(images: Tensor, texts: Tensor, owners: Tensor) -> None:
+    if images.ndim != 2 or texts.ndim != 2:
+        raise DataError(
+            f"features of images {list(images.shape)} and texts {list(texts.shape)} should be [N, E], [M, E]"
+        )
+    if owners.is_floating_point():
+        raise DataError(f"owners are whole numbers, not {owners.dtype}")
     if images.shape[-1] != texts.shape[-1]:
         widths = f"images of {images.shape[-1]} numbers and texts of {texts.shape[-1]}"
         raise DataError(f"{widths} do not meet: were they made by the same towers?")
@@ -101,41 +107,42 @@ def _demand(images: Tensor, texts: Tensor, owners: Tensor) -> None:
             raise DataError(f"the features of {name} are not all finite")
 
 
-class RetrievalRecall(Metric):
+class RetrievalRecall(Gathered):
     """Recall at each of `top` in percent, over batches of pictures with their texts.
 
     `update(images [B,E], texts [C,E], owners int64 [C])`, owners counting from 0 in each batch. `compute` tells
     `i2t@1`, ..., `t2i@10`.
     """
 
-    full_state_update = False
-    images: list[Tensor]
-    texts: list[Tensor]
-    owners: list[Tensor]
-    counts: list[Tensor]
+    higher_is_better = True
+    kept: ClassVar = {"images": torch.float32, "texts": torch.float32, "owners": torch.int64, "counts": torch.int64}
 
-    def __init__(self, top: Sequence[int] = (1, 5, 10)) -> None:
-        super().__init__()
+    def __init__(self, top: Sequence[int] = (1, 5, 10), **kwargs: object) -> None:
+        super().__init__(**kwargs)
         self.top = tuple(top)
-        for name in _STATES:
-            self.add_state(name, [], dist_reduce_fx="cat")
 
     def update(self, images: Tensor, texts: Tensor, owners: Tensor) -> None:
-        """Keep the features of a batch."""
-        self.images.append(images)
-        self.texts.append(texts)
-        self.owners.append(owners)
-        self.counts.append(torch.tensor([[len(images), len(texts)]], device=images.device))
+        """Keep the features of a batch: there may be pictures without texts, or nothing at all."""
+        if len(texts) or len(owners):
+            _demand(images, texts, owners)
+        self.keep("images", images)
+        self.keep("texts", texts)
+        self.keep("owners", owners)
+        self.keep("counts", torch.tensor([len(images), len(texts), images.shape[-1] if len(images) else 0]))
 
     def compute(self) -> dict[str, Tensor]:
-        """Percent by direction and rank."""
-        images, texts, owners, counts = (torch.cat(list(getattr(self, name))) for name in _STATES)
-        starts = (counts[:, 0].cumsum(0) - counts[:, 0]).repeat_interleave(counts[:, 1])
-        recall = recall_hits(images, texts, owners + starts, self.top)
+        """Percent by direction and rank; NaN before any text."""
+        images, texts, owners = (self.joined(name) for name in ("images", "texts", "owners"))
+        pictures, said, widths = self.joined("counts").view(-1, 3).unbind(1)
+        if not len(owners):
+            nothing = torch.empty(0, len(self.top), device=self.device)
+            return dict(_shares(Recall(nothing, nothing), self.top))
+        width, *others = widths[widths > 0].unique().tolist()
+        if others:
+            raise DataError(f"batches have features of {width} and of {others[0]} numbers: these are not of one model")
+        starts = (pictures.cumsum(0) - pictures).repeat_interleave(said)
+        recall = recall_hits(images.view(-1, width), texts.view(-1, width), owners + starts, self.top)
         return dict(_shares(recall, self.top))
-
-
-_STATES = ("images", "texts", "owners", "counts")
 
 
 def _shares(recall: Recall, top: Sequence[int]) -> Iterator[tuple[str, Tensor]]:

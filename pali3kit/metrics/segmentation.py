@@ -17,6 +17,9 @@ from PIL import Image
 from torch import Tensor
 from torchmetrics import Metric
 
+from pali3kit.errors import DataError
+from pali3kit.metrics.demands import demand_pairs
+
 Box = tuple[float, float, float, float]
 Mask = NDArray[np.bool_]
 
@@ -29,7 +32,13 @@ class Segment(NamedTuple):
 
 
 def paste_mask(logits: NDArray[np.floating], box: Box, height: int, width: int) -> Mask:
-    """Mask [height,width] of a crop of logits resized (bilinear) into its box; empty for a degenerate box."""
+    """Mask [height,width] of a crop of logits resized (bilinear) into its box; empty for a degenerate box.
+
+    Raises DataError for logits that are not `[h,w]`, or not finite, as boxes must be.
+    """
+    _demand_boxes(box)
+    if np.ndim(logits) != 2 or not np.isfinite(logits).all():
+        raise DataError(f"mask logits should be [h, w] and finite; these are {list(np.shape(logits))}.")
     mask = np.zeros((height, width), np.bool_)
     y0, x0, y1, x1 = (int(v) for v in box)
     if y1 <= y0 or x1 <= x0:
@@ -41,13 +50,25 @@ def paste_mask(logits: NDArray[np.floating], box: Box, height: int, width: int) 
 
 
 def mask_iou(predicted: Mask, truth: Mask) -> float:
-    """Intersection over union of two masks of the same shape; 0 where both are empty."""
-    union = np.count_nonzero(predicted | truth)
-    return np.count_nonzero(predicted & truth) / union if union else 0.0
+    """Intersection over union of two masks of the same shape; 0 where both are empty.
+
+    Raises DataError for masks of different shapes, and what is no mask: bool `[H,W]`.
+    """
+    return _ratio(*mask_overlap(predicted, truth))
+
+
+def mask_overlap(predicted: Mask, truth: Mask) -> tuple[int, int]:
+    """Pixels of the intersection and of the union; errors are those of `mask_iou`."""
+    _demand_mask(truth)
+    if predicted.shape != truth.shape or predicted.dtype != np.bool_:
+        shown = f"{predicted.dtype} {list(predicted.shape)}"
+        raise DataError(f"a predicted mask should be bool {list(truth.shape)}, as the true one; it is {shown}.")
+    return int(np.count_nonzero(predicted & truth)), int(np.count_nonzero(predicted | truth))
 
 
 def box_iou(a: Box, b: Box) -> float:
-    """Intersection over union of two boxes; 0 where both are empty."""
+    """Intersection over union of two boxes; 0 where both are empty. Raises DataError where they are not finite."""
+    _demand_boxes(a, b)
     overlap = _area((max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])))
     union = _area(a) + _area(b) - overlap
     return overlap / union if union else 0.0
@@ -55,20 +76,59 @@ def box_iou(a: Box, b: Box) -> float:
 
 def segment_iou(predicted: Segment | None, truth: Mask) -> float:
     """Mask IoU of one prediction with the ground truth, bool [H,W] at the original size; 0 where it is None."""
+    return _ratio(*segment_overlap(predicted, truth))
+
+
+def segment_overlap(predicted: Segment | None, truth: Mask) -> tuple[int, int]:
+    """Pixels of the intersection and of the union of one prediction with the ground truth; None is an empty mask.
+
+    Raises DataError for boxes and logits that are not finite, and for truth that is no mask.
+    """
+    _demand_mask(truth)
     if predicted is None:
-        return 0.0
-    return mask_iou(paste_mask(predicted.logits, predicted.box, *truth.shape), truth)
+        return 0, int(np.count_nonzero(truth))
+    return mask_overlap(paste_mask(predicted.logits, predicted.box, *truth.shape), truth)
+
+
+def overlaps(predicted: Sequence[Segment | None], truth: Sequence[Mask]) -> NDArray[np.int64]:
+    """`segment_overlap` of each expression, `[N,2]`. Raises DataError where there is none, or lengths differ."""
+    demand_pairs(predicted, truth, "IoU", "expression")
+    return np.array([segment_overlap(p, t) for p, t in zip(predicted, truth, strict=True)], np.int64)
 
 
 def mean_iou(predicted: Sequence[Segment | None], truth: Sequence[Mask]) -> tuple[float, list[float]]:
     """Mean over expressions of the mask IoU (not the cumulative IoU), and the IoU of each."""
-    ious = [segment_iou(p, t) for p, t in zip(predicted, truth, strict=True)]
+    ious = [_ratio(shared, union) for shared, union in overlaps(predicted, truth).tolist()]
     return float(np.mean(ious)), ious
 
 
+def cumulative_iou(predicted: Sequence[Segment | None], truth: Sequence[Mask]) -> float:
+    """The sum of intersections over the sum of unions (cIoU, also called overall IoU): large masks weigh more."""
+    return _ratio(*overlaps(predicted, truth).sum(0).tolist())
+
+
 def box_accuracy(predicted: Sequence[Box | None], truth: Sequence[Box], threshold: float = 0.5) -> float:
-    """Share of boxes whose IoU with the ground truth is at least `threshold`; None counts as a miss."""
+    """Share of boxes whose IoU with the ground truth is at least `threshold`; None counts as a miss.
+
+    Raises DataError where there is no box, lengths differ, or boxes are not finite.
+    """
+    demand_pairs(predicted, truth, "box accuracy", "region")
     return float(np.mean([p is not None and box_iou(p, t) >= threshold for p, t in zip(predicted, truth, strict=True)]))
+
+
+def _ratio(shared: int, union: int) -> float:
+    return shared / union if union else 0.0
+
+
+def _demand_mask(truth: Mask) -> None:
+    if truth.ndim != 2 or truth.dtype != np.bool_:
+        raise DataError(f"a true mask should be bool [H, W]; it is {truth.dtype} {list(truth.shape)}.")
+
+
+def _demand_boxes(*boxes: Box) -> None:
+    for box in boxes:
+        if len(box) != 4 or not np.isfinite(box).all():
+            raise DataError(f"a box is four finite numbers (y0, x0, y1, x1), not {tuple(box)}.")
 
 
 def _area(box: Box) -> float:
@@ -77,26 +137,31 @@ def _area(box: Box) -> float:
 
 
 class SegmentationIoU(Metric):
-    """Running `miou`, `box_iou`, `boxacc@0.5`, `boxacc@0.75` and `invalid` (a count) over expressions."""
+    """Running `miou`, `ciou`, `box_iou`, `boxacc@0.5`, `boxacc@0.75` and `invalid` (a count) over expressions."""
 
     full_state_update = False
     is_differentiable = False
     higher_is_better = True
-    sums: Tensor  # mask IoU, box IoU, hits at 0.5, hits at 0.75, invalid, expressions
+    sums: Tensor  # mask IoU, intersection, union, box IoU, hits at 0.5, hits at 0.75, invalid, expressions
 
     def __init__(self, **kwargs: object) -> None:
         super().__init__(**kwargs)
-        self.add_state("sums", torch.zeros(6, dtype=torch.float64), dist_reduce_fx="sum")
+        self.add_state("sums", torch.zeros(8, dtype=torch.float64), dist_reduce_fx="sum")
 
     def update(self, predicted: Sequence[Segment | None], masks: Sequence[Mask], boxes: Sequence[Box]) -> None:
-        """Adds predictions with their ground-truth masks, bool [H,W], and boxes."""
+        """Adds predictions with their ground-truth masks, bool [H,W], and boxes; there may be none."""
+        if not len(predicted) == len(masks) == len(boxes):
+            counts = f"{len(predicted)} predictions, {len(masks)} masks and {len(boxes)} boxes"
+            raise DataError(f"{counts} do not belong together.")
         for segment, mask, box in zip(predicted, masks, boxes, strict=True):
-            overlap = box_iou(segment.box, box) if segment else 0.0
-            row = (segment_iou(segment, mask), overlap, overlap >= 0.5, overlap >= 0.75, segment is None, 1)
+            (shared, union), overlap = segment_overlap(segment, mask), box_iou(segment.box, box) if segment else 0.0
+            hits = overlap >= 0.5, overlap >= 0.75
+            row = (_ratio(shared, union), shared, union, overlap, *hits, segment is None, 1)
             self.sums += torch.tensor(row, dtype=torch.float64, device=self.sums.device)
 
     def compute(self) -> dict[str, Tensor]:
-        """Means by name; `invalid` is the number of predictions that were None."""
-        iou, overlap, half, three_quarters, invalid, count = self.sums
+        """Means by name, NaN before any expression; `invalid` is the number of predictions that were None."""
+        iou, shared, union, overlap, half, three_quarters, invalid, count = self.sums
         means = {"miou": iou, "box_iou": overlap, "boxacc@0.5": half, "boxacc@0.75": three_quarters}
-        return {name: value / count for name, value in means.items()} | {"invalid": invalid}
+        named = {name: value / count for name, value in means.items()}
+        return {**named, "ciou": shared / union, "invalid": invalid}

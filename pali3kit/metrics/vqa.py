@@ -21,6 +21,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from pali3kit.errors import DataError
+from pali3kit.metrics.demands import demand_texts
 
 PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
 ARTICLES = frozenset({"a", "an", "the"})
@@ -90,11 +91,18 @@ def answer_score(prediction: str, answers: Sequence[str]) -> float:
     return sum(min(1.0, (sum(matches) - left_out) / 3) for left_out in matches) / len(matches)
 
 
+def exact_match(prediction: str, answer: str) -> float:
+    """1 where a prediction is the answer, both normalised, else 0: for questions that one person answered."""
+    return float(normalize_answer(_strip_spaces(prediction)) == normalize_answer(_strip_spaces(answer)))
+
+
 def vqa_accuracy(predictions: Sequence[str], answers: Sequence[Sequence[str]]) -> tuple[float, list[float]]:
-    """Mean accuracy in [0, 1] and that of each question, from predictions and the (ten) answers to each question."""
+    """Mean accuracy in [0, 1] and that of each question, from predictions and the (ten) answers to each question.
+
+    Raises DataError where lengths differ, there are no questions, or one of them has fewer than two answers.
+    """
+    demand_texts(predictions, answers, "VQA accuracy", "question")
     scores = [answer_score(p, a) for p, a in zip(predictions, answers, strict=True)]
-    if not scores:
-        raise DataError("VQA accuracy of no questions is not defined.")
     return sum(scores) / len(scores), scores
 
 
@@ -113,11 +121,12 @@ class VQAAccuracy(Metric):
         self.add_state("count", torch.tensor(0), dist_reduce_fx="sum")
 
     def update(self, predictions: Sequence[str], answers: Iterable[Sequence[str]]) -> None:
-        """Adds predictions and the answers to each of their questions."""
-        for prediction, given in zip(predictions, answers, strict=True):
-            self.total += answer_score(prediction, given)
-            self.count += 1
+        """Adds predictions and the answers to each of their questions; there may be none."""
+        given = list(answers)
+        if len(predictions) or given:
+            self.total += sum(vqa_accuracy(predictions, given)[1])
+            self.count += len(given)
 
     def compute(self) -> Tensor:
-        """Scalar."""
+        """Scalar; NaN before any question."""
         return self.total / self.count

@@ -26,7 +26,7 @@ from pali3kit.report.arms import (
     read_metrics,
     read_predictions,
 )
-from pali3kit.report.columns import Column, Sets, columns_of, score_of
+from pali3kit.report.columns import Column, Sets, columns_of, measures, score_of
 from pali3kit.report.model import Cell, Control, Published, PublishedRow, Report, Row, Stage, Status, Table
 from pali3kit.report.notes import notes
 from pali3kit.report.statistics import Interval, Score, Verdict, delta, interval, verdict
@@ -173,7 +173,7 @@ def _measure(arm: Arm, column: Column, suffix: str, shelf: Shelf) -> _Measured:
         if folder is not None:
             rows = read_predictions(folder) if column.name != column.source else []
             metrics = read_metrics(folder)
-            if column.name.partition(".")[2] in metrics.get("columns", [column.name.partition(".")[2]]):
+            if measures(column, metrics):
                 scores[seed] = score_of(column, metrics, rows)
         elif reason := shelf.failure(step):
             reasons.append(f"seed {seed}: {reason}")

@@ -73,6 +73,12 @@ def _called(registry: Registry[T], name: str, part: str) -> str:
     return (titles or {}).get(part, "")
 
 
+def measures(column: Column, metrics: Metrics) -> bool:
+    """Whether an artifact has the column: a set may have been labelled once only, or described in English alone."""
+    part = column.name.partition(".")[2]
+    return not part or part in metrics.get("columns", metrics.get("extra", {}))
+
+
 def score_of(column: Column, metrics: Metrics, predictions: Sequence[Prediction]) -> Score:
     """The score of a column from the artifact's metrics; `predictions` say which language a sample is in.
 

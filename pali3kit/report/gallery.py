@@ -56,7 +56,7 @@ def gallery(report: Report, images: Pictures) -> str:
 
 def _example(example: Example, images: Pictures, colours: Mapping[str, str]) -> str:
     image = images.get((example.image, example.size))
-    asked = f'<p class="prompt">{escape(example.prompt)}</p>' if example.prompt else ""
+    asked = f'<p class="prompt"><bdi>{escape(example.prompt)}</bdi></p>' if example.prompt else ""
     if any(answer.region for answer in example.answers) or example.region:
         body = _regions(example, image, colours)
         return f'<article class="wide">{asked}<div class="figures">{body}</div></article>'
@@ -81,7 +81,7 @@ def _regions(example: Example, image: Image.Image | None, colours: Mapping[str, 
     for answer in example.answers:
         colour = colours.get(answer.label, "shared")
         picture = _picture(example, image, answer.region, colour)
-        said = "" if answer.region else f'<br><span class="said">no valid box: {escape(_short(answer.text))}</span>'
+        said = "" if answer.region else f'<br><span class="said">no valid box: {_said(answer.text)}</span>'
         score = "" if answer.score is None else f" · IoU {number(answer.score)}"
         caption = f'<span class="{colour} key"></span>{escape(answer.label)}{score}{said}'
         figures.append(f"<figure>{picture}<figcaption>{caption}</figcaption></figure>")
@@ -125,6 +125,11 @@ def _data_uri(image: Image.Image) -> str:
     buffer = io.BytesIO()
     image.save(buffer, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
+
+
+def _said(text: str) -> str:
+    """An answer that is no region, whatever direction it is written in."""
+    return f"<bdi>{escape(_short(text))}</bdi>"
 
 
 def _short(text: str, length: int = 60) -> str:

@@ -70,7 +70,7 @@ def _headline(report: Report, measured: Table) -> str:
     if report.published:
         explained += f" · {paper.LEGEND}"
     legend = f'<p class="small">{explained}</p>'
-    return f"<section><h2>{measured.title}</h2>{grid}<tbody>{''.join(body)}</tbody></table></div>{legend}</section>"
+    return _section(measured.title, f"{grid}<tbody>{''.join(body)}</tbody></table></div>{legend}")
 
 
 def _cell(text: str, kind: str) -> str:
@@ -84,7 +84,7 @@ def _cell(text: str, kind: str) -> str:
 
 def _differences(report: Report) -> str:
     drawn = [(one, charts.delta_chart(report, one)) for one in report.tables]
-    cards = "".join(f"<h3>{one.title}</h3><div class='card'>{chart}</div>" for one, chart in drawn if chart)
+    cards = "".join(f"<h3>{escape(one.title)}</h3><div class='card'>{chart}</div>" for one, chart in drawn if chart)
     if not cards:
         return ""
     keys = _legend(report, [row.label for row in report.tables[0].rows if row.baseline])

@@ -9,10 +9,11 @@ from pali3kit.catalogue import BENCHMARK
 from pali3kit.report import paper
 from pali3kit.report.model import Report, Row, Table
 
-WORLD = (
-    "The columns are measured on the embedded world: scenes composed from emoji drawings, with sentences made by "
-    "templates over human-given names. They are counterparts of the paper's sets, not those sets."
-)
+_SCENES = "scenes composed from emoji drawings, with sentences made by templates over human-given names"
+_COUNTERPARTS = "They are counterparts of the paper's sets, not those sets."
+WORLD = f"The columns are measured on the embedded world: {_SCENES}. {_COUNTERPARTS}"
+TRAINED = f"Encoders are pretrained on the embedded world: {_SCENES}. No column is measured on it."
+WORLDS = ("world_probe", "world_classes", "world_captions")  # its sets for the encoder alone
 SMOKE = "Scale smoke shows that everything runs: its numbers mean nothing."
 PROBES = "The probe's tasks are the embedded world's, whatever the encoder was trained on."
 LABELS = "ImageNet's counterparts are the embedded world's, whatever the encoder was trained on."
@@ -42,6 +43,8 @@ def notes(report: Report) -> Iterable[str]:
     yield from _unmeasured(report)
     yield from _skipped(report)
     yield from _settings(report)
+    yield from _languages(report)
+    yield from _few_answers(report)
     yield from _uncertainty(report)
     yield from _limits(report)
     if checks := report.config["stages"]["transfer"].get("checks"):
@@ -49,12 +52,9 @@ def notes(report: Report) -> Iterable[str]:
     losses = any(column.benchmark.lower_is_better for table in report.tables for column in table.columns)
     if losses:
         yield LOSS
-    if report.config["data"]["source"]["name"] == "world" and _on_the_world(report):
-        yield WORLD
-        if losses:
-            yield TEMPLATES
-    else:
-        yield from _embedded(report)
+    yield from _embedded(report)
+    if losses and report.config["data"]["source"]["name"] == "world":
+        yield TEMPLATES
     if report.published is not None:
         yield "Verdicts judge the direction of a difference only: sizes at another scale cannot be compared."
     if any(_marks(report)):
@@ -66,24 +66,44 @@ def _asked(report: Report) -> list[Benchmark]:
     return [BENCHMARK.find(name) for name in report.config["evaluate"]]
 
 
-def _on_the_world(report: Report) -> bool:
-    """Whether any column is measured on the embedded world, where it is the data."""
-    return any(_embedded(report)) or any(each.answered != "features" for each in _asked(report))
-
-
 def _embedded(report: Report) -> Iterable[str]:
-    """Which columns are the world's though the data is not."""
-    chosen, sets = report.config["evaluation"], {name for each in _asked(report) for name in each.sets}
-    if "probes" in sets and not chosen["probes"]:
-        yield PROBES
-    if "labelled" in sets and chosen["labelled"]["name"] == "world_classes":
-        yield LABELS
-    if "captioned" in sets and chosen["captioned"]["name"] == "world_captions":
-        yield CAPTIONS
+    """What is the embedded world's: all columns, some, or what is trained alone."""
+    trained = report.config["data"]["source"]["name"] == "world"
+    own, sets = _on_the_world(report), {name for each in _asked(report) for name in each.sets}
+    if trained and all(own.values()):
+        yield WORLD
+        return
+    if trained and not any(own.values()) and not _pretrains(report).isdisjoint(("classif", "siglip")):
+        yield TRAINED
+    told = {"probes": PROBES, "labelled": LABELS, "captioned": CAPTIONS}
+    yield from (told[name] for name in told if name in sets and _is_worlds(report, name))
+    if trained and (rest := [name for name, worlds in own.items() if worlds and not BENCHMARK.find(name).sets]):
+        yield f"Measured on the embedded world: {', '.join(rest)}: {_SCENES}. {_COUNTERPARTS}"
     source = report.config["stages"]["lit"]["source"] or report.config["data"]["source"]
     texts = report.config["evaluation"]["texts"] == "lit" and report.config["model"]["towers"] is None
     if texts and any(each.reads_texts for each in _asked(report)) and source["name"] == "world":
         yield TOWER
+
+
+def _on_the_world(report: Report) -> dict[str, bool]:
+    """By the name of each benchmark, whether what it is measured on is the embedded world's, all or a part of it."""
+    data = report.config["data"]["source"]["name"] == "world"
+    return {
+        each.name: any(_is_worlds(report, name) for name in each.sets) if each.sets else data for each in _asked(report)
+    }
+
+
+def _is_worlds(report: Report, section: str) -> bool:
+    """Whether the sets of a section of `evaluation` are the embedded world's."""
+    chosen = report.config["evaluation"][section]
+    if section == "probes":
+        return not chosen or any(each["name"] in WORLDS for each in chosen.values())
+    return chosen["name"] in WORLDS
+
+
+def _pretrains(report: Report) -> set[object]:
+    """How the rows' encoders are pretrained."""
+    return {row.point.get("pretrain", report.config["pretrain"]) for table in report.tables for row in table.rows}
 
 
 def _settings(report: Report) -> Iterable[str]:
@@ -92,7 +112,46 @@ def _settings(report: Report) -> Iterable[str]:
         if benchmark.setting:
             yield benchmark.setting.format(**report.config["evaluation"])
     if languages := {one.name.partition("/")[2] for one in report.details if one.name.startswith("i2t@1/")}:
-        yield f"Retrieval: the mean over {len(languages)} language{'s' * (len(languages) > 1)}."
+        pictures = [
+            cell.ours.n
+            for table in report.tables
+            for row in table.rows
+            for name, cell in row.cells.items()
+            if name.partition(".")[0] == "retrieval" and cell.ours
+        ]
+        of = f", of {min(pictures)} pictures with captions" if pictures else ""
+        yield f"Retrieval: the mean over {len(languages)} language{'s' * (len(languages) > 1)}{of}."
+
+
+def _languages(report: Report) -> Iterable[str]:
+    """Over how many languages, and how few pictures, the columns are that have every language of the data."""
+    for name, counts in _behind(report, "pictures / ").items():
+        english, others = counts.pop("en", 0.0), sorted(counts.values())
+        means = f"there are {english:g} pictures in English"
+        if others:
+            each = f"{others[0]:g}" + (f" to {others[-1]:g}" if others[0] != others[-1] else "")
+            many = f"{len(others)} other language{'s' * (len(others) > 1)}"
+            yield f"{name}: {means}; avg35 is the mean over {many}, of {each} pictures each."
+        else:
+            yield f"{name}: {means}, and none in another language."
+
+
+def _few_answers(report: Report) -> Iterable[str]:
+    """Questions that VQA accuracy, which leaves each of ten annotators out, is not made for."""
+    for name, counts in _behind(report, "questions with ").items():
+        if one := counts.get("one answer"):
+            yield f"{name}: {one:g} questions have one answer: exact match with it, normalised, not VQA accuracy."
+        if few := counts.get("two or three answers"):
+            yield f"{name}: {few:g} questions have two or three answers, whom VQA accuracy gives 67% at most."
+
+
+def _behind(report: Report, begin: str) -> dict[str, dict[str, float]]:
+    """The numbers behind columns whose names begin so, by column and the rest of the name: the least of all rows."""
+    found: dict[str, dict[str, float]] = {}
+    for detail in report.details:
+        if detail.name.startswith(begin):
+            found.setdefault(detail.column, {})[detail.name.removeprefix(begin)] = min(detail.values.values())
+    return found
 
 
 def _published(table: Table) -> Iterable[str]:
@@ -112,7 +171,8 @@ def _unmeasured(report: Report) -> Iterable[str]:
     for name, expected in report.config["expect"].items():
         if name not in columns:
             published = f"published as {expected['value']:g} ({expected['source']})"
-            yield f"{name}, {published}, is not measured: the set has no such labels."
+            every = name.partition(".")[0] in [each.name for each in _asked(report) if each.every_language]
+            yield f"{name}, {published}, is not measured: the set has no such {'captions' if every else 'labels'}."
 
 
 def _skipped(report: Report) -> Iterable[str]:

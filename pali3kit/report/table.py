@@ -9,8 +9,9 @@ from textwrap import fill
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table as RichTable
+from rich.text import Text
 
-from pali3kit.report import paper
+from pali3kit.report import inert, paper
 from pali3kit.report.model import Cell, Report, Row, Table
 from pali3kit.report.statistics import Interval
 
@@ -63,14 +64,14 @@ def with_interval(interval: Interval, signed: bool = False, digits: int = 1) -> 
 
 def markdown(report: Report) -> str:
     """The report's tables and notes as Markdown."""
-    blocks = [f"# {report.name}", _setting(report)]
+    blocks = [f"# {inert.markdown(report.name)}", inert.markdown(_setting(report))]
     for table in report.tables:
         printed = lines(report, table)
         header = ["", *(column.title for column in table.columns)]
         body = [[line.label, *line.cells] for line in printed]
         rule = ["---", *["---:"] * len(table.columns)]
-        blocks += [f"## {table.title}", "\n".join(_piped(cells) for cells in [header, rule, *body])]
-    blocks.append("\n".join(f"- {_inert(note)}" for note in report.notes))
+        blocks += [f"## {inert.markdown(table.title)}", "\n".join(_piped(cells) for cells in [header, rule, *body])]
+    blocks.append("\n".join(f"- {inert.markdown(note)}" for note in report.notes))
     return "\n\n".join(blocks) + "\n"
 
 
@@ -104,17 +105,17 @@ def print_table(report: Report, console: Console | None = None) -> None:
         for grid in [upright] if fits else _sideways(title, table, printed, console):
             console.print(grid)
     for note in report.notes:
-        console.print(f"- {note}", style="dim", markup=False, highlight=False)
+        console.print(_plain(f"- {note}"), style="dim", highlight=False)
 
 
 def _upright(title: str, table: Table, printed: Sequence[Line]) -> RichTable:
     """The paper's layout: a column of the table is a column of the terminal."""
-    grid = RichTable(title=title, title_justify="left", title_style="bold")
+    grid = RichTable(title=_plain(title), title_justify="left", title_style="bold")
     grid.add_column("")
     for column in table.columns:
-        grid.add_column(column.title, justify="right")
+        grid.add_column(_plain(column.title), justify="right")
     for line, after in zip(printed, [*printed[1:], None], strict=True):
-        grid.add_row(line.label, *line.cells, end_section=after is not None and after.kind != line.kind)
+        grid.add_row(*map(_plain, (line.label, *line.cells)), end_section=after is not None and after.kind != line.kind)
     return grid
 
 
@@ -140,14 +141,21 @@ def _width(grid: RichTable, console: Console) -> int:
 
 def _turned(title: str, table: Table, shown: Sequence[Line]) -> RichTable:
     """The lines as columns."""
-    grid = RichTable(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0))
+    grid = RichTable(
+        title=_plain(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
+    )
     grid.add_column("", overflow="fold")
     for line in shown:
         header = fill(line.label, max(8, *map(len, line.cells)), break_long_words=False)
-        grid.add_column(header, justify="right", no_wrap=True)
+        grid.add_column(_plain(header), justify="right", no_wrap=True)
     for index, column in enumerate(table.columns):
-        grid.add_row(column.title, *(line.cells[index] for line in shown))
+        grid.add_row(*map(_plain, (column.title, *(line.cells[index] for line in shown))))
     return grid
+
+
+def _plain(text: str) -> Text:
+    """As it is: neither rich's markup nor what a terminal obeys."""
+    return Text(inert.visible(text))
 
 
 def _line(table: Table, row: Row, kind: str, label: str, text: Callable[[Row, Cell, int], str]) -> Line:
@@ -229,21 +237,16 @@ def _setting(report: Report) -> str:
 
 
 def _piped(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(map(_inert, cells)) + " |"
-
-
-def _inert(text: str) -> str:
-    """Take the meaning for Markdown and HTML out of a text."""
-    text = text.replace("&", "&amp;").replace("<", "&lt;")
-    return text.replace("\n", " ").replace("|", "\\|").replace("*", "\\*").replace("_", "\\_").replace("`", "\\`")
+    return "| " + " | ".join(map(inert.markdown, cells)) + " |"
 
 
 _TEX = {
     **{sign: "\\" + sign for sign in "&%$#_{}"},
+    **{sign: f"{{{sign}}}" for sign in "[]*"},  # behind the end of a line they would be read as its options
     "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}",
     "±": "$\\pm$", "−": "$-$", "Δ": "$\\Delta$", "×": "$\\times$", paper.DAGGER: "\\textdagger{}", ABSENT: "--",
 }  # fmt: skip
 
 
 def _tex(text: str) -> str:
-    return "".join(_TEX.get(sign, sign) for sign in text.replace("\n", " "))
+    return "".join(_TEX.get(sign, sign) for sign in inert.visible(text).replace("\n", " "))

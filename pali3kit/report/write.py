@@ -6,16 +6,17 @@ import csv
 import io
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import DataError
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import Graph, build
-from pali3kit.report import saved, table
-from pali3kit.report.collect import collect
+from pali3kit.report import inert, saved, table
+from pali3kit.report.collect import TRANSFER, collect
 from pali3kit.report.gallery import pictures
 from pali3kit.report.html import page
 from pali3kit.report.model import Cell, Report, StepTiming, Timings
@@ -31,12 +32,12 @@ def write(report: Report, folder: Path, experiment: Experiment, timings: Timings
     """
     folder.mkdir(parents=True, exist_ok=True)
     texts = {
-        "report.json": as_json(asdict(report)),
-        "report.csv": as_csv(report),
+        "report.json": inert.visible(as_json(asdict(report))),
+        "report.csv": inert.visible(as_csv(report)),
         "report.md": table.markdown(report),
         "report.tex": table.latex(report),
-        "report.html": page(report, timings, pictures(report)),
-        "timings.json": as_json(timings),
+        "report.html": inert.visible(page(report, timings, pictures(report))),
+        "timings.json": inert.visible(as_json(timings)),
         saved.EXPERIMENT: saved.to_yaml(experiment),
     }
     return [folder / name for name, text in texts.items() if _write_if_changed(folder / name, text)]
@@ -88,7 +89,9 @@ def as_json(value: object) -> str:
 
 
 def as_csv(report: Report) -> str:
-    """One line for each table, row and column, with intervals and the paper's numbers; empty where there is none."""
+    """One line for each table, row and column, with intervals and the paper's numbers, empty where there is none; then
+    one for each of the further numbers behind them, `caption / BLEU-4`.
+    """
     buffer = io.StringIO()
     lines = [
         {"after": one.after, "row": row.label, "column": column.name, "metric": column.metric, **_record(cell)}
@@ -98,19 +101,31 @@ def as_csv(report: Report) -> str:
         for cell in [row.cells[column.name]]
     ]
     if lines:
-        writer = csv.DictWriter(buffer, fieldnames=list(lines[0]), lineterminator="\n")
+        writer = csv.DictWriter(buffer, fieldnames=list(lines[0]), lineterminator="\n", restval="")
         writer.writeheader()
-        writer.writerows(lines)
+        for line in [*lines, *_further(report)]:
+            writer.writerow({key: inert.cell(value) for key, value in line.items()})
     return buffer.getvalue()
 
 
-def _record(cell: Cell) -> dict[str, str | int]:
+def _further(report: Report) -> Iterator[dict[str, str]]:
+    """Lines of the numbers that stand behind columns, which have no intervals."""
+    first = {column.source: one.after for one in reversed(report.tables) for column in one.columns}
+    for detail in report.details:
+        column, at, after = detail.column.partition("@")
+        where = after if at else TRANSFER if BENCHMARK.find(column).generated else first.get(column, TRANSFER)
+        for label, value in detail.values.items():
+            name = f"{column} / {detail.name}"
+            yield {"after": where, "row": label, "column": name, "status": "done", "mean": _text(value)}
+
+
+def _record(cell: Cell) -> dict[str, str]:
     ours, paper = cell.ours, cell.paper_delta or cell.paper
     return {
         "status": cell.status,
         **_bounds(cell.ours, "mean", "low", "high"),
-        "n": ours.n if ours else "",
-        "seeds": ours.seeds if ours else "",
+        "n": str(ours.n) if ours else "",
+        "seeds": str(ours.seeds) if ours else "",
         "interval": ours.method if ours else "",
         **_bounds(cell.delta, "delta", "delta_low", "delta_high"),
         "paper": _text(cell.paper.value if cell.paper else None),

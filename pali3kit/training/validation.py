@@ -17,7 +17,7 @@ from pali3kit.data.source import Source
 from pali3kit.data.task import Example
 from pali3kit.errors import DataError
 from pali3kit.evals.answers import answer
-from pali3kit.evals.examples import benchmark_examples
+from pali3kit.evals.examples import benchmark_examples, scorable
 from pali3kit.evals.scores import Answered
 from pali3kit.evals.scoring import score
 from pali3kit.models.pali import PaLI
@@ -91,6 +91,7 @@ def validation(model: PaLI, config: Config, context: StageContext, sight: Sight)
     source, tokenizer = build_source(config.source, config.image_size), read_tokenizer(context.parents["tokenizer"])
     masks = read_masks(context.parents["masks"]) if "masks" in context.parents else None
     examples = _readable(_held_out(source, config, sight.count), sight)
+    examples = [examples[number] for number in scorable(config.column, examples)]
     lengths = config.prompt_length, config.target_length
 
     def see(index: Tensor) -> Tensor:

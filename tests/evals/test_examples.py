@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
+from PIL import Image
 
 from pali3kit.catalogue import BENCHMARK
+from pali3kit.data.task import Example
 from pali3kit.data.world import LANGUAGES
 from pali3kit.data.world.source import WorldSource
-from pali3kit.errors import RegistryError
-from pali3kit.evals.examples import benchmark_examples
+from pali3kit.errors import DataError, RegistryError
+from pali3kit.evals.examples import benchmark_examples, demand_examples, scorable
+from pali3kit.plan.kinds.evaluate import Config
+from pali3kit.plan.pali import Texts
+from pali3kit.plan.step import Step
 
 SOURCE = WorldSource()
 
@@ -97,3 +103,57 @@ def test_of_train_pictures_all_expressions_are_asked() -> None:
 def test_examples_may_begin_later() -> None:
     found = benchmark_examples(SOURCE, "caption", bins=32, count=8, limit=10, split="train", start=5)
     assert [example.image for example in found] == [5, 6, 7]
+
+
+@pytest.mark.parametrize(
+    ("column", "languages", "kept"),
+    [
+        ("caption", ["en", "en"], [0, 1]),
+        ("vqa", ["en"], [0]),
+        ("caption_multilingual", ["en", "th", "en", "de", "de"], [0, 2, 3, 4]),
+    ],
+)
+def test_languages_with_too_few_pictures_are_left_out(column: str, languages: list[str], kept: list[int]) -> None:
+    assert scorable(column, [Example(0, "", "", ("a",), language) for language in languages]) == kept
+
+
+@pytest.mark.parametrize(
+    ("column", "languages", "message"),
+    [
+        ("caption", ["en"], "'caption' is measured on 2 test examples at least; found 1"),
+        ("vqa", [], "'vqa' is measured on 1 test examples at least; found none"),
+        ("caption_multilingual", ["en", "th"], "on 2 test examples in a language at least; found en 1, th 1"),
+        ("caption_multilingual", [], "found none"),
+    ],
+)
+def test_too_few_examples_are_refused(column: str, languages: list[str], message: str) -> None:
+    with pytest.raises(DataError, match=message):
+        scorable(column, [Example(0, "", "", ("a",), language) for language in languages])
+
+
+def measuring(column: str, folder: Path, captions: list[str]) -> list[Step]:
+    """A step that measures on captions of files, and the one that makes its model."""
+    images = [f"{number}.png" for number in range(len(captions))]
+    for name in images:
+        Image.new("RGB", (8, 8)).save(folder / name)
+    (folder / "a.tsv").write_text("".join(f"{text}\t{name}\n" for text, name in zip(captions, images, strict=True)))
+    files = {"path": str(folder / "a.tsv"), "images": str(folder), "test": str(folder / "a.tsv")}
+    source = {"name": "tsv", **files, "language": "de" if "multi" in column else "en"}
+    texts = {"image_size": 8, "bins": 9, "prompt_length": 8, "target_length": 8}
+    config = Config(source=source, **texts, column=column, after="transfer", limit=9, beams=1, test=9)
+    model = Step("multimodal", "model", Texts(source=source, **texts))
+    return [model, Step("evaluate", "measured", config, parents={"model": model})]
+
+
+@pytest.mark.parametrize("column", ["caption", "caption_multilingual"])
+def test_a_test_file_of_one_picture_is_refused_before_training(column: str, tmp_path: Path) -> None:
+    demand_examples(measuring(column, tmp_path, ["ein Hund", "eine Katze"]))
+    steps = measuring(column, tmp_path, ["ein Hund"])
+    with pytest.raises(DataError, match=f"'{column}' is measured on 2 test examples .*found (de )?1"):
+        demand_examples(steps)
+    demand_examples(steps[1:])  # the model is there: other columns can be measured
+
+
+def test_a_source_without_languages_is_told_and_counted() -> None:
+    benchmark = BENCHMARK.find("caption_multilingual")
+    assert benchmark.count(10, 5, 0) == benchmark.count(10, 5, 1) == 5

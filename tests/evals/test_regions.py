@@ -36,7 +36,13 @@ def test_a_right_box_with_a_full_mask() -> None:
     scores = score_regions([example(), example()], [TEXT, "no box"], MASKS, bins=65)
     assert scores.samples == pytest.approx([50.0, 0.0]) and scores.value == pytest.approx(25.0)
     limits = {"oracle": pytest.approx(50.0), "reconstruction": pytest.approx(50.0)}  # a full box, whatever the codes
-    assert scores.extra == {"boxacc@0.5": 50.0, "boxacc@0.75": 50.0, "invalid": 50.0, **limits}
+    assert scores.extra == {
+        "cIoU": pytest.approx(100 / 3),
+        "boxacc@0.5": 50.0,
+        "boxacc@0.75": 50.0,
+        "invalid": 50.0,
+        **limits,
+    }
     drawn, nothing = scores.details
     assert drawn["box"] == list(BOX) == drawn["target_box"]
     assert drawn["mask"][0] == [16, 0, 32] and drawn["target_mask"][0] == [16, 0, 16]

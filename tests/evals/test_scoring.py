@@ -81,3 +81,16 @@ def test_a_plug_ins_metric_gets_what_ours_get(add_benchmark: Any, monkeypatch: p
     source: Any = Spaced()
     asked = Answered(EXAMPLES, ANSWERS, source, None, 9)
     assert score("docvqa", asked).value == 12.5 and seen == [asked]
+
+
+def test_there_is_an_answer_and_a_score_for_every_example(add_benchmark: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    source: Any = Spaced()
+    for column in ("caption", "caption_multilingual", "vqa"):
+        with pytest.raises(DataError, match="needs one prediction per example: 1 for 2 examples"):
+            score(column, Answered(EXAMPLES, ANSWERS[:1], source, None, 9))
+    METRIC.names()
+    add_benchmark("docvqa", metric="anls")
+    for scores in (Scores(12.5, [12.5]), Scores(float("nan"), [0.0, 25.0])):
+        monkeypatch.setitem(METRIC._entries, "anls", Entry("anls", lambda answered, scores=scores: scores))
+        with pytest.raises(DataError, match=r"metric 'anls' tells (12.5|nan) of [12] samples on 2 examples"):
+            score("docvqa", Answered(EXAMPLES, ANSWERS, source, None, 9))

@@ -75,5 +75,5 @@ def test_the_metric_equals_the_functions_and_is_summed_over_updates():
     metric.update([Segment((0, 0, 10, 20), FULL), None], [truth, truth], [(0, 0, 20, 20)] * 2)
     metric.update([Segment((0, 0, 20, 20), FULL)], [truth], [(0, 0, 20, 20)])
     assert {k: v.item() for k, v in metric.compute().items()} == pytest.approx(
-        {"miou": 0.5, "box_iou": 0.5, "boxacc@0.5": 2 / 3, "boxacc@0.75": 1 / 3, "invalid": 1}
+        {"miou": 0.5, "ciou": 600 / 1200, "box_iou": 0.5, "boxacc@0.5": 2 / 3, "boxacc@0.75": 1 / 3, "invalid": 1}
     )

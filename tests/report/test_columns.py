@@ -8,7 +8,7 @@ from pali3kit.benchmarks.benchmark import Column as BenchmarkColumn
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.errors import RegistryError
 from pali3kit.report import paper
-from pali3kit.report.columns import Sets, columns_of, score_of
+from pali3kit.report.columns import Sets, columns_of, measures, score_of
 
 EVALUATED = [
     "probe",
@@ -92,3 +92,13 @@ def test_a_plug_in_s_benchmark_keeps_its_title_on_any_data(add_benchmark):
 def test_what_is_called_a_counterpart_is_marked_as_one():
     generated = [each for each in BENCHMARK.all() if each.generated]
     assert all(each.counterpart == all("counterpart" in one.title for one in each.columns) for each in generated)
+
+
+def test_a_column_of_a_language_that_is_not_there_is_not_measured():
+    english, others = columns_of("caption_multilingual")
+    metrics = {"value": 3.0, "n": 2, "samples": [1.0, 5.0], "extra": {"en": 3.0, "languages": {"en": 3.0}}}
+    assert measures(english, metrics) and not measures(others, metrics)
+    (caption,) = columns_of("caption")
+    assert measures(caption, {"value": 3.0})
+    first, real, _ = columns_of("knn")
+    assert measures(first, {"columns": {"top1": {}}}) and not measures(real, {"columns": {"top1": {}}})

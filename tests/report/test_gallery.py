@@ -58,7 +58,7 @@ def test_boxes_and_masks_are_drawn_where_they_are(report):
     assert '<rect class="box" x="13" y="10" width="22" height="20"/>' in html  # asked for, picture 5
     assert '<rect class="box" x="16" y="12" width="18" height="16"/>' in html  # SigLIP's answer
     assert "M16 12h18v1h-18z" in html
-    assert "no valid box: &lt;loc&gt;" in html
+    assert "no valid box: <bdi>&lt;loc&gt;</bdi>" in html
 
 
 def test_without_pictures_the_texts_remain(report):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from pali3kit.report.model import Detail
-from pali3kit.report.notes import LOSS, TEMPLATES, TOWER, WORLD, notes
+from pali3kit.report.notes import CAPTIONS, LOSS, PROBES, TEMPLATES, TOWER, TRAINED, WORLD, notes
 
 
 def test_failures_come_first_with_reason_and_place(report):
@@ -52,6 +52,45 @@ def test_whose_texts_a_tower_was_tuned_on_is_told(report):
     assert TOWER in list(notes(replace(report, config=config)))
     config["stages"] = {**stages, "lit": {**lit, "source": {"name": "pairs"}}}
     assert TOWER not in list(notes(replace(report, config=config)))
+
+
+def asked(report, columns, **evaluation):
+    """The notes of a report of such columns on the embedded world's data."""
+    config = {**report.config, "evaluate": columns, "evaluation": {**report.config["evaluation"], **evaluation}}
+    config["data"] = {**config["data"], "source": {"name": "world"}}
+    return list(notes(replace(report, config=config)))
+
+
+def test_only_what_is_measured_on_the_world_is_said_to_be(report):
+    """An encoder and a text tower that learned from the world may be measured on somebody's own files."""
+    own = {"captioned": {"name": "xm3600", "path": "a.jsonl", "images": "a"}}
+    told = asked(report, ["retrieval"], **own)
+    assert WORLD not in told and CAPTIONS not in told and TRAINED in told and TOWER in told
+    assert not any(note.startswith("The columns are measured on the embedded world") for note in told)
+    told = asked(report, ["retrieval", "probe"], **own)
+    assert WORLD not in told and TRAINED not in told and PROBES in told
+    told = asked(report, ["retrieval", "caption"], **own)
+    assert WORLD not in told and any(note.startswith("Measured on the embedded world: caption: ") for note in told)
+    assert WORLD in asked(report, ["retrieval", "probe", "caption"])
+    assert WORLD not in asked(report, ["probe"], probes={"mine": {"name": "folders", "path": "a"}})
+
+
+def test_how_many_languages_and_pictures_a_mean_is_of(report):
+    parts = [Detail("caption_multilingual", f"pictures / {code}", {"a": n}) for code, n in (("de", 3), ("fr", 40))]
+    told = list(notes(replace(report, details=parts)))
+    means = "avg35 is the mean over 2 other languages, of 3 to 40 pictures each."
+    assert f"caption_multilingual: there are 0 pictures in English; {means}" in told
+    parts = [Detail("caption_multilingual@multimodal", "pictures / en", {"a": 500})]
+    told = list(notes(replace(report, details=parts)))
+    assert "caption_multilingual@multimodal: there are 500 pictures in English, and none in another language." in told
+
+
+def test_questions_with_few_answers_are_told(report):
+    parts = [Detail("vqa", "questions with one answer", {"a": 7, "b": 7})]
+    parts += [Detail("vqa_text", "questions with two or three answers", {"a": 2})]
+    told = list(notes(replace(report, details=parts)))
+    assert "vqa: 7 questions have one answer: exact match with it, normalised, not VQA accuracy." in told
+    assert "vqa_text: 2 questions have two or three answers, whom VQA accuracy gives 67% at most." in told
 
 
 def test_rows_near_the_control_are_named(made_up):

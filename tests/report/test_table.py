@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import re
+from dataclasses import replace
 
 import pytest
 from rich.console import Console
@@ -79,6 +80,22 @@ def test_markdown_takes_no_commands_from_names(made_up, add_benchmark):
     add_benchmark("my_column|<b>")
     report = made_up(["my_column|<b>"]).report()
     assert "my\\_column\\|&lt;b>" in markdown(report)
+
+
+def test_the_terminal_obeys_no_label(report):
+    stream = io.StringIO()
+    first, *others = report.tables[0].rows
+    renamed = replace(report.tables[0], rows=(replace(first, label="[/x] [red]\x1b[2J:smile:"), *others))
+    print_table(replace(report, name="[bold]", tables=(renamed,)), Console(file=stream, width=300))
+    assert "[bold]" in stream.getvalue() and "[/x] [red]\\u001b[2J:smile:" in stream.getvalue()
+    assert "\x1b" not in stream.getvalue()
+
+
+def test_a_row_of_latex_is_no_option_of_the_line_before(report):
+    first, *others = report.tables[0].rows
+    renamed = replace(report.tables[0], rows=(replace(others[0], label="[1, 2]"), replace(first, label="*"), *others))
+    text = latex(replace(report, tables=(renamed,)))
+    assert "\n{[}1, 2{]}" in text and "\n{*} &" in text
 
 
 def test_latex_escapes_and_balances(report):

@@ -5,7 +5,8 @@ from __future__ import annotations
 import csv
 import io
 import json
-from dataclasses import asdict
+import re
+from dataclasses import asdict, replace
 
 import pytest
 
@@ -67,13 +68,45 @@ def test_json_is_canonical():
 
 
 def test_csv_has_a_line_for_every_cell_and_is_read_again(report):
-    rows = list(csv.DictReader(io.StringIO(as_csv(report))))
+    rows = [row for row in csv.DictReader(io.StringIO(as_csv(report))) if " / " not in row["column"]]
     assert len(rows) == 30
     (row,) = [row for row in rows if (row["row"], row["column"]) == ("SigLIP", "vqa_text")]
     assert float(row["delta_low"]) < float(row["delta"]) < float(row["delta_high"])
     assert (row["paper"], row["paper_delta"], row["verdict"]) == ("35.8000", "13.3000", "follows")
     (failed,) = [row for row in rows if row["status"] == "failed"]
     assert (failed["mean"], failed["reasons"].startswith("seed 0: transfer/vqa_knowledge")) == ("", True)
+
+
+def test_csv_has_the_further_numbers_behind_the_columns(report):
+    rows = [row for row in csv.DictReader(io.StringIO(as_csv(report))) if " / " in row["column"]]
+    found = {(row["column"], row["row"]): row for row in rows}
+    assert len(found) == len(rows) == sum(len(detail.values) for detail in report.details)
+    detail = next(one for one in report.details if (one.column, one.name) == ("vqa", "tasks / flags"))
+    row = found["vqa / tasks / flags", "SigLIP"]
+    assert float(row["mean"]) == pytest.approx(detail.values["SigLIP"], abs=1e-4)
+    assert (row["after"], row["status"], row["low"], row["verdict"]) == ("transfer", "done", "", "")
+
+
+def hostile(report):
+    """A report of quoted data that somebody made for whoever reads it."""
+    label = '=HYPERLINK("http://x")\x00\x1b[31m\u202e![p](http://x/p.png)<img src=x>|a\\|`b` [c](d) $x$ [bold]'
+    first, *others = report.tables[0].rows
+    renamed = replace(report.tables[0], rows=(replace(first, label=label), *others), after="transfer")
+    reason = replace(report.stages[0], reason=label)
+    gallery = tuple(replace(one, prompt=label, references=(label,)) for one in report.gallery)
+    return replace(report, name=label, tables=(renamed,), notes=(label,), stages=(reason,), gallery=gallery)
+
+
+def test_no_format_takes_quoted_data_for_commands(report, full, tmp_path):
+    write(hostile(report), tmp_path, full.experiment, full.timings())
+    texts = {path.suffix: path.read_text(encoding="utf-8") for path in tmp_path.iterdir() if path.stem == "report"}
+    for suffix, text in texts.items():
+        assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text), suffix
+    assert not re.search(r"(?<!\\)\[", texts[".md"].replace("\\\\", "")) and "<img" not in texts[".md"]
+    assert "<img" not in texts[".html"] and "&lt;img src=x&gt;" in texts[".html"]
+    assert json.loads(texts[".json"])["name"] == hostile(report).name
+    assert {row["row"][:4] for row in csv.DictReader(io.StringIO(texts[".csv"]))} == {"'=HY", "SigL", "Rand", "Clas"}
+    assert not re.search(r"\\\\\n[\[*]", texts[".tex"]) and "\\textbackslash{}u202e" in texts[".tex"]
 
 
 def test_timings_name_every_artifact_and_sum_up(full):

@@ -20,13 +20,21 @@ import re
 from collections.abc import Iterator, Sequence
 
 from pali3kit.metrics.ptb.fold import fold
-from pali3kit.metrics.ptb.patterns import NEWLINE
+from pali3kit.metrics.ptb.patterns import ABBREVIATION_1, ABBREVIATION_2, NEWLINE
 from pali3kit.metrics.ptb.rules import RULES
 
 DROPPED = frozenset(["''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--", "...", ";"])
 
-# A run of ASCII letters before a space or the line's end is a word by itself, unless it is one of those that are split.
-_PLAIN = re.compile(r"(?!(?i:cannot|gonna|gotta|lemme|gimme|wanna)[ \n])[A-Za-z]+(?=[ \n])")
+# Most of a caption is plain: what only the rule of words, or that of a sign that is dropped anyway, can match. These
+# are words of ASCII letters before a space, a line's end, or a comma or a period with one of these behind it. Not plain
+# are the words that are split, and before a period those that may keep it.
+_SPLIT = "(?:[cC](?i:annot)|[gG](?i:onna|otta|imme)|[lL](?i:emme)|[wW](?i:anna))"
+_KEEPS = f"(?:{ABBREVIATION_1}|{ABBREVIATION_2}|(?i:ca|figs?|prop|nos?|art|bldg|pp|op|pt[ey]|co))"
+_ENDS = r"\.(?:\n| [A-Za-z])"
+_PLAIN = re.compile(
+    rf"(?: +|(?!{_SPLIT}[ \n,.])(?:[A-Za-z]+(?=,?[ \n])|(?!{_KEEPS}\.)[A-Za-z]+(?={_ENDS}))|,(?=[ \n])|(?={_ENDS})\.)+"
+)
+_SIGNS = str.maketrans(",.", "  ")
 _BREAK = re.compile(f"[{NEWLINE}]")
 
 
@@ -35,25 +43,24 @@ def ptb_tokenize(captions: Sequence[str]) -> list[list[str]]:
     text = "\n".join(_BREAK.sub(" ", caption) for caption in captions)
     lines: list[list[str]] = [[] for _ in captions]
     line = 0
-    for token in _lex(text):
-        if token == "\n":
+    for tokens in _lex(text):
+        if tokens == "\n":
             line += 1
-        elif token not in DROPPED:
-            lines[line] += token.split()  # a fraction or a telephone number can hold a hard space
+        elif tokens not in DROPPED:
+            lines[line] += tokens.split()  # several, and a fraction or a telephone number can hold a hard space
     return lines
 
 
 def _lex(text: str) -> Iterator[str]:
-    """Lower-case tokens of `text`, and a newline for each newline."""
+    """Lower-case tokens of `text`: a newline for each newline, plain ones together, the others one by one."""
     folded, position = fold(text), 0
     while position < len(text):
-        if text[position] in " \n":
-            if text[position] == "\n":
-                yield "\n"
+        if text[position] == "\n":
+            yield "\n"
             position += 1
         elif plain := _PLAIN.match(folded, position):
             position = plain.end()
-            yield plain[0].lower()
+            yield plain[0].translate(_SIGNS).lower()
         else:
             end, token = _longest(text, folded, position)
             position = end

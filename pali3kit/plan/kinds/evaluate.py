@@ -80,7 +80,7 @@ def _detail(step: Step) -> str:
 KIND = StageKind(
     name="evaluate",
     summary="generate for one column and score it",
-    version=2,
+    version=3,
     make=_make,
     units=_units,
     seconds=0.008,

@@ -15,7 +15,7 @@ from pali3kit.data.source import Source
 from pali3kit.data.task import Example
 from pali3kit.errors import DataError
 from pali3kit.evals.answers import BATCH, answer
-from pali3kit.evals.examples import benchmark_examples
+from pali3kit.evals.examples import benchmark_examples, scorable
 from pali3kit.evals.scores import Answered, Scores
 from pali3kit.evals.scoring import score
 from pali3kit.language.regions import RegionGrammar
@@ -33,7 +33,8 @@ from pali3kit.training.pictures import picture_or_black
 def run(config: Config, context: StageContext) -> None:
     """Write `metrics.json` and every prediction in `predictions.jsonl`.
 
-    Test pictures that cannot be read are left out: `n` does not count them, `skipped.txt` lists them.
+    Test pictures that cannot be read are left out: `n` does not count them, `skipped.txt` lists them, and languages of
+    which too few are left to measure anything.
     """
     source = build_source(config.source, config.image_size)
     with listing(source, context):
@@ -49,7 +50,7 @@ def _answered(config: Config, context: StageContext, source: Source) -> tuple[li
     examples = benchmark_examples(source, *asked)
     tokenizer = read_tokenizer(context.parents["tokenizer"])
     tokens, grid, bad = _tokens(source, context)
-    examples = [example for example in examples if example.image not in bad]
+    examples = [examples[number] for number in _scorable(source, config.column, examples, bad)]
     predictions = answer(
         read_pali(context.parents["model"], tokenizer).to(chosen_device()),
         tokenizer,
@@ -62,10 +63,24 @@ def _answered(config: Config, context: StageContext, source: Source) -> tuple[li
         RegionGrammar(tokenizer, config.bins) if config.constrained else None,
         lambda done: context.report(done, len(examples)),
     )
-    good = [number for number, example in enumerate(examples) if example.image not in bad]
-    if not good:
-        raise DataError(f"no picture of the test examples of '{config.column}' can be read: see skipped.txt")
+    good = _scorable(source, config.column, examples, bad)  # of tokens that are computed now, more are known to be bad
     return [examples[number] for number in good], [predictions[number] for number in good]
+
+
+def _scorable(source: Source, column: str, examples: Sequence[Example], bad: Container[int]) -> list[int]:
+    """The numbers of the examples with pictures that can be read, of languages that have enough of them.
+
+    Languages that are left out are listed. Raises DataError where nothing is left.
+    """
+    seen = [number for number, example in enumerate(examples) if example.image not in bad]
+    if examples and not seen:
+        raise DataError(f"no picture of the test examples of '{column}' can be read: see skipped.txt")
+    good = [seen[number] for number in scorable(column, [examples[number] for number in seen])]
+    kept = {examples[number].language for number in good}
+    for language in sorted({examples[number].language for number in seen} - kept):
+        if source.skips is not None:
+            source.skips.lines[f"{column}: '{language}' has too few test pictures to measure anything on"] = None
+    return good
 
 
 def _tokens(source: Source, context: StageContext) -> tuple[Callable[[Tensor], Tensor], Grid, Container[int]]:

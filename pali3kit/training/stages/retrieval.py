@@ -20,7 +20,10 @@ def run(config: Config, context: StageContext) -> None:
     pictures, folder = build_captioned(config), context.parents["images"]
     rows = rows_in(folder, "test")
     captions = {language: kept(pictures.captions(language), rows) for language in pictures.languages}
-    captions = {language: said for language, said in captions.items() if said}  # of some no picture could be read
+    if unread := [language for language, said in captions.items() if not said]:
+        lines = "".join(f"no picture with a caption in '{language}' can be read\n" for language in unread)
+        (context.folder / "skipped.txt").write_text(lines, encoding="utf-8")
+    captions = {language: said for language, said in captions.items() if said}
     if not captions:
         raise DataError("none of the pictures that can be read has a caption: see skipped.txt of the stage embed")
     towers, images = read_towers(config, context), features_in(folder, "test")

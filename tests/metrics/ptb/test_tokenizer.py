@@ -1,11 +1,12 @@
 import json
 import random
+import re
 import shutil
 from pathlib import Path
 
 import pytest
 
-from pali3kit.metrics.ptb import ptb_tokenize
+from pali3kit.metrics.ptb import ptb_tokenize, tokenizer
 
 RECORDED = json.loads((Path(__file__).parents[1] / "data" / "ptb_java.json").read_text(encoding="utf-8"))["captions"]
 
@@ -63,6 +64,46 @@ def test_some_tokens(caption, tokens):
 def test_the_next_caption_can_change_the_last_word():
     assert ptb_tokenize(["vitamin C.", "dogs"])[0] == ["vitamin", "c."]
     assert ptb_tokenize(["vitamin C.", "The dog"])[0] == ["vitamin", "c"]
+
+
+def test_plain_words_are_what_the_rules_make_of_them(monkeypatch):
+    """The short cut of plain words against the rules alone, on words that it must leave to them and others."""
+    rng = random.Random(0)
+    words = [
+        "a",
+        "The",
+        "you",
+        "cannot",
+        "Gonna",
+        "fig.",
+        "Mr",
+        "mr.",
+        "co",
+        "Pty",
+        "St",
+        "etc.",
+        "dog",
+        "Jan.",
+        "U",
+        "x",
+        "it's",
+        "no.",
+        "Art",
+        "ltd",
+        "Inc.",
+        "5",
+        "1,000",
+        "U.S.",
+        "pp",
+        "e",
+    ]
+    signs = [" ", ", ", ". ", ".", " .", ",", "  ", ".\n", "\n", ",\n", " ,", "-", ". . .", ".\xa0", " The ", "\t"]
+    texts = ["".join(rng.choice(words) + rng.choice(signs) for _ in range(12)) for _ in range(300)]
+    texts += [caption for caption, _ in RECORDED]
+    captions = [text.split("\n") for text in texts]
+    ours = list(map(ptb_tokenize, captions))
+    monkeypatch.setattr(tokenizer, "_PLAIN", re.compile("(?!)"))
+    assert ours == list(map(ptb_tokenize, captions))
 
 
 def test_line_breaks_in_a_caption_do_not_shift_the_captions_that_follow():

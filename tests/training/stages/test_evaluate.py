@@ -7,8 +7,13 @@ from typing import Any
 
 import pytest
 
+from pali3kit.data.records import Skips
+from pali3kit.data.source import SourceBase
+from pali3kit.data.task import Example
 from pali3kit.data.world import LANGUAGES
+from pali3kit.errors import DataError
 from pali3kit.metrics.vqa import answer_score
+from pali3kit.training.stages.evaluate import _scorable
 from tests.training.stages.conftest import altered
 
 COLUMNS = ["caption", "caption_multilingual", "vqa", "vqa_knowledge", "vqa_text", "refer", "refer_plus", "refer_g"]
@@ -22,13 +27,16 @@ def test_a_score_and_a_prediction_for_every_example(chain: Any, column: str) -> 
     assert metrics["n"] == len(rows) == len(metrics["samples"]) > 0
     assert metrics["samples"] == [row["score"] for row in rows]
     assert all(row["references"] and row["prompt"] and 0 <= row["image"] < 12 for row in rows)
+    if column == "caption":
+        assert 0 <= metrics["extra"]["BLEU-4"] <= 100 and 0 <= metrics["extra"]["ROUGE-L"] <= 100
     if column == "caption_multilingual":
+        assert sum(metrics["extra"]["pictures"].values()) == metrics["n"]
         assert {row["language"] for row in rows} == set(LANGUAGES) == set(metrics["extra"]["languages"])
     if column.startswith("vqa"):
         assert rows[0]["score"] == pytest.approx(100 * answer_score(rows[0]["prediction"], rows[0]["references"]))
     if column.startswith("refer"):
         assert all(row["target_box"] and row["target_mask"] for row in rows)
-        assert {"boxacc@0.5", "boxacc@0.75", "invalid", "oracle", "reconstruction"} <= set(metrics["extra"])
+        assert {"cIoU", "boxacc@0.5", "boxacc@0.75", "invalid", "oracle", "reconstruction"} <= set(metrics["extra"])
 
 
 def test_constrained_regions_can_all_be_read(chain: Any) -> None:
@@ -46,3 +54,17 @@ def test_stage_one_can_be_measured_too(chain: Any) -> None:
 
 def test_calibration(chain: Any) -> None:
     assert chain.calibrate("evaluate").seconds > 0
+
+
+def test_languages_of_which_too_few_pictures_can_be_read_are_listed() -> None:
+    class Files(SourceBase):
+        skips = Skips()
+
+    source: Any = Files()
+    asked = [Example(image, "", "", ("a",), language) for image, language in enumerate(["en", "th", "en", "th", "en"])]
+    assert _scorable(source, "caption_multilingual", asked, {3}) == [0, 2, 4]
+    assert list(source.skips.lines) == ["caption_multilingual: 'th' has too few test pictures to measure anything on"]
+    with pytest.raises(DataError, match="found en 1, th 1"):
+        _scorable(source, "caption_multilingual", asked, {0, 2, 3})
+    with pytest.raises(DataError, match="no picture of the test examples of 'caption' can be read"):
+        _scorable(source, "caption", asked, range(5))

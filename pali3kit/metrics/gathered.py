@@ -1,0 +1,49 @@
+"""Metrics that keep what they saw, over ranks of which some saw nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import ClassVar
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+
+
+class Gathered(Metric):
+    """A metric whose states are lists of flat tensors of the dtypes `kept`, joined over batches and ranks.
+
+    torchmetrics lets a rank that has seen nothing gather an empty tensor of its own choice of dtype and dimensions,
+    with which the other ranks' do not go: here all are flat, and an empty one is of the state's dtype.
+    """
+
+    full_state_update = False
+    kept: ClassVar[Mapping[str, torch.dtype]] = {}
+
+    def __init__(self, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        for name in self.kept:
+            self.add_state(name, [], dist_reduce_fx="cat")
+
+    def keep(self, name: str, values: Tensor) -> None:
+        """Add to a state."""
+        getattr(self, name).append(values.to(self.device, self.kept[name]).flatten())
+
+    def joined(self, name: str) -> Tensor:
+        """All of a state: before ranks are joined it is a list, after that one tensor."""
+        found = getattr(self, name)
+        nothing = torch.empty(0, dtype=self.kept[name], device=self.device)
+        return found if isinstance(found, Tensor) else torch.cat([nothing, *found])
+
+    def sync(
+        self,
+        dist_sync_fn: Callable[..., object] | None = None,
+        process_group: object = None,
+        should_sync: bool = True,
+        distributed_available: Callable[[], bool] | None = None,
+    ) -> None:
+        """Join the ranks' states: each takes part, with nothing where it has seen nothing."""
+        for name, dtype in self.kept.items():
+            if isinstance(getattr(self, name), list) and not getattr(self, name):
+                self.keep(name, torch.empty(0, dtype=dtype))
+        super().sync(dist_sync_fn, process_group, should_sync, distributed_available)
