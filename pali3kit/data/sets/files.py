@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pali3kit.data.reader import inside
 from pali3kit.data.records import written_versions
 from pali3kit.data.sets.contract import Caption
 from pali3kit.errors import DataError
@@ -32,6 +33,8 @@ class Pictures:
         """SHA-256 of names, sizes and versions, as `records.digest`, five times as fast. Raises DataError for a gap."""
         hasher = hashlib.sha256()
         for name in self.names:
+            if name.startswith("/") or ".." in name:
+                inside(self.folder, name)
             try:
                 size = os.stat(os.path.join(self.folder, name)).st_size
             except (OSError, ValueError) as error:  # ValueError: a zero byte in a name
