@@ -1,4 +1,4 @@
-"""Captions that lie beside a picture in a `.txt` or a `.json`, as img2dataset, open_clip and CLIP_benchmark write them."""
+"""Captions beside a picture in a `.txt` or a `.json`, as img2dataset, open_clip and CLIP_benchmark write them."""
 
 from __future__ import annotations
 

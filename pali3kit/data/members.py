@@ -1,7 +1,7 @@
 """The members of a tar that are parts of samples, from its headers alone, whatever wrote it.
 
-Python's tarfile knows headers of V7, GNU and POSIX (long names, sparse files). It trusts what they say, so it is given a
-file that hands out no more than headers have, and it stops at the end of an archive, so those behind it are opened too.
+Python's tarfile knows headers of V7, GNU and POSIX (long names, sparse files). It trusts what they say, so it is given
+a file that hands out no more than headers have. It stops at an archive's end, so those behind it are opened too.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def _visible(folder: str) -> str | None:
 
 
 def read_sparse(file: BinaryIO) -> bytes:
-    """The bytes of the sparse member whose header the file stands at. Raises OSError where it is damaged or too long."""
+    """The bytes of the sparse member whose header is next in a file. Raises OSError where it is damaged or too long."""
     try:
         with tarfile.open(fileobj=file, mode="r:") as tar:
             member = tar.next()

@@ -23,8 +23,8 @@ RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 
 
 class _PairRecords:
-    """Samples with a picture (`.jpg`, `.png`, `.webp`, ...), captions (a line each of `.txt`, or a text or list of texts
-    `caption`, `captions` or `text` in `.json`), and labels (`.cls`: whole numbers below `classes`, apart by spaces).
+    """Samples with a picture (`.jpg`, `.png`, `.webp`, ...), captions (the lines of `.txt`, or `caption`, `captions` or
+    `text` in `.json`, a text or a list), and labels (`.cls`: whole numbers below `classes`, apart by spaces).
     """
 
     version = 2

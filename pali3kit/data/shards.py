@@ -172,7 +172,9 @@ def _without_doubles(table: Table) -> tuple[Table, list[str]]:
     lost = np.unique(double[:, 0])
     shown = [f"{table.keys[s].decode(errors='replace')} (.{table.endings[e]})" for s, e in double[:SHOWN]]
     more = ", ..." if len(double) > SHOWN else ""
-    told = f"{table.shard}: left out: {len(lost)} samples with a member twice: {', '.join(shown)}{more}"
+    told = (
+        f"{table.shard}: left out, having a member twice: {len(lost)} of {len(table)} samples: {', '.join(shown)}{more}"
+    )
     kept = np.setdiff1d(np.arange(len(table)), lost)
     rows = table.members[~np.isin(table.members[:, 0], lost)].copy()
     rows[:, 0] = np.searchsorted(kept, rows[:, 0])

@@ -30,8 +30,17 @@ class Table:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """What the first line holds."""
-        return tuple(name.strip() for name in cells_of(self.lines[0], self.delimiter)) if len(self.lines) else ()
+        """What the first line holds; nothing where that is no row of cells."""
+        try:
+            return tuple(name.strip() for name in cells_of(self.lines[0], self.delimiter)) if len(self.lines) else ()
+        except csv.Error:
+            return ()
+
+    def check_names(self) -> None:
+        """Raises DataError where two columns have one name."""
+        twice = [name for name in self.names if name and self.names.count(name) > 1]
+        if twice:
+            raise DataError(f"{self.lines.where(0)}: two columns are called '{twice[0]}'")
 
     def __len__(self) -> int:
         return len(self._firsts)

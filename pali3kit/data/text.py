@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from pali3kit.data.lines import LineSource
 from pali3kit.registry import SOURCE
-from pali3kit.text.plain import decoded
 
 
 @SOURCE.register("text", "text files, a sentence or paragraph on each line", tells=(), files=("path",))
@@ -18,4 +17,9 @@ class TextSource(LineSource):
     """
 
     def __init__(self, path: str) -> None:
-        super().__init__(path, ".txt", decoded)
+        super().__init__(path, ".txt", decode)
+
+
+def decode(line: bytes) -> str:
+    """The text of a line, without the mark that some programs begin a file with."""
+    return line.decode(errors="replace").removeprefix("\ufeff")

@@ -17,7 +17,7 @@ def fill(root: Path) -> Path:
         file = root / name
         file.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (8, 8), (number, 0, 0)).save(file)
-    (root / "ape" / "1.txt").write_text("An ape, sitting.\n")
+    (root / "ape" / "1.txt").write_text("An ape, sitting.")
     (root / "ape" / "notes.md").write_text("no picture")
     return root
 
@@ -33,7 +33,7 @@ def test_classes_are_the_folders_below(tmp_path: Path) -> None:
 
 def test_texts_lie_beside_pictures_or_are_the_class(tmp_path: Path) -> None:
     records = FolderRecords(fill(tmp_path))
-    assert [records.text(i) for i in range(4)] == ["ape", "An ape, sitting.\n", "", "red fox"]
+    assert [records.text(i) for i in range(4)] == ["ape", "An ape, sitting.", "", "red fox"]
 
 
 def test_as_a_source(tmp_path: Path) -> None:

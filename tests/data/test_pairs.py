@@ -50,7 +50,7 @@ def test_pictures_texts_and_labels(tmp_path: Path) -> None:
     ("ask", "number", "complaint"),
     [
         ("picture", 1, r"s-00\.tar: sample 1: no picture, but txt"),
-        ("text", 3, r"s-01\.tar: sample 3: its \.json is no mapping"),
+        ("text", 3, r"s-01\.tar: sample 3: \.json: no JSON"),
         ("labels", 3, r"sample 3: labels 'x' are no numbers below 4"),
         ("labels", 2, r"sample 2 has no \.cls, but json, png"),
     ],
@@ -98,7 +98,7 @@ def test_texts_are_captions_of_tasks(tmp_path: Path) -> None:
     assert {(example.target if example else None, number) for example, number in targets} == {
         ("a cat", 0), ("no picture", 1), ("a dog", 2), (None, 3),
     }  # fmt: skip
-    assert len(source.skips.lines) == 1 and "sample 3: its .json is no mapping" in next(iter(source.skips.lines))
+    assert len(source.skips.lines) == 1 and "sample 3: .json: no JSON" in next(iter(source.skips.lines))
     assert source.size("test") == 2 and source.languages == ("de",)
     example = source.task("splitcap", 16).draw("test", 0, np.random.default_rng(0))
     assert example is not None and "a dog".endswith(example.target)

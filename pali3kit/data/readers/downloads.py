@@ -74,20 +74,24 @@ def _named(folder: Path) -> list[Download]:
 
 
 def caption_of(download: Download, folder: Path, row: Row, rows: int) -> str:
-    """The caption of a picture: what lies beside it says, else its row, if that has the url that lies beside it.
+    """The caption of a picture: of the row that its number says, unless what lies beside it is of another one.
+
+    img2dataset numbers by shards, of 10,000 rows or of any other number.
 
     Raises:
-        DataError: the row that its name says is not that of its url.
+        DataError: nothing tells which row it is of.
     """
-    told = download.told and read_captions(partial(_beside, folder, download), f"{folder / download.name}")
+    caption, url = row(download.row) if download.row < rows else ("", None)
+    known = _url(download, folder)
+    if url is not None and known == url:
+        return caption
+    told = read_captions(partial(_beside, folder, download), f"{folder / download.name}")
     if told:
         return told[0]
-    if download.row >= rows:
-        raise DataError(f"{folder / download.name}: nothing tells its row: {download.row} is past the last of {rows}")
-    caption, url = row(download.row)
-    known = _url(download, folder)
-    if (known is not None and known != url) or download.sum not in (None, zlib.crc32(url.encode(errors="replace"))):
-        raise DataError(f"{folder / download.name}: it is not of the url of row {download.row}, {url[:80]}")
+    if url is None or known is not None or download.sum not in (None, zlib.crc32(url.encode(errors="replace"))):
+        raise DataError(
+            f"{folder / download.name}: it is of another url than row {download.row}, or there is no such row"
+        )
     return caption
 
 

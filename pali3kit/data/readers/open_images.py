@@ -49,7 +49,8 @@ class OpenImagesReader(Files):
         """The names in the first line, which must have all that is needed."""
         found = self.rows.names
         if not found:
-            raise DataError(f"{self.path}: it is empty")
+            raise DataError(f"{self.path}: it is empty, or its first line has no names")
+        self.rows.check_names()
         sides = MASK_BOX if "MaskPath" in found else BOX
         for name in ("ImageID", "LabelName", *sides):
             if name not in found:

@@ -159,7 +159,7 @@ def _column(file: Path, names: Sequence[str], wanted: Sequence[str], what: str) 
 
 
 def _files(key: str) -> list[str]:
-    """Where img2dataset puts a picture: its shard's number is what its place in a shard of 10,000, or of others, leaves."""
+    """Where img2dataset puts a picture: in its shard's folder, whose number is the key without the place in it."""
     names = [f"{key}.{ending}" for ending in ENCODINGS]
     return [f"{key[:-digits]}/{name}" for digits in DIGITS for name in names] + names
 

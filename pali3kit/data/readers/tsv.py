@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
 
 from pali3kit.data.annotated import AnnotatedSource
@@ -17,6 +18,7 @@ from pali3kit.registry import SOURCE
 CAPTIONS = ("caption", "title", "text")
 ADDRESSES = ("filepath", "image_path", "file_name", "filename", "path", "image", "url")  # a path is surer than a url
 DELIMITERS = ("\t", ",")
+TRIED = 100  # rows, of which the first that can be read says what addresses are
 
 
 class TsvReader(Files):
@@ -51,6 +53,7 @@ class TsvReader(Files):
                 next((known[n] for n in wanted if n in known), None) for wanted in (CAPTIONS, ADDRESSES)
             )
             if caption is not None and address is not None:
+                table.check_names()
                 return table, caption, address
             if (caption or address) and len(known) > 1 and not any("." in name for name in known):
                 lost = "caption" if caption is None else "url or path"
@@ -59,7 +62,8 @@ class TsvReader(Files):
 
     @cached_property
     def _url_first(self) -> bool:
-        return "://" in self.lines[0].split(b"\t")[0].decode(errors="replace")
+        lines = (self.lines[line].split(b"\t") for line in range(min(len(self.lines), TRIED)))
+        return b"://" in next((cells[0] for cells in lines if len(cells) == 2), b"")
 
     @cached_property
     def _count(self) -> int:
@@ -94,7 +98,16 @@ class TsvReader(Files):
     @cached_property
     def _found(self) -> tuple[list[Download], list[str]] | None:
         """The pictures that were downloaded, and what is wrong with them; None where addresses are paths."""
-        return find_downloads(self.images, self._count) if "://" in self._row(0)[1] else None
+        return find_downloads(self.images, self._count) if "://" in self._first_address() else None
+
+    def _first_address(self) -> str:
+        """That of the first row that can be read. Raises what is wrong with the first where none can."""
+        if not self._count:
+            raise DataError(f"{self.path}: it has no rows")
+        for row in range(min(self._count, TRIED)):
+            with suppress(DataError):
+                return self._row(row)[1]
+        return self._row(0)[1]
 
     @property
     def damages(self) -> Sequence[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -32,6 +33,9 @@ class Pictures:
     def digest(self, *versions: int) -> str:
         """SHA-256 of names, sizes and versions, as `records.digest`, five times as fast. Raises DataError for a gap."""
         hasher = hashlib.sha256()
+        if len(set(self.names)) < len(self.names):
+            twice = next(name for name, times in Counter(self.names).items() if times > 1)
+            raise DataError(f"{self.told_by}: picture {twice} stands in it twice")
         for name in self.names:
             if name.startswith("/") or ".." in name:
                 inside(self.folder, name)

@@ -105,7 +105,7 @@ def test_wrong_tables_are_named(table: str, told: str, files: Callable[..., Open
         ),
         (BOXES.replace("0.250000", "1.5"), r"table.csv:2: 'bbox' .* is empty or outside a picture of 6x8"),
         (BOXES.replace("0.500000,0,0,0,0,0", "0.500000,0"), "table.csv:2: 9 columns, where the first line has 13"),
-        (MASKS.replace("jbk_1.png,", "jbk_2.png,"), r"masks/000a1249af2bc5f0_m0jbk_2.png: No such file"),
+        (MASKS.replace("jbk_1.png,", "jbk_2.png,"), r"masks: there is no picture 000a1249af2bc5f0_m0jbk_2.png"),
     ],
 )
 def test_wrong_rows_are_named(table: str, told: str, files: Callable[..., OpenImagesReader]) -> None:

@@ -63,6 +63,6 @@ def test_what_is_wrong_with_a_table(tmp_path: Path) -> None:
 
 def test_without_the_library_its_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = table(tmp_path / "f.parquet", {"caption": ["a"], "jpg": [b"x"]})
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(DataError, match=r"needs pyarrow: pip install 'pali3kit\[parquet\]'"):
         len(ParquetReader(path))

@@ -24,7 +24,7 @@ def test_cc3m_with_the_files_of_img2dataset(tmp_path: Path, picture: Callable[..
     """Row 1 failed to download."""
     picture(tmp_path / "images/00000/000000000.jpg", shade=10)
     picture(tmp_path / "images/00000/000000002.jpg", shade=12)
-    (tmp_path / "images/00000/000000000.txt").write_text("its caption again")
+    (tmp_path / "images/00000/000000000.txt").write_text("a very typical bus station")
     (tmp_path / "images/00000.parquet").write_bytes(b"")
     source = create(table(tmp_path, CC3M), str(tmp_path / "images"))
     told = {source.record("train", i).captions["en"]: source.image("train", i)[0, 0, 0] for i in range(2)}
@@ -41,7 +41,7 @@ def test_cc12m_has_the_url_first_and_shards_of_10000_rows(tmp_path: Path, pictur
 
 def test_the_files_of_download_conceptual_captions(tmp_path: Path, picture: Callable[..., Path]) -> None:
     """`<row>_<crc32 of the url>`, without an ending."""
-    picture(tmp_path / "training/1_2719362841", shade=7)
+    picture(tmp_path / "training/1_1108581498", shade=7)
     source = create(table(tmp_path, CC3M), str(tmp_path / "training"), language="de")
     assert source.size("train") == 1 and source.languages == ("de",)
     assert source.record("train", 0).captions == {"de": ("the sea at night",)} and source.image("train", 0).max() == 7
