@@ -38,6 +38,7 @@ VALUES = (b"null", b"[]", b"{}", b"7", b"true", b'"x"', b"NaN", b"[" * 100_000, 
 SIZES = (b"77777777777\0", b"\x80" + b"\xff" * 11, b"\xff" * 12, b"00000000001\0", b"-0000000512\0",
          b"\x80" + bytes(6) + b"\x7f" * 5)  # fmt: skip
 """Of a member of a tar: 8 GiB, beyond all, below 0, 1, below 0, half a TiB."""
+PACKINGS = {".gz": gzip, ".bz2": bz2}
 Damage = Callable[[bytes, np.random.Generator], bytes]
 
 
@@ -123,10 +124,9 @@ DAMAGES: tuple[Damage, ...] = (
 
 def damaged(data: bytes, name: str, rng: np.random.Generator) -> bytes:
     """One damage, or now and then two; of a packed file, half the time of what is in it."""
-    for packing in (gzip, bz2):
-        if name.endswith(f".{packing.__name__[:2]}") or (packing is bz2 and name.endswith(".bz2")):
-            if rng.integers(2):
-                return packing.compress(damaged(packing.decompress(data), "", rng))
+    packing = next((of for ending, of in PACKINGS.items() if name.endswith(ending)), None)
+    if packing and rng.integers(2):
+        return packing.compress(damaged(packing.decompress(data), "", rng))
     for _ in range(int(rng.integers(1, 3))):
         data = DAMAGES[int(rng.integers(len(DAMAGES)))](data, rng)
     return data

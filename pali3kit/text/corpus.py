@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pali3kit.errors import DataError, nearest
-from pali3kit.text.plain import stream_lines
+from pali3kit.text.plain import stream_lines, writable
 
 
 def read_sentences(paths: Iterable[Path], field: str = "text") -> Iterator[str]:
@@ -22,10 +22,9 @@ def read_sentences(paths: Iterable[Path], field: str = "text") -> Iterator[str]:
             try:
                 text = line.decode("utf-8-sig")
                 text = read_field(text, field) if objects else text
-                text.encode()  # half a surrogate pair, which JSON may hold, is refused
             except ValueError as error:
                 raise DataError(f"{path}:{number}: {error}") from error
-            yield from text.splitlines()
+            yield from map(writable, text.splitlines())
 
 
 def read_field(line: str | bytes, field: str) -> str:

@@ -37,7 +37,12 @@ SMALL, RATIO = 1 << 24, 100  # a file that unpacks to more than so many bytes, a
 
 def one_line(text: str) -> str:
     """The text with single spaces; half a surrogate pair, which JSON may hold and UTF-8 may not, becomes a `?`."""
-    return " ".join(text.split()).encode(errors="replace").decode()
+    return writable(" ".join(text.split()))
+
+
+def writable(text: str) -> str:
+    """The text with a `?` for each half of a surrogate pair."""
+    return text.encode(errors="replace").decode()
 
 
 def packing(head: bytes) -> str | None:
