@@ -93,7 +93,7 @@ class LineSource(SourceBase):
 
     classes: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
-    version = 1
+    version = 2  # files whose lines end with a carriage return alone are lines
     draws = False
     skips: Skips
 

@@ -40,7 +40,7 @@ def test_texts_lie_beside_pictures_or_are_the_class(tmp_path: Path) -> None:
 def test_what_systems_leave_is_no_class_and_no_picture(tmp_path: Path) -> None:
     fill(tmp_path)
     before = FolderRecords(tmp_path)
-    for name in (".ipynb_checkpoints/1-checkpoint.jpg", "ape/.ipynb_checkpoints/1.jpg", "ape/._1.jpg", "__MACOSX/ape/1.jpg",
+    for name in (".ipynb_checkpoints/1.jpg", "ape/.ipynb_checkpoints/1.jpg", "ape/._1.jpg", "__MACOSX/ape/1.jpg",
                  "@eaDir/1.jpg/SYNOFILE_THUMB_M.jpg"):  # fmt: skip
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (8, 8)).save(tmp_path / name)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pali3kit.data.lines import HELD_OUT, Lines, LineSource, Skips, find_files, is_held_out
@@ -33,6 +33,7 @@ def fill(root: Path) -> Path:
     return root
 
 
+@settings(max_examples=60)
 @given(
     texts=st.lists(
         st.lists(st.binary(max_size=9).filter(lambda line: not set(line) & {10, 13, 0, 0xFF, 0xFE})), max_size=3

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import re
 import zlib
-from collections import Counter
-from collections.abc import Callable, Mapping
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,7 +18,8 @@ from pali3kit.data.visible import walk
 from pali3kit.errors import DataError
 
 NUMBERED = re.compile(r"(?:(\d{6,})|(\d+)_(\d+))(?:\.(?:jpe?g|png|webp|gif))?", re.IGNORECASE)
-SHARD = 9  # digits of a key of img2dataset whose last four count 10,000 rows of a shard, if nobody asked for others
+SHARD, DIGITS = 10_000, 9  # rows of a shard of img2dataset, and digits of a key, if nobody asked for others
+ENOUGH = 100  # pictures from which it would show that shards have other sizes
 TOLD = (".json", ".txt")  # what img2dataset leaves beside a picture
 Row = Callable[[int], tuple[str, str]]
 """The caption and the url of a row."""
@@ -28,49 +29,70 @@ Row = Callable[[int], tuple[str, str]]
 class Download:
     """A picture below the folder, by the name of its file, without its ending.
 
-    `row` is what its name says, `told` whether a `.json` or `.txt` beside it says more, `sum` the CRC-32 of its url.
+    `row` is what its name says, `told` whether a `.json` or `.txt` beside it says more. `digits` are those of its key,
+    `sum` is the CRC-32 of its url: img2dataset's names have the one, DownloadConceptualCaptions' the other.
     """
 
     name: str
     ending: str
     row: int
     told: bool
+    digits: int | None = None
     sum: int | None = None
+
+    def fault(self, rows: int) -> str | None:
+        """Why its name alone says no row."""
+        if self.digits not in (None, DIGITS):
+            return "whose number is no row's"
+        return f"past the last of {rows} rows" if self.row >= rows else None
 
 
 def find_downloads(folder: Path, rows: int) -> tuple[list[Download], list[str]]:
-    """The pictures by their rows, and what is left out: those past the last row, and several of one row.
+    """The pictures by their rows, and what is left out: those whose name says no row, or one that several have.
 
     Raises:
-        DataError: no picture is called as those that are downloaded are.
+        DataError: no picture says its row, or shards are of another size than names can tell.
     """
     found = sorted(_named(folder), key=lambda download: (download.row, download.name))
-    if not found:
+    kept = [download for download in found if download.told]
+    left: dict[str, list[Download]] = defaultdict(list)
+    bare = [download for download in found if not download.told]
+    times = Counter(download.row for download in bare)
+    for download in bare:
+        fault = download.fault(rows) or ("of a row that has several" if times[download.row] > 1 else None)
+        (left[fault] if fault else kept).append(download)
+    if not kept:
         raise DataError(f"{folder}: no picture is called by its row, such as 00000/000000000.jpg or 0_1234567890")
-    bare = Counter(download.row for download in found if not download.told)
-    past = [download for download in found if not download.told and download.row >= rows]
-    several = [d for d in found if not d.told and d.row < rows and bare[d.row] > 1]
-    damages = [
-        f"{folder}: left out: {len(lost)} pictures {what}, the first {lost[0].name}{lost[0].ending}"
-        for lost, what in ((past, f"numbered past the last of {rows} rows"), (several, "of a row that has several"))
-        if lost
+    _check_shards([download for download in bare if download.digits == DIGITS], folder, rows)
+    return sorted(kept, key=lambda download: (download.row, download.name)), [
+        f"{folder}: left out: {len(lost)} pictures {fault}, the first {lost[0].name}{lost[0].ending}"
+        for fault, lost in left.items()
     ]
-    lost = {id(download) for download in (*past, *several)}
-    return [download for download in found if id(download) not in lost], damages
 
 
-def _named(folder: Path) -> list[Download]:
-    found = []
+def _check_shards(found: Sequence[Download], folder: Path, rows: int) -> None:
+    """Raises DataError where keys of img2dataset do not count shards of 10,000 rows: then they are no rows."""
+    later = [download for download in found if download.row >= SHARD]
+    highest = max((download.row % SHARD for download in found), default=0)
+    if later and (later[-1].row >= rows or (len(found) >= ENOUGH and highest < SHARD / 2)):
+        past = later[-1].row >= rows
+        why = f"numbers go past the last of {rows} rows" if past else f"no number ends with more than {highest}"
+        raise DataError(
+            f"{folder}: {why}: img2dataset's shards are not of {SHARD} rows, or of another table; without its .json or"
+            f" .txt beside it nothing tells the row of {later[-1].name}{later[-1].ending}"
+        )
+
+
+def _named(folder: Path) -> Iterator[Download]:
     for place, names in walk(folder):
         below, there = os.path.relpath(place, folder), frozenset(names)
         for name in names:
             if match := NUMBERED.fullmatch(name):
                 stem, ending = os.path.splitext(name)
+                key, row, of_url = match.groups()
                 told = any(stem + other in there for other in TOLD)
-                if match[2] or told or len(match[1]) == SHARD:
-                    row, of_url = int(match[1] or match[2]), int(match[3]) if match[2] else None
-                    found.append(Download(os.path.normpath(os.path.join(below, stem)), ending, row, told, of_url))
-    return found
+                path, digits = os.path.normpath(os.path.join(below, stem)), len(key) if key else None
+                yield Download(path, ending, int(key or row), told, digits, int(of_url) if of_url else None)
 
 
 def caption_of(download: Download, folder: Path, row: Row, rows: int) -> str:

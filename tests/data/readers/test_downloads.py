@@ -53,7 +53,24 @@ def test_keys_of_other_lengths_count_where_something_tells_their_row(
 ) -> None:
     picture(tmp_path / "images/00001/00001002.jpg").with_suffix(".txt").write_text("caption 1002")
     picture(tmp_path / "images/00001/00001003.jpg")  # nothing tells its row, and it is no key of shards of 10,000
-    assert told(reader(2000)) == {"00001002.jpg": "caption 1002"}
+    found = reader(2000)
+    assert told(found) == {"00001002.jpg": "caption 1002"}
+    assert [damage.partition("left out: ")[2] for damage in found.damages] == [
+        "1 pictures whose number is no row's, the first 00001/00001003.jpg"
+    ]
+
+
+@pytest.mark.parametrize("rows", [2003, 10_003])
+def test_shards_of_another_size_are_refused_where_nothing_tells_their_rows(
+    rows: int, reader: Callable[[int], TsvReader], tmp_path: Path, picture: Picture
+) -> None:
+    for row in (*range(100), 2002) if rows == 10_003 else (1, 2002):
+        key = f"{row // 2000 * 10_000 + row % 2000:09}"
+        picture(tmp_path / "images" / key[:5] / f"{key}.jpg")
+    with pytest.raises(
+        DataError, match=r"images: n.* img2dataset's shards are not of 10000 rows.*00001/000010002\.jpg"
+    ):
+        len(reader(rows))
 
 
 def test_the_table_is_believed_where_the_url_is_its_own(
@@ -95,6 +112,6 @@ def test_what_is_left_out_is_counted(reader: Callable[[int], TsvReader], tmp_pat
     found = reader(3)
     assert len(found) == 1
     assert [damage.partition("left out: ")[2] for damage in found.damages] == [
-        "1 pictures numbered past the last of 3 rows, the first a/000000007.jpg",
         "2 pictures of a row that has several, the first a/000000001.jpg",
+        "1 pictures past the last of 3 rows, the first a/000000007.jpg",
     ]

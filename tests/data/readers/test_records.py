@@ -121,3 +121,19 @@ def test_a_line_that_tells_nothing_and_a_path_that_leads_out(lines: Lines) -> No
         reader.record(1).picture()
     with pytest.raises(DataError, match=r"r\.jsonl: no picture"):
         len(lines(""))
+
+
+def test_half_a_surrogate_pair_reaches_no_task(lines: Lines, tmp_path: Path) -> None:
+    half = "a cut \ud83d emoji"
+    lines({
+        "image": "2.jpg", "captions": [half], "questions": [{"question": half, "answers": [half]}], "words": [half],
+        "things": [{"label": half, "bbox": [1, 1, 2, 2]}],
+    })  # fmt: skip
+    source = create(str(tmp_path / "r.jsonl"), str(tmp_path / "images"))
+    assert source.classes == ("a cut ? emoji",)
+    for name in ("caption", "splitcap", "span_corruption", "ocr", "vqa", "vqg", "object_vqa", "detect"):
+        for seed in range(3):
+            example = source.task(name, 1000).draw("train", 0, np.random.default_rng(seed))
+            assert example is not None
+            "".join((example.prompt, example.target, *example.references)).encode()
+    "".join(source.sentences(0, 1000)).encode()
