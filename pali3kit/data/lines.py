@@ -51,12 +51,13 @@ class Lines:
         content, behind = self._open(self.files[file]), number + count
         return content[int(starts[number]) : int(starts[behind]) if behind < ends[file] else len(content)]
 
-    def find(self, what: bytes, number: int) -> int:
-        """The first line of the first file, from line `number` on, that holds `what`; -1 where none does."""
-        if number >= self._index[1][0]:
-            return -1
-        place = self._open(self.files[0]).find(what, int(self._index[0][number]))
-        return int(np.searchsorted(self._index[0][: self._index[1][0]], place, side="right")) - 1 if place >= 0 else -1
+    def counts(self, sign: bytes) -> np.ndarray:
+        """How often a sign stands in each line, int64 `[lines]`."""
+        found = []
+        for starts, file in zip(np.split(self._index[0], self._index[1][:-1]), self.files, strict=True):
+            places = _behind(file, sign)
+            found.append(np.diff(np.searchsorted(places, starts, side="right"), append=len(places)))
+        return np.concatenate(found)
 
     def where(self, number: int) -> str:
         """What to call a line in errors: `file:line`."""

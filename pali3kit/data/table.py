@@ -82,13 +82,12 @@ class Table:
         return np.flatnonzero(~inner)
 
     def _spans(self) -> Iterator[tuple[int, int]]:
-        """The rows with a quote that stand on several lines: the first line, and how many."""
-        line = 1
-        while (line := self.lines.find(QUOTE, line)) >= 0:
-            count = self._span(line)
-            if count > 1:
-                yield line, count
-            line += count
+        """The rows that stand on several lines, so that quotes on the first are not even: that line, and how many."""
+        behind = 1
+        for line in map(int, np.flatnonzero(self.lines.counts(QUOTE) % 2)):
+            if line >= behind:
+                behind = line + self._span(line)
+                yield line, behind - line
 
     def _span(self, line: int) -> int:
         """On how many lines the row that begins on `line` stands; 1 where its quotes are not in order."""

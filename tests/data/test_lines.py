@@ -148,3 +148,9 @@ def test_what_texts_do_not_have(tmp_path: Path) -> None:
     ):
         with pytest.raises(DataError, match=r"texts in files have no (pictures|labels|task 'vqa')"):
             ask()
+
+
+def test_signs_are_counted_in_each_line(tmp_path: Path) -> None:
+    for name, data in (("a", b'"x" "\n\n"'), ("b", b""), ("c", b'"\r\n""')):
+        (tmp_path / name).write_bytes(data)
+    assert Lines([tmp_path / name for name in "abc"]).counts(b'"').tolist() == [3, 0, 1, 1, 2]
