@@ -17,6 +17,7 @@ import numpy as np
 from pali3kit.data.members import Damaged, Found, Link, members, read_sparse
 from pali3kit.errors import DataError
 
+LINK = -1  # in the place of an offset
 SHOWN = 5  # samples that a message names
 
 
@@ -105,77 +106,97 @@ def index_shards(shards: Sequence[Path]) -> ShardIndex:
 
 
 class _Numbers:
-    """The numbers of the samples and endings of a shard, in the order in which they come."""
+    """The numbers of the keys and endings of a shard, in the order in which they come."""
 
     def __init__(self) -> None:
         self.keys: dict[tuple[int, str], int] = {}
         self.endings: dict[str, int] = {}
 
     def of(self, archive: int, key: str, ending: str) -> tuple[int, int]:
-        """Equal keys in archives that lie one behind the other are two samples."""
+        """Equal keys in archives that lie one behind the other are two."""
         sample = self.keys.setdefault((archive, key), len(self.keys))
         return sample, self.endings.setdefault(ending, len(self.endings))
 
-    def known(self, archive: int, key: str, ending: str) -> tuple[int, int] | None:
-        """Those of what has come; None for what has not."""
-        sample, number = self.keys.get((archive, key)), self.endings.get(ending)
+    def known(self, link: Link) -> tuple[int, int] | None:
+        """Those of what a link leads to; None for what has not come."""
+        key, ending = link.target or ("", "")
+        sample, number = self.keys.get((link.archive, key)), self.endings.get(ending)
         return None if sample is None or number is None else (sample, number)
+
+
+Row = tuple[int, int, int, int]
+"""Numbers of a key and of an ending, offset and length; of a link `LINK` and its number."""
 
 
 def _index(shard: Path) -> tuple[Table, list[str]]:
     """The samples of a shard, and what is wrong with it."""
-    numbers, links = _Numbers(), list[Link]()
-    rows: list[tuple[int, int, int, int]] = []
-    damages = []
+    numbers, links, rows, damages = _Numbers(), list[Link](), list[Row](), list[str]()
     try:
         for member in members(shard):
+            row = numbers.of(member.archive, member.key, member.ending)
             if isinstance(member, Found):
-                rows.append((*numbers.of(member.archive, member.key, member.ending), member.offset, member.length))
+                rows.append((*row, member.offset, member.length))
             else:
+                rows.append((*row, LINK, len(links)))
                 links.append(member)
     except Damaged as error:
         damages.append(f"{shard}: damaged after {len(numbers.keys)} samples: {error}")
     if links:
         damages += [f"{shard}: {told}" for told in _follow(links, rows, numbers)]
-    found = np.array(sorted(rows), np.int64).reshape(-1, 4)
-    table = Table(shard, np.array([_written(key) for _, key in numbers.keys], "S"), list(numbers.endings), found)
-    table, doubled = _without_doubles(table)
+    found = np.array([row for row in rows if row[2] != LINK], np.int64).reshape(-1, 4)
+    keys = np.array([key.encode(errors="replace") for _, key in numbers.keys], "S")
+    table, doubled = _without_doubles(_grouped(shard, keys, list(numbers.endings), found))
     return table, damages + doubled
 
 
-def _written(key: str) -> bytes:
-    return key.encode(errors="replace")
-
-
-def _follow(links: Sequence[Link], rows: list[tuple[int, int, int, int]], numbers: _Numbers) -> list[str]:
-    """Add to `rows` what links lead to, as members of their own. What leads to no member is told."""
-    places = {row[:2]: row[2:] for row in rows}
+def _follow(links: Sequence[Link], rows: list[Row], numbers: _Numbers) -> list[str]:
+    """Put into `rows` where links lead. What leads to no member is told."""
+    places = {row[:2]: row[2:] for row in rows if row[2] != LINK}
     damages = []
-    for link in links:
-        target = numbers.known(link.archive, *link.target) if link.target else None
-        place = places.get(target) if target else None
-        if place is None:
-            damages.append(f"{link.name} is a link to {link.leads_to}, which is no member before it")
-            continue
-        row = numbers.of(link.archive, link.key, link.ending)
-        places[row] = place
-        rows.append((*row, *place))
+    for at, (*row, offset, number) in enumerate(rows):
+        if offset == LINK:
+            target = numbers.known(links[number])
+            place = places.get(target) if target else None
+            if place:
+                places[row[0], row[1]] = place
+                rows[at] = (row[0], row[1], *place)
+            else:
+                link = links[number]
+                damages.append(f"{link.name} is a link to {link.leads_to}, which is no member before it")
     return damages
+
+
+def _grouped(shard: Path, keys: np.ndarray, endings: list[str], rows: np.ndarray) -> Table:
+    """The samples: the members of each key or, where it has one of them twice, of each stretch of the shard with that
+    key, as webdataset reads all. So it is where `tar -A` has put archives together.
+    """
+    of = rows[:, 0]
+    stretch = np.cumsum(np.diff(of, prepend=-1) != 0)
+    codes = of * (len(rows) + 1) + np.where(np.isin(of, _doubles(rows)[:, 0]), stretch, 0)
+    _, first, number = np.unique(codes, return_index=True, return_inverse=True)
+    order = np.argsort(first)  # samples are in the order of the shard
+    members = rows.copy()
+    members[:, 0] = np.argsort(order)[number]
+    return Table(shard, keys[of[first[order]]], endings, members[np.lexsort((members[:, 1], members[:, 0]))])
+
+
+def _doubles(rows: np.ndarray) -> np.ndarray:
+    """The numbers of keys and endings, int64 `[n,2]`, that more than one of the rows has."""
+    parts = rows[np.lexsort((rows[:, 1], rows[:, 0])), :2]
+    return np.unique(parts[1:][(parts[1:] == parts[:-1]).all(axis=1)], axis=0)
 
 
 def _without_doubles(table: Table) -> tuple[Table, list[str]]:
     """The samples less those that have a member twice: nobody knows which picture belongs to which text."""
-    parts = table.members[:, :2]
-    double = np.unique(parts[1:][(parts[1:] == parts[:-1]).all(axis=1)], axis=0)
+    double = _doubles(table.members)
     if not len(double):
         return table, []
     lost = np.unique(double[:, 0])
     shown = [f"{table.keys[s].decode(errors='replace')} (.{table.endings[e]})" for s, e in double[:SHOWN]]
     more = ", ..." if len(double) > SHOWN else ""
-    told = (
-        f"{table.shard}: left out, having a member twice: {len(lost)} of {len(table)} samples: {', '.join(shown)}{more}"
-    )
+    told = f"{len(lost)} of {len(table)} samples: {', '.join(shown)}{more}"
     kept = np.setdiff1d(np.arange(len(table)), lost)
-    rows = table.members[~np.isin(table.members[:, 0], lost)].copy()
+    rows = table.members[~np.isin(table.members[:, 0], lost)]
     rows[:, 0] = np.searchsorted(kept, rows[:, 0])
-    return Table(table.shard, table.keys[kept], table.endings, rows), [told]
+    left = Table(table.shard, table.keys[kept], table.endings, rows)
+    return left, [f"{table.shard}: left out, having a member twice: {told}"]

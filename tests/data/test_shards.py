@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import tarfile
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pali3kit.data.shards import index_shards
 from pali3kit.errors import DataError
@@ -145,3 +148,38 @@ def test_a_sparse_member_is_read_with_its_holes(tmp_path: Path) -> None:
     assert first.key == "0" and first.read("txt") == b"begin" + bytes(995) + b"end"
     with pytest.raises(DataError, match=r"a\.tar: a sparse member of more than 268435456 bytes"):
         bomb.read("txt")
+
+
+def test_archives_that_tar_has_put_together_are_read_as_webdataset_reads_them(tmp_path: Path) -> None:
+    """`tar -A` leaves no end between them: a key that comes again behind another one is another sample."""
+    path = several(
+        tmp_path / "a.tar",
+        ("000.jpg", b"a"), ("000.txt", b"of a"), ("001.jpg", b"b"), ("001.txt", b"of b"),
+        ("000.txt", b"of c"), ("000.jpg", b"c"), ("001.jpg", b"d"), ("001.txt", b"of d"),
+    )  # fmt: skip
+    index = index_shards([path])
+    assert [(sample.key, sample.read("jpg"), sample.read("txt")) for sample in index] == [
+        ("000", b"a", b"of a"), ("001", b"b", b"of b"), ("000", b"c", b"of c"), ("001", b"d", b"of d"),
+    ]  # fmt: skip
+    assert not index.damages
+
+
+def test_members_of_a_sample_may_lie_apart(tmp_path: Path) -> None:
+    path = several(tmp_path / "a.tar", ("000.jpg", b"a"), ("001.jpg", b"b"), ("001.txt", b"of b"), ("000.txt", b"of a"))
+    assert [sample.read("txt") for sample in index_shards([path])] == [b"of a", b"of b"]
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(["jpg", "txt"])), min_size=1, max_size=8))
+def test_no_member_is_lost_without_a_word(members: list[tuple[str, str]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        data = [(f"{key}.{ending}", f"{key}{number}".encode()) for number, (key, ending) in enumerate(members)]
+        path = several(Path(folder) / "a.tar", *data)
+        try:
+            index = index_shards([path])
+        except DataError as error:
+            assert "having a member twice" in str(error)
+            return
+        found = [sample.read(ending) for sample in index for ending in sample.members]
+        assert len(found) == len(set(found)) and (len(found) == len(members) or index.damages)
+        for sample in index:
+            assert {sample.read(ending)[:1] for ending in sample.members} == {sample.key.encode()}
