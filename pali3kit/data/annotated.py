@@ -11,10 +11,11 @@ from pali3kit.data.lines import ORDER, common, parted
 from pali3kit.data.reader import Reader
 from pali3kit.data.record import Record
 from pali3kit.data.record_tasks import Draw, draw_of
-from pali3kit.data.records import RecordSource, digest, one_line
+from pali3kit.data.records import RecordSource, digest
 from pali3kit.data.task import Example, Task
 from pali3kit.errors import DataError
 from pali3kit.images import decode
+from pali3kit.text.plain import one_line
 from pali3kit.text.quality import Sieve
 
 WORDS = 64  # of printed text: about 100 tokens
@@ -30,7 +31,7 @@ class Described:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        return self.reader.classes
+        return tuple(map(one_line, self.reader.classes))
 
     def __len__(self) -> int:
         return len(self.reader)
@@ -39,7 +40,11 @@ class Described:
         return self.reader.record(number).name
 
     def picture(self, number: int) -> bytes:
-        return self.reader.record(number).picture()
+        record = self.reader.record(number)
+        try:
+            return record.picture()
+        except DataError as error:
+            raise DataError(f"{record.name}: {str(error).removeprefix(f'{record.name}: ')}") from error
 
     def text(self, number: int) -> str:
         captions = [text for texts in self.reader.record(number).captions.values() for text in texts]
@@ -114,7 +119,7 @@ class AnnotatedSource(RecordSource):
         for number in np.random.default_rng(seed).permutation(self.size("train")):
             record = self.usable("train", int(number))
             if record is not None:
-                yield from filter(None, map(one_line, _told(record)))
+                yield from filter(None, _told(record))
 
     def usable(self, split: str, index: int) -> Record | None:
         """`record`, or None for one that cannot be used, which is noted."""

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-import bz2
-import gzip
 import json
-from collections.abc import Callable, Iterator, Mapping
-from io import BufferedIOBase
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar, cast
 
 from pali3kit.errors import DataError, choose
+from pali3kit.text.plain import opened, stream_lines
 from pali3kit.types import Json
 
-OPENERS: dict[str, Callable[..., BufferedIOBase]] = {".gz": gzip.GzipFile, ".bz2": bz2.BZ2File}
 WORDS = {
     str: "a text", int: "a whole number", float: "a number", bool: "true or false", list: "a list", dict: "a mapping",
 }  # fmt: skip
@@ -21,31 +18,23 @@ T = TypeVar("T")
 
 
 def read_json(path: Path) -> Json:
-    """What a JSON file holds, compressed (`.gz`, `.bz2`) or not. Raises DataError, naming the file."""
-    try:
-        with OPENERS.get(path.suffix, open)(path, "rb") as file:
-            content: Json = json.loads(file.read())
-    except (OSError, EOFError) as error:
-        raise DataError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{path}: no JSON: {error}") from error
-    return content
+    """What a JSON file holds, packed by gzip or bzip2 or not. Raises DataError, naming the file."""
+    with opened(path) as file:
+        data = file.read()
+    return parsed(data, str(path))
 
 
 def read_lines(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
-    """Each object of a file of JSON lines, compressed or not, with its `file:line`. Blank lines are passed over."""
-    try:
-        with OPENERS.get(path.suffix, open)(path, "rb") as file:
-            for number, line in enumerate(file, start=1):
-                if line.strip():
-                    yield f"{path}:{number}", mapping(_parsed(line, f"{path}:{number}"), f"{path}:{number}")
-    except (OSError, EOFError) as error:
-        raise DataError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
+    """Each object of a file of JSON lines, packed or not, with its `file:line`. Blank lines are passed over."""
+    for number, line in enumerate(stream_lines(path), start=1):
+        if line.strip():
+            yield f"{path}:{number}", mapping(parsed(line, f"{path}:{number}"), f"{path}:{number}")
 
 
-def _parsed(line: bytes, where: str) -> Json:
+def parsed(data: bytes, where: str) -> Json:
+    """What JSON holds, in any Unicode, with a byte order mark or without. Raises DataError, `where` being its name."""
     try:
-        content: Json = json.loads(line)
+        content: Json = json.loads(data)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: no JSON: {error}") from error
     return content
@@ -93,4 +82,4 @@ def shown(value: object) -> str:
         return "a mapping" if isinstance(value, dict) else "a list"
     if isinstance(value, bool):
         return str(value).lower()
-    return f"the text '{value[:40]}'" if isinstance(value, str) else f"the number {value}"
+    return f"the text '{value[:40]}'" if isinstance(value, str) else f"the number {str(value)[:40]}"

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from pathlib import Path
 
+from pali3kit.data.beside import read_captions
 from pali3kit.data.records import RecordSource, digest
+from pali3kit.data.visible import walk
 from pali3kit.errors import DataError
 from pali3kit.images import decode
 from pali3kit.registry import SOURCE
+from pali3kit.text.plain import one_line
 
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 
@@ -17,11 +19,14 @@ PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", 
 class FolderRecords:
     """`<class>/<any folders>/<name>.jpg` as of ImageNet; the text is in `<name>.txt`, else it is the class' name.
 
+    Hidden files and folders are none: `.ipynb_checkpoints`, `._1.jpg`, `__MACOSX`. Of a text with several lines, each a
+    caption, it is one.
+
     Raises:
         DataError: no folder, or no pictures in it.
     """
 
-    version = 1
+    version = 2
     TEXTS = "a text is NAME.txt beside NAME.jpg, or the name of the folder, one for each class, that it lies in"
 
     def __init__(self, path: Path) -> None:
@@ -32,8 +37,8 @@ class FolderRecords:
         if not self.files:
             raise DataError(f"no pictures in {path}: their names should end with {', '.join(sorted(PICTURES))}")
         folders = {self._folder(file) for file in self.files} - {""}
-        self.classes = tuple(sorted(folders))
-        self._class = {name: number for number, name in enumerate(self.classes)}
+        self._class = {name: number for number, name in enumerate(sorted(folders))}
+        self.classes = tuple(map(one_line, self._class))
 
     def __len__(self) -> int:
         return len(self.files)
@@ -47,7 +52,8 @@ class FolderRecords:
     def text(self, number: int) -> str:
         file = self.files[number].with_suffix(".txt")
         if file.exists():
-            return _bytes(file).decode(errors="replace")
+            captions = read_captions(lambda ending: _bytes(file) if ending == "txt" else None, self.name(number))
+            return captions[number % len(captions)] if captions else ""
         return self._folder(self.files[number]).replace("_", " ")
 
     def labels(self, number: int) -> tuple[int, ...]:
@@ -79,12 +85,7 @@ class FolderSource(RecordSource):
 
 def _pictures(root: Path) -> Iterator[Path]:
     """All pictures below, also through links to folders, each folder once."""
-    seen = set()
-    for folder, below, names in os.walk(root, followlinks=True):
-        if (real := os.path.realpath(folder)) in seen:
-            below.clear()
-            continue
-        seen.add(real)
+    for folder, names in walk(root, links=True):
         yield from (Path(folder, name) for name in names if Path(name).suffix.lower() in PICTURES)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import mmap
 import os
 import zlib
-from array import array
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, lru_cache
 from glob import escape, glob
@@ -14,19 +13,25 @@ from pathlib import Path
 
 import numpy as np
 
-from pali3kit.data.records import Skips, digest, one_line
+from pali3kit.data.records import Skips, digest
 from pali3kit.data.source import SourceBase
 from pali3kit.data.task import Task
 from pali3kit.errors import DataError
+from pali3kit.text.plain import check_plain, one_line
 
 HELD_OUT = 100  # one text in so many is held out, by its content: a text that occurs twice is on one side only
+CHUNK = 1 << 22  # bytes read at a time to find where lines begin
 ORDER = 0  # the seed of held-out texts: they are the same whatever is trained
 
 
 class Lines:
     """The lines of some files, known by where they begin, 8 bytes a line, and read where they lie.
 
-    Indexed when the first one is asked for: whoever plans a run needs none.
+    A line ends with a line feed or, in a file without any, with a carriage return. Indexed when the first one is asked
+    for: whoever plans a run needs none.
+
+    Raises:
+        DataError: a file is packed, or in UTF-16: nothing in it lies where a line could be read at random.
     """
 
     def __init__(self, files: Sequence[Path]) -> None:
@@ -38,9 +43,21 @@ class Lines:
 
     def __getitem__(self, number: int) -> bytes:
         """A line without its end."""
-        content, start = self._open(self.files[self._file(number)]), int(self._index[0][number])
-        end = content.find(b"\n", start)
-        return content[start : end if end >= 0 else len(content)]
+        return self.span(number, 1).rstrip(b"\r\n")
+
+    def span(self, number: int, count: int) -> bytes:
+        """Lines of one file, one behind the other, with their ends."""
+        file, (starts, ends) = self._file(number), self._index
+        content, behind = self._open(self.files[file]), number + count
+        return content[int(starts[number]) : int(starts[behind]) if behind < ends[file] else len(content)]
+
+    def counts(self, sign: bytes) -> np.ndarray:
+        """How often a sign stands in each line, int64 `[lines]`."""
+        found = []
+        for starts, file in zip(np.split(self._index[0], self._index[1][:-1]), self.files, strict=True):
+            places = _behind(file, sign)
+            found.append(np.diff(np.searchsorted(places, starts, side="right"), append=len(places)))
+        return np.concatenate(found)
 
     def where(self, number: int) -> str:
         """What to call a line in errors: `file:line`."""
@@ -57,15 +74,8 @@ class Lines:
     @cached_property
     def _index(self) -> tuple[np.ndarray, np.ndarray]:
         """Where lines begin in their own file, int64 `[lines]`, and how many there are up to each file's end."""
-        starts, ends = array("q"), []
-        for file in self.files:
-            at = 0
-            with file.open("rb") as lines:
-                for line in lines:
-                    starts.append(at)
-                    at += len(line)
-            ends.append(len(starts))
-        return np.frombuffer(starts, np.int64), np.array(ends)
+        starts = [_starts(file) for file in self.files]
+        return np.concatenate([np.zeros(0, np.int64), *starts]), np.cumsum([len(of) for of in starts])
 
 
 class LineSource(SourceBase):
@@ -84,7 +94,7 @@ class LineSource(SourceBase):
 
     classes: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
-    version = 1
+    version = 2  # files whose lines end with a carriage return alone are lines
     draws = False
     skips: Skips
 
@@ -156,6 +166,26 @@ def find_files(path: str, ending: str) -> Sequence[Path]:
     if not files:
         raise DataError(f"there is no file {pattern}")
     return files
+
+
+def _starts(file: Path) -> np.ndarray:
+    """Where the lines of a file begin, int64."""
+    check_plain(file)
+    found = _behind(file, b"\n")
+    if not len(found):
+        found = _behind(file, b"\r")
+    starts = np.concatenate([[0], found])
+    return starts[starts < file.stat().st_size]
+
+
+def _behind(file: Path, sign: bytes) -> np.ndarray:
+    """The places behind every `sign` in a file, int64."""
+    found, at = [np.zeros(0, np.int64)], 0
+    with file.open("rb") as opened:
+        while chunk := opened.read(CHUNK):
+            found.append(np.flatnonzero(np.frombuffer(chunk, np.uint8) == ord(sign)) + at + 1)
+            at += len(chunk)
+    return np.concatenate(found)
 
 
 def _map(file: Path) -> bytes | mmap.mmap:

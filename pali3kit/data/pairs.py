@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from collections.abc import Sequence
@@ -11,21 +10,24 @@ from glob import glob
 from pathlib import Path
 
 from pali3kit.data.annotated import AnnotatedSource
+from pali3kit.data.beside import read_captions
 from pali3kit.data.record import Record
 from pali3kit.data.shards import Sample, ShardIndex, index_shards
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
+from pali3kit.text.plain import decoded
 
-PICTURES = ("jpg", "jpeg", "png", "webp")
+PICTURES = ("jpg", "png", "jpeg", "webp", "gif", "bmp", "tif", "tiff")  # open_clip's first, in its order
+MOST_SHARDS = 1_000_000
 RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 
 
 class _PairRecords:
-    """Samples with a picture (`.jpg`, `.png`, `.webp`), a text (`.txt`, or `caption` or `text` in `.json`), and
-    labels (`.cls`: whole numbers below `classes`, apart by spaces).
+    """Samples with a picture (`.jpg`, `.png`, `.webp`, ...), captions (the lines of `.txt`, or `caption`, `captions` or
+    `text` in `.json`, a text or a list), and labels (`.cls`: whole numbers below `classes`, apart by spaces).
     """
 
-    version = 1
+    version = 2
     TEXTS = "a text is NAME.txt, or caption or text in NAME.json, beside NAME.jpg in the shard"
 
     def __init__(self, shards: list[Path], classes: int, language: str = "en") -> None:
@@ -48,10 +50,12 @@ class _PairRecords:
 
     def record(self, number: int) -> Record:
         """A sample with a text."""
-        text = self.text(number).strip()
-        if not text:
-            raise DataError(f"{self.name(number)}: its text is empty")
-        return Record(self.name(number), partial(self.picture, number), captions={self.languages[0]: (text,)})
+        captions = self.captions(number)
+        if not captions:
+            raise DataError(
+                f"{self.name(number)}: no text in it, but {', '.join(sorted(self.samples[number].members))}"
+            )
+        return Record(self.name(number), partial(self.picture, number), captions={self.languages[0]: captions})
 
     def name(self, number: int) -> str:
         return _name(self.samples[number])
@@ -63,25 +67,25 @@ class _PairRecords:
             raise DataError(f"{_name(sample)}: no picture, but {', '.join(sorted(sample.members))}")
         return sample.read(ending)
 
-    def text(self, number: int) -> str:
+    def captions(self, number: int) -> tuple[str, ...]:
         sample = self.samples[number]
-        if "txt" in sample.members:
-            return sample.read("txt").decode(errors="replace")
-        try:
-            known = json.loads(sample.read("json"))
-            return str(known.get("caption") or known.get("text") or "")
-        except (ValueError, AttributeError) as error:
-            raise DataError(f"{_name(sample)}: its .json is no mapping: {error}") from error
+        return read_captions(lambda ending: sample.read(ending) if ending in sample.members else None, _name(sample))
+
+    def text(self, number: int) -> str:
+        """One of the captions."""
+        captions = self.captions(number)
+        return captions[number % len(captions)] if captions else ""
 
     def labels(self, number: int) -> tuple[int, ...]:
         sample = self.samples[number]
-        written = sample.read("cls").decode(errors="replace")
+        data = sample.read("cls")
         try:
-            labels = tuple(int(word) for word in written.split())
+            labels = tuple(int(word) for word in decoded(data).split())
         except ValueError:
             labels = (-1,)
         if not all(0 <= label < len(self.classes) for label in labels):
-            raise DataError(f"{_name(sample)}: labels '{written[:40]}' are no numbers below {len(self.classes)}")
+            written = data[:40].decode(errors="replace")
+            raise DataError(f"{_name(sample)}: labels '{written}' are no numbers below {len(self.classes)}")
         return labels
 
 
@@ -122,6 +126,8 @@ def expand(path: str) -> list[Path]:
             raise DataError(f"there is no shard {path}")
         return shards
     first, last = match.groups()
+    if int(last) - int(first) >= MOST_SHARDS:
+        raise DataError(f"{path} names more than {MOST_SHARDS} shards")
     numbers = [f"{number:0{len(first)}}" for number in range(int(first), int(last) + 1)]
     shards = [Path(path[: match.start()] + number + path[match.end() :]) for number in numbers]
     if not shards:

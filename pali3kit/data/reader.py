@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
@@ -41,7 +42,7 @@ class Reader(Protocol):
 class Files:
     """What most readers are: records of some files, without classes, in English, and nothing damaged."""
 
-    version = 1
+    version = 2  # texts on one line, blank captions left out
 
     def __init__(self, *files: Path) -> None:
         self.files: Sequence[Path] = files
@@ -60,19 +61,34 @@ class Files:
 
 
 def picture_in(folder: Path, *names: str) -> Callable[[], bytes]:
-    """What reads the first of `names` that is in `folder`; asked for, it raises DataError where there is none."""
+    """What reads the first of `names` that is in `folder`; asked for, it raises DataError where there is none.
+
+    Names are what files say: one that leads out of the folder is refused. Links in the folder are its owner's.
+    """
     return partial(_read_first, folder, names)
 
 
 def _read_first(folder: Path, names: Sequence[str]) -> bytes:
     for name in names:
+        path = inside(folder, name)
         try:
-            return (folder / name).read_bytes()
+            return path.read_bytes()
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
             raise DataError(f"{folder / name}: {error.strerror}") from error
+        except ValueError as error:  # a zero byte, or half a surrogate pair
+            raise DataError(f"{folder}: {name!r} is no name of a file: {error}") from error
     raise DataError(f"{folder}: there is no picture {' or '.join(names)}")
+
+
+def inside(folder: Path, name: str) -> Path:
+    """The path of what a file calls `name`. Raises DataError where that, read as it is written, is not in `folder`."""
+    root = os.path.abspath(folder)
+    path = os.path.normpath(os.path.join(root, name))
+    if not path.startswith(os.path.join(root, "")):
+        raise DataError(f"{folder}: {name!r} is no file in it")
+    return Path(path)
 
 
 def existing(path: str, what: str = "file") -> Path:

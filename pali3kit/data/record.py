@@ -1,13 +1,22 @@
-"""One picture and all that is known of it, whatever file that came from."""
+"""One picture and all that is known of it, whatever file that came from.
+
+Texts are put on one line here, once for all readers: tasks, tokenizers and metrics see no half of a surrogate pair.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from pali3kit.data.task import Box
+from pali3kit.text.plain import one_line
+
+
+def lines_of(texts: Iterable[str]) -> tuple[str, ...]:
+    """Each text on one line, blank ones left out."""
+    return tuple(filter(None, map(one_line, texts)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,6 +26,9 @@ class Word:
     text: str
     box: Box | None = None
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", one_line(self.text))
+
 
 @dataclass(frozen=True, slots=True)
 class Asked:
@@ -25,6 +37,10 @@ class Asked:
     text: str
     answers: tuple[str, ...]
     language: str = "en"
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "text", one_line(self.text))
+        object.__setattr__(self, "answers", tuple(map(one_line, self.answers)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +56,17 @@ class Thing:
     expressions: tuple[str, ...] = ()
     crowd: bool = False
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "label", one_line(self.label))
+        object.__setattr__(self, "expressions", lines_of(self.expressions))
+
 
 @dataclass(frozen=True, slots=True)
 class Record:
     """`name` is what errors call it, `picture` reads its file; `captions` are by language code ("en").
 
-    `size` is (height, width) in pixels where a file says it. Boxes are (y0, x0, y1, x1), half open.
+    `size` is (height, width) in pixels where a file says it. Boxes are (y0, x0, y1, x1), half open. Blank captions and
+    expressions are none, and languages without a caption neither.
     """
 
     name: str
@@ -55,3 +76,7 @@ class Record:
     words: tuple[Word, ...] = ()
     questions: tuple[Asked, ...] = ()
     things: tuple[Thing, ...] = ()
+
+    def __post_init__(self) -> None:
+        told = {language: lines_of(texts) for language, texts in self.captions.items()}
+        object.__setattr__(self, "captions", {language: texts for language, texts in told.items() if texts})

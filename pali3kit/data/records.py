@@ -15,6 +15,7 @@ from pali3kit.data.source import STRETCH, SourceBase
 from pali3kit.data.task import Task
 from pali3kit.errors import DataError
 from pali3kit.images.decode import decode
+from pali3kit.text.plain import one_line
 
 FEWEST = 1000  # lines of which the share of bad ones is taken at the beginning
 SENTENCES = 1_000_000  # texts for a tokenizer where nobody says how many
@@ -151,11 +152,6 @@ class RecordSource(SourceBase):
 
     def tokenized(self, text: str, language: str) -> str:
         return text
-
-
-def one_line(text: str) -> str:
-    """The text with single spaces; half a surrogate pair, which JSON may hold and UTF-8 may not, becomes a `?`."""
-    return " ".join(text.split()).encode(errors="replace").decode()
 
 
 def digest(root: Path, files: Iterable[Path], *versions: int) -> str:

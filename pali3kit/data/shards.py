@@ -6,18 +6,19 @@ so a run resumes at the exact sample on every rank without counting what was rea
 
 from __future__ import annotations
 
-import tarfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from pathlib import Path, PurePosixPath
-from typing import Any, cast, overload
+from pathlib import Path
+from typing import overload
 
 import numpy as np
 
+from pali3kit.data.members import Damaged, Found, Link, members, read_sparse
 from pali3kit.errors import DataError
 
-BLOCK = 512  # bytes: what tar is made of
+LINK = -1  # in the place of an offset
+SHOWN = 5  # samples that a message names
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Sample:
 
     shard: Path
     key: str
-    members: dict[str, tuple[int, int]]  # offset and length in bytes
+    members: dict[str, tuple[int, int]]  # offset and length in bytes; of a sparse one its header's offset, and -length
 
     def read(self, ending: str) -> bytes:
         """The bytes of a member. Raises DataError when the sample has none or the shard is shorter than it was."""
@@ -36,11 +37,12 @@ class Sample:
         try:
             with self.shard.open("rb") as file:
                 file.seek(offset)
-                data = file.read(length)
+                data = file.read(length) if length >= 0 else read_sparse(file)
         except OSError as error:
-            raise DataError(f"{self.shard}: {error.strerror}") from error
-        if len(data) != length:
-            raise DataError(f"{self.shard}: sample {self.key} is cut off: {len(data)} of {length} bytes of .{ending}")
+            raise DataError(f"{self.shard}: {error.strerror or error}") from error
+        if len(data) != abs(length):
+            told = f"{len(data)} of {abs(length)} bytes of .{ending}"
+            raise DataError(f"{self.shard}: sample {self.key} is cut off: {told}")
         return data
 
 
@@ -96,53 +98,105 @@ def index_shards(shards: Sequence[Path]) -> ShardIndex:
     """
     with ThreadPoolExecutor() as pool:  # headers lie far apart: most of it is waiting for storage
         read = list(pool.map(_index, shards))
-    index = ShardIndex([table for table, _ in read], [damage for _, damage in read if damage])
+    index = ShardIndex([table for table, _ in read], [damage for _, damages in read for damage in damages])
     if not len(index):
         some = ", ".join(map(str, shards[:3])) or "no shards"
         raise DataError(f"no samples in {some}" + "".join(f"; {damage}" for damage in index.damages[:3]))
     return index
 
 
-def _index(shard: Path) -> tuple[Table, str]:
+class _Numbers:
+    """The numbers of the keys and endings of a shard, in the order in which they come."""
+
+    def __init__(self) -> None:
+        self.keys: dict[tuple[int, str], int] = {}
+        self.endings: dict[str, int] = {}
+
+    def of(self, archive: int, key: str, ending: str) -> tuple[int, int]:
+        """Equal keys in archives that lie one behind the other are two."""
+        sample = self.keys.setdefault((archive, key), len(self.keys))
+        return sample, self.endings.setdefault(ending, len(self.endings))
+
+    def known(self, link: Link) -> tuple[int, int] | None:
+        """Those of what a link leads to; None for what has not come."""
+        key, ending = link.target or ("", "")
+        sample, number = self.keys.get((link.archive, key)), self.endings.get(ending)
+        return None if sample is None or number is None else (sample, number)
+
+
+Row = tuple[int, int, int, int]
+"""Numbers of a key and of an ending, offset and length; of a link `LINK` and its number."""
+
+
+def _index(shard: Path) -> tuple[Table, list[str]]:
     """The samples of a shard, and what is wrong with it."""
-    keys: dict[str, int] = {}
-    endings: dict[str, int] = {}
-    rows = []
-    damage = ""
+    numbers, links, rows, damages = _Numbers(), list[Link](), list[Row](), list[str]()
     try:
-        for member in _members(shard):
-            key, _, ending = _split(member.name)
-            sample, kind = keys.setdefault(key, len(keys)), endings.setdefault(ending.lower(), len(endings))
-            rows.append((sample, kind, member.offset_data, member.size))
-    except (tarfile.TarError, OSError, EOFError, ValueError) as error:
-        damage = f"{shard}: damaged after {len(keys)} samples: {error}"
-    members = np.array(sorted(rows), np.int64).reshape(-1, 4)
-    return Table(shard, np.array([key.encode(errors="replace") for key in keys], "S"), list(endings), members), damage
+        for member in members(shard):
+            row = numbers.of(member.archive, member.key, member.ending)
+            if isinstance(member, Found):
+                rows.append((*row, member.offset, member.length))
+            else:
+                rows.append((*row, LINK, len(links)))
+                links.append(member)
+    except Damaged as error:
+        damages.append(f"{shard}: damaged after {len(numbers.keys)} samples: {error}")
+    if links:
+        damages += [f"{shard}: {told}" for told in _follow(links, rows, numbers)]
+    found = np.array([row for row in rows if row[2] != LINK], np.int64).reshape(-1, 4)
+    keys = np.array([key.encode(errors="replace") for _, key in numbers.keys], "S")
+    table, doubled = _without_doubles(_grouped(shard, keys, list(numbers.endings), found))
+    return table, damages + doubled
 
 
-def _members(shard: Path) -> Iterator[tarfile.TarInfo]:
-    """Files of an uncompressed tar whose bytes are all there.
+def _follow(links: Sequence[Link], rows: list[Row], numbers: _Numbers) -> list[str]:
+    """Put into `rows` where links lead. What leads to no member is told."""
+    places = {row[:2]: row[2:] for row in rows if row[2] != LINK}
+    damages = []
+    for at, (*row, offset, number) in enumerate(rows):
+        if offset == LINK:
+            target = numbers.known(links[number])
+            place = places.get(target) if target else None
+            if place:
+                places[row[0], row[1]] = place
+                rows[at] = (row[0], row[1], *place)
+            else:
+                link = links[number]
+                damages.append(f"{link.name} is a link to {link.leads_to}, which is no member before it")
+    return damages
 
-    tarfile takes a shard that is cut off between two members, or in a header, for one that ends there; but every
-    archive ends with a block of zeros.
+
+def _grouped(shard: Path, keys: np.ndarray, endings: list[str], rows: np.ndarray) -> Table:
+    """The samples: the members of each key or, where it has one of them twice, of each stretch of the shard with that
+    key, as webdataset reads all. So it is where `tar -A` has put archives together.
     """
-    length, end = shard.stat().st_size, 0
-    with tarfile.open(shard, "r:") as tar:
-        for member in tar:
-            end = member.offset_data + -(-member.size // BLOCK) * BLOCK
-            if member.offset_data + member.size > length:
-                raise EOFError(f"{member.name} is cut off")
-            if member.isfile() and not PurePosixPath(member.name).name.startswith("._"):  # macOS' shadows of files
-                yield member
-            cast(Any, tar).members.clear()  # it would keep them all
-    with shard.open("rb") as file:
-        file.seek(end)
-        if file.read(BLOCK) != bytes(BLOCK):
-            raise EOFError("it has no end")
+    of = rows[:, 0]
+    stretch = np.cumsum(np.diff(of, prepend=-1) != 0)
+    codes = of * (len(rows) + 1) + np.where(np.isin(of, _doubles(rows)[:, 0]), stretch, 0)
+    _, first, number = np.unique(codes, return_index=True, return_inverse=True)
+    order = np.argsort(first)  # samples are in the order of the shard
+    members = rows.copy()
+    members[:, 0] = np.argsort(order)[number]
+    return Table(shard, keys[of[first[order]]], endings, members[np.lexsort((members[:, 1], members[:, 0]))])
 
 
-def _split(name: str) -> tuple[str, str, str]:
-    """`a/b.c/000.seg.png` to its sample's key `a/b.c/000`, a dot, and `seg.png`."""
-    path = PurePosixPath(name)
-    stem, dot, ending = path.name.partition(".")
-    return str(path.parent / stem), dot, ending
+def _doubles(rows: np.ndarray) -> np.ndarray:
+    """The numbers of keys and endings, int64 `[n,2]`, that more than one of the rows has."""
+    parts = rows[np.lexsort((rows[:, 1], rows[:, 0])), :2]
+    return np.unique(parts[1:][(parts[1:] == parts[:-1]).all(axis=1)], axis=0)
+
+
+def _without_doubles(table: Table) -> tuple[Table, list[str]]:
+    """The samples less those that have a member twice: nobody knows which picture belongs to which text."""
+    double = _doubles(table.members)
+    if not len(double):
+        return table, []
+    lost = np.unique(double[:, 0])
+    shown = [f"{table.keys[s].decode(errors='replace')} (.{table.endings[e]})" for s, e in double[:SHOWN]]
+    more = ", ..." if len(double) > SHOWN else ""
+    told = f"{len(lost)} of {len(table)} samples: {', '.join(shown)}{more}"
+    kept = np.setdiff1d(np.arange(len(table)), lost)
+    rows = table.members[~np.isin(table.members[:, 0], lost)]
+    rows[:, 0] = np.searchsorted(kept, rows[:, 0])
+    left = Table(table.shard, table.keys[kept], table.endings, rows)
+    return left, [f"{table.shard}: left out, having a member twice: {told}"]

@@ -7,27 +7,24 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pali3kit.errors import DataError, nearest
+from pali3kit.text.plain import stream_lines, writable
 
 
 def read_sentences(paths: Iterable[Path], field: str = "text") -> Iterator[str]:
-    """The lines of all files, in order; of a `.jsonl` file, those of each object's `field`.
+    """The lines of all files, packed or not, in order; of a `.jsonl` file, those of each object's `field`.
 
     Raises:
         DataError: a file cannot be read, or a line is no UTF-8 or no JSON with such a text; it names file and line.
     """
     for path in paths:
-        try:
-            with path.open("rb") as file:
-                for number, line in enumerate(file, start=1):
-                    try:
-                        text = line.decode("utf-8-sig" if number == 1 else "utf-8")
-                        text = read_field(text, field) if path.suffix == ".jsonl" else text
-                        text.encode()  # half a surrogate pair, which JSON may hold, is refused
-                        yield from text.splitlines()
-                    except ValueError as error:
-                        raise DataError(f"{path}:{number}: {error}") from error
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read: {error.strerror}") from error
+        objects = ".jsonl" in path.suffixes  # perhaps packed: a.jsonl.gz
+        for number, line in enumerate(stream_lines(path), start=1):
+            try:
+                text = line.decode("utf-8-sig")
+                text = read_field(text, field) if objects else text
+            except ValueError as error:
+                raise DataError(f"{path}:{number}: {error}") from error
+            yield from map(writable, text.splitlines())
 
 
 def read_field(line: str | bytes, field: str) -> str:

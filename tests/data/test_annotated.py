@@ -82,7 +82,7 @@ def test_a_task_draws_on_the_picture_that_it_is_given(tmp_path: Path) -> None:
         number = few.number("train", index)
         assert (example is None) == (number % 10 == 9)
         if example is not None:
-            assert (example.image, example.target) == (index, f"caption  {number}")
+            assert (example.image, example.target) == (index, f"caption {number}")
     assert list(few.skips.lines) == sorted(few.skips.lines, key=list(few.skips.lines).index)
     assert set(few.skips.lines) == {f"record {n}: no field 'caption'" for n in (9, 19)} and few.skips.seen == 20
     assert task.where("train", 5) == (range(5),)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +18,7 @@ def fill(root: Path) -> Path:
         file = root / name
         file.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (8, 8), (number, 0, 0)).save(file)
-    (root / "ape" / "1.txt").write_text("An ape, sitting.\n")
+    (root / "ape" / "1.txt").write_text("An ape, sitting.")
     (root / "ape" / "notes.md").write_text("no picture")
     return root
 
@@ -33,7 +34,38 @@ def test_classes_are_the_folders_below(tmp_path: Path) -> None:
 
 def test_texts_lie_beside_pictures_or_are_the_class(tmp_path: Path) -> None:
     records = FolderRecords(fill(tmp_path))
-    assert [records.text(i) for i in range(4)] == ["ape", "An ape, sitting.\n", "", "red fox"]
+    assert [records.text(i) for i in range(4)] == ["ape", "An ape, sitting.", "", "red fox"]
+
+
+def test_what_systems_leave_is_no_class_and_no_picture(tmp_path: Path) -> None:
+    fill(tmp_path)
+    before = FolderRecords(tmp_path)
+    for name in (".ipynb_checkpoints/1.jpg", "ape/.ipynb_checkpoints/1.jpg", "ape/._1.jpg", "__MACOSX/ape/1.jpg",
+                 "@eaDir/1.jpg/SYNOFILE_THUMB_M.jpg"):  # fmt: skip
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("RGB", (8, 8)).save(tmp_path / name)
+    (tmp_path / "ape" / "Thumbs.db").write_bytes(b"\xd0\xcf")
+    records = FolderRecords(tmp_path)
+    assert (records.classes, records.files) == (before.classes, before.files)
+
+
+@pytest.mark.parametrize(
+    ("data", "right"),
+    [
+        ("\ufeffa cat".encode(), "a cat"),
+        ("a cat".encode("utf-16"), "a cat"),
+        (b"a cat\na dog\n", "a dog"),
+        (b" \n", ""),
+    ],
+)
+def test_texts_of_other_programs(data: bytes, right: str, tmp_path: Path) -> None:
+    """Of several lines, each a caption, a picture has one, by its number."""
+    records = FolderRecords(fill(tmp_path))
+    (tmp_path / "ape" / "1.txt").write_bytes(data)
+    assert records.text(1) == right
+    (tmp_path / "ape" / "1.txt").write_bytes(gzip.compress(data))
+    with pytest.raises(DataError, match=r"1\.jpg: \.txt: it is packed with gzip"):
+        records.text(1)
 
 
 def test_as_a_source(tmp_path: Path) -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import gzip
 from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from pali3kit.data.lines import HELD_OUT, LineSource, Skips, find_files, is_held_out
+from pali3kit.data.lines import HELD_OUT, Lines, LineSource, Skips, find_files, is_held_out
 from pali3kit.errors import DataError
 
 RNG = np.random.default_rng(0)
@@ -28,6 +31,45 @@ def fill(root: Path) -> Path:
     (root / "empty.txt").touch()
     (root / "notes.md").write_text("no text")
     return root
+
+
+@settings(max_examples=60)
+@given(
+    texts=st.lists(
+        st.lists(st.binary(max_size=9).filter(lambda line: not set(line) & {10, 13, 0, 0xFF, 0xFE})), max_size=3
+    ),
+    end=st.sampled_from([b"\n", b"\r\n", b"\r"]),
+    last=st.booleans(),
+)
+def test_lines_of_files_with_any_end(
+    texts: list[list[bytes]], end: bytes, last: bool, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    folder = tmp_path_factory.mktemp("lines")
+    files = [folder / str(number) for number in range(len(texts))]
+    right = []
+    for file, lines in zip(files, texts, strict=True):
+        data = b"".join(line + end for line in lines)
+        data = data if last or not data else data.removesuffix(end)
+        file.write_bytes(data)
+        kept = data.split(end)[: len(data.split(end)) - data.endswith(end)] if data else []
+        right += [(line, f"{file}:{number + 1}") for number, line in enumerate(kept)]
+    found = Lines(files)
+    assert [(found[number], found.where(number)) for number in range(len(found))] == right
+
+
+@pytest.mark.parametrize(
+    ("data", "told"),
+    [
+        (gzip.compress(b"a cat\n"), "it is packed with gzip, and its lines are read at random: unpack it"),
+        ("a cat\n".encode("utf-16"), "it is utf-16, or no text: write it in UTF-8"),
+        ("a cat\n".encode("utf-16-be"), "it is UTF-16, or no text"),
+    ],
+)
+def test_no_garbage_is_a_text(data: bytes, told: str, tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_bytes(b"a dog\n")
+    (tmp_path / "b.txt").write_bytes(data)
+    with pytest.raises(DataError, match=rf"b\.txt: {told}"):
+        list(source(tmp_path).sentences(0, 16))
 
 
 def source(root: Path) -> LineSource:
@@ -106,3 +148,9 @@ def test_what_texts_do_not_have(tmp_path: Path) -> None:
     ):
         with pytest.raises(DataError, match=r"texts in files have no (pictures|labels|task 'vqa')"):
             ask()
+
+
+def test_signs_are_counted_in_each_line(tmp_path: Path) -> None:
+    for name, data in (("a", b'"x" "\n\n"'), ("b", b""), ("c", b'"\r\n""')):
+        (tmp_path / name).write_bytes(data)
+    assert Lines([tmp_path / name for name in "abc"]).counts(b'"').tolist() == [3, 0, 1, 1, 2]

@@ -50,7 +50,7 @@ def test_pictures_texts_and_labels(tmp_path: Path) -> None:
     ("ask", "number", "complaint"),
     [
         ("picture", 1, r"s-00\.tar: sample 1: no picture, but txt"),
-        ("text", 3, r"s-01\.tar: sample 3: its \.json is no mapping"),
+        ("text", 3, r"s-01\.tar: sample 3: \.json: no JSON"),
         ("labels", 3, r"sample 3: labels 'x' are no numbers below 4"),
         ("labels", 2, r"sample 2 has no \.cls, but json, png"),
     ],
@@ -98,7 +98,7 @@ def test_texts_are_captions_of_tasks(tmp_path: Path) -> None:
     assert {(example.target if example else None, number) for example, number in targets} == {
         ("a cat", 0), ("no picture", 1), ("a dog", 2), (None, 3),
     }  # fmt: skip
-    assert len(source.skips.lines) == 1 and "sample 3: its .json is no mapping" in next(iter(source.skips.lines))
+    assert len(source.skips.lines) == 1 and "sample 3: .json: no JSON" in next(iter(source.skips.lines))
     assert source.size("test") == 2 and source.languages == ("de",)
     example = source.task("splitcap", 16).draw("test", 0, np.random.default_rng(0))
     assert example is not None and "a dog".endswith(example.target)
@@ -109,3 +109,42 @@ def test_the_filter_leaves_pretraining_alone(tmp_path: Path) -> None:
     source = PairSource(str(tmp_path / "a.tar"), filter=True)
     assert source.task("splitcap", 16).draw("train", 0, np.random.default_rng(0)) is None
     assert source.alt_text("train", 0, np.random.default_rng(0)) == "IMG_2041.jpg"
+
+
+def test_captions_are_texts_and_may_be_several(tmp_path: Path) -> None:
+    members = {
+        "0.json": json.dumps({"caption": ["a cat", "a mat"]}).encode(),
+        "1.txt": "\ufeffa cat\na dog sits\n".encode(),
+        "2.txt": b"one\ntext", "2.json": json.dumps({"caption": "one\ntext", "key": "2"}).encode(),
+        "3.txt": b"", "3.json": b'{"caption": "from json"}',
+        "4.json": json.dumps({"caption": {"en": "a cat"}}).encode(),
+        "5.json": b'{"caption": NaN}',
+        "6.jpg": b"",
+    }  # fmt: skip
+    pairs = PairSource(str(shard(tmp_path / "a.tar", members))).pairs
+    told = [pairs.record(number).captions["en"] for number in range(4)]
+    assert told == [("a cat", "a mat"), ("a cat", "a dog sits"), ("one text",), ("from json",)]
+    assert [pairs.text(number) for number in range(4)] == ["a cat", "a dog sits", "one text", "from json"]
+    for number, complaint in (
+        (4, r"\.json: 'caption' should be a text or a list"),
+        (5, "the number nan"),
+        (6, "no text in it, but jpg"),
+    ):
+        with pytest.raises(DataError, match=rf"a\.tar: sample {number}: .*{complaint}|sample {number}: {complaint}"):
+            pairs.record(number)
+
+
+def test_the_picture_is_that_of_open_clip_where_there_are_several(tmp_path: Path) -> None:
+    members = {"0.webp": picture(1), "0.jpeg": picture(2), "0.png": picture(3), "0.txt": b"a", "1.gif": picture(4)}
+    pairs = PairSource(str(shard(tmp_path / "a.tar", members))).pairs
+    assert pairs.picture(0) == picture(3) and pairs.picture(1) == picture(4)
+
+
+def test_labels_with_a_mark_and_ranges_without_end(tmp_path: Path) -> None:
+    path = str(shard(tmp_path / "a.tar", {"0.cls": "\ufeff3 1".encode(), "1.cls": b"9" * 5000}))
+    pairs = PairSource(path, classes=4).pairs
+    assert pairs.labels(0) == (3, 1)
+    with pytest.raises(DataError, match="are no numbers below 4"):
+        pairs.labels(1)
+    with pytest.raises(DataError, match="names more than 1000000 shards"):
+        expand(str(tmp_path / "{0..99999999999}.tar"))

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import io
 import tarfile
+import tempfile
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pali3kit.data.shards import index_shards
 from pali3kit.errors import DataError
@@ -50,7 +53,8 @@ def test_folders_and_links_are_no_samples(tmp_path: Path) -> None:
             info.type = kind
             tar.addfile(info)
     index = index_shards([path])
-    assert [sample.key for sample in index] == ["x/0"] and not index.damages
+    assert [sample.key for sample in index] == ["x/0"]
+    assert len(index.damages) == 1 and "x/link.txt is a link to , which is no member before it" in index.damages[0]
 
 
 @pytest.mark.parametrize("lost", [1200, 2500, 10_000])
@@ -80,3 +84,102 @@ def test_a_shard_that_shrinks_after_it_was_indexed(tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(DataError, match="sample 0 is cut off: 2488 of 5000 bytes"):
         sample.read("txt")
+
+
+def several(path: Path, *members: tuple[str, bytes]) -> Path:
+    with tarfile.open(path, "w") as tar:
+        for name, data in members:
+            info = tarfile.TarInfo(name)
+            info.size = len(data)
+            tar.addfile(info, io.BytesIO(data))
+    return path
+
+
+def test_a_key_twice_is_left_out_and_told(tmp_path: Path) -> None:
+    """webdataset raises ValueError; of the two pictures nobody knows which one the text is of."""
+    path = several(
+        tmp_path / "a.tar",
+        ("000.jpg", b"dark"), ("000.txt", b"of the dark one"), ("000.jpg", b"light"),
+        ("001.jpg", b"another"), ("001.txt", b"another's"), ("002.jpg", b"a"), ("002.JPG", b"b"),
+    )  # fmt: skip
+    index = index_shards([path])
+    assert [(sample.key, sample.read("txt")) for sample in index] == [("001", b"another's")]
+    assert index.damages == [f"{path}: left out, having a member twice: 2 of 3 samples: 000 (.jpg), 002 (.jpg)"]
+    with pytest.raises(DataError, match=r"no samples in .*: 1 of 1 samples: 000 \(\.txt\)"):
+        index_shards([several(tmp_path / "b.tar", ("000.txt", b"a"), ("000.txt", b"b"))])
+
+
+def test_archives_behind_one_another_are_all_read(tmp_path: Path) -> None:
+    """Equal keys of two archives are two samples: the members of each lie together."""
+    first = shard(tmp_path / "a.tar", {"000.txt": b"a", "001.txt": b"b"}).read_bytes()
+    second = shard(tmp_path / "b.tar", {"001.txt": b"c", "002.txt": b"d"}).read_bytes()
+    (tmp_path / "ab.tar").write_bytes(first + second)
+    index = index_shards([tmp_path / "ab.tar"])
+    assert [(sample.key, sample.read("txt")) for sample in index] == [
+        ("000", b"a"), ("001", b"b"), ("001", b"c"), ("002", b"d"),
+    ]  # fmt: skip
+    (tmp_path / "ab.tar").write_bytes(first + b"noise" * 1000)
+    index = index_shards([tmp_path / "ab.tar"])
+    assert len(index) == 2 and "damaged after 2 samples: what follows its end" in index.damages[0]
+
+
+def test_links_are_the_files_that_they_lead_to(tmp_path: Path) -> None:
+    path = shard(tmp_path / "a.tar", {"0.jpg": b"picture", "0.txt": b"a", "1.txt": b"b", "2.txt": b"c"})
+    with tarfile.open(path, "a") as tar:
+        for number, leads_to in enumerate(("0.jpg", "1.jpg", "/x.jpg"), start=1):
+            info = tarfile.TarInfo(f"{number}.jpg")
+            info.type, info.linkname = tarfile.LNKTYPE if number == 1 else tarfile.SYMTYPE, leads_to
+            tar.addfile(info)
+    index = index_shards([path])
+    assert [sample.read("jpg") for sample in index] == [b"picture"] * 3
+    assert index.damages == [f"{path}: 3.jpg is a link to /x.jpg, which is no member before it"]
+
+
+def test_a_sparse_member_is_read_with_its_holes(tmp_path: Path) -> None:
+    """In POSIX' way, as GNU tar writes it: a map of what is there before the bytes that are there."""
+    there = b"2\n0\n5\n1000\n3\n".ljust(512, b"\0") + b"beginend".ljust(512, b"\0")
+    fields = {"GNU.sparse.major": "1", "GNU.sparse.minor": "0"}
+    with tarfile.open(tmp_path / "a.tar", "w", format=tarfile.PAX_FORMAT) as tar:
+        for name, size in (("0.txt", "1003"), ("1.txt", str(1 << 40))):
+            info = tarfile.TarInfo(f"GNUSparseFile.0/{name}")
+            info.size, info.pax_headers = 520, {**fields, "GNU.sparse.name": name, "GNU.sparse.realsize": size}
+            tar.addfile(info, io.BytesIO(there[:520]))
+    first, bomb = index_shards([tmp_path / "a.tar"])
+    assert first.key == "0" and first.read("txt") == b"begin" + bytes(995) + b"end"
+    with pytest.raises(DataError, match=r"a\.tar: a sparse member of more than 268435456 bytes"):
+        bomb.read("txt")
+
+
+def test_archives_that_tar_has_put_together_are_read_as_webdataset_reads_them(tmp_path: Path) -> None:
+    """`tar -A` leaves no end between them: a key that comes again behind another one is another sample."""
+    path = several(
+        tmp_path / "a.tar",
+        ("000.jpg", b"a"), ("000.txt", b"of a"), ("001.jpg", b"b"), ("001.txt", b"of b"),
+        ("000.txt", b"of c"), ("000.jpg", b"c"), ("001.jpg", b"d"), ("001.txt", b"of d"),
+    )  # fmt: skip
+    index = index_shards([path])
+    assert [(sample.key, sample.read("jpg"), sample.read("txt")) for sample in index] == [
+        ("000", b"a", b"of a"), ("001", b"b", b"of b"), ("000", b"c", b"of c"), ("001", b"d", b"of d"),
+    ]  # fmt: skip
+    assert not index.damages
+
+
+def test_members_of_a_sample_may_lie_apart(tmp_path: Path) -> None:
+    path = several(tmp_path / "a.tar", ("000.jpg", b"a"), ("001.jpg", b"b"), ("001.txt", b"of b"), ("000.txt", b"of a"))
+    assert [sample.read("txt") for sample in index_shards([path])] == [b"of a", b"of b"]
+
+
+@given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(["jpg", "txt"])), min_size=1, max_size=8))
+def test_no_member_is_lost_without_a_word(members: list[tuple[str, str]]) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        data = [(f"{key}.{ending}", f"{key}{number}".encode()) for number, (key, ending) in enumerate(members)]
+        path = several(Path(folder) / "a.tar", *data)
+        try:
+            index = index_shards([path])
+        except DataError as error:
+            assert "having a member twice" in str(error)
+            return
+        found = [sample.read(ending) for sample in index for ending in sample.members]
+        assert len(found) == len(set(found)) and (len(found) == len(members) or index.damages)
+        for sample in index:
+            assert {sample.read(ending)[:1] for ending in sample.members} == {sample.key.encode()}

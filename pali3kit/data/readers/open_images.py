@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import io
 import re
 from collections.abc import Mapping
 from functools import cached_property, partial
@@ -17,13 +16,15 @@ from pali3kit.data.lines import Lines
 from pali3kit.data.reader import Files, existing, picture_in
 from pali3kit.data.readers.coco_instances import whole_box
 from pali3kit.data.record import Record, Thing
+from pali3kit.data.table import Table
 from pali3kit.errors import DataError, choose, nearest
-from pali3kit.images.decode import read, read_size
+from pali3kit.images.decode import decode, read_size
 from pali3kit.registry import SOURCE
+from pali3kit.text.plain import read_text
 
 BOX = ("XMin", "YMin", "XMax", "YMax")
 MASK_BOX = tuple(f"Box{side}" for side in BOX)
-ID = re.compile(rb"[0-9a-fA-F]{1,16}")
+ID = re.compile(rb"\"?([0-9a-fA-F]{1,16})\"?")
 Size = tuple[int, int]
 
 
@@ -41,14 +42,15 @@ class OpenImagesReader(Files):
         super().__init__(existing(path), existing(classes))
         self.path, self.images = self.files[0], existing(images, "folder")
         self.masks = existing(masks, "folder") if masks else None
-        self.lines = Lines([self.path])
+        self.rows = Table(Lines([self.path]), ",")
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
         """The names in the first line, which must have all that is needed."""
-        if not len(self.lines):
-            raise DataError(f"{self.path}: it is empty")
-        found = tuple(_cells(self.lines[0]))
+        found = self.rows.names
+        if not found:
+            raise DataError(f"{self.path}: it is empty, or its first line has no names")
+        self.rows.check_names()
         sides = MASK_BOX if "MaskPath" in found else BOX
         for name in ("ImageID", "LabelName", *sides):
             if name not in found:
@@ -61,13 +63,16 @@ class OpenImagesReader(Files):
     def names(self) -> dict[str, str]:
         """What classes are called."""
         try:
-            with self.files[1].open(encoding="utf-8-sig", newline="") as file:
-                rows = [row for row in csv.reader(file) if row]
-        except (UnicodeDecodeError, csv.Error) as error:
+            rows = [row for row in csv.reader(read_text(self.files[1]).splitlines()) if row]
+        except csv.Error as error:
             raise DataError(f"{self.files[1]}: no readable table: {error}") from error
-        if any(len(row) != 2 for row in rows):
-            raise DataError(f"{self.files[1]}: each line should be a LabelName and a DisplayName")
-        return {label: name for label, name in rows if label != "LabelName"}
+        found: dict[str, str] = {}
+        for row in rows:
+            if len(row) != 2:
+                raise DataError(f"{self.files[1]}: each line should be a LabelName and a DisplayName")
+            if row[0] != "LabelName" and found.setdefault(*row) != row[1]:
+                raise DataError(f"{self.files[1]}: {row[0][:40]} is {found[row[0]][:40]} and {row[1][:40]}")
+        return found
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -77,18 +82,18 @@ class OpenImagesReader(Files):
     def pictures(self) -> tuple[np.ndarray, np.ndarray]:
         """The rows, picture by picture, and where each picture's begin, with the end: int64."""
         column = self.columns.index("ImageID")
-        ids = np.fromiter((self._id(row, column) for row in range(1, len(self.lines))), np.uint64)
+        ids = np.fromiter((self._id(row, column) for row in range(len(self.rows))), np.uint64)
         if not len(ids):
             raise DataError(f"{self.path}: it has no rows")
         order = np.argsort(ids, kind="stable")
         starts = np.flatnonzero(np.diff(ids[order])) + 1
-        return order + 1, np.concatenate([[0], starts, [len(ids)]])
+        return order, np.concatenate([[0], starts, [len(ids)]])
 
     def _id(self, row: int, column: int) -> int:
-        cells = self.lines[row].split(b",", column + 1)
-        if len(cells) <= column or not ID.fullmatch(cells[column].strip()):
-            raise DataError(f"{self.lines.where(row)}: no ImageID of 16 hexadecimal digits")
-        return int(cells[column], 16)
+        cells = self.rows.head(row).split(b",", column + 1)
+        if len(cells) <= column or not (found := ID.fullmatch(cells[column].strip())):
+            raise DataError(f"{self.rows.where(row)}: no ImageID of 16 hexadecimal digits")
+        return int(found[1], 16)
 
     def __len__(self) -> int:
         return len(self.pictures[1]) - 1
@@ -96,27 +101,19 @@ class OpenImagesReader(Files):
     def record(self, number: int) -> Record:
         order, starts = self.pictures
         rows = [int(row) for row in order[starts[number] : starts[number + 1]]]
-        picture = self._row(rows[0])["ImageID"]
+        picture = self.rows[rows[0]]["ImageID"]
         name, read_picture = f"{self.path}: picture {picture}", picture_in(self.images, f"{picture}.jpg")
         size = read_size(read_picture(), name)
         return Record(name, read_picture, size, things=tuple(self._thing(row, size) for row in rows))
 
-    def _row(self, row: int) -> Mapping[str, str]:
-        cells = _cells(self.lines[row])
-        if len(cells) != len(self.columns):
-            raise DataError(
-                f"{self.lines.where(row)}: {len(cells)} columns, where the first line has {len(self.columns)}"
-            )
-        return dict(zip(self.columns, cells, strict=True))
-
     def _thing(self, row: int, size: Size) -> Thing:
-        told, where = self._row(row), self.lines.where(row)
+        told, where = self.rows[row], self.rows.where(row)
         label = told["LabelName"]
         if label not in self.names:
             raise DataError(f"{where}: {self.files[1]} has no class '{label}'.{nearest(label, self.names)}")
         box, mask = self._box(told, size, where), None
         if "MaskPath" in told and self.masks is not None:
-            mask = partial(_read_mask, self.masks / told["MaskPath"], size)
+            mask = partial(_read_mask, self.masks, told["MaskPath"], size)
         return Thing(self.names[label], box, mask, crowd=told.get("IsGroupOf") == "1")
 
     def _box(self, told: Mapping[str, str], size: Size, where: str) -> tuple[int, int, int, int]:
@@ -129,14 +126,10 @@ class OpenImagesReader(Files):
         return whole_box((left * width, top * height, (right - left) * width, (bottom - top) * height), size, where)
 
 
-def _cells(line: bytes) -> list[str]:
-    text = line.decode("utf-8-sig", errors="replace").rstrip("\r")
-    return next(csv.reader(io.StringIO(text)), [])
-
-
-def _read_mask(path: Path, size: Size) -> np.ndarray:
+def _read_mask(folder: Path, name: str, size: Size) -> np.ndarray:
     """A bool mask `[H,W]` of a black-and-white PNG, whose own size may be another."""
-    image = read(path).convert("L").resize((size[1], size[0]), Image.Resampling.NEAREST)
+    image = decode(picture_in(folder, name)(), str(folder / name)).convert("L")
+    image = image.resize((size[1], size[0]), Image.Resampling.NEAREST)
     return np.asarray(image) > 127
 
 

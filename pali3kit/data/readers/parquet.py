@@ -13,7 +13,7 @@ from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import shown
 from pali3kit.data.lines import find_files
 from pali3kit.data.reader import Files, existing, picture_in
-from pali3kit.data.record import Record
+from pali3kit.data.record import Record, lines_of
 from pali3kit.errors import DataError, choose
 from pali3kit.registry import SOURCE
 
@@ -21,17 +21,23 @@ if TYPE_CHECKING:
     from pyarrow import ChunkedArray
     from pyarrow.parquet import ParquetFile
 
-CAPTIONS = ("caption", "TEXT", "text", "alt_text", "title")
+CAPTIONS = ("caption", "captions", "TEXT", "text", "alt_text", "title")
 PICTURES = ("jpg", "png", "webp", "image", "image_bytes", "bytes")
+PATHS = ("image_path", "filepath", "file_name", "filename", "path")
 KEY, STATUS, SUCCESS = "key", "status", "success"
+ENCODINGS = ("jpg", "png", "webp")
+DIGITS = (4, 3, 5)  # of a place in a shard, by the size of shards
+MOST_ROWS = 1000  # for each byte of a file
 GROUPS_KEPT = 4
 
 
 class ParquetReader(Files):
-    """Rows with a caption (column `caption`, `TEXT`, `text`, `alt_text` or `title`) and a picture:
+    """Rows with a caption or a list of them (column `caption`, `captions`, `TEXT`, `text`, `alt_text` or `title`) and a
+    picture:
 
     - its bytes in a column `jpg`, `png`, `webp` (img2dataset's output format parquet), `image`, `image_bytes` or
       `bytes`; or in `image: {bytes, path}`, as of Hugging Face datasets;
+    - its path below the folder `images` in one of these, or in `image_path`, `filepath`, `file_name` or `path`;
     - else img2dataset's `key` and the folder `images`: key 000120034 is `00012/000120034.jpg`.
 
     Rows whose `status` is not `success` are left out. A group of rows is read as a whole, and rows are asked for at
@@ -53,7 +59,7 @@ class ParquetReader(Files):
             table = _open(file)
             _column(file, table.schema_arrow.names, CAPTIONS, "caption")
             for number in range(table.num_row_groups):
-                places = np.flatnonzero(_usable(table, number))
+                places = np.flatnonzero(_usable(file, number))
                 rows.append(np.stack([np.full(len(places), len(groups)), places], axis=1))
                 groups.append((file, number))
         if not sum(map(len, rows)):
@@ -69,11 +75,7 @@ class ParquetReader(Files):
 
     def _group(self, group: int, column: str) -> ChunkedArray:
         """A column of a group of rows."""
-        file, number = self._groups[0][group]
-        try:
-            return _open(file).read_row_group(number, columns=[column])[column]
-        except OSError as error:
-            raise DataError(f"{file}: row group {number}: {error}") from error
+        return _read(*self._groups[0][group], column)
 
     def record(self, number: int) -> Record:
         group, place = (int(value) for value in self._groups[1][number])
@@ -81,39 +83,72 @@ class ParquetReader(Files):
         name = f"{file}: row group {in_file}, row {place}"
         names = _open(file).schema_arrow.names
         column = _column(file, names, CAPTIONS, "caption")
-        caption = self._read(group, column)[place].as_py()
-        if not isinstance(caption, str) or not caption.strip():
-            raise DataError(f"{name}: '{column}' should be a text that is not empty, not {shown(caption)}.")
-        pictures = [known for known in PICTURES if known in names]
+        captions = self._captions(group, place, column, name)
+        pictures = [known for known in (*PICTURES, *PATHS) if known in names]
         if not pictures and (KEY not in names or self.images is None):
             raise DataError(f"{file}: no column {', '.join(PICTURES)}, and no `images` with a column key")
         if not pictures:
             assert self.images is not None
-            key = str(self._read(group, KEY)[place].as_py())
-            picture = picture_in(self.images, f"{key[:-4]}/{key}.jpg", f"{key}.jpg")
+            key = str(self._value(group, place, KEY, name))
+            picture = picture_in(self.images, *_files(key))
         else:
             picture = partial(self._picture, group, place, pictures[0], name)
-        return Record(name, picture, captions={self.language: (caption.strip(),)})
+        return Record(name, picture, captions={self.language: captions})
+
+    def _value(self, group: int, place: int, column: str, name: str) -> object:
+        try:
+            value: object = self._read(group, column)[place].as_py()
+        except DataError:
+            raise
+        except Exception as error:  # a damaged file may raise anything: IndexError, UnicodeDecodeError
+            raise DataError(f"{name}: '{column}' cannot be read: {error}") from error
+        return value
+
+    def _captions(self, group: int, place: int, column: str, name: str) -> tuple[str, ...]:
+        """The texts of a row: one, or those of a list."""
+        value = self._value(group, place, column, name)
+        texts = value if isinstance(value, list) else [value]
+        captions = lines_of(text for text in texts if isinstance(text, str))
+        if not captions or not all(isinstance(text, str) for text in texts):
+            wrong = next((text for text in texts if not isinstance(text, str)), texts[0] if texts else None)
+            raise DataError(
+                f"{name}: '{column}' should be a text that is not empty, or a list of texts, not {shown(wrong)}."
+            )
+        return captions
 
     def _picture(self, group: int, place: int, column: str, name: str) -> bytes:
-        value = self._read(group, column)[place].as_py()
-        value = value.get("bytes") if isinstance(value, Mapping) else value
+        """Its bytes, or what lies where a path says."""
+        value = self._value(group, place, column, name)
+        if isinstance(value, Mapping):
+            value = value.get("bytes") or value.get("path")
+        if isinstance(value, str) and self.images is not None:
+            return picture_in(self.images, value)()
         if not isinstance(value, bytes):
-            raise DataError(f"{name}: '{column}' should hold a picture's bytes, not {shown(value)}.")
+            missing = " and `images` is no folder" if isinstance(value, str) else ""
+            raise DataError(f"{name}: '{column}' should hold a picture's bytes, not {shown(value)}{missing}.")
         return value
 
 
 @lru_cache(16)
 def _open(file: Path) -> ParquetFile:
     try:
-        from pyarrow import ArrowInvalid
         from pyarrow.parquet import ParquetFile
     except ImportError as error:
         raise DataError("source 'parquet' needs pyarrow: pip install 'pali3kit[parquet]'") from error
     try:
         return ParquetFile(file)
-    except (ArrowInvalid, OSError) as error:
+    except Exception as error:  # a damaged file may raise anything
         raise DataError(f"{file}: no Parquet file: {error}") from error
+
+
+def _read(file: Path, group: int, column: str) -> ChunkedArray:
+    """A column of a group of rows."""
+    try:
+        return _open(file).read_row_group(group, columns=[column])[column]
+    except DataError:
+        raise
+    except Exception as error:  # a damaged file may raise anything
+        raise DataError(f"{file}: row group {group}: '{column}' cannot be read: {error}") from error
 
 
 def _column(file: Path, names: Sequence[str], wanted: Sequence[str], what: str) -> str:
@@ -123,12 +158,25 @@ def _column(file: Path, names: Sequence[str], wanted: Sequence[str], what: str) 
     return found
 
 
-def _usable(table: ParquetFile, group: int) -> np.ndarray:
+def _files(key: str) -> list[str]:
+    """Where img2dataset puts a picture: in its shard's folder, whose number is the key without the place in it."""
+    names = [f"{key}.{ending}" for ending in ENCODINGS]
+    return [f"{key[:-digits]}/{name}" for digits in DIGITS for name in names] + names
+
+
+def _usable(file: Path, group: int) -> np.ndarray:
     """Which rows of a group were downloaded, bool `[rows]`."""
+    table = _open(file)
+    rows = table.metadata.row_group(group).num_rows
+    if not 0 <= rows <= MOST_ROWS * file.stat().st_size:
+        raise DataError(f"{file}: row group {group} says that it has {rows} rows")
     if STATUS not in table.schema_arrow.names:
-        return np.ones(table.metadata.row_group(group).num_rows, dtype=bool)
-    status = table.read_row_group(group, columns=[STATUS])[STATUS].to_pylist()
-    return np.array([value == SUCCESS for value in status], dtype=bool)
+        return np.ones(rows, dtype=bool)
+    status = _read(file, group, STATUS)
+    try:
+        return np.array([value == SUCCESS for value in status.to_pylist()], dtype=bool)
+    except Exception as error:  # a damaged file may raise anything
+        raise DataError(f"{file}: row group {group}: '{STATUS}' cannot be read: {error}") from error
 
 
 @SOURCE.register(

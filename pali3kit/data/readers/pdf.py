@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, TypeVar
 from pali3kit.data.annotated import WORDS, AnnotatedSource
 from pali3kit.data.reader import Files, existing
 from pali3kit.data.record import Record, Word
+from pali3kit.data.visible import walk
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
 
@@ -36,7 +37,7 @@ class PdfReader(Files):
     def __init__(self, path: str, pages: int = 20, pixels: int = 1024) -> None:
         root = Path(path).expanduser()
         root = root if root.is_file() else existing(path, "folder")
-        files = [root] if root.is_file() else sorted(f for f in root.rglob("*") if f.suffix.lower() == ".pdf")
+        files = [root] if root.is_file() else sorted(f for f in _below(root) if f.suffix.lower() == ".pdf")
         if not files:
             raise DataError(f"there is no .pdf below {root}")
         super().__init__(*files)
@@ -73,6 +74,10 @@ class PdfReader(Files):
 
     def _render(self, page: int) -> Callable[[PdfDocument], bytes]:
         return partial(_png, page=page, pixels=self.pixels)
+
+
+def _below(root: Path) -> Iterator[Path]:
+    return (Path(folder, name) for folder, names in walk(root) for name in names)
 
 
 def _with(file: Path, use: Callable[[PdfDocument], T]) -> T:

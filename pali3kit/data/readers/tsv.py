@@ -2,34 +2,38 @@
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Sequence
+from contextlib import suppress
 from functools import cached_property
-
-import numpy as np
 
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.lines import Lines
 from pali3kit.data.reader import Files, existing, picture_in
+from pali3kit.data.readers.downloads import Download, caption_of, find_downloads
 from pali3kit.data.record import Record
+from pali3kit.data.table import Table
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
 
 CAPTIONS = ("caption", "title", "text")
-ADDRESSES = ("url", "filepath", "path", "image")
-NUMBERED = re.compile(r"(?:(\d{9})|(\d+)_\d+)(?:\.(?:jpe?g|png|webp|gif))?", re.IGNORECASE)
+ADDRESSES = ("filepath", "image_path", "file_name", "filename", "path", "image", "url")  # a path is surer than a url
+DELIMITERS = ("\t", ",")
+TRIED = 100  # rows, of which the first that can be read says what addresses are
 
 
 class TsvReader(Files):
-    """`caption<TAB>address` on each line (CC3M), or `address<TAB>caption` (CC12M), or what a first line of names says
-    (`caption`, `title` or `text`; `url`, `filepath`, `path` or `image`).
+    """`caption<TAB>address` on each line (CC3M), or `address<TAB>caption` (CC12M), as it lies there; or, below a first
+    line of names (`caption`, `title` or `text`; `filepath`, `image_path`, `file_name`, `path`, `image` or `url`), cells
+    apart by tabs or commas, which may be quoted, as pandas writes and open_clip reads them.
 
-    An address that is a path leads to the picture below `images`. For a url it is what was downloaded for the row:
-    img2dataset's `files` (`00012/000123456.jpg` is row 123456, counted from 0 without the line of names), or
-    `123456_<crc32>` of DownloadConceptualCaptions, in any folder below. Rows without a picture are left out. The name
-    at the end of a url is not used: thousands of pages call their picture `image.jpg`.
+    An address that is a path leads to the picture below `images`. For a url it is what was downloaded for the row, in
+    any folder below: img2dataset's `files` (`00012/000123456.jpg`), whose own `.json` or `.txt` says the caption, else
+    whose number is the row, counted from 0 without the line of names; or DownloadConceptualCaptions' `123456_<crc32>`.
+    Rows without a picture are left out. The name at the end of a url is not used: thousands of pages call their picture
+    `image.jpg`.
     """
+
+    version = 3
 
     def __init__(self, path: str, images: str, language: str = "en") -> None:
         super().__init__(existing(path))
@@ -38,71 +42,96 @@ class TsvReader(Files):
         self.lines = Lines(self.files)
 
     @cached_property
-    def _columns(self) -> tuple[int, int, int]:
-        """Which column is the caption, which the address, and how many lines of names come before the first row."""
+    def _table(self) -> tuple[Table, str, str] | None:
+        """The table below a line of names, with those of the caption and of the address; None for plain lines."""
         if not len(self.lines):
             raise DataError(f"{self.path}: it is empty")
-        first = [name.strip().lower() for name in self._cells(0)]
-        caption = next((number for number, name in enumerate(first) if name in CAPTIONS), None)
-        address = next((number for number, name in enumerate(first) if name in ADDRESSES), None)
-        if caption is not None and address is not None:
-            return caption, address, 1
-        return (1, 0, 0) if "://" in first[0] else (0, 1, 0)
+        for delimiter in DELIMITERS:
+            table = Table(self.lines, delimiter)
+            known = {name.lower(): name for name in reversed(table.names)}
+            caption, address = (
+                next((known[n] for n in wanted if n in known), None) for wanted in (CAPTIONS, ADDRESSES)
+            )
+            if caption is not None and address is not None:
+                table.check_names()
+                return table, caption, address
+            if (caption or address) and len(known) > 1 and not any("." in name for name in known):
+                lost = "caption" if caption is None else "url or path"
+                raise DataError(f"{self.path}:1: no column of a {lost} among {', '.join(table.names)}")
+        return None
 
-    def _cells(self, line: int) -> list[str]:
-        cells = self.lines[line].decode(errors="replace").removeprefix("\ufeff").rstrip("\r").split("\t")
-        if len(cells) < 2:
-            raise DataError(f"{self.lines.where(line)}: no tab between a caption and a url or path: '{cells[0][:40]}'")
-        return cells
+    @cached_property
+    def _url_first(self) -> bool:
+        lines = (self.lines[line].split(b"\t") for line in range(min(len(self.lines), TRIED)))
+        return b"://" in next((cells[0] for cells in lines if len(cells) == 2), b"")
+
+    @cached_property
+    def _count(self) -> int:
+        """How many rows there are, with and without a picture."""
+        return len(self._table[0]) if self._table else len(self.lines)
+
+    def _where(self, row: int) -> str:
+        return self._table[0].where(row) if self._table else self.lines.where(row)
 
     def _row(self, row: int) -> tuple[str, str]:
         """The caption and the address of a row."""
-        caption, address, names = self._columns
-        cells = self._cells(row + names)
-        if max(caption, address) >= len(cells):
-            wanted = max(caption, address) + 1
-            raise DataError(f"{self.lines.where(row + names)}: {len(cells)} columns, where the first line has {wanted}")
-        return cells[caption].strip(), cells[address].strip()
+        if self._table:
+            table, *names = self._table
+            named = table[row]
+            caption, address = (named[name] for name in names)
+        else:
+            caption, address = self._plain(row)
+        return caption.strip(), address.strip()
 
-    @cached_property
-    def _pictures(self) -> dict[int, str] | None:
-        """The pictures by row; None where addresses are paths."""
-        if "://" not in self._row(0)[1]:
-            return None
-        found = {}
-        for folder, _, names in os.walk(self.images):
-            for name in names:
-                if match := NUMBERED.fullmatch(name):
-                    found[int(match[1] or match[2])] = os.path.join(folder, name)
-        if not found:
+    def _plain(self, row: int) -> tuple[str, str]:
+        """The caption and the address of a line without quotes."""
+        cells = self.lines[row].decode(errors="replace").removeprefix("\ufeff").split("\t")
+        if len(cells) < 2:
+            raise DataError(f"{self.lines.where(row)}: no tab between a caption and a url or path: '{cells[0][:40]}'")
+        if len(cells) > 2:
             raise DataError(
-                f"{self.images}: no picture is called by its row, such as 00000/000000000.jpg or 0_1234567890"
+                f"{self.lines.where(row)}: {len(cells)} columns, and no line of names that tells them apart"
             )
-        return found
+        first, second = cells
+        return (second, first) if self._url_first else (first, second)
 
     @cached_property
-    def _rows(self) -> Sequence[int] | np.ndarray:
-        """The rows that have a picture."""
-        rows = len(self.lines) - self._columns[2]
-        if self._pictures is None:
-            return range(rows)
-        return np.array(sorted(row for row in self._pictures if row < rows), np.int64)
+    def _found(self) -> tuple[list[Download], list[str]] | None:
+        """The pictures that were downloaded, and what is wrong with them; None where addresses are paths."""
+        return find_downloads(self.images, self._count) if "://" in self._first_address() else None
+
+    def _first_address(self) -> str:
+        """That of the first row that can be read. Raises what is wrong with the first where none can."""
+        if not self._count:
+            raise DataError(f"{self.path}: it has no rows")
+        for row in range(min(self._count, TRIED)):
+            with suppress(DataError):
+                return self._row(row)[1]
+        return self._row(0)[1]
+
+    @property
+    def damages(self) -> Sequence[str]:
+        """As far as is known: pictures are looked for when the first one is asked for."""
+        found = self.__dict__.get("_found")
+        return found[1] if found else []
 
     @property
     def languages(self) -> tuple[str, ...]:
         return (self.language,)
 
     def __len__(self) -> int:
-        return len(self._rows)
+        return self._count if self._found is None else len(self._found[0])
 
     def record(self, number: int) -> Record:
-        row = int(self._rows[number])
-        name = self.lines.where(row + self._columns[2])
-        caption, address = self._row(row)
+        if self._found is None:
+            (caption, file), name = self._row(number), self._where(number)
+        else:
+            download = self._found[0][number]
+            caption, file = caption_of(download, self.images, self._row, self._count), download.name + download.ending
+            name = str(self.images / file) if download.told else self._where(download.row)
         if not caption:
             raise DataError(f"{name}: its caption is empty")
-        picture = picture_in(self.images, address if self._pictures is None else self._pictures[row])
-        return Record(name, picture, captions={self.language: (caption,)})
+        return Record(name, picture_in(self.images, file), captions={self.language: (caption,)})
 
 
 @SOURCE.register(

@@ -44,8 +44,16 @@ Rows = dict[str, tuple[str, str]]
 
 
 def _table(path: Path, columns: str) -> Rows:
-    """The place and the second word of each line by its first, which is a number. Raises DataError for an empty one."""
-    found = {number: (where, word) for where, (number, word) in rows_of(path, columns)}
+    """The place and the second word of each line by its first, which is a number.
+
+    Raises:
+        DataError: it is empty, or has a number twice.
+    """
+    found: Rows = {}
+    for where, (number, word) in rows_of(path, columns):
+        if number in found:
+            raise DataError(f"{where}: number {number} stands in {found[number][0]} too")
+        found[number] = where, word
     if not found:
         raise DataError(f"{path}: it is empty; expected is '{columns}' on each line")
     return found

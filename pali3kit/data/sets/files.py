@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from pali3kit.data.reader import inside
 from pali3kit.data.records import written_versions
 from pali3kit.data.sets.contract import Caption
 from pali3kit.errors import DataError
@@ -31,7 +33,12 @@ class Pictures:
     def digest(self, *versions: int) -> str:
         """SHA-256 of names, sizes and versions, as `records.digest`, five times as fast. Raises DataError for a gap."""
         hasher = hashlib.sha256()
+        if len(set(self.names)) < len(self.names):
+            twice = next(name for name, times in Counter(self.names).items() if times > 1)
+            raise DataError(f"{self.told_by}: picture {twice} stands in it twice")
         for name in self.names:
+            if name.startswith("/") or ".." in name:
+                inside(self.folder, name)
             try:
                 size = os.stat(os.path.join(self.folder, name)).st_size
             except (OSError, ValueError) as error:  # ValueError: a zero byte in a name

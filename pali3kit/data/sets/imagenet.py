@@ -22,6 +22,7 @@ from pali3kit.data.sets.layout import (
     without_pictures,
 )
 from pali3kit.data.sets.mat import read_structs, whole_number
+from pali3kit.data.visible import hidden
 from pali3kit.errors import DataError
 from pali3kit.registry import LABELLED
 
@@ -116,7 +117,8 @@ def _classes(root: Path, kit: _Devkit | None) -> tuple[list[str], Path]:
 
 def _flat(folder: Path, kit: _Devkit | None, wnids: Sequence[str]) -> tuple[list[str], list[int]]:
     """The pictures of `val/` by their numbers, and their labels from the development kit."""
-    names = sorted(name for name in os.listdir(folder) if os.path.splitext(name)[1].lower() in PICTURES)
+    there = (name for name in os.listdir(folder) if not hidden(name))
+    names = sorted(name for name in there if os.path.splitext(name)[1].lower() in PICTURES)
     if not names:
         raise DataError(f"{folder}: there is neither a folder for each class nor a picture in it")
     if kit is None:

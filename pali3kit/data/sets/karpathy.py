@@ -8,12 +8,12 @@ from pathlib import Path
 
 from pali3kit.data.fields import each, field, mapping, read_json
 from pali3kit.data.reader import existing
-from pali3kit.data.records import one_line
 from pali3kit.data.sets.contract import Caption
 from pali3kit.data.sets.files import CaptionedFiles, Pictures
 from pali3kit.data.sets.layout import find_file
 from pali3kit.errors import DataError
 from pali3kit.registry import CAPTIONED
+from pali3kit.text.plain import one_line
 
 
 @CAPTIONED.register(

@@ -8,7 +8,9 @@ from pathlib import Path
 
 from pali3kit.data.folder import PICTURES
 from pali3kit.data.reader import existing
+from pali3kit.data.visible import hidden, walk
 from pali3kit.errors import DataError
+from pali3kit.text.plain import one_line, read_text
 
 
 def find_root(path: str, inner: Sequence[str], *has: str) -> Path:
@@ -34,9 +36,9 @@ def find_file(path: str, name: str) -> Path:
 def lines_of(path: Path) -> Iterator[tuple[str, str]]:
     """The lines of a text file that are not blank, each with its `file:line`. Raises DataError for a missing one."""
     try:
-        text = path.read_text(encoding="utf-8", errors="replace")
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror}; it is part of this layout") from error
+        text = read_text(path)
+    except DataError as error:
+        raise DataError(f"{error}; it is part of this layout") from error
     for number, line in enumerate(text.splitlines(), start=1):
         if line.strip():
             yield f"{path}:{number}", line.strip()
@@ -76,17 +78,17 @@ def class_folders(folder: Path) -> list[str]:
 
 def _folders(folder: Path) -> list[str]:
     with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir() and not entry.name.startswith("."))
+        return sorted(entry.name for entry in entries if entry.is_dir() and not hidden(entry.name))
 
 
 def pictures_in(root: Path, folder: str) -> list[str]:
-    """The pictures in `root/folder` and below, sorted by folder and name, as paths relative to `root`."""
+    """The visible pictures in `root/folder` and below, sorted by folder and name, as paths relative to `root`."""
     top = len(os.path.join(root, ""))
-    found = sorted((place[top:], names) for place, _, names in os.walk(root / folder))
+    found = sorted((place[top:], names) for place, names in walk(root / folder))
     return [
         os.path.join(place, name)
         for place, names in found
-        for name in sorted(names)
+        for name in names
         if os.path.splitext(name)[1].lower() in PICTURES
     ]
 
@@ -112,4 +114,4 @@ def without_pictures(classes: Sequence[str], labels: Sequence[int]) -> str | Non
 
 def spoken(name: str) -> str:
     """A folder's name as a person says it."""
-    return " ".join(name.replace("_", " ").split())
+    return one_line(name.replace("_", " "))

@@ -6,13 +6,13 @@ from collections.abc import Mapping
 
 from pali3kit.data.fields import field, mapping, read_lines, typed
 from pali3kit.data.reader import existing
-from pali3kit.data.records import one_line
 from pali3kit.data.sets.contract import Caption
 from pali3kit.data.sets.files import CaptionedFiles, Pictures
 from pali3kit.data.sets.layout import find_file
 from pali3kit.data.world.languages import LANGUAGES
 from pali3kit.errors import DataError, choose
 from pali3kit.registry import CAPTIONED
+from pali3kit.text.plain import one_line
 
 
 @CAPTIONED.register(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 
@@ -105,7 +106,7 @@ def test_wrong_tables_are_named(table: str, told: str, files: Callable[..., Open
         ),
         (BOXES.replace("0.250000", "1.5"), r"table.csv:2: 'bbox' .* is empty or outside a picture of 6x8"),
         (BOXES.replace("0.500000,0,0,0,0,0", "0.500000,0"), "table.csv:2: 9 columns, where the first line has 13"),
-        (MASKS.replace("jbk_1.png,", "jbk_2.png,"), r"masks/000a1249af2bc5f0_m0jbk_2.png: No such file"),
+        (MASKS.replace("jbk_1.png,", "jbk_2.png,"), r"masks: there is no picture 000a1249af2bc5f0_m0jbk_2.png"),
     ],
 )
 def test_wrong_rows_are_named(table: str, told: str, files: Callable[..., OpenImagesReader]) -> None:
@@ -124,3 +125,41 @@ def test_masks_need_their_folder(files: Callable[..., OpenImagesReader]) -> None
 def test_wrong_names_are_named(files: Callable[..., OpenImagesReader]) -> None:
     with pytest.raises(DataError, match=r"names.csv: each line should be a LabelName and a DisplayName"):
         files(names="/m/0jbk\n").record(0)
+
+
+def test_quoted_cells_marks_and_other_line_ends(files: Callable[..., OpenImagesReader]) -> None:
+    plain = files()
+    right = [plain.record(number).things for number in range(len(plain))]
+    quoted = "\n".join(",".join(f'"{cell}"' for cell in line.split(",")) for line in BOXES.splitlines())
+    for table in ("\ufeff" + BOXES, BOXES.replace("\n", "\r\n"), BOXES.replace("\n", "\r"), quoted):
+        reader = files(table, "\ufeffLabelName,DisplayName\n" + NAMES)
+        told = [reader.record(number).things for number in range(len(reader))]
+        assert told == right
+
+
+@pytest.mark.parametrize(
+    ("names", "told"),
+    [
+        (NAMES + "/m/0jbk,Beast\n", "/m/0jbk is Animal and Beast"),
+        (NAMES + '/m/0x,"' + "x" * 200_000 + '"\n', "no readable table: field larger"),
+        (NAMES + "/m/0x\n", "each line should be a LabelName and a DisplayName"),
+    ],
+)
+def test_wrong_names_are_told(names: str, told: str, files: Callable[..., OpenImagesReader]) -> None:
+    with pytest.raises(DataError, match=rf"names\.csv: {told}"):
+        files(names=names).record(0)
+
+
+def test_names_of_classes_may_be_packed_or_wide(files: Callable[..., OpenImagesReader]) -> None:
+    for data in (gzip.compress(NAMES.encode()), NAMES.encode("utf-16")):
+        reader = files()
+        reader.files[1].write_bytes(data)
+        assert reader.classes == ("Animal", "Cat, tame")
+
+
+def test_masks_lie_in_their_folder(files: Callable[..., OpenImagesReader]) -> None:
+    for wrong in ("../images/x.png", "x\0.png"):
+        mask = files(MASKS.replace("000a1249af2bc5f0_m0jbk_1.png", wrong)).record(0).things[0].mask
+        assert mask is not None
+        with pytest.raises(DataError, match="masks: "):
+            mask()

@@ -63,6 +63,63 @@ def test_what_is_wrong_with_a_table(tmp_path: Path) -> None:
 
 def test_without_the_library_its_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = table(tmp_path / "f.parquet", {"caption": ["a"], "jpg": [b"x"]})
-    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
     with pytest.raises(DataError, match=r"needs pyarrow: pip install 'pali3kit\[parquet\]'"):
         len(ParquetReader(path))
+
+
+@pytest.mark.parametrize(
+    ("columns", "right"),
+    [
+        ({"caption": [["a cat", "a mat"]]}, ("a cat", "a mat")),
+        ({"captions": [["a cat", " "]]}, ("a cat",)),
+        ({"caption": ["a  cut\nemoji"]}, ("a cut emoji",)),
+    ],
+)
+def test_captions_may_be_lists(columns: dict[str, list[Any]], right: tuple[str, ...], tmp_path: Path) -> None:
+    path = table(tmp_path / "f.parquet", {**columns, "jpg": [b"bytes"]})
+    assert ParquetReader(path).record(0).captions == {"en": right}
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"image": [{"bytes": None, "path": "1.jpg"}]},
+        {"image": ["1.jpg"]},
+        {"image_path": ["1.jpg"]},
+        {"file_name": ["1.jpg"]},
+        {"key": ["00001002"]},  # shards of 1000
+    ],
+)
+def test_pictures_may_be_paths(columns: dict[str, list[Any]], tmp_path: Path) -> None:
+    (tmp_path / "images/00001").mkdir(parents=True)
+    for name in ("1.jpg", "00001/00001002.jpg"):
+        (tmp_path / "images" / name).write_bytes(b"bytes")
+    path = table(tmp_path / "f.parquet", {**columns, "caption": ["a cat"]})
+    assert ParquetReader(path, str(tmp_path / "images")).record(0).picture() == b"bytes"
+
+
+@pytest.mark.parametrize("value", [[], [" "], ["a", None], None, " "])
+def test_what_is_no_caption_is_refused_with_its_row(value: object, tmp_path: Path) -> None:
+    column = pa.array([value], pa.list_(pa.string()) if isinstance(value, list) else pa.string())
+    pq.write_table(pa.table({"caption": column, "jpg": [b"bytes"]}), tmp_path / "f.parquet")
+    with pytest.raises(
+        DataError, match=r"f\.parquet: row group 0, row 0: 'caption' should be a text that is not empty"
+    ):
+        ParquetReader(str(tmp_path / "f.parquet")).record(0)
+
+
+def test_a_path_needs_images_and_does_not_leave_them(tmp_path: Path) -> None:
+    path = table(tmp_path / "f.parquet", {"caption": ["a cat"], "image": ["../f.parquet"]})
+    with pytest.raises(DataError, match="and `images` is no folder"):
+        ParquetReader(path).record(0).picture()
+    (tmp_path / "images").mkdir()
+    with pytest.raises(DataError, match="is no file in it"):
+        ParquetReader(path, str(tmp_path / "images")).record(0).picture()
+
+
+def test_bytes_that_are_no_text_are_a_data_error(tmp_path: Path) -> None:
+    wrong = pa.array([b"caf\xe9"], pa.binary()).view(pa.string())
+    pq.write_table(pa.table({"caption": wrong, "jpg": [b"bytes"]}), tmp_path / "f.parquet")
+    with pytest.raises(DataError, match=r"row group 0, row 0: 'caption' cannot be read: 'utf-8' codec"):
+        ParquetReader(str(tmp_path / "f.parquet")).record(0)

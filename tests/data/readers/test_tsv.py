@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,7 +25,7 @@ def test_cc3m_with_the_files_of_img2dataset(tmp_path: Path, picture: Callable[..
     """Row 1 failed to download."""
     picture(tmp_path / "images/00000/000000000.jpg", shade=10)
     picture(tmp_path / "images/00000/000000002.jpg", shade=12)
-    (tmp_path / "images/00000/000000000.txt").write_text("its caption again")
+    (tmp_path / "images/00000/000000000.txt").write_text("a very typical bus station")
     (tmp_path / "images/00000.parquet").write_bytes(b"")
     source = create(table(tmp_path, CC3M), str(tmp_path / "images"))
     told = {source.record("train", i).captions["en"]: source.image("train", i)[0, 0, 0] for i in range(2)}
@@ -41,7 +42,7 @@ def test_cc12m_has_the_url_first_and_shards_of_10000_rows(tmp_path: Path, pictur
 
 def test_the_files_of_download_conceptual_captions(tmp_path: Path, picture: Callable[..., Path]) -> None:
     """`<row>_<crc32 of the url>`, without an ending."""
-    picture(tmp_path / "training/1_2719362841", shade=7)
+    picture(tmp_path / "training/1_1108581498", shade=7)
     source = create(table(tmp_path, CC3M), str(tmp_path / "training"), language="de")
     assert source.size("train") == 1 and source.languages == ("de",)
     assert source.record("train", 0).captions == {"de": ("the sea at night",)} and source.image("train", 0).max() == 7
@@ -97,3 +98,52 @@ def test_the_filter_drops_texts_and_tells(tmp_path: Path) -> None:
     drawn = [task.draw("train", i, np.random.default_rng(i)) for i in range(2)]
     assert sum(example is not None for example in drawn) == 1
     assert source.sieves["texts"].told()["dropped"] == {"file name": {"count": 1, "examples": ["IMG_2041.jpg"]}}
+
+
+@pytest.mark.parametrize(
+    ("data", "right"),
+    [
+        (b'title\tfilepath\n"a ""red"" car"\t1.jpg\n"two\nlines"\t1.jpg\n"a\ttab"\t1.jpg\n',
+         ['a "red" car', "two lines", "a tab"]),
+        (b'filepath,title\n1.jpg,a cat\n1.jpg,"a, b"\n', ["a cat", "a, b"]),
+        (b'"title"\t"filepath"\r\n"a cat"\t"1.jpg"\r\n', ["a cat"]),
+        (b"a cat\t1.jpg\ra dog\t1.jpg\r", ["a cat", "a dog"]),
+        (b"\xef\xbb\xbfTitle\tFilepath\r\na cat\t1.jpg\r\n", ["a cat"]),
+        (b'"lone quote\t1.jpg\nthe ""two""\t1.jpg\n', ['"lone quote', 'the ""two""']),  # CC3M has no quoting
+        (b"url\timage_path\tcaption\nhttp://x.org/a\t1.jpg\ta cat\n", ["a cat"]),  # a path is surer than a url
+    ],
+)  # fmt: skip
+def test_quoted_tables_and_plain_ones(
+    data: bytes, right: list[str], tmp_path: Path, picture: Callable[..., Path]
+) -> None:
+    picture(tmp_path / "images/1.jpg")
+    (tmp_path / "t.tsv").write_bytes(data)
+    reader = TsvReader(str(tmp_path / "t.tsv"), str(tmp_path / "images"))
+    assert [reader.record(number).captions["en"][0] for number in range(len(reader))] == right
+    assert all(reader.record(number).picture() for number in range(len(reader)))
+
+
+@pytest.mark.parametrize(
+    ("data", "row", "complaint"),
+    [
+        (b"a cat\t1.jpg\textra\na dog\t1.jpg\n", 0, r"t\.tsv:1: 3 columns, and no line of names that tells them apart"),
+        (b"http://x.org/1\ta\tb\n", 0, r"t\.tsv:1: 3 columns"),
+        (b"title\tlink\na cat\t1.jpg\n", 0, r"t\.tsv:1: no column of a url or path among title, link"),
+        (b"title\tpath\tpath\na\tb\tc\n", 0, r"t\.tsv:1: two columns are called 'path'"),
+        (b'title\tpath\n"a cat\t1.jpg\n', 0, r"t\.tsv:2: no readable row"),
+        (b"title\tpath\n", 0, r"t\.tsv: it has no rows"),
+        ("a\tb\n".encode("utf-16"), 0, r"t\.tsv: it is utf-16, or no text: write it in UTF-8"),
+        (gzip.compress(b"a cat\t1.jpg\n"), 0, r"t\.tsv: it is packed with gzip"),
+    ],
+)
+def test_what_nobody_can_know_is_refused(data: bytes, row: int, complaint: str, tmp_path: Path) -> None:
+    (tmp_path / "t.tsv").write_bytes(data)
+    with pytest.raises(DataError, match=complaint):
+        TsvReader(str(tmp_path / "t.tsv"), str(tmp_path)).record(row)
+
+
+def test_a_bad_first_row_spoils_no_other(tmp_path: Path, picture: Callable[..., Path]) -> None:
+    picture(tmp_path / "images/00000/000000001.jpg", shade=3)
+    (tmp_path / "t.tsv").write_text("no tab\nhttp://x.org/1.jpg\ta dog\n")
+    reader = TsvReader(str(tmp_path / "t.tsv"), str(tmp_path / "images"))
+    assert len(reader) == 1 and reader.record(0).captions == {"en": ("a dog",)}

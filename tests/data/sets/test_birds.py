@@ -88,3 +88,12 @@ def test_damaged_lists(root: Path, name: str, old: str, new: str, told: str) -> 
     (root / name).write_text(FILES[name].replace(old, new))
     with pytest.raises(DataError, match=told):
         Birds(str(root))
+
+
+def test_a_number_twice_is_told(root: Path) -> None:
+    file = root / "image_class_labels.txt"
+    file.write_text(file.read_text() + file.read_text().splitlines()[0] + "\n")
+    with pytest.raises(
+        DataError, match=r"image_class_labels\.txt:\d+: number 1 stands in .*image_class_labels\.txt:1 too"
+    ):
+        Birds(str(root))

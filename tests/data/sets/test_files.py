@@ -37,6 +37,20 @@ def test_labels_and_pictures(tmp_path: Path, picture: Write) -> None:
         found.image("train", 2)
 
 
+@pytest.mark.parametrize("name", ["../out.png", "/etc/passwd", "a/../../out.png", "a\0.png", "\ud83d.png"])
+def test_lists_name_no_pictures_elsewhere(name: str, tmp_path: Path, picture: Write) -> None:
+    picture(tmp_path / "out.png")
+    (tmp_path / "images").mkdir()
+    with pytest.raises(DataError, match="images"):
+        labelled(tmp_path / "images", names=(name, name + "x"))
+
+
+def test_a_picture_twice_in_a_list_is_told(tmp_path: Path, picture: Write) -> None:
+    picture(tmp_path / "a.png")
+    with pytest.raises(DataError, match=r"list\.txt: picture a\.png stands in it twice"):
+        labelled(tmp_path, names=("a.png", "a.png"))
+
+
 def test_pictures_are_as_they_are_stored(tmp_path: Path) -> None:
     """What is published was measured on pictures that nobody turned, and whose transparency was dropped."""
     exif = Image.Exif()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Callable
 from pathlib import Path
 
@@ -31,6 +32,34 @@ def test_a_root_is_the_folder_or_one_below_it(tmp_path: Path, monkeypatch: pytes
         find_root("~/dtd", ("dtf",), "labels", "lists")
     with pytest.raises(DataError, match=r"there is no folder .*/dtf\. Did you mean 'dtd'\?"):
         find_root("~/dtf", (), "labels")
+
+
+def test_lists_of_other_programs(tmp_path: Path) -> None:
+    file = tmp_path / "list.txt"
+    for data in ("\ufeffa 1\r\nb 2".encode(), "a 1\nb 2".encode("utf-16"), b"a 1\rb 2\r", gzip.compress(b"a 1\nb 2\n")):
+        file.write_bytes(data)
+        assert [row for _, row in rows_of(file, "name number")] == [["a", "1"], ["b", "2"]]
+    for data, told in (
+        (gzip.compress(b"a 1\n")[:-4], "damaged"),
+        (b"\xfd7zXZ\0", "packed with xz"),
+        (bytes(99), "UTF-16"),
+    ):
+        file.write_bytes(data)
+        with pytest.raises(DataError, match=rf"list\.txt: .*{told}.*; it is part of this layout"):
+            list(rows_of(file, "name number"))
+
+
+def test_what_systems_leave_is_no_class_and_no_picture(tmp_path: Path, picture: Callable[..., Path]) -> None:
+    for name in (
+        "ape/1.jpg",
+        "ape/._1.jpg",
+        "ape/.x/1.jpg",
+        "__MACOSX/1.jpg",
+        "@eaDir/1.jpg",
+        ".ipynb_checkpoints/1.jpg",
+    ):
+        picture(tmp_path / name)
+    assert class_folders(tmp_path) == ["ape"] and pictures_in(tmp_path, "ape") == ["ape/1.jpg"]
 
 
 def test_a_file_may_be_given_by_its_folder(tmp_path: Path) -> None:

@@ -1,0 +1,51 @@
+"""Captions beside a picture in a `.txt` or a `.json`, as img2dataset, open_clip and CLIP_benchmark write them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from pali3kit.data.fields import mapping, parsed, shown, typed
+from pali3kit.data.record import lines_of
+from pali3kit.errors import DataError
+from pali3kit.text.plain import decoded, one_line
+
+FIELDS = ("caption", "captions", "text")
+
+
+def read_captions(read: Callable[[str], bytes | None], where: str) -> tuple[str, ...]:
+    """The captions in a picture's `txt`, one on each line, else those of its `json`.
+
+    img2dataset writes a caption into both: where the `json` has the lines of the `txt` as one text, they are one.
+
+    Args:
+        read: gives the file with an ending, or None where there is none.
+        where: what to call the picture in errors.
+
+    Raises:
+        DataError: a file is no text, or no mapping with texts.
+    """
+    written = _written(read("txt"), f"{where}: .txt")
+    if len(written) == 1:
+        return written
+    told = _told(read("json"), f"{where}: .json")
+    return told if not written or told == (one_line(" ".join(written)),) else written
+
+
+def _written(data: bytes | None, where: str) -> tuple[str, ...]:
+    try:
+        return lines_of(decoded(data or b"").splitlines())
+    except ValueError as error:
+        raise DataError(f"{where}: {error}") from error
+
+
+def _told(data: bytes | None, where: str) -> tuple[str, ...]:
+    """The captions of a mapping: those of the first of `FIELDS` that has some, a text or a list of texts."""
+    known = mapping(parsed(data, where), where) if data is not None else {}
+    for name in FIELDS:
+        value = known.get(name)
+        if value is not None and not isinstance(value, str | list):
+            raise DataError(f"{where}: '{name}' should be a text or a list of texts, not {shown(value)}.")
+        texts = value if isinstance(value, list) else [value or ""]
+        if found := lines_of(typed(text, str, f"{where}: '{name}[{i}]'") for i, text in enumerate(texts)):
+            return found
+    return ()

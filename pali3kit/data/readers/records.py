@@ -1,0 +1,202 @@
+"""Your own pictures with all that is known of them: JSON lines, a picture on each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
+from typing import NamedTuple
+
+from pali3kit.data.annotated import WORDS, AnnotatedSource
+from pali3kit.data.fields import each, field, mapping, numbers, parsed, typed
+from pali3kit.data.lines import Lines
+from pali3kit.data.reader import Files, existing, picture_in
+from pali3kit.data.readers.coco_instances import whole_box
+from pali3kit.data.record import Asked, Record, Thing, Word
+from pali3kit.data.task import Box
+from pali3kit.errors import DataError, choose
+from pali3kit.images.decode import read_size
+from pali3kit.registry import SOURCE
+
+TOLD = ("caption", "captions", "questions", "things", "words")
+Entry = Mapping[str, object]
+Size = tuple[int, int]
+
+
+class _Index(NamedTuple):
+    """What is known of a file from all of its lines."""
+
+    places: list[tuple[int, int]]  # the line of each record, and which of its questions is asked
+    classes: tuple[str, ...]
+    languages: tuple[str, ...]
+
+
+class RecordsReader(Files):
+    """On each line of a `.jsonl` file a mapping, which tells one of the last four at least:
+
+    - `image`: the picture's path below `images`.
+    - `split`, by which `split` chooses; `height` and `width` in pixels, which are read from the picture if missing.
+    - `caption` or `captions`: a text, a list of texts, or a mapping from language codes to either.
+    - `questions[]: question, answers[]`, perhaps `language`; the first answer is the one to learn.
+    - `things[]: label, bbox`: x, y, width and height in pixels of the picture as it is shown.
+    - `words[]`: texts, or `text, bbox`.
+
+    Other fields are passed over. With `single` each question is a record: accuracy is a mean over questions.
+    """
+
+    def __init__(
+        self, path: str, images: str, language: str = "en", split: str | None = None, single: bool = False
+    ) -> None:
+        super().__init__(existing(path))
+        self.path, self.images = self.files[0], existing(images, "folder")
+        self.language, self.split, self.single = language, split, single
+        self.lines = Lines(self.files)
+
+    def _entry(self, line: int) -> Entry:
+        where = self.lines.where(line)
+        return mapping(parsed(self.lines[line], where), where)
+
+    @cached_property
+    def _index(self) -> _Index:
+        places: list[tuple[int, int]] = []
+        classes: dict[str, None] = {}
+        languages = {self.language: None}
+        splits = set()
+        for line in range(len(self.lines)):
+            try:
+                entry = self._entry(line) if self.lines[line].strip() else None
+            except DataError:
+                places.append((line, 0))  # told when it is asked for
+                continue
+            if entry is None or self.split not in (None, entry.get("split")):
+                splits |= {str(entry.get("split"))} if entry else set()
+                continue
+            asked = entry.get("questions")
+            places += [(line, n) for n in range(len(asked) if self.single and isinstance(asked, list) and asked else 1)]
+            classes |= dict.fromkeys(_labels(entry.get("things")))
+            languages |= dict.fromkeys(_languages(entry))
+        if not places:
+            told = f" of split '{self.split}'.{choose(self.split, splits)}" if self.split else ""
+            raise DataError(f"{self.path}: no picture{told}")
+        return _Index(places, tuple(classes), tuple(languages))
+
+    @property
+    def classes(self) -> tuple[str, ...]:
+        return self._index.classes
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return self._index.languages
+
+    def __len__(self) -> int:
+        return len(self._index.places)
+
+    def record(self, number: int) -> Record:
+        line, asked = self._index.places[number]
+        entry, where = self._entry(line), self.lines.where(line)
+        if not any(entry.get(name) for name in TOLD):
+            raise DataError(f"{where}: none of {', '.join(TOLD)}.{choose(TOLD[0], map(str, entry))}")
+        picture = picture_in(self.images, field(entry, "image", str, where))
+        boxes = bool(entry.get("things")) or any(isinstance(word, dict) for word in _list(entry, "words", where))
+        size = _size(entry, where) or (read_size(picture(), where) if boxes else None)
+        questions = tuple(self._questions(entry, where))
+        if self.single:
+            questions = questions[asked : asked + 1]
+        if asked:
+            return Record(where, picture, size, questions=questions)
+        things = tuple(_things(entry, size, where))
+        return Record(
+            where, picture, size, self._captions(entry, where), tuple(_words(entry, size, where)), questions, things
+        )
+
+    def _captions(self, entry: Entry, where: str) -> dict[str, tuple[str, ...]]:
+        found: dict[str, tuple[str, ...]] = {}
+        for name in ("caption", "captions"):
+            value = entry.get(name)
+            told = value if isinstance(value, dict) else {self.language: value}
+            for language, texts in told.items():
+                listed = texts if isinstance(texts, list) else [] if texts is None else [texts]
+                what = f"{where}: '{name}'"
+                found[language] = (*found.get(language, ()), *(typed(text, str, what) for text in listed))
+        return found
+
+    def _questions(self, entry: Entry, where: str) -> Iterator[Asked]:
+        for at, asked in each(entry, "questions", where) if entry.get("questions") is not None else ():
+            answers = [typed(answer, str, f"{at}: an answer") for answer in field(asked, "answers", list, at)]
+            language = typed(asked.get("language", self.language), str, f"{at}: 'language'")
+            if not any(answer.strip() for answer in answers):
+                raise DataError(f"{at}: 'answers' should hold at least one that is not empty.")
+            yield Asked(field(asked, "question", str, at), tuple(answers), language)
+
+
+def _things(entry: Entry, size: Size | None, where: str) -> Iterator[Thing]:
+    for at, thing in each(entry, "things", where) if entry.get("things") is not None else ():
+        yield Thing(field(thing, "label", str, at), _box(thing, size, at))
+
+
+def _words(entry: Entry, size: Size | None, where: str) -> Iterator[Word]:
+    for number, word in enumerate(_list(entry, "words", where)):
+        at = f"{where}: words[{number}]"
+        if isinstance(word, str):
+            yield Word(word)
+        else:
+            told = mapping(word, at)
+            yield Word(field(told, "text", str, at), _box(told, size, at))
+
+
+def _box(told: Entry, size: Size | None, where: str) -> Box:
+    assert size is not None, "read where there are boxes"
+    return whole_box(numbers(field(told, "bbox", list, where), 4, f"{where}: 'bbox'"), size, where)
+
+
+def _list(entry: Entry, name: str, where: str) -> Sequence[object]:
+    value = entry.get(name)
+    return () if value is None else typed(value, list, f"{where}: '{name}'")
+
+
+def _size(entry: Entry, where: str) -> Size | None:
+    if entry.get("height") is None or entry.get("width") is None:
+        return None
+    height, width = (field(entry, name, int, where) for name in ("height", "width"))
+    if min(height, width) < 1:
+        raise DataError(f"{where}: 'height' and 'width' should be above 0, not {height} and {width}.")
+    return height, width
+
+
+def _labels(things: object) -> Iterator[str]:
+    for thing in things if isinstance(things, list) else ():
+        if isinstance(thing, dict) and isinstance(thing.get("label"), str):
+            yield thing["label"]
+
+
+def _languages(entry: Entry) -> Iterator[str]:
+    for name in ("caption", "captions"):
+        value = entry.get(name)
+        yield from map(str, value) if isinstance(value, dict) else ()
+
+
+@SOURCE.register(
+    "records",
+    "your own: JSON lines of pictures with captions, questions, things, words",
+    tells=("captions", "questions", "things", "words"),
+    files=("path", "test"),
+    folders=("images", "test_images"),
+)
+def create(
+    path: str,
+    images: str,
+    language: str = "en",
+    split: str | None = None,
+    filter: bool = False,
+    words: int = WORDS,
+    test: str | None = None,
+    test_images: str | None = None,
+    test_split: str | None = None,
+    image_size: int = 0,
+) -> AnnotatedSource:
+    """The registry's `records`: pictures of `split`, with captions and questions in `language` where they do not say.
+
+    `filter` drops poor captions; at most `words` printed words are asked for. `test` may be the same file, with its
+    `test_split`. `image_size` is ignored: pictures are as large as they are, and encoders fit them.
+    """
+    held = RecordsReader(test, test_images or images, language, test_split, single=True) if test else None
+    return AnnotatedSource(RecordsReader(path, images, language, split), held, filter, words)

@@ -1,0 +1,32 @@
+"""What lies below a folder, without what systems and programs leave there beside people's own files."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+LEFT = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"})
+"""Folders that macOS, Synology, Windows and Linux make: thumbnails, shadows of files, what was thrown away."""
+
+
+def hidden(name: str) -> bool:
+    """Whether a file or folder is none of the data: `.ipynb_checkpoints`, `._1.jpg`, `__MACOSX`."""
+    return name.startswith(".") or name in LEFT
+
+
+def walk(root: Path, links: bool = False) -> Iterator[tuple[str, list[str]]]:
+    """Every folder below, the root included, sorted, with the names of its files, sorted; hidden ones are left out.
+
+    With `links`, also through links to folders, each folder once.
+    """
+    seen = set()
+    for folder, below, names in os.walk(root, followlinks=links):
+        below[:] = sorted(name for name in below if not hidden(name))
+        if links:
+            real = os.path.realpath(folder)
+            if real in seen:
+                below.clear()
+                continue
+            seen.add(real)
+        yield folder, sorted(name for name in names if not hidden(name))

@@ -1,0 +1,117 @@
+"""Which row a downloaded picture is of: what lies beside it says it, not its number alone."""
+
+from __future__ import annotations
+
+import json
+import zlib
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from pali3kit.data.readers.tsv import TsvReader
+from pali3kit.errors import DataError
+
+Picture = Callable[..., Path]
+
+
+@pytest.fixture
+def reader(tmp_path: Path) -> Callable[[int], TsvReader]:
+    (tmp_path / "images").mkdir()
+
+    def make(rows: int) -> TsvReader:
+        lines = "".join(f"caption {row}\thttps://h.example/{row}.jpg\n" for row in range(rows))
+        (tmp_path / "t.tsv").write_text(f"caption\turl\n{lines}")
+        return TsvReader(str(tmp_path / "t.tsv"), str(tmp_path / "images"))
+
+    return make
+
+
+def told(reader: TsvReader) -> dict[str, str]:
+    """Captions by the names of the pictures' files."""
+    records = [reader.record(number) for number in range(len(reader))]
+    return {Path(record.name).name: record.captions["en"][0] for record in records}
+
+
+@pytest.mark.parametrize("rows", [2003, 10_003])
+@pytest.mark.parametrize("ending", ["json", "txt"])
+def test_shards_of_another_size_than_10000(
+    rows: int, ending: str, reader: Callable[[int], TsvReader], tmp_path: Path, picture: Picture
+) -> None:
+    """img2dataset with number_sample_per_shard=2000: the key is the shard times 10**4 and the place in it."""
+    for row in (1, 2002):
+        key = f"{row // 2000 * 10_000 + row % 2000:09}"
+        file = picture(tmp_path / "images" / key[:5] / f"{key}.jpg").with_suffix(f".{ending}")
+        known = {"caption": f"caption {row}", "url": f"https://h.example/{row}.jpg", "key": key}
+        file.write_text(json.dumps(known) if ending == "json" else f"caption {row}")
+    found = reader(rows)
+    assert told(found) == {"000000001.jpg": "caption 1", "000010002.jpg": "caption 2002"} and not found.damages
+
+
+def test_keys_of_other_lengths_count_where_something_tells_their_row(
+    reader: Callable[[int], TsvReader], tmp_path: Path, picture: Picture
+) -> None:
+    picture(tmp_path / "images/00001/00001002.jpg").with_suffix(".txt").write_text("caption 1002")
+    picture(tmp_path / "images/00001/00001003.jpg")  # nothing tells its row, and it is no key of shards of 10,000
+    found = reader(2000)
+    assert told(found) == {"00001002.jpg": "caption 1002"}
+    assert [damage.partition("left out: ")[2] for damage in found.damages] == [
+        "1 pictures whose number is no row's, the first 00001/00001003.jpg"
+    ]
+
+
+@pytest.mark.parametrize("rows", [2003, 10_003])
+def test_shards_of_another_size_are_refused_where_nothing_tells_their_rows(
+    rows: int, reader: Callable[[int], TsvReader], tmp_path: Path, picture: Picture
+) -> None:
+    for row in (*range(100), 2002) if rows == 10_003 else (1, 2002):
+        key = f"{row // 2000 * 10_000 + row % 2000:09}"
+        picture(tmp_path / "images" / key[:5] / f"{key}.jpg")
+    with pytest.raises(
+        DataError, match=r"images: n.* img2dataset's shards are not of 10000 rows.*00001/000010002\.jpg"
+    ):
+        len(reader(rows))
+
+
+def test_the_table_is_believed_where_the_url_is_its_own(
+    reader: Callable[[int], TsvReader], tmp_path: Path, picture: Picture
+) -> None:
+    """A table may have better captions than those that were downloaded."""
+    file = picture(tmp_path / "images/00000/000000001.jpg")
+    file.with_suffix(".json").write_text(json.dumps({"caption": "the old one", "url": "https://h.example/1.jpg"}))
+    assert told(reader(3)) == {"000000001.jpg": "caption 1"}
+
+
+def test_a_picture_of_another_url_without_a_caption_is_refused(
+    reader: Callable[[int], TsvReader], tmp_path: Path, picture: Picture
+) -> None:
+    for key, url in (("000000001", "https://h.example/2.jpg"), ("000000009", "https://h.example/9.jpg")):
+        picture(tmp_path / f"images/00000/{key}.jpg").with_suffix(".json").write_text(json.dumps({"url": url}))
+    found = reader(3)
+    for number, key in enumerate(("000000001", "000000009")):
+        with pytest.raises(DataError, match=rf"images/00000/{key}: it is of another url than row"):
+            found.record(number)
+
+
+def test_the_sum_in_a_name_is_that_of_its_row(
+    reader: Callable[[int], TsvReader], tmp_path: Path, picture: Picture
+) -> None:
+    """DownloadConceptualCaptions: `<row>_<crc32 of the url>`."""
+    right = zlib.crc32(b"https://h.example/1.jpg")
+    picture(tmp_path / f"images/1_{right}")
+    picture(tmp_path / f"images/2_{right}")
+    found = reader(3)
+    assert found.record(0).captions == {"en": ("caption 1",)}
+    with pytest.raises(DataError, match="it is of another url than row 2"):
+        found.record(1)
+
+
+def test_what_is_left_out_is_counted(reader: Callable[[int], TsvReader], tmp_path: Path, picture: Picture) -> None:
+    for name in ("a/000000000.jpg", "a/000000001.jpg", "b/000000001.jpg", "a/000000007.jpg", "a/._000000002.jpg"):
+        picture(tmp_path / "images" / name)
+    found = reader(3)
+    assert len(found) == 1
+    assert [damage.partition("left out: ")[2] for damage in found.damages] == [
+        "2 pictures of a row that has several, the first a/000000001.jpg",
+        "1 pictures past the last of 3 rows, the first a/000000007.jpg",
+    ]

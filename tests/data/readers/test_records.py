@@ -1,0 +1,139 @@
+"""JSON lines of one's own: every field, and what is wrong with them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from pali3kit.data.reader import Reader
+from pali3kit.data.readers.records import RecordsReader, create
+from pali3kit.data.record import Asked, Thing, Word
+from pali3kit.errors import DataError
+
+ALL = {
+    "image": "a/1.jpg",
+    "split": "train",
+    "caption": "a cat",
+    "captions": {"de": ["eine Katze", "ein Tier"], "en": "a cat on a mat"},
+    "questions": [{"question": "what is it?", "answers": ["cat", "", "a cat"]},
+                  {"question": "was?", "answers": ["Katze"], "language": "de"}],
+    "things": [{"label": "cat", "bbox": [1, 2, 3, 2]}, {"label": "mat", "bbox": [0, 0, 8, 6]}],
+    "words": ["open", {"text": "house", "bbox": [4.2, 1, 3, 1]}],
+    "id": 7,
+}  # fmt: skip
+Lines = Callable[..., RecordsReader]
+
+
+@pytest.fixture
+def lines(tmp_path: Path, picture: Callable[..., Path]) -> Lines:
+    for name in ("a/1.jpg", "2.jpg"):
+        picture(tmp_path / "images" / name)
+
+    def write(*entries: object, **options: object) -> RecordsReader:
+        told = (entry if isinstance(entry, str) else json.dumps(entry) for entry in entries)
+        (tmp_path / "r.jsonl").write_text("\n".join(told))
+        return RecordsReader(str(tmp_path / "r.jsonl"), str(tmp_path / "images"), **options)  # type: ignore[arg-type]
+
+    return write
+
+
+def test_all_fields(lines: Lines) -> None:
+    reader: Reader = lines(ALL, "", {"image": "2.jpg", "captions": ["a dog", "a hound"]})
+    assert len(reader) == 2 and reader.classes == ("cat", "mat") and reader.languages == ("en", "de")
+    record = reader.record(0)
+    assert record.name.endswith("r.jsonl:1") and record.size == (6, 8) and record.picture()
+    assert record.captions == {"en": ("a cat", "a cat on a mat"), "de": ("eine Katze", "ein Tier")}
+    assert record.questions == (Asked("what is it?", ("cat", "", "a cat")), Asked("was?", ("Katze",), "de"))
+    assert record.things == (Thing("cat", (2, 1, 4, 4)), Thing("mat", (0, 0, 6, 8)))
+    assert record.words == (Word("open"), Word("house", (1, 4, 2, 7)))
+    assert reader.record(1).captions == {"en": ("a dog", "a hound")} and reader.record(1).size is None
+
+
+def test_splits_and_a_record_for_each_question_of_a_test_file(lines: Lines, tmp_path: Path) -> None:
+    lines(ALL, {**ALL, "image": "2.jpg", "split": "test"}, {"image": "2.jpg", "caption": "a dog", "split": "test"})
+    path, images = str(tmp_path / "r.jsonl"), str(tmp_path / "images")
+    source = create(path, images, split="train", test=path, test_split="test")
+    assert source.size("train") == 1 and source.size("test") == 3
+    assert len(source.record("train", 0).questions) == 2
+    asked = [source.record("test", index).questions for index in range(3)]
+    assert [[question.text for question in questions] for questions in asked] == [["what is it?"], ["was?"], []]
+    assert not source.record("test", 1).captions and source.record("test", 2).captions == {"en": ("a dog",)}
+    with pytest.raises(DataError, match=r"r\.jsonl: no picture of split 'tests'\. Did you mean 'test'\?"):
+        len(RecordsReader(path, images, split="tests"))
+
+
+def test_every_task_that_it_tells_of_is_drawn(lines: Lines, tmp_path: Path) -> None:
+    lines(ALL)
+    source = create(str(tmp_path / "r.jsonl"), str(tmp_path / "images"))
+    targets = {}
+    for name in ("caption", "caption_de", "caption_multilingual", "splitcap", "span_corruption", "ocr", "vqa", "vqg",
+                 "object_vqa", "detect"):  # fmt: skip
+        example = source.task(name, 1000).draw("train", 0, np.random.default_rng(1))
+        assert example is not None, name
+        targets[name] = example.target
+    assert targets["ocr"] == "open house" and targets["caption_de"] in ("eine Katze", "ein Tier")
+
+
+def test_boxes_are_of_the_picture_as_it_is_shown(lines: Lines, tmp_path: Path) -> None:
+    turned = Image.Exif()
+    turned[0x0112] = 6
+    Image.new("RGB", (8, 6)).save(tmp_path / "images/2.jpg", exif=turned)
+    record = lines({"image": "2.jpg", "things": [{"label": "cat", "bbox": [0, 0, 6, 8]}]}).record(0)
+    assert record.size == (8, 6) and record.things[0].box == (0, 0, 8, 6)
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ("{", "no JSON"),
+        ("[1]", "this should be a mapping, not a list"),
+        ("[" * 100_000, "no JSON"),
+        ({"image": None}, "'image' should be a text, not nothing"),
+        ({"caption": 7}, "'caption' should be a text, not the number 7"),
+        ({"captions": {"de": [None]}}, "'captions' should be a text, not nothing"),
+        ({"questions": "what?"}, "'questions' should be a list"),
+        ({"questions": [{"question": "what?"}]}, r"questions\[0\]: no field 'answers'"),
+        ({"questions": [{"question": "what?", "answers": [" "]}]}, "at least one that is not empty"),
+        ({"things": [{"label": "cat", "bbox": [1, 2, 3]}]}, r"things\[0\]: 'bbox' should have 4 numbers, not 3"),
+        ({"things": [{"label": "cat", "bbox": [90, 2, 3, 3]}]}, "is empty or outside a picture of 6x8"),
+        ({"things": [{"label": "cat", "bbox": [float("nan"), 2, 3, 3]}]}, "bbox"),
+        ({"words": [7]}, r"words\[0\]: this should be a mapping, not the number 7"),
+        ({"height": 0, "width": 8}, "'height' and 'width' should be above 0, not 0 and 8"),
+    ],
+)
+def test_what_is_wrong_is_told_with_its_line(changes: object, complaint: str, lines: Lines) -> None:
+    reader = lines(ALL, {**ALL, **changes} if isinstance(changes, dict) else changes)
+    assert reader.record(0).captions
+    with pytest.raises(DataError, match=rf"r\.jsonl:2: .*{complaint}|r\.jsonl:2: {complaint}"):
+        reader.record(1)
+
+
+def test_a_line_that_tells_nothing_and_a_path_that_leads_out(lines: Lines) -> None:
+    reader = lines({"image": "2.jpg", "captoin": "a cat"}, {"image": "../r.jsonl", "caption": "a cat"})
+    with pytest.raises(DataError, match=r"r\.jsonl:1: none of caption, .*Did you mean 'captoin'\?"):
+        reader.record(0)
+    with pytest.raises(DataError, match=r"images: '\.\./r\.jsonl' is no file in it"):
+        reader.record(1).picture()
+    with pytest.raises(DataError, match=r"r\.jsonl: no picture"):
+        len(lines(""))
+
+
+def test_half_a_surrogate_pair_reaches_no_task(lines: Lines, tmp_path: Path) -> None:
+    half = "a cut \ud83d emoji"
+    lines({
+        "image": "2.jpg", "captions": [half], "questions": [{"question": half, "answers": [half]}], "words": [half],
+        "things": [{"label": half, "bbox": [1, 1, 2, 2]}],
+    })  # fmt: skip
+    source = create(str(tmp_path / "r.jsonl"), str(tmp_path / "images"))
+    assert source.classes == ("a cut ? emoji",)
+    for name in ("caption", "splitcap", "span_corruption", "ocr", "vqa", "vqg", "object_vqa", "detect"):
+        for seed in range(3):
+            example = source.task(name, 1000).draw("train", 0, np.random.default_rng(seed))
+            assert example is not None
+            "".join((example.prompt, example.target, *example.references)).encode()
+    "".join(source.sentences(0, 1000)).encode()
