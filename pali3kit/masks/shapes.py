@@ -7,6 +7,7 @@ behaviour there (2.0.11: run lengths that stop early give what lay in memory, a 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import reduce
 
 import numpy as np
 
@@ -81,10 +82,8 @@ def polygons_mask(polygons: Sequence[Sequence[float]], height: int, width: int) 
     if not areas:
         longest = max(map(len, polygons), default=0)
         raise DataError(f"a polygon of {longest} numbers: it needs x and y of three points at least")
-    mask = np.zeros(width * height, np.bool_)
-    for polygon in areas:
-        mask |= _filled(_crossings(_points(polygon, height, width), height, width), len(mask))
-    return mask.reshape(width, height).T
+    parts = (_filled(_crossings(_points(area, height, width), height, width), height * width) for area in areas)
+    return reduce(np.logical_or, parts).reshape(width, height).T
 
 
 def _check_size(height: int, width: int) -> None:
