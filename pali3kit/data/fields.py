@@ -5,6 +5,7 @@ from __future__ import annotations
 import bz2
 import gzip
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from io import BufferedIOBase
 from pathlib import Path
@@ -18,6 +19,7 @@ WORDS = {
     str: "a text", int: "a whole number", float: "a number", bool: "true or false", list: "a list", dict: "a mapping",
 }  # fmt: skip
 T = TypeVar("T")
+_LARGEST = sys.float_info.max
 
 
 def read_json(path: Path) -> Json:
@@ -68,6 +70,8 @@ def typed(value: object, kind: type[T], what: str) -> T:
     wanted = (int, float) if kind is float else (kind,)
     if not isinstance(value, wanted) or (isinstance(value, bool) and kind in (int, float)):
         raise DataError(f"{what} should be {WORDS[kind]}, not {shown(value)}.")
+    if kind is float and not -_LARGEST <= cast(float, value) <= _LARGEST:  # JSON may hold NaN, Infinity and 1e400
+        raise DataError(f"{what} should be a finite number, not {shown(value)}.")
     return cast(T, value)  # an int for a float, as everywhere in Python's annotations
 
 
@@ -82,6 +86,8 @@ def numbers(values: object, count: int, what: str) -> tuple[float, ...]:
     listed = typed(values, list, what)
     if len(listed) != count:
         raise DataError(f"{what} should have {count} numbers, not {len(listed)}.")
+    if {*map(type, listed)} <= {int, float} and all(-_LARGEST <= value <= _LARGEST for value in listed):
+        return tuple(map(float, listed))  # many, as of polygons, at once
     return tuple(float(typed(value, float, f"{what}[{i}]")) for i, value in enumerate(listed))
 
 
@@ -93,4 +99,6 @@ def shown(value: object) -> str:
         return "a mapping" if isinstance(value, dict) else "a list"
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, int) and value.bit_length() > 100:
+        return f"a number of {value.bit_length()} bits"
     return f"the text '{value[:40]}'" if isinstance(value, str) else f"the number {value}"

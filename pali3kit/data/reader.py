@@ -72,7 +72,8 @@ def _read_first(folder: Path, names: Sequence[str]) -> bytes:
             continue
         except OSError as error:
             raise DataError(f"{folder / name}: {error.strerror}") from error
-    raise DataError(f"{folder}: there is no picture {' or '.join(names)}")
+    others = f", or under {len(names) - 2} other names" if len(names) > 2 else ""
+    raise DataError(f"{folder}: there is no picture {' or '.join(names[:2])}{others}")
 
 
 def existing(path: str, what: str = "file") -> Path:
