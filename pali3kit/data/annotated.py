@@ -76,11 +76,12 @@ class AnnotatedSource(RecordSource):
 
     @property
     def languages(self) -> tuple[str, ...]:
-        return self.readers["train"].languages
+        """Those of the captions that are measured: of the test pictures, where there are some."""
+        return self.readers.get("test", self.readers["train"]).languages
 
     @property
     def damages(self) -> list[str]:
-        """Files that are damaged, and how."""
+        """What is damaged or left out of the files, as far as they have been read."""
         return [damage for reader in self.readers.values() for damage in reader.damages]
 
     @property
@@ -140,6 +141,10 @@ class _RecordTask:
         except DataError as error:
             assert record is not None
             self.source.skips.add(f"{record.name}: {str(error).removeprefix(f'{record.name}: ')}")
+            return None
+        if example is not None and not example.target.strip():
+            assert record is not None
+            self.source.skips.add(f"{record.name}: an empty target of task '{self.name}'")
             return None
         return replace(example, image=index) if example else None
 

@@ -26,7 +26,7 @@ def read_json(path: Path) -> Json:
     """What a JSON file holds, compressed (`.gz`, `.bz2`) or not. Raises DataError, naming the file."""
     try:
         with OPENERS.get(path.suffix, open)(path, "rb") as file:
-            content: Json = json.loads(file.read())
+            content: Json = json.loads(file.read(), object_pairs_hook=_unambiguous)
     except (OSError, EOFError) as error:
         raise DataError(f"{path}: {getattr(error, 'strerror', None) or error}") from error
     except (ValueError, RecursionError) as error:
@@ -47,10 +47,20 @@ def read_lines(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
 
 def _parsed(line: bytes, where: str) -> Json:
     try:
-        content: Json = json.loads(line)
+        content: Json = json.loads(line, object_pairs_hook=_unambiguous)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: no JSON: {error}") from error
     return content
+
+
+def _unambiguous(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    """A mapping of JSON. Raises ValueError for a key that has two values, where json would take the last."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        for key, value in pairs:
+            if found[key] != value:
+                raise ValueError(f"'{key[:40]}' stands twice in a mapping, with two values")
+    return found
 
 
 def mapping(value: object, where: str) -> Mapping[str, object]:

@@ -20,11 +20,19 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question about the picture and all the answers that people gave, the most usual first."""
+    """A question about the picture and all the answers that people gave, the most usual first.
+
+    Empty ones are annotators too: metrics count them. The first one that is not is what is learnt.
+    """
 
     text: str
     answers: tuple[str, ...]
     language: str = "en"
+
+    @property
+    def answer(self) -> str:
+        """The most usual answer that is not empty; an empty text if there is none."""
+        return next(filter(str.strip, self.answers), "")
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,9 +133,11 @@ class RecordSource(SourceBase):
         """Texts in random order, those that cannot be used left out."""
         records, found = self.splits["train"], False
         for number in np.random.default_rng(seed).permutation(len(records))[: limit or SENTENCES]:
+            self.skips.seen += 1
             try:
                 text = one_line(records.text(int(number)))
-            except DataError:
+            except DataError as error:
+                self.skips.add(str(error))
                 continue
             if text:
                 found = True

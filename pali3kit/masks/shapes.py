@@ -15,6 +15,7 @@ from pali3kit.errors import DataError
 
 FINE = 5  # edges are followed on a grid so many times finer than pixels
 MOST_PIXELS = 100_000_000  # as of pictures: what a file says of its size must not cost gigabytes
+MOST_DRAWN = 10**10  # pixels of all polygons of a mask: some seconds
 MOST_CROSSINGS = 1 << 22  # of a polygon's edges and columns of pixels: what draws the picture full of edges is no shape
 LONGEST = 60  # bits of a run's length
 
@@ -72,18 +73,21 @@ def polygons_mask(polygons: Sequence[Sequence[float]], height: int, width: int) 
 
     Raises:
         DataError: no polygon has three points, one has a number too many, one lies far outside the picture or crosses
-            it too often, or the picture's size is none.
+            it too often, there are too many, or the picture's size is none.
     """
     _check_size(height, width)
     for polygon in polygons:
         if len(polygon) % 2:
             raise DataError(f"a polygon of {len(polygon)} numbers: each point has x and y")
     areas = [polygon for polygon in polygons if len(polygon) >= 6]
+    if len(areas) * height * width > MOST_DRAWN:
+        raise DataError(f"a mask of {len(areas)} polygons in a picture of {height}x{width}")
     if not areas:
         longest = max(map(len, polygons), default=0)
         raise DataError(f"a polygon of {longest} numbers: it needs x and y of three points at least")
     parts = (_filled(_crossings(_points(area, height, width), height, width), height * width) for area in areas)
-    return reduce(np.logical_or, parts).reshape(width, height).T
+    mask: np.ndarray = reduce(np.logical_or, parts).reshape(width, height).T
+    return mask
 
 
 def _check_size(height: int, width: int) -> None:
@@ -127,13 +131,15 @@ def _crossings(points: np.ndarray, height: int, width: int) -> np.ndarray:
     low[flat] = _low_of_flat(grid[flat], *(of[edge[flat]] for of in (x, y, slope)))
     low[~flat] = _low_of_steep(grid[~flat], *(of[edge[~flat]] for of in (x, y, slope)))
     row = np.ceil(np.clip((low + 0.5) / FINE - 0.5, 0, height)).astype(np.int64)
-    return column * height + row
+    found: np.ndarray = column * height + row
+    return found
 
 
 def _low_of_flat(grid: np.ndarray, x: np.ndarray, y: np.ndarray, slope: np.ndarray) -> np.ndarray:
     """The smaller y of an edge's points at `grid` and behind it."""
     step = grid - x + (slope < 0)
-    return np.trunc(y + slope * step + 0.5).astype(np.int64)
+    low: np.ndarray = np.trunc(y + slope * step + 0.5).astype(np.int64)
+    return low
 
 
 def _low_of_steep(grid: np.ndarray, x: np.ndarray, y: np.ndarray, slope: np.ndarray) -> np.ndarray:
@@ -141,11 +147,13 @@ def _low_of_steep(grid: np.ndarray, x: np.ndarray, y: np.ndarray, slope: np.ndar
     step = np.ceil((grid + 0.5 - x) / slope) - 1  # may be off by one, as the grid's points are rounded
     for _ in range(2):
         step += (x + slope * step + 0.5 < grid + 1) == (slope > 0)
-    return y + step.astype(np.int64) - 1
+    low: np.ndarray = y + step.astype(np.int64) - 1
+    return low
 
 
 def _filled(crossings: np.ndarray, pixels: int) -> np.ndarray:
     """Even-odd: every crossing turns inside and outside about, from its pixel on, also at a column's foot into the
-    next one, as run lengths have it."""
+    next one, as run lengths have it.
+    """
     turns = np.concatenate([[0], np.sort(crossings), [pixels]])
     return np.repeat(np.arange(len(turns) - 1) % 2 == 1, np.diff(turns))

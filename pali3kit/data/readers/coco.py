@@ -33,9 +33,10 @@ def identity(entry: Mapping[str, object], name: str, where: str) -> Id:
 
 
 def by_id(left: LeftOut, record: Mapping[str, object], name: str, where: str, key: str = "id") -> dict[Id, Located]:
-    """The entries of a list by their ids. Raises DataError for an id that two have: what is said of it may be of either.
+    """The entries of a list by their ids; one without an id is left out.
 
-    An entry without an id is left out.
+    Raises:
+        DataError: two have one id. What is said of it may be of either.
     """
     found: dict[Id, Located] = {}
     for at, entry in left.sound(record, name, where):
@@ -64,7 +65,7 @@ def size_of(image: Mapping[str, object], where: str) -> Size:
 
 
 def coco_files(file: str) -> tuple[str, ...]:
-    """Where a picture may lie: as it is called, without its folder, or, of COCO's, as the other year's files are called.
+    """Where a picture may lie: as it is called, without its folder, or, of COCO's, as files of another year are called.
 
     `COCO_train2014_000000000007.jpg` and `000000000007.jpg` are one picture.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -36,7 +37,7 @@ class Instances:
         content = mapping(read_json(path), str(path))
         self.pictures = by_id(self.left, content, "images", str(path))
         categories = by_id(self.left, content, "categories", str(path))
-        self.classes = {number: field(entry, "name", str, at) for number, (at, entry) in categories.items()}
+        self.classes = {number: _name(entry, at) for number, (at, entry) in categories.items()}
         self.annotations: list[Located] = []
         for where, annotation in self.left.sound(content, "annotations", str(path)):
             try:
@@ -52,7 +53,8 @@ class Instances:
         """Where the annotations of each id are."""
         found: dict[Id, list[int]] = defaultdict(list)
         for number, (where, annotation) in enumerate(self.annotations):
-            found[identity(annotation, "id", where)].append(number)
+            with suppress(DataError):  # none that anybody could ask for
+                found[identity(annotation, "id", where)].append(number)
         return found
 
     def find(self, annotation: Id, asked: str) -> int:
@@ -87,6 +89,13 @@ class Instances:
         mask = partial(read_mask, shape, size, f"{where}: 'segmentation'") if shape else None
         box, crowd = whole_box(corners, size, where), _crowd(known, where)
         return Thing(self.classes[category], box, mask, tuple(expressions), crowd)
+
+
+def _name(category: Mapping[str, object], where: str) -> str:
+    name = field(category, "name", str, where)
+    if not name.strip():
+        raise DataError(f"{where}: 'name' is blank.")
+    return name
 
 
 def _crowd(known: Mapping[str, object], where: str) -> bool:

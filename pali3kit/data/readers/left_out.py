@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import TypeVar
 
 from pali3kit.data.fields import field, shown
@@ -11,6 +11,7 @@ from pali3kit.errors import DataError
 MOST = 0.05  # of the entries of a list: past that it is another format, or damaged
 Located = tuple[str, Mapping[str, object]]  # a place, `file: name[3]`, and what stands there
 T = TypeVar("T")
+K = TypeVar("K")
 
 
 class LeftOut:
@@ -38,14 +39,27 @@ class LeftOut:
         Raises:
             DataError: the field is no list, or more than `MOST` of it are faults, those of the loop's body included.
         """
-        listed, before = field(record, name, list, where), len(self._faults)
-        for number, entry in enumerate(listed):
-            at = f"{where}: {name}[{number}]"
+        listed = field(record, name, list, where)
+        for _, at, entry in self._sound(enumerate(listed), len(listed), f"{where}: {name}"):
+            yield at, entry
+
+    def sound_items(self, record: Mapping[str, object], name: str, where: str) -> Iterator[tuple[str, Located]]:
+        """The same of a mapping to mappings, with their keys."""
+        told = field(record, name, dict, where)
+        for key, at, entry in self._sound(told.items(), len(told), f"{where}: {name}"):
+            yield key, (at, entry)
+
+    def _sound(
+        self, entries: Iterable[tuple[K, object]], count: int, where: str
+    ) -> Iterator[tuple[K, str, Mapping[str, object]]]:
+        before = len(self._faults)
+        for key, entry in entries:
+            at = f"{where}[{key}]"
             if isinstance(entry, dict):
-                yield at, entry
+                yield key, at, entry
             else:
                 self.fault(DataError(f"{at}: this should be a mapping, not {shown(entry)}."))
-        self.judge(before, len(listed))
+        self.judge(before, count)
 
     @property
     def faults(self) -> int:
@@ -53,7 +67,7 @@ class LeftOut:
         return len(self._faults)
 
     def judge(self, before: int, seen: int) -> None:
-        """Raises DataError where more than `MOST` of the entries `seen` are faults, the first `before` ones not counted."""
+        """Raises DataError where more than `MOST` of `seen` entries are faults, not counting those `before` them."""
         wrong = len(self._faults) - before
         if wrong > MOST * seen:
             others = f" So are {wrong - 1} more of {seen}." if wrong > 1 else ""

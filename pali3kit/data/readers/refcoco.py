@@ -39,8 +39,9 @@ class _Ref(NamedTuple):
 class RefCocoReader(Files):
     """Pictures of which people said which thing they mean. `path` is a folder with those of `SETS` that there are.
 
-    Each set is in Google's split (`refs(google).p`) where its own is not there. It is a pickled list of `ref_id, ann_id, image_id, split, sentences[]: sent`, read by an unpickler that knows
-    nothing but plain containers. Things and pictures are those of `instances`, or of `instances.json` beside each set.
+    Each set is a pickled list of `ref_id, ann_id, image_id, split, sentences[]: sent`, read by an unpickler that knows
+    nothing but plain containers; `refs(google).p` takes the place of one that is not there. Things and pictures are
+    those of `instances`, or of `instances.json` beside each set.
 
     The split "train" is the combined training set: a record for each picture, with the expressions of all sets, without
     the pictures that any of the sets tests on (paper.md §4.1). Another split (val, testA, testB, test) has a record for
@@ -103,9 +104,8 @@ class RefCocoReader(Files):
         """The things of each record, with their expressions."""
         found = [*(self._combined() if self.split == "train" else self._flat())]
         if not found:
-            raise DataError(
-                f"{self.folder}: no expression in the split '{self.split}'.{choose(self.split, {ref.split for ref in self.refs})}"
-            )
+            nearest = choose(self.split, {ref.split for ref in self.refs})
+            raise DataError(f"{self.folder}: no expression in the split '{self.split}'.{nearest}")
         return found
 
     def _combined(self) -> Iterator[list[_Ref]]:
@@ -194,7 +194,8 @@ def create(
     image_size: int = 0,
 ) -> RefCocoSource:
     """The registry's `refcoco`: a folder with `refcoco/refs(unc).p`, `refcoco+/refs(unc).p`, `refcocog/refs(umd).p`, or
-    some of them, or `refs(google).p` in their place. Things are those of the `instances.json` beside each, or of `instances`.
+    some of them, or `refs(google).p` in their place. Things are those of `instances`, or of the `instances.json` beside
+    each.
 
     `test` is the same folder again, its pictures those of `test_split`: val, testA, testB or test.
     """

@@ -43,7 +43,7 @@ class VqaReader(Files):
     - VQ2A: `annotations[]: image_id, qa_pairs[]: question, answers[]`; pictures are `<image_id>.jpg`, or as COCO's.
 
     Pictures are in `images`, or in its folder `data_subtype`, and may have any ending that pictures have. Questions are
-    in `language`. A record is a picture with all its questions or, `single`, with one: accuracy is a mean over questions.
+    in `language`. A record is a picture with all its questions or, `single`, with one: accuracy is their mean.
 
     An answer may be empty: it is one annotator's. A question that has no other, or is blank, is left out.
     """
