@@ -149,6 +149,8 @@ class _RecordTask:
         return replace(example, image=index) if example else None
 
     def where(self, split: str, count: int) -> Sequence[range]:
+        """All. The split's files are read for it: what is left out of them is known before anything is drawn."""
+        self.source.size(split)
         return (range(count),)
 
 

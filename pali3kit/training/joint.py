@@ -86,7 +86,6 @@ def train(
         return batches
 
     model.vision = sight.vision
-    source.size("train")  # now its files have been read, and what is left out of them is known
     skipped = Skipped(context, execution.most_bad, source.damages)
     with counting(source, context):
         fit(PaLIModule(model, sight.grid, label_smoothing), make, budget, context, [skipped, *recorders], passes)

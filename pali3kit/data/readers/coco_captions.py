@@ -25,8 +25,9 @@ UNFIT = {"is_rejected": "a rejected caption", "is_precanned": "a precanned capti
 
 
 class _Known(NamedTuple):
-    """A picture and its English captions; `number` is COCO's, where the file tells it."""
+    """A picture, its place and its English captions; `number` is COCO's, where the file tells it."""
 
+    where: str
     name: str
     number: Id | None
     file: str
@@ -85,7 +86,7 @@ class CocoCaptionsReader(Files):
             raise DataError(f"{where}: no field 'cocoid', by which `translations` name pictures.")
         said = [self._caption(sentence, "raw", at) for at, sentence in each(image, "sentences", where)]
         called = name if number is None else f"picture {number}"
-        return _Known(f"{self.path}: {called}", number, file, None, tuple(filter(None, said)))
+        return _Known(where, f"{self.path}: {called}", number, file, None, tuple(filter(None, said)))
 
     def _coco(self, content: Mapping[str, object]) -> Iterator[_Known | DataError]:
         images = by_id(self.left, content, "images", str(self.path))
@@ -103,7 +104,7 @@ class CocoCaptionsReader(Files):
                 size = size_of(image, where) if "height" in image and "width" in image else None
                 captions = filter(None, [self._caption(caption, "caption", at) for at, caption in said[number]])
                 file = field(image, "file_name", str, where)
-                yield _Known(f"{self.path}: picture {number}", number, file, size, tuple(captions))
+                yield _Known(where, f"{self.path}: picture {number}", number, file, size, tuple(captions))
             except DataError as error:
                 yield error
 
@@ -120,8 +121,13 @@ class CocoCaptionsReader(Files):
 
     @cached_property
     def translations(self) -> dict[Id, dict[str, tuple[str, ...]]]:
-        """Captions of each picture by language."""
-        wanted = {picture.number for picture in self.pictures if isinstance(picture, _Known)}
+        """Captions of each picture by language. Raises DataError for two pictures of one number: it may be of either."""
+        wanted: dict[Id | None, _Known] = {}
+        for picture in self.pictures if self.translated else ():
+            if isinstance(picture, _Known):
+                first = wanted.setdefault(picture.number, picture)
+                if first.file != picture.file:
+                    raise DataError(f"{picture.where}: 'cocoid' {picture.number} is that of {first.where} too.")
         found: dict[Id, dict[str, tuple[str, ...]]] = defaultdict(dict)
         for file in self.translated:
             before, lines = self.left.faults, 0
