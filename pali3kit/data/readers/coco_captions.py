@@ -121,7 +121,7 @@ class CocoCaptionsReader(Files):
 
     @cached_property
     def translations(self) -> dict[Id, dict[str, tuple[str, ...]]]:
-        """Captions of each picture by language. Raises DataError for two pictures of one number: it may be of either."""
+        """Captions of each picture by language. Raises DataError for two pictures of one number: whose are they?"""
         wanted: dict[Id | None, _Known] = {}
         for picture in self.pictures if self.translated else ():
             if isinstance(picture, _Known):
