@@ -7,7 +7,7 @@ behaviour there (2.0.11: run lengths that stop early give what lay in memory, a 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import reduce
+from itertools import chain
 
 import numpy as np
 
@@ -15,8 +15,7 @@ from pali3kit.errors import DataError
 
 FINE = 5  # edges are followed on a grid so many times finer than pixels
 MOST_PIXELS = 100_000_000  # as of pictures: what a file says of its size must not cost gigabytes
-MOST_DRAWN = 10**10  # pixels of all polygons of a mask: some seconds
-MOST_CROSSINGS = 1 << 22  # of a polygon's edges and columns of pixels: what draws the picture full of edges is no shape
+MOST_CROSSINGS = 1 << 22  # of edges and columns of pixels: what fills a picture with edges is no shape
 LONGEST = 60  # bits of a run's length
 
 
@@ -72,22 +71,23 @@ def polygons_mask(polygons: Sequence[Sequence[float]], height: int, width: int) 
     A polygon of one or two points has no area and adds nothing, if there is one with three.
 
     Raises:
-        DataError: no polygon has three points, one has a number too many, one lies far outside the picture or crosses
-            it too often, there are too many, or the picture's size is none.
+        DataError: no polygon has three points, one has a number too many or lies far outside the picture, their edges
+            cross it too often, or the picture's size is none.
     """
     _check_size(height, width)
     for polygon in polygons:
         if len(polygon) % 2:
             raise DataError(f"a polygon of {len(polygon)} numbers: each point has x and y")
     areas = [polygon for polygon in polygons if len(polygon) >= 6]
-    if len(areas) * height * width > MOST_DRAWN:
-        raise DataError(f"a mask of {len(areas)} polygons in a picture of {height}x{width}")
     if not areas:
         longest = max(map(len, polygons), default=0)
         raise DataError(f"a polygon of {longest} numbers: it needs x and y of three points at least")
-    parts = (_filled(_crossings(_points(area, height, width), height, width), height * width) for area in areas)
-    mask: np.ndarray = reduce(np.logical_or, parts).reshape(width, height).T
-    return mask
+    ends = np.cumsum([len(area) // 2 for area in areas])
+    points = _points(np.fromiter(chain.from_iterable(areas), np.float64), height, width)
+    following = np.arange(1, len(points) + 1)
+    following[ends - 1] = np.concatenate([[0], ends[:-1]])
+    edges, pixels = _crossings(np.stack([points, points[following]]), height, width)
+    return _filled(np.searchsorted(ends, edges, side="right"), pixels, height * width).reshape(width, height).T
 
 
 def _check_size(height: int, width: int) -> None:
@@ -95,24 +95,22 @@ def _check_size(height: int, width: int) -> None:
         raise DataError(f"a mask of {height}x{width}: it should have 1 to {MOST_PIXELS // 10**6} million pixels")
 
 
-def _points(polygon: Sequence[float], height: int, width: int) -> np.ndarray:
-    """Corners on the fine grid, int64 `[points,2]`, the first again at the end."""
-    points = np.asarray(polygon, np.float64).reshape(-1, 2)
+def _points(numbers: np.ndarray, height: int, width: int) -> np.ndarray:
+    """Corners on the fine grid, int64 `[points,2]`."""
+    points = numbers.reshape(-1, 2)
     far = ~(np.abs(points / (width, height) - 0.5) <= 1.5)  # NaN too
     if far.any():
         x, y = points[far.any(1)][0]
         raise DataError(f"a polygon's point ({x:g}, {y:g}) is far outside a picture of {height}x{width}")
-    fine = np.trunc(points * FINE + 0.5).astype(np.int64)
-    return np.concatenate([fine, fine[:1]])
+    return np.trunc(points * FINE + 0.5).astype(np.int64)
 
 
-def _crossings(points: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Where edges cross the middles of columns, int64: pixels from the picture's first one down its columns.
+def _crossings(ends: np.ndarray, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
+    """Which edges, of `[2,edges,2]`, cross the middles of columns, and where: pixels from the first down the columns.
 
     An edge goes from point to point of the fine grid, one for each step along its longer side. The other coordinate is
     reckoned from the end with the smaller one: an edge has one shape in both directions.
     """
-    ends = np.stack([points[:-1], points[1:]])
     across, down = np.abs(ends[1] - ends[0]).T
     flat = across >= down
     backwards = np.where(flat, ends[0, :, 0] > ends[1, :, 0], ends[0, :, 1] > ends[1, :, 1])
@@ -122,7 +120,7 @@ def _crossings(points: np.ndarray, height: int, width: int) -> np.ndarray:
     right = np.minimum((np.maximum(x, x_end) - 1 - FINE // 2) // FINE, width - 1)
     crossed = np.maximum(right - left + 1, 0)
     if (total := int(crossed.sum())) > MOST_CROSSINGS:
-        raise DataError(f"a polygon whose edges cross {total} columns of pixels, more than {MOST_CROSSINGS}")
+        raise DataError(f"polygons whose edges cross {total} columns of pixels, more than {MOST_CROSSINGS}")
     edge = np.repeat(np.arange(len(crossed)), crossed)
     column = np.arange(total) + (left - np.cumsum(crossed) + crossed)[edge]
     slope = np.where(flat, y_end - y, x_end - x) / np.maximum(np.maximum(across, down), 1)
@@ -131,8 +129,7 @@ def _crossings(points: np.ndarray, height: int, width: int) -> np.ndarray:
     low[flat] = _low_of_flat(grid[flat], *(of[edge[flat]] for of in (x, y, slope)))
     low[~flat] = _low_of_steep(grid[~flat], *(of[edge[~flat]] for of in (x, y, slope)))
     row = np.ceil(np.clip((low + 0.5) / FINE - 0.5, 0, height)).astype(np.int64)
-    found: np.ndarray = column * height + row
-    return found
+    return edge, column * height + row
 
 
 def _low_of_flat(grid: np.ndarray, x: np.ndarray, y: np.ndarray, slope: np.ndarray) -> np.ndarray:
@@ -151,9 +148,15 @@ def _low_of_steep(grid: np.ndarray, x: np.ndarray, y: np.ndarray, slope: np.ndar
     return low
 
 
-def _filled(crossings: np.ndarray, pixels: int) -> np.ndarray:
-    """Even-odd: every crossing turns inside and outside about, from its pixel on, also at a column's foot into the
-    next one, as run lengths have it.
+def _filled(polygon: np.ndarray, pixels: np.ndarray, count: int) -> np.ndarray:
+    """Even-odd in each polygon, and the union of them: bool, one for each of `count` pixels.
+
+    Every crossing turns inside and outside about, from its pixel on, also at a column's foot into the next one, as run
+    lengths have it.
     """
-    turns = np.concatenate([[0], np.sort(crossings), [pixels]])
-    return np.repeat(np.arange(len(turns) - 1) % 2 == 1, np.diff(turns))
+    # A polygon is closed: it crosses each column an even number of times, going in and out by turns.
+    places = np.sort(polygon << 32 | pixels) & 0xFFFFFFFF
+    marked = np.sort(places << 1 | np.arange(len(places)) & 1)  # odd: out
+    inside = np.concatenate([[False], (1 - (marked & 1) * 2).cumsum() > 0])
+    filled: np.ndarray = np.repeat(inside, np.diff(np.concatenate([[0], marked >> 1, [count]])))
+    return filled

@@ -148,7 +148,6 @@ def test_a_polygon_of_a_million_points() -> None:
     disc = polygons_mask([round_one.ravel().tolist()], 480, 640)
     assert disc.sum() == pytest.approx(np.pi * 200**2, rel=1e-3)
     to_and_fro = np.stack([np.arange(1_000_000) % 2 * 640, np.arange(1_000_000) / 1e6 * 480], axis=1)
-    with pytest.raises(DataError, match=r"a polygon whose edges cross \d+ columns of pixels, more than"):
+    with pytest.raises(DataError, match=r"polygons whose edges cross \d+ columns of pixels, more than"):
         polygons_mask([to_and_fro.ravel().tolist()], 480, 640)
-    with pytest.raises(DataError, match=r"a mask of 100000 polygons in a picture of 480x640"):
-        polygons_mask([SQUARE] * 100_000, 480, 640)
+    assert polygons_mask([SQUARE] * 100_000, 480, 640).sum() == 4
