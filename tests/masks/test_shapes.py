@@ -1,5 +1,7 @@
 """Masks of run lengths and polygons against hand-drawn ones and pycocotools."""
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -63,10 +65,8 @@ def test_what_is_no_compressed_notation_is_refused() -> None:
 @given(st.text(st.characters(min_codepoint=40, max_codepoint=120), max_size=40))
 @settings(max_examples=300, deadline=None)
 def test_any_text_is_a_mask_or_an_error(text: str) -> None:
-    try:
+    with suppress(DataError):
         assert runs_mask(read_runs(text), 6, 8).shape == (6, 8)
-    except DataError:
-        pass
 
 
 @pytest.mark.parametrize("size", [(0, 4), (4, -4), (200_000, 200_000), (10**30, 1)])

@@ -40,7 +40,6 @@ class OcrReader(Files):
       paragraphs[].lines[].words[]: text, legible, vertices`; the picture is `<image_id>.jpg`.
     """
 
-    version = 2
     languages = ()
 
     def __init__(self, path: str, images: str, split: str | None = None) -> None:
