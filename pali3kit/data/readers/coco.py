@@ -25,10 +25,8 @@ def identity(entry: Mapping[str, object], name: str, where: str) -> Id:
     value = field(entry, name, object, where)
     if isinstance(value, str) and value.strip():
         return int(value) if value.isascii() and value.isdigit() and len(value) < 19 else value
-    if isinstance(value, float) and value.is_integer():
+    if isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 1 << 63 and value == int(value):
         return int(value)
-    if isinstance(value, int) and not isinstance(value, bool):
-        return value
     raise DataError(f"{where}: '{name}' should be a whole number or a name, not {shown(value)}.")
 
 

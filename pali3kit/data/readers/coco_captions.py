@@ -169,7 +169,7 @@ def _split(image: Mapping[str, object], where: str) -> str:
 
 def _coco_id(name: str, where: str) -> int:
     number = name.partition("_")[0]
-    if not number.isdecimal():
+    if not (number.isascii() and number.isdigit() and len(number) < 19):
         raise DataError(f"{where}: 'image_id' should begin with a picture's number, not '{name[:40]}'.")
     return int(number)
 

@@ -30,7 +30,9 @@ def test_an_id_is_one_however_it_is_written(value: Any, number: int | str) -> No
     assert identity({"id": value}, "id", "here") == number
 
 
-@pytest.mark.parametrize("value", [None, True, 7.5, float("nan"), float("inf"), [], {}, "", " "])
+@pytest.mark.parametrize(
+    "value", [None, True, 7.5, float("nan"), float("inf"), 1e300, 10**4000, -(10**4000), [], {}, "", " "]
+)
 def test_what_is_no_id(value: Any) -> None:
     with pytest.raises(DataError, match=r"here: 'id' should be a whole number or a name, not "):
         identity({"id": value}, "id", "here")

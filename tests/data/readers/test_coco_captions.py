@@ -124,6 +124,7 @@ def test_what_is_wrong_with_a_file(tmp_path: Path, content: Any, complaint: str)
     ("data", "complaint"),
     [
         (bz2.compress(b'{"image_id": "x_0"}'), r"t\.jsonl\.bz2:1: 'image_id' should begin with a picture's number"),
+        (bz2.compress(b'{"image_id": "%s_0"}' % (b"9" * 5000)), r"1: 'image_id' should begin with a picture's number"),
         (bz2.compress(b'\n{"image_id": "9_0"}'), r"t\.jsonl\.bz2:2: no field 'trg_lang'"),
         (bz2.compress(b"{"), r"t\.jsonl\.bz2:1: no JSON"),
         (bz2.compress(b'{"image_id": "9_0"}' * 99)[:40], r"t\.jsonl\.bz2: "),
