@@ -87,7 +87,9 @@ def polygons_mask(polygons: Sequence[Sequence[float]], height: int, width: int) 
     following = np.arange(1, len(points) + 1)
     following[ends - 1] = np.concatenate([[0], ends[:-1]])
     edges, pixels = _crossings(np.stack([points, points[following]]), height, width)
-    return _filled(np.searchsorted(ends, edges, side="right"), pixels, height * width).reshape(width, height).T
+    inside = _filled(np.searchsorted(ends, edges, side="right"), pixels, height * width)
+    mask: np.ndarray = inside.reshape(width, height).T
+    return mask
 
 
 def _check_size(height: int, width: int) -> None:
@@ -154,8 +156,8 @@ def _filled(polygon: np.ndarray, pixels: np.ndarray, count: int) -> np.ndarray:
     Every crossing turns inside and outside about, from its pixel on, also at a column's foot into the next one, as run
     lengths have it.
     """
-    # A polygon is closed: it crosses each column an even number of times, going in and out by turns. An edge's crossings
-    # are in order as they come, of which a stable sort makes use: it takes a third of the time.
+    # A polygon is closed: it crosses each column an even number of times, going in and out by turns. Crossings of one
+    # edge are in order as they come, of which a stable sort makes use: it takes a third of the time.
     places = np.sort(polygon << 32 | pixels, kind="stable") & 0xFFFFFFFF
     marked = np.sort(places << 1 | np.arange(len(places)) & 1, kind="stable")  # odd: out
     inside = np.concatenate([[False], (1 - (marked & 1) * 2).cumsum() > 0])
