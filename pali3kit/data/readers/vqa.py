@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from pali3kit.data.annotated import AnnotatedSource
-from pali3kit.data.fields import field, mapping, read_json, typed
+from pali3kit.data.fields import each, field, mapping, read_json, typed
 from pali3kit.data.folder import PICTURES
 from pali3kit.data.reader import Files, existing, picture_in
 from pali3kit.data.readers.coco import TYPES, by_id, coco_files, identity
@@ -110,7 +110,7 @@ class VqaReader(Files):
             if (names := self._names(entry, where, "val2014")) is None:
                 continue
             try:
-                for at, pair in self.left.sound(entry, "qa_pairs", where):
+                for at, pair in each(entry, "qa_pairs", where):
                     yield _Entry(at, pair, names, at, pair)
             except DataError as error:
                 self.left.fault(error)
