@@ -90,10 +90,9 @@ class VqaReader(Files):
         for number, (where, question) in questions.items():
             names = self._names(question, where, folder if isinstance(folder, str) else "")
             at, said = answers.get(number, (f"{where}: question_id {number} is not in {file}", {}))
-            if said.get("image_id", question.get("image_id")) != question.get("image_id"):
-                at, said = f"{where}: 'image_id' is {question['image_id']} here, and {said['image_id']} in {at}", {}
             if names is not None:
-                yield _Entry(where, question, names, at, said)
+                wrong = _elsewhere(question, where, said, at)
+                yield _Entry(where, question, names, *((wrong, {}) if wrong else (at, said)))
         for number, (where, _) in answers.items():
             if number not in questions:
                 self.left.note(f"an answer to a question that {self.path} does not have", where)
@@ -152,6 +151,17 @@ class VqaReader(Files):
 def _known(names: Names, questions: Sequence[Asked | DataError]) -> Known | DataError:
     wrong = next((question for question in questions if isinstance(question, DataError)), None)
     return wrong or (names, tuple(question for question in questions if isinstance(question, Asked)))
+
+
+def _elsewhere(question: Mapping[str, object], where: str, said: Mapping[str, object], at: str) -> str:
+    """What is wrong with answers that name another picture than their question, or none; else an empty text."""
+    if "image_id" not in question or "image_id" not in said:
+        return ""
+    try:
+        asked, answered = identity(question, "image_id", where), identity(said, "image_id", at)
+    except DataError as error:
+        return str(error)
+    return "" if asked == answered else f"{where}: 'image_id' is {asked} here, and {answered} in {at}"
 
 
 def _files(name: str) -> Iterator[str]:

@@ -238,6 +238,18 @@ def test_ids_that_nobody_asks_for_may_be_equal(tmp_path: Path) -> None:
     assert [question.text for question in read(tmp_path, {"data": asked}).record(0).questions] == ["q0", "q1", "q2"]
 
 
+@pytest.mark.parametrize("number", [float("nan"), None, []])
+def test_a_question_on_no_picture_is_left_out_and_answers_on_none_are_its_error(tmp_path: Path, number: Any) -> None:
+    asked, said = vqa()
+    asked["questions"][4]["image_id"] = number
+    said["annotations"][7]["image_id"] = number
+    reader = read(tmp_path, asked, said)
+    assert len(reader.record(2).questions) == 1 and len(reader.damages) == 1
+    assert "questions[4]: 'image_id' should be a whole number or a name" in reader.damages[0]
+    with pytest.raises(DataError, match=r"annotations\[7\]: 'image_id' should be a whole number or a name"):
+        reader.record(3)
+
+
 def test_an_answer_on_another_picture_and_one_to_no_question(tmp_path: Path) -> None:
     asked, said = vqa()
     said["annotations"][3]["image_id"] = 9
