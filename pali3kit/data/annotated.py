@@ -81,12 +81,12 @@ class AnnotatedSource(RecordSource):
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Those of either split: test pictures may be described in more."""
-        return tuple(dict.fromkeys(each for reader in self.readers.values() for each in reader.languages))
+        """Those of the captions that are measured: of the test pictures, where there are some."""
+        return self.readers.get("test", self.readers["train"]).languages
 
     @property
     def damages(self) -> list[str]:
-        """Files that are damaged, and how."""
+        """What is damaged or left out of the files, as far as they have been read."""
         return [damage for reader in self.readers.values() for damage in reader.damages]
 
     @property
@@ -147,9 +147,15 @@ class _RecordTask:
             assert record is not None
             self.source.skips.add(f"{record.name}: {str(error).removeprefix(f'{record.name}: ')}")
             return None
+        if example is not None and not example.target.strip():
+            assert record is not None
+            self.source.skips.add(f"{record.name}: an empty target of task '{self.name}'")
+            return None
         return replace(example, image=index) if example else None
 
     def where(self, split: str, count: int) -> Sequence[range]:
+        """All. The split's files are read for it: what is left out of them is known before anything is drawn."""
+        self.source.size(split)
         return (range(count),)
 
 

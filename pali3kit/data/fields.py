@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar, cast
@@ -15,6 +16,7 @@ WORDS = {
     str: "a text", int: "a whole number", float: "a number", bool: "true or false", list: "a list", dict: "a mapping",
 }  # fmt: skip
 T = TypeVar("T")
+_LARGEST = sys.float_info.max
 
 
 def read_json(path: Path) -> Json:
@@ -34,10 +36,20 @@ def read_lines(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
 def parsed(data: bytes, where: str) -> Json:
     """What JSON holds, in any Unicode, with a byte order mark or without. Raises DataError, `where` being its name."""
     try:
-        content: Json = json.loads(data)
+        content: Json = json.loads(data, object_pairs_hook=_unambiguous)
     except (ValueError, RecursionError) as error:
         raise DataError(f"{where}: no JSON: {error}") from error
     return content
+
+
+def _unambiguous(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    """A mapping of JSON. Raises ValueError for a key that has two values, where json would take the last."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        for key, value in pairs:
+            if found[key] != value:
+                raise ValueError(f"'{key[:40]}' stands twice in a mapping, with two values")
+    return found
 
 
 def mapping(value: object, where: str) -> Mapping[str, object]:
@@ -57,6 +69,8 @@ def typed(value: object, kind: type[T], what: str) -> T:
     wanted = (int, float) if kind is float else (kind,)
     if not isinstance(value, wanted) or (isinstance(value, bool) and kind in (int, float)):
         raise DataError(f"{what} should be {WORDS[kind]}, not {shown(value)}.")
+    if kind is float and not -_LARGEST <= cast(float, value) <= _LARGEST:  # JSON may hold NaN, Infinity and 1e400
+        raise DataError(f"{what} should be a finite number, not {shown(value)}.")
     return cast(T, value)  # an int for a float, as everywhere in Python's annotations
 
 
@@ -71,6 +85,8 @@ def numbers(values: object, count: int, what: str) -> tuple[float, ...]:
     listed = typed(values, list, what)
     if len(listed) != count:
         raise DataError(f"{what} should have {count} numbers, not {len(listed)}.")
+    if {*map(type, listed)} <= {int, float} and all(-_LARGEST <= value <= _LARGEST for value in listed):
+        return tuple(map(float, listed))  # many, as of polygons, at once
     return tuple(float(typed(value, float, f"{what}[{i}]")) for i, value in enumerate(listed))
 
 
@@ -82,4 +98,6 @@ def shown(value: object) -> str:
         return "a mapping" if isinstance(value, dict) else "a list"
     if isinstance(value, bool):
         return str(value).lower()
-    return f"the text '{value[:40]}'" if isinstance(value, str) else f"the number {str(value)[:40]}"
+    if isinstance(value, int) and value.bit_length() > 100:
+        return f"a number of {value.bit_length()} bits"
+    return f"the text '{value[:40]}'" if isinstance(value, str) else f"the number {value}"

@@ -79,7 +79,8 @@ def _read_first(folder: Path, names: Sequence[str]) -> bytes:
             raise DataError(f"{folder / name}: {error.strerror}") from error
         except ValueError as error:  # a zero byte, or half a surrogate pair
             raise DataError(f"{folder}: {name!r} is no name of a file: {error}") from error
-    raise DataError(f"{folder}: there is no picture {' or '.join(names)}")
+    others = f", or under {len(names) - 2} other names" if len(names) > 2 else ""
+    raise DataError(f"{folder}: there is no picture {' or '.join(names[:2])}{others}")
 
 
 def inside(folder: Path, name: str) -> Path:

@@ -32,7 +32,10 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question about the picture and all the answers that people gave, the most usual first."""
+    """A question about the picture and all the answers that people gave, the most usual first.
+
+    Empty ones are annotators too: metrics count them. The first one that is not is what is learnt.
+    """
 
     text: str
     answers: tuple[str, ...]
@@ -41,6 +44,11 @@ class Asked:
     def __post_init__(self) -> None:
         object.__setattr__(self, "text", one_line(self.text))
         object.__setattr__(self, "answers", tuple(map(one_line, self.answers)))
+
+    @property
+    def answer(self) -> str:
+        """The most usual answer that is not empty; an empty text if there is none."""
+        return next(filter(str.strip, self.answers), "")
 
 
 @dataclass(frozen=True, slots=True)

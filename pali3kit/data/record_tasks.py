@@ -122,12 +122,14 @@ def _ocr(record: Record, rng: np.random.Generator, most: int) -> Example | None:
         if length <= room:
             kept.add(int(number))
             room -= length
+    if snippets and not kept:
+        raise DataError(f"{record.name}: its printed texts are longer than {most} words each")
     text = " ".join(" ".join(snippets[number].text.split()) for number in sorted(kept))
     return Example(0, prompts.ocr("EN"), text, (text,)) if text else None
 
 
 def _asked(record: Record, rng: np.random.Generator) -> Asked | None:
-    asked = [question for question in record.questions if question.answers]
+    asked = [question for question in record.questions if question.text.strip() and question.answer]
     return asked[int(rng.integers(len(asked)))] if asked else None
 
 
@@ -137,14 +139,14 @@ def _answer(record: Record, rng: np.random.Generator) -> Example | None:
     if question is None:
         return None
     prompt = prompts.answer(question.text)
-    return Example(0, prompt, question.answers[0], question.answers, question.language)
+    return Example(0, prompt, question.answer, question.answers, question.language)
 
 
 def _question(record: Record, rng: np.random.Generator) -> Example | None:
     question = _asked(record, rng)
     if question is None:
         return None
-    prompt = prompts.question_for(question.answers[0], question.language)
+    prompt = prompts.question_for(question.answer, question.language)
     return Example(0, prompt, question.text, (question.text,), question.language)
 
 

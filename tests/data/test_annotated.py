@@ -126,3 +126,72 @@ def test_a_reader_that_makes_its_records_has_no_files_to_be_known_by(tmp_path: P
     made = Few(tmp_path / "train", 20)
     made.files = ()
     assert AnnotatedSource(made).digest == ""
+
+
+class Told(Files):
+    """Records that are given."""
+
+    def __init__(self, file: Path, *records: Record, languages: tuple[str, ...] = ("en",)) -> None:
+        file.write_bytes(b"x")
+        super().__init__(file)
+        self.records, self._languages = records, languages
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return self._languages
+
+    def __len__(self) -> int:
+        return len(self.records)
+
+    def record(self, number: int) -> Record:
+        return self.records[number]
+
+
+def test_languages_are_those_that_are_measured(tmp_path: Path) -> None:
+    train, test = Told(tmp_path / "a", languages=("en", "de", "th")), Told(tmp_path / "b", languages=("en",))
+    assert AnnotatedSource(train).languages == ("en", "de", "th") and AnnotatedSource(train, test).languages == ("en",)
+
+
+@pytest.mark.parametrize(
+    ("task", "record", "told"),
+    [
+        ("ocr", Record("r", lambda: png(0), words=(Word("one two three"), Word("four five"))),
+         "r: its printed texts are longer than 1 words each"),
+        ("object_vqa", Record("r", lambda: png(0), things=(Thing(" ", (0, 0, 1, 1)),)),
+         "r: an empty target of task 'object_vqa'"),
+    ],
+)  # fmt: skip
+def test_an_empty_target_is_noted(tmp_path: Path, task: str, record: Record, told: str) -> None:
+    few = AnnotatedSource(Told(tmp_path / "a", record), words=1)
+    assert few.task(task, 16).draw("train", 0, RNG) is None and list(few.skips.lines) == [told]
+
+
+def test_blank_texts_are_none(tmp_path: Path) -> None:
+    record = Record(
+        "r", lambda: png(0), captions={"en": (" ", "")}, questions=(Asked(" ", ("a",)), Asked("b?", (" ", "")))
+    )
+    few = AnnotatedSource(Told(tmp_path / "a", record))
+    for task in ("vqa", "vqg"):
+        assert few.task(task, 16).draw("train", 0, RNG) is None
+    assert {*few.sentences(0, 16), *few.held_out(16)} == {"a", "b?"}
+
+
+def test_files_have_been_read_before_anything_is_drawn(tmp_path: Path) -> None:
+    """What is left out of them is listed by then."""
+
+    class Late(Told):
+        @property
+        def damages(self) -> Sequence[str]:
+            return ("one is left out",) if self.read else ()
+
+        read = False
+
+        def __len__(self) -> int:
+            self.read = True
+            return 1
+
+    late = AnnotatedSource(Late(tmp_path / "a"))
+    task = late.task("ocr", 16)
+    assert late.damages == []
+    task.where("train", 1)
+    assert late.damages == ["one is left out"]

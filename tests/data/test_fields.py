@@ -40,6 +40,9 @@ def test_what_is_no_json(tmp_path: Path, data: bytes) -> None:
         (True, int, "should be a whole number, not true"),
         (1.5, int, "should be a whole number, not the number 1.5"),
         ("1", float, "should be a number, not the text '1'"),
+        (float("nan"), float, "should be a finite number, not the number nan"),
+        (float("-inf"), float, "should be a finite number, not the number -inf"),
+        (10**400, float, "should be a finite number, not a number of 1329 bits"),
         (None, str, "should be a text, not nothing"),
         ([], dict, "should be a mapping, not a list"),
         (1, bool, "should be true or false, not the number 1"),
@@ -55,3 +58,25 @@ def test_right_types() -> None:
     assert fields.field({"x": 3}, "x", float, "") == 3 and fields.numbers([1, 2.5], 2, "") == (1.0, 2.5)
     with pytest.raises(DataError, match=r"f: no field 'x'\. It has none at all"):
         fields.field({}, "x", str, "f")
+
+
+@pytest.mark.parametrize("value", ["NaN", "Infinity", "-Infinity", "1e400", "1" + "0" * 400])
+def test_numbers_of_json_that_are_none(tmp_path: Path, value: str) -> None:
+    """json reads them, and no field may have them; where nobody asks for them they do no harm."""
+    file = tmp_path / "a.json"
+    file.write_text(f'{{"area": {value}, "box": [1, 2.5, {value}]}}')
+    content = fields.mapping(fields.read_json(file), str(file))
+    with pytest.raises(DataError, match=r"a\.json: 'area' should be a finite number, not "):
+        fields.field(content, "area", float, str(file))
+    with pytest.raises(DataError, match=r"'box'\[2\] should be a finite number, not "):
+        fields.numbers(content["box"], 3, "'box'")
+
+
+def test_a_key_of_two_values(tmp_path: Path) -> None:
+    file = tmp_path / "a.json"
+    file.write_text('{"a": {"b": 1, "b": [2]}}')
+    for read in (fields.read_json, lambda path: list(fields.read_lines(path))):
+        with pytest.raises(DataError, match=r"a\.json(:1)?: no JSON: 'b' stands twice in a mapping, with two values"):
+            read(file)
+    file.write_text('{"a": 1, "a": 1}')
+    assert fields.read_json(file) == {"a": 1}

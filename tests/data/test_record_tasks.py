@@ -107,6 +107,12 @@ def test_questions_and_answers() -> None:
     }
 
 
+def test_an_empty_answer_is_a_reference_and_no_target() -> None:
+    record = replace(RECORD, questions=(Asked("how many?", ("", "", "2", "3")), Asked("none?", ("", ""))))
+    assert {(e.target, e.references) for e in drawn("vqa", record)} == {("2", ("", "", "2", "3"))}
+    assert {e.prompt for e in drawn("vqg", record)} == {"Generate a question in EN for 2: <extra_id_0>"}
+
+
 def test_objects_listed_present_and_chosen() -> None:
     found = {
         (e.prompt[len("Answer in EN: ") : -len(" <extra_id_0>")], e.target) for e in drawn("object_vqa", count=400)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,9 +12,10 @@ from PIL import Image
 from pali3kit.data.folder import FolderRecords, FolderSource
 from pali3kit.data.lines import LineSource
 from pali3kit.data.pairs import PairSource, _PairRecords
-from pali3kit.data.readers import tsv
+from pali3kit.data.readers import coco_captions, coco_instances, ocr, refcoco, tsv, vqa
 from pali3kit.data.records import digest
 from pali3kit.data.sets.folders import Folders
+from pali3kit.data.sets.karpathy import CocoKarpathy
 from pali3kit.data.text import TextSource
 from pali3kit.images import decode
 
@@ -24,17 +26,35 @@ def root(tmp_path: Path) -> Path:
         (tmp_path / split / "cat").mkdir(parents=True)
         Image.new("RGB", (4, 4)).save(tmp_path / split / "cat" / "1.png")
     (tmp_path / "a.tsv").write_text("a cat\ttrain/cat/1.png\n")
+    (tmp_path / "a.json").write_text("{}")
+    (tmp_path / "refcoco").mkdir()
+    for name in ("refs(unc).p", "instances.json"):
+        (tmp_path / "refcoco" / name).write_text("{}")
+    images = [{"split": "test", "filename": "train/cat/1.png", "sentences": [{"raw": "a cat"}]}]
+    (tmp_path / "dataset_coco.json").write_text(json.dumps({"images": images}))
     (tmp_path / "a.txt").write_text("a cat\n")
     (tmp_path / "a.tar").write_bytes(bytes(10240))
     return tmp_path
 
 
 SOURCES: dict[str, tuple[type, Callable[[Path], str]]] = {
+    "coco_captions": (
+        coco_captions.CocoCaptionsReader,
+        lambda root: coco_captions.create(str(root / "a.json"), str(root)).digest,
+    ),
+    "coco_instances": (
+        coco_instances.CocoInstancesReader,
+        lambda root: coco_instances.create(str(root / "a.json"), str(root)).digest,
+    ),
+    "ocr": (ocr.OcrReader, lambda root: ocr.create(str(root / "a.json"), str(root)).digest),
+    "refcoco": (refcoco.RefCocoReader, lambda root: refcoco.create(str(root), str(root)).digest),
+    "vqa": (vqa.VqaReader, lambda root: vqa.create(str(root / "a.json"), str(root)).digest),
     "tsv": (tsv.TsvReader, lambda root: tsv.create(str(root / "a.tsv"), str(root)).digest),
     "pairs": (_PairRecords, lambda root: PairSource(str(root / "a.tar")).digest),
     "folder": (FolderRecords, lambda root: FolderSource(str(root)).digest),
     "text": (LineSource, lambda root: TextSource(str(root / "a.txt")).digest),
     "a set": (Folders, lambda root: Folders(str(root)).digest),
+    "coco_karpathy": (CocoKarpathy, lambda root: CocoKarpathy(str(root / "dataset_coco.json"), str(root)).digest),
     "a split": (Folders, lambda root: Folders(str(root)).content("train")),
 }
 
@@ -60,3 +80,12 @@ def test_another_decoder_is_another_content_wherever_there_are_pictures(
 def test_first_versions_leave_digests_as_they_were(root: Path) -> None:
     files = [root / "a.txt"]
     assert digest(root, files) == digest(root, files, 1, 1) != digest(root, files, 1, 2) != digest(root, files, 2, 1)
+
+
+@pytest.mark.parametrize("name", ["coco_captions", "coco_instances", "refcoco", "vqa", "coco_karpathy"])
+def test_those_that_were_mended_are_of_another_version(root: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was made of the same files by the code before is not used."""
+    reader, content = SOURCES[name]
+    now = content(root)
+    monkeypatch.setattr(reader, "version", 1)
+    assert content(root) != now

@@ -1,5 +1,7 @@
 """Masks of run lengths and polygons against hand-drawn ones and pycocotools."""
 
+from contextlib import suppress
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -10,6 +12,7 @@ from pali3kit.errors import DataError
 from pali3kit.masks.shapes import polygons_mask, read_runs, runs_mask
 
 SIDES = st.integers(1, 40)
+SQUARE = [1.0, 1.0, 3.0, 1.0, 3.0, 3.0, 1.0, 3.0]
 FAR = st.floats(-1, 2)  # of a side
 
 
@@ -55,6 +58,22 @@ def test_what_is_no_compressed_notation_is_refused() -> None:
         read_runs("é")
     with pytest.raises(DataError, match="end within a number"):
         read_runs("P")  # its sixth bit says that more follows
+    with pytest.raises(DataError, match="a number of more than 60 bits"):
+        read_runs("o" * 1_000_000)
+
+
+@given(st.text(st.characters(min_codepoint=40, max_codepoint=120), max_size=40))
+@settings(max_examples=300, deadline=None)
+def test_any_text_is_a_mask_or_an_error(text: str) -> None:
+    with suppress(DataError):
+        assert runs_mask(read_runs(text), 6, 8).shape == (6, 8)
+
+
+@pytest.mark.parametrize("size", [(0, 4), (4, -4), (200_000, 200_000), (10**30, 1)])
+def test_what_is_no_size_of_a_picture_costs_nothing(size: tuple[int, int]) -> None:
+    for make in (lambda: runs_mask([size[0] * size[1]], *size), lambda: polygons_mask([SQUARE], *size)):
+        with pytest.raises(DataError, match=r"a mask of -?\d+x-?\d+: it should have 1 to 100 million pixels"):
+            make()
 
 
 def test_a_rectangle_covers_the_pixels_whose_middle_it_holds() -> None:
@@ -92,6 +111,9 @@ def test_polygons_of_whole_numbers_are_pycocotools_pixels(points: list[tuple[int
     [
         ([1.0, 1.0, 2.0, 2.0], "a polygon of 4 numbers"),
         ([1.0, 1.0, 2.0, 2.0, 3.0, 1.0, 4.0], "a polygon of 7 numbers"),
+        ([], "a polygon of 0 numbers"),
+        ([1e300, 1.0, 2.0, 2.0, 3.0, 3.0], r"\(1e\+300, 1\) is far outside"),
+        ([1.0, float("-inf"), 2.0, 2.0, 3.0, 3.0], r"\(1, -inf\) is far outside"),
         ([1e9, 1.0, 2.0, 2.0, 3.0, 3.0], r"\(1e\+09, 1\) is far outside a picture of 4x4"),
         ([float("nan"), 1.0, 2.0, 2.0, 3.0, 3.0], r"\(nan, 1\) is far outside"),
     ],
@@ -99,3 +121,33 @@ def test_polygons_of_whole_numbers_are_pycocotools_pixels(points: list[tuple[int
 def test_what_is_no_polygon_in_the_picture_is_refused(polygon: list[float], told: str) -> None:
     with pytest.raises(DataError, match=told):
         polygons_mask([polygon], 4, 4)
+
+
+def test_parts_without_an_area_add_nothing() -> None:
+    square = polygons_mask([SQUARE], 4, 4)
+    assert square.sum() == 4
+    for part in ([], [2.0, 2.0], [0.0, 0.0, 4.0, 4.0]):
+        np.testing.assert_array_equal(polygons_mask([part, SQUARE, part], 4, 4), square)
+
+
+@given(st.data(), st.integers(100, 700), st.integers(100, 700))
+@settings(max_examples=40, deadline=None)
+def test_large_polygons_are_pycocotools_pixels(data: st.DataObject, height: int, width: int) -> None:
+    """Steep and flat edges, half pixels, and edges along the middles of pixels."""
+    steps = st.integers(-50, 1050).map(lambda step: step / 1000)
+    points = data.draw(st.lists(st.tuples(steps, steps), min_size=3, max_size=60))
+    polygon = [round(2 * side * x) / 2 for point in points for side, x in zip((width, height), point, strict=True)]
+    expected = coco.decode(coco.merge(coco.frPyObjects([polygon], height, width))).astype(bool)
+    np.testing.assert_array_equal(polygons_mask([polygon], height, width), expected)
+
+
+def test_a_polygon_of_a_million_points() -> None:
+    """One that stays within its columns is drawn; one that crosses the picture with every edge is no shape."""
+    angles = np.linspace(0, 2 * np.pi, 1_000_000)
+    round_one = np.stack([320 + 200 * np.cos(angles), 240 + 200 * np.sin(angles)], axis=1)
+    disc = polygons_mask([round_one.ravel().tolist()], 480, 640)
+    assert disc.sum() == pytest.approx(np.pi * 200**2, rel=1e-3)
+    to_and_fro = np.stack([np.arange(1_000_000) % 2 * 640, np.arange(1_000_000) / 1e6 * 480], axis=1)
+    with pytest.raises(DataError, match=r"polygons whose edges cross \d+ columns of pixels, more than"):
+        polygons_mask([to_and_fro.ravel().tolist()], 480, 640)
+    assert polygons_mask([SQUARE] * 100_000, 480, 640).sum() == 4

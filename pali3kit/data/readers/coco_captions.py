@@ -6,78 +6,141 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
+from typing import NamedTuple
 
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import each, field, mapping, read_json, read_lines
 from pali3kit.data.lines import find_files
 from pali3kit.data.reader import Files, existing, picture_in
+from pali3kit.data.readers.coco import Id, Size, by_id, coco_files, identity, size_of
+from pali3kit.data.readers.left_out import LeftOut, Located, good, usable
 from pali3kit.data.record import Record
-from pali3kit.errors import DataError
+from pali3kit.errors import DataError, choose
 from pali3kit.registry import SOURCE
 
 SPLITS = {"train": ("train", "restval"), "test": ("test",)}
-Known = tuple[int, str, tuple[int, int] | None, tuple[str, ...]]  # id, file, size, English captions
+KNOWN = ("train", "restval", "val", "test")
+BLANK = "a blank caption"
+UNFIT = {"is_rejected": "a rejected caption", "is_precanned": "a precanned caption"}  # VizWiz's: they describe nothing
+
+
+class _Known(NamedTuple):
+    """A picture, its place and its English captions; `number` is COCO's, where the file tells it."""
+
+    where: str
+    name: str
+    number: Id | None
+    file: str
+    size: Size | None
+    captions: tuple[str, ...]
 
 
 class CocoCaptionsReader(Files):
     """Pictures with captions of one of two formats, told apart by their fields:
 
-    - Karpathy's `dataset_coco.json`: `images[]: cocoid, filename, filepath, split, sentences[]: raw`; train is its
-      train and restval.
-    - COCO's `captions_*.json`: `images[]: id, file_name, height, width`, `annotations[]: image_id, caption`.
+    - Karpathy's `dataset_coco.json`, `dataset_flickr30k.json`, `dataset_flickr8k.json`: `images[]: filename, split,
+      sentences[]: raw`, of COCO also `cocoid, filepath`; train is its train and restval.
+    - COCO's `captions_*.json`, NoCaps', VizWiz': `images[]: id, file_name`, perhaps `height, width`, `annotations[]:
+      image_id, caption`. What VizWiz marks as rejected or precanned is no caption.
 
-    Pictures are in `images`, by their name or in the folder that `filepath` says.
+    Pictures are in `images`, by their name or in the folder that `filepath` says. Blank captions are none.
 
     Translations (Crossmodal-3600's COCO-35L, `coco_mt_train.jsonl.bz2`, on each line `image_id` (`<coco id>_<number>`),
     `trg_lang`, `translation_tokenized`) add captions to the pictures they are of.
     """
+
+    version = 2
 
     def __init__(self, path: str, images: str, split: str, translations: str | None = None) -> None:
         translated = find_files(translations, ".jsonl.bz2") if translations else ()
         super().__init__(existing(path), *translated)
         self.path, self.images, self.split = self.files[0], existing(images, "folder"), split
         self.translated: Sequence[Path] = translated
+        self.left = LeftOut()
+
+    @property
+    def damages(self) -> Sequence[str]:
+        return self.left.told()
 
     @cached_property
-    def pictures(self) -> list[Known]:
-        """The pictures of the split that have a caption."""
+    def pictures(self) -> list[_Known | DataError]:
+        """The pictures of the split that have a caption, or what is wrong with one."""
         content = mapping(read_json(self.path), str(self.path))
         known = self._coco(content) if "annotations" in content else self._karpathy(content)
-        pictures = [picture for picture in known if picture[3]]
-        if not pictures:
-            raise DataError(f"{self.path}: no picture with a caption in the {self.split} split")
-        return pictures
+        pictures = [picture for picture in known if isinstance(picture, DataError) or picture.captions]
+        return usable(pictures, f"{self.path}: no picture with a caption in the {self.split} split")
 
-    def _karpathy(self, content: Mapping[str, object]) -> Iterator[Known]:
-        for where, image in each(content, "images", str(self.path)):
-            if field(image, "split", str, where) not in SPLITS[self.split]:
-                continue
-            name = field(image, "filename", str, where)
-            file = f"{field(image, 'filepath', str, where)}/{name}" if "filepath" in image else name
-            captions = tuple(field(said, "raw", str, at).strip() for at, said in each(image, "sentences", where))
-            yield field(image, "cocoid", int, where), file, None, captions
+    def _karpathy(self, content: Mapping[str, object]) -> Iterator[_Known | DataError]:
+        for where, image in self.left.sound(content, "images", str(self.path)):
+            try:
+                if _split(image, where) in SPLITS[self.split]:
+                    yield self._karpathys(image, where)
+            except DataError as error:
+                yield error
 
-    def _coco(self, content: Mapping[str, object]) -> Iterator[Known]:
-        captions: dict[int, list[str]] = defaultdict(list)
-        for where, said in each(content, "annotations", str(self.path)):
-            captions[field(said, "image_id", int, where)].append(field(said, "caption", str, where).strip())
-        for where, image in each(content, "images", str(self.path)):
-            number = field(image, "id", int, where)
-            size = (field(image, "height", int, where), field(image, "width", int, where))
-            yield number, field(image, "file_name", str, where), size, tuple(captions[number])
+    def _karpathys(self, image: Mapping[str, object], where: str) -> _Known:
+        name = field(image, "filename", str, where)
+        file = f"{field(image, 'filepath', str, where)}/{name}" if "filepath" in image else name
+        number = identity(image, "cocoid", where) if "cocoid" in image else None
+        if number is None and self.translated:
+            raise DataError(f"{where}: no field 'cocoid', by which `translations` name pictures.")
+        said = [self._caption(sentence, "raw", at) for at, sentence in each(image, "sentences", where)]
+        called = name if number is None else f"picture {number}"
+        return _Known(where, f"{self.path}: {called}", number, file, None, tuple(filter(None, said)))
+
+    def _coco(self, content: Mapping[str, object]) -> Iterator[_Known | DataError]:
+        images = by_id(self.left, content, "images", str(self.path))
+        said: dict[Id, list[Located]] = defaultdict(list)
+        for where, caption in self.left.sound(content, "annotations", str(self.path)):
+            try:
+                number = identity(caption, "image_id", where)
+                if number not in images:
+                    raise DataError(f"{where}: 'image_id' {number} is no picture of the file.")
+                said[number].append((where, caption))
+            except DataError as error:
+                self.left.fault(error)
+        for number, (where, image) in images.items():
+            try:
+                size = size_of(image, where) if "height" in image and "width" in image else None
+                captions = filter(None, [self._caption(caption, "caption", at) for at, caption in said[number]])
+                file = field(image, "file_name", str, where)
+                yield _Known(where, f"{self.path}: picture {number}", number, file, size, tuple(captions))
+            except DataError as error:
+                yield error
+
+    def _caption(self, said: Mapping[str, object], name: str, where: str) -> str:
+        """A caption; an empty text for what is none, which is noted."""
+        for mark, what in UNFIT.items():
+            if said.get(mark) is True:
+                self.left.note(what, where)
+                return ""
+        text = field(said, name, str, where).strip()
+        if not text:
+            self.left.note(BLANK, where)
+        return text
 
     @cached_property
-    def translations(self) -> dict[int, dict[str, tuple[str, ...]]]:
-        """Captions of each picture by language."""
-        wanted = {number for number, *_ in self.pictures}
-        found: dict[int, dict[str, tuple[str, ...]]] = defaultdict(dict)
+    def translations(self) -> dict[Id, dict[str, tuple[str, ...]]]:
+        """Captions of each picture by language. Raises DataError for two pictures of one number: whose are they?"""
+        wanted: dict[Id | None, _Known] = {}
+        for picture in self.pictures if self.translated else ():
+            if isinstance(picture, _Known):
+                first = wanted.setdefault(picture.number, picture)
+                if first.file != picture.file:
+                    raise DataError(f"{picture.where}: 'cocoid' {picture.number} is that of {first.where} too.")
+        found: dict[Id, dict[str, tuple[str, ...]]] = defaultdict(dict)
         for file in self.translated:
+            before, lines = self.left.faults, 0
             for where, said in read_lines(file):
-                number = _coco_id(field(said, "image_id", str, where), where)
-                if number in wanted:
+                lines += 1
+                try:
+                    number = _coco_id(field(said, "image_id", str, where), where)
                     language = field(said, "trg_lang", str, where)
-                    text = field(said, "translation_tokenized", str, where).strip()
-                    found[number][language] = (*found[number].get(language, ()), text)
+                    if number in wanted and (text := self._caption(said, "translation_tokenized", where)):
+                        found[number][language] = (*found[number].get(language, ()), text)
+                except DataError as error:
+                    self.left.fault(error)
+            self.left.judge(before, lines)
         return found
 
     @cached_property
@@ -90,15 +153,23 @@ class CocoCaptionsReader(Files):
         return len(self.pictures)
 
     def record(self, number: int) -> Record:
-        image, file, size, captions = self.pictures[number]
-        picture = picture_in(self.images, *dict.fromkeys((file, file.rpartition("/")[2])))
-        told = {"en": captions, **self.translations.get(image, {})}
-        return Record(f"{self.path}: picture {image}", picture, size, told)
+        known = good(self.pictures[number])
+        told = {"en": known.captions}
+        for language, texts in (self.translations.get(known.number, {}) if known.number is not None else {}).items():
+            told[language] = (*told.get(language, ()), *texts)
+        return Record(known.name, picture_in(self.images, *coco_files(known.file)), known.size, told)
+
+
+def _split(image: Mapping[str, object], where: str) -> str:
+    split = field(image, "split", str, where)
+    if split not in KNOWN:
+        raise DataError(f"{where}: there is no split '{split[:40]}'.{choose(split, KNOWN)}")
+    return split
 
 
 def _coco_id(name: str, where: str) -> int:
     number = name.partition("_")[0]
-    if not number.isdecimal():
+    if not (number.isascii() and number.isdigit() and len(number) < 19):
         raise DataError(f"{where}: 'image_id' should begin with a picture's number, not '{name[:40]}'.")
     return int(number)
 

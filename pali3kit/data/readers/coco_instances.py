@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import math
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from functools import cached_property, partial
 from pathlib import Path
 
-import numpy as np
-
 from pali3kit.data.annotated import AnnotatedSource
-from pali3kit.data.fields import each, field, mapping, numbers, read_json, shown, typed
+from pali3kit.data.fields import field, mapping, numbers, read_json, shown
 from pali3kit.data.reader import Files, existing, picture_in
+from pali3kit.data.readers.coco import Id, Size, by_id, coco_files, identity, size_of
+from pali3kit.data.readers.coco_masks import read_mask
+from pali3kit.data.readers.left_out import LeftOut, Located
 from pali3kit.data.readers.refs import held_out_pictures, sets_in
 from pali3kit.data.record import Record, Thing
 from pali3kit.data.task import Box
 from pali3kit.errors import DataError
-from pali3kit.masks.shapes import polygons_mask, read_runs, runs_mask
 from pali3kit.registry import SOURCE
-
-Size = tuple[int, int]
 
 
 class Instances:
@@ -28,47 +27,83 @@ class Instances:
     category_id, bbox (x, y, width, height), segmentation (polygons or run lengths), iscrowd`.
 
     Attributes:
-        pictures: file and (height, width) of each picture.
+        pictures: the entry of each picture, by its id.
         classes: names by category.
-        annotations: each with its place in the file.
+        annotations: each with its place in the file. What says of no picture that it is on it is left out.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        self.path, self.left = path, LeftOut()
         content = mapping(read_json(path), str(path))
-        self.pictures: dict[int, tuple[str, Size]] = {}
-        for where, image in each(content, "images", str(path)):
-            size = field(image, "height", int, where), field(image, "width", int, where)
-            self.pictures[field(image, "id", int, where)] = field(image, "file_name", str, where), size
-        self.classes = {
-            field(category, "id", int, where): field(category, "name", str, where)
-            for where, category in each(content, "categories", str(path))
-        }
-        self.annotations = {
-            field(annotation, "id", int, where): (where, annotation)
-            for where, annotation in each(content, "annotations", str(path))
-        }
+        self.pictures = by_id(self.left, content, "images", str(path))
+        categories = by_id(self.left, content, "categories", str(path))
+        self.classes = {number: _name(entry, at) for number, (at, entry) in categories.items()}
+        self.annotations: list[Located] = []
+        for where, annotation in self.left.sound(content, "annotations", str(path)):
+            try:
+                picture = identity(annotation, "image_id", where)
+                if picture not in self.pictures:
+                    raise DataError(f"{where}: 'image_id' {picture} is no picture of the file.")
+                self.annotations.append((where, annotation))
+            except DataError as error:
+                self.left.fault(error)
 
-    def picture(self, annotation: int) -> int:
+    @cached_property
+    def _numbers(self) -> dict[Id, list[int]]:
+        """Where the annotations of each id are."""
+        found: dict[Id, list[int]] = defaultdict(list)
+        for number, (where, annotation) in enumerate(self.annotations):
+            with suppress(DataError):  # none that anybody could ask for
+                found[identity(annotation, "id", where)].append(number)
+        return found
+
+    def find(self, annotation: Id, asked: str) -> int:
+        """Which annotation has an id. Raises DataError, `asked` being whose word it is, where it is none or several."""
+        found = self._numbers.get(annotation, [])
+        if len(found) != 1:
+            places = (
+                f"the id of {' and '.join(self.annotations[n][0] for n in found)}" if found else f"not in {self.path}"
+            )
+            raise DataError(f"{asked} {annotation} is {places}.")
+        return found[0]
+
+    def picture(self, number: int) -> Id:
         """The picture that an annotation is on."""
-        where, known = self.annotations[annotation]
-        picture = field(known, "image_id", int, where)
-        if picture not in self.pictures:
-            raise DataError(f"{where}: 'image_id' {picture} is no picture of the file.")
-        return picture
+        where, known = self.annotations[number]
+        return identity(known, "image_id", where)
 
-    def thing(self, annotation: int, expressions: Sequence[str] = ()) -> Thing:
+    def file(self, picture: Id) -> tuple[str, Size]:
+        """The file and (height, width) of a picture. Raises DataError, naming the place, where they are not told."""
+        where, image = self.pictures[picture]
+        return field(image, "file_name", str, where), size_of(image, where)
+
+    def thing(self, number: int, expressions: Sequence[str] = ()) -> Thing:
         """An annotated object. Raises DataError, naming the place, where it cannot be used."""
-        where, known = self.annotations[annotation]
-        size = self.pictures[self.picture(annotation)][1]
-        category = field(known, "category_id", int, where)
+        where, known = self.annotations[number]
+        size = self.file(self.picture(number))[1]
+        category = identity(known, "category_id", where)
         if category not in self.classes:
             raise DataError(f"{where}: 'category_id' {category} is no category of the file.")
         corners = numbers(field(known, "bbox", list, where), 4, f"{where}: 'bbox'")
         shape = known.get("segmentation")
-        mask = partial(_mask, shape, size, f"{where}: 'segmentation'") if shape else None
-        crowd = bool(known.get("iscrowd", 0))
-        return Thing(self.classes[category], whole_box(corners, size, where), mask, tuple(expressions), crowd)
+        mask = partial(read_mask, shape, size, f"{where}: 'segmentation'") if shape else None
+        box, crowd = whole_box(corners, size, where), _crowd(known, where)
+        return Thing(self.classes[category], box, mask, tuple(expressions), crowd)
+
+
+def _name(category: Mapping[str, object], where: str) -> str:
+    name = field(category, "name", str, where)
+    if not name.strip():
+        raise DataError(f"{where}: 'name' is blank.")
+    return name
+
+
+def _crowd(known: Mapping[str, object], where: str) -> bool:
+    """`iscrowd`: 1, however it is written, where it is written."""
+    crowd = known.get("iscrowd")
+    if crowd not in (None, 0, 1):  # False and True, 0.0 and 1.0 too
+        raise DataError(f"{where}: 'iscrowd' should be 0 or 1, not {shown(crowd)}.")
+    return bool(crowd)
 
 
 class CocoInstancesReader(Files):
@@ -77,20 +112,27 @@ class CocoInstancesReader(Files):
     Those that RefCOCO's sets in the folder `without` validate or test on are left out.
     """
 
+    version = 2
+    languages = ()
+
     def __init__(self, path: str, images: str, without: str | None = None) -> None:
         super().__init__(existing(path), *(sets_in(without).values() if without else ()))
         self.images, self.without = existing(images, "folder"), without
+
+    @property
+    def damages(self) -> Sequence[str]:
+        return self.known.left.told() if "known" in self.__dict__ else ()
 
     @cached_property
     def known(self) -> Instances:
         return Instances(self.files[0])
 
     @cached_property
-    def pictures(self) -> list[tuple[int, list[int]]]:
+    def pictures(self) -> list[tuple[Id, list[int]]]:
         """Pictures with their annotations."""
-        found: dict[int, list[int]] = defaultdict(list)
+        found: dict[Id, list[int]] = defaultdict(list)
         tested = held_out_pictures(self.without) if self.without else frozenset()
-        for annotation in self.known.annotations:
+        for annotation in range(len(self.known.annotations)):
             picture = self.known.picture(annotation)
             if picture not in tested:
                 found[picture].append(annotation)
@@ -101,16 +143,19 @@ class CocoInstancesReader(Files):
 
     @property
     def classes(self) -> tuple[str, ...]:
-        return tuple(self.known.classes.values())
+        """Categories of one name are one class."""
+        return tuple(dict.fromkeys(self.known.classes.values()))
 
     def __len__(self) -> int:
         return len(self.pictures)
 
     def record(self, number: int) -> Record:
         picture, annotations = self.pictures[number]
-        file, size = self.known.pictures[picture]
+        file, size = self.known.file(picture)
         things = tuple(self.known.thing(annotation) for annotation in annotations)
-        return Record(f"{self.files[0]}: picture {picture}", picture_in(self.images, file), size, things=things)
+        return Record(
+            f"{self.files[0]}: picture {picture}", picture_in(self.images, *coco_files(file)), size, things=things
+        )
 
 
 def whole_box(corners: Sequence[float], size: Size, where: str) -> Box:
@@ -131,22 +176,6 @@ def _side(low: float, high: float, side: int) -> tuple[int, int]:
         return 0, 0
     start, end = max(round(low), 0), min(round(high), side)
     return (start, end) if start < end else (min(start, side - 1), min(start, side - 1) + 1)
-
-
-def _mask(shape: object, size: Size, where: str) -> np.ndarray:
-    """A bool mask `[H,W]` of polygons, or of run lengths, compressed or not."""
-    try:
-        if isinstance(shape, list):
-            polygons = [typed(polygon, list, f"[{i}]") for i, polygon in enumerate(shape)]
-            return polygons_mask([numbers(polygon, len(polygon), "a polygon") for polygon in polygons], *size)
-        runs = mapping(shape, "run lengths")
-        if numbers(field(runs, "size", list, "run lengths"), 2, "'size'") != size:
-            raise DataError(f"run lengths of a mask of {shown(runs['size'])} {runs['size']}, the picture's are {size}")
-        counts = runs.get("counts")
-        listed = read_runs(counts) if isinstance(counts, str) else typed(counts, list, "'counts'")
-        return runs_mask([typed(count, int, "a count") for count in listed], *size)
-    except DataError as error:
-        raise DataError(f"{where}: {error}") from error
 
 
 @SOURCE.register(

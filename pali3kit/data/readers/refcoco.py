@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import NamedTuple
@@ -13,12 +13,16 @@ import numpy as np
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import each, field
 from pali3kit.data.reader import Files, existing, picture_in
+from pali3kit.data.readers.coco import Id, coco_files, identity
 from pali3kit.data.readers.coco_instances import Instances
-from pali3kit.data.readers.refs import SETS, read_refs, sets_in
+from pali3kit.data.readers.left_out import LeftOut
+from pali3kit.data.readers.refs import SETS, read_refs, sets_in, tested
 from pali3kit.data.record import Record
 from pali3kit.data.task import Example, Task
 from pali3kit.errors import DataError, choose
 from pali3kit.registry import SOURCE
+
+SPLITS = ("train", "val", "test", "testA", "testB")
 
 
 class _Ref(NamedTuple):
@@ -26,8 +30,9 @@ class _Ref(NamedTuple):
 
     column: str
     split: str
-    picture: int
-    annotation: int
+    picture: Id
+    annotation: Id
+    number: int  # the annotation's, in its file
     expressions: tuple[str, ...]
 
 
@@ -35,12 +40,16 @@ class RefCocoReader(Files):
     """Pictures of which people said which thing they mean. `path` is a folder with those of `SETS` that there are.
 
     Each set is a pickled list of `ref_id, ann_id, image_id, split, sentences[]: sent`, read by an unpickler that knows
-    nothing but plain containers. Things and pictures are those of `instances`, or of `instances.json` beside each set.
+    nothing but plain containers; `refs(google).p` takes the place of one that is not there. Things and pictures are
+    those of `instances`, or of `instances.json` beside each set.
 
     The split "train" is the combined training set: a record for each picture, with the expressions of all sets, without
     the pictures that any of the sets tests on (paper.md §4.1). Another split (val, testA, testB, test) has a record for
     each expression, set after set: mIoU is a mean over expressions (paper.md §4.4).
     """
+
+    version = 2
+    languages = ()
 
     def __init__(self, path: str, images: str, split: str, instances: str | None = None) -> None:
         self.folder, self.images, self.split = existing(path, "folder"), existing(images, "folder"), split
@@ -48,10 +57,20 @@ class RefCocoReader(Files):
         own = {column: file.parent / "instances.json" for column, file in self.sets.items()}
         self.instances = dict.fromkeys(self.sets, existing(instances)) if instances else own
         super().__init__(*self.sets.values(), *dict.fromkeys(self.instances.values()))
+        self.left = LeftOut()
+
+    @property
+    def damages(self) -> Sequence[str]:
+        known = self._known.values() if "_known" in self.__dict__ else ()
+        return [*self.left.told(), *(damage for instances in known for damage in instances.left.told())]
 
     @cached_property
     def _known(self) -> dict[Path, Instances]:
         return {path: Instances(existing(str(path))) for path in dict.fromkeys(self.instances.values())}
+
+    @cached_property
+    def _read(self) -> dict[str, list[object]]:
+        return {column: read_refs(path) for column, path in self.sets.items()}
 
     @cached_property
     def refs(self) -> list[_Ref]:
@@ -60,32 +79,40 @@ class RefCocoReader(Files):
 
     def _refs(self, column: str) -> Iterator[_Ref]:
         path, known = self.sets[column], self._known[self.instances[column]]
-        for where, ref in read_refs(path):
-            annotation = field(ref, "ann_id", int, where)
-            if annotation not in known.annotations:
-                raise DataError(f"{where}: 'ann_id' {annotation} is not in {known.path}.")
-            said = [field(sentence, "sent", str, at).strip() for at, sentence in each(ref, "sentences", where)]
-            split, picture = field(ref, "split", str, where), known.picture(annotation)
-            if field(ref, "image_id", int, where) != picture:
-                raise DataError(f"{where}: 'image_id' {ref['image_id']} is {picture} in {known.path}.")
-            yield _Ref(column, split, picture, annotation, tuple(filter(None, said)))
+        for where, ref in self.left.sound({"refs": self._read[column]}, "refs", str(path)):
+            try:
+                yield self._ref(column, known, ref, where)
+            except DataError as error:
+                self.left.fault(error)
+
+    def _ref(self, column: str, known: Instances, ref: Mapping[str, object], where: str) -> _Ref:
+        annotation = identity(ref, "ann_id", where)
+        number = known.find(annotation, f"{where}: 'ann_id'")
+        split, picture = field(ref, "split", str, where), known.picture(number)
+        if split not in SPLITS:
+            raise DataError(f"{where}: there is no split '{split[:40]}'.{choose(split, SPLITS)}")
+        if identity(ref, "image_id", where) != picture:
+            raise DataError(f"{where}: 'image_id' {ref['image_id']} is {picture} in {known.path}.")
+        said = [(at, field(sentence, "sent", str, at).strip()) for at, sentence in each(ref, "sentences", where)]
+        for at, text in said:
+            if not text:
+                self.left.note("a blank expression", at)
+        return _Ref(column, split, picture, annotation, number, tuple(text for _, text in said if text))
 
     @cached_property
     def records(self) -> list[list[_Ref]]:
         """The things of each record, with their expressions."""
         found = [*(self._combined() if self.split == "train" else self._flat())]
         if not found:
-            raise DataError(f"{self.folder}: no expression in the split '{self.split}'.{self._splits()}")
+            nearest = choose(self.split, {ref.split for ref in self.refs})
+            raise DataError(f"{self.folder}: no expression in the split '{self.split}'.{nearest}")
         return found
 
-    def _splits(self) -> str:
-        return choose(self.split, {ref.split for ref in self.refs})
-
     def _combined(self) -> Iterator[list[_Ref]]:
-        tested = {ref.picture for ref in self.refs if ref.split != "train"}
-        found: dict[int, dict[int, _Ref]] = defaultdict(dict)
+        held_out = {picture for column, refs in self._read.items() for picture in tested(refs, self.sets[column])}
+        found: dict[Id, dict[Id, _Ref]] = defaultdict(dict)
         for ref in self.refs:
-            if ref.picture not in tested:
+            if ref.picture not in held_out and ref.expressions:
                 first = found[ref.picture].get(ref.annotation, ref._replace(expressions=()))
                 said = (*first.expressions, *ref.expressions)
                 found[ref.picture][ref.annotation] = first._replace(expressions=said)
@@ -105,10 +132,10 @@ class RefCocoReader(Files):
 
     def record(self, number: int) -> Record:
         refs = self.records[number]
-        things = tuple(self._instances(ref).thing(ref.annotation, ref.expressions) for ref in refs)
-        file, size = self._instances(refs[0]).pictures[refs[0].picture]
+        things = tuple(self._instances(ref).thing(ref.number, ref.expressions) for ref in refs)
+        file, size = self._instances(refs[0]).file(refs[0].picture)
         name = f"{self.sets[refs[0].column]}: picture {refs[0].picture}"
-        return Record(name, picture_in(self.images, file), size, things=things)
+        return Record(name, picture_in(self.images, *coco_files(file)), size, things=things)
 
     def _instances(self, ref: _Ref) -> Instances:
         return self._known[self.instances[ref.column]]
@@ -167,7 +194,8 @@ def create(
     image_size: int = 0,
 ) -> RefCocoSource:
     """The registry's `refcoco`: a folder with `refcoco/refs(unc).p`, `refcoco+/refs(unc).p`, `refcocog/refs(umd).p`, or
-    some of them. Things are those of the `instances.json` beside each, or of `instances`.
+    some of them, or `refs(google).p` in their place. Things are those of `instances`, or of the `instances.json` beside
+    each.
 
     `test` is the same folder again, its pictures those of `test_split`: val, testA, testB or test.
     """

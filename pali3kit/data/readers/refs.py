@@ -4,40 +4,49 @@ from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from pali3kit.data.fields import each, field, typed
+from pali3kit.data.fields import typed
 from pali3kit.data.reader import existing
+from pali3kit.data.readers.coco import Id, identity
 from pali3kit.errors import DataError
 
 SETS = {"refer": "refcoco/refs(unc).p", "refer_plus": "refcoco+/refs(unc).p", "refer_g": "refcocog/refs(umd).p"}
 """The files of the three sets below one folder, by the column that each is measured in."""
+OTHER = "refs(google).p"  # the split by Google, which each set has too
 
 
 def sets_in(folder: str) -> dict[str, Path]:
-    """Those of `SETS` that are in a folder. Raises DataError where there is none."""
+    """Those of `SETS` that are in a folder, each in Google's split if that alone is there.
+
+    Raises:
+        DataError: there is none.
+    """
     root = existing(folder, "folder")
-    found = {column: root / file for column, file in SETS.items() if (root / file).is_file()}
+    places = {column: (root / file, (root / file).parent / OTHER) for column, file in SETS.items()}
+    found = {column: file for column, files in places.items() for file in reversed(files) if file.is_file()}
     if not found:
-        raise DataError(f"{root} has none of {', '.join(SETS.values())}")
+        raise DataError(f"{root} has none of {', '.join(SETS.values())}, nor {OTHER} in their place")
     return found
 
 
-def held_out_pictures(folder: str) -> frozenset[int]:
+def held_out_pictures(folder: str) -> frozenset[Id]:
     """COCO's ids of the pictures that any set in a folder validates or tests on."""
-    return frozenset(
-        field(ref, "image_id", int, where)
-        for path in sets_in(folder).values()
-        for where, ref in read_refs(path)
-        if field(ref, "split", str, where) != "train"
-    )
+    return frozenset(picture for path in sets_in(folder).values() for picture in tested(read_refs(path), path))
 
 
-def read_refs(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
-    """The references of a set, each with its place."""
-    return each({"refs": typed(read_plain_pickle(path), list, f"{path}: this")}, "refs", str(path))
+def tested(refs: Sequence[object], path: Path) -> Iterator[Id]:
+    """The pictures of references that are not to be trained on, whatever else is wrong with them."""
+    for number, ref in enumerate(refs):
+        if isinstance(ref, dict) and ref.get("split") != "train":
+            yield identity(ref, "image_id", f"{path}: refs[{number}]")
+
+
+def read_refs(path: Path) -> list[object]:
+    """The references of a set."""
+    return typed(read_plain_pickle(path), list, f"{path}: this")
 
 
 class _Plain(pickle.Unpickler):

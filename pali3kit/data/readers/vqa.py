@@ -1,19 +1,36 @@
-"""Questions and answers: VQAv2, OKVQA, TextVQA, and VQ2A (MAVERICS) in their own files."""
+"""Questions and answers: VQAv2, OKVQA, A-OKVQA, TextVQA, DocVQA, VizWiz-VQA, and VQ2A (MAVERICS) in their own files."""
 
 from __future__ import annotations
 
+import os
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
+from typing import NamedTuple
 
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import each, field, mapping, read_json, typed
+from pali3kit.data.folder import PICTURES
 from pali3kit.data.reader import Files, existing, picture_in
+from pali3kit.data.readers.coco import TYPES, by_id, coco_files, identity
+from pali3kit.data.readers.left_out import LeftOut, good, usable
 from pali3kit.data.record import Asked, Record
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
 
-Names = tuple[str, ...]  # files that a picture may be in
+Names = tuple[str, ...]  # that a picture's file may have, with its ending or without
+Known = tuple[Names, tuple[Asked, ...]]
+ANSWERS = ("answers", "direct_answers")  # the second are A-OKVQA's
+
+
+class _Entry(NamedTuple):
+    """A question's place and fields, the names of its picture, and the place and fields of its answers."""
+
+    where: str
+    question: Mapping[str, object]
+    names: Names
+    at: str
+    answers: Mapping[str, object]  # empty where there are none, and then the place says why
 
 
 class VqaReader(Files):
@@ -21,12 +38,18 @@ class VqaReader(Files):
 
     - VQAv2, OKVQA: `questions[]: question_id, image_id, question` and, in the file `annotations`, `annotations[]:
       question_id, answers[]: answer`. Pictures are `COCO_<data_subtype>_<12 digits>.jpg` or `<12 digits>.jpg`.
-    - TextVQA: `data[]: image_id, question, answers[]`; pictures are `<image_id>.jpg`.
+    - TextVQA, DocVQA: `data[]: image_id or image, question, answers[]`; the same as a list alone: VizWiz-VQA, A-OKVQA
+      (`direct_answers`). Pictures are `<image_id>.jpg`, the file `image`, or as COCO's.
     - VQ2A: `annotations[]: image_id, qa_pairs[]: question, answers[]`; pictures are `<image_id>.jpg`, or as COCO's.
 
-    Pictures are in `images`, or in its folder `data_subtype`. Questions are in `language`. A record is a picture with
-    all its questions or, `single`, with one: accuracy is a mean over questions.
+    Pictures are in `images`, or in its folder `data_subtype`, and may have any ending that pictures have. Questions are
+    in `language`. A record is a picture with all its questions or, `single`, with one: accuracy is their mean.
+
+    An answer may be empty: it is one annotator's. A question that has no other, or is blank, is left out.
     """
+
+    version = 2
+    languages = ()
 
     def __init__(
         self, path: str, images: str, annotations: str | None = None, language: str = "en", single: bool = False
@@ -34,81 +57,131 @@ class VqaReader(Files):
         super().__init__(existing(path), *([existing(annotations)] if annotations else []))
         self.path, self.images, self.language = self.files[0], existing(images, "folder"), language
         self.single = single
+        self.left = LeftOut()
+
+    @property
+    def damages(self) -> Sequence[str]:
+        return self.left.told()
 
     @cached_property
-    def pictures(self) -> list[tuple[Names, tuple[Asked, ...]]]:
-        content = mapping(read_json(self.path), str(self.path))
-        found = list(self._questions(content))
-        if not found:
-            raise DataError(f"{self.path}: no question with an answer")
-        if self.single:
-            return [(names, (question,)) for names, question in found]
-        asked: dict[Names, list[Asked]] = defaultdict(list)
-        for names, question in found:
-            asked[names].append(question)
-        return [(names, tuple(questions)) for names, questions in asked.items()]
+    def pictures(self) -> list[Known | DataError]:
+        """Pictures with their questions, or what is wrong with one of them."""
+        asked: dict[tuple[Names, int], list[Asked | DataError]] = defaultdict(list)
+        for number, entry in enumerate(self._entries(read_json(self.path))):
+            if (question := self._asked(entry)) is not None:
+                asked[entry.names, number if self.single else 0].append(question)
+        found = [_known(names, questions) for (names, _), questions in asked.items()]
+        return usable(found, f"{self.path}: no question with an answer")
 
-    def _questions(self, content: Mapping[str, object]) -> Iterator[tuple[Names, Asked]]:
-        if "data" in content:
-            return self._textvqa(content)
-        return self._vqa(content) if "questions" in content else self._vq2a(content)
+    def _entries(self, content: object) -> Iterator[_Entry]:
+        if isinstance(content, list):  # VizWiz-VQA, A-OKVQA
+            return self._listed({"": content}, "")
+        layout = mapping(content, str(self.path))
+        if "data" in layout:
+            return self._listed(layout, "data")
+        return self._vqa(layout) if "questions" in layout else self._vq2a(layout)
 
-    def _vqa(self, content: Mapping[str, object]) -> Iterator[tuple[Names, Asked]]:
+    def _vqa(self, content: Mapping[str, object]) -> Iterator[_Entry]:
         if len(self.files) < 2:
             raise DataError(f"{self.path} has questions alone: `annotations` should name the file with their answers")
-        subtype = str(content.get("data_subtype", ""))
-        given = mapping(read_json(self.files[1]), str(self.files[1]))
-        answers = {
-            field(said, "question_id", int, where): _answers(said, where)
-            for where, said in each(given, "annotations", str(self.files[1]))
-        }
-        for where, entry in each(content, "questions", str(self.path)):
-            number = field(entry, "question_id", int, where)
-            if number not in answers:
-                raise DataError(f"{where}: question_id {number} is not in {self.files[1]}")
-            names = _coco_names(field(entry, "image_id", int, where), subtype)
-            yield names, self._asked(entry, answers[number], where)
+        file, folder = str(self.files[1]), content.get("data_subtype")
+        answers = by_id(self.left, mapping(read_json(self.files[1]), file), "annotations", file, "question_id")
+        questions = by_id(self.left, content, "questions", str(self.path), "question_id")
+        for number, (where, question) in questions.items():
+            names = self._names(question, where, folder if isinstance(folder, str) else "")
+            at, said = answers.get(number, (f"{where}: question_id {number} is not in {file}", {}))
+            if names is not None:
+                wrong = _elsewhere(question, where, said, at)
+                yield _Entry(where, question, names, *((wrong, {}) if wrong else (at, said)))
+        for number, (where, _) in answers.items():
+            if number not in questions:
+                self.left.note(f"an answer to a question that {self.path} does not have", where)
 
-    def _textvqa(self, content: Mapping[str, object]) -> Iterator[tuple[Names, Asked]]:
-        for where, entry in each(content, "data", str(self.path)):
-            if "answers" in entry or "answer" in entry:  # the test file has none
-                name = field(entry, "image_id", str, where)
-                yield (f"{name}.jpg",), self._asked(entry, _answers(entry, where), where)
+    def _listed(self, content: Mapping[str, object], name: str) -> Iterator[_Entry]:
+        for where, entry in self.left.sound(content, name, str(self.path)):
+            if not any(field in entry for field in (*ANSWERS, "answer")):
+                self.left.note("a question without answers", where)  # as those of a test file
+            elif (names := self._names(entry, where)) is not None:
+                yield _Entry(where, entry, names, where, entry)
 
-    def _vq2a(self, content: Mapping[str, object]) -> Iterator[tuple[Names, Asked]]:
-        for where, entry in each(content, "annotations", str(self.path)):
-            name = field(entry, "image_id", str, where)
-            names = (f"{name}.jpg", *(_coco_names(int(name), "val2014") if name.isdecimal() else ()))
-            for at, pair in each(entry, "qa_pairs", where):
-                yield names, self._asked(pair, _answers(pair, at), at)
+    def _vq2a(self, content: Mapping[str, object]) -> Iterator[_Entry]:
+        for where, entry in self.left.sound(content, "annotations", str(self.path)):
+            if (names := self._names(entry, where, "val2014")) is None:
+                continue
+            try:
+                for at, pair in each(entry, "qa_pairs", where):
+                    yield _Entry(at, pair, names, at, pair)
+            except DataError as error:
+                self.left.fault(error)
 
-    def _asked(self, entry: Mapping[str, object], answers: Names, where: str) -> Asked:
-        return Asked(field(entry, "question", str, where).strip(), answers, self.language)
+    def _names(self, entry: Mapping[str, object], where: str, folder: str = "") -> Names | None:
+        """The names of a picture; None where the entry has none, which is left out."""
+        try:
+            if "image" in entry and "image_id" not in entry:
+                return (field(entry, "image", str, where),)
+            told, number = field(entry, "image_id", object, where), identity(entry, "image_id", where)
+        except DataError as error:
+            self.left.fault(error)
+            return None
+        own = [told] if isinstance(told, str) else []
+        if isinstance(number, int):
+            own += [f"{folder}/COCO_{folder}_{number:012}" if folder else f"{number:012}", str(number)]
+        return tuple(dict.fromkeys(own))
+
+    def _asked(self, entry: _Entry) -> Asked | DataError | None:
+        """A question, what is wrong with it, or None for one that cannot be asked, which is noted."""
+        try:
+            text, answers = field(entry.question, "question", str, entry.where).strip(), _answers(entry)
+        except DataError as error:
+            return error
+        if text and answers and answers[0]:
+            return Asked(text, answers, self.language)
+        self.left.note("a question that nobody answered" if text else "a blank question", entry.where)
+        return None
 
     def __len__(self) -> int:
         return len(self.pictures)
 
     def record(self, number: int) -> Record:
-        names, questions = self.pictures[number]
-        return Record(f"{self.path}: picture {names[0]}", picture_in(self.images, *names), questions=questions)
+        names, questions = good(self.pictures[number])
+        files = dict.fromkeys(file for name in names for file in _files(name))
+        return Record(f"{self.path}: picture {names[0]}", picture_in(self.images, *files), questions=questions)
 
 
-def _answers(entry: Mapping[str, object], where: str) -> Names:
-    """All answers, the most usual first; each is a text, or a mapping with an `answer`."""
+def _known(names: Names, questions: Sequence[Asked | DataError]) -> Known | DataError:
+    wrong = next((question for question in questions if isinstance(question, DataError)), None)
+    return wrong or (names, tuple(question for question in questions if isinstance(question, Asked)))
+
+
+def _elsewhere(question: Mapping[str, object], where: str, said: Mapping[str, object], at: str) -> str:
+    """What is wrong with answers that name another picture than their question, or none; else an empty text."""
+    if "image_id" not in question or "image_id" not in said:
+        return ""
+    try:
+        asked, answered = identity(question, "image_id", where), identity(said, "image_id", at)
+    except DataError as error:
+        return str(error)
+    return "" if asked == answered else f"{where}: 'image_id' is {asked} here, and {answered} in {at}"
+
+
+def _files(name: str) -> Iterator[str]:
+    """The files that may be a picture's: as it is called, with its ending or any other."""
+    endings = ("",) if os.path.splitext(name)[1].lower() in PICTURES else TYPES
+    for ending in endings:
+        yield from coco_files(f"{name}{ending}")
+
+
+def _answers(entry: _Entry) -> tuple[str, ...]:
+    """All answers, the most usual first and empty ones last; each is a text, or a mapping with an `answer`."""
+    if not entry.answers:
+        raise DataError(entry.at)
+    given = next((name for name in ANSWERS if name in entry.answers), ANSWERS[0])
     said = []
-    for number, answer in enumerate(field(entry, "answers", list, where)):
-        at = f"{where}: answers[{number}]"
-        said.append(field(answer, "answer", str, at) if isinstance(answer, dict) else typed(answer, str, at))
-    counts = Counter(answer.strip() for answer in said if answer.strip())
-    if not counts:
-        raise DataError(f"{where}: 'answers' should hold at least one that is not empty.")
-    return tuple(answer for answer, count in counts.most_common() for _ in range(count))
-
-
-def _coco_names(number: int, subtype: str) -> Names:
-    plain = f"{number:012}.jpg"
-    names = [f"COCO_{subtype}_{plain}", plain] if subtype else [plain]
-    return tuple([*names, *(f"{subtype}/{name}" for name in names if subtype)])
+    for number, answer in enumerate(field(entry.answers, given, list, entry.at)):
+        at = f"{entry.at}: {given}[{number}]"
+        said.append((field(answer, "answer", str, at) if isinstance(answer, dict) else typed(answer, str, at)).strip())
+    counts = Counter(filter(None, said))
+    return (*(answer for answer, count in counts.most_common() for _ in range(count)), *(a for a in said if not a))
 
 
 @SOURCE.register(
@@ -128,6 +201,8 @@ def create(
     test_annotations: str | None = None,
     image_size: int = 0,
 ) -> AnnotatedSource:
-    """The registry's `vqa`: VQAv2 or OKVQA (`annotations` has the answers), TextVQA, or VQ2A, in `language`."""
+    """The registry's `vqa`, in `language`: VQAv2 or OKVQA (`annotations` has the answers), or one file of A-OKVQA,
+    TextVQA, DocVQA, VizWiz-VQA or VQ2A.
+    """
     held = VqaReader(test, test_images or images, test_annotations, language, single=True) if test else None
     return AnnotatedSource(VqaReader(path, images, annotations, language), held)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pali3kit.data.fields import each, field, mapping, read_json
 from pali3kit.data.reader import existing
+from pali3kit.data.readers.coco import coco_files
 from pali3kit.data.sets.contract import Caption
 from pali3kit.data.sets.files import CaptionedFiles, Pictures
 from pali3kit.data.sets.layout import find_file
@@ -22,11 +23,15 @@ from pali3kit.text.plain import one_line
 class CocoKarpathy(CaptionedFiles):
     """The registry's `coco_karpathy`: `images[]: filename, filepath, split, sentences[]: raw`, in the file's order.
 
+    Blank captions are none.
+
     Args:
-        path: `dataset_coco.json`, or the folder that it is in.
+        path: `dataset_coco.json`, or the folder that it is in; Karpathy's files of Flickr are as good.
         images: the folder of pictures, by their name or in the folder that `filepath` says.
         image_size: ignored: pictures are as large as they are.
     """
+
+    version = 2
 
     def __init__(self, path: str, images: str, image_size: int = 0) -> None:
         file, folder = find_file(path, "dataset_coco.json"), existing(images, "folder")
@@ -35,7 +40,7 @@ class CocoKarpathy(CaptionedFiles):
         for where, image in each(mapping(read_json(file), str(file)), "images", str(file)):
             if field(image, "split", str, where) == "test":
                 said = [one_line(field(sentence, "raw", str, at)) for at, sentence in each(image, "sentences", where)]
-                captions += [(len(names), text) for text in said]
+                captions += [(len(names), text) for text in said if text]
                 names.append(_name(folder, image, where))
         if not captions:
             raise DataError(f"{file}: no picture with a caption in the test split")
@@ -43,9 +48,7 @@ class CocoKarpathy(CaptionedFiles):
 
 
 def _name(folder: Path, image: Mapping[str, object], where: str) -> str:
-    """Where a picture lies below the folder: as `filepath` says, if it is there, else by its name alone."""
+    """Where a picture lies below the folder: the first of the names that it may have that is there, else its own."""
     name = field(image, "filename", str, where)
-    if "filepath" not in image:
-        return name
-    below = f"{field(image, 'filepath', str, where)}/{name}"
-    return below if os.path.exists(folder / below) else name
+    file = f"{field(image, 'filepath', str, where)}/{name}" if "filepath" in image else name
+    return next((found for found in coco_files(file) if os.path.exists(folder / found)), name)

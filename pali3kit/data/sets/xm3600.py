@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 
 from pali3kit.data.fields import field, mapping, read_lines, typed
 from pali3kit.data.reader import existing
+from pali3kit.data.readers.coco import TYPES
 from pali3kit.data.sets.contract import Caption
 from pali3kit.data.sets.files import CaptionedFiles, Pictures
 from pali3kit.data.sets.layout import find_file
@@ -29,7 +32,7 @@ class Xm3600(CaptionedFiles):
 
     Args:
         path: `captions.jsonl`, or the folder that it is in.
-        images: the folder of pictures, `<key>.jpg`.
+        images: the folder of pictures, `<key>.jpg`, or with another ending that pictures have.
         image_size: ignored: pictures are as large as they are.
     """
 
@@ -51,7 +54,13 @@ class Xm3600(CaptionedFiles):
         spoken = {language: found for language, found in captions.items() if found}
         if not spoken:
             raise DataError(f"{file}: no picture with a caption; expected is one on each line")
-        super().__init__(Pictures(folder, [f"{key}.jpg" for key in names], file), spoken)
+        super().__init__(Pictures(folder, [_file(folder, key) for key in names], file), spoken)
+
+
+def _file(folder: Path, key: str) -> str:
+    """The picture's file that is there; `<key>.jpg` if none is."""
+    names = [f"{key}{ending}" for ending in TYPES]
+    return next((name for name in names if os.path.exists(folder / name)), names[0])
 
 
 def _key(line: Mapping[str, object], where: str, known: Mapping[str, str]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bz2
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,10 @@ def test_karpathys_split(tmp_path: Path, picture: Callable[..., Path]) -> None:
     path = write(tmp_path / "dataset_coco.json", SPLITS)
     source = create(path, str(tmp_path / "coco"), translations(tmp_path / "coco_mt_train.jsonl.bz2"), test=path)
     told = {source.image("train", i)[0, 0, 0]: source.record("train", i).captions for i in range(2)}
-    assert source.size("train") == 2 and source.size("test") == 1 and source.languages == ("en", "de", "th")
+    assert (
+        source.size("train") == 2 and source.size("test") == 1 and source.languages == ("en",)
+    )  # of the test pictures
+    assert source.readers["train"].languages == ("en", "de", "th")
     assert told[9] == {
         "en": ("A cat.", "A cat on a mat."),
         "de": ("Eine Katze .", "Eine Katze auf einer Matte ."),
@@ -91,14 +95,22 @@ def test_cocos_own_file(tmp_path: Path, picture: Callable[..., Path]) -> None:
         ({"images": [3]}, r"c\.json: images\[0\]: this should be a mapping, not the number 3\."),
         ({"images": [{"split": "train", "filename": "a", "sentences": [{"tokens": []}], "cocoid": 1}]},
          r"c\.json: images\[0\]: sentences\[0\]: no field 'raw'\. Choose from tokens\."),
-        ({"images": [{"split": "train", "filename": "a", "sentences": [], "cocoid": "1"}]},
-         r"c\.json: images\[0\]: 'cocoid' should be a whole number, not the text '1'\."),
+        ({"images": [{"split": "train", "filename": "a", "sentences": [], "cocoid": None}]},
+         r"c\.json: images\[0\]: 'cocoid' should be a whole number or a name, not nothing\."),
+        ({"images": [{"split": "trian", "filename": "a", "sentences": []}]},
+         r"c\.json: images\[0\]: there is no split 'trian'\. Did you mean 'train'\?"),
         ({"images": [{"split": "test", "filename": "a", "sentences": [], "cocoid": 1}]},
          r"c\.json: no picture with a caption in the train split"),
-        ({"annotations": [{"image_id": 1, "caption": None}], "images": []},
+        ({"annotations": [{"image_id": 1, "caption": None}], "images": [{"id": 1, "file_name": "a"}]},
          r"c\.json: annotations\[0\]: 'caption' should be a text, not nothing\."),
-        ({"annotations": [], "images": [{"id": 1, "file_name": "a", "width": 3}]},
-         r"c\.json: images\[0\]: no field 'height'\. "),
+        ({"annotations": [{"image_id": 1, "caption": "a"}], "images": []},
+         r"c\.json: annotations\[0\]: 'image_id' 1 is no picture of the file\."),
+        ({"annotations": [], "images": [{"id": 1, "file_name": "a", "width": 3, "height": -4}]},
+         r"c\.json: images\[0\]: 'height' should be a whole number from 1 to 1000000, not the number -4\."),
+        ({"annotations": [], "images": [{"id": 1, "file_name": "a"}, {"id": 1, "file_name": "b"}]},
+         r"c\.json: images\[1\]: 'id' 1 is that of .*c\.json: images\[0\] too\."),
+        ('{"images": [{"split": "train", "filename": "a", "filename": "b", "sentences": []}]}',
+         r"c\.json: no JSON: 'filename' stands twice in a mapping, with two values"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_file(tmp_path: Path, content: Any, complaint: str) -> None:
@@ -112,6 +124,7 @@ def test_what_is_wrong_with_a_file(tmp_path: Path, content: Any, complaint: str)
     ("data", "complaint"),
     [
         (bz2.compress(b'{"image_id": "x_0"}'), r"t\.jsonl\.bz2:1: 'image_id' should begin with a picture's number"),
+        (bz2.compress(b'{"image_id": "%s_0"}' % (b"9" * 5000)), r"1: 'image_id' should begin with a picture's number"),
         (bz2.compress(b'\n{"image_id": "9_0"}'), r"t\.jsonl\.bz2:2: no field 'trg_lang'"),
         (bz2.compress(b"{"), r"t\.jsonl\.bz2:1: no JSON"),
         (bz2.compress(b'{"image_id": "9_0"}' * 99)[:40], r"t\.jsonl\.bz2: "),
@@ -123,3 +136,140 @@ def test_what_is_wrong_with_translations(tmp_path: Path, data: bytes, complaint:
     path = write(tmp_path / "dataset_coco.json", SPLITS)
     with pytest.raises(DataError, match=complaint):
         CocoCaptionsReader(path, str(tmp_path), "train", str(tmp_path / "t.jsonl.bz2")).record(0)
+
+
+def read(folder: Path, content: Any, *options: str) -> CocoCaptionsReader:
+    return CocoCaptionsReader(write(folder / "c.json", content), str(folder), "train", *options)
+
+
+def captions(reader: CocoCaptionsReader) -> list[tuple[str, ...]]:
+    return [reader.record(number).captions["en"] for number in range(len(reader))]
+
+
+@pytest.mark.parametrize("dataset", ["flickr30k", "flickr8k"])
+def test_karpathys_files_of_flickr_have_no_ids_of_coco(
+    tmp_path: Path, picture: Callable[..., Path], dataset: str
+) -> None:
+    picture(tmp_path / "1000092795.jpg")
+    image = {
+        "sentids": [0], "imgid": 0, "split": "train", "filename": "1000092795.jpg",
+        "sentences": [{"tokens": ["two", "men"], "raw": "Two men.", "imgid": 0, "sentid": 0}],
+    }  # fmt: skip
+    reader = read(tmp_path, {"images": [image], "dataset": dataset})
+    record = reader.record(0)
+    assert record.captions == {"en": ("Two men.",)} and record.picture()
+    assert record.name.endswith("c.json: 1000092795.jpg")
+    with pytest.raises(DataError, match=r"images\[0\]: no field 'cocoid', by which `translations` name pictures"):
+        len(read(tmp_path, {"images": [image]}, translations(tmp_path / "coco_mt_train.jsonl.bz2")))
+
+
+def test_vizwiz_has_no_sizes_and_captions_that_are_none(tmp_path: Path) -> None:
+    """What a worker clicked (precanned), and what was thrown out (rejected), are no captions to its publisher."""
+    images = [
+        {"file_name": f"VizWiz_train_{n:08}.jpg", "id": n, "vizwiz_url": "", "text_detected": True} for n in (0, 1)
+    ]
+    said = [("A can.", False, False), ("Quality issues are too severe.", True, False), ("buy me", False, True)]
+    annotations = [
+        {
+            "caption": text,
+            "image_id": 0,
+            "id": n,
+            "is_precanned": precanned,
+            "is_rejected": rejected,
+            "text_detected": True,
+        }
+        for n, (text, precanned, rejected) in enumerate(said)
+    ]
+    annotations.append({**annotations[1], "image_id": 1, "id": 3})
+    reader = read(tmp_path, {"images": images, "annotations": annotations})
+    assert captions(reader) == [("A can.",)] and reader.record(0).size is None
+    assert [damage.partition("c.json: ")[2] for damage in reader.damages] == [
+        "annotations[1]: a precanned caption is left out, one of 2",
+        "annotations[2]: a rejected caption is left out, one of 1",
+    ]
+
+
+def test_nocaps(tmp_path: Path, picture: Callable[..., Path]) -> None:
+    picture(tmp_path / "0013ea2087020901.jpg")
+    image = {
+        "license": 0, "open_images_id": "0013ea2087020901", "file_name": "0013ea2087020901.jpg", "id": 0, "width": 1024,
+        "height": 732, "coco_url": "", "date_captured": "", "domain": "near-domain",
+    }  # fmt: skip
+    said = {"image_id": 0, "id": 0, "caption": "A baby."}
+    record = read(tmp_path, {"licenses": [], "info": {}, "images": [image], "annotations": [said]}).record(0)
+    assert record.captions == {"en": ("A baby.",)} and record.size == (732, 1024) and record.picture()
+
+
+BLANKS = ("", " ", "\n", "\u00a0\t")
+
+
+def test_blank_captions_are_none(tmp_path: Path) -> None:
+    images = [karpathy(9, "train", *BLANKS, "A cat."), karpathy(7, "train", *BLANKS)]
+    reader = read(tmp_path, {"images": images})
+    assert captions(reader) == [("A cat.",)]
+    assert [damage.partition("c.json: ")[2] for damage in reader.damages] == [
+        "images[0]: sentences[0]: a blank caption is left out, one of 8"
+    ]
+    coco = [{"id": n, "file_name": f"{n}.jpg"} for n in (1, 2)]
+    said = [{"image_id": n, "caption": text} for n in (1, 2) for text in (*BLANKS, *["A cat."][: 2 - n])]
+    assert captions(read(tmp_path, {"images": coco, "annotations": said})) == [("A cat.",)]
+
+
+def test_blank_translations_are_none_and_no_language(tmp_path: Path) -> None:
+    rows = [{"image_id": "9_0", "trg_lang": "th", "translation_tokenized": text} for text in BLANKS]
+    rows += [{"image_id": "9_0", "trg_lang": "en", "translation_tokenized": "A cat, translated."}]
+    (tmp_path / "t.jsonl.bz2").write_bytes(bz2.compress("\n".join(map(json.dumps, rows)).encode()))
+    reader = read(tmp_path, {"images": [karpathy(9, "train", "A cat.")]}, str(tmp_path / "t.jsonl.bz2"))
+    assert reader.languages == ("en",) and reader.record(0).captions == {"en": ("A cat.", "A cat, translated.")}
+
+
+def test_ids_that_nobody_asks_for_may_be_equal(tmp_path: Path) -> None:
+    """Karpathy's without translations; ids of annotations always."""
+    reader = read(tmp_path, {"images": [karpathy(9, "train", "A cat."), karpathy(9, "train", "A dog.")]})
+    assert captions(reader) == [("A cat.",), ("A dog.",)]
+    said = [{"id": 0, "image_id": n, "caption": f"a {n}"} for n in (1, 2, 2)]
+    images = [{"id": n, "file_name": f"{n}.jpg"} for n in (1, 2)]
+    reader = read(tmp_path, {"images": images, "annotations": said})
+    assert captions(reader) == [("a 1",), ("a 2", "a 2")]
+
+
+def test_two_pictures_of_one_id_cannot_both_have_its_translations(tmp_path: Path) -> None:
+    translated = translations(tmp_path / "coco_mt_train.jsonl.bz2")
+    images = [karpathy(9, "train", "A cat."), karpathy(9, "train", "A dog.") | {"filename": "other.jpg"}]
+    with pytest.raises(DataError, match=r"images\[1\]: 'cocoid' 9 is that of .*images\[0\] too"):
+        read(tmp_path, {"images": images}, translated).record(0)
+
+
+@pytest.mark.parametrize(
+    ("change", "told", "kept"),
+    [
+        ({"caption": None}, r"annotations\[7\]: 'caption' should be a text, not nothing", 200),
+        ({"caption": ["a", "b"]}, r"annotations\[7\]: 'caption' should be a text, not a list", 200),
+        ({"image_id": 999}, r"annotations\[7\]: 'image_id' 999 is no picture of the file", 199),
+        ({"image_id": None}, r"annotations\[7\]: 'image_id' should be a whole number or a name, not nothing", 199),
+    ],
+)
+def test_one_bad_caption_of_many_is_told_and_no_more(tmp_path: Path, change: Any, told: str, kept: int) -> None:
+    """It is its picture's error, or, where nobody knows whose it is, left out."""
+    images = [{"id": n, "file_name": f"{n}.jpg"} for n in range(200)]
+    said = [{"image_id": n, "caption": f"a {n}", **(change if n == 7 else {})} for n in range(200)]
+    reader = read(tmp_path, {"images": images, "annotations": said})
+    assert len(reader) == kept
+    assert reader.record(kept - 1).captions == {"en": ("a 199",)}
+    if kept < 200:
+        assert [*map(re.compile(told).search, reader.damages)] != [None]
+    else:
+        with pytest.raises(DataError, match=told):
+            reader.record(7)
+
+
+@pytest.mark.parametrize(
+    "there", ["000000000009.jpg", "COCO_train2014_000000000009.jpg", "COCO_val2014_000000000009.jpg"]
+)
+@pytest.mark.parametrize("told", ["000000000009.jpg", "COCO_train2014_000000000009.jpg"])
+def test_both_years_names_are_one_picture(tmp_path: Path, picture: Callable[..., Path], there: str, told: str) -> None:
+    picture(tmp_path / there)
+    content = {"images": [{"id": 9, "file_name": told}], "annotations": [{"image_id": 9, "caption": "A cat."}]}
+    assert read(tmp_path, content).record(0).picture()
+    image = karpathy(9, "train", "A cat.") | {"filename": told}
+    assert read(tmp_path, {"images": [image]}).record(0).picture()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -85,7 +86,30 @@ def test_boxes_outside_are_refused(corners: tuple[float, ...]) -> None:
     [
         ({"bbox": [1, 2, 3]}, r"annotations\[0\]: 'bbox' should have 4 numbers, not 3"),
         ({"category_id": 5}, r"annotations\[0\]: 'category_id' 5 is no category of the file"),
+        ({"bbox": None}, r"annotations\[0\]: 'bbox' should be a list, not nothing"),
+        (
+            {"bbox": [1, float("nan"), 3, 4]},
+            r"annotations\[0\]: 'bbox'\[1\] should be a finite number, not the number nan",
+        ),
+        ({"bbox": [1, 2, 10**400, 4]}, r"annotations\[0\]: 'bbox'\[2\] should be a finite number"),
+        ({"bbox": [1, 2, -3, 4]}, r"annotations\[0\]: 'bbox' .* is empty or outside"),
+        ({"iscrowd": "0"}, r"annotations\[0\]: 'iscrowd' should be 0 or 1, not the text '0'"),
+        ({"iscrowd": 2}, r"annotations\[0\]: 'iscrowd' should be 0 or 1, not the number 2"),
+        ({"category_id": None}, r"annotations\[0\]: 'category_id' should be a whole number or a name, not nothing"),
         ({"segmentation": [[1, 1, 2, 2]]}, r"'segmentation': a polygon of 4 numbers"),
+        ({"segmentation": [[], [1, 1]]}, r"'segmentation': a polygon of 2 numbers: it needs x and y of three points"),
+        ({"segmentation": [[1, 1, 2, 2, 3, 1, 4]]}, r"'segmentation': a polygon of 7 numbers: each point has x and y"),
+        (
+            {"segmentation": [[1, 1, 2, float("nan"), 3, 1]]},
+            r"'segmentation': a polygon\[3\] should be a finite number",
+        ),
+        ({"segmentation": [[1, 1, 2, True, 3, 1]]}, r"'segmentation': a polygon\[3\] should be a number, not true"),
+        ({"segmentation": [[1, 1, 2, 2, 3, 1], {}]}, r"'segmentation': \[1\] should be a list, not a mapping"),
+        ({"segmentation": "x"}, r"'segmentation': run lengths: this should be a mapping, not the text 'x'"),
+        ({"segmentation": {"size": [6, 8]}}, r"'segmentation': 'counts' should be a list, not nothing"),
+        ({"segmentation": {"size": [6, float("inf")], "counts": [48]}}, r"'size'\[1\] should be a finite number"),
+        ({"segmentation": {"size": [6, 8], "counts": [10**30]}}, r"'segmentation': runs of \d+ pixels in all"),
+        ({"segmentation": {"size": [6, 8], "counts": "o" * 99}}, r"run lengths have a number of more than 60 bits"),
         ({"segmentation": [7]}, r"'segmentation': \[0\] should be a list, not the number 7"),
         ({"segmentation": {"size": [6, 8], "counts": [3, 2]}}, r"'segmentation': runs of 5 pixels in all"),
         (
@@ -112,7 +136,13 @@ def test_what_is_wrong_is_named(change: dict[str, Any], told: str, write_instanc
         ({"images": []}, r"annotations\[0\]: 'image_id' 9 is no picture of the file"),
         ({"categories": [{"id": 17}]}, r"categories\[0\]: no field 'name'. Choose from id"),
         ({"annotations": []}, "it has no annotations"),
-        ({"annotations": [{"image_id": 9}]}, r"annotations\[0\]: no field 'id'. Choose from image_id"),
+        ({"annotations": [{"id": 9}]}, r"annotations\[0\]: no field 'image_id'. Choose from id"),
+        ({"images": [{"id": 9}, {"id": 9}]}, r"images\[1\]: 'id' 9 is that of .*images\[0\] too"),
+        (
+            {"categories": [{"id": 1, "name": "a"}, {"id": 1, "name": "b"}]},
+            r"categories\[1\]: 'id' 1 is that of .*categories\[0\] too",
+        ),
+        ({"categories": [{"id": 17, "name": " "}]}, r"categories\[0\]: 'name' is blank"),
     ],
 )
 def test_wrong_files_are_named(changes: dict[str, Any], told: str, write_instances: Write, tmp_path: Path) -> None:
@@ -126,3 +156,110 @@ def test_an_empty_mask_is_passed_over_and_noted(write_instances: Write, tmp_path
     source = create(str(write_instances(hollow)), str(tmp_path))
     assert source.task("instance", 9).draw("train", 0, np.random.default_rng(0)) is None
     assert "picture 9: the mask of a cat is empty" in next(iter(source.skips.lines))
+
+
+GOOD = [1, 1, 7, 1, 7, 5, 1, 5]
+RUNS = {"size": [6, 8], "counts": [6, 6, 36]}
+
+
+@pytest.mark.parametrize(
+    ("shape", "pixels"),
+    [
+        ([GOOD], 24),
+        ([GOOD, [2, 2, 3, 3]], 24),  # a line, a point and nothing have no area
+        ([GOOD, [5.0, 5.0], []], 24),
+        ([[2, 2, 3, 3], GOOD], 24),
+        (GOOD, 24),
+        ([GOOD, GOOD], 24),
+        (RUNS, 6),
+        ({**RUNS, "size": [6.0, 8.0]}, 6),
+        ({**RUNS, "counts": [6.0, 6.0, 36.0]}, 6),
+        ([RUNS], 6),
+        ([RUNS, {**RUNS, "counts": [12, 6, 30]}], 12),
+    ],
+)
+@pytest.mark.parametrize("crowd", [{}, {"iscrowd": None}, {"iscrowd": 1}])
+def test_shapes_as_they_are_written(
+    shape: Any, pixels: int, crowd: dict[str, Any], write_instances: Write, tmp_path: Path
+) -> None:
+    annotation = {name: value for name, value in CAT.items() if name != "iscrowd"} | crowd
+    (thing,) = (
+        CocoInstancesReader(str(write_instances({**annotation, "segmentation": shape})), str(tmp_path)).record(0).things
+    )
+    assert thing.mask is not None and thing.mask().sum() == pixels and thing.mask().shape == (6, 8)
+    assert thing.crowd is (crowd.get("iscrowd") == 1)
+
+
+@pytest.mark.parametrize("crowd", [1, 1.0, True])
+def test_crowds_as_they_are_written(crowd: Any, write_instances: Write, tmp_path: Path) -> None:
+    for value in (crowd, type(crowd)(0)):
+        reader = CocoInstancesReader(str(write_instances({**CAT, "iscrowd": value})), str(tmp_path))
+        assert [thing.crowd for thing in reader.record(0).things] == [bool(value)]
+
+
+@pytest.mark.parametrize("change", [{"image_id": "9"}, {"image_id": 9.0}, {"category_id": "17"}, {"category_id": 17.0}])
+def test_ids_as_they_are_written(change: dict[str, Any], write_instances: Write, tmp_path: Path) -> None:
+    reader = CocoInstancesReader(str(write_instances({**CAT, **change})), str(tmp_path))
+    assert [thing.label for thing in reader.record(0).things] == ["cat"]
+
+
+def test_annotations_of_one_id_are_all_there(write_instances: Write, tmp_path: Path) -> None:
+    """So are those without; nobody asks for them by it."""
+    nameless = {name: value for name, value in DOG.items() if name != "id"}
+    reader = CocoInstancesReader(
+        str(write_instances(CAT, {**DOG, "id": 11}, {**DOGS, "id": 11}, nameless)), str(tmp_path)
+    )
+    told = [[thing.label for thing in reader.record(number).things] for number in range(len(reader))]
+    assert told == [["dog"], ["cat", "dog", "dog"]]
+
+
+def test_categories_of_one_name_are_one_class(write_instances: Write, tmp_path: Path) -> None:
+    names = [{"id": 17, "name": "cat"}, {"id": 18, "name": "cat"}, {"id": 19, "name": "dog"}]
+    source = create(str(write_instances(CAT, DOG, categories=names)), str(tmp_path))
+    assert source.classes == ("cat", "dog") and source.labels("train", 0) == (0,)
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"bbox": [1, float("nan"), 2, 2]}, r"annotations\[7\]: 'bbox'\[1\] should be a finite number"),
+        ({"segmentation": {"size": [6, 8], "counts": [1]}}, r"annotations\[7\]: 'segmentation': runs of 1 pixels"),
+        ({"category_id": 3}, r"annotations\[7\]: 'category_id' 3 is no category"),
+        ({"image_id": 999}, r"annotations\[7\]: 'image_id' 999 is no picture of the file"),
+    ],
+)
+def test_one_bad_annotation_of_many_is_told_and_no_more(
+    change: dict[str, Any], told: str, write_instances: Write, tmp_path: Path
+) -> None:
+    images = [{"id": n, "file_name": f"{n}.jpg", "height": 6, "width": 8} for n in range(200)]
+    annotations = [{**CAT, "id": n, "image_id": n, **(change if n == 7 else {})} for n in range(200)]
+    source = create(str(write_instances(images=images, annotations=annotations)), str(tmp_path))
+    task = source.task("instance", 9)
+    drawn = [task.draw("train", index, np.random.default_rng(0)) for index in range(source.size("train"))]
+    assert sum(example is not None for example in drawn) == 199
+    assert [*map(re.compile(told).search, [*source.skips.lines, *source.damages])] != [None]
+
+
+@pytest.mark.parametrize("size", [(0, 8), (-6, 8), (6, 1e300), (6, float("nan")), (None, 8), (400_000, 400_000)])
+def test_a_size_that_no_picture_has_costs_nothing(
+    size: tuple[Any, Any], write_instances: Write, tmp_path: Path
+) -> None:
+    image = {"id": 9, "file_name": "9.jpg", "height": size[0], "width": size[1]}
+    runs = {"size": [*size], "counts": [10**11, 6 * 10**10]}
+    reader = CocoInstancesReader(str(write_instances({**CAT, "segmentation": runs}, images=[image])), str(tmp_path))
+    with pytest.raises(
+        DataError, match=r"images\[0\]: '(height|width)' should be |a mask of 400000x400000: it should have"
+    ):
+        for thing in reader.record(0).things:
+            assert thing.mask is not None
+            thing.mask()
+
+
+@pytest.mark.parametrize("there", ["COCO_train2014_000000000009.jpg", "000000000009.jpg"])
+@pytest.mark.parametrize("told", ["COCO_train2014_000000000009.jpg", "000000000009.jpg", "train2017/000000000009.jpg"])
+def test_both_years_names_are_one_picture(
+    there: str, told: str, write_instances: Write, tmp_path: Path, picture: Picture
+) -> None:
+    picture(tmp_path / "images" / there)
+    path = write_instances(CAT, images=[{"id": 9, "file_name": told, "height": 6, "width": 8}])
+    assert CocoInstancesReader(str(path), str(tmp_path / "images")).record(0).picture()

@@ -62,7 +62,7 @@ def no_json() -> None:
 def no_picture() -> None:
     Path("coco").mkdir()
     name = f"COCO_train2014_{9:012}.jpg"
-    content = {"images": [{"id": 9, "file_name": f"train2014/{name}", "height": 1, "width": 1}]}
+    content = {"images": [{"id": 9, "file_name": f"train2014/{name}"}]}
     Path("c.json").write_text(json.dumps({**content, "annotations": [{"image_id": 9, "caption": "a"}]}))
     create("c.json", "coco").image("train", 0)
 
@@ -78,6 +78,24 @@ def outside() -> None:
     box = {**CAT, "bbox": [201, 0, 100, 100]}
     Path("c.json").write_text(json.dumps(instances(box)))
     CocoInstancesReader("c.json", ".").record(0)
+
+
+def not_finite() -> None:
+    word = {"image_id": 1, "utf8_string": "a", "bbox": [float("nan"), 1, 2, 2]}
+    content = {"imgs": {"1": {"file_name": "1.jpg", "width": 8, "height": 8}}, "anns": {"1": word}}
+    Path("ocr.json").write_text(json.dumps(content))
+    OcrReader("ocr.json", ".").record(0)
+
+
+def twice() -> None:
+    images = [{"id": 1, "file_name": name} for name in ("a.jpg", "b.jpg")]
+    Path("c.json").write_text(json.dumps({"images": images, "annotations": []}))
+    len(CocoCaptionsReader("c.json", ".", "train"))
+
+
+def doubled() -> None:
+    Path("ocr.json").write_text('{"imgs": {}, "anns": {"45": {"image_id": 1}, "45": {"image_id": 2}}}')
+    len(OcrReader("ocr.json", "."))
 
 
 def damaged_mask() -> None:
@@ -124,7 +142,10 @@ def too_few(picture: Callable[..., Path]) -> None:
 CASES: dict[str, Callable[..., None]] = {
     "a column is called otherwise": column,
     "a field is missing": lambda: karpathy(sentences=[{"tokens": []}]),
-    "a wrong type": lambda: karpathy(cocoid="1"),
+    "a wrong type": lambda: karpathy(filename=1),
+    "no number": not_finite,
+    "an id twice": twice,
+    "a key twice": doubled,
     "a line without a tab": no_tab,
     "no JSON": no_json,
     "a picture is not there": no_picture,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -44,8 +45,22 @@ COCOTEXT = {
 }  # fmt: skip
 
 
-def hiertext(text: str = "EXIT", legible: Any = True) -> dict[str, Any]:
-    word = {"vertices": [[5, 7], [25, 9], [24, 19], [4, 17]], "text": text, "legible": legible, "handwritten": False}
+def one(word: dict[str, Any], image: dict[str, Any] | None = None) -> dict[str, Any]:
+    """A picture with a word, changed."""
+    seen: dict[str, Any] = {
+        "utf8_string": "a",
+        "image_id": 7,
+        **({} if "box" in word else {"bbox": [1, 2, 3, 4]}),
+        **word,
+    }
+    return {"imgs": {"7": {"file_name": "7.jpg", "height": 6, "width": 8, **(image or {})}}, "anns": {"1": seen}}
+
+
+def hiertext(
+    text: str = "EXIT", legible: Any = True, vertices: Any = ((5, 7), (25, 9), (24, 19), (4, 17))
+) -> dict[str, Any]:
+    vertices = [list(point) for point in vertices] if vertices is not None else None
+    word = {"vertices": vertices, "text": text, "legible": legible, "handwritten": False}
     line = {"vertices": [], "text": text, "legible": legible, "words": [word]}
     image = {"image_id": "0a1b", "image_width": 1600, "image_height": 1200, "paragraphs": [{"lines": [line]}]}
     return {"info": {"date": "x"}, "annotations": [image]}
@@ -91,12 +106,29 @@ def test_hiertext(tmp_path: Path, picture: Callable[..., Path]) -> None:
     [
         ({"images": [], "anns": {}}, r"ocr\.json: no field 'imgs'\. "),
         ({"imgs": {}, "anns": []}, r"ocr\.json: 'anns' should be a mapping, not a list\."),
-        ({"imgs": {}, "anns": {"1": {"utf8_string": "a", "image_id": 1, "box": []}}},
+        (one({"box": []}),
          r"ocr\.json: anns\[1\]: no field 'bbox'\. Did you mean 'box'\?"),
-        ({"imgs": {}, "anns": {"1": {"utf8_string": "a", "image_id": 1, "bbox": [1, 2, 3]}}},
+        (one({"bbox": [1, 2, 3]}),
          r"ocr\.json: anns\[1\]: 'bbox' should have 4 numbers, not 3\."),
-        ({"imgs": {}, "anns": {"1": {"utf8_string": "a", "image_id": 1, "bbox": [1, 2, 3, "x"]}}},
+        (one({"bbox": [1, 2, 3, "x"]}),
          r"ocr\.json: anns\[1\]: 'bbox'\[3\] should be a number, not the text 'x'\."),
+        (one({"bbox": None}), r"ocr\.json: anns\[1\]: 'bbox' should be a list, not nothing\."),
+        (one({"bbox": [1, 2, float("nan"), 4]}),
+         r"ocr\.json: anns\[1\]: 'bbox'\[2\] should be a finite number, not the number nan\."),
+        (one({"bbox": [1, float("-inf"), 3, 4]}),
+         r"ocr\.json: anns\[1\]: 'bbox'\[1\] should be a finite number, not the number -inf\."),
+        (one({"bbox": [1, 2, 3, 10**400]}), r"'bbox'\[3\] should be a finite number, not a number of 1329 bits"),
+        (one({"bbox": [1e308, 2, 1e308, 4]}), r"ocr\.json: anns\[1\]: 'bbox' should be points of a picture, not "),
+        (one({"utf8_string": ["a", "b"]}), r"ocr\.json: anns\[1\]: 'utf8_string' should be a text, not a list\."),
+        (one({"image_id": 8}), r"ocr\.json: anns\[1\]: 'image_id' 8 is no picture of the file\."),
+        (one({}, {"width": float("nan")}), r"imgs\[7\]: 'width' should be a finite number, not the number nan\."),
+        (one({}, {"width": 0}), r"imgs\[7\]: 'width' should be a whole number from 1 to 1000000, not the number 0\."),
+        ({"imgs": {"7": {}, "07": {}}, "anns": {}}, r"ocr\.json: imgs\[07\]: its id is that of .*imgs\[7\] too\."),
+        (hiertext(vertices=[[float("nan"), 1]]), r"words\[0\]: 'vertices'\[0\] should be a finite number"),
+        (hiertext(vertices=[]), r"words\[0\]: 'vertices' should be points of a picture, not \[\]"),
+        (hiertext(vertices=None), r"words\[0\]: 'vertices' should be a list, not nothing"),
+        ({"annotations": hiertext()["annotations"] * 2},
+         r"annotations\[1\]: 'image_id' 0a1b is that of .*annotations\[0\] too"),
         ({"anns": {}, "imgs": {"7": {"file_name": "a", "height": True, "width": 3}}},
          r"ocr\.json: imgs\[7\]: 'height' should be a number, not true\."),
         (hiertext(legible="yes"), r"paragraphs\[0\]: lines\[0\]: words\[0\]: 'legible' should be true or false"),
@@ -107,3 +139,55 @@ def test_hiertext(tmp_path: Path, picture: Callable[..., Path]) -> None:
 def test_what_is_wrong_with_a_file(tmp_path: Path, content: Any, complaint: str) -> None:
     with pytest.raises(DataError, match=complaint):
         len(OcrReader(write(tmp_path, content), str(tmp_path)))
+
+
+def test_a_key_of_json_with_two_values(tmp_path: Path) -> None:
+    word = '{"image_id": 7, "bbox": [1, 2, 3, 4], "utf8_string": "%s"}'
+    imgs = '"imgs": {"7": {"file_name": "7.jpg", "height": 6, "width": 8}}'
+    for second, told in (("b", "'1' stands twice in a mapping, with two values"), ("a", None)):
+        (tmp_path / "ocr.json").write_text(f'{{{imgs}, "anns": {{"1": {word % "a"}, "1": {word % second}}}}}')
+        reader = OcrReader(str(tmp_path / "ocr.json"), str(tmp_path))
+        if told is None:
+            assert [word.text for word in reader.record(0).words] == ["a"]
+        else:
+            with pytest.raises(DataError, match=rf"ocr\.json: no JSON: {told}"):
+                len(reader)
+
+
+def test_blank_words_are_none(tmp_path: Path) -> None:
+    blanks = {str(n): {"image_id": 7, "utf8_string": text} for n, text in enumerate(("", " ", "\n", None, "."))}
+    content = one({})
+    content["anns"] |= {f"x{n}": word for n, word in blanks.items()}
+    assert [word.text for word in OcrReader(write(tmp_path, content), str(tmp_path)).record(0).words] == ["a"]
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"bbox": [1, float("nan"), 2, 2]}, r"anns\[7\]: 'bbox'\[1\] should be a finite number"),
+        ({"bbox": [1, 2]}, r"anns\[7\]: 'bbox' should have 4 numbers"),
+        ({"image_id": 999}, r"anns\[7\]: 'image_id' 999 is no picture of the file"),
+        ({"image_id": None}, r"anns\[7\]: 'image_id' should be a whole number or a name"),
+    ],
+)
+def test_one_bad_word_of_many_is_told_and_no_more(tmp_path: Path, change: Any, told: str) -> None:
+    imgs = {str(n): {"file_name": f"{n}.jpg", "height": 6, "width": 8} for n in range(200)}
+    word = {"bbox": [1, 2, 3, 4], "utf8_string": "a"}
+    anns = {str(n): {"image_id": n, **word, **(change if n == 7 else {})} for n in range(200)}
+    source = create(write(tmp_path, {"imgs": imgs, "anns": anns}), str(tmp_path))
+    task = source.task("ocr", 9)
+    drawn = [task.draw("train", index, np.random.default_rng(0)) for index in range(source.size("train"))]
+    assert sum(example is not None for example in drawn) == 199
+    assert [*map(re.compile(told).search, [*source.skips.lines, *source.damages])] != [None]
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".png", ".JPEG", ".webp"])
+def test_hiertexts_pictures_may_have_any_ending(tmp_path: Path, picture: Callable[..., Path], ending: str) -> None:
+    picture(tmp_path / f"0a1b{ending}")
+    assert OcrReader(write(tmp_path, hiertext()), str(tmp_path)).record(0).picture()
+
+
+def test_coco_text_on_pictures_of_2017(tmp_path: Path, picture: Callable[..., Path]) -> None:
+    picture(tmp_path / "000000217925.jpg")
+    content = one({}, {"file_name": "COCO_train2014_000000217925.jpg"})
+    assert OcrReader(write(tmp_path, content), str(tmp_path)).record(0).picture()

@@ -142,6 +142,9 @@ def test_a_split_or_a_set_that_is_not_there(refer: Callable[..., Path], tmp_path
         ({"ann_id": 99}, r"refs\[0\]: 'ann_id' 99 is not in .*refcoco/instances.json"),
         ({"image_id": 10}, r"refs\[0\]: 'image_id' 10 is 9 in .*refcoco/instances.json"),
         ({"split": None}, r"refs\[0\]: 'split' should be a text, not nothing"),
+        ({"split": "trian"}, r"refs\[0\]: there is no split 'trian'. Did you mean 'train'"),
+        ({"ann_id": None}, r"refs\[0\]: 'ann_id' should be a whole number or a name, not nothing"),
+        ({"image_id": float("nan")}, r"refs\[0\]: 'image_id' should be a whole number or a name, not the number nan"),
         ({"sentences": [{"snet": "cat"}]}, r"refs\[0\]: sentences\[0\]: no field 'sent'. Did you mean 'snet'"),
         ({"sentences": "cat"}, r"refs\[0\]: 'sentences' should be a list, not the text 'cat'"),
     ],
@@ -204,3 +207,60 @@ def test_cocos_objects_without_the_pictures_that_are_tested_on(refer: Callable[.
     spared = CocoInstancesReader(file, str(tmp_path), str(folder))
     assert len(whole) == 4 and [spared.record(n).name[-9:] for n in range(len(spared))] == ["picture 9"]
     assert len(spared.files) == 4  # what is left out is part of what it is
+
+
+def test_googles_split_takes_the_place_of_one_that_is_not_there(refer: Callable[..., Path]) -> None:
+    google = {"refcoco+/refs(google).p": [ref(12, 9, "train", "brown dog")],
+              "refcocog/refs(google).p": [ref(21, 7, "val", "x")]}  # fmt: skip
+    own = {"refcoco/refs(unc).p": [ref(11, 9, "train", "left cat")],
+           "refcoco/refs(google).p": [ref(11, 9, "val", "never")]}  # fmt: skip
+    folder = refer({**google, **own})
+    assert {column: path.name for column, path in reader(folder).sets.items()} == {
+        "refer": "refs(unc).p", "refer_plus": "refs(google).p", "refer_g": "refs(google).p",
+    }  # fmt: skip
+    assert [thing.expressions for thing in reader(folder).record(0).things] == [("left cat",), ("brown dog",)]
+    assert reader(folder, "val").places("refer_g") == range(1)
+    assert held_out_pictures(str(folder)) == {7}
+
+
+def test_references_and_sentences_of_one_id_are_all_there(refer: Callable[..., Path]) -> None:
+    """Nobody asks for either by it."""
+    refs = [{**ref(number, 9, "train", "a", "b"), "ref_id": 0} for number in (11, 12)]
+    for entry in refs:
+        entry["sentences"] = [{**sentence, "sent_id": 0} for sentence in entry["sentences"]]
+    things = reader(refer({"refcoco/refs(unc).p": refs})).record(0).things
+    assert [thing.expressions for thing in things] == [("a", "b"), ("a", "b")]
+
+
+def test_an_annotation_that_is_asked_for_is_one(refer: Callable[..., Path], write_instances: Write) -> None:
+    folder = refer({"refcoco/refs(unc).p": [ref(11, 9, "train", "cat")]})
+    write_instances(CAT, {**DOG, "id": 11}, path="data/refcoco/instances.json")
+    with pytest.raises(DataError, match=r"'ann_id' 11 is the id of .*annotations\[0\] and .*annotations\[1\]"):
+        len(reader(folder))
+
+
+def test_blank_expressions_are_none(refer: Callable[..., Path]) -> None:
+    flat = reader(refer({"refcoco/refs(unc).p": [ref(11, 9, "val", " ", "cat", ""), ref(12, 9, "val", "\n")]}), "val")
+    assert len(flat) == 1 and flat.record(0).things[0].expressions == ("cat",)
+    assert [damage.partition(": ")[2] for damage in flat.damages] == [
+        "refs[0]: sentences[0]: a blank expression is left out, one of 3"
+    ]
+
+
+def test_one_bad_reference_of_many_is_told_and_its_picture_never_trained_on(refer: Callable[..., Path]) -> None:
+    refs = [ref(11, 9, "train", f"cat {n}") for n in range(200)]
+    refs += [{**ref(99, 10, "val", "lost")}, ref(22, 10, "train", "right cat")]
+    combined = reader(refer({"refcoco/refs(unc).p": refs}))
+    assert len(combined) == 1 and len(combined.record(0).things[0].expressions) == 200
+    assert len(combined.damages) == 1 and "refs[200]: 'ann_id' 99 is not in " in combined.damages[0]
+
+
+@pytest.mark.parametrize("there", ["COCO_train2014_000000000009.jpg", "000000000009.jpg"])
+def test_both_years_names_are_one_picture(
+    there: str, refer: Callable[..., Path], write_instances: Write, picture: Callable[..., Path]
+) -> None:
+    folder = refer({"refcoco/refs(unc).p": [ref(11, 9, "train", "cat")]})
+    image = {"id": 9, "file_name": "COCO_train2014_000000000009.jpg", "height": 6, "width": 8}
+    write_instances(CAT, path="data/refcoco/instances.json", images=[image])
+    picture(folder.parent / "images" / there)
+    assert reader(folder).record(0).picture()

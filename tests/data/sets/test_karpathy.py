@@ -84,3 +84,25 @@ def test_cocos_own_files_have_no_split(root: Path) -> None:
     (root / "dataset_coco.json").write_text(json.dumps(content))
     with pytest.raises(DataError, match=r"images\[0\]: no field 'split'\. Choose from file_name, id\."):
         read(root)
+
+
+def test_blank_captions_are_no_queries(root: Path) -> None:
+    images = [image("b.jpg", "test", " ", "A cat.", "", "\n"), image("a.jpg", "test", "A dog.", "\u00a0")]
+    (root / "dataset_coco.json").write_text(json.dumps({"images": images}))
+    assert read(root).captions("en") == [(0, "A cat."), (1, "A dog.")]
+
+
+def test_karpathys_file_of_flickr30k(root: Path, picture: Callable[..., Path]) -> None:
+    picture(root / "coco" / "1007129816.jpg", shade=7)
+    said = [{"tokens": ["a", "man"], "raw": "A man.", "imgid": 1, "sentid": 5}]
+    entry = {"sentids": [5], "imgid": 1, "sentences": said, "split": "test", "filename": "1007129816.jpg"}
+    (root / "dataset_flickr30k.json").write_text(json.dumps({"images": [entry], "dataset": "flickr30k"}))
+    found = CocoKarpathy(str(root / "dataset_flickr30k.json"), str(root / "coco"))
+    assert found.captions("en") == [(0, "A man.")] and found.image("test", 0)[0, 0, 0] == 7
+
+
+def test_pictures_of_2017_have_other_names(root: Path, picture: Callable[..., Path]) -> None:
+    picture(root / "coco" / "000000000009.jpg", shade=9)
+    images = [image("COCO_val2014_000000000009.jpg", "test", "A cat.")]
+    (root / "dataset_coco.json").write_text(json.dumps({"images": images}))
+    assert read(root).image("test", 0)[0, 0, 0] == 9

@@ -84,7 +84,8 @@ def test_captions_by_language_in_the_order_of_pictures(root: Path) -> None:
         ),
         ('"image/locale": "en"', '"locale": "en"', r"jsonl:2: there is no language 'locale'\. Choose from ar, bn"),
         ('"quz": ', '"qu": ', r"jsonl:2: there is no language 'qu'\. Did you mean 'quz'\?"),
-        ('"quz": {', '"quz": 7, "ar": {', r"jsonl:2: 'quz': this should be a mapping, not the number 7"),
+        ('"quz": {', '"quz": 7, "bn": {', r"jsonl:2: 'quz': this should be a mapping, not the number 7"),
+        ('"quz": {', '"en": {', r"jsonl:2: no JSON: 'en' stands twice in a mapping, with two values"),
         ('"Huk allqu"]}}', "", r"jsonl:2: no JSON: "),
         ('"image/key": "a1"', '"image/key": "a3"', r"no picture .*/images/a3\.jpg, which .*/captions\.jsonl names"),
     ],
@@ -110,3 +111,17 @@ def test_what_is_not_there(root: Path) -> None:
     (root / "captions.jsonl").unlink()
     with pytest.raises(DataError, match=r"there is no file .*/captions\.jsonl"):
         read(root)
+
+
+@pytest.mark.parametrize("ending", [".jpeg", ".png", ".JPG"])
+def test_pictures_may_have_any_ending(root: Path, ending: str) -> None:
+    (root / "images" / "a1.jpg").rename(root / "images" / f"a1{ending}")
+    assert [int(read(root).image("test", index)[0, 0, 0]) for index in (0, 1)] == [2, 1]
+
+
+def test_languages_are_those_that_have_a_caption(root: Path) -> None:
+    """One that has blank captions alone has none."""
+    file = root / "captions.jsonl"
+    lines = [{**line, "de": told(" ", "\u00a0"), "th": told()} for line in LINES]
+    file.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    assert read(root).languages == ("ar", "en", "quz")
