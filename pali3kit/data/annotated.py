@@ -88,6 +88,15 @@ class AnnotatedSource(RecordSource):
         """What the filter saw, where there is one."""
         return {} if self.sieve is None else {"texts": self.sieve}
 
+    def image(self, split: str, index: int) -> np.ndarray:
+        """uint8 `[H,W,3]`, as large as it is, and turned as its boxes are."""
+        number, records = self.number(split, index), self.splits[split]
+        if not isinstance(records, Described):  # nothing is drawn on its pictures
+            return super().image(split, index)
+        record = records.reader.record(number)
+        upright, size = not record.stored, record.drawn_on
+        return np.asarray(decode.decode(record.picture(), record.name, upright=upright, size=size))
+
     def record(self, split: str, index: int) -> Record:
         """What is known of a picture, less the texts that the filter drops."""
         number = self.number(split, index)

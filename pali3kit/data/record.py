@@ -45,7 +45,9 @@ class Thing:
 class Record:
     """`name` is what errors call it, `picture` reads its file; `captions` are by language code ("en").
 
-    `size` is (height, width) in pixels where a file says it. Boxes are (y0, x0, y1, x1), half open.
+    Boxes are (y0, x0, y1, x1), half open, on a picture of `size` (height, width) pixels, where a file says it: this tells
+    whether they are of the picture as it is stored or as its EXIF turns it. They are of it as it is stored, whatever its
+    size, where the publisher of `stored` says so, and of it as it is shown where nobody says anything.
     """
 
     name: str
@@ -55,3 +57,9 @@ class Record:
     words: tuple[Word, ...] = ()
     questions: tuple[Asked, ...] = ()
     things: tuple[Thing, ...] = ()
+    stored: bool = False
+
+    @property
+    def drawn_on(self) -> tuple[int, int] | None:
+        """The size that the picture should have: None where nothing is drawn on it, or nobody says."""
+        return self.size if self.things or any(word.box for word in self.words) else None

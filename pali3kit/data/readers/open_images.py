@@ -33,7 +33,8 @@ class OpenImagesReader(Files):
     - `*-annotations-bbox.csv`: `ImageID, LabelName, XMin, XMax, YMin, YMax, IsGroupOf`.
     - `*-annotations-object-segmentation.csv`: `MaskPath, ImageID, LabelName, BoxXMin, ...`; the PNGs are in `masks`.
 
-    Sides are fractions of the picture's. `classes` is `class-descriptions-boxable.csv`: `LabelName,DisplayName`. Of the
+    Sides are fractions of those of the picture as it is stored: Open Images turns neither (rotation-information.html of
+    its site: pictures "and boxes should be rotated"). `classes` is `class-descriptions-boxable.csv`: `LabelName,DisplayName`. Of the
     table's rows only where they are is kept, 24 bytes each.
     """
 
@@ -98,8 +99,8 @@ class OpenImagesReader(Files):
         rows = [int(row) for row in order[starts[number] : starts[number + 1]]]
         picture = self._row(rows[0])["ImageID"]
         name, read_picture = f"{self.path}: picture {picture}", picture_in(self.images, f"{picture}.jpg")
-        size = read_size(read_picture(), name)
-        return Record(name, read_picture, size, things=tuple(self._thing(row, size) for row in rows))
+        size = read_size(read_picture(), name, upright=False)
+        return Record(name, read_picture, size, things=tuple(self._thing(row, size) for row in rows), stored=True)
 
     def _row(self, row: int) -> Mapping[str, str]:
         cells = _cells(self.lines[row])
