@@ -91,19 +91,20 @@ def _named(data: bytes, where: str) -> Iterator[None]:
 def _opened(data: bytes, most_pixels: int) -> Image.Image:
     """The picture with its header read. Raises DataError where decoding it would take too much, or give no colours."""
     image = Image.open(io.BytesIO(data), formats=FORMATS)
-    width, height = image.size
+    (width, height), (across, down) = image.size, _tile(image)
     most = min(most_pixels, MOST_BYTES // BYTES.get(image.format or "", 1))
-    if width * height > most or _tile(image) > most:
-        raise DataError(f"{width}x{height} pixels are more than {most / 1e6:g} million")
+    if max(width * height, across * down) > most:
+        tiles = f", in tiles of {across}x{down}," if across * down > most else ""
+        raise DataError(f"{width}x{height} pixels{tiles} are more than {most / 1e6:g} million")
     check_depth(image)
     return image
 
 
-def _tile(image: Image.Image) -> int:
-    """Pixels of a tile, which a small picture may claim to be large."""
+def _tile(image: Image.Image) -> Size:
+    """Width and height of a TIFF's tiles, which a small picture may claim to be large."""
     if not isinstance(image, TiffImageFile):
-        return 0
-    return int(image.tag_v2.get(TILEWIDTH, 0)) * int(image.tag_v2.get(TILELENGTH, 0))
+        return 0, 0
+    return int(image.tag_v2.get(TILEWIDTH, 0)), int(image.tag_v2.get(TILELENGTH, 0))
 
 
 def _sizes(image: Image.Image) -> tuple[Size, Size]:

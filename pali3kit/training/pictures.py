@@ -122,6 +122,8 @@ def picture_or_black(source: Source, spec: ImageSpec, split: str, index: int, ba
     Raises DataError for one of a source that notes nothing, or where there are too many.
     """
     skips = source.skips
+    if skips is not None:
+        skips.seen += 1
     try:
         image = spec.fitted(source.image(split, index))
     except DataError as error:
@@ -130,6 +132,4 @@ def picture_or_black(source: Source, spec: ImageSpec, split: str, index: int, ba
         bad.add(index)
         skips.add(str(error))
         image = np.zeros((spec.size, spec.size, 3), np.uint8)
-    if skips is not None:
-        skips.seen += 1
     return image
