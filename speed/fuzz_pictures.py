@@ -2,16 +2,16 @@
 
     python speed/fuzz_pictures.py [--count 40000] [--first 0] [--workers 2] [--seconds 30]
 
-Each is decoded upright and as stored, to an array, and its size is read. Workers are processes of their own: one that is
-killed by a picture is told, with the picture's number, and the next goes on. `tests/images/damaged.py` makes the
-pictures from their numbers; the default tests try some hundred. `--costs` measures what `images.decode.BYTES` says:
-bytes of memory for a pixel, by format, of whole pictures. Linux alone tells the peak of a single picture.
+Each is decoded upright and as stored, to an array, and its size is read. Workers are processes of their own: one that
+is killed by a picture is told, with the picture's number, and the next goes on. `tests/images/damaged.py` makes the
+pictures from their numbers; the default tests try some hundred. `--largest` decodes whole pictures of as many pixels
+as are allowed: the most memory of the process, and bytes for a pixel, which is what `images.decode.BYTES` says. Linux
+alone tells the peak of a single picture.
 """
 
 from __future__ import annotations
 
 import argparse
-import io
 import platform
 import resource
 import signal
@@ -21,19 +21,20 @@ from collections import Counter, defaultdict
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from time import process_time
+from typing import Any
 
 import numpy as np
 import PIL
 from PIL import Image, ImageCms, features
 
 from pali3kit.errors import DataError
-from pali3kit.images.decode import BYTES, decode, read_size
+from pali3kit.images.decode import BYTES, MOST_BYTES, MOST_PIXELS, decode, read_size
 from tests.images.damaged import damaged
 
 GIGABYTE = 1_000_000_000
 LIMIT = 6 * GIGABYTE  # of a worker's addresses
-SIDE = 3000  # of the whole pictures whose costs are measured
 
 
 def main() -> None:
@@ -41,14 +42,19 @@ def main() -> None:
     parser.add_argument("--count", type=int, default=40_000)
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
-    parser.add_argument("--seconds", type=int, default=30, help="of the processor for a picture, before it is told as slow")
-    parser.add_argument("--costs", action="store_true")
+    parser.add_argument(
+        "--seconds", type=int, default=30, help="of the processor for a picture, before it is told as slow"
+    )
+    parser.add_argument("--largest", action="store_true")
+    parser.add_argument("--decode", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--work", type=int, nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.work:
         work(range(*options.work), options.seconds)
-    elif options.costs:
-        costs()
+    elif options.decode:
+        tell_decoded(options.decode[0], options.decode[1] == "1")
+    elif options.largest:
+        largest()
     else:
         fuzz(options)
 
@@ -146,35 +152,56 @@ def _peak() -> int:
     return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) * 1024
 
 
-def costs() -> None:
-    """Bytes of memory for a pixel, on the way to an array."""
-    print("| picture | bytes a pixel |\n|---|---|")
-    ImageCms.createProfile("sRGB")  # loaded, whatever picture asks for it first
-    for name, data in large():
-        for upright in (True, False):
-            _forget_peak()
-            before = _peak()
-            np.asarray(decode(data, name, upright=upright))
-            print(f"| {name}{'' if upright else ', as stored'} | {(_peak() - before) / SIDE**2:.1f} |", flush=True)
-    print(f"decode says {BYTES}")
-
-
-def large() -> Iterator[tuple[str, bytes]]:
-    rng = np.random.default_rng(0)
-    clear = Image.fromarray(rng.integers(0, 256, (50, 50, 4), np.uint8)).resize((SIDE, SIDE))
-    image, exif = clear.convert("RGB"), Image.Exif()
-    exif[0x0112] = 6
-    pictures = {"RGB": image, "RGBA": clear, "CMYK": image.convert("CMYK"), "P": image.convert("P")}
-    pictures["16 bits"] = Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
+def largest() -> None:
+    """Whole pictures of the most pixels, each decoded in a process of its own."""
+    print("| picture | pixels, millions | most memory, MB | bytes a pixel |\n|---|---|---|---|", flush=True)
     for kind in ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "JPEG2000", "AVIF"):
-        for name, picture in pictures.items():
-            for options in ({}, {"progressive": True}, {"exif": exif}, {"lossless": True}):
-                file = io.BytesIO()
+        side = int(min(MOST_PIXELS, MOST_BYTES // BYTES.get(kind, 1)) ** 0.5)
+        for name, path in whole(kind, side):
+            for upright in (True, False):
+                command = [sys.executable, __file__, "--decode", str(path), str(int(upright))]
+                told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
+                before, peak = map(int, told)
+                row = side * side / 1e6, peak / 1e6, (peak - before) / (side * side)
+                how = "" if upright else ", as stored"
+                print(f"| {kind}, {name}{how} | {row[0]:.1f} | {row[1]:.0f} | {row[2]:.1f} |", flush=True)
+
+
+def whole(kind: str, side: int) -> Iterator[tuple[str, Path]]:
+    """Pictures of what a format can hold, in a file that the next one overwrites."""
+    rng = np.random.default_rng(0)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    clear = Image.fromarray(rng.integers(0, 256, (50, 50, 4), np.uint8)).resize((side, side), Image.Resampling.NEAREST)
+    modes = {"RGBA": clear, "RGB": clear.convert("RGB")}
+    modes |= {"CMYK": modes["RGB"].convert("CMYK"), "P": modes["RGB"].convert("P")}
+    modes["16 bits"] = Image.fromarray(np.asarray(modes["RGB"].convert("L")).astype(np.uint16) * 257)
+    ways: dict[str, list[dict[str, Any]]] = {
+        "JPEG": [{}, {"progressive": True, "subsampling": 0}, {"exif": exif}],
+        "WEBP": [{"method": 0}, {"lossless": True, "method": 0, "quality": 0}],
+        "AVIF": [{"speed": 10}, {"speed": 10, "subsampling": "4:4:4", "exif": exif}],
+        "TIFF": [{}, {"compression": "tiff_lzw"}, {"compression": "jpeg", "strip_size": 1 << 30}],
+        "PNG": [{"compress_level": 1}, {"compress_level": 1, "exif": exif}],
+    }
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "picture"
+        for name, image in modes.items():
+            for options in ways.get(kind, [{}]):
                 try:
-                    picture.save(file, kind, **options)
-                except (OSError, ValueError, TypeError):
-                    continue
-                yield f"{kind}, {name} {' '.join(options)}".strip(), file.getvalue()
+                    image.copy().save(path, kind, **options)
+                except (OSError, ValueError, RuntimeError):
+                    continue  # the format has no such pictures
+                yield f"{name} {', '.join(options)}".strip(), path
+
+
+def tell_decoded(path: str, upright: bool) -> None:
+    """Print the process' bytes before, and the most with an array of the picture."""
+    ImageCms.createProfile("sRGB")  # loaded, whatever picture asks for it first
+    data = Path(path).read_bytes()
+    _forget_peak()
+    before = _peak()
+    np.asarray(decode(data, path, upright=upright))
+    print(before, _peak())
 
 
 if __name__ == "__main__":

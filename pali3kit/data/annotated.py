@@ -94,8 +94,11 @@ class AnnotatedSource(RecordSource):
         if not isinstance(records, Described):  # nothing is drawn on its pictures
             return super().image(split, index)
         record = records.reader.record(number)
-        upright, size = not record.stored, record.drawn_on
-        return np.asarray(decode.decode(record.picture(), record.name, upright=upright, size=size))
+        try:
+            data = record.picture()
+        except DataError as error:
+            raise DataError(_told_of(record, error)) from error
+        return np.asarray(decode.decode(data, record.name, upright=not record.stored, size=record.drawn_on))
 
     def record(self, split: str, index: int) -> Record:
         """What is known of a picture, less the texts that the filter drops."""
@@ -148,12 +151,17 @@ class _RecordTask:
             example = self._draw(record, rng) if record else None
         except DataError as error:
             assert record is not None
-            self.source.skips.add(f"{record.name}: {str(error).removeprefix(f'{record.name}: ')}")
+            self.source.skips.add(_told_of(record, error))
             return None
         return replace(example, image=index) if example else None
 
     def where(self, split: str, count: int) -> Sequence[range]:
         return (range(count),)
+
+
+def _told_of(record: Record, error: DataError) -> str:
+    """What is wrong, with the record's name in front, once."""
+    return f"{record.name}: {str(error).removeprefix(f'{record.name}: ')}"
 
 
 def _told(record: Record) -> Iterator[str]:

@@ -45,9 +45,9 @@ class Thing:
 class Record:
     """`name` is what errors call it, `picture` reads its file; `captions` are by language code ("en").
 
-    Boxes are (y0, x0, y1, x1), half open, on a picture of `size` (height, width) pixels, where a file says it: this tells
-    whether they are of the picture as it is stored or as its EXIF turns it. They are of it as it is stored, whatever its
-    size, where the publisher of `stored` says so, and of it as it is shown where nobody says anything.
+    Boxes are (y0, x0, y1, x1), half open, on a picture of `size` (height, width) pixels, where a file says it: that
+    tells whether they are of the picture as it is stored or as its EXIF turns it. Where nobody says it, they are of the
+    picture as it is shown. `stored` says that they are of it as it is stored, which is what some publishers do.
     """
 
     name: str

@@ -77,7 +77,7 @@ class Skips:
             self._first[line] = None
 
     def judge(self) -> None:
-        """At the end: raises TooManyBad where too many of all were bad, however few there were. A single one never is."""
+        """At the end: raises TooManyBad where too many were bad, however few there were. A single one never is."""
         if len(self._first) > 1 or not self.most:
             self._judge(self.seen)
 

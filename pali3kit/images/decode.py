@@ -126,16 +126,16 @@ def _turned(image: Image.Image, upright: bool, size: Size | None) -> bool:
     stored, shown = _sizes(image)
     sizes = {True: shown, False: stored} if upright else {False: stored}
     fitting = [turned for turned, own in sizes.items() if own == size]
-    fitting = fitting or [turned for turned, own in sizes.items() if _in_proportion(own, size)]
+    fitting = fitting or [turned for turned, own in sizes.items() if in_proportion(own, size)]
     told = f"boxes are on a picture of {size[0]}x{size[1]} (height x width), it is of {stored[0]}x{stored[1]}"
     if not fitting:
         turned_too = f", turned by its EXIF {shown[0]}x{shown[1]}" if upright and shown != stored else ""
         raise DataError(f"{told}{turned_too}")
     if len(fitting) > 1 and (orientation := _orientation(image)) != 1:
-        raise DataError(f"{told}, which its EXIF turns (orientation {orientation}): nothing says if they are turned too")
+        raise DataError(f"{told} and its EXIF turns it (orientation {orientation}): nothing says if it turns them too")
     return fitting[0]
 
 
-def _in_proportion(one: Size, other: Size) -> bool:
-    """Whether one is the other made smaller or larger, to whole pixels."""
-    return abs(one[0] * other[1] - one[1] * other[0]) <= max(*one, *other)
+def in_proportion(one: Size, other: Size) -> bool:
+    """Whether both are a third one made smaller or larger, to whole pixels."""
+    return abs(one[0] * other[1] - one[1] * other[0]) <= (sum(one) + sum(other)) / 2

@@ -18,7 +18,7 @@ from pali3kit.data.reader import Files, existing, picture_in
 from pali3kit.data.readers.coco_instances import whole_box
 from pali3kit.data.record import Record, Thing
 from pali3kit.errors import DataError, choose, nearest
-from pali3kit.images.decode import read, read_size
+from pali3kit.images.decode import in_proportion, read, read_size
 from pali3kit.registry import SOURCE
 
 BOX = ("XMin", "YMin", "XMax", "YMax")
@@ -33,9 +33,10 @@ class OpenImagesReader(Files):
     - `*-annotations-bbox.csv`: `ImageID, LabelName, XMin, XMax, YMin, YMax, IsGroupOf`.
     - `*-annotations-object-segmentation.csv`: `MaskPath, ImageID, LabelName, BoxXMin, ...`; the PNGs are in `masks`.
 
-    Sides are fractions of those of the picture as it is stored: Open Images turns neither (rotation-information.html of
-    its site: pictures "and boxes should be rotated"). `classes` is `class-descriptions-boxable.csv`: `LabelName,DisplayName`. Of the
-    table's rows only where they are is kept, 24 bytes each.
+    Sides are fractions of those of the picture as it is stored: who turns one, says Open Images, turns its boxes too
+    (storage.googleapis.com/openimages/web/2018-05-17-rotation-information.html). `classes` is
+    `class-descriptions-boxable.csv`: `LabelName,DisplayName`. Of the table's rows only where they are is kept, 24 bytes
+    each.
     """
 
     def __init__(self, path: str, images: str, classes: str, masks: str | None = None) -> None:
@@ -136,9 +137,11 @@ def _cells(line: bytes) -> list[str]:
 
 
 def _read_mask(path: Path, size: Size) -> np.ndarray:
-    """A bool mask `[H,W]` of a black-and-white PNG, whose own size may be another."""
-    image = read(path).convert("L").resize((size[1], size[0]), Image.Resampling.NEAREST)
-    return np.asarray(image) > 127
+    """A bool mask `[H,W]` of a black-and-white PNG, which may be smaller or larger."""
+    image = read(path).convert("L")
+    if not in_proportion((image.height, image.width), size):
+        raise DataError(f"{path}: a mask of {image.height}x{image.width}, on a picture of {size[0]}x{size[1]}")
+    return np.asarray(image.resize((size[1], size[0]), Image.Resampling.NEAREST)) > 127
 
 
 @SOURCE.register(
