@@ -22,6 +22,7 @@ FORMATS = tuple({"JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "MPO", "JPEG2000",
 VERSION = 2
 """Raised when the same bytes become other pixels: what was made of them is then made anew."""
 MOST_PIXELS = 64_000_000  # big photographs have 50 million
+MOST_FILE = 200_000_000  # bytes; as many pixels in three uncompressed colours
 MOST_BYTES = 768_000_000  # of memory on the way to an array
 BYTES = {"JPEG2000": 25, "AVIF": 20, "WEBP": 18}
 """Of memory for a pixel on that way, as measured (speed/fuzz_pictures.py); of the other formats `MOST_PIXELS` fit."""
@@ -66,7 +67,8 @@ def read_size(data: bytes, where: str, upright: bool = True) -> Size:
 def read(path: Path, most_pixels: int = MOST_PIXELS, upright: bool = True) -> Image.Image:
     """`decode` for a file."""
     try:
-        data = path.read_bytes()
+        with path.open("rb") as file:
+            data = file.read(MOST_FILE + 1)
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from error
     return decode(data, str(path), most_pixels, upright)
@@ -90,6 +92,8 @@ def _named(data: bytes, where: str) -> Iterator[None]:
 
 def _opened(data: bytes, most_pixels: int) -> Image.Image:
     """The picture with its header read. Raises DataError where decoding it would take too much, or give no colours."""
+    if len(data) > MOST_FILE:
+        raise DataError(f"its file is larger than {MOST_FILE / 1e6:g} MB")
     image = Image.open(io.BytesIO(data), formats=FORMATS)
     (width, height), (across, down) = image.size, _tile(image)
     most = min(most_pixels, MOST_BYTES // BYTES.get(image.format or "", 1))

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import io
+import os
 import re
 import struct
+import subprocess
 import zlib
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +20,8 @@ from hypothesis import strategies as st
 from PIL import EpsImagePlugin, Image
 
 import pali3kit
+from pali3kit.data.folder import FolderSource
+from pali3kit.data.sets.folders import Folders
 from pali3kit.errors import DataError
 from pali3kit.images.decode import BYTES, FORMATS, decode, read, read_size
 from tests.images.damaged import tiled
@@ -264,3 +268,30 @@ def test_a_tile_counts_as_a_picture() -> None:
         data = data.replace(struct.pack("<HHII", tag, 4, 1, 16), struct.pack("<HHII", tag, 4, 1, 16_000))
     with pytest.raises(DataError, match="x: 60x40 pixels, in tiles of 16000x16000, are more than 64 million"):
         decode(data, "x")
+
+
+def test_a_file_of_any_size_is_not_read_to_its_end(tmp_path: Path) -> None:
+    with (tmp_path / "x.png").open("wb") as file:
+        file.truncate(10**13)  # of nothing
+    with pytest.raises(DataError, match=r"x\.png: its file is larger than 200 MB"):
+        read(tmp_path / "x.png")
+
+
+def test_no_picture_of_a_source_or_a_set_starts_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ghostscript would be a process, whoever asks for the picture."""
+
+    def start(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt("a process would have been started")
+
+    for module, name in ((subprocess, "Popen"), (os, "system"), (os, "posix_spawn"), (os, "fork")):
+        monkeypatch.setattr(module, name, start)
+    (tmp_path / "train" / "a").mkdir(parents=True)
+    (tmp_path / "train" / "a" / "x.jpg").write_bytes(POSTSCRIPT)
+    looks: list[Callable[[], object]] = [
+        lambda: FolderSource(str(tmp_path / "train")).image("train", 0),
+        lambda: Folders(str(tmp_path)).image("train", 0),
+        lambda: read(tmp_path / "train" / "a" / "x.jpg"),
+    ]
+    for look in looks:
+        with pytest.raises(DataError, match=r"x\.jpg: not a picture in a known format"):
+            look()

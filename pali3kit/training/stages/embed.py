@@ -150,9 +150,13 @@ def _ahead(pool: ThreadPoolExecutor, read: Callable[[int], T], rows: range) -> I
 def _picture(extractor: Extractor, pictures: PictureSet, split: str, index: int) -> np.ndarray | DataError:
     """A picture as the encoder takes it, or why it cannot be used."""
     try:
-        return extractor.fit(pictures.image(split, index))
+        image = pictures.image(split, index)
     except DataError as error:
         return error
+    try:
+        return extractor.fit(image)
+    except DataError as error:
+        return DataError(f"{split} picture {index}: {error}")
 
 
 def _note(skips: _Listed, found: Sequence[np.ndarray | DataError]) -> None:
