@@ -97,7 +97,7 @@ class Pictures:
         raise DataError(f"{ATTEMPTS} samples in a row cannot be used; the last: {reason}")
 
     def _picture(self, index: int) -> np.ndarray:
-        """uint8 `[size,size,3]`: as small as it is wanted, for a batch of photographs as large as they are fills memory."""
+        """uint8 `[size,size,3]`: a batch of photographs as large as they are would fill memory."""
         if self.crop == 1 and not self.flip:
             return fitted(self.source, self.spec, "train", index)
         rng = np.random.default_rng([self.seed, index])

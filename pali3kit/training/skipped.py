@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import lightning as L
@@ -37,7 +38,7 @@ class Skipped(Callback):
         """Begin the list anew: a run that continues has its lines from the checkpoint."""
         if self.context.writes:
             self.file.unlink(missing_ok=True)
-            self._append([*self.damages, *self.lines])
+            append(self.file, [*self.damages, *self.lines])
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: dict[str, Any], batch_idx: int
@@ -51,7 +52,7 @@ class Skipped(Callback):
         new = list(dict.fromkeys(line for line in skipped if line not in self.lines))
         self.lines |= dict.fromkeys(new)
         if self.context.writes:
-            self._append(new)
+            append(self.file, new)
         self._judge(max(self.seen + self.bad, FEWEST))
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
@@ -74,13 +75,15 @@ class Skipped(Callback):
         dist.all_gather_object(everyones, skipped)
         return [line for one in everyones for line in one]
 
-    def _append(self, lines: Sequence[str]) -> None:
-        if lines:
-            with self.file.open("a", encoding="utf-8", errors="backslashreplace") as file:
-                file.writelines(f"{line}\n" for line in lines)
-
     def state_dict(self) -> dict[str, object]:
         return {"seen": self.seen, "bad": self.bad, "lines": list(self.lines)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.seen, self.bad, self.lines = state_dict["seen"], state_dict["bad"], dict.fromkeys(state_dict["lines"])
+
+
+def append(file: Path, lines: Sequence[str]) -> None:
+    """Put lines behind those that there are; without any there is no file."""
+    if lines:
+        with file.open("a", encoding="utf-8", errors="backslashreplace") as opened:
+            opened.writelines(f"{line}\n" for line in lines)

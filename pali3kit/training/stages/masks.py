@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
@@ -18,7 +20,7 @@ from pali3kit.training.calibration import training_cost
 from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.corpus import counting
 from pali3kit.training.fit import fit
-from pali3kit.training.modules import Batch, MaskModule
+from pali3kit.training.modules import MaskModule
 from pali3kit.training.parts import build_part, build_source, keep_report, publish, without_weights
 from pali3kit.training.skipped import Skipped
 
@@ -38,7 +40,7 @@ def _train(config: Config, context: StageContext, model: MaskVQVAE) -> None:
     budget, source = config.training, build_source(config.source, config.image_size)
     task = source.task(config.task, bins=1000)
 
-    def make(step: int) -> Batch:
+    def make(step: int) -> dict[str, Any]:
         rng = np.random.default_rng([context.seed, step])
         found: list[Example] = []
         for _ in range(PATIENCE * budget.batch_size):

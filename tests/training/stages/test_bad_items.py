@@ -164,6 +164,15 @@ def test_training_on_pictures_that_nobody_looked_at_before(chain: Chain, root: P
     )
 
 
+def test_pictures_that_a_transfer_is_validated_on(chain: Chain, root: Path, tmp_path: Path) -> None:
+    step = chain.step("transfer", task="caption")
+    parents = parents_of(chain, step, "features") | {"vision": chain("vision", pretrain="random")}
+    training = {"examples": 8, "batch_size": 8, "checks": 1, "validate": COUNT}
+    step = altered(step, training, source=tsv(root), count=COUNT + 10, validation=COUNT, column="caption")
+    lines = make(altered(step, target_length=2), tmp_path / "made", parents)
+    assert all(any(reason in line for line in lines) for reason in REASONS.values())
+
+
 def test_evaluation(chain: Chain, root: Path, tmp_path: Path) -> None:
     step = chain.step("evaluate", column="caption", after="multimodal")
     parents = parents_of(chain, step, "features") | {"vision": chain("vision", pretrain="random")}
