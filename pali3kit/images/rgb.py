@@ -8,8 +8,7 @@ from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, TiffI
 
 from pali3kit.errors import DataError
 
-WORDS = {"I;16": 8, "I;16L": 8, "I;16B": 8, "I;16N": 8}
-"""Modes of greys of 16 bits, and how far they are shifted to have eight."""
+SIXTEEN = ("I;16", "I;16L", "I;16B", "I;16N")  # Pillow's modes of greys of 16 bits
 WHITE_IS_ZERO = 0  # what a TIFF may say
 
 
@@ -40,11 +39,10 @@ def to_rgb(image: Image.Image, white: bool) -> Image.Image:
 
 def _shift(image: Image.Image) -> int | None:
     """How many of the bits of a grey go; None for what has eight, and where nobody knows."""
-    if image.mode == "I" and image.format in ("PNG", "PPM"):  # 16 bits, in which Pillow scales a PGM of fewer
-        return 8
-    if image.mode in WORDS and isinstance(image, TiffImageFile):
-        return int(image.tag_v2[BITSPERSAMPLE][0]) - 8  # 12 bits stay as they are
-    return WORDS.get(image.mode)
+    if image.mode in SIXTEEN and isinstance(image, TiffImageFile):
+        return int(image.tag_v2[BITSPERSAMPLE][0]) - 8  # Pillow leaves 12 bits as they are
+    wide = image.mode == "I" and image.format in ("PNG", "PPM")  # 16 bits; Pillow scales a PGM of fewer to them
+    return 8 if wide or image.mode in SIXTEEN else None
 
 
 def _eight_bits(image: Image.Image, white: bool) -> Image.Image:
