@@ -18,7 +18,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -30,7 +30,7 @@ import PIL
 from PIL import Image, ImageCms, features
 
 from pali3kit.errors import DataError
-from pali3kit.images.decode import BYTES, MOST_BYTES, MOST_PIXELS, decode, read_size
+from pali3kit.images.decode import BYTES, FORMATS, MOST_BYTES, MOST_PIXELS, decode, read_size
 from tests.images.damaged import damaged
 
 GIGABYTE = 1_000_000_000
@@ -45,7 +45,7 @@ def main() -> None:
     parser.add_argument(
         "--seconds", type=int, default=30, help="of the processor for a picture, before it is told as slow"
     )
-    parser.add_argument("--largest", action="store_true")
+    parser.add_argument("--largest", nargs="*", choices=FORMATS, metavar="FORMAT", help="all unless named")
     parser.add_argument("--decode", nargs=2, help=argparse.SUPPRESS)
     parser.add_argument("--work", type=int, nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -53,8 +53,8 @@ def main() -> None:
         work(range(*options.work), options.seconds)
     elif options.decode:
         tell_decoded(options.decode[0], options.decode[1] == "1")
-    elif options.largest:
-        largest()
+    elif options.largest is not None:
+        largest(options.largest or FORMATS)
     else:
         fuzz(options)
 
@@ -152,10 +152,10 @@ def _peak() -> int:
     return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) * 1024
 
 
-def largest() -> None:
+def largest(kinds: Sequence[str]) -> None:
     """Whole pictures of the most pixels, each decoded in a process of its own."""
     print("| picture | pixels, millions | most memory, MB | bytes a pixel |\n|---|---|---|---|", flush=True)
-    for kind in ("JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "JPEG2000", "AVIF"):
+    for kind in kinds:
         side = int(min(MOST_PIXELS, MOST_BYTES // BYTES.get(kind, 1)) ** 0.5)
         for name, path in whole(kind, side):
             for upright in (True, False):

@@ -9,9 +9,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from PIL import Image, ImageOps, UnidentifiedImageError
-from PIL.TiffImagePlugin import TILELENGTH, TILEWIDTH, TiffImageFile
+from PIL.TiffImagePlugin import TiffImageFile
 
 from pali3kit.errors import DataError
+from pali3kit.images.claims import claimed
 from pali3kit.images.rgb import check_depth, to_rgb
 
 Image.init()  # all that this Pillow has
@@ -95,20 +96,13 @@ def _opened(data: bytes, most_pixels: int) -> Image.Image:
     if len(data) > MOST_FILE:
         raise DataError(f"its file is larger than {MOST_FILE / 1e6:g} MB")
     image = Image.open(io.BytesIO(data), formats=FORMATS)
-    (width, height), (across, down) = image.size, _tile(image)
+    (width, height), pixels = image.size, claimed(image, data)
     most = min(most_pixels, MOST_BYTES // BYTES.get(image.format or "", 1))
-    if max(width * height, across * down) > most:
-        tiles = f", in tiles of {across}x{down}," if across * down > most else ""
+    if pixels > most:
+        tiles = "" if pixels == width * height else f" in tiles that take the memory of {pixels / 1e6:.0f} million"
         raise DataError(f"{width}x{height} pixels{tiles} are more than {most / 1e6:g} million")
     check_depth(image)
     return image
-
-
-def _tile(image: Image.Image) -> Size:
-    """Width and height of a TIFF's tiles, which a small picture may claim to be large."""
-    if not isinstance(image, TiffImageFile):
-        return 0, 0
-    return int(image.tag_v2.get(TILEWIDTH, 0)), int(image.tag_v2.get(TILELENGTH, 0))
 
 
 def _sizes(image: Image.Image) -> tuple[Size, Size]:

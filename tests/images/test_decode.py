@@ -24,7 +24,6 @@ from pali3kit.data.folder import FolderSource
 from pali3kit.data.sets.folders import Folders
 from pali3kit.errors import DataError
 from pali3kit.images.decode import BYTES, FORMATS, decode, read, read_size
-from tests.images.damaged import tiled
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 
@@ -257,16 +256,6 @@ def test_formats_that_take_more_memory_may_have_fewer_pixels(
     assert decode(data, "x").size == (60, 40)
     monkeypatch.setattr("pali3kit.images.decode.MOST_BYTES", 60 * 40 * BYTES[kind] - 1)
     with pytest.raises(DataError, match=r"x: 60x40 pixels are more than 0\.002399 million"):
-        decode(data, "x")
-
-
-def test_a_tile_counts_as_a_picture() -> None:
-    """A picture of some pixels in a tile of a gigabyte."""
-    data = tiled(Image.fromarray(NOISE))
-    assert np.array_equal(np.asarray(decode(data, "x")), NOISE)
-    for tag in (322, 323):  # the width and the length of a tile
-        data = data.replace(struct.pack("<HHII", tag, 4, 1, 16), struct.pack("<HHII", tag, 4, 1, 16_000))
-    with pytest.raises(DataError, match="x: 60x40 pixels, in tiles of 16000x16000, are more than 64 million"):
         decode(data, "x")
 
 
