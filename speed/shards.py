@@ -86,7 +86,7 @@ def readers(shards: Sequence[Path]) -> dict[str, Callable[[], Iterator[bytes]]]:
 def go_through(reader: Callable[[], Iterator[bytes]], decode: bool) -> None:
     for data in reader():
         if decode:
-            np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
+            np.asarray(Image.open(io.BytesIO(data), formats=["JPEG"]).convert("RGB"))
 
 
 def print_rates(shards: Sequence[Path], pictures: int, rounds: int) -> None:

@@ -94,6 +94,18 @@ class AnnotatedSource(RecordSource):
         """What the filter saw, where there is one."""
         return {} if self.sieve is None else {"texts": self.sieve}
 
+    def image(self, split: str, index: int) -> np.ndarray:
+        """uint8 `[H,W,3]`, as large as it is, and turned as its boxes are."""
+        number, records = self.number(split, index), self.splits[split]
+        if not isinstance(records, Described):  # nothing is drawn on its pictures
+            return super().image(split, index)
+        record = records.reader.record(number)
+        try:
+            data = record.picture()
+        except DataError as error:
+            raise DataError(_told_of(record, error)) from error
+        return np.asarray(decode.decode(data, record.name, upright=not record.stored, size=record.drawn_on))
+
     def record(self, split: str, index: int) -> Record:
         """What is known of a picture, less the texts that the filter drops."""
         number = self.number(split, index)
@@ -145,7 +157,7 @@ class _RecordTask:
             example = self._draw(record, rng) if record else None
         except DataError as error:
             assert record is not None
-            self.source.skips.add(f"{record.name}: {str(error).removeprefix(f'{record.name}: ')}")
+            self.source.skips.add(_told_of(record, error))
             return None
         if example is not None and not example.target.strip():
             assert record is not None
@@ -157,6 +169,11 @@ class _RecordTask:
         """All. The split's files are read for it: what is left out of them is known before anything is drawn."""
         self.source.size(split)
         return (range(count),)
+
+
+def _told_of(record: Record, error: DataError) -> str:
+    """What is wrong, with the record's name in front, once."""
+    return f"{record.name}: {str(error).removeprefix(f'{record.name}: ')}"
 
 
 def _told(record: Record) -> Iterator[str]:

@@ -73,8 +73,10 @@ class Thing:
 class Record:
     """`name` is what errors call it, `picture` reads its file; `captions` are by language code ("en").
 
-    `size` is (height, width) in pixels where a file says it. Boxes are (y0, x0, y1, x1), half open. Blank captions and
-    expressions are none, and languages without a caption neither.
+    Blank captions and expressions are none, and languages without a caption neither. Boxes are (y0, x0, y1, x1), half
+    open, on a picture of `size` (height, width) pixels, where a file says it: that tells whether they are of the
+    picture as it is stored or as its EXIF turns it. Where nobody says it, they are of the picture as it is shown. `stored` says
+    that they are of it as it is stored, which is what some publishers do.
     """
 
     name: str
@@ -84,7 +86,13 @@ class Record:
     words: tuple[Word, ...] = ()
     questions: tuple[Asked, ...] = ()
     things: tuple[Thing, ...] = ()
+    stored: bool = False
 
     def __post_init__(self) -> None:
         told = {language: lines_of(texts) for language, texts in self.captions.items()}
         object.__setattr__(self, "captions", {language: texts for language, texts in told.items() if texts})
+
+    @property
+    def drawn_on(self) -> tuple[int, int] | None:
+        """The size that the picture should have: None where nothing is drawn on it, or nobody says."""
+        return self.size if self.things or any(word.box for word in self.words) else None

@@ -183,7 +183,7 @@ def _detect(record: Record, rng: np.random.Generator, bins: int) -> Example | No
     if not whole:
         return None
     label = _pick(sorted({thing.label for thing in whole}), rng)
-    height, width = record.size or read_size(record.picture(), record.name)
+    height, width = record.size or read_size(record.picture(), record.name, upright=not record.stored)
     boxes = sorted(thing.box for thing in whole if thing.label == label)
     target = " ; ".join(f"{write_box(box, height, width, bins)} {label}" for box in boxes)
     return Example(0, prompts.detect(label), target, (target,))

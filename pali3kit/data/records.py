@@ -17,7 +17,8 @@ from pali3kit.errors import DataError
 from pali3kit.images.decode import decode
 from pali3kit.text.plain import one_line
 
-FEWEST = 1000  # lines of which the share of bad ones is taken at the beginning
+FEWEST = 1000  # of which the share of bad ones is taken at the beginning: one bad one among the first ten is not 10%
+FIRST = 3  # reasons that an error tells
 SENTENCES = 1_000_000  # texts for a tokenizer where nobody says how many
 
 
@@ -48,21 +49,50 @@ class Records(Protocol):
         ...
 
 
+class TooManyBad(DataError):
+    """A larger share cannot be used than may be."""
+
+
 class Skips:
-    """Lines and records that cannot be used: listed once each, and past `most` of all a reason to stop."""
+    """Lines and records that cannot be used: listed once each, and past `most` of all a reason to stop.
+
+    Attributes:
+        seen: how many were looked at, and `bad` how many of them could not be used, each as often as it was met.
+    """
 
     def __init__(self, most: float = 0.05) -> None:
-        self.most, self.seen = most, 0
+        self.most, self.seen, self.bad = most, 0, 0
         self.lines: dict[str, None] = {}
+        self._first: dict[str, None] = {}
 
     def add(self, line: str) -> None:
-        """Note a bad one. Raises DataError where there are too many."""
+        """Note a bad one. Raises TooManyBad where there are too many, of the first `FEWEST` at the beginning."""
+        self.note(line)
+        self._judge(max(self.seen, FEWEST))
+
+    def note(self, line: str) -> None:
+        """Note one that is known to be bad."""
+        self.bad += 1
         self.lines[line] = None
-        if len(self.lines) > self.most * max(self.seen, FEWEST):
-            raise DataError(
-                f"{len(self.lines)} of {self.seen} lines cannot be used, more than most_bad {self.most:g} allows;"
-                f" the last: {line}"
+        if len(self._first) < FIRST:
+            self._first[line] = None
+
+    def judge(self) -> None:
+        """At the end: raises TooManyBad where too many were bad, however few there were. A single one never is."""
+        if len(self._first) > 1 or not self.most:
+            self._judge(self.seen)
+
+    def _judge(self, of: int) -> None:
+        if self.bad > self.most * of:
+            raise TooManyBad(
+                f"{self.bad} of {self.seen} cannot be used, more than most_bad {self.most:g} allows;"
+                f" the first: {self.reasons}"
             )
+
+    @property
+    def reasons(self) -> str:
+        """Of the first bad ones."""
+        return "; ".join(self._first)
 
     def taken(self) -> list[str]:
         """The lines so far, of which it keeps none: whoever asks lists and counts them."""
@@ -131,12 +161,14 @@ class RecordSource(SourceBase):
         return index
 
     def sentences(self, seed: int, bins: int, limit: int | None = None) -> Iterator[str]:
-        """Texts in random order, those that cannot be used left out."""
+        """Texts in random order; those that cannot be used are noted in `skips`."""
         records, found = self.splits["train"], False
         for number in np.random.default_rng(seed).permutation(len(records))[: limit or SENTENCES]:
+            self.skips.seen += 1
             try:
                 text = one_line(records.text(int(number)))
-            except DataError:
+            except DataError as error:
+                self.skips.add(str(error))
                 continue
             if text:
                 found = True

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import io
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from html import escape
 from itertools import groupby
 from typing import Any
@@ -12,12 +13,14 @@ from typing import Any
 from PIL import Image
 
 from pali3kit.catalogue import BENCHMARK
+from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
 from pali3kit.report.charts import series
 from pali3kit.report.model import Answer, Example, Region, Report
 from pali3kit.report.table import number
 
 RIGHT_FROM = 50.0
+MOST_SIDE = 640  # pixels of an embedded picture
 
 
 Pictures = Mapping[tuple[int, int], Image.Image]
@@ -30,8 +33,9 @@ def pictures(report: Report) -> dict[tuple[int, int], Image.Image]:
     for size in sorted({example.size for example in report.gallery}):
         options = dict(report.config["data"]["source"])
         source: Any = SOURCE.build(options.pop("name"), image_size=size, **options)
-        indices = sorted({example.image for example in report.gallery if example.size == size})
-        found |= {(index, size): Image.fromarray(source.image("test", index)) for index in indices}
+        for index in sorted({example.image for example in report.gallery if example.size == size}):
+            with suppress(DataError):  # gone or damaged since it was measured: the answers are shown without it
+                found[index, size] = Image.fromarray(source.image("test", index))
     return found
 
 
@@ -122,8 +126,10 @@ def _picture(example: Example, image: Image.Image | None, region: Region | None 
 
 
 def _data_uri(image: Image.Image) -> str:
-    buffer = io.BytesIO()
-    image.save(buffer, "PNG", optimize=True)
+    """A photograph made smaller, which is shown at its own size."""
+    shown, buffer = image.copy(), io.BytesIO()
+    shown.thumbnail((MOST_SIDE, MOST_SIDE))
+    shown.save(buffer, "PNG", optimize=True)
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 

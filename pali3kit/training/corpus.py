@@ -8,7 +8,9 @@ from contextlib import contextmanager
 
 import numpy as np
 
+from pali3kit.data.records import TooManyBad
 from pali3kit.data.source import Source
+from pali3kit.errors import DataError
 from pali3kit.text.denoise import pack
 from pali3kit.text.tokenizer import Tokenizer
 from pali3kit.training.context import StageContext
@@ -61,6 +63,14 @@ def counting(source: Source, context: StageContext) -> Iterator[None]:
         skips.most = context.execution.most_bad
     try:
         yield
+        if skips is not None:
+            skips.judge()
+    except TooManyBad:
+        raise
+    except DataError:
+        if skips is not None:
+            skips.judge()  # where too much cannot be used, that says more than what came of it
+        raise
     finally:
         told = {name: sieve.told() for name, sieve in source.sieves.items() if sieve.seen}
         if told and context.writes:

@@ -25,6 +25,7 @@ from pali3kit.training.fit import fit
 from pali3kit.training.frozen import FrozenTokens
 from pali3kit.training.modules import Batch, PaLIModule
 from pali3kit.training.parts import build_source, build_vision, read_masks, read_tokenizer, read_vision
+from pali3kit.training.pictures import fitted
 from pali3kit.training.skipped import Skipped
 from pali3kit.training.stream import Sight, Stream
 from pali3kit.vision.contract import VisionEncoder
@@ -46,7 +47,7 @@ def pictures(config: Texts, vision: VisionEncoder) -> Sight:
     source = build_source(config.source, config.image_size)
 
     def read(number: int) -> Tensor:
-        return vision.image_spec.prepare([source.image("train", number)])
+        return vision.image_spec.prepare([fitted(source, vision.image_spec, "train", number)])
 
     return Sight("images", read, config.count, vision.native_grid, vision.width, vision)
 

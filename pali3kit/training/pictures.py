@@ -97,11 +97,11 @@ class Pictures:
         raise DataError(f"{ATTEMPTS} samples in a row cannot be used; the last: {reason}")
 
     def _picture(self, index: int) -> np.ndarray:
-        """uint8 `[H,W,3]`."""
-        image = self.source.image("train", index)
-        if self.crop < 1 or self.flip:
-            return random_view(image, self.spec.size, np.random.default_rng([self.seed, index]), self.crop, self.flip)
-        return image
+        """uint8 `[size,size,3]`: a batch of photographs as large as they are would fill memory."""
+        if self.crop == 1 and not self.flip:
+            return fitted(self.source, self.spec, "train", index)
+        rng = np.random.default_rng([self.seed, index])
+        return random_view(self.source.image("train", index), self.spec.size, rng, self.crop, self.flip)
 
 
 @dataclass
@@ -116,20 +116,29 @@ class _Drawn(Generic[T]):
         return {"skipped": self.skipped} if self.skipped else {}
 
 
+def fitted(source: Source, spec: ImageSpec, split: str, index: int) -> np.ndarray:
+    """A picture as the encoder takes it, uint8 `[size,size,3]`. Raises DataError for one that cannot be used."""
+    image = source.image(split, index)
+    try:
+        return spec.fitted(image)
+    except DataError as error:
+        raise DataError(f"{split} picture {index}: {error}") from error
+
+
 def picture_or_black(source: Source, spec: ImageSpec, split: str, index: int, bad: set[int]) -> np.ndarray:
     """uint8 `[size,size,3]`; black for a picture that cannot be used, which is noted in the source's `skips` and `bad`.
 
     Raises DataError for one of a source that notes nothing, or where there are too many.
     """
     skips = source.skips
+    if skips is not None:
+        skips.seen += 1
     try:
-        image = spec.fitted(source.image(split, index))
+        image = fitted(source, spec, split, index)
     except DataError as error:
         if skips is None:
             raise
         bad.add(index)
         skips.add(str(error))
         image = np.zeros((spec.size, spec.size, 3), np.uint8)
-    if skips is not None:
-        skips.seen += 1
     return image

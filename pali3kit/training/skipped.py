@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import lightning as L
 import torch.distributed as dist
 from lightning.pytorch.callbacks import Callback
 
-from pali3kit.errors import DataError, Pali3Error
+from pali3kit.data.records import FEWEST, FIRST, TooManyBad
+from pali3kit.errors import Pali3Error
 from pali3kit.training.context import StageContext
 
-FEWEST = 1000  # samples of which the share is taken at the beginning: one bad one among the first ten is not 10%
+EXAMPLES = ("images", "prompts", "masks")  # of which a batch has one for each of its examples
 
 
 class Skipped(Callback):
@@ -36,7 +38,7 @@ class Skipped(Callback):
         """Begin the list anew: a run that continues has its lines from the checkpoint."""
         if self.context.writes:
             self.file.unlink(missing_ok=True)
-            self._append([*self.damages, *self.lines])
+            append(self.file, [*self.damages, *self.lines])
 
     def on_train_batch_start(
         self, trainer: L.Trainer, pl_module: L.LightningModule, batch: dict[str, Any], batch_idx: int
@@ -44,16 +46,25 @@ class Skipped(Callback):
         if isinstance(batch, Pali3Error):
             return  # the recorder raises it
         skipped = self._gathered(trainer, batch.get("skipped", []))
-        self.seen += len(batch["images" if "images" in batch else "prompts"]) * self.context.execution.ranks
+        examples = next(batch[name] for name in EXAMPLES if name in batch)
+        self.seen += len(examples) * self.context.execution.ranks
         self.bad += len(skipped)
         new = list(dict.fromkeys(line for line in skipped if line not in self.lines))
         self.lines |= dict.fromkeys(new)
         if self.context.writes:
-            self._append(new)
-        if self.bad > self.most * max(self.seen, FEWEST):
-            raise DataError(
-                f"{self.bad} bad samples beside {self.seen} good ones are more than most_bad {self.most:g}"
-                f" allows; the last: {skipped[-1]}; all are listed in {self.file}"
+            append(self.file, new)
+        self._judge(max(self.seen + self.bad, FEWEST))
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Raises TooManyBad where too many of all were bad, however few there were. A single one never is."""
+        if len(self.lines) > 1 or not self.most:
+            self._judge(self.seen + self.bad)
+
+    def _judge(self, of: int) -> None:
+        if self.bad > self.most * of:
+            raise TooManyBad(
+                f"{self.bad} bad samples beside {self.seen} good ones are more than most_bad {self.most:g} allows; the"
+                f" first: {'; '.join(list(self.lines)[:FIRST])}; all are listed in {self.file}"
             )
 
     def _gathered(self, trainer: L.Trainer, skipped: list[str]) -> list[str]:
@@ -64,13 +75,15 @@ class Skipped(Callback):
         dist.all_gather_object(everyones, skipped)
         return [line for one in everyones for line in one]
 
-    def _append(self, lines: Sequence[str]) -> None:
-        if lines:
-            with self.file.open("a", encoding="utf-8", errors="backslashreplace") as file:
-                file.writelines(f"{line}\n" for line in lines)
-
     def state_dict(self) -> dict[str, object]:
         return {"seen": self.seen, "bad": self.bad, "lines": list(self.lines)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.seen, self.bad, self.lines = state_dict["seen"], state_dict["bad"], dict.fromkeys(state_dict["lines"])
+
+
+def append(file: Path, lines: Sequence[str]) -> None:
+    """Put lines behind those that there are; without any there is no file."""
+    if lines:
+        with file.open("a", encoding="utf-8", errors="backslashreplace") as opened:
+            opened.writelines(f"{line}\n" for line in lines)

@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch import Tensor
 
+from pali3kit.data.records import Skips
 from pali3kit.data.source import Source
 from pali3kit.data.task import Example
 from pali3kit.errors import DataError
@@ -23,8 +24,10 @@ from pali3kit.evals.scoring import score
 from pali3kit.models.pali import PaLI
 from pali3kit.plan.kinds.transfer import Config
 from pali3kit.training.context import StageContext
+from pali3kit.training.corpus import counting
 from pali3kit.training.fit import count_steps
 from pali3kit.training.parts import build_source, read_masks, read_tokenizer
+from pali3kit.training.skipped import append
 from pali3kit.training.stream import Sight
 from pali3kit.weights.files import load_weights, save_weights
 
@@ -43,13 +46,25 @@ class Best(Callback):
         at: steps, of which the last is the end of the training.
         folder: private to the stage.
         writes: whether this process, of all ranks, writes.
+        skipped: what could not be used to score on: listed in `skipped.txt` after what `Skipped` begins it with.
     """
 
     def __init__(
-        self, model: PaLI, measure: Callable[[], float], at: Sequence[int], folder: Path, writes: bool = True
+        self,
+        model: PaLI,
+        measure: Callable[[], float],
+        at: Sequence[int],
+        folder: Path,
+        writes: bool = True,
+        skipped: Sequence[str] = (),
     ) -> None:
         self.model, self.measure, self.at, self.folder, self.writes = model, measure, set(at), folder, writes
         self.scores: dict[int, float] = {}
+        self.skipped = skipped
+
+    def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        if self.writes:
+            append(self.folder / "skipped.txt", self.skipped)
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: STEP_OUTPUT, batch: object, batch_idx: int
@@ -90,8 +105,10 @@ def validation(model: PaLI, config: Config, context: StageContext, sight: Sight)
         return []
     source, tokenizer = build_source(config.source, config.image_size), read_tokenizer(context.parents["tokenizer"])
     masks = read_masks(context.parents["masks"]) if "masks" in context.parents else None
-    examples = _readable(_held_out(source, config, sight.count), sight)
+    with counting(source, context):
+        examples = _readable(_held_out(source, config, sight.count), sight, source.skips)
     examples = [examples[number] for number in scorable(config.column, examples)]
+    skipped = [] if source.skips is None else source.skips.taken()
     lengths = config.prompt_length, config.target_length
 
     def see(index: Tensor) -> Tensor:
@@ -106,7 +123,7 @@ def validation(model: PaLI, config: Config, context: StageContext, sight: Sight)
     steps = count_steps(budget)
     at = sorted({max(1, steps * (i + 1) // budget.checks) for i in range(budget.checks)})
     learning = PaLI(None, model.projector, model.language)
-    return [Best(learning, measure, at, context.folder, context.writes)]
+    return [Best(learning, measure, at, context.folder, context.writes, skipped)]
 
 
 def _held_out(source: Source, config: Config, count: int) -> list[Example]:
@@ -115,15 +132,22 @@ def _held_out(source: Source, config: Config, count: int) -> list[Example]:
     return benchmark_examples(source, *asked, split="train", start=count - config.validation)
 
 
-def _readable(examples: Sequence[Example], sight: Sight) -> list[Example]:
+def _readable(examples: Sequence[Example], sight: Sight, skips: Skips | None) -> list[Example]:
+    """Those whose pictures can be read; others are noted, but for those that the stage `features` has listed."""
     good: list[Example] = []
     for example in examples:
-        try:
-            if example.image not in sight.bad:
-                sight.read(example.image)
-                good.append(example)
-        except DataError:
+        if example.image in sight.bad:
             continue
+        if skips is not None:
+            skips.seen += 1
+        try:
+            sight.read(example.image)
+        except DataError as error:
+            if skips is None:
+                raise
+            skips.add(str(error))
+            continue
+        good.append(example)
     if not good:
         raise DataError("none of the validation pictures, the last of data.train, can be read or offers an example")
     return good

@@ -103,7 +103,7 @@ def test_bad_lines_are_named_by_file_and_number(tmp_path: Path) -> None:
 
 def test_too_many_bad_lines(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("bad\n" * 2000)
-    told = r"51 of 51 lines cannot be used, more than most_bad 0\.05 allows; the last: .*/a\.txt:\d+: it is bad"
+    told = r"51 of 51 cannot be used, more than most_bad 0\.05 allows; the first: .*/a\.txt:\d+: it is bad; .*/a\.txt"
     with pytest.raises(DataError, match=told):
         list(source(tmp_path).sentences(0, 16))
     skips = Skips(most=0.5)

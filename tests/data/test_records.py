@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pali3kit.data.records import RecordSource
+from pali3kit.data.records import FEWEST, RecordSource, Skips, TooManyBad
 from pali3kit.errors import DataError
 
 RNG = np.random.default_rng(0)
@@ -69,3 +69,54 @@ def test_what_pictures_in_files_do_not_have() -> None:
         source.task("vqa", 16)
     with pytest.raises(DataError, match="no held-out text"):
         source.held_out(16)
+
+
+def test_a_text_that_cannot_be_read_is_noted() -> None:
+    class Mute(Few):
+        def text(self, number: int) -> str:
+            if number == 1:
+                raise DataError("record 1: no text")
+            return super().text(number)
+
+    source = RecordSource(Mute())
+    assert len(list(source.sentences(0, 16))) == 3
+    assert (source.skips.taken(), source.skips.seen, source.skips.bad) == (["record 1: no text"], 5, 1)
+
+
+def noted(bad: int, seen: int, most: float = 0.05) -> Skips:
+    skips = Skips(most)
+    skips.seen = seen
+    for number in range(bad):
+        skips.add(f"line {number}: bad")
+    return skips
+
+
+def test_at_the_beginning_the_share_is_of_the_first_thousand() -> None:
+    noted(FEWEST // 20, seen=60)
+    with pytest.raises(
+        TooManyBad, match=r"^51 of 60 cannot be used, more than most_bad 0\.05 allows; the first: line 0"
+    ):
+        noted(FEWEST // 20 + 1, seen=60)
+
+
+def test_at_the_end_it_is_of_all_however_few() -> None:
+    told = r"^48 of 48 cannot be used, more than .*; the first: line 0: bad; line 1: bad; line 2: bad$"
+    with pytest.raises(TooManyBad, match=told):
+        noted(48, seen=48).judge()
+    with pytest.raises(TooManyBad, match="3 of 59"):
+        noted(3, seen=59).judge()
+    noted(3, seen=60).judge()
+    noted(0, seen=0).judge()
+
+
+def test_a_single_bad_one_never_is_too_many_unless_none_may_be() -> None:
+    noted(1, seen=2).judge()
+    with pytest.raises(TooManyBad, match=r"1 of 2000 cannot be used, more than most_bad 0 allows"):
+        noted(1, seen=2000, most=0.0)
+
+
+def test_lines_that_were_taken_still_count() -> None:
+    skips = noted(2, seen=20)
+    assert len(skips.taken()) == 2 and not skips.lines
+    with pytest.raises(TooManyBad, match=r"2 of 20 .*the first: line 0: bad; line 1: bad"):
+        skips.judge()

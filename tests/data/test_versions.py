@@ -77,6 +77,16 @@ def test_another_decoder_is_another_content_wherever_there_are_pictures(
     assert (content(root) == before) is (name == "text")
 
 
+@pytest.mark.parametrize("name", SOURCES)
+def test_what_the_first_decoder_made_is_not_used(root: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It made greys of 16 bits white, and turned pictures away from their boxes."""
+    assert decode.VERSION == 2
+    _, content = SOURCES[name]
+    today = content(root)
+    monkeypatch.setattr(decode, "VERSION", 1)
+    assert (content(root) == today) is (name == "text")
+
+
 def test_first_versions_leave_digests_as_they_were(root: Path) -> None:
     files = [root / "a.txt"]
     assert digest(root, files) == digest(root, files, 1, 1) != digest(root, files, 1, 2) != digest(root, files, 2, 1)

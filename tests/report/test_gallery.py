@@ -10,6 +10,7 @@ from dataclasses import replace
 import numpy as np
 from PIL import Image
 
+from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
 from pali3kit.report.gallery import defined, gallery, pictures
 
@@ -31,6 +32,29 @@ def test_what_was_measured_on_larger_pictures_is_drawn_on_these(report):
     assert {key: image.width for key, image in images.items()} == {(index, 64): 64, (index, 96): 96}
     html = gallery(larger, images)
     assert f'href="#picture-{index}-96"' in html and 'viewBox="0 0 96 96"' in html
+
+
+def test_a_photograph_is_embedded_small_and_drawn_at_its_size():
+    photograph = Image.fromarray(np.random.default_rng(0).integers(0, 256, (1500, 3000, 3), np.uint8))
+    html = defined({(5, 64): photograph})
+    assert 'width="3000" height="1500"' in html
+    (data,) = re.findall(r'base64,([^"]+)', html)
+    assert Image.open(io.BytesIO(base64.b64decode(data))).size == (640, 320)
+
+
+def test_a_picture_that_is_gone_leaves_its_answers(report, monkeypatch):
+    source = SOURCE.build("doodles", image_size=64)
+
+    def image(self, split, index):
+        if index == 15:
+            raise DataError("picture 15: no such file")
+        return draw(self, split, index)
+
+    draw = type(source).image
+    monkeypatch.setattr(type(source), "image", image)
+    images = pictures(report)
+    assert sorted(images) == [(5, 64), (25, 64), (35, 64)]
+    assert "siglip says" in gallery(report, images) and 'href="#picture-15-64"' not in gallery(report, images)
 
 
 def test_every_picture_is_embedded_once_and_used_often(report):

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from pali3kit.data.jsonl import JsonlSource
+from pali3kit.data.records import TooManyBad
 from pali3kit.data.world.source import WorldSource
 from pali3kit.errors import DataError
 from pali3kit.training.context import Execution, StageContext
@@ -62,7 +63,7 @@ def test_bad_lines_are_listed(context: StageContext, tmp_path: Path) -> None:
 def test_too_many_bad_lines_stop_the_stage_and_are_listed(context: StageContext, tmp_path: Path) -> None:
     strict = replace(context, execution=Execution(most_bad=0.01))
     source = corpus(tmp_path / "a.jsonl", bad=300)
-    with pytest.raises(DataError, match="lines cannot be used"), listing(source, strict):
+    with pytest.raises(DataError, match="cannot be used"), listing(source, strict):
         list(source.sentences(0, 16))
     assert len((context.folder / "skipped.txt").read_text().splitlines()) >= 10
 
@@ -78,3 +79,24 @@ def test_of_a_source_that_makes_its_texts_nothing_is_listed(context: StageContex
     with listing(WorldSource(), context):
         pass
     assert not list(context.folder.iterdir())
+
+
+def test_too_many_among_few_stop_the_stage_at_its_end(context: StageContext, tmp_path: Path) -> None:
+    source = corpus(tmp_path / "a.jsonl", bad=0)
+    source.skips.seen = 10
+    with pytest.raises(TooManyBad, match="2 of 10 cannot be used"), listing(source, context):
+        source.skips.add("one")
+        source.skips.add("two")
+    assert (context.folder / "skipped.txt").read_text() == "one\ntwo\n"
+
+
+@pytest.mark.parametrize(("bad", "told"), [(2, "2 of 10 cannot be used.*the first: one; two"), (1, "no example")])
+def test_why_a_stage_found_nothing_is_told_rather_than_that(
+    context: StageContext, tmp_path: Path, bad: int, told: str
+) -> None:
+    source = corpus(tmp_path / "a.jsonl", bad=0)
+    source.skips.seen = 10
+    with pytest.raises(DataError, match=told), listing(source, context):
+        for line in ("one", "two")[:bad]:
+            source.skips.add(line)
+        raise DataError("no example")

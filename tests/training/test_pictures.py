@@ -112,3 +112,29 @@ def test_a_bad_picture_is_black_where_its_source_notes_it() -> None:
     source.skips = Skips()
     assert not picture_or_black(source, SPEC, "train", 1, bad).any()  # type: ignore[arg-type]
     assert (bad, source.skips.taken(), source.skips.seen) == ({1}, ["picture 1 is broken"], 1)
+
+
+class Thin(Numbered):
+    """Of position 5 the picture is so thin that it fills gigabytes on the way to an encoder that keeps proportions."""
+
+    def image(self, split: str, index: int) -> np.ndarray:
+        thin = index % STRETCH == 5
+        return np.zeros((1, 1_100_000, 3), np.uint8) if thin else super().image(split, index)
+
+
+KEPT = ImageSpec(8, resize="shortest")
+
+
+def test_what_no_encoder_can_take_is_a_bad_sample_too() -> None:
+    batch = Pictures(Thin(), KEPT, 0, 4).with_labels(1, 10)  # type: ignore[arg-type]
+    assert places(batch["images"]) == [4, 9, 6, 7]
+    [line] = batch["skipped"]
+    assert f"train picture {STRETCH + 5}: a picture of 1100000x1 pixels is too thin" in line
+    source = Thin()
+    source.skips = Skips()
+    assert not picture_or_black(source, KEPT, "train", 5, set()).any()  # type: ignore[arg-type]
+    assert "train picture 5: " in source.skips.reasons
+
+
+def test_a_batch_holds_pictures_as_small_as_they_are_wanted() -> None:
+    assert pictures(Numbered(side=2000))._picture(3).shape == (8, 8, 3)

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 import torch
 
+from pali3kit.data.records import FEWEST, TooManyBad
 from pali3kit.errors import DataError
 from pali3kit.training.context import Execution, StageContext
-from pali3kit.training.skipped import FEWEST, Skipped
+from pali3kit.training.skipped import Skipped
 
 
 def skipped(folder: Path, most: float = 0.05, damages: tuple[str, ...] = (), rank: int = 0) -> Skipped:
@@ -63,3 +64,27 @@ def test_only_the_writing_rank_writes(tmp_path: Path) -> None:
     recorder = skipped(tmp_path, rank=1)
     see(recorder, "one")
     assert recorder.bad == 1 and not list(tmp_path.iterdir())
+
+
+def finish(recorder: Skipped) -> None:
+    recorder.on_train_end(None, None)  # type: ignore[arg-type]
+
+
+def test_at_the_end_the_share_is_of_all_however_few(tmp_path: Path) -> None:
+    recorder = skipped(tmp_path, most=0.1)
+    see(recorder, "one", "two", good=19)
+    finish(recorder)
+    see(recorder, "three", good=0)
+    with pytest.raises(TooManyBad, match=r"^3 bad samples beside 19 good ones are .*; the first: one; two; three; all"):
+        finish(recorder)
+
+
+def test_a_single_bad_one_is_no_share_unless_none_may_be(tmp_path: Path) -> None:
+    for most in (0.1, 0.0):
+        recorder = skipped(tmp_path, most=most)
+        recorder.lines, recorder.bad, recorder.seen = {"one": None}, 3, 5  # met in every pass
+        if most:
+            finish(recorder)
+        else:
+            with pytest.raises(TooManyBad, match="3 bad samples beside 5 good ones"):
+                finish(recorder)

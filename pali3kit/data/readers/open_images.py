@@ -18,7 +18,7 @@ from pali3kit.data.readers.coco_instances import whole_box
 from pali3kit.data.record import Record, Thing
 from pali3kit.data.table import Table
 from pali3kit.errors import DataError, choose, nearest
-from pali3kit.images.decode import decode, read_size
+from pali3kit.images.decode import decode, in_proportion, read_size
 from pali3kit.registry import SOURCE
 from pali3kit.text.plain import read_text
 
@@ -34,8 +34,10 @@ class OpenImagesReader(Files):
     - `*-annotations-bbox.csv`: `ImageID, LabelName, XMin, XMax, YMin, YMax, IsGroupOf`.
     - `*-annotations-object-segmentation.csv`: `MaskPath, ImageID, LabelName, BoxXMin, ...`; the PNGs are in `masks`.
 
-    Sides are fractions of the picture's. `classes` is `class-descriptions-boxable.csv`: `LabelName,DisplayName`. Of the
-    table's rows only where they are is kept, 24 bytes each.
+    Sides are fractions of those of the picture as it is stored: who turns one, says Open Images, turns its boxes too
+    (storage.googleapis.com/openimages/web/2018-05-17-rotation-information.html). `classes` is
+    `class-descriptions-boxable.csv`: `LabelName,DisplayName`. Of the table's rows only where they are is kept, 24 bytes
+    each.
     """
 
     def __init__(self, path: str, images: str, classes: str, masks: str | None = None) -> None:
@@ -103,8 +105,8 @@ class OpenImagesReader(Files):
         rows = [int(row) for row in order[starts[number] : starts[number + 1]]]
         picture = self.rows[rows[0]]["ImageID"]
         name, read_picture = f"{self.path}: picture {picture}", picture_in(self.images, f"{picture}.jpg")
-        size = read_size(read_picture(), name)
-        return Record(name, read_picture, size, things=tuple(self._thing(row, size) for row in rows))
+        size = read_size(read_picture(), name, upright=False)
+        return Record(name, read_picture, size, things=tuple(self._thing(row, size) for row in rows), stored=True)
 
     def _thing(self, row: int, size: Size) -> Thing:
         told, where = self.rows[row], self.rows.where(row)
@@ -127,10 +129,11 @@ class OpenImagesReader(Files):
 
 
 def _read_mask(folder: Path, name: str, size: Size) -> np.ndarray:
-    """A bool mask `[H,W]` of a black-and-white PNG, whose own size may be another."""
+    """A bool mask `[H,W]` of a black-and-white PNG, which may be smaller or larger."""
     image = decode(picture_in(folder, name)(), str(folder / name)).convert("L")
-    image = image.resize((size[1], size[0]), Image.Resampling.NEAREST)
-    return np.asarray(image) > 127
+    if not in_proportion((image.height, image.width), size):
+        raise DataError(f"{folder / name}: a mask of {image.height}x{image.width}, on a picture of {size[0]}x{size[1]}")
+    return np.asarray(image.resize((size[1], size[0]), Image.Resampling.NEAREST)) > 127
 
 
 @SOURCE.register(

@@ -68,9 +68,9 @@ class PdfReader(Files):
 
     def record(self, number: int) -> Record:
         file, page = self._indexed[0][number]
-        text = _with(file, partial(_text, page=page))
         name = f"{file}: page {page + 1}"
-        return Record(name, partial(_with, file, self._render(page)), words=tuple(map(Word, text.split())))
+        text = _with(file, partial(_text, page=page), name)
+        return Record(name, partial(_with, file, self._render(page), name), words=tuple(map(Word, text.split())))
 
     def _render(self, page: int) -> Callable[[PdfDocument], bytes]:
         return partial(_png, page=page, pixels=self.pixels)
@@ -80,7 +80,7 @@ def _below(root: Path) -> Iterator[Path]:
     return (Path(folder, name) for folder, names in walk(root) for name in names)
 
 
-def _with(file: Path, use: Callable[[PdfDocument], T]) -> T:
+def _with(file: Path, use: Callable[[PdfDocument], T], where: str = "") -> T:
     """What `use` makes of an open document. Raises DataError for one that is damaged, locked or empty."""
     try:
         import pypdfium2
@@ -88,12 +88,12 @@ def _with(file: Path, use: Callable[[PdfDocument], T]) -> T:
         raise DataError("source 'pdf' needs pypdfium2: pip install 'pali3kit[pdf]'") from error
     try:
         document = pypdfium2.PdfDocument(os.fspath(file))
-    except (pypdfium2.PdfiumError, OSError) as error:
+    except Exception as error:  # all there are, of damaged files
         raise DataError(f"{file}: no readable PDF: {error}") from error
     try:
         return use(document)
-    except pypdfium2.PdfiumError as error:
-        raise DataError(f"{file}: {error}") from error
+    except Exception as error:  # as above: a page without a width is a division by zero
+        raise DataError(f"{where or file}: {type(error).__name__}: {error}") from error
     finally:
         document.close()
 

@@ -53,6 +53,7 @@ def run(config: Config, context: StageContext) -> None:
         before = sum(list(sizes.values())[:number])
         for done in _fill(extractor, pictures, split, context, skips):
             context.report(before + done, sum(sizes.values()))
+    skips.judge()
 
 
 class _Listed(Skips):
@@ -62,7 +63,8 @@ class _Listed(Skips):
         super().__init__(context.execution.most_bad)
         self.file = context.folder / "skipped.txt"
         if self.file.exists():
-            self.lines |= dict.fromkeys(self.file.read_text(encoding="utf-8").splitlines())
+            for line in self.file.read_text(encoding="utf-8").splitlines():
+                self.note(line)
 
     def write(self) -> None:
         if self.lines:
@@ -129,7 +131,8 @@ def _fill(extractor: Extractor, pictures: Pictured, split: str, context: StageCo
             yield rows.stop
     _save(arrays, progress, size, skips)
     if not arrays["usable"].any():
-        raise DataError(f"none of the {size} pictures of the split '{split}' can be read: see skipped.txt")
+        told = f"{skips.reasons}; all are listed in skipped.txt"
+        raise DataError(f"none of the {size} pictures of the split '{split}' can be read, the first: {told}")
     publish(unfinished, path)
     progress.unlink()
 
@@ -147,9 +150,13 @@ def _ahead(pool: ThreadPoolExecutor, read: Callable[[int], T], rows: range) -> I
 def _picture(extractor: Extractor, pictures: PictureSet, split: str, index: int) -> np.ndarray | DataError:
     """A picture as the encoder takes it, or why it cannot be used."""
     try:
-        return extractor.fit(pictures.image(split, index))
+        image = pictures.image(split, index)
     except DataError as error:
         return error
+    try:
+        return extractor.fit(image)
+    except DataError as error:
+        return DataError(f"{split} picture {index}: {error}")
 
 
 def _note(skips: _Listed, found: Sequence[np.ndarray | DataError]) -> None:

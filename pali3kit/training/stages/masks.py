@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import torch
 
 from pali3kit.data.mixture import PATIENCE
 from pali3kit.data.regions import crops
+from pali3kit.data.source import Source
 from pali3kit.data.task import Example
 from pali3kit.errors import DataError
 from pali3kit.masks.crops import SIDE
@@ -15,10 +18,11 @@ from pali3kit.plan.kinds.masks import Config
 from pali3kit.registry import MASKS
 from pali3kit.training.calibration import training_cost
 from pali3kit.training.context import Cost, Sizes, StageContext
-from pali3kit.training.corpus import listing
+from pali3kit.training.corpus import counting
 from pali3kit.training.fit import fit
-from pali3kit.training.modules import Batch, MaskModule
+from pali3kit.training.modules import MaskModule
 from pali3kit.training.parts import build_part, build_source, keep_report, publish, without_weights
+from pali3kit.training.skipped import Skipped
 
 
 def run(config: Config, context: StageContext) -> None:
@@ -36,7 +40,7 @@ def _train(config: Config, context: StageContext, model: MaskVQVAE) -> None:
     budget, source = config.training, build_source(config.source, config.image_size)
     task = source.task(config.task, bins=1000)
 
-    def make(step: int) -> Batch:
+    def make(step: int) -> dict[str, Any]:
         rng = np.random.default_rng([context.seed, step])
         found: list[Example] = []
         for _ in range(PATIENCE * budget.batch_size):
@@ -44,11 +48,17 @@ def _train(config: Config, context: StageContext, model: MaskVQVAE) -> None:
             if example is not None and example.mask is not None and example.box is not None:
                 found.append(example)
             if len(found) == budget.batch_size:
-                return {"masks": crops(found)}
+                return {"masks": crops(found), **_noted(source)}
         raise DataError(f"{PATIENCE * budget.batch_size} pictures have only {len(found)} masks of objects")
 
-    with listing(source, context):
-        fit(MaskModule(model), make, budget, context)
+    with counting(source, context):
+        fit(MaskModule(model), make, budget, context, [Skipped(context, context.execution.most_bad, source.damages)])
+
+
+def _noted(source: Source) -> dict[str, list[str]]:
+    """What the source could not use of a batch: said in the batch, which a process of its own may make."""
+    lines = [] if source.skips is None else source.skips.taken()
+    return {"skipped": lines} if lines else {}
 
 
 def calibrate(config: Config, sizes: Sizes) -> Cost:

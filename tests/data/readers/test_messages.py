@@ -10,12 +10,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow
 import pyarrow.parquet
 import pytest
+from PIL import Image
 
 from pali3kit.data.readers.coco_captions import CocoCaptionsReader, create
 from pali3kit.data.readers.coco_instances import CocoInstancesReader, Instances
+from pali3kit.data.readers.coco_instances import create as coco_instances
 from pali3kit.data.readers.ocr import OcrReader
 from pali3kit.data.readers.open_images import OpenImagesReader
 from pali3kit.data.readers.parquet import ParquetReader
@@ -72,6 +75,23 @@ def broken_picture() -> None:
     Path("train.tsv").write_text("a\t1.png\n" * 5 + "a\t6.png\n")
     source = tsv("train.tsv", ".")
     source.image("train", next(i for i in range(6) if source.record("train", i).name.endswith(":6")))
+
+
+def floats() -> None:
+    Image.fromarray(np.zeros((4, 4), np.float32)).save("7.tif")
+    Path("train.tsv").write_text("a\t1.png\n" * 6 + "a\t7.tif\n")
+    source = tsv("train.tsv", ".")
+    source.image("train", next(i for i in range(7) if source.record("train", i).name.endswith(":7")))
+
+
+def another_picture() -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    Image.new("RGB", (100, 40)).save("9.jpg", exif=exif)
+    content = instances({**CAT, "image_id": 1})
+    content["images"] = [{"id": 1, "file_name": "9.jpg", "height": 70, "width": 60}]
+    Path("i.json").write_text(json.dumps(content))
+    coco_instances("i.json", ".").image("train", 0)
 
 
 def outside() -> None:
@@ -150,6 +170,8 @@ CASES: dict[str, Callable[..., None]] = {
     "no JSON": no_json,
     "a picture is not there": no_picture,
     "a picture is broken": broken_picture,
+    "a picture is no photograph": floats,
+    "boxes of another picture": another_picture,
     "a box outside its picture": outside,
     "a damaged mask": damaged_mask,
     "a harmful pickle": harmful,

@@ -83,3 +83,24 @@ def test_without_the_library_its_extra_is_named(folder: Path, monkeypatch: pytes
     monkeypatch.setitem(__import__("sys").modules, "pypdfium2", None)
     with pytest.raises(DataError, match=r"needs pypdfium2: pip install 'pali3kit\[pdf\]'"):
         len(PdfReader(str(folder)))
+
+
+@pytest.mark.parametrize("box", [b"[0 0 000 000]", b"[0 0 1e9 100]", b"[9 9 (a) 100]", b"null"])
+def test_a_page_of_no_size_is_a_picture_or_a_data_error(tmp_path: Path, box: bytes) -> None:
+    (tmp_path / "a.pdf").write_bytes(pdf("text").replace(b"[0 0 200 100]", box))
+    try:
+        assert create(str(tmp_path), pixels=300).image("train", 0).shape[2] == 3
+    except DataError as error:
+        assert str(error).startswith(f"{tmp_path}/a.pdf")
+
+
+def test_whatever_a_damaged_page_raises_names_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    import pypdfium2
+
+    def fail(*_: object) -> None:
+        raise ZeroDivisionError("no width")
+
+    monkeypatch.setattr(pypdfium2.PdfPage, "get_size", fail)
+    source = create(str(folder))
+    with pytest.raises(DataError, match=r"^\S+a\.pdf: page \d: ZeroDivisionError: no width"):
+        source.image("train", 0)

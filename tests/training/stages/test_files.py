@@ -150,6 +150,6 @@ def test_too_many_bad_pictures_stop_a_stage(
     step = chain.step(kind) if kind == "multimodal" else chain.step(kind, column="caption", after="multimodal")
     parents, config = uncached(chain, step, captioned)
     more = {"test": 8, "limit": 8} if kind == "evaluate" else {}
-    with pytest.raises(DataError, match=f"{message}.*most_bad 0 allows; the last: .*not a picture"):
+    with pytest.raises(DataError, match=f"{message}.*most_bad 0 allows; the first: .*not a picture"):
         make(step, tmp_path / kind, parents, most_bad=0.0, **config, **more)
     assert told(tmp_path / kind)

@@ -10,6 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
+from pali3kit.data.records import Skips
 from pali3kit.errors import DataError
 from pali3kit.plan.step import Step
 from pali3kit.training import validation
@@ -117,8 +118,8 @@ def test_what_is_validated_on_is_not_trained_on(chain: Any, tmp_path: Path, monk
     validated: list[int] = []
     readable = validation._readable
 
-    def noted(examples: Any, sight: Any) -> Any:
-        found = readable(examples, sight)
+    def noted(*given: Any) -> Any:
+        found = readable(*given)
         validated.extend(example.image for example in found)
         return found
 
@@ -139,7 +140,11 @@ def test_pictures_that_cannot_be_read_are_not_validated_on(chain: Any) -> None:
         return torch.zeros(1, 4, 8)
 
     sight = Sight("tokens", read, 5, (2, 2), 8, bad={1})
-    good = validation._readable([Example(i, "", "") for i in range(4)], sight)
+    examples, skips = [Example(i, "", "") for i in range(4)], Skips()
+    good = validation._readable(examples, sight, skips)
     assert [example.image for example in good] == [0, 3]
+    assert (list(skips.lines), skips.seen) == (["no picture"], 3)  # of picture 1 its features were told
     with pytest.raises(DataError, match="none of the validation pictures"):
-        validation._readable([Example(1, "", "")], sight)
+        validation._readable([Example(1, "", "")], sight, skips)
+    with pytest.raises(DataError, match="no picture"):
+        validation._readable(examples, sight, None)  # a source that notes nothing is sure to be whole

@@ -145,7 +145,7 @@ def test_bad_samples_are_counted_and_listed_and_training_goes_on(chain: Any, tmp
         parents, execution = {"tokenizer": chain("tokenizer")}, Execution(most_bad=most_bad)
         return StageContext(tmp_path / name, parents, 0, lambda done, total, **numbers: None, 1, execution)
 
-    run(damaged, context("made"))
+    run(damaged, context("made", most_bad=0.2))
     first, *rest = (tmp_path / "made" / "skipped.txt").read_text().splitlines()
     assert "1.tar: damaged after" in first
     reasons = {"corrupt": "not a picture", "cut": "broken picture", "bomb": "300000000 pixels", "mute": "text is empty"}
