@@ -111,4 +111,4 @@ def calibrate(config: Config, sizes: Sizes) -> Cost:
     batch = random_pairs(sizes, BATCH, width, grid, regions=BENCHMARK.find(config.column).regions)
     inputs = (batch["tokens"], grid, batch["prompts"], batch["prompt_mask"])
     seconds = fastest_seconds(lambda number: model.eval().generate(*inputs, TARGET, config.beams))
-    return Cost(seconds / BATCH, 1.0, count(model), grid[0] * grid[1] + 2 * TARGET)
+    return Cost(seconds / BATCH, 1.0, count(model), model.projector.out_tokens(grid) + 2 * TARGET)
