@@ -41,13 +41,15 @@ def content_of(*named: object) -> str:
 
 
 def data_of(source: Part) -> str:
-    """Return the digest of a source's content, "" where it knows none: new pictures are new work."""
-    return _content(json.dumps(named(source), sort_keys=True))
+    """Return the digest of a source's content, "" where it knows none: new pictures are new work, and so are those of
+    a union in another order of its parts.
+    """
+    return _content(json.dumps(named(source)))
 
 
 def languages_of(source: Named) -> tuple[str, ...]:
     """Return the languages that a source has captions in."""
-    return _languages(json.dumps(source, sort_keys=True))
+    return _languages(json.dumps(source))
 
 
 @cache
