@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import bz2
+import io
 import json
 import pickle
+import tarfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,6 +17,7 @@ from pycocotools import mask as coco
 
 from pali3kit.data.task import Example
 from pali3kit.data.world.source import WorldSource
+from tests.data.sets.test_cifar import write_python
 
 WORLD = WorldSource(image_size=64)
 SIZE = {"height": 64, "width": 64}
@@ -93,7 +97,7 @@ def vqa_v2(questions: Path, annotations: Path, images: Path, numbers: Sequence[i
 
 
 def instances(file: Path, images: Path, numbers: Sequence[int]) -> list[tuple[int, str]]:
-    """COCO's `instances.json`; returns the picture of each annotation, which are numbered from 0, and what it is called."""
+    """COCO's `instances.json`; returns the picture of each annotation, numbered from 0, and what it is called."""
     found = [(number, example) for number in numbers for example in drawn("refer", number)]
     for number in numbers:
         picture(images / f"{number}.jpg", number)
@@ -126,3 +130,105 @@ def refer(folder: Path, called: Sequence[tuple[int, str]], val: Sequence[int]) -
         (folder / file).parent.mkdir(parents=True, exist_ok=True)
         (folder / file).write_bytes(pickle.dumps(refs, 2))
     return len(REFER) * sum(ref["split"] == "val" for ref in refs)
+
+
+def translations(file: Path, numbers: Sequence[int]) -> Path:
+    """`coco_mt_*.jsonl.bz2`."""
+    rows = [{"image_id": f"{n}_0", "trg_lang": "de", "translation_tokenized": "Eine Katze ."} for n in numbers]
+    file.write_bytes(bz2.compress("".join(f"{json.dumps(row)}\n" for row in rows).encode()))
+    return file
+
+
+def page(file: Path) -> Path:
+    """A PDF without a page, which is one all the same."""
+    return write(file, "%PDF-1.4\n1 0 obj\n<< /Type /Catalog >>\nendobj\ntrailer\n<< /Root 1 0 R >>\n%%EOF\n")
+
+
+def open_images(folder: Path) -> None:
+    """The table of masks, its pictures and masks, and the names of classes."""
+    head = "MaskPath,ImageID,LabelName,BoxID,BoxXMin,BoxXMax,BoxYMin,BoxYMax,PredictedIoU,Clicks"
+    row = "0a_m0jbk_1.png,0a,/m/0jbk,1,0.25,0.75,0.25,0.5,0.9,"
+    write(folder / "train-annotations-object-segmentation.csv", f"{head}\n{row}\n")
+    write(folder / "class-descriptions-boxable.csv", "/m/0jbk,Animal\n")
+    picture(folder / "train/0a.jpg", 0)
+    picture(folder / "train-masks/0a_m0jbk_1.png", 0)
+
+
+def shards(folder: Path, count: int) -> None:
+    """WebDataset's tars, of a pair each; one file under many names."""
+    folder.mkdir()
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w") as tar:
+        for name, content in (("0.jpg", b"no picture"), ("0.txt", b"a cat")):
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+    (folder / "000.tar").write_bytes(data.getvalue())
+    for number in range(1, count):
+        (folder / f"{number:03}.tar").hardlink_to(folder / "000.tar")
+
+
+def pets(folder: Path) -> None:
+    for split, number in (("trainval", 1), ("test", 2)):
+        write(folder / "annotations" / f"{split}.txt", f"Abyssinian_{number} 1 1 1\npug_{number} 2 2 1\n")
+        for name in ("Abyssinian", "pug"):
+            picture(folder / "images" / f"{name}_{number}.jpg", number)
+
+
+def textures(folder: Path) -> None:
+    for split, number in (("train1", 1), ("test1", 2)):
+        names = [f"{name}/{name}_000{number}.jpg" for name in ("banded", "zigzagged")]
+        write(folder / "labels" / f"{split}.txt", "".join(f"{name}\n" for name in names))
+        for name in names:
+            picture(folder / "images" / name, number)
+
+
+def classes(folder: Path, names: Sequence[str], called: str = "{name}_{number}.JPEG", each: int = 1) -> None:
+    """A folder for each class, with so many pictures, all the same."""
+    file = picture(folder / "picture", 0)
+    for number in range(each * len(names)):
+        name = names[number // each]
+        (folder / name).mkdir(exist_ok=True)
+        (folder / name / called.format(name=name, number=number + 1)).hardlink_to(file)
+    file.unlink()
+
+
+def imagenet(folder: Path) -> None:
+    """ImageNet of two classes of a thousand, ReaL's labels, and v2."""
+    wnids = ("n01440764", "n01443537")
+    classes(folder / "imagenet/train", wnids, each=10)
+    classes(folder / "imagenet/val", wnids, "ILSVRC2012_val_{number:08}.JPEG")
+    write(folder / "real.json", [[0], [1]])
+    classes(folder / "imagenetv2-matched-frequency-format-val", tuple(map(str, range(1000))))
+
+
+def xm3600(folder: Path) -> None:
+    rows = [{"image/key": key, "image/locale": "en", "en": {"caption": [f"a {key}"]}} for key in ("cat", "dog")]
+    write(folder / "captions.jsonl", "".join(f"{json.dumps(row)}\n" for row in rows))
+    for number, row in enumerate(rows):
+        picture(folder / f"images/{row['image/key']}.jpg", number)
+
+
+def documented(root: Path) -> None:
+    """Everything that the YAML of the documents names, but a folder of Flan-T5's."""
+    conceptual_captions(root / "cc3m/train.tsv", root / "cc3m/images", range(2))
+    conceptual_captions(root / "cc12m.tsv", root / "cc12m", range(2))
+    karpathy(root / "dataset_coco.json", root / "coco", range(2), range(2, 4))
+    translations(root / "coco_mt_train.jsonl.bz2", range(2))
+    text_ocr(root / "TextOCR_0.1_train.json", root / "openimages", range(2))
+    vqa_v2(root / "v2_questions.json", root / "v2_annotations.json", root / "coco", range(2))
+    page(root / "papers/a.pdf")
+    refer(root / "refer/data", instances(root / "instances_train2014.json", root / "train2014", range(3)), range(1))
+    open_images(root)
+    shards(root / "webdata", 1000)
+    write_python(root / "data/cifar-100-python")
+    for folder in ("data/oxford-iiit-pet", "data/pets"):
+        pets(root / folder)
+    textures(root / "data/dtd")
+    for split in ("train", "test"):
+        classes(root / "data/mine" / split, ("cat", "dog"))
+    imagenet(root / "data")
+    xm3600(root / "data/xm3600")
+    (root / "path/to").mkdir(parents=True)
+    for weights in ("vae-oid.npz", "path/to/vae-oid.npz", "siglip_b16.npz", "siglip_l16.npz"):
+        np.savez(root / weights, table=np.zeros(3, np.float32))
