@@ -11,6 +11,7 @@ from pali3kit.plan.content import languages_of
 from pali3kit.plan.kinds.kind import StageKind
 from pali3kit.plan.pali import Texts, inputs, size_of, start_step, texts_of, tuned_step
 from pali3kit.plan.step import Step
+from pali3kit.types import Json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,6 +68,12 @@ def _units(step: Step) -> int:
     return BENCHMARK.find(config.column).count(config.test, config.limit, len(languages_of(config.source)))
 
 
+def _costs(step: Step) -> dict[str, Json]:
+    """Answers are taken for as long, but those of regions."""
+    regions = BENCHMARK.find(str(step.plain["column"])).regions
+    return {"beams": step.plain["beams"], "regions": regions}
+
+
 def _detail(step: Step) -> str:
     """`vqa`, `vqa@multimodal`, `vqa@448`."""
     after = step.plain["after"]
@@ -81,6 +88,7 @@ KIND = StageKind(
     version=2,
     make=_make,
     units=_units,
+    costs=_costs,
     seconds=0.008,
     detail=_detail,
 )
