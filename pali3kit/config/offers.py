@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
 
 from pali3kit import registry
 from pali3kit.config.part import Part
@@ -17,11 +18,20 @@ TASKS_OF: dict[str, tuple[str, ...]] = {
     "masks": ("instance",),
     "expressions": ("refer",),
     "labels": (),
+    "texts": (),
 }
 """Tasks by what a record must tell for them: a field of `data.record.Record`, or of its things. `instance`, any thing
-with its mask, is for the mask tokenizer alone; labels of pictures are for pretraining alone. A source that tells
-nothing, `()`, has texts alone.
+with its mask, is for the mask tokenizer alone; labels of pictures, and texts that are no captions (names of folders),
+are for pretraining alone. A source that tells nothing, `()`, has texts alone.
 """
+Supervision = Literal["texts", "labels", "masks"]
+"""What an encoder, or the mask tokenizer, learns from."""
+SUPERVISES: dict[Supervision, tuple[str, ...]] = {
+    "texts": ("captions", "texts"),
+    "labels": ("labels", "things"),
+    "masks": ("masks",),
+}
+"""What a picture's record must tell of for it: any of these."""
 VARIED = ("caption", "refer")  # tasks with variants: caption_de, refer_plus
 
 
@@ -35,6 +45,27 @@ def offers(source: Part) -> tuple[str, ...] | None:
     """The tasks that a source has, by what its records tell; None where that is unknown: it may have any."""
     told = tells(source)
     return None if told is None else tuple(task for kind in told for task in TASKS_OF[kind])
+
+
+def supervises(source: Part, what: Supervision) -> bool:
+    """Whether a source, or of a union any part, may have pictures with texts, labels or masks. What is refused may."""
+    if source.name == "union":
+        parts = source.options.get("parts")
+        if not isinstance(parts, dict) or not all(isinstance(part, Part) for part in parts.values()):
+            return True
+        return not parts or any(supervises(part, what) for part in parts.values())
+    entry = entry_of(source)
+    if entry is None or entry.tells is None:
+        return True
+    if what == "labels" and source.options.get("classes", getattr(entry.options, "classes", None)) == 0:
+        return False  # `pairs`, of which nobody said how many classes its labels are of
+    return any(kind in entry.tells for kind in SUPERVISES[what])
+
+
+def supervising(source: Part, what: Supervision) -> Part:
+    """The source; of a union, the union of the parts that supervise so: a change of another one is not their affair."""
+    kept = {name: part for name, part in _parts(source).items() if supervises(part, what)}
+    return Part(name=source.name, options={**source.options, "parts": kept}) if kept else source
 
 
 def joins(source: Part) -> bool:
@@ -59,9 +90,15 @@ def entry_of(source: Part) -> Entry | None:
 def parts_of(source: Part, key: str = "") -> Iterator[tuple[str, Part]]:
     """The source itself and, of a union, its parts, each with its dotted key."""
     yield key, source
-    for name, part in source.options.get("parts", {}).items() if source.name == "union" else ():
-        if isinstance(part, Part):
-            yield from parts_of(part, f"{key}.parts.{name}")
+    for name, part in _parts(source).items():
+        yield from parts_of(part, f"{key}.parts.{name}")
+
+
+def _parts(source: Part) -> dict[str, Part]:
+    """The parts of a union by name, less those that are refused; none of other sources."""
+    parts = source.options.get("parts") if source.name == "union" else None
+    named = parts.items() if isinstance(parts, dict) else ()
+    return {name: part for name, part in named if isinstance(part, Part)}
 
 
 def tasks_of(source: Part) -> tuple[str, ...] | None:

@@ -9,7 +9,18 @@ from pathlib import Path
 from pali3kit import registry
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.budgets import generates, known_benchmarks
-from pali3kit.config.offers import entry_of, general, joins, names_of, offers, parts_of, tasks_of, telling, tells
+from pali3kit.config.offers import (
+    entry_of,
+    general,
+    joins,
+    names_of,
+    offers,
+    parts_of,
+    supervises,
+    tasks_of,
+    telling,
+    tells,
+)
 from pali3kit.config.part import Part
 from pali3kit.config.schema import Experiment
 from pali3kit.declared.entry import Entry
@@ -19,12 +30,7 @@ from pali3kit.errors import choose, nearest
 def supply(cell: Experiment) -> Iterator[tuple[str, str]]:
     """Check that files are there, and asked for no more than there is of them."""
     source, name = cell.data.source, cell.data.source.name
-    for key, part in parts_of(source, "data.source"):
-        yield from _files(key, part)
-        if part is not source and not joins(part):
-            yield key, f"'{part.name}' cannot be a part of a union: take sources of pictures in files."
-    if name == "union" and not source.options["parts"]:
-        yield "data.source.parts", "a union without parts has no pictures: name at least one source."
+    yield from _there("data.source", source)
     if offers(source) == ():  # for pretraining alone
         answered = "features" if tells(source) else "loss"
         fitting = [each.name for each in BENCHMARK.all() if each.answered == answered]
@@ -38,10 +44,13 @@ def supply(cell: Experiment) -> Iterator[tuple[str, str]]:
         yield from _offered(cell, asked)
         yield from _masked(cell)
     yield from _columns(cell)
-    if cell.pretrain == "classif" and not _labelled(source):
-        some = "labels" in (tells(source) or ())
+    if cell.pretrain == "classif" and tells(source) != () and not supervises(source, "labels"):
+        some = any("labels" in (tells(part) or ()) for _, part in parts_of(source))
         wanted = f"say of how many classes '{name}' has them (classes: N)" if some else f"'{name}' has none"
         yield "data.source", f"pretrain 'classif' needs labels: {wanted}."
+    if cell.pretrain == "siglip" and tells(source) != () and not supervises(source, "texts"):
+        has = ", ".join(dict.fromkeys([*telling("captions"), *telling("texts")]))
+        yield "data.source", f"pretrain 'siglip' needs texts beside pictures: '{name}' has none; {has} have."
 
 
 def files(key: str, source: Part, entry: Entry, globs: bool = True) -> Iterator[tuple[str, str]]:
@@ -59,10 +68,15 @@ def files(key: str, source: Part, entry: Entry, globs: bool = True) -> Iterator[
             yield f"{key}.{option}", f"there is no {what} '{path}'.{nearest(file.name, beside)}"
 
 
-def _files(key: str, source: Part) -> Iterator[tuple[str, str]]:
-    entry = entry_of(source)
-    if entry is not None:
-        yield from files(key, source, entry)
+def _there(key: str, source: Part) -> Iterator[tuple[str, str]]:
+    """Check that a source's files are there, and what a union is of."""
+    for own, part in parts_of(source, key):
+        if (entry := entry_of(part)) is not None:
+            yield from files(own, part, entry)
+        if part is not source and not joins(part):
+            yield own, f"'{part.name}' cannot be a part of a union: take sources of pictures in files."
+    if source.name == "union" and not source.options["parts"]:
+        yield f"{key}.parts", "a union without parts has no pictures: name at least one source."
 
 
 def _answerable(cell: Experiment, columns: list[str]) -> Iterator[tuple[str, str]]:
@@ -109,8 +123,8 @@ def _columns(cell: Experiment) -> Iterator[tuple[str, str]]:
 def _masked(cell: Experiment) -> Iterator[tuple[str, str]]:
     """Check that the mask tokenizer has masks to learn from, where regions are asked for."""
     own = cell.stages.masks.source
-    for key, part in parts_of(own, "stages.masks.source") if own else ():
-        yield from _files(key, part)
+    if own:
+        yield from _there("stages.masks.source", own)
     source = own or cell.data.source
     asked = [name for name in known_benchmarks(cell) if BENCHMARK.find(name).regions]
     told, tasks = tasks_of(cell.data.source), tasks_of(source)
@@ -124,18 +138,9 @@ def _masked(cell: Experiment) -> Iterator[tuple[str, str]]:
 def paired(cell: Experiment) -> Iterator[tuple[str, str]]:
     """Check that the text tower that is LiT-tuned has pairs of pictures and texts to learn from."""
     own = cell.stages.lit.source
-    for key, part in parts_of(own, "stages.lit.source") if own else ():
-        yield from _files(key, part)
+    if own:
+        yield from _there("stages.lit.source", own)
     source = own or cell.data.source
-    tasks = tasks_of(source)
-    if tells(source) == () or (tasks and not any(task.endswith("splitcap") for task in tasks)):
+    if tells(source) == () or not supervises(source, "texts"):
         key = "stages.lit.source" if own else "data.source"
         yield key, f"source '{source.name}' has no pictures with texts, which the stage lit learns from."
-
-
-def _labelled(source: Part) -> bool:
-    """Whether a source may have labels of classes."""
-    told, tasks = tells(source), tasks_of(source)
-    if told and "labels" in told:
-        return bool(source.options.get("classes") != 0)
-    return told == () or tasks is None or "object_vqa" in tasks

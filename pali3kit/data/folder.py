@@ -68,7 +68,9 @@ class FolderRecords:
         return first if rest else ""
 
 
-@SOURCE.register("folder", "a folder of pictures for each class (pretraining)", tells=("labels",), folders=("path",))
+@SOURCE.register(
+    "folder", "a folder of pictures for each class (pretraining)", tells=("labels", "texts"), folders=("path",)
+)
 class FolderSource(RecordSource):
     """The registry's `folder`: texts are in `.txt` files beside pictures, else the class' name.
 

@@ -75,8 +75,8 @@ class Record:
 
     Blank captions and expressions are none, and languages without a caption neither. Boxes are (y0, x0, y1, x1), half
     open, on a picture of `size` (height, width) pixels, where a file says it: that tells whether they are of the
-    picture as it is stored or as its EXIF turns it. Where nobody says it, they are of the picture as it is shown. `stored` says
-    that they are of it as it is stored, which is what some publishers do.
+    picture as it is stored or as its EXIF turns it. Where nobody says it, they are of the picture as
+    it is shown. `stored` says that they are of it as it is stored, which is what some publishers do.
     """
 
     name: str

@@ -142,10 +142,12 @@ class RecordSource(SourceBase):
 
     def alt_text(self, split: str, index: int, rng: np.random.Generator) -> str:
         """The text beside the picture. Raises DataError where it is empty."""
-        number = self.number(split, index)
-        text = one_line(self.splits[split].text(number))
+        return self._text(self.splits[split], self.number(split, index))
+
+    def _text(self, records: Records, number: int) -> str:
+        text = one_line(records.text(number))
         if not text:
-            raise DataError(f"{self.splits[split].name(number)}: its text is empty")
+            raise DataError(f"{records.name(number)}: its text is empty")
         return text
 
     def number(self, split: str, index: int) -> int:
@@ -166,13 +168,12 @@ class RecordSource(SourceBase):
         for number in np.random.default_rng(seed).permutation(len(records))[: limit or SENTENCES]:
             self.skips.seen += 1
             try:
-                text = one_line(records.text(int(number)))
+                text = self._text(records, int(number))
             except DataError as error:
                 self.skips.add(str(error))
                 continue
-            if text:
-                found = True
-                yield text
+            found = True
+            yield text
         if not found:
             raise DataError(f"none of the pictures has a text, the first being {records.name(0)}: {records.TEXTS}")
 

@@ -10,6 +10,9 @@ import numpy as np
 from pali3kit.data.task import Task
 
 if TYPE_CHECKING:
+    from typing_extensions import Self
+
+    from pali3kit.config.offers import Supervision
     from pali3kit.data.records import Skips
     from pali3kit.text.quality import Sieve
 
@@ -35,6 +38,8 @@ class Source(Protocol):
 
     @property
     def digest(self) -> str: ...
+
+    def telling(self, what: Supervision) -> Source: ...
 
     @property
     def classes(self) -> tuple[str, ...]: ...
@@ -91,3 +96,7 @@ class SourceBase:
     def sieves(self) -> Mapping[str, Sieve]:
         """What filters of texts saw, by what they filter."""
         return {}
+
+    def telling(self, what: Supervision) -> Self:
+        """The source without what is sure to have none of it: all, for pictures of one kind."""
+        return self

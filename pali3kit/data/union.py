@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from pali3kit.config.kinds import PlainPart
-from pali3kit.config.offers import general, offers
+from pali3kit.config.offers import Supervision, general, offers, supervises
 from pali3kit.config.part import Part
 from pali3kit.data.records import RecordSource, Skips
 from pali3kit.data.source import STRETCH, SourceBase
@@ -26,8 +26,9 @@ from pali3kit.text.quality import Sieve
 class UnionSource(SourceBase):
     """The registry's `union`. A task is `part.task`, or `task` alone: all parts that have it, by their pictures.
 
-    For the stages on PaLI pictures lie in the order of the parts; pretraining, which has stretches of the stream for
-    itself, sees the pictures of all parts shuffled. A part without test pictures has no place in the test split.
+    For the stages on PaLI pictures lie in the order of the parts. Pretraining, which has stretches of the stream for
+    itself, sees shuffled pictures of the parts that may have texts or labels, and of `telling(what)` what it asks for:
+    what the others lack is nothing wrong. A part without test pictures has no place in the test split.
 
     Args:
         parts: `{"name": ..., **options}` of each part by its own name.
@@ -40,14 +41,40 @@ class UnionSource(SourceBase):
     def __init__(self, parts: Mapping[str, PlainPart], image_size: int = 0) -> None:
         if not parts:
             raise DataError("a union has no parts: name at least one source")
-        self.offered = {name: offers(Part(name=options["name"])) for name, options in parts.items()}
-        self.parts = {name: _build(name, options, image_size) for name, options in parts.items()}
-        self.skips = Skips()
-        for part in self.parts.values():
-            part.skips = self.skips
-        told = "".join(f"{name} {part.digest}\n" for name, part in self.parts.items())
+        sources = {name: Part(name=plain["name"], options={**plain}) for name, plain in parts.items()}
+        built = {name: _build(name, options, image_size) for name, options in parts.items()}
+        self._join(sources, built, Skips())
+
+    def _join(self, sources: Mapping[str, Part], parts: Mapping[str, RecordSource], skips: Skips) -> None:
+        """Be the union of `parts`, which are built of `sources`."""
+        self.sources, self.parts, self.skips = sources, parts, skips
+        for part in parts.values():
+            part.skips = skips
+        told = "".join(f"{name} {part.digest}\n" for name, part in parts.items())
         self.digest = hashlib.sha256(told.encode()).hexdigest()
-        self._order = lru_cache(2)(lambda *turn: np.random.default_rng(turn).permutation(self.size("train")))
+        self._narrowed: dict[Supervision, UnionSource] = {}
+        self._order = lru_cache(2)(lambda *turn: np.random.default_rng(turn).permutation(self._pretraining))
+
+    def telling(self, what: Supervision) -> UnionSource:
+        """The union of the parts that may have pictures with `what`. Raises DataError where there is none."""
+        if what not in self._narrowed:
+            sources = {name: source for name, source in self.sources.items() if supervises(source, what)}
+            if not sources:
+                raise DataError(f"no part of the union has pictures with {what}: they are {', '.join(self.parts)}")
+            narrowed = self
+            if len(sources) < len(self.sources):
+                narrowed = object.__new__(UnionSource)
+                narrowed._join(sources, {name: self.parts[name] for name in sources}, self.skips)
+            self._narrowed[what] = narrowed
+        return self._narrowed[what]
+
+    @cached_property
+    def _pretraining(self) -> np.ndarray:
+        """The places, in the order of the parts, of the pictures that pretraining may learn from: all where none is."""
+        wanted = [supervises(part, "texts") or supervises(part, "labels") for part in self.sources.values()]
+        places = np.arange(self.size("train"))
+        found = places[np.repeat(wanted, [part.size("train") for part in self.parts.values()])]
+        return found if len(found) else places
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
@@ -95,7 +122,7 @@ class UnionSource(SourceBase):
         if split != "train" and index >= ends[-1]:
             raise DataError(f"the {split} split has {ends[-1]} pictures, not {index + 1}: lower data.{split}")
         stretch, place = divmod(index, STRETCH)
-        turn, position = divmod(place, ends[-1])
+        turn, position = divmod(place, len(self._pretraining) if stretch else ends[-1])
         if stretch:
             position = int(self._order(stretch, turn)[position])
         number = int(np.searchsorted(ends, position, side="right"))
@@ -132,7 +159,7 @@ class UnionSource(SourceBase):
         return _UnionTask(name, self, tasks)
 
     def _has(self, part: str, task: str) -> bool:
-        offered = self.offered[part]
+        offered = offers(self.sources[part])
         return offered is None or task in offered or general(task) in offered
 
     def sentences(self, seed: int, bins: int, limit: int | None = None) -> Iterator[str]:
@@ -140,7 +167,11 @@ class UnionSource(SourceBase):
         return _by_turns([part.sentences(seed, bins) for part in self.parts.values()], limit)
 
     def held_out(self, bins: int, limit: int | None = None) -> Iterator[str]:
-        return _by_turns([part.held_out(bins) for part in self.parts.values()], limit)
+        """Texts of the parts that are more than labelled pictures, which hold none out."""
+        parts = [part for name, part in self.parts.items() if offers(self.sources[name]) != ()]
+        if not parts:
+            raise DataError("no part of the union has held-out text: take a source of texts")
+        return _by_turns([part.held_out(bins) for part in parts], limit)
 
     def tokenized(self, text: str, language: str) -> str:
         return text
@@ -172,7 +203,8 @@ class _UnionTask:
 def _build(name: str, options: Mapping[str, Any], image_size: int) -> RecordSource:
     part = SOURCE.build(options["name"], image_size=image_size, **{k: v for k, v in options.items() if k != "name"})
     if not isinstance(part, RecordSource):
-        raise DataError(f"part '{name}': source '{options['name']}' is endless or has no pictures: no part of a union")
+        reason = "a union itself: name its parts here" if options["name"] == "union" else "endless or has no pictures"
+        raise DataError(f"part '{name}': source '{options['name']}' is {reason}; it is no part of a union")
     return part
 
 

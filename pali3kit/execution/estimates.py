@@ -26,7 +26,7 @@ from pali3kit.execution.host import processor
 from pali3kit.execution.process import Worker
 from pali3kit.execution.store import Manifest, Store
 from pali3kit.execution.worker import Calibrated
-from pali3kit.execution.workload import shape, units
+from pali3kit.execution.workload import cost_shape, shape, units
 from pali3kit.plan.step import Step, critical_path
 from pali3kit.training.context import Cost, Weight
 
@@ -94,7 +94,7 @@ class Forecast:
 
         They share the machine while being measured, as they will while running.
         """
-        unknown = {shape(step): step for step in steps if self.estimate(step).origin in ("rough", "unknown")}
+        unknown = {cost_shape(step): step for step in steps if self.estimate(step).origin in ("rough", "unknown")}
         pending = list(unknown.values())
         if not pending:
             return
@@ -127,7 +127,9 @@ class Forecast:
                     known["weight"] = asdict(message.weight)
                 if known:
                     self.calibrated[self._key(step)] = known
-                if message.cost is None and message.weight is not None:
+                if message.unweighed:
+                    say(f"{step.label} could not be weighed before it was measured: {message.unweighed}")
+                elif message.cost is None and message.weight is not None:
                     say(f"{step.label} is too large to be measured here: {_heavy(message.weight)}")
             else:
                 say(f"{step.label} could not be calibrated: {getattr(message, 'reason', message)}")
@@ -143,7 +145,7 @@ class Forecast:
             return  # another version's manifest teaches nothing
 
     def _key(self, step: Step) -> str:
-        return digest([processor(), self.threads, shape(step)])
+        return digest([processor(), self.threads, cost_shape(step)])
 
 
 def simulate(steps: Iterable[Step], seconds: Mapping[str, float], workers: int) -> float:

@@ -64,13 +64,17 @@ class Busy:
 
 @dataclass(frozen=True)
 class Calibrated:
-    """What one unit of a stage costs, and what the stage weighs; None when it cannot tell."""
+    """What one unit of a stage costs, and what the stage weighs; None when it cannot tell. `unweighed` says why it
+    could not be weighed.
+    """
 
     cost: Cost | None
     weight: Weight | None = None
+    unweighed: str = ""
 
 
-MOST_EFFORT = 1e12  # FLOPs of one call of what is timed: about 20 s on a core
+MOST_EFFORT = 1e12  # FLOPs of the smallest call that could be timed: about 20 s on a core
+EFFORT = 3e10  # FLOPs of a call that is timed, as far as its batch can be made smaller: less than a second
 Message = Progress | Finished | Failed | Busy | Calibrated
 Send = Callable[[Message], None]
 
@@ -149,18 +153,29 @@ def _calibrate(step: Step, threads: int) -> Message:
         if calibrate is None:
             return Calibrated(None)
         settle(threads, step.seed)
-        try:
-            from pali3kit.training.weighing import available, rehearse
+        from pali3kit.nn.unread import unread
+        from pali3kit.training.weighing import available, batch_of, of_batch, rehearse
 
-            weight = rehearse(calibrate, step.config, sizes(step))
-            if weight is not None and (weight.state > available() or weight.effort > MOST_EFFORT):
-                return Calibrated(None, weight)
-            cost = calibrate(step.config, sizes(step))
-        except Exception as error:
-            return Failed(reason(error))
+        weight, unweighed, batch = None, "", batch_of(step.config)
+        with unread():
+            try:
+                weight = rehearse(calibrate, step.config, sizes(step))
+            except Exception as error:
+                unweighed = reason(error)
+            rows = batch
+            if weight is not None:
+                each = weight.effort / batch
+                if weight.state > available() or each > MOST_EFFORT:
+                    return Calibrated(None, weight)
+                rows = min(batch, max(1, int(EFFORT // max(1, each))))
+            try:
+                cost = calibrate(of_batch(step.config, rows), sizes(step))
+            except Exception as error:
+                return Failed(reason(error))
     if cost is None:
-        return Calibrated(None)
-    return Calibrated(cost if isinstance(cost, Cost) else Cost(float(cost)), weight)
+        return Calibrated(None, None, unweighed)
+    told = cost if isinstance(cost, Cost) else Cost(float(cost))
+    return Calibrated(replace(told, seconds=told.seconds + told.step / batch, step=0.0), weight, unweighed)
 
 
 class _Clock:

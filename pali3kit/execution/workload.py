@@ -34,6 +34,16 @@ def shape(step: Step) -> str:
     return digest({"kind": step.kind, "config": _slim({**_inherited(step), **step.plain})})
 
 
+def cost_shape(step: Step) -> str:
+    """Digest what a stage looks at that measures its cost ahead: of several tasks, one is measured for all."""
+    costs = STAGE.find(step.kind).costs
+    return (
+        shape(step)
+        if costs is None
+        else digest({"kind": step.kind, "cost": _slim({**_inherited(step), **costs(step)})})
+    )
+
+
 def _inherited(step: Step) -> dict[str, Json]:
     keys = _OF_ENCODER if STAGE.find(step.kind).encoder_alone else _INHERITED
     inherited: dict[str, Json] = {}

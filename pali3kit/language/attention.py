@@ -89,6 +89,7 @@ def _chunked(relative: RelativeBias, mask: Tensor, dtype: torch.dtype) -> Attend
     def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         batch, heads = query.shape[:2]
         size = max(CHUNK // (batch * heads * length * dtype.itemsize), 1)
+        size = length if query.is_meta else size  # nothing is held there
         starts = range(0, length, size)
         chunks = zip(query.split(size, 2), starts, strict=True)
         return torch.cat(

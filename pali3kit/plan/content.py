@@ -8,8 +8,10 @@ from hashlib import sha256
 from pathlib import Path
 
 from pali3kit.config.part import Part
+from pali3kit.data.source import Source
 from pali3kit.plan.plain import named
 from pali3kit.registry import SOURCE
+from pali3kit.types import Named
 from pali3kit.weights.find import digest, find_weights
 
 BESIDE = (".json", ".model", ".txt")  # the files of a folder of transformers that are no weights
@@ -39,12 +41,28 @@ def content_of(*named: object) -> str:
 
 
 def data_of(source: Part) -> str:
-    """Return the digest of a source's content, "" where it knows none: new pictures are new work."""
-    return _content(json.dumps(named(source), sort_keys=True))
+    """Return the digest of a source's content, "" where it knows none: new pictures are new work, and so are those of
+    a union in another order of its parts.
+    """
+    return _content(json.dumps(named(source)))
+
+
+def languages_of(source: Named) -> tuple[str, ...]:
+    """Return the languages that a source has captions in."""
+    return _languages(json.dumps(source))
 
 
 @cache
 def _content(source: str) -> str:
     """Found once, for it may be a million files."""
+    return _built(source).digest
+
+
+@cache
+def _languages(source: str) -> tuple[str, ...]:
+    return tuple(_built(source).languages)
+
+
+def _built(source: str) -> Source:
     options = json.loads(source)
-    return SOURCE.build(options.pop("name"), **options).digest
+    return SOURCE.build(options.pop("name"), **options)

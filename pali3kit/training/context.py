@@ -106,8 +106,9 @@ class Cost:
     """What a stage's optional `calibrate(config, sizes)` measures.
 
     `seconds` per unit (one training example, or what `report` counts) on this machine with its
-    threads, `fixed` seconds once per stage; `parameters` counts the weights that the stage holds,
-    `tokens` those of one unit, image tokens included, `disk` the bytes that one unit leaves there.
+    threads, `fixed` seconds once per stage, `step` seconds once per batch of training; `parameters` counts the
+    weights that the stage holds, `tokens` those of one unit, image tokens included, `disk` the bytes that one unit
+    leaves there.
     """
 
     seconds: float
@@ -115,3 +116,4 @@ class Cost:
     parameters: int | None = None
     tokens: int | None = None
     disk: int = 0
+    step: float = 0.0

@@ -72,9 +72,8 @@ def train(
     tasks = {name: (source.task(name, config.bins), weight) for name, weight in weights.items() if weight > 0}
     mixture = Mixture(tasks, "train", sight.count - config.validation, context.seed, sight.bad)
     stream = Stream(mixture, budget.batch_size, sight, masks, source.skips)
-    longest = sight.grid[0] * sight.grid[1] + config.prompt_length
     execution = context.execution
-    passes = count_passes(budget.batch_size, longest, execution)
+    passes = count_passes(budget.batch_size, longest(model, sight, config.prompt_length), execution)
 
     def make(step: int) -> list[dict[str, Any]]:
         mine = part(range(budget.batch_size), execution.rank, execution.ranks)
@@ -91,6 +90,15 @@ def train(
     with counting(source, context):
         fit(PaLIModule(model, sight.grid, label_smoothing), make, budget, context, [skipped, *recorders], passes)
     model.vision = None  # an artifact of its own
+
+
+def longest(model: PaLI, sight: Sight, prompt_length: int) -> int:
+    """Tokens of an example in the encoder that holds most of them: the language model's, which sees those that the
+    projector leaves and the prompt, or the vision encoder where it learns.
+    """
+    read = model.projector.out_tokens(sight.grid) + prompt_length
+    learns = sight.vision is not None and any(weight.requires_grad for weight in sight.vision.parameters())
+    return max(read, sight.grid[0] * sight.grid[1]) if learns else read
 
 
 def count_passes(batch_size: int, tokens: int, execution: Execution) -> int:
@@ -137,8 +145,8 @@ def cost(config: Texts, sizes: Sizes, budget: Training, regions: bool = False, l
     """What one example costs here; where no tokens are kept, with its picture, which an encoder sees that may learn."""
     model, width, grid = random_pali(sizes)
     texts = random_pairs(sizes, budget.batch_size, width, grid, regions)
-    tokens = {"tokens": texts.pop("tokens")}
-    look: Callable[[], Batch] = lambda: tokens  # noqa: E731
+    kept = {"tokens": texts.pop("tokens")}
+    look: Callable[[], Batch] = lambda: kept  # noqa: E731
     if config.count:
         rows = [number % config.count for number in range(budget.batch_size)]
         sight = pictures(config, build_vision(sizes.vision, sizes.image_size).requires_grad_(learns))
@@ -147,4 +155,5 @@ def cost(config: Texts, sizes: Sizes, budget: Training, regions: bool = False, l
     def make(step: int) -> Batch:
         return {**texts, **look()}
 
-    return training_cost(PaLIModule(model, grid), make, budget, grid[0] * grid[1] + PROMPT + TARGET)
+    tokens = model.projector.out_tokens(grid) + PROMPT + TARGET
+    return training_cost(PaLIModule(model, grid), make, budget, max(tokens, grid[0] * grid[1]) if learns else tokens)

@@ -1,10 +1,12 @@
 """A LightningModule for each stage: what a batch is, and what loss it gives.
 
-Each can be used outside the harness too: build the model, give it to the module, call `Trainer.fit`.
+Each can be used outside the harness too: build the model, give it to the module, call `Trainer.fit`. Its schedule then
+spans the trainer's steps, unless `prepare` says how many.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 
 import lightning as L
@@ -14,6 +16,7 @@ from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
 from pali3kit.config.part import Optimizer as Options
+from pali3kit.errors import StageError
 from pali3kit.language.contract import LanguageModel
 from pali3kit.losses.multilabel import multilabel_loss, softmax_loss
 from pali3kit.losses.ring import ring_sigmoid_loss
@@ -38,7 +41,8 @@ class StageModule(L.LightningModule):
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
         self.model = model
-        self.prepare(Options(), steps=1)
+        self.options = Options()
+        self.steps: int | None = None
 
     def prepare(self, options: Options, steps: int) -> None:
         """Set the optimizer's options and the number of steps that the schedule spans."""
@@ -69,8 +73,19 @@ class StageModule(L.LightningModule):
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         optimizer = build_optimizer(self.model, self.options)
-        schedule = build_schedule(optimizer, self.options, self.steps)
+        schedule = build_schedule(optimizer, self.options, self.steps or self._steps_of_trainer())
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
+
+    def _steps_of_trainer(self) -> int:
+        """The steps that a trainer of somebody's will take, 1 where there is none yet. Raises StageError for one that
+        never ends.
+        """
+        if self._trainer is None:
+            return 1
+        steps = self.trainer.estimated_stepping_batches
+        if not math.isfinite(steps):
+            raise StageError("a schedule needs an end: give the Trainer max_steps, or call prepare(options, steps)")
+        return int(steps)
 
 
 def _ranks() -> int:

@@ -119,15 +119,16 @@ def muon(parameters: Parameters, learning_rate: float, weight_decay: float, beta
 
 def build_schedule(optimizer: Optimizer, options: Options, steps: int) -> LambdaLR:
     """Linear warm-up over `options.warmup` of the steps, then `cosine` to 0, `rsqrt`, or `constant`; and last, over
-    `options.cooldown` of the steps, linearly to 0, as big_vision ends its `rsqrt`.
+    `options.cooldown` of the steps, linearly to 0, as big_vision ends its `rsqrt`. Later steps change nothing.
     """
     warmup = max(1, round(options.warmup * steps))
     cooldown = round(options.cooldown * steps)
 
     def factor(step: int) -> float:
+        step = min(step, steps)
         if step < warmup:
             return (step + 1) / warmup
-        return decay(step) * min(1.0, (steps - step) / max(1, cooldown))
+        return decay(step) * (min(1.0, (steps - step) / cooldown) if cooldown else 1.0)
 
     def decay(step: int) -> float:
         if options.schedule == "cosine":

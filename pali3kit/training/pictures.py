@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
 import numpy as np
 import torch
 
+from pali3kit.config.offers import Supervision
 from pali3kit.data.source import STRETCH, Source
 from pali3kit.errors import DataError
 from pali3kit.images.augment import random_view
@@ -47,9 +48,14 @@ class Pictures:
     rank: int = 0
     ranks: int = 1
 
+    def telling(self, what: Supervision) -> Pictures:
+        """Those alone that may have texts, or labels."""
+        return replace(self, source=self.source.telling(what))
+
     def with_labels(self, step: int, classes: int) -> Batch:
         """`images` float32 `[B,3,H,W]`, normalised for the encoder, and `labels` float32 `[B,classes]` of 0 and 1."""
-        drawn = self._draw(step, lambda index, rng: self.source.labels("train", index))
+        told = self.telling("labels")
+        drawn = told._draw(step, lambda index, rng: told.source.labels("train", index))
         labels = torch.zeros(len(drawn.said), classes)
         for row, present in enumerate(drawn.said):
             labels[row, list(present)] = 1.0
@@ -57,7 +63,8 @@ class Pictures:
 
     def with_texts(self, step: int, tokenizer: Tokenizer, length: int) -> Batch:
         """`images` as above and `ids` int64 `[B,length]`, as `padded_ids` makes them."""
-        drawn = self._draw(step, lambda index, rng: self.source.alt_text("train", index, rng))
+        told = self.telling("texts")
+        drawn = told._draw(step, lambda index, rng: told.source.alt_text("train", index, rng))
         return {"images": self._stack(drawn), "ids": padded_ids(drawn.said, tokenizer, length), **drawn.noted()}
 
     def alone(self, step: int) -> torch.Tensor:

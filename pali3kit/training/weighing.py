@@ -6,7 +6,7 @@ Everything is built and run on torch's `meta` device, whose tensors have shapes 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from math import prod
 from pathlib import Path
@@ -19,7 +19,8 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.nn.functional import scaled_dot_product_attention
 from torch.nn.modules.module import register_module_parameter_registration_hook
 from torch.overrides import TorchFunctionMode
-from torch.utils.flop_counter import FlopCounterMode
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils.flop_counter import flop_registry
 
 from pali3kit.config.stages import Training
 from pali3kit.plan.plain import StageConfig
@@ -44,14 +45,12 @@ def rehearsing() -> bool:
 
 
 def rehearse(calibrate: Callable[[C, Sizes], object], config: C, sizes: Sizes) -> Weight | None:
-    """The weight of what `calibrate` would build and run; None where a part cannot be built without memory, as adapters
-    of other libraries may not.
+    """The weight of what `calibrate` would build and run; None where it measures nothing.
+
+    Whatever cannot be built or run without memory, as adapters of other libraries may not, raises what it raises.
     """
-    parameters, batch = 0, 1
-    training: Training | None = getattr(config, "training", None)
-    if training is not None:
-        batch = training.batch_size
-        config = replace(config, training=replace(training, batch_size=1))  # type: ignore[type-var]
+    parameters = 0
+    config, batch = of_batch(config, 1), batch_of(config)
 
     def note(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
         nonlocal parameters
@@ -64,29 +63,37 @@ def rehearse(calibrate: Callable[[C, Sizes], object], config: C, sizes: Sizes) -
     except Weighed as found:
         weight = found.weight or Weight(parameters, FP32 * parameters)
         return replace(weight, effort=batch * weight.effort)
-    except Exception:
-        return None
     finally:
         hook.remove()
     return None
 
 
+def batch_of(config: StageConfig) -> int:
+    """Examples of a step of training; 1 where nothing is trained."""
+    training: Training | None = getattr(config, "training", None)
+    return 1 if training is None else training.batch_size
+
+
+def of_batch(config: C, rows: int) -> C:
+    """The configuration with steps of so many examples, where it trains."""
+    training: Training | None = getattr(config, "training", None)
+    if training is None:
+        return config
+    return replace(config, training=replace(training, batch_size=rows))  # type: ignore[type-var]
+
+
 def weigh(model: nn.Module, optimizer: torch.optim.Optimizer, loss: Callable[[], Tensor], tokens: int) -> Weight:
     """The weight of a training step on the meta device, whose `loss` is of one example of so many `tokens`."""
-    kept, flops = _kept(model, loss)
-    layers = _recompute(model, True)
-    recomputed = _kept(model, loss)[0] if layers else kept
-    _recompute(model, False)
+    layers = _layers(model)
+    kept, flops = _run(model, loss, layers)
+    activations = kept.total()
+    recomputed = kept.recomputed() if layers else activations
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    for parameter in learning:
-        parameter.grad = torch.empty_like(parameter)
-    optimizer.step()
-    held = [*model.parameters(), *learning, *_tensors(optimizer.state_dict())]
     return Weight(
         parameters=sum(parameter.numel() for parameter in model.parameters()),
-        state=sum(tensor.numel() * tensor.element_size() for tensor in held),
-        activations=kept,
-        recomputed=recomputed + (kept - recomputed) // max(1, layers),  # one layer at a time is whole
+        state=_bytes([*model.parameters(), *learning]) + _moments(optimizer),
+        activations=activations,
+        recomputed=recomputed + (activations - recomputed) // max(1, len(layers)),  # one layer at a time is whole
         flops=flops,
         tokens=tokens,
         effort=BACKWARD * flops,
@@ -96,44 +103,105 @@ def weigh(model: nn.Module, optimizer: torch.optim.Optimizer, loss: Callable[[],
 def weigh_forward(model: nn.Module, run: Callable[[], object], tokens: int, batch: int) -> Weight:
     """The weight of `run` on the meta device, with one example of so many `tokens`, of which a `batch` is run."""
     parameters = sum(parameter.numel() for parameter in model.parameters())
-    flops = _kept(model, run)[1]
+    flops = _run(model, run)[1]
     return Weight(parameters, FP32 * parameters, flops=flops, tokens=tokens, effort=batch * flops)
 
 
-def _kept(model: nn.Module, loss: Callable[[], object]) -> tuple[int, int]:
-    """Bytes kept for the backward pass, and the FLOPs of the forward pass."""
-    kept = Kept(model.parameters())
-    with FlopCounterMode(display=False) as counter, Fused() as fused, kept:
+def _moments(optimizer: torch.optim.Optimizer) -> int:
+    """Bytes that an optimizer keeps once it has taken a step. It takes one of the first parameter of each shape in each
+    group: the others' are as large.
+    """
+    alike: dict[tuple[int, torch.Size], list[nn.Parameter]] = {}
+    for number, group in enumerate(optimizer.param_groups):
+        for parameter in group["params"]:
+            alike.setdefault((number, parameter.shape), []).append(parameter)
+    before, total = 0, 0
+    for some in alike.values():
+        some[0].grad = torch.empty_like(some[0])
+        optimizer.step()
+        some[0].grad = None
+        after = _bytes(_tensors(optimizer.state_dict()))
+        total += len(some) * (after - before)
+        before = after
+    return total
+
+
+def _bytes(tensors: Iterable[Tensor]) -> int:
+    return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
+
+
+def _run(model: nn.Module, loss: Callable[[], object], layers: Sequence[nn.Module] = ()) -> tuple[Kept, int]:
+    """What is kept for the backward pass, and the FLOPs of the forward pass."""
+    kept = Kept(model.parameters(), layers)
+    with Flops() as counter, Fused() as fused, kept:
         loss()
-    return kept.total(), counter.get_total_flops() + fused.flops
+    return kept, counter.flops + fused.flops
 
 
-def _recompute(model: nn.Module, wanted: bool) -> int:
-    """Switch all parts that can compute activations again; how many layers they have."""
-    layers = 0
-    for part in model.modules():
-        if hasattr(part, "checkpointing"):
-            setattr(part, "checkpointing", wanted)  # noqa: B010, modules' own attributes are typed as tensors
-            layers += sum(len(child) for child in part.children() if isinstance(child, nn.ModuleList))
-    return layers
+class Flops(TorchDispatchMode):
+    """Counts as `torch.utils.flop_counter` does, of products alone: that one takes every other operation apart."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.flops = 0
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        if torch.is_inference_mode_enabled() and func.overloadpacket not in flop_registry:  # `linear` comes whole there
+            with self:
+                output = func.decompose(*args, **(kwargs or {}))
+            if output is not NotImplemented:
+                return output
+        output = func(*args, **(kwargs or {}))
+        if count := flop_registry.get(func.overloadpacket):
+            self.flops += count(*args, **(kwargs or {}), out_val=output)
+        return output
+
+
+def _layers(model: nn.Module) -> list[nn.Module]:
+    """The layers of all parts that can compute activations again."""
+    stacks = (part.children() for part in model.modules() if hasattr(part, "checkpointing"))
+    return [layer for stack in stacks for child in stack if isinstance(child, nn.ModuleList) for layer in child]
 
 
 class Kept(saved_tensors_hooks):
-    """Counts the bytes that autograd keeps for the backward pass, each storage once, parameters not at all."""
+    """Counts the bytes that autograd keeps for the backward pass, each storage once, parameters not at all; and those
+    that are left where `layers` are computed again from what goes into them.
+    """
 
-    def __init__(self, parameters: Iterable[Tensor]) -> None:
+    def __init__(self, parameters: Iterable[Tensor], layers: Sequence[nn.Module] = ()) -> None:
         self.sizes: dict[int, int] = {}
+        self.outside: dict[int, int] = {}
+        self.within = 0
         owned = {_storage(parameter) for parameter in parameters}
 
         def pack(tensor: Tensor) -> Tensor:
             if _storage(tensor) not in owned:
-                self.sizes[_storage(tensor)] = tensor.untyped_storage().nbytes()
+                self._note(tensor, self.sizes, *(() if self.within else (self.outside,)))
             return tensor
 
+        for layer in layers:
+            layer.register_forward_pre_hook(self._enter)
+            layer.register_forward_hook(self._leave)
         super().__init__(pack, lambda tensor: tensor)
+
+    def _enter(self, layer: nn.Module, inputs: tuple[object, ...]) -> None:
+        self.within += 1
+        for tensor in inputs:
+            if isinstance(tensor, Tensor) and tensor.requires_grad:
+                self._note(tensor, self.outside)
+
+    def _leave(self, layer: nn.Module, inputs: tuple[object, ...], output: object) -> None:
+        self.within -= 1
+
+    def _note(self, tensor: Tensor, *known: dict[int, int]) -> None:
+        for sizes in known:
+            sizes[_storage(tensor)] = tensor.untyped_storage().nbytes()
 
     def total(self) -> int:
         return sum(self.sizes.values())
+
+    def recomputed(self) -> int:
+        return sum(self.outside.values())
 
 
 def _storage(tensor: Tensor) -> int:

@@ -12,6 +12,7 @@ from pali3kit.config.shapes import contradicted, read_t5
 from pali3kit.errors import ConfigError
 from pali3kit.language.layers import Activation
 from pali3kit.language.ul2 import UL2
+from pali3kit.nn.unread import reads_weights
 from pali3kit.registry import LANGUAGE
 from pali3kit.weights.find import find_weights
 from pali3kit.weights.layouts.t5 import LEFTOVERS, language_links
@@ -71,7 +72,7 @@ def create_ul2(
         kind = {key: said[key] for key in kind}  # a YAML file always gives these, by their defaults: the file's count
     running = {"dropout": dropout, "attention": attention, "checkpointing": checkpointing}
     language = UL2(vocabulary, size, **numbers, **kind, **running)  # type: ignore[arg-type]
-    if weights is not None:
+    if weights is not None and reads_weights():
         language.load_report = load_language(language, Path(weights), allow)
     return language
 

@@ -4,7 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from pali3kit.config.offers import TASKS_OF, general, joins, names_of, offers, parts_of, tasks_of, telling, tells
+from pali3kit.config.offers import (
+    SUPERVISES,
+    TASKS_OF,
+    general,
+    joins,
+    names_of,
+    offers,
+    parts_of,
+    supervises,
+    supervising,
+    tasks_of,
+    telling,
+    tells,
+)
 from pali3kit.config.part import Part
 from pali3kit.registry import TASK
 
@@ -48,6 +61,21 @@ def test_names_that_are_no_misspelling() -> None:
     assert tasks_of(Part(name="union", options={"parts": {"a": WORDS, "c": object()}})) is None
 
 
+def test_what_pretraining_may_learn_from() -> None:
+    """A union whose part is refused, or which has none, is told of elsewhere."""
+    boxes, classes, mine = Part(name="coco_instances"), Part(name="folder"), Part(name="a_plug_in")
+    union = Part(name="union", options={"parts": {"a": CAPTIONS, "b": WORDS, "c": boxes, "d": classes, "e": mine}})
+    kept = {what: list(supervising(union, what).options["parts"]) for what in SUPERVISES}
+    assert kept == {"texts": ["a", "d", "e"], "labels": ["c", "d", "e"], "masks": ["c", "e"]}
+    pairs = [Part(name="pairs", options=options) for options in ({}, {"classes": 0}, {"classes": 3})]
+    assert [supervises(part, "labels") for part in pairs] == [False, False, True]
+    words = Part(name="union", options={"parts": {"b": WORDS}})
+    assert not supervises(words, "texts") and supervising(words, "texts") is words
+    for parts in ({}, {"a": object()}, 3):
+        assert supervises(Part(name="union", options={"parts": parts}), "texts")
+    assert supervises(Part(name="world"), "masks") and not supervises(Part(name="text"), "labels")
+
+
 def test_parts_have_keys() -> None:
     union = Part(name="union", options={"parts": {"a": CAPTIONS, "refused": object()}})
     assert [key for key, _ in parts_of(union, "data.source")] == ["data.source", "data.source.parts.a"]
@@ -57,7 +85,7 @@ def test_parts_have_keys() -> None:
     ("name", "told", "part"),
     [
         ("world", None, False), ("union", None, False), ("text", (), False), ("jsonl", (), False),
-        ("folder", ("labels",), True), ("pairs", ("captions", "labels"), True), ("a_plug_in", None, True),
+        ("folder", ("labels", "texts"), True), ("pairs", ("captions", "labels"), True), ("a_plug_in", None, True),
     ],
 )  # fmt: skip
 def test_what_sources_declare(name: str, told: tuple[str, ...] | None, part: bool) -> None:

@@ -111,19 +111,23 @@ from pali3kit.text.denoise import PREFIXES
          "there is no folder 'scale'. Did you mean 'scales'?"),
         (["data.source={name: tsv, path: x.yaml, images: .}", "evaluate=[probe]"],
          "pretrain 'classif' needs labels: 'tsv' has none."),
-        (["grid={}", "baseline={}", "data.source={name: union, parts: {a: {name: ocr, path: no, images: .}}}"],
+        (["grid={}", "baseline={}", "pretrain=random",
+          "data.source={name: union, parts: {a: {name: ocr, path: no, images: .}}}"],
          "there is no file or folder 'no'."),
         (["grid={}", "baseline={}", "data.source={name: union, parts: {a: {name: orc, path: x.yaml, images: .}}}"],
          "data.source.parts.a: unknown source 'orc'. Did you mean 'ocr'?"),
         (["grid={}", "baseline={}",
           "data.source={name: union, parts: {a: {name: ocr, path: x.yaml, images: ., spilt: a}}}"],
          "unknown key 'data.source.parts.a.spilt'. Did you mean 'split'?"),
-        (["grid={}", "baseline={}", "data.source={name: union, parts: {a: {name: pdf, path: ., pages: 0}}}"],
+        (["grid={}", "baseline={}", "pretrain=random",
+          "data.source={name: union, parts: {a: {name: pdf, path: ., pages: 0}}}"],
          "data.source.parts.a.pages should be at least 1, not 0."),
-        (["grid={}", "baseline={}", "data.source={name: union, parts: {a: {name: pdf, path: ., test: .}}}",
+        (["grid={}", "baseline={}", "pretrain=random",
+          "data.source={name: union, parts: {a: {name: pdf, path: ., test: .}}}",
           "evaluate=[vqa]", "stages.multimodal.mixture={splitcap: 0, ocr: 1}"],
          "source 'union' has no task 'vqa' for the column 'vqa'. Choose from a.ocr, ocr."),
-        (["grid={}", "baseline={}", "data.source={name: union, parts: {a: {name: pdf, path: ., test: .}}}",
+        (["grid={}", "baseline={}", "pretrain=random",
+          "data.source={name: union, parts: {a: {name: pdf, path: ., test: .}}}",
           "stages.multimodal.mixture={a.orc: 1, splitcap: 0}"],
          "stages.multimodal.mixture: unknown task 'a.orc'. Did you mean 'a.ocr'?"),
         (["data.validation=50"], "data.validation 50 leaves none of 8 train pictures to train on"),
@@ -134,7 +138,8 @@ from pali3kit.text.denoise import PREFIXES
           "stages.vision.optimizer.name=adamw"],
          "checks generate with whole weights: take runtime.strategy ddp, or no checks."),
         (["data.columns={captoin: x}"], "data.columns: unknown column 'captoin'. Did you mean 'caption'?"),
-        (["grid={}", "baseline={}", "data.source={name: union, parts: {a: {name: pdf, path: ., test: .}}}",
+        (["grid={}", "baseline={}", "pretrain=random",
+          "data.source={name: union, parts: {a: {name: pdf, path: ., test: .}}}",
           "evaluate=[vqa_text]", "data.columns={vqa_text: a.vqa}", "stages.multimodal.mixture={splitcap: 0, ocr: 1}"],
          "source 'union' has no task 'a.vqa' for the column 'vqa_text'. Choose from a.ocr, ocr."),
         (["stages.masks.source={name: coco_instances, path: x.yam, images: .}"],
@@ -366,10 +371,10 @@ stages:
 
 
 def test_parts_of_a_union_are_told_by_their_line_and_overridden_by_name(trial: Path) -> None:
-    (trial / "x.yaml").write_text("name: trial\nscale: tiny\nevaluate: [probe]\n" + UNION)
+    (trial / "x.yaml").write_text("name: trial\nscale: tiny\npretrain: random\nevaluate: [probe]\n" + UNION)
     with pytest.raises(ConfigError) as error:
         load("x.yaml")
-    assert str(error.value) == "x.yaml:11: there is no file or folder 'nothere.json'."
+    assert str(error.value) == "x.yaml:12: there is no file or folder 'nothere.json'."
     source = load("x.yaml", ["data.source.parts.more.path=x.yaml", "data.source.parts.pages.pages=3"]).data.source
     assert source.options["parts"]["more"].options["path"] == "x.yaml"
     assert source.options["parts"]["pages"].options["pages"] == 3
@@ -377,8 +382,8 @@ def test_parts_of_a_union_are_told_by_their_line_and_overridden_by_name(trial: P
 
 def test_a_grid_may_vary_a_part_of_a_union(trial: Path) -> None:
     grid = "grid: {data.source.parts.pages.pages: [1, 0]}\n"
-    (trial / "x.yaml").write_text("name: trial\nscale: tiny\nevaluate: [probe]\n" + grid + UNION)
-    with pytest.raises(ConfigError, match=r"x\.yaml:4: data\.source\.parts\.pages\.pages should be at least 1, not 0"):
+    (trial / "x.yaml").write_text("name: trial\nscale: tiny\npretrain: random\nevaluate: [probe]\n" + grid + UNION)
+    with pytest.raises(ConfigError, match=r"x\.yaml:5: data\.source\.parts\.pages\.pages should be at least 1, not 0"):
         load("x.yaml", ["data.source.parts.more.path=x.yaml"])
 
 

@@ -93,6 +93,15 @@ def test_pictures_without_any_text_cannot_be_read_from(tmp_path: Path) -> None:
         list(FolderSource(str(tmp_path)).sentences(0, 16))
 
 
+def test_texts_that_cannot_be_used_are_noted(tmp_path: Path) -> None:
+    source = FolderSource(str(fill(tmp_path)))
+    (tmp_path / "ape" / "0.txt").write_text(" \n")
+    assert set(source.sentences(0, 16)) == {"An ape, sitting.", "red fox"}
+    assert source.skips.seen == source.size("train") == 4
+    bad = {f"{tmp_path / 'ape' / '0.jpg'}: its text is empty", f"{tmp_path / 'loose.png'}: its text is empty"}
+    assert set(source.skips.taken()) == bad
+
+
 def test_a_picture_that_has_gone(tmp_path: Path) -> None:
     records = FolderRecords(fill(tmp_path))
     (tmp_path / "ape" / "0.jpg").unlink()

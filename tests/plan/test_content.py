@@ -24,3 +24,13 @@ def test_a_source_that_says_nothing_of_its_content_has_no_digest(monkeypatch):
     SOURCE.names()
     monkeypatch.setitem(SOURCE._entries, "silent", Entry("silent", SourceBase))
     assert content.data_of(Part(name="silent")) == ""
+
+
+def test_parts_in_another_order_are_other_content(tmp_path):
+    """Their pictures lie one part behind the other: features of the one order are no features of the other."""
+    for name in "ab":
+        (tmp_path / f"{name}.tsv").write_text(f"a cat\t{name}.png")
+    parts = {n: Part(name="tsv", options={"path": f"{tmp_path}/{n}.tsv", "images": str(tmp_path)}) for n in "ab"}
+    turned = dict(reversed(parts.items()))
+    one, other = (content.data_of(Part(name="union", options={"parts": each})) for each in (parts, turned))
+    assert one != other

@@ -10,10 +10,12 @@ from pali3kit.language.ul2 import UL2
 from pali3kit.models.pali import PaLI
 from pali3kit.plan.pali import Texts
 from pali3kit.projector.linear import LinearProjector
+from pali3kit.projector.resampler import ResamplerProjector
 from pali3kit.text.tokenizer import Tokenizer, train_tokenizer
 from pali3kit.training.context import Execution
-from pali3kit.training.joint import count_passes, shared
+from pali3kit.training.joint import count_passes, longest, shared
 from pali3kit.training.modules import Batch, PaLIModule
+from pali3kit.training.stream import Sight
 from pali3kit.vision.vit import ViT
 
 LENGTHS = Texts(source={}, image_size=16, bins=9, prompt_length=20, target_length=80)
@@ -94,6 +96,19 @@ def test_after_a_replacement_every_token_still_weighs_the_same(tokenizer: Tokeni
     drawn = sum(len(tokenizer.encode(e.target, eos=True, max_length=80)) for e in EXAMPLES)
     assert float(batch["share"]) == pytest.approx(int(batch["target_mask"].sum()) / drawn)
     assert int(batch["target_mask"].sum()) != drawn
+
+
+def test_the_tokens_of_an_example_are_those_that_the_projector_leaves() -> None:
+    """And all that a vision encoder has, where it learns."""
+    vision = ViT(64, width=12, depth=1, heads=2, mlp=16, patch=8)
+    language = UL2(50, width=16, encoder_depth=1, decoder_depth=1, heads=2, head_width=8, mlp=24)
+    few = PaLI(None, ResamplerProjector(12, 16, tokens=4), language)
+    all_ = PaLI(None, LinearProjector(12, 16), language)
+    sights = [Sight("tokens", lambda n: torch.empty(0), 1, (8, 8), 12, seen) for seen in (None, vision)]
+    assert [longest(few, sight, 20) for sight in sights] == [24, 64]
+    assert [longest(all_, sight, 20) for sight in sights] == [84, 84]
+    vision.requires_grad_(False)
+    assert longest(few, sights[1], 20) == 24
 
 
 def test_passes_hold_as_many_tokens_as_are_allowed() -> None:

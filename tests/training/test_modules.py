@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import math
+from pathlib import Path
+
+import lightning as L
 import pytest
 import torch
+from torch.utils.data import DataLoader
 
+from pali3kit.config.part import Optimizer, Schedule
+from pali3kit.errors import StageError
 from pali3kit.language.ul2 import UL2
 from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.models.classifier import Classifier
@@ -21,6 +28,7 @@ from pali3kit.training.modules import (
     SigLIPModule,
     StageModule,
 )
+from pali3kit.training.optimizers import build_optimizer, build_schedule
 from pali3kit.vision.vit import ViT
 
 
@@ -94,3 +102,36 @@ def test_the_z_loss_adds_the_square_of_the_normaliser() -> None:
         logits = module.model.decode(shift_right(batch["targets"], module.model.start_id), memory, batch["input_mask"])
         added = heavy.losses(batch)["loss"] - module.losses(batch)["loss"]
     assert float(added) == pytest.approx(0.5 * float(logits.logsumexp(-1).square().mean()), rel=1e-4)
+
+
+class Rates(L.Callback):
+    """The learning rate of every step."""
+
+    def __init__(self) -> None:
+        self.seen: list[float] = []
+
+    def on_train_batch_start(self, trainer: L.Trainer, *rest: object) -> None:
+        self.seen.append(trainer.optimizers[0].param_groups[0]["lr"])
+
+
+def test_a_trainer_of_somebodys_has_a_schedule_of_its_own_steps(tmp_path: Path) -> None:
+    module, batch = SigLIPModule(CASES["siglip"][0].model), CASES["siglip"][1]
+    loader, rates = DataLoader([batch] * 4, batch_size=None), Rates()
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    quiet |= {"enable_model_summary": False, "accelerator": "cpu", "default_root_dir": tmp_path}
+    L.Trainer(max_epochs=3, callbacks=[rates], **quiet).fit(module, loader)
+    cosine = [0.5 * (1 + math.cos(math.pi * (step - 1) / 11)) for step in range(1, 12)]
+    assert rates.seen == pytest.approx([1e-3 * factor for factor in (1.0, *cosine)])
+    with pytest.raises(StageError, match="a schedule needs an end: give the Trainer max_steps"):
+        L.Trainer(max_epochs=-1, **quiet).fit(module, loader)
+
+
+@pytest.mark.parametrize("schedule", ["cosine", "constant", "rsqrt"])
+@pytest.mark.parametrize("cooldown", [0.0, 0.5])
+def test_whoever_trains_longer_than_was_said_never_climbs_the_loss(schedule: Schedule, cooldown: float) -> None:
+    options = Optimizer(schedule=schedule, cooldown=cooldown)
+    optimizer = build_optimizer(CASES["classifier"][0].model, options)
+    for steps in (1, 4):
+        factor = build_schedule(optimizer, options, steps).lr_lambdas[0]
+        later = [factor(step) for step in range(steps, 40)]
+        assert min(later) >= 0 and len(set(later)) == 1

@@ -7,11 +7,11 @@ from functools import lru_cache
 import numpy as np
 
 from pali3kit.data.sets.contract import LabelledSet
-from pali3kit.data.source import STRETCH
+from pali3kit.data.source import STRETCH, SourceBase
 from pali3kit.errors import DataError
 
 
-class EndlessSet:
+class EndlessSet(SourceBase):
     """The train split as `training.pictures.Pictures` asks for it: every pass over it has another order.
 
     A position in the stream says which picture it is, so that a run continues in the middle of a pass. Raises DataError

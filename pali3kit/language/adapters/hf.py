@@ -11,6 +11,7 @@ from pali3kit.errors import ConfigError, WeightsError
 from pali3kit.language.adapters.base import HfLanguage, HfModel
 from pali3kit.language.adapters.causal import HfPrefixLM
 from pali3kit.language.adapters.seq2seq import HfSeq2Seq
+from pali3kit.nn.unread import reads_weights
 from pali3kit.registry import LANGUAGE
 
 KINDS: dict[str, Callable[[HfModel, int], HfLanguage]] = {
@@ -44,8 +45,9 @@ def create_hf(source: str, vocabulary: int) -> HfLanguage:
         for kind, adapter in KINDS.items():
             auto = getattr(transformers, kind)
             if type(config) in auto._model_mapping:
-                wrapped = adapter(_with_rows(auto.from_pretrained(source), vocabulary), vocabulary)
-                if isinstance(wrapped, HfPrefixLM):
+                model = auto.from_pretrained(source) if reads_weights() else auto.from_config(config)
+                wrapped = adapter(_with_rows(model, vocabulary), vocabulary)
+                if isinstance(wrapped, HfPrefixLM) and reads_weights():
                     wrapped.eval()
                     wrapped.demand_prefix()
                     wrapped.train()

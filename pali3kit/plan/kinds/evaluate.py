@@ -7,10 +7,11 @@ from dataclasses import dataclass
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.budgets import task_recipe
 from pali3kit.plan.cell import CellSteps
+from pali3kit.plan.content import languages_of
 from pali3kit.plan.kinds.kind import StageKind
 from pali3kit.plan.pali import Texts, inputs, size_of, start_step, texts_of, tuned_step
 from pali3kit.plan.step import Step
-from pali3kit.registry import SOURCE
+from pali3kit.types import Json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,9 +65,13 @@ def _units(step: Step) -> int:
     """Examples."""
     config = step.config
     assert isinstance(config, Config)
-    options = {key: value for key, value in config.source.items() if key != "name"}
-    languages = len(SOURCE.build(str(config.source["name"]), **options).languages)
-    return BENCHMARK.find(config.column).count(config.test, config.limit, languages)
+    return BENCHMARK.find(config.column).count(config.test, config.limit, len(languages_of(config.source)))
+
+
+def _costs(step: Step) -> dict[str, Json]:
+    """Answers are taken for as long, but those of regions."""
+    regions = BENCHMARK.find(str(step.plain["column"])).regions
+    return {"beams": step.plain["beams"], "regions": regions}
 
 
 def _detail(step: Step) -> str:
@@ -83,6 +88,7 @@ KIND = StageKind(
     version=3,
     make=_make,
     units=_units,
+    costs=_costs,
     seconds=0.008,
     detail=_detail,
 )

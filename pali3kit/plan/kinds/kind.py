@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 
 from pali3kit.config.budgets import Complaint
@@ -10,7 +10,7 @@ from pali3kit.config.kinds import hints, readable
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import RegistryError
 from pali3kit.plan.step import Step
-from pali3kit.types import TypeForm
+from pali3kit.types import Json, TypeForm
 
 _READABLE = (
     "Choose from int, float, str, bool, Literal, list, tuple[..., ...], dict[str, ...] and dataclasses of these."
@@ -60,6 +60,7 @@ class StageKind:
             not run it leave the section out, and types that a file can give (`config.kinds.readable`).
         module: where its `run(config, context)` and `calibrate(config, sizes)` are.
         units: counts the work of a step in the unit of its progress (examples, pictures, windows, sets); at least 1.
+        costs: what of the configuration a unit's cost depends on when it is measured ahead; all where it is None.
         seconds: a first guess of one unit's on one slow core, only used to order stages that nobody has measured.
         seeded: whether it draws at random; what does not is shared by all seeds.
         spread: may be shared among ranks.
@@ -80,6 +81,7 @@ class StageKind:
     options: type | None = None
     module: str = ""
     units: Callable[[Step], int] = examples
+    costs: Callable[[Step], Mapping[str, Json]] | None = None
     seconds: float = 1.0
     seeded: bool = False
     spread: bool = False

@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from pali3kit.config.budgets import Complaint, needs_lit, reads_texts, required_budget, spreadable
 from pali3kit.config.memory import affordable, text_parameters
+from pali3kit.config.offers import supervising
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Lit
 from pali3kit.config.supply import paired
@@ -36,7 +37,7 @@ def _make(cell: CellSteps) -> Step:
         text=section.text or pretraining.text,
         bias=pretraining.bias if section.bias is None else section.bias,
     )
-    source = section.source or cell.experiment.data.source
+    source = supervising(section.source or cell.experiment.data.source, "texts")
     config = Config(**scenes_of(source, model.image_size), text_length=pretraining.text_length, training=training)
     return cell.new("lit", config, vision=cell.step("vision"), tokenizer=cell.step("tokenizer"))
 

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from pali3kit.config.budgets import Complaint, spendable
 from pali3kit.config.given import found, taught
-from pali3kit.config.offers import tasks_of
+from pali3kit.config.offers import supervising, tasks_of
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Masks
 from pali3kit.plan.cell import CellSteps
@@ -37,7 +37,7 @@ class Config(Scenes):
 def _make(cell: CellSteps) -> Step:
     """Of files any object will do; the world is asked for those that it can refer to."""
     part, section = cell.experiment.model.masks, cell.experiment.stages.masks
-    source = section.source or cell.experiment.data.source
+    source = supervising(section.source or cell.experiment.data.source, "masks")
     config = Config(
         **scenes_of(source, cell.experiment.model.image_size),
         task=INSTANCE if INSTANCE in (tasks_of(source) or ()) else "refer",

@@ -14,6 +14,7 @@ from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.kinds.kind import StageKind
 from pali3kit.plan.pali import Texts, at_size, has_regions, inputs, size_of, start_step, texts_of
 from pali3kit.plan.step import Step
+from pali3kit.types import Json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,6 +63,13 @@ def _check(cell: Experiment) -> Iterator[Complaint]:
     yield from affordable(cell, "transfer", language_size(cell), section.optimizer)
 
 
+def _costs(step: Step) -> dict[str, Json]:
+    """Texts of all tasks are taken for as long, but those of regions."""
+    regions = has_regions({str(step.plain["task"]): 1.0})
+    pictures = step.plain["source"] if "count" in step.plain else None
+    return {"training": step.plain["training"], "regions": regions, "source": pictures}
+
+
 def _detail(step: Step) -> str:
     return f"{step.plain.get('column') or step.plain['task']}{at_size(step)}"
 
@@ -76,6 +84,7 @@ KIND = StageKind(
     version=2,
     make=_make,
     check=_check,
+    costs=_costs,
     seconds=0.009,
     seeded=True,
     spread=True,

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from pali3kit.config.budgets import Complaint, spendable, spreadable
 from pali3kit.config.memory import affordable, vision_parameters
+from pali3kit.config.offers import supervising
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import VisionPretraining
 from pali3kit.plan.cell import CellSteps
@@ -44,7 +45,8 @@ class Config(StageConfig):
 
 def _make(cell: CellSteps) -> Step:
     """The tokenizer and the text tower are SigLIP's alone."""
-    experiment, source = cell.experiment, cell.experiment.data.source
+    experiment = cell.experiment
+    source = supervising(experiment.data.source, "labels" if experiment.pretrain == "classif" else "texts")
     vision, pretrained = experiment.model.vision, experiment.pretrain in ARM_FIELDS
     config = Config(
         pretrain=experiment.pretrain,

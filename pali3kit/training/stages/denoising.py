@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 
 import torch
+from torch import Tensor
 
 from pali3kit.evals.denoising import BATCH, held_out_loss, window_nats
+from pali3kit.language.contract import LanguageModel
 from pali3kit.plan.kinds.denoising import Config
 from pali3kit.registry import LANGUAGE
 from pali3kit.training.calibration import count, fastest_seconds, random_ids, vocabulary
@@ -14,6 +16,7 @@ from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.corpus import listing, windows
 from pali3kit.training.device import chosen_device
 from pali3kit.training.parts import build_part, build_source, read_language, read_tokenizer
+from pali3kit.training.weighing import Weighed, rehearsing, weigh_forward
 
 
 def run(config: Config, context: StageContext) -> None:
@@ -36,5 +39,16 @@ def calibrate(config: Config, sizes: Sizes) -> Cost:
     length = config.length
     inputs, targets = random_ids(sizes, BATCH, length * 3 // 4), random_ids(sizes, BATCH, length // 2)
     masks = {"input_mask": torch.ones_like(inputs, dtype=torch.bool), "target_mask": targets > 0}
+    if rehearsing():  # all of a target is asked for, where on average half is
+        raise Weighed(
+            weigh_forward(language, lambda: _logits(language, inputs[:1], targets[:1]), length * 5 // 4, BATCH)
+        )
     seconds = fastest_seconds(lambda number: window_nats(language, {"inputs": inputs, "targets": targets, **masks}))
     return Cost(seconds / BATCH, 1.0, count(language), length * 5 // 4)
+
+
+def _logits(language: LanguageModel, inputs: Tensor, targets: Tensor) -> Tensor:
+    """Those of `targets` `[B,T]` behind `inputs` `[B,N]`."""
+    given = torch.ones_like(inputs, dtype=torch.bool)
+    memory = language.encode(language.embed(inputs), given)
+    return language.to_logits(language.decode_states(targets, memory, given))

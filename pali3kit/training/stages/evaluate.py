@@ -22,12 +22,13 @@ from pali3kit.language.regions import RegionGrammar
 from pali3kit.nn.positions import Grid
 from pali3kit.plan.kinds.evaluate import Config
 from pali3kit.training.calibration import TARGET, count, fastest_seconds, random_pairs, random_pali
-from pali3kit.training.context import Cost, Sizes, StageContext
+from pali3kit.training.context import Cost, Sizes, StageContext, Weight
 from pali3kit.training.corpus import listing
 from pali3kit.training.device import chosen_device
 from pali3kit.training.frozen import FrozenTokens
 from pali3kit.training.parts import build_source, read_masks, read_pali, read_tokenizer, read_vision
 from pali3kit.training.pictures import picture_or_black
+from pali3kit.training.weighing import FP32, Weighed, rehearsing
 
 
 def run(config: Config, context: StageContext) -> None:
@@ -125,5 +126,9 @@ def calibrate(config: Config, sizes: Sizes) -> Cost:
     model, width, grid = random_pali(sizes)
     batch = random_pairs(sizes, BATCH, width, grid, regions=BENCHMARK.find(config.column).regions)
     inputs = (batch["tokens"], grid, batch["prompts"], batch["prompt_mask"])
+    tokens = model.projector.out_tokens(grid) + 2 * TARGET
+    if rehearsing():  # only numbers tell how long an answer gets: it is as long as a target
+        held = count(model)
+        raise Weighed(Weight(held, FP32 * held, tokens=tokens, effort=2 * held * tokens * BATCH * config.beams))
     seconds = fastest_seconds(lambda number: model.eval().generate(*inputs, TARGET, config.beams))
-    return Cost(seconds / BATCH, 1.0, count(model), grid[0] * grid[1] + 2 * TARGET)
+    return Cost(seconds / BATCH, 1.0, count(model), tokens)

@@ -37,7 +37,7 @@ def run(config: Config, context: StageContext) -> None:
 
 
 def _train(config: Config, context: StageContext, model: MaskVQVAE) -> None:
-    budget, source = config.training, build_source(config.source, config.image_size)
+    budget, source = config.training, build_source(config.source, config.image_size).telling("masks")
     task = source.task(config.task, bins=1000)
 
     def make(step: int) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pali3kit.plan.kinds.transfer import Config
+from pali3kit.plan.pali import has_regions
 from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.joint import cost, frozen, train
 from pali3kit.training.parts import publish, read_pali, read_parts, read_tokenizer
@@ -25,4 +26,4 @@ def run(config: Config, context: StageContext) -> None:
 
 def calibrate(config: Config, sizes: Sizes) -> Cost:
     """Seconds per example."""
-    return cost(config, sizes, config.training, regions=config.task == "refer")
+    return cost(config, sizes, config.training, regions=has_regions({config.task: 1.0}))

@@ -87,6 +87,7 @@ def _classification(
     pictures: Pictures, vision: VisionEncoder, budget: VisionPretraining
 ) -> tuple[StageModule, MakeBatch]:
     """The classification arm: labels say which of the source's classes are in a picture."""
+    pictures = pictures.telling("labels")
     classes = len(pictures.source.classes)
     module = ClassifierModule(Classifier(vision, classes, budget.head_bias), budget.loss)
     return module, lambda step: pictures.with_labels(step, classes)

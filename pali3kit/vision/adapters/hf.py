@@ -5,12 +5,13 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from torch import Tensor, nn
 
 from pali3kit.errors import ConfigError, WeightsError, choose, first_line
 from pali3kit.images.spec import RESAMPLING, ImageSpec
+from pali3kit.nn.unread import reads_weights
 from pali3kit.registry import VISION
 from pali3kit.vision.contract import Adapter
 
@@ -136,8 +137,10 @@ def _load(source: str) -> _VisionModel:
     if kind not in CLASSES:
         raise ConfigError([f"hf/{source} is a '{kind}', not a vision model that is known here.{choose(kind, CLASSES)}"])
     options = {"add_pooling_layer": False} if kind == "vit" else {}
-    model: _VisionModel = getattr(transformers, CLASSES[kind]).from_pretrained(source, **options)
-    return model
+    wanted = getattr(transformers, CLASSES[kind])
+    if not reads_weights():
+        return cast(_VisionModel, wanted(wanted.config_class.from_pretrained(source), **options))
+    return cast(_VisionModel, wanted.from_pretrained(source, **options))
 
 
 def _preprocessing(source: str) -> tuple[str, Any]:

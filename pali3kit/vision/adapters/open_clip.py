@@ -13,6 +13,7 @@ from torch import Tensor
 from pali3kit.errors import ConfigError, RegistryError, WeightsError, choose, first_line, nearest
 from pali3kit.images.spec import ImageSpec
 from pali3kit.nn.positions import Grid
+from pali3kit.nn.unread import reads_weights
 from pali3kit.registry import VISION
 from pali3kit.vision.contract import Adapter, square_grid
 
@@ -80,6 +81,8 @@ def create(name: str, pretrained: str | None, image_size: int | None = None) -> 
             f"open_clip has no weights '{pretrained}' of {name}, and {Path(pretrained).resolve()} is no file."
             f"{choose(pretrained, tags)}"
         )
+    if not reads_weights():
+        pretrained = None
     try:
         return open_clip.create_model(name, pretrained=pretrained, force_image_size=image_size)
     except Exception as error:  # a damaged file is told by whatever its reader stumbles over

@@ -14,6 +14,7 @@ from torch import Tensor
 from pali3kit.errors import ConfigError, RegistryError, nearest
 from pali3kit.images.spec import ImageSpec
 from pali3kit.nn.positions import Grid
+from pali3kit.nn.unread import reads_weights
 from pali3kit.registry import VISION
 from pali3kit.vision.contract import Adapter
 
@@ -78,7 +79,9 @@ def _create(name: str, image_size: int, pretrained: bool) -> _FeatureModel:
     if not timm.is_model(architecture):
         raise RegistryError(f"timm has no model '{architecture}'.{nearest(architecture, timm.list_models())}")
     sizes: dict[str, Any] = {"img_size": image_size, "dynamic_img_size": True} if _takes_sizes(architecture) else {}
-    return cast(_FeatureModel, timm.create_model(name, pretrained=pretrained, num_classes=0, **sizes))
+    return cast(
+        _FeatureModel, timm.create_model(name, pretrained=pretrained and reads_weights(), num_classes=0, **sizes)
+    )
 
 
 def _takes_sizes(architecture: str) -> bool:
