@@ -23,8 +23,9 @@ from safetensors import SafetensorError, safe_open
 from pali3kit.catalogue import STAGE
 from pali3kit.config.digest import digest
 from pali3kit.execution.host import processor
+from pali3kit.execution.manifest import Manifest
 from pali3kit.execution.process import Worker
-from pali3kit.execution.store import Manifest, Store
+from pali3kit.execution.store import Store
 from pali3kit.execution.worker import Calibrated
 from pali3kit.execution.workload import shape, units
 from pali3kit.plan.step import Step, critical_path

@@ -11,13 +11,13 @@ from multiprocessing.connection import wait
 from pali3kit.execution.process import ALONE, Worker
 from pali3kit.execution.progress import Display
 from pali3kit.execution.store import Store
-from pali3kit.execution.worker import Busy, Failed, Finished, Message, Progress
+from pali3kit.execution.worker import Busy, Failed, Finished, Message, Progress, Told
 from pali3kit.plan.step import Step, critical_path
 from pali3kit.training.context import Execution
 
 _POLL_SECONDS = 0.5
 _BUSY_SECONDS = 1.0
-CHECKPOINT, SKIPPED = "last.ckpt", "skipped.txt"  # of training, and the list of samples that could not be used
+SKIPPED = "skipped.txt"  # the list of samples that could not be used
 
 
 @dataclass
@@ -80,8 +80,6 @@ class Scheduler:
             self.waiting.remove(step)
             worker.make(step)
             self.display.started(step)
-            if (self.store.work(step) / CHECKPOINT).exists():
-                self.display.say(f"{step.label}: continues from its checkpoint")
 
     def _ready(self, step: Step) -> bool:
         blocked = any(parent.digest in self.open for parent in step.parents.values())
@@ -92,6 +90,9 @@ class Scheduler:
             step = worker.step
             if isinstance(message, Progress) and step is not None:
                 self.display.progressed(step, message.done, message.total, message.numbers)
+                continue
+            if isinstance(message, Told) and step is not None:
+                self.display.say(f"{step.label}: {message.text}")
                 continue
             worker.step = None
             if step is not None:

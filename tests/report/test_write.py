@@ -43,11 +43,9 @@ def test_a_changed_score_changes_the_report_and_not_the_experiment(made_up, tmp_
     run = made_up(["probe"])
     written(run, tmp_path / "run")
     (step,) = [step for step in run.graph.steps if step.label == "probe siglip"]
-    path = run.store.path(step) / "metrics.json"
-    text = path.read_text()
-    metrics = json.loads(text)
+    metrics = json.loads((run.store.path(step) / "metrics.json").read_text())
     metrics["value"] = 1.0
-    path.write_text(json.dumps(metrics).ljust(len(text)))
+    run.rewrite(step, "metrics.json", json.dumps(metrics))
     changed = {path.name for path in written(run, tmp_path / "run")}
     assert changed == {"report.json", "report.csv", "report.md", "report.tex", "report.html"}
 
