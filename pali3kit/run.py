@@ -53,7 +53,7 @@ class UsageError(Pali3Error):
 class Command:
     """`arguments` are the fewest and the most that the function takes; `overrides`, whether it takes key=value.
 
-    `options` are the keys that may be written `--key value` too.
+    `options` are the keys that may be written `--key value` too. `prints`: what it prints is all that it is for.
     """
 
     function: Callable[[list[str], list[str]], int]
@@ -61,6 +61,7 @@ class Command:
     arguments: tuple[int, int] = (1, 1)
     overrides: bool = True
     options: tuple[str, ...] = ()
+    prints: bool = False
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,7 +73,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if output is None or output.lost is None or isinstance(output.lost, BrokenPipeError):
             return code  # the reader, `head` say, may have seen enough
         print(f"standard output: {output.lost.strerror}: what was printed is lost", file=sys.stderr)
-        return code or (0 if _verb(words) == "run" else 2)  # a run is not done in order to be read along
+        return code or (2 if COMMANDS[_verb(words)].prints else 0)
 
 
 def _answer(words: list[str]) -> int:
@@ -266,7 +267,7 @@ def _shape(shape: VitShape | LanguageShape) -> str:
 COMMANDS = {
     "run": Command(_run, "FILE [key=value ...]"),
     "check": Command(_check, "check FILE [key=value ...]"),
-    "plan": Command(_plan, "plan FILE [key=value ...]"),
+    "plan": Command(_plan, "plan FILE [key=value ...]", prints=True),
     "report": Command(_report, "report RUN_FOLDER", overrides=False),
     "verify": Command(_verify, "verify [STORE | RUN_FOLDER | FILE [key=value ...]]", arguments=(0, 1)),
     "tokenizer": Command(
@@ -275,8 +276,8 @@ COMMANDS = {
         arguments=(1, sys.maxsize),
         options=("out", "vocabulary", "field"),
     ),
-    "list": Command(_list, "list [KIND]", arguments=(0, 1), overrides=False),
-    "show": Command(_show, "show KIND/NAME", overrides=False),
+    "list": Command(_list, "list [KIND]", arguments=(0, 1), overrides=False, prints=True),
+    "show": Command(_show, "show KIND/NAME", overrides=False, prints=True),
 }
 
 if __name__ == "__main__":
