@@ -11,7 +11,7 @@ from multiprocessing.connection import wait
 from pali3kit.execution.process import ALONE, Worker
 from pali3kit.execution.progress import Display
 from pali3kit.execution.store import Store
-from pali3kit.execution.worker import Busy, Failed, Finished, Message, Progress, Told
+from pali3kit.execution.worker import Busy, Failed, Finished, Message, Progress
 from pali3kit.plan.step import Step, critical_path
 from pali3kit.training.context import Execution
 
@@ -89,10 +89,10 @@ class Scheduler:
         for message in worker.messages():
             step = worker.step
             if isinstance(message, Progress) and step is not None:
-                self.display.progressed(step, message.done, message.total, message.numbers)
-                continue
-            if isinstance(message, Told) and step is not None:
-                self.display.say(f"{step.label}: {message.text}")
+                if message.said:
+                    self.display.say(f"{step.label}: {message.said}")
+                else:
+                    self.display.progressed(step, message.done, message.total, message.numbers)
                 continue
             worker.step = None
             if step is not None:

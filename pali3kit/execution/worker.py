@@ -36,18 +36,12 @@ _CLOCK_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Progress:
-    """A running stage has done `done` of `total` units."""
+    """A running stage has done `done` of `total` units, or has something to be `said` to whoever watches."""
 
     done: int
     total: int
     numbers: dict[str, float]
-
-
-@dataclass(frozen=True)
-class Told:
-    """Something to be said of a running stage."""
-
-    text: str
+    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,7 +73,7 @@ class Calibrated:
 
 
 MOST_EFFORT = 1e12  # FLOPs of one call of what is timed: about 20 s on a core
-Message = Progress | Told | Finished | Failed | Busy | Calibrated
+Message = Progress | Finished | Failed | Busy | Calibrated
 Send = Callable[[Message], None]
 
 
@@ -130,7 +124,7 @@ def _run(step: Step, store: Store, threads: int, execution: Execution, send: Sen
         report = _Reporter(send, clock)
         settle(threads, step.seed)
         parents = {role: store.path(parent) for role, parent in step.parents.items()}
-        context = StageContext(folder, parents, step.seed, report, threads, execution, lambda text: send(Told(text)))
+        context = StageContext(folder, parents, step.seed, report, threads, execution, report.say)
         if kind.spread and execution.ranks > 1:
             run_ranks(kind.target, step.config, context)
         else:
@@ -207,6 +201,9 @@ class _Reporter:
             self.send(Progress(done, total, dict(self.numbers)))
         if now - self.clock.saved >= _CLOCK_SECONDS:
             self.clock.save()
+
+    def say(self, text: str) -> None:
+        self.send(Progress(0, 0, {}, text))
 
 
 @contextmanager
