@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -138,6 +139,22 @@ def test_samples_that_cannot_be_paired_are_said_and_not_hidden(made_up):
     cell = cell_of(run.report(), "SigLIP", "probe")
     assert cell.delta is None
     assert cell.reasons[0].startswith("no difference: seed 0: 39 samples cannot be paired")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("{", r"metrics\.json is damaged"), ("{}", "its metrics do not tell probe: no 'value'")]
+)
+def test_damaged_metrics_fail_their_cell_and_nothing_else(made_up, tmp_path, text, words):
+    """Of an artifact without digests, or of a plug-in: what the store cannot know to be damaged."""
+    run = made_up(["probe", "caption"])
+    (step,) = [step for step in run.graph.steps if step.label == "probe siglip"]
+    run.rewrite(step, "metrics.json", text)
+    report = run.report()
+    cell = cell_of(report, "SigLIP", "probe")
+    assert cell.status == "failed" and cell.ours is None and str(tmp_path) not in cell.reasons[0]
+    assert re.search(words, cell.reasons[0]) and cell.reasons[0].startswith("seed 0: probe siglip: ")
+    assert cell_of(report, "SigLIP", "caption").status == cell_of(report, "Classif", "probe").status == "done"
+    assert run.timings()["stages"]
 
 
 def test_two_rows_that_score_nothing_decide_nothing(made_up):
