@@ -28,7 +28,8 @@ CHECKOUT = Path(__file__).resolve().parents[1]
 NAME, REPORT = "ablate_classif", "report"
 FILES = ("report.json", "report.csv", "report.md", "report.tex", "report.html")
 COST = re.compile(rb"<section><h2>Cost</h2>.*?</section>", re.DOTALL)
-VICTIMS = ("group", "parent", "worker")
+VICTIMS = ("worker", "group", "parent")
+LEAVES = {"vision", "language", "masks", "features", "multimodal", "transfer", "embed"}  # files before they are done
 SHORTEST, LONGEST = 0.05, 15.0  # seconds between the moment that something begins and the kill; some go into importing
 
 
@@ -46,6 +47,12 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
 def working(folder: Path) -> set[str]:
     """The kinds of stages that are being made: those whose lock is held."""
     return {lock.name.rpartition("-")[0] for lock in (folder / "store" / "work").glob("*.lock") if _held(lock)}
+
+
+def deep(folder: Path, kind: str) -> bool:
+    """Whether a stage of this kind has left more on the disk than what it printed: it is in the middle of its work."""
+    files = (file for work in (folder / "store" / "work").glob(f"{kind}-*/") for file in work.glob("*"))
+    return any(file.name != "output.txt" for file in files)
 
 
 def _held(lock: Path) -> bool:
@@ -103,8 +110,8 @@ def attempt(folder: Path, wanted: str, victim: str) -> set[str]:
     process = start(folder)
     while process.poll() is None:
         at_work = {REPORT} if reporting(folder, before) else working(folder)
-        if at_work if not wanted else wanted in at_work:
-            time.sleep(_delay(REPORT in at_work, wanted))
+        if (wanted in at_work and (wanted not in LEAVES or deep(folder, wanted))) if wanted else at_work:
+            time.sleep(_delay(REPORT in at_work or wanted in LEAVES, wanted))
             hit = {REPORT} if reporting(folder, before) else working(folder)
             if hit and kill(process, victim):
                 process.wait()  # the parent of a killed worker makes what it can without it
@@ -115,9 +122,9 @@ def attempt(folder: Path, wanted: str, victim: str) -> set[str]:
     return set()
 
 
-def _delay(report: bool, wanted: str) -> float:
-    """The report is quick; one kind of stage may be quick or slow; anything may come in a run from its start on."""
-    if report:
+def _delay(brief: bool, wanted: str) -> float:
+    """The report and what is in the middle are soon over; one kind of stage may be quick or slow, and a whole run long."""
+    if brief:
         return random.uniform(0.0, 0.5)
     return SHORTEST * (LONGEST / SHORTEST) ** random.random() if wanted else random.uniform(SHORTEST, 2 * LONGEST)
 
@@ -149,7 +156,7 @@ def main(folder: Path, kills: int = 40, seed: int = 0) -> int:
         wanted = min(kinds, key=lambda kind: hits[kind]) if through else ""
         if wanted:
             take_away(other, wanted)
-        victim = VICTIMS[done % len(VICTIMS)] if wanted != REPORT else VICTIMS[done % 2]  # its workers are gone
+        victim = _victim(done, wanted)
         hit = attempt(other, wanted, victim)
         through = through or not hit
         if hit:
@@ -166,6 +173,11 @@ def main(folder: Path, kills: int = 40, seed: int = 0) -> int:
     print(", ".join(f"{victim} {count}" for victim, count in victims.items()))
     print("\n".join(wrong) or "the reports are equal to the byte, and nothing is left behind")
     return int(bool(wrong))
+
+
+def _victim(done: int, wanted: str) -> str:
+    """In turn; without a worker the rest of a first run would be made undisturbed, and the report has none any more."""
+    return VICTIMS[done % 3] if wanted not in ("", REPORT) else VICTIMS[1 + done % 2]
 
 
 def _bytes(folder: Path, name: str) -> bytes:
