@@ -123,7 +123,7 @@ def attempt(folder: Path, wanted: str, victim: str) -> set[str]:
 
 
 def _delay(brief: bool, wanted: str) -> float:
-    """The report and what is in the middle are soon over; one kind of stage may be quick or slow, and a whole run long."""
+    """The report and what is begun are soon over; one kind of stage may be quick or slow, and a whole run long."""
     if brief:
         return random.uniform(0.0, 0.5)
     return SHORTEST * (LONGEST / SHORTEST) ** random.random() if wanted else random.uniform(SHORTEST, 2 * LONGEST)
