@@ -30,7 +30,8 @@ FILES = ("report.json", "report.csv", "report.md", "report.tex", "report.html")
 COST = re.compile(rb"<section><h2>Cost</h2>.*?</section>", re.DOTALL)
 VICTIMS = ("worker", "group", "parent")
 LEAVES = {"vision", "language", "masks", "features", "multimodal", "transfer", "embed"}  # files before they are done
-SHORTEST, LONGEST = 0.05, 15.0  # seconds between the moment that something begins and the kill; some go into importing
+SHORTEST, LONGEST = 0.05, 15.0  # seconds between the moment that one stage begins and the kill; some go into importing
+WHOLE = 90.0  # and of a whole run, on a machine with other things to do
 
 
 def start(folder: Path) -> subprocess.Popen[bytes]:
@@ -126,7 +127,7 @@ def _delay(brief: bool, wanted: str) -> float:
     """The report and what is begun are soon over; one kind of stage may be quick or slow, and a whole run long."""
     if brief:
         return random.uniform(0.0, 0.5)
-    return SHORTEST * (LONGEST / SHORTEST) ** random.random() if wanted else random.uniform(SHORTEST, 2 * LONGEST)
+    return SHORTEST * (LONGEST / SHORTEST) ** random.random() if wanted else random.uniform(SHORTEST, WHOLE)
 
 
 def take_away(folder: Path, kind: str) -> None:
