@@ -109,12 +109,13 @@ class Store:
         (work / MANIFEST).write_bytes(sealed(describe(step, work, seconds, threads, made_with or {})))
         for path in (*files_in(work), work):
             sync(path)
+        discarded = work.with_suffix(".damaged")
+        shutil.rmtree(discarded, ignore_errors=True)  # of whoever was killed here
         if target.exists():
-            discarded = work.with_suffix(".damaged")
             os.replace(target, discarded)
-            shutil.rmtree(discarded)
         os.replace(work, target)
         sync(self.root)
+        shutil.rmtree(discarded, ignore_errors=True)
         return target
 
     @contextmanager

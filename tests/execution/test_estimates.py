@@ -73,3 +73,20 @@ def test_parameters_are_counted_from_the_header(tmp_path):
     assert count_parameters(tmp_path / "none.safetensors") is None
     (tmp_path / "bad.safetensors").write_text("no weights at all")
     assert count_parameters(tmp_path / "bad.safetensors") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]", "{", "\x00", '{"KEY": 3}',
+        '{"KEY": {"secondt": 1.0}}', '{"KEY": {"seconds": "1"}}', '{"KEY": {"weight": 1}}',
+        '{"KEY": {"fixed": 1.0}}', '{"KEY": {"weight": {"parameters": 1, "stade": 2}}}',
+    ],
+)  # fmt: skip
+def test_damaged_calibrations_are_measured_again(experiment, text):
+    store = Store(Path(experiment.runtime.store))
+    store.root.mkdir(parents=True)
+    step = build(experiment).steps[0]
+    known = Forecast(store, 1)._key(step)
+    (store.root / "calibration.json").write_text(text.replace("KEY", known))
+    assert Forecast(store, 1).estimate(step).origin == "unknown"

@@ -111,6 +111,15 @@ def test_a_configuration_may_want_large_files_verified_too():
     assert not Store.of(Runtime(store="s")).full and Store.of(Runtime(store="s", verify="full")).full
 
 
+def test_what_a_kill_left_of_a_damaged_artifact_is_no_obstacle(store):
+    (make(store) / "weights.safetensors").write_text("w")
+    left = store.work(STEP).with_suffix(".damaged")
+    left.mkdir(parents=True)
+    (left / "weights.safetensors").touch()
+    make(store)
+    assert store.done(STEP) and not any(store.root.glob("work/*"))
+
+
 def test_another_stages_folder_is_refused(store):
     other = Step("masks", "others", Loose({}))
     make(store, other)
