@@ -115,7 +115,10 @@ class Forecast:
         finally:
             for worker in pool:
                 worker.stop()
-        _write(self.file, self.calibrated)
+        try:
+            _write(self.file, self.calibrated)
+        except OSError as error:  # what was measured serves this plan all the same
+            say(f"{self.file} cannot be written: {error.strerror}")
 
     def _note(self, worker: Worker, say: Callable[[str], None]) -> None:
         for message in worker.messages():
