@@ -28,6 +28,7 @@ def die_with(parent: int, alive: Connection) -> None:
 def die_with_parent(parent: int) -> None:
     """The kernel's half of it, for processes without a pipe; elsewhere than on Linux nothing."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        with suppress(AttributeError, OSError):  # a C library without it: the pipe does it
+            ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
         if os.getppid() != parent:  # it died before the call above
             os._exit(1)

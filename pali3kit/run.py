@@ -23,6 +23,7 @@ from pali3kit.config.load import load
 from pali3kit.config.shapes import LanguageShape, VitShape
 from pali3kit.declared.entry import Entry
 from pali3kit.errors import Pali3Error, choose, nearest
+from pali3kit.streams import lasting
 
 HELP = """\
 usage: python -m pali3kit.run [COMMAND] ARGUMENTS [key=value ...]
@@ -31,6 +32,7 @@ usage: python -m pali3kit.run [COMMAND] ARGUMENTS [key=value ...]
   check FILE           tell all that is wrong with an experiment, without running anything
   plan FILE            show its stages: what is done, what will run, how long it should take
   report RUN_FOLDER    write the report of a finished run again
+  verify [WHAT]        verify all bytes of a store (runs/store), or of what a run folder or a FILE needs
   tokenizer CORPUS...  train a vocabulary: --out FILE --vocabulary PIECES; --field NAME says where .jsonl has its text
   list [KIND]          list the parts there are
   show KIND/NAME       show a part and its options
@@ -51,7 +53,7 @@ class UsageError(Pali3Error):
 class Command:
     """`arguments` are the fewest and the most that the function takes; `overrides`, whether it takes key=value.
 
-    `options` are the keys that may be written `--key value` too.
+    `options` are the keys that may be written `--key value` too. `prints`: what it prints is all that it is for.
     """
 
     function: Callable[[list[str], list[str]], int]
@@ -59,11 +61,22 @@ class Command:
     arguments: tuple[int, int] = (1, 1)
     overrides: bool = True
     options: tuple[str, ...] = ()
+    prints: bool = False
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the program; return its exit code: 0 done, 1 a cell or stage failed, 2 the request makes no sense."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    with lasting() as output:
+        code = _answer(words)
+        sys.stdout.flush()
+        if output is None or output.lost is None or isinstance(output.lost, BrokenPipeError):
+            return code  # the reader, `head` say, may have seen enough
+        print(f"standard output: {output.lost.strerror}: what was printed is lost", file=sys.stderr)
+        return code or (2 if COMMANDS[_verb(words)].prints else 0)
+
+
+def _answer(words: list[str]) -> int:
     try:
         return _dispatch(words)
     except Pali3Error as error:
@@ -72,17 +85,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("Interrupted. The same command continues where this one stopped.", file=sys.stderr)
         return 130
-    except BrokenPipeError:  # the reader, `head` say, has seen enough
-        sys.stderr.close()
-        return 0
     except OSError as error:  # a folder that cannot be written, a disk that is full
-        print(f"{error.filename or 'the disk'}: {error.strerror or error}", file=sys.stderr)
+        print(f"{error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
         return 2
 
 
 def _dispatch(words: list[str]) -> int:
-    plain = [word for word in words if not word.startswith("-") and not OVERRIDE.fullmatch(word)]
-    name = plain[0] if plain and plain[0] in COMMANDS else "run"
+    name = _verb(words)
     command = COMMANDS[name]
     words = _joined(words, command.options)
     overrides = [found[1] for word in words if (found := OVERRIDE.fullmatch(word))]
@@ -106,6 +115,12 @@ def _dispatch(words: list[str]) -> int:
     if len(rest) < low or (overrides and not command.overrides):
         raise UsageError(f"usage: python -m pali3kit.run {command.usage}")
     return command.function(rest, overrides)
+
+
+def _verb(words: Sequence[str]) -> str:
+    """The command that is asked for."""
+    plain = [word for word in words if not word.startswith("-") and not OVERRIDE.fullmatch(word)]
+    return plain[0] if plain and plain[0] in COMMANDS else "run"
 
 
 def _joined(words: list[str], options: Sequence[str]) -> list[str]:
@@ -155,6 +170,18 @@ def _report(arguments: list[str], _: list[str]) -> int:
     report = rebuild(folder)
     print_table(report)
     return int(report.failed)
+
+
+def _verify(arguments: list[str], overrides: list[str]) -> int:
+    place = Path(arguments[0] if arguments else "runs/store")
+    if not place.exists():
+        raise UsageError(f"no store, run folder or experiment '{place}'.")
+    experiment = load(place, overrides) if place.is_file() else None
+    if overrides and experiment is None:
+        raise UsageError(f"{place} is no FILE: it takes no {overrides[0]}.")
+    from pali3kit.runner import verify
+
+    return int(verify(place, experiment) > 0)
 
 
 def _tokenizer(arguments: list[str], settings: list[str]) -> int:
@@ -240,16 +267,17 @@ def _shape(shape: VitShape | LanguageShape) -> str:
 COMMANDS = {
     "run": Command(_run, "FILE [key=value ...]"),
     "check": Command(_check, "check FILE [key=value ...]"),
-    "plan": Command(_plan, "plan FILE [key=value ...]"),
+    "plan": Command(_plan, "plan FILE [key=value ...]", prints=True),
     "report": Command(_report, "report RUN_FOLDER", overrides=False),
+    "verify": Command(_verify, "verify [STORE | RUN_FOLDER | FILE [key=value ...]]", arguments=(0, 1)),
     "tokenizer": Command(
         _tokenizer,
         "tokenizer CORPUS... --out FILE --vocabulary PIECES [--field NAME]",
         arguments=(1, sys.maxsize),
         options=("out", "vocabulary", "field"),
     ),
-    "list": Command(_list, "list [KIND]", arguments=(0, 1), overrides=False),
-    "show": Command(_show, "show KIND/NAME", overrides=False),
+    "list": Command(_list, "list [KIND]", arguments=(0, 1), overrides=False, prints=True),
+    "show": Command(_show, "show KIND/NAME", overrides=False, prints=True),
 }
 
 if __name__ == "__main__":

@@ -20,9 +20,14 @@ from pali3kit.execution.host import allot
 from pali3kit.execution.progress import Display, write_log
 from pali3kit.execution.scheduler import Outcome, Scheduler
 from pali3kit.execution.store import Store
+from pali3kit.execution.verify import verify as verify_artifacts
 from pali3kit.plan.graph import Graph, build
 from pali3kit.plan.step import Step
+from pali3kit.report import saved
+from pali3kit.streams import lasting
 from pali3kit.training.context import Execution
+
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class Interrupted(BaseException):
@@ -37,12 +42,18 @@ def run(experiment: Experiment, file: Path | None = None, console: Console | Non
     """Make what is missing, write `<runs>/<name>/`, and return the exit code. `file` is named in the log.
 
     0: all is there. 1: a stage failed, the report shows which cells. 128 + n: stopped by signal n (Ctrl-C is 130);
-    the same call continues. Everything that happens is also written to `<runs>/<name>/log.txt`.
+    the same call continues. Everything that happens is also written to `<runs>/<name>/log.txt`; nothing depends on who
+    reads what is printed.
     """
-    console = console or Console()
-    graph, store = build(experiment), Store(Path(experiment.runtime.store))
+    with lasting():
+        return _run(experiment, file, console or Console())
+
+
+def _run(experiment: Experiment, file: Path | None, console: Console) -> int:
+    graph, store = build(experiment), Store.of(experiment.runtime)
     folder = Path(experiment.runtime.runs) / experiment.name
-    missing = [step for step in graph.steps if not store.done(step)]
+    with console.status("reading artifacts"):
+        missing = store.missing(graph.steps)
     workers, threads = allot(experiment.runtime, len(graph.cells))
     costs = Forecast(store, threads).weights(missing)
     demand_examples(missing)
@@ -62,6 +73,19 @@ def run(experiment: Experiment, file: Path | None = None, console: Console | Non
             )
             return 128 + stop.number
     return _conclude(experiment, graph, store, folder, outcome, console, display)
+
+
+def verify(place: Path, experiment: Experiment | None = None, console: Console | None = None) -> int:
+    """Print which artifacts are damaged, and return how many: of `experiment`, or of a run folder or store at `place`.
+
+    Raises DataError where the store is not found.
+    """
+    if experiment is not None:
+        return verify_artifacts(Store.of(experiment.runtime), build(experiment).steps, console)
+    if not (place / saved.EXPERIMENT).exists():
+        return verify_artifacts(Store(place), None, console)
+    experiment = saved.read(place)
+    return verify_artifacts(Store(saved.find_store(experiment, place)), build(experiment).steps, console)
 
 
 def _execution(runtime: Runtime) -> Execution:
@@ -94,8 +118,8 @@ def _conclude(
 ) -> int:
     """Write and print the report; say what failed and where everything is."""
     result = report.collect(graph, store, experiment, outcome.failed)
+    report.print_table(result, console)  # first: the disk may be too full for the files
     report.write(result, folder, experiment, report.timings(graph, store))
-    report.print_table(result, console)
     if outcome.failed:
         failed = len(outcome.failed)
         count = f"{failed} stage{'s' * (failed > 1)} failed, {len(outcome.blocked)} more need what they would make"
@@ -106,7 +130,10 @@ def _conclude(
 
 @contextmanager
 def _signals_raised() -> Iterator[None]:
-    """Turn SIGINT and SIGTERM into Interrupted. Outside the main thread Python allows no handlers: left alone."""
+    """Turn SIGINT, SIGTERM and SIGHUP, unless that is ignored (`nohup`), into Interrupted.
+
+    Outside the main thread Python allows no handlers: left alone.
+    """
 
     def stop(number: int, frame: FrameType | None) -> None:
         raise Interrupted(number)
@@ -114,7 +141,8 @@ def _signals_raised() -> Iterator[None]:
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+    heeded = [number for number in SIGNALS if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in heeded}
     try:
         yield
     finally:

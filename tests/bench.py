@@ -25,7 +25,7 @@ class Bench:
         self.control = root / "control"
         self.control.mkdir(parents=True)
 
-    def start(self, *words: str) -> subprocess.Popen[str]:
+    def start(self, *words: str, group: bool = False) -> subprocess.Popen[str]:
         environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "COLUMNS": "200"}
         return subprocess.Popen(
             [sys.executable, str(Path(fakes.__file__)), str(self.root), *words],
@@ -33,6 +33,7 @@ class Bench:
             stderr=subprocess.STDOUT,
             text=True,
             env=environment,
+            start_new_session=group,
         )
 
     def run(self, *words: str, code: int = 0) -> str:

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import time
 
+import pytest
+
 PARENT = """
 import multiprocessing, os, time
 from pali3kit.orphans import die_with
@@ -17,6 +19,7 @@ def child(alive, parent):
     print("asked to be told", flush=True)
     time.sleep(300)
 
+HIDDEN
 if __name__ == "__main__":
     spawn = multiprocessing.get_context("spawn")
     alive, kept = spawn.Pipe(duplex=False)
@@ -27,9 +30,17 @@ if __name__ == "__main__":
 """
 
 
-def test_the_child_of_a_killed_parent_is_gone(tmp_path):
+HIDDEN = {
+    "nothing": "",
+    "another system": "import sys; sys.platform = 'darwin'",
+    "no prctl": "import ctypes; ctypes.CDLL = lambda name: object()",
+}
+
+
+@pytest.mark.parametrize("hidden", HIDDEN)
+def test_the_child_of_a_killed_parent_is_gone(tmp_path, hidden):
     script = tmp_path / "parent.py"
-    script.write_text(PARENT)
+    script.write_text(PARENT.replace("HIDDEN", HIDDEN[hidden]))
     parent = subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True)
     child = int(parent.stdout.readline())
     assert parent.stdout.readline() == "asked to be told\n"

@@ -1,9 +1,10 @@
 from __future__ import annotations
 
+import errno
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from inspect import cleandoc
 from pathlib import Path
 from textwrap import indent
@@ -11,9 +12,12 @@ from types import ModuleType, SimpleNamespace
 from typing import Any, Literal
 
 import pytest
+from fakes import Loose
 
 from pali3kit import __version__
 from pali3kit.declared.entry import Entry
+from pali3kit.execution.store import Store
+from pali3kit.plan.step import Step
 from pali3kit.projector.linear import LinearProjector
 from pali3kit.run import COMMANDS, HELP, _described, main
 from pali3kit.text.tokenizer import Tokenizer
@@ -258,3 +262,67 @@ def test_module_and_package_are_the_same_program() -> None:
     for module in ("pali3kit.run", "pali3kit"):
         done = subprocess.run([sys.executable, "-m", module, "--version"], capture_output=True, text=True, cwd=ROOT)
         assert (done.returncode, done.stdout) == (0, f"pali3kit {__version__}\n")
+
+
+@pytest.mark.parametrize(
+    ("redirected", "code"),
+    [
+        ("list metric >&- 2>&-", 0),
+        ("list metric | head -1; exit ${PIPESTATUS[0]}", 0),
+        ("list metric >/dev/full", 2),  # nothing else came of it
+        ("verify STORE >/dev/full", 0),
+        ("verify STORE 2>/dev/full >&-", 0),
+    ],
+)
+def test_who_reads_along_decides_nothing(redirected: str, code: int, whole_store: Path) -> None:
+    command = f"{sys.executable} -m pali3kit.run {redirected.replace('STORE', str(whole_store))}"
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"}
+    done = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode == code, done.stderr
+    lost = "standard output: No space left on device: what was printed is lost\n"
+    assert done.stderr == (lost if ">/dev/full" in redirected and "2>" not in redirected else "")
+
+
+def test_a_full_disk_is_named_by_its_path(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: Any) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device", "/data/runs/x/report.json")
+
+    monkeypatch.setitem(COMMANDS, "check", replace(COMMANDS["check"], function=full))
+    assert main(["check", TABLE_1]) == 2
+    assert capsys.readouterr().err == "/data/runs/x/report.json: No space left on device\n"
+
+
+@pytest.fixture
+def whole_store(tmp_path: Path) -> Path:
+    """A store with one artifact."""
+    store, step = Store(tmp_path / "store"), Step("masks", "masks", Loose({}))
+    store.work(step).mkdir(parents=True)
+    (store.work(step) / "weights").write_bytes(b"weights")
+    store.publish(step, 1.0, 1)
+    return store.root
+
+
+def test_verify_reads_a_store(whole_store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", str(whole_store)]) == 0
+    assert ": 1 artifacts, 2 files, " in capsys.readouterr().out
+    [weights] = whole_store.glob("*/weights")
+    weights.write_bytes(b"weighty")
+    assert main(["verify", str(whole_store)]) == 1
+    out = capsys.readouterr().out
+    assert out.startswith(f"{weights} has other bytes than were written: its sha256 differs\n") and "1 damaged." in out
+
+
+def test_verify_reads_what_an_experiment_needs(whole_store: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["verify", TABLE_1, "scale=smoke", f"runtime.store={whole_store}"]) == 0
+    out = capsys.readouterr().out
+    assert ": 0 artifacts, 0 files" in out and "57 more of the experiment's are not there yet." in out
+
+
+def test_verify_says_where_there_is_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for words, told in (
+        ([str(tmp_path / "no")], f"no store, run folder or experiment '{tmp_path}/no'.\n"),
+        ([str(tmp_path)], f"{tmp_path} is no store: it holds no artifacts.\n"),
+        ([str(tmp_path), "a=1"], f"{tmp_path} is no FILE: it takes no a=1.\n"),
+    ):
+        assert main(["verify", *words]) == 2
+        assert capsys.readouterr().err == told

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections import Counter
 from pathlib import Path
 
 import fakes
 import pytest
-from bench import bench, fake_stages, finished
+from bench import REPOSITORY, bench, fake_stages, finished
 
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import build
+from pali3kit.runner import Interrupted, _signals_raised
 
 __all__ = ["bench", "fake_stages", "finished"]
 
@@ -126,17 +129,68 @@ def test_a_signal_stops_cleanly(bench, number, code):
     wait_until_dead(workers)
 
 
+@pytest.mark.parametrize(("ignored", "raised"), [(False, True), (True, False)])
+def test_a_lost_terminal_stops_a_run_unless_nohup_said_not_to(ignored, raised):
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
+    heard = False
+    try:
+        with _signals_raised():
+            os.kill(os.getpid(), signal.SIGHUP)
+    except Interrupted as stop:
+        heard = stop.number == signal.SIGHUP
+    finally:
+        signal.signal(signal.SIGHUP, before)
+    assert heard == raised
+
+
+def test_a_group_that_loses_its_terminal_ends_with_its_checkpoints(bench):
+    """The signal comes to the workers too, who leave it to the parent to decide."""
+    (bench.control / "pause-masks").touch()
+    process = bench.start(group=True)
+    bench.wait_for("reached-masks", process)
+    workers = children(process.pid)
+    os.killpg(process.pid, signal.SIGHUP)
+    output, _ = process.communicate(timeout=120)
+    assert process.returncode == 129 and "stopped by SIGHUP" in output
+    wait_until_dead(workers)
+
+
+@pytest.mark.parametrize(
+    "redirected",
+    [
+        "2>&1 | head -1; exit ${PIPESTATUS[0]}",
+        pytest.param(">&- 2>&- <&-", marks=pytest.mark.slow),
+        pytest.param(">/dev/full 2>/dev/full", marks=pytest.mark.slow),
+        pytest.param(">&-", marks=pytest.mark.slow),
+    ],
+)
+def test_a_run_does_not_depend_on_who_reads_along(finished, bench, redirected):
+    environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONIOENCODING": "ascii", "COLUMNS": "10"}
+    command = f"{sys.executable} {fakes.__file__} {bench.root} {redirected}"
+    done = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, timeout=300)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert bench.report() == finished.report()
+    log = (bench.root / "runs" / "fake" / "log.txt").read_text()
+    assert "[25/25]" in log and "results: " in log
+
+
 def test_damage_is_noticed_named_and_repaired(finished, bench):
     copy_of(finished, bench)
     graph, store = build(fakes.experiment(bench.root)), Store(bench.root / "store")
     language = next(step for step in graph.steps if step.kind == "language")
-    masks = next(step for step in graph.steps if step.kind == "masks")
+    masks, vision, probe = (
+        next(step for step in graph.steps if step.kind == kind) for kind in ("masks", "vision", "probe")
+    )
     (store.path(language) / "weights.safetensors").unlink()
     (store.path(masks) / "manifest.json").write_text("{")
+    flipped = [store.path(vision) / "weights.safetensors", store.path(probe) / "metrics.json"]
+    for path in flipped:
+        path.write_bytes(bytes([path.read_bytes()[0] ^ 1]) + path.read_bytes()[1:])
     output = bench.run()
+    assert all(f"{path} has other bytes than were written" in output for path in flipped)
     assert "language is damaged and will be made again" in output and "weights.safetensors is missing" in output
     assert "masks is damaged and will be made again" in output and "manifest.json cannot be read" in output
-    assert sorted(bench.started()) == sorted([language.name, masks.name])
+    assert sorted(bench.started()) == sorted(step.name for step in (language, masks, vision, probe))
     assert bench.report() == finished.report()
 
 

@@ -144,6 +144,14 @@ def test_killed_in_any_stage_it_ends_with_the_same_report(
     assert (tmp_path / report).read_bytes() == (finished[0] / report).read_bytes()
 
 
+@pytest.mark.slow
+def test_killed_again_and_again_in_every_stage_it_ends_with_the_same_report(tmp_path: Path) -> None:
+    """The group, the parent or a worker, while each kind of stage is made and while the report is written."""
+    command = [sys.executable, str(ROOT / "speed" / "kill.py"), str(tmp_path), "20"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.fixture(scope="session")
 def encoders(finished: tuple[Path, str]) -> Path:
     """Both experiments on the encoder alone that between them have every column, beside the main job's encoders."""

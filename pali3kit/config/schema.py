@@ -17,6 +17,7 @@ from pali3kit.config.stages import Stages
 Pretrain = Literal["classif", "siglip", "random", "given"]
 Strategy = Literal["ddp", "fsdp"]
 Precision = Literal["auto", "bf16", "fp32"]
+Verify = Literal["usual", "full"]
 Attention = Literal["auto", "eager", "sdpa", "chunked", "flex", "xformers"]
 Prompts = Literal["class_name", "photo", "clip_best", "clip"]  # the sets of `text.zero_shot`
 
@@ -119,7 +120,8 @@ class Runtime:
     that have it. `attention` is that of the language model's encoder, `auto` or a backend;
     `recompute` trades its activations' memory for time (gradient checkpointing). PaLI's batches are cut into passes of
     at most `most_tokens` of the encoder's tokens on one device (0: not cut); gradients add up, and each target token
-    weighs the same. `memory` is a device's, in GiB, where one is stated: what cannot fit is refused.
+    weighs the same. `memory` is a device's, in GiB, where one is stated: what cannot fit is refused. Artifacts that are
+    there already are verified byte by byte; files above 1 GiB by size and time alone, unless `verify` is `full`.
     """
 
     workers: int = 0
@@ -134,6 +136,7 @@ class Runtime:
     recompute: bool = False
     most_tokens: int = 0
     memory: float = 0.0
+    verify: Verify = "usual"
     runs: str = "runs"
     store: str = "runs/store"
 

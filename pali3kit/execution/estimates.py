@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import heapq
 import json
-import os
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from math import log, prod
@@ -20,11 +19,13 @@ from typing import Any
 
 from safetensors import SafetensorError, safe_open
 
+from pali3kit import durable
 from pali3kit.catalogue import STAGE
 from pali3kit.config.digest import digest
 from pali3kit.execution.host import processor
+from pali3kit.execution.manifest import Manifest, parsed
 from pali3kit.execution.process import Worker
-from pali3kit.execution.store import Manifest, Store
+from pali3kit.execution.store import Store
 from pali3kit.execution.worker import Calibrated
 from pali3kit.execution.workload import cost_shape, shape, units
 from pali3kit.plan.step import Step, critical_path
@@ -114,7 +115,10 @@ class Forecast:
         finally:
             for worker in pool:
                 worker.stop()
-        _write(self.file, self.calibrated)
+        try:
+            _write(self.file, self.calibrated)
+        except OSError as error:  # what was measured serves this plan all the same
+            say(f"{self.file} cannot be written: {error.strerror}")
 
     def _note(self, worker: Worker, say: Callable[[str], None]) -> None:
         for message in worker.messages():
@@ -187,15 +191,32 @@ def _scaled(seen: list[tuple[int, float]], count: int) -> float:
 
 
 def _read(file: Path) -> dict[str, dict[str, Any]]:
+    """What was calibrated; what is damaged is measured again."""
     try:
-        known: dict[str, dict[str, Any]] = json.loads(file.read_text(encoding="utf-8"))
+        known = parsed(file.read_bytes())
     except (OSError, ValueError):
         return {}
-    return known
+    return {key: costs for key, costs in known.items() if _sound(costs)}
+
+
+def _sound(costs: object) -> bool:
+    """Whether these are the numbers of a Cost, and of a Weight, or of either."""
+    if not isinstance(costs, dict):
+        return False
+    weight = costs.get("weight") or {}
+    numbers = [value for key, value in costs.items() if key != "weight" and value is not None]
+    if not isinstance(weight, dict) or not all(isinstance(one, int | float) for one in (*numbers, *weight.values())):
+        return False
+    try:
+        if weight:
+            Weight(**weight)
+        if set(costs) - {"weight"}:
+            Cost(**{key: value for key, value in costs.items() if key != "weight"})
+    except TypeError:
+        return False
+    return True
 
 
 def _write(file: Path, known: Mapping[str, object]) -> None:
-    partial = file.with_suffix(f".{os.getpid()}")
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial.write_text(json.dumps(known, indent=1, sort_keys=True) + "\n", encoding="utf-8")
-    partial.replace(file)
+    durable.write(file, (json.dumps(known, indent=1, sort_keys=True) + "\n").encode())

@@ -32,9 +32,9 @@ def plan(experiment: Experiment, console: Console | None = None) -> float:
     Shapes that were never run here are calibrated first, which takes some seconds each.
     """
     console = console or _console()
-    graph, store = build(experiment), Store(Path(experiment.runtime.store))
+    graph, store = build(experiment), Store.of(experiment.runtime)
     workers, threads = allot(experiment.runtime, len(graph.cells))
-    missing = [step for step in graph.steps if not store.done(step)]
+    missing = store.missing(graph.steps)
     forecast = Forecast(store, threads)
     with console.status("measuring this machine"):
         forecast.calibrate(missing, workers, lambda text: console.print(escape(text), style="yellow"))

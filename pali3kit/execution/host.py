@@ -27,7 +27,7 @@ def processor() -> str:
     """Return the processor's model name, as the system tells it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
+    except (OSError, ValueError):
         lines = []
     named = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(named, platform.processor() or platform.machine())

@@ -27,7 +27,7 @@ class Display:
 
     def __init__(self, console: Console, log: Path, weights: Mapping[str, float]) -> None:
         self.console, self.log, self.weights = console, log, weights
-        self.bars = _Bars(console, sum(weights.values())) if console.is_terminal else None
+        self.bars = _Bars(console, sum(weights.values())) if _draws(console) else None
         self.shares: dict[str, float] = {}
         self.spoken: dict[str, float] = {}
         self.finished_count = 0
@@ -92,6 +92,11 @@ class Display:
 
     def _overall(self) -> float:
         return sum(self.weights.get(digest, 0.0) * share for digest, share in self.shares.items())
+
+
+def _draws(console: Console) -> bool:
+    """Whether bars can be drawn: on a terminal that moves its cursor, unlike `TERM=dumb`."""
+    return console.is_terminal and not console.is_dumb_terminal
 
 
 class _Bars:

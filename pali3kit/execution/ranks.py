@@ -46,7 +46,8 @@ def run_ranks(stage: str, config: StageConfig, context: StageContext) -> None:
     processes: list[BaseProcess] = []
     for rank in ranks:
         execution = replace(context.execution, rank=rank)
-        own = replace(context, report=_Reports(reports if rank == 0 else None), execution=execution)
+        to = _Reports(reports if rank == 0 else None)
+        own = replace(context, report=to, say=to.say, execution=execution)
         processes.append(spawn.Process(target=_rank, args=(stage, config, own, place, alive, os.getpid())))
     try:
         for process in processes:
@@ -72,6 +73,10 @@ class _Reports:
         if self.to is not None:
             self.to.send((done, total, numbers))
 
+    def say(self, text: str) -> None:
+        if self.to is not None:
+            self.to.send(text)
+
 
 def _watch(processes: list[BaseProcess], progress: Connection, context: StageContext) -> None:
     """Pass progress on until all processes have ended well. Raises StageError as soon as one has not."""
@@ -79,8 +84,11 @@ def _watch(processes: list[BaseProcess], progress: Connection, context: StageCon
     while running:
         wait([progress, *(process.sentinel for process in running.values())])
         while progress.poll():
-            done, total, numbers = progress.recv()
-            context.report(done, total, **numbers)
+            told = progress.recv()
+            if isinstance(told, str):
+                context.say(told)
+            else:
+                context.report(told[0], told[1], **told[2])
         ended = {rank: process for rank, process in running.items() if not process.is_alive()}
         if any(process.exitcode for process in ended.values()):
             raise StageError(_blamed({rank: process.exitcode or 0 for rank, process in ended.items()}, context.folder))
@@ -125,7 +133,8 @@ def _rank(
     stage: str, config: StageConfig, context: StageContext, place: dict[str, str], alive: Connection, parent: int
 ) -> None:
     """The life of a rank."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     die_with(parent, alive)
     rank = context.execution.rank
     os.environ.update(place | {"LOCAL_RANK": str(rank), "NODE_RANK": "0"})  # what Lightning reads

@@ -7,7 +7,8 @@ from typing import TypeAlias
 
 import yaml
 
-from pali3kit.execution.store import Manifest, Store
+from pali3kit.execution.manifest import Manifest
+from pali3kit.execution.store import Store
 from pali3kit.plan.step import Step
 from pali3kit.types import Json
 
@@ -57,7 +58,7 @@ class Reasons:
         file = self.store.root / f"{manifest['kind']}-{str(manifest['digest'])[:12]}" / "config.yaml"
         try:
             return _mapping(yaml.safe_load(file.read_text(encoding="utf-8")))
-        except (OSError, UnicodeDecodeError, yaml.YAMLError):
+        except (OSError, ValueError, yaml.YAMLError):
             return {}
 
 

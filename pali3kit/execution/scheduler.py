@@ -17,7 +17,7 @@ from pali3kit.training.context import Execution
 
 _POLL_SECONDS = 0.5
 _BUSY_SECONDS = 1.0
-CHECKPOINT, SKIPPED = "last.ckpt", "skipped.txt"  # of training, and the list of samples that could not be used
+SKIPPED = "skipped.txt"  # the list of samples that could not be used
 
 
 @dataclass
@@ -80,8 +80,6 @@ class Scheduler:
             self.waiting.remove(step)
             worker.make(step)
             self.display.started(step)
-            if (self.store.work(step) / CHECKPOINT).exists():
-                self.display.say(f"{step.label}: continues from its checkpoint")
 
     def _ready(self, step: Step) -> bool:
         blocked = any(parent.digest in self.open for parent in step.parents.values())
@@ -91,7 +89,10 @@ class Scheduler:
         for message in worker.messages():
             step = worker.step
             if isinstance(message, Progress) and step is not None:
-                self.display.progressed(step, message.done, message.total, message.numbers)
+                if message.said:
+                    self.display.say(f"{step.label}: {message.said}")
+                else:
+                    self.display.progressed(step, message.done, message.total, message.numbers)
                 continue
             worker.step = None
             if step is not None:

@@ -20,6 +20,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from pali3kit.catalogue import STAGE
+from pali3kit.durable import remove_partials
 from pali3kit.execution.ranks import alone, run_ranks
 from pali3kit.execution.settle import reason, settle
 from pali3kit.execution.store import TRACEBACK, Store, disk_full
@@ -35,11 +36,12 @@ _CLOCK_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Progress:
-    """A running stage has done `done` of `total` units."""
+    """A running stage has done `done` of `total` units, or has something to be `said` to whoever watches."""
 
     done: int
     total: int
     numbers: dict[str, float]
+    said: str = ""
 
 
 @dataclass(frozen=True)
@@ -83,7 +85,8 @@ def main(
     connection: Connection, alive: Connection, parent: int, root: Path, threads: int, execution: Execution
 ) -> None:
     """Serve jobs until the parent is gone: it may be killed at any moment, and no orphan may keep a lock."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the parent decides
+    for number in (signal.SIGINT, signal.SIGHUP):  # Ctrl-C and a lost terminal reach the whole group
+        signal.signal(number, signal.SIG_IGN)  # the parent decides
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     die_with(parent, alive)
     store = Store(root)
@@ -117,6 +120,7 @@ def _run(step: Step, store: Store, threads: int, execution: Execution, send: Sen
     folder = store.work(step)
     folder.mkdir(parents=True, exist_ok=True)
     (folder / TRACEBACK).unlink(missing_ok=True)
+    remove_partials(folder)
     with _output_to(folder / OUTPUT):
         kind = STAGE.find(step.kind)
         stage = import_module(kind.target)  # importing torch is the worker's time, not the stage's
@@ -124,7 +128,7 @@ def _run(step: Step, store: Store, threads: int, execution: Execution, send: Sen
         report = _Reporter(send, clock)
         settle(threads, step.seed)
         parents = {role: store.path(parent) for role, parent in step.parents.items()}
-        context = StageContext(folder, parents, step.seed, report, threads, execution)
+        context = StageContext(folder, parents, step.seed, report, threads, execution, report.say)
         if kind.spread and execution.ranks > 1:
             run_ranks(kind.target, step.config, context)
         else:
@@ -212,6 +216,9 @@ class _Reporter:
             self.send(Progress(done, total, dict(self.numbers)))
         if now - self.clock.saved >= _CLOCK_SECONDS:
             self.clock.save()
+
+    def say(self, text: str) -> None:
+        self.send(Progress(0, 0, {}, text))
 
 
 @contextmanager

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import csv
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from pali3kit.config.schema import Experiment
+from pali3kit.errors import DataError
 from pali3kit.evals.scores import Metrics, Prediction
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import Graph
@@ -16,6 +19,8 @@ from pali3kit.plan.step import Step, ancestry
 
 NAMES = {"classif": "Classif", "siglip": "SigLIP", "random": "Random", "given": "As given"}
 TEXTS = {"lit": "LiT-tuned", "own": ""}  # whose text tower an encoder has
+MEASURED, PREDICTED, CURVE = "metrics.json", "predictions.jsonl", "curve.csv"
+AGAIN = "Delete its folder and run the same command again"
 CONTROL = "random"  # the value of `pretrain` that means untrained weights
 
 
@@ -24,14 +29,24 @@ class Shelf:
 
     def __init__(self, store: Store, failures: Mapping[str, str]) -> None:
         """`failures` leads from a step's digest to the reason of its failure."""
-        self._store, self._failures = store, failures
+        self._store, self._failures = store, dict(failures)
         self._folders: dict[str, Path | None] = {}
 
     def folder(self, step: Step) -> Path | None:
-        """The published folder, or None where there is none."""
+        """The published folder, or None where there is none, or where what it says cannot be read."""
         if step.digest not in self._folders:
-            self._folders[step.digest] = self._store.path(step) if self._store.done(step) else None
+            there = self._store.done(step) and self._reads(step)
+            self._folders[step.digest] = self._store.path(step) if there else None
         return self._folders[step.digest]
+
+    def _reads(self, step: Step) -> bool:
+        """Whether the artifact says something; else why not becomes the reason of a failure."""
+        try:
+            judge(self._store.path(step))
+        except DataError as error:
+            self._failures[step.digest] = str(error)
+            return False
+        return True
 
     def versions(self, step: Step) -> Mapping[str, object]:
         """The versions that a published artifact was made with; none of what is not published."""
@@ -98,16 +113,47 @@ def _value_label(key: str, value: object) -> str:
     return NAMES.get(name, name) if key == "pretrain" else f"{key.rpartition('.')[2]} {name}"
 
 
+def judge(folder: Path) -> None:
+    """Raises DataError, which names the file, where what a report shows of an artifact cannot be read."""
+    read_metrics(folder)
+    read_curve(folder)
+    if any("image" not in row for row in read_predictions(folder)):
+        raise DataError(f"{folder / PREDICTED} is damaged: there is a line without the number of an image. {AGAIN}")
+
+
 def read_metrics(folder: Path) -> Metrics:
-    """Read what a step measured; nothing where it measures nothing."""
-    file = folder / "metrics.json"
-    metrics: Metrics = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    """Read what a step measured; nothing where it measures nothing. Raises DataError for a damaged file."""
+    file = folder / MEASURED
+    if not file.exists():
+        return {}
+    with _damage_told(file):
+        metrics: Metrics = json.loads(file.read_bytes())
+        for one in [metrics, *metrics.get("columns", {}).values()]:
+            _need(_is_number(one.get("value", 0)), "a value is no number")
+            _need(all(map(_is_number, one.get("samples", ()))), "a sample is no number")
+        for name in ("extra", "curve"):
+            _need(isinstance(metrics.get(name, {}), dict), f"{name} is no mapping")
     return metrics
 
 
 def read_predictions(folder: Path) -> list[Prediction]:
-    """Read what a step predicted; none where it predicts nothing."""
-    return [json.loads(line) for line in read_lines(folder / "predictions.jsonl")]
+    """Read what a step predicted; none where it predicts nothing. Raises DataError for a damaged file."""
+    file = folder / PREDICTED
+    with _damage_told(file):
+        rows: list[Prediction] = [json.loads(line) for line in read_lines(file)]
+        for row in rows:
+            _need(isinstance(row.get("image", 0), int), "an image has no number")
+            _need(_is_number(row.get("score") or 0), "a score is no number")
+    return rows
+
+
+def read_curve(folder: Path) -> tuple[tuple[int, float], ...]:
+    """Read steps and losses of a training; none where nothing was trained. Raises DataError for a damaged file."""
+    file = folder / CURVE
+    if not file.exists():
+        return ()
+    with _damage_told(file), file.open(newline="", encoding="utf-8") as opened:
+        return tuple((int(row["step"]), float(row["loss"])) for row in csv.DictReader(opened))
 
 
 def read_lines(path: Path) -> list[str]:
@@ -115,4 +161,22 @@ def read_lines(path: Path) -> list[str]:
     if not path.exists():
         return []
     # Not `splitlines`: a prediction may hold any of Unicode's other line ends.
-    return [line for line in path.read_text(encoding="utf-8").split("\n") if line.strip()]
+    return [line for line in path.read_text(encoding="utf-8", errors="replace").split("\n") if line.strip()]
+
+
+@contextmanager
+def _damage_told(file: Path) -> Iterator[None]:
+    """What reading a damaged file raises, as a DataError."""
+    try:
+        yield
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, csv.Error) as error:
+        raise DataError(f"{file} is damaged: {type(error).__name__}: {error}. {AGAIN}") from error
+
+
+def _need(holds: bool, problem: str) -> None:
+    if not holds:
+        raise ValueError(problem)
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)

@@ -9,7 +9,7 @@ from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.config.encoder import probe_sets
 from pali3kit.config.schema import Experiment
 from pali3kit.config.written import written
-from pali3kit.errors import StageError
+from pali3kit.errors import DataError, StageError
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import Graph
 from pali3kit.plan.step import Step
@@ -174,7 +174,10 @@ def _measure(arm: Arm, column: Column, suffix: str, shelf: Shelf) -> _Measured:
             rows = read_predictions(folder) if column.name != column.source else []
             metrics = read_metrics(folder)
             if measures(column, metrics):
-                scores[seed] = score_of(column, metrics, rows)
+                try:
+                    scores[seed] = score_of(column, metrics, rows)
+                except DataError as error:
+                    reasons.append(f"seed {seed}: {step.label}: {error}")
         elif reason := shelf.failure(step):
             reasons.append(f"seed {seed}: {reason}")
         else:

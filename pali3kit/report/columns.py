@@ -9,6 +9,7 @@ from typing import TypeVar
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.benchmarks.benchmark import Column as BenchmarkColumn
 from pali3kit.catalogue import BENCHMARK
+from pali3kit.errors import DataError
 from pali3kit.evals.scores import Metrics, Prediction
 from pali3kit.registry import CAPTIONED, LABELLED, Registry
 from pali3kit.report.statistics import Score
@@ -83,7 +84,17 @@ def score_of(column: Column, metrics: Metrics, predictions: Sequence[Prediction]
     """The score of a column from the artifact's metrics; `predictions` say which language a sample is in.
 
     A picture that is described in many languages is one sample: its captions stand and fall together.
+
+    Raises DataError where the metrics do not tell the column's value.
     """
+    try:
+        return _score_of(column, metrics, predictions)
+    except (KeyError, TypeError, ValueError) as error:
+        told = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise DataError(f"its metrics do not tell {column.name}: {told}") from error
+
+
+def _score_of(column: Column, metrics: Metrics, predictions: Sequence[Prediction]) -> Score:
     part = column.name.partition(".")[2]
     if "columns" in metrics:
         one = metrics["columns"][part]

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Iterable, Mapping, Sequence
 
 from pali3kit.catalogue import STAGE
 from pali3kit.plan.graph import Graph
 from pali3kit.plan.step import Step, ancestry
-from pali3kit.report.arms import NAMES, Arm, Shelf, read_metrics
+from pali3kit.report.arms import NAMES, Arm, Shelf, read_curve, read_metrics
 from pali3kit.report.model import Curve, Detail
 from pali3kit.types import Json
 
@@ -43,10 +42,8 @@ def curves(graph: Graph, arms: Sequence[Arm], shelf: Shelf) -> Iterable[Curve]:
             users.setdefault(step.digest, []).append(arm.label)
     for step in sorted(graph.steps, key=_stage):
         folder = shelf.folder(step)
-        if folder is None or not (folder / "curve.csv").exists():
+        if folder is None or not (points := read_curve(folder)):
             continue
-        with (folder / "curve.csv").open(newline="", encoding="utf-8") as file:
-            points = tuple((int(row["step"]), float(row["loss"])) for row in csv.DictReader(file))
         shared = len(users[step.digest]) == len(arms) and len(arms) > 1
         # The losses of different kinds of pretraining have different units: each has a panel of its own.
         what = STAGE.find(step.kind).panel(step)

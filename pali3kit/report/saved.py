@@ -26,7 +26,11 @@ def read(folder: Path) -> Experiment:
     if not path.is_file():
         raise DataError(f"{folder} is no run folder: it has no {EXPERIMENT}.")
     problems: list[Problem] = []
-    tree = parse(path.read_text(encoding="utf-8"), str(path), problems)
+    try:
+        text = path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise DataError(f"{path} is damaged, no UTF-8 at byte {error.start}: run the experiment again.") from error
+    tree = parse(text, str(path), problems)
     builder = Builder()
     experiment = builder.experiment(tree) if tree is not None else None
     problems += builder.problems

@@ -5,11 +5,11 @@ from __future__ import annotations
 import csv
 import io
 import json
-import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from pathlib import Path
 
+from pali3kit import durable
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import DataError
@@ -31,6 +31,7 @@ def write(report: Report, folder: Path, experiment: Experiment, timings: Timings
     All but timings.json and the cost section of report.html are equal for equal runs.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    durable.remove_partials(folder)
     texts = {
         "report.json": inert.visible(as_json(asdict(report))),
         "report.csv": inert.visible(as_csv(report)),
@@ -50,14 +51,16 @@ def rebuild(folder: Path) -> Report:
     when artifacts that the report rests on are not found: a report of less would replace it.
     """
     experiment = saved.read(folder)
-    graph, store = build(experiment), Store(saved.find_store(experiment, folder))
+    graph, store = build(experiment), Store(saved.find_store(experiment, folder), experiment.runtime.verify == "full")
     before = _stages(folder / "report.json")
     report = collect(graph, store, experiment, {one["digest"]: one["reason"] for one in before if one["reason"]})
     lost = _done(before) - sum(stage.status == "done" for stage in report.stages)
     if lost > 0:
+        damages = [store.damage(step) for step in graph.steps if store.path(step).exists()]
+        told = "".join(f"\n{damage}" for damage in damages if damage)
         raise DataError(
-            f"{lost} of the {_done(before)} artifacts of {folder} are not in {store.root}, or are of another version "
-            "of the code: the report is left as it is. Run the experiment again."
+            f"{lost} of the {_done(before)} artifacts of {folder} are not in {store.root}, damaged, or of another "
+            f"version of the code: the report is left as it is. Run the experiment again.{told}"
         )
     write(report, folder, experiment, timings(graph, store))
     return report
@@ -164,9 +167,10 @@ def _stages(path: Path) -> list[dict[str, str]]:
     if not path.exists():
         return []
     try:
-        return list(json.loads(path.read_text(encoding="utf-8"))["stages"])
-    except (ValueError, KeyError, TypeError):  # damaged: it will be written anew
+        stages = list(json.loads(path.read_bytes())["stages"])
+    except (ValueError, KeyError, TypeError, RecursionError):  # damaged: it will be written anew
         return []
+    return [one for one in stages if isinstance(one, dict) and {"digest", "status", "reason"} <= one.keys()]
 
 
 def _done(stages: Iterable[Mapping[str, str]]) -> int:
@@ -178,7 +182,5 @@ def _write_if_changed(path: Path, text: str) -> bool:
     data = text.encode("utf-8", "replace")  # a prediction may hold half of a surrogate pair
     if path.exists() and path.read_bytes() == data:
         return False
-    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
-    partial.write_bytes(data)
-    os.replace(partial, path)
+    durable.write(path, data)
     return True

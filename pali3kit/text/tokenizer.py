@@ -9,7 +9,6 @@ string comes back up to that. `pali3kit.config.vocabulary` tells who has which i
 from __future__ import annotations
 
 import io
-import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
@@ -19,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import sentencepiece
 
+from pali3kit import durable
 from pali3kit.config.vocabulary import CODES, EOS, GEMMA, MODES, OWN, PAD, SENTINELS, SPACE, Vocabulary
 from pali3kit.errors import DataError, nearest
 
@@ -71,9 +71,7 @@ def train_tokenizer(sentences: Iterable[str], path: Path, vocabulary: int, threa
         num_threads=threads,
         minloglevel=2,
     )
-    partial = path.with_name(path.name + ".part")
-    partial.write_bytes(model.getvalue())
-    os.replace(partial, path)
+    durable.write(path, model.getvalue())
 
 
 def _without_rare(lines: Sequence[str], limit: int) -> list[str]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
@@ -44,13 +46,19 @@ class Execution:
     rank: int = 0
 
 
+def to_stderr(text: str) -> None:
+    """What a stage says where nobody else listens."""
+    print(text, file=sys.stderr)
+
+
 @dataclass(frozen=True)
 class StageContext:
     """Everything that a stage may use besides its own config.
 
     `folder` is private to the stage and survives a kill: a stage that finds its own checkpoint there
     continues from it. All that lies in it when the stage returns is published. `parents` leads from
-    a role (`vision`, `tokenizer`, `model`, ...) to the published folder of that parent.
+    a role (`vision`, `tokenizer`, `model`, ...) to the published folder of that parent. What is worth a line to whoever
+    watches the run is for `say`.
     """
 
     folder: Path
@@ -59,6 +67,7 @@ class StageContext:
     report: Report
     threads: int
     execution: Execution = Execution()
+    say: Callable[[str], None] = to_stderr
 
     @property
     def writes(self) -> bool:

@@ -74,4 +74,6 @@ def counting(source: Source, context: StageContext) -> Iterator[None]:
     finally:
         told = {name: sieve.told() for name, sieve in source.sieves.items() if sieve.seen}
         if told and context.writes:
-            (context.folder / "filtered.json").write_text(json.dumps(told, indent=1, ensure_ascii=False))
+            (context.folder / "filtered.json").write_text(
+                json.dumps(told, indent=1, ensure_ascii=False), encoding="utf-8", errors="backslashreplace"
+            )

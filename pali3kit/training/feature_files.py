@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pali3kit import durable
+from pali3kit.durable import reserve
 from pali3kit.errors import DataError
 from pali3kit.evals.features import Features
 
@@ -32,12 +34,20 @@ def create(path: Path, shapes: Mapping[str, tuple[type[np.generic], Sequence[int
         header[name] = {"dtype": NAMES[np.dtype(kind)], "shape": list(shape), "data_offsets": [begin, end]}
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
-    with path.open("wb") as file:
+    with path.open("wb") as file, _removed_when_full(path):
         file.write(len(text).to_bytes(8, "little") + text)
-        file.flush()
-        if end:
-            os.posix_fallocate(file.fileno(), 8 + len(text), end)
+        reserve(file, 8 + len(text), 8 + len(text) + end)
     return read(path, "r+")[0]
+
+
+@contextmanager
+def _removed_when_full(path: Path) -> Iterator[None]:
+    """A file for which there is no room takes none."""
+    try:
+        yield
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise
 
 
 def read(path: Path, mode: str = "r") -> tuple[Arrays, dict[str, str]]:
@@ -70,7 +80,7 @@ def publish(unfinished: Path, path: Path) -> None:
     arrays, told = read(unfinished)
     rows = np.flatnonzero(arrays["usable"])
     if len(rows) == len(arrays["usable"]):
-        unfinished.replace(path)
+        durable.publish(unfinished, path)
         return
     kept: dict[str, NDArray[Any]] = {"rows": rows}
     if "labels" in arrays:
@@ -88,7 +98,7 @@ def publish(unfinished: Path, path: Path) -> None:
         some = slice(start, start + ROWS)
         written["features"][some] = arrays["features"][rows[some]]
     written["features"].flush()
-    smaller.replace(path)
+    durable.publish(smaller, path)
     unfinished.unlink()
 
 

@@ -22,15 +22,16 @@ from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from pali3kit.config.stages import Training
-from pali3kit.errors import Pali3Error, StageError
+from pali3kit.durable import publish
+from pali3kit.errors import Pali3Error, StageError, first_line
 from pali3kit.orphans import die_with_parent
+from pali3kit.training.checkpoints import CHECKPOINT, PARTIAL, damage
 from pali3kit.training.context import Execution, StageContext
 from pali3kit.training.device import chosen_device, chosen_precision
 from pali3kit.training.modules import StageModule
 from pali3kit.training.stopping import TERMINATED, Request
 
 CURVE_POINTS = 100
-PARTIAL = "partial.ckpt"
 MakeBatch = Callable[[int], Any]
 """From a step to its batch, or to a list of the passes whose gradients add up to the step's."""
 
@@ -141,8 +142,8 @@ def fit(
     With several `passes`, `make` gives a list of so many batches, whose mean gradient moves the weights once.
 
     A checkpoint in the folder is continued: batches are functions of the step and the weights, moments and curve are
-    restored, so that a killed run ends with the same numbers as one that was not. It stays there: what was trained is
-    not saved yet. `recorders` see every batch too.
+    restored, so that a killed run ends with the same numbers as one that was not. A damaged one is told and not used.
+    It stays there: what was trained is not saved yet. `recorders` see every batch too.
 
     Raises:
         StageError: the loss is not finite, or the checkpoint is of another strategy.
@@ -150,8 +151,8 @@ def fit(
         SystemExit: SIGTERM came; the checkpoint is of the step that was just done.
     """
     steps = count_steps(training)
-    checkpoint = context.folder / "last.ckpt"
-    start = _steps_done(checkpoint, context.execution)
+    checkpoint = context.folder / CHECKPOINT
+    start = _steps_done(checkpoint, context)
     recorder = Recorder(context, steps, passes)
     L.seed_everything(context.seed, verbose=False)
     module.prepare(training.optimizer, steps)
@@ -241,23 +242,46 @@ def _strategy(execution: Execution) -> str | Strategy:
 
 
 def _save(trainer: L.Trainer, context: StageContext) -> None:
-    """Write a checkpoint that is either whole or absent."""
+    """Write a checkpoint that is either whole or absent: a disk that is full gets its room back."""
     partial = context.folder / PARTIAL
-    trainer.save_checkpoint(partial)
-    if context.writes:
-        partial.replace(context.folder / "last.ckpt")
+    try:
+        trainer.save_checkpoint(partial)
+        if context.writes:
+            publish(partial, context.folder / CHECKPOINT)
+    except (OSError, RuntimeError):
+        if context.writes:
+            partial.unlink(missing_ok=True)
+        raise
 
 
-def _steps_done(checkpoint: Path, execution: Execution) -> int:
-    """Steps of a checkpoint, 0 without one. Raises StageError when its moments are laid out for another strategy."""
+def _steps_done(checkpoint: Path, context: StageContext) -> int:
+    """Steps of a checkpoint, 0 without one that can be used.
+
+    Raises StageError when its moments are laid out for another strategy.
+    """
     if not checkpoint.exists():
         return 0
-    known = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
-    sharded = known["callbacks"]["Recorder"]["sharded"]
-    if sharded != _sharded(execution):
+    known = _read(checkpoint)
+    if isinstance(known, str):
+        context.say(f"begins anew, since its checkpoint {checkpoint} is damaged: {known}")
+        return 0
+    steps, sharded = known
+    if sharded != _sharded(context.execution):
         begun = "fsdp" if sharded else "ddp or one process"
         raise StageError(f"this stage was begun with {begun}: continue it so, or delete {checkpoint} to begin anew")
-    return int(known["global_step"])
+    context.say("continues from its checkpoint")
+    return steps
+
+
+def _read(checkpoint: Path) -> tuple[int, bool] | str:
+    """Steps of a checkpoint and whether its moments are sharded, or what is wrong with it."""
+    if wrong := damage(checkpoint):
+        return wrong
+    try:
+        known = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+        return int(known["global_step"]), bool(known["callbacks"]["Recorder"]["sharded"])
+    except Exception as error:  # an archive, but none that a training left: whatever torch says of it
+        return first_line(error)
 
 
 def _sharded(execution: Execution) -> bool:

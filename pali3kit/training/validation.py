@@ -16,13 +16,15 @@ from torch import Tensor
 from pali3kit.data.records import Skips
 from pali3kit.data.source import Source
 from pali3kit.data.task import Example
-from pali3kit.errors import DataError
+from pali3kit.durable import digest, publish
+from pali3kit.errors import DataError, StageError
 from pali3kit.evals.answers import answer
 from pali3kit.evals.examples import benchmark_examples, scorable
 from pali3kit.evals.scores import Answered
 from pali3kit.evals.scoring import score
 from pali3kit.models.pali import PaLI
 from pali3kit.plan.kinds.transfer import Config
+from pali3kit.training.checkpoints import CHECKPOINT
 from pali3kit.training.context import StageContext
 from pali3kit.training.corpus import counting
 from pali3kit.training.fit import count_steps
@@ -61,6 +63,7 @@ class Best(Callback):
         self.model, self.measure, self.at, self.folder, self.writes = model, measure, set(at), folder, writes
         self.scores: dict[int, float] = {}
         self.skipped = skipped
+        self.digest = ""  # of the file with the best weights
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         if self.writes:
@@ -78,16 +81,26 @@ class Best(Callback):
         self.scores[step] = value
         if better and self.writes:
             save_weights(self.model, self.folder / PARTIAL)
-            (self.folder / PARTIAL).replace(self.folder / BEST)
+            publish(self.folder / PARTIAL, self.folder / BEST)
+            self.digest = digest(self.folder / BEST)
+
+    def _whole(self) -> bool:
+        return (self.folder / BEST).is_file() and digest(self.folder / BEST) == self.digest
 
     def state_dict(self) -> dict[str, object]:
-        return {"scores": self.scores}
+        return {"scores": self.scores, "digest": self.digest}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.scores = state_dict["scores"]
+        self.scores, self.digest = state_dict["scores"], state_dict.get("digest", "")
 
     def keep(self) -> None:
-        """Put the best weights into the model and write `validation.csv`: step, score, and which was kept."""
+        """Put the best weights into the model and write `validation.csv`: step, score, and which was kept.
+
+        Raises StageError where their file was damaged since; the next attempt trains anew.
+        """
+        if self.writes and self.digest and not self._whole():
+            (self.folder / CHECKPOINT).unlink(missing_ok=True)
+            raise StageError(f"{self.folder / BEST} is damaged: the same command trains this stage anew")
         load_weights(self.model, self.folder / BEST)
         if not self.writes:
             return

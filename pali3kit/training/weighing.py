@@ -6,6 +6,7 @@ Everything is built and run on torch's `meta` device, whose tensors have shapes 
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from math import prod
@@ -253,9 +254,13 @@ def _tensors(nested: object) -> Iterable[Tensor]:
 
 
 def available() -> int:
-    """Bytes of memory that are free, or could be."""
+    """Bytes of memory that are free, or could be; without bound where the system does not tell."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
     except (OSError, StopIteration):
+        pass  # no Linux
+    try:
         return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    except (OSError, ValueError):
+        return sys.maxsize

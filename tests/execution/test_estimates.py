@@ -1,17 +1,23 @@
 from __future__ import annotations
 
+import errno
 from dataclasses import replace
+from multiprocessing import Pipe
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from fakes import Loose
 from safetensors.numpy import save_file
 
+from pali3kit.execution import estimates
 from pali3kit.execution.estimates import Forecast, count_parameters, simulate
 from pali3kit.execution.store import Store
+from pali3kit.execution.worker import Calibrated
 from pali3kit.plan.graph import build
 from pali3kit.plan.step import Step
+from pali3kit.training.context import Cost
 
 
 def store_of(experiment):
@@ -73,3 +79,52 @@ def test_parameters_are_counted_from_the_header(tmp_path):
     assert count_parameters(tmp_path / "none.safetensors") is None
     (tmp_path / "bad.safetensors").write_text("no weights at all")
     assert count_parameters(tmp_path / "bad.safetensors") is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[]", "{", "\x00", '{"KEY": 3}',
+        '{"KEY": {"secondt": 1.0}}', '{"KEY": {"seconds": "1"}}', '{"KEY": {"weight": 1}}',
+        '{"KEY": {"fixed": 1.0}}', '{"KEY": {"weight": {"parameters": 1, "stade": 2}}}',
+    ],
+)  # fmt: skip
+def test_damaged_calibrations_are_measured_again(experiment, text):
+    store = Store(Path(experiment.runtime.store))
+    store.root.mkdir(parents=True)
+    step = build(experiment).steps[0]
+    known = Forecast(store, 1)._key(step)
+    (store.root / "calibration.json").write_text(text.replace("KEY", known))
+    assert Forecast(store, 1).estimate(step).origin == "unknown"
+
+
+class Measured:
+    """A worker that knows the cost of whatever it is asked for."""
+
+    def __init__(self, *_):
+        self.connection, self.theirs = Pipe()
+        self.process, self.step = SimpleNamespace(is_alive=lambda: True), None
+
+    def calibrate(self, step):
+        self.step = step
+        self.theirs.send("done")
+
+    def messages(self):
+        self.connection.recv()
+        yield Calibrated(Cost(0.5))
+
+    def stop(self):
+        self.connection.close()
+
+
+def test_a_disk_without_room_for_calibrations_stops_no_plan(experiment, monkeypatch):
+    def full(path, _):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(estimates, "Worker", Measured)
+    monkeypatch.setattr(estimates.durable, "write", full)
+    forecast, said = Forecast(Store(Path(experiment.runtime.store)), 1), []
+    step = build(experiment).steps[0]
+    forecast.calibrate([step], 1, said.append)
+    assert forecast.estimate(step).origin == "calibrated"
+    assert said == [f"{forecast.file} cannot be written: No space left on device"]

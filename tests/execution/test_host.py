@@ -1,5 +1,9 @@
 from __future__ import annotations
 
+import os
+import platform
+from pathlib import Path
+
 import pytest
 
 from pali3kit.config.schema import Runtime
@@ -25,3 +29,31 @@ def test_this_machine_has_a_core_and_a_name():
 def test_threads_are_what_the_workers_leave(monkeypatch, runtime, cells, expected):
     monkeypatch.setattr(host, "cores", lambda: 8)
     assert host.allot(runtime, cells) == expected
+
+
+@pytest.fixture
+def bare(monkeypatch):
+    """A system without `/proc`, `/sys` and affinities, as macOS is."""
+
+    def absent(path, *_, **__):
+        raise FileNotFoundError(path)
+
+    monkeypatch.setattr(Path, "read_text", absent)
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    for known in (host.cores, host.processor):
+        known.cache_clear()
+    yield monkeypatch
+    for known in (host.cores, host.processor):
+        known.cache_clear()
+
+
+def test_a_system_that_tells_little(bare):
+    bare.setattr(os, "cpu_count", lambda: 6)
+    bare.setattr(platform, "processor", lambda: "")
+    bare.setattr(platform, "machine", lambda: "arm64")
+    assert (host.cores(), host.processor()) == (6, "arm64")
+
+
+def test_a_system_that_tells_nothing(bare):
+    bare.setattr(os, "cpu_count", lambda: None)
+    assert host.cores() == 1

@@ -36,6 +36,22 @@ def test_bars_on_a_terminal(tmp_path):
     assert "all stages" in text and "loss 0.25" in text
 
 
+def test_a_terminal_that_cannot_move_its_cursor_gets_lines(tmp_path, monkeypatch):
+    monkeypatch.setenv("TERM", "dumb")
+    text = shown(tmp_path, terminal=True)
+    assert text.splitlines() == [f"[1/1] masks [x]  1.2 s  loss 0.25  {tmp_path}", "the end"]
+
+
+@pytest.mark.parametrize("terminal", [False, True])
+def test_a_narrow_terminal_does_not_stop_a_run(tmp_path, terminal):
+    console = Console(file=io.StringIO(), force_terminal=terminal, width=1)
+    with Display(console, tmp_path / "log.txt", {STEP.digest: 2.0}) as display:
+        display.started(STEP)
+        display.progressed(STEP, 1, 10, {"loss": 0.5})
+        display.finished(STEP, 1.23, {"loss": 0.25}, tmp_path)
+    assert "[1/1] masks [x]" in console.file.getvalue()
+
+
 def test_the_log_has_everything(tmp_path):
     shown(tmp_path, terminal=False)
     lines = [line[20:] for line in (tmp_path / "log.txt").read_text().splitlines()]

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 from safetensors.torch import load_file
 
@@ -206,6 +207,39 @@ def test_killed_in_the_middle_of_a_pass_it_ends_with_the_same_weights(
     assert not any(alive(child) for child in children)
 
     assert difference(whole, make(root, wanted, execution)) == 0.0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+@pytest.mark.parametrize("flip", [True, False])
+def test_a_damaged_checkpoint_of_ranks_is_told_once_and_not_used(
+    shards: str, tmp_path: Path, strategy: str, flip: bool
+) -> None:
+    """A flipped byte, or half a file, as a machine that lost its power may leave it."""
+    wanted = steps("siglip", shards, "stages.vision.examples=80")
+    execution = exact(ranks=2, strategy=strategy, checkpoint_seconds=0.0)
+    whole = make(tmp_path / "whole", wanted, execution)
+    make(tmp_path / "cut", wanted[:1], execution)
+    store = Store(tmp_path / "cut")
+    store.work(wanted[1]).mkdir(parents=True)
+    checkpoint = store.work(wanted[1]) / "last.ckpt"
+    torch.save({"weights": torch.arange(10_000.0)}, checkpoint)
+    data = bytearray(checkpoint.read_bytes())
+    data[len(data) // 2] ^= 1
+    checkpoint.write_bytes(data if flip else data[:20_000])
+    said = list[str]()
+    worker = Worker(store.root, 1, execution)
+    try:
+        worker.make(wanted[1])
+        while not store.path(wanted[1]).exists():
+            assert wait([worker.connection], timeout=300)
+            for message in worker.messages():
+                assert not isinstance(message, Failed), message
+                said += [message.said] if isinstance(message, Progress) and message.said else []
+    finally:
+        worker.stop()
+    assert len(said) == 1 and said[0].startswith(f"begins anew, since its checkpoint {checkpoint} is damaged: ")
+    assert difference(whole, store.path(wanted[1])) == 0.0
 
 
 @pytest.mark.slow

@@ -9,8 +9,11 @@ from dataclasses import dataclass, field
 import pytest
 from fakes import Loose
 
+from pali3kit.config.schema import Runtime
 from pali3kit.config.stages import Training
+from pali3kit.durable import digest
 from pali3kit.errors import StageError
+from pali3kit.execution import intact
 from pali3kit.execution.store import Store, disk_full
 from pali3kit.plan.step import Step
 
@@ -68,6 +71,53 @@ def test_damage_is_not_done_and_is_replaced(store, spoil, words):
     assert store.done(STEP)
     assert (store.path(STEP) / "weights.safetensors").read_text() == "new weights"
     assert not any(store.root.glob("work/*"))
+
+
+@pytest.mark.parametrize("name", ["weights.safetensors", "deep/curve.csv", "config.yaml", "manifest.json"])
+def test_a_flipped_byte_of_any_file_is_damage_and_is_healed(store, name):
+    path = make(store) / name
+    assert store.done(STEP)
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 4
+    path.write_bytes(data)
+    assert str(path) in store.damage(STEP)
+    assert not Store(store.root).done(STEP) and Store(store.root).missing([STEP]) == [STEP]
+    make(store)
+    assert Store(store.root).done(STEP) and store.missing([STEP]) == []
+
+
+def test_digests_are_compared_once_in_a_run(store, monkeypatch):
+    read = []
+    monkeypatch.setattr(intact, "digest", lambda path: read.append(path.name) or digest(path))
+    make(store)
+    for _ in range(3):
+        assert store.done(STEP)
+    assert sorted(read) == ["config.yaml", "curve.csv", "weights.safetensors"]
+    (store.path(STEP) / "config.yaml").unlink()  # sizes are looked at whenever it is asked for
+    assert not store.done(STEP)
+
+
+def test_an_artifact_of_version_0_1_counts_by_its_sizes(store):
+    file = make(store) / "manifest.json"
+    old = {key: value for key, value in store.manifest(STEP).items() if key not in ("sha256", "modified", "seal")}
+    file.write_text(json.dumps(old, indent=2) + "\n")
+    (store.path(STEP) / "weights.safetensors").write_text("weightz")
+    assert store.done(STEP)
+    (store.path(STEP) / "weights.safetensors").write_text("weight")
+    assert not store.done(STEP)
+
+
+def test_a_configuration_may_want_large_files_verified_too():
+    assert not Store.of(Runtime(store="s")).full and Store.of(Runtime(store="s", verify="full")).full
+
+
+def test_what_a_kill_left_of_a_damaged_artifact_is_no_obstacle(store):
+    (make(store) / "weights.safetensors").write_text("w")
+    left = store.work(STEP).with_suffix(".damaged")
+    left.mkdir(parents=True)
+    (left / "weights.safetensors").touch()
+    make(store)
+    assert store.done(STEP) and not any(store.root.glob("work/*"))
 
 
 def test_another_stages_folder_is_refused(store):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pali3kit.report.arms import Shelf, arms_of, label_of, partner_of, read_predictions
+from pali3kit.errors import DataError
+from pali3kit.report.arms import Shelf, arms_of, judge, label_of, partner_of, read_lines, read_predictions
 
 
 @pytest.mark.parametrize(
@@ -58,6 +59,41 @@ def test_predictions_may_hold_any_line_separator(tmp_path):
     )
     assert [row["prediction"] for row in read_predictions(tmp_path)] == ["a\u2028b\x85c", "d"]
     assert read_predictions(tmp_path / "absent") == []
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("metrics.json", "", "Expecting value"),
+        ("metrics.json", "[1]", "has no attribute"),
+        ("metrics.json", "[" * 99_999, "recursion"),
+        ("metrics.json", '{"value": "high"}', "a value is no number"),
+        ("metrics.json", '{"value": 1, "samples": [1, null]}', "a sample is no number"),
+        ("metrics.json", '{"value": 1, "samples": 3}', "not iterable"),
+        ("metrics.json", '{"value": 1, "extra": []}', "extra is no mapping"),
+        ("metrics.json", '{"columns": []}', "has no attribute"),
+        ("metrics.json", '{"columns": {"top1": {"value": null}}}', "a value is no number"),
+        ("predictions.jsonl", "{", "Expecting property name"),
+        ("predictions.jsonl", "[]", "has no attribute"),
+        ("predictions.jsonl", '{"image": "one"}', "an image has no number"),
+        ("predictions.jsonl", '{"prompt": "x"}', "without the number of an image"),
+        ("predictions.jsonl", '{"image": 1, "score": "x"}', "a score is no number"),
+        ("curve.csv", "step,loss\n1,\n", "could not convert"),
+        ("curve.csv", "a,b\n1,2\n", "'step'"),
+        ("curve.csv", 'step,loss\n1,"' + "x" * 200_000, "field larger"),
+    ],
+)
+def test_what_a_report_cannot_read_is_told_with_its_file(tmp_path, name, text, words):
+    (tmp_path / name).write_text(text)
+    with pytest.raises(DataError, match=words) as raised:
+        judge(tmp_path)
+    assert str(raised.value).startswith(f"{tmp_path / name} is damaged: ")
+    assert "Delete its folder and run the same command again" in str(raised.value)
+
+
+def test_half_a_text_is_read_as_far_as_it_is_one(tmp_path):
+    (tmp_path / "skipped.txt").write_bytes("picture 1: é".encode()[:-1])
+    assert read_lines(tmp_path / "skipped.txt") == ["picture 1: \ufffd"]
 
 
 def test_variants_of_one_part_are_rows_of_their_own(made_up):

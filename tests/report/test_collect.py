@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -132,23 +133,36 @@ def test_two_axes_compare_within_the_other_axis(made_up):
 def test_samples_that_cannot_be_paired_are_said_and_not_hidden(made_up):
     run = made_up(["probe"])
     (step,) = [step for step in run.graph.steps if step.label == "probe siglip"]
-    path = run.store.path(step) / "metrics.json"
-    text = path.read_text()
-    metrics = json.loads(text)
+    metrics = json.loads((run.store.path(step) / "metrics.json").read_text())
     metrics["samples"] = metrics["samples"][:-1]
-    path.write_text(json.dumps(metrics).ljust(len(text)))
+    run.rewrite(step, "metrics.json", json.dumps(metrics))
     cell = cell_of(run.report(), "SigLIP", "probe")
     assert cell.delta is None
     assert cell.reasons[0].startswith("no difference: seed 0: 39 samples cannot be paired")
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), [("{", r"metrics\.json is damaged"), ("{}", "its metrics do not tell probe: no 'value'")]
+)
+def test_damaged_metrics_fail_their_cell_and_nothing_else(made_up, tmp_path, text, words):
+    """Of an artifact without digests, or of a plug-in: what the store cannot know to be damaged."""
+    run = made_up(["probe", "caption"])
+    (step,) = [step for step in run.graph.steps if step.label == "probe siglip"]
+    run.rewrite(step, "metrics.json", text)
+    report = run.report()
+    cell = cell_of(report, "SigLIP", "probe")
+    assert cell.status == "failed" and cell.ours is None and str(tmp_path) not in cell.reasons[0]
+    assert re.search(words, cell.reasons[0]) and cell.reasons[0].startswith("seed 0: probe siglip: ")
+    assert cell_of(report, "SigLIP", "caption").status == cell_of(report, "Classif", "probe").status == "done"
+    assert run.timings()["stages"]
 
 
 def test_two_rows_that_score_nothing_decide_nothing(made_up):
     run = made_up(["caption_multilingual"])
     for step in run.graph.steps:
         if step.kind == "evaluate":
-            path = run.store.path(step) / "metrics.json"
             zeros = {"value": 0.0, "n": 40, "extra": {"en": 0.0, "avg35": 0.0}, "samples": [0.0] * 40}
-            path.write_text(json.dumps(zeros).ljust(path.stat().st_size))
+            run.rewrite(step, "metrics.json", json.dumps(zeros))
     # The paper's -0.2 is a tie, which a difference of exactly zero would follow.
     assert cell_of(run.report(), "SigLIP", "caption_multilingual.avg35").verdict == "undecided"
 

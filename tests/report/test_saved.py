@@ -34,6 +34,13 @@ def test_a_spoilt_experiment_is_refused_with_its_line(made_up, tmp_path):
         saved.read(tmp_path)
 
 
+def test_one_that_is_no_text_is_told(made_up, tmp_path):
+    made_up(["probe"])
+    (tmp_path / saved.EXPERIMENT).write_bytes(b"name: \xff")
+    with pytest.raises(DataError, match=r"experiment\.yaml is damaged, no UTF-8 at byte 6"):
+        saved.read(tmp_path)
+
+
 def test_the_store_is_found_from_elsewhere_and_never_made_up(made_up, tmp_path):
     run = made_up(["probe"])
     run.experiment.runtime = schema.Runtime(store="elsewhere/store")

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import csv
+import errno
 import io
 import json
 import re
 from dataclasses import asdict, replace
+from pathlib import Path
 
 import pytest
 
@@ -44,11 +46,9 @@ def test_a_changed_score_changes_the_report_and_not_the_experiment(made_up, tmp_
     run = made_up(["probe"])
     written(run, tmp_path / "run")
     (step,) = [step for step in run.graph.steps if step.label == "probe siglip"]
-    path = run.store.path(step) / "metrics.json"
-    text = path.read_text()
-    metrics = json.loads(text)
+    metrics = json.loads((run.store.path(step) / "metrics.json").read_text())
     metrics["value"] = 1.0
-    path.write_text(json.dumps(metrics).ljust(len(text)))
+    run.rewrite(step, "metrics.json", json.dumps(metrics))
     changed = {path.name for path in written(run, tmp_path / "run")}
     assert changed == {"report.json", "report.csv", "report.md", "report.tex", "report.html"}
 
@@ -129,6 +129,47 @@ def test_a_run_folder_is_enough_to_write_the_report_again(made_up, tmp_path):
 def test_rebuilding_nothing_is_refused(tmp_path):
     with pytest.raises(DataError, match="is no run folder"):
         rebuild(tmp_path)
+
+
+def test_a_full_disk_names_the_file_and_leaves_nothing_unfinished(made_up, tmp_path, monkeypatch):
+    run, folder = made_up(["probe"]), tmp_path / "run"
+    written(run, folder)
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    (folder / "report.json").write_bytes(b"old")
+
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(OSError, match="No space left") as raised:
+        written(run, folder)
+    monkeypatch.undo()
+    assert raised.value.filename == str(folder / "report.json")
+    assert {path.name for path in folder.iterdir()} == FILES
+    (folder / "report.csv.4194305.partial").touch()  # of a process that was killed
+    assert written(run, folder) == [folder / "report.json"]
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+
+
+@pytest.mark.parametrize("text", ["", "[", '{"stages": 3}', '{"stages": [1, {"digest": 2}]}', "[" * 99_999])
+def test_a_damaged_report_is_written_anew(made_up, tmp_path, text):
+    run, folder = made_up(["probe"]), tmp_path / "run"
+    written(run, folder)
+    before = (folder / "report.json").read_bytes()
+    (folder / "report.json").write_text(text)
+    rebuild(folder)
+    assert (folder / "report.json").read_bytes() == before
+
+
+def test_a_damaged_artifact_is_told_with_its_path(made_up, tmp_path):
+    run, folder = made_up(["probe"]), tmp_path / "run"
+    written(run, folder)
+    (step,) = [step for step in run.graph.steps if step.label == "probe siglip"]
+    metrics = run.store.path(step) / "metrics.json"
+    metrics.write_bytes(metrics.read_bytes().replace(b"0", b"1", 1))
+    with pytest.raises(DataError, match=r"1 of the \d+ artifacts") as raised:
+        rebuild(folder)
+    assert str(raised.value).endswith(f"\n{metrics} has other bytes than were written: its sha256 differs")
 
 
 def test_a_report_whose_artifacts_are_gone_is_left_as_it_is(made_up, tmp_path):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +11,7 @@ import pytest
 from safetensors.numpy import load_file
 
 from pali3kit.errors import DataError
+from pali3kit.training import feature_files
 from pali3kit.training.feature_files import classes_in, create, features_in, publish, read, rows_in
 
 SHAPES = {
@@ -54,6 +57,24 @@ def test_pictures_that_cannot_be_used_are_left_out(tmp_path: Path) -> None:
     assert found.features.tolist() == [[1, 2], [5, 6]] and found.right == [(0, 1), (1,)]
     assert found.labels is not None and found.labels.tolist() == [0, 0]
     assert rows_in(tmp_path, "test").tolist() == [0, 2]
+
+
+@pytest.mark.parametrize("has", [True, False])
+def test_room_is_taken_at_once_and_given_back_when_there_is_too_little(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, has: bool
+) -> None:
+    if not has:
+        monkeypatch.delattr(os, "posix_fallocate")  # as on macOS
+    path = filled(tmp_path / "test.safetensors")
+    assert path.stat().st_blocks * 512 >= path.stat().st_size
+
+    def full(*_: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(feature_files, "reserve", full)
+    with pytest.raises(OSError, match="No space left"):
+        create(tmp_path / "train.safetensors", SHAPES, {})
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_damage_is_told(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import csv
+import errno
 import multiprocessing
 import os
 import signal
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -94,6 +96,71 @@ def test_a_run_that_ended_but_was_not_published_ends_again_at_once(tmp_path: Pat
     assert not steps and (tmp_path / "a" / "curve.csv").read_bytes() == curve
     for name, tensor in whole.state_dict().items():
         assert torch.equal(again.state_dict()[name], tensor), name
+
+
+def flipped(data: bytes) -> bytes:
+    """One bit of the middle, which is a weight or a moment."""
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 16]) + data[middle + 1 :]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda data: b"",
+        lambda data: data[:1000],
+        lambda data: data[:-1],
+        lambda data: bytes(len(data)),
+        lambda data: b"no archive",
+        flipped,
+    ],
+)
+def test_a_damaged_checkpoint_is_told_and_the_training_begins_anew(
+    spoil: Callable[[bytes], bytes], tmp_path: Path
+) -> None:
+    said, steps = list[str](), list[int]()
+    often = replace(context(tmp_path / "a"), say=said.append)
+    whole, again = module(), module()
+    loop.fit(whole, batch, BUDGET, often)
+    checkpoint = tmp_path / "a" / "last.ckpt"
+    checkpoint.write_bytes(spoil(checkpoint.read_bytes()))
+
+    def noting(step: int) -> Batch:
+        steps.append(step)
+        return batch(step)
+
+    loop.fit(again, noting, BUDGET, often)
+    assert steps == list(range(10)) and len(said) == 1
+    assert said[0].startswith(f"begins anew, since its checkpoint {checkpoint} is damaged: ")
+    for name, tensor in whole.state_dict().items():
+        assert torch.equal(again.state_dict()[name], tensor), name
+    loop.fit(module(), batch, BUDGET, often)
+    assert said[1:] == ["continues from its checkpoint"]
+
+
+def test_an_archive_that_no_training_left_is_damage(tmp_path: Path) -> None:
+    said = list[str]()
+    torch.save({"weights": torch.zeros(3)}, tmp_path / "last.ckpt")
+    loop.fit(module(), batch, BUDGET, replace(context(tmp_path), say=said.append))
+    assert "is damaged" in said[0]
+
+
+def test_a_full_disk_gets_its_room_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The checkpoint before it is kept, and continued from."""
+    real, calls = os.fsync, list[int]()
+
+    def full(descriptor: int) -> None:
+        calls.append(descriptor)
+        if len(calls) > 4:  # two for each checkpoint: the file and its folder
+            raise OSError(errno.ENOSPC, "No space left on device")
+        real(descriptor)
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        loop.fit(module(), batch, BUDGET, context(tmp_path))
+    monkeypatch.undo()
+    assert [path.name for path in tmp_path.iterdir()] == ["last.ckpt"]
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["global_step"] == 2
 
 
 @pytest.mark.parametrize("loaders", [0, 2])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+import sys
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -143,3 +146,16 @@ def test_what_cannot_be_built_without_memory_is_not_weighed() -> None:
 
 def test_some_memory_is_free() -> None:
     assert weighing.available() > 1 << 26
+
+
+def test_memory_where_there_is_no_proc(monkeypatch: pytest.MonkeyPatch) -> None:
+    def absent(path: Path, **_: Any) -> str:
+        raise FileNotFoundError(path)
+
+    def unknown(name: str) -> int:
+        raise ValueError("unrecognized configuration name")
+
+    monkeypatch.setattr(Path, "read_text", absent)
+    assert weighing.available() > 1 << 26
+    monkeypatch.setattr(os, "sysconf", unknown)
+    assert weighing.available() == sys.maxsize

@@ -63,7 +63,7 @@ class _Listed(Skips):
         super().__init__(context.execution.most_bad)
         self.file = context.folder / "skipped.txt"
         if self.file.exists():
-            for line in self.file.read_text(encoding="utf-8").splitlines():
+            for line in self.file.read_text(encoding="utf-8", errors="replace").splitlines():
                 self.note(line)
 
     def write(self) -> None:
@@ -110,12 +110,11 @@ def _fill(extractor: Extractor, pictures: Pictured, split: str, context: StageCo
     """Compute the rows of a split that are not there yet; yield how many are."""
     path, unfinished = (context.folder / f"{split}{end}" for end in (".safetensors", ".partial"))
     progress, size = context.folder / f"{split}.done", size_of(pictures, split)
-    start = size if path.exists() else int(progress.read_text()) if progress.exists() else 0
+    start, arrays = _begun(path, unfinished, progress, size, context)
     skips.seen += start
     if path.exists():
-        progress.unlink(missing_ok=True)
         return
-    arrays, saved = read(unfinished, "r+")[0] if start else {}, time.monotonic()
+    saved = time.monotonic()
     black = np.zeros((extractor.spec.size, extractor.spec.size, 3), np.uint8)
     with ThreadPoolExecutor(context.threads) as pool:
         for numbers, found in _ahead(pool, partial(_picture, extractor, pictures, split), range(start, size)):
@@ -135,6 +134,25 @@ def _fill(extractor: Extractor, pictures: Pictured, split: str, context: StageCo
         raise DataError(f"none of the {size} pictures of the split '{split}' can be read, the first: {told}")
     publish(unfinished, path)
     progress.unlink()
+
+
+def _begun(path: Path, unfinished: Path, progress: Path, size: int, context: StageContext) -> tuple[int, Arrays]:
+    """How many rows are there already, and the file that they are in, if that is unfinished. Damage is begun anew."""
+    try:
+        if path.exists():
+            read(path)
+            for file in (unfinished, progress):
+                file.unlink(missing_ok=True)
+            return size, {}
+        if progress.exists():
+            start, arrays = int(progress.read_text()), read(unfinished, "r+")[0]
+            if 0 <= start <= size == len(arrays["features"]) == len(arrays["usable"]):
+                return start, arrays
+            raise DataError(f"{unfinished}: it is of {len(arrays['features'])} pictures")
+    except (OSError, ValueError, KeyError, DataError) as error:
+        context.say(f"begins {path.stem} anew, since what was done is damaged: {error}")
+        path.unlink(missing_ok=True)
+    return 0, {}
 
 
 def _ahead(pool: ThreadPoolExecutor, read: Callable[[int], T], rows: range) -> Iterator[tuple[range, list[T]]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 from numpy.lib.format import open_memmap
 
+from pali3kit.durable import reserve
 from pali3kit.plan.kinds.features import Config
 from pali3kit.training.calibration import count, fastest_seconds
 from pali3kit.training.context import Cost, Sizes, StageContext
@@ -61,7 +61,7 @@ def _allocate(path: Path, shape: tuple[int, ...]) -> np.memmap[tuple[int, ...], 
     """
     array = open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
     with path.open("r+b") as file:
-        os.posix_fallocate(file.fileno(), 0, path.stat().st_size)
+        reserve(file, array.offset, path.stat().st_size)
     return array
 
 

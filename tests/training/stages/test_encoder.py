@@ -183,6 +183,32 @@ def test_a_killed_run_goes_on_with_the_same_features(
     assert sorted(path.name for path in (tmp_path / "x").iterdir()) == ["skipped.txt", "test.safetensors"]
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("test.done", b""), ("test.done", b"\xff"), ("test.done", b"many"), ("test.done", b"900"),
+        ("test.partial", b""), ("test.partial", b"x" * 900), ("test.safetensors", b""),
+    ],
+)  # fmt: skip
+def test_what_a_killed_run_left_damaged_is_begun_anew(
+    encoders: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: bytes
+) -> None:
+    """As a machine that lost its power may leave it."""
+
+    class Killed(Damaged):
+        def image(self, split: str, index: int) -> np.ndarray:
+            if index == 200:
+                raise KeyboardInterrupt
+            return super().image(split, index)
+
+    with pytest.raises(KeyboardInterrupt):
+        run_on(Killed(()), encoders, tmp_path / "x", monkeypatch, checkpoint_seconds=0.0)
+    (tmp_path / "x" / name).write_bytes(text)
+    run_on(Damaged(()), encoders, tmp_path / "x", monkeypatch)
+    assert [path.name for path in (tmp_path / "x").iterdir()] == ["test.safetensors"]
+    assert len(features_in(tmp_path / "x", "test").features) == 300
+
+
 def test_a_run_with_many_bad_pictures_goes_on_where_it_was(
     encoders: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

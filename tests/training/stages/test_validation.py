@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from pali3kit.data.records import Skips
-from pali3kit.errors import DataError
+from pali3kit.errors import DataError, StageError
 from pali3kit.plan.step import Step
 from pali3kit.training import validation
 from pali3kit.training.context import UNFINISHED, Execution, StageContext
@@ -94,6 +94,19 @@ def test_a_transfer_that_was_cut_off_keeps_the_same(chain: Any, tmp_path: Path, 
     assert rows(tmp_path / "cut") == rows(tmp_path / "whole") and len(rows(tmp_path / "whole")) == 4
     once_more = run(chain, made, tmp_path / "whole")  # killed between its last step and its publication
     assert all(torch.equal(tensor, once_more[name]) for name, tensor in whole.items())
+
+
+def test_best_weights_that_were_damaged_are_told_and_the_next_attempt_heals(chain: Any, tmp_path: Path) -> None:
+    made = checked(chain)
+    whole = run(chain, made, tmp_path / "a")
+    best = tmp_path / "a" / validation.BEST
+    data = bytearray(best.read_bytes())
+    data[-1] ^= 1
+    best.write_bytes(data)
+    with pytest.raises(StageError, match=r"best\.safetensors is damaged: the same command trains this stage anew"):
+        run(chain, made, tmp_path / "a")
+    again = run(chain, made, tmp_path / "a")
+    assert all(torch.equal(tensor, again[name]) for name, tensor in whole.items())
 
 
 def test_checking_changes_nothing_of_the_training(chain: Any, tmp_path: Path, scored: list[Any]) -> None:

@@ -1,0 +1,99 @@
+"""Files that are whole or not there: after a kill, a full disk, and a machine that loses its power."""
+
+from __future__ import annotations
+
+import errno
+import hashlib
+import os
+from io import BufferedIOBase
+from pathlib import Path
+
+CHUNK = 1 << 20  # bytes
+FULL = (errno.ENOSPC, errno.EDQUOT)
+UNABLE = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)  # said by file systems, often of a network, that cannot do it
+
+
+def write(path: Path, data: bytes) -> None:
+    """Write a file at once, so that a reader or a kill never meets half of it.
+
+    Raises OSError, which names the file; nothing unfinished is left.
+    """
+    partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
+    try:
+        partial.write_bytes(data)
+        publish(partial, path)
+    except OSError as error:
+        partial.unlink(missing_ok=True)
+        raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+def publish(partial: Path, path: Path) -> None:
+    """Write `partial` through to the disk and rename it: the name never leads to bytes that were not written."""
+    sync(partial)
+    os.replace(partial, path)
+    sync(path.parent)
+
+
+def sync(path: Path) -> None:
+    """Write a file, or the names in a folder, through to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in UNABLE:
+            raise
+    finally:
+        os.close(descriptor)
+
+
+def reserve(file: BufferedIOBase, start: int, end: int) -> None:
+    """Take room for a file's bytes from `start` to `end`, zeros, at once: a disk that is too full says so here, where a
+    page of a memory-mapped file that finds no room later would kill the process.
+    """
+    file.flush()
+    if start == end:
+        return
+    try:
+        os.posix_fallocate(file.fileno(), start, end - start)
+        return
+    except AttributeError:  # macOS has none
+        pass
+    except OSError as error:  # nor have some file systems
+        if error.errno not in UNABLE:
+            raise
+    file.seek(start)
+    while start < end:
+        start += file.write(bytes(min(CHUNK, end - start)))
+    file.flush()
+
+
+def digest(path: Path) -> str:
+    """The sha256 of a file, in 64 hexadecimal digits."""
+    found = hashlib.sha256()
+    with path.open("rb", buffering=0) as file:
+        while block := file.read(CHUNK):
+            found.update(block)
+    return found.hexdigest()
+
+
+def remove_partials(folder: Path) -> None:
+    """Remove what processes of this machine left of files when they were killed in `write`."""
+    for path in folder.glob("*.*.partial"):
+        number = path.name.split(".")[-2]
+        if number.isdigit() and not _lives(int(number)):
+            path.unlink(missing_ok=True)
+
+
+def _lives(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except PermissionError:  # somebody else's
+        return True
+    except (ProcessLookupError, OverflowError):
+        return False
+    return True
+
+
+def full(error: BaseException) -> bool:
+    """Whether a disk had no room left, whichever library says so."""
+    return getattr(error, "errno", None) in FULL or "No space left on device" in str(error)

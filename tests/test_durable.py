@@ -1,0 +1,94 @@
+"""Files that are whole or not there."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from pali3kit import durable
+
+
+def full(*_: object) -> None:
+    raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_file_is_written_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    durable.write(path, b"one")
+    durable.write(path, b"two")
+    assert path.read_bytes() == b"two" and list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("place", ["write_bytes", "fsync", "replace"])
+def test_a_full_disk_leaves_what_was_there_and_names_the_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(b"one")
+    monkeypatch.setattr(Path if place == "write_bytes" else os, place, full)
+    with pytest.raises(OSError, match="No space left") as raised:
+        durable.write(path, b"two")
+    assert raised.value.filename == str(path) and raised.value.errno == errno.ENOSPC
+    assert path.read_bytes() == b"one" and list(tmp_path.iterdir()) == [path]
+
+
+def test_a_really_full_file_system_leaves_nothing(tmp_path: Path) -> None:
+    """`/dev/full` has no room for a byte."""
+    if not Path("/dev/full").exists():
+        pytest.skip("no /dev/full")
+    partial = tmp_path / f"a.{os.getpid()}.partial"
+    partial.symlink_to("/dev/full")
+    with pytest.raises(OSError, match="No space left"):
+        durable.write(tmp_path / "a", b"two")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
+def test_a_file_system_that_cannot_sync_folders_is_no_reason_to_stop(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    def unable(_: int) -> None:
+        raise OSError(number, "not here")
+
+    monkeypatch.setattr(os, "fsync", unable)
+    durable.write(tmp_path / "a", b"x")
+    assert (tmp_path / "a").read_bytes() == b"x"
+
+
+@pytest.mark.parametrize("how", ["has it", "macOS", "a file system without"])
+def test_room_is_taken_at_once_on_every_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+    def unable(*_: int) -> None:
+        raise OSError(errno.EOPNOTSUPP, "not here")
+
+    if how == "macOS":
+        monkeypatch.delattr(os, "posix_fallocate")
+    elif how != "has it":
+        monkeypatch.setattr(os, "posix_fallocate", unable)
+    path, size = tmp_path / "a", 3 * durable.CHUNK + 5
+    with path.open("wb") as file:
+        file.write(b"head")
+        durable.reserve(file, 4, size)
+    assert path.read_bytes() == b"head" + bytes(size - 4)
+    assert path.stat().st_blocks * 512 >= size
+
+
+def test_a_full_disk_is_not_taken_for_one_that_cannot_reserve(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "posix_fallocate", full)
+    with (tmp_path / "a").open("wb") as file, pytest.raises(OSError, match="No space left"):
+        durable.reserve(file, 0, 10)
+
+
+def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
+    ours, dead, rows = f"a.json.{os.getpid()}.partial", "a.json.4194305.partial", "test.partial"
+    for name in (ours, dead, rows, "b.4x.partial"):
+        (tmp_path / name).touch()
+    durable.remove_partials(tmp_path)
+    assert {path.name for path in tmp_path.iterdir()} == {ours, rows, "b.4x.partial"}
+
+
+def test_the_digest_of_a_file(tmp_path: Path) -> None:
+    (tmp_path / "a").write_bytes(b"abc")
+    assert durable.digest(tmp_path / "a").startswith("ba7816bf8f01cfea")
