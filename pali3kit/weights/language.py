@@ -9,12 +9,13 @@ import torch
 from torch import Tensor
 
 from pali3kit.config.shapes import contradicted, read_t5
-from pali3kit.errors import ConfigError
+from pali3kit.errors import ConfigError, WeightsError
 from pali3kit.language.layers import Activation
 from pali3kit.language.ul2 import UL2
 from pali3kit.registry import LANGUAGE
 from pali3kit.weights.find import find_weights
-from pali3kit.weights.layouts.t5 import LEFTOVERS, language_links
+from pali3kit.weights.layout import prefix_of
+from pali3kit.weights.layouts.t5 import LEFTOVERS, MARK, language_links
 from pali3kit.weights.links import to_ours
 from pali3kit.weights.load import fill
 from pali3kit.weights.read import read_tensors
@@ -104,7 +105,7 @@ def load_language(language: UL2, path: Path, allow: Sequence[str] = ()) -> LoadR
         WeightsError: unreadable, or anything is missing, left over or of another shape.
     """
     file = find_weights(path)
-    tensors = {name: tensor for name, tensor in read_tensors(file).items() if name not in LEFTOVERS}
+    tensors = _of_t5(read_tensors(file), file)
     notes = {}
     if language.logits is not None and "lm_head.weight" not in tensors and "shared.weight" in tensors:
         tensors["lm_head.weight"] = tensors["shared.weight"]
@@ -112,14 +113,30 @@ def load_language(language: UL2, path: Path, allow: Sequence[str] = ()) -> LoadR
     elif language.logits is None:
         tensors.pop("lm_head.weight", None)  # some files write the tied embedding twice
     links = language_links(language)
-    ours = {name: tensor.float() for name, tensor in to_ours(links, tensors).items()}
+    ours = to_ours(links, tensors, file)
     for name in ("embedding.weight", "logits.weight"):
-        if name in ours and len(ours[name]) != language.vocabulary:
+        if name in ours and ours[name].shape[1:] == (language.width,) and len(ours[name]) != language.vocabulary:
             rows = f"{len(ours[name])} to {language.vocabulary} rows"
             notes[name] = "; ".join(filter(None, (notes.get(name), rows)))
             ours[name] = _fit_rows(ours[name], language.vocabulary)
     left = tensors.keys() - {link.theirs for link in links}
     return fill(language, ours, file, "t5", sorted(left), notes, allow, allow)
+
+
+def _of_t5(tensors: dict[str, Tensor], file: Path) -> dict[str, Tensor]:
+    """By transformers' names, whatever a model around it put before them, without what no model reads.
+
+    Of tensors that are one, a file may keep any: the embedding is `shared`, and that of both stacks.
+    """
+    prefix = prefix_of(tensors, MARK)
+    if prefix is None:
+        some = ", ".join(sorted(tensors)[:4])
+        raise WeightsError(f"{file} holds no T5 in transformers' layout: it has {some}, but no {MARK}")
+    tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
+    copies = [tensors[name] for name in LEFTOVERS if name in tensors and name.endswith("embed_tokens.weight")]
+    if copies:
+        tensors.setdefault("shared.weight", copies[0])
+    return {name: tensor for name, tensor in tensors.items() if name not in LEFTOVERS}
 
 
 def _fit_rows(table: Tensor, rows: int) -> Tensor:

@@ -132,6 +132,48 @@ def test_a_damaged_file_is_refused_naming_what_is_wrong(tmp_path: Path) -> None:
         create_ul2(96, weights=str(tmp_path))
 
 
+@pytest.mark.parametrize("before", ["model.", "module._orig_mod.language."])
+def test_a_model_around_it_may_have_saved_it(before: str, tmp_path: Path) -> None:
+    write(tmp_path, "ul2")
+    plain = create_ul2(96, weights=str(tmp_path)).state_dict()
+    tensors = load_file(tmp_path / "model.safetensors")
+    (tmp_path / "model.safetensors").unlink()
+    torch.save({"state_dict": {before + name: x for name, x in tensors.items()}}, tmp_path / "pytorch_model.bin")
+    found = create_ul2(96, weights=str(tmp_path)).state_dict()
+    assert all(torch.equal(found[name], plain[name]) for name in plain)
+
+
+def test_shards_of_torch_files_are_read(tmp_path: Path) -> None:
+    """As those of google/ul2 and the larger T5s; an index lies beside them."""
+    write(tmp_path, "ul2")
+    plain = create_ul2(96, weights=str(tmp_path)).state_dict()
+    tensors = load_file(tmp_path / "model.safetensors")
+    (tmp_path / "model.safetensors").unlink()
+    files = {name: f"pytorch_model-{1 + number % 2:05}-of-00002.bin" for number, name in enumerate(sorted(tensors))}
+    for file in set(files.values()):
+        torch.save({name: x for name, x in tensors.items() if files[name] == file}, tmp_path / file)
+    (tmp_path / "pytorch_model.bin.index.json").write_text(json.dumps({"metadata": {}, "weight_map": files}))
+    found = create_ul2(96, weights=str(tmp_path)).state_dict()
+    assert all(torch.equal(found[name], plain[name]) for name in plain)
+
+
+@pytest.mark.parametrize("kept", ["encoder.embed_tokens.weight", "decoder.embed_tokens.weight"])
+def test_of_one_embedding_under_three_names_any_may_be_kept(kept: str, tmp_path: Path) -> None:
+    write(tmp_path, "ul2")
+    file = tmp_path / "model.safetensors"
+    tensors = load_file(file)
+    shared = tensors.pop("shared.weight")
+    save_file({name: x for name, x in tensors.items() if "embed_tokens" not in name} | {kept: shared}, file)
+    assert torch.equal(create_ul2(96, weights=str(tmp_path)).embedding.weight, shared)
+
+
+def test_a_file_of_something_else_is_told_by_its_names(tmp_path: Path) -> None:
+    write(tmp_path, "ul2")
+    save_file({"conv1.weight": torch.zeros(1)}, tmp_path / "model.safetensors")
+    with pytest.raises(WeightsError, match="holds no T5 in transformers' layout: it has conv1.weight, but no encoder"):
+        create_ul2(96, weights=str(tmp_path))
+
+
 def test_the_first_t5s_files_hold_a_bias_that_nothing_reads(tmp_path: Path) -> None:
     """transformers#9231: t5-small to t5-3b have it to this day."""
     write(tmp_path, "t5")
