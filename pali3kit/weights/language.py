@@ -8,12 +8,12 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from pali3kit.config.shapes import contradicted, read_t5
+from pali3kit.config.shapes import NORM_EPS, contradicted, read_t5
 from pali3kit.errors import ConfigError, WeightsError
 from pali3kit.language.layers import Activation
 from pali3kit.language.ul2 import UL2
 from pali3kit.registry import LANGUAGE
-from pali3kit.weights.find import find_weights
+from pali3kit.weights.find import INDEX_ENDING, find_weights, shards
 from pali3kit.weights.layout import prefix_of
 from pali3kit.weights.layouts.t5 import LEFTOVERS, MARK, language_links
 from pali3kit.weights.links import to_ours
@@ -22,6 +22,7 @@ from pali3kit.weights.read import read_tensors
 from pali3kit.weights.report import LoadReport
 
 NEW_ROWS_SPREAD = 0.02  # of the file's own deviation: new tokens start as its mean token, told apart by little
+SMALL = 1 << 26  # numbers that may be allocated before their file is read
 
 
 @LANGUAGE.register(
@@ -45,6 +46,7 @@ def create_ul2(
     dropout: float = 0.0,
     buckets: int = 32,
     max_distance: int = 128,
+    epsilon: float = NORM_EPS,
     attention: str = "auto",
     checkpointing: bool = False,
     weights: str | None = None,
@@ -53,10 +55,10 @@ def create_ul2(
     """A `UL2`, a T5-style encoder-decoder: `size`, a name of the table, or the six numbers that it stands for, or
     neither where `weights` names a folder of transformers that says them itself (T5, T5 v1.1, Flan-T5, mT5, UL2).
 
-    `buckets` and `max_distance` are those of the relative bias; `weights` names a file or folder of transformers to
-    start from; `allow`: patterns of weights that may be left out. A folder's `config.json` says the shape, and what
-    else `KIND` has: leave it out, or say the same. What the loading did is kept in the model's `load_report`. Errors
-    are those of `UL2`, `read_t5` and `load_language`.
+    `buckets` and `max_distance` are those of the relative bias, `epsilon` is the norms'; `weights` names a file or
+    folder of transformers to start from; `allow`: patterns of weights that may be left out. A folder's `config.json`
+    says the shape, and what else `KIND` has: leave it out, or say the same. What the loading did is kept in the
+    model's `load_report`. Errors are those of `UL2`, `read_t5` and `load_language`.
     """
     numbers = {
         "width": width, "encoder_depth": encoder_depth, "decoder_depth": decoder_depth, "heads": heads,
@@ -64,10 +66,12 @@ def create_ul2(
     }  # fmt: skip
     kind: dict[str, object] = {
         "activation": activation, "gated": gated, "tied": tied, "buckets": buckets, "max_distance": max_distance,
+        "epsilon": epsilon,
     }  # fmt: skip
     if weights is not None and (Path(weights) / "config.json").exists():
         said = read_t5(Path(weights))
         _demand_agreement(said, size, numbers, kind, Path(weights))
+        _demand_room(said, find_weights(Path(weights)))
         size, numbers = None, {key: int(said[key]) for key in numbers}
         kind = {key: said[key] for key in kind}  # a YAML file always gives these, by their defaults: the file's count
     running = {"dropout": dropout, "attention": attention, "checkpointing": checkpointing}
@@ -88,6 +92,19 @@ def _demand_agreement(
     wrong = [f"{path} has {key} {said[key]}, not {value}." for key, value in differing.items()]
     if wrong:
         raise ConfigError(wrong)
+
+
+def _demand_room(said: Mapping[str, int | float | str], file: Path) -> None:
+    """Raise WeightsError where the file cannot hold what its `config.json` says, before that is allocated."""
+    width, mlp, inner = (int(said[key]) for key in ("width", "mlp", "head_width"))
+    layer = width * (mlp + int(said["heads"]) * inner)
+    numbers = layer * (int(said["encoder_depth"]) + int(said["decoder_depth"]))
+    parts = shards(file) if file.name.endswith(INDEX_ENDING) else [file]
+    size = sum(part.stat().st_size for part in parts)
+    if numbers > max(size, SMALL):  # of at least two bytes each
+        raise WeightsError(
+            f"{file} of {size:,} bytes cannot hold the {numbers:,} numbers that its config.json tells of"
+        )
 
 
 def load_language(language: UL2, path: Path, allow: Sequence[str] = ()) -> LoadReport:

@@ -159,5 +159,5 @@ def test_a_bomb_is_not_unpacked(ending: str, tmp_path: Path) -> None:
 def test_tensors_that_are_not_what_they_say(odd: torch.Tensor, tmp_path: Path) -> None:
     """A terabyte of one number would be allocated when it is converted."""
     torch.save({"a": torch.ones(1), "b": odd}, tmp_path / "x.pt")
-    with pytest.raises(WeightsError, match="x.pt: b is no plain tensor"):
+    with pytest.raises(WeightsError, match=r"x.pt: b is no plain tensor"):
         read_tensors(tmp_path / "x.pt")
