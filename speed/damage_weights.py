@@ -30,7 +30,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from pali3kit.errors import ConfigError, WeightsError
 from pali3kit.masks.vqvae import MaskVQVAE
@@ -176,7 +176,7 @@ def cases(root: Path) -> list[Case]:
         shutil.copy(root / "t5" / "config.json", root / folder)
         for file in set(files.values()):
             part = {key: t5[key].clone() for key in t5 if files[key] == file}
-            torch.save(part, root / folder / file) if ending == "bin" else save_file_of(part, root / folder / file)
+            torch.save(part, root / folder / file) if ending == "bin" else save_file(part, root / folder / file)
 
     def vision(path: Path) -> object:
         return load_vision(ViT(**SHAPE), path)
@@ -210,12 +210,6 @@ def cases(root: Path) -> list[Case]:
 def new(path: Path) -> Path:
     path.parent.mkdir(exist_ok=True)
     return path
-
-
-def save_file_of(tensors: dict[str, torch.Tensor], path: Path) -> None:
-    from safetensors.torch import save_file
-
-    save_file(tensors, path)
 
 
 def outcome(case: Case, seed: int) -> str:

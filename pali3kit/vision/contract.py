@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from copy import deepcopy
+from typing import TYPE_CHECKING, TypeVar
 
+import torch
 from torch import Tensor, nn
 
-from pali3kit.errors import ConfigError
+from pali3kit.errors import ConfigError, first_line
 from pali3kit.images.spec import ImageSpec
 from pali3kit.nn.positions import Grid
 
@@ -68,12 +71,46 @@ class Adapter(VisionEncoder):
         (library,) = self.children()
         for name in ("set_grad_checkpointing", "gradient_checkpointing_enable"):
             if wanted and hasattr(library, name):
-                getattr(library, name)()
+                with suppress(AssertionError, NotImplementedError, ValueError):  # how libraries say that they cannot
+                    getattr(library, name)()
                 return
+
+    def demand_contract(self, name: str, side: int) -> None:
+        """Try on shapes alone, without computing anything, whether tokens of pictures of `side` pixels fill the grid and
+        `pooled` is of `width`.
+
+        Raises ConfigError, naming the model `name`, where it is not so: many networks give something else, and would
+        train without a word.
+        """
+        rows, columns = square_grid(side, self.patch)
+        images = torch.empty(2, 3, side, side, device="meta")
+        with torch.no_grad():
+            trial = without_numbers(self).eval()
+            try:
+                tokens, pooled = trial(images), trial.pooled(images)
+            except Exception as error:  # whatever the library stumbles over
+                raise ConfigError([f"{name} cannot read pictures of {side} pixels: {first_line(error)}"]) from error
+        for what, found, wanted in (
+            (f"tokens of a grid of {rows}x{columns}", tokens, (2, rows * columns, self.width)),
+            ("one vector a picture", pooled, (2, self.width)),
+        ):
+            if found.shape != wanted:
+                shapes = f"{list(found.shape[1:])}, not {list(wanted[1:])}"
+                raise ConfigError([f"{name} does not give {what} of {side} pixels: {shapes}"])
 
     def fitted(self, tensors: dict[str, Tensor], grid: Grid) -> dict[str, Tensor]:
         """As they are: positions are resampled at every call."""
         return tensors
+
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def without_numbers(network: Network) -> Network:
+    """A copy on the meta device, whose tensors have shapes and no memory."""
+    instead: dict[int, object] = {id(x): nn.Parameter(x.to("meta"), x.requires_grad) for x in network.parameters()}
+    instead |= {id(x): x.to("meta") for x in network.buffers()}
+    return deepcopy(network, instead)
 
 
 def demand_pictures(images: Tensor, patch: int) -> None:
