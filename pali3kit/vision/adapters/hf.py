@@ -209,7 +209,15 @@ def _spec(given: dict[str, Any], image_size: int) -> ImageSpec:
         interpolation={number: name for name, number in RESAMPLING.items()}[given.get("resample", usual)],
         crop=1.0 if shortest is None else crop / shortest,
         middle="floor",
+        alpha="white" if _lays_on_white() else "dropped",
     )
+
+
+def _lays_on_white() -> bool:
+    """Whether transformers here lays what is transparent on white: so since its version 5."""
+    import transformers
+
+    return int(transformers.__version__.partition(".")[0]) >= 5
 
 
 def _demand_usual(given: dict[str, Any]) -> None:

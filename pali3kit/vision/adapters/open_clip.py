@@ -121,6 +121,7 @@ def image_spec(tower: Tower, name: str, image_size: int, pretrained: str | None)
         tuple(given["std"]),
         resize="squash" if given["resize_mode"] == "squash" else "shortest",
         interpolation=given["interpolation"],
+        colours="last",
     )
 
 
