@@ -61,10 +61,16 @@ class VisionEncoder(nn.Module):
 class Adapter(VisionEncoder):
     """What adapters of other libraries' encoders share. The library's model is the only child of an adapter."""
 
-    def __init__(self, width: int, patch: int, image_spec: ImageSpec) -> None:
+    def __init__(self, width: int, patch: int, image_spec: ImageSpec, name: str = "this encoder") -> None:
         super().__init__()
-        self.width, self.patch, self.image_spec = width, patch, image_spec
+        self.width, self.patch, self.image_spec, self.name = width, patch, image_spec, name
         self.native_grid = self.grid(image_spec.size)
+
+    def grid(self, resolution: int) -> Grid:
+        try:
+            return square_grid(resolution, self.patch)
+        except ConfigError as error:
+            raise ConfigError([f"{self.name}: {error}"]) from error
 
     def recompute(self, wanted: bool) -> None:
         """As the library calls it; a library that cannot keeps its activations."""
@@ -75,12 +81,11 @@ class Adapter(VisionEncoder):
                     getattr(library, name)()
                 return
 
-    def demand_contract(self, name: str, side: int) -> None:
-        """Try on shapes alone, without computing anything, whether tokens of pictures of `side` pixels fill the grid and
-        `pooled` is of `width`.
+    def demand_contract(self, side: int) -> None:
+        """Try on shapes alone, without computing anything, what comes of pictures of `side` pixels.
 
-        Raises ConfigError, naming the model `name`, where it is not so: many networks give something else, and would
-        train without a word.
+        Raises ConfigError, naming the model, unless tokens fill the grid and `pooled` is of `width`: many networks give
+        something else, and would train without a word.
         """
         rows, columns = square_grid(side, self.patch)
         images = torch.empty(2, 3, side, side, device="meta")
@@ -89,14 +94,16 @@ class Adapter(VisionEncoder):
             try:
                 tokens, pooled = trial(images), trial.pooled(images)
             except Exception as error:  # whatever the library stumbles over
-                raise ConfigError([f"{name} cannot read pictures of {side} pixels: {first_line(error)}"]) from error
+                raise ConfigError(
+                    [f"{self.name} cannot read pictures of {side} pixels: {first_line(error)}"]
+                ) from error
         for what, found, wanted in (
             (f"tokens of a grid of {rows}x{columns}", tokens, (2, rows * columns, self.width)),
             ("one vector a picture", pooled, (2, self.width)),
         ):
             if found.shape != wanted:
                 shapes = f"{list(found.shape[1:])}, not {list(wanted[1:])}"
-                raise ConfigError([f"{name} does not give {what} of {side} pixels: {shapes}"])
+                raise ConfigError([f"{self.name} does not give {what} of {side} pixels: {shapes}"])
 
     def fitted(self, tensors: dict[str, Tensor], grid: Grid) -> dict[str, Tensor]:
         """As they are: positions are resampled at every call."""

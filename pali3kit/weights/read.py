@@ -56,7 +56,8 @@ def _reader(path: Path) -> Reader:
     ending = path.suffix.lower()
     if ending not in ENDINGS:
         raise WeightsError(f"{path} has an unknown ending; weights are read from {', '.join(ENDINGS)}")
-    return {".safetensors": load_file, ".npz": _read_npz}.get(ending, _read_torch)
+    readers: dict[str, Reader] = {".safetensors": load_file, ".npz": _read_npz}
+    return readers.get(ending, _read_torch)
 
 
 def _read_shards(index: Path) -> dict[str, Tensor]:

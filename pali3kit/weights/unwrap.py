@@ -57,7 +57,7 @@ def _model_in(content: object, path: Path, where: tuple[str, ...]) -> dict[str, 
     return _model_in(inside[chosen[0]], path, (*where, chosen[0])) if chosen else own
 
 
-def _tensors(content: Mapping[object, object]) -> dict[str, Tensor]:
+def _tensors(content: Mapping[str, object]) -> dict[str, Tensor]:
     return {str(name): part for name, part in content.items() if isinstance(part, Tensor)}
 
 

@@ -79,12 +79,12 @@ class HfEncoder(Adapter):
         width, patch = (getattr(config, name, 0) for name in ("hidden_size", "patch_size"))
         if not (isinstance(width, int) and isinstance(patch, int) and width * patch):
             raise ConfigError([f"hf/{source}: its config tells no hidden_size and patch_size of a ViT"])
-        super().__init__(width, patch, image_spec(source, image_size))
+        super().__init__(width, patch, image_spec(source, image_size), f"hf/{source}")
         self.model = model
         for name, parameter in model.named_parameters():
             if name.endswith("mask_token"):  # masked pretraining's alone: a parameter without gradient stops DDP
                 parameter.requires_grad_(False)
-        self.demand_contract(f"hf/{source}", image_size)
+        self.demand_contract(image_size)
 
     def forward(self, images: Tensor) -> Tensor:
         rows, columns = (side // self.patch for side in images.shape[-2:])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import TypeAlias
 
 import open_clip
 import torch
@@ -21,9 +22,9 @@ from pali3kit.nn.attention import attend, merge_heads, split_heads
 from pali3kit.nn.positions import Grid
 from pali3kit.registry import VISION
 from pali3kit.vision.adapters.timm import patch_of, to_tokens
-from pali3kit.vision.contract import Adapter, square_grid
+from pali3kit.vision.contract import Adapter
 
-Tower = VisionTransformer | TimmModel | ModifiedResNet
+Tower: TypeAlias = VisionTransformer | TimmModel | ModifiedResNet
 STRIDE = 32  # pixels to a feature of a ResNet's last map
 
 
@@ -53,16 +54,16 @@ class OpenClipEncoder(Adapter):
             raise ConfigError(
                 [f"open_clip's {name} has no tokens on a grid: its image tower reads them into queries of its own"]
             )
-        super().__init__(*_measures(tower), spec)
+        super().__init__(*_measures(tower), spec, f"open_clip's {name}")
         self.core = _without_projection(tower)
-        self.demand_contract(f"open_clip's {name}", image_size)
+        self.demand_contract(image_size)
 
     def grid(self, resolution: int) -> Grid:
         if resolution != self.image_spec.size:
             raise ConfigError(
-                [f"this open_clip tower was built for {self.image_spec.size} pixels and cannot take {resolution}"]
+                [f"{self.name}: its tower was built for {self.image_spec.size} pixels and cannot take {resolution}"]
             )
-        return square_grid(resolution, self.patch)
+        return super().grid(resolution)
 
     def forward(self, images: Tensor) -> Tensor:
         tokens: Tensor
@@ -137,9 +138,10 @@ def _tag(name: str, pretrained: str) -> dict[str, object]:
 
 
 def _tower(name: str, image_size: int, pretrained: str | None) -> Tower:
-    """The image tower; where there are no weights, without the other, which may be one of transformers to be fetched."""
+    """The image tower; where there are no weights, without the other, which may have to be fetched."""
     if pretrained:
-        return create(name, pretrained, image_size).visual
+        whole: Tower = create(name, pretrained, image_size).visual
+        return whole
     _demand_known(name)
     config = open_clip.get_model_config(name)
     vision = config["vision_cfg"] | {"image_size": image_size, "timm_model_pretrained": False}
@@ -161,9 +163,9 @@ def _measures(tower: Tower) -> tuple[int, int]:
     return tower.transformer.width, tower.patch_size[0]
 
 
-def _without_projection(tower: Tower) -> nn.Module:
+def _without_projection(tower: Tower) -> Tower:
     """What comes before the projection into the space that is shared with texts."""
-    core: nn.Module = tower
+    core: Tower = tower
     if isinstance(tower, TimmModel):
         core = tower.trunk
         if tower.trunk.num_classes:  # the classifier's place is where timm's networks are given a projection

@@ -56,17 +56,17 @@ class TimmEncoder(Adapter):
 
     def __init__(self, name: str, image_size: int, pretrained: bool = False) -> None:
         model = _create(name, image_size, pretrained)
-        super().__init__(model.num_features, patch_of(model), _spec(model, image_size))
-        self.model, self.name = model, f"timm's {name}"
+        super().__init__(model.num_features, patch_of(model), _spec(model, name, image_size), f"timm's {name}")
+        self.model = model
         self.pools = getattr(model, "head_hidden_size", self.width) == self.width
-        self.demand_contract(self.name, image_size)
+        self.demand_contract(image_size)
         if not self.pools:
             self._hold_head()
 
     def grid(self, resolution: int) -> Grid:
         grid = super().grid(resolution)
         if resolution != self.image_spec.size and not getattr(self.model, "dynamic_img_size", False):
-            self.demand_contract(self.name, resolution)
+            self.demand_contract(resolution)
         return grid
 
     def fitted(self, tensors: dict[str, Tensor], grid: Grid) -> dict[str, Tensor]:
@@ -139,10 +139,11 @@ def _create(name: str, image_size: int, pretrained: bool) -> FeatureModel:
     raise AssertionError("every model can be made without a size")
 
 
-def _spec(model: FeatureModel, image_size: int) -> ImageSpec:
+def _spec(model: FeatureModel, name: str, image_size: int) -> ImageSpec:
     data = resolve_model_data_config(model)  # type: ignore[no-untyped-call]
     if data["crop_mode"] not in ("center", "squash"):
-        raise ConfigError([f"timm prepares its pictures by crop_mode '{data['crop_mode']}', which is not known here"])
+        mode = data["crop_mode"]
+        raise ConfigError([f"timm prepares the pictures of {name} by crop_mode '{mode}', which is not known here"])
     return ImageSpec(
         image_size,
         tuple(data["mean"]),
