@@ -44,9 +44,9 @@ def own_size(library: str, name: str) -> int:
     return int(open_clip.get_model_config(name)["vision_cfg"].get("image_size", 224))
 
 
-def judged(library: str, name: str, thoroughly: bool) -> dict[str, str | int]:
+def judged(library: str, name: str, thoroughly: bool, side: int) -> dict[str, str | int]:
     """What comes of one: `kept` with its size and seconds, `refused` with the reason, or a `fault`."""
-    start, side = time.perf_counter(), own_size(library, name)
+    start = time.perf_counter()
     found = _judged(library, name, side, thoroughly)
     if "refused" in found and side % STEP:
         again = _judged(library, name, -(-side // STEP) * STEP, thoroughly)
@@ -60,8 +60,7 @@ def _judged(library: str, name: str, side: int, thoroughly: bool) -> dict[str, s
             encoder = ENCODERS[library](name, side)
             broken = breaks(encoder, side) if thoroughly else ""
     except ConfigError as error:
-        named = name in str(error) or "does not divide" in str(error)
-        return {"refused" if named else "fault": str(error), "size": side}
+        return {"refused" if name in str(error) else "fault": str(error), "size": side}
     except Exception as error:  # the fault that is looked for
         return {"fault": f"{type(error).__name__}: {error}"[:300], "size": side}
     return {"fault": broken, "size": side} if broken else {"kept": encoder.width, "size": side}
@@ -103,7 +102,7 @@ def main(file: Path, libraries: list[str], chosen: list[str]) -> int:
         for library in libraries:
             for name in chosen or names(library):
                 if (library, name) not in done:
-                    found.append(judged(library, name, bool(chosen)))
+                    found.append(judged(library, name, bool(chosen), own_size(library, name)))
                     print(json.dumps(found[-1]), file=out, flush=True)
     for library in libraries:
         own = [each for each in found if each["library"] == library]

@@ -66,9 +66,8 @@ class ImageSpec:
         how = Image.Resampling(RESAMPLING[self.interpolation])
         image = self._in_colours(image) if self.colours == "first" else image
         side = int(round(self.size / self.crop, 6))  # rounded first: 224 / (224 / 400) is a hair under 400
-        width, height = (
-            (side, side) if self.resize == "squash" else (side * own // min(image.size) for own in image.size)
-        )
+        shortest = min(image.size)
+        width, height = (side, side) if self.resize == "squash" else (side * own // shortest for own in image.size)
         if width * height > MOST_PIXELS:
             raise DataError(
                 f"a picture of {image.width}x{image.height} pixels is too thin: {width}x{height} on the way"

@@ -1,4 +1,4 @@
-"""Whatever is damaged, or means harm, is refused in one kind of error or loaded: a sample of `speed/damage_weights.py`."""
+"""Whatever is damaged, or means harm, is refused or loaded: a sample of `speed/damage_weights.py`."""
 
 from __future__ import annotations
 

@@ -92,7 +92,7 @@ def test_damaged_weights(damage: str, tmp_path: Path) -> None:
     file = tmp_path / "model.safetensors"
     whole = file.read_bytes()
     file.write_bytes({"cut": whole[:-99], "garbage": b"\x80" * 99, "empty": b""}[damage])
-    with pytest.raises(WeightsError, match="the weights of hf/.* cannot be loaded: ."):
+    with pytest.raises(WeightsError, match=r"the weights of hf/.* cannot be loaded: ."):
         HfEncoder(str(tmp_path), 32)
 
 

@@ -67,7 +67,7 @@ def test_beit_is_built_for_one_size() -> None:
     with torch.device("meta"):
         encoder = TimmEncoder("beit_base_patch16_224", image_size=64)
     assert encoder.native_grid == encoder.grid(64) == (4, 4)
-    with pytest.raises(ConfigError, match="timm's beit_base_patch16_224 cannot read pictures of 96 pixels: ."):
+    with pytest.raises(ConfigError, match=r"timm's beit_base_patch16_224 cannot read pictures of 96 pixels: ."):
         encoder.grid(96)
 
 
@@ -98,7 +98,7 @@ def test_where_the_head_widens_the_mean_is_pooled_and_the_head_not_trained() -> 
         ("coat_lite_tiny", 224, r"does not give tokens of a grid of 7x7 of 224 pixels: \[50, 320\], not \[49, 320\]"),
         ("coat_tiny", 224, "timm's coat_tiny cannot read pictures of 224 pixels: its features are several maps"),
         ("inception_v3", 320, r"timm's inception_v3 does not give tokens of a grid of 10x10 of 320 pixels: \[64,"),
-        ("test_vit", 60, "patch 16 does not divide a resolution of 60 pixels"),
+        ("test_vit", 60, "timm's test_vit: patch 16 does not divide a resolution of 60 pixels"),
         ("resnet18.none", 64, r"timm's resnet18.none cannot be had at 64 pixels: Invalid pretrained tag"),
     ],
 )
