@@ -12,7 +12,7 @@ from pali3kit.plan.plain import named
 from pali3kit.registry import SOURCE
 from pali3kit.weights.find import digest, find_weights
 
-BESIDE = (".json", ".model", ".txt")  # the files of a folder of transformers that are no weights
+BESIDE = (".json", ".model", ".txt", ".py")  # the files of a folder of transformers that are no weights
 _sha256 = cache(digest)  # of gigabytes, asked for by every cell
 
 

@@ -17,6 +17,7 @@ NEUTRAL: dict[str, Json] = {
     "prefix": "appendix", "z_loss": 0.0,
     "multimodal.temperature": 1.0, "pairs.language": "en", "pairs.filter": False, "pairs.test": None,
     "masks.source": None, "transfer.checks": 0, "world.english": 0.75, "optimizer.options": {},
+    "trust_remote_code": False,
 }  # fmt: skip
 
 

@@ -27,6 +27,7 @@ CLASSES = {
     "vit": "ViTModel",
 }
 """By `model_type` of a config; SigLIP 2 at fixed resolutions calls itself SigLIP."""
+NAFLEX = " It reads patches of pictures of any shape (NaFlex): take SigLIP 2 at a fixed size, or timm/naflexvit_*."
 PROCESSORS = ("processor_config.json", "preprocessor_config.json")
 """Where transformers says how pictures are prepared: its version 5 writes the first, for both processors, and reads it
 before the second.
@@ -165,7 +166,8 @@ def image_spec(source: str, image_size: int, *, demanded: bool = False) -> Image
 def _load(source: str, trust_remote_code: bool) -> _VisionModel:
     kind = read_config(source, trust_remote_code).model_type
     if kind not in CLASSES and not trust_remote_code:
-        raise ConfigError([f"hf/{source} is a '{kind}', not a vision model that is known here.{choose(kind, CLASSES)}"])
+        hint = NAFLEX if kind.startswith("siglip2") else choose(kind, CLASSES)
+        raise ConfigError([f"hf/{source} is a '{kind}', not a vision model that is known here.{hint}"])
     loaded = load_whole(source, CLASSES.get(kind, "AutoModel"), "pooler.", trust_remote_code)
     model: _VisionModel = loaded[0]
     if loaded[1]:

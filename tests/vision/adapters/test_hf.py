@@ -223,6 +223,9 @@ def test_the_file_of_transformers_5_comes_first(tmp_path: Path) -> None:
 def test_what_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="is no model of transformers"):
         HfEncoder(str(tmp_path), 32)
+    transformers.Siglip2VisionConfig(num_hidden_layers=1).save_pretrained(tmp_path)
+    with pytest.raises(ConfigError, match=r"is a 'siglip2_vision_model', not a vision .* \(NaFlex\): take SigLIP 2 "):
+        HfEncoder(str(tmp_path), 32)
     transformers.BertConfig(num_hidden_layers=1).save_pretrained(tmp_path)
     with pytest.raises(ConfigError, match="is a 'bert', not a vision model that is known here"):
         HfEncoder(str(tmp_path), 32)
