@@ -3,7 +3,7 @@
     python speed/sweep_encoders.py FILE [timm|open_clip] [NAME ...]
 
 builds each on the meta device, where nothing is computed and nothing fetched, for pictures of its own size, or, where
-its features do not divide that, of the next multiple of 64 pixels; and writes a line of JSON for each to FILE, which
+its features do not divide that, of the next multiple of 448 pixels; and writes a line of JSON for each to FILE, which
 another run goes on with. Building tries tokens and `pooled`; of models that are named, they are tried again in training
 and in evaluation. Exit code 1 where one is neither kept nor refused by its name.
 """
@@ -28,7 +28,7 @@ from pali3kit.vision.adapters.timm import TimmEncoder
 from pali3kit.vision.contract import Adapter
 
 ENCODERS: dict[str, type[TimmEncoder] | type[OpenClipEncoder]] = {"timm": TimmEncoder, "open_clip": OpenClipEncoder}
-STEP = 64  # pixels, the largest stride
+STEP = 448  # pixels: what strides up to 64 and patches of 14 divide
 
 
 def names(library: str) -> list[str]:

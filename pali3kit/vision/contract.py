@@ -129,5 +129,6 @@ def demand_pictures(images: Tensor, patch: int) -> None:
 def square_grid(resolution: int, patch: int) -> Grid:
     """Rows and columns of tokens of a square picture. Raises ConfigError unless `patch` divides `resolution`."""
     if resolution % patch:
-        raise ConfigError([f"patch {patch} does not divide a resolution of {resolution} pixels"])
+        near = max(1, round(resolution / patch)) * patch
+        raise ConfigError([f"patch {patch} does not divide a resolution of {resolution} pixels; nearest: {near}"])
     return resolution // patch, resolution // patch
