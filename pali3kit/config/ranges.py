@@ -64,6 +64,7 @@ RANGES: dict[str, Range] = {
     "label_smoothing": Range(0, 1, open_high=True),
     "z_loss": Range(0),
     "dropout": Range(0, 1, open_high=True),
+    "epsilon": Range(0, 1, open_low=True, open_high=True),
     "limit": Range(2),
     "beams": COUNT,
     "shots": COUNT,

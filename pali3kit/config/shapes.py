@@ -96,13 +96,16 @@ def _resolve(
 
 
 NORM_EPS = 1e-6
-KIND = {"activation": "silu", "gated": True, "tied": False, "buckets": 32, "max_distance": 128}
+KIND = {"activation": "silu", "gated": True, "tied": False, "buckets": 32, "max_distance": 128, "epsilon": NORM_EPS}
 """What a language model of ours is where nothing is said, besides its shape."""
-# T5's names of feed-forwards, and the activation that each has here: "gelu" in a gate is the tanh form.
+# transformers' names of T5's feed-forwards, and the activation that each has here: "gelu" alone is the exact form,
+# and in a gate the tanh one.
 FEEDS = {
-    "relu": "relu", "gelu_new": "gelu", "silu": "silu",
-    "gated-relu": "relu", "gated-gelu": "gelu", "gated-silu": "silu",
+    "relu": "relu", "gelu": "gelu_exact", "gelu_new": "gelu", "gelu_pytorch_tanh": "gelu", "silu": "silu",
+    "swish": "silu", "gated-relu": "relu", "gated-gelu": "gelu", "gated-gelu_new": "gelu",
+    "gated-gelu_pytorch_tanh": "gelu", "gated-silu": "silu", "gated-swish": "silu",
 }  # fmt: skip
+LARGEST, DEEPEST = 1 << 17, 1000  # more than in any model: who builds what a damaged file says runs out of memory
 
 
 def contradicted(
@@ -114,35 +117,50 @@ def contradicted(
     return {key: value for key, value in given.items() if value not in (None, said[key])}
 
 
-def read_t5(folder: Path) -> dict[str, int | str]:
+def read_t5(folder: Path) -> dict[str, int | float | str]:
     """Return what `config.json` in a folder of transformers says of a T5, T5 v1.1, Flan-T5, mT5 or UL2, as our options.
 
     Raises ConfigError when there is no such file, or it is another model's.
     """
     file = folder / "config.json"
     try:
-        said = json.loads(file.read_text())
+        said = json.loads(file.read_bytes())
         kind = said["model_type"]
         if kind not in ("t5", "mt5"):
             raise ConfigError([f"{file} is of model_type '{kind}': ul2 reads t5 and mt5; take hf/{folder} for others."])
         feed = said.get("feed_forward_proj", "relu" if kind == "t5" else "gated-gelu")
         if feed not in FEEDS:
             raise ConfigError([f"{file}: feed_forward_proj '{feed}' is not known here.{choose(feed, FEEDS)}"])
-        if said.get("layer_norm_epsilon", NORM_EPS) != NORM_EPS:
-            raise ConfigError([f"{file}: layer_norm_epsilon is {said['layer_norm_epsilon']}, here it is {NORM_EPS}"])
+        buckets = _whole(said, "relative_attention_num_buckets", 32, least=4)
         scaled = said.get("scale_decoder_outputs", said.get("tie_word_embeddings") is not False)
         return {
-            "width": int(said["d_model"]),
-            "encoder_depth": int(said["num_layers"]),
-            "decoder_depth": int(said.get("num_decoder_layers") or said["num_layers"]),
-            "heads": int(said["num_heads"]),
-            "head_width": int(said["d_kv"]),
-            "mlp": int(said["d_ff"]),
+            "width": _whole(said, "d_model"),
+            "encoder_depth": _whole(said, "num_layers", most=DEEPEST),
+            "decoder_depth": _whole(said, "num_decoder_layers", said["num_layers"], most=DEEPEST),
+            "heads": _whole(said, "num_heads"),
+            "head_width": _whole(said, "d_kv"),
+            "mlp": _whole(said, "d_ff"),
             "activation": FEEDS[feed],
             "gated": feed.startswith("gated"),
             "tied": kind == "t5" and scaled,
-            "buckets": said.get("relative_attention_num_buckets", 32),
-            "max_distance": said.get("relative_attention_max_distance", 128),
+            "buckets": buckets,
+            "max_distance": _whole(said, "relative_attention_max_distance", 128, least=buckets // 2 + 1),
+            "epsilon": _small(said, "layer_norm_epsilon", NORM_EPS),
         }
-    except (OSError, ValueError, KeyError, AttributeError, TypeError) as error:
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise ConfigError([f"{file} does not describe a T5: {error!r}"]) from error
+
+
+def _whole(said: Mapping[str, object], key: str, otherwise: object = None, least: int = 1, most: int = LARGEST) -> int:
+    """The whole number under `key`, or `otherwise` where there is none or null. Raises ValueError for any other."""
+    value = otherwise if said.get(key) is None else said[key]
+    if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
+        raise ValueError(f"{key} is {value!r}, not a whole number from {least} to {most}")
+    return value
+
+
+def _small(said: Mapping[str, object], key: str, otherwise: float) -> float:
+    value = said.get(key, otherwise)
+    if not isinstance(value, float) or not 0 < value < 1:
+        raise ValueError(f"{key} is {value!r}, not a number between 0 and 1")
+    return value

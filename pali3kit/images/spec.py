@@ -17,6 +17,8 @@ from pali3kit.images.decode import MOST_PIXELS
 
 Resize = Literal["squash", "shortest"]
 Middle = Literal["round", "floor"]
+Colours = Literal["first", "last"]
+Alpha = Literal["dropped", "white"]
 RESAMPLING = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3}  # PIL's numbers, which transformers writes too
 
 
@@ -28,6 +30,10 @@ class ImageSpec:
     values are mapped to [-1, 1], which is mean 0.5 and deviation 0.5. `"shortest"` keeps the aspect ratio. The square,
     or the shorter side, becomes `size / crop`, and the middle is cut out, which is where `middle` says when a pixel
     cannot be halved: timm and open_clip round (half to even), transformers takes the floor.
+
+    `colours` says when a picture of another mode becomes RGB: before it is resized, or `"last"` as in open_clip, which
+    resizes palettes without interpolation and CMYK as CMYK. `alpha`: what is transparent shows the colour that lies
+    under it, or `"white"` as in transformers since its version 5.
     """
 
     size: int
@@ -37,6 +43,8 @@ class ImageSpec:
     interpolation: str = "bilinear"
     crop: float = 1.0
     middle: Middle = "round"
+    colours: Colours = "first"
+    alpha: Alpha = "dropped"
 
     def __post_init__(self) -> None:
         """Raises DataError for a name that is not known."""
@@ -44,6 +52,8 @@ class ImageSpec:
             ("resize", self.resize, get_args(Resize)),
             ("interpolation", self.interpolation, RESAMPLING),
             ("middle", self.middle, get_args(Middle)),
+            ("colours", self.colours, get_args(Colours)),
+            ("alpha", self.alpha, get_args(Alpha)),
         ):
             if name not in choices:
                 raise DataError(f"{what} cannot be '{name}'.{choose(name, choices)}")
@@ -53,21 +63,30 @@ class ImageSpec:
 
         Raises DataError for one so thin that it would fill gigabytes on the way.
         """
-        rgb, how = image.convert("RGB"), Image.Resampling(RESAMPLING[self.interpolation])
+        how = Image.Resampling(RESAMPLING[self.interpolation])
+        image = self._in_colours(image) if self.colours == "first" else image
         side = int(round(self.size / self.crop, 6))  # rounded first: 224 / (224 / 400) is a hair under 400
-        width, height = (side, side) if self.resize == "squash" else (side * own // min(rgb.size) for own in rgb.size)
+        shortest = min(image.size)
+        width, height = (side, side) if self.resize == "squash" else (side * own // shortest for own in image.size)
         if width * height > MOST_PIXELS:
             raise DataError(
                 f"a picture of {image.width}x{image.height} pixels is too thin: {width}x{height} on the way"
             )
         halved = floor if self.middle == "floor" else round
         left, top = halved((width - self.size) / 2), halved((height - self.size) / 2)
+        middle = image.resize((width, height), how).crop((left, top, left + self.size, top + self.size))
         # a copy, for what PIL lends must not be written to, and torch warns of that
-        return np.array(rgb.resize((width, height), how).crop((left, top, left + self.size, top + self.size)))
+        return np.array(self._in_colours(middle))
+
+    def _in_colours(self, image: Image.Image) -> Image.Image:
+        if self.alpha == "white" and image.has_transparency_data:
+            white = Image.new("RGBA", image.size, "white")
+            image = Image.alpha_composite(white, image.convert("RGBA"))
+        return image.convert("RGB")
 
     def fitted(self, image: np.ndarray) -> np.ndarray:
-        """`fit` for uint8 `[H,W,3]`; what has the right size stays as it is."""
-        return image if image.shape[:2] == (self.size, self.size) else self.fit(Image.fromarray(image))
+        """`fit` for uint8 `[H,W,3]`, or `[H,W,4]` with transparency; RGB of the right size stays as it is."""
+        return image if image.shape == (self.size, self.size, 3) else self.fit(Image.fromarray(image))
 
     def prepare(self, images: Iterable[np.ndarray]) -> Tensor:
         """Pictures uint8 `[H,W,3]` of any sizes to float32 `[B,3,size,size]`: fitted, then normalised."""

@@ -20,19 +20,20 @@ from pali3kit.nn.attention import Attend, merge_heads, split_heads
 from pali3kit.nn.precision import without_autocast
 
 NORM_EPS = 1e-6
-Activation = Literal["silu", "gelu", "relu"]
+Activation = Literal["silu", "gelu", "gelu_exact", "relu"]
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "silu": nn.functional.silu,
     "relu": nn.functional.relu,
     "gelu": partial(nn.functional.gelu, approximate="tanh"),
+    "gelu_exact": nn.functional.gelu,
 }
 
 
 class RMSNorm(nn.RMSNorm):
     """Root-mean-square norm computed in fp32, `[...,D] -> [...,D]`."""
 
-    def __init__(self, width: int) -> None:
-        super().__init__(width, eps=NORM_EPS)
+    def __init__(self, width: int, epsilon: float = NORM_EPS) -> None:
+        super().__init__(width, eps=epsilon)
 
     def forward(self, x: Tensor) -> Tensor:
         return nn.functional.rms_norm(x.float(), self.normalized_shape, self.weight, self.eps).to(x.dtype)
@@ -184,6 +185,10 @@ class LayerShape:
     activation: str
     gated: bool
     dropout: float
+    epsilon: float = NORM_EPS
+
+    def norm(self) -> RMSNorm:
+        return RMSNorm(self.width, self.epsilon)
 
     def attention(self) -> Attention:
         return Attention(self.width, self.heads, self.head_width)
@@ -197,7 +202,7 @@ class EncoderLayer(nn.Module):
 
     def __init__(self, shape: LayerShape) -> None:
         super().__init__()
-        self.attention_norm, self.feed_norm = RMSNorm(shape.width), RMSNorm(shape.width)
+        self.attention_norm, self.feed_norm = shape.norm(), shape.norm()
         self.attention, self.feed = shape.attention(), shape.feed()
         self.dropout = nn.Dropout(shape.dropout)
 
@@ -213,7 +218,7 @@ class DecoderLayer(nn.Module):
 
     def __init__(self, shape: LayerShape) -> None:
         super().__init__()
-        self.attention_norm, self.memory_norm, self.feed_norm = (RMSNorm(shape.width) for _ in range(3))
+        self.attention_norm, self.memory_norm, self.feed_norm = (shape.norm() for _ in range(3))
         self.attention, self.memory_attention, self.feed = shape.attention(), shape.attention(), shape.feed()
         self.dropout = nn.Dropout(shape.dropout)
 

@@ -12,7 +12,7 @@ from torch.utils.checkpoint import checkpoint
 from pali3kit.config.shapes import resolve_language
 from pali3kit.language.attention import encoder_attention, padding_bias
 from pali3kit.language.contract import Cache, LanguageModel
-from pali3kit.language.layers import DecoderLayer, EncoderLayer, LayerCache, LayerShape, RelativeBias, RMSNorm
+from pali3kit.language.layers import NORM_EPS, DecoderLayer, EncoderLayer, LayerCache, LayerShape, RelativeBias
 from pali3kit.nn.attention import Attend, attend, attend_eagerly
 
 
@@ -23,10 +23,11 @@ class UL2(LanguageModel):
         vocabulary: number of rows of the embedding, V.
         size: a name of `config.shapes.LANGUAGE_SHAPES`, or the six numbers that it stands for:
         width: D. encoder_depth, decoder_depth: layers. heads, head_width: the attention's inner size is their product.
-        mlp: hidden size of the feed-forward. activation: `"silu"` (UL2), `"gelu"` (T5.1.1) or `"relu"` (T5).
+        mlp: hidden size of the feed-forward. activation: `"silu"` (UL2), `"gelu"` (T5.1.1: its tanh form), `"relu"`
+            (T5), or `"gelu_exact"`.
         gated: whether the feed-forward has a gate; the first T5 had none.
         tied: share the embedding with the logits (then scaled by `D ** -0.5`). dropout: on every residual branch.
-        buckets, max_distance: of the relative bias, one per stack.
+        buckets, max_distance: of the relative bias, one per stack. epsilon: of the norms.
         attention: of the encoder, one of `language.attention.BACKENDS`; results do not depend on it.
         checkpointing: compute each layer's activations again in the backward pass instead of keeping them.
 
@@ -52,6 +53,7 @@ class UL2(LanguageModel):
         dropout: float = 0.0,
         buckets: int = 32,
         max_distance: int = 128,
+        epsilon: float = NORM_EPS,
         attention: str = "auto",
         checkpointing: bool = False,
     ) -> None:
@@ -63,17 +65,17 @@ class UL2(LanguageModel):
         self.width, self.vocabulary, self.shape = shape.width, vocabulary, shape
         self.options = asdict(shape) | {
             "activation": activation, "gated": gated, "tied": tied, "dropout": dropout, "buckets": buckets,
-            "max_distance": max_distance,
+            "max_distance": max_distance, "epsilon": epsilon,
         }  # fmt: skip
         self.attention, self.checkpointing = attention, checkpointing
         self.embedding = nn.Embedding(vocabulary, shape.width)
         nn.init.normal_(self.embedding.weight)
-        layer = LayerShape(shape.width, shape.heads, shape.head_width, shape.mlp, activation, gated, dropout)
+        layer = LayerShape(shape.width, shape.heads, shape.head_width, shape.mlp, activation, gated, dropout, epsilon)
         self.encoder = nn.ModuleList(EncoderLayer(layer) for _ in range(shape.encoder_depth))
         self.decoder = nn.ModuleList(DecoderLayer(layer) for _ in range(shape.decoder_depth))
         self.encoder_bias = RelativeBias(shape.heads, buckets, max_distance, bidirectional=True)
         self.decoder_bias = RelativeBias(shape.heads, buckets, max_distance, bidirectional=False)
-        self.encoder_norm, self.decoder_norm = RMSNorm(shape.width), RMSNorm(shape.width)
+        self.encoder_norm, self.decoder_norm = layer.norm(), layer.norm()
         self.dropout = nn.Dropout(dropout)
         self.logits = None if tied else nn.Linear(shape.width, vocabulary, bias=False)
         if self.logits is not None:

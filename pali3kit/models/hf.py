@@ -11,7 +11,7 @@ from torch import Tensor
 from pali3kit.errors import ConfigError, WeightsError, choose, first_line
 from pali3kit.models.towers import Towers
 from pali3kit.registry import TOWERS
-from pali3kit.vision.adapters.hf import image_spec, read_config
+from pali3kit.vision.adapters.hf import image_spec, load_whole, read_config
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -46,13 +46,14 @@ class HfTowers(Towers):
 
     Args:
         source: a repository, which transformers fetches unless it has it, or a local folder.
+        trust_remote_code: run Python code that lies beside the weights, where the tokenizer is not one of transformers.
 
     Raises:
         ConfigError: transformers, or what it needs for the tokenizer, is missing; the model has not two such towers.
         WeightsError: there is no such model, or its weights, tokenizer or preprocessing cannot be read or are not all.
     """
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, source: str, trust_remote_code: bool = False) -> None:
         super().__init__()
         config = read_config(source)
         if config.model_type not in CLASSES:
@@ -62,8 +63,8 @@ class HfTowers(Towers):
                     f"{choose(config.model_type, CLASSES)}"
                 ]
             )
-        self.model = _load(source, CLASSES[config.model_type])
-        self.tokenizer = _tokenizer(source)
+        self.model: _TwoTowerModel = load_whole(source, CLASSES[config.model_type])[0]
+        self.tokenizer = _tokenizer(source, trust_remote_code)
         self.length = config.text_config.max_position_embeddings
         self.lower = self.canonical_prompts = config.model_type == "siglip"
         self.image_spec = image_spec(source, config.vision_config.image_size, demanded=True)
@@ -83,25 +84,11 @@ class HfTowers(Towers):
         return _pooled(self.model.get_text_features(input_ids=ids.to(self.model.device)))
 
 
-def _load(source: str, name: str) -> _TwoTowerModel:
-    """The model in float32, if its files hold all of it."""
+def _tokenizer(source: str, trust_remote_code: bool) -> PreTrainedTokenizerBase:
     import transformers
 
     try:
-        model, report = getattr(transformers, name).from_pretrained(source, output_loading_info=True)
-    except Exception as error:  # a damaged file is told by whatever its reader stumbles over
-        raise WeightsError(f"the weights of hf/{source} cannot be loaded: {first_line(error)}") from error
-    if missing := sorted(report["missing_keys"]):
-        raise WeightsError(f"the weights of hf/{source} lack {len(missing)} tensors of a {name}, such as {missing[0]}")
-    in_float32: _TwoTowerModel = model.float()
-    return in_float32
-
-
-def _tokenizer(source: str) -> PreTrainedTokenizerBase:
-    import transformers
-
-    try:
-        return transformers.AutoTokenizer.from_pretrained(source)
+        return transformers.AutoTokenizer.from_pretrained(source, trust_remote_code=trust_remote_code)
     except ImportError as error:  # SentencePiece files need protobuf
         raise ConfigError([f"the tokenizer of hf/{source} needs more: {str(error).strip()}"]) from error
     except Exception as error:

@@ -70,14 +70,15 @@ def _side(tower: VisionTransformer | TimmModel) -> int:
 
 def _tokenizer(name: str) -> Callable[[Sequence[str]], Tensor]:
     """The model's own; one of transformers is fetched unless it is in the cache."""
+    given = open_clip.get_model_config(name)["text_cfg"].get("hf_tokenizer_name")
+    trusted = {"trust_remote_code": False} if given else {}
     try:
-        tokenizer: Callable[[Sequence[str]], Tensor] = open_clip.get_tokenizer(name)
+        tokenizer: Callable[[Sequence[str]], Tensor] = open_clip.get_tokenizer(name, **trusted)
     except ImportError as error:
         raise ConfigError(
             [f"the tokenizer of open_clip's {name} needs transformers: pip install 'pali3kit[hf]'"]
         ) from error
-    except (OSError, ValueError) as error:
-        given = open_clip.get_model_config(name)["text_cfg"].get("hf_tokenizer_name")
+    except Exception as error:  # a damaged file is told by whatever its reader stumbles over
         raise WeightsError(
             f"the tokenizer of open_clip's {name}, {given}, cannot be read: {first_line(error)}"
         ) from error

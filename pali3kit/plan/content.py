@@ -14,7 +14,9 @@ from pali3kit.registry import SOURCE
 from pali3kit.types import Named
 from pali3kit.weights.find import digest, find_weights
 
-BESIDE = (".json", ".model", ".txt")  # the files of a folder of transformers that are no weights
+BESIDE = (".json", ".model", ".txt", ".py")  # the files of a folder of transformers that are no weights
+READINGS = {"hf/": 2, "open_clip/": 2}
+"""Raised when an adapter makes other features of the same weights or pictures: what was made is made anew."""
 _sha256 = cache(digest)  # of gigabytes, asked for by every cell
 
 
@@ -22,6 +24,12 @@ def weights_of(part: Part) -> str:
     """Return the digest of a component's weights in a file or folder here, "" where it has none."""
     folder = part.name.removeprefix("hf/") if part.name.startswith("hf/") else None
     return content_of(part.options.get("weights"), part.options.get("pretrained"), folder)
+
+
+def images_of(part: Part) -> str:
+    """Return `weights_of` an image model, and with it how its library's adapter reads it, where that has changed."""
+    told = (f"{library}{version}" for library, version in READINGS.items() if part.name.startswith(library))
+    return " ".join(filter(None, (weights_of(part), *told)))
 
 
 def content_of(*named: object) -> str:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from pali3kit.plan.cell import CellSteps
-from pali3kit.plan.content import weights_of
+from pali3kit.plan.content import images_of
 from pali3kit.plan.plain import StageConfig, named
 from pali3kit.plan.sets import splits_tested
 from pali3kit.plan.step import Step
@@ -46,7 +46,7 @@ class _ReadingFields(TypedDict, total=False):
 def whole_model(cell: CellSteps) -> _ReadingFields:
     """Somebody's whole model; nothing where the towers are trained here."""
     towers = cell.experiment.model.towers
-    return {} if towers is None else {"towers": named(towers), "weights": weights_of(towers)}
+    return {} if towers is None else {"towers": named(towers), "weights": images_of(towers)}
 
 
 def readers(cell: CellSteps) -> dict[str, Step]:

@@ -13,9 +13,11 @@ from pali3kit.types import Json, Named
 # program, and not used, must not make finished work look unfinished.
 NEUTRAL: dict[str, Json] = {
     "cooldown": 0.0, "weights": None, "allow": [], "loss": "sigmoid", "crop": 1.0, "flip": False, "freeze": [],
-    "bottleneck": None, "image_size": None, "gated": True, "ul2.size": None, "prefix": "appendix", "z_loss": 0.0,
+    "bottleneck": None, "image_size": None, "gated": True, "ul2.size": None, "ul2.epsilon": 1e-6,
+    "prefix": "appendix", "z_loss": 0.0,
     "multimodal.temperature": 1.0, "pairs.language": "en", "pairs.filter": False, "pairs.test": None,
     "masks.source": None, "transfer.checks": 0, "world.english": 0.75, "optimizer.options": {},
+    "trust_remote_code": False,
 }  # fmt: skip
 
 

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from copy import deepcopy
+from typing import TYPE_CHECKING, TypeVar
 
+import torch
 from torch import Tensor, nn
 
-from pali3kit.errors import ConfigError
+from pali3kit.errors import ConfigError, first_line
 from pali3kit.images.spec import ImageSpec
 from pali3kit.nn.positions import Grid
 
@@ -58,22 +61,63 @@ class VisionEncoder(nn.Module):
 class Adapter(VisionEncoder):
     """What adapters of other libraries' encoders share. The library's model is the only child of an adapter."""
 
-    def __init__(self, width: int, patch: int, image_spec: ImageSpec) -> None:
+    def __init__(self, width: int, patch: int, image_spec: ImageSpec, name: str = "this encoder") -> None:
         super().__init__()
-        self.width, self.patch, self.image_spec = width, patch, image_spec
+        self.width, self.patch, self.image_spec, self.name = width, patch, image_spec, name
         self.native_grid = self.grid(image_spec.size)
+
+    def grid(self, resolution: int) -> Grid:
+        try:
+            return square_grid(resolution, self.patch)
+        except ConfigError as error:
+            raise ConfigError([f"{self.name}: {error}"]) from error
 
     def recompute(self, wanted: bool) -> None:
         """As the library calls it; a library that cannot keeps its activations."""
         (library,) = self.children()
         for name in ("set_grad_checkpointing", "gradient_checkpointing_enable"):
             if wanted and hasattr(library, name):
-                getattr(library, name)()
+                with suppress(AssertionError, NotImplementedError, ValueError):  # how libraries say that they cannot
+                    getattr(library, name)()
                 return
+
+    def demand_contract(self, side: int) -> None:
+        """Try on shapes alone, without computing anything, what comes of pictures of `side` pixels.
+
+        Raises ConfigError, naming the model, unless tokens fill the grid and `pooled` is of `width`: many networks give
+        something else, and would train without a word.
+        """
+        rows, columns = square_grid(side, self.patch)
+        images = torch.empty(2, 3, side, side, device="meta")
+        with torch.no_grad():
+            trial = without_numbers(self).eval()
+            try:
+                tokens, pooled = trial(images), trial.pooled(images)
+            except Exception as error:  # whatever the library stumbles over
+                raise ConfigError(
+                    [f"{self.name} cannot read pictures of {side} pixels: {first_line(error)}"]
+                ) from error
+        for what, found, wanted in (
+            (f"tokens of a grid of {rows}x{columns}", tokens, (2, rows * columns, self.width)),
+            ("one vector a picture", pooled, (2, self.width)),
+        ):
+            if found.shape != wanted:
+                shapes = f"{list(found.shape[1:])}, not {list(wanted[1:])}"
+                raise ConfigError([f"{self.name} does not give {what} of {side} pixels: {shapes}"])
 
     def fitted(self, tensors: dict[str, Tensor], grid: Grid) -> dict[str, Tensor]:
         """As they are: positions are resampled at every call."""
         return tensors
+
+
+Network = TypeVar("Network", bound=nn.Module)
+
+
+def without_numbers(network: Network) -> Network:
+    """A copy on the meta device, whose tensors have shapes and no memory."""
+    instead: dict[int, object] = {id(x): nn.Parameter(x.to("meta"), x.requires_grad) for x in network.parameters()}
+    instead |= {id(x): x.to("meta") for x in network.buffers()}
+    return deepcopy(network, instead)
 
 
 def demand_pictures(images: Tensor, patch: int) -> None:
@@ -85,5 +129,6 @@ def demand_pictures(images: Tensor, patch: int) -> None:
 def square_grid(resolution: int, patch: int) -> Grid:
     """Rows and columns of tokens of a square picture. Raises ConfigError unless `patch` divides `resolution`."""
     if resolution % patch:
-        raise ConfigError([f"patch {patch} does not divide a resolution of {resolution} pixels"])
+        near = max(1, round(resolution / patch)) * patch
+        raise ConfigError([f"patch {patch} does not divide a resolution of {resolution} pixels; nearest: {near}"])
     return resolution // patch, resolution // patch

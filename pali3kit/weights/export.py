@@ -15,7 +15,6 @@ from safetensors.torch import save_file
 
 from pali3kit.errors import ConfigError, WeightsError, choose
 from pali3kit.images.spec import RESAMPLING, ImageSpec
-from pali3kit.language.layers import NORM_EPS
 from pali3kit.language.ul2 import UL2
 from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.models.two_towers import TwoTowers
@@ -132,14 +131,22 @@ def _t5_config(language: UL2) -> dict[str, object]:
         "num_heads": kind["heads"],
         "d_kv": kind["head_width"],
         "d_ff": kind["mlp"],
-        "feed_forward_proj": f"gated-{kind['activation']}" if kind["gated"] else kind["activation"],
+        "feed_forward_proj": _t5_feed(str(kind["activation"]), bool(kind["gated"])),
         "tie_word_embeddings": kind["tied"],
         "relative_attention_num_buckets": kind["buckets"],
         "relative_attention_max_distance": kind["max_distance"],
-        "layer_norm_epsilon": NORM_EPS,
+        "layer_norm_epsilon": kind["epsilon"],
         "dropout_rate": kind["dropout"],
         "is_encoder_decoder": True,
     }
+
+
+def _t5_feed(activation: str, gated: bool) -> str:
+    """As transformers calls it, to which `gated-gelu` is the tanh form, `gelu` the exact one, gated or not."""
+    names = {"gelu_exact": "gelu", "gelu": "gelu_new"}
+    if (activation, gated) == ("gelu_exact", True):
+        raise WeightsError("transformers' T5 has no gate of the exact GELU: to it, 'gated-gelu' is the tanh form")
+    return f"gated-{activation}" if gated else names.get(activation, activation)
 
 
 def _t5_tokens(language: UL2) -> dict[str, int]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
@@ -28,6 +27,13 @@ def save_weights(module: nn.Module, path: Path, writes: bool = True) -> None:
         save_file(tensors, path)
 
 
+def _read(path: Path) -> dict[str, Tensor]:
+    try:
+        return load_file(path)
+    except Exception as error:  # a damaged file is told by whatever its reader stumbles over
+        raise WeightsError(f"{path} is not a readable safetensors file: {error}") from error
+
+
 def _whole(tensor: Tensor) -> Tensor:
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
@@ -39,11 +45,11 @@ def load_weights(
 
     Raises WeightsError, naming the tensors, unless names and shapes agree entirely.
     """
+    wanted, found = module.state_dict(), _read(path)
     try:
-        found = fit(load_file(path))
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(f"{path} is not a readable safetensors file: {error}") from error
-    wanted = module.state_dict()
+        found = fit(found)
+    except (KeyError, ValueError, RuntimeError, IndexError) as error:
+        raise WeightsError(f"{path} does not fit the model: {error!r}") from error
     problems = [f"missing {name}" for name in wanted.keys() - found.keys()]
     problems += [f"unexpected {name}" for name in found.keys() - wanted.keys()]
     problems += [

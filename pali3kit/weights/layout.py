@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -72,12 +72,18 @@ def under(part: str, link: Link) -> Link:
 def recognise(tensors: Mapping[str, Tensor], file: Path) -> tuple[Layout, str]:
     """The layout of the names, and the prefix of the image tower. Raises WeightsError when it is none of ours."""
     for layout in LAYOUTS:
-        for name in tensors:
-            if name.endswith(layout.mark):
-                return layout, name.removesuffix(layout.mark)
+        prefix = prefix_of(tensors, layout.mark)
+        if prefix is not None:
+            return layout, prefix
     some = ", ".join(sorted(tensors)[:4])
     known = ", ".join(layout.name for layout in LAYOUTS)
     raise WeightsError(f"{file} holds no ViT in a known layout ({known}); its first tensors are {some}")
+
+
+def prefix_of(tensors: Iterable[str], mark: str) -> str | None:
+    """What precedes `mark` in the first name that ends in it, None where there is none: whole parts of a name."""
+    prefixes = (name.removesuffix(mark) for name in tensors if name.endswith(mark))
+    return next((prefix for prefix in prefixes if not prefix or prefix.endswith((".", "/"))), None)
 
 
 def by_name(name: str) -> Layout:

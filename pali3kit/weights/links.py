@@ -7,9 +7,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import torch
 from torch import Tensor
+
+from pali3kit.errors import WeightsError
 
 Tensors = Mapping[str, Tensor]
 
@@ -79,14 +82,28 @@ def fused_pairs(ours: Sequence[str], theirs: str, separator: str = ".") -> list[
     return [fused([f"{one}.{ending}" for one in ours], f"{theirs}{separator}{ending}") for ending in ("weight", "bias")]
 
 
-def to_ours(links: Iterable[Link], theirs: Tensors) -> dict[str, Tensor]:
-    """Our tensors, of all links whose tensor is there."""
+def to_ours(links: Iterable[Link], theirs: Tensors, file: Path) -> dict[str, Tensor]:
+    """Our tensors in float32, of all links whose tensor is there.
+
+    Raises WeightsError for one that is no numbers of ours: whole numbers are quantised weights, whose scale is missing.
+    """
     return {
         name: part
         for link in links
         if link.theirs in theirs
-        for name, part in zip(link.ours, link.read(theirs[link.theirs]), strict=True)
+        for name, part in _parts(link, theirs[link.theirs], file).items()
     }
+
+
+def _parts(link: Link, tensor: Tensor, file: Path) -> dict[str, Tensor]:
+    if not tensor.is_floating_point():
+        kind = str(tensor.dtype).removeprefix("torch.")
+        raise WeightsError(f"{file}: {link.theirs} is {kind}, where weights are float32, float16 or bfloat16")
+    try:
+        return {name: part.float() for name, part in zip(link.ours, link.read(tensor), strict=True)}
+    except (RuntimeError, ValueError, IndexError) as error:
+        shape = list(tensor.shape)
+        raise WeightsError(f"{file}: {link.theirs} has shape {shape}, which is none of {link.ours[0]}") from error
 
 
 def to_theirs(links: Iterable[Link], ours: Tensors) -> dict[str, Tensor]:

@@ -38,7 +38,7 @@ def load_vision(vit: ViT, path: Path, grid: Grid | None = None, allow: Sequence[
     layout, prefix = checkpoint.layout, checkpoint.prefix
     links = layout.vision(vit, prefix)
     checkpoint.fold_class_position(links, grid)
-    ours = {name: tensor.float() for name, tensor in to_ours(links, checkpoint.tensors).items()}
+    ours = to_ours(links, checkpoint.tensors, checkpoint.file)
     resized = _fit_positions(vit, ours, "positions", grid)
     return _fill(vit, ours, links, checkpoint, resized, allow, (*layout.elsewhere(prefix), *allow))
 
@@ -47,7 +47,7 @@ def load_two_towers(towers: TwoTowers, path: Path, grid: Grid | None = None, all
     """Read both towers, the log-temperature and the bias at `path` into `towers`: arguments and errors as above."""
     vit, checkpoint = demand_vit(towers.vision), _open_checkpoint(path)
     links = checkpoint.layout.towers(vit, towers.text, checkpoint.prefix)
-    ours = {name: tensor.float() for name, tensor in to_ours(links, checkpoint.tensors).items()}
+    ours = to_ours(links, checkpoint.tensors, checkpoint.file)
     resized = _fit_positions(vit, ours, "vision.positions", grid)
     return _fill(towers, ours, links, checkpoint, resized, allow, ("opt/*", *allow))
 
@@ -70,6 +70,8 @@ class Checkpoint:
         table = next(link.theirs for link in links if link.ours == ("positions",))
         if self.layout.class_token and {token, table} <= self.tensors.keys():
             positions = self.tensors[table]
+            if positions.ndim != 3 or positions[:, :1].shape != self.tensors[token].shape:
+                return  # of another shape, which is told of all tensors at once
             patches = math.prod(grid) if grid else math.isqrt(positions.shape[1]) ** 2
             if positions.shape[1] != patches + 1:
                 return
@@ -139,7 +141,11 @@ def _fit_positions(vit: ViT, ours: dict[str, Tensor], name: str, grid: Grid | No
     table = ours.get(name)
     if table is None or (table.shape == vit.positions.shape and grid is None):
         return {}
+    if table.ndim != 3 or table.shape[::2] != vit.positions.shape[::2]:
+        return {}  # of another width, which is told of all tensors at once
     grid = grid or _square(table.shape[1])
+    if math.prod(grid) != table.shape[1]:
+        raise WeightsError(f"{table.shape[1]} positions are no grid of {grid[0]}x{grid[1]}")
     if grid == vit.native_grid:
         return {}
     ours[name] = resize_table(table, grid, vit.native_grid)

@@ -12,6 +12,7 @@ from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.nn.unread import reads_weights
 from pali3kit.registry import MASKS
 from pali3kit.weights.find import find_weights
+from pali3kit.weights.layout import prefix_of
 from pali3kit.weights.layouts.mask_vae import AVERAGES, CODEBOOK, mask_links
 from pali3kit.weights.links import to_ours
 from pali3kit.weights.load import fill
@@ -59,14 +60,16 @@ def load_masks(masks: MaskVQVAE, path: Path, allow: Sequence[str] = ()) -> LoadR
     file = find_weights(path)
     tensors = read_tensors(file)
     mark = CODEBOOK["codebook.codes"]
-    if mark not in tensors:
+    prefix = prefix_of(tensors, mark)
+    if prefix is None:
         some = ", ".join(sorted(tensors)[:4])
         raise WeightsError(f"{file} holds no mask tokenizer of big_vision's: it has {some}, but no {mark}")
+    tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
     links = mask_links(masks)
-    ours = {name: tensor.float() for name, tensor in to_ours(links, tensors).items()}
+    ours = to_ours(links, tensors, file)
     notes = {}
-    if not ours.keys() & AVERAGES.keys():
-        codes = ours["codebook.codes"]
+    codes = ours["codebook.codes"]
+    if not ours.keys() & AVERAGES.keys() and codes.shape == masks.codebook.codes.shape:
         ours |= {"codebook.sizes": torch.ones(len(codes)), "codebook.sums": codes.clone()}
         notes = {"codebook.sizes": "ones: the file has codes alone", "codebook.sums": "a copy of the codes"}
     left = sorted(tensors.keys() - {link.theirs for link in links})

@@ -37,9 +37,10 @@ class LoadReport:
         problems = [f"missing {name}" for name in self.missing] + [f"unexpected {name}" for name in self.unexpected]
         if problems:
             where = Path(self.source).name
+            some = list(dict.fromkeys((*self.unexpected, *self.missing)))[:1]
             raise WeightsError(
                 f"{where}, read as {self.layout}, does not fit the model: {_few(problems)}."
-                " Allow what may be left out by name (allow=['head.*'])."
+                f" Allow what may be left out by name, or by a pattern with * (allow={some})."
             )
 
 

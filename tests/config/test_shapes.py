@@ -1,8 +1,11 @@
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
 import pytest
 
-from pali3kit.config.shapes import VIT_SHAPES, VitShape, resolve
+from pali3kit.config.shapes import VIT_SHAPES, VitShape, read_t5, resolve
 from pali3kit.errors import ConfigError
 
 PARAMETERS = {  # backbone at 224 px without head, paper.md §1.2
@@ -13,6 +16,7 @@ PARAMETERS = {  # backbone at 224 px without head, paper.md §1.2
     "G/14": 1_842_772_352,
     "e/14": 3_805_417_728,
 }
+T5 = {"model_type": "t5", "d_model": 8, "num_layers": 1, "num_heads": 2, "d_kv": 4, "d_ff": 16}
 NUMBERS = {"width": 8, "depth": 1, "heads": 2, "mlp": 16, "patch": 4}
 
 
@@ -43,3 +47,38 @@ def test_refusals(size: str | None, numbers: dict[str, int | None], text: str) -
     with pytest.raises(ConfigError) as error:
         resolve(size, **numbers)
     assert str(error.value) == text
+
+
+def test_a_t5_as_transformers_tells_of_it(tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text("\ufeff" + json.dumps(T5 | {"layer_norm_epsilon": 1e-5}))
+    said = read_t5(tmp_path)
+    assert said["activation"] == "relu" and said["decoder_depth"] == 1 and said["epsilon"] == 1e-5
+
+
+@pytest.mark.parametrize(
+    ("change", "told"),
+    [
+        ({"d_model": "8"}, "d_model is '8', not a whole number from 1 to 131072"),
+        ({"d_model": 0}, "d_model is 0"), ({"d_ff": 2**40}, "d_ff is 1099511627776"), ({"d_kv": True}, "d_kv is True"),
+        ({"num_layers": 10**4}, "num_layers is 10000, not a whole number from 1 to 1000"),
+        ({"num_heads": [2]}, r"num_heads is \[2\]"), ({"num_heads": None}, "num_heads is None"),
+        ({"relative_attention_num_buckets": 3}, "relative_attention_num_buckets is 3, not a whole number from 4"),
+        ({"relative_attention_max_distance": 16}, "relative_attention_max_distance is 16, not a whole number from 17"),
+        ({"layer_norm_epsilon": 0}, "layer_norm_epsilon is 0, not a number between 0 and 1"),
+        ({"layer_norm_epsilon": float("nan")}, "layer_norm_epsilon is nan"),
+        ({"feed_forward_proj": "gated-tanh"}, "feed_forward_proj 'gated-tanh' is not known here"),
+        ({"feed_forward_proj": ["relu"]}, "does not describe a T5"),
+        ({"model_type": "bart"}, "is of model_type 'bart'"),
+    ],
+)  # fmt: skip
+def test_a_config_that_is_damaged(change: dict[str, object], told: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(json.dumps(T5 | change))
+    with pytest.raises(ConfigError, match=told):
+        read_t5(tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", "3", "null", "[" * 10**5, '{"model_type": "t5"}'])
+def test_a_config_that_is_none(content: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises(ConfigError, match=r"config.json does not describe a T5"):
+        read_t5(tmp_path)

@@ -50,11 +50,11 @@ def of_open_clip(folder):
 
 
 def of_open_clips_siglip(folder):
-    """The spec by hand, for the smallest of these models has 200 M weights."""
     published = open_clip.get_pretrained_cfg("ViT-B-16-SigLIP", "webli")
     names = ("mean", "std", "resize_mode", "interpolation")
     transform = open_clip.image_transform(SIZE, is_train=False, **{name: published[name] for name in names})
-    return ImageSpec(SIZE, interpolation="bicubic"), transform
+    with torch.device("meta"):  # the smallest of these models has 200 M weights
+        return VISION.build("open_clip/ViT-B-16-SigLIP", image_size=SIZE).image_spec, transform
 
 
 def of_transformers(model, processor, options, folder):
@@ -121,6 +121,50 @@ def test_the_librarys_own_transform_gives_the_same(library, picture):
     _, spec, transform = library
     image = PICTURES[picture]()
     torch.testing.assert_close(prepared(spec, image), transform(image), atol=1e-6, rtol=0)
+
+
+def lucid(mode):
+    """With a ramp of transparency."""
+    picture = drawn(300, 260).convert(mode)
+    picture.putalpha(Image.linear_gradient("L").resize(picture.size))
+    return picture
+
+
+def palette():
+    picture = drawn(300, 260).quantize(64)
+    picture.info["transparency"] = 7
+    return picture
+
+
+MODES = {
+    "RGBA": lambda: lucid("RGB"), "LA": lambda: lucid("L"), "P": lambda: drawn(300, 260).quantize(64),
+    "P with transparency": palette, "L": lambda: drawn(300, 260).convert("L"),
+    "1": lambda: drawn(300, 260).convert("1"), "CMYK": lambda: drawn(300, 260).convert("CMYK"),
+    "I;16": lambda: Image.fromarray(np.arange(300 * 260, dtype=np.uint16).reshape(260, 300) % 300),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_pictures_of_other_modes_become_rgb_when_the_library_makes_them_so(library, mode):
+    """timm's data sets do it as they read a picture, transformers' ViT and timm's transform not at all."""
+    name, spec, transform = library
+    image = MODES[mode]()
+    if name == "transformers' ViT":
+        expected = transform(transformers.image_transforms.convert_to_rgb(image))
+    else:
+        expected = transform(image.convert("RGB") if name.startswith("timm") else image)
+    torch.testing.assert_close(prepared(spec, image), expected, atol=1e-6, rtol=0)
+
+
+def test_transparency_matters_and_arrays_may_have_it(tmp_path):
+    """Half a picture is transparent: what lies under it shows, or white."""
+    image = lucid("RGB")
+    dropped, white = (ImageSpec(SIZE, alpha=alpha) for alpha in ("dropped", "white"))
+    assert np.abs(dropped.fit(image).astype(int) - white.fit(image)).mean() > 50
+    for spec in (dropped, white):
+        assert np.array_equal(spec.fitted(np.asarray(image)), spec.fit(image))
+        small = np.asarray(image.resize((SIZE, SIZE)))
+        assert spec.fitted(small).shape == (SIZE, SIZE, 3)
 
 
 def test_golden_values(library):

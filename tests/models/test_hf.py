@@ -186,3 +186,23 @@ def test_preprocessing_that_is_missing(saved: Callable[[str], Any], tmp_path: Pa
     (tmp_path / "preprocessor_config.json").unlink()
     with pytest.raises(WeightsError, match=r"does not say how its pictures are prepared: there is no preprocessor_con"):
         HfTowers(str(tmp_path))
+
+
+def test_the_tokenizers_code_runs_for_those_alone_who_say_so(
+    saved: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved("clip")
+    file = tmp_path / "tokenizer_config.json"
+    said = json.loads(file.read_text()) | {"tokenizer_class": "OwnTokenizer"}
+    file.write_text(json.dumps(said | {"auto_map": {"AutoTokenizer": [None, "own.OwnTokenizer"]}}))
+    (tmp_path / "own.py").write_text(
+        "from pathlib import Path\nfrom transformers import PreTrainedTokenizerFast\nPath('RAN').touch()\n"
+        "class OwnTokenizer(PreTrainedTokenizerFast): pass\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(transformers.dynamic_module_utils, "HF_MODULES_CACHE", str(tmp_path / "modules"))
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("it asks on the terminal"))
+    plain = HfTowers(str(tmp_path)).embed_texts(["a"])  # by the tokenizer.json that lies there too
+    assert not Path("RAN").exists()
+    assert torch.equal(HfTowers(str(tmp_path), trust_remote_code=True).embed_texts(["a"]), plain)
+    assert Path("RAN").exists()

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import pytest
+
 from pali3kit.config.part import Part
 from pali3kit.data.source import SourceBase
 from pali3kit.declared.entry import Entry
@@ -34,3 +36,14 @@ def test_parts_in_another_order_are_other_content(tmp_path):
     turned = dict(reversed(parts.items()))
     one, other = (content.data_of(Part(name="union", options={"parts": each})) for each in (parts, turned))
     assert one != other
+
+
+@pytest.mark.parametrize("name", ["hf/google/siglip-base-patch16-224", "open_clip/RN50"])
+def test_what_an_older_adapter_made_is_not_used(name, monkeypatch):
+    """hf/'s ViTs pooled their class token, and open_clip's pictures were RGB before they were resized."""
+    part = Part(name=name)
+    assert content.images_of(part) != content.weights_of(part) == ""
+    before = content.images_of(part)
+    monkeypatch.setitem(content.READINGS, name[: name.index("/") + 1], 3)
+    assert content.images_of(part) != before
+    assert content.images_of(Part(name="vit")) == content.images_of(Part(name="timm/test_vit")) == ""

@@ -101,7 +101,7 @@ def test_the_splits_that_are_tested_are_those_that_there_are(cell, tmp_path):
 def test_a_whole_model_is_told_with_its_weights(cell, tmp_path):
     assert whole_model(cell()) == {}
     assert whole_model(cell(**towers(pretrained="openai"))) == {
-        "towers": {"name": "open_clip/ViT-B-32", "pretrained": "openai"}, "weights": "",
+        "towers": {"name": "open_clip/ViT-B-32", "pretrained": "openai"}, "weights": "open_clip/2",
     }  # fmt: skip
     (tmp_path / "mine.safetensors").write_bytes(b"weights")
     told = whole_model(cell(**towers(pretrained=str(tmp_path / "mine.safetensors"))))

@@ -6,9 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import save_file
 from torch import nn
 
 from pali3kit.errors import WeightsError
+from pali3kit.vision.vit import ViT
 from pali3kit.weights.files import load_weights, save_weights
 
 
@@ -48,3 +50,12 @@ def test_a_damaged_file_is_refused(tmp_path: Path, damage: str) -> None:
         path.write_bytes(whole[:-100] if damage == "truncated" else b"\x80garbage" * 20)
     with pytest.raises(WeightsError, match="not a readable safetensors file"):
         load_weights(nn.Linear(30, 20), path)
+
+
+def test_what_cannot_be_fitted_is_told(tmp_path: Path) -> None:
+    """To fit positions to another grid, they must be there, and be positions."""
+    vit = ViT(image_size=16, width=8, depth=1, heads=2, mlp=8, patch=8)
+    for odd in ({"x": torch.ones(1)}, {"positions": torch.ones(1, 7, 8)}, {"positions": torch.ones(4)}):
+        save_file(odd, tmp_path / "w.safetensors")
+        with pytest.raises(WeightsError, match=r"w.safetensors does not fit the model"):
+            load_weights(vit, tmp_path / "w.safetensors", lambda found: vit.fitted(found, (4, 4)))

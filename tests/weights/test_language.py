@@ -23,6 +23,12 @@ FAMILIES = {
     "t5 v1.1 and flan-t5": (T5Config, {"feed_forward_proj": "gated-gelu", "tie_word_embeddings": False}),
     "ul2": (T5Config, {"feed_forward_proj": "gated-silu", "tie_word_embeddings": False}),
     "mt5": (MT5Config, {"feed_forward_proj": "gated-gelu"}),
+    "exact gelu": (T5Config, {"feed_forward_proj": "gelu", "tie_word_embeddings": False}),
+    "tanh gelu": (T5Config, {"feed_forward_proj": "gelu_new", "tie_word_embeddings": False}),
+    "another epsilon": (
+        T5Config,
+        {"feed_forward_proj": "gated-silu", "layer_norm_epsilon": 0.01, "tie_word_embeddings": False},
+    ),
 }
 
 
@@ -119,6 +125,22 @@ def test_another_models_folder_is_refused(tmp_path: Path) -> None:
         create_ul2(96, weights=str(tmp_path))
 
 
+def test_what_a_file_cannot_hold_is_not_allocated(tmp_path: Path) -> None:
+    write(tmp_path, "ul2")
+    file = tmp_path / "config.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | {"d_ff": 100_000, "num_layers": 900}))
+    with pytest.raises(WeightsError, match=r"of 240,960 bytes cannot hold the 2,88.* numbers that its"):
+        create_ul2(96, weights=str(tmp_path))
+
+
+def test_no_gate_of_the_exact_gelu_in_transformers(tmp_path: Path) -> None:
+    language = create_ul2(
+        8, width=8, encoder_depth=1, decoder_depth=1, heads=1, head_width=8, mlp=8, activation="gelu_exact"
+    )
+    with pytest.raises(WeightsError, match="transformers' T5 has no gate of the exact GELU"):
+        export_language(language, tmp_path)
+
+
 def test_a_damaged_file_is_refused_naming_what_is_wrong(tmp_path: Path) -> None:
     write(tmp_path, "ul2")
     path = tmp_path / "model.safetensors"
@@ -129,6 +151,48 @@ def test_a_damaged_file_is_refused_naming_what_is_wrong(tmp_path: Path) -> None:
         create_ul2(96, weights=str(tmp_path))
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(WeightsError, match="not a readable file of weights"):
+        create_ul2(96, weights=str(tmp_path))
+
+
+@pytest.mark.parametrize("before", ["model.", "module._orig_mod.language."])
+def test_a_model_around_it_may_have_saved_it(before: str, tmp_path: Path) -> None:
+    write(tmp_path, "ul2")
+    plain = create_ul2(96, weights=str(tmp_path)).state_dict()
+    tensors = load_file(tmp_path / "model.safetensors")
+    (tmp_path / "model.safetensors").unlink()
+    torch.save({"state_dict": {before + name: x for name, x in tensors.items()}}, tmp_path / "pytorch_model.bin")
+    found = create_ul2(96, weights=str(tmp_path)).state_dict()
+    assert all(torch.equal(found[name], plain[name]) for name in plain)
+
+
+def test_shards_of_torch_files_are_read(tmp_path: Path) -> None:
+    """As those of google/ul2 and the larger T5s; an index lies beside them."""
+    write(tmp_path, "ul2")
+    plain = create_ul2(96, weights=str(tmp_path)).state_dict()
+    tensors = load_file(tmp_path / "model.safetensors")
+    (tmp_path / "model.safetensors").unlink()
+    files = {name: f"pytorch_model-{1 + number % 2:05}-of-00002.bin" for number, name in enumerate(sorted(tensors))}
+    for file in set(files.values()):
+        torch.save({name: x for name, x in tensors.items() if files[name] == file}, tmp_path / file)
+    (tmp_path / "pytorch_model.bin.index.json").write_text(json.dumps({"metadata": {}, "weight_map": files}))
+    found = create_ul2(96, weights=str(tmp_path)).state_dict()
+    assert all(torch.equal(found[name], plain[name]) for name in plain)
+
+
+@pytest.mark.parametrize("kept", ["encoder.embed_tokens.weight", "decoder.embed_tokens.weight"])
+def test_of_one_embedding_under_three_names_any_may_be_kept(kept: str, tmp_path: Path) -> None:
+    write(tmp_path, "ul2")
+    file = tmp_path / "model.safetensors"
+    tensors = load_file(file)
+    shared = tensors.pop("shared.weight")
+    save_file({name: x for name, x in tensors.items() if "embed_tokens" not in name} | {kept: shared}, file)
+    assert torch.equal(create_ul2(96, weights=str(tmp_path)).embedding.weight, shared)
+
+
+def test_a_file_of_something_else_is_told_by_its_names(tmp_path: Path) -> None:
+    write(tmp_path, "ul2")
+    save_file({"conv1.weight": torch.zeros(1)}, tmp_path / "model.safetensors")
+    with pytest.raises(WeightsError, match=r"holds no T5 in transformers' layout: it has conv1.weight, but no encoder"):
         create_ul2(96, weights=str(tmp_path))
 
 

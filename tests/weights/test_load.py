@@ -121,7 +121,7 @@ def test_the_text_tower_of_open_clip() -> None:
         norm_layer=partial(nn.LayerNorm, eps=1e-6),
     ))  # fmt: skip
     tower = TextTower(**TEXT).eval()
-    tower.load_state_dict(to_ours(open_clip.text_links(2, ""), peer.state_dict()))
+    tower.load_state_dict(to_ours(open_clip.text_links(2, ""), peer.state_dict(), Path("peer")))
     ids = torch.randint(2, 40, (3, 6))
     with torch.no_grad():
         torch.testing.assert_close(tower(ids), peer(ids), atol=1e-5, rtol=1e-5)
@@ -234,7 +234,7 @@ def test_the_report_of_a_damaged_file(tmp_path: Path) -> None:
         load_vision(vit, tmp_path)
     assert str(error.value) == (
         "model.safetensors, read as timm, does not fit the model: missing encoder.blocks.1.mlp.down.bias; "
-        "unexpected head.weight. Allow what may be left out by name (allow=['head.*'])."
+        "unexpected head.weight. Allow what may be left out by name, or by a pattern with * (allow=['head.weight'])."
     )
     assert all(torch.equal(before[name], x) for name, x in vit.state_dict().items())
     report = load_vision(vit, tmp_path, allow=["head.*", "encoder.blocks.1.mlp.down.bias"])

@@ -185,3 +185,11 @@ def test_what_may_be_left_over_is_said_by_name(arrays: Arrays, tmp_path: Path) -
     np.savez(tmp_path / "more.npz", **arrays, step=np.ones(1))  # type: ignore[arg-type]
     loaded = MASKS.build("vqvae", weights=str(tmp_path / "more.npz"), allow=["step"])
     assert loaded.load_report.set_aside == ("step",)
+
+
+def test_a_model_around_it_may_have_saved_it(arrays: Arrays, tmp_path: Path) -> None:
+    tensors = {f"model._orig_mod.{name}": torch.from_numpy(np.asarray(array)) for name, array in arrays.items()}
+    torch.save({"state_dict": tensors}, tmp_path / "masks.ckpt")
+    np.savez(tmp_path / "plain.npz", **arrays)  # type: ignore[arg-type]
+    found, plain = (MASKS.build("vqvae", weights=str(tmp_path / name)) for name in ("masks.ckpt", "plain.npz"))
+    assert all(torch.equal(x, plain.state_dict()[name]) for name, x in found.state_dict().items())

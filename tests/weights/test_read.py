@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import pickle
 import random
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -19,18 +20,19 @@ from pali3kit.weights.read import read_tensors
 TENSORS = {"a": torch.arange(6.0).reshape(2, 3), "b": torch.tensor([1.5])}
 
 
-def shards(folder: Path) -> Path:
-    for number, name in enumerate(TENSORS):
-        save_file({name: TENSORS[name]}, folder / f"model-{number}.safetensors")
-    files = {name: f"model-{number}.safetensors" for number, name in enumerate(TENSORS)}
-    (folder / INDEX).write_text(json.dumps({"weight_map": files}))
-    return folder / INDEX
+def shards(folder: Path, ending: str = "") -> Path:
+    files = {name: f"model-{number}{ending or '.safetensors'}" for number, name in enumerate(TENSORS)}
+    for name, file in files.items():
+        (torch.save if ending else save_file)({name: TENSORS[name]}, folder / file)
+    index = folder / ("pytorch_model.bin.index.json" if ending else INDEX)
+    index.write_text(json.dumps({"metadata": {}, "weight_map": files}))
+    return index
 
 
 def written(folder: Path, kind: str) -> Path:
     path = folder / f"x{kind}"
-    if kind == "index":
-        return shards(folder)
+    if kind.startswith("index"):
+        return shards(folder, kind[9:])
     if kind == ".safetensors":
         save_file(TENSORS, path)
     elif kind == ".npz":
@@ -40,7 +42,9 @@ def written(folder: Path, kind: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize("kind", [".safetensors", ".npz", ".pt", ".pth", ".bin", "index"])
+@pytest.mark.parametrize(
+    "kind", [".safetensors", ".npz", ".pt", ".pth", ".bin", ".ckpt", ".pth.tar", ".PTH", "index", "index of .bin"]
+)
 def test_every_kind(kind: str, tmp_path: Path) -> None:
     found = read_tensors(written(tmp_path, kind))
     assert found.keys() == TENSORS.keys()
@@ -72,11 +76,16 @@ def test_damaged_arrays_are_told_in_one_kind_of_error(compressed: bool, tmp_path
     assert refused > 200
 
 
-@pytest.mark.parametrize("array", [np.array(["a"]), np.zeros(2, [("a", "f4")]), np.ones(3, ">f4")], ids=str)
+@pytest.mark.parametrize("array", [np.array(["a"]), np.zeros(2, [("a", "f4")])], ids=str)
 def test_arrays_that_are_no_tensors(array: np.ndarray, tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", a=array)
     with pytest.raises(WeightsError, match="not a readable file of weights"):
         read_tensors(tmp_path / "x.npz")
+
+
+def test_numbers_of_another_byte_order(tmp_path: Path) -> None:
+    np.savez(tmp_path / "x.npz", a=np.arange(3, dtype=">f4"))
+    assert read_tensors(tmp_path / "x.npz")["a"].tolist() == [0, 1, 2]
 
 
 class Harmful:
@@ -100,9 +109,55 @@ def test_nothing_in_a_file_is_run(tmp_path: Path, capsys: pytest.CaptureFixture[
 def test_an_unknown_ending_and_an_empty_file(tmp_path: Path) -> None:
     (tmp_path / "x.h5").touch()
     with pytest.raises(
-        WeightsError, match=r"unknown ending; weights are read from .safetensors, .npz, .bin, .pt, .pth"
+        WeightsError, match=r"unknown ending; weights are read from .safetensors, .npz, .bin, .pt, .pth, .ckpt, .tar"
     ):
         read_tensors(tmp_path / "x.h5")
     save_file({}, tmp_path / "x.safetensors")
     with pytest.raises(WeightsError, match="holds no tensors"):
         read_tensors(tmp_path / "x.safetensors")
+
+
+def test_a_name_in_two_shards_is_the_one_that_the_index_means(tmp_path: Path) -> None:
+    index = shards(tmp_path)
+    save_file({"a": torch.zeros(1), "b": TENSORS["b"], "c": torch.ones(1)}, tmp_path / "model-1.safetensors")
+    found = read_tensors(index)
+    assert torch.equal(found["a"], TENSORS["a"]) and found["c"].item() == 1
+
+
+def test_a_shard_that_lacks_what_the_index_says(tmp_path: Path) -> None:
+    index = shards(tmp_path)
+    save_file({"x": torch.zeros(1)}, tmp_path / "model-1.safetensors")
+    with pytest.raises(WeightsError, match=rf"model-1.safetensors lacks b, which {INDEX} says is there"):
+        read_tensors(index)
+
+
+def test_a_pointer_of_git_lfs(tmp_path: Path) -> None:
+    (tmp_path / "x.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 99\n")
+    with pytest.raises(WeightsError, match="is a pointer of Git LFS, not the weights: fetch them with 'git lfs pull'"):
+        read_tensors(tmp_path / "x.safetensors")
+
+
+@pytest.mark.parametrize("ending", [".npz", ".pt"])
+def test_a_bomb_is_not_unpacked(ending: str, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / f"x{ending}", "w", zipfile.ZIP_DEFLATED) as archive:
+        for number in range(2):
+            archive.writestr(f"{number}.npy", bytes(1 << 26))
+    with pytest.raises(WeightsError, match=r"would unpack to 0.1 GB, of 0.1 MB"):
+        read_tensors(tmp_path / f"x{ending}")
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        torch.ones(1).expand(10**6, 10**6),
+        torch.ones(2, 2).to_sparse(),
+        torch.empty(3, device="meta"),
+        torch.quantize_per_tensor(torch.ones(2), 0.1, 0, torch.quint8),
+    ],
+    ids=["expanded", "sparse", "meta", "quantised"],
+)
+def test_tensors_that_are_not_what_they_say(odd: torch.Tensor, tmp_path: Path) -> None:
+    """A terabyte of one number would be allocated when it is converted."""
+    torch.save({"a": torch.ones(1), "b": odd}, tmp_path / "x.pt")
+    with pytest.raises(WeightsError, match=r"x.pt: b is no plain tensor"):
+        read_tensors(tmp_path / "x.pt")

@@ -11,7 +11,7 @@ from pali3kit.config.offers import supervising
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import VisionPretraining
 from pali3kit.plan.cell import CellSteps
-from pali3kit.plan.content import data_of, weights_of
+from pali3kit.plan.content import data_of, images_of
 from pali3kit.plan.kinds.kind import StageKind
 from pali3kit.plan.plain import StageConfig, named
 from pali3kit.plan.step import Step
@@ -52,7 +52,7 @@ def _make(cell: CellSteps) -> Step:
         pretrain=experiment.pretrain,
         vision=named(vision),
         image_size=experiment.model.image_size,
-        weights=weights_of(vision),
+        weights=images_of(vision),
         source=named(source) if pretrained else None,
         data=data_of(source) if pretrained else "",
         training=experiment.stages.vision if pretrained else None,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor, nn
 
@@ -28,6 +28,7 @@ CLASSES = {
     "vit": "ViTModel",
 }
 """By `model_type` of a config; SigLIP 2 at fixed resolutions calls itself SigLIP."""
+NAFLEX = " It reads patches of pictures of any shape (NaFlex): take SigLIP 2 at a fixed size, or timm/naflexvit_*."
 PROCESSORS = ("processor_config.json", "preprocessor_config.json")
 """Where transformers says how pictures are prepared: its version 5 writes the first, for both processors, and reads it
 before the second.
@@ -46,10 +47,13 @@ class _VisionModel(Protocol):
     """What is asked of the vision models of transformers."""
 
     config: PretrainedConfig
+    pooler: nn.Module | None
 
     def __call__(self, *, pixel_values: Tensor, interpolate_pos_encoding: bool) -> Output: ...
 
     def named_parameters(self) -> Iterator[tuple[str, nn.Parameter]]: ...
+
+    def float(self) -> _VisionModel: ...
 
 
 @VISION.register("hf/", "SigLIP, CLIP, DINOv2 or ViT of transformers: hf/<repo or folder>")
@@ -59,26 +63,37 @@ class HfEncoder(Adapter):
     Class and register tokens are removed: they come first, and are as many as there are more states than patches.
     Positions at another resolution are resampled by transformers' own rule (bicubic).
 
+    `pooled` is the model's own pooling if its files hold one, as the ViTs of ImageNet-21k do, else the class token.
+
     Args:
         source: a repository, which transformers fetches unless it has it, or a local folder.
         image_size: side length of the pictures, pixels.
+        trust_remote_code: run Python code that lies beside the weights, where the model is not one of transformers.
+
+    Raises:
+        ConfigError: transformers is missing, the model is none of these, or not for pictures of this size.
+        WeightsError: there is no such model, or its weights or its preprocessing cannot be read or are not all.
     """
 
-    def __init__(self, source: str, image_size: int) -> None:
-        model = _load(source)
+    def __init__(self, source: str, image_size: int, trust_remote_code: bool = False) -> None:
+        model = _load(source, trust_remote_code)
         config = model.config
-        super().__init__(config.hidden_size, config.patch_size, image_spec(source, image_size))
+        width, patch = (getattr(config, name, 0) for name in ("hidden_size", "patch_size"))
+        if not (isinstance(width, int) and isinstance(patch, int) and width * patch):
+            raise ConfigError([f"hf/{source}: its config tells no hidden_size and patch_size of a ViT"])
+        super().__init__(width, patch, image_spec(source, image_size), f"hf/{source}")
         self.model = model
         for name, parameter in model.named_parameters():
             if name.endswith("mask_token"):  # masked pretraining's alone: a parameter without gradient stops DDP
                 parameter.requires_grad_(False)
+        self.demand_contract(image_size)
 
     def forward(self, images: Tensor) -> Tensor:
         rows, columns = (side // self.patch for side in images.shape[-2:])
         return self._states(images)[:, -rows * columns :]
 
     def pooled(self, images: Tensor) -> Tensor:
-        """The model's own pooling; the class token where it has none."""
+        """The model's own pooling; the class token where its files hold none."""
         pooled = self._run(images).pooler_output
         return self._states(images)[:, 0] if pooled is None else pooled
 
@@ -95,8 +110,9 @@ class HfEncoder(Adapter):
         return self.model(pixel_values=images, interpolate_pos_encoding=True)
 
 
-def read_config(source: str) -> PretrainedConfig:
-    """What `config.json` says of the model at `source`, as transformers reads it.
+def read_config(source: str, trust_remote_code: bool = False) -> PretrainedConfig:
+    """What `config.json` says of the model at `source`, as transformers reads it; without running code beside it,
+    unless that is trusted.
 
     Raises:
         ConfigError: transformers is missing.
@@ -109,10 +125,40 @@ def read_config(source: str) -> PretrainedConfig:
     if source.startswith((".", "/")) and not Path(source).is_dir():
         raise WeightsError(f"hf/{source}: there is no folder {Path(source).resolve()}")
     try:
-        config: PretrainedConfig = transformers.AutoConfig.from_pretrained(source)
-    except (OSError, ValueError) as error:
+        config: PretrainedConfig = transformers.AutoConfig.from_pretrained(source, trust_remote_code=trust_remote_code)
+    except Exception as error:  # a damaged file is told by whatever its reader stumbles over
         raise WeightsError(f"hf/{source} is no model of transformers: {first_line(error)}") from error
     return config
+
+
+def load_whole(source: str, name: str, may_miss: str = "", trust_remote_code: bool = False) -> tuple[Any, set[str]]:
+    """The model at `source` as transformers' class `name`, in float32, and which tensors its files lack.
+
+    Raises WeightsError where they cannot be read, or lack others than those that begin with `may_miss`.
+    """
+    import transformers
+
+    trusted = {"trust_remote_code": trust_remote_code} if name.startswith("Auto") else {}
+    if not reads_weights():
+        return _unread(source, name, trusted), set()
+    try:
+        model, report = getattr(transformers, name).from_pretrained(source, output_loading_info=True, **trusted)
+    except Exception as error:  # a damaged file is told by whatever its reader stumbles over
+        raise WeightsError(f"the weights of hf/{source} cannot be loaded: {first_line(error)}") from error
+    lacking = set(report["missing_keys"])
+    if missing := sorted(key for key in lacking if not (may_miss and key.startswith(may_miss))):
+        raise WeightsError(f"the weights of hf/{source} lack {len(missing)} tensors of a {name}, such as {missing[0]}")
+    return model.float(), lacking
+
+
+def _unread(source: str, name: str, trusted: Mapping[str, bool]) -> Any:
+    """A model of the right shape with random weights."""
+    import transformers
+
+    wanted = getattr(transformers, name)
+    if name.startswith("Auto"):
+        return wanted.from_config(transformers.AutoConfig.from_pretrained(source, **trusted), **trusted)
+    return wanted(wanted.config_class.from_pretrained(source))
 
 
 def image_spec(source: str, image_size: int, *, demanded: bool = False) -> ImageSpec:
@@ -130,17 +176,16 @@ def image_spec(source: str, image_size: int, *, demanded: bool = False) -> Image
         raise WeightsError(f"{file} is no preprocessing of pictures that is known here: {told}") from error
 
 
-def _load(source: str) -> _VisionModel:
-    kind = read_config(source).model_type
-    import transformers
-
-    if kind not in CLASSES:
-        raise ConfigError([f"hf/{source} is a '{kind}', not a vision model that is known here.{choose(kind, CLASSES)}"])
-    options = {"add_pooling_layer": False} if kind == "vit" else {}
-    wanted = getattr(transformers, CLASSES[kind])
-    if not reads_weights():
-        return cast(_VisionModel, wanted(wanted.config_class.from_pretrained(source), **options))
-    return cast(_VisionModel, wanted.from_pretrained(source, **options))
+def _load(source: str, trust_remote_code: bool) -> _VisionModel:
+    kind = read_config(source, trust_remote_code).model_type
+    if kind not in CLASSES and not trust_remote_code:
+        hint = NAFLEX if kind.startswith("siglip2") else choose(kind, CLASSES)
+        raise ConfigError([f"hf/{source} is a '{kind}', not a vision model that is known here.{hint}"])
+    loaded = load_whole(source, CLASSES.get(kind, "AutoModel"), "pooler.", trust_remote_code)
+    model: _VisionModel = loaded[0]
+    if loaded[1]:
+        model.pooler = None  # trained as a classifier of the class token: there never was one
+    return model
 
 
 def _preprocessing(source: str) -> tuple[str, Any]:
@@ -179,7 +224,15 @@ def _spec(given: dict[str, Any], image_size: int) -> ImageSpec:
         interpolation={number: name for name, number in RESAMPLING.items()}[given.get("resample", usual)],
         crop=1.0 if shortest is None else crop / shortest,
         middle="floor",
+        alpha="white" if _lays_on_white() else "dropped",
     )
+
+
+def _lays_on_white() -> bool:
+    """Whether transformers here lays what is transparent on white: so since its version 5."""
+    import transformers
+
+    return int(transformers.__version__.partition(".")[0]) >= 5
 
 
 def _demand_usual(given: dict[str, Any]) -> None:

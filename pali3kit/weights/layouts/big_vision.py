@@ -15,6 +15,7 @@ from torch import Tensor
 from pali3kit.weights.links import Link, convolution, heads_bias, into_heads, out_of_heads, same, transposed
 
 _SCANNED = re.compile(r"(.*encoderblock)(/.*)")
+MOST_BLOCKS = 1000  # an array of more is none over blocks
 # What flax numbered in order of use, in big_vision and in the older vision_transformer
 NUMBERS = {"big_vision": (0, 0, 1, 0), "augreg": (0, 1, 2, 3)}
 
@@ -24,7 +25,7 @@ def unscan(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     plain: dict[str, Tensor] = {}
     for name, tensor in tensors.items():
         match = _SCANNED.fullmatch(name)
-        if match is None:
+        if match is None or not 0 < (len(tensor) if tensor.ndim else 0) <= MOST_BLOCKS:
             plain[name] = tensor
         else:
             plain |= {f"{match[1]}_{block}{match[2]}": part for block, part in enumerate(tensor)}

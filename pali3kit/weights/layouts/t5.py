@@ -5,6 +5,7 @@ from __future__ import annotations
 from pali3kit.language.ul2 import UL2
 from pali3kit.weights.links import Link, same
 
+MARK = "encoder.final_layer_norm.weight"  # what every T5 has, and what precedes it is the prefix of all
 ATTENTION = {"query": "q", "key": "k", "value": "v", "out": "o"}
 OWN = {"attention": ("attention_norm", "SelfAttention")}
 OTHERS = {"memory_attention": ("memory_norm", "EncDecAttention")}

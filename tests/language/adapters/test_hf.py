@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
 import pytest
 import transformers
+from safetensors.torch import load_file, save_file
 
 from pali3kit.errors import ConfigError, WeightsError
 from pali3kit.language.adapters.causal import HfPrefixLM
@@ -33,6 +35,60 @@ def test_what_is_no_language_model_is_refused(tmp_path: Path) -> None:
         create_hf(str(tmp_path), 10)
     with pytest.raises(WeightsError, match="there is no folder"):
         create_hf(str(tmp_path / "nothing"), 10)
+
+
+def test_weights_that_are_damaged_or_not_all_there(tmp_path: Path) -> None:
+    """transformers draws what is missing, and only warns."""
+    gpt2 = transformers.GPT2Config(vocab_size=20, n_embd=8, n_layer=1, n_head=1, n_positions=16, eos_token_id=1)
+    transformers.GPT2LMHeadModel(gpt2).save_pretrained(tmp_path)
+    file = tmp_path / "model.safetensors"
+    tensors = {name: x for name, x in load_file(file).items() if not name.endswith("c_fc.bias")}
+    save_file(tensors, file, {"format": "pt"})
+    with pytest.raises(WeightsError, match=r"lack 1 of its tensors, such as .*c_fc\.bias"):
+        create_hf(str(tmp_path), 20)
+    file.write_bytes(file.read_bytes()[:-99])
+    with pytest.raises(WeightsError, match=r"the weights of hf/.* cannot be loaded: ."):
+        create_hf(str(tmp_path), 20)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "3", '{"model_type": 3}', '{"model_type": "gpt2", "n_embd": "x"}'])
+def test_damaged_configs(content: str, tmp_path: Path) -> None:
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises((WeightsError, ConfigError), match="hf/"):
+        create_hf(str(tmp_path), 20)
+
+
+CODE = """
+from pathlib import Path
+from transformers import GPT2Config, GPT2LMHeadModel
+Path("RAN").touch()
+
+class OwnConfig(GPT2Config):
+    model_type = "own"
+
+class OwnModel(GPT2LMHeadModel):
+    config_class = OwnConfig
+"""
+
+
+def test_code_beside_the_weights_runs_for_those_alone_who_say_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = transformers.GPT2Config(vocab_size=20, n_embd=8, n_layer=1, n_head=1, n_positions=16, eos_token_id=1)
+    folder = tmp_path / f"folder{tmp_path.name}"
+    transformers.GPT2LMHeadModel(config).save_pretrained(folder)
+    maps = {"AutoConfig": "own.OwnConfig", "AutoModelForCausalLM": "own.OwnModel"}
+    said = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps(said | {"model_type": "own", "auto_map": maps}))
+    (folder / "own.py").write_text(CODE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(transformers.dynamic_module_utils, "HF_MODULES_CACHE", str(tmp_path / "modules"))
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("it asks on the terminal"))
+    with pytest.raises(WeightsError, match="contains custom code which must be executed"):
+        create_hf(str(folder), 20)
+    assert not Path("RAN").exists()
+    assert isinstance(create_hf(str(folder), 20, trust_remote_code=True), HfPrefixLM)
+    assert Path("RAN").exists()
 
 
 @pytest.mark.parametrize(

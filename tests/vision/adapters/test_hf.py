@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 import torch
 import transformers
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from pali3kit.errors import ConfigError, WeightsError
@@ -52,7 +53,109 @@ def test_tokens_and_pooling(name: str, size: int, tmp_path: Path) -> None:
         tokens, pooled = encoder(images), encoder.pooled(images)
     assert tokens.shape == (2, (size // 8) ** 2, 32) == (2, encoder.native_grid[0] ** 2, encoder.width)
     torch.testing.assert_close(tokens, states[:, prefix:], atol=1e-5, rtol=1e-5)
-    torch.testing.assert_close(pooled, states[:, 0] if name == "vit" else output.pooler_output, atol=1e-5, rtol=1e-5)
+    torch.testing.assert_close(pooled, output.pooler_output, atol=1e-5, rtol=1e-5)
+
+
+def test_a_vit_without_a_pooler_pools_its_class_token(tmp_path: Path) -> None:
+    """As google/vit-base-patch16-224, which was trained to classify; that of ImageNet-21k has a pooler."""
+    config = MODELS["vit"][0]
+    transformers.ViTForImageClassification(config).eval().save_pretrained(tmp_path)
+    encoder = HfEncoder(str(tmp_path), 32).eval()
+    images = torch.randn(1, 3, 32, 32)
+    with torch.no_grad():
+        states = encoder.model(pixel_values=images).last_hidden_state
+        torch.testing.assert_close(encoder.pooled(images), states[:, 0])
+    assert not any("pooler" in name for name in encoder.state_dict())
+
+
+def test_weights_of_half_precision_are_read_as_float32(tmp_path: Path) -> None:
+    """transformers 5 would keep the kind of number that the file has, and pictures are float32."""
+    saved("siglip", tmp_path).to(torch.bfloat16).save_pretrained(tmp_path)
+    encoder = HfEncoder(str(tmp_path), 32)
+    assert {parameter.dtype for parameter in encoder.parameters()} == {torch.float32}
+    assert encoder.pooled(torch.randn(1, 3, 32, 32)).dtype == torch.float32
+
+
+def test_weights_that_are_not_all_there(tmp_path: Path) -> None:
+    """transformers draws what is missing, and only warns."""
+    saved("clip", tmp_path)
+    file = tmp_path / "model.safetensors"
+    tensors = {name: x for name, x in load_file(file).items() if not name.endswith("fc1.bias")}
+    save_file(tensors, file, {"format": "pt"})
+    with pytest.raises(WeightsError, match=r"lack 2 tensors of a CLIPVisionModel, such as .*fc1\.bias"):
+        HfEncoder(str(tmp_path), 32)
+
+
+@pytest.mark.parametrize("damage", ["cut", "garbage", "empty"])
+def test_damaged_weights(damage: str, tmp_path: Path) -> None:
+    saved("siglip", tmp_path)
+    file = tmp_path / "model.safetensors"
+    whole = file.read_bytes()
+    file.write_bytes({"cut": whole[:-99], "garbage": b"\x80" * 99, "empty": b""}[damage])
+    with pytest.raises(WeightsError, match=r"the weights of hf/.* cannot be loaded: ."):
+        HfEncoder(str(tmp_path), 32)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "3", '{"model_type": 3}', '{"model_type": "vit", "hidden_size": "x"}'])
+def test_damaged_configs(content: str, tmp_path: Path) -> None:
+    saved("vit", tmp_path)
+    (tmp_path / "config.json").write_text(content)
+    with pytest.raises((WeightsError, ConfigError), match="hf/"):
+        HfEncoder(str(tmp_path), 32)
+
+
+CODE = """
+from pathlib import Path
+from transformers import PretrainedConfig, PreTrainedModel
+from transformers.modeling_outputs import BaseModelOutputWithPooling
+import torch
+Path(__file__).with_name("ran").touch()
+Path("RAN").touch()
+
+class OwnConfig(PretrainedConfig):
+    model_type = "own"
+    hidden_size, patch_size = 4, 8
+
+class OwnModel(PreTrainedModel):
+    config_class = OwnConfig
+    def __init__(self, config):
+        super().__init__(config)
+        self.embed = torch.nn.Conv2d(3, 4, 8, stride=8)
+        self.post_init()
+    def forward(self, pixel_values, interpolate_pos_encoding):
+        states = self.embed(pixel_values).flatten(2).transpose(1, 2)
+        return BaseModelOutputWithPooling(last_hidden_state=states, pooler_output=states.mean(1))
+"""
+
+
+@pytest.fixture
+def with_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder with Python code beside its weights; `RAN` in the working folder tells that it ran."""
+    maps = {"AutoConfig": "own.OwnConfig", "AutoModel": "own.OwnModel"}
+    folder = tmp_path / f"folder{tmp_path.name}"
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps({"model_type": "own", "auto_map": maps}))
+    (folder / "own.py").write_text(CODE)
+    weights = {"embed.weight": torch.ones(4, 3, 8, 8), "embed.bias": torch.zeros(4)}
+    save_file(weights, folder / "model.safetensors", {"format": "pt"})
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(transformers.dynamic_module_utils, "HF_MODULES_CACHE", str(tmp_path / "modules"))
+    monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("it asks on the terminal"))
+    return folder
+
+
+def test_code_beside_the_weights_neither_runs_nor_asks(with_code: Path) -> None:
+    with pytest.raises(WeightsError, match="contains custom code which must be executed"):
+        VISION.build(f"hf/{with_code}", image_size=32)
+    assert not Path("RAN").exists()
+
+
+def test_code_beside_the_weights_runs_for_those_who_say_so(with_code: Path) -> None:
+    encoder = VISION.build(f"hf/{with_code}", image_size=32, trust_remote_code=True)
+    assert Path("RAN").exists()
+    assert encoder(torch.ones(1, 3, 32, 32)).tolist() == [[[192.0] * 4] * 16]
+    with pytest.raises(ConfigError, match=r"hf/.* cannot read pictures|does not divide"):
+        VISION.build(f"hf/{with_code}", image_size=30, trust_remote_code=True)
 
 
 def test_the_vision_half_of_two_towers(tmp_path: Path) -> None:
@@ -119,6 +222,9 @@ def test_the_file_of_transformers_5_comes_first(tmp_path: Path) -> None:
 
 def test_what_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="is no model of transformers"):
+        HfEncoder(str(tmp_path), 32)
+    transformers.Siglip2VisionConfig(num_hidden_layers=1).save_pretrained(tmp_path)
+    with pytest.raises(ConfigError, match=r"is a 'siglip2_vision_model', not a vision .* \(NaFlex\): take SigLIP 2 "):
         HfEncoder(str(tmp_path), 32)
     transformers.BertConfig(num_hidden_layers=1).save_pretrained(tmp_path)
     with pytest.raises(ConfigError, match="is a 'bert', not a vision model that is known here"):

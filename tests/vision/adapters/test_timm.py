@@ -6,7 +6,7 @@ import pytest
 import timm
 import torch
 
-from pali3kit.errors import ConfigError, RegistryError
+from pali3kit.errors import ConfigError, RegistryError, WeightsError
 from pali3kit.registry import VISION
 from pali3kit.vision.adapters.timm import TimmEncoder
 
@@ -55,6 +55,79 @@ def test_maps_of_convolutions_are_tokens(name: str) -> None:
     rows, columns = encoder.native_grid
     assert tokens.shape == (2, rows * columns, encoder.width) and features.shape[-2:] == (rows, columns)
     torch.testing.assert_close(tokens[0, columns], features[0, :, 1, 0])
+
+
+def test_a_hybrids_patch_is_that_of_its_tokens() -> None:
+    """A ResNet before the ViT has cut the picture already."""
+    encoder = TimmEncoder("vit_tiny_r_s16_p8_224", image_size=64)
+    assert encoder.patch == 32 and encoder(torch.randn(1, 3, 64, 64)).shape == (1, 4, 192)
+
+
+def test_beit_is_built_for_one_size() -> None:
+    with torch.device("meta"):
+        encoder = TimmEncoder("beit_base_patch16_224", image_size=64)
+    assert encoder.native_grid == encoder.grid(64) == (4, 4)
+    with pytest.raises(ConfigError, match=r"timm's beit_base_patch16_224 cannot read pictures of 96 pixels: ."):
+        encoder.grid(96)
+
+
+def test_a_class_token_that_is_not_counted_is_removed() -> None:
+    """VOLO says nothing of prefix tokens."""
+    with torch.device("meta"):
+        encoder = TimmEncoder("volo_d1_224", image_size=64)
+        features = encoder.model.forward_features(torch.empty(1, 3, 64, 64))
+        assert features.shape == (1, 17, 384) and encoder(torch.empty(1, 3, 64, 64)).shape == (1, 16, 384)
+
+
+def test_where_the_head_widens_the_mean_is_pooled_and_the_head_not_trained() -> None:
+    """A parameter without a gradient stops DDP."""
+    encoder = TimmEncoder("mobilenetv3_small_050", image_size=64).eval()
+    images = torch.randn(2, 3, 64, 64)
+    assert encoder.width == 288 and encoder.model(images).shape == (2, 1024)
+    torch.testing.assert_close(encoder.pooled(images), encoder(images).mean(1))
+    encoder.pooled(images).sum().backward()
+    held = {name for name, parameter in encoder.named_parameters() if not parameter.requires_grad}
+    assert held == {"model.conv_head.weight", "model.conv_head.bias"}
+    assert all(x.grad is not None for name, x in encoder.named_parameters() if name not in held)
+
+
+@pytest.mark.parametrize(
+    ("name", "side", "told"),
+    [
+        ("pit_ti_224", 224, r"timm's pit_ti_224 does not give tokens of a grid of 7x7 of 224 pixels: \[0, 256\], not "),
+        ("coat_lite_tiny", 224, r"does not give tokens of a grid of 7x7 of 224 pixels: \[50, 320\], not \[49, 320\]"),
+        ("coat_tiny", 224, "timm's coat_tiny cannot read pictures of 224 pixels: its features are several maps"),
+        ("inception_v3", 320, r"timm's inception_v3 does not give tokens of a grid of 10x10 of 320 pixels: \[64,"),
+        ("test_vit", 60, "timm's test_vit: patch 16 does not divide a resolution of 60 pixels"),
+        ("resnet18.none", 64, r"timm's resnet18.none cannot be had at 64 pixels: Invalid pretrained tag"),
+    ],
+)
+def test_what_keeps_no_contract_is_refused_by_name(name: str, side: int, told: str) -> None:
+    with torch.device("meta"), pytest.raises(ConfigError, match=told):
+        TimmEncoder(name, side)
+
+
+def test_weights_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    def create(name: str, pretrained: bool, **_: object) -> None:
+        raise OSError("We couldn't connect to 'https://huggingface.co'\nCheck your connection.")
+
+    monkeypatch.setattr(timm, "create_model", create)
+    with pytest.raises(
+        WeightsError, match=r"timm's test_vit4 cannot be had at 64 pixels: We couldn't connect to '.*'$"
+    ):
+        TimmEncoder("test_vit4", 64, pretrained=True)
+
+
+def test_nothing_is_computed_in_the_trial() -> None:
+    """The encoder that comes out is as it was made: its numbers, its mode, its counts of batches."""
+    torch.manual_seed(0)
+    encoder = TimmEncoder("test_resnet", image_size=64)
+    torch.manual_seed(0)
+    peer = timm.create_model("test_resnet", num_classes=0)
+    assert all(
+        torch.equal(x, y) for x, y in zip(encoder.state_dict().values(), peer.state_dict().values(), strict=True)
+    )
+    assert encoder.training and not any(x.is_meta for x in encoder.state_dict().values())
 
 
 def test_preprocessing_is_the_sources() -> None:

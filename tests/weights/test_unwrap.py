@@ -1,0 +1,94 @@
+"""Which dictionary of a checkpoint is the model, as training programs write them."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel
+
+from pali3kit.errors import WeightsError
+from pali3kit.weights.read import read_tensors
+
+T = {"a.weight": torch.arange(3.0), "b": torch.ones(1)}
+OPTIMIZER = {"state": {0: {"exp_avg": torch.zeros(3), "step": torch.tensor(1.0)}}, "param_groups": [{"params": [0]}]}
+CHECKPOINTS = {
+    "plain": T,
+    "state_dict": {"state_dict": T, "epoch": 3},
+    "MAE": {"model": T, "optimizer": OPTIMIZER, "epoch": 1, "scaler": {"scale": 2.0}, "args": argparse.Namespace(x=1)},
+    "timm": {"arch": "vit", "state_dict": T, "args": argparse.Namespace(lr=0.1, folder=["x"]), "metric": 1.5},
+    "model_state_dict": {"model_state_dict": T, "optimizer_state_dict": OPTIMIZER, "loss": torch.tensor(0.1)},
+    "DeepSpeed": {"module": T, "optimizer": None, "global_steps": 7},
+    "Lightning": {"state_dict": T, "callbacks": {"EarlyStopping": {"best_score": torch.tensor(1.0)}}, "loops": {}},
+    "DINO teacher": {"teacher": {f"module.{name}": x for name, x in T.items()}},
+    "an average alone": {"state_dict_ema": T},
+    "twice wrapped": {"state_dict": {"model": T}},
+    "a name of its own": {"siglip": T, "epoch": 1},
+    "random state beside it": {"model": T, "rng_state": torch.zeros(8, dtype=torch.uint8)},
+}
+
+
+def saved(content: object, folder: Path) -> Path:
+    torch.save(content, folder / "x.pth")
+    return folder / "x.pth"
+
+
+def demand_equal(found: dict[str, Tensor]) -> None:
+    assert found.keys() == T.keys() and all(torch.equal(found[name], T[name]) for name in T)
+
+
+@pytest.mark.parametrize("kind", CHECKPOINTS)
+def test_checkpoints(kind: str, tmp_path: Path) -> None:
+    demand_equal(read_tensors(saved(CHECKPOINTS[kind], tmp_path)))
+
+
+@pytest.mark.parametrize(
+    "keys", [("state_dict", "state_dict_ema"), ("student", "teacher"), ("model", "model_ema"), ("one", "two")]
+)
+def test_of_several_models_nobody_can_know_which(keys: tuple[str, str], tmp_path: Path) -> None:
+    path = saved({key: T for key in keys} | {"epoch": 1}, tmp_path)
+    first, second = sorted(keys)
+    with pytest.raises(WeightsError, match=rf"holds several models, '{first}', '{second}': which one is meant\? Save"):
+        read_tensors(path)
+
+
+@pytest.mark.parametrize(
+    "before", ["module.", "_orig_mod.", "module._orig_mod.", "_fsdp_wrapped_module.", "_orig_mod.module."]
+)
+def test_wrappers_leave_no_trace(before: str, tmp_path: Path) -> None:
+    demand_equal(read_tensors(saved({before + name: x for name, x in T.items()}, tmp_path)))
+
+
+def test_wrappers_of_parts(tmp_path: Path) -> None:
+    """torch.compile of one block, FSDP and checkpointing of each: the name is in the middle."""
+    content = {"a._orig_mod.weight": T["a.weight"], "_fsdp_wrapped_module._checkpoint_wrapped_module.b": T["b"]}
+    demand_equal(read_tensors(saved(content, tmp_path)))
+
+
+def test_a_part_of_its_own_may_be_called_module(tmp_path: Path) -> None:
+    assert read_tensors(saved({"x.module.y": T["b"]}, tmp_path)).keys() == {"x.module.y"}
+
+
+def test_the_names_of_a_wrapped_and_a_plain_model(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"x.pth holds b twice, with and without what a wrapper puts before it"):
+        read_tensors(saved({"b": T["b"], "module.b": T["b"]}, tmp_path))
+
+
+def test_torchs_own_average(tmp_path: Path) -> None:
+    average = AveragedModel(nn.Linear(2, 1))
+    assert read_tensors(saved(average.state_dict(), tmp_path)).keys() == {"n_averaged", "weight", "bias"}
+
+
+def test_a_pickle_that_holds_itself(tmp_path: Path) -> None:
+    knot: dict[str, object] = {"epoch": 1}
+    knot["model"] = knot
+    with pytest.raises(WeightsError, match=r"x.pth holds no tensors"):
+        read_tensors(saved(knot, tmp_path))
+
+
+def test_what_is_more_than_tensors_is_named(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match=r"holds more than tensors, which could run code \(pathlib.*Path\): save "):
+        read_tensors(saved({"state_dict": T, "folder": tmp_path}, tmp_path))
