@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
@@ -16,6 +17,7 @@ from pali3kit.registry import OPTIMIZER
 
 BOX_TOKENS, MASK_TOKENS = 4, 16  # a region is written as four coordinates and the codes of its mask (paper.md §4.1)
 MEAN_SPAN, DENSITY = 3, 0.5  # of UL2's densest denoiser (paper.md §2.1)
+MOST_TRIED = 10_000
 
 Complaint = tuple[str, str]
 """A dotted key and what is wrong with it."""
@@ -105,7 +107,7 @@ def lengths(cell: Experiment) -> Iterator[Complaint]:
     """Check that a region's answer fits into a target."""
     least, length = BOX_TOKENS + MASK_TOKENS + 1, cell.stages.multimodal.target_length
     file = cell.tokenizer.file
-    if file is not None and Path(file).is_file():
+    if file is not None and os.path.isfile(file):
         with suppress(DataError):  # told elsewhere
             largest = " ".join([str(cell.tokenizer.bins - 1)] * BOX_TOKENS)
             least += len(Vocabulary(Path(file)).pieces.encode(largest)) - BOX_TOKENS
@@ -171,6 +173,10 @@ def task_recipe(section: Transfer, task: str) -> Recipe:
 
 
 def nearest_divisor(number: int, wanted: int) -> int:
-    """The divisor of `number` that is nearest to `wanted`, the larger of two; 1 always is one."""
-    distances = range(max(wanted, 1))
-    return next(d for away in distances for d in (wanted + away, wanted - away) if d > 0 and number % d == 0)
+    """The divisor of `number` that is nearest to `wanted`, the larger of two; 1 always is one.
+
+    Where `number` is so large that it takes long to find, 1 is said: there is no such patch, head or rank.
+    """
+    distances = range(min(max(wanted, 1), MOST_TRIED))
+    found = (d for away in distances for d in (wanted + away, wanted - away) if d > 0 and number % d == 0)
+    return next(found, 1)

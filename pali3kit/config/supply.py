@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from glob import iglob
+from itertools import islice
 from pathlib import Path
 
 from pali3kit import registry
@@ -14,6 +17,8 @@ from pali3kit.config.part import Part
 from pali3kit.config.schema import Experiment
 from pali3kit.declared.entry import Entry
 from pali3kit.errors import choose, nearest
+
+MOST_BESIDE = 1000  # files of a folder that are compared with one that is not there
 
 
 def supply(cell: Experiment) -> Iterator[tuple[str, str]]:
@@ -52,11 +57,17 @@ def files(key: str, source: Part, entry: Entry, globs: bool = True) -> Iterator[
         path, folder = source.options.get(option), option in entry.folders
         if not isinstance(path, str):
             continue
-        file = Path(path).expanduser()
-        if not (file.is_dir() if folder else file.exists() or (globs and any(iglob(str(file), recursive=True)))):
-            beside = [found.name for found in file.parent.iterdir()] if file.parent.is_dir() else []
+        there = os.path.isdir(path) if folder else os.path.exists(path)
+        if not there and not (globs and not folder and any(iglob(path, recursive=True))):
             what = "folder" if folder else "file or folder"
-            yield f"{key}.{option}", f"there is no {what} '{path}'.{nearest(file.name, beside)}"
+            yield f"{key}.{option}", f"there is no {what} '{path}'.{_beside(Path(path))}"
+
+
+def _beside(file: Path) -> str:
+    """Suggest what lies beside a file that is not there."""
+    with suppress(OSError):
+        return nearest(file.name, (found.name for found in islice(file.parent.iterdir(), MOST_BESIDE)))
+    return ""
 
 
 def _files(key: str, source: Part) -> Iterator[tuple[str, str]]:
