@@ -4,8 +4,8 @@
 
 Random mutations of the shipped files and the crafted ones, each checked in a process of its own. A case is `accepted`,
 `refused` with a message, or bad: a `traceback`, `slow` (over 2 s of CPU), `fat` (over 300 MB), or it imported `torch`.
-With `--plan`, so many of the accepted are planned too: what `check` accepts must not be refused there. Exit code 1 where
-anything is bad.
+With `--plan`, so many of the accepted are planned too: what `check` accepts must not be refused there. Exit code 1
+where anything is bad.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """`${dotted.key}` in a value takes the value of another key.
 
 Keys are spelled as OmegaConf's: from the top, or with leading dots from where the value stands (`${.sibling}`,
-`${..aunt}`), items as `steps[0]` or `steps.0`; behind a backslash it is no interpolation. Nothing but keys can be named:
-the environment (`oc.env`) would find its way into artifacts and reports.
+`${..aunt}`), items as `steps[0]` or `steps.0`; behind a backslash it is no interpolation. Nothing but keys can be
+named: the environment (`oc.env`) would find its way into artifacts and reports.
 """
 
 from __future__ import annotations

@@ -32,14 +32,13 @@ UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\u
 
 
 def scalar(tag: str, text: str) -> bool | int | float | str | None:
-    """The value of `text` with a tag, written or found by `PATTERNS`. Raises ValueError saying what is wrong with it."""
+    """The value of `text` with a tag, written or found by `PATTERNS`. Raises ValueError with what is wrong with it."""
     kind = tag.removeprefix(TAG)
     if tag == TAG + kind and kind in ("str", "merge"):
         return _text(text)
     if tag != TAG + kind or kind not in WORDS:
-        raise ValueError(
-            f"unknown tag {brief(tag)}: a scalar is of {', '.join(f'!!{each}' for each in (*WORDS, 'str'))}"
-        )
+        known = ", ".join(f"!!{each}" for each in (*WORDS, "str"))
+        raise ValueError(f"unknown tag {brief(tag)}: a scalar is of {known}")
     if not PATTERNS[kind][0].match(text) and not (kind == "float" and PATTERNS["int"][0].match(text)):
         raise ValueError(f"'{brief(_text(text))}' is no {WORDS[kind]}")
     if kind == "null":

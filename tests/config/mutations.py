@@ -1,5 +1,6 @@
-"""Damaged experiments: random mutations of the shipped YAML files, and files made to hurt. `speed/fuzz_configs.py` tries
-thousands of them, `test_mutations.py` some hundred.
+"""Damaged experiments: random mutations of the shipped YAML files, and files made to hurt.
+
+`speed/fuzz_configs.py` tries thousands of them, `test_mutations.py` some hundred.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from pathlib import Path
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 OVERRIDDEN = (
     "name", "scale", "seeds", "grid", "grid.pretrain", "baseline.pretrain", "evaluate", "model.image_size",
-    "model.vision", "model.vision.size", "model.vision.weights", "model.projector", "model.language.width", "model.masks",
+    "model.vision", "model.vision.size", "model.vision.weights", "model.projector", "model.language.width",
+    "model.masks",
     "tokenizer.file", "tokenizer.vocabulary", "data.source", "data.source.parts.a", "data.source.parts.a.path",
     "data.columns.vqa", "data.train", "stages.vision.optimizer.name", "stages.vision.text.width",
     "stages.multimodal.mixture.ocr", "stages.resolution.steps", "stages.transfer.tasks.vqa", "stages.lit.source",
@@ -21,27 +23,37 @@ OVERRIDDEN = (
     "runtime.store", "runtime.memory", "runtime.ranks",
 )  # fmt: skip
 VALUES = (
-    "", "~", "null", "''", "[]", "{}", "{a: 1}", "[1, [2, [3]]]", "yes", "true", "-1", "0", "1", "3", "7.5", "1e999", "-.inf",
-    ".nan", "NaN", "0x1f", "0o17", "1_000", "1__0", "9" * 400, "-" + "9" * 30, "1e-400", "0." + "3" * 400, "1" + "0" * 5000,
+    "", "~", "null", "''", "[]", "{}", "{a: 1}", "[1, [2, [3]]]", "yes", "true", "-1", "0", "1", "3", "7.5",
+    "1e999", "-.inf",
+    ".nan", "NaN", "0x1f", "0o17", "1_000", "1__0", "9" * 400, "-" + "9" * 30, "1e-400", "0." + "3" * 400,
+    "1" + "0" * 5000,
     "4294967296", "18446744073709551616", "1000003", "1:30", "2001-01-01", "!!bool maybe", "!!int x", "!!int ''",
-    "!!float wide", "!!null 1", "!!timestamp x", "!!timestamp 2001-01-01", "!!binary x", "!!binary '!!'", "!!set {a, b}",
-    "!!omap [a: 1]", "!!pairs [a: 1]", "!!str", "!!str {a: 1}", "!!map [1]", "!!seq {a: 1}", "!!python/object:os.system x",
+    "!!float wide", "!!null 1", "!!timestamp x", "!!timestamp 2001-01-01", "!!binary x", "!!binary '!!'",
+    "!!set {a, b}",
+    "!!omap [a: 1]", "!!pairs [a: 1]", "!!str", "!!str {a: 1}", "!!map [1]", "!!seq {a: 1}",
+    "!!python/object:os.system x",
     "!!python/name:os.system", "!local {a: 1}", "!", "!!", "!<tag:x> 1", "*nowhere", "&a *a", "&a [*a]", "&a {<<: *a}",
     "{<<: 1}", "{<<: [1, {a: 2}]}", "<<", "=", "{? [1, 2] : 3}", "{? {a: 1} : 3}", "{: 1}", "{~: 1}", "{1: 2}",
-    "{a: 1, a: 2}", "${", "${}", "${.}", "${..}", "${a", "${name}", "${data}", "${data.train}", "${data.train}${data.train}",
+    "{a: 1, a: 2}", "${", "${}", "${.}", "${..}", "${a", "${name}", "${data}", "${data.train}",
+    "${data.train}${data.train}",
     "${grid}", "${model.vision}", "${no.such}", "${oc.env:HOME}", "${oc.env:PATH,x}", "${oc.create:{a: 1}}",
     "${oc.decode:'1e999'}", "${oc.dict.keys:data}", "${foo:bar}", "${name:}", "\\${name}", "${${name}}", "${stages}",
     "${seeds[0]}", "${seeds[9]}", "${seeds.x}", '"\\0"', '"\\x1b[31m"', '"\\ud800"', '"\\UFFFFFFFF"', '"\\U00110000"',
     '"\\', '"', "'", "|", ">-\n  x", "- a", "? a", ": a", "a: b", "{", "}", "[", "]", "[" * 40, "[" * 600, "{a: " * 600,
     "[" * 600 + "]" * 600, "%YAML 9.9", "---", "...", "# x", "@x", "`x`", "x" * 300, "x" * 5000, "~/r", "../..", "/",
-    "/dev/null", "/proc/self/environ", "a\tb", "\u202e", "\ufeff", "\ud7ff", "name", "union", "world", "hf", "hf/", "hf/~/m",
-    "hf/./m", "timm/", "timm/x", "open_clip/", "open_clip/x", "vit", "vti", "linear", "resampler", "adamw", "adamx", "store",
-    "{name: vit}", "{name: }", "{name: [vit]}", "{nmae: vit}", "{name: union, parts: {a: world}}", "[x, y, z]", "[0, 0]",
+    "/dev/null", "/proc/self/environ", "a\tb", "\u202e", "\ufeff", "\ud7ff", "name", "union", "world", "hf", "hf/",
+    "hf/~/m",
+    "hf/./m", "timm/", "timm/x", "open_clip/", "open_clip/x", "vit", "vti", "linear", "resampler", "adamw",
+    "adamx", "store",
+    "{name: vit}", "{name: }", "{name: [vit]}", "{nmae: vit}", "{name: union, parts: {a: world}}", "[x, y, z]",
+    "[0, 0]",
     "{name: union, parts: {a: {name: union, parts: {b: {name: coco, path: x}}}}}", "{name: union, parts: []}",
-    "{name: adamw}", "{name: muon, momentum: x}", "[0.5]", "[probe]", "[caption, refer]", "[nothing]", "classif", "random",
+    "{name: adamw}", "{name: muon, momentum: x}", "[0.5]", "[probe]", "[caption, refer]", "[nothing]", "classif",
+    "random",
 )  # fmt: skip
 KEYS = (
-    "", "~", "name", "nmae", "a[b]", "grid[0]", "seeds[9]", "steps[x]", "a.b", ".", "..", "a." * 600 + "a", "${name}", "<<",
+    "", "~", "name", "nmae", "a[b]", "grid[0]", "seeds[9]", "steps[x]", "a.b", ".", "..", "a." * 600 + "a",
+    "${name}", "<<",
     "? [a]", "x" * 2000, "*a", "&a b", "!!int x", '"\\0"', "1", "true", "__class__", "options", "parts", "stages",
 )  # fmt: skip
 SIGNS = "\0\a\b\t\n\r\x1b\x7f\x85\xa0\u200b\u2028\u202e\ufeff\ufffe{}[]:,#&*!|>'\"%@`-?$~<=\\ 0aé界😀"
@@ -194,7 +206,7 @@ def _damaged(rng: random.Random, content: bytes) -> bytes:
 
 
 def crafted() -> Iterator[Case]:
-    """Cases that were thought of: bombs, nesting, numbers, keys by the thousand, in the file and on the command line."""
+    """Cases that were thought of: bombs, nesting, numbers, thousands of keys, in the file and on the command line."""
     scales = {file.stem: file.read_bytes() for file in sorted((EXPERIMENTS / "scales").glob("*.yaml"))}
     whole = (EXPERIMENTS / "ablate_classif.yaml").read_bytes()
 

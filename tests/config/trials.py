@@ -11,10 +11,11 @@ import sys
 import traceback
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from mutations import Case
+from mutations import EXPERIMENTS, Case
 
 from pali3kit.run import main
 
@@ -33,8 +34,15 @@ class Outcome:
     told: str
 
 
+@cache
+def _warm() -> None:
+    """What every check needs is read before the forks."""
+    _outcome(["check", str(EXPERIMENTS / "pali3.yaml")])
+
+
 def trial(case: Case, command: str = "check") -> Outcome:
     """Run a command on a case, in a fork of this process."""
+    _warm()
     with TemporaryDirectory() as folder:
         arguments = case.write(Path(folder))
         kind, told, usage = _forked(lambda: _outcome([command, *arguments]), Path(folder) / "told")
