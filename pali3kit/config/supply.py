@@ -80,7 +80,7 @@ def _answerable(cell: Experiment, columns: list[str]) -> Iterator[tuple[str, str
     """Check that the source has the tasks that benchmarks name themselves; those of `data.columns` are told there."""
     for column in columns:
         if column not in cell.data.columns:
-            yield from _has(cell.data.source, "evaluate", column, BENCHMARK.find(column).task or column)
+            yield from _has(cell.data.source, "evaluate", column, BENCHMARK.find(column).asks)
 
 
 def _has(source: Part, key: str, column: str, task: str) -> Iterator[tuple[str, str]]:
@@ -89,7 +89,7 @@ def _has(source: Part, key: str, column: str, task: str) -> Iterator[tuple[str, 
     names = names_of(source) if tasks is None else list(tasks)
     if general(task) not in names:
         if tasks is None:  # it may have variants
-            own = (each.task or each.name for each in BENCHMARK.all())
+            own = (each.asks for each in BENCHMARK.all())
             names += [each for each in own if general(each) in names and each not in names]
         yield key, f"source '{source.name}' has no task '{task}' for the column '{column}'.{choose(task, names)}"
 
