@@ -1,4 +1,4 @@
-"""What a shell needs to complete the command line: a function of bash, which zsh can use too. Nothing is run on a TAB."""
+"""What a shell needs to complete the command line: a function of bash, which zsh can use too; no TAB runs Python."""
 
 from __future__ import annotations
 

@@ -59,9 +59,8 @@ def read(path: str | Path, overrides: Sequence[str] = ()) -> Layers:
     if own is None:
         raise ConfigError(problems)
     extra = _read_overrides(overrides, problems)
-    top = merge(Experiment, own, extra)
-    scale = _read_scale(Path(path), top, problems)
-    tree = merge(Experiment, merge(Experiment, scale or Node({}, own.where), own), extra)
+    scale = _read_scale(Path(path), _over(own, extra), problems)
+    tree = _over(merge(Experiment, scale or Node({}, own.where), own), extra)
     before = len(problems)
     tree = interpolate(Node(tree.value, own.where), problems)
     return Layers(tree, problems, complete=scale is not None and len(problems) == before)
@@ -93,9 +92,16 @@ def _shipped() -> str:
     return choose("", (str(found) for found in Path("experiments").glob("*.yaml")))
 
 
-def _read_overrides(overrides: Sequence[str], problems: list[Problem]) -> Node:
-    """Parse `key=value` texts, the later over the earlier."""
-    tree = Node({}, "command line")
+def _over(tree: Node, layers: Sequence[Node]) -> Node:
+    """Lay overrides over a tree, each over those before it: `grid={}` and then an axis leave that axis alone."""
+    for layer in layers:
+        tree = merge(Experiment, tree, layer)
+    return tree
+
+
+def _read_overrides(overrides: Sequence[str], problems: list[Problem]) -> list[Node]:
+    """Parse `key=value` texts."""
+    layers = []
     for text in overrides:
         where = f"command line: {brief(text, MOST_SHOWN)}"
         key, equals, value = text.partition("=")
@@ -107,8 +113,8 @@ def _read_overrides(overrides: Sequence[str], problems: list[Problem]) -> Node:
             continue
         leaf = parse(value, where, problems, override=True) if value.strip() else Node("", where)
         if leaf is not None:
-            tree = merge(Experiment, tree, nest(Experiment, key, leaf))
-    return tree
+            layers.append(nest(Experiment, key, leaf))
+    return layers
 
 
 def _read_scale(path: Path, top: Node, problems: list[Problem]) -> Node | None:

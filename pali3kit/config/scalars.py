@@ -56,7 +56,7 @@ def _text(text: str) -> str:
 
 def _integer(text: str) -> int:
     digits = text.replace("_", "")
-    if len(digits) > len(str(LARGEST)) or not -LARGEST <= int(digits) < LARGEST:
+    if len(digits) > len(str(-LARGEST)) or not -LARGEST <= int(digits) < LARGEST:
         raise ValueError(f"the integer {brief(digits, 30)} has more than 64 bits")
     return int(digits)
 

@@ -62,8 +62,8 @@ def parse(text: str, source: str, problems: list[Problem], override: bool = Fals
         loader = _Loader(text)
         try:
             root = loader.get_single_node()
-        except (ValueError, OverflowError) as error:  # an escape of no character, a number of thousands of digits
-            raise yaml.scanner.ScannerError(None, None, str(error), loader.get_mark()) from error
+        except (ValueError, OverflowError) as error:  # "\UFFFFFFFF", %YAML with a version of thousands of digits
+            raise yaml.scanner.ScannerError(None, None, "no such character or version", loader.get_mark()) from error
         return _Converter(source, problems, override).convert(root) if root else Node({}, source)
     except yaml.reader.ReaderError as error:
         line = text.count("\n", 0, error.position)

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-EXPERIMENTS = Path(__file__).parents[2] / "experiments"
+EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 OVERRIDDEN = (
     "name", "scale", "seeds", "grid", "grid.pretrain", "baseline.pretrain", "evaluate", "model.image_size",
     "model.vision", "model.vision.size", "model.vision.weights", "model.projector", "model.language.width",

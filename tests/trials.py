@@ -17,7 +17,10 @@ from tempfile import TemporaryDirectory
 
 from mutations import EXPERIMENTS, Case
 
+from pali3kit.config.load import load
 from pali3kit.run import main
+
+Work = Callable[[list[str]], tuple[str, str]]
 
 MOST_SECONDS, MOST_MEGABYTES = 2.0, 300.0
 BAD = ("traceback", "slow", "fat", "torch", "killed")
@@ -35,17 +38,17 @@ class Outcome:
 
 
 @cache
-def _warm() -> None:
-    """What every check needs is read before the forks."""
-    _outcome(["check", str(EXPERIMENTS / "pali3.yaml")])
+def _warm(work: Work) -> None:
+    """What every case needs is read before the forks."""
+    work([str(EXPERIMENTS / "pali3.yaml")])
 
 
-def trial(case: Case, command: str = "check") -> Outcome:
-    """Run a command on a case, in a fork of this process."""
-    _warm()
+def trial(case: Case, work: Work) -> Outcome:
+    """Work on a case in a fork of this process: `checked` or `planned`."""
+    _warm(work)
     with TemporaryDirectory() as folder:
         arguments = case.write(Path(folder))
-        kind, told, usage = _forked(lambda: _outcome([command, *arguments]), Path(folder) / "told")
+        kind, told, usage = _forked(lambda: work(arguments), Path(folder) / "told")
     seconds, megabytes = usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
     if kind in ("accepted", "refused") and seconds > MOST_SECONDS:
         kind = "slow"
@@ -54,16 +57,28 @@ def trial(case: Case, command: str = "check") -> Outcome:
     return Outcome(kind, seconds, megabytes, told)
 
 
-def _outcome(words: list[str]) -> tuple[str, str]:
+def checked(words: list[str]) -> tuple[str, str]:
+    """What `check` makes of a file and overrides, and what it prints."""
     printed = io.StringIO()
     try:
         with contextlib.redirect_stdout(printed), contextlib.redirect_stderr(printed):
-            code = main(words)
+            code = main(["check", *words])
     except BaseException:
         return "traceback", traceback.format_exc()
-    if "torch" in sys.modules and words[0] == "check":
+    if "torch" in sys.modules:
         return "torch", printed.getvalue()
-    return {0: "accepted", 2: "refused"}.get(code, f"code {code}"), printed.getvalue()
+    return {0: "accepted", 2: "refused"}.get(code, "traceback"), printed.getvalue()
+
+
+def planned(words: list[str]) -> tuple[str, str]:
+    """Whether the graph of what `check` accepts can be built."""
+    from pali3kit.plan.graph import build
+
+    try:
+        experiment = load(words[0], words[1:])
+        return "accepted", f"{len(build(experiment).steps)} stages"
+    except BaseException:
+        return "traceback", traceback.format_exc()
 
 
 def _forked(work: Callable[[], tuple[str, str]], file: Path) -> tuple[str, str, resource.struct_rusage]:
