@@ -6,11 +6,12 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
+from math import inf
 from pathlib import Path
 
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.schema import Experiment
-from pali3kit.config.stages import Recipe, Resolution, Training, Transfer
+from pali3kit.config.stages import Multimodal, Recipe, Resolution, Training, Transfer
 from pali3kit.config.vocabulary import SENTINELS, Vocabulary
 from pali3kit.errors import DataError, choose
 from pali3kit.registry import OPTIMIZER
@@ -128,6 +129,19 @@ def mixed(cell: Experiment) -> Iterator[Complaint]:
             yield f"stages.multimodal.mixture.{task}", f"the weight of {task} should be at least 0, not {weight}."
     if not any(weight > 0 for weight in mixture.values()):
         yield "stages.multimodal.mixture", "stages.multimodal.mixture has no task with a weight above 0."
+    for stage in ("multimodal", "resolution"):
+        section: Multimodal | Resolution = getattr(cell.stages, stage)
+        weights = [weight for weight in section.mixture.values() if weight > 0]
+        if weights and section.temperature > 0 and not _tempers(weights, section.temperature):
+            text = f"weights to the power of 1 / {section.temperature:g} are no numbers to draw by."
+            yield f"stages.{stage}.temperature", f"stages.{stage}.temperature: {text}"
+
+
+def _tempers(weights: list[float], temperature: float) -> bool:
+    try:
+        return 0 < sum(weight ** (1 / temperature) for weight in weights) < inf
+    except OverflowError:
+        return False
 
 
 def tasks(cell: Experiment) -> Iterator[Complaint]:
