@@ -7,14 +7,9 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import MISSING, Field, asdict, dataclass, fields
-from importlib import import_module
-from inspect import cleandoc
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from textwrap import indent
-from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pali3kit import __version__
 from pali3kit.catalogue import CATALOGUES
@@ -24,8 +19,7 @@ from pali3kit.config.kinds import exists, keys
 from pali3kit.config.load import load
 from pali3kit.config.paths import in_full
 from pali3kit.config.schema import Experiment
-from pali3kit.config.shapes import LanguageShape, VitShape
-from pali3kit.declared.entry import Entry
+from pali3kit.described import described
 from pali3kit.errors import Pali3Error, choose, nearest
 
 HELP = """\
@@ -87,8 +81,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _dispatch(words: list[str]) -> int:
     words = _joined(words)
-    plain = [word for word in words if not word.startswith("-") and not OVERRIDE.fullmatch(word)]
-    name = plain[0] if plain and plain[0] in COMMANDS else "run"
+    name = _verb(words)
     command = COMMANDS[name]
     overrides = [found[1] for word in words if (found := OVERRIDE.fullmatch(word))]
     rest = [word for word in words if not OVERRIDE.fullmatch(word)]
@@ -112,6 +105,12 @@ def _dispatch(words: list[str]) -> int:
     if len(rest) < low or (overrides and not command.overrides):
         raise UsageError(f"usage: python -m pali3kit.run {command.usage}")
     return command.function(rest, overrides)
+
+
+def _verb(words: Sequence[str]) -> str:
+    """The command that is asked for."""
+    plain = [word for word in words if not word.startswith("-") and not OVERRIDE.fullmatch(word)]
+    return plain[0] if plain and plain[0] in COMMANDS else "run"
 
 
 def _joined(words: list[str]) -> list[str]:
@@ -215,55 +214,13 @@ def _show(arguments: list[str], _: list[str]) -> int:
         raise UsageError(f"unknown kind '{kind}'.{choose(kind, CATALOGUES)}")
     if not slash:
         raise UsageError(f"usage: python -m pali3kit.run {COMMANDS['show'].usage}")
-    print(_described(kind, CATALOGUES[kind].describe(name)))
+    print(described(kind, CATALOGUES[kind].describe(name)))
     return 0
 
 
 def _completion(_: list[str], __: list[str]) -> int:
     print(script(COMMANDS), end="")
     return 0
-
-
-def _described(kind: str, entry: Entry) -> str:
-    lines = [f"{kind}/{entry.name}: {entry.summary}", f"  from {entry.origin}"]
-    if entry.options is not None:
-        lines += [*filter(None, [indent(cleandoc(entry.options.__doc__ or ""), "  ")]), "  options:"]
-        types = get_type_hints(entry.options)  # a plug-in's dataclass keeps them as text
-        options = {field.name: f"{_type(types[field.name])}, {_default(field)}" for field in fields(entry.options)}
-        lines += _columns(options)
-    if entry.sizes is not None:
-        module, _, attribute = entry.sizes.partition(":")
-        named = getattr(import_module(module), attribute)
-        lines += ["  sizes:", *_columns({name: _shape(shape) for name, shape in named.items()})]
-    return "\n".join(lines)
-
-
-def _columns(told: Mapping[str, str]) -> list[str]:
-    """A line for each name, all that is told of them below each other."""
-    width = max([16, *(len(name) + 2 for name in told)])
-    return [f"    {name:<{width}}{text}" for name, text in told.items()]
-
-
-def _type(kind: Any) -> str:
-    """A type as one would write it in Python; of choices, the values alone."""
-    if get_origin(kind) is Literal:
-        return " | ".join(map(repr, get_args(kind)))
-    if get_origin(kind) in (Union, UnionType):
-        return " | ".join(map(_type, get_args(kind)))
-    if get_args(kind):
-        return f"{get_origin(kind).__name__}[{', '.join(map(_type, get_args(kind)))}]"
-    return {Any: "any", NoneType: "None"}.get(kind) or str(kind.__name__)
-
-
-def _default(field: Field[object]) -> str:
-    if field.default_factory is not MISSING:
-        return f"default {field.default_factory()}"
-    return "required" if field.default is MISSING else f"default {field.default}"
-
-
-def _shape(shape: VitShape | LanguageShape) -> str:
-    """The numbers that a name stands for."""
-    return ", ".join(f"{key} {value}" for key, value in asdict(shape).items())
 
 
 COMMANDS = {

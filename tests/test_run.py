@@ -3,19 +3,17 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from dataclasses import dataclass
 from inspect import cleandoc
 from pathlib import Path
 from textwrap import indent
 from types import ModuleType, SimpleNamespace
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 
 from pali3kit import __version__
-from pali3kit.declared.entry import Entry
 from pali3kit.projector.linear import LinearProjector
-from pali3kit.run import COMMANDS, HELP, _described, main
+from pali3kit.run import COMMANDS, HELP, main
 from pali3kit.text.tokenizer import Tokenizer
 
 ROOT = Path(__file__).parents[1]
@@ -213,22 +211,6 @@ def test_list_and_show(capsys: pytest.CaptureFixture[str]) -> None:
     assert "    test_annotations  str | None, default None\n" in told
     assert main(["show", "source/union"]) == 0
     assert capsys.readouterr().out.endswith("  options:\n    parts           dict[str, Part], required\n")
-
-
-@dataclass
-class Neighbours:
-    """How many vote."""
-
-    count: int = 20
-    by: Literal["cosine", "distance"] = "cosine"
-
-
-def test_options_that_a_dataclass_keeps_as_text_are_shown() -> None:
-    entry = Entry("neighbours", "plugin.neighbours:KIND", "votes", given=None, section=Neighbours)
-    assert _described("stage", entry) == (
-        "stage/neighbours: votes\n  from plugin.neighbours:KIND\n  How many vote.\n  options:\n"
-        "    count           int, default 20\n    by              'cosine' | 'distance', default cosine"
-    )
 
 
 @pytest.mark.parametrize(

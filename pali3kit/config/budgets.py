@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
-from math import inf
+from math import inf, pow
 from pathlib import Path
 
 from pali3kit.catalogue import BENCHMARK
@@ -139,7 +139,7 @@ def mixed(cell: Experiment) -> Iterator[Complaint]:
 
 def _tempers(weights: list[float], temperature: float) -> bool:
     try:
-        return 0 < sum(weight ** (1 / temperature) for weight in weights) < inf
+        return 0 < sum(pow(weight, 1 / temperature) for weight in weights) < inf
     except OverflowError:
         return False
 
