@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
+from functools import lru_cache
+
+MOST_LETTERS = 100  # of a quoted text; a longer word is no misspelt one
 
 
 class Pali3Error(Exception):
@@ -48,7 +51,12 @@ class StageError(Pali3Error):
 
 def nearest(word: str, choices: Iterable[str]) -> str:
     """Suggest the choice closest to `word`: `" Did you mean 'x'?"`, or `""` when none is close."""
-    close = get_close_matches(word, list(choices), n=1, cutoff=0.5)
+    return _nearest(word, tuple(choices)) if len(word) <= MOST_LETTERS else ""
+
+
+@lru_cache(4096)
+def _nearest(word: str, choices: tuple[str, ...]) -> str:
+    close = get_close_matches(word, choices, n=1, cutoff=0.5)
     return f" Did you mean '{close[0]}'?" if close else ""
 
 
@@ -56,6 +64,12 @@ def choose(word: str, choices: Iterable[str]) -> str:
     """Like `nearest`, but list all choices when none is close: `" Choose from a, b."`."""
     choices = sorted(choices)
     return nearest(word, choices) or (f" Choose from {', '.join(choices)}." if choices else "")
+
+
+def brief(text: str, most: int = MOST_LETTERS) -> str:
+    """A text as a message can quote it: cut where it is long, control characters and half characters escaped."""
+    shown = text if len(text) <= most else f"{text[:most]}…"
+    return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in shown)
 
 
 def first_line(error: Exception) -> str:

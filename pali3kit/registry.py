@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 Target = TypeVar("Target", bound=Callable[..., object])
 
+VARIABLE = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
 TASKS = "pali3kit.config.tasks"
 
 
@@ -165,9 +166,8 @@ class Registry(Generic[T]):
     ) -> None:
         """A TypeError would name no choice."""
         parameters = signature(target).parameters
-        if any(parameter.kind is Parameter.VAR_KEYWORD for parameter in parameters.values()):
-            return
-        for option in options:
+        open_ended = any(each.kind is Parameter.VAR_KEYWORD for each in parameters.values())
+        for option in () if open_ended else options:
             if option not in parameters:
                 raise RegistryError(f"{self.kind} '{name}' takes no option '{option}'.{choose(option, parameters)}")
         try:
@@ -175,7 +175,7 @@ class Registry(Generic[T]):
         except TypeError as error:
             raise RegistryError(f"{self.kind} '{name}' cannot be built: {error}.") from error
         for option, parameter in parameters.items():
-            needed = parameter.default is Parameter.empty and parameter.kind is not Parameter.VAR_POSITIONAL
+            needed = parameter.default is Parameter.empty and parameter.kind not in VARIABLE
             if needed and option not in bound:
                 raise RegistryError(f"{self.kind} '{name}' needs the option '{option}'.")
 

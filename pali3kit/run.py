@@ -8,20 +8,18 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import MISSING, Field, asdict, dataclass, fields
-from importlib import import_module
-from inspect import cleandoc
+from dataclasses import dataclass
 from pathlib import Path
-from textwrap import indent
-from types import NoneType, UnionType
-from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pali3kit import __version__
 from pali3kit.catalogue import CATALOGUES
+from pali3kit.completion import script
 from pali3kit.config.grid import points
+from pali3kit.config.kinds import exists, keys
 from pali3kit.config.load import load
-from pali3kit.config.shapes import LanguageShape, VitShape
-from pali3kit.declared.entry import Entry
+from pali3kit.config.paths import in_full
+from pali3kit.config.schema import Experiment
+from pali3kit.described import described
 from pali3kit.errors import Pali3Error, choose, nearest
 from pali3kit.streams import lasting
 
@@ -36,10 +34,11 @@ usage: python -m pali3kit.run [COMMAND] ARGUMENTS [key=value ...]
   tokenizer CORPUS...  train a vocabulary: --out FILE --vocabulary PIECES; --field NAME says where .jsonl has its text
   list [KIND]          list the parts there are
   show KIND/NAME       show a part and its options
+  completion           print what lets bash or zsh complete: eval "$(pali3kit completion)"
 
 key=value overrides any key of the file, with dots for nested ones and the value in YAML:
   python -m pali3kit.run experiments/ablate_classif.yaml scale=smoke 'seeds=[0,1,2]'
-An override may also be written --key=value. Further flags: --help, --version.
+An override may also be written --key=value or --key value. Further flags: --help, --version.
 """
 
 OVERRIDE = re.compile(r"(?:--)?([A-Za-z_][\w.]*=.*)", re.DOTALL)
@@ -91,20 +90,21 @@ def _answer(words: list[str]) -> int:
 
 
 def _dispatch(words: list[str]) -> int:
+    words = _joined(words)
     name = _verb(words)
     command = COMMANDS[name]
-    words = _joined(words, command.options)
     overrides = [found[1] for word in words if (found := OVERRIDE.fullmatch(word))]
     rest = [word for word in words if not OVERRIDE.fullmatch(word)]
     if "--version" in rest:
         print(f"pali3kit {__version__}")
         return 0
     if not rest or {"-h", "--help"} & set(rest):
-        print(HELP, end="")
+        print(HELP if name not in rest else _help(name), end="")
         return 0 if rest else 2
     if unknown := [word for word in rest if word.startswith("-")]:
-        known = [*map("--{}".format, command.options), "--help", "--version"]
-        raise UsageError(f"unknown flag '{unknown[0]}'.{choose(unknown[0], known)}")
+        flags = [*map("--{}".format, command.options), "--help", "--version"]
+        near = nearest(unknown[0], [*flags, *map("--{}".format, keys(Experiment))]) if command.overrides else ""
+        raise UsageError(f"unknown flag '{unknown[0]}'.{near or choose(unknown[0], flags)}")
     if rest[0] == name:
         del rest[0]
     if name == "run" and rest and not Path(rest[0]).suffix and not Path(rest[0]).exists():
@@ -123,18 +123,29 @@ def _verb(words: Sequence[str]) -> str:
     return plain[0] if plain and plain[0] in COMMANDS else "run"
 
 
-def _joined(words: list[str], options: Sequence[str]) -> list[str]:
-    """Write each `--option value` as `--option=value`."""
+def _joined(words: list[str]) -> list[str]:
+    """Write each `--option value` as `--option=value`, of the commands' options and of the keys of an experiment."""
+    options = {option for command in COMMANDS.values() for option in command.options}
     joined: list[str] = []
     ahead = iter(words)
     for word in ahead:
-        if word.removeprefix("--") in options and word.startswith("--"):
+        key = word.removeprefix("--")
+        if word.startswith("--") and (key in options or exists(Experiment, key)):
             value = next(ahead, None)
             if value is None:
                 raise UsageError(f"{word} needs a value.")
             word = f"{word}={value}"
         joined.append(word)
     return joined
+
+
+def _help(name: str) -> str:
+    """What a command is called with, and the line that `HELP` has for it."""
+    begin = "  FILE " if name == "run" else f"  {name} "
+    line = next(line for line in HELP.splitlines() if line.startswith(begin))
+    told = re.split(r" {2,}", line.strip(), maxsplit=1)[1]
+    more = "\n" + HELP[HELP.index("key=value overrides") :] if COMMANDS[name].overrides else ""
+    return f"usage: python -m pali3kit.run {COMMANDS[name].usage}\n\n{told}\n{more}"
 
 
 def _run(arguments: list[str], overrides: list[str]) -> int:
@@ -186,7 +197,7 @@ def _verify(arguments: list[str], overrides: list[str]) -> int:
 
 def _tokenizer(arguments: list[str], settings: list[str]) -> int:
     command = COMMANDS["tokenizer"]
-    given = dict(setting.split("=", 1) for setting in settings)
+    given = {key: in_full(value) if key == "out" else value for key, value in (each.split("=", 1) for each in settings)}
     if unknown := [key for key in given if key not in command.options]:
         raise UsageError(f"unknown flag '--{unknown[0]}'.{choose(unknown[0], command.options)}")
     if not {"out", "vocabulary"} <= given.keys():
@@ -211,9 +222,11 @@ def _list(arguments: list[str], _: list[str]) -> int:
     for kind in arguments or CATALOGUES:
         if kind not in CATALOGUES:
             raise UsageError(f"unknown kind '{kind}'.{choose(kind, CATALOGUES)}")
+        entries = CATALOGUES[kind].entries()
+        width = max([22, *(len(entry.name) + 2 for entry in entries)])
         print(kind)
-        for entry in CATALOGUES[kind].entries():
-            print(f"  {entry.name:<22}{entry.wrong or entry.summary}")
+        for entry in entries:
+            print(f"  {entry.name:<{width}}{entry.wrong or entry.summary}")
     return 0
 
 
@@ -223,45 +236,13 @@ def _show(arguments: list[str], _: list[str]) -> int:
         raise UsageError(f"unknown kind '{kind}'.{choose(kind, CATALOGUES)}")
     if not slash:
         raise UsageError(f"usage: python -m pali3kit.run {COMMANDS['show'].usage}")
-    print(_described(kind, CATALOGUES[kind].describe(name)))
+    print(described(kind, CATALOGUES[kind].describe(name)))
     return 0
 
 
-def _described(kind: str, entry: Entry) -> str:
-    lines = [f"{kind}/{entry.name}: {entry.summary}", f"  from {entry.origin}"]
-    if entry.options is not None:
-        lines += [*filter(None, [indent(cleandoc(entry.options.__doc__ or ""), "  ")]), "  options:"]
-        types = get_type_hints(entry.options)  # a plug-in's dataclass keeps them as text
-        lines += [
-            f"    {field.name:<16}{_type(types[field.name])}, {_default(field)}" for field in fields(entry.options)
-        ]
-    if entry.sizes is not None:
-        module, _, attribute = entry.sizes.partition(":")
-        named = getattr(import_module(module), attribute)
-        lines += ["  sizes:", *(f"    {name:<16}{_shape(shape)}" for name, shape in named.items())]
-    return "\n".join(lines)
-
-
-def _type(kind: Any) -> str:
-    """A type as one would write it in Python; of choices, the values alone."""
-    if get_origin(kind) is Literal:
-        return " | ".join(map(repr, get_args(kind)))
-    if get_origin(kind) in (Union, UnionType):
-        return " | ".join(map(_type, get_args(kind)))
-    if get_args(kind):
-        return f"{get_origin(kind).__name__}[{', '.join(map(_type, get_args(kind)))}]"
-    return {Any: "any", NoneType: "None"}.get(kind) or str(kind.__name__)
-
-
-def _default(field: Field[object]) -> str:
-    if field.default_factory is not MISSING:
-        return f"default {field.default_factory()}"
-    return "required" if field.default is MISSING else f"default {field.default}"
-
-
-def _shape(shape: VitShape | LanguageShape) -> str:
-    """The numbers that a name stands for."""
-    return ", ".join(f"{key} {value}" for key, value in asdict(shape).items())
+def _completion(_: list[str], __: list[str]) -> int:
+    print(script(COMMANDS), end="")
+    return 0
 
 
 COMMANDS = {
@@ -278,6 +259,7 @@ COMMANDS = {
     ),
     "list": Command(_list, "list [KIND]", arguments=(0, 1), overrides=False, prints=True),
     "show": Command(_show, "show KIND/NAME", overrides=False, prints=True),
+    "completion": Command(_completion, "completion", arguments=(0, 0), overrides=False, prints=True),
 }
 
 if __name__ == "__main__":

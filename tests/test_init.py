@@ -3,10 +3,13 @@ from __future__ import annotations
 import pkgutil
 import subprocess
 import sys
+from collections.abc import Callable
+from importlib import import_module
 
 import pytest
 
 import pali3kit as pk
+from pali3kit.errors import RegistryError
 
 PUBLIC = [
     "Experiment", "PaLI", "World", "create_captioned", "create_labelled", "create_language", "create_masks",
@@ -53,6 +56,33 @@ def test_sets_are_created_by_name() -> None:
     assert pk.create_captioned("world_captions", test=2).size("test") == 2
     assert pk.list_labelled("d*") == ["dtd"] and pk.list_captioned("x*") == ["xm3600"]
     assert pk.list_towers() == ["hf/", "open_clip/"]
+
+
+@pytest.mark.parametrize("room", ["evals", "losses", "metrics", "report"])
+def test_rooms_show_what_is_public_alone(room: str) -> None:
+    module = import_module(f"pali3kit.{room}")
+    assert dir(module) == sorted(module.__all__)
+    assert all(getattr(module, name) is not None for name in dir(module))
+
+
+@pytest.mark.parametrize(
+    ("create", "arguments", "text"),
+    [
+        (pk.create_vision, ("vit",), "vision 'vit' needs the option 'image_size'."),
+        (pk.create_projector, ("linear", 3), "projector 'linear' needs the option 'language_width'."),
+        (pk.create_language, ("ul2",), "language 'ul2' needs the option 'vocabulary'."),
+        (pk.create_labelled, ("pets",), "labelled 'pets' needs the option 'path'."),
+        (pk.create_captioned, ("xm3600",), "captioned 'xm3600' needs the option 'path'."),
+        (pk.create_source, ("vqa",), "source 'vqa' needs the option 'path'."),
+        (pk.create_source, ("folder",), "source 'folder' needs the option 'path'."),
+        (pk.create_vision, ("timm/resnet18",), "vision 'timm/resnet18' needs the option 'image_size'."),
+        (pk.create_masks, ("vqvae", *range(99)), "masks 'vqvae' cannot be built: too many positional arguments."),
+    ],
+)
+def test_what_is_missing_is_named(create: Callable[..., object], arguments: tuple[object, ...], text: str) -> None:
+    with pytest.raises(RegistryError) as refused:
+        create(*arguments)
+    assert str(refused.value) == text
 
 
 @pytest.mark.parametrize("name", pk.evals.__all__)

@@ -242,5 +242,8 @@ def test_a_missing_option_is_told(parts: Registry[object]) -> None:
         parts.build("scaled", 4)
     with pytest.raises(RegistryError, match=r"^thing 'scaled' needs the option 'x'\.$"):
         parts.build("scaled", factor=3)
+    parts.add("open", lambda width, **options: width)
+    with pytest.raises(RegistryError, match=r"^thing 'open' needs the option 'width'\.$"):
+        parts.build("open", wdith=3)
     with pytest.raises(RegistryError, match=r"^thing 'scaled' cannot be built: multiple values for argument 'x'\.$"):
         parts.build("scaled", 4, x=4, factor=3)

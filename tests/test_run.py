@@ -4,22 +4,21 @@ import errno
 import os
 import subprocess
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from inspect import cleandoc
 from pathlib import Path
 from textwrap import indent
 from types import ModuleType, SimpleNamespace
-from typing import Any, Literal
+from typing import Any
 
 import pytest
 from fakes import Loose
 
 from pali3kit import __version__
-from pali3kit.declared.entry import Entry
 from pali3kit.execution.store import Store
 from pali3kit.plan.step import Step
 from pali3kit.projector.linear import LinearProjector
-from pali3kit.run import COMMANDS, HELP, _described, main
+from pali3kit.run import COMMANDS, HELP, main
 from pali3kit.text.tokenizer import Tokenizer
 
 ROOT = Path(__file__).parents[1]
@@ -82,6 +81,9 @@ def test_plan_and_report(calls: list[tuple[Any, ...]], tmp_path: Path) -> None:
         (["show", "vision"], "usage: python -m pali3kit.run show KIND/NAME"),
         (["show", "visoin/vit"], "unknown kind 'visoin'. Did you mean 'vision'?"),
         (["show", "vision/vti"], "unknown vision 'vti'. Did you mean 'vit'?"),
+        (["check", TABLE_1, "--scale"], "--scale needs a value."),
+        (["check", TABLE_1, "--scael", "smoke"], "unknown flag '--scael'. Did you mean '--scale'?"),
+        (["list", "--scale", "smoke"], "usage: python -m pali3kit.run list [KIND]"),
         (["--hepl"], "unknown flag '--hepl'. Did you mean '--help'?"),
         (["tokenizer", "a.txt"],
          "usage: python -m pali3kit.run tokenizer CORPUS... --out FILE --vocabulary PIECES [--field NAME]"),
@@ -139,6 +141,37 @@ def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(f"  {name} " in HELP for name in COMMANDS if name != "run")
 
 
+@pytest.mark.parametrize("name", COMMANDS)
+def test_a_command_tells_its_own_help(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    assert main([name, "--help"]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith(f"usage: python -m pali3kit.run {COMMANDS[name].usage}\n\n")
+    assert ("key=value overrides any key" in told) is COMMANDS[name].overrides
+
+
+def test_help_of_a_command_says_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["-h", "list"]) == 0
+    assert capsys.readouterr().out == "usage: python -m pali3kit.run list [KIND]\n\nlist the parts there are\n"
+
+
+def test_a_key_may_be_written_apart_from_its_value(calls: list[tuple[Any, ...]]) -> None:
+    assert main(["--scale", "smoke", TABLE_1, "--seeds", "[3]", "--grid.pretrain", "[classif]"]) == 1
+    assert main(["run", TABLE_1, "--stages.vision.bias", "-3", "--baseline", "{}"]) == 1
+    assert (calls[0][1].scale, calls[0][1].seeds, calls[0][1].grid) == ("smoke", [3], {"pretrain": ["classif"]})
+    assert calls[1][1].stages.vision.bias == -3.0
+
+
+def test_completion_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["completion"]) == 0
+    assert "complete -o filenames -F _pali3kit pali3kit" in capsys.readouterr().out
+
+
+def test_bytes_that_are_no_text_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", TABLE_1, "paper=\udcff"]) == 2
+    told = "command line: paper=\\udcff: not valid YAML: the character 0xdcff is not allowed\n"
+    assert capsys.readouterr().err == told
+
+
 def test_a_tokenizer_is_trained_on_files(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -177,24 +210,12 @@ def test_list_and_show(capsys: pytest.CaptureFixture[str]) -> None:
         + indent(cleandoc(LinearProjector.__doc__ or ""), "  ")
         + "\n  options:\n    positions       'none' | 'sine2d', default none\n"
     )
+    assert main(["show", "source/vqa"]) == 0
+    told = capsys.readouterr().out
+    assert "    path              str, required\n" in told
+    assert "    test_annotations  str | None, default None\n" in told
     assert main(["show", "source/union"]) == 0
     assert capsys.readouterr().out.endswith("  options:\n    parts           dict[str, Part], required\n")
-
-
-@dataclass
-class Neighbours:
-    """How many vote."""
-
-    count: int = 20
-    by: Literal["cosine", "distance"] = "cosine"
-
-
-def test_options_that_a_dataclass_keeps_as_text_are_shown() -> None:
-    entry = Entry("neighbours", "plugin.neighbours:KIND", "votes", given=None, section=Neighbours)
-    assert _described("stage", entry) == (
-        "stage/neighbours: votes\n  from plugin.neighbours:KIND\n  How many vote.\n  options:\n"
-        "    count           int, default 20\n    by              'cosine' | 'distance', default cosine"
-    )
 
 
 @pytest.mark.parametrize(

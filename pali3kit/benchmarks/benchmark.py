@@ -136,6 +136,11 @@ class Benchmark:
         return self.answered == "generate"
 
     @property
+    def asks(self) -> str:
+        """The source's task that asks."""
+        return self.task or self.name
+
+    @property
     def transfer(self) -> str:
         """The benchmark whose transfer is measured."""
         return self.transfer_of or self.name

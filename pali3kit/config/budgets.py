@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import asdict, replace
+from math import inf, pow
 from pathlib import Path
 
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.schema import Experiment
-from pali3kit.config.stages import Recipe, Resolution, Training, Transfer
+from pali3kit.config.stages import Multimodal, Recipe, Resolution, Training, Transfer
 from pali3kit.config.vocabulary import SENTINELS, Vocabulary
 from pali3kit.errors import DataError, choose
 from pali3kit.registry import OPTIMIZER
 
 BOX_TOKENS, MASK_TOKENS = 4, 16  # a region is written as four coordinates and the codes of its mask (paper.md §4.1)
 MEAN_SPAN, DENSITY = 3, 0.5  # of UL2's densest denoiser (paper.md §2.1)
+MOST_TRIED = 10_000
 
 Complaint = tuple[str, str]
 """A dotted key and what is wrong with it."""
@@ -105,7 +108,7 @@ def lengths(cell: Experiment) -> Iterator[Complaint]:
     """Check that a region's answer fits into a target."""
     least, length = BOX_TOKENS + MASK_TOKENS + 1, cell.stages.multimodal.target_length
     file = cell.tokenizer.file
-    if file is not None and Path(file).is_file():
+    if file is not None and os.path.isfile(file):
         with suppress(DataError):  # told elsewhere
             largest = " ".join([str(cell.tokenizer.bins - 1)] * BOX_TOKENS)
             least += len(Vocabulary(Path(file)).pieces.encode(largest)) - BOX_TOKENS
@@ -126,6 +129,19 @@ def mixed(cell: Experiment) -> Iterator[Complaint]:
             yield f"stages.multimodal.mixture.{task}", f"the weight of {task} should be at least 0, not {weight}."
     if not any(weight > 0 for weight in mixture.values()):
         yield "stages.multimodal.mixture", "stages.multimodal.mixture has no task with a weight above 0."
+    for stage in ("multimodal", "resolution"):
+        section: Multimodal | Resolution = getattr(cell.stages, stage)
+        weights = [weight for weight in section.mixture.values() if weight > 0]
+        if weights and section.temperature > 0 and not _tempers(weights, section.temperature):
+            text = f"weights to the power of 1 / {section.temperature:g} are no numbers to draw by."
+            yield f"stages.{stage}.temperature", f"stages.{stage}.temperature: {text}"
+
+
+def _tempers(weights: list[float], temperature: float) -> bool:
+    try:
+        return 0 < sum(pow(weight, 1 / temperature) for weight in weights) < inf
+    except OverflowError:
+        return False
 
 
 def tasks(cell: Experiment) -> Iterator[Complaint]:
@@ -171,6 +187,10 @@ def task_recipe(section: Transfer, task: str) -> Recipe:
 
 
 def nearest_divisor(number: int, wanted: int) -> int:
-    """The divisor of `number` that is nearest to `wanted`, the larger of two; 1 always is one."""
-    distances = range(max(wanted, 1))
-    return next(d for away in distances for d in (wanted + away, wanted - away) if d > 0 and number % d == 0)
+    """The divisor of `number` that is nearest to `wanted`, the larger of two; 1 always is one.
+
+    Where `number` is so large that it takes long to find, 1 is said: there is no such patch, head or rank.
+    """
+    distances = range(min(max(wanted, 1), MOST_TRIED))
+    found = (d for away in distances for d in (wanted + away, wanted - away) if d > 0 and number % d == 0)
+    return next(found, 1)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
-from itertools import product
+from itertools import islice, product
+from math import prod
 from pathlib import Path
 
 from pali3kit.benchmarks.benchmark import Benchmark
@@ -13,18 +15,21 @@ from pali3kit.catalogue import BENCHMARK, CATALOGUES, STAGE
 from pali3kit.config.budgets import Complaint, known_benchmarks
 from pali3kit.config.grid import place
 from pali3kit.config.kinds import exists, keys
+from pali3kit.config.paths import LONGEST_NAME, blocked, within
 from pali3kit.config.ports import MISFITS
 from pali3kit.config.ranges import out_of_range
 from pali3kit.config.schema import Evaluation, Experiment
 from pali3kit.config.tree import Node, find
 from pali3kit.config.typed import Builder
 from pali3kit.declared.entry import Entry
-from pali3kit.errors import Problem, choose, nearest
+from pali3kit.errors import Problem, brief, choose, nearest
 from pali3kit.registry import METRIC
 
 Check = Callable[[Experiment], Iterator[Complaint]]
 
 PAPER = Path(__file__).parents[1] / "paper"  # its tables, one file each
+MOST_CELLS, MOST_SEEDS = 512, 1000
+MOST_TOLD = 50  # complaints of one check: who misspelt thousands of names sees it from these
 FIXED = ("name", "scale", "paper", "seeds", "grid", "baseline", "evaluate", "evaluation.after", "runtime")
 """Keys that describe the experiment as a whole, so that cells cannot differ in them."""
 
@@ -36,6 +41,9 @@ def check(experiment: Experiment, tree: Node, refused: Collection[str] = ()) -> 
     """
     problems = [Problem(find(tree, key), text) for key, text in _judge(WHOLE, experiment, refused)]
     axes = _axes(tree)
+    if prod(map(len, axes.values())) > MOST_CELLS:
+        text = f"the grid has more than {MOST_CELLS} cells: split it into several experiments."
+        return [*problems, Problem(find(tree, "grid"), text)]
     for values in product(*axes.values()):
         problems += _cell(place(tree, dict(zip(axes, values, strict=True))), refused)
     return list(dict.fromkeys(problems))
@@ -68,7 +76,8 @@ def _judge(checks: Iterable[Check], subject: Experiment, refused: Collection[str
     silent = {key[:end] for key in refused for end in [*(i for i, sign in enumerate(key) if sign == "."), None]}
     for complain in checks:
         try:
-            yield from [complaint for complaint in complain(subject) if complaint[0] not in silent]
+            told = islice(complain(subject), MOST_TOLD)
+            yield from [complaint for complaint in told if complaint[0] not in silent]
         except (AttributeError, KeyError, TypeError, ValueError):
             if not refused:
                 raise
@@ -76,10 +85,18 @@ def _judge(checks: Iterable[Check], subject: Experiment, refused: Collection[str
 
 def _names(experiment: Experiment) -> Iterator[Complaint]:
     if not re.fullmatch(r"\w[\w.-]*", experiment.name):
-        yield "name", f"name '{experiment.name}' should be a plain folder name: letters, digits, _, - and dots."
+        yield "name", f"name '{brief(experiment.name)}' should be a plain folder name: letters, digits, _, - and dots."
+    runtime = experiment.runtime
+    if len(os.fsencode(experiment.name)) > LONGEST_NAME:
+        yield "name", f"name '{brief(experiment.name)}' is longer than the {LONGEST_NAME} bytes of a folder's name."
+    elif within(folder := os.path.join(runtime.runs, experiment.name), runtime.store):
+        yield "name", f"name '{experiment.name}' would mix reports with artifacts: {folder} is in runtime.store."
+    for key, path in (("runtime.runs", runtime.runs), ("runtime.store", runtime.store)):
+        if file := blocked(path):
+            yield key, f"{key} should be a folder: '{file}' is a file."
     tables = sorted(file.stem for file in PAPER.glob("*.yaml"))
     if experiment.paper and experiment.paper not in tables:
-        yield "paper", f"unknown table '{experiment.paper}'.{choose(experiment.paper, tables)}"
+        yield "paper", f"unknown table '{brief(experiment.paper)}'.{choose(experiment.paper, tables)}"
 
 
 def _columns(experiment: Experiment) -> Iterator[Complaint]:
@@ -117,9 +134,11 @@ def _seeds(experiment: Experiment) -> Iterator[Complaint]:
     if not seeds:
         yield "seeds", "seeds should name at least one seed."
     if len(set(seeds)) < len(seeds):
-        yield "seeds", f"seeds {seeds} repeat one: each seed counts once."
+        yield "seeds", f"seeds {brief(str(seeds))} repeat one: each seed counts once."
+    if len(seeds) > MOST_SEEDS:
+        yield "seeds", f"seeds has {len(seeds)}: at most {MOST_SEEDS}."
     if any(not 0 <= seed < 1 << 32 for seed in seeds):
-        yield "seeds", f"seeds {seeds} should all be at least 0 and less than 2^32."
+        yield "seeds", f"seeds {brief(str(seeds))} should all be at least 0 and less than 2^32."
 
 
 def _selection(
@@ -131,7 +150,7 @@ def _selection(
         if broken and word in broken:
             yield key, f"{key}: {broken[word].wrong}"
         elif word not in choices:
-            yield key, f"unknown name '{word}' in {key}.{choose(word, choices)}"
+            yield key, f"unknown name '{brief(word)}' in {key}.{choose(word, choices)}"
     if len(set(words)) < len(words):
         yield key, f"{key} names something twice."
 
@@ -140,12 +159,12 @@ def _grid(experiment: Experiment) -> Iterator[Complaint]:
     for axis, values in experiment.grid.items():
         at = f"grid.{axis}"
         if not exists(Experiment, axis):
-            yield at, f"grid axis '{axis}' is no key of an experiment.{nearest(axis, keys(Experiment))}"
+            yield at, f"grid axis '{brief(axis)}' is no key of an experiment.{nearest(axis, keys(Experiment))}"
         elif _fixed(axis):
             yield at, f"grid axis '{axis}' cannot vary between cells: it belongs to the whole experiment."
         if not values:
             yield at, f"grid axis '{axis}' has no values."
-        elif _repeats(values):
+        elif len(values) <= MOST_CELLS and _repeats(values):
             yield at, f"grid axis '{axis}' has a value twice."
 
 
@@ -158,7 +177,7 @@ def _baseline(experiment: Experiment) -> Iterator[Complaint]:
             word, choices = _written(value), [_written(choice) for choice in experiment.grid[axis]]
             several = sum(isinstance(choice, dict) and choice.get("name") == value for choice in experiment.grid[axis])
             what = f"names {several} values of the grid: write one out." if several > 1 else "is not in the grid."
-            yield at, f"baseline {axis} '{word}' {what}{choose(word, choices)}"
+            yield at, f"baseline {axis} '{brief(word)}' {what}{choose(word, choices)}"
 
 
 def _repeats(values: Sequence[object]) -> bool:

@@ -12,6 +12,7 @@ from pali3kit.catalogue import STAGE
 from pali3kit.config.part import Optimizer, Part
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Stages
+from pali3kit.config.tree import MOST_DEPTH
 from pali3kit.types import TypeForm
 
 PARTS = dict[str, Part]  # what an option `parts` of a part holds: a union's sources
@@ -93,9 +94,9 @@ def exists(kind: TypeForm, key: str) -> bool:
     """
     head, _, rest = key.partition(".")
     if get_origin(kind) is dict:
-        return True
+        return key.count(".") <= MOST_DEPTH
     if is_part(kind):
-        return not rest or head == "parts"
+        return not rest or (head == "parts" and key.count(".") <= MOST_DEPTH)
     if not is_section(kind) or head not in hints(kind):
         return kind is Optimizer and not rest
     return not rest or exists(hints(kind)[head], rest)

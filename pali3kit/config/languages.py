@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -34,7 +35,7 @@ def language(cell: Experiment) -> Iterator[Complaint]:
         yield from _shape(part)
     yield from taught(part, "language", cell.stages.language.examples)
     folder = _folder(part)
-    if folder is not None and folder.exists():
+    if folder is not None and os.path.exists(folder):
         said = _config(folder)
         yield from _tokens(cell, folder, said)
         yield from _answers(cell, folder, said)
@@ -86,7 +87,7 @@ def _said_shape(part: Part) -> LanguageShape:
 def _described(part: Part) -> Path | None:
     """The folder of a ul2's weights, where a `config.json` in it says the shape."""
     folder = Path(part.options.get("weights") or "")
-    return folder if part.options.get("weights") and (folder / "config.json").exists() else None
+    return folder if part.options.get("weights") and os.path.exists(folder / "config.json") else None
 
 
 def _folder(part: Part) -> Path | None:
@@ -94,7 +95,7 @@ def _folder(part: Part) -> Path | None:
     if part.name == "ul2":
         return Path(part.options["weights"]) if part.options.get("weights") else None
     named = part.name.removeprefix("hf/")
-    return Path(named).expanduser() if part.name.startswith("hf/") and named.startswith((".", "/", "~")) else None
+    return Path(named) if part.name.startswith("hf/") and named.startswith((".", "/")) else None
 
 
 def _tokens(cell: Experiment, folder: Path, said: Mapping[str, Json]) -> Iterator[Complaint]:

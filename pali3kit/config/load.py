@@ -5,6 +5,7 @@ All that is wrong is raised at once, before torch is imported.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,9 +15,11 @@ from pali3kit.config.grid import spell_out
 from pali3kit.config.interpolate import interpolate
 from pali3kit.config.merge import merge, nest
 from pali3kit.config.schema import Experiment
-from pali3kit.config.tree import Node, parse
+from pali3kit.config.tree import MOST_CHARACTERS, MOST_DEPTH, Node, parse
 from pali3kit.config.typed import Builder
-from pali3kit.errors import ConfigError, Problem, choose
+from pali3kit.errors import ConfigError, Problem, brief, choose
+
+MOST_SHOWN = 300  # characters of an override that stand where its problems are told
 
 
 @dataclass(frozen=True)
@@ -56,9 +59,8 @@ def read(path: str | Path, overrides: Sequence[str] = ()) -> Layers:
     if own is None:
         raise ConfigError(problems)
     extra = _read_overrides(overrides, problems)
-    top = merge(Experiment, own, extra)
-    scale = _read_scale(Path(path), top, problems)
-    tree = merge(Experiment, merge(Experiment, scale or Node({}, own.where), own), extra)
+    scale = _read_scale(Path(path), _over(own, extra), problems)
+    tree = _over(merge(Experiment, scale or Node({}, own.where), own), extra)
     before = len(problems)
     tree = interpolate(Node(tree.value, own.where), problems)
     return Layers(tree, problems, complete=scale is not None and len(problems) == before)
@@ -66,9 +68,10 @@ def read(path: str | Path, overrides: Sequence[str] = ()) -> Layers:
 
 def _read_file(path: Path, problems: list[Problem]) -> Node | None:
     try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = "it is no UTF-8 text" if isinstance(error, UnicodeDecodeError) else error.strerror
+        with path.open(encoding="utf-8") as file:
+            text = file.read(MOST_CHARACTERS + 1)  # one more tells that it is too long
+    except (OSError, ValueError) as error:
+        reason = "it is no UTF-8 text" if isinstance(error, UnicodeError) else getattr(error, "strerror", None) or error
         problems.append(Problem(str(path), f"cannot be read: {reason}.{_sibling(path)}"))
         return None
     node = parse(text, str(path), problems)
@@ -79,7 +82,7 @@ def _read_file(path: Path, problems: list[Problem]) -> Node | None:
 
 
 def _sibling(path: Path) -> str:
-    if path.exists() or not path.parent.is_dir():
+    if os.path.exists(path) or not os.path.isdir(path.parent):
         return ""
     near = [found for found in path.parent.glob("*.yaml") if not found.name.startswith(".")]
     return choose(path.name, (found.name for found in near)) or _shipped()
@@ -89,19 +92,29 @@ def _shipped() -> str:
     return choose("", (str(found) for found in Path("experiments").glob("*.yaml")))
 
 
-def _read_overrides(overrides: Sequence[str], problems: list[Problem]) -> Node:
-    """Parse `key=value` texts, the later over the earlier."""
-    tree = Node({}, "command line")
+def _over(tree: Node, layers: Sequence[Node]) -> Node:
+    """Lay overrides over a tree, each over those before it: `grid={}` and then an axis leave that axis alone."""
+    for layer in layers:
+        tree = merge(Experiment, tree, layer)
+    return tree
+
+
+def _read_overrides(overrides: Sequence[str], problems: list[Problem]) -> list[Node]:
+    """Parse `key=value` texts."""
+    layers = []
     for text in overrides:
-        where = f"command line: {text}"
+        where = f"command line: {brief(text, MOST_SHOWN)}"
         key, equals, value = text.partition("=")
         if not equals or not key:
             problems.append(Problem(where, "an override looks like key=value."))
             continue
+        if key.count(".") > MOST_DEPTH:
+            problems.append(Problem(where, f"a key of more than {MOST_DEPTH} dots: none is so deep."))
+            continue
         leaf = parse(value, where, problems, override=True) if value.strip() else Node("", where)
         if leaf is not None:
-            tree = merge(Experiment, tree, nest(Experiment, key, leaf))
-    return tree
+            layers.append(nest(Experiment, key, leaf))
+    return layers
 
 
 def _read_scale(path: Path, top: Node, problems: list[Problem]) -> Node | None:
@@ -116,7 +129,7 @@ def _read_scale(path: Path, top: Node, problems: list[Problem]) -> Node | None:
     known = [found.stem for found in folder.glob("*.yaml")]
     if node.value not in known:
         hint = choose(node.value, known) or f" Scales are the files {folder}/NAME.yaml, and there is none."
-        problems.append(Problem(node.where, f"unknown scale '{node.value}'.{hint}"))
+        problems.append(Problem(node.where, f"unknown scale '{brief(node.value)}'.{hint}"))
         return None
     return _read_file(file, problems)
 

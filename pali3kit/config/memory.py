@@ -14,6 +14,7 @@ from pali3kit.errors import ConfigError
 from pali3kit.registry import OPTIMIZER
 
 GIBI = 1 << 30
+MOST_RANKS = 100_000  # more are no advice
 
 
 def affordable(cell: Experiment, stage: str, parameters: int, optimizer: Optimizer) -> Iterator[Complaint]:
@@ -26,9 +27,11 @@ def affordable(cell: Experiment, stage: str, parameters: int, optimizer: Optimiz
     if 0 < runtime.memory < need / shares:
         text = (
             f"{parameters:,} parameters with {optimizer.name} need at least {need / shares:.1f} GiB on each device of"
-            f" {runtime.memory:g} GiB: let {ceil(need / runtime.memory)} ranks share them (runtime.strategy=fsdp)."
+            f" {runtime.memory:g} GiB"
         )
-        yield f"stages.{stage}", text
+        ranks = need / runtime.memory
+        shared = f": let {ceil(ranks)} ranks share them (runtime.strategy=fsdp)." if ranks < MOST_RANKS else "."
+        yield f"stages.{stage}", text + shared
 
 
 def vision_parameters(cell: Experiment) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -158,7 +159,7 @@ def _vocabulary_file(cell: Experiment) -> Iterator[Complaint]:
             f"tokenizer.file brings a vocabulary of its own: set tokenizer.vocabulary to null, not {chosen.vocabulary}."
         )
         yield "tokenizer.vocabulary", text
-    if not file.is_file():
+    if not os.path.isfile(file):
         yield "tokenizer.file", f"there is no file '{chosen.file}'"
         return
     try:

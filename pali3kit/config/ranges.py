@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
 
 from pali3kit.config.kinds import registry_of
-from pali3kit.config.part import Part
+from pali3kit.config.part import Optimizer, Part
 from pali3kit.config.stages import Stages
 from pali3kit.registry import KINDS
 
@@ -35,6 +35,7 @@ class Range:
 
 
 COUNT = Range(1)
+MOST, MOST_OF_A_PART = 10**12, 10**9  # what sizes are made of: products of these still are numbers of 64 bits
 RANGES: dict[str, Range] = {
     "image_size": COUNT,
     "vocabulary": COUNT,
@@ -75,7 +76,7 @@ RANGES: dict[str, Range] = {
     "english": Range(0, 1),
     "tolerance": Range(0),
     "classes": Range(0),
-    "crop": Range(0, 1, open_low=True),
+    "crop": Range(0.01, 1),
     "most_bad": Range(0, 1),
     "ranks": COUNT,
     "loaders": Range(0),
@@ -96,11 +97,13 @@ def out_of_range(value: object, key: str = "") -> Iterator[tuple[str, str]]:
     if isinstance(value, Part):
         built_in = KINDS[registry_of(key)].describe(value.name).built_in
         for name, option in value.options.items():
-            yield from _judge(prefix + name, option, RANGES.get(name, COUNT) if built_in else None)
+            if built_in:
+                yield from _judge(prefix + name, option, RANGES.get(name, COUNT), MOST_OF_A_PART)
             for own, part in option.items() if isinstance(option, dict) else ():
                 yield from out_of_range(part, f"{prefix}{name}.{own}")
     elif is_dataclass(value):
-        for field in fields(value):
+        own = isinstance(value, Optimizer)  # its `options` are those of an optimizer that may be a plug-in's
+        for field in (each for each in fields(value) if not own or each.name != "options"):
             option = getattr(value, field.name)
             if _ours(value) or is_dataclass(option):
                 yield from out_of_range(option, prefix + field.name)
@@ -114,6 +117,8 @@ def out_of_range(value: object, key: str = "") -> Iterator[tuple[str, str]]:
         for name, item in value.items():
             if is_dataclass(item):
                 yield from out_of_range(item, prefix + name)
+            else:
+                yield from _judge(prefix + name, item)
     else:
         yield from _judge(key, value, RANGES.get(key.rpartition(".")[2]))
 
@@ -123,8 +128,10 @@ def _ours(section: object) -> bool:
     return isinstance(section, Stages) or type(section).__module__.startswith("pali3kit.")
 
 
-def _judge(key: str, value: object, known: Range | None) -> Iterator[tuple[str, str]]:
-    if known is None:
+def _judge(key: str, value: object, known: Range | None = None, most: int = MOST) -> Iterator[tuple[str, str]]:
+    if not isinstance(value, int | float) or isinstance(value, bool):
         return
-    if isinstance(value, int | float) and not isinstance(value, bool) and not known.holds(value):
+    if known is not None and not known.holds(value):
         yield key, f"{key} should be {known}, not {value}."
+    elif abs(value) > most:
+        yield key, f"{key} should be at most {most:,}, not {value}."

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from pali3kit.config.part import Part
+from pali3kit.config.paths import PLACE
 from pali3kit.config.stages import Stages
 
 Pretrain = Literal["classif", "siglip", "random", "given"]
@@ -48,7 +49,7 @@ class Tokenizer:
     """
 
     vocabulary: int | None = None
-    file: str | None = None
+    file: str | None = field(default=None, metadata=PLACE)
     rows: int | None = None
     sentences: int = 60_000
     bins: int = 1000
@@ -137,8 +138,8 @@ class Runtime:
     most_tokens: int = 0
     memory: float = 0.0
     verify: Verify = "usual"
-    runs: str = "runs"
-    store: str = "runs/store"
+    runs: str = field(default="runs", metadata=PLACE)
+    store: str = field(default="runs/store", metadata=PLACE)
 
 
 @dataclass(kw_only=True)

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from glob import iglob
+from itertools import islice
 from pathlib import Path
 
 from pali3kit import registry
@@ -25,6 +28,8 @@ from pali3kit.config.part import Part
 from pali3kit.config.schema import Experiment
 from pali3kit.declared.entry import Entry
 from pali3kit.errors import choose, nearest
+
+MOST_BESIDE = 1000  # files of a folder that are compared with one that is not there
 
 
 def supply(cell: Experiment) -> Iterator[tuple[str, str]]:
@@ -61,11 +66,17 @@ def files(key: str, source: Part, entry: Entry, globs: bool = True) -> Iterator[
         path, folder = source.options.get(option), option in entry.folders
         if not isinstance(path, str):
             continue
-        file = Path(path).expanduser()
-        if not (file.is_dir() if folder else file.exists() or (globs and any(iglob(str(file), recursive=True)))):
-            beside = [found.name for found in file.parent.iterdir()] if file.parent.is_dir() else []
+        there = os.path.isdir(path) if folder else os.path.exists(path)
+        if not there and not (globs and not folder and any(iglob(path, recursive=True))):
             what = "folder" if folder else "file or folder"
-            yield f"{key}.{option}", f"there is no {what} '{path}'.{nearest(file.name, beside)}"
+            yield f"{key}.{option}", f"there is no {what} '{path}'.{_beside(Path(path))}"
+
+
+def _beside(file: Path) -> str:
+    """Suggest what lies beside a file that is not there."""
+    with suppress(OSError):
+        return nearest(file.name, (found.name for found in islice(file.parent.iterdir(), MOST_BESIDE)))
+    return ""
 
 
 def _there(key: str, source: Part) -> Iterator[tuple[str, str]]:
@@ -83,7 +94,7 @@ def _answerable(cell: Experiment, columns: list[str]) -> Iterator[tuple[str, str
     """Check that the source has the tasks that benchmarks name themselves; those of `data.columns` are told there."""
     for column in columns:
         if column not in cell.data.columns:
-            yield from _has(cell.data.source, "evaluate", column, BENCHMARK.find(column).task or column)
+            yield from _has(cell.data.source, "evaluate", column, BENCHMARK.find(column).asks)
 
 
 def _has(source: Part, key: str, column: str, task: str) -> Iterator[tuple[str, str]]:
@@ -92,7 +103,7 @@ def _has(source: Part, key: str, column: str, task: str) -> Iterator[tuple[str, 
     names = names_of(source) if tasks is None else list(tasks)
     if general(task) not in names:
         if tasks is None:  # it may have variants
-            own = (each.task or each.name for each in BENCHMARK.all())
+            own = (each.asks for each in BENCHMARK.all())
             names += [each for each in own if general(each) in names and each not in names]
         yield key, f"source '{source.name}' has no task '{task}' for the column '{column}'.{choose(task, names)}"
 

@@ -1,6 +1,7 @@
 """YAML as a tree that remembers where each value stands.
 
-Scalars follow YAML 1.2's core schema, not 1.1: `3e-3` is a number, `no` is Norwegian, `1:30` is text.
+Scalars follow YAML 1.2's core schema (`scalars`). A text of a few lines can stand for billions of values, by anchors of
+anchors: what they stand for is bounded, as are nesting and length.
 """
 
 from __future__ import annotations
@@ -12,7 +13,13 @@ from typing import Any
 
 import yaml
 
+from pali3kit.config.scalars import PATTERNS, TAG, scalar
 from pali3kit.errors import Problem
+
+MOST_CHARACTERS = 100_000  # of a file, and of all its texts once anchors and interpolations are written out
+MOST_VALUES = 10_000
+MOST_DEPTH = 32
+ITEM = re.compile(r"(.*)\[([0-9]{1,6})\]")  # `steps[0]`
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,19 +31,22 @@ class Node:
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader with YAML 1.2's rules for what a plain scalar is. No nan and no inf: they would not hash."""
+    """SafeLoader with YAML 1.2's rules for what a plain scalar is, and a bound on how deep values are nested."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 (PyYAML's own class attribute)
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        self.depth += 1
+        if self.depth > MOST_DEPTH:
+            raise yaml.composer.ComposerError(None, None, f"nested deeper than {MOST_DEPTH}", self.get_mark())
+        node: yaml.Node | None = super().compose_node(parent, index)
+        self.depth -= 1
+        return node
 
 
-for _tag, _pattern, _first in (
-    ("null", r"~|null|", ["~", "n", ""]),
-    ("bool", r"true|false", list("tf")),
-    ("int", r"[-+]?(?:0|[1-9][0-9_]*)", list("-+0123456789")),
-    ("float", r"[-+]?(?:(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+)", list("-+.0123456789")),
-    ("merge", r"<<", ["<"]),
-):
-    _Loader.add_implicit_resolver(f"tag:yaml.org,2002:{_tag}", re.compile(f"^(?:{_pattern})$"), _first)
+for _tag, (_pattern, _first) in PATTERNS.items():
+    _Loader.add_implicit_resolver(TAG + _tag, _pattern, _first)
 
 
 def parse(text: str, source: str, problems: list[Problem], override: bool = False) -> Node | None:
@@ -44,23 +54,69 @@ def parse(text: str, source: str, problems: list[Problem], override: bool = Fals
 
     With `override`, `source` itself is the place of all values.
     """
-    loader = _Loader(text)
-    try:
-        root = loader.get_single_node()
-        return _Converter(loader, source, problems, override).convert(root) if root else Node({}, source)
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        where = source if override or mark is None else f"{source}:{mark.line + 1}"
-        problems.append(Problem(where, f"not valid YAML: {getattr(error, 'problem', None) or error}"))
+    if len(text) > MOST_CHARACTERS:
+        problems.append(Problem(source, f"longer than {MOST_CHARACTERS:,} characters: no experiment is."))
         return None
+    line: int | None = None
+    try:
+        loader = _Loader(text)
+        try:
+            root = loader.get_single_node()
+        except (ValueError, OverflowError) as error:  # "\UFFFFFFFF", %YAML with a version of thousands of digits
+            raise yaml.scanner.ScannerError(None, None, "no such character or version", loader.get_mark()) from error
+        return _Converter(source, problems, override).convert(root) if root else Node({}, source)
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position)
+        reason = f"the character {ord(text[error.position]):#06x} is not allowed"
+    except yaml.YAMLError as error:
+        line = error.problem_mark.line if isinstance(error, yaml.MarkedYAMLError) and error.problem_mark else None
+        reason = str(getattr(error, "problem", None) or error)
+    where = source if override or line is None else f"{source}:{line + 1}"
+    problems.append(Problem(where, f"not valid YAML: {reason}"))
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How much a tree is, written out: values, characters of its texts, and how deep it goes."""
+
+    values: int
+    characters: int
+    depth: int
+
+    @property
+    def excess(self) -> str:
+        """What there is too much of; "" where there is not."""
+        if self.values > MOST_VALUES:
+            return f"more than {MOST_VALUES:,} values, with all that anchors and interpolations stand for"
+        if self.characters > MOST_CHARACTERS:
+            return f"more than {MOST_CHARACTERS:,} characters, with all that anchors and interpolations stand for"
+        return f"nested deeper than {MOST_DEPTH}" if self.depth > MOST_DEPTH else ""
+
+
+def measure(value: object, known: dict[int, Extent]) -> Extent:
+    """The extent of a node's value; `known` keeps, by identity, those of mappings and lists that are alive."""
+    if not isinstance(value, dict | list):
+        return Extent(1, len(value) if isinstance(value, str) else 1, 0)
+    if id(value) not in known:
+        children = value.values() if isinstance(value, dict) else value
+        inner = [measure(child.value, known) for child in children]
+        keys = sum(map(len, value)) if isinstance(value, dict) else 0
+        known[id(value)] = Extent(
+            1 + sum(each.values for each in inner),
+            keys + sum(each.characters for each in inner),
+            1 + max((each.depth for each in inner), default=0),
+        )
+    return known[id(value)]
 
 
 class _Converter:
     """Turns PyYAML's nodes into ours; an anchor's value is converted once and shared."""
 
-    def __init__(self, loader: _Loader, source: str, problems: list[Problem], override: bool) -> None:
-        self.loader, self.source, self.problems, self.override = loader, source, problems, override
+    def __init__(self, source: str, problems: list[Problem], override: bool) -> None:
+        self.source, self.problems, self.override = source, problems, override
         self.done: dict[int, Node | None] = {}
+        self.extents: dict[int, Extent] = {}
 
     def where(self, node: yaml.Node) -> str:
         return self.source if self.override else f"{self.source}:{node.start_mark.line + 1}"
@@ -71,27 +127,38 @@ class _Converter:
             self.done[id(node)] = Node(self._value(node), self.where(node))
         converted = self.done[id(node)]
         if converted is None:
-            raise yaml.constructor.ConstructorError(None, None, "an anchor contains itself", node.start_mark)
+            raise _refusal("an anchor contains itself", node)
+        if excess := measure(converted.value, self.extents).excess:
+            raise _refusal(excess, node)
         return converted
 
     def _value(self, node: yaml.Node) -> object:
-        if isinstance(node, yaml.SequenceNode):
-            return [self.convert(child) for child in node.value]
+        if isinstance(node, yaml.ScalarNode):
+            return self._scalar(node)
+        kind = "seq" if isinstance(node, yaml.SequenceNode) else "map"
+        if node.tag != TAG + kind:
+            raise _refusal(f"a {'list' if kind == 'seq' else 'mapping'} cannot have the tag {node.tag}", node)
         if isinstance(node, yaml.MappingNode):
             return self._mapping(node)
+        return [self.convert(child) for child in node.value]
+
+    def _scalar(self, node: yaml.Node) -> object:
         try:
-            return self.loader.construct_object(node)
-        except ValueError as error:  # Python reads no integer of thousands of digits
-            raise yaml.constructor.ConstructorError(None, None, str(error), node.start_mark) from error
+            return scalar(node.tag, node.value)
+        except ValueError as error:
+            raise _refusal(str(error), node) from error
 
     def _mapping(self, node: yaml.MappingNode) -> dict[str, Node]:
         own: dict[str, Node] = {}
         merged: dict[str, Node] = {}
         for key_node, value_node in node.value:
             where = self.where(key_node)
-            if key_node.tag == "tag:yaml.org,2002:merge":
+            if key_node.tag == TAG + "merge":
                 merged = {**self._merged(value_node), **merged}
                 continue
+            if not isinstance(key_node, yaml.ScalarNode):
+                raise _refusal("a key should be a text", key_node)
+            self._scalar(key_node)
             key = str(key_node.value)
             if key in own:
                 self.problems.append(Problem(where, f"key '{key}' stands here twice, first at {own[key].where}."))
@@ -104,9 +171,13 @@ class _Converter:
         for source in reversed(sources):
             value = self.convert(source).value
             if not isinstance(value, dict):
-                raise yaml.constructor.ConstructorError(None, None, "<< needs a mapping", source.start_mark)
+                raise _refusal("<< needs a mapping", source)
             merged |= value
         return merged
+
+
+def _refusal(why: str, node: yaml.Node) -> yaml.MarkedYAMLError:
+    return yaml.constructor.ConstructorError(None, None, why, node.start_mark)
 
 
 def plant(value: object, where: str) -> Node:
@@ -133,10 +204,11 @@ def find(node: Node, key: str) -> str:
     if isinstance(node.value, dict):
         if key in node.value:
             return str(node.value[key].where)
-        head, _, place = head.partition("[")
-        if place and head in node.value and isinstance(node.value[head].value, list):
-            item = node.value[head].value[int(place.rstrip("]"))]
-            return find(item, rest) if rest else str(item.where)
+        if (indexed := ITEM.fullmatch(head)) and indexed[1] in node.value:
+            items = node.value[indexed[1]].value
+            if isinstance(items, list) and int(indexed[2]) < len(items):
+                item = items[int(indexed[2])]
+                return find(item, rest) if rest else str(item.where)
         if head in node.value:
             return find(node.value[head], rest) if rest else str(node.value[head].where)
     return node.where

@@ -11,10 +11,11 @@ from pali3kit import registry
 from pali3kit.catalogue import STAGE
 from pali3kit.config.kinds import OPTIONAL_PART, hints, is_part, is_section, registry_of
 from pali3kit.config.part import Optimizer, Part
+from pali3kit.config.paths import impossible, in_full, named_by
 from pali3kit.config.schema import Experiment
 from pali3kit.config.tree import Node, plain
 from pali3kit.declared.annotations import UNREAD
-from pali3kit.errors import Problem, RegistryError, choose, nearest
+from pali3kit.errors import Problem, RegistryError, brief, choose, nearest
 from pali3kit.types import TypeForm
 
 _WORDS: dict[TypeForm, str] = {
@@ -25,6 +26,7 @@ _WORDS: dict[TypeForm, str] = {
     type(None): "nothing",
 }
 REFUSED = object()
+MOST_SUGGESTIONS = 50
 
 
 class Builder:
@@ -88,7 +90,7 @@ class Builder:
         if node.value in choices:
             return node.value
         word = str(plain(node))
-        self.refuse(node, key, f"{key} cannot be '{word}'.{choose(word, map(str, choices))}")
+        self.refuse(node, key, f"{key} cannot be '{brief(word)}'.{choose(word, map(str, choices))}")
         return REFUSED
 
     def sequence(self, kind: TypeForm, node: Node, key: str) -> object:
@@ -114,18 +116,34 @@ class Builder:
         declared, known = hints(kind), {field.name: field for field in fields(kind)}
         for name, child in node.value.items():
             if name not in known:
-                full = _join(key, name)
-                broken = STAGE.broken.get(name) if key == "stages" else None
-                told = f"{full}: {broken.wrong}" if broken else f"unknown key '{full}'.{choose(name, [*known, *extra])}"
-                self.refuse(child, full, told)
+                self.unknown(child, key, name, [*known, *extra])
         values = {
             name: self.build(declared[name], node.value[name], _join(key, name)) for name in known if name in node.value
         }
+        self.paths(values, [name for name, field in known.items() if field.metadata.get("path")], node, key)
         values |= self.defaults(known, values, node, key)
         for name in [name for name in known if name not in values]:
             self.missing(node, _join(key, name), _word(declared[name]))
             values[name] = REFUSED
         return kind(**values)
+
+    def unknown(self, node: Node, above: str, name: str, choices: Iterable[str]) -> None:
+        """Complain about a key that there is not; only so many get suggestions, which take their time."""
+        key = _join(above, name)
+        broken = STAGE.broken.get(name) if above == "stages" else None
+        meant = choose(name, choices) if len(self.problems) < MOST_SUGGESTIONS else ""
+        self.refuse(node, key, f"{key}: {broken.wrong}" if broken else f"unknown key '{brief(key)}'.{meant}")
+
+    def paths(self, values: dict[str, object], names: Iterable[str], node: Node, key: str) -> None:
+        """Write out the paths among the values of a mapping, and refuse those that can be none."""
+        for name in names:
+            path = values.get(name)
+            if not isinstance(path, str):
+                continue
+            values[name] = in_full(path)
+            if name in node.value and (why := impossible(in_full(path))):
+                values[name] = REFUSED
+                self.refuse(node.value[name], _join(key, name), f"{_join(key, name)} {why}.")
 
     def defaults(
         self, known: dict[str, Field[object]], values: dict[str, object], node: Node, key: str
@@ -154,12 +172,23 @@ class Builder:
             return REFUSED
         kind = registry.KINDS[registry_of(key)]
         try:
-            options = kind.describe(name).options
+            entry = kind.describe(name)
         except RegistryError as error:
             self.refuse(value["name"], key, f"{key}: {error}")
             return REFUSED
         rest = Node({option: child for option, child in value.items() if option != "name"}, node.where)
-        return Part(name=name, options=self.own(options, rest, key, extra=["name"]))
+        options = self.own(entry.options, rest, key, extra=["name"])
+        self.paths(options, named_by(entry), rest, key)
+        return Part(name=self.folder(name, value["name"], key), options=options)
+
+    def folder(self, name: str, node: Node, key: str) -> str:
+        """The name of a part, which of transformers' may be a folder."""
+        family, slash, rest = name.partition("/")
+        if family != "hf" or not rest.startswith((".", "/", "~")):
+            return name
+        if why := impossible(in_full(rest)):
+            self.refuse(node, key, f"{key}: '{brief(rest)}' {why}.")
+        return family + slash + in_full(rest)
 
     def own(self, options: type | None, node: Node, key: str, extra: Iterable[str]) -> dict[str, object]:
         """The options of a component; as they are where nobody knows which it has."""
@@ -187,7 +216,7 @@ class Builder:
             told = (
                 f"{key}: {broken.wrong}"
                 if broken
-                else f"{key}.name cannot be '{built.name}'.{choose(built.name, names)}"
+                else f"{key}.name cannot be '{brief(built.name)}'.{choose(built.name, names)}"
             )
             self.refuse(node.value["name"], f"{key}.name", told)
             return built
@@ -238,4 +267,4 @@ def _shown(node: Node) -> str:
         return "nothing"
     if isinstance(value, bool):
         return str(value).lower()
-    return f"the text '{value}'" if isinstance(value, str) else f"the number {value}"
+    return f"the text '{brief(value)}'" if isinstance(value, str) else f"the number {value}"

@@ -47,3 +47,7 @@ def __getattr__(name: str) -> object:
         raise AttributeError(f"module 'pali3kit.evals' has no attribute '{name}'")
     found: object = getattr(import_module(f"pali3kit.evals.{_LAZY[name]}"), name)
     return found
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -6,3 +6,7 @@ from pali3kit.losses.sigmoid import normalize, sigmoid_loss
 from pali3kit.losses.text import text_loss
 
 __all__ = ["multilabel_loss", "normalize", "ring_sigmoid_loss", "sigmoid_loss", "text_loss"]
+
+
+def __dir__() -> list[str]:
+    return __all__

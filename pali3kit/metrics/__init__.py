@@ -46,3 +46,7 @@ __all__ = [
     "vqa_accuracy",
     "whitespace",
 ]
+
+
+def __dir__() -> list[str]:
+    return __all__

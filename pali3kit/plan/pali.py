@@ -113,5 +113,5 @@ def at_size(step: Step) -> str:
 
 def has_regions(mixture: Mapping[str, float]) -> bool:
     """Whether a mixture has targets with mask tokens: tasks of benchmarks of regions; a union's is `part.refer`."""
-    written = {benchmark.task or benchmark.name for benchmark in BENCHMARK.all() if benchmark.regions}
+    written = {benchmark.asks for benchmark in BENCHMARK.all() if benchmark.regions}
     return any(weight > 0 for name, weight in mixture.items() if general(name).rpartition(".")[2] in written)

@@ -6,3 +6,7 @@ from pali3kit.report.table import print_table
 from pali3kit.report.write import rebuild, timings, write
 
 __all__ = ["Report", "collect", "print_table", "rebuild", "timings", "write"]
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import FrozenInstanceError
+from dataclasses import FrozenInstanceError, replace
 from string import Formatter
 from typing import Any
 
@@ -167,3 +167,8 @@ def test_who_is_measured_without_pali_has_a_kind_of_stage_of_its_own(kind: str) 
 def test_a_registered_one_is_found_for_the_time_of_a_test(add_benchmark: Callable[..., Benchmark]) -> None:
     mine = add_benchmark("docvqa", unit="ANLS")
     assert BENCHMARK.find("docvqa") is mine and BENCHMARK.plugins() == [mine]
+
+
+def test_the_task_that_asks_has_its_own_name_or_the_benchmarks() -> None:
+    assert BENCHMARK.find("vqa_text").asks == "vqa_text"
+    assert replace(BENCHMARK.find("vqa_text"), task="vqa").asks == "vqa"

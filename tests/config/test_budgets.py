@@ -226,3 +226,14 @@ def test_coordinates_of_a_given_vocabulary_may_take_several_tokens(
 def test_each_span_finds_a_sentinel(cell: Cell, length: int, fits: bool) -> None:
     """Half of the tokens are in spans of three on average: 100 sentinels last for 603."""
     assert (list(budgets.windows(cell(**{"stages.language.length": length}))) == []) is fits
+
+
+@pytest.mark.parametrize("stage", ["multimodal", "resolution"])
+@pytest.mark.parametrize(("weight", "temperature", "fits"), [(2, 1e-3, True), (2, 1e-4, False), (0.5, 1e-4, False)])
+def test_weights_are_numbers_to_draw_by(
+    tmp_path: Path, stage: str, weight: float, temperature: float, fits: bool
+) -> None:
+    section = {f"stages.{stage}.mixture": {"ocr": weight}, f"stages.{stage}.temperature": temperature}
+    told = f"stages.{stage}.temperature: weights to the power of 1 / 0.0001 are no numbers to draw by."
+    found = list(budgets.mixed(changed(fakes.experiment(tmp_path), section)))
+    assert found == ([] if fits else [(f"stages.{stage}.temperature", told)])

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from pali3kit.config.check import MOST_CELLS, MOST_TOLD
+from pali3kit.config.grid import points
 from pali3kit.config.load import load
 from pali3kit.errors import ConfigError
 
@@ -60,6 +62,44 @@ def test_cells_are_judged_in_combination(trial: Path) -> None:
     assert complaints("grid.model.vision.patch=[8,16]", "grid.model.image_size=[64,72]") == [
         "patch 16 does not divide image_size 72; nearest: 18"
     ]
+
+
+def test_a_grid_has_a_bound(trial: Path) -> None:
+    sides = ["grid.data.train=" + str(list(range(100, 132))), "grid.data.test=" + str(list(range(2, 10)))]
+    assert len(points(load("x.yaml", sides))) == MOST_CELLS
+    told = [f"the grid has more than {MOST_CELLS} cells: split it into several experiments."]
+    assert complaints(*sides, "grid.data.validation=[0,1]") == told
+    assert complaints(f"grid.data.train={list(range(100, 5100))}") == told
+    many = ", ".join(f"model.projector.{chr(97 + i)}{j}: [1, 2]" for i in range(26) for j in range(40))
+    assert complaints(f"grid={{{many}}}")[0].startswith("the grid has more than")
+
+
+def test_a_grid_of_an_axis_that_is_too_deep(trial: Path) -> None:
+    axis = "data.source" + ".parts.a" * 40
+    assert complaints(f"grid={{{axis}: [1]}}")[0].startswith(f"grid axis '{axis[:100]}…' is no key of an experiment.")
+    assert complaints(f"{axis}=1") == ["a key of more than 32 dots: none is so deep."]
+
+
+@pytest.mark.parametrize(
+    ("override", "text"),
+    [
+        (f"seeds={list(range(1001))}", "seeds has 1001: at most 1000."),
+        (f"name={'é' * 128}", f"name '{'é' * 100}…' is longer than the 255 bytes of a folder's name."),
+        ("name=a/b", "name 'a/b' should be a plain folder name: letters, digits, _, - and dots."),
+    ],
+)
+def test_bounds_of_the_whole(trial: Path, override: str, text: str) -> None:
+    assert complaints(override) == [text]
+
+
+def test_thousands_of_misspelt_names(trial: Path) -> None:
+    """All unknown keys are told, the first of them with a suggestion; of other names the first ones are."""
+    keys = ", ".join(f"rnaks{i}: 1" for i in range(1000))
+    texts = complaints(f"runtime={{{keys}}}")
+    assert len(texts) == 1000
+    assert texts[0] == "unknown key 'runtime.rnaks0'. Did you mean 'ranks'?"
+    assert texts[-1] == "unknown key 'runtime.rnaks999'."
+    assert len(complaints(f"evaluate={[f'cap{i}' for i in range(1000)]}")) == MOST_TOLD
 
 
 def test_a_grid_of_whole_parts(trial: Path) -> None:

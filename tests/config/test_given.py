@@ -32,9 +32,9 @@ def test_a_folder_that_is_there(tmp_path: Path) -> None:
     assert list(folders(cell)) == []
 
 
-def test_home_is_not_expanded(tmp_path: Path) -> None:
-    cell = changed(fakes.experiment(tmp_path), {"model.language": Part(name="hf/~/mt5")})
-    assert list(folders(cell)) == [("model.language", f"'~/mt5' is not expanded here: write {Path.home()}/mt5")]
+def test_the_folder_of_nobody(tmp_path: Path) -> None:
+    cell = changed(fakes.experiment(tmp_path), {"model.language": Part(name="hf/~no-such-user/mt5")})
+    assert list(folders(cell)) == [("model.language", "there is no folder '~no-such-user/mt5'")]
 
 
 @pytest.mark.parametrize(

@@ -1,35 +1,112 @@
 from __future__ import annotations
 
+import pytest
+
 from pali3kit.config.interpolate import interpolate
-from pali3kit.config.tree import Node, find, plain, plant
+from pali3kit.config.tree import MOST_CHARACTERS, MOST_VALUES, Node, find, plain, plant
 from pali3kit.errors import Problem
+
+
+def resolved(data: object) -> tuple[object, list[str]]:
+    problems: list[Problem] = []
+    tree = interpolate(plant(data, "f.yaml:2"), problems)
+    return plain(tree), [problem.text for problem in problems]
 
 
 def test_resolves_within_mappings_and_lists_and_keeps_places() -> None:
     data = {"a": {"b": 3}, "c": ["${a.b}", "x"], "d": "${a}", "e": "${a.b} px"}
     node = plant(data, "base")
     node = Node({**node.value, "f": plant("${c}", "elsewhere")}, "base")
-    resolved = interpolate(node, [])
-    assert plain(resolved) == {"a": {"b": 3}, "c": [3, "x"], "d": {"b": 3}, "e": "3 px", "f": [3, "x"]}
-    assert find(resolved, "f") == "elsewhere"
+    tree = interpolate(node, [])
+    assert plain(tree) == {"a": {"b": 3}, "c": [3, "x"], "d": {"b": 3}, "e": "3 px", "f": [3, "x"]}
+    assert find(tree, "f") == "elsewhere"
 
 
-def test_a_failure_is_a_problem_at_its_place() -> None:
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("${a.b[1]}", 5), ("${a.b.0}", 4), ("${.x}", "near"), ("${..top}", True), ("${a.${.x}}", 7),
+        ("is ${..top}, ${none}", "is true, null"), ("\\${a.b}", "${a.b}"), ("\\${${.x}}", "${near}"), ("$5", "$5"),
+        ("${via.near}", 7), ("${literal}!", "${x}!"), ("${ a.near }", 7),
+    ],
+)  # fmt: skip
+def test_keys_are_spelled_as_omegaconfs(text: str, value: object) -> None:
+    data = {"a": {"b": [4, 5], "near": 7}, "s": {"x": "near", "y": text}, "top": True, "none": None}
+    tree, problems = resolved({**data, "via": "${a}", "literal": "\\${x}"})
+    assert isinstance(tree, dict) and problems == []
+    assert tree["s"]["y"] == value
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ("${no.such}", "a.b: there is no key 'no.such'. Choose from a, c."),
+        ("${a.bb}", "a.b: there is no key 'a.bb'. Did you mean 'b'?"),
+        ("${a.b}", "a.b: it takes its own value"),
+        ("${a}", "a.b: it takes its own value"),
+        ("${}", "a.b: '${}' names no key"),
+        ("${..}", "a.b: '${..}' names no key"),
+        ("${c", "a.b: a '${' has no '}'"),
+        ("c}${", "a.b: a '${' has no '}'"),
+        ("x ${c}", "a.b: 'c' is a list, and no part of a text"),
+        ("${c.0.x}", "a.b: there is no key 'c.0.x'."),
+        ("${c[9]}", "a.b: there is no key 'c[9]'. Choose from 0."),
+    ],
+)
+def test_a_failure_is_a_problem_at_its_place(value: str, text: str) -> None:
     problems: list[Problem] = []
-    interpolate(plant({"a": {"b": "${no.such}"}}, "f.yaml:2"), problems)
-    assert [str(problem) for problem in problems] == ["f.yaml:2: a.b: Interpolation key 'no.such' not found"]
+    tree = interpolate(plant({"a": {"b": value}, "c": [1]}, "f.yaml:2"), problems)
+    assert [str(problem) for problem in problems] == [f"f.yaml:2: {text}"]
+    assert plain(tree) == {"a": {}, "c": [1]}, "what can be resolved is there"
+
+
+@pytest.mark.parametrize(
+    "name", ["oc.env:HOME", "oc.env:NOTHING,x", "oc.decode:'1'", "oc.create:{a: 1}", "foo:bar", ":"]
+)
+def test_no_resolver_is_taken(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The environment would be copied into configurations, artifacts and reports."""
+    monkeypatch.setenv("HOME", "secret")
+    tree, problems = resolved({"a": f"${{{name}}}"})
+    assert "secret" not in f"{tree}{problems}"
+    assert len(problems) == 1 and ("no resolvers, such as oc.env, are taken" in problems[0] or "{" in name)
 
 
 def test_a_tree_without_any_is_returned_as_it_is() -> None:
-    node = plant({"a": 1}, "here")
+    node = plant({"a": 1, "b": ["$", "{}"]}, "here")
     assert interpolate(node, []) is node
 
 
-def test_what_cannot_be_read_is_a_problem_at_its_place() -> None:
-    problems: list[Problem] = []
-    node = Node(
-        {"a": plant("${b}", "f.yaml:1"), "b": plant(1, "f.yaml:2"), "c": plant(["x", "${"], "f.yaml:3")}, "f.yaml"
-    )
-    assert interpolate(node, problems) is node
-    (problem,) = problems
-    assert problem.where == "f.yaml:3" and "${" not in problem.where and problem.text
+@pytest.mark.parametrize(
+    ("first", "next_"),
+    [("xxxxxxxxx", "${%s}${%s}"), (["x", "x"], ["${%s}", "${%s}"]), ({"x": 1}, {"p": "${%s}", "q": "${%s}"})],
+)
+def test_bombs_are_told_where_they_go_off(first: object, next_: object) -> None:
+    def step(i: int) -> object:
+        name = f"b{i - 1}"
+        if isinstance(next_, str):
+            return next_ % (name, name)
+        if isinstance(next_, list):
+            return [each % name for each in next_]
+        assert isinstance(next_, dict)
+        return {key: value % name for key, value in next_.items()}
+
+    _, problems = resolved({"b0": first, **{f"b{i}": step(i) for i in range(1, 60)}})
+    assert "stands for more than" in problems[0] or "the experiment is more than" in problems[0]
+
+
+def test_the_whole_is_bounded() -> None:
+    tree, problems = resolved({"a": ["x"] * 900, **{f"b{i}": "${a}" for i in range(MOST_VALUES // 900 + 1)}})
+    told = f"more than {MOST_VALUES:,} values, with all that anchors and interpolations stand for"
+    assert (tree, problems) == ({}, [f"the experiment is {told}."])
+    _, problems = resolved({"a": "x" * (MOST_CHARACTERS // 2), "b": "${a}", "c": "${a}"})
+    assert len(problems) == 1 and f"more than {MOST_CHARACTERS:,} characters" in problems[0]
+
+
+def test_chains_and_rings() -> None:
+    forwards = {f"b{i}": f"${{b{i + 1}}}" for i in range(100)} | {"b100": 1}
+    assert "b0: more than 32 values take each other's values" in resolved(forwards)[1]
+    backwards = {"b0": 1, **{f"b{i}": f"${{b{i - 1}}}" for i in range(1, 1000)}}
+    assert resolved(backwards) == (dict.fromkeys(backwards, 1), [])
+    nested = {"b0": 1, **{f"b{i}": [[f"${{b{i - 1}}}"]] for i in range(1, 100)}}
+    assert any("nested deeper than 32" in text for text in resolved(nested)[1])
+    assert resolved({"p": "${q}", "q": "${p}"})[1] == ["p: it takes its own value", "q: it takes its own value"]

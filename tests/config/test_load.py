@@ -199,13 +199,23 @@ def test_refused(trial: Path, file: str, old: str, new: str, problems: list[str]
         ("tokenizer.bins=x", "tokenizer.bins should be an integer, not the text 'x'."),
         ("tokenizer.bins=", "tokenizer.bins should be an integer, not the text ''."),
         ("tokenizer.bins=[", "not valid YAML: expected the node content, but found '<stream end>'"),
+        (
+            "tokenizer.bins=!!timestamp x",
+            "not valid YAML: unknown tag tag:yaml.org,2002:timestamp: "
+            "a scalar is of !!null, !!bool, !!int, !!float, !!str",
+        ),
+        ("grid.pretrain=siglip", "grid.pretrain should be a list, not the text 'siglip'."),
+        (
+            "data.train=${oc.env:HOME}",
+            "data.train: '${...}' names another key: no resolvers, such as oc.env, are taken",
+        ),
         ("tokenizer", "an override looks like key=value."),
         ("=3", "an override looks like key=value."),
         ("model.vision.patch=7", "patch 7 does not divide image_size 64; nearest: 8"),
         ("model.language=ul", "model.language: unknown language 'ul'. Did you mean 'ul2'?"),
         ("scale=tyni", "unknown scale 'tyni'. Did you mean 'tiny'?"),
         ("grid.model.vision.patch=[8,7]", "patch 7 does not divide image_size 64; nearest: 8"),
-        ("data.train=${data.tset}", "data.train: Interpolation key 'data.tset' not found"),
+        ("data.train=${data.tset}", "data.train: there is no key 'data.tset'. Did you mean 'test'?"),
     ],
 )
 def test_refused_override(trial: Path, override: str, problem: str) -> None:
@@ -229,12 +239,22 @@ def test_everything_is_refused_at_once_in_order(trial: Path) -> None:
     ]
 
 
+LONG = "x" * 300 + ".yaml"
+
+
 @pytest.mark.parametrize(
     ("path", "content", "problem"),
     [
         ("y.yaml", None, "y.yaml: cannot be read: No such file or directory. Did you mean 'x.yaml'?"),
         ("no/y.yaml", None, "no/y.yaml: cannot be read: No such file or directory."),
         ("b.yaml", b"\xff\xfe", "b.yaml: cannot be read: it is no UTF-8 text."),
+        ("u.yaml", "name: x".encode("utf-16"), "u.yaml: cannot be read: it is no UTF-8 text."),
+        ("v.yaml", "name: x".encode("utf-16-le"), "v.yaml:1: not valid YAML: the character 0x0000 is not allowed"),
+        ("c.yaml", b"a: 1\nb: \x1b[31m", "c.yaml:2: not valid YAML: the character 0x001b is not allowed"),
+        ("n\0.yaml", None, "n\0.yaml: cannot be read: embedded null byte. Did you mean 'x.yaml'?"),
+        (LONG, None, f"{LONG}: cannot be read: File name too long. Choose from x.yaml."),
+        ("scales", None, "scales: cannot be read: Is a directory."),
+        ("m.yaml", b"#" * 100_001, "m.yaml: longer than 100,000 characters: no experiment is."),
         ("l.yaml", b"- 1\n", "l.yaml:1: an experiment or scale file should be a mapping of keys to values."),
     ],
 )

@@ -60,3 +60,8 @@ def test_a_text_tower_that_is_tuned_counts() -> None:
 def test_an_unknown_optimizer_is_told_and_its_moments_are_not_counted() -> None:
     [complaint] = complaints("runtime.memory=80", "stages.resolution.optimizer.name=adamx")
     assert "stages.resolution.optimizer.name cannot be 'adamx'. Did you mean 'adamw'?" in complaint
+
+
+@pytest.mark.parametrize("memory", ["1e-300", "1e-320", "1e-6"])
+def test_almost_no_memory_is_no_advice(memory: str) -> None:
+    assert any(text.endswith(" GiB.") and "need at least" in text for text in complaints(f"runtime.memory={memory}"))

@@ -303,7 +303,11 @@ def test_vocabularies_that_do_not_fit_are_told_with_their_line(
 
 
 def test_an_absurd_size_is_refused_at_once(trial: Path) -> None:
-    with pytest.raises(ConfigError, match="patch 8 does not divide image_size 99999999999999999999; nearest: 9"):
+    with pytest.raises(ConfigError, match="patch 8 does not divide image_size 999999999999999999; nearest: 9"):
+        load("x.yaml", ["model.image_size=999999999999999999"])
+    with pytest.raises(ConfigError, match=r"1000000007 heads do not divide .* nearest: 1$"):
+        load("x.yaml", ["stages.vision.text.width=1000000000000000003", "stages.vision.text.heads=1000000007"])
+    with pytest.raises(ConfigError, match="has more than 64 bits"):
         load("x.yaml", ["model.image_size=99999999999999999999"])
 
 

@@ -31,6 +31,12 @@ FREE = {"bias", "head_bias"}  # any number will do
         ("stages.vision.text_length=-3", "stages.vision.text_length should be at least 1, not -3."),
         ("model.language.dropout=1.0", "model.language.dropout should be at least 0 and less than 1, not 1.0."),
         ("model.masks.codes=0", "model.masks.codes should be at least 1, not 0."),
+        ("data.train=1000000000001", "data.train should be at most 1,000,000,000,000, not 1000000000001."),
+        ("model.language.mlp=1000000001", "model.language.mlp should be at most 1,000,000,000, not 1000000001."),
+        ("stages.vision.bias=-1e13", "stages.vision.bias should be at most 1,000,000,000,000, not -10000000000000.0."),
+        ("stages.multimodal.mixture.ocr=1e300",
+         "stages.multimodal.mixture.ocr should be at most 1,000,000,000,000, not 1e+300."),
+        ("evaluation.crop=1e-9", "evaluation.crop should be between 0.01 and 1, not 1e-09."),
         ("runtime.workers=-1", "runtime.workers should be at least 0, not -1."),
     ],
 )  # fmt: skip

@@ -33,7 +33,7 @@ def _make(cell: CellSteps, benchmark: str) -> Step:
     """The transfer that a benchmark measures."""
     experiment, start = cell.experiment, start_step(cell)
     training = recipe(experiment.stages.transfer, benchmark)
-    task = experiment.data.columns.get(benchmark) or BENCHMARK.find(benchmark).task or benchmark
+    task = experiment.data.columns.get(benchmark) or BENCHMARK.find(benchmark).asks
     config = Config(
         **texts_of(experiment, size_of(cell, start)),
         validation=experiment.data.validation,

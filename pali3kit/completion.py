@@ -1,0 +1,38 @@
+"""What a shell needs to complete the command line: a function of bash, which zsh can use too; no TAB runs Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from pali3kit.catalogue import CATALOGUES
+from pali3kit.config.kinds import keys
+from pali3kit.config.schema import Experiment
+
+SCRIPT = """\
+if [ -n "$ZSH_VERSION" ]; then autoload -U +X compinit bashcompinit; compinit; bashcompinit; fi
+_pali3kit() {{
+  local word="${{COMP_WORDS[COMP_CWORD]}}" choices
+  case "$COMP_CWORD:${{COMP_WORDS[1]}}" in
+    1:*) choices="{commands}" ;;
+    2:list) choices="{kinds}" ;;
+    2:show) choices="{parts}" ;;
+    *:list | *:show | *:report | *:tokenizer | *:completion) choices="" ;;
+    *) choices="{keys}" ;;
+  esac
+  COMPREPLY=($(compgen -W "$choices" -- "$word") $(compgen -f -- "$word"))
+  [[ "${{COMPREPLY[0]}}" == *= ]] && compopt -o nospace 2>/dev/null
+  return 0
+}}
+complete -o filenames -F _pali3kit pali3kit
+"""
+
+
+def script(commands: Iterable[str]) -> str:
+    """The text that a shell evaluates: the commands, the parts that are installed now, and the keys of experiments."""
+    parts = [f"{kind}/{entry.name}" for kind, catalogue in CATALOGUES.items() for entry in catalogue.entries()]
+    return SCRIPT.format(
+        commands=" ".join(commands),
+        kinds=" ".join(CATALOGUES),
+        parts=" ".join(parts),
+        keys=" ".join(f"{key}=" for key in keys(Experiment)),
+    )

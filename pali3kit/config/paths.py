@@ -1,0 +1,45 @@
+"""Paths that an experiment names: `~` is written out, and what no file system could hold is refused."""
+
+from __future__ import annotations
+
+import os
+
+from pali3kit.declared.entry import Entry
+from pali3kit.errors import brief
+
+LONGEST_NAME, LONGEST_PATH = 255, 4095  # bytes, on the usual file systems
+PLACE = {"path": True}
+"""The metadata of a field of the schema that names a file or folder."""
+
+
+def named_by(entry: Entry) -> tuple[str, ...]:
+    """The options of a component that name files or folders; `pretrained` may be a tag as well."""
+    return (*entry.files, *entry.folders, "weights", "pretrained")
+
+
+def in_full(path: str) -> str:
+    """The path with `~` and `~user` written out; as it is where there is no such user."""
+    return os.path.expanduser(path)
+
+
+def impossible(path: str) -> str:
+    """Why there can be no such file, "" where there can."""
+    if not path:
+        return "should name a file or folder, not nothing"
+    if longest := [name for name in path.split("/") if len(os.fsencode(name)) > LONGEST_NAME]:
+        return f"has a name of more than {LONGEST_NAME} bytes, '{brief(longest[0], 20)}'"
+    return f"has more than {LONGEST_PATH} bytes" if len(os.fsencode(path)) > LONGEST_PATH else ""
+
+
+def within(path: str, folder: str) -> bool:
+    """Whether a path is a folder, or lies in it."""
+    inner, outer = os.path.abspath(path), os.path.abspath(folder)
+    return os.path.commonpath((inner, outer)) == outer
+
+
+def blocked(folder: str) -> str:
+    """The file that stands where a folder is to be made, "" where none does."""
+    above = os.path.abspath(folder)
+    while not os.path.lexists(above):
+        above = os.path.dirname(above)
+    return "" if os.path.isdir(above) else above

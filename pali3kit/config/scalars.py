@@ -1,0 +1,68 @@
+"""What a scalar means, by YAML 1.2's core schema, not 1.1's: `3e-3` is a number, `no` is Norwegian, `1:30` is text.
+
+No nan and no infinity: they would not hash. No tags beside the schema's own: a date or bytes would be no value here.
+"""
+
+from __future__ import annotations
+
+import re
+from math import isinf
+
+from pali3kit.errors import brief
+
+TAG = "tag:yaml.org,2002:"
+PATTERNS: dict[str, tuple[re.Pattern[str], list[str]]] = {
+    name: (re.compile(f"^(?:{pattern})$"), first)
+    for name, pattern, first in (
+        ("null", r"~|null|", ["~", "n", ""]),
+        ("bool", r"true|false", list("tf")),
+        ("int", r"[-+]?(?:0|[1-9][0-9_]*)", list("-+0123456789")),
+        (
+            "float",
+            r"[-+]?(?:(?:\.[0-9]+|[0-9]+\.[0-9]*)(?:[eE][-+]?[0-9]+)?|[0-9]+[eE][-+]?[0-9]+)",
+            list("-+.0123456789"),
+        ),
+        ("merge", r"<<", ["<"]),
+    )
+}
+"""What a plain scalar must match to be of a type, and the signs that it can begin with."""
+WORDS = {"null": "null", "bool": "true or false", "int": "integer", "float": "number"}
+LARGEST = 1 << 63
+UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
+
+
+def scalar(tag: str, text: str) -> bool | int | float | str | None:
+    """The value of `text` with a tag, written or found by `PATTERNS`. Raises ValueError with what is wrong with it."""
+    kind = tag.removeprefix(TAG)
+    if tag == TAG + kind and kind in ("str", "merge"):
+        return _text(text)
+    if tag != TAG + kind or kind not in WORDS:
+        known = ", ".join(f"!!{each}" for each in (*WORDS, "str"))
+        raise ValueError(f"unknown tag {brief(tag)}: a scalar is of {known}")
+    if not PATTERNS[kind][0].match(text) and not (kind == "float" and PATTERNS["int"][0].match(text)):
+        raise ValueError(f"'{brief(_text(text))}' is no {WORDS[kind]}")
+    if kind == "null":
+        return None
+    if kind == "bool":
+        return text == "true"
+    return _integer(text) if kind == "int" else _float(text)
+
+
+def _text(text: str) -> str:
+    if found := UNPRINTABLE.search(text):
+        raise ValueError(f"the character {ord(found[0]):#06x} is not allowed in a text")
+    return text
+
+
+def _integer(text: str) -> int:
+    digits = text.replace("_", "")
+    if len(digits) > len(str(-LARGEST)) or not -LARGEST <= int(digits) < LARGEST:
+        raise ValueError(f"the integer {brief(digits, 30)} has more than 64 bits")
+    return int(digits)
+
+
+def _float(text: str) -> float:
+    value = float(text.replace("_", ""))
+    if isinf(value):
+        raise ValueError(f"the number {brief(text, 30)} is too large")
+    return value

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from pali3kit.declared.entry import Entry
+from pali3kit.described import described
+
+
+@dataclass
+class Neighbours:
+    """How many vote."""
+
+    count: int = 20
+    by: Literal["cosine", "distance"] = "cosine"
+
+
+def test_options_that_a_dataclass_keeps_as_text_are_shown() -> None:
+    entry = Entry("neighbours", "plugin.neighbours:KIND", "votes", given=None, section=Neighbours)
+    assert described("stage", entry) == (
+        "stage/neighbours: votes\n  from plugin.neighbours:KIND\n  How many vote.\n  options:\n"
+        "    count           int, default 20\n    by              'cosine' | 'distance', default cosine"
+    )
+
+
+@dataclass
+class Long:
+    a_name_that_is_longer_than_most: int = 1
+    b: int = 2
+
+
+def test_columns_do_not_touch() -> None:
+    told = described("stage", Entry("long", "plugin.long:KIND", given=None, section=Long)).splitlines()
+    assert told[-2:] == [
+        "    a_name_that_is_longer_than_most  int, default 1",
+        "    b                                int, default 2",
+    ]
