@@ -18,7 +18,8 @@ from pali3kit.images.rgb import check_depth, to_rgb
 Image.init()  # all that this Pillow has
 # Limits are ours, and what is wrong with a file is told as an error. Once for all: `catch_warnings` is for one thread.
 warnings.filterwarnings("ignore", module=r"PIL\.")
-FORMATS = tuple({"JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "MPO", "JPEG2000", "PPM", "AVIF"} & Image.OPEN.keys())
+RASTER = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF", "WEBP")
+FORMATS = tuple(name for name in RASTER if name in Image.OPEN)
 """The raster formats of data sets. Pillow would hand others to programs: an EPS, whatever its name, to Ghostscript."""
 VERSION = 2
 """Raised when the same bytes become other pixels: what was made of them is then made anew."""

@@ -34,7 +34,7 @@ def test_one_line_is_a_line_that_utf_8_can_write(text: str) -> None:
 @pytest.mark.parametrize(
     ("data", "told"),
     [
-        (gzip.compress(b"a cat"), "packed with gzip"),
+        (gzip.compress(b"a cat", mtime=0), "packed with gzip"),
         (bz2.compress(b"a cat"), "packed with bzip2"),
         (bz2.compress(b""), "packed with bzip2"),
         (lzma.compress(b"a cat"), "packed with xz"),

@@ -1,4 +1,4 @@
-"""COCO captions: Karpathy's split or COCO's own files, with the translations into 35 languages."""
+"""Captions: Karpathy's split, COCO's own files, TextCaps, and the translations of COCO's into 35 languages."""
 
 from __future__ import annotations
 
@@ -36,12 +36,13 @@ class _Known(NamedTuple):
 
 
 class CocoCaptionsReader(Files):
-    """Pictures with captions of one of two formats, told apart by their fields:
+    """Pictures with captions of one of three formats, told apart by their fields:
 
     - Karpathy's `dataset_coco.json`, `dataset_flickr30k.json`, `dataset_flickr8k.json`: `images[]: filename, split,
       sentences[]: raw`, of COCO also `cocoid, filepath`; train is its train and restval.
     - COCO's `captions_*.json`, NoCaps', VizWiz': `images[]: id, file_name`, perhaps `height, width`, `annotations[]:
       image_id, caption`. What VizWiz marks as rejected or precanned is no caption.
+    - TextCaps: `data[]: image_id, caption_str`, an entry for each caption, perhaps `image_path`.
 
     Pictures are in `images`, by their name or in the folder that `filepath` says. Blank captions are none.
 
@@ -66,8 +67,9 @@ class CocoCaptionsReader(Files):
     def pictures(self) -> list[_Known | DataError]:
         """The pictures of the split that have a caption, or what is wrong with one."""
         content = mapping(read_json(self.path), str(self.path))
-        known = self._coco(content) if "annotations" in content else self._karpathy(content)
-        pictures = [picture for picture in known if isinstance(picture, DataError) or picture.captions]
+        by_field = {"annotations": self._coco, "data": self._textcaps}
+        read = next((read for field, read in by_field.items() if field in content), self._karpathy)
+        pictures = [picture for picture in read(content) if isinstance(picture, DataError) or picture.captions]
         return usable(pictures, f"{self.path}: no picture with a caption in the {self.split} split")
 
     def _karpathy(self, content: Mapping[str, object]) -> Iterator[_Known | DataError]:
@@ -105,6 +107,22 @@ class CocoCaptionsReader(Files):
                 captions = filter(None, [self._caption(caption, "caption", at) for at, caption in said[number]])
                 file = field(image, "file_name", str, where)
                 yield _Known(where, f"{self.path}: picture {number}", number, file, size, tuple(captions))
+            except DataError as error:
+                yield error
+
+    def _textcaps(self, content: Mapping[str, object]) -> Iterator[_Known | DataError]:
+        said: dict[str, list[Located]] = defaultdict(list)
+        for where, caption in self.left.sound(content, "data", str(self.path)):
+            try:
+                said[field(caption, "image_id", str, where)].append((where, caption))
+            except DataError as error:
+                self.left.fault(error)
+        for name, captions in said.items():
+            where, first = captions[0]
+            try:
+                file = field(first, "image_path", str, where) if "image_path" in first else f"{name}.jpg"
+                texts = tuple(filter(None, [self._caption(caption, "caption_str", at) for at, caption in captions]))
+                yield _Known(where, f"{self.path}: picture {name}", name, file, None, texts)
             except DataError as error:
                 yield error
 
@@ -190,7 +208,7 @@ def create(
     test_translations: str | None = None,
     image_size: int = 0,
 ) -> AnnotatedSource:
-    """The registry's `coco_captions`: Karpathy's `dataset_coco.json`, or COCO's own `captions_*.json`.
+    """The registry's `coco_captions`: Karpathy's `dataset_*.json`, COCO's own `captions_*.json`, or TextCaps.
 
     Karpathy's file has its test split in it: `test` is then the same file. `translations`: `coco_mt_*.jsonl.bz2`.
     """

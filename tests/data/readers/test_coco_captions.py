@@ -273,3 +273,21 @@ def test_both_years_names_are_one_picture(tmp_path: Path, picture: Callable[...,
     assert read(tmp_path, content).record(0).picture()
     image = karpathy(9, "train", "A cat.") | {"filename": told}
     assert read(tmp_path, {"images": [image]}).record(0).picture()
+
+
+def test_textcaps_has_an_entry_for_each_caption(tmp_path: Path, picture: Callable[..., Path]) -> None:
+    picture(tmp_path / "train_images" / "9cd5f.jpg")
+    both = ["A sign.", "A red sign."]
+    entries: list[dict[str, Any]] = [
+        {"caption_str": text, "caption_id": n, "image_id": "9cd5f", "image_classes": [], "image_width": 8,
+         "image_height": 6, "set_name": "train", "image_name": "9cd5f", "image_path": "train/9cd5f.jpg",
+         "reference_strs": both, "reference_tokens": [], "caption_tokens": []}
+        for n, text in enumerate([*both, " "])
+    ]  # fmt: skip
+    path = write(tmp_path / "TextCaps_0.1_train.json", {"dataset_name": "textcaps", "data": entries})
+    reader = CocoCaptionsReader(path, str(tmp_path / "train_images"), "train")
+    assert len(reader) == 1 and captions(reader) == [("A sign.", "A red sign.")] and reader.record(0).picture()
+    assert len(reader.damages) == 1
+    hidden = [{name: value for name, value in entry.items() if name != "caption_str"} for entry in entries]
+    with pytest.raises(DataError, match=r"data\[0\]: no field 'caption_str'"):
+        len(read(tmp_path, {"data": hidden}))
