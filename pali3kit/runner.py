@@ -56,7 +56,8 @@ def _run(experiment: Experiment, file: Path | None, console: Console) -> int:
         missing = store.missing(graph.steps)
     workers, threads = allot(experiment.runtime, len(graph.cells))
     costs = Forecast(store, threads).weights(missing)
-    demand_examples(missing)
+    with console.status("looking for test examples"):
+        demand_examples(missing)
     with Display(console, folder / "log.txt", costs) as display:
         write_log(display.log, f"{experiment.name} of {file or 'a program'}")
         _announce(display, graph, missing, store, workers, threads)

@@ -17,6 +17,8 @@ import fakes
 import pytest
 from bench import REPOSITORY, bench, fake_stages, finished
 
+from pali3kit import runner
+from pali3kit.errors import DataError
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import build
 from pali3kit.runner import Interrupted, _signals_raised
@@ -205,3 +207,14 @@ def test_the_manifest_says_where_and_with_what(finished):
     manifest = json.loads((finished.artifacts()[0] / "manifest.json").read_text())
     assert manifest["threads"] == 1 and manifest["units"] > 0 and manifest["seconds"] >= 0
     assert manifest["host"]["cores"] >= 1 and manifest["versions"]["pali3kit"]
+
+
+def test_test_examples_are_demanded_before_anything_is_trained(tmp_path, monkeypatch):
+    def refuse(steps):
+        assert {step.kind for step in steps} >= {"vision", "evaluate"}
+        raise DataError("'caption' is measured on 2 test examples at least; found 1.")
+
+    monkeypatch.setattr(runner, "demand_examples", refuse)
+    with pytest.raises(DataError, match="found 1"):
+        runner.run(fakes.experiment(tmp_path))
+    assert not (tmp_path / "runs").exists() and not list(tmp_path.glob("store/*-*"))

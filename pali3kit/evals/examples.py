@@ -82,5 +82,16 @@ def demand_examples(steps: Sequence[Step]) -> None:
             options = json.loads(named)
             sources[named] = SOURCE.build(options.pop("name"), **options)
         source = sources[named]
-        if source.skips is not None:  # else its content is made, and sure to be whole
+        if source.skips is None:  # its content is made, and sure to be whole
+            continue
+        try:
             scorable(column, benchmark_examples(source, column, bins, test, BENCHMARK.find(column).fewest, task))
+        except DataError as error:
+            bad = "".join(f" Not used is {line}" for line in list(source.skips.lines)[:1])
+            raise DataError(f"{_told_by(named)}: {error}{bad}") from error
+
+
+def _told_by(named: str) -> str:
+    """Where a source's test pictures are told of: its file, or its name."""
+    options = json.loads(named)
+    return str(options.get("test") or f"source '{options['name']}'")

@@ -24,7 +24,7 @@ def relabelled_hits(predictions: Ints, right: Sequence[tuple[int, ...]]) -> NDAr
     """
     if len(predictions) != len(right):
         raise DataError(f"{len(predictions)} predictions and {len(right)} lists of right labels do not belong together")
-    demand_labels(right, predictions, "predictions")
+    demand_labels(right, np.asarray(predictions), "predictions")
     told = [int(prediction) in labels for prediction, labels in zip(predictions, right, strict=True) if len(labels)]
     if not told:
         raise DataError("none of the pictures has a right label")

@@ -27,13 +27,14 @@ class Gathered(Metric):
 
     def keep(self, name: str, values: Tensor) -> None:
         """Add to a state."""
-        getattr(self, name).append(values.to(self.device, self.kept[name]).flatten())
+        getattr(self, name).append(values.detach().to(self.device, self.kept[name]).flatten())
 
     def joined(self, name: str) -> Tensor:
         """All of a state: before ranks are joined it is a list, after that one tensor."""
         found = getattr(self, name)
-        nothing = torch.empty(0, dtype=self.kept[name], device=self.device)
-        return found if isinstance(found, Tensor) else torch.cat([nothing, *found])
+        if isinstance(found, Tensor):
+            return found
+        return torch.cat(found) if found else torch.empty(0, dtype=self.kept[name], device=self.device)
 
     def sync(
         self,

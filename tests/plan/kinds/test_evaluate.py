@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from planned import changed, complaints, detail, kinds, step_of, units
 
+from pali3kit.catalogue import STAGE
 from pali3kit.config.part import Part
 from pali3kit.config.stages import Recipe, ResolutionStep
 from pali3kit.errors import RegistryError
@@ -128,3 +131,12 @@ def test_nothing_can_be_measured_by_an_unknown_name(experiment):
     with pytest.raises(RegistryError, match=r"^unknown benchmark 'vqaa'\. Did you mean 'vqa'\?$"):
         evaluate(experiment, "vqaa")
     assert complaints(experiment, "evaluate") == []
+
+
+def test_results_without_the_further_numbers_are_not_taken(experiment, monkeypatch):
+    """Version 3 tells BLEU-4, ROUGE-L, cIoU, pictures by language, and questions with few answers."""
+    now = evaluate(experiment).digest
+    kind, origin = STAGE.found["evaluate"]
+    assert kind.version == 3
+    monkeypatch.setitem(STAGE.found, "evaluate", (replace(kind, version=2), origin))
+    assert evaluate(experiment).digest != now
