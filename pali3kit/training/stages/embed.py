@@ -66,6 +66,11 @@ class _Listed(Skips):
             for line in self.file.read_text(encoding="utf-8", errors="replace").splitlines():
                 self.note(line)
 
+    def note(self, line: str) -> None:
+        """Note a picture once, though it was met before a kill and after it."""
+        if line not in self.lines:
+            super().note(line)
+
     def write(self) -> None:
         if self.lines:
             lines = "".join(f"{line}\n" for line in self.lines)

@@ -160,6 +160,27 @@ def test_too_many_of_them_stop_the_stage(encoders: Chain, tmp_path: Path, monkey
         run_on(Damaged(tuple(range(60))), encoders, tmp_path / "x", monkeypatch)
 
 
+def test_who_allows_more_goes_on_without_counting_them_twice(
+    encoders: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    bad = Damaged(tuple(range(0, 300, 5)))  # 60 of 300
+    with pytest.raises(
+        DataError, match=r"more than most_bad 0\.05 allows; the first: picture 0: it is cut off; picture"
+    ):
+        run_on(bad, encoders, tmp_path / "x", monkeypatch)
+    run_on(bad, encoders, tmp_path / "x", monkeypatch, most_bad=0.25)
+    assert len((tmp_path / "x" / "skipped.txt").read_text().splitlines()) == 60
+
+
+def test_few_of_which_too_many_are_bad_stop_at_the_end(
+    encoders: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(
+        DataError, match=r"^20 of 300 cannot be used, more than most_bad 0\.05 allows; the first: picture"
+    ):
+        run_on(Damaged(tuple(range(20))), encoders, tmp_path / "x", monkeypatch)
+
+
 def test_a_killed_run_goes_on_with_the_same_features(
     encoders: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
