@@ -61,8 +61,9 @@ def rehearse(calibrate: Callable[[C, Sizes], object], config: C, sizes: Sizes) -
         with torch.device("meta"):
             calibrate(config, sizes)
     except Weighed as found:
-        weight = found.weight or Weight(parameters, FP32 * parameters)
-        return replace(weight, effort=batch * weight.effort)
+        weight = found.weight or Weight(0, 0)
+        held = {} if weight.parameters else {"parameters": parameters, "state": FP32 * parameters}
+        return replace(weight, effort=batch * weight.effort, **held)
     finally:
         hook.remove()
     return None
