@@ -16,6 +16,7 @@ from pali3kit import report
 from pali3kit.config.schema import Experiment, Runtime
 from pali3kit.evals.examples import demand_examples
 from pali3kit.execution.estimates import Forecast
+from pali3kit.execution.forecast import expected
 from pali3kit.execution.host import allot
 from pali3kit.execution.progress import Display, write_log
 from pali3kit.execution.scheduler import Outcome, Scheduler
@@ -55,12 +56,15 @@ def _run(experiment: Experiment, file: Path | None, console: Console) -> int:
     with console.status("reading artifacts"):
         missing = store.missing(graph.steps)
     workers, threads = allot(experiment.runtime, len(graph.cells))
-    costs = Forecast(store, threads).weights(missing)
+    forecast = Forecast(store, threads)
+    costs = forecast.weights(missing)
     with console.status("looking for test examples"):
         demand_examples(missing)
     with Display(console, folder / "log.txt", costs) as display:
         write_log(display.log, f"{experiment.name} of {file or 'a program'}")
         _announce(display, graph, missing, store, workers, threads)
+        if missing:
+            display.say(f"{expected(forecast, missing, workers)}; results go to {folder}")
         try:
             with _signals_raised():
                 execution = _execution(experiment.runtime)

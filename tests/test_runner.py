@@ -61,6 +61,14 @@ def copy_of(finished, bench):
     return bench
 
 
+def test_a_run_says_first_how_long_it_takes_and_where_results_go(finished):
+    lines = finished.output.splitlines()
+    [told] = [number for number, line in enumerate(lines) if "of work" in line]
+    assert "about " in lines[told] and "only guessed at: `plan` measures first" in lines[told]
+    assert told < next(number for number, line in enumerate(lines) if line.startswith("[1/"))
+    assert f"results go to {finished.root}/runs/fake" in "".join(lines[told : told + 3])
+
+
 def test_everything_runs_once_and_says_where_it_is(finished):
     assert sorted(finished.started()) == sorted(path.name for path in finished.artifacts())
     assert len(finished.artifacts()) == 25

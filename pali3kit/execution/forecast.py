@@ -61,6 +61,15 @@ def plan(experiment: Experiment, console: Console | None = None) -> float:
     return total
 
 
+def expected(forecast: Forecast, missing: list[Step], workers: int) -> str:
+    """How long a run should take by what is known without measuring, and how many stages are guessed at."""
+    total = simulate(missing, forecast.weights(missing), workers) + STARTUP_SECONDS
+    guessed = sum(forecast.estimate(step).seconds is None for step in missing)
+    plural = "" if guessed == 1 else "s"
+    doubt = f", {guessed} stage{plural} only guessed at: `plan` measures first" if guessed else ""
+    return f"about {as_time(total)} of work{doubt}"
+
+
 def _console() -> Console:
     """The terminal, or where there is none a page that is wide enough for the table."""
     console = Console()

@@ -62,8 +62,9 @@ def rehearse(calibrate: Callable[[C, Sizes], object], config: C, sizes: Sizes) -
         with torch.device("meta"):
             calibrate(config, sizes)
     except Weighed as found:
-        weight = found.weight or Weight(parameters, FP32 * parameters)
-        return replace(weight, effort=batch * weight.effort)
+        weight = found.weight or Weight(0, 0)
+        held = {} if weight.parameters else {"parameters": parameters, "state": FP32 * parameters}
+        return replace(weight, effort=batch * weight.effort, **held)
     finally:
         hook.remove()
     return None
@@ -211,7 +212,7 @@ def _storage(tensor: Tensor) -> int:
 
 class Fused(TorchFunctionMode):
     """What the meta device cannot do as devices do: attention without a matrix of scores. What depends on numbers has
-    no answer there: of rows chosen by a mask all are taken, and nothing is found that would be wrong.
+    no answer there: of rows chosen by a mask all are taken, nothing is found that is wrong, and no mask is all true.
     """
 
     def __init__(self) -> None:
@@ -223,6 +224,8 @@ class Fused(TorchFunctionMode):
             query, key, value = args[:3]
             self.flops += 2 * prod(query.shape[:-1]) * key.shape[-2] * (query.shape[-1] + value.shape[-1])
             return _Attention.apply(query, key, value)
+        if func.__name__ == "__bool__" and args[0].is_meta:
+            return False
         if func.__name__ == "nonzero" and args[0].is_meta:
             return args[0].new_empty((0, args[0].ndim), dtype=torch.int64)
         if func.__name__ == "__getitem__" and isinstance(args[1], Tensor) and args[1].dtype == torch.bool:

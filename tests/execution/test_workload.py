@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from pali3kit.execution.workload import shape, sizes, units
+from pali3kit.execution.workload import cost_shape, shape, sizes, units
 from pali3kit.plan.graph import build
 
 
@@ -65,6 +65,23 @@ def test_what_costs_the_same_has_the_same_shape(experiment):
     assert shape(steps["features/train classif"]) == shape(steps["features/test siglip"])
     assert shape(steps["vision classif"]) != shape(steps["vision siglip"])
     assert shape(steps["transfer/vqa classif"]) != shape(steps["transfer/refer classif"])
+
+
+def test_one_task_is_measured_for_all(experiment):
+    """Which cost what a text of typical length costs, or a region."""
+    steps = named(experiment)
+    labels = [label for label in steps if label.split("/")[0] in ("transfer", "evaluate", "embed")]
+    measured = {}
+    for label in labels:
+        measured.setdefault(cost_shape(steps[label]), set()).add(label.split()[0])
+    assert sorted(map(sorted, measured.values())) == [
+        ["embed/flag"],
+        ["evaluate/refer", "evaluate/refer_g"],
+        ["evaluate/vqa"],
+        ["transfer/refer"],
+        ["transfer/vqa"],
+    ]
+    assert cost_shape(steps["vision siglip"]) == shape(steps["vision siglip"])
 
 
 def test_budgets_do_not_change_the_shape_but_sizes_do(experiment):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,24 +14,31 @@ from fakes import Loose
 from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
+from transformers import SiglipVisionConfig, T5Config
 
 from pali3kit.config.part import Optimizer, Part
-from pali3kit.config.stages import LanguagePretraining, VisionPretraining
-from pali3kit.execution.worker import Calibrated, _calibrate
+from pali3kit.config.schema import Runtime
+from pali3kit.config.stages import LanguagePretraining, Transfer, VisionPretraining
+from pali3kit.execution.estimates import Estimate
+from pali3kit.execution.forecast import _bytes
+from pali3kit.execution.worker import EFFORT, Calibrated, _calibrate
 from pali3kit.language.ul2 import UL2
 from pali3kit.models.pali import PaLI
+from pali3kit.nn.unread import unread
 from pali3kit.plan.kinds import evaluate as evaluation
+from pali3kit.plan.kinds import features as features_kind
 from pali3kit.plan.kinds import language as language_kind
+from pali3kit.plan.kinds import transfer as transfer_kind
 from pali3kit.plan.kinds import vision as vision_kind
 from pali3kit.plan.plain import StageConfig
 from pali3kit.plan.step import Step
 from pali3kit.projector.linear import LinearProjector
 from pali3kit.training import weighing
 from pali3kit.training.calibration import fastest_seconds
-from pali3kit.training.context import Sizes
+from pali3kit.training.context import Cost, Sizes, Weight
 from pali3kit.training.modules import PaLIModule
 from pali3kit.training.optimizers import build_optimizer
-from pali3kit.training.stages import evaluate, language, vision
+from pali3kit.training.stages import evaluate, features, language, transfer, vision
 from pali3kit.vision.vit import ViT
 
 TEXT = Part(name="siglip_text", options={"width": 1664, "depth": 48, "heads": 16, "mlp": 8192})
@@ -58,6 +66,11 @@ PRETRAINED = language_kind.Config(
     source={"name": "world"}, bins=1000, language=UL2_20B.language,
     training=LanguagePretraining(examples=64, batch_size=32, optimizer=ADAMW, length=64),
 )  # fmt: skip
+TRANSFER = transfer_kind.Config(
+    source={"name": "world"}, image_size=64, bins=1000, prompt_length=32, target_length=32, task="vqa",
+    training=Transfer(examples=64, batch_size=32, optimizer=ADAMW),
+)  # fmt: skip
+FEATURES = features_kind.Config(source={"name": "world"}, image_size=64, split="train", count=9)
 
 
 @pytest.mark.parametrize(
@@ -140,8 +153,85 @@ def test_what_cannot_be_built_without_memory_is_not_weighed() -> None:
 
     weight = weighing.rehearse(small, StageConfig(), Sizes())
     assert weight is not None and (weight.parameters, weight.state) == (16, 64)
-    assert weighing.rehearse(broken, StageConfig(), Sizes()) is None
+    with pytest.raises(RuntimeError, match="no meta kernel"):
+        weighing.rehearse(broken, StageConfig(), Sizes())
     assert built == ["meta"], "nothing was run"
+    assert torch.get_default_device().type == "cpu"
+
+
+@pytest.fixture
+def folders(tmp_path: Path) -> dict[str, str]:
+    """A Flan-T5 and a SigLIP of transformers, small ones, without their weights."""
+    t5 = T5Config(vocab_size=96, d_model=32, d_kv=8, d_ff=48, num_layers=2, num_heads=4,
+                  feed_forward_proj="gated-gelu", tie_word_embeddings=False, decoder_start_token_id=0)  # fmt: skip
+    shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "image_size": 64, "patch_size": 8}
+    known = {"t5": t5, "siglip": SiglipVisionConfig(intermediate_size=64, **shape)}
+    for name, config in known.items():
+        config.save_pretrained(tmp_path / name)
+    return {name: str(tmp_path / name) for name in known}
+
+
+def test_parts_with_weights_are_weighed_without_reading_them(
+    folders: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The files need not even be there: a forecast of gigabytes reads none of them, and nothing is fetched."""
+    seen: list[dict[str, Any]] = [
+        {"name": "vit", "width": 32, "depth": 1, "heads": 2, "mlp": 64, "patch": 8, "weights": "nowhere.npz"},
+        {"name": "timm/vit_tiny_patch16_224", "pretrained": True},
+        {"name": "open_clip/ViT-B-16-SigLIP", "pretrained": "webli"},
+        {"name": f"hf/{folders['siglip']}"},
+    ]
+    read: list[dict[str, Any]] = [
+        {"name": "ul2", "weights": folders["t5"]},
+        {"name": f"hf/{folders['t5']}"},
+    ]
+    linear = {"name": "linear"}
+    with unread():
+        for part in seen:
+            size = 224 if part["name"].startswith(("open_clip", "timm")) else 64
+            sizes = Sizes(image_size=size, vision=part)
+            weight = weighing.rehearse(features.calibrate, replace(FEATURES, image_size=size), sizes)
+            assert weight is not None and weight.state >= 4 * weight.parameters > 0 and weight.flops, part
+        for part in read:
+            sizes = Sizes(image_size=64, vision=seen[0], projector=linear, language=part, vocabulary=96)
+            weight = weighing.rehearse(transfer.calibrate, TRANSFER, sizes)
+            assert weight is not None and weight.state > 12 * weight.parameters > 0 and weight.activations, part
+
+
+def test_a_plan_of_a_part_with_weights_knows_that_it_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+    config = replace(G_14, vision={**G_14.vision, "weights": "nowhere.npz"})
+    step = Step("vision", "vision", config, parents={"tokenizer": Step("tokenizer", "t", Loose({"vocabulary": 250}))})
+    monkeypatch.setattr(weighing, "available", lambda: 8_000_000_000)
+    message = _calibrate(step, 1)
+    assert isinstance(message, Calibrated) and message.cost is None and message.weight is not None
+    need = _bytes(step, Estimate(None, "its shapes", weight=message.weight), Runtime(memory=8.0))
+    assert need is not None and need > 8 << 30
+
+
+def test_what_could_not_be_weighed_is_measured_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    def calibrate(config: StageConfig, sizes: Sizes) -> float:
+        if weighing.rehearsing():
+            raise RuntimeError("no meta kernel")
+        return 0.25
+
+    monkeypatch.setattr(language, "calibrate", calibrate)
+    step = Step("language", "language", PRETRAINED)
+    assert _calibrate(step, 1) == Calibrated(Cost(0.25), None, "RuntimeError: no meta kernel")
+
+
+def test_the_batch_of_what_is_measured_is_a_part_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that it takes a second, whatever the batch; a step of the optimizer is one of the whole batch."""
+    rows: list[int] = []
+
+    def calibrate(config: language_kind.Config, sizes: Sizes) -> Cost:
+        if weighing.rehearsing():
+            raise weighing.Weighed(Weight(1, 4, effort=EFFORT // 10))
+        rows.append(config.training.batch_size)
+        return Cost(0.5, step=64.0)
+
+    monkeypatch.setattr(language, "calibrate", calibrate)
+    message = _calibrate(Step("language", "language", PRETRAINED), 1)
+    assert rows == [10] and isinstance(message, Calibrated) and message.cost == Cost(0.5 + 64.0 / 32)
 
 
 def test_some_memory_is_free() -> None:

@@ -81,5 +81,5 @@ def _with_rows(model: HfModel, vocabulary: int) -> HfModel:
     if model.get_input_embeddings().num_embeddings < vocabulary:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)  # the rows of new tokens: equal weights give equal models
-            model.resize_token_embeddings(vocabulary)
+            model.resize_token_embeddings(vocabulary, mean_resizing=reads_weights())
     return model.float()

@@ -11,6 +11,7 @@ from pali3kit.plan.encoder import Reading, whole_model
 from pali3kit.plan.kinds.kind import StageKind
 from pali3kit.plan.sets import PictureFields, Pictures, captioned_pictures, labelled_pictures
 from pali3kit.plan.step import Step
+from pali3kit.types import Json
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,6 +54,14 @@ def _units(step: Step) -> int:
     return max(1, int(str(step.plain["count"])))
 
 
+def _costs(step: Step) -> dict[str, Json]:
+    """The pictures of all tasks of a set are alike."""
+    config = step.config
+    assert isinstance(config, Config)
+    part = {key: value for key, value in (config.labelled or config.captioned or {}).items() if key != "task"}
+    return {"set": part, "crop": config.crop, "image_size": config.image_size, "whole": config.towers is not None}
+
+
 def _detail(step: Step) -> str:
     """The set, its splits unless they are those of a probe, and what is told of it if no feature."""
     config = step.config
@@ -70,6 +79,7 @@ KIND = StageKind(
     version=1,
     make=_make,
     units=_units,
+    costs=_costs,
     seconds=0.002,
     encoder_alone=True,
     detail=_detail,

@@ -28,7 +28,7 @@ from pali3kit.training.device import chosen_device
 from pali3kit.training.frozen import FrozenTokens
 from pali3kit.training.parts import build_source, read_masks, read_pali, read_tokenizer, read_vision
 from pali3kit.training.pictures import picture_or_black
-from pali3kit.training.weighing import FP32, Weighed, rehearsing
+from pali3kit.training.weighing import Weighed, rehearsing
 
 
 def run(config: Config, context: StageContext) -> None:
@@ -128,7 +128,6 @@ def calibrate(config: Config, sizes: Sizes) -> Cost:
     inputs = (batch["tokens"], grid, batch["prompts"], batch["prompt_mask"])
     tokens = model.projector.out_tokens(grid) + 2 * TARGET
     if rehearsing():  # only numbers tell how long an answer gets: it is as long as a target
-        held = count(model)
-        raise Weighed(Weight(held, FP32 * held, tokens=tokens, effort=2 * held * tokens * BATCH * config.beams))
+        raise Weighed(Weight(0, 0, tokens=tokens, effort=2 * count(model) * tokens * BATCH * config.beams))
     seconds = fastest_seconds(lambda number: model.eval().generate(*inputs, TARGET, config.beams))
     return Cost(seconds / BATCH, 1.0, count(model), tokens)

@@ -103,7 +103,8 @@ def create(name: str, pretrained: str | None, image_size: int | None = None) -> 
     if not reads_weights():
         pretrained = None
     try:
-        return open_clip.create_model(name, pretrained=pretrained, force_image_size=image_size)
+        where = torch.get_default_device()  # open_clip moves it to the CPU otherwise, also what has no memory
+        return open_clip.create_model(name, pretrained=pretrained, force_image_size=image_size, device=where)
     except Exception as error:  # a damaged file is told by whatever its reader stumbles over
         if not pretrained:
             raise
