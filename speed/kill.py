@@ -6,7 +6,8 @@ runs Table 1 at smoke scale in `FOLDER/whole`, and once more in `FOLDER/killed`,
 (40): the whole process group, the parent alone, or one worker, in turn, at moments drawn from the whole run. Once that
 run is through, or has had a third of them, artifacts (or the report) of the kind that was hit least are taken away and
 made again, so that every kind of stage is hit while it is being made, and the report while it is being written. Prints
-who was hit how often, and exits with 1 where a kind was not, where the reports differ by a byte, or where something is left behind.
+who was hit how often, and exits with 1 where a kind was not, where the reports differ by a byte, or where something is
+left behind.
 """
 
 from __future__ import annotations
