@@ -4,9 +4,10 @@
 
 runs Table 1 at smoke scale in `FOLDER/whole`, and once more in `FOLDER/killed`, where `kill -9` hits it KILLS times
 (40): the whole process group, the parent alone, or one worker, in turn, at moments drawn from the whole run. Once that
-run is through, artifacts (or the report) of the kind that was hit least are taken away and made again, so that every
-kind of stage is hit while it is being made, and the report while it is being written. Prints who was hit how often,
-and exits with 1 where a kind was not, where the reports differ by a byte, or where something is left behind.
+run is through, or has had a third of them, artifacts (or the report) of the kind that was hit least are taken away and
+made again, so that every kind of stage is hit while it is being made, and the report while it is being written. Prints
+who was hit how often, and exits with 1 where a kind was not, where the reports differ by a byte, or where something is
+left behind.
 """
 
 from __future__ import annotations
@@ -154,7 +155,7 @@ def main(folder: Path, kills: int = 40, seed: int = 0) -> int:
     victims: Counter[str] = Counter()
     done, through = 0, False
     while done < kills:
-        wanted = min(kinds, key=lambda kind: hits[kind]) if through else ""
+        wanted = min(kinds, key=lambda kind: hits[kind]) if through or done >= kills // 3 else ""
         if wanted:
             take_away(other, wanted)
         victim = _victim(done, wanted)

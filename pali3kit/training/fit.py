@@ -22,10 +22,9 @@ from lightning.pytorch.utilities.types import STEP_OUTPUT
 from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from pali3kit.config.stages import Training
-from pali3kit.durable import publish
-from pali3kit.errors import Pali3Error, StageError, first_line
+from pali3kit.errors import Pali3Error, StageError
 from pali3kit.orphans import die_with_parent
-from pali3kit.training.checkpoints import CHECKPOINT, PARTIAL, damage
+from pali3kit.training.checkpoints import CHECKPOINT, save, sharded, steps_done
 from pali3kit.training.context import Execution, StageContext
 from pali3kit.training.device import chosen_device, chosen_precision
 from pali3kit.training.modules import StageModule
@@ -112,7 +111,7 @@ class Recorder(Callback):
         since, seldom = time.monotonic() - self.saved, max(self.context.execution.checkpoint_seconds, 10 * self.took)
         if self._agreed(trainer, since > seldom or self.stop.came):
             start = time.monotonic()
-            _save(trainer, self.context)
+            save(trainer, self.context)
             self.saved = time.monotonic()
             self.took = self.saved - start if self.context.execution.checkpoint_seconds else 0.0
             if self._agreed(trainer, self.stop.came):  # they meet here when the file is whole
@@ -123,7 +122,7 @@ class Recorder(Callback):
         return bool(trainer.strategy.reduce_boolean_decision(wanted, all=False))
 
     def state_dict(self) -> dict[str, object]:
-        return {"rows": self.rows, "sums": self.sums, "sharded": _sharded(self.context.execution)}
+        return {"rows": self.rows, "sums": self.sums, "sharded": sharded(self.context.execution)}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.rows, self.sums = state_dict["rows"], state_dict["sums"]
@@ -152,7 +151,7 @@ def fit(
     """
     steps = count_steps(training)
     checkpoint = context.folder / CHECKPOINT
-    start = _steps_done(checkpoint, context)
+    start = steps_done(checkpoint, context)
     recorder = Recorder(context, steps, passes)
     L.seed_everything(context.seed, verbose=False)
     module.prepare(training.optimizer, steps)
@@ -239,53 +238,6 @@ def _strategy(execution: Execution) -> str | Strategy:
     return ModelParallelStrategy(
         data_parallel_size=execution.ranks, tensor_parallel_size=1, save_distributed_checkpoint=False
     )
-
-
-def _save(trainer: L.Trainer, context: StageContext) -> None:
-    """Write a checkpoint that is either whole or absent: a disk that is full gets its room back."""
-    partial = context.folder / PARTIAL
-    try:
-        trainer.save_checkpoint(partial)
-        if context.writes:
-            publish(partial, context.folder / CHECKPOINT)
-    except (OSError, RuntimeError):
-        if context.writes:
-            partial.unlink(missing_ok=True)
-        raise
-
-
-def _steps_done(checkpoint: Path, context: StageContext) -> int:
-    """Steps of a checkpoint, 0 without one that can be used.
-
-    Raises StageError when its moments are laid out for another strategy.
-    """
-    if not checkpoint.exists():
-        return 0
-    known = _read(checkpoint)
-    if isinstance(known, str):
-        context.say(f"begins anew, since its checkpoint {checkpoint} is damaged: {known}")
-        return 0
-    steps, sharded = known
-    if sharded != _sharded(context.execution):
-        begun = "fsdp" if sharded else "ddp or one process"
-        raise StageError(f"this stage was begun with {begun}: continue it so, or delete {checkpoint} to begin anew")
-    context.say("continues from its checkpoint")
-    return steps
-
-
-def _read(checkpoint: Path) -> tuple[int, bool] | str:
-    """Steps of a checkpoint and whether its moments are sharded, or what is wrong with it."""
-    if wrong := damage(checkpoint):
-        return wrong
-    try:
-        known = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
-        return int(known["global_step"]), bool(known["callbacks"]["Recorder"]["sharded"])
-    except Exception as error:  # an archive, but none that a training left: whatever torch says of it
-        return first_line(error)
-
-
-def _sharded(execution: Execution) -> bool:
-    return execution.ranks > 1 and execution.strategy == "fsdp"
 
 
 def _is_finite(value: float) -> bool:

@@ -11,6 +11,7 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.types import STEP_OUTPUT
+from safetensors import SafetensorError
 from torch import Tensor
 
 from pali3kit.data.records import Skips
@@ -80,9 +81,17 @@ class Best(Callback):
         better = value > max(self.scores.values(), default=-float("inf"))
         self.scores[step] = value
         if better and self.writes:
-            save_weights(self.model, self.folder / PARTIAL)
-            publish(self.folder / PARTIAL, self.folder / BEST)
-            self.digest = digest(self.folder / BEST)
+            self._save()
+
+    def _save(self) -> None:
+        partial = self.folder / PARTIAL
+        try:
+            save_weights(self.model, partial)
+            publish(partial, self.folder / BEST)
+        except (OSError, SafetensorError):  # a disk that is full gets its room back
+            partial.unlink(missing_ok=True)
+            raise
+        self.digest = digest(self.folder / BEST)
 
     def _whole(self) -> bool:
         return (self.folder / BEST).is_file() and digest(self.folder / BEST) == self.digest
