@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -17,7 +18,7 @@ def folders(cell: Experiment) -> Iterator[Complaint]:
         if part is None or not part.name.startswith("hf/"):
             continue
         folder = part.name.removeprefix("hf/")
-        if folder.startswith((".", "/")) and not Path(folder).is_dir():
+        if folder.startswith((".", "/")) and not os.path.isdir(folder):
             yield f"model.{key}", f"there is no folder '{folder}'"
         if folder.startswith("~"):
             yield f"model.{key}", f"'{folder}' is not expanded here: write {Path(folder).expanduser()}"
@@ -26,7 +27,7 @@ def folders(cell: Experiment) -> Iterator[Complaint]:
 def found(part: Part, key: str) -> Iterator[Complaint]:
     """Check that weights are where a part says that they are."""
     weights = part.options.get("weights")
-    if weights and not Path(weights).exists():
+    if weights and not os.path.exists(weights):
         yield f"{key}.weights", f"there is no file or folder '{weights}'"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
@@ -34,7 +35,7 @@ def language(cell: Experiment) -> Iterator[Complaint]:
         yield from _shape(part)
     yield from taught(part, "language", cell.stages.language.examples)
     folder = _folder(part)
-    if folder is not None and folder.exists():
+    if folder is not None and os.path.exists(folder):
         said = _config(folder)
         yield from _tokens(cell, folder, said)
         yield from _answers(cell, folder, said)
@@ -86,7 +87,7 @@ def _said_shape(part: Part) -> LanguageShape:
 def _described(part: Part) -> Path | None:
     """The folder of a ul2's weights, where a `config.json` in it says the shape."""
     folder = Path(part.options.get("weights") or "")
-    return folder if part.options.get("weights") and (folder / "config.json").exists() else None
+    return folder if part.options.get("weights") and os.path.exists(folder / "config.json") else None
 
 
 def _folder(part: Part) -> Path | None:
@@ -106,7 +107,7 @@ def _tokens(cell: Experiment, folder: Path, said: Mapping[str, Json]) -> Iterato
         return
     end = said.get("eos_token_id")
     ends = end if isinstance(end, list) else [end]
-    if end is not None and EOS not in ends[:1]:
+    if end not in (None, []) and EOS not in ends[:1]:
         text = f"{folder} ends its texts at id {ends[0]}, the tokenizers that are known here at id {EOS}"
         yield "model.language", f"{text}: such a model can be had in Python alone."
     rows = said.get("vocab_size")
@@ -135,8 +136,8 @@ def _answers(cell: Experiment, folder: Path, said: Mapping[str, Json]) -> Iterat
 def _config(folder: Path) -> Mapping[str, Json]:
     """What `config.json` says, of its text where it has several parts; nothing where there is none."""
     try:
-        said = json.loads((folder / "config.json").read_text())
+        said = json.loads((folder / "config.json").read_bytes())
         text = said.get("text_config") or said.get("decoder") or {}
         return {**text, **said} if isinstance(said, dict) else {}
-    except (OSError, ValueError, AttributeError, TypeError):
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
         return {}
