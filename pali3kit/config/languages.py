@@ -107,7 +107,7 @@ def _tokens(cell: Experiment, folder: Path, said: Mapping[str, Json]) -> Iterato
         return
     end = said.get("eos_token_id")
     ends = end if isinstance(end, list) else [end]
-    if end is not None and EOS not in ends[:1]:
+    if end not in (None, []) and EOS not in ends[:1]:
         text = f"{folder} ends its texts at id {ends[0]}, the tokenizers that are known here at id {EOS}"
         yield "model.language", f"{text}: such a model can be had in Python alone."
     rows = said.get("vocab_size")
@@ -136,8 +136,8 @@ def _answers(cell: Experiment, folder: Path, said: Mapping[str, Json]) -> Iterat
 def _config(folder: Path) -> Mapping[str, Json]:
     """What `config.json` says, of its text where it has several parts; nothing where there is none."""
     try:
-        said = json.loads((folder / "config.json").read_text())
+        said = json.loads((folder / "config.json").read_bytes())
         text = said.get("text_config") or said.get("decoder") or {}
         return {**text, **said} if isinstance(said, dict) else {}
-    except (OSError, ValueError, AttributeError, TypeError):
+    except (OSError, ValueError, AttributeError, TypeError, RecursionError):
         return {}

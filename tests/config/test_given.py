@@ -17,6 +17,7 @@ from pali3kit.config.part import Part
     [
         ("hf/./no/where", "there is no folder './no/where'"),
         ("hf//no/where", "there is no folder '/no/where'"),
+        (f"hf//{'x' * 300}", f"there is no folder '/{'x' * 300}'"),
         ("hf/google/t5", None),  # a name on the hub
         ("vit", None),
     ],
@@ -44,6 +45,7 @@ def test_the_folder_of_nobody(tmp_path: Path) -> None:
         ("", []),
         ("w.npz", []),
         ("no.npz", ["there is no file or folder 'no.npz'"]),
+        ("x" * 300, [f"there is no file or folder '{'x' * 300}'"]),
     ],
 )
 def test_weights_in_files(

@@ -411,7 +411,9 @@ def test_a_language_model_and_the_tokenizer_belong_together(
     (tmp_path / "config.json").write_text(json.dumps(fitting))
     with pytest.raises(ConfigError, match=r"are those of its own tokenizer: give that as tokenizer.file"):
         load(trial / "x.yaml", part)
-    load(trial / "x.yaml", [*part, *own])
+    for nothing in (json.dumps({**fitting, "eos_token_id": []}), "[" * 10**5, "[]"):  # that could be judged
+        (tmp_path / "config.json").write_text(nothing)
+        load(trial / "x.yaml", [*part, *own])
     (tmp_path / "config.json").write_text(json.dumps({**fitting, **said}))
     with pytest.raises(ConfigError, match=text):
         load(trial / "x.yaml", [*part, *own])

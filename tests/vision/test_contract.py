@@ -64,3 +64,47 @@ def test_a_call_runs_hooks() -> None:
     vit.register_forward_hook(lambda module, given, states: seen.append(states))
     states: Tensor = vit(torch.zeros(1, 3, 16, 16))
     assert seen[0] is states
+
+
+class Odd(Adapter):
+    """Somebody's encoder of whose shapes one is not what it should be."""
+
+    def __init__(self, tokens: tuple[int, ...], pooled: tuple[int, ...], fails: bool = False) -> None:
+        super().__init__(4, 8, ImageSpec(32), "their odd-1")
+        self.model, self.shapes, self.fails = nn.Linear(3, 4), (tokens, pooled), fails
+
+    def forward(self, images: Tensor) -> Tensor:
+        if self.fails:
+            raise RuntimeError("32 is odd\nhere")
+        return images.new_empty(self.shapes[0]) + self.model.weight.sum()
+
+    def pooled(self, images: Tensor) -> Tensor:
+        return images.new_empty(self.shapes[1]) + self.model.bias.sum()
+
+
+def test_the_contract_is_tried_on_shapes_alone() -> None:
+    encoder = Odd((2, 16, 4), (2, 4))
+    encoder.demand_contract(32)
+    assert encoder.training and not encoder.model.weight.is_meta
+    for odd, told in (
+        (
+            Odd((2, 15, 4), (2, 4)),
+            r"their odd-1 does not give tokens of a grid of 4x4 .*: \[15, 4\], not \[16",
+        ),
+        (
+            Odd((2, 4, 4, 4), (2, 4)),
+            r"their odd-1 does not give tokens of a grid of 4x4 .*: \[4, 4, 4\], not",
+        ),
+        (Odd((2, 16, 4), (2, 9)), r"their odd-1 does not give one vector a picture of 32 pixels: \[9\], not \[4\]"),
+        (Odd((2, 16, 4), (2, 4), fails=True), r"their odd-1 cannot read pictures of 32 pixels: 32 is odd$"),
+    ):
+        with pytest.raises(ConfigError, match=told):
+            odd.demand_contract(32)
+
+
+def test_a_library_that_says_that_it_cannot_recompute_keeps_its_activations() -> None:
+    class Cannot(nn.Module):
+        def set_grad_checkpointing(self) -> None:
+            raise AssertionError("gradient checkpointing not supported")
+
+    Wrapped(Cannot()).recompute(True)

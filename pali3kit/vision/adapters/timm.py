@@ -89,13 +89,14 @@ class TimmEncoder(Adapter):
         """Parameters that no token depends on get no gradient, and a parameter without one stops DDP."""
         side = self.image_spec.size
         trial = without_numbers(self).eval()
-        named = dict(trial.named_parameters())
+        named = {name: x for name, x in trial.named_parameters() if x.requires_grad}
         with torch.enable_grad():
             tokens = trial(torch.empty(1, 3, side, side, device="meta"))
             gradients = torch.autograd.grad(tokens.sum(), list(named.values()), allow_unused=True)
         own = dict(self.named_parameters())
         for name, gradient in zip(named, gradients, strict=True):
-            own[name].requires_grad_(gradient is not None)
+            if gradient is None:
+                own[name].requires_grad_(False)
 
 
 def to_tokens(model: FeatureModel, features: Tensor) -> Tensor:
