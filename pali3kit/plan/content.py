@@ -6,13 +6,16 @@ import json
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from pali3kit.config.part import Part
-from pali3kit.data.source import Source
 from pali3kit.plan.plain import named
 from pali3kit.registry import SOURCE
 from pali3kit.types import Named
 from pali3kit.weights.find import digest, find_weights
+
+if TYPE_CHECKING:
+    from pali3kit.data.source import Source
 
 BESIDE = (".json", ".model", ".txt", ".py")  # the files of a folder of transformers that are no weights
 READINGS = {"hf/": 2, "open_clip/": 2}
