@@ -114,7 +114,7 @@ class _Measured:
         except OmegaConfBaseException as error:
             raise _Failed(first_line(error)) from error
         extent = Extent(
-            1 + sum(each.values for each in parts),
+            1 + sum(each.values for each in parts),  # a name counts: OmegaConf follows it again wherever it is taken
             len(text) + sum(each.characters for each in parts),
             1 + max((each.depth for each in parts), default=0),  # a chain of names is followed as deep as nested values
         )
