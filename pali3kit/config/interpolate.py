@@ -1,19 +1,21 @@
-"""`${dotted.key}` in a value takes the value of another key.
+"""`${dotted.key}` in a value takes the value of another key, by OmegaConf's rules.
 
-Keys are spelled as OmegaConf's: from the top, or with leading dots from where the value stands (`${.sibling}`,
-`${..aunt}`), items as `steps[0]` or `steps.0`; behind a backslash it is no interpolation. Nothing but keys can be
-named: the environment (`oc.env`) would find its way into artifacts and reports.
+Keys are named from the top, or with leading dots from where the value stands (`${.sibling}`, `${..aunt}`), items as
+`steps[0]`; behind a backslash it is no interpolation. Nothing but keys can be named: the environment (`oc.env`) would
+find its way into artifacts and reports. A few lines can stand for billions of values, so what each value stands for is
+measured before OmegaConf writes it out.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 
-from pali3kit.config.tree import MOST_DEPTH, Extent, Node, measure
-from pali3kit.errors import Problem, brief, choose
+from pali3kit.config.tree import MOST_DEPTH, Extent, Node, plain, plant
+from pali3kit.errors import Problem, brief, choose, first_line
 
-INNERMOST = re.compile(r"\$\{([^${}]*)\}")
-ESCAPED, MARK = "\\${", "\0"  # no text of a tree has a NUL: it stands for a `${` that is none
+INTERPOLATION = re.compile(r"(?P<escapes>\\*)\$\{\s*(?P<key>[^${}]*?)\s*\}")
+MOST = 500  # interpolations of an experiment: OmegaConf follows one in about 0.1 ms
 Place = tuple[str, ...]
 
 
@@ -26,115 +28,181 @@ def interpolate(tree: Node, problems: list[Problem]) -> Node:
 
     What all of it stands for is bounded as a file is: a tree that is too much is a problem too.
     """
-    resolver = _Resolver(tree, problems)
-    resolved = resolver.resolve(tree, ())
-    if excess := measure(resolved.value, resolver.extents).excess:
+    if not _interpolates(tree):
+        return tree
+    from omegaconf import OmegaConf  # only files that interpolate pay for the import
+
+    measured = _Measured(tree)
+    if excess := _many(tree) or measured.of(tree, ()).excess:
         problems.append(Problem(tree.where, f"the experiment is {excess}."))
         return Node({}, tree.where)
-    return resolved
+    for place, why in measured.failed.items():
+        problems.append(Problem(_at(tree, place).where, f"{'.'.join(place)}: {why}"))
+    sound = _without(tree, (), measured.failed)
+    config = OmegaConf.create(plain(sound))  # type: ignore[call-overload]  # it is a mapping, as a tree is
+    return _resolve(sound, config, "", problems)
 
 
-class _Resolver:
-    """Each value is resolved once, then shared by all that name it; `open` are the values that are being resolved."""
+def _many(node: Node) -> str:
+    """What there is too much of before anything is measured; "" where there is not."""
+    return f"more than {MOST} interpolations" if _count(node) > MOST else ""
 
-    def __init__(self, tree: Node, problems: list[Problem]) -> None:
-        self.tree, self.problems = tree, problems
-        self.done: dict[Place, Node | _Failed] = {}
-        self.open: list[Place] = []
-        self.extents: dict[int, Extent] = {}
 
-    def resolve(self, node: Node, place: Place) -> Node:
-        """The node at a place of the tree, with all below it resolved."""
-        if not isinstance(node.value, dict | list) and not (isinstance(node.value, str) and "${" in node.value):
-            return node
-        if place in self.open:
+def _count(node: Node) -> int:
+    if isinstance(node.value, str):
+        return node.value.count("${")
+    return sum(map(_count, _children(node).values()))
+
+
+class _Measured:
+    """What values stand for, without writing them out: `failed` tells, by place, which cannot stand for anything."""
+
+    def __init__(self, tree: Node) -> None:
+        self.tree = tree
+        self.failed: dict[Place, str] = {}
+        self._known: dict[Place, Extent] = {}
+        self._open: list[Place] = []
+
+    def of(self, node: Node, place: Place) -> Extent:
+        """The extent of the value at a place. Raises _Failed where it takes its own, and for what `failed` has."""
+        if place in self.failed:
+            raise _Failed(self.failed[place])
+        if place in self._open:
             raise _Failed("it takes its own value")
-        if place not in self.done:
-            self.open.append(place)
-            self.done[place] = self._resolved(node, place)
-            self.open.pop()
-        found = self.done[place]
-        if isinstance(found, _Failed):
-            raise found
-        return found
+        if len(self._open) > MOST_DEPTH:
+            raise _Failed(f"more than {MOST_DEPTH} values take each other's values")
+        if place not in self._known:
+            self._open.append(place)
+            try:
+                self._known[place] = self._found(node, place)
+            finally:
+                self._open.pop()
+        return self._known[place]
 
-    def _resolved(self, node: Node, place: Place) -> Node | _Failed:
-        try:
-            if len(self.open) > MOST_DEPTH:
-                raise _Failed(f"more than {MOST_DEPTH} values take each other's values")
-            if isinstance(node.value, str):
-                return self._bounded(Node(self._filled(node.value, place), node.where))
-            return self._container(node, place)
-        except _Failed as error:
-            return error
-
-    def _container(self, node: Node, place: Place) -> Node:
-        """A mapping or list; what fails in it is told, and left out."""
-        resolved: dict[str, Node] = {}
+    def _found(self, node: Node, place: Place) -> Extent:
+        if isinstance(node.value, str):
+            return self._text(node.value, place)
+        if not isinstance(node.value, dict | list):
+            return Extent(1, 1, 0)
         children = _children(node)
+        inner = list(self._inner(children, place))
+        return Extent(
+            1 + sum(each.values for each in inner),
+            sum(map(len, children)) + sum(each.characters for each in inner),
+            1 + max((each.depth for each in inner), default=0),
+        )
+
+    def _inner(self, children: dict[str, Node], place: Place) -> Iterator[Extent]:
         for key, child in children.items():
             try:
-                resolved[key] = self.resolve(child, (*place, key))
+                yield self.of(child, (*place, key))
             except _Failed as error:
-                self.problems.append(Problem(child.where, f"{'.'.join((*place, key))}: {error}"))
-        if len(resolved) == len(children) and all(resolved[key] is child for key, child in children.items()):
-            return node
-        return Node(resolved if isinstance(node.value, dict) else list(resolved.values()), node.where)
+                self.failed.setdefault((*place, key), str(error))
 
-    def _bounded(self, node: Node) -> Node:
-        if excess := measure(node.value, self.extents).excess:
+    def _text(self, text: str, place: Place) -> Extent:
+        if "${" not in text:
+            return Extent(1, len(text), 0)
+        from omegaconf import OmegaConf
+        from omegaconf.errors import OmegaConfBaseException
+
+        found = [match for match in INTERPOLATION.finditer(text) if len(match["escapes"]) % 2 == 0]
+        if "${" in re.sub(r"\\\$\{", "", INTERPOLATION.sub("", text)):
+            raise _Failed("a '${' needs a key and its '}', with no other '${' between them")
+        parts = [self._named(match["key"], place, whole=match[0] == text) for match in found]
+        try:
+            OmegaConf.create([text])
+        except OmegaConfBaseException as error:
+            raise _Failed(first_line(error)) from error
+        extent = Extent(
+            1 + sum(each.values for each in parts),  # a name counts: OmegaConf follows it again wherever it is taken
+            len(text) + sum(each.characters for each in parts),
+            1 + max((each.depth for each in parts), default=0),  # a chain of names is followed as deep as nested values
+        )
+        if excess := extent.excess:
             raise _Failed(f"stands for {excess}")
-        return node
+        return extent
 
-    def _filled(self, text: str, place: Place) -> object:
-        """The value of a text: that of the one key that it names, or the text with its keys' values in it."""
-        text = text.replace(ESCAPED, MARK)
-        while (found := INNERMOST.search(text)) is not None:
-            value = self._named(found[1].strip(), place)
-            if found[0] == text:
-                return value
-            if isinstance(value, dict | list):
-                raise _Failed(
-                    f"'{found[1]}' is a {'mapping' if isinstance(value, dict) else 'list'}, and no part of a text"
-                )
-            text = text[: found.start()] + _written(value).replace("${", MARK) + text[found.end() :]
-            self._bounded(Node(text, ""))
-        if "${" in text:
-            raise _Failed("a '${' has no '}'")
-        return text.replace(MARK, "${")
+    def _named(self, name: str, place: Place, whole: bool) -> Extent:
+        target = self._target(name, place)
+        node = _at(self.tree, target)
+        if isinstance(node.value, dict | list) and not whole:
+            kind = "mapping" if isinstance(node.value, dict) else "list"
+            raise _Failed(f"'{name}' is a {kind}, and no part of a text")
+        return self.of(node, target)
 
-    def _named(self, name: str, place: Place) -> object:
+    def _target(self, name: str, place: Place) -> Place:
+        """The place that a key names; the way there may lead through interpolations."""
         if ":" in name:
             raise _Failed("'${...}' names another key: no resolvers, such as oc.env, are taken")
         key = name.lstrip(".")
-        words = tuple(re.findall(r"[^.\[\]]+", key))
-        above = place[: -(len(name) - len(key))] if name != key else ()
+        words = re.findall(r"[^.\[\]]+", key)
         if not words:
             raise _Failed(f"'${{{name}}}' names no key")
-        return self._at((*above, *words), name)
+        at: Place = place[: -(len(name) - len(key))] if name != key else ()
+        for _ in range(MOST_DEPTH):
+            node = _at(self.tree, at)
+            if at and isinstance(node.value, str) and (match := INTERPOLATION.fullmatch(node.value)):
+                at = self._target(match["key"], at)
+                continue
+            if not words:
+                return at
+            if words[0] not in (children := _children(node)):
+                raise _Failed(f"there is no key '{brief(name)}'.{choose(words[0], children)}")
+            at = (*at, words.pop(0))
+            if not words:
+                return at
+        raise _Failed("it takes its own value")
 
-    def _at(self, wanted: Place, name: str) -> object:
-        """The resolved value of a place; the way there may lead through interpolations."""
-        node, final = self.tree, False
-        for depth, word in enumerate(wanted, 1):
-            children = _children(node)
-            if word not in children:
-                raise _Failed(f"there is no key '{brief(name)}'.{choose(word, children)}")
-            node = children[word]
-            if not final and (depth == len(wanted) or isinstance(node.value, str)):
-                final = isinstance(node.value, str)
-                node = self.resolve(node, wanted[:depth])
-        return node.value
+
+def _resolve(node: Node, config: object, key: str, problems: list[Problem]) -> Node:
+    """Walk the tree and OmegaConf's twin of it side by side."""
+    from omegaconf import DictConfig, ListConfig, OmegaConf
+    from omegaconf.errors import OmegaConfBaseException
+
+    assert isinstance(config, DictConfig | ListConfig)
+    children = node.value.items() if isinstance(node.value, dict) else enumerate(node.value)
+    resolved = {}
+    for index, child in children:
+        if not _interpolates(child):
+            resolved[index] = child
+            continue
+        try:
+            value = config[index]
+        except OmegaConfBaseException as error:
+            problems.append(Problem(child.where, f"{key}{index}: {first_line(error)}"))
+            continue
+        if isinstance(child.value, dict | list):
+            resolved[index] = _resolve(child, value, f"{key}{index}.", problems)
+        else:
+            resolved[index] = plant(OmegaConf.to_object(value) if OmegaConf.is_config(value) else value, child.where)
+    return Node(resolved if isinstance(node.value, dict) else list(resolved.values()), node.where)
+
+
+def _interpolates(node: Node) -> bool:
+    if isinstance(node.value, str):
+        return "${" in node.value
+    return any(map(_interpolates, _children(node).values()))
+
+
+def _without(node: Node, place: Place, failed: dict[Place, str]) -> Node:
+    """The tree less what failed."""
+    if not isinstance(node.value, dict | list):
+        return node
+    kept = {
+        key: _without(child, (*place, key), failed)
+        for key, child in _children(node).items()
+        if (*place, key) not in failed
+    }
+    return Node(kept if isinstance(node.value, dict) else list(kept.values()), node.where)
+
+
+def _at(node: Node, place: Place) -> Node:
+    for word in place:
+        node = _children(node)[word]
+    return node
 
 
 def _children(node: Node) -> dict[str, Node]:
     if isinstance(node.value, list):
         return {str(i): child for i, child in enumerate(node.value)}
     return node.value if isinstance(node.value, dict) else {}
-
-
-def _written(value: object) -> str:
-    """A scalar as YAML has it."""
-    if value is None:
-        return "null"
-    return str(value).lower() if isinstance(value, bool) else str(value)

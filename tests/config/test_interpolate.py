@@ -25,8 +25,8 @@ def test_resolves_within_mappings_and_lists_and_keeps_places() -> None:
 @pytest.mark.parametrize(
     ("text", "value"),
     [
-        ("${a.b[1]}", 5), ("${a.b.0}", 4), ("${.x}", "near"), ("${..top}", True), ("${a.${.x}}", 7),
-        ("is ${..top}, ${none}", "is true, null"), ("\\${a.b}", "${a.b}"), ("\\${${.x}}", "${near}"), ("$5", "$5"),
+        ("${a.b[1]}", 5), ("${a.b.0}", 4), ("${.x}", "near"), ("${..top}", True),
+        ("is ${..top}, ${none}", "is True, None"), ("\\${a.b}", "${a.b}"), ("\\${${.x}}", "${near}"), ("$5", "$5"),
         ("${via.near}", 7), ("${literal}!", "${x}!"), ("${ a.near }", 7),
     ],
 )  # fmt: skip
@@ -46,8 +46,9 @@ def test_keys_are_spelled_as_omegaconfs(text: str, value: object) -> None:
         ("${a}", "a.b: it takes its own value"),
         ("${}", "a.b: '${}' names no key"),
         ("${..}", "a.b: '${..}' names no key"),
-        ("${c", "a.b: a '${' has no '}'"),
-        ("c}${", "a.b: a '${' has no '}'"),
+        ("${c", "a.b: a '${' needs a key and its '}', with no other '${' between them"),
+        ("c}${", "a.b: a '${' needs a key and its '}', with no other '${' between them"),
+        ("${a.${c.0}}", "a.b: a '${' needs a key and its '}', with no other '${' between them"),
         ("x ${c}", "a.b: 'c' is a list, and no part of a text"),
         ("${c.0.x}", "a.b: there is no key 'c.0.x'."),
         ("${c[9]}", "a.b: there is no key 'c[9]'. Choose from 0."),
@@ -105,8 +106,11 @@ def test_the_whole_is_bounded() -> None:
 def test_chains_and_rings() -> None:
     forwards = {f"b{i}": f"${{b{i + 1}}}" for i in range(100)} | {"b100": 1}
     assert "b0: more than 32 values take each other's values" in resolved(forwards)[1]
-    backwards = {"b0": 1, **{f"b{i}": f"${{b{i - 1}}}" for i in range(1, 1000)}}
+    backwards = {"b0": 1, **{f"b{i}": f"${{b{i - 1}}}" for i in range(1, 31)}}
     assert resolved(backwards) == (dict.fromkeys(backwards, 1), [])
+    longer = {**backwards, "b31": "${b30}", "b32": "${b31}", "b33": "${b32}"}
+    assert any("nested deeper than 32" in text for text in resolved(longer)[1])
+    assert "more than 500 interpolations" in resolved({f"b{i}": "${b}${b}" for i in range(251)} | {"b": 1})[1][0]
     nested = {"b0": 1, **{f"b{i}": [[f"${{b{i - 1}}}"]] for i in range(1, 100)}}
     assert any("nested deeper than 32" in text for text in resolved(nested)[1])
     assert resolved({"p": "${q}", "q": "${p}"})[1] == ["p: it takes its own value", "q: it takes its own value"]

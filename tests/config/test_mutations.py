@@ -16,7 +16,7 @@ HARDEST = "bomb|5000|braces|brackets|cell|chain|long|million|axes|primes|text|ut
 @pytest.mark.parametrize(
     "words",
     [
-        ("--number", "200", "--seed", "15", "--crafted", HARDEST),
+        ("--number", "150", "--seed", "15", "--crafted", HARDEST),
         pytest.param(("--number", "0", "--crafted", "", "--plan", "20"), marks=pytest.mark.slow),
     ],
 )
