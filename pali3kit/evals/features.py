@@ -129,7 +129,7 @@ class Extractor:
         self._function, self._device = function_of(encoder), _device_of(encoder)
 
     def fit(self, image: np.ndarray) -> np.ndarray:
-        """uint8 `[H,W,3]` to `[size,size,3]`; with a crop, what has the size already is cropped too."""
+        """uint8 `[H,W,3]` or `[H,W,4]` to `[size,size,3]`; with a crop, what has the size already is cropped too."""
         return self.spec.fitted(image) if self.spec.crop == 1 else self.spec.fit(Image.fromarray(image))
 
     @torch.inference_mode()

@@ -44,7 +44,7 @@ def decode(
         data: a file's bytes, in one of `FORMATS`.
         where: what to call the picture in errors.
         most_pixels: more are refused before they are decoded, and fewer of the formats in `BYTES`.
-        upright: False leaves it as it is stored, and drops transparency: so benchmarks are read by others.
+        upright: False leaves it as it is stored, transparency too, in RGBA: what becomes of it is the encoder's to say.
         size: (height, width) of the picture as somebody drew boxes on it, perhaps smaller or larger: it tells whether
             they saw it turned, and it is then turned or not.
 

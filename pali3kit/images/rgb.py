@@ -22,16 +22,18 @@ def check_depth(image: Image.Image) -> None:
 def to_rgb(image: Image.Image, white: bool) -> Image.Image:
     """RGB. Greys of more than eight bits lose the lower ones, as Pillow's colours of 16 bits do.
 
-    What is transparent lies on white; unless `white`, its transparency is dropped.
+    What is transparent lies on white; unless `white`, it stays so, and the picture is RGBA.
     """
     if _shift(image) is not None:
         return _eight_bits(image, white).convert("RGB")
     if image.mode == "La":  # of premultiplied greys Pillow makes nothing else
         image = image.convert("LA")
-    if not (white and image.has_transparency_data):
+    if not image.has_transparency_data:
         return image.convert("RGB")
     if image.mode != "RGBA":
         image = image.convert("RGBA")
+    if not white:
+        return image
     picture = Image.new("RGB", image.size, "white")
     picture.paste(image, mask=image)
     return picture

@@ -36,7 +36,7 @@ def test_each_is_read_or_a_data_error(first: int) -> None:
                 picture = np.asarray(decode(damaged(number).data, "x", MOST, upright))
             except DataError:
                 continue
-            assert picture.dtype == np.uint8 and picture.shape == (*picture.shape[:2], 3), number
+            assert picture.dtype == np.uint8 and picture.shape[2] in ((3,) if upright else (3, 4)), number
             assert read_size(damaged(number).data, "x", upright) == picture.shape[:2], number
             read += 1
     assert 20 < read < 180

@@ -16,6 +16,7 @@ from sklearn.datasets import load_sample_image
 from timm.data import create_transform, resolve_model_data_config
 from torch.nn.functional import interpolate
 
+from pali3kit.data.sets.files import PictureFiles, Pictures
 from pali3kit.images.spec import ImageSpec
 from pali3kit.registry import VISION
 
@@ -154,6 +155,20 @@ def test_pictures_of_other_modes_become_rgb_when_the_library_makes_them_so(libra
     else:
         expected = transform(image.convert("RGB") if name.startswith("timm") else image)
     torch.testing.assert_close(prepared(spec, image), expected, atol=1e-6, rtol=0)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "LA", "P with transparency"])
+def test_a_set_of_files_gives_encoders_what_is_transparent(library, mode, tmp_path):
+    """Palettes excepted, which open_clip resizes as they are: a set gives their colours."""
+    name, spec, transform = library
+    MODES[mode]().save(tmp_path / "a.png")
+    read = PictureFiles({"test": Pictures(tmp_path, ["a.png"], tmp_path)}).image("test", 0)
+    with Image.open(tmp_path / "a.png") as image:
+        image = image.convert("RGBA") if spec.colours == "last" else image
+        if name == "transformers' ViT":
+            image = transformers.image_transforms.convert_to_rgb(image)
+        expected = transform(image.convert("RGB") if name.startswith("timm") else image)
+    torch.testing.assert_close(torch.as_tensor(spec.prepare([read])[0]), expected, atol=1e-6, rtol=0)
 
 
 def test_transparency_matters_and_arrays_may_have_it(tmp_path):

@@ -144,7 +144,8 @@ def test_a_palette_may_be_transparent() -> None:
     clear = np.asarray(image) % 2 == 0
     found = np.asarray(decode(data, "x"))
     assert (found[clear] == 255).all() and (found[~clear] == known[~clear]).all()
-    assert (np.asarray(decode(data, "x", upright=False)) == known).all()
+    kept = np.asarray(decode(data, "x", upright=False))
+    assert (kept[..., :3] == known).all() and (kept[..., 3] == np.where(clear, 0, 255)).all()
 
 
 def test_inks() -> None:
@@ -158,9 +159,9 @@ def test_inks() -> None:
 def test_premultiplied_greys() -> None:
     """A TIFF may have them, and Pillow converts them to nothing but greys that are not."""
     half = Image.new("LA", (2, 2), (200, 128)).convert("La")
-    for white, expected in ((True, 227), (False, 200)):
-        rgb = to_rgb(half, white)
-        assert rgb.mode == "RGB" and abs(rgb.getpixel((0, 0))[0] - expected) <= 1
+    for white, mode, expected in ((True, "RGB", 227), (False, "RGBA", 200)):
+        found = to_rgb(half, white)
+        assert found.mode == mode and abs(found.getpixel((0, 0))[0] - expected) <= 1
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF", "MPO"])

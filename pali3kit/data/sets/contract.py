@@ -31,7 +31,10 @@ class PictureSet(Protocol):
         ...
 
     def image(self, split: str, index: int) -> np.ndarray:
-        """uint8 `[H,W,3]`, as large as it is. Raises DataError, naming the file, where it cannot be read."""
+        """uint8 `[H,W,3]`, or `[H,W,4]` where it is transparent, as large as it is.
+
+        Raises DataError, naming the file, where it cannot be read.
+        """
         ...
 
 

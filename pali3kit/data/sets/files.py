@@ -70,7 +70,7 @@ class PictureFiles:
         return len(self.splits[split].names) if split in self.splits else 0
 
     def image(self, split: str, index: int) -> NDArray[np.uint8]:
-        """uint8 `[H,W,3]`, as large as it is, and as it is stored: what is published was measured so."""
+        """uint8 `[H,W,3]`, or `[H,W,4]` with transparency, as it is stored: what is published was measured so."""
         check_index(split, index, self.size(split))
         pictures = self.splits[split]
         return np.asarray(decode.read(pictures.folder / pictures.names[index], upright=False))

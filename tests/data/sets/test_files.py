@@ -13,6 +13,7 @@ from pali3kit.data.records import digest
 from pali3kit.data.sets.contract import CaptionedSet, LabelledSet
 from pali3kit.data.sets.files import CaptionedFiles, LabelledFiles, PictureFiles, Pictures
 from pali3kit.errors import DataError
+from pali3kit.images.spec import ImageSpec
 
 Write = Callable[..., Path]
 
@@ -52,14 +53,18 @@ def test_a_picture_twice_in_a_list_is_told(tmp_path: Path, picture: Write) -> No
 
 
 def test_pictures_are_as_they_are_stored(tmp_path: Path) -> None:
-    """What is published was measured on pictures that nobody turned, and whose transparency was dropped."""
+    """What is published was measured on pictures that nobody turned; of transparency each encoder has its own view."""
     exif = Image.Exif()
     exif[0x0112] = 6  # lies on its side
     Image.new("RGB", (20, 40)).save(tmp_path / "a.jpg", exif=exif)
     Image.new("RGBA", (8, 8), (255, 0, 0, 0)).save(tmp_path / "b.png")
     found = PictureFiles({"test": Pictures(tmp_path, ["a.jpg", "b.png"], tmp_path)})
     assert found.image("test", 0).shape == (40, 20, 3)
-    assert found.image("test", 1)[0, 0].tolist() == [255, 0, 0]
+    clear = found.image("test", 1)
+    assert clear.shape == (8, 8, 4) and clear[0, 0].tolist() == [255, 0, 0, 0]
+    assert (ImageSpec(4).fitted(clear) == [255, 0, 0]).all() and (
+        ImageSpec(4, alpha="white").fitted(clear) == 255
+    ).all()
 
 
 def test_captions_by_language(tmp_path: Path, picture: Write) -> None:
