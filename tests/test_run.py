@@ -97,7 +97,7 @@ def test_plan_and_report(calls: list[tuple[Any, ...]], tmp_path: Path) -> None:
         (["tokenizer", "a.txt", "--out", "no/b", "--vocabulary", "9"],
          "--out should be a new file in a folder that exists, not 'no/b'."),
         (["tokenizer", "a.txt", "--out", "b", "--vocabulary", "900"],
-         "reading a.txt\na.txt: cannot be read: No such file or directory"),
+         "reading a.txt\na.txt: No such file or directory"),
         (["check", "nowhere.yaml"], "nowhere.yaml: cannot be read: No such file or directory."),
         (["check", TABLE_1, "pretrian=siglip"],
          "command line: pretrian=siglip: unknown key 'pretrian'. Did you mean 'pretrain'?"),

@@ -72,7 +72,8 @@ def create_ul2(
     if weights is not None and (Path(weights) / "config.json").exists():
         said = read_t5(Path(weights))
         _demand_agreement(said, size, numbers, kind, Path(weights))
-        _demand_room(said, find_weights(Path(weights)))
+        if reads_weights():
+            _demand_room(said, find_weights(Path(weights)))
         size, numbers = None, {key: int(said[key]) for key in numbers}
         kind = {key: said[key] for key in kind}  # a YAML file always gives these, by their defaults: the file's count
     running = {"dropout": dropout, "attention": attention, "checkpointing": checkpointing}

@@ -25,6 +25,7 @@ OWN = "name: trial\nscale: tiny\nseeds: [0]\n"
 GRID = "grid: {pretrain: [classif, siglip]}\nbaseline: {pretrain: classif}\n"
 EVALUATE = "evaluate: [probe, refer]\n"
 UNION = """\
+pretrain: random
 data:
   source:
     name: union

@@ -347,8 +347,8 @@ def test_a_language_models_folder_says_its_shape(trial: Path, tmp_path: Path, pu
     with pytest.raises(ConfigError, match=r"config\.json does not describe a T5: KeyError"):
         load(trial / "x.yaml", [f"model.language={{{part}}}", *own])
     for key, value, text in (
-        ("feed_forward_proj", "gated-swish", "'gated-swish' is not known here. Did you mean 'gated-silu'"),
-        ("layer_norm_epsilon", 1e-2, "layer_norm_epsilon is 0.01, here it is 1e-06"),
+        ("feed_forward_proj", "gated-slu", "'gated-slu' is not known here. Did you mean 'gated-silu'"),
+        ("layer_norm_epsilon", 2.0, "layer_norm_epsilon is 2.0, not a number between 0 and 1"),
         ("d_model", "wide", "does not describe a T5: ValueError"),
     ):
         (tmp_path / "config.json").write_text(json.dumps({**said, key: value}))

@@ -80,7 +80,9 @@ def test_a_text_that_cannot_be_read_is_noted() -> None:
 
     source = RecordSource(Mute())
     assert len(list(source.sentences(0, 16))) == 3
-    assert (source.skips.taken(), source.skips.seen, source.skips.bad) == (["record 1: no text"], 5, 1)
+    assert (sorted(source.skips.taken()), source.skips.seen, source.skips.bad) == (
+        ["record 1: no text", "record 3: its text is empty"], 5, 2,
+    )  # fmt: skip
 
 
 def noted(bad: int, seen: int, most: float = 0.05) -> Skips:
