@@ -109,8 +109,8 @@ def test_what_is_there(cell: Cell, source: Part, changes: dict[str, Any]) -> Non
         (captions(), {**asked("caption"), "pretrain": "classif"}, "data.source",
          "pretrain 'classif' needs labels: 'tsv' has none."),
         (expressions(), {**asked("refer"), "stages.multimodal.mixture": {"refer": 1.0}}, "data.source",
-         "pretrain 'siglip' needs texts beside pictures: 'refcoco' has none; coco_captions, pairs, parquet, records, tsv, "
-         "folder have."),
+         "pretrain 'siglip' needs texts beside pictures: 'refcoco' has none; coco_captions, pairs, parquet, records, "
+         "tsv, folder have."),
         (union(a=expressions(), b=captions()), {**asked("caption"), "pretrain": "classif"}, "data.source",
          "pretrain 'classif' needs labels: 'union' has none."),
         (captions(), {**asked("caption"), "stages.masks.source": union(w=Part(name="world"))},
