@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import heapq
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from math import log, prod
 from multiprocessing.connection import wait
@@ -22,11 +22,11 @@ from safetensors import SafetensorError, safe_open
 from pali3kit import durable
 from pali3kit.catalogue import STAGE
 from pali3kit.config.digest import digest
-from pali3kit.execution.host import processor
+from pali3kit.execution.host import cores, processor
 from pali3kit.execution.manifest import Manifest, parsed
 from pali3kit.execution.process import Worker
 from pali3kit.execution.store import Store
-from pali3kit.execution.worker import Calibrated
+from pali3kit.execution.worker import Calibrated, Message, Weighing
 from pali3kit.execution.workload import cost_shape, shape, units
 from pali3kit.plan.step import Step, critical_path
 from pali3kit.training.context import Cost, Weight
@@ -91,27 +91,24 @@ class Forecast:
         }
 
     def calibrate(self, steps: Iterable[Step], workers: int, say: Callable[[str], None]) -> None:
-        """Measure, once per shape, the stages of `steps` of which nothing exact is known, `workers` at a time.
+        """Measure, once per shape, the stages of `steps` of which nothing exact is known.
 
-        They share the machine while being measured, as they will while running.
+        All are weighed first, on all cores. What fits is measured, `workers` at a time: stages share the machine while
+        being measured, as they will while running.
         """
         unknown = {cost_shape(step): step for step in steps if self.estimate(step).origin in ("rough", "unknown")}
-        pending = list(unknown.values())
-        if not pending:
+        if not unknown:
             return
-        pool = [Worker(self.store.root, self.threads) for _ in range(min(workers, len(pending)))]
+        pool: list[Worker] = []
         try:
-            while pending or any(worker.step for worker in pool):
-                for worker in (worker for worker in pool if worker.step is None and pending):
-                    worker.calibrate(pending.pop())
-                ends = {worker.connection: worker for worker in pool if worker.step}
-                for end in wait(list(ends)):
-                    self._note(ends[end], say)  # type: ignore[index]
-                for worker in [worker for worker in pool if not worker.process.is_alive()]:
-                    worker.stop()
-                    pool.remove(worker)
-                if pending and not pool:
-                    pool.append(Worker(self.store.root, self.threads))
+            rows: dict[Step, int] = {}
+            for step, message in self._answers(pool, unknown.values(), Worker.weigh, cores()):
+                rows[step] = message.rows if isinstance(message, Weighing) else 0
+                self._note(step, message, say)
+            fitting = [step for step in unknown.values() if rows[step]]
+            measured = self._answers(pool, fitting, lambda worker, step: worker.calibrate(step, rows[step]), workers)
+            for step, message in measured:
+                self._note(step, message, say)
         finally:
             for worker in pool:
                 worker.stop()
@@ -120,23 +117,47 @@ class Forecast:
         except OSError as error:  # what was measured serves this plan all the same
             say(f"{self.file} cannot be written: {error.strerror}")
 
-    def _note(self, worker: Worker, say: Callable[[str], None]) -> None:
-        for message in worker.messages():
-            step, worker.step = worker.step, None
-            if step is None:
-                continue
-            if isinstance(message, Calibrated):
-                known = asdict(message.cost) if message.cost is not None else {}
-                if message.weight is not None:
-                    known["weight"] = asdict(message.weight)
-                if known:
-                    self.calibrated[self._key(step)] = known
-                if message.unweighed:
-                    say(f"{step.label} could not be weighed before it was measured: {message.unweighed}")
-                elif message.cost is None and message.weight is not None:
-                    say(f"{step.label} is too large to be measured here: {_heavy(message.weight)}")
-            else:
-                say(f"{step.label} could not be calibrated: {getattr(message, 'reason', message)}")
+    def _answers(
+        self, pool: list[Worker], steps: Iterable[Step], ask: Callable[[Worker, Step], None], most: int
+    ) -> Iterator[tuple[Step, Message]]:
+        """Ask the workers of `pool`, `most` of them at a time, about every step; who dies is replaced."""
+        pending = list(steps)
+        while pending or any(worker.step for worker in pool):
+            busy = [worker for worker in pool if worker.step]
+            while pending and len(busy) < most:
+                worker = next((worker for worker in pool if worker.step is None), None)
+                if worker is None:
+                    worker = Worker(self.store.root, self.threads)
+                    pool.append(worker)
+                ask(worker, pending.pop())
+                busy.append(worker)
+            ends = {worker.connection: worker for worker in busy}
+            for end in wait(list(ends)):
+                worker = ends[end]  # type: ignore[index]
+                for message in worker.messages():
+                    step, worker.step = worker.step, None
+                    if step is not None:
+                        yield step, message
+            for worker in [worker for worker in pool if not worker.process.is_alive()]:
+                worker.stop()
+                pool.remove(worker)
+
+    def _note(self, step: Step, message: Message, say: Callable[[str], None]) -> None:
+        if isinstance(message, Weighing):
+            if message.weight is not None:
+                self._keep(step, {"weight": asdict(message.weight)})
+            if message.unweighed:
+                say(f"{step.label} could not be weighed before it was measured: {message.unweighed}")
+            elif message.weight is not None and not message.rows:
+                say(f"{step.label} is too large to be measured here: {_heavy(message.weight)}")
+        elif isinstance(message, Calibrated):
+            if message.cost is not None:
+                self._keep(step, asdict(message.cost))
+        else:
+            say(f"{step.label} could not be calibrated: {getattr(message, 'reason', message)}")
+
+    def _keep(self, step: Step, known: dict[str, Any]) -> None:
+        self.calibrated.setdefault(self._key(step), {}).update(known)
 
     def _learn(self, manifest: Manifest) -> None:
         try:

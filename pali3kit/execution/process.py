@@ -40,10 +40,15 @@ class Worker:
         self.step = step
         self.connection.send(("make", step))
 
-    def calibrate(self, step: Step) -> None:
-        """Start measuring what a unit of `step` costs; one Calibrated arrives on `connection`."""
+    def weigh(self, step: Step) -> None:
+        """Start finding what `step` takes without running it; one Weighing arrives on `connection`."""
         self.step = step
-        self.connection.send(("calibrate", step))
+        self.connection.send(("weigh", step))
+
+    def calibrate(self, step: Step, rows: int) -> None:
+        """Start measuring what a unit of `step` costs, on steps of so many examples; one Calibrated arrives."""
+        self.step = step
+        self.connection.send(("calibrate", step, rows))
 
     def messages(self) -> Iterator[Message]:
         """Yield what has arrived. A worker that died without a last word yields Failed."""

@@ -26,8 +26,9 @@ from pali3kit.execution.settle import reason, settle
 from pali3kit.execution.store import TRACEBACK, Store, disk_full
 from pali3kit.execution.workload import sizes
 from pali3kit.orphans import die_with
+from pali3kit.plan.plain import StageConfig
 from pali3kit.plan.step import Step
-from pali3kit.training.context import UNFINISHED, Cost, Execution, StageContext, Weight
+from pali3kit.training.context import UNFINISHED, Cost, Execution, Sizes, StageContext, Weight
 
 OUTPUT = "output.txt"
 _REPORT_SECONDS = 0.1
@@ -66,19 +67,27 @@ class Busy:
 
 @dataclass(frozen=True)
 class Calibrated:
-    """What one unit of a stage costs, and what the stage weighs; None when it cannot tell. `unweighed` says why it
-    could not be weighed.
-    """
+    """What one unit of a stage costs; None when it cannot tell."""
 
     cost: Cost | None
+
+
+@dataclass(frozen=True)
+class Weighing:
+    """What a stage weighs, None when it cannot tell; `unweighed` says why it could not be weighed. `rows` are the
+    examples of a step that can be measured here: 0 where none can.
+    """
+
     weight: Weight | None = None
     unweighed: str = ""
+    rows: int = 0
 
 
 MOST_EFFORT = 1e12  # FLOPs of the smallest call that could be timed: about 20 s on a core
 EFFORT = 3e10  # FLOPs of a call that is timed, as far as its batch can be made smaller: less than a second
-Message = Progress | Finished | Failed | Busy | Calibrated
+Message = Progress | Finished | Failed | Busy | Calibrated | Weighing
 Send = Callable[[Message], None]
+Calibration = Callable[[StageConfig, Sizes], Cost | float | None]
 
 
 def main(
@@ -90,16 +99,17 @@ def main(
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     die_with(parent, alive)
     store = Store(root)
-    jobs: dict[str, Callable[[Step], Message]] = {
+    jobs: dict[str, Callable[..., Message]] = {
         "make": lambda step: _make(step, store, threads, execution, connection.send),
-        "calibrate": lambda step: _calibrate(step, threads),
+        "weigh": lambda step: _weigh(step, threads),
+        "calibrate": lambda step, rows: _calibrate(step, rows, threads),
     }
     while True:
         try:
-            job, step = connection.recv()
+            job, *arguments = connection.recv()
         except EOFError:
             return
-        connection.send(jobs[job](step))
+        connection.send(jobs[job](*arguments))
 
 
 def _make(step: Step, store: Store, threads: int, execution: Execution, send: Send) -> Message:
@@ -151,35 +161,55 @@ def _made_with(execution: Execution) -> dict[str, str]:
     return described(execution.precision) | spread
 
 
-def _calibrate(step: Step, threads: int) -> Message:
+def _weigh(step: Step, threads: int) -> Message:
+    """What a step takes, without memory or time: what could not be weighed is measured whole."""
     with _output_to(Path(os.devnull)):
-        calibrate = getattr(import_module(STAGE.find(step.kind).target), "calibrate", None)
+        calibrate = _calibration(step)
+        if calibrate is None:
+            return Weighing()
+        settle(threads, step.seed)
+        from pali3kit.nn.unread import unread
+        from pali3kit.training.weighing import available, batch_of, rehearse
+
+        batch = batch_of(step.config)
+        try:
+            with unread():
+                weight = rehearse(calibrate, step.config, sizes(step))
+        except Exception as error:
+            return Weighing(None, reason(error), batch)
+        if weight is None:
+            return Weighing(rows=batch)
+        each = weight.effort / batch
+        if weight.state > available() or each > MOST_EFFORT:
+            return Weighing(weight)
+        return Weighing(weight, rows=min(batch, max(1, int(EFFORT // max(1, each)))))
+
+
+def _calibrate(step: Step, rows: int, threads: int) -> Message:
+    """What a unit costs, measured on steps of so many examples."""
+    with _output_to(Path(os.devnull)):
+        calibrate = _calibration(step)
         if calibrate is None:
             return Calibrated(None)
         settle(threads, step.seed)
         from pali3kit.nn.unread import unread
-        from pali3kit.training.weighing import available, batch_of, of_batch, rehearse
+        from pali3kit.training.weighing import batch_of, of_batch
 
-        weight, unweighed, batch = None, "", batch_of(step.config)
-        with unread():
-            try:
-                weight = rehearse(calibrate, step.config, sizes(step))
-            except Exception as error:
-                unweighed = reason(error)
-            rows = batch
-            if weight is not None:
-                each = weight.effort / batch
-                if weight.state > available() or each > MOST_EFFORT:
-                    return Calibrated(None, weight)
-                rows = min(batch, max(1, int(EFFORT // max(1, each))))
-            try:
+        try:
+            with unread():
                 cost = calibrate(of_batch(step.config, rows), sizes(step))
-            except Exception as error:
-                return Failed(reason(error))
+        except Exception as error:
+            return Failed(reason(error))
     if cost is None:
-        return Calibrated(None, None, unweighed)
+        return Calibrated(None)
     told = cost if isinstance(cost, Cost) else Cost(float(cost))
-    return Calibrated(replace(told, seconds=told.seconds + told.step / batch, step=0.0), weight, unweighed)
+    return Calibrated(replace(told, seconds=told.seconds + told.step / batch_of(step.config), step=0.0))
+
+
+def _calibration(step: Step) -> Calibration | None:
+    """What measures a kind of stage; None where nothing does."""
+    found: Calibration | None = getattr(import_module(STAGE.find(step.kind).target), "calibrate", None)
+    return found
 
 
 class _Clock:

@@ -14,10 +14,10 @@ from safetensors.numpy import save_file
 from pali3kit.execution import estimates
 from pali3kit.execution.estimates import Forecast, count_parameters, simulate
 from pali3kit.execution.store import Store
-from pali3kit.execution.worker import Calibrated
+from pali3kit.execution.worker import Calibrated, Weighing
 from pali3kit.plan.graph import build
 from pali3kit.plan.step import Step
-from pali3kit.training.context import Cost
+from pali3kit.training.context import Cost, Weight
 
 
 def store_of(experiment):
@@ -105,13 +105,17 @@ class Measured:
         self.connection, self.theirs = Pipe()
         self.process, self.step = SimpleNamespace(is_alive=lambda: True), None
 
-    def calibrate(self, step):
+    def weigh(self, step):
         self.step = step
-        self.theirs.send("done")
+        self.theirs.send(Weighing(Weight(3, 12), rows=2))
+
+    def calibrate(self, step, rows):
+        assert rows == 2
+        self.step = step
+        self.theirs.send(Calibrated(Cost(0.5)))
 
     def messages(self):
-        self.connection.recv()
-        yield Calibrated(Cost(0.5))
+        yield self.connection.recv()
 
     def stop(self):
         self.connection.close()
@@ -126,5 +130,5 @@ def test_a_disk_without_room_for_calibrations_stops_no_plan(experiment, monkeypa
     forecast, said = Forecast(Store(Path(experiment.runtime.store)), 1), []
     step = build(experiment).steps[0]
     forecast.calibrate([step], 1, said.append)
-    assert forecast.estimate(step).origin == "calibrated"
+    assert forecast.estimate(step).origin == "calibrated" and forecast.estimate(step).weight == Weight(3, 12)
     assert said == [f"{forecast.file} cannot be written: No space left on device"]

@@ -14,7 +14,7 @@ from pali3kit.catalogue import STAGE
 from pali3kit.errors import StageError
 from pali3kit.execution import worker
 from pali3kit.execution.store import Store
-from pali3kit.execution.worker import Busy, Calibrated, Failed, Finished, Progress
+from pali3kit.execution.worker import Busy, Calibrated, Failed, Finished, Progress, Weighing
 from pali3kit.plan.step import Step
 from pali3kit.training.context import Cost, Execution, Sizes
 
@@ -133,7 +133,7 @@ def test_calibration_asks_the_stages_module(stage, answer, cost):
         return answer
 
     stage(None, calibrate)
-    assert worker._calibrate(STEP, 1) == Calibrated(cost)
+    assert worker._calibrate(STEP, 1, 1) == Calibrated(cost)
     assert asked[-1] == (STEP.config, Sizes(masks={"name": "vqvae"}))
     stage(None)
-    assert worker._calibrate(STEP, 1) == Calibrated(None)
+    assert (worker._weigh(STEP, 1), worker._calibrate(STEP, 1, 1)) == (Weighing(), Calibrated(None))

@@ -21,7 +21,7 @@ from pali3kit.config.schema import Runtime
 from pali3kit.config.stages import LanguagePretraining, Transfer, VisionPretraining
 from pali3kit.execution.estimates import Estimate
 from pali3kit.execution.forecast import _bytes
-from pali3kit.execution.worker import EFFORT, Calibrated, _calibrate
+from pali3kit.execution.worker import EFFORT, Calibrated, Weighing, _calibrate, _weigh
 from pali3kit.language.ul2 import UL2
 from pali3kit.models.pali import PaLI
 from pali3kit.nn.unread import unread
@@ -95,8 +95,8 @@ def test_a_stage_that_does_not_fit_is_not_measured(monkeypatch: pytest.MonkeyPat
     tokenizer = Step("tokenizer", "tokenizer", Loose({"vocabulary": 250_000}))
     step = Step("vision", "vision", G_14, parents={"tokenizer": tokenizer})
     monkeypatch.setattr(weighing, "available", lambda: 8_000_000_000)
-    message = _calibrate(step, 1)
-    assert isinstance(message, Calibrated) and message.cost is None
+    message = _weigh(step, 1)
+    assert isinstance(message, Weighing) and message.rows == 0
     assert message.weight is not None and message.weight.tokens == 256 + 64
 
 
@@ -202,8 +202,8 @@ def test_a_plan_of_a_part_with_weights_knows_that_it_does_not_fit(monkeypatch: p
     config = replace(G_14, vision={**G_14.vision, "weights": "nowhere.npz"})
     step = Step("vision", "vision", config, parents={"tokenizer": Step("tokenizer", "t", Loose({"vocabulary": 250}))})
     monkeypatch.setattr(weighing, "available", lambda: 8_000_000_000)
-    message = _calibrate(step, 1)
-    assert isinstance(message, Calibrated) and message.cost is None and message.weight is not None
+    message = _weigh(step, 1)
+    assert isinstance(message, Weighing) and message.rows == 0 and message.weight is not None
     need = _bytes(step, Estimate(None, "its shapes", weight=message.weight), Runtime(memory=8.0))
     assert need is not None and need > 8 << 30
 
@@ -216,7 +216,8 @@ def test_what_could_not_be_weighed_is_measured_and_told(monkeypatch: pytest.Monk
 
     monkeypatch.setattr(language, "calibrate", calibrate)
     step = Step("language", "language", PRETRAINED)
-    assert _calibrate(step, 1) == Calibrated(Cost(0.25), None, "RuntimeError: no meta kernel")
+    assert _weigh(step, 1) == Weighing(None, "RuntimeError: no meta kernel", rows=32)
+    assert _calibrate(step, 32, 1) == Calibrated(Cost(0.25))
 
 
 def test_the_batch_of_what_is_measured_is_a_part_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -230,8 +231,10 @@ def test_the_batch_of_what_is_measured_is_a_part_of_the_whole(monkeypatch: pytes
         return Cost(0.5, step=64.0)
 
     monkeypatch.setattr(language, "calibrate", calibrate)
-    message = _calibrate(Step("language", "language", PRETRAINED), 1)
-    assert rows == [10] and isinstance(message, Calibrated) and message.cost == Cost(0.5 + 64.0 / 32)
+    step = Step("language", "language", PRETRAINED)
+    found = _weigh(step, 1)
+    assert isinstance(found, Weighing) and found.rows == 10
+    assert _calibrate(step, found.rows, 1) == Calibrated(Cost(0.5 + 64.0 / 32)) and rows == [10]
 
 
 def test_some_memory_is_free() -> None:
