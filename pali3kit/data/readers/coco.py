@@ -9,9 +9,9 @@ from pali3kit.data.fields import field, shown
 from pali3kit.data.folder import PICTURES
 from pali3kit.data.readers.left_out import LeftOut, Located
 from pali3kit.errors import DataError
+from pali3kit.images.decode import Size
 
 Id = int | str
-Size = tuple[int, int]  # height, width
 
 YEARS = ("train2014", "val2014", "test2015", "test2014")  # whose names begin with COCO_; a number is one picture in all
 MOST_SIDE = 1_000_000

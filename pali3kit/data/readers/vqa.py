@@ -87,12 +87,14 @@ class VqaReader(Files):
         file, folder = str(self.files[1]), content.get("data_subtype")
         answers = by_id(self.left, mapping(read_json(self.files[1]), file), "annotations", file, "question_id")
         questions = by_id(self.left, content, "questions", str(self.path), "question_id")
+        before = self.left.faults
         for number, (where, question) in questions.items():
             names = self._names(question, where, folder if isinstance(folder, str) else "")
             at, said = answers.get(number, (f"{where}: question_id {number} is not in {file}", {}))
             if names is not None:
                 wrong = _elsewhere(question, where, said, at)
                 yield _Entry(where, question, names, *((wrong, {}) if wrong else (at, said)))
+        self.left.judge(before, len(questions))
         for number, (where, _) in answers.items():
             if number not in questions:
                 self.left.note(f"an answer to a question that {self.path} does not have", where)
