@@ -11,9 +11,9 @@ from typing import NamedTuple
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import each, field, mapping, read_json, read_lines
 from pali3kit.data.lines import find_files
-from pali3kit.data.reader import Files, existing, picture_in
+from pali3kit.data.reader import existing, picture_in
 from pali3kit.data.readers.coco import Id, Size, by_id, coco_files, identity, size_of
-from pali3kit.data.readers.left_out import LeftOut, Located, good, usable
+from pali3kit.data.readers.left_out import LeavingOut, Located, good, usable
 from pali3kit.data.record import Record
 from pali3kit.errors import DataError, choose
 from pali3kit.registry import SOURCE
@@ -35,7 +35,7 @@ class _Known(NamedTuple):
     captions: tuple[str, ...]
 
 
-class CocoCaptionsReader(Files):
+class CocoCaptionsReader(LeavingOut):
     """Pictures with captions of one of three formats, told apart by their fields:
 
     - Karpathy's `dataset_coco.json`, `dataset_flickr30k.json`, `dataset_flickr8k.json`: `images[]: filename, split,
@@ -57,11 +57,6 @@ class CocoCaptionsReader(Files):
         super().__init__(existing(path), *translated)
         self.path, self.images, self.split = self.files[0], existing(images, "folder"), split
         self.translated: Sequence[Path] = translated
-        self.left = LeftOut()
-
-    @property
-    def damages(self) -> Sequence[str]:
-        return self.left.told()
 
     @cached_property
     def pictures(self) -> list[_Known | DataError]:

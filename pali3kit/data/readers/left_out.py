@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from pali3kit.data.fields import field, shown
+from pali3kit.data.reader import Files
 from pali3kit.errors import DataError
 
 MOST = 0.05  # of the entries of a list: past that it is another format, or damaged
@@ -72,6 +74,18 @@ class LeftOut:
         if wrong > MOST * seen:
             others = f" So are {wrong - 1} more of {seen}." if wrong > 1 else ""
             raise DataError(f"{self._faults[before]}{others}")
+
+
+class LeavingOut(Files):
+    """Files of which something may be `left` out, which is told."""
+
+    def __init__(self, *files: Path) -> None:
+        super().__init__(*files)
+        self.left = LeftOut()
+
+    @property
+    def damages(self) -> Sequence[str]:
+        return self.left.told()
 
 
 def usable(found: list[T | DataError], none: str) -> list[T | DataError]:

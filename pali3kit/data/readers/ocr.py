@@ -9,9 +9,9 @@ from typing import NamedTuple
 
 from pali3kit.data.annotated import WORDS, AnnotatedSource
 from pali3kit.data.fields import each, field, mapping, numbers, read_json, typed
-from pali3kit.data.reader import Files, existing, picture_in
+from pali3kit.data.reader import existing, picture_in
 from pali3kit.data.readers.coco import MOST_SIDE, TYPES, Id, Size, by_id, coco_files, identity, side
-from pali3kit.data.readers.left_out import LeftOut, Located, good, usable
+from pali3kit.data.readers.left_out import LeavingOut, Located, good, usable
 from pali3kit.data.record import Record, Word
 from pali3kit.data.task import Box
 from pali3kit.errors import DataError
@@ -30,7 +30,7 @@ class _Known(NamedTuple):
     words: tuple[Word, ...]
 
 
-class OcrReader(Files):
+class OcrReader(LeavingOut):
     """Pictures with legible words, in one of two layouts, told apart by their fields:
 
     - TextOCR and COCO-Text: `imgs: {id: {file_name, width, height, set}}`, `anns: {id: {image_id, bbox (x, y, width,
@@ -45,11 +45,6 @@ class OcrReader(Files):
     def __init__(self, path: str, images: str, split: str | None = None) -> None:
         super().__init__(existing(path))
         self.path, self.images, self.split = self.files[0], existing(images, "folder"), split
-        self.left = LeftOut()
-
-    @property
-    def damages(self) -> Sequence[str]:
-        return self.left.told()
 
     @cached_property
     def pictures(self) -> list[_Known | DataError]:

@@ -11,9 +11,9 @@ from typing import NamedTuple
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import each, field, mapping, read_json, typed
 from pali3kit.data.folder import PICTURES
-from pali3kit.data.reader import Files, existing, picture_in
+from pali3kit.data.reader import existing, picture_in
 from pali3kit.data.readers.coco import TYPES, by_id, coco_files, identity
-from pali3kit.data.readers.left_out import LeftOut, good, usable
+from pali3kit.data.readers.left_out import LeavingOut, good, usable
 from pali3kit.data.record import Asked, Record
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
@@ -33,7 +33,7 @@ class _Entry(NamedTuple):
     answers: Mapping[str, object]  # empty where there are none, and then the place says why
 
 
-class VqaReader(Files):
+class VqaReader(LeavingOut):
     """Pictures with their questions, in one of three layouts, told apart by their fields:
 
     - VQAv2, OKVQA: `questions[]: question_id, image_id, question` and, in the file `annotations`, `annotations[]:
@@ -57,11 +57,6 @@ class VqaReader(Files):
         super().__init__(existing(path), *([existing(annotations)] if annotations else []))
         self.path, self.images, self.language = self.files[0], existing(images, "folder"), language
         self.single = single
-        self.left = LeftOut()
-
-    @property
-    def damages(self) -> Sequence[str]:
-        return self.left.told()
 
     @cached_property
     def pictures(self) -> list[Known | DataError]:
