@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from pali3kit.data.fields import field, shown
 from pali3kit.data.folder import PICTURES
@@ -47,6 +47,19 @@ def by_id(left: LeftOut, record: Mapping[str, object], name: str, where: str, ke
             raise DataError(f"{at}: '{key}' {number} is that of {found[number][0]} too.")
         found[number] = at, entry
     return found
+
+
+def on_pictures(left: LeftOut, entries: Iterable[Located], pictures: Container[Id]) -> Iterator[tuple[Id, Located]]:
+    """Entries, each with the picture that it is on; one that is on none of the file's is left out."""
+    for where, entry in entries:
+        try:
+            picture = identity(entry, "image_id", where)
+            if picture not in pictures:
+                raise DataError(f"{where}: 'image_id' {picture} is no picture of the file.")
+        except DataError as error:
+            left.fault(error)
+            continue
+        yield picture, (where, entry)
 
 
 def side(image: Mapping[str, object], name: str, where: str) -> int:

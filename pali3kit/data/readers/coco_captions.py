@@ -12,7 +12,7 @@ from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import each, field, mapping, read_json, read_lines
 from pali3kit.data.lines import find_files
 from pali3kit.data.reader import existing, picture_in
-from pali3kit.data.readers.coco import Id, Size, by_id, coco_files, identity, size_of
+from pali3kit.data.readers.coco import Id, Size, by_id, coco_files, identity, on_pictures, size_of
 from pali3kit.data.readers.left_out import LeavingOut, Located, good, usable
 from pali3kit.data.record import Record
 from pali3kit.errors import DataError, choose
@@ -88,14 +88,9 @@ class CocoCaptionsReader(LeavingOut):
     def _coco(self, content: Mapping[str, object]) -> Iterator[_Known | DataError]:
         images = by_id(self.left, content, "images", str(self.path))
         said: dict[Id, list[Located]] = defaultdict(list)
-        for where, caption in self.left.sound(content, "annotations", str(self.path)):
-            try:
-                number = identity(caption, "image_id", where)
-                if number not in images:
-                    raise DataError(f"{where}: 'image_id' {number} is no picture of the file.")
-                said[number].append((where, caption))
-            except DataError as error:
-                self.left.fault(error)
+        annotations = self.left.sound(content, "annotations", str(self.path))
+        for number, located in on_pictures(self.left, annotations, images):
+            said[number].append(located)
         for number, (where, image) in images.items():
             try:
                 size = size_of(image, where) if "height" in image and "width" in image else None

@@ -10,7 +10,7 @@ from typing import NamedTuple
 from pali3kit.data.annotated import WORDS, AnnotatedSource
 from pali3kit.data.fields import each, field, mapping, numbers, read_json, typed
 from pali3kit.data.reader import existing, picture_in
-from pali3kit.data.readers.coco import MOST_SIDE, TYPES, Id, Size, by_id, coco_files, identity, side
+from pali3kit.data.readers.coco import MOST_SIDE, TYPES, Id, Size, by_id, coco_files, identity, on_pictures, side
 from pali3kit.data.readers.left_out import LeavingOut, Located, good, usable
 from pali3kit.data.record import Record, Word
 from pali3kit.data.task import Box
@@ -63,14 +63,9 @@ class OcrReader(LeavingOut):
                 raise DataError(f"{located[0]}: its id is that of {images[number][1][0]} too.")
             images[number] = key, located
         words: dict[Id, list[Located]] = defaultdict(list)
-        for _, (where, seen) in self.left.sound_items(content, "anns", str(self.path)):
-            try:
-                number = identity(seen, "image_id", where)
-                if number not in images:
-                    raise DataError(f"{where}: 'image_id' {number} is no picture of the file.")
-                words[number].append((where, seen))
-            except DataError as error:
-                self.left.fault(error)
+        entries = (located for _, located in self.left.sound_items(content, "anns", str(self.path)))
+        for number, located in on_pictures(self.left, entries, images):
+            words[number].append(located)
         for number, (name, (where, image)) in images.items():
             try:
                 if self.split is None or field(image, "set", str, where) == self.split:
