@@ -12,10 +12,11 @@ from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import each, field, mapping, read_json, read_lines
 from pali3kit.data.lines import find_files
 from pali3kit.data.reader import existing, picture_in
-from pali3kit.data.readers.coco import Id, Size, by_id, coco_files, identity, on_pictures, size_of
+from pali3kit.data.readers.coco import Id, by_id, coco_files, identity, on_pictures, size_of
 from pali3kit.data.readers.left_out import LeavingOut, Located, good, usable
 from pali3kit.data.record import Record
 from pali3kit.errors import DataError, choose
+from pali3kit.images.decode import Size
 from pali3kit.registry import SOURCE
 
 SPLITS = {"train": ("train", "restval"), "test": ("test",)}

@@ -12,13 +12,14 @@ from pathlib import Path
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import field, mapping, numbers, read_json, shown
 from pali3kit.data.reader import Files, existing, picture_in
-from pali3kit.data.readers.coco import Id, Size, by_id, coco_files, identity, on_pictures, size_of
+from pali3kit.data.readers.coco import Id, by_id, coco_files, identity, on_pictures, size_of
 from pali3kit.data.readers.coco_masks import read_mask
 from pali3kit.data.readers.left_out import LeftOut
 from pali3kit.data.readers.refs import held_out_pictures, sets_in
 from pali3kit.data.record import Record, Thing
 from pali3kit.data.task import Box
 from pali3kit.errors import DataError
+from pali3kit.images.decode import Size
 from pali3kit.registry import SOURCE
 
 

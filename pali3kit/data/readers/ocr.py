@@ -10,11 +10,12 @@ from typing import NamedTuple
 from pali3kit.data.annotated import WORDS, AnnotatedSource
 from pali3kit.data.fields import each, field, mapping, numbers, read_json, typed
 from pali3kit.data.reader import existing, picture_in
-from pali3kit.data.readers.coco import MOST_SIDE, TYPES, Id, Size, by_id, coco_files, identity, on_pictures, side
+from pali3kit.data.readers.coco import MOST_SIDE, TYPES, Id, by_id, coco_files, identity, on_pictures, side
 from pali3kit.data.readers.left_out import LeavingOut, Located, good, usable
 from pali3kit.data.record import Record, Word
 from pali3kit.data.task import Box
 from pali3kit.errors import DataError
+from pali3kit.images.decode import Size
 from pali3kit.registry import SOURCE
 
 ILLEGIBLE = "."  # TextOCR's word for what nobody could read

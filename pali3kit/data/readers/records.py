@@ -10,12 +10,12 @@ from pali3kit.data.annotated import WORDS, AnnotatedSource
 from pali3kit.data.fields import each, field, mapping, numbers, parsed, typed
 from pali3kit.data.lines import Lines
 from pali3kit.data.reader import Files, existing, picture_in
-from pali3kit.data.readers.coco import Size, size_of
+from pali3kit.data.readers.coco import size_of
 from pali3kit.data.readers.coco_instances import whole_box
 from pali3kit.data.record import Asked, Record, Thing, Word
 from pali3kit.data.task import Box
 from pali3kit.errors import DataError, choose
-from pali3kit.images.decode import read_size
+from pali3kit.images.decode import Size, read_size
 from pali3kit.registry import SOURCE
 
 TOLD = ("caption", "captions", "questions", "things", "words")
