@@ -153,6 +153,8 @@ def _held_out(source: Source, config: Config, count: int) -> list[Example]:
 def _readable(examples: Sequence[Example], sight: Sight, skips: Skips | None) -> list[Example]:
     """Those whose pictures can be read; others are noted, but for those that the stage `features` has listed."""
     good: list[Example] = []
+    if skips is not None:
+        skips.count_anew()
     for example in examples:
         if example.image in sight.bad:
             continue

@@ -90,7 +90,7 @@ class LeavingOut(Files):
 
 def usable(found: list[T | DataError], none: str) -> list[T | DataError]:
     """Records, or what is wrong with them, as they are. Raises DataError, the first one's, where not one is good."""
-    if not any(not isinstance(one, DataError) for one in found):
+    if all(isinstance(one, DataError) for one in found):
         raise DataError(str(next(iter(found), none)))
     return found
 

@@ -24,13 +24,16 @@ ANSWERS = ("answers", "direct_answers")  # the second are A-OKVQA's
 
 
 class _Entry(NamedTuple):
-    """A question's place and fields, the names of its picture, and the place and fields of its answers."""
+    """A question's place and fields, the names of its picture, the place and fields of its answers, and what is wrong
+    with these.
+    """
 
     where: str
     question: Mapping[str, object]
     names: Names
     at: str
-    answers: Mapping[str, object]  # empty where there are none, and then the place says why
+    answers: Mapping[str, object]
+    wrong: str = ""
 
 
 class VqaReader(LeavingOut):
@@ -85,10 +88,13 @@ class VqaReader(LeavingOut):
         before = self.left.faults
         for number, (where, question) in questions.items():
             names = self._names(question, where, folder if isinstance(folder, str) else "")
-            at, said = answers.get(number, (f"{where}: question_id {number} is not in {file}", {}))
-            if names is not None:
-                wrong = _elsewhere(question, where, said, at)
-                yield _Entry(where, question, names, *((wrong, {}) if wrong else (at, said)))
+            if names is None:
+                continue
+            if number not in answers:
+                yield _Entry(where, question, names, file, {}, f"{where}: question_id {number} is not in {file}")
+                continue
+            at, said = answers[number]
+            yield _Entry(where, question, names, at, said, _elsewhere(question, where, said, at))
         self.left.judge(before, len(questions))
         for number, (where, _) in answers.items():
             if number not in questions:
@@ -170,8 +176,8 @@ def _files(name: str) -> Iterator[str]:
 
 def _answers(entry: _Entry) -> tuple[str, ...]:
     """All answers, the most usual first and empty ones last; each is a text, or a mapping with an `answer`."""
-    if not entry.answers:
-        raise DataError(entry.at)
+    if entry.wrong:
+        raise DataError(entry.wrong)
     given = next((name for name in ANSWERS if name in entry.answers), ANSWERS[0])
     said = []
     for number, answer in enumerate(field(entry.answers, given, list, entry.at)):
