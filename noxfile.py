@@ -14,6 +14,8 @@ nox.options.reuse_existing_virtualenvs = True
 
 HEAVY = Path(".nox/dev").resolve()  # one environment for all sessions that need torch: it is several GB
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
+ON_REQUEST = ("_", "damage_", "fuzz_", "kill", "same_bytes", "sweep_")
+"""How the names of scripts begin that are no benchmarks: parts of others, and trials that take hours or arguments."""
 
 
 def install(session: nox.Session) -> None:
@@ -63,7 +65,8 @@ def docs(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def bench(session: nox.Session) -> None:
-    """Measure; one thread, so that figures compare. `nox -s bench -- speed/NAME.py` runs one."""
+    """Measure; one thread, so that figures compare. `nox -s bench -- speed/NAME.py` runs one, also one on request."""
     install(session)
-    for script in session.posargs or sorted(map(str, Path("speed").glob("*.py"))):
+    scripts = [path for path in sorted(Path("speed").glob("*.py")) if not path.name.startswith(ON_REQUEST)]
+    for script in session.posargs or map(str, scripts):
         run(session, "python", script)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from io import BufferedIOBase
 from pathlib import Path
 
@@ -20,11 +22,21 @@ def write(path: Path, data: bytes) -> None:
     """
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
-        partial.write_bytes(data)
-        publish(partial, path)
+        with removed_on_failure(partial):
+            partial.write_bytes(data)
+            publish(partial, path)
     except OSError as error:
-        partial.unlink(missing_ok=True)
         raise OSError(error.errno, error.strerror, str(path)) from error
+
+
+@contextmanager
+def removed_on_failure(unfinished: Path) -> Iterator[None]:
+    """While a file is written: where that fails, a disk that is full gets its room back."""
+    try:
+        yield
+    except Exception:
+        unfinished.unlink(missing_ok=True)
+        raise
 
 
 def publish(partial: Path, path: Path) -> None:

@@ -18,7 +18,7 @@ from pali3kit.config.grid import points
 from pali3kit.config.kinds import exists, keys
 from pali3kit.config.load import load
 from pali3kit.config.paths import in_full
-from pali3kit.config.schema import Experiment
+from pali3kit.config.schema import Experiment, Runtime
 from pali3kit.described import described
 from pali3kit.errors import Pali3Error, choose, nearest
 from pali3kit.streams import lasting
@@ -184,7 +184,7 @@ def _report(arguments: list[str], _: list[str]) -> int:
 
 
 def _verify(arguments: list[str], overrides: list[str]) -> int:
-    place = Path(arguments[0] if arguments else "runs/store")
+    place = Path(arguments[0] if arguments else Runtime().store)
     if not place.exists():
         raise UsageError(f"no store, run folder or experiment '{place}'.")
     experiment = load(place, overrides) if place.is_file() else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import shlex
@@ -145,6 +146,16 @@ def test_the_union_of_the_data_guide_checks(
     assert main(["check", "real.yaml"]) == 2
     told = "real.yaml:19: stages.multimodal.mixture: unknown task 'cc3n.splitcap'. Did you mean 'cc3m.splitcap'?"
     assert capsys.readouterr().err == f"{told}\n"
+
+
+def test_scripts_that_are_no_benchmarks_are_told_and_left_out() -> None:
+    """`nox -s bench` would run them for hours."""
+    tree = ast.parse((ROOT / "noxfile.py").read_text(encoding="utf-8"))
+    values = {ast.unparse(node.targets[0]): node.value for node in tree.body if isinstance(node, ast.Assign)}
+    begin = ast.literal_eval(values["ON_REQUEST"])
+    left_out = {path.name for path in (ROOT / "speed").glob("[!_]*.py") if path.name.startswith(begin)}
+    table = (ROOT / "docs" / "speed.md").read_text().partition("Some scripts")[2].partition("[plan.py]")[0]
+    assert left_out == set(re.findall(r"^\| \[(\w+\.py)\]", table, re.MULTILINE))
 
 
 def test_every_experiment_has_a_page() -> None:

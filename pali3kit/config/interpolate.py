@@ -33,7 +33,8 @@ def interpolate(tree: Node, problems: list[Problem]) -> Node:
     from omegaconf import OmegaConf  # only files that interpolate pay for the import
 
     measured = _Measured(tree)
-    if excess := _many(tree) or measured.of(tree, ()).excess:
+    excess = f"more than {MOST} interpolations" if _count(tree) > MOST else measured.of(tree, ()).excess
+    if excess:
         problems.append(Problem(tree.where, f"the experiment is {excess}."))
         return Node({}, tree.where)
     for place, why in measured.failed.items():
@@ -41,11 +42,6 @@ def interpolate(tree: Node, problems: list[Problem]) -> Node:
     sound = _without(tree, (), measured.failed)
     config = OmegaConf.create(plain(sound))  # type: ignore[call-overload]  # it is a mapping, as a tree is
     return _resolve(sound, config, "", problems)
-
-
-def _many(node: Node) -> str:
-    """What there is too much of before anything is measured; "" where there is not."""
-    return f"more than {MOST} interpolations" if _count(node) > MOST else ""
 
 
 def _count(node: Node) -> int:

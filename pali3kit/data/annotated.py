@@ -44,7 +44,7 @@ class Described:
         try:
             return record.picture()
         except DataError as error:
-            raise DataError(f"{record.name}: {str(error).removeprefix(f'{record.name}: ')}") from error
+            raise DataError(_told_of(record, error)) from error
 
     def text(self, number: int) -> str:
         captions = [text for texts in self.reader.record(number).captions.values() for text in texts]

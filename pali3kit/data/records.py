@@ -82,6 +82,12 @@ class Skips:
         if len(self._first) > 1 or not self.most:
             self._judge(self.seen)
 
+    def count_anew(self) -> None:
+        """Judge what was looked at, and count by itself what is looked at next: records, then their pictures."""
+        self.judge()
+        self.seen = self.bad = 0
+        self._first.clear()
+
     def _judge(self, of: int) -> None:
         if self.bad > self.most * of:
             raise TooManyBad(

@@ -84,6 +84,7 @@ def demand_examples(steps: Sequence[Step]) -> None:
         source = sources[named]
         if source.skips is None:  # its content is made, and sure to be whole
             continue
+        source.skips.most = 1.0  # the share of bad ones is judged where they are measured
         try:
             scorable(column, benchmark_examples(source, column, bins, test, BENCHMARK.find(column).fewest, task))
         except DataError as error:

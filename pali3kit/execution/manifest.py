@@ -76,6 +76,8 @@ def _judge(manifest: Manifest, data: bytes) -> None:
         raise ValueError(f"no {missing[0]!r}")
     if not isinstance(manifest["files"], dict) or not isinstance(manifest["host"], dict):
         raise ValueError("its files or its host are no mapping")
+    if not all(isinstance(size, int) for size in manifest["files"].values()):
+        raise ValueError("a file's size is no whole number")
     if SEAL in manifest or DIGESTS in manifest:
         unsealed = {key: value for key, value in manifest.items() if key != SEAL}
         if sealed(unsealed) != data:

@@ -30,7 +30,7 @@ BYTES = {"JPEG2000": 25, "AVIF": 20, "WEBP": 18}
 """Of memory for a pixel on that way, as measured (speed/fuzz_pictures.py); of the other formats `MOST_PIXELS` fit."""
 ORIENTATION = 0x0112  # EXIF: from 5 on, the picture lies on its side
 SIDEWAYS = (5, 6, 7, 8)
-Size = tuple[int, int]
+Size = tuple[int, int]  # height, width
 
 
 def decode(

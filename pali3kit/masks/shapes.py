@@ -14,7 +14,7 @@ import numpy as np
 from pali3kit.errors import DataError
 
 FINE = 5  # edges are followed on a grid so many times finer than pixels
-MOST_PIXELS = 100_000_000  # as of pictures: what a file says of its size must not cost gigabytes
+MOST_PIXELS = 100_000_000  # no picture that is read has more; what a file says of its size must not cost gigabytes
 MOST_CROSSINGS = 1 << 22  # of edges and columns of pixels: what fills a picture with edges is no shape
 LONGEST = 60  # bits of a run's length
 

@@ -23,13 +23,12 @@ from torch import Tensor
 from pali3kit.errors import DataError
 from pali3kit.metrics.demands import demand_references, demand_texts
 from pali3kit.metrics.gathered import Gathered
-from pali3kit.metrics.ngrams import Grams, Ints, Tokenize, count_ngrams, distinct, lengths_of, match, whitespace
+from pali3kit.metrics.ngrams import ORDERS, Grams, Ints, Tokenize, count_ngrams, distinct, lengths_of, match, whitespace
 from pali3kit.metrics.ptb import ptb_tokenize
 
 __all__ = ["CIDEr", "Tokenize", "cider", "whitespace"]
 
 FEWEST = 2  # images: of one alone every weight is 0
-ORDERS = 4
 SIGMA = 6.0
 
 
@@ -89,7 +88,7 @@ def _scores(texts: Sequence[Sequence[str]], numbers: Ints, others: Ints | None) 
         similar += np.divide(dots, norms, out=np.zeros(references), where=norms > 0)
     bigrams = np.maximum(lengths_of(texts[: images + references]) - 1, 0)
     apart = bigrams[:images][owners] - bigrams[images:]
-    similar *= np.exp(-(apart**2) / (2 * SIGMA**2)) / ORDERS
+    similar *= np.exp(-(apart**2) / (2 * SIGMA**2)) / len(ORDERS)
     return 10 * np.bincount(owners, similar, images) / numbers
 
 

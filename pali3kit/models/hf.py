@@ -10,8 +10,9 @@ from torch import Tensor
 
 from pali3kit.errors import ConfigError, WeightsError, choose, first_line
 from pali3kit.models.towers import Towers
+from pali3kit.nn.hf import load_whole, read_config
 from pali3kit.registry import TOWERS
-from pali3kit.vision.adapters.hf import image_spec, load_whole, read_config
+from pali3kit.vision.adapters.hf import image_spec
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -63,7 +64,7 @@ class HfTowers(Towers):
                     f"{choose(config.model_type, CLASSES)}"
                 ]
             )
-        self.model: _TwoTowerModel = load_whole(source, CLASSES[config.model_type])[0]
+        self.model: _TwoTowerModel = load_whole(source, CLASSES[config.model_type])[0].float()
         self.tokenizer = _tokenizer(source, trust_remote_code)
         self.length = config.text_config.max_position_embeddings
         self.lower = self.canonical_prompts = config.model_type == "siglip"

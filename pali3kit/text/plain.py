@@ -29,7 +29,7 @@ OPENERS: dict[str, Callable[[BinaryIO], BinaryIO]] = {
 }
 MARKS = {  # UTF-32's begins with UTF-16's
     codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
-    codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16", codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16",
 }  # fmt: skip
 ZEROS = 0.25  # of UTF-16 about half of the bytes are zeros, of UTF-8 none
 SMALL, RATIO = 1 << 24, 100  # a file that unpacks to more than so many bytes, and to more than so many times its size
@@ -58,12 +58,20 @@ def decoded(data: bytes) -> str:
     """
     if kind := packing(data):
         raise ValueError(f"it is packed with {kind}, no text: unpack it")
-    mark = next((mark for mark in MARKS if data.startswith(mark)), None)
-    if mark is not None and MARKS[mark] != "utf-8-sig":
-        return data.decode(MARKS[mark])
-    if data[:HEAD].count(0) > ZEROS * len(data[:HEAD]):
+    marked = _marked(data)
+    if marked is None and _wide(data[:HEAD]):
         raise ValueError("it is UTF-16 without a mark, or no text: write it in UTF-8")
-    return data.removeprefix(codecs.BOM_UTF8).decode(errors="replace")
+    return data.decode(marked or "utf-8", "strict" if marked else "replace").removeprefix("\ufeff")
+
+
+def _marked(head: bytes) -> str | None:
+    """The Unicode but UTF-8 that a file's byte order mark names."""
+    return next((name for mark, name in MARKS.items() if head.startswith(mark)), None)
+
+
+def _wide(head: bytes) -> bool:
+    """Whether the bytes have more zeros than UTF-8 ever has."""
+    return head.count(0) > ZEROS * len(head)
 
 
 def check_plain(path: Path) -> None:
@@ -79,10 +87,9 @@ def check_plain(path: Path) -> None:
 
 
 def _check_narrow(head: bytes, path: Path) -> None:
-    mark = next((mark for mark in MARKS if head.startswith(mark)), None)
-    wide = mark is not None and MARKS[mark] != "utf-8-sig"
-    if wide or head.count(0) > ZEROS * len(head):
-        raise DataError(f"{path}: it is {MARKS[mark] if mark and wide else 'UTF-16'}, or no text: write it in UTF-8")
+    marked = _marked(head)
+    if marked or _wide(head):
+        raise DataError(f"{path}: it is {marked or 'UTF-16'}, or no text: write it in UTF-8")
 
 
 @contextmanager
@@ -139,7 +146,7 @@ def read_text(path: Path) -> str:
 
 
 def stream_lines(path: Path) -> Iterator[bytes]:
-    """The lines of a file of UTF-8, in order, without their ends. Raises DataError, naming it."""
+    """The lines of a file of UTF-8, in order, with their ends. Raises DataError, naming it."""
     with opened(path) as file:
         for number, line in enumerate(file):
             if not number:

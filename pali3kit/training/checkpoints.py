@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import zipfile
+from contextlib import nullcontext
 from pathlib import Path
 
 import lightning as L
 import torch
 
-from pali3kit.durable import publish
+from pali3kit.durable import publish, removed_on_failure
 from pali3kit.errors import StageError, first_line
 from pali3kit.training.context import Execution, StageContext
 
@@ -30,14 +31,10 @@ def damage(checkpoint: Path) -> str | None:
 def save(trainer: L.Trainer, context: StageContext) -> None:
     """Write a checkpoint that is either whole or absent: a disk that is full gets its room back."""
     partial = context.folder / PARTIAL
-    try:
+    with removed_on_failure(partial) if context.writes else nullcontext():
         trainer.save_checkpoint(partial)
         if context.writes:
             publish(partial, context.folder / CHECKPOINT)
-    except (OSError, RuntimeError):
-        if context.writes:
-            partial.unlink(missing_ok=True)
-        raise
 
 
 def steps_done(checkpoint: Path, context: StageContext) -> int:

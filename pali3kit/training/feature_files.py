@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +11,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pali3kit import durable
-from pali3kit.durable import reserve
 from pali3kit.errors import DataError
 from pali3kit.evals.features import Features
 
@@ -34,20 +32,10 @@ def create(path: Path, shapes: Mapping[str, tuple[type[np.generic], Sequence[int
         header[name] = {"dtype": NAMES[np.dtype(kind)], "shape": list(shape), "data_offsets": [begin, end]}
     text = json.dumps(header).encode()
     text += b" " * (-len(text) % 8)
-    with path.open("wb") as file, _removed_when_full(path):
+    with path.open("wb") as file, durable.removed_on_failure(path):
         file.write(len(text).to_bytes(8, "little") + text)
-        reserve(file, 8 + len(text), 8 + len(text) + end)
+        durable.reserve(file, 8 + len(text), 8 + len(text) + end)
     return read(path, "r+")[0]
-
-
-@contextmanager
-def _removed_when_full(path: Path) -> Iterator[None]:
-    """A file for which there is no room takes none."""
-    try:
-        yield
-    except OSError:
-        path.unlink(missing_ok=True)
-        raise
 
 
 def read(path: Path, mode: str = "r") -> tuple[Arrays, dict[str, str]]:

@@ -11,13 +11,12 @@ import lightning as L
 import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.types import STEP_OUTPUT
-from safetensors import SafetensorError
 from torch import Tensor
 
 from pali3kit.data.records import Skips
 from pali3kit.data.source import Source
 from pali3kit.data.task import Example
-from pali3kit.durable import digest, publish
+from pali3kit.durable import digest, publish, removed_on_failure
 from pali3kit.errors import DataError, StageError
 from pali3kit.evals.answers import answer
 from pali3kit.evals.examples import benchmark_examples, scorable
@@ -85,12 +84,9 @@ class Best(Callback):
 
     def _save(self) -> None:
         partial = self.folder / PARTIAL
-        try:
+        with removed_on_failure(partial):
             save_weights(self.model, partial)
             publish(partial, self.folder / BEST)
-        except (OSError, SafetensorError):  # a disk that is full gets its room back
-            partial.unlink(missing_ok=True)
-            raise
         self.digest = digest(self.folder / BEST)
 
     def _whole(self) -> bool:
@@ -157,6 +153,8 @@ def _held_out(source: Source, config: Config, count: int) -> list[Example]:
 def _readable(examples: Sequence[Example], sight: Sight, skips: Skips | None) -> list[Example]:
     """Those whose pictures can be read; others are noted, but for those that the stage `features` has listed."""
     good: list[Example] = []
+    if skips is not None:
+        skips.count_anew()
     for example in examples:
         if example.image in sight.bad:
             continue

@@ -15,7 +15,7 @@ from pali3kit.language.ul2 import UL2
 from pali3kit.nn.unread import reads_weights
 from pali3kit.registry import LANGUAGE
 from pali3kit.weights.find import INDEX_ENDING, find_weights, shards
-from pali3kit.weights.layout import prefix_of
+from pali3kit.weights.layout import behind_prefix
 from pali3kit.weights.layouts.t5 import LEFTOVERS, MARK, language_links
 from pali3kit.weights.links import to_ours
 from pali3kit.weights.load import fill
@@ -147,11 +147,7 @@ def _of_t5(tensors: dict[str, Tensor], file: Path) -> dict[str, Tensor]:
 
     Of tensors that are one, a file may keep any: the embedding is `shared`, and that of both stacks.
     """
-    prefix = prefix_of(tensors, MARK)
-    if prefix is None:
-        some = ", ".join(sorted(tensors)[:4])
-        raise WeightsError(f"{file} holds no T5 in transformers' layout: it has {some}, but no {MARK}")
-    tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
+    tensors = behind_prefix(tensors, MARK, file, "no T5 in transformers' layout")
     copies = [tensors[name] for name in LEFTOVERS if name in tensors and name.endswith("embed_tokens.weight")]
     if copies:
         tensors.setdefault("shared.weight", copies[0])

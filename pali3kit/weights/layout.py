@@ -86,6 +86,15 @@ def prefix_of(tensors: Iterable[str], mark: str) -> str | None:
     return next((prefix for prefix in prefixes if not prefix or prefix.endswith((".", "/"))), None)
 
 
+def behind_prefix(tensors: Mapping[str, Tensor], mark: str, file: Path, what: str) -> dict[str, Tensor]:
+    """Tensors by their names without what precedes `mark`. Raises WeightsError where there is none of that name."""
+    prefix = prefix_of(tensors, mark)
+    if prefix is None:
+        some = ", ".join(sorted(tensors)[:4])
+        raise WeightsError(f"{file} holds {what}: it has {some}, but no {mark}")
+    return {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
+
+
 def by_name(name: str) -> Layout:
     """The layout called `name`."""
     return next(layout for layout in LAYOUTS if layout.name == name)

@@ -7,12 +7,11 @@ from pathlib import Path
 
 import torch
 
-from pali3kit.errors import WeightsError
 from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.nn.unread import reads_weights
 from pali3kit.registry import MASKS
 from pali3kit.weights.find import find_weights
-from pali3kit.weights.layout import prefix_of
+from pali3kit.weights.layout import behind_prefix
 from pali3kit.weights.layouts.mask_vae import AVERAGES, CODEBOOK, mask_links
 from pali3kit.weights.links import to_ours
 from pali3kit.weights.load import fill
@@ -60,11 +59,7 @@ def load_masks(masks: MaskVQVAE, path: Path, allow: Sequence[str] = ()) -> LoadR
     file = find_weights(path)
     tensors = read_tensors(file)
     mark = CODEBOOK["codebook.codes"]
-    prefix = prefix_of(tensors, mark)
-    if prefix is None:
-        some = ", ".join(sorted(tensors)[:4])
-        raise WeightsError(f"{file} holds no mask tokenizer of big_vision's: it has {some}, but no {mark}")
-    tensors = {name.removeprefix(prefix): tensor for name, tensor in tensors.items()}
+    tensors = behind_prefix(tensors, mark, file, "no mask tokenizer of big_vision's")
     links = mask_links(masks)
     ours = to_ours(links, tensors, file)
     notes = {}

@@ -117,6 +117,21 @@ def test_a_single_bad_one_never_is_too_many_unless_none_may_be() -> None:
         noted(1, seen=2000, most=0.0)
 
 
+def test_pictures_are_counted_apart_from_the_records_that_led_to_them() -> None:
+    skips = noted(3, seen=60)
+    skips.count_anew()
+    skips.seen += 40
+    skips.add("picture 1: bad")
+    skips.judge()
+    for number in (2, 3):
+        skips.add(f"picture {number}: bad")
+    with pytest.raises(TooManyBad, match=r"^3 of 40 .*the first: picture 1: bad; picture 2"):
+        skips.judge()
+    assert len(skips.lines) == 6
+    with pytest.raises(TooManyBad, match="4 of 60"):
+        noted(4, seen=60).count_anew()
+
+
 def test_lines_that_were_taken_still_count() -> None:
     skips = noted(2, seen=20)
     assert len(skips.taken()) == 2 and not skips.lines

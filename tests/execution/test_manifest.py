@@ -65,6 +65,7 @@ def test_a_changed_manifest_is_noticed_though_it_is_json(file):
         (b"{}", "no 'kind'"), (b"\x00" * 40, "Expecting value|decode"),
         (b'{"kind": 1, "digest": 2, "seconds": 3, "threads": 4, "host": 5, "files": {}}', "no mapping"),
         (b'{"kind": 1, "digest": 2, "seconds": 3, "threads": 4, "host": {}, "files": 6}', "no mapping"),
+        (b'{"kind": 1, "digest": 2, "seconds": 3, "threads": 4, "host": {}, "files": {"a": "b"}}', "no whole number"),
     ],
 )  # fmt: skip
 def test_what_is_no_manifest_is_told(file, text, words):

@@ -152,7 +152,7 @@ def test_half_a_model(saved: Callable[[str], Any], tmp_path: Path) -> None:
     peer = saved("siglip")
     kept = {name: value for name, value in peer.state_dict().items() if not name.startswith("text_model")}
     peer.save_pretrained(tmp_path, state_dict=kept)
-    with pytest.raises(WeightsError, match=r"lack \d\d tensors of a SiglipModel, such as text_model\."):
+    with pytest.raises(WeightsError, match=r"lack \d\d of the tensors of SiglipModel, such as text_model\."):
         HfTowers(str(tmp_path))
 
 

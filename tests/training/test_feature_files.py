@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file
 
+from pali3kit import durable
 from pali3kit.errors import DataError
-from pali3kit.training import feature_files
 from pali3kit.training.feature_files import classes_in, create, features_in, publish, read, rows_in
 
 SHAPES = {
@@ -71,7 +71,7 @@ def test_room_is_taken_at_once_and_given_back_when_there_is_too_little(
     def full(*_: int) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    monkeypatch.setattr(feature_files, "reserve", full)
+    monkeypatch.setattr(durable, "reserve", full)
     with pytest.raises(OSError, match="No space left"):
         create(tmp_path / "train.safetensors", SHAPES, {})
     assert list(tmp_path.iterdir()) == [path]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Container, Iterable, Iterator, Mapping
 
 from pali3kit.data.fields import field, shown
 from pali3kit.data.folder import PICTURES
 from pali3kit.data.readers.left_out import LeftOut, Located
 from pali3kit.errors import DataError
+from pali3kit.images.decode import Size
 
 Id = int | str
-Size = tuple[int, int]  # height, width
 
 YEARS = ("train2014", "val2014", "test2015", "test2014")  # whose names begin with COCO_; a number is one picture in all
 MOST_SIDE = 1_000_000
@@ -47,6 +47,19 @@ def by_id(left: LeftOut, record: Mapping[str, object], name: str, where: str, ke
             raise DataError(f"{at}: '{key}' {number} is that of {found[number][0]} too.")
         found[number] = at, entry
     return found
+
+
+def on_pictures(left: LeftOut, entries: Iterable[Located], pictures: Container[Id]) -> Iterator[tuple[Id, Located]]:
+    """Entries, each with the picture that it is on; one that is on none of the file's is left out."""
+    for where, entry in entries:
+        try:
+            picture = identity(entry, "image_id", where)
+            if picture not in pictures:
+                raise DataError(f"{where}: 'image_id' {picture} is no picture of the file.")
+        except DataError as error:
+            left.fault(error)
+            continue
+        yield picture, (where, entry)
 
 
 def side(image: Mapping[str, object], name: str, where: str) -> int:

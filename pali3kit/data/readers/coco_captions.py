@@ -11,11 +11,12 @@ from typing import NamedTuple
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import each, field, mapping, read_json, read_lines
 from pali3kit.data.lines import find_files
-from pali3kit.data.reader import Files, existing, picture_in
-from pali3kit.data.readers.coco import Id, Size, by_id, coco_files, identity, size_of
-from pali3kit.data.readers.left_out import LeftOut, Located, good, usable
+from pali3kit.data.reader import existing, picture_in
+from pali3kit.data.readers.coco import Id, by_id, coco_files, identity, on_pictures, size_of
+from pali3kit.data.readers.left_out import LeavingOut, Located, good, usable
 from pali3kit.data.record import Record
 from pali3kit.errors import DataError, choose
+from pali3kit.images.decode import Size
 from pali3kit.registry import SOURCE
 
 SPLITS = {"train": ("train", "restval"), "test": ("test",)}
@@ -35,7 +36,7 @@ class _Known(NamedTuple):
     captions: tuple[str, ...]
 
 
-class CocoCaptionsReader(Files):
+class CocoCaptionsReader(LeavingOut):
     """Pictures with captions of one of three formats, told apart by their fields:
 
     - Karpathy's `dataset_coco.json`, `dataset_flickr30k.json`, `dataset_flickr8k.json`: `images[]: filename, split,
@@ -57,11 +58,6 @@ class CocoCaptionsReader(Files):
         super().__init__(existing(path), *translated)
         self.path, self.images, self.split = self.files[0], existing(images, "folder"), split
         self.translated: Sequence[Path] = translated
-        self.left = LeftOut()
-
-    @property
-    def damages(self) -> Sequence[str]:
-        return self.left.told()
 
     @cached_property
     def pictures(self) -> list[_Known | DataError]:
@@ -93,14 +89,9 @@ class CocoCaptionsReader(Files):
     def _coco(self, content: Mapping[str, object]) -> Iterator[_Known | DataError]:
         images = by_id(self.left, content, "images", str(self.path))
         said: dict[Id, list[Located]] = defaultdict(list)
-        for where, caption in self.left.sound(content, "annotations", str(self.path)):
-            try:
-                number = identity(caption, "image_id", where)
-                if number not in images:
-                    raise DataError(f"{where}: 'image_id' {number} is no picture of the file.")
-                said[number].append((where, caption))
-            except DataError as error:
-                self.left.fault(error)
+        annotations = self.left.sound(content, "annotations", str(self.path))
+        for number, located in on_pictures(self.left, annotations, images):
+            said[number].append(located)
         for number, (where, image) in images.items():
             try:
                 size = size_of(image, where) if "height" in image and "width" in image else None

@@ -12,13 +12,14 @@ from pathlib import Path
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import field, mapping, numbers, read_json, shown
 from pali3kit.data.reader import Files, existing, picture_in
-from pali3kit.data.readers.coco import Id, Size, by_id, coco_files, identity, size_of
+from pali3kit.data.readers.coco import Id, by_id, coco_files, identity, on_pictures, size_of
 from pali3kit.data.readers.coco_masks import read_mask
-from pali3kit.data.readers.left_out import LeftOut, Located
+from pali3kit.data.readers.left_out import LeftOut
 from pali3kit.data.readers.refs import held_out_pictures, sets_in
 from pali3kit.data.record import Record, Thing
 from pali3kit.data.task import Box
 from pali3kit.errors import DataError
+from pali3kit.images.decode import Size
 from pali3kit.registry import SOURCE
 
 
@@ -38,15 +39,8 @@ class Instances:
         self.pictures = by_id(self.left, content, "images", str(path))
         categories = by_id(self.left, content, "categories", str(path))
         self.classes = {number: _name(entry, at) for number, (at, entry) in categories.items()}
-        self.annotations: list[Located] = []
-        for where, annotation in self.left.sound(content, "annotations", str(path)):
-            try:
-                picture = identity(annotation, "image_id", where)
-                if picture not in self.pictures:
-                    raise DataError(f"{where}: 'image_id' {picture} is no picture of the file.")
-                self.annotations.append((where, annotation))
-            except DataError as error:
-                self.left.fault(error)
+        annotations = self.left.sound(content, "annotations", str(path))
+        self.annotations = [located for _, located in on_pictures(self.left, annotations, self.pictures)]
 
     @cached_property
     def _numbers(self) -> dict[Id, list[int]]:

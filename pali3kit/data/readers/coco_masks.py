@@ -8,8 +8,8 @@ from functools import reduce
 import numpy as np
 
 from pali3kit.data.fields import field, mapping, numbers, shown, typed
-from pali3kit.data.readers.coco import Size
 from pali3kit.errors import DataError
+from pali3kit.images.decode import Size
 from pali3kit.masks.shapes import polygons_mask, read_runs, runs_mask
 
 

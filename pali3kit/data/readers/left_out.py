@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import TypeVar
 
 from pali3kit.data.fields import field, shown
+from pali3kit.data.reader import Files
 from pali3kit.errors import DataError
 
 MOST = 0.05  # of the entries of a list: past that it is another format, or damaged
@@ -74,9 +76,21 @@ class LeftOut:
             raise DataError(f"{self._faults[before]}{others}")
 
 
+class LeavingOut(Files):
+    """Files of which something may be `left` out, which is told."""
+
+    def __init__(self, *files: Path) -> None:
+        super().__init__(*files)
+        self.left = LeftOut()
+
+    @property
+    def damages(self) -> Sequence[str]:
+        return self.left.told()
+
+
 def usable(found: list[T | DataError], none: str) -> list[T | DataError]:
     """Records, or what is wrong with them, as they are. Raises DataError, the first one's, where not one is good."""
-    if not any(not isinstance(one, DataError) for one in found):
+    if all(isinstance(one, DataError) for one in found):
         raise DataError(str(next(iter(found), none)))
     return found
 

@@ -9,12 +9,13 @@ from typing import NamedTuple
 
 from pali3kit.data.annotated import WORDS, AnnotatedSource
 from pali3kit.data.fields import each, field, mapping, numbers, read_json, typed
-from pali3kit.data.reader import Files, existing, picture_in
-from pali3kit.data.readers.coco import MOST_SIDE, TYPES, Id, Size, by_id, coco_files, identity, side
-from pali3kit.data.readers.left_out import LeftOut, Located, good, usable
+from pali3kit.data.reader import existing, picture_in
+from pali3kit.data.readers.coco import MOST_SIDE, TYPES, Id, by_id, coco_files, identity, on_pictures, side
+from pali3kit.data.readers.left_out import LeavingOut, Located, good, usable
 from pali3kit.data.record import Record, Word
 from pali3kit.data.task import Box
 from pali3kit.errors import DataError
+from pali3kit.images.decode import Size
 from pali3kit.registry import SOURCE
 
 ILLEGIBLE = "."  # TextOCR's word for what nobody could read
@@ -30,7 +31,7 @@ class _Known(NamedTuple):
     words: tuple[Word, ...]
 
 
-class OcrReader(Files):
+class OcrReader(LeavingOut):
     """Pictures with legible words, in one of two layouts, told apart by their fields:
 
     - TextOCR and COCO-Text: `imgs: {id: {file_name, width, height, set}}`, `anns: {id: {image_id, bbox (x, y, width,
@@ -45,11 +46,6 @@ class OcrReader(Files):
     def __init__(self, path: str, images: str, split: str | None = None) -> None:
         super().__init__(existing(path))
         self.path, self.images, self.split = self.files[0], existing(images, "folder"), split
-        self.left = LeftOut()
-
-    @property
-    def damages(self) -> Sequence[str]:
-        return self.left.told()
 
     @cached_property
     def pictures(self) -> list[_Known | DataError]:
@@ -68,14 +64,9 @@ class OcrReader(Files):
                 raise DataError(f"{located[0]}: its id is that of {images[number][1][0]} too.")
             images[number] = key, located
         words: dict[Id, list[Located]] = defaultdict(list)
-        for _, (where, seen) in self.left.sound_items(content, "anns", str(self.path)):
-            try:
-                number = identity(seen, "image_id", where)
-                if number not in images:
-                    raise DataError(f"{where}: 'image_id' {number} is no picture of the file.")
-                words[number].append((where, seen))
-            except DataError as error:
-                self.left.fault(error)
+        entries = (located for _, located in self.left.sound_items(content, "anns", str(self.path)))
+        for number, located in on_pictures(self.left, entries, images):
+            words[number].append(located)
         for number, (name, (where, image)) in images.items():
             try:
                 if self.split is None or field(image, "set", str, where) == self.split:

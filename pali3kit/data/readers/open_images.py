@@ -18,14 +18,13 @@ from pali3kit.data.readers.coco_instances import whole_box
 from pali3kit.data.record import Record, Thing
 from pali3kit.data.table import Table
 from pali3kit.errors import DataError, choose, nearest
-from pali3kit.images.decode import decode, in_proportion, read_size
+from pali3kit.images.decode import Size, decode, in_proportion, read_size
 from pali3kit.registry import SOURCE
 from pali3kit.text.plain import read_text
 
 BOX = ("XMin", "YMin", "XMax", "YMax")
 MASK_BOX = tuple(f"Box{side}" for side in BOX)
 ID = re.compile(rb"\"?([0-9a-fA-F]{1,16})\"?")
-Size = tuple[int, int]
 
 
 class OpenImagesReader(Files):

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from functools import cached_property, lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -96,12 +97,8 @@ class ParquetReader(Files):
         return Record(name, picture, captions={self.language: captions})
 
     def _value(self, group: int, place: int, column: str, name: str) -> object:
-        try:
+        with _damage_told(f"{name}: '{column}'"):
             value: object = self._read(group, column)[place].as_py()
-        except DataError:
-            raise
-        except Exception as error:  # a damaged file may raise anything: IndexError, UnicodeDecodeError
-            raise DataError(f"{name}: '{column}' cannot be read: {error}") from error
         return value
 
     def _captions(self, group: int, place: int, column: str, name: str) -> tuple[str, ...]:
@@ -143,12 +140,19 @@ def _open(file: Path) -> ParquetFile:
 
 def _read(file: Path, group: int, column: str) -> ChunkedArray:
     """A column of a group of rows."""
-    try:
+    with _damage_told(f"{file}: row group {group}: '{column}'"):
         return _open(file).read_row_group(group, columns=[column])[column]
+
+
+@contextmanager
+def _damage_told(what: str) -> Iterator[None]:
+    """What is raised becomes a DataError: of a damaged file that may be anything, IndexError, UnicodeDecodeError."""
+    try:
+        yield
     except DataError:
         raise
-    except Exception as error:  # a damaged file may raise anything
-        raise DataError(f"{file}: row group {group}: '{column}' cannot be read: {error}") from error
+    except Exception as error:
+        raise DataError(f"{what} cannot be read: {error}") from error
 
 
 def _column(file: Path, names: Sequence[str], wanted: Sequence[str], what: str) -> str:
@@ -172,11 +176,8 @@ def _usable(file: Path, group: int) -> np.ndarray:
         raise DataError(f"{file}: row group {group} says that it has {rows} rows")
     if STATUS not in table.schema_arrow.names:
         return np.ones(rows, dtype=bool)
-    status = _read(file, group, STATUS)
-    try:
-        return np.array([value == SUCCESS for value in status.to_pylist()], dtype=bool)
-    except Exception as error:  # a damaged file may raise anything
-        raise DataError(f"{file}: row group {group}: '{STATUS}' cannot be read: {error}") from error
+    with _damage_told(f"{file}: row group {group}: '{STATUS}'"):
+        return np.array([value == SUCCESS for value in _read(file, group, STATUS).to_pylist()], dtype=bool)
 
 
 @SOURCE.register(

@@ -10,16 +10,16 @@ from pali3kit.data.annotated import WORDS, AnnotatedSource
 from pali3kit.data.fields import each, field, mapping, numbers, parsed, typed
 from pali3kit.data.lines import Lines
 from pali3kit.data.reader import Files, existing, picture_in
+from pali3kit.data.readers.coco import size_of
 from pali3kit.data.readers.coco_instances import whole_box
 from pali3kit.data.record import Asked, Record, Thing, Word
 from pali3kit.data.task import Box
 from pali3kit.errors import DataError, choose
-from pali3kit.images.decode import read_size
+from pali3kit.images.decode import Size, read_size
 from pali3kit.registry import SOURCE
 
 TOLD = ("caption", "captions", "questions", "things", "words")
 Entry = Mapping[str, object]
-Size = tuple[int, int]
 
 
 class _Index(NamedTuple):
@@ -97,7 +97,8 @@ class RecordsReader(Files):
             raise DataError(f"{where}: none of {', '.join(TOLD)}.{choose(TOLD[0], map(str, entry))}")
         picture = picture_in(self.images, field(entry, "image", str, where))
         boxes = bool(entry.get("things")) or any(isinstance(word, dict) for word in _list(entry, "words", where))
-        size = _size(entry, where) or (read_size(picture(), where) if boxes else None)
+        told = entry.get("height") is not None and entry.get("width") is not None
+        size = size_of(entry, where) if told else read_size(picture(), where) if boxes else None
         questions = tuple(self._questions(entry, where))
         if self.single:
             questions = questions[asked : asked + 1]
@@ -151,15 +152,6 @@ def _box(told: Entry, size: Size | None, where: str) -> Box:
 def _list(entry: Entry, name: str, where: str) -> Sequence[object]:
     value = entry.get(name)
     return () if value is None else typed(value, list, f"{where}: '{name}'")
-
-
-def _size(entry: Entry, where: str) -> Size | None:
-    if entry.get("height") is None or entry.get("width") is None:
-        return None
-    height, width = (field(entry, name, int, where) for name in ("height", "width"))
-    if min(height, width) < 1:
-        raise DataError(f"{where}: 'height' and 'width' should be above 0, not {height} and {width}.")
-    return height, width
 
 
 def _labels(things: object) -> Iterator[str]:

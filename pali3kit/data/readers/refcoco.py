@@ -12,10 +12,10 @@ import numpy as np
 
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import each, field
-from pali3kit.data.reader import Files, existing, picture_in
+from pali3kit.data.reader import existing, picture_in
 from pali3kit.data.readers.coco import Id, coco_files, identity
 from pali3kit.data.readers.coco_instances import Instances
-from pali3kit.data.readers.left_out import LeftOut
+from pali3kit.data.readers.left_out import LeavingOut
 from pali3kit.data.readers.refs import SETS, read_refs, sets_in, tested
 from pali3kit.data.record import Record
 from pali3kit.data.task import Example, Task
@@ -36,7 +36,7 @@ class _Ref(NamedTuple):
     expressions: tuple[str, ...]
 
 
-class RefCocoReader(Files):
+class RefCocoReader(LeavingOut):
     """Pictures of which people said which thing they mean. `path` is a folder with those of `SETS` that there are.
 
     Each set is a pickled list of `ref_id, ann_id, image_id, split, sentences[]: sent`, read by an unpickler that knows
@@ -57,12 +57,11 @@ class RefCocoReader(Files):
         own = {column: file.parent / "instances.json" for column, file in self.sets.items()}
         self.instances = dict.fromkeys(self.sets, existing(instances)) if instances else own
         super().__init__(*self.sets.values(), *dict.fromkeys(self.instances.values()))
-        self.left = LeftOut()
 
     @property
     def damages(self) -> Sequence[str]:
         known = self._known.values() if "_known" in self.__dict__ else ()
-        return [*self.left.told(), *(damage for instances in known for damage in instances.left.told())]
+        return [*super().damages, *(damage for instances in known for damage in instances.left.told())]
 
     @cached_property
     def _known(self) -> dict[Path, Instances]:

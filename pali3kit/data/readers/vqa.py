@@ -11,9 +11,9 @@ from typing import NamedTuple
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import each, field, mapping, read_json, typed
 from pali3kit.data.folder import PICTURES
-from pali3kit.data.reader import Files, existing, picture_in
+from pali3kit.data.reader import existing, picture_in
 from pali3kit.data.readers.coco import TYPES, by_id, coco_files, identity
-from pali3kit.data.readers.left_out import LeftOut, good, usable
+from pali3kit.data.readers.left_out import LeavingOut, good, usable
 from pali3kit.data.record import Asked, Record
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
@@ -24,16 +24,19 @@ ANSWERS = ("answers", "direct_answers")  # the second are A-OKVQA's
 
 
 class _Entry(NamedTuple):
-    """A question's place and fields, the names of its picture, and the place and fields of its answers."""
+    """A question's place and fields, the names of its picture, the place and fields of its answers, and what is wrong
+    with these.
+    """
 
     where: str
     question: Mapping[str, object]
     names: Names
     at: str
-    answers: Mapping[str, object]  # empty where there are none, and then the place says why
+    answers: Mapping[str, object]
+    wrong: str = ""
 
 
-class VqaReader(Files):
+class VqaReader(LeavingOut):
     """Pictures with their questions, in one of three layouts, told apart by their fields:
 
     - VQAv2, OKVQA: `questions[]: question_id, image_id, question` and, in the file `annotations`, `annotations[]:
@@ -57,11 +60,6 @@ class VqaReader(Files):
         super().__init__(existing(path), *([existing(annotations)] if annotations else []))
         self.path, self.images, self.language = self.files[0], existing(images, "folder"), language
         self.single = single
-        self.left = LeftOut()
-
-    @property
-    def damages(self) -> Sequence[str]:
-        return self.left.told()
 
     @cached_property
     def pictures(self) -> list[Known | DataError]:
@@ -87,12 +85,17 @@ class VqaReader(Files):
         file, folder = str(self.files[1]), content.get("data_subtype")
         answers = by_id(self.left, mapping(read_json(self.files[1]), file), "annotations", file, "question_id")
         questions = by_id(self.left, content, "questions", str(self.path), "question_id")
+        before = self.left.faults
         for number, (where, question) in questions.items():
             names = self._names(question, where, folder if isinstance(folder, str) else "")
-            at, said = answers.get(number, (f"{where}: question_id {number} is not in {file}", {}))
-            if names is not None:
-                wrong = _elsewhere(question, where, said, at)
-                yield _Entry(where, question, names, *((wrong, {}) if wrong else (at, said)))
+            if names is None:
+                continue
+            if number not in answers:
+                yield _Entry(where, question, names, file, {}, f"{where}: question_id {number} is not in {file}")
+                continue
+            at, said = answers[number]
+            yield _Entry(where, question, names, at, said, _elsewhere(question, where, said, at))
+        self.left.judge(before, len(questions))
         for number, (where, _) in answers.items():
             if number not in questions:
                 self.left.note(f"an answer to a question that {self.path} does not have", where)
@@ -173,8 +176,8 @@ def _files(name: str) -> Iterator[str]:
 
 def _answers(entry: _Entry) -> tuple[str, ...]:
     """All answers, the most usual first and empty ones last; each is a text, or a mapping with an `answer`."""
-    if not entry.answers:
-        raise DataError(entry.at)
+    if entry.wrong:
+        raise DataError(entry.wrong)
     given = next((name for name in ANSWERS if name in entry.answers), ANSWERS[0])
     said = []
     for number, answer in enumerate(field(entry.answers, given, list, entry.at)):

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 
-from pali3kit.errors import ConfigError, WeightsError, first_line
+from pali3kit.errors import ConfigError
 from pali3kit.language.adapters.base import HfLanguage, HfModel
 from pali3kit.language.adapters.causal import HfPrefixLM
 from pali3kit.language.adapters.seq2seq import HfSeq2Seq
+from pali3kit.nn.hf import load_whole, read_config
 from pali3kit.nn.unread import reads_weights
 from pali3kit.registry import LANGUAGE
 
@@ -33,48 +34,21 @@ def create_hf(source: str, vocabulary: int, trust_remote_code: bool = False) -> 
         ConfigError: transformers is missing, the model is of neither kind, or is a decoder that cannot be read so.
         WeightsError: there is no such model, or its weights cannot be read or are not all.
     """
-    try:
-        import transformers
-    except ImportError as error:
-        raise ConfigError([f"hf/{source} needs transformers: pip install 'pali3kit[hf]'"]) from error
-    if source.startswith((".", "/", "~")):
-        source = str(Path(source).expanduser())
-        if not Path(source).is_dir():
-            raise WeightsError(f"hf/{source}: there is no folder {Path(source).resolve()}")
-    try:
-        config = transformers.AutoConfig.from_pretrained(source, trust_remote_code=trust_remote_code)
-    except Exception as error:  # a damaged file is told by whatever its reader stumbles over
-        raise WeightsError(f"hf/{source} is no model of transformers: {first_line(error)}") from error
+    source = os.path.expanduser(source)
+    config = read_config(source, trust_remote_code)
+    import transformers
+
     beside = getattr(config, "auto_map", {}) if trust_remote_code else {}
     for kind, adapter in KINDS.items():
         if type(config) in getattr(transformers, kind)._model_mapping or kind in beside:
-            wrapped = adapter(_with_rows(_load(source, kind, trust_remote_code), vocabulary), vocabulary)
+            model: HfModel = load_whole(source, kind, trust_remote_code=trust_remote_code)[0]
+            wrapped = adapter(_with_rows(model, vocabulary), vocabulary)
             if isinstance(wrapped, HfPrefixLM) and reads_weights():
                 wrapped.eval()
                 wrapped.demand_prefix()
                 wrapped.train()
             return wrapped
     raise ConfigError([f"hf/{source} is a '{config.model_type}', not a language model that transformers knows."])
-
-
-def _load(source: str, kind: str, trust_remote_code: bool) -> HfModel:
-    import transformers
-
-    if not reads_weights():
-        trusted = {"trust_remote_code": trust_remote_code}
-        config = transformers.AutoConfig.from_pretrained(source, **trusted)
-        unread: HfModel = getattr(transformers, kind).from_config(config, **trusted)
-        return unread
-    try:
-        model, report = getattr(transformers, kind).from_pretrained(
-            source, output_loading_info=True, trust_remote_code=trust_remote_code
-        )
-    except Exception as error:  # a damaged file is told by whatever its reader stumbles over
-        raise WeightsError(f"the weights of hf/{source} cannot be loaded: {first_line(error)}") from error
-    if missing := sorted(report["missing_keys"]):
-        raise WeightsError(f"the weights of hf/{source} lack {len(missing)} of its tensors, such as {missing[0]}")
-    whole: HfModel = model
-    return whole
 
 
 def _with_rows(model: HfModel, vocabulary: int) -> HfModel:

@@ -49,6 +49,8 @@ def _answered(config: Config, context: StageContext, source: Source) -> tuple[li
     """The test examples whose pictures can be read, and the model's answers."""
     asked = config.column, config.bins, config.test, config.limit, config.task
     examples = benchmark_examples(source, *asked)
+    if source.skips is not None:
+        source.skips.count_anew()
     tokenizer = read_tokenizer(context.parents["tokenizer"])
     tokens, grid, bad = _tokens(source, context)
     examples = [examples[number] for number in _scorable(source, config.column, examples, bad)]

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor, nn
 
-from pali3kit.errors import ConfigError, WeightsError, choose, first_line
+from pali3kit.errors import ConfigError, WeightsError, choose
 from pali3kit.images.spec import RESAMPLING, ImageSpec
-from pali3kit.nn.unread import reads_weights
+from pali3kit.nn.hf import load_whole, read_config
 from pali3kit.registry import VISION
 from pali3kit.vision.contract import Adapter
 
@@ -110,57 +110,6 @@ class HfEncoder(Adapter):
         return self.model(pixel_values=images, interpolate_pos_encoding=True)
 
 
-def read_config(source: str, trust_remote_code: bool = False) -> PretrainedConfig:
-    """What `config.json` says of the model at `source`, as transformers reads it; without running code beside it,
-    unless that is trusted.
-
-    Raises:
-        ConfigError: transformers is missing.
-        WeightsError: there is no such folder, repository or model.
-    """
-    try:
-        import transformers
-    except ImportError as error:
-        raise ConfigError([f"hf/{source} needs transformers: pip install 'pali3kit[hf]'"]) from error
-    if source.startswith((".", "/")) and not Path(source).is_dir():
-        raise WeightsError(f"hf/{source}: there is no folder {Path(source).resolve()}")
-    try:
-        config: PretrainedConfig = transformers.AutoConfig.from_pretrained(source, trust_remote_code=trust_remote_code)
-    except Exception as error:  # a damaged file is told by whatever its reader stumbles over
-        raise WeightsError(f"hf/{source} is no model of transformers: {first_line(error)}") from error
-    return config
-
-
-def load_whole(source: str, name: str, may_miss: str = "", trust_remote_code: bool = False) -> tuple[Any, set[str]]:
-    """The model at `source` as transformers' class `name`, in float32, and which tensors its files lack.
-
-    Raises WeightsError where they cannot be read, or lack others than those that begin with `may_miss`.
-    """
-    import transformers
-
-    trusted = {"trust_remote_code": trust_remote_code} if name.startswith("Auto") else {}
-    if not reads_weights():
-        return _unread(source, name, trusted), set()
-    try:
-        model, report = getattr(transformers, name).from_pretrained(source, output_loading_info=True, **trusted)
-    except Exception as error:  # a damaged file is told by whatever its reader stumbles over
-        raise WeightsError(f"the weights of hf/{source} cannot be loaded: {first_line(error)}") from error
-    lacking = set(report["missing_keys"])
-    if missing := sorted(key for key in lacking if not (may_miss and key.startswith(may_miss))):
-        raise WeightsError(f"the weights of hf/{source} lack {len(missing)} tensors of a {name}, such as {missing[0]}")
-    return model.float(), lacking
-
-
-def _unread(source: str, name: str, trusted: Mapping[str, bool]) -> Any:
-    """A model of the right shape with random weights."""
-    import transformers
-
-    wanted = getattr(transformers, name)
-    if name.startswith("Auto"):
-        return wanted.from_config(transformers.AutoConfig.from_pretrained(source, **trusted), **trusted)
-    return wanted(wanted.config_class.from_pretrained(source))
-
-
 def image_spec(source: str, image_size: int, *, demanded: bool = False) -> ImageSpec:
     """From the file of the image processor, as the processors of these models read it; SigLIP's where there is none.
 
@@ -181,9 +130,9 @@ def _load(source: str, trust_remote_code: bool) -> _VisionModel:
     if kind not in CLASSES and not trust_remote_code:
         hint = NAFLEX if kind.startswith("siglip2") else choose(kind, CLASSES)
         raise ConfigError([f"hf/{source} is a '{kind}', not a vision model that is known here.{hint}"])
-    loaded = load_whole(source, CLASSES.get(kind, "AutoModel"), "pooler.", trust_remote_code)
-    model: _VisionModel = loaded[0]
-    if loaded[1]:
+    loaded, lacking = load_whole(source, CLASSES.get(kind, "AutoModel"), "pooler.", trust_remote_code)
+    model: _VisionModel = loaded.float()
+    if lacking:
         model.pooler = None  # trained as a classifier of the class token: there never was one
     return model
 

@@ -103,7 +103,7 @@ def test_boxes_are_of_the_picture_as_it_is_shown(lines: Lines, tmp_path: Path) -
         ({"things": [{"label": "cat", "bbox": [90, 2, 3, 3]}]}, "is empty or outside a picture of 6x8"),
         ({"things": [{"label": "cat", "bbox": [float("nan"), 2, 3, 3]}]}, "bbox"),
         ({"words": [7]}, r"words\[0\]: this should be a mapping, not the number 7"),
-        ({"height": 0, "width": 8}, "'height' and 'width' should be above 0, not 0 and 8"),
+        ({"height": 0, "width": 8}, "'height' should be a whole number from 1 to 1000000, not the number 0"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(changes: object, complaint: str, lines: Lines) -> None:

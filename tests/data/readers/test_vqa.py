@@ -250,6 +250,14 @@ def test_a_question_on_no_picture_is_left_out_and_answers_on_none_are_its_error(
         reader.record(3)
 
 
+def test_more_than_a_twentieth_of_the_questions_on_no_picture_is_refused(tmp_path: Path) -> None:
+    asked, said = vqa()
+    for number in (4, 9, 30):
+        del asked["questions"][number]["image_id"]
+    with pytest.raises(DataError, match=r"questions\[4\]: .*'image_id'.* So are 2 more of 40"):
+        len(read(tmp_path, asked, said))
+
+
 def test_an_answer_on_another_picture_and_one_to_no_question(tmp_path: Path) -> None:
     asked, said = vqa()
     said["annotations"][3]["image_id"] = 9

@@ -82,7 +82,7 @@ def test_weights_that_are_not_all_there(tmp_path: Path) -> None:
     file = tmp_path / "model.safetensors"
     tensors = {name: x for name, x in load_file(file).items() if not name.endswith("fc1.bias")}
     save_file(tensors, file, {"format": "pt"})
-    with pytest.raises(WeightsError, match=r"lack 2 tensors of a CLIPVisionModel, such as .*fc1\.bias"):
+    with pytest.raises(WeightsError, match=r"lack 2 of the tensors of CLIPVisionModel, such as .*fc1\.bias"):
         HfEncoder(str(tmp_path), 32)
 
 
