@@ -78,6 +78,10 @@ class ImageSpec:
         # a copy, for what PIL lends must not be written to, and torch warns of that
         return np.array(self._in_colours(middle))
 
+    def opaque(self, image: np.ndarray) -> np.ndarray:
+        """uint8 `[H,W,3]` of a picture uint8 `[H,W,3]`, or `[H,W,4]` with transparency."""
+        return image if image.shape[2] == 3 else np.array(self._in_colours(Image.fromarray(image)))
+
     def _in_colours(self, image: Image.Image) -> Image.Image:
         if self.alpha == "white" and image.has_transparency_data:
             white = Image.new("RGBA", image.size, "white")

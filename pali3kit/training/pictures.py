@@ -108,7 +108,8 @@ class Pictures:
         if self.crop == 1 and not self.flip:
             return fitted(self.source, self.spec, "train", index)
         rng = np.random.default_rng([self.seed, index])
-        return random_view(self.source.image("train", index), self.spec.size, rng, self.crop, self.flip)
+        image = self.spec.opaque(self.source.image("train", index))
+        return random_view(image, self.spec.size, rng, self.crop, self.flip)
 
 
 @dataclass

@@ -9,7 +9,7 @@ import torch
 from pali3kit.data.records import Skips
 from pali3kit.data.source import STRETCH, SourceBase
 from pali3kit.errors import DataError
-from pali3kit.images.spec import ImageSpec
+from pali3kit.images.spec import Alpha, ImageSpec
 from pali3kit.training.pictures import ATTEMPTS, Pictures, picture_or_black
 
 SPEC = ImageSpec(8)
@@ -138,3 +138,14 @@ def test_what_no_encoder_can_take_is_a_bad_sample_too() -> None:
 
 def test_a_batch_holds_pictures_as_small_as_they_are_wanted() -> None:
     assert pictures(Numbered(side=2000))._picture(3).shape == (8, 8, 3)
+
+
+@pytest.mark.parametrize("crop", [1.0, 0.5])
+@pytest.mark.parametrize(("alpha", "shade"), [("dropped", 0), ("white", 255)])
+def test_what_is_transparent_is_as_the_encoder_has_it_in_training_too(crop: float, alpha: Alpha, shade: int) -> None:
+    class Clear(Numbered):
+        def image(self, split: str, index: int) -> np.ndarray:
+            return np.zeros((8, 8, 4), np.uint8)
+
+    found = Pictures(Clear(), ImageSpec(8, alpha=alpha), 0, 4, crop=crop)._picture(0)  # type: ignore[arg-type]
+    assert found.shape == (8, 8, 3) and (found == shade).all()

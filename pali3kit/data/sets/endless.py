@@ -28,8 +28,8 @@ class EndlessSet(SourceBase):
         self._order = lru_cache(2)(lambda *turn: np.random.default_rng(turn).permutation(len(self._labels)))
 
     def image(self, split: str, index: int) -> np.ndarray:
-        """uint8 `[H,W,3]`, as large as it is; transparency is dropped."""
-        return self.pictures.image("train", self._number(index))[..., :3]
+        """uint8 `[H,W,3]`, or `[H,W,4]` where it is transparent, as large as it is."""
+        return self.pictures.image("train", self._number(index))
 
     def labels(self, split: str, index: int) -> tuple[int, ...]:
         """The picture's one class."""

@@ -45,12 +45,3 @@ def test_a_position_says_which_picture_it_is_in_every_stretch() -> None:
     assert [stream.labels("train", STRETCH + place) for place in range(10)] != [
         stream.labels("train", place) for place in range(10)
     ]
-
-
-class Clear(Ten):
-    def image(self, split: str, index: int) -> np.ndarray:
-        return np.full((2, 2, 4), index, np.uint8)
-
-
-def test_what_learns_from_it_sees_no_transparency() -> None:
-    assert EndlessSet(Clear()).image("train", 0).shape == (2, 2, 3)
