@@ -59,6 +59,11 @@ class Lines:
             found.append(np.diff(np.searchsorted(places, starts, side="right"), append=len(places)))
         return np.concatenate(found)
 
+    def lengths(self) -> np.ndarray:
+        """How many bytes each line has, its end included, int64 `[lines]`."""
+        starts = zip(np.split(self._index[0], self._index[1][:-1]), self.files, strict=True)
+        return np.concatenate([np.diff(of, append=file.stat().st_size) for of, file in starts])
+
     def where(self, number: int) -> str:
         """What to call a line in errors: `file:line`."""
         return f"{self.files[self._file(number)]}:{self.row(number) + 1}"

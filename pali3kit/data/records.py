@@ -190,11 +190,13 @@ class RecordSource(SourceBase):
 def digest(root: Path, files: Iterable[Path], *versions: int) -> str:
     """SHA-256 of names, relative to `root`, and sizes, which stand for the content: it may be terabytes.
 
-    `versions` are of the code that reads the files: what other code makes of them is other content.
+    `versions` are of the code that reads the files: what other code makes of them is other content. A file that is not
+    there, as behind a link that leads nowhere, is no reason to stop: whoever reads it says so.
     """
     hasher = hashlib.sha256()
     for file in files:
-        hasher.update(os.fsencode(f"{os.path.relpath(file, root)} {file.stat().st_size}\n"))
+        size = file.stat().st_size if file.exists() else None
+        hasher.update(os.fsencode(f"{os.path.relpath(file, root)} {size}\n"))
     hasher.update(written_versions(*versions))
     return hasher.hexdigest()
 

@@ -103,7 +103,7 @@ def test_boxes_are_of_the_picture_as_it_is_shown(lines: Lines, tmp_path: Path) -
         ({"things": [{"label": "cat", "bbox": [90, 2, 3, 3]}]}, "is empty or outside a picture of 6x8"),
         ({"things": [{"label": "cat", "bbox": [float("nan"), 2, 3, 3]}]}, "bbox"),
         ({"words": [7]}, r"words\[0\]: this should be a mapping, not the number 7"),
-        ({"height": 0, "width": 8}, "'height' and 'width' should be above 0, not 0 and 8"),
+        ({"height": 0, "width": 8}, "'height' should be a whole number from 1 to 1000000, not the number 0"),
     ],
 )
 def test_what_is_wrong_is_told_with_its_line(changes: object, complaint: str, lines: Lines) -> None:
@@ -137,3 +137,25 @@ def test_half_a_surrogate_pair_reaches_no_task(lines: Lines, tmp_path: Path) -> 
             assert example is not None
             "".join((example.prompt, example.target, *example.references)).encode()
     "".join(source.sentences(0, 1000)).encode()
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"things": [{"label": " ", "bbox": [1, 1, 2, 2]}]}, "things\\[0\\]: 'label' is blank"),
+        ({"questions": [{"question": "", "answers": ["a"]}]}, "questions\\[0\\]: 'question' is blank"),
+        ({"caption": " "}, "what it tells is blank"),
+        ({"captions": {"en": [" "], "de": []}}, "what it tells is blank"),
+        ({"words": [" "]}, "what it tells is blank"),
+        ({"captions": {"": "a cat"}}, "a language without a name"),
+        ({"caption": "a", "height": 1e9, "width": 8}, "'height' should be a whole number from 1 to 1000000"),
+    ],
+)
+def test_blanks_are_told(changes: dict[str, object], told: str, lines: Lines) -> None:
+    with pytest.raises(DataError, match=f"r.jsonl:1: {told}"):
+        lines({"image": "2.jpg", **changes}).record(0)
+
+
+def test_sizes_may_be_floats_as_pandas_writes_them(lines: Lines) -> None:
+    record = lines({"image": "2.jpg", "height": 6.0, "width": 8.0, "caption": "a"}).record(0)
+    assert record.size == (6, 8)
