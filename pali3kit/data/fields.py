@@ -96,4 +96,6 @@ def shown(value: object) -> str:
         return str(value).lower()
     if isinstance(value, int) and value.bit_length() > 100:
         return f"a number of {value.bit_length()} bits"
-    return f"the text '{value[:40]}'" if isinstance(value, str) else f"the number {value}"
+    if isinstance(value, str):
+        return f"the text '{value[:40]}'"
+    return f"the number {value}" if isinstance(value, int | float) else f"a {type(value).__name__}"

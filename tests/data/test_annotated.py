@@ -199,8 +199,11 @@ def test_files_have_been_read_before_anything_is_drawn(tmp_path: Path) -> None:
 
 
 def test_names_of_classes_that_are_equal_on_one_line_are_one_class() -> None:
-    class Twice(Few):
+    class Twice(Files):
         classes = ("red  cup", "red cup ", "dog")
+
+        def __len__(self) -> int:
+            return 3
 
         def record(self, number: int) -> Record:
             return Record("x", lambda: png(0), things=(Thing(self.classes[number % 3], (0, 0, 1, 1)),))

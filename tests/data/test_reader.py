@@ -64,7 +64,7 @@ def test_what_never_ends_is_no_picture(tmp_path: Path) -> None:
         with pytest.raises(DataError, match=f"{name}: it is a pipe, socket or device"):
             picture_in(tmp_path, name)()
     (tmp_path / "folder.jpg").mkdir()
-    with pytest.raises(DataError, match="folder.jpg: Is a directory"):
+    with pytest.raises(DataError, match=r"folder\.jpg: Is a directory"):
         picture_in(tmp_path, "folder.jpg")()
 
 

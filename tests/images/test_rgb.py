@@ -171,6 +171,9 @@ def test_of_several_pictures_it_is_the_first(kind: str) -> None:
     assert red > 150 and blue < 50
 
 
+DEEP = np.repeat(np.array([0x102, 0x202, 0x3000], ">u2"), 3).tobytes()  # three greys in colours of 16 bits
+
+
 def packed_png(bits: int, colour: int, row: bytes, width: int, clear: bytes) -> bytes:
     """A PNG of one row, whose pixels are stored in `bits` bits a channel."""
 
@@ -189,7 +192,7 @@ def packed_png(bits: int, colour: int, row: bytes, width: int, clear: bytes) -> 
         (packed_png(2, 0, b"\x1b", 4, b"\0\1"), [0, 255, 170, 255]),
         (packed_png(4, 0, b"\x12\x30", 3, b"\0\2"), [17, 255, 51]),
         (packed_png(8, 0, b"\1\2\3", 3, b"\0\2"), [1, 255, 3]),
-        (packed_png(16, 2, struct.pack(">9H", *[0x102] * 3, *[0x202] * 3, *[0x3000] * 3), 3, struct.pack(">3H", *[0x102] * 3)), [255, 2, 48]),
+        (packed_png(16, 2, DEEP, 3, DEEP[:6]), [255, 2, 48]),
     ],
 )  # fmt: skip
 def test_what_a_png_of_few_or_many_bits_says_is_transparent(data: bytes, right: list[int]) -> None:

@@ -147,7 +147,7 @@ def test_half_a_surrogate_pair_reaches_no_task(lines: Lines, tmp_path: Path) -> 
         ({"caption": " "}, "what it tells is blank"),
         ({"captions": {"en": [" "], "de": []}}, "what it tells is blank"),
         ({"words": [" "]}, "what it tells is blank"),
-        ({"captions": {"": "a cat"}}, "a language without a name"),
+        ({"captions": {"": "a cat"}}, "'captions': a language without a name"),
         ({"caption": "a", "height": 1e9, "width": 8}, "'height' should be a whole number from 1 to 1000000"),
     ],
 )
