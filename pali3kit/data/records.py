@@ -49,6 +49,11 @@ class Records(Protocol):
         ...
 
 
+def too_many(bad: int, of: int, most: float) -> bool:
+    """Whether more than a share `most` are bad. Divided, for 0.29 * 100 is less than 29."""
+    return bad > 0 and bad / max(of, 1) > most
+
+
 class TooManyBad(DataError):
     """A larger share cannot be used than may be."""
 
@@ -83,7 +88,7 @@ class Skips:
             self._judge(self.seen)
 
     def _judge(self, of: int) -> None:
-        if self.bad > self.most * of:
+        if too_many(self.bad, of, self.most):
             raise TooManyBad(
                 f"{self.bad} of {self.seen} cannot be used, more than most_bad {self.most:g} allows;"
                 f" the first: {self.reasons}"

@@ -49,9 +49,10 @@ def writable(text: str) -> str:
 
 def lines_in(text: str) -> list[str]:
     """The lines of a file's text, which end with a line feed, a carriage return or both; `str.splitlines` would cut
-    also at U+2028, U+0085 and others, which stand within captions and names.
+    also at U+2028, U+0085 and others, which stand within captions and names. Where files were put behind one another,
+    a line may begin with a byte order mark.
     """
-    return re.split(r"\r\n?|\n", text)
+    return [line.lstrip("\ufeff") for line in re.split(r"\r\n?|\n", text)]
 
 
 def json_in(data: str | bytes) -> Json:

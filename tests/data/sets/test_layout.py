@@ -111,5 +111,5 @@ def test_names_as_said() -> None:
 
 
 def test_a_line_ends_nowhere_but_at_its_end(tmp_path: Path) -> None:
-    (tmp_path / "a.txt").write_text("a\u2028b\x85c 1\r\nd 2\re 3\n", newline="")
+    (tmp_path / "a.txt").write_text("a\u2028b\x85c 1\r\n\ufeffd 2\re 3\n", newline="")
     assert [line for _, line in lines_of(tmp_path / "a.txt")] == ["a\u2028b\x85c 1", "d 2", "e 3"]
