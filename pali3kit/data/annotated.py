@@ -31,7 +31,7 @@ class Described:
 
     @property
     def classes(self) -> tuple[str, ...]:
-        return tuple(map(one_line, self.reader.classes))
+        return tuple(dict.fromkeys(map(one_line, self.reader.classes)))
 
     def __len__(self) -> int:
         return len(self.reader)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TypeVar, cast
 
 from pali3kit.errors import DataError, choose
-from pali3kit.text.plain import opened, stream_lines
+from pali3kit.text.plain import json_in, opened, stream_lines
 from pali3kit.types import Json
 
 WORDS = {
@@ -36,20 +35,9 @@ def read_lines(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
 def parsed(data: bytes, where: str) -> Json:
     """What JSON holds, in any Unicode, with a byte order mark or without. Raises DataError, `where` being its name."""
     try:
-        content: Json = json.loads(data, object_pairs_hook=_unambiguous)
-    except (ValueError, RecursionError) as error:
-        raise DataError(f"{where}: no JSON: {error}") from error
-    return content
-
-
-def _unambiguous(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    """A mapping of JSON. Raises ValueError for a key that has two values, where json would take the last."""
-    found = dict(pairs)
-    if len(found) < len(pairs):
-        for key, value in pairs:
-            if found[key] != value:
-                raise ValueError(f"'{key[:40]}' stands twice in a mapping, with two values")
-    return found
+        return json_in(data)
+    except ValueError as error:
+        raise DataError(f"{where}: {error}") from error
 
 
 def mapping(value: object, where: str) -> Mapping[str, object]:
@@ -80,6 +68,14 @@ def each(record: Mapping[str, object], name: str, where: str) -> Iterator[tuple[
         yield f"{where}: {name}[{number}]", mapping(entry, f"{where}: {name}[{number}]")
 
 
+def nonblank(record: Mapping[str, object], name: str, where: str) -> str:
+    """The text `record[name]`, which must not be blank."""
+    text = field(record, name, str, where)
+    if not text.strip():
+        raise DataError(f"{where}: '{name}' is blank.")
+    return text
+
+
 def numbers(values: object, count: int, what: str) -> tuple[float, ...]:
     """A list of `count` numbers."""
     listed = typed(values, list, what)
@@ -100,4 +96,6 @@ def shown(value: object) -> str:
         return str(value).lower()
     if isinstance(value, int) and value.bit_length() > 100:
         return f"a number of {value.bit_length()} bits"
-    return f"the text '{value[:40]}'" if isinstance(value, str) else f"the number {value}"
+    if isinstance(value, str):
+        return f"the text '{value[:40]}'"
+    return f"the number {value}" if isinstance(value, int | float) else f"a {type(value).__name__}"

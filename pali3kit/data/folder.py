@@ -87,12 +87,12 @@ class FolderSource(RecordSource):
 
 def _pictures(root: Path) -> Iterator[Path]:
     """All pictures below, also through links to folders, each folder once."""
-    for folder, names in walk(root, links=True):
+    for folder, names in walk(root):
         yield from (Path(folder, name) for name in names if Path(name).suffix.lower() in PICTURES)
 
 
 def _bytes(file: Path) -> bytes:
     try:
-        return file.read_bytes()
+        return decode.read_bytes(file)
     except OSError as error:
         raise DataError(f"{file}: {error.strerror}") from error

@@ -7,7 +7,7 @@ import os
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property, lru_cache
-from glob import escape, glob
+from glob import glob
 from itertools import islice
 from pathlib import Path
 
@@ -16,6 +16,7 @@ import numpy as np
 from pali3kit.data.records import Skips, digest
 from pali3kit.data.source import SourceBase
 from pali3kit.data.task import Task
+from pali3kit.data.visible import walk
 from pali3kit.errors import DataError
 from pali3kit.text.plain import check_plain, one_line
 
@@ -58,6 +59,11 @@ class Lines:
             places = _behind(file, sign)
             found.append(np.diff(np.searchsorted(places, starts, side="right"), append=len(places)))
         return np.concatenate(found)
+
+    def lengths(self) -> np.ndarray:
+        """How many bytes each line has, its end included, int64 `[lines]`."""
+        starts = zip(np.split(self._index[0], self._index[1][:-1]), self.files, strict=True)
+        return np.concatenate([np.diff(of, append=file.stat().st_size) for of, file in starts])
 
     def where(self, number: int) -> str:
         """What to call a line in errors: `file:line`."""
@@ -158,13 +164,16 @@ def common(files: Sequence[Path]) -> Path:
 
 
 def find_files(path: str, ending: str) -> Sequence[Path]:
-    """The files that `path` names, sorted. Raises DataError where there is none."""
+    """The files that `path` names, sorted: all in a folder that end so, links followed. Raises DataError for none."""
     path = os.path.expanduser(path)
-    pattern = os.path.join(escape(path), "**", f"*{ending}") if os.path.isdir(path) else path
-    files = [Path(path)] if os.path.isfile(path) else [Path(found) for found in sorted(glob(pattern, recursive=True))]
-    files = [file for file in files if file.is_file()]
+    if os.path.isdir(path):
+        found = [os.path.join(folder, name) for folder, names in walk(Path(path)) for name in names]
+        found, path = [name for name in found if name.endswith(ending)], os.path.join(path, "**", f"*{ending}")
+    else:
+        found = [path] if os.path.isfile(path) else glob(path, recursive=True)
+    files = [Path(name) for name in sorted(found) if os.path.isfile(name)]
     if not files:
-        raise DataError(f"there is no file {pattern}")
+        raise DataError(f"there is no file {path}")
     return files
 
 

@@ -58,6 +58,8 @@ def members(shard: Path) -> Iterator[Found | Link]:
         Damaged: what follows cannot be read.
     """
     try:
+        if not shard.is_file() and shard.exists():
+            raise Damaged("it is no file")
         with shard.open("rb") as file:
             if kind := packing(file.read(HEAD)):
                 raise Damaged(f"it is packed with {kind}, and samples are read at random: unpack it")

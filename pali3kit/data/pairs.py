@@ -80,10 +80,12 @@ class _PairRecords:
         sample = self.samples[number]
         data = sample.read("cls")
         try:
-            labels = tuple(int(word) for word in decoded(data).split())
+            words = decoded(data).split()
         except ValueError:
-            labels = (-1,)
-        if not all(0 <= label < len(self.classes) for label in labels):
+            words = []
+        known = [word.isascii() and word.isdigit() and len(word) < 19 for word in words]
+        labels = tuple(map(int, words)) if known and all(known) else (len(self.classes),)
+        if max(labels) >= len(self.classes):
             written = data[:40].decode(errors="replace")
             raise DataError(f"{_name(sample)}: labels '{written}' are no numbers below {len(self.classes)}")
         return labels
@@ -121,7 +123,7 @@ def expand(path: str) -> list[Path]:
     """The shards that `path` names, in order. Raises DataError for those that are not there."""
     match = RANGE.search(path)
     if match is None:
-        shards = [Path(found) for found in sorted(glob(path))]
+        shards = [Path(path)] if os.path.isfile(path) else [Path(found) for found in sorted(glob(path))]
         if not shards:
             raise DataError(f"there is no shard {path}")
         return shards

@@ -7,9 +7,19 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Protocol
+from unicodedata import normalize
 
 from pali3kit.data.record import Record
 from pali3kit.errors import DataError, nearest
+from pali3kit.images.decode import read_bytes
+
+SPELLINGS: tuple[Callable[[str], str], ...] = (
+    str,
+    lambda name: name.replace("\\", "/"),
+    lambda name: normalize("NFC", name),
+    lambda name: normalize("NFD", name),
+)
+"""How a file's name may be spelt: as it is written, with the slashes of Windows, with accents that are signs or not."""
 
 
 class Reader(Protocol):
@@ -69,10 +79,10 @@ def picture_in(folder: Path, *names: str) -> Callable[[], bytes]:
 
 
 def _read_first(folder: Path, names: Sequence[str]) -> bytes:
-    for name in names:
+    for name in dict.fromkeys(spelt for spell in SPELLINGS for spelt in map(spell, names)):
         path = inside(folder, name)
         try:
-            return path.read_bytes()
+            return read_bytes(path)
         except (FileNotFoundError, NotADirectoryError):
             continue
         except OSError as error:
@@ -95,7 +105,10 @@ def inside(folder: Path, name: str) -> Path:
 def existing(path: str, what: str = "file") -> Path:
     """The path of a file or folder that is there. Raises DataError with the nearest one beside it."""
     found = Path(path).expanduser()
-    if not (found.is_dir() if what == "folder" else found.is_file()):
+    try:
+        if found.is_dir() if what == "folder" else found.is_file():
+            return found
         beside = [other.name for other in found.parent.iterdir()] if found.parent.is_dir() else []
-        raise DataError(f"there is no {what} {found}.{nearest(found.name, beside)}")
-    return found
+    except OSError as error:  # a name too long, or a folder that is not for us to read
+        raise DataError(f"{path[:100]}: {error.strerror}") from error
+    raise DataError(f"there is no {what} {found}.{nearest(found.name, beside)}")

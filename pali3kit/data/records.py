@@ -49,6 +49,11 @@ class Records(Protocol):
         ...
 
 
+def too_many(bad: int, of: int, most: float) -> bool:
+    """Whether more than a share `most` are bad. Divided, for 0.29 * 100 is less than 29."""
+    return bad > 0 and bad / max(of, 1) > most
+
+
 class TooManyBad(DataError):
     """A larger share cannot be used than may be."""
 
@@ -89,7 +94,7 @@ class Skips:
         self._first.clear()
 
     def _judge(self, of: int) -> None:
-        if self.bad > self.most * of:
+        if too_many(self.bad, of, self.most):
             raise TooManyBad(
                 f"{self.bad} of {self.seen} cannot be used, more than most_bad {self.most:g} allows;"
                 f" the first: {self.reasons}"
@@ -196,11 +201,13 @@ class RecordSource(SourceBase):
 def digest(root: Path, files: Iterable[Path], *versions: int) -> str:
     """SHA-256 of names, relative to `root`, and sizes, which stand for the content: it may be terabytes.
 
-    `versions` are of the code that reads the files: what other code makes of them is other content.
+    `versions` are of the code that reads the files: what other code makes of them is other content. A file that is not
+    there, as behind a link that leads nowhere, is no reason to stop: whoever reads it says so.
     """
     hasher = hashlib.sha256()
     for file in files:
-        hasher.update(os.fsencode(f"{os.path.relpath(file, root)} {file.stat().st_size}\n"))
+        size = file.stat().st_size if file.exists() else None
+        hasher.update(os.fsencode(f"{os.path.relpath(file, root)} {size}\n"))
     hasher.update(written_versions(*versions))
     return hasher.hexdigest()
 

@@ -16,6 +16,7 @@ import numpy as np
 
 from pali3kit.data.members import Damaged, Found, Link, members, read_sparse
 from pali3kit.errors import DataError
+from pali3kit.images.decode import MOST_FILE
 
 LINK = -1  # in the place of an offset
 SHOWN = 5  # samples that a message names
@@ -34,6 +35,8 @@ class Sample:
         if ending not in self.members:
             raise DataError(f"{self.shard}: sample {self.key} has no .{ending}, but {', '.join(sorted(self.members))}")
         offset, length = self.members[ending]
+        if length > MOST_FILE:
+            raise DataError(f"{self.shard}: sample {self.key}: its .{ending} is larger than {MOST_FILE / 1e6:g} MB")
         try:
             with self.shard.open("rb") as file:
                 file.seek(offset)

@@ -18,7 +18,8 @@ QUOTE = b'"'
 class Table:
     """The rows below the names of a file, as `csv` reads them: a quoted cell may hold tabs, commas, quotes and lines.
 
-    A row that begins with a quote which never ends is one line, and bad: the next row is on the next line.
+    Empty lines are none, as for pandas, and for pyarrow, by which img2dataset counts rows. A row that begins with a
+    quote which never ends is one line, and bad: the next row is on the next line.
 
     Args:
         lines: of one file.
@@ -77,6 +78,7 @@ class Table:
         """The lines that rows begin on, int64."""
         inner = np.zeros(len(self.lines), bool)
         inner[:1] = True
+        inner[[line for line in map(int, np.flatnonzero(self.lines.lengths() <= 2)) if not self.lines[line]]] = True
         for line, count in self._spans():
             inner[line + 1 : line + count] = True
         return np.flatnonzero(~inner)

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import errno
 import io
+import stat
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageFile, ImageOps, UnidentifiedImageError
 from PIL.TiffImagePlugin import TiffImageFile
 
 from pali3kit.errors import DataError
 from pali3kit.images.claims import claimed
-from pali3kit.images.rgb import check_depth, to_rgb
+from pali3kit.images.rgb import check_depth, scale_clear, to_rgb
 
 Image.init()  # all that this Pillow has
 # Limits are ours, and what is wrong with a file is told as an error. Once for all: `catch_warnings` is for one thread.
@@ -53,6 +55,7 @@ def decode(
     """
     with _named(data, where):
         image = _opened(data, most_pixels)
+        scale_clear(image)
         image.load()
         if _turned(image, upright, size):
             ImageOps.exif_transpose(image, in_place=True)
@@ -69,11 +72,22 @@ def read_size(data: bytes, where: str, upright: bool = True) -> Size:
 def read(path: Path, most_pixels: int = MOST_PIXELS, upright: bool = True) -> Image.Image:
     """`decode` for a file."""
     try:
-        with path.open("rb") as file:
-            data = file.read(MOST_FILE + 1)
+        data = read_bytes(path)
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from error
     return decode(data, str(path), most_pixels, upright)
+
+
+def read_bytes(path: Path) -> bytes:
+    """A picture's file, or as much of it as `decode` needs to know that it is too large.
+
+    Raises OSError also for what is no file: a pipe would be waited for, and a device has no end.
+    """
+    mode = path.stat().st_mode
+    if not (stat.S_ISREG(mode) or stat.S_ISDIR(mode)):  # a folder is refused as it is opened
+        raise OSError(errno.EINVAL, "it is a pipe, socket or device, and no file")
+    with path.open("rb") as file:
+        return file.read(MOST_FILE + 1)
 
 
 @contextmanager
@@ -92,7 +106,7 @@ def _named(data: bytes, where: str) -> Iterator[None]:
         raise DataError(f"{where}: broken picture: {told}") from error
 
 
-def _opened(data: bytes, most_pixels: int) -> Image.Image:
+def _opened(data: bytes, most_pixels: int) -> ImageFile.ImageFile:
     """The picture with its header read. Raises DataError where decoding it would take too much, or give no colours."""
     if len(data) > MOST_FILE:
         raise DataError(f"its file is larger than {MOST_FILE / 1e6:g} MB")

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image
+from PIL import Image, ImageFile
 from PIL.TiffImagePlugin import BITSPERSAMPLE, PHOTOMETRIC_INTERPRETATION, TiffImageFile
 
 from pali3kit.errors import DataError
 
 SIXTEEN = ("I;16", "I;16L", "I;16B", "I;16N")  # Pillow's modes of greys of 16 bits
+STEPS = {"L;2": 85, "L;4": 17}  # by which greys of two and four bits become those of eight
 WHITE_IS_ZERO = 0  # what a TIFF may say
 
 
@@ -17,6 +18,20 @@ def check_depth(image: Image.Image) -> None:
     if image.mode == "F" or (image.mode == "I" and _shift(image) is None):
         kind = "floats" if image.mode == "F" else "whole numbers of 32 bits, or with a sign"
         raise DataError(f"its greys are {kind}, of which nothing says what is white: store them in 8 or 16 bits")
+
+
+def scale_clear(image: ImageFile.ImageFile) -> None:
+    """What a PNG says is transparent, in the values that its pixels will have: Pillow makes eight bits of these alone.
+
+    To be called before pixels are read, which is when Pillow knows how they are stored. Of colours of 16 bits it keeps
+    the upper ones.
+    """
+    clear = image.info.get("transparency")
+    stored = image.tile[0][3] if image.format == "PNG" and image.tile else None
+    if isinstance(clear, int) and stored in STEPS:
+        image.info["transparency"] = clear * STEPS[stored]
+    elif isinstance(clear, tuple) and stored == "RGB;16B":
+        image.info["transparency"] = tuple(value >> 8 for value in clear)
 
 
 def to_rgb(image: Image.Image, white: bool) -> Image.Image:

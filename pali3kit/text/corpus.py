@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from pali3kit.errors import DataError, nearest
-from pali3kit.text.plain import stream_lines, writable
+from pali3kit.text.plain import json_in, stream_lines, writable
 
 
 def read_sentences(paths: Iterable[Path], field: str = "text") -> Iterator[str]:
@@ -31,10 +30,7 @@ def read_field(line: str | bytes, field: str) -> str:
     """The text in `field` of a line's JSON object; nothing of a blank line. Raises ValueError saying what is wrong."""
     if not line.strip():
         return ""
-    try:
-        record = json.loads(line)
-    except (ValueError, RecursionError) as error:
-        raise ValueError(f"no JSON: {error}") from error
+    record = json_in(line)
     if not isinstance(record, dict):
         raise ValueError(f"no object, but {type(record).__name__}")
     if field not in record:

@@ -6,6 +6,7 @@ import bz2
 import codecs
 import gzip
 import io
+import json
 import re
 import zlib
 from collections.abc import Callable, Iterator
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from pali3kit.errors import DataError
+from pali3kit.types import Json
 
 HEAD = 4096  # bytes from which a file's format is known
 PACKED = {
@@ -43,6 +45,33 @@ def one_line(text: str) -> str:
 def writable(text: str) -> str:
     """The text with a `?` for each half of a surrogate pair."""
     return text.encode(errors="replace").decode()
+
+
+def lines_in(text: str) -> list[str]:
+    """The lines of a file's text, which end with a line feed, a carriage return or both; `str.splitlines` would cut
+    also at U+2028, U+0085 and others, which stand within captions and names. Where files were put behind one another,
+    a line may begin with a byte order mark.
+    """
+    return [line.lstrip("\ufeff") for line in re.split(r"\r\n?|\n", text)]
+
+
+def json_in(data: str | bytes) -> Json:
+    """What JSON holds, in any Unicode, with a byte order mark or without. Raises ValueError for what is none."""
+    try:
+        content: Json = json.loads(data, object_pairs_hook=_unambiguous)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"no JSON: {error}") from error
+    return content
+
+
+def _unambiguous(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
+    """A mapping of JSON. Raises ValueError for a key that has two values, where json would take the last."""
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        for key, value in pairs:
+            if found[key] != value:
+                raise ValueError(f"'{key[:40]}' stands twice in a mapping, with two values")
+    return found
 
 
 def packing(head: bytes) -> str | None:

@@ -10,7 +10,7 @@ import lightning as L
 import torch.distributed as dist
 from lightning.pytorch.callbacks import Callback
 
-from pali3kit.data.records import FEWEST, FIRST, TooManyBad
+from pali3kit.data.records import FEWEST, FIRST, TooManyBad, too_many
 from pali3kit.errors import Pali3Error
 from pali3kit.training.context import StageContext
 
@@ -61,7 +61,7 @@ class Skipped(Callback):
             self._judge(self.seen + self.bad)
 
     def _judge(self, of: int) -> None:
-        if self.bad > self.most * of:
+        if too_many(self.bad, of, self.most):
             raise TooManyBad(
                 f"{self.bad} bad samples beside {self.seen} good ones are more than most_bad {self.most:g} allows; the"
                 f" first: {'; '.join(list(self.lines)[:FIRST])}; all are listed in {self.file}"

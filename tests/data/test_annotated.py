@@ -196,3 +196,18 @@ def test_files_have_been_read_before_anything_is_drawn(tmp_path: Path) -> None:
     assert late.damages == []
     task.where("train", 1)
     assert late.damages == ["one is left out"]
+
+
+def test_names_of_classes_that_are_equal_on_one_line_are_one_class() -> None:
+    class Twice(Files):
+        classes = ("red  cup", "red cup ", "dog")
+
+        def __len__(self) -> int:
+            return 3
+
+        def record(self, number: int) -> Record:
+            return Record("x", lambda: png(0), things=(Thing(self.classes[number % 3], (0, 0, 1, 1)),))
+
+    source = AnnotatedSource(Twice())
+    assert source.classes == ("red cup", "dog")
+    assert {source.labels("train", index) for index in range(source.size("train"))} == {(0,), (1,)}

@@ -26,6 +26,7 @@ def captions(txt: bytes | None = None, told: object = None) -> tuple[str, ...]:
         (b"a cat\nsits", {"caption": "something else"}, ("a cat", "sits")),
         (b"recaptioned", {"caption": "alt text"}, ("recaptioned",)),  # open_clip reads the .txt
         (b" \n", {"caption": "from json"}, ("from json",)),
+        ("a cat\u2028on\x0ba\x85mat\r\ufeffa dog".encode(), None, ("a cat on a mat", "a dog")),  # where a line ends
         (None, {"caption": ["a cat", " ", "a mat"]}, ("a cat", "a mat")),
         (None, {"captions": ["a cat"]}, ("a cat",)),
         (None, {"caption": None, "text": "a cat"}, ("a cat",)),

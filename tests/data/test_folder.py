@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import os
 from pathlib import Path
 
 import numpy as np
@@ -107,3 +108,17 @@ def test_a_picture_that_has_gone(tmp_path: Path) -> None:
     (tmp_path / "ape" / "0.jpg").unlink()
     with pytest.raises(DataError, match=r"0\.jpg: No such file"):
         records.picture(0)
+
+
+def test_links_that_lead_nowhere_and_pipes_are_bad_pictures(tmp_path: Path) -> None:
+    (tmp_path / "cat").mkdir()
+    (tmp_path / "cat" / "1.jpg").symlink_to("nowhere")
+    os.mkfifo(tmp_path / "cat" / "2.jpg")
+    source = FolderSource(str(tmp_path))
+    assert source.size("train") == 2 and source.digest
+    told = []
+    for index in range(2):
+        with pytest.raises(DataError) as error:
+            source.image("train", index)
+        told.append(str(error.value).removeprefix(f"{tmp_path}/cat/"))
+    assert sorted(told) == ["1.jpg: No such file or directory", "2.jpg: it is a pipe, socket or device, and no file"]

@@ -43,3 +43,8 @@ def test_another_field(tmp_path: Path) -> None:
 def test_what_is_no_json(line: bytes) -> None:
     with pytest.raises(ValueError, match="no JSON"):
         read_field(line, "text")
+
+
+def test_a_field_that_stands_twice_is_told() -> None:
+    with pytest.raises(ValueError, match="'text' stands twice in a mapping, with two values"):
+        read_field('{"text": "a", "text": "b"}', "text")

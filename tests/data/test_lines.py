@@ -154,3 +154,12 @@ def test_signs_are_counted_in_each_line(tmp_path: Path) -> None:
     for name, data in (("a", b'"x" "\n\n"'), ("b", b""), ("c", b'"\r\n""')):
         (tmp_path / name).write_bytes(data)
     assert Lines([tmp_path / name for name in "abc"]).counts(b'"').tolist() == [3, 0, 1, 1, 2]
+
+
+def test_links_that_lead_in_circles_give_each_file_once(tmp_path: Path) -> None:
+    (tmp_path / "a").mkdir()
+    (tmp_path / "a" / "1.txt").write_text("a")
+    (tmp_path / "a" / "2.txt").symlink_to("nowhere")
+    for name in ("up", "again"):
+        (tmp_path / "a" / name).symlink_to(tmp_path)
+    assert find_files(str(tmp_path), ".txt") == [tmp_path / "a" / "1.txt"]

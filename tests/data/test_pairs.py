@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import tarfile
 from pathlib import Path
 
@@ -148,3 +149,35 @@ def test_labels_with_a_mark_and_ranges_without_end(tmp_path: Path) -> None:
         pairs.labels(1)
     with pytest.raises(DataError, match="names more than 1000000 shards"):
         expand(str(tmp_path / "{0..99999999999}.tar"))
+
+
+@pytest.mark.parametrize("written", ["1_0", "\u0663", "2.0", "", "-1", "9" * 5000, "4"])
+def test_labels_are_written_in_digits(written: str, tmp_path: Path) -> None:
+    source = PairSource(str(shard(tmp_path / "a.tar", {"0.cls": written.encode()})), classes=4)
+    with pytest.raises(DataError, match=r"sample 0: labels '.*' are no numbers below 4"):
+        source.pairs.labels(0)
+
+
+def test_a_shard_whose_name_looks_like_a_pattern(tmp_path: Path) -> None:
+    assert expand(str(shard(tmp_path / "a[1].tar", {}))) == [tmp_path / "a[1].tar"]
+
+
+def test_shards_that_are_no_files_are_damages(tmp_path: Path) -> None:
+    shard(tmp_path / "a.tar", {"0.txt": b"a cat"})
+    os.mkfifo(tmp_path / "b.tar")
+    (tmp_path / "c.tar").mkdir()
+    (tmp_path / "d.tar").symlink_to("nowhere")
+    source = PairSource(str(tmp_path / "*.tar"))
+    assert source.digest and source.size("train") == 1
+    assert [damage.removeprefix(f"{tmp_path}/") for damage in source.damages] == [
+        "b.tar: damaged after 0 samples: it is no file",
+        "c.tar: damaged after 0 samples: it is no file",
+        "d.tar: damaged after 0 samples: No such file or directory",
+    ]
+
+
+def test_a_member_larger_than_any_picture_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pali3kit.data.shards.MOST_FILE", 1000)
+    source = PairSource(str(shard(tmp_path / "a.tar", {"0.jpg": bytes(1001), "0.txt": b"a cat"})))
+    with pytest.raises(DataError, match=r"sample 0: its \.jpg is larger than 0\.001 MB"):
+        source.pairs.picture(0)

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pali3kit.data.records import FEWEST, RecordSource, Skips, TooManyBad
+from pali3kit.data.records import FEWEST, RecordSource, Skips, TooManyBad, too_many
 from pali3kit.errors import DataError
 
 RNG = np.random.default_rng(0)
@@ -137,3 +137,9 @@ def test_lines_that_were_taken_still_count() -> None:
     assert len(skips.taken()) == 2 and not skips.lines
     with pytest.raises(TooManyBad, match=r"2 of 20 .*the first: line 0: bad; line 1: bad"):
         skips.judge()
+
+
+@pytest.mark.parametrize("share", range(1, 100))
+def test_exactly_the_share_that_may_be_bad_is_not_too_many(share: int) -> None:
+    assert not too_many(share, 100, share / 100) and too_many(share + 1, 100, share / 100)
+    assert not too_many(0, 0, 0) and too_many(1, 100, 0)

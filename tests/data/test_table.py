@@ -63,3 +63,12 @@ def test_other_faults(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="two columns are called 'a'"):
         table(tmp_path, b"a\ta\n").check_names()
     assert table(tmp_path, b'"x" y\tb\n').names == () == table(tmp_path, b"").names
+
+
+@pytest.mark.parametrize("end", [b"\n", b"\r\n", b"\r"])
+def test_empty_lines_are_no_rows(end: bytes, tmp_path: Path) -> None:
+    found = table(tmp_path, end.join([b"a\tb", b"", b"x\t1", b"", b"", b'"y', b"", b'z"\t2', b"", b""]))
+    assert [tuple(found[row].values()) for row in range(len(found))] == [
+        ("x", "1"), ("y" + (2 * end).decode() + "z", "2")
+    ]  # fmt: skip
+    assert [found.where(row).rpartition(":")[2] for row in range(len(found))] == ["3", "6"]

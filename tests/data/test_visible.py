@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import errno
+import os
 from pathlib import Path
 
+import pytest
+
 from pali3kit.data.visible import hidden, walk
+from pali3kit.errors import DataError
 
 
 def test_hidden_files_and_folders_are_left_out_and_the_rest_is_sorted(tmp_path: Path) -> None:
@@ -23,5 +28,21 @@ def test_a_folder_that_is_hidden_itself_is_seen_and_links_are_followed_once(tmp_
     root.mkdir()
     (root / "1.jpg").touch()
     (root / "round").symlink_to(root)
-    assert [files for _, files in walk(root, links=True)] == [["1.jpg"]]
     assert [files for _, files in walk(root)] == [["1.jpg"]]
+
+
+def test_a_folder_that_cannot_be_read_is_told_and_one_that_is_not_there_is_empty(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "cat").mkdir()
+    assert list(walk(tmp_path / "none")) == []
+    scandir = os.scandir
+
+    def refuse(path: str) -> object:
+        if Path(path).name == "cat":
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refuse)
+    with pytest.raises(DataError, match="cat: Permission denied"):
+        list(walk(tmp_path))

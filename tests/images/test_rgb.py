@@ -169,3 +169,31 @@ def test_of_several_pictures_it_is_the_first(kind: str) -> None:
     first, second = Image.new("RGB", (8, 8), (200, 0, 0)), Image.new("RGB", (8, 8), (0, 0, 200))
     red, _, blue = decode(encoded(first, kind, save_all=True, append_images=[second]), "x").getpixel((4, 4))
     assert red > 150 and blue < 50
+
+
+DEEP = np.repeat(np.array([0x102, 0x202, 0x3000], ">u2"), 3).tobytes()  # three greys in colours of 16 bits
+
+
+def packed_png(bits: int, colour: int, row: bytes, width: int, clear: bytes) -> bytes:
+    """A PNG of one row, whose pixels are stored in `bits` bits a channel."""
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    head = struct.pack(">IIBBBBB", width, 1, bits, colour, 0, 0, 0)
+    chunks = ((b"IHDR", head), (b"tRNS", clear), (b"IDAT", zlib.compress(b"\0" + row)), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*of) for of in chunks)
+
+
+@pytest.mark.parametrize(
+    ("data", "right"),
+    [
+        (packed_png(1, 0, b"\x0f", 8, b"\0\0"), [255] * 8),  # black is transparent, on white
+        (packed_png(2, 0, b"\x1b", 4, b"\0\1"), [0, 255, 170, 255]),
+        (packed_png(4, 0, b"\x12\x30", 3, b"\0\2"), [17, 255, 51]),
+        (packed_png(8, 0, b"\1\2\3", 3, b"\0\2"), [1, 255, 3]),
+        (packed_png(16, 2, DEEP, 3, DEEP[:6]), [255, 2, 48]),
+    ],
+)  # fmt: skip
+def test_what_a_png_of_few_or_many_bits_says_is_transparent(data: bytes, right: list[int]) -> None:
+    assert greys(data)[0].tolist() == right

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pali3kit.data.annotated import AnnotatedSource
-from pali3kit.data.fields import each, field, mapping, read_json, read_lines
+from pali3kit.data.fields import each, field, mapping, nonblank, read_json, read_lines
 from pali3kit.data.lines import find_files
 from pali3kit.data.reader import existing, picture_in
 from pali3kit.data.readers.coco import Id, by_id, coco_files, identity, on_pictures, size_of
@@ -94,7 +94,7 @@ class CocoCaptionsReader(LeavingOut):
             said[number].append(located)
         for number, (where, image) in images.items():
             try:
-                size = size_of(image, where) if "height" in image and "width" in image else None
+                size = size_of(image, where) if None not in (image.get("height"), image.get("width")) else None
                 captions = filter(None, [self._caption(caption, "caption", at) for at, caption in said[number]])
                 file = field(image, "file_name", str, where)
                 yield _Known(where, f"{self.path}: picture {number}", number, file, size, tuple(captions))
@@ -144,7 +144,7 @@ class CocoCaptionsReader(LeavingOut):
                 lines += 1
                 try:
                     number = _coco_id(field(said, "image_id", str, where), where)
-                    language = field(said, "trg_lang", str, where)
+                    language = nonblank(said, "trg_lang", where)
                     if number in wanted and (text := self._caption(said, "translation_tokenized", where)):
                         found[number][language] = (*found[number].get(language, ()), text)
                 except DataError as error:

@@ -10,7 +10,7 @@ from functools import cached_property, partial
 from pathlib import Path
 
 from pali3kit.data.annotated import AnnotatedSource
-from pali3kit.data.fields import field, mapping, numbers, read_json, shown
+from pali3kit.data.fields import field, mapping, nonblank, numbers, read_json, shown
 from pali3kit.data.reader import Files, existing, picture_in
 from pali3kit.data.readers.coco import Id, by_id, coco_files, identity, on_pictures, size_of
 from pali3kit.data.readers.coco_masks import read_mask
@@ -38,7 +38,14 @@ class Instances:
         content = mapping(read_json(path), str(path))
         self.pictures = by_id(self.left, content, "images", str(path))
         categories = by_id(self.left, content, "categories", str(path))
-        self.classes = {number: _name(entry, at) for number, (at, entry) in categories.items()}
+        self.classes: dict[Id, str] = {}
+        faults = self.left.faults
+        for number, (at, entry) in categories.items():
+            try:
+                self.classes[number] = nonblank(entry, "name", at)
+            except DataError as error:
+                self.left.fault(error)
+        self.left.judge(faults, len(categories))
         annotations = self.left.sound(content, "annotations", str(path))
         self.annotations = [located for _, located in on_pictures(self.left, annotations, self.pictures)]
 
@@ -83,13 +90,6 @@ class Instances:
         mask = partial(read_mask, shape, size, f"{where}: 'segmentation'") if shape else None
         box, crowd = whole_box(corners, size, where), _crowd(known, where)
         return Thing(self.classes[category], box, mask, tuple(expressions), crowd)
-
-
-def _name(category: Mapping[str, object], where: str) -> str:
-    name = field(category, "name", str, where)
-    if not name.strip():
-        raise DataError(f"{where}: 'name' is blank.")
-    return name
 
 
 def _crowd(known: Mapping[str, object], where: str) -> bool:

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from pali3kit.data.fields import field, shown
 from pali3kit.data.reader import Files
+from pali3kit.data.records import too_many
 from pali3kit.errors import DataError
 
 MOST = 0.05  # of the entries of a list: past that it is another format, or damaged
@@ -71,7 +72,7 @@ class LeftOut:
     def judge(self, before: int, seen: int) -> None:
         """Raises DataError where more than `MOST` of `seen` entries are faults, not counting those `before` them."""
         wrong = len(self._faults) - before
-        if wrong > MOST * seen:
+        if too_many(wrong, seen, MOST):
             others = f" So are {wrong - 1} more of {seen}." if wrong > 1 else ""
             raise DataError(f"{self._faults[before]}{others}")
 

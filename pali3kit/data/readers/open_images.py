@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property, partial
 from pathlib import Path
 
@@ -15,12 +15,13 @@ from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.lines import Lines
 from pali3kit.data.reader import Files, existing, picture_in
 from pali3kit.data.readers.coco_instances import whole_box
+from pali3kit.data.readers.left_out import LeftOut
 from pali3kit.data.record import Record, Thing
 from pali3kit.data.table import Table
 from pali3kit.errors import DataError, choose, nearest
 from pali3kit.images.decode import Size, decode, in_proportion, read_size
 from pali3kit.registry import SOURCE
-from pali3kit.text.plain import read_text
+from pali3kit.text.plain import lines_in, read_text
 
 BOX = ("XMin", "YMin", "XMax", "YMax")
 MASK_BOX = tuple(f"Box{side}" for side in BOX)
@@ -44,6 +45,7 @@ class OpenImagesReader(Files):
         self.path, self.images = self.files[0], existing(images, "folder")
         self.masks = existing(masks, "folder") if masks else None
         self.rows = Table(Lines([self.path]), ",")
+        self.left = LeftOut()
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
@@ -64,13 +66,13 @@ class OpenImagesReader(Files):
     def names(self) -> dict[str, str]:
         """What classes are called."""
         try:
-            rows = [row for row in csv.reader(read_text(self.files[1]).splitlines()) if row]
+            rows = [row for row in csv.reader(lines_in(read_text(self.files[1]))) if row]
         except csv.Error as error:
             raise DataError(f"{self.files[1]}: no readable table: {error}") from error
         found: dict[str, str] = {}
         for row in rows:
-            if len(row) != 2:
-                raise DataError(f"{self.files[1]}: each line should be a LabelName and a DisplayName")
+            if len(row) != 2 or not row[1].strip():
+                raise DataError(f"{self.files[1]}: each line should be a LabelName and a DisplayName, not {row}")
             if row[0] != "LabelName" and found.setdefault(*row) != row[1]:
                 raise DataError(f"{self.files[1]}: {row[0][:40]} is {found[row[0]][:40]} and {row[1][:40]}")
         return found
@@ -82,13 +84,26 @@ class OpenImagesReader(Files):
     @cached_property
     def pictures(self) -> tuple[np.ndarray, np.ndarray]:
         """The rows, picture by picture, and where each picture's begin, with the end: int64."""
-        column = self.columns.index("ImageID")
-        ids = np.fromiter((self._id(row, column) for row in range(len(self.rows))), np.uint64)
-        if not len(ids):
+        found = np.fromiter(self._ids(self.columns.index("ImageID")), [("row", np.int64), ("id", np.uint64)])
+        self.left.judge(0, len(self.rows))
+        if not len(found):
             raise DataError(f"{self.path}: it has no rows")
+        rows, ids = found["row"], found["id"]
         order = np.argsort(ids, kind="stable")
         starts = np.flatnonzero(np.diff(ids[order])) + 1
-        return order, np.concatenate([[0], starts, [len(ids)]])
+        return rows[order], np.concatenate([[0], starts, [len(ids)]])
+
+    def _ids(self, column: int) -> Iterator[tuple[int, int]]:
+        """The rows that tell their picture, with its number."""
+        for row in range(len(self.rows)):
+            try:
+                yield row, self._id(row, column)
+            except DataError as error:
+                self.left.fault(error)
+
+    @property
+    def damages(self) -> Sequence[str]:
+        return self.left.told()
 
     def _id(self, row: int, column: int) -> int:
         cells = self.rows.head(row).split(b",", column + 1)

@@ -50,6 +50,7 @@ class ParquetReader(Files):
         self.images = existing(images, "folder") if images else None
         self.language = language
         self._read = lru_cache(GROUPS_KEPT)(self._group)
+        self._damages: list[str] = []
 
     @cached_property
     def _groups(self) -> tuple[list[tuple[Path, int]], np.ndarray]:
@@ -57,15 +58,22 @@ class ParquetReader(Files):
         groups: list[tuple[Path, int]] = []
         rows: list[np.ndarray] = []
         for file in self.files:
-            table = _open(file)
-            _column(file, table.schema_arrow.names, CAPTIONS, "caption")
-            for number in range(table.num_row_groups):
-                places = np.flatnonzero(_usable(file, number))
+            try:
+                found = _rows(file)
+            except DataError as error:  # of many files one may be damaged, as of shards
+                self._damages.append(str(error))
+                continue
+            for number, places in enumerate(found):
                 rows.append(np.stack([np.full(len(places), len(groups)), places], axis=1))
                 groups.append((file, number))
         if not sum(map(len, rows)):
-            raise DataError(f"{self.files[0]}: no rows")
+            raise DataError(self._damages[0] if self._damages else f"{self.files[0]}: no rows")
         return groups, np.concatenate(rows)
+
+    @property
+    def damages(self) -> Sequence[str]:
+        """Files that cannot be read, as far as is known: they are opened when the first row is asked for."""
+        return self._damages
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -90,8 +98,10 @@ class ParquetReader(Files):
             raise DataError(f"{file}: no column {', '.join(PICTURES)}, and no `images` with a column key")
         if not pictures:
             assert self.images is not None
-            key = str(self._value(group, place, KEY, name))
-            picture = picture_in(self.images, *_files(key))
+            key = self._value(group, place, KEY, name)
+            if not isinstance(key, str | int):
+                raise DataError(f"{name}: '{KEY}' should be a text, not {shown(key)}.")
+            picture = picture_in(self.images, *_files(str(key)))
         else:
             picture = partial(self._picture, group, place, pictures[0], name)
         return Record(name, picture, captions={self.language: captions})
@@ -165,7 +175,14 @@ def _column(file: Path, names: Sequence[str], wanted: Sequence[str], what: str) 
 def _files(key: str) -> list[str]:
     """Where img2dataset puts a picture: in its shard's folder, whose number is the key without the place in it."""
     names = [f"{key}.{ending}" for ending in ENCODINGS]
-    return [f"{key[:-digits]}/{name}" for digits in DIGITS for name in names] + names
+    return [f"{key[:-digits]}/{name}" for digits in DIGITS if len(key) > digits for name in names] + names
+
+
+def _rows(file: Path) -> list[np.ndarray]:
+    """The places of the rows that can be used in each group of a file, which must have a column of captions."""
+    table = _open(file)
+    _column(file, table.schema_arrow.names, CAPTIONS, "caption")
+    return [np.flatnonzero(_usable(file, number)) for number in range(table.num_row_groups)]
 
 
 def _usable(file: Path, group: int) -> np.ndarray:

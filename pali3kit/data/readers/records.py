@@ -7,7 +7,7 @@ from functools import cached_property
 from typing import NamedTuple
 
 from pali3kit.data.annotated import WORDS, AnnotatedSource
-from pali3kit.data.fields import each, field, mapping, numbers, parsed, typed
+from pali3kit.data.fields import each, field, mapping, nonblank, numbers, parsed, typed
 from pali3kit.data.lines import Lines
 from pali3kit.data.reader import Files, existing, picture_in
 from pali3kit.data.readers.coco import size_of
@@ -104,10 +104,11 @@ class RecordsReader(Files):
             questions = questions[asked : asked + 1]
         if asked:
             return Record(where, picture, size, questions=questions)
-        things = tuple(_things(entry, size, where))
-        return Record(
-            where, picture, size, self._captions(entry, where), tuple(_words(entry, size, where)), questions, things
-        )
+        captions, words = self._captions(entry, where), tuple(_words(entry, size, where))
+        record = Record(where, picture, size, captions, words, questions, tuple(_things(entry, size, where)))
+        if not (record.captions or record.questions or record.things or any(word.text for word in words)):
+            raise DataError(f"{where}: what it tells is blank.")
+        return record
 
     def _captions(self, entry: Entry, where: str) -> dict[str, tuple[str, ...]]:
         found: dict[str, tuple[str, ...]] = {}
@@ -117,6 +118,8 @@ class RecordsReader(Files):
             for language, texts in told.items():
                 listed = texts if isinstance(texts, list) else [] if texts is None else [texts]
                 what = f"{where}: '{name}'"
+                if not language.strip():
+                    raise DataError(f"{what}: a language without a name.")
                 found[language] = (*found.get(language, ()), *(typed(text, str, what) for text in listed))
         return found
 
@@ -126,12 +129,12 @@ class RecordsReader(Files):
             language = typed(asked.get("language", self.language), str, f"{at}: 'language'")
             if not any(answer.strip() for answer in answers):
                 raise DataError(f"{at}: 'answers' should hold at least one that is not empty.")
-            yield Asked(field(asked, "question", str, at), tuple(answers), language)
+            yield Asked(nonblank(asked, "question", at), tuple(answers), language)
 
 
 def _things(entry: Entry, size: Size | None, where: str) -> Iterator[Thing]:
     for at, thing in each(entry, "things", where) if entry.get("things") is not None else ():
-        yield Thing(field(thing, "label", str, at), _box(thing, size, at))
+        yield Thing(nonblank(thing, "label", at), _box(thing, size, at))
 
 
 def _words(entry: Entry, size: Size | None, where: str) -> Iterator[Word]:

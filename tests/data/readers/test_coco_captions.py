@@ -291,3 +291,18 @@ def test_textcaps_has_an_entry_for_each_caption(tmp_path: Path, picture: Callabl
     hidden = [{name: value for name, value in entry.items() if name != "caption_str"} for entry in entries]
     with pytest.raises(DataError, match=r"data\[0\]: no field 'caption_str'"):
         len(read(tmp_path, {"data": hidden}))
+
+
+def test_sizes_that_are_null_are_none(tmp_path: Path) -> None:
+    images = [{"id": 1, "file_name": "1.jpg", "height": None, "width": None}]
+    path = write(tmp_path / "c.json", {"images": images, "annotations": [{"image_id": 1, "caption": "a"}]})
+    assert CocoCaptionsReader(path, str(tmp_path), "train").record(0).size is None
+
+
+def test_a_language_without_a_name_is_told(tmp_path: Path) -> None:
+    said = [{"image_id": "9_0", "trg_lang": " ", "translation_tokenized": "x"}]
+    said += [{"image_id": "9_0", "trg_lang": "de", "translation_tokenized": "x"}] * 40
+    (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, said)))
+    reader = CocoCaptionsReader(write(tmp_path / "c.json", SPLITS), str(tmp_path), "train", str(tmp_path / "t.jsonl"))
+    assert reader.languages == ("en", "de")
+    assert [damage.rpartition("/")[2] for damage in reader.damages] == ["t.jsonl:1: 'trg_lang' is blank."]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -263,3 +264,17 @@ def test_both_years_names_are_one_picture(
     picture(tmp_path / "images" / there)
     path = write_instances(CAT, images=[{"id": 9, "file_name": told, "height": 6, "width": 8}])
     assert CocoInstancesReader(str(path), str(tmp_path / "images")).record(0).picture()
+
+
+def test_a_category_without_a_name_among_many_costs_its_own_things_alone(
+    tmp_path: Path, write_instances: Write, picture: Picture
+) -> None:
+    path = write_instances()
+    content = json.loads(path.read_text())
+    content["categories"] += [{"id": number, "name": f"c{number}"} for number in range(100, 140)] + [{"id": 7000}]
+    path.write_text(json.dumps(content))
+    reader = CocoInstancesReader(str(path), str(picture(tmp_path / "images" / "9.jpg").parent))
+    assert len(reader.record(1).things) == 2 and len(reader.classes) == 42
+    assert [damage.partition(": ")[2] for damage in reader.damages] == [
+        "categories[42]: no field 'name'. Choose from id."
+    ]

@@ -163,3 +163,17 @@ def test_masks_lie_in_their_folder(files: Callable[..., OpenImagesReader]) -> No
         assert mask is not None
         with pytest.raises(DataError, match="masks: "):
             mask()
+
+
+def test_a_bad_row_in_many_is_left_out_and_told(files: Callable[..., OpenImagesReader]) -> None:
+    head, first, *others = BOXES.splitlines()
+    reader = files("\n".join([head, "", *[first] * 40, *others, "cut o"]))
+    assert len(reader) == 2 and len(reader.record(1).things) == 41
+    assert [damage.rpartition("/")[2] for damage in reader.damages] == [
+        "table.csv:45: no ImageID of 16 hexadecimal digits"
+    ]
+
+
+def test_a_class_without_a_name_is_told(files: Callable[..., OpenImagesReader]) -> None:
+    with pytest.raises(DataError, match=r"should be a LabelName and a DisplayName, not \['/m/0jbk', ' '\]"):
+        files(names="/m/0jbk, \n").names  # noqa: B018

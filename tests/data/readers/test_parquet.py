@@ -123,3 +123,20 @@ def test_bytes_that_are_no_text_are_a_data_error(tmp_path: Path) -> None:
     pq.write_table(pa.table({"caption": wrong, "jpg": [b"bytes"]}), tmp_path / "f.parquet")
     with pytest.raises(DataError, match=r"row group 0, row 0: 'caption' cannot be read: 'utf-8' codec"):
         ParquetReader(str(tmp_path / "f.parquet")).record(0)
+
+
+def test_of_many_files_one_may_be_damaged(tmp_path: Path) -> None:
+    table(tmp_path / "b.parquet", {"jpg": [b"1"], "caption": ["a cat"]})
+    (tmp_path / "a.parquet").write_bytes(b"PAR1 and no more")
+    table(tmp_path / "c.parquet", {"jpg": [b"1"], "picture": ["no text"]})
+    reader = ParquetReader(str(tmp_path))
+    assert len(reader) == 1 and reader.record(0).captions == {"en": ("a cat",)}
+    assert [Path(damage.partition(": ")[0]).name for damage in reader.damages] == ["a.parquet", "c.parquet"]
+
+
+def test_keys_may_be_short_and_are_not_missing(tmp_path: Path, picture: Callable[..., Path]) -> None:
+    picture(tmp_path / "7.jpg")
+    reader = ParquetReader(table(tmp_path / "a.parquet", {"key": ["7", None], "caption": ["a", "b"]}), str(tmp_path))
+    assert reader.record(0).picture()
+    with pytest.raises(DataError, match="row 1: 'key' should be a text, not nothing"):
+        reader.record(1)

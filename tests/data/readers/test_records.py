@@ -137,3 +137,25 @@ def test_half_a_surrogate_pair_reaches_no_task(lines: Lines, tmp_path: Path) -> 
             assert example is not None
             "".join((example.prompt, example.target, *example.references)).encode()
     "".join(source.sentences(0, 1000)).encode()
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"things": [{"label": " ", "bbox": [1, 1, 2, 2]}]}, "things\\[0\\]: 'label' is blank"),
+        ({"questions": [{"question": "", "answers": ["a"]}]}, "questions\\[0\\]: 'question' is blank"),
+        ({"caption": " "}, "what it tells is blank"),
+        ({"captions": {"en": [" "], "de": []}}, "what it tells is blank"),
+        ({"words": [" "]}, "what it tells is blank"),
+        ({"captions": {"": "a cat"}}, "'captions': a language without a name"),
+        ({"caption": "a", "height": 1e9, "width": 8}, "'height' should be a whole number from 1 to 1000000"),
+    ],
+)
+def test_blanks_are_told(changes: dict[str, object], told: str, lines: Lines) -> None:
+    with pytest.raises(DataError, match=f"r.jsonl:1: {told}"):
+        lines({"image": "2.jpg", **changes}).record(0)
+
+
+def test_sizes_may_be_floats_as_pandas_writes_them(lines: Lines) -> None:
+    record = lines({"image": "2.jpg", "height": 6.0, "width": 8.0, "caption": "a"}).record(0)
+    assert record.size == (6, 8)

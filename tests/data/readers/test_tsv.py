@@ -147,3 +147,11 @@ def test_a_bad_first_row_spoils_no_other(tmp_path: Path, picture: Callable[..., 
     (tmp_path / "t.tsv").write_text("no tab\nhttp://x.org/1.jpg\ta dog\n")
     reader = TsvReader(str(tmp_path / "t.tsv"), str(tmp_path / "images"))
     assert len(reader) == 1 and reader.record(0).captions == {"en": ("a dog",)}
+
+
+def test_folders_of_shards_may_be_links(tmp_path: Path, picture: Callable[..., Path]) -> None:
+    picture(tmp_path / "other disk" / "000000000.jpg")
+    (tmp_path / "images").mkdir()
+    (tmp_path / "images" / "00000").symlink_to(tmp_path / "other disk")
+    reader = TsvReader(table(tmp_path, CC3M), str(tmp_path / "images"))
+    assert len(reader) == 1 and reader.record(0).captions["en"] == ("a very typical bus station",)

@@ -13,6 +13,7 @@ from pali3kit.data.sets.layout import (
     find_file,
     find_root,
     in_classes,
+    lines_of,
     pictures_in,
     rows_of,
     spoken,
@@ -107,3 +108,8 @@ def test_pictures_of_classes(tmp_path: Path, picture: Callable[..., Path]) -> No
 
 def test_names_as_said() -> None:
     assert spoken("aquarium_fish") == "aquarium fish" and spoken("_a__b") == "a b"
+
+
+def test_a_line_ends_nowhere_but_at_its_end(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("a\u2028b\x85c 1\r\n\ufeffd 2\re 3\n", newline="")
+    assert [line for _, line in lines_of(tmp_path / "a.txt")] == ["a\u2028b\x85c 1", "d 2", "e 3"]
