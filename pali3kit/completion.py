@@ -9,7 +9,7 @@ from pali3kit.config.kinds import keys
 from pali3kit.config.schema import Experiment
 
 SCRIPT = """\
-if [ -n "$ZSH_VERSION" ]; then autoload -U +X compinit bashcompinit; compinit; bashcompinit; fi
+if [ -n "${{ZSH_VERSION-}}" ]; then autoload -U +X compinit bashcompinit; compinit; bashcompinit; fi
 _pali3kit() {{
   local word="${{COMP_WORDS[COMP_CWORD]}}" choices
   case "$COMP_CWORD:${{COMP_WORDS[1]}}" in
@@ -19,8 +19,10 @@ _pali3kit() {{
     *:list | *:show | *:report | *:tokenizer | *:completion) choices="" ;;
     *) choices="{keys}" ;;
   esac
-  COMPREPLY=($(compgen -W "$choices" -- "$word") $(compgen -f -- "$word"))
-  [[ "${{COMPREPLY[0]}}" == *= ]] && compopt -o nospace 2>/dev/null
+  COMPREPLY=($(compgen -W "$choices" -- "$word"))
+  local IFS=$'\\n'
+  COMPREPLY+=($(compgen -f -- "$word"))
+  [[ "${{COMPREPLY[0]-}}" == *= ]] && compopt -o nospace 2>/dev/null
   return 0
 }}
 complete -o filenames -F _pali3kit pali3kit

@@ -166,7 +166,7 @@ class Forecast:
             if here:
                 self.by_shape.setdefault(manifest["shape"], []).append(seen)
                 self.by_kind.setdefault(manifest["kind"], []).append(seen)
-        except (KeyError, TypeError, ValueError):
+        except (KeyError, TypeError, ValueError, OverflowError):
             return  # another version's manifest teaches nothing
 
     def _key(self, step: Step) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from pali3kit.durable import digest
@@ -12,7 +13,7 @@ def missized(folder: Path, manifest: Manifest) -> str | None:
     """Say which file of an artifact is absent or has another size, or None."""
     for name, size in manifest["files"].items():
         path = folder / name
-        if not path.is_file():
+        if not os.path.isfile(path):  # which, unlike Path's, says so of a name that no file can have
             return f"{path} is missing"
         if (found := path.stat().st_size) != size:
             return f"{path} has {found} bytes instead of {size}"

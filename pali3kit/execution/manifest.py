@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -21,6 +21,7 @@ from pali3kit.types import Json
 
 MANIFEST = "manifest.json"
 LARGE = 1 << 30  # bytes: larger files are known by their size and time, unless all is to be verified
+MOST = 1e18  # of bytes, seconds and whatever else a manifest counts
 SEAL, DIGESTS = "seal", "sha256"
 ALWAYS = ("kind", "digest", "seconds", "threads", "host", "files")
 _PACKAGES = ("torch", "lightning", "numpy")
@@ -59,9 +60,11 @@ def read(file: Path) -> Manifest:
     """Read a manifest.
 
     Raises ValueError, which names the file, where there is none or it is damaged: it is no JSON, lacks what all of them
-    say, or is not to the byte what was written.
+    say, says it in no sense, or is not to the byte what was written.
     """
     try:
+        if file.exists() and not (file.is_file() or file.is_dir()):  # a pipe would be waited for without end
+            raise ValueError("it is no file")
         data = file.read_bytes()
         manifest = parsed(data)
         _judge(manifest, data)
@@ -74,14 +77,46 @@ def read(file: Path) -> Manifest:
 def _judge(manifest: Manifest, data: bytes) -> None:
     if missing := [key for key in ALWAYS if key not in manifest]:
         raise ValueError(f"no {missing[0]!r}")
-    if not isinstance(manifest["files"], dict) or not isinstance(manifest["host"], dict):
-        raise ValueError("its files or its host are no mapping")
-    if not all(isinstance(size, int) for size in manifest["files"].values()):
-        raise ValueError("a file's size is no whole number")
+    if wrong := [key for key, is_right in _RIGHT.items() if key in manifest and not is_right(manifest[key])]:
+        raise ValueError(f"its {wrong[0]!r} is {str(manifest[wrong[0]])[:40]!r}")
     if SEAL in manifest or DIGESTS in manifest:
         unsealed = {key: value for key, value in manifest.items() if key != SEAL}
         if sealed(unsealed) != data:
             raise ValueError("it has other bytes than were written")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str)
+
+
+def _is_mapping(value: object) -> bool:
+    return isinstance(value, dict)
+
+
+def _is_amount(value: object) -> bool:
+    """Whether it is a number that can be counted with: JSON knows Infinity, and numbers of a thousand digits."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < MOST
+
+
+def _has_sizes(value: object) -> bool:
+    return isinstance(value, dict) and all(map(_is_amount, value.values()))
+
+
+def _is_host(value: object) -> bool:
+    return isinstance(value, dict) and {"processor", "cores"} <= value.keys()
+
+
+_RIGHT: Mapping[str, Callable[[object], bool]] = {
+    "kind": _is_text,
+    "digest": _is_text,
+    "units": _is_amount,
+    "seconds": _is_amount,
+    "threads": _is_amount,
+    "host": _is_host,
+    "versions": _is_mapping,
+    "files": _has_sizes,
+}
+"""What those who read a manifest rely on."""
 
 
 def parsed(data: bytes) -> Manifest:

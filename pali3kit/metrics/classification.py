@@ -8,10 +8,10 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
-from torchmetrics import Metric
 
 from pali3kit.errors import DataError
 from pali3kit.metrics.demands import demand_labels
+from pali3kit.metrics.gathered import Exact
 
 Ints = NDArray[np.integer]
 
@@ -36,11 +36,10 @@ def relabelled_accuracy(predictions: Ints, right: Sequence[tuple[int, ...]]) -> 
     return 100 * float(relabelled_hits(predictions, right).mean())
 
 
-class RelabelledAccuracy(Metric):
+class RelabelledAccuracy(Exact):
     """`relabelled_accuracy` over batches: `update(predictions int64 [B], right labels of each)`."""
 
     higher_is_better = True
-    full_state_update = False
     hits: Tensor
     told: Tensor
 

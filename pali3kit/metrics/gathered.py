@@ -1,23 +1,39 @@
-"""Metrics that keep what they saw, over ranks of which some saw nothing."""
+"""Metrics whose numbers are exact, and those that keep what they saw, over ranks of which some saw nothing."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torchmetrics import Metric
+from typing_extensions import Self
 
 
-class Gathered(Metric):
+class Exact(Metric):
+    """A metric whose states stay of their dtypes when the model that holds it is cast, or `set_dtype` asks for others:
+    a sum in bfloat16 stays at 256, and no bytes of texts are left of numbers in float16.
+    """
+
+    full_state_update = False
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = "") -> Self:
+        def move(state: Tensor) -> Tensor:
+            moved = fn(state)
+            return moved if moved.dtype == state.dtype else state.to(moved.device)
+
+        super()._apply(move, exclude_state)
+        return self
+
+
+class Gathered(Exact):
     """A metric whose states are lists of flat tensors of the dtypes `kept`, joined over batches and ranks.
 
     torchmetrics lets a rank that has seen nothing gather an empty tensor of its own choice of dtype and dimensions,
     with which the other ranks' do not go: here all are flat, and an empty one is of the state's dtype.
     """
 
-    full_state_update = False
     kept: ClassVar[Mapping[str, torch.dtype]] = {}
 
     def __init__(self, **kwargs: object) -> None:

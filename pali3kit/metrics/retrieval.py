@@ -41,6 +41,7 @@ def recall_hits(
         DataError: widths that differ, owners that are no pictures, no texts, or features that are not finite.
     """
     _demand(images, texts, owners)
+    owners = owners.long()  # of other whole numbers some select where these count
     if min(top, default=1) < 1:
         raise DataError(f"ranks are counted from 1: {list(top)}")
     ranks = torch.tensor(list(top), device=images.device)
@@ -93,8 +94,8 @@ def _demand(images: Tensor, texts: Tensor, owners: Tensor) -> None:
         raise DataError(
             f"features of images {list(images.shape)} and texts {list(texts.shape)} should be [N, E], [M, E]"
         )
-    if owners.is_floating_point():
-        raise DataError(f"owners are whole numbers, not {owners.dtype}")
+    if owners.ndim != 1 or owners.is_floating_point() or owners.is_complex() or owners.dtype == torch.bool:
+        raise DataError(f"owners are whole numbers [M], not {owners.dtype} {list(owners.shape)}")
     if images.shape[-1] != texts.shape[-1]:
         widths = f"images of {images.shape[-1]} numbers and texts of {texts.shape[-1]}"
         raise DataError(f"{widths} do not meet: were they made by the same towers?")

@@ -15,10 +15,10 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor
-from torchmetrics import Metric
 
 from pali3kit.errors import DataError
 from pali3kit.metrics.demands import demand_pairs
+from pali3kit.metrics.gathered import Exact
 
 Box = tuple[float, float, float, float]
 Mask = NDArray[np.bool_]
@@ -43,9 +43,15 @@ def paste_mask(logits: NDArray[np.floating], box: Box, height: int, width: int) 
     y0, x0, y1, x1 = (int(v) for v in box)
     if y1 <= y0 or x1 <= x0:
         return mask
-    crop = Image.fromarray(np.asarray(logits, np.float32)).resize((x1 - x0, y1 - y0), Image.Resampling.BILINEAR)
     top, left, bottom, right = max(y0, 0), max(x0, 0), min(y1, height), min(x1, width)
-    mask[top:bottom, left:right] = np.asarray(crop)[top - y0 : bottom - y0, left - x0 : right - x0] > 0
+    if bottom <= top or right <= left:
+        return mask
+    # of the crop only what lies in the picture is resized: a box may be a million times as large
+    rows, columns = logits.shape[0] / (y1 - y0), logits.shape[1] / (x1 - x0)
+    seen = (left - x0) * columns, (top - y0) * rows, (right - x0) * columns, (bottom - y0) * rows
+    crop = Image.fromarray(np.asarray(logits, np.float32))
+    crop = crop.resize((right - left, bottom - top), Image.Resampling.BILINEAR, seen)
+    mask[top:bottom, left:right] = np.asarray(crop) > 0
     return mask
 
 
@@ -136,10 +142,9 @@ def _area(box: Box) -> float:
     return max(y1 - y0, 0.0) * max(x1 - x0, 0.0)
 
 
-class SegmentationIoU(Metric):
+class SegmentationIoU(Exact):
     """Running `miou`, `ciou`, `box_iou`, `boxacc@0.5`, `boxacc@0.75` and `invalid` (a count) over expressions."""
 
-    full_state_update = False
     is_differentiable = False
     higher_is_better = True
     sums: Tensor  # mask IoU, intersection, union, box IoU, hits at 0.5, hits at 0.75, invalid, expressions

@@ -18,10 +18,10 @@ from collections.abc import Iterable, Sequence
 
 import torch
 from torch import Tensor
-from torchmetrics import Metric
 
 from pali3kit.errors import DataError
 from pali3kit.metrics.demands import demand_texts
+from pali3kit.metrics.gathered import Exact
 
 PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
 ARTICLES = frozenset({"a", "an", "the"})
@@ -106,10 +106,9 @@ def vqa_accuracy(predictions: Sequence[str], answers: Sequence[Sequence[str]]) -
     return sum(scores) / len(scores), scores
 
 
-class VQAAccuracy(Metric):
+class VQAAccuracy(Exact):
     """Running VQA accuracy in [0, 1]."""
 
-    full_state_update = False
     is_differentiable = False
     higher_is_better = True
     total: Tensor

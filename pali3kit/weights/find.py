@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -62,7 +63,7 @@ def shards(index: Path) -> dict[Path, list[str]]:
             raise WeightsError(f"{index}: weight_map gives {tensor} the file {name!r}, which is none beside the index")
         files.setdefault(index.parent / name, []).append(tensor)
     for file in files:
-        if not file.is_file():
+        if not os.path.isfile(file):  # which, unlike Path's, says so of a name that is too long
             raise WeightsError(f"{index} names {file.name}, which is missing: of its shards all are needed")
     return dict(sorted(files.items()))
 

@@ -32,14 +32,14 @@ def load_vision(vit: ViT, path: Path, grid: Grid | None = None, allow: Sequence[
         allow: patterns of names, the file's or the model's, that may be left out.
 
     Raises:
-        WeightsError: unreadable, of no known layout, or anything is missing, left over or of another shape.
+        WeightsError: unreadable, of no known layout, or anything is missing, left over, of another shape or not finite.
     """
     checkpoint = _open_checkpoint(path)
     layout, prefix = checkpoint.layout, checkpoint.prefix
     links = layout.vision(vit, prefix)
     checkpoint.fold_class_position(links, grid)
     ours = to_ours(links, checkpoint.tensors, checkpoint.file)
-    resized = _fit_positions(vit, ours, "positions", grid)
+    resized = _fit_positions(vit, ours, "positions", grid, checkpoint.file)
     return _fill(vit, ours, links, checkpoint, resized, allow, (*layout.elsewhere(prefix), *allow))
 
 
@@ -48,7 +48,7 @@ def load_two_towers(towers: TwoTowers, path: Path, grid: Grid | None = None, all
     vit, checkpoint = demand_vit(towers.vision), _open_checkpoint(path)
     links = checkpoint.layout.towers(vit, towers.text, checkpoint.prefix)
     ours = to_ours(links, checkpoint.tensors, checkpoint.file)
-    resized = _fit_positions(vit, ours, "vision.positions", grid)
+    resized = _fit_positions(vit, ours, "vision.positions", grid, checkpoint.file)
     return _fill(towers, ours, links, checkpoint, resized, allow, ("opt/*", *allow))
 
 
@@ -112,13 +112,16 @@ def fill(
 ) -> LoadReport:
     """Load `ours`, of which the tensors `left` of the file are no part, if everything is accounted for."""
     wanted = module.state_dict()
+    shared = sorted(wanted.keys() & ours.keys())
     misfits = [
         f"{name} has shape {list(ours[name].shape)}, the model wants {list(wanted[name].shape)}"
-        for name in sorted(wanted.keys() & ours.keys())
+        for name in shared
         if ours[name].shape != wanted[name].shape
     ]
     if misfits:
         raise WeightsError(f"{file} does not fit the model: " + "; ".join(misfits))
+    if broken := [name for name in shared if not ours[name].to(wanted[name].dtype).isfinite().all()]:
+        raise WeightsError(f"{file}: not all numbers of {', '.join(broken[:4])} are finite")
     lacking = sorted(wanted.keys() - ours.keys())
     report = LoadReport(
         source=str(file),
@@ -136,16 +139,16 @@ def fill(
     return report
 
 
-def _fit_positions(vit: ViT, ours: dict[str, Tensor], name: str, grid: Grid | None) -> dict[str, str]:
+def _fit_positions(vit: ViT, ours: dict[str, Tensor], name: str, grid: Grid | None, file: Path) -> dict[str, str]:
     """Resample the position table to the model's grid; says what was done."""
     table = ours.get(name)
     if table is None or (table.shape == vit.positions.shape and grid is None):
         return {}
     if table.ndim != 3 or table.shape[::2] != vit.positions.shape[::2]:
         return {}  # of another width, which is told of all tensors at once
-    grid = grid or _square(table.shape[1])
+    grid = grid or _square(table.shape[1], file)
     if math.prod(grid) != table.shape[1]:
-        raise WeightsError(f"{table.shape[1]} positions are no grid of {grid[0]}x{grid[1]}")
+        raise WeightsError(f"{file}: {table.shape[1]} positions are no grid of {grid[0]}x{grid[1]}")
     if grid == vit.native_grid:
         return {}
     ours[name] = resize_table(table, grid, vit.native_grid)
@@ -153,8 +156,8 @@ def _fit_positions(vit: ViT, ours: dict[str, Tensor], name: str, grid: Grid | No
     return {name: f"{rows}x{columns} to {new_rows}x{new_columns}, bilinear with aligned corners (big_vision)"}
 
 
-def _square(count: int) -> Grid:
+def _square(count: int, file: Path) -> Grid:
     side = round(count**0.5)
     if side * side != count:
-        raise WeightsError(f"{count} positions are no square: say which grid they are, grid=(rows, columns)")
+        raise WeightsError(f"{file}: {count} positions are no square: say which grid they are, grid=(rows, columns)")
     return side, side

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import errno
+import json
 from dataclasses import replace
 from multiprocessing import Pipe
 from pathlib import Path
@@ -132,3 +133,13 @@ def test_a_disk_without_room_for_calibrations_stops_no_plan(experiment, monkeypa
     forecast.calibrate([step], 1, said.append)
     assert forecast.estimate(step).origin == "calibrated" and forecast.estimate(step).weight == Weight(3, 12)
     assert said == [f"{forecast.file} cannot be written: No space left on device"]
+
+
+def test_a_manifest_that_nobody_can_count_with_teaches_nothing(experiment):
+    store, step = store_of(experiment), build(experiment).steps[0]
+    publish(store, step, 1.0)
+    file = store.path(step) / "manifest.json"
+    written = json.loads(file.read_text())
+    for key, value in {"units": float("inf"), "seconds": 10**400}.items():
+        file.write_text(json.dumps(written | {key: value}))
+        assert not Forecast(store, 1).by_kind

@@ -72,3 +72,8 @@ def test_a_file_that_cannot_be_read_is_told(folder, told, monkeypatch):
 def test_without_digests_there_is_nothing_to_compare(folder, told):
     (folder / "b").write_bytes(b"c")
     assert changed(folder, {"files": told["files"]}) is None
+
+
+def test_a_name_that_no_file_can_have_is_missing(tmp_path):
+    for name in ("x" * 5000, "a\0b"):
+        assert missized(tmp_path, {"files": {name: 1}}).endswith("is missing")

@@ -131,3 +131,15 @@ def test_neither_a_matrix_of_all_scores_nor_a_copy_of_the_features_is_made() -> 
     with (largest := Largest()):
         recall_hits(images.contiguous(), texts.contiguous(), owners, budget=6000)
     assert largest.numbers <= 2 * 6000 < 300 * 600  # counts of a chunk are int64
+
+
+@pytest.mark.parametrize("owners", [torch.tensor([False, True]), torch.tensor([[0], [1]]), torch.tensor([0j, 1])])
+def test_owners_are_a_list_of_whole_numbers(owners: torch.Tensor) -> None:
+    with pytest.raises(DataError, match=r"owners are whole numbers \[M\], not"):
+        recall_hits(torch.eye(2), torch.eye(2), owners)
+
+
+@pytest.mark.parametrize("dtype", [torch.uint8, torch.int8, torch.int16, torch.int32])
+def test_owners_of_any_whole_type(dtype: torch.dtype) -> None:
+    found = recall_hits(torch.eye(3), torch.eye(3), torch.tensor([0, 1, 2], dtype=dtype), top=(1,))
+    assert found.image_to_text.all() and found.text_to_image.all()

@@ -77,3 +77,13 @@ def test_the_metric_equals_the_functions_and_is_summed_over_updates():
     assert {k: v.item() for k, v in metric.compute().items()} == pytest.approx(
         {"miou": 0.5, "ciou": 600 / 1200, "box_iou": 0.5, "boxacc@0.5": 2 / 3, "boxacc@0.75": 1 / 3, "invalid": 1}
     )
+
+
+def test_of_a_box_only_what_lies_in_the_picture_is_resized():
+    """Boxes a million times as large as the picture take its memory; smaller ones give what the whole would."""
+    near = np.linspace(-1, 1, 64 * 64).reshape(64, 64)
+    whole = np.asarray(Image.fromarray(near.astype(np.float32)).resize((90, 70), Image.Resampling.BILINEAR)) > 0
+    assert np.array_equal(paste_mask(near, (-20, -30, 50, 60), 40, 40), whole[20:60, 30:70])
+    for side in (1e6, 1e9, 1e300):
+        truth = rectangle(40, 40, 0, 0, 40, 40)
+        assert segment_iou(Segment((-side, -side, side, side), FULL), truth) == 1.0

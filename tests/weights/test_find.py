@@ -87,3 +87,9 @@ def test_planning_needs_no_torch() -> None:
     code = "import sys, pali3kit.weights.find; print('torch' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_a_shard_whose_name_is_too_long_is_missing(tmp_path: Path) -> None:
+    (tmp_path / INDEX).write_text(json.dumps({"weight_map": {"a": "x" * 5000}}))
+    with pytest.raises(WeightsError, match="which is missing"):
+        digest(tmp_path / INDEX)

@@ -252,3 +252,21 @@ def test_a_file_that_does_not_fit(tensors: dict[str, Tensor], message: str, tmp_
     save_file(tensors, tmp_path / "model.safetensors")
     with pytest.raises(WeightsError, match=message):
         load_vision(ViT(image_size=32, **SHAPE), tmp_path)
+
+
+@pytest.mark.parametrize("bad", [torch.nan, torch.inf, 1e300])
+def test_weights_that_are_no_numbers_are_refused_by_name(bad: float, tmp_path: Path) -> None:
+    """NaN, and what float32 has no number for."""
+    vit = ViT(32, width=8, depth=1, heads=2, mlp=8, patch=16)
+    tensors = {name: tensor.double() for name, tensor in vit.state_dict().items()}
+    tensors["embed.bias"][3] = bad
+    save_file(tensors, tmp_path / "x.safetensors")
+    with pytest.raises(WeightsError, match=r"x.safetensors: not all numbers of embed.bias are finite"):
+        load_vision(vit, tmp_path / "x.safetensors")
+
+
+def test_positions_that_are_no_square_are_of_a_file(tmp_path: Path) -> None:
+    vit = ViT(32, width=8, depth=1, heads=2, mlp=8, patch=16)
+    save_file({**vit.state_dict(), "positions": torch.zeros(1, 7, 8)}, tmp_path / "x.safetensors")
+    with pytest.raises(WeightsError, match=r"x.safetensors: 7 positions are no square"):
+        load_vision(vit, tmp_path / "x.safetensors")

@@ -27,6 +27,8 @@ CHECKPOINTS = {
     "an average alone": {"state_dict_ema": T},
     "twice wrapped": {"state_dict": {"model": T}},
     "a name of its own": {"siglip": T, "epoch": 1},
+    "three times wrapped": {"checkpoint": {"state_dict": {"model": T}}, "optimizer": OPTIMIZER},
+    "deep down": {"a": {"b": {"c": {"d": {"e": {"f": T}}}}}},
     "random state beside it": {"model": T, "rng_state": torch.zeros(8, dtype=torch.uint8)},
 }
 
@@ -79,7 +81,31 @@ def test_the_names_of_a_wrapped_and_a_plain_model(tmp_path: Path) -> None:
 
 def test_torchs_own_average(tmp_path: Path) -> None:
     average = AveragedModel(nn.Linear(2, 1))
-    assert read_tensors(saved(average.state_dict(), tmp_path)).keys() == {"n_averaged", "weight", "bias"}
+    assert read_tensors(saved({"ema": average.state_dict()}, tmp_path)).keys() == {"weight", "bias"}
+
+
+def test_a_name_of_its_own_stays(tmp_path: Path) -> None:
+    assert read_tensors(saved({"n_averaged": T["b"]}, tmp_path)).keys() == {"n_averaged"}
+
+
+def test_an_optimizer_alone_is_no_model(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="holds no tensors"):
+        read_tensors(saved(OPTIMIZER, tmp_path))
+
+
+def test_one_dictionary_many_times_is_looked_at_once(tmp_path: Path) -> None:
+    many: dict[str, object] = {}
+    for _ in range(60):
+        many = {"state_dict": many, "model": many}
+    with pytest.raises(WeightsError, match="holds no tensors"):
+        read_tensors(saved(many, tmp_path))
+
+
+@pytest.mark.parametrize("content", [b"<!doctype html><html>not found", bytes(100)])
+def test_what_torch_did_not_write_is_not_said_to_run_code(content: bytes, tmp_path: Path) -> None:
+    (tmp_path / "x.pth").write_bytes(content)
+    with pytest.raises(WeightsError, match=r"x.pth is not a readable file of weights: it was not written by"):
+        read_tensors(tmp_path / "x.pth")
 
 
 def test_a_pickle_that_holds_itself(tmp_path: Path) -> None:
