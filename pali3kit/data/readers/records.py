@@ -126,7 +126,7 @@ class RecordsReader(Files):
     def _questions(self, entry: Entry, where: str) -> Iterator[Asked]:
         for at, asked in each(entry, "questions", where) if entry.get("questions") is not None else ():
             answers = [typed(answer, str, f"{at}: an answer") for answer in field(asked, "answers", list, at)]
-            language = typed(asked.get("language", self.language), str, f"{at}: 'language'")
+            language = nonblank(asked, "language", at) if "language" in asked else self.language
             if not any(answer.strip() for answer in answers):
                 raise DataError(f"{at}: 'answers' should hold at least one that is not empty.")
             yield Asked(nonblank(asked, "question", at), tuple(answers), language)

@@ -188,7 +188,11 @@ def _names(wnids: Sequence[str], path: str | None) -> Sequence[str]:
     """What a person calls the classes."""
     if path:
         file = existing(path)
-        told = {wnid: name.strip() for wnid, _, name in (line.partition(" ") for _, line in lines_of(file))}
+        told: dict[str, str] = {}
+        for where, line in lines_of(file):
+            wnid, name = (*line.split(None, 1), "")[:2]  # a space in synset_words.txt, a tab in words.txt
+            if told.setdefault(wnid, name) != name:
+                raise DataError(f"{where}: {wnid} is called {told[wnid][:40]} and {name[:40]}")
         for wnid in wnids:
             if not told.get(wnid):
                 raise DataError(f"{file}: no line '{wnid} <name>'")

@@ -144,6 +144,7 @@ def test_half_a_surrogate_pair_reaches_no_task(lines: Lines, tmp_path: Path) -> 
     [
         ({"things": [{"label": " ", "bbox": [1, 1, 2, 2]}]}, "things\\[0\\]: 'label' is blank"),
         ({"questions": [{"question": "", "answers": ["a"]}]}, "questions\\[0\\]: 'question' is blank"),
+        ({"questions": [{"question": "q", "answers": ["a"], "language": ""}]}, "questions\\[0\\]: 'language' is blank"),
         ({"caption": " "}, "what it tells is blank"),
         ({"captions": {"en": [" "], "de": []}}, "what it tells is blank"),
         ({"words": [" "]}, "what it tells is blank"),

@@ -158,6 +158,17 @@ def test_names(root: Path, tmp_path: Path, picture: Write) -> None:
         ImageNet(str(root), kit, names=str(tmp_path / "name.txt"))
 
 
+def test_names_may_stand_behind_a_tab_and_are_one_each(root: Path, tmp_path: Path) -> None:
+    kit, file = str(root.parent), tmp_path / "words.txt"
+    names = ImageNet(str(root), kit).classes
+    wnids = sorted(folder.name for folder in (root / "train").iterdir())
+    file.write_text("".join(f"{wnid}\t{wnid} fish\n" for wnid in [*wnids, wnids[0]]))
+    assert ImageNet(str(root), kit, names=str(file)).classes == tuple(f"{wnid} fish" for wnid in wnids) != names
+    file.write_text(f"{file.read_text()}{wnids[0]}\tanother\n")
+    with pytest.raises(DataError, match=rf"words\.txt:\d+: {wnids[0]} is called {wnids[0]} fish and another"):
+        ImageNet(str(root), kit, names=str(file))
+
+
 def test_the_usual_classes_have_open_clips_names(tmp_path: Path, picture: Write) -> None:
     """All of them, and a part of them, as ImageNet-100 is; of one that is not among them only the wnid is known."""
     wnids: list[str] = ImageNetInfo("imagenet-1k").label_names()
