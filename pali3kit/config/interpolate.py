@@ -16,6 +16,7 @@ from pali3kit.errors import Problem, brief, choose, first_line
 
 INTERPOLATION = re.compile(r"(?P<escapes>\\*)\$\{\s*(?P<key>[^${}]*?)\s*\}")
 MOST = 500  # interpolations of an experiment: OmegaConf follows one in about 0.1 ms
+MOST_FOLLOWED = 10_000  # keys on the ways to their values
 Place = tuple[str, ...]
 
 
@@ -56,6 +57,7 @@ class _Measured:
     def __init__(self, tree: Node) -> None:
         self.tree = tree
         self.failed: dict[Place, str] = {}
+        self.followed = 0
         self._known: dict[Place, Extent] = {}
         self._open: list[Place] = []
 
@@ -126,8 +128,11 @@ class _Measured:
             raise _Failed(f"'{name}' is a {kind}, and no part of a text")
         return self.of(node, target)
 
-    def _target(self, name: str, place: Place) -> Place:
-        """The place that a key names; the way there may lead through interpolations."""
+    def _target(self, name: str, place: Place, most: int = MOST_DEPTH) -> Place:
+        """The place that a key names; the way there may lead through `most` interpolations within each other."""
+        self.followed += 1
+        if not most or self.followed > MOST_FOLLOWED:
+            raise _Failed("it takes its own value, or too many others'")
         if ":" in name:
             raise _Failed("'${...}' names another key: no resolvers, such as oc.env, are taken")
         key = name.lstrip(".")
@@ -138,7 +143,7 @@ class _Measured:
         for _ in range(MOST_DEPTH):
             node = _at(self.tree, at)
             if at and isinstance(node.value, str) and (match := INTERPOLATION.fullmatch(node.value)):
-                at = self._target(match["key"], at)
+                at = self._target(match["key"], at, most - 1)
                 continue
             if not words:
                 return at
@@ -147,7 +152,7 @@ class _Measured:
             at = (*at, words.pop(0))
             if not words:
                 return at
-        raise _Failed("it takes its own value")
+        raise _Failed("it takes its own value, or too many others'")
 
 
 def _resolve(node: Node, config: object, key: str, problems: list[Problem]) -> Node:

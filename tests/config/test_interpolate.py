@@ -114,3 +114,22 @@ def test_chains_and_rings() -> None:
     nested = {"b0": 1, **{f"b{i}": [[f"${{b{i - 1}}}"]] for i in range(1, 100)}}
     assert any("nested deeper than 32" in text for text in resolved(nested)[1])
     assert resolved({"p": "${q}", "q": "${p}"})[1] == ["p: it takes its own value", "q: it takes its own value"]
+
+
+@pytest.mark.parametrize(
+    "data", [{"a": "${a.b}"}, {"a": "${b.x}", "b": "${a.x}"}, {"a": "${.a.b}"}, {"s": {"a": "${..s.a.b}"}}]
+)
+def test_a_way_that_leads_through_itself_is_told(data: object) -> None:
+    assert "it takes its own value" in resolved(data)[1][0]
+
+
+def test_ways_through_ways_are_bounded() -> None:
+    """Each name of a level is reached through all names of the next: unbounded, a level takes five times the last."""
+    levels, many = 12, 6
+    data: dict[str, object] = {f"r{levels}x0": "${M}"}
+    data["M"] = {f"g{level}x{j}": f"${{r{level}x{j + 1}}}" for level in range(levels) for j in range(many)}
+    for level in range(levels):
+        data |= {f"r{level}x{j}": f"${{r{level + 1}x0.g{level}x{j}}}" for j in range(many)}
+        data[f"r{level}x{many}"] = "${M}"
+    problems = resolved({**data, "top": "${r0x0.z}"})[1]
+    assert "top: it takes its own value, or too many others'" in problems
