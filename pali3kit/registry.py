@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from pali3kit.data.sets.contract import CaptionedSet, LabelledSet
     from pali3kit.data.source import Source
     from pali3kit.data.task import Task
-    from pali3kit.evals.scores import Scores
+    from pali3kit.evals.scores import EvalResult
     from pali3kit.language.contract import LanguageModel
     from pali3kit.masks.vqvae import MaskVQVAE
     from pali3kit.models.text_tower import TextTower
@@ -234,7 +234,7 @@ SOURCE: Registry[Source] = Registry(
 LABELLED: Registry[LabelledSet] = Registry("labelled", rooms=("pali3kit.data.sets",), given=("image_size",))
 CAPTIONED: Registry[CaptionedSet] = Registry("captioned", rooms=("pali3kit.data.sets",), given=("image_size",))
 TASK: Registry[Task] = Registry("task", TASKS, given=None)
-METRIC: Registry[Scores] = Registry("metric", rooms=("pali3kit.evals",), given=None)
+METRIC: Registry[EvalResult] = Registry("metric", rooms=("pali3kit.evals",), given=None)
 OPTIMIZER: Registry[Optimizer] = Registry(
     "optimizer", rooms=("pali3kit.training",), given=("parameters", "learning_rate", "weight_decay", "beta2")
 )

@@ -78,9 +78,13 @@ class Skips:
     def note(self, line: str) -> None:
         """Note one that is known to be bad."""
         self.bad += 1
-        self.lines[line] = None
+        self.mention(line)
         if len(self._first) < FIRST:
             self._first[line] = None
+
+    def mention(self, line: str) -> None:
+        """List a line that does not count as a bad one, such as a consequence of others."""
+        self.lines[line] = None
 
     def judge(self) -> None:
         """At the end: raises TooManyBad where too many were bad, however few there were. A single one never is."""

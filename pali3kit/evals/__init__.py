@@ -1,6 +1,7 @@
-"""Evaluators: from a model and examples to scores, with every prediction kept beside its number.
+"""Evaluators: from a model and examples to results, with every prediction kept beside its score.
 
-Those of an image encoder alone are what research code takes; each is loaded when it is first used.
+Exported are the evaluators of an image encoder alone, which research code calls directly; each module is imported on
+first use.
 """
 
 from __future__ import annotations
@@ -13,12 +14,12 @@ if TYPE_CHECKING:
     from pali3kit.evals.cross_modal import retrieval
     from pali3kit.evals.features import Encoder, Features, embed_set, extract
     from pali3kit.evals.probes import few_shot_probe
-    from pali3kit.evals.scores import Measured
+    from pali3kit.evals.scores import EvalResult
 
 _LAZY = {
     "Encoder": "features",
+    "EvalResult": "scores",
     "Features": "features",
-    "Measured": "scores",
     "embed_set": "features",
     "extract": "features",
     "few_shot_probe": "probes",
@@ -30,8 +31,8 @@ _LAZY = {
 
 __all__ = [
     "Encoder",
+    "EvalResult",
     "Features",
-    "Measured",
     "embed_set",
     "extract",
     "few_shot_probe",
@@ -45,8 +46,8 @@ __all__ = [
 def __getattr__(name: str) -> object:
     if name not in _LAZY:
         raise AttributeError(f"module 'pali3kit.evals' has no attribute '{name}'")
-    found: object = getattr(import_module(f"pali3kit.evals.{_LAZY[name]}"), name)
-    return found
+    exported: object = getattr(import_module(f"pali3kit.evals.{_LAZY[name]}"), name)
+    return exported
 
 
 def __dir__() -> list[str]:

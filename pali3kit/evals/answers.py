@@ -1,4 +1,4 @@
-"""PaLI's answers to examples, from cached visual tokens."""
+"""Generated answers of PaLI to examples."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from pali3kit.text.tokenizer import Tokenizer
 BATCH = 128
 
 
-def answer(
+def generate_answers(
     model: PaLI,
     tokenizer: Tokenizer,
     examples: Sequence[Example],
@@ -28,7 +28,11 @@ def answer(
     constraint: Constraint | None = None,
     report: Callable[[int], None] = lambda done: None,
 ) -> list[str]:
-    """The generated text for each example; `tokens` leads from image indices `[B]` to visual tokens `[B,N,D]`."""
+    """The generated text for each example.
+
+    `tokens` returns the visual tokens `[B,N,D]` of image indices `[B]`, cached or computed; `report` is called with
+    the number of answers so far.
+    """
     answers: list[str] = []
     model.eval()
     device = next(model.parameters()).device

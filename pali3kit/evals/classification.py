@@ -1,7 +1,7 @@
-"""Classification by a frozen encoder: neighbours, a linear classifier, the texts of the classes.
+"""Classification with a frozen encoder: nearest neighbours, a linear classifier, or the texts of the classes.
 
-Each evaluator yields `top1`; `real`, where the test pictures were labelled again (ReaL: pictures of which nobody could
-tell are left out); and `v2`, the top-1 of another collection of the same classes, where there is one.
+Each evaluator yields `top1`; `real` where the test images were relabelled (ReaL, without the images that no label
+fits); and `v2`, the top-1 on a second test set of the same classes, where there is one.
 """
 
 from __future__ import annotations
@@ -16,28 +16,28 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pali3kit.errors import DataError
-from pali3kit.evals.features import Features, ReadsTexts, embed_texts
-from pali3kit.evals.linear import fit_linear, predict
-from pali3kit.evals.scores import Measured, measured
+from pali3kit.evals.features import Features, TextEmbedder, embed_texts
+from pali3kit.evals.linear import LinearClassifier
+from pali3kit.evals.scores import EvalResult
 from pali3kit.metrics.classification import relabelled_hits
-from pali3kit.metrics.demands import demand_features
+from pali3kit.metrics.inputs import require_features
 from pali3kit.metrics.neighbours import nearest_classes
-from pali3kit.text.zero_shot import prompts_of
+from pali3kit.text.zero_shot import class_prompts
 
-ROWS = 4096  # features compared with the classes at once
+ROWS = 4096  # features compared with the classes at a time
 Predict = Callable[[NDArray[np.float32]], NDArray[np.int64]]
 
 
-def judge(predict: Predict, test: Features, v2: Features | None = None) -> Iterator[Measured]:
-    """What predictions of classes from features are worth."""
+def evaluate_classifier(predict: Predict, test: Features, v2: Features | None = None) -> Iterator[EvalResult]:
+    """Yield the accuracies of a function from features `[n,D]` to classes `[n]`."""
     if not len(test.features) or (v2 is not None and not len(v2.features)):
-        raise DataError("there are no test pictures to classify")
+        raise DataError("there are no test images to classify")
     predictions = predict(test.features)
-    yield measured("top1", predictions == _labels(test))
+    yield EvalResult.of_hits("top1", predictions == _labels(test))
     if test.right is not None:
-        yield measured("real", relabelled_hits(predictions, test.right))
+        yield EvalResult.of_hits("real", relabelled_hits(predictions, test.right))
     if v2 is not None:
-        yield measured("v2", predict(v2.features) == _labels(v2))
+        yield EvalResult.of_hits("v2", predict(v2.features) == _labels(v2))
 
 
 def knn(
@@ -46,74 +46,74 @@ def knn(
     v2: Features | None = None,
     neighbours: int = 20,
     device: torch.device | str = "cpu",
-) -> Iterator[Measured]:
-    """Classes of the nearest train pictures by the cosine of features, as DINO weighs them (Caron et al. 2021)."""
+) -> Iterator[EvalResult]:
+    """Classify by the nearest train images in cosine similarity, weighted as in DINO (Caron et al. 2021)."""
     labels = _labels(train)
-    nearest = partial(nearest_classes, train.features, labels, neighbours=neighbours, device=device)
-    return judge(nearest, test, v2)
+    predict = partial(nearest_classes, train.features, labels, neighbours=neighbours, device=device)
+    return evaluate_classifier(predict, test, v2)
 
 
-def linear_probe(train: Features, test: Features, v2: Features | None = None, **options: Any) -> Iterator[Measured]:
-    """A linear classifier on the features, trained by gradients; `options` are those of `evals.linear.fit_linear`."""
-    classifier = fit_linear(train.features, _labels(train), **options)
-    return judge(lambda features: predict(classifier, features), test, v2)
+def linear_probe(train: Features, test: Features, v2: Features | None = None, **options: Any) -> Iterator[EvalResult]:
+    """Train a linear classifier on the features; `options` are those of `evals.linear.LinearClassifier.fit`."""
+    classifier = LinearClassifier.fit(train.features, _labels(train), **options)
+    return evaluate_classifier(classifier.predict, test, v2)
 
 
 def zero_shot(
-    towers: ReadsTexts, classes: Sequence[str], test: Features, v2: Features | None = None, prompts: str = "clip"
-) -> Iterator[Measured]:
-    """Each picture's class is the one whose texts are nearest: `prompts` names a set of `text.zero_shot`.
+    towers: TextEmbedder, classes: Sequence[str], test: Features, v2: Features | None = None, prompts: str = "clip"
+) -> Iterator[EvalResult]:
+    """Choose for each image the class whose prompts are nearest; `prompts` names a set of `text.zero_shot`.
 
-    `test` has the features of `towers.embed_images`.
+    `test` and `v2` hold the features that the same model's `embed_images` returned.
     """
     for labels in (_labels(each) for each in (test, v2) if each is not None):
-        if strange := labels[(labels < 0) | (labels >= len(classes))].tolist():
-            counted = f"there are pictures of class {max(strange, key=abs)}, counted from 0"
-            raise DataError(f"{len(classes)} classes are named, and {counted}")
-    texts = class_embeddings(towers, classes, prompts)
-    return judge(lambda features: nearest_texts(features, texts), test, v2)
+        if unknown := labels[(labels < 0) | (labels >= len(classes))].tolist():
+            label = max(unknown, key=abs)
+            raise DataError(f"there are {len(classes)} class names, but an image has the label {label}, counted from 0")
+    texts = _class_embeddings(towers, classes, prompts)
+    return evaluate_classifier(lambda features: _nearest_texts(features, texts), test, v2)
 
 
-def class_embeddings(towers: ReadsTexts, classes: Sequence[str], prompts: str) -> Tensor:
-    """Unit embeddings `[C,E]`: the mean of the unit embeddings of a class' prompts (big_vision, CLIP).
+def _class_embeddings(towers: TextEmbedder, classes: Sequence[str], prompts: str) -> Tensor:
+    """Unit embeddings `[C,E]`: the normalised mean of the unit embeddings of a class's prompts (big_vision, CLIP).
 
-    Prompts are canonical unless the towers say that theirs are not (`models.towers.Towers`).
+    Prompts are canonicalised unless the model's `canonical_prompts` is False (`models.towers.Towers`).
     """
     if not classes:
-        raise DataError("no class is named: there is nothing to choose from")
-    by_class = prompts_of(prompts, classes, getattr(towers, "canonical_prompts", True))
+        raise DataError("there are no class names to choose from")
+    by_class = class_prompts(prompts, classes, getattr(towers, "canonical_prompts", True))
     texts = embed_texts(towers, (text for each in by_class for text in each))
     means = torch.stack([part.mean(0) for part in texts.split([len(each) for each in by_class])])
     return nn.functional.normalize(means, dim=-1)
 
 
 @torch.inference_mode()
-def nearest_texts(features: NDArray[np.float32], texts: Tensor) -> NDArray[np.int64]:
+def _nearest_texts(features: NDArray[np.float32], texts: Tensor) -> NDArray[np.int64]:
     """For each row of features `[n,E]` the number of the nearest of `texts` `[C,E]`.
 
     Raises DataError where their widths differ, or they are not finite.
     """
     if features.shape[1] != texts.shape[1]:
-        width = f"features of {features.shape[1]} numbers and texts of {texts.shape[1]} do not meet"
-        raise DataError(f"{width}: were they made by the same towers?")
-    found = []
+        widths = f"image features have {features.shape[1]} numbers, text features {texts.shape[1]}"
+        raise DataError(f"{widths}: they are not of the same model")
+    classes = []
     for start in range(0, len(features), ROWS):
-        # a copy: torch warns of memory that must not be written to, and maps are such
-        some = torch.from_numpy(np.array(features[start : start + ROWS], np.float32)).to(texts.device)
-        found.append(largest((some @ texts.T).numpy(force=True)))
-    return np.concatenate(found)
+        # copied, as torch warns of read-only memory, which memory-mapped features are
+        part = torch.from_numpy(np.array(features[start : start + ROWS], np.float32)).to(texts.device)
+        classes.append(top_class((part @ texts.T).numpy(force=True)))
+    return np.concatenate(classes)
 
 
-def largest(scores: NDArray[np.floating]) -> NDArray[np.int64]:
-    """The class of the largest of each row's scores `[n,C]`. Raises DataError for some that are no numbers: NumPy calls
-    NaN the largest.
+def top_class(logits: NDArray[np.floating]) -> NDArray[np.int64]:
+    """The argmax of each row of `[n,C]`. Raises DataError for logits that are not finite: NumPy's argmax returns NaN's
+    place.
     """
-    demand_features(scores, "pictures, or the scores of classes that are made of them,")
-    best: NDArray[np.int64] = scores.argmax(1)
-    return best
+    require_features(logits, "images, or the class scores computed from them,")
+    classes: NDArray[np.int64] = logits.argmax(1)
+    return classes
 
 
 def _labels(features: Features) -> NDArray[np.int64]:
     if features.labels is None:
-        raise DataError("these features have no labels: they are of a set of captions, or of pictures alone")
+        raise DataError("these features have no labels: they are of a set of captions, or of images alone")
     return features.labels

@@ -1,4 +1,4 @@
-"""Which test examples a benchmark is measured on."""
+"""The test examples of a benchmark."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from pali3kit.plan.kinds.evaluate import Config
 from pali3kit.plan.step import Step
 from pali3kit.registry import SOURCE
 
-Asked = tuple[str, int, int, str]
-SEED = 0  # a test set is one test set, whatever the seed of the training
+SEED = 0  # the test set does not depend on the seed of the training
 
 
 def benchmark_examples(
@@ -28,21 +27,21 @@ def benchmark_examples(
     split: str = "test",
     start: int = 0,
 ) -> list[Example]:
-    """Up to `limit` examples of a benchmark over the pictures from `start` to `count`; `task` is the source's, where
-    an experiment names it.
+    """Up to `limit` examples of a benchmark on the images from `start` to `count`.
 
-    Of regions the test split has a task for each set of expressions, `refer_only`; of the train split expressions are
-    those that are trained on, of all sets. A benchmark in every language, of the task `caption_multilingual`, asks for
-    each of its pictures in each with the tasks `caption_<language>`, as Crossmodal-3600 does. English, which is a
-    column of its own, has `limit` pictures; the others, which are averaged, share twice the limit.
+    `task` replaces the benchmark's own task of the source. For regions, the test split has one task per set of
+    expressions, `refer_only`, while validation examples, of the train split, are of the task that is trained on. A
+    multilingual benchmark (`caption_multilingual`) takes examples of the task `caption_<language>` in each of the
+    source's languages, as Crossmodal-3600 does: `limit` images in English, which is a column of its own, and
+    altogether twice as many in the other languages, which are averaged.
     """
     benchmark = BENCHMARK.find(name)
-    part, dot, asked = (task or benchmark.asks).rpartition(".")
+    part, dot, task_name = (task or benchmark.asks).rpartition(".")  # a task of a union of sources is `part.task`
     if not benchmark.every_language:
-        asked += "_only" if benchmark.regions and split == "test" else ""
-        return held_out(source.task(part + dot + asked, bins), split, count, limit, SEED, start)
+        task_name += "_only" if benchmark.regions and split == "test" else ""
+        return held_out(source.task(part + dot + task_name, bins), split, count, limit, SEED, start)
     examples: list[Example] = []
-    general = asked.removesuffix("_multilingual")
+    general = task_name.removesuffix("_multilingual")
     for language in source.languages:
         pictures = limit if language == "en" else benchmark.share(limit, len(source.languages))
         examples += held_out(source.task(f"{part}{dot}{general}_{language}", bins), split, count, pictures, SEED, start)
@@ -50,7 +49,8 @@ def benchmark_examples(
 
 
 def scorable(name: str, examples: Sequence[Example]) -> list[int]:
-    """The numbers of those examples that a benchmark is defined on: in every language, of languages that have enough.
+    """The indices of the examples that can be scored: all, or of a multilingual benchmark those of languages with at
+    least `benchmark.fewest` examples.
 
     Raises DataError where there are none.
     """
@@ -65,34 +65,29 @@ def scorable(name: str, examples: Sequence[Example]) -> list[int]:
 
 
 def demand_examples(steps: Sequence[Step]) -> None:
-    """Raise DataError where a benchmark is not defined on the test examples that there are, before anything is trained.
+    """Raise DataError where a benchmark has too few test examples, before anything is trained.
 
-    Of `steps` that are to be made, those are judged whose model is among them, on data in files. No more examples are
-    drawn than it takes: the files that tell of pictures are read, the pictures are not.
+    Of `steps`, which are to run, the evaluations are checked whose model is trained among them, and whose data are
+    files. Annotation files are read, images are not, and no more examples are drawn than a score needs.
     """
-    made = {step.digest for step in steps}
-    asked: dict[tuple[str, Asked], None] = {}
+    running = {step.digest for step in steps}
+    checks: dict[tuple[str, str, int, int, str], None] = {}  # distinct ones, in order
     for step in steps:
-        if isinstance(config := step.config, Config) and step.parents["model"].digest in made:
-            named = json.dumps(dict(config.source), sort_keys=True)
-            asked[named, (config.column, config.bins, config.test, config.task)] = None
+        if isinstance(config := step.config, Config) and step.parents["model"].digest in running:
+            source_json = json.dumps(dict(config.source), sort_keys=True)
+            checks[source_json, config.column, config.bins, config.test, config.task] = None
     sources: dict[str, Source] = {}
-    for named, (column, bins, test, task) in asked:
-        if named not in sources:
-            options = json.loads(named)
-            sources[named] = SOURCE.build(options.pop("name"), **options)
-        source = sources[named]
-        if source.skips is None:  # its content is made, and sure to be whole
+    for source_json, column, bins, test, task in checks:
+        options = json.loads(source_json)
+        if source_json not in sources:
+            sources[source_json] = SOURCE.build(options["name"], **{k: v for k, v in options.items() if k != "name"})
+        source = sources[source_json]
+        if source.skips is None:  # a generated source cannot have bad records
             continue
-        source.skips.most = 1.0  # the share of bad ones is judged where they are measured
+        source.skips.most = 1.0  # the evaluation itself judges the share of bad records
         try:
             scorable(column, benchmark_examples(source, column, bins, test, BENCHMARK.find(column).fewest, task))
         except DataError as error:
             bad = "".join(f" Not used is {line}" for line in list(source.skips.lines)[:1])
-            raise DataError(f"{_told_by(named)}: {error}{bad}") from error
-
-
-def _told_by(named: str) -> str:
-    """Where a source's test pictures are told of: its file, or its name."""
-    options = json.loads(named)
-    return str(options.get("test") or f"source '{options['name']}'")
+            file = options.get("test") or f"source '{options['name']}'"
+            raise DataError(f"{file}: {error}{bad}") from error

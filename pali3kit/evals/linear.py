@@ -1,4 +1,4 @@
-"""A linear classifier on frozen features, trained by gradients: what many expect of a linear probe."""
+"""A linear classifier on frozen features, trained by gradient descent: the usual linear probe of the literature."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from pali3kit.errors import DataError, StageError
-from pali3kit.metrics.demands import demand_features, demand_labels
+from pali3kit.metrics.inputs import require_features, require_labels
 
-ROWS = 4096  # features read from their file at once
+ROWS = 4096  # features read from their file at a time
 EPSILON = 1e-5
 
 
@@ -32,69 +32,69 @@ class LinearClassifier(nn.Module):
         logits: Tensor = self.linear((features - self.mean) / self.std)
         return logits
 
+    @classmethod
+    def fit(
+        cls,
+        features: NDArray[np.float32],
+        labels: NDArray[np.integer],
+        epochs: int = 30,
+        batch_size: int = 256,
+        learning_rate: float = 1e-3,
+        weight_decay: float = 1e-4,
+        seed: int = 0,
+        device: torch.device | str = "cpu",
+    ) -> LinearClassifier:
+        """Softmax regression by AdamW with a cosine schedule, on `features [N,D]`, which may be memory-mapped.
 
-def fit_linear(
-    features: NDArray[np.float32],
-    labels: NDArray[np.integer],
-    epochs: int = 30,
-    batch_size: int = 256,
-    learning_rate: float = 1e-3,
-    weight_decay: float = 1e-4,
-    seed: int = 0,
-    device: torch.device | str = "cpu",
-) -> LinearClassifier:
-    """Softmax regression by AdamW with a cosine schedule, over `features [N,D]`, which may lie in a file.
+        Raises DataError where features are not finite or not as many as labels, StageError where the loss is not
+        finite.
+        """
+        require_labels(features, np.asarray(labels), "train images")
+        if not len(features):
+            raise DataError("a linear classifier cannot be trained on no images")
+        if epochs < 1 or batch_size < 1:
+            raise DataError(f"epochs and batch_size of a linear classifier start at 1, not {epochs} and {batch_size}")
+        mean, std = _moments(features)
+        classes, targets = np.unique(labels, return_inverse=True)
+        tensors = (torch.from_numpy(each) for each in (mean, std, classes.astype(np.int64)))
+        model = cls(*tensors).to(device)
+        steps = epochs * -(-len(labels) // batch_size)
+        optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
+        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
+        random = np.random.default_rng(seed)
+        for epoch in range(epochs):
+            order = random.permutation(len(labels))
+            for start in range(0, len(order), batch_size):
+                rows = np.sort(order[start : start + batch_size])  # reads a memory-mapped file front to back
+                logits = model(torch.from_numpy(np.asarray(features[rows], np.float32)).to(device))
+                loss = nn.functional.cross_entropy(logits, torch.from_numpy(targets[rows]).to(device))
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                schedule.step()
+            if not loss.isfinite():
+                told = f"the linear classifier's loss is {loss.item()} in epoch {epoch + 1} of {epochs}"
+                raise StageError(f"{told}: choose a learning_rate below {learning_rate:g}")
+        return model.eval()
 
-    Raises DataError where features are not finite: their standardisation tells, or not as many as labels; StageError
-    where the loss is not finite.
-    """
-    demand_labels(features, np.asarray(labels), "train pictures")
-    if not len(features):
-        raise DataError("a linear classifier cannot be trained on no pictures")
-    if epochs < 1 or batch_size < 1:
-        raise DataError(f"a linear classifier needs an epoch and a batch at least, not {epochs} and {batch_size}")
-    mean, std = _moments(features)
-    classes, targets = np.unique(labels, return_inverse=True)
-    tensors = (torch.from_numpy(each) for each in (mean, std, classes.astype(np.int64)))
-    model = LinearClassifier(*tensors).to(device)
-    steps = epochs * -(-len(labels) // batch_size)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, steps)
-    random = np.random.default_rng(seed)
-    for epoch in range(epochs):
-        order = random.permutation(len(labels))
-        for start in range(0, len(order), batch_size):
-            rows = np.sort(order[start : start + batch_size])  # files like to be read in order
-            logits = model(torch.from_numpy(np.asarray(features[rows], np.float32)).to(device))
-            loss = nn.functional.cross_entropy(logits, torch.from_numpy(targets[rows]).to(device))
-            optimizer.zero_grad()
-            loss.backward()
-            optimizer.step()
-            schedule.step()
-        if not loss.isfinite():
-            told = f"the linear classifier's loss is {loss.item()} in epoch {epoch + 1} of {epochs}"
-            raise StageError(f"{told}: take a learning_rate below {learning_rate:g}")
-    return model.eval()
-
-
-@torch.inference_mode()
-def predict(model: LinearClassifier, features: NDArray[np.float32]) -> NDArray[np.int64]:
-    """The class of each of `features [N,D]`. Raises DataError where they are of another width, or not finite."""
-    demand_features(features, "test pictures", len(model.mean))
-    found = []
-    for start in range(0, len(features), ROWS):
-        some = torch.from_numpy(np.array(features[start : start + ROWS], np.float32)).to(model.mean.device)
-        found.append(model.classes[model(some).argmax(1)].numpy(force=True))
-    return np.concatenate(found)
+    @torch.inference_mode()
+    def predict(self, features: NDArray[np.float32]) -> NDArray[np.int64]:
+        """The class of each of `features [N,D]`. Raises DataError where they have another width, or are not finite."""
+        require_features(features, "test images", len(self.mean))
+        predictions = []
+        for start in range(0, len(features), ROWS):
+            part = torch.from_numpy(np.array(features[start : start + ROWS], np.float32)).to(self.mean.device)
+            predictions.append(self.classes[self(part).argmax(1)].numpy(force=True))
+        return np.concatenate(predictions)
 
 
 def _moments(features: NDArray[np.float32]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Mean and deviation of each column, a part of the rows at a time."""
+    """Mean and standard deviation of each column, computed in float64 over `ROWS` rows at a time."""
     total, squares = np.zeros(features.shape[1]), np.zeros(features.shape[1])
     for start in range(0, len(features), ROWS):
-        some = np.asarray(features[start : start + ROWS], np.float64)
-        total += some.sum(0)
-        squares += (some**2).sum(0)
+        part = np.asarray(features[start : start + ROWS], np.float64)
+        total += part.sum(0)
+        squares += (part**2).sum(0)
     mean = total / len(features)
     variance = squares / len(features) - mean**2
     if not np.isfinite(variance).all():

@@ -1,4 +1,4 @@
-"""Referring expressions: box text and mask tokens to the mean mask IoU at the original size (paper.md §4.4)."""
+"""Referring expressions: the mask IoU of generated boxes and mask tokens at the original size (paper.md §4.4)."""
 
 from __future__ import annotations
 
@@ -10,28 +10,28 @@ import torch
 from pali3kit.data.regions import add_mask_tokens, crops
 from pali3kit.data.task import Example
 from pali3kit.errors import DataError
-from pali3kit.evals.scores import Scores
+from pali3kit.evals.scores import EvalResult
 from pali3kit.masks.codec import read
 from pali3kit.masks.vqvae import MaskVQVAE
-from pali3kit.metrics.demands import demand_pairs
+from pali3kit.metrics.inputs import require_pairs
 from pali3kit.metrics.segmentation import Segment, box_accuracy, cumulative_iou, mask_iou, mean_iou, paste_mask
 from pali3kit.types import Json
 
 SIZES = ("small", "middle", "large")
-CROPS = 512  # masks at once
+CROPS = 512  # masks that are encoded at a time
 
 
-def score_regions(examples: Sequence[Example], predictions: Sequence[str], masks: MaskVQVAE, bins: int) -> Scores:
-    """Decode each prediction into a box and a mask and compare it with the example's mask.
+def score_regions(examples: Sequence[Example], predictions: Sequence[str], masks: MaskVQVAE, bins: int) -> EvalResult:
+    """Decode each prediction into a box and a mask, and compare it with the example's.
 
     Raises DataError where an example has no box or no mask, or there is not one prediction for each.
     """
-    if absent := [example.image for example in examples if example.mask is None or example.box is None]:
-        raise DataError(f"regions are compared with a box and a mask: that of test picture {absent[0]} has not both")
-    demand_pairs(predictions, examples, "IoU", "expression")
+    if incomplete := [example.image for example in examples if example.mask is None or example.box is None]:
+        raise DataError(f"a region is scored with its box and its mask: test image {incomplete[0]} has not both")
+    require_pairs(predictions, examples, "IoU", "expression")
     truth = [e.mask for e in examples if e.mask is not None]
     boxes = [e.box for e in examples if e.box is not None]
-    segments = decode_segments(predictions, [mask.shape for mask in truth], masks, bins)
+    segments = _decode_segments(predictions, [mask.shape for mask in truth], masks, bins)
     value, ious = mean_iou(segments, truth)
     found = [segment and segment.box for segment in segments]
     extra = {
@@ -39,30 +39,30 @@ def score_regions(examples: Sequence[Example], predictions: Sequence[str], masks
         "boxacc@0.5": 100 * box_accuracy(found, boxes, 0.5),
         "boxacc@0.75": 100 * box_accuracy(found, boxes, 0.75),
         "invalid": 100 * float(np.mean([segment is None for segment in segments])),
-        **{f"mIoU {size}": 100 * value for size, value in by_size(truth, ious).items()},
-        **{name: 100 * value for name, value in codec_limits(examples, masks, bins).items()},
+        **{f"mIoU {size}": 100 * value for size, value in _by_size(truth, ious).items()},
+        **{name: 100 * value for name, value in _codec_limits(examples, masks, bins).items()},
     }
     details = [_drawing(segment, mask, box) for segment, mask, box in zip(segments, truth, boxes, strict=True)]
-    return Scores(100 * value, [100 * iou for iou in ious], extra, details)
+    return EvalResult(100 * value, [100 * iou for iou in ious], extra, details)
 
 
-def by_size(truth: Sequence[np.ndarray], ious: Sequence[float]) -> dict[str, float]:
-    """The mean IoU of thirds of the examples, by the share of its picture that a mask takes; of three at least."""
+def _by_size(truth: Sequence[np.ndarray], ious: Sequence[float]) -> dict[str, float]:
+    """The mean IoU of thirds of the examples, by the share of the image that a mask covers; needs three examples."""
     order = np.argsort([mask.mean() for mask in truth], kind="stable")
     thirds = np.array_split(np.asarray(ious)[order], len(SIZES)) if len(ious) >= len(SIZES) else ()
     return {size: float(third.mean()) for size, third in zip(SIZES, thirds, strict=False)}
 
 
 @torch.inference_mode()
-def codec_limits(examples: Sequence[Example], masks: MaskVQVAE, bins: int) -> dict[str, float]:
-    """What the codec itself loses, whatever answers: two means of IoUs.
+def _codec_limits(examples: Sequence[Example], masks: MaskVQVAE, bins: int) -> dict[str, float]:
+    """Upper bounds that the mask tokenizer sets for any model: two mean IoUs.
 
-    `oracle` is the mIoU of answers that are right: the true box and the tokens of the true mask, written and read back.
-    `reconstruction` is that of the 64x64 crops alone, without the box's rounding and the way back to full size.
+    `oracle` is the mIoU of the ground truth itself, its box and mask encoded as text and decoded again.
+    `reconstruction` is the same on 64x64 crops alone, without the rounding of the box and the resize to full size.
     """
     truth = [e.mask for e in examples if e.mask is not None]
     answers = [e.target for e in add_mask_tokens(examples, masks)]
-    oracle, _ = mean_iou(decode_segments(answers, [mask.shape for mask in truth], masks, bins), truth)
+    oracle, _ = mean_iou(_decode_segments(answers, [mask.shape for mask in truth], masks, bins), truth)
     originals = crops(examples)
     decoded = torch.cat([masks.decode(masks.encode(part)) for part in originals.split(CROPS)])
     pairs = zip((decoded[:, 0] > 0).numpy(), (originals[:, 0] >= 0.5).numpy(), strict=True)
@@ -70,10 +70,10 @@ def codec_limits(examples: Sequence[Example], masks: MaskVQVAE, bins: int) -> di
 
 
 @torch.inference_mode()
-def decode_segments(
+def _decode_segments(
     predictions: Sequence[str], sizes: Sequence[tuple[int, ...]], masks: MaskVQVAE, bins: int
 ) -> list[Segment | None]:
-    """Boxes in pixels and mask logits of the predictions that are valid, None for the others."""
+    """The box in pixels and the mask logits of each valid prediction, None for the others."""
     segments: list[Segment | None] = []
     for text, (height, width) in zip(predictions, sizes, strict=True):
         region, codes = read(text, bins, len(masks.codebook.codes))
@@ -88,16 +88,16 @@ def decode_segments(
 
 
 def _drawing(segment: Segment | None, truth: np.ndarray, box: tuple[int, ...]) -> dict[str, Json]:
-    """What a report draws: the true region and, where the prediction was valid, the predicted one."""
-    drawing: dict[str, Json] = {"target_box": list(box), "target_mask": runs(truth)}
+    """The fields of a prediction that the report draws: the true region and, if valid, the predicted one."""
+    _drawing: dict[str, Json] = {"target_box": list(box), "target_mask": _runs(truth)}
     if segment is not None:
-        drawing["box"] = list(segment.box)
-        drawing["mask"] = runs(paste_mask(segment.logits, segment.box, *truth.shape))
-    return drawing
+        _drawing["box"] = list(segment.box)
+        _drawing["mask"] = _runs(paste_mask(segment.logits, segment.box, *truth.shape))
+    return _drawing
 
 
-def runs(mask: np.ndarray) -> list[list[int]]:
-    """A bool mask `[H,W]` as its horizontal runs `[y, x, length]`, in raster order."""
+def _runs(mask: np.ndarray) -> list[list[int]]:
+    """A bool mask `[H,W]` as its horizontal _runs `[y, x, length]`, in raster order."""
     padded = np.pad(mask.astype(np.int8), ((0, 0), (1, 1)))
     steps = np.diff(padded, axis=1)
     (rows, starts), (_, ends) = np.nonzero(steps == 1), np.nonzero(steps == -1)

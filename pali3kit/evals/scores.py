@@ -1,10 +1,10 @@
-"""What an evaluator is given, and what it returns."""
+"""The argument of metrics (`Answered`), the result of evaluations (`EvalResult`), and the files it is kept in."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple, TypedDict
+from typing import TYPE_CHECKING, TypedDict
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,35 +12,54 @@ from numpy.typing import NDArray
 from pali3kit.errors import DataError
 from pali3kit.types import Json
 
-if TYPE_CHECKING:  # reports read what is said here, without torch
+if TYPE_CHECKING:  # the report imports this module, and does so without torch
     from pali3kit.data.source import Source
     from pali3kit.data.task import Example
     from pali3kit.masks.vqvae import MaskVQVAE
 
 
-class Measured(NamedTuple):
-    """What evaluators of an encoder alone yield: a number in percent, of how many, and its parts, whose mean it is."""
+@dataclass(frozen=True, slots=True)
+class EvalResult:
+    """One number of an evaluation, with the samples that confidence intervals and paired differences need.
 
-    name: str
+    Attributes:
+        value: in percent, or CIDEr x 100, or nats per token; usually the mean of `samples`, but a mean over tasks or
+            languages weighs them differently.
+        samples: one number per test sample, in the unit of `value` and in the order of the test set.
+        extra: further numbers by name.
+        details: per sample, what the report can draw (a predicted box, a mask).
+        name: which of its results it is, where an evaluator yields several (`top1`, `i2t@5/de`).
+    """
+
     value: float
-    n: int
-    samples: NDArray[np.float64]
+    samples: Sequence[float] = ()
+    extra: Mapping[str, Json] = field(default_factory=dict)
+    details: Sequence[Mapping[str, Json]] = ()
+    name: str = ""
 
+    @property
+    def n(self) -> int:
+        """The number of samples."""
+        return len(self.samples)
 
-def measured(name: str, hits: NDArray[np.generic]) -> Measured:
-    """The share of hits, in percent. Raises DataError for one of nothing, or of what is no number."""
-    if not len(hits) or not np.isfinite(hits).all():
-        raise DataError(f"{name}: {'nothing was measured' if not len(hits) else 'not all samples are finite'}")
-    samples = 100.0 * np.asarray(hits, np.float64)
-    return Measured(name, float(samples.mean()), len(samples), samples)
+    @classmethod
+    def of_hits(cls, name: str, hits: NDArray[np.generic]) -> EvalResult:
+        """The share of hits in percent, from 0 and 1 (or a share in [0, 1]) per sample.
+
+        Raises DataError where there are no samples, or one is not finite.
+        """
+        if not len(hits) or not np.isfinite(hits).all():
+            raise DataError(f"{name}: {'there are no samples' if not len(hits) else 'not all samples are finite'}")
+        samples = 100.0 * np.asarray(hits, np.float64)
+        return cls(float(samples.mean()), samples.tolist(), name=name)
 
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Generated `answers` to `examples`, for a metric.
+    """Generated `answers`, one for each of `examples`: the argument of a metric.
 
-    `source` knows where the words of captions end. Regions are written with the mask tokenizer `masks`, where there is
-    one, and boxes of `bins` steps.
+    `source` splits captions into words, in languages that are written without spaces. Regions are decoded with the
+    mask tokenizer `masks`, which other benchmarks do without, and have box coordinates of `bins` steps.
     """
 
     examples: Sequence[Example]
@@ -50,21 +69,8 @@ class Answered:
     bins: int
 
 
-@dataclass(frozen=True, slots=True)
-class Scores:
-    """`value` is the column's number (percent, or CIDEr x 100); `samples` are its parts, one per example.
-
-    `details` holds, per example, what a report can draw (a predicted box, a mask); `extra` further numbers by name.
-    """
-
-    value: float
-    samples: Sequence[float]
-    extra: Mapping[str, Json] = field(default_factory=dict)
-    details: Sequence[Mapping[str, Json]] = ()
-
-
 class Metrics(TypedDict, total=False):
-    """What `metrics.json` of a step says: of one value, or of several `columns`; `curve` of a probe, by shots."""
+    """The content of `metrics.json`: one value, or several `columns`; `curve` holds a probe's accuracy by shots."""
 
     value: float
     n: int
@@ -75,7 +81,7 @@ class Metrics(TypedDict, total=False):
 
 
 class _ColumnMetrics(TypedDict):
-    """One of several columns."""
+    """One of several columns in `metrics.json`."""
 
     value: float
     n: int
@@ -83,8 +89,8 @@ class _ColumnMetrics(TypedDict):
 
 
 class Prediction(TypedDict, total=False):
-    """A line of `predictions.jsonl`: an example, the answer, its score, and of regions what can be drawn: boxes
-    (y0, x0, y1, x1) in pixels and masks as runs (y, x, length).
+    """A line of `predictions.jsonl`: an example, the answer and its score. Regions also have boxes (y0, x0, y1, x1) in
+    pixels and masks as runs (y, x, length), which the report draws.
     """
 
     image: int
@@ -100,5 +106,5 @@ class Prediction(TypedDict, total=False):
     target_mask: Sequence[Sequence[int]]
 
 
-Metric = Callable[[Answered], Scores]
-"""What the registry of metrics leads to."""
+Metric = Callable[[Answered], EvalResult]
+"""The type of a registered metric."""

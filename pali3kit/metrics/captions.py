@@ -17,7 +17,7 @@ from itertools import chain
 import numpy as np
 from numpy.typing import NDArray
 
-from pali3kit.metrics.demands import demand_texts
+from pali3kit.metrics.inputs import require_texts
 from pali3kit.metrics.ngrams import ORDERS, Ints, Tokenize, count_ngrams, lengths_of, match
 from pali3kit.metrics.ptb import ptb_tokenize
 
@@ -32,7 +32,7 @@ def bleu(
 
     Arguments are those of `metrics.cider`. Raises DataError where lengths differ, or an image has no reference.
     """
-    demand_texts(predictions, references, "BLEU", "image")
+    require_texts(predictions, references, "BLEU", "image")
     images, numbers = len(predictions), lengths_of(references)
     texts = tokenize(predictions) + tokenize(list(chain.from_iterable(references)))
     lengths, starts = lengths_of(texts), numbers.cumsum() - numbers
@@ -70,7 +70,7 @@ def rouge_l(
 
     Arguments are those of `metrics.cider`. Raises DataError where lengths differ, or an image has no reference.
     """
-    demand_texts(predictions, references, "ROUGE-L", "image")
+    require_texts(predictions, references, "ROUGE-L", "image")
     known = iter(tokenize(list(chain.from_iterable(references))))
     scores = [
         _rouge_l(said or [""], [next(known) or [""] for _ in each])

@@ -21,8 +21,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pali3kit.errors import DataError
-from pali3kit.metrics.demands import demand_references, demand_texts
-from pali3kit.metrics.gathered import Gathered
+from pali3kit.metrics.base import GatheredMetric
+from pali3kit.metrics.inputs import require_references, require_texts
 from pali3kit.metrics.ngrams import ORDERS, Grams, Ints, Tokenize, count_ngrams, distinct, lengths_of, match, whitespace
 from pali3kit.metrics.ptb import ptb_tokenize
 
@@ -52,9 +52,9 @@ def cider(
     Raises:
         DataError: lengths differ, an image has no reference, or document frequencies are of fewer than two images.
     """
-    demand_texts(predictions, references, "CIDEr", "image")
+    require_texts(predictions, references, "CIDEr", "image")
     corpus = references if document_frequency is None else document_frequency
-    demand_references(corpus, "CIDEr", "image")
+    require_references(corpus, "CIDEr", "image")
     if len(corpus) < FEWEST:
         raise DataError(
             f"CIDEr of {len(corpus)} image is 0 whatever is predicted: an n-gram's weight is log(images / images "
@@ -105,7 +105,7 @@ def _norms(grams: Grams, weights: NDArray[np.float64], texts: int) -> NDArray[np
     return np.sqrt(np.bincount(grams.texts, weights**2, texts))
 
 
-class CIDEr(Gathered):
+class CIDEr(GatheredMetric):
     """CIDEr-D of all captions seen since the last reset: it needs the whole set, so it keeps the texts.
 
     They are kept as bytes, one JSON line an image, which every backend can gather over ranks.
@@ -128,7 +128,7 @@ class CIDEr(Gathered):
         """Adds captions and the references of each of their images; there may be none."""
         known = list(references)
         if len(predictions) or known:
-            demand_texts(predictions, known, "CIDEr", "image")
+            require_texts(predictions, known, "CIDEr", "image")
         rows = "".join(json.dumps([p, list(r)]) + "\n" for p, r in zip(predictions, known, strict=True))
         self.keep("lines", torch.from_numpy(np.frombuffer(rows.encode(), np.uint8).copy()))
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from pali3kit.errors import DataError
-from pali3kit.metrics.demands import demand_labels
-from pali3kit.metrics.gathered import Exact
+from pali3kit.metrics.base import ExactMetric
+from pali3kit.metrics.inputs import require_labels
 
 Ints = NDArray[np.integer]
 
@@ -24,7 +24,7 @@ def relabelled_hits(predictions: Ints, right: Sequence[tuple[int, ...]]) -> NDAr
     """
     if len(predictions) != len(right):
         raise DataError(f"{len(predictions)} predictions and {len(right)} lists of right labels do not belong together")
-    demand_labels(right, np.asarray(predictions), "predictions")
+    require_labels(right, np.asarray(predictions), "predictions")
     told = [int(prediction) in labels for prediction, labels in zip(predictions, right, strict=True) if len(labels)]
     if not told:
         raise DataError("none of the pictures has a right label")
@@ -36,7 +36,7 @@ def relabelled_accuracy(predictions: Ints, right: Sequence[tuple[int, ...]]) -> 
     return 100 * float(relabelled_hits(predictions, right).mean())
 
 
-class RelabelledAccuracy(Exact):
+class RelabelledAccuracy(ExactMetric):
     """`relabelled_accuracy` over batches: `update(predictions int64 [B], right labels of each)`."""
 
     higher_is_better = True

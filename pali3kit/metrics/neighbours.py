@@ -11,7 +11,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from pali3kit.errors import DataError
-from pali3kit.metrics.demands import demand_features, demand_labels
+from pali3kit.metrics.inputs import require_features, require_labels
 
 TEMPERATURE = 0.07
 COLDEST = 0.002  # e^(1/0.002) is a number still
@@ -34,9 +34,9 @@ def nearest_classes(
     fewer of them than `neighbours`, or none is asked for, where features are not finite, of different widths or without
     a label, and for a temperature that votes overflow at.
     """
-    demand_labels(train_features, train_labels, "train pictures")
-    demand_features(train_features, "train pictures")
-    demand_features(test_features, "test pictures", train_features.shape[1])
+    require_labels(train_features, train_labels, "train pictures")
+    require_features(train_features, "train pictures")
+    require_features(test_features, "test pictures", train_features.shape[1])
     if not COLDEST <= temperature < np.inf:
         raise DataError(f"the temperature of votes is {COLDEST} at least, not {temperature}")
     if not len(test_features):

@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from pali3kit.errors import DataError
-from pali3kit.metrics.demands import demand_features, demand_labels
+from pali3kit.metrics.inputs import require_features, require_labels
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.integer]
@@ -60,7 +60,7 @@ def probe_hits(
         DataError: a class has fewer than `shots` samples, or none of the test labels is among the classes; features
             are not finite, of different widths, or not as many as labels.
     """
-    demand_labels(train_features, train_labels, "train pictures")
+    require_labels(train_features, train_labels, "train pictures")
     classes, counts = np.unique(train_labels, return_counts=True)
     if len(scarce := classes[counts < shots]):
         fewest = int(counts.min())
@@ -81,7 +81,7 @@ def shot_curve(
 
     A class that has fewer samples gives all that it has, as in big_vision. Errors are those of `probe_hits`.
     """
-    _demand(train_features, train_labels, test_features, test_labels, shots, draws)
+    _check(train_features, train_labels, test_features, test_labels, shots, draws)
     classes = np.unique(train_labels)
     if not np.isin(test_labels, classes).any():
         raise DataError(f"No test label is among the {len(classes)} training classes {classes[:5].tolist()}...")
@@ -94,7 +94,7 @@ def shot_curve(
     return hits
 
 
-def _demand(
+def _check(
     train_features: NDArray[np.floating],
     train_labels: Ints,
     test_features: NDArray[np.floating],
@@ -105,8 +105,8 @@ def _demand(
     if min(shots, default=0) < 1 or draws < 1:
         raise DataError(f"a probe needs a shot of each class and a draw at least, not {list(shots)} and {draws}")
     for what, features, labels in (("train", train_features, train_labels), ("test", test_features, test_labels)):
-        demand_labels(features, labels, f"{what} pictures")
-        demand_features(features, f"{what} pictures", train_features.shape[-1])
+        require_labels(features, labels, f"{what} pictures")
+        require_features(features, f"{what} pictures", train_features.shape[-1])
 
 
 def fitted_predictions(

@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.nn.functional import normalize
 
 from pali3kit.errors import DataError
-from pali3kit.metrics.gathered import Gathered
+from pali3kit.metrics.base import GatheredMetric
 
 BUDGET = 1 << 18  # scores at a time: 1 MiB, and about 5 MiB with all that is made of them
 EPSILON = 1e-8
@@ -40,7 +40,7 @@ def recall_hits(
     Raises:
         DataError: widths that differ, owners that are no pictures, no texts, or features that are not finite.
     """
-    _demand(images, texts, owners)
+    _check(images, texts, owners)
     owners = owners.long()  # of other whole numbers some select where these count
     if min(top, default=1) < 1:
         raise DataError(f"ranks are counted from 1: {list(top)}")
@@ -89,7 +89,7 @@ def _lengths(features: Tensor) -> Tensor:
     return lengths
 
 
-def _demand(images: Tensor, texts: Tensor, owners: Tensor) -> None:
+def _check(images: Tensor, texts: Tensor, owners: Tensor) -> None:
     if images.ndim != 2 or texts.ndim != 2:
         raise DataError(
             f"features of images {list(images.shape)} and texts {list(texts.shape)} should be [N, E], [M, E]"
@@ -108,7 +108,7 @@ def _demand(images: Tensor, texts: Tensor, owners: Tensor) -> None:
             raise DataError(f"the features of {name} are not all finite")
 
 
-class RetrievalRecall(Gathered):
+class RetrievalRecall(GatheredMetric):
     """Recall at each of `top` in percent, over batches of pictures with their texts.
 
     `update(images [B,E], texts [C,E], owners int64 [C])`, owners counting from 0 in each batch. `compute` tells
@@ -125,7 +125,7 @@ class RetrievalRecall(Gathered):
     def update(self, images: Tensor, texts: Tensor, owners: Tensor) -> None:
         """Keep the features of a batch: there may be pictures without texts, or nothing at all."""
         if len(texts) or len(owners):
-            _demand(images, texts, owners)
+            _check(images, texts, owners)
         self.keep("images", images)
         self.keep("texts", texts)
         self.keep("owners", owners)

@@ -17,8 +17,8 @@ from PIL import Image
 from torch import Tensor
 
 from pali3kit.errors import DataError
-from pali3kit.metrics.demands import demand_pairs
-from pali3kit.metrics.gathered import Exact
+from pali3kit.metrics.base import ExactMetric
+from pali3kit.metrics.inputs import require_pairs
 
 Box = tuple[float, float, float, float]
 Mask = NDArray[np.bool_]
@@ -36,7 +36,7 @@ def paste_mask(logits: NDArray[np.floating], box: Box, height: int, width: int) 
 
     Raises DataError for logits that are not `[h,w]`, or not finite, as boxes must be.
     """
-    _demand_boxes(box)
+    _check_boxes(box)
     if np.ndim(logits) != 2 or not np.isfinite(logits).all():
         raise DataError(f"mask logits should be [h, w] and finite; these are {list(np.shape(logits))}.")
     mask = np.zeros((height, width), np.bool_)
@@ -65,7 +65,7 @@ def mask_iou(predicted: Mask, truth: Mask) -> float:
 
 def mask_overlap(predicted: Mask, truth: Mask) -> tuple[int, int]:
     """Pixels of the intersection and of the union; errors are those of `mask_iou`."""
-    _demand_mask(truth)
+    _check_mask(truth)
     if predicted.shape != truth.shape or predicted.dtype != np.bool_:
         shown = f"{predicted.dtype} {list(predicted.shape)}"
         raise DataError(f"a predicted mask should be bool {list(truth.shape)}, as the true one; it is {shown}.")
@@ -74,7 +74,7 @@ def mask_overlap(predicted: Mask, truth: Mask) -> tuple[int, int]:
 
 def box_iou(a: Box, b: Box) -> float:
     """Intersection over union of two boxes; 0 where both are empty. Raises DataError where they are not finite."""
-    _demand_boxes(a, b)
+    _check_boxes(a, b)
     overlap = _area((max(a[0], b[0]), max(a[1], b[1]), min(a[2], b[2]), min(a[3], b[3])))
     union = _area(a) + _area(b) - overlap
     return overlap / union if union else 0.0
@@ -90,7 +90,7 @@ def segment_overlap(predicted: Segment | None, truth: Mask) -> tuple[int, int]:
 
     Raises DataError for boxes and logits that are not finite, and for truth that is no mask.
     """
-    _demand_mask(truth)
+    _check_mask(truth)
     if predicted is None:
         return 0, int(np.count_nonzero(truth))
     return mask_overlap(paste_mask(predicted.logits, predicted.box, *truth.shape), truth)
@@ -98,7 +98,7 @@ def segment_overlap(predicted: Segment | None, truth: Mask) -> tuple[int, int]:
 
 def overlaps(predicted: Sequence[Segment | None], truth: Sequence[Mask]) -> NDArray[np.int64]:
     """`segment_overlap` of each expression, `[N,2]`. Raises DataError where there is none, or lengths differ."""
-    demand_pairs(predicted, truth, "IoU", "expression")
+    require_pairs(predicted, truth, "IoU", "expression")
     return np.array([segment_overlap(p, t) for p, t in zip(predicted, truth, strict=True)], np.int64)
 
 
@@ -118,7 +118,7 @@ def box_accuracy(predicted: Sequence[Box | None], truth: Sequence[Box], threshol
 
     Raises DataError where there is no box, lengths differ, or boxes are not finite.
     """
-    demand_pairs(predicted, truth, "box accuracy", "region")
+    require_pairs(predicted, truth, "box accuracy", "region")
     return float(np.mean([p is not None and box_iou(p, t) >= threshold for p, t in zip(predicted, truth, strict=True)]))
 
 
@@ -126,12 +126,12 @@ def _ratio(shared: int, union: int) -> float:
     return shared / union if union else 0.0
 
 
-def _demand_mask(truth: Mask) -> None:
+def _check_mask(truth: Mask) -> None:
     if truth.ndim != 2 or truth.dtype != np.bool_:
         raise DataError(f"a true mask should be bool [H, W]; it is {truth.dtype} {list(truth.shape)}.")
 
 
-def _demand_boxes(*boxes: Box) -> None:
+def _check_boxes(*boxes: Box) -> None:
     for box in boxes:
         if len(box) != 4 or not np.isfinite(box).all():
             raise DataError(f"a box is four finite numbers (y0, x0, y1, x1), not {tuple(box)}.")
@@ -142,7 +142,7 @@ def _area(box: Box) -> float:
     return max(y1 - y0, 0.0) * max(x1 - x0, 0.0)
 
 
-class SegmentationIoU(Exact):
+class SegmentationIoU(ExactMetric):
     """Running `miou`, `ciou`, `box_iou`, `boxacc@0.5`, `boxacc@0.75` and `invalid` (a count) over expressions."""
 
     is_differentiable = False

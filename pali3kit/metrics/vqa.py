@@ -20,8 +20,8 @@ import torch
 from torch import Tensor
 
 from pali3kit.errors import DataError
-from pali3kit.metrics.demands import demand_texts
-from pali3kit.metrics.gathered import Exact
+from pali3kit.metrics.base import ExactMetric
+from pali3kit.metrics.inputs import require_texts
 
 PUNCTUATION = ';/[]"{}()=+\\_-><@`,?!'
 ARTICLES = frozenset({"a", "an", "the"})
@@ -101,12 +101,12 @@ def vqa_accuracy(predictions: Sequence[str], answers: Sequence[Sequence[str]]) -
 
     Raises DataError where lengths differ, there are no questions, or one of them has fewer than two answers.
     """
-    demand_texts(predictions, answers, "VQA accuracy", "question")
+    require_texts(predictions, answers, "VQA accuracy", "question")
     scores = [answer_score(p, a) for p, a in zip(predictions, answers, strict=True)]
     return sum(scores) / len(scores), scores
 
 
-class VQAAccuracy(Exact):
+class VQAAccuracy(ExactMetric):
     """Running VQA accuracy in [0, 1]."""
 
     is_differentiable = False

@@ -10,6 +10,7 @@ from pali3kit.config.encoder import probe_sets
 from pali3kit.config.schema import Experiment
 from pali3kit.config.written import written
 from pali3kit.errors import DataError, StageError
+from pali3kit.evals.scores import EvalResult
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import Graph
 from pali3kit.plan.step import Step
@@ -29,7 +30,7 @@ from pali3kit.report.arms import (
 from pali3kit.report.columns import Column, Sets, columns_of, measures, score_of
 from pali3kit.report.model import Cell, Control, Published, PublishedRow, Report, Row, Stage, Status, Table
 from pali3kit.report.notes import notes
-from pali3kit.report.statistics import Interval, Score, Verdict, delta, interval, verdict
+from pali3kit.report.statistics import Interval, Verdict, delta, interval, verdict
 
 TRANSFER = "transfer"  # columns without a suffix are measured after it
 
@@ -113,7 +114,7 @@ def _table(
 class _Measured:
     """What one column of one arm gave: scores by seed, reasons of those that failed, how many are not there yet."""
 
-    scores: Mapping[int, Score]
+    scores: Mapping[int, EvalResult]
     reasons: tuple[str, ...]
     missing: int
 
@@ -165,7 +166,7 @@ def _expected(cell: Cell, experiment: Experiment, column: Column) -> Cell:
 
 
 def _measure(arm: Arm, column: Column, suffix: str, shelf: Shelf) -> _Measured:
-    scores: dict[int, Score] = {}
+    scores: dict[int, EvalResult] = {}
     reasons: list[str] = []
     missing = 0
     for seed, step in arm.steps.get(_key(column.source, suffix), {}).items():

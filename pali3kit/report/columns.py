@@ -10,9 +10,8 @@ from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.benchmarks.benchmark import Column as BenchmarkColumn
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.errors import DataError
-from pali3kit.evals.scores import Metrics, Prediction
+from pali3kit.evals.scores import EvalResult, Metrics, Prediction
 from pali3kit.registry import CAPTIONED, LABELLED, Registry
-from pali3kit.report.statistics import Score
 
 T = TypeVar("T")
 
@@ -80,7 +79,7 @@ def measures(column: Column, metrics: Metrics) -> bool:
     return not part or part in metrics.get("columns", metrics.get("extra", {}))
 
 
-def score_of(column: Column, metrics: Metrics, predictions: Sequence[Prediction]) -> Score:
+def score_of(column: Column, metrics: Metrics, predictions: Sequence[Prediction]) -> EvalResult:
     """The score of a column from the artifact's metrics; `predictions` say which language a sample is in.
 
     A picture that is described in many languages is one sample: its captions stand and fall together.
@@ -94,22 +93,22 @@ def score_of(column: Column, metrics: Metrics, predictions: Sequence[Prediction]
         raise DataError(f"its metrics do not tell {column.name}: {told}") from error
 
 
-def _score_of(column: Column, metrics: Metrics, predictions: Sequence[Prediction]) -> Score:
+def _score_of(column: Column, metrics: Metrics, predictions: Sequence[Prediction]) -> EvalResult:
     part = column.name.partition(".")[2]
     if "columns" in metrics:
         one = metrics["columns"][part]
-        return Score(float(one["value"]), tuple(one["samples"]))
+        return EvalResult(float(one["value"]), tuple(one["samples"]))
     if column.name == column.source:
-        return Score(float(metrics["value"]), tuple(metrics.get("samples", ())))
+        return EvalResult(float(metrics["value"]), tuple(metrics.get("samples", ())))
     belongs: Callable[[str], bool] = _is_english if part == "en" else _is_not_english
     samples, value = metrics.get("samples", ()), float(str(metrics["extra"][part]))
     if len(samples) != len(predictions) or not column.benchmark.every_language:
-        return Score(value)
+        return EvalResult(value)
     by_image: dict[int, list[float]] = {}
     for sample, row in zip(samples, predictions, strict=True):
         if belongs(str(row.get("language", ""))):
             by_image.setdefault(int(row["image"]), []).append(sample)
-    return Score(value, tuple(sum(each) / len(each) for each in by_image.values()))
+    return EvalResult(value, tuple(sum(each) / len(each) for each in by_image.values()))
 
 
 def _is_english(language: str) -> bool:

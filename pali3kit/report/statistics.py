@@ -7,7 +7,7 @@ is labelled so. Everything is deterministic: the resampling has a fixed seed.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pali3kit.errors import StageError
+from pali3kit.evals.scores import EvalResult
 
 Verdict = Literal["follows", "does not", "undecided"]
 Method = Literal["t over seeds", "bootstrap over samples", "none"]
@@ -32,18 +33,6 @@ _T975 = (
     2.079614, 2.073873, 2.068658, 2.063899, 2.059539, 2.055529, 2.051831, 2.048407, 2.045230, 2.042272,
 )  # fmt: skip
 _T975_BEYOND = ((40, 2.021075), (60, 2.000298), (120, 1.979930))
-
-
-@dataclass(frozen=True, slots=True)
-class Score:
-    """One measured column of one cell: `value` (percent or CIDEr x 100) and the samples that it came from.
-
-    `samples` are in the unit of `value`, in the order of the test set; their mean need not be `value`
-    (a mean over tasks or languages weighs them otherwise).
-    """
-
-    value: float
-    samples: Sequence[float] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +59,13 @@ def t_quantile(degrees: int) -> float:
     return next((value for bound, value in reversed(_T975_BEYOND) if degrees >= bound), _T975[-1])
 
 
-def interval(scores: Mapping[int, Score]) -> Interval:
+def interval(scores: Mapping[int, EvalResult]) -> Interval:
     """Return mean and 95% interval of one column of one cell; `scores` leads from seed to score."""
     values = np.array([score.value for score in scores.values()], np.float64)
     return _interval(values, [np.asarray(score.samples, np.float64) for score in scores.values()])
 
 
-def delta(scores: Mapping[int, Score], baseline: Mapping[int, Score]) -> Interval:
+def delta(scores: Mapping[int, EvalResult], baseline: Mapping[int, EvalResult]) -> Interval:
     """Return `scores - baseline` over the seeds that both have, paired by seed and by sample.
 
     Raises StageError when no seed is common, or when the samples of a seed cannot be paired.

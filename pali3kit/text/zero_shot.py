@@ -13,8 +13,8 @@ from pali3kit.errors import DataError, choose
 PROMPTS = get_args(Prompts)
 
 
-def templates(name: str) -> list[str]:
-    """The templates of a set, with `{}` where the class goes.
+def _templates(name: str) -> list[str]:
+    """The _templates of a set, with `{}` where the class goes.
 
     `class_name` is the name alone, `photo` one sentence; `clip` are the 80 of CLIP's paper and `clip_best` the 7 of
     them that its authors chose, as open_clip has them. Raises DataError for another name.
@@ -31,18 +31,18 @@ def templates(name: str) -> list[str]:
     return [template("{}") for template in chosen]
 
 
-def prompts_of(name: str, classes: Sequence[str], clean: bool = True) -> list[list[str]]:
-    """For each class its prompts, canonical unless they are not to be `clean`.
+def class_prompts(name: str, classes: Sequence[str], clean: bool = True) -> list[list[str]]:
+    """For each class its prompts, _canonical unless they are not to be `clean`.
 
     Of several names, separated by commas, the first is taken, as big_vision's zero-shot evaluator does by default.
     """
-    names, asked = [one.split(",")[0].strip() for one in classes], templates(name)
+    names, asked = [one.split(",")[0].strip() for one in classes], _templates(name)
     if clean:
-        names, asked = list(map(canonical, names)), [canonical(template, keep="{}") for template in asked]
+        names, asked = list(map(_canonical, names)), [_canonical(template, keep="{}") for template in asked]
     return [[template.replace("{}", one) for template in asked] for one in names]
 
 
-def canonical(text: str, keep: str = "") -> str:
+def _canonical(text: str, keep: str = "") -> str:
     """Lower case, without ASCII punctuation, underscores and runs of white space as single spaces; `keep` is kept.
 
     big_vision's `canonicalize_text`: SigLIP's published numbers are of such texts.

@@ -18,7 +18,7 @@ from pali3kit.data.source import Source
 from pali3kit.data.task import Example
 from pali3kit.durable import digest, publish, removed_on_failure
 from pali3kit.errors import DataError, StageError
-from pali3kit.evals.answers import answer
+from pali3kit.evals.answers import generate_answers
 from pali3kit.evals.examples import benchmark_examples, scorable
 from pali3kit.evals.scores import Answered
 from pali3kit.evals.scoring import score
@@ -135,7 +135,7 @@ def validation(model: PaLI, config: Config, context: StageContext, sight: Sight)
             return found if sight.vision is None else sight.vision(found.to(next(sight.vision.parameters()).device))
 
     def measure() -> float:
-        answers = answer(model, tokenizer, examples, see, sight.grid, *lengths)
+        answers = generate_answers(model, tokenizer, examples, see, sight.grid, *lengths)
         return score(config.column, Answered(examples, answers, source, masks, config.bins)).value
 
     steps = count_steps(budget)

@@ -25,10 +25,10 @@ def test_batches_do_not_change_answers(tmp_path: Path, monkeypatch: pytest.Monke
     examples = [Example(i, "what is this ?" + " really" * i, "") for i in range(7)]
     seen: list[int] = []
     arguments = (model, tokenizer, examples, tokens.__getitem__, (2, 2), 40, 6, 1, None, seen.append)
-    together = module.answer(*arguments)
+    together = module.generate_answers(*arguments)
     monkeypatch.setattr(module, "BATCH", 3)
-    assert module.answer(*arguments) == together
+    assert module.generate_answers(*arguments) == together
     assert len(set(together)) > 1 and seen == [7, 3, 6, 7]
     no = tokenizer.encode("number")
-    constrained = module.answer(*arguments[:-2], lambda ids: torch.arange(len(tokenizer))[None] == no[0])
+    constrained = module.generate_answers(*arguments[:-2], lambda ids: torch.arange(len(tokenizer))[None] == no[0])
     assert set(constrained) == {tokenizer.decode(no[:1] * 6)}

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pali3kit.evals.denoising import BATCH, held_out_loss, modes, window_nats
+from pali3kit.evals.denoising import BATCH, _denoisers_by_mode, held_out_loss, window_nats
 from pali3kit.language.ul2 import UL2
 from pali3kit.text.denoise import MixtureOfDenoisers, ul2
 from pali3kit.text.tokenizer import Tokenizer, train_tokenizer
@@ -35,7 +35,7 @@ WINDOWS = np.random.default_rng(0).integers(3, 300, size=(COUNT, 32))
 
 def test_the_modes_are_the_seven_denoisers() -> None:
     for prefix in ("appendix", "table"):
-        assert [one for each in modes(prefix).values() for one in each] == list(ul2(prefix))
+        assert [one for each in _denoisers_by_mode(prefix).values() for one in each] == list(ul2(prefix))
 
 
 def test_a_window_weighs_as_its_tokens_in_training(tokenizer: Tokenizer, language: UL2) -> None:
@@ -53,15 +53,15 @@ def test_a_window_weighs_as_its_tokens_in_training(tokenizer: Tokenizer, languag
 def test_value_modes_and_samples(tokenizer: Tokenizer, language: UL2) -> None:
     said: list[int] = []
     loss = held_out_loss(language.train(), tokenizer, WINDOWS, "appendix", said.append)
-    assert list(loss.modes) == ["R", "S", "X"] and len(loss.samples) == COUNT
-    assert loss.value == pytest.approx(sum(loss.modes.values()) / 3)
+    assert list(loss.extra) == ["R", "S", "X"] and len(loss.samples) == COUNT
+    assert loss.value == pytest.approx(sum(loss.extra.values()) / 3)
     assert loss.value == pytest.approx(np.log(len(tokenizer)), rel=0.2), "a model that knows nothing"
     assert np.mean(loss.samples) == pytest.approx(loss.value, rel=0.05)
     assert said == [BATCH, COUNT, COUNT + BATCH, 2 * COUNT, 2 * COUNT + BATCH, 3 * COUNT]
     assert held_out_loss(language, tokenizer, WINDOWS, "appendix", said.append) == loss
     other = held_out_loss(language, tokenizer, WINDOWS, "table", said.append)
-    assert (other.modes["R"], other.modes["X"]) == (loss.modes["R"], loss.modes["X"])
-    assert other.modes["S"] != loss.modes["S"]
+    assert (other.extra["R"], other.extra["X"]) == (loss.extra["R"], loss.extra["X"])
+    assert other.extra["S"] != loss.extra["S"]
 
 
 def test_a_model_that_has_learned_is_measured_so(tokenizer: Tokenizer, language: UL2) -> None:
@@ -75,4 +75,4 @@ def test_a_model_that_has_learned_is_measured_so(tokenizer: Tokenizer, language:
         module.losses({name: torch.from_numpy(array) for name, array in arrays.items()})["loss"].backward()
         optimizer.step()
     after = held_out_loss(language, tokenizer, WINDOWS, "appendix", lambda done: None)
-    assert all(after.modes[mode] < before.modes[mode] for mode in before.modes)
+    assert all(after.extra[mode] < before.extra[mode] for mode in before.extra)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from pali3kit.errors import DataError
-from pali3kit.evals.features import Encoder, batched, embed_set, embed_texts, extract, function_of
+from pali3kit.evals.features import Encoder, _batches, _feature_function, embed_set, embed_texts, extract
 from pali3kit.images.spec import ImageSpec
 from pali3kit.registry import CAPTIONED, LABELLED
 from pali3kit.vision.vit import ViT
@@ -65,8 +65,8 @@ def test_a_network_is_measured_in_eval_mode() -> None:
 @pytest.mark.parametrize(
     ("function", "told"),
     [
-        (lambda images: images, r"an encoder makes features \[2, D\] of 2 pictures, not \[2, 3, 4, 4\]"),
-        (lambda images: brightness(images)[:1], r"features \[2, D\] of 2 pictures, not \[1, 3\]"),
+        (lambda images: images, r"the encoder should return \[2, D\] for 2 images, not \[2, 3, 4, 4\]"),
+        (lambda images: brightness(images)[:1], r"return \[2, D\] for 2 images, not \[1, 3\]"),
         (lambda images: (brightness(images),), "not tuple"),
         (lambda images: brightness(images) / 0 * 0, "the encoder's features are not all finite"),
     ],
@@ -77,7 +77,7 @@ def test_features_of_another_shape_or_not_finite_are_told(function: Callable[[Te
 
 
 def test_a_split_without_pictures_is_told() -> None:
-    with pytest.raises(DataError, match="no pictures in its split 'v2'"):
+    with pytest.raises(DataError, match="no images in its split 'v2'"):
         embed_set(Encoder(brightness, ImageSpec(64)), LABELLED.build("world_probe", task="count"), "v2")
 
 
@@ -103,9 +103,9 @@ def test_texts_have_unit_length_in_their_order() -> None:
 
 
 def test_what_makes_no_features_is_told_how() -> None:
-    with pytest.raises(TypeError, match="Linear has none of embed_images, pooled: wrap it"):
-        function_of(nn.Linear(2, 2))
+    with pytest.raises(TypeError, match="Linear has neither embed_images nor pooled: wrap it"):
+        _feature_function(nn.Linear(2, 2))
 
 
 def test_batches_hold_everything_once() -> None:
-    assert list(batched(range(5), 2)) == [[0, 1], [2, 3], [4]]
+    assert list(_batches(range(5), 2)) == [[0, 1], [2, 3], [4]]

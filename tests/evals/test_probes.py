@@ -25,7 +25,7 @@ def test_it_is_the_ridge_probe_at_each_number_of_shots() -> None:
     for one, shots in zip(found, (1, 10), strict=True):
         assert train.labels is not None and test.labels is not None
         accuracies = ridge_probe(train.features, train.labels, test.features, test.labels, shots, draws=2, seed=3)
-        assert one.value == pytest.approx(100 * np.mean(accuracies)) == pytest.approx(one.samples.mean())
+        assert one.value == pytest.approx(100 * np.mean(accuracies)) == pytest.approx(np.mean(one.samples))
     assert found[0].value < found[1].value
 
 

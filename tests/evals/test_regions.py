@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pali3kit.data.task import Example
-from pali3kit.evals.regions import by_size, codec_limits, decode_segments, runs, score_regions
+from pali3kit.evals.regions import _by_size, _codec_limits, _decode_segments, _runs, score_regions
 from pali3kit.masks.codec import write, write_box
 from pali3kit.masks.vqvae import MaskVQVAE
 
@@ -51,23 +51,23 @@ def test_a_right_box_with_a_full_mask() -> None:
 
 @pytest.mark.parametrize("text", ["", "16 0 48", "16 0 48 32", TEXT.rsplit(" <", 1)[0], "48 0 16 32" + TEXT[10:]])
 def test_invalid_answers_give_no_segment(text: str) -> None:
-    assert decode_segments([text], [(64, 64)], MASKS, bins=65) == [None]
+    assert _decode_segments([text], [(64, 64)], MASKS, bins=65) == [None]
 
 
 def test_runs_are_the_mask() -> None:
     mask = np.random.default_rng(0).random((9, 13)) > 0.5
     drawn = np.zeros_like(mask)
-    for y, x, length in runs(mask):
+    for y, x, length in _runs(mask):
         assert not drawn[y, x : x + length].any()
         drawn[y, x : x + length] = True
     assert (drawn == mask).all()
-    assert runs(np.zeros((3, 3), bool)) == []
+    assert _runs(np.zeros((3, 3), bool)) == []
 
 
 def test_thirds_by_the_size_of_the_mask() -> None:
     masks = [np.arange(100).reshape(10, 10) < share for share in (90, 10, 50, 20, 80, 40)]
-    assert by_size(masks, [0.9, 0.1, 0.5, 0.3, 0.7, 0.5]) == pytest.approx({"small": 0.2, "middle": 0.5, "large": 0.8})
-    assert by_size(masks[:2], [0.9, 0.1]) == {}
+    assert _by_size(masks, [0.9, 0.1, 0.5, 0.3, 0.7, 0.5]) == pytest.approx({"small": 0.2, "middle": 0.5, "large": 0.8})
+    assert _by_size(masks[:2], [0.9, 0.1]) == {}
 
 
 def test_a_mask_tokenizer_that_loses_nothing_leaves_the_rounding_of_the_box() -> None:
@@ -82,7 +82,7 @@ def test_a_mask_tokenizer_that_loses_nothing_leaves_the_rounding_of_the_box() ->
             return 2 * self.seen - 1
 
     perfect = Perfect(codes=8, code_width=4, width=1)
-    assert codec_limits([example()], perfect, bins=65) == pytest.approx({"oracle": 1.0, "reconstruction": 1.0})
+    assert _codec_limits([example()], perfect, bins=65) == pytest.approx({"oracle": 1.0, "reconstruction": 1.0})
     for bins, expected in ((5, 1.0), (3, 0.5)):  # its sides lie on quarters
-        found = codec_limits([replace(example(), target=write_box(BOX, 64, 64, bins))], perfect, bins)
+        found = _codec_limits([replace(example(), target=write_box(BOX, 64, 64, bins))], perfect, bins)
         assert found == pytest.approx({"oracle": expected, "reconstruction": 1.0})

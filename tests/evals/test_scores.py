@@ -9,16 +9,16 @@ import numpy as np
 import pytest
 
 from pali3kit.data.task import Example
-from pali3kit.evals.scores import Answered, Scores, measured
+from pali3kit.evals.scores import Answered, EvalResult
 
 
 def test_further_numbers_and_details_are_optional_and_not_shared() -> None:
-    one, other = Scores(1.0, [1.0]), Scores(2.0, [2.0])
+    one, other = EvalResult(1.0, [1.0]), EvalResult(2.0, [2.0])
     assert one.extra is not other.extra and (dict(one.extra), list(one.details)) == ({}, [])
 
 
 def test_scores_do_not_change() -> None:
-    scores: Any = Scores(1.0, [1.0])
+    scores: Any = EvalResult(1.0, [1.0])
     with pytest.raises(FrozenInstanceError):
         scores.value = 2.0
 
@@ -32,14 +32,14 @@ def test_scores_do_not_change() -> None:
     ],
 )
 def test_hits_are_percent(hits: list[float], value: float, samples: list[float]) -> None:
-    found = measured("top1", np.array(hits))
+    found = EvalResult.of_hits("top1", np.array(hits))
     assert (found.name, found.value, found.n) == ("top1", value, len(hits))
-    assert found.samples.tolist() == samples and found.samples.dtype == np.float64
+    assert found.samples == samples
 
 
 def test_a_measured_number_is_the_mean_of_its_parts() -> None:
-    found = measured("real", np.array([1, 0, 0]))
-    assert found.value == pytest.approx(found.samples.mean()) == pytest.approx(100 / 3)
+    found = EvalResult.of_hits("real", np.array([1, 0, 0]))
+    assert found.value == pytest.approx(np.mean(found.samples)) == pytest.approx(100 / 3)
 
 
 def test_a_metric_knows_all_that_it_may_need() -> None:

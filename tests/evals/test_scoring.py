@@ -1,7 +1,8 @@
-"""Which metric a benchmark has."""
+"""Each benchmark is scored by its metric, and each metric of texts on its examples."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import pytest
@@ -9,9 +10,9 @@ import pytest
 from pali3kit.data.task import Example
 from pali3kit.declared.entry import Entry
 from pali3kit.errors import DataError, RegistryError
-from pali3kit.evals.scores import Answered, Scores
-from pali3kit.evals.scoring import score
-from pali3kit.evals.texts import score_answers, score_captions
+from pali3kit.evals.scores import Answered, EvalResult
+from pali3kit.evals.scoring import FEW, ONE, score
+from pali3kit.metrics import bleu, cider, rouge_l
 from pali3kit.registry import METRIC
 
 ANSWERS = ["a red cat", "two"]
@@ -19,25 +20,27 @@ EXAMPLES = [Example(i, "", text, (text, "a cat")) for i, text in enumerate(ANSWE
 
 
 class Spaced:
-    """A source whose words end where it says."""
+    """A source that puts a space between all characters."""
 
     def tokenized(self, text: str, language: str) -> str:
         return " ".join(text)
 
 
-@pytest.mark.parametrize("column", ["vqa", "vqa_text", "vqa_knowledge"])
+class Plain:
+    """A source whose languages are all written with spaces."""
+
+    def tokenized(self, text: str, language: str) -> str:
+        return text
+
+
+def scored(benchmark: str, examples: Sequence[Example], answers: Sequence[str]) -> EvalResult:
+    source: Any = Plain()
+    return score(benchmark, Answered(examples, answers, source, None, 9))
+
+
+@pytest.mark.parametrize("column", ["vqa_text", "vqa_knowledge"])
 def test_questions_have_vqa_accuracy(column: str) -> None:
-    source: Any = Spaced()
-    assert (
-        score(column, Answered(EXAMPLES, ANSWERS, source, None, 9)).samples == score_answers(EXAMPLES, ANSWERS).samples
-    )
-
-
-def test_captions_have_cider() -> None:
-    source: Any = Spaced()
-    assert (
-        score("caption", Answered(EXAMPLES, ANSWERS, source, None, 9)).value == score_captions(EXAMPLES, ANSWERS).value
-    )
+    assert scored(column, EXAMPLES, ANSWERS) == scored("vqa", EXAMPLES, ANSWERS)
 
 
 def test_captions_in_many_languages_are_spaced_by_the_source() -> None:
@@ -45,13 +48,13 @@ def test_captions_in_many_languages_are_spaced_by_the_source() -> None:
     answers = ["a red cat", "two", "ein Hund", "zwei"]
     spaced = [Example(i, "", "", (" ".join(text),), "en" if i < 2 else "de") for i, text in enumerate(answers)]
     found = score("caption_multilingual", Answered(spaced, answers, source, None, 9))
-    english = score_captions(spaced[:2], [" ".join(text) for text in answers[:2]])
+    english = scored("caption", spaced[:2], [" ".join(text) for text in answers[:2]])
     assert found.extra["en"] == english.value > 0
 
 
 def test_regions_need_a_mask_tokenizer() -> None:
     source: Any = Spaced()
-    with pytest.raises(DataError, match="regions are scored with the mask tokenizer: there is none"):
+    with pytest.raises(DataError, match="regions are scored with the mask tokenizer, and there is none"):
         score("refer_g", Answered(EXAMPLES, ANSWERS, source, None, 9))
 
 
@@ -71,9 +74,9 @@ def test_a_benchmark_without_a_metric_is_not_scored_by_another() -> None:
 def test_a_plug_ins_metric_gets_what_ours_get(add_benchmark: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[Answered] = []
 
-    def anls(answered: Answered) -> Scores:
+    def anls(answered: Answered) -> EvalResult:
         seen.append(answered)
-        return Scores(12.5, [0.0, 25.0])
+        return EvalResult(12.5, [0.0, 25.0])
 
     METRIC.names()
     monkeypatch.setitem(METRIC._entries, "anls", Entry("anls", anls))
@@ -90,7 +93,97 @@ def test_there_is_an_answer_and_a_score_for_every_example(add_benchmark: Any, mo
             score(column, Answered(EXAMPLES, ANSWERS[:1], source, None, 9))
     METRIC.names()
     add_benchmark("docvqa", metric="anls")
-    for scores in (Scores(12.5, [12.5]), Scores(float("nan"), [0.0, 25.0])):
+    for scores in (EvalResult(12.5, [12.5]), EvalResult(float("nan"), [0.0, 25.0])):
         monkeypatch.setitem(METRIC._entries, "anls", Entry("anls", lambda answered, scores=scores: scores))
-        with pytest.raises(DataError, match=r"metric 'anls' tells (12.5|nan) of [12] samples on 2 examples"):
+        with pytest.raises(DataError, match=r"metric 'anls' returned the value (12.5|nan) with [12] samples for 2"):
             score("docvqa", Answered(EXAMPLES, ANSWERS, source, None, 9))
+
+
+def examples(*references: tuple[str, ...], language: str = "en") -> list[Example]:
+    return [Example(i, "", "", refs, language) for i, refs in enumerate(references)]
+
+
+REFERENCES = (("a cat and a dog", "a dog and a cat"), ("a red bus", "the bus is red"), ("two birds", "a pair of birds"))
+
+
+def test_captions_are_cider_times_100() -> None:
+    predictions = ["a cat and a dog", "a bus", "a fish"]
+    scores = scored("caption", examples(*REFERENCES), predictions)
+    value, samples = cider(predictions, REFERENCES)
+    assert scores.value == pytest.approx(100 * value) and scores.samples == pytest.approx([100 * s for s in samples])
+    assert scores.samples[0] > scores.samples[1] > scores.samples[2] == 0
+
+
+def test_languages_are_scored_apart_and_the_other_ones_averaged() -> None:
+    french = examples(("un chat et un chien",), ("un bus rouge et un vélo",), language="fr")
+    german = examples(("eine Katze und ein Hund",), ("ein roter Bus und ein Rad",), language="de")
+    english = examples(*REFERENCES[:2])
+    predictions = ["a cat and a dog", "a bus", *(e.references[0] for e in french), "nichts", "gar nichts"]
+    scores = scored("caption_multilingual", [*english, *french, *german], predictions)
+    assert scores.extra["languages"]["de"] == 0 < scores.extra["languages"]["fr"]
+    assert scores.extra["avg35"] == pytest.approx(scores.extra["languages"]["fr"] / 2)
+    assert scores.extra["en"] == scores.extra["languages"]["en"]
+    assert len(scores.samples) == 6 and scores.samples[2] > 0 == scores.samples[4]
+
+
+def test_answers_are_vqa_accuracy_in_percent() -> None:
+    asked = examples(("red",) * 10, ("2",) * 2 + ("3",) * 8)
+    assert scored("vqa", asked, ["red", "two"]).samples == pytest.approx([100.0, 100 * (2 * 1 / 3 + 8 * 2 / 3) / 10])
+
+
+def test_captions_have_bleu_and_rouge_beside() -> None:
+    predictions = ["A cat, and a dog.", "a bus", "a fish isn't here"]
+    scores = scored("caption", examples(*REFERENCES), predictions)
+    assert scores.extra == {
+        "BLEU-4": pytest.approx(100 * bleu(predictions, REFERENCES)[0]),
+        "ROUGE-L": pytest.approx(100 * rouge_l(predictions, REFERENCES)[0]),
+    }
+    assert scores.value == pytest.approx(100 * cider(predictions, REFERENCES)[0])
+
+
+def languages(**counts: int) -> list[Example]:
+    return [
+        Example(number, "", "", (f"a {number} b c d", f"e {number} f g h"), language)
+        for language, count in counts.items()
+        for number in range(count)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("counts", "parts"),
+    [({"en": 3}, {"en"}), ({"de": 3, "fr": 2}, {"avg35"}), ({"en": 2, "de": 3}, {"en", "avg35"})],
+)
+def test_languages_that_are_not_there_have_no_column(counts: dict[str, int], parts: set[str]) -> None:
+    asked = languages(**counts)
+    scores = scored("caption_multilingual", asked, [example.references[0] for example in asked])
+    assert set(scores.extra) == {*parts, "languages", "pictures"}
+    assert scores.extra["pictures"] == counts and set(scores.extra["languages"]) == set(counts)
+    assert scores.value > 0
+
+
+@pytest.mark.parametrize(
+    ("counts", "message"),
+    [
+        ({}, "of no examples is not defined"),
+        ({"en": 3, "th": 1}, "CIDEr of 1 image is 0 for any caption, and 'th' has no more"),
+    ],
+)
+def test_languages_that_say_nothing_are_refused(counts: dict[str, int], message: str) -> None:
+    asked = languages(**counts)
+    with pytest.raises(DataError, match=message):
+        scored("caption_multilingual", asked, [""] * len(asked))
+
+
+def test_questions_that_one_person_answered_are_matched_exactly() -> None:
+    """VQ2A, GQA: VQA accuracy would leave that person out."""
+    asked = examples(("A cup.",), ("two",), ("red",), ("red",) * 3, ("red",) * 10)
+    scores = scored("vqa", asked, ["a cup", "2", "rot", "red", "red"])
+    assert scores.samples == pytest.approx([100, 100, 0, 200 / 3, 100])
+    assert scores.value == pytest.approx(sum(scores.samples) / 5)
+    assert scores.extra == {ONE: 3, FEW: 1}
+    assert scored("vqa", examples(("red",) * 10), ["red"]).extra == {}
+
+
+def test_every_question_has_an_answer() -> None:
+    with pytest.raises(DataError, match="question 1 of 2 has none"):
+        scored("vqa", examples(("red",), ()), ["red", "red"])

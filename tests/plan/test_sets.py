@@ -90,12 +90,12 @@ def test_a_split_that_is_not_there_is_told_before_anything_learns(tmp_path):
     (tmp_path / "train" / "a").mkdir(parents=True)
     (tmp_path / "train" / "a" / "1.png").write_bytes(b"a picture")
     part = Part(name="folders", options={"path": str(tmp_path)})
-    with pytest.raises(DataError, match=rf"^folders {tmp_path}: there are no pictures in its split 'test'$"):
+    with pytest.raises(DataError, match=rf"^folders {tmp_path}: there are no images in its split 'test'$"):
         labelled_pictures(part, ["train", "test"], 64)
 
 
 def test_a_set_without_files_is_named_alone():
-    with pytest.raises(DataError, match=r"^world_captions: there are no pictures in its split 'test'$"):
+    with pytest.raises(DataError, match=r"^world_captions: there are no images in its split 'test'$"):
         captioned_pictures(Part(name="world_captions", options={"objects": 8, "test": 0}), ["test"], 64)
 
 

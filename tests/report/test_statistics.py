@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from pali3kit.errors import StageError
-from pali3kit.report.statistics import Interval, Score, delta, interval, t_quantile, verdict
+from pali3kit.evals.scores import EvalResult
+from pali3kit.report.statistics import Interval, delta, interval, t_quantile, verdict
 
 
 def measured(low, high, method="t over seeds"):
@@ -26,7 +27,7 @@ def test_t_between_table_rows_is_never_too_narrow():
 
 
 def test_three_seeds_give_a_t_interval_of_the_values():
-    result = interval({0: Score(10.0, [1, 2]), 1: Score(12.0, [1, 2]), 2: Score(14.0, [1, 2])})
+    result = interval({0: EvalResult(10.0, [1, 2]), 1: EvalResult(12.0, [1, 2]), 2: EvalResult(14.0, [1, 2])})
     half = 4.302653 * 2.0 / 3**0.5
     assert (result.mean, result.seeds, result.n, result.method) == (12.0, 3, 2, "t over seeds")
     assert result.low == pytest.approx(12.0 - half) and result.high == pytest.approx(12.0 + half)
@@ -34,21 +35,21 @@ def test_three_seeds_give_a_t_interval_of_the_values():
 
 def test_one_seed_gives_the_bootstrap_of_its_samples():
     samples = np.random.default_rng(1).normal(50.0, 10.0, 400)
-    result = interval({0: Score(float(samples.mean()), samples)})
+    result = interval({0: EvalResult(float(samples.mean()), samples)})
     assert result.method == "bootstrap over samples"
     half = 1.96 * samples.std() / 20
     assert result.low == pytest.approx(result.mean - half, abs=0.1)
     assert result.high == pytest.approx(result.mean + half, abs=0.1)
-    assert result == interval({0: Score(float(samples.mean()), samples)})
+    assert result == interval({0: EvalResult(float(samples.mean()), samples)})
 
 
 def test_the_interval_is_centred_on_the_value_not_on_the_samples_mean():
-    result = interval({0: Score(70.0, [0.0, 100.0] * 50)})
+    result = interval({0: EvalResult(70.0, [0.0, 100.0] * 50)})
     assert result.mean == 70.0 and result.low < 70.0 < result.high
 
 
 def test_without_samples_there_is_no_interval():
-    assert interval({0: Score(7.0)}) == Interval(7.0, 7.0, 7.0, 0, 1, "none")
+    assert interval({0: EvalResult(7.0)}) == Interval(7.0, 7.0, 7.0, 0, 1, "none")
     with pytest.raises(StageError, match="no seed"):
         interval({})
 
@@ -57,24 +58,24 @@ def test_pairing_removes_what_both_arms_share():
     rng = np.random.default_rng(0)
     difficulty = rng.normal(50.0, 30.0, 300)
     ours, theirs = difficulty + 1.0 + rng.normal(0, 1, 300), difficulty
-    paired = delta({0: Score(ours.mean(), ours)}, {0: Score(theirs.mean(), theirs)})
-    alone = interval({0: Score(ours.mean(), ours)})
+    paired = delta({0: EvalResult(ours.mean(), ours)}, {0: EvalResult(theirs.mean(), theirs)})
+    alone = interval({0: EvalResult(ours.mean(), ours)})
     assert paired.low > 0.8 and paired.high < 1.2
     assert alone.high - alone.low > 10 * (paired.high - paired.low)
 
 
 def test_deltas_pair_seed_by_seed_and_ignore_the_others():
-    ours = {seed: Score(10.0 * seed + 1.0, [1.0] * 4) for seed in (0, 1, 2, 5)}
-    theirs = {seed: Score(10.0 * seed, [0.0] * 4) for seed in (0, 1, 2, 7)}
+    ours = {seed: EvalResult(10.0 * seed + 1.0, [1.0] * 4) for seed in (0, 1, 2, 5)}
+    theirs = {seed: EvalResult(10.0 * seed, [0.0] * 4) for seed in (0, 1, 2, 7)}
     result = delta(ours, theirs)
     assert (result.mean, result.low, result.high, result.seeds) == (1.0, 1.0, 1.0, 3)
 
 
 def test_what_cannot_be_paired_is_refused():
     with pytest.raises(StageError, match="no common seed"):
-        delta({0: Score(1.0)}, {1: Score(1.0)})
+        delta({0: EvalResult(1.0)}, {1: EvalResult(1.0)})
     with pytest.raises(StageError, match="seed 0: 2 samples cannot be paired with the baseline's 3"):
-        delta({0: Score(1.0, [1, 2])}, {0: Score(1.0, [1, 2, 3])})
+        delta({0: EvalResult(1.0, [1, 2])}, {0: EvalResult(1.0, [1, 2, 3])})
 
 
 @pytest.mark.parametrize(

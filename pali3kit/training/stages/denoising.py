@@ -29,7 +29,7 @@ def run(config: Config, context: StageContext) -> None:
     packed = packed[: config.limit]
     total = 3 * len(packed)
     loss = held_out_loss(language, tokenizer, packed, config.prefix, lambda done: context.report(done, total))
-    metrics = {"value": loss.value, "n": len(packed), "extra": loss.modes, "samples": loss.samples}
+    metrics = {"value": loss.value, "n": loss.n, "extra": loss.extra, "samples": loss.samples}
     (context.folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
 
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pali3kit.data.records import Skips
 from pali3kit.data.sets.contract import CaptionedSet, LabelledSet, PictureSet
 from pali3kit.errors import DataError
-from pali3kit.evals.features import BATCH, Extractor, size_of
+from pali3kit.evals.features import BATCH, Extractor, split_size
 from pali3kit.models.classifier import Classifier
 from pali3kit.models.towers import Towers
 from pali3kit.plan.kinds.embed import Config
@@ -114,7 +114,7 @@ def _extractor(encoder: Towers | Classifier | VisionEncoder, crop: float) -> Ext
 def _fill(extractor: Extractor, pictures: Pictured, split: str, context: StageContext, skips: _Listed) -> Iterator[int]:
     """Compute the rows of a split that are not there yet; yield how many are."""
     path, unfinished = (context.folder / f"{split}{end}" for end in (".safetensors", ".partial"))
-    progress, size = context.folder / f"{split}.done", size_of(pictures, split)
+    progress, size = context.folder / f"{split}.done", split_size(pictures, split)
     start, arrays = _begun(path, unfinished, progress, size, context)
     skips.seen += start
     if path.exists():

@@ -14,9 +14,9 @@ from pali3kit.catalogue import BENCHMARK
 from pali3kit.data.source import Source
 from pali3kit.data.task import Example
 from pali3kit.errors import DataError
-from pali3kit.evals.answers import BATCH, answer
+from pali3kit.evals.answers import BATCH, generate_answers
 from pali3kit.evals.examples import benchmark_examples, scorable
-from pali3kit.evals.scores import Answered, Scores
+from pali3kit.evals.scores import Answered, EvalResult
 from pali3kit.evals.scoring import score
 from pali3kit.language.regions import RegionGrammar
 from pali3kit.nn.positions import Grid
@@ -54,7 +54,7 @@ def _answered(config: Config, context: StageContext, source: Source) -> tuple[li
     tokenizer = read_tokenizer(context.parents["tokenizer"])
     tokens, grid, bad = _tokens(source, context)
     examples = [examples[number] for number in _scorable(source, config.column, examples, bad)]
-    predictions = answer(
+    predictions = generate_answers(
         read_pali(context.parents["model"], tokenizer).to(chosen_device()),
         tokenizer,
         examples,
@@ -82,7 +82,7 @@ def _scorable(source: Source, column: str, examples: Sequence[Example], bad: Con
     kept = {examples[number].language for number in good}
     for language in sorted({examples[number].language for number in seen} - kept):
         if source.skips is not None:
-            source.skips.lines[f"{column}: '{language}' has too few test pictures to measure anything on"] = None
+            source.skips.mention(f"{column}: '{language}' has too few test pictures to measure anything on")
     return good
 
 
@@ -105,7 +105,7 @@ def _tokens(source: Source, context: StageContext) -> tuple[Callable[[Tensor], T
     return see, vision.native_grid, bad
 
 
-def _write(folder: Path, examples: Sequence[Example], predictions: Sequence[str], scores: Scores) -> None:
+def _write(folder: Path, examples: Sequence[Example], predictions: Sequence[str], scores: EvalResult) -> None:
     metrics = {"value": scores.value, "n": len(examples), "extra": scores.extra, "samples": scores.samples}
     (folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
     with (folder / "predictions.jsonl").open("w", encoding="utf-8") as file:

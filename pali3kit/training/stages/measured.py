@@ -6,18 +6,15 @@ import json
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
-from pali3kit.evals.scores import Measured
+from pali3kit.evals.scores import EvalResult
 from pali3kit.types import Json
 
 
-def write_columns(folder: Path, columns: Mapping[str, Measured], extra: Mapping[str, Json] | None = None) -> None:
+def write_columns(folder: Path, columns: Mapping[str, EvalResult], extra: Mapping[str, Json] | None = None) -> None:
     """Write `metrics.json`: `columns` by name, with the parts that intervals are made of, and further numbers."""
-    told = {
-        name: {"value": one.value, "n": one.n, "samples": [float(sample) for sample in one.samples]}
-        for name, one in columns.items()
-    }
+    told = {name: {"value": one.value, "n": one.n, "samples": list(one.samples)} for name, one in columns.items()}
     (folder / "metrics.json").write_text(json.dumps({"columns": told, "extra": dict(extra or {})}, indent=1))
 
 
-def by_name(results: Iterable[Measured]) -> dict[str, Measured]:
+def by_name(results: Iterable[EvalResult]) -> dict[str, EvalResult]:
     return {one.name: one for one in results}

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 
 import numpy as np
-from numpy.typing import NDArray
 
 from pali3kit.evals.probes import few_shot_probe
-from pali3kit.evals.scores import Measured
+from pali3kit.evals.scores import EvalResult
 from pali3kit.plan.kinds.probe import Config
 from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.feature_files import features_in
@@ -18,7 +17,7 @@ from pali3kit.training.feature_files import features_in
 def run(config: Config, context: StageContext) -> None:
     """Write `metrics.json`: the mean accuracy over sets and draws, each set's, and the mean at each number of shots."""
     asked = sorted({config.shots, *config.curve})
-    found: dict[str, dict[str, Measured]] = {}
+    found: dict[str, dict[str, EvalResult]] = {}
     for name in config.sets:
         train, test = (features_in(context.parents[name], split) for split in ("train", "test"))
         found[name] = {one.name: one for one in few_shot_probe(train, test, asked, config.draws, context.seed)}
@@ -41,7 +40,7 @@ def calibrate(config: Config, sizes: Sizes) -> Cost:
     return Cost(0.1, 0.5)
 
 
-def weighted_samples(parts: Collection[NDArray[np.float64]]) -> list[float]:
+def weighted_samples(parts: Collection[Sequence[float]]) -> list[float]:
     """One number for each test image, so weighed that their mean is the mean over the sets."""
     images = sum(map(len, parts))
-    return [float(sample) * images / (len(parts) * len(samples)) for samples in parts for sample in samples]
+    return [sample * images / (len(parts) * len(samples)) for samples in parts for sample in samples]

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+import numpy as np
+from numpy.typing import NDArray
+
+from pali3kit.data.sets.contract import Caption
 from pali3kit.errors import DataError
-from pali3kit.evals.cross_modal import DIRECTIONS, kept, retrieval
-from pali3kit.evals.scores import Measured
+from pali3kit.evals.cross_modal import DIRECTIONS, retrieval
+from pali3kit.evals.scores import EvalResult
 from pali3kit.plan.kinds.retrieval import Config
 from pali3kit.training.context import StageContext
 from pali3kit.training.feature_files import features_in, rows_in
@@ -19,7 +23,7 @@ def run(config: Config, context: StageContext) -> None:
     """Write `metrics.json`: R@1 in both directions, the mean over languages; every language's recalls as `extra`."""
     pictures, folder = build_captioned(config), context.parents["images"]
     rows = rows_in(folder, "test")
-    captions = {language: kept(pictures.captions(language), rows) for language in pictures.languages}
+    captions = {language: _captions_of(pictures.captions(language), rows) for language in pictures.languages}
     if unread := [language for language, said in captions.items() if not said]:
         lines = "".join(f"no picture with a caption in '{language}' can be read\n" for language in unread)
         (context.folder / "skipped.txt").write_text(lines, encoding="utf-8")
@@ -32,7 +36,13 @@ def run(config: Config, context: StageContext) -> None:
     write_columns(context.folder, columns, {name: one.value for name, one in results.items()})
 
 
-def _told(results: Iterator[Measured], context: StageContext, total: int) -> Iterator[Measured]:
+def _captions_of(captions: Sequence[Caption], rows: NDArray[np.intp]) -> list[Caption]:
+    """The captions of the images `rows`, renumbered by their place in `rows`: the other images cannot be read."""
+    place = {int(row): number for number, row in enumerate(rows)}
+    return [(place[owner], text) for owner, text in captions if owner in place]
+
+
+def _told(results: Iterator[EvalResult], context: StageContext, total: int) -> Iterator[EvalResult]:
     for number, result in enumerate(results, start=1):
         if number <= total:
             context.report(number, total)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from pali3kit.errors import DataError
 from pali3kit.evals.features import Features
-from pali3kit.evals.scores import measured
+from pali3kit.evals.scores import EvalResult
 from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.feature_files import features_in
 from pali3kit_plugin.centroid import Centroid, Config
@@ -20,8 +20,8 @@ def run(config: Config, context: StageContext) -> None:
     train, test = (features_in(context.parents[split], split) for split in ("train", "test"))
     if train.labels is None or test.labels is None:
         raise DataError("class means need labels")
-    result = measured("top1", nearest_mean(train, test.features, config.options) == test.labels)
-    metrics = {"value": result.value, "n": result.n, "samples": result.samples.tolist()}
+    result = EvalResult.of_hits("top1", nearest_mean(train, test.features, config.options) == test.labels)
+    metrics = {"value": result.value, "n": result.n, "samples": result.samples}
     (context.folder / "metrics.json").write_text(json.dumps(metrics))
 
 

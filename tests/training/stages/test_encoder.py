@@ -19,6 +19,7 @@ from pali3kit.training.context import Execution, StageContext
 from pali3kit.training.feature_files import classes_in, features_in, rows_in
 from pali3kit.training.parts import read_trained_towers, read_two_towers, read_vision
 from pali3kit.training.stages import embed
+from pali3kit.training.stages.retrieval import _captions_of
 from tests.training.stages.conftest import ROOT, Chain, altered, run
 
 COLUMNS = ("knn", "linear", "classify", "zero_shot")
@@ -261,3 +262,8 @@ def test_a_run_with_many_bad_pictures_goes_on_where_it_was(
 @pytest.mark.parametrize("kind", ["embed", "lit", "finetune", "probe"])
 def test_calibration(encoders: Chain, kind: str) -> None:
     assert encoders.calibrate(kind).seconds > 0
+
+
+def test_captions_of_images_that_cannot_be_read_are_left_out() -> None:
+    captions = [(0, "a"), (0, "b"), (1, "c"), (2, "d")]
+    assert _captions_of(captions, np.array([0, 2])) == [(0, "a"), (0, "b"), (1, "d")]

@@ -12,7 +12,7 @@ from pali3kit.errors import DataError
 ROWS = 4096  # of features that may lie in a file, checked at once
 
 
-def demand_pairs(predictions: Sized, truth: Sized, metric: str, of: str) -> None:
+def require_pairs(predictions: Sized, truth: Sized, metric: str, of: str) -> None:
     """Raise DataError where there is not one prediction for each truth, or none at all; `of` is what each is of."""
     if len(predictions) != len(truth):
         raise DataError(f"{metric} needs one prediction per {of}: {len(predictions)} for {len(truth)} {of}s.")
@@ -20,16 +20,16 @@ def demand_pairs(predictions: Sized, truth: Sized, metric: str, of: str) -> None
         raise DataError(f"{metric} of no {of}s is not defined.")
 
 
-def demand_texts(predictions: Sequence[str], references: Sequence[Sequence[str]], metric: str, of: str) -> None:
+def require_texts(predictions: Sequence[str], references: Sequence[Sequence[str]], metric: str, of: str) -> None:
     """Raise DataError for predictions that are no texts, and for references that are none."""
-    demand_pairs(predictions, references, metric, of)
+    require_pairs(predictions, references, metric, of)
     for number, said in enumerate(predictions):
         if not isinstance(said, str):
             raise DataError(f"{metric} compares texts; the prediction of {of} {number} is {said!r}.")
-    demand_references(references, metric, of)
+    require_references(references, metric, of)
 
 
-def demand_references(references: Sequence[Sequence[str]], metric: str, of: str) -> None:
+def require_references(references: Sequence[Sequence[str]], metric: str, of: str) -> None:
     """Raise DataError for references that are no list of texts, or an empty one.
 
     A text in the place of a list of texts would be read letter by letter.
@@ -41,7 +41,7 @@ def demand_references(references: Sequence[Sequence[str]], metric: str, of: str)
             raise DataError(f"{metric} needs a reference for every {of}; {of} {number} of {len(references)} has none.")
 
 
-def demand_features(features: NDArray[np.floating], what: str, width: int | None = None) -> None:
+def require_features(features: NDArray[np.floating], what: str, width: int | None = None) -> None:
     """Raise DataError for features that are not `[N,D]`, of another `width`, or not all finite: a part at a time."""
     if features.ndim != 2:
         raise DataError(f"the features of {what} are {list(features.shape)}, not [N, D].")
@@ -54,7 +54,7 @@ def demand_features(features: NDArray[np.floating], what: str, width: int | None
             raise DataError(f"the features of {what} are not all finite: row {row} of {len(features)}.")
 
 
-def demand_labels(features: Sized, labels: NDArray[np.integer], what: str) -> None:
+def require_labels(features: Sized, labels: NDArray[np.integer], what: str) -> None:
     """Raise DataError where there is not one whole number for each row of features."""
     if labels.ndim != 1 or len(labels) != len(features):
         raise DataError(f"{len(features)} features and {list(labels.shape)} labels of {what} do not belong together.")

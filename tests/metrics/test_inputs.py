@@ -11,9 +11,9 @@ import torch
 
 from pali3kit import evals
 from pali3kit.errors import DataError
-from pali3kit.evals.classification import class_embeddings, largest, nearest_texts
+from pali3kit.evals.classification import _class_embeddings, _nearest_texts, top_class
 from pali3kit.evals.features import Features, embed_texts
-from pali3kit.evals.linear import fit_linear, predict
+from pali3kit.evals.linear import LinearClassifier
 from pali3kit.images.spec import ImageSpec
 from pali3kit.metrics import (
     Segment,
@@ -50,25 +50,25 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "neighbours, NaN test": (lambda: nearest_classes(GOOD, LABELS, NAN, 5), "test pictures are not all finite"),
     "neighbours, NaN train": (lambda: nearest_classes(NAN, LABELS, GOOD, 5), "train pictures are not all finite"),
     "neighbours, labels": (lambda: nearest_classes(GOOD, LABELS[:-1], GOOD, 5), "do not belong together"),
-    "neighbours, no tests": (lambda: nearest_classes(GOOD, LABELS, GOOD[:0], 5), "no test pictures"),
+    "neighbours, no tests": (lambda: nearest_classes(GOOD, LABELS, GOOD[:0], 5), "no test images"),
     "neighbours, too cold": (lambda: nearest_classes(GOOD, LABELS, GOOD, 5, 0.001), "temperature of votes is 0.002"),
     "neighbours, too long": (lambda: nearest_classes(GOOD, LABELS, GOOD * 1e30, 5), "float32 has no number"),
-    "linear, NaN train": (lambda: fit_linear(NAN, LABELS), "not all finite"),
-    "linear, NaN test": (lambda: predict(fit_linear(GOOD, LABELS, epochs=1), NAN), "test pictures are not all finite"),
-    "linear, labels": (lambda: fit_linear(GOOD, LABELS[:-1]), "do not belong together"),
-    "linear, nothing": (lambda: fit_linear(GOOD[:0], LABELS[:0]), "on no pictures"),
-    "zero-shot, NaN pictures": (lambda: nearest_texts(NAN, torch.ones(3, 8)), "not all finite"),
-    "zero-shot, NaN texts": (lambda: nearest_texts(GOOD, torch.full((3, 8), torch.nan)), "not all finite"),
-    "a classifier's NaN": (lambda: largest(NAN), "not all finite"),
+    "linear, NaN train": (lambda: LinearClassifier.fit(NAN, LABELS), "not all finite"),
+    "linear, NaN test": (lambda: LinearClassifier.fit(GOOD, LABELS, 1).predict(NAN), "test images are not all finite"),
+    "linear, labels": (lambda: LinearClassifier.fit(GOOD, LABELS[:-1]), "do not belong together"),
+    "linear, nothing": (lambda: LinearClassifier.fit(GOOD[:0], LABELS[:0]), "on no images"),
+    "zero-shot, NaN pictures": (lambda: _nearest_texts(NAN, torch.ones(3, 8)), "not all finite"),
+    "zero-shot, NaN texts": (lambda: _nearest_texts(GOOD, torch.full((3, 8), torch.nan)), "not all finite"),
+    "a classifier's NaN": (lambda: top_class(NAN), "not all finite"),
     "features, labels": (lambda: Features(GOOD, LABELS[:-1]), "40 features and [39] labels"),
-    "features, right": (lambda: Features(GOOD, LABELS, [(1,)]), "40 features and 1 lists"),
+    "features, right": (lambda: Features(GOOD, LABELS, [(1,)]), "1 lists of right labels for 40 features"),
     "features, flat": (lambda: Features(GOOD[0]), "features are [n, D], not [8]"),
     "tests of nothing": (
-        lambda: list(evals.knn(Features(GOOD, LABELS), Features(GOOD[:0], LABELS[:0]))), "no test pictures",
+        lambda: list(evals.knn(Features(GOOD, LABELS), Features(GOOD[:0], LABELS[:0]))), "no test images",
     ),
-    "no classes": (lambda: class_embeddings(None, [], "clip"), "no class is named"),
+    "no classes": (lambda: _class_embeddings(None, [], "clip"), "no class names to choose from"),
     "no texts": (lambda: embed_texts(None, []), "no texts to embed"),
-    "no pictures": (lambda: evals.extract(evals.Encoder(abs, ImageSpec(8)), []), "no pictures to make features of"),
+    "no pictures": (lambda: evals.extract(evals.Encoder(abs, ImageSpec(8)), []), "no images to extract features from"),
     "IoU of nothing": (lambda: mean_iou([], []), "IoU of no expressions"),
     "cIoU of nothing": (lambda: cumulative_iou([], []), "IoU of no expressions"),
     "IoU, lengths": (lambda: mean_iou([None], [MASK, MASK]), "1 for 2 expressions"),

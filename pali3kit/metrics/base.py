@@ -11,7 +11,7 @@ from torchmetrics import Metric
 from typing_extensions import Self
 
 
-class Exact(Metric):
+class ExactMetric(Metric):
     """A metric whose states stay of their dtypes when the model that holds it is cast, or `set_dtype` asks for others:
     a sum in bfloat16 stays at 256, and no bytes of texts are left of numbers in float16.
     """
@@ -27,7 +27,7 @@ class Exact(Metric):
         return self
 
 
-class Gathered(Exact):
+class GatheredMetric(ExactMetric):
     """A metric whose states are lists of flat tensors of the dtypes `kept`, joined over batches and ranks.
 
     torchmetrics lets a rank that has seen nothing gather an empty tensor of its own choice of dtype and dimensions,
