@@ -12,7 +12,7 @@ How far features are correlated decides how many iterations logistic regression 
 
 The contestants:
 
-- pali3kit: `fitted_predictions`, whitening included, float64. This is the protocol (l2 = 1024), nothing is tuned.
+- pali3kit: `_fitted_predictions`, whitening included, float64. This is the protocol (l2 = 1024), nothing is tuned.
 - Ridge: the same problem, whitened and with the same constant feature, float64; it must predict the same.
 - LogisticRegression: defaults but for max_iter 1000, on float32 features as they are, and whitened.
 """
@@ -35,7 +35,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from pali3kit import create_labelled, create_vision
 from pali3kit.evals import extract
-from pali3kit.metrics.probe import L2, fitted_predictions, with_bias
+from pali3kit.metrics.probe import L2, _fitted_predictions, _with_bias
 
 CLASSES, SHOTS, WIDTH, TESTS = 100, 10, 1152, 20
 POOL = 20  # pictures of each class that shots are drawn from
@@ -93,7 +93,7 @@ def whitened(train: Features, test: Features) -> tuple[NDArray[np.floating], NDA
 
 
 def ridge(train: Features, labels: Labels, test: Features) -> Labels:
-    x, y = map(with_bias, whitened(train.astype(np.float64), test.astype(np.float64)))
+    x, y = map(_with_bias, whitened(train.astype(np.float64), test.astype(np.float64)))
     model = Ridge(alpha=L2, fit_intercept=False).fit(x, np.where(labels[:, None] == np.arange(CLASSES), 1.0, -1.0))
     return model.predict(y).argmax(1)
 
@@ -110,7 +110,7 @@ def whitened_logistic(train: Features, labels: Labels, test: Features) -> Labels
 
 
 BY: dict[str, Callable[[Features, Labels, Features], Labels]] = {
-    "pali3kit": fitted_predictions,
+    "pali3kit": _fitted_predictions,
     "Ridge": ridge,
     "LogisticRegression": logistic,
     "LogisticRegression, whitened": whitened_logistic,

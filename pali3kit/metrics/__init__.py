@@ -1,6 +1,6 @@
-"""Metrics: a pure function on strings, masks or features, and a `torchmetrics.Metric` where scores are accumulated.
+"""Metrics: pure functions on strings, masks or features, most with a `torchmetrics.Metric` that accumulates batches.
 
-The few-shot probe has no `Metric`: it is a fit on a training set, not a score of samples.
+The few-shot probe has no `Metric`, as it fits a classifier on a training set.
 """
 
 from pali3kit.metrics.captions import bleu, rouge_l

@@ -1,4 +1,4 @@
-"""Metrics whose numbers are exact, and those that keep what they saw, over ranks of which some saw nothing."""
+"""Base classes of our metrics: exact sums, and gathering of everything over ranks of which some saw no batch."""
 
 from __future__ import annotations
 
@@ -12,8 +12,9 @@ from typing_extensions import Self
 
 
 class ExactMetric(Metric):
-    """A metric whose states stay of their dtypes when the model that holds it is cast, or `set_dtype` asks for others:
-    a sum in bfloat16 stays at 256, and no bytes of texts are left of numbers in float16.
+    """A metric whose states keep their dtypes when its owner is cast to half precision, or by `set_dtype`.
+
+    A sum in bfloat16 stops growing at 256, and texts that are kept as bytes do not survive a cast to float16.
     """
 
     full_state_update = False
@@ -28,10 +29,10 @@ class ExactMetric(Metric):
 
 
 class GatheredMetric(ExactMetric):
-    """A metric whose states are lists of flat tensors of the dtypes `kept`, joined over batches and ranks.
+    """A metric whose states are lists of flat tensors with the dtypes in `kept`, concatenated over batches and ranks.
 
-    torchmetrics lets a rank that has seen nothing gather an empty tensor of its own choice of dtype and dimensions,
-    with which the other ranks' do not go: here all are flat, and an empty one is of the state's dtype.
+    On a rank without batches torchmetrics gathers an empty tensor of its own dtype and shape, which fails beside the
+    other ranks' tensors. Here all tensors are flat, and an empty one has the state's dtype.
     """
 
     kept: ClassVar[Mapping[str, torch.dtype]] = {}
@@ -42,15 +43,15 @@ class GatheredMetric(ExactMetric):
             self.add_state(name, [], dist_reduce_fx="cat")
 
     def keep(self, name: str, values: Tensor) -> None:
-        """Add to a state."""
+        """Append to a state."""
         getattr(self, name).append(values.detach().to(self.device, self.kept[name]).flatten())
 
     def joined(self, name: str) -> Tensor:
-        """All of a state: before ranks are joined it is a list, after that one tensor."""
-        found = getattr(self, name)
-        if isinstance(found, Tensor):
-            return found
-        return torch.cat(found) if found else torch.empty(0, dtype=self.kept[name], device=self.device)
+        """A whole state as one tensor: it is a list before ranks are synchronised, and a tensor afterwards."""
+        state = getattr(self, name)
+        if isinstance(state, Tensor):
+            return state
+        return torch.cat(state) if state else torch.empty(0, dtype=self.kept[name], device=self.device)
 
     def sync(
         self,
@@ -59,7 +60,7 @@ class GatheredMetric(ExactMetric):
         should_sync: bool = True,
         distributed_available: Callable[[], bool] | None = None,
     ) -> None:
-        """Join the ranks' states: each takes part, with nothing where it has seen nothing."""
+        """Concatenate the ranks' states; a rank without batches takes part with an empty tensor."""
         for name, dtype in self.kept.items():
             if isinstance(getattr(self, name), list) and not getattr(self, name):
                 self.keep(name, torch.empty(0, dtype=dtype))

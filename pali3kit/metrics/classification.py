@@ -1,4 +1,4 @@
-"""Classification: top-1, and ReaL's accuracy over pictures that were labelled again (Beyer et al. 2020)."""
+"""ReaL accuracy: classification of images that were relabelled, with perhaps several labels (Beyer et al. 2020)."""
 
 from __future__ import annotations
 
@@ -17,22 +17,22 @@ Ints = NDArray[np.integer]
 
 
 def relabelled_hits(predictions: Ints, right: Sequence[tuple[int, ...]]) -> NDArray[np.bool_]:
-    """Which predictions are among the labels that are right for their picture.
+    """Which predictions are among the right labels of their image.
 
-    Pictures without any, of which nobody could tell what they show, are left out: the result is as much shorter.
-    Raises DataError where there is not one list for each prediction, or all are empty.
+    Images for which no label is right are left out, so the result is shorter by their number. Raises DataError where
+    there is not one list of labels per prediction, or all of them are empty.
     """
     if len(predictions) != len(right):
-        raise DataError(f"{len(predictions)} predictions and {len(right)} lists of right labels do not belong together")
+        raise DataError(f"{len(predictions)} predictions need as many lists of right labels, not {len(right)}")
     require_labels(right, np.asarray(predictions), "predictions")
-    told = [int(prediction) in labels for prediction, labels in zip(predictions, right, strict=True) if len(labels)]
-    if not told:
-        raise DataError("none of the pictures has a right label")
-    return np.array(told, np.bool_)
+    hits = [int(prediction) in labels for prediction, labels in zip(predictions, right, strict=True) if len(labels)]
+    if not hits:
+        raise DataError("none of the images has a right label")
+    return np.array(hits, np.bool_)
 
 
 def relabelled_accuracy(predictions: Ints, right: Sequence[tuple[int, ...]]) -> float:
-    """ReaL's accuracy in percent: the share of `relabelled_hits`."""
+    """ReaL accuracy in percent; arguments and errors are those of `relabelled_hits`."""
     return 100 * float(relabelled_hits(predictions, right).mean())
 
 
@@ -41,20 +41,20 @@ class RelabelledAccuracy(ExactMetric):
 
     higher_is_better = True
     hits: Tensor
-    told: Tensor
+    count: Tensor
 
     def __init__(self, **kwargs: object) -> None:
         super().__init__(**kwargs)
         self.add_state("hits", torch.tensor(0), dist_reduce_fx="sum")
-        self.add_state("told", torch.tensor(0), dist_reduce_fx="sum")
+        self.add_state("count", torch.tensor(0), dist_reduce_fx="sum")
 
     def update(self, predictions: Tensor, right: Sequence[tuple[int, ...]]) -> None:
-        """Count those of a batch, of which there may be none."""
+        """Add a batch, which may be empty."""
         if any(map(len, right)) or len(predictions) != len(right):
             hits = relabelled_hits(predictions.numpy(force=True), right)
-            self.told += len(hits)
+            self.count += len(hits)
             self.hits += int(hits.sum())
 
     def compute(self) -> Tensor:
-        """Percent; NaN before any picture with a label."""
-        return 100 * self.hits / self.told
+        """Percent; NaN before any image with a right label."""
+        return 100 * self.hits / self.count

@@ -1,4 +1,4 @@
-"""What every metric asks of its inputs: a number of nothing, of half of the samples or of NaN must never be printed."""
+"""Checks of metrics' inputs: no metric returns a number for no samples, for part of the samples, or for NaN."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from pali3kit.errors import DataError
 
-ROWS = 4096  # of features that may lie in a file, checked at once
+ROWS = 4096  # rows of perhaps memory-mapped features that are checked at a time
 
 
 def require_pairs(predictions: Sized, truth: Sized, metric: str, of: str) -> None:
-    """Raise DataError where there is not one prediction for each truth, or none at all; `of` is what each is of."""
+    """Raise DataError unless there is one prediction for each truth, and any at all; `of` names one sample."""
     if len(predictions) != len(truth):
         raise DataError(f"{metric} needs one prediction per {of}: {len(predictions)} for {len(truth)} {of}s.")
     if not len(truth):
@@ -21,28 +21,28 @@ def require_pairs(predictions: Sized, truth: Sized, metric: str, of: str) -> Non
 
 
 def require_texts(predictions: Sequence[str], references: Sequence[Sequence[str]], metric: str, of: str) -> None:
-    """Raise DataError for predictions that are no texts, and for references that are none."""
+    """Raise DataError unless each prediction is a text and has a list of reference texts that is not empty."""
     require_pairs(predictions, references, metric, of)
-    for number, said in enumerate(predictions):
-        if not isinstance(said, str):
-            raise DataError(f"{metric} compares texts; the prediction of {of} {number} is {said!r}.")
+    for number, text in enumerate(predictions):
+        if not isinstance(text, str):
+            raise DataError(f"{metric} compares texts; the prediction of {of} {number} is {text!r}.")
     require_references(references, metric, of)
 
 
 def require_references(references: Sequence[Sequence[str]], metric: str, of: str) -> None:
-    """Raise DataError for references that are no list of texts, or an empty one.
+    """Raise DataError unless each of `references` is a list of texts that is not empty.
 
-    A text in the place of a list of texts would be read letter by letter.
+    A text in place of a list would be read letter by letter.
     """
-    for number, known in enumerate(references):
-        if isinstance(known, str) or not all(isinstance(text, str) for text in known):
-            raise DataError(f"{metric} compares with lists of texts; that of {of} {number} is {known!r}.")
-        if not len(known):
+    for number, texts in enumerate(references):
+        if isinstance(texts, str) or not all(isinstance(text, str) for text in texts):
+            raise DataError(f"{metric} compares with lists of texts; that of {of} {number} is {texts!r}.")
+        if not len(texts):
             raise DataError(f"{metric} needs a reference for every {of}; {of} {number} of {len(references)} has none.")
 
 
 def require_features(features: NDArray[np.floating], what: str, width: int | None = None) -> None:
-    """Raise DataError for features that are not `[N,D]`, of another `width`, or not all finite: a part at a time."""
+    """Raise DataError unless features are `[N,D]`, finite, and of the `width` that is asked for."""
     if features.ndim != 2:
         raise DataError(f"the features of {what} are {list(features.shape)}, not [N, D].")
     if width is not None and features.shape[1] != width:
@@ -55,8 +55,8 @@ def require_features(features: NDArray[np.floating], what: str, width: int | Non
 
 
 def require_labels(features: Sized, labels: NDArray[np.integer], what: str) -> None:
-    """Raise DataError where there is not one whole number for each row of features."""
+    """Raise DataError unless there is one whole number for each row of features."""
     if labels.ndim != 1 or len(labels) != len(features):
-        raise DataError(f"{len(features)} features and {list(labels.shape)} labels of {what} do not belong together.")
+        raise DataError(f"{len(features)} features of {what} need as many labels, not {list(labels.shape)}.")
     if not np.issubdtype(labels.dtype, np.integer):
         raise DataError(f"the labels of {what} are of the type {labels.dtype}, not whole numbers.")

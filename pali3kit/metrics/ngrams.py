@@ -1,4 +1,4 @@
-"""N-grams of tokenized texts, counted over a whole corpus at once: what CIDEr and BLEU compare."""
+"""N-grams of tokenized texts, counted over a whole corpus at once, for CIDEr and BLEU."""
 
 from __future__ import annotations
 
@@ -20,9 +20,13 @@ def whitespace(captions: Sequence[str]) -> list[list[str]]:
 
 
 class Grams(NamedTuple):
-    """How often each n-gram is in each text, int64 `[K]` each: by the number of the text, then of the n-gram.
+    """How often each n-gram occurs in each text: a sparse matrix in coordinates, sorted by text, then n-gram.
 
-    There are `size` different n-grams in all texts.
+    Attributes:
+        texts: int64 `[K]`, rows: numbers of texts.
+        grams: int64 `[K]`, columns: numbers of n-grams.
+        counts: int64 `[K]`, above 0.
+        size: the number of distinct n-grams in the corpus.
     """
 
     texts: Ints
@@ -31,59 +35,58 @@ class Grams(NamedTuple):
     size: int
 
     def of(self, first: int, last: int) -> Grams:
-        """Those of the texts from `first` to `last`, numbered from 0."""
+        """The rows of the texts `first` to `last` (excluded), renumbered from 0."""
         start, stop = np.searchsorted(self.texts, (first, last))
         return Grams(self.texts[start:stop] - first, self.grams[start:stop], self.counts[start:stop], self.size)
 
+    def document_frequency(self, documents: Ints) -> Ints:
+        """In how many documents each n-gram occurs, `[size]`; text i belongs to `documents[i]`."""
+        pairs, _ = _distinct(documents[self.texts] * self.size + self.grams)
+        return np.bincount(pairs % self.size, minlength=self.size)
 
-class Matches(NamedTuple):
-    """The n-grams that texts share with their references: rows of the `Grams` of either."""
+    def match(self, references: Grams, starts: Ints, numbers: Ints) -> tuple[Ints, Ints]:
+        """Pairs of entries with the same n-gram in text i and in one of its references: indices into both.
 
-    texts: Ints
-    references: Ints
+        The references of text i are the `numbers[i]` from `starts[i]` on.
+        """
+        repeats = numbers[self.texts]
+        rows = np.repeat(np.arange(len(self.texts)), repeats)
+        turns = np.arange(len(rows)) - np.repeat(repeats.cumsum() - repeats, repeats)
+        wanted = (starts[self.texts[rows]] + turns) * self.size + self.grams[rows]
+        keys = references.texts * references.size + references.grams
+        places = np.searchsorted(keys, wanted)
+        places[places == len(keys)] = 0
+        found = keys[places] == wanted if len(keys) else np.zeros(len(wanted), np.bool_)
+        return rows[found], places[found]
 
 
 def lengths_of(texts: Sequence[Sequence[str]]) -> Ints:
-    """Tokens of each text."""
+    """The number of tokens of each text."""
     return np.fromiter(map(len, texts), np.int64, len(texts))
 
 
 def count_ngrams(texts: Sequence[Sequence[str]]) -> Iterator[Grams]:
-    """The n-grams of tokenized texts, of one word, two, three and four."""
+    """The unigrams, bigrams, trigrams and 4-grams of tokenized texts."""
     lengths = lengths_of(texts)
-    known = {token: number for number, token in enumerate(dict.fromkeys(chain.from_iterable(texts)))}
-    tokens = np.fromiter(map(known.__getitem__, chain.from_iterable(texts)), np.int64, int(lengths.sum()))
+    vocabulary = {token: number for number, token in enumerate(dict.fromkeys(chain.from_iterable(texts)))}
+    tokens = np.fromiter(map(vocabulary.__getitem__, chain.from_iterable(texts)), np.int64, int(lengths.sum()))
     text_of = np.repeat(np.arange(len(texts)), lengths)
-    size, first = max(1, len(known)), np.arange(len(tokens))  # where n-grams begin, and which they are
-    grams = tokens
+    size, first, grams = max(1, len(vocabulary)), np.arange(len(tokens)), tokens  # where n-grams begin, their numbers
     for order in ORDERS:
-        if order > 1:
+        if order > 1:  # an n-gram is an (n-1)-gram and the token that follows it in the same text
             last = first + order - 1
             whole = last < len(tokens)
             whole[whole] = text_of[first[whole]] == text_of[last[whole]]
             first, last = first[whole], last[whole]
-            pairs = grams[whole] * max(1, len(known)) + tokens[last]
+            pairs = grams[whole] * max(1, len(vocabulary)) + tokens[last]
             different, grams = np.unique(pairs, return_inverse=True)
             size = max(1, len(different))
-        keys, counts = distinct(text_of[first] * size + grams)
+        keys, counts = _distinct(text_of[first] * size + grams)
         yield Grams(keys // size, keys % size, counts, size)
 
 
-def distinct(keys: Ints) -> tuple[Ints, Ints]:
-    """Different keys, rising, and how often each is there. Much faster than NumPy's `unique` where they nearly rise."""
+def _distinct(keys: Ints) -> tuple[Ints, Ints]:
+    """Sorted distinct keys and their counts; on nearly sorted keys much faster than `np.unique`."""
     keys = np.sort(keys, kind="stable")
     new = np.flatnonzero(np.diff(keys, prepend=keys[:1] - 1))
     return keys[new], np.diff(new, append=len(keys))
-
-
-def match(texts: Grams, references: Grams, starts: Ints, numbers: Ints) -> Matches:
-    """Which n-grams of text i are in which of its references, those from `starts[i]` on, `numbers[i]` of them."""
-    repeats = numbers[texts.texts]
-    rows = np.repeat(np.arange(len(texts.texts)), repeats)
-    turns = np.arange(len(rows)) - np.repeat(repeats.cumsum() - repeats, repeats)
-    wanted = (starts[texts.texts[rows]] + turns) * texts.size + texts.grams[rows]
-    keys = references.texts * references.size + references.grams
-    places = np.searchsorted(keys, wanted)
-    places[places == len(keys)] = 0
-    found = keys[places] == wanted if len(keys) else np.zeros(len(wanted), np.bool_)
-    return Matches(rows[found], places[found])

@@ -1,4 +1,4 @@
-"""Few-shot linear probe of frozen features: big_vision's `fewshot_lsr`, the probe of the paper's Tables 1 and 6."""
+"""Few-shot linear probe of frozen features: big_vision's `fewshot_lsr`, used for the paper's Tables 1 and 6."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pali3kit.metrics.inputs import require_features, require_labels
 Floats = NDArray[np.float64]
 Ints = NDArray[np.integer]
 
-BIAS_FEATURE = 100.0  # a constant so large that the ridge hardly shrinks its weight
+BIAS_FEATURE = 100.0  # constant feature, so large that the ridge hardly shrinks its weight
 L2 = 2.0**10
-ROWS = 4096  # test features in float64 at once
+ROWS = 4096  # test features that are converted to float64 at a time
 
 
 def ridge_probe(
@@ -28,27 +28,12 @@ def ridge_probe(
     draws: int = 3,
     seed: int = 0,
 ) -> list[float]:
-    """Test accuracy in [0, 1] of a ridge classifier on a few random shots of each class, once per draw.
+    """Test accuracy in [0, 1] of a ridge classifier on a few random images per class, once per draw.
 
-    The paper reports the mean over 3 draws. Arguments and errors are those of `probe_hits`.
-    """
-    hits = probe_hits(train_features, train_labels, test_features, test_labels, shots, draws, seed)
-    return [float(accuracy) for accuracy in hits.mean(1)]
-
-
-def probe_hits(
-    train_features: NDArray[np.floating],
-    train_labels: Ints,
-    test_features: NDArray[np.floating],
-    test_labels: Ints,
-    shots: int = 10,
-    draws: int = 3,
-    seed: int = 0,
-) -> NDArray[np.bool_]:
-    """Which test samples each draw's classifier gets right, bool `[draws, M]`.
+    The paper reports the mean over 3 draws.
 
     Args:
-        train_features: [N,D], computed in float64 here.
+        train_features: [N,D]; computed in float64.
         train_labels: [N] integers; the classes are the values that occur.
         test_features: [M,D].
         test_labels: [M].
@@ -60,12 +45,12 @@ def probe_hits(
         DataError: a class has fewer than `shots` samples, or none of the test labels is among the classes; features
             are not finite, of different widths, or not as many as labels.
     """
-    require_labels(train_features, train_labels, "train pictures")
+    require_labels(train_features, train_labels, "train images")
     classes, counts = np.unique(train_labels, return_counts=True)
     if len(scarce := classes[counts < shots]):
-        fewest = int(counts.min())
-        raise DataError(f"{shots} shots asked, but class {scarce[0]} has fewer; at most {fewest} are possible here.")
-    return shot_curve(train_features, train_labels, test_features, test_labels, (shots,), draws, seed)[shots]
+        raise DataError(f"class {scarce[0]} has fewer than {shots} shots; choose at most {int(counts.min())}.")
+    hits = shot_curve(train_features, train_labels, test_features, test_labels, (shots,), draws, seed)[shots]
+    return [float(accuracy) for accuracy in hits.mean(1)]
 
 
 def shot_curve(
@@ -77,9 +62,10 @@ def shot_curve(
     draws: int = 3,
     seed: int = 0,
 ) -> dict[int, NDArray[np.bool_]]:
-    """`probe_hits` for several numbers of shots: more shots of a draw are fewer ones and others.
+    """Which test samples the classifiers of `ridge_probe` get right: bool `[draws, M]` by the number of shots.
 
-    A class that has fewer samples gives all that it has, as in big_vision. Errors are those of `probe_hits`.
+    In one draw, more shots include the fewer ones. A class with too few samples gives all that it has, as in
+    big_vision. Arguments and other errors are those of `ridge_probe`.
     """
     _check(train_features, train_labels, test_features, test_labels, shots, draws)
     classes = np.unique(train_labels)
@@ -88,8 +74,8 @@ def shot_curve(
     hits = {number: np.empty((draws, len(test_labels)), np.bool_) for number in shots}
     for number in shots:
         for draw in range(draws):
-            rows = draw_shots(train_labels, classes, number, np.random.default_rng([seed, draw]))
-            predictions = fitted_predictions(train_features[rows], train_labels[rows], test_features)
+            rows = _draw_shots(train_labels, classes, number, np.random.default_rng([seed, draw]))
+            predictions = _fitted_predictions(train_features[rows], train_labels[rows], test_features)
             hits[number][draw] = predictions == test_labels
     return hits
 
@@ -103,41 +89,41 @@ def _check(
     draws: int,
 ) -> None:
     if min(shots, default=0) < 1 or draws < 1:
-        raise DataError(f"a probe needs a shot of each class and a draw at least, not {list(shots)} and {draws}")
+        raise DataError(f"a probe needs at least one shot and one draw, not {list(shots)} and {draws}")
     for what, features, labels in (("train", train_features, train_labels), ("test", test_features, test_labels)):
-        require_labels(features, labels, f"{what} pictures")
-        require_features(features, f"{what} pictures", train_features.shape[-1])
+        require_labels(features, labels, f"{what} images")
+        require_features(features, f"{what} images", train_features.shape[-1])
 
 
-def fitted_predictions(
+def _fitted_predictions(
     features: NDArray[np.floating], labels: Ints, test_features: NDArray[np.floating]
 ) -> NDArray[np.integer]:
-    """Classes of the test features by a ridge classifier on the train features: whitened, with a constant feature."""
+    """Classes of the test features by a ridge classifier on the standardised train features and a constant."""
     train = np.asarray(features, np.float64)
     mean, std = train.mean(0), train.std(0) + 1e-5
     classes = np.unique(labels)
-    weights = solve_ridge(with_bias((train - mean) / std), np.where(labels[:, None] == classes, 1.0, -1.0))
-    # whitening and the constant feature become part of the weights: nothing is done to each test feature, half the time
+    weights = _solve_ridge(_with_bias((train - mean) / std), np.where(labels[:, None] == classes, 1.0, -1.0))
+    # standardisation is folded into the weights: half the time of standardising each test feature
     slopes = weights[:-1] / std[:, None]
     offsets = BIAS_FEATURE * weights[-1] - mean @ slopes
     parts = (test_features[start : start + ROWS] for start in range(0, len(test_features), ROWS))
     return np.concatenate([classes[(np.asarray(part, np.float64) @ slopes + offsets).argmax(1)] for part in parts])
 
 
-def draw_shots(labels: Ints, classes: Ints, shots: int, generator: np.random.Generator) -> NDArray[np.intp]:
-    """Row numbers of `shots` random samples of each class."""
+def _draw_shots(labels: Ints, classes: Ints, shots: int, generator: np.random.Generator) -> NDArray[np.intp]:
+    """Indices of `shots` random samples of each class."""
     return np.concatenate([generator.permutation(np.flatnonzero(labels == c))[:shots] for c in classes])
 
 
-def with_bias(x: Floats) -> Floats:
-    """[N,D] to [N,D+1]: the constant feature appended."""
+def _with_bias(x: Floats) -> Floats:
+    """Append the constant feature: [N,D] to [N,D+1]."""
     return np.pad(x, ((0, 0), (0, 1)), constant_values=BIAS_FEATURE)
 
 
-def solve_ridge(x: Floats, y: Floats, l2: float = L2) -> Floats:
+def _solve_ridge(x: Floats, y: Floats, l2: float = L2) -> Floats:
     """Weights [D,C] that minimise |x w - y|^2 + l2 |w|^2, for x [N,D] and y [N,C].
 
-    One regulariser needs no eigendecomposition: Cholesky's takes a quarter of its time at 1,000 shots.
+    By Cholesky decomposition, which takes a quarter of an eigendecomposition's time at 1,000 shots.
     """
     n, d = x.shape
     if n >= d:
@@ -146,14 +132,15 @@ def solve_ridge(x: Floats, y: Floats, l2: float = L2) -> Floats:
 
 
 def _solved(a: Floats, b: Floats) -> Floats:
-    """The x of a x = b for a positive definite `a`: by Cholesky, which NumPy has without the solution."""
+    """Solve a x = b for a positive definite `a`, by torch: NumPy factorises but has no triangular solve."""
     factor = torch.linalg.cholesky(torch.from_numpy(a))
     return np.asarray(torch.cholesky_solve(torch.from_numpy(b), factor))
 
 
 def solve_ridges(x: Floats, y: Floats, l2s: Iterable[float]) -> Iterator[Floats]:
-    """The weights of `solve_ridge` for each of several regularisers, which share one eigendecomposition: that of
-    whichever Gram matrix is smaller, x'x [D,D] or xx' [N,N].
+    """The weights [D,C] of ridge regression for each of several regularisers, from one eigendecomposition.
+
+    It decomposes the smaller Gram matrix: x'x [D,D] or xx' [N,N], for x [N,D] and y [N,C].
     """
     n, d = x.shape
     eigenvalues, q = np.linalg.eigh(x.T @ x if n >= d else x @ x.T)

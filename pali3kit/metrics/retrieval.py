@@ -1,4 +1,4 @@
-"""Recall at k between pictures and texts, exactly, without a matrix of all pairs (COCO, Crossmodal-3600)."""
+"""Exact recall at k between images and texts, without a matrix of all pairs (COCO, Crossmodal-3600)."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from torch.nn.functional import normalize
 from pali3kit.errors import DataError
 from pali3kit.metrics.base import GatheredMetric
 
-BUDGET = 1 << 18  # scores at a time: 1 MiB, and about 5 MiB with all that is made of them
+BUDGET = 1 << 18  # scores at a time: 1 MiB, about 5 MiB with temporaries
 EPSILON = 1e-8
 
 
 class Recall(NamedTuple):
-    """Hits, bool, by rank: of the pictures that have texts `[N',K]`, in order, and of the texts `[M,K]`."""
+    """Hits, bool: of the images that have texts `[N',K]`, in order, and of the texts `[M,K]`, for K ranks."""
 
     image_to_text: Tensor
     text_to_image: Tensor
@@ -26,41 +26,41 @@ class Recall(NamedTuple):
 def recall_hits(
     images: Tensor, texts: Tensor, owners: Tensor, top: Sequence[int] = (1, 5, 10), budget: int = BUDGET
 ) -> Recall:
-    """Whether a picture finds one of its own texts, and a text its picture, among the `top` nearest by the cosine.
+    """Whether an image has one of its own texts, and a text its image, among the `top` nearest in cosine similarity.
 
     Args:
-        images: `[N,E]`, of any length.
+        images: `[N,E]`, of any norm.
         texts: `[M,E]`.
-        owners: int64 `[M]`, the picture of each text. A picture may have several texts, or none.
-        top: the K numbers of nearest that count.
-        budget: how many scores there are at a time, in rows of whole galleries.
+        owners: int64 `[M]`, the image of each text. An image may have several texts, or none.
+        top: K ranks, counted from 1.
+        budget: how many scores are held at a time; at least one row of the gallery.
 
-    Equal scores are in the order of their numbers, as a stable sort has them; so a result does not depend on `budget`.
+    Equal scores are ranked by their indices, as in a stable sort, so the result does not depend on `budget`.
 
     Raises:
-        DataError: widths that differ, owners that are no pictures, no texts, or features that are not finite.
+        DataError: widths differ, an owner is no image, there are no texts, or features are not finite.
     """
     _check(images, texts, owners)
-    owners = owners.long()  # of other whole numbers some select where these count
+    owners = owners.long()  # an index of uint8 would be taken as a mask
     if min(top, default=1) < 1:
         raise DataError(f"ranks are counted from 1: {list(top)}")
     ranks = torch.tensor(list(top), device=images.device)
     own_texts = torch.argsort(owners, stable=True)
-    pictures, counts = torch.unique_consecutive(owners[own_texts], return_counts=True)
-    rows = torch.arange(len(pictures), device=owners.device).repeat_interleave(counts)
-    found = _ranks(images, pictures, texts, rows, own_texts, budget)
+    with_texts, counts = torch.unique_consecutive(owners[own_texts], return_counts=True)
+    rows = torch.arange(len(with_texts), device=owners.device).repeat_interleave(counts)
+    image_ranks = _ranks(images, with_texts, texts, rows, own_texts, budget)
     every = torch.arange(len(texts), device=owners.device)
-    sought = _ranks(texts, every, images, every, owners, budget)
-    return Recall(found[:, None] < ranks, sought[:, None] < ranks)
+    text_ranks = _ranks(texts, every, images, every, owners, budget)
+    return Recall(image_ranks[:, None] < ranks, text_ranks[:, None] < ranks)
 
 
 def _ranks(queries: Tensor, chosen: Tensor, gallery: Tensor, rows: Tensor, own: Tensor, budget: int) -> Tensor:
-    """How many of the gallery come before the first that belongs to each of `queries[chosen]`, int64 `[Q]`.
+    """The rank, from 0, of the best match of each of `queries[chosen]` in the gallery: int64 `[Q]`.
 
-    `own[i]` of the gallery belongs to `queries[chosen[rows[i]]]`; `rows` rise.
+    `gallery[own[i]]` is a match of `queries[chosen[rows[i]]]`; `rows` are sorted.
     """
     gallery = gallery.float()
-    shrink = 1 / _lengths(gallery).clamp(min=EPSILON)  # of scores: features are not copied to be normalised
+    shrink = 1 / _lengths(gallery).clamp(min=EPSILON)  # scales the scores, so that features need no normalised copy
     step = max(1, budget // len(gallery))
     ranks = []
     for start in range(0, len(chosen), step):
@@ -73,11 +73,11 @@ def _ranks(queries: Tensor, chosen: Tensor, gallery: Tensor, rows: Tensor, own: 
 
 
 def _places(scores: Tensor, rows: Tensor, own: Tensor) -> Tensor:
-    """In each row of scores, how many come before the first of its own: those at (rows[i], own[i])."""
+    """In each row of scores, the rank of the best of its own entries, which are at (rows[i], own[i])."""
     count = scores.shape[1]
-    told = scores[rows, own]
-    best = told.new_full((len(scores),), -torch.inf).scatter_reduce(0, rows, told, "amax")
-    firsts = own.masked_fill(told < best[rows], count)
+    matches = scores[rows, own]
+    best = matches.new_full((len(scores),), -torch.inf).scatter_reduce(0, rows, matches, "amax")
+    firsts = own.masked_fill(matches < best[rows], count)
     place = own.new_full((len(scores),), count).scatter_reduce(0, rows, firsts, "amin")
     equal_before = scores == best[:, None]
     equal_before &= torch.arange(count, device=scores.device) < place[:, None]
@@ -97,21 +97,21 @@ def _check(images: Tensor, texts: Tensor, owners: Tensor) -> None:
     if owners.ndim != 1 or owners.is_floating_point() or owners.is_complex() or owners.dtype == torch.bool:
         raise DataError(f"owners are whole numbers [M], not {owners.dtype} {list(owners.shape)}")
     if images.shape[-1] != texts.shape[-1]:
-        widths = f"images of {images.shape[-1]} numbers and texts of {texts.shape[-1]}"
-        raise DataError(f"{widths} do not meet: were they made by the same towers?")
+        widths = f"image features have {images.shape[-1]} numbers, text features {texts.shape[-1]}"
+        raise DataError(f"{widths}: they are not of the same model")
     if not len(texts) or len(owners) != len(texts):
-        raise DataError(f"{len(texts)} texts and {len(owners)} owners: each text needs its picture's number")
+        raise DataError(f"{len(texts)} texts and {len(owners)} owners: each text needs the number of its image")
     if owners.min() < 0 or owners.max() >= len(images):
-        raise DataError(f"owners are from {owners.min()} to {owners.max()}, pictures from 0 to {len(images) - 1}")
+        raise DataError(f"owners are from {owners.min()} to {owners.max()}, images from 0 to {len(images) - 1}")
     for name, each in (("images", images), ("texts", texts)):
-        if not _lengths(each).isfinite().all():  # of which there are few, unlike of features
+        if not _lengths(each).isfinite().all():  # fewer numbers than the features
             raise DataError(f"the features of {name} are not all finite")
 
 
 class RetrievalRecall(GatheredMetric):
-    """Recall at each of `top` in percent, over batches of pictures with their texts.
+    """Recall at each of `top` in percent, over batches of images with their texts.
 
-    `update(images [B,E], texts [C,E], owners int64 [C])`, owners counting from 0 in each batch. `compute` tells
+    `update(images [B,E], texts [C,E], owners int64 [C])`, where owners count from 0 in each batch. `compute` returns
     `i2t@1`, ..., `t2i@10`.
     """
 
@@ -123,7 +123,7 @@ class RetrievalRecall(GatheredMetric):
         self.top = tuple(top)
 
     def update(self, images: Tensor, texts: Tensor, owners: Tensor) -> None:
-        """Keep the features of a batch: there may be pictures without texts, or nothing at all."""
+        """Keep the features of a batch; images may be without texts, and a batch may be empty."""
         if len(texts) or len(owners):
             _check(images, texts, owners)
         self.keep("images", images)
@@ -134,14 +134,14 @@ class RetrievalRecall(GatheredMetric):
     def compute(self) -> dict[str, Tensor]:
         """Percent by direction and rank; NaN before any text."""
         images, texts, owners = (self.joined(name) for name in ("images", "texts", "owners"))
-        pictures, said, widths = self.joined("counts").view(-1, 3).unbind(1)
+        image_counts, text_counts, widths = self.joined("counts").view(-1, 3).unbind(1)
         if not len(owners):
             nothing = torch.empty(0, len(self.top), device=self.device)
             return dict(_shares(Recall(nothing, nothing), self.top))
         width, *others = widths[widths > 0].unique().tolist()
         if others:
-            raise DataError(f"batches have features of {width} and of {others[0]} numbers: these are not of one model")
-        starts = (pictures.cumsum(0) - pictures).repeat_interleave(said)
+            raise DataError(f"batches have features of {width} and of {others[0]} numbers: they are not of one model")
+        starts = (image_counts.cumsum(0) - image_counts).repeat_interleave(text_counts)
         recall = recall_hits(images.view(-1, width), texts.view(-1, width), owners + starts, self.top)
         return dict(_shares(recall, self.top))
 

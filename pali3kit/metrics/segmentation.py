@@ -1,8 +1,8 @@
-"""Masks and boxes of referring expressions, scored at the size of the original image (paper.md section 4.4).
+"""IoU of masks and boxes of referring expressions, at the size of the original image (paper.md section 4.4).
 
-Boxes are (y0, x0, y1, x1), half open. A prediction is a box and a 64x64 crop of mask logits that fills it; None is an
-output that could not be read. As in big_vision, unreadable and degenerate predictions score 0, mask pixels are those
-whose resized logit is above 0, and ground truth outside the predicted box counts against the IoU.
+Boxes are (y0, x0, y1, x1), half open. A prediction is a box and a 64x64 crop of mask logits that fills it, or None for
+an output that could not be decoded. As in big_vision, undecodable and degenerate predictions score 0, mask pixels are
+those whose resized logit is above 0, and ground truth outside the predicted box counts against the IoU.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ Mask = NDArray[np.bool_]
 
 
 class Segment(NamedTuple):
-    """A predicted box in pixels and the mask logits, float [64,64], that fill it (above 0 is inside)."""
+    """A predicted box in pixels, and the mask logits, float [64,64], that fill it: above 0 is inside."""
 
     box: Box
     logits: NDArray[np.floating]
 
 
 def paste_mask(logits: NDArray[np.floating], box: Box, height: int, width: int) -> Mask:
-    """Mask [height,width] of a crop of logits resized (bilinear) into its box; empty for a degenerate box.
+    """The mask [height,width] of logits that are resized (bilinear) into their box; empty for a degenerate box.
 
     Raises DataError for logits that are not `[h,w]`, or not finite, as boxes must be.
     """
@@ -46,11 +46,11 @@ def paste_mask(logits: NDArray[np.floating], box: Box, height: int, width: int) 
     top, left, bottom, right = max(y0, 0), max(x0, 0), min(y1, height), min(x1, width)
     if bottom <= top or right <= left:
         return mask
-    # of the crop only what lies in the picture is resized: a box may be a million times as large
+    # only the part within the image is resized, as a predicted box may be a million times larger
     rows, columns = logits.shape[0] / (y1 - y0), logits.shape[1] / (x1 - x0)
-    seen = (left - x0) * columns, (top - y0) * rows, (right - x0) * columns, (bottom - y0) * rows
+    visible = (left - x0) * columns, (top - y0) * rows, (right - x0) * columns, (bottom - y0) * rows
     crop = Image.fromarray(np.asarray(logits, np.float32))
-    crop = crop.resize((right - left, bottom - top), Image.Resampling.BILINEAR, seen)
+    crop = crop.resize((right - left, bottom - top), Image.Resampling.BILINEAR, visible)
     mask[top:bottom, left:right] = np.asarray(crop) > 0
     return mask
 
@@ -58,13 +58,13 @@ def paste_mask(logits: NDArray[np.floating], box: Box, height: int, width: int) 
 def mask_iou(predicted: Mask, truth: Mask) -> float:
     """Intersection over union of two masks of the same shape; 0 where both are empty.
 
-    Raises DataError for masks of different shapes, and what is no mask: bool `[H,W]`.
+    Raises DataError unless both are bool `[H,W]` of one shape.
     """
-    return _ratio(*mask_overlap(predicted, truth))
+    return _ratio(*_mask_overlap(predicted, truth))
 
 
-def mask_overlap(predicted: Mask, truth: Mask) -> tuple[int, int]:
-    """Pixels of the intersection and of the union; errors are those of `mask_iou`."""
+def _mask_overlap(predicted: Mask, truth: Mask) -> tuple[int, int]:
+    """The numbers of pixels in the intersection and the union."""
     _check_mask(truth)
     if predicted.shape != truth.shape or predicted.dtype != np.bool_:
         shown = f"{predicted.dtype} {list(predicted.shape)}"
@@ -80,41 +80,39 @@ def box_iou(a: Box, b: Box) -> float:
     return overlap / union if union else 0.0
 
 
-def segment_iou(predicted: Segment | None, truth: Mask) -> float:
-    """Mask IoU of one prediction with the ground truth, bool [H,W] at the original size; 0 where it is None."""
-    return _ratio(*segment_overlap(predicted, truth))
-
-
-def segment_overlap(predicted: Segment | None, truth: Mask) -> tuple[int, int]:
-    """Pixels of the intersection and of the union of one prediction with the ground truth; None is an empty mask.
-
-    Raises DataError for boxes and logits that are not finite, and for truth that is no mask.
-    """
+def _segment_overlap(predicted: Segment | None, truth: Mask) -> tuple[int, int]:
+    """The numbers of pixels in the intersection and the union of a prediction and the truth; None is an empty mask."""
     _check_mask(truth)
     if predicted is None:
         return 0, int(np.count_nonzero(truth))
-    return mask_overlap(paste_mask(predicted.logits, predicted.box, *truth.shape), truth)
+    return _mask_overlap(paste_mask(predicted.logits, predicted.box, *truth.shape), truth)
 
 
-def overlaps(predicted: Sequence[Segment | None], truth: Sequence[Mask]) -> NDArray[np.int64]:
-    """`segment_overlap` of each expression, `[N,2]`. Raises DataError where there is none, or lengths differ."""
+def _overlaps(predicted: Sequence[Segment | None], truth: Sequence[Mask]) -> NDArray[np.int64]:
+    """`_segment_overlap` of each expression, `[N,2]`."""
     require_pairs(predicted, truth, "IoU", "expression")
-    return np.array([segment_overlap(p, t) for p, t in zip(predicted, truth, strict=True)], np.int64)
+    return np.array([_segment_overlap(p, t) for p, t in zip(predicted, truth, strict=True)], np.int64)
 
 
 def mean_iou(predicted: Sequence[Segment | None], truth: Sequence[Mask]) -> tuple[float, list[float]]:
-    """Mean over expressions of the mask IoU (not the cumulative IoU), and the IoU of each."""
-    ious = [_ratio(shared, union) for shared, union in overlaps(predicted, truth).tolist()]
+    """The mean over expressions of the mask IoU (mIoU), and the IoU of each.
+
+    Raises DataError where there are no expressions, lengths differ, or a box, logits or a mask are not valid.
+    """
+    ious = [_ratio(shared, union) for shared, union in _overlaps(predicted, truth).tolist()]
     return float(np.mean(ious)), ious
 
 
 def cumulative_iou(predicted: Sequence[Segment | None], truth: Sequence[Mask]) -> float:
-    """The sum of intersections over the sum of unions (cIoU, also called overall IoU): large masks weigh more."""
-    return _ratio(*overlaps(predicted, truth).sum(0).tolist())
+    """The sum of intersections over the sum of unions (cIoU, also called overall IoU), which favours large masks.
+
+    Errors are those of `mean_iou`.
+    """
+    return _ratio(*_overlaps(predicted, truth).sum(0).tolist())
 
 
 def box_accuracy(predicted: Sequence[Box | None], truth: Sequence[Box], threshold: float = 0.5) -> float:
-    """Share of boxes whose IoU with the ground truth is at least `threshold`; None counts as a miss.
+    """The share of boxes whose IoU with the ground truth is at least `threshold`; None counts as a miss.
 
     Raises DataError where there is no box, lengths differ, or boxes are not finite.
     """
@@ -143,7 +141,7 @@ def _area(box: Box) -> float:
 
 
 class SegmentationIoU(ExactMetric):
-    """Running `miou`, `ciou`, `box_iou`, `boxacc@0.5`, `boxacc@0.75` and `invalid` (a count) over expressions."""
+    """`miou`, `ciou`, `box_iou`, `boxacc@0.5`, `boxacc@0.75` and `invalid` (a count) over batches of expressions."""
 
     is_differentiable = False
     higher_is_better = True
@@ -154,18 +152,18 @@ class SegmentationIoU(ExactMetric):
         self.add_state("sums", torch.zeros(8, dtype=torch.float64), dist_reduce_fx="sum")
 
     def update(self, predicted: Sequence[Segment | None], masks: Sequence[Mask], boxes: Sequence[Box]) -> None:
-        """Adds predictions with their ground-truth masks, bool [H,W], and boxes; there may be none."""
+        """Add predictions with their true masks, bool [H,W], and boxes; a batch may be empty."""
         if not len(predicted) == len(masks) == len(boxes):
             counts = f"{len(predicted)} predictions, {len(masks)} masks and {len(boxes)} boxes"
-            raise DataError(f"{counts} do not belong together.")
+            raise DataError(f"{counts}: there should be one of each per expression.")
         for segment, mask, box in zip(predicted, masks, boxes, strict=True):
-            (shared, union), overlap = segment_overlap(segment, mask), box_iou(segment.box, box) if segment else 0.0
+            (shared, union), overlap = _segment_overlap(segment, mask), box_iou(segment.box, box) if segment else 0.0
             hits = overlap >= 0.5, overlap >= 0.75
             row = (_ratio(shared, union), shared, union, overlap, *hits, segment is None, 1)
             self.sums += torch.tensor(row, dtype=torch.float64, device=self.sums.device)
 
     def compute(self) -> dict[str, Tensor]:
-        """Means by name, NaN before any expression; `invalid` is the number of predictions that were None."""
+        """Means by name, NaN before any expression; `invalid` counts the predictions that were None."""
         iou, shared, union, overlap, half, three_quarters, invalid, count = self.sums
         means = {"miou": iou, "box_iou": overlap, "boxacc@0.5": half, "boxacc@0.75": three_quarters}
         named = {name: value / count for name, value in means.items()}

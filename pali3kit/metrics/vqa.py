@@ -1,14 +1,14 @@
-r"""VQA accuracy as the official evaluation computes it (github GT-Vision-Lab/VQA, Antol et al. 2015), quirks kept.
+r"""VQA accuracy as the official evaluation computes it (github GT-Vision-Lab/VQA, Antol et al. 2015).
 
-Quirks, each one part of every published number:
+Its quirks are part of every published number, and kept:
 * Answers are normalised only where the ten annotators disagree; where they agree, case and punctuation must match.
-* A sign of `PUNCTUATION` is deleted if it touches a space anywhere in the text, or if the text has a comma between
+* A sign of `PUNCTUATION` is deleted if it is next to a space anywhere in the text, or if the text has a comma between
   digits ("1,000"); otherwise it becomes a space.
-* The pattern that should keep the points of numbers has `(?!<=\d)` where `(?<!\d)` was meant: a point is
-  dropped unless a digit follows, so "5." loses its point and ".5" keeps it. And its flags argument lands in the place
-  of the count: only the first 32 points are dropped.
-* "none" is the number 0; "ten" is 10, "eleven" stays a word. Capitalised contractions of the map never match, since
-  words are lower-case by then; "somebody'd" loses its apostrophe.
+* The pattern that should keep decimal points has `(?!<=\d)` where `(?<!\d)` was meant: a point is deleted unless a
+  digit follows, so "5." loses its point and ".5" keeps it. Its flags are passed as `count`, so only the first 32 points
+  are deleted.
+* "none" becomes 0 and "ten" 10; "eleven" stays a word. Words are lower-case when contractions are looked up, so
+  capitalised ones never match; "somebody'd" loses its apostrophe.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ ARTICLES = frozenset({"a", "an", "the"})
 _NUMBER_WORDS = "zero one two three four five six seven eight nine ten"
 NUMBERS = {"none": "0"} | {word: str(i) for i, word in enumerate(_NUMBER_WORDS.split())}
 
-# Words that get their apostrophes back. Each of these is reached from itself without all its apostrophes...
+# Contractions whose apostrophes are restored. Each of these replaces its form without any apostrophe ...
 _WITHOUT_ALL = """
     ain't aren't can't could've couldn't didn't doesn't don't hadn't hasn't haven't he'd he's how'd how'll how's isn't
     it'd it'll ma'am mightn't might've mustn't must've needn't not've o'clock oughtn't shan't should've shouldn't
@@ -36,7 +36,7 @@ _WITHOUT_ALL = """
     they'd they'll they're they've 'twas wasn't we've weren't what'll what're what's what've when's where'd where's
     where've who'd who'll who's who've why'll why're why's won't would've wouldn't y'all you'd you'll you're you've
 """
-# ... and each of these, with two, from both forms that lack one of them.
+# ... and each of these, which have two, replaces both forms that lack one of them.
 _WITHOUT_ONE = """
     couldn't've hadn't've he'd've it'd've mightn't've she'd've shouldn't've somebody'd've someone'd've something'd've
     there'd've they'd've we'd've who'd've wouldn't've y'all'll you'd've
@@ -60,12 +60,12 @@ _POINTS_DROPPED = 32
 
 
 def _strip_spaces(text: str) -> str:
-    """Newlines and tabs to spaces, and none at the ends: done to every answer."""
+    """Newlines and tabs become spaces, then outer spaces are dropped: applied to every answer."""
     return text.replace("\n", " ").replace("\t", " ").strip()
 
 
 def normalize_answer(text: str) -> str:
-    """Official normalisation: punctuation, lower case, number words, articles, contractions."""
+    """The official normalisation: punctuation, lower case, number words, articles, contractions."""
     has_digit_comma = _DIGIT_COMMA.search(text) is not None
     clean = text
     for sign in PUNCTUATION:
@@ -77,13 +77,13 @@ def normalize_answer(text: str) -> str:
 
 
 def answer_score(prediction: str, answers: Sequence[str]) -> float:
-    """Accuracy in [0, 1] of one prediction: min(1, matches / 3), averaged over leaving each annotator out.
+    """Accuracy in [0, 1] of one prediction: min(1, matches / 3), averaged over leaving out each annotator.
 
     Raises:
         DataError: there are fewer than two answers.
     """
     if len(answers) < 2:
-        raise DataError(f"VQA accuracy leaves one annotator out, so needs at least 2 answers; got {answers!r}.")
+        raise DataError(f"VQA accuracy leaves out one annotator, so it needs at least 2 answers; got {answers!r}.")
     prediction, answers = _strip_spaces(prediction), [_strip_spaces(answer) for answer in answers]
     if len(set(answers)) > 1:
         prediction, answers = normalize_answer(prediction), [normalize_answer(answer) for answer in answers]
@@ -92,12 +92,12 @@ def answer_score(prediction: str, answers: Sequence[str]) -> float:
 
 
 def exact_match(prediction: str, answer: str) -> float:
-    """1 where a prediction is the answer, both normalised, else 0: for questions that one person answered."""
+    """1 where prediction and answer are equal when normalised, else 0: for questions with a single answer."""
     return float(normalize_answer(_strip_spaces(prediction)) == normalize_answer(_strip_spaces(answer)))
 
 
 def vqa_accuracy(predictions: Sequence[str], answers: Sequence[Sequence[str]]) -> tuple[float, list[float]]:
-    """Mean accuracy in [0, 1] and that of each question, from predictions and the (ten) answers to each question.
+    """Mean accuracy in [0, 1], and that of each question, from predictions and the (ten) answers to each question.
 
     Raises DataError where lengths differ, there are no questions, or one of them has fewer than two answers.
     """
@@ -107,7 +107,7 @@ def vqa_accuracy(predictions: Sequence[str], answers: Sequence[Sequence[str]]) -
 
 
 class VQAAccuracy(ExactMetric):
-    """Running VQA accuracy in [0, 1]."""
+    """VQA accuracy in [0, 1] over batches."""
 
     is_differentiable = False
     higher_is_better = True
@@ -120,11 +120,11 @@ class VQAAccuracy(ExactMetric):
         self.add_state("count", torch.tensor(0), dist_reduce_fx="sum")
 
     def update(self, predictions: Sequence[str], answers: Iterable[Sequence[str]]) -> None:
-        """Adds predictions and the answers to each of their questions; there may be none."""
-        given = list(answers)
-        if len(predictions) or given:
-            self.total += sum(vqa_accuracy(predictions, given)[1])
-            self.count += len(given)
+        """Add predictions and the answers to each of their questions; a batch may be empty."""
+        answers = list(answers)
+        if len(predictions) or answers:
+            self.total += sum(vqa_accuracy(predictions, answers)[1])
+            self.count += len(answers)
 
     def compute(self) -> Tensor:
         """Scalar; NaN before any question."""

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pali3kit.metrics.captions import bleu, longest_common, rouge_l
+from pali3kit.metrics.captions import _longest_common, bleu, rouge_l
 from pali3kit.metrics.cider import cider, whitespace
 
 TEXT = st.lists(st.sampled_from(["a", "b", "c", "d", "é"]), max_size=9).map(" ".join)
@@ -74,5 +74,5 @@ def test_the_longest_common_subsequence(first: str, second: str, length: int) ->
     for i, one in enumerate(first):
         for j, other in enumerate(second):
             table[i + 1, j + 1] = table[i, j] + 1 if one == other else max(table[i, j + 1], table[i + 1, j])
-    assert longest_common(first, second) == table[-1, -1]
+    assert _longest_common(first, second) == table[-1, -1]
     assert length == table[-1, -1] or len(first) > 10

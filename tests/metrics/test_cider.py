@@ -78,7 +78,7 @@ def test_an_explicit_corpus_makes_a_part_comparable_with_the_whole():
 
 
 def test_one_image_is_refused():
-    with pytest.raises(DataError, match=r"CIDEr of 1 image is 0 whatever is predicted.*document_frequency"):
+    with pytest.raises(DataError, match=r"CIDEr of 1 image is 0 for any prediction.*document_frequency"):
         cider(["a dog"], [["a dog"]])
 
 

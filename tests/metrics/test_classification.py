@@ -37,7 +37,8 @@ def test_the_metric_over_batches() -> None:
 
 
 @pytest.mark.parametrize(
-    ("right", "message"), [([(1,)], "2 predictions and 1 lists"), ([(), ()], "none of the pictures")]
+    ("right", "message"),
+    [([(1,)], "2 predictions need as many lists of right labels, not 1"), ([(), ()], "none of the images")],
 )
 def test_what_cannot_be_judged_is_refused(right: list[tuple[int, ...]], message: str) -> None:
     with pytest.raises(DataError, match=message):

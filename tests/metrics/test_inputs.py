@@ -29,7 +29,7 @@ from pali3kit.metrics import (
     rouge_l,
     vqa_accuracy,
 )
-from pali3kit.metrics.segmentation import SegmentationIoU, mask_iou, segment_iou
+from pali3kit.metrics.segmentation import SegmentationIoU, mask_iou
 
 LABELS = np.repeat(np.arange(2), 20)
 GOOD = np.random.default_rng(0).normal(size=(40, 8)).astype(np.float32) + 3 * LABELS[:, None]
@@ -38,29 +38,29 @@ ONE_INF[3] = np.inf
 FULL, MASK, BOX = np.ones((64, 64)), np.ones((4, 4), bool), (0, 0, 3, 3)
 TWO = ["a", "b"], [["a"], ["b"]]
 REFUSED: dict[str, tuple[Callable[[], object], str]] = {
-    "probe, NaN test": (lambda: ridge_probe(GOOD, LABELS, NAN, LABELS), "of test pictures are not all finite: row 0"),
-    "probe, NaN train": (lambda: ridge_probe(NAN, LABELS, GOOD, LABELS), "of train pictures are not all finite"),
+    "probe, NaN test": (lambda: ridge_probe(GOOD, LABELS, NAN, LABELS), "of test images are not all finite: row 0"),
+    "probe, NaN train": (lambda: ridge_probe(NAN, LABELS, GOOD, LABELS), "of train images are not all finite"),
     "probe, inf in fp16": (lambda: ridge_probe(ONE_INF, LABELS, GOOD, LABELS), "not all finite: row 3 of 40"),
-    "probe, train labels": (lambda: ridge_probe(GOOD, LABELS[:-1], GOOD, LABELS), "40 features and [39] labels"),
-    "probe, test labels": (lambda: ridge_probe(GOOD, LABELS, GOOD, LABELS[:-1]), "[39] labels of test pictures"),
+    "probe, train labels": (lambda: ridge_probe(GOOD, LABELS[:-1], GOOD, LABELS), "train images need as many labels"),
+    "probe, test labels": (lambda: ridge_probe(GOOD, LABELS, GOOD, LABELS[:-1]), "test images need as many labels"),
     "probe, widths": (lambda: ridge_probe(GOOD, LABELS, GOOD[:, :5], LABELS), "have 5 numbers, the others 8"),
-    "probe, no shots": (lambda: ridge_probe(GOOD, LABELS, GOOD, LABELS, shots=0), "a shot of each class"),
-    "probe, no draws": (lambda: ridge_probe(GOOD, LABELS, GOOD, LABELS, draws=0), "a draw at least"),
+    "probe, no shots": (lambda: ridge_probe(GOOD, LABELS, GOOD, LABELS, shots=0), "at least one shot"),
+    "probe, no draws": (lambda: ridge_probe(GOOD, LABELS, GOOD, LABELS, draws=0), "one draw, not [10] and 0"),
     "probe, labels of half": (lambda: ridge_probe(GOOD, LABELS + 0.5, GOOD, LABELS), "not whole numbers"),
-    "neighbours, NaN test": (lambda: nearest_classes(GOOD, LABELS, NAN, 5), "test pictures are not all finite"),
-    "neighbours, NaN train": (lambda: nearest_classes(NAN, LABELS, GOOD, 5), "train pictures are not all finite"),
-    "neighbours, labels": (lambda: nearest_classes(GOOD, LABELS[:-1], GOOD, 5), "do not belong together"),
+    "neighbours, NaN test": (lambda: nearest_classes(GOOD, LABELS, NAN, 5), "test images are not all finite"),
+    "neighbours, NaN train": (lambda: nearest_classes(NAN, LABELS, GOOD, 5), "train images are not all finite"),
+    "neighbours, labels": (lambda: nearest_classes(GOOD, LABELS[:-1], GOOD, 5), "need as many labels"),
     "neighbours, no tests": (lambda: nearest_classes(GOOD, LABELS, GOOD[:0], 5), "no test images"),
-    "neighbours, too cold": (lambda: nearest_classes(GOOD, LABELS, GOOD, 5, 0.001), "temperature of votes is 0.002"),
-    "neighbours, too long": (lambda: nearest_classes(GOOD, LABELS, GOOD * 1e30, 5), "float32 has no number"),
+    "neighbours, too cold": (lambda: nearest_classes(GOOD, LABELS, GOOD, 5, 0.001), "of votes is at least 0.002"),
+    "neighbours, too long": (lambda: nearest_classes(GOOD, LABELS, GOOD * 1e30, 5), "their length overflows float32"),
     "linear, NaN train": (lambda: LinearClassifier.fit(NAN, LABELS), "not all finite"),
     "linear, NaN test": (lambda: LinearClassifier.fit(GOOD, LABELS, 1).predict(NAN), "test images are not all finite"),
-    "linear, labels": (lambda: LinearClassifier.fit(GOOD, LABELS[:-1]), "do not belong together"),
+    "linear, labels": (lambda: LinearClassifier.fit(GOOD, LABELS[:-1]), "need as many labels, not [39]"),
     "linear, nothing": (lambda: LinearClassifier.fit(GOOD[:0], LABELS[:0]), "on no images"),
     "zero-shot, NaN pictures": (lambda: _nearest_texts(NAN, torch.ones(3, 8)), "not all finite"),
     "zero-shot, NaN texts": (lambda: _nearest_texts(GOOD, torch.full((3, 8), torch.nan)), "not all finite"),
     "a classifier's NaN": (lambda: top_class(NAN), "not all finite"),
-    "features, labels": (lambda: Features(GOOD, LABELS[:-1]), "40 features and [39] labels"),
+    "features, labels": (lambda: Features(GOOD, LABELS[:-1]), "need as many labels, not [39]"),
     "features, right": (lambda: Features(GOOD, LABELS, [(1,)]), "1 lists of right labels for 40 features"),
     "features, flat": (lambda: Features(GOOD[0]), "features are [n, D], not [8]"),
     "tests of nothing": (
@@ -74,16 +74,16 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "IoU, lengths": (lambda: mean_iou([None], [MASK, MASK]), "1 for 2 expressions"),
     "boxes of nothing": (lambda: box_accuracy([], []), "box accuracy of no regions"),
     "boxes, lengths": (lambda: box_accuracy([BOX], []), "1 for 0 regions"),
-    "a NaN box": (lambda: segment_iou(Segment((np.nan, 0, 3, 3), FULL), MASK), "four finite numbers"),
-    "an infinite box": (lambda: segment_iou(Segment((0, 0, np.inf, 3), FULL), MASK), "four finite numbers"),
+    "a NaN box": (lambda: mean_iou([Segment((np.nan, 0, 3, 3), FULL)], [MASK]), "four finite numbers"),
+    "an infinite box": (lambda: mean_iou([Segment((0, 0, np.inf, 3), FULL)], [MASK]), "four finite numbers"),
     "a true NaN box": (lambda: box_iou(BOX, (0, 0, np.nan, 3)), "four finite numbers"),
-    "NaN logits": (lambda: segment_iou(Segment(BOX, FULL * np.nan), MASK), "mask logits should be [h, w] and finite"),
-    "logits with a channel": (lambda: segment_iou(Segment(BOX, FULL[None]), MASK), "these are [1, 64, 64]"),
-    "a mask with a channel": (lambda: segment_iou(Segment(BOX, FULL), MASK[..., None]), "it is bool [4, 4, 1]"),
+    "NaN logits": (lambda: mean_iou([Segment(BOX, FULL * np.nan)], [MASK]), "mask logits should be [h, w] and finite"),
+    "logits with a channel": (lambda: mean_iou([Segment(BOX, FULL[None])], [MASK]), "these are [1, 64, 64]"),
+    "a mask with a channel": (lambda: mean_iou([Segment(BOX, FULL)], [MASK[..., None]]), "it is bool [4, 4, 1]"),
     "a mask of another size": (lambda: mask_iou(MASK[:, :1], MASK), "it is bool [4, 1]"),
     "a mask of numbers": (lambda: mask_iou(MASK, MASK * np.uint8(2)), "it is uint8 [4, 4]"),
-    "a mask for none": (lambda: segment_iou(None, MASK[0]), "it is bool [4]"),
-    "the metric of masks, lengths": (lambda: SegmentationIoU().update([None], [MASK], []), "do not belong together"),
+    "a mask for none": (lambda: mean_iou([None], [MASK[0]]), "it is bool [4]"),
+    "the metric of masks, lengths": (lambda: SegmentationIoU().update([None], [MASK], []), "one of each per"),
     "VQA of nothing": (lambda: vqa_accuracy([], []), "of no questions"),
     "VQA, lengths": (lambda: vqa_accuracy(["a"], [["a", "a"]] * 2), "1 for 2 questions"),
     "VQA, a text for a list": (lambda: vqa_accuracy(["a"], ["aaaa"]), "that of question 0 is 'aaaa'"),
@@ -95,7 +95,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "BLEU, no reference": (lambda: bleu(["a"], [[]]), "image 0 of 1 has none"),
     "ROUGE-L, lengths": (lambda: rouge_l(["a"], TWO[1]), "1 for 2 images"),
     "ReaL of NaN": (lambda: relabelled_accuracy(np.array([np.nan]), [(1,)]), "not whole numbers"),
-    "ReaL of nothing": (lambda: relabelled_accuracy(np.array([], np.int64), []), "none of the pictures"),
+    "ReaL of nothing": (lambda: relabelled_accuracy(np.array([], np.int64), []), "none of the images"),
 }  # fmt: skip
 
 

@@ -36,7 +36,7 @@ def test_a_case_by_hand() -> None:
 
 
 def test_more_neighbours_than_pictures_are_refused() -> None:
-    with pytest.raises(DataError, match="20 neighbours asked of 3 train pictures"):
+    with pytest.raises(DataError, match="there are no 20 neighbours among 3 train images"):
         nearest_classes(np.eye(3), np.arange(3), np.eye(3))
 
 

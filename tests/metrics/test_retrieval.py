@@ -79,10 +79,10 @@ def test_equal_scores_are_in_the_order_of_their_numbers() -> None:
 @pytest.mark.parametrize(
     ("images", "texts", "owners", "message"),
     [
-        (torch.ones(2, 3), torch.ones(2, 4), [0, 1], "images of 3 numbers and texts of 4 do not meet"),
+        (torch.ones(2, 3), torch.ones(2, 4), [0, 1], "image features have 3 numbers, text features 4"),
         (torch.ones(2, 3), torch.ones(2, 3), [0], "2 texts and 1 owners"),
         (torch.ones(2, 3), torch.ones(0, 3), [], "0 texts and 0 owners"),
-        (torch.ones(2, 3), torch.ones(2, 3), [0, 2], "owners are from 0 to 2, pictures from 0 to 1"),
+        (torch.ones(2, 3), torch.ones(2, 3), [0, 2], "owners are from 0 to 2, images from 0 to 1"),
         (torch.ones(2, 3), torch.full((2, 3), torch.nan), [0, 1], "features of texts are not all finite"),
     ],
 )

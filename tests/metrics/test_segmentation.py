@@ -10,7 +10,6 @@ from pali3kit.metrics.segmentation import (
     mask_iou,
     mean_iou,
     paste_mask,
-    segment_iou,
 )
 
 FULL = np.ones((64, 64), np.float32)
@@ -41,13 +40,13 @@ def test_a_box_over_the_edge_is_cut_not_squeezed():
 
 def test_ground_truth_outside_the_box_counts():
     truth = rectangle(40, 40, 0, 0, 20, 20)
-    assert segment_iou(Segment((0, 0, 10, 20), FULL), truth) == pytest.approx(0.5)
-    assert segment_iou(Segment((0, 0, 20, 40), FULL), truth) == pytest.approx(0.5)
+    assert mean_iou([Segment((0, 0, 10, 20), FULL)], [truth])[0] == pytest.approx(0.5)
+    assert mean_iou([Segment((0, 0, 20, 40), FULL)], [truth])[0] == pytest.approx(0.5)
 
 
 @pytest.mark.parametrize("segment", [None, Segment((5, 5, 5, 20), FULL), Segment((9, 9, 3, 3), FULL)])
 def test_unreadable_and_degenerate_predictions_score_zero(segment):
-    assert segment_iou(segment, rectangle(40, 40, 0, 0, 20, 20)) == 0.0
+    assert mean_iou([segment], [rectangle(40, 40, 0, 0, 20, 20)])[0] == 0.0
 
 
 def test_the_mean_is_over_expressions():
@@ -86,4 +85,4 @@ def test_of_a_box_only_what_lies_in_the_picture_is_resized():
     assert np.array_equal(paste_mask(near, (-20, -30, 50, 60), 40, 40), whole[20:60, 30:70])
     for side in (1e6, 1e9, 1e300):
         truth = rectangle(40, 40, 0, 0, 40, 40)
-        assert segment_iou(Segment((-side, -side, side, side), FULL), truth) == 1.0
+        assert mean_iou([Segment((-side, -side, side, side), FULL)], [truth])[0] == 1.0

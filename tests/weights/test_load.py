@@ -256,7 +256,7 @@ def test_a_file_that_does_not_fit(tensors: dict[str, Tensor], message: str, tmp_
 
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf, 1e300])
 def test_weights_that_are_no_numbers_are_refused_by_name(bad: float, tmp_path: Path) -> None:
-    """NaN, and what float32 has no number for."""
+    """NaN, and what their length overflows float32 for."""
     vit = ViT(32, width=8, depth=1, heads=2, mlp=8, patch=16)
     tensors = {name: tensor.double() for name, tensor in vit.state_dict().items()}
     tensors["embed.bias"][3] = bad

@@ -1,7 +1,7 @@
-"""Words, abbreviations, numbers, addresses and signs as patterns on folded text, for the tokenizer's rules.
+"""Patterns of words, abbreviations, numbers, addresses and signs on folded text, for the tokenizer's rules.
 
-The original is case-insensitive in its literals but not in its character classes: `(?i:...)` marks the literals here,
-and `[A]bout` of the original is `A(?i:bout)`.
+In the original, literals ignore case and character classes do not. Here literals are `(?i:...)`, so the original's
+`[A]bout` becomes `A(?i:bout)`.
 """
 
 from __future__ import annotations
@@ -13,14 +13,14 @@ def _any_case(words: str) -> str:
     return f"(?i:{'|'.join(words.split())})"
 
 
-# Characters. SPACE and NEWLINE are the original's own; both stay as they are when text is folded.
+# Characters. SPACE and NEWLINE are the original's; folding does not change either.
 SPACE, NEWLINE = " \t\u00a0\u2000-\u200a\u3000", "\r\n\u2028\u2029\u000b\u000c\u0085"
 BLANK = f"[{SPACE}{NEWLINE}]"
 L = f"A-Za-z{SMALL}{CAPITAL}"  # letters
 D = f"0-9{DIGIT}"
 _AN = f"[{L}{D}]"
 _ENTITY = "&[aeiouAEIOU](?i:acute|grave|uml);"
-LETTER = f"(?:[{L}{MARK}\u00ad]|{_ENTITY})"  # as words have them: marks, soft hyphens and entities too
+LETTER = f"(?:[{L}{MARK}\u00ad]|{_ENTITY})"  # within words: also marks, soft hyphens and entities
 _LETDIG = f"(?:[{L}{D}{MARK}\u00ad]|{_ENTITY})"
 APOS = "(?:['\u0092\u2019]|(?i:&apos;))"
 _APOS_LIKE = "(?:['\u0092\u2019`\u0091\u2018\u201b]|(?i:&apos;))"
@@ -52,7 +52,7 @@ APOSTROPHE_WORDS = (
     f"(?i:o){_APOS_LIKE}(?i:o)",
 )
 
-# Abbreviations. Some words of the states are common too, so need their capital.
+# Abbreviations. Some abbreviated states are common words too, so they need their capital.
 _STATES = "Az Ark Del Ill La Mass Miss Ore Pa Tex Wash"
 _BEFORE_SMALL = _any_case(
     "jan feb mar apr jun jul aug sept? oct nov dec mon tues? wed thu thurs fri ala ariz calif colo conn ct dak fla ga "
@@ -86,7 +86,7 @@ PHONES = (
     rf"\([0-9]{{2,3}}\)[ \xa0]?{_LINE}",
     rf"(?:\+\+?)?[0-9]{{2,4}}[- \xa0]{_LINE}",
     rf"(?:\+\+?)?[0-9]{{2,4}}[- \xa0][0-9]{{2,4}}[- \xa0]{_LINE}",
-    r"\+\+[0-9]{2,4}\.[0-9]{2,4}\.[0-9]{3,4}\.[0-9]{3,5}",  # with fewer signs or parts it is a number anyway
+    r"\+\+[0-9]{2,4}\.[0-9]{2,4}\.[0-9]{3,4}\.[0-9]{3,5}",  # shorter forms match NUMBER
 )
 _URL_END = r'[^ \t\n\f\r"<>|.!?(){},-]'
 URL = rf'(?i:https?)://[^ \t\n\f\r"<>|(){{}}]+{_URL_END}'

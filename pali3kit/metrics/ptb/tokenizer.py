@@ -1,15 +1,15 @@
 """The tokenizer of caption metrics without Java: Stanford CoreNLP 3.4.1's PTBTokenizer as pycocoevalcap 1.2 runs it.
 
-That is `-preserveLines -lowerCase` on all captions in one text, one a line, after which signs of punctuation are
-dropped. Quirks that this brings, all kept:
-* "-LRB-" is on the list of dropped signs, but brackets come out in lower case, so "-lrb-" stays a token. So do "-lsb-",
-  and every sign that is not on the list.
-* A caption's last word can depend on how the next caption begins: "vitamin C." is "c" before "The ...", else "c.".
-* Emoji and other characters beyond the basic plane, and signs unknown to the tokenizer, vanish.
+That is, with `-preserveLines -lowerCase`, on all captions joined by newlines, after which punctuation tokens are dropped.
+This has quirks, which are all kept:
+* "-LRB-" is on the list of dropped tokens, but brackets come out in lower case, so "-lrb-" stays a token. So do
+  "-lsb-" and all signs that are not on the list.
+* A caption's last word can depend on the start of the next caption: "vitamin C." is "c" before "The ...", else "c.".
+* Emoji and other characters beyond the basic plane, and signs without a rule, are dropped.
 
-Known differences from the Java tokenizer, found with each character of the basic plane in six contexts and with 100,000
-random compositions of what the rules know:
-* A capital Greek sigma beside a digit or a hyphen inside a token may get the other of its two lower-case forms.
+Known differences from the Java tokenizer, found by testing each character of the basic plane in six contexts, and
+100,000 random compositions of the rules' parts:
+* A capital Greek sigma next to a digit or a hyphen inside a token may become the other of its two lower-case forms.
 * Line breaks inside a caption (CR, VT, FF, U+2028, U+2029) become spaces. In pycocoevalcap all but LF shift each later
   caption to a wrong image.
 """
@@ -25,9 +25,9 @@ from pali3kit.metrics.ptb.rules import RULES
 
 DROPPED = frozenset(["''", "'", "``", "`", ".", "?", "!", ",", ":", "-", "--", "...", ";"])
 
-# Most of a caption is plain: what only the rule of words, or that of a sign that is dropped anyway, can match. These
-# are words of ASCII letters before a space, a line's end, or a comma or a period with one of these behind it. Not plain
-# are the words that are split, and before a period those that may keep it.
+# A fast path for most of a caption: text that only the rule of words, or the rule of a dropped sign, can match. This is
+# words of ASCII letters before a space or a line's end, perhaps with a comma or period between. Excluded are words that
+# are split, and before a period those that may keep it.
 _SPLIT = "(?:[cC](?i:annot)|[gG](?i:onna|otta|imme)|[lL](?i:emme)|[wW](?i:anna))"
 _KEEPS = f"(?:{ABBREVIATION_1}|{ABBREVIATION_2}|(?i:ca|figs?|prop|nos?|art|bldg|pp|op|pt[ey]|co))"
 _ENDS = r"\.(?:\n| [A-Za-z])"
@@ -52,7 +52,7 @@ def ptb_tokenize(captions: Sequence[str]) -> list[list[str]]:
 
 
 def _lex(text: str) -> Iterator[str]:
-    """Lower-case tokens of `text`: a newline for each newline, plain ones together, the others one by one."""
+    """Lower-case tokens of `text`: each newline by itself, runs of plain words together, other tokens one by one."""
     folded, position = fold(text), 0
     while position < len(text):
         if text[position] == "\n":
@@ -68,7 +68,7 @@ def _lex(text: str) -> Iterator[str]:
 
 
 def _longest(text: str, folded: str, position: int) -> tuple[int, str]:
-    """End and token of the rule that matches most, the first of equals; a character that no rule knows is skipped."""
+    """End and token of the rule with the longest match, the first of equals; a character without a rule is skipped."""
     longest, best, written = position, position + 1, ""
     for pattern, write in RULES:
         match = pattern.match(folded, position)

@@ -1,6 +1,9 @@
 import json
 from pathlib import Path
 
+import pytest
+
+from pali3kit.metrics.ptb import rules
 from pali3kit.metrics.ptb.fold import fold
 from pali3kit.metrics.ptb.rules import RULES
 
@@ -30,3 +33,29 @@ def test_every_rule_wins_somewhere_in_the_recorded_captions():
 
 def test_no_rule_matches_nothing():
     assert [rule.pattern.pattern for rule in RULES if rule.pattern.match("") or rule.pattern.groups != 1] == []
+
+
+@pytest.mark.parametrize(
+    ("writer", "text", "token"),
+    [
+        (rules._opening_quotes, '"', "``"),
+        (rules._closing_quotes, '"', "''"),
+        (rules._closing_quotes, "“”‘’", "``''`'"),
+        (rules._opening_quotes, "&apos;", "`"),
+        (rules._without_soft_hyphens, "a\u00adb", "ab"),
+        (rules._without_soft_hyphens, "\u00ad", "-"),
+        (rules._ampersand, "AT&AMP;T", "AT&T"),
+        (rules._hard_spaces, "1 1/2", "1\u00a01/2"),
+        (rules._brackets, "(555)", "-LRB-555-RRB-"),
+        (rules._currency, "¢", "cents"),
+        (rules._currency, "€", "$"),
+        (rules._currency, "¥", "¥"),
+        (rules._fraction, "¾", "3/4"),
+        (rules._fraction, "⅛", "⅛"),
+        (rules._dashes, "---", "--"),
+        (rules._dashes, "-----", "-----"),
+        (rules._with_period, "etc", "etc."),
+    ],
+)
+def test_tokens_as_the_treebank_writes_them(writer, text, token):
+    assert writer(text) == token
