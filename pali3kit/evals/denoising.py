@@ -15,9 +15,9 @@ from torch import Tensor
 from pali3kit.errors import DataError, StageError
 from pali3kit.evals.scores import EvalResult
 from pali3kit.language.contract import LanguageModel
-from pali3kit.losses.precision import at_least_float32
 from pali3kit.losses.text import token_losses
 from pali3kit.models.pali import shift_right
+from pali3kit.nn.precision import at_least_float32
 from pali3kit.text.denoise import PREFIXES, Denoiser, MixtureOfDenoisers, R, X
 from pali3kit.text.tokenizer import Tokenizer
 

@@ -168,12 +168,12 @@ def _weigh(step: Step, threads: int) -> Message:
         if calibrate is None:
             return Weighing()
         settle(threads, step.seed)
-        from pali3kit.nn.unread import unread
+        from pali3kit.nn.pretrained import skip_pretrained
         from pali3kit.training.weighing import available, batch_of, rehearse
 
         batch = batch_of(step.config)
         try:
-            with unread():
+            with skip_pretrained():
                 weight = rehearse(calibrate, step.config, sizes(step))
         except Exception as error:
             return Weighing(None, reason(error), batch)
@@ -192,11 +192,11 @@ def _calibrate(step: Step, rows: int, threads: int) -> Message:
         if calibrate is None:
             return Calibrated(None)
         settle(threads, step.seed)
-        from pali3kit.nn.unread import unread
+        from pali3kit.nn.pretrained import skip_pretrained
         from pali3kit.training.weighing import batch_of, of_batch
 
         try:
-            with unread():
+            with skip_pretrained():
                 cost = calibrate(of_batch(step.config, rows), sizes(step))
         except Exception as error:
             return Failed(reason(error))

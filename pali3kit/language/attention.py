@@ -12,11 +12,12 @@ from functools import cache, partial
 
 import torch
 from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
 from torch.utils.checkpoint import checkpoint
 
 from pali3kit.errors import ConfigError, choose
 from pali3kit.language.layers import RelativeBias
-from pali3kit.nn.attention import Attend, attend_eagerly, attend_fused, plain_is_faster
+from pali3kit.nn.attention import Attend, attend_eager, eager_is_faster
 
 LARGEST_BIAS = 1 << 28  # bytes of a [B,H,N,N] bias that is still held whole
 CHUNK = 1 << 26  # bytes of scores that are held at a time
@@ -53,7 +54,7 @@ def _choose(relative: RelativeBias, mask: Tensor, dtype: torch.dtype) -> tuple[s
             return "flex", f"{held} is computed on the fly"
         return "chunked", f"{held} is computed in chunks of rows"
     query, bias = torch.empty(0, dtype=dtype, device=mask.device), relative.table.weight
-    if plain_is_faster(query, bias if torch.is_grad_enabled() else None):
+    if eager_is_faster(query, bias if torch.is_grad_enabled() else None):
         return "eager", f"{held}, faster in plain operations on this device"
     return "sdpa", f"{held}, torch's fused attention"
 
@@ -71,11 +72,11 @@ def _whole(relative: RelativeBias, mask: Tensor, dtype: torch.dtype) -> Tensor:
 
 
 def _eager(relative: RelativeBias, mask: Tensor, dtype: torch.dtype) -> Attend:
-    return partial(attend_eagerly, bias=_whole(relative, mask, dtype), scale=1.0)
+    return partial(attend_eager, bias=_whole(relative, mask, dtype), scale=1.0)
 
 
 def _sdpa(relative: RelativeBias, mask: Tensor, dtype: torch.dtype) -> Attend:
-    return partial(attend_fused, bias=_whole(relative, mask, dtype), scale=1.0)
+    return partial(scaled_dot_product_attention, attn_mask=_whole(relative, mask, dtype), scale=1.0)
 
 
 def _chunked(relative: RelativeBias, mask: Tensor, dtype: torch.dtype) -> Attend:
@@ -84,7 +85,7 @@ def _chunked(relative: RelativeBias, mask: Tensor, dtype: torch.dtype) -> Attend
 
     def rows(query: Tensor, key: Tensor, value: Tensor, start: int) -> Tensor:
         bias = relative(start, start + query.shape[2], length).to(dtype)
-        return attend_eagerly(query, key, value, bias + padding, scale=1.0)
+        return attend_eager(query, key, value, bias + padding, scale=1.0)
 
     def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         batch, heads = query.shape[:2]

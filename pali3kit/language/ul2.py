@@ -13,7 +13,7 @@ from pali3kit.config.shapes import resolve_language
 from pali3kit.language.attention import encoder_attention, padding_bias
 from pali3kit.language.contract import Cache, LanguageModel
 from pali3kit.language.layers import NORM_EPS, DecoderLayer, EncoderLayer, LayerCache, LayerShape, RelativeBias
-from pali3kit.nn.attention import Attend, attend, attend_eagerly
+from pali3kit.nn.attention import Attend, attend, attend_eager
 
 
 class UL2(LanguageModel):
@@ -116,7 +116,7 @@ class UL2(LanguageModel):
         """Attention of the tokens from `start` to `stop` to themselves and what is before them."""
         bias = self.decoder_bias(start, stop, stop).to(x.dtype)
         if stop - start == 1:  # fused attention takes twice as long for a single query on CPU
-            return partial(attend_eagerly if x.device.type == "cpu" else attend, bias=bias, scale=1.0)
+            return partial(attend_eager if x.device.type == "cpu" else attend, bias=bias, scale=1.0)
         return partial(attend, bias=bias + _causal_bias(stop - start, stop, x), scale=1.0)
 
     def _run(self, layer: nn.Module, *inputs: object) -> Tensor:

@@ -1,8 +1,7 @@
 """Losses: sigmoid (SigLIP), text (token cross-entropy) and multi-label (the classification arm)."""
 
 from pali3kit.losses.multilabel import multilabel_loss
-from pali3kit.losses.ring import ring_sigmoid_loss
-from pali3kit.losses.sigmoid import normalize, sigmoid_loss
+from pali3kit.losses.sigmoid import normalize, ring_sigmoid_loss, sigmoid_loss
 from pali3kit.losses.text import text_loss
 
 __all__ = ["multilabel_loss", "normalize", "ring_sigmoid_loss", "sigmoid_loss", "text_loss"]

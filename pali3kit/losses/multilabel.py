@@ -1,11 +1,11 @@
-"""Losses of the classification arm: sigmoid cross-entropy over many labels, and softmax."""
+"""Losses of the classification arm: sigmoid and softmax cross-entropy with several labels per image."""
 
 from __future__ import annotations
 
 from torch import Tensor
 from torch.nn.functional import cross_entropy, softplus
 
-from pali3kit.losses.precision import at_least_float32
+from pali3kit.nn.precision import at_least_float32
 
 
 def multilabel_loss(logits: Tensor, labels: Tensor) -> Tensor:

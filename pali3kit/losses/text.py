@@ -5,35 +5,35 @@ from __future__ import annotations
 from torch import Tensor
 
 from pali3kit.errors import DataError
-from pali3kit.losses.precision import at_least_float32
+from pali3kit.nn.precision import at_least_float32
 
 
 def text_loss(
     logits: Tensor, targets: Tensor, mask: Tensor, label_smoothing: float = 0.0, z_loss: float = 0.0
 ) -> tuple[Tensor, Tensor]:
-    """Mean cross-entropy over the tokens of the batch that count.
+    """Mean cross-entropy over the unmasked tokens of the batch.
 
-    To accumulate over several batches, weight each mean by its token count: the mean of means is another loss.
+    To accumulate over several batches, weight each mean by its number of tokens: the mean of means is another loss.
 
     Args:
         logits: [B,T,V]; half precision is computed in float32.
-        targets: [B,T] token ids; where `mask` is 0 any valid id will do.
-        mask: [B,T], 1 or True where the token counts.
-        label_smoothing: shared evenly by the V-1 wrong tokens, as in T5X and big_vision (torch shares it by all V).
+        targets: [B,T] token ids; any valid id where `mask` is 0.
+        mask: [B,T], 1 or True where a token counts.
+        label_smoothing: probability spread over the V-1 wrong tokens, as in T5X and big_vision (in torch over all V).
         z_loss: weight of log(Z)^2, which keeps the logits' normaliser near 1 (T5X uses 1e-4).
 
     Returns:
         The loss and the number of tokens in it, both scalars.
 
     Raises:
-        DataError: a sample has no token that counts.
+        DataError: a sample has no unmasked token.
     """
     mask = mask.bool()
     empty = (~mask.any(1)).nonzero().flatten()
     if len(empty):
         raise DataError(
-            f"No target token counts in sample {', '.join(map(str, empty.tolist()))} of this batch of {len(mask)}: "
-            "its loss would be 0 without a word. Is its target empty, or cut off by the sequence length?"
+            f"No target token of sample {', '.join(map(str, empty.tolist()))} of this batch of {len(mask)} counts, so "
+            "that its loss would silently be 0. Is its target empty, or cut off by the sequence length?"
         )
     losses = token_losses(at_least_float32(logits), targets, label_smoothing, z_loss)
     tokens = mask.sum()

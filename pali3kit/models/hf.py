@@ -10,7 +10,7 @@ from torch import Tensor
 
 from pali3kit.errors import ConfigError, WeightsError, choose, first_line
 from pali3kit.models.towers import Towers
-from pali3kit.nn.hf import load_whole, read_config
+from pali3kit.nn.hf import load_hf_model, read_hf_config
 from pali3kit.registry import TOWERS
 from pali3kit.vision.adapters.hf import image_spec
 
@@ -56,7 +56,7 @@ class HfTowers(Towers):
 
     def __init__(self, source: str, trust_remote_code: bool = False) -> None:
         super().__init__()
-        config = read_config(source)
+        config = read_hf_config(source)
         if config.model_type not in CLASSES:
             raise ConfigError(
                 [
@@ -64,7 +64,7 @@ class HfTowers(Towers):
                     f"{choose(config.model_type, CLASSES)}"
                 ]
             )
-        self.model: _TwoTowerModel = load_whole(source, CLASSES[config.model_type])[0].float()
+        self.model: _TwoTowerModel = load_hf_model(source, CLASSES[config.model_type])[0].float()
         self.tokenizer = _tokenizer(source, trust_remote_code)
         self.length = config.text_config.max_position_embeddings
         self.lower = self.canonical_prompts = config.model_type == "siglip"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from pali3kit.nn.transformer import Encoder
+from pali3kit.nn.transformer import TransformerEncoder
 from pali3kit.registry import TEXT_TOWER
 from pali3kit.text.tokenizer import Tokenizer
 
@@ -39,7 +39,7 @@ class TextTower(nn.Module):
         nn.init.normal_(self.embedding.weight, std=narrow**-0.5)
         self.widen = _widening(bottleneck, width) if bottleneck else nn.Identity()
         self.positions = nn.Parameter(torch.randn(1, length, width) * width**-0.5)
-        self.encoder = Encoder(width, depth, heads, mlp)
+        self.encoder = TransformerEncoder(width, depth, heads, mlp)
         self.head = nn.Linear(width, out)
 
     def recompute(self, wanted: bool) -> None:

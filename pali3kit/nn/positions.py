@@ -1,4 +1,4 @@
-"""Positions on a grid of patches: fixed 2D sines, and resizing of learned tables."""
+"""Position embeddings of a grid of patches: fixed 2D sines, and resizing of learned tables."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Grid = tuple[int, int]
 
 
 def sine_2d(grid: Grid, width: int, temperature: float = 10_000.0, highest: float = 1.0) -> Tensor:
-    """Fixed positions `[rows*columns, width]`: a quarter of the width each for sin and cos of x and of y.
+    """Fixed position embeddings `[rows*columns, width]`: a quarter each for sin and cos of x and of y.
 
-    By default the table of MoCo v3 and big_vision (`posemb_sincos_2d`). `width` must be divisible by 4. Frequencies,
-    in radians per token, fall from `highest` to `highest / temperature`.
+    The defaults give the table of MoCo v3 and big_vision (`posemb_sincos_2d`). `width` must be divisible by 4.
+    Frequencies, in radians per token, fall from `highest` to `highest / temperature`.
     """
     if width % 4:
         raise ValueError(f"2D sine positions need a width divisible by 4, got {width}")
@@ -27,15 +27,15 @@ def sine_2d(grid: Grid, width: int, temperature: float = 10_000.0, highest: floa
 
 
 def resize_table(table: Tensor, old: Grid, new: Grid) -> Tensor:
-    """A learned table `[1, old rows*columns, D]` resampled to another grid, as big_vision does.
+    """Resample a learned table `[1, old rows*columns, D]` to another grid, as big_vision does.
 
-    Bilinear with aligned corners equals its `scipy.ndimage.zoom(order=1)` to 2.5e-7; other rules differ by 14-16 %.
-    Both grids are recorded data, never a guess from a square root.
+    Bilinear interpolation with aligned corners equals its `scipy.ndimage.zoom(order=1)` to 2.5e-7; other conventions
+    differ by 14-16 %. Callers pass both grids as recorded, since a number of positions does not determine its grid.
     """
     if old == new:
         return table
     if table.shape[1] != math.prod(old):
         raise ValueError(f"a table of {table.shape[1]} positions is not the grid {old[0]}x{old[1]}")
-    picture = rearrange(table.float(), "1 (h w) d -> 1 d h w", h=old[0])
-    picture = interpolate(picture, new, mode="bilinear", align_corners=True)
-    return rearrange(picture, "1 d h w -> 1 (h w) d").to(table.dtype)
+    image = rearrange(table.float(), "1 (h w) d -> 1 d h w", h=old[0])
+    image = interpolate(image, new, mode="bilinear", align_corners=True)
+    return rearrange(image, "1 d h w -> 1 (h w) d").to(table.dtype)

@@ -1,4 +1,4 @@
-"""The pre-LN transformer encoder that ViT and SigLIP's text tower share (big_vision `models/vit.py`)."""
+"""The pre-LN transformer encoder of ViT and of SigLIP's text tower (big_vision `models/vit.py`)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pali3kit.nn.attention import attend, merge_heads, split_heads
 NORM_EPS = 1e-6  # flax LayerNorm
 
 
-class SelfAttention(nn.Module):
+class _SelfAttention(nn.Module):
     """Multi-head self-attention with biases, `[B,N,D] -> [B,N,D]`."""
 
     def __init__(self, width: int, heads: int) -> None:
@@ -26,7 +26,7 @@ class SelfAttention(nn.Module):
 
 
 class MLP(nn.Module):
-    """Two layers with the tanh form of GELU, flax's default, `[...,D] -> [...,D]`, or to another width."""
+    """Two layers with GELU in its tanh approximation, flax's default: `[...,D] -> [...,D]`, or to the width `out`."""
 
     def __init__(self, width: int, hidden: int, out: int | None = None) -> None:
         super().__init__()
@@ -40,13 +40,13 @@ class MLP(nn.Module):
         return x
 
 
-class Block(nn.Module):
+class _Block(nn.Module):
     """`x + attention(norm(x))`, then `x + mlp(norm(x))`."""
 
     def __init__(self, width: int, heads: int, mlp: int) -> None:
         super().__init__()
         self.attention_norm = nn.LayerNorm(width, eps=NORM_EPS)
-        self.attention = SelfAttention(width, heads)
+        self.attention = _SelfAttention(width, heads)
         self.mlp_norm = nn.LayerNorm(width, eps=NORM_EPS)
         self.mlp = MLP(width, mlp)
 
@@ -56,17 +56,17 @@ class Block(nn.Module):
         return x
 
 
-class Encoder(nn.Module):
-    """A stack of blocks and the last norm, `[B,N,D] -> [B,N,D]`.
+class TransformerEncoder(nn.Module):
+    """A stack of blocks and a final norm, `[B,N,D] -> [B,N,D]`.
 
-    With `checkpointing` each block's activations are computed again in the backward pass instead of being kept.
+    With `checkpointing` (gradient checkpointing) the backward pass recomputes each block's activations.
     """
 
     checkpointing = False
 
     def __init__(self, width: int, depth: int, heads: int, mlp: int) -> None:
         super().__init__()
-        self.blocks = nn.ModuleList(Block(width, heads, mlp) for _ in range(depth))
+        self.blocks = nn.ModuleList(_Block(width, heads, mlp) for _ in range(depth))
         self.norm = nn.LayerNorm(width, eps=NORM_EPS)
         self.apply(_initialise)
 

@@ -19,8 +19,7 @@ from pali3kit.config.part import Optimizer as Options
 from pali3kit.errors import StageError
 from pali3kit.language.contract import LanguageModel
 from pali3kit.losses.multilabel import multilabel_loss, softmax_loss
-from pali3kit.losses.ring import ring_sigmoid_loss
-from pali3kit.losses.sigmoid import sigmoid_loss
+from pali3kit.losses.sigmoid import ring_sigmoid_loss, sigmoid_loss
 from pali3kit.losses.text import text_loss
 from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.models.classifier import Classifier

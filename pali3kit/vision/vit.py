@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 from pali3kit.images.spec import ImageSpec
 from pali3kit.nn.positions import Grid, resize_table
-from pali3kit.nn.transformer import Encoder
+from pali3kit.nn.transformer import TransformerEncoder
 from pali3kit.vision.contract import VisionEncoder, demand_pictures
 from pali3kit.vision.heads import build_head
 from pali3kit.vision.shapes import resolve
@@ -46,7 +46,7 @@ class ViT(VisionEncoder):
         self.embed = nn.Conv2d(3, shape.width, shape.patch, stride=shape.patch)
         positions = self.native_grid[0] * self.native_grid[1]
         self.positions = nn.Parameter(torch.randn(1, positions, shape.width) * shape.width**-0.5)
-        self.encoder = Encoder(shape.width, shape.depth, shape.heads, shape.mlp)
+        self.encoder = TransformerEncoder(shape.width, shape.depth, shape.heads, shape.mlp)
         self.class_token = nn.Parameter(torch.zeros(1, 1, shape.width)) if head == "token" else None
         self.head = build_head(head, shape.width, shape.heads, shape.mlp)
         _initialise_patches(self.embed)

@@ -12,7 +12,7 @@ from pali3kit.config.shapes import NORM_EPS, contradicted, read_t5
 from pali3kit.errors import ConfigError, WeightsError
 from pali3kit.language.layers import Activation
 from pali3kit.language.ul2 import UL2
-from pali3kit.nn.unread import reads_weights
+from pali3kit.nn.pretrained import loads_pretrained
 from pali3kit.registry import LANGUAGE
 from pali3kit.weights.find import INDEX_ENDING, find_weights, shards
 from pali3kit.weights.layout import behind_prefix
@@ -72,13 +72,13 @@ def create_ul2(
     if weights is not None and (Path(weights) / "config.json").exists():
         said = read_t5(Path(weights))
         _demand_agreement(said, size, numbers, kind, Path(weights))
-        if reads_weights():
+        if loads_pretrained():
             _demand_room(said, find_weights(Path(weights)))
         size, numbers = None, {key: int(said[key]) for key in numbers}
         kind = {key: said[key] for key in kind}  # a YAML file always gives these, by their defaults: the file's count
     running = {"dropout": dropout, "attention": attention, "checkpointing": checkpointing}
     language = UL2(vocabulary, size, **numbers, **kind, **running)  # type: ignore[arg-type]
-    if weights is not None and reads_weights():
+    if weights is not None and loads_pretrained():
         language.load_report = load_language(language, Path(weights), allow)
     return language
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import torch
 
 from pali3kit.masks.vqvae import MaskVQVAE
-from pali3kit.nn.unread import reads_weights
+from pali3kit.nn.pretrained import loads_pretrained
 from pali3kit.registry import MASKS
 from pali3kit.weights.find import find_weights
 from pali3kit.weights.layout import behind_prefix
@@ -37,7 +37,7 @@ def create_vqvae(
     that may be left out. What the loading did is kept in the model's `load_report`. Errors are those of `load_masks`.
     """
     masks = MaskVQVAE(codes, code_width, width, blocks, spread, commitment)
-    if weights is not None and reads_weights():
+    if weights is not None and loads_pretrained():
         masks.load_report = load_masks(masks, Path(weights), allow)
     return masks
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from pali3kit.nn.unread import reads_weights
+from pali3kit.nn.pretrained import loads_pretrained
 from pali3kit.registry import VISION
 from pali3kit.vision.heads import Head
 from pali3kit.vision.vit import ViT
@@ -36,6 +36,6 @@ def create_vit(
     the model's `load_report`. Errors are those of `ViT` and of `load_vision`.
     """
     vit = ViT(image_size, size, width, depth, heads, mlp, patch, head)
-    if weights is not None and reads_weights():
+    if weights is not None and loads_pretrained():
         vit.load_report = load_vision(vit, Path(weights), allow=allow)
     return vit

@@ -9,7 +9,7 @@ from pathlib import Path
 import torch
 import torch.distributed as dist
 
-from pali3kit.losses.ring import ring_sigmoid_loss
+from pali3kit.losses.sigmoid import ring_sigmoid_loss
 
 
 def main(rank: int, world: int, port: str, folder: Path) -> None:

@@ -11,8 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pali3kit.losses.ring import ring_sigmoid_loss
-from pali3kit.losses.sigmoid import sigmoid_loss
+from pali3kit.losses.sigmoid import ring_sigmoid_loss, sigmoid_loss
 
 WORLD, BATCH, WIDTH = 4, 12, 5  # 12 pairs are shared by 1, 2, 3 and 4 ranks
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import torch
 
-from pali3kit.nn.transformer import MLP, Encoder
+from pali3kit.nn.transformer import MLP, TransformerEncoder
 
 
 def test_a_block_is_residual_and_the_stack_ends_in_a_norm() -> None:
-    encoder = Encoder(width=16, depth=2, heads=2, mlp=32)
+    encoder = TransformerEncoder(width=16, depth=2, heads=2, mlp=32)
     with torch.no_grad():
         for name, parameter in encoder.named_parameters():
             if "out." in name or "down." in name:
@@ -18,7 +18,7 @@ def test_a_block_is_residual_and_the_stack_ends_in_a_norm() -> None:
 
 
 def test_without_positions_the_encoder_is_blind_to_order() -> None:
-    encoder = Encoder(width=16, depth=2, heads=2, mlp=32)
+    encoder = TransformerEncoder(width=16, depth=2, heads=2, mlp=32)
     x, order = torch.randn(1, 6, 16), torch.randperm(6)
     torch.testing.assert_close(encoder(x)[:, order], encoder(x[:, order]), atol=1e-5, rtol=1e-4)
 
@@ -31,7 +31,7 @@ def test_the_mlp_uses_the_tanh_form_of_gelu() -> None:
 
 
 def test_initial_biases_are_big_visions() -> None:
-    encoder = Encoder(width=64, depth=1, heads=2, mlp=128)
+    encoder = TransformerEncoder(width=64, depth=1, heads=2, mlp=128)
     block = encoder.blocks[0]
     assert block.attention.query.bias.abs().max() == 0
     assert 0 < block.mlp.up.bias.abs().max() < 1e-5

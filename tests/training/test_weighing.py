@@ -24,7 +24,7 @@ from pali3kit.execution.forecast import _bytes
 from pali3kit.execution.worker import EFFORT, Calibrated, Weighing, _calibrate, _weigh
 from pali3kit.language.ul2 import UL2
 from pali3kit.models.pali import PaLI
-from pali3kit.nn.unread import unread
+from pali3kit.nn.pretrained import skip_pretrained
 from pali3kit.plan.kinds import evaluate as evaluation
 from pali3kit.plan.kinds import features as features_kind
 from pali3kit.plan.kinds import language as language_kind
@@ -186,7 +186,7 @@ def test_parts_with_weights_are_weighed_without_reading_them(
         {"name": f"hf/{folders['t5']}"},
     ]
     linear = {"name": "linear"}
-    with unread():
+    with skip_pretrained():
         for part in seen:
             size = 224 if part["name"].startswith(("open_clip", "timm")) else 64
             sizes = Sizes(image_size=size, vision=part)

@@ -11,8 +11,8 @@ from pali3kit.errors import ConfigError
 from pali3kit.language.adapters.base import HfLanguage, HfModel
 from pali3kit.language.adapters.causal import HfPrefixLM
 from pali3kit.language.adapters.seq2seq import HfSeq2Seq
-from pali3kit.nn.hf import load_whole, read_config
-from pali3kit.nn.unread import reads_weights
+from pali3kit.nn.hf import load_hf_model, read_hf_config
+from pali3kit.nn.pretrained import loads_pretrained
 from pali3kit.registry import LANGUAGE
 
 KINDS: dict[str, Callable[[HfModel, int], HfLanguage]] = {
@@ -35,15 +35,15 @@ def create_hf(source: str, vocabulary: int, trust_remote_code: bool = False) -> 
         WeightsError: there is no such model, or its weights cannot be read or are not all.
     """
     source = os.path.expanduser(source)
-    config = read_config(source, trust_remote_code)
+    config = read_hf_config(source, trust_remote_code)
     import transformers
 
     beside = getattr(config, "auto_map", {}) if trust_remote_code else {}
     for kind, adapter in KINDS.items():
         if type(config) in getattr(transformers, kind)._model_mapping or kind in beside:
-            model: HfModel = load_whole(source, kind, trust_remote_code=trust_remote_code)[0]
+            model: HfModel = load_hf_model(source, kind, trust_remote_code=trust_remote_code)[0]
             wrapped = adapter(_with_rows(model, vocabulary), vocabulary)
-            if isinstance(wrapped, HfPrefixLM) and reads_weights():
+            if isinstance(wrapped, HfPrefixLM) and loads_pretrained():
                 wrapped.eval()
                 wrapped.demand_prefix()
                 wrapped.train()
@@ -55,5 +55,5 @@ def _with_rows(model: HfModel, vocabulary: int) -> HfModel:
     if model.get_input_embeddings().num_embeddings < vocabulary:
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(0)  # the rows of new tokens: equal weights give equal models
-            model.resize_token_embeddings(vocabulary, mean_resizing=reads_weights())
+            model.resize_token_embeddings(vocabulary, mean_resizing=loads_pretrained())
     return model.float()

@@ -1,6 +1,6 @@
 """The tokenizer of caption metrics without Java: Stanford CoreNLP 3.4.1's PTBTokenizer as pycocoevalcap 1.2 runs it.
 
-That is, with `-preserveLines -lowerCase`, on all captions joined by newlines, after which punctuation tokens are dropped.
+That is, with `-preserveLines -lowerCase`, on all captions joined by newlines, after which punctuation is dropped.
 This has quirks, which are all kept:
 * "-LRB-" is on the list of dropped tokens, but brackets come out in lower case, so "-lrb-" stays a token. So do
   "-lsb-" and all signs that are not on the list.

@@ -12,7 +12,7 @@ from pali3kit.config.stages import VisionPretraining
 from pali3kit.data.source import Source
 from pali3kit.models.classifier import Classifier
 from pali3kit.models.two_towers import TwoTowers
-from pali3kit.nn.transformer import Encoder
+from pali3kit.nn.transformer import TransformerEncoder
 from pali3kit.plan.kinds.vision import Config
 from pali3kit.registry import TEXT_TOWER
 from pali3kit.training.calibration import random_ids, training_cost, vocabulary
@@ -46,7 +46,7 @@ def run(config: Config, context: StageContext) -> None:
         pictures = _pictures(config, vision, budget, context)
         module, make = _arm(config, context, pictures, vision, budget)
         for part in module.modules():
-            if isinstance(part, Encoder):
+            if isinstance(part, TransformerEncoder):
                 part.checkpointing = context.execution.recompute
         module.hold(budget.freeze)
         skipped = Skipped(context, context.execution.most_bad, pictures.source.damages)

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from pali3kit.errors import ConfigError, WeightsError, choose
 from pali3kit.images.spec import RESAMPLING, ImageSpec
-from pali3kit.nn.hf import load_whole, read_config
+from pali3kit.nn.hf import load_hf_model, read_hf_config
 from pali3kit.registry import VISION
 from pali3kit.vision.contract import Adapter
 
@@ -126,11 +126,11 @@ def image_spec(source: str, image_size: int, *, demanded: bool = False) -> Image
 
 
 def _load(source: str, trust_remote_code: bool) -> _VisionModel:
-    kind = read_config(source, trust_remote_code).model_type
+    kind = read_hf_config(source, trust_remote_code).model_type
     if kind not in CLASSES and not trust_remote_code:
         hint = NAFLEX if kind.startswith("siglip2") else choose(kind, CLASSES)
         raise ConfigError([f"hf/{source} is a '{kind}', not a vision model that is known here.{hint}"])
-    loaded, lacking = load_whole(source, CLASSES.get(kind, "AutoModel"), "pooler.", trust_remote_code)
+    loaded, lacking = load_hf_model(source, CLASSES.get(kind, "AutoModel"), "pooler.", trust_remote_code)
     model: _VisionModel = loaded.float()
     if lacking:
         model.pooler = None  # trained as a classifier of the class token: there never was one

@@ -20,7 +20,7 @@ from pali3kit.errors import ConfigError, RegistryError, WeightsError, choose, fi
 from pali3kit.images.spec import ImageSpec
 from pali3kit.nn.attention import attend, merge_heads, split_heads
 from pali3kit.nn.positions import Grid
-from pali3kit.nn.unread import reads_weights
+from pali3kit.nn.pretrained import loads_pretrained
 from pali3kit.registry import VISION
 from pali3kit.vision.adapters.timm import patch_of, to_tokens
 from pali3kit.vision.contract import Adapter
@@ -100,7 +100,7 @@ def create(name: str, pretrained: str | None, image_size: int | None = None) -> 
             f"open_clip has no weights '{pretrained}' of {name}, and {Path(pretrained).resolve()} is no file."
             f"{choose(pretrained, tags)}"
         )
-    if not reads_weights():
+    if not loads_pretrained():
         pretrained = None
     try:
         where = torch.get_default_device()  # open_clip moves it to the CPU otherwise, also what has no memory

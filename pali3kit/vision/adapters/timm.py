@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from pali3kit.errors import ConfigError, RegistryError, WeightsError, first_line, nearest
 from pali3kit.images.spec import ImageSpec
 from pali3kit.nn.positions import Grid
-from pali3kit.nn.unread import reads_weights
+from pali3kit.nn.pretrained import loads_pretrained
 from pali3kit.registry import VISION
 from pali3kit.vision.contract import Adapter, without_numbers
 
@@ -128,7 +128,7 @@ def _create(name: str, image_size: int, pretrained: bool) -> FeatureModel:
     architecture = name.partition(".")[0]
     if not timm.is_model(architecture):
         raise RegistryError(f"timm has no model '{architecture}'.{nearest(architecture, timm.list_models())}")
-    pretrained = pretrained and reads_weights()
+    pretrained = pretrained and loads_pretrained()
     for way in SIZED:
         sizes: dict[str, Any] = {key: image_size if key == "img_size" else True for key in way}
         try:

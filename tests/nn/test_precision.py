@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pali3kit.losses.precision import at_least_float32
+from pali3kit.nn.precision import at_least_float32
 
 
 @pytest.mark.parametrize(
