@@ -11,7 +11,7 @@ from pali3kit.data.record import Asked, Record, Thing, Word
 from pali3kit.data.task import Example
 from pali3kit.errors import DataError, RegistryError, choose
 from pali3kit.images.decode import read_size
-from pali3kit.masks.codec import write_box
+from pali3kit.masks.codec import RegionFormat
 from pali3kit.text import prompts
 from pali3kit.text.spans import corrupt_spans
 from pali3kit.text.splitcap import split_caption
@@ -185,7 +185,7 @@ def _detect(record: Record, rng: np.random.Generator, bins: int) -> Example | No
     label = _pick(sorted({thing.label for thing in whole}), rng)
     height, width = record.size or read_size(record.picture(), record.name, upright=not record.stored)
     boxes = sorted(thing.box for thing in whole if thing.label == label)
-    target = " ; ".join(f"{write_box(box, height, width, bins)} {label}" for box in boxes)
+    target = " ; ".join(f"{RegionFormat(bins).write_box(box, height, width)} {label}" for box in boxes)
     return Example(0, prompts.detect(label), target, (target,))
 
 
@@ -209,6 +209,6 @@ def _region(record: Record, things: Sequence[Thing], rng: np.random.Generator, b
     if not mask.any():
         raise DataError(f"{record.name}: the mask of a {thing.label} is empty")
     height, width = mask.shape
-    target = write_box(thing.box, height, width, bins)
+    target = RegionFormat(bins).write_box(thing.box, height, width)
     said = _pick(thing.expressions or (thing.label,), rng)
     return Example(0, prompts.detect(said), target, (target,), box=thing.box, mask=mask)

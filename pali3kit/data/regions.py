@@ -10,14 +10,16 @@ import torch
 from torch import Tensor
 
 from pali3kit.data.task import Example
-from pali3kit.masks.codec import write
-from pali3kit.masks.crops import crop
+from pali3kit.masks.codec import RegionFormat
+from pali3kit.masks.crops import crop_mask
 from pali3kit.masks.vqvae import MaskVQVAE
 
 
 def crops(examples: Sequence[Example]) -> Tensor:
     """What lies in the boxes of examples that all have one, with a mask: float32 `[B,1,64,64]` in [0, 1]."""
-    return torch.from_numpy(np.stack([crop(e.mask, e.box) for e in examples if e.mask is not None and e.box])[:, None])
+    return torch.from_numpy(
+        np.stack([crop_mask(e.mask, e.box) for e in examples if e.mask is not None and e.box])[:, None]
+    )
 
 
 def add_mask_tokens(examples: Sequence[Example], masks: MaskVQVAE) -> list[Example]:
@@ -28,6 +30,7 @@ def add_mask_tokens(examples: Sequence[Example], masks: MaskVQVAE) -> list[Examp
         return completed
     with torch.no_grad():
         codes = masks.encode(crops([examples[i] for i in regions]))
+    region_format = RegionFormat(codes=len(masks.codebook.codes))
     for i, row in zip(regions, codes.tolist(), strict=True):
-        completed[i] = replace(examples[i], target=write(examples[i].target, row))
+        completed[i] = replace(examples[i], target=region_format.write(examples[i].target, row))
     return completed

@@ -11,7 +11,7 @@ from pali3kit.data.regions import add_mask_tokens, crops
 from pali3kit.data.task import Example
 from pali3kit.errors import DataError
 from pali3kit.evals.scores import EvalResult
-from pali3kit.masks.codec import read
+from pali3kit.masks.codec import RegionFormat
 from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.metrics.inputs import require_pairs
 from pali3kit.metrics.segmentation import Segment, box_accuracy, cumulative_iou, mask_iou, mean_iou, paste_mask
@@ -74,9 +74,10 @@ def _decode_segments(
     predictions: Sequence[str], sizes: Sequence[tuple[int, ...]], masks: MaskVQVAE, bins: int
 ) -> list[Segment | None]:
     """The box in pixels and the mask logits of each valid prediction, None for the others."""
+    region_format = RegionFormat(bins, len(masks.codebook.codes))
     segments: list[Segment | None] = []
     for text, (height, width) in zip(predictions, sizes, strict=True):
-        region, codes = read(text, bins, len(masks.codebook.codes))
+        region, codes = region_format.read(text)
         if region is None or codes is None:
             segments.append(None)
             continue

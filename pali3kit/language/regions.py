@@ -9,35 +9,33 @@ import torch
 from torch import Tensor
 
 from pali3kit.errors import DataError
-from pali3kit.masks.codec import CODES_PER_MASK, SIGNS, Signs
+from pali3kit.masks.codec import CODES_PER_MASK, PALI, RegionFormat
 from pali3kit.text.tokenizer import Tokenizer
 
 COORDINATES = 4
 
 
 class RegionGrammar:
-    """The constraint of `generate` under which `masks.codec.read` can read every whole answer (paper.md §4.1).
+    """The constraint of `generate` under which `regions.read` can read every whole answer (paper.md §4.1).
 
     An answer is y0 x0 y1 x1 as whole numbers below `bins` with y0 < y1 and x0 < x1, each in the tokens that the
     tokenizer writes it in, then 16 mask tokens, then the end. Nothing else is decided: among these the model chooses.
-    With PaliGemma's `BINS` and `SIGNS` answers are in its convention, for `masks.paligemma.read`.
 
     Args:
         tokenizer: any with mask tokens.
-        bins: numbers that a coordinate can be; at least 2.
-        signs: how numbers and mask tokens are written.
+        regions: how regions are written, `masks.codec.PALIGEMMA` for instance.
 
     Raises:
-        DataError: a mask token in these signs is no token of the tokenizer's.
+        DataError: a mask token in this format is no token of the tokenizer's.
     """
 
-    def __init__(self, tokenizer: Tokenizer, bins: int = 1000, signs: Signs = SIGNS) -> None:
-        self.bins, self.vocabulary, self.eos = bins, len(tokenizer), tokenizer.eos_id
-        self.codes = [_single(tokenizer, signs.code.format(code)) for code in range(tokenizer.codes)]
-        numbers = [signs.number.format(n) for n in range(bins)]
+    def __init__(self, tokenizer: Tokenizer, regions: RegionFormat = PALI) -> None:
+        self.bins, self.vocabulary, self.eos = regions.bins, len(tokenizer), tokenizer.eos_id
+        self.codes = [_single(tokenizer, regions.code.format(code)) for code in range(tokenizer.codes)]
+        numbers = [regions.number.format(n) for n in range(regions.bins)]
         before = len(tokenizer.encode(numbers[0]))
         self._first = Number.tree(tokenizer.encode(number) for number in numbers)
-        self._later = Number.tree(tokenizer.encode(numbers[0] + signs.between + n)[before:] for n in numbers)
+        self._later = Number.tree(tokenizer.encode(numbers[0] + regions.separator + n)[before:] for n in numbers)
 
     def __call__(self, ids: Tensor) -> Tensor:
         """Ids so far `[R,t]` to the mask `[R,V]` of those that may follow."""

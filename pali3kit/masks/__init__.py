@@ -1,1 +1,1 @@
-"""Masks: cut out of pictures, as 16 discrete tokens, and as text."""
+"""Masks: read from COCO annotations, cropped, encoded as 16 discrete tokens, and written as text."""

@@ -1,4 +1,4 @@
-"""From a mask in its picture to the 64x64 crop that is tokenised (paper.md §4.3)."""
+"""From the mask of an image to the 64x64 crop that is tokenized (paper.md §4.3)."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ SIDE = 64
 Box = tuple[int, int, int, int]
 
 
-def crop(mask: np.ndarray, box: Box) -> np.ndarray:
-    """What lies in `box` (y0, x0, y1, x1, pixels, half open) of a bool mask `[H,W]`: float32 `[64,64]` in [0, 1].
+def crop_mask(mask: np.ndarray, box: Box) -> np.ndarray:
+    """The part of a bool mask `[H,W]` in `box` (y0, x0, y1, x1, pixels, half open): float32 `[64,64]` in [0, 1].
 
-    Bilinear with antialiasing, which is what Pillow does when it shrinks.
+    Resized bilinearly, with antialiasing where it shrinks, as Pillow does.
 
     Raises:
-        DataError: the box is empty or leaves the picture.
+        DataError: the box is empty or not within the image.
     """
     y0, x0, y1, x1 = box
     height, width = mask.shape

@@ -1,7 +1,7 @@
-"""Masks as COCO's files write them: run lengths and polygons.
+"""Masks from the run lengths and polygons of COCO annotations.
 
-The same pixels as pycocotools gives, but for annotations that are damaged: these are errors here, and undefined
-behaviour there (2.0.11: run lengths that stop early give what lay in memory, a far polygon ends the process).
+Pixels are those of pycocotools. Damaged annotations are errors here and undefined behaviour there (2.0.11: run lengths
+that stop early return uninitialised memory, a polygon far outside the image ends the process).
 """
 
 from __future__ import annotations
@@ -13,17 +13,17 @@ import numpy as np
 
 from pali3kit.errors import DataError
 
-FINE = 5  # edges are followed on a grid so many times finer than pixels
-MOST_PIXELS = 100_000_000  # no picture that is read has more; what a file says of its size must not cost gigabytes
-MOST_CROSSINGS = 1 << 22  # of edges and columns of pixels: what fills a picture with edges is no shape
-LONGEST = 60  # bits of a run's length
+FINE = 5  # edges are rasterised on a grid this many times finer than pixels
+MOST_PIXELS = 100_000_000  # more than any image that is decoded; a claimed size must not allocate gigabytes
+MOST_CROSSINGS = 1 << 22  # of edges with pixel columns: bounds the work of degenerate polygons
+LONGEST = 60  # bits of a run length
 
 
 def runs_mask(counts: Sequence[int], height: int, width: int) -> np.ndarray:
-    """A bool mask `[H,W]` of the lengths of its runs outside, inside, outside, ..., column by column.
+    """A bool mask `[H,W]` from run lengths, alternately outside and inside, column by column.
 
     Raises:
-        DataError: a length is negative, they do not fill the picture, or it is no picture's size.
+        DataError: a length is negative, the runs do not fill the image, or its size is not valid.
     """
     _check_size(height, width)
     if min(counts, default=0) < 0:
@@ -36,13 +36,13 @@ def runs_mask(counts: Sequence[int], height: int, width: int) -> np.ndarray:
 
 
 def read_runs(text: str) -> list[int]:
-    """The lengths of runs that COCO's compressed notation holds.
+    """Decode COCO's compressed run lengths.
 
-    Five bits a character, the least first, the sixth bit on all but a number's last character, whose fifth bit is the
-    sign; from the fourth on, numbers are differences to the last but one.
+    A character holds five bits, the least significant first; its sixth bit is set on all but the last character of a
+    number, whose fifth bit is the sign. From the fourth on, numbers are differences to the last but one.
 
     Raises:
-        DataError: the text is no such notation.
+        DataError: the text is not valid.
     """
     counts: list[int] = []
     value = shift = 0
@@ -66,13 +66,13 @@ def read_runs(text: str) -> list[int]:
 
 
 def polygons_mask(polygons: Sequence[Sequence[float]], height: int, width: int) -> np.ndarray:
-    """A bool mask `[H,W]` of what lies in any of the polygons, each x0, y0, x1, y1, ... in pixels.
+    """A bool mask `[H,W]` of the union of polygons, each x0, y0, x1, y1, ... in pixels.
 
-    A polygon of one or two points has no area and adds nothing, if there is one with three.
+    Polygons of one or two points have no area and are ignored beside one with three.
 
     Raises:
-        DataError: no polygon has three points, one has a number too many or lies far outside the picture, their edges
-            cross it too often, or the picture's size is none.
+        DataError: no polygon has three points, one has an odd number of coordinates or is far outside the image, there
+            are too many edges, or the size is not valid.
     """
     _check_size(height, width)
     for polygon in polygons:
@@ -98,7 +98,7 @@ def _check_size(height: int, width: int) -> None:
 
 
 def _points(numbers: np.ndarray, height: int, width: int) -> np.ndarray:
-    """Corners on the fine grid, int64 `[points,2]`."""
+    """Polygon points on the fine grid, int64 `[points,2]`."""
     points = numbers.reshape(-1, 2)
     far = ~(np.abs(points / (width, height) - 0.5) <= 1.5)  # NaN too
     if far.any():
@@ -108,10 +108,10 @@ def _points(numbers: np.ndarray, height: int, width: int) -> np.ndarray:
 
 
 def _crossings(ends: np.ndarray, height: int, width: int) -> tuple[np.ndarray, np.ndarray]:
-    """Which edges, of `[2,edges,2]`, cross the middles of columns, and where: pixels from the first down the columns.
+    """Where edges `[2,edges,2]` cross the centres of pixel columns: edge numbers, and pixels counted down the columns.
 
-    An edge goes from point to point of the fine grid, one for each step along its longer side. The other coordinate is
-    reckoned from the end with the smaller one: an edge has one shape in both directions.
+    An edge is rasterised to one point of the fine grid per step along its longer side, always from its end with the
+    smaller coordinate, so that its shape does not depend on its direction.
     """
     across, down = np.abs(ends[1] - ends[0]).T
     flat = across >= down
@@ -127,7 +127,7 @@ def _crossings(ends: np.ndarray, height: int, width: int) -> tuple[np.ndarray, n
     column = np.arange(total) + (left - np.cumsum(crossed) + crossed)[edge]
     slope = np.where(flat, y_end - y, x_end - x) / np.maximum(np.maximum(across, down), 1)
     grid, flat = FINE * column + FINE // 2, flat[edge]
-    low = np.empty(total, np.int64)  # the upper one of both points
+    low = np.empty(total, np.int64)  # the upper of the two points
     low[flat] = _low_of_flat(grid[flat], *(of[edge[flat]] for of in (x, y, slope)))
     low[~flat] = _low_of_steep(grid[~flat], *(of[edge[~flat]] for of in (x, y, slope)))
     row = np.ceil(np.clip((low + 0.5) / FINE - 0.5, 0, height)).astype(np.int64)
@@ -135,14 +135,14 @@ def _crossings(ends: np.ndarray, height: int, width: int) -> tuple[np.ndarray, n
 
 
 def _low_of_flat(grid: np.ndarray, x: np.ndarray, y: np.ndarray, slope: np.ndarray) -> np.ndarray:
-    """The smaller y of an edge's points at `grid` and behind it."""
+    """The smaller y of an edge's points at `grid` and the next one."""
     step = grid - x + (slope < 0)
     low: np.ndarray = np.trunc(y + slope * step + 0.5).astype(np.int64)
     return low
 
 
 def _low_of_steep(grid: np.ndarray, x: np.ndarray, y: np.ndarray, slope: np.ndarray) -> np.ndarray:
-    """The y of the last point before an edge has passed from `grid` to behind it, or back."""
+    """The y of an edge's last point before it passes from `grid` to the next, or back."""
     step = np.ceil((grid + 0.5 - x) / slope) - 1  # may be off by one, as the grid's points are rounded
     for _ in range(2):
         step += (x + slope * step + 0.5 < grid + 1) == (slope > 0)
@@ -151,13 +151,13 @@ def _low_of_steep(grid: np.ndarray, x: np.ndarray, y: np.ndarray, slope: np.ndar
 
 
 def _filled(polygon: np.ndarray, pixels: np.ndarray, count: int) -> np.ndarray:
-    """Even-odd in each polygon, and the union of them: bool, one for each of `count` pixels.
+    """Fill each polygon by the even-odd rule, and take their union: bool, one for each of `count` pixels.
 
-    Every crossing turns inside and outside about, from its pixel on, also at a column's foot into the next one, as run
-    lengths have it.
+    From its pixel on, every crossing swaps inside and outside, also from the foot of a column into the next one, as in
+    run lengths.
     """
-    # A polygon is closed: it crosses each column an even number of times, going in and out by turns. Crossings of one
-    # edge are in order as they come, of which a stable sort makes use: it takes a third of the time.
+    # A closed polygon crosses each column an even number of times, alternately in and out. Crossings of one edge are
+    # already in order, so a stable sort takes a third of the time.
     places = np.sort(polygon << 32 | pixels, kind="stable") & 0xFFFFFFFF
     marked = np.sort(places << 1 | np.arange(len(places)) & 1, kind="stable")  # odd: out
     inside = np.concatenate([[False], (1 - (marked & 1) * 2).cumsum() > 0])

@@ -1,7 +1,7 @@
-"""The mask tokenizer: a VQ-VAE that writes a 64x64 mask as 16 of 128 codes.
+"""The mask tokenizer: a VQ-VAE that encodes a 64x64 mask as 16 of 128 codes.
 
-Architecture and loss of "All in Tokens" (Ning et al. 2023), which PaLI-3 uses (paper.md §4.3). The layers are numbered
-as in its public weights. Shape letters: B batch, C width of a code, K number of codes.
+Architecture and loss are those of "All in Tokens" (Ning et al. 2023), as in PaLI-3 (paper.md §4.3). Layers are in the
+order of its public weights. Shape letters: B batch, C width of a code, K number of codes.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ _HALVINGS = 4
 
 @dataclass(frozen=True, slots=True)
 class MaskOutput:
-    """`reconstruction [B,1,64,64]`: about -1 outside and 1 inside, so that a pixel is inside above 0; `codes [B,16]`.
+    """`reconstruction [B,1,64,64]`, about -1 outside and 1 inside, so that pixels above 0 are inside; `codes [B,16]`.
 
-    `loss` is the sum of the mean squared `reconstruction_loss` and the weighted `commitment_loss`, scalars.
+    `loss` is the sum of two scalars: the mean squared `reconstruction_loss`, and the weighted `commitment_loss`.
     """
 
     reconstruction: Tensor
@@ -44,18 +44,18 @@ class MaskOutput:
 
 
 class MaskVQVAE(nn.Module):
-    """Encoder to 4x4 vectors, nearest code of each, decoder.
+    """An encoder to 4x4 vectors, the nearest code of each, and a decoder.
 
-    `load_report` says where weights came from, if they did.
+    `load_report` describes the pretrained weights, if some were loaded.
 
     Args:
         codes: K.
         code_width: C.
-        width: channels after the first convolution; each of the three that follow doubles them.
-        blocks: residual blocks on either side.
-        spread: standard deviation of the codes at the start. The paper's 1 puts them far from each other against the
-            encoder's first outputs, and a short training then uses two or three; 0.1 uses more.
-        commitment: weight of the loss that keeps the encoder near its codes.
+        width: channels after the first convolution; each of the next three doubles them.
+        blocks: residual blocks in the encoder, and as many in the decoder.
+        spread: standard deviation of the initial codes. With the paper's 1 they are far apart compared to the encoder's
+            first outputs, and a short training then uses only two or three of them; with 0.1 it uses more.
+        commitment: weight of the commitment loss, which keeps the encoder's outputs near the codes.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class MaskVQVAE(nn.Module):
         self.encoder = nn.Sequential(
             *_halve([1, *widths]), *_residuals(widths[-1], blocks), nn.Conv2d(widths[-1], code_width, 1)
         )
-        self.codebook = Codebook(codes, code_width, spread)
+        self.codebook = _Codebook(codes, code_width, spread)
         self.decoder = nn.Sequential(
             nn.Conv2d(code_width, widths[-1], 1),
             nn.ReLU(),
@@ -84,7 +84,7 @@ class MaskVQVAE(nn.Module):
         )
 
     def forward(self, masks: Tensor) -> MaskOutput:
-        """Reconstruct `masks [B,1,64,64]` in [0, 1]; in training mode the codebook follows the encoder."""
+        """Reconstruct `masks [B,1,64,64]` in [0, 1]; in training mode also update the codebook."""
         target = _signed(masks)
         features = self.encoder(target)
         vectors = features.movedim(1, -1)
@@ -92,10 +92,10 @@ class MaskVQVAE(nn.Module):
         quantised = self.codebook(codes)
         commitment = self.commitment * mse_loss(vectors, quantised)
         if self.training:
-            self.codebook.follow(vectors.detach(), codes)
-        # Straight through: the decoder sees the codes, the encoder gets the decoder's gradient.
-        passed = vectors + (quantised - vectors).detach()
-        reconstruction = self.decoder(passed.movedim(-1, 1))
+            self.codebook.update(vectors.detach(), codes)
+        # straight-through estimator: the decoder's input is the codes, and its gradient goes to the encoder
+        straight_through = vectors + (quantised - vectors).detach()
+        reconstruction = self.decoder(straight_through.movedim(-1, 1))
         return MaskOutput(reconstruction, codes.flatten(1), mse_loss(reconstruction, target), commitment)
 
     @torch.no_grad()
@@ -112,14 +112,14 @@ class MaskVQVAE(nn.Module):
         return output
 
 
-class Codebook(nn.Module):
-    """K vectors of width C, each the moving average of what was assigned to it (van den Oord et al. 2017, A.1).
+class _Codebook(nn.Module):
+    """K vectors of width C, each the moving average of the vectors assigned to it (van den Oord et al. 2017, A.1).
 
-    `sizes` and `sums` are the averaged number and sum of the assigned vectors; `codes = sums / sizes`, with the sizes
-    Laplace-smoothed. Sizes start at 1, so the three agree from the start and a code that is not used stays where
-    it is; where they start at 0, as in some public code, one step throws every unused code 10^5 away.
+    `sizes` and `sums` are moving averages of the number and the sum of the assigned vectors; `codes = sums / sizes`,
+    with Laplace-smoothed sizes. Sizes start at 1, so that a code without assigned vectors keeps its place; starting at 0,
+    as in some public code, one step moves every unused code 10^5 away.
 
-    Vectors come in any format and are compared and averaged in fp32, whatever autocast says: bf16 cannot count to 257.
+    Vectors of any dtype are compared and averaged in fp32, without autocast: bf16 cannot count to 257.
     """
 
     codes: Tensor
@@ -138,14 +138,14 @@ class Codebook(nn.Module):
         return embedding(codes, self.codes)
 
     def nearest(self, vectors: Tensor) -> Tensor:
-        """The closest code (L2) to each of `[...,C]`: int64 `[...]`."""
+        """The nearest code (L2) to each of `[...,C]`: int64 `[...]`."""
         with without_autocast(vectors):
-            # |v - c|^2 without |v|^2, which is the same for all codes.
+            # |v - c|^2 without |v|^2, which is the same for all codes
             return (self.codes.square().sum(1) - 2 * vectors.to(self.codes.dtype) @ self.codes.T).argmin(-1)
 
     @torch.no_grad()
-    def follow(self, vectors: Tensor, assigned: Tensor) -> None:
-        """Move the averages one step towards `vectors [...,C]`, assigned to the codes `[...]`."""
+    def update(self, vectors: Tensor, assigned: Tensor) -> None:
+        """Move the averages one step towards `vectors [...,C]`, which are assigned to the codes `[...]`."""
         chosen = one_hot(assigned.flatten(), len(self.codes)).to(self.sizes.dtype)
         with without_autocast(vectors):
             added = chosen.T @ vectors.flatten(0, -2).to(self.sums.dtype)
@@ -157,7 +157,7 @@ class Codebook(nn.Module):
 
 
 class _Residual(nn.Module):
-    """Two 3x3 convolutions and a 1x1 one beside a skip."""
+    """Two 3x3 convolutions and a 1x1 one, with a skip connection."""
 
     def __init__(self, width: int) -> None:
         super().__init__()

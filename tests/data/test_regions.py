@@ -7,8 +7,8 @@ import torch
 
 from pali3kit.data.regions import add_mask_tokens, crops
 from pali3kit.data.task import Example
-from pali3kit.masks.codec import read
-from pali3kit.masks.crops import crop
+from pali3kit.masks.codec import RegionFormat
+from pali3kit.masks.crops import crop_mask
 from pali3kit.masks.vqvae import MaskVQVAE
 
 
@@ -19,8 +19,8 @@ def test_only_regions_get_mask_tokens() -> None:
     region = Example(1, "", "4 4 20 20", box=(4, 4, 20, 20), mask=mask)
     plain, completed = add_mask_tokens([Example(0, "", "yes"), region], masks)
     assert plain.target == "yes"
-    _, codes = read(completed.target, bins=33, codes=8)
-    assert codes == masks.encode(torch.from_numpy(crop(mask, (4, 4, 20, 20)).copy())[None, None])[0].tolist()
+    _, codes = RegionFormat(33, 8).read(completed.target)
+    assert codes == masks.encode(torch.from_numpy(crop_mask(mask, (4, 4, 20, 20)).copy())[None, None])[0].tolist()
     assert add_mask_tokens([plain], masks) == [plain]
 
 

@@ -10,7 +10,7 @@ import torch
 
 from pali3kit.data.task import Example
 from pali3kit.evals.regions import _by_size, _codec_limits, _decode_segments, _runs, score_regions
-from pali3kit.masks.codec import write, write_box
+from pali3kit.masks.codec import RegionFormat
 from pali3kit.masks.vqvae import MaskVQVAE
 
 
@@ -23,13 +23,14 @@ class Full(MaskVQVAE):
 
 MASKS = Full(codes=8, code_width=4, width=1)
 BOX = (16, 0, 48, 32)
-TEXT = write(write_box(BOX, 64, 64, 65), [0] * 16)
+REGIONS = RegionFormat(65)
+TEXT = REGIONS.write(REGIONS.write_box(BOX, 64, 64), [0] * 16)
 
 
 def example() -> Example:
     mask = np.zeros((64, 64), bool)
     mask[16:48, :16] = True
-    return Example(0, "", write_box(BOX, 64, 64, 65), box=BOX, mask=mask)
+    return Example(0, "", REGIONS.write_box(BOX, 64, 64), box=BOX, mask=mask)
 
 
 def test_a_right_box_with_a_full_mask() -> None:
@@ -84,5 +85,5 @@ def test_a_mask_tokenizer_that_loses_nothing_leaves_the_rounding_of_the_box() ->
     perfect = Perfect(codes=8, code_width=4, width=1)
     assert _codec_limits([example()], perfect, bins=65) == pytest.approx({"oracle": 1.0, "reconstruction": 1.0})
     for bins, expected in ((5, 1.0), (3, 0.5)):  # its sides lie on quarters
-        found = _codec_limits([replace(example(), target=write_box(BOX, 64, 64, bins))], perfect, bins)
+        found = _codec_limits([replace(example(), target=RegionFormat(bins).write_box(BOX, 64, 64))], perfect, bins)
         assert found == pytest.approx({"oracle": expected, "reconstruction": 1.0})

@@ -12,10 +12,11 @@ from pali3kit.errors import DataError
 from pali3kit.language.generate import generate
 from pali3kit.language.regions import RegionGrammar
 from pali3kit.language.ul2 import UL2
-from pali3kit.masks import codec, paligemma
+from pali3kit.masks.codec import CODES_PER_MASK, PALIGEMMA, RegionFormat
 from pali3kit.text.tokenizer import Tokenizer, train_tokenizer
 
 BINS = 300
+REGIONS = RegionFormat(BINS, 8)
 
 
 @pytest.fixture(scope="module", params=["own", "t5", "mt5", "gemma"])
@@ -31,15 +32,15 @@ def tokenizer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture(scope="module")
 def grammar(tokenizer: Tokenizer) -> RegionGrammar:
-    return RegionGrammar(tokenizer, BINS)
+    return RegionGrammar(tokenizer, REGIONS)
 
 
 def region(generator: torch.Generator) -> str:
     y0, x0 = torch.randint(0, BINS - 1, (2,), generator=generator).tolist()
     y1 = int(torch.randint(y0 + 1, BINS, (), generator=generator))
     x1 = int(torch.randint(x0 + 1, BINS, (), generator=generator))
-    codes = torch.randint(0, 8, (codec.CODES_PER_MASK,), generator=generator).tolist()
-    return codec.write(f"{y0} {x0} {y1} {x1}", codes)
+    codes = torch.randint(0, 8, (CODES_PER_MASK,), generator=generator).tolist()
+    return REGIONS.write(f"{y0} {x0} {y1} {x1}", codes)
 
 
 def test_every_region_may_be_written(tokenizer: Tokenizer, grammar: RegionGrammar) -> None:
@@ -57,7 +58,7 @@ def test_whatever_is_drawn_under_it_can_be_read(tokenizer: Tokenizer, grammar: R
         ids = torch.cat([ids, torch.multinomial(grammar(ids).float(), 1, generator=generator)], 1)
     for row in ids.tolist():
         assert tokenizer.eos_id in row
-        answers.append(codec.read(tokenizer.decode(row), BINS, 8))
+        answers.append(REGIONS.read(tokenizer.decode(row)))
     assert all(box is not None and codes is not None for box, codes in answers)
     assert len({box for box, _ in answers}) > 50
 
@@ -85,9 +86,9 @@ def test_a_model_with_random_weights_writes_regions(tokenizer: Tokenizer, gramma
     with torch.no_grad():
         memory = model.encode(model.embed(ids), mask)
     free = generate(model, memory, mask, 60, beams)
-    assert all(codec.read(tokenizer.decode(row), BINS, 8) == (None, None) for row in free.tolist())
+    assert all(REGIONS.read(tokenizer.decode(row)) == (None, None) for row in free.tolist())
     answers = generate(model, memory, mask, 60, beams, constraint=grammar)
-    assert all(codec.read(tokenizer.decode(row), BINS, 8)[1] is not None for row in answers.tolist())
+    assert all(REGIONS.read(tokenizer.decode(row))[1] is not None for row in answers.tolist())
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +98,7 @@ def palis(published: Callable[[str], Path]) -> Tokenizer:
 
 @pytest.fixture(scope="module")
 def locs(palis: Tokenizer) -> RegionGrammar:
-    return RegionGrammar(palis, paligemma.BINS, paligemma.SIGNS)
+    return RegionGrammar(palis, PALIGEMMA)
 
 
 def test_paligemmas_regions_are_20_tokens_under_the_same_grammar(palis: Tokenizer, locs: RegionGrammar) -> None:
@@ -106,11 +107,11 @@ def test_paligemmas_regions_are_20_tokens_under_the_same_grammar(palis: Tokenize
         return all(bool(locs(torch.tensor([ids[:n]]))[0, ids[n]]) for n in range(len(ids)))
 
     codes = range(112, 128)
-    assert len(palis.encode(paligemma.write("<loc0000><loc0007><loc0001><loc1023>", codes))) == 20
-    assert may(paligemma.write("<loc0000><loc0007><loc0001><loc1023>", codes))
-    assert not may(paligemma.write("<loc0005><loc0007><loc0005><loc1023>", codes))
-    assert not may(paligemma.write("<loc1023><loc0007><loc0005><loc0009>", codes))
-    assert not may(paligemma.write("<loc0000><loc0007><loc0001><loc1023>", codes[1:]))
+    assert len(palis.encode(PALIGEMMA.write("<loc0000><loc0007><loc0001><loc1023>", codes))) == 20
+    assert may(PALIGEMMA.write("<loc0000><loc0007><loc0001><loc1023>", codes))
+    assert not may(PALIGEMMA.write("<loc0005><loc0007><loc0005><loc1023>", codes))
+    assert not may(PALIGEMMA.write("<loc1023><loc0007><loc0005><loc0009>", codes))
+    assert not may(PALIGEMMA.write("<loc0000><loc0007><loc0001><loc1023>", codes[1:]))
     assert not may("0 7 1 1023")
 
 
@@ -119,11 +120,11 @@ def test_whatever_is_drawn_of_paligemmas_can_be_read(palis: Tokenizer, locs: Reg
     ids = torch.zeros(50, 0, dtype=torch.int64)
     for _ in range(21):
         ids = torch.cat([ids, torch.multinomial(locs(ids).float(), 1, generator=generator)], 1)
-    answers = [paligemma.read(palis.decode(row)) for row in ids.tolist()]
+    answers = [PALIGEMMA.read(palis.decode(row)) for row in ids.tolist()]
     assert all(box is not None and codes is not None for box, codes in answers)
     assert (ids[:, -1] == palis.eos_id).all() and len({box for box, _ in answers}) > 45
 
 
 def test_a_vocabulary_without_paligemmas_tokens_is_refused(tokenizer: Tokenizer) -> None:
     with pytest.raises(DataError, match=r"\.model: <seg000> is no token of this vocabulary"):
-        RegionGrammar(tokenizer, paligemma.BINS, paligemma.SIGNS)
+        RegionGrammar(tokenizer, PALIGEMMA)

@@ -5,10 +5,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pali3kit.errors import DataError
-from pali3kit.masks.codec import read, write, write_box, write_codes
+from pali3kit.masks.codec import PALI, RegionFormat
 
 CODES = list(range(81, 97))
-TOKENS = write_codes(CODES)
+
+
+def tokens_of(codes):
+    return " ".join(map("<mask_token {}>".format, codes))
+
+
+TOKENS = tokens_of(CODES)
 
 
 @st.composite
@@ -21,16 +27,17 @@ def boxes(draw):
 
 
 def test_the_papers_format():
-    assert write_box((348, 543, 684, 664), 999, 999, 1000) == "348 543 684 664"
-    assert write_box((0, 0, 64, 32), 64, 64, 32) == "0 0 31 16"
-    assert write("348 543 684 664", [81, 10]) == "348 543 684 664 <mask_token 81> <mask_token 10>"
+    assert PALI.write_box((348, 543, 684, 664), 999, 999) == "348 543 684 664"
+    assert RegionFormat(32).write_box((0, 0, 64, 32), 64, 64) == "0 0 31 16"
+    assert PALI.write("348 543 684 664", [81, 10]) == "348 543 684 664 <mask_token 81> <mask_token 10>"
 
 
 @settings(deadline=None)
 @given(boxes(), st.sampled_from([2, 16, 32, 100, 1000]), st.lists(st.integers(0, 127), min_size=16, max_size=16))
 def test_round_trip_within_half_a_bin(case, bins, codes):
     height, width, box = case
-    read_box, read_codes = read(write(write_box(box, height, width, bins), codes), bins)
+    regions = RegionFormat(bins)
+    read_box, read_codes = regions.read(regions.write(regions.write_box(box, height, width), codes))
     assert read_codes == codes
     for side, i in ((height, 0), (width, 1)):
         low, high = box[i] / side, box[i + 2] / side
@@ -46,14 +53,14 @@ def test_round_trip_within_half_a_bin(case, bins, codes):
     "text", ["10 20 30 40 ", "\t10 20\n30 40", "10 20 30 40 and words", "10 20 30 40 cat ; 1 2 3 4"]
 )
 def test_boxes_that_are_read_without_a_mask(text):
-    box, codes = read(text)
+    box, codes = PALI.read(text)
     assert box == pytest.approx((10 / 999, 20 / 999, 30 / 999, 40 / 999))
     assert codes is None
 
 
 @pytest.mark.parametrize("text", [f"10 20 30 40 {TOKENS}", f" 10  20 30 40{TOKENS.replace('> <', '><')} fox"])
 def test_regions_that_are_read(text):
-    box, codes = read(text)
+    box, codes = PALI.read(text)
     assert box is not None
     assert codes == CODES
 
@@ -79,17 +86,17 @@ def test_regions_that_are_read(text):
     ],
 )
 def test_boxes_that_are_invalid(text):
-    assert read(f"{text} {TOKENS}") == (None, None)
-    assert read(text) == (None, None)
+    assert PALI.read(f"{text} {TOKENS}") == (None, None)
+    assert PALI.read(text) == (None, None)
 
 
 @pytest.mark.parametrize(
     "tokens",
     [
         "",
-        write_codes(CODES[:15]),
-        write_codes([*CODES, 3]),
-        write_codes([*CODES[:15], 128]),
+        tokens_of(CODES[:15]),
+        tokens_of([*CODES, 3]),
+        tokens_of([*CODES[:15], 128]),
         f"fox {TOKENS}",
         f"<mask_token> {TOKENS}",
         f"<mask_token {'9' * 5000}> {TOKENS}",
@@ -97,7 +104,7 @@ def test_boxes_that_are_invalid(text):
     ids=["none", "15", "17", "out of range", "word first", "no number", "huge"],
 )
 def test_masks_that_are_invalid(tokens):
-    box, codes = read(f"10 20 30 40 {tokens}")
+    box, codes = PALI.read(f"10 20 30 40 {tokens}")
     assert box is not None
     assert codes is None
 
@@ -105,7 +112,7 @@ def test_masks_that_are_invalid(tokens):
 @settings(deadline=None)
 @given(st.text(alphabet="0123456789 <>mask_token"))
 def test_any_text_is_read(text):
-    box, codes = read(text, bins=32, codes=8)
+    box, codes = RegionFormat(32, 8).read(text)
     assert box is None or (0 <= box[0] < box[2] <= 1 and 0 <= box[1] < box[3] <= 1)
     assert codes is None or (box is not None and len(codes) == 16 and max(codes) < 8)
 
@@ -113,9 +120,9 @@ def test_any_text_is_read(text):
 @pytest.mark.parametrize("box", [(5, 5, 5, 9), (9, 5, 5, 9), (-1, 0, 5, 5), (0, 0, 5, 21), (0, 0, 11, 5)])
 def test_boxes_that_cannot_be_written(box):
     with pytest.raises(DataError, match="empty or outside a picture of 10x20"):
-        write_box(box, 10, 20, 32)
+        RegionFormat(32).write_box(box, 10, 20)
 
 
 def test_bins_that_cannot_be():
     with pytest.raises(DataError, match="at least 2 bins"):
-        write_box((0, 0, 1, 1), 10, 20, 1)
+        RegionFormat(1).write_box((0, 0, 1, 1), 10, 20)

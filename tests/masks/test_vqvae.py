@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from pali3kit.errors import DataError
-from pali3kit.masks.vqvae import Codebook, MaskVQVAE
+from pali3kit.masks.vqvae import MaskVQVAE, _Codebook
 
 
 @pytest.fixture
@@ -109,16 +109,16 @@ def test_the_codebook_moves_in_training_mode_only(model):
 
 
 def test_nearest_by_hand():
-    book = Codebook(3, 2)
+    book = _Codebook(3, 2)
     book.codes.copy_(torch.tensor([[0.0, 0.0], [3.0, 0.0], [0.0, 10.0]]))
     assert book.nearest(torch.tensor([[[1.0, 0.0], [2.0, 0.0]], [[0.0, 4.9], [1.0, 9.0]]])).tolist() == [[0, 1], [0, 2]]
 
 
 def test_moving_average_by_hand():
-    book = Codebook(2, 1, decay=0.9, epsilon=0.5)
+    book = _Codebook(2, 1, decay=0.9, epsilon=0.5)
     book.codes.copy_(torch.tensor([[2.0], [-4.0]]))
     book.sums.copy_(book.codes)
-    book.follow(torch.tensor([[1.0], [3.0], [5.0]]), torch.tensor([0, 0, 0]))
+    book.update(torch.tensor([[1.0], [3.0], [5.0]]), torch.tensor([0, 0, 0]))
     # sizes .9 + .1*3 and .9; sums .9*2 + .1*9 and .9*-4; both smoothed: (size + .5) / (2.1 + 2*.5) * 2.1
     torch.testing.assert_close(book.sizes, torch.tensor([1.2, 0.9]))
     torch.testing.assert_close(book.sums, torch.tensor([[2.7], [-3.6]]))
@@ -128,11 +128,11 @@ def test_moving_average_by_hand():
 
 def test_under_autocast_the_codebook_counts_and_compares_in_fp32(model):
     """Bf16 has no 257, and its rounding of these vectors is coarser than what tells the two codes apart."""
-    book = Codebook(2, 1, decay=0.5)
+    book = _Codebook(2, 1, decay=0.5)
     book.codes.copy_(torch.tensor([[1.0], [1.002]]))
     with torch.autocast("cpu", torch.bfloat16):
         assert book.nearest(torch.tensor([[1.0], [1.002]])).tolist() == [0, 1]
-        book.follow(torch.full((511, 1), 2.0, dtype=torch.bfloat16), torch.zeros(511, dtype=torch.int64))
+        book.update(torch.full((511, 1), 2.0, dtype=torch.bfloat16), torch.zeros(511, dtype=torch.int64))
         output = model(masks(3))
     assert book.sizes.tolist() == [256.0, 0.5]
     output.loss.backward()
@@ -148,10 +148,10 @@ def test_codes_start_normal_with_the_given_spread(spread):
 
 
 def test_an_unused_code_stays():
-    book = Codebook(4, 3)
+    book = _Codebook(4, 3)
     start = book.codes.clone()
     for _ in range(50):
-        book.follow(torch.full((8, 3), 0.5), torch.zeros(8, dtype=torch.int64))
+        book.update(torch.full((8, 3), 0.5), torch.zeros(8, dtype=torch.int64))
     torch.testing.assert_close(book.codes[1:], start[1:], rtol=1e-3, atol=1e-3)
     kept = 0.99**50
     mean = (kept * start[0] + (1 - kept) * 8 * 0.5) / (kept + (1 - kept) * 8)

@@ -111,7 +111,7 @@ def test_the_report_says_what_became_of_everything(arrays: Arrays, file: Path) -
 def test_codes_without_averages_stay_where_they_are_when_nobody_uses_them(file: Path) -> None:
     loaded = MASKS.build("vqvae", weights=str(file))
     before = loaded.codebook.codes.clone()
-    loaded.codebook.follow(before[3:4] + 5.0, torch.tensor([3]))
+    loaded.codebook.update(before[3:4] + 5.0, torch.tensor([3]))
     moved = (loaded.codebook.codes - before).abs().amax(1)
     assert moved[3] > 0.04 and moved[torch.arange(128) != 3].max() < 1e-2
 
@@ -120,7 +120,7 @@ def test_codes_without_averages_stay_where_they_are_when_nobody_uses_them(file: 
 def test_exported_it_is_read_back_with_its_averages(tmp_path: Path) -> None:
     torch.manual_seed(0)
     saved = MaskVQVAE()
-    saved.codebook.follow(torch.randn(40, 512), torch.arange(40))
+    saved.codebook.update(torch.randn(40, 512), torch.arange(40))
     export_masks(saved, tmp_path / "x.npz")
     with np.load(tmp_path / "x.npz") as written:
         assert written["_vq_vae._ema_cluster_size"].shape == (128,)

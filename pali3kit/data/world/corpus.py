@@ -15,7 +15,7 @@ from pali3kit.data.world.chance import Draw, pick, shuffled
 from pali3kit.data.world.classes import candidates
 from pali3kit.data.world.scene import Box, Scene, Sign, Thing
 from pali3kit.data.world.words import words
-from pali3kit.masks.codec import write_box
+from pali3kit.masks.codec import RegionFormat
 from pali3kit.text import prompts
 from pali3kit.text.splitcap import split_caption
 
@@ -132,7 +132,7 @@ def _finding(scene: Scene, rng: np.random.Generator, bins: int) -> str | None:
     if referral is None:
         return None
     thing = scene.things[referral.index]
-    box = write_box(thing.box, scene.size, scene.size, bins)
+    box = RegionFormat(bins).write_box(thing.box, scene.size, scene.size)
     noun = vocabulary.noun(thing.emoji)
     told = (_filled(prompts.detect(referral.text), box), _filled(prompts.detect(noun), f"{box} {noun}"))
     return pick(told, rng.random)

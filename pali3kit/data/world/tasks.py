@@ -13,7 +13,7 @@ from pali3kit.data.world import captions, names, questions, refer, vocabulary
 from pali3kit.data.world.scene import Scene
 from pali3kit.data.world.world import World
 from pali3kit.errors import RegistryError, nearest
-from pali3kit.masks.codec import write_box
+from pali3kit.masks.codec import RegionFormat
 from pali3kit.text import prompts
 from pali3kit.text.spans import corrupt_spans
 from pali3kit.text.splitcap import split_caption
@@ -122,7 +122,7 @@ def _detect(scene: Scene, rng: np.random.Generator, bins: int) -> Example:
     wanted = scene.things[int(rng.integers(len(scene.things)))].emoji
     name = vocabulary.noun(wanted)
     boxes = sorted(thing.box for thing in scene.things if thing.emoji == wanted)
-    target = " ; ".join(f"{write_box(box, scene.size, scene.size, bins)} {name}" for box in boxes)
+    target = " ; ".join(f"{RegionFormat(bins).write_box(box, scene.size, scene.size)} {name}" for box in boxes)
     return Example(scene.index, prompts.detect(name), target, (target,))
 
 
@@ -135,5 +135,5 @@ def _refer(
         return None
     box = scene.things[referral.index].box
     mask = world.masks(scene)[referral.index]
-    target = write_box(box, scene.size, scene.size, bins)
+    target = RegionFormat(bins).write_box(box, scene.size, scene.size)
     return Example(scene.index, prompts.detect(referral.text), target, (target,), box=box, mask=mask)

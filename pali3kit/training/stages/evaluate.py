@@ -19,6 +19,7 @@ from pali3kit.evals.examples import benchmark_examples, scorable
 from pali3kit.evals.scores import Answered, EvalResult
 from pali3kit.evals.scoring import score
 from pali3kit.language.regions import RegionGrammar
+from pali3kit.masks.codec import RegionFormat
 from pali3kit.nn.positions import Grid
 from pali3kit.plan.kinds.evaluate import Config
 from pali3kit.training.calibration import TARGET, count, fastest_seconds, random_pairs, random_pali
@@ -63,7 +64,7 @@ def _answered(config: Config, context: StageContext, source: Source) -> tuple[li
         config.prompt_length,
         config.target_length,
         config.beams,
-        RegionGrammar(tokenizer, config.bins) if config.constrained else None,
+        RegionGrammar(tokenizer, RegionFormat(config.bins)) if config.constrained else None,
         lambda done: context.report(done, len(examples)),
     )
     good = _scorable(source, config.column, examples, bad)  # of tokens that are computed now, more are known to be bad

@@ -10,7 +10,7 @@ from pali3kit.data.world import vocabulary
 from pali3kit.data.world.source import WorldSource
 from pali3kit.data.world.tasks import WorldTask
 from pali3kit.errors import RegistryError
-from pali3kit.masks.codec import read
+from pali3kit.masks.codec import RegionFormat
 from pali3kit.metrics.vqa import answer_score
 from pali3kit.registry import TASK
 
@@ -67,7 +67,7 @@ def test_a_referred_region_is_the_thing_meant() -> None:
         y0, x0, y1, x1 = example.box
         rows, columns = np.nonzero(example.mask)
         assert (rows.min(), columns.min(), rows.max() + 1, columns.max() + 1) == (y0, x0, y1, x1)
-        region, _ = read(example.target, bins=65)
+        region, _ = RegionFormat(65).read(example.target)
         np.testing.assert_allclose(np.array(region) * 64, example.box, atol=0.51)
 
 
