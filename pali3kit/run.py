@@ -207,7 +207,7 @@ def _tokenizer(arguments: list[str], settings: list[str]) -> int:
     out = Path(given["out"])
     if not out.parent.is_dir() or out.is_dir() or out in map(Path, arguments):
         raise UsageError(f"--out should be a new file in a folder that exists, not '{out}'.")
-    from pali3kit.text.corpus import read_sentences
+    from pali3kit.text.plain import read_sentences
     from pali3kit.text.tokenizer import Tokenizer, train_tokenizer
 
     print(f"reading {', '.join(arguments)}", file=sys.stderr)

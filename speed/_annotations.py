@@ -46,7 +46,7 @@ from pali3kit.data.sets.pets import Pets
 from pali3kit.data.sets.xm3600 import Xm3600
 from pali3kit.data.text import TextSource
 from pali3kit.errors import DataError, RegistryError
-from pali3kit.text.corpus import read_sentences
+from pali3kit.text.plain import read_sentences
 
 TASKS = ("caption", "caption_multilingual", "splitcap", "span_corruption", "ocr", "vqa", "vqg", "object_vqa", "detect",
          "instance", "refer")  # fmt: skip

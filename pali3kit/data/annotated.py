@@ -16,7 +16,7 @@ from pali3kit.data.task import Example, Task
 from pali3kit.errors import DataError
 from pali3kit.images import decode
 from pali3kit.text.plain import one_line
-from pali3kit.text.quality import Sieve
+from pali3kit.text.quality import TextFilter
 
 WORDS = 64  # of printed text: about 100 tokens
 
@@ -74,7 +74,7 @@ class AnnotatedSource(RecordSource):
         super().__init__(Described(reader), Described(test) if test is not None else None)
         self.readers = {"train": reader} if test is None else {"train": reader, "test": test}
         self.words = words
-        self.sieve = Sieve() if filter else None
+        self.sieve = TextFilter() if filter else None
         files = [file for split in self.readers.values() for file in split.files]
         # A reader may make its records.
         self.digest = digest(common(files), files, decode.VERSION, reader.version) if files else ""
@@ -90,7 +90,7 @@ class AnnotatedSource(RecordSource):
         return [damage for reader in self.readers.values() for damage in reader.damages]
 
     @property
-    def sieves(self) -> dict[str, Sieve]:
+    def sieves(self) -> dict[str, TextFilter]:
         """What the filter saw, where there is one."""
         return {} if self.sieve is None else {"texts": self.sieve}
 

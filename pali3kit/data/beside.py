@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pali3kit.data.fields import mapping, parsed, shown, typed
 from pali3kit.data.record import lines_of
 from pali3kit.errors import DataError
-from pali3kit.text.plain import decoded, lines_in, one_line
+from pali3kit.text.plain import decode_text, one_line, split_lines
 
 FIELDS = ("caption", "captions", "text")
 
@@ -33,7 +33,7 @@ def read_captions(read: Callable[[str], bytes | None], where: str) -> tuple[str,
 
 def _written(data: bytes | None, where: str) -> tuple[str, ...]:
     try:
-        return lines_of(lines_in(decoded(data or b"")))
+        return lines_of(split_lines(decode_text(data or b"")))
     except ValueError as error:
         raise DataError(f"{where}: {error}") from error
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TypeVar, cast
 
 from pali3kit.errors import DataError, choose
-from pali3kit.text.plain import json_in, opened, stream_lines
+from pali3kit.text.plain import open_unpacked, parse_json, stream_lines
 from pali3kit.types import Json
 
 WORDS = {
@@ -20,7 +20,7 @@ _LARGEST = sys.float_info.max
 
 def read_json(path: Path) -> Json:
     """What a JSON file holds, packed by gzip or bzip2 or not. Raises DataError, naming the file."""
-    with opened(path) as file:
+    with open_unpacked(path) as file:
         data = file.read()
     return parsed(data, str(path))
 
@@ -35,7 +35,7 @@ def read_lines(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
 def parsed(data: bytes, where: str) -> Json:
     """What JSON holds, in any Unicode, with a byte order mark or without. Raises DataError, `where` being its name."""
     try:
-        return json_in(data)
+        return parse_json(data)
     except ValueError as error:
         raise DataError(f"{where}: {error}") from error
 

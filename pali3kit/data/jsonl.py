@@ -6,7 +6,7 @@ from functools import partial
 
 from pali3kit.data.lines import LineSource
 from pali3kit.registry import SOURCE
-from pali3kit.text.corpus import read_field
+from pali3kit.text.plain import read_field
 
 
 @SOURCE.register("jsonl", "JSON lines with a text among their fields", tells=(), files=("path",))

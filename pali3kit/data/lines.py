@@ -18,7 +18,7 @@ from pali3kit.data.source import SourceBase
 from pali3kit.data.task import Task
 from pali3kit.data.visible import walk
 from pali3kit.errors import DataError
-from pali3kit.text.plain import check_plain, one_line
+from pali3kit.text.plain import one_line, require_utf8
 
 HELD_OUT = 100  # one text in so many is held out, by its content: a text that occurs twice is on one side only
 CHUNK = 1 << 22  # bytes read at a time to find where lines begin
@@ -179,7 +179,7 @@ def find_files(path: str, ending: str) -> Sequence[Path]:
 
 def _starts(file: Path) -> np.ndarray:
     """Where the lines of a file begin, int64."""
-    check_plain(file)
+    require_utf8(file)
     found = _behind(file, b"\n")
     if not len(found):
         found = _behind(file, b"\r")

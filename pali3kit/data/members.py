@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from pali3kit.data.visible import hidden
-from pali3kit.text.plain import HEAD, packing
+from pali3kit.text.plain import HEAD, compression_of
 
 BLOCK = 512  # bytes: what tar is made of
 MOST_HEADER = 1 << 20  # bytes that a header with a long name or further fields may have
@@ -61,7 +61,7 @@ def members(shard: Path) -> Iterator[Found | Link]:
         if not shard.is_file() and shard.exists():
             raise Damaged("it is no file")
         with shard.open("rb") as file:
-            if kind := packing(file.read(HEAD)):
+            if kind := compression_of(file.read(HEAD)):
                 raise Damaged(f"it is packed with {kind}, and samples are read at random: unpack it")
             length = shard.stat().st_size
             start: int | None = 0

@@ -15,7 +15,7 @@ from pali3kit.data.record import Record
 from pali3kit.data.shards import Sample, ShardIndex, index_shards
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
-from pali3kit.text.plain import decoded
+from pali3kit.text.plain import decode_text
 
 PICTURES = ("jpg", "png", "jpeg", "webp", "gif", "bmp", "tif", "tiff")  # open_clip's first, in its order
 MOST_SHARDS = 1_000_000
@@ -80,7 +80,7 @@ class _PairRecords:
         sample = self.samples[number]
         data = sample.read("cls")
         try:
-            words = decoded(data).split()
+            words = decode_text(data).split()
         except ValueError:
             words = []
         known = [word.isascii() and word.isdigit() and len(word) < 19 for word in words]

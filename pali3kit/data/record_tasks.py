@@ -106,7 +106,7 @@ def _caption(record: Record, rng: np.random.Generator, language: str | None) -> 
         return None
     chosen = _pick(languages, rng)
     captions = tuple(record.captions[chosen])
-    return Example(0, prompts.caption(chosen), _pick(captions, rng), captions, chosen)
+    return Example(0, prompts.for_caption(chosen), _pick(captions, rng), captions, chosen)
 
 
 def _languages(record: Record) -> list[str]:
@@ -125,7 +125,7 @@ def _ocr(record: Record, rng: np.random.Generator, most: int) -> Example | None:
     if snippets and not kept:
         raise DataError(f"{record.name}: its printed texts are longer than {most} words each")
     text = " ".join(" ".join(snippets[number].text.split()) for number in sorted(kept))
-    return Example(0, prompts.ocr("EN"), text, (text,)) if text else None
+    return Example(0, prompts.for_ocr("EN"), text, (text,)) if text else None
 
 
 def _asked(record: Record, rng: np.random.Generator) -> Asked | None:
@@ -138,7 +138,7 @@ def _answer(record: Record, rng: np.random.Generator) -> Example | None:
     question = _asked(record, rng)
     if question is None:
         return None
-    prompt = prompts.answer(question.text)
+    prompt = prompts.for_answer(question.text)
     return Example(0, prompt, question.answer, question.answers, question.language)
 
 
@@ -146,7 +146,7 @@ def _question(record: Record, rng: np.random.Generator) -> Example | None:
     question = _asked(record, rng)
     if question is None:
         return None
-    prompt = prompts.question_for(question.answer, question.language)
+    prompt = prompts.for_question(question.answer, question.language)
     return Example(0, prompt, question.text, (question.text,), question.language)
 
 
@@ -173,7 +173,7 @@ def _some(choices: Sequence[str], most: int, rng: np.random.Generator) -> list[s
 
 
 def _example(question: str, answer: str) -> Example:
-    return Example(0, prompts.answer(question), answer, (answer,))
+    return Example(0, prompts.for_answer(question), answer, (answer,))
 
 
 def _detect(record: Record, rng: np.random.Generator, bins: int) -> Example | None:
@@ -186,7 +186,7 @@ def _detect(record: Record, rng: np.random.Generator, bins: int) -> Example | No
     height, width = record.size or read_size(record.picture(), record.name, upright=not record.stored)
     boxes = sorted(thing.box for thing in whole if thing.label == label)
     target = " ; ".join(f"{RegionFormat(bins).write_box(box, height, width)} {label}" for box in boxes)
-    return Example(0, prompts.detect(label), target, (target,))
+    return Example(0, prompts.for_region(label), target, (target,))
 
 
 def _refer(record: Record, rng: np.random.Generator, bins: int) -> Example | None:
@@ -211,4 +211,4 @@ def _region(record: Record, things: Sequence[Thing], rng: np.random.Generator, b
     height, width = mask.shape
     target = RegionFormat(bins).write_box(thing.box, height, width)
     said = _pick(thing.expressions or (thing.label,), rng)
-    return Example(0, prompts.detect(said), target, (target,), box=thing.box, mask=mask)
+    return Example(0, prompts.for_region(said), target, (target,), box=thing.box, mask=mask)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from pali3kit.config.offers import Supervision
     from pali3kit.data.records import Skips
-    from pali3kit.text.quality import Sieve
+    from pali3kit.text.quality import TextFilter
 
 STRETCH = 1 << 32  # pictures of one seed; those before the first stretch are for the stages on PaLI
 
@@ -34,7 +34,7 @@ class Source(Protocol):
     def damages(self) -> Sequence[str]: ...
 
     @property
-    def sieves(self) -> Mapping[str, Sieve]: ...
+    def sieves(self) -> Mapping[str, TextFilter]: ...
 
     @property
     def digest(self) -> str: ...
@@ -93,7 +93,7 @@ class SourceBase:
         return ()
 
     @property
-    def sieves(self) -> Mapping[str, Sieve]:
+    def sieves(self) -> Mapping[str, TextFilter]:
         """What filters of texts saw, by what they filter."""
         return {}
 

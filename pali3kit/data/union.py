@@ -19,7 +19,7 @@ from pali3kit.data.source import STRETCH, SourceBase
 from pali3kit.data.task import Example, Task
 from pali3kit.errors import DataError, RegistryError, choose
 from pali3kit.registry import SOURCE
-from pali3kit.text.quality import Sieve
+from pali3kit.text.quality import TextFilter
 
 
 @SOURCE.register("union", "several sources of pictures as one")
@@ -90,7 +90,7 @@ class UnionSource(SourceBase):
         return [damage for part in self.parts.values() for damage in part.damages]
 
     @property
-    def sieves(self) -> dict[str, Sieve]:
+    def sieves(self) -> dict[str, TextFilter]:
         """What the filters of the parts that have one saw."""
         return {name: sieve for name, part in self.parts.items() for sieve in part.sieves.values()}
 

@@ -116,8 +116,8 @@ class _Codebook(nn.Module):
     """K vectors of width C, each the moving average of the vectors assigned to it (van den Oord et al. 2017, A.1).
 
     `sizes` and `sums` are moving averages of the number and the sum of the assigned vectors; `codes = sums / sizes`,
-    with Laplace-smoothed sizes. Sizes start at 1, so that a code without assigned vectors keeps its place; starting at 0,
-    as in some public code, one step moves every unused code 10^5 away.
+    with Laplace-smoothed sizes. Sizes start at 1, so that a code without assigned vectors stays in place; with a start
+    at 0, as in some public code, one step moves every unused code 10^5 away.
 
     Vectors of any dtype are compared and averaged in fp32, without autocast: bf16 cannot count to 257.
     """

@@ -1,1 +1,1 @@
-"""Text: the tokenizer, UL2's denoising, SplitCap and the prompts."""
+"""Text: reading files, the tokenizer, UL2's denoising, SplitCap, prompts and the filter of alt-texts."""

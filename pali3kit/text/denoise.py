@@ -1,6 +1,6 @@
 """UL2's mixture of denoisers (Tay et al. 2023, table 1 and appendix 9.2; paper.md §2.1), a batch at a time.
 
-R: short spans, little of the text. X: long spans or much of the text. S: the text goes on (prefix LM).
+R: short spans and little of the text is missing. X: long spans, or much of the text. S: the end is missing (prefix LM).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from pali3kit.text.tokenizer import Tokenizer
 class Denoiser:
     """One way to corrupt a window.
 
-    `density` is the share of tokens to restore, `mean_span` the mean length of the spans that they form.
-    Without `mean_span` one span ends the window (prefix LM); without `density` its start is uniformly random.
+    `density` is the share of missing tokens, `mean_span` the mean length of the spans that they form. Without
+    `mean_span` one span at the end is missing (prefix LM); without `density` its start is uniformly random.
     """
 
     mode: str
@@ -30,7 +30,7 @@ class Denoiser:
 
 R = (Denoiser("NLU", 3, 0.15), Denoiser("NLU", 8, 0.15))
 X = (Denoiser("NLG", 3, 0.5), Denoiser("NLG", 8, 0.5), Denoiser("NLG", 64, 0.15), Denoiser("NLG", 64, 0.5))
-# The paper's table gives S a quarter of the window; the code in its appendix splits anywhere. The code is the default.
+# In the paper's table S is a quarter of the window; the code in its appendix, which is the default, splits anywhere.
 S_TABLE = Denoiser("S2S", density=0.25)
 S_APPENDIX = Denoiser("S2S")
 PREFIXES = {"appendix": S_APPENDIX, "table": S_TABLE}
@@ -44,8 +44,8 @@ def ul2(prefix: str = "appendix") -> tuple[Denoiser, ...]:
 class MixtureOfDenoisers:
     """Corrupts windows, each with one of `denoisers`, all equally likely.
 
-    What comes out is a function of the windows and the generator's state: with a generator for each step, as
-    `np.random.default_rng([seed, step])`, a run continues at any step.
+    The result depends only on the windows and the generator's state, so with a generator per step,
+    `np.random.default_rng([seed, step])`, training can resume at any step.
 
     Raises:
         DataError: a denoiser with spans has no density.
@@ -62,19 +62,19 @@ class MixtureOfDenoisers:
     def __call__(self, windows: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
         """Corrupt windows `[B, L]`, L >= 2.
 
-        Inputs start with the mode token; each missing span leaves a sentinel there. Targets are, for each span, its
-        sentinel and its tokens, then EOS. Prefix LM needs no sentinel.
+        Inputs start with the mode token, and have a sentinel in place of each missing span. Targets are the missing
+        spans, each after its sentinel, then EOS. Prefix LM has no sentinels.
 
         Returns:
             `inputs` and `targets`, int64 `[B, longest]`, padded on the right, and `input_mask` and `target_mask`, bool,
-            of what is not padding.
+            False for padding.
 
         Raises:
             DataError: the windows are shorter than two tokens.
         """
         rows, length = windows.shape
         if length < 2:
-            raise DataError(f"a window of {length} token(s) cannot be split into what is given and what is missing")
+            raise DataError(f"a window of {length} token(s) cannot be split into input and target")
         chosen = rng.integers(len(self.denoisers), size=rows)
         missing = np.empty(windows.shape, dtype=bool)
         for number, denoiser in enumerate(self.denoisers):
@@ -83,14 +83,14 @@ class MixtureOfDenoisers:
         marked = np.array([one.mean_span is not None for one in self.denoisers])[chosen, None]
         modes, end = self._modes[chosen, None], np.full((rows, 1), self.tokenizer.eos_id)
         always = np.ones((rows, 1), dtype=bool)
-        given, stays = self._leave_sentinels(windows, missing, marked)
-        inputs, input_mask = self._squeeze(np.hstack([modes, given]), np.hstack([always, stays]))
-        asked, stays = self._leave_sentinels(windows, ~missing, marked)
-        targets, target_mask = self._squeeze(np.hstack([asked, end]), np.hstack([stays, always]))
+        tokens, remain = self._leave_sentinels(windows, missing, marked)
+        inputs, input_mask = self._squeeze(np.hstack([modes, tokens]), np.hstack([always, remain]))
+        tokens, remain = self._leave_sentinels(windows, ~missing, marked)
+        targets, target_mask = self._squeeze(np.hstack([tokens, end]), np.hstack([remain, always]))
         return {"inputs": inputs, "input_mask": input_mask, "targets": targets, "target_mask": target_mask}
 
     def _missing(self, rows: int, length: int, denoiser: Denoiser, rng: np.random.Generator) -> np.ndarray:
-        """Which tokens are missing, bool `[rows, length]`."""
+        """The missing tokens, bool `[rows, length]`."""
         if denoiser.mean_span is not None and denoiser.density is not None:
             return span_noise(rows, length, denoiser.density, denoiser.mean_span, rng, len(self._sentinels))
         if denoiser.density is not None:
@@ -103,8 +103,9 @@ class MixtureOfDenoisers:
     def _leave_sentinels(
         self, windows: np.ndarray, gone: np.ndarray, marked: np.ndarray
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Windows with a sentinel, counted from 0, at the first of each run of `gone` tokens, and what stays of them;
-        in rows that are not `marked` without sentinels.
+        """Put a sentinel in place of the first of each run of `gone` tokens, in rows that are `marked`.
+
+        Returns the tokens, and the mask of those that remain.
         """
         first = gone & marked
         first[:, 1:] &= ~gone[:, :-1]
@@ -112,22 +113,22 @@ class MixtureOfDenoisers:
         tokens[first] = self._sentinels[(np.cumsum(first, axis=1) - 1)[first]]
         return tokens, first | ~gone
 
-    def _squeeze(self, tokens: np.ndarray, stays: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Move what stays in each row to the left; int64 ids and the bool mask of what is not padding."""
-        lengths = stays.sum(axis=1)
+    def _squeeze(self, tokens: np.ndarray, remain: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Move the remaining tokens of each row to the left; int64 ids, and a bool mask that is False for padding."""
+        lengths = remain.sum(axis=1)
         mask = np.arange(lengths.max(initial=0)) < lengths[:, None]
         ids = np.full(mask.shape, self.tokenizer.pad_id, dtype=np.int64)
-        ids[mask] = tokens[stays]  # both row by row, and as many in each
+        ids[mask] = tokens[remain]  # both in row-major order, with as many in each row
         return ids, mask
 
 
 def span_noise(
     rows: int, length: int, density: float, mean_span: float, rng: np.random.Generator, most: int | None = None
 ) -> np.ndarray:
-    """T5's random spans: bool `[rows, length]`, the missing tokens; a row starts with a kept token and ends missing.
+    """T5's random spans: the missing tokens, bool `[rows, length]`; the first token is kept and the last is missing.
 
-    The number of missing tokens is round(length * density); they fall into round(missing / mean_span) spans, at
-    least one, and at most `most`. So in a window too short for spans of `mean_span` (64, say) one span holds all.
+    round(length * density) tokens are missing, in round(missing / mean_span) spans, but at least one and at most
+    `most`. In a window that is too short for spans of `mean_span`, one span has all missing tokens.
     """
     missing = _noise_tokens(length, density)
     spans = max(round(missing / mean_span), 1)
@@ -144,7 +145,7 @@ def _noise_tokens(length: int, density: float) -> int:
 
 
 def _partitions(rows: int, total: int, parts: int, rng: np.random.Generator) -> np.ndarray:
-    """Lengths `[rows, parts]`, all positive, that sum to `total`; every such row is equally likely."""
+    """Random positive lengths `[rows, parts]` that sum to `total`, uniformly distributed over all such rows."""
     places = np.broadcast_to(np.arange(1, total), (rows, total - 1))
     cuts = np.sort(rng.permuted(places, axis=1)[:, : parts - 1], axis=1)
     lengths: np.ndarray = np.diff(cuts, axis=1, prepend=0, append=total)
@@ -152,7 +153,7 @@ def _partitions(rows: int, total: int, parts: int, rng: np.random.Generator) -> 
 
 
 def pack(texts: Iterable[Sequence[int]], length: int) -> np.ndarray:
-    """Join token lists into one stream and cut it into windows, int64 `[N, length]`; the last part window is dropped.
+    """Join token lists into one stream and cut it into windows, int64 `[N, length]`, dropping an incomplete last one.
 
     Raises:
         DataError: there is not enough text for one window.

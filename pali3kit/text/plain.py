@@ -1,4 +1,4 @@
-"""Text as it lies in files: which bytes are text, in which Unicode, and how it comes out on one line."""
+"""Reading text files: compression, Unicode encodings, lines and JSON."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ import io
 import json
 import re
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from pali3kit.errors import DataError
+from pali3kit.errors import DataError, nearest
 from pali3kit.types import Json
 
-HEAD = 4096  # bytes from which a file's format is known
+HEAD = 4096  # bytes in which a file's format is detected
 PACKED = {
     "gzip": re.compile(rb"\x1f\x8b\x08"),
     "bzip2": re.compile(rb"BZh[1-9](?:1AY&SY|\x17rE8P\x90)"),
@@ -29,34 +29,35 @@ OPENERS: dict[str, Callable[[BinaryIO], BinaryIO]] = {
     "gzip": lambda file: cast(BinaryIO, gzip.GzipFile(fileobj=file)),
     "bzip2": lambda file: cast(BinaryIO, bz2.BZ2File(file)),
 }
-MARKS = {  # UTF-32's begins with UTF-16's
+MARKS = {  # in this order: UTF-32's mark begins with UTF-16's
     codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16",
 }  # fmt: skip
-ZEROS = 0.25  # of UTF-16 about half of the bytes are zeros, of UTF-8 none
-SMALL, RATIO = 1 << 24, 100  # a file that unpacks to more than so many bytes, and to more than so many times its size
+ZEROS = 0.25  # share of zero bytes that tells UTF-16 (about half) from UTF-8 (none)
+SMALL, RATIO = 1 << 24, 100  # a file may unpack to so many bytes, or so many times its size, whichever is more
 
 
 def one_line(text: str) -> str:
-    """The text with single spaces; half a surrogate pair, which JSON may hold and UTF-8 may not, becomes a `?`."""
-    return writable(" ".join(text.split()))
+    """The text with single spaces, and a `?` for each lone surrogate, which JSON may hold and UTF-8 may not."""
+    return _writable(" ".join(text.split()))
 
 
-def writable(text: str) -> str:
-    """The text with a `?` for each half of a surrogate pair."""
+def _writable(text: str) -> str:
+    """The text with a `?` for each lone surrogate."""
     return text.encode(errors="replace").decode()
 
 
-def lines_in(text: str) -> list[str]:
-    """The lines of a file's text, which end with a line feed, a carriage return or both; `str.splitlines` would cut
-    also at U+2028, U+0085 and others, which stand within captions and names. Where files were put behind one another,
-    a line may begin with a byte order mark.
+def split_lines(text: str) -> list[str]:
+    """The lines of a text, which end with a line feed, a carriage return or both.
+
+    `str.splitlines` would also split at U+2028, U+0085 and others, which occur within captions and names. Byte order
+    marks are removed from the start of each line, where concatenated files have them.
     """
     return [line.lstrip("\ufeff") for line in re.split(r"\r\n?|\n", text)]
 
 
-def json_in(data: str | bytes) -> Json:
-    """What JSON holds, in any Unicode, with a byte order mark or without. Raises ValueError for what is none."""
+def parse_json(data: str | bytes) -> Json:
+    """Parse JSON in any Unicode encoding, with or without a byte order mark. Raises ValueError if it is invalid."""
     try:
         content: Json = json.loads(data, object_pairs_hook=_unambiguous)
     except (ValueError, RecursionError) as error:
@@ -65,27 +66,27 @@ def json_in(data: str | bytes) -> Json:
 
 
 def _unambiguous(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
-    """A mapping of JSON. Raises ValueError for a key that has two values, where json would take the last."""
+    """A mapping of JSON. Raises ValueError for a key with two values, of which `json` would take the last."""
     found = dict(pairs)
     if len(found) < len(pairs):
         for key, value in pairs:
             if found[key] != value:
-                raise ValueError(f"'{key[:40]}' stands twice in a mapping, with two values")
+                raise ValueError(f"'{key[:40]}' occurs twice in a mapping, with two values")
     return found
 
 
-def packing(head: bytes) -> str | None:
-    """What a file's first bytes say that it is packed with."""
+def compression_of(head: bytes) -> str | None:
+    """The compression format of a file that starts with `head`, if any."""
     return next((name for name, magic in PACKED.items() if magic.match(head)), None)
 
 
-def decoded(data: bytes) -> str:
-    """The text that `data` holds, without a byte order mark; bytes that are not UTF-8 become U+FFFD.
+def decode_text(data: bytes) -> str:
+    """The text in `data`, without a byte order mark; bytes that are not UTF-8 become U+FFFD.
 
     Raises:
-        ValueError: it is packed, or no text of UTF-8 or of a Unicode that its mark names.
+        ValueError: it is compressed, or neither UTF-8 nor the encoding of its byte order mark.
     """
-    if kind := packing(data):
+    if kind := compression_of(data):
         raise ValueError(f"it is packed with {kind}, no text: unpack it")
     marked = _marked(data)
     if marked is None and _wide(data[:HEAD]):
@@ -94,23 +95,23 @@ def decoded(data: bytes) -> str:
 
 
 def _marked(head: bytes) -> str | None:
-    """The Unicode but UTF-8 that a file's byte order mark names."""
+    """The encoding other than UTF-8 that a byte order mark names."""
     return next((name for mark, name in MARKS.items() if head.startswith(mark)), None)
 
 
 def _wide(head: bytes) -> bool:
-    """Whether the bytes have more zeros than UTF-8 ever has."""
+    """Whether there are more zero bytes than in UTF-8."""
     return head.count(0) > ZEROS * len(head)
 
 
-def check_plain(path: Path) -> None:
-    """Raises DataError for a file whose lines do not lie in it as UTF-8: it is packed, in UTF-16, or no text."""
+def require_utf8(path: Path) -> None:
+    """Raise DataError for a file whose lines cannot be read at random as UTF-8: compressed, UTF-16, or no text."""
     try:
         with path.open("rb") as file:
             head = file.read(HEAD)
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from error
-    if kind := packing(head):
+    if kind := compression_of(head):
         raise DataError(f"{path}: it is packed with {kind}, and its lines are read at random: unpack it")
     _check_narrow(head, path)
 
@@ -122,15 +123,15 @@ def _check_narrow(head: bytes, path: Path) -> None:
 
 
 @contextmanager
-def opened(path: Path) -> Iterator[BinaryIO]:
-    """The bytes of a file, unpacked where gzip or bzip2 has packed it, whatever its name.
+def open_unpacked(path: Path) -> Iterator[BinaryIO]:
+    """The bytes of a file, decompressed if they are gzip or bzip2, whatever the file's name.
 
     Raises:
-        DataError: it cannot be read, is damaged, packed otherwise, or unpacks to far more than data does.
+        DataError: it cannot be read, is damaged, in another compression, or decompresses to suspiciously much.
     """
     try:
         with path.open("rb") as file:
-            kind = packing(file.read(HEAD))
+            kind = compression_of(file.read(HEAD))
             file.seek(0)
             if kind is None:
                 yield file
@@ -144,7 +145,7 @@ def opened(path: Path) -> Iterator[BinaryIO]:
 
 
 class _Bounded(io.RawIOBase):
-    """A packed file whose every fault is an OSError, and which ends with one after `most` bytes."""
+    """A compressed file that raises OSError for any damage, and after `most` bytes."""
 
     def __init__(self, file: BinaryIO, most: int) -> None:
         self.file, self.most, self.room = file, most, most
@@ -165,19 +166,52 @@ class _Bounded(io.RawIOBase):
 
 
 def read_text(path: Path) -> str:
-    """All of a text file. Raises DataError, naming it."""
-    with opened(path) as file:
+    """The text of a file. Raises DataError, which names the file."""
+    with open_unpacked(path) as file:
         data = file.read()
     try:
-        return decoded(data)
+        return decode_text(data)
     except ValueError as error:
         raise DataError(f"{path}: {error}") from error
 
 
 def stream_lines(path: Path) -> Iterator[bytes]:
-    """The lines of a file of UTF-8, in order, with their ends. Raises DataError, naming it."""
-    with opened(path) as file:
+    """The lines of a UTF-8 file with their ends. Raises DataError, which names the file."""
+    with open_unpacked(path) as file:
         for number, line in enumerate(file):
             if not number:
                 _check_narrow(line[:HEAD], path)
             yield line
+
+
+def read_sentences(paths: Iterable[Path], field: str = "text") -> Iterator[str]:
+    """The lines of text files, compressed or not, to train a tokenizer on; of a `.jsonl` file, each object's `field`.
+
+    Raises:
+        DataError: a file cannot be read, or a line is no UTF-8 or no JSON with this field; it names file and line.
+    """
+    for path in paths:
+        objects = ".jsonl" in path.suffixes  # perhaps compressed: a.jsonl.gz
+        for number, line in enumerate(stream_lines(path), start=1):
+            try:
+                text = line.decode("utf-8-sig")
+                text = read_field(text, field) if objects else text
+            except ValueError as error:
+                raise DataError(f"{path}:{number}: {error}") from error
+            yield from map(_writable, text.splitlines())
+
+
+def read_field(line: str | bytes, field: str) -> str:
+    """The text in `field` of a line with a JSON object; "" for a blank line. Raises ValueError."""
+    if not line.strip():
+        return ""
+    record = parse_json(line)
+    if not isinstance(record, dict):
+        raise ValueError(f"no object, but {type(record).__name__}")
+    if field not in record:
+        hint = nearest(field, record)
+        raise ValueError(f"no field '{field}', but {', '.join(sorted(record)) or 'none at all'}{hint and '.' + hint}")
+    text = record[field]
+    if not isinstance(text, str):
+        raise ValueError(f"'{field}' is no text, but {type(text).__name__}")
+    return text

@@ -1,4 +1,4 @@
-"""The prompts of PaLI, carried over to PaLI-3 (paper.md §2.2). The answer takes the place of `<extra_id_0>`.
+"""The prompts of PaLI, which PaLI-3 keeps (paper.md §2.2). The answer takes the place of `<extra_id_0>`.
 
 A `language` is a code such as `en` or `EN`; prompts write it in capitals.
 """
@@ -8,27 +8,27 @@ from __future__ import annotations
 ANSWER = "<extra_id_0>"
 
 
-def caption(language: str, position: int = 0, beginning: str = "") -> str:
-    """Ask for an alt-text, or for what follows `beginning`, its first `position` characters (SplitCap)."""
-    given = f"{beginning} " if beginning else ""
-    return f"Generate the alt_text in {language.upper()} at {position}: {given}{ANSWER}"
+def for_caption(language: str, position: int = 0, beginning: str = "") -> str:
+    """Asks for an alt-text, or for its rest after `beginning`, its first `position` characters (SplitCap)."""
+    start = f"{beginning} " if beginning else ""
+    return f"Generate the alt_text in {language.upper()} at {position}: {start}{ANSWER}"
 
 
-def ocr(language: str) -> str:
-    """Ask for all printed text."""
+def for_ocr(language: str) -> str:
+    """Asks for all text in the image."""
     return f"Generate the ocr_text in {language.upper()}: {ANSWER}"
 
 
-def answer(question: str) -> str:
-    """Ask a question (VQA, object-aware VQA); the paper's answers are English."""
+def for_answer(question: str) -> str:
+    """Asks a question (VQA, object-aware VQA); the answers are English, as in the paper."""
     return f"Answer in EN: {question} {ANSWER}"
 
 
-def question_for(answer: str, language: str) -> str:
-    """Ask for a question that has this answer (VQG)."""
+def for_question(answer: str, language: str) -> str:
+    """Asks for a question that has this answer (VQG)."""
     return f"Generate a question in {language.upper()} for {answer}: {ANSWER}"
 
 
-def detect(expression: str) -> str:
-    """Ask for the box (and the mask) of what a class name or a referring expression means."""
+def for_region(expression: str) -> str:
+    """Asks for the box (and the mask) of an object, by class name or referring expression."""
     return f"detect: {expression} {ANSWER}"

@@ -1,6 +1,6 @@
-"""Is an alt-text worth learning? Small named rules, of any language, and a count of what each drops.
+"""A filter of low-quality alt-texts: small named rules for any language, and a count of what each drops.
 
-PaLI-3 filters WebLI by heuristics that are not published (paper.md §2.2); these are the usual ones of web captions.
+PaLI-3 filters WebLI by heuristics that are not published (paper.md §2.2); these are the usual ones for web captions.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable
 FEWEST_LETTERS = 5
 MOST_CHARACTERS = 1000
 LETTERS_SHARE = 0.6
-REPEATABLE = 6  # words: fewer of them may repeat one
+REPEATABLE = 6  # texts with fewer words may repeat them
 DISTINCT_SHARE = 0.5
-EXAMPLES = 10  # dropped texts that are shown for each rule
+EXAMPLES = 10  # dropped texts that are kept per rule, to be looked at
 
 URL = re.compile(r"https?://|www\.|\w\.(?:com|net|org)\b", re.IGNORECASE)
 FILE_NAME = re.compile(
@@ -31,73 +31,73 @@ BOILERPLATE = re.compile(
 REPEATED_SIGN = re.compile(r"([^\w\s])\1{4}|(\w)\2{6}")
 
 
-def too_short(text: str) -> bool:
-    """Too few letters. A wide one, as of Chinese, is a word or half of one and counts as three."""
+def _too_short(text: str) -> bool:
+    """Too few letters. A wide letter, as in Chinese, is about a word and counts as three."""
     return sum(3 if unicodedata.east_asian_width(sign) == "W" else 1 for sign in text if _letter(sign)) < FEWEST_LETTERS
 
 
-def too_long(text: str) -> bool:
+def _too_long(text: str) -> bool:
     return len(text) > MOST_CHARACTERS
 
 
-def few_letters(text: str) -> bool:
-    """Digits and signs for the most part: part numbers, prices, dates."""
+def _few_letters(text: str) -> bool:
+    """Mostly digits and signs: part numbers, prices, dates."""
     signs = [sign for sign in text if not sign.isspace()]
     return sum(map(_letter, signs)) < LETTERS_SHARE * len(signs)
 
 
-def repeated_words(text: str) -> bool:
+def _repeated_words(text: str) -> bool:
     words = text.lower().split()
     return len(words) >= REPEATABLE and len(set(words)) < DISTINCT_SHARE * len(words)
 
 
-def repeated_signs(text: str) -> bool:
+def _repeated_signs(text: str) -> bool:
     return REPEATED_SIGN.search(text) is not None
 
 
-def url(text: str) -> bool:
+def _url(text: str) -> bool:
     return URL.search(text) is not None
 
 
-def file_name(text: str) -> bool:
+def _file_name(text: str) -> bool:
     return FILE_NAME.search(text.strip()) is not None
 
 
-def markup(text: str) -> bool:
+def _markup(text: str) -> bool:
     return MARKUP.search(text) is not None
 
 
-def boilerplate(text: str) -> bool:
-    """What a web page says of any picture."""
+def _boilerplate(text: str) -> bool:
+    """Phrases that web pages put beside any image."""
     return BOILERPLATE.search(text.strip()) is not None
 
 
 RULES: dict[str, Callable[[str], bool]] = {
-    "url": url,
-    "file name": file_name,
-    "markup": markup,
-    "boilerplate": boilerplate,
-    "too short": too_short,
-    "too long": too_long,
-    "few letters": few_letters,
-    "repeated words": repeated_words,
-    "repeated signs": repeated_signs,
+    "url": _url,
+    "file name": _file_name,
+    "markup": _markup,
+    "boilerplate": _boilerplate,
+    "too short": _too_short,
+    "too long": _too_long,
+    "few letters": _few_letters,
+    "repeated words": _repeated_words,
+    "repeated signs": _repeated_signs,
 }
-"""In the order in which they are asked: the first that says yes drops the text."""
+"""In order: the first rule that is true drops the text."""
 
 
-def fault(text: str) -> str | None:
-    """The name of the first rule that drops a text; None for a good one."""
+def _fault(text: str) -> str | None:
+    """The name of the first rule that drops a text, or None."""
     return next((name for name, drops in RULES.items() if drops(text)), None)
 
 
 def _letter(sign: str) -> bool:
-    """Letters, and the marks that many scripts write vowels with."""
+    """Whether it is a letter, or a mark, as many scripts write their vowels."""
     return unicodedata.category(sign)[0] in "LM"
 
 
-class Sieve:
-    """Passes good texts on, and counts the others by rule, as often as they come."""
+class TextFilter:
+    """Drops bad texts, and counts by rule how many it dropped."""
 
     def __init__(self) -> None:
         self.seen = 0
@@ -105,12 +105,12 @@ class Sieve:
         self.examples: dict[str, dict[str, None]] = {}
 
     def good(self, texts: Iterable[str]) -> tuple[str, ...]:
-        """Those that no rule drops."""
+        """The texts that no rule drops."""
         return tuple(text for text in texts if self._passes(text))
 
     def _passes(self, text: str) -> bool:
         self.seen += 1
-        rule = fault(text)
+        rule = _fault(text)
         if rule is None:
             return True
         self.dropped[rule] = self.dropped.get(rule, 0) + 1
@@ -119,7 +119,7 @@ class Sieve:
             shown[text[:200]] = None
         return False
 
-    def told(self) -> dict[str, object]:
-        """How many texts there were and, by rule, how many were dropped, with some of them."""
+    def summary(self) -> dict[str, object]:
+        """The number of texts and, by rule, how many were dropped, with examples."""
         rules = {rule: {"count": n, "examples": list(self.examples[rule])} for rule, n in sorted(self.dropped.items())}
         return {"seen": self.seen, "kept": self.seen - sum(self.dropped.values()), "dropped": rules}

@@ -1,9 +1,9 @@
-"""SentencePiece, trained here or published, and the tokens of PaLI-3 that are not text.
+"""SentencePiece tokenizers, trained here or published, with PaLI-3's special tokens.
 
-A tokenizer that `train_tokenizer` made has byte fallback and normalises nothing at all (no NFKC, no case folding, white
-space kept), so any string comes back byte for byte. Its ids are pad 0, eos 1 and unk 2, as in T5, the other pieces, and
-then the special tokens. Files of T5, mT5 and Gemma keep the ids and the normalisation that their weights expect; a
-string comes back up to that. `pali3kit.config.vocabulary` tells who has which id.
+A tokenizer of `train_tokenizer` has byte fallback and no normalisation (no NFKC, no case folding, white space kept), so
+any string is decoded byte for byte. Its ids are pad 0, eos 1 and unk 2, as in T5, then the other pieces, then the
+special tokens. Files of T5, mT5 and Gemma keep the ids and the normalisation that their weights expect.
+`pali3kit.config.vocabulary` has the ids of each family.
 """
 
 from __future__ import annotations
@@ -25,19 +25,18 @@ from pali3kit.errors import DataError, nearest
 __all__ = ["EOS", "MODES", "PAD", "Tokenizer", "train_tokenizer"]
 
 _RESERVED = 256 + 3  # the bytes, pad, eos and unk
-_LONGEST = 13_000  # characters of a line; SentencePiece silently skips lines of more bytes than it is told
+_LONGEST = 13_000  # characters of a line; SentencePiece silently skips lines with more bytes than its limit
 
 
 def train_tokenizer(sentences: Iterable[str], path: Path, vocabulary: int, threads: int = 1) -> None:
-    """Train a unigram model of at most `vocabulary` pieces and write it to `path`, whole or not at all.
+    """Train a unigram model of at most `vocabulary` pieces and write it to `path` atomically.
 
-    One thread and no sampling: equal sentences give an equal file. A small corpus gives fewer pieces; where it has
-    too many characters for `vocabulary`, rare ones are left to the bytes. Each whole number below 100, and each below
-    1000 that stands alone somewhere in the corpus, is one piece, so that coordinates are short. Lines are cut after
-    13,000 characters.
+    Equal sentences give an equal file. A small corpus gives fewer pieces; if it has too many different characters, rare
+    ones are encoded as bytes. Each whole number below 100, and each below 1000 that is a word of the corpus, is one
+    piece, so that coordinates take few tokens. Lines are cut after 13,000 characters.
 
     Raises:
-        DataError: the corpus is empty, or `vocabulary` too small for the bytes and the numbers.
+        DataError: the corpus is empty, or `vocabulary` is too small for the bytes and the numbers.
     """
     lines = [" " + sentence.replace(SPACE, " ")[:_LONGEST] for sentence in sentences if sentence.strip()]
     found = {word for line in lines for word in line.split() if re.fullmatch(r"[1-9][0-9]{2}", word, re.ASCII)}
@@ -75,7 +74,7 @@ def train_tokenizer(sentences: Iterable[str], path: Path, vocabulary: int, threa
 
 
 def _without_rare(lines: Sequence[str], limit: int) -> list[str]:
-    """The lines with a space for every character that is not among the `limit` most frequent ones."""
+    """The lines with a space in place of each character that is not among the `limit` most frequent."""
     ranked = [character for character, _ in Counter("".join(lines)).most_common()]
     blank = {ord(character): " " for character in ranked[limit:]}
     return [line.translate(blank) for line in lines] if blank else list(lines)
@@ -84,9 +83,14 @@ def _without_rare(lines: Sequence[str], limit: int) -> list[str]:
 class Tokenizer:
     """Text to ids and back.
 
-    Special tokens are recognised by their strings anywhere in a text. Each stands as a word of its own: one space on
-    either side belongs to it, and `decode` writes one. `codes` is the number of mask tokens; `rows` is told where a
-    published embedding has more than its family's.
+    Special tokens are recognised by their strings anywhere in a text. Each is a word of its own: a space on either side
+    belongs to it, and `decode` writes one.
+
+    Args:
+        path: a SentencePiece model.
+        codes: the number of mask tokens.
+        sentinels: the number of sentinel tokens.
+        rows: of a published embedding, where it has more than is usual in its family.
 
     Raises:
         DataError: the file is no SentencePiece model of a known family, or one of our tokens collides with a piece.
@@ -104,12 +108,12 @@ class Tokenizer:
         self._space = [self._pieces.piece_to_id(f"<0x{byte:02X}>") for byte in SPACE.encode()]
 
     def __len__(self) -> int:
-        """The number of ids, special tokens included: the rows of the language model's embedding."""
+        """The number of ids, with special tokens: the rows of the language model's embedding."""
         return self.vocabulary.size
 
     @property
     def added(self) -> dict[str, int]:
-        """The special tokens that the file's own model does not know, and their ids: the rows that are new."""
+        """The special tokens that the file's model lacks, and their ids: new rows of its embedding."""
         return self.vocabulary.added
 
     def sentinel(self, index: int) -> int:
@@ -117,7 +121,7 @@ class Tokenizer:
         return self._special(f"<extra_id_{index}>", f"there are {self.sentinels} sentinels, counted from 0")
 
     def mode(self, name: str) -> int:
-        """The id of a mode token, `[NLU]`, `[S2S]` or `[NLG]`; the brackets may be left out."""
+        """The id of a mode token, `[NLU]`, `[S2S]` or `[NLG]`; brackets are optional."""
         token = name if name.startswith("[") else f"[{name}]"
         hint = f"the modes are {', '.join(MODES)}.{nearest(token, MODES)}"
         return self._special(token, hint) if token in MODES else self._special("", f"no mode {name!r}: {hint}")
@@ -132,10 +136,10 @@ class Tokenizer:
         return self._ids[token]
 
     def encode(self, text: str, *, eos: bool = False, max_length: int | None = None) -> list[int]:
-        """The ids of `text`, ended by EOS if wanted, cut to `max_length` (a cut text keeps its EOS).
+        """The ids of `text`, with EOS if `eos`, truncated to `max_length` (EOS is kept).
 
         Raises:
-            DataError: the text holds half a surrogate pair, which no encoding can write.
+            DataError: the text has a lone surrogate, which cannot be encoded.
         """
         ids: list[int] = []
         for i, part in enumerate(self._pattern.split(text)):
@@ -147,15 +151,15 @@ class Tokenizer:
         return ids[: max(room, 0)] + [EOS] * eos
 
     def _lead(self, first: bool) -> str:
-        """The space that makes a word at the start of a part the word that it is elsewhere.
+        """The space before a part, so that its first word has the same pieces as within a text.
 
-        T5's models add it themselves; Gemma's know no such space at the start of a text.
+        T5's models add it themselves; Gemma's have no such space at the start of a text.
         """
         family = self.vocabulary.family
         return " " if family is OWN or (family is GEMMA and not first) else ""
 
     def _encode_plain(self, text: str) -> list[int]:
-        """The ids of text without special tokens. Our models tell the sign for a space from a space, by its bytes."""
+        """The ids of text without special tokens. Our models encode the sign for a space as bytes, unlike a space."""
         first, *rest = text.split(SPACE) if self.vocabulary.family is OWN else [text]
         try:
             ids: list[int] = self._pieces.encode(first)
@@ -166,7 +170,7 @@ class Tokenizer:
         return ids
 
     def decode(self, ids: Iterable[int]) -> str:
-        """The text of `ids` up to the first EOS, without padding; bytes that are not UTF-8 come out as U+FFFD.
+        """The text of `ids` up to the first EOS, without padding; bytes that are not UTF-8 become U+FFFD.
 
         Raises:
             DataError: an id is outside the vocabulary.
@@ -186,15 +190,15 @@ class Tokenizer:
                 return
             if not 0 <= token < len(self):
                 raise DataError(f"id {token} is outside the vocabulary of {len(self)}")
-            if token != PAD and (token < self._first or token in self._names):  # not a row that nobody uses
+            if token != PAD and (token < self._first or token in self._names):  # skips unused rows of the embedding
                 yield token
 
     def pad(
         self, rows: Sequence[Sequence[int] | np.ndarray], length: int | None = None
     ) -> tuple[np.ndarray, np.ndarray]:
-        """Stack `rows` to int64 ids `[B,L]`, padded on the right, and the bool mask `[B,L]` of what is not padding.
+        """Stack `rows` to int64 ids `[B,L]`, padded on the right, and a bool mask `[B,L]` that is False for padding.
 
-        `length` defaults to the longest row's.
+        `length` defaults to that of the longest row.
 
         Raises:
             DataError: a row is longer than `length`.

@@ -72,7 +72,7 @@ def counting(source: Source, context: StageContext) -> Iterator[None]:
             skips.judge()  # where too much cannot be used, that says more than what came of it
         raise
     finally:
-        told = {name: sieve.told() for name, sieve in source.sieves.items() if sieve.seen}
+        told = {name: sieve.summary() for name, sieve in source.sieves.items() if sieve.seen}
         if told and context.writes:
             (context.folder / "filtered.json").write_text(
                 json.dumps(told, indent=1, ensure_ascii=False), encoding="utf-8", errors="backslashreplace"

@@ -76,7 +76,7 @@ def test_a_key_of_two_values(tmp_path: Path) -> None:
     file = tmp_path / "a.json"
     file.write_text('{"a": {"b": 1, "b": [2]}}')
     for read in (fields.read_json, lambda path: list(fields.read_lines(path))):
-        with pytest.raises(DataError, match=r"a\.json(:1)?: no JSON: 'b' stands twice in a mapping, with two values"):
+        with pytest.raises(DataError, match=r"a\.json(:1)?: no JSON: 'b' occurs twice in a mapping, with two values"):
             read(file)
     file.write_text('{"a": 1, "a": 1}')
     assert fields.read_json(file) == {"a": 1}

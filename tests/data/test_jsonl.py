@@ -46,5 +46,5 @@ def test_what_is_no_json(line: bytes) -> None:
 
 
 def test_a_field_that_stands_twice_is_told() -> None:
-    with pytest.raises(ValueError, match="'text' stands twice in a mapping, with two values"):
+    with pytest.raises(ValueError, match="'text' occurs twice in a mapping, with two values"):
         read_field('{"text": "a", "text": "b"}', "text")

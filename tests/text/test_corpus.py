@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pali3kit.errors import DataError
-from pali3kit.text.corpus import read_sentences
+from pali3kit.text.plain import read_sentences
 
 
 def test_lines_of_all_files_in_order(tmp_path: Path) -> None:

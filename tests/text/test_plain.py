@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pali3kit.errors import DataError
-from pali3kit.text.plain import check_plain, decoded, one_line, opened, read_text, stream_lines
+from pali3kit.text.plain import decode_text, one_line, open_unpacked, read_text, require_utf8, stream_lines
 
 PACKERS = {"gzip": gzip.compress, "bzip2": bz2.compress}
 
@@ -20,7 +20,7 @@ PACKERS = {"gzip": gzip.compress, "bzip2": bz2.compress}
 @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\ufeff"), max_size=40))
 def test_every_unicode_with_a_mark_is_the_same_text(text: str) -> None:
     for encoding in ("utf-8", "utf-8-sig", "utf-16", "utf-32"):
-        assert decoded(text.encode(encoding)) == text
+        assert decode_text(text.encode(encoding)) == text
 
 
 @given(st.text())
@@ -46,18 +46,18 @@ def test_one_line_is_a_line_that_utf_8_can_write(text: str) -> None:
 )
 def test_what_is_no_text_is_named(data: bytes, told: str, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match=told):
-        decoded(data)
+        decode_text(data)
     path = tmp_path / "a.txt"
     path.write_bytes(data)
     with pytest.raises(DataError, match=rf"a\.txt: it is {told.split()[0]}|a\.txt: .*no text"):
-        check_plain(path)
+        require_utf8(path)
 
 
 def test_a_text_that_begins_as_a_packed_file_does_is_a_text(tmp_path: Path) -> None:
     for data in (b"BZh is no word", b"PK and (\xc2\xb5", "\u00fe".encode(), b"", b"caf\xe9"):
         (tmp_path / "a.txt").write_bytes(data)
-        check_plain(tmp_path / "a.txt")
-        assert decoded(data) == data.decode(errors="replace") == read_text(tmp_path / "a.txt")
+        require_utf8(tmp_path / "a.txt")
+        assert decode_text(data) == data.decode(errors="replace") == read_text(tmp_path / "a.txt")
 
 
 @pytest.mark.parametrize("name", PACKERS)
@@ -79,7 +79,7 @@ def test_damage_and_bombs_are_told_with_the_file(name: str, tmp_path: Path) -> N
     (tmp_path / "b.gz").write_bytes(PACKERS[name](bytes(1 << 25)))
     with (
         pytest.raises(DataError, match=r"b\.gz: it unpacks to more than 16777216 bytes"),
-        opened(tmp_path / "b.gz") as file,
+        open_unpacked(tmp_path / "b.gz") as file,
     ):
         while file.read(1 << 20):
             pass

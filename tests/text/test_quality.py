@@ -7,7 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from pali3kit.text import quality
-from pali3kit.text.quality import Sieve, fault
+from pali3kit.text.quality import TextFilter, _fault
 
 DROPPED = {
     "url": ["see https://x.org/a for more", "www.example.de", "photos by flickr.com users"],
@@ -24,7 +24,7 @@ DROPPED = {
 
 @pytest.mark.parametrize(("rule", "text"), [(rule, text) for rule, texts in DROPPED.items() for text in texts])
 def test_what_a_rule_drops(rule: str, text: str) -> None:
-    assert fault(text) == rule
+    assert _fault(text) == rule
 
 
 def test_every_rule_is_tested() -> None:
@@ -33,9 +33,9 @@ def test_every_rule_is_tested() -> None:
 
 def test_good_texts_of_all_languages_pass(texts: dict[str, list[str]]) -> None:
     """The embedded world's captions in 36 languages; scripts whose vowels are marks count as letters."""
-    assert [(text, fault(text)) for known in texts.values() for text in known if fault(text)] == []
+    assert [(text, _fault(text)) for known in texts.values() for text in known if _fault(text)] == []
     for text in ("a very typical bus station", "Haus am See, 1904", "犬と猫", "สุนัขในสวน", "a photo of a cat"):
-        assert fault(text) is None
+        assert _fault(text) is None
 
 
 @pytest.mark.parametrize("rule", quality.RULES.values(), ids=list(quality.RULES))
@@ -45,10 +45,10 @@ def test_rules_take_any_text(rule: Callable[[str], bool]) -> None:
 
 
 def test_what_a_sieve_tells() -> None:
-    sieve = Sieve()
+    sieve = TextFilter()
     assert sieve.good(["a cat on a mat", "IMG_1", "IMG_20", "IMG_20"]) == ("a cat on a mat",)
     assert sieve.good([f"IMG_{n}0" for n in range(20)]) == ()
-    told = sieve.told()
+    told = sieve.summary()
     assert (told["seen"], told["kept"]) == (24, 1)
     assert told["dropped"]["file name"]["count"] == 22 and len(told["dropped"]["file name"]["examples"]) == 10
     assert told["dropped"]["too short"] == {"count": 1, "examples": ["IMG_1"]}

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pali3kit.errors import DataError
-from pali3kit.text.splitcap import split_caption, split_positions
+from pali3kit.text.splitcap import _split_positions, split_caption
 
 PROMPT = re.compile(r"Generate the alt_text in EN at (\d+): (.*) ?<extra_id_0>", re.DOTALL)
 
@@ -30,7 +30,7 @@ def test_prompt_and_target_are_the_caption(caption, seed):
 
 def test_split_at_words():
     caption = "a red  fox, left"
-    assert split_positions(caption) == [0, 2, 7, 12]
+    assert _split_positions(caption) == [0, 2, 7, 12]
 
 
 def test_every_position_is_equally_likely():
@@ -51,7 +51,7 @@ def test_every_position_is_equally_likely():
     ],
 )
 def test_without_spaces_split_between_characters(caption, parts):
-    positions = [*split_positions(caption), len(caption)]
+    positions = [*_split_positions(caption), len(caption)]
     assert [caption[a:b] for a, b in pairwise(positions)] == parts
 
 

@@ -65,6 +65,6 @@ def test_names_are_known_before_torch() -> None:
 
 
 def test_prompts_that_are_not_cleaned_are_as_they_are_written() -> None:
-    [[prompt]] = class_prompts("photo", ["St. Bernard, dog"], clean=False)
+    [[prompt]] = class_prompts("photo", ["St. Bernard, dog"], canonical=False)
     assert prompt == "a photo of a St. Bernard."
     assert class_prompts("photo", ["St. Bernard, dog"]) == [["a photo of a st bernard"]]

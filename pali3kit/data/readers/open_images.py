@@ -21,7 +21,7 @@ from pali3kit.data.table import Table
 from pali3kit.errors import DataError, choose, nearest
 from pali3kit.images.decode import Size, decode, in_proportion, read_size
 from pali3kit.registry import SOURCE
-from pali3kit.text.plain import lines_in, read_text
+from pali3kit.text.plain import read_text, split_lines
 
 BOX = ("XMin", "YMin", "XMax", "YMax")
 MASK_BOX = tuple(f"Box{side}" for side in BOX)
@@ -66,7 +66,7 @@ class OpenImagesReader(Files):
     def names(self) -> dict[str, str]:
         """What classes are called."""
         try:
-            rows = [row for row in csv.reader(lines_in(read_text(self.files[1]))) if row]
+            rows = [row for row in csv.reader(split_lines(read_text(self.files[1]))) if row]
         except csv.Error as error:
             raise DataError(f"{self.files[1]}: no readable table: {error}") from error
         found: dict[str, str] = {}

@@ -10,7 +10,7 @@ from pali3kit.data.folder import PICTURES
 from pali3kit.data.reader import existing
 from pali3kit.data.visible import hidden, walk
 from pali3kit.errors import DataError
-from pali3kit.text.plain import lines_in, one_line, read_text
+from pali3kit.text.plain import one_line, read_text, split_lines
 
 
 def find_root(path: str, inner: Sequence[str], *has: str) -> Path:
@@ -39,7 +39,7 @@ def lines_of(path: Path) -> Iterator[tuple[str, str]]:
         text = read_text(path)
     except DataError as error:
         raise DataError(f"{error}; it is part of this layout") from error
-    for number, line in enumerate(lines_in(text), start=1):
+    for number, line in enumerate(split_lines(text), start=1):
         if line.strip():
             yield f"{path}:{number}", line.strip()
 

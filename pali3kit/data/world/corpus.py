@@ -103,11 +103,11 @@ def _keywords(draw: Draw) -> str:
 def _captioning(scene: Scene, rng: np.random.Generator) -> str:
     """Prompts of captioning, SplitCap and OCR with their targets."""
     if scene.signs and rng.random() < 0.3:
-        return _filled(prompts.ocr("en"), " ".join(sign.word for sign in scene.signs))
+        return _filled(prompts.for_ocr("en"), " ".join(sign.word for sign in scene.signs))
     language = pick(names.LANGUAGES, rng.random)
     text = captions.caption(scene, language, rng)
     whole = rng.random() < 0.5
-    return _filled(prompts.caption(language), text) if whole else _filled(*split_caption(text, language, rng))
+    return _filled(prompts.for_caption(language), text) if whole else _filled(*split_caption(text, language, rng))
 
 
 def _asking(scene: Scene, objects: Sequence[str], rng: np.random.Generator) -> str | None:
@@ -122,8 +122,8 @@ def _asking(scene: Scene, objects: Sequence[str], rng: np.random.Generator) -> s
     if question is None:
         return None
     if rng.random() < 0.7:
-        return _filled(prompts.answer(question.text), question.answer)
-    return _filled(prompts.question_for(question.answer, "en"), question.text)
+        return _filled(prompts.for_answer(question.text), question.answer)
+    return _filled(prompts.for_question(question.answer, "en"), question.text)
 
 
 def _finding(scene: Scene, rng: np.random.Generator, bins: int) -> str | None:
@@ -134,7 +134,7 @@ def _finding(scene: Scene, rng: np.random.Generator, bins: int) -> str | None:
     thing = scene.things[referral.index]
     box = RegionFormat(bins).write_box(thing.box, scene.size, scene.size)
     noun = vocabulary.noun(thing.emoji)
-    told = (_filled(prompts.detect(referral.text), box), _filled(prompts.detect(noun), f"{box} {noun}"))
+    told = (_filled(prompts.for_region(referral.text), box), _filled(prompts.for_region(noun), f"{box} {noun}"))
     return pick(told, rng.random)
 
 

@@ -110,7 +110,7 @@ def test_cocos_own_file(tmp_path: Path, picture: Callable[..., Path]) -> None:
         ({"annotations": [], "images": [{"id": 1, "file_name": "a"}, {"id": 1, "file_name": "b"}]},
          r"c\.json: images\[1\]: 'id' 1 is that of .*c\.json: images\[0\] too\."),
         ('{"images": [{"split": "train", "filename": "a", "filename": "b", "sentences": []}]}',
-         r"c\.json: no JSON: 'filename' stands twice in a mapping, with two values"),
+         r"c\.json: no JSON: 'filename' occurs twice in a mapping, with two values"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_with_a_file(tmp_path: Path, content: Any, complaint: str) -> None:

@@ -144,7 +144,7 @@ def test_what_is_wrong_with_a_file(tmp_path: Path, content: Any, complaint: str)
 def test_a_key_of_json_with_two_values(tmp_path: Path) -> None:
     word = '{"image_id": 7, "bbox": [1, 2, 3, 4], "utf8_string": "%s"}'
     imgs = '"imgs": {"7": {"file_name": "7.jpg", "height": 6, "width": 8}}'
-    for second, told in (("b", "'1' stands twice in a mapping, with two values"), ("a", None)):
+    for second, told in (("b", "'1' occurs twice in a mapping, with two values"), ("a", None)):
         (tmp_path / "ocr.json").write_text(f'{{{imgs}, "anns": {{"1": {word % "a"}, "1": {word % second}}}}}')
         reader = OcrReader(str(tmp_path / "ocr.json"), str(tmp_path))
         if told is None:

@@ -97,7 +97,7 @@ def test_the_filter_drops_texts_and_tells(tmp_path: Path) -> None:
     task = source.task("splitcap", 16)
     drawn = [task.draw("train", i, np.random.default_rng(i)) for i in range(2)]
     assert sum(example is not None for example in drawn) == 1
-    assert source.sieves["texts"].told()["dropped"] == {"file name": {"count": 1, "examples": ["IMG_2041.jpg"]}}
+    assert source.sieves["texts"].summary()["dropped"] == {"file name": {"count": 1, "examples": ["IMG_2041.jpg"]}}
 
 
 @pytest.mark.parametrize(

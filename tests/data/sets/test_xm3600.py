@@ -85,7 +85,7 @@ def test_captions_by_language_in_the_order_of_pictures(root: Path) -> None:
         ('"image/locale": "en"', '"locale": "en"', r"jsonl:2: there is no language 'locale'\. Choose from ar, bn"),
         ('"quz": ', '"qu": ', r"jsonl:2: there is no language 'qu'\. Did you mean 'quz'\?"),
         ('"quz": {', '"quz": 7, "bn": {', r"jsonl:2: 'quz': this should be a mapping, not the number 7"),
-        ('"quz": {', '"en": {', r"jsonl:2: no JSON: 'en' stands twice in a mapping, with two values"),
+        ('"quz": {', '"en": {', r"jsonl:2: no JSON: 'en' occurs twice in a mapping, with two values"),
         ('"Huk allqu"]}}', "", r"jsonl:2: no JSON: "),
         ('"image/key": "a1"', '"image/key": "a3"', r"no picture .*/images/a3\.jpg, which .*/captions\.jsonl names"),
     ],
