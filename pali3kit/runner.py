@@ -14,7 +14,7 @@ from rich.console import Console
 
 from pali3kit import report
 from pali3kit.config.schema import Experiment, Runtime
-from pali3kit.evals.examples import demand_examples
+from pali3kit.evals.examples import require_examples
 from pali3kit.execution.estimates import Forecast
 from pali3kit.execution.forecast import expected
 from pali3kit.execution.host import allot
@@ -59,7 +59,7 @@ def _run(experiment: Experiment, file: Path | None, console: Console) -> int:
     forecast = Forecast(store, threads)
     costs = forecast.weights(missing)
     with console.status("looking for test examples"):
-        demand_examples(missing)
+        require_examples(missing)
     with Display(console, folder / "log.txt", costs) as display:
         write_log(display.log, f"{experiment.name} of {file or 'a program'}")
         _announce(display, graph, missing, store, workers, threads)

@@ -30,7 +30,7 @@ import PIL
 from PIL import Image, ImageCms, features
 
 from pali3kit.errors import DataError
-from pali3kit.images.decode import BYTES, FORMATS, MOST_BYTES, MOST_PIXELS, decode, read_size
+from pali3kit.images.decode import BYTES, FORMATS, MOST_BYTES, MOST_PIXELS, decode_image, read_size
 from tests.images.damaged import damaged
 
 GIGABYTE = 1_000_000_000
@@ -125,14 +125,14 @@ def _too_slow(*_: object) -> None:
 
 def outcome_of(data: bytes) -> str:
     try:
-        size = np.asarray(decode(data, "x")).shape[:2]
-        np.asarray(decode(data, "x", upright=False))
+        size = np.asarray(decode_image(data, "x")).shape[:2]
+        np.asarray(decode_image(data, "x", upright=False))
         return "read" if read_size(data, "x") == size else f"sizes {read_size(data, 'x')} and {size}"
     except DataError:
         pass
     except BaseException as error:
         return f"{type(error).__name__}: {error}".replace("\n", " ").replace("\t", " ")
-    for look in (lambda: decode(data, "x", upright=False), lambda: read_size(data, "x")):
+    for look in (lambda: decode_image(data, "x", upright=False), lambda: read_size(data, "x")):
         try:
             look()
         except DataError:
@@ -200,7 +200,7 @@ def tell_decoded(path: str, upright: bool) -> None:
     data = Path(path).read_bytes()
     _forget_peak()
     before = _peak()
-    np.asarray(decode(data, path, upright=upright))
+    np.asarray(decode_image(data, path, upright=upright))
     print(before, _peak())
 
 

@@ -222,7 +222,7 @@ def test_test_examples_are_demanded_before_anything_is_trained(tmp_path, monkeyp
         assert {step.kind for step in steps} >= {"vision", "evaluate"}
         raise DataError("'caption' is measured on 2 test examples at least; found 1.")
 
-    monkeypatch.setattr(runner, "demand_examples", refuse)
+    monkeypatch.setattr(runner, "require_examples", refuse)
     with pytest.raises(DataError, match="found 1"):
         runner.run(fakes.experiment(tmp_path))
     assert not (tmp_path / "runs").exists() and not list(tmp_path.glob("store/*-*"))

@@ -104,7 +104,7 @@ class AnnotatedSource(RecordSource):
             data = record.picture()
         except DataError as error:
             raise DataError(_told_of(record, error)) from error
-        return np.asarray(decode.decode(data, record.name, upright=not record.stored, size=record.drawn_on))
+        return np.asarray(decode.decode_image(data, record.name, upright=not record.stored, size=record.drawn_on))
 
     def record(self, split: str, index: int) -> Record:
         """What is known of a picture, less the texts that the filter drops."""

@@ -13,7 +13,7 @@ from pali3kit.errors import DataError, RegistryError, choose
 from pali3kit.images.decode import read_size
 from pali3kit.masks.codec import RegionFormat
 from pali3kit.text import prompts
-from pali3kit.text.spans import corrupt_spans
+from pali3kit.text.denoise import corrupt_spans
 from pali3kit.text.splitcap import split_caption
 
 Draw = Callable[[Record, np.random.Generator], Example | None]

@@ -14,7 +14,7 @@ import numpy as np
 from pali3kit.data.source import STRETCH, SourceBase
 from pali3kit.data.task import Task
 from pali3kit.errors import DataError
-from pali3kit.images.decode import decode
+from pali3kit.images.decode import decode_image
 from pali3kit.text.plain import one_line
 
 FEWEST = 1000  # of which the share of bad ones is taken at the beginning: one bad one among the first ten is not 10%
@@ -149,7 +149,7 @@ class RecordSource(SourceBase):
         """uint8 `[H,W,3]`, as large as it is."""
         number = self.number(split, index)
         records = self.splits[split]
-        return np.asarray(decode(records.picture(number), records.name(number)))
+        return np.asarray(decode_image(records.picture(number), records.name(number)))
 
     def labels(self, split: str, index: int) -> tuple[int, ...]:
         number = self.number(split, index)

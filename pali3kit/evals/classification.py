@@ -1,4 +1,4 @@
-"""Classification with a frozen encoder: nearest neighbours, a linear classifier, or the texts of the classes.
+"""Classification from features: by logits, nearest neighbours, a linear classifier, or the texts of the classes.
 
 Each evaluator yields `top1`; `real` where the test images were relabelled (ReaL, without the images that no label
 fits); and `v2`, the top-1 on a second test set of the same classes, where there is one.
@@ -28,7 +28,7 @@ ROWS = 4096  # features compared with the classes at a time
 Predict = Callable[[NDArray[np.float32]], NDArray[np.int64]]
 
 
-def evaluate_classifier(predict: Predict, test: Features, v2: Features | None = None) -> Iterator[EvalResult]:
+def _evaluate(predict: Predict, test: Features, v2: Features | None = None) -> Iterator[EvalResult]:
     """Yield the accuracies of a function from features `[n,D]` to classes `[n]`."""
     if not len(test.features) or (v2 is not None and not len(v2.features)):
         raise DataError("there are no test images to classify")
@@ -38,6 +38,11 @@ def evaluate_classifier(predict: Predict, test: Features, v2: Features | None = 
         yield EvalResult.of_hits("real", relabelled_hits(predictions, test.right))
     if v2 is not None:
         yield EvalResult.of_hits("v2", predict(v2.features) == _labels(v2))
+
+
+def from_logits(test: Features, v2: Features | None = None) -> Iterator[EvalResult]:
+    """Classify by the largest of the logits that a trained classifier returned as features `[n,C]`."""
+    return _evaluate(_argmax, test, v2)
 
 
 def knn(
@@ -50,13 +55,13 @@ def knn(
     """Classify by the nearest train images in cosine similarity, weighted as in DINO (Caron et al. 2021)."""
     labels = _labels(train)
     predict = partial(nearest_classes, train.features, labels, neighbours=neighbours, device=device)
-    return evaluate_classifier(predict, test, v2)
+    return _evaluate(predict, test, v2)
 
 
 def linear_probe(train: Features, test: Features, v2: Features | None = None, **options: Any) -> Iterator[EvalResult]:
     """Train a linear classifier on the features; `options` are those of `evals.linear.LinearClassifier.fit`."""
     classifier = LinearClassifier.fit(train.features, _labels(train), **options)
-    return evaluate_classifier(classifier.predict, test, v2)
+    return _evaluate(classifier.predict, test, v2)
 
 
 def zero_shot(
@@ -71,7 +76,7 @@ def zero_shot(
             label = max(unknown, key=abs)
             raise DataError(f"there are {len(classes)} class names, but an image has the label {label}, counted from 0")
     texts = _class_embeddings(towers, classes, prompts)
-    return evaluate_classifier(lambda features: _nearest_texts(features, texts), test, v2)
+    return _evaluate(lambda features: _nearest_texts(features, texts), test, v2)
 
 
 def _class_embeddings(towers: TextEmbedder, classes: Sequence[str], prompts: str) -> Tensor:
@@ -100,11 +105,11 @@ def _nearest_texts(features: NDArray[np.float32], texts: Tensor) -> NDArray[np.i
     for start in range(0, len(features), ROWS):
         # copied, as torch warns of read-only memory, which memory-mapped features are
         part = torch.from_numpy(np.array(features[start : start + ROWS], np.float32)).to(texts.device)
-        classes.append(top_class((part @ texts.T).numpy(force=True)))
+        classes.append(_argmax((part @ texts.T).numpy(force=True)))
     return np.concatenate(classes)
 
 
-def top_class(logits: NDArray[np.floating]) -> NDArray[np.int64]:
+def _argmax(logits: NDArray[np.floating]) -> NDArray[np.int64]:
     """The argmax of each row of `[n,C]`. Raises DataError for logits that are not finite: NumPy's argmax returns NaN's
     place.
     """

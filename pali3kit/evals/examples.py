@@ -64,7 +64,7 @@ def scorable(name: str, examples: Sequence[Example]) -> list[int]:
     return [n for n, each in enumerate(examples) if not benchmark.every_language or each.language in enough]
 
 
-def demand_examples(steps: Sequence[Step]) -> None:
+def require_examples(steps: Sequence[Step]) -> None:
     """Raise DataError where a benchmark has too few test examples, before anything is trained.
 
     Of `steps`, which are to run, the evaluations are checked whose model is trained among them, and whose data are

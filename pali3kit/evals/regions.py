@@ -10,18 +10,27 @@ import torch
 from pali3kit.data.regions import add_mask_tokens, crops
 from pali3kit.data.task import Example
 from pali3kit.errors import DataError
-from pali3kit.evals.scores import EvalResult
+from pali3kit.evals.scores import Answered, EvalResult
 from pali3kit.masks.codec import RegionFormat
 from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.metrics.inputs import require_pairs
 from pali3kit.metrics.segmentation import Segment, box_accuracy, cumulative_iou, mask_iou, mean_iou, paste_mask
+from pali3kit.registry import METRIC
 from pali3kit.types import Json
 
 SIZES = ("small", "middle", "large")
 CROPS = 512  # masks that are encoded at a time
 
 
-def score_regions(examples: Sequence[Example], predictions: Sequence[str], masks: MaskVQVAE, bins: int) -> EvalResult:
+@METRIC.register("segmentation_iou", "mean IoU of masks at full size")
+def _segmentation_iou(answered: Answered) -> EvalResult:
+    """Mean IoU of masks in percent. Raises DataError where there is no mask tokenizer to decode them."""
+    if answered.masks is None:
+        raise DataError("regions are scored with the mask tokenizer, and there is none")
+    return _score_regions(answered.examples, answered.answers, answered.masks, answered.bins)
+
+
+def _score_regions(examples: Sequence[Example], predictions: Sequence[str], masks: MaskVQVAE, bins: int) -> EvalResult:
     """Decode each prediction into a box and a mask, and compare it with the example's.
 
     Raises DataError where an example has no box or no mask, or there is not one prediction for each.

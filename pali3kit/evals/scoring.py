@@ -1,4 +1,4 @@
-"""The metrics of generated answers, by the names that benchmarks give them."""
+"""Scoring generated answers by the metric of their benchmark, and the registered metrics of texts."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ import numpy as np
 
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.errors import DataError
-from pali3kit.evals.regions import score_regions
 from pali3kit.evals.scores import Answered, EvalResult, Metric
 from pali3kit.metrics.captions import bleu, rouge_l
 from pali3kit.metrics.cider import cider, whitespace
@@ -100,11 +99,3 @@ def _vqa_accuracy(answered: Answered) -> EvalResult:
     counts = {ONE: sum(len(known) == 1 for known in answers), FEW: sum(1 < len(known) < 4 for known in answers)}
     extra = {name: count for name, count in counts.items() if count}
     return EvalResult(sum(samples) / len(samples), samples, extra)
-
-
-@METRIC.register("segmentation_iou", "mean IoU of masks at full size")
-def _segmentation_iou(answered: Answered) -> EvalResult:
-    """Mean IoU of masks in percent. Raises DataError where there is no mask tokenizer to decode them."""
-    if answered.masks is None:
-        raise DataError("regions are scored with the mask tokenizer, and there is none")
-    return score_regions(answered.examples, answered.answers, answered.masks, answered.bins)

@@ -1,1 +1,1 @@
-"""Pictures as tensors: how an encoder wants them, and how they get there."""
+"""Images: decoding, augmentation, and the preprocessing that each encoder needs."""

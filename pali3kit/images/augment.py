@@ -1,4 +1,4 @@
-"""Random views of pictures, as big_vision pretrains with: inception crop and flip."""
+"""Random views of images, as in big_vision's pretraining: inception crop and flip."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ RATIOS = [3 / 4, 4 / 3]  # width to height of a crop
 
 
 def random_view(image: np.ndarray, size: int, rng: np.random.Generator, crop: float, flip: bool) -> np.ndarray:
-    """A crop of random place, size and proportions, resized to a square, and mirrored half of the time.
+    """A crop of random position, size and aspect ratio, resized to a square, and flipped with a probability of 0.5.
 
     Args:
         image: uint8 `[H,W,3]`.
         size: side of the view, pixels.
-        rng: what decides.
-        crop: the least share of the picture's area that a crop keeps; 1 keeps the whole picture. big_vision has 0.05.
-        flip: whether to mirror.
+        rng: source of randomness.
+        crop: the least share of the image's area that a crop keeps; 1 keeps the whole image. big_vision uses 0.05.
+        flip: whether to flip.
 
     Returns:
-        uint8 `[size,size,3]`, resampled bilinearly with antialiasing (big_vision resamples without).
+        uint8 `[size,size,3]`, resized bilinearly with antialiasing (big_vision resizes without).
     """
     picture = Image.fromarray(image)
     box = (0, 0, *picture.size) if crop >= 1 else _box(picture, crop, int(rng.integers(1 << 62)))
@@ -30,7 +30,7 @@ def random_view(image: np.ndarray, size: int, rng: np.random.Generator, crop: fl
 
 
 def _box(picture: Image.Image, least: float, seed: int) -> tuple[int, int, int, int]:
-    """Left, top, right and bottom. torchvision draws from torch's global generator, which is left as it was."""
+    """Left, top, right and bottom. torchvision draws from torch's global generator, whose state is restored."""
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
         top, left, height, width = RandomResizedCrop.get_params(picture, scale=[least, 1.0], ratio=RATIOS)

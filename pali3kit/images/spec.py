@@ -1,4 +1,4 @@
-"""The preprocessing that travels with an encoder's weights."""
+"""The preprocessing that an encoder's weights were trained with."""
 
 from __future__ import annotations
 
@@ -24,16 +24,20 @@ RESAMPLING = {"nearest": 0, "lanczos": 1, "bilinear": 2, "bicubic": 3}  # PIL's 
 
 @dataclass(frozen=True, slots=True)
 class ImageSpec:
-    """How an encoder wants its images: side in pixels, mean and deviation of values in [0, 1], and how to get there.
+    """An encoder's preprocessing. The default is big_vision's: squash to a square, and map values to [-1, 1].
 
-    The default is big_vision's: every image is squeezed to a square (`"squash"`, the aspect ratio is not kept), and
-    values are mapped to [-1, 1], which is mean 0.5 and deviation 0.5. `"shortest"` keeps the aspect ratio. The square,
-    or the shorter side, becomes `size / crop`, and the middle is cut out, which is where `middle` says when a pixel
-    cannot be halved: timm and open_clip round (half to even), transformers takes the floor.
-
-    `colours` says when a picture of another mode becomes RGB: before it is resized, or `"last"` as in open_clip, which
-    resizes palettes without interpolation and CMYK as CMYK. `alpha`: what is transparent shows the colour that lies
-    under it, or `"white"` as in transformers since its version 5.
+    Attributes:
+        size: side of the square input, pixels.
+        mean: of the values in [0, 1], per channel.
+        std: standard deviation, likewise.
+        resize: `"squash"` to a square without keeping the aspect ratio, or the `"shortest"` side, keeping it.
+        interpolation: a name in `RESAMPLING`.
+        crop: the side of the centre crop as a share of the resized side, which is `size / crop`.
+        middle: how half a pixel's offset of the crop is rounded: timm and open_clip `"round"` half to even,
+            transformers takes the `"floor"`.
+        colours: when images become RGB: `"first"`, or `"last"` as in open_clip, which resizes palettes without
+            interpolation and CMYK as CMYK.
+        alpha: transparency is `"dropped"`, which shows the colours below, or put on `"white"` as in transformers 5.
     """
 
     size: int
@@ -47,7 +51,7 @@ class ImageSpec:
     alpha: Alpha = "dropped"
 
     def __post_init__(self) -> None:
-        """Raises DataError for a name that is not known."""
+        """Raise DataError for an unknown name."""
         for what, name, choices in (
             ("resize", self.resize, get_args(Resize)),
             ("interpolation", self.interpolation, RESAMPLING),
@@ -59,27 +63,27 @@ class ImageSpec:
                 raise DataError(f"{what} cannot be '{name}'.{choose(name, choices)}")
 
     def fit(self, image: Image.Image) -> np.ndarray:
-        """A picture of any size and mode to uint8 `[size,size,3]`.
+        """An image of any size and mode to uint8 `[size,size,3]`.
 
-        Raises DataError for one so thin that it would fill gigabytes on the way.
+        Raises DataError for one so thin that it would take gigabytes when resized.
         """
         how = Image.Resampling(RESAMPLING[self.interpolation])
         image = self._in_colours(image) if self.colours == "first" else image
-        side = int(round(self.size / self.crop, 6))  # rounded first: 224 / (224 / 400) is a hair under 400
+        side = int(round(self.size / self.crop, 6))  # rounded first, as 224 / (224 / 400) is slightly below 400
         shortest = min(image.size)
         width, height = (side, side) if self.resize == "squash" else (side * own // shortest for own in image.size)
         if width * height > MOST_PIXELS:
             raise DataError(
-                f"a picture of {image.width}x{image.height} pixels is too thin: {width}x{height} on the way"
+                f"an image of {image.width}x{image.height} pixels is too thin: it would be resized to {width}x{height}"
             )
         halved = floor if self.middle == "floor" else round
         left, top = halved((width - self.size) / 2), halved((height - self.size) / 2)
         middle = image.resize((width, height), how).crop((left, top, left + self.size, top + self.size))
-        # a copy, for what PIL lends must not be written to, and torch warns of that
+        # copied, as PIL's buffer is read-only, of which torch warns
         return np.array(self._in_colours(middle))
 
     def opaque(self, image: np.ndarray) -> np.ndarray:
-        """uint8 `[H,W,3]` of a picture uint8 `[H,W,3]`, or `[H,W,4]` with transparency."""
+        """An image uint8 `[H,W,3]`, or `[H,W,4]` with transparency, to uint8 `[H,W,3]`."""
         return image if image.shape[2] == 3 else np.array(self._in_colours(Image.fromarray(image)))
 
     def _in_colours(self, image: Image.Image) -> Image.Image:
@@ -93,7 +97,7 @@ class ImageSpec:
         return image if image.shape == (self.size, self.size, 3) else self.fit(Image.fromarray(image))
 
     def prepare(self, images: Iterable[np.ndarray]) -> Tensor:
-        """Pictures uint8 `[H,W,3]` of any sizes to float32 `[B,3,size,size]`: fitted, then normalised."""
+        """Images uint8 `[H,W,3]` of any sizes to float32 `[B,3,size,size]`: fitted, then normalised."""
         return self.normalise(np.stack([self.fitted(image) for image in images]))
 
     def normalise(self, images: np.ndarray) -> Tensor:

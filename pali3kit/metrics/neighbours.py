@@ -44,7 +44,7 @@ def nearest_classes(
     if not len(test_features):
         raise DataError("there are no test images to classify")
     if not 1 <= neighbours <= len(train_features):
-        raise DataError(f"there are no {neighbours} neighbours among {len(train_features)} train images")
+        raise DataError(f"neighbours are 1 to {len(train_features)}, the number of train images, not {neighbours}")
     classes, class_of = np.unique(train_labels, return_inverse=True)
     labels = torch.from_numpy(class_of).to(device)
     cosines, nearest = _nearest(test_features, train_features, neighbours, device)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 import torch
@@ -135,15 +135,3 @@ def _solved(a: Floats, b: Floats) -> Floats:
     """Solve a x = b for a positive definite `a`, by torch: NumPy factorises but has no triangular solve."""
     factor = torch.linalg.cholesky(torch.from_numpy(a))
     return np.asarray(torch.cholesky_solve(torch.from_numpy(b), factor))
-
-
-def solve_ridges(x: Floats, y: Floats, l2s: Iterable[float]) -> Iterator[Floats]:
-    """The weights [D,C] of ridge regression for each of several regularisers, from one eigendecomposition.
-
-    It decomposes the smaller Gram matrix: x'x [D,D] or xx' [N,N], for x [N,D] and y [N,C].
-    """
-    n, d = x.shape
-    eigenvalues, q = np.linalg.eigh(x.T @ x if n >= d else x @ x.T)
-    left, right = (q, q.T @ (x.T @ y)) if n >= d else (x.T @ q, q.T @ y)
-    for l2 in l2s:
-        yield (left / (eigenvalues + l2)) @ right

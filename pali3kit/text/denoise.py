@@ -34,15 +34,18 @@ X = (Denoiser("NLG", 3, 0.5), Denoiser("NLG", 8, 0.5), Denoiser("NLG", 64, 0.15)
 S_TABLE = Denoiser("S2S", density=0.25)
 S_APPENDIX = Denoiser("S2S")
 PREFIXES = {"appendix": S_APPENDIX, "table": S_TABLE}
+# Span corruption of words, before there are tokens: T5's, which is also UL2's first R.
+DENSITY, MEAN_SPAN = 0.15, 3
+MOST = 100  # sentinels, as many as every supported tokenizer has
 
 
 def ul2(prefix: str = "appendix") -> tuple[Denoiser, ...]:
-    """The seven denoisers, with S as `prefix` names it: `appendix` or `table`."""
+    """UL2's seven denoisers; `prefix` chooses S: `appendix` or `table`."""
     return (*R, PREFIXES[prefix], *X)
 
 
 class MixtureOfDenoisers:
-    """Corrupts windows, each with one of `denoisers`, all equally likely.
+    """Corrupts each window with one of `denoisers`, chosen uniformly.
 
     The result depends only on the windows and the generator's state, so with a generator per step,
     `np.random.default_rng([seed, step])`, training can resume at any step.
@@ -92,7 +95,7 @@ class MixtureOfDenoisers:
     def _missing(self, rows: int, length: int, denoiser: Denoiser, rng: np.random.Generator) -> np.ndarray:
         """The missing tokens, bool `[rows, length]`."""
         if denoiser.mean_span is not None and denoiser.density is not None:
-            return span_noise(rows, length, denoiser.density, denoiser.mean_span, rng, len(self._sentinels))
+            return _span_noise(rows, length, denoiser.density, denoiser.mean_span, rng, len(self._sentinels))
         if denoiser.density is not None:
             starts = np.full(rows, length - _noise_tokens(length, denoiser.density))
         else:
@@ -122,7 +125,7 @@ class MixtureOfDenoisers:
         return ids, mask
 
 
-def span_noise(
+def _span_noise(
     rows: int, length: int, density: float, mean_span: float, rng: np.random.Generator, most: int | None = None
 ) -> np.ndarray:
     """T5's random spans: the missing tokens, bool `[rows, length]`; the first token is kept and the last is missing.
@@ -162,3 +165,26 @@ def pack(texts: Iterable[Sequence[int]], length: int) -> np.ndarray:
     if len(stream) < length:
         raise DataError(f"the text has {len(stream)} tokens: not enough for one window of {length}")
     return stream[: len(stream) // length * length].reshape(-1, length)
+
+
+def corrupt_spans(text: str, rng: np.random.Generator) -> tuple[str, str] | None:
+    """`text` with a sentinel for each missing span, and the spans, each after its sentinel; None for a single word.
+
+    A text without spaces is corrupted by characters instead of words. The first word is never missing.
+
+    >>> corrupt_spans("a cat sits on a red mat", np.random.default_rng(1))
+    ('a cat sits on a red <extra_id_0>', '<extra_id_0> mat')
+    """
+    words, space = (text.split(), " ") if " " in text.strip() else ([*text.strip()], "")
+    if len(words) < 2:
+        return None
+    missing = _span_noise(1, len(words), DENSITY, MEAN_SPAN, rng, MOST)[0]
+    kept: list[str] = []
+    spans: list[list[str]] = []
+    for before, gone, word in zip([False, *missing[:-1]], missing, words, strict=True):
+        if gone and not before:
+            kept.append(f"<extra_id_{len(spans)}>")
+            spans.append([])
+        (spans[-1] if gone else kept).append(word)
+    target = " ".join(f"<extra_id_{i}> {space.join(span)}" for i, span in enumerate(spans))
+    return space.join(kept), target

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from pali3kit.data.reader import existing, inside, picture_in
 from pali3kit.errors import DataError
-from pali3kit.images.decode import decode
+from pali3kit.images.decode import decode_image
 
 ROOT = Path("/data/images")
 
@@ -75,7 +75,7 @@ def test_of_a_huge_file_no_more_is_read_than_tells_that_it_is(tmp_path: Path, mo
     data = picture_in(tmp_path, "1.jpg")()
     assert len(data) == 1001
     with pytest.raises(DataError, match="its file is larger than"):
-        decode(data, "x")
+        decode_image(data, "x")
 
 
 @pytest.mark.parametrize(

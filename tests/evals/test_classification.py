@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from pali3kit.errors import DataError
-from pali3kit.evals.classification import _class_embeddings, evaluate_classifier, knn, linear_probe, zero_shot
+from pali3kit.evals.classification import _class_embeddings, _evaluate, knn, linear_probe, zero_shot
 from pali3kit.evals.features import Features
 
 CLASSES = ("red", "green", "blue")
@@ -34,17 +34,15 @@ def test_judged_by_hand() -> None:
     test = Features(np.zeros((4, 1), np.float32), np.array([0, 1, 2, 2]), [(0, 1), (), (1,), (2,)])
     v2 = Features(np.zeros((2, 1), np.float32), np.array([2, 0]))
     answers = {4: np.array([1, 1, 2, 2]), 2: np.array([2, 2])}
-    found = {
-        one.name: (one.value, one.n) for one in evaluate_classifier(lambda features: answers[len(features)], test, v2)
-    }
+    found = {one.name: (one.value, one.n) for one in _evaluate(lambda features: answers[len(features)], test, v2)}
     # ReaL: picture 0 may be a 1 too, of picture 1 nobody could tell, and picture 2 is none.
     assert found == {"top1": (75.0, 4), "real": (pytest.approx(200 / 3), 3), "v2": (50.0, 2)}
 
 
 def test_without_new_labels_and_another_collection_there_is_top_1_alone() -> None:
-    assert [
-        one.name for one in evaluate_classifier(lambda features: np.zeros(len(features), np.int64), pictures([0, 1]))
-    ] == ["top1"]
+    assert [one.name for one in _evaluate(lambda features: np.zeros(len(features), np.int64), pictures([0, 1]))] == [
+        "top1"
+    ]
 
 
 def test_zero_shot_takes_the_class_of_the_nearest_texts() -> None:
@@ -61,7 +59,7 @@ def test_every_class_of_the_pictures_has_a_name() -> None:
 
 def test_what_cannot_be_asked_for_is_refused() -> None:
     some = pictures([0, 1, 2])
-    with pytest.raises(DataError, match="0 neighbours asked of 3 train pictures"):
+    with pytest.raises(DataError, match="neighbours are 1 to 3, the number of train images, not 0"):
         list(knn(some, some, neighbours=0))
     with pytest.raises(DataError, match="epochs and batch_size of a linear classifier start at 1, not 0 and 256"):
         list(linear_probe(some, some, epochs=0))

@@ -14,7 +14,7 @@ from pali3kit.data.task import Example
 from pali3kit.data.world import LANGUAGES
 from pali3kit.data.world.source import WorldSource
 from pali3kit.errors import DataError, RegistryError
-from pali3kit.evals.examples import benchmark_examples, demand_examples, scorable
+from pali3kit.evals.examples import benchmark_examples, require_examples, scorable
 from pali3kit.plan.kinds.evaluate import Config
 from pali3kit.plan.pali import Texts
 from pali3kit.plan.step import Step
@@ -147,11 +147,11 @@ def measuring(column: str, folder: Path, captions: list[str]) -> list[Step]:
 
 @pytest.mark.parametrize("column", ["caption", "caption_multilingual"])
 def test_a_test_file_of_one_picture_is_refused_before_training(column: str, tmp_path: Path) -> None:
-    demand_examples(measuring(column, tmp_path, ["ein Hund", "eine Katze"]))
+    require_examples(measuring(column, tmp_path, ["ein Hund", "eine Katze"]))
     steps = measuring(column, tmp_path, ["ein Hund"])
     with pytest.raises(DataError, match=rf"a\.tsv: '{column}' is measured on 2 test examples .*found (de )?1"):
-        demand_examples(steps)
-    demand_examples(steps[1:])  # the model is there: other columns can be measured
+        require_examples(steps)
+    require_examples(steps[1:])  # the model is there: other columns can be measured
 
 
 def test_a_source_without_languages_is_told_and_counted() -> None:

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from pali3kit.data.task import Example
-from pali3kit.evals.regions import _by_size, _codec_limits, _decode_segments, _runs, score_regions
+from pali3kit.evals.regions import _by_size, _codec_limits, _decode_segments, _runs, _score_regions
 from pali3kit.masks.codec import RegionFormat
 from pali3kit.masks.vqvae import MaskVQVAE
 
@@ -34,7 +34,7 @@ def example() -> Example:
 
 
 def test_a_right_box_with_a_full_mask() -> None:
-    scores = score_regions([example(), example()], [TEXT, "no box"], MASKS, bins=65)
+    scores = _score_regions([example(), example()], [TEXT, "no box"], MASKS, bins=65)
     assert scores.samples == pytest.approx([50.0, 0.0]) and scores.value == pytest.approx(25.0)
     limits = {"oracle": pytest.approx(50.0), "reconstruction": pytest.approx(50.0)}  # a full box, whatever the codes
     assert scores.extra == {

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from pali3kit.errors import DataError
-from pali3kit.images.decode import decode, read_size
+from pali3kit.images.decode import decode_image, read_size
 from tests.images.damaged import tiled
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
@@ -18,11 +18,11 @@ NOISE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 
 def test_a_small_tiff_in_a_huge_tile() -> None:
     data = tiled(Image.fromarray(NOISE))
-    assert np.array_equal(np.asarray(decode(data, "x")), NOISE)
+    assert np.array_equal(np.asarray(decode_image(data, "x")), NOISE)
     for tag in (322, 323):  # the width and the length of a tile
         data = data.replace(struct.pack("<HHII", tag, 4, 1, 16), struct.pack("<HHII", tag, 4, 1, 16_000))
     with pytest.raises(DataError, match="x: 60x40 pixels in tiles that take the memory of 256 million are more"):
-        decode(data, "x")
+        decode_image(data, "x")
 
 
 def jpeg2000(size: int, tile: int, mode: str = "RGB", boxed: bool = False) -> bytes:
@@ -42,19 +42,19 @@ def test_tiles_of_a_jpeg_2000_are_counted(size: int, tile: int, boxed: bool) -> 
     """65,000 empty ones would take 700 MB, and as much a size that the boxes around do not tell."""
     many = jpeg2000(size * 2, tile, boxed=boxed)
     if size == 16:
-        assert decode(jpeg2000(16, 16, boxed=boxed), "x").size == (16, 16)
+        assert decode_image(jpeg2000(16, 16, boxed=boxed), "x").size == (16, 16)
     elif size == 2040:
         with pytest.raises(DataError, match="in tiles that take the memory of 160 million are more than 30"):
-            decode(many, "x")
+            decode_image(many, "x")
         with pytest.raises(DataError, match="in tiles that take the memory"):
             read_size(many, "x")
     else:
         with pytest.raises(DataError, match=r"x: (8000x8000|16x16) pixels in tiles that take the memory of 68 million"):
-            decode(many, "x")
+            decode_image(many, "x")
 
 
 def test_whole_ones_in_usual_tiles_are_read() -> None:
     for side in (16, 32):
         file = io.BytesIO()
         Image.fromarray(NOISE).save(file, "JPEG2000", tile_size=(side, side))
-        assert np.array_equal(np.asarray(decode(file.getvalue(), "x")), NOISE)
+        assert np.array_equal(np.asarray(decode_image(file.getvalue(), "x")), NOISE)

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from pali3kit.errors import DataError
-from pali3kit.images.decode import FORMATS, decode, read_size
+from pali3kit.images.decode import FORMATS, decode_image, read_size
 from tests.images.damaged import DAMAGES, damaged, whole
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning", "ignore::PIL.Image.DecompressionBombWarning")
@@ -17,7 +17,7 @@ def test_all_formats_are_among_them_and_read_when_they_are_whole() -> None:
     assert set(FORMATS) <= set(whole())
     for pictures in whole().values():
         for data in pictures:
-            width, height = decode(data, "x").size
+            width, height = decode_image(data, "x").size
             assert read_size(data, "x") == (height, width) and {width, height} == {48, 40}
 
 
@@ -33,7 +33,7 @@ def test_each_is_read_or_a_data_error(first: int) -> None:
     for number in range(first, first + 100):
         for upright in (True, False):
             try:
-                picture = np.asarray(decode(damaged(number).data, "x", MOST, upright))
+                picture = np.asarray(decode_image(damaged(number).data, "x", MOST, upright))
             except DataError:
                 continue
             assert picture.dtype == np.uint8 and picture.shape[2] in ((3,) if upright else (3, 4)), number

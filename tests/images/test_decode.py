@@ -10,6 +10,7 @@ import struct
 import subprocess
 import zlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ import pali3kit
 from pali3kit.data.folder import FolderSource
 from pali3kit.data.sets.folders import Folders
 from pali3kit.errors import DataError
-from pali3kit.images.decode import BYTES, FORMATS, decode, read, read_size
+from pali3kit.images.decode import BYTES, FORMATS, decode_image, read_image, read_size
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 
@@ -47,20 +48,20 @@ def bomb(width: int, height: int) -> bytes:
 @pytest.mark.parametrize("kind", ["PNG", "WEBP", "BMP", "TIFF"])
 def test_lossless_formats(kind: str) -> None:
     data = encoded(Image.fromarray(NOISE), kind, **({"lossless": True} if kind == "WEBP" else {}))
-    assert np.array_equal(np.asarray(decode(data, "x")), NOISE)
+    assert np.array_equal(np.asarray(decode_image(data, "x")), NOISE)
 
 
 @pytest.mark.parametrize("mode", ["1", "L", "P", "LA", "RGBA", "CMYK", "I;16"])
 def test_every_mode_becomes_rgb(mode: str) -> None:
     kind = "TIFF" if mode in ("CMYK", "I;16") else "PNG"
     image = Image.new(mode, (4, 3)) if mode == "I;16" else Image.fromarray(NOISE).convert(mode)
-    assert decode(encoded(image, kind), "x").mode == "RGB"
+    assert decode_image(encoded(image, kind), "x").mode == "RGB"
 
 
 POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n(x) print\n%%EOF\n"
 
 
-@pytest.mark.parametrize("look", [decode, read_size])
+@pytest.mark.parametrize("look", [decode_image, read_size])
 def test_postscript_reaches_no_interpreter(
     look: Callable[[bytes, str], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -88,37 +89,37 @@ def test_no_module_opens_pictures_in_any_format() -> None:
 
 def test_what_is_transparent_is_white() -> None:
     clear = Image.new("RGBA", (2, 2), (10, 20, 30, 0))
-    assert decode(encoded(clear), "x").getpixel((0, 0)) == (255, 255, 255)
+    assert decode_image(encoded(clear), "x").getpixel((0, 0)) == (255, 255, 255)
 
 
 def test_exif_turns_the_picture() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was held upright
     data = encoded(Image.fromarray(NOISE), "JPEG", exif=exif)
-    assert decode(data, "x").size == (40, 60)
+    assert decode_image(data, "x").size == (40, 60)
 
 
 @pytest.mark.parametrize("size", [(20_000, 15_000), (60_000, 60_000)])
 def test_a_bomb_is_refused_before_it_is_decoded(size: tuple[int, int]) -> None:
     with pytest.raises(DataError, match=r"x\.png: .*(pixels are more than 64 million|exceeds limit)"):
-        decode(bomb(*size), "x.png")
+        decode_image(bomb(*size), "x.png")
 
 
 def test_what_is_cut_off_or_no_picture() -> None:
     whole = encoded(Image.fromarray(NOISE), "JPEG")
     with pytest.raises(DataError, match=r"a.jpg: broken picture: "):
-        decode(whole[: len(whole) // 2], "a.jpg")
+        decode_image(whole[: len(whole) // 2], "a.jpg")
     with pytest.raises(DataError, match=r"b.jpg: not a picture in a known format \(5 bytes\)"):
-        decode(b"hello", "b.jpg")
+        decode_image(b"hello", "b.jpg")
     with pytest.raises(DataError, match=r"c.jpg: not a picture in a known format \(0 bytes\)"):
-        decode(b"", "c.jpg")
+        decode_image(b"", "c.jpg")
 
 
 def test_a_missing_file(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"nowhere.png: No such file or directory"):
-        read(tmp_path / "nowhere.png")
+        read_image(tmp_path / "nowhere.png")
     (tmp_path / "here.png").write_bytes(encoded(Image.fromarray(NOISE)))
-    assert read(tmp_path / "here.png").size == (60, 40)
+    assert read_image(tmp_path / "here.png").size == (60, 40)
 
 
 @settings(deadline=None, max_examples=150)
@@ -132,7 +133,7 @@ def test_damage_anywhere_is_a_picture_or_a_data_error(kind: str, at: float, valu
     start = int(at * len(data))
     data[start : start + len(value)] = value
     with contextlib.suppress(DataError):
-        assert decode(bytes(data), "x", most_pixels=1_000_000).mode == "RGB"
+        assert decode_image(bytes(data), "x", most_pixels=1_000_000).mode == "RGB"
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -140,7 +141,7 @@ def test_the_size_of_the_header_is_that_of_what_is_decoded(orientation: int) -> 
     exif = Image.Exif()
     exif[0x0112] = orientation
     data = encoded(Image.fromarray(NOISE), "JPEG", exif=exif)
-    width, height = decode(data, "x").size
+    width, height = decode_image(data, "x").size
     assert read_size(data, "x") == (height, width) == ((60, 40) if orientation > 4 else (40, 60))
 
 
@@ -157,7 +158,7 @@ def test_the_size_is_that_of_what_is_decoded_in_every_format(kind: str) -> None:
     exif[0x0112] = 6
     data = encoded(Image.fromarray(NOISE), kind, **({} if kind in ("BMP", "GIF", "PPM") else {"exif": exif}))
     for upright in (True, False):
-        width, height = decode(data, "x", upright=upright).size
+        width, height = decode_image(data, "x", upright=upright).size
         assert read_size(data, "x", upright) == (height, width)
 
 
@@ -173,35 +174,37 @@ def turned(orientation: int, size: tuple[int, int] = (40, 60)) -> bytes:
 @pytest.mark.parametrize("orientation", [5, 6, 7, 8])
 def test_the_size_of_what_was_drawn_on_tells_whether_to_turn(orientation: int) -> None:
     data = turned(orientation)
-    assert decode(data, "x", size=(40, 60)).size == (60, 40)  # as it is stored
-    assert np.asarray(decode(data, "x", size=(40, 60)))[5, 5].min() > 250
-    assert decode(data, "x", size=(60, 40)).size == (40, 60)  # as it is shown
+    assert decode_image(data, "x", size=(40, 60)).size == (60, 40)  # as it is stored
+    assert np.asarray(decode_image(data, "x", size=(40, 60)))[5, 5].min() > 250
+    assert decode_image(data, "x", size=(60, 40)).size == (40, 60)  # as it is shown
     for larger in (1, 2, 7):  # boxes of larger pictures, or of smaller ones
-        assert decode(data, "x", size=(40 * larger, 60 * larger)).size == (60, 40)
-        assert decode(data, "x", size=(60 // larger, 40 // larger)).size == (40, 60)
-    assert decode(turned(orientation, (500, 501)), "x", size=(500, 501)).size == (501, 500)  # nearly a square
+        assert decode_image(data, "x", size=(40 * larger, 60 * larger)).size == (60, 40)
+        assert decode_image(data, "x", size=(60 // larger, 40 // larger)).size == (40, 60)
+    assert decode_image(turned(orientation, (500, 501)), "x", size=(500, 501)).size == (501, 500)  # nearly a square
 
 
 def test_of_a_picture_that_is_not_turned_the_size_tells_nothing_new() -> None:
     for data in (encoded(Image.fromarray(NOISE), "JPEG"), turned(1)):
-        assert decode(data, "x", size=(40, 60)).size == decode(data, "x", size=(20, 30)).size == (60, 40)
+        assert decode_image(data, "x", size=(40, 60)).size == decode_image(data, "x", size=(20, 30)).size == (60, 40)
 
 
 def test_a_size_that_the_picture_does_not_have() -> None:
     with pytest.raises(DataError, match=r"^a: boxes are on a picture of 60x40 \(height x width\), it is of 40x60$"):
-        decode(encoded(Image.fromarray(NOISE)), "a", size=(60, 40))
+        decode_image(encoded(Image.fromarray(NOISE)), "a", size=(60, 40))
     with pytest.raises(DataError, match=r"^a: .* of 50x60 .*, it is of 40x60, turned by its EXIF 60x40$"):
-        decode(turned(6), "a", size=(50, 60))
+        decode_image(turned(6), "a", size=(50, 60))
     with pytest.raises(DataError, match=r"^a: .* of 60x40 .*, it is of 40x60$"):
-        decode(turned(6), "a", size=(60, 40), upright=False)
+        decode_image(turned(6), "a", size=(60, 40), upright=False)
 
 
 @pytest.mark.parametrize("data", [*(turned(orientation) for orientation in (2, 3, 4)), turned(6, (40, 40))])
 def test_where_no_size_tells_whether_boxes_are_turned_too(data: bytes) -> None:
     size = read_size(data, "a")
     with pytest.raises(DataError, match=r"^a: .*its EXIF turns it \(orientation [2346]\): nothing says if it turns"):
-        decode(data, "a", size=size)
-    assert decode(data, "a", size=size, upright=False).size == size[::-1]  # who says that they are not needs no size
+        decode_image(data, "a", size=size)
+    assert (
+        decode_image(data, "a", size=size, upright=False).size == size[::-1]
+    )  # who says that they are not needs no size
 
 
 def exif_with(tag: int, kind: int, value: bytes) -> bytes:
@@ -214,8 +217,8 @@ def exif_with(tag: int, kind: int, value: bytes) -> bytes:
 def test_exif_that_pillow_stumbles_over_is_a_data_error(kind: int, value: bytes) -> None:
     data = encoded(Image.fromarray(NOISE), "JPEG", exif=exif_with(0x0100, kind, value))
     with pytest.raises(DataError, match=r"^a\.jpg: broken picture: "):
-        decode(data, "a.jpg")
-    assert decode(data, "a.jpg", upright=False).size == read_size(data, "a.jpg") == (60, 40)
+        decode_image(data, "a.jpg")
+    assert decode_image(data, "a.jpg", upright=False).size == read_size(data, "a.jpg") == (60, 40)
 
 
 RAISED = [
@@ -226,7 +229,7 @@ RAISED = [
 
 
 @pytest.mark.parametrize("error", RAISED, ids=repr)
-@pytest.mark.parametrize("look", [decode, read_size, lambda data, where: decode(data, where, upright=False)])
+@pytest.mark.parametrize("look", [decode_image, read_size, partial(decode_image, upright=False)])
 def test_whatever_a_plug_in_raises_is_a_data_error(
     look: Callable[[bytes, str], object], error: Exception, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -244,7 +247,7 @@ def test_who_stops_the_program_is_no_broken_picture(monkeypatch: pytest.MonkeyPa
 
     monkeypatch.setattr(Image, "open", stop)
     with pytest.raises(KeyboardInterrupt):
-        decode(b"", "x")
+        decode_image(b"", "x")
 
 
 @pytest.mark.parametrize(("kind", "options"), [("JPEG2000", {}), ("AVIF", {}), ("WEBP", {})])
@@ -253,17 +256,17 @@ def test_formats_that_take_more_memory_may_have_fewer_pixels(
 ) -> None:
     data = encoded(Image.fromarray(NOISE), kind, **options)
     monkeypatch.setattr("pali3kit.images.decode.MOST_BYTES", 60 * 40 * BYTES[kind])
-    assert decode(data, "x").size == (60, 40)
+    assert decode_image(data, "x").size == (60, 40)
     monkeypatch.setattr("pali3kit.images.decode.MOST_BYTES", 60 * 40 * BYTES[kind] - 1)
     with pytest.raises(DataError, match=r"x: 60x40 pixels are more than 0\.002399 million"):
-        decode(data, "x")
+        decode_image(data, "x")
 
 
 def test_a_file_of_any_size_is_not_read_to_its_end(tmp_path: Path) -> None:
     with (tmp_path / "x.png").open("wb") as file:
         file.truncate(10**13)  # of nothing
     with pytest.raises(DataError, match=r"x\.png: its file is larger than 200 MB"):
-        read(tmp_path / "x.png")
+        read_image(tmp_path / "x.png")
 
 
 def test_no_picture_of_a_source_or_a_set_starts_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -279,7 +282,7 @@ def test_no_picture_of_a_source_or_a_set_starts_a_process(tmp_path: Path, monkey
     looks: list[Callable[[], object]] = [
         lambda: FolderSource(str(tmp_path / "train")).image("train", 0),
         lambda: Folders(str(tmp_path)).image("train", 0),
-        lambda: read(tmp_path / "train" / "a" / "x.jpg"),
+        lambda: read_image(tmp_path / "train" / "a" / "x.jpg"),
     ]
     for look in looks:
         with pytest.raises(DataError, match=r"x\.jpg: not a picture in a known format"):

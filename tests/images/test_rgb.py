@@ -13,8 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from pali3kit.errors import DataError
-from pali3kit.images.decode import decode, read_size
-from pali3kit.images.rgb import to_rgb
+from pali3kit.images.decode import _to_rgb, decode_image, read_size
 
 RAMP = np.tile(np.linspace(0, 65535, 256).astype(np.uint16), (4, 1))  # 16 bits; its upper eight are 0 to 255
 EIGHT = (RAMP >> 8).astype(np.uint8)
@@ -29,7 +28,7 @@ def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
 
 def greys(data: bytes, upright: bool = True) -> NDArray[np.uint8]:
     """A channel of a picture without colours."""
-    picture = np.asarray(decode(data, "x", upright=upright))
+    picture = np.asarray(decode_image(data, "x", upright=upright))
     assert (picture == picture[..., :1]).all()
     return picture[..., 0]
 
@@ -111,7 +110,7 @@ NOBODY_KNOWS = {
 }
 
 
-@pytest.mark.parametrize("look", [decode, read_size])
+@pytest.mark.parametrize("look", [decode_image, read_size])
 @pytest.mark.parametrize("name", NOBODY_KNOWS)
 def test_where_nobody_knows_what_is_white_is_an_error(name: str, look: Any) -> None:
     kind = "floats" if name in ("floats", "PFM") else "whole numbers of 32 bits, or with a sign"
@@ -134,7 +133,7 @@ def test_what_is_half_transparent_is_half_white_in_every_mode() -> None:
     for picture in (image, image.convert("LA")):
         alpha = np.asarray(picture.getchannel("A"))[..., None] / 255
         expected = np.asarray(picture.convert("RGBA"))[..., :3] * alpha + 255 * (1 - alpha)
-        np.testing.assert_allclose(np.asarray(decode(encoded(picture, "PNG"), "x")), expected, atol=1)
+        np.testing.assert_allclose(np.asarray(decode_image(encoded(picture, "PNG"), "x")), expected, atol=1)
 
 
 def test_a_palette_may_be_transparent() -> None:
@@ -142,9 +141,9 @@ def test_a_palette_may_be_transparent() -> None:
     known = np.asarray(image.convert("RGB"))
     data = encoded(image, "PNG", transparency=bytes([0, 255] * 128))
     clear = np.asarray(image) % 2 == 0
-    found = np.asarray(decode(data, "x"))
+    found = np.asarray(decode_image(data, "x"))
     assert (found[clear] == 255).all() and (found[~clear] == known[~clear]).all()
-    kept = np.asarray(decode(data, "x", upright=False))
+    kept = np.asarray(decode_image(data, "x", upright=False))
     assert (kept[..., :3] == known).all() and (kept[..., 3] == np.where(clear, 0, 255)).all()
 
 
@@ -152,7 +151,7 @@ def test_inks() -> None:
     """Adobe writes a CMYK JPEG with its inks turned about, and Pillow turns them back."""
     inks = Image.new("CMYK", (8, 8), (255, 0, 0, 0))
     for kind in ("JPEG", "TIFF"):
-        red, green, blue = decode(encoded(inks, kind), "x").getpixel((4, 4))
+        red, green, blue = decode_image(encoded(inks, kind), "x").getpixel((4, 4))
         assert red < 5 and green > 250 and blue > 250
 
 
@@ -160,14 +159,14 @@ def test_premultiplied_greys() -> None:
     """A TIFF may have them, and Pillow converts them to nothing but greys that are not."""
     half = Image.new("LA", (2, 2), (200, 128)).convert("La")
     for white, mode, expected in ((True, "RGB", 227), (False, "RGBA", 200)):
-        found = to_rgb(half, white)
+        found = _to_rgb(half, white)
         assert found.mode == mode and abs(found.getpixel((0, 0))[0] - expected) <= 1
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF", "MPO"])
 def test_of_several_pictures_it_is_the_first(kind: str) -> None:
     first, second = Image.new("RGB", (8, 8), (200, 0, 0)), Image.new("RGB", (8, 8), (0, 0, 200))
-    red, _, blue = decode(encoded(first, kind, save_all=True, append_images=[second]), "x").getpixel((4, 4))
+    red, _, blue = decode_image(encoded(first, kind, save_all=True, append_images=[second]), "x").getpixel((4, 4))
     assert red > 150 and blue < 50
 
 

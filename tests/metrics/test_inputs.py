@@ -11,7 +11,7 @@ import torch
 
 from pali3kit import evals
 from pali3kit.errors import DataError
-from pali3kit.evals.classification import _class_embeddings, _nearest_texts, top_class
+from pali3kit.evals.classification import _argmax, _class_embeddings, _nearest_texts
 from pali3kit.evals.features import Features, embed_texts
 from pali3kit.evals.linear import LinearClassifier
 from pali3kit.images.spec import ImageSpec
@@ -59,7 +59,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "linear, nothing": (lambda: LinearClassifier.fit(GOOD[:0], LABELS[:0]), "on no images"),
     "zero-shot, NaN pictures": (lambda: _nearest_texts(NAN, torch.ones(3, 8)), "not all finite"),
     "zero-shot, NaN texts": (lambda: _nearest_texts(GOOD, torch.full((3, 8), torch.nan)), "not all finite"),
-    "a classifier's NaN": (lambda: top_class(NAN), "not all finite"),
+    "a classifier's NaN": (lambda: _argmax(NAN), "not all finite"),
     "features, labels": (lambda: Features(GOOD, LABELS[:-1]), "need as many labels, not [39]"),
     "features, right": (lambda: Features(GOOD, LABELS, [(1,)]), "1 lists of right labels for 40 features"),
     "features, flat": (lambda: Features(GOOD[0]), "features are [n, D], not [8]"),

@@ -36,7 +36,7 @@ def test_a_case_by_hand() -> None:
 
 
 def test_more_neighbours_than_pictures_are_refused() -> None:
-    with pytest.raises(DataError, match="there are no 20 neighbours among 3 train images"):
+    with pytest.raises(DataError, match="neighbours are 1 to 3, the number of train images, not 20"):
         nearest_classes(np.eye(3), np.arange(3), np.eye(3))
 
 

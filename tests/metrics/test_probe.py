@@ -1,6 +1,5 @@
 import numpy as np
 import pytest
-from sklearn.linear_model import Ridge
 
 from pali3kit.errors import DataError
 from pali3kit.metrics.probe import (
@@ -9,7 +8,6 @@ from pali3kit.metrics.probe import (
     _solve_ridge,
     ridge_probe,
     shot_curve,
-    solve_ridges,
 )
 
 
@@ -95,16 +93,3 @@ def test_in_a_curve_a_small_class_gives_all_it_has():
     rows = _draw_shots(labels, np.unique(labels), 10, np.random.default_rng([0, 0]))
     assert np.unique(labels[rows], return_counts=True)[1].tolist() == [4, 10, 10]
     np.testing.assert_array_equal(curve[10][0], _fitted_predictions(x[rows], labels[rows], x) == labels)
-
-
-@pytest.mark.parametrize(("n", "d"), [(60, 9), (9, 60)])
-def test_several_regularisers_share_an_eigendecomposition(n, d, monkeypatch):
-    rng = np.random.default_rng(n)
-    x, y = rng.normal(size=(n, d)), rng.normal(size=(n, 3))
-    calls = []
-    eigh = np.linalg.eigh
-    monkeypatch.setattr(np.linalg, "eigh", lambda matrix: calls.append(len(matrix)) or eigh(matrix))
-    found = list(solve_ridges(x, y, [0.5, 8.0, 1024.0]))
-    assert calls == [min(n, d)]
-    for l2, weights in zip([0.5, 8.0, 1024.0], found, strict=True):
-        np.testing.assert_allclose(weights, Ridge(alpha=l2, fit_intercept=False).fit(x, y).coef_.T, atol=1e-9)

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pali3kit.errors import DataError
-from pali3kit.text.denoise import PREFIXES, Denoiser, MixtureOfDenoisers, R, X, pack, span_noise, ul2
+from pali3kit.text.denoise import PREFIXES, Denoiser, MixtureOfDenoisers, R, X, _span_noise, pack, ul2
 from pali3kit.text.tokenizer import Tokenizer, train_tokenizer
 
 
@@ -106,19 +106,19 @@ def runs(noise):
     ],
 )
 def test_numbers_of_missing_tokens_and_spans(length, mean_span, density, missing, spans):
-    for noise in span_noise(5, length, density, mean_span, np.random.default_rng(0)):
+    for noise in _span_noise(5, length, density, mean_span, np.random.default_rng(0)):
         assert (noise.sum(), len(runs(noise))) == (missing, spans)
         assert not noise[0] and noise[-1]
 
 
 def test_there_are_never_more_spans_than_sentinels():
-    (noise,) = span_noise(1, 2048, 0.5, 3, np.random.default_rng(0), most=100)
+    (noise,) = _span_noise(1, 2048, 0.5, 3, np.random.default_rng(0), most=100)
     assert len(runs(noise)) == 100
     assert noise.sum() == 1024
 
 
 def test_span_lengths_are_uniform_over_compositions():
-    noise = span_noise(4000, 10, 0.4, 2, np.random.default_rng(0))  # 4 tokens in 2 spans: 1+3, 2+2 or 3+1
+    noise = _span_noise(4000, 10, 0.4, 2, np.random.default_rng(0))  # 4 tokens in 2 spans: 1+3, 2+2 or 3+1
     missing = Counter(tuple(runs(row)) for row in noise)
     kept = Counter(tuple(runs(~row)) for row in noise)  # 6 tokens in 2 spans: 1+5 ... 5+1
     assert set(missing) == {(1, 3), (2, 2), (3, 1)} and len(kept) == 5
@@ -153,7 +153,7 @@ def t5_noise_mask(length, density, mean_span, shuffle):
 def test_spans_are_those_of_t5(denoiser, length):
     """The same numbers in every window, and the same distribution of span lengths and of missing places."""
     rows, shuffle = 400, random.Random(0).shuffle
-    ours = span_noise(rows, length, denoiser.density, denoiser.mean_span, np.random.default_rng(0))
+    ours = _span_noise(rows, length, denoiser.density, denoiser.mean_span, np.random.default_rng(0))
     theirs = np.array([t5_noise_mask(length, denoiser.density, denoiser.mean_span, shuffle) for _ in range(rows)])
     assert set(ours.sum(1)) == set(theirs.sum(1))
     numbers = [{len(runs(row)) for row in noise} for noise in (ours, theirs)]

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pali3kit.text.spans import corrupt_spans
+from pali3kit.text.denoise import corrupt_spans
 
 
 def corrupted(text: str, seed: int) -> tuple[str, str]:

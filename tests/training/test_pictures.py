@@ -129,7 +129,7 @@ def test_what_no_encoder_can_take_is_a_bad_sample_too() -> None:
     batch = Pictures(Thin(), KEPT, 0, 4).with_labels(1, 10)  # type: ignore[arg-type]
     assert places(batch["images"]) == [4, 9, 6, 7]
     [line] = batch["skipped"]
-    assert f"train picture {STRETCH + 5}: a picture of 1100000x1 pixels is too thin" in line
+    assert f"train picture {STRETCH + 5}: an image of 1100000x1 pixels is too thin" in line
     source = Thin()
     source.skips = Skips()
     assert not picture_or_black(source, KEPT, "train", 5, set()).any()  # type: ignore[arg-type]

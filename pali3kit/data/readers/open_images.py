@@ -19,7 +19,7 @@ from pali3kit.data.readers.left_out import LeftOut
 from pali3kit.data.record import Record, Thing
 from pali3kit.data.table import Table
 from pali3kit.errors import DataError, choose, nearest
-from pali3kit.images.decode import Size, decode, in_proportion, read_size
+from pali3kit.images.decode import Size, decode_image, in_proportion, read_size
 from pali3kit.registry import SOURCE
 from pali3kit.text.plain import read_text, split_lines
 
@@ -144,7 +144,7 @@ class OpenImagesReader(Files):
 
 def _read_mask(folder: Path, name: str, size: Size) -> np.ndarray:
     """A bool mask `[H,W]` of a black-and-white PNG, which may be smaller or larger."""
-    image = decode(picture_in(folder, name)(), str(folder / name)).convert("L")
+    image = decode_image(picture_in(folder, name)(), str(folder / name)).convert("L")
     if not in_proportion((image.height, image.width), size):
         raise DataError(f"{folder / name}: a mask of {image.height}x{image.width}, on a picture of {size[0]}x{size[1]}")
     return np.asarray(image.resize((size[1], size[0]), Image.Resampling.NEAREST)) > 127

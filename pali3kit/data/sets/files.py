@@ -73,7 +73,7 @@ class PictureFiles:
         """uint8 `[H,W,3]`, or `[H,W,4]` with transparency, as it is stored: what is published was measured so."""
         check_index(split, index, self.size(split))
         pictures = self.splits[split]
-        return np.asarray(decode.read(pictures.folder / pictures.names[index], upright=False))
+        return np.asarray(decode.read_image(pictures.folder / pictures.names[index], upright=False))
 
 
 class LabelledFiles(PictureFiles):

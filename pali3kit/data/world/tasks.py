@@ -15,7 +15,7 @@ from pali3kit.data.world.world import World
 from pali3kit.errors import RegistryError, nearest
 from pali3kit.masks.codec import RegionFormat
 from pali3kit.text import prompts
-from pali3kit.text.spans import corrupt_spans
+from pali3kit.text.denoise import corrupt_spans
 from pali3kit.text.splitcap import split_caption
 
 Draw = Callable[[Scene, np.random.Generator], Example | None]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pali3kit.evals.classification import evaluate_classifier, top_class
+from pali3kit.evals.classification import from_logits
 from pali3kit.plan.kinds.classify import Config
 from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.feature_files import features_in
@@ -12,7 +12,7 @@ from pali3kit.training.stages.measured import by_name, write_columns
 def run(config: Config, context: StageContext) -> None:
     """Write `metrics.json`: `top1`, and `real` and `v2` where the set has them."""
     tests = {split: features_in(context.parents["test"], split) for split in config.splits}
-    write_columns(context.folder, by_name(evaluate_classifier(top_class, **tests)))
+    write_columns(context.folder, by_name(from_logits(**tests)))
 
 
 def calibrate(config: Config, sizes: Sizes) -> Cost:
