@@ -115,8 +115,8 @@ def _named(data: bytes, where: str) -> Iterator[None]:
     except UnidentifiedImageError as error:
         raise DataError(f"{where}: not a picture in a known format ({len(data)} bytes)") from error
     except Exception as error:  # Pillow raises any of many for damaged files, MemoryError for claimed sizes
-        told = " ".join(str(error).split()) or type(error).__name__
-        raise DataError(f"{where}: broken picture: {told}") from error
+        reason = " ".join(str(error).split()) or type(error).__name__
+        raise DataError(f"{where}: broken picture: {reason}") from error
 
 
 def _opened(data: bytes, most_pixels: int) -> ImageFile.ImageFile:
@@ -151,14 +151,14 @@ def _turned(image: Image.Image, upright: bool, size: Size | None) -> bool:
         return upright
     stored, shown = _sizes(image)
     sizes = {True: shown, False: stored} if upright else {False: stored}
-    fitting = [turned for turned, own in sizes.items() if own == size]
-    fitting = fitting or [turned for turned, own in sizes.items() if in_proportion(own, size)]
-    told = f"boxes are on a picture of {size[0]}x{size[1]} (height x width), it is of {stored[0]}x{stored[1]}"
+    fitting = [rotate for rotate, own in sizes.items() if own == size]
+    fitting = fitting or [rotate for rotate, own in sizes.items() if in_proportion(own, size)]
+    shown_sizes = f"boxes are for an image of {size[0]}x{size[1]} (height x width), but it is {stored[0]}x{stored[1]}"
     if not fitting:
-        turned_too = f", turned by its EXIF {shown[0]}x{shown[1]}" if upright and shown != stored else ""
-        raise DataError(f"{told}{turned_too}")
+        rotated = f", rotated by its EXIF {shown[0]}x{shown[1]}" if upright and shown != stored else ""
+        raise DataError(f"{shown_sizes}{rotated}")
     if len(fitting) > 1 and (orientation := _orientation(image)) != 1:
-        raise DataError(f"{told} and its EXIF turns it (orientation {orientation}): nothing says if it turns them too")
+        raise DataError(f"{shown_sizes}, and its EXIF rotates it (orientation {orientation}), the boxes perhaps not")
     return fitting[0]
 
 
@@ -190,7 +190,7 @@ def _check_depth(image: Image.Image) -> None:
     """Raise DataError for greys of 32 bits and for floats, whose white is not defined."""
     if image.mode == "F" or (image.mode == "I" and _shift(image) is None):
         kind = "floats" if image.mode == "F" else "whole numbers of 32 bits, or with a sign"
-        raise DataError(f"its greys are {kind}, of which nothing says what is white: store them in 8 or 16 bits")
+        raise DataError(f"its greys are {kind}, whose white is not defined: store them in 8 or 16 bits")
 
 
 def _scale_transparency(image: ImageFile.ImageFile) -> None:

@@ -189,9 +189,9 @@ def test_of_a_picture_that_is_not_turned_the_size_tells_nothing_new() -> None:
 
 
 def test_a_size_that_the_picture_does_not_have() -> None:
-    with pytest.raises(DataError, match=r"^a: boxes are on a picture of 60x40 \(height x width\), it is of 40x60$"):
+    with pytest.raises(DataError, match=r"^a: boxes are for an image of 60x40 \(height x width\), but it is 40x60$"):
         decode_image(encoded(Image.fromarray(NOISE)), "a", size=(60, 40))
-    with pytest.raises(DataError, match=r"^a: .* of 50x60 .*, it is of 40x60, turned by its EXIF 60x40$"):
+    with pytest.raises(DataError, match=r"^a: .* of 50x60 .*, but it is 40x60, rotated by its EXIF 60x40$"):
         decode_image(turned(6), "a", size=(50, 60))
     with pytest.raises(DataError, match=r"^a: .* of 60x40 .*, it is of 40x60$"):
         decode_image(turned(6), "a", size=(60, 40), upright=False)
@@ -200,7 +200,7 @@ def test_a_size_that_the_picture_does_not_have() -> None:
 @pytest.mark.parametrize("data", [*(turned(orientation) for orientation in (2, 3, 4)), turned(6, (40, 40))])
 def test_where_no_size_tells_whether_boxes_are_turned_too(data: bytes) -> None:
     size = read_size(data, "a")
-    with pytest.raises(DataError, match=r"^a: .*its EXIF turns it \(orientation [2346]\): nothing says if it turns"):
+    with pytest.raises(DataError, match=r"^a: .*its EXIF rotates it \(orientation [2346]\), the boxes perhaps not"):
         decode_image(data, "a", size=size)
     assert (
         decode_image(data, "a", size=size, upright=False).size == size[::-1]

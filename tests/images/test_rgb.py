@@ -114,7 +114,7 @@ NOBODY_KNOWS = {
 @pytest.mark.parametrize("name", NOBODY_KNOWS)
 def test_where_nobody_knows_what_is_white_is_an_error(name: str, look: Any) -> None:
     kind = "floats" if name in ("floats", "PFM") else "whole numbers of 32 bits, or with a sign"
-    with pytest.raises(DataError, match=f"^a.tif: its greys are {kind}, of which nothing says what is white: store"):
+    with pytest.raises(DataError, match=f"^a.tif: its greys are {kind}, whose white is not defined: store"):
         look(NOBODY_KNOWS[name], "a.tif")
 
 

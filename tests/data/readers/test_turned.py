@@ -112,14 +112,14 @@ def test_the_size_beside_the_boxes_tells_if_they_saw_it_turned(name: str, size: 
 @pytest.mark.parametrize("name", READERS)
 def test_a_size_that_fits_neither_is_refused_by_file_and_record(name: str, tmp_path: Path) -> None:
     draw(tmp_path)
-    with pytest.raises(DataError, match=r"picture 1: boxes are on a picture of 70x60 .*40x100, turned .* 100x40$"):
+    with pytest.raises(DataError, match=r"picture 1: boxes are for an image of 70x60 .*40x100, rotated .* 100x40$"):
         READERS[name](tmp_path, (70, 60)).image("train", 0)
 
 
 @pytest.mark.parametrize("name", READERS)
 def test_where_the_size_tells_nothing_it_is_refused(name: str, tmp_path: Path) -> None:
     draw(tmp_path, orientation=3)
-    with pytest.raises(DataError, match=r"picture 1: .*orientation 3\): nothing says if it turns them too"):
+    with pytest.raises(DataError, match=r"picture 1: .*orientation 3\), the boxes perhaps not"):
         READERS[name](tmp_path, STORED).image("train", 0)
 
 
