@@ -193,7 +193,7 @@ def test_a_size_that_the_picture_does_not_have() -> None:
         decode_image(encoded(Image.fromarray(NOISE)), "a", size=(60, 40))
     with pytest.raises(DataError, match=r"^a: .* of 50x60 .*, but it is 40x60, rotated by its EXIF 60x40$"):
         decode_image(turned(6), "a", size=(50, 60))
-    with pytest.raises(DataError, match=r"^a: .* of 60x40 .*, it is of 40x60$"):
+    with pytest.raises(DataError, match=r"^a: .* of 60x40 .*, but it is 40x60$"):
         decode_image(turned(6), "a", size=(60, 40), upright=False)
 
 
