@@ -1,4 +1,4 @@
-"""Generated answers: in order, alike in batches of any size."""
+"""Generated answers are in order, and do not depend on the batch size."""
 
 from __future__ import annotations
 

@@ -47,7 +47,7 @@ def test_the_samples_of_a_mean_are_of_pictures_and_have_that_mean() -> None:
 
 
 def test_pictures_without_captions_do_not_count() -> None:
-    """The mean over languages is of as many pictures as have a caption in any of them."""
+    """The mean over languages has one sample per image with a caption in any language."""
     found = {one.name: one for one in retrieval(Numbers(), IMAGES, {"en": [(0, "1 0 0"), (2, "0 0 1")]}, top=(1,))}
     assert (found["i2t@1"].value, found["i2t@1"].n, len(found["i2t@1"].samples)) == (100.0, 2, 2)
     with pytest.raises(DataError, match="captions in at least one language"):

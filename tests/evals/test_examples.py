@@ -43,7 +43,7 @@ def test_the_same_pictures_in_every_language() -> None:
 
 
 class Recording:
-    """A source that notes which tasks it is asked for."""
+    """A source that records the tasks that it is asked for."""
 
     languages = ("en", "de")
 
@@ -94,7 +94,7 @@ def test_an_unknown_benchmark_has_no_examples() -> None:
 
 
 def test_of_train_pictures_all_expressions_are_asked() -> None:
-    """A check during a transfer measures what is trained on."""
+    """Validation during a transfer uses the task that is trained on."""
     source = Recording()
     benchmark_examples(cast(Any, source), "refer", 32, 4, 2, split="train", start=2)
     assert source.asked == ["refer"]
@@ -132,7 +132,7 @@ def test_too_few_examples_are_refused(column: str, languages: list[str], message
 
 
 def measuring(column: str, folder: Path, captions: list[str]) -> list[Step]:
-    """A step that measures on captions of files, and the one that makes its model."""
+    """An evaluation on captions in files, and the step that trains its model."""
     images = [f"{number}.png" for number in range(len(captions))]
     for name in images:
         Image.new("RGB", (8, 8)).save(folder / name)

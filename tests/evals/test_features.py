@@ -46,7 +46,7 @@ def test_a_crop_is_cut_from_the_middle_also_of_what_has_the_size_already() -> No
 
 
 def test_an_encoders_own_crop_is_made_whatever_the_size() -> None:
-    """Pictures that somebody made as large as the encoder's are prepared as all others of their set."""
+    """Images that have the encoder's size already are cropped like all others of their set."""
     picture = np.zeros((8, 8, 3), np.uint8)
     picture[2:6, 2:6] = 255
     encoder = Encoder(brightness, ImageSpec(8, mean=(0, 0, 0), std=(1, 1, 1), crop=0.5))
@@ -54,7 +54,7 @@ def test_an_encoders_own_crop_is_made_whatever_the_size() -> None:
 
 
 def test_a_network_is_measured_in_eval_mode() -> None:
-    """Whether it is the encoder or inside one: batch norms neither move nor look at the batch."""
+    """The encoder itself, or a module in an `Encoder`: batch norms are in eval mode."""
     network = nn.Sequential(nn.BatchNorm2d(3), nn.Dropout(0.5), nn.Flatten()).train()
     picture = np.full((4, 4, 3), 200, np.uint8)
     first, second = (extract(Encoder(network, ImageSpec(4)), [picture] * 2) for _ in range(2))

@@ -15,7 +15,7 @@ from pali3kit.evals.linear import LinearClassifier
 
 
 def clusters(spread: float, each: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """Features of 5 classes, 16 wide, whose columns differ in place and size; labels are not 0 to 4."""
+    """Features of 5 classes, 16 wide, whose columns differ in mean and scale; labels are not 0 to 4."""
     centres = np.random.default_rng(0).normal(size=(5, 16))
     rng = np.random.default_rng([1, seed])
     features = centres.repeat(each, 0) + spread * rng.normal(size=(5 * each, 16))

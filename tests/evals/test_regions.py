@@ -1,4 +1,4 @@
-"""Regions: text to box and mask to IoU; what cannot be read scores nothing."""
+"""Regions: from text to box, mask and IoU; an answer that cannot be decoded scores 0."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def test_thirds_by_the_size_of_the_mask() -> None:
 
 def test_a_mask_tokenizer_that_loses_nothing_leaves_the_rounding_of_the_box() -> None:
     class Perfect(MaskVQVAE):
-        """Keeps the mask that it saw last."""
+        """Records the last mask that it encoded."""
 
         def encode(self, masks: torch.Tensor) -> torch.Tensor:
             self.seen = masks

@@ -1,4 +1,4 @@
-"""What evaluators are given, and what they return."""
+"""The arguments and results of evaluations."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def test_a_measured_number_is_the_mean_of_its_parts() -> None:
 
 
 def test_a_metric_knows_all_that_it_may_need() -> None:
-    """A metric is a function of one thing, so that a plug-in's is called as ours are."""
+    """A metric has one argument, so that all are called in the same way."""
     source: Any = object()
     answered = Answered([Example(0, "?", "a")], ["a"], source, None, 9)
     assert answered.source is source and answered.masks is None and answered.bins == 9

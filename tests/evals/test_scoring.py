@@ -65,7 +65,7 @@ def test_an_unknown_benchmark_is_an_error_and_never_vqa_accuracy() -> None:
 
 
 def test_a_benchmark_without_a_metric_is_not_scored_by_another() -> None:
-    """Its score is not of generated answers."""
+    """The probe does not score generated answers."""
     source: Any = Spaced()
     with pytest.raises(RegistryError, match="unknown metric ''"):
         score("probe", Answered(EXAMPLES, ANSWERS, source, None, 9))

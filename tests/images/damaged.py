@@ -1,4 +1,4 @@
-"""Damaged pictures in all formats that are read, numbered: the same number is always the same bytes."""
+"""Damaged images in all supported formats, by number: a number always gives the same bytes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Damaged(NamedTuple):
 
 
 def damaged(number: int) -> Damaged:
-    """A whole picture by turns of the kinds, damaged in one to three ways."""
+    """An image of the next format, damaged in one to three ways."""
     rng = np.random.default_rng([number, 15])
     kinds = whole()
     kind = list(kinds)[number % len(kinds)]
@@ -93,7 +93,7 @@ def _in(image: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
 
 
 def _two(image: Image.Image, kind: str, **options: Any) -> bytes:
-    """The picture, and it again upside down."""
+    """The image, and as a second frame the image rotated by 180 degrees."""
     other = image.transpose(Image.Transpose.ROTATE_180)
     return _in(image, kind, save_all=True, append_images=[other], **options)
 
@@ -117,7 +117,7 @@ def tiled(image: Image.Image, side: int = 16) -> bytes:
 
 
 def _flipped(data: bytes, rng: Rng) -> bytes:
-    """Some bytes are others, half of them near the beginning."""
+    """Change some bytes, half of them near the beginning."""
     changed, end = bytearray(data), len(data) if rng.random() < 0.5 else min(len(data), 200)
     for at in rng.integers(0, end, int(rng.integers(1, 17))):
         changed[at] = int(rng.integers(256))
@@ -151,13 +151,13 @@ def _moved(data: bytes, rng: Rng) -> bytes:
 
 
 def _run(data: bytes, rng: Rng) -> bytes:
-    """A part is all one byte."""
+    """Fill a part with one byte."""
     part = _part(data, rng)
     return data[: part.start] + bytes([int(rng.choice([0, 255, 127]))]) * len(data[part]) + data[part.stop :]
 
 
 def _field(data: bytes, rng: Rng) -> bytes:
-    """A number of the header is an extreme one."""
+    """Set a number of the header to an extreme."""
     form = str(rng.choice([">I", "<I", ">H", "<H", "B"]))
     length = struct.calcsize(form)
     at = int(rng.integers(max(1, min(len(data) - length, 400))))
@@ -166,7 +166,7 @@ def _field(data: bytes, rng: Rng) -> bytes:
 
 
 def _claim(data: bytes, rng: Rng) -> bytes:
-    """Wherever its width or its height is written, a large one is."""
+    """Replace every occurrence of the width or the height with a large number."""
     for form in (">I", "<I", ">H", "<H"):
         for side in (WIDTH, HEIGHT):
             most = 256 ** struct.calcsize(form) - 1
@@ -176,7 +176,7 @@ def _claim(data: bytes, rng: Rng) -> bytes:
 
 
 def _spliced(data: bytes, rng: Rng) -> bytes:
-    """It ends as another picture does."""
+    """Replace the end with that of another image."""
     others = [picture for pictures in whole().values() for picture in pictures]
     other = others[int(rng.integers(len(others)))]
     return data[: int(rng.integers(len(data)))] + other[int(rng.integers(len(other))) :]

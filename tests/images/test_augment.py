@@ -24,7 +24,7 @@ def test_whole_pictures_are_squeezed_and_half_of_them_mirrored() -> None:
 
 
 def test_crops_keep_between_the_least_share_and_everything() -> None:
-    """The gradient tells each view's extent: rows and columns of the picture that it spans."""
+    """A gradient image, from which each view's rows and columns can be read."""
     cut = views(0.25, False).astype(float)
     rows, columns = cut[:, -1, 16, 0] - cut[:, 0, 16, 0], cut[:, 16, -1, 1] - cut[:, 16, 0, 1]
     share = (rows * 32 / 31) * (columns * 32 / 31) / (64 * 96)  # centres of the first and last pixel

@@ -1,4 +1,4 @@
-"""Some bytes that claim gigabytes, not by the picture's size."""
+"""Small files that claim gigabytes by other means than the image's size."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def jpeg2000(size: int, tile: int, mode: str = "RGB", boxed: bool = False) -> by
 @pytest.mark.parametrize("boxed", [False, True])
 @pytest.mark.parametrize(("size", "tile"), [(2040, 8), (16, 16), (4000, 100)])
 def test_tiles_of_a_jpeg_2000_are_counted(size: int, tile: int, boxed: bool) -> None:
-    """65,000 empty ones would take 700 MB, and as much a size that the boxes around do not tell."""
+    """65,000 empty tiles would take 700 MB, as would a codestream larger than its enclosing boxes say."""
     many = jpeg2000(size * 2, tile, boxed=boxed)
     if size == 16:
         assert decode_image(jpeg2000(16, 16, boxed=boxed), "x").size == (16, 16)

@@ -1,4 +1,4 @@
-"""Some hundred of the damaged pictures that speed/fuzz_pictures.py tries 40,000 of."""
+"""Some hundreds of the damaged images of which speed/fuzz_pictures.py tries 40,000."""
 
 from __future__ import annotations
 

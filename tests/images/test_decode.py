@@ -1,4 +1,4 @@
-"""Pictures that are broken, huge, turned or transparent."""
+"""Images that are broken, huge, rotated or transparent."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ POSTSCRIPT = b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\n(
 def test_postscript_reaches_no_interpreter(
     look: Callable[[bytes, str], object], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Whatever its name: Pillow would start Ghostscript with it."""
+    """Pillow would run Ghostscript on it, whatever the file's name."""
     started: list[object] = []
     monkeypatch.setattr(EpsImagePlugin, "Ghostscript", lambda *arguments, **options: started.append(arguments))
     with pytest.raises(DataError, match=r"^x\.jpg: "):
@@ -79,7 +79,7 @@ def test_formats_are_those_of_data_sets() -> None:
 
 
 def test_no_module_opens_pictures_in_any_format() -> None:
-    """`Image.open` without `formats` is the way to Ghostscript."""
+    """`Image.open` without `formats` may run Ghostscript."""
     package = Path(pali3kit.__file__).parent
     files = [*package.rglob("*.py"), *(package.parent / "speed").glob("*.py")]
     calls = [call for file in files for call in re.findall(r"Image\.open\(.*", file.read_text("utf-8"))]
@@ -153,7 +153,7 @@ def test_what_has_no_header_has_no_size(data: bytes) -> None:
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_the_size_is_that_of_what_is_decoded_in_every_format(kind: str) -> None:
-    """Pillow itself turns a TIFF, as it reads it: its header is of the turned one already."""
+    """Pillow rotates a TIFF while reading it, and reports the rotated size."""
     exif = Image.Exif()
     exif[0x0112] = 6
     data = encoded(Image.fromarray(NOISE), kind, **({} if kind in ("BMP", "GIF", "PPM") else {"exif": exif}))
@@ -163,7 +163,7 @@ def test_the_size_is_that_of_what_is_decoded_in_every_format(kind: str) -> None:
 
 
 def turned(orientation: int, size: tuple[int, int] = (40, 60)) -> bytes:
-    """A JPEG of (height, width), white at its stored top left, that EXIF turns."""
+    """A JPEG with an EXIF orientation, white at its stored top left."""
     pixels = np.zeros((*size, 3), np.uint8)
     pixels[: size[0] // 2, : size[1] // 2] = 255
     exif = Image.Exif()
@@ -208,7 +208,7 @@ def test_where_no_size_tells_whether_boxes_are_turned_too(data: bytes) -> None:
 
 
 def exif_with(tag: int, kind: int, value: bytes) -> bytes:
-    """Orientation 6 and one more tag, as no camera writes it."""
+    """Orientation 6, in EXIF data that no camera would write."""
     entries = struct.pack("<HHIHH", 0x0112, 3, 1, 6, 0) + struct.pack("<HHI", tag, kind, 1) + value
     return b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", 2) + entries + struct.pack("<Iii", 0, -1, 0)
 
@@ -270,7 +270,7 @@ def test_a_file_of_any_size_is_not_read_to_its_end(tmp_path: Path) -> None:
 
 
 def test_no_picture_of_a_source_or_a_set_starts_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ghostscript would be a process, whoever asks for the picture."""
+    """Ghostscript would be a child process."""
 
     def start(*_: object, **__: object) -> None:
         raise KeyboardInterrupt("a process would have been started")

@@ -1,4 +1,4 @@
-"""Preprocessing: what an adapter's spec does to a picture is what its library does to it."""
+"""Preprocessing by an adapter's spec equals that of its library."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ DINOV2 = {"image_mean": timm.data.IMAGENET_DEFAULT_MEAN, "image_std": timm.data.
 
 
 def drawn(width, height):
-    """Ramps, stripes and grain, from integers alone: the same everywhere."""
+    """Ramps, stripes and grain from integers, the same on every machine."""
     rows, columns = np.mgrid[:height, :width]
     channels = (columns * 255 // (width - 1), (7 * rows + 3 * columns) % 256, rows * columns % 251)
     return Image.fromarray(np.stack(channels, -1).astype(np.uint8))
@@ -113,7 +113,7 @@ def prepared(spec, image):
 
 @pytest.fixture(scope="module", params=LIBRARIES)
 def library(request, tmp_path_factory):
-    """Its name, the adapter's spec and its own transform."""
+    """A model's name, the adapter's spec and the library's own transform."""
     return request.param, *LIBRARIES[request.param](tmp_path_factory.mktemp("folder"))
 
 
@@ -125,7 +125,7 @@ def test_the_librarys_own_transform_gives_the_same(library, picture):
 
 
 def lucid(mode):
-    """With a ramp of transparency."""
+    """An image with a ramp of transparency."""
     picture = drawn(300, 260).convert(mode)
     picture.putalpha(Image.linear_gradient("L").resize(picture.size))
     return picture
@@ -147,7 +147,7 @@ MODES = {
 
 @pytest.mark.parametrize("mode", MODES)
 def test_pictures_of_other_modes_become_rgb_when_the_library_makes_them_so(library, mode):
-    """timm's data sets do it as they read a picture, transformers' ViT and timm's transform not at all."""
+    """timm's data sets convert on reading; transformers' ViT and timm's transform do not convert."""
     name, spec, transform = library
     image = MODES[mode]()
     if name == "transformers' ViT":
@@ -159,7 +159,7 @@ def test_pictures_of_other_modes_become_rgb_when_the_library_makes_them_so(libra
 
 @pytest.mark.parametrize("mode", ["RGBA", "LA", "P with transparency"])
 def test_a_set_of_files_gives_encoders_what_is_transparent(library, mode, tmp_path):
-    """Palettes excepted, which open_clip resizes as they are: a set gives their colours."""
+    """Except palettes, which open_clip resizes as indices, while our sets convert them first."""
     name, spec, transform = library
     MODES[mode]().save(tmp_path / "a.png")
     read = PictureFiles({"test": Pictures(tmp_path, ["a.png"], tmp_path)}).image("test", 0)
@@ -172,7 +172,7 @@ def test_a_set_of_files_gives_encoders_what_is_transparent(library, mode, tmp_pa
 
 
 def test_transparency_matters_and_arrays_may_have_it(tmp_path):
-    """Half a picture is transparent: what lies under it shows, or white."""
+    """Half of the image is transparent, and becomes the colours below or white."""
     image = lucid("RGB")
     dropped, white = (ImageSpec(SIZE, alpha=alpha) for alpha in ("dropped", "white"))
     assert np.abs(dropped.fit(image).astype(int) - white.fit(image)).mean() > 50
@@ -183,7 +183,7 @@ def test_transparency_matters_and_arrays_may_have_it(tmp_path):
 
 
 def test_golden_values(library):
-    """A change on either side shows, also one that both make together."""
+    """Pins both sides, so that a change of both together is noticed too."""
     name, spec, transform = library
     image = PICTURES["drawn"]()
     for pixels in (transform(image), prepared(spec, image)):

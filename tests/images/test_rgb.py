@@ -1,4 +1,4 @@
-"""Depths and colour spaces: each becomes the eight bits that it means, or an error."""
+"""Depths and colour spaces become RGB of eight bits, or raise an error."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ def test_transparency_of_16_bits() -> None:
 
 
 def test_what_is_half_transparent_is_half_white_in_every_mode() -> None:
-    """As laying it on a white picture pixel by pixel."""
+    """Equals compositing on white pixel by pixel."""
     rng = np.random.default_rng(0)
     image = Image.fromarray(rng.integers(0, 256, (30, 20, 4), np.uint8))
     for picture in (image, image.convert("LA")):
@@ -148,7 +148,7 @@ def test_a_palette_may_be_transparent() -> None:
 
 
 def test_inks() -> None:
-    """Adobe writes a CMYK JPEG with its inks turned about, and Pillow turns them back."""
+    """Adobe inverts the inks of CMYK JPEGs, and Pillow inverts them back."""
     inks = Image.new("CMYK", (8, 8), (255, 0, 0, 0))
     for kind in ("JPEG", "TIFF"):
         red, green, blue = decode_image(encoded(inks, kind), "x").getpixel((4, 4))

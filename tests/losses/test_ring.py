@@ -1,4 +1,4 @@
-"""The loss over a ring of processes is the loss on one device."""
+"""The loss over a ring of processes equals that on one device."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def free_port() -> int:
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What all ranks of all rings saved."""
+    """The files that all ranks of all rings saved."""
     folder = tmp_path_factory.mktemp("ring")
     generator = torch.Generator().manual_seed(0)
     image, text = (torch.randn(BATCH, WIDTH, generator=generator, dtype=torch.float64) * 3 for _ in range(2))

@@ -19,7 +19,7 @@ TOKENS = tokens_of(CODES)
 
 @st.composite
 def boxes(draw):
-    """A picture's size and a box of whole pixels in it."""
+    """An image's size and a box of whole pixels in it."""
     height, width = draw(st.integers(1, 2000)), draw(st.integers(1, 2000))
     y0, x0 = draw(st.integers(0, height - 1)), draw(st.integers(0, width - 1))
     y1, x1 = draw(st.integers(y0 + 1, height)), draw(st.integers(x0 + 1, width))

@@ -17,7 +17,7 @@ BOX = "<loc0010><loc0020><loc0030><loc0040>"
 
 @st.composite
 def boxes(draw: st.DrawFn) -> tuple[int, int, tuple[int, int, int, int]]:
-    """A picture's size and a box of whole pixels in it."""
+    """An image's size and a box of whole pixels in it."""
     height, width = draw(st.integers(1, 3000)), draw(st.integers(1, 3000))
     y0, x0 = draw(st.integers(0, height - 1)), draw(st.integers(0, width - 1))
     return height, width, (y0, x0, draw(st.integers(y0 + 1, height)), draw(st.integers(x0 + 1, width)))

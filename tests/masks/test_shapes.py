@@ -90,7 +90,7 @@ def test_several_polygons_are_one_mask() -> None:
 @given(st.lists(st.lists(st.tuples(FAR, FAR), min_size=3, max_size=8), min_size=1, max_size=3), SIDES, SIDES)
 @settings(max_examples=400, deadline=None)
 def test_polygons_are_pycocotools_pixels(polygons: list[list[tuple[float, float]]], height: int, width: int) -> None:
-    """Also those that cross themselves or leave the picture, by up to its side."""
+    """Including polygons that cross themselves, or leave the image by up to its side."""
     scaled = [
         [side * x for point in polygon for side, x in zip((width, height), point, strict=True)] for polygon in polygons
     ]
@@ -142,7 +142,7 @@ def test_large_polygons_are_pycocotools_pixels(data: st.DataObject, height: int,
 
 
 def test_a_polygon_of_a_million_points() -> None:
-    """One that stays within its columns is drawn; one that crosses the picture with every edge is no shape."""
+    """A polygon of many short edges is drawn; one whose every edge crosses the whole image is refused."""
     angles = np.linspace(0, 2 * np.pi, 1_000_000)
     round_one = np.stack([320 + 200 * np.cos(angles), 240 + 200 * np.sin(angles)], axis=1)
     disc = polygons_mask([round_one.ravel().tolist()], 480, 640)

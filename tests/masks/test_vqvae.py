@@ -23,7 +23,7 @@ def convolution(before: int, after: int, kernel: int) -> int:
 
 @pytest.mark.parametrize(("width", "code_width", "blocks"), [(16, 512, 2), (4, 32, 1), (8, 64, 0)])
 def test_parameters(width, code_width, blocks):
-    """Counted by hand from paper.md §4.3; the codebook is no parameter, the moving average makes it."""
+    """Counted by hand from paper.md §4.3; the codebook is a moving average, not a parameter."""
     w, top = width, 8 * width
     block = 2 * convolution(top, top, 3) + convolution(top, top, 1)
     encoder = sum(convolution(a, b, 4) for a, b in [(1, w), (w, 2 * w), (2 * w, 4 * w), (4 * w, top)])
@@ -80,7 +80,7 @@ def test_commitment_is_a_quarter_of_the_mean_squared_distance(model):
 
 
 def test_straight_through(model):
-    """The encoder's output gets the decoder's gradient at the codes, as if nothing lay between."""
+    """The straight-through estimator: the encoder's output gets the decoder's gradient at the codes."""
     model.eval()
     kept = {}
     model.encoder.register_forward_hook(lambda module, inputs, output: kept.update(encoded=output))
@@ -127,7 +127,7 @@ def test_moving_average_by_hand():
 
 
 def test_under_autocast_the_codebook_counts_and_compares_in_fp32(model):
-    """Bf16 has no 257, and its rounding of these vectors is coarser than what tells the two codes apart."""
+    """Bf16 has no 257, and rounds these vectors more coarsely than the difference of the two codes."""
     book = _Codebook(2, 1, decay=0.5)
     book.codes.copy_(torch.tensor([[1.0], [1.002]]))
     with torch.autocast("cpu", torch.bfloat16):

@@ -31,7 +31,7 @@ Batch = tuple[object, ...]
 
 
 class Case(NamedTuple):
-    """How a metric is made, and what it is given, batch by batch."""
+    """A constructor of a metric, and its batches."""
 
     make: Callable[..., Metric]
     batches: Sequence[Batch]
@@ -71,12 +71,12 @@ def cases() -> dict[str, Case]:
 
 
 def plain(result: torch.Tensor | dict[str, torch.Tensor]) -> dict[str, float]:
-    """A metric's result as JSON has it."""
+    """A metric's result as JSON."""
     return {name: float(value) for name, value in (result if isinstance(result, dict) else {"": result}).items()}
 
 
 def together(case: Case, rank: int, working: list[int], group: dist.ProcessGroup) -> list[dict[str, float]]:
-    """The result over all ranks of `group`, of which those `working` are given something; again after a reset."""
+    """The result over all ranks of `group`, of which those in `working` get batches; then again after a reset."""
     metric, results = case.make(process_group=group), []
     for number, batch in enumerate(case.batches):
         if rank == working[number % len(working)]:

@@ -1,4 +1,4 @@
-"""States of metrics: their dtypes are theirs, whatever becomes of the model that holds them."""
+"""The states of metrics keep their dtypes when the model that holds them is cast."""
 
 from __future__ import annotations
 

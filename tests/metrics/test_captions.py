@@ -1,4 +1,4 @@
-"""BLEU-4 and ROUGE-L against pycocoevalcap, run now on texts that are tokenized already."""
+"""BLEU-4 and ROUGE-L against pycocoevalcap on tokenized texts."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Images = list[tuple[str, list[str]]]
 
 
 def official(name: str, images: Images) -> tuple[float, np.ndarray]:
-    """The last of its scores, of the corpus and of each image."""
+    """Its scores of the highest order, of the corpus and of each image."""
     module = pytest.importorskip(f"pycocoevalcap.{name.lower()}.{name.lower()}", reason="pip install pycocoevalcap")
     truth = {number: known for number, (_, known) in enumerate(images)}
     guess = {number: [said] for number, (said, _) in enumerate(images)}

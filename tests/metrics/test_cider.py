@@ -21,7 +21,7 @@ def test_equals_recorded_scores_of_pycocoevalcap():
 
 
 def official(predictions, references):
-    """Score and scores of pycocoevalcap run now, tokenizer and all."""
+    """The corpus score and each image's, by pycocoevalcap with its own tokenizer."""
     if not shutil.which("java"):
         pytest.skip("no Java here to run the official tokenizer")
     scorer = pytest.importorskip("pycocoevalcap.cider.cider", reason="pip install --no-deps pycocoevalcap")

@@ -1,4 +1,4 @@
-"""No metric makes a number of nothing, of what is not finite, or of other numbers of predictions and truth."""
+"""No metric accepts an empty input, numbers that are not finite, or unequal numbers of predictions and truths."""
 
 from __future__ import annotations
 

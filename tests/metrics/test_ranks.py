@@ -1,4 +1,4 @@
-"""Every metric over two and three ranks, one of which sees nothing, equals one process."""
+"""Every metric over two and three ranks, one of them without batches, equals that of one process."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CASES = cases()
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, list[dict[str, float]]]]:
-    """What each of three ranks computed."""
+    """The results of each of three ranks."""
     folder, script = tmp_path_factory.mktemp("ranks"), Path(__file__).with_name("metric_rank.py")
     subprocess.run([sys.executable, str(script), str(folder)], check=True, timeout=120)
     return [json.loads((folder / f"{rank}.json").read_text()) for rank in range(WORLD)]

@@ -110,7 +110,7 @@ def test_the_metric_over_batches_is_the_function_on_all() -> None:
 
 
 class Largest(TorchDispatchMode):
-    """Notes how many numbers the largest tensor has that is made meanwhile."""
+    """Records the number of elements of the largest tensor that is created within it."""
 
     numbers = 0
 

@@ -79,7 +79,7 @@ def test_the_metric_equals_the_functions_and_is_summed_over_updates():
 
 
 def test_of_a_box_only_what_lies_in_the_picture_is_resized():
-    """Boxes a million times as large as the picture take its memory; smaller ones give what the whole would."""
+    """A box a million times larger than the image takes no more memory; smaller ones equal a full resize."""
     near = np.linspace(-1, 1, 64 * 64).reshape(64, 64)
     whole = np.asarray(Image.fromarray(near.astype(np.float32)).resize((90, 70), Image.Resampling.BILINEAR)) > 0
     assert np.array_equal(paste_mask(near, (-20, -30, 50, 60), 40, 40), whole[20:60, 30:70])

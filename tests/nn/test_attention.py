@@ -1,4 +1,4 @@
-"""Attention: both backends are one function."""
+"""Attention: the backends agree."""
 
 from __future__ import annotations
 

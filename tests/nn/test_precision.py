@@ -1,4 +1,4 @@
-"""Losses are summed in fp32 or better."""
+"""Losses are computed in fp32 or better."""
 
 from __future__ import annotations
 

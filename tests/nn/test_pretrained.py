@@ -1,4 +1,4 @@
-"""Models without the weights that they name."""
+"""Building models without their pretrained weights."""
 
 from __future__ import annotations
 

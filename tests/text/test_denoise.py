@@ -21,7 +21,7 @@ def tokenizer(tmp_path_factory):
 
 
 def windows(rows, length):
-    """No two tokens of a row are next to their likes, and all are words."""
+    """Windows of word tokens without equal neighbours."""
     return np.arange(rows * length).reshape(rows, length) % 199 + 3
 
 
@@ -37,7 +37,7 @@ def corrupted(tokenizer, denoisers, ids, seed):
 
 
 def reconstruct(inputs, targets, tokenizer):
-    """Put each span of the targets in the place of its sentinel."""
+    """Replace each sentinel of the inputs with its span of the targets."""
     first = tokenizer.sentinel(0)
     sentinels = range(first, first + tokenizer.sentinels)
     spans, current = {}, []
@@ -132,7 +132,7 @@ def t5_noise_mask(length, density, mean_span, shuffle):
     spans = max(round(missing / mean_span), 1)
 
     def segmentation(items, segments):
-        """Each item but the first begins a segment or not; the right number of them does, in random order."""
+        """Marks the starts of segments among all items but the first, in random order."""
         begins = [index < segments - 1 for index in range(items - 1)]
         shuffle(begins)
         lengths = [1]
@@ -171,7 +171,7 @@ def test_spans_are_those_of_t5(denoiser, length):
 
 
 def test_lengths_and_density_of_the_mixture(tokenizer):
-    """What the seven denoisers say of windows of 512: tokens missing, and sentinels on either side."""
+    """The seven denoisers on windows of 512: missing tokens, and sentinels in inputs and targets."""
     missing = {one: round(512 * one.density) for one in (*R, *X)}
     spans = {one: max(round(missing[one] / one.mean_span), 1) for one in (*R, *X)}
     for one in (*R, *X):

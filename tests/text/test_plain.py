@@ -1,4 +1,4 @@
-"""Bytes to text: encodings, packings, and files that unpack to far too much."""
+"""Bytes to text: encodings, compression, and files that decompress to far too much."""
 
 from __future__ import annotations
 

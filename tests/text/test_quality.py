@@ -1,4 +1,4 @@
-"""Every rule of the filter on what it is for, and good texts of many languages that pass."""
+"""Every rule of the filter on texts that it should drop, and good texts of many languages that pass."""
 
 from __future__ import annotations
 

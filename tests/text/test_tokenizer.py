@@ -206,7 +206,7 @@ def families(published) -> dict[str, Tokenizer]:
 
 
 def tidied(text: str) -> str:
-    """What T5's models make of a text: NFKC, invisible marks as spaces, one space between words."""
+    """A text as T5's models normalise it: NFKC, invisible marks as spaces, one space between words."""
     spaced = re.sub("[\u200b\u200c\u200e\u200f\ufeff]", " ", unicodedata.normalize("NFKC", text))
     return " ".join(spaced.split())
 
@@ -296,7 +296,7 @@ def test_ids_are_those_of_transformers_for_t5(families, texts, tmp_path):
 
 
 def test_ids_are_those_of_transformers_for_mt5(families, texts, tmp_path):
-    """As far as it knows the characters: T5Tokenizer leaves out the bytes that the file has for others."""
+    """On the characters that it has: T5Tokenizer does without the byte fallback of the file."""
     ours = families["mt5"]
     theirs = peer(ours, "T5Tokenizer", "spiece.model", tmp_path, extra_ids=0)
     assert theirs.convert_tokens_to_ids("\u2581<extra_id_7>") == ours.sentinel(7)

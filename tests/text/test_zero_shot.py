@@ -1,4 +1,4 @@
-"""Zero-shot prompts: big_vision's _canonical form, case by case, and open_clip's sets."""
+"""Zero-shot prompts: big_vision's canonical form, case by case, and open_clip's sets."""
 
 from __future__ import annotations
 

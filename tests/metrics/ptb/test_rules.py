@@ -11,7 +11,7 @@ RECORDED = json.loads((Path(__file__).parents[1] / "data" / "ptb_java.json").rea
 
 
 def winners(text: str) -> list[tuple[int, str]]:
-    """Number of the winning rule and its token, for each token of `text`."""
+    """The index of the winning rule and its token, for each token of `text`."""
     found, position = [], 0
     while position < len(text):
         matches = [(m.end(), -i, m[1]) for i, r in enumerate(RULES) if (m := r.pattern.match(text, position))]

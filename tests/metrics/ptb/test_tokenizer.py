@@ -18,7 +18,7 @@ def test_equals_recorded_tokens_of_the_java_tokenizer():
 
 
 def java(captions: list[str]) -> list[list[str]]:
-    """Tokens of the Java tokenizer run now."""
+    """Tokens of the Java tokenizer, if there is a Java."""
     if not shutil.which("java"):
         pytest.skip("no Java here to run the official tokenizer")
     module = pytest.importorskip("pycocoevalcap.tokenizer.ptbtokenizer", reason="pip install --no-deps pycocoevalcap")
@@ -67,7 +67,7 @@ def test_the_next_caption_can_change_the_last_word():
 
 
 def test_plain_words_are_what_the_rules_make_of_them(monkeypatch):
-    """The short cut of plain words against the rules alone, on words that it must leave to them and others."""
+    """The fast path equals the rules alone, on words with rules of their own and others."""
     rng = random.Random(0)
     words = [
         "a",
