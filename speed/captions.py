@@ -1,11 +1,11 @@
-"""Our CIDEr, BLEU-4 and ROUGE-L against pycocoevalcap's, at the size of COCO's test split: 5,000 pictures with 5
+"""Our CIDEr, BLEU-4 and ROUGE-L against pycocoevalcap's, at the size of COCO's test split: 5,000 images with 5
 references.
 
-The captions are the embedded world's. Timed are the metrics alone, on texts that are tokenized already, and CIDEr with
-its tokenizer, which is a Java program in pycocoevalcap: a second process, whose processor time is added where that is
-what is measured. All begin with texts in memory; the largest difference of a picture's score is printed.
+The captions are the embedded world's. Timed are the metrics alone, on tokenized texts, and CIDEr with its tokenizer,
+which in pycocoevalcap is a Java program: a second process, whose processor time is added when processor time is
+measured. All start with texts in memory; the largest difference of an image's score is printed.
 
-The peer is no dependency: `pip install --no-deps pycocoevalcap`, and Java for its tokenizer.
+pycocoevalcap is no dependency: `pip install --no-deps pycocoevalcap`, and Java for its tokenizer.
 """
 
 from __future__ import annotations

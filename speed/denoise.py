@@ -1,8 +1,8 @@
-"""Tokens per second of UL2's corruption: a batch at a time in NumPy, against plain Python, window by window.
+"""Tokens per second of UL2's corruption: a batch at a time in NumPy, and in plain Python, window by window.
 
-The peer is T5's span corruption and prefix LM as its definition reads, on lists. Both get the same windows, draw one of
-the seven denoisers for each, and end with padded arrays. Before anything is timed, both are asked for windows that a
-corruption must be able to rebuild, and their mean lengths are compared.
+The latter is T5's span corruption and prefix LM by definition, on lists. Both get the same windows, draw one of the
+seven denoisers for each, and return padded arrays. Before timing, windows are rebuilt from the corruptions of both as a
+check, and mean lengths are compared.
 """
 
 from __future__ import annotations

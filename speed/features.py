@@ -1,11 +1,11 @@
-"""Pictures per second of our extraction of features against open_clip's own evaluation loop, on the same model.
+"""Images per second of our feature extraction and of open_clip's evaluation loop, with the same model.
 
 The loop is `open_clip_train.zero_shot.run`, with its DataLoader in this process, open_clip's preprocessing, and a
-classifier of ten classes, which costs nothing. Ours is `evals.features.extract` over the same function, with our
-preprocessing. Random weights, random pictures of 320x240, fp32. The table's last column is the largest difference of
-the features, which are of unit length.
+classifier of ten classes, whose cost is negligible. Ours is `evals.features.extract` of the same function, with our
+preprocessing. Weights and images of 320x240 are random, in fp32. The table's last column is the largest difference
+between the features, which have unit length.
 
-open_clip 3.3's own count of hits fails with NumPy 2.4 (it makes a float of an array [1]), so it is left out.
+open_clip 3.3's own count of hits is left out, as it fails with NumPy 2.4 (it converts an array of shape [1] to float).
 """
 
 from __future__ import annotations

@@ -1,12 +1,12 @@
-"""40,000 damaged pictures of all formats: each is read or a DataError, in less than 1 GB of memory.
+"""40,000 damaged images in all formats: each is decoded or raises DataError, in less than 1 GB of memory.
 
     python speed/fuzz_pictures.py [--count 40000] [--first 0] [--workers 2] [--seconds 30]
 
-Each is decoded upright and as stored, to an array, and its size is read. Workers are processes of their own: one that
-is killed by a picture is told, with the picture's number, and the next goes on. `tests/images/damaged.py` makes the
-pictures from their numbers; the default tests try some hundred. `--largest` decodes whole pictures of as many pixels
-as are allowed: the most memory of the process, and bytes for a pixel, which is what `images.decode.BYTES` says. Linux
-alone tells the peak of a single picture.
+Each is decoded to an array, upright and as stored, and its size is read. Workers are processes: if an image kills one,
+the image's number is printed, and a new worker continues. `tests/images/damaged.py` makes the images from their
+numbers; the default tests try some hundreds. `--largest` decodes undamaged images of the largest allowed size, and
+prints the peak memory of the process and bytes per pixel, for `images.decode.BYTES`. Only Linux reports the peak of a
+single image.
 """
 
 from __future__ import annotations

@@ -1,20 +1,21 @@
 """Our few-shot ridge probe against scikit-learn's Ridge and LogisticRegression: 10 shots of 100 classes, 1,152 wide.
 
-Time is fitting and predicting 2,000 test features, accuracy is the mean over the rounds, each with data of its own.
-How far features are correlated decides how many iterations logistic regression needs, so there are four sets:
+Time is that of fitting and of predicting 2,000 test features; accuracy is the mean over the rounds, each with its own
+data. The number of iterations of logistic regression depends on the correlation of the features, so there are four
+sets:
 
 - EfficientNet-lite0 with its ImageNet weights, which a package ships: the first 1,152 of its 1,280 pooled features of
-  2,000 scenes of the embedded world at 224 pixels, of 100 classes; shots are drawn from 20 pictures of each class.
+  2,000 scenes of the embedded world at 224 pixels, in 100 classes; shots are drawn from 20 images per class.
   About four minutes.
-- Gaussian clusters whose centres and noise have the same spectrum, deviations i^-power along 1,152 directions that are
-  no axes, about a common mean; power 0 is white. `spread` is the noise in units of the centres, so chosen that our
-  accuracy is between 50 and 90 %.
+- Gaussian clusters whose centres and noise have the same spectrum: standard deviations i^-power along 1,152 directions
+  that are not the axes, about a common mean; power 0 is white. `spread` is the noise in units of the centres, chosen so
+  that our accuracy is between 50 and 90 %.
 
-The contestants:
+Compared are:
 
-- pali3kit: `_fitted_predictions`, whitening included, float64. This is the protocol (l2 = 1024), nothing is tuned.
-- Ridge: the same problem, whitened and with the same constant feature, float64; it must predict the same.
-- LogisticRegression: defaults but for max_iter 1000, on float32 features as they are, and whitened.
+- pali3kit: `_fitted_predictions`, with standardisation, float64. This is the protocol (l2 = 1024); nothing is tuned.
+- Ridge: the same problem, standardised and with the same constant feature, float64; predictions must be equal.
+- LogisticRegression: defaults except max_iter 1000, on float32 features as they are, and standardised.
 """
 
 from __future__ import annotations

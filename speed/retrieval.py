@@ -1,14 +1,14 @@
-"""Our recall at k against CLIP_benchmark's, at the size of Crossmodal-3600: 3,600 pictures and two texts of each, in 36
+"""Our recall at k against CLIP_benchmark's, at the size of Crossmodal-3600: 3,600 images with two texts each, in 36
 languages.
 
-Both begin with embeddings in memory. CLIP_benchmark's own `evaluate` is run, with towers that hand the embeddings on,
-in batches of 64, which is its default. Every language is a round, with texts of its own: both take their turn on it,
-and the largest difference in any of the six recalls is printed.
+Both start from embeddings in memory. CLIP_benchmark's own `evaluate` runs with a model that returns these embeddings,
+in its default batches of 64. Every language is a round with its own texts, on which both run in turn; the largest
+difference in any of the six recalls is printed.
 
 - time: median over the languages, and of their paired ratios.
-- peak: growth of the resident memory of a fresh process at its highest, during one language.
+- peak: the largest growth of a fresh process's resident memory during one language.
 
-The peer is no dependency; without it ours is measured alone: `pip install --no-deps clip-benchmark`.
+CLIP_benchmark is no dependency; without it only ours is measured: `pip install --no-deps clip-benchmark`.
 """
 
 from __future__ import annotations

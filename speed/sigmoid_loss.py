@@ -1,15 +1,15 @@
 """Our sigmoid loss against open_clip's `SigLipLoss`: memory, time and error of forward and backward on the CPU.
 
-Both begin with embeddings [B,D] of any length, a log-scale and a bias, as a model's last layers give them: open_clip's
-model normalises and exponentiates before its loss is called, so that is part of its side here.
+Both start with embeddings [B,D] of any norm, a log-scale and a bias, as a model's last layers return them. open_clip's
+model normalises and exponentiates before it calls the loss, so that this is part of its side here.
 
 - saved: bytes of the distinct storages that autograd keeps for backward, without the four inputs themselves.
-- peak: growth of the resident memory of a fresh process at its highest during forward and backward, gradients of the
-  inputs included.
+- peak: the largest growth of a fresh process's resident memory during forward and backward, with the gradients of the
+  inputs.
 - time: median of interleaved rounds of forward and backward.
-- error: relative L2 distance to naive autograd in fp64 from the same numbers. The embeddings are representable in
-  bf16, so that rounding the input is nobody's error. "bf16" is bf16 embeddings under autocast, as a training step has;
-  their gradients are bf16 too, and "exact, rounded" is the least error that numbers of that format can have.
+- error: relative L2 distance to naive autograd in fp64 from the same numbers. The embeddings are representable in bf16,
+  so that rounding the input is not counted. "bf16" is bf16 embeddings under autocast, as in a training step; their
+  gradients are bf16 too, and "exact, rounded" is the least possible error in that format.
 """
 
 from __future__ import annotations
