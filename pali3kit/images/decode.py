@@ -30,14 +30,14 @@ RASTER = ("AVIF", "BMP", "GIF", "JPEG", "JPEG2000", "MPO", "PNG", "PPM", "TIFF",
 FORMATS = tuple(name for name in RASTER if name in Image.OPEN)
 """The raster formats of data sets. Pillow would run programs on others, such as Ghostscript on an EPS of any name."""
 VERSION = 2
-"""Raised when the same bytes become other pixels, so that artifacts made from them are recomputed."""
+"""Increased when the same bytes become other pixels, so that artifacts made from them are recomputed."""
 MOST_PIXELS = 64_000_000  # large photographs have 50 million
 MOST_FILE = 200_000_000  # bytes, about `MOST_PIXELS` in three uncompressed channels
 MOST_BYTES = 768_000_000  # of memory while decoding
 BYTES = {"JPEG2000": 25, "AVIF": 20, "WEBP": 18}
 """Of memory per pixel while decoding, measured by speed/fuzz_pictures.py; in other formats `MOST_PIXELS` fit."""
 ORIENTATION = 0x0112  # EXIF tag
-SIDEWAYS = (5, 6, 7, 8)  # its values that swap height and width
+ROTATED_SIDEWAYS = (5, 6, 7, 8)  # its values that swap height and width
 CODESTREAM = b"\xff\x4f\xff\x51"  # start of a JPEG 2000 codestream, and its size marker
 SIZES = struct.Struct(">4xHH8IH")  # length, profile, image extent and offset, tile size and offset, components
 TILE, COMPONENT = 400, 50  # pixels' worth of memory that OpenJPEG takes per further tile, and per component of one
@@ -66,19 +66,19 @@ def decode_image(
     Raises:
         DataError: it is no image, truncated, too large, of another size than `size`, or has greys of unknown range.
     """
-    with _named(data, where):
-        image = _opened(data, most_pixels)
+    with _as_data_error(data, where):
+        image = _open(data, most_pixels)
         _scale_transparency(image)
         image.load()
-        if _turned(image, upright, size):
+        if _must_rotate(image, upright, size):
             ImageOps.exif_transpose(image, in_place=True)
         return _to_rgb(image, white=upright)
 
 
 def read_size(data: bytes, where: str, upright: bool = True) -> Size:
     """(height, width) of the image that `decode_image` returns, from the header alone. Raises DataError as it does."""
-    with _named(data, where):
-        stored, shown = _sizes(_opened(data, MOST_PIXELS))
+    with _as_data_error(data, where):
+        stored, shown = _sizes(_open(data, MOST_PIXELS))
         return shown if upright else stored
 
 
@@ -104,7 +104,7 @@ def read_bytes(path: Path) -> bytes:
 
 
 @contextmanager
-def _named(data: bytes, where: str) -> Iterator[None]:
+def _as_data_error(data: bytes, where: str) -> Iterator[None]:
     """Turn any exception into a DataError that says where."""
     try:
         yield
@@ -119,7 +119,7 @@ def _named(data: bytes, where: str) -> Iterator[None]:
         raise DataError(f"{where}: broken picture: {reason}") from error
 
 
-def _opened(data: bytes, most_pixels: int) -> ImageFile.ImageFile:
+def _open(data: bytes, most_pixels: int) -> ImageFile.ImageFile:
     """The image with its header read. Raises DataError if decoding would take too much memory, or greys are unknown."""
     if len(data) > MOST_FILE:
         raise DataError(f"its file is larger than {MOST_FILE / 1e6:g} MB")
@@ -136,7 +136,7 @@ def _opened(data: bytes, most_pixels: int) -> ImageFile.ImageFile:
 def _sizes(image: Image.Image) -> tuple[Size, Size]:
     """(height, width) as stored, and rotated according to EXIF."""
     width, height = image.size
-    return (height, width), (width, height) if _orientation(image) in SIDEWAYS else (height, width)
+    return (height, width), (width, height) if _orientation(image) in ROTATED_SIDEWAYS else (height, width)
 
 
 def _orientation(image: Image.Image) -> int:
@@ -145,7 +145,7 @@ def _orientation(image: Image.Image) -> int:
     return known if known in range(1, 9) else 1
 
 
-def _turned(image: Image.Image, upright: bool, size: Size | None) -> bool:
+def _must_rotate(image: Image.Image, upright: bool, size: Size | None) -> bool:
     """Whether to rotate an image according to its EXIF. Raises DataError where neither way has the `size`."""
     if size is None:
         return upright
@@ -188,7 +188,7 @@ def _jpeg2000_pixels(data: bytes) -> Iterator[int]:
 
 def _check_depth(image: Image.Image) -> None:
     """Raise DataError for greys of 32 bits and for floats, whose white is not defined."""
-    if image.mode == "F" or (image.mode == "I" and _shift(image) is None):
+    if image.mode == "F" or (image.mode == "I" and _surplus_bits(image) is None):
         kind = "floats" if image.mode == "F" else "whole numbers of 32 bits, or with a sign"
         raise DataError(f"its greys are {kind}, whose white is not defined: store them in 8 or 16 bits")
 
@@ -211,7 +211,7 @@ def _to_rgb(image: Image.Image, white: bool) -> Image.Image:
 
     Greys of more than eight bits keep the upper ones, as colours of 16 bits do in Pillow.
     """
-    if _shift(image) is not None:
+    if _surplus_bits(image) is not None:
         return _eight_bits(image, white).convert("RGB")
     if image.mode == "La":  # the only conversion that Pillow has for premultiplied greys
         image = image.convert("LA")
@@ -226,7 +226,7 @@ def _to_rgb(image: Image.Image, white: bool) -> Image.Image:
     return picture
 
 
-def _shift(image: Image.Image) -> int | None:
+def _surplus_bits(image: Image.Image) -> int | None:
     """How many low bits of a grey are dropped; None for greys of eight bits or of unknown range."""
     if image.mode in SIXTEEN and isinstance(image, TiffImageFile):
         return int(image.tag_v2[BITSPERSAMPLE][0]) - 8  # Pillow leaves 12 bits as they are
@@ -236,7 +236,7 @@ def _shift(image: Image.Image) -> int | None:
 
 def _eight_bits(image: Image.Image, white: bool) -> Image.Image:
     """Greys of more bits as greys of eight, with a PNG's transparent value as white."""
-    values, shift = np.asarray(image), _shift(image)
+    values, shift = np.asarray(image), _surplus_bits(image)
     assert shift is not None
     greys = (values >> shift).astype(np.uint8)
     if isinstance(image, TiffImageFile) and image.tag_v2.get(PHOTOMETRIC_INTERPRETATION) == WHITE_IS_ZERO:

@@ -33,7 +33,7 @@ MARKS = {  # in this order: UTF-32's mark begins with UTF-16's
     codecs.BOM_UTF32_LE: "utf-32", codecs.BOM_UTF32_BE: "utf-32",
     codecs.BOM_UTF16_LE: "utf-16", codecs.BOM_UTF16_BE: "utf-16",
 }  # fmt: skip
-ZEROS = 0.25  # share of zero bytes that tells UTF-16 (about half) from UTF-8 (none)
+MOST_ZEROS = 0.25  # share of zero bytes that tells UTF-16 (about half) from UTF-8 (none)
 SMALL, RATIO = 1 << 24, 100  # a file may unpack to so many bytes, or so many times its size, whichever is more
 
 
@@ -88,20 +88,20 @@ def decode_text(data: bytes) -> str:
     """
     if kind := compression_of(data):
         raise ValueError(f"it is packed with {kind}, no text: unpack it")
-    marked = _marked(data)
-    if marked is None and _wide(data[:HEAD]):
+    marked = _marked_encoding(data)
+    if marked is None and _looks_like_utf16(data[:HEAD]):
         raise ValueError("it is UTF-16 without a mark, or no text: write it in UTF-8")
     return data.decode(marked or "utf-8", "strict" if marked else "replace").removeprefix("\ufeff")
 
 
-def _marked(head: bytes) -> str | None:
+def _marked_encoding(head: bytes) -> str | None:
     """The encoding other than UTF-8 that a byte order mark names."""
     return next((name for mark, name in MARKS.items() if head.startswith(mark)), None)
 
 
-def _wide(head: bytes) -> bool:
+def _looks_like_utf16(head: bytes) -> bool:
     """Whether there are more zero bytes than in UTF-8."""
-    return head.count(0) > ZEROS * len(head)
+    return head.count(0) > MOST_ZEROS * len(head)
 
 
 def require_utf8(path: Path) -> None:
@@ -113,12 +113,12 @@ def require_utf8(path: Path) -> None:
         raise DataError(f"{path}: {error.strerror}") from error
     if kind := compression_of(head):
         raise DataError(f"{path}: it is packed with {kind}, and its lines are read at random: unpack it")
-    _check_narrow(head, path)
+    _require_utf8(head, path)
 
 
-def _check_narrow(head: bytes, path: Path) -> None:
-    marked = _marked(head)
-    if marked or _wide(head):
+def _require_utf8(head: bytes, path: Path) -> None:
+    marked = _marked_encoding(head)
+    if marked or _looks_like_utf16(head):
         raise DataError(f"{path}: it is {marked or 'UTF-16'}, or no text: write it in UTF-8")
 
 
@@ -180,7 +180,7 @@ def stream_lines(path: Path) -> Iterator[bytes]:
     with open_unpacked(path) as file:
         for number, line in enumerate(file):
             if not number:
-                _check_narrow(line[:HEAD], path)
+                _require_utf8(line[:HEAD], path)
             yield line
 
 
