@@ -48,9 +48,10 @@ class _PoolingEncoder(Protocol):
 
 @dataclass(frozen=True)
 class Encoder:
-    """Any function from images `[B,3,H,W]` to features `[B,D]`, with its preprocessing; wraps a model of other code.
+    """Any function from images `[B,3,H,W]` to features `[B,D]`, with its preprocessing.
 
-    Evaluators take it as well as the encoders and dual encoders of this package. A module is put into eval mode.
+    It makes evaluators, which take this package's encoders and dual encoders, take other models too. A function that is
+    a module is put into eval mode.
     """
 
     function: Callable[[Tensor], Tensor]
