@@ -37,8 +37,8 @@ def test_all_that_does_not_fit_is_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsError) as error:
         load_weights(nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(2), nn.LayerNorm(1)), tmp_path / "w.safetensors")
     text = str(error.value)
-    assert "0.weight has shape [2, 3], the model wants [4, 3]" in text
-    assert "missing 2.bias" in text and "1.weight has shape [2, 2], the model wants [2]" in text
+    assert "0.weight has shape [2, 3], the model expects [4, 3]" in text
+    assert "missing 2.bias" in text and "1.weight has shape [2, 2], the model expects [2]" in text
 
 
 @pytest.mark.parametrize("damage", ["truncated", "absent", "garbage"])

@@ -141,17 +141,17 @@ def without(name: str) -> Callable[[Arrays], Arrays]:
     ("change", "message"),
     [
         (without("decoder.2.net.4.bias"), r"vae-oid.npz, read as mask_vae, .* missing decoder.2.net.4.bias\."),
-        (without("_vq_vae._embedding"), r"no mask tokenizer of big_vision's: it has .*, but no _vq_vae._embedding"),
+        (without("_vq_vae._embedding"), r"no mask tokenizer of big_vision: it has .*, but no _vq_vae._embedding"),
         (lambda arrays: {"params/img/embedding/kernel": np.ones(3)}, "it has params/img/embedding/kernel, but no"),
         (lambda arrays: {**arrays, "encoder.11.weight": np.ones(3)}, r"unexpected encoder\.11\.weight\."),
         (lambda arrays: {**arrays, "_vq_vae._ema_w": np.ones((128, 512))}, r"missing codebook\.sizes\."),
         (
             lambda arrays: {**arrays, "decoder.8.weight": arrays["decoder.8.weight"].transpose(2, 3, 1, 0)},
-            r"decoder.8.weight has shape \[4, 4, 32, 64\], the model wants \[64, 32, 4, 4\]",
+            r"decoder.8.weight has shape \[4, 4, 32, 64\], the model expects \[64, 32, 4, 4\]",
         ),
         (
             lambda arrays: {**arrays, "_vq_vae._embedding": np.ones((1024, 512))},
-            r"codebook.codes has shape \[1024, 512\], the model wants \[128, 512\]",
+            r"codebook.codes has shape \[1024, 512\], the model expects \[128, 512\]",
         ),
         (
             lambda arrays: {**arrays, "encoder.0.bias": np.array([None] * 16)},
@@ -172,7 +172,7 @@ def test_what_is_wrong_is_said(
 
 def test_other_files_are_refused(file: Path, tmp_path: Path) -> None:
     save_weights(MaskVQVAE(), tmp_path / "own.safetensors")
-    with pytest.raises(WeightsError, match=r"no mask tokenizer of big_vision's: it has codebook\.codes"):
+    with pytest.raises(WeightsError, match=r"no mask tokenizer of big_vision: it has codebook\.codes"):
         MASKS.build("vqvae", weights=str(tmp_path / "own.safetensors"))
     with pytest.raises(WeightsError, match="there is no such file or folder"):
         MASKS.build("vqvae", weights=str(tmp_path / "none.npz"))

@@ -55,5 +55,5 @@ def test_with_examples_it_is_trained_on_from_there(chain: Any, tmp_path: Path) -
 
 def test_weights_of_another_shape_are_refused(chain: Any, tmp_path: Path) -> None:
     export_masks(MaskVQVAE(codes=8), tmp_path / "small.npz")
-    with pytest.raises(WeightsError, match=r"codebook.codes has shape \[8, 512\], the model wants \[128, 512\]"):
+    with pytest.raises(WeightsError, match=r"codebook.codes has shape \[8, 512\], the model expects \[128, 512\]"):
         chain.make(given(chain, tmp_path / "small.npz", examples=0, batch_size=15))
