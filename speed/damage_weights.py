@@ -191,7 +191,7 @@ def cases(root: Path) -> list[Case]:
         return load_masks(MaskVQVAE(codes=4, code_width=4, width=2), path)
 
     def own(path: Path) -> object:
-        return load_weights(ViT(**SHAPE), path, lambda found: ViT(**SHAPE).fitted(found, (2, 2)))
+        return load_weights(ViT(**SHAPE), path, lambda found: ViT(**SHAPE).resample_positions(found, (2, 2)))
 
     found = [
         ("timm", "model.safetensors", [in_bytes, in_header], vision), ("hf", "model.safetensors", [in_header], vision),

@@ -70,7 +70,7 @@ def breaks(encoder: Adapter, side: int) -> str:
     """What of the contract does not hold, "" where all does."""
     rows, columns = encoder.grid(side)
     for training in (False, True):
-        encoder.train(training).recompute(training)
+        encoder.train(training).set_gradient_checkpointing(training)
         images = torch.empty(2, 3, side, side)
         for found, wanted in (
             (encoder(images), [2, rows * columns, encoder.width]), (encoder.pooled(images), [2, encoder.width])

@@ -147,7 +147,7 @@ def read_vision(folder: Path, image_size: int | None = None) -> VisionEncoder:
     if size == own:
         load_weights(vision, file)
     else:
-        load_weights(vision, file, lambda found: vision.fitted(found, vision.grid(own)))
+        load_weights(vision, file, lambda found: vision.resample_positions(found, vision.grid(own)))
     return vision.eval()
 
 

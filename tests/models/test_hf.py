@@ -160,7 +160,7 @@ def test_half_a_model(saved: Callable[[str], Any], tmp_path: Path) -> None:
     ("file", "content", "said"),
     [
         ("model.safetensors", "cut", r"the weights of hf/.* cannot be loaded: ."),
-        ("tokenizer.json", "{", r"has no tokenizer that can be read: ."),
+        ("tokenizer.json", "{", r"has no readable tokenizer: ."),
         ("preprocessor_config.json", "{", r"preprocessor_config.json is no JSON: "),
         ("preprocessor_config.json", json.dumps({"resample": 9}), r"preprocessor_config.json is no preprocessing.*9"),
         ("preprocessor_config.json", json.dumps({"size": "big"}), r"preprocessor_config.json is no preprocessing"),
@@ -184,7 +184,7 @@ def test_preprocessing_that_is_missing(saved: Callable[[str], Any], tmp_path: Pa
     """A guess would cost points that nobody could explain."""
     saved("clip")
     (tmp_path / "preprocessor_config.json").unlink()
-    with pytest.raises(WeightsError, match=r"does not say how its pictures are prepared: there is no preprocessor_con"):
+    with pytest.raises(WeightsError, match=r"does not describe its preprocessing: there is no preprocessor_con"):
         HfTowers(str(tmp_path))
 
 

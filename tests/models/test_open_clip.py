@@ -122,7 +122,7 @@ def test_an_unknown_model() -> None:
 
 def test_unknown_and_damaged_weights(tmp_path: Path) -> None:
     with pytest.raises(
-        WeightsError, match=r"no weights 'weblli' of ViT-B-16-SigLIP, and /.*weblli is no file.*'webli'"
+        WeightsError, match=r"no weights 'weblli' of ViT-B-16-SigLIP, and there is no file /.*weblli.*'webli'"
     ):
         OpenClipTowers("ViT-B-16-SigLIP", "weblli")
     for damaged in (b"", b"no weights", b"PK\x03\x04 cut"):

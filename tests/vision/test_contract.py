@@ -35,7 +35,12 @@ def test_every_encoder_is_one() -> None:
 
 def test_what_an_encoder_must_say_itself() -> None:
     encoder, images = VisionEncoder(), torch.zeros(1, 3, 8, 8)
-    for asked in (encoder, encoder.pooled, lambda _: encoder.recompute(True), lambda _: encoder.fitted({}, (1, 1))):
+    for asked in (
+        encoder,
+        encoder.pooled,
+        lambda _: encoder.set_gradient_checkpointing(True),
+        lambda _: encoder.resample_positions({}, (1, 1)),
+    ):
         with pytest.raises(NotImplementedError):
             asked(images)
 
@@ -51,11 +56,11 @@ def test_a_square_grid_unless_it_says_otherwise() -> None:
 
 def test_an_adapter_recomputes_if_its_library_can() -> None:
     library = Library()
-    Wrapped(library).recompute(False)
+    Wrapped(library).set_gradient_checkpointing(False)
     assert not library.recomputes
-    Wrapped(library).recompute(True)
+    Wrapped(library).set_gradient_checkpointing(True)
     assert library.recomputes
-    Wrapped(nn.Identity()).recompute(True)  # keeps its activations
+    Wrapped(nn.Identity()).set_gradient_checkpointing(True)  # keeps its activations
 
 
 def test_a_call_runs_hooks() -> None:
@@ -84,7 +89,7 @@ class Odd(Adapter):
 
 def test_the_contract_is_tried_on_shapes_alone() -> None:
     encoder = Odd((2, 16, 4), (2, 4))
-    encoder.demand_contract(32)
+    encoder.require_output_shapes(32)
     assert encoder.training and not encoder.model.weight.is_meta
     for odd, told in (
         (
@@ -95,11 +100,11 @@ def test_the_contract_is_tried_on_shapes_alone() -> None:
             Odd((2, 4, 4, 4), (2, 4)),
             r"their odd-1 does not give tokens of a grid of 4x4 .*: \[4, 4, 4\], not",
         ),
-        (Odd((2, 16, 4), (2, 9)), r"their odd-1 does not give one vector a picture of 32 pixels: \[9\], not \[4\]"),
-        (Odd((2, 16, 4), (2, 4), fails=True), r"their odd-1 cannot read pictures of 32 pixels: 32 is odd$"),
+        (Odd((2, 16, 4), (2, 9)), r"their odd-1 does not give one vector per image for images of 32 pixels: \[9\], not \[4\]"),
+        (Odd((2, 16, 4), (2, 4), fails=True), r"their odd-1 cannot encode images of 32 pixels: 32 is odd$"),
     ):
         with pytest.raises(ConfigError, match=told):
-            odd.demand_contract(32)
+            odd.require_output_shapes(32)
 
 
 def test_a_library_that_says_that_it_cannot_recompute_keeps_its_activations() -> None:
@@ -107,4 +112,4 @@ def test_a_library_that_says_that_it_cannot_recompute_keeps_its_activations() ->
         def set_grad_checkpointing(self) -> None:
             raise AssertionError("gradient checkpointing not supported")
 
-    Wrapped(Cannot()).recompute(True)
+    Wrapped(Cannot()).set_gradient_checkpointing(True)

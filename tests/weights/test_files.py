@@ -58,4 +58,4 @@ def test_what_cannot_be_fitted_is_told(tmp_path: Path) -> None:
     for odd in ({"x": torch.ones(1)}, {"positions": torch.ones(1, 7, 8)}, {"positions": torch.ones(4)}):
         save_file(odd, tmp_path / "w.safetensors")
         with pytest.raises(WeightsError, match=r"w.safetensors does not fit the model"):
-            load_weights(vit, tmp_path / "w.safetensors", lambda found: vit.fitted(found, (4, 4)))
+            load_weights(vit, tmp_path / "w.safetensors", lambda found: vit.resample_positions(found, (4, 4)))

@@ -23,7 +23,7 @@ def run(config: Config, context: StageContext) -> None:
     """Write the classifier's `weights.safetensors`; its positions are resampled where pictures grow."""
     torch.manual_seed(context.seed)
     vision = read_vision(context.parents["vision"], config.image_size)
-    vision.recompute(context.execution.recompute)
+    vision.set_gradient_checkpointing(context.execution.recompute)
     budget = config.training
     source = EndlessSet(build_labelled(config))
     module, make = _module(vision, source, budget, context.seed, context.execution.rank, context.execution.ranks)

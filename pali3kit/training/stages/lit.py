@@ -45,8 +45,8 @@ def run(config: Config, context: StageContext) -> None:
         ranks=context.execution.ranks,
     )
     module = _module(vision, budget, len(tokenizer), config.text_length)
-    if hasattr(module.model.text, "recompute"):  # a plug-in's may keep its activations
-        module.model.text.recompute(context.execution.recompute)
+    if hasattr(module.model.text, "set_gradient_checkpointing"):  # a plug-in may lack it
+        module.model.text.set_gradient_checkpointing(context.execution.recompute)
     skipped = Skipped(context, context.execution.most_bad, pictures.source.damages)
     fit(module, lambda step: pictures.with_texts(step, tokenizer, config.text_length), budget, context, [skipped])
     save_weights(module.model, context.folder / "towers.safetensors", context.writes)

@@ -30,7 +30,7 @@ def run(config: Config, context: StageContext) -> None:
     vision = read_vision(context.parents["vision"], config.image_size)
     side = config.image_size
     freeze_unreached(vision, vision(torch.zeros(1, 3, side, side)))  # its head: PaLI reads tokens before pooling
-    vision.recompute(context.execution.recompute)
+    vision.set_gradient_checkpointing(context.execution.recompute)
     weights = tempered(budget.mixture, budget.temperature)
     train(model, config, context, budget, weights, pictures(config, vision))
     save_weights(vision, context.folder / ENCODER, context.writes)

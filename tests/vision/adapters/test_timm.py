@@ -67,7 +67,7 @@ def test_beit_is_built_for_one_size() -> None:
     with torch.device("meta"):
         encoder = TimmEncoder("beit_base_patch16_224", image_size=64)
     assert encoder.native_grid == encoder.grid(64) == (4, 4)
-    with pytest.raises(ConfigError, match=r"timm's beit_base_patch16_224 cannot read pictures of 96 pixels: ."):
+    with pytest.raises(ConfigError, match=r"timm's beit_base_patch16_224 cannot encode images of 96 pixels: ."):
         encoder.grid(96)
 
 
@@ -94,12 +94,12 @@ def test_where_the_head_widens_the_mean_is_pooled_and_the_head_not_trained() -> 
 @pytest.mark.parametrize(
     ("name", "side", "told"),
     [
-        ("pit_ti_224", 224, r"timm's pit_ti_224 does not give tokens of a grid of 7x7 of 224 pixels: \[0, 256\], not "),
-        ("coat_lite_tiny", 224, r"does not give tokens of a grid of 7x7 of 224 pixels: \[50, 320\], not \[49, 320\]"),
-        ("coat_tiny", 224, "timm's coat_tiny cannot read pictures of 224 pixels: its features are several maps"),
-        ("inception_v3", 320, r"timm's inception_v3 does not give tokens of a grid of 10x10 of 320 pixels: \[64,"),
+        ("pit_ti_224", 224, r"timm's pit_ti_224 does not give tokens of a grid of 7x7 for images of 224 pixels: \[0, 256"),
+        ("coat_lite_tiny", 224, r"does not give tokens of a grid of 7x7 for images of 224 pixels: \[50, 320\], not"),
+        ("coat_tiny", 224, "timm's coat_tiny cannot encode images of 224 pixels: it returns several feature maps"),
+        ("inception_v3", 320, r"timm's inception_v3 does not give tokens of a grid of 10x10 for images of 320 pixels: \[64,"),
         ("test_vit", 60, "timm's test_vit: patch 16 does not divide a resolution of 60 pixels"),
-        ("resnet18.none", 64, r"timm's resnet18.none cannot be had at 64 pixels: Invalid pretrained tag"),
+        ("resnet18.none", 64, r"timm's resnet18.none cannot be built for 64 pixels: Invalid pretrained tag"),
     ],
 )
 def test_what_keeps_no_contract_is_refused_by_name(name: str, side: int, told: str) -> None:
@@ -113,7 +113,7 @@ def test_weights_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr(timm, "create_model", create)
     with pytest.raises(
-        WeightsError, match=r"timm's test_vit4 cannot be had at 64 pixels: We couldn't connect to '.*'$"
+        WeightsError, match=r"timm's test_vit4 cannot be built for 64 pixels: We couldn't connect to '.*'$"
     ):
         TimmEncoder("test_vit4", 64, pretrained=True)
 
