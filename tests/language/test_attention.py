@@ -44,7 +44,7 @@ def test_flex_gives_the_same_result() -> None:
 
 
 def test_a_large_bias_is_never_held_whole(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr(attention, "LARGEST_BIAS", 1)
+    monkeypatch.setattr(attention, "MAX_BIAS", 1)
     monkeypatch.setattr(attention, "_whole", None)  # whoever wants the matrix fails
     attention._tell.cache_clear()
     with caplog.at_level(logging.INFO, logger=attention.__name__):

@@ -148,13 +148,13 @@ def test_sampling_follows_the_seed_the_temperature_and_the_cuts() -> None:
     greedy = generate(model, memory, mask, 8).tolist()
     assert draw(0) == draw(0) != draw(1)
     assert draw(0, top_k=1) == draw(0, top_p=1e-9) == draw(0, temperature=1e-4) == greedy
-    with pytest.raises(ValueError, match="does not go with 2 beams"):
+    with pytest.raises(ValueError, match="sampling needs beams=1, not 2"):
         generate(model, memory, mask, 8, beams=2, sampling=Sampling(torch.Generator()))
-    with pytest.raises(ValueError, match="0 beams: 1 is greedy"):
+    with pytest.raises(ValueError, match="beams is 0, but must be at least 1"):
         generate(model, memory, mask, 8, beams=0)
     with pytest.raises(ValueError, match=r"mask should be bool, .* not torch.int64"):
         generate(model, memory, mask.long(), 8)
-    with pytest.raises(ValueError, match="5 targets cannot be shared out evenly to 4 memories"):
+    with pytest.raises(ValueError, match="5 targets are not a multiple of 4 memories"):
         log_probabilities(model, memory, mask, torch.ones(5, 2, dtype=torch.long))
 
 

@@ -125,5 +125,5 @@ def test_whatever_is_drawn_of_paligemmas_can_be_read(palis: Tokenizer, locs: Reg
 
 
 def test_a_vocabulary_without_paligemmas_tokens_is_refused(tokenizer: Tokenizer) -> None:
-    with pytest.raises(DataError, match=r"\.model: <seg000> is no token of this vocabulary"):
+    with pytest.raises(DataError, match=r"\.model: <seg000> is not a token of this vocabulary"):
         RegionGrammar(tokenizer, paligemma.BINS, paligemma.SIGNS)

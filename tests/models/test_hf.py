@@ -136,7 +136,7 @@ def test_what_is_no_model_of_two_towers(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(WeightsError, match="is no model of transformers"):
         HfTowers(str(tmp_path))
     for config, said in (
-        (transformers.BertConfig(), r"is a 'bert', not a model of two towers.*Choose from clip, siglip"),
+        (transformers.BertConfig(), r"is a 'bert', not a supported two-tower.*Choose from clip, siglip"),
         (transformers.SiglipVisionConfig(), r"is a 'siglip_vision_model', not .*Choose from clip"),
     ):
         config.save_pretrained(tmp_path)
@@ -161,15 +161,15 @@ def test_half_a_model(saved: Callable[[str], Any], tmp_path: Path) -> None:
     [
         ("model.safetensors", "cut", r"the weights of hf/.* cannot be loaded: ."),
         ("tokenizer.json", "{", r"has no readable tokenizer: ."),
-        ("preprocessor_config.json", "{", r"preprocessor_config.json is no JSON: "),
-        ("preprocessor_config.json", json.dumps({"resample": 9}), r"preprocessor_config.json is no preprocessing.*9"),
-        ("preprocessor_config.json", json.dumps({"size": "big"}), r"preprocessor_config.json is no preprocessing"),
+        ("preprocessor_config.json", "{", r"preprocessor_config.json is not JSON: "),
+        ("preprocessor_config.json", json.dumps({"resample": 9}), r"preprocessor_config.json describes a preprocessing.*9"),
+        ("preprocessor_config.json", json.dumps({"size": "big"}), r"preprocessor_config.json describes a preprocessing"),
         (
             "preprocessor_config.json",
             json.dumps({"image_mean": [0.5]}),
-            r"preprocessor_config.json is no preprocessing",
+            r"preprocessor_config.json describes a preprocessing",
         ),
-        ("preprocessor_config.json", "[]", r"preprocessor_config.json is no preprocessing"),
+        ("preprocessor_config.json", "[]", r"preprocessor_config.json describes a preprocessing"),
     ],
 )
 def test_damaged_files(file: str, content: str, said: str, saved: Callable[[str], Any], tmp_path: Path) -> None:

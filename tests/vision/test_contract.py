@@ -100,7 +100,7 @@ def test_the_contract_is_tried_on_shapes_alone() -> None:
             Odd((2, 4, 4, 4), (2, 4)),
             r"their odd-1 does not give tokens of a grid of 4x4 .*: \[4, 4, 4\], not",
         ),
-        (Odd((2, 16, 4), (2, 9)), r"their odd-1 does not give one vector per image for images of 32 pixels: \[9\], not \[4\]"),
+        (Odd((2, 16, 4), (2, 9)), r"does not give one vector per image for images of 32 pixels: \[9\], not \[4\]"),
         (Odd((2, 16, 4), (2, 4), fails=True), r"their odd-1 cannot encode images of 32 pixels: 32 is odd$"),
     ):
         with pytest.raises(ConfigError, match=told):

@@ -9,7 +9,7 @@ import pytest
 import torch
 import transformers
 
-from pali3kit.language.adapters.hf import create_hf
+from pali3kit.language.adapters.hf import _create as create_hf
 from pali3kit.language.generate import generate
 
 SMALL = {

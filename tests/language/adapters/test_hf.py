@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from pali3kit.errors import ConfigError, WeightsError
 from pali3kit.language.adapters.causal import HfPrefixLM
-from pali3kit.language.adapters.hf import create_hf
+from pali3kit.language.adapters.hf import _create as create_hf
 from pali3kit.language.adapters.seq2seq import HfSeq2Seq
 
 
@@ -96,9 +96,9 @@ def test_code_beside_the_weights_runs_for_those_alone_who_say_so(
     [
         (transformers.GPTNeoConfig(vocab_size=20, hidden_size=8, num_layers=2, num_heads=2, max_position_embeddings=16,
                                    attention_types=[[["global", "local"], 1]], eos_token_id=1),
-         "a 'gpt_neo' cannot be read with a prefix: its first token does not see its last"),
+         "a 'gpt_neo' cannot be used as a prefix LM: its first token does not see its last"),
         (transformers.BloomConfig(vocab_size=20, hidden_size=8, n_layer=1, n_head=2, eos_token_id=1),
-         "a 'bloom' cannot be read with a prefix"),
+         "a 'bloom' cannot be used as a prefix LM"),
         (transformers.GPT2Config(vocab_size=20, n_embd=8, n_layer=1, n_head=1, n_positions=16, eos_token_id=None,
                                  bos_token_id=None),
          "'gpt2' says no bos_token_id or eos_token_id"),

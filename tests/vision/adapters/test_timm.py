@@ -94,10 +94,10 @@ def test_where_the_head_widens_the_mean_is_pooled_and_the_head_not_trained() -> 
 @pytest.mark.parametrize(
     ("name", "side", "told"),
     [
-        ("pit_ti_224", 224, r"timm's pit_ti_224 does not give tokens of a grid of 7x7 for images of 224 pixels: \[0, 256"),
+        ("pit_ti_224", 224, r"pit_ti_224 does not give tokens of a grid of 7x7 for images of 224 pixels: \[0, 256"),
         ("coat_lite_tiny", 224, r"does not give tokens of a grid of 7x7 for images of 224 pixels: \[50, 320\], not"),
         ("coat_tiny", 224, "timm's coat_tiny cannot encode images of 224 pixels: it returns several feature maps"),
-        ("inception_v3", 320, r"timm's inception_v3 does not give tokens of a grid of 10x10 for images of 320 pixels: \[64,"),
+        ("inception_v3", 320, r"inception_v3 does not give tokens of a grid of 10x10 for images of 320 pixels: \[64,"),
         ("test_vit", 60, "timm's test_vit: patch 16 does not divide a resolution of 60 pixels"),
         ("resnet18.none", 64, r"timm's resnet18.none cannot be built for 64 pixels: Invalid pretrained tag"),
     ],
