@@ -46,7 +46,7 @@ def test_flex_gives_the_same_result() -> None:
 def test_a_large_bias_is_never_held_whole(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
     monkeypatch.setattr(attention, "MAX_BIAS", 1)
     monkeypatch.setattr(attention, "_whole", None)  # whoever wants the matrix fails
-    attention._tell.cache_clear()
+    attention._log_once.cache_clear()
     with caplog.at_level(logging.INFO, logger=attention.__name__):
         attended("auto")
     assert caplog.messages == ["encoder attention: chunked (a bias of 0 MiB is computed in chunks of rows)"]

@@ -13,7 +13,7 @@ from pali3kit.data.records import TooManyBad
 from pali3kit.data.world.source import WorldSource
 from pali3kit.errors import DataError
 from pali3kit.training.context import Execution, StageContext
-from pali3kit.training.corpus import enough, listing, windows
+from pali3kit.training.corpus import _take_tokens, listing, pack_windows
 
 
 class Letters:
@@ -31,13 +31,13 @@ def test_windows_of_no_more_text_than_is_asked_for() -> None:
             read.append(letter)
             yield letter * 4
 
-    packed = windows(texts(), Letters(), length=3, most=3)  # type: ignore[arg-type]
+    packed = pack_windows(texts(), Letters(), length=3, most=3)  # type: ignore[arg-type]
     assert packed.tolist() == [[97, 97, 97], [97, 1, 98], [98, 98, 98]]
     assert len(read) <= 3
 
 
 def test_enough_is_the_first_texts_that_fill_the_budget() -> None:
-    assert sum(map(len, enough(([1] * 10 for _ in range(100)), 35))) == 40
+    assert sum(map(len, _take_tokens(([1] * 10 for _ in range(100)), 35))) == 40
 
 
 @pytest.fixture

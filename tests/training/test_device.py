@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from pali3kit.training import device
-from pali3kit.training.device import chosen_precision, described
+from pali3kit.training.device import chosen_precision, describe_device
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
@@ -20,4 +20,4 @@ def test_what_is_asked_for_is_taken_and_auto_is_bf16_on_gpus_alone(fast: bool, m
 
 
 def test_the_manifest_tells_what_was_asked_for() -> None:
-    assert described("fp32")["precision"] == "32-true" and described("bf16")["precision"] == "bf16-mixed"
+    assert describe_device("fp32")["precision"] == "32-true" and describe_device("bf16")["precision"] == "bf16-mixed"

@@ -131,7 +131,7 @@ def test_a_damaged_checkpoint_is_told_and_the_training_begins_anew(
 
     loop.fit(again, noting, BUDGET, often)
     assert steps == list(range(10)) and len(said) == 1
-    assert said[0].startswith(f"begins anew, since its checkpoint {checkpoint} is damaged: ")
+    assert said[0].startswith(f"starts again, since its checkpoint {checkpoint} is damaged: ")
     for name, tensor in whole.state_dict().items():
         assert torch.equal(again.state_dict()[name], tensor), name
     loop.fit(module(), batch, BUDGET, often)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from pali3kit.training.muon import Muon, _iterate, _iterate_gram, orthogonalise
+from pali3kit.training.muon import Muon, _iterate, _iterate_gram, _orthogonalise
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (8, 24), (24, 8)])
@@ -13,7 +13,7 @@ def test_singular_values_come_near_one_and_directions_stay(shape: tuple[int, int
     torch.manual_seed(0)
     matrix = torch.randn(3, *shape, dtype=torch.float64)
     u, _, vh = torch.linalg.svd(matrix, full_matrices=False)
-    result = orthogonalise(matrix)
+    result = _orthogonalise(matrix)
     singular = u.mT @ result @ vh.mT
     values = singular.diagonal(dim1=-2, dim2=-1)
     assert (values > 0.3).all() and (values < 1.3).all()  # the quintic's fixed band, Jordan et al. 2024

@@ -17,7 +17,7 @@ from pali3kit.declared.entry import Entry
 from pali3kit.errors import RegistryError
 from pali3kit.registry import OPTIMIZER
 from pali3kit.training.muon import Muon
-from pali3kit.training.optimizers import Chained, Parameters, build_optimizer, build_schedule, split_parameters
+from pali3kit.training.optimizers import Parameters, _Chained, _split_parameters, build_optimizer, build_schedule
 
 
 class Model(nn.Module):
@@ -34,12 +34,12 @@ class Model(nn.Module):
 
 def test_parameters_are_split_by_role() -> None:
     model = Model()
-    split = split_parameters(model)
+    split = _split_parameters(model)
     assert [p is model.inner.weight for p in split.inner] == [True]
     assert {id(p) for p in split.matrices} == {id(model.embedding.weight), id(model.head.weight)}
     assert len(split.vectors) == 4
     model.inner.weight.requires_grad_(False)
-    assert split_parameters(model).inner == []
+    assert _split_parameters(model).inner == []
 
 
 @pytest.mark.parametrize("name", ["muon", "adamw", "adafactor"])
@@ -153,7 +153,7 @@ def test_adamw_decays_matrices_alone(model: Model) -> None:
 
 def test_muon_takes_inner_matrices_and_leaves_all_else_to_adamw(model: Model) -> None:
     optimizer = build_optimizer(model, Options(name="muon", **RATES))
-    assert isinstance(optimizer, Chained) and [type(one) for one in optimizer.optimizers] == [Muon, AdamW]
+    assert isinstance(optimizer, _Chained) and [type(one) for one in optimizer.optimizers] == [Muon, AdamW]
     inner, matrices, vectors = optimizer.param_groups
     assert names(model, inner) == {"inner.weight"}, "embeddings and last layers are no inner matrices"
     assert (names(model, matrices), names(model, vectors)) == (MATRICES - {"inner.weight"}, VECTORS)
@@ -186,12 +186,12 @@ def test_what_is_frozen_is_left_out(model: Model, name: str) -> None:
 
 @pytest.mark.parametrize(("inner", "groups"), [(True, [(3, 0.1), (4, 0.0)]), (False, [(2, 0.1), (4, 0.0)])])
 def test_groups_with_and_without_inner_matrices(model: Model, inner: bool, groups: list[tuple[int, float]]) -> None:
-    found = split_parameters(model).groups(0.1, inner=inner)
+    found = _split_parameters(model).groups(0.1, inner=inner)
     assert [(len(cast("list[Any]", group["params"])), group["weight_decay"]) for group in found] == groups
 
 
 def test_an_empty_group_is_left_out() -> None:
-    [matrices] = split_parameters(nn.Linear(3, 3, bias=False)).groups(0.1)
+    [matrices] = _split_parameters(nn.Linear(3, 3, bias=False)).groups(0.1)
     assert matrices["weight_decay"] == 0.1
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pali3kit.training.stopping import TERMINATED, Request
+from pali3kit.training.stopping import TERMINATED, StopRequest
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +20,7 @@ def handler() -> Iterator[None]:
 
 
 def test_a_signal_is_noted() -> None:
-    request = Request()
+    request = StopRequest()
     request.listen()
     assert not request.came
     os.kill(os.getpid(), signal.SIGTERM)
@@ -29,7 +29,7 @@ def test_a_signal_is_noted() -> None:
 
 def test_in_another_thread_nothing_is_changed() -> None:
     before = signal.getsignal(signal.SIGTERM)
-    thread = threading.Thread(target=Request().listen)
+    thread = threading.Thread(target=StopRequest().listen)
     thread.start()
     thread.join()
     assert signal.getsignal(signal.SIGTERM) == before

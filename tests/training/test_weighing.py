@@ -94,7 +94,7 @@ def test_what_does_not_fit_is_weighed_unbuilt(
 def test_a_stage_that_does_not_fit_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     tokenizer = Step("tokenizer", "tokenizer", Loose({"vocabulary": 250_000}))
     step = Step("vision", "vision", G_14, parents={"tokenizer": tokenizer})
-    monkeypatch.setattr(weighing, "available", lambda: 8_000_000_000)
+    monkeypatch.setattr(weighing, "available_memory", lambda: 8_000_000_000)
     message = _weigh(step, 1)
     assert isinstance(message, Weighing) and message.rows == 0
     assert message.weight is not None and message.weight.tokens == 256 + 64
@@ -114,7 +114,7 @@ def pali() -> tuple[PaLIModule, Any]:
 def test_activations_and_flops_are_those_of_a_real_step() -> None:
     """The attention of a CPU keeps a matrix of scores where its bias learns, which fused kernels do not."""
     module, batch = pali()
-    real = weighing.Kept(module.parameters())
+    real = weighing._SavedTensors(module.parameters())
     with real:
         module.losses(batch)["loss"]
     # by products of matrices, since the counter does not know the kernel that some CPUs fuse attention with
@@ -201,7 +201,7 @@ def test_parts_with_weights_are_weighed_without_reading_them(
 def test_a_plan_of_a_part_with_weights_knows_that_it_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     config = replace(G_14, vision={**G_14.vision, "weights": "nowhere.npz"})
     step = Step("vision", "vision", config, parents={"tokenizer": Step("tokenizer", "t", Loose({"vocabulary": 250}))})
-    monkeypatch.setattr(weighing, "available", lambda: 8_000_000_000)
+    monkeypatch.setattr(weighing, "available_memory", lambda: 8_000_000_000)
     message = _weigh(step, 1)
     assert isinstance(message, Weighing) and message.rows == 0 and message.weight is not None
     need = _bytes(step, Estimate(None, "its shapes", weight=message.weight), Runtime(memory=8.0))
@@ -238,7 +238,7 @@ def test_the_batch_of_what_is_measured_is_a_part_of_the_whole(monkeypatch: pytes
 
 
 def test_some_memory_is_free() -> None:
-    assert weighing.available() > 1 << 26
+    assert weighing.available_memory() > 1 << 26
 
 
 def test_memory_where_there_is_no_proc(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,6 +249,6 @@ def test_memory_where_there_is_no_proc(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ValueError("unrecognized configuration name")
 
     monkeypatch.setattr(Path, "read_text", absent)
-    assert weighing.available() > 1 << 26
+    assert weighing.available_memory() > 1 << 26
     monkeypatch.setattr(os, "sysconf", unknown)
-    assert weighing.available() == sys.maxsize
+    assert weighing.available_memory() == sys.maxsize

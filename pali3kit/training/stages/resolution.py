@@ -14,11 +14,11 @@ from pali3kit.training.freeze import freeze_unreached
 from pali3kit.training.joint import cost, pictures, train
 from pali3kit.training.parts import (
     ENCODER,
-    publish,
     read_pali,
     read_parts,
     read_tokenizer,
     read_vision,
+    save_model,
 )
 from pali3kit.weights.files import save_weights
 
@@ -35,7 +35,7 @@ def run(config: Config, context: StageContext) -> None:
     train(model, config, context, budget, weights, pictures(config, vision))
     save_weights(vision, context.folder / ENCODER, context.writes)
     parts = read_parts(context.parents["model"]) | {"vision": read_parts(context.parents["vision"])["vision"]}
-    publish(context.folder, model, context.writes, **parts | {"image_size": config.image_size})
+    save_model(context.folder, model, context.writes, **parts | {"image_size": config.image_size})
 
 
 def calibrate(config: Config, sizes: Sizes) -> Cost:

@@ -101,7 +101,7 @@ def test_code_beside_the_weights_runs_for_those_alone_who_say_so(
          "a 'bloom' cannot be used as a prefix LM"),
         (transformers.GPT2Config(vocab_size=20, n_embd=8, n_layer=1, n_head=1, n_positions=16, eos_token_id=None,
                                  bos_token_id=None),
-         "'gpt2' says no bos_token_id or eos_token_id"),
+         "'gpt2' sets no bos_token_id or eos_token_id"),
     ],
 )  # fmt: skip
 def test_a_decoder_that_cannot_see_its_prefix_or_end_is_refused(config: Any, text: str, tmp_path: Path) -> None:

@@ -17,7 +17,7 @@ from pali3kit.plan.graph import build
 from pali3kit.registry import LABELLED
 from pali3kit.training.context import Execution, StageContext
 from pali3kit.training.feature_files import classes_in, features_in, rows_in
-from pali3kit.training.parts import read_trained_towers, read_two_towers, read_vision
+from pali3kit.training.parts import _read_two_towers, read_trained_towers, read_vision
 from pali3kit.training.stages import embed
 from tests.training.stages.conftest import ROOT, Chain, altered, run
 
@@ -75,7 +75,7 @@ def test_retrieval_has_every_language(encoders: Chain) -> None:
 def test_lit_leaves_the_encoder_as_it_was_and_moves_the_texts(encoders: Chain) -> None:
     step = next(n for n in encoders.steps if n.kind == "lit" and n.parents["vision"].plain["pretrain"] == "siglip")
     folder, own = encoders.make(step), encoders.make(step.parents["vision"])
-    tuned, before = read_two_towers(folder), read_two_towers(own)
+    tuned, before = _read_two_towers(folder), _read_two_towers(own)
     for name, weight in tuned.vision.state_dict().items():
         assert torch.equal(weight, before.vision.state_dict()[name]), name
     assert not torch.equal(tuned.text.head.weight, before.text.head.weight)
@@ -151,7 +151,7 @@ def test_a_set_of_which_nothing_can_be_read_is_told(
         def labels(self, split: str) -> np.ndarray:
             return np.zeros(3, np.int64)
 
-    with pytest.raises(DataError, match="none of the 3 pictures of the split 'test' can be read"):
+    with pytest.raises(DataError, match="none of the 3 images of the split 'test' can be read"):
         run_on(Few((0, 1, 2)), encoders, tmp_path / "x", monkeypatch)
 
 

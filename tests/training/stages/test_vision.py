@@ -17,7 +17,7 @@ from PIL import Image
 from pali3kit.errors import DataError, WeightsError
 from pali3kit.plan.kinds.vision import Config
 from pali3kit.training.context import Execution, StageContext
-from pali3kit.training.parts import build_source, read_two_towers, read_vision
+from pali3kit.training.parts import _read_two_towers, build_source, read_vision
 from pali3kit.training.pictures import Pictures
 from pali3kit.training.stages.vision import run
 from pali3kit.vision.vit import ViT
@@ -62,12 +62,12 @@ def test_seeds_share_no_pictures_with_each_other_or_with_later_stages(chain: Any
 
 def test_siglip_leaves_both_towers(chain: Any) -> None:
     folder = chain("vision", pretrain="siglip")
-    towers = read_two_towers(folder)
+    towers = _read_two_towers(folder)
     vision = read_vision(folder)
     assert all(torch.equal(x, towers.vision.state_dict()[name]) for name, x in vision.state_dict().items())
     assert towers(torch.zeros(2, 3, 64, 64), torch.zeros(2, 5, dtype=torch.long))[1].shape == (2, vision.width)
-    with pytest.raises(WeightsError, match="only pretrain 'siglip' leaves one"):
-        read_two_towers(chain("vision", pretrain="classif"))
+    with pytest.raises(WeightsError, match="only pretrain 'siglip' trains one"):
+        _read_two_towers(chain("vision", pretrain="classif"))
 
 
 def test_weights_of_a_file_are_used_and_accounted_for(chain: Any, tmp_path: Path) -> None:
