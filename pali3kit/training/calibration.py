@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from pali3kit.config.stages import Training
-from pali3kit.config.vocabulary import CODES, MODES, SENTINELS, Vocabulary
 from pali3kit.models.pali import PaLI
 from pali3kit.nn.positions import Grid
 from pali3kit.registry import LANGUAGE
@@ -45,7 +43,7 @@ def training_cost(module: StageModule, make: Callable[[int], Batch], budget: Tra
 
     module.train()
     seconds, step = fastest_seconds(learn), fastest_seconds(lambda number: optimizer.step())
-    return Cost(seconds / budget.batch_size, START_UP, count_parameters(module), tokens, step=step)
+    return Cost(seconds / budget.batch_size, START_UP, num_parameters(module), tokens, step=step)
 
 
 def _profile(module: StageModule, optimizer: Optimizer, batch: Batch, tokens: int) -> Weight:
@@ -70,28 +68,20 @@ def fastest_seconds(step: Callable[[int], object]) -> float:
     return min(times)
 
 
-def count_parameters(module: nn.Module) -> int:
+def num_parameters(module: nn.Module) -> int:
     """Number of parameters of a module."""
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def vocabulary_size(sizes: Sizes) -> int:
-    """Number of ids of the tokenizer, special tokens included."""
-    codes = int(sizes.codes or CODES)
-    if sizes.file is not None:
-        return Vocabulary(Path(sizes.file), codes, rows=sizes.rows).size
-    return int(sizes.vocabulary or 0) + SENTINELS + len(MODES) + codes
-
-
 def random_ids(sizes: Sizes, *shape: int) -> Tensor:
     """Random token ids `[*shape]`."""
-    return torch.randint(2, vocabulary_size(sizes), shape)
+    return torch.randint(2, sizes.vocabulary_size, shape)
 
 
 def random_pali(sizes: Sizes) -> tuple[PaLI, int, Grid]:
     """PaLI with random weights and without its vision encoder, and that encoder's width and grid."""
     vision = build_vision(sizes.vision, sizes.image_size)
-    language = build_part(LANGUAGE, sizes.language, vocabulary=vocabulary_size(sizes))
+    language = build_part(LANGUAGE, sizes.language, vocabulary=sizes.vocabulary_size)
     return build_pali(sizes.projector, vision.width, language), vision.width, vision.native_grid
 
 

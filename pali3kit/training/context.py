@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from pali3kit.config.vocabulary import CODES, MODES, SENTINELS, Vocabulary
 from pali3kit.types import Named
 
 UNFINISHED = ("last.ckpt", "partial.ckpt", "best.safetensors", "best.partial")
@@ -131,6 +132,14 @@ class Sizes:
     file: str | None = None
     rows: int | None = None
     codes: int | None = None
+
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of ids of the tokenizer, special tokens included."""
+        codes = self.codes or CODES
+        if self.file is not None:
+            return Vocabulary(Path(self.file), codes, rows=self.rows).size
+        return (self.vocabulary or 0) + SENTINELS + len(MODES) + codes
 
 
 @dataclass(frozen=True)

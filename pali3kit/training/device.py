@@ -19,11 +19,11 @@ def chosen_precision(device: torch.device, wanted: str = "auto") -> Literal["bf1
     fp32, SigLIP 271 s against 260 s), SigLIP trains worse (loss 3.62 against 3.42, probe 20.0 against 23.0), and with
     fp32 results do not depend on the CPU.
     """
-    bf16 = device.type == "cuda" and bf16_is_fast(device) if wanted == "auto" else wanted == "bf16"
+    bf16 = device.type == "cuda" and _bf16_is_fast(device) if wanted == "auto" else wanted == "bf16"
     return "bf16-mixed" if bf16 else "32-true"
 
 
-def bf16_is_fast(device: torch.device) -> bool:
+def _bf16_is_fast(device: torch.device) -> bool:
     """Whether large matrix products are faster in bf16: on GPUs that support it and on CPUs with AMX tiles.
 
     Measured on CPUs: 600-700 GFLOP/s against 90-200 in fp32 with AMX, 1 against 53-87 without.

@@ -120,12 +120,6 @@ def meta_copy(network: Network) -> Network:
     return deepcopy(network, memo)
 
 
-def require_images(images: Tensor, patch: int) -> None:
-    """Raise ValueError unless `images` are `[B,3,H,W]` with sides that `patch` divides."""
-    if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] % patch or images.shape[3] % patch:
-        raise ValueError(f"images should be [B,3,H,W] with sides divisible by {patch}, not {list(images.shape)}")
-
-
 def _square_grid(resolution: int, patch: int) -> Grid:
     """Rows and columns of tokens of a square image. Raises ConfigError unless `patch` divides `resolution`."""
     if resolution % patch:

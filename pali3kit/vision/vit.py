@@ -9,7 +9,7 @@ from pali3kit.config.shapes import resolve
 from pali3kit.images.spec import ImageSpec
 from pali3kit.nn.positions import Grid, resize_table
 from pali3kit.nn.transformer import Encoder
-from pali3kit.vision.contract import VisionEncoder, require_images
+from pali3kit.vision.contract import VisionEncoder
 from pali3kit.vision.heads import build_head
 
 
@@ -68,7 +68,7 @@ class ViT(VisionEncoder):
 
     def _encode(self, images: Tensor) -> Tensor:
         """`[B,3,H,W] -> [B,N,D]`, or `[B,1+N,D]` with the class token first."""
-        require_images(images, self.patch)
+        _require_images(images, self.patch)
         patches: Tensor = self.embed(images)
         grid = (patches.shape[-2], patches.shape[-1])
         x = patches.flatten(2).transpose(1, 2)
@@ -86,3 +86,9 @@ def _initialise_patches(embed: nn.Conv2d) -> None:
     nn.init.trunc_normal_(embed.weight, std=fan_in**-0.5)
     if embed.bias is not None:
         nn.init.zeros_(embed.bias)
+
+
+def _require_images(images: Tensor, patch: int) -> None:
+    """Raise ValueError unless `images` are `[B,3,H,W]` with sides that `patch` divides."""
+    if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] % patch or images.shape[3] % patch:
+        raise ValueError(f"images should be [B,3,H,W] with sides divisible by {patch}, not {list(images.shape)}")

@@ -18,7 +18,7 @@ SIZES = Sizes(
 
 
 def test_the_vocabulary_counts_the_special_tokens() -> None:
-    assert calibration.vocabulary_size(SIZES) == 300 + 100 + 3 + 8
+    assert SIZES.vocabulary_size == 300 + 100 + 3 + 8
     assert int(calibration.random_ids(SIZES, 50, 50).max()) < 411
 
 

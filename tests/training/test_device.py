@@ -13,7 +13,7 @@ CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
 @pytest.mark.parametrize("fast", [True, False])
 def test_what_is_asked_for_is_taken_and_auto_is_bf16_on_gpus_alone(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device, "bf16_is_fast", lambda on: fast)
+    monkeypatch.setattr(device, "_bf16_is_fast", lambda on: fast)
     assert chosen_precision(CPU, "fp32") == "32-true" and chosen_precision(CPU, "bf16") == "bf16-mixed"
     assert chosen_precision(CPU) == "32-true"
     assert chosen_precision(GPU) == ("bf16-mixed" if fast else "32-true")

@@ -11,7 +11,7 @@ from pali3kit.evals.denoising import BATCH, held_out_loss, window_nats
 from pali3kit.language.contract import LanguageModel
 from pali3kit.plan.kinds.denoising import Config
 from pali3kit.registry import LANGUAGE
-from pali3kit.training.calibration import count_parameters, fastest_seconds, random_ids, vocabulary_size
+from pali3kit.training.calibration import fastest_seconds, num_parameters, random_ids
 from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.corpus import listing, pack_windows
 from pali3kit.training.device import chosen_device
@@ -35,7 +35,7 @@ def run(config: Config, context: StageContext) -> None:
 
 def calibrate(config: Config, sizes: Sizes) -> Cost:
     """Seconds per window in one of the three modes."""
-    language = build_part(LANGUAGE, sizes.language, vocabulary=vocabulary_size(sizes)).eval()
+    language = build_part(LANGUAGE, sizes.language, vocabulary=sizes.vocabulary_size).eval()
     length = config.length
     inputs, targets = random_ids(sizes, BATCH, length * 3 // 4), random_ids(sizes, BATCH, length // 2)
     masks = {"input_mask": torch.ones_like(inputs, dtype=torch.bool), "target_mask": targets > 0}
@@ -44,7 +44,7 @@ def calibrate(config: Config, sizes: Sizes) -> Cost:
             weigh_forward(language, lambda: _logits(language, inputs[:1], targets[:1]), length * 5 // 4, BATCH)
         )
     seconds = fastest_seconds(lambda number: window_nats(language, {"inputs": inputs, "targets": targets, **masks}))
-    return Cost(seconds / BATCH, 1.0, count_parameters(language), length * 5 // 4)
+    return Cost(seconds / BATCH, 1.0, num_parameters(language), length * 5 // 4)
 
 
 def _logits(language: LanguageModel, inputs: Tensor, targets: Tensor) -> Tensor:

@@ -24,7 +24,7 @@ from pali3kit.models.towers import Towers
 from pali3kit.plan.kinds.embed import Config
 from pali3kit.plan.sets import Pictures
 from pali3kit.registry import CAPTIONED, LABELLED, TOWERS
-from pali3kit.training.calibration import count_parameters, fastest_seconds
+from pali3kit.training.calibration import fastest_seconds, num_parameters
 from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.device import chosen_device
 from pali3kit.training.feature_files import Arrays, create, publish, read
@@ -239,4 +239,4 @@ def calibrate(config: Config, sizes: Sizes) -> Cost | None:
     seconds = fastest_seconds(
         lambda number: extractor.embed([extractor.fit(pictures.image(split, index)) for index in some])
     )
-    return Cost(seconds / len(some), 1.0, count_parameters(vision), tokens, disk=kept)
+    return Cost(seconds / len(some), 1.0, num_parameters(vision), tokens, disk=kept)

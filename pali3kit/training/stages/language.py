@@ -11,7 +11,7 @@ from pali3kit.plan.kinds.language import Config
 from pali3kit.registry import LANGUAGE
 from pali3kit.text.denoise import MixtureOfDenoisers, ul2
 from pali3kit.text.tokenizer import Tokenizer
-from pali3kit.training.calibration import random_ids, training_cost, vocabulary_size
+from pali3kit.training.calibration import random_ids, training_cost
 from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.corpus import listing, pack_windows
 from pali3kit.training.fit import MakeBatch, fit
@@ -63,7 +63,7 @@ def _denoising_batches(packed: np.ndarray, tokenizer: Tokenizer, budget: Languag
 def calibrate(config: Config, sizes: Sizes) -> Cost:
     """Seconds per window, of which the seven denoisers corrupt a quarter on average."""
     budget = config.training
-    language = build_part(LANGUAGE, config.language, vocabulary=vocabulary_size(sizes))
+    language = build_part(LANGUAGE, config.language, vocabulary=sizes.vocabulary_size)
     kept, missing = budget.length * 3 // 4, budget.length // 2
 
     def make(step: int) -> Batch:

@@ -12,7 +12,7 @@ from pali3kit.config.stages import Lit
 from pali3kit.models.two_towers import TwoTowers
 from pali3kit.plan.kinds.lit import Config
 from pali3kit.registry import TEXT_TOWER
-from pali3kit.training.calibration import random_ids, training_cost, vocabulary_size
+from pali3kit.training.calibration import random_ids, training_cost
 from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.fit import fit
 from pali3kit.training.modules import Batch, SigLIPModule
@@ -81,4 +81,4 @@ def calibrate(config: Config, sizes: Sizes) -> Cost:
         return {"images": pictures.alone(step), "ids": random_ids(sizes, budget.batch_size, length)}
 
     tokens = vision.native_grid[0] * vision.native_grid[1]
-    return training_cost(_module(vision, budget, vocabulary_size(sizes), length), make, budget, tokens + length)
+    return training_cost(_module(vision, budget, sizes.vocabulary_size, length), make, budget, tokens + length)

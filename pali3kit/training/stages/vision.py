@@ -15,7 +15,7 @@ from pali3kit.models.two_towers import TwoTowers
 from pali3kit.nn.transformer import Encoder
 from pali3kit.plan.kinds.vision import Config
 from pali3kit.registry import TEXT_TOWER
-from pali3kit.training.calibration import random_ids, training_cost, vocabulary_size
+from pali3kit.training.calibration import random_ids, training_cost
 from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.fit import MakeBatch, fit
 from pali3kit.training.modules import Batch, ClassifierModule, SigLIPModule, StageModule
@@ -36,7 +36,7 @@ from pali3kit.weights.files import save_weights
 
 
 def run(config: Config, context: StageContext) -> None:
-    """Write the encoder's `weights.safetensors`, for SigLIP also `towers.safetensors`; a classification head is dropped."""
+    """Write the encoder's `weights.safetensors`, and of SigLIP also `towers.safetensors`; other heads are dropped."""
     torch.manual_seed(context.seed)
     vision = build_vision(config.vision, config.image_size)
     parts: dict[str, Json] = {"vision": without_pretrained(config.vision), "image_size": config.image_size}
@@ -119,5 +119,5 @@ def calibrate(config: Config, sizes: Sizes) -> Cost:
         ids = random_ids(sizes, budget.batch_size, budget.text_length)
         return {"images": pictures.alone(step), "ids": ids}
 
-    module = _contrast(vision, budget, vocabulary_size(sizes))
+    module = _contrast(vision, budget, sizes.vocabulary_size)
     return training_cost(module, make, budget, tokens + budget.text_length)

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from pali3kit.plan.kinds.tokenizer import Config
-from pali3kit.training.calibration import vocabulary_size
 from pali3kit.training.context import Sizes, StageContext
 from pali3kit.training.parts import read_tokenizer
 from pali3kit.training.stages import tokenizer as stage
@@ -38,5 +37,5 @@ def test_a_file_is_taken_as_it_is(
     assert tokenizer.codes == 64 and tokenizer.mask_token(63) == len(tokenizer) - 1
     assert tokenizer.vocabulary.rows == (rows or tokenizer.vocabulary.rows)
     sizes = Sizes(file=config.file, rows=rows, codes=64)
-    assert vocabulary_size(sizes) == len(tokenizer)
+    assert sizes.vocabulary_size == len(tokenizer)
     assert stage.calibrate(config, sizes).seconds == 0
