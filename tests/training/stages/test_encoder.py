@@ -128,7 +128,7 @@ def run_on(pictures: Damaged, encoders: Chain, folder: Path, monkeypatch: pytest
     step = encoders.step("embed", splits=["test", "v2"])
     parents = {"vision": encoders.make(step.parents["vision"])}
     context = StageContext(folder, parents, 0, lambda *_, **__: None, threads=1, execution=Execution(**execution))
-    monkeypatch.setattr(embed, "build_set", lambda config: pictures)
+    monkeypatch.setattr(embed, "_build_set", lambda config: pictures)
     run(altered(step, splits=("test",)), context)
 
 
