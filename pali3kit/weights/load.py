@@ -112,13 +112,13 @@ def load_matching(
     may_miss: Sequence[str],
     may_stay: Sequence[str],
 ) -> LoadReport:
-    """Load `ours` into `module`, provided that every tensor of either side is accounted for.
+    """Load `ours` into `module` if every tensor of either side is accounted for.
 
     Args:
         module: the model to fill; unchanged if an error is raised.
         ours: the file's tensors by the model's names.
         file: where they come from.
-        layout: the name of the file's layout.
+        layout: the name of its layout.
         left: tensors of the file that are not among `ours`.
         resized: how tensors were made to fit, by name.
         may_miss: patterns of the model's tensors that may be missing from `ours`.
@@ -128,16 +128,7 @@ def load_matching(
         WeightsError: a tensor is missing, left over, of another shape or not finite.
     """
     wanted = module.state_dict()
-    shared = sorted(wanted.keys() & ours.keys())
-    misfits = [
-        f"{name} has shape {list(ours[name].shape)}, the model expects {list(wanted[name].shape)}"
-        for name in shared
-        if ours[name].shape != wanted[name].shape
-    ]
-    if misfits:
-        raise WeightsError(f"{file} does not fit the model: " + "; ".join(misfits))
-    if broken := [name for name in shared if not ours[name].to(wanted[name].dtype).isfinite().all()]:
-        raise WeightsError(f"{file}: not all numbers of {', '.join(broken[:4])} are finite")
+    _require_fitting(wanted, ours, file)
     lacking = sorted(wanted.keys() - ours.keys())
     report = LoadReport(
         source=str(file),
@@ -153,6 +144,20 @@ def load_matching(
     report.require_complete()
     module.load_state_dict(dict(ours), strict=False)
     return report
+
+
+def _require_fitting(wanted: Mapping[str, Tensor], ours: Mapping[str, Tensor], file: Path) -> None:
+    """Raise WeightsError unless tensors of equal names have equal shapes and are finite in the model's dtype."""
+    shared = sorted(wanted.keys() & ours.keys())
+    misfits = [
+        f"{name} has shape {list(ours[name].shape)}, the model expects {list(wanted[name].shape)}"
+        for name in shared
+        if ours[name].shape != wanted[name].shape
+    ]
+    if misfits:
+        raise WeightsError(f"{file} does not fit the model: " + "; ".join(misfits))
+    if broken := [name for name in shared if not ours[name].to(wanted[name].dtype).isfinite().all()]:
+        raise WeightsError(f"{file}: not all numbers of {', '.join(broken[:4])} are finite")
 
 
 def _matches(name: str, patterns: Sequence[str]) -> bool:

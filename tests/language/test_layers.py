@@ -26,7 +26,7 @@ def test_the_bias_of_the_last_queries_is_the_last_rows_of_all() -> None:
     torch.testing.assert_close(bias(8, 10, 10), bias(0, 10, 10)[:, :, -2:])
 
 
-def test_the_norm_computes_in_fp32_and_answers_in_the_inputs_dtype() -> None:
+def test_the_norm_computes_in_fp32_and_returns_the_dtype_of_its_input() -> None:
     norm = RMSNorm(4)
     x = torch.tensor([[3e4, -3e4, 3e4, 3e4]], dtype=torch.float16)  # its squares overflow in fp16
     assert norm(x).dtype == torch.float16
@@ -61,7 +61,7 @@ def test_a_cache_grows_reorders_its_own_keys_and_keeps_the_memorys() -> None:
     cache, memory = LayerCache(capacity=4), torch.arange(2.0).view(2, 1, 1, 1)
     cache.memory = (memory, memory)
     for value in (0.0, 10.0):
-        new = torch.arange(4.0).view(4, 1, 1, 1) + value  # four targets, two to each memory
+        new = torch.arange(4.0).view(4, 1, 1, 1) + value  # four targets, two per memory
         keys, _ = cache.append(new, new)
     assert keys.shape == (4, 1, 2, 1)
     cache.reorder(torch.tensor([1, 1, 3, 2]))

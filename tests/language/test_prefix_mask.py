@@ -7,7 +7,7 @@ import torch
 from pali3kit.language.prefix_mask import PrefixMask
 
 
-def test_the_prefix_sees_all_of_itself() -> None:
+def test_the_prefix_attends_to_all_of_itself() -> None:
     mask = PrefixMask.of_prefix(torch.tensor([[True, True, True, False]])).extended(2)
     expected = [
         [1, 1, 1, 0, 0, 0], [1, 1, 1, 0, 0, 0], [1, 1, 1, 0, 0, 0], [1, 1, 1, 0, 0, 0],

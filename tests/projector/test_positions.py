@@ -1,4 +1,4 @@
-"""Fixed positions that projectors add."""
+"""Fixed position embeddings."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pali3kit.nn.positions import Grid
 from pali3kit.projector.positions import _sine_positions, add_positions
 
 
-def test_they_are_added_when_asked_for() -> None:
+def test_they_are_added_if_asked_for() -> None:
     tokens = torch.randn(2, 6, 8)
     assert torch.equal(add_positions(tokens, (2, 3), "none"), tokens)
     torch.testing.assert_close(
@@ -26,8 +26,8 @@ def test_positions_have_unit_size_and_follow_the_formula() -> None:
 
 
 @pytest.mark.parametrize("grid", [(1, 1), (4, 4), (14, 14), (58, 58)])
-def test_no_two_places_look_alike(grid: Grid) -> None:
-    """The squared distance of any two is at least a tenth of the size of a position."""
+def test_positions_are_distinct(grid: Grid) -> None:
+    """The squared distance of any two is at least a tenth of their squared norm."""
     table = _sine_positions(grid, 128)
     distances = torch.cdist(table, table) + 1e3 * torch.eye(len(table))
     assert distances.min().pow(2) > 0.1 * 128

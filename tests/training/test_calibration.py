@@ -1,4 +1,4 @@
-"""Calibration: what is made up has the shapes of the real thing."""
+"""Calibration: random batches have the shapes of real ones."""
 
 from __future__ import annotations
 

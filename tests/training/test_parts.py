@@ -1,4 +1,4 @@
-"""Artifacts describe themselves."""
+"""Models are rebuilt from the folders of their artifacts."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A request to stop: heard where it is listened for, and nowhere else."""
+"""SIGTERM as a request to stop."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def test_a_signal_is_noted() -> None:
     assert request.came and TERMINATED == 143
 
 
-def test_in_another_thread_nothing_is_changed() -> None:
+def test_other_threads_do_not_listen() -> None:
     before = signal.getsignal(signal.SIGTERM)
     thread = threading.Thread(target=StopRequest().listen)
     thread.start()

@@ -1,4 +1,4 @@
-"""ViT: the counts of paper.md §1.2, the contract, and parity with timm's SigLIP."""
+"""ViT: the parameter counts of paper.md §1.2, the interface, and parity with timm's SigLIP."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our weights, opened by the programs that they were written for, and read back."""
+"""Exported weights, loaded by the other libraries and read back."""
 
 from __future__ import annotations
 

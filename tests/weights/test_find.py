@@ -1,4 +1,4 @@
-"""Where weights lie, and their digest."""
+"""Finding weights, their shards and their digest."""
 
 from __future__ import annotations
 
@@ -40,21 +40,21 @@ def test_the_digest_covers_every_shard(tmp_path: Path) -> None:
     assert weights_digest(index) != before and len(before) == 64
 
 
-def test_files_of_other_names_are_told(tmp_path: Path) -> None:
+def test_files_of_other_names_are_suggested(tmp_path: Path) -> None:
     (tmp_path / "siglip_b16.npz").touch()
     with pytest.raises(WeightsError, match=r"it has none of .*\. Name the file itself: siglip_b16.npz\."):
         find_weights(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["../b.safetensors", "/etc/passwd", "x/b.safetensors", "..", "", 3, None, ["b"]])
-def test_an_index_chooses_among_its_own_folder_alone(name: object, tmp_path: Path) -> None:
+def test_an_index_may_name_files_beside_it_only(name: object, tmp_path: Path) -> None:
     index = index_of(tmp_path)
     index.write_text(json.dumps({"weight_map": {"a": "model-0.safetensors", "b": name}}))
     with pytest.raises(WeightsError, match=r"index.json: weight_map gives b the file .*, which is not a plain"):
         weights_digest(index)
 
 
-def test_a_missing_shard_is_told_by_name(tmp_path: Path) -> None:
+def test_a_missing_shard_is_named(tmp_path: Path) -> None:
     index = index_of(tmp_path)
     (tmp_path / "model-1.safetensors").unlink()
     with pytest.raises(WeightsError, match=r"index.json names model-1.safetensors, which is missing"):
@@ -64,7 +64,7 @@ def test_a_missing_shard_is_told_by_name(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "content", ["", "{", "[]", "3", "{}", '{"weight_map": []}', '{"weight_map": {}}', "[" * 10**5, "\udcff"]
 )
-def test_what_is_no_index(content: str, tmp_path: Path) -> None:
+def test_invalid_indexes(content: str, tmp_path: Path) -> None:
     (tmp_path / INDEX).write_bytes(content.encode("utf-8", "surrogateescape"))
     with pytest.raises(WeightsError, match="is not an index of shards"):
         weights_digest(tmp_path / INDEX)
@@ -76,7 +76,7 @@ def test_an_index_with_a_byte_order_mark(tmp_path: Path) -> None:
     assert len(weights_digest(index)) == 64
 
 
-def test_what_cannot_be_read(tmp_path: Path) -> None:
+def test_unreadable_files(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"no weights at .*: File name too long"):
         find_weights(tmp_path / ("x" * 300))
     with pytest.raises(WeightsError, match="cannot be read: Is a directory"):

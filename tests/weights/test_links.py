@@ -1,4 +1,4 @@
-"""Every link leads there and back."""
+"""Every link can be followed in both directions."""
 
 from __future__ import annotations
 
@@ -52,19 +52,19 @@ def test_there_and_back(name: str) -> None:
     assert all(torch.equal(back[key], ours[key]) for key in ours)
 
 
-def test_what_is_not_there_is_left_out() -> None:
+def test_missing_tensors_are_left_out() -> None:
     assert to_ours(LINKS["hf map"], {}, Path("x")) == {}
 
 
-def test_scanned_blocks_are_taken_apart() -> None:
+def test_scanned_blocks_are_split() -> None:
     stacked = torch.randn(3, 4)
     plain = unscan({"img/Transformer/encoderblock/LayerNorm_0/scale": stacked, "t": torch.ones(1)})
     assert plain.keys() == {"t"} | {f"img/Transformer/encoderblock_{i}/LayerNorm_0/scale" for i in range(3)}
     assert torch.equal(plain["img/Transformer/encoderblock_1/LayerNorm_0/scale"], stacked[1])
 
 
-def test_an_array_that_is_none_over_blocks_stays_as_it_is() -> None:
-    """A name is no promise: a number has no blocks, and an empty array may claim any number of them."""
+def test_other_arrays_of_that_name_are_not_split() -> None:
+    """A scalar has no blocks, and an empty array may have any number of them."""
     odd = {f"encoderblock/{n}": torch.empty(shape) for n, shape in enumerate([(), (0,), (10**9, 0), (10**4,)])}
     assert unscan(odd).keys() == odd.keys()
 
@@ -76,14 +76,14 @@ def test_all_are_read_as_float32(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", [torch.int8, torch.uint8, torch.bool, torch.int64, torch.complex64])
-def test_quantised_weights_are_no_weights(kind: torch.dtype) -> None:
-    """Their scale is elsewhere: whole numbers would be loaded as if they were the weights."""
+def test_quantised_weights_are_refused(kind: torch.dtype) -> None:
+    """Without their scale, integers would be loaded as weights."""
     with pytest.raises(WeightsError, match=f"w.bin: b is {str(kind)[6:]}, but weights must be float32"):
         to_ours([WeightLink.same("a", "b")], {"b": torch.ones(2).to(kind)}, Path("w.bin"))
 
 
 @pytest.mark.parametrize("shape", [(), (2,), (2, 2), (3, 2, 2, 2, 2)])
-def test_a_shape_that_cannot_be_turned_is_told(shape: tuple[int, ...]) -> None:
+def test_a_shape_that_does_not_fit_is_reported(shape: tuple[int, ...]) -> None:
     with pytest.raises(WeightsError, match=r"w.bin: b has shape \[.*\], which does not fit a"):
         to_ours([WeightLink.convolution("a", "b")], {"b": torch.ones(shape)}, Path("w.bin"))
 

@@ -1,4 +1,4 @@
-"""Weights of everyone's ViTs in ours: the same outputs, and nothing lost without a word."""
+"""Weights of other libraries' ViTs in ours: equal outputs, and every tensor is accounted for."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def siglip(size: int = 32) -> SiglipVisionModel:
 
 
 def randomised(module: Any) -> Any:
-    """Every parameter random, so that a swapped or forgotten one shows."""
+    """Every parameter random, so that a swapped or forgotten one is noticed."""
     torch.manual_seed(1)
     for parameter in module.parameters():
         nn.init.normal_(parameter, std=0.2)
@@ -128,7 +128,7 @@ def test_the_text_tower_of_open_clip() -> None:
 
 @pytest.mark.parametrize("name", ["big_vision", "timm", "hf", "pali3kit"])
 def test_two_towers_there_and_back(name: str, tmp_path: Path) -> None:
-    """Written in each layout and read again; read as a ViT alone, the rest is set aside."""
+    """Written in each layout and read again; read as a ViT only, the rest is ignored."""
     given, found = two_towers(0), TwoTowers(ViT(image_size=32, **SHAPE), TextTower(**TEXT))
     layout = LAYOUTS[name]
     theirs = to_theirs(layout.towers(given.vision, given.text, layout.image), given.state_dict())
@@ -163,7 +163,7 @@ def test_big_vision_as_timm_reads_it(prefix: str, scanned: bool, images: Tensor,
 
 
 def test_augreg_as_timm_reads_it(images: Tensor, tmp_path: Path) -> None:
-    """The class token's position is part of the table there."""
+    """In augreg the class token has a position in the table."""
     given = randomised(ViT(image_size=32, head="token", **SHAPE))
     arrays = to_theirs(LAYOUTS["augreg"].vision(given, ""), given.state_dict())
     table = "Transformer/posembed_input/pos_embedding"
@@ -194,7 +194,7 @@ def scan(arrays: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def test_bfloat16_arrays_are_read(tmp_path: Path) -> None:
-    """NumPy has no bfloat16: jax's arrays arrive as two raw bytes."""
+    """NumPy has no bfloat16 and reads jax's arrays as two raw bytes."""
     given = randomised(ViT(image_size=32, **SHAPE))
     arrays = to_theirs(LAYOUTS["big_vision"].vision(given, "params/"), given.state_dict())
     raw = {name: x.bfloat16().view(torch.int16).numpy().view("V2") for name, x in arrays.items()}
@@ -204,7 +204,7 @@ def test_bfloat16_arrays_are_read(tmp_path: Path) -> None:
     torch.testing.assert_close(vit.embed.weight, given.embed.weight.bfloat16().float())
 
 
-def test_another_resolution_is_resampled_and_said(tmp_path: Path) -> None:
+def test_another_resolution_is_resampled_and_reported(tmp_path: Path) -> None:
     given = randomised(ViT(image_size=32, **SHAPE))
     save_file(given.state_dict(), tmp_path / "weights.safetensors")
     vit = ViT(image_size=64, **SHAPE)
@@ -255,8 +255,8 @@ def test_a_file_that_does_not_fit(tensors: dict[str, Tensor], message: str, tmp_
 
 
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf, 1e300])
-def test_weights_that_are_no_numbers_are_refused_by_name(bad: float, tmp_path: Path) -> None:
-    """NaN, and what float32 has no number for."""
+def test_weights_that_are_not_finite_are_refused_by_name(bad: float, tmp_path: Path) -> None:
+    """NaN, and numbers too large for float32."""
     vit = ViT(32, width=8, depth=1, heads=2, mlp=8, patch=16)
     tensors = {name: tensor.double() for name, tensor in vit.state_dict().items()}
     tensors["embed.bias"][3] = bad

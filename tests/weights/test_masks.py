@@ -1,4 +1,4 @@
-"""`vqvae` with big_vision's weights, against its layers written out on the arrays of the file."""
+"""`vqvae` with big_vision's weights equals a direct implementation on the file's arrays."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_codes_and_reconstructions_are_big_visions(arrays: Arrays, file: Path) -
     assert reference.decode(codes).std() > 0.1
 
 
-def test_the_report_says_what_became_of_everything(arrays: Arrays, file: Path) -> None:
+def test_the_report(arrays: Arrays, file: Path) -> None:
     report = MASKS.build("vqvae", weights=str(file)).load_report
     assert report.layout == "mask_vae" and report.source == str(file) and len(report.sha256) == 64
     names = {name for name in arrays if not name.startswith("_")}
@@ -108,7 +108,7 @@ def test_the_report_says_what_became_of_everything(arrays: Arrays, file: Path) -
 
 
 @torch.no_grad()
-def test_codes_without_averages_stay_where_they_are_when_nobody_uses_them(file: Path) -> None:
+def test_unused_codes_without_averages_do_not_move(file: Path) -> None:
     loaded = MASKS.build("vqvae", weights=str(file))
     before = loaded.codebook.codes.clone()
     loaded.codebook.follow(before[3:4] + 5.0, torch.tensor([3]))
@@ -162,9 +162,7 @@ def without(name: str) -> Callable[[Arrays], Arrays]:
     ids=["missing", "no codebook", "another model", "left over", "half of the averages", "turned", "size", "pickle",
          "words"],
 )  # fmt: skip
-def test_what_is_wrong_is_said(
-    arrays: Arrays, tmp_path: Path, change: Callable[[Arrays], Arrays], message: str
-) -> None:
+def test_errors(arrays: Arrays, tmp_path: Path, change: Callable[[Arrays], Arrays], message: str) -> None:
     np.savez(tmp_path / "vae-oid.npz", **change(arrays))  # type: ignore[arg-type]
     with pytest.raises(WeightsError, match=message):
         MASKS.build("vqvae", weights=str(tmp_path / "vae-oid.npz"))
@@ -181,13 +179,13 @@ def test_other_files_are_refused(file: Path, tmp_path: Path) -> None:
         MASKS.build("vqvae", weights=str(file))
 
 
-def test_what_may_be_left_over_is_said_by_name(arrays: Arrays, tmp_path: Path) -> None:
+def test_exceptions_are_named(arrays: Arrays, tmp_path: Path) -> None:
     np.savez(tmp_path / "more.npz", **arrays, step=np.ones(1))  # type: ignore[arg-type]
     loaded = MASKS.build("vqvae", weights=str(tmp_path / "more.npz"), allow=["step"])
     assert loaded.load_report.set_aside == ("step",)
 
 
-def test_a_model_around_it_may_have_saved_it(arrays: Arrays, tmp_path: Path) -> None:
+def test_a_prefix_of_a_wrapping_model_is_removed(arrays: Arrays, tmp_path: Path) -> None:
     tensors = {f"model._orig_mod.{name}": torch.from_numpy(np.asarray(array)) for name, array in arrays.items()}
     torch.save({"state_dict": tensors}, tmp_path / "masks.ckpt")
     np.savez(tmp_path / "plain.npz", **arrays)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Encoder-decoders of transformers under our contract."""
+"""Encoder-decoders of transformers as `LanguageModel`s."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     folder: Path = tmp_path_factory.mktemp(request.param)
     model = transformers.AutoModelForSeq2SeqLM.from_config(FAMILIES[request.param]())
     with torch.no_grad():
-        for parameter in model.parameters():  # as initialised they repeat their last token for ever
+        for parameter in model.parameters():  # with the initial weights they repeat their last token forever
             parameter.normal_(std=0.5)
     model.save_pretrained(folder)
     return folder

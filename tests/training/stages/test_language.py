@@ -54,7 +54,7 @@ def test_calibration(chain: Any) -> None:
 
 @pytest.mark.parametrize("kind", ["t5", "gemma"])
 def test_models_of_transformers_go_through_all_stages(chain: Any, tmp_path: Path, kind: str) -> None:
-    """Their weights are tied: one memory under two names, which a file of weights cannot have."""
+    """Their weights are tied: two names share memory, which safetensors cannot store."""
     shape = {"vocab_size": 64, "eos_token_id": 1, "pad_token_id": 0}
     if kind == "t5":
         config = transformers.MT5Config(

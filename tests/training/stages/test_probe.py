@@ -20,7 +20,7 @@ def test_all_eight_tasks_are_measured(chain: Any) -> None:
     assert sum(metrics["samples"]) / metrics["n"] == pytest.approx(metrics["value"])
 
 
-def test_every_task_weighs_the_same_however_many_pictures_it_has() -> None:
+def test_every_task_has_the_same_weight() -> None:
     small, large = np.array([50.0]), np.array([100.0, 100.0, 50.0])
     samples = _weighted_samples([small, large])
     assert samples == pytest.approx([50 * 4 / 2, 100 * 4 / 6, 100 * 4 / 6, 50 * 4 / 6])

@@ -27,7 +27,7 @@ def test_calibration(chain: Any) -> None:
 
 
 @pytest.mark.parametrize(("name", "rows"), [("t5", None), ("mt5", 4000), ("gemma", None)])
-def test_a_file_is_taken_as_it_is(
+def test_an_existing_file_is_copied(
     published: Callable[[str], Path], tmp_path: Path, name: str, rows: int | None
 ) -> None:
     config = Config(file=str(published(name)), rows=rows, codes=64, data="0" * 64)
