@@ -32,10 +32,10 @@ from pali3kit.training.parts import build_part, build_vision, read_classifier, r
 from pali3kit.training.weighing import Weighed, rehearsing, weigh_forward
 from pali3kit.vision.contract import VisionEncoder
 
-SOME = 16  # images for a calibration
+CALIBRATION_IMAGES = 16
 T = TypeVar("T")
 
-Pictured = LabelledSet | CaptionedSet
+EvaluationSet = LabelledSet | CaptionedSet
 
 
 def run(config: Config, context: StageContext) -> None:
@@ -44,13 +44,13 @@ def run(config: Config, context: StageContext) -> None:
     Relabelled sets also have all `right` labels in one row, those of image `i` ending at `right_ends[i]`. A killed run
     is continued. Unreadable images are left out and listed in `skipped.txt`; then `rows` has the indices of the others.
     """
-    pictures = _build_set(config)
+    dataset = _build_set(config)
     encoder = _read_encoder(config, context)
     extractor, skips = _extractor(encoder, config.crop), _ListedSkips(context)
-    sizes = {split: pictures.size(split) for split in config.splits}
+    sizes = {split: dataset.size(split) for split in config.splits}
     for number, split in enumerate(sizes):
         before = sum(list(sizes.values())[:number])
-        for done in _fill(extractor, pictures, split, context, skips):
+        for done in _extract(extractor, dataset, split, context, skips):
             context.report(before + done, sum(sizes.values()))
     skips.judge()
 
@@ -76,7 +76,7 @@ class _ListedSkips(Skips):
             self.file.write_text(lines, encoding="utf-8", errors="backslashreplace")
 
 
-def _build_set(config: Pictures) -> Pictured:
+def _build_set(config: Pictures) -> EvaluationSet:
     """The labelled or captioned set of a config."""
     return build_captioned(config) if config.labelled is None else build_labelled(config)
 
@@ -110,22 +110,22 @@ def _extractor(encoder: Towers | Classifier | VisionEncoder, crop: float) -> Ext
     return Extractor(encoder, crop if crop < 1 else None)
 
 
-def _fill(
-    extractor: Extractor, pictures: Pictured, split: str, context: StageContext, skips: _ListedSkips
+def _extract(
+    extractor: Extractor, dataset: EvaluationSet, split: str, context: StageContext, skips: _ListedSkips
 ) -> Iterator[int]:
     """Compute the missing rows of a split; yield the number of rows so far."""
     path, unfinished = (context.folder / f"{split}{end}" for end in (".safetensors", ".partial"))
-    progress, size = context.folder / f"{split}.done", size_of(pictures, split)
-    start, arrays = _begun(path, unfinished, progress, size, context)
+    progress, size = context.folder / f"{split}.done", size_of(dataset, split)
+    start, arrays = _resume(path, unfinished, progress, size, context)
     skips.seen += start
     if path.exists():
         return
     saved = time.monotonic()
     black = np.zeros((extractor.spec.size, extractor.spec.size, 3), np.uint8)
     with ThreadPoolExecutor(context.threads) as pool:
-        for numbers, found in _ahead(pool, partial(_picture, extractor, pictures, split), range(start, size)):
+        for numbers, found in _prefetched(pool, partial(_read_image, extractor, dataset, split), range(start, size)):
             features = extractor.embed([black if isinstance(one, DataError) else one for one in found])
-            arrays = arrays or _allocate(unfinished, pictures, split, features.shape[1])
+            arrays = arrays or _allocate(unfinished, dataset, split, features.shape[1])
             rows = slice(numbers.start, numbers.stop)
             arrays["features"][rows] = features
             arrays["usable"][rows] = [not isinstance(one, DataError) for one in found]
@@ -142,7 +142,7 @@ def _fill(
     progress.unlink()
 
 
-def _begun(path: Path, unfinished: Path, progress: Path, size: int, context: StageContext) -> tuple[int, Arrays]:
+def _resume(path: Path, unfinished: Path, progress: Path, size: int, context: StageContext) -> tuple[int, Arrays]:
     """The number of rows so far, and the unfinished file if there is one. A damaged file is discarded."""
     try:
         if path.exists():
@@ -161,7 +161,7 @@ def _begun(path: Path, unfinished: Path, progress: Path, size: int, context: Sta
     return 0, {}
 
 
-def _ahead(pool: ThreadPoolExecutor, read: Callable[[int], T], rows: range) -> Iterator[tuple[range, list[T]]]:
+def _prefetched(pool: ThreadPoolExecutor, read: Callable[[int], T], rows: range) -> Iterator[tuple[range, list[T]]]:
     """Batches of `read(row)` for all `rows`; threads read the next batch while one is used."""
     batches = [rows[first : first + BATCH] for first in range(0, len(rows), BATCH)]
     started = map(partial(pool.map, read), batches)
@@ -171,16 +171,16 @@ def _ahead(pool: ThreadPoolExecutor, read: Callable[[int], T], rows: range) -> I
         yield batch, list(current)
 
 
-def _picture(extractor: Extractor, pictures: PictureSet, split: str, index: int) -> np.ndarray | DataError:
+def _read_image(extractor: Extractor, dataset: PictureSet, split: str, index: int) -> np.ndarray | DataError:
     """An image, prepared for the encoder, or the reason why it is unusable."""
     try:
-        image = pictures.image(split, index)
+        image = dataset.image(split, index)
     except DataError as error:
         return error
     try:
         return extractor.fit(image)
     except DataError as error:
-        return DataError(f"{split} picture {index}: {error}")
+        return DataError(f"{split} image {index}: {error}")
 
 
 def _note(skips: _ListedSkips, found: Sequence[np.ndarray | DataError]) -> None:
@@ -195,18 +195,18 @@ def _note(skips: _ListedSkips, found: Sequence[np.ndarray | DataError]) -> None:
         raise
 
 
-def _allocate(path: Path, pictures: Pictured, split: str, width: int) -> Arrays:
+def _allocate(path: Path, dataset: EvaluationSet, split: str, width: int) -> Arrays:
     """Create the file, with all arrays that do not depend on images."""
-    size = pictures.size(split)
+    size = dataset.size(split)
     known: dict[str, NDArray[np.int64]] = {}
-    if isinstance(pictures, LabelledSet):
-        known["labels"] = pictures.labels(split)
-        if (right := pictures.relabelled(split)) is not None:
+    if isinstance(dataset, LabelledSet):
+        known["labels"] = dataset.labels(split)
+        if (right := dataset.relabelled(split)) is not None:
             known["right"] = np.array([label for labels in right for label in labels], np.int64)
             known["right_ends"] = np.cumsum([len(labels) for labels in right])
     shapes: dict[str, Any] = {"features": (np.float32, (size, width))}
     shapes |= {name: (np.int64, array.shape) for name, array in known.items()}
-    metadata = {"classes": json.dumps(list(getattr(pictures, "classes", ())))}
+    metadata = {"classes": json.dumps(list(getattr(dataset, "classes", ())))}
     arrays = create(path, {**shapes, "usable": (np.uint8, (size,))}, metadata)
     for name, array in known.items():
         arrays[name][:] = array
@@ -230,13 +230,15 @@ def calibrate(config: Config, sizes: Sizes) -> Cost | None:
         return None
     vision, split = build_vision(sizes.vision, sizes.image_size).eval(), config.splits[0]
     spec, tokens = vision.image_spec, vision.native_grid[0] * vision.native_grid[1]
-    kept = vision.width * np.dtype(np.float32).itemsize
+    row_bytes = vision.width * np.dtype(np.float32).itemsize
     if rehearsing():
-        picture = torch.zeros(1, 3, spec.size, spec.size)
-        raise Weighed(replace(weigh_forward(vision, lambda: vision.pooled(picture), tokens, SOME), disk=kept))
-    pictures, extractor = _build_set(config), _extractor(vision, config.crop)
-    some = range(min(SOME, pictures.size(split)))
+        image = torch.zeros(1, 3, spec.size, spec.size)
+        raise Weighed(
+            replace(weigh_forward(vision, lambda: vision.pooled(image), tokens, CALIBRATION_IMAGES), disk=row_bytes)
+        )
+    dataset, extractor = _build_set(config), _extractor(vision, config.crop)
+    some = range(min(CALIBRATION_IMAGES, dataset.size(split)))
     seconds = fastest_seconds(
-        lambda number: extractor.embed([extractor.fit(pictures.image(split, index)) for index in some])
+        lambda number: extractor.embed([extractor.fit(dataset.image(split, index)) for index in some])
     )
-    return Cost(seconds / len(some), 1.0, num_parameters(vision), tokens, disk=kept)
+    return Cost(seconds / len(some), 1.0, num_parameters(vision), tokens, disk=row_bytes)

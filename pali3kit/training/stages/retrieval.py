@@ -17,9 +17,9 @@ from pali3kit.training.stages.zero_shot import read_towers
 
 def run(config: Config, context: StageContext) -> None:
     """Write `metrics.json`: R@1 in both directions, averaged over languages; all recalls as `extra`."""
-    pictures, folder = build_captioned(config), context.parents["images"]
+    captioned, folder = build_captioned(config), context.parents["images"]
     rows = rows_in(folder, "test")
-    captions = {language: kept(pictures.captions(language), rows) for language in pictures.languages}
+    captions = {language: kept(captioned.captions(language), rows) for language in captioned.languages}
     if unread := [language for language, texts in captions.items() if not texts]:
         lines = "".join(f"no image with a caption in '{language}' can be read\n" for language in unread)
         (context.folder / "skipped.txt").write_text(lines, encoding="utf-8")
