@@ -52,7 +52,7 @@ class _Steps(IterableDataset[object]):
                 yield error
 
 
-class _Passes:
+class _Microbatches:
     """The microbatches of a loader's batches, one by one."""
 
     def __init__(self, loader: DataLoader[object]) -> None:
@@ -69,8 +69,8 @@ class Recorder(Callback):
     The curve is the mean over all ranks, that is over the whole batch.
     """
 
-    def __init__(self, context: StageContext, steps: int, passes: int = 1) -> None:
-        self.context, self.steps, self.passes = context, steps, passes
+    def __init__(self, context: StageContext, steps: int, microbatches: int = 1) -> None:
+        self.context, self.steps, self.microbatches = context, steps, microbatches
         self.every = max(1, steps // CURVE_POINTS)
         self.rows: list[dict[str, float]] = []
         self.sums: dict[str, float] = {}
@@ -87,7 +87,7 @@ class Recorder(Callback):
             raise batch
         # Dropout is a function of the step too, on every device, so that no generator state must be saved.
         seed = (self.context.execution.rank << 56) + (self.context.seed << 32) + trainer.global_step
-        torch.manual_seed(seed + (batch_idx % self.passes << 48))
+        torch.manual_seed(seed + (batch_idx % self.microbatches << 48))
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: STEP_OUTPUT, batch: object, batch_idx: int
@@ -98,8 +98,8 @@ class Recorder(Callback):
         if not all(map(_is_finite, numbers.values())):
             raise StageError(f"the loss is not finite at step {step}: {numbers}. Lower the learning rate")
         for name, value in numbers.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value / self.passes
-        if (batch_idx + 1) % self.passes:
+            self.sums[name] = self.sums.get(name, 0.0) + value / self.microbatches
+        if (batch_idx + 1) % self.microbatches:
             return
         if step % self.every == 0 or step == self.steps:
             count = (step - 1) % self.every + 1
@@ -135,7 +135,7 @@ def fit(
     training: Training,
     context: StageContext,
     recorders: Sequence[Callback] = (),
-    passes: int = 1,
+    microbatches: int = 1,
 ) -> None:
     """Train `module` on `make(step)` until the budget is spent, and write `curve.csv` to the stage's folder.
 
@@ -145,11 +145,11 @@ def fit(
 
     Args:
         module: what to train.
-        make: from a step to its batch, or to a list of `passes` microbatches, whose mean gradient is applied once.
+        make: from a step to its batch, or to a list of its `microbatches`, whose mean gradient is applied once.
         training: the budget.
         context: of the stage.
         recorders: further callbacks.
-        passes: microbatches per step.
+        microbatches: number of microbatches per step.
 
     Raises:
         StageError: the loss is not finite, or the checkpoint was written with another strategy.
@@ -159,14 +159,14 @@ def fit(
     steps = count_steps(training)
     checkpoint = context.folder / CHECKPOINT
     start = completed_steps(checkpoint, context)
-    recorder = Recorder(context, steps, passes)
+    recorder = Recorder(context, steps, microbatches)
     L.seed_everything(context.seed, verbose=False)
     module.prepare(training.optimizer, steps)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # Lightning's advice on workers and intervals does not apply
         # Must be the last callback: it checkpoints the state that the other callbacks update in this step.
-        trainer = _trainer([*recorders, recorder], steps, training.optimizer.clip_norm, context.execution, passes)
-        loader = _Passes(_loader(_Steps(make, start, steps), context.execution.loaders))
+        trainer = _trainer([*recorders, recorder], steps, training.optimizer.clip_norm, context.execution, microbatches)
+        loader = _Microbatches(_loader(_Steps(make, start, steps), context.execution.loaders))
         with _workers_killed():
             path = str(checkpoint) if start else None
             trainer.fit(module, loader, ckpt_path=path, weights_only=bool(start) or None)
@@ -187,7 +187,9 @@ def count_steps(training: Training) -> int:
     return max(1, training.examples // training.batch_size)
 
 
-def _trainer(callbacks: list[Callback], steps: int, clip_norm: float, execution: Execution, passes: int) -> L.Trainer:
+def _trainer(
+    callbacks: list[Callback], steps: int, clip_norm: float, execution: Execution, microbatches: int
+) -> L.Trainer:
     device = chosen_device()
     return L.Trainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",
@@ -199,7 +201,7 @@ def _trainer(callbacks: list[Callback], steps: int, clip_norm: float, execution:
         max_steps=steps,
         max_epochs=-1,
         gradient_clip_val=clip_norm or None,
-        accumulate_grad_batches=passes,
+        accumulate_grad_batches=microbatches,
         callbacks=callbacks,
         logger=False,
         enable_checkpointing=False,

@@ -176,17 +176,17 @@ def test_sigterm_ends_a_training_with_a_checkpoint_of_its_step(loaders: int, tmp
                 os.kill(process.pid or 0, signal.SIGTERM)
 
     whole, cut = module(), module()
-    loop.fit(whole, make, BUDGET, context(tmp_path / "whole"), passes=2)
+    loop.fit(whole, make, BUDGET, context(tmp_path / "whole"), microbatches=2)
     stopped = replace(
         context(tmp_path / "cut"), report=report, execution=Execution(loaders=loaders, checkpoint_seconds=1e9)
     )
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(SystemExit) as ended:
-        loop.fit(cut, make, BUDGET, stopped, passes=2)
+        loop.fit(cut, make, BUDGET, stopped, microbatches=2)
     assert ended.value.code == 143 and signal.getsignal(signal.SIGTERM) == before
     assert torch.load(tmp_path / "cut" / "last.ckpt", weights_only=True)["global_step"] == 4
     again = module()
-    loop.fit(again, make, BUDGET, context(tmp_path / "cut"), passes=2)
+    loop.fit(again, make, BUDGET, context(tmp_path / "cut"), microbatches=2)
     for name, tensor in whole.state_dict().items():
         assert torch.equal(again.state_dict()[name], tensor), name
     assert (tmp_path / "whole" / "curve.csv").read_bytes() == (tmp_path / "cut" / "curve.csv").read_bytes()
