@@ -29,7 +29,7 @@ from pali3kit.types import Json, Named
 from pali3kit.vision.contract import VisionEncoder
 from pali3kit.weights.files import load_weights, save_weights
 
-ALONE = Execution()
+DEFAULT_EXECUTION = Execution()
 ENCODER = "vision.safetensors"  # the vision encoder in an artifact whose weights are PaLI's
 T = TypeVar("T")
 
@@ -50,7 +50,7 @@ def build_vision(vision: Named, image_size: int) -> VisionEncoder:
     return build_part(VISION, vision, image_size=image_size)
 
 
-def build_language(language: Named, tokenizer: Tokenizer, execution: Execution = ALONE) -> LanguageModel:
+def build_language(language: Named, tokenizer: Tokenizer, execution: Execution = DEFAULT_EXECUTION) -> LanguageModel:
     """Build a language model over the tokenizer's ids, with random weights or those that its options name.
 
     Raises ConfigError if model and tokenizer end texts with different ids.
@@ -160,14 +160,14 @@ def read_masks(folder: Path) -> MaskVQVAE:
     return masks.eval().requires_grad_(False)
 
 
-def read_language(folder: Path, tokenizer: Tokenizer, execution: Execution = ALONE) -> LanguageModel:
+def read_language(folder: Path, tokenizer: Tokenizer, execution: Execution = DEFAULT_EXECUTION) -> LanguageModel:
     """The model of a language artifact."""
     language = build_language(read_parts(folder)["language"], tokenizer, execution)
     load_weights(language, folder / "weights.safetensors")
     return language
 
 
-def read_pali(folder: Path, tokenizer: Tokenizer, execution: Execution = ALONE) -> PaLI:
+def read_pali(folder: Path, tokenizer: Tokenizer, execution: Execution = DEFAULT_EXECUTION) -> PaLI:
     """The projector and language model of a multimodal or transfer artifact."""
     parts = read_parts(folder)
     language = build_language(parts["language"], tokenizer, execution)
