@@ -224,7 +224,7 @@ def test_what_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="is no model of transformers"):
         HfEncoder(str(tmp_path), 32)
     transformers.Siglip2VisionConfig(num_hidden_layers=1).save_pretrained(tmp_path)
-    with pytest.raises(ConfigError, match=r"'siglip2_vision_model', not a supported vision .* \(NaFlex\): use SigLIP 2 "):
+    with pytest.raises(ConfigError, match=r"'siglip2_vision_model', not a supported vision .* \(NaFlex\): use SigLIP"):
         HfEncoder(str(tmp_path), 32)
     transformers.BertConfig(num_hidden_layers=1).save_pretrained(tmp_path)
     with pytest.raises(ConfigError, match="is a 'bert', not a supported vision model"):
