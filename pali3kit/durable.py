@@ -79,13 +79,14 @@ def reserve(file: BufferedIOBase, start: int, end: int) -> None:
     file.flush()
 
 
-def digest(path: Path) -> str:
-    """The sha256 of a file, in 64 hexadecimal digits."""
-    found = hashlib.sha256()
-    with path.open("rb", buffering=0) as file:
-        while block := file.read(CHUNK):
-            found.update(block)
-    return found.hexdigest()
+def digest(*paths: Path) -> str:
+    """The sha256 of a file, or of the bytes of several files one after the other, in 64 hexadecimal digits."""
+    hasher = hashlib.sha256()
+    for path in paths:
+        with path.open("rb", buffering=0) as file:
+            while block := file.read(CHUNK):
+                hasher.update(block)
+    return hasher.hexdigest()
 
 
 def remove_partials(folder: Path) -> None:

@@ -39,11 +39,11 @@ from pali3kit.models.two_towers import TwoTowers
 from pali3kit.vision.vit import ViT
 from pali3kit.weights.export import export_language, export_masks, export_vision
 from pali3kit.weights.files import load_weights, save_weights
-from pali3kit.weights.language import create_ul2
-from pali3kit.weights.layout import by_name
+from pali3kit.weights.language import _create as create_ul2
 from pali3kit.weights.links import to_theirs
 from pali3kit.weights.load import load_two_towers, load_vision
 from pali3kit.weights.masks import load_masks
+from pali3kit.weights.recognise import LAYOUTS
 
 CANARY = Path(tempfile.gettempdir()) / f"damage_weights.{os.getpid()}"
 SHAPE = {"image_size": 16, "width": 16, "depth": 1, "heads": 2, "mlp": 16, "patch": 8}
@@ -162,7 +162,7 @@ def cases(root: Path) -> list[Case]:
     tensors = load_file(root / "timm" / "model.safetensors")
     torch.save({"state_dict": tensors, "epoch": 1}, new(root / "zip" / "x.pth"))
     torch.save(tensors, new(root / "legacy" / "x.pt"), _use_new_zipfile_serialization=False)
-    flax = {k: x.numpy(force=True) for k, x in to_theirs(by_name("big_vision").towers(vit, text(), "img/"),
+    flax = {k: x.numpy(force=True) for k, x in to_theirs(LAYOUTS["big_vision"].towers(vit, text(), "img/"),
                                                         towers.state_dict()).items()}  # fmt: skip
     for folder, save in (("npz", np.savez), ("npz packed", np.savez_compressed)):
         save(new(root / folder / "x.npz"), **flax)  # type: ignore[arg-type]
@@ -191,7 +191,7 @@ def cases(root: Path) -> list[Case]:
         return load_masks(MaskVQVAE(codes=4, code_width=4, width=2), path)
 
     def own(path: Path) -> object:
-        return load_weights(ViT(**SHAPE), path, lambda found: ViT(**SHAPE).fitted(found, (2, 2)))
+        return load_weights(ViT(**SHAPE), path, lambda found: ViT(**SHAPE).resample_positions(found, (2, 2)))
 
     found = [
         ("timm", "model.safetensors", [in_bytes, in_header], vision), ("hf", "model.safetensors", [in_header], vision),

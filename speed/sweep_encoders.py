@@ -70,7 +70,7 @@ def breaks(encoder: Adapter, side: int) -> str:
     """What of the contract does not hold, "" where all does."""
     rows, columns = encoder.grid(side)
     for training in (False, True):
-        encoder.train(training).recompute(training)
+        encoder.train(training).set_gradient_checkpointing(training)
         images = torch.empty(2, 3, side, side)
         for found, wanted in (
             (encoder(images), [2, rows * columns, encoder.width]), (encoder.pooled(images), [2, encoder.width])
@@ -84,7 +84,7 @@ def reason(told: str) -> str:
     """A refusal without what is one model's own, to count by."""
     for start, short in (
         ("does not give tokens", "tokens are not on the grid"), ("does not give one", "pooled is of another width"),
-        ("features are several maps", "features on several scales"), ("does not divide", "patch does not divide"),
+        ("several feature maps", "features on several scales"), ("does not divide", "patch does not divide"),
         ("no tokens on a grid", "tokens are not on the grid"), ("crop_mode", "crop_mode is not known"),
     ):  # fmt: skip
         if start in told:

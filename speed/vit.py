@@ -27,7 +27,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
 from pali3kit.config.shapes import VIT_SHAPES, VitShape
-from pali3kit.training.device import bf16_is_fast, chosen_device
+from pali3kit.training.device import _bf16_is_fast, chosen_device
 
 TINY = VitShape(width=192, depth=4, heads=3, mlp=768, patch=16)
 FORWARDS = {"forward": 1, "train step": 3}  # FLOPs in forwards
@@ -54,7 +54,7 @@ def settings(device: torch.device) -> Iterator[Setting]:
     yield Setting(torch.float32, "sdpa", None)
     if device.type == "cuda":
         yield Setting(torch.float32, "xformers' (efficient)", SDPBackend.EFFICIENT_ATTENTION)
-    if not bf16_is_fast(device):
+    if not _bf16_is_fast(device):
         print("bf16 is left out: this device computes it many times slower than fp32.\n")
         return
     yield Setting(torch.bfloat16, "sdpa", None)

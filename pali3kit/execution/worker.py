@@ -155,10 +155,10 @@ def _run(step: Step, store: Store, threads: int, execution: Execution, send: Sen
 
 def _made_with(execution: Execution) -> dict[str, str]:
     """Device, precision and ranks of what was just made; the stage has imported torch, the parent need not."""
-    from pali3kit.training.device import described
+    from pali3kit.training.device import describe_device
 
     spread = {"ranks": f"{execution.ranks} by {execution.strategy}"} if execution.ranks > 1 else {}
-    return described(execution.precision) | spread
+    return describe_device(execution.precision) | spread
 
 
 def _weigh(step: Step, threads: int) -> Message:
@@ -169,9 +169,9 @@ def _weigh(step: Step, threads: int) -> Message:
             return Weighing()
         settle(threads, step.seed)
         from pali3kit.nn.pretrained import skip_pretrained
-        from pali3kit.training.weighing import available, batch_of, rehearse
+        from pali3kit.training.weighing import available_memory, batch_size_of, rehearse
 
-        batch = batch_of(step.config)
+        batch = batch_size_of(step.config)
         try:
             with skip_pretrained():
                 weight = rehearse(calibrate, step.config, sizes(step))
@@ -180,7 +180,7 @@ def _weigh(step: Step, threads: int) -> Message:
         if weight is None:
             return Weighing(rows=batch)
         each = weight.effort / batch
-        if weight.state > available() or each > MOST_EFFORT:
+        if weight.state > available_memory() or each > MOST_EFFORT:
             return Weighing(weight)
         return Weighing(weight, rows=min(batch, max(1, int(EFFORT // max(1, each)))))
 
@@ -193,17 +193,17 @@ def _calibrate(step: Step, rows: int, threads: int) -> Message:
             return Calibrated(None)
         settle(threads, step.seed)
         from pali3kit.nn.pretrained import skip_pretrained
-        from pali3kit.training.weighing import batch_of, of_batch
+        from pali3kit.training.weighing import batch_size_of, with_batch_size
 
         try:
             with skip_pretrained():
-                cost = calibrate(of_batch(step.config, rows), sizes(step))
+                cost = calibrate(with_batch_size(step.config, rows), sizes(step))
         except Exception as error:
             return Failed(reason(error))
     if cost is None:
         return Calibrated(None)
     told = cost if isinstance(cost, Cost) else Cost(float(cost))
-    return Calibrated(replace(told, seconds=told.seconds + told.step / batch_of(step.config), step=0.0))
+    return Calibrated(replace(told, seconds=told.seconds + told.step / batch_size_of(step.config), step=0.0))
 
 
 def _calibration(step: Step) -> Calibration | None:

@@ -1,7 +1,7 @@
-"""How an encoder of many tokens attends with a relative bias: five backends with equal results.
+"""Self-attention of the encoder with T5's relative bias: five backends with equal results.
 
-At 5,776 visual tokens and 128 of text the bias of one head is a matrix of 139 MB in fp32; `chunked` and `flex` never
-hold it. Which is taken is a matter of speed and memory alone, and is said in the log.
+With 5,776 visual tokens and 128 of text the bias of one head is a matrix of 139 MB in fp32; `chunked` and `flex` never
+materialise it. The choice affects speed and memory only, and is logged.
 """
 
 from __future__ import annotations
@@ -19,19 +19,19 @@ from pali3kit.errors import ConfigError, choose
 from pali3kit.language.layers import RelativeBias
 from pali3kit.nn.attention import Attend, attend_eager, eager_is_faster
 
-LARGEST_BIAS = 1 << 28  # bytes of a [B,H,N,N] bias that is still held whole
-CHUNK = 1 << 26  # bytes of scores that are held at a time
+MAX_BIAS = 1 << 28  # bytes of the largest [B,H,N,N] bias that is materialised
+CHUNK = 1 << 26  # bytes of scores that `chunked` holds at a time
 
 log = logging.getLogger(__name__)
 
 
 def encoder_attention(backend: str, relative: RelativeBias, mask: Tensor, dtype: torch.dtype) -> Attend:
-    """Self-attention of N tokens, of which `mask` `[B,N]` are there, with the relative bias; scores are not scaled.
+    """Self-attention of N tokens with mask `[B,N]` and relative bias; scores are not scaled.
 
     Args:
         backend: one of `BACKENDS`, or `"auto"`.
-        relative: the stack's bias.
-        mask: True where there is a token.
+        relative: the relative bias of the encoder.
+        mask: False for padding.
         dtype: of the queries.
 
     Raises:
@@ -39,7 +39,7 @@ def encoder_attention(backend: str, relative: RelativeBias, mask: Tensor, dtype:
     """
     if backend == "auto":
         backend, reason = _choose(relative, mask, dtype)
-        _tell(backend, reason)
+        _log_once(backend, reason)
     if backend not in BACKENDS:
         raise ConfigError([f"no attention is called '{backend}'.{choose(backend, ('auto', *BACKENDS))}"])
     return BACKENDS[backend](relative, mask, dtype)
@@ -48,24 +48,24 @@ def encoder_attention(backend: str, relative: RelativeBias, mask: Tensor, dtype:
 def _choose(relative: RelativeBias, mask: Tensor, dtype: torch.dtype) -> tuple[str, str]:
     (batch, length), heads = mask.shape, relative.table.embedding_dim
     size = batch * heads * length**2 * dtype.itemsize
-    held = f"a bias of {size >> 20} MiB"
-    if size > LARGEST_BIAS:
+    bias_size = f"a bias of {size >> 20} MiB"
+    if size > MAX_BIAS:
         if mask.is_cuda:
-            return "flex", f"{held} is computed on the fly"
-        return "chunked", f"{held} is computed in chunks of rows"
+            return "flex", f"{bias_size} is computed on the fly"
+        return "chunked", f"{bias_size} is computed in chunks of rows"
     query, bias = torch.empty(0, dtype=dtype, device=mask.device), relative.table.weight
     if eager_is_faster(query, bias if torch.is_grad_enabled() else None):
-        return "eager", f"{held}, faster in plain operations on this device"
-    return "sdpa", f"{held}, torch's fused attention"
+        return "eager", f"{bias_size}, faster in plain operations on this device"
+    return "sdpa", f"{bias_size}, torch's fused attention"
 
 
 @cache
-def _tell(backend: str, reason: str) -> None:
+def _log_once(backend: str, reason: str) -> None:
     log.info("encoder attention: %s (%s)", backend, reason)
 
 
 def _whole(relative: RelativeBias, mask: Tensor, dtype: torch.dtype) -> Tensor:
-    """`[B,H,N,N]`."""
+    """The bias of all pairs, `[B,H,N,N]`."""
     length = mask.shape[1]
     bias: Tensor = relative(0, length, length)
     return bias.to(dtype) + padding_bias(mask, dtype)
@@ -80,7 +80,7 @@ def _sdpa(relative: RelativeBias, mask: Tensor, dtype: torch.dtype) -> Attend:
 
 
 def _chunked(relative: RelativeBias, mask: Tensor, dtype: torch.dtype) -> Attend:
-    """Some rows of scores at a time, computed again in the backward pass."""
+    """A few rows of scores at a time, recomputed in the backward pass."""
     length, padding = mask.shape[1], padding_bias(mask, dtype)
 
     def rows(query: Tensor, key: Tensor, value: Tensor, start: int) -> Tensor:
@@ -90,7 +90,7 @@ def _chunked(relative: RelativeBias, mask: Tensor, dtype: torch.dtype) -> Attend
     def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         batch, heads = query.shape[:2]
         size = max(CHUNK // (batch * heads * length * dtype.itemsize), 1)
-        size = length if query.is_meta else size  # nothing is held there
+        size = length if query.is_meta else size  # the meta device holds nothing
         starts = range(0, length, size)
         chunks = zip(query.split(size, 2), starts, strict=True)
         return torch.cat(
@@ -101,10 +101,10 @@ def _chunked(relative: RelativeBias, mask: Tensor, dtype: torch.dtype) -> Attend
 
 
 def _flex(relative: RelativeBias, mask: Tensor, dtype: torch.dtype) -> Attend:
-    """One kernel that looks the bias up by distance. On CPU it is torch's reference of it, which has no gradients."""
+    """A fused kernel that looks up the bias by distance. On CPU torch has a reference without gradients."""
     length = mask.shape[1]
     if not mask.is_cuda and torch.is_grad_enabled():
-        raise ConfigError([f"flex attention has no gradients on {mask.device.type}: take auto or chunked"])
+        raise ConfigError([f"flex attention has no gradients on {mask.device.type}: use auto or chunked"])
     bias = relative.by_distance(1 - length, length - 1).to(dtype)
     hidden = torch.finfo(dtype).min
 
@@ -122,9 +122,9 @@ def _flex_kernel(compiled: bool) -> Callable[..., Tensor]:
 
 
 def _xformers(relative: RelativeBias, mask: Tensor, dtype: torch.dtype) -> Attend:
-    """The kernel of xformers with the whole bias, for GPUs alone."""
+    """The kernel of xformers with the whole bias, on GPUs only."""
     if not mask.is_cuda:
-        raise ConfigError([f"xformers has no attention for {mask.device.type}: take auto, sdpa or chunked"])
+        raise ConfigError([f"xformers has no attention for {mask.device.type}: use auto, sdpa or chunked"])
     from xformers.ops import memory_efficient_attention
 
     whole = _whole(relative, mask, dtype).contiguous()
@@ -143,6 +143,6 @@ BACKENDS: dict[str, Callable[[RelativeBias, Tensor, torch.dtype], Attend]] = {
 
 
 def padding_bias(mask: Tensor, dtype: torch.dtype) -> Tensor:
-    """`[B,N]` bool to `[B,1,1,N]`: 0 where there is a token, the lowest number where there is none."""
-    nothing = torch.zeros(mask.shape, dtype=dtype, device=mask.device)
-    return nothing.masked_fill_(~mask, torch.finfo(dtype).min)[:, None, None]
+    """Mask `[B,N]` to `[B,1,1,N]`: 0 for tokens, the lowest number for padding."""
+    zeros = torch.zeros(mask.shape, dtype=dtype, device=mask.device)
+    return zeros.masked_fill_(~mask, torch.finfo(dtype).min)[:, None, None]

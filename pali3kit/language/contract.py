@@ -1,4 +1,4 @@
-"""What PaLI asks of a language model. Shape letters: B memories, R targets, R/B neighbours to each memory (beams)."""
+"""The interface of language models. Shapes: B memories, R targets; R/B neighbouring targets (beams) share a memory."""
 
 from __future__ import annotations
 
@@ -13,27 +13,27 @@ if TYPE_CHECKING:
 
 
 class Cache(Protocol):
-    """What a model remembers between the steps of one generation."""
+    """Keys and values that a model keeps between the steps of one generation."""
 
     def reorder(self, rows: Tensor) -> None:
-        """Continue with the targets `rows` `[R]`, each still at a row of its own memory."""
+        """Continue with the targets `rows` `[R]`; each stays with the same memory."""
         ...
 
     def keep(self, targets: Tensor, memories: Tensor) -> None:
-        """Continue with these targets and these memories alone."""
+        """Continue with these targets and memories only."""
         ...
 
 
 class LanguageModel(nn.Module):
-    """An encoder-decoder, or a decoder that reads the memory as its prefix.
+    """An encoder-decoder, or a decoder whose prefix is the memory.
 
     Attributes:
-        width: D. vocabulary: rows of the embedding that are used, V.
-        start_id: the id that targets begin with. eos_id: the one that they end with.
-        options: with them, its kind and its vocabulary another one like it can be built.
-        attention: of the encoder, one of `language.attention.BACKENDS` or `"auto"`; a model may have no choice.
-        checkpointing: compute each layer's activations again in the backward pass instead of keeping them.
-        load_report: where its weights came from, if they came from a file.
+        width: D. vocabulary: used rows of the embedding, V.
+        start_id: the id before the first target token. eos_id: the id that ends targets.
+        options: keyword arguments that, with the vocabulary, build a model of the same shape.
+        attention: backend of the encoder, one of `language.attention.BACKENDS` or `"auto"`; some models ignore it.
+        checkpointing: recompute each layer's activations in the backward pass instead of keeping them.
+        load_report: what was loaded, if its weights came from a file.
     """
 
     width: int
@@ -50,7 +50,7 @@ class LanguageModel(nn.Module):
         raise NotImplementedError
 
     def encode(self, embeds: Tensor, mask: Tensor) -> Tensor:
-        """`[B,N,D]` and a mask `[B,N]` (True where there is a token) to the memory `[B,N,D]`."""
+        """Embeddings `[B,N,D]` with mask `[B,N]`, False for padding, to the memory `[B,N,D]`."""
         raise NotImplementedError
 
     def new_cache(self, capacity: int) -> Cache:
@@ -58,10 +58,10 @@ class LanguageModel(nn.Module):
         raise NotImplementedError
 
     def decode_states(self, ids: Tensor, memory: Tensor, memory_mask: Tensor, cache: Cache | None = None) -> Tensor:
-        """The last states `[R,T,D]` of `ids` `[R,T]`, of which `to_logits` makes logits.
+        """The decoder's last hidden states `[R,T,D]` of `ids` `[R,T]`, the input of `to_logits`.
 
-        `memory` is `[B,N,D]` with mask `[B,N]`; R/B neighbouring rows of `ids` share a row of it. With a cache, one
-        that `new_cache` made, `ids` are only the new tokens.
+        `memory` is `[B,N,D]` with mask `[B,N]`; R/B neighbouring rows of `ids` share a row of it. With a cache (from
+        `new_cache`), `ids` are the new tokens only.
         """
         raise NotImplementedError
 

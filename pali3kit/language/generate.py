@@ -1,6 +1,6 @@
-"""Greedy decoding, sampling and beam search for any model under the language contract.
+"""Greedy decoding, sampling and beam search for any `LanguageModel`.
 
-Rows whose answer has ended leave the batch, so that a long answer does not wait on short ones.
+Rows whose answer has ended leave the batch, so that no step is spent on them.
 """
 
 from __future__ import annotations
@@ -13,16 +13,16 @@ from torch import Tensor
 
 from pali3kit.language.contract import LanguageModel
 
-LEAVE = 4  # rows leave when a quarter of them have ended: moving the others' keys costs about one step
+LEAVE = 4  # ended rows leave when they are a quarter of the batch: copying the others' keys costs about one step
 
 Constraint = Callable[[Tensor], Tensor]
-"""Ids so far `[R,t]` to the mask `[R,V]` or `[1,V]` of ids that may follow; at least one may."""
+"""From ids so far `[R,t]` to the mask `[R,V]` or `[1,V]` of ids that may follow, at least one per row."""
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """Draw each token from `softmax(logits / temperature)`, of the `top_k` likeliest, or of the fewest that together
-    have the probability `top_p`. Raises ValueError for numbers that leave nothing to draw from.
+    """Draw each token from `softmax(logits / temperature)` among the `top_k` likeliest tokens, or among the fewest
+    that together have probability `top_p`. Raises ValueError for numbers that leave no token.
     """
 
     generator: torch.Generator
@@ -40,9 +40,9 @@ class Sampling:
         if self.top_k is not None:
             likeliest = logits.topk(min(self.top_k, logits.shape[-1]), -1)
             logits = torch.full_like(logits, -torch.inf).scatter(-1, likeliest.indices, likeliest.values)
-        shares, order = logits.softmax(-1).sort(-1, descending=True)
-        before = shares.cumsum(-1) - shares
-        kept = shares.masked_fill(before >= self.top_p, 0.0)
+        probabilities, order = logits.softmax(-1).sort(-1, descending=True)
+        before = probabilities.cumsum(-1) - probabilities
+        kept = probabilities.masked_fill(before >= self.top_p, 0.0)
         return order.gather(-1, torch.multinomial(kept, 1, generator=self.generator)).squeeze(-1)
 
 
@@ -57,52 +57,53 @@ def generate(
     sampling: Sampling | None = None,
     constraint: Constraint | None = None,
 ) -> Tensor:
-    """Token ids `[B, up to max_length]` for a memory `[B,N,D]` with mask `[B,N]`; rows are padded after their end.
+    """Token ids `[B, up to max_length]` for a memory `[B,N,D]` with mask `[B,N]`; rows are padded after EOS.
 
-    `beams=1` is greedy, or draws if `sampling` is given. Beam search keeps `beams` hypotheses per row and returns the
-    best by `log p / ((5 + length) / 6) ** length_penalty` (Wu et al. 2016, t5x). `constraint` says which ids may
-    follow.
+    With `beams=1` decoding is greedy, or samples if `sampling` is given. Beam search keeps `beams` hypotheses per row
+    and returns the best by `log p / ((5 + length) / 6) ** length_penalty` (Wu et al. 2016, t5x). `constraint`
+    restricts the ids that may follow.
 
     Raises:
-        ValueError: sampling with several beams, none at all, a length penalty below 0, or a mask that is no bool.
+        ValueError: `sampling` with several beams, `beams` below 1, a negative length penalty, or a mask that is not
+            bool.
     """
     if beams < 1:
-        raise ValueError(f"{beams} beams: 1 is greedy")
-    _demand_bool(memory_mask)
+        raise ValueError(f"beams is {beams}, but must be at least 1 (greedy)")
+    _require_bool(memory_mask)
     if length_penalty < 0:
-        raise ValueError(f"a length penalty of {length_penalty} would favour ever shorter answers: at least 0")
-    rows = Rows(language, memory, memory_mask, max_length, constraint)
+        raise ValueError(f"the length penalty is {length_penalty}, but must be at least 0")
+    rows = _Rows(language, memory, memory_mask, max_length, constraint)
     if beams == 1:
         return _one_by_one(rows, sampling or (lambda logits: logits.argmax(-1)))
     if sampling is not None:
-        raise ValueError(f"sampling draws one answer for each row: it does not go with {beams} beams")
+        raise ValueError(f"sampling needs beams=1, not {beams}")
     return _beam(rows, beams, length_penalty)
 
 
-class Rows:
-    """The rows of a batch that are not at their end yet: R targets to B memories."""
+class _Rows:
+    """The rows of a batch whose answers have not ended: R targets (beams) of B memories."""
 
     def __init__(
         self, language: LanguageModel, memory: Tensor, mask: Tensor, max_length: int, constraint: Constraint | None
     ) -> None:
         self.language, self.memory, self.mask, self.constraint = language, memory, mask, constraint
         self.max_length, self.cache = max_length, language.new_cache(max_length)
-        self.numbers = torch.arange(len(memory), device=memory.device)  # of the caller's rows
+        self.numbers = torch.arange(len(memory), device=memory.device)  # of the rows in the caller's batch
         self.answers = torch.full((len(memory), max_length), language.start_id, device=memory.device)
 
     def logits(self, ids: Tensor) -> Tensor:
-        """fp32 logits `[R,V]` of what follows `ids` `[R,t]`, start token included; -inf where it may not."""
+        """fp32 logits `[R,V]` of the next token after `ids` `[R,t]`, start token included; -inf if not allowed."""
         states = self.language.decode_states(ids[:, -1:], self.memory, self.mask, self.cache)
         logits = self.language.to_logits(states[:, -1]).float()
         return logits if self.constraint is None else logits.masked_fill(~self.constraint(ids[:, 1:]), -torch.inf)
 
     def start(self, targets: int) -> Tensor:
-        """The start token `[R,1]` of so many targets to each memory."""
+        """The start token `[R,1]` of that many targets per memory."""
         shape = (len(self.memory) * targets, 1)
         return torch.full(shape, self.language.start_id, device=self.memory.device)
 
     def leave(self, done: Tensor) -> Tensor | None:
-        """Let the rows that are `done` `[B]` go if they are enough; the numbers of those that stay, or None."""
+        """Drop the rows that are `done` `[B]` if there are enough; return the indices of the others, or None."""
         if int(done.sum()) * LEAVE < len(done):
             return None
         stay = (~done).nonzero().flatten()
@@ -110,12 +111,12 @@ class Rows:
         return stay
 
     def trimmed(self) -> Tensor:
-        """The answers, as wide as the longest."""
+        """The answers, cut to the longest."""
         width = (self.answers != self.language.start_id).any(0).nonzero()
         return self.answers[:, : int(width.max()) + 1 if len(width) else 1]
 
 
-def _one_by_one(rows: Rows, pick: Callable[[Tensor], Tensor]) -> Tensor:
+def _one_by_one(rows: _Rows, pick: Callable[[Tensor], Tensor]) -> Tensor:
     ids, eos = rows.start(1), rows.language.eos_id
     done = torch.zeros(len(ids), dtype=torch.bool, device=ids.device)
     for step in range(rows.max_length):
@@ -131,22 +132,22 @@ def _one_by_one(rows: Rows, pick: Callable[[Tensor], Tensor]) -> Tensor:
     return rows.trimmed()
 
 
-def _beam(rows: Rows, beams: int, length_penalty: float) -> Tensor:
+def _beam(rows: _Rows, beams: int, length_penalty: float) -> Tensor:
     eos, device = rows.language.eos_id, rows.memory.device
     ids = rows.start(beams).view(-1, beams, 1)
     scores = torch.full(ids.shape[:2], -torch.inf, device=device)
-    scores[:, 0] = 0.0  # all beams are alike at the start: grow from one
+    scores[:, 0] = 0.0  # all beams are equal at the start, so expand one only
     best = torch.full((len(ids),), -torch.inf, device=device)
-    last = ((5 + rows.max_length) / 6) ** length_penalty
+    longest_penalty = ((5 + rows.max_length) / 6) ** length_penalty
     for length in range(1, rows.max_length + 1):
-        grown = rows.logits(ids.flatten(0, 1)).log_softmax(-1)
-        total = scores[:, :, None] + grown.view(len(ids), beams, -1)
-        # Twice as many candidates as beams: at most `beams` of them end, so that `beams` always go on.
+        log_p = rows.logits(ids.flatten(0, 1)).log_softmax(-1)
+        total = scores[:, :, None] + log_p.view(len(ids), beams, -1)
+        # Twice as many candidates as beams: at most `beams` of them end, so at least `beams` continue.
         top, index = total.flatten(1).topk(2 * beams)
         parent, token = index // total.shape[-1], index % total.shape[-1]
-        candidates = torch.cat([_of(ids, parent), token[..., None]], -1)
+        candidates = torch.cat([_select(ids, parent), token[..., None]], -1)
         ended = (token == eos) | (length == rows.max_length)
-        ended[:, beams:] = False  # an end that is worse than every beam is not one of them (transformers)
+        ended[:, beams:] = False  # as in transformers, an end that ranks below all beams does not count
         finished, which = torch.where(ended, top / ((5 + length) / 6) ** length_penalty, -torch.inf).max(1)
         better = finished > best
         best = torch.where(better, finished, best)
@@ -154,47 +155,47 @@ def _beam(rows: Rows, beams: int, length_penalty: float) -> Tensor:
         rows.answers[rows.numbers[better], :length] = winners[better]
         rows.answers[rows.numbers[better], length:] = rows.language.start_id
         scores, kept = torch.where(token == eos, -torch.inf, top).topk(beams)
-        ids, parent = _of(candidates, kept), parent.gather(1, kept)
-        # Scores only fall, and the penalty grows with length: the longest still possible bounds every open beam.
-        done = best >= scores[:, 0] / last
+        ids, parent = _select(candidates, kept), parent.gather(1, kept)
+        # Scores only fall and the divisor grows with length, so this bounds the final score of every open beam.
+        done = best >= scores[:, 0] / longest_penalty
         if done.all():
             break
         stay = rows.leave(done)
         if stay is not None:
-            rows.cache.keep(_targets(stay, beams), stay)
+            rows.cache.keep(_targets_of(stay, beams), stay)
             ids, scores, best, parent = ids[stay], scores[stay], best[stay], parent[stay]
         rows.cache.reorder((parent + beams * torch.arange(len(ids), device=device)[:, None]).flatten())
     return rows.trimmed()
 
 
-def _of(beams: Tensor, which: Tensor) -> Tensor:
-    """The chosen beams: `[B,K,t]` and `[B,k]` to `[B,k,t]`."""
+def _select(beams: Tensor, which: Tensor) -> Tensor:
+    """Beams `[B,K,t]` and indices `[B,k]` to `[B,k,t]`."""
     return beams.gather(1, which[..., None].expand(*which.shape, beams.shape[-1]))
 
 
-def _targets(memories: Tensor, beams: int) -> Tensor:
-    """The targets `[R]` of some memories."""
+def _targets_of(memories: Tensor, beams: int) -> Tensor:
+    """The indices `[R]` of the targets of some memories."""
     return (memories[:, None] * beams + torch.arange(beams, device=memories.device)).flatten()
 
 
-def _demand_bool(mask: Tensor) -> None:
+def _require_bool(mask: Tensor) -> None:
     if mask.dtype != torch.bool:
-        raise ValueError(f"the memory's mask should be bool, True where there is a token, not {mask.dtype}")
+        raise ValueError(f"the memory's mask should be bool, False for padding, not {mask.dtype}")
 
 
 @torch.inference_mode()
 def log_probabilities(language: LanguageModel, memory: Tensor, memory_mask: Tensor, targets: Tensor) -> Tensor:
     """Log-probability in nats, fp32 `[R,T]`, of each token of `targets` `[R,T]` after the ones before it.
 
-    `memory` is `[B,N,D]`; R/B neighbouring targets (the choices of a question, say) share a row of it. Those of padding
-    mean nothing: weigh them by the targets' mask.
+    `memory` is `[B,N,D]`; R/B neighbouring targets (the choices of a question, say) share a row of it. Values at
+    padding are meaningless: multiply by the targets' mask.
 
     Raises:
-        ValueError: the rows of the memory do not divide the targets, or its mask is no bool.
+        ValueError: B does not divide R, or the memory's mask is not bool.
     """
-    _demand_bool(memory_mask)
+    _require_bool(memory_mask)
     if len(targets) % len(memory):
-        raise ValueError(f"{len(targets)} targets cannot be shared out evenly to {len(memory)} memories")
+        raise ValueError(f"{len(targets)} targets are not a multiple of {len(memory)} memories")
     start = torch.full_like(targets[:, :1], language.start_id)
     states = language.decode_states(torch.cat([start, targets[:, :-1]], 1), memory, memory_mask)
     logits = language.to_logits(states).float()

@@ -1,6 +1,6 @@
 """The layers of T5.1.1 and UL2: RMSNorm, relative bias, unscaled attention, gated feed-forward.
 
-No linear layer has a bias. Initialisation as in t5x (`layers.py`), norms in fp32.
+No linear layer has a bias. Initialisation is t5x's (`layers.py`), norms are computed in fp32.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class RMSNorm(nn.RMSNorm):
-    """Root-mean-square norm computed in fp32, `[...,D] -> [...,D]`."""
+    """Root-mean-square norm, computed in fp32, `[...,D] -> [...,D]`."""
 
     def __init__(self, width: int, epsilon: float = NORM_EPS) -> None:
         super().__init__(width, eps=epsilon)
@@ -40,10 +40,10 @@ class RMSNorm(nn.RMSNorm):
 
 
 class RelativeBias(nn.Module):
-    """T5's learned bias by bucketed distance, `[1,H,Q,K]`; one per stack, owned by none of its layers.
+    """T5's learned bias by bucketed distance, `[1,H,Q,K]`, shared by all layers of a stack.
 
     Half of the buckets are exact distances, the rest grow logarithmically up to `max_distance`. A bidirectional
-    stack uses half of its buckets for keys that come later.
+    stack uses half of its buckets for later keys.
     """
 
     def __init__(self, heads: int, buckets: int, max_distance: int, bidirectional: bool) -> None:
@@ -53,9 +53,9 @@ class RelativeBias(nn.Module):
         nn.init.normal_(self.table.weight, std=heads**-0.5)
 
     def forward(self, start: int, stop: int, keys: int) -> Tensor:
-        """Bias `[1,H,stop-start,keys]` of the queries at positions `start` to `stop` towards keys from 0 on.
+        """Bias `[1,H,stop-start,keys]` of the queries at positions `start` to `stop` for keys from 0 on.
 
-        It depends on the distance alone, so each row is a window of one list of distances.
+        It depends on the distance only, so each row is a window of one table of distances.
         """
         windows = self.by_distance(1 - stop, keys - 1 - start).unfold(-1, keys, 1)
         return windows.flip(1).unsqueeze(0)
@@ -82,9 +82,8 @@ class RelativeBias(nn.Module):
 
 
 class LayerCache:
-    """Keys and values `[R,H,N,d]` of one decoder layer: its own, in a buffer of `capacity` tokens, and the memory's.
-
-    There are R targets to B memories, R/B neighbouring targets (the beams) to each. The memory's are computed once.
+    """Keys and values of one decoder layer: those of the targets, `[R,H,T,d]` in a buffer of `capacity` tokens, and
+    those of the memory, `[B,H,N,d]`, which are computed once.
     """
 
     def __init__(self, capacity: int) -> None:
@@ -93,7 +92,7 @@ class LayerCache:
         self.memory: tuple[Tensor, Tensor] | None = None
 
     def append(self, keys: Tensor, values: Tensor) -> tuple[Tensor, Tensor]:
-        """Add those of new tokens; all that there are, as views of the buffer."""
+        """Append those of new tokens; return all so far, as views of the buffer."""
         if self.own is None:
             rows, heads, _, width = keys.shape
             shape = (rows, heads, self.capacity, width)
@@ -105,19 +104,19 @@ class LayerCache:
         return self.own[0][:, :, :end], self.own[1][:, :, :end]
 
     def reorder(self, rows: Tensor) -> None:
-        """Continue with these targets, R of them; their memories stay, since a beam stays with its image."""
+        """Continue with the targets `rows` `[R]`; a beam stays with its memory, so memories are not reordered."""
         for buffer in self.own or ():
             buffer[:, :, : self.length] = buffer[rows, :, : self.length]
 
     def keep(self, targets: Tensor, memories: Tensor) -> None:
-        """Continue with fewer targets and memories."""
+        """Continue with these targets and memories only."""
         if self.own is not None:
             self.own = (self.own[0][targets], self.own[1][targets])
         if self.memory is not None:
             self.memory = (self.memory[0][memories], self.memory[1][memories])
 
 
-class Attention(nn.Module):
+class _Attention(nn.Module):
     """T5's multi-head attention: no biases, no scaling of the scores."""
 
     def __init__(self, width: int, heads: int, head_width: int) -> None:
@@ -126,7 +125,7 @@ class Attention(nn.Module):
         inner = heads * head_width
         self.query, self.key, self.value = (nn.Linear(width, inner, bias=False) for _ in range(3))
         self.out = nn.Linear(inner, width, bias=False)
-        nn.init.normal_(self.query.weight, std=(width * head_width) ** -0.5)  # the missing 1/sqrt(d) lives here
+        nn.init.normal_(self.query.weight, std=(width * head_width) ** -0.5)  # includes the missing 1/sqrt(d)
         nn.init.normal_(self.key.weight, std=width**-0.5)
         nn.init.normal_(self.value.weight, std=width**-0.5)
         nn.init.normal_(self.out.weight, std=inner**-0.5)
@@ -136,7 +135,7 @@ class Attention(nn.Module):
         return split_heads(self.key(x), self.heads), split_heads(self.value(x), self.heads)
 
     def forward(self, x: Tensor, keys_values: tuple[Tensor, Tensor], attend: Attend) -> Tensor:
-        """`[R,T,D]` over keys and values of B rows; where B is less than R, R/B neighbours share a row of them."""
+        """Queries `[R,T,D]` attend to keys and values of B rows; R/B neighbouring queries share a row."""
         queries = split_heads(self.query(x), self.heads)
         shared = len(x) // len(keys_values[0])
         if shared > 1:
@@ -148,10 +147,10 @@ class Attention(nn.Module):
         return out
 
 
-class FeedForward(nn.Module):
+class _FeedForward(nn.Module):
     """`down(act(gate(x)) * up(x))`, or without a gate `down(act(up(x)))` as in the first T5, `[...,D] -> [...,D]`.
 
-    The output projection is never autocast, since T5 overflows there in low precision (transformers#4586).
+    The output projection is not autocast, since T5 overflows there in low precision (transformers#4586).
     """
 
     def __init__(self, width: int, hidden: int, activation: str, gated: bool = True) -> None:
@@ -169,14 +168,14 @@ class FeedForward(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         up = self.up(x)
         hidden = self.activation(up) if self.gate is None else self.activation(self.gate(x)) * up
-        with without_autocast(x):  # in the weights' own dtype, fp32 in mixed precision
+        with without_autocast(x):  # in the dtype of the weights: fp32 in mixed precision
             out: Tensor = self.down(hidden.to(self.down.weight.dtype))
         return out.to(x.dtype)
 
 
 @dataclass(frozen=True, slots=True)
 class LayerShape:
-    """The numbers of one layer: `mlp` is the hidden size of the feed-forward."""
+    """The shape and options of one layer; `mlp` is the hidden size of the feed-forward."""
 
     width: int
     heads: int
@@ -190,11 +189,11 @@ class LayerShape:
     def norm(self) -> RMSNorm:
         return RMSNorm(self.width, self.epsilon)
 
-    def attention(self) -> Attention:
-        return Attention(self.width, self.heads, self.head_width)
+    def attention(self) -> _Attention:
+        return _Attention(self.width, self.heads, self.head_width)
 
-    def feed(self) -> FeedForward:
-        return FeedForward(self.width, self.mlp, self.activation, self.gated)
+    def feed(self) -> _FeedForward:
+        return _FeedForward(self.width, self.mlp, self.activation, self.gated)
 
 
 class EncoderLayer(nn.Module):
@@ -214,7 +213,7 @@ class EncoderLayer(nn.Module):
 
 
 class DecoderLayer(nn.Module):
-    """Causal self-attention, attention to the memory, feed-forward."""
+    """Causal self-attention, cross-attention to the memory, feed-forward, each `x + dropout(f(norm(x)))`."""
 
     def __init__(self, shape: LayerShape) -> None:
         super().__init__()
@@ -226,14 +225,17 @@ class DecoderLayer(nn.Module):
         self, x: Tensor, memory: Tensor, attend: Attend, attend_memory: Attend, cache: LayerCache | None = None
     ) -> Tensor:
         y = self.attention_norm(x)
-        own = self.attention.keys_values(y)
-        x = x + self.dropout(self.attention(y, own if cache is None else cache.append(*own), attend))
-        x = x + self.dropout(self.memory_attention(self.memory_norm(x), self._of(memory, cache), attend_memory))
+        keys_values = self.attention.keys_values(y)
+        if cache is not None:
+            keys_values = cache.append(*keys_values)
+        x = x + self.dropout(self.attention(y, keys_values, attend))
+        keys_values = self._memory_keys_values(memory, cache)
+        x = x + self.dropout(self.memory_attention(self.memory_norm(x), keys_values, attend_memory))
         x = x + self.dropout(self.feed(self.feed_norm(x)))
         return x
 
-    def _of(self, memory: Tensor, cache: LayerCache | None) -> tuple[Tensor, Tensor]:
-        """The memory's keys and values, computed once for a cache."""
+    def _memory_keys_values(self, memory: Tensor, cache: LayerCache | None) -> tuple[Tensor, Tensor]:
+        """The memory's keys and values, computed once per cache."""
         if cache is None:
             return self.memory_attention.keys_values(memory)
         if cache.memory is None:

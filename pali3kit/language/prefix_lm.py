@@ -1,7 +1,7 @@
-"""A decoder-only language model that sees its whole prefix (Raffel et al. 2020, §3.2.1): PaliGemma's choice, in small.
+"""A decoder-only prefix LM (Raffel et al. 2020, §3.2.1), as in PaliGemma, of any size.
 
-The layers are those of `ul2`'s encoder. The prefix, PaLI's visual tokens and prompt, attends to all of itself; each
-target to the prefix and to the targets before it.
+Its layers are those of `ul2`'s encoder. The prefix, visual tokens and prompt, attends to all of itself; each target to
+the prefix and to the targets before it.
 """
 
 from __future__ import annotations
@@ -12,21 +12,21 @@ from torch.utils.checkpoint import checkpoint
 
 from pali3kit.language.contract import Cache, LanguageModel
 from pali3kit.language.layers import Activation, EncoderLayer, LayerCache, LayerShape, RelativeBias, RMSNorm
-from pali3kit.language.seen import Seen
+from pali3kit.language.prefix_mask import PrefixMask
 from pali3kit.nn.attention import Attend, attend
 from pali3kit.registry import LANGUAGE
 
 
 @LANGUAGE.register("prefix_lm", "decoder-only, full attention over the prefix (PaliGemma style)")
 class PrefixLM(LanguageModel):
-    """Under the contract of encoder-decoders the memory is the prefix as it was embedded: `encode` changes nothing.
+    """A decoder-only model whose memory is the embedded prefix: `encode` returns its input.
 
     Args:
         vocabulary: number of rows of the embedding, V. width: D. depth: layers.
         heads, head_width: the attention's inner size is their product. mlp: hidden size of the feed-forward.
-        activation, gated, tied, dropout, buckets, max_distance: as of `UL2`.
+        activation, gated, tied, dropout, buckets, max_distance: as in `UL2`.
 
-    Distances count tokens that are there: padding between prompt and target moves nothing.
+    Distances do not count padding, so padding between prompt and target has no effect.
     """
 
     start_id = 0
@@ -69,36 +69,35 @@ class PrefixLM(LanguageModel):
         return embeds
 
     def encode(self, embeds: Tensor, mask: Tensor) -> Tensor:
-        """The prefix `[B,N,D]` itself: it is read together with the targets."""
+        """Return the prefix `[B,N,D]` unchanged: the layers see it together with the targets."""
         return embeds
 
-    def new_cache(self, capacity: int) -> PrefixCache:
-        return PrefixCache(len(self.layers), capacity)
+    def new_cache(self, capacity: int) -> _PrefixCache:
+        return _PrefixCache(len(self.layers), capacity)
 
     def decode_states(self, ids: Tensor, memory: Tensor, memory_mask: Tensor, cache: Cache | None = None) -> Tensor:
-        assert cache is None or isinstance(cache, PrefixCache), "this cache is another model's"
-        x, seen = self.embed(ids), cache.seen if cache is not None else None
-        if seen is None:
+        assert cache is None or isinstance(cache, _PrefixCache), "this cache belongs to another model"
+        x, mask = self.embed(ids), cache.mask if cache is not None else None
+        if mask is None:
             shared = len(ids) // len(memory)
             memory, memory_mask = (each.repeat_interleave(shared, 0) for each in (memory, memory_mask))
             x = torch.cat([memory, x], 1)
-            seen = Seen.prefix(memory_mask)
-        before, seen = seen, seen.extended(ids.shape[1])
-        new = x.shape[1]
-        bias = self._bias(seen, new)
+            mask = PrefixMask.of_prefix(memory_mask)
+        mask = mask.extended(ids.shape[1])
+        bias = self._bias(mask, x.shape[1])
         if cache is not None:
-            cache.begin(before, seen)
+            cache.update(mask)
         x = self.dropout(x)
         for i, layer in enumerate(self.layers):
-            x = self._run(layer, x, _over(bias, None if cache is None else cache.layers[i]))
+            x = self._run(layer, x, _attention(bias, None if cache is None else cache.layers[i]))
         states: Tensor = self.dropout(self.norm(x[:, -ids.shape[1] :]))
         return states
 
-    def _bias(self, seen: Seen, new: int) -> Tensor:
-        """`[R,H,new,L]`: by distance, and the lowest number where the last `new` of L positions may not look."""
-        distance = seen.positions[:, None, :] - seen.positions[:, -new:, None]
+    def _bias(self, mask: PrefixMask, queries: int) -> Tensor:
+        """`[R,H,queries,L]`: the relative bias of the last `queries` of L tokens, the lowest number if masked."""
+        distance = mask.positions[:, None, :] - mask.positions[:, -queries:, None]
         biases: Tensor = self.bias.table(self.bias.bucket(distance))
-        hidden = ~seen.visible(new)[:, None]
+        hidden = ~mask.visible(queries)[:, None]
         return biases.permute(0, 3, 1, 2).masked_fill(hidden, torch.finfo(biases.dtype).min)
 
     def _run(self, layer: nn.Module, x: Tensor, attention: Attend) -> Tensor:
@@ -116,30 +115,30 @@ class PrefixLM(LanguageModel):
         return logits
 
 
-def _over(bias: Tensor, cache: LayerCache | None) -> Attend:
-    """Attention with `bias` over the given keys, and the cached ones before them."""
+def _attention(bias: Tensor, cache: LayerCache | None) -> Attend:
+    """Attention with `bias` to the new keys and the cached ones before them."""
 
     def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         keys, values = (key, value) if cache is None else cache.append(key, value)
-        least = torch.finfo(query.dtype).min  # of the format of the scores: fp32's would be -inf in bf16
+        least = torch.finfo(query.dtype).min  # the lowest fp32 number would be -inf in bf16
         return attend(query, keys, values, bias.clamp(min=least).to(query.dtype), scale=1.0)
 
     return attention
 
 
-class PrefixCache:
-    """Keys and values of prefix and targets of each layer; every target has its own copy of its prefix'."""
+class _PrefixCache:
+    """Keys and values of prefix and targets for each layer; every target has its own copy of the prefix."""
 
     def __init__(self, depth: int, capacity: int) -> None:
         self.depth, self.capacity = depth, capacity
         self.layers: list[LayerCache] = []
-        self.seen: Seen | None = None
+        self.mask: PrefixMask | None = None
 
-    def begin(self, before: Seen, after: Seen) -> None:
-        """Take note of what is seen now; the first time, make room for the prefix too."""
+    def update(self, mask: PrefixMask) -> None:
+        """Set the mask of all tokens so far; at the first step, allocate buffers for the prefix and the targets."""
         if not self.layers:
-            self.layers = [LayerCache(before.given + self.capacity) for _ in range(self.depth)]
-        self.seen = after
+            self.layers = [LayerCache(mask.prefix_length + self.capacity) for _ in range(self.depth)]
+        self.mask = mask
 
     def reorder(self, rows: Tensor) -> None:
         """Continue with the targets `rows` `[R]`; beams of one prefix have equal positions."""
@@ -147,7 +146,7 @@ class PrefixCache:
             layer.reorder(rows)
 
     def keep(self, targets: Tensor, memories: Tensor) -> None:
-        """Continue with these targets alone."""
+        """Continue with these targets only."""
         for layer in self.layers:
             layer.keep(targets, memories)
-        self.seen = self.seen.of(targets) if self.seen is not None else None
+        self.mask = self.mask.select(targets) if self.mask is not None else None

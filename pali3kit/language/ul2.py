@@ -17,21 +17,21 @@ from pali3kit.nn.attention import Attend, attend, attend_eager
 
 
 class UL2(LanguageModel):
-    """Embeds, encodes and decodes token ids; the vision tokens of PaLI join between embedding and encoding.
+    """A T5-style encoder-decoder; PaLI puts visual tokens before the embedded prompt, between `embed` and `encode`.
 
     Args:
         vocabulary: number of rows of the embedding, V.
-        size: a name of `config.shapes.LANGUAGE_SHAPES`, or the six numbers that it stands for:
+        size: a name of `config.shapes.LANGUAGE_SHAPES`, instead of the six numbers from `width` to `mlp`.
         width: D. encoder_depth, decoder_depth: layers. heads, head_width: the attention's inner size is their product.
-        mlp: hidden size of the feed-forward. activation: `"silu"` (UL2), `"gelu"` (T5.1.1: its tanh form), `"relu"`
+        mlp: hidden size of the feed-forward. activation: `"silu"` (UL2), `"gelu"` (T5.1.1, tanh), `"relu"`
             (T5), or `"gelu_exact"`.
-        gated: whether the feed-forward has a gate; the first T5 had none.
+        gated: whether the feed-forward has a gate; the first T5 has none.
         tied: share the embedding with the logits (then scaled by `D ** -0.5`). dropout: on every residual branch.
         buckets, max_distance: of the relative bias, one per stack. epsilon: of the norms.
-        attention: of the encoder, one of `language.attention.BACKENDS`; results do not depend on it.
-        checkpointing: compute each layer's activations again in the backward pass instead of keeping them.
+        attention: backend of the encoder, `"auto"` or one of `language.attention.BACKENDS`; results are equal.
+        checkpointing: recompute each layer's activations in the backward pass instead of keeping them.
 
-    The decoder starts from id 0, the padding, and ends at id 1, as every T5.
+    As in every T5, targets start after id 0, the padding, and end with id 1.
     """
 
     start_id = 0
@@ -93,29 +93,29 @@ class UL2(LanguageModel):
         memory: Tensor = self.dropout(self.encoder_norm(x))
         return memory
 
-    def new_cache(self, capacity: int) -> UL2Cache:
-        return UL2Cache([LayerCache(capacity) for _ in self.decoder])
+    def new_cache(self, capacity: int) -> _UL2Cache:
+        return _UL2Cache([LayerCache(capacity) for _ in self.decoder])
 
     def decode(self, ids: Tensor, memory: Tensor, memory_mask: Tensor, cache: Cache | None = None) -> Tensor:
         """Logits `[R,T,V]` of the tokens that follow `ids` `[R,T]`."""
         return self.to_logits(self.decode_states(ids, memory, memory_mask, cache))
 
     def decode_states(self, ids: Tensor, memory: Tensor, memory_mask: Tensor, cache: Cache | None = None) -> Tensor:
-        assert cache is None or isinstance(cache, UL2Cache), "this cache is another model's"
+        assert cache is None or isinstance(cache, _UL2Cache), "this cache belongs to another model"
         layers = [None] * len(self.decoder) if cache is None else cache.layers
         start = 0 if cache is None else cache.length
         x = self.dropout(self.embed(ids))
-        own = self._own_attention(start, start + ids.shape[1], x)
-        others = partial(attend, bias=padding_bias(memory_mask, x.dtype), scale=1.0)
+        attend_self = self._causal_attention(start, start + ids.shape[1], x)
+        attend_memory = partial(attend, bias=padding_bias(memory_mask, x.dtype), scale=1.0)
         for layer, layer_cache in zip(self.decoder, layers, strict=True):
-            x = self._run(layer, x, memory, own, others, layer_cache)
+            x = self._run(layer, x, memory, attend_self, attend_memory, layer_cache)
         states: Tensor = self.dropout(self.decoder_norm(x))
         return states
 
-    def _own_attention(self, start: int, stop: int, x: Tensor) -> Attend:
-        """Attention of the tokens from `start` to `stop` to themselves and what is before them."""
+    def _causal_attention(self, start: int, stop: int, x: Tensor) -> Attend:
+        """Causal self-attention of the tokens from `start` to `stop` with the relative bias."""
         bias = self.decoder_bias(start, stop, stop).to(x.dtype)
-        if stop - start == 1:  # fused attention takes twice as long for a single query on CPU
+        if stop - start == 1:  # on CPU fused attention takes twice as long for one query
             return partial(attend_eager if x.device.type == "cpu" else attend, bias=bias, scale=1.0)
         return partial(attend, bias=bias + _causal_bias(stop - start, stop, x), scale=1.0)
 
@@ -134,30 +134,30 @@ class UL2(LanguageModel):
         return logits
 
 
-class UL2Cache:
-    """What the layers of the decoder remember of the targets so far, and of their memories."""
+class _UL2Cache:
+    """Keys and values of all decoder layers."""
 
     def __init__(self, layers: list[LayerCache]) -> None:
         self.layers = layers
 
     @property
     def length(self) -> int:
-        """Tokens so far."""
+        """Number of tokens so far."""
         return self.layers[0].length
 
     def reorder(self, rows: Tensor) -> None:
-        """Continue with the targets `rows` `[R]`, each still at a row of its own memory."""
+        """Continue with the targets `rows` `[R]`; each stays with the same memory."""
         for layer in self.layers:
             layer.reorder(rows)
 
     def keep(self, targets: Tensor, memories: Tensor) -> None:
-        """Continue with these targets and these memories alone."""
+        """Continue with these targets and memories only."""
         for layer in self.layers:
             layer.keep(targets, memories)
 
 
 def _causal_bias(queries: int, keys: int, like: Tensor) -> Tensor:
-    """`[queries, keys]`: the last `queries` of `keys` positions see themselves and what is before them."""
+    """`[queries, keys]`: the last `queries` of `keys` positions attend to themselves and to what precedes them."""
     later = torch.ones(queries, keys, dtype=torch.bool, device=like.device).triu(keys - queries + 1)
-    nothing = torch.zeros(queries, keys, dtype=like.dtype, device=like.device)
-    return nothing.masked_fill_(later, torch.finfo(like.dtype).min)
+    zeros = torch.zeros(queries, keys, dtype=like.dtype, device=like.device)
+    return zeros.masked_fill_(later, torch.finfo(like.dtype).min)

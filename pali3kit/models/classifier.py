@@ -1,4 +1,4 @@
-"""The classification arm: a vision encoder with one linear layer over its pooled output."""
+"""The classification arm: a vision encoder and one linear layer on its pooled output."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from pali3kit.vision.contract import VisionEncoder
 
 
 class Classifier(nn.Module):
-    """`[B,3,H,W] -> [B,classes]` logits. The head starts at zero weights and at `head_bias`.
+    """`[B,3,H,W] -> [B,classes]` logits. The head starts with zero weights and the bias `head_bias`.
 
-    big_vision starts multi-label heads at -10, since nearly every label is absent among 30 thousand.
+    big_vision starts multi-label heads at -10, since nearly all of 30 thousand labels are absent from an image.
     """
 
     def __init__(self, vision: VisionEncoder, classes: int, head_bias: float = -10.0) -> None:
@@ -25,6 +25,6 @@ class Classifier(nn.Module):
         return logits
 
     def pooled(self, images: Tensor) -> Tensor:
-        """The logits again, as what reads encoders calls for them."""
+        """The logits, under the name by which evaluations read any encoder."""
         logits: Tensor = self(images)
         return logits

@@ -1,4 +1,4 @@
-"""Both towers of an open_clip model, as they are: for zero-shot classification and retrieval."""
+"""Pretrained two-tower models of open_clip: `open_clip/<model>`."""
 
 from __future__ import annotations
 
@@ -13,45 +13,45 @@ from torch import Tensor
 from pali3kit.errors import ConfigError, WeightsError, first_line
 from pali3kit.models.towers import Towers
 from pali3kit.registry import TOWERS
-from pali3kit.vision.adapters.open_clip import create, image_spec
+from pali3kit.vision.adapters.open_clip import create_open_clip, open_clip_image_spec
 
 
 @TOWERS.register("open_clip/", "open_clip/ViT-B-16-SigLIP")
 class OpenClipTowers(Towers):
     """Image and text embeddings of any open_clip model in one space, with its log-temperature and bias.
 
-    Texts are cleaned as the model's configuration says: SigLIP's are canonicalised (lower case, no punctuation), CLIP's
-    are lower-cased.
+    Texts are cleaned as the model's configuration says: canonicalised for SigLIP (lower case, no punctuation),
+    lower-cased for CLIP.
 
     Args:
-        name: as open_clip has it, `ViT-B-16-SigLIP`.
-        pretrained: a tag of open_clip's weights, which are fetched, or a file of weights; None starts from random ones.
+        name: open_clip's name, e.g. `ViT-B-16-SigLIP`.
+        pretrained: a tag of open_clip's weights, which are downloaded, or a file of weights; None: random weights.
 
     Raises:
         RegistryError: open_clip has no such model.
         WeightsError: there are no such weights, or they or the tokenizer's files cannot be read.
-        ConfigError: the tokenizer is one of transformers, which is not installed.
+        ConfigError: the tokenizer needs transformers, which is not installed.
     """
 
-    canonical_prompts = False  # the tokenizer does what the model wants
+    canonical_prompts = False  # the tokenizer does it where the model needs it
 
     def __init__(self, name: str, pretrained: str | None = None) -> None:
         super().__init__()
-        self.model = create(name, pretrained)
-        self.image_spec = image_spec(self.model.visual, name, _side(self.model.visual), pretrained)
+        self.model = create_open_clip(name, pretrained)
+        self.image_spec = open_clip_image_spec(self.model.visual, name, _side(self.model.visual), pretrained)
         self.tokenizer = _tokenizer(name)
 
     @property
     def log_scale(self) -> Tensor:
-        """The logits of unit embeddings are scaled by its exponential."""
+        """Logarithm of the factor by which similarities are scaled."""
         scale: Tensor = self.model.logit_scale
         return scale
 
     @property
     def bias(self) -> Tensor:
-        """What is added to the logits; 0 where the model has none, as CLIP."""
-        given: Tensor | None = getattr(self.model, "logit_bias", None)
-        return torch.zeros_like(self.log_scale) if given is None else given
+        """The bias of the logits; 0 in models without one, such as CLIP."""
+        bias: Tensor | None = getattr(self.model, "logit_bias", None)
+        return torch.zeros_like(self.log_scale) if bias is None else bias
 
     def embed_images(self, images: Tensor) -> Tensor:
         embedded: Tensor = self.model.encode_image(images)
@@ -69,17 +69,17 @@ def _side(tower: VisionTransformer | TimmModel) -> int:
 
 
 def _tokenizer(name: str) -> Callable[[Sequence[str]], Tensor]:
-    """The model's own; one of transformers is fetched unless it is in the cache."""
-    given = open_clip.get_model_config(name)["text_cfg"].get("hf_tokenizer_name")
-    trusted = {"trust_remote_code": False} if given else {}
+    """The model's own; one of transformers is downloaded unless it is cached."""
+    hf_name = open_clip.get_model_config(name)["text_cfg"].get("hf_tokenizer_name")
+    trusted = {"trust_remote_code": False} if hf_name else {}
     try:
         tokenizer: Callable[[Sequence[str]], Tensor] = open_clip.get_tokenizer(name, **trusted)
     except ImportError as error:
         raise ConfigError(
             [f"the tokenizer of open_clip's {name} needs transformers: pip install 'pali3kit[hf]'"]
         ) from error
-    except Exception as error:  # a damaged file is told by whatever its reader stumbles over
+    except Exception as error:  # a damaged file may raise anything
         raise WeightsError(
-            f"the tokenizer of open_clip's {name}, {given}, cannot be read: {first_line(error)}"
+            f"the tokenizer of open_clip's {name}, {hf_name}, cannot be read: {first_line(error)}"
         ) from error
     return tokenizer

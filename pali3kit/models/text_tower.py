@@ -17,8 +17,8 @@ class TextTower(nn.Module):
     """`[B,L]` token ids to embeddings `[B,E]`: the output at the last position, through a dense head.
 
     Sequences must be padded to `length` with the end token ("sticky EOS"), so that the last position always holds one.
-    There is no padding mask, as in big_vision. With a `bottleneck` K the table of tokens is `[V,K]` and a matrix
-    `[K,width]` widens it, as in the multilingual SigLIP (250 thousand tokens, K = 96).
+    There is no padding mask, as in big_vision. With a `bottleneck` K the embedding is a table `[V,K]` times a matrix
+    `[K,width]`, as in the multilingual SigLIP (250 thousand tokens, K = 96).
     """
 
     def __init__(
@@ -42,20 +42,19 @@ class TextTower(nn.Module):
         self.encoder = TransformerEncoder(width, depth, heads, mlp)
         self.head = nn.Linear(width, out)
 
-    def recompute(self, wanted: bool) -> None:
-        """Whether activations are computed again in the backward pass instead of kept."""
-        self.encoder.checkpointing = wanted
+    def set_gradient_checkpointing(self, enabled: bool) -> None:
+        """Choose whether blocks recompute their activations in the backward pass instead of keeping them."""
+        self.encoder.checkpointing = enabled
 
     def forward(self, ids: Tensor) -> Tensor:
-        tokens = self.encoder(self.widen(self.embedding(ids)) + self.positions[:, : ids.shape[1]])
-        embedded: Tensor = self.head(tokens[:, -1])
-        return embedded
+        x = self.widen(self.embedding(ids)) + self.positions[:, : ids.shape[1]]
+        x = self.encoder(x)
+        embedding: Tensor = self.head(x[:, -1])
+        return embedding
 
 
 def padded_ids(texts: Sequence[str], tokenizer: Tokenizer, length: int) -> Tensor:
-    """Texts, lower-cased, to ids int64 `[B,length]`: each ends with EOS and is padded with it, so that the last
-    position always holds one.
-    """
+    """Lower-cased texts to ids int64 `[B,length]`, cut to `length - 1` tokens, ended and padded with EOS."""
     ids = torch.full((len(texts), length), tokenizer.eos_id)
     for row, text in enumerate(texts):
         tokens = tokenizer.encode(text.lower(), max_length=length - 1)
@@ -64,7 +63,7 @@ def padded_ids(texts: Sequence[str], tokenizer: Tokenizer, length: int) -> Tenso
 
 
 def _widening(narrow: int, width: int) -> nn.Linear:
-    """A matrix that gives tokens of deviation `narrow**-0.5` the deviation that they would have without it."""
+    """Initialised so that widened tokens have the standard deviation of a full table, `width**-0.5`."""
     widening = nn.Linear(narrow, width, bias=False)
     nn.init.normal_(widening.weight, std=width**-0.5)
     return widening

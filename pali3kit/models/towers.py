@@ -1,4 +1,4 @@
-"""Two towers that meet in one space, as zero-shot classification and retrieval use them."""
+"""The interface of two-tower models (dual encoders), which zero-shot classification and retrieval use."""
 
 from __future__ import annotations
 
@@ -10,18 +10,20 @@ from pali3kit.images.spec import ImageSpec
 
 
 class Towers(nn.Module):
-    """An image tower and a text tower, with the preprocessing of both. Embeddings are not yet of unit length.
+    """An image tower and a text tower with one embedding space, and their preprocessing.
 
-    `canonical_prompts`: whether prompts of classes lose capitals and punctuation before they are read, as SigLIP's do.
+    Attributes:
+        image_spec: the preprocessing of images.
+        canonical_prompts: whether class prompts are lower-cased and stripped of punctuation first, as for SigLIP.
     """
 
     image_spec: ImageSpec
     canonical_prompts: bool
 
     def embed_images(self, images: Tensor) -> Tensor:
-        """Pictures as `image_spec` prepares them, `[B,3,H,W]`, to `[B,E]`."""
+        """Images `[B,3,H,W]`, prepared as `image_spec` says, to embeddings `[B,E]`, not normalised."""
         raise NotImplementedError
 
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
-        """Texts as they are written to `[C,E]`: tokenised, lower-cased where the model wants that, on its device."""
+        """Raw texts to embeddings `[C,E]`, not normalised; lower-casing and tokenising included."""
         raise NotImplementedError

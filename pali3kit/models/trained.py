@@ -1,4 +1,4 @@
-"""Two towers that were trained here, with the tokenizer that their texts are read with."""
+"""Two towers that were trained here, with their tokenizer, behind the interface of `Towers`."""
 
 from __future__ import annotations
 
@@ -23,12 +23,11 @@ class TrainedTowers(Towers):
         self.image_spec = towers.vision.image_spec
 
     def embed_images(self, images: Tensor) -> Tensor:
-        """`[B,3,H,W]` to `[B,E]`, not of unit length."""
         return self.towers.vision.pooled(images)
 
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
-        """Texts to `[C,E]`, not of unit length; what is longer than the tower's positions is cut off."""
+        """Texts to `[C,E]`, not normalised; texts longer than the tower's positions are truncated."""
         positions = self.towers.text.positions
         ids = padded_ids(texts, self.tokenizer, positions.shape[1])
-        embedded: Tensor = self.towers.text(ids.to(positions.device))
-        return embedded
+        embeddings: Tensor = self.towers.text(ids.to(positions.device))
+        return embeddings

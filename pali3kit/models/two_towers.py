@@ -1,4 +1,4 @@
-"""SigLIP: an image tower and a text tower that meet in one space (Zhai et al. 2023)."""
+"""SigLIP: an image tower and a text tower with one embedding space (Zhai et al. 2023)."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pali3kit.vision.contract import VisionEncoder
 
 
 class TwoTowers(nn.Module):
-    """Image and text embeddings and the learned log-temperature and bias of the sigmoid loss.
+    """Image and text embeddings, and the learned log-temperature and bias of the sigmoid loss.
 
-    The image embedding is the encoder's pooled output, without a projection (as in the released SigLIP models).
-    `temperature` and `bias` are the initial values; the paper's are 10 and -10 at a batch of 32k.
+    The image embedding is the encoder's pooled output without a projection, as in the released SigLIP models.
+    `temperature` and `bias` are initial values; the paper's are 10 and -10 at a batch size of 32k.
     """
 
     def __init__(self, vision: VisionEncoder, text: TextTower, temperature: float = 10.0, bias: float = -10.0) -> None:
@@ -25,5 +25,5 @@ class TwoTowers(nn.Module):
         self.bias = nn.Parameter(torch.tensor(bias))
 
     def forward(self, images: Tensor, ids: Tensor) -> tuple[Tensor, Tensor]:
-        """`[B,3,H,W]` and `[B,L]` to two embeddings `[B,E]`, not yet normalised."""
+        """`[B,3,H,W]` and `[B,L]` to two embeddings `[B,E]`, not normalised."""
         return self.vision.pooled(images), self.text(ids)

@@ -12,7 +12,7 @@ from pali3kit.config.part import Part
 from pali3kit.plan.plain import named
 from pali3kit.registry import SOURCE
 from pali3kit.types import Named
-from pali3kit.weights.find import digest, find_weights
+from pali3kit.weights.find import find_weights, weights_digest
 
 if TYPE_CHECKING:
     from pali3kit.data.source import Source
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 BESIDE = (".json", ".model", ".txt", ".py")  # the files of a folder of transformers that are no weights
 READINGS = {"hf/": 2, "open_clip/": 2}
 """Raised when an adapter makes other features of the same weights or pictures: what was made is made anew."""
-_sha256 = cache(digest)  # of gigabytes, asked for by every cell
+_sha256 = cache(weights_digest)  # of gigabytes, asked for by every cell
 
 
 def weights_of(part: Part) -> str:

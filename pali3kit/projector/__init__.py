@@ -1,1 +1,1 @@
-"""Projectors: visual tokens to the width of the language model."""
+"""Projectors: from visual tokens to the width of the language model."""

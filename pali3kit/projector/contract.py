@@ -1,4 +1,4 @@
-"""What PaLI asks of a projector."""
+"""The interface of projectors."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pali3kit.nn.positions import Grid
 
 
 class Projector(nn.Module):
-    """Visual tokens `[B,N,Dv]` that lie on a grid to tokens `[B,M,Dl]` of the language model's width."""
+    """Maps visual tokens `[B,N,Dv]` on a grid to tokens `[B,M,Dl]` of the language model's width."""
 
     if TYPE_CHECKING:
 
         def __call__(self, tokens: Tensor, grid: Grid) -> Tensor: ...
 
     def forward(self, tokens: Tensor, grid: Grid) -> Tensor:
-        """Project `tokens` that lie on `grid` (rows, columns)."""
+        """Project `tokens` on `grid` (rows, columns), in row-major order."""
         raise NotImplementedError
 
     def out_tokens(self, grid: Grid) -> int:
-        """M, how many tokens come out of those on `grid`: as many as go in, unless a projector says otherwise."""
+        """M, the number of output tokens for inputs on `grid`; by default the number of input tokens."""
         rows, columns = grid
         return rows * columns

@@ -1,4 +1,4 @@
-"""PaLI's projector: one linear layer, optionally with fixed 2D positions."""
+"""PaLI's projector: one linear layer, optionally with fixed 2D position embeddings."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from torch import Tensor, nn
 
 from pali3kit.nn.positions import Grid
 from pali3kit.projector.contract import Projector
-from pali3kit.projector.positions import Positions, placed
+from pali3kit.projector.positions import Positions, add_positions
 from pali3kit.registry import PROJECTOR
 
 
@@ -16,9 +16,9 @@ class LinearProjector(Projector):
 
     Args:
         vision_width, language_width: Dv and Dl.
-        positions: `"none"`, as in the paper, where the ViT's own positions must do; or `"sine2d"`, which adds fixed
-            2D sines after the projection. A small language model trained for minutes needs them: without any, reference
-            stayed at 5-9 mIoU in the prototypes of the embedded world, with them it reached 45-50.
+        positions: `"none"`, as in the paper, which relies on the ViT's own positions, or `"sine2d"`, which adds fixed
+            2D sines after the projection. A small language model trained for minutes needs them: in prototypes of the
+            embedded world referring segmentation reached 5-9 mIoU without them and 45-50 with them.
     """
 
     def __init__(self, vision_width: int, language_width: int, positions: Positions = "none") -> None:
@@ -29,7 +29,7 @@ class LinearProjector(Projector):
         nn.init.zeros_(self.linear.bias)
 
     def forward(self, tokens: Tensor, grid: Grid) -> Tensor:
-        return placed(self.linear(tokens), grid, self.positions)
+        return add_positions(self.linear(tokens), grid, self.positions)
 
     def extra_repr(self) -> str:
         return f"positions={self.positions!r}"

@@ -1,4 +1,4 @@
-"""A projector of two layers, as LLaVA-1.5 has it."""
+"""A projector of two layers, as in LLaVA-1.5."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from torch import Tensor, nn
 from pali3kit.nn.positions import Grid
 from pali3kit.nn.transformer import MLP
 from pali3kit.projector.contract import Projector
-from pali3kit.projector.positions import Positions, placed
+from pali3kit.projector.positions import Positions, add_positions
 from pali3kit.registry import PROJECTOR
 
 
@@ -17,8 +17,8 @@ class MLPProjector(Projector):
 
     Args:
         vision_width, language_width: Dv and Dl.
-        hidden: width between the layers; None takes Dl.
-        positions: `"none"` or `"sine2d"`, as of `LinearProjector`.
+        hidden: width of the hidden layer; None: Dl.
+        positions: `"none"` or `"sine2d"`, as in `LinearProjector`.
     """
 
     def __init__(
@@ -32,4 +32,4 @@ class MLPProjector(Projector):
             nn.init.zeros_(layer.bias)
 
     def forward(self, tokens: Tensor, grid: Grid) -> Tensor:
-        return placed(self.mlp(tokens), grid, self.positions)
+        return add_positions(self.mlp(tokens), grid, self.positions)

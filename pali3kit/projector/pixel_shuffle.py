@@ -1,4 +1,4 @@
-"""A projector that makes one token of a square of them, as InternVL and Idefics 3 do."""
+"""A projector that merges squares of tokens (pixel unshuffle), as in InternVL and Idefics 3."""
 
 from __future__ import annotations
 
@@ -8,18 +8,18 @@ from torch import Tensor, nn
 from pali3kit.errors import ConfigError
 from pali3kit.nn.positions import Grid
 from pali3kit.projector.contract import Projector
-from pali3kit.projector.positions import Positions, placed
+from pali3kit.projector.positions import Positions, add_positions
 from pali3kit.registry import PROJECTOR
 
 
 @PROJECTOR.register("pixel_shuffle", "one token of a square of them, and a linear layer")
 class PixelShuffleProjector(Projector):
-    """`[B,N,Dv] -> [B,N/factor^2,Dl]`: the tokens of a square are laid end to end, and one linear layer maps them.
+    """`[B,N,Dv] -> [B,N/factor^2,Dl]`: the tokens of each square are concatenated and projected.
 
     Args:
         vision_width, language_width: Dv and Dl.
-        factor: tokens along a side of the square; it must divide rows and columns.
-        positions: `"none"` or `"sine2d"`, as of `LinearProjector`, here of the squares.
+        factor: side of a square, tokens; it must divide rows and columns.
+        positions: `"none"` or `"sine2d"`, as in `LinearProjector`, on the grid of squares.
     """
 
     def __init__(self, vision_width: int, language_width: int, factor: int = 2, positions: Positions = "none") -> None:
@@ -30,12 +30,12 @@ class PixelShuffleProjector(Projector):
         nn.init.zeros_(self.linear.bias)
 
     def forward(self, tokens: Tensor, grid: Grid) -> Tensor:
-        """Project `tokens` that lie on `grid` (rows, columns). Raises ConfigError unless `factor` divides both."""
-        rows, columns = self.squares(grid)
+        """Project `tokens` on `grid` (rows, columns). Raises ConfigError unless `factor` divides both."""
+        rows, columns = self._squares(grid)
         squares = rearrange(tokens, "b (r i c j) d -> b (r c) (i j d)", i=self.factor, j=self.factor, c=columns)
-        return placed(self.linear(squares), (rows, columns), self.positions)
+        return add_positions(self.linear(squares), (rows, columns), self.positions)
 
-    def squares(self, grid: Grid) -> Grid:
+    def _squares(self, grid: Grid) -> Grid:
         """Rows and columns of squares on a grid of tokens. Raises ConfigError unless `factor` divides both."""
         rows, columns = grid
         if rows % self.factor or columns % self.factor:
@@ -43,8 +43,8 @@ class PixelShuffleProjector(Projector):
         return rows // self.factor, columns // self.factor
 
     def out_tokens(self, grid: Grid) -> int:
-        """One for each square."""
-        rows, columns = self.squares(grid)
+        """One token per square."""
+        rows, columns = self._squares(grid)
         return rows * columns
 
     def extra_repr(self) -> str:

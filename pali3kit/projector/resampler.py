@@ -1,4 +1,4 @@
-"""A projector to a fixed number of tokens: learned queries attend to the visual ones (Alayrac et al. 2022, §3.1)."""
+"""A projector to a fixed number of tokens: learned queries attend to visual tokens (Alayrac et al. 2022, §3.1)."""
 
 from __future__ import annotations
 
@@ -9,20 +9,20 @@ from pali3kit.nn.attention import attend, merge_heads, split_heads
 from pali3kit.nn.positions import Grid
 from pali3kit.nn.transformer import MLP, NORM_EPS
 from pali3kit.projector.contract import Projector
-from pali3kit.projector.positions import placed
+from pali3kit.projector.positions import add_positions
 from pali3kit.registry import PROJECTOR
 
 
 @PROJECTOR.register("resampler", "a fixed number of tokens by cross-attention")
 class ResamplerProjector(Projector):
-    """`[B,N,Dv] -> [B,tokens,Dl]`, for every N: blocks of cross-attention and MLP after one linear layer.
+    """`[B,N,Dv] -> [B,tokens,Dl]`, for any N: one linear layer, then blocks of cross-attention and MLP.
 
-    Visual tokens always get 2D sines here: the queries know no places of their own.
+    Visual tokens always get 2D sine positions, since the queries have no positions.
 
     Args:
         vision_width, language_width: Dv and Dl; `heads` must divide Dl.
-        tokens: how many come out.
-        depth: blocks.
+        tokens: number of output tokens.
+        depth: number of blocks.
         heads: attention heads.
     """
 
@@ -38,8 +38,7 @@ class ResamplerProjector(Projector):
         self.norm = nn.LayerNorm(language_width, eps=NORM_EPS)
 
     def forward(self, tokens: Tensor, grid: Grid) -> Tensor:
-        """Resample `tokens` that lie on `grid` (rows, columns)."""
-        visual = placed(self.linear(tokens), grid, "sine2d")
+        visual = add_positions(self.linear(tokens), grid, "sine2d")
         x: Tensor = self.queries.expand(len(tokens), -1, -1)
         for block in self.blocks:
             x = block(x, visual)
@@ -47,7 +46,7 @@ class ResamplerProjector(Projector):
         return x
 
     def out_tokens(self, grid: Grid) -> int:
-        """As many as there are queries, of every grid."""
+        """The number of queries, whatever the grid."""
         return self.queries.shape[1]
 
 
@@ -62,9 +61,9 @@ class _CrossBlock(nn.Module):
         self.mlp = MLP(width, 4 * width)
 
     def forward(self, x: Tensor, visual: Tensor) -> Tensor:
-        seen = self.visual_norm(visual)
+        y = self.visual_norm(visual)
         query = split_heads(self.query(self.query_norm(x)), self.heads)
-        key, value = (split_heads(linear(seen), self.heads) for linear in (self.key, self.value))
+        key, value = (split_heads(linear(y), self.heads) for linear in (self.key, self.value))
         x = x + self.out(merge_heads(attend(query, key, value)))
         x = x + self.mlp(self.mlp_norm(x))
         return x

@@ -1,17 +1,15 @@
-"""What a unit of each stage costs here: a few steps on made-up batches of the right shape."""
+"""Measure what a unit of a stage costs on this machine: time a few steps on random batches of the right shape."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from pali3kit.config.stages import Training
-from pali3kit.config.vocabulary import CODES, MODES, SENTINELS, Vocabulary
 from pali3kit.models.pali import PaLI
 from pali3kit.nn.positions import Grid
 from pali3kit.registry import LANGUAGE
@@ -20,24 +18,24 @@ from pali3kit.training.modules import Batch, StageModule
 from pali3kit.training.parts import build_pali, build_part, build_vision
 from pali3kit.training.weighing import Weighed, rehearsing, weigh
 
-# Tokens as the embedded world has them: of the longest prompt and target of a batch, of a target, and of a region.
+# Typical token counts of the embedded world: the longest prompt and target of a batch, the mean target, a region.
 PROMPT, TARGET, ANSWER, REGION = 30, 18, 6, 21
 STEPS = 4
-LONG = 0.5  # seconds, after which two calls are enough
+ENOUGH = 0.5  # seconds of timing, after which no further call is made
 START_UP = 1.0  # seconds to read parents and open the source
 
 
 def training_cost(module: StageModule, make: Callable[[int], Batch], budget: Training, tokens: int) -> Cost:
-    """Seconds per example of a training stage; `make` is timed too. `tokens` are those of one example.
+    """Seconds per example of a training stage, `make` included; `tokens` are those of one example.
 
-    What the optimizer takes, which does not depend on the batch, is told apart: the batch may be a part of the whole.
+    The optimizer's time, which does not depend on the batch size, is measured separately.
     """
     module.prepare(budget.optimizer, steps=1)
     optimizer = module.configure_optimizers()["optimizer"]
     if rehearsing():
-        with torch.device("cpu"):  # pictures are real
+        with torch.device("cpu"):  # the batch is real
             batch = make(0)
-        raise Weighed(_rehearsed(module, optimizer, batch, tokens))
+        raise Weighed(_profile(module, optimizer, batch, tokens))
 
     def learn(number: int) -> None:
         optimizer.zero_grad()
@@ -45,58 +43,50 @@ def training_cost(module: StageModule, make: Callable[[int], Batch], budget: Tra
 
     module.train()
     seconds, step = fastest_seconds(learn), fastest_seconds(lambda number: optimizer.step())
-    return Cost(seconds / budget.batch_size, START_UP, count(module), tokens, step=step)
+    return Cost(seconds / budget.batch_size, START_UP, num_parameters(module), tokens, step=step)
 
 
-def _rehearsed(module: StageModule, optimizer: Optimizer, batch: Batch, tokens: int) -> Weight:
-    """The weight of a step on `batch`, which is one example."""
+def _profile(module: StageModule, optimizer: Optimizer, batch: Batch, tokens: int) -> Weight:
+    """The memory profile of a training step on `batch`, which is one example."""
     batch = {name: value.to("meta") for name, value in batch.items() if isinstance(value, Tensor)}
     return weigh(module, optimizer, lambda: module.losses(batch)["loss"], tokens)
 
 
 def fastest_seconds(step: Callable[[int], object]) -> float:
-    """The fastest of a few calls, after one that warms up: what slows a single step is somebody else. Of calls that
-    take long there are fewer.
+    """Seconds of the fastest of a few calls after a warm-up, since other processes only slow a call down. Slow calls
+    are repeated less often.
     """
     if rehearsing():
         raise Weighed
     begin = time.perf_counter()
     step(0)
     times: list[float] = []
-    while len(times) < STEPS and not (times and time.perf_counter() - begin > LONG):
+    while len(times) < STEPS and not (times and time.perf_counter() - begin > ENOUGH):
         start = time.perf_counter()
         step(len(times) + 1)
         times.append(time.perf_counter() - start)
     return min(times)
 
 
-def count(module: nn.Module) -> int:
-    """All parameters of a module."""
+def num_parameters(module: nn.Module) -> int:
+    """Number of parameters of a module."""
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def vocabulary(sizes: Sizes) -> int:
-    """The size that the tokenizer will have, special tokens included."""
-    codes = int(sizes.codes or CODES)
-    if sizes.file is not None:
-        return Vocabulary(Path(sizes.file), codes, rows=sizes.rows).size
-    return int(sizes.vocabulary or 0) + SENTINELS + len(MODES) + codes
-
-
 def random_ids(sizes: Sizes, *shape: int) -> Tensor:
-    """Token ids `[*shape]`."""
-    return torch.randint(2, vocabulary(sizes), shape)
+    """Random token ids `[*shape]`."""
+    return torch.randint(2, sizes.vocabulary_size, shape)
 
 
 def random_pali(sizes: Sizes) -> tuple[PaLI, int, Grid]:
-    """PaLI of the components without its encoder, the encoder's width, and its grid."""
+    """PaLI with random weights and without its vision encoder, and that encoder's width and grid."""
     vision = build_vision(sizes.vision, sizes.image_size)
-    language = build_part(LANGUAGE, sizes.language, vocabulary=vocabulary(sizes))
+    language = build_part(LANGUAGE, sizes.language, vocabulary=sizes.vocabulary_size)
     return build_pali(sizes.projector, vision.width, language), vision.width, vision.native_grid
 
 
 def random_pairs(sizes: Sizes, rows: int, width: int, grid: Grid, regions: bool = False) -> Batch:
-    """Visual tokens with prompts and targets of typical length; most of a batch of short answers is padding."""
+    """A batch of random visual tokens, with prompts and targets of typical lengths, padding included."""
     longest, mean = (REGION, REGION) if regions else (TARGET, ANSWER)
     return {
         "tokens": torch.randn(rows, grid[0] * grid[1], width),

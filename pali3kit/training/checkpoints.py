@@ -1,4 +1,4 @@
-"""A training's checkpoint in the folder of its stage: whole, or told to be damaged and not used."""
+"""The checkpoint of a training: written atomically, and checked for damage before it is used."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import torch
 
 from pali3kit.durable import publish, removed_on_failure
 from pali3kit.errors import StageError, first_line
-from pali3kit.training.context import Execution, StageContext
+from pali3kit.training.context import StageContext
 
 CHECKPOINT, PARTIAL = "last.ckpt", "partial.ckpt"
 
 
-def damage(checkpoint: Path) -> str | None:
-    """Say what is wrong with a checkpoint, or None. It is a zip archive, whose parts carry check sums."""
+def _damage(checkpoint: Path) -> str | None:
+    """Describe the damage of a checkpoint, a zip archive with checksums; None if it is intact."""
     try:
         if not checkpoint.stat().st_size:
             return "it is empty"
@@ -25,11 +25,11 @@ def damage(checkpoint: Path) -> str | None:
             part = archive.testzip()
     except Exception as error:  # whatever reading damaged bytes may raise
         return f"it cannot be read: {error}"
-    return None if part is None else f"the check sum of its part {part} is wrong"
+    return None if part is None else f"the checksum of its part {part} is wrong"
 
 
-def save(trainer: L.Trainer, context: StageContext) -> None:
-    """Write a checkpoint that is either whole or absent: a disk that is full gets its room back."""
+def save_checkpoint(trainer: L.Trainer, context: StageContext) -> None:
+    """Write a checkpoint atomically; after a failure the partial file is removed, to free a full disk."""
     partial = context.folder / PARTIAL
     with removed_on_failure(partial) if context.writes else nullcontext():
         trainer.save_checkpoint(partial)
@@ -37,36 +37,31 @@ def save(trainer: L.Trainer, context: StageContext) -> None:
             publish(partial, context.folder / CHECKPOINT)
 
 
-def steps_done(checkpoint: Path, context: StageContext) -> int:
-    """Steps of a checkpoint, 0 without one that can be used.
+def completed_steps(checkpoint: Path, context: StageContext) -> int:
+    """Steps of a checkpoint, 0 if there is none or if it is damaged.
 
-    Raises StageError when its moments are laid out for another strategy.
+    Raises StageError if it was written with another strategy.
     """
     if not checkpoint.exists():
         return 0
-    known = _read(checkpoint)
-    if isinstance(known, str):
-        context.say(f"begins anew, since its checkpoint {checkpoint} is damaged: {known}")
+    content = _read(checkpoint)
+    if isinstance(content, str):
+        context.say(f"starts again, since its checkpoint {checkpoint} is damaged: {content}")
         return 0
-    steps, shards = known
-    if shards != sharded(context.execution):
-        begun = "fsdp" if shards else "ddp or one process"
-        raise StageError(f"this stage was begun with {begun}: continue it so, or delete {checkpoint} to begin anew")
+    steps, shards = content
+    if shards != context.execution.sharded:
+        before = "fsdp" if shards else "ddp or one process"
+        raise StageError(f"this stage was started with {before}: continue so, or delete {checkpoint} to start again")
     context.say("continues from its checkpoint")
     return steps
 
 
 def _read(checkpoint: Path) -> tuple[int, bool] | str:
-    """Steps of a checkpoint and whether its moments are sharded, or what is wrong with it."""
-    if wrong := damage(checkpoint):
-        return wrong
+    """Steps of a checkpoint and whether its optimizer state is sharded, or a description of its damage."""
+    if found := _damage(checkpoint):
+        return found
     try:
-        known = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
-        return int(known["global_step"]), bool(known["callbacks"]["Recorder"]["sharded"])
-    except Exception as error:  # an archive, but none that a training left: whatever torch says of it
+        content = torch.load(checkpoint, map_location="cpu", weights_only=True, mmap=True)
+        return int(content["global_step"]), bool(content["callbacks"]["Recorder"]["sharded"])
+    except Exception as error:  # an archive, but not a checkpoint: torch may raise anything
         return first_line(error)
-
-
-def sharded(execution: Execution) -> bool:
-    """Whether each rank has a part of the weights and moments."""
-    return execution.ranks > 1 and execution.strategy == "fsdp"

@@ -1,4 +1,4 @@
-"""What a stage is given: where to write, what to read, the seed, and how to say how far it is."""
+"""What a stage receives: folders, the seed, how to execute, and how to report progress; and what it costs."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
+from pali3kit.config.vocabulary import CODES, MODES, SENTINELS, Vocabulary
 from pali3kit.types import Named
 
 UNFINISHED = ("last.ckpt", "partial.ckpt", "best.safetensors", "best.partial")
-"""What a stage leaves in its folder for whoever continues it: gone when what it makes is published."""
+"""Files from which a killed stage continues; they are removed before its artifact is published."""
 
 
-class Report(Protocol):
-    """Says how far a stage is: cheap enough to be called at every step."""
+class _ReportProgress(Protocol):
+    """Reports progress; cheap enough to be called at every step."""
 
     def __call__(self, done: int, total: int, **numbers: float) -> None:
         """Report `done` of `total` units (examples), with the latest numbers, e.g. `loss=0.4`."""
@@ -24,14 +25,19 @@ class Report(Protocol):
 
 @dataclass(frozen=True)
 class Execution:
-    """How a stage is carried out, which changes nothing of its result.
+    """How a stage is executed, without effect on its result.
 
-    One that trains on pictures may be spread over processes: this is rank `rank` of `ranks`, each with `loaders`
-    processes that prepare its batches. `strategy`: "ddp" repeats the model in every rank, "fsdp" shards it (FSDP2).
-    Training computes in `precision` "fp32", "bf16" (autocast), or "auto": bf16 on GPUs that have it.
-    Training is checkpointed every `checkpoint_seconds`; it stops when more than `most_bad` of all samples are unusable.
-    `attention` is the language encoder's, `recompute` spares its activations (`language.attention`, `UL2`). PaLI's
-    batches are cut into passes of at most `most_tokens` of the encoder's tokens, whose gradients add up (0: not cut).
+    Attributes:
+        ranks: processes over which a stage that trains on images is spread.
+        strategy: "ddp" replicates the model in every rank, "fsdp" shards it (FSDP2).
+        loaders: processes per rank that prepare batches.
+        checkpoint_seconds: interval of checkpoints.
+        most_bad: share of unusable samples above which training stops.
+        precision: "fp32", "bf16" (autocast), or "auto": bf16 on GPUs that support it.
+        attention: attention backend of the language encoder (`language.attention`).
+        recompute: gradient checkpointing of the language model and the encoder.
+        most_tokens: encoder tokens per microbatch of PaLI; gradients of a batch's microbatches add up (0: no limit).
+        rank: of this process.
     """
 
     ranks: int = 1
@@ -45,9 +51,13 @@ class Execution:
     most_tokens: int = 0
     rank: int = 0
 
+    @property
+    def sharded(self) -> bool:
+        """Whether each rank holds a part of the weights and the optimizer's state."""
+        return self.ranks > 1 and self.strategy == "fsdp"
 
-def to_stderr(text: str) -> None:
-    """What a stage says where nobody else listens."""
+
+def _print_to_stderr(text: str) -> None:
     print(text, file=sys.stderr)
 
 
@@ -55,34 +65,44 @@ def to_stderr(text: str) -> None:
 class StageContext:
     """Everything that a stage may use besides its own config.
 
-    `folder` is private to the stage and survives a kill: a stage that finds its own checkpoint there
-    continues from it. All that lies in it when the stage returns is published. `parents` leads from
-    a role (`vision`, `tokenizer`, `model`, ...) to the published folder of that parent. What is worth a line to whoever
-    watches the run is for `say`.
+    Attributes:
+        folder: private to the stage. It survives a kill, so that the stage continues from its checkpoint there; its
+            content is published when the stage returns.
+        parents: from a role (`vision`, `tokenizer`, `model`, ...) to the published folder of that parent.
+        seed: of all random numbers.
+        report: reports progress.
+        threads: that the stage may use.
+        execution: how to execute it.
+        say: prints a line for the user.
     """
 
     folder: Path
     parents: dict[str, Path]
     seed: int
-    report: Report
+    report: _ReportProgress
     threads: int
     execution: Execution = Execution()
-    say: Callable[[str], None] = to_stderr
+    say: Callable[[str], None] = _print_to_stderr
 
     @property
     def writes(self) -> bool:
-        """Whether this is the process, of all ranks, that writes files."""
+        """Whether this rank writes files: only rank 0 does."""
         return self.execution.rank == 0
 
 
 @dataclass(frozen=True)
 class Weight:
-    """What a stage needs, known without building it (`training.weighing`).
+    """Memory and compute of a stage, found without allocating it (`training.weighing`).
 
-    Bytes: `state` of the parameters, and where they learn of their gradients and moments; `activations` of what one
-    example's backward pass needs, in fp32, `recomputed` of the same where layers compute theirs again. `flops` of one
-    example's forward pass, `effort` of what would be timed in order to measure the stage. `tokens` of one example, its
-    picture's included. `disk` bytes that one example leaves there.
+    Attributes:
+        parameters: number of parameters.
+        state: bytes of parameters, and of gradients and optimizer state of trainable ones.
+        activations: bytes that the backward pass of one example needs, in fp32.
+        recomputed: the same with gradient checkpointing.
+        flops: FLOPs of one example's forward pass.
+        tokens: of one example, image tokens included.
+        effort: FLOPs of the steps that a calibration would time.
+        disk: bytes on disk that one example leaves.
     """
 
     parameters: int
@@ -97,7 +117,11 @@ class Weight:
 
 @dataclass(frozen=True)
 class Sizes:
-    """The components that a stage and its ancestors have: enough to build, with random weights, all that it runs."""
+    """The components of a stage and its ancestors: enough to build, with random weights, everything that it runs.
+
+    `vocabulary` is the size of a tokenizer to be trained; `file` and `rows` describe one that exists. `codes` is the
+    number of mask tokens.
+    """
 
     image_size: int = 0
     vision: Named = field(default_factory=dict)
@@ -109,15 +133,26 @@ class Sizes:
     rows: int | None = None
     codes: int | None = None
 
+    @property
+    def vocabulary_size(self) -> int:
+        """Number of ids of the tokenizer, special tokens included."""
+        codes = self.codes or CODES
+        if self.file is not None:
+            return Vocabulary(Path(self.file), codes, rows=self.rows).size
+        return (self.vocabulary or 0) + SENTINELS + len(MODES) + codes
+
 
 @dataclass(frozen=True)
 class Cost:
     """What a stage's optional `calibrate(config, sizes)` measures.
 
-    `seconds` per unit (one training example, or what `report` counts) on this machine with its
-    threads, `fixed` seconds once per stage, `step` seconds once per batch of training; `parameters` counts the
-    weights that the stage holds, `tokens` those of one unit, image tokens included, `disk` the bytes that one unit
-    leaves there.
+    Attributes:
+        seconds: per unit (one training example, or what `report` counts) on this machine with its threads.
+        fixed: seconds once per stage.
+        parameters: number of parameters.
+        tokens: of one unit, image tokens included.
+        disk: bytes on disk that one unit leaves.
+        step: seconds once per optimizer step.
     """
 
     seconds: float

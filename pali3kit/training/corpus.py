@@ -1,4 +1,4 @@
-"""Text for a stage: read from a source, tokenized, cut into windows."""
+"""Read a source's text for a stage: tokenized windows, and limits on unusable samples."""
 
 from __future__ import annotations
 
@@ -16,17 +16,17 @@ from pali3kit.text.tokenizer import Tokenizer
 from pali3kit.training.context import StageContext
 
 
-def windows(texts: Iterable[str], tokenizer: Tokenizer, length: int, most: int) -> np.ndarray:
-    """Windows of `length` tokens, int64 `[N, length]`, of the first texts that fill about `most` of them.
+def pack_windows(texts: Iterable[str], tokenizer: Tokenizer, length: int, most: int) -> np.ndarray:
+    """About `most` windows of `length` tokens, int64 `[N, length]`, of the first texts.
 
     Raises:
-        DataError: there is not enough text for one.
+        DataError: there is not enough text for one window.
     """
-    return pack(enough((tokenizer.encode(text, eos=True) for text in texts), most * length), length)
+    return pack(_take_tokens((tokenizer.encode(text, eos=True) for text in texts), most * length), length)
 
 
-def enough(texts: Iterable[list[int]], tokens: int) -> Iterator[list[int]]:
-    """The first of `texts` that together hold `tokens`."""
+def _take_tokens(texts: Iterable[list[int]], tokens: int) -> Iterator[list[int]]:
+    """The first of `texts`, until they have that many `tokens`."""
     for text in texts:
         if tokens <= 0:
             return
@@ -36,27 +36,25 @@ def enough(texts: Iterable[list[int]], tokens: int) -> Iterator[list[int]]:
 
 @contextmanager
 def listing(source: Source, context: StageContext) -> Iterator[None]:
-    """While a source is read: what cannot be used is listed in `skipped.txt`, and stops the stage past a share; what
-    filters of texts dropped is counted as by `counting`.
-    """
+    """While a source is read: as `limit_skipped`, and list unusable samples in `skipped.txt`."""
     skips = source.skips
     if skips is None:
         yield
         return
     try:
-        with counting(source, context):
+        with limit_skipped(source, context):
             yield
     finally:
         lines = [*source.damages, *skips.lines]
         if lines:
-            listed = "".join(f"{line}\n" for line in lines)
-            (context.folder / "skipped.txt").write_text(listed, encoding="utf-8", errors="backslashreplace")
+            text = "".join(f"{line}\n" for line in lines)
+            (context.folder / "skipped.txt").write_text(text, encoding="utf-8", errors="backslashreplace")
 
 
 @contextmanager
-def counting(source: Source, context: StageContext) -> Iterator[None]:
-    """While a source is read: too much that cannot be used stops the stage; what filters of texts dropped is counted in
-    `filtered.json`.
+def limit_skipped(source: Source, context: StageContext) -> Iterator[None]:
+    """While a source is read: stop the stage if too many samples are unusable, and count in `filtered.json` what text
+    filters dropped.
     """
     skips = source.skips
     if skips is not None:
@@ -69,11 +67,11 @@ def counting(source: Source, context: StageContext) -> Iterator[None]:
         raise
     except DataError:
         if skips is not None:
-            skips.judge()  # where too much cannot be used, that says more than what came of it
+            skips.judge()  # too many unusable samples explain the error better
         raise
     finally:
-        told = {name: sieve.summary() for name, sieve in source.sieves.items() if sieve.seen}
-        if told and context.writes:
+        counts = {name: sieve.summary() for name, sieve in source.sieves.items() if sieve.seen}
+        if counts and context.writes:
             (context.folder / "filtered.json").write_text(
-                json.dumps(told, indent=1, ensure_ascii=False), encoding="utf-8", errors="backslashreplace"
+                json.dumps(counts, indent=1, ensure_ascii=False), encoding="utf-8", errors="backslashreplace"
             )

@@ -1,4 +1,4 @@
-"""What stages compute on, and in which number format."""
+"""The device and the floating-point precision of stages."""
 
 from __future__ import annotations
 
@@ -8,32 +8,33 @@ import torch
 
 
 def chosen_device() -> torch.device:
-    """The GPU where there is one."""
+    """The GPU if there is one, else the CPU."""
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def chosen_precision(device: torch.device, wanted: str = "auto") -> Literal["bf16-mixed", "32-true"]:
-    """What is `wanted`: "fp32" or "bf16"; "auto" is bf16 on GPUs that have it, and fp32 on CPUs.
+    """Lightning's name of the precision `wanted`, "fp32", "bf16" or "auto": bf16 on GPUs that support it, fp32 on CPUs.
 
-    On a CPU with AMX the embedded encoders train no faster in bf16 (classification 197 s for 201, SigLIP 271 for 260),
-    and SigLIP worse (loss 3.62 for 3.42, probe 20.0 for 23.0). Without it, every CPU makes the same table.
+    CPUs with AMX use fp32 too: the embedded encoders train no faster in bf16 (classification 197 s against 201 s in
+    fp32, SigLIP 271 s against 260 s), SigLIP trains worse (loss 3.62 against 3.42, probe 20.0 against 23.0), and with
+    fp32 results do not depend on the CPU.
     """
-    bf16 = device.type == "cuda" and bf16_is_fast(device) if wanted == "auto" else wanted == "bf16"
+    bf16 = device.type == "cuda" and _bf16_is_fast(device) if wanted == "auto" else wanted == "bf16"
     return "bf16-mixed" if bf16 else "32-true"
 
 
-def bf16_is_fast(device: torch.device) -> bool:
-    """Whether large products are faster in bf16: on GPUs that have it and on CPUs with AMX tiles.
+def _bf16_is_fast(device: torch.device) -> bool:
+    """Whether large matrix products are faster in bf16: on GPUs that support it and on CPUs with AMX tiles.
 
-    Measured: 600-700 GFLOP/s against 90-200 in fp32 with AMX, 1 against 53-87 without.
+    Measured on CPUs: 600-700 GFLOP/s against 90-200 in fp32 with AMX, 1 against 53-87 without.
     """
     if device.type == "cuda":
         return bool(torch.cuda.is_bf16_supported())
     return bool(torch.cpu._is_amx_tile_supported())
 
 
-def described(precision: str = "auto") -> dict[str, str]:
-    """Device and precision in words, for the manifest of what is made with them."""
+def describe_device(precision: str = "auto") -> dict[str, str]:
+    """Names of device and precision, for the manifest of an artifact."""
     device = chosen_device()
     name = torch.cuda.get_device_name() if device.type == "cuda" else "cpu"
     return {"device": name, "precision": chosen_precision(device, precision)}

@@ -1,4 +1,4 @@
-"""One training loop for every stage: Lightning's, fed by a pure function of the step, resumable to the bit."""
+"""The training loop of all stages: Lightning with batches as a pure function of the step, exactly resumable."""
 
 from __future__ import annotations
 
@@ -24,58 +24,58 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from pali3kit.config.stages import Training
 from pali3kit.errors import Pali3Error, StageError
 from pali3kit.orphans import die_with_parent
-from pali3kit.training.checkpoints import CHECKPOINT, save, sharded, steps_done
+from pali3kit.training.checkpoints import CHECKPOINT, completed_steps, save_checkpoint
 from pali3kit.training.context import Execution, StageContext
 from pali3kit.training.device import chosen_device, chosen_precision
 from pali3kit.training.modules import StageModule
-from pali3kit.training.stopping import TERMINATED, Request
+from pali3kit.training.stopping import TERMINATED, StopRequest
 
 CURVE_POINTS = 100
 MakeBatch = Callable[[int], Any]
-"""From a step to its batch, or to a list of the passes whose gradients add up to the step's."""
+"""From a step to its batch, or to a list of microbatches whose gradients add up."""
 
 
-class Steps(IterableDataset[object]):
-    """Batch `i` for every step from `start` on: what a step sees depends on nothing but its number."""
+class _Steps(IterableDataset[object]):
+    """The batches of all steps from `start` on; each depends on its step only."""
 
     def __init__(self, make: MakeBatch, start: int, total: int) -> None:
         self.make, self.start, self.total = make, start, total
 
     def __iter__(self) -> Iterator[object]:
-        """All steps, or those of one of several loading processes, whose batches the loader takes in turn."""
+        """All steps, or in a worker process every `num_workers`-th: the loader takes the workers' batches in turn."""
         worker = get_worker_info()
         number, count = (worker.id, worker.num_workers) if worker else (0, 1)
         for step in range(self.start + number, self.total, count):
             try:
                 yield self.make(step)
-            except Pali3Error as error:  # a loading process would wrap it in a traceback: the trainer raises it
+            except Pali3Error as error:  # raised by the trainer: a worker process would wrap it in a traceback
                 yield error
 
 
-class Passes:
-    """The batches of a loader one by one, also where a step has several: these stay together, whoever loaded them."""
+class _Microbatches:
+    """The microbatches of a loader's batches, one by one."""
 
     def __init__(self, loader: DataLoader[object]) -> None:
         self.loader = loader
 
     def __iter__(self) -> Iterator[object]:
-        for made in self.loader:
-            yield from made if isinstance(made, list) else [made]
+        for batch in self.loader:
+            yield from batch if isinstance(batch, list) else [batch]
 
 
 class Recorder(Callback):
-    """Reports progress, keeps the learning curve, checkpoints now and then, and stops at the first NaN or SIGTERM.
+    """Reports progress, records the learning curve, writes checkpoints, and stops at the first NaN or SIGTERM.
 
-    Over several ranks the curve is the mean of all, so that the loss is the whole batch's.
+    The curve is the mean over all ranks, that is over the whole batch.
     """
 
-    def __init__(self, context: StageContext, steps: int, passes: int = 1) -> None:
-        self.context, self.steps, self.passes = context, steps, passes
+    def __init__(self, context: StageContext, steps: int, microbatches: int = 1) -> None:
+        self.context, self.steps, self.microbatches = context, steps, microbatches
         self.every = max(1, steps // CURVE_POINTS)
         self.rows: list[dict[str, float]] = []
         self.sums: dict[str, float] = {}
-        self.saved, self.took = time.monotonic(), 0.0
-        self.stop = Request()
+        self.last_save, self.save_seconds = time.monotonic(), 0.0
+        self.stop = StopRequest()
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.stop.listen()
@@ -85,9 +85,9 @@ class Recorder(Callback):
     ) -> None:
         if isinstance(batch, Pali3Error):
             raise batch
-        # Dropout too is a function of the step, on every device: nothing of a generator's state needs to be kept.
+        # Dropout is a function of the step too, on every device, so that no generator state must be saved.
         seed = (self.context.execution.rank << 56) + (self.context.seed << 32) + trainer.global_step
-        torch.manual_seed(seed + (batch_idx % self.passes << 48))
+        torch.manual_seed(seed + (batch_idx % self.microbatches << 48))
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: STEP_OUTPUT, batch: object, batch_idx: int
@@ -98,8 +98,8 @@ class Recorder(Callback):
         if not all(map(_is_finite, numbers.values())):
             raise StageError(f"the loss is not finite at step {step}: {numbers}. Lower the learning rate")
         for name, value in numbers.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value / self.passes
-        if (batch_idx + 1) % self.passes:
+            self.sums[name] = self.sums.get(name, 0.0) + value / self.microbatches
+        if (batch_idx + 1) % self.microbatches:
             return
         if step % self.every == 0 or step == self.steps:
             count = (step - 1) % self.every + 1
@@ -107,22 +107,23 @@ class Recorder(Callback):
             self.rows.append({"step": step, **means})
             self.sums = {}
             self.context.report(step, self.steps, **{k: v for k, v in self.rows[-1].items() if k != "step"})
-        # What takes long to write is written less often: a tenth of the time at most.
-        since, seldom = time.monotonic() - self.saved, max(self.context.execution.checkpoint_seconds, 10 * self.took)
-        if self._agreed(trainer, since > seldom or self.stop.came):
+        # At most a tenth of the time is spent on checkpoints.
+        interval = max(self.context.execution.checkpoint_seconds, 10 * self.save_seconds)
+        due = time.monotonic() - self.last_save > interval
+        if self._any_rank(trainer, due or self.stop.came):
             start = time.monotonic()
-            save(trainer, self.context)
-            self.saved = time.monotonic()
-            self.took = self.saved - start if self.context.execution.checkpoint_seconds else 0.0
-            if self._agreed(trainer, self.stop.came):  # they meet here when the file is whole
+            save_checkpoint(trainer, self.context)
+            self.last_save = time.monotonic()
+            self.save_seconds = self.last_save - start if self.context.execution.checkpoint_seconds else 0.0
+            if self._any_rank(trainer, self.stop.came):  # a barrier: the file is complete here
                 raise SystemExit(TERMINATED)
 
-    def _agreed(self, trainer: L.Trainer, wanted: bool) -> bool:
-        """Whether any rank wants it: they save, and stop, together."""
-        return bool(trainer.strategy.reduce_boolean_decision(wanted, all=False))
+    def _any_rank(self, trainer: L.Trainer, condition: bool) -> bool:
+        """Whether the condition holds in any rank, so that all ranks save and stop together."""
+        return bool(trainer.strategy.reduce_boolean_decision(condition, all=False))
 
     def state_dict(self) -> dict[str, object]:
-        return {"rows": self.rows, "sums": self.sums, "sharded": sharded(self.context.execution)}
+        return {"rows": self.rows, "sums": self.sums, "sharded": self.context.execution.sharded}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.rows, self.sums = state_dict["rows"], state_dict["sums"]
@@ -134,33 +135,39 @@ def fit(
     training: Training,
     context: StageContext,
     recorders: Sequence[Callback] = (),
-    passes: int = 1,
+    microbatches: int = 1,
 ) -> None:
-    """Train `module` on `make(step)` until the budget is spent, and leave `curve.csv` in the stage's folder.
+    """Train `module` on `make(step)` until the budget is spent, and write `curve.csv` to the stage's folder.
 
-    With several `passes`, `make` gives a list of so many batches, whose mean gradient moves the weights once.
+    Training continues from a checkpoint in the folder: weights, optimizer state and curve are restored and batches are
+    functions of the step, so that a killed run ends with the same numbers. A damaged checkpoint is reported and not
+    used. The last one is kept, since the trained weights are not saved yet.
 
-    A checkpoint in the folder is continued: batches are functions of the step and the weights, moments and curve are
-    restored, so that a killed run ends with the same numbers as one that was not. A damaged one is told and not used.
-    It stays there: what was trained is not saved yet. `recorders` see every batch too.
+    Args:
+        module: what to train.
+        make: from a step to its batch, or to a list of its `microbatches`, whose mean gradient is applied once.
+        training: the budget.
+        context: of the stage.
+        recorders: further callbacks.
+        microbatches: number of microbatches per step.
 
     Raises:
-        StageError: the loss is not finite, or the checkpoint is of another strategy.
+        StageError: the loss is not finite, or the checkpoint was written with another strategy.
         DataError: a batch cannot be made.
-        SystemExit: SIGTERM came; the checkpoint is of the step that was just done.
+        SystemExit: SIGTERM was received; the checkpoint is that of the current step.
     """
     steps = count_steps(training)
     checkpoint = context.folder / CHECKPOINT
-    start = steps_done(checkpoint, context)
-    recorder = Recorder(context, steps, passes)
+    start = completed_steps(checkpoint, context)
+    recorder = Recorder(context, steps, microbatches)
     L.seed_everything(context.seed, verbose=False)
     module.prepare(training.optimizer, steps)
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # Lightning's advice on workers and intervals: the loader is a function
-        # The recorder is last: its checkpoint holds what the others made of the step.
-        trainer = _trainer([*recorders, recorder], steps, training.optimizer.clip_norm, context.execution, passes)
-        loader = Passes(_loader(Steps(make, start, steps), context.execution.loaders))
-        with _no_loaders_left():
+        warnings.simplefilter("ignore")  # Lightning's advice on workers and intervals does not apply
+        # Must be the last callback: it checkpoints the state that the other callbacks update in this step.
+        trainer = _trainer([*recorders, recorder], steps, training.optimizer.clip_norm, context.execution, microbatches)
+        loader = _Microbatches(_loader(_Steps(make, start, steps), context.execution.loaders))
+        with _workers_killed():
             path = str(checkpoint) if start else None
             trainer.fit(module, loader, ckpt_path=path, weights_only=bool(start) or None)
     if context.writes:
@@ -168,7 +175,7 @@ def fit(
 
 
 def _over_ranks(trainer: L.Trainer, value: float) -> float:
-    """The mean of a number over the ranks, which meet here."""
+    """The mean of a number over all ranks; a collective operation."""
     if trainer.world_size == 1:
         return value
     mean: torch.Tensor = trainer.strategy.reduce(torch.tensor(value, dtype=torch.float64), reduce_op="mean")
@@ -176,23 +183,25 @@ def _over_ranks(trainer: L.Trainer, value: float) -> float:
 
 
 def count_steps(training: Training) -> int:
-    """Whole batches in the budget, at least one."""
+    """Number of whole batches in the budget, at least one."""
     return max(1, training.examples // training.batch_size)
 
 
-def _trainer(callbacks: list[Callback], steps: int, clip_norm: float, execution: Execution, passes: int) -> L.Trainer:
+def _trainer(
+    callbacks: list[Callback], steps: int, clip_norm: float, execution: Execution, microbatches: int
+) -> L.Trainer:
     device = chosen_device()
     return L.Trainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",
         devices=execution.ranks,
         strategy=_strategy(execution),
-        plugins=[LightningEnvironment()],  # processes are started here, whatever cluster this is
+        plugins=[LightningEnvironment()],  # we start the processes, in any cluster
         use_distributed_sampler=False,
         precision=chosen_precision(device, execution.precision),
         max_steps=steps,
         max_epochs=-1,
         gradient_clip_val=clip_norm or None,
-        accumulate_grad_batches=passes,
+        accumulate_grad_batches=microbatches,
         callbacks=callbacks,
         logger=False,
         enable_checkpointing=False,
@@ -202,24 +211,24 @@ def _trainer(callbacks: list[Callback], steps: int, clip_norm: float, execution:
     )
 
 
-def _loader(steps: Steps, processes: int) -> DataLoader[object]:
-    """Forked, since what makes a batch may be anything; a worker's own way to start processes would pickle it."""
+def _loader(steps: _Steps, processes: int) -> DataLoader[object]:
+    """A loader with `processes` worker processes. They are forked, since `make` need not be picklable."""
     if not processes:
         return DataLoader(steps, batch_size=None)
     parent = os.getpid()
 
-    def settle(number: int) -> None:
+    def init_worker(number: int) -> None:
         die_with_parent(parent)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # the whole group may get it: who trains decides when to end
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it may reach the whole process group; the trainer handles it
 
     return DataLoader(
-        steps, batch_size=None, num_workers=processes, multiprocessing_context="fork", worker_init_fn=settle
+        steps, batch_size=None, num_workers=processes, multiprocessing_context="fork", worker_init_fn=init_worker
     )
 
 
 @contextmanager
-def _no_loaders_left() -> Iterator[None]:
-    """End the processes that load, which outlive an error as long as somebody holds its traceback."""
+def _workers_killed() -> Iterator[None]:
+    """Kill worker processes at the end: after an error they live as long as its traceback is referenced."""
     try:
         yield
     finally:
@@ -230,7 +239,7 @@ def _no_loaders_left() -> Iterator[None]:
 
 
 def _strategy(execution: Execution) -> str | Strategy:
-    """Lightning's way to share the work; the ranks themselves are started by `execution/ranks.py`."""
+    """Lightning's strategy; the ranks themselves are started by `execution/ranks.py`."""
     if execution.ranks == 1:
         return "auto"
     if execution.strategy == "ddp":

@@ -1,4 +1,4 @@
-"""Parts of a model that do not learn: by patterns of names, and in eval mode whatever the rest does."""
+"""Freeze parameters by patterns of names, and keep frozen modules in eval mode."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from pali3kit.errors import StageError, nearest
 
 
 def freeze(model: nn.Module, patterns: Sequence[str]) -> None:
-    """Stop gradients of the parameters whose names match one of the patterns (`vision.*`, `*.bias`).
+    """Freeze the parameters whose names match one of the patterns (`vision.*`, `*.bias`).
 
     Raises:
-        StageError: a pattern matches nothing, or nothing is left to learn.
+        StageError: a pattern matches nothing, or no trainable parameter is left.
     """
     names = dict(model.named_parameters())
     for pattern in patterns:
@@ -25,12 +25,12 @@ def freeze(model: nn.Module, patterns: Sequence[str]) -> None:
         for name in found:
             names[name].requires_grad_(False)
     if not any(parameter.requires_grad for parameter in names.values()):
-        raise StageError(f"freeze: {', '.join(patterns)} leave nothing to learn")
+        raise StageError(f"freeze: {', '.join(patterns)} leave no trainable parameter")
 
 
 def freeze_unreached(model: nn.Module, output: Tensor) -> None:
-    """Stop gradients of the parameters that `output` does not depend on: an optimizer would decay them, and ranks wait
-    for their gradients in vain.
+    """Freeze the parameters that `output` does not depend on: weight decay would shrink them, and DDP would wait for
+    their gradients forever.
     """
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
     gradients = torch.autograd.grad(output.sum(), learning, allow_unused=True)
@@ -39,9 +39,7 @@ def freeze_unreached(model: nn.Module, output: Tensor) -> None:
 
 
 def hold_frozen(model: nn.Module) -> None:
-    """Put every module whose parameters are all frozen, with all that is in it, into eval mode: dropout and running
-    statistics would change what it says.
-    """
+    """Keep fully frozen modules in eval mode: dropout and batch statistics would change their output."""
     for module in model.modules():
         parameters = list(module.parameters())
         if parameters and not any(parameter.requires_grad for parameter in parameters):

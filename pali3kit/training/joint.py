@@ -20,7 +20,7 @@ from pali3kit.plan.pali import Texts
 from pali3kit.text.tokenizer import Tokenizer
 from pali3kit.training.calibration import PROMPT, TARGET, random_pairs, random_pali, training_cost
 from pali3kit.training.context import Cost, Execution, Sizes, StageContext
-from pali3kit.training.corpus import counting
+from pali3kit.training.corpus import limit_skipped
 from pali3kit.training.fit import fit
 from pali3kit.training.frozen import FrozenTokens
 from pali3kit.training.modules import Batch, PaLIModule
@@ -87,7 +87,7 @@ def train(
 
     model.vision = sight.vision
     skipped = Skipped(context, execution.most_bad, source.damages)
-    with counting(source, context):
+    with limit_skipped(source, context):
         fit(PaLIModule(model, sight.grid, label_smoothing), make, budget, context, [skipped, *recorders], passes)
     model.vision = None  # an artifact of its own
 

@@ -17,11 +17,11 @@ from pali3kit.config.part import Optimizer as Options
 from pali3kit.registry import OPTIMIZER
 from pali3kit.training.muon import Muon
 
-OUTER = ("head", "logits")  # last layers, which Muon leaves to AdamW, as embeddings
+OUTER = ("head", "logits")  # output layers, which Muon leaves to AdamW, like embeddings
 
 
-class Chained(Optimizer):
-    """Several optimizers behind one interface, so that Lightning steps, schedules and checkpoints them together."""
+class _Chained(Optimizer):
+    """Several optimizers as one, so that Lightning steps, schedules and checkpoints them together."""
 
     def __init__(self, optimizers: list[Optimizer]) -> None:
         self.optimizers = optimizers
@@ -49,8 +49,12 @@ class Chained(Optimizer):
 
 @dataclass(frozen=True)
 class Parameters:
-    """The trainable parameters of a model: matrices of inner linear layers, other matrices and tables, and vectors and
-    scalars, which do not decay.
+    """The trainable parameters of a model by kind.
+
+    Attributes:
+        inner: weights of linear layers, except output layers.
+        matrices: other matrices, and embedding tables.
+        vectors: vectors and scalars, which get no weight decay.
     """
 
     inner: Sequence[nn.Parameter]
@@ -58,7 +62,7 @@ class Parameters:
     vectors: Sequence[nn.Parameter]
 
     def groups(self, weight_decay: float, inner: bool = True) -> list[dict[str, object]]:
-        """The groups of an optimizer of all of them, or of all but the `inner` ones; empty ones left out."""
+        """Parameter groups for an optimizer, without `inner` if it is False; no empty groups."""
         matrices = [*self.matrices, *(self.inner if inner else ())]
         groups = ((matrices, weight_decay), (self.vectors, 0.0))
         return [{"params": list(some), "weight_decay": decay} for some, decay in groups if some]
@@ -67,17 +71,17 @@ class Parameters:
 def build_optimizer(model: nn.Module, options: Options) -> Optimizer:
     """The optimizer of `model`'s trainable parameters, by name. Raises RegistryError for an unknown one.
 
-    An optimizer is a function of `Parameters`, of those of `learning_rate`, `weight_decay` and `beta2` that it takes,
-    and of keyword arguments of its own, which are its options.
+    A registered optimizer is a function of `Parameters`, of any of `learning_rate`, `weight_decay` and `beta2`, and of
+    its own options as keyword arguments.
     """
     rates = {key: getattr(options, key) for key in ("learning_rate", "weight_decay", "beta2")}
-    taken = signature(OPTIMIZER.get(options.name)).parameters
-    rates = {key: value for key, value in rates.items() if key in taken}
-    return OPTIMIZER.build(options.name, split_parameters(model), **rates, **options.options)
+    accepted = signature(OPTIMIZER.get(options.name)).parameters
+    rates = {key: value for key, value in rates.items() if key in accepted}
+    return OPTIMIZER.build(options.name, _split_parameters(model), **rates, **options.options)
 
 
-def split_parameters(model: nn.Module) -> Parameters:
-    """Sort the trainable parameters of a model."""
+def _split_parameters(model: nn.Module) -> Parameters:
+    """The trainable parameters of a model by kind."""
     inner_weights = {
         id(module.weight)
         for name, module in model.named_modules()
@@ -90,16 +94,16 @@ def split_parameters(model: nn.Module) -> Parameters:
 
 
 @OPTIMIZER.register("adamw", "AdamW with decoupled weight decay", moments=8, elementwise=True)
-def adamw(parameters: Parameters, learning_rate: float, weight_decay: float, beta2: float) -> AdamW:
-    """AdamW of all matrices, decaying, and of all vectors, not decaying."""
+def _adamw(parameters: Parameters, learning_rate: float, weight_decay: float, beta2: float) -> AdamW:
+    """AdamW, with weight decay of matrices only."""
     return AdamW(parameters.groups(weight_decay), lr=learning_rate, betas=(0.9, beta2))
 
 
 @OPTIMIZER.register(
     "adafactor", "big_vision's Adafactor: factored second moments, momentum in bf16", moments=2, elementwise=False
 )
-def adafactor(parameters: Parameters, learning_rate: float, weight_decay: float) -> Optimizer:
-    """Second moments factored and capped at 0.999, momentum in bf16; as timm keeps it."""
+def _adafactor(parameters: Parameters, learning_rate: float, weight_decay: float) -> Optimizer:
+    """big_vision's Adafactor as timm has it: factored second moments with decay up to 0.999, momentum in bf16."""
     return AdafactorBigVision(parameters.groups(weight_decay), lr=learning_rate)
 
 
@@ -109,17 +113,17 @@ def adafactor(parameters: Parameters, learning_rate: float, weight_decay: float)
     moments=4,  # of the inner matrices; AdamW keeps 8
     elementwise=False,
 )
-def muon(parameters: Parameters, learning_rate: float, weight_decay: float, beta2: float) -> Optimizer:
-    """Muon of the inner matrices, AdamW of all else."""
+def _muon(parameters: Parameters, learning_rate: float, weight_decay: float, beta2: float) -> Optimizer:
+    """Muon for the inner matrices, AdamW for the rest."""
     rest = AdamW(parameters.groups(weight_decay, inner=False), lr=learning_rate, betas=(0.9, beta2))
     if not parameters.inner:
         return rest
-    return Chained([Muon(list(parameters.inner), lr=learning_rate, weight_decay=weight_decay), rest])
+    return _Chained([Muon(list(parameters.inner), lr=learning_rate, weight_decay=weight_decay), rest])
 
 
 def build_schedule(optimizer: Optimizer, options: Options, steps: int) -> LambdaLR:
-    """Linear warm-up over `options.warmup` of the steps, then `cosine` to 0, `rsqrt`, or `constant`; and last, over
-    `options.cooldown` of the steps, linearly to 0, as big_vision ends its `rsqrt`. Later steps change nothing.
+    """Linear warm-up over the share `options.warmup` of the steps, then `cosine` to 0, `rsqrt`, or `constant`; over the
+    last share `options.cooldown`, times a linear decay to 0, as in big_vision's `rsqrt`. Constant after `steps`.
     """
     warmup = max(1, round(options.warmup * steps))
     cooldown = round(options.cooldown * steps)

@@ -1,6 +1,6 @@
-"""From a stage's plain config, and from the artifacts of its parents, to the objects that it needs.
+"""Build components from a stage's config, and read and write the models of artifacts.
 
-Every artifact with weights describes in `parts.json` what they fit, so that it can be rebuilt from its folder alone.
+Every artifact with weights describes its components in `parts.json`, so that it can be rebuilt from its folder alone.
 """
 
 from __future__ import annotations
@@ -29,101 +29,103 @@ from pali3kit.types import Json, Named
 from pali3kit.vision.contract import VisionEncoder
 from pali3kit.weights.files import load_weights, save_weights
 
-ALONE = Execution()
-ENCODER = "vision.safetensors"  # the encoder of an artifact whose weights are PaLI's
+DEFAULT_EXECUTION = Execution()
+ENCODER = "vision.safetensors"  # the vision encoder in an artifact whose weights are PaLI's
 T = TypeVar("T")
 
 
 def build_part(registry: Registry[T], part: Named, **shared: object) -> T:
-    """The component `{"name": ..., **options}`, built with its options and what its surroundings dictate."""
+    """Build the component `{"name": ..., **options}` with its options and those that its context fixes."""
     options = {key: value for key, value in part.items() if key != "name"}
     return registry.build(str(part["name"]), **shared, **options)
 
 
 def build_source(source: Named, image_size: int | None = None) -> Source:
-    """The source of records, with pictures of `image_size` pixels where pictures matter."""
+    """Build a source of records, with images of `image_size` pixels if given."""
     return build_part(SOURCE, source, **({} if image_size is None else {"image_size": image_size}))
 
 
 def build_vision(vision: Named, image_size: int) -> VisionEncoder:
-    """The vision encoder, with random weights or those that it names."""
+    """Build a vision encoder, with random weights or those that its options name."""
     return build_part(VISION, vision, image_size=image_size)
 
 
-def build_language(language: Named, tokenizer: Tokenizer, execution: Execution = ALONE) -> LanguageModel:
-    """The language model over the tokenizer's ids, with random weights or those that it names."""
+def build_language(language: Named, tokenizer: Tokenizer, execution: Execution = DEFAULT_EXECUTION) -> LanguageModel:
+    """Build a language model over the tokenizer's ids, with random weights or those that its options name.
+
+    Raises ConfigError if model and tokenizer end texts with different ids.
+    """
     model = build_part(LANGUAGE, language, vocabulary=len(tokenizer))
     if model.eos_id != tokenizer.eos_id:
-        ids = f"ends at id {model.eos_id}, the tokenizer's texts at {tokenizer.eos_id}"
-        raise ConfigError([f"model.language {language['name']} {ids}: they do not belong together."])
+        ids = f"ends texts with id {model.eos_id}, the tokenizer with {tokenizer.eos_id}"
+        raise ConfigError([f"model.language {language['name']} {ids}: they do not fit together."])
     model.attention, model.checkpointing = execution.attention, execution.recompute
     return model
 
 
 def build_pali(projector: Named, vision_width: int, language: LanguageModel) -> PaLI:
-    """PaLI around `language`, for visual tokens of `vision_width` that come from a cache."""
+    """Build PaLI around `language`, for cached visual tokens of `vision_width`."""
     widths = {"vision_width": vision_width, "language_width": language.width}
     return PaLI(None, build_part(PROJECTOR, projector, **widths), language)
 
 
 def describe_towers(towers: TwoTowers, text: Part) -> Mapping[str, Json]:
-    """What `towers.safetensors` fits beside the encoder: the text tower's part and sizes."""
+    """The entry of `parts.json` for `towers.safetensors`: the text tower's options and sizes."""
     shape = towers.text.positions.shape
     sizes = {"vocabulary": towers.text.embedding.num_embeddings, "length": shape[1], "out": towers.vision.width}
     return {"text": named(text), **sizes}
 
 
-def read_two_towers(folder: Path) -> TwoTowers:
-    """Both towers of a vision artifact that SigLIP made. Raises WeightsError for any other."""
+def _read_two_towers(folder: Path) -> TwoTowers:
+    """Both towers of a vision artifact of SigLIP. Raises WeightsError for any other."""
     parts = read_parts(folder)
     if "towers" not in parts:
-        raise WeightsError(f"{folder} holds an encoder without a text tower: only pretrain 'siglip' leaves one")
-    described = dict(parts["towers"])
-    towers = TwoTowers(
-        build_vision(parts["vision"], parts["image_size"]), build_part(TEXT_TOWER, described.pop("text"), **described)
-    )
+        raise WeightsError(f"{folder} holds an encoder without a text tower: only pretrain 'siglip' trains one")
+    sizes = dict(parts["towers"])
+    text = build_part(TEXT_TOWER, sizes.pop("text"), **sizes)
+    towers = TwoTowers(build_vision(parts["vision"], parts["image_size"]), text)
     load_weights(towers, folder / "towers.safetensors")
     return towers.eval()
 
 
 def read_trained_towers(folder: Path, tokenizer: Path) -> TrainedTowers:
-    """The towers of a vision or LiT artifact, with the tokenizer of another."""
-    return TrainedTowers(read_two_towers(folder), read_tokenizer(tokenizer)).eval()
+    """The towers of a vision or LiT artifact, with the tokenizer of the artifact `tokenizer`."""
+    return TrainedTowers(_read_two_towers(folder), read_tokenizer(tokenizer)).eval()
 
 
 def read_classifier(folder: Path) -> Classifier:
-    """The encoder of a fine-tuning, with its head."""
+    """The classifier of a fine-tuning artifact."""
     parts = read_parts(folder)
     classifier = Classifier(build_vision(parts["vision"], parts["image_size"]), parts["classes"])
     load_weights(classifier, folder / "weights.safetensors")
     return classifier.eval()
 
 
-def publish(folder: Path, module: nn.Module, writes: bool = True, **parts: Json) -> None:
-    """Write `module`'s weights and the description of what they fit; of several ranks, all call and one writes."""
+def save_model(folder: Path, module: nn.Module, writes: bool = True, **parts: Json) -> None:
+    """Write `module`'s weights and `parts.json`. All ranks must call this; `writes` is True on one."""
     save_weights(module, folder / "weights.safetensors", writes)
     if writes:
-        describe(folder, **parts)
+        write_parts(folder, **parts)
 
 
-def keep_report(part: nn.Module, folder: Path) -> None:
-    """Write what loading somebody's weights into `part` did as `load.json`, if there were any."""
-    if (report := getattr(part, "load_report", None)) is not None:
+def save_load_report(module: nn.Module, folder: Path) -> None:
+    """Write the load report of `module` as `load.json`, if pretrained weights were loaded."""
+    if (report := getattr(module, "load_report", None)) is not None:
         (folder / "load.json").write_text(json.dumps(report.as_dict(), indent=1))
 
 
-def without_weights(part: Named) -> Named:
-    """A part as its artifact describes it: who reads that must not fetch its first weights again."""
+def without_pretrained(part: Named) -> Named:
+    """A component's options without its pretrained weights, which a reader of the artifact must not load again."""
     return {key: value for key, value in part.items() if key not in ("pretrained", "weights", "allow")}
 
 
-def describe(folder: Path, **parts: Json) -> None:
+def write_parts(folder: Path, **parts: Json) -> None:
     """Write `parts.json`."""
     (folder / "parts.json").write_text(json.dumps(parts, indent=1, sort_keys=True))
 
 
 def read_parts(folder: Path) -> dict[str, Any]:
-    """The description that `describe` wrote. Raises WeightsError when there is none."""
+    """The content of `parts.json`. Raises WeightsError if there is none."""
     try:
         parts: dict[str, Any] = json.loads((folder / "parts.json").read_text())
     except (OSError, ValueError) as error:
@@ -138,7 +140,7 @@ def read_tokenizer(folder: Path) -> Tokenizer:
 
 
 def read_vision(folder: Path, image_size: int | None = None) -> VisionEncoder:
-    """The encoder of a vision artifact, or of one of stage 2's; with `image_size` made to fit pictures of it."""
+    """The encoder of a vision or stage 2 artifact; with `image_size`, its positions are resampled to that size."""
     parts = read_parts(folder)
     own = parts["image_size"]
     size = image_size or own
@@ -147,7 +149,7 @@ def read_vision(folder: Path, image_size: int | None = None) -> VisionEncoder:
     if size == own:
         load_weights(vision, file)
     else:
-        load_weights(vision, file, lambda found: vision.fitted(found, vision.grid(own)))
+        load_weights(vision, file, lambda tensors: vision.resample_positions(tensors, vision.grid(own)))
     return vision.eval()
 
 
@@ -158,14 +160,14 @@ def read_masks(folder: Path) -> MaskVQVAE:
     return masks.eval().requires_grad_(False)
 
 
-def read_language(folder: Path, tokenizer: Tokenizer, execution: Execution = ALONE) -> LanguageModel:
+def read_language(folder: Path, tokenizer: Tokenizer, execution: Execution = DEFAULT_EXECUTION) -> LanguageModel:
     """The model of a language artifact."""
     language = build_language(read_parts(folder)["language"], tokenizer, execution)
     load_weights(language, folder / "weights.safetensors")
     return language
 
 
-def read_pali(folder: Path, tokenizer: Tokenizer, execution: Execution = ALONE) -> PaLI:
+def read_pali(folder: Path, tokenizer: Tokenizer, execution: Execution = DEFAULT_EXECUTION) -> PaLI:
     """The projector and language model of a multimodal or transfer artifact."""
     parts = read_parts(folder)
     language = build_language(parts["language"], tokenizer, execution)

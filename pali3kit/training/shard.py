@@ -1,4 +1,4 @@
-"""FSDP2: every rank holds a share of each parameter, of its gradient and of its moments."""
+"""FSDP2: every rank holds a shard of each parameter, its gradient and its optimizer state."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 
-ENTRANCES = ("see", "states")  # what modules call of PaLI instead of its forward
+FORWARD_METHODS = ("see", "states")  # methods of PaLI that are called instead of its forward
 
 
 def shard(model: nn.Module, mesh: DeviceMesh) -> None:
-    """Shard `model` in place over `mesh`: the blocks of its transformers each for themselves, then the rest.
+    """Shard `model` in place over `mesh`: each block of its transformers as a unit, then the rest.
 
-    Scalars (log-temperature and bias of SigLIP) cannot be cut: they stay whole, and their gradients are averaged over
-    the ranks when they arrive, as those of the shards are.
+    Scalars (log-temperature and bias of SigLIP) cannot be sharded: they are replicated, and a hook averages their
+    gradients over the ranks.
     """
     scalars = {parameter for parameter in model.parameters() if parameter.ndim == 0}
     for scalar in scalars:
@@ -25,7 +25,7 @@ def shard(model: nn.Module, mesh: DeviceMesh) -> None:
             for block in module:
                 fully_shard(block, mesh=mesh)
     fully_shard(model, mesh=mesh, ignored_params=scalars)
-    for name in ENTRANCES:
+    for name in FORWARD_METHODS:
         if hasattr(model, name):
             register_fsdp_forward_method(model, name)
 

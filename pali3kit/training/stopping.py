@@ -1,4 +1,4 @@
-"""SIGTERM, which the system sends to a job that must make room: a training ends with a checkpoint of its last step."""
+"""SIGTERM, e.g. from a preempting job scheduler: training ends with a checkpoint of its last step."""
 
 from __future__ import annotations
 
@@ -6,23 +6,23 @@ import signal
 import threading
 from types import FrameType
 
-TERMINATED = 128 + signal.SIGTERM  # the exit code of what ended so
+TERMINATED = 128 + signal.SIGTERM  # exit code
 
 
-class Request:
-    """Whether it `came`, once somebody listens."""
+class StopRequest:
+    """Whether SIGTERM `came`, after `listen`."""
 
     def __init__(self) -> None:
         self.came = False
 
     def listen(self) -> None:
-        """From now on SIGTERM does nothing but ask. Python allows that in the main thread only: elsewhere it ends all.
+        """Make SIGTERM only set `came`. Python allows this in the main thread only; elsewhere SIGTERM still kills.
 
-        The handler of Lightning, which this replaces, speaks to other ranks at once, in the middle of what they do; it
-        puts back at the end what was there before it.
+        This replaces Lightning's handler, which would start a collective operation at once, in the middle of a step.
+        Lightning restores the original handler at the end.
         """
         if threading.current_thread() is threading.main_thread():
-            signal.signal(signal.SIGTERM, self._hear)
+            signal.signal(signal.SIGTERM, self._handle)
 
-    def _hear(self, number: int, frame: FrameType | None) -> None:
+    def _handle(self, number: int, frame: FrameType | None) -> None:
         self.came = True

@@ -26,7 +26,7 @@ from pali3kit.models.pali import PaLI
 from pali3kit.plan.kinds.transfer import Config
 from pali3kit.training.checkpoints import CHECKPOINT
 from pali3kit.training.context import StageContext
-from pali3kit.training.corpus import counting
+from pali3kit.training.corpus import limit_skipped
 from pali3kit.training.fit import count_steps
 from pali3kit.training.parts import build_source, read_masks, read_tokenizer
 from pali3kit.training.skipped import append
@@ -123,7 +123,7 @@ def validation(model: PaLI, config: Config, context: StageContext, sight: Sight)
         return []
     source, tokenizer = build_source(config.source, config.image_size), read_tokenizer(context.parents["tokenizer"])
     masks = read_masks(context.parents["masks"]) if "masks" in context.parents else None
-    with counting(source, context):
+    with limit_skipped(source, context):
         examples = _readable(_held_out(source, config, sight.count), sight, source.skips)
     examples = [examples[number] for number in scorable(config.column, examples)]
     skipped = [] if source.skips is None else source.skips.taken()

@@ -1,6 +1,6 @@
-"""What a stage weighs, found without allocating it: a plan must not fill the machine it plans for.
+"""Memory and compute of a stage, found without allocating it.
 
-Everything is built and run on torch's `meta` device, whose tensors have shapes and no memory.
+Models are built and run on torch's `meta` device, whose tensors have shapes but no memory.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ BACKWARD = 3  # a training step takes three times the FLOPs of its forward pass
 
 
 class Weighed(Exception):
-    """Ends a rehearsal where measuring would begin, with what was found so far, if anything was."""
+    """Ends a dry run where a calibration would start to measure, with a profile if there is one."""
 
     def __init__(self, weight: Weight | None = None) -> None:
         super().__init__(weight)
@@ -41,43 +41,43 @@ class Weighed(Exception):
 
 
 def rehearsing() -> bool:
-    """Whether parts are built without memory now."""
+    """Whether this is a dry run: models are built on the meta device."""
     return torch.get_default_device().type == "meta"
 
 
 def rehearse(calibrate: Callable[[C, Sizes], object], config: C, sizes: Sizes) -> Weight | None:
-    """The weight of what `calibrate` would build and run; None where it measures nothing.
+    """The memory profile of what `calibrate` would build and run; None if it measures nothing.
 
-    Whatever cannot be built or run without memory, as adapters of other libraries may not, raises what it raises.
+    Errors of models that cannot be built or run on the meta device, as some adapters', are not caught.
     """
     parameters = 0
-    config, batch = of_batch(config, 1), batch_of(config)
+    config, batch = with_batch_size(config, 1), batch_size_of(config)
 
-    def note(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
+    def count(module: nn.Module, name: str, parameter: nn.Parameter | None) -> None:
         nonlocal parameters
         parameters += parameter.numel() if parameter is not None else 0
 
-    hook = register_module_parameter_registration_hook(note)
+    hook = register_module_parameter_registration_hook(count)
     try:
         with torch.device("meta"):
             calibrate(config, sizes)
     except Weighed as found:
         weight = found.weight or Weight(0, 0)
-        held = {} if weight.parameters else {"parameters": parameters, "state": FP32 * parameters}
-        return replace(weight, effort=batch * weight.effort, **held)
+        counted = {} if weight.parameters else {"parameters": parameters, "state": FP32 * parameters}
+        return replace(weight, effort=batch * weight.effort, **counted)
     finally:
         hook.remove()
     return None
 
 
-def batch_of(config: StageConfig) -> int:
-    """Examples of a step of training; 1 where nothing is trained."""
+def batch_size_of(config: StageConfig) -> int:
+    """Examples per training step; 1 if the stage does not train."""
     training: Training | None = getattr(config, "training", None)
     return 1 if training is None else training.batch_size
 
 
-def of_batch(config: C, rows: int) -> C:
-    """The configuration with steps of so many examples, where it trains."""
+def with_batch_size(config: C, rows: int) -> C:
+    """The configuration with that many examples per training step, if it trains."""
     training: Training | None = getattr(config, "training", None)
     if training is None:
         return config
@@ -85,17 +85,17 @@ def of_batch(config: C, rows: int) -> C:
 
 
 def weigh(model: nn.Module, optimizer: torch.optim.Optimizer, loss: Callable[[], Tensor], tokens: int) -> Weight:
-    """The weight of a training step on the meta device, whose `loss` is of one example of so many `tokens`."""
+    """Profile a training step on the meta device, whose `loss` is of one example of `tokens` tokens."""
     layers = _layers(model)
-    kept, flops = _run(model, loss, layers)
-    activations = kept.total()
-    recomputed = kept.recomputed() if layers else activations
-    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    saved, flops = _run(model, loss, layers)
+    activations = saved.total()
+    recomputed = saved.recomputed() if layers else activations
+    trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
     return Weight(
         parameters=sum(parameter.numel() for parameter in model.parameters()),
-        state=_bytes([*model.parameters(), *learning]) + _moments(optimizer),
+        state=_bytes([*model.parameters(), *trainable]) + _moments(optimizer),
         activations=activations,
-        recomputed=recomputed + (activations - recomputed) // max(1, len(layers)),  # one layer at a time is whole
+        recomputed=recomputed + (activations - recomputed) // max(1, len(layers)),  # plus those of the current layer
         flops=flops,
         tokens=tokens,
         effort=BACKWARD * flops,
@@ -103,27 +103,27 @@ def weigh(model: nn.Module, optimizer: torch.optim.Optimizer, loss: Callable[[],
 
 
 def weigh_forward(model: nn.Module, run: Callable[[], object], tokens: int, batch: int) -> Weight:
-    """The weight of `run` on the meta device, with one example of so many `tokens`, of which a `batch` is run."""
+    """Profile an inference step on the meta device: `run` is of one example of `tokens` tokens, of a `batch`."""
     parameters = sum(parameter.numel() for parameter in model.parameters())
     flops = _run(model, run)[1]
     return Weight(parameters, FP32 * parameters, flops=flops, tokens=tokens, effort=batch * flops)
 
 
 def _moments(optimizer: torch.optim.Optimizer) -> int:
-    """Bytes that an optimizer keeps once it has taken a step. It takes one of the first parameter of each shape in each
-    group: the others' are as large.
+    """Bytes of an optimizer's state after a step. A step with one parameter of each shape in each group is enough,
+    since the state depends on the shape only.
     """
-    alike: dict[tuple[int, torch.Size], list[nn.Parameter]] = {}
+    by_shape: dict[tuple[int, torch.Size], list[nn.Parameter]] = {}
     for number, group in enumerate(optimizer.param_groups):
         for parameter in group["params"]:
-            alike.setdefault((number, parameter.shape), []).append(parameter)
+            by_shape.setdefault((number, parameter.shape), []).append(parameter)
     before, total = 0, 0
-    for some in alike.values():
-        some[0].grad = torch.empty_like(some[0])
+    for parameters in by_shape.values():
+        parameters[0].grad = torch.empty_like(parameters[0])
         optimizer.step()
-        some[0].grad = None
+        parameters[0].grad = None
         after = _bytes(_tensors(optimizer.state_dict()))
-        total += len(some) * (after - before)
+        total += len(parameters) * (after - before)
         before = after
     return total
 
@@ -132,23 +132,23 @@ def _bytes(tensors: Iterable[Tensor]) -> int:
     return sum(tensor.numel() * tensor.element_size() for tensor in tensors)
 
 
-def _run(model: nn.Module, loss: Callable[[], object], layers: Sequence[nn.Module] = ()) -> tuple[Kept, int]:
-    """What is kept for the backward pass, and the FLOPs of the forward pass."""
-    kept = Kept(model.parameters(), layers)
-    with Flops() as counter, Fused() as fused, kept:
+def _run(model: nn.Module, loss: Callable[[], object], layers: Sequence[nn.Module] = ()) -> tuple[_SavedTensors, int]:
+    """The tensors that autograd saves for the backward pass, and the FLOPs of the forward pass."""
+    saved = _SavedTensors(model.parameters(), layers)
+    with _FlopCounter() as counter, _MetaOperations() as attention, saved:
         loss()
-    return kept, counter.flops + fused.flops
+    return saved, counter.flops + attention.flops
 
 
-class Flops(TorchDispatchMode):
-    """Counts as `torch.utils.flop_counter` does, of products alone: that one takes every other operation apart."""
+class _FlopCounter(TorchDispatchMode):
+    """Counts FLOPs of matrix products like `torch.utils.flop_counter`, which also decomposes all other operations."""
 
     def __init__(self) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.flops = 0
 
     def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        if torch.is_inference_mode_enabled() and func.overloadpacket not in flop_registry:  # `linear` comes whole there
+        if torch.is_inference_mode_enabled() and func.overloadpacket not in flop_registry:  # e.g. linear
             with self:
                 output = func.decompose(*args, **(kwargs or {}))
             if output is not NotImplemented:
@@ -160,14 +160,14 @@ class Flops(TorchDispatchMode):
 
 
 def _layers(model: nn.Module) -> list[nn.Module]:
-    """The layers of all parts that can compute activations again."""
-    stacks = (part.children() for part in model.modules() if hasattr(part, "checkpointing"))
+    """The layers of all modules that support gradient checkpointing."""
+    stacks = (module.children() for module in model.modules() if hasattr(module, "checkpointing"))
     return [layer for stack in stacks for child in stack if isinstance(child, nn.ModuleList) for layer in child]
 
 
-class Kept(saved_tensors_hooks):
-    """Counts the bytes that autograd keeps for the backward pass, each storage once, parameters not at all; and those
-    that are left where `layers` are computed again from what goes into them.
+class _SavedTensors(saved_tensors_hooks):
+    """Counts the bytes that autograd saves for the backward pass, each storage once and without parameters; and those
+    that remain with gradient checkpointing, which saves the inputs of `layers` only.
     """
 
     def __init__(self, parameters: Iterable[Tensor], layers: Sequence[nn.Module] = ()) -> None:
@@ -210,9 +210,9 @@ def _storage(tensor: Tensor) -> int:
     return int(tensor.untyped_storage()._cdata)
 
 
-class Fused(TorchFunctionMode):
-    """What the meta device cannot do as devices do: attention without a matrix of scores. What depends on numbers has
-    no answer there: of rows chosen by a mask all are taken, nothing is found that is wrong, and no mask is all true.
+class _MetaOperations(TorchFunctionMode):
+    """Replaces operations that the meta device cannot run like a real device. Attention saves no matrix of scores.
+    Results that depend on values are fixed: a boolean mask selects all rows, `nonzero` finds nothing, `bool` is False.
     """
 
     def __init__(self) -> None:
@@ -234,7 +234,7 @@ class Fused(TorchFunctionMode):
 
 
 class _Attention(torch.autograd.Function):
-    """Keeps what a fused kernel keeps."""
+    """Saves for the backward pass what a fused kernel saves."""
 
     @staticmethod
     def forward(ctx: FunctionCtx, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -244,11 +244,11 @@ class _Attention(torch.autograd.Function):
 
     @staticmethod
     def backward(ctx: FunctionCtx, *gradients: Tensor) -> Tensor:
-        raise NotImplementedError("a rehearsal has no backward pass")
+        raise NotImplementedError("a dry run has no backward pass")
 
 
 def _tensors(nested: object) -> Iterable[Tensor]:
-    """All tensors of nested mappings and lists."""
+    """All tensors in nested mappings and lists."""
     if isinstance(nested, Tensor):
         yield nested
     elif isinstance(nested, dict | list):
@@ -256,8 +256,8 @@ def _tensors(nested: object) -> Iterable[Tensor]:
             yield from _tensors(item)
 
 
-def available() -> int:
-    """Bytes of memory that are free, or could be; without bound where the system does not tell."""
+def available_memory() -> int:
+    """Bytes of available memory, or of all memory; `sys.maxsize` if the system does not tell."""
     try:
         lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
         return next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))

@@ -1,4 +1,4 @@
-"""What every vision encoder offers, ours and everyone's."""
+"""The interface of vision encoders, and what adapters of other libraries' encoders share."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 
 
 class VisionEncoder(nn.Module):
-    """Tokens for PaLI, one vector for classifiers.
+    """Encodes images to tokens for PaLI, and to one pooled vector for classifiers and SigLIP.
 
     Attributes:
-        width: D. patch: the pixels a token spans.
-        image_spec: how images are prepared for it.
+        width: D. patch: side of the square that one token covers, pixels.
+        image_spec: the preprocessing of its images.
         native_grid: rows and columns of tokens at the resolution that it was built for.
-        load_report: where its weights came from, if they came from a file.
+        load_report: what was loaded, if its weights came from a file.
     """
 
     width: int
@@ -42,24 +42,24 @@ class VisionEncoder(nn.Module):
         raise NotImplementedError
 
     def pooled(self, images: Tensor) -> Tensor:
-        """`[B,3,H,W] -> [B,D]`, what the classifier, SigLIP and the linear probe read."""
+        """`[B,3,H,W] -> [B,D]`, the input of the classifier, of SigLIP and of the linear probe."""
         raise NotImplementedError
 
-    def recompute(self, wanted: bool) -> None:
-        """Whether blocks compute their activations again in the backward pass, instead of keeping them."""
+    def set_gradient_checkpointing(self, enabled: bool) -> None:
+        """Choose whether blocks recompute their activations in the backward pass instead of keeping them."""
         raise NotImplementedError
 
     def grid(self, resolution: int) -> Grid:
-        """Rows and columns of tokens at `resolution` pixels. Raises ConfigError where the encoder cannot take it."""
-        return square_grid(resolution, self.patch)
+        """Rows and columns of tokens at `resolution` pixels. Raises ConfigError for an unsuitable one."""
+        return _square_grid(resolution, self.patch)
 
-    def fitted(self, tensors: dict[str, Tensor], grid: Grid) -> dict[str, Tensor]:
-        """Tensors of the same encoder that was built for another `grid`, made to fit this one: its positions."""
+    def resample_positions(self, tensors: dict[str, Tensor], grid: Grid) -> dict[str, Tensor]:
+        """Convert the state of this encoder on another `grid` to the native grid, by resampling its positions."""
         raise NotImplementedError
 
 
 class Adapter(VisionEncoder):
-    """What adapters of other libraries' encoders share. The library's model is the only child of an adapter."""
+    """Base of adapters of other libraries' encoders. The library's model is the only child module of an adapter."""
 
     def __init__(self, width: int, patch: int, image_spec: ImageSpec, name: str = "this encoder") -> None:
         super().__init__()
@@ -68,66 +68,60 @@ class Adapter(VisionEncoder):
 
     def grid(self, resolution: int) -> Grid:
         try:
-            return square_grid(resolution, self.patch)
+            return _square_grid(resolution, self.patch)
         except ConfigError as error:
             raise ConfigError([f"{self.name}: {error}"]) from error
 
-    def recompute(self, wanted: bool) -> None:
-        """As the library calls it; a library that cannot keeps its activations."""
+    def set_gradient_checkpointing(self, enabled: bool) -> None:
+        """By the library's own method; without effect where the library has none."""
         (library,) = self.children()
         for name in ("set_grad_checkpointing", "gradient_checkpointing_enable"):
-            if wanted and hasattr(library, name):
-                with suppress(AssertionError, NotImplementedError, ValueError):  # how libraries say that they cannot
+            if enabled and hasattr(library, name):
+                with suppress(AssertionError, NotImplementedError, ValueError):  # not supported
                     getattr(library, name)()
                 return
 
-    def demand_contract(self, side: int) -> None:
-        """Try on shapes alone, without computing anything, what comes of pictures of `side` pixels.
+    def require_output_shapes(self, side: int) -> None:
+        """Run the encoder on the meta device with images of `side` pixels, to check the shapes of its outputs.
 
-        Raises ConfigError, naming the model, unless tokens fill the grid and `pooled` is of `width`: many networks give
-        something else, and would train without a word.
+        Raises ConfigError, naming the model, unless tokens fill the grid and `pooled` has `width`. Many networks return
+        something else, and would train without an error.
         """
-        rows, columns = square_grid(side, self.patch)
+        rows, columns = _square_grid(side, self.patch)
         images = torch.empty(2, 3, side, side, device="meta")
         with torch.no_grad():
-            trial = without_numbers(self).eval()
+            trial = meta_copy(self).eval()
             try:
                 tokens, pooled = trial(images), trial.pooled(images)
-            except Exception as error:  # whatever the library stumbles over
+            except Exception as error:  # the library may raise anything
                 raise ConfigError(
-                    [f"{self.name} cannot read pictures of {side} pixels: {first_line(error)}"]
+                    [f"{self.name} cannot encode images of {side} pixels: {first_line(error)}"]
                 ) from error
         for what, found, wanted in (
             (f"tokens of a grid of {rows}x{columns}", tokens, (2, rows * columns, self.width)),
-            ("one vector a picture", pooled, (2, self.width)),
+            ("one vector per image", pooled, (2, self.width)),
         ):
             if found.shape != wanted:
                 shapes = f"{list(found.shape[1:])}, not {list(wanted[1:])}"
-                raise ConfigError([f"{self.name} does not give {what} of {side} pixels: {shapes}"])
+                raise ConfigError([f"{self.name} does not give {what} for images of {side} pixels: {shapes}"])
 
-    def fitted(self, tensors: dict[str, Tensor], grid: Grid) -> dict[str, Tensor]:
-        """As they are: positions are resampled at every call."""
+    def resample_positions(self, tensors: dict[str, Tensor], grid: Grid) -> dict[str, Tensor]:
+        """Return them unchanged: the library resamples positions at every call."""
         return tensors
 
 
 Network = TypeVar("Network", bound=nn.Module)
 
 
-def without_numbers(network: Network) -> Network:
-    """A copy on the meta device, whose tensors have shapes and no memory."""
-    instead: dict[int, object] = {id(x): nn.Parameter(x.to("meta"), x.requires_grad) for x in network.parameters()}
-    instead |= {id(x): x.to("meta") for x in network.buffers()}
-    return deepcopy(network, instead)
+def meta_copy(network: Network) -> Network:
+    """A copy on the meta device, whose tensors have shapes but no memory."""
+    memo: dict[int, object] = {id(x): nn.Parameter(x.to("meta"), x.requires_grad) for x in network.parameters()}
+    memo |= {id(x): x.to("meta") for x in network.buffers()}
+    return deepcopy(network, memo)
 
 
-def demand_pictures(images: Tensor, patch: int) -> None:
-    """Raise ValueError unless `images` are `[B,3,H,W]` of which `patch` divides both sides."""
-    if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] % patch or images.shape[3] % patch:
-        raise ValueError(f"images should be [B,3,H,W] with sides divisible by {patch}, not {list(images.shape)}")
-
-
-def square_grid(resolution: int, patch: int) -> Grid:
-    """Rows and columns of tokens of a square picture. Raises ConfigError unless `patch` divides `resolution`."""
+def _square_grid(resolution: int, patch: int) -> Grid:
+    """Rows and columns of tokens of a square image. Raises ConfigError unless `patch` divides `resolution`."""
     if resolution % patch:
         near = max(1, round(resolution / patch)) * patch
         raise ConfigError([f"patch {patch} does not divide a resolution of {resolution} pixels; nearest: {near}"])

@@ -1,4 +1,4 @@
-"""From tokens to one vector: SigLIP's attention pooling (MAP), the mean (GAP), and the class token."""
+"""Pooling of tokens to one vector: SigLIP's attention pooling (MAP), the mean (GAP), or the class token."""
 
 from __future__ import annotations
 
@@ -35,13 +35,12 @@ class MapHead(nn.Module):
         probe = self.probe.expand(len(tokens), -1, -1)
         query = split_heads(self.query(probe), self.heads)
         key, value = (split_heads(linear(tokens), self.heads) for linear in (self.key, self.value))
-        attended = merge_heads(attend(query, key, value))
-        pooled: Tensor = self.out(attended)[:, 0]
-        pooled = pooled + self.mlp(self.norm(pooled))
-        return pooled
+        x: Tensor = self.out(merge_heads(attend(query, key, value)))[:, 0]
+        x = x + self.mlp(self.norm(x))
+        return x
 
 
-class GapHead(nn.Module):
+class _GapHead(nn.Module):
     """The mean over the tokens, `[B,N,D] -> [B,D]`."""
 
     def forward(self, tokens: Tensor) -> Tensor:
@@ -59,4 +58,4 @@ def build_head(name: str, width: int, heads: int, mlp: int) -> nn.Module:
     """The head called `"map"`, `"gap"` or `"token"`."""
     if name == "map":
         return MapHead(width, heads, mlp)
-    return {"gap": GapHead, "token": _TokenHead}[name]()
+    return {"gap": _GapHead, "token": _TokenHead}[name]()

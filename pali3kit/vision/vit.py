@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from pali3kit.config.shapes import resolve
 from pali3kit.images.spec import ImageSpec
 from pali3kit.nn.positions import Grid, resize_table
 from pali3kit.nn.transformer import TransformerEncoder
-from pali3kit.vision.contract import VisionEncoder, demand_pictures
+from pali3kit.vision.contract import VisionEncoder
 from pali3kit.vision.heads import build_head
-from pali3kit.vision.shapes import resolve
 
 
 class ViT(VisionEncoder):
@@ -18,13 +18,13 @@ class ViT(VisionEncoder):
 
     Args:
         image_size: side length of the native resolution, pixels.
-        size: a named shape such as `"B/16"` or `"G/14"`; then leave out the five numbers that it stands for.
-        width, depth, heads, mlp, patch: the shape, when it has no name.
-        head: how `pooled` makes one vector: `"map"`, `"gap"`, or `"token"`, a class token before all others, as the
-            ViTs of 2021 have it.
+        size: a named shape such as `"B/16"` or `"G/14"`, instead of the five numbers.
+        width, depth, heads, mlp, patch: the shape, if it has no name.
+        head: how `pooled` makes one vector: `"map"`, `"gap"`, or `"token"`, a class token before the patches as in the
+            first ViT (Dosovitskiy et al. 2021).
 
-    The native grid is recorded; at another resolution the position table is resampled on it. The class token has no
-    position: theirs is a constant, which loading adds to the token.
+    At another resolution the position table is resampled from the native grid. The class token has no position of its
+    own: where a file has one, loading adds it to the token.
     """
 
     def __init__(
@@ -51,32 +51,32 @@ class ViT(VisionEncoder):
         self.head = build_head(head, shape.width, shape.heads, shape.mlp)
         _initialise_patches(self.embed)
 
-    def recompute(self, wanted: bool) -> None:
-        self.encoder.checkpointing = wanted
+    def set_gradient_checkpointing(self, enabled: bool) -> None:
+        self.encoder.checkpointing = enabled
 
-    def fitted(self, tensors: dict[str, Tensor], grid: Grid) -> dict[str, Tensor]:
-        """The tensors of this ViT on another `grid`, their table of positions resampled on it."""
+    def resample_positions(self, tensors: dict[str, Tensor], grid: Grid) -> dict[str, Tensor]:
         return {**tensors, "positions": resize_table(tensors["positions"], grid, self.native_grid)}
 
     def forward(self, images: Tensor) -> Tensor:
         """`[B,3,H,W] -> [B,N,D]`, after the last norm and before pooling, without class token: PaLI's visual tokens."""
-        states = self.states(images)
-        return states if self.class_token is None else states[:, 1:]
+        tokens = self._encode(images)
+        return tokens if self.class_token is None else tokens[:, 1:]
 
     def pooled(self, images: Tensor) -> Tensor:
-        vector: Tensor = self.head(self.states(images))
+        vector: Tensor = self.head(self._encode(images))
         return vector
 
-    def states(self, images: Tensor) -> Tensor:
+    def _encode(self, images: Tensor) -> Tensor:
         """`[B,3,H,W] -> [B,N,D]`, or `[B,1+N,D]` with the class token first."""
-        demand_pictures(images, self.patch)
+        _require_images(images, self.patch)
         patches: Tensor = self.embed(images)
         grid = (patches.shape[-2], patches.shape[-1])
-        x: Tensor = patches.flatten(2).transpose(1, 2) + resize_table(self.positions, self.native_grid, grid)
+        x = patches.flatten(2).transpose(1, 2)
+        x = x + resize_table(self.positions, self.native_grid, grid)
         if self.class_token is not None:
             x = torch.cat([self.class_token.expand(len(x), -1, -1), x], 1)
-        x = self.encoder(x)
-        return x
+        tokens: Tensor = self.encoder(x)
+        return tokens
 
 
 @torch.no_grad()
@@ -86,3 +86,9 @@ def _initialise_patches(embed: nn.Conv2d) -> None:
     nn.init.trunc_normal_(embed.weight, std=fan_in**-0.5)
     if embed.bias is not None:
         nn.init.zeros_(embed.bias)
+
+
+def _require_images(images: Tensor, patch: int) -> None:
+    """Raise ValueError unless `images` are `[B,3,H,W]` with sides that `patch` divides."""
+    if images.ndim != 4 or images.shape[1] != 3 or images.shape[2] % patch or images.shape[3] % patch:
+        raise ValueError(f"images should be [B,3,H,W] with sides divisible by {patch}, not {list(images.shape)}")

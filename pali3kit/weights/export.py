@@ -1,4 +1,4 @@
-"""Our weights as folders that timm, open_clip and transformers open by themselves."""
+"""Export our weights as folders that timm, open_clip and transformers can load."""
 
 from __future__ import annotations
 
@@ -20,31 +20,32 @@ from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.models.two_towers import TwoTowers
 from pali3kit.vision.heads import MapHead
 from pali3kit.vision.vit import ViT
-from pali3kit.weights.layout import by_name, demand_vit
+from pali3kit.weights.layout import require_vit
 from pali3kit.weights.layouts.mask_vae import mask_links
-from pali3kit.weights.layouts.open_clip import TRUNK
 from pali3kit.weights.layouts.t5 import language_links
+from pali3kit.weights.layouts.timm import TIMM, TRUNK
 from pali3kit.weights.links import to_theirs
+from pali3kit.weights.recognise import LAYOUTS
 
 TO = ("timm", "hf")
-"""Whose folders a ViT alone can be written as."""
+"""Libraries whose format a ViT alone can be exported to."""
 
 
 def export_vision(vit: ViT, folder: Path, to: str) -> None:
-    """Write `vit` as a folder of `to`: `timm.create_model("local-dir:FOLDER", pretrained=True)` or
+    """Write `vit` as a folder that `to` loads: `timm.create_model("local-dir:FOLDER", pretrained=True)` or
     `transformers.AutoModel.from_pretrained(FOLDER)`.
 
     Raises:
-        ConfigError: `to` is unknown, or has no such model.
+        ConfigError: `to` is unknown, or has no model of this shape.
     """
     if to not in TO:
         raise ConfigError([f"a ViT cannot be exported to '{to}'.{choose(to, TO)}"])
     if to == "hf" and not isinstance(vit.head, MapHead):
-        raise ConfigError(["transformers' SigLIP has a MAP head: export another ViT to timm"])
+        raise ConfigError(["transformers' SigLIP needs a MAP head: export this ViT to timm instead"])
     folder.mkdir(parents=True, exist_ok=True)
     prefix = "" if to == "timm" else "vision_model."
     save_file(
-        to_theirs(by_name(to).vision(vit, prefix), vit.state_dict()), folder / "model.safetensors", {"format": "pt"}
+        to_theirs(LAYOUTS[to].vision(vit, prefix), vit.state_dict()), folder / "model.safetensors", {"format": "pt"}
     )
     _write(folder / "config.json", _timm_config(vit) if to == "timm" else _hf_config(vit))
     if to == "hf":
@@ -52,25 +53,25 @@ def export_vision(vit: ViT, folder: Path, to: str) -> None:
 
 
 def export_two_towers(towers: TwoTowers, folder: Path, trunk: str) -> None:
-    """Write both towers as a folder of open_clip: `open_clip.create_model("local-dir:FOLDER")`.
+    """Write both towers as a folder that open_clip loads: `open_clip.create_model("local-dir:FOLDER")`.
 
-    timm's SigLIP ViTs up to So400m compute GELU exactly, where big_vision and we take its tanh form; so image
-    embeddings differ a little there, as those of the published models do.
+    timm's SigLIP ViTs up to So400m compute the exact GELU, big_vision and we its tanh approximation; so image
+    embeddings differ slightly, as those of the published models do.
 
     Args:
         towers: a ViT with MAP head and the text tower.
-        folder: where `open_clip_config.json` and `open_clip_model.safetensors` go.
-        trunk: timm's name for a ViT of this shape and size, `vit_base_patch16_siglip_224`: open_clip builds ViTs by
-            name alone.
+        folder: where `open_clip_config.json` and `open_clip_model.safetensors` are written.
+        trunk: timm's name of a ViT of this shape and image size, e.g. `vit_base_patch16_siglip_224`: open_clip can only
+            build ViTs by name.
 
     Raises:
-        ConfigError: timm's `trunk` is of another shape.
-        WeightsError: the image tower is no `ViT`.
+        ConfigError: timm's `trunk` has another shape.
+        WeightsError: the image tower is not our `ViT`.
     """
-    vit = demand_vit(towers.vision)
-    _demand_same_shape(vit, trunk)
+    vit = require_vit(towers.vision)
+    _require_same_shape(vit, trunk)
     folder.mkdir(parents=True, exist_ok=True)
-    links = by_name("timm").towers(vit, towers.text, TRUNK)
+    links = TIMM.towers(vit, towers.text, TRUNK)
     tensors = to_theirs(links, towers.state_dict())
     tensors |= {name: tensors[name].reshape(()) for name in ("logit_scale", "logit_bias")}
     save_file(tensors, folder / "open_clip_model.safetensors")
@@ -94,18 +95,23 @@ def export_two_towers(towers: TwoTowers, folder: Path, trunk: str) -> None:
             "norm_kwargs": {"eps": 1e-6},
         },
     }
-    preparing = {"mean": spec.mean, "std": spec.std, "interpolation": spec.interpolation, "resize_mode": spec.resize}
-    _write(folder / "open_clip_config.json", {"model_cfg": model, "preprocess_cfg": preparing})
+    preprocessing = {
+        "mean": spec.mean,
+        "std": spec.std,
+        "interpolation": spec.interpolation,
+        "resize_mode": spec.resize,
+    }
+    _write(folder / "open_clip_config.json", {"model_cfg": model, "preprocess_cfg": preprocessing})
 
 
 def export_language(language: UL2, folder: Path) -> None:
-    """Write `language` as a folder of transformers: `T5ForConditionalGeneration.from_pretrained(FOLDER)`.
+    """Write `language` as a folder that transformers loads: `T5ForConditionalGeneration.from_pretrained(FOLDER)`.
 
-    Weights of more than 5 GB are written in shards. Raises WeightsError for a model that is no `UL2`.
+    Weights of more than 5 GB are written in shards. Raises WeightsError for a model that is not a `UL2`.
     """
     if not isinstance(language, UL2):
         kind = type(language).__name__
-        raise WeightsError(f"a {kind} is no ul2: models of transformers are exported by model.save_pretrained")
+        raise WeightsError(f"only ul2 can be exported, not {kind}: models of transformers have model.save_pretrained")
     folder.mkdir(parents=True, exist_ok=True)
     save_torch_state_dict(to_theirs(language_links(language), language.state_dict()), str(folder))
     _write(folder / "config.json", _t5_config(language) | _t5_tokens(language))
@@ -142,10 +148,10 @@ def _t5_config(language: UL2) -> dict[str, object]:
 
 
 def _t5_feed(activation: str, gated: bool) -> str:
-    """As transformers calls it, to which `gated-gelu` is the tanh form, `gelu` the exact one, gated or not."""
+    """The name in transformers: its `gated-gelu` is the tanh approximation, its `gelu` the exact function."""
     names = {"gelu_exact": "gelu", "gelu": "gelu_new"}
     if (activation, gated) == ("gelu_exact", True):
-        raise WeightsError("transformers' T5 has no gate of the exact GELU: to it, 'gated-gelu' is the tanh form")
+        raise WeightsError("transformers' T5 has no gated exact GELU: its 'gated-gelu' is the tanh approximation")
     return f"gated-{activation}" if gated else names.get(activation, activation)
 
 
@@ -154,19 +160,19 @@ def _t5_tokens(language: UL2) -> dict[str, int]:
     return {"decoder_start_token_id": start, "pad_token_id": start, "eos_token_id": end}
 
 
-def _demand_same_shape(vit: ViT, trunk: str) -> None:
+def _require_same_shape(vit: ViT, trunk: str) -> None:
     with torch.device("meta"):
         peer = timm.create_model(trunk, num_classes=0)
     theirs = {name: [*x.shape] for name, x in peer.state_dict().items()}
-    ours = {name: [*x.shape] for name, x in to_theirs(by_name("timm").vision(vit, ""), vit.state_dict()).items()}
+    ours = {name: [*x.shape] for name, x in to_theirs(TIMM.vision(vit, ""), vit.state_dict()).items()}
     differing = sorted(name for name in theirs.keys() | ours.keys() if theirs.get(name) != ours.get(name))
     if differing:
         some = ", ".join(f"{name} {theirs.get(name)} there, {ours.get(name)} here" for name in differing[:3])
-        raise ConfigError([f"timm's {trunk} is another ViT: {some}"])
+        raise ConfigError([f"timm's {trunk} has another shape: {some}"])
 
 
 def _timm_config(vit: ViT) -> dict[str, object]:
-    """The plainest of timm's ViTs, with every number of its shape given."""
+    """The plain ViT of timm with all numbers of its shape."""
     pool = "map" if isinstance(vit.head, MapHead) else "token" if vit.class_token is not None else "avg"
     spec = vit.image_spec
     return {

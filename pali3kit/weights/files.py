@@ -1,4 +1,4 @@
-"""Save and load a module's weights as safetensors, exactly or not at all."""
+"""Save and load the weights of our own artifacts: safetensors whose names and shapes must match exactly."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from pali3kit.errors import WeightsError
 
 
 def save_weights(module: nn.Module, path: Path, writes: bool = True) -> None:
-    """Write every parameter and buffer of `module`, on the CPU and contiguous.
+    """Write every parameter and buffer of `module` to `path`.
 
-    Shards are gathered, so that all ranks must call this; those that do not write say so. Tied tensors, an embedding
-    and its logits, are written once for each name.
+    Shards (FSDP2) are gathered, so all ranks must call this; `writes` is False on all but one. Tied tensors, such as
+    an embedding and its logits, are written once per name.
     """
     tensors = {name: _whole(tensor.detach()).cpu().contiguous() for name, tensor in module.state_dict().items()}
     owners: dict[int, str] = {}
     for name, tensor in tensors.items():
         if owners.setdefault(tensor.untyped_storage().data_ptr(), name) != name:
-            tensors[name] = tensor.clone()  # safetensors refuses two names for one memory
+            tensors[name] = tensor.clone()  # safetensors refuses tensors that share memory
     if writes:
         save_file(tensors, path)
 
@@ -30,7 +30,7 @@ def save_weights(module: nn.Module, path: Path, writes: bool = True) -> None:
 def _read(path: Path) -> dict[str, Tensor]:
     try:
         return load_file(path)
-    except Exception as error:  # a damaged file is told by whatever its reader stumbles over
+    except Exception as error:  # a damaged file may raise anything
         raise WeightsError(f"{path} is not a readable safetensors file: {error}") from error
 
 
@@ -39,21 +39,21 @@ def _whole(tensor: Tensor) -> Tensor:
 
 
 def load_weights(
-    module: nn.Module, path: Path, fit: Callable[[dict[str, Tensor]], dict[str, Tensor]] = lambda found: found
+    module: nn.Module, path: Path, convert: Callable[[dict[str, Tensor]], dict[str, Tensor]] = lambda tensors: tensors
 ) -> None:
-    """Read `path` into `module`, through `fit`.
+    """Load the tensors of `path`, converted by `convert`, into `module`.
 
-    Raises WeightsError, naming the tensors, unless names and shapes agree entirely.
+    Raises WeightsError, naming the tensors, unless all names and shapes agree.
     """
     wanted, found = module.state_dict(), _read(path)
     try:
-        found = fit(found)
+        found = convert(found)
     except (KeyError, ValueError, RuntimeError, IndexError) as error:
         raise WeightsError(f"{path} does not fit the model: {error!r}") from error
     problems = [f"missing {name}" for name in wanted.keys() - found.keys()]
     problems += [f"unexpected {name}" for name in found.keys() - wanted.keys()]
     problems += [
-        f"{name} has shape {list(found[name].shape)}, the model wants {list(wanted[name].shape)}"
+        f"{name} has shape {list(found[name].shape)}, the model expects {list(wanted[name].shape)}"
         for name in wanted.keys() & found.keys()
         if wanted[name].shape != found[name].shape
     ]

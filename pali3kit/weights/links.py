@@ -1,4 +1,4 @@
-"""The same weights under two names and in two shapes, as data that is followed in either direction.
+"""How our tensors correspond to those of another program, as data that can be followed in both directions.
 
 Shape letters: D width, H heads, d width of a head, p side of a patch, N positions.
 """
@@ -18,74 +18,83 @@ Tensors = Mapping[str, Tensor]
 
 
 @dataclass(frozen=True, slots=True)
-class Link:
-    """Some tensors of ours, and the one tensor of theirs that holds them."""
+class WeightLink:
+    """One or more of our tensors, the one tensor of theirs that holds them, and how to convert in either direction."""
 
     ours: tuple[str, ...]
     theirs: str
     read: Callable[[Tensor], Sequence[Tensor]]
     write: Callable[[Sequence[Tensor]], Tensor]
 
+    @staticmethod
+    def same(ours: str, theirs: str) -> WeightLink:
+        """Equal tensors under two names."""
+        return WeightLink((ours,), theirs, lambda x: [x], lambda parts: parts[0])
 
-def same(ours: str, theirs: str) -> Link:
-    """Equal tensors."""
-    return Link((ours,), theirs, lambda x: [x], lambda parts: parts[0])
+    @staticmethod
+    def layer(ours: str, theirs: str) -> list[WeightLink]:
+        """`same` for the weight and the bias of a layer."""
+        return [WeightLink.same(f"{ours}.{ending}", f"{theirs}.{ending}") for ending in ("weight", "bias")]
+
+    @staticmethod
+    def fused(ours: Sequence[str], theirs: str) -> WeightLink:
+        """Rows of several linear layers stacked, as torch stacks query, key and value."""
+        return WeightLink(tuple(ours), theirs, lambda x: x.chunk(len(ours)), lambda parts: torch.cat(list(parts)))
+
+    @staticmethod
+    def fused_layers(ours: Sequence[str], theirs: str, separator: str = ".") -> list[WeightLink]:
+        """`fused` for the weights and for the biases of several layers."""
+        return [
+            WeightLink.fused([f"{one}.{ending}" for one in ours], f"{theirs}{separator}{ending}")
+            for ending in ("weight", "bias")
+        ]
+
+    @staticmethod
+    def transposed(ours: str, theirs: str) -> WeightLink:
+        """A linear layer's `[out, in]` as flax's `[in, out]`."""
+        return WeightLink((ours,), theirs, lambda x: [x.T], lambda parts: parts[0].T)
+
+    @staticmethod
+    def convolution(ours: str, theirs: str) -> WeightLink:
+        """`[out, in, p, p]` as flax's `[p, p, in, out]`."""
+        return WeightLink(
+            (ours,), theirs, lambda x: [x.permute(3, 2, 0, 1)], lambda parts: parts[0].permute(2, 3, 1, 0)
+        )
+
+    @staticmethod
+    def into_heads(ours: str, theirs: str, heads: int) -> WeightLink:
+        """`[H*d, D]` as flax's `[D, H, d]`."""
+        return WeightLink(
+            (ours,), theirs, lambda x: [x.flatten(1).T], lambda parts: parts[0].T.unflatten(1, (heads, -1))
+        )
+
+    @staticmethod
+    def out_of_heads(ours: str, theirs: str, heads: int) -> WeightLink:
+        """`[D, H*d]` as flax's `[H, d, D]`."""
+        return WeightLink(
+            (ours,), theirs, lambda x: [x.flatten(0, 1).T], lambda parts: parts[0].T.unflatten(0, (heads, -1))
+        )
+
+    @staticmethod
+    def heads_bias(ours: str, theirs: str, heads: int) -> WeightLink:
+        """`[H*d]` as flax's `[H, d]`."""
+        return WeightLink((ours,), theirs, lambda x: [x.flatten()], lambda parts: parts[0].unflatten(0, (heads, -1)))
+
+    @staticmethod
+    def batched(ours: str, theirs: str) -> WeightLink:
+        """`[1, ...]` without its leading dimension."""
+        return WeightLink((ours,), theirs, lambda x: [x[None]], lambda parts: parts[0][0])
+
+    @staticmethod
+    def scalar(ours: str, theirs: str) -> WeightLink:
+        """A scalar `[]`, stored as `[1]` or as `[]`."""
+        return WeightLink((ours,), theirs, lambda x: [x.reshape(())], lambda parts: parts[0].reshape(1))
 
 
-def fused(ours: Sequence[str], theirs: str) -> Link:
-    """Rows of several linear layers stacked, as query, key and value are in torch."""
-    return Link(tuple(ours), theirs, lambda x: x.chunk(len(ours)), lambda parts: torch.cat(list(parts)))
+def to_ours(links: Iterable[WeightLink], theirs: Tensors, file: Path) -> dict[str, Tensor]:
+    """Our tensors in float32, of all links whose tensor is in `theirs`.
 
-
-def transposed(ours: str, theirs: str) -> Link:
-    """A linear layer's `[out, in]` as flax's `[in, out]`."""
-    return Link((ours,), theirs, lambda x: [x.T], lambda parts: parts[0].T)
-
-
-def convolution(ours: str, theirs: str) -> Link:
-    """`[out, in, p, p]` as flax's `[p, p, in, out]`."""
-    return Link((ours,), theirs, lambda x: [x.permute(3, 2, 0, 1)], lambda parts: parts[0].permute(2, 3, 1, 0))
-
-
-def into_heads(ours: str, theirs: str, heads: int) -> Link:
-    """`[H*d, D]` as flax's `[D, H, d]`."""
-    return Link((ours,), theirs, lambda x: [x.flatten(1).T], lambda parts: parts[0].T.unflatten(1, (heads, -1)))
-
-
-def out_of_heads(ours: str, theirs: str, heads: int) -> Link:
-    """`[D, H*d]` as flax's `[H, d, D]`."""
-    return Link((ours,), theirs, lambda x: [x.flatten(0, 1).T], lambda parts: parts[0].T.unflatten(0, (heads, -1)))
-
-
-def heads_bias(ours: str, theirs: str, heads: int) -> Link:
-    """`[H*d]` as flax's `[H, d]`."""
-    return Link((ours,), theirs, lambda x: [x.flatten()], lambda parts: parts[0].unflatten(0, (heads, -1)))
-
-
-def batched(ours: str, theirs: str) -> Link:
-    """`[1, ...]` without its leading one."""
-    return Link((ours,), theirs, lambda x: [x[None]], lambda parts: parts[0][0])
-
-
-def scalar(ours: str, theirs: str) -> Link:
-    """A number, `[]`, kept as `[1]` or as `[]`."""
-    return Link((ours,), theirs, lambda x: [x.reshape(())], lambda parts: parts[0].reshape(1))
-
-
-def pairs(link: Callable[[str, str], Link], ours: str, theirs: str) -> list[Link]:
-    """`link` for the weight and the bias of a layer."""
-    return [link(f"{ours}.{ending}", f"{theirs}.{ending}") for ending in ("weight", "bias")]
-
-
-def fused_pairs(ours: Sequence[str], theirs: str, separator: str = ".") -> list[Link]:
-    """`fused` for the weights and the biases of some layers."""
-    return [fused([f"{one}.{ending}" for one in ours], f"{theirs}{separator}{ending}") for ending in ("weight", "bias")]
-
-
-def to_ours(links: Iterable[Link], theirs: Tensors, file: Path) -> dict[str, Tensor]:
-    """Our tensors in float32, of all links whose tensor is there.
-
-    Raises WeightsError for one that is no numbers of ours: whole numbers are quantised weights, whose scale is missing.
+    Raises WeightsError for a tensor of another shape, and for integers: quantised weights lack their scale.
     """
     return {
         name: part
@@ -95,17 +104,17 @@ def to_ours(links: Iterable[Link], theirs: Tensors, file: Path) -> dict[str, Ten
     }
 
 
-def _parts(link: Link, tensor: Tensor, file: Path) -> dict[str, Tensor]:
+def _parts(link: WeightLink, tensor: Tensor, file: Path) -> dict[str, Tensor]:
     if not tensor.is_floating_point():
         kind = str(tensor.dtype).removeprefix("torch.")
-        raise WeightsError(f"{file}: {link.theirs} is {kind}, where weights are float32, float16 or bfloat16")
+        raise WeightsError(f"{file}: {link.theirs} is {kind}, but weights must be float32, float16 or bfloat16")
     try:
         return {name: part.float() for name, part in zip(link.ours, link.read(tensor), strict=True)}
     except (RuntimeError, ValueError, IndexError) as error:
         shape = list(tensor.shape)
-        raise WeightsError(f"{file}: {link.theirs} has shape {shape}, which is none of {link.ours[0]}") from error
+        raise WeightsError(f"{file}: {link.theirs} has shape {shape}, which does not fit {link.ours[0]}") from error
 
 
-def to_theirs(links: Iterable[Link], ours: Tensors) -> dict[str, Tensor]:
+def to_theirs(links: Iterable[WeightLink], ours: Tensors) -> dict[str, Tensor]:
     """Their tensors, of all links."""
     return {link.theirs: link.write([ours[name] for name in link.ours]).contiguous() for link in links}

@@ -1,4 +1,4 @@
-"""The registry's `vqvae`: our mask tokenizer with random weights, or with those of big_vision's `vae-oid.npz`."""
+"""The component `vqvae`: our mask tokenizer with random weights, or with those of big_vision's `vae-oid.npz`."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.nn.pretrained import loads_pretrained
 from pali3kit.registry import MASKS
 from pali3kit.weights.find import find_weights
-from pali3kit.weights.layout import behind_prefix
+from pali3kit.weights.layout import strip_prefix
 from pali3kit.weights.layouts.mask_vae import AVERAGES, CODEBOOK, mask_links
 from pali3kit.weights.links import to_ours
-from pali3kit.weights.load import fill
+from pali3kit.weights.load import load_matching
 from pali3kit.weights.read import read_tensors
 from pali3kit.weights.report import LoadReport
 
 
 @MASKS.register("vqvae", "64x64 masks as 16 tokens", given=("commitment",))
-def create_vqvae(
+def _create(
     codes: int = 128,
     code_width: int = 512,
     width: int = 16,
@@ -30,11 +30,11 @@ def create_vqvae(
     weights: str | None = None,
     allow: Sequence[str] = (),
 ) -> MaskVQVAE:
-    """A `MaskVQVAE` of `codes` mask tokens of `code_width` numbers, first of deviation `spread`; `width` and `blocks`
-    size the CNN.
+    """A `MaskVQVAE` with `codes` mask tokens of width `code_width`, initialised with standard deviation `spread`;
+    `width` and `blocks` are the size of the CNN.
 
-    `weights`: big_vision's `vae-oid.npz`, of the shape that is the default, to start from; `allow`: patterns of weights
-    that may be left out. What the loading did is kept in the model's `load_report`. Errors are those of `load_masks`.
+    `weights`: big_vision's `vae-oid.npz` to start from, which has the default shape; `allow`: patterns of weights that
+    may be missing or left over. The model's `load_report` says what was loaded. Errors are those of `load_masks`.
     """
     masks = MaskVQVAE(codes, code_width, width, blocks, spread, commitment)
     if weights is not None and loads_pretrained():
@@ -43,23 +43,23 @@ def create_vqvae(
 
 
 def load_masks(masks: MaskVQVAE, path: Path, allow: Sequence[str] = ()) -> LoadReport:
-    """Read big_vision's mask tokenizer at `path` into `masks`.
+    """Load big_vision's mask tokenizer at `path` into `masks`.
 
-    Where the file lacks the moving averages behind its codes, they start as a model's of these codes do: each code was
-    assigned to once. That is said in the report, and matters to further training alone.
+    Where the file lacks the moving averages behind its codes, they start as in a new model: as if each code had been
+    assigned once. The report notes it; only further training depends on it.
 
     Args:
-        masks: the model to fill; as it was when anything is wrong.
+        masks: the model to fill; unchanged if an error is raised.
         path: `vae-oid.npz`, or any file in its layout.
-        allow: patterns of names, the file's or the model's, that may be left out.
+        allow: patterns of names, the file's or the model's, that may be missing or left over.
 
     Raises:
-        WeightsError: unreadable, of another layout, or anything is missing, left over or of another shape.
+        WeightsError: the file is unreadable or of another layout, or a tensor is missing, left over or of another
+            shape.
     """
     file = find_weights(path)
     tensors = read_tensors(file)
-    mark = CODEBOOK["codebook.codes"]
-    tensors = behind_prefix(tensors, mark, file, "no mask tokenizer of big_vision's")
+    tensors = strip_prefix(tensors, CODEBOOK["codebook.codes"], file, "mask tokenizer of big_vision")
     links = mask_links(masks)
     ours = to_ours(links, tensors, file)
     notes = {}
@@ -68,4 +68,4 @@ def load_masks(masks: MaskVQVAE, path: Path, allow: Sequence[str] = ()) -> LoadR
         ours |= {"codebook.sizes": torch.ones(len(codes)), "codebook.sums": codes.clone()}
         notes = {"codebook.sizes": "ones: the file has codes alone", "codebook.sums": "a copy of the codes"}
     left = sorted(tensors.keys() - {link.theirs for link in links})
-    return fill(masks, ours, file, "mask_vae", left, notes, allow, allow)
+    return load_matching(masks, ours, file, "mask_vae", left, notes, allow, allow)

@@ -1,9 +1,12 @@
-"""Tensors by name from a file or a folder, whatever program wrote it, without running anything that it contains."""
+"""Read tensors by name from files of many programs, without running any code that a file may contain."""
 
 from __future__ import annotations
 
+import argparse
+import pickle
+import re
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -13,28 +16,36 @@ from torch import Tensor
 
 from pali3kit.errors import WeightsError, first_line
 from pali3kit.weights.find import ENDINGS, INDEX_ENDING, shards
-from pali3kit.weights.unwrap import state_dict, without_wrappers
 
+MODELS = (
+    "state_dict", "model", "model_state_dict", "model_state", "module", "net", "network", "params", "weights",
+    "state_dict_ema", "model_ema", "ema", "ema_state_dict", "ema_model", "params_ema", "teacher", "student", "target",
+)  # fmt: skip
+"""Names of the model in the checkpoints of training programs."""
+WRAPPERS = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module")
+"""Attributes in which torch.compile, FSDP, activation checkpointing and Lightning hold the module they wrap."""
+COUNTER = "n_averaged"
+"""The number of averaged models, which torch's AveragedModel stores beside its `module`."""
 POINTER = b"version https://git-lfs"
-MOST_EXPANSION, SMALL = 50, 1 << 26  # weights hardly compress: what unpacks to more than both is no file of weights
+MAX_EXPANSION, SMALL = 50, 1 << 26  # weights hardly compress: refuse archives that unpack to more than both
 
 Reader = Callable[[Path], Mapping[str, Tensor]]
 
 
 def read_tensors(path: Path) -> dict[str, Tensor]:
-    """All tensors of a file, on the CPU: safetensors, npz, or a torch file, whole or by an index of its shards.
+    """All tensors of a file, on the CPU: safetensors, npz, a torch file, or an index of shards.
 
-    What wrappers of models put before names (`module.`, `_orig_mod.`) is taken off.
+    Prefixes of wrapping modules (`module.`, `_orig_mod.`) are removed from the names.
 
     Raises:
-        WeightsError: the file cannot be read, is cut off, would need unpickling of more than tensors, or holds
-            several models of which none says that it is meant.
+        WeightsError: the file cannot be read, is truncated, would need unpickling of more than tensors, or holds
+            several models and nothing says which to take.
     """
-    tensors = without_wrappers(_read_shards(path) if path.name.endswith(INDEX_ENDING) else _read(path), path)
+    tensors = _without_wrappers(_read_shards(path) if path.name.endswith(INDEX_ENDING) else _read(path), path)
     if not tensors:
         raise WeightsError(f"{path} holds no tensors")
     for name, tensor in tensors.items():
-        _demand_plain(name, tensor, path)
+        _require_dense(name, tensor, path)
     return tensors
 
 
@@ -44,11 +55,11 @@ def _read(path: Path) -> Mapping[str, Tensor]:
         with path.open("rb") as file:
             pointer = file.read(len(POINTER)) == POINTER
         if pointer:
-            raise WeightsError(f"{path} is a pointer of Git LFS, not the weights: fetch them with 'git lfs pull'")
+            raise WeightsError(f"{path} is a Git LFS pointer, not the weights: fetch them with 'git lfs pull'")
         return read(path)
     except WeightsError:
         raise
-    except Exception as error:  # a damaged file is told by whatever its reader stumbles over
+    except Exception as error:  # a damaged file may raise anything
         raise WeightsError(f"{path} is not a readable file of weights: {first_line(error)}") from error
 
 
@@ -61,19 +72,19 @@ def _reader(path: Path) -> Reader:
 
 
 def _read_shards(index: Path) -> dict[str, Tensor]:
-    """Of a tensor that several shards hold, the one that the index means."""
+    """All tensors of an index; one that several shards hold is taken from the shard that the index names."""
     tensors: dict[str, Tensor] = {}
     named = {tensor: shard for shard, names in shards(index).items() for tensor in names}
     for shard in shards(index):
         tensors |= {name: tensor for name, tensor in _read(shard).items() if named.get(name, shard) == shard}
     if lacking := sorted(named.keys() - tensors.keys()):
-        raise WeightsError(f"{named[lacking[0]]} lacks {lacking[0]}, which {index.name} says is there")
+        raise WeightsError(f"{named[lacking[0]]} lacks {lacking[0]}, which {index.name} lists for it")
     return tensors
 
 
 def _read_npz(path: Path) -> dict[str, Tensor]:
-    """Arrays of big_vision's `.npz`; bfloat16, which NumPy does not know, arrives as two raw bytes."""
-    _demand_no_bomb(path)
+    """Arrays of big_vision's `.npz`; NumPy reads bfloat16, which it does not know, as two raw bytes."""
+    _require_no_zip_bomb(path)
     tensors = {}
     with np.load(path, allow_pickle=False) as arrays:
         for name in arrays.files:
@@ -87,19 +98,104 @@ def _read_npz(path: Path) -> dict[str, Tensor]:
 
 def _read_torch(path: Path) -> Mapping[str, Tensor]:
     if zipfile.is_zipfile(path):
-        _demand_no_bomb(path)
-    return state_dict(path)
+        _require_no_zip_bomb(path)
+    return _state_dict(path)
 
 
-def _demand_no_bomb(path: Path) -> None:
+def _require_no_zip_bomb(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         unpacked = sum(member.file_size for member in archive.infolist())
-    if unpacked > max(SMALL, MOST_EXPANSION * path.stat().st_size):
+    if unpacked > max(SMALL, MAX_EXPANSION * path.stat().st_size):
         raise WeightsError(f"{path} would unpack to {unpacked / 1e9:.1f} GB, of {path.stat().st_size / 1e6:.1f} MB")
 
 
-def _demand_plain(name: str, tensor: Tensor, path: Path) -> None:
-    """Raise WeightsError for tensors that are not as many numbers in memory as they say."""
+def _require_dense(name: str, tensor: Tensor, path: Path) -> None:
+    """Raise WeightsError for sparse, quantised or remote tensors, and for shapes larger than their storage."""
     plain = tensor.layout == torch.strided and tensor.device.type == "cpu" and not tensor.is_quantized
     if not plain or tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
-        raise WeightsError(f"{path}: {name} is no plain tensor, of which each number is in the file")
+        raise WeightsError(f"{path}: {name} is not a dense tensor with all its values in the file")
+
+
+def _state_dict(path: Path) -> Mapping[str, Tensor]:
+    """The tensors of the model in a torch file.
+
+    Raises WeightsError where it holds several models, or where reading it would run code. A Namespace is allowed:
+    training programs often store their command line in one, and it is as harmless as a dictionary.
+    """
+    try:
+        with torch.serialization.safe_globals([argparse.Namespace]):
+            content = torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if not _looks_like_torch(path):
+            raise WeightsError(f"{path} is not a readable file of weights: it was not written by torch.save") from error
+        found = re.search(r"GLOBAL (\S+)", str(error))
+        what = f" ({found[1]})" if found else ""
+        raise WeightsError(
+            f"{path} holds more than tensors, which could run code{what}: save its state_dict alone"
+        ) from error
+    return _model_in(content, path, (), {})
+
+
+def _looks_like_torch(path: Path) -> bool:
+    """Whether the file begins like a zip archive or a pickle, and not like, say, an HTML page."""
+    with path.open("rb") as file:
+        return file.read(1) in (b"P", b"\x80")
+
+
+def _model_in(
+    content: object, path: Path, where: tuple[str, ...], found: dict[int, dict[str, Tensor]]
+) -> dict[str, Tensor]:
+    """The model in a nested dictionary. `found` caches results by identity, since a pickle may contain itself, or one
+    dictionary a million times.
+    """
+    if not isinstance(content, Mapping):
+        return {}
+    if id(content) not in found:
+        found[id(content)] = {}
+        found[id(content)] = _choose_model(content, path, where, found)
+    return found[id(content)]
+
+
+def _choose_model(
+    content: Mapping[object, object], path: Path, where: tuple[str, ...], found: dict[int, dict[str, Tensor]]
+) -> dict[str, Tensor]:
+    """An entry named as in `MODELS`, else the tensors of `content`, else a dictionary of tensors, else a deeper one."""
+    # Keys that are no strings are those of an optimizer's state.
+    inside = {key: part for key, part in content.items() if isinstance(key, str) and isinstance(part, Mapping)}
+    known = [name for name in MODELS if _model_in(inside.get(name), path, (*where, name), found)]
+    own = _tensors(content)
+    if own and not known:
+        return own
+    chosen = known or [name for name, part in inside.items() if _tensors(part)]
+    chosen = chosen or [name for name, part in inside.items() if _model_in(part, path, (*where, name), found)]
+    if len(chosen) > 1:
+        names = ", ".join(repr(name) for name in sorted(chosen)[:8])
+        keys = "".join(f"[{name!r}]" for name in (*where, chosen[0]))
+        raise WeightsError(
+            f"{path} holds several models, {names}: save the one that you mean alone: "
+            f"torch.save(torch.load({path.name!r}){keys}, 'weights.pth')"
+        )
+    return _model_in(inside[chosen[0]], path, (*where, chosen[0]), found) if chosen else {}
+
+
+def _tensors(content: Mapping[object, object]) -> dict[str, Tensor]:
+    return {str(name): part for name, part in content.items() if isinstance(part, Tensor)}
+
+
+def _without_wrappers(tensors: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """Remove wrappers' prefixes from the names. Raises WeightsError where two names become one."""
+    plain: dict[str, Tensor] = {}
+    averaged = any(name.startswith("module.") for name in tensors)
+    for name, tensor in tensors.items():
+        if averaged and name == COUNTER:
+            continue
+        short = _plain(name.split("."))
+        if short in plain:
+            raise WeightsError(f"{path} holds {short} twice, with and without the prefix of a wrapper")
+        plain[short] = tensor
+    return plain
+
+
+def _plain(parts: Iterable[str]) -> str:
+    kept = [part for part in parts if part not in WRAPPERS]
+    return ".".join(kept[1:] if len(kept) > 1 and kept[0] == "module" else kept)

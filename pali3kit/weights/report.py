@@ -1,10 +1,9 @@
-"""What became of every tensor of a file and of every parameter of a model: a load report."""
+"""Load reports: what happened to every tensor of a file and every parameter of a model."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 from pali3kit.errors import WeightsError
@@ -12,10 +11,16 @@ from pali3kit.errors import WeightsError
 
 @dataclass(frozen=True, slots=True)
 class LoadReport:
-    """Names are the model's in `loaded`, `missing`, `kept` and `resized`, the file's in `unexpected` and `set_aside`.
+    """What was loaded from a file, and what was not.
 
-    `set_aside` was not asked for: another tower, or what the caller allowed to be left out. `kept` is the model's own,
-    as it was, since the caller allowed it to be missing. `resized` says how.
+    Attributes:
+        source, sha256, layout: the file, its digest, and the layout of its names.
+        loaded: the model's tensors that came from the file.
+        resized: how the model's tensors were made to fit, by name.
+        missing: the model's tensors that the file lacks.
+        kept: the model's tensors that the caller allowed the file to lack; they keep their values.
+        unexpected: the file's tensors that the model lacks.
+        set_aside: the file's tensors that were ignored: another tower, or what the caller allowed to be left over.
     """
 
     source: str
@@ -29,11 +34,11 @@ class LoadReport:
     kept: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
-        """Plain values, as an artifact's manifest keeps them."""
+        """Plain values, as artifacts store them in `load.json`."""
         return asdict(self)
 
-    def demand_complete(self) -> None:
-        """Raise WeightsError, naming all tensors, unless everything is accounted for."""
+    def require_complete(self) -> None:
+        """Raise WeightsError, naming the tensors, if any is missing or unexpected."""
         problems = [f"missing {name}" for name in self.missing] + [f"unexpected {name}" for name in self.unexpected]
         if problems:
             where = Path(self.source).name
@@ -42,11 +47,6 @@ class LoadReport:
                 f"{where}, read as {self.layout}, does not fit the model: {_few(problems)}."
                 f" Allow what may be left out by name, or by a pattern with * (allow={some})."
             )
-
-
-def matches(name: str, patterns: Sequence[str]) -> bool:
-    """Whether `name` fits any of the patterns (`*` and `?` as in file names)."""
-    return any(fnmatchcase(name, pattern) for pattern in patterns)
 
 
 def _few(problems: Sequence[str], most: int = 20) -> str:

@@ -1,4 +1,4 @@
-"""The registry's `vit`: our ViT with random weights, or with those of a file."""
+"""The component `vit`: our ViT with random weights, or with those of a file."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pali3kit.weights.load import load_vision
     "plain ViT: B/16, So400m/14, G/14 and other named sizes, or any other",
     sizes="pali3kit.config.shapes:VIT_SHAPES",
 )
-def create_vit(
+def _create(
     image_size: int,
     size: str | None = None,
     width: int | None = None,
@@ -29,11 +29,11 @@ def create_vit(
     weights: str | None = None,
     allow: Sequence[str] = (),
 ) -> ViT:
-    """A `ViT` of either `size`, a name of paper.md §1.2, or the five numbers that it stands for.
+    """A `ViT` whose shape is `size`, a named shape (paper.md §1.2), or the five numbers from `width` to `patch`.
 
-    `weights` names a file or folder in any layout of `pali3kit.weights` to start from (with pretrain `given`: to use as
-    it is); `allow`: patterns of names, the file's or the model's, that may be left out. What the loading did is kept in
-    the model's `load_report`. Errors are those of `ViT` and of `load_vision`.
+    `weights` is a file or folder in any layout of `pali3kit.weights` to start from (or, with pretrain `pretrained`, to
+    use as it is); `allow`: patterns of names, the file's or the model's, that may be missing or left over. The model's
+    `load_report` says what was loaded. Errors are those of `ViT` and `load_vision`.
     """
     vit = ViT(image_size, size, width, depth, heads, mlp, patch, head)
     if weights is not None and loads_pretrained():

@@ -238,7 +238,7 @@ def test_a_damaged_checkpoint_of_ranks_is_told_once_and_not_used(
                 said += [message.said] if isinstance(message, Progress) and message.said else []
     finally:
         worker.stop()
-    assert len(said) == 1 and said[0].startswith(f"begins anew, since its checkpoint {checkpoint} is damaged: ")
+    assert len(said) == 1 and said[0].startswith(f"starts again, since its checkpoint {checkpoint} is damaged: ")
     assert difference(whole, store.path(wanted[1])) == 0.0
 
 

@@ -12,11 +12,11 @@ from pali3kit.language import attention
 from pali3kit.language.attention import BACKENDS, encoder_attention
 from pali3kit.language.layers import RelativeBias
 
-HERE = [name for name in BACKENDS if name not in ("xformers", "flex")]  # which have no gradients on CPUs, or nothing
+HERE = [name for name in BACKENDS if name not in ("xformers", "flex")]  # no gradients or no kernel on CPUs
 
 
 def attended(backend: str, length: int = 40, gradients: bool = True) -> list[torch.Tensor]:
-    """The result and, where wanted, the gradients of query, key, value and the bias' table."""
+    """The result and, if asked for, the gradients of query, key, value and the bias table."""
     generator = torch.Generator().manual_seed(0)
     relative = RelativeBias(3, buckets=8, max_distance=16, bidirectional=True)
     with torch.no_grad():
@@ -43,10 +43,10 @@ def test_flex_gives_the_same_result() -> None:
     torch.testing.assert_close(attended("flex", gradients=False)[0], attended("eager")[0], atol=2e-5, rtol=1e-4)
 
 
-def test_a_large_bias_is_never_held_whole(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
-    monkeypatch.setattr(attention, "LARGEST_BIAS", 1)
-    monkeypatch.setattr(attention, "_whole", None)  # whoever wants the matrix fails
-    attention._tell.cache_clear()
+def test_a_large_bias_is_never_materialised(monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture) -> None:
+    monkeypatch.setattr(attention, "MAX_BIAS", 1)
+    monkeypatch.setattr(attention, "_whole", None)  # fails if the whole matrix is computed
+    attention._log_once.cache_clear()
     with caplog.at_level(logging.INFO, logger=attention.__name__):
         attended("auto")
     assert caplog.messages == ["encoder attention: chunked (a bias of 0 MiB is computed in chunks of rows)"]
@@ -60,6 +60,6 @@ def test_a_large_bias_is_never_held_whole(monkeypatch: pytest.MonkeyPatch, caplo
         ("flux", "no attention is called 'flux'. Did you mean 'flex'"),
     ],
 )
-def test_what_cannot_run_is_refused(backend: str, message: str) -> None:
+def test_backends_that_cannot_run_are_refused(backend: str, message: str) -> None:
     with pytest.raises(ConfigError, match=message):
         attended(backend)

@@ -1,4 +1,4 @@
-"""What every language model promises."""
+"""The interface of language models."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from pali3kit.language.ul2 import UL2
 SHAPE = {"width": 16, "heads": 2, "head_width": 8, "mlp": 16}
 
 
-def test_every_language_model_is_one() -> None:
+def test_every_language_model_is_a_subclass() -> None:
     assert all(issubclass(kind, LanguageModel) for kind in (UL2, PrefixLM, HfPrefixLM, HfSeq2Seq))
 
 
-def test_what_a_model_must_say_itself() -> None:
+def test_abstract_methods_raise() -> None:
     model, x = LanguageModel(), torch.zeros(1, 1)
     assert (model.attention, model.checkpointing, model.load_report) == ("auto", False, None)
     for asked in (
@@ -32,7 +32,7 @@ def test_what_a_model_must_say_itself() -> None:
             asked()
 
 
-def test_options_build_another_of_its_kind() -> None:
+def test_options_build_an_equal_model() -> None:
     ul2 = UL2(vocabulary=20, encoder_depth=1, decoder_depth=2, gated=False, **SHAPE)
     prefix = PrefixLM(vocabulary=20, depth=2, tied=True, **SHAPE)
     for model in (ul2, prefix):
@@ -47,5 +47,5 @@ def test_a_cache_of_another_model_is_refused() -> None:
     prefix = PrefixLM(vocabulary=20, depth=1, **SHAPE)
     ids, memory, mask = torch.zeros(1, 1, dtype=torch.long), torch.zeros(1, 2, 16), torch.ones(1, 2, dtype=torch.bool)
     for model, other in ((ul2, prefix), (prefix, ul2)):
-        with pytest.raises(AssertionError, match="another model's"):
+        with pytest.raises(AssertionError, match="belongs to another model"):
             model.decode_states(ids, memory, mask, other.new_cache(1))

@@ -73,11 +73,11 @@ def test_a_wide_beam_finds_the_best_of_all_sequences() -> None:
 
 @pytest.fixture(scope="module")
 def peers(tmp_path_factory: pytest.TempPathFactory) -> tuple[UL2, T5ForConditionalGeneration]:
-    """Equal weights here and in transformers; answers of 16 rows end at many lengths."""
+    """Equal weights here and in transformers; the answers of 16 rows have many lengths."""
     torch.manual_seed(5)
     ours = UL2(vocabulary=40, width=24, encoder_depth=2, decoder_depth=2, heads=2, head_width=8, mlp=32).eval()
     with torch.no_grad():
-        ours.logits.weight[1] *= 4  # the end is likely now and then
+        ours.logits.weight[1] *= 4  # EOS is sometimes likely
     folder: Path = tmp_path_factory.mktemp("t5")
     export_language(ours, folder)
     return ours, T5ForConditionalGeneration.from_pretrained(folder).eval()
@@ -89,7 +89,7 @@ def until_the_end(row: list[int]) -> list[int]:
 
 @pytest.mark.parametrize("beams", [1, 2, 5])
 def test_equals_transformers_generate(peers: tuple[UL2, T5ForConditionalGeneration], beams: int) -> None:
-    """Without a length penalty: transformers' divides by another function of the length."""
+    """Without a length penalty, which is another function of the length in transformers."""
     ours, theirs = peers
     ids = torch.randint(3, 40, (16, 9), generator=torch.Generator().manual_seed(2))
     mask = torch.ones_like(ids, dtype=torch.bool)
@@ -118,14 +118,14 @@ def test_rows_that_have_ended_leave_the_batch(peers: tuple[UL2, T5ForConditional
 
 def test_log_probabilities_are_those_of_the_logits() -> None:
     model, (memory, mask) = make(30), memory_of(2)
-    targets = torch.randint(2, 30, (4, 6))  # two choices to each memory
+    targets = torch.randint(2, 30, (4, 6))  # two choices per memory
     found = log_probabilities(model, memory, mask, targets)
     for i, row in enumerate(targets.tolist()):
         one = log_probability(model, memory[i // 2 : i // 2 + 1], mask[:1], row)
         assert math.isclose(float(found[i].sum()), one, abs_tol=1e-4)
 
 
-def test_a_constraint_is_kept_to_by_greedy_and_beam() -> None:
+def test_greedy_and_beam_search_obey_a_constraint() -> None:
     model, (memory, mask) = make(30), memory_of(4)
 
     def even_then_odd(ids: torch.Tensor) -> torch.Tensor:
@@ -138,7 +138,7 @@ def test_a_constraint_is_kept_to_by_greedy_and_beam() -> None:
         assert (ids % 2 == torch.arange(6) % 2).all()
 
 
-def test_sampling_follows_the_seed_the_temperature_and_the_cuts() -> None:
+def test_sampling_follows_seed_temperature_top_k_and_top_p() -> None:
     model, (memory, mask) = make(30), memory_of(4)
 
     def draw(seed: int, **options: float) -> list[list[int]]:
@@ -148,13 +148,13 @@ def test_sampling_follows_the_seed_the_temperature_and_the_cuts() -> None:
     greedy = generate(model, memory, mask, 8).tolist()
     assert draw(0) == draw(0) != draw(1)
     assert draw(0, top_k=1) == draw(0, top_p=1e-9) == draw(0, temperature=1e-4) == greedy
-    with pytest.raises(ValueError, match="does not go with 2 beams"):
+    with pytest.raises(ValueError, match="sampling needs beams=1, not 2"):
         generate(model, memory, mask, 8, beams=2, sampling=Sampling(torch.Generator()))
-    with pytest.raises(ValueError, match="0 beams: 1 is greedy"):
+    with pytest.raises(ValueError, match="beams is 0, but must be at least 1"):
         generate(model, memory, mask, 8, beams=0)
     with pytest.raises(ValueError, match=r"mask should be bool, .* not torch.int64"):
         generate(model, memory, mask.long(), 8)
-    with pytest.raises(ValueError, match="5 targets cannot be shared out evenly to 4 memories"):
+    with pytest.raises(ValueError, match="5 targets are not a multiple of 4 memories"):
         log_probabilities(model, memory, mask, torch.ones(5, 2, dtype=torch.long))
 
 
@@ -178,6 +178,6 @@ def test_sampling_from_nothing_is_refused(numbers: dict[str, Any]) -> None:
         Sampling(torch.Generator(), **numbers)
 
 
-def test_the_likeliest_of_two_equal_tokens_is_one() -> None:
+def test_top_p_keeps_one_of_two_equal_tokens() -> None:
     draw = Sampling(torch.Generator().manual_seed(0), top_k=1)
     assert len({int(draw(torch.tensor([[1.0, 1.0, 0.0]]))) for _ in range(50)}) == 1

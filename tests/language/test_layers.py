@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers.models.t5.modeling_t5 import T5Attention
 
-from pali3kit.language.layers import Attention, FeedForward, LayerCache, RelativeBias, RMSNorm
+from pali3kit.language.layers import LayerCache, RelativeBias, RMSNorm, _Attention, _FeedForward
 from pali3kit.nn.attention import attend
 
 
@@ -26,7 +26,7 @@ def test_the_bias_of_the_last_queries_is_the_last_rows_of_all() -> None:
     torch.testing.assert_close(bias(8, 10, 10), bias(0, 10, 10)[:, :, -2:])
 
 
-def test_the_norm_computes_in_fp32_and_answers_in_the_inputs_dtype() -> None:
+def test_the_norm_computes_in_fp32_and_returns_the_dtype_of_its_input() -> None:
     norm = RMSNorm(4)
     x = torch.tensor([[3e4, -3e4, 3e4, 3e4]], dtype=torch.float16)  # its squares overflow in fp16
     assert norm(x).dtype == torch.float16
@@ -34,7 +34,7 @@ def test_the_norm_computes_in_fp32_and_answers_in_the_inputs_dtype() -> None:
 
 
 def test_scores_are_not_scaled() -> None:
-    attention = Attention(width=4, heads=1, head_width=4)
+    attention = _Attention(width=4, heads=1, head_width=4)
     for linear in (attention.query, attention.key, attention.value, attention.out):
         torch.nn.init.eye_(linear.weight)
     x = torch.randn(1, 3, 4)
@@ -43,7 +43,7 @@ def test_scores_are_not_scaled() -> None:
 
 
 def test_the_feed_forwards_output_is_not_autocast() -> None:
-    feed = FeedForward(4, 8, "silu")
+    feed = _FeedForward(4, 8, "silu")
     seen: list[torch.dtype] = []
     feed.down.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].dtype))
     with torch.autocast("cpu", dtype=torch.bfloat16):
@@ -61,7 +61,7 @@ def test_a_cache_grows_reorders_its_own_keys_and_keeps_the_memorys() -> None:
     cache, memory = LayerCache(capacity=4), torch.arange(2.0).view(2, 1, 1, 1)
     cache.memory = (memory, memory)
     for value in (0.0, 10.0):
-        new = torch.arange(4.0).view(4, 1, 1, 1) + value  # four targets, two to each memory
+        new = torch.arange(4.0).view(4, 1, 1, 1) + value  # four targets, two per memory
         keys, _ = cache.append(new, new)
     assert keys.shape == (4, 1, 2, 1)
     cache.reorder(torch.tensor([1, 1, 3, 2]))
@@ -75,7 +75,7 @@ def test_a_cache_grows_reorders_its_own_keys_and_keeps_the_memorys() -> None:
 
 
 def test_neighbouring_targets_share_a_memory() -> None:
-    attention, x = Attention(width=8, heads=2, head_width=4), torch.randn(6, 3, 8)
+    attention, x = _Attention(width=8, heads=2, head_width=4), torch.randn(6, 3, 8)
     memory = torch.randn(2, 5, 8)
     own = partial(attend, scale=1.0)
     shared = attention(x, attention.keys_values(memory), own)

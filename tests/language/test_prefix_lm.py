@@ -1,4 +1,4 @@
-"""The decoder-only model: what sees what, caching, and that padding moves nothing."""
+"""The prefix LM: its mask, its cache, and that padding has no effect."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ def model() -> PrefixLM:
     torch.manual_seed(4)
     model = PrefixLM(vocabulary=40, **SHAPE).eval()
     with torch.no_grad():
-        model.logits.weight[1] *= 3  # answers end now and then
+        model.logits.weight[1] *= 3  # answers sometimes end
     return model
 
 
@@ -46,7 +46,7 @@ def test_targets_see_the_whole_prefix_and_nothing_later(model: PrefixLM) -> None
 
 
 def test_the_prefix_does_not_see_the_targets(model: PrefixLM) -> None:
-    """Or else cached steps, for which the prefix is read once, would differ from uncached ones."""
+    """Otherwise cached steps, which encode the prefix once, would differ from uncached ones."""
     prompt, mask, targets = inputs()
     with torch.no_grad():
         memory, cache = model.encode(model.embed(prompt), mask), model.new_cache(6)
@@ -55,7 +55,7 @@ def test_the_prefix_does_not_see_the_targets(model: PrefixLM) -> None:
     torch.testing.assert_close(cached, logits(model, prompt, mask, targets), atol=1e-5, rtol=1e-4)
 
 
-def test_padding_between_prompt_and_target_moves_nothing(model: PrefixLM) -> None:
+def test_padding_between_prompt_and_target_has_no_effect(model: PrefixLM) -> None:
     prompt, mask, targets = inputs()
     padded = logits(model, prompt, mask, targets)[1:2]
     short = logits(model, prompt[1:2, :4], mask[1:2, :4], targets[1:2])
@@ -74,7 +74,7 @@ def test_a_row_is_the_same_alone_and_in_a_batch(model: PrefixLM, beams: int) -> 
         assert together[i, : len(alone)].tolist() == alone.tolist()
 
 
-def test_every_parameter_gets_a_gradient_recomputed_or_not(model: PrefixLM) -> None:
+def test_every_parameter_gets_a_gradient_with_and_without_checkpointing(model: PrefixLM) -> None:
     gradients = []
     for model.checkpointing in (False, True):
         model.train().zero_grad()

@@ -1,4 +1,4 @@
-"""The grammar of regions: it lets every written region pass, and nothing through that cannot be read."""
+"""The grammar of regions allows every valid region, and nothing else."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_every_region_may_be_written(tokenizer: Tokenizer, grammar: RegionGramma
             assert grammar(ids[:, :length])[0, ids[0, length]]
 
 
-def test_whatever_is_drawn_under_it_can_be_read(tokenizer: Tokenizer, grammar: RegionGrammar) -> None:
+def test_every_constrained_sample_is_valid(tokenizer: Tokenizer, grammar: RegionGrammar) -> None:
     generator = torch.Generator().manual_seed(1)
     ids, answers = torch.zeros(200, 0, dtype=torch.int64), []
     for _ in range(60):
@@ -63,7 +63,7 @@ def test_whatever_is_drawn_under_it_can_be_read(tokenizer: Tokenizer, grammar: R
     assert len({box for box, _ in answers}) > 50
 
 
-def test_sides_are_in_order_by_hand(tokenizer: Tokenizer, grammar: RegionGrammar) -> None:
+def test_the_order_of_sides_by_hand(tokenizer: Tokenizer, grammar: RegionGrammar) -> None:
     def may(text: str) -> bool:
         ids = tokenizer.encode(text)
         return all(bool(grammar(torch.tensor([ids[:n]]))[0, ids[n]]) for n in range(len(ids)))
@@ -115,7 +115,7 @@ def test_paligemmas_regions_are_20_tokens_under_the_same_grammar(palis: Tokenize
     assert not may("0 7 1 1023")
 
 
-def test_whatever_is_drawn_of_paligemmas_can_be_read(palis: Tokenizer, locs: RegionGrammar) -> None:
+def test_every_constrained_sample_of_paligemmas_is_valid(palis: Tokenizer, locs: RegionGrammar) -> None:
     generator = torch.Generator().manual_seed(1)
     ids = torch.zeros(50, 0, dtype=torch.int64)
     for _ in range(21):
@@ -126,5 +126,5 @@ def test_whatever_is_drawn_of_paligemmas_can_be_read(palis: Tokenizer, locs: Reg
 
 
 def test_a_vocabulary_without_paligemmas_tokens_is_refused(tokenizer: Tokenizer) -> None:
-    with pytest.raises(DataError, match=r"\.model: <seg000> is no token of this vocabulary"):
+    with pytest.raises(DataError, match=r"\.model: <seg000> is not a token of this vocabulary"):
         RegionGrammar(tokenizer, PALIGEMMA)

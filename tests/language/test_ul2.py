@@ -1,4 +1,4 @@
-"""UL2: logits equal transformers' T5 v1.1, the cache changes nothing, the future does not leak."""
+"""UL2: logits equal transformers' T5 v1.1, cached ones equal uncached ones, and targets are causal."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ def test_logits_equal_transformers(tied: bool, activation: str) -> None:
         dropout_rate=0.0,
     )  # fmt: skip
     theirs = T5ForConditionalGeneration(config).eval()
-    if not tied:  # transformers 5 ties every T5; v1.1's logits have weights of their own
+    if not tied:  # transformers 5 ties the embedding of every T5; in v1.1 the logits have their own weights
         theirs.lm_head = torch.nn.Linear(32, 97, bias=False)
     theirs.load_state_dict(as_t5(ours), strict=False)
     if activation == "gelu":
-        assert config.dense_act_fn == "gelu_new"  # the tanh form, as ours
-    # longer than max_distance = 128 so that the last bucket is met
+        assert config.dense_act_fn == "gelu_new"  # the tanh approximation, like ours
+    # longer than max_distance = 128, so that the last bucket is used
     ids, mask = torch.randint(2, 97, (2, 150)), torch.ones(2, 150, dtype=torch.bool)
     mask[1, 90:] = False
     targets = torch.randint(2, 97, (2, 11))

@@ -1,4 +1,4 @@
-"""What whole two-tower models are made of here: a small tokenizer, and a picture."""
+"""Fixtures of two-tower models: a small tokenizer, and an image."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TEXTS = ["a photo of a cat.", "Two DOGS, one ball!", "nothing at all", "abcdefgh
 
 @pytest.fixture
 def tokenizer() -> Callable[[Path], Path]:
-    """Write a tokenizer of letters that tells capitals from small ones and, left to itself, pads on the left."""
+    """Write a tokenizer of letters that is case-sensitive and by default pads on the left."""
 
     def written(folder: Path) -> Path:
         trained = Tokenizer(models.BPE(unk_token="<unk>"))
@@ -34,5 +34,5 @@ def tokenizer() -> Callable[[Path], Path]:
 
 @pytest.fixture
 def picture() -> Image.Image:
-    """Of odd sides, neither of which a patch divides."""
+    """An image whose sides no patch size divides."""
     return Image.fromarray(np.random.default_rng(0).integers(0, 256, (77, 131, 3), np.uint8))

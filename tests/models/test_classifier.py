@@ -1,4 +1,4 @@
-"""The classifier: starts as sure as its bias that no label is there."""
+"""The classifier starts at its bias."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whole two-tower models of transformers, from folders as transformers writes them."""
+"""Two-tower models of transformers, from folders that transformers writes."""
 
 from __future__ import annotations
 
@@ -75,12 +75,12 @@ def test_embeddings_are_the_models_own(kind: str, saved: Callable[[str], Any], t
         cosines = nn.functional.normalize(image) @ nn.functional.normalize(text).T
         torch.testing.assert_close(cosines, output.image_embeds @ output.text_embeds.T)
     assert image.shape == (2, 24 if kind == "clip" else 32) and text.shape[0] == 3
-    assert batch.input_ids[1].tolist().count(0) > 3 and batch.attention_mask[2].all()  # one is short, one is cut
+    assert batch.input_ids[1].tolist().count(0) > 3 and batch.attention_mask[2].all()  # one is short, one is truncated
 
 
 @both
 def test_siglips_texts_are_lower_cased(kind: str, saved: Callable[[str], Any], tmp_path: Path) -> None:
-    """The tokenizer of SigLIP 2 keeps capitals, as the one here, but the model never saw one."""
+    """The tokenizer of SigLIP 2 keeps capitals, like this one, but the model was trained without."""
     saved(kind)
     towers = HfTowers(str(tmp_path))
     with torch.no_grad():
@@ -95,7 +95,7 @@ def test_ids_go_where_the_model_is(kind: str, saved: Callable[[str], Any], tmp_p
 
 
 def test_the_first_siglips_tokenizer(saved: Callable[[str], Any], learn: Callable[..., Path], tmp_path: Path) -> None:
-    """Its own class, over SentencePiece: lower case, no punctuation, the end of the text again as padding."""
+    """Its own class, over SentencePiece: lower case, no punctuation, padding with EOS."""
     saved("siglip")
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (tmp_path / name).unlink()
@@ -113,7 +113,7 @@ def test_the_first_siglips_tokenizer(saved: Callable[[str], Any], learn: Callabl
 def test_preprocessing_is_the_processors(
     kind: str, layout: str, saved: Callable[[str], Any], tmp_path: Path, picture: Image.Image
 ) -> None:
-    """transformers 5 writes it into a file of its own or, beside the tokenizer, into one for both."""
+    """transformers 5 writes it to its own file or, with a tokenizer, to a common one."""
     saved(kind)
     if layout == "processor_config.json":
         (tmp_path / "preprocessor_config.json").unlink()
@@ -130,13 +130,13 @@ def test_half_precision_on_disk_is_computed_in_single(saved: Callable[[str], Any
     assert HfTowers(str(tmp_path)).embed_images(torch.zeros(1, 3, 32, 32)).dtype == torch.float32
 
 
-def test_what_is_no_model_of_two_towers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_other_models_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(WeightsError, match=rf"hf/{tmp_path}/none: there is no folder {tmp_path}/none"):
         HfTowers(f"{tmp_path}/none")
     with pytest.raises(WeightsError, match="is no model of transformers"):
         HfTowers(str(tmp_path))
     for config, said in (
-        (transformers.BertConfig(), r"is a 'bert', not a model of two towers.*Choose from clip, siglip"),
+        (transformers.BertConfig(), r"is a 'bert', not a supported two-tower.*Choose from clip, siglip"),
         (transformers.SiglipVisionConfig(), r"is a 'siglip_vision_model', not .*Choose from clip"),
     ):
         config.save_pretrained(tmp_path)
@@ -148,7 +148,7 @@ def test_what_is_no_model_of_two_towers(tmp_path: Path, monkeypatch: pytest.Monk
 
 
 def test_half_a_model(saved: Callable[[str], Any], tmp_path: Path) -> None:
-    """A text tower that is missing is not made up."""
+    """A missing text tower is not initialised at random."""
     peer = saved("siglip")
     kept = {name: value for name, value in peer.state_dict().items() if not name.startswith("text_model")}
     peer.save_pretrained(tmp_path, state_dict=kept)
@@ -160,16 +160,16 @@ def test_half_a_model(saved: Callable[[str], Any], tmp_path: Path) -> None:
     ("file", "content", "said"),
     [
         ("model.safetensors", "cut", r"the weights of hf/.* cannot be loaded: ."),
-        ("tokenizer.json", "{", r"has no tokenizer that can be read: ."),
-        ("preprocessor_config.json", "{", r"preprocessor_config.json is no JSON: "),
-        ("preprocessor_config.json", json.dumps({"resample": 9}), r"preprocessor_config.json is no preprocessing.*9"),
-        ("preprocessor_config.json", json.dumps({"size": "big"}), r"preprocessor_config.json is no preprocessing"),
+        ("tokenizer.json", "{", r"has no readable tokenizer: ."),
+        ("preprocessor_config.json", "{", r"preprocessor_config.json is not JSON: "),
+        ("preprocessor_config.json", json.dumps({"resample": 9}), r"describes a preprocessing.*9"),
+        ("preprocessor_config.json", json.dumps({"size": "big"}), r"describes a preprocessing"),
         (
             "preprocessor_config.json",
             json.dumps({"image_mean": [0.5]}),
-            r"preprocessor_config.json is no preprocessing",
+            r"describes a preprocessing",
         ),
-        ("preprocessor_config.json", "[]", r"preprocessor_config.json is no preprocessing"),
+        ("preprocessor_config.json", "[]", r"describes a preprocessing"),
     ],
 )
 def test_damaged_files(file: str, content: str, said: str, saved: Callable[[str], Any], tmp_path: Path) -> None:
@@ -181,14 +181,14 @@ def test_damaged_files(file: str, content: str, said: str, saved: Callable[[str]
 
 
 def test_preprocessing_that_is_missing(saved: Callable[[str], Any], tmp_path: Path) -> None:
-    """A guess would cost points that nobody could explain."""
+    """A wrong guess would silently lower accuracies."""
     saved("clip")
     (tmp_path / "preprocessor_config.json").unlink()
-    with pytest.raises(WeightsError, match=r"does not say how its pictures are prepared: there is no preprocessor_con"):
+    with pytest.raises(WeightsError, match=r"does not describe its preprocessing: there is no preprocessor_con"):
         HfTowers(str(tmp_path))
 
 
-def test_the_tokenizers_code_runs_for_those_alone_who_say_so(
+def test_the_tokenizers_code_runs_only_with_trust_remote_code(
     saved: Callable[[str], Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     saved("clip")

@@ -1,4 +1,4 @@
-"""Whole models of open_clip: embeddings, logits and preprocessing are theirs."""
+"""Models of open_clip: embeddings, logits and preprocessing equal open_clip's."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ WEBLI = {"mean": (0.5,) * 3, "std": (0.5,) * 3, "interpolation": "bicubic", "res
 
 @pytest.fixture(autouse=True)
 def small(tmp_path: Path, tokenizer: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch) -> None:
-    """Two small models that open_clip knows; of the second one weights were published, as SigLIP's were."""
+    """Register two small models in open_clip; the second has a tag of published weights, like SigLIP."""
     monkeypatch.setattr(open_clip.factory, "_MODEL_CONFIGS", dict(open_clip.factory._MODEL_CONFIGS))
     monkeypatch.setattr(open_clip.factory, "_MODEL_CONFIG_PATHS", list(open_clip.factory._MODEL_CONFIG_PATHS))
     monkeypatch.setitem(open_clip.pretrained._PRETRAINED, "tiny-siglip", {"webli": WEBLI})
@@ -92,7 +92,7 @@ def test_ids_go_where_the_model_is(name: str) -> None:
 @both
 @pytest.mark.parametrize("weights", [None, "file"])
 def test_preprocessing_is_open_clips(name: str, weights: str | None, tmp_path: Path, picture: Image.Image) -> None:
-    """A file of weights says nothing of preprocessing: it is that of the published ones (open_clip takes its own)."""
+    """A file of weights has no preprocessing: that of the first tag is used."""
     if weights:
         weights = str(tmp_path / "weights.pt")
         torch.save(open_clip.create_model(name).state_dict(), weights)
@@ -105,7 +105,7 @@ def test_preprocessing_is_open_clips(name: str, weights: str | None, tmp_path: P
 
 @both
 def test_preprocessing_of_a_tag(name: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Of several published weights, those that were asked for."""
+    """Among several tags, that of the chosen one."""
     torch.save(open_clip.create_model(name).state_dict(), tmp_path / "weights.pt")
     tags = {"first": WEBLI, "second": WEBLI | {"mean": (0.25,) * 3}}
     monkeypatch.setitem(open_clip.pretrained._PRETRAINED, name, tags)
@@ -122,7 +122,7 @@ def test_an_unknown_model() -> None:
 
 def test_unknown_and_damaged_weights(tmp_path: Path) -> None:
     with pytest.raises(
-        WeightsError, match=r"no weights 'weblli' of ViT-B-16-SigLIP, and /.*weblli is no file.*'webli'"
+        WeightsError, match=r"no weights 'weblli' of ViT-B-16-SigLIP, and there is no file /.*weblli.*'webli'"
     ):
         OpenClipTowers("ViT-B-16-SigLIP", "weblli")
     for damaged in (b"", b"no weights", b"PK\x03\x04 cut"):

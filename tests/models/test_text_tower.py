@@ -32,5 +32,5 @@ def test_a_bottleneck_is_a_narrow_table_and_a_matrix() -> None:
     assert count["wide"] - count["narrow"] == 5000 * (64 - 8) - 64 * 8
     ids = torch.arange(5000)
     start = narrow.widen(narrow.embedding(ids))
-    assert abs(start.std() / wide.embedding(ids).std() - 1) < 0.2  # tokens start as large as without
+    assert abs(start.std() / wide.embedding(ids).std() - 1) < 0.2  # tokens start with the same deviation as without
     assert narrow(torch.tensor([[3, 4, 1, 1]])).shape == (1, 6)

@@ -1,4 +1,4 @@
-"""What every pair of towers promises."""
+"""The interface of two-tower models."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from pali3kit.models.towers import Towers
 from pali3kit.models.trained import TrainedTowers
 
 
-def test_every_pair_is_one() -> None:
+def test_every_two_tower_model_is_a_subclass() -> None:
     assert all(issubclass(kind, Towers) for kind in (HfTowers, OpenClipTowers, TrainedTowers))
 
 
-def test_what_towers_must_say_themselves() -> None:
+def test_abstract_methods_raise() -> None:
     with pytest.raises(NotImplementedError):
         Towers().embed_images(torch.zeros(1, 3, 8, 8))
     with pytest.raises(NotImplementedError):

@@ -1,4 +1,4 @@
-"""What every projector promises, against what it does."""
+"""The interface of projectors."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ PROJECTORS = {
 
 @pytest.mark.parametrize("grid", [(6, 6), (6, 12)])
 @pytest.mark.parametrize("name", PROJECTORS)
-def test_as_many_tokens_come_out_as_it_says(name: str, grid: tuple[int, int]) -> None:
+def test_out_tokens_is_the_number_of_output_tokens(name: str, grid: tuple[int, int]) -> None:
     projector = PROJECTORS[name]
     assert isinstance(projector, Projector)
     out = projector(torch.randn(2, grid[0] * grid[1], 6), grid)
@@ -35,6 +35,6 @@ def test_squares_must_fill_the_grid() -> None:
         PixelShuffleProjector(3, 5).out_tokens((3, 4))
 
 
-def test_what_a_projector_does_not_say_is_an_error() -> None:
+def test_abstract_methods_raise() -> None:
     with pytest.raises(NotImplementedError):
         Projector()(torch.zeros(1, 4, 6), (2, 2))

@@ -18,7 +18,7 @@ def test_it_is_two_layers() -> None:
     assert MLPProjector(8, 16).mlp.up.out_features == 16
 
 
-def test_positions_are_added_after_it() -> None:
+def test_positions_are_added_to_the_output() -> None:
     torch.manual_seed(0)
     plain = MLPProjector(8, 16)
     placed = MLPProjector(8, 16, positions="sine2d")

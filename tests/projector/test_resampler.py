@@ -7,20 +7,20 @@ import torch
 from pali3kit.projector.resampler import ResamplerProjector
 
 
-def test_as_many_tokens_come_out_of_every_grid() -> None:
+def test_the_number_of_output_tokens_is_fixed() -> None:
     projector = ResamplerProjector(6, 16, tokens=5, depth=2, heads=4)
     for grid in ((2, 3), (7, 7)):
         assert projector(torch.randn(2, grid[0] * grid[1], 6), grid).shape == (2, 5, 16)
 
 
-def test_places_matter() -> None:
-    """Attention itself does not know order: only the sines tell where a token lies."""
+def test_positions_matter() -> None:
+    """Attention is permutation-invariant: only the sines encode positions."""
     projector = ResamplerProjector(6, 16, tokens=5, depth=1, heads=4)
     tokens = torch.randn(1, 6, 6)
     assert not torch.allclose(projector(tokens, (2, 3)), projector(tokens.flip(1), (2, 3)), atol=1e-4)
 
 
-def test_every_visual_token_is_seen_and_every_parameter_learns() -> None:
+def test_every_visual_token_has_an_effect_and_every_parameter_a_gradient() -> None:
     projector = ResamplerProjector(6, 16, tokens=3, depth=2, heads=4)
     tokens = torch.randn(1, 9, 6, requires_grad=True)
     (projector(tokens, (3, 3)) * torch.randn(1, 3, 16)).sum().backward()

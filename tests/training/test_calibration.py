@@ -1,4 +1,4 @@
-"""Calibration: what is made up has the shapes of the real thing."""
+"""Calibration: random batches have the shapes of real ones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SIZES = Sizes(
 
 
 def test_the_vocabulary_counts_the_special_tokens() -> None:
-    assert calibration.vocabulary(SIZES) == 300 + 100 + 3 + 8
+    assert SIZES.vocabulary_size == 300 + 100 + 3 + 8
     assert int(calibration.random_ids(SIZES, 50, 50).max()) < 411
 
 

@@ -1,4 +1,4 @@
-"""A checkpoint is whole, or what is wrong with it is told."""
+"""Damage of checkpoints is found and described."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pali3kit.training.checkpoints import CHECKPOINT, damage
+from pali3kit.training.checkpoints import CHECKPOINT, _damage
 
 
 @pytest.fixture
@@ -17,16 +17,16 @@ def checkpoint(tmp_path: Path) -> Path:
     return tmp_path / CHECKPOINT
 
 
-def test_a_whole_one_is_not_damaged(checkpoint: Path) -> None:
-    assert damage(checkpoint) is None
+def test_an_intact_one(checkpoint: Path) -> None:
+    assert _damage(checkpoint) is None
 
 
 @pytest.mark.parametrize(
     ("left", "words"), [(0, "it is empty"), (1, "cannot be read"), (5000, "cannot be read"), (-1, "cannot be read")]
 )
-def test_one_that_is_cut_off(checkpoint: Path, left: int, words: str) -> None:
+def test_a_truncated_one(checkpoint: Path, left: int, words: str) -> None:
     checkpoint.write_bytes(checkpoint.read_bytes()[:left])
-    assert words in str(damage(checkpoint))
+    assert words in str(_damage(checkpoint))
 
 
 def test_a_flipped_byte(checkpoint: Path) -> None:
@@ -36,8 +36,8 @@ def test_a_flipped_byte(checkpoint: Path) -> None:
         spoilt = bytearray(data)
         spoilt[position + offset] ^= 1 << rng.randrange(8)
         checkpoint.write_bytes(spoilt)
-        assert "check sum" in str(damage(checkpoint))
+        assert "checksum" in str(_damage(checkpoint))
 
 
-def test_one_that_is_not_there_or_no_file(tmp_path: Path) -> None:
-    assert "cannot be read" in str(damage(tmp_path / "absent")) and damage(tmp_path)
+def test_a_missing_one_and_a_folder(tmp_path: Path) -> None:
+    assert "cannot be read" in str(_damage(tmp_path / "absent")) and _damage(tmp_path)

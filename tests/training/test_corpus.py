@@ -1,4 +1,4 @@
-"""Text for a stage."""
+"""Windows of text, and unusable samples."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from pali3kit.data.records import TooManyBad
 from pali3kit.data.world.source import WorldSource
 from pali3kit.errors import DataError
 from pali3kit.training.context import Execution, StageContext
-from pali3kit.training.corpus import enough, listing, windows
+from pali3kit.training.corpus import _take_tokens, listing, pack_windows
 
 
 class Letters:
@@ -23,7 +23,7 @@ class Letters:
         return [*map(ord, text), *([1] * eos)]
 
 
-def test_windows_of_no_more_text_than_is_asked_for() -> None:
+def test_windows_read_no_more_text_than_needed() -> None:
     read: list[str] = []
 
     def texts() -> Iterator[str]:
@@ -31,13 +31,13 @@ def test_windows_of_no_more_text_than_is_asked_for() -> None:
             read.append(letter)
             yield letter * 4
 
-    packed = windows(texts(), Letters(), length=3, most=3)  # type: ignore[arg-type]
+    packed = pack_windows(texts(), Letters(), length=3, most=3)  # type: ignore[arg-type]
     assert packed.tolist() == [[97, 97, 97], [97, 1, 98], [98, 98, 98]]
     assert len(read) <= 3
 
 
-def test_enough_is_the_first_texts_that_fill_the_budget() -> None:
-    assert sum(map(len, enough(([1] * 10 for _ in range(100)), 35))) == 40
+def test_texts_are_read_until_the_budget_is_full() -> None:
+    assert sum(map(len, _take_tokens(([1] * 10 for _ in range(100)), 35))) == 40
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_too_many_bad_lines_stop_the_stage_and_are_listed(context: StageContext,
     assert len((context.folder / "skipped.txt").read_text().splitlines()) >= 10
 
 
-def test_what_skips_nothing_lists_nothing(context: StageContext, tmp_path: Path) -> None:
+def test_without_skips_nothing_is_listed(context: StageContext, tmp_path: Path) -> None:
     for source in (WorldSource(), corpus(tmp_path / "a.jsonl", bad=0)):
         with listing(source, context):
             assert next(source.sentences(0, 16))
@@ -91,7 +91,7 @@ def test_too_many_among_few_stop_the_stage_at_its_end(context: StageContext, tmp
 
 
 @pytest.mark.parametrize(("bad", "told"), [(2, "2 of 10 cannot be used.*the first: one; two"), (1, "no example")])
-def test_why_a_stage_found_nothing_is_told_rather_than_that(
+def test_too_many_skips_explain_why_nothing_was_found(
     context: StageContext, tmp_path: Path, bad: int, told: str
 ) -> None:
     source = corpus(tmp_path / "a.jsonl", bad=0)

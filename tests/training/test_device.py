@@ -1,4 +1,4 @@
-"""Number formats by device and by wish."""
+"""Precision by device and by option."""
 
 from __future__ import annotations
 
@@ -6,18 +6,18 @@ import pytest
 import torch
 
 from pali3kit.training import device
-from pali3kit.training.device import chosen_precision, described
+from pali3kit.training.device import chosen_precision, describe_device
 
 CPU, GPU = torch.device("cpu"), torch.device("cuda")
 
 
 @pytest.mark.parametrize("fast", [True, False])
-def test_what_is_asked_for_is_taken_and_auto_is_bf16_on_gpus_alone(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(device, "bf16_is_fast", lambda on: fast)
+def test_auto_is_bf16_on_gpus_only(fast: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(device, "_bf16_is_fast", lambda on: fast)
     assert chosen_precision(CPU, "fp32") == "32-true" and chosen_precision(CPU, "bf16") == "bf16-mixed"
     assert chosen_precision(CPU) == "32-true"
     assert chosen_precision(GPU) == ("bf16-mixed" if fast else "32-true")
 
 
-def test_the_manifest_tells_what_was_asked_for() -> None:
-    assert described("fp32")["precision"] == "32-true" and described("bf16")["precision"] == "bf16-mixed"
+def test_the_manifest_has_the_precision() -> None:
+    assert describe_device("fp32")["precision"] == "32-true" and describe_device("bf16")["precision"] == "bf16-mixed"

@@ -1,4 +1,4 @@
-"""The training loop: deterministic, resumable to the bit, stopped by a NaN."""
+"""The training loop: deterministic, exactly resumable, stopped by a NaN."""
 
 from __future__ import annotations
 
@@ -81,8 +81,8 @@ def test_an_interrupted_run_ends_with_the_same_weights_and_curve(dropout: float,
     assert (tmp_path / "cut" / "curve.csv").read_text() == (tmp_path / "whole" / "curve.csv").read_text()
 
 
-def test_a_run_that_ended_but_was_not_published_ends_again_at_once(tmp_path: Path) -> None:
-    """Whoever trained may be killed while it writes what it trained."""
+def test_a_finished_but_unpublished_training_ends_at_once(tmp_path: Path) -> None:
+    """A process may be killed while it writes the trained weights."""
     often = replace(context(tmp_path / "a"), execution=Execution(checkpoint_seconds=0.0))
     whole, again, steps = module(0.1), module(0.1), list[int]()
     loop.fit(whole, batch, BUDGET, often)
@@ -99,7 +99,7 @@ def test_a_run_that_ended_but_was_not_published_ends_again_at_once(tmp_path: Pat
 
 
 def flipped(data: bytes) -> bytes:
-    """One bit of the middle, which is a weight or a moment."""
+    """Flip a bit in the middle, in a weight or in the optimizer's state."""
     middle = len(data) // 2
     return data[:middle] + bytes([data[middle] ^ 16]) + data[middle + 1 :]
 
@@ -115,7 +115,7 @@ def flipped(data: bytes) -> bytes:
         flipped,
     ],
 )
-def test_a_damaged_checkpoint_is_told_and_the_training_begins_anew(
+def test_a_damaged_checkpoint_is_reported_and_training_starts_again(
     spoil: Callable[[bytes], bytes], tmp_path: Path
 ) -> None:
     said, steps = list[str](), list[int]()
@@ -131,27 +131,27 @@ def test_a_damaged_checkpoint_is_told_and_the_training_begins_anew(
 
     loop.fit(again, noting, BUDGET, often)
     assert steps == list(range(10)) and len(said) == 1
-    assert said[0].startswith(f"begins anew, since its checkpoint {checkpoint} is damaged: ")
+    assert said[0].startswith(f"starts again, since its checkpoint {checkpoint} is damaged: ")
     for name, tensor in whole.state_dict().items():
         assert torch.equal(again.state_dict()[name], tensor), name
     loop.fit(module(), batch, BUDGET, often)
     assert said[1:] == ["continues from its checkpoint"]
 
 
-def test_an_archive_that_no_training_left_is_damage(tmp_path: Path) -> None:
+def test_another_archive_is_a_damaged_checkpoint(tmp_path: Path) -> None:
     said = list[str]()
     torch.save({"weights": torch.zeros(3)}, tmp_path / "last.ckpt")
     loop.fit(module(), batch, BUDGET, replace(context(tmp_path), say=said.append))
     assert "is damaged" in said[0]
 
 
-def test_a_full_disk_gets_its_room_back(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The checkpoint before it is kept, and continued from."""
+def test_a_failed_checkpoint_frees_its_disk_space(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The previous checkpoint is kept, and continued from."""
     real, calls = os.fsync, list[int]()
 
     def full(descriptor: int) -> None:
         calls.append(descriptor)
-        if len(calls) > 4:  # two for each checkpoint: the file and its folder
+        if len(calls) > 4:  # two per checkpoint: the file and its folder
             raise OSError(errno.ENOSPC, "No space left on device")
         real(descriptor)
 
@@ -165,7 +165,7 @@ def test_a_full_disk_gets_its_room_back(tmp_path: Path, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("loaders", [0, 2])
 def test_sigterm_ends_a_training_with_a_checkpoint_of_its_step(loaders: int, tmp_path: Path) -> None:
-    """Two passes to a step; no checkpoint would have been due, and the processes that load get the signal too."""
+    """With two microbatches per step and no checkpoint due; worker processes get the signal too."""
 
     def make(step: int) -> list[Batch]:
         return [batch(2 * step), batch(2 * step + 1)]
@@ -176,17 +176,17 @@ def test_sigterm_ends_a_training_with_a_checkpoint_of_its_step(loaders: int, tmp
                 os.kill(process.pid or 0, signal.SIGTERM)
 
     whole, cut = module(), module()
-    loop.fit(whole, make, BUDGET, context(tmp_path / "whole"), passes=2)
+    loop.fit(whole, make, BUDGET, context(tmp_path / "whole"), microbatches=2)
     stopped = replace(
         context(tmp_path / "cut"), report=report, execution=Execution(loaders=loaders, checkpoint_seconds=1e9)
     )
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(SystemExit) as ended:
-        loop.fit(cut, make, BUDGET, stopped, passes=2)
+        loop.fit(cut, make, BUDGET, stopped, microbatches=2)
     assert ended.value.code == 143 and signal.getsignal(signal.SIGTERM) == before
     assert torch.load(tmp_path / "cut" / "last.ckpt", weights_only=True)["global_step"] == 4
     again = module()
-    loop.fit(again, make, BUDGET, context(tmp_path / "cut"), passes=2)
+    loop.fit(again, make, BUDGET, context(tmp_path / "cut"), microbatches=2)
     for name, tensor in whole.state_dict().items():
         assert torch.equal(again.state_dict()[name], tensor), name
     assert (tmp_path / "whole" / "curve.csv").read_bytes() == (tmp_path / "cut" / "curve.csv").read_bytes()

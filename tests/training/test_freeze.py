@@ -1,4 +1,4 @@
-"""Frozen parts: no gradients, eval mode, and patterns that match nothing are refused."""
+"""Frozen parameters: no gradients, eval mode, and errors of patterns."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ def towers() -> TwoTowers:
     return TwoTowers(vision, TextTower(20, 4, out=16, width=16, depth=1, heads=2, mlp=32))
 
 
-def test_a_locked_image_tower_learns_nothing_and_its_text_tower_does() -> None:
-    """LiT: the text tower learns to read out what the image tower knows."""
+def test_only_the_text_tower_of_lit_is_trained() -> None:
+    """The image tower is frozen, the text tower is not."""
     module = SigLIPModule(towers())
     module.hold(["vision.*"])
     module.prepare(Optimizer(name="adamw", learning_rate=1e-2), steps=4)
@@ -34,7 +34,7 @@ def test_a_locked_image_tower_learns_nothing_and_its_text_tower_does() -> None:
     assert {"text.embedding.weight", "log_scale", "bias"} <= moved
 
 
-def test_what_is_frozen_stays_in_eval_mode() -> None:
+def test_frozen_modules_stay_in_eval_mode() -> None:
     model = nn.Sequential(nn.Sequential(nn.Linear(2, 2), nn.Dropout()), nn.Sequential(nn.Linear(2, 2), nn.Dropout()))
     freeze(model, ["0.*"])
     model.train()
@@ -47,8 +47,8 @@ def test_what_is_frozen_stays_in_eval_mode() -> None:
     assert not module.model.vision.training and module.model.text.training
 
 
-def test_patterns_that_make_no_sense() -> None:
+def test_patterns_that_match_nothing_or_everything() -> None:
     with pytest.raises(StageError, match=r"no parameter is called 'vison\.embed\.bias'.*'vision\.embed\.bias'"):
         freeze(towers(), ["vison.embed.bias"])
-    with pytest.raises(StageError, match=r"freeze: \* leave nothing to learn"):
+    with pytest.raises(StageError, match=r"freeze: \* leave no trainable parameter"):
         freeze(towers(), ["*"])

@@ -1,11 +1,11 @@
-"""Muon: orthogonal updates, equal to torch's own where its bf16 allows."""
+"""Muon: orthogonal updates, equal to torch's within its bf16 precision."""
 
 from __future__ import annotations
 
 import pytest
 import torch
 
-from pali3kit.training.muon import Muon, _iterate, _iterate_gram, orthogonalise
+from pali3kit.training.muon import Muon, _iterate, _iterate_gram, _orthogonalise
 
 
 @pytest.mark.parametrize("shape", [(8, 8), (8, 24), (24, 8)])
@@ -13,7 +13,7 @@ def test_singular_values_come_near_one_and_directions_stay(shape: tuple[int, int
     torch.manual_seed(0)
     matrix = torch.randn(3, *shape, dtype=torch.float64)
     u, _, vh = torch.linalg.svd(matrix, full_matrices=False)
-    result = orthogonalise(matrix)
+    result = _orthogonalise(matrix)
     singular = u.mT @ result @ vh.mT
     values = singular.diagonal(dim1=-2, dim2=-1)
     assert (values > 0.3).all() and (values < 1.3).all()  # the quintic's fixed band, Jordan et al. 2024
@@ -31,7 +31,7 @@ def test_steps_follow_torchs_muon() -> None:
         ours.grad, theirs.grad = gradient.clone(), gradient.clone()
         mine.step()
         peer.step()
-    # 5 steps of size 0.1: the peer's Newton-Schulz runs in bf16, which is good to about 1 %
+    # 5 steps of size 0.1: torch runs Newton-Schulz in bf16, with an error of about 1 %
     torch.testing.assert_close(ours, theirs, atol=0.02, rtol=0.02)
 
 
@@ -49,12 +49,12 @@ def test_matrices_of_one_shape_are_updated_independently() -> None:
 
 
 @pytest.mark.parametrize("decay", [0.0, 1.0, 2.0])
-def test_iterating_the_small_side_alone_is_the_same(decay: float) -> None:
-    """Also for gradients whose spectrum falls off steeply."""
+def test_iterating_the_gram_matrix_is_equal(decay: float) -> None:
+    """Also for gradients with a steep spectrum."""
     torch.manual_seed(0)
     u, _, vh = torch.linalg.svd(torch.randn(2, 32, 128), full_matrices=False)
     x = u * torch.arange(1, 33) ** -decay @ vh
     x = x / x.norm(dim=(-2, -1), keepdim=True)
-    # the gram squares the spectrum: what is a thousandth of the largest is at the end of fp32 there (measured: 4e-4)
+    # the Gram matrix squares the spectrum, so values below a thousandth of the largest are lost in fp32 (4e-4 measured)
     torch.testing.assert_close(_iterate_gram(x), _iterate(x), atol=1e-3, rtol=0)
     torch.testing.assert_close(_iterate_gram(x.double()), _iterate(x.double()), atol=1e-10, rtol=0)

@@ -1,4 +1,4 @@
-"""Optimizers by name: who gets which rule, schedules, and checkpoints."""
+"""Optimizers by name: parameter groups, schedules, and checkpoints."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pali3kit.declared.entry import Entry
 from pali3kit.errors import RegistryError
 from pali3kit.registry import OPTIMIZER
 from pali3kit.training.muon import Muon
-from pali3kit.training.optimizers import Chained, Parameters, build_optimizer, build_schedule, split_parameters
+from pali3kit.training.optimizers import Parameters, _Chained, _split_parameters, build_optimizer, build_schedule
 
 
 class Model(nn.Module):
@@ -34,12 +34,12 @@ class Model(nn.Module):
 
 def test_parameters_are_split_by_role() -> None:
     model = Model()
-    split = split_parameters(model)
+    split = _split_parameters(model)
     assert [p is model.inner.weight for p in split.inner] == [True]
     assert {id(p) for p in split.matrices} == {id(model.embedding.weight), id(model.head.weight)}
     assert len(split.vectors) == 4
     model.inner.weight.requires_grad_(False)
-    assert split_parameters(model).inner == []
+    assert _split_parameters(model).inner == []
 
 
 @pytest.mark.parametrize("name", ["muon", "adamw", "adafactor"])
@@ -102,7 +102,7 @@ def test_schedules(name: str, expected: list[float]) -> None:
     assert rates == pytest.approx(expected, abs=1e-5)
 
 
-def test_the_rate_cools_down_to_nothing() -> None:
+def test_the_rate_cools_down_to_0() -> None:
     options = Options(learning_rate=1.0, schedule="rsqrt", warmup=0.25, cooldown=0.5)
     schedule = build_schedule(build_optimizer(Model(), options), options, steps=8)
     factors = [schedule.lr_lambdas[0](step) for step in range(9)]
@@ -142,7 +142,7 @@ VECTORS = {"inner.bias", "norm.weight", "norm.bias", "head.bias"}
 RATES: dict[str, Any] = {"learning_rate": 0.25, "weight_decay": 0.5, "beta2": 0.875}
 
 
-def test_adamw_decays_matrices_alone(model: Model) -> None:
+def test_adamw_decays_matrices_only(model: Model) -> None:
     optimizer = build_optimizer(model, Options(name="adamw", **RATES))
     matrices, vectors = optimizer.param_groups
     assert type(optimizer) is AdamW
@@ -151,9 +151,9 @@ def test_adamw_decays_matrices_alone(model: Model) -> None:
     assert told(vectors, "lr", "betas", "weight_decay") == (0.25, (0.9, 0.875), 0.0)
 
 
-def test_muon_takes_inner_matrices_and_leaves_all_else_to_adamw(model: Model) -> None:
+def test_muon_takes_inner_matrices_and_adamw_the_rest(model: Model) -> None:
     optimizer = build_optimizer(model, Options(name="muon", **RATES))
-    assert isinstance(optimizer, Chained) and [type(one) for one in optimizer.optimizers] == [Muon, AdamW]
+    assert isinstance(optimizer, _Chained) and [type(one) for one in optimizer.optimizers] == [Muon, AdamW]
     inner, matrices, vectors = optimizer.param_groups
     assert names(model, inner) == {"inner.weight"}, "embeddings and last layers are no inner matrices"
     assert (names(model, matrices), names(model, vectors)) == (MATRICES - {"inner.weight"}, VECTORS)
@@ -177,7 +177,7 @@ def test_adafactor_is_big_visions_and_has_no_second_beta(model: Model) -> None:
 
 
 @pytest.mark.parametrize("name", ["adamw", "adafactor", "muon"])
-def test_what_is_frozen_is_left_out(model: Model, name: str) -> None:
+def test_frozen_parameters_are_left_out(model: Model, name: str) -> None:
     model.inner.requires_grad_(False)
     model.norm.requires_grad_(False)
     found = [names(model, group) for group in build_optimizer(model, Options(name=name)).param_groups]
@@ -186,32 +186,32 @@ def test_what_is_frozen_is_left_out(model: Model, name: str) -> None:
 
 @pytest.mark.parametrize(("inner", "groups"), [(True, [(3, 0.1), (4, 0.0)]), (False, [(2, 0.1), (4, 0.0)])])
 def test_groups_with_and_without_inner_matrices(model: Model, inner: bool, groups: list[tuple[int, float]]) -> None:
-    found = split_parameters(model).groups(0.1, inner=inner)
+    found = _split_parameters(model).groups(0.1, inner=inner)
     assert [(len(cast("list[Any]", group["params"])), group["weight_decay"]) for group in found] == groups
 
 
 def test_an_empty_group_is_left_out() -> None:
-    [matrices] = split_parameters(nn.Linear(3, 3, bias=False)).groups(0.1)
+    [matrices] = _split_parameters(nn.Linear(3, 3, bias=False)).groups(0.1)
     assert matrices["weight_decay"] == 0.1
 
 
-def test_an_unknown_optimizer_is_told_with_the_nearest(model: Model) -> None:
+def test_an_unknown_optimizer_is_refused_with_the_nearest(model: Model) -> None:
     with pytest.raises(RegistryError, match=r"^unknown optimizer 'adamx'\. Did you mean 'adamw'\?$"):
         build_optimizer(model, Options(name="adamx"))
 
 
-def test_an_option_that_it_does_not_take_is_told(model: Model) -> None:
+def test_an_unknown_option_is_refused(model: Model) -> None:
     with pytest.raises(RegistryError, match="optimizer 'adamw' takes no option 'momentum'"):
         build_optimizer(model, Options(name="adamw", options={"momentum": 0.9}))
 
 
 @pytest.mark.parametrize("name", ["adamw", "adafactor", "muon"])
-def test_ours_have_no_options_but_those_that_all_have(name: str) -> None:
+def test_ours_have_only_the_common_options(name: str) -> None:
     options = OPTIMIZER.describe(name).options
     assert options is not None and fields(options) == ()
 
 
-def test_a_plug_in_gets_the_rates_that_it_takes_and_its_own_options(
+def test_a_plug_in_gets_the_rates_that_it_accepts_and_its_own_options(
     model: Model, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def plain(parameters: Parameters, learning_rate: float, momentum: float = 0.5) -> torch.optim.Optimizer:
@@ -224,7 +224,7 @@ def test_a_plug_in_gets_the_rates_that_it_takes_and_its_own_options(
         assert told(first, "lr", "momentum") == (0.25, momentum)
 
 
-def test_chained_optimizers_step_and_forget_together(model: Model) -> None:
+def test_chained_optimizers_step_and_zero_gradients_together(model: Model) -> None:
     optimizer = build_optimizer(model, Options(name="muon", learning_rate=0.1))
     before = copy.deepcopy(model.state_dict())
 

@@ -1,4 +1,4 @@
-"""Artifacts describe themselves."""
+"""Models are rebuilt from the folders of their artifacts."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import pytest
 import torch
 
 from pali3kit.errors import WeightsError
-from pali3kit.training.parts import build_vision, publish, read_parts, read_vision
+from pali3kit.training.parts import build_vision, read_parts, read_vision, save_model
 
 SHAPE = {"vision": {"name": "vit", "width": 16, "depth": 1, "heads": 2, "mlp": 32, "patch": 8}, "image_size": 16}
 
 
 def test_an_encoder_is_rebuilt_from_its_folder(tmp_path: Path) -> None:
     vision = build_vision(SHAPE["vision"], 16)
-    publish(tmp_path, vision, **SHAPE)
+    save_model(tmp_path, vision, **SHAPE)
     again = read_vision(tmp_path)
     images = torch.randn(1, 3, 16, 16)
     torch.testing.assert_close(again(images), vision(images))

@@ -1,4 +1,4 @@
-"""A request to stop: heard where it is listened for, and nowhere else."""
+"""SIGTERM as a request to stop."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from pali3kit.training.stopping import TERMINATED, Request
+from pali3kit.training.stopping import TERMINATED, StopRequest
 
 
 @pytest.fixture(autouse=True)
@@ -20,16 +20,16 @@ def handler() -> Iterator[None]:
 
 
 def test_a_signal_is_noted() -> None:
-    request = Request()
+    request = StopRequest()
     request.listen()
     assert not request.came
     os.kill(os.getpid(), signal.SIGTERM)
     assert request.came and TERMINATED == 143
 
 
-def test_in_another_thread_nothing_is_changed() -> None:
+def test_other_threads_do_not_listen() -> None:
     before = signal.getsignal(signal.SIGTERM)
-    thread = threading.Thread(target=Request().listen)
+    thread = threading.Thread(target=StopRequest().listen)
     thread.start()
     thread.join()
     assert signal.getsignal(signal.SIGTERM) == before

@@ -1,4 +1,4 @@
-"""What a stage would weigh is known before it is built."""
+"""Memory profiles of stages, found by dry runs."""
 
 from __future__ import annotations
 
@@ -81,10 +81,10 @@ FEATURES = features_kind.Config(source={"name": "world"}, image_size=64, split="
         (language.calibrate, PRETRAINED, UL2_20B, 19_548_000_000, 313),
     ],
 )
-def test_what_does_not_fit_is_weighed_unbuilt(
+def test_a_large_stage_is_profiled_without_memory(
     calibrate: Any, config: StageConfig, sizes: Sizes, parameters: int, gigabytes: int
 ) -> None:
-    """16 bytes for each that learns by AdamW, 4 for each that is used."""
+    """16 bytes per parameter trained with AdamW, 4 per frozen one."""
     weight = weighing.rehearse(calibrate, config, sizes)
     assert weight is not None and round(weight.state / 1e9) == gigabytes
     assert weight.parameters == pytest.approx(parameters, rel=0.01)
@@ -94,7 +94,7 @@ def test_what_does_not_fit_is_weighed_unbuilt(
 def test_a_stage_that_does_not_fit_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     tokenizer = Step("tokenizer", "tokenizer", Loose({"vocabulary": 250_000}))
     step = Step("vision", "vision", G_14, parents={"tokenizer": tokenizer})
-    monkeypatch.setattr(weighing, "available", lambda: 8_000_000_000)
+    monkeypatch.setattr(weighing, "available_memory", lambda: 8_000_000_000)
     message = _weigh(step, 1)
     assert isinstance(message, Weighing) and message.rows == 0
     assert message.weight is not None and message.weight.tokens == 256 + 64
@@ -112,9 +112,9 @@ def pali() -> tuple[PaLIModule, Any]:
 
 
 def test_activations_and_flops_are_those_of_a_real_step() -> None:
-    """The attention of a CPU keeps a matrix of scores where its bias learns, which fused kernels do not."""
+    """With a trainable bias, attention on CPUs saves a matrix of scores, fused kernels do not."""
     module, batch = pali()
-    real = weighing.Kept(module.parameters())
+    real = weighing._SavedTensors(module.parameters())
     with real:
         module.losses(batch)["loss"]
     # by products of matrices, since the counter does not know the kernel that some CPUs fuse attention with
@@ -131,7 +131,7 @@ def test_activations_and_flops_are_those_of_a_real_step() -> None:
     assert weight.flops == pytest.approx(counter.get_total_flops(), rel=0.02)
 
 
-def test_moments_are_the_optimizers_own() -> None:
+def test_optimizer_state_is_measured() -> None:
     model = nn.Linear(100, 100, bias=False, device="meta")
     sizes = {}
     for name in ("adamw", "adafactor"):
@@ -141,7 +141,7 @@ def test_moments_are_the_optimizers_own() -> None:
     assert sizes["adafactor"] == pytest.approx(10 * 10_000, rel=0.05)
 
 
-def test_what_cannot_be_built_without_memory_is_not_weighed() -> None:
+def test_errors_on_the_meta_device_are_raised() -> None:
     built: list[str] = []
 
     def small(config: StageConfig, sizes: Sizes) -> None:
@@ -161,7 +161,7 @@ def test_what_cannot_be_built_without_memory_is_not_weighed() -> None:
 
 @pytest.fixture
 def folders(tmp_path: Path) -> dict[str, str]:
-    """A Flan-T5 and a SigLIP of transformers, small ones, without their weights."""
+    """Small configurations of a Flan-T5 and a SigLIP of transformers, without weights."""
     t5 = T5Config(vocab_size=96, d_model=32, d_kv=8, d_ff=48, num_layers=2, num_heads=4,
                   feed_forward_proj="gated-gelu", tie_word_embeddings=False, decoder_start_token_id=0)  # fmt: skip
     shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "image_size": 64, "patch_size": 8}
@@ -171,10 +171,10 @@ def folders(tmp_path: Path) -> dict[str, str]:
     return {name: str(tmp_path / name) for name in known}
 
 
-def test_parts_with_weights_are_weighed_without_reading_them(
+def test_components_are_profiled_without_reading_their_weights(
     folders: dict[str, str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The files need not even be there: a forecast of gigabytes reads none of them, and nothing is fetched."""
+    """The files need not exist: nothing is read or downloaded."""
     seen: list[dict[str, Any]] = [
         {"name": "vit", "width": 32, "depth": 1, "heads": 2, "mlp": 64, "patch": 8, "weights": "nowhere.npz"},
         {"name": "timm/vit_tiny_patch16_224", "pretrained": True},
@@ -198,17 +198,17 @@ def test_parts_with_weights_are_weighed_without_reading_them(
             assert weight is not None and weight.state > 12 * weight.parameters > 0 and weight.activations, part
 
 
-def test_a_plan_of_a_part_with_weights_knows_that_it_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_plan_of_a_component_with_weights_knows_that_it_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     config = replace(G_14, vision={**G_14.vision, "weights": "nowhere.npz"})
     step = Step("vision", "vision", config, parents={"tokenizer": Step("tokenizer", "t", Loose({"vocabulary": 250}))})
-    monkeypatch.setattr(weighing, "available", lambda: 8_000_000_000)
+    monkeypatch.setattr(weighing, "available_memory", lambda: 8_000_000_000)
     message = _weigh(step, 1)
     assert isinstance(message, Weighing) and message.rows == 0 and message.weight is not None
     need = _bytes(step, Estimate(None, "its shapes", weight=message.weight), Runtime(memory=8.0))
     assert need is not None and need > 8 << 30
 
 
-def test_what_could_not_be_weighed_is_measured_and_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_stages_that_cannot_be_profiled_are_measured_and_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     def calibrate(config: StageConfig, sizes: Sizes) -> float:
         if weighing.rehearsing():
             raise RuntimeError("no meta kernel")
@@ -220,8 +220,8 @@ def test_what_could_not_be_weighed_is_measured_and_told(monkeypatch: pytest.Monk
     assert _calibrate(step, 32, 1) == Calibrated(Cost(0.25))
 
 
-def test_the_batch_of_what_is_measured_is_a_part_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
-    """So that it takes a second, whatever the batch; a step of the optimizer is one of the whole batch."""
+def test_a_calibration_measures_a_part_of_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    """So that it takes a second for any batch size; the optimizer's step counts once per batch."""
     rows: list[int] = []
 
     def calibrate(config: language_kind.Config, sizes: Sizes) -> Cost:
@@ -238,10 +238,10 @@ def test_the_batch_of_what_is_measured_is_a_part_of_the_whole(monkeypatch: pytes
 
 
 def test_some_memory_is_free() -> None:
-    assert weighing.available() > 1 << 26
+    assert weighing.available_memory() > 1 << 26
 
 
-def test_memory_where_there_is_no_proc(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_without_proc(monkeypatch: pytest.MonkeyPatch) -> None:
     def absent(path: Path, **_: Any) -> str:
         raise FileNotFoundError(path)
 
@@ -249,6 +249,6 @@ def test_memory_where_there_is_no_proc(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ValueError("unrecognized configuration name")
 
     monkeypatch.setattr(Path, "read_text", absent)
-    assert weighing.available() > 1 << 26
+    assert weighing.available_memory() > 1 << 26
     monkeypatch.setattr(os, "sysconf", unknown)
-    assert weighing.available() == sys.maxsize
+    assert weighing.available_memory() == sys.maxsize

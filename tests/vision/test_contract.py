@@ -1,4 +1,4 @@
-"""What an encoder gets from the contract, and what it must say itself."""
+"""The interface of vision encoders, and the base class of adapters."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from pali3kit.vision.vit import ViT
 
 
 class Library(nn.Module):
-    """Somebody's encoder, which can compute activations again."""
+    """An encoder of another library with gradient checkpointing."""
 
     recomputes = False
 
@@ -29,18 +29,23 @@ class Wrapped(Adapter):
         self.model = model
 
 
-def test_every_encoder_is_one() -> None:
+def test_every_encoder_is_a_subclass() -> None:
     assert all(issubclass(kind, VisionEncoder) for kind in (ViT, TimmEncoder, OpenClipEncoder))
 
 
-def test_what_an_encoder_must_say_itself() -> None:
+def test_abstract_methods_raise() -> None:
     encoder, images = VisionEncoder(), torch.zeros(1, 3, 8, 8)
-    for asked in (encoder, encoder.pooled, lambda _: encoder.recompute(True), lambda _: encoder.fitted({}, (1, 1))):
+    for asked in (
+        encoder,
+        encoder.pooled,
+        lambda _: encoder.set_gradient_checkpointing(True),
+        lambda _: encoder.resample_positions({}, (1, 1)),
+    ):
         with pytest.raises(NotImplementedError):
             asked(images)
 
 
-def test_a_square_grid_unless_it_says_otherwise() -> None:
+def test_the_grid_is_square_by_default() -> None:
     encoder = Wrapped(nn.Identity())
     assert encoder.native_grid == (4, 4)
     assert encoder.grid(48) == (6, 6)
@@ -49,17 +54,17 @@ def test_a_square_grid_unless_it_says_otherwise() -> None:
         encoder.grid(30)
 
 
-def test_an_adapter_recomputes_if_its_library_can() -> None:
+def test_gradient_checkpointing_by_the_librarys_method() -> None:
     library = Library()
-    Wrapped(library).recompute(False)
+    Wrapped(library).set_gradient_checkpointing(False)
     assert not library.recomputes
-    Wrapped(library).recompute(True)
+    Wrapped(library).set_gradient_checkpointing(True)
     assert library.recomputes
-    Wrapped(nn.Identity()).recompute(True)  # keeps its activations
+    Wrapped(nn.Identity()).set_gradient_checkpointing(True)  # no effect
 
 
 def test_a_call_runs_hooks() -> None:
-    """The typed `__call__` is for type checkers alone."""
+    """The typed `__call__` is for type checkers only."""
     vit, seen = ViT(image_size=16, width=8, depth=1, heads=2, mlp=8, patch=8), []
     vit.register_forward_hook(lambda module, given, states: seen.append(states))
     states: Tensor = vit(torch.zeros(1, 3, 16, 16))
@@ -67,7 +72,7 @@ def test_a_call_runs_hooks() -> None:
 
 
 class Odd(Adapter):
-    """Somebody's encoder of whose shapes one is not what it should be."""
+    """An encoder of another library with wrong output shapes."""
 
     def __init__(self, tokens: tuple[int, ...], pooled: tuple[int, ...], fails: bool = False) -> None:
         super().__init__(4, 8, ImageSpec(32), "their odd-1")
@@ -82,9 +87,9 @@ class Odd(Adapter):
         return images.new_empty(self.shapes[1]) + self.model.bias.sum()
 
 
-def test_the_contract_is_tried_on_shapes_alone() -> None:
+def test_output_shapes_are_checked() -> None:
     encoder = Odd((2, 16, 4), (2, 4))
-    encoder.demand_contract(32)
+    encoder.require_output_shapes(32)
     assert encoder.training and not encoder.model.weight.is_meta
     for odd, told in (
         (
@@ -95,16 +100,16 @@ def test_the_contract_is_tried_on_shapes_alone() -> None:
             Odd((2, 4, 4, 4), (2, 4)),
             r"their odd-1 does not give tokens of a grid of 4x4 .*: \[4, 4, 4\], not",
         ),
-        (Odd((2, 16, 4), (2, 9)), r"their odd-1 does not give one vector a picture of 32 pixels: \[9\], not \[4\]"),
-        (Odd((2, 16, 4), (2, 4), fails=True), r"their odd-1 cannot read pictures of 32 pixels: 32 is odd$"),
+        (Odd((2, 16, 4), (2, 9)), r"does not give one vector per image for images of 32 pixels: \[9\], not \[4\]"),
+        (Odd((2, 16, 4), (2, 4), fails=True), r"their odd-1 cannot encode images of 32 pixels: 32 is odd$"),
     ):
         with pytest.raises(ConfigError, match=told):
-            odd.demand_contract(32)
+            odd.require_output_shapes(32)
 
 
-def test_a_library_that_says_that_it_cannot_recompute_keeps_its_activations() -> None:
+def test_a_library_without_gradient_checkpointing() -> None:
     class Cannot(nn.Module):
         def set_grad_checkpointing(self) -> None:
             raise AssertionError("gradient checkpointing not supported")
 
-    Wrapped(Cannot()).recompute(True)
+    Wrapped(Cannot()).set_gradient_checkpointing(True)

@@ -1,4 +1,4 @@
-"""ViT: the counts of paper.md §1.2, the contract, and parity with timm's SigLIP."""
+"""ViT: the parameter counts of paper.md §1.2, the interface, and parity with timm's SigLIP."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ def test_gap_head_is_the_mean() -> None:
 def test_the_class_token_is_pooled_and_no_visual_token() -> None:
     vit = ViT(image_size=32, head="token", **TINY)
     images = torch.randn(2, 3, 32, 32)
-    states = vit.states(images)
+    states = vit._encode(images)
     assert states.shape == (2, 17, 32)
     torch.testing.assert_close(vit.pooled(images), states[:, 0])
     torch.testing.assert_close(vit(images), states[:, 1:])

@@ -1,4 +1,4 @@
-"""Whatever is damaged, or means harm, is refused or loaded: a sample of `speed/damage_weights.py`."""
+"""Damaged and malicious files are refused or loaded: a sample of `speed/damage_weights.py`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Our weights, opened by the programs that they were written for, and read back."""
+"""Exported weights, loaded by the other libraries and read back."""
 
 from __future__ import annotations
 
@@ -94,9 +94,11 @@ def test_open_clip(tmp_path: Path) -> None:
 
 def test_what_is_refused(tmp_path: Path) -> None:
     towers = TwoTowers(vit(), TextTower(vocabulary=40, length=6, out=32, width=16, depth=1, heads=4, mlp=24))
-    with pytest.raises(ConfigError, match=r"timm's vit_base_patch16_siglip_224 is another ViT: attn_pool.kv.bias \[15"):
+    with pytest.raises(
+        ConfigError, match=r"timm's vit_base_patch16_siglip_224 has another shape: attn_pool.kv.bias \[15"
+    ):
         export_two_towers(towers, tmp_path, "vit_base_patch16_siglip_224")
     with pytest.raises(ConfigError, match=r"cannot be exported to 'tim'. Did you mean 'timm'"):
         export_vision(vit(), tmp_path, "tim")
-    with pytest.raises(ConfigError, match=r"has a MAP head"):
+    with pytest.raises(ConfigError, match=r"needs a MAP head"):
         export_vision(vit("gap"), tmp_path, "hf")

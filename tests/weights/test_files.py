@@ -32,13 +32,13 @@ def test_tied_weights_are_written_under_each_name(tmp_path: Path) -> None:
     assert other["logits"].weight is other["embedding"].weight
 
 
-def test_all_that_does_not_fit_is_named(tmp_path: Path) -> None:
+def test_all_tensors_that_do_not_fit_are_named(tmp_path: Path) -> None:
     save_weights(nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 2)), tmp_path / "w.safetensors")
     with pytest.raises(WeightsError) as error:
         load_weights(nn.Sequential(nn.Linear(3, 4), nn.LayerNorm(2), nn.LayerNorm(1)), tmp_path / "w.safetensors")
     text = str(error.value)
-    assert "0.weight has shape [2, 3], the model wants [4, 3]" in text
-    assert "missing 2.bias" in text and "1.weight has shape [2, 2], the model wants [2]" in text
+    assert "0.weight has shape [2, 3], the model expects [4, 3]" in text
+    assert "missing 2.bias" in text and "1.weight has shape [2, 2], the model expects [2]" in text
 
 
 @pytest.mark.parametrize("damage", ["truncated", "absent", "garbage"])
@@ -52,10 +52,10 @@ def test_a_damaged_file_is_refused(tmp_path: Path, damage: str) -> None:
         load_weights(nn.Linear(30, 20), path)
 
 
-def test_what_cannot_be_fitted_is_told(tmp_path: Path) -> None:
-    """To fit positions to another grid, they must be there, and be positions."""
+def test_errors_of_the_conversion(tmp_path: Path) -> None:
+    """Positions to be resampled may be missing, or of a wrong shape."""
     vit = ViT(image_size=16, width=8, depth=1, heads=2, mlp=8, patch=8)
     for odd in ({"x": torch.ones(1)}, {"positions": torch.ones(1, 7, 8)}, {"positions": torch.ones(4)}):
         save_file(odd, tmp_path / "w.safetensors")
         with pytest.raises(WeightsError, match=r"w.safetensors does not fit the model"):
-            load_weights(vit, tmp_path / "w.safetensors", lambda found: vit.fitted(found, (4, 4)))
+            load_weights(vit, tmp_path / "w.safetensors", lambda found: vit.resample_positions(found, (4, 4)))

@@ -1,4 +1,4 @@
-"""Where weights lie, and their digest."""
+"""Finding weights, their shards and their digest."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import torch
 from safetensors.torch import save_file
 
 from pali3kit.errors import WeightsError
-from pali3kit.weights.find import INDEX, digest, find_weights
+from pali3kit.weights.find import INDEX, find_weights, weights_digest
 
 
 def index_of(folder: Path) -> Path:
@@ -35,52 +35,52 @@ def test_a_folder_is_searched(tmp_path: Path) -> None:
 
 def test_the_digest_covers_every_shard(tmp_path: Path) -> None:
     index = index_of(tmp_path)
-    before = digest(index)
+    before = weights_digest(index)
     save_file({"b": torch.tensor([2.5])}, tmp_path / "model-1.safetensors")
-    assert digest(index) != before and len(before) == 64
+    assert weights_digest(index) != before and len(before) == 64
 
 
-def test_files_of_other_names_are_told(tmp_path: Path) -> None:
+def test_files_of_other_names_are_suggested(tmp_path: Path) -> None:
     (tmp_path / "siglip_b16.npz").touch()
     with pytest.raises(WeightsError, match=r"it has none of .*\. Name the file itself: siglip_b16.npz\."):
         find_weights(tmp_path)
 
 
 @pytest.mark.parametrize("name", ["../b.safetensors", "/etc/passwd", "x/b.safetensors", "..", "", 3, None, ["b"]])
-def test_an_index_chooses_among_its_own_folder_alone(name: object, tmp_path: Path) -> None:
+def test_an_index_may_name_files_beside_it_only(name: object, tmp_path: Path) -> None:
     index = index_of(tmp_path)
     index.write_text(json.dumps({"weight_map": {"a": "model-0.safetensors", "b": name}}))
-    with pytest.raises(WeightsError, match=r"index.json: weight_map gives b the file .*, which is none besid"):
-        digest(index)
+    with pytest.raises(WeightsError, match=r"index.json: weight_map gives b the file .*, which is not a plain"):
+        weights_digest(index)
 
 
-def test_a_missing_shard_is_told_by_name(tmp_path: Path) -> None:
+def test_a_missing_shard_is_named(tmp_path: Path) -> None:
     index = index_of(tmp_path)
     (tmp_path / "model-1.safetensors").unlink()
     with pytest.raises(WeightsError, match=r"index.json names model-1.safetensors, which is missing"):
-        digest(index)
+        weights_digest(index)
 
 
 @pytest.mark.parametrize(
     "content", ["", "{", "[]", "3", "{}", '{"weight_map": []}', '{"weight_map": {}}', "[" * 10**5, "\udcff"]
 )
-def test_what_is_no_index(content: str, tmp_path: Path) -> None:
+def test_invalid_indexes(content: str, tmp_path: Path) -> None:
     (tmp_path / INDEX).write_bytes(content.encode("utf-8", "surrogateescape"))
     with pytest.raises(WeightsError, match="is not an index of shards"):
-        digest(tmp_path / INDEX)
+        weights_digest(tmp_path / INDEX)
 
 
 def test_an_index_with_a_byte_order_mark(tmp_path: Path) -> None:
     index = index_of(tmp_path)
     index.write_bytes(b"\xef\xbb\xbf" + index.read_bytes())
-    assert len(digest(index)) == 64
+    assert len(weights_digest(index)) == 64
 
 
-def test_what_cannot_be_read(tmp_path: Path) -> None:
+def test_unreadable_files(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"no weights at .*: File name too long"):
         find_weights(tmp_path / ("x" * 300))
     with pytest.raises(WeightsError, match="cannot be read: Is a directory"):
-        digest(tmp_path)
+        weights_digest(tmp_path)
 
 
 def test_planning_needs_no_torch() -> None:
@@ -92,4 +92,4 @@ def test_planning_needs_no_torch() -> None:
 def test_a_shard_whose_name_is_too_long_is_missing(tmp_path: Path) -> None:
     (tmp_path / INDEX).write_text(json.dumps({"weight_map": {"a": "x" * 5000}}))
     with pytest.raises(WeightsError, match="which is missing"):
-        digest(tmp_path / INDEX)
+        weights_digest(tmp_path / INDEX)

@@ -13,7 +13,7 @@ from transformers import MT5Config, MT5ForConditionalGeneration, T5Config, T5For
 from pali3kit.errors import ConfigError, WeightsError
 from pali3kit.language.ul2 import UL2
 from pali3kit.weights.export import export_language
-from pali3kit.weights.language import create_ul2
+from pali3kit.weights.language import _create as create_ul2
 
 SHAPE = {
     "vocab_size": 96, "d_model": 32, "d_kv": 8, "d_ff": 48, "num_layers": 3, "num_decoder_layers": 2, "num_heads": 4,
@@ -97,7 +97,7 @@ def test_new_tokens_get_rows_and_padding_loses_its_own(tmp_path: Path) -> None:
     assert torch.equal(more.embedding.weight, again.embedding.weight)
 
 
-def test_a_tied_file_for_an_untied_model_is_copied_and_said_so(tmp_path: Path) -> None:
+def test_a_tied_embedding_is_copied_to_untied_logits_and_reported(tmp_path: Path) -> None:
     write(tmp_path, "mt5")
     file = load_file(tmp_path / "model.safetensors")
     del file["lm_head.weight"]
@@ -107,7 +107,7 @@ def test_a_tied_file_for_an_untied_model_is_copied_and_said_so(tmp_path: Path) -
     assert "copy of the embedding" in ours.load_report.resized["logits.weight"]
 
 
-def test_a_shape_may_be_said_again_and_must_agree(tmp_path: Path) -> None:
+def test_options_must_agree_with_the_config(tmp_path: Path) -> None:
     write(tmp_path, "ul2")
     assert create_ul2(96, width=32, mlp=48, weights=str(tmp_path)).width == 32
     with pytest.raises(ConfigError, match="has width 32, not 64") as error:
@@ -125,19 +125,19 @@ def test_another_models_folder_is_refused(tmp_path: Path) -> None:
         create_ul2(96, weights=str(tmp_path))
 
 
-def test_what_a_file_cannot_hold_is_not_allocated(tmp_path: Path) -> None:
+def test_a_model_larger_than_its_file_is_not_allocated(tmp_path: Path) -> None:
     write(tmp_path, "ul2")
     file = tmp_path / "config.json"
     file.write_text(json.dumps(json.loads(file.read_text()) | {"d_ff": 100_000, "num_layers": 900}))
-    with pytest.raises(WeightsError, match=r"of 240,960 bytes cannot hold the 2,88.* numbers that its"):
+    with pytest.raises(WeightsError, match=r"of 240,960 bytes cannot hold the 2,88.* parameters of its"):
         create_ul2(96, weights=str(tmp_path))
 
 
-def test_no_gate_of_the_exact_gelu_in_transformers(tmp_path: Path) -> None:
+def test_transformers_has_no_gated_exact_gelu(tmp_path: Path) -> None:
     language = create_ul2(
         8, width=8, encoder_depth=1, decoder_depth=1, heads=1, head_width=8, mlp=8, activation="gelu_exact"
     )
-    with pytest.raises(WeightsError, match="transformers' T5 has no gate of the exact GELU"):
+    with pytest.raises(WeightsError, match="transformers' T5 has no gated exact GELU"):
         export_language(language, tmp_path)
 
 
@@ -155,7 +155,7 @@ def test_a_damaged_file_is_refused_naming_what_is_wrong(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("before", ["model.", "module._orig_mod.language."])
-def test_a_model_around_it_may_have_saved_it(before: str, tmp_path: Path) -> None:
+def test_a_prefix_of_a_wrapping_model_is_removed(before: str, tmp_path: Path) -> None:
     write(tmp_path, "ul2")
     plain = create_ul2(96, weights=str(tmp_path)).state_dict()
     tensors = load_file(tmp_path / "model.safetensors")
@@ -166,7 +166,7 @@ def test_a_model_around_it_may_have_saved_it(before: str, tmp_path: Path) -> Non
 
 
 def test_shards_of_torch_files_are_read(tmp_path: Path) -> None:
-    """As those of google/ul2 and the larger T5s; an index lies beside them."""
+    """google/ul2 and the larger T5s have an index of such shards."""
     write(tmp_path, "ul2")
     plain = create_ul2(96, weights=str(tmp_path)).state_dict()
     tensors = load_file(tmp_path / "model.safetensors")
@@ -180,7 +180,7 @@ def test_shards_of_torch_files_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kept", ["encoder.embed_tokens.weight", "decoder.embed_tokens.weight"])
-def test_of_one_embedding_under_three_names_any_may_be_kept(kept: str, tmp_path: Path) -> None:
+def test_the_embedding_may_have_any_of_three_names(kept: str, tmp_path: Path) -> None:
     write(tmp_path, "ul2")
     file = tmp_path / "model.safetensors"
     tensors = load_file(file)
@@ -189,15 +189,15 @@ def test_of_one_embedding_under_three_names_any_may_be_kept(kept: str, tmp_path:
     assert torch.equal(create_ul2(96, weights=str(tmp_path)).embedding.weight, shared)
 
 
-def test_a_file_of_something_else_is_told_by_its_names(tmp_path: Path) -> None:
+def test_a_file_of_another_model_is_refused(tmp_path: Path) -> None:
     write(tmp_path, "ul2")
     save_file({"conv1.weight": torch.zeros(1)}, tmp_path / "model.safetensors")
     with pytest.raises(WeightsError, match=r"holds no T5 in transformers' layout: it has conv1.weight, but no encoder"):
         create_ul2(96, weights=str(tmp_path))
 
 
-def test_the_first_t5s_files_hold_a_bias_that_nothing_reads(tmp_path: Path) -> None:
-    """transformers#9231: t5-small to t5-3b have it to this day."""
+def test_the_first_t5s_files_hold_an_unused_bias(tmp_path: Path) -> None:
+    """transformers#9231: t5-small to t5-3b still have it."""
     write(tmp_path, "t5")
     file = tmp_path / "model.safetensors"
     bias = torch.zeros(32, 4)

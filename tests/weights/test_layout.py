@@ -1,4 +1,4 @@
-"""Whose tensors layouts know."""
+"""Layouts are known for our ViT only."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ import pytest
 from pali3kit.errors import WeightsError
 from pali3kit.vision.contract import VisionEncoder
 from pali3kit.vision.vit import ViT
-from pali3kit.weights.layout import demand_vit
+from pali3kit.weights.layout import require_vit
 
 
-def test_layouts_know_our_vit_alone() -> None:
+def test_other_encoders_are_refused() -> None:
     vit = ViT(image_size=16, width=8, depth=1, heads=2, mlp=8, patch=8)
-    assert demand_vit(vit) is vit
-    with pytest.raises(WeightsError, match="a VisionEncoder is no vit: layouts of weights are known of vit alone"):
-        demand_vit(VisionEncoder())
+    assert require_vit(vit) is vit
+    with pytest.raises(WeightsError, match="a VisionEncoder is no vit: layouts of weights are known for vit alone"):
+        require_vit(VisionEncoder())

@@ -1,4 +1,4 @@
-"""Every link leads there and back."""
+"""Every link can be followed in both directions."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import torch
 from torch import Tensor
 
 from pali3kit.errors import WeightsError
-from pali3kit.weights.layouts import big_vision, hf, open_clip, timm
-from pali3kit.weights.links import Link, convolution, fused, same, to_ours, to_theirs
+from pali3kit.models.text_tower import TextTower
+from pali3kit.vision.vit import ViT
+from pali3kit.weights.layouts.big_vision import unscan
+from pali3kit.weights.links import WeightLink, to_ours, to_theirs
+from pali3kit.weights.recognise import LAYOUTS
 
 
-def numbered(links: list[Link], heads: int = 2, width: int = 4) -> dict[str, Tensor]:
+def numbered(links: list[WeightLink], heads: int = 2, width: int = 4) -> dict[str, Tensor]:
     """Tensors of plausible shapes for all of our names, no two alike."""
     generator = torch.Generator().manual_seed(0)
     shapes = {"bias": (width,), "embed.weight": (width, 3, 2, 2), "positions": (1, 6, width)}
@@ -28,15 +31,17 @@ def numbered(links: list[Link], heads: int = 2, width: int = 4) -> dict[str, Ten
     return found
 
 
+def vit(head: str) -> ViT:
+    return ViT(image_size=4, width=4, depth=2, heads=2, mlp=4, patch=2, head=head)
+
+
+TEXT = TextTower(vocabulary=5, length=3, out=4, width=4, depth=2, heads=2, mlp=4)
+PREFIXES = {"timm": "visual.trunk.", "hf": "vision_model.", "big_vision": "params/img/", "augreg": ""}
 LINKS = {
-    "timm": timm.vit_links(2, "map", class_token=True, prefix="visual.trunk."),
-    "hf": hf.vit_links(2, "map"),
-    "hf text": hf.text_links(2),
-    "open_clip text": open_clip.text_links(2),
-    "big_vision": big_vision.vit_links(2, 2, "map", class_token=True, prefix="params/img/"),
-    "augreg": big_vision.vit_links(2, 2, "", class_token=True, era="augreg"),
-    "big_vision text": big_vision.text_links(2, 2),
-}
+    f"{name} {head}": LAYOUTS[name].vision(vit(head), prefix)
+    for name, prefix in PREFIXES.items()
+    for head in ("map", "gap", "token")
+} | {f"{name} text": layout.text(TEXT, layout.text_prefix) for name, layout in LAYOUTS.items() if layout.text}
 
 
 @pytest.mark.parametrize("name", LINKS)
@@ -47,42 +52,42 @@ def test_there_and_back(name: str) -> None:
     assert all(torch.equal(back[key], ours[key]) for key in ours)
 
 
-def test_what_is_not_there_is_left_out() -> None:
-    assert to_ours(LINKS["hf"], {}, Path("x")) == {}
+def test_missing_tensors_are_left_out() -> None:
+    assert to_ours(LINKS["hf map"], {}, Path("x")) == {}
 
 
-def test_scanned_blocks_are_taken_apart() -> None:
+def test_scanned_blocks_are_split() -> None:
     stacked = torch.randn(3, 4)
-    plain = big_vision.unscan({"img/Transformer/encoderblock/LayerNorm_0/scale": stacked, "t": torch.ones(1)})
+    plain = unscan({"img/Transformer/encoderblock/LayerNorm_0/scale": stacked, "t": torch.ones(1)})
     assert plain.keys() == {"t"} | {f"img/Transformer/encoderblock_{i}/LayerNorm_0/scale" for i in range(3)}
     assert torch.equal(plain["img/Transformer/encoderblock_1/LayerNorm_0/scale"], stacked[1])
 
 
-def test_an_array_that_is_none_over_blocks_stays_as_it_is() -> None:
-    """A name is no promise: a number has no blocks, and an empty array may claim any number of them."""
+def test_other_arrays_of_that_name_are_not_split() -> None:
+    """A scalar has no blocks, and an empty array may have any number of them."""
     odd = {f"encoderblock/{n}": torch.empty(shape) for n, shape in enumerate([(), (0,), (10**9, 0), (10**4,)])}
-    assert big_vision.unscan(odd).keys() == odd.keys()
+    assert unscan(odd).keys() == odd.keys()
 
 
 @pytest.mark.parametrize("kind", ["half", "bfloat16", "double"])
 def test_all_are_read_as_float32(kind: str) -> None:
-    found = to_ours([same("a", "b")], {"b": getattr(torch.tensor([1.5, -2]), kind)()}, Path("x"))
+    found = to_ours([WeightLink.same("a", "b")], {"b": getattr(torch.tensor([1.5, -2]), kind)()}, Path("x"))
     assert torch.equal(found["a"], torch.tensor([1.5, -2])) and found["a"].dtype == torch.float32
 
 
 @pytest.mark.parametrize("kind", [torch.int8, torch.uint8, torch.bool, torch.int64, torch.complex64])
-def test_quantised_weights_are_no_weights(kind: torch.dtype) -> None:
-    """Their scale is elsewhere: whole numbers would be loaded as if they were the weights."""
-    with pytest.raises(WeightsError, match=f"w.bin: b is {str(kind)[6:]}, where weights are float32, float16 or bfl"):
-        to_ours([same("a", "b")], {"b": torch.ones(2).to(kind)}, Path("w.bin"))
+def test_quantised_weights_are_refused(kind: torch.dtype) -> None:
+    """Without their scale, integers would be loaded as weights."""
+    with pytest.raises(WeightsError, match=f"w.bin: b is {str(kind)[6:]}, but weights must be float32"):
+        to_ours([WeightLink.same("a", "b")], {"b": torch.ones(2).to(kind)}, Path("w.bin"))
 
 
 @pytest.mark.parametrize("shape", [(), (2,), (2, 2), (3, 2, 2, 2, 2)])
-def test_a_shape_that_cannot_be_turned_is_told(shape: tuple[int, ...]) -> None:
-    with pytest.raises(WeightsError, match=r"w.bin: b has shape \[.*\], which is none of a"):
-        to_ours([convolution("a", "b")], {"b": torch.ones(shape)}, Path("w.bin"))
+def test_a_shape_that_does_not_fit_is_reported(shape: tuple[int, ...]) -> None:
+    with pytest.raises(WeightsError, match=r"w.bin: b has shape \[.*\], which does not fit a"):
+        to_ours([WeightLink.convolution("a", "b")], {"b": torch.ones(shape)}, Path("w.bin"))
 
 
 def test_too_few_rows_for_three() -> None:
-    with pytest.raises(WeightsError, match=r"w.bin: b has shape \[2\], which is none of q"):
-        to_ours([fused("qkv", "b")], {"b": torch.ones(2)}, Path("w.bin"))
+    with pytest.raises(WeightsError, match=r"w.bin: b has shape \[2\], which does not fit q"):
+        to_ours([WeightLink.fused("qkv", "b")], {"b": torch.ones(2)}, Path("w.bin"))

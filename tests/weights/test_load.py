@@ -1,4 +1,4 @@
-"""Weights of everyone's ViTs in ours: the same outputs, and nothing lost without a word."""
+"""Weights of other libraries' ViTs in ours: equal outputs, and every tensor is accounted for."""
 
 from __future__ import annotations
 
@@ -20,10 +20,9 @@ from pali3kit.losses.sigmoid import normalize
 from pali3kit.models.text_tower import TextTower
 from pali3kit.models.two_towers import TwoTowers
 from pali3kit.vision.vit import ViT
-from pali3kit.weights.layout import LAYOUTS
-from pali3kit.weights.layouts import big_vision, open_clip
 from pali3kit.weights.links import to_ours, to_theirs
 from pali3kit.weights.load import load_two_towers, load_vision
+from pali3kit.weights.recognise import LAYOUTS
 
 SHAPE = {"width": 32, "depth": 2, "heads": 4, "mlp": 64, "patch": 8}
 
@@ -45,7 +44,7 @@ def siglip(size: int = 32) -> SiglipVisionModel:
 
 
 def randomised(module: Any) -> Any:
-    """Every parameter random, so that a swapped or forgotten one shows."""
+    """Every parameter random, so that a swapped or forgotten one is noticed."""
     torch.manual_seed(1)
     for parameter in module.parameters():
         nn.init.normal_(parameter, std=0.2)
@@ -121,7 +120,7 @@ def test_the_text_tower_of_open_clip() -> None:
         norm_layer=partial(nn.LayerNorm, eps=1e-6),
     ))  # fmt: skip
     tower = TextTower(**TEXT).eval()
-    tower.load_state_dict(to_ours(open_clip.text_links(2, ""), peer.state_dict(), Path("peer")))
+    tower.load_state_dict(to_ours(LAYOUTS["timm"].text(tower, ""), peer.state_dict(), Path("peer")))
     ids = torch.randint(2, 40, (3, 6))
     with torch.no_grad():
         torch.testing.assert_close(tower(ids), peer(ids), atol=1e-5, rtol=1e-5)
@@ -129,9 +128,9 @@ def test_the_text_tower_of_open_clip() -> None:
 
 @pytest.mark.parametrize("name", ["big_vision", "timm", "hf", "pali3kit"])
 def test_two_towers_there_and_back(name: str, tmp_path: Path) -> None:
-    """Written in each layout and read again; read as a ViT alone, the rest is set aside."""
+    """Written in each layout and read again; read as a ViT only, the rest is ignored."""
     given, found = two_towers(0), TwoTowers(ViT(image_size=32, **SHAPE), TextTower(**TEXT))
-    layout = next(layout for layout in LAYOUTS if layout.name == name)
+    layout = LAYOUTS[name]
     theirs = to_theirs(layout.towers(given.vision, given.text, layout.image), given.state_dict())
     save_file(theirs, tmp_path / "model.safetensors")
     assert load_two_towers(found, tmp_path).layout == name
@@ -143,7 +142,8 @@ def test_two_towers_there_and_back(name: str, tmp_path: Path) -> None:
 
 
 def test_one_tower_is_not_two(tmp_path: Path) -> None:
-    arrays = to_theirs(big_vision.vit_links(2, 4, "map", False, "", "augreg"), ViT(image_size=32, **SHAPE).state_dict())
+    vit = ViT(image_size=32, **SHAPE)
+    arrays = to_theirs(LAYOUTS["augreg"].vision(vit, ""), vit.state_dict())
     with pytest.raises(WeightsError, match="in the layout of augreg holds no text tower"):
         load_two_towers(two_towers(0), npz(tmp_path, arrays))
 
@@ -152,7 +152,7 @@ def test_one_tower_is_not_two(tmp_path: Path) -> None:
 @pytest.mark.parametrize("prefix", ["params/img/", "params/", ""])
 def test_big_vision_as_timm_reads_it(prefix: str, scanned: bool, images: Tensor, tmp_path: Path) -> None:
     given = randomised(ViT(image_size=32, **SHAPE))
-    arrays = to_theirs(big_vision.vit_links(2, 4, "map", False, prefix), given.state_dict())
+    arrays = to_theirs(LAYOUTS["big_vision"].vision(given, prefix), given.state_dict())
     file = npz(tmp_path, scan(arrays) if scanned else arrays)
     peer = timm_vit("map")
     peer.load_pretrained(str(file))
@@ -163,9 +163,9 @@ def test_big_vision_as_timm_reads_it(prefix: str, scanned: bool, images: Tensor,
 
 
 def test_augreg_as_timm_reads_it(images: Tensor, tmp_path: Path) -> None:
-    """The class token's position is part of the table there."""
+    """In augreg the class token has a position in the table."""
     given = randomised(ViT(image_size=32, head="token", **SHAPE))
-    arrays = to_theirs(big_vision.vit_links(2, 4, "", True, "", "augreg"), given.state_dict())
+    arrays = to_theirs(LAYOUTS["augreg"].vision(given, ""), given.state_dict())
     table = "Transformer/posembed_input/pos_embedding"
     arrays[table] = torch.cat([torch.randn(1, 1, 32), arrays[table]], 1)
     file = npz(tmp_path, arrays | {"head/kernel": torch.zeros(32, 5), "head/bias": torch.zeros(5)})
@@ -194,9 +194,9 @@ def scan(arrays: dict[str, Tensor]) -> dict[str, Tensor]:
 
 
 def test_bfloat16_arrays_are_read(tmp_path: Path) -> None:
-    """NumPy has no bfloat16: jax's arrays arrive as two raw bytes."""
+    """NumPy has no bfloat16 and reads jax's arrays as two raw bytes."""
     given = randomised(ViT(image_size=32, **SHAPE))
-    arrays = to_theirs(big_vision.vit_links(2, 4, "map", False, "params/"), given.state_dict())
+    arrays = to_theirs(LAYOUTS["big_vision"].vision(given, "params/"), given.state_dict())
     raw = {name: x.bfloat16().view(torch.int16).numpy().view("V2") for name, x in arrays.items()}
     np.savez(tmp_path / "bf16.npz", **raw)
     vit = ViT(image_size=32, **SHAPE)
@@ -204,7 +204,7 @@ def test_bfloat16_arrays_are_read(tmp_path: Path) -> None:
     torch.testing.assert_close(vit.embed.weight, given.embed.weight.bfloat16().float())
 
 
-def test_another_resolution_is_resampled_and_said(tmp_path: Path) -> None:
+def test_another_resolution_is_resampled_and_reported(tmp_path: Path) -> None:
     given = randomised(ViT(image_size=32, **SHAPE))
     save_file(given.state_dict(), tmp_path / "weights.safetensors")
     vit = ViT(image_size=64, **SHAPE)
@@ -218,7 +218,7 @@ def test_a_grid_that_is_not_square_is_never_guessed(tmp_path: Path) -> None:
     given = ViT(image_size=32, **SHAPE).state_dict() | {"positions": torch.randn(1, 8, 32)}
     save_file(given, tmp_path / "weights.safetensors")
     vit = ViT(image_size=32, **SHAPE)
-    with pytest.raises(WeightsError, match="8 positions are no square: say which grid they are"):
+    with pytest.raises(WeightsError, match="8 positions do not fill a square: pass their grid"):
         load_vision(vit, tmp_path)
     assert load_vision(vit, tmp_path, grid=(2, 4)).resized["positions"].startswith("2x4 to 4x4")
 
@@ -255,8 +255,8 @@ def test_a_file_that_does_not_fit(tensors: dict[str, Tensor], message: str, tmp_
 
 
 @pytest.mark.parametrize("bad", [torch.nan, torch.inf, 1e300])
-def test_weights_that_are_no_numbers_are_refused_by_name(bad: float, tmp_path: Path) -> None:
-    """NaN, and what their length overflows float32 for."""
+def test_weights_that_are_not_finite_are_refused_by_name(bad: float, tmp_path: Path) -> None:
+    """NaN, and numbers too large for float32."""
     vit = ViT(32, width=8, depth=1, heads=2, mlp=8, patch=16)
     tensors = {name: tensor.double() for name, tensor in vit.state_dict().items()}
     tensors["embed.bias"][3] = bad
@@ -268,5 +268,5 @@ def test_weights_that_are_no_numbers_are_refused_by_name(bad: float, tmp_path: P
 def test_positions_that_are_no_square_are_of_a_file(tmp_path: Path) -> None:
     vit = ViT(32, width=8, depth=1, heads=2, mlp=8, patch=16)
     save_file({**vit.state_dict(), "positions": torch.zeros(1, 7, 8)}, tmp_path / "x.safetensors")
-    with pytest.raises(WeightsError, match=r"x.safetensors: 7 positions are no square"):
+    with pytest.raises(WeightsError, match=r"x.safetensors: 7 positions do not fill a square"):
         load_vision(vit, tmp_path / "x.safetensors")

@@ -1,4 +1,4 @@
-"""`vqvae` with big_vision's weights, against its layers written out on the arrays of the file."""
+"""`vqvae` with big_vision's weights equals a direct implementation on the file's arrays."""
 
 from __future__ import annotations
 
@@ -97,7 +97,7 @@ def test_codes_and_reconstructions_are_big_visions(arrays: Arrays, file: Path) -
     assert reference.decode(codes).std() > 0.1
 
 
-def test_the_report_says_what_became_of_everything(arrays: Arrays, file: Path) -> None:
+def test_the_report(arrays: Arrays, file: Path) -> None:
     report = MASKS.build("vqvae", weights=str(file)).load_report
     assert report.layout == "mask_vae" and report.source == str(file) and len(report.sha256) == 64
     names = {name for name in arrays if not name.startswith("_")}
@@ -108,7 +108,7 @@ def test_the_report_says_what_became_of_everything(arrays: Arrays, file: Path) -
 
 
 @torch.no_grad()
-def test_codes_without_averages_stay_where_they_are_when_nobody_uses_them(file: Path) -> None:
+def test_unused_codes_without_averages_do_not_move(file: Path) -> None:
     loaded = MASKS.build("vqvae", weights=str(file))
     before = loaded.codebook.codes.clone()
     loaded.codebook.update(before[3:4] + 5.0, torch.tensor([3]))
@@ -141,17 +141,17 @@ def without(name: str) -> Callable[[Arrays], Arrays]:
     ("change", "message"),
     [
         (without("decoder.2.net.4.bias"), r"vae-oid.npz, read as mask_vae, .* missing decoder.2.net.4.bias\."),
-        (without("_vq_vae._embedding"), r"no mask tokenizer of big_vision's: it has .*, but no _vq_vae._embedding"),
+        (without("_vq_vae._embedding"), r"no mask tokenizer of big_vision: it has .*, but no _vq_vae._embedding"),
         (lambda arrays: {"params/img/embedding/kernel": np.ones(3)}, "it has params/img/embedding/kernel, but no"),
         (lambda arrays: {**arrays, "encoder.11.weight": np.ones(3)}, r"unexpected encoder\.11\.weight\."),
         (lambda arrays: {**arrays, "_vq_vae._ema_w": np.ones((128, 512))}, r"missing codebook\.sizes\."),
         (
             lambda arrays: {**arrays, "decoder.8.weight": arrays["decoder.8.weight"].transpose(2, 3, 1, 0)},
-            r"decoder.8.weight has shape \[4, 4, 32, 64\], the model wants \[64, 32, 4, 4\]",
+            r"decoder.8.weight has shape \[4, 4, 32, 64\], the model expects \[64, 32, 4, 4\]",
         ),
         (
             lambda arrays: {**arrays, "_vq_vae._embedding": np.ones((1024, 512))},
-            r"codebook.codes has shape \[1024, 512\], the model wants \[128, 512\]",
+            r"codebook.codes has shape \[1024, 512\], the model expects \[128, 512\]",
         ),
         (
             lambda arrays: {**arrays, "encoder.0.bias": np.array([None] * 16)},
@@ -162,9 +162,7 @@ def without(name: str) -> Callable[[Arrays], Arrays]:
     ids=["missing", "no codebook", "another model", "left over", "half of the averages", "turned", "size", "pickle",
          "words"],
 )  # fmt: skip
-def test_what_is_wrong_is_said(
-    arrays: Arrays, tmp_path: Path, change: Callable[[Arrays], Arrays], message: str
-) -> None:
+def test_errors(arrays: Arrays, tmp_path: Path, change: Callable[[Arrays], Arrays], message: str) -> None:
     np.savez(tmp_path / "vae-oid.npz", **change(arrays))  # type: ignore[arg-type]
     with pytest.raises(WeightsError, match=message):
         MASKS.build("vqvae", weights=str(tmp_path / "vae-oid.npz"))
@@ -172,7 +170,7 @@ def test_what_is_wrong_is_said(
 
 def test_other_files_are_refused(file: Path, tmp_path: Path) -> None:
     save_weights(MaskVQVAE(), tmp_path / "own.safetensors")
-    with pytest.raises(WeightsError, match=r"no mask tokenizer of big_vision's: it has codebook\.codes"):
+    with pytest.raises(WeightsError, match=r"no mask tokenizer of big_vision: it has codebook\.codes"):
         MASKS.build("vqvae", weights=str(tmp_path / "own.safetensors"))
     with pytest.raises(WeightsError, match="there is no such file or folder"):
         MASKS.build("vqvae", weights=str(tmp_path / "none.npz"))
@@ -181,13 +179,13 @@ def test_other_files_are_refused(file: Path, tmp_path: Path) -> None:
         MASKS.build("vqvae", weights=str(file))
 
 
-def test_what_may_be_left_over_is_said_by_name(arrays: Arrays, tmp_path: Path) -> None:
+def test_exceptions_are_named(arrays: Arrays, tmp_path: Path) -> None:
     np.savez(tmp_path / "more.npz", **arrays, step=np.ones(1))  # type: ignore[arg-type]
     loaded = MASKS.build("vqvae", weights=str(tmp_path / "more.npz"), allow=["step"])
     assert loaded.load_report.set_aside == ("step",)
 
 
-def test_a_model_around_it_may_have_saved_it(arrays: Arrays, tmp_path: Path) -> None:
+def test_a_prefix_of_a_wrapping_model_is_removed(arrays: Arrays, tmp_path: Path) -> None:
     tensors = {f"model._orig_mod.{name}": torch.from_numpy(np.asarray(array)) for name, array in arrays.items()}
     torch.save({"state_dict": tensors}, tmp_path / "masks.ckpt")
     np.savez(tmp_path / "plain.npz", **arrays)  # type: ignore[arg-type]

@@ -1,4 +1,4 @@
-"""Weights from files of every kind, and clear words on those that are none."""
+"""Reading weights of every format, and errors of files that hold none."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def test_every_kind(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", [".safetensors", ".npz", ".pt", "index"])
-def test_a_file_that_is_cut_off(kind: str, tmp_path: Path) -> None:
+def test_a_truncated_file(kind: str, tmp_path: Path) -> None:
     path = written(tmp_path, kind)
     path.write_bytes(path.read_bytes()[:-40])
     with pytest.raises(WeightsError, match=r"not a readable file of weights|not an index of shards"):
@@ -60,8 +60,8 @@ def test_a_file_that_is_cut_off(kind: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("compressed", [False, True])
-def test_damaged_arrays_are_told_in_one_kind_of_error(compressed: bool, tmp_path: Path) -> None:
-    """NumPy reads the header of an array as Python: what it then raises depends on the byte."""
+def test_damaged_arrays_raise_one_type_of_error(compressed: bool, tmp_path: Path) -> None:
+    """NumPy parses the header of an array as Python, and may raise anything."""
     path, chance = tmp_path / "x.npz", random.Random(0)
     (np.savez_compressed if compressed else np.savez)(path, a=np.arange(600.0).reshape(20, 30))
     whole, refused = path.read_bytes(), 0
@@ -77,7 +77,7 @@ def test_damaged_arrays_are_told_in_one_kind_of_error(compressed: bool, tmp_path
 
 
 @pytest.mark.parametrize("array", [np.array(["a"]), np.zeros(2, [("a", "f4")])], ids=str)
-def test_arrays_that_are_no_tensors(array: np.ndarray, tmp_path: Path) -> None:
+def test_arrays_that_are_not_numbers(array: np.ndarray, tmp_path: Path) -> None:
     np.savez(tmp_path / "x.npz", a=array)
     with pytest.raises(WeightsError, match="not a readable file of weights"):
         read_tensors(tmp_path / "x.npz")
@@ -89,7 +89,7 @@ def test_numbers_of_another_byte_order(tmp_path: Path) -> None:
 
 
 class Harmful:
-    """What a pickle could run."""
+    """Code that a pickle could run."""
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return (print, ("run!",))
@@ -117,28 +117,28 @@ def test_an_unknown_ending_and_an_empty_file(tmp_path: Path) -> None:
         read_tensors(tmp_path / "x.safetensors")
 
 
-def test_a_name_in_two_shards_is_the_one_that_the_index_means(tmp_path: Path) -> None:
+def test_a_name_in_two_shards_is_read_from_the_one_in_the_index(tmp_path: Path) -> None:
     index = shards(tmp_path)
     save_file({"a": torch.zeros(1), "b": TENSORS["b"], "c": torch.ones(1)}, tmp_path / "model-1.safetensors")
     found = read_tensors(index)
     assert torch.equal(found["a"], TENSORS["a"]) and found["c"].item() == 1
 
 
-def test_a_shard_that_lacks_what_the_index_says(tmp_path: Path) -> None:
+def test_a_shard_that_lacks_a_tensor_of_the_index(tmp_path: Path) -> None:
     index = shards(tmp_path)
     save_file({"x": torch.zeros(1)}, tmp_path / "model-1.safetensors")
-    with pytest.raises(WeightsError, match=rf"model-1.safetensors lacks b, which {INDEX} says is there"):
+    with pytest.raises(WeightsError, match=rf"model-1.safetensors lacks b, which {INDEX} lists for it"):
         read_tensors(index)
 
 
 def test_a_pointer_of_git_lfs(tmp_path: Path) -> None:
     (tmp_path / "x.safetensors").write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 99\n")
-    with pytest.raises(WeightsError, match="is a pointer of Git LFS, not the weights: fetch them with 'git lfs pull'"):
+    with pytest.raises(WeightsError, match="is a Git LFS pointer, not the weights: fetch them with 'git lfs pull'"):
         read_tensors(tmp_path / "x.safetensors")
 
 
 @pytest.mark.parametrize("ending", [".npz", ".pt"])
-def test_a_bomb_is_not_unpacked(ending: str, tmp_path: Path) -> None:
+def test_a_zip_bomb_is_not_unpacked(ending: str, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / f"x{ending}", "w", zipfile.ZIP_DEFLATED) as archive:
         for number in range(2):
             archive.writestr(f"{number}.npy", bytes(1 << 26))
@@ -156,8 +156,8 @@ def test_a_bomb_is_not_unpacked(ending: str, tmp_path: Path) -> None:
     ],
     ids=["expanded", "sparse", "meta", "quantised"],
 )
-def test_tensors_that_are_not_what_they_say(odd: torch.Tensor, tmp_path: Path) -> None:
-    """A terabyte of one number would be allocated when it is converted."""
+def test_tensors_larger_than_their_storage(odd: torch.Tensor, tmp_path: Path) -> None:
+    """An expanded scalar would need a terabyte when it is converted."""
     torch.save({"a": torch.ones(1), "b": odd}, tmp_path / "x.pt")
-    with pytest.raises(WeightsError, match=r"x.pt: b is no plain tensor"):
+    with pytest.raises(WeightsError, match=r"x.pt: b is not a dense tensor"):
         read_tensors(tmp_path / "x.pt")

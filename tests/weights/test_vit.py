@@ -24,7 +24,7 @@ def test_weights_are_those_of_the_file(tmp_path: Path) -> None:
     assert VISION.build("vit", image_size=16, **SHAPE).load_report is None
 
 
-def test_what_may_be_left_out_is_said_by_name(tmp_path: Path) -> None:
+def test_exceptions_are_named(tmp_path: Path) -> None:
     gap = ViT(16, **SHAPE, head="gap")  # type: ignore[arg-type]
     save_weights(gap, tmp_path / "weights.safetensors")
     with pytest.raises(WeightsError, match=r"missing head\."):

@@ -1,4 +1,4 @@
-"""What the language models of transformers have in common under our contract."""
+"""What the adapters of transformers' language models share."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from transformers import PretrainedConfig
 
 
-class Output(Protocol):
-    """`last_hidden_state` `[B,N,D]` is an encoder's, `logits` `[R,T,V]` and the cache are a decoder's."""
+class _Output(Protocol):
+    """`last_hidden_state` `[B,N,D]` of an encoder; `logits` `[R,T,V]` and the cache of a decoder."""
 
     last_hidden_state: Tensor
     logits: Tensor
@@ -22,11 +22,11 @@ class Output(Protocol):
 
 
 class HfModel(Protocol):
-    """What is asked of the language models of transformers."""
+    """What we use of transformers' language models."""
 
     config: PretrainedConfig
 
-    def __call__(self, **inputs: object) -> Output: ...
+    def __call__(self, **inputs: object) -> _Output: ...
 
     def get_encoder(self) -> HfModel: ...
 
@@ -42,28 +42,26 @@ class HfModel(Protocol):
 
 
 class HfLanguage(LanguageModel):
-    """A model of transformers whose states are logits already (`to_logits` changes nothing).
-
-    How it makes them, with scales, biases or soft caps, is its own affair. Where a model multiplies embeddings, visual
-    tokens are multiplied too.
+    """A model of transformers. `decode_states` returns logits, with the model's own scales, biases and soft caps, and
+    `to_logits` returns its input. If the model scales embeddings, it scales visual tokens too.
 
     Args:
         model: the model of transformers.
-        vocabulary: the rows of its embedding that are used, V; surplus ones stay.
-        start: the id that targets begin with.
+        vocabulary: used rows of its embedding, V; there may be more.
+        start: the id before the first target token.
     """
 
     def __init__(self, model: HfModel, vocabulary: int, start: int) -> None:
         super().__init__()
         self.model, self.vocabulary = model, vocabulary
         self.width = model.get_input_embeddings().embedding_dim
-        self.start_id, self.eos_id = start, token(model.config, "eos_token_id")
+        self.start_id, self.eos_id = start, token_id(model.config, "eos_token_id")
         self.options = {}
         self._checkpointing = False
 
     @property
     def checkpointing(self) -> bool:
-        """Whether layers keep no activations for the backward pass."""
+        """Whether layers recompute their activations in the backward pass."""
         return self._checkpointing
 
     @checkpointing.setter
@@ -79,19 +77,19 @@ class HfLanguage(LanguageModel):
         return embeds
 
     def to_logits(self, x: Tensor) -> Tensor:
-        """The logits, which they are."""
+        """Return the logits unchanged."""
         return x
 
 
-def token(config: PretrainedConfig, *names: str) -> int:
-    """The id that a config gives under the first of `names` that it knows: itself, for its decoder, or for its text.
+def token_id(config: PretrainedConfig, *names: str) -> int:
+    """The first of the options `names` that a config, its decoder's config or its text config sets.
 
-    Raises ConfigError where it gives none.
+    Raises ConfigError if none is set.
     """
     places = [config, getattr(config, "decoder", None), config.get_text_config()]
     for name in names:
         for place in places:
-            found = getattr(place, name, None)
-            if found is not None:
-                return int(found[0] if isinstance(found, list) else found)
-    raise ConfigError([f"'{config.model_type}' says no {' or '.join(names)}: it cannot begin and end answers."])
+            value = getattr(place, name, None)
+            if value is not None:
+                return int(value[0] if isinstance(value, list) else value)
+    raise ConfigError([f"'{config.model_type}' sets no {' or '.join(names)}, which start and end answers."])

@@ -1,1 +1,1 @@
-"""One module per stage: `run(config, context)` reads its parents' artifacts and writes its own."""
+"""One module per kind of stage: `run(config, context)` reads the parents' artifacts and writes its own."""

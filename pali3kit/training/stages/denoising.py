@@ -1,4 +1,4 @@
-"""The column `denoising`: the pretrained language model's loss on text that was held out."""
+"""The column `denoising`: the pretrained language model's loss on held-out text."""
 
 from __future__ import annotations
 
@@ -11,21 +11,21 @@ from pali3kit.evals.denoising import BATCH, held_out_loss, window_nats
 from pali3kit.language.contract import LanguageModel
 from pali3kit.plan.kinds.denoising import Config
 from pali3kit.registry import LANGUAGE
-from pali3kit.training.calibration import count, fastest_seconds, random_ids, vocabulary
+from pali3kit.training.calibration import fastest_seconds, num_parameters, random_ids
 from pali3kit.training.context import Cost, Sizes, StageContext
-from pali3kit.training.corpus import listing, windows
+from pali3kit.training.corpus import listing, pack_windows
 from pali3kit.training.device import chosen_device
 from pali3kit.training.parts import build_part, build_source, read_language, read_tokenizer
 from pali3kit.training.weighing import Weighed, rehearsing, weigh_forward
 
 
 def run(config: Config, context: StageContext) -> None:
-    """Write `metrics.json`: nats per target token, the mean over UL2's modes, and each mode's."""
+    """Write `metrics.json`: nats per target token, averaged over UL2's modes, and of each mode."""
     tokenizer = read_tokenizer(context.parents["tokenizer"])
     language = read_language(context.parents["language"], tokenizer).to(chosen_device())
     source = build_source(config.source)
     with listing(source, context):
-        packed = windows(source.held_out(config.bins), tokenizer, config.length, config.limit)
+        packed = pack_windows(source.held_out(config.bins), tokenizer, config.length, config.limit)
     packed = packed[: config.limit]
     total = 3 * len(packed)
     loss = held_out_loss(language, tokenizer, packed, config.prefix, lambda done: context.report(done, total))
@@ -35,20 +35,20 @@ def run(config: Config, context: StageContext) -> None:
 
 def calibrate(config: Config, sizes: Sizes) -> Cost:
     """Seconds per window in one of the three modes."""
-    language = build_part(LANGUAGE, sizes.language, vocabulary=vocabulary(sizes)).eval()
+    language = build_part(LANGUAGE, sizes.language, vocabulary=sizes.vocabulary_size).eval()
     length = config.length
     inputs, targets = random_ids(sizes, BATCH, length * 3 // 4), random_ids(sizes, BATCH, length // 2)
     masks = {"input_mask": torch.ones_like(inputs, dtype=torch.bool), "target_mask": targets > 0}
-    if rehearsing():  # all of a target is asked for, where on average half is
+    if rehearsing():  # an upper bound: on average half of a target is padding
         raise Weighed(
             weigh_forward(language, lambda: _logits(language, inputs[:1], targets[:1]), length * 5 // 4, BATCH)
         )
     seconds = fastest_seconds(lambda number: window_nats(language, {"inputs": inputs, "targets": targets, **masks}))
-    return Cost(seconds / BATCH, 1.0, count(language), length * 5 // 4)
+    return Cost(seconds / BATCH, 1.0, num_parameters(language), length * 5 // 4)
 
 
 def _logits(language: LanguageModel, inputs: Tensor, targets: Tensor) -> Tensor:
-    """Those of `targets` `[B,T]` behind `inputs` `[B,N]`."""
-    given = torch.ones_like(inputs, dtype=torch.bool)
-    memory = language.encode(language.embed(inputs), given)
-    return language.to_logits(language.decode_states(targets, memory, given))
+    """The logits of `targets` `[B,T]` for `inputs` `[B,N]` without padding."""
+    mask = torch.ones_like(inputs, dtype=torch.bool)
+    memory = language.encode(language.embed(inputs), mask)
+    return language.to_logits(language.decode_states(targets, memory, mask))

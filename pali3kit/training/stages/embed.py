@@ -1,4 +1,4 @@
-"""The frozen encoder's pooled features of a set, computed once: all evaluators of the encoder alone read them."""
+"""The frozen encoder's pooled features of a set, computed once for all evaluations of the encoder alone."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from pali3kit.models.towers import Towers
 from pali3kit.plan.kinds.embed import Config
 from pali3kit.plan.sets import Pictures
 from pali3kit.registry import CAPTIONED, LABELLED, TOWERS
-from pali3kit.training.calibration import count, fastest_seconds
+from pali3kit.training.calibration import fastest_seconds, num_parameters
 from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.device import chosen_device
 from pali3kit.training.feature_files import Arrays, create, publish, read
@@ -32,32 +32,31 @@ from pali3kit.training.parts import build_part, build_vision, read_classifier, r
 from pali3kit.training.weighing import Weighed, rehearsing, weigh_forward
 from pali3kit.vision.contract import VisionEncoder
 
-SOME = 16  # pictures that are timed
+CALIBRATION_IMAGES = 16
 T = TypeVar("T")
 
-Pictured = LabelledSet | CaptionedSet
+EvaluationSet = LabelledSet | CaptionedSet
 
 
 def run(config: Config, context: StageContext) -> None:
-    """Write `<split>.safetensors` of each of `splits`: `features` float32 `[n,D]` and `labels`.
+    """Write `<split>.safetensors` for each of `splits`: `features` float32 `[n,D]` and `labels`.
 
-    A set that was labelled again has all `right` labels in one row, those of picture `i` ending at `right_ends[i]`.
-    What a killed run has done is kept. Pictures that cannot be read are left out and listed in `skipped.txt`; then
-    `rows` has the numbers of the others.
+    Relabelled sets also have all `right` labels in one row, those of image `i` ending at `right_ends[i]`. A killed run
+    is continued. Unreadable images are left out and listed in `skipped.txt`; then `rows` has the indices of the others.
     """
-    pictures = build_set(config)
+    dataset = _build_set(config)
     encoder = _read_encoder(config, context)
-    extractor, skips = _extractor(encoder, config.crop), _Listed(context)
-    sizes = {split: pictures.size(split) for split in config.splits}
+    extractor, skips = _extractor(encoder, config.crop), _ListedSkips(context)
+    sizes = {split: dataset.size(split) for split in config.splits}
     for number, split in enumerate(sizes):
         before = sum(list(sizes.values())[:number])
-        for done in _fill(extractor, pictures, split, context, skips):
+        for done in _extract(extractor, dataset, split, context, skips):
             context.report(before + done, sum(sizes.values()))
     skips.judge()
 
 
-class _Listed(Skips):
-    """Pictures that cannot be used, kept in `skipped.txt` for whoever continues."""
+class _ListedSkips(Skips):
+    """Unusable images, listed in `skipped.txt`, from which a continued run reads them."""
 
     def __init__(self, context: StageContext) -> None:
         super().__init__(context.execution.most_bad)
@@ -67,7 +66,7 @@ class _Listed(Skips):
                 self.note(line)
 
     def note(self, line: str) -> None:
-        """Note a picture once, though it was met before a kill and after it."""
+        """Note an image once, even if it was met before and after a kill."""
         if line not in self.lines:
             super().note(line)
 
@@ -77,7 +76,7 @@ class _Listed(Skips):
             self.file.write_text(lines, encoding="utf-8", errors="backslashreplace")
 
 
-def build_set(config: Pictures) -> Pictured:
+def _build_set(config: Pictures) -> EvaluationSet:
     """The labelled or captioned set of a config."""
     return build_captioned(config) if config.labelled is None else build_labelled(config)
 
@@ -95,7 +94,7 @@ def build_captioned(config: Pictures) -> CaptionedSet:
 
 
 def _read_encoder(config: Config, context: StageContext) -> Towers | Classifier | VisionEncoder:
-    """The encoder of the parent, or its classifier, or the whole model that the config names, on the device."""
+    """The encoder or classifier of the parent, or the pretrained two-tower model that the config names."""
     encoder: Towers | Classifier | VisionEncoder
     if config.towers is not None:
         encoder = build_part(TOWERS, config.towers)
@@ -107,24 +106,26 @@ def _read_encoder(config: Config, context: StageContext) -> Towers | Classifier 
 
 
 def _extractor(encoder: Towers | Classifier | VisionEncoder, crop: float) -> Extractor:
-    """With a `crop` of 1 pictures are prepared as the encoder's own weights want them."""
+    """A feature extractor; with a `crop` of 1 it uses the preprocessing of the encoder's own weights."""
     return Extractor(encoder, crop if crop < 1 else None)
 
 
-def _fill(extractor: Extractor, pictures: Pictured, split: str, context: StageContext, skips: _Listed) -> Iterator[int]:
-    """Compute the rows of a split that are not there yet; yield how many are."""
+def _extract(
+    extractor: Extractor, dataset: EvaluationSet, split: str, context: StageContext, skips: _ListedSkips
+) -> Iterator[int]:
+    """Compute the missing rows of a split; yield the number of rows so far."""
     path, unfinished = (context.folder / f"{split}{end}" for end in (".safetensors", ".partial"))
-    progress, size = context.folder / f"{split}.done", split_size(pictures, split)
-    start, arrays = _begun(path, unfinished, progress, size, context)
+    progress, size = context.folder / f"{split}.done", split_size(dataset, split)
+    start, arrays = _resume(path, unfinished, progress, size, context)
     skips.seen += start
     if path.exists():
         return
     saved = time.monotonic()
     black = np.zeros((extractor.spec.size, extractor.spec.size, 3), np.uint8)
     with ThreadPoolExecutor(context.threads) as pool:
-        for numbers, found in _ahead(pool, partial(_picture, extractor, pictures, split), range(start, size)):
+        for numbers, found in _prefetched(pool, partial(_read_image, extractor, dataset, split), range(start, size)):
             features = extractor.embed([black if isinstance(one, DataError) else one for one in found])
-            arrays = arrays or _allocate(unfinished, pictures, split, features.shape[1])
+            arrays = arrays or _allocate(unfinished, dataset, split, features.shape[1])
             rows = slice(numbers.start, numbers.stop)
             arrays["features"][rows] = features
             arrays["usable"][rows] = [not isinstance(one, DataError) for one in found]
@@ -135,14 +136,14 @@ def _fill(extractor: Extractor, pictures: Pictured, split: str, context: StageCo
             yield rows.stop
     _save(arrays, progress, size, skips)
     if not arrays["usable"].any():
-        told = f"{skips.reasons}; all are listed in skipped.txt"
-        raise DataError(f"none of the {size} pictures of the split '{split}' can be read, the first: {told}")
+        reasons = f"{skips.reasons}; all are listed in skipped.txt"
+        raise DataError(f"none of the {size} images of the split '{split}' can be read, the first: {reasons}")
     publish(unfinished, path)
     progress.unlink()
 
 
-def _begun(path: Path, unfinished: Path, progress: Path, size: int, context: StageContext) -> tuple[int, Arrays]:
-    """How many rows are there already, and the file that they are in, if that is unfinished. Damage is begun anew."""
+def _resume(path: Path, unfinished: Path, progress: Path, size: int, context: StageContext) -> tuple[int, Arrays]:
+    """The number of rows so far, and the unfinished file if there is one. A damaged file is discarded."""
     try:
         if path.exists():
             read(path)
@@ -153,15 +154,15 @@ def _begun(path: Path, unfinished: Path, progress: Path, size: int, context: Sta
             start, arrays = int(progress.read_text()), read(unfinished, "r+")[0]
             if 0 <= start <= size == len(arrays["features"]) == len(arrays["usable"]):
                 return start, arrays
-            raise DataError(f"{unfinished}: it is of {len(arrays['features'])} pictures")
+            raise DataError(f"{unfinished}: it has {len(arrays['features'])} images")
     except (OSError, ValueError, KeyError, DataError) as error:
-        context.say(f"begins {path.stem} anew, since what was done is damaged: {error}")
+        context.say(f"starts {path.stem} again, since its unfinished file is damaged: {error}")
         path.unlink(missing_ok=True)
     return 0, {}
 
 
-def _ahead(pool: ThreadPoolExecutor, read: Callable[[int], T], rows: range) -> Iterator[tuple[range, list[T]]]:
-    """What is read of `rows`, a batch at a time; while one is used, the threads read the next."""
+def _prefetched(pool: ThreadPoolExecutor, read: Callable[[int], T], rows: range) -> Iterator[tuple[range, list[T]]]:
+    """Batches of `read(row)` for all `rows`; threads read the next batch while one is used."""
     batches = [rows[first : first + BATCH] for first in range(0, len(rows), BATCH)]
     started = map(partial(pool.map, read), batches)
     following: Iterator[T] = next(started, iter(()))
@@ -170,20 +171,20 @@ def _ahead(pool: ThreadPoolExecutor, read: Callable[[int], T], rows: range) -> I
         yield batch, list(current)
 
 
-def _picture(extractor: Extractor, pictures: PictureSet, split: str, index: int) -> np.ndarray | DataError:
-    """A picture as the encoder takes it, or why it cannot be used."""
+def _read_image(extractor: Extractor, dataset: PictureSet, split: str, index: int) -> np.ndarray | DataError:
+    """An image, prepared for the encoder, or the reason why it is unusable."""
     try:
-        image = pictures.image(split, index)
+        image = dataset.image(split, index)
     except DataError as error:
         return error
     try:
         return extractor.fit(image)
     except DataError as error:
-        return DataError(f"{split} picture {index}: {error}")
+        return DataError(f"{split} image {index}: {error}")
 
 
-def _note(skips: _Listed, found: Sequence[np.ndarray | DataError]) -> None:
-    """Count pictures, and list those that cannot be used. Raises DataError where these are too many."""
+def _note(skips: _ListedSkips, found: Sequence[np.ndarray | DataError]) -> None:
+    """Count images and list unusable ones. Raises DataError if these are too many."""
     skips.seen += len(found)
     try:
         for one in found:
@@ -194,26 +195,26 @@ def _note(skips: _Listed, found: Sequence[np.ndarray | DataError]) -> None:
         raise
 
 
-def _allocate(path: Path, pictures: Pictured, split: str, width: int) -> Arrays:
-    """The file, with all that is known before a picture is seen."""
-    size = pictures.size(split)
+def _allocate(path: Path, dataset: EvaluationSet, split: str, width: int) -> Arrays:
+    """Create the file, with all arrays that do not depend on images."""
+    size = dataset.size(split)
     known: dict[str, NDArray[np.int64]] = {}
-    if isinstance(pictures, LabelledSet):
-        known["labels"] = pictures.labels(split)
-        if (right := pictures.relabelled(split)) is not None:
+    if isinstance(dataset, LabelledSet):
+        known["labels"] = dataset.labels(split)
+        if (right := dataset.relabelled(split)) is not None:
             known["right"] = np.array([label for labels in right for label in labels], np.int64)
             known["right_ends"] = np.cumsum([len(labels) for labels in right])
     shapes: dict[str, Any] = {"features": (np.float32, (size, width))}
     shapes |= {name: (np.int64, array.shape) for name, array in known.items()}
-    told = {"classes": json.dumps(list(getattr(pictures, "classes", ())))}
-    arrays = create(path, {**shapes, "usable": (np.uint8, (size,))}, told)
+    metadata = {"classes": json.dumps(list(getattr(dataset, "classes", ())))}
+    arrays = create(path, {**shapes, "usable": (np.uint8, (size,))}, metadata)
     for name, array in known.items():
         arrays[name][:] = array
     return arrays
 
 
-def _save(arrays: Arrays, progress: Path, done: int, skips: _Listed) -> None:
-    """Rows first, then how many there are: whoever continues must not trust rows that were never written."""
+def _save(arrays: Arrays, progress: Path, done: int, skips: _ListedSkips) -> None:
+    """Write the rows before their number, so that a continued run never counts rows that were not written."""
     for array in arrays.values():
         if isinstance(array, np.memmap):
             array.flush()
@@ -224,18 +225,20 @@ def _save(arrays: Arrays, progress: Path, done: int, skips: _Listed) -> None:
 
 
 def calibrate(config: Config, sizes: Sizes) -> Cost | None:
-    """Seconds per picture, drawing it included; None of somebody's whole model, which is not fetched for that."""
+    """Seconds per image, reading it included; None for a pretrained two-tower model."""
     if config.towers is not None:
         return None
     vision, split = build_vision(sizes.vision, sizes.image_size).eval(), config.splits[0]
     spec, tokens = vision.image_spec, vision.native_grid[0] * vision.native_grid[1]
-    kept = vision.width * np.dtype(np.float32).itemsize
+    row_bytes = vision.width * np.dtype(np.float32).itemsize
     if rehearsing():
-        picture = torch.zeros(1, 3, spec.size, spec.size)
-        raise Weighed(replace(weigh_forward(vision, lambda: vision.pooled(picture), tokens, SOME), disk=kept))
-    pictures, extractor = build_set(config), _extractor(vision, config.crop)
-    some = range(min(SOME, pictures.size(split)))
+        image = torch.zeros(1, 3, spec.size, spec.size)
+        raise Weighed(
+            replace(weigh_forward(vision, lambda: vision.pooled(image), tokens, CALIBRATION_IMAGES), disk=row_bytes)
+        )
+    dataset, extractor = _build_set(config), _extractor(vision, config.crop)
+    some = range(min(CALIBRATION_IMAGES, dataset.size(split)))
     seconds = fastest_seconds(
-        lambda number: extractor.embed([extractor.fit(pictures.image(split, index)) for index in some])
+        lambda number: extractor.embed([extractor.fit(dataset.image(split, index)) for index in some])
     )
-    return Cost(seconds / len(some), 1.0, count(vision), tokens, disk=kept)
+    return Cost(seconds / len(some), 1.0, num_parameters(vision), tokens, disk=row_bytes)

@@ -22,7 +22,7 @@ from pali3kit.language.regions import RegionGrammar
 from pali3kit.masks.codec import RegionFormat
 from pali3kit.nn.positions import Grid
 from pali3kit.plan.kinds.evaluate import Config
-from pali3kit.training.calibration import TARGET, count, fastest_seconds, random_pairs, random_pali
+from pali3kit.training.calibration import TARGET, fastest_seconds, num_parameters, random_pairs, random_pali
 from pali3kit.training.context import Cost, Sizes, StageContext, Weight
 from pali3kit.training.corpus import listing
 from pali3kit.training.device import chosen_device
@@ -131,6 +131,6 @@ def calibrate(config: Config, sizes: Sizes) -> Cost:
     inputs = (batch["tokens"], grid, batch["prompts"], batch["prompt_mask"])
     tokens = model.projector.out_tokens(grid) + 2 * TARGET
     if rehearsing():  # only numbers tell how long an answer gets: it is as long as a target
-        raise Weighed(Weight(0, 0, tokens=tokens, effort=2 * count(model) * tokens * BATCH * config.beams))
+        raise Weighed(Weight(0, 0, tokens=tokens, effort=2 * num_parameters(model) * tokens * BATCH * config.beams))
     seconds = fastest_seconds(lambda number: model.eval().generate(*inputs, TARGET, config.beams))
-    return Cost(seconds / BATCH, 1.0, count(model), tokens)
+    return Cost(seconds / BATCH, 1.0, num_parameters(model), tokens)

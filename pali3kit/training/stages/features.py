@@ -11,7 +11,7 @@ from numpy.lib.format import open_memmap
 
 from pali3kit.durable import reserve
 from pali3kit.plan.kinds.features import Config
-from pali3kit.training.calibration import count, fastest_seconds
+from pali3kit.training.calibration import fastest_seconds, num_parameters
 from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.corpus import listing
 from pali3kit.training.device import chosen_device
@@ -82,4 +82,4 @@ def calibrate(config: Config, sizes: Sizes) -> Cost:
         images = np.stack([picture_or_black(source, vision.image_spec, "train", index, set()) for index in indices])
         vision(vision.image_spec.normalise(images))
 
-    return Cost(fastest_seconds(step) / batch, 1.0, count(vision), tokens, kept)
+    return Cost(fastest_seconds(step) / batch, 1.0, num_parameters(vision), tokens, kept)

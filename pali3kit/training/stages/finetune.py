@@ -1,4 +1,4 @@
-"""The whole encoder as a classifier: full fine-tuning, as the paper's Table 6 has it on ImageNet at 518 pixels."""
+"""Full fine-tuning of the encoder as a classifier, as in the paper's Table 6 on ImageNet at 518 pixels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pali3kit.training.calibration import training_cost
 from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.fit import MakeBatch, fit
 from pali3kit.training.modules import ClassifierModule
-from pali3kit.training.parts import build_vision, publish, read_parts, read_vision
+from pali3kit.training.parts import build_vision, read_parts, read_vision, save_model
 from pali3kit.training.pictures import Pictures
 from pali3kit.training.skipped import Skipped
 from pali3kit.training.stages.embed import build_labelled
@@ -20,31 +20,31 @@ from pali3kit.vision.contract import VisionEncoder
 
 
 def run(config: Config, context: StageContext) -> None:
-    """Write the classifier's `weights.safetensors`; its positions are resampled where pictures grow."""
+    """Write the classifier's `weights.safetensors`; positions are resampled for another image size."""
     torch.manual_seed(context.seed)
     vision = read_vision(context.parents["vision"], config.image_size)
-    vision.recompute(context.execution.recompute)
+    vision.set_gradient_checkpointing(context.execution.recompute)
     budget = config.training
     source = EndlessSet(build_labelled(config))
     module, make = _module(vision, source, budget, context.seed, context.execution.rank, context.execution.ranks)
     fit(module, make, budget, context, [Skipped(context, context.execution.most_bad)])
-    described = {**read_parts(context.parents["vision"]), "image_size": config.image_size}
-    described.pop("towers", None)
-    publish(context.folder, module.model, context.writes, **described, classes=len(source.classes))
+    parts = {**read_parts(context.parents["vision"]), "image_size": config.image_size}
+    parts.pop("towers", None)
+    save_model(context.folder, module.model, context.writes, **parts, classes=len(source.classes))
 
 
 def _module(
     vision: VisionEncoder, source: EndlessSet, budget: Finetune, seed: int, rank: int = 0, ranks: int = 1
 ) -> tuple[ClassifierModule, MakeBatch]:
-    """Softmax over the set's classes, which all are as likely at first."""
-    spec, view = vision.image_spec, {"crop": budget.crop, "flip": budget.flip, "rank": rank, "ranks": ranks}
-    pictures = Pictures(source, spec, seed, budget.batch_size, **view)  # type: ignore[arg-type]
+    """A softmax classifier over the set's classes with zero initial logits, and its batches."""
+    spec, options = vision.image_spec, {"crop": budget.crop, "flip": budget.flip, "rank": rank, "ranks": ranks}
+    pictures = Pictures(source, spec, seed, budget.batch_size, **options)  # type: ignore[arg-type]
     module = ClassifierModule(Classifier(vision, len(source.classes), head_bias=0.0), "softmax")
     return module, lambda step: pictures.with_labels(step, len(source.classes))
 
 
 def calibrate(config: Config, sizes: Sizes) -> Cost:
-    """Seconds per picture, drawing it included."""
+    """Seconds per image, reading it included."""
     vision, budget = build_vision(sizes.vision, sizes.image_size), config.training
     tokens = vision.native_grid[0] * vision.native_grid[1]
     return training_cost(*_module(vision, EndlessSet(build_labelled(config)), budget, 0), budget, tokens)

@@ -1,4 +1,4 @@
-"""Stage 0b: the encoder-decoder, pretrained on text alone with UL2's mixture of denoisers."""
+"""Stage 0b: the language model, pretrained on text with UL2's mixture of denoisers."""
 
 from __future__ import annotations
 
@@ -11,45 +11,45 @@ from pali3kit.plan.kinds.language import Config
 from pali3kit.registry import LANGUAGE
 from pali3kit.text.denoise import MixtureOfDenoisers, ul2
 from pali3kit.text.tokenizer import Tokenizer
-from pali3kit.training.calibration import random_ids, training_cost, vocabulary
+from pali3kit.training.calibration import random_ids, training_cost
 from pali3kit.training.context import Cost, Sizes, StageContext
-from pali3kit.training.corpus import listing, windows
+from pali3kit.training.corpus import listing, pack_windows
 from pali3kit.training.fit import MakeBatch, fit
 from pali3kit.training.modules import Batch, DenoisingModule
 from pali3kit.training.parts import (
     build_language,
     build_part,
     build_source,
-    keep_report,
-    publish,
     read_tokenizer,
+    save_load_report,
+    save_model,
 )
 
 
 def run(config: Config, context: StageContext) -> None:
-    """Write the language model's `weights.safetensors`; with 0 examples, those that it was given."""
+    """Write the language model's `weights.safetensors`; with 0 examples, the initial ones."""
     budget = config.training
     tokenizer = read_tokenizer(context.parents["tokenizer"])
     torch.manual_seed(context.seed)
     language = build_language(config.language, tokenizer, context.execution)
-    keep_report(language, context.folder)
+    save_load_report(language, context.folder)
     if budget.examples:
         _denoise(config, context, language, tokenizer)
     described = {"name": config.language["name"], **language.options}
-    publish(context.folder, language, language=described, denoising={"prefix": budget.prefix})
+    save_model(context.folder, language, language=described, denoising={"prefix": budget.prefix})
 
 
 def _denoise(config: Config, context: StageContext, language: LanguageModel, tokenizer: Tokenizer) -> None:
     budget = config.training
     source = build_source(config.source)
     with listing(source, context):
-        packed = windows(source.sentences(context.seed, config.bins), tokenizer, budget.length, budget.examples)
+        packed = pack_windows(source.sentences(context.seed, config.bins), tokenizer, budget.length, budget.examples)
     module = DenoisingModule(language, budget.z_loss)
-    fit(module, denoising_batches(packed, tokenizer, budget, context.seed), budget, context)
+    fit(module, _denoising_batches(packed, tokenizer, budget, context.seed), budget, context)
 
 
-def denoising_batches(packed: np.ndarray, tokenizer: Tokenizer, budget: LanguagePretraining, seed: int) -> MakeBatch:
-    """Batches of corrupted windows of `packed`; which and how is a function of the seed and the step."""
+def _denoising_batches(packed: np.ndarray, tokenizer: Tokenizer, budget: LanguagePretraining, seed: int) -> MakeBatch:
+    """Batches of corrupted windows of `packed`, as a function of the seed and the step."""
     denoise = MixtureOfDenoisers(tokenizer, ul2(budget.prefix))
 
     def make(step: int) -> Batch:
@@ -61,9 +61,9 @@ def denoising_batches(packed: np.ndarray, tokenizer: Tokenizer, budget: Language
 
 
 def calibrate(config: Config, sizes: Sizes) -> Cost:
-    """Seconds per window; a quarter of it is to be restored on average over the seven denoisers."""
+    """Seconds per window, of which the seven denoisers corrupt a quarter on average."""
     budget = config.training
-    language = build_part(LANGUAGE, config.language, vocabulary=vocabulary(sizes))
+    language = build_part(LANGUAGE, config.language, vocabulary=sizes.vocabulary_size)
     kept, missing = budget.length * 3 // 4, budget.length // 2
 
     def make(step: int) -> Batch:

@@ -1,6 +1,6 @@
-"""LiT: a text tower that learns to meet a frozen encoder (Zhai et al. 2022b), with the sigmoid loss.
+"""LiT: train a text tower for a frozen image encoder (Zhai et al. 2022b), with the sigmoid loss.
 
-The paper's Table 6 reads texts so for every encoder, SigLIP's own tower being of other texts.
+The paper's Table 6 does so for every encoder, SigLIP's included, whose own text tower was trained on other texts.
 """
 
 from __future__ import annotations
@@ -12,18 +12,18 @@ from pali3kit.config.stages import Lit
 from pali3kit.models.two_towers import TwoTowers
 from pali3kit.plan.kinds.lit import Config
 from pali3kit.registry import TEXT_TOWER
-from pali3kit.training.calibration import random_ids, training_cost, vocabulary
+from pali3kit.training.calibration import random_ids, training_cost
 from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.fit import fit
 from pali3kit.training.modules import Batch, SigLIPModule
 from pali3kit.training.parts import (
     build_source,
     build_vision,
-    describe,
     describe_towers,
     read_parts,
     read_tokenizer,
     read_vision,
+    write_parts,
 )
 from pali3kit.training.pictures import Pictures
 from pali3kit.training.skipped import Skipped
@@ -32,7 +32,7 @@ from pali3kit.weights.files import save_weights
 
 
 def run(config: Config, context: StageContext) -> None:
-    """Write `towers.safetensors`: the frozen encoder, the text tower, and the loss' temperature and bias."""
+    """Write `towers.safetensors`: the frozen encoder, the text tower, and the temperature and bias of the loss."""
     torch.manual_seed(context.seed)
     tokenizer = read_tokenizer(context.parents["tokenizer"])
     vision, budget = read_vision(context.parents["vision"]), config.training
@@ -45,24 +45,24 @@ def run(config: Config, context: StageContext) -> None:
         ranks=context.execution.ranks,
     )
     module = _module(vision, budget, len(tokenizer), config.text_length)
-    if hasattr(module.model.text, "recompute"):  # a plug-in's may keep its activations
-        module.model.text.recompute(context.execution.recompute)
+    if hasattr(module.model.text, "set_gradient_checkpointing"):  # a plug-in may lack it
+        module.model.text.set_gradient_checkpointing(context.execution.recompute)
     skipped = Skipped(context, context.execution.most_bad, pictures.source.damages)
     fit(module, lambda step: pictures.with_texts(step, tokenizer, config.text_length), budget, context, [skipped])
     save_weights(module.model, context.folder / "towers.safetensors", context.writes)
     if context.writes:
-        known = {key: value for key, value in read_parts(context.parents["vision"]).items() if key != "towers"}
-        describe(context.folder, **known, towers=describe_towers(module.model, text_tower(budget)))
+        parts = {key: value for key, value in read_parts(context.parents["vision"]).items() if key != "towers"}
+        write_parts(context.folder, **parts, towers=describe_towers(module.model, _text_tower(budget)))
 
 
-def text_tower(budget: Lit) -> Part:
-    """The text tower's part: a stage's config always says it."""
+def _text_tower(budget: Lit) -> Part:
+    """The options of the text tower, which a stage's config always has."""
     assert budget.text is not None
     return budget.text
 
 
 def _module(vision: VisionEncoder, budget: Lit, vocabulary: int, length: int) -> SigLIPModule:
-    part = text_tower(budget)
+    part = _text_tower(budget)
     sizes = {"vocabulary": vocabulary, "length": length, "out": vision.width}
     text = TEXT_TOWER.build(part.name, **sizes, **part.options)
     assert budget.bias is not None
@@ -72,7 +72,7 @@ def _module(vision: VisionEncoder, budget: Lit, vocabulary: int, length: int) ->
 
 
 def calibrate(config: Config, sizes: Sizes) -> Cost:
-    """Seconds per pair, drawing it included."""
+    """Seconds per pair, reading it included."""
     vision, budget = build_vision(sizes.vision, sizes.image_size), config.training
     pictures = Pictures(build_source(config.source, config.image_size), vision.image_spec, 0, budget.batch_size)
     length = config.text_length
@@ -81,4 +81,4 @@ def calibrate(config: Config, sizes: Sizes) -> Cost:
         return {"images": pictures.alone(step), "ids": random_ids(sizes, budget.batch_size, length)}
 
     tokens = vision.native_grid[0] * vision.native_grid[1]
-    return training_cost(_module(vision, budget, vocabulary(sizes), length), make, budget, tokens + length)
+    return training_cost(_module(vision, budget, sizes.vocabulary_size, length), make, budget, tokens + length)

@@ -18,22 +18,22 @@ from pali3kit.plan.kinds.masks import Config
 from pali3kit.registry import MASKS
 from pali3kit.training.calibration import training_cost
 from pali3kit.training.context import Cost, Sizes, StageContext
-from pali3kit.training.corpus import counting
+from pali3kit.training.corpus import limit_skipped
 from pali3kit.training.fit import fit
 from pali3kit.training.modules import MaskModule
-from pali3kit.training.parts import build_part, build_source, keep_report, publish, without_weights
+from pali3kit.training.parts import build_part, build_source, save_load_report, save_model, without_pretrained
 from pali3kit.training.skipped import Skipped
 
 
 def run(config: Config, context: StageContext) -> None:
-    """Write the mask tokenizer's `weights.safetensors`; with 0 examples, those that it was given."""
+    """Write the mask tokenizer's `weights.safetensors`; with 0 examples, the initial ones."""
     budget = config.training
     torch.manual_seed(context.seed)
     model = build_part(MASKS, config.masks)
-    keep_report(model, context.folder)
+    save_load_report(model, context.folder)
     if budget.examples:
         _train(config, context, model)
-    publish(context.folder, model, masks=without_weights(config.masks))
+    save_model(context.folder, model, masks=without_pretrained(config.masks))
 
 
 def _train(config: Config, context: StageContext, model: MaskVQVAE) -> None:
@@ -48,15 +48,15 @@ def _train(config: Config, context: StageContext, model: MaskVQVAE) -> None:
             if example is not None and example.mask is not None and example.box is not None:
                 found.append(example)
             if len(found) == budget.batch_size:
-                return {"masks": crops(found), **_noted(source)}
-        raise DataError(f"{PATIENCE * budget.batch_size} pictures have only {len(found)} masks of objects")
+                return {"masks": crops(found), **_skipped(source)}
+        raise DataError(f"{PATIENCE * budget.batch_size} images have only {len(found)} masks of objects")
 
-    with counting(source, context):
+    with limit_skipped(source, context):
         fit(MaskModule(model), make, budget, context, [Skipped(context, context.execution.most_bad, source.damages)])
 
 
-def _noted(source: Source) -> dict[str, list[str]]:
-    """What the source could not use of a batch: said in the batch, which a process of its own may make."""
+def _skipped(source: Source) -> dict[str, list[str]]:
+    """Unusable samples, passed on in the batch, since a worker process may have made it."""
     lines = [] if source.skips is None else source.skips.taken()
     return {"skipped": lines} if lines else {}
 
@@ -64,5 +64,5 @@ def _noted(source: Source) -> dict[str, list[str]]:
 def calibrate(config: Config, sizes: Sizes) -> Cost:
     """Seconds per mask."""
     budget = config.training
-    module = MaskModule(build_part(MASKS, without_weights(config.masks)))
+    module = MaskModule(build_part(MASKS, without_pretrained(config.masks)))
     return training_cost(module, lambda step: {"masks": torch.rand(budget.batch_size, 1, SIDE, SIDE)}, budget, 16)

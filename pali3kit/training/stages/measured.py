@@ -1,20 +1,19 @@
-"""What evaluations of an encoder alone leave: several columns, each with its parts."""
+"""Writes the results of evaluations of an encoder alone: several columns, each with samples."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 
 from pali3kit.evals.scores import EvalResult
 from pali3kit.types import Json
 
 
-def write_columns(folder: Path, columns: Mapping[str, EvalResult], extra: Mapping[str, Json] | None = None) -> None:
-    """Write `metrics.json`: `columns` by name, with the parts that intervals are made of, and further numbers."""
-    told = {name: {"value": one.value, "n": one.n, "samples": list(one.samples)} for name, one in columns.items()}
-    (folder / "metrics.json").write_text(json.dumps({"columns": told, "extra": dict(extra or {})}, indent=1))
-
-
-def by_name(results: Iterable[EvalResult]) -> dict[str, EvalResult]:
-    return {one.name: one for one in results}
+def write_columns(folder: Path, results: Mapping[str, EvalResult], extra: Mapping[str, Json] | None = None) -> None:
+    """Write `metrics.json`: results by name with the samples for confidence intervals, and further numbers."""
+    columns = {
+        name: {"value": result.value, "n": result.n, "samples": list(result.samples)}
+        for name, result in results.items()
+    }
+    (folder / "metrics.json").write_text(json.dumps({"columns": columns, "extra": dict(extra or {})}, indent=1))

@@ -8,7 +8,7 @@ from pali3kit.data.mixture import tempered
 from pali3kit.plan.kinds.multimodal import Config
 from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.joint import cost, frozen, train
-from pali3kit.training.parts import build_pali, publish, read_language, read_parts, read_tokenizer
+from pali3kit.training.parts import build_pali, read_language, read_parts, read_tokenizer, save_model
 
 
 def run(config: Config, context: StageContext) -> None:
@@ -22,7 +22,7 @@ def run(config: Config, context: StageContext) -> None:
     train(model, config, context, budget, tempered(budget.mixture, budget.temperature), sight)
     language_part = read_parts(context.parents["language"])["language"]
     parts = {"projector": config.projector, "language": language_part, "vision_width": sight.width}
-    publish(context.folder, model, context.writes, **parts)
+    save_model(context.folder, model, context.writes, **parts)
 
 
 def calibrate(config: Config, sizes: Sizes) -> Cost:

@@ -1,4 +1,4 @@
-"""The few-shot probe of the frozen encoder, on small classification tasks."""
+"""Evaluates the frozen encoder by a few-shot linear probe on small classification tasks."""
 
 from __future__ import annotations
 
@@ -15,16 +15,16 @@ from pali3kit.training.feature_files import features_in
 
 
 def run(config: Config, context: StageContext) -> None:
-    """Write `metrics.json`: the mean accuracy over sets and draws, each set's, and the mean at each number of shots."""
-    asked = sorted({config.shots, *config.curve})
+    """Write `metrics.json`: the mean accuracy over sets and repeats, of each set, and per number of shots."""
+    shots = sorted({config.shots, *config.curve})
     found: dict[str, dict[str, EvalResult]] = {}
     for name in config.sets:
         train, test = (features_in(context.parents[name], split) for split in ("train", "test"))
-        found[name] = {one.name: one for one in few_shot_probe(train, test, asked, config.draws, context.seed)}
+        found[name] = {one.name: one for one in few_shot_probe(train, test, shots, config.draws, context.seed)}
         context.report(len(found), len(config.sets), accuracy=found[name][f"{config.shots}-shot"].value)
     chosen = {name: results[f"{config.shots}-shot"] for name, results in found.items()}
-    curve = {f"{k}-shot": float(np.mean([one[f"{k}-shot"].value for one in found.values()])) for k in asked}
-    samples = weighted_samples([one.samples for one in chosen.values()])
+    curve = {f"{k}-shot": float(np.mean([one[f"{k}-shot"].value for one in found.values()])) for k in shots}
+    samples = _weighted_samples([one.samples for one in chosen.values()])
     metrics = {
         "value": float(np.mean([one.value for one in chosen.values()])),
         "n": len(samples),
@@ -36,11 +36,11 @@ def run(config: Config, context: StageContext) -> None:
 
 
 def calibrate(config: Config, sizes: Sizes) -> Cost:
-    """Nearly nothing: some thousand shots of each set, three times over the curve."""
+    """A constant: a few thousand shots of each set, three times per number of shots."""
     return Cost(0.1, 0.5)
 
 
-def weighted_samples(parts: Collection[Sequence[float]]) -> list[float]:
-    """One number for each test image, so weighed that their mean is the mean over the sets."""
+def _weighted_samples(parts: Collection[Sequence[float]]) -> list[float]:
+    """One number per test image, weighted so that their mean is the mean over the sets."""
     images = sum(map(len, parts))
     return [sample * images / (len(parts) * len(samples)) for samples in parts for sample in samples]

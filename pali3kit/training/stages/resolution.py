@@ -14,11 +14,11 @@ from pali3kit.training.freeze import freeze_unreached
 from pali3kit.training.joint import cost, pictures, train
 from pali3kit.training.parts import (
     ENCODER,
-    publish,
     read_pali,
     read_parts,
     read_tokenizer,
     read_vision,
+    save_model,
 )
 from pali3kit.weights.files import save_weights
 
@@ -30,12 +30,12 @@ def run(config: Config, context: StageContext) -> None:
     vision = read_vision(context.parents["vision"], config.image_size)
     side = config.image_size
     freeze_unreached(vision, vision(torch.zeros(1, 3, side, side)))  # its head: PaLI reads tokens before pooling
-    vision.recompute(context.execution.recompute)
+    vision.set_gradient_checkpointing(context.execution.recompute)
     weights = tempered(budget.mixture, budget.temperature)
     train(model, config, context, budget, weights, pictures(config, vision))
     save_weights(vision, context.folder / ENCODER, context.writes)
     parts = read_parts(context.parents["model"]) | {"vision": read_parts(context.parents["vision"])["vision"]}
-    publish(context.folder, model, context.writes, **parts | {"image_size": config.image_size})
+    save_model(context.folder, model, context.writes, **parts | {"image_size": config.image_size})
 
 
 def calibrate(config: Config, sizes: Sizes) -> Cost:

@@ -1,4 +1,4 @@
-"""Texts found by pictures and pictures by texts, in every language of a set."""
+"""Evaluates image-to-text and text-to-image retrieval in every language of a set."""
 
 from __future__ import annotations
 
@@ -15,23 +15,24 @@ from pali3kit.plan.kinds.retrieval import Config
 from pali3kit.training.context import StageContext
 from pali3kit.training.feature_files import features_in, rows_in
 from pali3kit.training.stages.embed import build_captioned
-from pali3kit.training.stages.measured import by_name, write_columns
+from pali3kit.training.stages.measured import write_columns
 from pali3kit.training.stages.zero_shot import read_towers
 
 
 def run(config: Config, context: StageContext) -> None:
-    """Write `metrics.json`: R@1 in both directions, the mean over languages; every language's recalls as `extra`."""
-    pictures, folder = build_captioned(config), context.parents["images"]
+    """Write `metrics.json`: R@1 in both directions, averaged over languages; all recalls as `extra`."""
+    captioned, folder = build_captioned(config), context.parents["images"]
     rows = rows_in(folder, "test")
-    captions = {language: _captions_of(pictures.captions(language), rows) for language in pictures.languages}
-    if unread := [language for language, said in captions.items() if not said]:
-        lines = "".join(f"no picture with a caption in '{language}' can be read\n" for language in unread)
+    captions = {language: _captions_of(captioned.captions(language), rows) for language in captioned.languages}
+    if unread := [language for language, texts in captions.items() if not texts]:
+        lines = "".join(f"no image with a caption in '{language}' can be read\n" for language in unread)
         (context.folder / "skipped.txt").write_text(lines, encoding="utf-8")
-    captions = {language: said for language, said in captions.items() if said}
+    captions = {language: texts for language, texts in captions.items() if texts}
     if not captions:
-        raise DataError("none of the pictures that can be read has a caption: see skipped.txt of the stage embed")
+        raise DataError("no readable image has a caption: see skipped.txt of the stage embed")
     towers, images = read_towers(config, context), features_in(folder, "test")
-    results = by_name(_told(retrieval(towers, images, captions), context, 6 * len(captions)))
+    found = _reported(retrieval(towers, images, captions), context, 6 * len(captions))
+    results = {result.name: result for result in found}
     columns = {direction: results[f"{direction}@1"] for direction in DIRECTIONS}
     write_columns(context.folder, columns, {name: one.value for name, one in results.items()})
 
@@ -42,7 +43,8 @@ def _captions_of(captions: Sequence[Caption], rows: NDArray[np.intp]) -> list[Ca
     return [(place[owner], text) for owner, text in captions if owner in place]
 
 
-def _told(results: Iterator[EvalResult], context: StageContext, total: int) -> Iterator[EvalResult]:
+def _reported(results: Iterator[EvalResult], context: StageContext, total: int) -> Iterator[EvalResult]:
+    """The results, with a progress report after each of the first `total`."""
     for number, result in enumerate(results, start=1):
         if number <= total:
             context.report(number, total)

@@ -6,7 +6,7 @@ from pali3kit.plan.kinds.transfer import Config
 from pali3kit.plan.pali import has_regions
 from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.joint import cost, frozen, train
-from pali3kit.training.parts import publish, read_pali, read_parts, read_tokenizer
+from pali3kit.training.parts import read_pali, read_parts, read_tokenizer, save_model
 from pali3kit.training.validation import validation
 
 
@@ -21,7 +21,7 @@ def run(config: Config, context: StageContext) -> None:
     train(model, config, context, budget, {config.task: 1.0}, sight, budget.label_smoothing, checked)
     for best in checked:
         best.keep()
-    publish(context.folder, model, context.writes, **read_parts(context.parents["model"]))
+    save_model(context.folder, model, context.writes, **read_parts(context.parents["model"]))
 
 
 def calibrate(config: Config, sizes: Sizes) -> Cost:

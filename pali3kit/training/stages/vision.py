@@ -1,7 +1,7 @@
-"""Stage 0a: the vision encoder, pretrained by classification or by SigLIP, or left as it is.
+"""Stage 0a: the vision encoder, pretrained by classification or by SigLIP, or not trained.
 
-Both arms see the same pictures in the same order; only the supervision differs. Left as it is, it is the control
-(`random`) or somebody's pretrained encoder (`given`).
+Both arms see the same images in the same order; only the supervision differs. Without training it is the random control
+(`random`) or a pretrained encoder of another project (`pretrained`).
 """
 
 from __future__ import annotations
@@ -15,18 +15,18 @@ from pali3kit.models.two_towers import TwoTowers
 from pali3kit.nn.transformer import TransformerEncoder
 from pali3kit.plan.kinds.vision import Config
 from pali3kit.registry import TEXT_TOWER
-from pali3kit.training.calibration import random_ids, training_cost, vocabulary
+from pali3kit.training.calibration import random_ids, training_cost
 from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.fit import MakeBatch, fit
 from pali3kit.training.modules import Batch, ClassifierModule, SigLIPModule, StageModule
 from pali3kit.training.parts import (
     build_source,
     build_vision,
-    describe,
     describe_towers,
-    keep_report,
     read_tokenizer,
-    without_weights,
+    save_load_report,
+    without_pretrained,
+    write_parts,
 )
 from pali3kit.training.pictures import Pictures
 from pali3kit.training.skipped import Skipped
@@ -36,18 +36,18 @@ from pali3kit.weights.files import save_weights
 
 
 def run(config: Config, context: StageContext) -> None:
-    """Write the encoder's `weights.safetensors`, and of SigLIP also `towers.safetensors`; a head is thrown away."""
+    """Write the encoder's `weights.safetensors`, and of SigLIP also `towers.safetensors`; other heads are dropped."""
     torch.manual_seed(context.seed)
     vision = build_vision(config.vision, config.image_size)
-    parts: dict[str, Json] = {"vision": without_weights(config.vision), "image_size": config.image_size}
+    parts: dict[str, Json] = {"vision": without_pretrained(config.vision), "image_size": config.image_size}
     if context.writes:
-        keep_report(vision, context.folder)
+        save_load_report(vision, context.folder)
     if (budget := config.training) is not None:
         pictures = _pictures(config, vision, budget, context)
         module, make = _arm(config, context, pictures, vision, budget)
-        for part in module.modules():
-            if isinstance(part, TransformerEncoder):
-                part.checkpointing = context.execution.recompute
+        for encoder in module.modules():
+            if isinstance(encoder, TransformerEncoder):
+                encoder.checkpointing = context.execution.recompute
         module.hold(budget.freeze)
         skipped = Skipped(context, context.execution.most_bad, pictures.source.damages)
         fit(module, make, budget, context, [skipped])
@@ -56,7 +56,7 @@ def run(config: Config, context: StageContext) -> None:
             save_weights(module.model, context.folder / "towers.safetensors", context.writes)
     save_weights(vision, context.folder / "weights.safetensors", context.writes)
     if context.writes:
-        describe(context.folder, **parts)
+        write_parts(context.folder, **parts)
 
 
 def _pictures(config: Config, vision: VisionEncoder, budget: VisionPretraining, context: StageContext) -> Pictures:
@@ -75,7 +75,7 @@ def _pictures(config: Config, vision: VisionEncoder, budget: VisionPretraining, 
 def _arm(
     config: Config, context: StageContext, pictures: Pictures, vision: VisionEncoder, budget: VisionPretraining
 ) -> tuple[StageModule, MakeBatch]:
-    """What to train the encoder in, and its batches."""
+    """The module of one arm, and its batches."""
     if config.pretrain == "classif":
         return _classification(pictures, vision, budget)
     tokenizer = read_tokenizer(context.parents["tokenizer"])
@@ -86,7 +86,7 @@ def _arm(
 def _classification(
     pictures: Pictures, vision: VisionEncoder, budget: VisionPretraining
 ) -> tuple[StageModule, MakeBatch]:
-    """The classification arm: labels say which of the source's classes are in a picture."""
+    """The classification arm: multi-label over the source's classes."""
     pictures = pictures.telling("labels")
     classes = len(pictures.source.classes)
     module = ClassifierModule(Classifier(vision, classes, budget.head_bias), budget.loss)
@@ -94,7 +94,7 @@ def _classification(
 
 
 def _contrast(vision: VisionEncoder, budget: VisionPretraining, vocabulary: int) -> SigLIPModule:
-    """The contrastive arm: a text tower over `vocabulary` ids, into the space of the image embeddings."""
+    """The contrastive arm, with a text tower over `vocabulary` ids."""
     shared = {"vocabulary": vocabulary, "length": budget.text_length, "out": vision.width}
     text = TEXT_TOWER.build(budget.text.name, **shared, **budget.text.options)
     return SigLIPModule(TwoTowers(vision, text, budget.temperature, budget.bias))
@@ -106,7 +106,7 @@ def _source(config: Config) -> Source:
 
 
 def calibrate(config: Config, sizes: Sizes) -> Cost:
-    """Seconds per picture, drawing it included."""
+    """Seconds per image, reading it included."""
     if (budget := config.training) is None:
         return Cost(0.0, 1.0)
     vision = build_vision(config.vision, config.image_size)
@@ -119,5 +119,5 @@ def calibrate(config: Config, sizes: Sizes) -> Cost:
         ids = random_ids(sizes, budget.batch_size, budget.text_length)
         return {"images": pictures.alone(step), "ids": ids}
 
-    module = _contrast(vision, budget, vocabulary(sizes))
+    module = _contrast(vision, budget, sizes.vocabulary_size)
     return training_cost(module, make, budget, tokens + budget.text_length)

@@ -1,4 +1,4 @@
-"""Classification by the texts of the classes."""
+"""Evaluates zero-shot classification: images against the texts of the classes."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from pali3kit.training.context import StageContext
 from pali3kit.training.device import chosen_device
 from pali3kit.training.feature_files import classes_in, features_in
 from pali3kit.training.parts import build_part, read_trained_towers
-from pali3kit.training.stages.measured import by_name, write_columns
+from pali3kit.training.stages.measured import write_columns
 
 
 def run(config: Config, context: StageContext) -> None:
-    """Write `metrics.json`: `top1`, and `real` and `v2` where the set has them."""
+    """Write `metrics.json`: `top1`, and `real` and `v2` if the set has them."""
     tests = {split: features_in(context.parents["test"], split) for split in config.splits}
     classes = classes_in(context.parents["test"], "test")
     results = zero_shot(read_towers(config, context), classes, **tests, prompts=config.prompts)
-    write_columns(context.folder, by_name(results))
+    write_columns(context.folder, {result.name: result for result in results})
 
 
 def read_towers(config: Reading, context: StageContext) -> Towers:
-    """Whatever reads the texts: the towers of the parent, or the whole model that the config names."""
+    """The two-tower model: that of the parent, or the pretrained one that the config names."""
     if config.towers is not None:
         towers = build_part(TOWERS, config.towers)
     else:

@@ -1,1 +1,1 @@
-"""Vision encoders of timm, open_clip and transformers under our contract."""
+"""Vision encoders of timm, open_clip and transformers as `VisionEncoder`s."""

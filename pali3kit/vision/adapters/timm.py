@@ -1,4 +1,4 @@
-"""Encoders of timm: `timm/<name>`."""
+"""Vision encoders of timm: `timm/<name>`."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from pali3kit.images.spec import ImageSpec
 from pali3kit.nn.positions import Grid
 from pali3kit.nn.pretrained import loads_pretrained
 from pali3kit.registry import VISION
-from pali3kit.vision.contract import Adapter, without_numbers
+from pali3kit.vision.contract import Adapter, meta_copy
 
-SIZED = (("img_size", "dynamic_img_size"), ("img_size",), ())
-"""Ways to say the size of pictures: to models that resample their positions at every call, that are built for one size,
-and that take any.
+SIZE_OPTIONS = (("img_size", "dynamic_img_size"), ("img_size",), ())
+"""Options that set the image size: of models that resample their positions at every call, of models built for one size,
+and of models that take any size.
 """
 
 
-class FeatureModel(Protocol):
-    """What is asked of timm's models. The last of `feature_info` says how many pixels one feature spans."""
+class _FeatureModel(Protocol):
+    """What we use of timm's models. The last entry of `feature_info` has the stride of the features in pixels."""
 
     num_features: int
     feature_info: Sequence[Mapping[str, Any]]
@@ -37,22 +37,22 @@ class FeatureModel(Protocol):
 
 @VISION.register("timm/", "timm's models with a map of features: timm/vit_tiny_patch16_224")
 class TimmEncoder(Adapter):
-    """A timm model whose features lie on a grid: ViTs, whose class and register tokens are removed, and networks of
-    convolutions, whose last map is read as tokens.
+    """A timm model whose features lie on a grid: a ViT without its class and register tokens, or a convolutional
+    network with its last feature map as tokens.
 
-    `pooled` is timm's own, before the classifier; where the head widens the features first, as MobileNets' does, it is
-    the mean of the tokens, and nothing of that head is trained. Positions at another resolution are resampled by timm's
-    own rule (bicubic, antialiased).
+    `pooled` is timm's own pooling, before the classifier. Where the head widens the features first, as in MobileNets,
+    it is the mean of the tokens, and that head is not trained. Positions at another resolution are resampled as in timm
+    (bicubic, antialiased).
 
     Args:
-        name: as timm has it, with an optional tag of weights: `vit_base_patch16_224.augreg_in21k`.
-        image_size: side length of the pictures, pixels.
-        pretrained: fetch the weights of timm's hub; False starts from random ones, and nothing is fetched.
+        name: timm's name, with an optional tag of weights: `vit_base_patch16_224.augreg_in21k`.
+        image_size: side of the images, pixels.
+        pretrained: download timm's weights; False: random weights, without a download.
 
     Raises:
         RegistryError: timm has no such model.
-        ConfigError: its features do not lie on a grid, or not for pictures of this size.
-        WeightsError: `pretrained`, but there are no weights, or they cannot be had.
+        ConfigError: its features do not lie on a grid, or it cannot take images of this size.
+        WeightsError: `pretrained`, but there are no weights, or they cannot be downloaded.
     """
 
     def __init__(self, name: str, image_size: int, pretrained: bool = False) -> None:
@@ -60,18 +60,17 @@ class TimmEncoder(Adapter):
         super().__init__(model.num_features, patch_of(model), _spec(model, name, image_size), f"timm's {name}")
         self.model = model
         self.pools = getattr(model, "head_hidden_size", self.width) == self.width
-        self.demand_contract(image_size)
+        self.require_output_shapes(image_size)
         if not self.pools:
-            self._hold_head()
+            self._freeze_head()
 
     def grid(self, resolution: int) -> Grid:
         grid = super().grid(resolution)
         if resolution != self.image_spec.size and not getattr(self.model, "dynamic_img_size", False):
-            self.demand_contract(resolution)
+            self.require_output_shapes(resolution)
         return grid
 
-    def fitted(self, tensors: dict[str, Tensor], grid: Grid) -> dict[str, Tensor]:
-        """Positions of another `grid` resampled by timm's own rule."""
+    def resample_positions(self, tensors: dict[str, Tensor], grid: Grid) -> dict[str, Tensor]:
         table = tensors.get("model.pos_embed")
         if table is None or grid == self.native_grid:
             return tensors
@@ -85,10 +84,10 @@ class TimmEncoder(Adapter):
     def pooled(self, images: Tensor) -> Tensor:
         return self.model(images) if self.pools else self(images).mean(1)
 
-    def _hold_head(self) -> None:
-        """Parameters that no token depends on get no gradient, and a parameter without one stops DDP."""
+    def _freeze_head(self) -> None:
+        """Freeze the parameters that no token depends on: DDP fails on parameters without a gradient."""
         side = self.image_spec.size
-        trial = without_numbers(self).eval()
+        trial = meta_copy(self).eval()
         named = {name: x for name, x in trial.named_parameters() if x.requires_grad}
         with torch.enable_grad():
             tokens = trial(torch.empty(1, 3, side, side, device="meta"))
@@ -99,13 +98,13 @@ class TimmEncoder(Adapter):
                 own[name].requires_grad_(False)
 
 
-def to_tokens(model: FeatureModel, features: Tensor) -> Tensor:
+def to_tokens(model: _FeatureModel, features: Tensor) -> Tensor:
     """Timm's features, `[B,prefix+N,D]`, `[B,D,H,W]` or `[B,H,W,D]`, to `[B,N,D]`.
 
-    Raises ValueError where there are several maps, as of models on several scales.
+    Raises ValueError for several feature maps, as multi-scale models return them.
     """
     if not isinstance(features, Tensor):
-        raise ValueError("its features are several maps")
+        raise ValueError("it returns several feature maps")
     if features.ndim == 3:
         return features[:, _prefix(model) :]
     if getattr(model, "output_fmt", "NCHW") == "NHWC":
@@ -113,40 +112,40 @@ def to_tokens(model: FeatureModel, features: Tensor) -> Tensor:
     return features.flatten(2).transpose(1, 2)
 
 
-def patch_of(model: FeatureModel) -> int:
-    """Pixels a token."""
+def patch_of(model: _FeatureModel) -> int:
+    """Side of a token in pixels."""
     return int(model.feature_info[-1]["reduction"])
 
 
-def _prefix(model: FeatureModel) -> int:
-    """Tokens before those of the grid: as many as the model says, else its class token."""
+def _prefix(model: _FeatureModel) -> int:
+    """The number of tokens before those of the grid."""
     return int(getattr(model, "num_prefix_tokens", getattr(model, "cls_token", None) is not None))
 
 
-def _create(name: str, image_size: int, pretrained: bool) -> FeatureModel:
-    """The model without classifier; with a size of its own where it can have one."""
+def _create(name: str, image_size: int, pretrained: bool) -> _FeatureModel:
+    """The model without classifier, built for `image_size` if it has such an option."""
     architecture = name.partition(".")[0]
     if not timm.is_model(architecture):
         raise RegistryError(f"timm has no model '{architecture}'.{nearest(architecture, timm.list_models())}")
     pretrained = pretrained and loads_pretrained()
-    for way in SIZED:
-        sizes: dict[str, Any] = {key: image_size if key == "img_size" else True for key in way}
+    for options in SIZE_OPTIONS:
+        sizes: dict[str, Any] = {key: image_size if key == "img_size" else True for key in options}
         try:
             model: nn.Module = timm.create_model(name, pretrained=pretrained, num_classes=0, **sizes)
-        except Exception as error:  # a size that does not fit is told by whatever the model stumbles over
-            if isinstance(error, TypeError) and any(key in str(error) for key in way):
+        except Exception as error:  # a size that does not fit may raise anything
+            if isinstance(error, TypeError) and any(key in str(error) for key in options):
                 continue
-            what = f"timm's {name} cannot be had at {image_size} pixels: {first_line(error)}"
+            what = f"timm's {name} cannot be built for {image_size} pixels: {first_line(error)}"
             raise WeightsError(what) if pretrained else ConfigError([what]) from error
-        return cast(FeatureModel, model)
-    raise AssertionError("every model can be made without a size")
+        return cast(_FeatureModel, model)
+    raise AssertionError("the last of SIZE_OPTIONS is empty")
 
 
-def _spec(model: FeatureModel, name: str, image_size: int) -> ImageSpec:
+def _spec(model: _FeatureModel, name: str, image_size: int) -> ImageSpec:
     data = resolve_model_data_config(model)  # type: ignore[no-untyped-call]
     if data["crop_mode"] not in ("center", "squash"):
         mode = data["crop_mode"]
-        raise ConfigError([f"timm prepares the pictures of {name} by crop_mode '{mode}', which is not known here"])
+        raise ConfigError([f"timm prepares images for {name} by crop_mode '{mode}', which is not supported"])
     return ImageSpec(
         image_size,
         tuple(data["mean"]),

@@ -1,1 +1,1 @@
-"""How others name and shape the weights of the parts that we have too."""
+"""How other programs name and shape the weights of models that we have too: one file per program."""

@@ -9,7 +9,7 @@ import pytest
 import torch
 import transformers
 
-from pali3kit.language.adapters.hf import create_hf
+from pali3kit.language.adapters.hf import _create as create_hf
 from pali3kit.language.generate import generate
 
 SMALL = {
@@ -35,7 +35,7 @@ def ours(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     folder: Path = tmp_path_factory.mktemp(request.param)
     model = transformers.AutoModelForCausalLM.from_config(FAMILIES[request.param]())
     with torch.no_grad():
-        for parameter in model.parameters():  # as initialised they repeat their last token for ever
+        for parameter in model.parameters():  # with the initial weights they repeat their last token forever
             parameter.normal_(std=0.3)
     model.save_pretrained(folder)
     return create_hf(str(folder), 60).eval()
@@ -55,7 +55,7 @@ def logits(model: Any, prompt: torch.Tensor, mask: torch.Tensor, targets: torch.
 
 
 def test_after_a_prefix_of_one_token_logits_are_the_models_own(ours: Any) -> None:
-    """Such a prefix sees all of itself either way."""
+    """With one token, the causal mask and the prefix mask are equal."""
     prompt, _, targets = inputs()
     with torch.no_grad():
         peer = ours.model(input_ids=torch.cat([prompt[:, :1], targets], 1)).logits[:, 1:]
@@ -76,7 +76,7 @@ def test_the_first_token_of_the_prefix_sees_its_last_and_targets_nothing_later(o
     assert not torch.allclose(before[:, 3:], after[:, 3:], atol=1e-3)
 
 
-def test_cached_steps_are_uncached_ones_and_padding_moves_nothing(ours: Any) -> None:
+def test_cached_steps_equal_uncached_ones_and_padding_has_no_effect(ours: Any) -> None:
     prompt, mask, targets = inputs()
     whole = logits(ours, prompt, mask, targets)
     with torch.no_grad():
@@ -100,7 +100,7 @@ def test_a_row_is_the_same_alone_and_in_a_batch(ours: Any, beams: int) -> None:
         assert together[i, : len(alone)].tolist() == alone.tolist()
 
 
-def test_gradients_are_the_same_recomputed_or_not_and_new_tokens_get_rows(ours: Any, tmp_path: Path) -> None:
+def test_gradient_checkpointing_keeps_gradients_and_new_tokens_get_rows(ours: Any, tmp_path: Path) -> None:
     ours.model.save_pretrained(tmp_path)
     model, gradients = create_hf(str(tmp_path), 70).train(), []
     prompt, mask, targets = inputs()
@@ -117,7 +117,7 @@ def test_gradients_are_the_same_recomputed_or_not_and_new_tokens_get_rows(ours: 
 
 @pytest.mark.parametrize("family", ["gemma", "gemma2"])
 def test_logits_are_those_of_transformers_paligemma(family: str, tmp_path: Path) -> None:
-    """PaliGemma 1 and 2 read image and prompt as a prefix, by a mask of transformers' own making."""
+    """transformers' PaliGemma 1 and 2 have a prefix mask of their own for image and prompt."""
     torch.manual_seed(7)
     text = FAMILIES[family]()
     config = transformers.PaliGemmaConfig(

@@ -1,4 +1,4 @@
-"""Which adapter takes what, and what none does."""
+"""Which model gets which adapter, and which models are refused."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 
 from pali3kit.errors import ConfigError, WeightsError
 from pali3kit.language.adapters.causal import HfPrefixLM
-from pali3kit.language.adapters.hf import create_hf
+from pali3kit.language.adapters.hf import _create as create_hf
 from pali3kit.language.adapters.seq2seq import HfSeq2Seq
 
 
@@ -29,7 +29,7 @@ def test_takes_an_encoder_decoder_as_one_and_a_decoder_as_a_prefix_lm(tmp_path: 
     assert isinstance(create_hf(str(tmp_path / "gpt2"), 20), HfPrefixLM)
 
 
-def test_what_is_no_language_model_is_refused(tmp_path: Path) -> None:
+def test_other_models_are_refused(tmp_path: Path) -> None:
     transformers.ViTConfig().save_pretrained(tmp_path)
     with pytest.raises(ConfigError, match="is a 'vit', not a language model"):
         create_hf(str(tmp_path), 10)
@@ -37,8 +37,8 @@ def test_what_is_no_language_model_is_refused(tmp_path: Path) -> None:
         create_hf(str(tmp_path / "nothing"), 10)
 
 
-def test_weights_that_are_damaged_or_not_all_there(tmp_path: Path) -> None:
-    """transformers draws what is missing, and only warns."""
+def test_damaged_and_incomplete_weights(tmp_path: Path) -> None:
+    """transformers only warns about missing tensors, and initialises them at random."""
     gpt2 = transformers.GPT2Config(vocab_size=20, n_embd=8, n_layer=1, n_head=1, n_positions=16, eos_token_id=1)
     transformers.GPT2LMHeadModel(gpt2).save_pretrained(tmp_path)
     file = tmp_path / "model.safetensors"
@@ -71,9 +71,7 @@ class OwnModel(GPT2LMHeadModel):
 """
 
 
-def test_code_beside_the_weights_runs_for_those_alone_who_say_so(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_remote_code_runs_only_with_trust_remote_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     config = transformers.GPT2Config(vocab_size=20, n_embd=8, n_layer=1, n_head=1, n_positions=16, eos_token_id=1)
     folder = tmp_path / f"folder{tmp_path.name}"
     transformers.GPT2LMHeadModel(config).save_pretrained(folder)
@@ -96,15 +94,15 @@ def test_code_beside_the_weights_runs_for_those_alone_who_say_so(
     [
         (transformers.GPTNeoConfig(vocab_size=20, hidden_size=8, num_layers=2, num_heads=2, max_position_embeddings=16,
                                    attention_types=[[["global", "local"], 1]], eos_token_id=1),
-         "a 'gpt_neo' cannot be read with a prefix: its first token does not see its last"),
+         "a 'gpt_neo' cannot be used as a prefix LM: its first token does not see its last"),
         (transformers.BloomConfig(vocab_size=20, hidden_size=8, n_layer=1, n_head=2, eos_token_id=1),
-         "a 'bloom' cannot be read with a prefix"),
+         "a 'bloom' cannot be used as a prefix LM"),
         (transformers.GPT2Config(vocab_size=20, n_embd=8, n_layer=1, n_head=1, n_positions=16, eos_token_id=None,
                                  bos_token_id=None),
-         "'gpt2' says no bos_token_id or eos_token_id"),
+         "'gpt2' sets no bos_token_id or eos_token_id"),
     ],
 )  # fmt: skip
-def test_a_decoder_that_cannot_see_its_prefix_or_end_is_refused(config: Any, text: str, tmp_path: Path) -> None:
+def test_a_decoder_without_prefix_attention_or_end_id_is_refused(config: Any, text: str, tmp_path: Path) -> None:
     transformers.AutoModelForCausalLM.from_config(config).save_pretrained(tmp_path)
     with pytest.raises(ConfigError, match=text):
         create_hf(str(tmp_path), 20)

@@ -1,4 +1,4 @@
-"""Encoder-decoders of transformers under our contract."""
+"""Encoder-decoders of transformers as `LanguageModel`s."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 import torch
 import transformers
 
-from pali3kit.language.adapters.hf import create_hf
+from pali3kit.language.adapters.hf import _create as create_hf
 from pali3kit.language.generate import generate
 
 FAMILIES: dict[str, Any] = {
@@ -37,7 +37,7 @@ def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     folder: Path = tmp_path_factory.mktemp(request.param)
     model = transformers.AutoModelForSeq2SeqLM.from_config(FAMILIES[request.param]())
     with torch.no_grad():
-        for parameter in model.parameters():  # as initialised they repeat their last token for ever
+        for parameter in model.parameters():  # with the initial weights they repeat their last token forever
             parameter.normal_(std=0.5)
     model.save_pretrained(folder)
     return folder

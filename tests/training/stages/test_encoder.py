@@ -1,4 +1,4 @@
-"""The stages that look at an encoder alone, on the tiny artifacts of a whole experiment."""
+"""The stages that evaluate an encoder alone, on the tiny artifacts of an experiment."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from pali3kit.plan.graph import build
 from pali3kit.registry import LABELLED
 from pali3kit.training.context import Execution, StageContext
 from pali3kit.training.feature_files import classes_in, features_in, rows_in
-from pali3kit.training.parts import read_trained_towers, read_two_towers, read_vision
+from pali3kit.training.parts import _read_two_towers, read_trained_towers, read_vision
 from pali3kit.training.stages import embed
 from pali3kit.training.stages.retrieval import _captions_of
 from tests.training.stages.conftest import ROOT, Chain, altered, run
@@ -29,7 +29,7 @@ def metrics_of(folder: Path) -> Any:
     return json.loads((folder / "metrics.json").read_text())
 
 
-def test_features_are_what_the_encoder_says(encoders: Chain) -> None:
+def test_features_are_the_encoders(encoders: Chain) -> None:
     step = encoders.step("embed", splits=["test", "v2"])
     folder, vision = encoders.make(step), read_vision(encoders.make(step.parents["vision"]))
     pictures = LABELLED.build("world_classes", train=64, test=32)
@@ -73,10 +73,10 @@ def test_retrieval_has_every_language(encoders: Chain) -> None:
     assert metrics["extra"]["i2t@10"] >= metrics["extra"]["i2t@5"] >= metrics["extra"]["i2t@1"]
 
 
-def test_lit_leaves_the_encoder_as_it_was_and_moves_the_texts(encoders: Chain) -> None:
+def test_lit_trains_the_text_tower_only(encoders: Chain) -> None:
     step = next(n for n in encoders.steps if n.kind == "lit" and n.parents["vision"].plain["pretrain"] == "siglip")
     folder, own = encoders.make(step), encoders.make(step.parents["vision"])
-    tuned, before = read_two_towers(folder), read_two_towers(own)
+    tuned, before = _read_two_towers(folder), _read_two_towers(own)
     for name, weight in tuned.vision.state_dict().items():
         assert torch.equal(weight, before.vision.state_dict()[name]), name
     assert not torch.equal(tuned.text.head.weight, before.text.head.weight)
@@ -87,7 +87,7 @@ def test_lit_leaves_the_encoder_as_it_was_and_moves_the_texts(encoders: Chain) -
     assert torch.equal(texts[0], texts[1]) and not torch.equal(texts[0], texts[2])
 
 
-def test_an_arm_without_texts_has_no_column_of_its_own() -> None:
+def test_an_arm_without_a_text_tower_has_no_column_of_its_own() -> None:
     experiment = load(ROOT / "experiments" / "table6.yaml", ["scale=smoke"])
     cells = {(cell.point["pretrain"], cell.point["evaluation.texts"]): cell.columns for cell in build(experiment).cells}
     assert list(cells["classif", "own"]) == ["finetune", "probe"]
@@ -129,11 +129,11 @@ def run_on(pictures: Damaged, encoders: Chain, folder: Path, monkeypatch: pytest
     step = encoders.step("embed", splits=["test", "v2"])
     parents = {"vision": encoders.make(step.parents["vision"])}
     context = StageContext(folder, parents, 0, lambda *_, **__: None, threads=1, execution=Execution(**execution))
-    monkeypatch.setattr(embed, "build_set", lambda config: pictures)
+    monkeypatch.setattr(embed, "_build_set", lambda config: pictures)
     run(altered(step, splits=("test",)), context)
 
 
-def test_pictures_that_cannot_be_read_are_listed_and_left_out(
+def test_unreadable_images_are_listed_and_left_out(
     encoders: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_on(Damaged((1, 4)), encoders, tmp_path / "x", monkeypatch)
@@ -142,9 +142,7 @@ def test_pictures_that_cannot_be_read_are_listed_and_left_out(
     assert rows_in(tmp_path / "x", "test").tolist()[:4] == [0, 2, 3, 5]
 
 
-def test_a_set_of_which_nothing_can_be_read_is_told(
-    encoders: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_set_without_readable_images(encoders: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     class Few(Damaged):
         def size(self, split: str) -> int:
             return 3
@@ -152,7 +150,7 @@ def test_a_set_of_which_nothing_can_be_read_is_told(
         def labels(self, split: str) -> np.ndarray:
             return np.zeros(3, np.int64)
 
-    with pytest.raises(DataError, match="none of the 3 pictures of the split 'test' can be read"):
+    with pytest.raises(DataError, match="none of the 3 images of the split 'test' can be read"):
         run_on(Few((0, 1, 2)), encoders, tmp_path / "x", monkeypatch)
 
 
@@ -161,7 +159,7 @@ def test_too_many_of_them_stop_the_stage(encoders: Chain, tmp_path: Path, monkey
         run_on(Damaged(tuple(range(60))), encoders, tmp_path / "x", monkeypatch)
 
 
-def test_who_allows_more_goes_on_without_counting_them_twice(
+def test_a_run_that_allows_more_continues_without_counting_twice(
     encoders: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     bad = Damaged(tuple(range(0, 300, 5)))  # 60 of 300
@@ -173,7 +171,7 @@ def test_who_allows_more_goes_on_without_counting_them_twice(
     assert len((tmp_path / "x" / "skipped.txt").read_text().splitlines()) == 60
 
 
-def test_few_of_which_too_many_are_bad_stop_at_the_end(
+def test_too_many_of_a_small_set_stop_the_stage_at_its_end(
     encoders: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(
@@ -182,7 +180,7 @@ def test_few_of_which_too_many_are_bad_stop_at_the_end(
         run_on(Damaged(tuple(range(20))), encoders, tmp_path / "x", monkeypatch)
 
 
-def test_a_killed_run_goes_on_with_the_same_features(
+def test_a_killed_run_continues_with_the_same_features(
     encoders: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Killed(Damaged):
@@ -212,10 +210,10 @@ def test_a_killed_run_goes_on_with_the_same_features(
         ("test.partial", b""), ("test.partial", b"x" * 900), ("test.safetensors", b""),
     ],
 )  # fmt: skip
-def test_what_a_killed_run_left_damaged_is_begun_anew(
+def test_damaged_files_of_a_killed_run_are_computed_again(
     encoders: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, text: bytes
 ) -> None:
-    """As a machine that lost its power may leave it."""
+    """Files may be damaged after a power failure."""
 
     class Killed(Damaged):
         def image(self, split: str, index: int) -> np.ndarray:
@@ -231,10 +229,8 @@ def test_what_a_killed_run_left_damaged_is_begun_anew(
     assert len(features_in(tmp_path / "x", "test").features) == 300
 
 
-def test_a_run_with_many_bad_pictures_goes_on_where_it_was(
-    encoders: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """What was listed before the kill is counted among all pictures seen, not among those of the new process."""
+def test_a_run_with_many_bad_images_continues(encoders: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Images listed before the kill count among all images so far, not among those of the new process."""
 
     class Many(Damaged):
         def size(self, split: str) -> int:

@@ -13,7 +13,7 @@ import transformers
 
 from pali3kit.config.stages import LanguagePretraining
 from pali3kit.training.parts import read_language, read_parts, read_tokenizer
-from pali3kit.training.stages.language import denoising_batches
+from pali3kit.training.stages.language import _denoising_batches
 from tests.training.stages.conftest import altered
 
 
@@ -27,7 +27,7 @@ def test_batches_are_functions_of_seed_and_step(chain: Any) -> None:
     tokenizer = read_tokenizer(chain("tokenizer"))
     windows = np.random.default_rng(0).integers(3, 400, size=(9, 48))
     budget = LanguagePretraining(examples=64, batch_size=8, length=48)
-    one, other = (denoising_batches(windows, tokenizer, budget, 5) for _ in range(2))
+    one, other = (_denoising_batches(windows, tokenizer, budget, 5) for _ in range(2))
     other(0)
     assert all(torch.equal(one(3)[name], other(3)[name]) for name in one(3))
     assert not torch.equal(one(3)["inputs"], one(4)["inputs"])
@@ -39,7 +39,7 @@ def test_the_prefix_of_the_table_leaves_a_quarter(chain: Any) -> None:
     tokenizer = read_tokenizer(chain("tokenizer"))
     windows = np.random.default_rng(0).integers(3, 400, size=(9, 48))
     budget = LanguagePretraining(examples=64, batch_size=64, length=48, prefix="table")
-    batch = denoising_batches(windows, tokenizer, budget, 5)(0)
+    batch = _denoising_batches(windows, tokenizer, budget, 5)(0)
     prefix_lm = batch["inputs"][:, 0] == tokenizer.mode("S2S")
     assert prefix_lm.any() and (batch["target_mask"][prefix_lm].sum(1) == 12 + 1).all()
 
@@ -54,7 +54,7 @@ def test_calibration(chain: Any) -> None:
 
 @pytest.mark.parametrize("kind", ["t5", "gemma"])
 def test_models_of_transformers_go_through_all_stages(chain: Any, tmp_path: Path, kind: str) -> None:
-    """Their weights are tied: one memory under two names, which a file of weights cannot have."""
+    """Their weights are tied: two names share memory, which safetensors cannot store."""
     shape = {"vocab_size": 64, "eos_token_id": 1, "pad_token_id": 0}
     if kind == "t5":
         config = transformers.MT5Config(

@@ -17,7 +17,7 @@ from pali3kit.weights.export import export_masks
 from tests.training.stages.conftest import altered
 
 
-def test_the_artifact_turns_masks_to_tokens_and_back(chain: Any) -> None:
+def test_the_artifact_encodes_and_decodes_masks(chain: Any) -> None:
     masks = read_masks(chain("masks"))
     codes = masks.encode(torch.ones(2, 1, 64, 64))
     assert codes.shape == (2, 16) and masks.decode(codes).shape == (2, 1, 64, 64)
@@ -29,15 +29,15 @@ def test_calibration(chain: Any) -> None:
 
 
 def given(chain: Any, file: Path, **training: int) -> Step:
-    """The stage with a mask tokenizer of the paper's shape that somebody has trained."""
+    """The stage with pretrained weights of the paper's shape."""
     return altered(chain.step("masks"), training, masks={"name": "vqvae", "weights": str(file)})
 
 
-def test_with_0_examples_it_is_the_one_that_was_given(chain: Any, tmp_path: Path) -> None:
+def test_with_0_examples_the_weights_are_unchanged(chain: Any, tmp_path: Path) -> None:
     theirs, file = MaskVQVAE().eval(), tmp_path / "vae-oid.npz"
     export_masks(theirs, file)
     folder = chain.make(given(chain, file, examples=0))
-    file.unlink()  # the artifact needs it no more
+    file.unlink()  # the artifact no longer needs it
     ours = read_masks(folder)
     assert all(torch.equal(tensor, ours.state_dict()[name]) for name, tensor in theirs.state_dict().items())
     report = json.loads((folder / "load.json").read_text())
@@ -45,7 +45,7 @@ def test_with_0_examples_it_is_the_one_that_was_given(chain: Any, tmp_path: Path
     assert not (folder / "curve.csv").exists() and not (chain("masks") / "load.json").exists()
 
 
-def test_with_examples_it_is_trained_on_from_there(chain: Any, tmp_path: Path) -> None:
+def test_training_starts_from_the_weights(chain: Any, tmp_path: Path) -> None:
     theirs, file = MaskVQVAE().eval(), tmp_path / "vae-oid.npz"
     export_masks(theirs, file)
     ours = read_masks(chain.make(given(chain, file, examples=32, batch_size=16)))
@@ -55,5 +55,5 @@ def test_with_examples_it_is_trained_on_from_there(chain: Any, tmp_path: Path) -
 
 def test_weights_of_another_shape_are_refused(chain: Any, tmp_path: Path) -> None:
     export_masks(MaskVQVAE(codes=8), tmp_path / "small.npz")
-    with pytest.raises(WeightsError, match=r"codebook.codes has shape \[8, 512\], the model wants \[128, 512\]"):
+    with pytest.raises(WeightsError, match=r"codebook.codes has shape \[8, 512\], the model expects \[128, 512\]"):
         chain.make(given(chain, tmp_path / "small.npz", examples=0, batch_size=15))

@@ -1,4 +1,4 @@
-"""Every kind of training in either number format, whichever is the faster one on this machine."""
+"""Every kind of training in fp32 and bf16, whichever is faster on this machine."""
 
 from __future__ import annotations
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from pali3kit.data.world import probes
-from pali3kit.training.stages.probe import weighted_samples
+from pali3kit.training.stages.probe import _weighted_samples
 
 
 def test_all_eight_tasks_are_measured(chain: Any) -> None:
@@ -20,8 +20,8 @@ def test_all_eight_tasks_are_measured(chain: Any) -> None:
     assert sum(metrics["samples"]) / metrics["n"] == pytest.approx(metrics["value"])
 
 
-def test_every_task_weighs_the_same_however_many_pictures_it_has() -> None:
+def test_every_task_has_the_same_weight() -> None:
     small, large = np.array([50.0]), np.array([100.0, 100.0, 50.0])
-    samples = weighted_samples([small, large])
+    samples = _weighted_samples([small, large])
     assert samples == pytest.approx([50 * 4 / 2, 100 * 4 / 6, 100 * 4 / 6, 50 * 4 / 6])
     assert sum(samples) / 4 == pytest.approx((50 + 250 / 3) / 2)

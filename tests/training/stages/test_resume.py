@@ -1,4 +1,4 @@
-"""Stages on PaLI that are cut off and continued: the same examples in the same order, the same weights to the bit."""
+"""Stages on PaLI that are killed and continued: the same examples in the same order, bit-identical weights."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ STEPS, CUT = 4, 2
 
 
 class Cut(Exception):
-    """Stands for whatever ends a process."""
+    """Stands for anything that ends a process."""
 
 
 def stage(chain: Any, kind: str) -> Step:

@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 
 from pali3kit.plan.kinds.tokenizer import Config
-from pali3kit.training.calibration import vocabulary
 from pali3kit.training.context import Sizes, StageContext
 from pali3kit.training.parts import read_tokenizer
 from pali3kit.training.stages import tokenizer as stage
@@ -28,7 +27,7 @@ def test_calibration(chain: Any) -> None:
 
 
 @pytest.mark.parametrize(("name", "rows"), [("t5", None), ("mt5", 4000), ("gemma", None)])
-def test_a_file_is_taken_as_it_is(
+def test_an_existing_file_is_copied(
     published: Callable[[str], Path], tmp_path: Path, name: str, rows: int | None
 ) -> None:
     config = Config(file=str(published(name)), rows=rows, codes=64, data="0" * 64)
@@ -38,5 +37,5 @@ def test_a_file_is_taken_as_it_is(
     assert tokenizer.codes == 64 and tokenizer.mask_token(63) == len(tokenizer) - 1
     assert tokenizer.vocabulary.rows == (rows or tokenizer.vocabulary.rows)
     sizes = Sizes(file=config.file, rows=rows, codes=64)
-    assert vocabulary(sizes) == len(tokenizer)
+    assert sizes.vocabulary_size == len(tokenizer)
     assert stage.calibrate(config, sizes).seconds == 0

@@ -17,21 +17,21 @@ from PIL import Image
 from pali3kit.errors import DataError, WeightsError
 from pali3kit.plan.kinds.vision import Config
 from pali3kit.training.context import Execution, StageContext
-from pali3kit.training.parts import build_source, read_two_towers, read_vision
+from pali3kit.training.parts import _read_two_towers, build_source, read_vision
 from pali3kit.training.pictures import Pictures
 from pali3kit.training.stages.vision import run
 from pali3kit.vision.vit import ViT
 from tests.training.stages.conftest import altered
 
 
-def test_arms_start_alike_and_end_apart(chain: Any) -> None:
+def test_arms_start_equal_and_end_different(chain: Any) -> None:
     random, classif, siglip = (read_vision(chain("vision", pretrain=arm)) for arm in ("random", "classif", "siglip"))
     assert {n for n, _ in classif.named_parameters()} == {n for n, _ in siglip.named_parameters()}
     for name, start in random.state_dict().items():
         if name.startswith("encoder.blocks") and name.endswith("query.weight"):
             assert not torch.equal(start, classif.state_dict()[name])
             assert not torch.equal(classif.state_dict()[name], siglip.state_dict()[name])
-            # a few steps from the same start: far closer to it than to another start
+            # after a few steps it is still far closer to its own start than to another
             assert (start - siglip.state_dict()[name]).norm() < 0.7 * start.norm()
 
 
@@ -62,16 +62,16 @@ def test_seeds_share_no_pictures_with_each_other_or_with_later_stages(chain: Any
 
 def test_siglip_leaves_both_towers(chain: Any) -> None:
     folder = chain("vision", pretrain="siglip")
-    towers = read_two_towers(folder)
+    towers = _read_two_towers(folder)
     vision = read_vision(folder)
     assert all(torch.equal(x, towers.vision.state_dict()[name]) for name, x in vision.state_dict().items())
     assert towers(torch.zeros(2, 3, 64, 64), torch.zeros(2, 5, dtype=torch.long))[1].shape == (2, vision.width)
-    with pytest.raises(WeightsError, match="only pretrain 'siglip' leaves one"):
-        read_two_towers(chain("vision", pretrain="classif"))
+    with pytest.raises(WeightsError, match="only pretrain 'siglip' trains one"):
+        _read_two_towers(chain("vision", pretrain="classif"))
 
 
 def test_weights_of_a_file_are_used_and_accounted_for(chain: Any, tmp_path: Path) -> None:
-    """`given` takes them as they are; the artifact says where they came from, and is read without the file."""
+    """`pretrained` keeps them unchanged; the artifact records their source, and is read without the file."""
     file = chain("vision", pretrain="siglip") / "weights.safetensors"
     given = tmp_path / "weights.safetensors"
     given.write_bytes(file.read_bytes())
@@ -151,7 +151,7 @@ def test_bad_samples_are_counted_and_listed_and_training_goes_on(chain: Any, tmp
     reasons = {"corrupt": "not a picture", "cut": "broken picture", "bomb": "300000000 pixels", "mute": "text is empty"}
     for name, reason in reasons.items():
         found = [line for line in rest if f"sample {name}: " in line]
-        assert len(found) == 1 and reason in found[0], found  # met in every pass, listed once
+        assert len(found) == 1 and reason in found[0], found  # met in every epoch, listed once
     assert read_vision(tmp_path / "made").width == step.plain["vision"]["width"]
 
     with pytest.raises(DataError, match=r"\d bad samples beside \d+ good ones are more than most_bad 0\.002 allows"):

@@ -1,4 +1,4 @@
-"""One model of each family of timm, on shapes alone; all names are in `speed/sweep_encoders.py`."""
+"""One model of each family of timm, on the meta device; `speed/sweep_encoders.py` tries all names."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ CHOSEN = {
     "coat": "coat_lite_tiny", "hrnet": "hrnet_w18_small", "metaformer": "poolformer_s12", "iformer": "iformer_t",
     "efficientnet": "test_efficientnet", "byobnet": "test_byobnet", "sequencer": "sequencer2d_s",
 }  # fmt: skip
-"""Where the name that says that it is small is not the quickest."""
-SIDES = {"sequencer": 56}  # a recurrent network takes as long as it has steps
+"""Families whose smallest model is not the fastest."""
+SIDES = {"sequencer": 56}  # the time of a recurrent network grows with the image
 REFUSED = {
     "coat": "tokens are not on the grid",
     "crossvit": "patch does not divide",
@@ -38,7 +38,7 @@ def chosen(family: str) -> str:
 
 
 @pytest.mark.parametrize("family", [family for family in timm.list_modules() if timm.list_models(module=family)])
-def test_a_family_keeps_the_contract_or_is_refused_by_name(family: str) -> None:
+def test_a_family_works_or_is_refused_by_name(family: str) -> None:
     name = chosen(family)
     side = SIDES.get(family) or sweep_encoders.own_size("timm", name)
     found = sweep_encoders.judged("timm", name, thoroughly=False, side=side)

@@ -154,7 +154,7 @@ def test_code_beside_the_weights_runs_for_those_who_say_so(with_code: Path) -> N
     encoder = VISION.build(f"hf/{with_code}", image_size=32, trust_remote_code=True)
     assert Path("RAN").exists()
     assert encoder(torch.ones(1, 3, 32, 32)).tolist() == [[[192.0] * 4] * 16]
-    with pytest.raises(ConfigError, match=r"hf/.* cannot read pictures|does not divide"):
+    with pytest.raises(ConfigError, match=r"hf/.* cannot encode images|does not divide"):
         VISION.build(f"hf/{with_code}", image_size=30, trust_remote_code=True)
 
 
@@ -202,14 +202,14 @@ def test_preprocessing_is_the_folders(written: dict[str, Any], expected: tuple[A
         ({"do_resize": False}, "do_resize is false"),
         ({"do_rescale": False}, "values are not divided by 255"),
         ({"rescale_factor": 1 / 127.5}, "values are not divided by 255"),
-        ({"size": {"height": 224, "width": 196}}, "pictures are no squares"),
-        ({"image_processor_type": "CLIPImageProcessor"}, "it says no size"),
+        ({"size": {"height": 224, "width": 196}}, "images are not square"),
+        ({"image_processor_type": "CLIPImageProcessor"}, "it gives no size"),
     ],
 )
 def test_a_preprocessing_that_cannot_be_had_is_refused(written: dict[str, Any], told: str, tmp_path: Path) -> None:
     saved("siglip", tmp_path)
     (tmp_path / "preprocessor_config.json").write_text(json.dumps(written))
-    with pytest.raises(WeightsError, match=f"preprocessor_config.json is no preprocessing .*: {told}"):
+    with pytest.raises(WeightsError, match=f"preprocessor_config.json describes a preprocessing .* supported: {told}"):
         HfEncoder(str(tmp_path), 32)
 
 
@@ -224,8 +224,8 @@ def test_what_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="is no model of transformers"):
         HfEncoder(str(tmp_path), 32)
     transformers.Siglip2VisionConfig(num_hidden_layers=1).save_pretrained(tmp_path)
-    with pytest.raises(ConfigError, match=r"is a 'siglip2_vision_model', not a vision .* \(NaFlex\): take SigLIP 2 "):
+    with pytest.raises(ConfigError, match=r"'siglip2_vision_model', not a supported vision .* \(NaFlex\): use SigLIP"):
         HfEncoder(str(tmp_path), 32)
     transformers.BertConfig(num_hidden_layers=1).save_pretrained(tmp_path)
-    with pytest.raises(ConfigError, match="is a 'bert', not a vision model that is known here"):
+    with pytest.raises(ConfigError, match="is a 'bert', not a supported vision model"):
         HfEncoder(str(tmp_path), 32)

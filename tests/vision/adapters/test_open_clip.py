@@ -36,7 +36,7 @@ def test_activations_can_be_computed_again() -> None:
     images, gradients = torch.randn(1, 3, 64, 64), []
     for wanted in (False, True):
         encoder.zero_grad()
-        encoder.recompute(wanted)
+        encoder.set_gradient_checkpointing(wanted)
         encoder.pooled(images).sum().backward()
         gradients.append(encoder.core.conv1.weight.grad.clone())
     assert encoder.core.transformer.grad_checkpointing

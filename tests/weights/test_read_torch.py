@@ -1,4 +1,4 @@
-"""Which dictionary of a checkpoint is the model, as training programs write them."""
+"""Finding the model in the checkpoints of training programs."""
 
 from __future__ import annotations
 
@@ -50,22 +50,22 @@ def test_checkpoints(kind: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "keys", [("state_dict", "state_dict_ema"), ("student", "teacher"), ("model", "model_ema"), ("one", "two")]
 )
-def test_of_several_models_nobody_can_know_which(keys: tuple[str, str], tmp_path: Path) -> None:
+def test_several_models_are_refused(keys: tuple[str, str], tmp_path: Path) -> None:
     path = saved({key: T for key in keys} | {"epoch": 1}, tmp_path)
     first, second = sorted(keys)
-    with pytest.raises(WeightsError, match=rf"holds several models, '{first}', '{second}': which one is meant\? Save"):
+    with pytest.raises(WeightsError, match=rf"holds several models, '{first}', '{second}': save the one that you mean"):
         read_tensors(path)
 
 
 @pytest.mark.parametrize(
     "before", ["module.", "_orig_mod.", "module._orig_mod.", "_fsdp_wrapped_module.", "_orig_mod.module."]
 )
-def test_wrappers_leave_no_trace(before: str, tmp_path: Path) -> None:
+def test_prefixes_of_wrappers_are_removed(before: str, tmp_path: Path) -> None:
     demand_equal(read_tensors(saved({before + name: x for name, x in T.items()}, tmp_path)))
 
 
 def test_wrappers_of_parts(tmp_path: Path) -> None:
-    """torch.compile of one block, FSDP and checkpointing of each: the name is in the middle."""
+    """torch.compile, FSDP and checkpointing of blocks put names in the middle."""
     content = {"a._orig_mod.weight": T["a.weight"], "_fsdp_wrapped_module._checkpoint_wrapped_module.b": T["b"]}
     demand_equal(read_tensors(saved(content, tmp_path)))
 
@@ -75,7 +75,7 @@ def test_a_part_of_its_own_may_be_called_module(tmp_path: Path) -> None:
 
 
 def test_the_names_of_a_wrapped_and_a_plain_model(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match=r"x.pth holds b twice, with and without what a wrapper puts before it"):
+    with pytest.raises(WeightsError, match=r"x.pth holds b twice, with and without the prefix of a wrapper"):
         read_tensors(saved({"b": T["b"], "module.b": T["b"]}, tmp_path))
 
 
@@ -88,12 +88,12 @@ def test_a_name_of_its_own_stays(tmp_path: Path) -> None:
     assert read_tensors(saved({"n_averaged": T["b"]}, tmp_path)).keys() == {"n_averaged"}
 
 
-def test_an_optimizer_alone_is_no_model(tmp_path: Path) -> None:
+def test_an_optimizers_state_is_not_a_model(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="holds no tensors"):
         read_tensors(saved(OPTIMIZER, tmp_path))
 
 
-def test_one_dictionary_many_times_is_looked_at_once(tmp_path: Path) -> None:
+def test_a_repeated_dictionary_is_searched_once(tmp_path: Path) -> None:
     many: dict[str, object] = {}
     for _ in range(60):
         many = {"state_dict": many, "model": many}
@@ -102,7 +102,7 @@ def test_one_dictionary_many_times_is_looked_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("content", [b"<!doctype html><html>not found", bytes(100)])
-def test_what_torch_did_not_write_is_not_said_to_run_code(content: bytes, tmp_path: Path) -> None:
+def test_other_files_are_not_reported_as_code(content: bytes, tmp_path: Path) -> None:
     (tmp_path / "x.pth").write_bytes(content)
     with pytest.raises(WeightsError, match=r"x.pth is not a readable file of weights: it was not written by"):
         read_tensors(tmp_path / "x.pth")
@@ -115,6 +115,6 @@ def test_a_pickle_that_holds_itself(tmp_path: Path) -> None:
         read_tensors(saved(knot, tmp_path))
 
 
-def test_what_is_more_than_tensors_is_named(tmp_path: Path) -> None:
+def test_unsafe_content_is_named(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"holds more than tensors, which could run code \(pathlib.*Path\): save "):
         read_tensors(saved({"state_dict": T, "folder": tmp_path}, tmp_path))
