@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pali3kit.data.readers.coco_captions import CocoCaptionsReader, create
+from pali3kit.data.readers.coco_captions import CocoCaptionsReader, _create
 from pali3kit.errors import DataError
 
 
@@ -57,7 +57,7 @@ def test_karpathys_split(tmp_path: Path, picture: Callable[..., Path]) -> None:
     for folder, number in (("train2014", 9), ("val2014", 7), ("val2014", 3)):
         picture(tmp_path / f"coco/{folder}/COCO_{folder}_{number:012}.jpg", shade=number)
     path = write(tmp_path / "dataset_coco.json", SPLITS)
-    source = create(path, str(tmp_path / "coco"), translations(tmp_path / "coco_mt_train.jsonl.bz2"), test=path)
+    source = _create(path, str(tmp_path / "coco"), translations(tmp_path / "coco_mt_train.jsonl.bz2"), test=path)
     told = {source.image("train", i)[0, 0, 0]: source.record("train", i).captions for i in range(2)}
     assert (
         source.size("train") == 2 and source.size("test") == 1 and source.languages == ("en",)
@@ -82,7 +82,7 @@ def test_cocos_own_file(tmp_path: Path, picture: Callable[..., Path]) -> None:
     reader = CocoCaptionsReader(path, str(tmp_path), "train")
     record = reader.record(0)
     assert len(reader) == 1 and record.size == (480, 640) and record.captions == {"en": ("A cat.", "Cats.")}
-    assert record.picture().startswith(b"\x89PNG") and record.name == f"{path}: picture 9"
+    assert record.picture().startswith(b"\x89PNG") and record.name == f"{path}: image 9"
 
 
 @pytest.mark.parametrize(
@@ -100,15 +100,15 @@ def test_cocos_own_file(tmp_path: Path, picture: Callable[..., Path]) -> None:
         ({"images": [{"split": "trian", "filename": "a", "sentences": []}]},
          r"c\.json: images\[0\]: there is no split 'trian'\. Did you mean 'train'\?"),
         ({"images": [{"split": "test", "filename": "a", "sentences": [], "cocoid": 1}]},
-         r"c\.json: no picture with a caption in the train split"),
+         r"c\.json: no image with a caption in the train split"),
         ({"annotations": [{"image_id": 1, "caption": None}], "images": [{"id": 1, "file_name": "a"}]},
          r"c\.json: annotations\[0\]: 'caption' should be a text, not nothing\."),
         ({"annotations": [{"image_id": 1, "caption": "a"}], "images": []},
-         r"c\.json: annotations\[0\]: 'image_id' 1 is no picture of the file\."),
+         r"c\.json: annotations\[0\]: 'image_id' 1 is no image of the file\."),
         ({"annotations": [], "images": [{"id": 1, "file_name": "a", "width": 3, "height": -4}]},
          r"c\.json: images\[0\]: 'height' should be a whole number from 1 to 1000000, not the number -4\."),
         ({"annotations": [], "images": [{"id": 1, "file_name": "a"}, {"id": 1, "file_name": "b"}]},
-         r"c\.json: images\[1\]: 'id' 1 is that of .*c\.json: images\[0\] too\."),
+         r"c\.json: images\[1\]: 'id' 1 is already that of .*c\.json: images\[0\]\."),
         ('{"images": [{"split": "train", "filename": "a", "filename": "b", "sentences": []}]}',
          r"c\.json: no JSON: 'filename' stands twice in a mapping, with two values"),
     ],
@@ -123,8 +123,11 @@ def test_what_is_wrong_with_a_file(tmp_path: Path, content: Any, complaint: str)
 @pytest.mark.parametrize(
     ("data", "complaint"),
     [
-        (bz2.compress(b'{"image_id": "x_0"}'), r"t\.jsonl\.bz2:1: 'image_id' should begin with a picture's number"),
-        (bz2.compress(b'{"image_id": "%s_0"}' % (b"9" * 5000)), r"1: 'image_id' should begin with a picture's number"),
+        (bz2.compress(b'{"image_id": "x_0"}'), r"t\.jsonl\.bz2:1: 'image_id' should begin with the number of an image"),
+        (
+            bz2.compress(b'{"image_id": "%s_0"}' % (b"9" * 5000)),
+            r"1: 'image_id' should begin with the number of an image",
+        ),
         (bz2.compress(b'\n{"image_id": "9_0"}'), r"t\.jsonl\.bz2:2: no field 'trg_lang'"),
         (bz2.compress(b"{"), r"t\.jsonl\.bz2:1: no JSON"),
         (bz2.compress(b'{"image_id": "9_0"}' * 99)[:40], r"t\.jsonl\.bz2: "),
@@ -159,7 +162,7 @@ def test_karpathys_files_of_flickr_have_no_ids_of_coco(
     record = reader.record(0)
     assert record.captions == {"en": ("Two men.",)} and record.picture()
     assert record.name.endswith("c.json: 1000092795.jpg")
-    with pytest.raises(DataError, match=r"images\[0\]: no field 'cocoid', by which `translations` name pictures"):
+    with pytest.raises(DataError, match=r"images\[0\]: no field 'cocoid', which `translations` refer to"):
         len(read(tmp_path, {"images": [image]}, translations(tmp_path / "coco_mt_train.jsonl.bz2")))
 
 
@@ -236,7 +239,7 @@ def test_ids_that_nobody_asks_for_may_be_equal(tmp_path: Path) -> None:
 def test_two_pictures_of_one_id_cannot_both_have_its_translations(tmp_path: Path) -> None:
     translated = translations(tmp_path / "coco_mt_train.jsonl.bz2")
     images = [karpathy(9, "train", "A cat."), karpathy(9, "train", "A dog.") | {"filename": "other.jpg"}]
-    with pytest.raises(DataError, match=r"images\[1\]: 'cocoid' 9 is that of .*images\[0\] too"):
+    with pytest.raises(DataError, match=r"images\[1\]: 'cocoid' 9 is already that of .*images\[0\]"):
         read(tmp_path, {"images": images}, translated).record(0)
 
 
@@ -245,7 +248,7 @@ def test_two_pictures_of_one_id_cannot_both_have_its_translations(tmp_path: Path
     [
         ({"caption": None}, r"annotations\[7\]: 'caption' should be a text, not nothing", 200),
         ({"caption": ["a", "b"]}, r"annotations\[7\]: 'caption' should be a text, not a list", 200),
-        ({"image_id": 999}, r"annotations\[7\]: 'image_id' 999 is no picture of the file", 199),
+        ({"image_id": 999}, r"annotations\[7\]: 'image_id' 999 is no image of the file", 199),
         ({"image_id": None}, r"annotations\[7\]: 'image_id' should be a whole number or a name, not nothing", 199),
     ],
 )

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 
-from pali3kit.data.readers.coco_instances import CocoInstancesReader, create, whole_box
+from pali3kit.data.readers.coco_instances import CocoInstancesReader, _create, to_pixel_box
 from pali3kit.errors import DataError
 
 from .conftest import CAT, DOG, DOGS
@@ -25,7 +25,7 @@ def test_pictures_with_their_things(tmp_path: Path, write_instances: Write, pict
     reader = CocoInstancesReader(str(write_instances()), str(picture(tmp_path / "images" / "9.jpg").parent))
     assert len(reader) == 2 and reader.classes == ("cat", "dog")  # pictures without annotations are left out
     crowded, record = reader.record(0), reader.record(1)
-    assert record.name.endswith("instances.json: picture 9") and record.size == (6, 8)
+    assert record.name.endswith("instances.json: image 9") and record.size == (6, 8)
     cat, dog = record.things
     assert (cat.label, cat.box, cat.crowd) == ("cat", (1, 2, 3, 6), False)
     assert (dog.label, dog.box) == ("dog", (4, 0, 6, 2))
@@ -46,9 +46,9 @@ def test_masks_are_those_of_pycocotools(write_instances: Write, tmp_path: Path) 
 
 
 def test_the_tasks_that_it_has(write_instances: Write, tmp_path: Path) -> None:
-    source = create(str(write_instances()), str(tmp_path))
+    source = _create(str(write_instances()), str(tmp_path))
     rng = np.random.default_rng(0)
-    index = next(index for index in range(2) if source.record("train", index).name.endswith("picture 9"))
+    index = next(index for index in range(2) if source.record("train", index).name.endswith("image 9"))
     found = {
         example.prompt: example for _ in range(20) if (example := source.task("instance", 9).draw("train", index, rng))
     }
@@ -71,15 +71,15 @@ def test_the_tasks_that_it_has(write_instances: Write, tmp_path: Path) -> None:
     ],
 )
 def test_boxes_of_whole_pixels(corners: tuple[float, ...], box: tuple[int, ...]) -> None:
-    assert whole_box(corners, (6, 8), "here") == box
+    assert to_pixel_box(corners, (6, 8), "here") == box
 
 
 @pytest.mark.parametrize(
     "corners", [(9.0, 1, 2, 2), (1, 1, -3, 2), (float("nan"), 1, 2, 2), (1, -5, 2, 2), (1, 1, float("inf"), 2)]
 )
 def test_boxes_outside_are_refused(corners: tuple[float, ...]) -> None:
-    with pytest.raises(DataError, match=r"here: 'bbox' .* is empty or outside a picture of 6x8"):
-        whole_box(corners, (6, 8), "here")
+    with pytest.raises(DataError, match=r"here: 'bbox' .* is empty or outside an image of 6x8"):
+        to_pixel_box(corners, (6, 8), "here")
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_boxes_outside_are_refused(corners: tuple[float, ...]) -> None:
         ({"segmentation": {"size": [6, 8], "counts": [3, 2]}}, r"'segmentation': runs of 5 pixels in all"),
         (
             {"segmentation": {"size": [8, 6], "counts": [48]}},
-            r"a list \[8, 6\], the picture's are \(6, 8\)",
+            r"a list \[8, 6\], but the image is \(6, 8\)",
         ),
         ({"segmentation": {"counts": [48]}}, r"'segmentation': run lengths: no field 'size'. Choose from counts"),
         ({"segmentation": {"size": [6, 8], "counts": [1.5]}}, r"'segmentation': a count should be a whole number"),
@@ -134,14 +134,14 @@ def test_what_is_wrong_is_named(change: dict[str, Any], told: str, write_instanc
 @pytest.mark.parametrize(
     ("changes", "told"),
     [
-        ({"images": []}, r"annotations\[0\]: 'image_id' 9 is no picture of the file"),
+        ({"images": []}, r"annotations\[0\]: 'image_id' 9 is no image of the file"),
         ({"categories": [{"id": 17}]}, r"categories\[0\]: no field 'name'. Choose from id"),
         ({"annotations": []}, "it has no annotations"),
         ({"annotations": [{"id": 9}]}, r"annotations\[0\]: no field 'image_id'. Choose from id"),
-        ({"images": [{"id": 9}, {"id": 9}]}, r"images\[1\]: 'id' 9 is that of .*images\[0\] too"),
+        ({"images": [{"id": 9}, {"id": 9}]}, r"images\[1\]: 'id' 9 is already that of .*images\[0\]"),
         (
             {"categories": [{"id": 1, "name": "a"}, {"id": 1, "name": "b"}]},
-            r"categories\[1\]: 'id' 1 is that of .*categories\[0\] too",
+            r"categories\[1\]: 'id' 1 is already that of .*categories\[0\]",
         ),
         ({"categories": [{"id": 17, "name": " "}]}, r"categories\[0\]: 'name' is blank"),
     ],
@@ -154,9 +154,9 @@ def test_wrong_files_are_named(changes: dict[str, Any], told: str, write_instanc
 
 def test_an_empty_mask_is_passed_over_and_noted(write_instances: Write, tmp_path: Path) -> None:
     hollow = {**CAT, "segmentation": {"size": [6, 8], "counts": [48]}}
-    source = create(str(write_instances(hollow)), str(tmp_path))
+    source = _create(str(write_instances(hollow)), str(tmp_path))
     assert source.task("instance", 9).draw("train", 0, np.random.default_rng(0)) is None
-    assert "picture 9: the mask of a cat is empty" in next(iter(source.skips.lines))
+    assert "image 9: the mask of a cat is empty" in next(iter(source.skips.lines))
 
 
 GOOD = [1, 1, 7, 1, 7, 5, 1, 5]
@@ -216,7 +216,7 @@ def test_annotations_of_one_id_are_all_there(write_instances: Write, tmp_path: P
 
 def test_categories_of_one_name_are_one_class(write_instances: Write, tmp_path: Path) -> None:
     names = [{"id": 17, "name": "cat"}, {"id": 18, "name": "cat"}, {"id": 19, "name": "dog"}]
-    source = create(str(write_instances(CAT, DOG, categories=names)), str(tmp_path))
+    source = _create(str(write_instances(CAT, DOG, categories=names)), str(tmp_path))
     assert source.classes == ("cat", "dog") and source.labels("train", 0) == (0,)
 
 
@@ -226,7 +226,7 @@ def test_categories_of_one_name_are_one_class(write_instances: Write, tmp_path: 
         ({"bbox": [1, float("nan"), 2, 2]}, r"annotations\[7\]: 'bbox'\[1\] should be a finite number"),
         ({"segmentation": {"size": [6, 8], "counts": [1]}}, r"annotations\[7\]: 'segmentation': runs of 1 pixels"),
         ({"category_id": 3}, r"annotations\[7\]: 'category_id' 3 is no category"),
-        ({"image_id": 999}, r"annotations\[7\]: 'image_id' 999 is no picture of the file"),
+        ({"image_id": 999}, r"annotations\[7\]: 'image_id' 999 is no image of the file"),
     ],
 )
 def test_one_bad_annotation_of_many_is_told_and_no_more(
@@ -234,7 +234,7 @@ def test_one_bad_annotation_of_many_is_told_and_no_more(
 ) -> None:
     images = [{"id": n, "file_name": f"{n}.jpg", "height": 6, "width": 8} for n in range(200)]
     annotations = [{**CAT, "id": n, "image_id": n, **(change if n == 7 else {})} for n in range(200)]
-    source = create(str(write_instances(images=images, annotations=annotations)), str(tmp_path))
+    source = _create(str(write_instances(images=images, annotations=annotations)), str(tmp_path))
     task = source.task("instance", 9)
     drawn = [task.draw("train", index, np.random.default_rng(0)) for index in range(source.size("train"))]
     assert sum(example is not None for example in drawn) == 199

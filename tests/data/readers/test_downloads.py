@@ -56,7 +56,7 @@ def test_keys_of_other_lengths_count_where_something_tells_their_row(
     found = reader(2000)
     assert told(found) == {"00001002.jpg": "caption 1002"}
     assert [damage.partition("left out: ")[2] for damage in found.damages] == [
-        "1 pictures whose number is no row's, the first 00001/00001003.jpg"
+        "1 images whose number is no row's, the first 00001/00001003.jpg"
     ]
 
 
@@ -68,7 +68,7 @@ def test_shards_of_another_size_are_refused_where_nothing_tells_their_rows(
         key = f"{row // 2000 * 10_000 + row % 2000:09}"
         picture(tmp_path / "images" / key[:5] / f"{key}.jpg")
     with pytest.raises(
-        DataError, match=r"images: n.* img2dataset's shards are not of 10000 rows.*00001/000010002\.jpg"
+        DataError, match=r"images: n.* img2dataset's shards do not have 10000 rows.*00001/000010002\.jpg"
     ):
         len(reader(rows))
 
@@ -89,7 +89,7 @@ def test_a_picture_of_another_url_without_a_caption_is_refused(
         picture(tmp_path / f"images/00000/{key}.jpg").with_suffix(".json").write_text(json.dumps({"url": url}))
     found = reader(3)
     for number, key in enumerate(("000000001", "000000009")):
-        with pytest.raises(DataError, match=rf"images/00000/{key}: it is of another url than row"):
+        with pytest.raises(DataError, match=rf"images/00000/{key}: its url is not that of row"):
             found.record(number)
 
 
@@ -102,7 +102,7 @@ def test_the_sum_in_a_name_is_that_of_its_row(
     picture(tmp_path / f"images/2_{right}")
     found = reader(3)
     assert found.record(0).captions == {"en": ("caption 1",)}
-    with pytest.raises(DataError, match="it is of another url than row 2"):
+    with pytest.raises(DataError, match="its url is not that of row 2"):
         found.record(1)
 
 
@@ -112,6 +112,6 @@ def test_what_is_left_out_is_counted(reader: Callable[[int], TsvReader], tmp_pat
     found = reader(3)
     assert len(found) == 1
     assert [damage.partition("left out: ")[2] for damage in found.damages] == [
-        "2 pictures of a row that has several, the first a/000000001.jpg",
-        "1 pictures past the last of 3 rows, the first a/000000007.jpg",
+        "2 images of a row that has several, the first a/000000001.jpg",
+        "1 images past the last of 3 rows, the first a/000000007.jpg",
     ]

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pali3kit.data.readers.ocr import OcrReader, create
+from pali3kit.data.readers.ocr import OcrReader, _create
 from pali3kit.data.record import Word
 from pali3kit.errors import DataError
 
@@ -74,7 +74,7 @@ def write(folder: Path, content: Any) -> str:
 
 def test_textocr(tmp_path: Path, picture: Callable[..., Path]) -> None:
     picture(tmp_path / "train_images/a4ea.jpg", shade=9)
-    source = create(write(tmp_path, TEXTOCR), str(tmp_path / "train_images"))
+    source = _create(write(tmp_path, TEXTOCR), str(tmp_path / "train_images"))
     record = source.record("train", 0)
     assert source.size("train") == 1 and record.size == (683, 1024) and source.image("train", 0).max() == 9
     assert record.words == (Word("MIRACLE", (3, 526, 37, 723)), Word("sea", (101, 10, 106, 15)))
@@ -84,10 +84,10 @@ def test_textocr(tmp_path: Path, picture: Callable[..., Path]) -> None:
 
 def test_coco_text_is_split_by_its_sets(tmp_path: Path) -> None:
     path = write(tmp_path, COCOTEXT)
-    source = create(path, str(tmp_path), split="train", test=path, test_split="val")
+    source = _create(path, str(tmp_path), split="train", test=path, test_split="val")
     assert source.record("train", 0).words == (Word("New", (287, 469, 296, 493)),)
     assert source.size("test") == 1 and source.record("test", 0).words[0].text == "bus"
-    with pytest.raises(DataError, match=r"ocr\.json: no picture with legible words in tset"):
+    with pytest.raises(DataError, match=r"ocr\.json: no image with legible words in tset"):
         len(OcrReader(path, str(tmp_path), "tset"))
 
 
@@ -97,7 +97,7 @@ def test_hiertext(tmp_path: Path, picture: Callable[..., Path]) -> None:
     path.write_bytes(gzip.compress(json.dumps(hiertext()).encode()))
     record = OcrReader(str(path), str(tmp_path)).record(0)
     assert record.size == (1200, 1600) and record.words == (Word("EXIT", (7, 4, 19, 25)),) and record.picture()
-    with pytest.raises(DataError, match="no picture with legible words"):
+    with pytest.raises(DataError, match="no image with legible words"):
         len(OcrReader(write(tmp_path, hiertext("", legible=False)), str(tmp_path)))
 
 
@@ -118,17 +118,17 @@ def test_hiertext(tmp_path: Path, picture: Callable[..., Path]) -> None:
         (one({"bbox": [1, float("-inf"), 3, 4]}),
          r"ocr\.json: anns\[1\]: 'bbox'\[1\] should be a finite number, not the number -inf\."),
         (one({"bbox": [1, 2, 3, 10**400]}), r"'bbox'\[3\] should be a finite number, not a number of 1329 bits"),
-        (one({"bbox": [1e308, 2, 1e308, 4]}), r"ocr\.json: anns\[1\]: 'bbox' should be points of a picture, not "),
+        (one({"bbox": [1e308, 2, 1e308, 4]}), r"ocr\.json: anns\[1\]: 'bbox' should be points of an image, not "),
         (one({"utf8_string": ["a", "b"]}), r"ocr\.json: anns\[1\]: 'utf8_string' should be a text, not a list\."),
-        (one({"image_id": 8}), r"ocr\.json: anns\[1\]: 'image_id' 8 is no picture of the file\."),
+        (one({"image_id": 8}), r"ocr\.json: anns\[1\]: 'image_id' 8 is no image of the file\."),
         (one({}, {"width": float("nan")}), r"imgs\[7\]: 'width' should be a finite number, not the number nan\."),
         (one({}, {"width": 0}), r"imgs\[7\]: 'width' should be a whole number from 1 to 1000000, not the number 0\."),
-        ({"imgs": {"7": {}, "07": {}}, "anns": {}}, r"ocr\.json: imgs\[07\]: its id is that of .*imgs\[7\] too\."),
+        ({"imgs": {"7": {}, "07": {}}, "anns": {}}, r"ocr\.json: imgs\[07\]: its id is already that of .*imgs\[7\]\."),
         (hiertext(vertices=[[float("nan"), 1]]), r"words\[0\]: 'vertices'\[0\] should be a finite number"),
-        (hiertext(vertices=[]), r"words\[0\]: 'vertices' should be points of a picture, not \[\]"),
+        (hiertext(vertices=[]), r"words\[0\]: 'vertices' should be points of an image, not \[\]"),
         (hiertext(vertices=None), r"words\[0\]: 'vertices' should be a list, not nothing"),
         ({"annotations": hiertext()["annotations"] * 2},
-         r"annotations\[1\]: 'image_id' 0a1b is that of .*annotations\[0\] too"),
+         r"annotations\[1\]: 'image_id' 0a1b is already that of .*annotations\[0\]"),
         ({"anns": {}, "imgs": {"7": {"file_name": "a", "height": True, "width": 3}}},
          r"ocr\.json: imgs\[7\]: 'height' should be a number, not true\."),
         (hiertext(legible="yes"), r"paragraphs\[0\]: lines\[0\]: words\[0\]: 'legible' should be true or false"),
@@ -166,7 +166,7 @@ def test_blank_words_are_none(tmp_path: Path) -> None:
     [
         ({"bbox": [1, float("nan"), 2, 2]}, r"anns\[7\]: 'bbox'\[1\] should be a finite number"),
         ({"bbox": [1, 2]}, r"anns\[7\]: 'bbox' should have 4 numbers"),
-        ({"image_id": 999}, r"anns\[7\]: 'image_id' 999 is no picture of the file"),
+        ({"image_id": 999}, r"anns\[7\]: 'image_id' 999 is no image of the file"),
         ({"image_id": None}, r"anns\[7\]: 'image_id' should be a whole number or a name"),
     ],
 )
@@ -174,7 +174,7 @@ def test_one_bad_word_of_many_is_told_and_no_more(tmp_path: Path, change: Any, t
     imgs = {str(n): {"file_name": f"{n}.jpg", "height": 6, "width": 8} for n in range(200)}
     word = {"bbox": [1, 2, 3, 4], "utf8_string": "a"}
     anns = {str(n): {"image_id": n, **word, **(change if n == 7 else {})} for n in range(200)}
-    source = create(write(tmp_path, {"imgs": imgs, "anns": anns}), str(tmp_path))
+    source = _create(write(tmp_path, {"imgs": imgs, "anns": anns}), str(tmp_path))
     task = source.task("ocr", 9)
     drawn = [task.draw("train", index, np.random.default_rng(0)) for index in range(source.size("train"))]
     assert sum(example is not None for example in drawn) == 199

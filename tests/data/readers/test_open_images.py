@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pali3kit.data.readers.open_images import OpenImagesReader, create
+from pali3kit.data.readers.open_images import OpenImagesReader, _create
 from pali3kit.errors import DataError
 
 BOXES = """ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax,IsOccluded,IsTruncated,IsGroupOf,IsDepiction,IsInside
@@ -49,7 +49,7 @@ def test_boxes_picture_by_picture(files: Callable[..., OpenImagesReader]) -> Non
     reader = files()
     assert len(reader) == 2 and reader.classes == ("Animal", "Cat, tame")
     group, record = reader.record(0), reader.record(1)
-    assert record.size == (6, 8) and record.name.endswith(f"table.csv: picture {FIRST}")
+    assert record.size == (6, 8) and record.name.endswith(f"table.csv: image {FIRST}")
     assert [(thing.label, thing.box) for thing in record.things] == [
         ("Animal", (1, 2, 3, 6)),
         ("Cat, tame", (3, 4, 6, 8)),
@@ -72,7 +72,7 @@ def test_names_may_have_a_line_of_titles(files: Callable[..., OpenImagesReader])
 def test_masks_are_drawn_by_the_mask_tokenizer(files: Callable[..., OpenImagesReader], tmp_path: Path) -> None:
     files(MASKS)
     paths = [str(tmp_path / name) for name in ("table.csv", "images", "names.csv", "masks")]
-    example = create(*paths).task("instance", 1000).draw("train", 0, np.random.default_rng(0))
+    example = _create(*paths).task("instance", 1000).draw("train", 0, np.random.default_rng(0))
     assert example is not None and example.prompt == "detect: Animal <extra_id_0>" and example.mask is not None
     assert example.mask.sum() == 8
 
@@ -104,7 +104,7 @@ def test_wrong_tables_are_named(table: str, told: str, files: Callable[..., Open
             BOXES.replace("0.250000", "a quarter"),
             "table.csv:2: XMin, YMin, XMax, YMax should be numbers: .*'a q",
         ),
-        (BOXES.replace("0.250000", "1.5"), r"table.csv:2: 'bbox' .* is empty or outside a picture of 6x8"),
+        (BOXES.replace("0.250000", "1.5"), r"table.csv:2: 'bbox' .* is empty or outside an image of 6x8"),
         (BOXES.replace("0.500000,0,0,0,0,0", "0.500000,0"), "table.csv:2: 9 columns, where the first line has 13"),
         (MASKS.replace("jbk_1.png,", "jbk_2.png,"), r"masks: there is no picture 000a1249af2bc5f0_m0jbk_2.png"),
     ],
@@ -118,7 +118,7 @@ def test_wrong_rows_are_named(table: str, told: str, files: Callable[..., OpenIm
 
 
 def test_masks_need_their_folder(files: Callable[..., OpenImagesReader]) -> None:
-    with pytest.raises(DataError, match="is of masks: `masks` should name the folder with their PNGs"):
+    with pytest.raises(DataError, match="has masks: `masks` should name the folder with their PNGs"):
         len(files(MASKS, masks=False))
 
 
@@ -141,7 +141,7 @@ def test_quoted_cells_marks_and_other_line_ends(files: Callable[..., OpenImagesR
     ("names", "told"),
     [
         (NAMES + "/m/0jbk,Beast\n", "/m/0jbk is Animal and Beast"),
-        (NAMES + '/m/0x,"' + "x" * 200_000 + '"\n', "no readable table: field larger"),
+        (NAMES + '/m/0x,"' + "x" * 200_000 + '"\n', "not a readable table: field larger"),
         (NAMES + "/m/0x\n", "each line should be a LabelName and a DisplayName"),
     ],
 )

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pali3kit.data.readers.parquet import ParquetReader, create
+from pali3kit.data.readers.parquet import ParquetReader, _create
 from pali3kit.errors import DataError
 
 pa = pytest.importorskip("pyarrow")
@@ -28,7 +28,7 @@ def test_img2datasets_keys_and_files(tmp_path: Path, picture: Callable[..., Path
         picture(tmp_path / f"{key[:5]}/{key}.jpg", shade=int(key[-2:]) + 1)
     columns = {"url": ["u"] * 3, "caption": ["a", "b", "c "], "key": keys, "status": ["success", "failed_to_download"]}
     columns["status"].append("success")
-    source = create(table(tmp_path / "00000.parquet", columns), str(tmp_path))
+    source = _create(table(tmp_path / "00000.parquet", columns), str(tmp_path))
     told = {source.record("train", i).captions["en"]: source.image("train", i).max() for i in range(2)}
     assert source.size("train") == 2 and told == {("a",): 1, ("c",): 35}
 
@@ -53,11 +53,11 @@ def test_what_is_wrong_with_a_table(tmp_path: Path) -> None:
         ParquetReader(table(tmp_path / "b.parquet", {"caption": ["a", None], "jpg": [b"x"] * 2})).record(1)
     with pytest.raises(DataError, match=r"c\.parquet: no column jpg, png, .*, and no `images` with a column key"):
         ParquetReader(table(tmp_path / "c.parquet", {"caption": ["a"], "url": ["u"]})).record(0)
-    with pytest.raises(DataError, match=r"d\.parquet: row group 1, row 0: 'jpg' should hold a picture's bytes"):
+    with pytest.raises(DataError, match=r"d\.parquet: row group 1, row 0: 'jpg' should hold an image's bytes"):
         columns = {"caption": ["a", "b", "c"], "jpg": [b"x", b"y", None]}
         ParquetReader(table(tmp_path / "d.parquet", columns)).record(2).picture()
     (tmp_path / "e.parquet").write_bytes(b"no table")
-    with pytest.raises(DataError, match=r"e\.parquet: no Parquet file: "):
+    with pytest.raises(DataError, match=r"e\.parquet: not a Parquet file: "):
         len(ParquetReader(str(tmp_path / "e.parquet")))
 
 
@@ -111,7 +111,7 @@ def test_what_is_no_caption_is_refused_with_its_row(value: object, tmp_path: Pat
 
 def test_a_path_needs_images_and_does_not_leave_them(tmp_path: Path) -> None:
     path = table(tmp_path / "f.parquet", {"caption": ["a cat"], "image": ["../f.parquet"]})
-    with pytest.raises(DataError, match="and `images` is no folder"):
+    with pytest.raises(DataError, match="and there is no folder `images`"):
         ParquetReader(path).record(0).picture()
     (tmp_path / "images").mkdir()
     with pytest.raises(DataError, match="is no file in it"):

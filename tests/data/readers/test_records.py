@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from pali3kit.data.reader import Reader
-from pali3kit.data.readers.records import RecordsReader, create
+from pali3kit.data.readers.records import RecordsReader, _create
 from pali3kit.data.record import Asked, Thing, Word
 from pali3kit.errors import DataError
 
@@ -57,19 +57,19 @@ def test_all_fields(lines: Lines) -> None:
 def test_splits_and_a_record_for_each_question_of_a_test_file(lines: Lines, tmp_path: Path) -> None:
     lines(ALL, {**ALL, "image": "2.jpg", "split": "test"}, {"image": "2.jpg", "caption": "a dog", "split": "test"})
     path, images = str(tmp_path / "r.jsonl"), str(tmp_path / "images")
-    source = create(path, images, split="train", test=path, test_split="test")
+    source = _create(path, images, split="train", test=path, test_split="test")
     assert source.size("train") == 1 and source.size("test") == 3
     assert len(source.record("train", 0).questions) == 2
     asked = [source.record("test", index).questions for index in range(3)]
     assert [[question.text for question in questions] for questions in asked] == [["what is it?"], ["was?"], []]
     assert not source.record("test", 1).captions and source.record("test", 2).captions == {"en": ("a dog",)}
-    with pytest.raises(DataError, match=r"r\.jsonl: no picture of split 'tests'\. Did you mean 'test'\?"):
+    with pytest.raises(DataError, match=r"r\.jsonl: no image of split 'tests'\. Did you mean 'test'\?"):
         len(RecordsReader(path, images, split="tests"))
 
 
 def test_every_task_that_it_tells_of_is_drawn(lines: Lines, tmp_path: Path) -> None:
     lines(ALL)
-    source = create(str(tmp_path / "r.jsonl"), str(tmp_path / "images"))
+    source = _create(str(tmp_path / "r.jsonl"), str(tmp_path / "images"))
     targets = {}
     for name in ("caption", "caption_de", "caption_multilingual", "splitcap", "span_corruption", "ocr", "vqa", "vqg",
                  "object_vqa", "detect"):  # fmt: skip
@@ -100,7 +100,7 @@ def test_boxes_are_of_the_picture_as_it_is_shown(lines: Lines, tmp_path: Path) -
         ({"questions": [{"question": "what?"}]}, r"questions\[0\]: no field 'answers'"),
         ({"questions": [{"question": "what?", "answers": [" "]}]}, "at least one that is not empty"),
         ({"things": [{"label": "cat", "bbox": [1, 2, 3]}]}, r"things\[0\]: 'bbox' should have 4 numbers, not 3"),
-        ({"things": [{"label": "cat", "bbox": [90, 2, 3, 3]}]}, "is empty or outside a picture of 6x8"),
+        ({"things": [{"label": "cat", "bbox": [90, 2, 3, 3]}]}, "is empty or outside an image of 6x8"),
         ({"things": [{"label": "cat", "bbox": [float("nan"), 2, 3, 3]}]}, "bbox"),
         ({"words": [7]}, r"words\[0\]: this should be a mapping, not the number 7"),
         ({"height": 0, "width": 8}, "'height' should be a whole number from 1 to 1000000, not the number 0"),
@@ -119,7 +119,7 @@ def test_a_line_that_tells_nothing_and_a_path_that_leads_out(lines: Lines) -> No
         reader.record(0)
     with pytest.raises(DataError, match=r"images: '\.\./r\.jsonl' is no file in it"):
         reader.record(1).picture()
-    with pytest.raises(DataError, match=r"r\.jsonl: no picture"):
+    with pytest.raises(DataError, match=r"r\.jsonl: no image"):
         len(lines(""))
 
 
@@ -129,7 +129,7 @@ def test_half_a_surrogate_pair_reaches_no_task(lines: Lines, tmp_path: Path) -> 
         "image": "2.jpg", "captions": [half], "questions": [{"question": half, "answers": [half]}], "words": [half],
         "things": [{"label": half, "bbox": [1, 1, 2, 2]}],
     })  # fmt: skip
-    source = create(str(tmp_path / "r.jsonl"), str(tmp_path / "images"))
+    source = _create(str(tmp_path / "r.jsonl"), str(tmp_path / "images"))
     assert source.classes == ("a cut ? emoji",)
     for name in ("caption", "splitcap", "span_corruption", "ocr", "vqa", "vqg", "object_vqa", "detect"):
         for seed in range(3):
@@ -145,10 +145,10 @@ def test_half_a_surrogate_pair_reaches_no_task(lines: Lines, tmp_path: Path) -> 
         ({"things": [{"label": " ", "bbox": [1, 1, 2, 2]}]}, "things\\[0\\]: 'label' is blank"),
         ({"questions": [{"question": "", "answers": ["a"]}]}, "questions\\[0\\]: 'question' is blank"),
         ({"questions": [{"question": "q", "answers": ["a"], "language": ""}]}, "questions\\[0\\]: 'language' is blank"),
-        ({"caption": " "}, "what it tells is blank"),
-        ({"captions": {"en": [" "], "de": []}}, "what it tells is blank"),
-        ({"words": [" "]}, "what it tells is blank"),
-        ({"captions": {"": "a cat"}}, "'captions': a language without a name"),
+        ({"caption": " "}, "all of its annotations are blank"),
+        ({"captions": {"en": [" "], "de": []}}, "all of its annotations are blank"),
+        ({"words": [" "]}, "all of its annotations are blank"),
+        ({"captions": {"": "a cat"}}, "'captions': a language code is blank"),
         ({"caption": "a", "height": 1e9, "width": 8}, "'height' should be a whole number from 1 to 1000000"),
     ],
 )

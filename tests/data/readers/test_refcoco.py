@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from pali3kit.data.readers.coco_instances import CocoInstancesReader
-from pali3kit.data.readers.refcoco import RefCocoReader, RefCocoSource, create
-from pali3kit.data.readers.refs import held_out_pictures, read_plain_pickle
+from pali3kit.data.readers.refcoco import RefCocoReader, _create, _RefCocoSource
+from pali3kit.data.readers.refs import _read_plain_pickle, find_sets, held_out_images, read_refs
 from pali3kit.data.task import held_out
 from pali3kit.data.union import UnionSource
 from pali3kit.errors import DataError
@@ -68,7 +68,7 @@ def test_the_combined_training_set_has_no_picture_that_any_set_tests_on(refer: C
     combined = reader(refer())
     assert len(combined) == 1  # 7 and 11 are validated on; 10, which RefCOCO trains on, is RefCOCOg's test
     record = combined.record(0)
-    assert record.size == (6, 8) and record.name.endswith("refcoco/refs(unc).p: picture 9")
+    assert record.size == (6, 8) and record.name.endswith("refcoco/refs(unc).p: image 9")
     cat, dog = record.things
     assert cat.expressions == ("left cat", "cat on the left", "a cat that sleeps") and dog.expressions == ("brown dog",)
     assert (cat.label, cat.box, dog.label) == ("cat", (1, 2, 3, 6), "dog")
@@ -87,13 +87,13 @@ def test_what_is_tested_is_every_expression_set_after_set(refer: Callable[..., P
 
 def test_columns_are_measured_on_their_own_sets(refer: Callable[..., Path]) -> None:
     folder = str(refer())
-    source = create(folder, str(Path(folder).parent / "images"), test=folder)
+    source = _create(folder, str(Path(folder).parent / "images"), test=folder)
     assert source.size("test") == 4
     for column, prompts in {"refer": ["cat", "the cat"], "refer_plus": ["grey cat"], "refer_g": ["x"]}.items():
         examples = held_out(source.task(f"{column}_only", 9), "test", 4, 100, seed=0)
         assert [example.prompt for example in examples] == [f"detect: {text} <extra_id_0>" for text in prompts]
         assert all(e.mask is not None and e.target == "1 2 4 6" and e.box == (1, 2, 3, 6) for e in examples)
-    with pytest.raises(DataError, match=r"test pictures 2 to 2, .* there are 2: raise data.test"):
+    with pytest.raises(DataError, match=r"test examples 2 to 2 .*, but data.test is 2: raise it"):
         held_out(source.task("refer_plus_only", 9), "test", 2, 100, seed=0)
     trained = source.task("refer", 9).draw("train", 0, np.random.default_rng(1))
     assert trained is not None and trained.prompt in {
@@ -127,8 +127,8 @@ def test_a_split_or_a_set_that_is_not_there(refer: Callable[..., Path], tmp_path
     folder = refer()
     with pytest.raises(DataError, match=r"no expression in the split 'tset'. Did you mean 'test'"):
         len(reader(folder, "tset"))
-    source = create(str(folder), str(tmp_path / "images"), test=str(folder), test_split="test")
-    assert isinstance(source, RefCocoSource)
+    source = _create(str(folder), str(tmp_path / "images"), test=str(folder), test_split="test")
+    assert isinstance(source, _RefCocoSource)
     with pytest.raises(DataError, match=r"refcoco/refs\(unc\).p has no expression in the split 'test'"):
         source.task("refer_only", 9)
     (tmp_path / "empty").mkdir()
@@ -167,8 +167,8 @@ def test_a_pickle_can_do_nothing(protocol: int, tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "refs(unc).p"
     path.write_bytes(pickle.dumps([Harmful()], protocol))
-    with pytest.raises(DataError, match=r"no pickle .*: it would load .*; only plain containers are read"):
-        read_plain_pickle(path)
+    with pytest.raises(DataError, match=r"not a pickle .*: it would load .*; only plain containers are read"):
+        _read_plain_pickle(path)
     assert not (tmp_path / "harm").exists()
 
 
@@ -181,15 +181,15 @@ def test_texts_of_python_2(tmp_path: Path) -> None:
     """Its pickles have texts as bytes, of whatever encoding."""
     path = tmp_path / "refs(unc).p"
     path.write_bytes(b"(lp0\nS'caf\\xc3\\xa9'\np1\naS'\\xff'\np2\naVcaf\\u00e9\np3\na.")
-    assert read_plain_pickle(path) == ["café", "\ufffd", "café"]
+    assert _read_plain_pickle(path) == ["café", "\ufffd", "café"]
 
 
 @pytest.mark.parametrize(("content", "told"), [(b"", "Ran out of input"), (b"\x80\x02]q", ""), (b"no pickle", "")])
 def test_what_is_no_pickle(content: bytes, told: str, tmp_path: Path) -> None:
     path = tmp_path / "refs(unc).p"
     path.write_bytes(content)
-    with pytest.raises(DataError, match=rf"refs\(unc\).p: no pickle of plain containers: .*{told}"):
-        read_plain_pickle(path)
+    with pytest.raises(DataError, match=rf"refs\(unc\).p: not a pickle of plain containers: .*{told}"):
+        _read_plain_pickle(path)
 
 
 def test_a_mapping_is_no_list_of_references(refer: Callable[..., Path]) -> None:
@@ -199,13 +199,17 @@ def test_a_mapping_is_no_list_of_references(refer: Callable[..., Path]) -> None:
         len(reader(folder))
 
 
+def held_out_ids(folder: Path) -> frozenset[int | str]:
+    return held_out_images({path: read_refs(path) for path in find_sets(str(folder)).values()})
+
+
 def test_cocos_objects_without_the_pictures_that_are_tested_on(refer: Callable[..., Path], tmp_path: Path) -> None:
     folder = refer()
     file = str(folder / "refcoco/instances.json")
-    assert held_out_pictures(str(folder)) == {7, 10, 11}
+    assert held_out_ids(folder) == {7, 10, 11}
     whole = CocoInstancesReader(file, str(tmp_path))
     spared = CocoInstancesReader(file, str(tmp_path), str(folder))
-    assert len(whole) == 4 and [spared.record(n).name[-9:] for n in range(len(spared))] == ["picture 9"]
+    assert len(whole) == 4 and [spared.record(n).name.rpartition(": ")[2] for n in range(len(spared))] == ["image 9"]
     assert len(spared.files) == 4  # what is left out is part of what it is
 
 
@@ -220,7 +224,7 @@ def test_googles_split_takes_the_place_of_one_that_is_not_there(refer: Callable[
     }  # fmt: skip
     assert [thing.expressions for thing in reader(folder).record(0).things] == [("left cat",), ("brown dog",)]
     assert reader(folder, "val").places("refer_g") == range(1)
-    assert held_out_pictures(str(folder)) == {7}
+    assert held_out_ids(folder) == {7}
 
 
 def test_references_and_sentences_of_one_id_are_all_there(refer: Callable[..., Path]) -> None:

@@ -46,7 +46,7 @@ def instances(folder: Path, size: Size, scale: float = 1) -> Path:
 
 
 def coco(folder: Path, size: Size) -> AnnotatedSource:
-    return coco_instances.create(str(instances(folder, size)), str(folder))
+    return coco_instances._create(str(instances(folder, size)), str(folder))
 
 
 def referred(folder: Path, size: Size) -> AnnotatedSource:
@@ -54,7 +54,7 @@ def referred(folder: Path, size: Size) -> AnnotatedSource:
     ref = {"ref_id": 1, "ann_id": 1, "image_id": 1, "split": "train", "sentences": [{"sent": "the cup"}]}
     (folder / "refcoco").mkdir(exist_ok=True)
     (folder / "refcoco" / "refs(unc).p").write_bytes(pickle.dumps([ref], 2))
-    return refcoco.create(str(folder), str(folder), instances=str(file))
+    return refcoco._create(str(folder), str(folder), instances=str(file))
 
 
 def textocr(folder: Path, size: Size) -> AnnotatedSource:
@@ -62,7 +62,7 @@ def textocr(folder: Path, size: Size) -> AnnotatedSource:
     image = {"file_name": "1.jpg", "width": size[1], "height": size[0], "set": "train"}
     word = {"image_id": "1", "bbox": [left, top, right - left, bottom - top], "utf8_string": "hi"}
     (folder / "o.json").write_text(json.dumps({"imgs": {"1": image}, "anns": {"1": word}}))
-    return ocr.create(str(folder / "o.json"), str(folder))
+    return ocr._create(str(folder / "o.json"), str(folder))
 
 
 def hiertext(folder: Path, size: Size) -> AnnotatedSource:
@@ -71,7 +71,7 @@ def hiertext(folder: Path, size: Size) -> AnnotatedSource:
     image = {"image_id": "1", "image_width": size[1], "image_height": size[0]}
     content = {"annotations": [{**image, "paragraphs": [{"lines": [{"words": [word]}]}]}]}
     (folder / "h.jsonl.gz").write_bytes(gzip.compress(json.dumps(content).encode()))
-    return ocr.create(str(folder / "h.jsonl.gz"), str(folder))
+    return ocr._create(str(folder / "h.jsonl.gz"), str(folder))
 
 
 READERS: dict[str, Callable[[Path, Size], AnnotatedSource]] = {
@@ -112,20 +112,20 @@ def test_the_size_beside_the_boxes_tells_if_they_saw_it_turned(name: str, size: 
 @pytest.mark.parametrize("name", READERS)
 def test_a_size_that_fits_neither_is_refused_by_file_and_record(name: str, tmp_path: Path) -> None:
     draw(tmp_path)
-    with pytest.raises(DataError, match=r"picture 1: boxes are on a picture of 70x60 .*40x100, turned .* 100x40$"):
+    with pytest.raises(DataError, match=r"image 1: boxes are on a picture of 70x60 .*40x100, turned .* 100x40$"):
         READERS[name](tmp_path, (70, 60)).image("train", 0)
 
 
 @pytest.mark.parametrize("name", READERS)
 def test_where_the_size_tells_nothing_it_is_refused(name: str, tmp_path: Path) -> None:
     draw(tmp_path, orientation=3)
-    with pytest.raises(DataError, match=r"picture 1: .*orientation 3\): nothing says if it turns them too"):
+    with pytest.raises(DataError, match=r"image 1: .*orientation 3\): nothing says if it turns them too"):
         READERS[name](tmp_path, STORED).image("train", 0)
 
 
 def test_boxes_of_the_original_fit_a_smaller_copy(tmp_path: Path) -> None:
     draw(tmp_path)
-    source = coco_instances.create(str(instances(tmp_path, SHOWN, scale=5)), str(tmp_path))
+    source = coco_instances._create(str(instances(tmp_path, SHOWN, scale=5)), str(tmp_path))
     picture, box = source.image("train", 0), np.array(source.record("train", 0).things[0].box) // 5
     assert picture.shape[:2] == SHOWN and tuple(box) == BOX[SHOWN]
 
@@ -135,7 +135,7 @@ def test_captions_do_not_ask_how_large_their_picture_was(tmp_path: Path) -> None
     images = [{"id": 1, "file_name": "1.jpg", "height": 7, "width": 9}]
     told = {"images": images, "annotations": [{"id": 1, "image_id": 1, "caption": "a white thing"}]}
     (tmp_path / "c.json").write_text(json.dumps(told))
-    assert coco_captions.create(str(tmp_path / "c.json"), str(tmp_path)).image("train", 0).shape == (*SHOWN, 3)
+    assert coco_captions._create(str(tmp_path / "c.json"), str(tmp_path)).image("train", 0).shape == (*SHOWN, 3)
 
 
 def open_image(folder: Path, mask: Size = STORED) -> AnnotatedSource:
@@ -147,7 +147,7 @@ def open_image(folder: Path, mask: Size = STORED) -> AnnotatedSource:
     columns = "MaskPath,ImageID,LabelName,BoxID,BoxXMin,BoxXMax,BoxYMin,BoxYMax"
     (folder / "t.csv").write_text(f"{columns}\nm.png,{ID},/m/1,1,0,0.3,0,0.5\n")
     (folder / "n.csv").write_text("/m/1,Cup\n")
-    return open_images.create(str(folder / "t.csv"), str(folder), str(folder / "n.csv"), str(folder))
+    return open_images._create(str(folder / "t.csv"), str(folder), str(folder / "n.csv"), str(folder))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -161,7 +161,7 @@ def test_a_mask_that_lies_on_its_side_is_refused(tmp_path: Path) -> None:
     draw(tmp_path)
     [thing] = open_image(tmp_path, mask=SHOWN).record("train", 0).things
     assert thing.mask is not None
-    with pytest.raises(DataError, match=r"m\.png: a mask of 100x40, on a picture of 40x100"):
+    with pytest.raises(DataError, match=r"m\.png: a mask of 100x40 for an image of 40x100"):
         thing.mask()
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pali3kit.data.annotated import AnnotatedSource
-from pali3kit.data.readers.vqa import VqaReader, create
+from pali3kit.data.readers.vqa import VqaReader, _create
 from pali3kit.data.record import Asked
 from pali3kit.errors import DataError
 from pali3kit.metrics.vqa import answer_score
@@ -57,7 +57,7 @@ def write(path: Path, content: Any) -> str:
 def test_vqav2(tmp_path: Path, picture: Callable[..., Path]) -> None:
     picture(tmp_path / "images/train2014/COCO_train2014_000000458752.jpg", shade=4)
     questions, answers = write(tmp_path / "q.json", QUESTIONS), write(tmp_path / "a.json", ANNOTATIONS)
-    source = create(questions, str(tmp_path / "images"), answers, test=questions, test_annotations=answers)
+    source = _create(questions, str(tmp_path / "images"), answers, test=questions, test_annotations=answers)
     record = source.record("train", 0)
     assert source.size("train") == 1 and source.image("train", 0).max() == 4
     assert record.questions == (
@@ -83,7 +83,7 @@ def test_vq2a_in_another_language(tmp_path: Path, picture: Callable[..., Path]) 
 @pytest.mark.parametrize(
     ("content", "complaint"),
     [
-        (QUESTIONS, r"q\.json has questions alone: `annotations` should name the file with their answers"),
+        (QUESTIONS, r"q\.json has questions only: `annotations` should name the file with their answers"),
         ({"date": []}, r"q\.json: no field 'annotations'\."),
         ({"data": [{"image_id": None, "question": "a", "answers": ["b"]}]},
          r"q\.json: data\[0\]: 'image_id' should be a whole number or a name, not nothing\."),
@@ -229,7 +229,7 @@ def vqa(count: int = 40) -> tuple[dict[str, Any], dict[str, Any]]:
 def test_a_question_id_that_two_have(tmp_path: Path, which: int, name: str) -> None:
     files = vqa()
     files[which][name].append(files[which][name][3] | {"question": "other", "answers": []})
-    with pytest.raises(DataError, match=rf"{name}\[40\]: 'question_id' 3 is that of .*{name}\[3\] too"):
+    with pytest.raises(DataError, match=rf"{name}\[40\]: 'question_id' 3 is already that of .*{name}\[3\]"):
         len(read(tmp_path, *files))
 
 
@@ -254,7 +254,7 @@ def test_more_than_a_twentieth_of_the_questions_on_no_picture_is_refused(tmp_pat
     asked, said = vqa()
     for number in (4, 9, 30):
         del asked["questions"][number]["image_id"]
-    with pytest.raises(DataError, match=r"questions\[4\]: .*'image_id'.* So are 2 more of 40"):
+    with pytest.raises(DataError, match=r"questions\[4\]: .*'image_id'.* 2 more of 40"):
         len(read(tmp_path, asked, said))
 
 
@@ -264,7 +264,7 @@ def test_an_answer_on_another_picture_and_one_to_no_question(tmp_path: Path) -> 
     said["annotations"].append({"question_id": 99, "answers": []})
     reader = read(tmp_path, asked, said)
     assert len(reader) == 20 and len(reader.record(2).questions) == 2
-    with pytest.raises(DataError, match=r"questions\[3\]: 'image_id' is 1 here, and 9 in .*a\.json: annotations\[3\]"):
+    with pytest.raises(DataError, match=r"questions\[3\]: 'image_id' is 1 here, but 9 in .*a\.json: annotations\[3\]"):
         reader.record(1)
     assert damages(reader) == [
         f"annotations[40]: an answer to a question that {tmp_path}/q.json does not have is left out, one of 1"

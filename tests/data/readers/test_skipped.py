@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from pali3kit.data.readers.left_out import LeftOut, good, usable
+from pali3kit.data.readers.skipped import SkippedEntries, require_any_valid, valid_or_raise
 from pali3kit.errors import DataError
 
 
@@ -15,46 +15,46 @@ def entries(count: int, *wrong: int) -> dict[str, list[Any]]:
 
 
 def test_wrong_entries_are_passed_over_and_told() -> None:
-    left = LeftOut()
-    found = list(left.sound(entries(200, 7, 9), "a", "c.json"))
+    skipped = SkippedEntries()
+    found = list(skipped.mappings(entries(200, 7, 9), "a", "c.json"))
     assert len(found) == 198 and found[7] == ("c.json: a[8]", {"n": 8})
-    assert left.told() == [f"c.json: a[{n}]: this should be a mapping, not the number 3." for n in (7, 9)]
+    assert skipped.messages() == [f"c.json: a[{n}]: this should be a mapping, not the number 3." for n in (7, 9)]
 
 
 def test_what_the_loop_finds_wrong_counts_too() -> None:
-    left = LeftOut()
-    with pytest.raises(DataError, match=r"^c\.json: a\[0\] is odd So are 5 more of 100\.$"):
-        for number, (where, _) in enumerate(left.sound(entries(100), "a", "c.json")):
+    skipped = SkippedEntries()
+    with pytest.raises(DataError, match=r"^c\.json: a\[0\] is odd 5 more of 100\.$"):
+        for number, (where, _) in enumerate(skipped.mappings(entries(100), "a", "c.json")):
             if number < 6:
-                left.fault(DataError(f"{where} is odd"))
+                skipped.add_error(DataError(f"{where} is odd"))
 
 
 @pytest.mark.parametrize("number", [0, 1, 20, 21])
 def test_the_share_is_of_this_list_alone(number: int) -> None:
-    left = LeftOut()
-    list(left.sound(entries(1000, *range(50)), "a", "c.json"))  # a twentieth
+    skipped = SkippedEntries()
+    list(skipped.mappings(entries(1000, *range(50)), "a", "c.json"))  # a twentieth
     if number < 21:
-        assert len(list(left.sound(entries(400, *range(number)), "a", "c.json"))) == 400 - number
+        assert len(list(skipped.mappings(entries(400, *range(number)), "a", "c.json"))) == 400 - number
     else:
-        with pytest.raises(DataError, match=r"a\[0\]: this should be a mapping.* So are 20 more of 400\."):
-            list(left.sound(entries(400, *range(number)), "a", "c.json"))
+        with pytest.raises(DataError, match=r"a\[0\]: this should be a mapping.* 20 more of 400 entries"):
+            list(skipped.mappings(entries(400, *range(number)), "a", "c.json"))
 
 
 def test_mappings_to_mappings_have_their_keys() -> None:
-    left = LeftOut()
+    skipped = SkippedEntries()
     told = {"a": {str(number): {"n": number} for number in range(40)} | {"x": []}}
-    assert list(left.sound_items(told, "a", "c.json"))[3] == ("3", ("c.json: a[3]", {"n": 3}))
-    assert left.told() == ["c.json: a[x]: this should be a mapping, not a list."]
-    for wrong, kind in ((left.sound, {"a": {}}), (left.sound_items, {"a": []})):
+    assert list(skipped.mapping_items(told, "a", "c.json"))[3] == ("3", ("c.json: a[3]", {"n": 3}))
+    assert skipped.messages() == ["c.json: a[x]: this should be a mapping, not a list."]
+    for wrong, kind in ((skipped.mappings, {"a": {}}), (skipped.mapping_items, {"a": []})):
         with pytest.raises(DataError, match=r"c\.json: 'a' should be a (list|mapping), not a (mapping|list)"):
             list(wrong(kind, "a", "c.json"))  # type: ignore[arg-type]
 
 
 def test_what_is_none_is_one_line_for_each_kind() -> None:
-    left = LeftOut()
+    skipped = SkippedEntries()
     for where, what in (("a[0]", "a blank caption"), ("a[4]", "a blank caption"), ("a[2]", "a rejected caption")):
-        left.note(what, where)
-    assert left.told() == [
+        skipped.note(what, where)
+    assert skipped.messages() == [
         "a[0]: a blank caption is left out, one of 2",
         "a[2]: a rejected caption is left out, one of 1",
     ]
@@ -63,10 +63,10 @@ def test_what_is_none_is_one_line_for_each_kind() -> None:
 def test_one_good_record_is_enough() -> None:
     error = DataError("a[0]: no field 'b'")
     found: list[str | DataError] = [error, "fine"]
-    assert usable(found, "none") == found and good(found[1]) == "fine"
+    assert require_any_valid(found, "none") == found and valid_or_raise(found[1]) == "fine"
     with pytest.raises(DataError, match=r"^a\[0\]: no field 'b'$"):
-        good(found[0])
+        valid_or_raise(found[0])
     with pytest.raises(DataError, match=r"^a\[0\]: no field 'b'$"):
-        usable([error], "none")
+        require_any_valid([error], "none")
     with pytest.raises(DataError, match=r"^none$"):
-        usable([], "none")
+        require_any_valid([], "none")
