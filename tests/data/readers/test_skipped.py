@@ -23,7 +23,7 @@ def test_wrong_entries_are_passed_over_and_told() -> None:
 
 def test_what_the_loop_finds_wrong_counts_too() -> None:
     skipped = SkippedEntries()
-    with pytest.raises(DataError, match=r"^c\.json: a\[0\] is odd 5 more of 100\.$"):
+    with pytest.raises(DataError, match=r"^c\.json: a\[0\] is odd 5 more of 100 entries are malformed too\.$"):
         for number, (where, _) in enumerate(skipped.mappings(entries(100), "a", "c.json")):
             if number < 6:
                 skipped.add_error(DataError(f"{where} is odd"))

@@ -48,10 +48,12 @@ def test_a_digest_tells_splits_of_the_same_size_apart(root: Path) -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_missing_and_empty_files(root: Path, name: str) -> None:
     (root / name).write_text("\n")
-    with pytest.raises(DataError, match=rf"{name}: it is empty; expected is '(picture|class) \w+' on each line"):
+    with pytest.raises(
+        DataError, match=rf"{name}: it is empty, but each line should be '(image|class) \w+'"
+    ):
         Birds(str(root))
     (root / name).unlink()
-    told = "images.txt is expected in it or in its CUB_200_2011" if name == "images.txt" else f"{name}: No such file"
+    told = "images.txt not found in it or in its CUB_200_2011" if name == "images.txt" else f"{name}: No such file"
     with pytest.raises(DataError, match=told):
         Birds(str(root))
 
@@ -59,7 +61,7 @@ def test_missing_and_empty_files(root: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "old", "new", "told"),
     [
-        ("image_class_labels.txt", "4 2", "4", r"image_class_labels\.txt:4: expected 'picture class', not '4'"),
+        ("image_class_labels.txt", "4 2", "4", r"image_class_labels\.txt:4: expected 'image class', not '4'"),
         ("image_class_labels.txt", "\n4 2", "", r"image_class_labels\.txt: no line for number 4"),
         (
             "image_class_labels.txt",
@@ -79,7 +81,7 @@ def test_missing_and_empty_files(root: Path, name: str) -> None:
             "images.txt",
             "L_2",
             "L_3",
-            r"no picture .*/images/002\.Laysan_Albatross/L_3\.jpg, which .*/images\.txt names",
+            r"no image .*/images/002\.Laysan_Albatross/L_3\.jpg, which .*/images\.txt lists",
         ),
     ],
 )
@@ -94,6 +96,6 @@ def test_a_number_twice_is_told(root: Path) -> None:
     file = root / "image_class_labels.txt"
     file.write_text(file.read_text() + file.read_text().splitlines()[0] + "\n")
     with pytest.raises(
-        DataError, match=r"image_class_labels\.txt:\d+: number 1 stands in .*image_class_labels\.txt:1 too"
+        DataError, match=r"image_class_labels\.txt:\d+: number 1 already occurs in .*image_class_labels\.txt:1"
     ):
         Birds(str(root))

@@ -95,7 +95,9 @@ def test_pickles_of_python_3(tmp_path: Path, protocol: int) -> None:
     data = pickle.dumps(content, protocol)
     if protocol == 2:  # as bytes of Python 3 need a function of another module
         (root / "test").write_bytes(data)
-        with pytest.raises(DataError, match=r"test: no pickle of arrays: it would load _codecs\.encode; only arrays"):
+        with pytest.raises(
+            DataError, match=r"test: not a pickle of arrays: it would load _codecs\.encode; only arrays"
+        ):
             Cifar100(str(root))
     else:
         (root / "test").write_bytes(data)
@@ -125,11 +127,11 @@ class Harmful:
     ("name", "content", "told"),
     [
         ("test", None, r"test: No such file or directory; it is part of CIFAR-100"),
-        ("test", b"\x80\x02}(U\x04da", r"test: no pickle of arrays: "),
-        ("test", b"", r"test: no pickle of arrays: "),
-        ("test", pickle.dumps(Harmful()), r"test: no pickle of arrays: it would load \w+\.mkdir; only arrays"),
+        ("test", b"\x80\x02}(U\x04da", r"test: not a pickle of arrays: "),
+        ("test", b"", r"test: not a pickle of arrays: "),
+        ("test", pickle.dumps(Harmful()), r"test: not a pickle of arrays: it would load \w+\.mkdir; only arrays"),
         ("test", pickle.dumps([1], 2), r"test: this should be a mapping, not a list\."),
-        ("test", pickle.dumps({"fine_labels": [1]}, 2), r"test: no field 'data' that is an array"),
+        ("test", pickle.dumps({"fine_labels": [1]}, 2), r"test: field 'data' should be an array"),
         ("test", b"\x80\x02" + python_2({"data": pixels("test")}) + b".", r"test: no field 'fine_labels'\."),
         (
             "test",
@@ -139,15 +141,15 @@ class Harmful:
         (
             "test",
             b"\x80\x02" + python_2({"data": pixels("test"), "fine_labels": [1, "a"]}) + b".",
-            r"test: picture 1 has label 'a', of 3 classes from 0",
+            r"test: image 1 has label 'a', but labels are 0 to 2",
         ),
         (
             "test",
             b"\x80\x02" + python_2({"data": pixels("test"), "fine_labels": [1, 3]}) + b".",
-            r"test: picture 1 has label 3, of 3 classes from 0",
+            r"test: image 1 has label 3, but labels are 0 to 2",
         ),
         ("meta", pickle.dumps({"names": []}, 2), r"meta: no field 'fine_label_names'\."),
-        ("meta", pickle.dumps({"fine_label_names": [1]}, 2), r"meta: 'fine_label_names' should be texts"),
+        ("meta", pickle.dumps({"fine_label_names": [1]}, 2), r"meta: 'fine_label_names' should be strings"),
     ],
 )
 def test_damaged_pickles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: Any, told: str) -> None:
@@ -164,11 +166,11 @@ def test_damaged_bytes(tmp_path: Path) -> None:
     whole = (root / "test.bin").read_bytes()
     (root / "test.bin").write_bytes(whole[:-1])
     with pytest.raises(
-        DataError, match=r"test\.bin: 6147 bytes are no whole number of records of 3074: is it cut off\?"
+        DataError, match=r"test\.bin: 6147 bytes are not a multiple of the record size 3074: is it truncated\?"
     ):
         Cifar100(str(root))
     (root / "test.bin").write_bytes(whole[:3074] + bytes([9, 3]) + whole[3076:])
-    with pytest.raises(DataError, match=r"test\.bin: picture 1 has label 3, of 3 classes from 0"):
+    with pytest.raises(DataError, match=r"test\.bin: image 1 has label 3, but labels are 0 to 2"):
         Cifar100(str(root))
     (root / "test.bin").unlink()
     with pytest.raises(DataError, match=r"test\.bin: No such file or directory; it is part of CIFAR-100"):
@@ -176,7 +178,5 @@ def test_damaged_bytes(tmp_path: Path) -> None:
 
 
 def test_neither_layout(tmp_path: Path) -> None:
-    with pytest.raises(
-        DataError, match=r"meta or fine_label_names\.txt is expected in it or in its cifar-100-python or"
-    ):
+    with pytest.raises(DataError, match=r"meta or fine_label_names\.txt not found in it or in its cifar-100-python or"):
         Cifar100(str(tmp_path))

@@ -52,7 +52,7 @@ def test_v2_has_the_classes_of_train(root: Path, picture: Write) -> None:
 
 def test_a_class_to_learn_has_a_picture(root: Path) -> None:
     (root / "train" / "zebra").mkdir()
-    with pytest.raises(DataError, match=r"train/zebra: there is no picture of this class"):
+    with pytest.raises(DataError, match=r"train/zebra: there is no image of this class"):
         Folders(str(root))
 
 
@@ -63,17 +63,17 @@ def test_a_test_set_alone(root: Path, tmp_path: Path) -> None:
 
 
 def test_what_is_not_there(root: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"train: train or test is expected in it$"):
+    with pytest.raises(DataError, match=r"train: train or test not found in it$"):
         Folders(str(root / "train"))
     (root / "test" / "ape" / "1.jpg").unlink()
     (root / "test" / "red_fox" / "1.JPEG").unlink()
-    with pytest.raises(DataError, match=r"test: no pictures in its folders: names should end with"):
+    with pytest.raises(DataError, match=r"test: no images in its folders: names should end with"):
         Folders(str(root))
     (root / "test" / "ape").rmdir()
     (root / "test" / "red_fox").rmdir()
-    with pytest.raises(DataError, match=r"test: expected is a folder for each class, and there is none"):
+    with pytest.raises(DataError, match=r"test: it should have a subfolder for each class, but has none"):
         Folders(str(root))
     (root / "test").rmdir()
     (root / "test").touch()
-    with pytest.raises(DataError, match=r"test: Not a directory; expected is a folder with one for each class"):
+    with pytest.raises(DataError, match=r"test: Not a directory; it should have a subfolder for each class"):
         Folders(str(root))

@@ -98,9 +98,9 @@ def test_real_goes_by_the_numbers_in_names(root: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("[[1], [2], [0]]", r"real\.json: labels of 3 pictures, and none of number 4"),
-        ("[[1], [3], [0], []]", r"real\.json: \[1\]: label 3 of 3 classes, counted from 0"),
-        ("[[1], [-1], [0], []]", r"real\.json: \[1\]: label -1 of 3 classes"),
+        ("[[1], [2], [0]]", r"real\.json: labels for 3 images, but there is an image 4"),
+        ("[[1], [3], [0], []]", r"real\.json: \[1\]: label 3, but labels are 0 to 2"),
+        ("[[1], [-1], [0], []]", r"real\.json: \[1\]: label -1, but labels are"),
         ("[[1], 2, [0], []]", r"real\.json: \[1\] should be a list, not the number 2"),
         ('[[1], ["2"], [0], []]', r"real\.json: \[1\]: a label should be a whole number, not the text '2'"),
         ('{"1": [1]}', r"real\.json should be a list, not a mapping"),
@@ -118,7 +118,7 @@ def test_real_of_what_is_not_there(root: Path, tmp_path: Path) -> None:
         ImageNet(str(root), devkit=str(root.parent), real=str(tmp_path / "real.json"))
     (tmp_path / "real.json").write_text("[]")
     (root / "val").rename(root / "elsewhere")
-    with pytest.raises(DataError, match=r"real\.json: labels of the pictures in val/, and .*/imagenet has no val/"):
+    with pytest.raises(DataError, match=r"real\.json: it has labels for val/, but .*/imagenet has no val/"):
         ImageNet(str(root), real=str(tmp_path / "real.json"))
 
 
@@ -134,15 +134,13 @@ def test_v2_sorts_its_folders_as_numbers(tmp_path: Path, picture: Write) -> None
     assert ImageNet(str(tmp_path), v2=str(folder)).digest == found.digest != ImageNet(str(tmp_path)).digest
     (folder / "11" / "a.jpeg").unlink()
     (folder / "11").rmdir()
-    with pytest.raises(DataError, match=r"format-val/11: there is no such folder; expected are folders 0 to 11"):
+    with pytest.raises(DataError, match=r"format-val/11: there is no such folder; there should be folders 0 to 11"):
         ImageNet(str(tmp_path), v2=str(folder))
     (folder / "11").mkdir()
     (folder / "n0").mkdir()
-    with pytest.raises(DataError, match=r"format-val/n0: there are 12 classes; expected are folders 0 to 11"):
+    with pytest.raises(DataError, match=r"format-val/n0: there are 12 classes; there should be folders 0 to 11"):
         ImageNet(str(tmp_path), v2=str(folder))
-    with pytest.raises(
-        DataError, match=r"train: 0 is expected in it or in its imagenetv2-matched-frequency-format-val"
-    ):
+    with pytest.raises(DataError, match=r"train: 0 not found in it or in its imagenetv2-matched-frequency-format-val"):
         ImageNet(str(tmp_path), v2=str(tmp_path / "train"))
 
 
@@ -197,7 +195,7 @@ def test_of_a_part_of_the_usual_thousand_that_part_of_real_and_v2_counts(tmp_pat
     assert found.labels("v2").tolist() == [0, 1]
     assert [int(found.image("v2", index)[0, 0, 0]) for index in (0, 1)] == [1, 6]
     shutil.rmtree(tmp_path / "v2" / "6")
-    with pytest.raises(DataError, match="v2/6: there is no such folder; expected are folders 0 to 999"):
+    with pytest.raises(DataError, match="v2/6: there is no such folder; there should be folders 0 to 999"):
         ImageNet(str(tmp_path), v2=str(tmp_path / "v2"))
 
 
@@ -205,18 +203,18 @@ def test_a_class_without_a_picture_is_told(root: Path) -> None:
     """An archive that was not unpacked to its end must not be measured on."""
     in_folders(root)
     (root / "val" / WNIDS[0] / val(3)).unlink()
-    with pytest.raises(DataError, match=rf"val: no picture of class {WNIDS[0]}, which .*train has"):
+    with pytest.raises(DataError, match=rf"val: no image of class {WNIDS[0]}, which .*train has"):
         ImageNet(str(root))
 
 
 def test_a_flat_val_needs_the_development_kit(root: Path) -> None:
     with pytest.raises(
-        DataError, match=r"val: no folder for each class, so 'devkit' is needed, which has their labels"
+        DataError, match=r"val: it has no folder for each class, so its labels need the option 'devkit'"
     ):
         ImageNet(str(root))
     (root / "train").rename(root / "elsewhere")
     with pytest.raises(
-        DataError, match=r"val: no folder for each class, so 'devkit' is needed, which has their labels"
+        DataError, match=r"val: it has no folder for each class, so its labels need the option 'devkit'"
     ):
         ImageNet(str(root))
 
@@ -225,7 +223,7 @@ def test_a_damaged_development_kit(root: Path) -> None:
     data = root.parent / "ILSVRC2012_devkit_t12" / "data"
     truth = data / "ILSVRC2012_validation_ground_truth.txt"
     for text, told in (
-        ("3\n1\n2\n", "ground_truth.txt: 3 lines, and none for picture 4"),
+        ("3\n1\n2\n", "ground_truth.txt: 3 lines, but there is an image 4"),
         ("3\n1\n9\n1\n", "ground_truth.txt:3: the class should be a number from 1 to 3, not '9'"),
         ("3\n1\n2 2\n1\n", "ground_truth.txt:3: the class should be a number from 1 to 3, not '2 2'"),
     ):
@@ -233,12 +231,12 @@ def test_a_damaged_development_kit(root: Path) -> None:
         with pytest.raises(DataError, match=told):
             ImageNet(str(root), devkit=str(root.parent))
     truth.unlink()
-    with pytest.raises(DataError, match=r"ground_truth\.txt: No such file or directory; it is part of this layout"):
+    with pytest.raises(DataError, match=r"ground_truth\.txt: No such file or directory; this layout requires it"):
         ImageNet(str(root), devkit=str(root.parent))
     (data / "meta.mat").write_bytes((data / "meta.mat").read_bytes()[:300])
-    with pytest.raises(DataError, match=r"meta\.mat: no readable \.mat file: "):
+    with pytest.raises(DataError, match=r"meta\.mat: not a readable \.mat file: "):
         ImageNet(str(root), devkit=str(root.parent))
-    with pytest.raises(DataError, match=r"val: data is expected in it or in its ILSVRC2012_devkit_t12"):
+    with pytest.raises(DataError, match=r"val: data not found in it or in its ILSVRC2012_devkit_t12"):
         ImageNet(str(root), devkit=str(root / "val"))
 
 
@@ -246,7 +244,7 @@ def test_classes_that_train_has_not(root: Path, picture: Write) -> None:
     for file in (root / "train" / WNIDS[2]).iterdir():
         file.unlink()
     (root / "train" / WNIDS[2]).rmdir()
-    told = rf"{val(2)}: of class n02084071, which is not among the 2 classes of train"
+    told = rf"{val(2)}: its class n02084071 is not among the 2 classes of train"
     with pytest.raises(DataError, match=told):
         ImageNet(str(root), devkit=str(root.parent))
     in_folders(root)
@@ -256,14 +254,14 @@ def test_classes_that_train_has_not(root: Path, picture: Write) -> None:
 
 def test_pictures_of_other_names(root: Path, tmp_path: Path) -> None:
     (root / "val" / val(1)).rename(root / "val" / "first.JPEG")
-    with pytest.raises(DataError, match=r"first\.JPEG: a validation picture should be called ILSVRC2012_val_<number"):
+    with pytest.raises(DataError, match=r"first\.JPEG: a validation image should be called ILSVRC2012_val_<number"):
         ImageNet(str(root), devkit=str(root.parent))
     for file in (root / "val").iterdir():
         file.unlink()
-    with pytest.raises(DataError, match=r"val: there is neither a folder for each class nor a picture in it"):
+    with pytest.raises(DataError, match=r"val: it has neither a folder for each class nor an image"):
         ImageNet(str(root), devkit=str(root.parent))
 
 
 def test_no_such_layout(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"train or val is expected in it or in its ILSVRC/Data/CLS-LOC or in its"):
+    with pytest.raises(DataError, match=r"train or val not found in it or in its ILSVRC/Data/CLS-LOC or in its"):
         ImageNet(str(tmp_path))

@@ -56,8 +56,8 @@ def test_the_test_split_in_the_order_of_the_file(root: Path) -> None:
             r"coco\.json: images\[3\]: sentences\[0\]: no field 'raw'\. Did you mean 'row'\?",
         ),
         ('"filename": "a.jpg"', '"filename": 1', r"images\[3\]: 'filename' should be a text, not the number 1"),
-        ('"filename": "a.jpg"', '"filename": "c.jpg"', r"no picture .*/coco/c\.jpg, which .*/dataset_coco\.json names"),
-        ('"split": "test"', '"split": "val"', r"coco\.json: no picture with a caption in the test split"),
+        ('"filename": "a.jpg"', '"filename": "c.jpg"', r"no image .*/coco/c\.jpg, which .*/dataset_coco\.json lists"),
+        ('"split": "test"', '"split": "val"', r"coco\.json: no image with a caption in the test split"),
         ('"images"', '"annotations"', r"coco\.json: no field 'images'\."),
     ],
 )

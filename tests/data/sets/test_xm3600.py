@@ -70,7 +70,7 @@ def test_captions_by_language_in_the_order_of_pictures(root: Path) -> None:
         (
             '"image/key": "a1"',
             '"image/key": "../a1"',
-            r"jsonl:2: 'image/key' should be the name of a picture, not '\.\./a1'",
+            r"jsonl:2: 'image/key' should be the name of an image, not '\.\./a1'",
         ),
         (
             '{"caption": ["A dog.", " "]',
@@ -87,7 +87,7 @@ def test_captions_by_language_in_the_order_of_pictures(root: Path) -> None:
         ('"quz": {', '"quz": 7, "bn": {', r"jsonl:2: 'quz': this should be a mapping, not the number 7"),
         ('"quz": {', '"en": {', r"jsonl:2: no JSON: 'en' stands twice in a mapping, with two values"),
         ('"Huk allqu"]}}', "", r"jsonl:2: no JSON: "),
-        ('"image/key": "a1"', '"image/key": "a3"', r"no picture .*/images/a3\.jpg, which .*/captions\.jsonl names"),
+        ('"image/key": "a1"', '"image/key": "a3"', r"no image .*/images/a3\.jpg, which .*/captions\.jsonl lists"),
     ],
 )
 def test_damaged_lines(root: Path, old: str, new: str, message: str) -> None:
@@ -104,7 +104,7 @@ def test_damaged_lines(root: Path, old: str, new: str, message: str) -> None:
 
 def test_what_is_not_there(root: Path) -> None:
     (root / "captions.jsonl").write_text('{"image/key": "a1"}\n')
-    with pytest.raises(DataError, match=r"captions\.jsonl: no picture with a caption; expected is one on each line"):
+    with pytest.raises(DataError, match=r"captions\.jsonl: no image with a caption; there should be one on each line"):
         read(root)
     with pytest.raises(DataError, match=r"there is no folder .*/image\. Did you mean 'images'\?"):
         Xm3600(str(root), str(root / "image"))
