@@ -23,7 +23,7 @@ CAPTIONS = 2  # per image and language, as in most of Crossmodal-3600
 
 
 def _digest(*options: str | int) -> str:
-    content = [atlas.digest(), GENERATOR_VERSION, *options]
+    content = [atlas.assets_digest(), GENERATOR_VERSION, *options]
     return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
@@ -32,8 +32,8 @@ class WorldProbe:
     """One of the eight small tasks of `data.world.probes`, with images of `image_size` pixels."""
 
     def __init__(self, task: WorldTask, image_size: int = 64) -> None:
-        self.task, self.image_size = task, image_size
-        self.classes = probes.classes(task)
+        self._probe, self._image_size = probes.create_probe(task), image_size
+        self.classes = self._probe.classes
         self.digest = _digest(task, image_size)
 
     def content(self, split: str) -> str:
@@ -41,11 +41,10 @@ class WorldProbe:
 
     @cached_property
     def _arrays(self) -> dict[str, tuple[NDArray[np.uint8], NDArray[np.int64]]]:
-        train, train_labels, test, test_labels = probes.load(self.task, self.image_size)
-        return {"train": (train, train_labels), "test": (test, test_labels)}
+        return {split: self._probe.images(split, self._image_size) for split in ("train", "test")}
 
     def size(self, split: str) -> int:
-        return probes.count(self.task, split)
+        return self._probe.size(split)
 
     def image(self, split: str, index: int) -> np.ndarray:
         return np.asarray(self._arrays[split][0][index])

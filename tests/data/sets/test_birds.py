@@ -48,9 +48,7 @@ def test_a_digest_tells_splits_of_the_same_size_apart(root: Path) -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_missing_and_empty_files(root: Path, name: str) -> None:
     (root / name).write_text("\n")
-    with pytest.raises(
-        DataError, match=rf"{name}: it is empty, but each line should be '(image|class) \w+'"
-    ):
+    with pytest.raises(DataError, match=rf"{name}: it is empty, but each line should be '(image|class) \w+'"):
         Birds(str(root))
     (root / name).unlink()
     told = "images.txt not found in it or in its CUB_200_2011" if name == "images.txt" else f"{name}: No such file"

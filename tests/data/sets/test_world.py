@@ -22,7 +22,7 @@ def test_a_probe_is_the_worlds_and_its_size_is_known_without_drawing() -> None:
     pictures = WorldProbe("count")
     assert (pictures.size("train"), pictures.size("test"), pictures.size("v2")) == (160, 400, 0)
     assert "_arrays" not in vars(pictures)
-    train, labels, _, _ = probes.load("count")
+    train, labels = probes.create_probe("count").images("train")
     np.testing.assert_array_equal(pictures.image("train", 5), train[5])
     np.testing.assert_array_equal(pictures.labels("train"), labels)
     assert pictures.relabelled("test") is None and pictures.classes == ("1", "2", "3", "4")
