@@ -120,7 +120,7 @@ def _asking(scene: Scene, objects: Sequence[str], rng: np.random.Generator) -> s
         lambda: questions.vqa(scene, rng, objects),
         lambda: questions.knowledge(scene, rng),
         lambda: questions.reading(scene, rng),
-        lambda: questions.generate_object_aware(scene, rng, objects),
+        lambda: questions.object_aware(scene, rng, objects),
     )
     question = pick(asks, rng.random)()
     if question is None:

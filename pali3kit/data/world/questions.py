@@ -85,7 +85,7 @@ def reading(scene: Scene, rng: np.random.Generator) -> Question | None:
     return Question(form.format(which), sign.word, _annotate(sign.word, slips, 0.06, draw), "reading")
 
 
-def generate_object_aware(scene: Scene, rng: np.random.Generator, absent: Sequence[str] = ()) -> Question | None:
+def object_aware(scene: Scene, rng: np.random.Generator, absent: Sequence[str] = ()) -> Question | None:
     """PaLI's object-aware questions in PaliGemma's wording: list, presence, subset (paper.md §2.2).
 
     Lists are in alphabetical order, subsets in the order of the question. Without `absent` only the list is asked for.

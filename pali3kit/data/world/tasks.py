@@ -51,7 +51,7 @@ def _draws(world: World, bins: int, english: float) -> dict[str, Draw]:
         "ocr": _ocr,
         "vqa": partial(_question, ask=partial(questions.vqa, absent=world.classes)),
         "vqg": _question_generation,
-        "object_vqa": partial(_question, ask=partial(questions.generate_object_aware, absent=world.classes)),
+        "object_vqa": partial(_question, ask=partial(questions.object_aware, absent=world.classes)),
         "detect": partial(_detect, bins=bins),
         "vqa_knowledge": partial(_question, ask=questions.knowledge),
         "vqa_text": partial(_question, ask=questions.reading),

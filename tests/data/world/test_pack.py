@@ -1,7 +1,9 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
+import tarfile
 
 import numpy as np
 import pytest
@@ -39,12 +41,28 @@ def test_licences_are_there(licence, says):
 
 
 def test_first_part_of_a_comma_list():
-    assert pack.first_part("чоловік, борода") == "чоловік"
-    assert pack.first_part("قطة، هر") == "قطة"
-    assert pack.first_part("cat") == "cat"
+    assert pack._first_part("чоловік, борода") == "чоловік"
+    assert pack._first_part("قطة، هر") == "قطة"
+    assert pack._first_part("cat") == "cat"
 
 
 def test_nearest_colour_is_the_nearest():
     palette = np.array([[0, 0, 0, 0], [255, 0, 0, 255], [0, 0, 255, 255]], np.uint8)
     pixels = np.array([[250, 10, 0, 255], [0, 0, 200, 255], [1, 1, 1, 3]], np.uint8)
-    assert pack.nearest_colour(pixels, palette).tolist() == [1, 2, 0]
+    assert pack._nearest_colour(pixels, palette).tolist() == [1, 2, 0]
+
+
+def test_every_source_has_its_version_and_digest():
+    assert {name: entry["version"] for name, entry in PROVENANCE["npm"].items()} == pack.PACKAGES
+    assert all(len(entry["sha256"]) == 64 for entry in PROVENANCE["npm"].values())
+
+
+def test_an_archive_that_is_there_is_not_fetched(tmp_path):
+    content = json.dumps({"main": {"en": [1]}}).encode()
+    with tarfile.open(tmp_path / f"twemoji-{pack.PACKAGES['twemoji']}.tgz", "w:gz") as archive:
+        member = tarfile.TarInfo("package/some/file.json")
+        member.size = len(content)
+        archive.addfile(member, io.BytesIO(content))
+    archives = pack._Archives(tmp_path)
+    assert archives.read("twemoji", "some/file.json") == content
+    assert archives.json("twemoji", "some/file.json") == {"main": {"en": [1]}}

@@ -182,7 +182,7 @@ def test_a_thing_alone_without_a_disc_cannot_be_pointed_at(flock):
 
 def test_object_aware_questions_are_true(scenes, classes):
     forms = Counter()
-    for scene, question in ask_all(questions.generate_object_aware, scenes, absent=classes):
+    for scene, question in ask_all(questions.object_aware, scenes, absent=classes):
         present = {vocabulary.noun(thing.emoji) for thing in scene.things}
         if question.text == "what objects are in the image?":
             forms["list"] += 1
@@ -196,7 +196,7 @@ def test_object_aware_questions_are_true(scenes, classes):
             forms[question.answer] += 1
             assert question.answer == ("yes" if match[1] in present else "no"), question
     assert min(forms[form] for form in ("list", "which", "yes", "no")) > 30
-    unaided = ask_all(questions.generate_object_aware, scenes[:30])
+    unaided = ask_all(questions.object_aware, scenes[:30])
     assert {question.text for _, question in unaided} == {"what objects are in the image?"}
 
 

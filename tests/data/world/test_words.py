@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from pali3kit.data.world import names
-from pali3kit.data.world.words import SYLLABLES
+from pali3kit.data.world.words import SYLLABLES, invented_words
 from pali3kit.errors import DataError
 
 
