@@ -43,7 +43,7 @@ class _Download:
     def problem(self, rows: int) -> str | None:
         """Why the name alone does not give a row."""
         if self.digits not in (None, DIGITS):
-            return "whose number is no row's"
+            return "whose number is not a row"
         return f"past the last of {rows} rows" if self.row >= rows else None
 
 

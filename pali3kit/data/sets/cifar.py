@@ -68,11 +68,11 @@ class Cifar100:
 
 
 def _checked(split: Split, classes: int, file: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    pictures, labels = split
+    images, labels = split
     for number, label in enumerate(labels):
         if type(label) is not int or not 0 <= label < classes:
             raise DataError(f"{file}: image {number} has label {label!r:.40}, but labels are 0 to {classes - 1}")
-    return pictures, np.array(labels, np.int64)
+    return images, np.array(labels, np.int64)
 
 
 def _binary(file: Path) -> Split:
@@ -87,11 +87,11 @@ def _pickled(file: Path) -> Split:
     content = _read_pickle(file)
     if "data" not in content or not isinstance(content["data"], np.ndarray):
         raise DataError(f"{file}: field 'data' should be an array")
-    pictures, labels = content["data"], field(content, "fine_labels", list, str(file))
-    if pictures.dtype != np.uint8 or pictures.shape != (len(labels), BYTES):
+    images, labels = content["data"], field(content, "fine_labels", list, str(file))
+    if images.dtype != np.uint8 or images.shape != (len(labels), BYTES):
         found = f"{pictures.dtype} {list(pictures.shape)}"
         raise DataError(f"{file}: 'data' should be uint8 [{len(labels)}, {BYTES}], one row for each label, not {found}")
-    return pictures, labels
+    return images, labels
 
 
 def _texts(content: Mapping[str, object], file: Path) -> list[str]:

@@ -20,16 +20,16 @@ class EndlessSet(SourceBase):
 
     draws = False
 
-    def __init__(self, pictures: LabelledSet) -> None:
-        self.pictures, self.classes = pictures, pictures.classes
-        self._labels = pictures.labels("train")
+    def __init__(self, images: LabelledSet) -> None:
+        self.images, self.classes = images, images.classes
+        self._labels = images.labels("train")
         if not len(self._labels):
             raise DataError("the set has no images in its split 'train' to train on")
         self._order = lru_cache(2)(lambda *epoch: np.random.default_rng(epoch).permutation(len(self._labels)))
 
     def image(self, split: str, index: int) -> np.ndarray:
         """uint8 `[H,W,3]`, or `[H,W,4]` with transparency, in its original size."""
-        return self.pictures.image("train", self._number(index))
+        return self.images.image("train", self._number(index))
 
     def labels(self, split: str, index: int) -> tuple[int, ...]:
         """The one class of the image."""

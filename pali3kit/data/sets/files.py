@@ -62,7 +62,7 @@ class _ImageFiles:
 
     def __init__(self, splits: Mapping[str, SplitFiles], *more: object) -> None:
         self.splits = splits
-        self._contents = {split: pictures.digest(decode.VERSION, self.version) for split, pictures in splits.items()}
+        self._contents = {split: files.digest(decode.VERSION, self.version) for split, files in splits.items()}
         self.digest = digest_of(list(self._contents.items()), *more)
 
     def content(self, split: str) -> str:
@@ -76,8 +76,8 @@ class _ImageFiles:
     def image(self, split: str, index: int) -> NDArray[np.uint8]:
         """uint8 `[H,W,3]`, or `[H,W,4]` with transparency, not rotated by EXIF: published results did not either."""
         check_index(split, index, self.size(split))
-        pictures = self.splits[split]
-        return np.asarray(decode.read(pictures.folder / pictures.names[index], upright=False))
+        files = self.splits[split]
+        return np.asarray(decode.read(files.folder / files.names[index], upright=False))
 
 
 class LabelledFiles(_ImageFiles):
@@ -113,10 +113,10 @@ class LabelledFiles(_ImageFiles):
 class CaptionedFiles(_ImageFiles):
     """A `CaptionedSet` of files; `captions` are by language."""
 
-    def __init__(self, pictures: SplitFiles, captions: Mapping[str, Sequence[Caption]]) -> None:
+    def __init__(self, files: SplitFiles, captions: Mapping[str, Sequence[Caption]]) -> None:
         self.languages = tuple(captions)
         self._captions = captions
-        super().__init__({"test": pictures}, captions)
+        super().__init__({"test": files}, captions)
 
     def content(self, split: str) -> str:
         """Digest of the images with their captions."""

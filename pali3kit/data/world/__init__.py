@@ -1,4 +1,4 @@
-"""The embedded world: scenes of real emoji artwork with human-given names in 36 languages, inside the package.
+"""The embedded world: scenes of real emoji artwork with human-written names in 36 languages, inside the package.
 
 NumPy and Pillow only. `World` composes and draws scenes; `probes` are eight small classification tasks. Everything is a
 pure function of options and seeds. The artwork is Noto Emoji (Apache-2.0) and Twemoji (CC-BY 4.0), the names are from

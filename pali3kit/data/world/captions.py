@@ -103,7 +103,7 @@ def tokenized(text: str, language: str) -> str:
 
 def _listed(groups: _Groups, signs: Sequence[Sign], code: str) -> str:
     """Names and printed words as a list in a language."""
-    language = names.language(code)
+    language = names.in_language(code)
     opening, closing = language.quotes
     items = [language.lower_name(group[0].emoji) for group in groups]
     items += [f"{opening}{sign.word}{closing}" for sign in signs]

@@ -35,7 +35,7 @@ def _uniquely_named() -> frozenset[str]:
     """Emoji that share their name with no other in any language."""
     unique = set(names.emoji())
     for language in names.LANGUAGES:
-        folded = [name.casefold() for name in names.language(language).names]
+        folded = [name.casefold() for name in names.in_language(language).names]
         counts = Counter(folded)
         unique -= {one for one, name in zip(names.emoji(), folded, strict=True) if counts[name] > 1}
     return frozenset(unique)
@@ -55,7 +55,7 @@ def sprite_difference(first: str, second: str) -> int:
 
 
 def _is_candidate(one: str) -> bool:
-    name = names.language("en").name(one)
+    name = names.in_language("en").name(one)
     return bool(SHORT.fullmatch(name)) and not VAGUE & set(name.split()) and _fills_its_square(one)
 
 
@@ -76,7 +76,7 @@ def scene_candidates() -> tuple[str, ...]:
 
 def _pairs(waiting: list[str]) -> list[tuple[str, str]]:
     """Disjoint pairs within a group: shortest names first, then most alike; indistinguishable pairs are left out."""
-    english = names.language("en")
+    english = names.in_language("en")
     ranked = sorted(
         (len(english.name(first).split()) + len(english.name(second).split()), sprite_difference(first, second), pair)
         for pair in combinations(waiting, 2)

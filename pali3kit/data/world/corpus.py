@@ -90,7 +90,7 @@ def _box(corner: tuple[int, int], side: int, draw: Draw) -> Box:
 
 def _names(draw: Draw) -> str:
     """The names of a few consecutive emoji as a list in a random language."""
-    every, language = names.emoji(), names.language(pick(names.LANGUAGES, draw))
+    every, language = names.emoji(), names.in_language(pick(names.LANGUAGES, draw))
     start = int(draw() * len(every))
     return language.join([language.lower_name(one) for one in every[start : start + 1 + int(draw() * 4)]])
 

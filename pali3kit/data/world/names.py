@@ -17,13 +17,13 @@ from typing import TypedDict
 from pali3kit.data.world.languages import LANGUAGES
 from pali3kit.errors import DataError, nearest
 
-__all__ = ["LANGUAGES", "Language", "category", "emoji", "english_keywords", "language", "skin_toned", "subgroup"]
+__all__ = ["LANGUAGES", "category", "emoji", "english_keywords", "in_language", "skin_toned", "subgroup"]
 
 ASSETS = Path(__file__).parent / "assets"
 
 
 @dataclass(frozen=True, slots=True)
-class Language:
+class _Language:
     """Names of the emoji in one language, its list patterns and its quotation marks.
 
     `names` are in the order of `emoji()`. List patterns contain `{0}` and `{1}`: `pair` is for two items; `start`,
@@ -98,14 +98,14 @@ def _position(one: str) -> int:
 
 
 @cache
-def language(code: str) -> Language:
+def in_language(code: str) -> _Language:
     """One of the 36 languages. Raises DataError for another code."""
     if code not in LANGUAGES:
         raise DataError(f"no language {code!r} in the embedded world.{nearest(code, LANGUAGES)}")
     punctuation = _table()["punctuation"][code]
     opening, closing = punctuation["quotes"]
     pair, start, middle, end = punctuation["list"]
-    return Language(code, tuple(_table()["names"][code]), pair, start, middle, end, (opening, closing))
+    return _Language(code, tuple(_table()["names"][code]), pair, start, middle, end, (opening, closing))
 
 
 @cache

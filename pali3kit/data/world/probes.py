@@ -141,7 +141,7 @@ def _flags() -> tuple[str, ...]:
 
 def _flag() -> Probe:
     pools = [[flag] for flag in _flags()]
-    countries = tuple(names.language("en").name(flag) for flag in _flags())
+    countries = tuple(names.in_language("en").name(flag) for flag in _flags())
     return Probe(countries, _one_of({"train": pools, "test": pools}, OTHER_ARTIST), train=20, test=25)
 
 

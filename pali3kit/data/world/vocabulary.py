@@ -53,7 +53,7 @@ _ONE_OF = {
 @cache
 def noun(emoji: str) -> str:
     """English name of an emoji in running text, lower case: `"cat"`, `"flag of france"`."""
-    name = names.language("en").name(emoji).lower()
+    name = names.in_language("en").name(emoji).lower()
     return f"flag of {name}" if names.subgroup(emoji) == "country-flag" else name
 
 

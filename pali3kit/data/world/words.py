@@ -25,7 +25,7 @@ UNFIT = {"suka"}  # rude in some language
 @cache
 def _human_words() -> frozenset[str]:
     """The words of all names and keywords, which invented words must not repeat."""
-    texts = [name for language in names.LANGUAGES for name in names.language(language).names]
+    texts = [name for language in names.LANGUAGES for name in names.in_language(language).names]
     texts += [keyword for one in names.emoji() for keyword in names.english_keywords(one)]
     return frozenset(word for text in texts for word in re.findall(r"\w+", text.lower()))
 

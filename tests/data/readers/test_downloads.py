@@ -56,7 +56,7 @@ def test_keys_of_other_lengths_count_where_something_tells_their_row(
     found = reader(2000)
     assert told(found) == {"00001002.jpg": "caption 1002"}
     assert [damage.partition("left out: ")[2] for damage in found.damages] == [
-        "1 images whose number is no row's, the first 00001/00001003.jpg"
+        "1 images whose number is not a row, the first 00001/00001003.jpg"
     ]
 
 

@@ -65,8 +65,8 @@ def test_other_languages_name_everything_three_times(scenes, language):
         texts = captions.references(scene, language)
         assert len(texts) == 3
         for text in texts:
-            assert all(names.language(language).lower_name(thing.emoji) in text for thing in scene.things)
-        opening, closing = names.language(language).quotes
+            assert all(names.in_language(language).lower_name(thing.emoji) in text for thing in scene.things)
+        opening, closing = names.in_language(language).quotes
         for sign in scene.signs:
             assert [f"{opening}{sign.word}{closing}" in text for text in texts] == [True, False, True]
 

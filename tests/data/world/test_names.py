@@ -11,7 +11,7 @@ CAT, FRANCE = "\U0001f408", "\U0001f1eb\U0001f1f7"
 def test_every_picture_is_named_in_all_36_languages():
     assert len(names.LANGUAGES) == len(set(names.LANGUAGES)) == 36
     for language in names.LANGUAGES:
-        given = names.language(language).names
+        given = names.in_language(language).names
         assert len(given) == len(names.emoji()) > 1500
         assert all(name and name == name.strip() for name in given)
 
@@ -21,8 +21,8 @@ def test_every_picture_is_named_in_all_36_languages():
     [("en", "cat", "France"), ("de", "Katze", "Frankreich"), ("quz", "misi", "Francia"), ("fil", "pusa", "France")],
 )
 def test_names_of_a_picture_and_of_a_flag(language, cat, france):
-    assert names.language(language).name(CAT) == cat
-    assert names.language(language).name(FRANCE) == france
+    assert names.in_language(language).name(CAT) == cat
+    assert names.in_language(language).name(FRANCE) == france
 
 
 def test_groups_and_keywords():
@@ -46,12 +46,12 @@ def test_groups_and_keywords():
     ],
 )
 def test_join_follows_the_language(language, items, joined):
-    assert names.language(language).join(items) == joined
+    assert names.in_language(language).join(items) == joined
 
 
 def test_quotes_are_pairs():
-    assert names.language("fr").quotes == ("«", "»")
-    assert all(len(names.language(language).quotes) == 2 for language in names.LANGUAGES)
+    assert names.in_language("fr").quotes == ("«", "»")
+    assert all(len(names.in_language(language).quotes) == 2 for language in names.LANGUAGES)
 
 
 def test_toned_pictures_are_five_a_base():
@@ -62,6 +62,6 @@ def test_toned_pictures_are_five_a_base():
 
 def test_unknown_language_and_picture_are_told():
     with pytest.raises(DataError, match="no language 'eng' in the embedded world"):
-        names.language("eng").name(CAT)
+        names.in_language("eng").name(CAT)
     with pytest.raises(DataError, match="no emoji 'cat'"):
-        names.language("en").name("cat")
+        names.in_language("en").name("cat")

@@ -19,7 +19,7 @@ def test_training_has_every_syllable_in_both_places(place):
 
 
 def test_no_word_is_a_name_in_any_language():
-    given = {name.lower() for language in names.LANGUAGES for name in names.language(language).names}
+    given = {name.lower() for language in names.LANGUAGES for name in names.in_language(language).names}
     invented = {*invented_words("train"), *invented_words("test")}
     assert not given & (invented | {word.replace(" ", "") for word in invented})
 
