@@ -89,7 +89,7 @@ def _pickled(file: Path) -> Split:
         raise DataError(f"{file}: field 'data' should be an array")
     images, labels = content["data"], field(content, "fine_labels", list, str(file))
     if images.dtype != np.uint8 or images.shape != (len(labels), BYTES):
-        found = f"{pictures.dtype} {list(pictures.shape)}"
+        found = f"{images.dtype} {list(images.shape)}"
         raise DataError(f"{file}: 'data' should be uint8 [{len(labels)}, {BYTES}], one row for each label, not {found}")
     return images, labels
 

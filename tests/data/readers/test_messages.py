@@ -160,7 +160,7 @@ def too_few(picture: Callable[..., Path]) -> None:
 
 
 CASES: dict[str, Callable[..., None]] = {
-    "a column is called otherwise": column,
+    "a column has another name": column,
     "a field is missing": lambda: karpathy(sentences=[{"tokens": []}]),
     "a wrong type": lambda: karpathy(filename=1),
     "no number": not_finite,

@@ -95,7 +95,7 @@ CASES: dict[str, Callable[[], None]] = {
     "a line is cut off": cut_off_line,
     "a label out of range": no_such_class,
     "a picture is not there": no_picture,
-    "a cut-off file": cut_off_file,
+    "a truncated file": cut_off_file,
     "ReaL of other pictures": other_real,
     "a class of ImageNet without a picture": empty_class,
     "a picture twice in XM3600": twice,
