@@ -1,4 +1,4 @@
-"""Masks as COCO's JSON has them, against pycocotools."""
+"""Masks of COCO's JSON, compared with pycocotools."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SHAPES = st.one_of(
 
 @given(SHAPES)
 @settings(max_examples=150, deadline=None)
-def test_whatever_stands_there_is_a_mask_or_an_error(shape: Any) -> None:
+def test_any_json_is_a_mask_or_a_data_error(shape: Any) -> None:
     try:
         assert _read_mask(shape, (20, 30), "here").shape == (20, 30)
     except DataError as error:
@@ -49,8 +49,8 @@ def test_run_lengths_of_both_notations(seed: int, height: int, width: int) -> No
 
 @given(st.lists(st.lists(st.integers(0, 30), min_size=0, max_size=9), min_size=1, max_size=4))
 @settings(max_examples=200, deadline=None)
-def test_parts_of_a_polygon(parts: list[list[int]]) -> None:
-    """Those that pycocotools takes, and no word of the others: it takes a part of four numbers for a box."""
+def test_polygons_with_several_parts(parts: list[list[int]]) -> None:
+    """Only parts that pycocotools reads the same way: it takes a part of four numbers for a box."""
     parts = [part[: len(part) // 2 * 2] for part in parts]
     taken = [part for part in parts if len(part) >= 6]
     if not taken:

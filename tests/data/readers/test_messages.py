@@ -1,4 +1,4 @@
-"""Malformed files and what is said of them: word for word what docs/data.md says."""
+"""Malformed files and their error messages, which docs/data.md quotes."""
 
 from __future__ import annotations
 
@@ -186,7 +186,7 @@ def test_the_docs_have_these_cases() -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_is_said(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, picture: Callable[..., Path]) -> None:
+def test_messages(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, picture: Callable[..., Path]) -> None:
     monkeypatch.chdir(tmp_path)
     make = CASES[case]
     with pytest.raises(DataError) as error:

@@ -69,7 +69,7 @@ def test_damaged_documents_are_listed(folder: Path) -> None:
     ]  # fmt: skip
 
 
-def test_what_is_wrong_with_a_folder(tmp_path: Path) -> None:
+def test_empty_and_missing_folders(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"there is no \.pdf below"):
         PdfReader(str(tmp_path))
     (tmp_path / "c.pdf").write_bytes(b"no PDF")
@@ -86,7 +86,7 @@ def test_without_the_library_its_extra_is_named(folder: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("box", [b"[0 0 000 000]", b"[0 0 1e9 100]", b"[9 9 (a) 100]", b"null"])
-def test_a_page_of_no_size_is_a_picture_or_a_data_error(tmp_path: Path, box: bytes) -> None:
+def test_a_page_without_a_size_is_an_image_or_a_data_error(tmp_path: Path, box: bytes) -> None:
     (tmp_path / "a.pdf").write_bytes(pdf("text").replace(b"[0 0 200 100]", box))
     try:
         assert _create(str(tmp_path), pixels=300).image("train", 0).shape[2] == 3
@@ -94,7 +94,7 @@ def test_a_page_of_no_size_is_a_picture_or_a_data_error(tmp_path: Path, box: byt
         assert str(error).startswith(f"{tmp_path}/a.pdf")
 
 
-def test_whatever_a_damaged_page_raises_names_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_of_damaged_pages_name_them(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import pypdfium2
 
     def fail(*_: object) -> None:

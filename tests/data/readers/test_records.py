@@ -1,4 +1,4 @@
-"""JSON lines of one's own: every field, and what is wrong with them."""
+"""JSON Lines of your own annotations: every field, and malformed ones."""
 
 from __future__ import annotations
 
@@ -35,8 +35,8 @@ def lines(tmp_path: Path, picture: Callable[..., Path]) -> Lines:
         picture(tmp_path / "images" / name)
 
     def write(*entries: object, **options: object) -> RecordsReader:
-        told = (entry if isinstance(entry, str) else json.dumps(entry) for entry in entries)
-        (tmp_path / "r.jsonl").write_text("\n".join(told))
+        found = (entry if isinstance(entry, str) else json.dumps(entry) for entry in entries)
+        (tmp_path / "r.jsonl").write_text("\n".join(found))
         return RecordsReader(str(tmp_path / "r.jsonl"), str(tmp_path / "images"), **options)  # type: ignore[arg-type]
 
     return write
@@ -67,7 +67,7 @@ def test_splits_and_a_record_for_each_question_of_a_test_file(lines: Lines, tmp_
         len(RecordsReader(path, images, split="tests"))
 
 
-def test_every_task_that_it_tells_of_is_drawn(lines: Lines, tmp_path: Path) -> None:
+def test_all_supported_tasks_are_drawn(lines: Lines, tmp_path: Path) -> None:
     lines(ALL)
     source = _create(str(tmp_path / "r.jsonl"), str(tmp_path / "images"))
     targets = {}
@@ -79,7 +79,7 @@ def test_every_task_that_it_tells_of_is_drawn(lines: Lines, tmp_path: Path) -> N
     assert targets["ocr"] == "open house" and targets["caption_de"] in ("eine Katze", "ein Tier")
 
 
-def test_boxes_are_of_the_picture_as_it_is_shown(lines: Lines, tmp_path: Path) -> None:
+def test_boxes_refer_to_the_image_as_shown(lines: Lines, tmp_path: Path) -> None:
     turned = Image.Exif()
     turned[0x0112] = 6
     Image.new("RGB", (8, 6)).save(tmp_path / "images/2.jpg", exif=turned)
@@ -88,7 +88,7 @@ def test_boxes_are_of_the_picture_as_it_is_shown(lines: Lines, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("changes", "complaint"),
+    ("changes", "expected"),
     [
         ("{", "no JSON"),
         ("[1]", "this should be a mapping, not a list"),
@@ -106,14 +106,14 @@ def test_boxes_are_of_the_picture_as_it_is_shown(lines: Lines, tmp_path: Path) -
         ({"height": 0, "width": 8}, "'height' should be a whole number from 1 to 1000000, not the number 0"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_line(changes: object, complaint: str, lines: Lines) -> None:
+def test_malformed_lines_are_errors_with_their_line(changes: object, expected: str, lines: Lines) -> None:
     reader = lines(ALL, {**ALL, **changes} if isinstance(changes, dict) else changes)
     assert reader.record(0).captions
-    with pytest.raises(DataError, match=rf"r\.jsonl:2: .*{complaint}|r\.jsonl:2: {complaint}"):
+    with pytest.raises(DataError, match=rf"r\.jsonl:2: .*{expected}|r\.jsonl:2: {expected}"):
         reader.record(1)
 
 
-def test_a_line_that_tells_nothing_and_a_path_that_leads_out(lines: Lines) -> None:
+def test_lines_without_annotations_and_paths_that_lead_out(lines: Lines) -> None:
     reader = lines({"image": "2.jpg", "captoin": "a cat"}, {"image": "../r.jsonl", "caption": "a cat"})
     with pytest.raises(DataError, match=r"r\.jsonl:1: none of caption, .*Did you mean 'captoin'\?"):
         reader.record(0)
@@ -140,7 +140,7 @@ def test_half_a_surrogate_pair_reaches_no_task(lines: Lines, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "expected"),
     [
         ({"things": [{"label": " ", "bbox": [1, 1, 2, 2]}]}, "things\\[0\\]: 'label' is blank"),
         ({"questions": [{"question": "", "answers": ["a"]}]}, "questions\\[0\\]: 'question' is blank"),
@@ -152,8 +152,8 @@ def test_half_a_surrogate_pair_reaches_no_task(lines: Lines, tmp_path: Path) -> 
         ({"caption": "a", "height": 1e9, "width": 8}, "'height' should be a whole number from 1 to 1000000"),
     ],
 )
-def test_blanks_are_told(changes: dict[str, object], told: str, lines: Lines) -> None:
-    with pytest.raises(DataError, match=f"r.jsonl:1: {told}"):
+def test_blank_annotations_are_errors(changes: dict[str, object], expected: str, lines: Lines) -> None:
+    with pytest.raises(DataError, match=f"r.jsonl:1: {expected}"):
         lines({"image": "2.jpg", **changes}).record(0)
 
 

@@ -1,4 +1,4 @@
-"""Pictures that EXIF turns: boxes and masks lie on what is in them, whatever reader they come from."""
+"""Images that EXIF rotates: boxes and masks of every reader match their content."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Size = tuple[int, int]
 
 
 def draw(folder: Path, orientation: int = 6) -> None:
-    """A picture with a white thing, under the names that the readers look for."""
+    """An image with a white object, under the names that the readers look for."""
     pixels = np.zeros((*STORED, 3), np.uint8)
     pixels[0:20, 0:30] = 255
     exif = Image.Exif()
@@ -35,7 +35,7 @@ def draw(folder: Path, orientation: int = 6) -> None:
 
 
 def instances(folder: Path, size: Size, scale: float = 1) -> Path:
-    """COCO's file for it, with the box and the outline of the thing."""
+    """COCO's file for it, with the box and the outline of the object."""
     top, left, bottom, right = (side * scale for side in BOX.get(size, BOX[STORED]))
     image = {"id": 1, "file_name": "1.jpg", "height": size[0] * scale, "width": size[1] * scale}
     shape = [[left, top, right, top, right, bottom, left, bottom]]
@@ -89,7 +89,7 @@ def first_box(record: Record) -> tuple[int, int, int, int]:
 
 
 def white(source: AnnotatedSource) -> float:
-    """How much of what is in the box is white, of the mask too where there is one."""
+    """Share of white pixels in the box, and in the mask if there is one."""
     picture, record = source.image("train", 0), source.record("train", 0)
     assert record.size == picture.shape[:2]
     top, left, bottom, right = first_box(record)
@@ -102,7 +102,7 @@ def white(source: AnnotatedSource) -> float:
 
 @pytest.mark.parametrize("size", [STORED, SHOWN], ids=["as stored", "as shown"])
 @pytest.mark.parametrize("name", READERS)
-def test_the_size_beside_the_boxes_tells_if_they_saw_it_turned(name: str, size: Size, tmp_path: Path) -> None:
+def test_the_annotated_size_decides_the_rotation(name: str, size: Size, tmp_path: Path) -> None:
     draw(tmp_path)
     source = READERS[name](tmp_path, size)
     assert source.image("train", 0).shape[:2] == size
@@ -110,14 +110,14 @@ def test_the_size_beside_the_boxes_tells_if_they_saw_it_turned(name: str, size: 
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_a_size_that_fits_neither_is_refused_by_file_and_record(name: str, tmp_path: Path) -> None:
+def test_a_size_that_fits_neither_is_an_error(name: str, tmp_path: Path) -> None:
     draw(tmp_path)
     with pytest.raises(DataError, match=r"image 1: boxes are on a picture of 70x60 .*40x100, turned .* 100x40$"):
         READERS[name](tmp_path, (70, 60)).image("train", 0)
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_where_the_size_tells_nothing_it_is_refused(name: str, tmp_path: Path) -> None:
+def test_an_ambiguous_rotation_is_an_error(name: str, tmp_path: Path) -> None:
     draw(tmp_path, orientation=3)
     with pytest.raises(DataError, match=r"image 1: .*orientation 3\): nothing says if it turns them too"):
         READERS[name](tmp_path, STORED).image("train", 0)
@@ -130,16 +130,16 @@ def test_boxes_of_the_original_fit_a_smaller_copy(tmp_path: Path) -> None:
     assert picture.shape[:2] == SHOWN and tuple(box) == BOX[SHOWN]
 
 
-def test_captions_do_not_ask_how_large_their_picture_was(tmp_path: Path) -> None:
+def test_captions_ignore_the_annotated_size(tmp_path: Path) -> None:
     draw(tmp_path)
     images = [{"id": 1, "file_name": "1.jpg", "height": 7, "width": 9}]
-    told = {"images": images, "annotations": [{"id": 1, "image_id": 1, "caption": "a white thing"}]}
-    (tmp_path / "c.json").write_text(json.dumps(told))
+    content = {"images": images, "annotations": [{"id": 1, "image_id": 1, "caption": "a white thing"}]}
+    (tmp_path / "c.json").write_text(json.dumps(content))
     assert coco_captions._create(str(tmp_path / "c.json"), str(tmp_path)).image("train", 0).shape == (*SHOWN, 3)
 
 
 def open_image(folder: Path, mask: Size = STORED) -> AnnotatedSource:
-    """Boxes of Open Images, and a mask as large."""
+    """Open Images with a box and a mask of the same size."""
     pixels = np.zeros(mask, np.uint8)
     top, left, bottom, right = BOX.get(mask, BOX[STORED])
     pixels[top:bottom, left:right] = 255
@@ -151,13 +151,13 @@ def open_image(folder: Path, mask: Size = STORED) -> AnnotatedSource:
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_open_images_says_that_its_boxes_are_of_pictures_as_stored(orientation: int, tmp_path: Path) -> None:
+def test_open_images_boxes_refer_to_images_as_stored(orientation: int, tmp_path: Path) -> None:
     draw(tmp_path, orientation)
     source = open_image(tmp_path)
     assert source.image("train", 0).shape[:2] == STORED and white(source) > 0.97
 
 
-def test_a_mask_that_lies_on_its_side_is_refused(tmp_path: Path) -> None:
+def test_a_rotated_mask_is_an_error(tmp_path: Path) -> None:
     draw(tmp_path)
     [thing] = open_image(tmp_path, mask=SHOWN).record("train", 0).things
     assert thing.mask is not None
@@ -165,7 +165,7 @@ def test_a_mask_that_lies_on_its_side_is_refused(tmp_path: Path) -> None:
         thing.mask()
 
 
-def test_words_without_boxes_are_of_no_size() -> None:
+def test_words_without_boxes_need_no_size() -> None:
     def record(**more: Any) -> Record:
         return Record("x", bytes, STORED, **more)
 

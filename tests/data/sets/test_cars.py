@@ -52,13 +52,13 @@ def test_as_torchvision_reads_it(root: Path, split: str) -> None:
 
 def test_damaged_labels(root: Path) -> None:
     file = root / "cars_test_annos_withlabels.mat"
-    for wrong, told in (
+    for wrong, expected in (
         (4, "'class' should be from 1 to 3, not 4"),
         (0, "'class' should be from 1 to 3, not 0"),
         ("a", "'class' should be a whole number, not 'a'"),
     ):
         annotate(file, (TEST[0], ("00002.jpg", wrong)))
-        with pytest.raises(DataError, match=rf"withlabels\.mat: annotations\[1\]: {told}"):
+        with pytest.raises(DataError, match=rf"withlabels\.mat: annotations\[1\]: {expected}"):
             Cars(str(root))
     annotate(file, TEST, labelled=False)
     with pytest.raises(DataError, match=r"withlabels\.mat: 'annotations' has no field 'class'\."):

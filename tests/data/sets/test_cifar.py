@@ -24,7 +24,7 @@ def pixels(split: str) -> np.ndarray:
 
 
 def python_2(value: Any) -> bytes:
-    """Opcodes of the second protocol, with texts as Python 2 wrote them: bytes."""
+    """A pickle of protocol 2, with strings as Python 2 wrote them: bytes."""
     if isinstance(value, dict):
         return b"}(" + b"".join(python_2(key) + python_2(of) for key, of in value.items()) + b"u"
     if isinstance(value, list):
@@ -109,7 +109,7 @@ def test_pickles_of_python_3(tmp_path: Path, protocol: int) -> None:
         assert Cifar100(str(root)).classes == ("apple", "aquarium fish", "baby")
 
 
-def test_a_digest_tells_labels_apart(tmp_path: Path) -> None:
+def test_digests_differ_by_label(tmp_path: Path) -> None:
     root = write_binary(tmp_path / "b")
     before = Cifar100(str(root)).digest
     data = bytearray((root / "test.bin").read_bytes())
@@ -124,7 +124,7 @@ class Harmful:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "expected"),
     [
         ("test", None, r"test: No such file or directory; it is part of CIFAR-100"),
         ("test", b"\x80\x02}(U\x04da", r"test: not a pickle of arrays: "),
@@ -152,11 +152,13 @@ class Harmful:
         ("meta", pickle.dumps({"fine_label_names": [1]}, 2), r"meta: 'fine_label_names' should be strings"),
     ],
 )
-def test_damaged_pickles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: Any, told: str) -> None:
+def test_damaged_pickles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: Any, expected: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     root = write_python(tmp_path / "p")
     (root / name).unlink() if content is None else (root / name).write_bytes(content)
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=expected):
         Cifar100(str(root))
     assert not Path("harm").exists()
 

@@ -40,7 +40,7 @@ def test_as_torchvision_reads_it(root: Path, split: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         (
             "banded/banded_0001.jpg",
@@ -53,9 +53,9 @@ def test_as_torchvision_reads_it(root: Path, split: str) -> None:
         (LISTS["test1.txt"], "\n", r"test1\.txt: it is empty, but each line should be '<texture>/<file>'"),
     ],
 )
-def test_damaged_lists(root: Path, old: str, new: str, told: str) -> None:
+def test_damaged_lists(root: Path, old: str, new: str, message: str) -> None:
     (root / "labels" / "test1.txt").write_text(LISTS["test1.txt"].replace(old, new))
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=message):
         Dtd(str(root))
 
 

@@ -1,4 +1,4 @@
-"""Pictures in files as sets."""
+"""Sets of image files."""
 
 from __future__ import annotations
 
@@ -39,21 +39,21 @@ def test_labels_and_pictures(tmp_path: Path, picture: Write) -> None:
 
 
 @pytest.mark.parametrize("name", ["../out.png", "/etc/passwd", "a/../../out.png", "a\0.png", "\ud83d.png"])
-def test_lists_name_no_pictures_elsewhere(name: str, tmp_path: Path, picture: Write) -> None:
+def test_listed_paths_must_not_lead_out(name: str, tmp_path: Path, picture: Write) -> None:
     picture(tmp_path / "out.png")
     (tmp_path / "images").mkdir()
     with pytest.raises(DataError, match="images"):
         labelled(tmp_path / "images", names=(name, name + "x"))
 
 
-def test_a_picture_twice_in_a_list_is_told(tmp_path: Path, picture: Write) -> None:
+def test_an_image_listed_twice_is_an_error(tmp_path: Path, picture: Write) -> None:
     picture(tmp_path / "a.png")
     with pytest.raises(DataError, match=r"list\.txt: image a\.png is listed twice"):
         labelled(tmp_path, names=("a.png", "a.png"))
 
 
-def test_pictures_are_as_they_are_stored(tmp_path: Path) -> None:
-    """What is published was measured on pictures that nobody turned; of transparency each encoder has its own view."""
+def test_images_are_read_as_stored(tmp_path: Path) -> None:
+    """Published results did not rotate by EXIF; each encoder's preprocessing handles transparency itself."""
     exif = Image.Exif()
     exif[0x0112] = 6  # lies on its side
     Image.new("RGB", (20, 40)).save(tmp_path / "a.jpg", exif=exif)
@@ -75,7 +75,7 @@ def test_captions_by_language(tmp_path: Path, picture: Write) -> None:
     assert found.digest != CaptionedFiles(pictures, {"de": [(0, "Hund")], "en": [(0, "a cat"), (0, "cat")]}).digest
 
 
-def test_a_digest_tells_names_sizes_order_and_labels_apart(tmp_path: Path, picture: Write) -> None:
+def test_digests_differ_by_name_size_order_and_label(tmp_path: Path, picture: Write) -> None:
     picture(tmp_path / "a.png")
     picture(tmp_path / "b.png", width=50)
     before = labelled(tmp_path).digest
@@ -89,7 +89,7 @@ def test_a_digest_tells_names_sizes_order_and_labels_apart(tmp_path: Path, pictu
 
 
 def test_the_content_of_a_split_does_not_depend_on_another(tmp_path: Path, picture: Write) -> None:
-    """What learns from train pictures is not to be repeated for other test pictures, or labels, or ReaL's."""
+    """Training on the train split need not be repeated when test images, labels or ReaL labels change."""
     for name in ("a.png", "b.png", "c.png"):
         picture(tmp_path / name)
 
@@ -105,13 +105,13 @@ def test_the_content_of_a_split_does_not_depend_on_another(tmp_path: Path, pictu
     assert content(train=1)[0] != train and content(classes=3)[0] != train
 
 
-def test_pictures_digest_is_that_of_records(tmp_path: Path, picture: Write) -> None:
+def test_digest_equals_that_of_records(tmp_path: Path, picture: Write) -> None:
     names = ["a.png", "deep/b é.png"]
     files = [picture(tmp_path / name, width=9 + number) for number, name in enumerate(names)]
     assert SplitFiles(tmp_path, names, tmp_path).digest() == digest(tmp_path, files)
 
 
-def test_pictures_that_are_not_there_and_broken_ones(tmp_path: Path, picture: Write) -> None:
+def test_missing_and_broken_images(tmp_path: Path, picture: Write) -> None:
     picture(tmp_path / "a.png")
     with pytest.raises(DataError, match=r"there is no image .*/b\.png, which .*/list\.txt lists"):
         labelled(tmp_path)

@@ -1,4 +1,4 @@
-"""What published layouts are made of."""
+"""Building blocks of published layouts."""
 
 from __future__ import annotations
 
@@ -40,17 +40,17 @@ def test_lists_of_other_programs(tmp_path: Path) -> None:
     for data in ("\ufeffa 1\r\nb 2".encode(), "a 1\nb 2".encode("utf-16"), b"a 1\rb 2\r", gzip.compress(b"a 1\nb 2\n")):
         file.write_bytes(data)
         assert [row for _, row in read_columns(file, "name number")] == [["a", "1"], ["b", "2"]]
-    for data, told in (
+    for data, message in (
         (gzip.compress(b"a 1\n", mtime=0)[:-4], "damaged"),
         (b"\xfd7zXZ\0", "packed with xz"),
         (bytes(99), "UTF-16"),
     ):
         file.write_bytes(data)
-        with pytest.raises(DataError, match=rf"list\.txt: .*{told}.*; this layout requires it"):
+        with pytest.raises(DataError, match=rf"list\.txt: .*{message}.*; this layout requires it"):
             list(read_columns(file, "name number"))
 
 
-def test_what_systems_leave_is_no_class_and_no_picture(tmp_path: Path, picture: Callable[..., Path]) -> None:
+def test_files_of_operating_systems_are_ignored(tmp_path: Path, picture: Callable[..., Path]) -> None:
     for name in (
         "ape/1.jpg",
         "ape/._1.jpg",
@@ -63,7 +63,7 @@ def test_what_systems_leave_is_no_class_and_no_picture(tmp_path: Path, picture: 
     assert class_folders(tmp_path) == ["ape"] and _images_in(tmp_path, "ape") == ["ape/1.jpg"]
 
 
-def test_a_file_may_be_given_by_its_folder(tmp_path: Path) -> None:
+def test_a_file_may_be_named_by_its_folder(tmp_path: Path) -> None:
     file = tmp_path / "captions.jsonl"
     with pytest.raises(DataError, match=r"there is no file .*captions\.jsonl"):
         find_file(str(tmp_path), "captions.jsonl")
@@ -89,7 +89,7 @@ def test_whole_numbers() -> None:
             parse_number(word, 37, "it")
 
 
-def test_pictures_of_classes(tmp_path: Path, picture: Callable[..., Path]) -> None:
+def test_images_by_class(tmp_path: Path, picture: Callable[..., Path]) -> None:
     for name in ("b/2.png", "b/1.JPG", "a/deep/3.png", "a/4.tif", "a/z.png", ".hidden/5.png", "empty/notes.txt"):
         picture(tmp_path / name)
     assert _images_in(tmp_path, "a") == ["a/4.tif", "a/z.png", "a/deep/3.png"]
@@ -104,7 +104,7 @@ def test_pictures_of_classes(tmp_path: Path, picture: Callable[..., Path]) -> No
         class_folders(tmp_path / "gone")
 
 
-def test_names_as_said() -> None:
+def test_readable_names() -> None:
     assert readable_name("aquarium_fish") == "aquarium fish" and readable_name("_a__b") == "a b"
 
 

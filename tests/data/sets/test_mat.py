@@ -45,8 +45,8 @@ def test_structs(tmp_path: Path, count: int) -> None:
 def test_whole_numbers() -> None:
     for value in (7, np.uint8(7), np.array(7.0), np.array([[7]], np.int16)):
         assert read_whole_number(value, "it") == 7
-    for value, told in ((7.5, "'7.5'"), ("7", "'7'"), (np.array([]), r"'\[\]'"), (np.array([1, 2]), r"'\[1 2\]'")):
-        with pytest.raises(DataError, match=f"it should be a whole number, not {told}"):
+    for value, expected in ((7.5, "'7.5'"), ("7", "'7'"), (np.array([]), r"'\[\]'"), (np.array([1, 2]), r"'\[1 2\]'")):
+        with pytest.raises(DataError, match=f"it should be a whole number, not {expected}"):
             read_whole_number(value, "it")
 
 

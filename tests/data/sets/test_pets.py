@@ -44,7 +44,7 @@ def damage(root: Path, name: str, old: str, new: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "old", "new", "told"),
+    ("name", "old", "new", "message"),
     [
         (
             "test.txt",
@@ -65,9 +65,9 @@ def damage(root: Path, name: str, old: str, new: str) -> None:
         ),
     ],
 )
-def test_damaged_lists(root: Path, name: str, old: str, new: str, told: str) -> None:
+def test_damaged_lists(root: Path, name: str, old: str, new: str, message: str) -> None:
     damage(root, name, old, new)
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=message):
         Pets(str(root))
 
 

@@ -1,4 +1,4 @@
-"""Scenes for the tests of words: real ones, composed once, and hand-made ones."""
+"""Scenes for the tests of captions and questions: generated once per session, and hand-made."""
 
 import pytest
 

@@ -22,7 +22,7 @@ def test_artists_differ():
 
 
 @pytest.mark.parametrize("size", [18, 30, 48, 100])
-def test_sized_has_its_longer_side_and_touches_all_edges(size):
+def test_scaled_sprites_have_their_longer_side_and_touch_all_edges(size):
     picture = atlas.scaled_sprite(CAT, "noto", size)
     assert max(picture.shape[:2]) == size
     alpha = picture[..., 3] > 0

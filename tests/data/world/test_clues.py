@@ -29,7 +29,7 @@ def test_opposite_relations_never_hold_together(relation):
         assert clues.NOT in held
 
 
-def test_only_needs_certainty_that_nothing_else_is_meant():
+def test_identifies_needs_certainty():
     sure, doubtful = clues.Clue("cat", 0b01, 0b01), clues.Clue("cat", 0b01, 0b11)
     assert clues.identifies(0, [sure])
     assert not clues.identifies(1, [sure])
@@ -62,7 +62,7 @@ def test_places_say_where_something_is(flock):
     assert "in the bottom left corner" not in found
 
 
-def test_landmarks_have_names_of_their_own(picture, flock):
+def test_landmarks_are_identified_by_their_names(picture, flock):
     assert [mark.words for mark in clues.SceneClues(picture).landmarks()] == [
         "the turtle",
         "the pear",
@@ -72,6 +72,6 @@ def test_landmarks_have_names_of_their_own(picture, flock):
     assert clues.SceneClues(flock).landmarks() == []
 
 
-def test_related_finds_what_lies_beside_a_landmark(picture):
+def test_relations_find_things_next_to_a_landmark(picture):
     turtle = clues.SceneClues(picture).landmarks()[0]
     assert clues.SceneClues(picture).relations(turtle) == [clues.Clue("right of the turtle", 0b10, 0b10)]

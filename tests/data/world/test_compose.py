@@ -26,7 +26,7 @@ def test_train_and_test_share_no_scene_and_no_word():
     assert {sign.word for scene in test for sign in scene.signs} <= set(invented_words("test"))
 
 
-def test_what_scenes_hold():
+def test_scene_statistics():
     made = scenes(count=600)
     counts = [len(scene.things) for scene in made]
     assert set(counts) == {1, 2, 3, 4}

@@ -40,7 +40,7 @@ def test_every_language_and_every_prompt_occurs(texts):
     assert set(range(32)) <= numbers
 
 
-def test_objects_narrow_the_imagined_scenes():
+def test_objects_restrict_the_described_scenes():
     draw = np.random.default_rng(0).random
     seen = {thing.emoji for _ in range(50) for thing in corpus._imagine(("🐢", "🍐"), draw).things}
     assert seen == {"🐢", "🍐"}

@@ -54,13 +54,13 @@ def test_quotes_are_pairs():
     assert all(len(names.in_language(language).quotes) == 2 for language in names.LANGUAGES)
 
 
-def test_toned_pictures_are_five_a_base():
+def test_skin_tones_are_five_per_base():
     bases = [base for _, base in names.skin_toned()]
     assert len(bases) == 5 * len(set(bases))
     assert set(bases) <= set(names.emoji())
 
 
-def test_unknown_language_and_picture_are_told():
+def test_unknown_languages_and_emoji_are_errors():
     with pytest.raises(DataError, match="no language 'eng' in the embedded world"):
         names.in_language("eng").name(CAT)
     with pytest.raises(DataError, match="no emoji 'cat'"):

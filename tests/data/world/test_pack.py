@@ -57,7 +57,7 @@ def test_every_source_has_its_version_and_digest():
     assert all(len(entry["sha256"]) == 64 for entry in PROVENANCE["npm"].values())
 
 
-def test_an_archive_that_is_there_is_not_fetched(tmp_path):
+def test_existing_archives_are_not_fetched(tmp_path):
     content = json.dumps({"main": {"en": [1]}}).encode()
     with tarfile.open(tmp_path / f"twemoji-{pack.PACKAGES['twemoji']}.tgz", "w:gz") as archive:
         member = tarfile.TarInfo("package/some/file.json")

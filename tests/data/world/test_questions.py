@@ -26,7 +26,7 @@ def known(scenes):
 
 
 def place_of(scene: Scene, words: str) -> tuple[float, float]:
-    """Where the one thing or sign is that the words name."""
+    """The position of the one thing or sign that the words name."""
     boxes = [thing.box for thing in scene.things if f"the {vocabulary.noun(thing.emoji)}" == words]
     boxes += [sign.box for sign in scene.signs if words in ("the sign", f"the {sign.colour} sign")]
     assert len(boxes) == 1, words
@@ -35,7 +35,7 @@ def place_of(scene: Scene, words: str) -> tuple[float, float]:
 
 
 def lies(place, relation, mark):
-    """The plain reading: farther to that side than to any other."""
+    """The simple interpretation: farther to that side than to any other."""
     uy, ux = DIRECTIONS[relation]
     dy, dx = place[0] - mark[0], place[1] - mark[1]
     return dy * uy + dx * ux > 0 and dy * uy + dx * ux >= abs(dy * ux) + abs(dx * uy)
@@ -175,7 +175,7 @@ def test_reading_has_nothing_to_ask_without_a_sign(flock):
     assert questions.reading(flock, np.random.default_rng(0)) is None
 
 
-def test_a_thing_alone_without_a_disc_cannot_be_pointed_at(flock):
+def test_a_single_thing_without_a_disc_cannot_be_identified(flock):
     alone = Scene("train", 0, 64, "noto", "red", "plain", flock.things[:1], ())
     assert questions.knowledge(alone, np.random.default_rng(0)) is None
 

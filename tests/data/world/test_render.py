@@ -39,7 +39,7 @@ def test_later_things_and_signs_cover_earlier_ones():
     assert (render.visible_things((thing(10, 10),), (sign,), "noto", 64)[8:40, 8:60] == -1).all()
 
 
-def test_a_disc_hides_what_lies_under_it_and_is_nobodys():
+def test_a_disc_covers_things_and_belongs_to_none():
     both = render.visible_things((thing(10, 10), thing(14, 14, "red")), (), "noto", 64)
     bare = render.visible_things((thing(10, 10), thing(14, 14)), (), "noto", 64)
     assert (both == 0).sum() < (bare == 0).sum()
@@ -53,7 +53,7 @@ def test_a_sign_is_a_plate_with_ink(colour):
     assert (plate == PLATES[colour]).all(1).any() and (plate == INK).all(1).any()
 
 
-def test_pasting_is_cut_at_the_edges():
+def test_pasting_is_clipped_at_the_edges():
     canvas = np.zeros((8, 8, 3), np.uint8)
     render._paste(canvas, np.full((6, 6, 4), 255, np.uint8), -3, 5)
     assert (canvas[:3, 5:] == 255).all() and canvas.sum() == 255 * 3 * 9
