@@ -37,7 +37,7 @@ class ParquetReader(Files):
     an image:
 
     - its bytes in a column `jpg`, `png`, `webp` (img2dataset's output format parquet), `image`, `image_bytes` or
-      `bytes`; or in `image: {bytes, path}`, as of Hugging Face datasets;
+      `bytes`; or in `image: {bytes, path}`, as in Hugging Face datasets;
     - its path below the folder `images` in one of these columns, or in `image_path`, `filepath`, `file_name` or `path`;
     - else by img2dataset's `key` in the folder `images`: key 000120034 is `00012/000120034.jpg`.
 

@@ -19,7 +19,7 @@ from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
 
 Names = tuple[str, ...]  # possible file names of an image, with or without extension
-Entry = tuple[Names, tuple[Asked, ...]]
+Entry = tuple[Names, tuple[Asked, ...]]  # the names of an image and its questions
 ANSWERS = ("answers", "direct_answers")  # field names; the second is A-OKVQA's
 
 

@@ -9,7 +9,7 @@ from pali3kit.registry import LABELLED
 SPLITS = ("train", "test", "v2")
 
 
-@LABELLED.register("folders", "your own: train/<class>/ and test/<class>/, perhaps v2/<class>/", files=("path",))
+@LABELLED.register("folders", "your own: train/<class>/ and test/<class>/, optionally v2/<class>/", files=("path",))
 class Folders(LabelledFiles):
     """The registry's `folders`: `train/<class>/`, `test/<class>/` and optionally `v2/<class>/`.
 

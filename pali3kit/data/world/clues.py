@@ -105,9 +105,9 @@ class SceneClues:
         return [clue for clue in (*found, central) if clue.fits]
 
     def outermost(self, among: int, side: str) -> int | None:
-        """The index of the thing `among` some that is clearly farthest to a side ("left", "right", "top", "bottom").
+        """The index of the thing in the set `among` that is clearly farthest to a side: a key of `SIDES`.
 
-        None if there are fewer than two, or no clear winner.
+        None if the set has fewer than two things, or none is clearly farthest.
         """
         uy, ux = SIDES[side]
         reach = sorted(

@@ -59,7 +59,7 @@ def sentences(seed: int, objects: Sequence[str] = (), limit: int = SENTENCES, bi
 
 
 def _imagine(objects: Sequence[str], draw: Draw) -> Scene:
-    """A scene description with what texts need: things and perhaps a sign on a 3 x 3 grid, without drawing details."""
+    """A scene description for texts: things and sometimes a sign on a 3 x 3 grid, without what drawing needs."""
     cells = shuffled(_CELLS, draw)
     count = 1 + int(draw() * 4)
     chosen = [pick(objects, draw) for _ in range(count)]

@@ -26,7 +26,7 @@ class WorldSource(World, SourceBase):
     """A `World` with the interface of a `pali3kit.data.source.Source`.
 
     Args:
-        image_size, objects, artist, seed: as of `World`.
+        image_size, objects, artist, seed: see `World`.
         english: share of English among alt-texts; the others are in a random one of the 36 languages.
     """
 
