@@ -245,10 +245,10 @@ def _of(create: Callable[..., object], path: str, images: bool = True, **options
 
 
 FORMATS: dict[str, Format] = {
-    "tsv": Format(_set({"t.tsv": "a cat\t1.jpg\na dog\t2.jpg\n"}, ["1.jpg", "2.jpg"]), _of(tsv.create, "t.tsv")),
+    "tsv": Format(_set({"t.tsv": "a cat\t1.jpg\na dog\t2.jpg\n"}, ["1.jpg", "2.jpg"]), _of(tsv._create, "t.tsv")),
     "tsv, quoted": Format(
         _set({"t.tsv": 'title\tfilepath\n"a ""red""\ncar"\t1.jpg\n"a\tdog"\t2.jpg\n'}, ["1.jpg", "2.jpg"]),
-        _of(tsv.create, "t.tsv"),
+        _of(tsv._create, "t.tsv"),
     ),
     "tsv, downloads": Format(
         _set(
@@ -259,15 +259,15 @@ FORMATS: dict[str, Format] = {
             },
             ["00000/000000000.jpg", "00000/000000001.jpg"],
         ),
-        _of(tsv.create, "t.tsv"),
+        _of(tsv._create, "t.tsv"),
     ),
-    "parquet": Format(_parquet, _of(parquet.create, "*.parquet", images=False)),
+    "parquet": Format(_parquet, _of(parquet._create, "*.parquet", images=False)),
     "pairs": Format(_tar, lambda folder: PairSource(str(folder / "*.tar"), classes=4)),
     "folder": Format(
         _set({"images/cat/1.txt": "a cat", "images/dog/2.txt": "\ufeffa dog"}, ["cat/1.jpg", "dog/2.jpg"]),
         lambda folder: FolderSource(str(folder / "images")),
     ),
-    "records": Format(_set({"r.jsonl": RECORDS}, ["1.jpg", "2.jpg"]), _of(records.create, "r.jsonl", test="r.jsonl")),
+    "records": Format(_set({"r.jsonl": RECORDS}, ["1.jpg", "2.jpg"]), _of(records._create, "r.jsonl", test="r.jsonl")),
     "text": Format(_set({"t.txt": "a cat\na dog\n" * 9}, []), _of(TextSource, "t.txt", images=False)),
     "jsonl": Format(_set({"t.jsonl": '{"text": "a cat"}\n' * 9}, []), _of(JsonlSource, "t.jsonl", images=False)),
     "tokenizer's corpus": Format(
@@ -276,26 +276,26 @@ FORMATS: dict[str, Format] = {
     ),
     "coco_captions": Format(
         _set({"c.json": CAPTIONS, "t.jsonl.bz2": bz2.compress(MT.encode())}, ["1.jpg", "2.jpg"]),
-        _of(coco_captions.create, "c.json", translations="t.jsonl.bz2"),
+        _of(coco_captions._create, "c.json", translations="t.jsonl.bz2"),
     ),
     "coco_captions, Karpathy": Format(
-        _set({"c.json": KARPATHY}, ["1.jpg", "2.jpg"]), _of(coco_captions.create, "c.json", test="c.json")
+        _set({"c.json": KARPATHY}, ["1.jpg", "2.jpg"]), _of(coco_captions._create, "c.json", test="c.json")
     ),
-    "coco_instances": Format(_set({"i.json": INSTANCES}, ["1.jpg", "2.jpg"]), _of(coco_instances.create, "i.json")),
-    "ocr": Format(_set({"o.json": json.dumps(WORDS)}, ["1.jpg"]), _of(ocr.create, "o.json", test="o.json")),
+    "coco_instances": Format(_set({"i.json": INSTANCES}, ["1.jpg", "2.jpg"]), _of(coco_instances._create, "i.json")),
+    "ocr": Format(_set({"o.json": json.dumps(WORDS)}, ["1.jpg"]), _of(ocr._create, "o.json", test="o.json")),
     "ocr, HierText": Format(
         _set({"o.jsonl.gz": gzip.compress(json.dumps(HIERTEXT).encode(), mtime=0)}, ["1.jpg"]),
-        _of(ocr.create, "o.jsonl.gz"),
+        _of(ocr._create, "o.jsonl.gz"),
     ),
     "vqa": Format(
         _set({"q.json": json.dumps(QUESTIONS), "a.json": json.dumps(ANSWERS)}, ["COCO_val2014_000000000001.jpg"]),
-        _of(vqa.create, "q.json", annotations="a.json"),
+        _of(vqa._create, "q.json", annotations="a.json"),
     ),
     "vqa, TextVQA": Format(
         _set(
             {"q.json": json.dumps({"data": [{"image_id": "1", "question": "what?", "answers": ["a"] * 10}]})}, ["1.jpg"]
         ),
-        _of(vqa.create, "q.json", test="q.json"),
+        _of(vqa._create, "q.json", test="q.json"),
     ),
     "vqa, VQ2A": Format(
         _set(
@@ -306,18 +306,18 @@ FORMATS: dict[str, Format] = {
             },
             ["1.jpg"],
         ),
-        _of(vqa.create, "q.json"),
+        _of(vqa._create, "q.json"),
     ),
     "open_images": Format(
-        lambda folder: _open_images(folder, BOXES), _of(open_images.create, "t.csv", classes="names.csv")
+        lambda folder: _open_images(folder, BOXES), _of(open_images._create, "t.csv", classes="names.csv")
     ),
     "open_images, masks": Format(
         lambda folder: _open_images(folder, MASKS),
-        lambda f: open_images.create(str(f / "t.csv"), str(f / "images"), str(f / "names.csv"), str(f / "masks")),
+        lambda f: open_images._create(str(f / "t.csv"), str(f / "images"), str(f / "names.csv"), str(f / "masks")),
     ),
     "refcoco": Format(
         _set({"refcoco/refs(unc).p": pickle.dumps(REFS, 2), "refcoco/instances.json": INSTANCES}, ["1.jpg", "2.jpg"]),
-        lambda folder: refcoco.create(str(folder), str(folder / "images"), test=str(folder)),
+        lambda folder: refcoco._create(str(folder), str(folder / "images"), test=str(folder)),
     ),
     "pets": Format(
         _set(

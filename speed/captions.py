@@ -37,7 +37,7 @@ def texts(pictures: int) -> tuple[list[str], list[list[str]]]:
     world, rng = World(), np.random.default_rng(0)
     scenes = [world.scene("test", number) for number in range(pictures)]
     known = [list(captions.references(scene, "en"))[:REFERENCES] for scene in scenes]
-    return [captions.caption(scene, "en", rng) for scene in scenes], known
+    return [captions.sample_caption(scene, "en", rng) for scene in scenes], known
 
 
 def tokenized(said: Sequence[str], known: Sequence[Sequence[str]]) -> tuple[list[str], list[list[str]]]:

@@ -17,7 +17,7 @@ import numpy as np
 from _common import interleaved, paired_ratio, print_setup, print_table
 from pycocotools import mask as coco
 
-from pali3kit.data.readers.coco_masks import read_mask
+from pali3kit.data.readers.coco_instances import _read_mask
 
 HEIGHT, WIDTH = 480, 640
 SHAPES = {  # points, parts, share of the sides
@@ -41,7 +41,7 @@ def outline(points: int, share: float, rng: np.random.Generator) -> list[float]:
 
 
 def ours(shape: list[list[float]]) -> np.ndarray:
-    return read_mask(shape, (HEIGHT, WIDTH), "here")
+    return _read_mask(shape, (HEIGHT, WIDTH), "here")
 
 
 def theirs(shape: list[list[float]]) -> np.ndarray:

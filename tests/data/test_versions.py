@@ -40,16 +40,16 @@ def root(tmp_path: Path) -> Path:
 SOURCES: dict[str, tuple[type, Callable[[Path], str]]] = {
     "coco_captions": (
         coco_captions.CocoCaptionsReader,
-        lambda root: coco_captions.create(str(root / "a.json"), str(root)).digest,
+        lambda root: coco_captions._create(str(root / "a.json"), str(root)).digest,
     ),
     "coco_instances": (
         coco_instances.CocoInstancesReader,
-        lambda root: coco_instances.create(str(root / "a.json"), str(root)).digest,
+        lambda root: coco_instances._create(str(root / "a.json"), str(root)).digest,
     ),
-    "ocr": (ocr.OcrReader, lambda root: ocr.create(str(root / "a.json"), str(root)).digest),
-    "refcoco": (refcoco.RefCocoReader, lambda root: refcoco.create(str(root), str(root)).digest),
-    "vqa": (vqa.VqaReader, lambda root: vqa.create(str(root / "a.json"), str(root)).digest),
-    "tsv": (tsv.TsvReader, lambda root: tsv.create(str(root / "a.tsv"), str(root)).digest),
+    "ocr": (ocr.OcrReader, lambda root: ocr._create(str(root / "a.json"), str(root)).digest),
+    "refcoco": (refcoco.RefCocoReader, lambda root: refcoco._create(str(root), str(root)).digest),
+    "vqa": (vqa.VqaReader, lambda root: vqa._create(str(root / "a.json"), str(root)).digest),
+    "tsv": (tsv.TsvReader, lambda root: tsv._create(str(root / "a.tsv"), str(root)).digest),
     "pairs": (_PairRecords, lambda root: PairSource(str(root / "a.tar")).digest),
     "folder": (FolderRecords, lambda root: FolderSource(str(root)).digest),
     "text": (LineSource, lambda root: TextSource(str(root / "a.txt")).digest),

@@ -16,7 +16,7 @@ from sklearn.datasets import load_sample_image
 from timm.data import create_transform, resolve_model_data_config
 from torch.nn.functional import interpolate
 
-from pali3kit.data.sets.files import PictureFiles, Pictures
+from pali3kit.data.sets.files import SplitFiles, _ImageFiles
 from pali3kit.images.spec import ImageSpec
 from pali3kit.registry import VISION
 
@@ -162,7 +162,7 @@ def test_a_set_of_files_gives_encoders_what_is_transparent(library, mode, tmp_pa
     """Except palettes, which open_clip resizes as indices, while our sets convert them first."""
     name, spec, transform = library
     MODES[mode]().save(tmp_path / "a.png")
-    read = PictureFiles({"test": Pictures(tmp_path, ["a.png"], tmp_path)}).image("test", 0)
+    read = _ImageFiles({"test": SplitFiles(tmp_path, ["a.png"], tmp_path)}).image("test", 0)
     with Image.open(tmp_path / "a.png") as image:
         image = image.convert("RGBA") if spec.colours == "last" else image
         if name == "transformers' ViT":

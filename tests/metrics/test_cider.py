@@ -47,7 +47,7 @@ def test_equals_pycocoevalcap_on_captions_of_the_world(languages):
     world, rng = World(), np.random.default_rng(0)
     chosen = ["en"] * 60 if languages == "en" else [code for code in LANGUAGES if code != "en"] * 2
     scenes = [world.scene("test", i) for i in range(len(chosen))]
-    predictions = [captions.caption(s, code, rng) for s, code in zip(scenes, chosen, strict=True)]
+    predictions = [captions.sample_caption(s, code, rng) for s, code in zip(scenes, chosen, strict=True)]
     references = [captions.references(s, code) for s, code in zip(scenes, chosen, strict=True)]
     score, each = cider(predictions, references)
     truth, all_truth = official(predictions, references)

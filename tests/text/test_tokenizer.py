@@ -217,10 +217,10 @@ def test_every_language_comes_back(families, tokenizer, texts, language):
     for text in texts[language]:
         assert tokenizer.decode(tokenizer.encode(text)) == text
         assert families["t5"].decode(families["t5"].encode(text)) == tidied(text)
-    for text in [*texts[language], *names.names(language)]:
+    for text in [*texts[language], *names.in_language(language).names]:
         assert families["mt5"].decode(families["mt5"].encode(text)) == tidied(text)
         assert families["gemma"].decode(families["gemma"].encode(text)) == text
-    everything = "\n".join(names.names(language))
+    everything = "\n".join(names.in_language(language).names)
     assert tokenizer.decode(tokenizer.encode(everything)) == everything
 
 

@@ -1,1 +1,1 @@
-"""Readers of public data sets in their own file formats."""
+"""Readers of public data sets in their published file formats."""

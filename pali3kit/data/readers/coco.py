@@ -1,4 +1,4 @@
-"""What COCO's files and those about its pictures have in common: ids, sizes, names of pictures."""
+"""What COCO's annotation files, and others about its images, have in common: ids, image sizes, file names."""
 
 from __future__ import annotations
 
@@ -7,21 +7,26 @@ from collections.abc import Container, Iterable, Iterator, Mapping
 
 from pali3kit.data.fields import field, shown
 from pali3kit.data.folder import PICTURES
-from pali3kit.data.readers.left_out import LeftOut, Located
+from pali3kit.data.readers.skipped import Located, SkippedEntries
 from pali3kit.errors import DataError
 from pali3kit.images.decode import Size
 
 Id = int | str
 
-YEARS = ("train2014", "val2014", "test2015", "test2014")  # whose names begin with COCO_; a number is one picture in all
-MOST_SIDE = 1_000_000
+YEARS = (
+    "train2014",
+    "val2014",
+    "test2015",
+    "test2014",
+)  # COCO_<year>_<number>: a number means the same image in all
+MAX_SIDE = 1_000_000  # pixels
 _NUMBERED = re.compile(r"(?:COCO_[a-z]+\d{4}_)?(\d{12}\.\w+)", re.ASCII)
 _TYPES = (".jpg", *sorted(PICTURES - {".jpg"}))
 TYPES = (*_TYPES, *map(str.upper, _TYPES))
 
 
-def identity(entry: Mapping[str, object], name: str, where: str) -> Id:
-    """An id: 7, however it is written (7.0, "7"), or a name."""
+def read_id(entry: Mapping[str, object], name: str, where: str) -> Id:
+    """Return an id: an integer, which may be written as 7, 7.0 or "7", or a name."""
     value = field(entry, name, object, where)
     if isinstance(value, str) and value.strip():
         return int(value) if value.isascii() and value.isdigit() and len(value) < 19 else value
@@ -30,55 +35,58 @@ def identity(entry: Mapping[str, object], name: str, where: str) -> Id:
     raise DataError(f"{where}: '{name}' should be a whole number or a name, not {shown(value)}.")
 
 
-def by_id(left: LeftOut, record: Mapping[str, object], name: str, where: str, key: str = "id") -> dict[Id, Located]:
-    """The entries of a list by their ids; one without an id is left out.
+def by_id(
+    skipped: SkippedEntries, record: Mapping[str, object], name: str, where: str, key: str = "id"
+) -> dict[Id, Located]:
+    """Index the entries of a list by their ids; one without an id is skipped.
 
     Raises:
-        DataError: two have one id. What is said of it may be of either.
+        DataError: two entries have the same id, so that references to it are ambiguous.
     """
     found: dict[Id, Located] = {}
-    for at, entry in left.sound(record, name, where):
+    for at, entry in skipped.mappings(record, name, where):
         try:
-            number = identity(entry, key, at)
+            number = read_id(entry, key, at)
         except DataError as error:
-            left.fault(error)
+            skipped.add_error(error)
             continue
         if number in found:
-            raise DataError(f"{at}: '{key}' {number} is that of {found[number][0]} too.")
+            raise DataError(f"{at}: '{key}' {number} is already that of {found[number][0]}.")
         found[number] = at, entry
     return found
 
 
-def on_pictures(left: LeftOut, entries: Iterable[Located], pictures: Container[Id]) -> Iterator[tuple[Id, Located]]:
-    """Entries, each with the picture that it is on; one that is on none of the file's is left out."""
+def with_image(
+    skipped: SkippedEntries, entries: Iterable[Located], known: Container[Id]
+) -> Iterator[tuple[Id, Located]]:
+    """Yield each entry with its image's id; an entry whose image is not in the file is skipped."""
     for where, entry in entries:
         try:
-            picture = identity(entry, "image_id", where)
-            if picture not in pictures:
-                raise DataError(f"{where}: 'image_id' {picture} is no picture of the file.")
+            image = read_id(entry, "image_id", where)
+            if image not in known:
+                raise DataError(f"{where}: 'image_id' {image} is no image of the file.")
         except DataError as error:
-            left.fault(error)
+            skipped.add_error(error)
             continue
-        yield picture, (where, entry)
+        yield image, (where, entry)
 
 
-def side(image: Mapping[str, object], name: str, where: str) -> int:
-    """A side of a picture in pixels. TextOCR writes some of them as 1024.0."""
-    value = field(image, name, float, where)
-    if not 1 <= value <= MOST_SIDE or value != int(value):
-        raise DataError(f"{where}: '{name}' should be a whole number from 1 to {MOST_SIDE}, not {shown(value)}.")
+def read_image_size(entry: Mapping[str, object], where: str, prefix: str = "") -> Size:
+    """(height, width) in pixels from the fields of these names, which may have a prefix."""
+    return _read_side(entry, f"{prefix}height", where), _read_side(entry, f"{prefix}width", where)
+
+
+def _read_side(entry: Mapping[str, object], name: str, where: str) -> int:
+    value = field(entry, name, float, where)  # TextOCR writes some of them as 1024.0
+    if not 1 <= value <= MAX_SIDE or value != int(value):
+        raise DataError(f"{where}: '{name}' should be a whole number from 1 to {MAX_SIDE}, not {shown(value)}.")
     return int(value)
 
 
-def size_of(image: Mapping[str, object], where: str) -> Size:
-    """(height, width) of COCO's `images[]`."""
-    return side(image, "height", where), side(image, "width", where)
-
-
 def coco_files(file: str) -> tuple[str, ...]:
-    """Where a picture may lie: as it is called, without its folder, or, of COCO's, as files of another year are called.
+    """Paths at which an image may lie: as named, without its folder and, for COCO, under the name of another release.
 
-    `COCO_train2014_000000000007.jpg` and `000000000007.jpg` are one picture.
+    `COCO_train2014_000000000007.jpg` and `000000000007.jpg` are the same image.
     """
     folder, slash, name = file.rpartition("/")
     names = [file, name]

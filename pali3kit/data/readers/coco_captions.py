@@ -1,4 +1,4 @@
-"""Captions: Karpathy's split, COCO's own files, TextCaps, and the translations of COCO's into 35 languages."""
+"""Captions: Karpathy's split, COCO's own files, TextCaps, and the translations of COCO captions into 35 languages."""
 
 from __future__ import annotations
 
@@ -12,21 +12,21 @@ from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import each, field, mapping, nonblank, read_json, read_lines
 from pali3kit.data.lines import find_files
 from pali3kit.data.reader import existing, picture_in
-from pali3kit.data.readers.coco import Id, by_id, coco_files, identity, on_pictures, size_of
-from pali3kit.data.readers.left_out import LeavingOut, Located, good, usable
+from pali3kit.data.readers.coco import Id, by_id, coco_files, read_id, read_image_size, with_image
+from pali3kit.data.readers.skipped import Located, SkippingFiles, require_any_valid, valid_or_raise
 from pali3kit.data.record import Record
 from pali3kit.errors import DataError, choose
 from pali3kit.images.decode import Size
 from pali3kit.registry import SOURCE
 
-SPLITS = {"train": ("train", "restval"), "test": ("test",)}
-KNOWN = ("train", "restval", "val", "test")
+SPLITS = {"train": ("train", "restval"), "test": ("test",)}  # Karpathy's splits that make up ours
+KARPATHY_SPLITS = ("train", "restval", "val", "test")
 BLANK = "a blank caption"
-UNFIT = {"is_rejected": "a rejected caption", "is_precanned": "a precanned caption"}  # VizWiz's: they describe nothing
+UNUSABLE = {"is_rejected": "a rejected caption", "is_precanned": "a precanned caption"}  # marks of VizWiz-Captions
 
 
-class _Known(NamedTuple):
-    """A picture, its place and its English captions; `number` is COCO's, where the file tells it."""
+class _Entry(NamedTuple):
+    """An image, where its entry stands, and its English captions; `number` is its COCO id if the file has one."""
 
     where: str
     name: str
@@ -36,19 +36,19 @@ class _Known(NamedTuple):
     captions: tuple[str, ...]
 
 
-class CocoCaptionsReader(LeavingOut):
-    """Pictures with captions of one of three formats, told apart by their fields:
+class CocoCaptionsReader(SkippingFiles):
+    """Images with captions in one of three formats, recognized by their fields:
 
     - Karpathy's `dataset_coco.json`, `dataset_flickr30k.json`, `dataset_flickr8k.json`: `images[]: filename, split,
-      sentences[]: raw`, of COCO also `cocoid, filepath`; train is its train and restval.
-    - COCO's `captions_*.json`, NoCaps', VizWiz': `images[]: id, file_name`, perhaps `height, width`, `annotations[]:
-      image_id, caption`. What VizWiz marks as rejected or precanned is no caption.
-    - TextCaps: `data[]: image_id, caption_str`, an entry for each caption, perhaps `image_path`.
+      sentences[]: raw`, for COCO also `cocoid, filepath`; the train split is its train and restval.
+    - COCO's `captions_*.json`, NoCaps, VizWiz-Captions: `images[]: id, file_name`, optionally `height, width`, and
+      `annotations[]: image_id, caption`. Captions that VizWiz marks as rejected or precanned are skipped.
+    - TextCaps: `data[]: image_id, caption_str`, one entry for each caption, optionally `image_path`.
 
-    Pictures are in `images`, by their name or in the folder that `filepath` says. Blank captions are none.
+    Images are in the folder `images`, directly or in the subfolder `filepath`. Blank captions are skipped.
 
-    Translations (Crossmodal-3600's COCO-35L, `coco_mt_train.jsonl.bz2`, on each line `image_id` (`<coco id>_<number>`),
-    `trg_lang`, `translation_tokenized`) add captions to the pictures they are of.
+    Translations (COCO-35L of Crossmodal-3600, `coco_mt_train.jsonl.bz2`; each line has `image_id` =
+    `<coco id>_<number>`, `trg_lang` and `translation_tokenized`) add captions in other languages to the same images.
     """
 
     version = 2
@@ -56,130 +56,135 @@ class CocoCaptionsReader(LeavingOut):
     def __init__(self, path: str, images: str, split: str, translations: str | None = None) -> None:
         translated = find_files(translations, ".jsonl.bz2") if translations else ()
         super().__init__(existing(path), *translated)
-        self.path, self.images, self.split = self.files[0], existing(images, "folder"), split
+        self.path, self.image_folder, self.split = self.files[0], existing(images, "folder"), split
         self.translated: Sequence[Path] = translated
 
     @cached_property
-    def pictures(self) -> list[_Known | DataError]:
-        """The pictures of the split that have a caption, or what is wrong with one."""
+    def entries(self) -> list[_Entry | DataError]:
+        """The images of the split that have a caption; a DataError in place of a malformed one."""
         content = mapping(read_json(self.path), str(self.path))
         by_field = {"annotations": self._coco, "data": self._textcaps}
         read = next((read for field, read in by_field.items() if field in content), self._karpathy)
-        pictures = [picture for picture in read(content) if isinstance(picture, DataError) or picture.captions]
-        return usable(pictures, f"{self.path}: no picture with a caption in the {self.split} split")
+        entries = [entry for entry in read(content) if isinstance(entry, DataError) or entry.captions]
+        return require_any_valid(entries, f"{self.path}: no image with a caption in the {self.split} split")
 
-    def _karpathy(self, content: Mapping[str, object]) -> Iterator[_Known | DataError]:
-        for where, image in self.left.sound(content, "images", str(self.path)):
+    def _karpathy(self, content: Mapping[str, object]) -> Iterator[_Entry | DataError]:
+        for where, image in self.skipped.mappings(content, "images", str(self.path)):
             try:
                 if _split(image, where) in SPLITS[self.split]:
                     yield self._karpathys(image, where)
             except DataError as error:
                 yield error
 
-    def _karpathys(self, image: Mapping[str, object], where: str) -> _Known:
+    def _karpathys(self, image: Mapping[str, object], where: str) -> _Entry:
         name = field(image, "filename", str, where)
         file = f"{field(image, 'filepath', str, where)}/{name}" if "filepath" in image else name
-        number = identity(image, "cocoid", where) if "cocoid" in image else None
+        number = read_id(image, "cocoid", where) if "cocoid" in image else None
         if number is None and self.translated:
-            raise DataError(f"{where}: no field 'cocoid', by which `translations` name pictures.")
-        said = [self._caption(sentence, "raw", at) for at, sentence in each(image, "sentences", where)]
-        called = name if number is None else f"picture {number}"
-        return _Known(where, f"{self.path}: {called}", number, file, None, tuple(filter(None, said)))
+            raise DataError(f"{where}: no field 'cocoid', which `translations` refer to.")
+        captions = [self._caption(sentence, "raw", at) for at, sentence in each(image, "sentences", where)]
+        label = name if number is None else f"image {number}"
+        return _Entry(where, f"{self.path}: {label}", number, file, None, tuple(filter(None, captions)))
 
-    def _coco(self, content: Mapping[str, object]) -> Iterator[_Known | DataError]:
-        images = by_id(self.left, content, "images", str(self.path))
-        said: dict[Id, list[Located]] = defaultdict(list)
-        annotations = self.left.sound(content, "annotations", str(self.path))
-        for number, located in on_pictures(self.left, annotations, images):
-            said[number].append(located)
+    def _coco(self, content: Mapping[str, object]) -> Iterator[_Entry | DataError]:
+        images = by_id(self.skipped, content, "images", str(self.path))
+        captions_of: dict[Id, list[Located]] = defaultdict(list)
+        annotations = self.skipped.mappings(content, "annotations", str(self.path))
+        for number, located in with_image(self.skipped, annotations, images):
+            captions_of[number].append(located)
         for number, (where, image) in images.items():
             try:
-                size = size_of(image, where) if None not in (image.get("height"), image.get("width")) else None
-                captions = filter(None, [self._caption(caption, "caption", at) for at, caption in said[number]])
+                size = read_image_size(image, where) if None not in (image.get("height"), image.get("width")) else None
+                captions = filter(None, [self._caption(caption, "caption", at) for at, caption in captions_of[number]])
                 file = field(image, "file_name", str, where)
-                yield _Known(where, f"{self.path}: picture {number}", number, file, size, tuple(captions))
+                yield _Entry(where, f"{self.path}: image {number}", number, file, size, tuple(captions))
             except DataError as error:
                 yield error
 
-    def _textcaps(self, content: Mapping[str, object]) -> Iterator[_Known | DataError]:
-        said: dict[str, list[Located]] = defaultdict(list)
-        for where, caption in self.left.sound(content, "data", str(self.path)):
+    def _textcaps(self, content: Mapping[str, object]) -> Iterator[_Entry | DataError]:
+        captions_of: dict[str, list[Located]] = defaultdict(list)
+        for where, caption in self.skipped.mappings(content, "data", str(self.path)):
             try:
-                said[field(caption, "image_id", str, where)].append((where, caption))
+                captions_of[field(caption, "image_id", str, where)].append((where, caption))
             except DataError as error:
-                self.left.fault(error)
-        for name, captions in said.items():
+                self.skipped.add_error(error)
+        for name, captions in captions_of.items():
             where, first = captions[0]
             try:
                 file = field(first, "image_path", str, where) if "image_path" in first else f"{name}.jpg"
                 texts = tuple(filter(None, [self._caption(caption, "caption_str", at) for at, caption in captions]))
-                yield _Known(where, f"{self.path}: picture {name}", name, file, None, texts)
+                yield _Entry(where, f"{self.path}: image {name}", name, file, None, texts)
             except DataError as error:
                 yield error
 
-    def _caption(self, said: Mapping[str, object], name: str, where: str) -> str:
-        """A caption; an empty text for what is none, which is noted."""
-        for mark, what in UNFIT.items():
-            if said.get(mark) is True:
-                self.left.note(what, where)
+    def _caption(self, entry: Mapping[str, object], name: str, where: str) -> str:
+        """The caption `entry[name]`, or "" for one that is unusable or blank, which is recorded as skipped."""
+        for mark, what in UNUSABLE.items():
+            if entry.get(mark) is True:
+                self.skipped.note(what, where)
                 return ""
-        text = field(said, name, str, where).strip()
+        text = field(entry, name, str, where).strip()
         if not text:
-            self.left.note(BLANK, where)
+            self.skipped.note(BLANK, where)
         return text
 
     @cached_property
     def translations(self) -> dict[Id, dict[str, tuple[str, ...]]]:
-        """Captions of each picture by language. Raises DataError for two pictures of one number: whose are they?"""
-        wanted: dict[Id | None, _Known] = {}
-        for picture in self.pictures if self.translated else ():
-            if isinstance(picture, _Known):
-                first = wanted.setdefault(picture.number, picture)
-                if first.file != picture.file:
-                    raise DataError(f"{picture.where}: 'cocoid' {picture.number} is that of {first.where} too.")
+        """Translated captions of each image by language.
+
+        Raises:
+            DataError: two images have the same COCO id, so that it is unknown whose translations they are.
+        """
+        wanted: dict[Id | None, _Entry] = {}
+        for entry in self.entries if self.translated else ():
+            if isinstance(entry, _Entry):
+                first = wanted.setdefault(entry.number, entry)
+                if first.file != entry.file:
+                    raise DataError(f"{entry.where}: 'cocoid' {entry.number} is already that of {first.where}.")
         found: dict[Id, dict[str, tuple[str, ...]]] = defaultdict(dict)
         for file in self.translated:
-            before, lines = self.left.faults, 0
-            for where, said in read_lines(file):
+            before, lines = self.skipped.num_errors, 0
+            for where, line in read_lines(file):
                 lines += 1
                 try:
-                    number = _coco_id(field(said, "image_id", str, where), where)
-                    language = nonblank(said, "trg_lang", where)
-                    if number in wanted and (text := self._caption(said, "translation_tokenized", where)):
+                    number = _coco_id(field(line, "image_id", str, where), where)
+                    language = nonblank(line, "trg_lang", where)
+                    if number in wanted and (text := self._caption(line, "translation_tokenized", where)):
                         found[number][language] = (*found[number].get(language, ()), text)
                 except DataError as error:
-                    self.left.fault(error)
-            self.left.judge(before, lines)
+                    self.skipped.add_error(error)
+            self.skipped.check_share(before, lines)
         return found
 
     @cached_property
     def languages(self) -> tuple[str, ...]:
-        """English first, the others in the order of the alphabet."""
+        """English first, the others in alphabetical order."""
         others = {language for known in self.translations.values() for language in known}
         return ("en", *sorted(others - {"en"}))
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.entries)
 
     def record(self, number: int) -> Record:
-        known = good(self.pictures[number])
-        told = {"en": known.captions}
-        for language, texts in (self.translations.get(known.number, {}) if known.number is not None else {}).items():
-            told[language] = (*told.get(language, ()), *texts)
-        return Record(known.name, picture_in(self.images, *coco_files(known.file)), known.size, told)
+        entry = valid_or_raise(self.entries[number])
+        captions = {"en": entry.captions}
+        translated = self.translations.get(entry.number, {}) if entry.number is not None else {}
+        for language, texts in translated.items():
+            captions[language] = (*captions.get(language, ()), *texts)
+        return Record(entry.name, picture_in(self.image_folder, *coco_files(entry.file)), entry.size, captions)
 
 
 def _split(image: Mapping[str, object], where: str) -> str:
     split = field(image, "split", str, where)
-    if split not in KNOWN:
-        raise DataError(f"{where}: there is no split '{split[:40]}'.{choose(split, KNOWN)}")
+    if split not in KARPATHY_SPLITS:
+        raise DataError(f"{where}: there is no split '{split[:40]}'.{choose(split, KARPATHY_SPLITS)}")
     return split
 
 
 def _coco_id(name: str, where: str) -> int:
     number = name.partition("_")[0]
     if not (number.isascii() and number.isdigit() and len(number) < 19):
-        raise DataError(f"{where}: 'image_id' should begin with a picture's number, not '{name[:40]}'.")
+        raise DataError(f"{where}: 'image_id' should begin with the number of an image, not '{name[:40]}'.")
     return int(number)
 
 
@@ -190,7 +195,7 @@ def _coco_id(name: str, where: str) -> int:
     files=("path", "translations", "test", "test_translations"),
     folders=("images", "test_images"),
 )
-def create(
+def _create(
     path: str,
     images: str,
     translations: str | None = None,
@@ -201,7 +206,7 @@ def create(
 ) -> AnnotatedSource:
     """The registry's `coco_captions`: Karpathy's `dataset_*.json`, COCO's own `captions_*.json`, or TextCaps.
 
-    Karpathy's file has its test split in it: `test` is then the same file. `translations`: `coco_mt_*.jsonl.bz2`.
+    Karpathy's file contains its test split: `test` is then the same file. `translations`: `coco_mt_*.jsonl.bz2`.
     """
     held = CocoCaptionsReader(test, test_images or images, "test", test_translations) if test else None
     return AnnotatedSource(CocoCaptionsReader(path, images, "train", translations), held)

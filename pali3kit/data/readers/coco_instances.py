@@ -1,4 +1,4 @@
-"""Objects with boxes and masks in COCO's `instances_*.json`, which RefCOCO's expressions point into."""
+"""Objects with boxes and masks in COCO's `instances_*.json`, whose annotations RefCOCO's expressions refer to."""
 
 from __future__ import annotations
 
@@ -6,20 +6,22 @@ import math
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from functools import cached_property, partial
+from functools import cached_property, partial, reduce
 from pathlib import Path
 
+import numpy as np
+
 from pali3kit.data.annotated import AnnotatedSource
-from pali3kit.data.fields import field, mapping, nonblank, numbers, read_json, shown
+from pali3kit.data.fields import field, mapping, nonblank, numbers, read_json, shown, typed
 from pali3kit.data.reader import Files, existing, picture_in
-from pali3kit.data.readers.coco import Id, by_id, coco_files, identity, on_pictures, size_of
-from pali3kit.data.readers.coco_masks import read_mask
-from pali3kit.data.readers.left_out import LeftOut
-from pali3kit.data.readers.refs import held_out_pictures, sets_in
+from pali3kit.data.readers.coco import Id, by_id, coco_files, read_id, read_image_size, with_image
+from pali3kit.data.readers.refs import find_sets, held_out_images, read_refs
+from pali3kit.data.readers.skipped import SkippedEntries
 from pali3kit.data.record import Record, Thing
 from pali3kit.data.task import Box
 from pali3kit.errors import DataError
 from pali3kit.images.decode import Size
+from pali3kit.masks.shapes import polygons_mask, read_runs, runs_mask
 from pali3kit.registry import SOURCE
 
 
@@ -28,38 +30,38 @@ class Instances:
     category_id, bbox (x, y, width, height), segmentation (polygons or run lengths), iscrowd`.
 
     Attributes:
-        pictures: the entry of each picture, by its id.
-        classes: names by category.
-        annotations: each with its place in the file. What says of no picture that it is on it is left out.
+        image_entries: the entry of each image, by its id.
+        classes: class names by category id.
+        annotations: each with its place in the file; those without a known image are skipped.
     """
 
     def __init__(self, path: Path) -> None:
-        self.path, self.left = path, LeftOut()
+        self.path, self.skipped = path, SkippedEntries()
         content = mapping(read_json(path), str(path))
-        self.pictures = by_id(self.left, content, "images", str(path))
-        categories = by_id(self.left, content, "categories", str(path))
+        self.image_entries = by_id(self.skipped, content, "images", str(path))
+        categories = by_id(self.skipped, content, "categories", str(path))
         self.classes: dict[Id, str] = {}
-        faults = self.left.faults
+        before = self.skipped.num_errors
         for number, (at, entry) in categories.items():
             try:
                 self.classes[number] = nonblank(entry, "name", at)
             except DataError as error:
-                self.left.fault(error)
-        self.left.judge(faults, len(categories))
-        annotations = self.left.sound(content, "annotations", str(path))
-        self.annotations = [located for _, located in on_pictures(self.left, annotations, self.pictures)]
+                self.skipped.add_error(error)
+        self.skipped.check_share(before, len(categories))
+        annotations = self.skipped.mappings(content, "annotations", str(path))
+        self.annotations = [located for _, located in with_image(self.skipped, annotations, self.image_entries)]
 
     @cached_property
     def _numbers(self) -> dict[Id, list[int]]:
-        """Where the annotations of each id are."""
+        """Positions in `annotations` by annotation id."""
         found: dict[Id, list[int]] = defaultdict(list)
         for number, (where, annotation) in enumerate(self.annotations):
-            with suppress(DataError):  # none that anybody could ask for
-                found[identity(annotation, "id", where)].append(number)
+            with suppress(DataError):  # without a valid id it cannot be referred to
+                found[read_id(annotation, "id", where)].append(number)
         return found
 
     def find(self, annotation: Id, asked: str) -> int:
-        """Which annotation has an id. Raises DataError, `asked` being whose word it is, where it is none or several."""
+        """The position of the annotation with this id. Raises DataError, `asked` naming the place, if not unique."""
         found = self._numbers.get(annotation, [])
         if len(found) != 1:
             places = (
@@ -68,108 +70,147 @@ class Instances:
             raise DataError(f"{asked} {annotation} is {places}.")
         return found[0]
 
-    def picture(self, number: int) -> Id:
-        """The picture that an annotation is on."""
-        where, known = self.annotations[number]
-        return identity(known, "image_id", where)
+    def image_of(self, number: int) -> Id:
+        """The image id of an annotation."""
+        where, entry = self.annotations[number]
+        return read_id(entry, "image_id", where)
 
-    def file(self, picture: Id) -> tuple[str, Size]:
-        """The file and (height, width) of a picture. Raises DataError, naming the place, where they are not told."""
-        where, image = self.pictures[picture]
-        return field(image, "file_name", str, where), size_of(image, where)
+    def file(self, image: Id) -> tuple[str, Size]:
+        """The file name and (height, width) of an image. Raises DataError, naming the place, if they are missing."""
+        where, entry = self.image_entries[image]
+        return field(entry, "file_name", str, where), read_image_size(entry, where)
 
     def thing(self, number: int, expressions: Sequence[str] = ()) -> Thing:
-        """An annotated object. Raises DataError, naming the place, where it cannot be used."""
-        where, known = self.annotations[number]
-        size = self.file(self.picture(number))[1]
-        category = identity(known, "category_id", where)
+        """An annotated object. Raises DataError, naming the place, if it cannot be used."""
+        where, entry = self.annotations[number]
+        size = self.file(self.image_of(number))[1]
+        category = read_id(entry, "category_id", where)
         if category not in self.classes:
             raise DataError(f"{where}: 'category_id' {category} is no category of the file.")
-        corners = numbers(field(known, "bbox", list, where), 4, f"{where}: 'bbox'")
-        shape = known.get("segmentation")
-        mask = partial(read_mask, shape, size, f"{where}: 'segmentation'") if shape else None
-        box, crowd = whole_box(corners, size, where), _crowd(known, where)
+        corners = numbers(field(entry, "bbox", list, where), 4, f"{where}: 'bbox'")
+        shape = entry.get("segmentation")
+        mask = partial(_read_mask, shape, size, f"{where}: 'segmentation'") if shape else None
+        box, crowd = to_pixel_box(corners, size, where), _is_crowd(entry, where)
         return Thing(self.classes[category], box, mask, tuple(expressions), crowd)
 
 
-def _crowd(known: Mapping[str, object], where: str) -> bool:
-    """`iscrowd`: 1, however it is written, where it is written."""
-    crowd = known.get("iscrowd")
-    if crowd not in (None, 0, 1):  # False and True, 0.0 and 1.0 too
+def _is_crowd(entry: Mapping[str, object], where: str) -> bool:
+    crowd = entry.get("iscrowd")
+    if crowd not in (None, 0, 1):  # also accepts False, True, 0.0 and 1.0
         raise DataError(f"{where}: 'iscrowd' should be 0 or 1, not {shown(crowd)}.")
     return bool(crowd)
 
 
 class CocoInstancesReader(Files):
-    """The pictures that have annotations, in the order of the file.
+    """The images that have annotations, in the order of the file.
 
-    Those that RefCOCO's sets in the folder `without` validate or test on are left out.
+    Images in the validation and test splits of the RefCOCO sets in the folder `without` are left out.
     """
 
     version = 2
     languages = ()
 
     def __init__(self, path: str, images: str, without: str | None = None) -> None:
-        super().__init__(existing(path), *(sets_in(without).values() if without else ()))
-        self.images, self.without = existing(images, "folder"), without
+        super().__init__(existing(path), *(find_sets(without).values() if without else ()))
+        self.image_folder, self.without = existing(images, "folder"), without
 
     @property
     def damages(self) -> Sequence[str]:
-        return self.known.left.told() if "known" in self.__dict__ else ()
+        return self.known.skipped.messages() if "known" in self.__dict__ else ()
 
     @cached_property
     def known(self) -> Instances:
         return Instances(self.files[0])
 
     @cached_property
-    def pictures(self) -> list[tuple[Id, list[int]]]:
-        """Pictures with their annotations."""
+    def entries(self) -> list[tuple[Id, list[int]]]:
+        """The id of each image and the positions of its annotations."""
         found: dict[Id, list[int]] = defaultdict(list)
-        tested = held_out_pictures(self.without) if self.without else frozenset()
+        held_out = self._held_out()
         for annotation in range(len(self.known.annotations)):
-            picture = self.known.picture(annotation)
-            if picture not in tested:
-                found[picture].append(annotation)
+            image = self.known.image_of(annotation)
+            if image not in held_out:
+                found[image].append(annotation)
         if not found:
-            what = f" but for pictures that {self.without} tests on" if tested else ""
+            what = f" except on test images of {self.without}" if held_out else ""
             raise DataError(f"{self.files[0]}: it has no annotations{what}")
-        return [(picture, found[picture]) for picture in self.known.pictures if picture in found]
+        return [(image, found[image]) for image in self.known.image_entries if image in found]
+
+    def _held_out(self) -> frozenset[Id]:
+        files = find_sets(self.without).values() if self.without else ()
+        return held_out_images({path: read_refs(path) for path in files})
 
     @property
     def classes(self) -> tuple[str, ...]:
-        """Categories of one name are one class."""
+        """Category names; categories with the same name are one class."""
         return tuple(dict.fromkeys(self.known.classes.values()))
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.entries)
 
     def record(self, number: int) -> Record:
-        picture, annotations = self.pictures[number]
-        file, size = self.known.file(picture)
+        image, annotations = self.entries[number]
+        file, size = self.known.file(image)
         things = tuple(self.known.thing(annotation) for annotation in annotations)
         return Record(
-            f"{self.files[0]}: picture {picture}", picture_in(self.images, *coco_files(file)), size, things=things
+            f"{self.files[0]}: image {image}", picture_in(self.image_folder, *coco_files(file)), size, things=things
         )
 
 
-def whole_box(corners: Sequence[float], size: Size, where: str) -> Box:
-    """The box of whole pixels nearest to x, y, width, height, one pixel wide and high at least.
+def to_pixel_box(corners: Sequence[float], size: Size, where: str) -> Box:
+    """Round a box (x, y, width, height) to whole pixels (y0, x0, y1, x1), at least one pixel wide and high.
 
     Raises:
-        DataError: it lies outside the picture.
+        DataError: it lies outside the image.
     """
     x, y, width, height = corners
-    (top, bottom), (left, right) = _side(y, y + height, size[0]), _side(x, x + width, size[1])
+    (top, bottom), (left, right) = _round_side(y, y + height, size[0]), _round_side(x, x + width, size[1])
     if top >= bottom or left >= right:
-        raise DataError(f"{where}: 'bbox' {list(corners)} is empty or outside a picture of {size[0]}x{size[1]}")
+        raise DataError(f"{where}: 'bbox' {list(corners)} is empty or outside an image of {size[0]}x{size[1]}")
     return top, left, bottom, right
 
 
-def _side(low: float, high: float, side: int) -> tuple[int, int]:
-    if not (-math.inf < low <= high < math.inf and high >= 0 and low <= side):  # NaN too
+def _round_side(low: float, high: float, side: int) -> tuple[int, int]:
+    if not (-math.inf < low <= high < math.inf and high >= 0 and low <= side):  # also false for NaN
         return 0, 0
     start, end = max(round(low), 0), min(round(high), side)
     return (start, end) if start < end else (min(start, side - 1), min(start, side - 1) + 1)
+
+
+def _read_mask(shape: object, size: Size, where: str) -> np.ndarray:
+    """A bool mask `[H,W]`: a polygon, a run-length encoding (compressed or not), or the union of several of either.
+
+    Raises:
+        DataError: it is malformed or of another size; `where` names it.
+    """
+    try:
+        if not isinstance(shape, list):
+            return _runs_mask(mapping(shape, "run lengths"), size)
+        if shape and all(isinstance(part, dict) for part in shape):
+            return reduce(np.logical_or, [_runs_mask(part, size) for part in shape])
+        parts = [typed(part, list, f"[{i}]") for i, part in enumerate(shape if _is_nested(shape) else [shape])]
+        return polygons_mask([numbers(part, len(part), "a polygon") for part in parts], *size)
+    except DataError as error:
+        raise DataError(f"{where}: {error}") from error
+
+
+def _is_nested(shape: Sequence[object]) -> bool:
+    """Whether this is a list of polygons and not the coordinates of one."""
+    return any(isinstance(part, list) for part in shape) or len(shape) < 6
+
+
+def _runs_mask(runs: Mapping[str, object], size: Size) -> np.ndarray:
+    if numbers(field(runs, "size", list, "run lengths"), 2, "'size'") != size:
+        raise DataError(f"run lengths of a mask of {shown(runs['size'])} {runs['size']}, but the image is {size}")
+    counts = runs.get("counts")
+    return runs_mask(read_runs(counts) if isinstance(counts, str) else _counts(counts), *size)
+
+
+def _counts(counts: object) -> list[int]:
+    listed = numbers(counts, len(typed(counts, list, "'counts'")), "'counts'")
+    if not all(map(float.is_integer, listed)):  # some tools write 10.0
+        raise DataError("a count should be a whole number")
+    return [int(count) for count in listed]
 
 
 @SOURCE.register(
@@ -179,7 +220,7 @@ def _side(low: float, high: float, side: int) -> tuple[int, int]:
     files=("path", "test"),
     folders=("images", "without", "test_images"),
 )
-def create(
+def _create(
     path: str,
     images: str,
     without: str | None = None,
@@ -187,6 +228,6 @@ def create(
     test_images: str | None = None,
     image_size: int = 0,
 ) -> AnnotatedSource:
-    """The registry's `coco_instances`, less the pictures that RefCOCO's sets in the folder `without` test on."""
+    """The registry's `coco_instances`, without the validation and test images of the RefCOCO sets in `without`."""
     held = CocoInstancesReader(test, test_images or images) if test else None
     return AnnotatedSource(CocoInstancesReader(path, images, without), held)

@@ -1,4 +1,4 @@
-"""Pictures that were downloaded for the rows of a table of urls, and which row each is of."""
+"""Images that were downloaded for the rows of a table of urls, and which row each belongs to."""
 
 from __future__ import annotations
 
@@ -18,115 +18,124 @@ from pali3kit.data.visible import walk
 from pali3kit.errors import DataError
 
 NUMBERED = re.compile(r"(?:(\d{6,})|(\d+)_(\d+))(?:\.(?:jpe?g|png|webp|gif))?", re.IGNORECASE)
-SHARD, DIGITS = 10_000, 9  # rows of a shard of img2dataset, and digits of a key, if nobody asked for others
-ENOUGH = 100  # pictures from which it would show that shards have other sizes
-TOLD = (".json", ".txt")  # what img2dataset leaves beside a picture
+SHARD, DIGITS = 10_000, 9  # img2dataset's defaults: rows in a shard, digits in a key
+ENOUGH = 100  # with this many images, keys would show that shards have another size
+SIDECARS = (".json", ".txt")  # what img2dataset writes beside an image
 Row = Callable[[int], tuple[str, str]]
 """The caption and the url of a row."""
 
 
 @dataclass(frozen=True, slots=True)
-class Download:
-    """A picture below the folder, by the name of its file, without its ending.
+class _Download:
+    """A downloaded image: its path below the folder without `ending`, and the row that its name implies.
 
-    `row` is what its name says, `told` whether a `.json` or `.txt` beside it says more. `digits` are those of its key,
-    `sum` is the CRC-32 of its url: img2dataset's names have the one, DownloadConceptualCaptions' the other.
+    `has_sidecar` says whether a `.json` or `.txt` lies beside it. img2dataset's names are keys of `digits` digits;
+    DownloadConceptualCaptions' names contain the CRC-32 of the url, `checksum`.
     """
 
     name: str
     ending: str
     row: int
-    told: bool
+    has_sidecar: bool
     digits: int | None = None
-    sum: int | None = None
+    checksum: int | None = None
 
-    def fault(self, rows: int) -> str | None:
-        """Why its name alone says no row."""
+    def problem(self, rows: int) -> str | None:
+        """Why the name alone does not give a row."""
         if self.digits not in (None, DIGITS):
-            return "whose number is no row's"
+            return "whose number is not a row"
         return f"past the last of {rows} rows" if self.row >= rows else None
 
 
-def find_downloads(folder: Path, rows: int) -> tuple[list[Download], list[str]]:
-    """The pictures by their rows, and what is left out: those whose name says no row, or one that several have.
+class Downloads:
+    """The downloaded images in a folder, sorted by row.
+
+    `skipped` describes those that are left out: their names imply no row, or one that several images have.
 
     Raises:
-        DataError: no picture says its row, or shards are of another size than names can tell.
+        DataError: no image can be matched to a row, or shards are not of img2dataset's default size.
     """
-    found = sorted(_named(folder), key=lambda download: (download.row, download.name))
-    kept = [download for download in found if download.told]
-    left: dict[str, list[Download]] = defaultdict(list)
-    bare = [download for download in found if not download.told]
-    times = Counter(download.row for download in bare)
-    for download in bare:
-        fault = download.fault(rows) or ("of a row that has several" if times[download.row] > 1 else None)
-        (left[fault] if fault else kept).append(download)
-    if not kept:
-        raise DataError(f"{folder}: no picture is called by its row, such as 00000/000000000.jpg or 0_1234567890")
-    _check_shards([download for download in bare if download.digits == DIGITS], folder, rows)
-    return sorted(kept, key=lambda download: (download.row, download.name)), [
-        f"{folder}: left out: {len(lost)} pictures {fault}, the first {lost[0].name}{lost[0].ending}"
-        for fault, lost in left.items()
-    ]
+
+    def __init__(self, folder: Path, rows: int) -> None:
+        self.folder, self.rows = folder, rows
+        found = list(_scan(folder))
+        named_only = sorted((one for one in found if not one.has_sidecar), key=lambda one: (one.row, one.name))
+        images_per_row = Counter(one.row for one in named_only)
+        kept = [one for one in found if one.has_sidecar]
+        left_out: dict[str, list[_Download]] = defaultdict(list)
+        for one in named_only:
+            problem = one.problem(rows) or ("of a row that has several" if images_per_row[one.row] > 1 else None)
+            (left_out[problem] if problem else kept).append(one)
+        if not kept:
+            raise DataError(f"{folder}: no image is named after its row, such as 00000/000000000.jpg or 0_1234567890")
+        _check_shards([one for one in named_only if one.digits == DIGITS], folder, rows)
+        self._kept = sorted(kept, key=lambda one: (one.row, one.name))
+        self.skipped = [
+            f"{folder}: left out: {len(lost)} images {problem}, the first {lost[0].name}{lost[0].ending}"
+            for problem, lost in left_out.items()
+        ]
+
+    def __len__(self) -> int:
+        return len(self._kept)
+
+    def __getitem__(self, number: int) -> _Download:
+        return self._kept[number]
+
+    def caption(self, number: int, row: Row) -> str:
+        """The caption of an image: that of the row with its number, unless the sidecar has another url.
+
+        img2dataset numbers images by shard, and shards may have any number of rows.
+
+        Raises:
+            DataError: it is unknown which row the image belongs to.
+        """
+        download = self._kept[number]
+        caption, url = row(download.row) if download.row < self.rows else ("", None)
+        sidecar_url = self._sidecar_url(download)
+        if url is not None and sidecar_url == url:
+            return caption
+        path = self.folder / download.name
+        captions = read_captions(partial(self._sidecar, download), f"{path}")
+        if captions:
+            return captions[0]
+        wrong_checksum = url is not None and download.checksum not in (None, zlib.crc32(url.encode(errors="replace")))
+        if url is None or sidecar_url is not None or wrong_checksum:
+            raise DataError(f"{path}: its url is not that of row {download.row}, or there is no such row")
+        return caption
+
+    def _sidecar_url(self, download: _Download) -> str | None:
+        data = self._sidecar(download, "json")
+        where = f"{self.folder / download.name}.json"
+        content: Mapping[str, object] = mapping(parsed(data, where), where) if data is not None else {}
+        url = content.get("url")
+        return url if isinstance(url, str) else None
+
+    def _sidecar(self, download: _Download, ending: str) -> bytes | None:
+        if not download.has_sidecar or not (self.folder / f"{download.name}.{ending}").exists():
+            return None
+        return picture_in(self.folder, f"{download.name}.{ending}")()
 
 
-def _check_shards(found: Sequence[Download], folder: Path, rows: int) -> None:
-    """Raises DataError where keys of img2dataset do not count shards of 10,000 rows: then they are no rows."""
-    later = [download for download in found if download.row >= SHARD]
-    highest = max((download.row % SHARD for download in found), default=0)
+def _check_shards(found: Sequence[_Download], folder: Path, rows: int) -> None:
+    """Raise DataError if img2dataset's keys do not count shards of 10,000 rows, so that they give no rows."""
+    later = [one for one in found if one.row >= SHARD]
+    highest = max((one.row % SHARD for one in found), default=0)
     if later and (later[-1].row >= rows or (len(found) >= ENOUGH and highest < SHARD / 2)):
         past = later[-1].row >= rows
         why = f"numbers go past the last of {rows} rows" if past else f"no number ends with more than {highest}"
         raise DataError(
-            f"{folder}: {why}: img2dataset's shards are not of {SHARD} rows, or of another table; without its .json or"
-            f" .txt beside it nothing tells the row of {later[-1].name}{later[-1].ending}"
+            f"{folder}: {why}: img2dataset's shards do not have {SHARD} rows, or belong to another table; without a"
+            f" .json or .txt beside it, the row of {later[-1].name}{later[-1].ending} is unknown"
         )
 
 
-def _named(folder: Path) -> Iterator[Download]:
+def _scan(folder: Path) -> Iterator[_Download]:
     for place, names in walk(folder):
         below, there = os.path.relpath(place, folder), frozenset(names)
         for name in names:
             if match := NUMBERED.fullmatch(name):
                 stem, ending = os.path.splitext(name)
-                key, row, of_url = match.groups()
-                told = any(stem + other in there for other in TOLD)
+                key, row, checksum = match.groups()
+                has_sidecar = any(stem + other in there for other in SIDECARS)
                 path, digits = os.path.normpath(os.path.join(below, stem)), len(key) if key else None
-                yield Download(path, ending, int(key or row), told, digits, int(of_url) if of_url else None)
-
-
-def caption_of(download: Download, folder: Path, row: Row, rows: int) -> str:
-    """The caption of a picture: of the row that its number says, unless what lies beside it is of another one.
-
-    img2dataset numbers by shards, of 10,000 rows or of any other number.
-
-    Raises:
-        DataError: nothing tells which row it is of.
-    """
-    caption, url = row(download.row) if download.row < rows else ("", None)
-    known = _url(download, folder)
-    if url is not None and known == url:
-        return caption
-    told = read_captions(partial(_beside, folder, download), f"{folder / download.name}")
-    if told:
-        return told[0]
-    if url is None or known is not None or download.sum not in (None, zlib.crc32(url.encode(errors="replace"))):
-        raise DataError(
-            f"{folder / download.name}: it is of another url than row {download.row}, or there is no such row"
-        )
-    return caption
-
-
-def _url(download: Download, folder: Path) -> str | None:
-    """The url that img2dataset's `.json` has, where there is one."""
-    data = _beside(folder, download, "json")
-    where = f"{folder / download.name}.json"
-    told: Mapping[str, object] = mapping(parsed(data, where), where) if data is not None else {}
-    url = told.get("url")
-    return url if isinstance(url, str) else None
-
-
-def _beside(folder: Path, download: Download, ending: str) -> bytes | None:
-    if not download.told or not (folder / f"{download.name}.{ending}").exists():
-        return None
-    return picture_in(folder, f"{download.name}.{ending}")()
+                yield _Download(path, ending, int(key or row), has_sidecar, digits, int(checksum) if checksum else None)

@@ -1,4 +1,4 @@
-"""Objects with boxes, and with masks where there are some, in Open Images' tables."""
+"""Objects with boxes and, in one kind of table, masks: the CSV files of Open Images."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ from PIL import Image
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.lines import Lines
 from pali3kit.data.reader import Files, existing, picture_in
-from pali3kit.data.readers.coco_instances import whole_box
-from pali3kit.data.readers.left_out import LeftOut
+from pali3kit.data.readers.coco_instances import to_pixel_box
+from pali3kit.data.readers.skipped import SkippedEntries
 from pali3kit.data.record import Record, Thing
 from pali3kit.data.table import Table
 from pali3kit.errors import DataError, choose, nearest
@@ -29,27 +29,27 @@ ID = re.compile(rb"\"?([0-9a-fA-F]{1,16})\"?")
 
 
 class OpenImagesReader(Files):
-    """Pictures `<ImageID>.jpg` in `images` with their rows of one of two tables, told apart by their columns:
+    """Images `<ImageID>.jpg` in `images` with their rows of one of two tables, recognized by their columns:
 
     - `*-annotations-bbox.csv`: `ImageID, LabelName, XMin, XMax, YMin, YMax, IsGroupOf`.
     - `*-annotations-object-segmentation.csv`: `MaskPath, ImageID, LabelName, BoxXMin, ...`; the PNGs are in `masks`.
 
-    Sides are fractions of those of the picture as it is stored: who turns one, says Open Images, turns its boxes too
+    Coordinates are fractions of the sides of the image as it is stored, before EXIF rotation
     (storage.googleapis.com/openimages/web/2018-05-17-rotation-information.html). `classes` is
-    `class-descriptions-boxable.csv`: `LabelName,DisplayName`. Of the table's rows only where they are is kept, 24 bytes
+    `class-descriptions-boxable.csv`: `LabelName,DisplayName`. Only the offsets of the rows are kept in memory, 24 bytes
     each.
     """
 
     def __init__(self, path: str, images: str, classes: str, masks: str | None = None) -> None:
         super().__init__(existing(path), existing(classes))
-        self.path, self.images = self.files[0], existing(images, "folder")
+        self.path, self.image_folder = self.files[0], existing(images, "folder")
         self.masks = existing(masks, "folder") if masks else None
         self.rows = Table(Lines([self.path]), ",")
-        self.left = LeftOut()
+        self.skipped = SkippedEntries()
 
     @cached_property
     def columns(self) -> tuple[str, ...]:
-        """The names in the first line, which must have all that is needed."""
+        """The column names, checked to contain all that are needed."""
         found = self.rows.names
         if not found:
             raise DataError(f"{self.path}: it is empty, or its first line has no names")
@@ -59,16 +59,16 @@ class OpenImagesReader(Files):
             if name not in found:
                 raise DataError(f"{self.path}: no column '{name}'.{choose(name, found)}")
         if "MaskPath" in found and self.masks is None:
-            raise DataError(f"{self.path} is of masks: `masks` should name the folder with their PNGs")
+            raise DataError(f"{self.path} has masks: `masks` should name the folder with their PNGs")
         return found
 
     @cached_property
     def names(self) -> dict[str, str]:
-        """What classes are called."""
+        """Display names by LabelName."""
         try:
             rows = [row for row in csv.reader(split_lines(read_text(self.files[1]))) if row]
         except csv.Error as error:
-            raise DataError(f"{self.files[1]}: no readable table: {error}") from error
+            raise DataError(f"{self.files[1]}: not a readable table: {error}") from error
         found: dict[str, str] = {}
         for row in rows:
             if len(row) != 2 or not row[1].strip():
@@ -82,10 +82,10 @@ class OpenImagesReader(Files):
         return tuple(dict.fromkeys(self.names.values()))
 
     @cached_property
-    def pictures(self) -> tuple[np.ndarray, np.ndarray]:
-        """The rows, picture by picture, and where each picture's begin, with the end: int64."""
+    def rows_by_image(self) -> tuple[np.ndarray, np.ndarray]:
+        """Row numbers grouped by image, and the offset of each image's group and of the end: int64."""
         found = np.fromiter(self._ids(self.columns.index("ImageID")), [("row", np.int64), ("id", np.uint64)])
-        self.left.judge(0, len(self.rows))
+        self.skipped.check_share(0, len(self.rows))
         if not len(found):
             raise DataError(f"{self.path}: it has no rows")
         rows, ids = found["row"], found["id"]
@@ -94,16 +94,16 @@ class OpenImagesReader(Files):
         return rows[order], np.concatenate([[0], starts, [len(ids)]])
 
     def _ids(self, column: int) -> Iterator[tuple[int, int]]:
-        """The rows that tell their picture, with its number."""
+        """Yield the rows with a valid image id, and that id as a number."""
         for row in range(len(self.rows)):
             try:
                 yield row, self._id(row, column)
             except DataError as error:
-                self.left.fault(error)
+                self.skipped.add_error(error)
 
     @property
     def damages(self) -> Sequence[str]:
-        return self.left.told()
+        return self.skipped.messages()
 
     def _id(self, row: int, column: int) -> int:
         cells = self.rows.head(row).split(b",", column + 1)
@@ -112,42 +112,42 @@ class OpenImagesReader(Files):
         return int(found[1], 16)
 
     def __len__(self) -> int:
-        return len(self.pictures[1]) - 1
+        return len(self.rows_by_image[1]) - 1
 
     def record(self, number: int) -> Record:
-        order, starts = self.pictures
+        order, starts = self.rows_by_image
         rows = [int(row) for row in order[starts[number] : starts[number + 1]]]
-        picture = self.rows[rows[0]]["ImageID"]
-        name, read_picture = f"{self.path}: picture {picture}", picture_in(self.images, f"{picture}.jpg")
-        size = read_size(read_picture(), name, upright=False)
-        return Record(name, read_picture, size, things=tuple(self._thing(row, size) for row in rows), stored=True)
+        image = self.rows[rows[0]]["ImageID"]
+        name, read_image = f"{self.path}: image {image}", picture_in(self.image_folder, f"{image}.jpg")
+        size = read_size(read_image(), name, upright=False)
+        return Record(name, read_image, size, things=tuple(self._thing(row, size) for row in rows), stored=True)
 
     def _thing(self, row: int, size: Size) -> Thing:
-        told, where = self.rows[row], self.rows.where(row)
-        label = told["LabelName"]
+        cells, where = self.rows[row], self.rows.where(row)
+        label = cells["LabelName"]
         if label not in self.names:
             raise DataError(f"{where}: {self.files[1]} has no class '{label}'.{nearest(label, self.names)}")
-        box, mask = self._box(told, size, where), None
-        if "MaskPath" in told and self.masks is not None:
-            mask = partial(_read_mask, self.masks, told["MaskPath"], size)
-        return Thing(self.names[label], box, mask, crowd=told.get("IsGroupOf") == "1")
+        box, mask = self._box(cells, size, where), None
+        if "MaskPath" in cells and self.masks is not None:
+            mask = partial(_read_mask, self.masks, cells["MaskPath"], size)
+        return Thing(self.names[label], box, mask, crowd=cells.get("IsGroupOf") == "1")
 
-    def _box(self, told: Mapping[str, str], size: Size, where: str) -> tuple[int, int, int, int]:
-        names = MASK_BOX if "MaskPath" in told else BOX
+    def _box(self, cells: Mapping[str, str], size: Size, where: str) -> tuple[int, int, int, int]:
+        names = MASK_BOX if "MaskPath" in cells else BOX
         try:
-            left, top, right, bottom = (float(told[name]) for name in names)
+            left, top, right, bottom = (float(cells[name]) for name in names)
         except ValueError as error:
             raise DataError(f"{where}: {', '.join(names)} should be numbers: {error}") from None
         height, width = size
-        return whole_box((left * width, top * height, (right - left) * width, (bottom - top) * height), size, where)
+        return to_pixel_box((left * width, top * height, (right - left) * width, (bottom - top) * height), size, where)
 
 
 def _read_mask(folder: Path, name: str, size: Size) -> np.ndarray:
-    """A bool mask `[H,W]` of a black-and-white PNG, which may be smaller or larger."""
-    image = decode_image(picture_in(folder, name)(), str(folder / name)).convert("L")
-    if not in_proportion((image.height, image.width), size):
-        raise DataError(f"{folder / name}: a mask of {image.height}x{image.width}, on a picture of {size[0]}x{size[1]}")
-    return np.asarray(image.resize((size[1], size[0]), Image.Resampling.NEAREST)) > 127
+    """A bool mask `[H,W]` from a black-and-white PNG, which may be smaller or larger than the image."""
+    mask = decode_image(picture_in(folder, name)(), str(folder / name)).convert("L")
+    if not in_proportion((mask.height, mask.width), size):
+        raise DataError(f"{folder / name}: a mask of {mask.height}x{mask.width} for an image of {size[0]}x{size[1]}")
+    return np.asarray(mask.resize((size[1], size[0]), Image.Resampling.NEAREST)) > 127
 
 
 @SOURCE.register(
@@ -157,7 +157,7 @@ def _read_mask(folder: Path, name: str, size: Size) -> np.ndarray:
     files=("path", "classes", "test"),
     folders=("images", "masks", "test_images", "test_masks"),
 )
-def create(
+def _create(
     path: str,
     images: str,
     classes: str,

@@ -1,4 +1,4 @@
-"""Parquet tables of captions, as LAION, COYO and img2dataset write them. Needs the extra `parquet`."""
+"""Parquet tables of captions and images, as LAION, COYO and img2dataset write them. Needs the extra `parquet`."""
 
 from __future__ import annotations
 
@@ -23,44 +23,44 @@ if TYPE_CHECKING:
     from pyarrow.parquet import ParquetFile
 
 CAPTIONS = ("caption", "captions", "TEXT", "text", "alt_text", "title")
-PICTURES = ("jpg", "png", "webp", "image", "image_bytes", "bytes")
+BYTES = ("jpg", "png", "webp", "image", "image_bytes", "bytes")
 PATHS = ("image_path", "filepath", "file_name", "filename", "path")
 KEY, STATUS, SUCCESS = "key", "status", "success"
 ENCODINGS = ("jpg", "png", "webp")
-DIGITS = (4, 3, 5)  # of a place in a shard, by the size of shards
-MOST_ROWS = 1000  # for each byte of a file
-GROUPS_KEPT = 4
+DIGITS = (4, 3, 5)  # of the position within a shard in img2dataset's keys; the number depends on the shard size
+MAX_ROWS_PER_BYTE = 1000  # of file size; more is a damaged header
+CACHED_COLUMNS = 4  # columns of row groups kept in memory
 
 
 class ParquetReader(Files):
-    """Rows with a caption or a list of them (column `caption`, `captions`, `TEXT`, `text`, `alt_text` or `title`) and a
-    picture:
+    """Rows with a caption or a list of them (column `caption`, `captions`, `TEXT`, `text`, `alt_text` or `title`) and
+    an image:
 
     - its bytes in a column `jpg`, `png`, `webp` (img2dataset's output format parquet), `image`, `image_bytes` or
-      `bytes`; or in `image: {bytes, path}`, as of Hugging Face datasets;
-    - its path below the folder `images` in one of these, or in `image_path`, `filepath`, `file_name` or `path`;
-    - else img2dataset's `key` and the folder `images`: key 000120034 is `00012/000120034.jpg`.
+      `bytes`; or in `image: {bytes, path}`, as in Hugging Face datasets;
+    - its path below the folder `images` in one of these columns, or in `image_path`, `filepath`, `file_name` or `path`;
+    - else by img2dataset's `key` in the folder `images`: key 000120034 is `00012/000120034.jpg`.
 
-    Rows whose `status` is not `success` are left out. A group of rows is read as a whole, and rows are asked for at
-    random: files with bytes should have small groups (some hundred rows).
+    Rows whose `status` is not `success` are left out. Rows are read in random order, each with its whole row group:
+    files with image bytes should have small row groups (some hundred rows).
     """
 
     def __init__(self, path: str, images: str | None = None, language: str = "en") -> None:
         super().__init__(*find_files(path, ".parquet"))
-        self.images = existing(images, "folder") if images else None
+        self.image_folder = existing(images, "folder") if images else None
         self.language = language
-        self._read = lru_cache(GROUPS_KEPT)(self._group)
+        self._read = lru_cache(CACHED_COLUMNS)(self._read_column)
         self._damages: list[str] = []
 
     @cached_property
     def _groups(self) -> tuple[list[tuple[Path, int]], np.ndarray]:
-        """File and number of each group of rows, and the rows `[rows, 2]` that can be used: group and place in it."""
+        """File and number of each row group, and the usable rows `[rows, 2]`: row group and position in it."""
         groups: list[tuple[Path, int]] = []
         rows: list[np.ndarray] = []
         for file in self.files:
             try:
                 found = _rows(file)
-            except DataError as error:  # of many files one may be damaged, as of shards
+            except DataError as error:  # one damaged file of many is reported and left out
                 self._damages.append(str(error))
                 continue
             for number, places in enumerate(found):
@@ -72,7 +72,7 @@ class ParquetReader(Files):
 
     @property
     def damages(self) -> Sequence[str]:
-        """Files that cannot be read, as far as is known: they are opened when the first row is asked for."""
+        """Errors of unreadable files; empty until the first row is asked for, which opens all of them."""
         return self._damages
 
     @property
@@ -82,8 +82,7 @@ class ParquetReader(Files):
     def __len__(self) -> int:
         return len(self._groups[1])
 
-    def _group(self, group: int, column: str) -> ChunkedArray:
-        """A column of a group of rows."""
+    def _read_column(self, group: int, column: str) -> ChunkedArray:
         return _read(*self._groups[0][group], column)
 
     def record(self, number: int) -> Record:
@@ -93,21 +92,21 @@ class ParquetReader(Files):
         names = _open(file).schema_arrow.names
         column = _column(file, names, CAPTIONS, "caption")
         captions = self._captions(group, place, column, name)
-        pictures = [known for known in (*PICTURES, *PATHS) if known in names]
-        if not pictures and (KEY not in names or self.images is None):
-            raise DataError(f"{file}: no column {', '.join(PICTURES)}, and no `images` with a column key")
-        if not pictures:
-            assert self.images is not None
+        columns = [known for known in (*BYTES, *PATHS) if known in names]
+        if not columns and (KEY not in names or self.image_folder is None):
+            raise DataError(f"{file}: no column {', '.join(BYTES)}, and no `images` with a column key")
+        if not columns:
+            assert self.image_folder is not None
             key = self._value(group, place, KEY, name)
             if not isinstance(key, str | int):
                 raise DataError(f"{name}: '{KEY}' should be a text, not {shown(key)}.")
-            picture = picture_in(self.images, *_files(str(key)))
+            read_image = picture_in(self.image_folder, *_files(str(key)))
         else:
-            picture = partial(self._picture, group, place, pictures[0], name)
-        return Record(name, picture, captions={self.language: captions})
+            read_image = partial(self._image, group, place, columns[0], name)
+        return Record(name, read_image, captions={self.language: captions})
 
     def _value(self, group: int, place: int, column: str, name: str) -> object:
-        with _damage_told(f"{name}: '{column}'"):
+        with _as_data_error(f"{name}: '{column}'"):
             value: object = self._read(group, column)[place].as_py()
         return value
 
@@ -123,16 +122,16 @@ class ParquetReader(Files):
             )
         return captions
 
-    def _picture(self, group: int, place: int, column: str, name: str) -> bytes:
-        """Its bytes, or what lies where a path says."""
+    def _image(self, group: int, place: int, column: str, name: str) -> bytes:
+        """The bytes of an image, from the cell or from the file that it names."""
         value = self._value(group, place, column, name)
         if isinstance(value, Mapping):
             value = value.get("bytes") or value.get("path")
-        if isinstance(value, str) and self.images is not None:
-            return picture_in(self.images, value)()
+        if isinstance(value, str) and self.image_folder is not None:
+            return picture_in(self.image_folder, value)()
         if not isinstance(value, bytes):
-            missing = " and `images` is no folder" if isinstance(value, str) else ""
-            raise DataError(f"{name}: '{column}' should hold a picture's bytes, not {shown(value)}{missing}.")
+            missing = " and there is no folder `images`" if isinstance(value, str) else ""
+            raise DataError(f"{name}: '{column}' should hold an image's bytes, not {shown(value)}{missing}.")
         return value
 
 
@@ -145,18 +144,18 @@ def _open(file: Path) -> ParquetFile:
     try:
         return ParquetFile(file)
     except Exception as error:  # a damaged file may raise anything
-        raise DataError(f"{file}: no Parquet file: {error}") from error
+        raise DataError(f"{file}: not a Parquet file: {error}") from error
 
 
 def _read(file: Path, group: int, column: str) -> ChunkedArray:
-    """A column of a group of rows."""
-    with _damage_told(f"{file}: row group {group}: '{column}'"):
+    """A column of a row group."""
+    with _as_data_error(f"{file}: row group {group}: '{column}'"):
         return _open(file).read_row_group(group, columns=[column])[column]
 
 
 @contextmanager
-def _damage_told(what: str) -> Iterator[None]:
-    """What is raised becomes a DataError: of a damaged file that may be anything, IndexError, UnicodeDecodeError."""
+def _as_data_error(what: str) -> Iterator[None]:
+    """Turn any exception into a DataError: a damaged file may raise IndexError, UnicodeDecodeError or anything else."""
     try:
         yield
     except DataError:
@@ -173,27 +172,27 @@ def _column(file: Path, names: Sequence[str], wanted: Sequence[str], what: str) 
 
 
 def _files(key: str) -> list[str]:
-    """Where img2dataset puts a picture: in its shard's folder, whose number is the key without the place in it."""
+    """Where img2dataset puts an image: in its shard's folder, named by the key without the position in the shard."""
     names = [f"{key}.{ending}" for ending in ENCODINGS]
     return [f"{key[:-digits]}/{name}" for digits in DIGITS if len(key) > digits for name in names] + names
 
 
 def _rows(file: Path) -> list[np.ndarray]:
-    """The places of the rows that can be used in each group of a file, which must have a column of captions."""
+    """Positions of the usable rows in each row group of a file, which must have a column of captions."""
     table = _open(file)
     _column(file, table.schema_arrow.names, CAPTIONS, "caption")
     return [np.flatnonzero(_usable(file, number)) for number in range(table.num_row_groups)]
 
 
 def _usable(file: Path, group: int) -> np.ndarray:
-    """Which rows of a group were downloaded, bool `[rows]`."""
+    """Which rows of a row group were downloaded, bool `[rows]`."""
     table = _open(file)
     rows = table.metadata.row_group(group).num_rows
-    if not 0 <= rows <= MOST_ROWS * file.stat().st_size:
-        raise DataError(f"{file}: row group {group} says that it has {rows} rows")
+    if not 0 <= rows <= MAX_ROWS_PER_BYTE * file.stat().st_size:
+        raise DataError(f"{file}: row group {group} claims to have {rows} rows")
     if STATUS not in table.schema_arrow.names:
         return np.ones(rows, dtype=bool)
-    with _damage_told(f"{file}: row group {group}: '{STATUS}'"):
+    with _as_data_error(f"{file}: row group {group}: '{STATUS}'"):
         return np.array([value == SUCCESS for value in _read(file, group, STATUS).to_pylist()], dtype=bool)
 
 
@@ -204,7 +203,7 @@ def _usable(file: Path, group: int) -> np.ndarray:
     files=("path", "test"),
     folders=("images", "test_images"),
 )
-def create(
+def _create(
     path: str,
     images: str | None = None,
     language: str = "en",
@@ -213,7 +212,7 @@ def create(
     test_images: str | None = None,
     image_size: int = 0,
 ) -> AnnotatedSource:
-    """The registry's `parquet`: captions and bytes of pictures, or img2dataset's keys of files in `images`.
+    """The registry's `parquet`: captions with image bytes, or with paths or img2dataset keys of files in `images`.
 
     `filter` drops poor texts.
     """

@@ -1,4 +1,4 @@
-"""Pages of PDF documents as pictures full of text (PaLI-3's documents; paper.md §2.2 h). Needs the extra `pdf`."""
+"""Pages of PDF documents as images of text (PaLI-3's documents; paper.md §2.2 h). Needs the extra `pdf`."""
 
 from __future__ import annotations
 
@@ -23,15 +23,15 @@ T = TypeVar("T")
 
 
 class PdfReader(Files):
-    """Every page of every `.pdf` below a folder. The page's text is in the order in which the file has it, which is
-    nearly always that of reading; scanned pages have none.
+    """Every page of every `.pdf` below a folder. A page's text is in the order of the file, which is nearly always the
+    reading order; scanned pages have none.
 
     Documents that cannot be opened are listed in `damages`.
 
     Args:
         path: the folder, or one document.
-        pages: the most of one document, from its beginning.
-        pixels: the longer side of a rendered page.
+        pages: how many pages of a document to use at most, from its beginning.
+        pixels: longer side of a rendered page.
     """
 
     def __init__(self, path: str, pages: int = 20, pixels: int = 1024) -> None:
@@ -45,22 +45,22 @@ class PdfReader(Files):
 
     @cached_property
     def _indexed(self) -> tuple[list[tuple[Path, int]], list[str]]:
-        """File and number of each page, and what is wrong with documents."""
+        """File and number of each page, and the errors of documents that cannot be opened."""
         found: list[tuple[Path, int]] = []
-        damages = []
+        errors = []
         for file in self.files:
             try:
                 count = _with(file, len)
                 found += [(file, page) for page in range(min(count, self.pages))]
             except DataError as error:
-                damages.append(str(error))
+                errors.append(str(error))
         if not found:
-            raise DataError(f"no document below {self.root} can be read: " + "; ".join(damages[:3]))
-        return found, damages
+            raise DataError(f"no document below {self.root} can be read: " + "; ".join(errors[:3]))
+        return found, errors
 
     @property
     def damages(self) -> Sequence[str]:
-        """As far as is known: documents are opened when the first page is asked for."""
+        """Empty until the first page is asked for, which opens all documents."""
         return self._indexed[1] if "_indexed" in self.__dict__ else []
 
     def __len__(self) -> int:
@@ -81,18 +81,18 @@ def _below(root: Path) -> Iterator[Path]:
 
 
 def _with(file: Path, use: Callable[[PdfDocument], T], where: str = "") -> T:
-    """What `use` makes of an open document. Raises DataError for one that is damaged, locked or empty."""
+    """Open a document and return `use(document)`. Raises DataError for one that is damaged, encrypted or empty."""
     try:
         import pypdfium2
     except ImportError as error:
         raise DataError("source 'pdf' needs pypdfium2: pip install 'pali3kit[pdf]'") from error
     try:
         document = pypdfium2.PdfDocument(os.fspath(file))
-    except Exception as error:  # all there are, of damaged files
-        raise DataError(f"{file}: no readable PDF: {error}") from error
+    except Exception as error:  # a damaged file may raise anything
+        raise DataError(f"{file}: not a readable PDF: {error}") from error
     try:
         return use(document)
-    except Exception as error:  # as above: a page without a width is a division by zero
+    except Exception as error:  # as above; a page of width 0 raises ZeroDivisionError
         raise DataError(f"{where or file}: {type(error).__name__}: {error}") from error
     finally:
         document.close()
@@ -103,21 +103,20 @@ def _text(document: PdfDocument, page: int) -> str:
 
 
 def _png(document: PdfDocument, page: int, pixels: int) -> bytes:
-    """A page as the bytes of a PNG whose longer side has so many pixels."""
-    leaf = document[page]
-    picture = leaf.render(scale=pixels / max(leaf.get_size())).to_pil()
+    """A page rendered to PNG bytes, its longer side `pixels` long."""
+    rendered = document[page].render(scale=pixels / max(document[page].get_size()))
     file = io.BytesIO()
-    picture.save(file, "png", compress_level=1)
+    rendered.to_pil().save(file, "png", compress_level=1)
     return file.getvalue()
 
 
 @SOURCE.register("pdf", "rendered pages of a folder of PDFs, with their text", tells=("words",), files=("path", "test"))
-def create(
+def _create(
     path: str, pages: int = 20, pixels: int = 1024, words: int = WORDS, test: str | None = None, image_size: int = 0
 ) -> AnnotatedSource:
     """The registry's `pdf`: the first `pages` of each document, their longer side `pixels` long.
 
-    At most `words` are asked for.
+    The task ocr asks for at most `words` of a page.
     """
     held = PdfReader(test, pages, pixels) if test else None
     return AnnotatedSource(PdfReader(path, pages, pixels), held, words=words)

@@ -1,4 +1,4 @@
-"""Your own pictures with all that is known of them: JSON lines, a picture on each."""
+"""Your own annotated images: a JSON Lines file with one image on each line."""
 
 from __future__ import annotations
 
@@ -10,44 +10,45 @@ from pali3kit.data.annotated import WORDS, AnnotatedSource
 from pali3kit.data.fields import each, field, mapping, nonblank, numbers, parsed, typed
 from pali3kit.data.lines import Lines
 from pali3kit.data.reader import Files, existing, picture_in
-from pali3kit.data.readers.coco import size_of
-from pali3kit.data.readers.coco_instances import whole_box
+from pali3kit.data.readers.coco import read_image_size
+from pali3kit.data.readers.coco_instances import to_pixel_box
 from pali3kit.data.record import Asked, Record, Thing, Word
 from pali3kit.data.task import Box
 from pali3kit.errors import DataError, choose
 from pali3kit.images.decode import Size, read_size
 from pali3kit.registry import SOURCE
 
-TOLD = ("caption", "captions", "questions", "things", "words")
+ANNOTATIONS = ("caption", "captions", "questions", "things", "words")
 Entry = Mapping[str, object]
 
 
 class _Index(NamedTuple):
-    """What is known of a file from all of its lines."""
+    """What is collected from all lines of a file when the first record is asked for."""
 
-    places: list[tuple[int, int]]  # the line of each record, and which of its questions is asked
+    places: list[tuple[int, int]]  # of each record: its line and, with `single`, which of its questions
     classes: tuple[str, ...]
     languages: tuple[str, ...]
 
 
 class RecordsReader(Files):
-    """On each line of a `.jsonl` file a mapping, which tells one of the last four at least:
+    """Each line of a `.jsonl` file is a mapping with at least one of the last four fields:
 
-    - `image`: the picture's path below `images`.
-    - `split`, by which `split` chooses; `height` and `width` in pixels, which are read from the picture if missing.
+    - `image`: the image's path below `images`.
+    - `split`: selected by the option `split`.
+    - `height` and `width` in pixels; read from the image if they are missing.
     - `caption` or `captions`: a text, a list of texts, or a mapping from language codes to either.
-    - `questions[]: question, answers[]`, perhaps `language`; the first answer is the one to learn.
-    - `things[]: label, bbox`: x, y, width and height in pixels of the picture as it is shown.
-    - `words[]`: texts, or `text, bbox`.
+    - `questions[]: question, answers[]`, optionally `language`; the first answer is the training target.
+    - `things[]: label, bbox`: x, y, width and height in pixels of the image as shown (after EXIF rotation).
+    - `words[]`: strings, or `text, bbox`.
 
-    Other fields are passed over. With `single` each question is a record: accuracy is a mean over questions.
+    Other fields are ignored. With `single` each question is a record: accuracy is a mean over questions.
     """
 
     def __init__(
         self, path: str, images: str, language: str = "en", split: str | None = None, single: bool = False
     ) -> None:
         super().__init__(existing(path))
-        self.path, self.images = self.files[0], existing(images, "folder")
+        self.path, self.image_folder = self.files[0], existing(images, "folder")
         self.language, self.split, self.single = language, split, single
         self.lines = Lines(self.files)
 
@@ -65,7 +66,7 @@ class RecordsReader(Files):
             try:
                 entry = self._entry(line) if self.lines[line].strip() else None
             except DataError:
-                places.append((line, 0))  # told when it is asked for
+                places.append((line, 0))  # reported when this record is asked for
                 continue
             if entry is None or self.split not in (None, entry.get("split")):
                 splits |= {str(entry.get("split"))} if entry else set()
@@ -75,8 +76,8 @@ class RecordsReader(Files):
             classes |= dict.fromkeys(_labels(entry.get("things")))
             languages |= dict.fromkeys(_languages(entry))
         if not places:
-            told = f" of split '{self.split}'.{choose(self.split, splits)}" if self.split else ""
-            raise DataError(f"{self.path}: no picture{told}")
+            hint = f" of split '{self.split}'.{choose(self.split, splits)}" if self.split else ""
+            raise DataError(f"{self.path}: no image{hint}")
         return _Index(places, tuple(classes), tuple(languages))
 
     @property
@@ -93,33 +94,33 @@ class RecordsReader(Files):
     def record(self, number: int) -> Record:
         line, asked = self._index.places[number]
         entry, where = self._entry(line), self.lines.where(line)
-        if not any(entry.get(name) for name in TOLD):
-            raise DataError(f"{where}: none of {', '.join(TOLD)}.{choose(TOLD[0], map(str, entry))}")
-        picture = picture_in(self.images, field(entry, "image", str, where))
+        if not any(entry.get(name) for name in ANNOTATIONS):
+            raise DataError(f"{where}: none of {', '.join(ANNOTATIONS)}.{choose(ANNOTATIONS[0], map(str, entry))}")
+        read_image = picture_in(self.image_folder, field(entry, "image", str, where))
         boxes = bool(entry.get("things")) or any(isinstance(word, dict) for word in _list(entry, "words", where))
-        told = entry.get("height") is not None and entry.get("width") is not None
-        size = size_of(entry, where) if told else read_size(picture(), where) if boxes else None
+        has_size = entry.get("height") is not None and entry.get("width") is not None
+        size = read_image_size(entry, where) if has_size else read_size(read_image(), where) if boxes else None
         questions = tuple(self._questions(entry, where))
         if self.single:
             questions = questions[asked : asked + 1]
         if asked:
-            return Record(where, picture, size, questions=questions)
+            return Record(where, read_image, size, questions=questions)
         captions, words = self._captions(entry, where), tuple(_words(entry, size, where))
-        record = Record(where, picture, size, captions, words, questions, tuple(_things(entry, size, where)))
+        record = Record(where, read_image, size, captions, words, questions, tuple(_things(entry, size, where)))
         if not (record.captions or record.questions or record.things or any(word.text for word in words)):
-            raise DataError(f"{where}: what it tells is blank.")
+            raise DataError(f"{where}: all of its annotations are blank.")
         return record
 
     def _captions(self, entry: Entry, where: str) -> dict[str, tuple[str, ...]]:
         found: dict[str, tuple[str, ...]] = {}
         for name in ("caption", "captions"):
             value = entry.get(name)
-            told = value if isinstance(value, dict) else {self.language: value}
-            for language, texts in told.items():
+            by_language = value if isinstance(value, dict) else {self.language: value}
+            for language, texts in by_language.items():
                 listed = texts if isinstance(texts, list) else [] if texts is None else [texts]
                 what = f"{where}: '{name}'"
                 if not language.strip():
-                    raise DataError(f"{what}: a language without a name.")
+                    raise DataError(f"{what}: a language code is blank.")
                 found[language] = (*found.get(language, ()), *(typed(text, str, what) for text in listed))
         return found
 
@@ -143,13 +144,13 @@ def _words(entry: Entry, size: Size | None, where: str) -> Iterator[Word]:
         if isinstance(word, str):
             yield Word(word)
         else:
-            told = mapping(word, at)
-            yield Word(field(told, "text", str, at), _box(told, size, at))
+            found = mapping(word, at)
+            yield Word(field(found, "text", str, at), _box(found, size, at))
 
 
-def _box(told: Entry, size: Size | None, where: str) -> Box:
-    assert size is not None, "read where there are boxes"
-    return whole_box(numbers(field(told, "bbox", list, where), 4, f"{where}: 'bbox'"), size, where)
+def _box(entry: Entry, size: Size | None, where: str) -> Box:
+    assert size is not None, "record() reads it if there are boxes"
+    return to_pixel_box(numbers(field(entry, "bbox", list, where), 4, f"{where}: 'bbox'"), size, where)
 
 
 def _list(entry: Entry, name: str, where: str) -> Sequence[object]:
@@ -171,12 +172,12 @@ def _languages(entry: Entry) -> Iterator[str]:
 
 @SOURCE.register(
     "records",
-    "your own: JSON lines of pictures with captions, questions, things, words",
+    "your own: JSON lines of images with captions, questions, things, words",
     tells=("captions", "questions", "things", "words"),
     files=("path", "test"),
     folders=("images", "test_images"),
 )
-def create(
+def _create(
     path: str,
     images: str,
     language: str = "en",
@@ -188,10 +189,10 @@ def create(
     test_split: str | None = None,
     image_size: int = 0,
 ) -> AnnotatedSource:
-    """The registry's `records`: pictures of `split`, with captions and questions in `language` where they do not say.
+    """The registry's `records`: images of `split`; `language` is that of captions and questions that name none.
 
-    `filter` drops poor captions; at most `words` printed words are asked for. `test` may be the same file, with its
-    `test_split`. `image_size` is ignored: pictures are as large as they are, and encoders fit them.
+    `filter` drops poor captions; the task ocr asks for at most `words` of an image. `test` may be the same file, with
+    its `test_split`. `image_size` is ignored: images keep their size, and encoders resize them.
     """
     held = RecordsReader(test, test_images or images, language, test_split, single=True) if test else None
     return AnnotatedSource(RecordsReader(path, images, language, split), held, filter, words)

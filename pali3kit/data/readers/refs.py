@@ -1,67 +1,68 @@
-"""The REFER package's files: which sets there are, how they are read, and what they test on."""
+"""The files of the REFER package: finding the sets, reading their references, and the images held out for tests."""
 
 from __future__ import annotations
 
 import io
 import pickle
-from collections.abc import Iterator, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import NoReturn
 
 from pali3kit.data.fields import typed
 from pali3kit.data.reader import existing
-from pali3kit.data.readers.coco import Id, identity
+from pali3kit.data.readers.coco import Id, read_id
 from pali3kit.errors import DataError
 
 SETS = {"refer": "refcoco/refs(unc).p", "refer_plus": "refcoco+/refs(unc).p", "refer_g": "refcocog/refs(umd).p"}
-"""The files of the three sets below one folder, by the column that each is measured in."""
-OTHER = "refs(google).p"  # the split by Google, which each set has too
+"""The file of each set below a common folder, by the benchmark that it is for."""
+GOOGLE_SPLIT = "refs(google).p"  # Google's split, which exists for each set
 
 
-def sets_in(folder: str) -> dict[str, Path]:
-    """Those of `SETS` that are in a folder, each in Google's split if that alone is there.
+def find_sets(folder: str) -> dict[str, Path]:
+    """The files of the `SETS` in a folder, by their keys; Google's split stands in for a missing one.
 
     Raises:
-        DataError: there is none.
+        DataError: the folder has none of them.
     """
     root = existing(folder, "folder")
-    places = {column: (root / file, (root / file).parent / OTHER) for column, file in SETS.items()}
+    places = {column: (root / file, (root / file).parent / GOOGLE_SPLIT) for column, file in SETS.items()}
     found = {column: file for column, files in places.items() for file in reversed(files) if file.is_file()}
     if not found:
-        raise DataError(f"{root} has none of {', '.join(SETS.values())}, nor {OTHER} in their place")
+        raise DataError(f"{root} has none of {', '.join(SETS.values())}, nor {GOOGLE_SPLIT} in their place")
     return found
 
 
-def held_out_pictures(folder: str) -> frozenset[Id]:
-    """COCO's ids of the pictures that any set in a folder validates or tests on."""
-    return frozenset(picture for path in sets_in(folder).values() for picture in tested(read_refs(path), path))
+def held_out_images(sets: Mapping[Path, Sequence[object]]) -> frozenset[Id]:
+    """COCO ids of the images that any of the sets, references by file, has in a split other than train.
 
-
-def tested(refs: Sequence[object], path: Path) -> Iterator[Id]:
-    """The pictures of references that are not to be trained on, whatever else is wrong with them."""
-    for number, ref in enumerate(refs):
-        if isinstance(ref, dict) and ref.get("split") != "train":
-            yield identity(ref, "image_id", f"{path}: refs[{number}]")
+    Other fields of the references may be malformed: an image that is tested on must never be trained on.
+    """
+    return frozenset(
+        read_id(ref, "image_id", f"{path}: refs[{number}]")
+        for path, refs in sets.items()
+        for number, ref in enumerate(refs)
+        if isinstance(ref, dict) and ref.get("split") != "train"
+    )
 
 
 def read_refs(path: Path) -> list[object]:
-    """The references of a set."""
-    return typed(read_plain_pickle(path), list, f"{path}: this")
+    """The references in a set's file, unchecked."""
+    return typed(_read_plain_pickle(path), list, f"{path}: this")
 
 
 class _Plain(pickle.Unpickler):
-    """Numbers, texts, lists, tuples and mappings; whatever needs a name to be looked up is refused."""
+    """Reads numbers, strings, lists, tuples and dicts only; refuses everything that would import a name."""
 
     def find_class(self, module: str, name: str) -> NoReturn:
         raise pickle.UnpicklingError(f"it would load {module}.{name}; only plain containers are read")
 
 
-def read_plain_pickle(path: Path) -> object:
-    """What a pickle of Python 2 or 3 holds, if that is plain containers. Raises DataError for any other file."""
+def _read_plain_pickle(path: Path) -> object:
+    """Read a pickle of Python 2 or 3 that holds plain containers only. Raises DataError for any other file."""
     try:
         content: object = _Plain(io.BytesIO(path.read_bytes()), encoding="utf-8", errors="replace").load()
     except OSError as error:
         raise DataError(f"{path}: {error.strerror}") from error
     except Exception as error:  # a damaged pickle may raise anything
-        raise DataError(f"{path}: no pickle of plain containers: {error or type(error).__name__}") from error
+        raise DataError(f"{path}: not a pickle of plain containers: {error or type(error).__name__}") from error
     return content

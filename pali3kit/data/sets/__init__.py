@@ -1,1 +1,1 @@
-"""Sets that an image encoder alone is measured on: pictures with one class each, pictures with captions."""
+"""Sets for evaluating image encoders alone: images with one class each, images with captions."""

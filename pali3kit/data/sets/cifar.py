@@ -1,4 +1,4 @@
-"""CIFAR-100 (Krizhevsky 2009): pictures of 32x32 in a hundred classes, as pickles of Python 2 or as plain bytes."""
+"""CIFAR-100 (Krizhevsky 2009): images of 32x32 in a hundred classes, as Python 2 pickles or in the binary layout."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ from numpy.typing import NDArray
 from pali3kit.data.fields import field, mapping
 from pali3kit.data.records import digest
 from pali3kit.data.sets.files import check_index, digest_of
-from pali3kit.data.sets.layout import find_root, lines_of, spoken
+from pali3kit.data.sets.layout import find_root, read_nonblank_lines, readable_name
 from pali3kit.errors import DataError
 from pali3kit.registry import LABELLED
 
 SIDE = 32
 BYTES = 3 * SIDE * SIDE
-RECORD = 2 + BYTES  # of the binary layout: coarse label, fine label, picture
+RECORD = 2 + BYTES  # binary layout: coarse label, fine label, image
 Split = tuple[NDArray[np.uint8], list[int]]
-"""Pictures `[n,3072]`, red, green and blue one after the other, and fine labels."""
+"""Images `[n,3072]`, the red, green and blue planes one after the other, and fine labels."""
 
 
 @LABELLED.register("cifar100", "CIFAR-100, cifar-100-python or cifar-100-binary", files=("path",))
@@ -31,7 +31,7 @@ class Cifar100:
     Args:
         path: `cifar-100-python` (`train`, `test`, `meta`), `cifar-100-binary` (`train.bin`, `test.bin`,
             `fine_label_names.txt`), or the folder above.
-        image_size: ignored: pictures are as large as they are.
+        image_size: ignored; images keep their size.
     """
 
     def __init__(self, path: str, image_size: int = 0) -> None:
@@ -39,19 +39,19 @@ class Cifar100:
         pickled = (root / "meta").is_file()
         names = root / ("meta" if pickled else "fine_label_names.txt")
         files = {split: root / (split if pickled else f"{split}.bin") for split in ("train", "test")}
-        told = _texts(_read_pickle(names), names) if pickled else [line for _, line in lines_of(names)]
-        self.classes = tuple(spoken(name) for name in told)
+        raw = _texts(_read_pickle(names), names) if pickled else [line for _, line in read_nonblank_lines(names)]
+        self.classes = tuple(readable_name(name) for name in raw)
         read = _pickled if pickled else _binary
         self._splits = {split: _checked(read(file), len(self.classes), file) for split, file in files.items()}
         labels = [of.tobytes() for _, of in self._splits.values()]
         self.digest = digest_of(digest(root, [names, *files.values()]), self.classes, labels)
 
     def content(self, split: str) -> str:
-        """That of all: nobody has only one of the splits."""
+        """The digest of all splits: they are published together."""
         return self.digest
 
     def size(self, split: str) -> int:
-        """How many pictures a split has: none in one that there is not."""
+        """Number of images of a split, 0 for one that does not exist."""
         return len(self.labels(split))
 
     def image(self, split: str, index: int) -> NDArray[np.uint8]:
@@ -64,21 +64,21 @@ class Cifar100:
         return self._splits[split][1] if split in self._splits else np.zeros(0, np.int64)
 
     def relabelled(self, split: str) -> None:
-        """None: nobody looked again."""
+        """None: there are no reassessed labels."""
 
 
 def _checked(split: Split, classes: int, file: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    pictures, labels = split
+    images, labels = split
     for number, label in enumerate(labels):
         if type(label) is not int or not 0 <= label < classes:
-            raise DataError(f"{file}: picture {number} has label {label!r:.40}, of {classes} classes from 0")
-    return pictures, np.array(labels, np.int64)
+            raise DataError(f"{file}: image {number} has label {label!r:.40}, but labels are 0 to {classes - 1}")
+    return images, np.array(labels, np.int64)
 
 
 def _binary(file: Path) -> Split:
     data = _bytes(file)
     if not data or len(data) % RECORD:
-        raise DataError(f"{file}: {len(data)} bytes are no whole number of records of {RECORD}: is it cut off?")
+        raise DataError(f"{file}: {len(data)} bytes are not a multiple of the record size {RECORD}: is it truncated?")
     records = np.frombuffer(data, np.uint8).reshape(-1, RECORD)
     return records[:, 2:], records[:, 1].tolist()
 
@@ -86,24 +86,24 @@ def _binary(file: Path) -> Split:
 def _pickled(file: Path) -> Split:
     content = _read_pickle(file)
     if "data" not in content or not isinstance(content["data"], np.ndarray):
-        raise DataError(f"{file}: no field 'data' that is an array")
-    pictures, labels = content["data"], field(content, "fine_labels", list, str(file))
-    if pictures.dtype != np.uint8 or pictures.shape != (len(labels), BYTES):
-        told = f"{pictures.dtype} {list(pictures.shape)}"
-        raise DataError(f"{file}: 'data' should be uint8 [{len(labels)}, {BYTES}], one row for each label, not {told}")
-    return pictures, labels
+        raise DataError(f"{file}: field 'data' should be an array")
+    images, labels = content["data"], field(content, "fine_labels", list, str(file))
+    if images.dtype != np.uint8 or images.shape != (len(labels), BYTES):
+        found = f"{images.dtype} {list(images.shape)}"
+        raise DataError(f"{file}: 'data' should be uint8 [{len(labels)}, {BYTES}], one row for each label, not {found}")
+    return images, labels
 
 
 def _texts(content: Mapping[str, object], file: Path) -> list[str]:
     names = [_text(name) for name in field(content, "fine_label_names", list, str(file))]
     texts = [name for name in names if isinstance(name, str)]
     if len(texts) < len(names):
-        raise DataError(f"{file}: 'fine_label_names' should be texts")
+        raise DataError(f"{file}: 'fine_label_names' should be strings")
     return texts
 
 
 class _Arrays(pickle.Unpickler):
-    """Plain containers and NumPy's arrays of numbers, by the three names with which NumPy has always written them."""
+    """Reads plain containers and NumPy arrays of numbers: NumPy pickles arrays by these three names only."""
 
     NAMES = ("_reconstruct", "ndarray", "dtype")
     MODULES = ("numpy", "numpy.core.multiarray", "numpy._core.multiarray")
@@ -116,7 +116,7 @@ class _Arrays(pickle.Unpickler):
 
 
 def _read_pickle(file: Path) -> Mapping[str, object]:
-    """What a pickle of Python 2 or 3 holds, texts of Python 2 as Latin-1, which arrays' bytes need."""
+    """Read a pickle of Python 2 or 3, decoding Python 2 strings as Latin-1, as the bytes of arrays require."""
     data = _bytes(file)
     try:
         content = mapping(_Arrays(io.BytesIO(data), encoding="latin1").load(), str(file))
@@ -124,11 +124,11 @@ def _read_pickle(file: Path) -> Mapping[str, object]:
     except DataError:
         raise
     except Exception as error:  # a damaged pickle may raise anything
-        raise DataError(f"{file}: no pickle of arrays: {error or type(error).__name__}") from error
+        raise DataError(f"{file}: not a pickle of arrays: {error or type(error).__name__}") from error
 
 
 def _text(value: object) -> object:
-    """A text, also where Python 3 has written one of Python 2 again, as bytes."""
+    """Decode bytes: Python 3 writes strings that it has read from Python 2 as bytes."""
     return value.decode("latin1") if isinstance(value, bytes) else value
 
 

@@ -1,4 +1,4 @@
-"""What an evaluation of an image encoder asks of a set of pictures."""
+"""Protocols of the image sets on which encoders are evaluated."""
 
 from __future__ import annotations
 
@@ -9,55 +9,55 @@ import numpy as np
 from numpy.typing import NDArray
 
 Caption = tuple[int, str]
-"""The number of its picture, and its text."""
+"""The index of its image, and its text."""
 
 
 class PictureSet(Protocol):
-    """Pictures by split and index. `digest` names the content: names and sizes of files, or options.
+    """Images by split and index. `digest` identifies the content: names and sizes of files, or options.
 
-    Splits are "train", "test" and, of another collection of the same classes, "v2"; what a set does not have has no
-    pictures. Whatever is wrong with files as a whole (missing, damaged, of another layout) is told when the set is
-    built, as a DataError with the path and what was expected there; a picture that cannot be read when it is asked for.
+    Splits are "train", "test" and, for a second collection of the same classes, "v2"; a missing split has size 0.
+    Missing or malformed annotation files raise DataError when the set is built, with the path and what was expected
+    there; an image that cannot be read raises when it is asked for.
     """
 
     digest: str
 
     def content(self, split: str) -> str:
-        """What names one split alone: its pictures, and its labels of either kind or its captions."""
+        """Digest of one split: its images, and its labels of either kind or its captions."""
         ...
 
     def size(self, split: str) -> int:
-        """How many pictures a split has."""
+        """Number of images of a split."""
         ...
 
     def image(self, split: str, index: int) -> np.ndarray:
-        """uint8 `[H,W,3]`, or `[H,W,4]` where it is transparent, as large as it is.
+        """uint8 `[H,W,3]`, or `[H,W,4]` with transparency, in its original size.
 
-        Raises DataError, naming the file, where it cannot be read.
+        Raises DataError, naming the file, if it cannot be read.
         """
         ...
 
 
 @runtime_checkable
 class LabelledSet(PictureSet, Protocol):
-    """Each picture has one class. `classes` are names as a person says them ("tabby cat"), by label."""
+    """Images with one class each. `classes` are readable names ("tabby cat"), by label."""
 
     classes: tuple[str, ...]
 
     def labels(self, split: str) -> NDArray[np.int64]:
-        """The label of every picture of a split."""
+        """The label of every image of a split, int64 `[size]`."""
         ...
 
     def relabelled(self, split: str) -> Sequence[tuple[int, ...]] | None:
-        """All labels that are right for each picture (none: nobody could tell), where somebody looked again (ReaL)."""
+        """All correct labels of each image (may be none), for splits that were relabelled as ReaL was; else None."""
         ...
 
 
 class CaptionedSet(PictureSet, Protocol):
-    """Pictures of the split "test" with captions in `languages`."""
+    """Images of the split "test" with captions in `languages`."""
 
     languages: tuple[str, ...]
 
     def captions(self, language: str) -> Sequence[Caption]:
-        """All captions in a language, in the order of their pictures; a picture may have several, or none."""
+        """All captions in a language, in the order of their images; an image may have several, or none."""
         ...

@@ -1,4 +1,4 @@
-"""A labelled set as an endless shuffled stream, to train on."""
+"""A labelled set as an endless shuffled stream for training."""
 
 from __future__ import annotations
 
@@ -12,30 +12,30 @@ from pali3kit.errors import DataError
 
 
 class EndlessSet(SourceBase):
-    """The train split as `training.pictures.Pictures` asks for it: every pass over it has another order.
+    """The train split as a source for `training.pictures.Pictures`, shuffled anew for every epoch.
 
-    A position in the stream says which picture it is, so that a run continues in the middle of a pass. Raises DataError
-    for a set without train pictures.
+    The image is a pure function of the position in the stream, so that a resumed run continues within an epoch. Raises
+    DataError for a set without training images.
     """
 
     draws = False
 
-    def __init__(self, pictures: LabelledSet) -> None:
-        self.pictures, self.classes = pictures, pictures.classes
-        self._labels = pictures.labels("train")
+    def __init__(self, images: LabelledSet) -> None:
+        self.images, self.classes = images, images.classes
+        self._labels = images.labels("train")
         if not len(self._labels):
-            raise DataError("the set has no pictures in its split 'train': there is nothing to learn from")
-        self._order = lru_cache(2)(lambda *turn: np.random.default_rng(turn).permutation(len(self._labels)))
+            raise DataError("the set has no images in its split 'train' to train on")
+        self._order = lru_cache(2)(lambda *epoch: np.random.default_rng(epoch).permutation(len(self._labels)))
 
     def image(self, split: str, index: int) -> np.ndarray:
-        """uint8 `[H,W,3]`, or `[H,W,4]` where it is transparent, as large as it is."""
-        return self.pictures.image("train", self._number(index))
+        """uint8 `[H,W,3]`, or `[H,W,4]` with transparency, in its original size."""
+        return self.images.image("train", self._number(index))
 
     def labels(self, split: str, index: int) -> tuple[int, ...]:
-        """The picture's one class."""
+        """The one class of the image."""
         return (int(self._labels[self._number(index)]),)
 
     def _number(self, index: int) -> int:
-        stretch, place = divmod(index, STRETCH)  # every seed's stretch begins with a whole pass
-        turn, position = divmod(place, len(self._labels))
-        return int(self._order(stretch, turn)[position])
+        stretch, place = divmod(index, STRETCH)  # the stretch of every seed begins with a new epoch
+        epoch, position = divmod(place, len(self._labels))
+        return int(self._order(stretch, epoch)[position])

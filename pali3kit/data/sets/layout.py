@@ -1,4 +1,4 @@
-"""What published layouts are made of: a folder of a known name, lists in text files, a folder for each class."""
+"""Building blocks of published layouts: a known root folder, lists in text files, a folder for each class."""
 
 from __future__ import annotations
 
@@ -9,80 +9,72 @@ from pathlib import Path
 from pali3kit.data.folder import PICTURES
 from pali3kit.data.reader import existing
 from pali3kit.data.visible import hidden, walk
-from pali3kit.errors import DataError
+from pali3kit.errors import DataError, choose
 from pali3kit.text.plain import one_line, read_text, split_lines
 
 
 def find_root(path: str, inner: Sequence[str], *has: str) -> Path:
-    """`path`, or the first of the folders `inner` below it, that has one of the entries `has`.
+    """Return `path`, or the first of its subfolders `inner`, that contains one of the entries `has`.
 
     Raises:
-        DataError: no folder, or none with such an entry.
+        DataError: `path` is not a folder, or none of these contains such an entry.
     """
     root = existing(path, "folder")
     places = [root, *(root / name for name in inner)]
     for place in places:
         if any((place / entry).exists() for entry in has):
             return place
-    raise DataError(f"{root}: {' or '.join(has)} is expected {' or '.join(['in it', *(f'in its {i}' for i in inner)])}")
+    searched = " or ".join(["in it", *(f"in its {folder}" for folder in inner)])
+    raise DataError(f"{root}: {' or '.join(has)} not found {searched}")
 
 
 def find_file(path: str, name: str) -> Path:
-    """The file `path`, or the one called `name` in the folder `path`. Raises DataError where it is not there."""
+    """The file `path`, or the file `name` in the folder `path`. Raises DataError if it does not exist."""
     found = Path(path).expanduser()
     return existing(str(found / name if found.is_dir() else found))
 
 
-def lines_of(path: Path) -> Iterator[tuple[str, str]]:
-    """The lines of a text file that are not blank, each with its `file:line`. Raises DataError for a missing one."""
+def read_nonblank_lines(path: Path) -> Iterator[tuple[str, str]]:
+    """Yield the non-blank lines of a text file, each with its `file:line`. Raises DataError for a missing file."""
     try:
         text = read_text(path)
     except DataError as error:
-        raise DataError(f"{error}; it is part of this layout") from error
+        raise DataError(f"{error}; this layout requires it") from error
     for number, line in enumerate(split_lines(text), start=1):
         if line.strip():
             yield f"{path}:{number}", line.strip()
 
 
-def rows_of(path: Path, columns: str) -> Iterator[tuple[str, list[str]]]:
-    """The words of each line, one for each word of `columns`. Raises DataError for a line with more or fewer."""
-    for where, line in lines_of(path):
+def read_columns(path: Path, columns: str) -> Iterator[tuple[str, list[str]]]:
+    """Yield the words of each line. Raises DataError for a line that has not as many words as `columns`."""
+    for where, line in read_nonblank_lines(path):
         words = line.split()
         if len(words) != len(columns.split()):
             raise DataError(f"{where}: expected '{columns}', not '{line[:60]}'")
         yield where, words
 
 
-def whole(word: str, most: int, what: str) -> int:
-    """A number from 1 to `most`. Raises DataError, `what` being the place and the name of it."""
+def parse_number(word: str, most: int, what: str) -> int:
+    """Parse a number from 1 to `most`. Raises DataError beginning with `what`, its place and name."""
     if not (word.isascii() and word.isdigit() and len(word) < 19 and 1 <= int(word) <= most):
         raise DataError(f"{what} should be a number from 1 to {most}, not '{word[:40]}'")
     return int(word)
 
 
-def has_folders(folder: Path) -> bool:
-    """Whether there is such a folder, with folders in it."""
-    return folder.is_dir() and bool(_folders(folder))
-
-
 def class_folders(folder: Path) -> list[str]:
-    """The names of the folders in a folder, sorted. Raises DataError where it has none."""
+    """The names of the subfolders, sorted. Raises DataError if there are none."""
     try:
-        found = _folders(folder)
+        with os.scandir(folder) as entries:
+            found = sorted(entry.name for entry in entries if entry.is_dir() and not hidden(entry.name))
     except OSError as error:
-        raise DataError(f"{folder}: {error.strerror}; expected is a folder with one for each class") from error
+        raise DataError(f"{folder}: {error.strerror}; it should have a subfolder for each class") from error
     if not found:
-        raise DataError(f"{folder}: expected is a folder for each class, and there is none")
+        raise DataError(f"{folder}: it should have a subfolder for each class, but has none")
     return found
 
 
-def _folders(folder: Path) -> list[str]:
-    with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if entry.is_dir() and not hidden(entry.name))
-
-
-def pictures_in(root: Path, folder: str) -> list[str]:
-    """The visible pictures in `root/folder` and below, sorted by folder and name, as paths relative to `root`."""
+def _images_in(root: Path, folder: str) -> list[str]:
+    """The visible images in `root/folder` and below, sorted by folder and name, as paths relative to `root`."""
     top = len(os.path.join(root, ""))
     found = sorted((place[top:], names) for place, names in walk(root / folder))
     return [
@@ -93,25 +85,36 @@ def pictures_in(root: Path, folder: str) -> list[str]:
     ]
 
 
-def in_classes(root: Path, folders: Sequence[str]) -> tuple[list[str], list[int]]:
-    """Pictures below `root` by class, and the number of its folder for each. Raises DataError where there are none."""
+def images_by_class(root: Path, folders: Sequence[str]) -> tuple[list[str], list[int]]:
+    """Images below `root` and the label of each, the index of its folder. Raises DataError if there are none."""
     names: list[str] = []
     labels: list[int] = []
     for label, folder in enumerate(folders):
-        found = pictures_in(root, folder)
+        found = _images_in(root, folder)
         names += found
         labels += [label] * len(found)
     if not names:
-        raise DataError(f"{root}: no pictures in its folders: names should end with {', '.join(sorted(PICTURES))}")
+        raise DataError(f"{root}: no images in its folders: names should end with {', '.join(sorted(PICTURES))}")
     return names, labels
 
 
-def without_pictures(classes: Sequence[str], labels: Sequence[int]) -> str | None:
-    """The first class that none of the pictures is of, if there is one."""
+def first_empty_class(classes: Sequence[str], labels: Sequence[int]) -> str | None:
+    """The first class without an image, or None."""
     empty = set(range(len(classes))).difference(labels)
     return classes[min(empty)] if empty else None
 
 
-def spoken(name: str) -> str:
-    """A folder's name as a person says it."""
+def readable_name(name: str) -> str:
+    """The class name that a folder's name stands for: "street_sign" is "street sign"."""
     return one_line(name.replace("_", " "))
+
+
+def labelled_images(folder: Path, classes: list[str], known: Path) -> tuple[list[str], list[int]]:
+    """The images of a split and their labels. Raises DataError for a class that the folder `known` does not have."""
+    for name in class_folders(folder):
+        if name not in classes:
+            raise DataError(f"{folder / name}: {known} has no such class.{choose(name, classes[:20])}")
+    names, labels = images_by_class(folder, classes)
+    if folder == known and (empty := first_empty_class(classes, labels)):
+        raise DataError(f"{folder / empty}: there is no image of this class")
+    return names, labels

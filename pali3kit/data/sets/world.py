@@ -1,4 +1,4 @@
-"""The embedded world's sets for an image encoder alone: probe tasks, scenes with one class, scenes with captions."""
+"""The embedded world's sets for evaluating encoders alone: probe tasks, scenes with one class, captioned scenes."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from pali3kit.data.world.scene import Scene
 from pali3kit.data.world.world import World
 from pali3kit.registry import CAPTIONED, LABELLED
 
-CAPTIONS = 2  # of a picture in each language, as Crossmodal-3600 mostly has
+CAPTIONS = 2  # per image and language, as in most of Crossmodal-3600
 
 
 def _digest(*options: str | int) -> str:
-    known = [atlas.digest(), GENERATOR_VERSION, *options]
-    return hashlib.sha256(json.dumps(known).encode()).hexdigest()
+    content = [atlas.assets_digest(), GENERATOR_VERSION, *options]
+    return hashlib.sha256(json.dumps(content).encode()).hexdigest()
 
 
 @LABELLED.register("world_probe", "embedded: one of eight small tasks")
 class WorldProbe:
-    """One of the eight small tasks of `data.world.probes`, pictures `image_size` pixels wide."""
+    """One of the eight small tasks of `data.world.probes`, with images of `image_size` pixels."""
 
     def __init__(self, task: WorldTask, image_size: int = 64) -> None:
-        self.task, self.image_size = task, image_size
-        self.classes = probes.classes(task)
+        self._probe, self._image_size = probes.create_probe(task), image_size
+        self.classes = self._probe.classes
         self.digest = _digest(task, image_size)
 
     def content(self, split: str) -> str:
@@ -41,11 +41,10 @@ class WorldProbe:
 
     @cached_property
     def _arrays(self) -> dict[str, tuple[NDArray[np.uint8], NDArray[np.int64]]]:
-        train, train_labels, test, test_labels = probes.load(self.task, self.image_size)
-        return {"train": (train, train_labels), "test": (test, test_labels)}
+        return {split: self._probe.images(split, self._image_size) for split in ("train", "test")}
 
     def size(self, split: str) -> int:
-        return probes.count(self.task, split)
+        return self._probe.size(split)
 
     def image(self, split: str, index: int) -> np.ndarray:
         return np.asarray(self._arrays[split][0][index])
@@ -63,17 +62,17 @@ class WorldProbe:
     titles={"top1": "ImageNet's counterpart", "real": "ReaL's counterpart", "v2": "ImageNet-v2's counterpart"},
 )
 class WorldClasses:
-    """Scenes of the world, each of the class of its largest thing, as ImageNet names one thing of a picture.
+    """Scenes labelled with the class of their largest object, as ImageNet labels one object of an image.
 
-    Relabelled, all of a picture's things are right, as ReaL says what else is there; "v2" are other scenes of the same
-    classes by the other artist.
+    `relabelled` has the classes of all objects, as ReaL has; "v2" is other scenes of the same classes, drawn by the
+    other artist.
     """
 
     def __init__(self, objects: int = 64, train: int = 4000, test: int = 1000, image_size: int = 64) -> None:
         by = {name: World(image_size=image_size, objects=objects, artist=name) for name in atlas.ARTISTS}
         own, other = by.values()
-        # Scenes of the test split: `v2` begins where `test` ends, so that no scene is drawn twice. Those of the train
-        # split are the ones that the stages on PaLI see; an encoder's pretraining has others.
+        # `v2` begins where `test` ends, so that the two share no scene. The stages on PaLI use the same train scenes;
+        # an encoder's pretraining uses others.
         self._splits = {
             "train": (own, "train", range(train)),
             "test": (own, "test", range(test)),
@@ -111,18 +110,18 @@ class WorldClasses:
 
 
 def _main(world: World, scene: Scene) -> int:
-    """The class of the largest thing by the area of its box; of equals the first that is drawn."""
-    main = max(scene.things, key=lambda thing: (thing.box[2] - thing.box[0]) * (thing.box[3] - thing.box[1]))
-    return world.classes.index(main.emoji)
+    """The class of the object with the largest box; of equal ones, the first in drawing order."""
+    largest = max(scene.things, key=lambda thing: (thing.box[2] - thing.box[0]) * (thing.box[3] - thing.box[1]))
+    return world.classes.index(largest.emoji)
 
 
 @CAPTIONED.register(
     "world_captions", "embedded: scenes with captions in 36 languages", titles={"": "XM3600's counterpart"}
 )
 class WorldCaptions:
-    """Scenes of the test split with two captions in each of the 36 languages: the names of all that is there.
+    """Scenes of the test split with two captions in each of the 36 languages: the counterpart of Crossmodal-3600.
 
-    They are held-out art: drawn by the artist that no encoder saw. Crossmodal-3600's counterpart.
+    They are drawn by the artist that no encoder was trained on.
     """
 
     languages = LANGUAGES

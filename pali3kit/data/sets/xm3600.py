@@ -1,4 +1,4 @@
-"""Crossmodal-3600 (Thapliyal et al. 2022): 3600 pictures with captions in 36 languages."""
+"""Crossmodal-3600 (Thapliyal et al. 2022): 3600 images with captions in 36 languages."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pali3kit.data.fields import field, mapping, read_lines, typed
 from pali3kit.data.reader import existing
 from pali3kit.data.readers.coco import TYPES
 from pali3kit.data.sets.contract import Caption
-from pali3kit.data.sets.files import CaptionedFiles, Pictures
+from pali3kit.data.sets.files import CaptionedFiles, SplitFiles
 from pali3kit.data.sets.layout import find_file
 from pali3kit.data.world.languages import LANGUAGES
 from pali3kit.errors import DataError, choose
@@ -20,20 +20,20 @@ from pali3kit.text.plain import one_line
 
 @CAPTIONED.register(
     "xm3600",
-    "Crossmodal-3600, captions.jsonl and its pictures",
+    "Crossmodal-3600, captions.jsonl and its images",
     titles={"": "XM3600"},
     files=("path",),
     folders=("images",),
 )
 class Xm3600(CaptionedFiles):
-    """The registry's `xm3600`: on each line `image/key`, and by language a mapping whose `caption` is a list of texts.
+    """The registry's `xm3600`: each line has `image/key` and, by language, a mapping with a list `caption` of texts.
 
-    Languages are those of the 36 that have captions. Blank captions are none.
+    `languages` are those of the 36 that have captions. Blank captions are skipped.
 
     Args:
         path: `captions.jsonl`, or the folder that it is in.
-        images: the folder of pictures, `<key>.jpg`, or with another ending that pictures have.
-        image_size: ignored: pictures are as large as they are.
+        images: the folder of images, `<key>.jpg` or with another extension of an image format.
+        image_size: ignored; images keep their size.
     """
 
     def __init__(self, path: str, images: str, image_size: int = 0) -> None:
@@ -42,32 +42,32 @@ class Xm3600(CaptionedFiles):
         captions: dict[str, list[Caption]] = {language: [] for language in LANGUAGES}
         for where, line in read_lines(file):
             key = _key(line, where, names)
-            for language, told in line.items():
+            for language, entry in line.items():
                 if not language.startswith("image/"):
                     if language not in captions:
                         raise DataError(f"{where}: there is no language '{language}'.{choose(language, LANGUAGES)}")
                     at = f"{where}: '{language}'"
-                    texts = field(mapping(told, at), "caption", list, at)
+                    texts = field(mapping(entry, at), "caption", list, at)
                     found = [one_line(typed(text, str, f"{at}: a caption")) for text in texts]
                     captions[language].extend((len(names), text) for text in found if text)
             names[key] = where
-        spoken = {language: found for language, found in captions.items() if found}
-        if not spoken:
-            raise DataError(f"{file}: no picture with a caption; expected is one on each line")
-        super().__init__(Pictures(folder, [_file(folder, key) for key in names], file), spoken)
+        captioned = {language: found for language, found in captions.items() if found}
+        if not captioned:
+            raise DataError(f"{file}: no image with a caption; there should be one on each line")
+        super().__init__(SplitFiles(folder, [_file(folder, key) for key in names], file), captioned)
 
 
 def _file(folder: Path, key: str) -> str:
-    """The picture's file that is there; `<key>.jpg` if none is."""
+    """The name of the image's file that exists; `<key>.jpg` if none does."""
     names = [f"{key}{ending}" for ending in TYPES]
     return next((name for name in names if os.path.exists(folder / name)), names[0])
 
 
 def _key(line: Mapping[str, object], where: str, known: Mapping[str, str]) -> str:
-    """The picture of a line. Raises DataError for one that an earlier line has, or that leaves the folder."""
+    """The image key of a line. Raises DataError for one that an earlier line has, or that leads out of the folder."""
     key = field(line, "image/key", str, where)
     if key in known:
-        raise DataError(f"{where}: picture '{key}' stands in {known[key]} too")
+        raise DataError(f"{where}: image '{key}' already occurs in {known[key]}")
     if "/" in key or "\\" in key:
-        raise DataError(f"{where}: 'image/key' should be the name of a picture, not '{key[:60]}'")
+        raise DataError(f"{where}: 'image/key' should be the name of an image, not '{key[:60]}'")
     return key

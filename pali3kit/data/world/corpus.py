@@ -1,7 +1,7 @@
-"""Text without pictures, for the tokenizer and for UL2 denoising: names, keywords, captions, prompts of the tasks.
+"""Text without images, for the tokenizer and for UL2 denoising: names, keywords, captions, prompts of the tasks.
 
-Captions and questions are about imagined scenes: descriptions that nobody draws. Printed words are those of the train
-split, so no text of the test split occurs.
+Captions and questions are about random scene descriptions that are never rendered. Printed words are those of the train
+split, so that no text of the test split occurs.
 """
 
 from __future__ import annotations
@@ -12,54 +12,54 @@ import numpy as np
 
 from pali3kit.data.world import captions, english, names, palette, questions, refer, vocabulary
 from pali3kit.data.world.chance import Draw, pick, shuffled
-from pali3kit.data.world.classes import candidates
-from pali3kit.data.world.scene import Box, Scene, Sign, Thing
-from pali3kit.data.world.words import words
+from pali3kit.data.world.classes import scene_candidates
+from pali3kit.data.world.scene import Box, Scene, SceneThing, Sign
+from pali3kit.data.world.words import invented_words
 from pali3kit.masks.codec import RegionFormat
 from pali3kit.text import prompts
 from pali3kit.text.splitcap import split_caption
 
 SENTENCES = 60_000
-_SIDE = 64  # of an imagined picture
+_SIDE = 64  # of the image that a description is of, pixels
 _CELLS = tuple((20 * row, 20 * column) for row in range(3) for column in range(3))
-_JITTER = 6  # pixels within a cell, and of the size
+_JITTER = 6  # largest random offset of positions and sizes, pixels
 _SIZES = {"small": 12, "big": 18}
 
 
 def sentences(seed: int, objects: Sequence[str] = (), limit: int = SENTENCES, bins: int = 1000) -> Iterator[str]:
-    """A finite, repeatable stream of texts of one line.
+    """A finite, repeatable stream of single-line texts.
 
     Args:
-        seed: decides all of them.
-        objects: emoji that occur in the imagined scenes; all that may occur in any world if empty. Names of all other
-            pictures occur too.
-        limit: how many texts.
-        bins: steps in which coordinates of boxes are written.
+        seed: seed of all texts.
+        objects: emoji that occur in the described scenes; if empty, all that may occur in any world. Names of other
+            emoji occur as well.
+        limit: number of texts.
+        bins: number of bins of box coordinates.
     """
     rng = np.random.default_rng(seed)
     draw = rng.random
-    objects = tuple(objects) or candidates()
+    objects = tuple(objects) or scene_candidates()
     kinds: tuple[tuple[float, Callable[[], str | None]], ...] = (
         (0.15, lambda: _names(draw)),
         (0.10, lambda: _keywords(draw)),
-        (0.35, lambda: captions.caption(imagine(objects, draw), pick(names.LANGUAGES, draw), rng)),
-        (0.15, lambda: captions.caption(imagine(objects, draw), "en", rng)),
-        (0.10, lambda: _captioning(imagine(objects, draw), rng)),
-        (0.10, lambda: _asking(imagine(objects, draw), objects, rng)),
-        (0.05, lambda: _finding(imagine(objects, draw), rng, bins)),
+        (0.35, lambda: captions.sample_caption(_imagine(objects, draw), pick(names.LANGUAGES, draw), rng)),
+        (0.15, lambda: captions.sample_caption(_imagine(objects, draw), "en", rng)),
+        (0.10, lambda: _captioning(_imagine(objects, draw), rng)),
+        (0.10, lambda: _asking(_imagine(objects, draw), objects, rng)),
+        (0.05, lambda: _finding(_imagine(objects, draw), rng, bins)),
     )
     edges = np.cumsum([share for share, _ in kinds]).tolist()
-    given = 0
-    while given < limit:
+    count = 0
+    while count < limit:
         chance = draw()
         text = kinds[next((i for i, edge in enumerate(edges) if chance < edge), 0)][1]()
         if text:
-            given += 1
+            count += 1
             yield text
 
 
-def imagine(objects: Sequence[str], draw: Draw) -> Scene:
-    """A scene of the train split as words need it: things and perhaps a sign on a 3 x 3 grid, never to be drawn."""
+def _imagine(objects: Sequence[str], draw: Draw) -> Scene:
+    """A scene description for texts: things and sometimes a sign on a 3 x 3 grid, without what drawing needs."""
     cells = shuffled(_CELLS, draw)
     count = 1 + int(draw() * 4)
     chosen = [pick(objects, draw) for _ in range(count)]
@@ -71,14 +71,16 @@ def imagine(objects: Sequence[str], draw: Draw) -> Scene:
     return Scene("train", int(draw() * 1e9), _SIDE, "noto", background, "plain", things, signs)
 
 
-def _thing(emoji: str, corner: tuple[int, int], draw: Draw) -> Thing:
+def _thing(emoji: str, corner: tuple[int, int], draw: Draw) -> SceneThing:
     scale = pick(tuple(_SIZES), draw)
     tile = pick(tuple(palette.TILES), draw) if draw() < 0.35 else None
-    return Thing(emoji, _box(corner, _SIZES[scale], draw), scale, tile)
+    return SceneThing(emoji, _box(corner, _SIZES[scale], draw), scale, tile)
 
 
 def _sign(corner: tuple[int, int], draw: Draw) -> Sign:
-    return Sign(pick(words("train"), draw), pick(tuple(palette.PLATES), draw), _box(corner, _SIZES["small"], draw))
+    return Sign(
+        pick(invented_words("train"), draw), pick(tuple(palette.PLATES), draw), _box(corner, _SIZES["small"], draw)
+    )
 
 
 def _box(corner: tuple[int, int], side: int, draw: Draw) -> Box:
@@ -87,36 +89,38 @@ def _box(corner: tuple[int, int], side: int, draw: Draw) -> Box:
 
 
 def _names(draw: Draw) -> str:
-    """Names of a few pictures, of those near each other in Unicode's order, as a list in any language."""
-    every, language = names.emoji(), pick(names.LANGUAGES, draw)
+    """The names of a few consecutive emoji as a list in a random language."""
+    every, language = names.emoji(), names.in_language(pick(names.LANGUAGES, draw))
     start = int(draw() * len(every))
-    return names.join([captions.lowered(one, language) for one in every[start : start + 1 + int(draw() * 4)]], language)
+    return language.join([language.lower_name(one) for one in every[start : start + 1 + int(draw() * 4)]])
 
 
 def _keywords(draw: Draw) -> str:
     emoji = pick(names.emoji(), draw)
     noun, kind = vocabulary.noun(emoji), vocabulary.kind(emoji)
-    said = ", ".join(names.keywords(emoji)).lower()
-    return pick((f"{noun}: {said}", f"{english.a(noun)}, {said}", f"{noun}, {kind}", f"{kind}: {noun}"), draw)
+    keywords = ", ".join(names.english_keywords(emoji)).lower()
+    return pick(
+        (f"{noun}: {keywords}", f"{english.indefinite(noun)}, {keywords}", f"{noun}, {kind}", f"{kind}: {noun}"), draw
+    )
 
 
 def _captioning(scene: Scene, rng: np.random.Generator) -> str:
-    """Prompts of captioning, SplitCap and OCR with their targets."""
+    """A prompt of captioning, SplitCap or OCR with its target."""
     if scene.signs and rng.random() < 0.3:
         return _filled(prompts.for_ocr("en"), " ".join(sign.word for sign in scene.signs))
     language = pick(names.LANGUAGES, rng.random)
-    text = captions.caption(scene, language, rng)
+    text = captions.sample_caption(scene, language, rng)
     whole = rng.random() < 0.5
     return _filled(prompts.for_caption(language), text) if whole else _filled(*split_caption(text, language, rng))
 
 
 def _asking(scene: Scene, objects: Sequence[str], rng: np.random.Generator) -> str | None:
-    """Prompts of question answering and of question generation with their targets."""
+    """A prompt of question answering or question generation with its target."""
     asks: tuple[Callable[[], questions.Question | None], ...] = (
         lambda: questions.vqa(scene, rng, objects),
         lambda: questions.knowledge(scene, rng),
         lambda: questions.reading(scene, rng),
-        lambda: questions.generate_object_aware(scene, rng, objects),
+        lambda: questions.object_aware(scene, rng, objects),
     )
     question = pick(asks, rng.random)()
     if question is None:
@@ -127,15 +131,15 @@ def _asking(scene: Scene, objects: Sequence[str], rng: np.random.Generator) -> s
 
 
 def _finding(scene: Scene, rng: np.random.Generator, bins: int) -> str | None:
-    """Prompts of detection and of referring expressions with the coordinates of a box."""
+    """A prompt of detection or of a referring expression with the coordinates of a box."""
     referral = refer.expression(scene, pick(("refer", "refer_plus", "refer_g"), rng.random), rng)
     if referral is None:
         return None
     thing = scene.things[referral.index]
     box = RegionFormat(bins).write_box(thing.box, scene.size, scene.size)
     noun = vocabulary.noun(thing.emoji)
-    told = (_filled(prompts.for_region(referral.text), box), _filled(prompts.for_region(noun), f"{box} {noun}"))
-    return pick(told, rng.random)
+    texts = (_filled(prompts.for_region(referral.text), box), _filled(prompts.for_region(noun), f"{box} {noun}"))
+    return pick(texts, rng.random)
 
 
 def _filled(prompt: str, target: str) -> str:

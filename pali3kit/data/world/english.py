@@ -1,11 +1,9 @@
-"""English grammar for short noun phrases: articles, plurals, numbers, lists."""
+"""English grammar for short noun phrases: articles, plurals, verbs."""
 
 from __future__ import annotations
 
 import re
 from functools import cache
-
-NUMBERS = ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
 _IRREGULAR = {
     "person": "people", "child": "children", "mouse": "mice", "goose": "geese", "tooth": "teeth", "foot": "feet",
@@ -33,21 +31,21 @@ _HEAD = re.compile(r"(.+?)((?: (?:of|with|in|on|for|at|from|without|holding|taki
 
 
 @cache
-def article(text: str) -> str:
-    """`text` behind a or an, by its sound: `"an apple"`, `"a unicorn"`."""
+def with_article(text: str) -> str:
+    """`text` after a or an, chosen by its sound: `"an apple"`, `"a unicorn"`."""
     return f"{'an' if _AN.match(text) else 'a'} {text}"
 
 
 @cache
-def a(text: str) -> str:
-    """`text` as an indefinite noun phrase; plurals and substances take no article: `"grapes"`, `"bread"`."""
+def indefinite(text: str) -> str:
+    """`text` as an indefinite noun phrase: `"a cat"`; plurals and substances take no article: `"grapes"`, `"bread"`."""
     head = _head(text)[0].split()[-1]
-    return text if head in _UNCOUNTABLE or _is_plural(head) else article(text)
+    return text if head in _UNCOUNTABLE or _is_plural(head) else with_article(text)
 
 
 @cache
-def be(text: str) -> str:
-    """The verb for a noun phrase: `"are"` for `"grapes"`, `"is"` for `"cat"`."""
+def is_or_are(text: str) -> str:
+    """The verb that agrees with a noun phrase: `"are"` for `"grapes"`, `"is"` for `"cat"`."""
     return "are" if _is_plural(_head(text)[0].split()[-1]) else "is"
 
 
@@ -59,20 +57,10 @@ def plural(text: str) -> str:
     return " ".join([*before, _plural_word(last)]) + rest
 
 
-def counted(text: str, count: int) -> str:
-    """`"a cat"`, `"two cats"`; substances are not counted: `"popcorn"`."""
-    return a(text) if count == 1 or not is_countable(text) else f"{NUMBERS[count]} {plural(text)}"
-
-
 @cache
 def is_countable(text: str) -> bool:
-    """Whether a noun phrase names a thing and not a substance."""
+    """Whether a noun phrase names an object and not a substance."""
     return _head(text)[0].split()[-1] not in _UNCOUNTABLE
-
-
-def listing(parts: list[str]) -> str:
-    """`"a, b and c"`."""
-    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} and {parts[-1]}"
 
 
 def _head(text: str) -> tuple[str, str]:

@@ -1,6 +1,6 @@
-"""Colour names of the embedded world and how each looks.
+"""Colour names of the embedded world and their RGB values.
 
-Nine names, all of which are also names of Unicode's coloured circles: eight for discs under things (`TILES`), six for
+Nine names, all of which are also names of Unicode's coloured circles: eight for discs under things (`TILES`), three for
 the plates of signs (`PLATES`), and eight, in light or middle tones, for backgrounds (`BACKGROUNDS`).
 """
 

@@ -1,10 +1,10 @@
 """Referring expressions for single things, in the manner of RefCOCO, RefCOCO+ and RefCOCOg (paper.md §3.3).
 
-- `refer`: short, places allowed: `"left cat"`, `"the cat right of the apple"`.
-- `refer_plus`: no places: `"big cat"`, `"mammal on the red disc"`.
-- `refer_g`: long, several attributes and relations: `"a big cat on the red disc that is left of the apple"`.
+- `refer`: short; positions are allowed: `"left cat"`, `"the cat right of the apple"`.
+- `refer_plus`: no positions: `"big cat"`, `"mammal on the red disc"`.
+- `refer_g`: long; several attributes and relations: `"a big cat on the red disc that is left of the apple"`.
 
-Every expression fits one thing and could be meant of no other (see `clues`).
+Every expression fits one thing and can be taken for no other (see `clues`).
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pali3kit.data.world import clues, english
+from pali3kit.data.world import english
 from pali3kit.data.world.chance import Draw, pick, shuffled
-from pali3kit.data.world.clues import Clue
+from pali3kit.data.world.clues import SIDES, Clue, SceneClues, identifies
 from pali3kit.data.world.scene import Scene
 from pali3kit.errors import DataError, nearest
 
-DISTRACTED_FIRST = 0.85  # share of the pictures with look-alikes in which one of these is meant
+AMBIGUOUS_FIRST = 0.85  # chance to prefer targets with others of their kind in the image
 
 
 @dataclass(frozen=True, slots=True)
 class Referral:
-    """An expression and the index in `scene.things` of the one thing that it means."""
+    """An expression and the index in `scene.things` of its referent."""
 
     text: str
     index: int
 
 
 def expression(scene: Scene, flavour: str, rng: np.random.Generator) -> Referral | None:
-    """One expression of a flavour, or None where no thing can be told apart in that flavour.
+    """A random expression of a flavour, or None if no thing can be identified in that flavour.
 
-    Things that have others of their name or kind beside them are preferred: they take more than a name.
+    Things with others of their name or kind in the image are preferred: their name alone does not identify them.
     """
     if flavour not in _FLAVOURS:
         raise DataError(f"no flavour {flavour!r} of referring expressions.{nearest(flavour, _FLAVOURS)}")
@@ -48,42 +48,42 @@ def expression(scene: Scene, flavour: str, rng: np.random.Generator) -> Referral
 
 def _targets(scene: Scene, draw: Draw) -> list[int]:
     order = shuffled(range(len(scene.things)), draw)
-    if draw() < DISTRACTED_FIRST:
-        order.sort(key=lambda i: clues.of_kind(scene, scene.things[i]).maybe == 1 << i)
+    if draw() < AMBIGUOUS_FIRST:
+        order.sort(key=lambda i: SceneClues(scene).kind(scene.things[i]).maybe == 1 << i)
     return order
 
 
 def _refer(scene: Scene, target: int, draw: Draw) -> str | None:
-    """Outermost of its name or kind, at a place, beside something; or the bare name where that is enough."""
+    """By the side on which it is outermost, a place or a relation; or the bare name if that suffices."""
     found: list[str] = []
     wheres = _wheres(scene, target)
     for noun in _nouns(scene, target):
         found += _sides(scene, target, noun)
-        found += [f"{noun.words} {where.words}" for where in wheres if clues.only(target, [noun, where])]
-        if clues.only(target, [noun]):
+        found += [f"{noun.words} {where.words}" for where in wheres if identifies(target, [noun, where])]
+        if identifies(target, [noun]):
             found.append(noun.words)
     return pick(["", "the "], draw) + pick(found, draw) if found else None
 
 
 def _refer_plus(scene: Scene, target: int, draw: Draw) -> str | None:
-    """Name or kind with size, disc or both, as far as needed."""
+    """Name or kind, with size, disc or both."""
     found: list[str] = []
     for noun in _nouns(scene, target):
-        found += [words for words, used in _attributed(scene, target, noun) if clues.only(target, used)]
+        found += [words for words, used in _attributed(scene, target, noun) if identifies(target, used)]
     return pick(["", "the "], draw) + pick(found, draw) if found else None
 
 
 def _refer_g(scene: Scene, target: int, draw: Draw) -> str | None:
-    """All attributes that are drawn, and a place or a relation, in one sentence."""
+    """A sentence with name or kind, attributes, and a place or a relation."""
     noun = pick(_nouns(scene, target), draw)
     wheres = _wheres(scene, target)
     found: list[str] = []
     for words, used in _attributed(scene, target, noun)[1:]:
-        phrase, verb = english.a(words), english.be(words)
+        phrase, verb = english.indefinite(words), english.is_or_are(words)
         for where in wheres:
-            if clues.only(target, [*used, where]):
+            if identifies(target, [*used, where]):
                 found += [f"{phrase} that {verb} {where.words}", f"{where.words} there {verb} {phrase}"]
-        if clues.only(target, used):
+        if identifies(target, used):
             found.append(f"the picture shows {phrase}")
     return pick(found, draw) if found else None
 
@@ -96,22 +96,22 @@ _FLAVOURS: dict[str, Callable[[Scene, int, Draw], str | None]] = {
 
 
 def _nouns(scene: Scene, target: int) -> list[Clue]:
-    """What the thing may be called."""
-    thing = scene.things[target]
-    return [clues.named(scene, thing), clues.of_kind(scene, thing)]
+    """The name and the kind of the thing."""
+    thing, clues = scene.things[target], SceneClues(scene)
+    return [clues.name(thing), clues.kind(thing)]
 
 
 def _sides(scene: Scene, target: int, noun: Clue) -> list[str]:
-    """`"left cat"` for the outermost of several."""
+    """`"left cat"`, if it is the outermost of several."""
     if noun.fits != noun.maybe:
         return []
-    return [f"{side} {noun.words}" for side in clues.SIDES if clues.outermost(scene, noun.fits, side) == target]
+    return [f"{side} {noun.words}" for side in SIDES if SceneClues(scene).outermost(noun.fits, side) == target]
 
 
 def _attributed(scene: Scene, target: int, noun: Clue) -> list[tuple[str, list[Clue]]]:
-    """The noun alone, with size, with disc, with both; each with the clues that it uses."""
-    thing = scene.things[target]
-    size, disc = clues.sized(scene, thing), clues.tiled(scene, thing)
+    """The noun alone, with size, with disc, with both; each with the clues that it consists of."""
+    thing, clues = scene.things[target], SceneClues(scene)
+    size, disc = clues.size(thing), clues.disc(thing)
     phrases = [(noun.words, [noun]), (f"{size.words} {noun.words}", [noun, size])]
     if disc:
         phrases += [(f"{words} {disc.words}", [*used, disc]) for words, used in phrases]
@@ -119,7 +119,8 @@ def _attributed(scene: Scene, target: int, noun: Clue) -> list[tuple[str, list[C
 
 
 def _wheres(scene: Scene, target: int) -> list[Clue]:
-    """Places and relations that are true of the thing."""
-    marks = (landmark for landmark in clues.landmarks(scene) if landmark.thing != target)
-    found = [*clues.places(scene), *(clue for landmark in marks for clue in clues.related(scene, landmark))]
+    """Places and relations that fit the thing."""
+    clues = SceneClues(scene)
+    others = (landmark for landmark in clues.landmarks() if landmark.thing != target)
+    found = [*clues.places(), *(clue for landmark in others for clue in clues.relations(landmark))]
     return [clue for clue in found if clue.fits >> target & 1]

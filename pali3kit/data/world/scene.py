@@ -1,6 +1,6 @@
-"""What is known of one picture of the embedded world: objects, signs, places.
+"""The description of one image of the embedded world: things, signs and where they are.
 
-Boxes are `(y0, x0, y1, x1)` in integer pixels, half open. Fields with a default matter for drawing only.
+Boxes are `(y0, x0, y1, x1)` in integer pixels, half open. Fields with a default are needed for drawing only.
 """
 
 from __future__ import annotations
@@ -11,21 +11,20 @@ Box = tuple[int, int, int, int]
 
 
 @dataclass(frozen=True, slots=True)
-class Thing:
+class SceneThing:
     """One drawn object. `box` is tight around its visible pixels; `tile` names the colour of the disc under it."""
 
     emoji: str
     box: Box
     scale: str  # "small" or "big"
     tile: str | None
-    place: tuple[int, int] = (0, 0)  # (y, x) of the drawing's corner
+    place: tuple[int, int] = (0, 0)  # (y, x) of the drawing's top left corner
     size: int = 0  # longer side of the whole drawing, pixels
 
     @property
     def centre(self) -> tuple[float, float]:
         """`(y, x)` of the middle of the box, in pixels."""
-        y0, x0, y1, x1 = self.box
-        return (y0 + y1) / 2, (x0 + x1) / 2
+        return _centre(self.box)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +36,31 @@ class Sign:
     box: Box
     letter: int = 0  # height of its letters, pixels
 
+    @property
+    def centre(self) -> tuple[float, float]:
+        """`(y, x)` of the middle of the box, in pixels."""
+        return _centre(self.box)
+
 
 @dataclass(frozen=True, slots=True)
 class Scene:
-    """One picture: what `World.render` needs to draw it again, and all that a question may ask.
+    """One image: everything that `World.render` needs to draw it and that a caption or question may mention.
 
     Things are in drawing order: a later one covers an earlier one. Signs are never covered.
     """
 
     split: str  # "train" or "test"
     index: int
-    size: int  # side length of the picture, pixels
+    size: int  # side length of the image, pixels
     artist: str  # "noto" or "twemoji"
     background: str  # colour name
     texture: str
-    things: tuple[Thing, ...]
+    things: tuple[SceneThing, ...]
     signs: tuple[Sign, ...]
-    shade: int = 0  # added to the background's three channels
-    cut: tuple[int, int, int] = (0, 0, 0)  # which sample of the texture, and (y, x) where it is cut out
+    shade: int = 0  # added to all channels of the background
+    cut: tuple[int, int, int] = (0, 0, 0)  # which sample of the texture, and (y, x) of the crop
+
+
+def _centre(box: Box) -> tuple[float, float]:
+    y0, x0, y1, x1 = box
+    return (y0 + y1) / 2, (x0 + x1) / 2

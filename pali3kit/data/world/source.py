@@ -1,4 +1,4 @@
-"""The embedded world as a source of records."""
+"""The embedded world as a source of training data."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ from pali3kit.data.world.tasks import WorldTask
 from pali3kit.data.world.world import World
 from pali3kit.registry import SOURCE
 
-UNTRAINED = 1 << 32  # a seed of texts; those of trainings are below
-SCENES_KEPT = 1 << 15  # more than the embedded scale has; a long pretraining, which sees each once, must not pile up
+HELD_OUT_SEED = 1 << 32  # of texts; seeds of training runs are smaller
+CACHED_SCENES = 1 << 15  # more than the embedded scale uses, but bounded: long pretraining uses each scene once
 
 
 @SOURCE.register("world", "embedded scenes of real emoji, no network", given=("seed",))
 class WorldSource(World, SourceBase):
-    """A `World` that answers as a `pali3kit.data.source.Source`.
+    """A `World` with the interface of a `pali3kit.data.source.Source`.
 
     Args:
-        image_size, objects, artist, seed: as of `World`.
-        english: share of English among alt-texts; the rest are in any of the 36 languages.
+        image_size, objects, artist, seed: see `World`.
+        english: share of English among alt-texts; the others are in a random one of the 36 languages.
     """
 
     languages = LANGUAGES
@@ -38,8 +38,8 @@ class WorldSource(World, SourceBase):
     ) -> None:
         super().__init__(image_size=image_size, objects=objects, artist=artist, seed=seed)
         self.english = english
-        # A scene is asked for by many tasks and epochs; composing it again costs more than all else about an example.
-        self._scene = lru_cache(SCENES_KEPT)(super().scene)
+        # Many tasks and epochs use the same scene; composing it is the most expensive part of an example.
+        self._scene = lru_cache(CACHED_SCENES)(super().scene)
 
     def scene(self, split: str, index: int) -> Scene:
         return self._scene(split, index)
@@ -53,7 +53,7 @@ class WorldSource(World, SourceBase):
     def alt_text(self, split: str, index: int, rng: np.random.Generator) -> str:
         scene = self.scene(split, index)
         language = "en" if rng.random() < self.english else str(rng.choice(LANGUAGES))
-        return captions.caption(scene, language, rng)
+        return captions.sample_caption(scene, language, rng)
 
     def task(self, name: str, bins: int) -> Task:
         return WorldTask(name, self, bins, self.english)
@@ -62,8 +62,8 @@ class WorldSource(World, SourceBase):
         return corpus.sentences(seed, self.classes, limit or corpus.SENTENCES, bins)
 
     def held_out(self, bins: int, limit: int | None = None) -> Iterator[str]:
-        """Draws of another seed. They are of the same templates, so short ones (a name, keywords) occur in both."""
-        return self.sentences(UNTRAINED, bins, limit)
+        """Texts of a seed that no training uses. Templates are the same, so that short texts may occur in both."""
+        return self.sentences(HELD_OUT_SEED, bins, limit)
 
     def tokenized(self, text: str, language: str) -> str:
         return captions.tokenized(text, language)

@@ -10,6 +10,7 @@ import numpy as np
 
 from pali3kit.data.task import Example
 from pali3kit.data.world import captions, names, questions, refer, vocabulary
+from pali3kit.data.world.chance import choice
 from pali3kit.data.world.scene import Scene
 from pali3kit.data.world.world import World
 from pali3kit.errors import RegistryError, nearest
@@ -23,7 +24,7 @@ FLAVOURS = ("refer", "refer_plus", "refer_g")
 
 
 class WorldTask:
-    """One task by name: picks nothing itself, turns the picture it is given into an example."""
+    """A task by name: turns scenes into examples."""
 
     def __init__(self, name: str, world: World, bins: int, english: float = 0.5) -> None:
         draws = _draws(world, bins, english)
@@ -40,7 +41,7 @@ class WorldTask:
 
 
 def _draws(world: World, bins: int, english: float) -> dict[str, Draw]:
-    """Every task, in the order of the paper's stages; `english` is the share of English among alt-texts."""
+    """All tasks, in the order of the paper's stages; `english` is the share of English among alt-texts."""
     return {
         "splitcap": partial(_splitcap, english=english),
         "span_corruption": partial(_spans, english=english),
@@ -50,7 +51,7 @@ def _draws(world: World, bins: int, english: float) -> dict[str, Draw]:
         "ocr": _ocr,
         "vqa": partial(_question, ask=partial(questions.vqa, absent=world.classes)),
         "vqg": _question_generation,
-        "object_vqa": partial(_question, ask=partial(questions.generate_object_aware, absent=world.classes)),
+        "object_vqa": partial(_question, ask=partial(questions.object_aware, absent=world.classes)),
         "detect": partial(_detect, bins=bins),
         "vqa_knowledge": partial(_question, ask=questions.knowledge),
         "vqa_text": partial(_question, ask=questions.reading),
@@ -60,27 +61,27 @@ def _draws(world: World, bins: int, english: float) -> dict[str, Draw]:
 
 
 def _pick_language(rng: np.random.Generator, english: float) -> str:
-    """English with the given share, else any of the 36."""
+    """English with probability `english`, else one of the 36 languages."""
     return "en" if rng.random() < english else str(rng.choice(names.LANGUAGES))
 
 
 def _splitcap(scene: Scene, rng: np.random.Generator, english: float) -> Example:
-    """English for the most part, else any of the 36 languages, as alt-texts of the web."""
+    """SplitCap on alt-texts, which are mostly English, as on the web."""
     language = _pick_language(rng, english)
-    prompt, target = split_caption(captions.caption(scene, language, rng), language.upper(), rng)
+    prompt, target = split_caption(captions.sample_caption(scene, language, rng), language.upper(), rng)
     return Example(scene.index, prompt, target, language=language)
 
 
 def _spans(scene: Scene, rng: np.random.Generator, english: float) -> Example | None:
-    """The same texts, denoised, without their picture."""
+    """Span corruption of the same texts, without their image."""
     language = _pick_language(rng, english)
-    corrupted = corrupt_spans(captions.caption(scene, language, rng), rng)
+    corrupted = corrupt_spans(captions.sample_caption(scene, language, rng), rng)
     return Example(scene.index, *corrupted, language=language, sighted=False) if corrupted else None
 
 
 def _caption(scene: Scene, rng: np.random.Generator, language: str) -> Example:
     references = captions.references(scene, language)
-    target = captions.caption(scene, language, rng)
+    target = captions.sample_caption(scene, language, rng)
     return Example(scene.index, prompts.for_caption(language.upper()), target, references, language)
 
 
@@ -89,7 +90,7 @@ def _caption_multilingual(scene: Scene, rng: np.random.Generator) -> Example:
 
 
 def _spaced_caption(scene: Scene, rng: np.random.Generator, language: str) -> Example:
-    """For measuring: writing without spaces is tokenized in the references (CIDEr compares words)."""
+    """For evaluation: references without spaces between words are tokenized, since CIDEr compares words."""
     example = _caption(scene, rng, language)
     references = tuple(captions.tokenized(text, language) for text in example.references)
     return replace(example, references=references)
@@ -119,7 +120,7 @@ def _question_generation(scene: Scene, rng: np.random.Generator) -> Example | No
 
 def _detect(scene: Scene, rng: np.random.Generator, bins: int) -> Example:
     """All boxes of one class in raster order, each with its name."""
-    wanted = scene.things[int(rng.integers(len(scene.things)))].emoji
+    wanted = choice(rng, scene.things).emoji
     name = vocabulary.noun(wanted)
     boxes = sorted(thing.box for thing in scene.things if thing.emoji == wanted)
     target = " ; ".join(f"{RegionFormat(bins).write_box(box, scene.size, scene.size)} {name}" for box in boxes)
@@ -129,8 +130,8 @@ def _detect(scene: Scene, rng: np.random.Generator, bins: int) -> Example:
 def _refer(
     scene: Scene, rng: np.random.Generator, world: World, bins: int, flavours: tuple[str, ...]
 ) -> Example | None:
-    """A referring expression; the target is the box, the mask tokens of the object follow."""
-    referral = refer.expression(scene, flavours[int(rng.integers(len(flavours)))], rng)
+    """A referring expression; the target is the box, and the mask tokens are appended later."""
+    referral = refer.expression(scene, choice(rng, flavours), rng)
     if referral is None:
         return None
     box = scene.things[referral.index].box

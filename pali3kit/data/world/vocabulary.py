@@ -1,4 +1,4 @@
-"""English words for emoji: nouns, keywords, and plain words for Unicode's subgroups."""
+"""English words for emoji: nouns, keywords, and everyday words for Unicode's subgroups."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from functools import cache
 
 from pali3kit.data.world import names
 
-# Unicode names its subgroups for keyboards ("food-prepared"); these are the words that a person would say.
+# Everyday words for Unicode's subgroups ("food-prepared").
 _KINDS = {
     "keycap": "key", "country-flag": "flag", "subdivision-flag": "flag", "flag": "flag",
     "face-smiling": "face", "face-affection": "face", "face-tongue": "face", "face-hand": "face",
@@ -41,7 +41,7 @@ _WIDER = {
     "boat": "vehicle", "aircraft": "vehicle", "musical instrument": "instrument", "religious building": "building",
     "fantasy person": "person", "athlete": "person", "clothing": "clothes", "sport": "game", "building": "place",
 }  # fmt: skip
-# Kinds that are no countable nouns, as a thing of the kind is called.
+# For kinds that are not countable nouns: the noun for one thing of the kind.
 _ONE_OF = {
     "clothing": "piece of clothing", "celebration": "party item", "sport": "piece of sports gear", "time": "clock",
     "weather": "weather symbol", "light or video": "lamp or camera", "art": "piece of art", "math": "math symbol",
@@ -52,41 +52,40 @@ _ONE_OF = {
 
 @cache
 def noun(emoji: str) -> str:
-    """English name of an emoji as running text, lower case: `"cat"`, `"flag of france"`."""
-    name = names.name(emoji, "en").lower()
+    """English name of an emoji in running text, lower case: `"cat"`, `"flag of france"`."""
+    name = names.in_language("en").name(emoji).lower()
     return f"flag of {name}" if names.subgroup(emoji) == "country-flag" else name
 
 
 @cache
-def words(emoji: str) -> frozenset[str]:
-    """The words of `noun(emoji)`."""
+def _words(emoji: str) -> frozenset[str]:
     return frozenset(noun(emoji).split())
 
 
 @cache
 def keywords(emoji: str) -> frozenset[str]:
     """All English keywords of an emoji, lower case."""
-    return frozenset(word.lower() for word in names.keywords(emoji))
+    return frozenset(word.lower() for word in names.english_keywords(emoji))
 
 
 @cache
 def kind(emoji: str) -> str:
-    """What sort of thing an emoji is, in plain words: `"mammal"`, `"fruit"`, `"land vehicle"`."""
+    """The kind of thing that an emoji shows, in everyday words: `"mammal"`, `"fruit"`, `"land vehicle"`."""
     subgroup = names.subgroup(emoji)
     return _KINDS.get(subgroup, subgroup.replace("-", " "))
 
 
 def wider(kind_of_thing: str) -> str:
-    """The next wider word for a kind: `"mammal"` is an `"animal"`; a kind without one is a `"thing"`."""
+    """A hypernym of a kind: `"animal"` for `"mammal"`; `"thing"` if there is none."""
     return _WIDER.get(kind_of_thing, "thing")
 
 
 def one_of(kind_of_thing: str) -> str:
-    """A noun for one thing of a kind: `"mammal"`, `"piece of clothing"`."""
+    """A countable noun for a kind: `"mammal"`, `"piece of clothing"`."""
     return _ONE_OF.get(kind_of_thing, kind_of_thing)
 
 
 @cache
 def could_be(present: str, asked: str) -> bool:
-    """Whether somebody could mean the `present` emoji by the name of the `asked` one: a "cat face" by "cat"."""
-    return words(asked) <= words(present) or noun(asked) in keywords(present)
+    """Whether the name of `asked` could refer to the emoji `present`: "cat" to a "cat face"."""
+    return _words(asked) <= _words(present) or noun(asked) in keywords(present)

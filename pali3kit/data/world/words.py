@@ -1,8 +1,7 @@
-"""Invented words for signs: two syllables written apart, such as "ku mo", disjoint between train and test.
+"""Invented words for signs: two syllables with a space between, such as "ku mo", disjoint between train and test.
 
-Reading cannot be guessed from a word list, yet each syllable is seen in training, in both places of a word. They are
-written apart so that a tokenizer gives words that it knows and words that it does not the same two pieces (written
-together, half of the test words fell into three).
+Test words cannot be guessed from the words of train, yet train has each syllable at both positions. The space makes the
+tokenizer split known and unknown words into the same two pieces; without it, half of the test words became three.
 """
 
 from __future__ import annotations
@@ -20,19 +19,19 @@ VOWELS = "aiou"
 SYLLABLES: tuple[str, ...] = tuple(consonant + vowel for consonant in CONSONANTS for vowel in VOWELS)
 SPLITS: tuple[str, ...] = ("train", "test")
 TEST_SHARE = 5  # one word in five is for test
-UNFIT = {"suka"}  # rude somewhere
+UNFIT = {"suka"}  # rude in some language
 
 
 @cache
 def _human_words() -> frozenset[str]:
-    """Words of all names and keywords: a real word is no invented one."""
-    texts = [name for language in names.LANGUAGES for name in names.names(language)]
-    texts += [keyword for one in names.emoji() for keyword in names.keywords(one)]
+    """The words of all names and keywords, which invented words must not repeat."""
+    texts = [name for language in names.LANGUAGES for name in names.in_language(language).names]
+    texts += [keyword for one in names.emoji() for keyword in names.english_keywords(one)]
     return frozenset(word for text in texts for word in re.findall(r"\w+", text.lower()))
 
 
 @cache
-def words(split: str) -> tuple[str, ...]:
+def invented_words(split: str) -> tuple[str, ...]:
     """All words of a split, in a fixed random order."""
     if split not in SPLITS:
         raise DataError(f"no split {split!r} in the embedded world.{nearest(split, SPLITS)}")

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from pali3kit.data.readers.coco_captions import CocoCaptionsReader, create
+from pali3kit.data.readers.coco_captions import CocoCaptionsReader, _create
 from pali3kit.errors import DataError
 
 
@@ -57,18 +57,18 @@ def test_karpathys_split(tmp_path: Path, picture: Callable[..., Path]) -> None:
     for folder, number in (("train2014", 9), ("val2014", 7), ("val2014", 3)):
         picture(tmp_path / f"coco/{folder}/COCO_{folder}_{number:012}.jpg", shade=number)
     path = write(tmp_path / "dataset_coco.json", SPLITS)
-    source = create(path, str(tmp_path / "coco"), translations(tmp_path / "coco_mt_train.jsonl.bz2"), test=path)
-    told = {source.image("train", i)[0, 0, 0]: source.record("train", i).captions for i in range(2)}
+    source = _create(path, str(tmp_path / "coco"), translations(tmp_path / "coco_mt_train.jsonl.bz2"), test=path)
+    found = {source.image("train", i)[0, 0, 0]: source.record("train", i).captions for i in range(2)}
     assert (
         source.size("train") == 2 and source.size("test") == 1 and source.languages == ("en",)
     )  # of the test pictures
     assert source.readers["train"].languages == ("en", "de", "th")
-    assert told[9] == {
+    assert found[9] == {
         "en": ("A cat.", "A cat on a mat."),
         "de": ("Eine Katze .", "Eine Katze auf einer Matte ."),
         "th": ("แมว",),
     }
-    assert told[7] == {"en": ("A dog.",)} and source.image("test", 0)[0, 0, 0] == 3
+    assert found[7] == {"en": ("A dog.",)} and source.image("test", 0)[0, 0, 0] == 3
     with pytest.raises(DataError, match=r"the test split has 1 pictures, not 2: lower data\.test"):
         source.record("test", 1)
 
@@ -82,11 +82,11 @@ def test_cocos_own_file(tmp_path: Path, picture: Callable[..., Path]) -> None:
     reader = CocoCaptionsReader(path, str(tmp_path), "train")
     record = reader.record(0)
     assert len(reader) == 1 and record.size == (480, 640) and record.captions == {"en": ("A cat.", "Cats.")}
-    assert record.picture().startswith(b"\x89PNG") and record.name == f"{path}: picture 9"
+    assert record.picture().startswith(b"\x89PNG") and record.name == f"{path}: image 9"
 
 
 @pytest.mark.parametrize(
-    ("content", "complaint"),
+    ("content", "expected"),
     [
         ("[", r"c\.json: no JSON: "),
         ([], r"c\.json: this should be a mapping, not a list\."),
@@ -100,41 +100,44 @@ def test_cocos_own_file(tmp_path: Path, picture: Callable[..., Path]) -> None:
         ({"images": [{"split": "trian", "filename": "a", "sentences": []}]},
          r"c\.json: images\[0\]: there is no split 'trian'\. Did you mean 'train'\?"),
         ({"images": [{"split": "test", "filename": "a", "sentences": [], "cocoid": 1}]},
-         r"c\.json: no picture with a caption in the train split"),
+         r"c\.json: no image with a caption in the train split"),
         ({"annotations": [{"image_id": 1, "caption": None}], "images": [{"id": 1, "file_name": "a"}]},
          r"c\.json: annotations\[0\]: 'caption' should be a text, not nothing\."),
         ({"annotations": [{"image_id": 1, "caption": "a"}], "images": []},
-         r"c\.json: annotations\[0\]: 'image_id' 1 is no picture of the file\."),
+         r"c\.json: annotations\[0\]: 'image_id' 1 is no image of the file\."),
         ({"annotations": [], "images": [{"id": 1, "file_name": "a", "width": 3, "height": -4}]},
          r"c\.json: images\[0\]: 'height' should be a whole number from 1 to 1000000, not the number -4\."),
         ({"annotations": [], "images": [{"id": 1, "file_name": "a"}, {"id": 1, "file_name": "b"}]},
-         r"c\.json: images\[1\]: 'id' 1 is that of .*c\.json: images\[0\] too\."),
+         r"c\.json: images\[1\]: 'id' 1 is already that of .*c\.json: images\[0\]\."),
         ('{"images": [{"split": "train", "filename": "a", "filename": "b", "sentences": []}]}',
          r"c\.json: no JSON: 'filename' occurs twice in a mapping, with two values"),
     ],
 )  # fmt: skip
-def test_what_is_wrong_with_a_file(tmp_path: Path, content: Any, complaint: str) -> None:
+def test_malformed_files(tmp_path: Path, content: Any, expected: str) -> None:
     path = tmp_path / "c.json"
     path.write_text(content if isinstance(content, str) else json.dumps(content))
-    with pytest.raises(DataError, match=complaint):
+    with pytest.raises(DataError, match=expected):
         len(CocoCaptionsReader(str(path), str(tmp_path), "train"))
 
 
 @pytest.mark.parametrize(
-    ("data", "complaint"),
+    ("data", "expected"),
     [
-        (bz2.compress(b'{"image_id": "x_0"}'), r"t\.jsonl\.bz2:1: 'image_id' should begin with a picture's number"),
-        (bz2.compress(b'{"image_id": "%s_0"}' % (b"9" * 5000)), r"1: 'image_id' should begin with a picture's number"),
+        (bz2.compress(b'{"image_id": "x_0"}'), r"t\.jsonl\.bz2:1: 'image_id' should begin with the number of an image"),
+        (
+            bz2.compress(b'{"image_id": "%s_0"}' % (b"9" * 5000)),
+            r"1: 'image_id' should begin with the number of an image",
+        ),
         (bz2.compress(b'\n{"image_id": "9_0"}'), r"t\.jsonl\.bz2:2: no field 'trg_lang'"),
         (bz2.compress(b"{"), r"t\.jsonl\.bz2:1: no JSON"),
         (bz2.compress(b'{"image_id": "9_0"}' * 99)[:40], r"t\.jsonl\.bz2: "),
         (b"no bz2", r"t\.jsonl\.bz2:1: no JSON"),
     ],
 )
-def test_what_is_wrong_with_translations(tmp_path: Path, data: bytes, complaint: str) -> None:
+def test_malformed_translations(tmp_path: Path, data: bytes, expected: str) -> None:
     (tmp_path / "t.jsonl.bz2").write_bytes(data)
     path = write(tmp_path / "dataset_coco.json", SPLITS)
-    with pytest.raises(DataError, match=complaint):
+    with pytest.raises(DataError, match=expected):
         CocoCaptionsReader(path, str(tmp_path), "train", str(tmp_path / "t.jsonl.bz2")).record(0)
 
 
@@ -159,12 +162,12 @@ def test_karpathys_files_of_flickr_have_no_ids_of_coco(
     record = reader.record(0)
     assert record.captions == {"en": ("Two men.",)} and record.picture()
     assert record.name.endswith("c.json: 1000092795.jpg")
-    with pytest.raises(DataError, match=r"images\[0\]: no field 'cocoid', by which `translations` name pictures"):
+    with pytest.raises(DataError, match=r"images\[0\]: no field 'cocoid', which `translations` refer to"):
         len(read(tmp_path, {"images": [image]}, translations(tmp_path / "coco_mt_train.jsonl.bz2")))
 
 
-def test_vizwiz_has_no_sizes_and_captions_that_are_none(tmp_path: Path) -> None:
-    """What a worker clicked (precanned), and what was thrown out (rejected), are no captions to its publisher."""
+def test_vizwiz_has_no_sizes_and_marks_unusable_captions(tmp_path: Path) -> None:
+    """The publisher excludes captions that workers chose from a list (precanned) or that were rejected."""
     images = [
         {"file_name": f"VizWiz_train_{n:08}.jpg", "id": n, "vizwiz_url": "", "text_detected": True} for n in (0, 1)
     ]
@@ -203,7 +206,7 @@ def test_nocaps(tmp_path: Path, picture: Callable[..., Path]) -> None:
 BLANKS = ("", " ", "\n", "\u00a0\t")
 
 
-def test_blank_captions_are_none(tmp_path: Path) -> None:
+def test_blank_captions_are_skipped(tmp_path: Path) -> None:
     images = [karpathy(9, "train", *BLANKS, "A cat."), karpathy(7, "train", *BLANKS)]
     reader = read(tmp_path, {"images": images})
     assert captions(reader) == [("A cat.",)]
@@ -215,7 +218,7 @@ def test_blank_captions_are_none(tmp_path: Path) -> None:
     assert captions(read(tmp_path, {"images": coco, "annotations": said})) == [("A cat.",)]
 
 
-def test_blank_translations_are_none_and_no_language(tmp_path: Path) -> None:
+def test_blank_translations_are_skipped_and_add_no_language(tmp_path: Path) -> None:
     rows = [{"image_id": "9_0", "trg_lang": "th", "translation_tokenized": text} for text in BLANKS]
     rows += [{"image_id": "9_0", "trg_lang": "en", "translation_tokenized": "A cat, translated."}]
     (tmp_path / "t.jsonl.bz2").write_bytes(bz2.compress("\n".join(map(json.dumps, rows)).encode()))
@@ -223,8 +226,8 @@ def test_blank_translations_are_none_and_no_language(tmp_path: Path) -> None:
     assert reader.languages == ("en",) and reader.record(0).captions == {"en": ("A cat.", "A cat, translated.")}
 
 
-def test_ids_that_nobody_asks_for_may_be_equal(tmp_path: Path) -> None:
-    """Karpathy's without translations; ids of annotations always."""
+def test_ids_without_references_may_be_equal(tmp_path: Path) -> None:
+    """In Karpathy's file without translations; ids of annotations always."""
     reader = read(tmp_path, {"images": [karpathy(9, "train", "A cat."), karpathy(9, "train", "A dog.")]})
     assert captions(reader) == [("A cat.",), ("A dog.",)]
     said = [{"id": 0, "image_id": n, "caption": f"a {n}"} for n in (1, 2, 2)]
@@ -233,45 +236,47 @@ def test_ids_that_nobody_asks_for_may_be_equal(tmp_path: Path) -> None:
     assert captions(reader) == [("a 1",), ("a 2", "a 2")]
 
 
-def test_two_pictures_of_one_id_cannot_both_have_its_translations(tmp_path: Path) -> None:
+def test_duplicate_ids_with_translations_are_an_error(tmp_path: Path) -> None:
     translated = translations(tmp_path / "coco_mt_train.jsonl.bz2")
     images = [karpathy(9, "train", "A cat."), karpathy(9, "train", "A dog.") | {"filename": "other.jpg"}]
-    with pytest.raises(DataError, match=r"images\[1\]: 'cocoid' 9 is that of .*images\[0\] too"):
+    with pytest.raises(DataError, match=r"images\[1\]: 'cocoid' 9 is already that of .*images\[0\]"):
         read(tmp_path, {"images": images}, translated).record(0)
 
 
 @pytest.mark.parametrize(
-    ("change", "told", "kept"),
+    ("change", "expected", "kept"),
     [
         ({"caption": None}, r"annotations\[7\]: 'caption' should be a text, not nothing", 200),
         ({"caption": ["a", "b"]}, r"annotations\[7\]: 'caption' should be a text, not a list", 200),
-        ({"image_id": 999}, r"annotations\[7\]: 'image_id' 999 is no picture of the file", 199),
+        ({"image_id": 999}, r"annotations\[7\]: 'image_id' 999 is no image of the file", 199),
         ({"image_id": None}, r"annotations\[7\]: 'image_id' should be a whole number or a name, not nothing", 199),
     ],
 )
-def test_one_bad_caption_of_many_is_told_and_no_more(tmp_path: Path, change: Any, told: str, kept: int) -> None:
-    """It is its picture's error, or, where nobody knows whose it is, left out."""
+def test_one_bad_caption_of_many_is_reported_alone(tmp_path: Path, change: Any, expected: str, kept: int) -> None:
+    """It is an error of its image or, if the image is unknown, skipped."""
     images = [{"id": n, "file_name": f"{n}.jpg"} for n in range(200)]
     said = [{"image_id": n, "caption": f"a {n}", **(change if n == 7 else {})} for n in range(200)]
     reader = read(tmp_path, {"images": images, "annotations": said})
     assert len(reader) == kept
     assert reader.record(kept - 1).captions == {"en": ("a 199",)}
     if kept < 200:
-        assert [*map(re.compile(told).search, reader.damages)] != [None]
+        assert [*map(re.compile(expected).search, reader.damages)] != [None]
     else:
-        with pytest.raises(DataError, match=told):
+        with pytest.raises(DataError, match=expected):
             reader.record(7)
 
 
 @pytest.mark.parametrize(
     "there", ["000000000009.jpg", "COCO_train2014_000000000009.jpg", "COCO_val2014_000000000009.jpg"]
 )
-@pytest.mark.parametrize("told", ["000000000009.jpg", "COCO_train2014_000000000009.jpg"])
-def test_both_years_names_are_one_picture(tmp_path: Path, picture: Callable[..., Path], there: str, told: str) -> None:
+@pytest.mark.parametrize("expected", ["000000000009.jpg", "COCO_train2014_000000000009.jpg"])
+def test_names_of_both_releases_are_one_image(
+    tmp_path: Path, picture: Callable[..., Path], there: str, expected: str
+) -> None:
     picture(tmp_path / there)
-    content = {"images": [{"id": 9, "file_name": told}], "annotations": [{"image_id": 9, "caption": "A cat."}]}
+    content = {"images": [{"id": 9, "file_name": expected}], "annotations": [{"image_id": 9, "caption": "A cat."}]}
     assert read(tmp_path, content).record(0).picture()
-    image = karpathy(9, "train", "A cat.") | {"filename": told}
+    image = karpathy(9, "train", "A cat.") | {"filename": expected}
     assert read(tmp_path, {"images": [image]}).record(0).picture()
 
 
@@ -293,13 +298,13 @@ def test_textcaps_has_an_entry_for_each_caption(tmp_path: Path, picture: Callabl
         len(read(tmp_path, {"data": hidden}))
 
 
-def test_sizes_that_are_null_are_none(tmp_path: Path) -> None:
+def test_null_sizes_are_ignored(tmp_path: Path) -> None:
     images = [{"id": 1, "file_name": "1.jpg", "height": None, "width": None}]
     path = write(tmp_path / "c.json", {"images": images, "annotations": [{"image_id": 1, "caption": "a"}]})
     assert CocoCaptionsReader(path, str(tmp_path), "train").record(0).size is None
 
 
-def test_a_language_without_a_name_is_told(tmp_path: Path) -> None:
+def test_a_blank_language_code_is_an_error(tmp_path: Path) -> None:
     said = [{"image_id": "9_0", "trg_lang": " ", "translation_tokenized": "x"}]
     said += [{"image_id": "9_0", "trg_lang": "de", "translation_tokenized": "x"}] * 40
     (tmp_path / "t.jsonl").write_text("\n".join(map(json.dumps, said)))

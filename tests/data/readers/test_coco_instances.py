@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 
-from pali3kit.data.readers.coco_instances import CocoInstancesReader, create, whole_box
+from pali3kit.data.readers.coco_instances import CocoInstancesReader, _create, to_pixel_box
 from pali3kit.errors import DataError
 
 from .conftest import CAT, DOG, DOGS
@@ -21,11 +21,11 @@ Write = Callable[..., Path]
 Picture = Callable[..., Path]
 
 
-def test_pictures_with_their_things(tmp_path: Path, write_instances: Write, picture: Picture) -> None:
+def test_records_have_boxes_masks_and_sizes(tmp_path: Path, write_instances: Write, picture: Picture) -> None:
     reader = CocoInstancesReader(str(write_instances()), str(picture(tmp_path / "images" / "9.jpg").parent))
     assert len(reader) == 2 and reader.classes == ("cat", "dog")  # pictures without annotations are left out
     crowded, record = reader.record(0), reader.record(1)
-    assert record.name.endswith("instances.json: picture 9") and record.size == (6, 8)
+    assert record.name.endswith("instances.json: image 9") and record.size == (6, 8)
     cat, dog = record.things
     assert (cat.label, cat.box, cat.crowd) == ("cat", (1, 2, 3, 6), False)
     assert (dog.label, dog.box) == ("dog", (4, 0, 6, 2))
@@ -45,10 +45,10 @@ def test_masks_are_those_of_pycocotools(write_instances: Write, tmp_path: Path) 
         assert thing.mask().any()
 
 
-def test_the_tasks_that_it_has(write_instances: Write, tmp_path: Path) -> None:
-    source = create(str(write_instances()), str(tmp_path))
+def test_the_tasks_it_supports(write_instances: Write, tmp_path: Path) -> None:
+    source = _create(str(write_instances()), str(tmp_path))
     rng = np.random.default_rng(0)
-    index = next(index for index in range(2) if source.record("train", index).name.endswith("picture 9"))
+    index = next(index for index in range(2) if source.record("train", index).name.endswith("image 9"))
     found = {
         example.prompt: example for _ in range(20) if (example := source.task("instance", 9).draw("train", index, rng))
     }
@@ -70,20 +70,20 @@ def test_the_tasks_that_it_has(write_instances: Write, tmp_path: Path) -> None:
         ((7.9, 5.9, 0.2, 0.2), (5, 7, 6, 8)),
     ],
 )
-def test_boxes_of_whole_pixels(corners: tuple[float, ...], box: tuple[int, ...]) -> None:
-    assert whole_box(corners, (6, 8), "here") == box
+def test_boxes_are_rounded_to_pixels(corners: tuple[float, ...], box: tuple[int, ...]) -> None:
+    assert to_pixel_box(corners, (6, 8), "here") == box
 
 
 @pytest.mark.parametrize(
     "corners", [(9.0, 1, 2, 2), (1, 1, -3, 2), (float("nan"), 1, 2, 2), (1, -5, 2, 2), (1, 1, float("inf"), 2)]
 )
 def test_boxes_outside_are_refused(corners: tuple[float, ...]) -> None:
-    with pytest.raises(DataError, match=r"here: 'bbox' .* is empty or outside a picture of 6x8"):
-        whole_box(corners, (6, 8), "here")
+    with pytest.raises(DataError, match=r"here: 'bbox' .* is empty or outside an image of 6x8"):
+        to_pixel_box(corners, (6, 8), "here")
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "expected"),
     [
         ({"bbox": [1, 2, 3]}, r"annotations\[0\]: 'bbox' should have 4 numbers, not 3"),
         ({"category_id": 5}, r"annotations\[0\]: 'category_id' 5 is no category of the file"),
@@ -115,7 +115,7 @@ def test_boxes_outside_are_refused(corners: tuple[float, ...]) -> None:
         ({"segmentation": {"size": [6, 8], "counts": [3, 2]}}, r"'segmentation': runs of 5 pixels in all"),
         (
             {"segmentation": {"size": [8, 6], "counts": [48]}},
-            r"a list \[8, 6\], the picture's are \(6, 8\)",
+            r"a list \[8, 6\], but the image is \(6, 8\)",
         ),
         ({"segmentation": {"counts": [48]}}, r"'segmentation': run lengths: no field 'size'. Choose from counts"),
         ({"segmentation": {"size": [6, 8], "counts": [1.5]}}, r"'segmentation': a count should be a whole number"),
@@ -123,40 +123,44 @@ def test_boxes_outside_are_refused(corners: tuple[float, ...]) -> None:
         ({"segmentation": [[1, 1, 2e9, 2, 3, 3]]}, r"'segmentation': a polygon's point \(2e\+09, 2\) is far outside"),
     ],
 )
-def test_what_is_wrong_is_named(change: dict[str, Any], told: str, write_instances: Write, tmp_path: Path) -> None:
+def test_malformed_annotations_are_errors(
+    change: dict[str, Any], expected: str, write_instances: Write, tmp_path: Path
+) -> None:
     reader = CocoInstancesReader(str(write_instances({**CAT, **change})), str(tmp_path))
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=expected):
         for thing in reader.record(0).things:
             assert thing.mask is not None
             thing.mask()
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "expected"),
     [
-        ({"images": []}, r"annotations\[0\]: 'image_id' 9 is no picture of the file"),
+        ({"images": []}, r"annotations\[0\]: 'image_id' 9 is no image of the file"),
         ({"categories": [{"id": 17}]}, r"categories\[0\]: no field 'name'. Choose from id"),
         ({"annotations": []}, "it has no annotations"),
         ({"annotations": [{"id": 9}]}, r"annotations\[0\]: no field 'image_id'. Choose from id"),
-        ({"images": [{"id": 9}, {"id": 9}]}, r"images\[1\]: 'id' 9 is that of .*images\[0\] too"),
+        ({"images": [{"id": 9}, {"id": 9}]}, r"images\[1\]: 'id' 9 is already that of .*images\[0\]"),
         (
             {"categories": [{"id": 1, "name": "a"}, {"id": 1, "name": "b"}]},
-            r"categories\[1\]: 'id' 1 is that of .*categories\[0\] too",
+            r"categories\[1\]: 'id' 1 is already that of .*categories\[0\]",
         ),
         ({"categories": [{"id": 17, "name": " "}]}, r"categories\[0\]: 'name' is blank"),
     ],
 )
-def test_wrong_files_are_named(changes: dict[str, Any], told: str, write_instances: Write, tmp_path: Path) -> None:
+def test_malformed_files_are_errors(
+    changes: dict[str, Any], expected: str, write_instances: Write, tmp_path: Path
+) -> None:
     reader = CocoInstancesReader(str(write_instances(**changes)), str(tmp_path))
-    with pytest.raises(DataError, match=rf"instances.json: {told}"):
+    with pytest.raises(DataError, match=rf"instances.json: {expected}"):
         len(reader)
 
 
-def test_an_empty_mask_is_passed_over_and_noted(write_instances: Write, tmp_path: Path) -> None:
+def test_an_empty_mask_is_skipped(write_instances: Write, tmp_path: Path) -> None:
     hollow = {**CAT, "segmentation": {"size": [6, 8], "counts": [48]}}
-    source = create(str(write_instances(hollow)), str(tmp_path))
+    source = _create(str(write_instances(hollow)), str(tmp_path))
     assert source.task("instance", 9).draw("train", 0, np.random.default_rng(0)) is None
-    assert "picture 9: the mask of a cat is empty" in next(iter(source.skips.lines))
+    assert "image 9: the mask of a cat is empty" in next(iter(source.skips.lines))
 
 
 GOOD = [1, 1, 7, 1, 7, 5, 1, 5]
@@ -180,9 +184,7 @@ RUNS = {"size": [6, 8], "counts": [6, 6, 36]}
     ],
 )
 @pytest.mark.parametrize("crowd", [{}, {"iscrowd": None}, {"iscrowd": 1}])
-def test_shapes_as_they_are_written(
-    shape: Any, pixels: int, crowd: dict[str, Any], write_instances: Write, tmp_path: Path
-) -> None:
+def test_mask_notations(shape: Any, pixels: int, crowd: dict[str, Any], write_instances: Write, tmp_path: Path) -> None:
     annotation = {name: value for name, value in CAT.items() if name != "iscrowd"} | crowd
     (thing,) = (
         CocoInstancesReader(str(write_instances({**annotation, "segmentation": shape})), str(tmp_path)).record(0).things
@@ -192,59 +194,57 @@ def test_shapes_as_they_are_written(
 
 
 @pytest.mark.parametrize("crowd", [1, 1.0, True])
-def test_crowds_as_they_are_written(crowd: Any, write_instances: Write, tmp_path: Path) -> None:
+def test_iscrowd_notations(crowd: Any, write_instances: Write, tmp_path: Path) -> None:
     for value in (crowd, type(crowd)(0)):
         reader = CocoInstancesReader(str(write_instances({**CAT, "iscrowd": value})), str(tmp_path))
         assert [thing.crowd for thing in reader.record(0).things] == [bool(value)]
 
 
 @pytest.mark.parametrize("change", [{"image_id": "9"}, {"image_id": 9.0}, {"category_id": "17"}, {"category_id": 17.0}])
-def test_ids_as_they_are_written(change: dict[str, Any], write_instances: Write, tmp_path: Path) -> None:
+def test_id_notations(change: dict[str, Any], write_instances: Write, tmp_path: Path) -> None:
     reader = CocoInstancesReader(str(write_instances({**CAT, **change})), str(tmp_path))
     assert [thing.label for thing in reader.record(0).things] == ["cat"]
 
 
-def test_annotations_of_one_id_are_all_there(write_instances: Write, tmp_path: Path) -> None:
-    """So are those without; nobody asks for them by it."""
+def test_annotations_with_duplicate_ids_are_all_kept(write_instances: Write, tmp_path: Path) -> None:
+    """So are those without an id: nothing refers to it."""
     nameless = {name: value for name, value in DOG.items() if name != "id"}
     reader = CocoInstancesReader(
         str(write_instances(CAT, {**DOG, "id": 11}, {**DOGS, "id": 11}, nameless)), str(tmp_path)
     )
-    told = [[thing.label for thing in reader.record(number).things] for number in range(len(reader))]
-    assert told == [["dog"], ["cat", "dog", "dog"]]
+    found = [[thing.label for thing in reader.record(number).things] for number in range(len(reader))]
+    assert found == [["dog"], ["cat", "dog", "dog"]]
 
 
-def test_categories_of_one_name_are_one_class(write_instances: Write, tmp_path: Path) -> None:
+def test_categories_with_one_name_are_one_class(write_instances: Write, tmp_path: Path) -> None:
     names = [{"id": 17, "name": "cat"}, {"id": 18, "name": "cat"}, {"id": 19, "name": "dog"}]
-    source = create(str(write_instances(CAT, DOG, categories=names)), str(tmp_path))
+    source = _create(str(write_instances(CAT, DOG, categories=names)), str(tmp_path))
     assert source.classes == ("cat", "dog") and source.labels("train", 0) == (0,)
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "expected"),
     [
         ({"bbox": [1, float("nan"), 2, 2]}, r"annotations\[7\]: 'bbox'\[1\] should be a finite number"),
         ({"segmentation": {"size": [6, 8], "counts": [1]}}, r"annotations\[7\]: 'segmentation': runs of 1 pixels"),
         ({"category_id": 3}, r"annotations\[7\]: 'category_id' 3 is no category"),
-        ({"image_id": 999}, r"annotations\[7\]: 'image_id' 999 is no picture of the file"),
+        ({"image_id": 999}, r"annotations\[7\]: 'image_id' 999 is no image of the file"),
     ],
 )
-def test_one_bad_annotation_of_many_is_told_and_no_more(
-    change: dict[str, Any], told: str, write_instances: Write, tmp_path: Path
+def test_one_bad_annotation_of_many_is_reported_alone(
+    change: dict[str, Any], expected: str, write_instances: Write, tmp_path: Path
 ) -> None:
     images = [{"id": n, "file_name": f"{n}.jpg", "height": 6, "width": 8} for n in range(200)]
     annotations = [{**CAT, "id": n, "image_id": n, **(change if n == 7 else {})} for n in range(200)]
-    source = create(str(write_instances(images=images, annotations=annotations)), str(tmp_path))
+    source = _create(str(write_instances(images=images, annotations=annotations)), str(tmp_path))
     task = source.task("instance", 9)
     drawn = [task.draw("train", index, np.random.default_rng(0)) for index in range(source.size("train"))]
     assert sum(example is not None for example in drawn) == 199
-    assert [*map(re.compile(told).search, [*source.skips.lines, *source.damages])] != [None]
+    assert [*map(re.compile(expected).search, [*source.skips.lines, *source.damages])] != [None]
 
 
 @pytest.mark.parametrize("size", [(0, 8), (-6, 8), (6, 1e300), (6, float("nan")), (None, 8), (400_000, 400_000)])
-def test_a_size_that_no_picture_has_costs_nothing(
-    size: tuple[Any, Any], write_instances: Write, tmp_path: Path
-) -> None:
+def test_a_bad_size_affects_only_its_image(size: tuple[Any, Any], write_instances: Write, tmp_path: Path) -> None:
     image = {"id": 9, "file_name": "9.jpg", "height": size[0], "width": size[1]}
     runs = {"size": [*size], "counts": [10**11, 6 * 10**10]}
     reader = CocoInstancesReader(str(write_instances({**CAT, "segmentation": runs}, images=[image])), str(tmp_path))
@@ -257,18 +257,18 @@ def test_a_size_that_no_picture_has_costs_nothing(
 
 
 @pytest.mark.parametrize("there", ["COCO_train2014_000000000009.jpg", "000000000009.jpg"])
-@pytest.mark.parametrize("told", ["COCO_train2014_000000000009.jpg", "000000000009.jpg", "train2017/000000000009.jpg"])
-def test_both_years_names_are_one_picture(
-    there: str, told: str, write_instances: Write, tmp_path: Path, picture: Picture
+@pytest.mark.parametrize(
+    "expected", ["COCO_train2014_000000000009.jpg", "000000000009.jpg", "train2017/000000000009.jpg"]
+)
+def test_names_of_both_releases_are_one_image(
+    there: str, expected: str, write_instances: Write, tmp_path: Path, picture: Picture
 ) -> None:
     picture(tmp_path / "images" / there)
-    path = write_instances(CAT, images=[{"id": 9, "file_name": told, "height": 6, "width": 8}])
+    path = write_instances(CAT, images=[{"id": 9, "file_name": expected, "height": 6, "width": 8}])
     assert CocoInstancesReader(str(path), str(tmp_path / "images")).record(0).picture()
 
 
-def test_a_category_without_a_name_among_many_costs_its_own_things_alone(
-    tmp_path: Path, write_instances: Write, picture: Picture
-) -> None:
+def test_a_nameless_category_affects_only_its_objects(tmp_path: Path, write_instances: Write, picture: Picture) -> None:
     path = write_instances()
     content = json.loads(path.read_text())
     content["categories"] += [{"id": number, "name": f"c{number}"} for number in range(100, 140)] + [{"id": 7000}]

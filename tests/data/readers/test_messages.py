@@ -1,4 +1,4 @@
-"""Malformed files and what is said of them: word for word what docs/data.md says."""
+"""Malformed files and their error messages, which docs/data.md quotes."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ import pyarrow.parquet
 import pytest
 from PIL import Image
 
-from pali3kit.data.readers.coco_captions import CocoCaptionsReader, create
+from pali3kit.data.readers.coco_captions import CocoCaptionsReader, _create
 from pali3kit.data.readers.coco_instances import CocoInstancesReader, Instances
-from pali3kit.data.readers.coco_instances import create as coco_instances
+from pali3kit.data.readers.coco_instances import _create as coco_instances
 from pali3kit.data.readers.ocr import OcrReader
 from pali3kit.data.readers.open_images import OpenImagesReader
 from pali3kit.data.readers.parquet import ParquetReader
 from pali3kit.data.readers.pdf import PdfReader
-from pali3kit.data.readers.refs import read_plain_pickle
+from pali3kit.data.readers.refs import _read_plain_pickle
 from pali3kit.data.readers.tsv import TsvReader
-from pali3kit.data.readers.tsv import create as tsv
+from pali3kit.data.readers.tsv import _create as tsv
 from pali3kit.data.union import UnionSource
 from pali3kit.errors import DataError
 
@@ -67,7 +67,7 @@ def no_picture() -> None:
     name = f"COCO_train2014_{9:012}.jpg"
     content = {"images": [{"id": 9, "file_name": f"train2014/{name}"}]}
     Path("c.json").write_text(json.dumps({**content, "annotations": [{"image_id": 9, "caption": "a"}]}))
-    create("c.json", "coco").image("train", 0)
+    _create("c.json", "coco").image("train", 0)
 
 
 def broken_picture() -> None:
@@ -130,7 +130,7 @@ def damaged_mask() -> None:
 
 def harmful() -> None:
     Path("refs(unc).p").write_bytes(pickle.dumps([Harmful()], 2))
-    read_plain_pickle(Path("refs(unc).p"))
+    _read_plain_pickle(Path("refs(unc).p"))
 
 
 def other_classes(picture: Callable[..., Path]) -> None:
@@ -160,7 +160,7 @@ def too_few(picture: Callable[..., Path]) -> None:
 
 
 CASES: dict[str, Callable[..., None]] = {
-    "a column is called otherwise": column,
+    "a column has another name": column,
     "a field is missing": lambda: karpathy(sentences=[{"tokens": []}]),
     "a wrong type": lambda: karpathy(filename=1),
     "no number": not_finite,
@@ -186,7 +186,7 @@ def test_the_docs_have_these_cases() -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_is_said(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, picture: Callable[..., Path]) -> None:
+def test_messages(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, picture: Callable[..., Path]) -> None:
     monkeypatch.chdir(tmp_path)
     make = CASES[case]
     with pytest.raises(DataError) as error:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pali3kit.data.readers.ocr import OcrReader, create
+from pali3kit.data.readers.ocr import OcrReader, _create
 from pali3kit.data.record import Word
 from pali3kit.errors import DataError
 
@@ -46,7 +46,7 @@ COCOTEXT = {
 
 
 def one(word: dict[str, Any], image: dict[str, Any] | None = None) -> dict[str, Any]:
-    """A picture with a word, changed."""
+    """A file with one image and one word, with changes."""
     seen: dict[str, Any] = {
         "utf8_string": "a",
         "image_id": 7,
@@ -74,7 +74,7 @@ def write(folder: Path, content: Any) -> str:
 
 def test_textocr(tmp_path: Path, picture: Callable[..., Path]) -> None:
     picture(tmp_path / "train_images/a4ea.jpg", shade=9)
-    source = create(write(tmp_path, TEXTOCR), str(tmp_path / "train_images"))
+    source = _create(write(tmp_path, TEXTOCR), str(tmp_path / "train_images"))
     record = source.record("train", 0)
     assert source.size("train") == 1 and record.size == (683, 1024) and source.image("train", 0).max() == 9
     assert record.words == (Word("MIRACLE", (3, 526, 37, 723)), Word("sea", (101, 10, 106, 15)))
@@ -82,12 +82,12 @@ def test_textocr(tmp_path: Path, picture: Callable[..., Path]) -> None:
     assert example is not None and example.target == "MIRACLE sea"
 
 
-def test_coco_text_is_split_by_its_sets(tmp_path: Path) -> None:
+def test_coco_text_selects_its_split(tmp_path: Path) -> None:
     path = write(tmp_path, COCOTEXT)
-    source = create(path, str(tmp_path), split="train", test=path, test_split="val")
+    source = _create(path, str(tmp_path), split="train", test=path, test_split="val")
     assert source.record("train", 0).words == (Word("New", (287, 469, 296, 493)),)
     assert source.size("test") == 1 and source.record("test", 0).words[0].text == "bus"
-    with pytest.raises(DataError, match=r"ocr\.json: no picture with legible words in tset"):
+    with pytest.raises(DataError, match=r"ocr\.json: no image with legible words in tset"):
         len(OcrReader(path, str(tmp_path), "tset"))
 
 
@@ -97,12 +97,12 @@ def test_hiertext(tmp_path: Path, picture: Callable[..., Path]) -> None:
     path.write_bytes(gzip.compress(json.dumps(hiertext()).encode()))
     record = OcrReader(str(path), str(tmp_path)).record(0)
     assert record.size == (1200, 1600) and record.words == (Word("EXIT", (7, 4, 19, 25)),) and record.picture()
-    with pytest.raises(DataError, match="no picture with legible words"):
+    with pytest.raises(DataError, match="no image with legible words"):
         len(OcrReader(write(tmp_path, hiertext("", legible=False)), str(tmp_path)))
 
 
 @pytest.mark.parametrize(
-    ("content", "complaint"),
+    ("content", "expected"),
     [
         ({"images": [], "anns": {}}, r"ocr\.json: no field 'imgs'\. "),
         ({"imgs": {}, "anns": []}, r"ocr\.json: 'anns' should be a mapping, not a list\."),
@@ -118,17 +118,17 @@ def test_hiertext(tmp_path: Path, picture: Callable[..., Path]) -> None:
         (one({"bbox": [1, float("-inf"), 3, 4]}),
          r"ocr\.json: anns\[1\]: 'bbox'\[1\] should be a finite number, not the number -inf\."),
         (one({"bbox": [1, 2, 3, 10**400]}), r"'bbox'\[3\] should be a finite number, not a number of 1329 bits"),
-        (one({"bbox": [1e308, 2, 1e308, 4]}), r"ocr\.json: anns\[1\]: 'bbox' should be points of a picture, not "),
+        (one({"bbox": [1e308, 2, 1e308, 4]}), r"ocr\.json: anns\[1\]: 'bbox' should be points of an image, not "),
         (one({"utf8_string": ["a", "b"]}), r"ocr\.json: anns\[1\]: 'utf8_string' should be a text, not a list\."),
-        (one({"image_id": 8}), r"ocr\.json: anns\[1\]: 'image_id' 8 is no picture of the file\."),
+        (one({"image_id": 8}), r"ocr\.json: anns\[1\]: 'image_id' 8 is no image of the file\."),
         (one({}, {"width": float("nan")}), r"imgs\[7\]: 'width' should be a finite number, not the number nan\."),
         (one({}, {"width": 0}), r"imgs\[7\]: 'width' should be a whole number from 1 to 1000000, not the number 0\."),
-        ({"imgs": {"7": {}, "07": {}}, "anns": {}}, r"ocr\.json: imgs\[07\]: its id is that of .*imgs\[7\] too\."),
+        ({"imgs": {"7": {}, "07": {}}, "anns": {}}, r"ocr\.json: imgs\[07\]: its id is already that of .*imgs\[7\]\."),
         (hiertext(vertices=[[float("nan"), 1]]), r"words\[0\]: 'vertices'\[0\] should be a finite number"),
-        (hiertext(vertices=[]), r"words\[0\]: 'vertices' should be points of a picture, not \[\]"),
+        (hiertext(vertices=[]), r"words\[0\]: 'vertices' should be points of an image, not \[\]"),
         (hiertext(vertices=None), r"words\[0\]: 'vertices' should be a list, not nothing"),
         ({"annotations": hiertext()["annotations"] * 2},
-         r"annotations\[1\]: 'image_id' 0a1b is that of .*annotations\[0\] too"),
+         r"annotations\[1\]: 'image_id' 0a1b is already that of .*annotations\[0\]"),
         ({"anns": {}, "imgs": {"7": {"file_name": "a", "height": True, "width": 3}}},
          r"ocr\.json: imgs\[7\]: 'height' should be a number, not true\."),
         (hiertext(legible="yes"), r"paragraphs\[0\]: lines\[0\]: words\[0\]: 'legible' should be true or false"),
@@ -136,25 +136,25 @@ def test_hiertext(tmp_path: Path, picture: Callable[..., Path]) -> None:
          r"ocr\.json: annotations\[0\]: no field 'paragraphs'\."),
     ],
 )  # fmt: skip
-def test_what_is_wrong_with_a_file(tmp_path: Path, content: Any, complaint: str) -> None:
-    with pytest.raises(DataError, match=complaint):
+def test_malformed_files(tmp_path: Path, content: Any, expected: str) -> None:
+    with pytest.raises(DataError, match=expected):
         len(OcrReader(write(tmp_path, content), str(tmp_path)))
 
 
-def test_a_key_of_json_with_two_values(tmp_path: Path) -> None:
+def test_duplicate_json_keys(tmp_path: Path) -> None:
     word = '{"image_id": 7, "bbox": [1, 2, 3, 4], "utf8_string": "%s"}'
     imgs = '"imgs": {"7": {"file_name": "7.jpg", "height": 6, "width": 8}}'
-    for second, told in (("b", "'1' occurs twice in a mapping, with two values"), ("a", None)):
+    for second, expected in (("b", "'1' occurs twice in a mapping, with two values"), ("a", None)):
         (tmp_path / "ocr.json").write_text(f'{{{imgs}, "anns": {{"1": {word % "a"}, "1": {word % second}}}}}')
         reader = OcrReader(str(tmp_path / "ocr.json"), str(tmp_path))
-        if told is None:
+        if expected is None:
             assert [word.text for word in reader.record(0).words] == ["a"]
         else:
-            with pytest.raises(DataError, match=rf"ocr\.json: no JSON: {told}"):
+            with pytest.raises(DataError, match=rf"ocr\.json: no JSON: {expected}"):
                 len(reader)
 
 
-def test_blank_words_are_none(tmp_path: Path) -> None:
+def test_blank_words_are_skipped(tmp_path: Path) -> None:
     blanks = {str(n): {"image_id": 7, "utf8_string": text} for n, text in enumerate(("", " ", "\n", None, "."))}
     content = one({})
     content["anns"] |= {f"x{n}": word for n, word in blanks.items()}
@@ -162,32 +162,32 @@ def test_blank_words_are_none(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "expected"),
     [
         ({"bbox": [1, float("nan"), 2, 2]}, r"anns\[7\]: 'bbox'\[1\] should be a finite number"),
         ({"bbox": [1, 2]}, r"anns\[7\]: 'bbox' should have 4 numbers"),
-        ({"image_id": 999}, r"anns\[7\]: 'image_id' 999 is no picture of the file"),
+        ({"image_id": 999}, r"anns\[7\]: 'image_id' 999 is no image of the file"),
         ({"image_id": None}, r"anns\[7\]: 'image_id' should be a whole number or a name"),
     ],
 )
-def test_one_bad_word_of_many_is_told_and_no_more(tmp_path: Path, change: Any, told: str) -> None:
+def test_one_bad_word_of_many_is_reported_alone(tmp_path: Path, change: Any, expected: str) -> None:
     imgs = {str(n): {"file_name": f"{n}.jpg", "height": 6, "width": 8} for n in range(200)}
     word = {"bbox": [1, 2, 3, 4], "utf8_string": "a"}
     anns = {str(n): {"image_id": n, **word, **(change if n == 7 else {})} for n in range(200)}
-    source = create(write(tmp_path, {"imgs": imgs, "anns": anns}), str(tmp_path))
+    source = _create(write(tmp_path, {"imgs": imgs, "anns": anns}), str(tmp_path))
     task = source.task("ocr", 9)
     drawn = [task.draw("train", index, np.random.default_rng(0)) for index in range(source.size("train"))]
     assert sum(example is not None for example in drawn) == 199
-    assert [*map(re.compile(told).search, [*source.skips.lines, *source.damages])] != [None]
+    assert [*map(re.compile(expected).search, [*source.skips.lines, *source.damages])] != [None]
 
 
 @pytest.mark.parametrize("ending", [".jpg", ".png", ".JPEG", ".webp"])
-def test_hiertexts_pictures_may_have_any_ending(tmp_path: Path, picture: Callable[..., Path], ending: str) -> None:
+def test_hiertext_images_may_have_any_extension(tmp_path: Path, picture: Callable[..., Path], ending: str) -> None:
     picture(tmp_path / f"0a1b{ending}")
     assert OcrReader(write(tmp_path, hiertext()), str(tmp_path)).record(0).picture()
 
 
-def test_coco_text_on_pictures_of_2017(tmp_path: Path, picture: Callable[..., Path]) -> None:
+def test_coco_text_with_2017_file_names(tmp_path: Path, picture: Callable[..., Path]) -> None:
     picture(tmp_path / "000000217925.jpg")
     content = one({}, {"file_name": "COCO_train2014_000000217925.jpg"})
     assert OcrReader(write(tmp_path, content), str(tmp_path)).record(0).picture()

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pali3kit.data.readers.open_images import OpenImagesReader, create
+from pali3kit.data.readers.open_images import OpenImagesReader, _create
 from pali3kit.errors import DataError
 
 BOXES = """ImageID,Source,LabelName,Confidence,XMin,XMax,YMin,YMax,IsOccluded,IsTruncated,IsGroupOf,IsDepiction,IsInside
@@ -45,11 +45,11 @@ def files(tmp_path: Path, picture: Callable[..., Path]) -> Callable[..., OpenIma
     return make
 
 
-def test_boxes_picture_by_picture(files: Callable[..., OpenImagesReader]) -> None:
+def test_boxes_are_grouped_by_image(files: Callable[..., OpenImagesReader]) -> None:
     reader = files()
     assert len(reader) == 2 and reader.classes == ("Animal", "Cat, tame")
     group, record = reader.record(0), reader.record(1)
-    assert record.size == (6, 8) and record.name.endswith(f"table.csv: picture {FIRST}")
+    assert record.size == (6, 8) and record.name.endswith(f"table.csv: image {FIRST}")
     assert [(thing.label, thing.box) for thing in record.things] == [
         ("Animal", (1, 2, 3, 6)),
         ("Cat, tame", (3, 4, 6, 8)),
@@ -65,20 +65,20 @@ def test_masks_at_the_size_of_the_picture(files: Callable[..., OpenImagesReader]
     np.testing.assert_array_equal(thing.mask(), expected)
 
 
-def test_names_may_have_a_line_of_titles(files: Callable[..., OpenImagesReader]) -> None:
+def test_class_names_may_have_a_header(files: Callable[..., OpenImagesReader]) -> None:
     assert files(names=f"LabelName,DisplayName\n{NAMES}").classes == ("Animal", "Cat, tame")
 
 
-def test_masks_are_drawn_by_the_mask_tokenizer(files: Callable[..., OpenImagesReader], tmp_path: Path) -> None:
+def test_masks_are_used_by_the_mask_tokenizer(files: Callable[..., OpenImagesReader], tmp_path: Path) -> None:
     files(MASKS)
     paths = [str(tmp_path / name) for name in ("table.csv", "images", "names.csv", "masks")]
-    example = create(*paths).task("instance", 1000).draw("train", 0, np.random.default_rng(0))
+    example = _create(*paths).task("instance", 1000).draw("train", 0, np.random.default_rng(0))
     assert example is not None and example.prompt == "detect: Animal <extra_id_0>" and example.mask is not None
     assert example.mask.sum() == 8
 
 
 @pytest.mark.parametrize(
-    ("table", "told"),
+    ("table", "message"),
     [
         ("", "table.csv: it is empty"),
         (BOXES.split("\n")[0], "table.csv: it has no rows"),
@@ -88,13 +88,13 @@ def test_masks_are_drawn_by_the_mask_tokenizer(files: Callable[..., OpenImagesRe
         (BOXES + "zz,xclick\n", "table.csv:5: no ImageID of 16 hexadecimal digits"),
     ],
 )
-def test_wrong_tables_are_named(table: str, told: str, files: Callable[..., OpenImagesReader]) -> None:
-    with pytest.raises(DataError, match=told):
+def test_malformed_tables_are_errors(table: str, message: str, files: Callable[..., OpenImagesReader]) -> None:
+    with pytest.raises(DataError, match=message):
         len(files(table))
 
 
 @pytest.mark.parametrize(
-    ("table", "told"),
+    ("table", "message"),
     [
         (
             BOXES.replace("/m/0jbk", "/m/0jbx"),
@@ -104,25 +104,25 @@ def test_wrong_tables_are_named(table: str, told: str, files: Callable[..., Open
             BOXES.replace("0.250000", "a quarter"),
             "table.csv:2: XMin, YMin, XMax, YMax should be numbers: .*'a q",
         ),
-        (BOXES.replace("0.250000", "1.5"), r"table.csv:2: 'bbox' .* is empty or outside a picture of 6x8"),
+        (BOXES.replace("0.250000", "1.5"), r"table.csv:2: 'bbox' .* is empty or outside an image of 6x8"),
         (BOXES.replace("0.500000,0,0,0,0,0", "0.500000,0"), "table.csv:2: 9 columns, where the first line has 13"),
         (MASKS.replace("jbk_1.png,", "jbk_2.png,"), r"masks: there is no picture 000a1249af2bc5f0_m0jbk_2.png"),
     ],
 )
-def test_wrong_rows_are_named(table: str, told: str, files: Callable[..., OpenImagesReader]) -> None:
+def test_malformed_rows_are_errors(table: str, message: str, files: Callable[..., OpenImagesReader]) -> None:
     reader = files(table)
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=message):
         for thing in reader.record(len(reader) - 1).things:
             if thing.mask is not None:
                 thing.mask()
 
 
 def test_masks_need_their_folder(files: Callable[..., OpenImagesReader]) -> None:
-    with pytest.raises(DataError, match="is of masks: `masks` should name the folder with their PNGs"):
+    with pytest.raises(DataError, match="has masks: `masks` should name the folder with their PNGs"):
         len(files(MASKS, masks=False))
 
 
-def test_wrong_names_are_named(files: Callable[..., OpenImagesReader]) -> None:
+def test_unknown_classes_are_errors(files: Callable[..., OpenImagesReader]) -> None:
     with pytest.raises(DataError, match=r"names.csv: each line should be a LabelName and a DisplayName"):
         files(names="/m/0jbk\n").record(0)
 
@@ -133,20 +133,20 @@ def test_quoted_cells_marks_and_other_line_ends(files: Callable[..., OpenImagesR
     quoted = "\n".join(",".join(f'"{cell}"' for cell in line.split(",")) for line in BOXES.splitlines())
     for table in ("\ufeff" + BOXES, BOXES.replace("\n", "\r\n"), BOXES.replace("\n", "\r"), quoted):
         reader = files(table, "\ufeffLabelName,DisplayName\n" + NAMES)
-        told = [reader.record(number).things for number in range(len(reader))]
-        assert told == right
+        found = [reader.record(number).things for number in range(len(reader))]
+        assert found == right
 
 
 @pytest.mark.parametrize(
-    ("names", "told"),
+    ("names", "message"),
     [
         (NAMES + "/m/0jbk,Beast\n", "/m/0jbk is Animal and Beast"),
-        (NAMES + '/m/0x,"' + "x" * 200_000 + '"\n', "no readable table: field larger"),
+        (NAMES + '/m/0x,"' + "x" * 200_000 + '"\n', "not a readable table: field larger"),
         (NAMES + "/m/0x\n", "each line should be a LabelName and a DisplayName"),
     ],
 )
-def test_wrong_names_are_told(names: str, told: str, files: Callable[..., OpenImagesReader]) -> None:
-    with pytest.raises(DataError, match=rf"names\.csv: {told}"):
+def test_malformed_class_names_are_errors(names: str, message: str, files: Callable[..., OpenImagesReader]) -> None:
+    with pytest.raises(DataError, match=rf"names\.csv: {message}"):
         files(names=names).record(0)
 
 
@@ -165,7 +165,7 @@ def test_masks_lie_in_their_folder(files: Callable[..., OpenImagesReader]) -> No
             mask()
 
 
-def test_a_bad_row_in_many_is_left_out_and_told(files: Callable[..., OpenImagesReader]) -> None:
+def test_one_bad_row_of_many_is_skipped_and_reported(files: Callable[..., OpenImagesReader]) -> None:
     head, first, *others = BOXES.splitlines()
     reader = files("\n".join([head, "", *[first] * 40, *others, "cut o"]))
     assert len(reader) == 2 and len(reader.record(1).things) == 41
@@ -174,6 +174,6 @@ def test_a_bad_row_in_many_is_left_out_and_told(files: Callable[..., OpenImagesR
     ]
 
 
-def test_a_class_without_a_name_is_told(files: Callable[..., OpenImagesReader]) -> None:
+def test_a_class_without_a_name_is_an_error(files: Callable[..., OpenImagesReader]) -> None:
     with pytest.raises(DataError, match=r"should be a LabelName and a DisplayName, not \['/m/0jbk', ' '\]"):
         files(names="/m/0jbk, \n").names  # noqa: B018

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from pali3kit.data.readers.parquet import ParquetReader, create
+from pali3kit.data.readers.parquet import ParquetReader, _create
 from pali3kit.errors import DataError
 
 pa = pytest.importorskip("pyarrow")
@@ -28,24 +28,24 @@ def test_img2datasets_keys_and_files(tmp_path: Path, picture: Callable[..., Path
         picture(tmp_path / f"{key[:5]}/{key}.jpg", shade=int(key[-2:]) + 1)
     columns = {"url": ["u"] * 3, "caption": ["a", "b", "c "], "key": keys, "status": ["success", "failed_to_download"]}
     columns["status"].append("success")
-    source = create(table(tmp_path / "00000.parquet", columns), str(tmp_path))
-    told = {source.record("train", i).captions["en"]: source.image("train", i).max() for i in range(2)}
-    assert source.size("train") == 2 and told == {("a",): 1, ("c",): 35}
+    source = _create(table(tmp_path / "00000.parquet", columns), str(tmp_path))
+    found = {source.record("train", i).captions["en"]: source.image("train", i).max() for i in range(2)}
+    assert source.size("train") == 2 and found == {("a",): 1, ("c",): 35}
 
 
 @pytest.mark.parametrize("kind", ["jpg", "image"])
 def test_bytes_in_the_table(tmp_path: Path, picture: Callable[..., Path], kind: str) -> None:
     """Bytes alone as of img2dataset, or with a path as of Hugging Face; LAION writes TEXT and URL."""
     data = [picture(tmp_path / f"{shade}.png", shade=shade).read_bytes() for shade in range(5)]
-    told = data if kind == "jpg" else [{"bytes": one, "path": None} for one in data]
-    columns = {"URL": ["u"] * 5, "TEXT": list("abcde"), kind: told}
+    found = data if kind == "jpg" else [{"bytes": one, "path": None} for one in data]
+    columns = {"URL": ["u"] * 5, "TEXT": list("abcde"), kind: found}
     reader = ParquetReader(table(tmp_path / "a.parquet", columns))
     assert [(reader.record(i).captions["en"][0], reader.record(i).picture()) for i in range(5)] == list(
         zip("abcde", data, strict=True)
     )
 
 
-def test_what_is_wrong_with_a_table(tmp_path: Path) -> None:
+def test_malformed_tables(tmp_path: Path) -> None:
     path = tmp_path / "a.parquet"
     with pytest.raises(DataError, match=r"a\.parquet: no column 'caption'\. Did you mean 'captoin'\?"):
         len(ParquetReader(table(path, {"captoin": ["a"], "jpg": [b"x"]})))
@@ -53,11 +53,11 @@ def test_what_is_wrong_with_a_table(tmp_path: Path) -> None:
         ParquetReader(table(tmp_path / "b.parquet", {"caption": ["a", None], "jpg": [b"x"] * 2})).record(1)
     with pytest.raises(DataError, match=r"c\.parquet: no column jpg, png, .*, and no `images` with a column key"):
         ParquetReader(table(tmp_path / "c.parquet", {"caption": ["a"], "url": ["u"]})).record(0)
-    with pytest.raises(DataError, match=r"d\.parquet: row group 1, row 0: 'jpg' should hold a picture's bytes"):
+    with pytest.raises(DataError, match=r"d\.parquet: row group 1, row 0: 'jpg' should hold an image's bytes"):
         columns = {"caption": ["a", "b", "c"], "jpg": [b"x", b"y", None]}
         ParquetReader(table(tmp_path / "d.parquet", columns)).record(2).picture()
     (tmp_path / "e.parquet").write_bytes(b"no table")
-    with pytest.raises(DataError, match=r"e\.parquet: no Parquet file: "):
+    with pytest.raises(DataError, match=r"e\.parquet: not a Parquet file: "):
         len(ParquetReader(str(tmp_path / "e.parquet")))
 
 
@@ -100,7 +100,7 @@ def test_pictures_may_be_paths(columns: dict[str, list[Any]], tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("value", [[], [" "], ["a", None], None, " "])
-def test_what_is_no_caption_is_refused_with_its_row(value: object, tmp_path: Path) -> None:
+def test_an_invalid_caption_is_an_error_with_its_row(value: object, tmp_path: Path) -> None:
     column = pa.array([value], pa.list_(pa.string()) if isinstance(value, list) else pa.string())
     pq.write_table(pa.table({"caption": column, "jpg": [b"bytes"]}), tmp_path / "f.parquet")
     with pytest.raises(
@@ -109,23 +109,23 @@ def test_what_is_no_caption_is_refused_with_its_row(value: object, tmp_path: Pat
         ParquetReader(str(tmp_path / "f.parquet")).record(0)
 
 
-def test_a_path_needs_images_and_does_not_leave_them(tmp_path: Path) -> None:
+def test_paths_need_images_and_must_not_lead_out(tmp_path: Path) -> None:
     path = table(tmp_path / "f.parquet", {"caption": ["a cat"], "image": ["../f.parquet"]})
-    with pytest.raises(DataError, match="and `images` is no folder"):
+    with pytest.raises(DataError, match="and there is no folder `images`"):
         ParquetReader(path).record(0).picture()
     (tmp_path / "images").mkdir()
     with pytest.raises(DataError, match="is no file in it"):
         ParquetReader(path, str(tmp_path / "images")).record(0).picture()
 
 
-def test_bytes_that_are_no_text_are_a_data_error(tmp_path: Path) -> None:
+def test_undecodable_text_is_a_data_error(tmp_path: Path) -> None:
     wrong = pa.array([b"caf\xe9"], pa.binary()).view(pa.string())
     pq.write_table(pa.table({"caption": wrong, "jpg": [b"bytes"]}), tmp_path / "f.parquet")
     with pytest.raises(DataError, match=r"row group 0, row 0: 'caption' cannot be read: 'utf-8' codec"):
         ParquetReader(str(tmp_path / "f.parquet")).record(0)
 
 
-def test_of_many_files_one_may_be_damaged(tmp_path: Path) -> None:
+def test_one_damaged_file_of_many_is_reported(tmp_path: Path) -> None:
     table(tmp_path / "b.parquet", {"jpg": [b"1"], "caption": ["a cat"]})
     (tmp_path / "a.parquet").write_bytes(b"PAR1 and no more")
     table(tmp_path / "c.parquet", {"jpg": [b"1"], "picture": ["no text"]})

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pali3kit.data.readers.pdf import PdfReader, create
+from pali3kit.data.readers.pdf import PdfReader, _create
 from pali3kit.errors import DataError
 
 pytest.importorskip("pypdfium2")
@@ -51,7 +51,7 @@ def test_pages_are_pictures_with_their_text(folder: Path) -> None:
         f"{folder}/a.pdf: page 1", f"{folder}/a.pdf: page 2", f"{folder}/deep/b.PDF: page 1",
     ]  # fmt: skip
     assert [word.text for word in reader.record(0).words] == ["Dense", "text"]
-    source = create(str(folder), pages=1, pixels=300)
+    source = _create(str(folder), pages=1, pixels=300)
     assert source.image("train", 0).shape == (150, 300, 3) and source.image("train", 0).min() < 50
     example = source.task("ocr", 16).draw("train", 0, np.random.default_rng(0))
     assert example is not None and example.prompt == "Generate the ocr_text in EN: <extra_id_0>"
@@ -61,19 +61,19 @@ def test_pages_are_pictures_with_their_text(folder: Path) -> None:
 
 
 def test_damaged_documents_are_listed(folder: Path) -> None:
-    source = create(str(folder))
+    source = _create(str(folder))
     assert source.damages == []  # none has been opened
     assert source.size("train") == 4
-    assert [damage.partition(": no readable PDF")[0] for damage in source.damages] == [
+    assert [damage.partition(": not a readable PDF")[0] for damage in source.damages] == [
         f"{folder}/c.pdf", f"{folder}/d.pdf",
     ]  # fmt: skip
 
 
-def test_what_is_wrong_with_a_folder(tmp_path: Path) -> None:
+def test_empty_and_missing_folders(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"there is no \.pdf below"):
         PdfReader(str(tmp_path))
     (tmp_path / "c.pdf").write_bytes(b"no PDF")
-    with pytest.raises(DataError, match=r"no document below .* can be read: .*c\.pdf: no readable PDF"):
+    with pytest.raises(DataError, match=r"no document below .* can be read: .*c\.pdf: not a readable PDF"):
         len(PdfReader(str(tmp_path)))
     with pytest.raises(DataError, match="there is no folder"):
         PdfReader(str(tmp_path / "nowhere"))
@@ -86,21 +86,21 @@ def test_without_the_library_its_extra_is_named(folder: Path, monkeypatch: pytes
 
 
 @pytest.mark.parametrize("box", [b"[0 0 000 000]", b"[0 0 1e9 100]", b"[9 9 (a) 100]", b"null"])
-def test_a_page_of_no_size_is_a_picture_or_a_data_error(tmp_path: Path, box: bytes) -> None:
+def test_a_page_without_a_size_is_an_image_or_a_data_error(tmp_path: Path, box: bytes) -> None:
     (tmp_path / "a.pdf").write_bytes(pdf("text").replace(b"[0 0 200 100]", box))
     try:
-        assert create(str(tmp_path), pixels=300).image("train", 0).shape[2] == 3
+        assert _create(str(tmp_path), pixels=300).image("train", 0).shape[2] == 3
     except DataError as error:
         assert str(error).startswith(f"{tmp_path}/a.pdf")
 
 
-def test_whatever_a_damaged_page_raises_names_it(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_errors_of_damaged_pages_name_them(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import pypdfium2
 
     def fail(*_: object) -> None:
         raise ZeroDivisionError("no width")
 
     monkeypatch.setattr(pypdfium2.PdfPage, "get_size", fail)
-    source = create(str(folder))
+    source = _create(str(folder))
     with pytest.raises(DataError, match=r"^\S+a\.pdf: page \d: ZeroDivisionError: no width"):
         source.image("train", 0)

@@ -1,4 +1,4 @@
-"""JSON lines of one's own: every field, and what is wrong with them."""
+"""JSON Lines of your own annotations: every field, and malformed ones."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from pali3kit.data.reader import Reader
-from pali3kit.data.readers.records import RecordsReader, create
+from pali3kit.data.readers.records import RecordsReader, _create
 from pali3kit.data.record import Asked, Thing, Word
 from pali3kit.errors import DataError
 
@@ -35,8 +35,8 @@ def lines(tmp_path: Path, picture: Callable[..., Path]) -> Lines:
         picture(tmp_path / "images" / name)
 
     def write(*entries: object, **options: object) -> RecordsReader:
-        told = (entry if isinstance(entry, str) else json.dumps(entry) for entry in entries)
-        (tmp_path / "r.jsonl").write_text("\n".join(told))
+        found = (entry if isinstance(entry, str) else json.dumps(entry) for entry in entries)
+        (tmp_path / "r.jsonl").write_text("\n".join(found))
         return RecordsReader(str(tmp_path / "r.jsonl"), str(tmp_path / "images"), **options)  # type: ignore[arg-type]
 
     return write
@@ -57,19 +57,19 @@ def test_all_fields(lines: Lines) -> None:
 def test_splits_and_a_record_for_each_question_of_a_test_file(lines: Lines, tmp_path: Path) -> None:
     lines(ALL, {**ALL, "image": "2.jpg", "split": "test"}, {"image": "2.jpg", "caption": "a dog", "split": "test"})
     path, images = str(tmp_path / "r.jsonl"), str(tmp_path / "images")
-    source = create(path, images, split="train", test=path, test_split="test")
+    source = _create(path, images, split="train", test=path, test_split="test")
     assert source.size("train") == 1 and source.size("test") == 3
     assert len(source.record("train", 0).questions) == 2
     asked = [source.record("test", index).questions for index in range(3)]
     assert [[question.text for question in questions] for questions in asked] == [["what is it?"], ["was?"], []]
     assert not source.record("test", 1).captions and source.record("test", 2).captions == {"en": ("a dog",)}
-    with pytest.raises(DataError, match=r"r\.jsonl: no picture of split 'tests'\. Did you mean 'test'\?"):
+    with pytest.raises(DataError, match=r"r\.jsonl: no image of split 'tests'\. Did you mean 'test'\?"):
         len(RecordsReader(path, images, split="tests"))
 
 
-def test_every_task_that_it_tells_of_is_drawn(lines: Lines, tmp_path: Path) -> None:
+def test_all_supported_tasks_are_drawn(lines: Lines, tmp_path: Path) -> None:
     lines(ALL)
-    source = create(str(tmp_path / "r.jsonl"), str(tmp_path / "images"))
+    source = _create(str(tmp_path / "r.jsonl"), str(tmp_path / "images"))
     targets = {}
     for name in ("caption", "caption_de", "caption_multilingual", "splitcap", "span_corruption", "ocr", "vqa", "vqg",
                  "object_vqa", "detect"):  # fmt: skip
@@ -79,7 +79,7 @@ def test_every_task_that_it_tells_of_is_drawn(lines: Lines, tmp_path: Path) -> N
     assert targets["ocr"] == "open house" and targets["caption_de"] in ("eine Katze", "ein Tier")
 
 
-def test_boxes_are_of_the_picture_as_it_is_shown(lines: Lines, tmp_path: Path) -> None:
+def test_boxes_refer_to_the_image_as_shown(lines: Lines, tmp_path: Path) -> None:
     turned = Image.Exif()
     turned[0x0112] = 6
     Image.new("RGB", (8, 6)).save(tmp_path / "images/2.jpg", exif=turned)
@@ -88,7 +88,7 @@ def test_boxes_are_of_the_picture_as_it_is_shown(lines: Lines, tmp_path: Path) -
 
 
 @pytest.mark.parametrize(
-    ("changes", "complaint"),
+    ("changes", "expected"),
     [
         ("{", "no JSON"),
         ("[1]", "this should be a mapping, not a list"),
@@ -100,26 +100,26 @@ def test_boxes_are_of_the_picture_as_it_is_shown(lines: Lines, tmp_path: Path) -
         ({"questions": [{"question": "what?"}]}, r"questions\[0\]: no field 'answers'"),
         ({"questions": [{"question": "what?", "answers": [" "]}]}, "at least one that is not empty"),
         ({"things": [{"label": "cat", "bbox": [1, 2, 3]}]}, r"things\[0\]: 'bbox' should have 4 numbers, not 3"),
-        ({"things": [{"label": "cat", "bbox": [90, 2, 3, 3]}]}, "is empty or outside a picture of 6x8"),
+        ({"things": [{"label": "cat", "bbox": [90, 2, 3, 3]}]}, "is empty or outside an image of 6x8"),
         ({"things": [{"label": "cat", "bbox": [float("nan"), 2, 3, 3]}]}, "bbox"),
         ({"words": [7]}, r"words\[0\]: this should be a mapping, not the number 7"),
         ({"height": 0, "width": 8}, "'height' should be a whole number from 1 to 1000000, not the number 0"),
     ],
 )
-def test_what_is_wrong_is_told_with_its_line(changes: object, complaint: str, lines: Lines) -> None:
+def test_malformed_lines_are_errors_with_their_line(changes: object, expected: str, lines: Lines) -> None:
     reader = lines(ALL, {**ALL, **changes} if isinstance(changes, dict) else changes)
     assert reader.record(0).captions
-    with pytest.raises(DataError, match=rf"r\.jsonl:2: .*{complaint}|r\.jsonl:2: {complaint}"):
+    with pytest.raises(DataError, match=rf"r\.jsonl:2: .*{expected}|r\.jsonl:2: {expected}"):
         reader.record(1)
 
 
-def test_a_line_that_tells_nothing_and_a_path_that_leads_out(lines: Lines) -> None:
+def test_lines_without_annotations_and_paths_that_lead_out(lines: Lines) -> None:
     reader = lines({"image": "2.jpg", "captoin": "a cat"}, {"image": "../r.jsonl", "caption": "a cat"})
     with pytest.raises(DataError, match=r"r\.jsonl:1: none of caption, .*Did you mean 'captoin'\?"):
         reader.record(0)
     with pytest.raises(DataError, match=r"images: '\.\./r\.jsonl' is no file in it"):
         reader.record(1).picture()
-    with pytest.raises(DataError, match=r"r\.jsonl: no picture"):
+    with pytest.raises(DataError, match=r"r\.jsonl: no image"):
         len(lines(""))
 
 
@@ -129,7 +129,7 @@ def test_half_a_surrogate_pair_reaches_no_task(lines: Lines, tmp_path: Path) -> 
         "image": "2.jpg", "captions": [half], "questions": [{"question": half, "answers": [half]}], "words": [half],
         "things": [{"label": half, "bbox": [1, 1, 2, 2]}],
     })  # fmt: skip
-    source = create(str(tmp_path / "r.jsonl"), str(tmp_path / "images"))
+    source = _create(str(tmp_path / "r.jsonl"), str(tmp_path / "images"))
     assert source.classes == ("a cut ? emoji",)
     for name in ("caption", "splitcap", "span_corruption", "ocr", "vqa", "vqg", "object_vqa", "detect"):
         for seed in range(3):
@@ -140,20 +140,20 @@ def test_half_a_surrogate_pair_reaches_no_task(lines: Lines, tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "expected"),
     [
         ({"things": [{"label": " ", "bbox": [1, 1, 2, 2]}]}, "things\\[0\\]: 'label' is blank"),
         ({"questions": [{"question": "", "answers": ["a"]}]}, "questions\\[0\\]: 'question' is blank"),
         ({"questions": [{"question": "q", "answers": ["a"], "language": ""}]}, "questions\\[0\\]: 'language' is blank"),
-        ({"caption": " "}, "what it tells is blank"),
-        ({"captions": {"en": [" "], "de": []}}, "what it tells is blank"),
-        ({"words": [" "]}, "what it tells is blank"),
-        ({"captions": {"": "a cat"}}, "'captions': a language without a name"),
+        ({"caption": " "}, "all of its annotations are blank"),
+        ({"captions": {"en": [" "], "de": []}}, "all of its annotations are blank"),
+        ({"words": [" "]}, "all of its annotations are blank"),
+        ({"captions": {"": "a cat"}}, "'captions': a language code is blank"),
         ({"caption": "a", "height": 1e9, "width": 8}, "'height' should be a whole number from 1 to 1000000"),
     ],
 )
-def test_blanks_are_told(changes: dict[str, object], told: str, lines: Lines) -> None:
-    with pytest.raises(DataError, match=f"r.jsonl:1: {told}"):
+def test_blank_annotations_are_errors(changes: dict[str, object], expected: str, lines: Lines) -> None:
+    with pytest.raises(DataError, match=f"r.jsonl:1: {expected}"):
         lines({"image": "2.jpg", **changes}).record(0)
 
 

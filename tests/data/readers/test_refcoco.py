@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from pali3kit.data.readers.coco_instances import CocoInstancesReader
-from pali3kit.data.readers.refcoco import RefCocoReader, RefCocoSource, create
-from pali3kit.data.readers.refs import held_out_pictures, read_plain_pickle
+from pali3kit.data.readers.refcoco import RefCocoReader, _create, _RefCocoSource
+from pali3kit.data.readers.refs import _read_plain_pickle, find_sets, held_out_images, read_refs
 from pali3kit.data.task import held_out
 from pali3kit.data.union import UnionSource
 from pali3kit.errors import DataError
@@ -64,17 +64,17 @@ def reader(folder: Path, split: str = "train", **options: Any) -> RefCocoReader:
     return RefCocoReader(str(folder), str(folder.parent / "images"), split, **options)
 
 
-def test_the_combined_training_set_has_no_picture_that_any_set_tests_on(refer: Callable[..., Path]) -> None:
+def test_the_combined_training_set_has_no_test_images(refer: Callable[..., Path]) -> None:
     combined = reader(refer())
     assert len(combined) == 1  # 7 and 11 are validated on; 10, which RefCOCO trains on, is RefCOCOg's test
     record = combined.record(0)
-    assert record.size == (6, 8) and record.name.endswith("refcoco/refs(unc).p: picture 9")
+    assert record.size == (6, 8) and record.name.endswith("refcoco/refs(unc).p: image 9")
     cat, dog = record.things
     assert cat.expressions == ("left cat", "cat on the left", "a cat that sleeps") and dog.expressions == ("brown dog",)
     assert (cat.label, cat.box, dog.label) == ("cat", (1, 2, 3, 6), "dog")
 
 
-def test_what_is_tested_is_every_expression_set_after_set(refer: Callable[..., Path]) -> None:
+def test_test_records_are_expressions_one_set_after_another(refer: Callable[..., Path]) -> None:
     flat = reader(refer(), "val")
     said = [flat.record(number).things[0].expressions for number in range(len(flat))]
     assert said == [("cat",), ("the cat",), ("grey cat",), ("x",)]
@@ -85,15 +85,15 @@ def test_what_is_tested_is_every_expression_set_after_set(refer: Callable[..., P
     ]
 
 
-def test_columns_are_measured_on_their_own_sets(refer: Callable[..., Path]) -> None:
+def test_each_column_uses_its_own_set(refer: Callable[..., Path]) -> None:
     folder = str(refer())
-    source = create(folder, str(Path(folder).parent / "images"), test=folder)
+    source = _create(folder, str(Path(folder).parent / "images"), test=folder)
     assert source.size("test") == 4
     for column, prompts in {"refer": ["cat", "the cat"], "refer_plus": ["grey cat"], "refer_g": ["x"]}.items():
         examples = held_out(source.task(f"{column}_only", 9), "test", 4, 100, seed=0)
         assert [example.prompt for example in examples] == [f"detect: {text} <extra_id_0>" for text in prompts]
         assert all(e.mask is not None and e.target == "1 2 4 6" and e.box == (1, 2, 3, 6) for e in examples)
-    with pytest.raises(DataError, match=r"test pictures 2 to 2, .* there are 2: raise data.test"):
+    with pytest.raises(DataError, match=r"test examples 2 to 2 .*, but data.test is 2: raise it"):
         held_out(source.task("refer_plus_only", 9), "test", 2, 100, seed=0)
     trained = source.task("refer", 9).draw("train", 0, np.random.default_rng(1))
     assert trained is not None and trained.prompt in {
@@ -123,12 +123,12 @@ def test_one_file_of_instances_for_all_sets(refer: Callable[..., Path], write_in
         len(reader(folder))
 
 
-def test_a_split_or_a_set_that_is_not_there(refer: Callable[..., Path], tmp_path: Path) -> None:
+def test_missing_splits_and_sets(refer: Callable[..., Path], tmp_path: Path) -> None:
     folder = refer()
     with pytest.raises(DataError, match=r"no expression in the split 'tset'. Did you mean 'test'"):
         len(reader(folder, "tset"))
-    source = create(str(folder), str(tmp_path / "images"), test=str(folder), test_split="test")
-    assert isinstance(source, RefCocoSource)
+    source = _create(str(folder), str(tmp_path / "images"), test=str(folder), test_split="test")
+    assert isinstance(source, _RefCocoSource)
     with pytest.raises(DataError, match=r"refcoco/refs\(unc\).p has no expression in the split 'test'"):
         source.task("refer_only", 9)
     (tmp_path / "empty").mkdir()
@@ -137,7 +137,7 @@ def test_a_split_or_a_set_that_is_not_there(refer: Callable[..., Path], tmp_path
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "expected"),
     [
         ({"ann_id": 99}, r"refs\[0\]: 'ann_id' 99 is not in .*refcoco/instances.json"),
         ({"image_id": 10}, r"refs\[0\]: 'image_id' 10 is 9 in .*refcoco/instances.json"),
@@ -149,14 +149,14 @@ def test_a_split_or_a_set_that_is_not_there(refer: Callable[..., Path], tmp_path
         ({"sentences": "cat"}, r"refs\[0\]: 'sentences' should be a list, not the text 'cat'"),
     ],
 )
-def test_wrong_fields_are_named(change: dict[str, Any], told: str, refer: Callable[..., Path]) -> None:
+def test_malformed_fields_are_errors(change: dict[str, Any], expected: str, refer: Callable[..., Path]) -> None:
     folder = refer({"refcoco/refs(unc).p": [{**ref(11, 9, "train", "cat"), **change}]})
-    with pytest.raises(DataError, match=rf"refs\(unc\).p: {told}"):
+    with pytest.raises(DataError, match=rf"refs\(unc\).p: {expected}"):
         len(reader(folder))
 
 
 class Harmful:
-    """What a pickle may hide."""
+    """Pickles that would run code."""
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Path.write_text, (Path("harm"), "done")
@@ -167,8 +167,8 @@ def test_a_pickle_can_do_nothing(protocol: int, tmp_path: Path, monkeypatch: pyt
     monkeypatch.chdir(tmp_path)
     path = tmp_path / "refs(unc).p"
     path.write_bytes(pickle.dumps([Harmful()], protocol))
-    with pytest.raises(DataError, match=r"no pickle .*: it would load .*; only plain containers are read"):
-        read_plain_pickle(path)
+    with pytest.raises(DataError, match=r"not a pickle .*: it would load .*; only plain containers are read"):
+        _read_plain_pickle(path)
     assert not (tmp_path / "harm").exists()
 
 
@@ -178,38 +178,42 @@ def test_plain_pickles_of_every_protocol(protocol: int, refer: Callable[..., Pat
 
 
 def test_texts_of_python_2(tmp_path: Path) -> None:
-    """Its pickles have texts as bytes, of whatever encoding."""
+    """Its pickles have strings as bytes in any encoding."""
     path = tmp_path / "refs(unc).p"
     path.write_bytes(b"(lp0\nS'caf\\xc3\\xa9'\np1\naS'\\xff'\np2\naVcaf\\u00e9\np3\na.")
-    assert read_plain_pickle(path) == ["café", "\ufffd", "café"]
+    assert _read_plain_pickle(path) == ["café", "\ufffd", "café"]
 
 
-@pytest.mark.parametrize(("content", "told"), [(b"", "Ran out of input"), (b"\x80\x02]q", ""), (b"no pickle", "")])
-def test_what_is_no_pickle(content: bytes, told: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("content", "expected"), [(b"", "Ran out of input"), (b"\x80\x02]q", ""), (b"no pickle", "")])
+def test_files_that_are_not_pickles(content: bytes, expected: str, tmp_path: Path) -> None:
     path = tmp_path / "refs(unc).p"
     path.write_bytes(content)
-    with pytest.raises(DataError, match=rf"refs\(unc\).p: no pickle of plain containers: .*{told}"):
-        read_plain_pickle(path)
+    with pytest.raises(DataError, match=rf"refs\(unc\).p: not a pickle of plain containers: .*{expected}"):
+        _read_plain_pickle(path)
 
 
-def test_a_mapping_is_no_list_of_references(refer: Callable[..., Path]) -> None:
+def test_references_must_be_a_list(refer: Callable[..., Path]) -> None:
     folder = refer()
     (folder / "refcoco/refs(unc).p").write_bytes(pickle.dumps({"refs": []}))
     with pytest.raises(DataError, match=r"refs\(unc\).p: this should be a list, not a mapping"):
         len(reader(folder))
 
 
-def test_cocos_objects_without_the_pictures_that_are_tested_on(refer: Callable[..., Path], tmp_path: Path) -> None:
+def held_out_ids(folder: Path) -> frozenset[int | str]:
+    return held_out_images({path: read_refs(path) for path in find_sets(str(folder)).values()})
+
+
+def test_coco_objects_without_held_out_images(refer: Callable[..., Path], tmp_path: Path) -> None:
     folder = refer()
     file = str(folder / "refcoco/instances.json")
-    assert held_out_pictures(str(folder)) == {7, 10, 11}
+    assert held_out_ids(folder) == {7, 10, 11}
     whole = CocoInstancesReader(file, str(tmp_path))
     spared = CocoInstancesReader(file, str(tmp_path), str(folder))
-    assert len(whole) == 4 and [spared.record(n).name[-9:] for n in range(len(spared))] == ["picture 9"]
+    assert len(whole) == 4 and [spared.record(n).name.rpartition(": ")[2] for n in range(len(spared))] == ["image 9"]
     assert len(spared.files) == 4  # what is left out is part of what it is
 
 
-def test_googles_split_takes_the_place_of_one_that_is_not_there(refer: Callable[..., Path]) -> None:
+def test_googles_split_replaces_a_missing_file(refer: Callable[..., Path]) -> None:
     google = {"refcoco+/refs(google).p": [ref(12, 9, "train", "brown dog")],
               "refcocog/refs(google).p": [ref(21, 7, "val", "x")]}  # fmt: skip
     own = {"refcoco/refs(unc).p": [ref(11, 9, "train", "left cat")],
@@ -220,11 +224,11 @@ def test_googles_split_takes_the_place_of_one_that_is_not_there(refer: Callable[
     }  # fmt: skip
     assert [thing.expressions for thing in reader(folder).record(0).things] == [("left cat",), ("brown dog",)]
     assert reader(folder, "val").places("refer_g") == range(1)
-    assert held_out_pictures(str(folder)) == {7}
+    assert held_out_ids(folder) == {7}
 
 
-def test_references_and_sentences_of_one_id_are_all_there(refer: Callable[..., Path]) -> None:
-    """Nobody asks for either by it."""
+def test_references_with_duplicate_ids_are_all_kept(refer: Callable[..., Path]) -> None:
+    """Nothing refers to them by these ids."""
     refs = [{**ref(number, 9, "train", "a", "b"), "ref_id": 0} for number in (11, 12)]
     for entry in refs:
         entry["sentences"] = [{**sentence, "sent_id": 0} for sentence in entry["sentences"]]
@@ -232,14 +236,14 @@ def test_references_and_sentences_of_one_id_are_all_there(refer: Callable[..., P
     assert [thing.expressions for thing in things] == [("a", "b"), ("a", "b")]
 
 
-def test_an_annotation_that_is_asked_for_is_one(refer: Callable[..., Path], write_instances: Write) -> None:
+def test_a_referenced_annotation_must_be_unique(refer: Callable[..., Path], write_instances: Write) -> None:
     folder = refer({"refcoco/refs(unc).p": [ref(11, 9, "train", "cat")]})
     write_instances(CAT, {**DOG, "id": 11}, path="data/refcoco/instances.json")
     with pytest.raises(DataError, match=r"'ann_id' 11 is the id of .*annotations\[0\] and .*annotations\[1\]"):
         len(reader(folder))
 
 
-def test_blank_expressions_are_none(refer: Callable[..., Path]) -> None:
+def test_blank_expressions_are_skipped(refer: Callable[..., Path]) -> None:
     flat = reader(refer({"refcoco/refs(unc).p": [ref(11, 9, "val", " ", "cat", ""), ref(12, 9, "val", "\n")]}), "val")
     assert len(flat) == 1 and flat.record(0).things[0].expressions == ("cat",)
     assert [damage.partition(": ")[2] for damage in flat.damages] == [
@@ -247,7 +251,7 @@ def test_blank_expressions_are_none(refer: Callable[..., Path]) -> None:
     ]
 
 
-def test_one_bad_reference_of_many_is_told_and_its_picture_never_trained_on(refer: Callable[..., Path]) -> None:
+def test_a_bad_reference_is_reported_and_its_image_not_trained_on(refer: Callable[..., Path]) -> None:
     refs = [ref(11, 9, "train", f"cat {n}") for n in range(200)]
     refs += [{**ref(99, 10, "val", "lost")}, ref(22, 10, "train", "right cat")]
     combined = reader(refer({"refcoco/refs(unc).p": refs}))
@@ -256,7 +260,7 @@ def test_one_bad_reference_of_many_is_told_and_its_picture_never_trained_on(refe
 
 
 @pytest.mark.parametrize("there", ["COCO_train2014_000000000009.jpg", "000000000009.jpg"])
-def test_both_years_names_are_one_picture(
+def test_names_of_both_releases_are_one_image(
     there: str, refer: Callable[..., Path], write_instances: Write, picture: Callable[..., Path]
 ) -> None:
     folder = refer({"refcoco/refs(unc).p": [ref(11, 9, "train", "cat")]})

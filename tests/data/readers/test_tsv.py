@@ -1,4 +1,4 @@
-"""Conceptual Captions' tables with pictures as img2dataset and others leave them."""
+"""Tables of Conceptual Captions with images downloaded by img2dataset and others."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pali3kit.data.readers.tsv import TsvReader, create
+from pali3kit.data.readers.tsv import TsvReader, _create
 from pali3kit.errors import DataError
 
 CC3M = "a very typical bus station\thttp://x.org/bus.jpg\nthe sea at night\thttp://x.org/image.jpg\na dog\thttp://y.org/1\n"
@@ -27,10 +27,10 @@ def test_cc3m_with_the_files_of_img2dataset(tmp_path: Path, picture: Callable[..
     picture(tmp_path / "images/00000/000000002.jpg", shade=12)
     (tmp_path / "images/00000/000000000.txt").write_text("a very typical bus station")
     (tmp_path / "images/00000.parquet").write_bytes(b"")
-    source = create(table(tmp_path, CC3M), str(tmp_path / "images"))
-    told = {source.record("train", i).captions["en"]: source.image("train", i)[0, 0, 0] for i in range(2)}
+    source = _create(table(tmp_path, CC3M), str(tmp_path / "images"))
+    found = {source.record("train", i).captions["en"]: source.image("train", i)[0, 0, 0] for i in range(2)}
     assert source.size("train") == 2
-    assert told == {("a very typical bus station",): 10, ("a dog",): 12}
+    assert found == {("a very typical bus station",): 10, ("a dog",): 12}
 
 
 def test_cc12m_has_the_url_first_and_shards_of_10000_rows(tmp_path: Path, picture: Callable[..., Path]) -> None:
@@ -43,12 +43,12 @@ def test_cc12m_has_the_url_first_and_shards_of_10000_rows(tmp_path: Path, pictur
 def test_the_files_of_download_conceptual_captions(tmp_path: Path, picture: Callable[..., Path]) -> None:
     """`<row>_<crc32 of the url>`, without an ending."""
     picture(tmp_path / "training/1_1108581498", shade=7)
-    source = create(table(tmp_path, CC3M), str(tmp_path / "training"), language="de")
+    source = _create(table(tmp_path, CC3M), str(tmp_path / "training"), language="de")
     assert source.size("train") == 1 and source.languages == ("de",)
     assert source.record("train", 0).captions == {"de": ("the sea at night",)} and source.image("train", 0).max() == 7
 
 
-def test_a_line_of_names_says_the_columns(tmp_path: Path, picture: Callable[..., Path]) -> None:
+def test_a_header_names_the_columns(tmp_path: Path, picture: Callable[..., Path]) -> None:
     """As open_clip writes them: paths, not urls."""
     picture(tmp_path / "images/a/1.png", shade=3)
     text = "id\tfilepath\ttitle\r\n7\ta/1.png\tein Hund\r\n8\ta/2.png\teine Katze\r\n"
@@ -59,9 +59,9 @@ def test_a_line_of_names_says_the_columns(tmp_path: Path, picture: Callable[...,
         reader.record(1).picture()
 
 
-def test_what_is_wrong_with_a_table(tmp_path: Path, picture: Callable[..., Path]) -> None:
+def test_malformed_tables(tmp_path: Path, picture: Callable[..., Path]) -> None:
     images = str(picture(tmp_path / "images/00000/000000001.jpg").parents[1])
-    for text, row, complaint in (
+    for text, row, expected in (
         (
             "a cat\ta.png\nno tab here\n",
             1,
@@ -72,28 +72,28 @@ def test_what_is_wrong_with_a_table(tmp_path: Path, picture: Callable[..., Path]
         ("a cat, http://x.org/a.png", 0, r"training\.tsv:1: no tab"),
         ("", 0, r"training\.tsv: it is empty"),
     ):
-        with pytest.raises(DataError, match=complaint):
+        with pytest.raises(DataError, match=expected):
             TsvReader(table(tmp_path, text), images).record(row)
 
 
-def test_a_folder_of_other_names_is_refused(tmp_path: Path, picture: Callable[..., Path]) -> None:
+def test_file_names_without_rows_are_an_error(tmp_path: Path, picture: Callable[..., Path]) -> None:
     picture(tmp_path / "images/bus.jpg")
-    with pytest.raises(DataError, match=r"images: no picture is called by its row, such as 00000/000000000\.jpg"):
+    with pytest.raises(DataError, match=r"images: no image is named after its row, such as 00000/000000000\.jpg"):
         len(TsvReader(table(tmp_path, CC3M), str(tmp_path / "images")))
     with pytest.raises(DataError, match=r"there is no folder .*imges\. Did you mean 'images'\?"):
         TsvReader(table(tmp_path, CC3M), str(tmp_path / "imges"))
 
 
-def test_bad_rows_are_passed_over_and_noted(tmp_path: Path, picture: Callable[..., Path]) -> None:
-    source = create(table(tmp_path, "a cat\ta.png\nno tab here\n"), str(tmp_path))
+def test_bad_rows_are_skipped_and_reported(tmp_path: Path, picture: Callable[..., Path]) -> None:
+    source = _create(table(tmp_path, "a cat\ta.png\nno tab here\n"), str(tmp_path))
     task = source.task("caption", 16)
     drawn = [task.draw("train", i, np.random.default_rng(i)) for i in range(2)]
     assert [example.target for example in drawn if example] == ["a cat"]
     assert len(source.skips.lines) == 1 and "Train_GCC-training.tsv:2" in next(iter(source.skips.lines))
 
 
-def test_the_filter_drops_texts_and_tells(tmp_path: Path) -> None:
-    source = create(table(tmp_path, "a cat on a mat\ta.png\nIMG_2041.jpg\tb.png\n"), str(tmp_path), filter=True)
+def test_the_filter_drops_and_reports_texts(tmp_path: Path) -> None:
+    source = _create(table(tmp_path, "a cat on a mat\ta.png\nIMG_2041.jpg\tb.png\n"), str(tmp_path), filter=True)
     task = source.task("splitcap", 16)
     drawn = [task.draw("train", i, np.random.default_rng(i)) for i in range(2)]
     assert sum(example is not None for example in drawn) == 1
@@ -124,11 +124,11 @@ def test_quoted_tables_and_plain_ones(
 
 
 @pytest.mark.parametrize(
-    ("data", "row", "complaint"),
+    ("data", "row", "expected"),
     [
-        (b"a cat\t1.jpg\textra\na dog\t1.jpg\n", 0, r"t\.tsv:1: 3 columns, and no line of names that tells them apart"),
+        (b"a cat\t1.jpg\textra\na dog\t1.jpg\n", 0, r"t\.tsv:1: 3 columns, and no header that names them"),
         (b"http://x.org/1\ta\tb\n", 0, r"t\.tsv:1: 3 columns"),
-        (b"title\tlink\na cat\t1.jpg\n", 0, r"t\.tsv:1: no column of a url or path among title, link"),
+        (b"title\tlink\na cat\t1.jpg\n", 0, r"t\.tsv:1: no column for a url or path among title, link"),
         (b"title\tpath\tpath\na\tb\tc\n", 0, r"t\.tsv:1: two columns are called 'path'"),
         (b'title\tpath\n"a cat\t1.jpg\n', 0, r"t\.tsv:2: no readable row"),
         (b"title\tpath\n", 0, r"t\.tsv: it has no rows"),
@@ -136,13 +136,13 @@ def test_quoted_tables_and_plain_ones(
         (gzip.compress(b"a cat\t1.jpg\n", mtime=0), 0, r"t\.tsv: it is packed with gzip"),
     ],
 )
-def test_what_nobody_can_know_is_refused(data: bytes, row: int, complaint: str, tmp_path: Path) -> None:
+def test_ambiguous_tables_are_errors(data: bytes, row: int, expected: str, tmp_path: Path) -> None:
     (tmp_path / "t.tsv").write_bytes(data)
-    with pytest.raises(DataError, match=complaint):
+    with pytest.raises(DataError, match=expected):
         TsvReader(str(tmp_path / "t.tsv"), str(tmp_path)).record(row)
 
 
-def test_a_bad_first_row_spoils_no_other(tmp_path: Path, picture: Callable[..., Path]) -> None:
+def test_a_bad_first_row_affects_no_other(tmp_path: Path, picture: Callable[..., Path]) -> None:
     picture(tmp_path / "images/00000/000000001.jpg", shade=3)
     (tmp_path / "t.tsv").write_text("no tab\nhttp://x.org/1.jpg\ta dog\n")
     reader = TsvReader(str(tmp_path / "t.tsv"), str(tmp_path / "images"))

@@ -1,4 +1,4 @@
-"""Pictures that EXIF turns: boxes and masks lie on what is in them, whatever reader they come from."""
+"""Images that EXIF rotates: boxes and masks of every reader match their content."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Size = tuple[int, int]
 
 
 def draw(folder: Path, orientation: int = 6) -> None:
-    """A picture with a white thing, under the names that the readers look for."""
+    """An image with a white object, under the names that the readers look for."""
     pixels = np.zeros((*STORED, 3), np.uint8)
     pixels[0:20, 0:30] = 255
     exif = Image.Exif()
@@ -35,7 +35,7 @@ def draw(folder: Path, orientation: int = 6) -> None:
 
 
 def instances(folder: Path, size: Size, scale: float = 1) -> Path:
-    """COCO's file for it, with the box and the outline of the thing."""
+    """COCO's file for it, with the box and the outline of the object."""
     top, left, bottom, right = (side * scale for side in BOX.get(size, BOX[STORED]))
     image = {"id": 1, "file_name": "1.jpg", "height": size[0] * scale, "width": size[1] * scale}
     shape = [[left, top, right, top, right, bottom, left, bottom]]
@@ -46,7 +46,7 @@ def instances(folder: Path, size: Size, scale: float = 1) -> Path:
 
 
 def coco(folder: Path, size: Size) -> AnnotatedSource:
-    return coco_instances.create(str(instances(folder, size)), str(folder))
+    return coco_instances._create(str(instances(folder, size)), str(folder))
 
 
 def referred(folder: Path, size: Size) -> AnnotatedSource:
@@ -54,7 +54,7 @@ def referred(folder: Path, size: Size) -> AnnotatedSource:
     ref = {"ref_id": 1, "ann_id": 1, "image_id": 1, "split": "train", "sentences": [{"sent": "the cup"}]}
     (folder / "refcoco").mkdir(exist_ok=True)
     (folder / "refcoco" / "refs(unc).p").write_bytes(pickle.dumps([ref], 2))
-    return refcoco.create(str(folder), str(folder), instances=str(file))
+    return refcoco._create(str(folder), str(folder), instances=str(file))
 
 
 def textocr(folder: Path, size: Size) -> AnnotatedSource:
@@ -62,7 +62,7 @@ def textocr(folder: Path, size: Size) -> AnnotatedSource:
     image = {"file_name": "1.jpg", "width": size[1], "height": size[0], "set": "train"}
     word = {"image_id": "1", "bbox": [left, top, right - left, bottom - top], "utf8_string": "hi"}
     (folder / "o.json").write_text(json.dumps({"imgs": {"1": image}, "anns": {"1": word}}))
-    return ocr.create(str(folder / "o.json"), str(folder))
+    return ocr._create(str(folder / "o.json"), str(folder))
 
 
 def hiertext(folder: Path, size: Size) -> AnnotatedSource:
@@ -71,7 +71,7 @@ def hiertext(folder: Path, size: Size) -> AnnotatedSource:
     image = {"image_id": "1", "image_width": size[1], "image_height": size[0]}
     content = {"annotations": [{**image, "paragraphs": [{"lines": [{"words": [word]}]}]}]}
     (folder / "h.jsonl.gz").write_bytes(gzip.compress(json.dumps(content).encode()))
-    return ocr.create(str(folder / "h.jsonl.gz"), str(folder))
+    return ocr._create(str(folder / "h.jsonl.gz"), str(folder))
 
 
 READERS: dict[str, Callable[[Path, Size], AnnotatedSource]] = {
@@ -89,7 +89,7 @@ def first_box(record: Record) -> tuple[int, int, int, int]:
 
 
 def white(source: AnnotatedSource) -> float:
-    """How much of what is in the box is white, of the mask too where there is one."""
+    """Share of white pixels in the box, and in the mask if there is one."""
     picture, record = source.image("train", 0), source.record("train", 0)
     assert record.size == picture.shape[:2]
     top, left, bottom, right = first_box(record)
@@ -102,7 +102,7 @@ def white(source: AnnotatedSource) -> float:
 
 @pytest.mark.parametrize("size", [STORED, SHOWN], ids=["as stored", "as shown"])
 @pytest.mark.parametrize("name", READERS)
-def test_the_size_beside_the_boxes_tells_if_they_saw_it_turned(name: str, size: Size, tmp_path: Path) -> None:
+def test_the_annotated_size_decides_the_rotation(name: str, size: Size, tmp_path: Path) -> None:
     draw(tmp_path)
     source = READERS[name](tmp_path, size)
     assert source.image("train", 0).shape[:2] == size
@@ -110,36 +110,36 @@ def test_the_size_beside_the_boxes_tells_if_they_saw_it_turned(name: str, size: 
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_a_size_that_fits_neither_is_refused_by_file_and_record(name: str, tmp_path: Path) -> None:
+def test_a_size_that_fits_neither_is_an_error(name: str, tmp_path: Path) -> None:
     draw(tmp_path)
-    with pytest.raises(DataError, match=r"picture 1: boxes are for an image of 70x60 .*40x100, rotated .* 100x40$"):
+    with pytest.raises(DataError, match=r"image 1: boxes are for an image of 70x60 .*40x100, rotated .* 100x40$"):
         READERS[name](tmp_path, (70, 60)).image("train", 0)
 
 
 @pytest.mark.parametrize("name", READERS)
-def test_where_the_size_tells_nothing_it_is_refused(name: str, tmp_path: Path) -> None:
+def test_an_ambiguous_rotation_is_an_error(name: str, tmp_path: Path) -> None:
     draw(tmp_path, orientation=3)
-    with pytest.raises(DataError, match=r"picture 1: .*orientation 3\), the boxes perhaps not"):
+    with pytest.raises(DataError, match=r"image 1: .*orientation 3\), the boxes perhaps not"):
         READERS[name](tmp_path, STORED).image("train", 0)
 
 
 def test_boxes_of_the_original_fit_a_smaller_copy(tmp_path: Path) -> None:
     draw(tmp_path)
-    source = coco_instances.create(str(instances(tmp_path, SHOWN, scale=5)), str(tmp_path))
+    source = coco_instances._create(str(instances(tmp_path, SHOWN, scale=5)), str(tmp_path))
     picture, box = source.image("train", 0), np.array(source.record("train", 0).things[0].box) // 5
     assert picture.shape[:2] == SHOWN and tuple(box) == BOX[SHOWN]
 
 
-def test_captions_do_not_ask_how_large_their_picture_was(tmp_path: Path) -> None:
+def test_captions_ignore_the_annotated_size(tmp_path: Path) -> None:
     draw(tmp_path)
     images = [{"id": 1, "file_name": "1.jpg", "height": 7, "width": 9}]
-    told = {"images": images, "annotations": [{"id": 1, "image_id": 1, "caption": "a white thing"}]}
-    (tmp_path / "c.json").write_text(json.dumps(told))
-    assert coco_captions.create(str(tmp_path / "c.json"), str(tmp_path)).image("train", 0).shape == (*SHOWN, 3)
+    content = {"images": images, "annotations": [{"id": 1, "image_id": 1, "caption": "a white thing"}]}
+    (tmp_path / "c.json").write_text(json.dumps(content))
+    assert coco_captions._create(str(tmp_path / "c.json"), str(tmp_path)).image("train", 0).shape == (*SHOWN, 3)
 
 
 def open_image(folder: Path, mask: Size = STORED) -> AnnotatedSource:
-    """Boxes of Open Images, and a mask as large."""
+    """Open Images with a box and a mask of the same size."""
     pixels = np.zeros(mask, np.uint8)
     top, left, bottom, right = BOX.get(mask, BOX[STORED])
     pixels[top:bottom, left:right] = 255
@@ -147,25 +147,25 @@ def open_image(folder: Path, mask: Size = STORED) -> AnnotatedSource:
     columns = "MaskPath,ImageID,LabelName,BoxID,BoxXMin,BoxXMax,BoxYMin,BoxYMax"
     (folder / "t.csv").write_text(f"{columns}\nm.png,{ID},/m/1,1,0,0.3,0,0.5\n")
     (folder / "n.csv").write_text("/m/1,Cup\n")
-    return open_images.create(str(folder / "t.csv"), str(folder), str(folder / "n.csv"), str(folder))
+    return open_images._create(str(folder / "t.csv"), str(folder), str(folder / "n.csv"), str(folder))
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
-def test_open_images_says_that_its_boxes_are_of_pictures_as_stored(orientation: int, tmp_path: Path) -> None:
+def test_open_images_boxes_refer_to_images_as_stored(orientation: int, tmp_path: Path) -> None:
     draw(tmp_path, orientation)
     source = open_image(tmp_path)
     assert source.image("train", 0).shape[:2] == STORED and white(source) > 0.97
 
 
-def test_a_mask_that_lies_on_its_side_is_refused(tmp_path: Path) -> None:
+def test_a_rotated_mask_is_an_error(tmp_path: Path) -> None:
     draw(tmp_path)
     [thing] = open_image(tmp_path, mask=SHOWN).record("train", 0).things
     assert thing.mask is not None
-    with pytest.raises(DataError, match=r"m\.png: a mask of 100x40, on a picture of 40x100"):
+    with pytest.raises(DataError, match=r"m\.png: a mask of 100x40 for an image of 40x100"):
         thing.mask()
 
 
-def test_words_without_boxes_are_of_no_size() -> None:
+def test_words_without_boxes_need_no_size() -> None:
     def record(**more: Any) -> Record:
         return Record("x", bytes, STORED, **more)
 

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pali3kit.data.annotated import AnnotatedSource
-from pali3kit.data.readers.vqa import VqaReader, create
+from pali3kit.data.readers.vqa import VqaReader, _create
 from pali3kit.data.record import Asked
 from pali3kit.errors import DataError
 from pali3kit.metrics.vqa import answer_score
@@ -57,7 +57,7 @@ def write(path: Path, content: Any) -> str:
 def test_vqav2(tmp_path: Path, picture: Callable[..., Path]) -> None:
     picture(tmp_path / "images/train2014/COCO_train2014_000000458752.jpg", shade=4)
     questions, answers = write(tmp_path / "q.json", QUESTIONS), write(tmp_path / "a.json", ANNOTATIONS)
-    source = create(questions, str(tmp_path / "images"), answers, test=questions, test_annotations=answers)
+    source = _create(questions, str(tmp_path / "images"), answers, test=questions, test_annotations=answers)
     record = source.record("train", 0)
     assert source.size("train") == 1 and source.image("train", 0).max() == 4
     assert record.questions == (
@@ -81,9 +81,9 @@ def test_vq2a_in_another_language(tmp_path: Path, picture: Callable[..., Path]) 
 
 
 @pytest.mark.parametrize(
-    ("content", "complaint"),
+    ("content", "expected"),
     [
-        (QUESTIONS, r"q\.json has questions alone: `annotations` should name the file with their answers"),
+        (QUESTIONS, r"q\.json has questions only: `annotations` should name the file with their answers"),
         ({"date": []}, r"q\.json: no field 'annotations'\."),
         ({"data": [{"image_id": None, "question": "a", "answers": ["b"]}]},
          r"q\.json: data\[0\]: 'image_id' should be a whole number or a name, not nothing\."),
@@ -106,8 +106,8 @@ def test_vq2a_in_another_language(tmp_path: Path, picture: Callable[..., Path]) 
          r"q\.json: annotations\[0\]: qa_pairs\[0\]: no field 'answers'\."),
     ],
 )  # fmt: skip
-def test_what_is_wrong_with_a_file(tmp_path: Path, content: Any, complaint: str) -> None:
-    with pytest.raises(DataError, match=complaint):
+def test_malformed_files(tmp_path: Path, content: Any, expected: str) -> None:
+    with pytest.raises(DataError, match=expected):
         len(VqaReader(write(tmp_path / "q.json", content), str(tmp_path)))
 
 
@@ -137,11 +137,11 @@ def test_an_empty_answer_is_an_annotator_and_no_target(tmp_path: Path) -> None:
     source = AnnotatedSource(read(tmp_path, given), read(tmp_path, given, single=True))
     answers = [source.record("test", number).questions[0].answers for number in (0, 1)]
     assert answers == [("coke",) * 3 + ("pepsi",) * 3 + ("",) * 4, ("pepsi", *[""] * 9)]
-    assert [answer_score("pepsi", told) for told in answers] == pytest.approx([0.9, 0.3])
+    assert [answer_score("pepsi", found) for found in answers] == pytest.approx([0.9, 0.3])
     for name, field in (("vqa", "target"), ("vqg", "prompt")):
         drawn = [source.task(name, 9).draw("test", n, np.random.default_rng(0)) for n in (0, 1)]
-        told = [getattr(example, field) for example in drawn if example is not None]
-        assert [text.removeprefix("Generate a question in EN for ").partition(":")[0] for text in told] == [
+        found = [getattr(example, field) for example in drawn if example is not None]
+        assert [text.removeprefix("Generate a question in EN for ").partition(":")[0] for text in found] == [
             "coke", "pepsi",
         ]  # fmt: skip
     assert {"which brand?", "which?", "coke", "pepsi"} == {*source.sentences(0, 9), *source.held_out(9)}
@@ -188,7 +188,7 @@ def test_a_okvqa(tmp_path: Path, picture: Callable[..., Path]) -> None:
 
 
 def test_docvqa(tmp_path: Path, picture: Callable[..., Path]) -> None:
-    """Its pictures are PNGs, in a folder or not."""
+    """Its images are PNGs, in a folder or not."""
     picture(tmp_path / "xnbl0037_1.png")
     entry = {
         "questionId": 337, "question": "what is the date?", "image": "documents/xnbl0037_1.png", "docId": 279,
@@ -200,7 +200,7 @@ def test_docvqa(tmp_path: Path, picture: Callable[..., Path]) -> None:
 
 @pytest.mark.parametrize("ending", [".jpg", ".jpeg", ".png", ".webp", ".JPG", ".gif"])
 @pytest.mark.parametrize("stem", ["42", "COCO_val2014_000000000042", "COCO_train2014_000000000042", "000000000042"])
-def test_pictures_are_found_whatever_their_kind_and_year(
+def test_images_are_found_with_any_extension_and_release(
     tmp_path: Path, picture: Callable[..., Path], stem: str, ending: str
 ) -> None:
     picture(tmp_path / f"{stem}{ending}")
@@ -213,7 +213,7 @@ def test_pictures_are_found_whatever_their_kind_and_year(
         assert read(tmp_path, asked, said).record(0).picture()
 
 
-def test_a_name_with_its_ending(tmp_path: Path, picture: Callable[..., Path]) -> None:
+def test_a_name_with_its_extension(tmp_path: Path, picture: Callable[..., Path]) -> None:
     picture(tmp_path / "a.b.png")
     for name in ("a.b", "a.b.png", "x/a.b"):
         assert read(tmp_path, {"data": [{"image_id": name, "question": "a", "answers": ["b"]}]}).record(0).picture()
@@ -226,20 +226,20 @@ def vqa(count: int = 40) -> tuple[dict[str, Any], dict[str, Any]]:
 
 
 @pytest.mark.parametrize(("which", "name"), [(0, "questions"), (1, "annotations")])
-def test_a_question_id_that_two_have(tmp_path: Path, which: int, name: str) -> None:
+def test_duplicate_question_ids(tmp_path: Path, which: int, name: str) -> None:
     files = vqa()
     files[which][name].append(files[which][name][3] | {"question": "other", "answers": []})
-    with pytest.raises(DataError, match=rf"{name}\[40\]: 'question_id' 3 is that of .*{name}\[3\] too"):
+    with pytest.raises(DataError, match=rf"{name}\[40\]: 'question_id' 3 is already that of .*{name}\[3\]"):
         len(read(tmp_path, *files))
 
 
-def test_ids_that_nobody_asks_for_may_be_equal(tmp_path: Path) -> None:
+def test_ids_without_references_may_be_equal(tmp_path: Path) -> None:
     asked = [{"question_id": 0, "image_id": "a", "question": f"q{n}", "answers": ["b"]} for n in range(3)]
     assert [question.text for question in read(tmp_path, {"data": asked}).record(0).questions] == ["q0", "q1", "q2"]
 
 
 @pytest.mark.parametrize("number", [float("nan"), None, []])
-def test_a_question_on_no_picture_is_left_out_and_answers_on_none_are_its_error(tmp_path: Path, number: Any) -> None:
+def test_questions_without_an_image_are_skipped(tmp_path: Path, number: Any) -> None:
     asked, said = vqa()
     asked["questions"][4]["image_id"] = number
     said["annotations"][7]["image_id"] = number
@@ -250,21 +250,21 @@ def test_a_question_on_no_picture_is_left_out_and_answers_on_none_are_its_error(
         reader.record(3)
 
 
-def test_more_than_a_twentieth_of_the_questions_on_no_picture_is_refused(tmp_path: Path) -> None:
+def test_too_many_questions_without_an_image_are_an_error(tmp_path: Path) -> None:
     asked, said = vqa()
     for number in (4, 9, 30):
         del asked["questions"][number]["image_id"]
-    with pytest.raises(DataError, match=r"questions\[4\]: .*'image_id'.* So are 2 more of 40"):
+    with pytest.raises(DataError, match=r"questions\[4\]: .*'image_id'.* 2 more of 40"):
         len(read(tmp_path, asked, said))
 
 
-def test_an_answer_on_another_picture_and_one_to_no_question(tmp_path: Path) -> None:
+def test_answers_for_other_images_and_unknown_questions(tmp_path: Path) -> None:
     asked, said = vqa()
     said["annotations"][3]["image_id"] = 9
     said["annotations"].append({"question_id": 99, "answers": []})
     reader = read(tmp_path, asked, said)
     assert len(reader) == 20 and len(reader.record(2).questions) == 2
-    with pytest.raises(DataError, match=r"questions\[3\]: 'image_id' is 1 here, and 9 in .*a\.json: annotations\[3\]"):
+    with pytest.raises(DataError, match=r"questions\[3\]: 'image_id' is 1 here, but 9 in .*a\.json: annotations\[3\]"):
         reader.record(1)
     assert damages(reader) == [
         f"annotations[40]: an answer to a question that {tmp_path}/q.json does not have is left out, one of 1"
@@ -272,7 +272,7 @@ def test_an_answer_on_another_picture_and_one_to_no_question(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize(
-    ("change", "told"),
+    ("change", "expected"),
     [
         ({"question": None}, r"data\[7\]: 'question' should be a text"),
         ({"answers": ["a", float("nan")]}, r"data\[7\]: answers\[1\] should be a text, not the number nan"),
@@ -280,13 +280,13 @@ def test_an_answer_on_another_picture_and_one_to_no_question(tmp_path: Path) -> 
         ({"image_id": []}, r"data\[7\]: 'image_id' should be a whole number or a name"),
     ],
 )
-def test_one_bad_question_of_many_is_told_and_no_more(tmp_path: Path, change: Any, told: str) -> None:
+def test_one_bad_question_of_many_is_reported_alone(tmp_path: Path, change: Any, expected: str) -> None:
     asked = [{"image_id": f"p{n}", "question": "a", "answers": ["b"], **(change if n == 7 else {})} for n in range(200)]
     reader = read(tmp_path, {"data": asked})
     assert len(reader) == (199 if "image_id" in change else 200)
     assert reader.record(len(reader) - 1).questions == (Asked("a", ("b",)),)
     if "image_id" in change:
-        assert re.search(told, reader.damages[0])
+        assert re.search(expected, reader.damages[0])
     else:
-        with pytest.raises(DataError, match=told):
+        with pytest.raises(DataError, match=expected):
             reader.record(7)

@@ -39,7 +39,7 @@ def test_splits_and_labels(root: Path) -> None:
     assert birds.digest == Birds(str(root), image_size=64).digest
 
 
-def test_a_digest_tells_splits_of_the_same_size_apart(root: Path) -> None:
+def test_digests_differ_by_split(root: Path) -> None:
     before = Birds(str(root)).digest
     (root / "train_test_split.txt").write_text("1 1\n2 0\n3 1\n4 0\n")
     assert Birds(str(root)).digest != before
@@ -48,18 +48,18 @@ def test_a_digest_tells_splits_of_the_same_size_apart(root: Path) -> None:
 @pytest.mark.parametrize("name", FILES)
 def test_missing_and_empty_files(root: Path, name: str) -> None:
     (root / name).write_text("\n")
-    with pytest.raises(DataError, match=rf"{name}: it is empty; expected is '(picture|class) \w+' on each line"):
+    with pytest.raises(DataError, match=rf"{name}: it is empty, but each line should be '(image|class) \w+'"):
         Birds(str(root))
     (root / name).unlink()
-    told = "images.txt is expected in it or in its CUB_200_2011" if name == "images.txt" else f"{name}: No such file"
-    with pytest.raises(DataError, match=told):
+    found = "images.txt not found in it or in its CUB_200_2011" if name == "images.txt" else f"{name}: No such file"
+    with pytest.raises(DataError, match=found):
         Birds(str(root))
 
 
 @pytest.mark.parametrize(
-    ("name", "old", "new", "told"),
+    ("name", "old", "new", "message"),
     [
-        ("image_class_labels.txt", "4 2", "4", r"image_class_labels\.txt:4: expected 'picture class', not '4'"),
+        ("image_class_labels.txt", "4 2", "4", r"image_class_labels\.txt:4: expected 'image class', not '4'"),
         ("image_class_labels.txt", "\n4 2", "", r"image_class_labels\.txt: no line for number 4"),
         (
             "image_class_labels.txt",
@@ -79,21 +79,21 @@ def test_missing_and_empty_files(root: Path, name: str) -> None:
             "images.txt",
             "L_2",
             "L_3",
-            r"no picture .*/images/002\.Laysan_Albatross/L_3\.jpg, which .*/images\.txt names",
+            r"no image .*/images/002\.Laysan_Albatross/L_3\.jpg, which .*/images\.txt lists",
         ),
     ],
 )
-def test_damaged_lists(root: Path, name: str, old: str, new: str, told: str) -> None:
+def test_damaged_lists(root: Path, name: str, old: str, new: str, message: str) -> None:
     assert old in FILES[name]
     (root / name).write_text(FILES[name].replace(old, new))
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=message):
         Birds(str(root))
 
 
-def test_a_number_twice_is_told(root: Path) -> None:
+def test_a_duplicate_number_is_an_error(root: Path) -> None:
     file = root / "image_class_labels.txt"
     file.write_text(file.read_text() + file.read_text().splitlines()[0] + "\n")
     with pytest.raises(
-        DataError, match=r"image_class_labels\.txt:\d+: number 1 stands in .*image_class_labels\.txt:1 too"
+        DataError, match=r"image_class_labels\.txt:\d+: number 1 already occurs in .*image_class_labels\.txt:1"
     ):
         Birds(str(root))

@@ -52,22 +52,22 @@ def test_as_torchvision_reads_it(root: Path, split: str) -> None:
 
 def test_damaged_labels(root: Path) -> None:
     file = root / "cars_test_annos_withlabels.mat"
-    for wrong, told in (
+    for wrong, expected in (
         (4, "'class' should be from 1 to 3, not 4"),
         (0, "'class' should be from 1 to 3, not 0"),
         ("a", "'class' should be a whole number, not 'a'"),
     ):
         annotate(file, (TEST[0], ("00002.jpg", wrong)))
-        with pytest.raises(DataError, match=rf"withlabels\.mat: annotations\[1\]: {told}"):
+        with pytest.raises(DataError, match=rf"withlabels\.mat: annotations\[1\]: {expected}"):
             Cars(str(root))
     annotate(file, TEST, labelled=False)
     with pytest.raises(DataError, match=r"withlabels\.mat: 'annotations' has no field 'class'\."):
         Cars(str(root))
     annotate(file, (("00009.jpg", 1),))
-    with pytest.raises(DataError, match=r"no picture .*/cars_test/00009\.jpg, which .*withlabels\.mat names"):
+    with pytest.raises(DataError, match=r"no image .*/cars_test/00009\.jpg, which .*withlabels\.mat lists"):
         Cars(str(root))
     file.write_bytes(file.read_bytes()[:-9])
-    with pytest.raises(DataError, match=r"withlabels\.mat: no readable \.mat file: "):
+    with pytest.raises(DataError, match=r"withlabels\.mat: not a readable \.mat file: "):
         Cars(str(root))
 
 
@@ -77,11 +77,11 @@ def test_damaged_labels(root: Path) -> None:
 def test_missing_files(root: Path, name: str) -> None:
     (root / name).unlink()
     with pytest.raises(
-        DataError, match=rf"{Path(name).name}: No such file or directory; expected is a \.mat file with"
+        DataError, match=rf"{Path(name).name}: No such file or directory; it should be a \.mat file with"
     ):
         Cars(str(root))
 
 
 def test_no_such_layout(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"devkit is expected in it or in its stanford_cars"):
+    with pytest.raises(DataError, match=r"devkit not found in it or in its stanford_cars"):
         Cars(str(tmp_path))

@@ -24,7 +24,7 @@ def pixels(split: str) -> np.ndarray:
 
 
 def python_2(value: Any) -> bytes:
-    """Opcodes of the second protocol, with texts as Python 2 wrote them: bytes."""
+    """A pickle of protocol 2, with strings as Python 2 wrote them: bytes."""
     if isinstance(value, dict):
         return b"}(" + b"".join(python_2(key) + python_2(of) for key, of in value.items()) + b"u"
     if isinstance(value, list):
@@ -95,7 +95,9 @@ def test_pickles_of_python_3(tmp_path: Path, protocol: int) -> None:
     data = pickle.dumps(content, protocol)
     if protocol == 2:  # as bytes of Python 3 need a function of another module
         (root / "test").write_bytes(data)
-        with pytest.raises(DataError, match=r"test: no pickle of arrays: it would load _codecs\.encode; only arrays"):
+        with pytest.raises(
+            DataError, match=r"test: not a pickle of arrays: it would load _codecs\.encode; only arrays"
+        ):
             Cifar100(str(root))
     else:
         (root / "test").write_bytes(data)
@@ -107,7 +109,7 @@ def test_pickles_of_python_3(tmp_path: Path, protocol: int) -> None:
         assert Cifar100(str(root)).classes == ("apple", "aquarium fish", "baby")
 
 
-def test_a_digest_tells_labels_apart(tmp_path: Path) -> None:
+def test_digests_differ_by_label(tmp_path: Path) -> None:
     root = write_binary(tmp_path / "b")
     before = Cifar100(str(root)).digest
     data = bytearray((root / "test.bin").read_bytes())
@@ -122,14 +124,14 @@ class Harmful:
 
 
 @pytest.mark.parametrize(
-    ("name", "content", "told"),
+    ("name", "content", "expected"),
     [
         ("test", None, r"test: No such file or directory; it is part of CIFAR-100"),
-        ("test", b"\x80\x02}(U\x04da", r"test: no pickle of arrays: "),
-        ("test", b"", r"test: no pickle of arrays: "),
-        ("test", pickle.dumps(Harmful()), r"test: no pickle of arrays: it would load \w+\.mkdir; only arrays"),
+        ("test", b"\x80\x02}(U\x04da", r"test: not a pickle of arrays: "),
+        ("test", b"", r"test: not a pickle of arrays: "),
+        ("test", pickle.dumps(Harmful()), r"test: not a pickle of arrays: it would load \w+\.mkdir; only arrays"),
         ("test", pickle.dumps([1], 2), r"test: this should be a mapping, not a list\."),
-        ("test", pickle.dumps({"fine_labels": [1]}, 2), r"test: no field 'data' that is an array"),
+        ("test", pickle.dumps({"fine_labels": [1]}, 2), r"test: field 'data' should be an array"),
         ("test", b"\x80\x02" + python_2({"data": pixels("test")}) + b".", r"test: no field 'fine_labels'\."),
         (
             "test",
@@ -139,22 +141,24 @@ class Harmful:
         (
             "test",
             b"\x80\x02" + python_2({"data": pixels("test"), "fine_labels": [1, "a"]}) + b".",
-            r"test: picture 1 has label 'a', of 3 classes from 0",
+            r"test: image 1 has label 'a', but labels are 0 to 2",
         ),
         (
             "test",
             b"\x80\x02" + python_2({"data": pixels("test"), "fine_labels": [1, 3]}) + b".",
-            r"test: picture 1 has label 3, of 3 classes from 0",
+            r"test: image 1 has label 3, but labels are 0 to 2",
         ),
         ("meta", pickle.dumps({"names": []}, 2), r"meta: no field 'fine_label_names'\."),
-        ("meta", pickle.dumps({"fine_label_names": [1]}, 2), r"meta: 'fine_label_names' should be texts"),
+        ("meta", pickle.dumps({"fine_label_names": [1]}, 2), r"meta: 'fine_label_names' should be strings"),
     ],
 )
-def test_damaged_pickles(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: Any, told: str) -> None:
+def test_damaged_pickles(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, content: Any, expected: str
+) -> None:
     monkeypatch.chdir(tmp_path)
     root = write_python(tmp_path / "p")
     (root / name).unlink() if content is None else (root / name).write_bytes(content)
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=expected):
         Cifar100(str(root))
     assert not Path("harm").exists()
 
@@ -164,11 +168,11 @@ def test_damaged_bytes(tmp_path: Path) -> None:
     whole = (root / "test.bin").read_bytes()
     (root / "test.bin").write_bytes(whole[:-1])
     with pytest.raises(
-        DataError, match=r"test\.bin: 6147 bytes are no whole number of records of 3074: is it cut off\?"
+        DataError, match=r"test\.bin: 6147 bytes are not a multiple of the record size 3074: is it truncated\?"
     ):
         Cifar100(str(root))
     (root / "test.bin").write_bytes(whole[:3074] + bytes([9, 3]) + whole[3076:])
-    with pytest.raises(DataError, match=r"test\.bin: picture 1 has label 3, of 3 classes from 0"):
+    with pytest.raises(DataError, match=r"test\.bin: image 1 has label 3, but labels are 0 to 2"):
         Cifar100(str(root))
     (root / "test.bin").unlink()
     with pytest.raises(DataError, match=r"test\.bin: No such file or directory; it is part of CIFAR-100"):
@@ -176,7 +180,5 @@ def test_damaged_bytes(tmp_path: Path) -> None:
 
 
 def test_neither_layout(tmp_path: Path) -> None:
-    with pytest.raises(
-        DataError, match=r"meta or fine_label_names\.txt is expected in it or in its cifar-100-python or"
-    ):
+    with pytest.raises(DataError, match=r"meta or fine_label_names\.txt not found in it or in its cifar-100-python or"):
         Cifar100(str(tmp_path))

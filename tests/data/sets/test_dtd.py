@@ -40,7 +40,7 @@ def test_as_torchvision_reads_it(root: Path, split: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "message"),
     [
         (
             "banded/banded_0001.jpg",
@@ -49,19 +49,19 @@ def test_as_torchvision_reads_it(root: Path, split: str) -> None:
         ),
         ("banded/banded_0001.jpg", "/banded_0001.jpg", r"test1\.txt:1: expected '<texture>/<file>', not '/banded"),
         ("banded/banded_0001.jpg", "a/../../b.jpg", r"test1\.txt:1: expected '<texture>/<file>', not 'a/"),
-        ("_0009.jpg\n", "_0", r"no picture .*/images/zigzagged/zigzagged_0, which .*/labels/test1\.txt names"),
-        (LISTS["test1.txt"], "\n", r"test1\.txt: it is empty; expected is '<texture>/<file>' on each line"),
+        ("_0009.jpg\n", "_0", r"no image .*/images/zigzagged/zigzagged_0, which .*/labels/test1\.txt lists"),
+        (LISTS["test1.txt"], "\n", r"test1\.txt: it is empty, but each line should be '<texture>/<file>'"),
     ],
 )
-def test_damaged_lists(root: Path, old: str, new: str, told: str) -> None:
+def test_damaged_lists(root: Path, old: str, new: str, message: str) -> None:
     (root / "labels" / "test1.txt").write_text(LISTS["test1.txt"].replace(old, new))
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=message):
         Dtd(str(root))
 
 
 def test_missing_files(root: Path) -> None:
     (root / "labels" / "train1.txt").unlink()
-    with pytest.raises(DataError, match=r"labels/train1\.txt: No such file or directory; it is part of this layout"):
+    with pytest.raises(DataError, match=r"labels/train1\.txt: No such file or directory; this layout requires it"):
         Dtd(str(root))
-    with pytest.raises(DataError, match=r"images: labels is expected in it or in its dtd or in its dtd/dtd"):
+    with pytest.raises(DataError, match=r"images: labels not found in it or in its dtd or in its dtd/dtd"):
         Dtd(str(root / "images"))

@@ -9,7 +9,7 @@ from pali3kit.data.source import STRETCH
 
 
 class Ten:
-    """Ten pictures, each of its own class and shade."""
+    """Ten images, each with its own class and shade."""
 
     digest = "ten"
     classes = tuple("abcdefghij")
@@ -30,14 +30,14 @@ class Ten:
         return None
 
 
-def test_every_pass_holds_each_picture_once_in_another_order() -> None:
+def test_every_epoch_has_each_image_once_in_another_order() -> None:
     stream = EndlessSet(Ten())
     passes = [[stream.labels("train", 10 * turn + place)[0] for place in range(10)] for turn in range(3)]
     assert [sorted(each) for each in passes] == [list(range(10))] * 3
     assert len({tuple(each) for each in passes}) == 3
 
 
-def test_a_position_says_which_picture_it_is_in_every_stretch() -> None:
+def test_the_position_determines_the_image() -> None:
     stream, again = EndlessSet(Ten()), EndlessSet(Ten())
     for place in (3, 27, STRETCH + 3):
         (label,) = stream.labels("train", place)

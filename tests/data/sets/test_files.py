@@ -1,4 +1,4 @@
-"""Pictures in files as sets."""
+"""Sets of image files."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from PIL import Image
 
 from pali3kit.data.records import digest
 from pali3kit.data.sets.contract import CaptionedSet, LabelledSet
-from pali3kit.data.sets.files import CaptionedFiles, LabelledFiles, PictureFiles, Pictures
+from pali3kit.data.sets.files import CaptionedFiles, LabelledFiles, SplitFiles, _ImageFiles
 from pali3kit.errors import DataError
 from pali3kit.images.spec import ImageSpec
 
@@ -21,7 +21,7 @@ Write = Callable[..., Path]
 def labelled(
     root: Path, labels: tuple[int, ...] = (1, 0), names: tuple[str, ...] = ("a.png", "b.png")
 ) -> LabelledFiles:
-    splits = {"train": Pictures(root, names, root / "list.txt")}
+    splits = {"train": SplitFiles(root, names, root / "list.txt")}
     return LabelledFiles(("cat", "dog"), splits, {"train": labels}, {"train": [(0,), ()]})
 
 
@@ -34,31 +34,31 @@ def test_labels_and_pictures(tmp_path: Path, picture: Write) -> None:
     assert found.labels("v2").shape == (0,) and found.labels("v2").dtype == np.int64
     assert found.relabelled("train") == [(0,), ()] and found.relabelled("v2") is None
     assert found.image("train", 0).shape == (6, 8, 3) and found.image("train", 1)[0, 0].tolist() == [9, 9, 9]
-    with pytest.raises(DataError, match="the train split has 2 pictures, so none is number 2"):
+    with pytest.raises(DataError, match="the train split has 2 images, so there is no index 2"):
         found.image("train", 2)
 
 
 @pytest.mark.parametrize("name", ["../out.png", "/etc/passwd", "a/../../out.png", "a\0.png", "\ud83d.png"])
-def test_lists_name_no_pictures_elsewhere(name: str, tmp_path: Path, picture: Write) -> None:
+def test_listed_paths_must_not_lead_out(name: str, tmp_path: Path, picture: Write) -> None:
     picture(tmp_path / "out.png")
     (tmp_path / "images").mkdir()
     with pytest.raises(DataError, match="images"):
         labelled(tmp_path / "images", names=(name, name + "x"))
 
 
-def test_a_picture_twice_in_a_list_is_told(tmp_path: Path, picture: Write) -> None:
+def test_an_image_listed_twice_is_an_error(tmp_path: Path, picture: Write) -> None:
     picture(tmp_path / "a.png")
-    with pytest.raises(DataError, match=r"list\.txt: picture a\.png stands in it twice"):
+    with pytest.raises(DataError, match=r"list\.txt: image a\.png is listed twice"):
         labelled(tmp_path, names=("a.png", "a.png"))
 
 
-def test_pictures_are_as_they_are_stored(tmp_path: Path) -> None:
-    """What is published was measured on pictures that nobody turned; of transparency each encoder has its own view."""
+def test_images_are_read_as_stored(tmp_path: Path) -> None:
+    """Published results did not rotate by EXIF; each encoder's preprocessing handles transparency itself."""
     exif = Image.Exif()
     exif[0x0112] = 6  # lies on its side
     Image.new("RGB", (20, 40)).save(tmp_path / "a.jpg", exif=exif)
     Image.new("RGBA", (8, 8), (255, 0, 0, 0)).save(tmp_path / "b.png")
-    found = PictureFiles({"test": Pictures(tmp_path, ["a.jpg", "b.png"], tmp_path)})
+    found = _ImageFiles({"test": SplitFiles(tmp_path, ["a.jpg", "b.png"], tmp_path)})
     assert found.image("test", 0).shape == (40, 20, 3)
     clear = found.image("test", 1)
     assert clear.shape == (8, 8, 4) and clear[0, 0].tolist() == [255, 0, 0, 0]
@@ -68,14 +68,14 @@ def test_pictures_are_as_they_are_stored(tmp_path: Path) -> None:
 
 
 def test_captions_by_language(tmp_path: Path, picture: Write) -> None:
-    pictures = Pictures(tmp_path, [picture(tmp_path / "a.png").name], tmp_path)
+    pictures = SplitFiles(tmp_path, [picture(tmp_path / "a.png").name], tmp_path)
     found: CaptionedSet = CaptionedFiles(pictures, {"de": [(0, "Katze")], "en": [(0, "a cat"), (0, "cat")]})
     assert found.languages == ("de", "en") and found.size("test") == 1 and found.size("train") == 0
     assert found.captions("en") == [(0, "a cat"), (0, "cat")] and list(found.captions("fr")) == []
     assert found.digest != CaptionedFiles(pictures, {"de": [(0, "Hund")], "en": [(0, "a cat"), (0, "cat")]}).digest
 
 
-def test_a_digest_tells_names_sizes_order_and_labels_apart(tmp_path: Path, picture: Write) -> None:
+def test_digests_differ_by_name_size_order_and_label(tmp_path: Path, picture: Write) -> None:
     picture(tmp_path / "a.png")
     picture(tmp_path / "b.png", width=50)
     before = labelled(tmp_path).digest
@@ -89,12 +89,12 @@ def test_a_digest_tells_names_sizes_order_and_labels_apart(tmp_path: Path, pictu
 
 
 def test_the_content_of_a_split_does_not_depend_on_another(tmp_path: Path, picture: Write) -> None:
-    """What learns from train pictures is not to be repeated for other test pictures, or labels, or ReaL's."""
+    """Training on the train split need not be repeated when test images, labels or ReaL labels change."""
     for name in ("a.png", "b.png", "c.png"):
         picture(tmp_path / name)
 
     def content(train: int = 0, test: int = 1, name: str = "b.png", classes: int = 2) -> tuple[str, str]:
-        splits = {split: Pictures(tmp_path, [file], tmp_path) for split, file in (("train", "a.png"), ("test", name))}
+        splits = {split: SplitFiles(tmp_path, [file], tmp_path) for split, file in (("train", "a.png"), ("test", name))}
         labels = {"train": [train], "test": [test]}
         found = LabelledFiles(list("xyz")[:classes], splits, labels, {"test": [(test,)]})
         return found.content("train"), found.content("test")
@@ -105,17 +105,17 @@ def test_the_content_of_a_split_does_not_depend_on_another(tmp_path: Path, pictu
     assert content(train=1)[0] != train and content(classes=3)[0] != train
 
 
-def test_pictures_digest_is_that_of_records(tmp_path: Path, picture: Write) -> None:
+def test_digest_equals_that_of_records(tmp_path: Path, picture: Write) -> None:
     names = ["a.png", "deep/b é.png"]
     files = [picture(tmp_path / name, width=9 + number) for number, name in enumerate(names)]
-    assert Pictures(tmp_path, names, tmp_path).digest() == digest(tmp_path, files)
+    assert SplitFiles(tmp_path, names, tmp_path).digest() == digest(tmp_path, files)
 
 
-def test_pictures_that_are_not_there_and_broken_ones(tmp_path: Path, picture: Write) -> None:
+def test_missing_and_broken_images(tmp_path: Path, picture: Write) -> None:
     picture(tmp_path / "a.png")
-    with pytest.raises(DataError, match=r"there is no picture .*/b\.png, which .*/list\.txt names"):
+    with pytest.raises(DataError, match=r"there is no image .*/b\.png, which .*/list\.txt lists"):
         labelled(tmp_path)
-    with pytest.raises(DataError, match=r"there is no picture .*, which .*/list\.txt names"):
+    with pytest.raises(DataError, match=r"there is no image .*, which .*/list\.txt lists"):
         labelled(tmp_path, names=("a.png", "b\0.png"))
     whole = (tmp_path / "a.png").read_bytes()
     (tmp_path / "b.png").write_bytes(whole[: whole.index(b"IDAT") + 8])

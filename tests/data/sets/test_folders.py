@@ -1,4 +1,4 @@
-"""Pictures of your own in class folders."""
+"""Your own images in class folders."""
 
 from __future__ import annotations
 
@@ -50,9 +50,9 @@ def test_v2_has_the_classes_of_train(root: Path, picture: Write) -> None:
         Folders(str(root))
 
 
-def test_a_class_to_learn_has_a_picture(root: Path) -> None:
+def test_training_classes_need_an_image(root: Path) -> None:
     (root / "train" / "zebra").mkdir()
-    with pytest.raises(DataError, match=r"train/zebra: there is no picture of this class"):
+    with pytest.raises(DataError, match=r"train/zebra: there is no image of this class"):
         Folders(str(root))
 
 
@@ -62,18 +62,18 @@ def test_a_test_set_alone(root: Path, tmp_path: Path) -> None:
     assert alone.classes == ("ape", "red fox") and alone.size("train") == 0 and alone.labels("test").tolist() == [0, 1]
 
 
-def test_what_is_not_there(root: Path, tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"train: train or test is expected in it$"):
+def test_missing_layouts(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match=r"train: train or test not found in it$"):
         Folders(str(root / "train"))
     (root / "test" / "ape" / "1.jpg").unlink()
     (root / "test" / "red_fox" / "1.JPEG").unlink()
-    with pytest.raises(DataError, match=r"test: no pictures in its folders: names should end with"):
+    with pytest.raises(DataError, match=r"test: no images in its folders: names should end with"):
         Folders(str(root))
     (root / "test" / "ape").rmdir()
     (root / "test" / "red_fox").rmdir()
-    with pytest.raises(DataError, match=r"test: expected is a folder for each class, and there is none"):
+    with pytest.raises(DataError, match=r"test: it should have a subfolder for each class, but has none"):
         Folders(str(root))
     (root / "test").rmdir()
     (root / "test").touch()
-    with pytest.raises(DataError, match=r"test: Not a directory; expected is a folder with one for each class"):
+    with pytest.raises(DataError, match=r"test: Not a directory; it should have a subfolder for each class"):
         Folders(str(root))

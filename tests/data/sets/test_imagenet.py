@@ -29,7 +29,7 @@ def val(number: int) -> str:
 
 @pytest.fixture
 def root(tmp_path: Path, picture: Write) -> Path:
-    """train/ and a flat val/, the development kit beside it."""
+    """train/, a val/ without class folders, and the development kit."""
     root = tmp_path / "imagenet"
     for number, wnid in enumerate(WNIDS):
         for index in range(number + 1):
@@ -46,7 +46,7 @@ def root(tmp_path: Path, picture: Write) -> Path:
 
 
 def in_folders(root: Path) -> None:
-    """val/ as most have it: a folder for each class."""
+    """The usual val/: a folder for each class."""
     for number, of in enumerate(TRUTH, start=1):
         (root / "val" / KIT[of]).mkdir(exist_ok=True)
         (root / "val" / val(number)).rename(root / "val" / KIT[of] / val(number))
@@ -69,7 +69,7 @@ def test_val_in_folders(root: Path) -> None:
     assert [int(found.image("test", i)[0, 0, 0]) for i in range(4)] == [3, 1, 2, 4]
 
 
-def test_only_the_splits_that_are_there(root: Path) -> None:
+def test_missing_splits_are_empty(root: Path) -> None:
     (root / "train").rename(root / "elsewhere")
     alone = ImageNet(str(root), devkit=str(root.parent))  # classes of meta.mat, those with children left out
     assert alone.classes == NAMES and alone.labels("test").tolist() == [1, 2, 0, 2] and alone.size("train") == 0
@@ -81,7 +81,7 @@ def test_only_the_splits_that_are_there(root: Path) -> None:
     assert found.size("test") == 0 and found.size("train") == 6
 
 
-def test_real_goes_by_the_numbers_in_names(root: Path, tmp_path: Path) -> None:
+def test_real_labels_follow_the_numbers_in_names(root: Path, tmp_path: Path) -> None:
     real = tmp_path / "real.json"
     real.write_text(json.dumps([[1], [2, 0], [], [0], [1]]))
     flat = ImageNet(str(root), devkit=str(root.parent), real=str(real))
@@ -96,29 +96,29 @@ def test_real_goes_by_the_numbers_in_names(root: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "told"),
+    ("text", "expected"),
     [
-        ("[[1], [2], [0]]", r"real\.json: labels of 3 pictures, and none of number 4"),
-        ("[[1], [3], [0], []]", r"real\.json: \[1\]: label 3 of 3 classes, counted from 0"),
-        ("[[1], [-1], [0], []]", r"real\.json: \[1\]: label -1 of 3 classes"),
+        ("[[1], [2], [0]]", r"real\.json: labels for 3 images, but there is an image 4"),
+        ("[[1], [3], [0], []]", r"real\.json: \[1\]: label 3, but labels are 0 to 2"),
+        ("[[1], [-1], [0], []]", r"real\.json: \[1\]: label -1, but labels are"),
         ("[[1], 2, [0], []]", r"real\.json: \[1\] should be a list, not the number 2"),
         ('[[1], ["2"], [0], []]', r"real\.json: \[1\]: a label should be a whole number, not the text '2'"),
         ('{"1": [1]}', r"real\.json should be a list, not a mapping"),
         ("[[1], [2", r"real\.json: no JSON: "),
     ],
 )
-def test_damaged_real(root: Path, tmp_path: Path, text: str, told: str) -> None:
+def test_damaged_real(root: Path, tmp_path: Path, text: str, expected: str) -> None:
     (tmp_path / "real.json").write_text(text)
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=expected):
         ImageNet(str(root), devkit=str(root.parent), real=str(tmp_path / "real.json"))
 
 
-def test_real_of_what_is_not_there(root: Path, tmp_path: Path) -> None:
+def test_real_without_val(root: Path, tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"there is no file .*real\.json"):
         ImageNet(str(root), devkit=str(root.parent), real=str(tmp_path / "real.json"))
     (tmp_path / "real.json").write_text("[]")
     (root / "val").rename(root / "elsewhere")
-    with pytest.raises(DataError, match=r"real\.json: labels of the pictures in val/, and .*/imagenet has no val/"):
+    with pytest.raises(DataError, match=r"real\.json: it has labels for val/, but .*/imagenet has no val/"):
         ImageNet(str(root), real=str(tmp_path / "real.json"))
 
 
@@ -134,15 +134,13 @@ def test_v2_sorts_its_folders_as_numbers(tmp_path: Path, picture: Write) -> None
     assert ImageNet(str(tmp_path), v2=str(folder)).digest == found.digest != ImageNet(str(tmp_path)).digest
     (folder / "11" / "a.jpeg").unlink()
     (folder / "11").rmdir()
-    with pytest.raises(DataError, match=r"format-val/11: there is no such folder; expected are folders 0 to 11"):
+    with pytest.raises(DataError, match=r"format-val/11: there is no such folder; there should be folders 0 to 11"):
         ImageNet(str(tmp_path), v2=str(folder))
     (folder / "11").mkdir()
     (folder / "n0").mkdir()
-    with pytest.raises(DataError, match=r"format-val/n0: there are 12 classes; expected are folders 0 to 11"):
+    with pytest.raises(DataError, match=r"format-val/n0: there are 12 classes; there should be folders 0 to 11"):
         ImageNet(str(tmp_path), v2=str(folder))
-    with pytest.raises(
-        DataError, match=r"train: 0 is expected in it or in its imagenetv2-matched-frequency-format-val"
-    ):
+    with pytest.raises(DataError, match=r"train: 0 not found in it or in its imagenetv2-matched-frequency-format-val"):
         ImageNet(str(tmp_path), v2=str(tmp_path / "train"))
 
 
@@ -158,7 +156,7 @@ def test_names(root: Path, tmp_path: Path, picture: Write) -> None:
         ImageNet(str(root), kit, names=str(tmp_path / "name.txt"))
 
 
-def test_names_may_stand_behind_a_tab_and_are_one_each(root: Path, tmp_path: Path) -> None:
+def test_names_may_follow_a_tab_and_must_be_unique(root: Path, tmp_path: Path) -> None:
     kit, file = str(root.parent), tmp_path / "words.txt"
     names = ImageNet(str(root), kit).classes
     wnids = sorted(folder.name for folder in (root / "train").iterdir())
@@ -169,8 +167,8 @@ def test_names_may_stand_behind_a_tab_and_are_one_each(root: Path, tmp_path: Pat
         ImageNet(str(root), kit, names=str(file))
 
 
-def test_the_usual_classes_have_open_clips_names(tmp_path: Path, picture: Write) -> None:
-    """All of them, and a part of them, as ImageNet-100 is; of one that is not among them only the wnid is known."""
+def test_imagenet_1k_classes_have_open_clip_names(tmp_path: Path, picture: Write) -> None:
+    """All of them, or a subset such as ImageNet-100; other classes are named by their wnid."""
     wnids: list[str] = ImageNetInfo("imagenet-1k").label_names()
     for number, wnid in enumerate(wnids):
         picture(tmp_path / "val" / wnid / val(number + 1))
@@ -184,8 +182,8 @@ def test_the_usual_classes_have_open_clips_names(tmp_path: Path, picture: Write)
     assert ImageNet(str(tmp_path)).classes == ("tench", IMAGENET_CLASSNAMES[-1], "n15075142")
 
 
-def test_of_a_part_of_the_usual_thousand_that_part_of_real_and_v2_counts(tmp_path: Path, picture: Write) -> None:
-    """ImageNet-100 is such: ReaL and v2 number the classes as they do for the whole."""
+def test_a_subset_uses_its_part_of_real_and_v2(tmp_path: Path, picture: Write) -> None:
+    """As for ImageNet-100: ReaL and v2 number the classes of ImageNet-1k."""
     usual: list[str] = ImageNetInfo("imagenet-1k").label_names()
     for number, place in enumerate((1, 6), start=1):
         picture(tmp_path / "val" / usual[place] / val(number))
@@ -197,26 +195,26 @@ def test_of_a_part_of_the_usual_thousand_that_part_of_real_and_v2_counts(tmp_pat
     assert found.labels("v2").tolist() == [0, 1]
     assert [int(found.image("v2", index)[0, 0, 0]) for index in (0, 1)] == [1, 6]
     shutil.rmtree(tmp_path / "v2" / "6")
-    with pytest.raises(DataError, match="v2/6: there is no such folder; expected are folders 0 to 999"):
+    with pytest.raises(DataError, match="v2/6: there is no such folder; there should be folders 0 to 999"):
         ImageNet(str(tmp_path), v2=str(tmp_path / "v2"))
 
 
-def test_a_class_without_a_picture_is_told(root: Path) -> None:
-    """An archive that was not unpacked to its end must not be measured on."""
+def test_a_class_without_an_image_is_an_error(root: Path) -> None:
+    """An incompletely unpacked archive must not be evaluated on."""
     in_folders(root)
     (root / "val" / WNIDS[0] / val(3)).unlink()
-    with pytest.raises(DataError, match=rf"val: no picture of class {WNIDS[0]}, which .*train has"):
+    with pytest.raises(DataError, match=rf"val: no image of class {WNIDS[0]}, which .*train has"):
         ImageNet(str(root))
 
 
 def test_a_flat_val_needs_the_development_kit(root: Path) -> None:
     with pytest.raises(
-        DataError, match=r"val: no folder for each class, so 'devkit' is needed, which has their labels"
+        DataError, match=r"val: it has no folder for each class, so its labels need the option 'devkit'"
     ):
         ImageNet(str(root))
     (root / "train").rename(root / "elsewhere")
     with pytest.raises(
-        DataError, match=r"val: no folder for each class, so 'devkit' is needed, which has their labels"
+        DataError, match=r"val: it has no folder for each class, so its labels need the option 'devkit'"
     ):
         ImageNet(str(root))
 
@@ -224,46 +222,46 @@ def test_a_flat_val_needs_the_development_kit(root: Path) -> None:
 def test_a_damaged_development_kit(root: Path) -> None:
     data = root.parent / "ILSVRC2012_devkit_t12" / "data"
     truth = data / "ILSVRC2012_validation_ground_truth.txt"
-    for text, told in (
-        ("3\n1\n2\n", "ground_truth.txt: 3 lines, and none for picture 4"),
+    for text, expected in (
+        ("3\n1\n2\n", "ground_truth.txt: 3 lines, but there is an image 4"),
         ("3\n1\n9\n1\n", "ground_truth.txt:3: the class should be a number from 1 to 3, not '9'"),
         ("3\n1\n2 2\n1\n", "ground_truth.txt:3: the class should be a number from 1 to 3, not '2 2'"),
     ):
         truth.write_text(text)
-        with pytest.raises(DataError, match=told):
+        with pytest.raises(DataError, match=expected):
             ImageNet(str(root), devkit=str(root.parent))
     truth.unlink()
-    with pytest.raises(DataError, match=r"ground_truth\.txt: No such file or directory; it is part of this layout"):
+    with pytest.raises(DataError, match=r"ground_truth\.txt: No such file or directory; this layout requires it"):
         ImageNet(str(root), devkit=str(root.parent))
     (data / "meta.mat").write_bytes((data / "meta.mat").read_bytes()[:300])
-    with pytest.raises(DataError, match=r"meta\.mat: no readable \.mat file: "):
+    with pytest.raises(DataError, match=r"meta\.mat: not a readable \.mat file: "):
         ImageNet(str(root), devkit=str(root.parent))
-    with pytest.raises(DataError, match=r"val: data is expected in it or in its ILSVRC2012_devkit_t12"):
+    with pytest.raises(DataError, match=r"val: data not found in it or in its ILSVRC2012_devkit_t12"):
         ImageNet(str(root), devkit=str(root / "val"))
 
 
-def test_classes_that_train_has_not(root: Path, picture: Write) -> None:
+def test_validation_images_of_unknown_classes(root: Path, picture: Write) -> None:
     for file in (root / "train" / WNIDS[2]).iterdir():
         file.unlink()
     (root / "train" / WNIDS[2]).rmdir()
-    told = rf"{val(2)}: of class n02084071, which is not among the 2 classes of train"
-    with pytest.raises(DataError, match=told):
+    found = rf"{val(2)}: its class n02084071 is not among the 2 classes of train"
+    with pytest.raises(DataError, match=found):
         ImageNet(str(root), devkit=str(root.parent))
     in_folders(root)
     with pytest.raises(DataError, match=r"val/n02084071: .*/train has no such class\."):
         ImageNet(str(root))
 
 
-def test_pictures_of_other_names(root: Path, tmp_path: Path) -> None:
+def test_validation_images_with_other_names(root: Path, tmp_path: Path) -> None:
     (root / "val" / val(1)).rename(root / "val" / "first.JPEG")
-    with pytest.raises(DataError, match=r"first\.JPEG: a validation picture should be called ILSVRC2012_val_<number"):
+    with pytest.raises(DataError, match=r"first\.JPEG: a validation image should be called ILSVRC2012_val_<number"):
         ImageNet(str(root), devkit=str(root.parent))
     for file in (root / "val").iterdir():
         file.unlink()
-    with pytest.raises(DataError, match=r"val: there is neither a folder for each class nor a picture in it"):
+    with pytest.raises(DataError, match=r"val: it has neither a folder for each class nor an image"):
         ImageNet(str(root), devkit=str(root.parent))
 
 
 def test_no_such_layout(tmp_path: Path) -> None:
-    with pytest.raises(DataError, match=r"train or val is expected in it or in its ILSVRC/Data/CLS-LOC or in its"):
+    with pytest.raises(DataError, match=r"train or val not found in it or in its ILSVRC/Data/CLS-LOC or in its"):
         ImageNet(str(tmp_path))

@@ -47,7 +47,7 @@ def test_the_test_split_in_the_order_of_the_file(root: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "told"),
+    ("old", "new", "expected"),
     [
         ('"split": "train"', '"spilt": "train"', r"coco\.json: images\[1\]: no field 'split'\. Did you mean 'spilt'\?"),
         (
@@ -56,20 +56,20 @@ def test_the_test_split_in_the_order_of_the_file(root: Path) -> None:
             r"coco\.json: images\[3\]: sentences\[0\]: no field 'raw'\. Did you mean 'row'\?",
         ),
         ('"filename": "a.jpg"', '"filename": 1', r"images\[3\]: 'filename' should be a text, not the number 1"),
-        ('"filename": "a.jpg"', '"filename": "c.jpg"', r"no picture .*/coco/c\.jpg, which .*/dataset_coco\.json names"),
-        ('"split": "test"', '"split": "val"', r"coco\.json: no picture with a caption in the test split"),
+        ('"filename": "a.jpg"', '"filename": "c.jpg"', r"no image .*/coco/c\.jpg, which .*/dataset_coco\.json lists"),
+        ('"split": "test"', '"split": "val"', r"coco\.json: no image with a caption in the test split"),
         ('"images"', '"annotations"', r"coco\.json: no field 'images'\."),
     ],
 )
-def test_damaged_files(root: Path, old: str, new: str, told: str) -> None:
+def test_damaged_files(root: Path, old: str, new: str, expected: str) -> None:
     file = root / "dataset_coco.json"
     assert old in file.read_text()
     file.write_text(file.read_text().replace(old, new))
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=expected):
         read(root)
 
 
-def test_a_cut_off_file_and_none(root: Path) -> None:
+def test_truncated_and_missing_files(root: Path) -> None:
     file = root / "dataset_coco.json"
     file.write_text(file.read_text()[:-5])
     with pytest.raises(DataError, match=r"dataset_coco\.json: no JSON: "):
@@ -101,7 +101,7 @@ def test_karpathys_file_of_flickr30k(root: Path, picture: Callable[..., Path]) -
     assert found.captions("en") == [(0, "A man.")] and found.image("test", 0)[0, 0, 0] == 7
 
 
-def test_pictures_of_2017_have_other_names(root: Path, picture: Callable[..., Path]) -> None:
+def test_file_names_of_2017(root: Path, picture: Callable[..., Path]) -> None:
     picture(root / "coco" / "000000000009.jpg", shade=9)
     images = [image("COCO_val2014_000000000009.jpg", "test", "A cat.")]
     (root / "dataset_coco.json").write_text(json.dumps({"images": images}))

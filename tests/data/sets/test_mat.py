@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy.io import savemat
 
-from pali3kit.data.sets.mat import read_mat, read_structs, whole_number
+from pali3kit.data.sets.mat import read_mat, read_structs, read_whole_number
 from pali3kit.errors import ConfigError, DataError
 
 
@@ -32,7 +32,7 @@ def test_structs(tmp_path: Path, count: int) -> None:
     structs = np.array([[(f"{n}.jpg", n) for n in range(count)]], [("fname", object), ("class", object)])
     savemat(file, {"annotations": structs})
     found = [
-        (where, str(name), whole_number(label, where))
+        (where, str(name), read_whole_number(label, where))
         for where, (name, label) in read_structs(file, "annotations", "fname", "class")
     ]
     assert found == [(f"{file}: annotations[{n}]", f"{n}.jpg", n) for n in range(count)]
@@ -44,21 +44,23 @@ def test_structs(tmp_path: Path, count: int) -> None:
 
 def test_whole_numbers() -> None:
     for value in (7, np.uint8(7), np.array(7.0), np.array([[7]], np.int16)):
-        assert whole_number(value, "it") == 7
-    for value, told in ((7.5, "'7.5'"), ("7", "'7'"), (np.array([]), r"'\[\]'"), (np.array([1, 2]), r"'\[1 2\]'")):
-        with pytest.raises(DataError, match=f"it should be a whole number, not {told}"):
-            whole_number(value, "it")
+        assert read_whole_number(value, "it") == 7
+    for value, expected in ((7.5, "'7.5'"), ("7", "'7'"), (np.array([]), r"'\[\]'"), (np.array([1, 2]), r"'\[1 2\]'")):
+        with pytest.raises(DataError, match=f"it should be a whole number, not {expected}"):
+            read_whole_number(value, "it")
 
 
 def test_damaged_files(tmp_path: Path) -> None:
     file = tmp_path / "meta.mat"
-    with pytest.raises(DataError, match=r"meta\.mat: No such file or directory; expected is a \.mat file with 'names'"):
+    with pytest.raises(
+        DataError, match=r"meta\.mat: No such file or directory; it should be a \.mat file with 'names'"
+    ):
         read_mat(file, "names")
     savemat(file, {"names": cells("a" * 500, "b")})
     whole = file.read_bytes()
     for cut in (0, 50, 140, len(whole) // 2, len(whole) - 3):
         file.write_bytes(whole[:cut])
-        with pytest.raises(DataError, match=r"meta\.mat: no readable \.mat file: "):
+        with pytest.raises(DataError, match=r"meta\.mat: not a readable \.mat file: "):
             read_mat(file, "names")
 
 
@@ -68,11 +70,11 @@ def test_a_wrong_byte_breaks_the_checksum(tmp_path: Path) -> None:
     data = bytearray(file.read_bytes())
     data[-20] ^= 1
     file.write_bytes(data)
-    with pytest.raises(DataError, match=r"meta\.mat: no readable \.mat file: "):
+    with pytest.raises(DataError, match=r"meta\.mat: not a readable \.mat file: "):
         read_mat(file, "names")
 
 
 def test_scipy_is_an_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "scipy.io", None)
-    with pytest.raises(ConfigError, match=r"meta\.mat is read by scipy: pip install 'pali3kit\[sets\]'"):
+    with pytest.raises(ConfigError, match=r"meta\.mat needs scipy: pip install 'pali3kit\[sets\]'"):
         read_mat(tmp_path / "meta.mat", "names")

@@ -1,4 +1,4 @@
-"""Sets with something missing or damaged, and what is said of them: word for word what docs/data.md says."""
+"""Missing or damaged files of sets and their error messages, which docs/data.md quotes."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ TOLD = dict(re.findall(r"^\| (\w[^|]+) \| `([^`]+)` \|$", SECTION, re.MULTILINE)
 
 
 def write(**files: str) -> None:
-    """Text files by their paths, with `/` for two underscores and `.txt` behind."""
+    """Write text files; in their names, two underscores stand for `/`, and `.txt` is appended."""
     for name, text in files.items():
         file = Path(f"{name.replace('__', '/')}.txt")
         file.parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +95,7 @@ CASES: dict[str, Callable[[], None]] = {
     "a line is cut off": cut_off_line,
     "a label out of range": no_such_class,
     "a picture is not there": no_picture,
-    "a cut-off file": cut_off_file,
+    "a truncated file": cut_off_file,
     "ReaL of other pictures": other_real,
     "a class of ImageNet without a picture": empty_class,
     "a picture twice in XM3600": twice,
@@ -107,7 +107,7 @@ def test_the_docs_have_these_cases() -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_what_is_said(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_messages(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DataError) as error:
         CASES[case]()

@@ -44,16 +44,16 @@ def damage(root: Path, name: str, old: str, new: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "old", "new", "told"),
+    ("name", "old", "new", "message"),
     [
         (
             "test.txt",
             TEST,
             TEST[:-4],
-            r"test\.txt:3: expected 'picture class species breed', not 'British_Shorthair_1 3'",
+            r"test\.txt:3: expected 'image class species breed', not 'British_Shorthair_1 3'",
         ),
-        ("test.txt", "Abyssinian_1 ", "Cat1 ", r"test\.txt:2: a picture should be called <breed>_<number>, not 'Cat1'"),
-        ("test.txt", TEST, "", r"test\.txt: it is empty; expected is a picture on each line"),
+        ("test.txt", "Abyssinian_1 ", "Cat1 ", r"test\.txt:2: an image should be called <breed>_<number>, not 'Cat1'"),
+        ("test.txt", TEST, "", r"test\.txt: it is empty, but should have an image on each line"),
         ("test.txt", "_1 3 1 2", "_1 38 1 2", r"test\.txt:3: the class should be a number from 1 to 37, not '38'"),
         ("test.txt", "_1 3 1 2", "_1 3rd 1 2", r"test\.txt:3: the class should be a number from 1 to 37, not '3rd'"),
         ("test.txt", "_1 3 1 2", "_1 2 1 2", r"test\.txt:3: class 2 is American Bulldog, not British Shorthair"),
@@ -61,29 +61,29 @@ def damage(root: Path, name: str, old: str, new: str) -> None:
             "test.txt",
             "Abyssinian_1 ",
             "Abyssinian_9 ",
-            r"no picture .*/images/Abyssinian_9\.jpg, which .*/test\.txt names",
+            r"no image .*/images/Abyssinian_9\.jpg, which .*/test\.txt lists",
         ),
     ],
 )
-def test_damaged_lists(root: Path, name: str, old: str, new: str, told: str) -> None:
+def test_damaged_lists(root: Path, name: str, old: str, new: str, message: str) -> None:
     damage(root, name, old, new)
-    with pytest.raises(DataError, match=told):
+    with pytest.raises(DataError, match=message):
         Pets(str(root))
 
 
 def test_a_class_without_a_picture(root: Path) -> None:
     damage(root, "trainval.txt", "_7 3 1 2", "_7 5 1 2")
     damage(root, "test.txt", "_1 3 1 2", "_1 5 1 2")
-    with pytest.raises(DataError, match=r"annotations: neither list has a picture of class 3"):
+    with pytest.raises(DataError, match=r"annotations: neither list has an image of class 3"):
         Pets(str(root))
 
 
 def test_missing_files(root: Path) -> None:
     (root / "images" / "Abyssinian_2.jpg").unlink()
-    with pytest.raises(DataError, match=r"no picture .*/images/Abyssinian_2\.jpg, which .*/trainval\.txt names"):
+    with pytest.raises(DataError, match=r"no image .*/images/Abyssinian_2\.jpg, which .*/trainval\.txt lists"):
         Pets(str(root))
     (root / "annotations" / "test.txt").unlink()
-    with pytest.raises(DataError, match=r"annotations/test\.txt: No such file or directory; it is part of this layout"):
+    with pytest.raises(DataError, match=r"annotations/test\.txt: No such file or directory; this layout requires it"):
         Pets(str(root))
-    with pytest.raises(DataError, match=r"images: annotations is expected in it or in its oxford-iiit-pet"):
+    with pytest.raises(DataError, match=r"images: annotations not found in it or in its oxford-iiit-pet"):
         Pets(str(root / "images"))

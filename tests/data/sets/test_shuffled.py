@@ -11,14 +11,14 @@ import pytest
 from torchvision.datasets import Caltech101 as Theirs
 
 from pali3kit.data.sets.files import LabelledFiles
-from pali3kit.data.sets.shuffled import Caltech101, Colorectal, UcMerced, of_all, of_each
+from pali3kit.data.sets.shuffled import Caltech101, Colorectal, UcMerced, _draw_overall, _draw_per_class
 from pali3kit.errors import DataError
 
 Write = Callable[..., Path]
 
 
 def fill(root: Path, picture: Write, counts: dict[str, int], name: str) -> Path:
-    """Empty files but for the first of each class: building a set decodes nothing."""
+    """Empty files except for the first of each class: building a set decodes nothing."""
     for folder, count in counts.items():
         picture(root / folder / name.format(folder=folder, number=1))
         for number in range(2, count + 1):
@@ -47,7 +47,7 @@ def test_caltech_has_thirty_of_each_class_for_training(caltech: Path) -> None:
 
 
 def test_caltech_has_the_pictures_that_torchvision_has(caltech: Path) -> None:
-    """Its classes are the same but for the background, which it leaves out."""
+    """torchvision has the same classes except for the background, which it leaves out."""
     theirs = Theirs(str(caltech.parents[1]))
     ours = Caltech101(str(caltech))
     train, test = files(ours, "train"), files(ours, "test")
@@ -60,7 +60,7 @@ def test_caltech_has_the_pictures_that_torchvision_has(caltech: Path) -> None:
     assert list(train) == sorted(train)  # by class and name, as it is listed
 
 
-def test_a_draw_is_of_the_sorted_names_alone(caltech: Path) -> None:
+def test_the_split_depends_only_on_sorted_names(caltech: Path) -> None:
     before = files(Caltech101(str(caltech)), "train")
     late = caltech / "car_side" / "image_0001.jpg"
     content = late.read_bytes()
@@ -71,18 +71,18 @@ def test_a_draw_is_of_the_sorted_names_alone(caltech: Path) -> None:
 
 def test_shares_of_the_published_numbers() -> None:
     for draw, total, count in (
-        (of_all(2000, 5000), 5000, 2000),
-        (of_all(2000, 5000), 10, 4),
-        (of_all(2000, 5000), 9000, 2000),
-        (of_all(1000, 2100), 2100, 1000),
-        (of_all(1000, 2100), 21, 10),
+        (_draw_overall(2000, 5000), 5000, 2000),
+        (_draw_overall(2000, 5000), 10, 4),
+        (_draw_overall(2000, 5000), 9000, 2000),
+        (_draw_overall(1000, 2100), 2100, 1000),
+        (_draw_overall(1000, 2100), 21, 10),
     ):
         train = draw(np.zeros(total, np.int64))
         assert train.sum() == count and train.shape == (total,)
-    train = of_all(2000, 5000)(np.zeros(5000, np.int64))
+    train = _draw_overall(2000, 5000)(np.zeros(5000, np.int64))
     assert 900 < train[:2500].sum() < 1100  # shuffled: not the first ones
     labels = np.repeat([0, 1], [40, 5])
-    train = of_each(30)(labels)
+    train = _draw_per_class(30)(labels)
     assert train[:40].sum() == 30 and not train[:30].all() and train[40:].all()
 
 
@@ -113,17 +113,17 @@ def test_uc_merced(tmp_path: Path, picture: Write) -> None:
 
 
 @pytest.mark.parametrize("kind", [Caltech101, Colorectal, UcMerced])
-def test_what_is_not_there(tmp_path: Path, kind: type[LabelledFiles]) -> None:
+def test_missing_layouts(tmp_path: Path, kind: type[LabelledFiles]) -> None:
     with pytest.raises(DataError, match=r"there is no folder .*/gone\."):
         kind(str(tmp_path / "gone"))  # type: ignore[arg-type, call-arg]
-    with pytest.raises(DataError, match=r"expected is a folder for each class, and there is none"):
+    with pytest.raises(DataError, match=r"it should have a subfolder for each class, but has none"):
         kind(str(tmp_path))  # type: ignore[arg-type, call-arg]
     (tmp_path / "cat").mkdir()
-    with pytest.raises(DataError, match=r"no pictures in its folders: names should end with"):
+    with pytest.raises(DataError, match=r"no images in its folders: names should end with"):
         kind(str(tmp_path))  # type: ignore[arg-type, call-arg]
 
 
-def test_a_cut_off_picture_is_told_when_it_is_asked_for(caltech: Path) -> None:
+def test_a_truncated_image_is_an_error_when_read(caltech: Path) -> None:
     found = Caltech101(str(caltech))
     split = "train" if "Faces_easy/image_0002.jpg" in found.splits["train"].names else "test"
     with pytest.raises(DataError, match=r"Faces_easy/image_0002\.jpg: not a picture in a known format \(0 bytes\)"):

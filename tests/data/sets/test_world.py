@@ -18,17 +18,17 @@ def test_tasks_and_artists_are_those_of_the_world() -> None:
     assert get_args(Artist) == atlas.ARTISTS
 
 
-def test_a_probe_is_the_worlds_and_its_size_is_known_without_drawing() -> None:
+def test_a_probe_knows_its_size_without_drawing() -> None:
     pictures = WorldProbe("count")
     assert (pictures.size("train"), pictures.size("test"), pictures.size("v2")) == (160, 400, 0)
     assert "_arrays" not in vars(pictures)
-    train, labels, _, _ = probes.load("count")
+    train, labels = probes.create_probe("count").images("train")
     np.testing.assert_array_equal(pictures.image("train", 5), train[5])
     np.testing.assert_array_equal(pictures.labels("train"), labels)
     assert pictures.relabelled("test") is None and pictures.classes == ("1", "2", "3", "4")
 
 
-def test_the_class_of_a_scene_is_its_largest_thing_and_all_its_things_are_right() -> None:
+def test_scenes_are_labelled_by_their_largest_thing() -> None:
     pictures, world = WorldClasses(objects=16, train=5, test=30), World(objects=16)
     right = pictures.relabelled("test")
     assert right is not None
@@ -63,7 +63,7 @@ def test_every_picture_has_two_captions_in_every_language(language: str) -> None
     assert len(pictures.languages) == 36 and pictures.size("train") == 0
 
 
-def test_other_options_are_other_content() -> None:
+def test_digests_differ_by_option() -> None:
     digests = {
         WorldProbe("count").digest,
         WorldProbe("flag").digest,

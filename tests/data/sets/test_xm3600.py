@@ -13,7 +13,7 @@ from pali3kit.data.sets.xm3600 import Xm3600
 from pali3kit.errors import DataError
 
 
-def told(*captions: str) -> dict[str, Any]:
+def expected(*captions: str) -> dict[str, Any]:
     lower = [caption.lower() for caption in captions]
     return {"caption": list(captions), "caption/tokenized": list(captions), "caption/tokenized/lowercase": lower}
 
@@ -22,15 +22,15 @@ LINES: tuple[dict[str, Any], ...] = (
     {
         "image/key": "b2",
         "image/locale": "bn",
-        "en": told("A cat.", "Cat\non a mat"),
-        "ar": told("قطة"),
+        "en": expected("A cat.", "Cat\non a mat"),
+        "ar": expected("قطة"),
     },
     {
         "image/key": "a1",
         "image/locale": "en",
-        "en": told("A dog.", " "),
-        "ar": told(),
-        "quz": told("Allqu", "Huk allqu"),
+        "en": expected("A dog.", " "),
+        "ar": expected(),
+        "quz": expected("Allqu", "Huk allqu"),
     },
 )
 
@@ -70,7 +70,7 @@ def test_captions_by_language_in_the_order_of_pictures(root: Path) -> None:
         (
             '"image/key": "a1"',
             '"image/key": "../a1"',
-            r"jsonl:2: 'image/key' should be the name of a picture, not '\.\./a1'",
+            r"jsonl:2: 'image/key' should be the name of an image, not '\.\./a1'",
         ),
         (
             '{"caption": ["A dog.", " "]',
@@ -87,7 +87,7 @@ def test_captions_by_language_in_the_order_of_pictures(root: Path) -> None:
         ('"quz": {', '"quz": 7, "bn": {', r"jsonl:2: 'quz': this should be a mapping, not the number 7"),
         ('"quz": {', '"en": {', r"jsonl:2: no JSON: 'en' occurs twice in a mapping, with two values"),
         ('"Huk allqu"]}}', "", r"jsonl:2: no JSON: "),
-        ('"image/key": "a1"', '"image/key": "a3"', r"no picture .*/images/a3\.jpg, which .*/captions\.jsonl names"),
+        ('"image/key": "a1"', '"image/key": "a3"', r"no image .*/images/a3\.jpg, which .*/captions\.jsonl lists"),
     ],
 )
 def test_damaged_lines(root: Path, old: str, new: str, message: str) -> None:
@@ -102,9 +102,9 @@ def test_damaged_lines(root: Path, old: str, new: str, message: str) -> None:
         read(root)
 
 
-def test_what_is_not_there(root: Path) -> None:
+def test_missing_layouts(root: Path) -> None:
     (root / "captions.jsonl").write_text('{"image/key": "a1"}\n')
-    with pytest.raises(DataError, match=r"captions\.jsonl: no picture with a caption; expected is one on each line"):
+    with pytest.raises(DataError, match=r"captions\.jsonl: no image with a caption; there should be one on each line"):
         read(root)
     with pytest.raises(DataError, match=r"there is no folder .*/image\. Did you mean 'images'\?"):
         Xm3600(str(root), str(root / "image"))
@@ -114,14 +114,14 @@ def test_what_is_not_there(root: Path) -> None:
 
 
 @pytest.mark.parametrize("ending", [".jpeg", ".png", ".JPG"])
-def test_pictures_may_have_any_ending(root: Path, ending: str) -> None:
+def test_images_may_have_any_extension(root: Path, ending: str) -> None:
     (root / "images" / "a1.jpg").rename(root / "images" / f"a1{ending}")
     assert [int(read(root).image("test", index)[0, 0, 0]) for index in (0, 1)] == [2, 1]
 
 
 def test_languages_are_those_that_have_a_caption(root: Path) -> None:
-    """One that has blank captions alone has none."""
+    """A language with blank captions only is left out."""
     file = root / "captions.jsonl"
-    lines = [{**line, "de": told(" ", "\u00a0"), "th": told()} for line in LINES]
+    lines = [{**line, "de": expected(" ", "\u00a0"), "th": expected()} for line in LINES]
     file.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
     assert read(root).languages == ("ar", "en", "quz")

@@ -1,8 +1,8 @@
-"""Scenes for the tests of words: real ones, composed once, and hand-made ones."""
+"""Scenes for the tests of captions and questions: generated once per session, and hand-made."""
 
 import pytest
 
-from pali3kit.data.world.scene import Scene, Sign, Thing
+from pali3kit.data.world.scene import Scene, SceneThing, Sign
 from pali3kit.data.world.world import World
 
 
@@ -20,15 +20,15 @@ def scenes():
 @pytest.fixture
 def picture():
     """A small turtle at the top left, a big pear on a red disc at the top right, a sign at the bottom."""
-    turtle = Thing("🐢", (4, 4, 16, 16), "small", None)
-    pear = Thing("🍐", (2, 40, 22, 60), "big", "red")
+    turtle = SceneThing("🐢", (4, 4, 16, 16), "small", None)
+    pear = SceneThing("🍐", (2, 40, 22, 60), "big", "red")
     return Scene("train", 7, 64, "noto", "blue", "plain", (turtle, pear), (Sign("bako", "yellow", (50, 20, 60, 44)),))
 
 
 @pytest.fixture
 def flock():
     """Three ducks: small and left, small and right on a red disc, big below in the middle."""
-    left = Thing("🦆", (10, 4, 20, 14), "small", None)
-    right = Thing("🦆", (10, 48, 20, 58), "small", "red")
-    low = Thing("🦆", (44, 22, 62, 40), "big", None)
+    left = SceneThing("🦆", (10, 4, 20, 14), "small", None)
+    right = SceneThing("🦆", (10, 48, 20, 58), "small", "red")
+    low = SceneThing("🦆", (44, 22, 62, 40), "big", None)
     return Scene("train", 8, 64, "noto", "green", "plain", (left, right, low), ())

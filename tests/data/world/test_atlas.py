@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
 from pali3kit.data.world import atlas, names
@@ -11,7 +10,7 @@ CAT = "\U0001f408"
 
 @pytest.mark.parametrize("artist", atlas.ARTISTS)
 def test_every_picture_is_drawn_and_premultiplied(artist):
-    for one in [*names.emoji()[::40], *(toned for toned, _ in names.toned()[::7])]:
+    for one in [*names.emoji()[::40], *(toned for toned, _ in names.skin_toned()[::7])]:
         sprite = atlas.sprite(one, artist).astype(int)
         assert sprite.shape == (48, 48, 4)
         assert (sprite[..., 3] >= atlas.OPAQUE).any()
@@ -23,36 +22,23 @@ def test_artists_differ():
 
 
 @pytest.mark.parametrize("size", [18, 30, 48, 100])
-def test_sized_has_its_longer_side_and_touches_all_edges(size):
-    picture = atlas.sized(CAT, "noto", size)
+def test_scaled_sprites_have_their_longer_side_and_touch_all_edges(size):
+    picture = atlas.scaled_sprite(CAT, "noto", size)
     assert max(picture.shape[:2]) == size
     alpha = picture[..., 3] > 0
     assert alpha[0].any() and alpha[-1].any() and alpha[:, 0].any() and alpha[:, -1].any()
 
 
 def test_skin_tones_grow_darker():
-    hand = [one for one, base in names.toned() if base == names.toned()[0][1]]
+    hand = [one for one, base in names.skin_toned() if base == names.skin_toned()[0][1]]
     light = [atlas.sprite(one, "noto")[..., :3].sum() for one in hand]
     assert light == sorted(light, reverse=True)
 
 
 def test_printed_words_grow_with_their_letters():
-    assert atlas.printed("bako", 9).shape == (9, 4 * 6 + 3)
-    assert (atlas.printed("bako", 9) != atlas.printed("dako", 9)).any()
-    assert (atlas.printed("baba", 9)[:, :13] == atlas.printed("baba", 9)[:, 14:]).all()
-
-
-@pytest.mark.parametrize("diameter", [7, 20, 33])
-def test_disc_has_the_area_of_a_circle_and_its_symmetry(diameter):
-    disc = atlas.disc(diameter)
-    assert disc.sum() / 255 == pytest.approx(np.pi * diameter**2 / 4, rel=0.02)
-    assert (disc == disc.T).all() and (disc == disc[::-1]).all()
-
-
-def test_digits_are_all_there():
-    images, labels = atlas.digits()
-    assert images.shape == (1797, 8, 8) and images.max() == 16
-    assert np.bincount(labels).min() > 170
+    assert atlas.printed_word("bako", 9).shape == (9, 4 * 6 + 3)
+    assert (atlas.printed_word("bako", 9) != atlas.printed_word("dako", 9)).any()
+    assert (atlas.printed_word("baba", 9)[:, :13] == atlas.printed_word("baba", 9)[:, 14:]).all()
 
 
 def test_unknown_artist():

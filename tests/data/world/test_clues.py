@@ -16,59 +16,62 @@ from pali3kit.data.world import clues
     ],
 )
 def test_relations_are_clear_arguable_or_false(centre, relation, verdict):
-    assert clues.lies(centre, relation, (30, 30), 64) == verdict
+    assert clues.how_clearly(centre, relation, (30, 30), 64) == verdict
 
 
 @pytest.mark.parametrize("relation", clues.RELATIONS)
 def test_opposite_relations_never_hold_together(relation):
     for centre in ((0, 0), (20, 31), (31, 20), (60, 3)):
-        held = clues.lies(centre, relation, (30, 30), 64), clues.lies(centre, clues.OPPOSITE[relation], (30, 30), 64)
+        held = (
+            clues.how_clearly(centre, relation, (30, 30), 64),
+            clues.how_clearly(centre, clues.OPPOSITE[relation], (30, 30), 64),
+        )
         assert clues.NOT in held
 
 
-def test_only_needs_certainty_that_nothing_else_is_meant():
+def test_identifies_needs_certainty():
     sure, doubtful = clues.Clue("cat", 0b01, 0b01), clues.Clue("cat", 0b01, 0b11)
-    assert clues.only(0, [sure])
-    assert not clues.only(1, [sure])
-    assert not clues.only(0, [doubtful])
-    assert clues.only(0, [doubtful, clues.Clue("big", 0b01, 0b01)])
+    assert clues.identifies(0, [sure])
+    assert not clues.identifies(1, [sure])
+    assert not clues.identifies(0, [doubtful])
+    assert clues.identifies(0, [doubtful, clues.Clue("big", 0b01, 0b01)])
 
 
 def test_clues_of_a_flock(flock):
     left, right, low = flock.things
-    assert clues.named(flock, left) == clues.Clue("duck", 0b111, 0b111)
-    assert clues.of_kind(flock, left) == clues.Clue("bird", 0b111, 0b111)
-    assert clues.sized(flock, low) == clues.Clue("big", 0b100, 0b100)
-    assert clues.tiled(flock, right) == clues.Clue("on the red disc", 0b010, 0b010)
-    assert clues.tiled(flock, left) is None
+    assert clues.SceneClues(flock).name(left) == clues.Clue("duck", 0b111, 0b111)
+    assert clues.SceneClues(flock).kind(left) == clues.Clue("bird", 0b111, 0b111)
+    assert clues.SceneClues(flock).size(low) == clues.Clue("big", 0b100, 0b100)
+    assert clues.SceneClues(flock).disc(right) == clues.Clue("on the red disc", 0b010, 0b010)
+    assert clues.SceneClues(flock).disc(left) is None
 
 
 def test_outermost_needs_a_clear_winner(flock):
     everything = 0b111
-    assert clues.outermost(flock, everything, "left") == 0
-    assert clues.outermost(flock, everything, "right") == 1
-    assert clues.outermost(flock, everything, "bottom") == 2
-    assert clues.outermost(flock, everything, "top") is None
-    assert clues.outermost(flock, 0b001, "left") is None
+    assert clues.SceneClues(flock).outermost(everything, "left") == 0
+    assert clues.SceneClues(flock).outermost(everything, "right") == 1
+    assert clues.SceneClues(flock).outermost(everything, "bottom") == 2
+    assert clues.SceneClues(flock).outermost(everything, "top") is None
+    assert clues.SceneClues(flock).outermost(0b001, "left") is None
 
 
 def test_places_say_where_something_is(flock):
-    found = {clue.words: clue.fits for clue in clues.places(flock)}
+    found = {clue.words: clue.fits for clue in clues.SceneClues(flock).places()}
     assert found["in the top left corner"] == 0b001
     assert found["at the bottom"] == 0b100
     assert "in the bottom left corner" not in found
 
 
-def test_landmarks_have_names_of_their_own(picture, flock):
-    assert [mark.words for mark in clues.landmarks(picture)] == [
+def test_landmarks_are_identified_by_their_names(picture, flock):
+    assert [mark.words for mark in clues.SceneClues(picture).landmarks()] == [
         "the turtle",
         "the pear",
         "the yellow sign",
         "the sign",
     ]
-    assert clues.landmarks(flock) == []
+    assert clues.SceneClues(flock).landmarks() == []
 
 
-def test_related_finds_what_lies_beside_a_landmark(picture):
-    turtle = clues.landmarks(picture)[0]
-    assert clues.related(picture, turtle) == [clues.Clue("right of the turtle", 0b10, 0b10)]
+def test_relations_find_things_next_to_a_landmark(picture):
+    turtle = clues.SceneClues(picture).landmarks()[0]
+    assert clues.SceneClues(picture).relations(turtle) == [clues.Clue("right of the turtle", 0b10, 0b10)]

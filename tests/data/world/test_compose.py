@@ -4,14 +4,14 @@ import pytest
 
 from pali3kit.data.world import compose, palette
 from pali3kit.data.world.classes import scene_classes
-from pali3kit.data.world.words import words
+from pali3kit.data.world.words import invented_words
 from pali3kit.errors import DataError
 
 EMOJI = scene_classes(64)
 
 
 def scenes(split="train", count=300, size=64, seed=0):
-    return [compose.compose(EMOJI, "noto", size, seed, split, index) for index in range(count)]
+    return [compose.compose_scene(EMOJI, "noto", size, seed, split, index) for index in range(count)]
 
 
 def test_scenes_are_a_function_of_their_options():
@@ -22,11 +22,11 @@ def test_scenes_are_a_function_of_their_options():
 def test_train_and_test_share_no_scene_and_no_word():
     train, test = scenes("train"), scenes("test")
     assert not {scene.things for scene in train} & {scene.things for scene in test}
-    assert {sign.word for scene in train for sign in scene.signs} <= set(words("train"))
-    assert {sign.word for scene in test for sign in scene.signs} <= set(words("test"))
+    assert {sign.word for scene in train for sign in scene.signs} <= set(invented_words("train"))
+    assert {sign.word for scene in test for sign in scene.signs} <= set(invented_words("test"))
 
 
-def test_what_scenes_hold():
+def test_scene_statistics():
     made = scenes(count=600)
     counts = [len(scene.things) for scene in made]
     assert set(counts) == {1, 2, 3, 4}
@@ -64,4 +64,4 @@ def test_named_colours_do_not_vanish_in_the_background():
 
 def test_negative_index_is_refused():
     with pytest.raises(DataError, match="indices start at 0"):
-        compose.compose(EMOJI, "noto", 64, 0, "train", -1)
+        compose.compose_scene(EMOJI, "noto", 64, 0, "train", -1)

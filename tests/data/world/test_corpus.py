@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from pali3kit.data.world import corpus, names
-from pali3kit.data.world.words import words
+from pali3kit.data.world.words import invented_words
 
 
 @pytest.fixture(scope="module")
@@ -26,8 +26,8 @@ def test_lines_are_not_empty_and_varied(texts):
 
 def test_no_printed_word_of_the_test_split(texts):
     seen = {f"{one} {two}" for text in texts for one, two in pairwise(re.findall(r"\w+", text))}
-    assert not seen & set(words("test"))
-    assert len(seen & set(words("train"))) > 0.7 * len(words("train"))
+    assert not seen & set(invented_words("test"))
+    assert len(seen & set(invented_words("train"))) > 0.7 * len(invented_words("train"))
 
 
 def test_every_language_and_every_prompt_occurs(texts):
@@ -40,7 +40,7 @@ def test_every_language_and_every_prompt_occurs(texts):
     assert set(range(32)) <= numbers
 
 
-def test_objects_narrow_the_imagined_scenes():
+def test_objects_restrict_the_described_scenes():
     draw = np.random.default_rng(0).random
-    seen = {thing.emoji for _ in range(50) for thing in corpus.imagine(("🐢", "🍐"), draw).things}
+    seen = {thing.emoji for _ in range(50) for thing in corpus._imagine(("🐢", "🍐"), draw).things}
     assert seen == {"🐢", "🍐"}

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from pali3kit.data.world import names, probes
-from pali3kit.data.world.classes import shown_at_most
+from pali3kit.data.world.classes import MAX_CLASSES, scene_classes
 from pali3kit.errors import DataError
 
 
@@ -14,8 +14,10 @@ def test_there_are_eight():
 
 @pytest.mark.parametrize("name", probes.TASKS)
 def test_shapes_and_balance(name):
-    train, train_labels, test, test_labels = probes.load(name)
-    number = len(probes.classes(name))
+    probe = probes.create_probe(name)
+    (train, train_labels), (test, test_labels) = probe.images("train"), probe.images("test")
+    number = len(probe.classes)
+    assert (len(train), len(test)) == (probe.size("train"), probe.size("test"))
     for images, labels in ((train, train_labels), (test, test_labels)):
         assert images.shape == (len(labels), 64, 64, 3) and images.dtype == np.uint8
         counts = np.bincount(labels, minlength=number)
@@ -25,21 +27,28 @@ def test_shapes_and_balance(name):
 
 
 def test_repeatable_and_seeded():
-    first, again, other = probes.load("count"), probes.load("count"), probes.load("count", seed=1)
+    probe = probes.create_probe("count")
+    first, again, other = probe.images("train"), probe.images("train"), probe.images("train", seed=1)
     assert all((one == two).all() for one, two in zip(first, again, strict=True))
     assert (first[0] != other[0]).any()
 
 
 def test_image_size():
-    assert probes.load("digits", image_size=96)[0].shape == (400, 96, 96, 3)
+    assert probes.create_probe("digits").images("train", image_size=96)[0].shape == (400, 96, 96, 3)
 
 
 def test_probe_pictures_never_occur_in_scenes():
-    assert not set(probes._unseen()) & set(shown_at_most())
+    assert not set(probes._unseen()) & set(scene_classes(MAX_CLASSES))
     assert all(names.subgroup(flag) == "country-flag" for flag in probes._flags())
-    assert len(set(probes._flags())) == len(set(probes.classes("flag"))) == 32
+    assert len(set(probes._flags())) == len(set(probes.create_probe("flag").classes)) == 32
 
 
 def test_unknown_task():
     with pytest.raises(DataError, match=r"no probe task 'flags'.*Did you mean 'flag'"):
-        probes.load("flags")
+        probes.create_probe("flags")
+
+
+def test_digits_are_all_there():
+    images, labels = probes._digit_images()
+    assert images.shape == (1797, 8, 8) and images.max() == 16
+    assert np.bincount(labels).min() > 170

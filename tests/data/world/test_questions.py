@@ -26,7 +26,7 @@ def known(scenes):
 
 
 def place_of(scene: Scene, words: str) -> tuple[float, float]:
-    """Where the one thing or sign is that the words name."""
+    """The position of the one thing or sign that the words name."""
     boxes = [thing.box for thing in scene.things if f"the {vocabulary.noun(thing.emoji)}" == words]
     boxes += [sign.box for sign in scene.signs if words in ("the sign", f"the {sign.colour} sign")]
     assert len(boxes) == 1, words
@@ -35,7 +35,7 @@ def place_of(scene: Scene, words: str) -> tuple[float, float]:
 
 
 def lies(place, relation, mark):
-    """The plain reading: farther to that side than to any other."""
+    """The simple interpretation: farther to that side than to any other."""
     uy, ux = DIRECTIONS[relation]
     dy, dx = place[0] - mark[0], place[1] - mark[1]
     return dy * uy + dx * ux > 0 and dy * uy + dx * ux >= abs(dy * ux) + abs(dx * uy)
@@ -56,7 +56,7 @@ def test_at_least_four_of_ten_annotators_give_the_answer_and_none_more_often(ask
     for _, question in [*asked, *known, *ask_all(questions.reading, scenes)]:
         assert len(question.answers) == questions.ANNOTATORS
         counts = Counter(question.answers)
-        assert counts[question.answer] >= questions.AGREEING
+        assert counts[question.answer] >= questions.MIN_AGREEING
         assert counts[question.answer] >= counts.most_common(1)[0][1] or counts[question.answer] > 4, question
 
 
@@ -158,7 +158,7 @@ def test_knowledge_never_says_the_name_and_answers_what_is_known(known):
         if kind_of:
             assert question.answer == vocabulary.kind(emoji)
         else:
-            assert set(question.answers) <= {word.lower() for word in names.keywords(emoji)}
+            assert set(question.answers) <= {word.lower() for word in names.english_keywords(emoji)}
 
 
 def test_reading_asks_for_a_printed_word_of_the_right_sign(scenes):
@@ -175,14 +175,14 @@ def test_reading_has_nothing_to_ask_without_a_sign(flock):
     assert questions.reading(flock, np.random.default_rng(0)) is None
 
 
-def test_a_thing_alone_without_a_disc_cannot_be_pointed_at(flock):
+def test_a_single_thing_without_a_disc_cannot_be_identified(flock):
     alone = Scene("train", 0, 64, "noto", "red", "plain", flock.things[:1], ())
     assert questions.knowledge(alone, np.random.default_rng(0)) is None
 
 
 def test_object_aware_questions_are_true(scenes, classes):
     forms = Counter()
-    for scene, question in ask_all(questions.generate_object_aware, scenes, absent=classes):
+    for scene, question in ask_all(questions.object_aware, scenes, absent=classes):
         present = {vocabulary.noun(thing.emoji) for thing in scene.things}
         if question.text == "what objects are in the image?":
             forms["list"] += 1
@@ -196,7 +196,7 @@ def test_object_aware_questions_are_true(scenes, classes):
             forms[question.answer] += 1
             assert question.answer == ("yes" if match[1] in present else "no"), question
     assert min(forms[form] for form in ("list", "which", "yes", "no")) > 30
-    unaided = ask_all(questions.generate_object_aware, scenes[:30])
+    unaided = ask_all(questions.object_aware, scenes[:30])
     assert {question.text for _, question in unaided} == {"what objects are in the image?"}
 
 

@@ -23,7 +23,7 @@ def said(scenes):
 
 
 class Reader:
-    """Finds what an expression means by reading it word for word; shares nothing with the writer but the nouns."""
+    """Finds the referent by parsing an expression; shares only the nouns with the generator."""
 
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
@@ -107,7 +107,7 @@ def test_most_short_expressions_use_places_and_long_ones_are_longer(said):
     assert words["refer_plus"] < words["refer"] < 6 < 8 < words["refer_g"]
 
 
-def test_look_alikes_are_told_apart(flock):
+def test_look_alikes_are_distinguished(flock):
     rng = np.random.default_rng(0)
     refers = {refer.expression(flock, "refer", rng).text.removeprefix("the ") for _ in range(200)}
     assert {"left duck", "right duck", "bottom duck", "left bird", "duck in the top left corner"} <= refers
@@ -123,7 +123,7 @@ def test_things_with_look_alikes_are_preferred(flock, picture):
     assert np.mean([index < 2 for index in meant]) > 0.8
 
 
-def test_nothing_is_said_where_nothing_can_be_told_apart(flock):
+def test_no_expression_if_nothing_can_be_identified(flock):
     twins = Scene("train", 0, 64, "noto", "blue", "plain", (flock.things[0], flock.things[0]), ())
     assert all(refer.expression(twins, flavour, np.random.default_rng(0)) is None for flavour in FLAVOURS)
 

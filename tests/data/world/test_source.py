@@ -33,7 +33,7 @@ def test_every_language_is_offered() -> None:
     assert len(list(SOURCE.sentences(0, 16, 20))) == 20
 
 
-def test_held_out_text_is_of_no_trainings_seed() -> None:
+def test_held_out_text_has_its_own_seed() -> None:
     held_out = list(SOURCE.held_out(16, 300))
     assert held_out == list(SOURCE.held_out(16, 300))
     for seed in (0, 2**32 - 1):  # the first and the last that an experiment may have

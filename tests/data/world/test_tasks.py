@@ -1,4 +1,4 @@
-"""Tasks of the embedded world: each prompt in the paper's form, each target right."""
+"""Tasks of the embedded world: each prompt in the paper's form, each target correct."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 import pytest
 
 from pali3kit.data.world import names, vocabulary
-from pali3kit.data.world.classes import candidates
+from pali3kit.data.world.classes import scene_candidates
 
 
 def test_nouns_are_lower_case_and_flags_say_that_they_are_flags():
@@ -29,4 +29,4 @@ def test_a_thing_could_be_called_by_less_than_its_name_and_by_its_keywords():
 
 
 def test_pictures_of_scenes_have_a_kind_that_can_be_counted_or_named():
-    assert all(vocabulary.one_of(vocabulary.kind(emoji)) for emoji in candidates())
+    assert all(vocabulary.one_of(vocabulary.kind(emoji)) for emoji in scene_candidates())

@@ -56,7 +56,7 @@ def test_digest_covers_every_option():
     assert World().digest == World().digest
 
 
-def test_wrong_options_are_told():
+def test_wrong_options_are_errors():
     with pytest.raises(DataError, match="no artist 'apple'"):
         World(artist="apple")
     with pytest.raises(DataError, match=r"world.image_size: 32"):
