@@ -105,11 +105,11 @@ def test_a_plug_in_may_not_take_the_name_of_ours(things: Any, monkeypatch: pytes
 
 BROKEN = {
     "": r"AttributeError: module 'plugged' has no attribute 'MINE'",
-    "MINE = 3": "it is no Thing, which a thing should be",
+    "MINE = 3": "it is not a Thing, as a thing should be",
     "MINE = (": r"SyntaxError: '\(' was never closed \(plugged\.py, line 1\)",
     "import no_such_module": "ModuleNotFoundError: No module named 'no_such_module'",
     "MINE = Thing('mine', sumary='')": r"TypeError: .*unexpected keyword argument 'sumary'",
-    "MINE = Thing('yours', 'a plug-in')": "it calls itself 'yours'",
+    "MINE = Thing('yours', 'a plug-in')": "its name is 'yours'",
     "raise RuntimeError": "RuntimeError: RuntimeError",
 }
 

@@ -159,7 +159,7 @@ BROKEN = {
     "optimizer": {"lino": ("pali3kit_plugin.lion:lino", "module 'pali3kit_plugin.lion' has no 'lino'")},
     "benchmark": {
         "bad": ("pali3kit_plugin.worse:BAD", "SyntaxError: '(' was never closed (worse.py, line 1)"),
-        "called": ("pali3kit_plugin.centroid:BENCHMARK", "it calls itself 'centroid'"),
+        "called": ("pali3kit_plugin.centroid:BENCHMARK", "its name is 'centroid'"),
     },
     "stage": {"away": ("pali3kit_plugin.away:KIND", "ModuleNotFoundError: No module named 'pali3kit_plugin.away'")},
 }

@@ -64,7 +64,7 @@ def test_prefix_passes_the_rest_of_the_name_first(parts: Registry[object]) -> No
     assert parts.build("path/a/b", "c") == "a/b/c"
     assert parts.names() == ["path/"]
     assert [entry.name for entry in parts.entries()] == ["path/"]
-    with pytest.raises(RegistryError, match="'path/' is a family of thing: say which one, path/NAME"):
+    with pytest.raises(RegistryError, match="'path/' is a family of thing: write path/NAME, with a name of the family"):
         parts.describe("path/")
     with pytest.raises(RegistryError, match=r"unknown thing 'pth/a'\. Did you mean 'path/'"):
         parts.describe("pth/a")
@@ -117,7 +117,7 @@ def test_a_room_declares_and_importing_what_it_declares_is_harmless(
     room: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = write(room, gate=GATE)
-    things = Registry[object]("thing", rooms=(name,), given=("width",))
+    things = Registry[object]("thing", packages=(name,), given=("width",))
     monkeypatch.setattr(registry, "THING", things, raising=False)
     entry = things.describe("gate")
     assert (entry.summary, entry.tells, entry.files, entry.built_in) == ("opens", ("captions",), ("path",), False)
@@ -140,7 +140,7 @@ def test_a_class_that_is_defined_again_replaces_itself(parts: Registry[object]) 
 
 def test_two_declarations_of_a_name_are_told(room: Path) -> None:
     name = write(room, gate=GATE, other=GATE)
-    things = Registry[object]("thing", rooms=(name,))
+    things = Registry[object]("thing", packages=(name,))
     for _ in range(2):  # the second time is no better
         with pytest.raises(RegistryError) as error:
             things.names()
@@ -197,7 +197,7 @@ def test_a_plug_in_may_not_take_the_name_of_ours_whichever_is_asked_for(
     name = write(room, gate=GATE)
     points = (EntryPoint("gate", "fractions:Fraction", "pali3kit.thing"),)
     monkeypatch.setattr(registry, "plugins", lambda: points)
-    things = Registry[object]("thing", rooms=(name,))
+    things = Registry[object]("thing", packages=(name,))
     told = rf"^thing 'gate' is registered twice: {name}\.gate:Gate and fractions:Fraction\.$"
     for _ in range(2):
         with pytest.raises(RegistryError, match=told):

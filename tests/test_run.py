@@ -342,7 +342,7 @@ def test_verify_reads_what_an_experiment_needs(whole_store: Path, capsys: pytest
 def test_verify_says_where_there_is_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for words, told in (
         ([str(tmp_path / "no")], f"no store, run folder or experiment '{tmp_path}/no'.\n"),
-        ([str(tmp_path)], f"{tmp_path} is no store: it holds no artifacts.\n"),
+        ([str(tmp_path)], f"{tmp_path} is not a store: it holds no artifacts.\n"),
         ([str(tmp_path), "a=1"], f"{tmp_path} is no FILE: it takes no a=1.\n"),
     ):
         assert main(["verify", *words]) == 2

@@ -21,7 +21,7 @@ from pali3kit import runner
 from pali3kit.errors import DataError
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import build
-from pali3kit.runner import Interrupted, _signals_raised
+from pali3kit.runner import _Interrupted, _signals_raised
 
 __all__ = ["bench", "fake_stages", "finished"]
 
@@ -146,7 +146,7 @@ def test_a_lost_terminal_stops_a_run_unless_nohup_said_not_to(ignored, raised):
     try:
         with _signals_raised():
             os.kill(os.getpid(), signal.SIGHUP)
-    except Interrupted as stop:
+    except _Interrupted as stop:
         heard = stop.number == signal.SIGHUP
     finally:
         signal.signal(signal.SIGHUP, before)

@@ -9,23 +9,23 @@ from pathlib import Path
 
 import pytest
 
-from pali3kit.streams import lasting
+from pali3kit.streams import failsafe_output
 
 ROOT = Path(__file__).parents[1]
 WORK = """
 import sys
 from pathlib import Path
-from pali3kit.streams import lasting
-with lasting() as output:
+from pali3kit.streams import failsafe_output
+with failsafe_output() as output:
     for number in range(20000):
         print("83.7\\u2020", number)
         if number % 1000 == 0:
             print("so far", number, "\\u2713", file=sys.stderr, flush=True)
-    with lasting() as inner, open("file", "w") as file:
+    with failsafe_output() as inner, open("file", "w") as file:
         assert inner is output and file.fileno() > 2
         print("inside")
     sys.stdout.flush()
-    Path(sys.argv[1]).write_text(f"done {output.lost}")
+    Path(sys.argv[1]).write_text(f"done {output.error}")
 """
 
 
@@ -71,6 +71,6 @@ def test_a_pipe_that_does_not_block_is_waited_for(tmp_path: Path) -> None:
 
 
 def test_what_is_no_file_is_left_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    with lasting() as output:
+    with failsafe_output() as output:
         print("here")
     assert output is None and capsys.readouterr().out == "here\n"

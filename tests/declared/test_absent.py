@@ -44,7 +44,7 @@ def test_there_is_none(package: Write, text: str) -> None:
 
 
 def test_no_python(package: Write) -> None:
-    assert why_absent(f"{package(gate='class Gate(')}.gate:Gate").endswith("gate.py is no Python that can be read")
+    assert why_absent(f"{package(gate='class Gate(')}.gate:Gate").endswith("gate.py cannot be parsed as Python")
 
 
 def test_no_module(package: Write) -> None:

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pali3kit.declared.source import Target, find, find_target, locate, read_module
+from pali3kit.declared.source import Target, find_definition, find_target, locate, read_module
 
 Write = Callable[..., str]
 
@@ -27,7 +27,7 @@ def test_finds_a_module_without_importing_its_package(package: Write) -> None:
 )
 def test_what_has_no_source_is_nothing(name: str) -> None:
     assert read_module(name) is None
-    assert find(f"{name}.Thing") is None
+    assert find_definition(f"{name}.Thing") is None
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_follows_re_exports(package: Write, top: str) -> None:
 
 def test_follows_relative_imports_from_above(package: Write) -> None:
     name = package(gate="WIDTH = 3", inner__in__="", inner__in__deep="from ..gate import WIDTH")
-    found = find(f"{name}.inner.deep.WIDTH")
+    found = find_definition(f"{name}.inner.deep.WIDTH")
     assert found is not None and isinstance(found.node, ast.Constant) and found.node.value == 3
 
 

@@ -9,7 +9,7 @@ import pytest
 from fakes import Loose
 
 from pali3kit.catalogue import STAGE
-from pali3kit.execution.process import THREAD_VARIABLES, Worker
+from pali3kit.execution.process import THREAD_VARIABLES, Worker, _environment
 from pali3kit.execution.worker import Failed
 from pali3kit.plan.step import Step
 
@@ -58,3 +58,18 @@ def test_a_killed_worker_is_a_failure(worker, failing):
     os.kill(worker.process.pid, signal.SIGKILL)
     assert last_message(worker) == Failed("its process was killed by SIGKILL: most often the system ran out of memory")
     assert not worker.process.is_alive()
+
+
+def test_variables_are_set_for_a_while_and_put_back(monkeypatch):
+    monkeypatch.setenv("PALI3KIT_OLD", "before")
+    with _environment({"PALI3KIT_OLD": "meanwhile", "PALI3KIT_NEW": "1", "PALI3KIT_GONE": "2"}):
+        assert os.environ["PALI3KIT_OLD"] == "meanwhile" and os.environ["PALI3KIT_NEW"] == "1"
+        del os.environ["PALI3KIT_GONE"]  # as Lightning removes WORLD_SIZE
+    assert os.environ["PALI3KIT_OLD"] == "before"
+    assert "PALI3KIT_NEW" not in os.environ and "PALI3KIT_GONE" not in os.environ
+
+
+def test_they_are_put_back_after_an_error():
+    with pytest.raises(ValueError), _environment({"PALI3KIT_NEW": "1"}):
+        raise ValueError
+    assert "PALI3KIT_NEW" not in os.environ

@@ -9,7 +9,7 @@ import pytest
 from fakes import Loose
 
 from pali3kit.catalogue import STAGE
-from pali3kit.execution.reasons import Reasons, flat
+from pali3kit.execution.reasons import Reasons, _flat
 from pali3kit.execution.store import Store
 from pali3kit.plan.step import Step
 
@@ -106,4 +106,4 @@ def test_an_artifact_of_version_0_1_is_read_from_its_config(store):
 
 
 def test_configurations_are_compared_by_dotted_keys():
-    assert flat({"a": {"b": 1, "c": {"d": [1]}}, "e": None}) == {"a.b": 1, "a.c.d": [1], "e": None}
+    assert _flat({"a": {"b": 1, "c": {"d": [1]}}, "e": None}) == {"a.b": 1, "a.c.d": [1], "e": None}

@@ -14,7 +14,7 @@ from pali3kit.catalogue import STAGE
 from pali3kit.errors import StageError
 from pali3kit.execution import worker
 from pali3kit.execution.store import Store
-from pali3kit.execution.worker import Busy, Calibrated, Failed, Finished, Progress, Weighing
+from pali3kit.execution.worker import Busy, Calibrated, Failed, Finished, Profiled, Progress
 from pali3kit.plan.step import Step
 from pali3kit.training.context import Cost, Execution, Sizes
 
@@ -100,7 +100,7 @@ def test_a_full_disk_is_a_clear_failure(store, stage):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     stage(run)
-    assert "make room and run the same command again" in make(store)[0].reason
+    assert "free some and run the same command again" in make(store)[0].reason
 
 
 def test_a_locked_stage_is_busy(store, stage):
@@ -136,4 +136,4 @@ def test_calibration_asks_the_stages_module(stage, answer, cost):
     assert worker._calibrate(STEP, 1, 1) == Calibrated(cost)
     assert asked[-1] == (STEP.config, Sizes(masks={"name": "vqvae"}))
     stage(None)
-    assert (worker._weigh(STEP, 1), worker._calibrate(STEP, 1, 1)) == (Weighing(), Calibrated(None))
+    assert (worker._profile(STEP, 1), worker._calibrate(STEP, 1, 1)) == (Profiled(), Calibrated(None))

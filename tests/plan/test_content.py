@@ -4,7 +4,7 @@ import pytest
 
 from pali3kit.config.part import Part
 from pali3kit.data.source import SourceBase
-from pali3kit.declared.entry import Entry
+from pali3kit.declared.entry import RegistryEntry
 from pali3kit.plan import content
 from pali3kit.plan.plain import named
 from pali3kit.registry import SOURCE
@@ -24,7 +24,7 @@ def test_a_union_is_plain_in_digests_and_knows_the_content_of_its_parts(tmp_path
 
 def test_a_source_that_says_nothing_of_its_content_has_no_digest(monkeypatch):
     SOURCE.names()
-    monkeypatch.setitem(SOURCE._entries, "silent", Entry("silent", SourceBase))
+    monkeypatch.setitem(SOURCE._entries, "silent", RegistryEntry("silent", SourceBase))
     assert content.data_of(Part(name="silent")) == ""
 
 
