@@ -50,8 +50,10 @@ class _UsageError(Pali3Error):
 
 @dataclass(frozen=True, slots=True)
 class _Command:
-    """`arguments`: the least and greatest number of arguments; `overrides`: whether key=value is allowed; `options`: keys
-    that may be written `--key value`; `prints`: whether printing is its only purpose: then lost output is a failure.
+    """A command. `prints`: printing is its only purpose, so that lost output is a failure.
+
+    `arguments` is the least and the greatest number of arguments, `overrides` whether key=value is allowed, `options`
+    the keys that may be written `--key value`.
     """
 
     function: Callable[[list[str], list[str]], int]

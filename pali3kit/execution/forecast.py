@@ -114,8 +114,8 @@ def _too_large(steps: list[Step], estimates: dict[str, Estimate], runtime: Runti
     if not large:
         return []
     return [
-        f"{', '.join(large)}: more than the {runtime.memory:g} GiB of a device. To save memory: runtime.recompute=true, a"
-        " lower runtime.most_tokens, runtime.ranks with runtime.strategy=fsdp, an optimizer with smaller moments."
+        f"{', '.join(large)}: more than the {runtime.memory:g} GiB of a device. To save memory: runtime.recompute=true,"
+        " a lower runtime.most_tokens, runtime.ranks with runtime.strategy=fsdp, an optimizer with smaller moments."
     ]
 
 

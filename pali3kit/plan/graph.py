@@ -1,4 +1,4 @@
-"""From an experiment to a graph of steps: the grid times the seeds, over shared steps."""
+"""The graph of steps of an experiment: every point of the grid with every seed, over shared steps."""
 
 from __future__ import annotations
 
@@ -9,34 +9,34 @@ from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.encoder import has_texts
 from pali3kit.config.grid import points, resolve
 from pali3kit.config.schema import Experiment
-from pali3kit.plan.cell import Cell, CellSteps
-from pali3kit.plan.labels import labelled
+from pali3kit.plan.cell import CellSteps, GridCell
+from pali3kit.plan.labels import label_steps
 from pali3kit.plan.step import Step, ancestry
 
 
 @dataclass(frozen=True)
 class Graph:
-    """All cells of an experiment, in the order of the grid, seeds innermost."""
+    """All cells of an experiment in the order of the grid, seeds innermost."""
 
-    cells: list[Cell]
+    cells: list[GridCell]
 
     @cached_property
     def steps(self) -> list[Step]:
-        """Every step once, parents before children."""
+        """All steps, each once, parents before children."""
         return ancestry(step for cell in self.cells for step in cell.columns.values())
 
 
 def build(experiment: Experiment) -> Graph:
-    """Expand the grid times the seeds into cells over shared steps."""
+    """Create the cells of an experiment, one for each point of the grid and each seed."""
     cells = []
     for point in points(experiment):
         variant = resolve(experiment, point)
-        cells += [Cell(point, seed, _columns(variant, seed)) for seed in experiment.seeds]
-    return Graph(labelled(cells))
+        cells += [GridCell(point, seed, _columns(variant, seed)) for seed in experiment.seeds]
+    return Graph(label_steps(cells))
 
 
 def _columns(experiment: Experiment, seed: int) -> dict[str, Step]:
-    """Return the step that measures each benchmark in one cell."""
+    """The step that measures each benchmark in one cell."""
     cell = CellSteps(experiment, seed)
     columns = {}
     for name in experiment.evaluate:

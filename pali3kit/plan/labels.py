@@ -1,4 +1,4 @@
-"""Names of stages for people: short, and different wherever the stages are."""
+"""Labels of steps for people: short, and different for different steps."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from pali3kit.catalogue import STAGE
-from pali3kit.plan.cell import Cell
+from pali3kit.plan.cell import GridCell
 from pali3kit.plan.step import Step, ancestry
 
 
-def labelled(cells: list[Cell]) -> list[Cell]:
-    """Name every step by its kind and by what tells it from the other steps of that kind.
+def label_steps(cells: list[GridCell]) -> list[GridCell]:
+    """Label every step by its kind and by what distinguishes it from the other steps of that kind.
 
-    A step shared by several cells is named only by what these cells have in common.
+    The label of a step that several cells share has only the values that these cells have in common.
     """
     short = {key: _short([cell.point[key] for cell in cells]) for key in (cells[0].point if cells else ())}
     marks = [
@@ -29,7 +29,7 @@ def labelled(cells: list[Cell]) -> list[Cell]:
     def rename(step: Step) -> Step:
         if step.digest not in renamed:
             shared = [{mark[key] for mark in owners[step.digest]} for key in varying]
-            label = " ".join([_what(step), *(values.pop() for values in shared if len(values) == 1)])
+            label = " ".join([_kind_and_detail(step), *(values.pop() for values in shared if len(values) == 1)])
             parents = {role: rename(parent) for role, parent in step.parents.items()}
             renamed[step.digest] = replace(step, label=label, parents=parents)
         return renamed[step.digest]
@@ -38,23 +38,23 @@ def labelled(cells: list[Cell]) -> list[Cell]:
 
 
 def _short(values: Sequence[object]) -> Callable[[object], str]:
-    """How the values of an axis are shown: parts by their names alone where these tell them apart."""
-    whole, names = {value_label(value) for value in values}, {_part_name(value) for value in values}
-    return _part_name if len(names) == len(whole) else value_label
+    """How to show the values of an axis: components by their names alone if these differ."""
+    whole, names = {value_label(value) for value in values}, {_component_name(value) for value in values}
+    return _component_name if len(names) == len(whole) else value_label
 
 
-def _part_name(value: object) -> str:
+def _component_name(value: object) -> str:
     return str(value["name"]) if isinstance(value, Mapping) and "name" in value else value_label(value)
 
 
-def _what(step: Step) -> str:
-    """Name a step by its kind and what tells it from others of its kind: `transfer/vqa`, `features/train@448`."""
+def _kind_and_detail(step: Step) -> str:
+    """The kind of a step and its detail: `transfer/vqa`, `features/train@448`."""
     detail = STAGE.find(step.kind).detail(step)
     return f"{step.kind}/{detail}" if detail else step.kind
 
 
 def value_label(value: object) -> str:
-    """Show a grid value: a part by its name and the options given with it, anything else as it is written."""
+    """A grid value as text: a component as its name and options, any other value as in YAML."""
     if not isinstance(value, Mapping) or "name" not in value:
         return str(getattr(value, "name", value))
     options = ", ".join(f"{key} {value_label(option)}" for key, option in value.items() if key != "name")

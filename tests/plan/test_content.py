@@ -6,7 +6,7 @@ from pali3kit.config.part import Part
 from pali3kit.data.source import SourceBase
 from pali3kit.declared.entry import RegistryEntry
 from pali3kit.plan import content
-from pali3kit.plan.plain import named
+from pali3kit.plan.plain import component_json
 from pali3kit.registry import SOURCE
 
 
@@ -14,7 +14,7 @@ def test_a_union_is_plain_in_digests_and_knows_the_content_of_its_parts(tmp_path
     (tmp_path / "a.tsv").write_text("a cat\ta.png")
     options = {"path": str(tmp_path / "a.tsv"), "images": str(tmp_path), "filter": False}
     union = Part(name="union", options={"parts": {"a": Part(name="tsv", options=options)}})
-    assert named(union) == {"name": "union", "parts": {"a": {"name": "tsv", **options}}}
+    assert component_json(union) == {"name": "union", "parts": {"a": {"name": "tsv", **options}}}
     before = content.data_of(union)
     assert before == content.data_of(union) and before
     (tmp_path / "a.tsv").write_text("another cat\ta.png")

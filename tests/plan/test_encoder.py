@@ -12,7 +12,13 @@ from planned import on_classes as small
 from pali3kit.config.part import Part
 from pali3kit.plan import content
 from pali3kit.plan.cell import CellSteps
-from pali3kit.plan.encoder import Reading, labelled_features, readers, splits_of, whole_model
+from pali3kit.plan.encoder import (
+    DualEncoderConfig,
+    dual_encoder_fields,
+    dual_encoder_steps,
+    labelled_features,
+    labelled_test_splits,
+)
 from pali3kit.plan.graph import build
 
 
@@ -94,17 +100,17 @@ def test_the_splits_that_are_tested_are_those_that_there_are(cell, tmp_path):
         (tmp_path / split / "a").mkdir(parents=True)
         (tmp_path / split / "a" / "1.png").write_bytes(b"a picture")
     mine = Part(name="folders", options={"path": str(tmp_path)})
-    assert splits_of(cell()) == ("test", "v2")
-    assert splits_of(cell(**{"evaluation.labelled": mine})) == ("test",)
+    assert labelled_test_splits(cell()) == ("test", "v2")
+    assert labelled_test_splits(cell(**{"evaluation.labelled": mine})) == ("test",)
 
 
 def test_a_whole_model_is_told_with_its_weights(cell, tmp_path):
-    assert whole_model(cell()) == {}
-    assert whole_model(cell(**towers(pretrained="openai"))) == {
+    assert dual_encoder_fields(cell()) == {}
+    assert dual_encoder_fields(cell(**towers(pretrained="openai"))) == {
         "towers": {"name": "open_clip/ViT-B-32", "pretrained": "openai"}, "weights": "open_clip/2",
     }  # fmt: skip
     (tmp_path / "mine.safetensors").write_bytes(b"weights")
-    told = whole_model(cell(**towers(pretrained=str(tmp_path / "mine.safetensors"))))
+    told = dual_encoder_fields(cell(**towers(pretrained=str(tmp_path / "mine.safetensors"))))
     assert told["weights"] == f"{sha256(b'weights').hexdigest()} open_clip/2"
 
 
@@ -118,9 +124,12 @@ def test_a_whole_model_is_told_with_its_weights(cell, tmp_path):
     ],
 )
 def test_who_reads_texts(cell, changes, roles):
-    assert kinds(readers(cell(**changes))) == roles
+    assert kinds(dual_encoder_steps(cell(**changes))) == roles
 
 
 def test_a_reader_without_a_whole_model_says_nothing_of_it():
-    assert Reading().plain() == {}
-    assert Reading(towers={"name": "hf/x"}, weights="0").plain() == {"towers": {"name": "hf/x"}, "weights": "0"}
+    assert DualEncoderConfig().plain() == {}
+    assert DualEncoderConfig(towers={"name": "hf/x"}, weights="0").plain() == {
+        "towers": {"name": "hf/x"},
+        "weights": "0",
+    }

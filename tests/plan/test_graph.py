@@ -19,7 +19,7 @@ from pali3kit.config.stages import Recipe
 from pali3kit.errors import RegistryError
 from pali3kit.plan import content
 from pali3kit.plan.graph import build
-from pali3kit.plan.plain import plain
+from pali3kit.plan.plain import _plain
 from pali3kit.plan.step import ancestry
 
 
@@ -231,12 +231,12 @@ def test_held_out_text_is_measured_on_the_language_model_alone(tmp_path):
 def test_a_temperature_of_1_changes_no_digest_and_another_one_stage_1(experiment):
     multimodal = experiment.stages.multimodal
     cold = replace(experiment, stages=replace(experiment.stages, multimodal=replace(multimodal, temperature=2.0)))
-    assert "temperature" not in plain(multimodal) and plain(cold.stages.multimodal)["temperature"] == 2
+    assert "temperature" not in _plain(multimodal) and _plain(cold.stages.multimodal)["temperature"] == 2
     assert {label.split()[0].split("/")[0] for label in rerun(build(experiment), build(cold))} == {
         "multimodal", "transfer", "evaluate",
     }  # fmt: skip
     vision = replace(experiment.stages.vision, temperature=1.0)
-    assert plain(vision)["temperature"] == 1.0  # SigLIP's is another one
+    assert _plain(vision)["temperature"] == 1.0  # SigLIP's is another one
 
 
 def test_columns_by_other_names_are_trained_and_measured_on_the_task_that_is_named(experiment):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pali3kit.plan.cell import CellSteps
-from pali3kit.plan.encoder import splits_of
+from pali3kit.plan.encoder import labelled_test_splits
 from pali3kit.plan.kinds.kind import StageKind
 from pali3kit.plan.plain import StageConfig
 from pali3kit.plan.step import Step
@@ -21,7 +21,7 @@ class Config(StageConfig):
 
 def _make(cell: CellSteps) -> Step:
     """The classifier, its logits on the test pictures, and what they are worth."""
-    splits, crop = splits_of(cell), cell.experiment.evaluation.crop
+    splits, crop = labelled_test_splits(cell), cell.experiment.evaluation.crop
     classifier = cell.step("finetune")
     logits = cell.step("embed", section="labelled", splits=splits, crop=crop, classifier=classifier)
     return cell.new("classify", Config(column="finetune", splits=splits), test=logits)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pali3kit.plan.cell import CellSteps
-from pali3kit.plan.content import data_of
+from pali3kit.plan.content import source_digest
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.plain import StageConfig, named
+from pali3kit.plan.plain import StageConfig, component_json
 from pali3kit.plan.step import Step
 from pali3kit.types import Named
 
@@ -30,8 +30,8 @@ def _make(cell: CellSteps) -> Step:
     """Held-out text is one test, whatever the seed."""
     training, source = cell.experiment.stages.language, cell.experiment.data.source
     config = Config(
-        source=named(source),
-        data=data_of(source),
+        source=component_json(source),
+        data=source_digest(source),
         bins=cell.experiment.tokenizer.bins,
         length=training.length,
         prefix=training.prefix,

@@ -7,15 +7,15 @@ from pathlib import Path
 
 from pali3kit.config.encoder import probe_sets
 from pali3kit.plan.cell import CellSteps
-from pali3kit.plan.encoder import Reading, whole_model
+from pali3kit.plan.encoder import DualEncoderConfig, dual_encoder_fields
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.sets import PictureFields, Pictures, captioned_pictures, labelled_pictures
+from pali3kit.plan.sets import ImageSetConfig, ImageSetFields, captioned_fields, labelled_fields
 from pali3kit.plan.step import Step
 from pali3kit.types import Json
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Pictures, Reading):
+class Config(ImageSetConfig, DualEncoderConfig):
     """By the encoder of a parent, by a classifier (its logits), or by a whole model, of which `crop` is cut out."""
 
     splits: tuple[str, ...]
@@ -34,23 +34,23 @@ def _make(
     pictures = _pictures(cell, section, splits, name, larger=classifier is not None)
     if classifier is not None:
         return cell.new("embed", Config(**pictures, splits=splits, crop=crop), classifier=classifier)
-    model = whole_model(cell)
+    model = dual_encoder_fields(cell)
     parents = {} if model else {"vision": cell.step("vision")}
     return cell.new("embed", Config(**pictures, **model, splits=splits, crop=crop), **parents)
 
 
-def _pictures(cell: CellSteps, section: str, splits: tuple[str, ...], name: str, larger: bool) -> PictureFields:
+def _pictures(cell: CellSteps, section: str, splits: tuple[str, ...], name: str, larger: bool) -> ImageSetFields:
     """Those of a section's set, for a fine-tuned encoder as large as it was tuned on."""
     evaluation, size = cell.experiment.evaluation, cell.experiment.model.image_size
     if section == "captioned":
-        return captioned_pictures(evaluation.captioned, splits, size)
+        return captioned_fields(evaluation.captioned, splits, size)
     part = probe_sets(cell.experiment)[name] if section == "probes" else evaluation.labelled
     tuned = cell.experiment.stages.finetune.image_size if larger else None
-    return labelled_pictures(part, splits, tuned or size)
+    return labelled_fields(part, splits, tuned or size)
 
 
 def _units(step: Step) -> int:
-    """Pictures."""
+    """Images."""
     return max(1, int(str(step.plain["count"])))
 
 

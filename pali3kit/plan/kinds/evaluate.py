@@ -9,13 +9,13 @@ from pali3kit.config.budgets import task_recipe
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.content import languages_of
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.pali import Texts, inputs, size_of, start_step, texts_of, tuned_step
+from pali3kit.plan.pali import TextConfig, image_size_of, text_fields
 from pali3kit.plan.step import Step
 from pali3kit.types import Json
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Texts):
+class Config(TextConfig):
     """The benchmark `column`, measured `after` a stage on up to `limit` examples over `test` pictures.
 
     `task` is the source's, where the experiment names it.
@@ -35,7 +35,7 @@ def _make(cell: CellSteps, benchmark: str, after: str) -> Step:
     experiment, regions = cell.experiment, BENCHMARK.find(benchmark).regions
     chosen = experiment.evaluation
     config = Config(
-        **texts_of(experiment, size_of(cell, tuned)),
+        **text_fields(experiment, image_size_of(cell, tuned)),
         column=benchmark,
         after=after,
         limit=chosen.limit,
@@ -44,14 +44,14 @@ def _make(cell: CellSteps, benchmark: str, after: str) -> Step:
         constrained=regions and chosen.constrained,
         task=experiment.data.columns.get(benchmark, ""),
     )
-    return cell.new("evaluate", config, model=model, **inputs(cell, "test", regions, tuned))
+    return cell.new("evaluate", config, model=model, **cell.inputs("test", regions, tuned))
 
 
 def _measured(cell: CellSteps, benchmark: str, after: str) -> tuple[Step, Step | None]:
     """The model that is measured, and the step of stage 2 whose encoder it has."""
     if after == "transfer":
-        return cell.step("transfer", benchmark=BENCHMARK.find(benchmark).transfer), start_step(cell)
-    tuned = tuned_step(cell) if after == "resolution" else None
+        return cell.step("transfer", benchmark=BENCHMARK.find(benchmark).transfer), cell.start_step()
+    tuned = cell.tuned_step() if after == "resolution" else None
     return tuned or cell.step("multimodal"), tuned
 
 

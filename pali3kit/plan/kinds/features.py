@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.pali import Scenes, at_size, scenes_of, size_of
+from pali3kit.plan.pali import SourceConfig, image_size_of, size_suffix, source_fields
 from pali3kit.plan.step import Step
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Scenes):
+class Config(SourceConfig):
     """The first `count` pictures of a `split`."""
 
     split: str
@@ -22,7 +22,9 @@ def _make(cell: CellSteps, split: str, tuned: Step | None) -> Step:
     """The tokens of the pretrained encoder, or of the one that stage 2 left."""
     data = cell.experiment.data
     config = Config(
-        **scenes_of(data.source, size_of(cell, tuned)), split=split, count=data.train if split == "train" else data.test
+        **source_fields(data.source, image_size_of(cell, tuned)),
+        split=split,
+        count=data.train if split == "train" else data.test,
     )
     return cell.new("features", config, vision=tuned or cell.step("vision"))
 
@@ -33,7 +35,7 @@ def _units(step: Step) -> int:
 
 
 def _detail(step: Step) -> str:
-    return f"{step.plain['split']}{at_size(step)}"
+    return f"{step.plain['split']}{size_suffix(step)}"
 
 
 KIND = StageKind(

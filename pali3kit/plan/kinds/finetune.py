@@ -13,12 +13,12 @@ from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Finetune
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.sets import Pictures, labelled_pictures
+from pali3kit.plan.sets import ImageSetConfig, labelled_fields
 from pali3kit.plan.step import Step
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Pictures):
+class Config(ImageSetConfig):
     """Learns the classes of the train pictures."""
 
     UNREAD: ClassVar[frozenset[str]] = frozenset({"image_size"})
@@ -29,7 +29,7 @@ class Config(Pictures):
 def _make(cell: CellSteps) -> Step:
     section, evaluation = cell.experiment.stages.finetune, cell.experiment.evaluation
     size = section.image_size or cell.experiment.model.image_size
-    config = Config(**labelled_pictures(evaluation.labelled, ["train"], size), training=section)
+    config = Config(**labelled_fields(evaluation.labelled, ["train"], size), training=section)
     return cell.new("finetune", config, vision=cell.step("vision"))
 
 

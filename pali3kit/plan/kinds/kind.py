@@ -17,7 +17,7 @@ _READABLE = (
 )
 
 
-def examples(step: Step) -> int:
+def _examples(step: Step) -> int:
     """The training examples of a step; 1 where it trains nothing."""
     training = getattr(step.config, "training", None)
     return max(1, training.examples) if training is not None else 1
@@ -80,7 +80,7 @@ class StageKind:
     check: Callable[[Experiment], Iterator[Complaint]] = _accept
     options: type | None = None
     module: str = ""
-    units: Callable[[Step], int] = examples
+    units: Callable[[Step], int] = _examples
     costs: Callable[[Step], Mapping[str, Json]] | None = None
     seconds: float = 1.0
     seeded: bool = False

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pali3kit.errors import DataError
 from pali3kit.plan.cell import CellSteps
-from pali3kit.plan.encoder import labelled_features, pictures, splits_of
+from pali3kit.plan.encoder import count_images, labelled_features, labelled_test_splits
 from pali3kit.plan.kinds.kind import StageKind
 from pali3kit.plan.plain import StageConfig
 from pali3kit.plan.step import Step
@@ -21,9 +21,9 @@ class Config(StageConfig):
 
 
 def _make(cell: CellSteps) -> Step:
-    chosen, splits = cell.experiment.evaluation, splits_of(cell)
+    chosen, splits = cell.experiment.evaluation, labelled_test_splits(cell)
     train, test = (labelled_features(cell, each, chosen.crop) for each in (("train",), splits))
-    if (there := pictures(train)) < chosen.neighbours:
+    if (there := count_images(train)) < chosen.neighbours:
         raise DataError(f"evaluation.neighbours: {chosen.neighbours} asked of {there} train pictures")
     return cell.new("knn", Config(neighbours=chosen.neighbours, splits=splits), train=train, test=test)
 
@@ -33,7 +33,7 @@ KIND = StageKind(
     summary="classify by the nearest neighbours' classes",
     version=1,
     make=_make,
-    units=pictures,
+    units=count_images,
     seconds=1.0,
     encoder_alone=True,
 )

@@ -12,14 +12,14 @@ from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Multimodal
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.pali import Texts, has_regions, inputs, texts_of
-from pali3kit.plan.plain import named
+from pali3kit.plan.pali import TextConfig, has_regions, text_fields
+from pali3kit.plan.plain import component_json
 from pali3kit.plan.step import Step
 from pali3kit.types import Named
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Texts):
+class Config(TextConfig):
     """A projector and a language model that learn a mixture."""
 
     # They are those of `Texts`, as every stage on PaLI has them.
@@ -33,13 +33,13 @@ def _make(cell: CellSteps) -> Step:
     experiment = cell.experiment
     training = experiment.stages.multimodal
     config = Config(
-        **texts_of(experiment, experiment.model.image_size),
+        **text_fields(experiment, experiment.model.image_size),
         validation=experiment.data.validation,
-        projector=named(experiment.model.projector),
+        projector=component_json(experiment.model.projector),
         training=training,
     )
     return cell.new(
-        "multimodal", config, language=cell.step("language"), **inputs(cell, "train", has_regions(training.mixture))
+        "multimodal", config, language=cell.step("language"), **cell.inputs("train", has_regions(training.mixture))
     )
 
 

@@ -13,12 +13,12 @@ from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Multimodal
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.pali import Texts, has_regions, texts_of, tokenizers
+from pali3kit.plan.pali import TextConfig, has_regions, text_fields
 from pali3kit.plan.step import Step
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Texts):
+class Config(TextConfig):
     """Training as of stage 1, with this step's examples."""
 
     UNREAD: ClassVar[frozenset[str]] = frozenset({"prompt_length", "target_length"})
@@ -38,12 +38,12 @@ def _make(cell: CellSteps, number: int) -> Step:
         mixture=mixture,
         temperature=section.temperature,
     )
-    texts = texts_of(experiment, size)
+    texts = text_fields(experiment, size)
     texts["count"] = experiment.data.train  # no features are kept: the encoder learns
     config = Config(**texts, validation=experiment.data.validation, training=training)
     before = cell.step("resolution", number=number - 1) if number else None
     parents = {"model": before or cell.step("multimodal"), "vision": before or cell.step("vision")}
-    return cell.new("resolution", config, **parents, **tokenizers(cell, has_regions(mixture)))
+    return cell.new("resolution", config, **parents, **cell.tokenizers(has_regions(mixture)))
 
 
 def _check(cell: Experiment) -> Iterator[Complaint]:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from pali3kit.config.schema import Tokenizer
 from pali3kit.plan.cell import CellSteps
-from pali3kit.plan.content import content_of, data_of
+from pali3kit.plan.content import files_digest, source_digest
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.plain import StageConfig, named
+from pali3kit.plan.plain import StageConfig, component_json
 from pali3kit.plan.step import Step
 from pali3kit.types import Json, Named
 
@@ -41,14 +41,14 @@ def _make(cell: CellSteps) -> Step:
 
 
 def _given(chosen: Tokenizer, file: str, codes: int | None) -> Config:
-    return Config(file=file, rows=chosen.rows, codes=codes, data=content_of(file))
+    return Config(file=file, rows=chosen.rows, codes=codes, data=files_digest(file))
 
 
 def _trained(cell: CellSteps, chosen: Tokenizer, codes: int | None) -> Config:
     source = cell.experiment.data.source
     return Config(
-        source=named(source),
-        data=data_of(source),
+        source=component_json(source),
+        data=source_digest(source),
         vocabulary=chosen.vocabulary,
         sentences=chosen.sentences,
         bins=chosen.bins,

@@ -11,9 +11,9 @@ from pali3kit.config.offers import supervising
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import VisionPretraining
 from pali3kit.plan.cell import CellSteps
-from pali3kit.plan.content import data_of, images_of
+from pali3kit.plan.content import image_weights_digest, source_digest
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.plain import StageConfig, named
+from pali3kit.plan.plain import StageConfig, component_json
 from pali3kit.plan.step import Step
 from pali3kit.types import Named
 
@@ -50,11 +50,11 @@ def _make(cell: CellSteps) -> Step:
     vision, pretrained = experiment.model.vision, experiment.pretrain in ARM_FIELDS
     config = Config(
         pretrain=experiment.pretrain,
-        vision=named(vision),
+        vision=component_json(vision),
         image_size=experiment.model.image_size,
-        weights=images_of(vision),
-        source=named(source) if pretrained else None,
-        data=data_of(source) if pretrained else "",
+        weights=image_weights_digest(vision),
+        source=component_json(source) if pretrained else None,
+        data=source_digest(source) if pretrained else "",
         training=experiment.stages.vision if pretrained else None,
     )
     parents = {"tokenizer": cell.step("tokenizer")} if experiment.pretrain == "siglip" else {}

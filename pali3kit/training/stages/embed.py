@@ -22,7 +22,7 @@ from pali3kit.evals.features import BATCH, Extractor, size_of
 from pali3kit.models.classifier import Classifier
 from pali3kit.models.towers import Towers
 from pali3kit.plan.kinds.embed import Config
-from pali3kit.plan.sets import Pictures
+from pali3kit.plan.sets import ImageSetConfig
 from pali3kit.registry import CAPTIONED, LABELLED, TOWERS
 from pali3kit.training.calibration import count, fastest_seconds
 from pali3kit.training.context import Cost, Sizes, StageContext
@@ -42,7 +42,7 @@ def run(config: Config, context: StageContext) -> None:
     """Write `<split>.safetensors` of each of `splits`: `features` float32 `[n,D]` and `labels`.
 
     A set that was labelled again has all `right` labels in one row, those of picture `i` ending at `right_ends[i]`.
-    What a killed run has done is kept. Pictures that cannot be read are left out and listed in `skipped.txt`; then
+    What a killed run has done is kept. Images that cannot be read are left out and listed in `skipped.txt`; then
     `rows` has the numbers of the others.
     """
     pictures = build_set(config)
@@ -77,18 +77,18 @@ class _Listed(Skips):
             self.file.write_text(lines, encoding="utf-8", errors="backslashreplace")
 
 
-def build_set(config: Pictures) -> Pictured:
+def build_set(config: ImageSetConfig) -> Pictured:
     """The labelled or captioned set of a config."""
     return build_captioned(config) if config.labelled is None else build_labelled(config)
 
 
-def build_labelled(config: Pictures) -> LabelledSet:
+def build_labelled(config: ImageSetConfig) -> LabelledSet:
     """The labelled set of a config."""
     assert config.labelled is not None
     return build_part(LABELLED, config.labelled, image_size=config.image_size)
 
 
-def build_captioned(config: Pictures) -> CaptionedSet:
+def build_captioned(config: ImageSetConfig) -> CaptionedSet:
     """The captioned set of a config."""
     assert config.captioned is not None
     return build_part(CAPTIONED, config.captioned, image_size=config.image_size)

@@ -6,7 +6,7 @@ import pytest
 from planned import changed, complaints, detail, kinds, on_classes, step_of, units
 
 from pali3kit.errors import DataError
-from pali3kit.plan.encoder import pictures
+from pali3kit.plan.encoder import count_images
 
 
 @pytest.fixture
@@ -50,6 +50,6 @@ def test_more_neighbours_than_pictures_are_told_before_features_are_made(experim
 
 def test_its_work_is_the_pictures_of_both_splits(experiment):
     step = knn(experiment)
-    assert units(step) == pictures(step) == 20 + 10 + 10
-    assert pictures(step.parents["train"]) == 20
+    assert units(step) == count_images(step) == 20 + 10 + 10
+    assert count_images(step.parents["train"]) == 20
     assert (detail(step), complaints(experiment, "knn")) == ("", [])
