@@ -151,7 +151,10 @@ def test_a_command_tells_its_own_help(capsys: pytest.CaptureFixture[str], name: 
 
 def test_help_of_a_command_says_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["-h", "list"]) == 0
-    assert capsys.readouterr().out == "usage: python -m pali3kit.run list [KIND]\n\nlist the parts there are\n"
+    assert (
+        capsys.readouterr().out
+        == "usage: python -m pali3kit.run list [KIND]\n\nlist components, benchmarks and stages\n"
+    )
 
 
 def test_a_key_may_be_written_apart_from_its_value(calls: list[tuple[Any, ...]]) -> None:
@@ -300,7 +303,7 @@ def test_who_reads_along_decides_nothing(redirected: str, code: int, whole_store
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"}
     done = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stderr
-    lost = "standard output: No space left on device: what was printed is lost\n"
+    lost = "standard output: No space left on device: the output is lost\n"
     assert done.stderr == (lost if ">/dev/full" in redirected and "2>" not in redirected else "")
 
 
@@ -336,14 +339,14 @@ def test_verify_reads_a_store(whole_store: Path, capsys: pytest.CaptureFixture[s
 def test_verify_reads_what_an_experiment_needs(whole_store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", TABLE_1, "scale=smoke", f"runtime.store={whole_store}"]) == 0
     out = capsys.readouterr().out
-    assert ": 0 artifacts, 0 files" in out and "57 more of the experiment's are not there yet." in out
+    assert ": 0 artifacts, 0 files" in out and "57 more artifacts of the experiment do not exist yet." in out
 
 
 def test_verify_says_where_there_is_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for words, told in (
         ([str(tmp_path / "no")], f"no store, run folder or experiment '{tmp_path}/no'.\n"),
         ([str(tmp_path)], f"{tmp_path} is not a store: it holds no artifacts.\n"),
-        ([str(tmp_path), "a=1"], f"{tmp_path} is no FILE: it takes no a=1.\n"),
+        ([str(tmp_path), "a=1"], f"{tmp_path} is not an experiment file, so a=1 overrides nothing.\n"),
     ):
         assert main(["verify", *words]) == 2
         assert capsys.readouterr().err == told

@@ -66,7 +66,7 @@ def test_a_raised_version_is_told(store, monkeypatch):
 
 def test_an_artifact_in_a_renamed_folder_is_told(store):
     store.path(MASKS).rename(store.root / "masks.old")
-    assert Reasons(store).why(MASKS) == "its artifact's folder has another name"
+    assert Reasons(store).why(MASKS) == "its artifact's folder was renamed"
 
 
 @pytest.mark.parametrize("text", ["[]", "null", '"x"', "{", '{"kind": "masks"}', '{"digest": "a"}'])

@@ -1,4 +1,4 @@
-"""What a fine-tuned classifier's logits are worth."""
+"""The accuracy of a fine-tuned classifier."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pali3kit.plan.step import Step
 
 @dataclass(frozen=True, kw_only=True)
 class Config(StageConfig):
-    """The logits on the pictures of `splits`; `column`, the benchmark, tells this step from others and is fixed."""
+    """The logits on the images of `splits`. `column` is always the benchmark `finetune`."""
 
     column: str
     splits: tuple[str, ...]
 
 
 def _make(cell: CellSteps) -> Step:
-    """The classifier, its logits on the test pictures, and what they are worth."""
+    """The classifier and its logits on the test images are its ancestors."""
     splits, crop = labelled_test_splits(cell), cell.experiment.evaluation.crop
     classifier = cell.step("finetune")
     logits = cell.step("embed", section="labelled", splits=splits, crop=crop, classifier=classifier)

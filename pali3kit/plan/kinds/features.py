@@ -1,4 +1,4 @@
-"""The frozen encoder's tokens of every picture of a split, computed once."""
+"""The frozen encoder's tokens of every image of a split, computed once."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pali3kit.plan.step import Step
 
 @dataclass(frozen=True, kw_only=True)
 class Config(SourceConfig):
-    """The first `count` pictures of a `split`."""
+    """The first `count` images of a `split`."""
 
     split: str
     count: int
 
 
 def _make(cell: CellSteps, split: str, tuned: Step | None) -> Step:
-    """The tokens of the pretrained encoder, or of the one that stage 2 left."""
+    """Computed by the pretrained encoder, or by the one that a step of stage 2 tuned."""
     data = cell.experiment.data
     config = Config(
         **source_fields(data.source, image_size_of(cell, tuned)),
@@ -30,7 +30,7 @@ def _make(cell: CellSteps, split: str, tuned: Step | None) -> Step:
 
 
 def _units(step: Step) -> int:
-    """Pictures."""
+    """Images."""
     return max(1, int(str(step.plain["count"])))
 
 
@@ -40,7 +40,7 @@ def _detail(step: Step) -> str:
 
 KIND = StageKind(
     name="features",
-    summary="compute the frozen encoder's tokens of all scenes once",
+    summary="compute the frozen encoder's tokens of all images once",
     version=2,
     make=_make,
     units=_units,

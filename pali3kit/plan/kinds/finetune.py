@@ -1,4 +1,4 @@
-"""The whole encoder as a classifier: full fine-tuning."""
+"""Full fine-tuning of the encoder as a classifier."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pali3kit.plan.step import Step
 
 @dataclass(frozen=True, kw_only=True)
 class Config(ImageSetConfig):
-    """Learns the classes of the train pictures."""
+    """The train split of a labelled set, and how to train on it."""
 
     UNREAD: ClassVar[frozenset[str]] = frozenset({"image_size"})
 

@@ -1,4 +1,4 @@
-"""The classes of the nearest train pictures, by the frozen encoder's features."""
+"""k-nearest-neighbour classification of the frozen encoder's features."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pali3kit.plan.step import Step
 
 @dataclass(frozen=True, kw_only=True)
 class Config(StageConfig):
-    """So many `neighbours` vote on the pictures of `splits`."""
+    """The number of `neighbours` that vote, for the images of `splits`."""
 
     neighbours: int
     splits: tuple[str, ...]
@@ -23,8 +23,8 @@ class Config(StageConfig):
 def _make(cell: CellSteps) -> Step:
     chosen, splits = cell.experiment.evaluation, labelled_test_splits(cell)
     train, test = (labelled_features(cell, each, chosen.crop) for each in (("train",), splits))
-    if (there := count_images(train)) < chosen.neighbours:
-        raise DataError(f"evaluation.neighbours: {chosen.neighbours} asked of {there} train pictures")
+    if (images := count_images(train)) < chosen.neighbours:
+        raise DataError(f"evaluation.neighbours: {chosen.neighbours} neighbours of only {images} train images")
     return cell.new("knn", Config(neighbours=chosen.neighbours, splits=splits), train=train, test=test)
 
 

@@ -18,7 +18,9 @@ from pali3kit.types import Named
 
 @dataclass(frozen=True, kw_only=True)
 class Config(StageConfig):
-    """A model that learns from the source's text, in which boxes have `bins` steps; `weights` as of `vision`."""
+    """The text of a `source`, with box coordinates in `bins` values, and the model; `weights` is the digest of its
+    initial weights.
+    """
 
     source: Named
     data: str = ""

@@ -1,4 +1,4 @@
-"""A linear classifier on the frozen encoder's features, trained by gradients."""
+"""A linear classifier on the frozen encoder's features, trained by gradient descent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pali3kit.plan.step import Step
 
 @dataclass(frozen=True, kw_only=True)
 class Config(StageConfig):
-    """How the `classifier` learns; it is tested on the pictures of `splits`."""
+    """How the `classifier` is trained; it is tested on the images of `splits`."""
 
     classifier: Linear
     splits: tuple[str, ...]

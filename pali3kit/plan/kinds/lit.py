@@ -1,4 +1,4 @@
-"""LiT: a text tower that learns to meet the frozen encoder, from pairs in the source's languages."""
+"""LiT: a text tower trained to match the frozen encoder, on pairs in the source's languages."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Config(SourceConfig):
 
 
 def _make(cell: CellSteps) -> Step:
-    """The text tower and its bias are those of stage 0a where nothing else is said."""
+    """By default the text tower and its bias are those of stage 0a."""
     section, model = cell.experiment.stages.lit, cell.experiment.model
     pretraining = cell.experiment.stages.vision
     training = replace(

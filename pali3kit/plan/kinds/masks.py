@@ -19,12 +19,12 @@ from pali3kit.plan.plain import component_json
 from pali3kit.plan.step import Step
 from pali3kit.types import Named
 
-INSTANCE = "instance"  # the task of a source of files that shows any object
+INSTANCE = "instance"  # the task of file sources with any object
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(SourceConfig):
-    """A tokenizer that learns from the objects that `task` shows; `weights` as of `vision`."""
+    """A tokenizer trained on the objects of `task`; `weights` is the digest of its initial weights."""
 
     UNREAD: ClassVar[frozenset[str]] = frozenset({"source"})
 
@@ -35,7 +35,7 @@ class Config(SourceConfig):
 
 
 def _make(cell: CellSteps) -> Step:
-    """Of files any object will do; the world is asked for those that it can refer to."""
+    """File sources provide any object, the embedded world those that it can refer to."""
     part, section = cell.experiment.model.masks, cell.experiment.stages.masks
     source = supervising(section.source or cell.experiment.data.source, "masks")
     config = Config(

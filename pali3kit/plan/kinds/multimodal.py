@@ -1,4 +1,4 @@
-"""Stage 1: PaLI learns a mixture of tasks, its image encoder frozen."""
+"""Stage 1: PaLI is trained on a mixture of tasks with its image encoder frozen."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from pali3kit.types import Named
 
 @dataclass(frozen=True, kw_only=True)
 class Config(TextConfig):
-    """A projector and a language model that learn a mixture."""
+    """The projector, and the training of it and the language model."""
 
-    # They are those of `Texts`, as every stage on PaLI has them.
+    # These are fields of `TextConfig`, which every stage on PaLI has.
     UNREAD: ClassVar[frozenset[str]] = frozenset({"prompt_length", "target_length"})
 
     projector: Named

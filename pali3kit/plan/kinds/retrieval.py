@@ -1,4 +1,4 @@
-"""Texts found by pictures and pictures by texts, in every language of a set."""
+"""Image-to-text and text-to-image retrieval, in every language of a set."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from pali3kit.plan.step import Step
 
 @dataclass(frozen=True, kw_only=True)
 class Config(ImageSetConfig, DualEncoderConfig):
-    """The captions are the set's."""
+    """The images and captions of a captioned set."""
 
 
 def _make(cell: CellSteps) -> Step:
     experiment = cell.experiment
-    pictures = captioned_fields(experiment.evaluation.captioned, ["test"], experiment.model.image_size)
+    image_set = captioned_fields(experiment.evaluation.captioned, ["test"], experiment.model.image_size)
     images = cell.step("embed", section="captioned", splits=("test",))
     return cell.new(
-        "retrieval", Config(**pictures, **dual_encoder_fields(cell)), images=images, **dual_encoder_steps(cell)
+        "retrieval", Config(**image_set, **dual_encoder_fields(cell)), images=images, **dual_encoder_steps(cell)
     )
 
 
 KIND = StageKind(
     name="retrieval",
-    summary="find texts by pictures and pictures by texts",
+    summary="retrieve texts by images and images by texts",
     version=1,
     make=_make,
     seconds=30.0,

@@ -1,4 +1,4 @@
-"""Per-task fine-tuning of the model of stage 1 or 2, its image encoder frozen."""
+"""Fine-tuning of the model of stage 1 or 2 on one task, with its image encoder frozen."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pali3kit.types import Json
 
 @dataclass(frozen=True, kw_only=True)
 class Config(TextConfig):
-    """The source's `task`; with checks, `column` is the benchmark that scores them."""
+    """The source's `task`. With validations (`checks`), `column` is the benchmark that scores them."""
 
     task: str
     column: str = ""
@@ -64,10 +64,10 @@ def _check(cell: Experiment) -> Iterator[Complaint]:
 
 
 def _costs(step: Step) -> dict[str, Json]:
-    """Texts of all tasks are taken for as long, but those of regions."""
+    """Texts with regions are the only ones that cost more."""
     regions = has_regions({str(step.plain["task"]): 1.0})
-    pictures = step.plain["source"] if "count" in step.plain else None
-    return {"training": step.plain["training"], "regions": regions, "source": pictures}
+    source = step.plain["source"] if "count" in step.plain else None
+    return {"training": step.plain["training"], "regions": regions, "source": source}
 
 
 def _detail(step: Step) -> str:

@@ -77,7 +77,7 @@ def test_options_that_a_file_can_give_are_taken():
     ("options", "text"),
     [
         (Needy, r"^stage 'mine': its option 'size' needs a default\.$"),
-        (Pathlike, r"^stage 'mine': no file can give its option 'path: PurePath \| None'\. Choose from int, "),
+        (Pathlike, r"^stage 'mine': YAML cannot express its option 'path: PurePath \| None'\. Choose from int, "),
         (Unknown, r"^stage 'mine': the types of its options cannot be read, name 'OnlyForTypeCheckers' is not defined: "
                   "import what they name outside of TYPE_CHECKING"),
     ],
@@ -106,7 +106,7 @@ class Trained(StageConfig):
     ],
 )
 def test_work_is_counted_in_training_examples(training, units):
-    assert kinds.examples(Step("masks", "masks", Trained(training=training))) == units
+    assert kinds._examples(Step("masks", "masks", Trained(training=training))) == units
 
 
 @pytest.mark.parametrize("name", ALL)

@@ -44,7 +44,7 @@ def test_it_draws_nothing(experiment):
 
 
 def test_more_neighbours_than_pictures_are_told_before_features_are_made(experiment):
-    with pytest.raises(DataError, match=r"^evaluation\.neighbours: 21 asked of 20 train pictures$"):
+    with pytest.raises(DataError, match=r"^evaluation\.neighbours: 21 neighbours of only 20 train images$"):
         knn(experiment, **{"evaluation.neighbours": 21})
 
 

@@ -54,7 +54,7 @@ def test_a_class_without_a_name_cannot_be_asked_for(experiment, tmp_path):
     file.parent.mkdir(parents=True)
     file.write_bytes(b"a picture")
     part = Part(name="imagenet", options={"path": str(tmp_path)})
-    told = r"^no text can ask for class n99999999: say what it is called \(evaluation\.labelled\.names\)$"
+    told = r"^class n99999999 has no name for the prompts: give a file of names \(evaluation\.labelled\.names\)$"
     with pytest.raises(DataError, match=told):
         zero_shot(experiment, **{"evaluation.labelled": part})
 
