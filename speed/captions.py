@@ -1,11 +1,11 @@
-"""Our CIDEr, BLEU-4 and ROUGE-L against pycocoevalcap's, at the size of COCO's test split: 5,000 pictures with 5
+"""Our CIDEr, BLEU-4 and ROUGE-L against pycocoevalcap's, at the size of COCO's test split: 5,000 images with 5
 references.
 
-The captions are the embedded world's. Timed are the metrics alone, on texts that are tokenized already, and CIDEr with
-its tokenizer, which is a Java program in pycocoevalcap: a second process, whose processor time is added where that is
-what is measured. All begin with texts in memory; the largest difference of a picture's score is printed.
+The captions are those of the embedded world. The metrics are timed on tokenized texts, and CIDEr also with its
+tokenizer, which in pycocoevalcap is a Java process; where processor time is measured, its time is included. All start
+with texts in memory. The largest difference of an image's score is printed.
 
-The peer is no dependency: `pip install --no-deps pycocoevalcap`, and Java for its tokenizer.
+The peer is not a dependency: `pip install --no-deps pycocoevalcap`, and Java for its tokenizer.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Call = Callable[[], Scores]
 
 
 def texts(pictures: int) -> tuple[list[str], list[list[str]]]:
-    """A caption and the references of each of so many scenes."""
+    """A caption and the references of each scene."""
     world, rng = World(), np.random.default_rng(0)
     scenes = [world.scene("test", number) for number in range(pictures)]
     known = [list(captions.references(scene, "en"))[:REFERENCES] for scene in scenes]
@@ -46,7 +46,7 @@ def tokenized(said: Sequence[str], known: Sequence[Sequence[str]]) -> tuple[list
 
 
 def theirs(name: str, said: Sequence[str], known: Sequence[Sequence[str]]) -> Scores:
-    """The scores of each picture by pycocoevalcap's class, of tokenized texts."""
+    """The score of each image by a class of pycocoevalcap, from tokenized texts."""
     from pycocoevalcap.bleu.bleu import Bleu
     from pycocoevalcap.cider.cider import Cider
     from pycocoevalcap.rouge.rouge import Rouge
@@ -68,7 +68,7 @@ def theirs_from_texts(said: Sequence[str], known: Sequence[Sequence[str]]) -> Sc
 
 
 def seconds(call: Call) -> tuple[float, Scores]:
-    """Of this process and of what it started, where processor time is measured; else by the clock."""
+    """Processor seconds of this process and its children where these are measured, else wall-clock seconds."""
 
     def now() -> float:
         if not counts_processor_time():

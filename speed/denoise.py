@@ -1,8 +1,8 @@
-"""Tokens per second of UL2's corruption: a batch at a time in NumPy, against plain Python, window by window.
+"""Tokens per second of UL2's corruption: batched in NumPy, against plain Python window by window.
 
-The peer is T5's span corruption and prefix LM as its definition reads, on lists. Both get the same windows, draw one of
-the seven denoisers for each, and end with padded arrays. Before anything is timed, both are asked for windows that a
-corruption must be able to rebuild, and their mean lengths are compared.
+The peer implements the definition of T5's span corruption and prefix LM on lists. Both get the same windows, draw one
+of the seven denoisers for each, and return padded arrays. Before timing, it is checked that the windows can be rebuilt
+from the corrupted ones of both, and that their mean lengths agree.
 """
 
 from __future__ import annotations
@@ -75,7 +75,7 @@ def plain_python(windows: list[list[int]], tokenizer: Tokenizer, rng: random.Ran
 
 
 def check(ours: dict[str, np.ndarray], peer: dict[str, np.ndarray], length: int, first: int, count: int) -> None:
-    """Every window keeps all its tokens, and the two agree on how many are given and asked for."""
+    """Check that every window keeps all its tokens, and that both have the same numbers of inputs and targets."""
     for batch in (ours, peer):
         specials = [(batch[name] >= first) & (batch[name] < first + count) for name in ("inputs", "targets")]
         assert (specials[0].sum(1) == specials[1].sum(1)).all()

