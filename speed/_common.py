@@ -65,7 +65,7 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def print_setup(*packages: str) -> None:
-    """Print one line: versions of torch and `packages`, processor, threads, load of the last minute, kind of seconds."""
+    """Print one line: versions of torch and `packages`, processor, threads, load of the last minute, unit of time."""
     named = [f"{name} {import_module(name).__version__}" for name in ("torch", *packages)]
     load = f"load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "load unknown"
     clock = "processor time" if counts_processor_time() else "wall clock"

@@ -27,7 +27,7 @@ from mutations import Case, crafted, mutations  # noqa: E402
 from trials import BAD, Outcome, checked, planned, trial  # noqa: E402
 
 
-def tell(what: str, cases: Iterable[Case], work: Callable[[list[str]], tuple[str, str]]) -> tuple[int, list[Case]]:
+def run_cases(what: str, cases: Iterable[Case], work: Callable[[list[str]], tuple[str, str]]) -> tuple[int, list[Case]]:
     """Run all cases and print their outcomes; return the number of bad ones, and the accepted ones."""
     outcomes: list[tuple[Case, Outcome]] = []
     for case in cases:
@@ -57,10 +57,10 @@ def main() -> int:
     given = parser.parse_args()
     print(f"Python {platform.python_version()}, PyYAML {yaml.__version__}, {platform.machine()}")
     thought = [case for case in crafted() if re.search(given.crafted, case.label)]
-    bad, accepted = tell("crafted", thought, checked)
-    more, random = tell("mutations", mutations(given.number, given.seed), checked)
+    bad, accepted = run_cases("crafted", thought, checked)
+    more, random = run_cases("mutations", mutations(given.number, given.seed), checked)
     few = [*accepted[: given.plan // 3], *random][: given.plan]
-    unplanned = tell("planned", few, planned)[0] if few else 0
+    unplanned = run_cases("planned", few, planned)[0] if few else 0
     return int(bad + more + unplanned > 0)
 
 

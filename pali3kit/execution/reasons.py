@@ -49,7 +49,7 @@ class Reasons:
         yield from (f"parent {role} is gone" for role in parents if role not in step.parents)
 
     def _config(self, manifest: Manifest) -> Mapping[str, Json]:
-        """The configuration of an artifact; before 0.2 it was in `config.yaml` alone."""
+        """The configuration of an artifact; before version 0.2 only `config.yaml` had it."""
         if "config" in manifest:
             return _mapping(manifest["config"])
         file = self.store.root / f"{manifest['kind']}-{str(manifest['digest'])[:12]}" / "config.yaml"

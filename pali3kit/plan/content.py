@@ -44,10 +44,10 @@ def files_digest(*candidates: object) -> str:
     if not paths:
         return ""
     weights = _sha256(find_weights(paths[0]))
-    beside = sorted(file for file in paths[0].glob("*") if file.suffix in BESIDE) if paths[0].is_dir() else []
-    if not beside:
+    others = sorted(file for file in paths[0].glob("*") if file.suffix in BESIDE) if paths[0].is_dir() else []
+    if not others:
         return weights
-    lines = "".join(f"{file.name} {_sha256(file)}\n" for file in beside)
+    lines = "".join(f"{file.name} {_sha256(file)}\n" for file in others)
     return sha256(f"{weights}\n{lines}".encode()).hexdigest()
 
 

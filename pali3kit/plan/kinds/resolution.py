@@ -70,7 +70,7 @@ def _panel(step: Step) -> str:
 
 KIND = StageKind(
     name="resolution",
-    summary="stage 2: train the whole PaLI, its ViT too, on larger pictures",
+    summary="stage 2: train the whole PaLI, its ViT too, on larger images",
     version=1,
     make=_make,
     check=_check,
