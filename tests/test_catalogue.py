@@ -56,14 +56,14 @@ def test_what_a_module_imports_of_another_counts_once(things: Any) -> None:
     assert len(things(one=ONE, two=TWO).found) == 2
 
 
-def test_what_is_told_of_each(things: Any) -> None:
+def test_what_is_reported_of_each(things: Any) -> None:
     found = things(one=ONE, two=TWO)
     assert [(entry.name, entry.summary) for entry in found.entries()] == [("one", "the first"), ("two", "the second")]
     assert found.describe("one").origin == f"{found.package}.one:ONE"
     assert found.describe("one").options is None
 
 
-def test_an_unknown_name_is_told_with_the_nearest_or_with_all(things: Any) -> None:
+def test_an_unknown_name_is_reported_with_the_nearest_or_all(things: Any) -> None:
     found = things(one=ONE, two=TWO)
     with pytest.raises(RegistryError, match=r"^unknown thing 'tow'\. Did you mean 'two'\?$"):
         found.find("tow")
@@ -71,7 +71,7 @@ def test_an_unknown_name_is_told_with_the_nearest_or_with_all(things: Any) -> No
         found.describe("xyz")
 
 
-def test_a_name_that_is_taken_twice_is_told_with_both_places(things: Any) -> None:
+def test_a_name_that_is_taken_twice_is_reported_with_both_places(things: Any) -> None:
     again = "from {0}.thing import Thing\nAGAIN = Thing('one', 'another')\n"
     found = things(one=ONE, again=again)
     with pytest.raises(RegistryError) as error:
@@ -115,7 +115,7 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("text", BROKEN)
-def test_a_plug_in_that_cannot_be_loaded_is_told_where_it_is_asked_for(
+def test_a_plug_in_that_cannot_be_loaded_is_an_error_where_it_is_used(
     things: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
 ) -> None:
     found = things(one=ONE)

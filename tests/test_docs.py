@@ -148,7 +148,7 @@ def test_the_union_of_the_data_guide_checks(
     assert capsys.readouterr().err == f"{told}\n"
 
 
-def test_scripts_that_are_no_benchmarks_are_told_and_left_out() -> None:
+def test_scripts_that_are_no_benchmarks_are_reported_and_left_out() -> None:
     """`nox -s bench` would run them for hours."""
     tree = ast.parse((ROOT / "noxfile.py").read_text(encoding="utf-8"))
     values = {ast.unparse(node.targets[0]): node.value for node in tree.body if isinstance(node, ast.Assign)}

@@ -59,7 +59,7 @@ def test_a_file_system_that_cannot_sync_folders_is_no_reason_to_stop(
 
 
 @pytest.mark.parametrize("how", ["has it", "macOS", "a file system without"])
-def test_room_is_taken_at_once_on_every_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+def test_space_is_reserved_on_every_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     def unable(*_: int) -> None:
         raise OSError(errno.EOPNOTSUPP, "not here")
 

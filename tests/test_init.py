@@ -59,7 +59,7 @@ def test_sets_are_created_by_name() -> None:
 
 
 @pytest.mark.parametrize("room", ["evals", "losses", "metrics", "report"])
-def test_rooms_show_what_is_public_alone(room: str) -> None:
+def test_packages_export_public_names_only(room: str) -> None:
     module = import_module(f"pali3kit.{room}")
     assert dir(module) == sorted(module.__all__)
     assert all(getattr(module, name) is not None for name in dir(module))

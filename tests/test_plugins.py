@@ -90,7 +90,7 @@ def test_an_experiment_on_all_of_them_checks(tmp_path: Path) -> None:
     assert ask(write(tmp_path), "check", "plugged.yaml") == "plugged.yaml: nothing wrong. 1 cell, 1 seed, 2 columns.\n"
 
 
-def test_misspelt_options_are_told_with_the_nearest_ones(tmp_path: Path) -> None:
+def test_misspelt_options_are_reported_with_the_nearest_ones(tmp_path: Path) -> None:
     changes = [
         ("gate: 0.5, per: token", "gaet: 0.5, per: tokn"), ("background: black", "backgruond: black"),
         ("beta1", "beta11"), ("shrinkage", "shrinkaeg"), ("normalise: false", "normalise: 1"),
@@ -105,7 +105,7 @@ def test_misspelt_options_are_told_with_the_nearest_ones(tmp_path: Path) -> None
     )
 
 
-def test_misspelt_names_are_told_with_the_nearest_ones(tmp_path: Path) -> None:
+def test_misspelt_names_are_reported_with_the_nearest_ones(tmp_path: Path) -> None:
     changes = [
         ("strict_vqa", "strict_vqaa"), ("gated", "gatde"), ("shapes", "shape"), ("lion", "lino"),
         ("  centroid: {", "  centriod: {"),
@@ -119,7 +119,7 @@ def test_misspelt_names_are_told_with_the_nearest_ones(tmp_path: Path) -> None:
     )
 
 
-def test_tasks_that_a_source_does_not_tell_of_are_told(tmp_path: Path) -> None:
+def test_tasks_that_a_source_does_not_tell_of_are_reported(tmp_path: Path) -> None:
     told = ask(write(tmp_path, ("ocr: 0", "ocr: 1")), "check", "plugged.yaml", code=2)
     assert told.startswith("plugged.yaml:12: source 'shapes' has no task 'ocr'. Choose from caption, ")
 
@@ -136,7 +136,7 @@ LOST = Benchmark(
 """
 
 
-def test_what_a_benchmark_misspells_is_told(tmp_path: Path) -> None:
+def test_what_a_benchmark_misspells_is_reported(tmp_path: Path) -> None:
     shutil.copytree(PLUGINS, tmp_path / "plugins")
     (tmp_path / "plugins" / "pali3kit_plugin" / "loose.py").write_text(BENCHMARK)
     points = tmp_path / "plugins" / "pali3kit_plugin-1.0.dist-info" / "entry_points.txt"
@@ -186,7 +186,7 @@ def broken(tmp_path: Path) -> Path:
     return folder
 
 
-def test_broken_plug_ins_disturb_nobody(tmp_path: Path, broken: Path) -> None:
+def test_broken_plug_ins_do_not_affect_others(tmp_path: Path, broken: Path) -> None:
     checked = ask(write(tmp_path), "check", "plugged.yaml", plugins=broken)
     assert checked == "plugged.yaml: nothing wrong. 1 cell, 1 seed, 2 columns.\n"
     listed = ask(tmp_path, "list", plugins=broken)
@@ -199,7 +199,7 @@ def test_a_broken_plug_in_is_not_shown(tmp_path: Path, broken: Path, kind: str, 
     assert ask(tmp_path, "show", f"{kind}/{name}", code=2, plugins=broken) == told(kind, name)
 
 
-def test_broken_plug_ins_are_told_where_they_are_asked_for(tmp_path: Path, broken: Path) -> None:
+def test_broken_plug_ins_are_errors_where_they_are_used(tmp_path: Path, broken: Path) -> None:
     changes = [
         ("[strict_vqa, centroid]", "[strict_vqa, bad]"), ("name: gated, gate: 0.5, per: token", "name: gone"),
         ("name: lion", "name: lino"), ("  centroid: {", "  away: {"),

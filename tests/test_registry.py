@@ -113,7 +113,7 @@ class Gate:
 """
 
 
-def test_a_room_declares_and_importing_what_it_declares_is_harmless(
+def test_a_package_declares_and_importing_what_it_declares_is_harmless(
     room: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = write(room, gate=GATE)
@@ -138,7 +138,7 @@ def test_a_class_that_is_defined_again_replaces_itself(parts: Registry[object]) 
     assert parts.build("answer") == 2
 
 
-def test_two_declarations_of_a_name_are_told(room: Path) -> None:
+def test_two_declarations_of_a_name_are_reported(room: Path) -> None:
     name = write(room, gate=GATE, other=GATE)
     things = Registry[object]("thing", packages=(name,))
     for _ in range(2):  # the second time is no better
@@ -172,7 +172,7 @@ def test_the_options_of_a_plug_in_come_from_its_source(
         ("{0}.gate:Gate", "it is declared as 'gate', not as 'mine'"),
     ],
 )
-def test_a_plug_in_that_cannot_be_used_is_told_where_it_is_asked_for(
+def test_a_plug_in_that_cannot_be_used_is_an_error_where_it_is_used(
     room: Path, monkeypatch: pytest.MonkeyPatch, value: str, why: str
 ) -> None:
     name = write(room, gate=GATE)
@@ -222,7 +222,7 @@ def test_every_kind_has_parts() -> None:
     assert [kind.kind for kind in KINDS.values()] == list(KINDS)
 
 
-def test_an_unknown_option_is_told_with_the_nearest_one(parts: Registry[object]) -> None:
+def test_an_unknown_option_is_reported_with_the_nearest_one(parts: Registry[object]) -> None:
     @parts.register("double")
     def double(x: int, factor: int = 2) -> int:
         return factor * x
@@ -232,7 +232,7 @@ def test_an_unknown_option_is_told_with_the_nearest_one(parts: Registry[object])
         parts.build("double", 4, facter=3)
 
 
-def test_a_missing_option_is_told(parts: Registry[object]) -> None:
+def test_a_missing_option_is_reported(parts: Registry[object]) -> None:
     @parts.register("scaled")
     def scaled(x: int, *rest: int, factor: int) -> int:
         return factor * x

@@ -103,7 +103,7 @@ def test_plan_and_report(calls: list[tuple[Any, ...]], tmp_path: Path) -> None:
          "command line: pretrian=siglip: unknown key 'pretrian'. Did you mean 'pretrain'?"),
     ],
 )  # fmt: skip
-def test_senseless_requests_are_told_and_exit_2(
+def test_invalid_requests_are_reported_and_exit_2(
     words: list[str], text: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -169,7 +169,7 @@ def test_completion_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert "complete -o filenames -F _pali3kit pali3kit" in capsys.readouterr().out
 
 
-def test_bytes_that_are_no_text_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_bytes_that_are_not_text_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", TABLE_1, "paper=\udcff"]) == 2
     told = "command line: paper=\\udcff: not valid YAML: the character 0xdcff is not allowed\n"
     assert capsys.readouterr().err == told
@@ -298,7 +298,7 @@ def test_module_and_package_are_the_same_program() -> None:
         ("verify STORE 2>/dev/full >&-", 0),
     ],
 )
-def test_who_reads_along_decides_nothing(redirected: str, code: int, whole_store: Path) -> None:
+def test_the_exit_code_does_not_depend_on_the_reader(redirected: str, code: int, whole_store: Path) -> None:
     command = f"{sys.executable} -m pali3kit.run {redirected.replace('STORE', str(whole_store))}"
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"}
     done = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, text=True, check=False)

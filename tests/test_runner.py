@@ -174,7 +174,7 @@ def test_a_group_that_loses_its_terminal_ends_with_its_checkpoints(bench):
         pytest.param(">&-", marks=pytest.mark.slow),
     ],
 )
-def test_a_run_does_not_depend_on_who_reads_along(finished, bench, redirected):
+def test_a_run_does_not_depend_on_its_output(finished, bench, redirected):
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONIOENCODING": "ascii", "COLUMNS": "10"}
     command = f"{sys.executable} {fakes.__file__} {bench.root} {redirected}"
     done = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, timeout=300)

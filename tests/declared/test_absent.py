@@ -32,18 +32,18 @@ ABSENT = {
 
 
 @pytest.mark.parametrize("name", THERE)
-def test_it_may_be_there(package: Write, name: str) -> None:
+def test_it_may_exist(package: Write, name: str) -> None:
     plugin = package(gate=THERE[name])
     assert why_absent(f"{plugin}.gate:Gate") == "" and plugin not in sys.modules
 
 
 @pytest.mark.parametrize("text", ABSENT)
-def test_there_is_none(package: Write, text: str) -> None:
+def test_it_does_not_exist(package: Write, text: str) -> None:
     plugin = package(gate=text)
     assert why_absent(f"{plugin}.gate:Gate") == ABSENT[text].format(plugin) and plugin not in sys.modules
 
 
-def test_no_python(package: Write) -> None:
+def test_invalid_python(package: Write) -> None:
     assert why_absent(f"{package(gate='class Gate(')}.gate:Gate").endswith("gate.py cannot be parsed as Python")
 
 
@@ -53,7 +53,7 @@ def test_no_module(package: Write) -> None:
         assert why_absent(f"{name}:Gate") == f"there is no module '{name}'"
 
 
-def test_modules_without_a_source_are_not_judged(package: Write, tmp_path: Path) -> None:
+def test_modules_without_a_source_are_not_checked(package: Write, tmp_path: Path) -> None:
     plugin = package(gate="")
     (tmp_path / plugin / "compiled.abi3.so").touch()
     for name in ("math", "os.path", "__main__", f"{plugin}.compiled"):

@@ -14,7 +14,7 @@ Write = Callable[..., str]
 HEAD = "from pali3kit import registry\nfrom pali3kit.registry import PROJECTOR\n"
 
 
-def test_scans_a_room(package: Write) -> None:
+def test_scans_a_package(package: Write) -> None:
     room = package(
         gate=HEAD + '@PROJECTOR.register("gate", "opens", given=("a",))\nclass Gate: ...\nclass Other: ...',
         more=HEAD + '@other\n@registry.PROJECTOR.register(\n  "more", summary="twice"\n)\n'
@@ -31,7 +31,7 @@ def test_scans_a_room(package: Write) -> None:
     assert room not in sys.modules
 
 
-def test_a_room_that_is_not_there_is_empty() -> None:
+def test_a_missing_package_is_empty() -> None:
     assert list(scan(["no_such_room"], "PROJECTOR.register")) == []
 
 

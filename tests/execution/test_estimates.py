@@ -45,13 +45,13 @@ def _longer(step, examples):
     return replace(step.config, training=replace(step.config.training, examples=examples))
 
 
-def test_a_scheduler_gets_seconds_for_every_stage(experiment):
+def test_every_step_has_seconds_for_the_scheduler(experiment):
     steps = build(experiment).steps
     seconds = Forecast(store_of(experiment), 1).seconds(steps)
     assert seconds.keys() == {step.digest for step in steps} and min(seconds.values()) > 0
 
 
-def test_other_versions_manifests_teach_nothing(experiment):
+def test_manifests_of_other_versions_are_ignored(experiment):
     store = store_of(experiment)
     (store.root / "masks-old").mkdir(parents=True)
     (store.root / "masks-old" / "manifest.json").write_text('{"kind": "masks"}')
@@ -98,7 +98,7 @@ class Measured:
         self.connection.close()
 
 
-def test_a_disk_without_room_for_calibrations_stops_no_plan(experiment, monkeypatch):
+def test_a_disk_without_room_for_calibrations_does_not_stop_a_plan(experiment, monkeypatch):
     def full(path, _):
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
@@ -111,7 +111,7 @@ def test_a_disk_without_room_for_calibrations_stops_no_plan(experiment, monkeypa
     assert said == [f"{forecast.file} cannot be written: No space left on device"]
 
 
-def test_a_manifest_that_nobody_can_count_with_teaches_nothing(experiment):
+def test_a_manifest_with_infinite_numbers_is_ignored(experiment):
     store, step = store_of(experiment), build(experiment).steps[0]
     publish(store, step, 1.0)
     file = store.path(step) / "manifest.json"

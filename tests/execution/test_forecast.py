@@ -46,7 +46,7 @@ def test_durations(seconds, text):
     assert _as_time(seconds) == text
 
 
-def test_what_kept_tokens_take_is_said_with_what_is_free(bench, monkeypatch):
+def test_disk_space_is_reported_with_what_is_free(bench, monkeypatch):
     monkeypatch.setattr(forecast, "disk_usage", lambda path: SimpleNamespace(free=1 << 31))
     root = bench.root / "store"
     assert forecast._disk_needed(3 << 28, root) == f"features of frozen encoders will take 0.75 GiB in {root}"
@@ -56,7 +56,7 @@ def test_what_kept_tokens_take_is_said_with_what_is_free(bench, monkeypatch):
     )
 
 
-def test_every_picture_takes_its_room(bench):
+def test_every_picture_takes_disk_space(bench):
     store, experiment = Store(bench.root / "store"), load(EXPERIMENTS / "ablate_classif.yaml", ["scale=smoke"])
     (step,) = [n for n in build(experiment).steps if n.label == "features/train classif"]
     known = Forecast(store, 1)

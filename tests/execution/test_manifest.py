@@ -68,7 +68,7 @@ def test_a_changed_manifest_is_noticed_though_it_is_json(file):
         (b'{"kind": 1, "digest": 2, "seconds": 3, "threads": 4, "host": {}, "files": 6}', "its 'kind' is '1'"),
     ],
 )  # fmt: skip
-def test_what_is_no_manifest_is_told(file, text, words):
+def test_what_is_not_a_manifest_is_reported(file, text, words):
     file.write_bytes(text)
     with pytest.raises(ValueError, match=words) as raised:
         read_manifest(file)
@@ -96,7 +96,7 @@ def test_one_that_is_not_there(tmp_path):
         ("files", {"weights": "3"}), ("files", {"weights": None}),
     ],
 )  # fmt: skip
-def test_what_its_readers_cannot_count_with_is_damage(file, key, value):
+def test_invalid_values_are_damage(file, key, value):
     """Those of 0.1 have no seal: who changed one by hand is told so, and no reader stumbles over it."""
     old = {name: each for name, each in read_manifest(file).items() if name not in ("seal", "sha256", "modified")}
     file.write_text(json.dumps(old | {key: value}))
@@ -104,7 +104,7 @@ def test_what_its_readers_cannot_count_with_is_damage(file, key, value):
         read_manifest(file)
 
 
-def test_a_pipe_is_not_waited_for(tmp_path):
+def test_a_named_pipe_does_not_block(tmp_path):
     os.mkfifo(tmp_path / manifests.MANIFEST)
     with pytest.raises(ValueError, match="it is not a regular file"):
         read_manifest(tmp_path / manifests.MANIFEST)
@@ -124,7 +124,7 @@ def manifest(folder, monkeypatch):
     return read_manifest(folder / manifests.MANIFEST)
 
 
-def test_a_whole_one(folder, manifest):
+def test_undamaged_files(folder, manifest):
     assert find_damage(folder, manifest) is None and find_damage(folder, manifest, full=True) is None
 
 
@@ -142,7 +142,7 @@ def test_a_small_file_is_always_read(folder, manifest):
     assert find_damage(folder, manifest) == f"{folder / 'b'} has other bytes than were written: its sha256 differs"
 
 
-def test_a_large_file_of_the_same_time_is_read_when_all_is_to_be_verified(folder, manifest):
+def test_a_large_file_of_the_same_time_is_read_with_full_verification(folder, manifest):
     before = (folder / "a").stat()
     (folder / "a").write_bytes(b"aaab")
     os.utime(folder / "a", ns=(before.st_atime_ns, before.st_mtime_ns))
@@ -158,7 +158,7 @@ def test_a_large_file_of_another_time_is_read(folder, manifest):
     assert "a has other bytes" in find_damage(folder, manifest)
 
 
-def test_a_file_that_cannot_be_read_is_told(folder, manifest, monkeypatch):
+def test_a_file_that_cannot_be_read_is_reported(folder, manifest, monkeypatch):
     def broken(path):
         raise OSError(5, "Input/output error")
 

@@ -60,7 +60,7 @@ def test_a_killed_worker_is_a_failure(worker, failing):
     assert not worker.process.is_alive()
 
 
-def test_variables_are_set_for_a_while_and_put_back(monkeypatch):
+def test_environment_variables_are_restored(monkeypatch):
     monkeypatch.setenv("PALI3KIT_OLD", "before")
     with _environment({"PALI3KIT_OLD": "meanwhile", "PALI3KIT_NEW": "1", "PALI3KIT_GONE": "2"}):
         assert os.environ["PALI3KIT_OLD"] == "meanwhile" and os.environ["PALI3KIT_NEW"] == "1"
@@ -69,7 +69,7 @@ def test_variables_are_set_for_a_while_and_put_back(monkeypatch):
     assert "PALI3KIT_NEW" not in os.environ and "PALI3KIT_GONE" not in os.environ
 
 
-def test_they_are_put_back_after_an_error():
+def test_environment_variables_are_restored_after_an_error():
     with pytest.raises(ValueError), _environment({"PALI3KIT_NEW": "1"}):
         raise ValueError
     assert "PALI3KIT_NEW" not in os.environ

@@ -212,7 +212,7 @@ def test_killed_in_the_middle_of_a_pass_it_ends_with_the_same_weights(
 @pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
 @pytest.mark.parametrize("flip", [True, False])
-def test_a_damaged_checkpoint_of_ranks_is_told_once_and_not_used(
+def test_a_damaged_checkpoint_of_ranks_is_reported_once_and_not_used(
     shards: str, tmp_path: Path, strategy: str, flip: bool
 ) -> None:
     """A flipped byte, or half a file, as a machine that lost its power may leave it."""
@@ -244,7 +244,7 @@ def test_a_damaged_checkpoint_of_ranks_is_told_once_and_not_used(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
-def test_ranks_that_are_told_to_stop_end_with_a_checkpoint(shards: str, tmp_path: Path, strategy: str) -> None:
+def test_ranks_that_are_stopped_end_with_a_checkpoint(shards: str, tmp_path: Path, strategy: str) -> None:
     """No checkpoint would have been due; the worker and its ranks are told at once, as a group is."""
     wanted = steps("siglip", shards, "stages.vision.examples=400")
     execution = exact(ranks=2, strategy=strategy, checkpoint_seconds=1e9)

@@ -46,7 +46,7 @@ def store(tmp_path):
          "parent vision differs"),
     ],
 )  # fmt: skip
-def test_the_first_difference_is_told(store, step, text):
+def test_the_first_difference_is_reported(store, step, text):
     assert Reasons(store).why(step) == text
 
 
@@ -58,19 +58,19 @@ def test_the_nearest_of_several_is_compared_with(store):
     assert Reasons(store).why(asked) == "training.examples: 11, was 10"
 
 
-def test_a_raised_version_is_told(store, monkeypatch):
+def test_a_raised_version_is_reported(store, monkeypatch):
     kind, origin = STAGE.found["masks"]
     monkeypatch.setitem(STAGE.found, "masks", (replace(kind, version=kind.version + 1), origin))
     assert Reasons(store).why(replace(MASKS, label="fresh")) == f"version: {kind.version + 1}, was {kind.version}"
 
 
-def test_an_artifact_in_a_renamed_folder_is_told(store):
+def test_an_artifact_in_a_renamed_folder_is_reported(store):
     store.path(MASKS).rename(store.root / "masks.old")
     assert Reasons(store).why(MASKS) == "its artifact's folder was renamed"
 
 
 @pytest.mark.parametrize("text", ["[]", "null", '"x"', "{", '{"kind": "masks"}', '{"digest": "a"}'])
-def test_what_is_no_manifest_is_passed_over(store, text):
+def test_what_is_not_a_manifest_is_passed_over(store, text):
     folder = store.root / "foreign"
     folder.mkdir()
     (folder / "manifest.json").write_text(text)
@@ -93,7 +93,7 @@ def test_damaged_configurations_of_version_0_1_count_as_empty(store, text):
     assert Reasons(store).why(replace(VISION, seed=1)) == "seed: 1, was 0, and 1 more"
 
 
-def test_a_damaged_artifact_is_told(store):
+def test_a_damaged_artifact_is_reported(store):
     (store.path(MASKS) / "manifest.json").write_text("{")
     assert Reasons(store).why(MASKS) == "damaged"
 

@@ -162,7 +162,7 @@ def test_a_lock_on_a_removed_file_does_not_count(store, monkeypatch):
         assert not mine
 
 
-def test_a_full_disk_is_said_clearly(store):
+def test_a_full_disk_is_explained(store):
     for error in (OSError(errno.ENOSPC, "No space"), RuntimeError("io: No space left on device (os error 28)")):
         told = store.disk_full(error)
         assert isinstance(told, StageError) and "free some and run the same command again" in str(told)

@@ -39,7 +39,7 @@ def flip(path):
     path.write_bytes(data)
 
 
-def test_a_whole_store(store):
+def test_an_undamaged_store(store):
     (store.root / "calibration.json").touch()
     count, lines = said(store)
     assert count == 0 and len(lines) == 1
@@ -84,6 +84,6 @@ def test_artifacts_of_version_0_1_are_known_by_their_sizes(store):
     assert store.done(STEPS[0])
 
 
-def test_a_folder_that_is_no_store(tmp_path):
+def test_a_folder_that_is_not_a_store(tmp_path):
     with pytest.raises(DataError, match="is not a store: it holds no artifacts"):
         verify_store(Store(tmp_path))

@@ -87,7 +87,7 @@ def test_a_failure_leaves_its_traceback_and_output(store, stage):
     assert not store.done(STEP)
 
 
-def test_our_own_errors_speak_for_themselves(store, stage):
+def test_our_own_errors_are_shown_without_their_type(store, stage):
     def run(config, context):
         raise StageError("the loss is not finite")
 
@@ -109,7 +109,7 @@ def test_a_locked_stage_is_busy(store, stage):
         assert make(store)[0] == Busy()
 
 
-def test_progress_is_throttled_but_the_end_is_told(store, stage):
+def test_progress_is_throttled_but_the_end_is_reported(store, stage):
     stage(lambda config, context: [context.report(step, 1000) for step in range(1, 1001)])
     _, sent = make(store)
     assert len(sent) < 100 and sent[-1] == Progress(1000, 1000, {})
@@ -125,7 +125,7 @@ def test_wall_time_counts_killed_attempts(store, stage):
 
 
 @pytest.mark.parametrize(("answer", "cost"), [(0.25, Cost(0.25)), (Cost(0.5, 1.0, 7, 8), Cost(0.5, 1.0, 7, 8))])
-def test_calibration_asks_the_stages_module(stage, answer, cost):
+def test_calibration_calls_the_stages_module(stage, answer, cost):
     asked = []
 
     def calibrate(config, sizes):

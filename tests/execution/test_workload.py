@@ -53,7 +53,7 @@ def test_sizes_are_of_the_components_of_all_ancestors(experiment):
     assert (found.image_size, found.vocabulary, found.codes) == (64, 50, 16)
 
 
-def test_what_sees_pictures_alone_has_the_encoder_alone(experiment):
+def test_stages_on_the_encoder_alone_have_its_sizes_only(experiment):
     found = sizes(named(experiment)["probe siglip"])
     assert found.vision["name"] == "vit" and not found.language and found.vocabulary is None
 

@@ -22,7 +22,7 @@ def test_a_union_is_plain_in_digests_and_knows_the_content_of_its_parts(tmp_path
     assert content.source_digest(union) != before
 
 
-def test_a_source_that_says_nothing_of_its_content_has_no_digest(monkeypatch):
+def test_a_source_without_digest(monkeypatch):
     SOURCE.names()
     monkeypatch.setitem(SOURCE._entries, "silent", RegistryEntry("silent", SourceBase))
     assert content.source_digest(Part(name="silent")) == ""

@@ -45,7 +45,7 @@ def test_features_are_shared_by_all_that_read_them(experiment):
     }
 
 
-def test_what_learns_does_not_depend_on_what_it_is_tested_on(experiment, tmp_path):
+def test_training_does_not_depend_on_test_sets(experiment, tmp_path):
     """A fine-tuning on ImageNet takes days: neither ReaL's labels nor ImageNet-v2 may repeat it."""
     for name in ("train/n0/a.png", "val/n0/ILSVRC2012_val_00000001.png", "v2/0/b.png"):
         (tmp_path / name).parent.mkdir(parents=True)
@@ -62,7 +62,7 @@ def test_what_learns_does_not_depend_on_what_it_is_tested_on(experiment, tmp_pat
     assert not {"embed/imagenet.test siglip", "classify/finetune siglip", "linear siglip"} & learned
 
 
-def test_what_lies_beside_the_weights_of_a_folder_belongs_to_it(experiment, tmp_path):
+def test_the_other_files_of_a_model_folder_are_hashed(experiment, tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"weights")
     (tmp_path / "preprocessor_config.json").write_text("{}")
     towers = Part(name=f"hf/{tmp_path}", options={})
@@ -74,7 +74,7 @@ def test_what_lies_beside_the_weights_of_a_folder_belongs_to_it(experiment, tmp_
     assert before.keys() == after.keys() and not set(before.values()) & set(after.values())
 
 
-def test_a_probe_may_be_called_anything(experiment):
+def test_a_probe_may_have_any_name(experiment):
     probes = {name: Part(name="world_probe", options={"task": "count"}) for name in ("config", "kind", "captioned")}
     given = replace(experiment, evaluate=["probe"], evaluation=replace(experiment.evaluation, probes=probes))
     assert set(build(given).cells[0].columns["probe"].parents) == set(probes)
@@ -104,7 +104,7 @@ def test_the_splits_that_are_tested_are_those_that_there_are(cell, tmp_path):
     assert labelled_test_splits(cell(**{"evaluation.labelled": mine})) == ("test",)
 
 
-def test_a_whole_model_is_told_with_its_weights(cell, tmp_path):
+def test_a_published_dual_encoder_has_the_digest_of_its_weights(cell, tmp_path):
     assert dual_encoder_fields(cell()) == {}
     assert dual_encoder_fields(cell(**towers(pretrained="openai"))) == {
         "towers": {"name": "open_clip/ViT-B-32", "pretrained": "openai"}, "weights": "open_clip/2",
@@ -123,11 +123,11 @@ def test_a_whole_model_is_told_with_its_weights(cell, tmp_path):
         ({**towers(pretrained="openai"), "evaluation.texts": "own"}, {}),
     ],
 )
-def test_who_reads_texts(cell, changes, roles):
+def test_which_steps_read_texts(cell, changes, roles):
     assert kinds(dual_encoder_steps(cell(**changes))) == roles
 
 
-def test_a_reader_without_a_whole_model_says_nothing_of_it():
+def test_without_a_published_dual_encoder_the_fields_are_left_out():
     assert DualEncoderConfig().plain() == {}
     assert DualEncoderConfig(towers={"name": "hf/x"}, weights="0").plain() == {
         "towers": {"name": "hf/x"},

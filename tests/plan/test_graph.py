@@ -202,7 +202,7 @@ def test_columns_after_stage_1_and_after_transfer(tmp_path):
     assert not any(step.kind == "transfer" for step in only.steps)
 
 
-def test_another_file_of_a_mask_tokenizer_is_other_work(experiment, tmp_path):
+def test_another_file_of_a_mask_tokenizer_makes_another_step(experiment, tmp_path):
     def with_weights(data):
         (tmp_path / "vae-oid.npz").write_bytes(data)
         content._sha256.cache_clear()

@@ -19,7 +19,7 @@ def test_labels_are_unique_and_say_what_differs(tmp_path):
     )
 
 
-def test_parts_are_shown_by_their_names_where_these_tell_them_apart(tmp_path):
+def test_components_are_shown_by_their_names_if_these_differ(tmp_path):
     mlp, linear = {"name": "mlp", "hidden": 64}, {"name": "linear", "positions": "none"}
 
     def shown(*values):

@@ -29,7 +29,7 @@ def cell(experiment):
     return lambda **changes: CellSteps(changed(experiment, changes), 0)
 
 
-def test_scenes_are_told_with_their_content_where_it_is_known(experiment):
+def test_sources_have_the_digest_of_their_content_if_known(experiment):
     assert source_fields(Part(name="fake"), 96) == {"source": {"name": "fake"}, "data": "pictures", "image_size": 96}
     unknown = SourceConfig(source={"name": "tsv"}, data="", image_size=64)
     assert unknown.plain() == {"source": {"name": "tsv"}, "image_size": 64}
@@ -48,7 +48,7 @@ def test_lengths_and_bins_are_those_of_stage_1_and_the_tokenizer(experiment):
     }  # fmt: skip
 
 
-def test_what_says_nothing_of_texts_is_left_out():
+def test_defaults_are_left_out():
     told = TextConfig(source={"name": "world"}, image_size=64, bins=9, prompt_length=1, target_length=2).plain()
     assert told == {"source": {"name": "world"}, "image_size": 64, "bins": 9, "prompt_length": 1, "target_length": 2}
 
@@ -95,7 +95,7 @@ class Seen(SourceConfig):
 
 
 @pytest.mark.parametrize(("kind", "text"), [("resolution", "@96"), ("vision", "")])
-def test_the_size_is_told_where_stage_2_made_the_encoder(kind, text):
+def test_the_size_is_a_suffix_where_stage_2_tuned_the_encoder(kind, text):
     config = Seen(source={"name": "world"}, image_size=96)
     step = Step("transfer", "", config, 0, {"vision": Step(kind, "", config)})
     assert size_suffix(step) == text

@@ -13,13 +13,13 @@ from pali3kit.config.stages import Finetune, Lit, Multimodal, VisionPretraining
 from pali3kit.plan.plain import StageConfig, _plain, component_json
 
 
-def test_options_that_say_nothing_change_nothing():
+def test_neutral_options_are_left_out():
     part = Part(name="vit", options={"width": 8, "weights": None, "allow": []})
     assert component_json(part) == {"name": "vit", "width": 8}
     assert component_json(Part(name="vit", options={"weights": "a.npz"})) == {"name": "vit", "weights": "a.npz"}
 
 
-def test_a_section_leaves_out_what_says_nothing_and_what_is_not_read():
+def test_a_section_leaves_out_neutral_and_unread_options():
     section = Lit(examples=8, optimizer=Optimizer(cooldown=0.5), text=Part(name="siglip_text", options={"width": 8}))
     told = _plain(section, without={"source"})
     assert told["optimizer"]["cooldown"] == 0.5 and "source" not in told

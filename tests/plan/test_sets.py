@@ -29,20 +29,20 @@ def imagenet(tmp_path):
     sets._labelled.cache_clear()
 
 
-def test_what_is_told_of_a_labelled_set():
+def test_what_is_reported_of_a_labelled_set():
     part = Part(name="world_classes", options={"objects": 8, "train": 20, "test": 10})
     told = labelled_fields(part, ["train", "test"], 64)
     assert told["labelled"] == {"name": "world_classes", "objects": 8, "train": 20, "test": 10}
     assert (told["count"], told["image_size"], len(told["data"])) == (30, 64, 64)
 
 
-def test_the_set_is_told_as_the_configuration_has_it():
+def test_the_set_is_a_component_as_json():
     part = Part(name="world_classes", options={"objects": 8, "train": 20, "test": 10})
     plain = ImageSetConfig(**labelled_fields(part, ["train"], 64)).plain()
     assert list(plain) == ["labelled", "data", "count", "image_size"] and json.dumps(plain)
 
 
-def test_what_is_told_of_a_captioned_set():
+def test_what_is_reported_of_a_captioned_set():
     part = Part(name="world_captions", options={"objects": 8, "test": 6})
     told = captioned_fields(part, ["test"], 96)
     assert told["captioned"] == {"name": "world_captions", "objects": 8, "test": 6}
@@ -58,13 +58,13 @@ def test_other_train_pictures_are_other_content(other):
     assert one["data"] != two["data"]
 
 
-def test_what_is_learned_from_does_not_depend_on_what_it_is_tested_on(imagenet):
+def test_train_fields_do_not_depend_on_test_options(imagenet):
     plain = labelled_fields(imagenet(), ["train"], 64)
     assert labelled_fields(imagenet(real="real.json", v2="v2"), ["train"], 64) == plain
     assert plain["labelled"].keys() == {"name", "path"} and plain["count"] == 2
 
 
-def test_what_is_tested_on_depends_on_all_of_it(imagenet):
+def test_test_fields_depend_on_all_options(imagenet):
     plain = labelled_fields(imagenet(), ["test"], 64)
     told = labelled_fields(imagenet(real="real.json"), ["test"], 64)
     assert told["labelled"].keys() == {"name", "path", "real"} and told["data"] != plain["data"]
@@ -74,13 +74,13 @@ def test_pictures_of_several_splits_are_counted_together(imagenet):
     assert labelled_fields(imagenet(v2="v2"), ["test", "v2"], 64)["count"] == 2
 
 
-def test_a_set_is_built_once_for_it_may_list_a_million_files():
+def test_a_set_is_opened_once():
     part = Part(name="world_classes", options={"objects": 8, "train": 20, "test": 10})
     again = Part(name="world_classes", options={"test": 10, "train": 20, "objects": 8})
     assert open_labelled(part) is open_labelled(again)
 
 
-def test_a_split_that_is_not_there_is_told_before_anything_learns(tmp_path):
+def test_a_split_that_is_not_there_is_reported_before_anything_learns(tmp_path):
     (tmp_path / "train" / "a").mkdir(parents=True)
     (tmp_path / "train" / "a" / "1.png").write_bytes(b"a picture")
     part = Part(name="folders", options={"path": str(tmp_path)})

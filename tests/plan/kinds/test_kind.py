@@ -165,7 +165,7 @@ def test_batches_are_cut_into_passes_on_pali_alone():
 
 @pytest.mark.parametrize("name", ["tokenizer", "vision", "masks", "language", "features", "multimodal", "transfer",
                                   "embed", "probe", "evaluate"])  # fmt: skip
-def test_a_newer_version_is_other_work_and_what_follows_too(experiment, monkeypatch, name):
+def test_a_newer_version_makes_another_step_and_what_follows_too(experiment, monkeypatch, name):
     before = digests(build(experiment))
     found, origin = STAGE.found[name]
     monkeypatch.setitem(STAGE.found, name, (replace(found, version=found.version + 1), origin))

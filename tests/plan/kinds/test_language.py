@@ -27,7 +27,7 @@ def language(experiment, seed=0, **changes):
         ("model.masks.codes", 32),
     ],
 )
-def test_what_makes_it_another(experiment, key, value):
+def test_changes_of_its_digest(experiment, key, value):
     assert language(experiment, **{key: value}).digest != language(experiment).digest
 
 
@@ -44,7 +44,7 @@ def test_what_makes_it_another(experiment, key, value):
         ("stages.language.optimizer.options", {}),
     ],
 )
-def test_what_it_does_not_depend_on(experiment, key, value):
+def test_no_changes_of_its_digest(experiment, key, value):
     assert language(experiment, **{key: value}).digest == language(experiment).digest
 
 
@@ -63,7 +63,7 @@ def test_another_file_of_weights_is_another_start(experiment, tmp_path):
     content._sha256.cache_clear()
 
 
-def test_its_parent_and_work(experiment):
+def test_its_parent_and_units(experiment):
     step = language(experiment)
     assert kinds(step.parents) == {"tokenizer": "tokenizer"}
     assert (units(step), detail(step)) == (100, "")

@@ -17,7 +17,7 @@ def transfer(experiment, benchmark="caption", seed=0, **changes):
     return step_of(changed(experiment, changes), "transfer", seed, benchmark=benchmark)
 
 
-def test_what_it_is_made_of(experiment):
+def test_its_configuration(experiment):
     plain = dict(transfer(experiment).plain)
     training = plain.pop("training")
     assert plain == {
@@ -42,7 +42,7 @@ def test_what_it_is_made_of(experiment):
         ("data.train", 21),
     ],
 )
-def test_what_makes_it_another(experiment, key, value):
+def test_changes_of_its_digest(experiment, key, value):
     assert transfer(experiment, **{key: value}).digest != transfer(experiment).digest
 
 
@@ -58,7 +58,7 @@ def test_what_makes_it_another(experiment, key, value):
         ("stages.transfer.image_size", 64),
     ],
 )
-def test_what_it_does_not_depend_on(experiment, key, value):
+def test_no_changes_of_its_digest(experiment, key, value):
     assert transfer(experiment, **{key: value}).digest == transfer(experiment).digest
 
 
@@ -108,7 +108,7 @@ def test_a_recipe_is_laid_over_what_holds_for_all(experiment):
     assert "beams" not in training and training["optimizer"]["name"] == "muon"
 
 
-def test_names_and_work(experiment):
+def test_names_and_units(experiment):
     step = transfer(experiment, "vqa")
     assert (detail(step), panel(step), units(step)) == ("vqa", "vqa", 200)
     assert detail(transfer(experiment, **{**TUNED, "data.cache": False})) == "caption@128"
