@@ -30,7 +30,7 @@ from pali3kit.training.context import Cost, Weight
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """The expected cost of a step. `seconds` is None if unknown; `origin` says where they come from.
+    """The expected cost of a step. `seconds` is None if unknown; `origin` is the source of that value.
 
     `disk` is the size in bytes of the artifact, of stages that write large ones.
     """

@@ -7,8 +7,7 @@ import pytest
 from planned import changed, labels, on_classes
 
 from pali3kit.config.part import Part
-from pali3kit.plan.graph import build
-from pali3kit.plan.labels import label_steps, value_label
+from pali3kit.plan.graph import _label_steps, build, value_label
 
 
 def test_labels_are_unique_and_say_what_differs(tmp_path):
@@ -56,4 +55,4 @@ def test_values_of_a_grid_are_shown_short(value, text):
 
 
 def test_an_experiment_without_cells_has_no_labels():
-    assert label_steps([]) == []
+    assert _label_steps([]) == []
