@@ -1,4 +1,4 @@
-"""Catalogues: objects that are found where they stand, and those of plug-ins."""
+"""Catalogues: built-in objects, found in their modules, and those of plug-ins."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TWO = "from {0}.thing import Thing\nfrom {0}.one import ONE\nTWO = Thing('two', 
 
 @pytest.fixture
 def things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A catalogue of the package `<name>`, whose modules are given as texts."""
+    """A catalogue of a package with these modules, given as source."""
     monkeypatch.syspath_prepend(tmp_path)
 
     def make(**modules: str) -> Catalogue[Any]:

@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Atomic, durable file writes."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_a_full_disk_leaves_what_was_there_and_names_the_file(
 
 
 def test_a_really_full_file_system_leaves_nothing(tmp_path: Path) -> None:
-    """`/dev/full` has no room for a byte."""
+    """Every write to `/dev/full` fails."""
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full")
     partial = tmp_path / f"a.{os.getpid()}.partial"

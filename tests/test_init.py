@@ -91,6 +91,6 @@ def test_every_evaluator_loads(name: str) -> None:
 
 
 def test_no_evaluator_has_the_name_of_a_module() -> None:
-    """Whoever imports `pali3kit.evals.x` sets the attribute `x` of the package: the module would hide the function."""
+    """Importing `pali3kit.evals.x` sets the attribute `x` of the package, which would hide the function."""
     modules = {module.name for module in pkgutil.iter_modules(pk.evals.__path__)}
     assert modules.isdisjoint(pk.evals.__all__)

@@ -1,4 +1,4 @@
-"""A process that dies with its parent, even when that is killed."""
+"""A process ends when its parent dies, even if that is killed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A package beside ours adds a component of each kind, and nothing in ours knows of it."""
+"""An installed package adds a component of each kind, without changes to pali3kit."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ sys.exit(code)
 
 
 def python(folder: Path, *words: str, plugins: Path = PLUGINS) -> subprocess.CompletedProcess[str]:
-    """A program beside which the plug-ins of a folder are installed."""
+    """The environment of a program with the plug-ins of a folder."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, plugins))), "COLUMNS": "160"}
     return subprocess.run(
         [sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
@@ -36,7 +36,7 @@ def python(folder: Path, *words: str, plugins: Path = PLUGINS) -> subprocess.Com
 
 
 def ask(folder: Path, *words: str, code: int = 0, plugins: Path = PLUGINS) -> str:
-    """What a command says that must not import torch."""
+    """The output of a command that must not import torch."""
     done = python(folder, "-c", ASK, *words, plugins=plugins)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
@@ -49,7 +49,7 @@ def run(folder: Path, *words: str) -> str:
 
 
 def write(folder: Path, *changes: tuple[str, str]) -> Path:
-    """The experiment, with changes, and the scale beside it."""
+    """Write the experiment, with changes, and its scale beside it."""
     text = EXPERIMENT
     for old, new in changes:
         assert text.count(old) == 1, old
@@ -172,7 +172,7 @@ def told(kind: str, name: str) -> str:
 
 @pytest.fixture
 def broken(tmp_path: Path) -> Path:
-    """Our plug-ins, and beside them entry points that lead nowhere."""
+    """The plug-ins of this repository, and entry points that cannot be loaded."""
     folder = tmp_path / "plugins"
     shutil.copytree(PLUGINS, folder)
     (folder / "pali3kit_plugin" / "bad.py").write_text("THREE = 3\n")

@@ -88,7 +88,7 @@ def test_plug_ins_come_from_entry_points(parts: Registry[object], monkeypatch: p
 
 
 def write(folder: Path, **modules: str) -> str:
-    """A package of a name of its own, whose modules can be found."""
+    """A package with a unique name, whose modules can be found."""
     name = f"{folder.name}_room"
     (folder / name).mkdir()
     for module, text in {"__init__": "", **modules}.items():
@@ -141,7 +141,7 @@ def test_a_class_that_is_defined_again_replaces_itself(parts: Registry[object]) 
 def test_two_declarations_of_a_name_are_reported(room: Path) -> None:
     name = write(room, gate=GATE, other=GATE)
     things = Registry[object]("thing", packages=(name,))
-    for _ in range(2):  # the second time is no better
+    for _ in range(2):  # also at the second attempt
         with pytest.raises(RegistryError) as error:
             things.names()
         assert str(error.value) == f"thing 'gate' is registered twice: {name}.gate:Gate and {name}.other:Gate."

@@ -27,7 +27,7 @@ TABLE_1 = str(ROOT / "experiments" / "ablate_classif.yaml")
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
-    """Stand-ins for what the commands hand over to, which note how they were called."""
+    """Stand-ins for the functions that commands call; they record their arguments."""
     made: list[tuple[Any, ...]] = []
 
     def stand_in(name: str, answer: Any) -> Any:
@@ -246,7 +246,7 @@ class Gate:
 
 @pytest.fixture
 def plugin(tmp_path: Path) -> dict[str, str]:
-    """The environment of a program beside which a distribution is installed that would break it if it were imported."""
+    """The environment of a program with an installed plug-in whose import would fail."""
     (tmp_path / "gates-1.dist-info").mkdir()
     (tmp_path / "gates-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: gates\nVersion: 1\n")
     (tmp_path / "gates-1.dist-info" / "entry_points.txt").write_text("[pali3kit.projector]\ngate = gates:Gate\n")
@@ -293,7 +293,7 @@ def test_module_and_package_are_the_same_program() -> None:
     [
         ("list metric >&- 2>&-", 0),
         ("list metric | head -1; exit ${PIPESTATUS[0]}", 0),
-        ("list metric >/dev/full", 2),  # nothing else came of it
+        ("list metric >/dev/full", 2),  # printing is its only result
         ("verify STORE >/dev/full", 0),
         ("verify STORE 2>/dev/full >&-", 0),
     ],

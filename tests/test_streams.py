@@ -1,4 +1,4 @@
-"""Nothing depends on who reads what is printed."""
+"""A run does not depend on the reader of its output."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ with failsafe_output() as output:
 
 
 def shell(command: str, tmp_path: Path, **variables: str) -> subprocess.CompletedProcess[bytes]:
-    """Run the work with redirections of a shell; `WORK` in the command stands for it."""
+    """Run a shell command, in which `WORK` stands for the program."""
     (tmp_path / "work.py").write_text(WORK)
     words = command.replace("WORK", f"{sys.executable} work.py result")
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}

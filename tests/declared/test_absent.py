@@ -1,4 +1,4 @@
-"""Whether a component is there is told from its source."""
+"""Whether a component exists is read from its source."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Types and defaults from text: what is understood, and that the rest is Any or left out."""
+"""Types and defaults from source: known forms, and Any or nothing for all others."""
 
 from __future__ import annotations
 

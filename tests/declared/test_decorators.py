@@ -1,4 +1,4 @@
-"""Declarations are found by their decorators, and nothing is imported."""
+"""Components are found by their decorators, without importing anything."""
 
 from __future__ import annotations
 

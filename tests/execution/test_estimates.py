@@ -76,7 +76,7 @@ def test_damaged_calibrations_are_measured_again(experiment, text):
 
 
 class Measured:
-    """A worker that knows the cost of whatever it is asked for."""
+    """A worker that returns a cost for every step."""
 
     def __init__(self, *_):
         self.connection, self.theirs = Pipe()

@@ -76,7 +76,7 @@ def test_what_is_not_a_manifest_is_reported(file, text, words):
 
 
 def test_one_without_digests_is_read_as_it_is(file):
-    """Version 0.1 left neither digests nor a seal."""
+    """Version 0.1 wrote neither digests nor a seal."""
     old = {key: value for key, value in read_manifest(file).items() if key not in ("sha256", "modified", "seal")}
     file.write_text(json.dumps(old))
     assert read_manifest(file) == old
@@ -97,7 +97,7 @@ def test_one_that_is_not_there(tmp_path):
     ],
 )  # fmt: skip
 def test_invalid_values_are_damage(file, key, value):
-    """Those of 0.1 have no seal: who changed one by hand is told so, and no reader stumbles over it."""
+    """Manifests of 0.1 have no seal; an invalid value in one is an error when it is read."""
     old = {name: each for name, each in read_manifest(file).items() if name not in ("seal", "sha256", "modified")}
     file.write_text(json.dumps(old | {key: value}))
     with pytest.raises(ValueError, match=rf"manifest.json cannot be read \(its '{key}' is "):
@@ -151,7 +151,7 @@ def test_a_large_file_of_the_same_time_is_read_with_full_verification(folder, ma
 
 
 def test_a_large_file_of_another_time_is_read(folder, manifest):
-    """A copied store is whole, a file that was written since is not."""
+    """A copied file is undamaged, one that was modified is not."""
     os.utime(folder / "a", ns=(1, 1))
     assert find_damage(folder, manifest) is None
     (folder / "a").write_bytes(b"aaab")

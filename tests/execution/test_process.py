@@ -16,10 +16,10 @@ from pali3kit.plan.step import Step
 
 @pytest.fixture
 def failing(monkeypatch):
-    """A step of a kind that the worker, a program of its own, does not know."""
+    """A step of a kind that is unknown in the worker process."""
     monkeypatch.setitem(STAGE.found, "no such kind", STAGE.found["masks"])
     step = Step("no such kind", "x", Loose({}))
-    assert step.name.startswith("no such kind-")  # it travels with its digest, as all steps of a graph do
+    assert step.name.startswith("no such kind-")  # computes its digest, which is sent along
     return step
 
 
@@ -39,7 +39,7 @@ def last_message(worker):
 
 def test_threads_are_in_the_workers_environment_and_not_in_ours(worker, failing):
     worker.make(failing)
-    last_message(worker)  # it runs its own program by now: between fork and exec, environ reads empty
+    last_message(worker)  # by now it has started: between fork and exec, its environ is empty
     pairs = Path(f"/proc/{worker.process.pid}/environ").read_text().split("\0")
     environment = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
     assert {environment[name] for name in THREAD_VARIABLES} == {"3"}

@@ -1,4 +1,4 @@
-"""Why a step is to run: the field that differs from the nearest artifact of its kind."""
+"""Why a step has to run: the first difference from the most similar artifact of its kind."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs in which something goes wrong, or that meet another run."""
+"""Runs with failures, and concurrent runs."""
 
 from __future__ import annotations
 

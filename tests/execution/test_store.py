@@ -93,7 +93,7 @@ def test_digests_are_compared_once_in_a_run(store, monkeypatch):
     for _ in range(3):
         assert store.done(STEP)
     assert sorted(read) == ["config.yaml", "curve.csv", "weights.safetensors"]
-    (store.path(STEP) / "config.yaml").unlink()  # sizes are looked at whenever it is asked for
+    (store.path(STEP) / "config.yaml").unlink()  # sizes are compared in every call
     assert not store.done(STEP)
 
 

@@ -28,7 +28,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def stage(monkeypatch):
-    """Install a function, and one that calibrates, as those of the stage `masks`."""
+    """Install functions as `run` and `calibrate` of the stage `masks`."""
 
     def install(run, calibrate=None):
         module = types.ModuleType("fake_stage_module")

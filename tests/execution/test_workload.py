@@ -68,7 +68,7 @@ def test_what_costs_the_same_has_the_same_shape(experiment):
 
 
 def test_one_task_is_measured_for_all(experiment):
-    """Which cost what a text of typical length costs, or a region."""
+    """Tasks cost either a text of typical length or a region."""
     steps = named(experiment)
     labels = [label for label in steps if label.split("/")[0] in ("transfer", "evaluate", "embed")]
     measured = {}

@@ -1,4 +1,4 @@
-"""The steps of one cell: each kind makes its own, once, and asks for its parents by name."""
+"""The steps of one cell: each kind creates its own, once, and requests its parents by name."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ def test_a_source_without_digest(monkeypatch):
 
 
 def test_parts_in_another_order_are_other_content(tmp_path):
-    """Their pictures lie one part behind the other: features of the one order are no features of the other."""
+    """The pictures of the parts are concatenated, so features depend on their order."""
     for name in "ab":
         (tmp_path / f"{name}.tsv").write_text(f"a cat\t{name}.png")
     parts = {n: Part(name="tsv", options={"path": f"{tmp_path}/{n}.tsv", "images": str(tmp_path)}) for n in "ab"}

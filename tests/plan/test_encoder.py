@@ -1,4 +1,4 @@
-"""What looks at the encoder alone: who shares features, who reads texts, and with what."""
+"""The stages on the encoder alone: shared features, and dual encoders."""
 
 from __future__ import annotations
 
@@ -23,13 +23,13 @@ from pali3kit.plan.graph import build
 
 
 def on(experiment, labelled, *columns):
-    """The fake experiment with some columns that classify, on a set."""
+    """The fake experiment with some columns that classify a set."""
     evaluation = replace(experiment.evaluation, labelled=labelled)
     return build(replace(experiment, evaluate=list(columns), evaluation=evaluation))
 
 
 def on_classes(experiment, **options):
-    """The fake experiment with everything that classifies without texts, on scenes of the world."""
+    """The fake experiment with all columns that classify without texts, on scenes of the world."""
     chosen = {"objects": 8, "train": 20, "test": 10, **options}
     return on(experiment, Part(name="world_classes", options=chosen), "finetune", "linear", "knn")
 
@@ -46,7 +46,7 @@ def test_features_are_shared_by_all_that_read_them(experiment):
 
 
 def test_training_does_not_depend_on_test_sets(experiment, tmp_path):
-    """A fine-tuning on ImageNet takes days: neither ReaL's labels nor ImageNet-v2 may repeat it."""
+    """Neither ReaL's labels nor ImageNet-v2 may repeat a fine-tuning on ImageNet, which takes days."""
     for name in ("train/n0/a.png", "val/n0/ILSVRC2012_val_00000001.png", "v2/0/b.png"):
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_bytes(b"a picture")

@@ -1,4 +1,4 @@
-"""From an experiment to a graph: what is shared, and what runs again where something changes."""
+"""The graph of an experiment: which steps are shared, and which run again after a change."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_grid_over_a_part_and_a_number(tmp_path):
 
 
 def test_a_union_of_files_can_be_planned(tmp_path, monkeypatch):
-    """What `check` accepts, `plan` builds: the parts of a union are parts of every cell."""
+    """`plan` builds the unions that `check` accepts."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(Path(__file__).parents[2] / "experiments" / "scales", "scales")
     for number in (1, 2):
@@ -172,7 +172,7 @@ def test_runtime_and_names_rerun_nothing(experiment):
 
 def test_stage_version_and_pictures_enter_the_digest(experiment, monkeypatch):
     before = build(experiment)
-    digests(before)  # computed when first asked for
+    digests(before)  # computed at the first access
     kind, origin = STAGE.found["masks"]
     monkeypatch.setitem(STAGE.found, "masks", (replace(kind, version=kind.version + 1), origin))
     assert {"masks", "transfer/refer classif", "evaluate/refer_g siglip"} <= rerun(before, build(experiment))
@@ -286,7 +286,7 @@ def test_a_plug_ins_benchmark_is_measured_as_ours_are(tmp_path, add_benchmark):
 
 
 def test_what_reads_texts_is_left_out_where_there_is_no_tower(tmp_path):
-    """SigLIP has one of its own, a classification encoder has none."""
+    """SigLIP trains its own text tower, a classification encoder has none."""
     labelled = Part(name="world_classes", options={"objects": 8, "train": 20, "test": 10})
     own = Evaluation(texts="own", labelled=labelled)
     graph = build(fakes.experiment(tmp_path, evaluate=["zero_shot", "knn"], evaluation=own))

@@ -1,4 +1,4 @@
-"""Names of steps for people."""
+"""Labels of steps for people."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the stages on PaLI share."""
+"""Fields and steps that the stages on PaLI share."""
 
 from __future__ import annotations
 

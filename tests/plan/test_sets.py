@@ -1,4 +1,4 @@
-"""Sets of pictures as a plan needs them: their content, number and splits."""
+"""Image sets in a plan: their content, number and splits."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from pali3kit.plan.sets import ImageSetConfig, captioned_fields, labelled_fields
 
 @pytest.fixture
 def imagenet(tmp_path):
-    """A set with two train pictures, a test picture and ImageNet-v2; what it is called by, with options."""
+    """The component of a set with two train pictures, a test picture and ImageNet-v2, with some options."""
     for name in ("train/n0/a.png", "train/n0/b.png", "val/n0/ILSVRC2012_val_00000001.png", "v2/0/b.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"a picture")

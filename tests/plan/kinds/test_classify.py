@@ -1,4 +1,4 @@
-"""What a fine-tuned classifier is worth."""
+"""The accuracy of a fine-tuned classifier."""
 
 from __future__ import annotations
 

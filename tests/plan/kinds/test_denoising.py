@@ -11,7 +11,7 @@ def denoising(experiment, seed=0, **changes):
 
 
 def test_its_configuration(experiment):
-    """How a prefix is cut is part of what is measured: it is always said."""
+    """How a prefix is split affects the result, so it is always in the digest."""
     assert denoising(experiment).plain == {
         "source": {"name": "fake"}, "data": "pictures", "bins": 1000, "length": 64, "prefix": "appendix", "limit": 500,
     }  # fmt: skip

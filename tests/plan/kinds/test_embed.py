@@ -1,4 +1,4 @@
-"""Pooled features of sets, which all evaluators of the encoder share."""
+"""Pooled features of sets, shared by all evaluations of the encoder."""
 
 from __future__ import annotations
 

@@ -134,7 +134,7 @@ def test_nothing_can_be_measured_by_an_unknown_name(experiment):
 
 
 def test_results_without_the_further_numbers_are_not_taken(experiment, monkeypatch):
-    """Version 3 tells BLEU-4, ROUGE-L, cIoU, pictures by language, and questions with few answers."""
+    """Version 3 adds BLEU-4, ROUGE-L, cIoU, pictures by language, and questions with few answers."""
     now = evaluate(experiment).digest
     kind, origin = STAGE.found["evaluate"]
     assert kind.version == 3

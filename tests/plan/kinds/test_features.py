@@ -1,4 +1,4 @@
-"""Kept tokens of a frozen encoder."""
+"""Stored tokens of a frozen encoder."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Full fine-tuning: what learns does not depend on what it is tested on."""
+"""Full fine-tuning, which does not depend on the test sets."""
 
 from __future__ import annotations
 

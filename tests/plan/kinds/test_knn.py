@@ -1,4 +1,4 @@
-"""Nearest neighbours on kept features."""
+"""Nearest neighbours on stored features."""
 
 from __future__ import annotations
 

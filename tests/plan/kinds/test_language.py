@@ -1,4 +1,4 @@
-"""Stage 0b: what the language model learns from."""
+"""Stage 0b: the pretraining of the language model."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def test_what_cannot_be_trained(experiment, changes, key, text):
 
 @pytest.mark.parametrize("changes", [{}, {"stages.language.examples": 0}, {"stages.language.length": 603}])
 def test_what_can(experiment, changes):
-    """Somebody's pretrained model may stay as it is."""
+    """A pretrained model may be used without training."""
     assert complaints(changed(experiment, changes), "language") == []
 
 

@@ -1,4 +1,4 @@
-"""A linear classifier on kept features."""
+"""A linear classifier on stored features."""
 
 from __future__ import annotations
 

@@ -52,7 +52,7 @@ def test_seeds_share_it(experiment):
 
 
 def test_it_learns_what_the_world_refers_to_and_any_object_of_files(experiment, coco):
-    """Of a source of its own, or of the data's."""
+    """From its own source, or that of `data`."""
     of_world = masks(experiment)
     assert "task" not in of_world.plain and "source" not in of_world.plain["training"]
     for changes in ({"stages.masks.source": coco}, {"data.source": coco}):

@@ -1,4 +1,4 @@
-"""Stage 1: what PaLI learns from."""
+"""Stage 1: the training of PaLI."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def multimodal(experiment, seed=0, **changes):
 
 
 def test_its_configuration(experiment):
-    """Lengths are said once, the last pictures and their number only where they matter."""
+    """Lengths occur once; the held-out pictures and the number of pictures only where they matter."""
     plain = dict(multimodal(experiment).plain)
     training = plain.pop("training")
     assert plain == {

@@ -1,4 +1,4 @@
-"""Stage 2: one step for each size, each continuing the last."""
+"""Stage 2: one step for each size, each after the last."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ def test_what_cannot_be_trained(experiment, changes, key, text):
 
 
 def test_what_nobody_wants_is_not_judged(experiment):
-    """Scales have steps for those who want them."""
+    """Scales define steps, which are not used by default."""
     unwanted = {"stages.transfer.start": "multimodal", "stages.resolution.batch_size": 45, "runtime.ranks": 4}
     assert complaints(changed(experiment, unwanted), "resolution") == []
     assert complaints(experiment, "resolution") == []

@@ -1,4 +1,4 @@
-"""Texts and pictures that find each other."""
+"""Retrieval of texts and images."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tokenizer's step: trained, or somebody's file."""
+"""The step of the tokenizer: trained, or from a file."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Transfers: one for a task, from the model of stage 1 or 2."""
+"""Transfers: one for each task, from the model of stage 1 or 2."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_changes_of_its_digest(experiment, key, value):
     ("key", "value"),
     [
         ("stages.transfer.tasks", {"vqa": 30}),  # another task's
-        ("stages.transfer.validate", 7),  # nothing is checked
+        ("stages.transfer.validate", 7),  # no validations
         ("stages.masks.examples", 110),
         ("evaluation.beams", 4),
         ("evaluation.limit", 4),
@@ -85,7 +85,7 @@ def test_a_benchmark_may_call_its_task_otherwise(experiment, add_benchmark):
 
 
 def test_a_plug_ins_mapping_of_tasks_shares_the_work(experiment, add_benchmark):
-    """What is trained alike is one step, whatever measures it."""
+    """Equal trainings are one step, whatever benchmark uses it."""
     add_benchmark("docvqa", task="caption")
     assert transfer(experiment, "docvqa").digest == transfer(experiment, "caption").digest
 

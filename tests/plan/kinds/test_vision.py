@@ -1,4 +1,4 @@
-"""Stage 0a: each arm depends on what it reads, and on nothing of the other."""
+"""Stage 0a: each method depends on its own fields only."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_budgets_that_cannot_be_spent(experiment, changes, key, text):
 
 
 def test_an_encoder_that_cannot_learn_in_the_memory_that_there_is(experiment):
-    """One block, 8 wide. Nothing learns in a random one."""
+    """One block, 8 wide; a random encoder is not trained."""
     shape = {"size": None, "width": 8, "depth": 1, "heads": 1, "mlp": 8, "patch": 8}
     small = {"model.vision": Part(name="vit", options=shape), "runtime.memory": 1e-6}
     # patches (3*64+1)*8, positions 64*8, attention 4*(64+8), MLP 9*8+9*8, norms 4*8+2*8
@@ -137,7 +137,7 @@ def test_the_fakes_budgets_can_be_spent(experiment):
 
 
 def test_a_neutral_option_is_not_hashed(experiment):
-    """Options come with time; results must not grow stale by them."""
+    """New options must not invalidate old results."""
     step = vision(experiment, "siglip")
     assert "cooldown" not in step.plain["training"]["optimizer"]
     cooled = vision(experiment, "siglip", **{"stages.vision.optimizer.cooldown": 0.1})

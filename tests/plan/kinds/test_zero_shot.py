@@ -1,4 +1,4 @@
-"""Classes that are asked for by texts."""
+"""Zero-shot classification by texts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_changes_of_its_digest(experiment, key, value):
 
 @pytest.mark.parametrize(("key", "value"), [("evaluation.crop", 0.875), ("evaluation.neighbours", 3)])
 def test_no_changes_of_its_digest(experiment, key, value):
-    """Its pictures are whole: texts tell of all that is on them."""
+    """Its images are not cropped: texts describe all of them."""
     assert zero_shot(experiment, **{key: value}).digest == zero_shot(experiment).digest
 
 
