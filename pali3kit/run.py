@@ -158,7 +158,7 @@ def _run(arguments: list[str], overrides: list[str]) -> int:
 
 def _check(arguments: list[str], overrides: list[str]) -> int:
     experiment = load(arguments[0], overrides)
-    counts = {"cell": len(points(experiment)), "seed": len(experiment.seeds), "column": len(experiment.evaluate)}
+    counts = {"cell": len(points(experiment)), "seed": len(experiment.seeds), "benchmark": len(experiment.evaluate)}
     sizes = ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for word, count in counts.items())
     print(f"{arguments[0]}: nothing wrong. {sizes}.")
     return 0

@@ -129,7 +129,7 @@ def test_interruption_is_no_traceback(capsys: pytest.CaptureFixture[str], monkey
 
 def test_check_counts(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", TABLE_1, "seeds=[0,1,2]", "grid.pretrain=[random,classif,siglip]"]) == 0
-    assert capsys.readouterr().out == f"{TABLE_1}: nothing wrong. 3 cells, 3 seeds, 9 columns.\n"
+    assert capsys.readouterr().out == f"{TABLE_1}: nothing wrong. 3 cells, 3 seeds, 9 benchmarks.\n"
 
 
 def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
