@@ -87,7 +87,8 @@ def test_each_is_shown_with_its_options(tmp_path: Path, kind: str, name: str, su
 
 
 def test_an_experiment_on_all_of_them_checks(tmp_path: Path) -> None:
-    assert ask(write(tmp_path), "check", "plugged.yaml") == "plugged.yaml: nothing wrong. 1 cell, 1 seed, 2 benchmarks.\n"
+    checked = ask(write(tmp_path), "check", "plugged.yaml")
+    assert checked == "plugged.yaml: nothing wrong. 1 cell, 1 seed, 2 benchmarks.\n"
 
 
 def test_misspelt_options_are_reported_with_the_nearest_ones(tmp_path: Path) -> None:
