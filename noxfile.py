@@ -1,4 +1,4 @@
-"""Everything that a change must pass: `nox` runs tests, lint and types; `nox -s docs` and `nox -s bench` on request."""
+"""The checks of a change: `nox` runs tests, lint and types; `nox -s docs` and `nox -s bench` run on request."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ nox.options.reuse_existing_virtualenvs = True
 HEAVY = Path(".nox/dev").resolve()  # one environment for all sessions that need torch: it is several GB
 ONE_THREAD = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 ON_REQUEST = ("_", "damage_", "fuzz_", "kill", "same_bytes", "sweep_")
-"""How the names of scripts begin that are no benchmarks: parts of others, and trials that take hours or arguments."""
+"""Prefixes of scripts that are no benchmarks: shared modules, and trials that take hours or arguments."""
 
 
 def install(session: nox.Session) -> None:
-    """Install the package with what its development needs, and CIDEr's reference without its dependencies."""
+    """Install the package for development, and pycocoevalcap, CIDEr's reference, without its dependencies."""
     if not (HEAVY / "pyvenv.cfg").exists():
         session.run(sys.executable, "-m", "venv", str(HEAVY), external=True)
     run(session, "python", "-m", "pip", "install", "--quiet", "-e", ".[dev]")
@@ -27,7 +27,7 @@ def install(session: nox.Session) -> None:
 
 
 def run(session: nox.Session, program: str, *arguments: str) -> None:
-    """Run a program of the heavy environment, with one thread."""
+    """Run a program of the shared environment, with one thread."""
     folder = HEAVY / ("Scripts" if os.name == "nt" else "bin")
     session.run(str(folder / program), *arguments, env=ONE_THREAD, external=True)
 
@@ -36,7 +36,7 @@ def run(session: nox.Session, program: str, *arguments: str) -> None:
 def tests(session: nox.Session) -> None:
     """Run the fast tests; further arguments go to pytest, for instance `nox -s tests -- -m slow`."""
     install(session)
-    # Two processes with one thread each: two OpenMP pools on two cores would spin against each other.
+    # Two processes with one thread each: two OpenMP pools on two cores would slow each other down.
     run(session, "pytest", "-n", "2", *(session.posargs or ["-m", "not slow"]))
 
 
@@ -58,14 +58,14 @@ def types(session: nox.Session) -> None:
 
 @nox.session(venv_backend="none")
 def docs(session: nox.Session) -> None:
-    """Check that what the documents say still runs and that their links lead somewhere."""
+    """Run the examples of the documents and check their links."""
     install(session)
     run(session, "pytest", "tests/test_docs.py", "tests/test_experiments.py")
 
 
 @nox.session(venv_backend="none")
 def bench(session: nox.Session) -> None:
-    """Measure; one thread, so that figures compare. `nox -s bench -- speed/NAME.py` runs one, also one on request."""
+    """Run the benchmarks with one thread; `nox -s bench -- speed/NAME.py` runs one script, of any kind."""
     install(session)
     scripts = [path for path in sorted(Path("speed").glob("*.py")) if not path.name.startswith(ON_REQUEST)]
     for script in session.posargs or map(str, scripts):

@@ -1,6 +1,6 @@
-"""PaLI-3 in PyTorch: vision-language models whose vision encoder is the question.
+"""PaLI-3 in PyTorch: vision-language models, and experiments that compare their vision encoders.
 
-Importing this package costs nothing; each public name is loaded when it is first used.
+Importing this package is fast: each public name is imported when it is first used.
 """
 
 from __future__ import annotations
@@ -83,22 +83,22 @@ def create_masks(name: str, *arguments: object, **options: object) -> MaskVQVAE:
 
 
 def create_source(name: str, *arguments: object, **options: object) -> Source:
-    """Open a source of pictures and what is known of them, for instance `create_source("world")`."""
+    """Open a source of annotated images, for instance `create_source("world")`."""
     return registry.SOURCE.build(name, *arguments, **options)
 
 
 def create_towers(name: str, *arguments: object, **options: object) -> Towers:
-    """Load somebody's image and text tower, for instance `create_towers("open_clip/ViT-B-16-SigLIP")`."""
+    """Load a published dual encoder, for instance `create_towers("open_clip/ViT-B-16-SigLIP")`."""
     return registry.TOWERS.build(name, *arguments, **options)
 
 
 def create_labelled(name: str, *arguments: object, **options: object) -> LabelledSet:
-    """Open a set of pictures with a class each, for instance `create_labelled("pets", path="data/pets")`."""
+    """Open a set of images with a class each, for instance `create_labelled("pets", path="data/pets")`."""
     return registry.LABELLED.build(name, *arguments, **options)
 
 
 def create_captioned(name: str, *arguments: object, **options: object) -> CaptionedSet:
-    """Open a set of pictures with captions, for instance `create_captioned("world_captions")`."""
+    """Open a set of images with captions, for instance `create_captioned("world_captions")`."""
     return registry.CAPTIONED.build(name, *arguments, **options)
 
 
@@ -128,7 +128,7 @@ def list_source(pattern: str = "*") -> list[str]:
 
 
 def list_towers(pattern: str = "*") -> list[str]:
-    """List the names of whole two-tower models that match a shell-style pattern."""
+    """List the names of published dual encoders that match a shell-style pattern."""
     return _matching(registry.TOWERS.names(), pattern)
 
 

@@ -1,9 +1,8 @@
-"""Catalogues of objects that describe themselves: benchmarks and kinds of stages, by name.
+"""Catalogues of descriptive objects by name: benchmarks and kinds of stages.
 
-A built-in one stands in a module of its own in the catalogue's package, and is found there: no list names it. Plug-ins
-add theirs by entry points: group `pali3kit.<kind>`, value = `package.module:OBJECT`. Describing a benchmark or a stage
-needs no torch, and their modules must not import it: `check` and `list` read them. A plug-in that cannot be loaded is
-an error where its name is asked for, and nowhere else.
+A catalogue finds its built-in objects by importing all modules of its package; there is no list of them. Plug-ins add
+objects by entry points: group `pali3kit.<kind>`, value = `package.module:OBJECT`. These modules must not import torch,
+as `check` and `list` import them. A plug-in that cannot be loaded is an error only when its name is looked up.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from importlib.metadata import EntryPoint
 from pkgutil import iter_modules
 from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
 
-from pali3kit.declared.entry import Entry
+from pali3kit.declared.entry import RegistryEntry
 from pali3kit.entry_points import plugins, refusal
 from pali3kit.errors import RegistryError, choose, first_line
 from pali3kit.registry import KINDS, Registry
@@ -24,8 +23,8 @@ if TYPE_CHECKING:
     from pali3kit.plan.kinds.kind import StageKind
 
 
-class Described(Protocol):
-    """What a catalogue holds."""
+class _Described(Protocol):
+    """An object of a catalogue."""
 
     @property
     def name(self) -> str: ...
@@ -34,7 +33,7 @@ class Described(Protocol):
     def summary(self) -> str: ...
 
 
-T = TypeVar("T", bound=Described)
+T = TypeVar("T", bound=_Described)
 
 
 class Catalogue(Generic[T]):
@@ -44,11 +43,11 @@ class Catalogue(Generic[T]):
         self.kind, self.package, self.holds = kind, package, holds
 
     def names(self) -> list[str]:
-        """Return the names of all that can be used, in alphabetical order."""
+        """Return the names of all usable objects, in alphabetical order."""
         return sorted(self.found)
 
     def find(self, name: str) -> T:
-        """Return the object called `name`. Raises RegistryError with a suggestion, or with what is wrong with it."""
+        """Return the object called `name`. Raises RegistryError with the nearest name, or with why it is unusable."""
         if name in self.found:
             return self.found[name][0]
         if name in self.broken:
@@ -60,35 +59,35 @@ class Catalogue(Generic[T]):
         return [self.found[name][0] for name in self.names()]
 
     def plugins(self) -> list[T]:
-        """Return the objects that plug-ins added."""
+        """Return the objects of plug-ins."""
         return [found for found, origin in self.found.values() if not origin.startswith(f"{self.package}.")]
 
-    def entries(self) -> list[Entry]:
-        """Return what a list says of each, also of those that cannot be used."""
+    def entries(self) -> list[RegistryEntry]:
+        """Return the entries of all objects for `list`, including unusable ones."""
         entries = [*map(self.describe, self.found), *self.broken.values()]
         return sorted(entries, key=lambda entry: entry.name)
 
-    def describe(self, name: str) -> Entry:
-        """Return name, origin and summary of one. Raises RegistryError as `find` does."""
+    def describe(self, name: str) -> RegistryEntry:
+        """Return the entry of one object: name, origin and summary. Raises RegistryError as `find` does."""
         found, origin = self.find(name), self.found[name][1]
-        return Entry(name, origin, found.summary, given=None, section=getattr(found, "options", None))
+        return RegistryEntry(name, origin, found.summary, given=None, section=getattr(found, "options", None))
 
-    @cached_property
+    @property
     def found(self) -> dict[str, tuple[T, str]]:
-        """Objects with their origins, by name. Raises RegistryError, naming both, where a name is taken twice."""
+        """The objects and their origins by name. Raises RegistryError, naming both origins, if two have one name."""
         return self._loaded[0]
 
     @property
-    def broken(self) -> dict[str, Entry]:
-        """Plug-ins that cannot be used, by the names of their entry points."""
+    def broken(self) -> dict[str, RegistryEntry]:
+        """The unusable plug-ins, by the names of their entry points."""
         return self._loaded[1]
 
     @cached_property
-    def _loaded(self) -> tuple[dict[str, tuple[T, str]], dict[str, Entry]]:
+    def _loaded(self) -> tuple[dict[str, tuple[T, str]], dict[str, RegistryEntry]]:
         module, _, attribute = self.holds.partition(":")
         kind: type[T] = getattr(import_module(module), attribute)
         found: dict[str, tuple[T, str]] = {}
-        broken: dict[str, Entry] = {}
+        broken: dict[str, RegistryEntry] = {}
         for origin, value in self._built_in(kind):
             self._refuse_second(value.name, origin, found, broken)
             found[value.name] = value, origin
@@ -98,16 +97,18 @@ class Catalogue(Generic[T]):
                 try:
                     found[point.name] = self._load(point, kind), point.value
                 except RegistryError as error:
-                    broken[point.name] = Entry(point.name, point.value, given=None, wrong=str(error))
+                    broken[point.name] = RegistryEntry(point.name, point.value, given=None, wrong=str(error))
         return found, broken
 
-    def _refuse_second(self, name: str, origin: str, found: dict[str, tuple[T, str]], broken: dict[str, Entry]) -> None:
+    def _refuse_second(
+        self, name: str, origin: str, found: dict[str, tuple[T, str]], broken: dict[str, RegistryEntry]
+    ) -> None:
         if name in found or name in broken:
             taken = found[name][1] if name in found else broken[name].origin
             raise RegistryError(f"{self.kind} '{name}' is registered twice: {taken} and {origin}.")
 
     def _built_in(self, kind: type[T]) -> list[tuple[str, T]]:
-        """What the package's modules define; what they import of each other counts once."""
+        """The objects that the package's modules define, each once, also if another module imports it."""
         package = import_module(self.package)
         found: dict[int, tuple[str, T]] = {}
         for info in iter_modules(package.__path__, f"{self.package}."):
@@ -117,15 +118,15 @@ class Catalogue(Generic[T]):
         return list(found.values())
 
     def _load(self, point: EntryPoint, kind: type[T]) -> T:
-        """Import what a plug-in adds. Raises RegistryError, whatever goes wrong in its module."""
+        """Import the object of a plug-in. Raises RegistryError for every exception in its module."""
         try:
             value = point.load()
         except Exception as error:
             raise RegistryError(refusal(point, f"{type(error).__name__}: {first_line(error)}")) from error
         if not isinstance(value, kind):
-            raise RegistryError(refusal(point, f"it is no {kind.__name__}, which a {self.kind} should be"))
+            raise RegistryError(refusal(point, f"it is not a {kind.__name__}, as a {self.kind} should be"))
         if value.name != point.name:
-            raise RegistryError(refusal(point, f"it calls itself '{value.name}'"))
+            raise RegistryError(refusal(point, f"its name is '{value.name}'"))
         return value
 
 
@@ -135,4 +136,4 @@ BENCHMARK: Catalogue[Benchmark] = Catalogue(
 STAGE: Catalogue[StageKind] = Catalogue("stage", "pali3kit.plan.kinds", "pali3kit.plan.kinds.kind:StageKind")
 
 CATALOGUES: dict[str, Registry[Any] | Catalogue[Any]] = {**KINDS, "benchmark": BENCHMARK, "stage": STAGE}
-"""All that can be listed and shown, by kind."""
+"""All registries and catalogues, by kind, for `list` and `show`."""

@@ -1,4 +1,4 @@
-"""What a shell needs to complete the command line: a function of bash, which zsh can use too; no TAB runs Python."""
+"""Completion in bash and zsh, by a shell function with a fixed list of words: TAB does not start Python."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _pali3kit() {{
   case "$COMP_CWORD:${{COMP_WORDS[1]}}" in
     1:*) choices="{commands}" ;;
     2:list) choices="{kinds}" ;;
-    2:show) choices="{parts}" ;;
+    2:show) choices="{components}" ;;
     *:list | *:show | *:report | *:tokenizer | *:completion) choices="" ;;
     *) choices="{keys}" ;;
   esac
@@ -29,12 +29,12 @@ complete -o filenames -F _pali3kit pali3kit
 """
 
 
-def script(commands: Iterable[str]) -> str:
-    """The text that a shell evaluates: the commands, the parts that are installed now, and the keys of experiments."""
-    parts = [f"{kind}/{entry.name}" for kind, catalogue in CATALOGUES.items() for entry in catalogue.entries()]
+def completion_script(commands: Iterable[str]) -> str:
+    """The script for a shell: it knows the commands, the components installed now, and the keys of experiments."""
+    components = [f"{kind}/{entry.name}" for kind, catalogue in CATALOGUES.items() for entry in catalogue.entries()]
     return SCRIPT.format(
         commands=" ".join(commands),
         kinds=" ".join(CATALOGUES),
-        parts=" ".join(parts),
+        components=" ".join(components),
         keys=" ".join(f"{key}=" for key in keys(Experiment)),
     )

@@ -1,4 +1,4 @@
-"""A component in words, for `show`: where it is from, its options with types and defaults, and its named sizes."""
+"""The text of `show`: a component's origin, its options with types and defaults, and its named sizes."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from pali3kit.config.shapes import LanguageShape, VitShape
-from pali3kit.declared.entry import Entry
+from pali3kit.declared.entry import RegistryEntry
 
 
-def described(kind: str, entry: Entry) -> str:
-    """Several lines on a component; its module is not imported."""
+def describe_component(kind: str, entry: RegistryEntry) -> str:
+    """Describe a component in several lines, without importing its module."""
     lines = [f"{kind}/{entry.name}: {entry.summary}", f"  from {entry.origin}"]
     if entry.options is not None:
         lines += [*filter(None, [indent(cleandoc(entry.options.__doc__ or ""), "  ")]), "  options:"]
-        types = get_type_hints(entry.options)  # a plug-in's dataclass keeps them as text
+        types = get_type_hints(entry.options)  # those of a plug-in's dataclass may be strings
         options = {field.name: f"{_type(types[field.name])}, {_default(field)}" for field in fields(entry.options)}
         lines += _columns(options)
     if entry.sizes is not None:
@@ -29,14 +29,14 @@ def described(kind: str, entry: Entry) -> str:
     return "\n".join(lines)
 
 
-def _columns(told: Mapping[str, str]) -> list[str]:
-    """A line for each name, all that is told of them below each other."""
-    width = max([16, *(len(name) + 2 for name in told)])
-    return [f"    {name:<{width}}{text}" for name, text in told.items()]
+def _columns(rows: Mapping[str, str]) -> list[str]:
+    """A line for each name and text, aligned."""
+    width = max([16, *(len(name) + 2 for name in rows)])
+    return [f"    {name:<{width}}{text}" for name, text in rows.items()]
 
 
 def _type(kind: Any) -> str:
-    """A type as one would write it in Python; of choices, the values alone."""
+    """A type as written in Python; a Literal as its values."""
     if get_origin(kind) is Literal:
         return " | ".join(map(repr, get_args(kind)))
     if get_origin(kind) in (Union, UnionType):
@@ -53,5 +53,5 @@ def _default(field: Field[object]) -> str:
 
 
 def _shape(shape: VitShape | LanguageShape) -> str:
-    """The numbers that a name stands for."""
+    """The numbers of a shape."""
     return ", ".join(f"{key} {value}" for key, value in asdict(shape).items())

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: after a kill, a full disk, and a machine that loses its power."""
+"""Atomic, durable file writes: after a kill, a full disk or a power cut, a file is either complete or absent."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from pathlib import Path
 
 CHUNK = 1 << 20  # bytes
 FULL = (errno.ENOSPC, errno.EDQUOT)
-UNABLE = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)  # said by file systems, often of a network, that cannot do it
+UNSUPPORTED = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)  # from (often network) file systems without the operation
 
 
-def write(path: Path, data: bytes) -> None:
-    """Write a file at once, so that a reader or a kill never meets half of it.
+def write_atomically(path: Path, data: bytes) -> None:
+    """Write a file under a temporary name and rename it, so that no reader ever sees half of it.
 
-    Raises OSError, which names the file; nothing unfinished is left.
+    Raises OSError, which names the file; the temporary file is then removed.
     """
     partial = path.with_name(f"{path.name}.{os.getpid()}.partial")
     try:
         with removed_on_failure(partial):
             partial.write_bytes(data)
-            publish(partial, path)
+            publish_file(partial, path)
     except OSError as error:
         raise OSError(error.errno, error.strerror, str(path)) from error
 
 
 @contextmanager
 def removed_on_failure(unfinished: Path) -> Iterator[None]:
-    """While a file is written: where that fails, a disk that is full gets its room back."""
+    """Remove `unfinished` if writing it fails, which frees its space on a full disk."""
     try:
         yield
     except Exception:
@@ -39,28 +39,28 @@ def removed_on_failure(unfinished: Path) -> Iterator[None]:
         raise
 
 
-def publish(partial: Path, path: Path) -> None:
-    """Write `partial` through to the disk and rename it: the name never leads to bytes that were not written."""
+def publish_file(partial: Path, path: Path) -> None:
+    """Flush `partial` to the disk, then rename it to `path`: even after a power cut, `path` is complete or absent."""
     sync(partial)
     os.replace(partial, path)
     sync(path.parent)
 
 
 def sync(path: Path) -> None:
-    """Write a file, or the names in a folder, through to the disk."""
+    """Flush a file, or the entries of a folder, to the disk (fsync)."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in UNABLE:
+        if error.errno not in UNSUPPORTED:
             raise
     finally:
         os.close(descriptor)
 
 
 def reserve(file: BufferedIOBase, start: int, end: int) -> None:
-    """Take room for a file's bytes from `start` to `end`, zeros, at once: a disk that is too full says so here, where a
-    page of a memory-mapped file that finds no room later would kill the process.
+    """Allocate the bytes of a file from `start` to `end`, as zeros. A disk that is too full raises OSError here; when a
+    memory-mapped file ran out of space later, SIGBUS would kill the process.
     """
     file.flush()
     if start == end:
@@ -70,8 +70,8 @@ def reserve(file: BufferedIOBase, start: int, end: int) -> None:
         return
     except AttributeError:  # macOS has none
         pass
-    except OSError as error:  # nor have some file systems
-        if error.errno not in UNABLE:
+    except OSError as error:  # some file systems cannot
+        if error.errno not in UNSUPPORTED:
             raise
     file.seek(start)
     while start < end:
@@ -79,8 +79,8 @@ def reserve(file: BufferedIOBase, start: int, end: int) -> None:
     file.flush()
 
 
-def digest(*paths: Path) -> str:
-    """The sha256 of a file, or of the bytes of several files one after the other, in 64 hexadecimal digits."""
+def sha256_of(*paths: Path) -> str:
+    """The sha256 of a file, or of the bytes of several files one after the other, as 64 hexadecimal digits."""
     hasher = hashlib.sha256()
     for path in paths:
         with path.open("rb", buffering=0) as file:
@@ -90,23 +90,23 @@ def digest(*paths: Path) -> str:
 
 
 def remove_partials(folder: Path) -> None:
-    """Remove what processes of this machine left of files when they were killed in `write`."""
+    """Remove temporary files of `write_atomically` whose processes, on this machine, were killed."""
     for path in folder.glob("*.*.partial"):
         number = path.name.split(".")[-2]
-        if number.isdigit() and not _lives(int(number)):
+        if number.isdigit() and not _is_running(int(number)):
             path.unlink(missing_ok=True)
 
 
-def _lives(process: int) -> bool:
+def _is_running(process: int) -> bool:
     try:
         os.kill(process, 0)
-    except PermissionError:  # somebody else's
+    except PermissionError:  # it belongs to another user
         return True
     except (ProcessLookupError, OverflowError):
         return False
     return True
 
 
-def full(error: BaseException) -> bool:
-    """Whether a disk had no room left, whichever library says so."""
+def is_disk_full(error: BaseException) -> bool:
+    """Whether an error, of any library, means that the disk is full."""
     return getattr(error, "errno", None) in FULL or "No space left on device" in str(error)

@@ -1,4 +1,4 @@
-"""What installed packages add: entry points of the groups `pali3kit.<kind>`."""
+"""Entry points of installed plug-ins, in the groups `pali3kit.<kind>`."""
 
 from __future__ import annotations
 
@@ -8,13 +8,13 @@ from importlib.metadata import EntryPoint, distributions
 
 @cache
 def plugins() -> tuple[EntryPoint, ...]:
-    """Read the installed distributions' entry points once: it takes tens of milliseconds."""
+    """The entry points of all installed packages; cached, as reading them takes tens of milliseconds."""
     points = (point for distribution in distributions() for point in distribution.entry_points)
     return tuple(dict.fromkeys(point for point in points if point.group.startswith("pali3kit.")))
 
 
 def refusal(point: EntryPoint, why: str) -> str:
-    """What is said where an entry point that cannot be used is asked for: which, whose, and why."""
+    """The message for an unusable entry point: its name, its package, and `why`."""
     kind = point.group.removeprefix("pali3kit.")
     owner = f" of the package '{point.dist.name}'" if point.dist is not None else ""
     return f"{kind} '{point.name}' cannot be loaded from {point.value}{owner}: {why}."

@@ -1,4 +1,4 @@
-"""One tree of errors. Each says what is wrong, where, and what the nearest valid choice is."""
+"""The exceptions of pali3kit. A message says what is wrong, where, and what the nearest valid choice is."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
 
-MOST_LETTERS = 100  # of a quoted text; a longer word is no misspelt one
+MOST_LETTERS = 100  # of a quoted text; for a longer word no similar one is suggested
 
 
 class Pali3Error(Exception):
-    """Base of every error that pali3kit raises on purpose: catch this to catch them all."""
+    """Base class of all exceptions that pali3kit raises."""
 
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing that is wrong with a configuration; `where` is `file:line` or the override's own text."""
+    """One problem in a configuration; `where` is `file:line` or the text of the override."""
 
     where: str
     text: str
@@ -26,7 +26,7 @@ class Problem:
 
 
 class ConfigError(Pali3Error):
-    """A configuration is refused. `problems` holds all that is wrong with it, not only the first thing."""
+    """A configuration is invalid. `problems` holds all problems found, not only the first."""
 
     def __init__(self, problems: Iterable[Problem | str]) -> None:
         self.problems = tuple(problems)
@@ -34,7 +34,7 @@ class ConfigError(Pali3Error):
 
 
 class RegistryError(Pali3Error):
-    """A part is unknown, registered twice, or cannot be imported."""
+    """A component is unknown, registered twice, or cannot be imported."""
 
 
 class DataError(Pali3Error):
@@ -50,7 +50,7 @@ class StageError(Pali3Error):
 
 
 def nearest(word: str, choices: Iterable[str]) -> str:
-    """Suggest the choice closest to `word`: `" Did you mean 'x'?"`, or `""` when none is close."""
+    """Suggest the choice closest to `word`: `" Did you mean 'x'?"`, or `""` if none is close."""
     return _nearest(word, tuple(choices)) if len(word) <= MOST_LETTERS else ""
 
 
@@ -61,17 +61,17 @@ def _nearest(word: str, choices: tuple[str, ...]) -> str:
 
 
 def choose(word: str, choices: Iterable[str]) -> str:
-    """Like `nearest`, but list all choices when none is close: `" Choose from a, b."`."""
+    """Like `nearest`, but list all choices if none is close: `" Choose from a, b."`."""
     choices = sorted(choices)
     return nearest(word, choices) or (f" Choose from {', '.join(choices)}." if choices else "")
 
 
 def brief(text: str, most: int = MOST_LETTERS) -> str:
-    """A text as a message can quote it: cut where it is long, control characters and half characters escaped."""
+    """A text shortened for quoting in a message, with control characters and lone surrogates escaped."""
     shown = text if len(text) <= most else f"{text[:most]}…"
     return "".join(sign if sign.isprintable() else sign.encode("unicode_escape").decode() for sign in shown)
 
 
 def first_line(error: Exception) -> str:
-    """What another library's error says, without its advice; its kind if it says nothing."""
+    """The first line of an exception's message, or its type if it has none: other libraries add long advice."""
     return next(iter(str(error).strip().splitlines()), type(error).__name__)

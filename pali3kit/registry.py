@@ -1,19 +1,19 @@
-"""Registries of exchangeable components: a name leads to a target that is imported only when it is asked for.
+"""Registries of exchangeable components: they map names to targets that are imported when first used.
 
-A target is text, `"package.module:attribute"`, so that listing and checking components costs no import of torch. A
-component of ours is declared in its own file, by a decorator: `@PROJECTOR.register("linear", "one linear layer")`. A
-registry knows the packages, its rooms, in whose source it looks for these. Plug-ins add components through entry
-points: group `pali3kit.<kind>`, name = the component's name, value = its target, whose decorator tells the rest.
-Options are the keyword arguments of the constructor or factory function, read from its source, less those that the
-program itself gives.
+A target is text, `"package.module:attribute"`, so that listing and checking components does not import torch. A
+built-in component is declared by a decorator in its own file: `@PROJECTOR.register("linear", "one linear layer")`.
+A registry searches the source of its packages for these. Plug-ins add components by entry points: group
+`pali3kit.<kind>`, name = the component's name, value = its target; the decorator of the target may add more.
+Options are the keyword arguments of the constructor or factory function, read from its source, except those that the
+program itself passes.
 
-A name that ends in `/` is a family: `timm/` answers for `timm/vit_tiny_patch16_224`, and its target gets the rest of
-the name as first argument.
+A name that ends in `/` is a family: `timm/` stands for `timm/vit_tiny_patch16_224` and all others, and its target gets
+the rest of the name as first argument.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from importlib import import_module
 from importlib.metadata import EntryPoint
@@ -21,9 +21,9 @@ from inspect import Parameter, signature
 from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from pali3kit.declared.absent import why_absent
-from pali3kit.declared.entry import Entry, Facts
+from pali3kit.declared.decorators import arguments_of, scan
+from pali3kit.declared.entry import Facts, RegistryEntry
 from pali3kit.declared.options import same_target
-from pali3kit.declared.rooms import facts_of, scan
 from pali3kit.entry_points import plugins, refusal
 from pali3kit.errors import RegistryError, choose, nearest
 
@@ -50,23 +50,27 @@ TASKS = "pali3kit.config.tasks"
 
 
 class Registry(Generic[T]):
-    """Components of one kind by name.
+    """The components of one kind by name.
 
     Args:
-        kind: what they are; the registry is a constant of that name in capitals.
-        declared_in: a module that adds some by `add`, imported at the first look-up.
-        rooms: packages whose modules declare some by the decorator, read at the first look-up.
-        given: arguments of all of them that are no options, since the program itself gives them; None: it gives all.
+        kind: of the components; the constant that holds the registry has the same name in capitals.
+        declared_in: a module that calls `add`, imported at the first look-up.
+        packages: whose source is searched for decorators at the first look-up.
+        given: arguments that the program passes to all of them, and that are therefore no options; None: all arguments.
     """
 
     def __init__(
-        self, kind: str, declared_in: str | None = None, rooms: Sequence[str] = (), given: tuple[str, ...] | None = ()
+        self,
+        kind: str,
+        declared_in: str | None = None,
+        packages: Sequence[str] = (),
+        given: tuple[str, ...] | None = (),
     ) -> None:
         self.kind = kind
         self.given = given
         self._declared_in = declared_in
-        self._rooms = tuple(rooms)
-        self._entries: dict[str, Entry] = {}
+        self._packages = tuple(packages)
+        self._entries: dict[str, RegistryEntry] = {}
         self._plugins_seen = False
 
     def add(
@@ -76,21 +80,25 @@ class Registry(Generic[T]):
         summary: str = "",
         **facts: Unpack[Facts],
     ) -> None:
-        """Add a component; see `Entry`. The same one may be added again, as it is when a declared one is imported.
+        """Add a component; see `RegistryEntry`. Adding it again is no error: its decorator does when it is imported.
 
-        Raises RegistryError, naming both targets, when the name is another's.
+        Raises RegistryError, naming both targets, if the name is taken.
         """
         self._load_declarations()
-        self._put(self._entries, Entry(name, target, summary, **facts))
+        self._extend([RegistryEntry(name, target, summary, **facts)])
 
-    def _put(self, entries: dict[str, Entry], entry: Entry) -> None:
-        """Put a component into a table, with what all of this kind are given."""
-        taken = entries.get(entry.name)
-        if taken is not None and not same_target(taken.origin, entry.origin):
-            raise RegistryError(f"{self.kind} '{entry.name}' is registered twice: {taken.origin} and {entry.origin}.")
-        if taken is None or not isinstance(taken.target, str):  # a notebook's cell that is run again brings a new class
-            given = None if self.given is None else (*self.given, *(entry.given or ()))
-            entries[entry.name] = replace(entry, given=given)
+    def _extend(self, new: Iterable[RegistryEntry]) -> None:
+        """Add components: all of them, or none if a name is taken."""
+        entries = dict(self._entries)
+        for entry in new:
+            taken = entries.get(entry.name)
+            if taken is not None and not same_target(taken.origin, entry.origin):
+                both = f"{taken.origin} and {entry.origin}"
+                raise RegistryError(f"{self.kind} '{entry.name}' is registered twice: {both}.")
+            if taken is None or not isinstance(taken.target, str):  # running a notebook cell again defines a new class
+                given = None if self.given is None else (*self.given, *(entry.given or ()))
+                entries[entry.name] = replace(entry, given=given)
+        self._entries = entries
 
     def register(
         self,
@@ -98,7 +106,7 @@ class Registry(Generic[T]):
         summary: str = "",
         **facts: Unpack[Facts],
     ) -> Callable[[Target], Target]:
-        """Add the decorated class or function under `name`. In a room the arguments must be literals."""
+        """Add the decorated class or function. In the registry's packages the arguments must be literals."""
 
         def decorator(target: Target) -> Target:
             self.add(name, target, summary, **facts)
@@ -107,39 +115,41 @@ class Registry(Generic[T]):
         return decorator
 
     def names(self) -> list[str]:
-        """Return the names of all that can be used, in alphabetical order; families end in `/`."""
+        """Return the names of all usable components, in alphabetical order; families end in `/`."""
         return [entry.name for entry in self.entries() if not entry.wrong]
 
-    def entries(self) -> list[Entry]:
-        """Return what is known of all components and families, in alphabetical order of their names."""
+    def entries(self) -> list[RegistryEntry]:
+        """Return the entries of all components and families, in alphabetical order of their names."""
         self._load()
         return [self._entries[name] for name in sorted(self._entries)]
 
     @property
-    def broken(self) -> dict[str, Entry]:
-        """Plug-ins that cannot be used, by the names of their entry points."""
+    def broken(self) -> dict[str, RegistryEntry]:
+        """The unusable plug-ins, by the names of their entry points."""
         return {entry.name: entry for entry in self.entries() if entry.wrong}
 
-    def describe(self, name: str) -> Entry:
-        """Return what is known of `name` without importing it.
+    def describe(self, name: str) -> RegistryEntry:
+        """Return the entry of `name` without importing its target.
 
-        Raises RegistryError with a suggestion, or with what is wrong with a plug-in of that name.
+        Raises RegistryError with the nearest names, or with what is wrong with a plug-in of that name.
         """
         self._load()
         prefix = name.partition("/")[0] + "/"
         if name == prefix and prefix in self._entries:
-            raise RegistryError(f"'{prefix}' is a family of {self.kind}: say which one, {prefix}NAME.")
+            raise RegistryError(
+                f"'{prefix}' is a family of {self.kind}: write {prefix}NAME, with a name of the family."
+            )
         for key in (name, prefix):
             if key in self._entries:
                 if self._entries[key].wrong:
                     raise RegistryError(self._entries[key].wrong)
                 return self._entries[key]
-        names, told = self.names(), f"unknown {self.kind} '{name}'."
+        names = self.names()
         family = nearest(prefix, [each for each in names if each.endswith("/")]) if "/" in name else ""
-        raise RegistryError(told + (family or choose(name, names)))
+        raise RegistryError(f"unknown {self.kind} '{name}'.{family or choose(name, names)}")
 
     def get(self, name: str) -> Callable[..., T]:
-        """Import and return the target of `name`. Raises RegistryError when that fails."""
+        """Import and return the target of `name`. Raises RegistryError if that fails."""
         entry = self.describe(name)
         if not isinstance(entry.target, str):
             return cast("Callable[..., T]", entry.target)
@@ -151,9 +161,9 @@ class Registry(Generic[T]):
         return target
 
     def build(self, name: str, *arguments: object, **options: object) -> T:
-        """Call the target of `name`. Of a family, the rest of the name is the first argument.
+        """Call the target of `name`. That of a family gets the rest of the name as first argument.
 
-        Raises RegistryError for an option that the target does not take, or that it needs and is not given.
+        Raises RegistryError for an unknown option, or a required one that is missing.
         """
         target = self.get(name)
         rest = name[len(self.describe(name).name) :]
@@ -164,7 +174,7 @@ class Registry(Generic[T]):
     def _check_call(
         self, name: str, target: Callable[..., T], placed: Sequence[object], options: Mapping[str, object]
     ) -> None:
-        """A TypeError would name no choice."""
+        """Check the call ahead: Python's TypeError would not list the possible options."""
         parameters = signature(target).parameters
         open_ended = any(each.kind is Parameter.VAR_KEYWORD for each in parameters.values())
         for option in () if open_ended else options:
@@ -183,60 +193,59 @@ class Registry(Generic[T]):
         self._load_declarations()
         if self._plugins_seen:
             return
-        entries = dict(self._entries)
-        for point in plugins():
-            if point.group == f"pali3kit.{self.kind}":
-                self._put(entries, self._plugged(point))
-        self._entries, self._plugins_seen = entries, True
+        self._extend(self._plugin(point) for point in plugins() if point.group == f"pali3kit.{self.kind}")
+        self._plugins_seen = True
 
     def _load_declarations(self) -> None:
-        module, self._declared_in = self._declared_in, None  # it adds to this registry while it is imported
+        module, self._declared_in = (
+            self._declared_in,
+            None,
+        )  # cleared first: the module calls `add` while it is imported
         if module is not None:
             try:
                 import_module(module)
             except BaseException:
                 self._declared_in = module
                 raise
-        if self._rooms:
-            entries = dict(self._entries)
-            for target, facts in scan(self._rooms, f"{self.kind.upper()}.register"):
-                self._put(entries, Entry(**{"target": target, **facts}))
-            self._entries, self._rooms = entries, ()
+        if self._packages:
+            found = scan(self._packages, f"{self.kind.upper()}.register")
+            self._extend(RegistryEntry(**{"target": target, **facts}) for target, facts in found)
+            self._packages = ()
 
-    def _plugged(self, point: EntryPoint) -> Entry:
-        """What the source tells of a plug-in's component, or why it cannot be used."""
-        known = Entry(point.name, point.value, "plug-in")
+    def _plugin(self, point: EntryPoint) -> RegistryEntry:
+        """The entry of a plug-in's component: with the arguments of its decorator, or why it cannot be used."""
+        known = RegistryEntry(point.name, point.value, "plug-in")
         if why := why_absent(point.value):
             return replace(known, wrong=refusal(point, why))
         try:
-            return replace(known, **facts_of(point.name, point.value, f"{self.kind.upper()}.register"))
+            return replace(known, **arguments_of(point.name, point.value, f"{self.kind.upper()}.register"))
         except (RegistryError, TypeError) as error:
             return replace(known, wrong=refusal(point, str(error).rstrip(".")))
 
 
 VISION: Registry[VisionEncoder] = Registry(
-    "vision", rooms=("pali3kit.vision", "pali3kit.vision.adapters", "pali3kit.weights"), given=("image_size",)
+    "vision", packages=("pali3kit.vision", "pali3kit.vision.adapters", "pali3kit.weights"), given=("image_size",)
 )
 PROJECTOR: Registry[Projector] = Registry(
-    "projector", rooms=("pali3kit.projector",), given=("vision_width", "language_width")
+    "projector", packages=("pali3kit.projector",), given=("vision_width", "language_width")
 )
 LANGUAGE: Registry[LanguageModel] = Registry(
-    "language", rooms=("pali3kit.language", "pali3kit.language.adapters", "pali3kit.weights"), given=("vocabulary",)
+    "language", packages=("pali3kit.language", "pali3kit.language.adapters", "pali3kit.weights"), given=("vocabulary",)
 )
-MASKS: Registry[MaskVQVAE] = Registry("masks", rooms=("pali3kit.masks", "pali3kit.weights"))
+MASKS: Registry[MaskVQVAE] = Registry("masks", packages=("pali3kit.masks", "pali3kit.weights"))
 TEXT_TOWER: Registry[TextTower] = Registry(
-    "text_tower", rooms=("pali3kit.models",), given=("vocabulary", "length", "out")
+    "text_tower", packages=("pali3kit.models",), given=("vocabulary", "length", "out")
 )
-TOWERS: Registry[Towers] = Registry("towers", rooms=("pali3kit.models",))
+TOWERS: Registry[Towers] = Registry("towers", packages=("pali3kit.models",))
 SOURCE: Registry[Source] = Registry(
-    "source", rooms=("pali3kit.data", "pali3kit.data.readers", "pali3kit.data.world"), given=("image_size",)
+    "source", packages=("pali3kit.data", "pali3kit.data.readers", "pali3kit.data.world"), given=("image_size",)
 )
-LABELLED: Registry[LabelledSet] = Registry("labelled", rooms=("pali3kit.data.sets",), given=("image_size",))
-CAPTIONED: Registry[CaptionedSet] = Registry("captioned", rooms=("pali3kit.data.sets",), given=("image_size",))
+LABELLED: Registry[LabelledSet] = Registry("labelled", packages=("pali3kit.data.sets",), given=("image_size",))
+CAPTIONED: Registry[CaptionedSet] = Registry("captioned", packages=("pali3kit.data.sets",), given=("image_size",))
 TASK: Registry[Task] = Registry("task", TASKS, given=None)
-METRIC: Registry[EvalResult] = Registry("metric", rooms=("pali3kit.evals",), given=None)
+METRIC: Registry[EvalResult] = Registry("metric", packages=("pali3kit.evals",), given=None)
 OPTIMIZER: Registry[Optimizer] = Registry(
-    "optimizer", rooms=("pali3kit.training",), given=("parameters", "learning_rate", "weight_decay", "beta2")
+    "optimizer", packages=("pali3kit.training",), given=("parameters", "learning_rate", "weight_decay", "beta2")
 )
 
 KINDS: dict[str, Registry[Any]] = {

@@ -1,6 +1,6 @@
-"""The command line: runs an experiment, checks it, plans it, reports it, or tells which parts there are.
+"""The command line: run, check, plan or report an experiment, list components, and further commands.
 
-Nothing heavy is imported before it is needed: `check`, `list`, `show` and `--help` answer without torch.
+Heavy modules are imported in the commands that need them: `check`, `list`, `show` and `--help` do not import torch.
 """
 
 from __future__ import annotations
@@ -13,28 +13,28 @@ from pathlib import Path
 
 from pali3kit import __version__
 from pali3kit.catalogue import CATALOGUES
-from pali3kit.completion import script
+from pali3kit.completion import completion_script
 from pali3kit.config.grid import points
 from pali3kit.config.kinds import exists, keys
 from pali3kit.config.load import load
 from pali3kit.config.paths import in_full
 from pali3kit.config.schema import Experiment, Runtime
-from pali3kit.described import described
+from pali3kit.described import describe_component
 from pali3kit.errors import Pali3Error, choose, nearest
-from pali3kit.streams import lasting
+from pali3kit.streams import failsafe_output
 
 HELP = """\
 usage: python -m pali3kit.run [COMMAND] ARGUMENTS [key=value ...]
 
-  FILE                 run the experiment of a YAML file: what is missing of it
-  check FILE           tell all that is wrong with an experiment, without running anything
-  plan FILE            show its stages: what is done, what will run, how long it should take
+  FILE                 run an experiment, a YAML file: all of its stages that are not done yet
+  check FILE           list all problems of an experiment, without running anything
+  plan FILE            show the stages: which are done, which will run and why, how long it should take
   report RUN_FOLDER    write the report of a finished run again
-  verify [WHAT]        verify all bytes of a store (runs/store), or of what a run folder or a FILE needs
-  tokenizer CORPUS...  train a vocabulary: --out FILE --vocabulary PIECES; --field NAME says where .jsonl has its text
-  list [KIND]          list the parts there are
-  show KIND/NAME       show a part and its options
-  completion           print what lets bash or zsh complete: eval "$(pali3kit completion)"
+  verify [WHAT]        verify all artifacts of a store (default: runs/store), a run folder or a FILE, byte by byte
+  tokenizer CORPUS...  train a vocabulary: --out FILE --vocabulary PIECES; --field NAME: the text of .jsonl
+  list [KIND]          list components, benchmarks and stages
+  show KIND/NAME       show one of them and its options
+  completion           print a completion script for bash and zsh: eval "$(pali3kit completion)"
 
 key=value overrides any key of the file, with dots for nested ones and the value in YAML:
   python -m pali3kit.run experiments/ablate_classif.yaml scale=smoke 'seeds=[0,1,2]'
@@ -44,15 +44,16 @@ An override may also be written --key=value or --key value. Further flags: --hel
 OVERRIDE = re.compile(r"(?:--)?([A-Za-z_][\w.]*=.*)", re.DOTALL)
 
 
-class UsageError(Pali3Error):
-    """The command line itself makes no sense."""
+class _UsageError(Pali3Error):
+    """The command line is invalid."""
 
 
 @dataclass(frozen=True, slots=True)
-class Command:
-    """`arguments` are the fewest and the most that the function takes; `overrides`, whether it takes key=value.
+class _Command:
+    """A command. `prints`: printing is its only purpose, so that lost output is a failure.
 
-    `options` are the keys that may be written `--key value` too. `prints`: what it prints is all that it is for.
+    `arguments` is the least and the greatest number of arguments, `overrides` whether key=value is allowed, `options`
+    the keys that may be written `--key value`.
     """
 
     function: Callable[[list[str], list[str]], int]
@@ -64,14 +65,14 @@ class Command:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run the program; return its exit code: 0 done, 1 a cell or stage failed, 2 the request makes no sense."""
+    """Run the program; return its exit code: 0 success, 1 a stage failed, 2 an invalid command line or experiment."""
     words = list(sys.argv[1:] if arguments is None else arguments)
-    with lasting() as output:
+    with failsafe_output() as output:
         code = _answer(words)
         sys.stdout.flush()
-        if output is None or output.lost is None or isinstance(output.lost, BrokenPipeError):
-            return code  # the reader, `head` say, may have seen enough
-        print(f"standard output: {output.lost.strerror}: what was printed is lost", file=sys.stderr)
+        if output is None or output.error is None or isinstance(output.error, BrokenPipeError):
+            return code  # a reader such as `head` may close the pipe early
+        print(f"standard output: {output.error.strerror}: the output is lost", file=sys.stderr)
         return code or (2 if COMMANDS[_verb(words)].prints else 0)
 
 
@@ -84,7 +85,7 @@ def _answer(words: list[str]) -> int:
     except KeyboardInterrupt:
         print("Interrupted. The same command continues where this one stopped.", file=sys.stderr)
         return 130
-    except OSError as error:  # a folder that cannot be written, a disk that is full
+    except OSError as error:  # for instance a folder without write permission, or a full disk
         print(f"{error.filename or 'a file'}: {error.strerror or error}", file=sys.stderr)
         return 2
 
@@ -104,27 +105,27 @@ def _dispatch(words: list[str]) -> int:
     if unknown := [word for word in rest if word.startswith("-")]:
         flags = [*map("--{}".format, command.options), "--help", "--version"]
         near = nearest(unknown[0], [*flags, *map("--{}".format, keys(Experiment))]) if command.overrides else ""
-        raise UsageError(f"unknown flag '{unknown[0]}'.{near or choose(unknown[0], flags)}")
+        raise _UsageError(f"unknown flag '{unknown[0]}'.{near or choose(unknown[0], flags)}")
     if rest[0] == name:
         del rest[0]
     if name == "run" and rest and not Path(rest[0]).suffix and not Path(rest[0]).exists():
-        raise UsageError(f"'{rest[0]}' is neither a file nor a command.{choose(rest[0], COMMANDS)}")
+        raise _UsageError(f"'{rest[0]}' is neither a file nor a command.{choose(rest[0], COMMANDS)}")
     low, high = command.arguments
     if len(rest) > high:
-        raise UsageError(f"'{rest[high]}' is no key=value; usage: python -m pali3kit.run {command.usage}")
+        raise _UsageError(f"'{rest[high]}' is no key=value; usage: python -m pali3kit.run {command.usage}")
     if len(rest) < low or (overrides and not command.overrides):
-        raise UsageError(f"usage: python -m pali3kit.run {command.usage}")
+        raise _UsageError(f"usage: python -m pali3kit.run {command.usage}")
     return command.function(rest, overrides)
 
 
 def _verb(words: Sequence[str]) -> str:
-    """The command that is asked for."""
+    """The name of the command."""
     plain = [word for word in words if not word.startswith("-") and not OVERRIDE.fullmatch(word)]
     return plain[0] if plain and plain[0] in COMMANDS else "run"
 
 
 def _joined(words: list[str]) -> list[str]:
-    """Write each `--option value` as `--option=value`, of the commands' options and of the keys of an experiment."""
+    """Join `--key value` to `--key=value`, for the options of commands and the keys of experiments."""
     options = {option for command in COMMANDS.values() for option in command.options}
     joined: list[str] = []
     ahead = iter(words)
@@ -133,19 +134,19 @@ def _joined(words: list[str]) -> list[str]:
         if word.startswith("--") and (key in options or exists(Experiment, key)):
             value = next(ahead, None)
             if value is None:
-                raise UsageError(f"{word} needs a value.")
+                raise _UsageError(f"{word} needs a value.")
             word = f"{word}={value}"
         joined.append(word)
     return joined
 
 
 def _help(name: str) -> str:
-    """What a command is called with, and the line that `HELP` has for it."""
+    """The usage of a command, and its line in `HELP`."""
     begin = "  FILE " if name == "run" else f"  {name} "
     line = next(line for line in HELP.splitlines() if line.startswith(begin))
-    told = re.split(r" {2,}", line.strip(), maxsplit=1)[1]
+    text = re.split(r" {2,}", line.strip(), maxsplit=1)[1]
     more = "\n" + HELP[HELP.index("key=value overrides") :] if COMMANDS[name].overrides else ""
-    return f"usage: python -m pali3kit.run {COMMANDS[name].usage}\n\n{told}\n{more}"
+    return f"usage: python -m pali3kit.run {COMMANDS[name].usage}\n\n{text}\n{more}"
 
 
 def _run(arguments: list[str], overrides: list[str]) -> int:
@@ -157,7 +158,7 @@ def _run(arguments: list[str], overrides: list[str]) -> int:
 
 def _check(arguments: list[str], overrides: list[str]) -> int:
     experiment = load(arguments[0], overrides)
-    counts = {"cell": len(points(experiment)), "seed": len(experiment.seeds), "column": len(experiment.evaluate)}
+    counts = {"cell": len(points(experiment)), "seed": len(experiment.seeds), "benchmark": len(experiment.evaluate)}
     sizes = ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for word, count in counts.items())
     print(f"{arguments[0]}: nothing wrong. {sizes}.")
     return 0
@@ -175,7 +176,7 @@ def _report(arguments: list[str], _: list[str]) -> int:
     folder = Path(arguments[0])
     if not folder.is_dir():
         near = [str(found) for found in folder.parent.glob("*")] if folder.parent.is_dir() else []
-        raise UsageError(f"no run folder '{folder}'.{nearest(str(folder), near)}")
+        raise _UsageError(f"no run folder '{folder}'.{nearest(str(folder), near)}")
     from pali3kit.report import print_table, rebuild
 
     report = rebuild(folder)
@@ -186,10 +187,10 @@ def _report(arguments: list[str], _: list[str]) -> int:
 def _verify(arguments: list[str], overrides: list[str]) -> int:
     place = Path(arguments[0] if arguments else Runtime().store)
     if not place.exists():
-        raise UsageError(f"no store, run folder or experiment '{place}'.")
+        raise _UsageError(f"no store, run folder or experiment '{place}'.")
     experiment = load(place, overrides) if place.is_file() else None
     if overrides and experiment is None:
-        raise UsageError(f"{place} is no FILE: it takes no {overrides[0]}.")
+        raise _UsageError(f"{place} is not an experiment file, so {overrides[0]} overrides nothing.")
     from pali3kit.runner import verify
 
     return int(verify(place, experiment) > 0)
@@ -199,14 +200,14 @@ def _tokenizer(arguments: list[str], settings: list[str]) -> int:
     command = COMMANDS["tokenizer"]
     given = {key: in_full(value) if key == "out" else value for key, value in (each.split("=", 1) for each in settings)}
     if unknown := [key for key in given if key not in command.options]:
-        raise UsageError(f"unknown flag '--{unknown[0]}'.{choose(unknown[0], command.options)}")
+        raise _UsageError(f"unknown flag '--{unknown[0]}'.{choose(unknown[0], command.options)}")
     if not {"out", "vocabulary"} <= given.keys():
-        raise UsageError(f"usage: python -m pali3kit.run {command.usage}")
+        raise _UsageError(f"usage: python -m pali3kit.run {command.usage}")
     if not re.fullmatch(r"[0-9]{1,9}", given["vocabulary"]):
-        raise UsageError(f"--vocabulary should be a number of pieces, not '{given['vocabulary']}'.")
+        raise _UsageError(f"--vocabulary should be a number of pieces, not '{given['vocabulary']}'.")
     out = Path(given["out"])
     if not out.parent.is_dir() or out.is_dir() or out in map(Path, arguments):
-        raise UsageError(f"--out should be a new file in a folder that exists, not '{out}'.")
+        raise _UsageError(f"--out should be a new file in a folder that exists, not '{out}'.")
     from pali3kit.text.plain import read_sentences
     from pali3kit.text.tokenizer import Tokenizer, train_tokenizer
 
@@ -221,7 +222,7 @@ def _tokenizer(arguments: list[str], settings: list[str]) -> int:
 def _list(arguments: list[str], _: list[str]) -> int:
     for kind in arguments or CATALOGUES:
         if kind not in CATALOGUES:
-            raise UsageError(f"unknown kind '{kind}'.{choose(kind, CATALOGUES)}")
+            raise _UsageError(f"unknown kind '{kind}'.{choose(kind, CATALOGUES)}")
         entries = CATALOGUES[kind].entries()
         width = max([22, *(len(entry.name) + 2 for entry in entries)])
         print(kind)
@@ -233,33 +234,33 @@ def _list(arguments: list[str], _: list[str]) -> int:
 def _show(arguments: list[str], _: list[str]) -> int:
     kind, slash, name = arguments[0].partition("/")
     if kind not in CATALOGUES:
-        raise UsageError(f"unknown kind '{kind}'.{choose(kind, CATALOGUES)}")
+        raise _UsageError(f"unknown kind '{kind}'.{choose(kind, CATALOGUES)}")
     if not slash:
-        raise UsageError(f"usage: python -m pali3kit.run {COMMANDS['show'].usage}")
-    print(described(kind, CATALOGUES[kind].describe(name)))
+        raise _UsageError(f"usage: python -m pali3kit.run {COMMANDS['show'].usage}")
+    print(describe_component(kind, CATALOGUES[kind].describe(name)))
     return 0
 
 
 def _completion(_: list[str], __: list[str]) -> int:
-    print(script(COMMANDS), end="")
+    print(completion_script(COMMANDS), end="")
     return 0
 
 
 COMMANDS = {
-    "run": Command(_run, "FILE [key=value ...]"),
-    "check": Command(_check, "check FILE [key=value ...]"),
-    "plan": Command(_plan, "plan FILE [key=value ...]", prints=True),
-    "report": Command(_report, "report RUN_FOLDER", overrides=False),
-    "verify": Command(_verify, "verify [STORE | RUN_FOLDER | FILE [key=value ...]]", arguments=(0, 1)),
-    "tokenizer": Command(
+    "run": _Command(_run, "FILE [key=value ...]"),
+    "check": _Command(_check, "check FILE [key=value ...]"),
+    "plan": _Command(_plan, "plan FILE [key=value ...]", prints=True),
+    "report": _Command(_report, "report RUN_FOLDER", overrides=False),
+    "verify": _Command(_verify, "verify [STORE | RUN_FOLDER | FILE [key=value ...]]", arguments=(0, 1)),
+    "tokenizer": _Command(
         _tokenizer,
         "tokenizer CORPUS... --out FILE --vocabulary PIECES [--field NAME]",
         arguments=(1, sys.maxsize),
         options=("out", "vocabulary", "field"),
     ),
-    "list": Command(_list, "list [KIND]", arguments=(0, 1), overrides=False, prints=True),
-    "show": Command(_show, "show KIND/NAME", overrides=False, prints=True),
-    "completion": Command(_completion, "completion", arguments=(0, 0), overrides=False, prints=True),
+    "list": _Command(_list, "list [KIND]", arguments=(0, 1), overrides=False, prints=True),
+    "show": _Command(_show, "show KIND/NAME", overrides=False, prints=True),
+    "completion": _Command(_completion, "completion", arguments=(0, 0), overrides=False, prints=True),
 }
 
 if __name__ == "__main__":

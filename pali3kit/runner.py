@@ -1,4 +1,4 @@
-"""Run an experiment: what is missing is made, what is there is kept, and the report is written."""
+"""Run an experiment: run the steps whose artifacts are missing, then write the report."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ from pali3kit import report
 from pali3kit.config.schema import Experiment, Runtime
 from pali3kit.evals.examples import require_examples
 from pali3kit.execution.estimates import Forecast
-from pali3kit.execution.forecast import expected
+from pali3kit.execution.forecast import expected_time
 from pali3kit.execution.host import allot
-from pali3kit.execution.progress import Display, write_log
+from pali3kit.execution.progress import Display
 from pali3kit.execution.scheduler import Outcome, Scheduler
 from pali3kit.execution.store import Store
-from pali3kit.execution.verify import verify as verify_artifacts
+from pali3kit.execution.verify import verify_store
 from pali3kit.plan.graph import Graph, build
 from pali3kit.plan.step import Step
 from pali3kit.report import saved
-from pali3kit.streams import lasting
+from pali3kit.streams import failsafe_output
 from pali3kit.training.context import Execution
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
-class Interrupted(BaseException):
-    """A signal asked the run to stop; not an Exception, so that nothing on the way swallows it."""
+class _Interrupted(BaseException):
+    """A signal asked the run to stop. Not an Exception, so that no `except Exception` catches it."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -40,13 +40,13 @@ class Interrupted(BaseException):
 
 
 def run(experiment: Experiment, file: Path | None = None, console: Console | None = None) -> int:
-    """Make what is missing, write `<runs>/<name>/`, and return the exit code. `file` is named in the log.
+    """Run the missing steps, write `<runs>/<name>/`, and return the exit code. `file` is named in the log.
 
-    0: all is there. 1: a stage failed, the report shows which cells. 128 + n: stopped by signal n (Ctrl-C is 130);
-    the same call continues. Everything that happens is also written to `<runs>/<name>/log.txt`; nothing depends on who
-    reads what is printed.
+    0: all artifacts are there. 1: a stage failed; the report shows the cells concerned. 128 + n: stopped by signal n
+    (130 for Ctrl-C); the same call continues. All events are also written to `<runs>/<name>/log.txt`. A closed
+    standard output does not stop the run.
     """
-    with lasting():
+    with failsafe_output():
         return _run(experiment, file, console or Console())
 
 
@@ -57,14 +57,14 @@ def _run(experiment: Experiment, file: Path | None, console: Console) -> int:
         missing = store.missing(graph.steps)
     workers, threads = allot(experiment.runtime, len(graph.cells))
     forecast = Forecast(store, threads)
-    costs = forecast.weights(missing)
+    costs = forecast.seconds(missing)
     with console.status("looking for test examples"):
         require_examples(missing)
     with Display(console, folder / "log.txt", costs) as display:
-        write_log(display.log, f"{experiment.name} of {file or 'a program'}")
+        display.write_log(f"{experiment.name} of {file or 'a program'}")
         _announce(display, graph, missing, store, workers, threads)
         if missing:
-            display.say(f"{expected(forecast, missing, workers)}; results go to {folder}")
+            display.say(f"{expected_time(forecast, missing, workers)}; results go to {folder}")
         try:
             with _signals_raised():
                 execution = _execution(experiment.runtime)
@@ -72,7 +72,7 @@ def _run(experiment: Experiment, file: Path | None, console: Console) -> int:
                     missing, store, display, costs, workers=workers, threads=threads, execution=execution
                 )
                 outcome = scheduler.run()
-        except Interrupted as stop:
+        except _Interrupted as stop:
             display.say(
                 f"stopped by {stop}: finished stages and checkpoints are kept, the same command continues from here"
             )
@@ -81,16 +81,16 @@ def _run(experiment: Experiment, file: Path | None, console: Console) -> int:
 
 
 def verify(place: Path, experiment: Experiment | None = None, console: Console | None = None) -> int:
-    """Print which artifacts are damaged, and return how many: of `experiment`, or of a run folder or store at `place`.
+    """Print the damaged artifacts of `experiment`, or of the run folder or store `place`, and return their number.
 
-    Raises DataError where the store is not found.
+    Raises DataError if the store is not found.
     """
     if experiment is not None:
-        return verify_artifacts(Store.of(experiment.runtime), build(experiment).steps, console)
+        return verify_store(Store.of(experiment.runtime), build(experiment).steps, console)
     if not (place / saved.EXPERIMENT).exists():
-        return verify_artifacts(Store(place), None, console)
+        return verify_store(Store(place), None, console)
     experiment = saved.read(place)
-    return verify_artifacts(Store(saved.find_store(experiment, place)), build(experiment).steps, console)
+    return verify_store(Store(saved.find_store(experiment, place)), build(experiment).steps, console)
 
 
 def _execution(runtime: Runtime) -> Execution:
@@ -99,7 +99,7 @@ def _execution(runtime: Runtime) -> Execution:
 
 
 def _announce(display: Display, graph: Graph, missing: list[Step], store: Store, workers: int, threads: int) -> None:
-    """Say what is there already, what will be made, and what is damaged."""
+    """Print how many steps will run, and which artifacts are damaged."""
     total = len(graph.steps)
     if not missing:
         display.say(f"nothing to run: all {total} stages are in {store.root}")
@@ -121,13 +121,13 @@ def _conclude(
     console: Console,
     display: Display,
 ) -> int:
-    """Write and print the report; say what failed and where everything is."""
+    """Write and print the report, the number of failed stages, and where the files are."""
     result = report.collect(graph, store, experiment, outcome.failed)
-    report.print_table(result, console)  # first: the disk may be too full for the files
+    report.print_table(result, console)  # before writing the files, for which the disk may be too full
     report.write(result, folder, experiment, report.timings(graph, store))
     if outcome.failed:
         failed = len(outcome.failed)
-        count = f"{failed} stage{'s' * (failed > 1)} failed, {len(outcome.blocked)} more need what they would make"
+        count = f"{failed} stage{'s' * (failed > 1)} failed, {len(outcome.blocked)} more depend on them"
         display.say(f"{count}; the same command tries again", style="bold red")
     display.say(f"results: {folder / 'report.html'} (also .md, .csv, .json); log: {folder / 'log.txt'}")
     return 1 if outcome.failed else 0
@@ -135,19 +135,19 @@ def _conclude(
 
 @contextmanager
 def _signals_raised() -> Iterator[None]:
-    """Turn SIGINT, SIGTERM and SIGHUP, unless that is ignored (`nohup`), into Interrupted.
+    """Turn SIGINT, SIGTERM, and SIGHUP unless it is ignored (`nohup`), into _Interrupted.
 
-    Outside the main thread Python allows no handlers: left alone.
+    Outside the main thread, where Python allows no signal handlers, this does nothing.
     """
 
     def stop(number: int, frame: FrameType | None) -> None:
-        raise Interrupted(number)
+        raise _Interrupted(number)
 
     if threading.current_thread() is not threading.main_thread():
         yield
         return
-    heeded = [number for number in SIGNALS if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
-    before = {number: signal.signal(number, stop) for number in heeded}
+    handled = [number for number in SIGNALS if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN]
+    before = {number: signal.signal(number, stop) for number in handled}
     try:
         yield
     finally:

@@ -1,4 +1,4 @@
-"""Standard output and error that cannot stop the work: whoever reads along may leave, be full, or know only ASCII."""
+"""Standard output and error that never raise: a pipe may be closed, a disk full, an encoding ASCII only."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ if TYPE_CHECKING:
     from _typeshed import ReadableBuffer
 
 
-class Lasting(io.FileIO):
-    """A file whose writes do not fail: what nobody takes is lost, and `lost` says why."""
+class _FailsafeFile(io.FileIO):
+    """A file whose writes never raise: after the first error, kept in `error`, all output is dropped."""
 
-    lost: OSError | None = None
+    error: OSError | None = None
 
     def write(self, data: ReadableBuffer, /) -> int:
-        """Write what can be written. A pipe that does not block is waited for."""
-        while self.lost is None:
+        """Write what can be written; a full non-blocking pipe is waited for."""
+        while self.error is None:
             try:
                 count: int | None = super().write(data)
                 if count is not None:
                     return count
                 select.select([], [self], [])
             except OSError as error:
-                self.lost = error
+                self.error = error
         return memoryview(data).nbytes
 
 
 @contextmanager
-def lasting() -> Iterator[Lasting | None]:
-    """Within it, printing to standard output and error never raises; signs that an encoding lacks are numbered.
+def failsafe_output() -> Iterator[_FailsafeFile | None]:
+    """Within this context, printing never raises; characters that the encoding lacks are printed as escapes.
 
-    Yields what is written to for standard output, None where that is no file: a notebook, a test.
+    Yields the file behind standard output, or None if there is none, as in a notebook or test.
     """
-    _occupy()
+    _open_missing_streams()
     out, error = _wrapped(sys.stdout, 1), _wrapped(sys.stderr, 2)
     with redirect_stdout(out), redirect_stderr(error):
         try:
@@ -49,15 +49,15 @@ def lasting() -> Iterator[Lasting | None]:
                     stream.flush()
 
 
-def _occupy() -> None:
-    """Open the standard streams that were closed, to nothing: else the next file that is opened takes their place."""
+def _open_missing_streams() -> None:
+    """Open closed standard streams to /dev/null: the next opened file would get their descriptors."""
     while (number := os.open(os.devnull, os.O_RDWR)) <= 2:
         os.set_inheritable(number, True)
     os.close(number)
 
 
 def _wrapped(stream: TextIO | None, number: int) -> TextIO:
-    """A stream over the same file that lasts; what is no file, or lasts already, as it is."""
+    """A failsafe stream over the same file; a stream without a file, or a failsafe one, is returned as it is."""
     encoding, terminal = "utf-8", False
     if stream is not None:
         if not isinstance(stream, io.TextIOWrapper) or _raw(stream) is not None:
@@ -68,10 +68,10 @@ def _wrapped(stream: TextIO | None, number: int) -> TextIO:
             return stream
         with suppress(OSError, ValueError):
             stream.flush()
-    buffer = io.BufferedWriter(Lasting(number, "w", closefd=False))
+    buffer = io.BufferedWriter(_FailsafeFile(number, "w", closefd=False))
     return io.TextIOWrapper(buffer, encoding, errors="backslashreplace", line_buffering=terminal)
 
 
-def _raw(stream: TextIO) -> Lasting | None:
+def _raw(stream: TextIO) -> _FailsafeFile | None:
     raw = getattr(getattr(stream, "buffer", None), "raw", None)
-    return raw if isinstance(raw, Lasting) else None
+    return raw if isinstance(raw, _FailsafeFile) else None

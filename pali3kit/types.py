@@ -1,4 +1,4 @@
-"""Types that rooms share."""
+"""Types that several packages share."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 Json: TypeAlias = bool | int | float | str | Sequence["Json"] | Mapping[str, "Json"] | None
-"""What a JSON file can hold."""
+"""A JSON value."""
 Named: TypeAlias = Mapping[str, Json]
 """A component as plain JSON: `{"name": ..., **options}`."""
 TypeForm: TypeAlias = object
-"""A type as annotations have it: a class, `list[int]`, `int | None`, `Literal[...]`, `Any`."""
+"""A type as in annotations: a class, `list[int]`, `int | None`, `Literal[...]`, `Any`."""

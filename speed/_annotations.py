@@ -1,4 +1,4 @@
-"""A small valid file of every format that sources and sets read, and what reads all of it."""
+"""Small valid files of every format of sources and sets, and functions that read them completely."""
 
 from __future__ import annotations
 
@@ -56,14 +56,14 @@ WORD = "000a1249af2bc5f0"
 
 @dataclass(frozen=True)
 class Format:
-    """`write` makes a folder of valid files and returns those that are damaged; `use` opens the folder."""
+    """`write` creates a folder of valid files and returns those to damage; `use` opens and reads the folder."""
 
     write: Callable[[Path], Iterable[Path]]
     use: Callable[[Path], object]
 
 
 def use(opened: object) -> int:
-    """Ask an open source or set for all that it has. Returns how often it raised DataError on a record."""
+    """Read everything from an open source or set. Returns how many records raised DataError."""
     if isinstance(opened, RecordSource | LineSource):
         return sum(_source(opened))
     if isinstance(opened, LabelledFiles | CaptionedFiles | Cifar100):
@@ -235,7 +235,7 @@ def _set(files: dict[str, bytes | str], pictures: Iterable[str]) -> Callable[[Pa
 
 
 def _of(create: Callable[..., object], path: str, images: bool = True, **options: str) -> Callable[[Path], object]:
-    """Opens a source in the folder; options that are names of files there are paths."""
+    """Open a source in the folder; options that are names of files in it become paths."""
 
     def open_it(folder: Path) -> object:
         more = {key: str(folder / value) if "." in value else value for key, value in options.items()}
@@ -357,7 +357,7 @@ FORMATS: dict[str, Format] = {
 
 
 def close_all(folder: Path) -> None:
-    """Remove what `write` made."""
+    """Remove the files of `write`."""
     for place, _, names in os.walk(folder, topdown=False):
         for name in names:
             os.remove(os.path.join(place, name))

@@ -1,4 +1,4 @@
-"""What the benchmarks share: interleaved timing, tables, versions. Run by itself it does nothing."""
+"""Shared by the benchmarks: interleaved timing, tables, versions. Not a script."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ import torch
 
 
 def interleaved(calls: Mapping[str, Callable[[], object]], rounds: int, warm_up: int = 1) -> dict[str, list[float]]:
-    """Seconds of each call in each round, see `counts_processor_time`.
+    """Seconds of each call in each round, as defined by `counts_processor_time`.
 
-    Every round runs every call once, in a random order: what slows the machine down for a while, and what one call
-    leaves behind for the next, falls on all of them.
+    Every round runs every call once, in a random order, so that temporary slowdowns of the machine, and the effects of
+    one call on the next, are spread over all calls.
     """
     shuffle = random.Random(0).shuffle
     names = list(calls)
@@ -33,7 +33,7 @@ def interleaved(calls: Mapping[str, Callable[[], object]], rounds: int, warm_up:
 
 
 def counts_processor_time() -> bool:
-    """Whether a second is one that this process computed: with one thread on a CPU. Others' load then hardly shows."""
+    """Whether to measure processor time, which other processes hardly affect: with one thread on a CPU."""
     return torch.get_num_threads() == 1 and not torch.cuda.is_available()
 
 
@@ -52,12 +52,12 @@ def _wait_for_gpu() -> None:
 
 
 def paired_ratio(peer: Sequence[float], ours: Sequence[float]) -> float:
-    """Median over the rounds of peer / ours: above 1 where ours takes less time."""
+    """Median over the rounds of peer / ours: above 1 if ours is faster."""
     return median(p / o for p, o in zip(peer, ours, strict=True))
 
 
 def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """A Markdown table whose columns line up in a terminal too."""
+    """Print a Markdown table with aligned columns."""
     widths = [max(map(len, column)) for column in zip(header, *rows, strict=True)]
     for row in (header, ["-" * width for width in widths], *rows):
         print("| " + " | ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)) + " |")
@@ -65,7 +65,7 @@ def print_table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
 
 
 def print_setup(*packages: str) -> None:
-    """One line: versions of torch and of `packages`, processor, threads, load of the last minute, kind of seconds."""
+    """Print one line: versions of torch and `packages`, processor, threads, load of the last minute, unit of time."""
     named = [f"{name} {import_module(name).__version__}" for name in ("torch", *packages)]
     load = f"load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else "load unknown"
     clock = "processor time" if counts_processor_time() else "wall clock"
@@ -73,7 +73,7 @@ def print_setup(*packages: str) -> None:
 
 
 def processor() -> str:
-    """The GPU's name where there is one, else the CPU's and its vector instructions."""
+    """The name of the GPU, or without one, of the CPU and its vector instructions."""
     if torch.cuda.is_available():
         return torch.cuda.get_device_name()
     information = Path("/proc/cpuinfo")

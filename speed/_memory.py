@@ -1,4 +1,4 @@
-"""How much memory a computation on the CPU takes, in bytes. Run by itself it does nothing."""
+"""The memory of a computation on the CPU, in bytes. Not a script."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from torch.autograd.graph import saved_tensors_hooks
 
 
 def saved_bytes(function: Callable[..., Tensor], inputs: Sequence[Tensor]) -> int:
-    """Distinct storages that autograd keeps for the backward of `function(*inputs)`; those of the inputs do not count.
+    """The distinct storages that autograd saves for the backward pass of `function(*inputs)`, except the inputs' own.
 
-    They exist anyway. A storage of which only a part is needed is kept as a whole, and counts as a whole.
+    A storage of which only a part is needed is kept, and counted, as a whole.
     """
     given = {tensor.untyped_storage().data_ptr() for tensor in inputs}
     kept: dict[int, int] = {}
@@ -27,18 +27,18 @@ def saved_bytes(function: Callable[..., Tensor], inputs: Sequence[Tensor]) -> in
         return tensor
 
     with saved_tensors_hooks(note, lambda tensor: tensor):
-        value = function(*inputs)  # held until all is counted: no address is used twice
+        value = function(*inputs)  # kept alive until the end, so that no address is reused
     total = sum(kept.values())
     del value
     return total
 
 
 def growth(call: Callable[[], object]) -> int:
-    """By how much `call` raises the resident memory of this process at its highest. Linux only.
+    """By how much `call` raises the peak of this process' resident memory. Linux only.
 
-    Not by `getrusage`: its maximum begins with that of the process that started this one, and cannot be reset.
+    The maximum of `getrusage` would include that of the parent process, and cannot be reset.
     """
-    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # 5: the peak becomes what is resident now
+    Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # 5 resets the peak to the present resident memory
     before = _status("VmRSS")
     call()
     return _status("VmHWM") - before
@@ -50,10 +50,10 @@ def _status(field: str) -> int:
 
 
 def peak_of_process(*words: str) -> int:
-    """The number that a Python script prints, whose memory goes back to the system as soon as it is freed.
+    """Run a Python script that prints a number, with an allocator that returns freed memory to the system at once.
 
-    Without that, a tensor that reuses what an earlier one left behind would not show in `growth`.
+    Otherwise a tensor that reuses freed memory would not show in `growth`.
     """
-    environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"}  # bytes: what is larger is mapped and unmapped
+    environment = os.environ | {"MALLOC_MMAP_THRESHOLD_": "65536"}  # bytes: larger allocations are mapped and unmapped
     done = subprocess.run([sys.executable, *words], env=environment, check=True, stdout=subprocess.PIPE, text=True)
     return int(done.stdout)

@@ -1,4 +1,4 @@
-"""Our encoder-decoder and transformers' T5 with equal random weights. Run by itself it does nothing."""
+"""Our encoder-decoder and transformers' T5 with equal random weights. Not a script."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ VOCABULARY = 32_128
 
 
 def build(size: str, ends: float) -> tuple[UL2, T5ForConditionalGeneration]:
-    """Both models; `ends` scales the weights of the end's logit: with 0 it is never the likeliest token."""
+    """Both models. `ends` scales the weights of the end token's logit; with 0 it is never the most likely token."""
     torch.manual_seed(0)
     ours = UL2(VOCABULARY, size, activation="gelu").eval()
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Our ViT, timm's and open_clip's, made to compute the same. Run by itself it does nothing."""
+"""Our ViT, timm's and open_clip's, configured to compute the same function. Not a script."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ import pali3kit as pk
 from pali3kit.config.shapes import VIT_SHAPES, VitShape
 
 Pooled = Callable[[Tensor], Tensor]
-Towers = dict[str, tuple[nn.Module, Pooled]]  # each model, and its way from images to pooled vectors
+Towers = dict[str, tuple[nn.Module, Pooled]]  # each model, and its function from images to pooled vectors
 
 
 def build(shape: VitShape, image_size: int) -> Towers:

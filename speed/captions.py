@@ -5,7 +5,7 @@ The captions are the embedded world's. Timed are the metrics alone, on tokenized
 which in pycocoevalcap is a Java program: a second process, whose processor time is added when processor time is
 measured. All start with texts in memory; the largest difference of an image's score is printed.
 
-pycocoevalcap is no dependency: `pip install --no-deps pycocoevalcap`, and Java for its tokenizer.
+pycocoevalcap is not a dependency: `pip install --no-deps pycocoevalcap`, and Java for its tokenizer.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ Call = Callable[[], Scores]
 
 
 def texts(pictures: int) -> tuple[list[str], list[list[str]]]:
-    """A caption and the references of each of so many scenes."""
+    """A caption and the references of each scene."""
     world, rng = World(), np.random.default_rng(0)
     scenes = [world.scene("test", number) for number in range(pictures)]
     known = [list(captions.references(scene, "en"))[:REFERENCES] for scene in scenes]
@@ -46,7 +46,7 @@ def tokenized(said: Sequence[str], known: Sequence[Sequence[str]]) -> tuple[list
 
 
 def theirs(name: str, said: Sequence[str], known: Sequence[Sequence[str]]) -> Scores:
-    """The scores of each picture by pycocoevalcap's class, of tokenized texts."""
+    """The score of each image by a class of pycocoevalcap, from tokenized texts."""
     from pycocoevalcap.bleu.bleu import Bleu
     from pycocoevalcap.cider.cider import Cider
     from pycocoevalcap.rouge.rouge import Rouge
@@ -68,7 +68,7 @@ def theirs_from_texts(said: Sequence[str], known: Sequence[Sequence[str]]) -> Sc
 
 
 def seconds(call: Call) -> tuple[float, Scores]:
-    """Of this process and of what it started, where processor time is measured; else by the clock."""
+    """Processor seconds of this process and its children where these are measured, else wall-clock seconds."""
 
     def now() -> float:
         if not counts_processor_time():

@@ -1,11 +1,11 @@
-"""Does every damaged or hostile file of weights end as a WeightsError, or is loaded, and nothing in it is run?
+"""Check that damaged and hostile files of weights are loaded or refused by WeightsError, and never executed.
 
     python speed/damage_weights.py [NUMBER]
 
-writes small models in every format that is read, damages NUMBER (2,000) of them, each in a way of its own that the
-number alone decides, and loads them. Bytes are changed, cut and moved; inside archives, with sums that are right
-again; headers and indices are changed as JSON; pickles call what writes a file. Exit code 1 where anything else comes
-out than weights, a WeightsError or, for a config.json, a ConfigError; it is listed.
+writes small models in every supported format, damages NUMBER (2,000) of them, each in a way determined by its number,
+and loads them. Bytes are changed, cut and moved; inside archives, with corrected checksums; headers and indices are
+changed as JSON; pickles call a function that writes a file. The exit code is 1 if anything else results than weights, a
+WeightsError or, for a config.json, a ConfigError; these cases are listed.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ Chance = random.Random
 
 @dataclass(frozen=True)
 class Case:
-    """A folder with weights, the file in it that is damaged, how that may be done, and what loads it."""
+    """A folder with weights, the file to damage, the kinds of damage, and the loader."""
 
     name: str
     folder: Path
@@ -63,18 +63,18 @@ class Case:
 
 
 class Harmful:
-    """What a pickle could run."""
+    """An object whose unpickling writes a file."""
 
     def __reduce__(self) -> tuple[object, tuple[str]]:
         return (os.system, (f"touch {CANARY}",))
 
 
 def in_bytes(whole: bytes, chance: Chance) -> bytes:
-    """Some bytes others, a piece missing, doubled, moved or blank, or an end that is cut off."""
+    """Change some bytes, remove, double, move or zero a piece, or truncate."""
     damaged = bytearray(whole)
     start = chance.randrange(len(damaged))
     if chance.random() < 0.5:
-        start = chance.randrange(min(len(damaged), 400))  # headers say more than numbers
+        start = chance.randrange(min(len(damaged), 400))  # headers matter more than numbers
     stop = min(len(damaged), start + chance.randrange(1, 40))
     way = chance.randrange(6)
     if way == 0:
@@ -94,7 +94,7 @@ def in_bytes(whole: bytes, chance: Chance) -> bytes:
 
 
 def in_archive(whole: bytes, chance: Chance) -> bytes:
-    """A member is damaged, missing, doubled, or a pickle that runs something; the sums are right again."""
+    """Damage, remove or double a member, or replace it by a hostile pickle; checksums are corrected."""
     out = io.BytesIO()
     with zipfile.ZipFile(io.BytesIO(whole)) as archive, zipfile.ZipFile(out, "w") as damaged, warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of doubled names
@@ -114,7 +114,7 @@ def in_archive(whole: bytes, chance: Chance) -> bytes:
 
 
 def in_json(whole: bytes, chance: Chance) -> bytes:
-    """A value, or a key, is something else."""
+    """Replace a value or a key."""
     said = json.loads(whole)
     at = said
     while isinstance(at, dict) and at:
@@ -130,7 +130,7 @@ def in_json(whole: bytes, chance: Chance) -> bytes:
 
 
 def in_header(whole: bytes, chance: Chance) -> bytes:
-    """The JSON before the numbers of a safetensors file, with its right length."""
+    """Damage the JSON header of a safetensors file, with a correct length."""
     (length,) = struct.unpack("<Q", whole[:8])
     header = in_json(whole[8 : 8 + length], chance)
     if chance.random() < 0.3:
@@ -139,7 +139,7 @@ def in_header(whole: bytes, chance: Chance) -> bytes:
 
 
 def hostile(_: bytes, chance: Chance) -> bytes:
-    """A file that is a pickle of its own."""
+    """Replace the file by a hostile pickle."""
     content = chance.choice([Harmful(), {"state_dict": Harmful()}, [Harmful()], {"a": torch.ones(1), "b": Harmful()}])
     out = io.BytesIO()
     if chance.random() < 0.5:
@@ -150,7 +150,7 @@ def hostile(_: bytes, chance: Chance) -> bytes:
 
 
 def cases(root: Path) -> list[Case]:
-    """Write every format, once."""
+    """Write one folder of every format."""
     torch.manual_seed(0)
     vit = ViT(**SHAPE)
     text = partial(TextTower, vocabulary=20, length=4, out=16, width=16, depth=1, heads=2, mlp=16)
@@ -213,7 +213,7 @@ def new(path: Path) -> Path:
 
 
 def outcome(case: Case, seed: int) -> str:
-    """`loaded`, `WeightsError`, `ConfigError`, or what should not come out of it."""
+    """`loaded`, `WeightsError`, `ConfigError`, or an unexpected outcome."""
     chance, path = Chance(seed), case.folder / case.file
     whole = path.read_bytes()
     path.write_bytes(case.damage(whole, chance))
@@ -224,7 +224,7 @@ def outcome(case: Case, seed: int) -> str:
         told = "WeightsError"
     except ConfigError as error:
         told = "ConfigError" if case.file == "config.json" else f"ConfigError: {error}"
-    except BaseException as error:  # a panic of Rust's is no Exception
+    except BaseException as error:  # a panic of Rust is not an Exception
         told = f"{type(error).__name__}: {error}"
     finally:
         path.write_bytes(whole)
@@ -232,7 +232,7 @@ def outcome(case: Case, seed: int) -> str:
 
 
 def count(number: int, first: int = 0) -> tuple[Counter[str], list[str]]:
-    """What came of so many, and all that should not have."""
+    """The counts of outcomes, and all unexpected ones."""
     counts: Counter[str] = Counter()
     faults = []
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():

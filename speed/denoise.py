@@ -1,4 +1,4 @@
-"""Tokens per second of UL2's corruption: a batch at a time in NumPy, and in plain Python, window by window.
+"""Tokens per second of UL2's corruption: batched in NumPy, and in plain Python window by window.
 
 The latter is T5's span corruption and prefix LM by definition, on lists. Both get the same windows, draw one of the
 seven denoisers for each, and return padded arrays. Before timing, windows are rebuilt from the corruptions of both as a
@@ -75,7 +75,7 @@ def plain_python(windows: list[list[int]], tokenizer: Tokenizer, rng: random.Ran
 
 
 def check(ours: dict[str, np.ndarray], peer: dict[str, np.ndarray], length: int, first: int, count: int) -> None:
-    """Every window keeps all its tokens, and the two agree on how many are given and asked for."""
+    """Check that every window keeps all its tokens, and that both have the same numbers of inputs and targets."""
     for batch in (ours, peer):
         specials = [(batch[name] >= first) & (batch[name] < first + count) for name in ("inputs", "targets")]
         assert (specials[0].sum(1) == specials[1].sum(1)).all()

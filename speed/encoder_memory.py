@@ -1,7 +1,7 @@
 """Peak memory and time of one encoder layer of the 3B shape at 5,776 visual tokens and 128 of text, by attention.
 
-Forward and backward of one example, fp32, each in a process of its own: what is measured is by how much resident memory
-(on CUDA: allocated memory) rises above the layer and its inputs. `--heads` makes the layer smaller, 32 is the 3B shape.
+Forward and backward of one example in fp32, each in a process of its own: measured is the growth of resident memory (on
+CUDA: allocated memory) above the layer and its inputs. `--heads` makes the layer smaller; 32 is the 3B shape.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MEBIBYTE = 1 << 20
 
 
 def run(backend: str, heads: int, tokens: int) -> tuple[int, float]:
-    """Bytes at the peak, and seconds."""
+    """Peak bytes, and seconds."""
     torch.manual_seed(0)
     device, width = chosen_device(), 64 * heads
     layer = EncoderLayer(LayerShape(width, heads, 64, width * 5 // 2, "silu", True, 0.0)).to(device)

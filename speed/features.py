@@ -32,8 +32,8 @@ Pictures = list[np.ndarray]
 
 
 def theirs(model: nn.Module, preprocess: Callable[[Image.Image], Tensor], pictures: Pictures, batch: int) -> Tensor:
-    """Features of unit length `[n,D]`, as they pass through the loop."""
-    zero_shot.tqdm = lambda loader, **_: loader  # no bar
+    """Features of unit length `[n,D]`, recorded inside the loop."""
+    zero_shot.tqdm = lambda loader, **_: loader  # no progress bar
     zero_shot.accuracy = lambda *_, **__: (0.0, 0.0)
     device, found = next(model.parameters()).device, []
 

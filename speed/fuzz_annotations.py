@@ -2,9 +2,9 @@
 
     python speed/fuzz_annotations.py [--trials 5000] [--seed 0] [--only tsv]
 
-A small valid file is damaged: bytes changed, cut, doubled, numbers and texts replaced by the extreme, encodings and
-packings changed, headers of tars that lie. Each trial is a process of its own, so that a crash is an outcome too.
-Exit code 1 where anything else than reading or refusing happened.
+A small valid file is damaged: bytes are changed, cut or doubled, numbers and texts replaced by extreme ones, encodings
+and compressions changed, headers of tars falsified. Each trial is a separate process, so that crashes are recorded. The
+exit code is 1 if anything else happened than reading or refusing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from _annotations import FORMATS, use
 
 from pali3kit.errors import Pali3Error
 
-SECONDS, MEMORY = 20, 1 << 30  # that a trial may take, and that it may add to what the process has
+SECONDS, MEMORY = 20, 1 << 30  # limits of a trial: its time, and its growth of memory
 NUMBERS = (b"-1", b"0", b"1e308", b"1e999", b"NaN", b"-Infinity", b"9" * 400, b"9" * 5000, b"4294967296", b"1.5",
            b"9223372036854775808", b"null", b"true", b"[]", b'"x"', b"100000000")  # fmt: skip
 TEXTS = (b"", b" ", b"\\ud83d", b"\\u0000", b"../../../etc/passwd", b"/etc/passwd", b"x" * 5000, b"\xff\xfe", b"\0",
@@ -37,7 +37,7 @@ TEXTS = (b"", b" ", b"\\ud83d", b"\\u0000", b"../../../etc/passwd", b"/etc/passw
 VALUES = (b"null", b"[]", b"{}", b"7", b"true", b'"x"', b"NaN", b"[" * 100_000, b'[["a"]]', b'{"a": 1}', b"-0.0")
 SIZES = (b"77777777777\0", b"\x80" + b"\xff" * 11, b"\xff" * 12, b"00000000001\0", b"-0000000512\0",
          b"\x80" + bytes(6) + b"\x7f" * 5)  # fmt: skip
-"""Of a member of a tar: 8 GiB, beyond all, below 0, 1, below 0, half a TiB."""
+"""Sizes of a tar member: 8 GiB, beyond all limits, negative, 1, negative, half a TiB."""
 PACKINGS = {".gz": gzip, ".bz2": bz2}
 Damage = Callable[[bytes, np.random.Generator], bytes]
 
@@ -81,12 +81,12 @@ def _replaced(pattern: bytes, choices: tuple[bytes, ...]) -> Damage:
 
 @cache
 def bomb() -> bytes:
-    """200 kB that unpack to 200 MiB."""
+    """200 kB that decompress to 200 MiB."""
     return gzip.compress(bytes(200 << 20), 9, mtime=0)
 
 
 def wrapped(data: bytes, rng: np.random.Generator) -> bytes:
-    """Packed, in another encoding, with other line ends, behind itself, or empty."""
+    """Compressed, in another encoding, with other line ends, doubled, or empty."""
     text = data.decode(errors="replace")
     forms = (
         lambda: gzip.compress(data, mtime=0), lambda: bz2.compress(data), lambda: gzip.compress(data, mtime=0)[:-9],
@@ -99,7 +99,7 @@ def wrapped(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def header(data: bytes, rng: np.random.Generator) -> bytes:
-    """A header of a tar that lies, with the right sum."""
+    """A falsified tar header with a correct checksum."""
     starts = [at for at in range(0, len(data), 512) if data[at + 257 : at + 262] == b"ustar"]
     if not starts:
         return flipped(data, rng)
@@ -123,7 +123,7 @@ DAMAGES: tuple[Damage, ...] = (
 
 
 def damaged(data: bytes, name: str, rng: np.random.Generator) -> bytes:
-    """One damage, or now and then two; of a packed file, half the time of what is in it."""
+    """Damage a file once, sometimes twice; of a compressed file, half of the time its content."""
     packing = next((of for ending, of in PACKINGS.items() if name.endswith(ending)), None)
     if packing and rng.integers(2):
         return packing.compress(damaged(packing.decompress(data), "", rng))
@@ -134,7 +134,7 @@ def damaged(data: bytes, name: str, rng: np.random.Generator) -> bytes:
 
 @cache
 def usual(name: str) -> int:
-    """How much a whole file of a format refuses: its pictures have no labels, or no texts are held out."""
+    """How many records of an undamaged file are refused, as images without labels are."""
     with tempfile.TemporaryDirectory() as folder:
         FORMATS[name].write(Path(folder))
         return use(FORMATS[name].use(Path(folder)))
@@ -144,7 +144,7 @@ def trial(name: str, folder: Path, seed: int) -> str:
     """Damage a file of a format in an empty folder, and read it.
 
     Returns:
-        "read", "refused" (all, or more than of a whole file), or what else happened.
+        "read", "refused" (more than of an undamaged file), or any other outcome.
     """
     rng = np.random.default_rng([seed, *name.encode()])
     files = sorted(FORMATS[name].write(folder))
@@ -160,8 +160,8 @@ def trial(name: str, folder: Path, seed: int) -> str:
 
 
 def alone(name: str, seed: int) -> str:
-    """A trial in a process of its own."""
-    usual(name)  # imports what the format needs
+    """Run a trial in a separate process."""
+    usual(name)  # imports the modules of the format
     with tempfile.TemporaryDirectory(dir="/dev/shm" if os.path.isdir("/dev/shm") else None) as folder:
         ours, theirs = os.pipe()
         child = os.fork()

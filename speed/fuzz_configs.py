@@ -1,11 +1,11 @@
-"""How `check` takes damaged experiments: counts of outcomes, the slowest and the largest.
+"""Run `check` on damaged experiments: counts of outcomes, the slowest and the largest cases.
 
     python speed/fuzz_configs.py [--number 10000] [--seed 0] [--crafted PATTERN] [--plan 300]
 
-Random mutations of the shipped files, and the crafted ones whose label has the pattern, each checked in a fork of its
-own after the imports (0.3 s). A case is `accepted`, `refused` with a message, or bad: a `traceback`, `slow` (over 2 s
-of CPU), `fat` (over 300 MB), or it imported `torch`. With `--plan`, the graph of so many of the accepted is built too:
-what `check` accepts must not be refused there. Exit code 1 where anything is bad.
+Random mutations of the shipped files, and the crafted ones whose label matches the pattern, are each checked in a fork
+after the imports (0.3 s). A case is `accepted`, `refused` with a message, or bad: a `traceback`, `slow` (over 2 s of
+CPU), `fat` (over 300 MB), or it imported `torch`. With `--plan`, the graphs of that many accepted cases are built,
+which must succeed. The exit code is 1 if a case is bad.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from mutations import Case, crafted, mutations  # noqa: E402
 from trials import BAD, Outcome, checked, planned, trial  # noqa: E402
 
 
-def tell(what: str, cases: Iterable[Case], work: Callable[[list[str]], tuple[str, str]]) -> tuple[int, list[Case]]:
-    """Try all cases and print what came of them; return how many were bad, and the accepted ones."""
+def run_cases(what: str, cases: Iterable[Case], work: Callable[[list[str]], tuple[str, str]]) -> tuple[int, list[Case]]:
+    """Run all cases and print their outcomes; return the number of bad ones, and the accepted ones."""
     outcomes: list[tuple[Case, Outcome]] = []
     for case in cases:
         outcome = trial(case, work)
@@ -57,10 +57,10 @@ def main() -> int:
     given = parser.parse_args()
     print(f"Python {platform.python_version()}, PyYAML {yaml.__version__}, {platform.machine()}")
     thought = [case for case in crafted() if re.search(given.crafted, case.label)]
-    bad, accepted = tell("crafted", thought, checked)
-    more, random = tell("mutations", mutations(given.number, given.seed), checked)
+    bad, accepted = run_cases("crafted", thought, checked)
+    more, random = run_cases("mutations", mutations(given.number, given.seed), checked)
     few = [*accepted[: given.plan // 3], *random][: given.plan]
-    unplanned = tell("planned", few, planned)[0] if few else 0
+    unplanned = run_cases("planned", few, planned)[0] if few else 0
     return int(bad + more + unplanned > 0)
 
 

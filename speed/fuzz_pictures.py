@@ -34,7 +34,7 @@ from pali3kit.images.decode import BYTES, FORMATS, MOST_BYTES, MOST_PIXELS, deco
 from tests.images.damaged import damaged
 
 GIGABYTE = 1_000_000_000
-LIMIT = 6 * GIGABYTE  # of a worker's addresses
+LIMIT = 6 * GIGABYTE  # of a worker's address space
 
 
 def main() -> None:
@@ -88,7 +88,7 @@ def fuzz(options: argparse.Namespace) -> None:
 
 
 def watched(part: range, seconds: int) -> Iterator[str]:
-    """The lines that a worker writes; after one that died, another goes on behind the picture that killed it."""
+    """Yield the lines that workers print; if one dies, another continues after the image that killed it."""
     start = part.start
     while start < part.stop:
         command = [sys.executable, __file__, "--work", str(start), str(part.stop), "--seconds", str(seconds)]
@@ -102,7 +102,7 @@ def watched(part: range, seconds: int) -> Iterator[str]:
 
 
 def work(numbers: range, seconds: int) -> None:
-    """A line for each picture: number, format, outcome, the most memory of the process meanwhile, seconds."""
+    """Print a line for each image: number, format, outcome, peak memory of the process, seconds."""
     resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT))
     signal.signal(signal.SIGPROF, _too_slow)
     for number in numbers:
@@ -116,7 +116,7 @@ def work(numbers: range, seconds: int) -> None:
 
 
 class Slow(BaseException):
-    """Not to be taken for an error of the picture."""
+    """Not an Exception, so that it does not count as an error of the image."""
 
 
 def _too_slow(*_: object) -> None:
@@ -147,13 +147,13 @@ def _forget_peak() -> None:
 
 
 def _peak() -> int:
-    """Bytes of the process at most since `_forget_peak`."""
+    """Peak bytes of the process since `_forget_peak`."""
     status = Path("/proc/self/status").read_text()
     return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) * 1024
 
 
 def largest(kinds: Sequence[str]) -> None:
-    """Whole pictures of the most pixels, each decoded in a process of its own."""
+    """Decode valid images of the most allowed pixels, each in a separate process."""
     print("| picture | pixels, millions | most memory, MB | bytes a pixel |\n|---|---|---|---|", flush=True)
     for kind in kinds:
         side = int(min(MOST_PIXELS, MOST_BYTES // BYTES.get(kind, 1)) ** 0.5)
@@ -168,7 +168,7 @@ def largest(kinds: Sequence[str]) -> None:
 
 
 def whole(kind: str, side: int) -> Iterator[tuple[str, Path]]:
-    """Pictures of what a format can hold, in a file that the next one overwrites."""
+    """Images of the modes of a format, in a file that each next one overwrites."""
     rng = np.random.default_rng(0)
     exif = Image.Exif()
     exif[0x0112] = 6
@@ -190,13 +190,13 @@ def whole(kind: str, side: int) -> Iterator[tuple[str, Path]]:
                 try:
                     image.copy().save(path, kind, **options)
                 except (OSError, ValueError, RuntimeError):
-                    continue  # the format has no such pictures
+                    continue  # the format lacks this mode
                 yield f"{name} {', '.join(options)}".strip(), path
 
 
 def tell_decoded(path: str, upright: bool) -> None:
-    """Print the process' bytes before, and the most with an array of the picture."""
-    ImageCms.createProfile("sRGB")  # loaded, whatever picture asks for it first
+    """Print the bytes of the process before, and the peak with an array of the image."""
+    ImageCms.createProfile("sRGB")  # loaded before, whichever image needs it first
     data = Path(path).read_bytes()
     _forget_peak()
     before = _peak()

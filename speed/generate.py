@@ -1,10 +1,10 @@
 """Generation of our encoder-decoder against transformers' `generate` on the same random weights, fp32.
 
-Three ways: greedy with answers that never end, greedy with answers that end by themselves (the weights of the end's
-logit are scaled, so that about one in seven that go on ends at each step), and four beams. Answers are compared first:
-the row says how many are equal up to their ends. "First" is the time to the first token, the encoder included; tokens
-per second are of decoding alone, from a memory that is there. Models take turns; times are medians, the ratio is the
-median of those of the rounds, above 1 where ours takes less time.
+Three modes: greedy without ends, greedy with ends (the weights of the end token's logit are scaled so that about one in
+seven answers ends at each step), and four beams. Answers are compared first: a row says how many are equal up to their
+ends. "First" is the time to the first token, including the encoder; tokens per second are of decoding alone, with the
+encoder's output given. Rounds are interleaved; times are medians, and the ratio is the median over the rounds, above 1
+if ours is faster.
 """
 
 from __future__ import annotations
@@ -59,13 +59,13 @@ class Theirs:
         return self.model.encoder(input_ids=self.ids, attention_mask=self.mask)
 
     def answer(self, memory: BaseModelOutput, steps: int) -> Tensor:
-        copy = BaseModelOutput(last_hidden_state=memory.last_hidden_state)  # beam search writes into what it is given
+        copy = BaseModelOutput(last_hidden_state=memory.last_hidden_state)  # beam search modifies its input
         options = {"attention_mask": self.mask, "max_new_tokens": steps, **self.options}
         return self.model.generate(encoder_outputs=copy, **options)[:, 1:]
 
 
 def ended(answers: Tensor) -> list[list[int]]:
-    """Each row up to its end."""
+    """Each row up to its end token."""
     return [row[: row.index(1) + 1] if 1 in row else row for row in answers.tolist()]
 
 

@@ -1,13 +1,12 @@
-"""Does a run that is killed again and again end with the same report?
+"""Check that a run that is killed again and again ends with the same report.
 
     python speed/kill.py FOLDER [KILLS] [SEED]
 
-runs Table 1 at smoke scale in `FOLDER/whole`, and once more in `FOLDER/killed`, where `kill -9` hits it KILLS times
-(40): the whole process group, the parent alone, or one worker, in turn, at moments drawn from the whole run. Once that
-run is through, or has had a third of them, artifacts (or the report) of the kind that was hit least are taken away and
-made again, so that every kind of stage is hit while it is being made, and the report while it is being written. Prints
-who was hit how often, and exits with 1 where a kind was not, where the reports differ by a byte, or where something is
-left behind.
+runs Table 1 at smoke scale in `FOLDER/whole`, and again in `FOLDER/killed`, where it is killed by SIGKILL KILLS times
+(40): in turn the whole process group, the parent, or one worker, at random moments of the run. After the run has ended,
+or after a third of the kills, artifacts (or the report) of the kind that was hit least are removed and made again, so
+that every kind of stage is killed while it runs, and the report while it is written. Prints how often each was hit. The
+exit code is 1 if a kind was never hit, if the reports differ, or if unfinished files remain.
 """
 
 from __future__ import annotations
@@ -30,13 +29,13 @@ NAME, REPORT = "ablate_classif", "report"
 FILES = ("report.json", "report.csv", "report.md", "report.tex", "report.html")
 COST = re.compile(rb"<section><h2>Cost</h2>.*?</section>", re.DOTALL)
 VICTIMS = ("worker", "group", "parent")
-LEAVES = {"vision", "language", "masks", "features", "multimodal", "transfer", "embed"}  # files before they are done
-SHORTEST, LONGEST = 0.05, 15.0  # seconds between the moment that one stage begins and the kill; some go into importing
-WHOLE = 90.0  # and of a whole run, on a machine with other things to do
+LEAVES = {"vision", "language", "masks", "features", "multimodal", "transfer", "embed"}  # kinds that write files early
+SHORTEST, LONGEST = 0.05, 15.0  # seconds from the start of a stage, imports included, to the kill
+WHOLE = 90.0  # of a whole run, on a busy machine
 
 
 def start(folder: Path) -> subprocess.Popen[bytes]:
-    """The command, in a process group of its own."""
+    """Start the command in its own process group."""
     places = [f"runtime.runs={folder}", f"runtime.store={folder / 'store'}", "runtime.checkpoint_seconds=0"]
     command = [sys.executable, "-m", "pali3kit.run", f"experiments/{NAME}.yaml", "scale=smoke", *places]
     environment = {**os.environ, "PYTHONPATH": str(CHECKOUT)}
@@ -47,12 +46,12 @@ def start(folder: Path) -> subprocess.Popen[bytes]:
 
 
 def working(folder: Path) -> set[str]:
-    """The kinds of stages that are being made: those whose lock is held."""
+    """The kinds of stages that are running: those whose lock is held."""
     return {lock.name.rpartition("-")[0] for lock in (folder / "store" / "work").glob("*.lock") if _held(lock)}
 
 
 def deep(folder: Path, kind: str) -> bool:
-    """Whether a stage of this kind has left more on the disk than what it printed: it is in the middle of its work."""
+    """Whether a running stage of this kind has written more than its output file."""
     files = (file for work in (folder / "store" / "work").glob(f"{kind}-*/") for file in work.glob("*"))
     return any(file.name != "output.txt" for file in files)
 
@@ -69,7 +68,7 @@ def _held(lock: Path) -> bool:
 
 
 def reporting(folder: Path, before: int) -> bool:
-    """Whether nothing is left to be made: the report is all that remains. `before`: the log's length at the start."""
+    """Whether all stages are done and only the report remains. `before`: the log's length at the start."""
     with suppress(OSError):
         log = (folder / NAME / "log.txt").read_text()[before:]
         last = re.findall(r"\[(\d+)/(\d+)\]", log)[-1:]
@@ -78,7 +77,7 @@ def reporting(folder: Path, before: int) -> bool:
 
 
 def kill(process: subprocess.Popen[bytes], victim: str) -> bool:
-    """Kill the group, the parent, or one of its workers; whether there was such a one."""
+    """Kill the group, the parent, or one worker; return whether it existed."""
     if process.poll() is not None:
         return False
     if victim == "worker":
@@ -103,9 +102,9 @@ def _command(pid: int) -> bytes:
 
 
 def attempt(folder: Path, wanted: str, victim: str) -> set[str]:
-    """Run, and kill while `wanted` (a kind, the report, or "" for whatever comes) is at work: what was hit.
+    """Run, and kill while `wanted` (a kind, the report, or "" for anything) is at work; return what was hit.
 
-    Nothing where it came to its end before. Raises SystemExit where that was no good one.
+    Nothing if the run ended before. Raises SystemExit if it failed.
     """
     log = folder / NAME / "log.txt"
     before = len(log.read_text()) if log.exists() else 0
@@ -116,7 +115,7 @@ def attempt(folder: Path, wanted: str, victim: str) -> set[str]:
             time.sleep(_delay(REPORT in at_work or wanted in LEAVES, wanted))
             hit = {REPORT} if reporting(folder, before) else working(folder)
             if hit and kill(process, victim):
-                process.wait()  # the parent of a killed worker makes what it can without it
+                process.wait()  # without a killed worker the parent runs the other stages
                 return hit & {wanted} if wanted else hit
         time.sleep(0.01)
     if process.returncode:
@@ -125,21 +124,21 @@ def attempt(folder: Path, wanted: str, victim: str) -> set[str]:
 
 
 def _delay(brief: bool, wanted: str) -> float:
-    """The report and what is begun are soon over; one kind of stage may be quick or slow, and a whole run long."""
+    """A random delay: short for the report and a started stage, longer for a kind, longest for a whole run."""
     if brief:
         return random.uniform(0.0, 0.5)
     return SHORTEST * (LONGEST / SHORTEST) ** random.random() if wanted else random.uniform(SHORTEST, WHOLE)
 
 
 def take_away(folder: Path, kind: str) -> None:
-    """Have one kind made again; of the stages, all that the store has."""
+    """Remove the report, or all artifacts of a kind, so that they are made again."""
     found = [folder / NAME / name for name in FILES] if kind == REPORT else (folder / "store").glob(f"{kind}-*")
     for path in found:
         shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
 
 
 def finish(folder: Path) -> None:
-    """Run to the end, which must be a good one."""
+    """Run to the end, which must succeed."""
     if code := start(folder).wait():
         raise SystemExit(f"the run in {folder} ended with {code}: see {folder}.txt")
 
@@ -178,12 +177,12 @@ def main(folder: Path, kills: int = 40, seed: int = 0) -> int:
 
 
 def _victim(done: int, wanted: str) -> str:
-    """In turn; without a worker the rest of a first run would be made undisturbed, and the report has none any more."""
+    """Whom to kill, in turn; no worker in a first run, whose rest would be undisturbed, nor during the report."""
     return VICTIMS[done % 3] if wanted not in ("", REPORT) else VICTIMS[1 + done % 2]
 
 
 def _bytes(folder: Path, name: str) -> bytes:
-    """A file of the report, less what it says of time."""
+    """A file of the report without its timings."""
     return COST.sub(b"", (folder / NAME / name).read_bytes())
 
 

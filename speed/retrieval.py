@@ -8,7 +8,7 @@ difference in any of the six recalls is printed.
 - time: median over the languages, and of their paired ratios.
 - peak: the largest growth of a fresh process's resident memory during one language.
 
-CLIP_benchmark is no dependency; without it only ours is measured: `pip install --no-deps clip-benchmark`.
+CLIP_benchmark is not a dependency; without it only ours is measured: `pip install --no-deps clip-benchmark`.
 """
 
 from __future__ import annotations
@@ -32,14 +32,14 @@ from pali3kit.metrics.retrieval import recall_hits
 
 TOP = (1, 5, 10)
 WIDTH = 768
-TEXTS = 2  # of each picture
+TEXTS = 2  # of each image
 BATCH = 64
 MIB = 2**20
 Recalls = dict[str, float]
 
 
 def embeddings(pictures: int, language: int) -> tuple[Tensor, Tensor, Tensor]:
-    """Pictures, texts that resemble theirs so much that some are found, and the picture of each text."""
+    """Embeddings of images and of texts, similar enough that some are found, and the image of each text."""
     generator = torch.Generator().manual_seed(language)
     images = torch.randn(pictures, WIDTH, generator=generator)
     owners = torch.arange(pictures).repeat_interleave(TEXTS)
@@ -56,7 +56,7 @@ def ours(images: Tensor, texts: Tensor, owners: Tensor) -> Recalls:
 def theirs(images: Tensor, texts: Tensor, owners: Tensor) -> Recalls:
     from clip_benchmark.metrics import zeroshot_retrieval
 
-    zeroshot_retrieval.tqdm = lambda batches: batches  # no bar
+    zeroshot_retrieval.tqdm = lambda batches: batches  # no progress bar
     starts = range(0, len(images), BATCH)
     said = texts.view(len(images), TEXTS, WIDTH)
     batches = [(images[i : i + BATCH], [list(each) for each in said[i : i + BATCH]]) for i in starts]
@@ -79,7 +79,7 @@ def timed(call: Callable[[], Recalls]) -> tuple[Recalls, float]:
 
 def own_peak(name: str, pictures: int) -> int:
     inputs = embeddings(pictures, 0)
-    BY[name](*embeddings(BATCH, 0))  # libraries allocate once, when first used
+    BY[name](*embeddings(BATCH, 0))  # a warm-up: libraries allocate at their first use
     return growth(partial(BY[name], *inputs))
 
 

@@ -1,10 +1,10 @@
-"""Do two checkouts make the same artifacts and reports, byte for byte? For moves that must change nothing.
+"""Compare the artifacts and reports of two checkouts, byte for byte: a refactoring must not change them.
 
     python speed/same_bytes.py BEFORE AFTER FOLDER
 
-runs Tables 1 and 6, the whole recipe and referring segmentation at smoke scale with each checkout's code, into
-`FOLDER/before` and `FOLDER/after`, and compares every file but manifests and timings. What is there already is kept, so
-that one `before` serves many comparisons. Exit code 1 where anything differs.
+runs Tables 1 and 6, the whole recipe and referring segmentation at smoke scale with the code of each checkout, into
+`FOLDER/before` and `FOLDER/after`, and compares all files except manifests and timings. Existing artifacts are kept, so
+that one `before` serves many comparisons. The exit code is 1 if anything differs.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def make(checkout: Path, folder: Path) -> None:
 
 
 def contents(folder: Path) -> dict[str, bytes]:
-    """Every file that must not depend on when and how fast it was made."""
+    """All files that must not depend on the time and speed of the run."""
     files = (path for part in ("runs", "store") for path in (folder / part).rglob("*") if path.is_file())
     kept = (path for path in files if path.name not in TIMED and path.name != "calibration.json")
     return {path.relative_to(folder).as_posix(): COST.sub(b"", path.read_bytes()) for path in kept}

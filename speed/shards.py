@@ -1,8 +1,7 @@
-"""Pictures per second from tar shards: our index, at random and in order, against webdataset's streams.
+"""Images per second from tar shards: our index, in random order and in sequence, against webdataset's streams.
 
-Shards of JPEGs lie in a temporary folder, so they are read from the page cache: this is the cost of the reader, not of
-the storage. One process, as one worker of a loader is. "bytes" is the JPEG as it lies in the shard; "RGB" is decoded by
-Pillow, the same way for all.
+The shards of JPEGs are read from the page cache, which measures the reader, not the storage. One process, like one
+worker of a data loader. "bytes" is the encoded JPEG; "RGB" is decoded by Pillow, in the same way for all.
 """
 
 from __future__ import annotations
@@ -24,7 +23,7 @@ from PIL import Image
 from pali3kit.data.shards import Sample, index_shards
 
 SIDE = 256  # pixels
-DISTINCT = 64  # pictures made; shards repeat them
+DISTINCT = 64  # distinct images, repeated in the shards
 
 
 def make_shards(folder: Path, shards: int, samples: int) -> list[Path]:
@@ -41,7 +40,7 @@ def make_shards(folder: Path, shards: int, samples: int) -> list[Path]:
 
 
 def jpeg(rng: np.random.Generator) -> bytes:
-    """Smooth colours with some noise: about as many bytes as a photograph of that size."""
+    """Smooth colours with some noise: about as many bytes as a photograph of the same size."""
     coarse = Image.fromarray(rng.integers(0, 256, (16, 16, 3), np.uint8)).resize((SIDE, SIDE), Image.Resampling.BICUBIC)
     noisy = np.clip(np.asarray(coarse) + rng.normal(0, 12, (SIDE, SIDE, 3)), 0, 255).astype(np.uint8)
     file = io.BytesIO()
@@ -68,7 +67,7 @@ def webdataset_jpegs(shards: Sequence[Path], buffer: int) -> Iterator[bytes]:
 
 
 def readers(shards: Sequence[Path]) -> dict[str, Callable[[], Iterator[bytes]]]:
-    """How to go through all pictures once, by name."""
+    """Functions that read all images once, by name."""
     index = index_shards(shards)
     shuffled = np.random.default_rng(0).permutation(len(index)).tolist()
     found: dict[str, Callable[[], Iterator[bytes]]] = {

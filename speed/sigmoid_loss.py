@@ -33,7 +33,7 @@ from torch.nn.functional import logsigmoid, normalize
 from pali3kit.losses.sigmoid import sigmoid_loss
 
 Loss = Callable[..., Tensor]
-CHUNK = 1024  # images whose logits exist at a time, on both sides
+CHUNK = 1024  # chunk of images whose logits exist at a time, for both
 MIB = 2**20
 
 
@@ -81,7 +81,7 @@ def peak_of(name: str, batch: int, width: int) -> int:
 
 def own_peak(name: str, batch: int, width: int) -> int:
     loss, leaves = losses()[name], inputs(batch, width)
-    forward_backward(loss, inputs(64, width))  # libraries allocate once, when first used
+    forward_backward(loss, inputs(64, width))  # a warm-up: libraries allocate at their first use
     return growth(partial(forward_backward, loss, leaves))
 
 

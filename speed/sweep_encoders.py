@@ -1,11 +1,11 @@
-"""Does every image model of timm and of open_clip keep the contract of an encoder, or is it refused by name?
+"""Check that every image model of timm and open_clip fulfils the contract of an encoder, or is refused by name.
 
     python speed/sweep_encoders.py FILE [timm|open_clip] [NAME ...]
 
-builds each on the meta device, where nothing is computed and nothing fetched, for pictures of its own size, or, where
-its features do not divide that, of the next multiple of 448 pixels; and writes a line of JSON for each to FILE, which
-another run goes on with. Building tries tokens and `pooled`; of models that are named, they are tried again in training
-and in evaluation. Exit code 1 where one is neither kept nor refused by its name.
+builds each on the meta device, without computing or downloading, for images of its own size, or, if its patches do not
+divide that, of the next multiple of 448 pixels. It appends a line of JSON for each to FILE, which another run
+continues. Building checks tokens and `pooled`; models given by NAME are checked again in training and evaluation mode.
+The exit code is 1 if a model is neither accepted nor refused by name.
 """
 
 from __future__ import annotations
@@ -28,24 +28,24 @@ from pali3kit.vision.adapters.timm import TimmEncoder
 from pali3kit.vision.contract import Adapter
 
 ENCODERS: dict[str, type[TimmEncoder] | type[OpenClipEncoder]] = {"timm": TimmEncoder, "open_clip": OpenClipEncoder}
-STEP = 448  # pixels: what strides up to 64 and patches of 14 divide
+STEP = 448  # pixels: divisible by strides up to 64 and by patches of 14
 
 
 def names(library: str) -> list[str]:
-    """All that the library has."""
+    """All models of the library."""
     found: list[str] = timm.list_models() if library == "timm" else open_clip.list_models()
     return found
 
 
 def own_size(library: str, name: str) -> int:
-    """The side of the pictures that the model is meant for."""
+    """The side of the model's own images."""
     if library == "timm":
         return int(timm.get_pretrained_cfg(name).input_size[-1])
     return int(open_clip.get_model_config(name)["vision_cfg"].get("image_size", 224))
 
 
 def judged(library: str, name: str, thoroughly: bool, side: int) -> dict[str, str | int]:
-    """What comes of one: `kept` with its size and seconds, `refused` with the reason, or a `fault`."""
+    """The outcome for one model: `kept` with its size and seconds, `refused` with the reason, or a `fault`."""
     start = time.perf_counter()
     found = _judged(library, name, side, thoroughly)
     if "refused" in found and side % STEP:
@@ -61,13 +61,13 @@ def _judged(library: str, name: str, side: int, thoroughly: bool) -> dict[str, s
             broken = breaks(encoder, side) if thoroughly else ""
     except ConfigError as error:
         return {"refused" if name in str(error) else "fault": str(error), "size": side}
-    except Exception as error:  # the fault that is looked for
+    except Exception as error:  # these faults are what this script searches
         return {"fault": f"{type(error).__name__}: {error}"[:300], "size": side}
     return {"fault": broken, "size": side} if broken else {"kept": encoder.width, "size": side}
 
 
 def breaks(encoder: Adapter, side: int) -> str:
-    """What of the contract does not hold, "" where all does."""
+    """Which part of the contract is violated, "" if none is."""
     rows, columns = encoder.grid(side)
     for training in (False, True):
         encoder.train(training).set_gradient_checkpointing(training)
@@ -81,7 +81,7 @@ def breaks(encoder: Adapter, side: int) -> str:
 
 
 def reason(told: str) -> str:
-    """A refusal without what is one model's own, to count by."""
+    """A refusal without the model's own details, for counting."""
     for start, short in (
         ("does not give tokens", "tokens are not on the grid"), ("does not give one", "pooled is of another width"),
         ("several feature maps", "features on several scales"), ("does not divide", "patch does not divide"),

@@ -1,11 +1,11 @@
 """Our ViT against timm's SigLIP ViT and open_clip's SigLIP image tower: forward, and a step of training.
 
-All three start from the same weights and compute the same function: the peers' GELU is set to the tanh form that
-SigLIP was trained with, and the largest difference of their outputs from ours is printed first. A step of training is
-forward, the mean of the pooled output as loss, backward, and AdamW. Models take turns; ratios are medians over the
-rounds of peer / ours, above 1 where ours takes less time.
+All three have the same weights and compute the same function: the peers' GELU is set to the tanh form that SigLIP was
+trained with, and the largest difference of their outputs from ours is printed first. A training step is forward, the
+mean of the pooled output as loss, backward, and AdamW. Rounds are interleaved; ratios are medians over the rounds of
+peer / ours, above 1 if ours is faster.
 
-On CUDA also memory, the peak above what is resident between steps, and MFU: k F (images/s) / (peak FLOP/s), with F the
+On CUDA also memory, the peak above that between steps, and MFU: k F (images/s) / (peak FLOP/s), with F the
 FLOPs of the matrix products, convolutions and attention of one image's forward (`FlopCounterMode`), k = 1 for forward
 and 3 for a step, as backward is twice a forward.
 """
@@ -35,7 +35,7 @@ FORWARDS = {"forward": 1, "train step": 3}  # FLOPs in forwards
 
 @dataclass(frozen=True)
 class Setting:
-    """A number format and the kernel that attention runs in."""
+    """A number format and the kernel of attention."""
 
     dtype: torch.dtype
     attention: str
@@ -86,7 +86,7 @@ def forward_flops(call: Pooled, images: Tensor) -> int:
 
 
 def gpu_columns(call: Callable[[], None], setting: Setting, flops: float, peak: float) -> list[str]:
-    """MFU at `flops` per second, for bf16 only, and peak memory of a call above what is resident before it."""
+    """MFU at `flops` per second, for bf16 only, and peak memory of a call above the memory before it."""
     torch.cuda.reset_peak_memory_stats()
     before = torch.cuda.memory_allocated()
     call()
@@ -95,7 +95,7 @@ def gpu_columns(call: Callable[[], None], setting: Setting, flops: float, peak: 
 
 
 def passes(towers: Towers, images: Tensor, setting: Setting) -> dict[str, dict[str, Callable[[], None]]]:
-    """What is measured, of each model."""
+    """The measured calls of each model."""
     forwards, steps = {}, {}
     for name, (model, call) in towers.items():
         optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5)

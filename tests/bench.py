@@ -65,7 +65,7 @@ def fake_stages():
     with pytest.MonkeyPatch.context() as patch:  # of its own: a test may undo the common one
         SOURCE.names()  # the built-in ones first
         patch.setattr(SOURCE, "_entries", dict(SOURCE._entries))
-        patch.setattr(STAGE, "found", dict(STAGE.found))
+        patch.setattr(STAGE, "_loaded", (dict(STAGE.found), STAGE.broken))
         fakes.install()
         yield
 

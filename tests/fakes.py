@@ -23,7 +23,7 @@ from pali3kit.config.part import Part
 from pali3kit.config.schema import Data, Evaluation, Experiment, Model, Runtime, Tokenizer
 from pali3kit.config.stages import LanguagePretraining, Masks, Multimodal, Stages, Transfer, VisionPretraining
 from pali3kit.data.source import SourceBase
-from pali3kit.declared.entry import Entry
+from pali3kit.declared.entry import RegistryEntry
 from pali3kit.errors import StageError
 from pali3kit.plan.plain import StageConfig
 from pali3kit.registry import SOURCE
@@ -95,7 +95,7 @@ def _inputs(config, context):
 
 def install():
     SOURCE.names()  # the built-in ones first
-    SOURCE._entries["fake"] = Entry("fake", FakeSource)
+    SOURCE._entries["fake"] = RegistryEntry("fake", FakeSource)
     for name in KINDS:
         kind, origin = STAGE.found[name]
         STAGE.found[name] = replace(kind, module=__name__), origin

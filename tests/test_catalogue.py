@@ -1,4 +1,4 @@
-"""Catalogues: objects that are found where they stand, and those of plug-ins."""
+"""Catalogues: built-in objects, found in their modules, and those of plug-ins."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ TWO = "from {0}.thing import Thing\nfrom {0}.one import ONE\nTWO = Thing('two', 
 
 @pytest.fixture
 def things(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
-    """A catalogue of the package `<name>`, whose modules are given as texts."""
+    """A catalogue of a package with these modules, given as source."""
     monkeypatch.syspath_prepend(tmp_path)
 
     def make(**modules: str) -> Catalogue[Any]:
@@ -56,14 +56,14 @@ def test_what_a_module_imports_of_another_counts_once(things: Any) -> None:
     assert len(things(one=ONE, two=TWO).found) == 2
 
 
-def test_what_is_told_of_each(things: Any) -> None:
+def test_what_is_reported_of_each(things: Any) -> None:
     found = things(one=ONE, two=TWO)
     assert [(entry.name, entry.summary) for entry in found.entries()] == [("one", "the first"), ("two", "the second")]
     assert found.describe("one").origin == f"{found.package}.one:ONE"
     assert found.describe("one").options is None
 
 
-def test_an_unknown_name_is_told_with_the_nearest_or_with_all(things: Any) -> None:
+def test_an_unknown_name_is_reported_with_the_nearest_or_all(things: Any) -> None:
     found = things(one=ONE, two=TWO)
     with pytest.raises(RegistryError, match=r"^unknown thing 'tow'\. Did you mean 'two'\?$"):
         found.find("tow")
@@ -71,7 +71,7 @@ def test_an_unknown_name_is_told_with_the_nearest_or_with_all(things: Any) -> No
         found.describe("xyz")
 
 
-def test_a_name_that_is_taken_twice_is_told_with_both_places(things: Any) -> None:
+def test_a_name_that_is_taken_twice_is_reported_with_both_places(things: Any) -> None:
     again = "from {0}.thing import Thing\nAGAIN = Thing('one', 'another')\n"
     found = things(one=ONE, again=again)
     with pytest.raises(RegistryError) as error:
@@ -105,17 +105,17 @@ def test_a_plug_in_may_not_take_the_name_of_ours(things: Any, monkeypatch: pytes
 
 BROKEN = {
     "": r"AttributeError: module 'plugged' has no attribute 'MINE'",
-    "MINE = 3": "it is no Thing, which a thing should be",
+    "MINE = 3": "it is not a Thing, as a thing should be",
     "MINE = (": r"SyntaxError: '\(' was never closed \(plugged\.py, line 1\)",
     "import no_such_module": "ModuleNotFoundError: No module named 'no_such_module'",
     "MINE = Thing('mine', sumary='')": r"TypeError: .*unexpected keyword argument 'sumary'",
-    "MINE = Thing('yours', 'a plug-in')": "it calls itself 'yours'",
+    "MINE = Thing('yours', 'a plug-in')": "its name is 'yours'",
     "raise RuntimeError": "RuntimeError: RuntimeError",
 }
 
 
 @pytest.mark.parametrize("text", BROKEN)
-def test_a_plug_in_that_cannot_be_loaded_is_told_where_it_is_asked_for(
+def test_a_plug_in_that_cannot_be_loaded_is_an_error_where_it_is_used(
     things: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, text: str
 ) -> None:
     found = things(one=ONE)

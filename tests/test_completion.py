@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pali3kit.completion import script
+from pali3kit.completion import completion_script
 from pali3kit.run import COMMANDS
 
 
@@ -22,7 +22,8 @@ from pali3kit.run import COMMANDS
 )
 def test_bash_completes(words: list[str], completions: str) -> None:
     line = " ".join(["pali3kit", *words])
-    shell = f'{script(COMMANDS)}\nCOMP_WORDS=({line}); COMP_CWORD={len(words)}; _pali3kit; echo "${{COMPREPLY[@]}}"'
+    script = completion_script(COMMANDS)
+    shell = f'{script}\nCOMP_WORDS=({line}); COMP_CWORD={len(words)}; _pali3kit; echo "${{COMPREPLY[@]}}"'
     done = subprocess.run(["bash", "--norc", "-c", shell], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == completions and done.stderr == ""
 
@@ -30,7 +31,7 @@ def test_bash_completes(words: list[str], completions: str) -> None:
 def test_names_with_spaces_are_one_word_for_strict_shells_too(tmp_path: Path) -> None:
     (tmp_path / "my file.yaml").touch()
     asked = 'COMP_WORDS=(pali3kit check "$1"); COMP_CWORD=2; _pali3kit; printf "%s;" "${COMPREPLY[@]-}"'
-    call = f"{script(COMMANDS)}\n{asked}"
+    call = f"{completion_script(COMMANDS)}\n{asked}"
     for word, completions in {"my": "my file.yaml;", "zzz": ";"}.items():
         shell = ["bash", "--norc", "-u", "-c", call, "bash", word]
         done = subprocess.run(shell, capture_output=True, text=True, check=True, cwd=tmp_path)

@@ -12,7 +12,7 @@ from pali3kit.registry import KINDS, Registry
 
 
 def names(registry: Registry[Any]) -> list[str]:
-    """All names, and some member of every family."""
+    """All names, with one member of every family."""
     return [name + "member" if name.endswith("/") else name for name in registry.names()]
 
 

@@ -3,8 +3,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from pali3kit.declared.entry import Entry
-from pali3kit.described import described
+from pali3kit.declared.entry import RegistryEntry
+from pali3kit.described import describe_component
 
 
 @dataclass
@@ -16,8 +16,8 @@ class Neighbours:
 
 
 def test_options_that_a_dataclass_keeps_as_text_are_shown() -> None:
-    entry = Entry("neighbours", "plugin.neighbours:KIND", "votes", given=None, section=Neighbours)
-    assert described("stage", entry) == (
+    entry = RegistryEntry("neighbours", "plugin.neighbours:KIND", "votes", given=None, section=Neighbours)
+    assert describe_component("stage", entry) == (
         "stage/neighbours: votes\n  from plugin.neighbours:KIND\n  How many vote.\n  options:\n"
         "    count           int, default 20\n    by              'cosine' | 'distance', default cosine"
     )
@@ -30,7 +30,7 @@ class Long:
 
 
 def test_columns_do_not_touch() -> None:
-    told = described("stage", Entry("long", "plugin.long:KIND", given=None, section=Long)).splitlines()
+    told = describe_component("stage", RegistryEntry("long", "plugin.long:KIND", given=None, section=Long)).splitlines()
     assert told[-2:] == [
         "    a_name_that_is_longer_than_most  int, default 1",
         "    b                                int, default 2",

@@ -1,4 +1,4 @@
-"""What the documents say is true: links lead somewhere, commands and code run."""
+"""The documents are true: links exist, commands and code run."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ GUIDES = [
 
 @pytest.mark.parametrize("file", GUIDES, ids=lambda file: file.name)
 def test_code_of_the_guides_runs(file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The blocks of a guide, one after the other, in an empty folder."""
+    """Run the blocks of a guide in order, in an empty folder."""
     monkeypatch.chdir(tmp_path)
     code = "\n".join(fences(file.read_text(encoding="utf-8"), "python"))
     exec(compile(code, file.name, "exec"), {})
@@ -90,7 +90,7 @@ scale: paper
 pretrain: siglip
 evaluate: [vqa, refer, zero_shot]
 """
-"""What a block that is a part of an experiment stands in."""
+"""The experiment around a block that is a part of one."""
 BLOCKS = [
     (file.name, text)
     for file in DOCUMENTS
@@ -101,7 +101,7 @@ BLOCKS = [
 
 @pytest.fixture(scope="module")
 def data(tmp_path_factory: pytest.TempPathFactory, published: Callable[[str], Path]) -> Path:
-    """A folder with all the files that the blocks name, and the shipped scales."""
+    """A folder with all files named in the blocks, and the shipped scales."""
     root = tmp_path_factory.mktemp("data")
     true_files.documented(root)
     shutil.copytree(ROOT / "experiments/scales", root / "scales")
@@ -120,7 +120,7 @@ def data(tmp_path_factory: pytest.TempPathFactory, published: Callable[[str], Pa
 def test_every_experiment_of_the_documents_can_be_planned(
     page: str, text: str, data: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Its graph is built on tiny files in the true formats; every stage has a digest and knows its work."""
+    """Build its graph on tiny files in the true formats: every stage has a digest and units."""
     monkeypatch.chdir(data)
     (data / "mine.yaml").write_text(text if text.startswith("name:") else FRAGMENT + text)
     experiment = load("mine.yaml")
@@ -137,7 +137,7 @@ def test_every_experiment_of_the_documents_can_be_planned(
 def test_the_union_of_the_data_guide_checks(
     data: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """With files of those names it is accepted; a misspelt part of the mixture is told with its line."""
+    """With files of those names it is accepted; a misspelt part of the mixture is reported with its line."""
     [text] = fences((ROOT / "docs" / "data.md").read_text(encoding="utf-8"), "yaml")
     monkeypatch.chdir(data)
     (data / "real.yaml").write_text(text)
@@ -148,7 +148,7 @@ def test_the_union_of_the_data_guide_checks(
     assert capsys.readouterr().err == f"{told}\n"
 
 
-def test_scripts_that_are_no_benchmarks_are_told_and_left_out() -> None:
+def test_scripts_that_are_no_benchmarks_are_reported_and_left_out() -> None:
     """`nox -s bench` would run them for hours."""
     tree = ast.parse((ROOT / "noxfile.py").read_text(encoding="utf-8"))
     values = {ast.unparse(node.targets[0]): node.value for node in tree.body if isinstance(node, ast.Assign)}

@@ -1,4 +1,4 @@
-"""Files that are whole or not there."""
+"""Atomic, durable file writes."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ def full(*_: object) -> None:
 
 def test_a_file_is_written_at_once(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
-    durable.write(path, b"one")
-    durable.write(path, b"two")
+    durable.write_atomically(path, b"one")
+    durable.write_atomically(path, b"two")
     assert path.read_bytes() == b"two" and list(tmp_path.iterdir()) == [path]
 
 
@@ -30,19 +30,19 @@ def test_a_full_disk_leaves_what_was_there_and_names_the_file(
     path.write_bytes(b"one")
     monkeypatch.setattr(Path if place == "write_bytes" else os, place, full)
     with pytest.raises(OSError, match="No space left") as raised:
-        durable.write(path, b"two")
+        durable.write_atomically(path, b"two")
     assert raised.value.filename == str(path) and raised.value.errno == errno.ENOSPC
     assert path.read_bytes() == b"one" and list(tmp_path.iterdir()) == [path]
 
 
 def test_a_really_full_file_system_leaves_nothing(tmp_path: Path) -> None:
-    """`/dev/full` has no room for a byte."""
+    """Every write to `/dev/full` fails."""
     if not Path("/dev/full").exists():
         pytest.skip("no /dev/full")
     partial = tmp_path / f"a.{os.getpid()}.partial"
     partial.symlink_to("/dev/full")
     with pytest.raises(OSError, match="No space left"):
-        durable.write(tmp_path / "a", b"two")
+        durable.write_atomically(tmp_path / "a", b"two")
     assert not list(tmp_path.iterdir())
 
 
@@ -54,12 +54,12 @@ def test_a_file_system_that_cannot_sync_folders_is_no_reason_to_stop(
         raise OSError(number, "not here")
 
     monkeypatch.setattr(os, "fsync", unable)
-    durable.write(tmp_path / "a", b"x")
+    durable.write_atomically(tmp_path / "a", b"x")
     assert (tmp_path / "a").read_bytes() == b"x"
 
 
 @pytest.mark.parametrize("how", ["has it", "macOS", "a file system without"])
-def test_room_is_taken_at_once_on_every_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
+def test_space_is_reserved_on_every_system(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str) -> None:
     def unable(*_: int) -> None:
         raise OSError(errno.EOPNOTSUPP, "not here")
 
@@ -91,4 +91,4 @@ def test_what_killed_processes_left_is_removed(tmp_path: Path) -> None:
 
 def test_the_digest_of_a_file(tmp_path: Path) -> None:
     (tmp_path / "a").write_bytes(b"abc")
-    assert durable.digest(tmp_path / "a").startswith("ba7816bf8f01cfea")
+    assert durable.sha256_of(tmp_path / "a").startswith("ba7816bf8f01cfea")

@@ -1,10 +1,10 @@
-"""What must not move by itself: the digest of every stage of every shipped experiment, and the skeleton of its reports.
+"""Golden files: the digest of every stage of every shipped experiment, and the structure of its reports.
 
-A digest that changes orphans what users have computed. It may change with a raised version of its kind or source, in a
-commit that says why and writes the golden file again:
+A changed digest invalidates the artifacts of users. It may change with a raised version of its kind or source, in a
+commit that explains it and rewrites the golden file:
 
     python tests/test_golden.py             # the digests
-    python tests/test_golden.py runs        # and the skeletons of the smoke reports below runs/
+    python tests/test_golden.py runs        # and the structure of the smoke reports below runs/
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def test_every_golden_digest_is_of_a_shipped_experiment() -> None:
 
 
 def skeleton(report: dict[str, Any]) -> dict[str, Any]:
-    """What of a report does not depend on the machine: its keys, its tables' rows and columns, and every n."""
+    """The part of a report that does not depend on the machine: its keys, rows, columns, and every n."""
     tables = {
         table["after"]: {
             "columns": {column["name"]: [column["title"], column["metric"]] for column in table["columns"]},

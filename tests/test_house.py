@@ -1,4 +1,4 @@
-"""The sizes of the house: small files, small functions, types that say something, few names."""
+"""The goals of `speed/house.py`: small files and functions, precise types, few and unambiguous names."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -15,9 +16,17 @@ sys.path.insert(0, str(CHECKOUT / "speed"))
 import house  # noqa: E402
 
 SIZES = {size.name: size for size in house.sizes(CHECKOUT)}
+OPEN = ("... without the contract of kinds", "public names that several modules define")
+"""Goals that are not met yet. This list must become empty: the mark is strict, so a goal that is met must leave it."""
 
 
-@pytest.mark.parametrize("name", [size.name for size in SIZES.values() if size.goal])
+def goals() -> list[Any]:
+    open_goal = pytest.mark.xfail(strict=True, reason="not met yet")
+    names = [size.name for size in SIZES.values() if size.goal]
+    return [pytest.param(name, marks=open_goal if name in OPEN else ()) for name in names]
+
+
+@pytest.mark.parametrize("name", goals())
 def test_goals(name: str) -> None:
     size = SIZES[name]
     assert size.met, "\n".join([f"{name}: {size.shown}, the goal is {size.goal}.", *size.offenders])
@@ -35,25 +44,42 @@ def module(text: str, path: str = "pali3kit/room/thing.py") -> house.Module:
         ("x: object, *y: int", False),
     ],
 )  # fmt: skip
-def test_any_is_seen_in_every_argument(signature: str, loose: bool) -> None:
-    assert bool(house.loose_functions([module(f"def f({signature}) -> int: ...\n")])) is loose
+def test_any_is_found_in_every_argument(signature: str, loose: bool) -> None:
+    assert bool(house.functions_with_any([module(f"def f({signature}) -> int: ...\n")])) is loose
 
 
-def test_any_is_seen_in_what_is_returned_and_in_methods() -> None:
-    found = house.loose_functions([module("class A:\n    def f(self) -> list[Any]: ...\n")])
+def test_any_is_found_in_results_and_in_methods() -> None:
+    found = house.functions_with_any([module("class A:\n    def f(self) -> list[Any]: ...\n")])
     assert found == ["pali3kit/room/thing.py:2 f"]
 
 
 def test_names_and_imports_are_public_or_private() -> None:
     text = "from pali3kit.a import _b, c\nfrom torch import _d\nfrom pali3kit import __version__\n"
     text += "def f():\n    from pali3kit.e import _g\n    class H: ...\nclass _I: ...\nclass J: ...\n"
-    assert house.public_names([module(text)]) == ["pali3kit/room/thing.py f", "pali3kit/room/thing.py J"]
+    assert module(text).public_names() == ["f", "J"]
     assert [each.rpartition(" ")[2] for each in house.private_imports([module(text)])] == [
         "pali3kit.a._b", "pali3kit.e._g",
     ]  # fmt: skip
 
 
-def test_long_ones_are_listed_by_their_length() -> None:
+def test_names_that_several_modules_define_are_listed() -> None:
+    package = [
+        module("class A: ...\ndef run(): ...\ndef b(): ...\n", "pali3kit/x.py"),
+        module("from pali3kit.x import A\ndef run(): ...\ndef _b(): ...\n", "pali3kit/y.py"),
+        module("def b(): ...\n", "pali3kit/z.py"),
+    ]
+    assert house.ambiguous_names(package) == ["b: pali3kit/x.py, pali3kit/z.py"]
+
+
+def test_folders_with_many_names_are_listed_with_them() -> None:
+    package = [
+        module("def a(): ...\ndef run(): ...\n" + "\n" * 48, "pali3kit/few/a.py"),
+        module("def b(): ...\ndef c(): ...\n" + "\n" * 48, "pali3kit/many/b.py"),
+    ]
+    assert house.dense_folders(package) == ["pali3kit/many: 2 names in 50 lines, 1 too many: b.b, b.c"]
+
+
+def test_long_files_and_functions_are_listed() -> None:
     body = "    pass\n"
     found = [module("def f():\n" + body * 3 + "def g():\n" + body * 5 + "def h():\n" + body)]
     assert house.long_functions(found, 3) == [
@@ -62,27 +88,27 @@ def test_long_ones_are_listed_by_their_length() -> None:
     assert house.long_files(found, 11) == ["pali3kit/room/thing.py (12)"] and house.long_files(found, 12) == []
 
 
-def test_marks_are_found_by_their_lines() -> None:
+def test_lines_that_match_are_listed() -> None:
     mark, ignored = "TO" + "DO", "# type: " + "ignore[misc, no-any-return]"
     found = [module(f"x = 1\n# {mark}: y\nz = 2  {ignored}\nAUTODOC = 3\n")]
     assert house.lines_with(found, house.MARKS) == ["pali3kit/room/thing.py:2"]
     assert house.lines_with(found, house.RETURNS_ANY) == ["pali3kit/room/thing.py:3"]
 
 
-def test_a_mirror_lies_in_the_same_room() -> None:
+def test_a_mirror_is_in_the_same_folder() -> None:
     package = [module("", "pali3kit/room/a.py"), module("", "pali3kit/b.py"), module("", "pali3kit/room/__init__.py")]
     tests = [module("", "tests/other/test_a.py"), module("", "tests/test_b.py")]
     assert house.without_mirror(package, tests) == ["pali3kit/room/a.py"]
     assert house.without_mirror(package, [*tests, module("", "tests/room/test_a.py")]) == []
 
 
-def test_the_script_says_what_is_missed(tmp_path: Path) -> None:
+def test_the_script_lists_missed_goals(tmp_path: Path) -> None:
     (tmp_path / "pali3kit").mkdir()
     (tmp_path / "tests").mkdir()
-    (tmp_path / "tests" / "test_a.py").write_text("x = 1\n" * 40)
+    (tmp_path / "tests" / "test_a.py").write_text("x = 1\n" * 60)
     file = tmp_path / "pali3kit" / "a.py"
     for text, code, told in [
-        ("def f(x: int) -> int:\n    return x\n" + "\n" * 30, 0, "public names"),
+        ("def f(x: int) -> int:\n    return x\n" + "\n" * 60, 0, "public names"),
         ("def f(x: Any) -> int:\n    return x\n", 1, "pali3kit/a.py:1 f"),
     ]:
         file.write_text(text)

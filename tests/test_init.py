@@ -59,7 +59,7 @@ def test_sets_are_created_by_name() -> None:
 
 
 @pytest.mark.parametrize("room", ["evals", "losses", "metrics", "report"])
-def test_rooms_show_what_is_public_alone(room: str) -> None:
+def test_packages_export_public_names_only(room: str) -> None:
     module = import_module(f"pali3kit.{room}")
     assert dir(module) == sorted(module.__all__)
     assert all(getattr(module, name) is not None for name in dir(module))
@@ -91,6 +91,6 @@ def test_every_evaluator_loads(name: str) -> None:
 
 
 def test_no_evaluator_has_the_name_of_a_module() -> None:
-    """Whoever imports `pali3kit.evals.x` sets the attribute `x` of the package: the module would hide the function."""
+    """Importing `pali3kit.evals.x` sets the attribute `x` of the package, which would hide the function."""
     modules = {module.name for module in pkgutil.iter_modules(pk.evals.__path__)}
     assert modules.isdisjoint(pk.evals.__all__)

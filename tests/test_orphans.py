@@ -1,4 +1,4 @@
-"""A process that dies with its parent, even when that is killed."""
+"""A process ends when its parent dies, even if that is killed."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ import pytest
 
 PARENT = """
 import multiprocessing, os, time
-from pali3kit.orphans import die_with
+from pali3kit.orphans import die_with_parent
 
 def child(alive, parent):
-    die_with(parent, alive)
+    die_with_parent(parent, alive)
     print("asked to be told", flush=True)
     time.sleep(300)
 

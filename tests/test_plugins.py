@@ -1,4 +1,4 @@
-"""A package beside ours adds a component of each kind, and nothing in ours knows of it."""
+"""An installed package adds a component of each kind, without changes to pali3kit."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ sys.exit(code)
 
 
 def python(folder: Path, *words: str, plugins: Path = PLUGINS) -> subprocess.CompletedProcess[str]:
-    """A program beside which the plug-ins of a folder are installed."""
+    """The environment of a program with the plug-ins of a folder."""
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(map(str, (ROOT, plugins))), "COLUMNS": "160"}
     return subprocess.run(
         [sys.executable, *words], cwd=folder, env=environment, capture_output=True, text=True, timeout=300
@@ -36,7 +36,7 @@ def python(folder: Path, *words: str, plugins: Path = PLUGINS) -> subprocess.Com
 
 
 def ask(folder: Path, *words: str, code: int = 0, plugins: Path = PLUGINS) -> str:
-    """What a command says that must not import torch."""
+    """The output of a command that must not import torch."""
     done = python(folder, "-c", ASK, *words, plugins=plugins)
     assert done.returncode == code, done.stdout + done.stderr
     return done.stdout + done.stderr
@@ -49,7 +49,7 @@ def run(folder: Path, *words: str) -> str:
 
 
 def write(folder: Path, *changes: tuple[str, str]) -> Path:
-    """The experiment, with changes, and the scale beside it."""
+    """Write the experiment, with changes, and its scale beside it."""
     text = EXPERIMENT
     for old, new in changes:
         assert text.count(old) == 1, old
@@ -87,10 +87,11 @@ def test_each_is_shown_with_its_options(tmp_path: Path, kind: str, name: str, su
 
 
 def test_an_experiment_on_all_of_them_checks(tmp_path: Path) -> None:
-    assert ask(write(tmp_path), "check", "plugged.yaml") == "plugged.yaml: nothing wrong. 1 cell, 1 seed, 2 columns.\n"
+    checked = ask(write(tmp_path), "check", "plugged.yaml")
+    assert checked == "plugged.yaml: nothing wrong. 1 cell, 1 seed, 2 benchmarks.\n"
 
 
-def test_misspelt_options_are_told_with_the_nearest_ones(tmp_path: Path) -> None:
+def test_misspelt_options_are_reported_with_the_nearest_ones(tmp_path: Path) -> None:
     changes = [
         ("gate: 0.5, per: token", "gaet: 0.5, per: tokn"), ("background: black", "backgruond: black"),
         ("beta1", "beta11"), ("shrinkage", "shrinkaeg"), ("normalise: false", "normalise: 1"),
@@ -105,7 +106,7 @@ def test_misspelt_options_are_told_with_the_nearest_ones(tmp_path: Path) -> None
     )
 
 
-def test_misspelt_names_are_told_with_the_nearest_ones(tmp_path: Path) -> None:
+def test_misspelt_names_are_reported_with_the_nearest_ones(tmp_path: Path) -> None:
     changes = [
         ("strict_vqa", "strict_vqaa"), ("gated", "gatde"), ("shapes", "shape"), ("lion", "lino"),
         ("  centroid: {", "  centriod: {"),
@@ -119,7 +120,7 @@ def test_misspelt_names_are_told_with_the_nearest_ones(tmp_path: Path) -> None:
     )
 
 
-def test_tasks_that_a_source_does_not_tell_of_are_told(tmp_path: Path) -> None:
+def test_tasks_that_a_source_does_not_tell_of_are_reported(tmp_path: Path) -> None:
     told = ask(write(tmp_path, ("ocr: 0", "ocr: 1")), "check", "plugged.yaml", code=2)
     assert told.startswith("plugged.yaml:12: source 'shapes' has no task 'ocr'. Choose from caption, ")
 
@@ -136,7 +137,7 @@ LOST = Benchmark(
 """
 
 
-def test_what_a_benchmark_misspells_is_told(tmp_path: Path) -> None:
+def test_what_a_benchmark_misspells_is_reported(tmp_path: Path) -> None:
     shutil.copytree(PLUGINS, tmp_path / "plugins")
     (tmp_path / "plugins" / "pali3kit_plugin" / "loose.py").write_text(BENCHMARK)
     points = tmp_path / "plugins" / "pali3kit_plugin-1.0.dist-info" / "entry_points.txt"
@@ -159,7 +160,7 @@ BROKEN = {
     "optimizer": {"lino": ("pali3kit_plugin.lion:lino", "module 'pali3kit_plugin.lion' has no 'lino'")},
     "benchmark": {
         "bad": ("pali3kit_plugin.worse:BAD", "SyntaxError: '(' was never closed (worse.py, line 1)"),
-        "called": ("pali3kit_plugin.centroid:BENCHMARK", "it calls itself 'centroid'"),
+        "called": ("pali3kit_plugin.centroid:BENCHMARK", "its name is 'centroid'"),
     },
     "stage": {"away": ("pali3kit_plugin.away:KIND", "ModuleNotFoundError: No module named 'pali3kit_plugin.away'")},
 }
@@ -172,7 +173,7 @@ def told(kind: str, name: str) -> str:
 
 @pytest.fixture
 def broken(tmp_path: Path) -> Path:
-    """Our plug-ins, and beside them entry points that lead nowhere."""
+    """The plug-ins of this repository, and entry points that cannot be loaded."""
     folder = tmp_path / "plugins"
     shutil.copytree(PLUGINS, folder)
     (folder / "pali3kit_plugin" / "bad.py").write_text("THREE = 3\n")
@@ -186,9 +187,9 @@ def broken(tmp_path: Path) -> Path:
     return folder
 
 
-def test_broken_plug_ins_disturb_nobody(tmp_path: Path, broken: Path) -> None:
+def test_broken_plug_ins_do_not_affect_others(tmp_path: Path, broken: Path) -> None:
     checked = ask(write(tmp_path), "check", "plugged.yaml", plugins=broken)
-    assert checked == "plugged.yaml: nothing wrong. 1 cell, 1 seed, 2 columns.\n"
+    assert checked == "plugged.yaml: nothing wrong. 1 cell, 1 seed, 2 benchmarks.\n"
     listed = ask(tmp_path, "list", plugins=broken)
     assert all(f"  {name:<22}{summary}\n" in listed for _, name, summary, _ in ADDED)
     assert all(f"  {name:<22}{told(kind, name)}" in listed for kind, added in BROKEN.items() for name in added)
@@ -199,7 +200,7 @@ def test_a_broken_plug_in_is_not_shown(tmp_path: Path, broken: Path, kind: str, 
     assert ask(tmp_path, "show", f"{kind}/{name}", code=2, plugins=broken) == told(kind, name)
 
 
-def test_broken_plug_ins_are_told_where_they_are_asked_for(tmp_path: Path, broken: Path) -> None:
+def test_broken_plug_ins_are_errors_where_they_are_used(tmp_path: Path, broken: Path) -> None:
     changes = [
         ("[strict_vqa, centroid]", "[strict_vqa, bad]"), ("name: gated, gate: 0.5, per: token", "name: gone"),
         ("name: lion", "name: lino"), ("  centroid: {", "  away: {"),

@@ -64,7 +64,7 @@ def test_prefix_passes_the_rest_of_the_name_first(parts: Registry[object]) -> No
     assert parts.build("path/a/b", "c") == "a/b/c"
     assert parts.names() == ["path/"]
     assert [entry.name for entry in parts.entries()] == ["path/"]
-    with pytest.raises(RegistryError, match="'path/' is a family of thing: say which one, path/NAME"):
+    with pytest.raises(RegistryError, match="'path/' is a family of thing: write path/NAME, with a name of the family"):
         parts.describe("path/")
     with pytest.raises(RegistryError, match=r"unknown thing 'pth/a'\. Did you mean 'path/'"):
         parts.describe("pth/a")
@@ -88,7 +88,7 @@ def test_plug_ins_come_from_entry_points(parts: Registry[object], monkeypatch: p
 
 
 def write(folder: Path, **modules: str) -> str:
-    """A package of a name of its own, whose modules can be found."""
+    """A package with a unique name, whose modules can be found."""
     name = f"{folder.name}_room"
     (folder / name).mkdir()
     for module, text in {"__init__": "", **modules}.items():
@@ -113,11 +113,11 @@ class Gate:
 """
 
 
-def test_a_room_declares_and_importing_what_it_declares_is_harmless(
+def test_a_package_declares_and_importing_what_it_declares_is_harmless(
     room: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     name = write(room, gate=GATE)
-    things = Registry[object]("thing", rooms=(name,), given=("width",))
+    things = Registry[object]("thing", packages=(name,), given=("width",))
     monkeypatch.setattr(registry, "THING", things, raising=False)
     entry = things.describe("gate")
     assert (entry.summary, entry.tells, entry.files, entry.built_in) == ("opens", ("captions",), ("path",), False)
@@ -138,10 +138,10 @@ def test_a_class_that_is_defined_again_replaces_itself(parts: Registry[object]) 
     assert parts.build("answer") == 2
 
 
-def test_two_declarations_of_a_name_are_told(room: Path) -> None:
+def test_two_declarations_of_a_name_are_reported(room: Path) -> None:
     name = write(room, gate=GATE, other=GATE)
-    things = Registry[object]("thing", rooms=(name,))
-    for _ in range(2):  # the second time is no better
+    things = Registry[object]("thing", packages=(name,))
+    for _ in range(2):  # also at the second attempt
         with pytest.raises(RegistryError) as error:
             things.names()
         assert str(error.value) == f"thing 'gate' is registered twice: {name}.gate:Gate and {name}.other:Gate."
@@ -172,7 +172,7 @@ def test_the_options_of_a_plug_in_come_from_its_source(
         ("{0}.gate:Gate", "it is declared as 'gate', not as 'mine'"),
     ],
 )
-def test_a_plug_in_that_cannot_be_used_is_told_where_it_is_asked_for(
+def test_a_plug_in_that_cannot_be_used_is_an_error_where_it_is_used(
     room: Path, monkeypatch: pytest.MonkeyPatch, value: str, why: str
 ) -> None:
     name = write(room, gate=GATE)
@@ -197,7 +197,7 @@ def test_a_plug_in_may_not_take_the_name_of_ours_whichever_is_asked_for(
     name = write(room, gate=GATE)
     points = (EntryPoint("gate", "fractions:Fraction", "pali3kit.thing"),)
     monkeypatch.setattr(registry, "plugins", lambda: points)
-    things = Registry[object]("thing", rooms=(name,))
+    things = Registry[object]("thing", packages=(name,))
     told = rf"^thing 'gate' is registered twice: {name}\.gate:Gate and fractions:Fraction\.$"
     for _ in range(2):
         with pytest.raises(RegistryError, match=told):
@@ -222,7 +222,7 @@ def test_every_kind_has_parts() -> None:
     assert [kind.kind for kind in KINDS.values()] == list(KINDS)
 
 
-def test_an_unknown_option_is_told_with_the_nearest_one(parts: Registry[object]) -> None:
+def test_an_unknown_option_is_reported_with_the_nearest_one(parts: Registry[object]) -> None:
     @parts.register("double")
     def double(x: int, factor: int = 2) -> int:
         return factor * x
@@ -232,7 +232,7 @@ def test_an_unknown_option_is_told_with_the_nearest_one(parts: Registry[object])
         parts.build("double", 4, facter=3)
 
 
-def test_a_missing_option_is_told(parts: Registry[object]) -> None:
+def test_a_missing_option_is_reported(parts: Registry[object]) -> None:
     @parts.register("scaled")
     def scaled(x: int, *rest: int, factor: int) -> int:
         return factor * x

@@ -27,7 +27,7 @@ TABLE_1 = str(ROOT / "experiments" / "ablate_classif.yaml")
 
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, ...]]:
-    """Stand-ins for what the commands hand over to, which note how they were called."""
+    """Stand-ins for the functions that commands call; they record their arguments."""
     made: list[tuple[Any, ...]] = []
 
     def stand_in(name: str, answer: Any) -> Any:
@@ -103,7 +103,7 @@ def test_plan_and_report(calls: list[tuple[Any, ...]], tmp_path: Path) -> None:
          "command line: pretrian=siglip: unknown key 'pretrian'. Did you mean 'pretrain'?"),
     ],
 )  # fmt: skip
-def test_senseless_requests_are_told_and_exit_2(
+def test_invalid_requests_are_reported_and_exit_2(
     words: list[str], text: str, capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -129,7 +129,7 @@ def test_interruption_is_no_traceback(capsys: pytest.CaptureFixture[str], monkey
 
 def test_check_counts(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", TABLE_1, "seeds=[0,1,2]", "grid.pretrain=[random,classif,siglip]"]) == 0
-    assert capsys.readouterr().out == f"{TABLE_1}: nothing wrong. 3 cells, 3 seeds, 9 columns.\n"
+    assert capsys.readouterr().out == f"{TABLE_1}: nothing wrong. 3 cells, 3 seeds, 9 benchmarks.\n"
 
 
 def test_help_and_version(capsys: pytest.CaptureFixture[str]) -> None:
@@ -151,7 +151,10 @@ def test_a_command_tells_its_own_help(capsys: pytest.CaptureFixture[str], name: 
 
 def test_help_of_a_command_says_what_it_does(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["-h", "list"]) == 0
-    assert capsys.readouterr().out == "usage: python -m pali3kit.run list [KIND]\n\nlist the parts there are\n"
+    assert (
+        capsys.readouterr().out
+        == "usage: python -m pali3kit.run list [KIND]\n\nlist components, benchmarks and stages\n"
+    )
 
 
 def test_a_key_may_be_written_apart_from_its_value(calls: list[tuple[Any, ...]]) -> None:
@@ -166,7 +169,7 @@ def test_completion_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert "complete -o filenames -F _pali3kit pali3kit" in capsys.readouterr().out
 
 
-def test_bytes_that_are_no_text_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
+def test_bytes_that_are_not_text_are_refused(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", TABLE_1, "paper=\udcff"]) == 2
     told = "command line: paper=\\udcff: not valid YAML: the character 0xdcff is not allowed\n"
     assert capsys.readouterr().err == told
@@ -243,7 +246,7 @@ class Gate:
 
 @pytest.fixture
 def plugin(tmp_path: Path) -> dict[str, str]:
-    """The environment of a program beside which a distribution is installed that would break it if it were imported."""
+    """The environment of a program with an installed plug-in whose import would fail."""
     (tmp_path / "gates-1.dist-info").mkdir()
     (tmp_path / "gates-1.dist-info" / "METADATA").write_text("Metadata-Version: 2.1\nName: gates\nVersion: 1\n")
     (tmp_path / "gates-1.dist-info" / "entry_points.txt").write_text("[pali3kit.projector]\ngate = gates:Gate\n")
@@ -290,17 +293,17 @@ def test_module_and_package_are_the_same_program() -> None:
     [
         ("list metric >&- 2>&-", 0),
         ("list metric | head -1; exit ${PIPESTATUS[0]}", 0),
-        ("list metric >/dev/full", 2),  # nothing else came of it
+        ("list metric >/dev/full", 2),  # printing is its only result
         ("verify STORE >/dev/full", 0),
         ("verify STORE 2>/dev/full >&-", 0),
     ],
 )
-def test_who_reads_along_decides_nothing(redirected: str, code: int, whole_store: Path) -> None:
+def test_the_exit_code_does_not_depend_on_the_reader(redirected: str, code: int, whole_store: Path) -> None:
     command = f"{sys.executable} -m pali3kit.run {redirected.replace('STORE', str(whole_store))}"
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii"}
     done = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, text=True, check=False)
     assert done.returncode == code, done.stderr
-    lost = "standard output: No space left on device: what was printed is lost\n"
+    lost = "standard output: No space left on device: the output is lost\n"
     assert done.stderr == (lost if ">/dev/full" in redirected and "2>" not in redirected else "")
 
 
@@ -336,14 +339,14 @@ def test_verify_reads_a_store(whole_store: Path, capsys: pytest.CaptureFixture[s
 def test_verify_reads_what_an_experiment_needs(whole_store: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["verify", TABLE_1, "scale=smoke", f"runtime.store={whole_store}"]) == 0
     out = capsys.readouterr().out
-    assert ": 0 artifacts, 0 files" in out and "57 more of the experiment's are not there yet." in out
+    assert ": 0 artifacts, 0 files" in out and "57 more artifacts of the experiment do not exist yet." in out
 
 
 def test_verify_says_where_there_is_nothing(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for words, told in (
         ([str(tmp_path / "no")], f"no store, run folder or experiment '{tmp_path}/no'.\n"),
-        ([str(tmp_path)], f"{tmp_path} is no store: it holds no artifacts.\n"),
-        ([str(tmp_path), "a=1"], f"{tmp_path} is no FILE: it takes no a=1.\n"),
+        ([str(tmp_path)], f"{tmp_path} is not a store: it holds no artifacts.\n"),
+        ([str(tmp_path), "a=1"], f"{tmp_path} is not an experiment file, so a=1 overrides nothing.\n"),
     ):
         assert main(["verify", *words]) == 2
         assert capsys.readouterr().err == told

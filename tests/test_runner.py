@@ -1,4 +1,4 @@
-"""Whole runs of the fake experiment, each as a program of its own."""
+"""Whole runs of the fake experiment, each as a separate program."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from pali3kit import runner
 from pali3kit.errors import DataError
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import build
-from pali3kit.runner import Interrupted, _signals_raised
+from pali3kit.runner import _Interrupted, _signals_raised
 
 __all__ = ["bench", "fake_stages", "finished"]
 
@@ -55,7 +55,7 @@ def wait_until_dead(pids: list[int]) -> None:
 
 
 def copy_of(finished, bench):
-    """A finished run under the bench's root."""
+    """A copy of a finished run under the bench's root."""
     for name in ("store", "runs"):
         shutil.copytree(finished.root / name, bench.root / name)
     return bench
@@ -81,7 +81,7 @@ def test_everything_runs_once_and_says_where_it_is(finished):
 
 def test_a_second_run_does_nothing_and_changes_only_the_log(finished, bench):
     copy_of(finished, bench)
-    bench.run()  # paths in the copy differ: let the report settle
+    bench.run()  # paths in the copy differ: write the report once more
     before = snapshot(bench.root)
     output = bench.run()
     after = snapshot(bench.root)
@@ -146,7 +146,7 @@ def test_a_lost_terminal_stops_a_run_unless_nohup_said_not_to(ignored, raised):
     try:
         with _signals_raised():
             os.kill(os.getpid(), signal.SIGHUP)
-    except Interrupted as stop:
+    except _Interrupted as stop:
         heard = stop.number == signal.SIGHUP
     finally:
         signal.signal(signal.SIGHUP, before)
@@ -154,7 +154,7 @@ def test_a_lost_terminal_stops_a_run_unless_nohup_said_not_to(ignored, raised):
 
 
 def test_a_group_that_loses_its_terminal_ends_with_its_checkpoints(bench):
-    """The signal comes to the workers too, who leave it to the parent to decide."""
+    """The workers get the signal too, and ignore it: the parent decides."""
     (bench.control / "pause-masks").touch()
     process = bench.start(group=True)
     bench.wait_for("reached-masks", process)
@@ -174,7 +174,7 @@ def test_a_group_that_loses_its_terminal_ends_with_its_checkpoints(bench):
         pytest.param(">&-", marks=pytest.mark.slow),
     ],
 )
-def test_a_run_does_not_depend_on_who_reads_along(finished, bench, redirected):
+def test_a_run_does_not_depend_on_its_output(finished, bench, redirected):
     environment = {**os.environ, "PYTHONPATH": str(REPOSITORY), "PYTHONIOENCODING": "ascii", "COLUMNS": "10"}
     command = f"{sys.executable} {fakes.__file__} {bench.root} {redirected}"
     done = subprocess.run(["bash", "-c", command], env=environment, capture_output=True, timeout=300)

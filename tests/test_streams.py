@@ -1,4 +1,4 @@
-"""Nothing depends on who reads what is printed."""
+"""A run does not depend on the reader of its output."""
 
 from __future__ import annotations
 
@@ -9,28 +9,28 @@ from pathlib import Path
 
 import pytest
 
-from pali3kit.streams import lasting
+from pali3kit.streams import failsafe_output
 
 ROOT = Path(__file__).parents[1]
 WORK = """
 import sys
 from pathlib import Path
-from pali3kit.streams import lasting
-with lasting() as output:
+from pali3kit.streams import failsafe_output
+with failsafe_output() as output:
     for number in range(20000):
         print("83.7\\u2020", number)
         if number % 1000 == 0:
             print("so far", number, "\\u2713", file=sys.stderr, flush=True)
-    with lasting() as inner, open("file", "w") as file:
+    with failsafe_output() as inner, open("file", "w") as file:
         assert inner is output and file.fileno() > 2
         print("inside")
     sys.stdout.flush()
-    Path(sys.argv[1]).write_text(f"done {output.lost}")
+    Path(sys.argv[1]).write_text(f"done {output.error}")
 """
 
 
 def shell(command: str, tmp_path: Path, **variables: str) -> subprocess.CompletedProcess[bytes]:
-    """Run the work with redirections of a shell; `WORK` in the command stands for it."""
+    """Run a shell command, in which `WORK` stands for the program."""
     (tmp_path / "work.py").write_text(WORK)
     words = command.replace("WORK", f"{sys.executable} work.py result")
     environment = {**os.environ, "PYTHONPATH": str(ROOT), **variables}
@@ -50,13 +50,13 @@ def shell(command: str, tmp_path: Path, **variables: str) -> subprocess.Complete
         ("WORK 1</dev/null", "[Errno 9] Bad file descriptor"),
     ],
 )
-def test_the_work_is_done_whoever_reads(command: str, lost: str, tmp_path: Path) -> None:
+def test_the_work_is_done_whatever_happens_to_the_output(command: str, lost: str, tmp_path: Path) -> None:
     done = shell(command, tmp_path)
     assert done.returncode == 0 and b"Traceback" not in done.stderr and b"Exception" not in done.stderr
     assert (tmp_path / "result").read_text() == f"done {lost}"
 
 
-def test_signs_that_an_encoding_lacks_are_numbered(tmp_path: Path) -> None:
+def test_characters_that_an_encoding_lacks_are_escaped(tmp_path: Path) -> None:
     done = shell("WORK", tmp_path, PYTHONIOENCODING="ascii")
     assert done.returncode == 0 and done.stdout.startswith(b"83.7\\u2020 0\n") and done.stdout.endswith(b"inside\n")
     assert done.stderr.startswith(b"so far 0 \\u2713\n")
@@ -70,7 +70,7 @@ def test_a_pipe_that_does_not_block_is_waited_for(tmp_path: Path) -> None:
     assert len(done.stdout.splitlines()) == 20001
 
 
-def test_what_is_no_file_is_left_as_it_is(capsys: pytest.CaptureFixture[str]) -> None:
-    with lasting() as output:
+def test_streams_without_files_are_unchanged(capsys: pytest.CaptureFixture[str]) -> None:
+    with failsafe_output() as output:
         print("here")
     assert output is None and capsys.readouterr().out == "here\n"

@@ -1,4 +1,4 @@
-"""Shared types name what they say."""
+"""Shared types."""
 
 from __future__ import annotations
 
@@ -17,6 +17,6 @@ def test_json_is_whatever_a_json_file_can_hold() -> None:
 
 
 def test_tuples_and_frozen_mappings_are_json_too() -> None:
-    """Configurations are frozen: their lists are tuples."""
+    """Frozen configurations have tuples for lists."""
     kinds = tuple(typing.get_origin(kind) or kind for kind in typing.get_args(Json))
     assert isinstance((1, 2), kinds) and isinstance(MappingProxyType({"a": 1}), kinds)

@@ -1,4 +1,4 @@
-"""What a user's type checker sees: each thing is its contract, and nothing that the public face returns is `Any`."""
+"""The types that a user's type checker infers: base classes, and no `Any` from the public functions."""
 
 from __future__ import annotations
 
@@ -68,12 +68,12 @@ CONTRACTS = {
 
 @pytest.fixture(scope="module")
 def told(tmp_path_factory: pytest.TempPathFactory) -> list[str]:
-    """What `mypy --strict` says of the script with a `reveal_type` of each expression below it, one run for all."""
+    """The output of `mypy --strict` for the script followed by `reveal_type` of each expression, in one run."""
     folder = tmp_path_factory.mktemp("typing")
     script = folder / "user.py"
     script.write_text(SCRIPT.read_text() + "".join(f"reveal_type({expression})\n" for expression in CONTRACTS))
     (folder / "mypy.ini").write_text("[mypy]\n")
-    # As of an installed package, nobody asks what is wrong inside of it: `nox -s types` does.
+    # Errors inside the package are ignored, as for installed packages; `nox -s types` checks these.
     options = [
         "--strict",
         "--follow-imports=silent",

@@ -21,7 +21,7 @@ from pali3kit.config.ranges import out_of_range
 from pali3kit.config.schema import Evaluation, Experiment
 from pali3kit.config.tree import Node, find
 from pali3kit.config.typed import Builder
-from pali3kit.declared.entry import Entry
+from pali3kit.declared.entry import RegistryEntry
 from pali3kit.errors import Problem, brief, choose, nearest
 from pali3kit.registry import METRIC
 
@@ -142,7 +142,7 @@ def _seeds(experiment: Experiment) -> Iterator[Complaint]:
 
 
 def _selection(
-    key: str, words: list[str], choices: list[str], broken: Mapping[str, Entry] | None = None
+    key: str, words: list[str], choices: list[str], broken: Mapping[str, RegistryEntry] | None = None
 ) -> Iterator[Complaint]:
     if not words:
         yield key, f"{key} is empty.{choose('', choices)}"

@@ -7,7 +7,7 @@ from typing import Literal
 
 from pali3kit import registry
 from pali3kit.config.part import Part
-from pali3kit.declared.entry import Entry
+from pali3kit.declared.entry import RegistryEntry
 from pali3kit.errors import RegistryError
 
 TASKS_OF: dict[str, tuple[str, ...]] = {
@@ -79,7 +79,7 @@ def telling(kind: str) -> list[str]:
     return [entry.name for entry in registry.SOURCE.entries() if kind in (entry.tells or ())]
 
 
-def entry_of(source: Part) -> Entry | None:
+def entry_of(source: Part) -> RegistryEntry | None:
     """What the registry knows of a source; None for a name that it does not."""
     try:
         return registry.SOURCE.describe(source.name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from pali3kit.declared.entry import Entry
+from pali3kit.declared.entry import RegistryEntry
 from pali3kit.errors import brief
 
 LONGEST_NAME, LONGEST_PATH = 255, 4095  # bytes, on the usual file systems
@@ -12,7 +12,7 @@ PLACE = {"path": True}
 """The metadata of a field of the schema that names a file or folder."""
 
 
-def named_by(entry: Entry) -> tuple[str, ...]:
+def named_by(entry: RegistryEntry) -> tuple[str, ...]:
     """The options of a component that name files or folders; `pretrained` may be a tag as well."""
     return (*entry.files, *entry.folders, "weights", "pretrained")
 

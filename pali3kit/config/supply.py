@@ -26,7 +26,7 @@ from pali3kit.config.offers import (
 )
 from pali3kit.config.part import Part
 from pali3kit.config.schema import Experiment
-from pali3kit.declared.entry import Entry
+from pali3kit.declared.entry import RegistryEntry
 from pali3kit.errors import choose, nearest
 
 MOST_BESIDE = 1000  # files of a folder that are compared with one that is not there
@@ -58,7 +58,7 @@ def supply(cell: Experiment) -> Iterator[tuple[str, str]]:
         yield "data.source", f"pretrain 'siglip' needs texts beside pictures: '{name}' has none; {has} have."
 
 
-def files(key: str, source: Part, entry: Entry, globs: bool = True) -> Iterator[tuple[str, str]]:
+def files(key: str, source: Part, entry: RegistryEntry, globs: bool = True) -> Iterator[tuple[str, str]]:
     """Check that what the options of a source, or of a set, name is there, as its `entry` declares them; a source's may
     be patterns.
     """

@@ -1,4 +1,4 @@
-"""Whether a class or function is there, without importing it."""
+"""Whether a class or function exists, without importing its module."""
 
 from __future__ import annotations
 
@@ -6,14 +6,14 @@ import ast
 import sys
 from importlib.machinery import all_suffixes
 
-from pali3kit.declared.source import Place, find, locate, read_module
+from pali3kit.declared.source import Module, find_definition, locate, read_module
 
 VALUES = (ast.Constant, ast.JoinedStr, ast.List, ast.Tuple, ast.Dict, ast.Set)
-"""Expressions that are surely no class or function."""
+"""Expressions that cannot be a class or function."""
 
 
 def why_absent(target: str) -> str:
-    """Why `package.module:attribute` can be no class or function; "" where it is one or the source cannot tell."""
+    """Why `package.module:attribute` is no class or function; "" if it is one, or if its source leaves that open."""
     name, _, attribute = target.partition(":")
     place = locate(name)
     if place is None:
@@ -21,16 +21,16 @@ def why_absent(target: str) -> str:
     if place.file is None:
         return ""
     if (module := read_module(name)) is None:
-        return f"{place.file} is no Python that can be read"
-    if (found := find(f"{name}.{attribute}")) is not None:
+        return f"{place.file} cannot be parsed as Python"
+    if (found := find_definition(f"{name}.{attribute}")) is not None:
         return f"'{attribute}' is no class or function" if isinstance(found.node, VALUES) else ""
-    if attribute in module.imports or _may_have(place, attribute):
+    if attribute in module.imports or _may_have(module, attribute):
         return ""
     return f"module '{name}' has no '{attribute}'"
 
 
 def _surely_missing(name: str) -> bool:
-    """Whether a module without a source is not there in another form either: compiled, in an archive, made by hand."""
+    """Whether a module without source is also not compiled, in an archive, or in `sys.modules`."""
     if name in sys.modules:
         return False
     above, _, last = name.rpartition(".")
@@ -44,9 +44,8 @@ def _surely_missing(name: str) -> bool:
     return not any((folder / f"{last}{suffix}").is_file() for folder in parent.folders for suffix in all_suffixes())
 
 
-def _may_have(place: Place, attribute: str) -> bool:
-    """Whether a module may get the attribute in a way that its definitions do not show: in a loop, by `import *`."""
-    assert place.file is not None
+def _may_have(module: Module, attribute: str) -> bool:
+    """Whether a module may define the attribute other than by a plain statement: in a loop, by `import *`, ..."""
     return any(
         (isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store) and node.id == attribute)
         or (isinstance(node, ast.alias) and (node.asname or node.name) in (attribute, "*"))
@@ -55,5 +54,5 @@ def _may_have(place: Place, attribute: str) -> bool:
             isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
             and node.name in (attribute, "__getattr__")
         )
-        for node in ast.walk(ast.parse(place.file.read_bytes()))
+        for node in ast.walk(module.tree)
     )

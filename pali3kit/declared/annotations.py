@@ -1,6 +1,6 @@
-"""Annotations and defaults, read as text, to types and values: a short list of what is understood, never `eval`.
+"""Types of annotations and values of defaults, from source text: a few forms are understood, nothing is evaluated.
 
-What is not understood is `Any` as a type, so that values go unjudged, and `UNREAD` as a value.
+Any other annotation becomes `Any`, so that values are not checked; any other default becomes `UNREAD`.
 """
 
 from __future__ import annotations
@@ -13,11 +13,11 @@ from operator import or_
 from types import NoneType, UnionType
 from typing import Any, Literal, Union, get_args, get_origin
 
-from pali3kit.declared.source import Module, find
+from pali3kit.declared.source import Module, find_definition
 
 
 class _Unread:
-    """The default of an option that has one which only running the program would tell: not given, it is left out."""
+    """A default that cannot be read from source: an option that is not given is then not passed on."""
 
     def __repr__(self) -> str:
         return "..."
@@ -29,24 +29,24 @@ SCALARS: dict[str, Any] = {"int": int, "float": float, "str": str, "bool": bool,
 LISTS = ("list", "typing.List", "typing.Sequence", "typing.Iterable", "collections.abc.Sequence",
          "collections.abc.Iterable", "collections.abc.Collection")  # fmt: skip
 MAPPINGS = ("dict", "typing.Dict", "typing.Mapping", "collections.abc.Mapping")
-TORCH_FREE = "pali3kit.config."  # dataclasses of these modules are types of options too: `Part`
+TORCH_FREE = "pali3kit.config."  # dataclasses of these modules, such as `Part`, may be types of options
 
 
 def type_of(module: Module, node: ast.expr | None, depth: int = 8) -> Any:
-    """The type that an annotation in `module` stands for; `depth` is how many aliases of aliases are followed."""
+    """The type of an annotation in `module`; `depth` limits how many aliases of aliases are followed."""
     if isinstance(node, ast.Constant) and isinstance(node.value, str):
         node = _parsed(node.value)
     if isinstance(node, ast.Constant) and node.value is None:
         return NoneType
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
-        return union([type_of(module, side, depth) for side in (node.left, node.right)])
+        return _union([type_of(module, side, depth) for side in (node.left, node.right)])
     if isinstance(node, ast.Subscript):
         return _subscripted(module, node, depth)
     return _named(module, module.full_name(node), depth) if node is not None else Any
 
 
-def union(members: list[Any]) -> Any:
-    """The type of what may be any of several: of plain types, or of one other and None; else Any."""
+def _union(members: list[Any]) -> Any:
+    """A union of plain types, or of one generic type and None; other unions become Any."""
     plain = [each for member in members for each in (get_args(member) if _is_union(member) else (member,))]
     compound = any(get_origin(each) is not None for each in plain)
     if Any in plain or (compound and (len(plain) != 2 or NoneType not in plain)):
@@ -55,11 +55,11 @@ def union(members: list[Any]) -> Any:
 
 
 def value_of(module: Module, node: ast.expr, depth: int = 8) -> Any:
-    """The value of a literal, or of a constant that is assigned one."""
+    """The value of a literal, or of a name that is assigned one."""
     try:
         return ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError):
-        found = find(module.full_name(node)) if depth else None
+        found = find_definition(module.full_name(node)) if depth else None
     return value_of(found.module, found.node, depth - 1) if found and isinstance(found.node, ast.expr) else UNREAD
 
 
@@ -70,7 +70,7 @@ def _named(module: Module, name: str, depth: int) -> Any:
         return list[Any]
     if name in MAPPINGS:
         return dict[str, Any]
-    found = find(name) if depth else None
+    found = find_definition(name) if depth else None
     if found is None:
         return Any
     if isinstance(found.node, ast.expr):
@@ -88,14 +88,14 @@ def _subscripted(module: Module, node: ast.Subscript, depth: int) -> Any:
     if name.endswith(".Literal"):
         choices = tuple(value_of(module, choice) for choice in inside)
         return Any if UNREAD in choices else Literal[choices]
-    if name in ("typing.Annotated", "typing_extensions.Annotated"):  # metadata may be the type of what a file says
-        said = [type_of(module, fact, depth) for fact in inside[1:] if not isinstance(fact, ast.Constant)]
-        return next((kind for kind in said if kind is not Any), type_of(module, inside[0], depth))
+    if name in ("typing.Annotated", "typing_extensions.Annotated"):  # the metadata may hold the type to be checked
+        metadata = [type_of(module, fact, depth) for fact in inside[1:] if not isinstance(fact, ast.Constant)]
+        return next((kind for kind in metadata if kind is not Any), type_of(module, inside[0], depth))
     kinds = [type_of(module, each, depth) for each in inside]
     if name == "typing.Optional":
-        return union([*kinds, NoneType])
+        return _union([*kinds, NoneType])
     if name == "typing.Union":
-        return union(kinds)
+        return _union(kinds)
     if name in LISTS and len(kinds) == 1:
         return list[kinds[0]]  # type: ignore[valid-type]
     if name in MAPPINGS and len(kinds) == 2 and kinds[0] is str:
@@ -108,7 +108,7 @@ def _is_union(kind: Any) -> bool:
 
 
 def _parsed(text: str) -> ast.expr | None:
-    """An annotation that is written as text."""
+    """Parse an annotation that is a string."""
     try:
         return ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError):

@@ -1,4 +1,4 @@
-"""What is known of a component, without importing it."""
+"""Entries of registries: what is known of a component without importing it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pali3kit.declared.options import read_options
 
 
 class Facts(TypedDict, total=False):
-    """What a declaration may tell beside name and summary; see `Entry`."""
+    """Optional arguments of decorators such as `@SOURCE.register(name, summary, tells=...)`: see `RegistryEntry`."""
 
     given: tuple[str, ...]
     tells: tuple[str, ...]
@@ -24,16 +24,23 @@ class Facts(TypedDict, total=False):
 
 
 @dataclass(frozen=True)
-class Entry:
-    """What a registry knows of a component.
+class RegistryEntry:
+    """What is known of a component without importing it.
 
-    `given`: arguments that are no options, since the program itself gives them; None: it gives all of them. `tells`:
-    the kinds of annotations that a source's records have (`config.offers`), None where that is unknown. `sizes`: where
-    the shapes of named sizes are, `package.module:attribute`. `titles`: what a set is called in tables, by
-    the part of a benchmark (`top1`), or "" for all. `section`: the dataclass of its options, where it has one: a
-    stage's section of `stages`. Of an optimizer, None where it does not tell: `moments`, the bytes that it keeps of a
-    parameter at the least; `elementwise`, whether it treats each number by itself, so that matrices may be sharded.
-    `files`, `folders`: the options that name files or folders, and folders alone. `wrong`: why it cannot be used.
+    Args:
+        name: in YAML; that of a family ends in `/`.
+        target: the class or function, or `package.module:attribute`.
+        summary: one line for `list`.
+        given: arguments that the program passes, and that are therefore no options; None: all of them.
+        tells: kinds of annotations in the records of a source (`config.offers`); None if unknown.
+        sizes: the table of shapes of its named sizes, as `package.module:attribute`.
+        titles: of a set in tables, by the part of a benchmark (`top1`), or "" for all.
+        section: the dataclass of its options if they are a section of `stages`.
+        moments: the least bytes of state that an optimizer keeps for a parameter; None if unknown.
+        elementwise: whether an optimizer updates each number on its own, so that it may be sharded; None if unknown.
+        files: the options that name files or folders.
+        folders: the options that name folders.
+        wrong: why it cannot be used; "" if it can.
     """
 
     name: str
@@ -52,17 +59,17 @@ class Entry:
 
     @property
     def origin(self) -> str:
-        """Where the component comes from, as text: `package.module:attribute`."""
+        """The target as text: `package.module:attribute`."""
         return self.target if isinstance(self.target, str) else f"{self.target.__module__}:{self.target.__qualname__}"
 
     @property
     def built_in(self) -> bool:
-        """Whether it is one of ours and no plug-in."""
+        """Whether it is part of pali3kit, not of a plug-in."""
         return self.origin.startswith("pali3kit.")
 
     @cached_property
     def options(self) -> type | None:
-        """A dataclass of its options, with its docstring; None where it has none or its source does not tell them."""
+        """A dataclass of its options, with its docstring; None if it has none or its source cannot be read."""
         if self.section is not None or self.given is None:
             return self.section
         return read_options(self.origin, self.name.endswith("/"), self.given)

@@ -1,7 +1,7 @@
-"""Python modules read as text: what their names stand for, without importing anything.
+"""Resolve names in Python source without importing anything.
 
-Names are absolute and dotted, `package.module.attribute`. What cannot be found or read is None: a module in a zip file
-or without its source, a name that is made by calling something.
+Names are absolute and dotted, `package.module.attribute`. The result is None for what cannot be found or parsed: a
+module in a zip file or without its source, a name that a function call creates.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from importlib.util import find_spec
 from pathlib import Path
 
 Target = ast.ClassDef | ast.FunctionDef
-"""What can be called: a class or a function."""
-HOPS = 8  # re-exports of re-exports that are followed
+"""A class or a function."""
+HOPS = 8  # how many re-exports of re-exports are followed
 
 
 class Module:
-    """A parsed module: its classes, functions and assigned expressions by name, and where imported names come from."""
+    """A parsed module: its classes, functions and assigned expressions by name, and the full names of its imports."""
 
     def __init__(self, name: str, tree: ast.Module, package: bool) -> None:
-        self.name = name
+        self.name, self.tree = name, tree
         self.definitions: dict[str, Target | ast.expr] = {}
         self.imports: dict[str, str] = {}
         self._package = name if package else name.rpartition(".")[0]
@@ -47,7 +47,7 @@ class Module:
             self.imports |= {alias.asname or alias.name: f"{source}.{alias.name}" for alias in statement.names}
 
     def full_name(self, node: ast.expr) -> str:
-        """What a name or dotted name in this module means; a builtin's has no dot. Empty for any other expression."""
+        """The full name of a name or dotted name in this module; a builtin's has no dot. "" for other expressions."""
         if isinstance(node, ast.Attribute):
             above = self.full_name(node.value)
             return above and f"{above}.{node.attr}"
@@ -59,26 +59,26 @@ class Module:
 
 @dataclass(frozen=True, slots=True)
 class Definition:
-    """What a name stands for, and the module that says it."""
+    """The class, function or expression that a name stands for, and the module in which it is defined."""
 
     module: Module
     node: Target | ast.expr
 
 
-def find(name: str, hops: int = HOPS) -> Definition | None:
-    """The definition of a dotted name, through imports."""
+def find_definition(name: str, hops: int = HOPS) -> Definition | None:
+    """The definition of a dotted name, following imports."""
     above, _, attribute = name.rpartition(".")
     module = read_module(above) if above and hops else None
     if module is None:
         return None
     if (node := module.definitions.get(attribute)) is not None:
         return Definition(module, node)
-    return find(module.imports[attribute], hops - 1) if attribute in module.imports else None
+    return find_definition(module.imports[attribute], hops - 1) if attribute in module.imports else None
 
 
 def find_target(name: str, hops: int = HOPS) -> Definition | None:
-    """The class or function that a dotted name stands for, also where it has another name there (`create = Gate`)."""
-    found = find(name)
+    """The class or function that a dotted name stands for, following assignments such as `create = Gate` too."""
+    found = find_definition(name)
     if found is None or isinstance(found.node, Target):
         return found
     return find_target(found.module.full_name(found.node), hops - 1) if hops else None
@@ -97,16 +97,16 @@ def read_module(name: str) -> Module | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
-    """Where a module lies: its source, and of a package the folders of the modules in it."""
+class _Place:
+    """Where a module lies: its source file, and for a package the folders of its modules."""
 
     file: Path | None
     folders: tuple[Path, ...] = ()
 
 
 @cache
-def locate(name: str) -> Place | None:
-    """Where a module lies. `importlib.util.find_spec` would import the packages above it: only the top one is asked."""
+def locate(name: str) -> _Place | None:
+    """Where a module lies. `find_spec` imports the parents of a module, so it is called for top-level names only."""
     above, _, last = name.rpartition(".")
     if not above:
         return _locate_top(name)
@@ -115,12 +115,12 @@ def locate(name: str) -> Place | None:
     for folder in folders:
         for file, inside in ((folder / last / "__init__.py", (folder / last,)), (folder / f"{last}.py", ())):
             if file.is_file():
-                return Place(file, inside)
+                return _Place(file, inside)
     namespace = tuple(folder / last for folder in folders if (folder / last).is_dir())
-    return Place(None, namespace) if namespace else None
+    return _Place(None, namespace) if namespace else None
 
 
-def _locate_top(name: str) -> Place | None:
+def _locate_top(name: str) -> _Place | None:
     try:
         spec = find_spec(name)
     except (ImportError, ValueError):
@@ -128,11 +128,11 @@ def _locate_top(name: str) -> Place | None:
     if spec is None:
         return None
     source = spec.has_location and spec.origin is not None and spec.origin.endswith(".py")
-    return Place(Path(str(spec.origin)) if source else None, tuple(map(Path, spec.submodule_search_locations or ())))
+    return _Place(Path(str(spec.origin)) if source else None, tuple(map(Path, spec.submodule_search_locations or ())))
 
 
 def _flat(body: list[ast.stmt]) -> Iterator[ast.stmt]:
-    """The statements of a module, also those under `if TYPE_CHECKING` and in `try`."""
+    """The statements of a module, including those inside `if` and `try`."""
     for statement in body:
         if isinstance(statement, ast.If | ast.Try):
             yield from _flat([*statement.body, *statement.orelse])

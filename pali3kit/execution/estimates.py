@@ -1,54 +1,50 @@
-"""How long a run will take: units of work times seconds per unit, on a simulated schedule.
+"""The expected time of each step: units of work times seconds per unit.
 
-Seconds per unit come from finished stages of the same shape on the same processor with the same threads; failing
-that from a short calibration by the stage itself, kept in `<store>/calibration.json`; failing that, roughly, from
-finished stages of the same kind.
+Seconds per unit come from finished stages of equal shape on the same processor with the same threads; else from a short
+calibration by the stage itself, kept in `<store>/calibration.json`; else, roughly, from finished stages of its kind.
 """
 
 from __future__ import annotations
 
-import heapq
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from math import log, prod
+from math import log
 from multiprocessing.connection import wait
 from pathlib import Path
 from statistics import median
 from typing import Any
 
-from safetensors import SafetensorError, safe_open
-
 from pali3kit import durable
 from pali3kit.catalogue import STAGE
 from pali3kit.config.digest import digest
 from pali3kit.execution.host import cores, processor
-from pali3kit.execution.manifest import Manifest, parsed
+from pali3kit.execution.manifest import Manifest, parse_mapping
 from pali3kit.execution.process import Worker
 from pali3kit.execution.store import Store
-from pali3kit.execution.worker import Calibrated, Message, Weighing
+from pali3kit.execution.worker import Calibrated, Message, Profiled
 from pali3kit.execution.workload import cost_shape, shape, units
-from pali3kit.plan.step import Step, critical_path
+from pali3kit.plan.step import Step
 from pali3kit.training.context import Cost, Weight
 
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """The expected cost of a stage; `seconds` is None when nothing is known. `origin` says where it comes from.
+    """The expected cost of a step. `seconds` is None if unknown; `origin` is the source of that value.
 
-    `disk` bytes are left there, as far as that is known to be much.
+    `disk` is the size in bytes of the artifact, of stages that write large ones.
     """
 
     seconds: float | None
     origin: str
     parameters: int | None = None
     tokens: int | None = None
-    weight: Weight | None = None
+    profile: Weight | None = None
     disk: int = 0
 
 
 class Forecast:
-    """What is known of costs on this machine with `threads` threads per stage."""
+    """The known costs of steps on this machine with `threads` threads per stage."""
 
     def __init__(self, store: Store, threads: int) -> None:
         self.store, self.threads = store, threads
@@ -60,30 +56,29 @@ class Forecast:
             self._learn(manifest)
 
     def estimate(self, step: Step) -> Estimate:
-        """Return the best known cost of making `step`."""
-        cost, weight = self._known(step)
-        parameters = cost.parameters if cost else weight.parameters if weight else None
-        each = cost.tokens if cost else weight.tokens if weight else None
-        tokens = each * units(step) if each else None
-        known = parameters, tokens, weight, units(step) * (cost.disk if cost else weight.disk if weight else 0)
-        if seen := self.by_shape.get(shape(step)):
-            return Estimate(_scaled(seen, units(step)), "measured", *known)
+        """The best known cost of running `step`."""
+        cost, profile = self._calibrated(step)
+        found = cost or profile
+        tokens = found.tokens * units(step) if found and found.tokens else None
+        sizes = (found.parameters if found else None, tokens, profile, units(step) * found.disk if found else 0)
+        if runs := self.by_shape.get(shape(step)):
+            return Estimate(_scaled(runs, units(step)), "measured", *sizes)
         if cost:
-            return Estimate(cost.fixed + cost.seconds * units(step), "calibrated", *known)
-        if weight:
-            return Estimate(None, "its shapes", *known)
-        if seen := self.by_kind.get(step.kind):
-            return Estimate(_scaled(seen, units(step)), "rough")
+            return Estimate(cost.fixed + cost.seconds * units(step), "calibrated", *sizes)
+        if profile:
+            return Estimate(None, "its shapes", *sizes)
+        if runs := self.by_kind.get(step.kind):
+            return Estimate(_scaled(runs, units(step)), "rough")
         return Estimate(None, "unknown")
 
-    def _known(self, step: Step) -> tuple[Cost | None, Weight | None]:
-        """What calibration found of a stage of this shape."""
-        known = dict(self.calibrated.get(self._key(step)) or {})
-        weight = known.pop("weight", None)
-        return Cost(**known) if known else None, Weight(**weight) if weight else None
+    def _calibrated(self, step: Step) -> tuple[Cost | None, Weight | None]:
+        """The measured cost and the profile of a calibrated step of this shape."""
+        cost = dict(self.calibrated.get(self._key(step)) or {})
+        profile = cost.pop("weight", None)
+        return Cost(**cost) if cost else None, Weight(**profile) if profile else None
 
-    def weights(self, steps: Iterable[Step]) -> dict[str, float]:
-        """Return seconds by digest for a scheduler, which needs some number for every stage."""
+    def seconds(self, steps: Iterable[Step]) -> dict[str, float]:
+        """Seconds by digest, for the scheduler: a step without an estimate gets the first guess of its kind."""
         estimates = {step: self.estimate(step).seconds for step in steps}
         return {
             step.digest: units(step) * STAGE.find(step.kind).seconds if seconds is None else seconds
@@ -91,10 +86,10 @@ class Forecast:
         }
 
     def calibrate(self, steps: Iterable[Step], workers: int, say: Callable[[str], None]) -> None:
-        """Measure, once per shape, the stages of `steps` of which nothing exact is known.
+        """Calibrate the steps without an exact estimate, once per shape.
 
-        All are weighed first, on all cores. What fits is measured, `workers` at a time: stages share the machine while
-        being measured, as they will while running.
+        All are first profiled on the meta device, on all cores. Those that fit this machine are then timed, `workers`
+        at a time: they share the machine as they will when running.
         """
         unknown = {cost_shape(step): step for step in steps if self.estimate(step).origin in ("rough", "unknown")}
         if not unknown:
@@ -102,8 +97,8 @@ class Forecast:
         pool: list[Worker] = []
         try:
             rows: dict[Step, int] = {}
-            for step, message in self._answers(pool, unknown.values(), Worker.weigh, cores()):
-                rows[step] = message.rows if isinstance(message, Weighing) else 0
+            for step, message in self._answers(pool, unknown.values(), Worker.profile_on_meta, cores()):
+                rows[step] = message.rows if isinstance(message, Profiled) else 0
                 self._note(step, message, say)
             fitting = [step for step in unknown.values() if rows[step]]
             measured = self._answers(pool, fitting, lambda worker, step: worker.calibrate(step, rows[step]), workers)
@@ -114,17 +109,17 @@ class Forecast:
                 worker.stop()
         try:
             _write(self.file, self.calibrated)
-        except OSError as error:  # what was measured serves this plan all the same
+        except OSError as error:  # this plan still uses what was measured
             say(f"{self.file} cannot be written: {error.strerror}")
 
     def _answers(
-        self, pool: list[Worker], steps: Iterable[Step], ask: Callable[[Worker, Step], None], most: int
+        self, pool: list[Worker], steps: Iterable[Step], ask: Callable[[Worker, Step], None], limit: int
     ) -> Iterator[tuple[Step, Message]]:
-        """Ask the workers of `pool`, `most` of them at a time, about every step; who dies is replaced."""
+        """Ask up to `limit` workers of `pool` at a time about the steps; dead workers are replaced."""
         pending = list(steps)
         while pending or any(worker.step for worker in pool):
             busy = [worker for worker in pool if worker.step]
-            while pending and len(busy) < most:
+            while pending and len(busy) < limit:
                 worker = next((worker for worker in pool if worker.step is None), None)
                 if worker is None:
                     worker = Worker(self.store.root, self.threads)
@@ -143,13 +138,13 @@ class Forecast:
                 pool.remove(worker)
 
     def _note(self, step: Step, message: Message, say: Callable[[str], None]) -> None:
-        if isinstance(message, Weighing):
-            if message.weight is not None:
-                self._keep(step, {"weight": asdict(message.weight)})
-            if message.unweighed:
-                say(f"{step.label} could not be weighed before it was measured: {message.unweighed}")
-            elif message.weight is not None and not message.rows:
-                say(f"{step.label} is too large to be measured here: {_heavy(message.weight)}")
+        if isinstance(message, Profiled):
+            if message.profile is not None:
+                self._keep(step, {"weight": asdict(message.profile)})
+            if message.problem:
+                say(f"{step.label} could not be profiled on the meta device: {message.problem}")
+            elif message.profile is not None and not message.rows:
+                say(f"{step.label} is too large to be measured here: {_demand(message.profile)}")
         elif isinstance(message, Calibrated):
             if message.cost is not None:
                 self._keep(step, asdict(message.cost))
@@ -162,66 +157,39 @@ class Forecast:
     def _learn(self, manifest: Manifest) -> None:
         try:
             here = manifest["host"]["processor"] == processor() and manifest["threads"] == self.threads
-            seen = max(1, int(manifest["units"])), float(manifest["seconds"])
+            run = max(1, int(manifest["units"])), float(manifest["seconds"])
             if here:
-                self.by_shape.setdefault(manifest["shape"], []).append(seen)
-                self.by_kind.setdefault(manifest["kind"], []).append(seen)
+                self.by_shape.setdefault(manifest["shape"], []).append(run)
+                self.by_kind.setdefault(manifest["kind"], []).append(run)
         except (KeyError, TypeError, ValueError, OverflowError):
-            return  # another version's manifest teaches nothing
+            return  # a manifest of another version
 
     def _key(self, step: Step) -> str:
         return digest([processor(), self.threads, cost_shape(step)])
 
 
-def simulate(steps: Iterable[Step], seconds: Mapping[str, float], workers: int) -> float:
-    """Return how long `steps` (parents first; other parents are done) take, longest critical path first."""
-    waiting = list(steps)
-    priority = critical_path(waiting, seconds)
-    waiting.sort(key=lambda step: -priority[step.digest])
-    open_digests = {step.digest for step in waiting}
-    running: list[tuple[float, str]] = []
-    now = 0.0
-    while waiting or running:
-        ready = [n for n in waiting if not any(parent.digest in open_digests for parent in n.parents.values())]
-        for step in ready[: workers - len(running)]:
-            waiting.remove(step)
-            heapq.heappush(running, (now + seconds[step.digest], step.digest))
-        now, finished = heapq.heappop(running)
-        open_digests.discard(finished)
-    return now
+def _demand(profile: Weight) -> str:
+    flops = f", one measured step {profile.effort:.0e} FLOPs" if profile.effort else ""
+    return f"{profile.parameters:,} parameters need {profile.state / 1e9:.0f} GB{flops}"
 
 
-def _heavy(weight: Weight) -> str:
-    effort = f", one measured step {weight.effort:.0e} FLOPs" if weight.effort else ""
-    return f"{weight.parameters:,} parameters need {weight.state / 1e9:.0f} GB{effort}"
-
-
-def count_parameters(weights: Path) -> int | None:
-    """Count the numbers in a safetensors file by its header alone, or None when there is no such file."""
-    try:
-        with safe_open(weights, framework="np") as file:
-            return sum(int(prod(file.get_slice(name).get_shape())) for name in file.keys())  # noqa: SIM118
-    except (OSError, SafetensorError):
-        return None
-
-
-def _scaled(seen: list[tuple[int, float]], count: int) -> float:
-    """Scale (units, seconds) to `count` units, from the runs of the nearest length: those share their fixed costs."""
-    nearest = min(abs(log(units / count)) for units, _ in seen)
-    return median(seconds * count / units for units, seconds in seen if abs(log(units / count)) == nearest)
+def _scaled(runs: list[tuple[int, float]], count: int) -> float:
+    """Scale runs of (units, seconds) to `count` units; only those nearest in length, as fixed costs do not scale."""
+    nearest = min(abs(log(units / count)) for units, _ in runs)
+    return median(seconds * count / units for units, seconds in runs if abs(log(units / count)) == nearest)
 
 
 def _read(file: Path) -> dict[str, dict[str, Any]]:
-    """What was calibrated; what is damaged is measured again."""
+    """The calibrations in a file; damaged ones are left out, so that they are measured again."""
     try:
-        known = parsed(file.read_bytes())
+        known = parse_mapping(file.read_bytes())
     except (OSError, ValueError):
         return {}
-    return {key: costs for key, costs in known.items() if _sound(costs)}
+    return {key: costs for key, costs in known.items() if _is_valid(costs)}
 
 
-def _sound(costs: object) -> bool:
-    """Whether these are the numbers of a Cost, and of a Weight, or of either."""
+def _is_valid(costs: object) -> bool:
+    """Whether `costs` holds the fields of a Cost, a profile, or both, as numbers."""
     if not isinstance(costs, dict):
         return False
     weight = costs.get("weight") or {}
@@ -240,4 +208,4 @@ def _sound(costs: object) -> bool:
 
 def _write(file: Path, known: Mapping[str, object]) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
-    durable.write(file, (json.dumps(known, indent=1, sort_keys=True) + "\n").encode())
+    durable.write_atomically(file, (json.dumps(known, indent=1, sort_keys=True) + "\n").encode())

@@ -1,7 +1,10 @@
-"""What a run will do, before it does it: every stage, whether it is done, its size, and the time it will take."""
+"""The plan of a run: every step, whether it is done, why it will run, its size, and the time it will take."""
 
 from __future__ import annotations
 
+import heapq
+from collections.abc import Iterable, Mapping
+from math import prod
 from pathlib import Path
 from shutil import disk_usage
 
@@ -9,27 +12,27 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
+from safetensors import SafetensorError, safe_open
 
 from pali3kit.catalogue import STAGE
 from pali3kit.config.schema import Experiment, Runtime
-from pali3kit.execution.estimates import Estimate, Forecast, count_parameters, simulate
+from pali3kit.execution.estimates import Estimate, Forecast
 from pali3kit.execution.host import allot, processor
 from pali3kit.execution.reasons import Reasons
 from pali3kit.execution.store import Store
 from pali3kit.execution.workload import units
 from pali3kit.plan.graph import build
-from pali3kit.plan.step import Step
+from pali3kit.plan.step import Step, critical_path
 
-# torch and lightning are imported once per worker, while nothing else can be done: 5 s on two quiet cores.
-STARTUP_SECONDS = 5.0
+STARTUP_SECONDS = 5.0  # to import torch and lightning in all workers, on two idle cores
 GIBI = 1 << 30
-PAGE = 160  # columns
+PAGE_WIDTH = 160  # columns, without a terminal
 
 
 def plan(experiment: Experiment, console: Console | None = None) -> float:
-    """Print the graph of steps, why each is to run, and a forecast; return the forecast's seconds. Nothing is trained.
+    """Print the steps of an experiment, why each will run, and a forecast; return the forecast's seconds.
 
-    Shapes that were never run here are calibrated first, which takes some seconds each.
+    Steps of shapes that never ran here are calibrated first, which takes a few seconds each.
     """
     console = console or _console()
     graph, store = build(experiment), Store.of(experiment.runtime)
@@ -44,77 +47,97 @@ def plan(experiment: Experiment, console: Console | None = None) -> float:
     why = {step.digest: reasons.why(step) for step in missing}
     console.print(_table(graph.steps, why, estimates, store, experiment.runtime))
     seconds = {digest: estimates[digest].seconds or 0.0 for digest in absent}
-    total = simulate(missing, seconds, workers) + (STARTUP_SECONDS if missing else 0.0)
+    total = _simulate(missing, seconds, workers) + (STARTUP_SECONDS if missing else 0.0)
     unknown = sum(estimates[digest].seconds is None for digest in absent)
     console.print(
         f"{len(missing)} of {len(graph.steps)} stages to run on {workers} x {threads} threads of {processor()}: "
         + ("at least " if unknown else "about ")
-        + as_time(total)
+        + _as_time(total)
         + (f" ({unknown} stages cannot be forecast)" if unknown else ""),
         highlight=False,
         soft_wrap=True,
     )
-    if kept := sum(estimates[digest].disk for digest in absent):
-        console.print(_kept(kept, store.root), highlight=False, soft_wrap=True)
+    if size := sum(estimates[digest].disk for digest in absent):
+        console.print(_disk_needed(size, store.root), highlight=False, soft_wrap=True)
     if lines := _too_large(missing, estimates, experiment.runtime):
         console.print("\n".join(lines), style="yellow", highlight=False, soft_wrap=True)
     return total
 
 
-def expected(forecast: Forecast, missing: list[Step], workers: int) -> str:
-    """How long a run should take by what is known without measuring, and how many stages are guessed at."""
-    total = simulate(missing, forecast.weights(missing), workers) + STARTUP_SECONDS
+def _simulate(steps: Iterable[Step], seconds: Mapping[str, float], workers: int) -> float:
+    """The seconds that `steps` take, scheduled by longest critical path. They come parents first; others are done."""
+    waiting = list(steps)
+    priority = critical_path(waiting, seconds)
+    waiting.sort(key=lambda step: -priority[step.digest])
+    unfinished = {step.digest for step in waiting}
+    running: list[tuple[float, str]] = []
+    now = 0.0
+    while waiting or running:
+        ready = [step for step in waiting if not any(parent.digest in unfinished for parent in step.parents.values())]
+        for step in ready[: workers - len(running)]:
+            waiting.remove(step)
+            heapq.heappush(running, (now + seconds[step.digest], step.digest))
+        now, finished = heapq.heappop(running)
+        unfinished.discard(finished)
+    return now
+
+
+def expected_time(forecast: Forecast, missing: list[Step], workers: int) -> str:
+    """The expected time of a run without calibration, and for how many steps it is only a guess."""
+    total = _simulate(missing, forecast.seconds(missing), workers) + STARTUP_SECONDS
     guessed = sum(forecast.estimate(step).seconds is None for step in missing)
     plural = "" if guessed == 1 else "s"
     doubt = f", {guessed} stage{plural} only guessed at: `plan` measures first" if guessed else ""
-    return f"about {as_time(total)} of work{doubt}"
+    return f"about {_as_time(total)} of work{doubt}"
 
 
 def _console() -> Console:
-    """The terminal, or where there is none a page that is wide enough for the table."""
+    """The terminal; without one, a console that is wide enough for the table."""
     console = Console()
-    return console if console.is_terminal else Console(width=PAGE)
+    return console if console.is_terminal else Console(width=PAGE_WIDTH)
 
 
-def _kept(size: int, root: Path) -> str:
-    """The room that the tokens of frozen encoders will take, and whether there is so much."""
+def _disk_needed(size: int, root: Path) -> str:
+    """The disk space that the features of frozen encoders will take, and whether that much is free."""
     there = next(folder for folder in (root.absolute(), *root.absolute().parents) if folder.exists())
     free = disk_usage(there).free
-    text = f"tokens of frozen encoders will take {size / GIBI:.3g} GiB in {escape(str(root))}"
+    text = f"features of frozen encoders will take {size / GIBI:.3g} GiB in {escape(str(root))}"
     if size <= free:
         return text
-    return f"[yellow]{text}, where {free / GIBI:.3g} are free: lower data.train, or keep none with data.cache=false"
+    return f"[yellow]{text}, where {free / GIBI:.3g} are free: lower data.train, or store none with data.cache=false"
 
 
 def _too_large(steps: list[Step], estimates: dict[str, Estimate], runtime: Runtime) -> list[str]:
-    """What does not fit the stated device, and what would make it smaller."""
+    """A warning about steps that do not fit `runtime.memory`, with the options that reduce memory."""
     needs = {step.label: _bytes(step, estimates[step.digest], runtime) or 0 for step in steps}
     large = [label for label, need in needs.items() if 0 < runtime.memory * GIBI < need]
     if not large:
         return []
     return [
-        f"{', '.join(large)}: more than the {runtime.memory:g} GiB of a device. Smaller: runtime.recompute=true, a"
-        " lower runtime.most_tokens, runtime.ranks with runtime.strategy=fsdp, an optimizer with smaller moments."
+        f"{', '.join(large)}: more than the {runtime.memory:g} GiB of a device. To save memory: runtime.recompute=true,"
+        " a lower runtime.most_tokens, runtime.ranks with runtime.strategy=fsdp, an optimizer with smaller moments."
     ]
 
 
 def _bytes(step: Step, estimate: Estimate, runtime: Runtime) -> int | None:
-    """Of one device: its share of the parameters and of what learns with them, and one pass' activations, in fp32."""
-    weight = estimate.weight
-    if weight is None:
+    """The fp32 bytes of one device: its share of parameters, gradients and optimizer state, and the activations of one
+    microbatch. None if unknown.
+    """
+    profile = estimate.profile
+    if profile is None:
         return None
     kind, training = STAGE.find(step.kind), getattr(step.config, "training", None)
     ranks = runtime.ranks if kind.spread else 1
-    state = weight.state // (ranks if runtime.strategy == "fsdp" else 1)
+    state = profile.state // (ranks if runtime.strategy == "fsdp" else 1)
     rows = training.batch_size // ranks if training is not None else 0
     if runtime.most_tokens and kind.passes:
-        rows = min(rows, max(1, runtime.most_tokens // max(1, weight.tokens)))
+        rows = min(rows, max(1, runtime.most_tokens // max(1, profile.tokens)))
     recomputes = runtime.recompute and kind.recomputes
-    return state + rows * (weight.recomputed if recomputes else weight.activations)
+    return state + rows * (profile.recomputed if recomputes else profile.activations)
 
 
-def as_time(seconds: float) -> str:
-    """Say a duration in the unit that suits it."""
+def _as_time(seconds: float) -> str:
+    """A duration in seconds, minutes or hours."""
     if seconds < 100:
         return f"{seconds:.0f} s"
     return f"{seconds / 60:.0f} min" if seconds < 6000 else f"{seconds / 3600:.1f} h"
@@ -131,7 +154,7 @@ def _table(
     for step in steps:
         estimate = estimates[step.digest]
         done = step.digest not in why
-        parameters = count_parameters(store.path(step) / "weights.safetensors") if done else estimate.parameters
+        parameters = _count_parameters(store.path(step) / "weights.safetensors") if done else estimate.parameters
         seconds = float(store.manifest(step)["seconds"]) if done else estimate.seconds
         table.add_row(
             escape(step.label),
@@ -141,16 +164,25 @@ def _table(
             _count(estimate.tokens),
             _flops(step, estimate),
             _gibibytes(_bytes(step, estimate, runtime)),
-            "?" if seconds is None else as_time(seconds),
+            "?" if seconds is None else _as_time(seconds),
             "its manifest" if done else estimate.origin,
             escape(why.get(step.digest, "")),
         )
     return table
 
 
+def _count_parameters(weights: Path) -> int | None:
+    """The number of parameters in a safetensors file, by its header; None if it cannot be read."""
+    try:
+        with safe_open(weights, framework="np") as file:
+            return sum(int(prod(file.get_slice(name).get_shape())) for name in file.keys())  # noqa: SIM118
+    except (OSError, SafetensorError):
+        return None
+
+
 def _flops(step: Step, estimate: Estimate) -> str:
-    """Of the whole stage: a step of training takes three times a forward pass."""
-    flops = estimate.weight.flops if estimate.weight else 0
+    """The FLOPs of the whole stage; a training step takes three times those of a forward pass."""
+    flops = estimate.profile.flops if estimate.profile else 0
     return f"{(3 if 'training' in step.plain else 1) * flops * units(step):.1e}" if flops else "-"
 
 
@@ -159,7 +191,7 @@ def _gibibytes(size: int | None) -> str:
 
 
 def _count(number: int | None) -> str:
-    """Exact below ten million, else three digits and a letter."""
+    """Exact below ten million, else three significant digits and a letter."""
     if number is None or number < 10_000_000:
         return "-" if number is None else f"{number:,}"
     for letter, size in (("T", 1e12), ("B", 1e9)):

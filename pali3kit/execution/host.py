@@ -1,4 +1,4 @@
-"""What this machine is: its processor and the cores that this process may use."""
+"""This machine: its processor model and the cores that this process may use."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def cores() -> int:
 
 @cache
 def processor() -> str:
-    """Return the processor's model name, as the system tells it."""
+    """The model name of the processor, as the system reports it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except (OSError, ValueError):
@@ -34,11 +34,11 @@ def processor() -> str:
 
 
 def allot(runtime: Runtime, cells: int) -> tuple[int, int]:
-    """Return (workers, threads per worker): one worker per cell as far as the cores reach, threads for what is left;
-    every rank of a worker counts.
+    """Return (workers, threads per process): one worker per cell as long as there are cores, which are then divided
+    among the processes; a worker has one process per device.
 
-    One thread per process beats more at small sizes, and more threads than cores collapse tenfold, because OpenMP's
-    barriers spin.
+    For small models one thread per process is fastest. More threads than cores are about ten times slower, because
+    OpenMP's barriers spin.
     """
     workers = runtime.workers or max(1, min(cores() // runtime.ranks, cells))
     return workers, runtime.threads or max(1, cores() // (workers * runtime.ranks))

@@ -1,87 +1,118 @@
-"""What an artifact says of itself: what made it, and the size and digest of each of its files, its own included.
+"""`manifest.json` of an artifact: what made it, and the size and sha256 of each of its files, sealed by its own sha256.
 
-Manifests before 0.2 have no digests: of their artifacts, only sizes can be verified.
+Manifests before 0.2 have no digests: only the sizes of their files can be verified.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Callable, Mapping
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from pali3kit import __version__
-from pali3kit.durable import digest
+from pali3kit.durable import sha256_of
 from pali3kit.execution.host import cores, processor
 from pali3kit.execution.workload import shape, units
 from pali3kit.plan.step import Step
 from pali3kit.types import Json
 
 MANIFEST = "manifest.json"
-LARGE = 1 << 30  # bytes: larger files are known by their size and time, unless all is to be verified
-MOST = 1e18  # of bytes, seconds and whatever else a manifest counts
+LARGE = 1 << 30  # bytes: larger files are trusted by size and modification time, unless verification is full
+MAX_NUMBER = 1e18  # for bytes, seconds and every other number in a manifest
 SEAL, DIGESTS = "seal", "sha256"
-ALWAYS = ("kind", "digest", "seconds", "threads", "host", "files")
+REQUIRED = ("kind", "digest", "seconds", "threads", "host", "files")
 _PACKAGES = ("torch", "lightning", "numpy")
 
 Manifest: TypeAlias = dict[str, Any]
-"""What `manifest.json` says of an artifact: who reads it from disk must expect anything."""
+"""The content of `manifest.json`. Read from disk, its values may be anything."""
 
 
-def describe(step: Step, folder: Path, seconds: float, threads: int, made_with: Mapping[str, str]) -> Manifest:
-    """The manifest of what lies in `folder`."""
-    files = {path.relative_to(folder).as_posix(): path for path in files_in(folder) if path != folder / MANIFEST}
+def write_manifest(folder: Path, step: Step, seconds: float, threads: int, made_with: Mapping[str, str]) -> None:
+    """Write the manifest of the files in `folder`, which replaces one that is there."""
+    paths = sorted(path for path in folder.rglob("*") if path.is_file() and path != folder / MANIFEST)
+    files = {path.relative_to(folder).as_posix(): path for path in paths}
     sizes = {name: path.stat().st_size for name, path in files.items()}
-    return {
+    manifest = {
         **_identity(step),
         "seconds": round(seconds, 3),
         "threads": threads,
         **_circumstances(made_with),
         "files": sizes,
         "modified": {name: files[name].stat().st_mtime_ns for name, size in sizes.items() if size > LARGE},
-        DIGESTS: {name: digest(path) for name, path in files.items()},
+        DIGESTS: {name: sha256_of(path) for name, path in files.items()},
     }
+    (folder / MANIFEST).unlink(missing_ok=True)
+    (folder / MANIFEST).write_bytes(_sealed(manifest))
 
 
-def files_in(folder: Path) -> list[Path]:
-    """All files of a folder and those below it."""
-    return sorted(path for path in folder.rglob("*") if path.is_file())
+def _sealed(manifest: Manifest) -> bytes:
+    """Serialize a manifest; its last key, the seal, is the sha256 of the manifest without it."""
+    seal = hashlib.sha256(_serialized(manifest)).hexdigest()
+    return _serialized({**manifest, SEAL: seal})
 
 
-def sealed(manifest: Manifest) -> bytes:
-    """The file of a manifest; its last key is the digest of all that stands before."""
-    seal = hashlib.sha256(_written(manifest)).hexdigest()
-    return _written({**manifest, SEAL: seal})
+def read_manifest(file: Path) -> Manifest:
+    """Read and validate a manifest.
 
-
-def read(file: Path) -> Manifest:
-    """Read a manifest.
-
-    Raises ValueError, which names the file, where there is none or it is damaged: it is no JSON, lacks what all of them
-    say, says it in no sense, or is not to the byte what was written.
+    Raises ValueError, which names the file, where it is missing or damaged: not JSON, without a required key, with a
+    value of the wrong type, or with other bytes than its seal says.
     """
     try:
-        if file.exists() and not (file.is_file() or file.is_dir()):  # a pipe would be waited for without end
-            raise ValueError("it is no file")
+        if file.exists() and not (file.is_file() or file.is_dir()):  # reading a named pipe would block forever
+            raise ValueError("it is not a regular file")
         data = file.read_bytes()
-        manifest = parsed(data)
-        _judge(manifest, data)
+        manifest = parse_mapping(data)
+        _validate(manifest, data)
     except (OSError, ValueError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise ValueError(f"{file} cannot be read ({why})") from error
     return manifest
 
 
-def _judge(manifest: Manifest, data: bytes) -> None:
-    if missing := [key for key in ALWAYS if key not in manifest]:
+def find_damage(folder: Path, manifest: Manifest, digests: bool = True, full: bool = False) -> str | None:
+    """Compare the files of an artifact with its manifest; return the first difference as text, or None.
+
+    Args:
+        folder: the artifact.
+        manifest: its manifest.
+        digests: whether to compare sha256 after the sizes.
+        full: whether to read also files of more than 1 GiB whose modification time has not changed.
+    """
+    for name, size in manifest["files"].items():
+        path = folder / name
+        if not os.path.isfile(path):  # unlike Path.is_file, this accepts a name that no file can have
+            return f"{path} is missing"
+        if (found := path.stat().st_size) != size:
+            return f"{path} has {found} bytes instead of {size}"
+    return _find_changed(folder, manifest, full) if digests else None
+
+
+def _find_changed(folder: Path, manifest: Manifest, full: bool) -> str | None:
+    modified = manifest.get("modified", {})
+    for name, expected in manifest.get(DIGESTS, {}).items():
+        path = folder / name
+        try:
+            state = path.stat()
+            trusted = state.st_size > LARGE and state.st_mtime_ns == modified.get(name) and not full
+            if not trusted and sha256_of(path) != expected:
+                return f"{path} has other bytes than were written: its sha256 differs"
+        except OSError as error:
+            return f"{path} cannot be read ({error.strerror})"
+    return None
+
+
+def _validate(manifest: Manifest, data: bytes) -> None:
+    if missing := [key for key in REQUIRED if key not in manifest]:
         raise ValueError(f"no {missing[0]!r}")
-    if wrong := [key for key, is_right in _RIGHT.items() if key in manifest and not is_right(manifest[key])]:
+    if wrong := [key for key, is_valid in _VALID.items() if key in manifest and not is_valid(manifest[key])]:
         raise ValueError(f"its {wrong[0]!r} is {str(manifest[wrong[0]])[:40]!r}")
     if SEAL in manifest or DIGESTS in manifest:
         unsealed = {key: value for key, value in manifest.items() if key != SEAL}
-        if sealed(unsealed) != data:
+        if _sealed(unsealed) != data:
             raise ValueError("it has other bytes than were written")
 
 
@@ -94,8 +125,8 @@ def _is_mapping(value: object) -> bool:
 
 
 def _is_amount(value: object) -> bool:
-    """Whether it is a number that can be counted with: JSON knows Infinity, and numbers of a thousand digits."""
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < MOST
+    """Whether it is a finite, non-negative number; JSON also allows Infinity and integers of a thousand digits."""
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 <= value < MAX_NUMBER
 
 
 def _has_sizes(value: object) -> bool:
@@ -106,7 +137,7 @@ def _is_host(value: object) -> bool:
     return isinstance(value, dict) and {"processor", "cores"} <= value.keys()
 
 
-_RIGHT: Mapping[str, Callable[[object], bool]] = {
+_VALID: Mapping[str, Callable[[object], bool]] = {
     "kind": _is_text,
     "digest": _is_text,
     "units": _is_amount,
@@ -116,26 +147,26 @@ _RIGHT: Mapping[str, Callable[[object], bool]] = {
     "versions": _is_mapping,
     "files": _has_sizes,
 }
-"""What those who read a manifest rely on."""
+"""The type of each key that other modules read."""
 
 
-def parsed(data: bytes) -> Manifest:
-    """The mapping that a JSON text holds. Raises ValueError where it holds none."""
+def parse_mapping(data: bytes) -> Manifest:
+    """Parse a JSON object. Raises ValueError for anything else."""
     try:
         found = json.loads(data)
     except RecursionError:
         raise ValueError("nested too deep") from None
     if not isinstance(found, dict):
-        raise ValueError("no mapping")
+        raise ValueError("not a mapping")
     return found
 
 
-def _written(manifest: Manifest) -> bytes:
+def _serialized(manifest: Manifest) -> bytes:
     return (json.dumps(manifest, indent=2, ensure_ascii=False) + "\n").encode(errors="surrogatepass")
 
 
 def _identity(step: Step) -> dict[str, Json]:
-    """Return the part of a manifest that is a function of the experiment."""
+    """The part of a manifest that the experiment determines."""
     return {
         "kind": step.kind,
         "label": step.label,
@@ -150,7 +181,7 @@ def _identity(step: Step) -> dict[str, Json]:
 
 
 def _circumstances(made_with: Mapping[str, str]) -> Mapping[str, Json]:
-    """Return the part of a manifest that says where the artifact was made."""
+    """The part of a manifest that describes the machine and the installed versions."""
     return {
         "host": {"processor": processor(), "cores": cores()},
         "versions": {"pali3kit": __version__, **dict(map(_version, _PACKAGES)), **made_with},

@@ -1,4 +1,4 @@
-"""The parent's end of a worker process: start it, give it stages, notice its death, end it."""
+"""A worker process as its parent sees it: start it, send it stages, receive messages, notice its death, stop it."""
 
 from __future__ import annotations
 
@@ -6,65 +6,66 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from pali3kit.execution import worker
-from pali3kit.execution.environment import environment
 from pali3kit.execution.worker import Failed, Message
 from pali3kit.plan.step import Step
 from pali3kit.training.context import Execution
 
-ALONE = Execution()
+IN_WORKER = Execution()
+"""Stages run in the worker process itself."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-GRACE = 60.0  # seconds for the last step and its checkpoint
+GRACE = 60.0  # seconds to finish the current step and write its checkpoint
 
 
 class Worker:
-    """The parent's end of one worker process."""
+    """One worker process, which handles one request at a time. `step` is that of the current one, None when idle."""
 
-    def __init__(self, root: Path, threads: int, execution: Execution = ALONE) -> None:
+    def __init__(self, root: Path, threads: int, execution: Execution = IN_WORKER) -> None:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         alive, self._alive = context.Pipe(duplex=False)
         self.process = context.Process(
-            target=worker.main, args=(theirs, alive, os.getpid(), root, threads, execution), daemon=False
+            target=worker.serve, args=(theirs, alive, os.getpid(), root, threads, execution), daemon=False
         )
-        with environment(dict.fromkeys(THREAD_VARIABLES, str(threads))):
+        with _environment(dict.fromkeys(THREAD_VARIABLES, str(threads))):
             self.process.start()
         theirs.close()
         alive.close()
         self.step: Step | None = None
 
     def make(self, step: Step) -> None:
-        """Start making `step`; messages arrive on `connection`, the last one is not a Progress."""
+        """Start running `step`; messages arrive on `connection`, and any but a Progress is the last."""
         self.step = step
         self.connection.send(("make", step))
 
-    def weigh(self, step: Step) -> None:
-        """Start finding what `step` takes without running it; one Weighing arrives on `connection`."""
+    def profile_on_meta(self, step: Step) -> None:
+        """Start profiling `step` on the meta device, without running it; one Profiled arrives on `connection`."""
         self.step = step
-        self.connection.send(("weigh", step))
+        self.connection.send(("profile_on_meta", step))
 
     def calibrate(self, step: Step, rows: int) -> None:
-        """Start measuring what a unit of `step` costs, on steps of so many examples; one Calibrated arrives."""
+        """Start measuring the cost of one unit of `step`, with batches of `rows` examples; one Calibrated arrives."""
         self.step = step
         self.connection.send(("calibrate", step, rows))
 
     def messages(self) -> Iterator[Message]:
-        """Yield what has arrived. A worker that died without a last word yields Failed."""
+        """Yield the messages that have arrived; Failed if the process died without a final message."""
         try:
             while self.connection.poll():
                 yield self.connection.recv()
         except (EOFError, ConnectionError):
             self.process.join()
-            yield Failed(_death(self.process.exitcode))
+            yield Failed(_describe_death(self.process.exitcode))
 
     def end(self) -> None:
-        """Ask the process to end: a training checkpoints its step first, anything else ends at once."""
+        """Send SIGTERM: a training stage writes a checkpoint first, anything else ends at once."""
         self.process.terminate()
 
     def stop(self) -> None:
-        """End the process, at once if it takes long: what it was making continues from its checkpoint next time."""
+        """End the process, with SIGKILL after `GRACE` seconds; its stage continues from its checkpoint next time."""
         self.end()
         self.process.join(GRACE)
         self.process.kill()
@@ -73,7 +74,22 @@ class Worker:
         self._alive.close()
 
 
-def _death(exitcode: int | None) -> str:
+@contextmanager
+def _environment(values: dict[str, str]) -> Iterator[None]:
+    """Set environment variables, also for processes started meanwhile, and restore the previous ones."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                os.environ.pop(name, None)  # it may have been removed meanwhile
+            else:
+                os.environ[name] = value
+
+
+def _describe_death(exitcode: int | None) -> str:
     if exitcode is not None and exitcode < 0:
         name = signal.Signals(-exitcode).name
         hint = ": most often the system ran out of memory" if name == "SIGKILL" else ""

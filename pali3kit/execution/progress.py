@@ -1,6 +1,6 @@
-"""The display of a run: bars on a terminal, throttled lines elsewhere, and every event in the log.
+"""The display of a run: progress bars on a terminal, throttled lines elsewhere, and every event in a log file.
 
-Only the parent process writes here; workers send it messages.
+Only the parent process writes; workers send it messages.
 """
 
 from __future__ import annotations
@@ -20,16 +20,16 @@ _LINE_SECONDS = 15.0
 
 
 class Display:
-    """Shows a run on `console` and writes its events to `log`; a context manager.
+    """Shows a run on `console` and appends its events to the file `log`; a context manager.
 
-    `weights` leads from digest to the expected seconds of each stage that will run: the overall bar moves with them.
+    `costs` maps the digest of each stage that will run to its expected seconds, by which the overall bar advances.
     """
 
-    def __init__(self, console: Console, log: Path, weights: Mapping[str, float]) -> None:
-        self.console, self.log, self.weights = console, log, weights
-        self.bars = _Bars(console, sum(weights.values())) if _draws(console) else None
+    def __init__(self, console: Console, log: Path, costs: Mapping[str, float]) -> None:
+        self.console, self.log, self.costs = console, log, costs
+        self.bars = _Bars(console, sum(costs.values())) if _draws(console) else None
         self.shares: dict[str, float] = {}
-        self.spoken: dict[str, float] = {}
+        self.printed: dict[str, float] = {}
         self.finished_count = 0
 
     def __enter__(self) -> Display:
@@ -46,40 +46,49 @@ class Display:
     def say(self, text: str, style: str | None = None) -> None:
         """Print one line and log it."""
         self.console.print(escape(text), style=style, highlight=False, soft_wrap=True)
-        write_log(self.log, text)
+        self.write_log(text)
+
+    def write_log(self, text: str) -> None:
+        """Append one line with the local time. A log that cannot be written (full disk) does not end the run."""
+        try:
+            self.log.parent.mkdir(parents=True, exist_ok=True)
+            with self.log.open("a", encoding="utf-8") as file:
+                file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
+        except OSError:
+            return
 
     def started(self, step: Step) -> None:
-        """Open a bar for a stage; the log gets a line the first time."""
-        if step.digest not in self.spoken:
-            write_log(self.log, f"started {step.label} ({step.name})")
-        self.spoken[step.digest] = time.monotonic()
+        """Add a bar for a stage; log its first start."""
+        if step.digest not in self.printed:
+            self.write_log(f"started {step.label} ({step.name})")
+        self.printed[step.digest] = time.monotonic()
         if self.bars:
             self.bars.add(step)
 
     def progressed(self, step: Step, done: int, total: int, numbers: Mapping[str, float]) -> None:
-        """Move a stage's bar, or print a line when the last one is old enough."""
+        """Advance a stage's bar; without bars, print a line at most every `_LINE_SECONDS`."""
         self.shares[step.digest] = done / max(total, 1)
         if self.bars:
             self.bars.update(step, done, total, numbers, self._overall())
-        elif time.monotonic() - self.spoken[step.digest] >= _LINE_SECONDS:
-            self.spoken[step.digest] = time.monotonic()
+        elif time.monotonic() - self.printed[step.digest] >= _LINE_SECONDS:
+            self.printed[step.digest] = time.monotonic()
             self.console.print(
-                escape(f"{step.label}: {done}/{total} {as_text(numbers)}"), highlight=False, soft_wrap=True
+                escape(f"{step.label}: {done}/{total} {_as_text(numbers)}"), highlight=False, soft_wrap=True
             )
 
     def finished(self, step: Step, seconds: float, numbers: Mapping[str, float], folder: Path) -> None:
-        """Replace a stage's bar by one line: what, how long, the key numbers, where."""
+        """Replace a stage's bar by one line: its label, duration, key numbers and folder."""
         self._close(step)
-        count = f"[{self.finished_count}/{len(self.weights)}]"
-        self.say("  ".join(filter(None, (f"{count} {step.label}", f"{seconds:.1f} s", as_text(numbers), str(folder)))))
+        count = f"[{self.finished_count}/{len(self.costs)}]"
+        self.say("  ".join(filter(None, (f"{count} {step.label}", f"{seconds:.1f} s", _as_text(numbers), str(folder)))))
 
     def failed(self, step: Step, reason: str, folder: Path) -> None:
-        """Show a failed stage: one line; the traceback is in its folder."""
+        """Print one line for a failed stage; its traceback is in `folder`."""
         self._close(step)
         self.say(f"FAILED {step.label}: {reason}  (details: {folder})", style="bold red")
 
     def released(self, step: Step) -> None:
-        """Close the bar of a stage that turned out to be another run's."""
+        """Remove the bar of a stage that another run is making."""
         if self.bars:
             self.bars.remove(step)
 
@@ -91,11 +100,11 @@ class Display:
             self.bars.move(self._overall())
 
     def _overall(self) -> float:
-        return sum(self.weights.get(digest, 0.0) * share for digest, share in self.shares.items())
+        return sum(self.costs.get(digest, 0.0) * share for digest, share in self.shares.items())
 
 
 def _draws(console: Console) -> bool:
-    """Whether bars can be drawn: on a terminal that moves its cursor, unlike `TERM=dumb`."""
+    """Whether the terminal can draw bars: one that moves its cursor, unlike `TERM=dumb`."""
     return console.is_terminal and not console.is_dumb_terminal
 
 
@@ -129,7 +138,7 @@ class _Bars:
         self.tasks[step.digest] = self.progress.add_task(escape(step.label), total=None, numbers="")
 
     def update(self, step: Step, done: int, total: int, numbers: Mapping[str, float], overall: float) -> None:
-        self.progress.update(self.tasks[step.digest], completed=done, total=total, numbers=escape(as_text(numbers)))
+        self.progress.update(self.tasks[step.digest], completed=done, total=total, numbers=escape(_as_text(numbers)))
         self.move(overall)
 
     def move(self, overall: float) -> None:
@@ -139,16 +148,6 @@ class _Bars:
         self.progress.remove_task(self.tasks.pop(step.digest))
 
 
-def write_log(log: Path, text: str) -> None:
-    """Append one line with the local time. A log that cannot be written (full disk) must not end the run."""
-    try:
-        log.parent.mkdir(parents=True, exist_ok=True)
-        with log.open("a", encoding="utf-8") as file:
-            file.write(f"{time.strftime('%Y-%m-%d %H:%M:%S')} {text}\n")
-    except OSError:
-        return
-
-
-def as_text(numbers: Mapping[str, float]) -> str:
-    """Say numbers briefly: `loss 0.412 accuracy 63.5`."""
+def _as_text(numbers: Mapping[str, float]) -> str:
+    """`loss 0.412 accuracy 63.5`."""
     return " ".join(f"{name} {number:.4g}" for name, number in numbers.items())

@@ -1,4 +1,4 @@
-"""Several processes that train one encoder together: the worker only watches them."""
+"""Run a stage in several processes, its ranks, while the worker process only watches them."""
 
 from __future__ import annotations
 
@@ -17,31 +17,26 @@ from pathlib import Path
 from types import FrameType
 
 from pali3kit.errors import StageError
-from pali3kit.execution.settle import reason, settle
-from pali3kit.orphans import die_with
+from pali3kit.execution.settle import error_in_one_line, settle
+from pali3kit.orphans import die_with_parent
 from pali3kit.plan.plain import StageConfig
-from pali3kit.training.context import Execution, StageContext
+from pali3kit.training.context import StageContext
 from pali3kit.training.stopping import TERMINATED
 
 
-def alone(execution: Execution, spread: bool) -> Execution:
-    """How a stage is carried out in the worker itself; what cannot be `spread` has no loading processes either."""
-    return replace(execution, ranks=1, loaders=execution.loaders if spread else 0)
-
-
 def run_ranks(stage: str, config: StageConfig, context: StageContext) -> None:
-    """Run the module `stage` in `context.execution.ranks` processes, and return when all have done their part.
+    """Run the module `stage` in `context.execution.ranks` processes, and return when all have finished.
 
     Raises:
-        StageError: one of them failed or was killed; it says which and why. The others are ended.
-        SystemExit: SIGTERM came, and they ended with a checkpoint.
+        StageError: a rank failed or was killed; the message says which and why. The other ranks are killed.
+        SystemExit: on SIGTERM, after the ranks have written a checkpoint and ended.
     """
     spawn = multiprocessing.get_context("spawn")
     alive, kept = spawn.Pipe(duplex=False)
     progress, reports = spawn.Pipe(duplex=False)
     ranks = range(context.execution.ranks)
     for rank in ranks:
-        _last_words(context.folder, rank).unlink(missing_ok=True)
+        _error_file(context.folder, rank).unlink(missing_ok=True)
     place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()), "WORLD_SIZE": str(len(ranks))}
     processes: list[BaseProcess] = []
     for rank in ranks:
@@ -52,7 +47,7 @@ def run_ranks(stage: str, config: StageConfig, context: StageContext) -> None:
     try:
         for process in processes:
             process.start()
-        with _told_to_stop(processes):
+        with _forwarding_sigterm(processes):
             _watch(processes, progress, context)
     finally:
         for process in processes:
@@ -60,11 +55,11 @@ def run_ranks(stage: str, config: StageConfig, context: StageContext) -> None:
             process.join()
         kept.close()
         for rank in ranks:
-            _last_words(context.folder, rank).unlink(missing_ok=True)
+            _error_file(context.folder, rank).unlink(missing_ok=True)
 
 
 class _Reports:
-    """The report of rank 0 travels through a pipe to the worker; the others' goes nowhere."""
+    """Sends the progress of rank 0 through a pipe to the worker; other ranks have no pipe and send nothing."""
 
     def __init__(self, to: Connection | None) -> None:
         self.to = to
@@ -79,26 +74,28 @@ class _Reports:
 
 
 def _watch(processes: list[BaseProcess], progress: Connection, context: StageContext) -> None:
-    """Pass progress on until all processes have ended well. Raises StageError as soon as one has not."""
+    """Forward progress until all processes have ended successfully. Raises StageError as soon as one has failed."""
     running = dict(enumerate(processes))
     while running:
         wait([progress, *(process.sentinel for process in running.values())])
         while progress.poll():
-            told = progress.recv()
-            if isinstance(told, str):
-                context.say(told)
+            message = progress.recv()
+            if isinstance(message, str):
+                context.say(message)
             else:
-                context.report(told[0], told[1], **told[2])
+                context.report(message[0], message[1], **message[2])
         ended = {rank: process for rank, process in running.items() if not process.is_alive()}
         if any(process.exitcode for process in ended.values()):
-            raise StageError(_blamed({rank: process.exitcode or 0 for rank, process in ended.items()}, context.folder))
+            raise StageError(
+                _root_failure({rank: process.exitcode or 0 for rank, process in ended.items()}, context.folder)
+            )
         for rank in ended:
             del running[rank]
 
 
 @contextmanager
-def _told_to_stop(processes: list[BaseProcess]) -> Iterator[None]:
-    """Pass SIGTERM on to the ranks, and end as they do."""
+def _forwarding_sigterm(processes: list[BaseProcess]) -> Iterator[None]:
+    """Forward SIGTERM to the ranks; once they have ended, exit as a terminated process does."""
     asked = False
 
     def stop(number: int, frame: FrameType | None) -> None:
@@ -118,24 +115,26 @@ def _told_to_stop(processes: list[BaseProcess]) -> Iterator[None]:
         signal.signal(signal.SIGTERM, before)
 
 
-def _blamed(codes: dict[int, int], folder: Path) -> str:
-    """Which rank began it, and why: one that was killed, else the first that spoke. Others see a lost connection."""
+def _root_failure(codes: dict[int, int], folder: Path) -> str:
+    """Which rank failed first, and why: a killed one, else the first to leave an error message. The others fail after
+    it, as they lose their connection.
+    """
     for rank, code in codes.items():
         if code < 0:
             return f"rank {rank} was killed by {signal.Signals(-code).name}"
-    spoken = [words for rank in codes if (words := _last_words(folder, rank)).exists()]
-    if not spoken:
+    messages = [file for rank in codes if (file := _error_file(folder, rank)).exists()]
+    if not messages:
         return f"rank {next(iter(codes))} ended unexpectedly"
-    return min(spoken, key=lambda words: words.stat().st_mtime_ns).read_text(encoding="utf-8")
+    return min(messages, key=lambda file: file.stat().st_mtime_ns).read_text(encoding="utf-8")
 
 
 def _rank(
     stage: str, config: StageConfig, context: StageContext, place: dict[str, str], alive: Connection, parent: int
 ) -> None:
-    """The life of a rank."""
+    """The main function of a rank."""
     for number in (signal.SIGINT, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
-    die_with(parent, alive)
+    die_with_parent(parent, alive)
     rank = context.execution.rank
     os.environ.update(place | {"LOCAL_RANK": str(rank), "NODE_RANK": "0"})  # what Lightning reads
     try:
@@ -145,17 +144,17 @@ def _rank(
     except Exception as error:
         traceback.print_exc()
         with suppress(OSError):
-            _last_words(context.folder, rank).write_text(f"rank {rank}: {reason(error)}", encoding="utf-8")
-        os._exit(1)  # its peers wait for it
+            _error_file(context.folder, rank).write_text(f"rank {rank}: {error_in_one_line(error)}", encoding="utf-8")
+        os._exit(1)  # at once: a normal exit would wait for the other ranks
     finally:
-        _leave()
+        _close_process_group()
 
 
-def _leave() -> None:
+def _close_process_group() -> None:
     """Close the connections to the other ranks.
 
-    Lightning leaves gloo's open, whose threads may then abort a rank while Python shuts down (pytorch#179291): one of
-    seven FSDP runs ended with SIGABRT.
+    Lightning leaves gloo's open, and their threads may abort the process while Python shuts down (pytorch#179291): one
+    of seven FSDP runs ended with SIGABRT.
     """
     import torch.distributed as dist
 
@@ -163,7 +162,7 @@ def _leave() -> None:
         dist.destroy_process_group()
 
 
-def _last_words(folder: Path, rank: int) -> Path:
+def _error_file(folder: Path, rank: int) -> Path:
     return folder / f"rank-{rank}.txt"
 
 

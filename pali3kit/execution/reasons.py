@@ -1,9 +1,8 @@
-"""Why a step is to run: what tells it from the artifact of its kind that is nearest to it."""
+"""Why a step has to run: its first difference from the most similar artifact of its kind."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from typing import TypeAlias
 
 import yaml
 
@@ -13,14 +12,12 @@ from pali3kit.plan.step import Step
 from pali3kit.types import Json
 
 NO_ARTIFACT = "no artifact"
-RENAMED = "its artifact's folder has another name"
+RENAMED = "its artifact's folder was renamed"
 ABSENT = "nothing"
-Flat: TypeAlias = dict[str, Json]
-"""A configuration with dotted keys."""
 
 
 class Reasons:
-    """Compares steps with the artifacts of a store."""
+    """Compares steps with the artifacts in a store."""
 
     def __init__(self, store: Store) -> None:
         self.store = store
@@ -29,7 +26,7 @@ class Reasons:
             self.by_kind.setdefault(str(manifest.get("kind")), []).append(manifest)
 
     def why(self, step: Step) -> str:
-        """One line: the first difference to the nearest artifact of its kind, and how many more there are."""
+        """One line: the first difference from the most similar artifact of its kind, and the number of others."""
         if self.store.path(step).exists():
             return "damaged"
         found = [list(self._differences(step, manifest)) for manifest in self.by_kind.get(step.kind, ())]
@@ -39,10 +36,10 @@ class Reasons:
         return f"{first}, and {len(others)} more" if others else first
 
     def _differences(self, step: Step, manifest: Manifest) -> Iterator[str]:
-        """What a digest is made of, piece by piece, as far as it differs."""
+        """The inputs of the digest in which a step and an artifact differ."""
         yield from _changed("version", step.version, manifest.get("version"))
         yield from _changed("seed", step.seed, manifest.get("seed"))
-        now, before = flat(step.plain), flat(self._config(manifest))
+        now, before = _flat(step.plain), _flat(self._config(manifest))
         for key in dict.fromkeys([*now, *before]):
             yield from _changed(key, now.get(key, ABSENT), before.get(key, ABSENT))
         parents = _mapping(manifest.get("parents"))
@@ -52,7 +49,7 @@ class Reasons:
         yield from (f"parent {role} is gone" for role in parents if role not in step.parents)
 
     def _config(self, manifest: Manifest) -> Mapping[str, Json]:
-        """The configuration of an artifact; manifests before 0.2 left it to `config.yaml`."""
+        """The configuration of an artifact; before version 0.2 only `config.yaml` had it."""
         if "config" in manifest:
             return _mapping(manifest["config"])
         file = self.store.root / f"{manifest['kind']}-{str(manifest['digest'])[:12]}" / "config.yaml"
@@ -62,19 +59,19 @@ class Reasons:
             return {}
 
 
-def flat(config: Mapping[str, Json], prefix: str = "") -> Flat:
-    """Write a nested configuration with dotted keys."""
-    found: Flat = {}
+def _flat(config: Mapping[str, Json], prefix: str = "") -> dict[str, Json]:
+    """Flatten a nested configuration to dotted keys."""
+    found: dict[str, Json] = {}
     for key, value in config.items():
         if isinstance(value, Mapping):
-            found |= flat(value, f"{prefix}{key}.")
+            found |= _flat(value, f"{prefix}{key}.")
         else:
             found[prefix + key] = value
     return found
 
 
 def _mapping(value: object) -> Mapping[str, Json]:
-    """What a manifest holds where a mapping should be; nothing where it is damaged."""
+    """The value if it is a mapping, else an empty one: a manifest may be damaged."""
     return value if isinstance(value, Mapping) else {}
 
 

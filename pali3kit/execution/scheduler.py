@@ -1,4 +1,4 @@
-"""Run what is missing of a graph on a few worker processes, longest critical path first."""
+"""Run the missing steps of a graph on a few worker processes, longest critical path first."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from multiprocessing.connection import wait
 
-from pali3kit.execution.process import ALONE, Worker
+from pali3kit.execution.process import IN_WORKER, Worker
 from pali3kit.execution.progress import Display
 from pali3kit.execution.store import Store
 from pali3kit.execution.worker import Busy, Failed, Finished, Message, Progress
@@ -17,12 +17,12 @@ from pali3kit.training.context import Execution
 
 _POLL_SECONDS = 0.5
 _BUSY_SECONDS = 1.0
-SKIPPED = "skipped.txt"  # the list of samples that could not be used
+SKIPPED = "skipped.txt"  # an artifact's list of samples that could not be used
 
 
 @dataclass
 class Outcome:
-    """What became of the stages that were not done: by digest, why each one failed or was not tried."""
+    """The steps that finished, and by digest, why others failed or were blocked by a failed parent."""
 
     finished: list[Step] = field(default_factory=list)
     failed: dict[str, str] = field(default_factory=dict)
@@ -30,7 +30,7 @@ class Outcome:
 
 
 class Scheduler:
-    """Makes the `missing` steps (parents first; all other parents are done) on `workers` processes."""
+    """Runs the `missing` steps on `workers` processes. They come parents first; all other parents are done."""
 
     def __init__(
         self,
@@ -41,19 +41,21 @@ class Scheduler:
         *,
         workers: int,
         threads: int,
-        execution: Execution = ALONE,
+        execution: Execution = IN_WORKER,
     ) -> None:
         self.store, self.display, self.limit = store, display, workers
         self.threads, self.execution = threads, execution
         priority = critical_path(missing, costs)
-        self.waiting = sorted(missing, key=lambda step: -priority[step.digest])  # stable: equal ones parents first
+        self.waiting = sorted(
+            missing, key=lambda step: -priority[step.digest]
+        )  # stable: of equal priority, parents first
         self.open = {step.digest for step in missing}
         self.not_before: dict[str, float] = {}
         self.workers: list[Worker] = []
         self.outcome = Outcome()
 
     def run(self) -> Outcome:
-        """Run until nothing is left; workers are ended on the way out, whatever the reason."""
+        """Run until no step is left. Workers are stopped on the way out, also on an exception."""
         try:
             while self.waiting or any(worker.step for worker in self.workers):
                 self._assign()
@@ -63,7 +65,7 @@ class Scheduler:
                 if not ends:
                     time.sleep(_POLL_SECONDS)
         finally:
-            for worker in self.workers:  # all at once, then one after the other
+            for worker in self.workers:  # signal all first, so that they end at the same time
                 worker.end()
             for worker in self.workers:
                 worker.stop()
@@ -89,25 +91,25 @@ class Scheduler:
         for message in worker.messages():
             step = worker.step
             if isinstance(message, Progress) and step is not None:
-                if message.said:
-                    self.display.say(f"{step.label}: {message.said}")
+                if message.text:
+                    self.display.say(f"{step.label}: {message.text}")
                 else:
                     self.display.progressed(step, message.done, message.total, message.numbers)
                 continue
             worker.step = None
             if step is not None:
-                self._settle(step, message)
+                self._conclude(step, message)
         if not worker.process.is_alive():
             worker.stop()
             self.workers.remove(worker)
 
-    def _settle(self, step: Step, message: Message) -> None:
-        """Take note of a stage's last message."""
+    def _conclude(self, step: Step, message: Message) -> None:
+        """Handle the last message of a step."""
         if isinstance(message, Finished):
             self.open.discard(step.digest)
             self.outcome.finished.append(step)
             self.display.finished(step, message.seconds, self._key_numbers(step, message), self.store.path(step))
-            self._tell_skipped(step)
+            self._report_skipped(step)
         elif isinstance(message, Busy):
             if step.digest not in self.not_before:
                 self.display.say(f"{step.label}: another run is making it; waiting for its result")
@@ -119,14 +121,14 @@ class Scheduler:
             self.display.failed(step, message.reason, self.store.work(step))
             self._block(step)
 
-    def _tell_skipped(self, step: Step) -> None:
+    def _report_skipped(self, step: Step) -> None:
         file = self.store.path(step) / SKIPPED
         if file.exists():
             lines = len(file.read_text(encoding="utf-8", errors="replace").splitlines())
-            self.display.say(f"{step.label}: {lines} samples or files could not be used, or only in part: {file}")
+            self.display.say(f"{step.label}: {lines} samples or files could not be used, or only partly: {file}")
 
     def _block(self, failed: Step) -> None:
-        """Give up on everything that needs `failed`; the others go on."""
+        """Give up the descendants of `failed`; all other steps go on."""
         lost = {failed.digest}
         for step in sorted(self.waiting, key=lambda step: len(_ancestors(step))):
             if any(parent.digest in lost for parent in step.parents.values()):
@@ -135,7 +137,7 @@ class Scheduler:
                 self.outcome.blocked[step.digest] = f"needs {failed.label}, which failed"
 
     def _key_numbers(self, step: Step, message: Finished) -> dict[str, float]:
-        """Return an evaluation's value and count, or what the stage reported last."""
+        """The value and sample count of an evaluation; for other stages, the numbers they reported last."""
         try:
             metrics = json.loads((self.store.path(step) / "metrics.json").read_text(encoding="utf-8"))
             return {name: float(metrics[name]) for name in ("value", "n")}

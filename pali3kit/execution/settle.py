@@ -1,4 +1,4 @@
-"""How every process begins a stage, and how it says in one line why it failed."""
+"""What every process does before a stage, and how it reports an error in one line."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pali3kit.errors import Pali3Error
 
 
 def settle(threads: int, seed: int) -> None:
-    """Fix threads and global random states, so that a stage does not depend on what its worker made before."""
+    """Set threads and global random seeds, so that a stage does not depend on what its worker ran before."""
     random.seed(seed)
     if "numpy" in sys.modules:
         sys.modules["numpy"].random.seed(seed)
@@ -19,10 +19,10 @@ def settle(threads: int, seed: int) -> None:
         torch.manual_seed(seed)
         torch.set_num_threads(threads)
         torch.use_deterministic_algorithms(True, warn_only=True)
-        torch.utils.deterministic.fill_uninitialized_memory = False  # a debugging aid that costs time
+        torch.utils.deterministic.fill_uninitialized_memory = False  # it helps debugging only, and costs time
 
 
-def reason(error: BaseException) -> str:
-    """Say an error in one line; our own errors speak for themselves."""
+def error_in_one_line(error: BaseException) -> str:
+    """The message of an error, preceded by its type unless it is one of ours."""
     text = " ".join(str(error).split()) or "no message"
     return text if isinstance(error, Pali3Error) else f"{type(error).__name__}: {text}"

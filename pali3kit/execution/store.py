@@ -1,10 +1,10 @@
-"""The store of artifacts: one folder per finished stage, published all at once, shared by experiments.
+"""The store of artifacts: one folder per finished stage, published atomically, shared by experiments.
 
-    <store>/<kind>-<digest12>/         published; never changed again
-    <store>/work/<kind>-<digest12>/    private to the process that holds <kind>-<digest12>.lock; survives a kill
+    <store>/<kind>-<digest12>/         published; never modified afterwards
+    <store>/work/<kind>-<digest12>/    owned by the process that holds <kind>-<digest12>.lock; kept if it is killed
 
-A folder counts as done when its manifest is there, carries the full digest, and every file that it lists is to the byte
-what was written (`intact`). Locks belong to a process (`flock`), so that a killed one leaves none behind. POSIX only.
+A step is done when its folder has a manifest with the full digest, and every file listed there has the recorded size
+and sha256. Locks are released when their process dies (`flock`). POSIX only.
 """
 
 from __future__ import annotations
@@ -20,18 +20,24 @@ from pathlib import Path
 import yaml
 
 from pali3kit.config.schema import Runtime
-from pali3kit.durable import full, sync
+from pali3kit.durable import is_disk_full, sync
 from pali3kit.errors import StageError
 from pali3kit.execution.host import cores
-from pali3kit.execution.intact import changed, missized
-from pali3kit.execution.manifest import MANIFEST, Manifest, describe, files_in, parsed, read, sealed
+from pali3kit.execution.manifest import (
+    MANIFEST,
+    Manifest,
+    find_damage,
+    parse_mapping,
+    read_manifest,
+    write_manifest,
+)
 from pali3kit.plan.step import Step
 
 TRACEBACK = "traceback.txt"
 
 
 class Store:
-    """Artifacts under `root`. With `full`, large files too are always verified by their digests."""
+    """Artifacts under `root`. With `full`, the digests of files of more than 1 GiB are always verified too."""
 
     def __init__(self, root: Path, full: bool = False) -> None:
         self.root, self.full = root, full
@@ -39,21 +45,21 @@ class Store:
 
     @classmethod
     def of(cls, runtime: Runtime) -> Store:
-        """The store that a configuration names."""
+        """The store of a configuration (`runtime.store`)."""
         return cls(Path(runtime.store), runtime.verify == "full")
 
     def path(self, step: Step) -> Path:
-        """Return where the artifact of `step` is, or will be, published."""
+        """The folder in which the artifact of `step` is, or will be, published."""
         return self.root / step.name
 
     def work(self, step: Step) -> Path:
-        """Return the private folder in which `step` is made."""
+        """The private folder in which `step` runs."""
         return self.root / "work" / step.name
 
     def done(self, step: Step) -> bool:
-        """Say whether the artifact is there and whole; digests are compared once in the life of this object.
+        """Whether the artifact is there and undamaged. Digests are compared once in the life of this object.
 
-        Raises StageError when the folder is another stage's.
+        Raises StageError if the folder holds another stage's artifact.
         """
         if not self.path(step).is_dir() or self._damage(step, step.digest not in self._verified) is not None:
             return False
@@ -61,13 +67,13 @@ class Store:
         return True
 
     def missing(self, steps: Iterable[Step]) -> list[Step]:
-        """Those of `steps` that are not done, on all cores: every file may have to be read."""
+        """The steps that are not done. Checked on all cores, as every file may have to be read."""
         steps = list(steps)
         with ThreadPoolExecutor(cores()) as pool:
             return [step for step, done in zip(steps, pool.map(self.done, steps), strict=True) if not done]
 
     def damage(self, step: Step) -> str | None:
-        """Say what is wrong with a published folder, or None. Raises StageError when it is another stage's."""
+        """What is wrong with a published folder, or None. Raises StageError if it holds another stage's artifact."""
         return self._damage(step, digests=True)
 
     def _damage(self, step: Step, digests: bool) -> str | None:
@@ -81,36 +87,35 @@ class Store:
                 f"{folder} holds the artifact {str(manifest['digest'])[:12]}, but {step.label} is {step.digest[:12]}: "
                 "the folder was renamed or copied. Move it away and run the same command again."
             )
-        return missized(folder, manifest) or (changed(folder, manifest, self.full) if digests else None)
+        return find_damage(folder, manifest, digests, self.full)
 
     def manifest(self, step: Step) -> Manifest:
-        """Read the manifest of a published artifact. Raises ValueError when it cannot be read."""
-        return read(self.path(step) / MANIFEST)
+        """Read the manifest of a published artifact. Raises ValueError if it cannot be read."""
+        return read_manifest(self.path(step) / MANIFEST)
 
     def manifests(self) -> Iterator[Manifest]:
-        """Yield the manifests of the store, by name; what is none of an artifact is passed over."""
+        """Yield the manifests of all artifacts, in order of their folders' names; unreadable ones are skipped."""
         for file in sorted(self.root.glob(f"*/{MANIFEST}")):
             try:
-                manifest = parsed(file.read_bytes())
+                manifest = parse_mapping(file.read_bytes())
             except (OSError, ValueError):
                 continue
             if {"kind", "digest"} <= manifest.keys():
                 yield manifest
 
     def publish(self, step: Step, seconds: float, threads: int, made_with: Mapping[str, str] | None = None) -> Path:
-        """Describe the work folder, write it through to the disk, and rename it into place.
+        """Write the manifest of the work folder, flush everything to the disk, and rename the folder into place.
 
-        A damaged artifact that is in the way is replaced. Call it only while holding the lock.
+        A damaged artifact under that name is replaced. Call this only while holding the lock.
         """
         work, target = self.work(step), self.path(step)
         config = yaml.safe_dump(dict(step.plain), sort_keys=False, allow_unicode=True)
         (work / "config.yaml").write_text(config, encoding="utf-8")
-        (work / MANIFEST).unlink(missing_ok=True)
-        (work / MANIFEST).write_bytes(sealed(describe(step, work, seconds, threads, made_with or {})))
-        for path in (*files_in(work), work):
+        write_manifest(work, step, seconds, threads, made_with or {})
+        for path in (*(path for path in work.rglob("*") if path.is_file()), work):
             sync(path)
         discarded = work.with_suffix(".damaged")
-        shutil.rmtree(discarded, ignore_errors=True)  # of whoever was killed here
+        shutil.rmtree(discarded, ignore_errors=True)  # left by a process that was killed here
         if target.exists():
             os.replace(target, discarded)
         os.replace(work, target)
@@ -118,9 +123,21 @@ class Store:
         shutil.rmtree(discarded, ignore_errors=True)
         return target
 
+    def disk_full(self, error: BaseException) -> StageError | None:
+        """An error that says what to do, if `error` or one of its causes, from any library, means a full disk."""
+        cause: BaseException | None = error
+        while cause is not None:
+            if is_disk_full(cause):
+                return StageError(
+                    f"no space left on the file system of {self.root.resolve()}: free some and run the same command"
+                    " again; finished stages are kept, this one continues from its last checkpoint."
+                )
+            cause = cause.__cause__ or cause.__context__
+        return None
+
     @contextmanager
     def lock(self, step: Step) -> Iterator[bool]:
-        """Try to become the one process that makes `step`; yields False when another process is."""
+        """Try to lock `step` for this process; yields False if another process holds the lock."""
         file = self.work(step).with_suffix(".lock")
         file.parent.mkdir(parents=True, exist_ok=True)
         descriptor = os.open(file, os.O_RDWR | os.O_CREAT, 0o644)
@@ -139,19 +156,6 @@ class Store:
                 file.unlink(missing_ok=True)
         finally:
             os.close(descriptor)
-
-
-def disk_full(error: BaseException, root: Path) -> StageError | None:
-    """Recognise a full disk in an error, whichever library raised it, and say what to do."""
-    chain: BaseException | None = error
-    while chain is not None:
-        if full(chain):
-            return StageError(
-                f"no space left on the file system of {root.resolve()}: make room and run the same command again; "
-                "finished stages are kept, this one continues from its last checkpoint."
-            )
-        chain = chain.__cause__ or chain.__context__
-    return None
 
 
 def _is_same(descriptor: int, file: Path) -> bool:

@@ -1,4 +1,4 @@
-"""Verify all artifacts of a store, or those of an experiment, and list what is wrong."""
+"""Verify all artifacts of a store, or those of an experiment, and list the damage."""
 
 from __future__ import annotations
 
@@ -12,8 +12,7 @@ from rich.console import Console
 
 from pali3kit.errors import DataError
 from pali3kit.execution.host import cores
-from pali3kit.execution.intact import changed, missized
-from pali3kit.execution.manifest import DIGESTS, MANIFEST, read
+from pali3kit.execution.manifest import DIGESTS, MANIFEST, find_damage, read_manifest
 from pali3kit.execution.store import Store
 from pali3kit.plan.step import Step
 
@@ -21,59 +20,59 @@ ARTIFACT = re.compile(r".+-[0-9a-f]{12}")
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """What a folder of the store holds, and what is wrong with it, "" where nothing is."""
+class _Verdict:
+    """The size of an artifact, and what is wrong with it: "" where nothing is."""
 
     damage: str
     files: int = 0
     size: int = 0  # bytes
-    digests: bool = False
+    has_digests: bool = False
 
 
-def verify(store: Store, steps: Sequence[Step] | None = None, console: Console | None = None) -> int:
-    """Read every file of the artifacts of `steps`, or of all, and print what is damaged; return how many artifacts are.
+def verify_store(store: Store, steps: Sequence[Step] | None = None, console: Console | None = None) -> int:
+    """Read every file of the artifacts of `steps` (default: all), print the damage, return the number of damaged ones.
 
-    Nothing is changed: the command that made an artifact makes it anew. Raises DataError where there is no store.
+    Nothing is modified: running the experiment again replaces damaged artifacts. Raises DataError if there is no store.
     """
     console = console or Console()
     wanted = _artifacts(store.root) if steps is None else [store.path(step) for step in steps]
     if steps is None and not wanted:
-        raise DataError(f"{store.root} is no store: it holds no artifacts.")
+        raise DataError(f"{store.root} is not a store: it holds no artifacts.")
     folders = [folder for folder in wanted if folder.is_dir()]
     with console.status("reading artifacts"), ThreadPoolExecutor(cores()) as pool:
-        verdicts = list(pool.map(judge, folders))
+        verdicts = list(pool.map(_verify_artifact, folders))
     damages = [verdict.damage for verdict in verdicts if verdict.damage]
-    lines = [*damages, _sum(store.root, verdicts, len(damages))]
-    if undigested := sum(not verdict.digests for verdict in verdicts if not verdict.damage):
-        lines.append(f"{undigested} of them are of version 0.1, which kept no digests: their sizes are right.")
+    lines = [*damages, _summary(store.root, verdicts, len(damages))]
+    if undigested := sum(not verdict.has_digests for verdict in verdicts if not verdict.damage):
+        lines.append(f"{undigested} of them are of version 0.1, which recorded no digests: their sizes are right.")
     if absent := len(wanted) - len(folders):
-        lines.append(f"{absent} more of the experiment's are not there yet.")
+        lines.append(f"{absent} more artifacts of the experiment do not exist yet.")
     if damages:
-        lines.append("Run the experiment again: what is damaged is made anew.")
+        lines.append("Run the experiment again: damaged artifacts are made anew.")
     for line in lines:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
     return len(damages)
 
 
 def _artifacts(root: Path) -> list[Path]:
-    """The folders of a store that hold an artifact, or should."""
+    """The folders of a store that are named like artifacts."""
     return sorted(path for path in root.iterdir() if path.is_dir() and ARTIFACT.fullmatch(path.name))
 
 
-def judge(folder: Path) -> Verdict:
-    """Verify one artifact, large files too."""
+def _verify_artifact(folder: Path) -> _Verdict:
+    """Verify all files of one artifact, also large ones."""
     try:
-        manifest = read(folder / MANIFEST)
+        manifest = read_manifest(folder / MANIFEST)
     except ValueError as error:
-        return Verdict(str(error))
-    digests = DIGESTS in manifest
+        return _Verdict(str(error))
+    has_digests = DIGESTS in manifest
     if folder.name != (name := f"{manifest['kind']}-{str(manifest['digest'])[:12]}"):
-        return Verdict(f"{folder} was renamed or copied: it holds {name}", digests=digests)
-    damage = missized(folder, manifest) or changed(folder, manifest, full=True) or ""
-    return Verdict(damage, len(manifest["files"]), sum(manifest["files"].values()), digests)
+        return _Verdict(f"{folder} was renamed or copied: it holds {name}", has_digests=has_digests)
+    damage = find_damage(folder, manifest, full=True) or ""
+    return _Verdict(damage, len(manifest["files"]), sum(manifest["files"].values()), has_digests)
 
 
-def _sum(root: Path, verdicts: Iterable[Verdict], damaged: int) -> str:
+def _summary(root: Path, verdicts: Iterable[_Verdict], damaged: int) -> str:
     verdicts = list(verdicts)
     files, size = sum(verdict.files for verdict in verdicts), sum(verdict.size for verdict in verdicts)
     found = f"{damaged} damaged" if damaged else "nothing is damaged"

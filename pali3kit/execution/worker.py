@@ -1,7 +1,7 @@
-"""A persistent process that makes one stage after another and tells its parent how far it is.
+"""A worker process: it runs one stage after another and sends its progress to the parent process.
 
-Importing this module imports neither torch nor numpy: the thread counts in the environment must be set before they
-are, and torch is imported once per worker, by the first stage that needs it.
+Importing this module imports neither torch nor numpy: they read the thread counts from the environment, which must be
+set first. The first stage that needs torch imports it, once per worker.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ from pathlib import Path
 
 from pali3kit.catalogue import STAGE
 from pali3kit.durable import remove_partials
-from pali3kit.execution.ranks import alone, run_ranks
-from pali3kit.execution.settle import reason, settle
-from pali3kit.execution.store import TRACEBACK, Store, disk_full
+from pali3kit.execution.ranks import run_ranks
+from pali3kit.execution.settle import error_in_one_line, settle
+from pali3kit.execution.store import TRACEBACK, Store
 from pali3kit.execution.workload import sizes
-from pali3kit.orphans import die_with
+from pali3kit.orphans import die_with_parent
 from pali3kit.plan.plain import StageConfig
 from pali3kit.plan.step import Step
 from pali3kit.training.context import UNFINISHED, Cost, Execution, Sizes, StageContext, Weight
@@ -37,17 +37,17 @@ _CLOCK_SECONDS = 5.0
 
 @dataclass(frozen=True)
 class Progress:
-    """A running stage has done `done` of `total` units, or has something to be `said` to whoever watches."""
+    """A running stage has finished `done` of `total` units, or, with `text`, has a line to print."""
 
     done: int
     total: int
     numbers: dict[str, float]
-    said: str = ""
+    text: str = ""
 
 
 @dataclass(frozen=True)
 class Finished:
-    """A stage is published; `seconds` of wall time went into it, earlier attempts included."""
+    """A stage is published. `seconds` is its wall time, including attempts that were killed."""
 
     seconds: float
     numbers: dict[str, float] = field(default_factory=dict)
@@ -55,53 +55,53 @@ class Finished:
 
 @dataclass(frozen=True)
 class Failed:
-    """A stage failed; the traceback lies in its work folder."""
+    """A stage failed; its work folder has the traceback."""
 
     reason: str
 
 
 @dataclass(frozen=True)
 class Busy:
-    """Another process is making this stage."""
+    """Another process is running this stage."""
 
 
 @dataclass(frozen=True)
 class Calibrated:
-    """What one unit of a stage costs; None when it cannot tell."""
+    """The measured cost of one unit of a stage; None if the kind of stage cannot measure it."""
 
     cost: Cost | None
 
 
 @dataclass(frozen=True)
-class Weighing:
-    """What a stage weighs, None when it cannot tell; `unweighed` says why it could not be weighed. `rows` are the
-    examples of a step that can be measured here: 0 where none can.
+class Profiled:
+    """The memory and FLOPs of a stage, found on the meta device; None if its kind has no calibration, or if that raised
+    the error `problem`. `rows` is the batch size with which the stage can be timed here: 0 if it is too large.
     """
 
-    weight: Weight | None = None
-    unweighed: str = ""
+    profile: Weight | None = None
+    problem: str = ""
     rows: int = 0
 
 
-MOST_EFFORT = 1e12  # FLOPs of the smallest call that could be timed: about 20 s on a core
-EFFORT = 3e10  # FLOPs of a call that is timed, as far as its batch can be made smaller: less than a second
-Message = Progress | Finished | Failed | Busy | Calibrated | Weighing
+MAX_TIMED_FLOPS = 1e12  # of one example: more is not timed, as it takes about 20 s on a core
+TIMED_FLOPS = 3e10  # of a timed batch, as far as fewer examples reach it: less than a second
+Message = Progress | Finished | Failed | Busy | Calibrated | Profiled
 Send = Callable[[Message], None]
 Calibration = Callable[[StageConfig, Sizes], Cost | float | None]
 
 
-def main(
+def serve(
     connection: Connection, alive: Connection, parent: int, root: Path, threads: int, execution: Execution
 ) -> None:
-    """Serve jobs until the parent is gone: it may be killed at any moment, and no orphan may keep a lock."""
-    for number in (signal.SIGINT, signal.SIGHUP):  # Ctrl-C and a lost terminal reach the whole group
-        signal.signal(number, signal.SIG_IGN)  # the parent decides
+    """The main function of the process: answer requests until the parent closes the connection or dies."""
+    for number in (signal.SIGINT, signal.SIGHUP):  # the terminal sends these to all processes
+        signal.signal(number, signal.SIG_IGN)  # the parent decides what to stop
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    die_with(parent, alive)
+    die_with_parent(parent, alive)
     store = Store(root)
     jobs: dict[str, Callable[..., Message]] = {
         "make": lambda step: _make(step, store, threads, execution, connection.send),
-        "weigh": lambda step: _weigh(step, threads),
+        "profile_on_meta": lambda step: _profile(step, threads),
         "calibrate": lambda step, rows: _calibrate(step, rows, threads),
     }
     while True:
@@ -117,13 +117,13 @@ def _make(step: Step, store: Store, threads: int, execution: Execution, send: Se
         with store.lock(step) as mine:
             if not mine:
                 return Busy()
-            if store.done(step):  # by another run, since the parent looked
+            if store.done(step):  # another run has finished it meanwhile
                 return Finished(0.0)
             return _run(step, store, threads, execution, send)
     except Exception as error:
         with suppress(OSError):
             (store.work(step) / TRACEBACK).write_text(traceback.format_exc(), encoding="utf-8")
-        return Failed(reason(disk_full(error, store.root) or error))
+        return Failed(error_in_one_line(store.disk_full(error) or error))
 
 
 def _run(step: Step, store: Store, threads: int, execution: Execution, send: Send) -> Finished:
@@ -133,7 +133,7 @@ def _run(step: Step, store: Store, threads: int, execution: Execution, send: Sen
     remove_partials(folder)
     with _output_to(folder / OUTPUT):
         kind = STAGE.find(step.kind)
-        stage = import_module(kind.target)  # importing torch is the worker's time, not the stage's
+        stage = import_module(kind.target)  # before the clock starts: importing torch is no time of the stage
         clock = _Clock(folder.with_suffix(".seconds"))
         report = _Reporter(send, clock)
         settle(threads, step.seed)
@@ -142,11 +142,12 @@ def _run(step: Step, store: Store, threads: int, execution: Execution, send: Sen
         if kind.spread and execution.ranks > 1:
             run_ranks(kind.target, step.config, context)
         else:
-            stage.run(step.config, replace(context, execution=alone(execution, kind.spread)))
+            loaders = execution.loaders if kind.spread else 0
+            stage.run(step.config, replace(context, execution=replace(execution, ranks=1, loaders=loaders)))
     if not (folder / OUTPUT).stat().st_size:
         (folder / OUTPUT).unlink()
     seconds = clock.save()
-    for name in UNFINISHED:  # not before: a stage that is killed while it writes its weights continues
+    for name in UNFINISHED:  # only now: a stage that is killed while it writes its weights continues from these
         (folder / name).unlink(missing_ok=True)
     store.publish(step, seconds, threads, _made_with(execution if kind.spread else Execution()))
     clock.file.unlink()
@@ -154,19 +155,19 @@ def _run(step: Step, store: Store, threads: int, execution: Execution, send: Sen
 
 
 def _made_with(execution: Execution) -> dict[str, str]:
-    """Device, precision and ranks of what was just made; the stage has imported torch, the parent need not."""
+    """Device, precision and number of ranks, for the manifest. Only here torch is imported, by the stage."""
     from pali3kit.training.device import describe_device
 
     spread = {"ranks": f"{execution.ranks} by {execution.strategy}"} if execution.ranks > 1 else {}
     return describe_device(execution.precision) | spread
 
 
-def _weigh(step: Step, threads: int) -> Message:
-    """What a step takes, without memory or time: what could not be weighed is measured whole."""
+def _profile(step: Step, threads: int) -> Message:
+    """Profile a step on the meta device, which takes no memory. If that fails, its full batch is timed all the same."""
     with _output_to(Path(os.devnull)):
         calibrate = _calibration(step)
         if calibrate is None:
-            return Weighing()
+            return Profiled()
         settle(threads, step.seed)
         from pali3kit.nn.pretrained import skip_pretrained
         from pali3kit.training.weighing import available_memory, batch_size_of, rehearse
@@ -174,19 +175,19 @@ def _weigh(step: Step, threads: int) -> Message:
         batch = batch_size_of(step.config)
         try:
             with skip_pretrained():
-                weight = rehearse(calibrate, step.config, sizes(step))
+                profile = rehearse(calibrate, step.config, sizes(step))
         except Exception as error:
-            return Weighing(None, reason(error), batch)
-        if weight is None:
-            return Weighing(rows=batch)
-        each = weight.effort / batch
-        if weight.state > available_memory() or each > MOST_EFFORT:
-            return Weighing(weight)
-        return Weighing(weight, rows=min(batch, max(1, int(EFFORT // max(1, each)))))
+            return Profiled(None, error_in_one_line(error), batch)
+        if profile is None:
+            return Profiled(rows=batch)
+        flops = profile.effort / batch
+        if profile.state > available_memory() or flops > MAX_TIMED_FLOPS:
+            return Profiled(profile)
+        return Profiled(profile, rows=min(batch, max(1, int(TIMED_FLOPS // max(1, flops)))))
 
 
 def _calibrate(step: Step, rows: int, threads: int) -> Message:
-    """What a unit costs, measured on steps of so many examples."""
+    """Measure the cost of one unit, with batches of `rows` examples."""
     with _output_to(Path(os.devnull)):
         calibrate = _calibration(step)
         if calibrate is None:
@@ -199,21 +200,21 @@ def _calibrate(step: Step, rows: int, threads: int) -> Message:
             with skip_pretrained():
                 cost = calibrate(with_batch_size(step.config, rows), sizes(step))
         except Exception as error:
-            return Failed(reason(error))
+            return Failed(error_in_one_line(error))
     if cost is None:
         return Calibrated(None)
-    told = cost if isinstance(cost, Cost) else Cost(float(cost))
-    return Calibrated(replace(told, seconds=told.seconds + told.step / batch_size_of(step.config), step=0.0))
+    cost = cost if isinstance(cost, Cost) else Cost(float(cost))
+    return Calibrated(replace(cost, seconds=cost.seconds + cost.step / batch_size_of(step.config), step=0.0))
 
 
 def _calibration(step: Step) -> Calibration | None:
-    """What measures a kind of stage; None where nothing does."""
+    """The `calibrate` function of a kind of stage, None if it has none."""
     found: Calibration | None = getattr(import_module(STAGE.find(step.kind).target), "calibrate", None)
     return found
 
 
 class _Clock:
-    """Wall time of a stage over all its attempts, kept in a file so that a killed attempt counts too."""
+    """Wall time of a stage over all attempts, saved to a file so that killed attempts count."""
 
     def __init__(self, file: Path) -> None:
         self.file = file
@@ -231,7 +232,7 @@ class _Clock:
 
 
 class _Reporter:
-    """Passes a stage's progress on, at most ten times a second and always at the end."""
+    """Sends the progress of a stage, at most ten times a second and always at the end."""
 
     def __init__(self, send: Send, clock: _Clock) -> None:
         self.send, self.clock = send, clock
@@ -253,7 +254,7 @@ class _Reporter:
 
 @contextmanager
 def _output_to(file: Path) -> Iterator[None]:
-    """Send what libraries print, also from C, to `file`: the screen belongs to the progress display."""
+    """Redirect standard output and error, also of C code, to `file`: the terminal shows the progress bars."""
     kept = [(stream, os.dup(stream)) for stream in (1, 2)]
     descriptor = os.open(file, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     for stream, _ in kept:

@@ -1,4 +1,4 @@
-"""How much work a step is, and what makes two steps cost the same per unit of it."""
+"""The amount of work in a step, and a digest of what determines the cost of one unit of it."""
 
 from __future__ import annotations
 
@@ -11,31 +11,33 @@ from pali3kit.plan.step import Step, ancestry
 from pali3kit.training.context import Sizes
 from pali3kit.types import Json
 
-# What a stage inherits from its ancestors as far as its cost goes: the components that it loads.
+# The cost of a step also depends on the components that it loads from its ancestors.
 _INHERITED = tuple(field.name for field in fields(Sizes))
 _OF_ENCODER = ("image_size", "vision")
-# How long or how well something is trained does not change what a unit costs.
+# The number of examples and the optimizer's rates do not change the cost of a unit.
 _COUNTS = frozenset({"examples", "split", "splits", "count", "test", "limit", "data"})
 _RATES = frozenset({"learning_rate", "weight_decay", "beta2", "schedule", "warmup", "cooldown", "clip_norm", "mixture"})
 
 
 def units(step: Step) -> int:
-    """Count the work of a step in its kind's unit; at least 1."""
+    """The work of a step in units of its kind (examples, images, windows, ...); at least 1."""
     return STAGE.find(step.kind).units(step)
 
 
 def sizes(step: Step) -> Sizes:
-    """The components of a step and its ancestors."""
+    """The configurations of the components of a step and its ancestors."""
     return Sizes(**_inherited(step))  # type: ignore[arg-type]  # each kind's Config declares these fields as Sizes does
 
 
 def shape(step: Step) -> str:
-    """Digest what determines the cost of one unit: steps of equal shape cost the same per unit on one machine."""
+    """Digest of what determines the cost of one unit: steps of equal shape cost the same per unit on one machine."""
     return digest({"kind": step.kind, "config": _slim({**_inherited(step), **step.plain})})
 
 
 def cost_shape(step: Step) -> str:
-    """Digest what a stage looks at that measures its cost ahead: of several tasks, one is measured for all."""
+    """Digest of what determines the calibrated cost of one unit. `StageKind.costs` may make it coarser than `shape`,
+    for instance equal for all tasks, so that only one of them is calibrated.
+    """
     costs = STAGE.find(step.kind).costs
     return (
         shape(step)

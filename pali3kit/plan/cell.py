@@ -1,4 +1,4 @@
-"""A cell of an experiment: one point of the grid with one seed, and how its steps are made."""
+"""A cell of an experiment: one point of the grid with one seed, and the creation of its steps."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ Options = TypeVar("Options")
 
 
 @dataclass(frozen=True)
-class Cell:
-    """One point of the grid with one seed. `columns` leads from a benchmark's name to the step that measures it.
+class GridCell:
+    """One point of the grid with one seed. `columns` maps the name of each benchmark to the step that measures it.
 
-    A benchmark measured on the multimodal model, before any transfer, is called `<benchmark>@multimodal`.
+    The name is `<benchmark>@multimodal` if it is measured after stage 1, before any transfer.
     """
 
     point: Mapping[str, object]
@@ -27,25 +27,47 @@ class Cell:
 
 
 class CellSteps:
-    """The steps of one cell. Each kind of stage makes its own, and asks for its parents by name: `step("vision")`."""
+    """The steps of one cell. Each kind of stage creates its own, and requests its parents by name: `step("vision")`."""
 
     def __init__(self, experiment: Experiment, seed: int) -> None:
         self.experiment, self.seed = experiment, seed
         self._made: dict[tuple[object, ...], Step] = {}
 
     def step(self, kind: str, /, **which: Hashable) -> Step:
-        """The step of a kind; `which` tells several of one kind apart (`split`, `task`). Asked for again, the same."""
+        """The step of a kind, created once. `which` distinguishes several steps of one kind (`split`, `task`)."""
         key = (kind, *sorted(which.items()))
         if key not in self._made:
             self._made[key] = STAGE.find(kind).make(self, **which)
         return self._made[key]
 
     def options(self, kind: str, declared: type[Options]) -> Options:
-        """The section of `stages` of a plug-in's kind, which is no field of `Stages` that a type checker knows."""
+        """The section of `stages` for a plug-in's kind, with its type: it is no declared field of `Stages`."""
         options = getattr(self.experiment.stages, kind)
         assert isinstance(options, declared)
         return options
 
     def new(self, kind: str, config: StageConfig, /, **parents: Step) -> Step:
-        """A step of this cell; kinds that draw nothing at random are the same for all seeds."""
+        """A new step of this cell. Steps of kinds without randomness are shared by all seeds."""
         return Step(kind, kind, config, self.seed if STAGE.find(kind).seeded else 0, parents)
+
+    def inputs(self, split: str, regions: bool, tuned: Step | None = None) -> dict[str, Step]:
+        """The parents of every stage on a frozen encoder: its stored features or the encoder itself, and tokenizers."""
+        if self.experiment.data.cache:
+            images = {"features": self.step("features", split=split, tuned=tuned)}
+        else:
+            images = {"vision": tuned or self.step("vision")}
+        return {**images, **self.tokenizers(regions)}
+
+    def tokenizers(self, regions: bool) -> dict[str, Step]:
+        """The text tokenizer, and the mask tokenizer if regions are read or written."""
+        return {"tokenizer": self.step("tokenizer"), **({"masks": self.step("masks")} if regions else {})}
+
+    def tuned_step(self) -> Step | None:
+        """The last step of stage 2 at the image size of transfers, None if there is none."""
+        size, steps = self.experiment.stages.transfer.image_size, self.experiment.stages.resolution.steps
+        tuned = [self.step("resolution", number=number) for number in range(len(steps))]
+        return next((step for step in reversed(tuned) if size in (None, step.plain["image_size"])), None)
+
+    def start_step(self) -> Step | None:
+        """The step of stage 2 from which transfers start, None if they start from stage 1."""
+        return self.tuned_step() if self.experiment.stages.transfer.start == "resolution" else None

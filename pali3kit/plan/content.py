@@ -1,4 +1,4 @@
-"""Digests of the files that a configuration names: other files are other work."""
+"""Digests of the weights and data that a configuration refers to: other content makes another step."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pali3kit.config.part import Part
-from pali3kit.plan.plain import named
+from pali3kit.plan.plain import component_json
 from pali3kit.registry import SOURCE
 from pali3kit.types import Named
 from pali3kit.weights.find import find_weights, weights_digest
@@ -17,55 +17,53 @@ from pali3kit.weights.find import find_weights, weights_digest
 if TYPE_CHECKING:
     from pali3kit.data.source import Source
 
-BESIDE = (".json", ".model", ".txt", ".py")  # the files of a folder of transformers that are no weights
+BESIDE = (".json", ".model", ".txt", ".py")  # the other files in a model folder of transformers
 READINGS = {"hf/": 2, "open_clip/": 2}
-"""Raised when an adapter makes other features of the same weights or pictures: what was made is made anew."""
-_sha256 = cache(weights_digest)  # of gigabytes, asked for by every cell
+"""The version of each library's adapter, raised when it computes other features from the same weights and images."""
+_sha256 = cache(weights_digest)  # files of gigabytes, in every cell
 
 
-def weights_of(part: Part) -> str:
-    """Return the digest of a component's weights in a file or folder here, "" where it has none."""
+def weights_digest(part: Part) -> str:
+    """The digest of a component's weights if they are a local file or folder, else ""."""
     folder = part.name.removeprefix("hf/") if part.name.startswith("hf/") else None
-    return content_of(part.options.get("weights"), part.options.get("pretrained"), folder)
+    return files_digest(part.options.get("weights"), part.options.get("pretrained"), folder)
 
 
-def images_of(part: Part) -> str:
-    """Return `weights_of` an image model, and with it how its library's adapter reads it, where that has changed."""
-    told = (f"{library}{version}" for library, version in READINGS.items() if part.name.startswith(library))
-    return " ".join(filter(None, (weights_of(part), *told)))
+def image_weights_digest(part: Part) -> str:
+    """The `weights_digest` of an image model, followed by the version of its library's adapter if that was raised."""
+    versions = (f"{library}{version}" for library, version in READINGS.items() if part.name.startswith(library))
+    return " ".join(filter(None, (weights_digest(part), *versions)))
 
 
-def content_of(*named: object) -> str:
-    """Return the digest of the first of `named` that is a file or folder here, "" where none is.
+def files_digest(*candidates: object) -> str:
+    """The digest of the first candidate that is a local file or folder, "" if none is.
 
-    What lies beside the weights in a folder of transformers belongs to it: its configuration, preprocessing, tokenizer.
+    That of a model folder of transformers includes its configuration, preprocessing and tokenizer.
     """
-    paths = [Path(str(path)) for path in named if path and Path(str(path)).exists()]
+    paths = [Path(str(path)) for path in candidates if path and Path(str(path)).exists()]
     if not paths:
         return ""
     weights = _sha256(find_weights(paths[0]))
-    beside = sorted(file for file in paths[0].glob("*") if file.suffix in BESIDE) if paths[0].is_dir() else []
-    if not beside:
+    others = sorted(file for file in paths[0].glob("*") if file.suffix in BESIDE) if paths[0].is_dir() else []
+    if not others:
         return weights
-    told = "".join(f"{file.name} {_sha256(file)}\n" for file in beside)
-    return sha256(f"{weights}\n{told}".encode()).hexdigest()
+    lines = "".join(f"{file.name} {_sha256(file)}\n" for file in others)
+    return sha256(f"{weights}\n{lines}".encode()).hexdigest()
 
 
-def data_of(source: Part) -> str:
-    """Return the digest of a source's content, "" where it knows none: new pictures are new work, and so are those of
-    a union in another order of its parts.
-    """
-    return _content(json.dumps(named(source)))
+def source_digest(source: Part) -> str:
+    """The digest of a source's content, "" if it has none. That of a union depends on the order of its parts."""
+    return _content(json.dumps(component_json(source)))
 
 
 def languages_of(source: Named) -> tuple[str, ...]:
-    """Return the languages that a source has captions in."""
+    """The languages in which a source has captions."""
     return _languages(json.dumps(source))
 
 
 @cache
 def _content(source: str) -> str:
-    """Found once, for it may be a million files."""
+    """Cached, as a source may have a million files."""
     return _built(source).digest
 
 

@@ -1,4 +1,4 @@
-"""What the stages that look at an image encoder alone share: its features, and who reads texts."""
+"""What the stages on the image encoder alone share: features of sets, and dual encoders for those that read texts."""
 
 from __future__ import annotations
 
@@ -6,51 +6,51 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from pali3kit.plan.cell import CellSteps
-from pali3kit.plan.content import images_of
-from pali3kit.plan.plain import StageConfig, named
-from pali3kit.plan.sets import splits_tested
+from pali3kit.plan.content import image_weights_digest
+from pali3kit.plan.plain import StageConfig, component_json
+from pali3kit.plan.sets import open_labelled
 from pali3kit.plan.step import Step
 from pali3kit.types import Named
 
 
 @dataclass(frozen=True, kw_only=True)
-class Reading(StageConfig):
-    """Somebody's whole model, `towers`, with the digest of its `weights`; without, the towers are a parent."""
+class DualEncoderConfig(StageConfig):
+    """A published dual encoder, `towers`, with the digest of its `weights`. Without it, the trained one is a parent."""
 
     towers: Named | None = None
     weights: str = ""
 
 
-def splits_of(cell: CellSteps) -> tuple[str, ...]:
-    """The test pictures of `evaluation.labelled`."""
-    return splits_tested(cell.experiment.evaluation.labelled)
+def labelled_test_splits(cell: CellSteps) -> tuple[str, ...]:
+    """The test splits of `evaluation.labelled`; ImageNet may have `v2` beside `test`."""
+    return ("test", "v2") if open_labelled(cell.experiment.evaluation.labelled).size("v2") else ("test",)
 
 
 def labelled_features(cell: CellSteps, splits: tuple[str, ...], crop: float) -> Step:
-    """The features of splits of `evaluation.labelled`."""
+    """The step that computes the features of some splits of `evaluation.labelled`, with a central crop."""
     return cell.step("embed", section="labelled", splits=splits, crop=crop)
 
 
-def pictures(step: Step) -> int:
-    """Those of the sets that it, or its parents, embed."""
-    return sum(map(pictures, step.parents.values())) if "count" not in step.plain else int(str(step.plain["count"]))
+def count_images(step: Step) -> int:
+    """The number of images that a step, or its parents, embed."""
+    return sum(map(count_images, step.parents.values())) if "count" not in step.plain else int(str(step.plain["count"]))
 
 
-class _ReadingFields(TypedDict, total=False):
-    """The fields of `Reading`."""
+class _DualEncoderFields(TypedDict, total=False):
+    """The fields of `DualEncoderConfig`."""
 
     towers: Named
     weights: str
 
 
-def whole_model(cell: CellSteps) -> _ReadingFields:
-    """Somebody's whole model; nothing where the towers are trained here."""
+def dual_encoder_fields(cell: CellSteps) -> _DualEncoderFields:
+    """The published dual encoder of an experiment; {} if its own one is trained."""
     towers = cell.experiment.model.towers
-    return {} if towers is None else {"towers": named(towers), "weights": images_of(towers)}
+    return {} if towers is None else {"towers": component_json(towers), "weights": image_weights_digest(towers)}
 
 
-def readers(cell: CellSteps) -> dict[str, Step]:
-    """The parents that hold the trained towers; none where somebody's whole model reads texts."""
+def dual_encoder_steps(cell: CellSteps) -> dict[str, Step]:
+    """The parents that hold the trained dual encoder and its tokenizer; {} with a published one."""
     if cell.experiment.model.towers is not None:
         return {}
     own = cell.experiment.evaluation.texts == "own"

@@ -1,42 +1,42 @@
-"""From an experiment to a graph of steps: the grid times the seeds, over shared steps."""
+"""The graph of steps of an experiment: every point of the grid with every seed, over shared and labelled steps."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
-from pali3kit.catalogue import BENCHMARK
+from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.config.encoder import has_texts
 from pali3kit.config.grid import points, resolve
 from pali3kit.config.schema import Experiment
-from pali3kit.plan.cell import Cell, CellSteps
-from pali3kit.plan.labels import labelled
+from pali3kit.plan.cell import CellSteps, GridCell
 from pali3kit.plan.step import Step, ancestry
 
 
 @dataclass(frozen=True)
 class Graph:
-    """All cells of an experiment, in the order of the grid, seeds innermost."""
+    """All cells of an experiment in the order of the grid, seeds innermost."""
 
-    cells: list[Cell]
+    cells: list[GridCell]
 
     @cached_property
     def steps(self) -> list[Step]:
-        """Every step once, parents before children."""
+        """All steps, each once, parents before children."""
         return ancestry(step for cell in self.cells for step in cell.columns.values())
 
 
 def build(experiment: Experiment) -> Graph:
-    """Expand the grid times the seeds into cells over shared steps."""
+    """Create the cells of an experiment, one for each point of the grid and each seed."""
     cells = []
     for point in points(experiment):
         variant = resolve(experiment, point)
-        cells += [Cell(point, seed, _columns(variant, seed)) for seed in experiment.seeds]
-    return Graph(labelled(cells))
+        cells += [GridCell(point, seed, _columns(variant, seed)) for seed in experiment.seeds]
+    return Graph(_label_steps(cells))
 
 
 def _columns(experiment: Experiment, seed: int) -> dict[str, Step]:
-    """Return the step that measures each benchmark in one cell."""
+    """The step that measures each benchmark in one cell."""
     cell = CellSteps(experiment, seed)
     columns = {}
     for name in experiment.evaluate:
@@ -48,3 +48,54 @@ def _columns(experiment: Experiment, seed: int) -> dict[str, Step]:
         elif has_texts(experiment) or not benchmark.reads_texts:
             columns[name] = cell.step(benchmark.kind)
     return columns
+
+
+def _label_steps(cells: list[GridCell]) -> list[GridCell]:
+    """Label every step by its kind and by what distinguishes it from the other steps of that kind.
+
+    The label of a step that several cells share has only the values that these cells have in common.
+    """
+    short = {key: _short([cell.point[key] for cell in cells]) for key in (cells[0].point if cells else ())}
+    marks = [
+        {**{key: short[key](value) for key, value in cell.point.items()}, "": f"seed {cell.seed}"} for cell in cells
+    ]
+    varying = [key for key in (marks[0] if marks else ()) if len({mark[key] for mark in marks}) > 1]
+    owners: dict[str, list[dict[str, str]]] = {}
+    for cell, mark in zip(cells, marks, strict=True):
+        for step in ancestry(cell.columns.values()):
+            owners.setdefault(step.digest, []).append(mark)
+    renamed: dict[str, Step] = {}
+
+    def rename(step: Step) -> Step:
+        if step.digest not in renamed:
+            shared = [{mark[key] for mark in owners[step.digest]} for key in varying]
+            label = " ".join([_kind_and_detail(step), *(values.pop() for values in shared if len(values) == 1)])
+            parents = {role: rename(parent) for role, parent in step.parents.items()}
+            renamed[step.digest] = replace(step, label=label, parents=parents)
+        return renamed[step.digest]
+
+    return [replace(cell, columns={name: rename(step) for name, step in cell.columns.items()}) for cell in cells]
+
+
+def _short(values: Sequence[object]) -> Callable[[object], str]:
+    """How to show the values of an axis: components by their names alone if these differ."""
+    whole, names = {value_label(value) for value in values}, {_component_name(value) for value in values}
+    return _component_name if len(names) == len(whole) else value_label
+
+
+def _component_name(value: object) -> str:
+    return str(value["name"]) if isinstance(value, Mapping) and "name" in value else value_label(value)
+
+
+def _kind_and_detail(step: Step) -> str:
+    """The kind of a step and its detail: `transfer/vqa`, `features/train@448`."""
+    detail = STAGE.find(step.kind).detail(step)
+    return f"{step.kind}/{detail}" if detail else step.kind
+
+
+def value_label(value: object) -> str:
+    """A grid value as text: a component as its name and options, any other value as in YAML."""
+    if not isinstance(value, Mapping) or "name" not in value:
+        return str(getattr(value, "name", value))
+    options = ", ".join(f"{key} {value_label(option)}" for key, option in value.items() if key != "name")
+    return f"{value['name']} ({options})" if options else str(value["name"])

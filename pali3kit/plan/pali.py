@@ -1,4 +1,4 @@
-"""What the stages on PaLI share: pictures, texts about them, and the parents that all have."""
+"""Fields that the configurations of the stages on PaLI share: the images, and the texts about them."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from pali3kit.config.offers import general
 from pali3kit.config.part import Part
 from pali3kit.config.schema import Experiment
 from pali3kit.plan.cell import CellSteps
-from pali3kit.plan.content import data_of
-from pali3kit.plan.plain import StageConfig, named
+from pali3kit.plan.content import source_digest
+from pali3kit.plan.plain import StageConfig, component_json
 from pali3kit.plan.step import Step
 from pali3kit.types import Named
 
 
 @dataclass(frozen=True, kw_only=True)
-class Scenes(StageConfig):
-    """Pictures of `image_size` pixels from a source, whose content has the digest `data`, where it knows one."""
+class SourceConfig(StageConfig):
+    """Images of `image_size` pixels from a source; `data` is the digest of its content, "" if it has none."""
 
     source: Named
     data: str = ""
@@ -27,11 +27,11 @@ class Scenes(StageConfig):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Texts(Scenes):
-    """What it takes to read and write texts about pictures.
+class TextConfig(SourceConfig):
+    """How texts about images are read and written.
 
-    Lengths are tokens; boxes are written in `bins` steps. `count` train pictures are there, where no features of them
-    are kept; no stage is trained on the last `validation` of them.
+    Lengths are in tokens; box coordinates are quantized to `bins` values. `count` is the number of train images, given
+    if no features of them are stored; the last `validation` of them are held out of training.
     """
 
     bins: int
@@ -41,16 +41,16 @@ class Texts(Scenes):
     validation: int = 0
 
 
-class _SceneFields(TypedDict):
-    """The fields of `Scenes`."""
+class _SourceFields(TypedDict):
+    """The fields of `SourceConfig`."""
 
     source: Named
     data: str
     image_size: int
 
 
-class _TextFields(_SceneFields):
-    """The fields of `Texts`, but for `validation`, which is of training alone."""
+class _TextFields(_SourceFields):
+    """The fields of `TextConfig`, except `validation`, which only training has."""
 
     bins: int
     prompt_length: int
@@ -58,14 +58,14 @@ class _TextFields(_SceneFields):
     count: int
 
 
-def scenes_of(source: Part, image_size: int) -> _SceneFields:
-    return {"source": named(source), "data": data_of(source), "image_size": image_size}
+def source_fields(source: Part, image_size: int) -> _SourceFields:
+    return {"source": component_json(source), "data": source_digest(source), "image_size": image_size}
 
 
-def texts_of(experiment: Experiment, image_size: int) -> _TextFields:
+def text_fields(experiment: Experiment, image_size: int) -> _TextFields:
     multimodal = experiment.stages.multimodal
     return {
-        **scenes_of(experiment.data.source, image_size),
+        **source_fields(experiment.data.source, image_size),
         "bins": experiment.tokenizer.bins,
         "prompt_length": multimodal.prompt_length,
         "target_length": multimodal.target_length,
@@ -73,45 +73,18 @@ def texts_of(experiment: Experiment, image_size: int) -> _TextFields:
     }
 
 
-def size_of(cell: CellSteps, tuned: Step | None) -> int:
-    """The size of the pictures that the pretrained encoder sees, or the one that stage 2 left."""
+def image_size_of(cell: CellSteps, tuned: Step | None) -> int:
+    """The image size of the pretrained encoder, or of the one that a step of stage 2 tuned."""
     return cell.experiment.model.image_size if tuned is None else int(str(tuned.plain["image_size"]))
 
 
-def inputs(cell: CellSteps, split: str, regions: bool, tuned: Step | None = None) -> dict[str, Step]:
-    """The parents of every stage on a frozen encoder: its features or itself, and the tokenizers."""
-    if cell.experiment.data.cache:
-        seen = {"features": cell.step("features", split=split, tuned=tuned)}
-    else:
-        seen = {"vision": tuned or cell.step("vision")}
-    return {**seen, **tokenizers(cell, regions)}
-
-
-def tokenizers(cell: CellSteps, regions: bool) -> dict[str, Step]:
-    """The tokenizer of texts, and that of masks where regions are written or read."""
-    return {"tokenizer": cell.step("tokenizer"), **({"masks": cell.step("masks")} if regions else {})}
-
-
-def tuned_step(cell: CellSteps) -> Step | None:
-    """The step of stage 2 that is measured, and that transfers may start from; None before its first."""
-    wanted = cell.experiment.stages.transfer.image_size
-    steps = [cell.step("resolution", number=number) for number in range(len(cell.experiment.stages.resolution.steps))]
-    fitting = [step for step in steps if wanted in (None, step.plain["image_size"])]
-    return fitting[-1] if fitting else None
-
-
-def start_step(cell: CellSteps) -> Step | None:
-    """The step of stage 2 that transfers start from; None where they start from stage 1."""
-    return tuned_step(cell) if cell.experiment.stages.transfer.start == "resolution" else None
-
-
-def at_size(step: Step) -> str:
-    """`@448` for a step whose encoder stage 2 tuned at 448 pixels, else ""."""
+def size_suffix(step: Step) -> str:
+    """`@448` for a step whose encoder was tuned at 448 pixels by stage 2, else ""."""
     vision = step.parents.get("vision")
     return f"@{step.plain['image_size']}" if vision is not None and vision.kind == "resolution" else ""
 
 
 def has_regions(mixture: Mapping[str, float]) -> bool:
-    """Whether a mixture has targets with mask tokens: tasks of benchmarks of regions; a union's is `part.refer`."""
-    written = {benchmark.asks for benchmark in BENCHMARK.all() if benchmark.regions}
-    return any(weight > 0 for name, weight in mixture.items() if general(name).rpartition(".")[2] in written)
+    """Whether a mixture has targets with mask tokens, as benchmarks of regions have. A union's task is `part.refer`."""
+    tasks = {benchmark.asks for benchmark in BENCHMARK.all() if benchmark.regions}
+    return any(weight > 0 for name, weight in mixture.items() if general(name).rpartition(".")[2] in tasks)

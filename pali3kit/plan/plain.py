@@ -1,4 +1,4 @@
-"""Configurations as the plain JSON that digests are made of."""
+"""Configurations as the plain JSON from which digests are computed."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import ClassVar
 from pali3kit.config.part import Part
 from pali3kit.types import Json, Named
 
-# Options that came after results did, and the values with which they change nothing: an option that is added to the
-# program, and not used, must not make finished work look unfinished.
+# Options that were added after artifacts had been published, with the values that change no result. With these values
+# they are left out of digests, so that existing artifacts stay valid.
 NEUTRAL: dict[str, Json] = {
     "cooldown": 0.0, "weights": None, "allow": [], "loss": "sigmoid", "crop": 1.0, "flip": False, "freeze": [],
     "bottleneck": None, "image_size": None, "gated": True, "ul2.size": None, "ul2.epsilon": 1e-6,
@@ -22,56 +22,58 @@ NEUTRAL: dict[str, Json] = {
 
 
 class StageConfig:
-    """What determines the result of a kind of stage, less its seed and its parents: a frozen dataclass of the kind.
+    """Base class of the frozen dataclasses that hold what determines a step's result, beside its seed and its parents.
 
-    A field that holds its default says nothing, and is left out of the digest. `UNREAD` names fields of `training` that
-    this kind of stage does not read.
+    Fields that hold their defaults are left out of the digest. `UNREAD` names the fields of `training` that a kind of
+    stage does not read.
     """
 
     UNREAD: ClassVar[frozenset[str]] = frozenset()
 
     def plain(self) -> dict[str, Json]:
-        """Return it as plain JSON."""
-        said = {field.name: field for field in fields(self)}  # type: ignore[arg-type]  # every kind's is a dataclass
-        values = {name: getattr(self, name) for name, field in said.items()}
+        """The configuration as plain JSON."""
+        declared = {field.name: field for field in fields(self)}  # type: ignore[arg-type]  # every kind's is a dataclass
+        values = {name: getattr(self, name) for name, field in declared.items()}
         return {
-            name: plain(value, self.unread() if name == "training" else ())
+            name: _plain(value, self.unread() if name == "training" else ())
             for name, value in values.items()
-            if not _is_default(said[name], value)
+            if not _is_default(declared[name], value)
         }
 
     def unread(self) -> Collection[str]:
-        """The fields of `training` that do not enter the digest."""
+        """The fields of `training` that are left out of the digest."""
         return self.UNREAD
 
 
-def plain(value: object, without: Collection[str] = ()) -> Json:
-    """Return a value of a configuration as plain JSON: a component as `{"name": ..., **options}`, a section as a
-    mapping, less its fields `without`. Options that say nothing are left out of both.
+def _plain(value: object, without: Collection[str] = ()) -> Json:
+    """A value of a configuration as plain JSON: a component as `{"name": ..., **options}`, a section as a mapping less
+    its fields `without`. Neutral options are left out of both.
     """
     if isinstance(value, Part):
-        return named(value)
+        return component_json(value)
     if is_dataclass(value):
-        told = {field.name: plain(getattr(value, field.name)) for field in fields(value) if field.name not in without}
-        return _telling(told, f"{type(value).__name__.lower()}.")
+        values = {
+            field.name: _plain(getattr(value, field.name)) for field in fields(value) if field.name not in without
+        }
+        return _without_neutral(values, f"{type(value).__name__.lower()}.")
     if isinstance(value, Mapping):
-        return {key: plain(each) for key, each in value.items()}
+        return {key: _plain(each) for key, each in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(each) for each in value]
+        return [_plain(each) for each in value]
     assert value is None or isinstance(value, bool | int | float | str), value
     return value
 
 
-def named(part: Part) -> Named:
-    """Return a component as it is written in YAML, less what says nothing."""
+def component_json(part: Part) -> Named:
+    """A component as `{"name": ..., **options}`, without neutral options."""
     return {
         "name": part.name,
-        **_telling({key: plain(option) for key, option in part.options.items()}, f"{part.name}."),
+        **_without_neutral({key: _plain(option) for key, option in part.options.items()}, f"{part.name}."),
     }
 
 
-def _telling(values: Mapping[str, Json], owner: str) -> dict[str, Json]:
-    """Leave out what is neutral, under its own name or under its owner's."""
+def _without_neutral(values: Mapping[str, Json], owner: str) -> dict[str, Json]:
+    """Leave out the options that `NEUTRAL` lists with this value, by their own name or with the prefix `owner`."""
     return {
         key: value
         for key, value in values.items()

@@ -1,7 +1,7 @@
-"""A step: one stage to be run, named by a digest of everything that determines its result.
+"""A step: one run of a stage, identified by a digest of everything that determines its result.
 
-The digest covers the version of the stage's code, its configuration, its seed, its data, and its parents' digests, and
-nothing else: an option of one arm reruns only what depends on it, and equal digests are the same work.
+The digest covers the version of the stage's code, its configuration, its seed, its data and its parents' digests, and
+nothing else. So steps of equal digests are the same work, and changing an option reruns only what depends on it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pali3kit.types import Json
 
 @dataclass(frozen=True, eq=False)
 class Step:
-    """One stage to be run. `config` is its kind's; `parents` leads from role to step. `label` is for people."""
+    """One run of a stage. `config` is of its kind's class; `parents` maps roles to steps; `label` is for people."""
 
     kind: str
     label: str
@@ -56,7 +56,7 @@ class Step:
 
 
 def ancestry(steps: Iterable[Step]) -> list[Step]:
-    """Return `steps` and all their ancestors, each digest once, parents before children."""
+    """The steps and all their ancestors, each digest once, parents before children."""
     ordered: dict[str, Step] = {}
 
     def visit(step: Step) -> None:
@@ -71,10 +71,10 @@ def ancestry(steps: Iterable[Step]) -> list[Step]:
 
 
 def critical_path(steps: Iterable[Step], cost: Mapping[str, float]) -> dict[str, float]:
-    """Return for each digest the cost of the longest chain from that step to an end, itself included.
+    """For each digest, the cost of the most expensive chain from that step to a last one, both included.
 
-    `steps` come parents first; `cost` leads from digest to seconds. Running the longest chain first is the classic
-    list schedule: at most 2 - 1/m times the optimum on m workers (Graham, 1969).
+    `steps` come parents first; `cost` maps digests to seconds. Running the longest chain first is a list schedule: it
+    takes at most 2 - 1/m times the optimum on m workers (Graham, 1969).
     """
     longest: dict[str, float] = {}
     for step in reversed(list(steps)):

@@ -13,8 +13,7 @@ from pali3kit.config.schema import Experiment
 from pali3kit.errors import DataError
 from pali3kit.evals.scores import Metrics, Prediction
 from pali3kit.execution.store import Store
-from pali3kit.plan.graph import Graph
-from pali3kit.plan.labels import value_label
+from pali3kit.plan.graph import Graph, value_label
 from pali3kit.plan.step import Step, ancestry
 
 NAMES = {"classif": "Classif", "siglip": "SigLIP", "random": "Random", "given": "As given"}

@@ -182,5 +182,5 @@ def _write_if_changed(path: Path, text: str) -> bool:
     data = text.encode("utf-8", "replace")  # a prediction may hold half of a surrogate pair
     if path.exists() and path.read_bytes() == data:
         return False
-    durable.write(path, data)
+    durable.write_atomically(path, data)
     return True

@@ -70,7 +70,7 @@ def train_tokenizer(sentences: Iterable[str], path: Path, vocabulary: int, threa
         num_threads=threads,
         minloglevel=2,
     )
-    durable.write(path, model.getvalue())
+    durable.write_atomically(path, model.getvalue())
 
 
 def _without_rare(lines: Sequence[str], limit: int) -> list[str]:

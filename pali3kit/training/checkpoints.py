@@ -9,7 +9,7 @@ from pathlib import Path
 import lightning as L
 import torch
 
-from pali3kit.durable import publish, removed_on_failure
+from pali3kit.durable import publish_file, removed_on_failure
 from pali3kit.errors import StageError, first_line
 from pali3kit.training.context import StageContext
 
@@ -34,7 +34,7 @@ def save_checkpoint(trainer: L.Trainer, context: StageContext) -> None:
     with removed_on_failure(partial) if context.writes else nullcontext():
         trainer.save_checkpoint(partial)
         if context.writes:
-            publish(partial, context.folder / CHECKPOINT)
+            publish_file(partial, context.folder / CHECKPOINT)
 
 
 def completed_steps(checkpoint: Path, context: StageContext) -> int:

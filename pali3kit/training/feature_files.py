@@ -68,7 +68,7 @@ def publish(unfinished: Path, path: Path) -> None:
     arrays, told = read(unfinished)
     rows = np.flatnonzero(arrays["usable"])
     if len(rows) == len(arrays["usable"]):
-        durable.publish(unfinished, path)
+        durable.publish_file(unfinished, path)
         return
     kept: dict[str, NDArray[Any]] = {"rows": rows}
     if "labels" in arrays:
@@ -86,7 +86,7 @@ def publish(unfinished: Path, path: Path) -> None:
         some = slice(start, start + ROWS)
         written["features"][some] = arrays["features"][rows[some]]
     written["features"].flush()
-    durable.publish(smaller, path)
+    durable.publish_file(smaller, path)
     unfinished.unlink()
 
 

@@ -16,7 +16,7 @@ from pali3kit.data.batch import collate
 from pali3kit.data.mixture import Mixture
 from pali3kit.data.task import Example
 from pali3kit.models.pali import PaLI
-from pali3kit.plan.pali import Texts
+from pali3kit.plan.pali import TextConfig
 from pali3kit.text.tokenizer import Tokenizer
 from pali3kit.training.calibration import PROMPT, TARGET, random_pairs, random_pali, training_cost
 from pali3kit.training.context import Cost, Execution, Sizes, StageContext
@@ -34,7 +34,7 @@ T = TypeVar("T")
 NONE: Mapping[int, Example] = MappingProxyType({})
 
 
-def frozen(config: Texts, context: StageContext) -> Sight:
+def frozen(config: TextConfig, context: StageContext) -> Sight:
     """The tokens that the frozen encoder gave, or, where none are kept, pictures for it."""
     if "features" in context.parents:
         kept = FrozenTokens(context.parents["features"], "train")
@@ -42,7 +42,7 @@ def frozen(config: Texts, context: StageContext) -> Sight:
     return pictures(config, read_vision(context.parents["vision"]).requires_grad_(False))
 
 
-def pictures(config: Texts, vision: VisionEncoder) -> Sight:
+def pictures(config: TextConfig, vision: VisionEncoder) -> Sight:
     """The source's own pictures, as the encoder wants them."""
     source = build_source(config.source, config.image_size)
 
@@ -54,7 +54,7 @@ def pictures(config: Texts, vision: VisionEncoder) -> Sight:
 
 def train(
     model: PaLI,
-    config: Texts,
+    config: TextConfig,
     context: StageContext,
     budget: Training,
     weights: Mapping[str, float],
@@ -110,7 +110,7 @@ def count_passes(batch_size: int, tokens: int, execution: Execution) -> int:
 def shared(
     examples: Sequence[Example],
     tokenizer: Tokenizer,
-    config: Texts,
+    config: TextConfig,
     execution: Execution,
     passes: int,
     replaced: Mapping[int, Example] = NONE,
@@ -141,7 +141,7 @@ def part(whole: Sequence[T], number: int, parts: int) -> Sequence[T]:
     return whole[number * len(whole) // parts : (number + 1) * len(whole) // parts]
 
 
-def cost(config: Texts, sizes: Sizes, budget: Training, regions: bool = False, learns: bool = False) -> Cost:
+def cost(config: TextConfig, sizes: Sizes, budget: Training, regions: bool = False, learns: bool = False) -> Cost:
     """What one example costs here; where no tokens are kept, with its picture, which an encoder sees that may learn."""
     model, width, grid = random_pali(sizes)
     texts = random_pairs(sizes, budget.batch_size, width, grid, regions)

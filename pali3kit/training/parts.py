@@ -21,7 +21,7 @@ from pali3kit.models.classifier import Classifier
 from pali3kit.models.pali import PaLI
 from pali3kit.models.trained import TrainedTowers
 from pali3kit.models.two_towers import TwoTowers
-from pali3kit.plan.plain import named
+from pali3kit.plan.plain import component_json
 from pali3kit.registry import LANGUAGE, MASKS, PROJECTOR, SOURCE, TEXT_TOWER, VISION, Registry
 from pali3kit.text.tokenizer import Tokenizer
 from pali3kit.training.context import Execution
@@ -73,7 +73,7 @@ def describe_towers(towers: TwoTowers, text: Part) -> Mapping[str, Json]:
     """The entry of `parts.json` for `towers.safetensors`: the text tower's options and sizes."""
     shape = towers.text.positions.shape
     sizes = {"vocabulary": towers.text.embedding.num_embeddings, "length": shape[1], "out": towers.vision.width}
-    return {"text": named(text), **sizes}
+    return {"text": component_json(text), **sizes}
 
 
 def _read_two_towers(folder: Path) -> TwoTowers:

@@ -16,7 +16,7 @@ from torch import Tensor
 from pali3kit.data.records import Skips
 from pali3kit.data.source import Source
 from pali3kit.data.task import Example
-from pali3kit.durable import digest, publish, removed_on_failure
+from pali3kit.durable import publish_file, removed_on_failure, sha256_of
 from pali3kit.errors import DataError, StageError
 from pali3kit.evals.answers import generate_answers
 from pali3kit.evals.examples import benchmark_examples, scorable
@@ -86,11 +86,11 @@ class Best(Callback):
         partial = self.folder / PARTIAL
         with removed_on_failure(partial):
             save_weights(self.model, partial)
-            publish(partial, self.folder / BEST)
-        self.digest = digest(self.folder / BEST)
+            publish_file(partial, self.folder / BEST)
+        self.digest = sha256_of(self.folder / BEST)
 
     def _whole(self) -> bool:
-        return (self.folder / BEST).is_file() and digest(self.folder / BEST) == self.digest
+        return (self.folder / BEST).is_file() and sha256_of(self.folder / BEST) == self.digest
 
     def state_dict(self) -> dict[str, object]:
         return {"scores": self.scores, "digest": self.digest}

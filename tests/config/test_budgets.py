@@ -14,7 +14,7 @@ from pali3kit.config import budgets
 from pali3kit.config.part import Optimizer, Part
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Masks, Multimodal, Recipe, ResolutionStep, Transfer
-from pali3kit.declared.entry import Entry
+from pali3kit.declared.entry import RegistryEntry
 from pali3kit.registry import OPTIMIZER
 
 Cell = Callable[..., Experiment]
@@ -138,7 +138,7 @@ def test_optimizers_tell_whether_matrices_may_be_sharded(
     cell: Cell, monkeypatch: pytest.MonkeyPatch, optimizer: str, texts: list[str]
 ) -> None:
     OPTIMIZER.names()
-    for entry in (Entry("silent", "theirs:silent"), Entry("signs", "theirs:signs", elementwise=True)):
+    for entry in (RegistryEntry("silent", "theirs:silent"), RegistryEntry("signs", "theirs:signs", elementwise=True)):
         monkeypatch.setitem(OPTIMIZER._entries, entry.name, entry)
     section = Masks(examples=10, batch_size=10, optimizer=Optimizer(name=optimizer))
     asked = cell(**{"runtime.ranks": 2, "runtime.strategy": "fsdp"})

@@ -261,6 +261,6 @@ def test_a_name_in_somebodys_benchmark(
     said: dict[str, str], text: str, trial: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     theirs = replace(VQAV2, name="docvqa", task="vqa", **said)
-    monkeypatch.setattr(BENCHMARK, "found", {**BENCHMARK.found, "docvqa": (theirs, "theirs:DOCVQA")})
+    monkeypatch.setitem(BENCHMARK.found, "docvqa", (theirs, "theirs:DOCVQA"))
     problems, lines = refusals(trial, "evaluate: [docvqa]\n")
     assert problems == [f"x.yaml:{len(lines)}: benchmark 'docvqa' names {text}"]

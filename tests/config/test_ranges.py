@@ -11,7 +11,7 @@ from pali3kit.config.part import Optimizer
 from pali3kit.config.ranges import RANGES, Range, out_of_range
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Stages
-from pali3kit.declared.entry import Entry
+from pali3kit.declared.entry import RegistryEntry
 from pali3kit.errors import ConfigError
 from pali3kit.registry import PROJECTOR
 
@@ -52,7 +52,7 @@ def test_a_good_experiment_is_within_all_ranges(trial: Path) -> None:
 
 def test_numbers_of_a_plug_ins_component_may_be_any(trial: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Also where an option of ours has the same name."""
-    monkeypatch.setitem(PROJECTOR._entries, "gate", Entry("gate", "gates:Gate"))
+    monkeypatch.setitem(PROJECTOR._entries, "gate", RegistryEntry("gate", "gates:Gate"))
     options = {"opening": 0.5, "shift": -3, "dropout": 2, "length": 4, "temperature": 0, "classes": -1}
     told = ", ".join(f"{name}: {value}" for name, value in options.items())
     assert load("x.yaml", [f"model.projector={{name: gate, {told}}}"]).model.projector.options == options

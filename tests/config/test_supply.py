@@ -15,11 +15,11 @@ from pali3kit.config.load import load
 from pali3kit.config.part import Part
 from pali3kit.config.schema import Experiment
 from pali3kit.config.supply import files, paired, supply
-from pali3kit.declared.entry import Entry
+from pali3kit.declared.entry import RegistryEntry
 from pali3kit.errors import ConfigError
 from pali3kit.registry import CAPTIONED, LABELLED, SOURCE
 
-SET = Entry("set", "sets:Set", files=("path", "annotations", "test"), folders=("images", "v2"))
+SET = RegistryEntry("set", "sets:Set", files=("path", "annotations", "test"), folders=("images", "v2"))
 Cell = Callable[..., Experiment]
 
 
@@ -178,7 +178,7 @@ def test_files_and_folders(options: dict[str, Any], globs: bool, keys: list[str]
 
 def test_a_plug_in_may_declare_its_files(cell: Cell, monkeypatch: pytest.MonkeyPatch) -> None:
     SOURCE.names()
-    monkeypatch.setitem(SOURCE._entries, "drawn", Entry("drawn", "drawn:create", folders=("where",)))
+    monkeypatch.setitem(SOURCE._entries, "drawn", RegistryEntry("drawn", "drawn:create", folders=("where",)))
     source = Part(name="drawn", options={"where": "image", "path": "nowhere"})
     told = ("data.source.where", "there is no folder 'image'. Did you mean 'images'?")
     assert list(supply(cell(source, **asked("vqa")))) == [told]
@@ -216,7 +216,9 @@ VQA = ["grid={}", "baseline={}", "evaluate=[vqa]", "stages.multimodal.mixture={s
 @pytest.fixture
 def shapes(trial: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     SOURCE.names()
-    monkeypatch.setitem(SOURCE._entries, "shapes", Entry("shapes", "shapes:create", tells=("captions", "questions")))
+    monkeypatch.setitem(
+        SOURCE._entries, "shapes", RegistryEntry("shapes", "shapes:create", tells=("captions", "questions"))
+    )
 
 
 def test_a_source_that_draws_needs_neither_files_nor_a_test_option(shapes: None) -> None:

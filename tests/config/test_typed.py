@@ -9,7 +9,7 @@ from pali3kit.config.part import Part
 from pali3kit.config.tree import plant
 from pali3kit.config.typed import REFUSED, Builder
 from pali3kit.declared.annotations import UNREAD
-from pali3kit.declared.entry import Entry
+from pali3kit.declared.entry import RegistryEntry
 from pali3kit.registry import PROJECTOR, VISION
 
 
@@ -98,8 +98,8 @@ class Options:
 @pytest.fixture
 def gate(monkeypatch: pytest.MonkeyPatch) -> None:
     """A projector of that name with those options."""
-    monkeypatch.setattr(Entry, "options", Options)
-    monkeypatch.setitem(PROJECTOR._entries, "gate", Entry("gate", "gates:Gate"))
+    monkeypatch.setattr(RegistryEntry, "options", Options)
+    monkeypatch.setitem(PROJECTOR._entries, "gate", RegistryEntry("gate", "gates:Gate"))
 
 
 def told(options: dict[str, Any]) -> tuple[Any, list[str]]:

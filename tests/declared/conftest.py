@@ -15,7 +15,7 @@ FORBIDDEN = "raise RuntimeError('this package must not be imported')\n"
 def package(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., str]:
     """Writes a package that cannot be imported: `package(gate="def create(): ...")` has the module `gate`.
 
-    What is told of modules is kept, so each has a name of its own, which it returns.
+    Parsed modules are cached, so each package gets a unique name, which is returned.
     """
 
     def write(**modules: str) -> str:

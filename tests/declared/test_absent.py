@@ -1,4 +1,4 @@
-"""Whether a component is there is told from its source."""
+"""Whether a component exists is read from its source."""
 
 from __future__ import annotations
 
@@ -32,19 +32,19 @@ ABSENT = {
 
 
 @pytest.mark.parametrize("name", THERE)
-def test_it_may_be_there(package: Write, name: str) -> None:
+def test_it_may_exist(package: Write, name: str) -> None:
     plugin = package(gate=THERE[name])
     assert why_absent(f"{plugin}.gate:Gate") == "" and plugin not in sys.modules
 
 
 @pytest.mark.parametrize("text", ABSENT)
-def test_there_is_none(package: Write, text: str) -> None:
+def test_it_does_not_exist(package: Write, text: str) -> None:
     plugin = package(gate=text)
     assert why_absent(f"{plugin}.gate:Gate") == ABSENT[text].format(plugin) and plugin not in sys.modules
 
 
-def test_no_python(package: Write) -> None:
-    assert why_absent(f"{package(gate='class Gate(')}.gate:Gate").endswith("gate.py is no Python that can be read")
+def test_invalid_python(package: Write) -> None:
+    assert why_absent(f"{package(gate='class Gate(')}.gate:Gate").endswith("gate.py cannot be parsed as Python")
 
 
 def test_no_module(package: Write) -> None:
@@ -53,7 +53,7 @@ def test_no_module(package: Write) -> None:
         assert why_absent(f"{name}:Gate") == f"there is no module '{name}'"
 
 
-def test_modules_without_a_source_are_not_judged(package: Write, tmp_path: Path) -> None:
+def test_modules_without_a_source_are_not_checked(package: Write, tmp_path: Path) -> None:
     plugin = package(gate="")
     (tmp_path / plugin / "compiled.abi3.so").touch()
     for name in ("math", "os.path", "__main__", f"{plugin}.compiled"):

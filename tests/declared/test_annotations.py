@@ -1,4 +1,4 @@
-"""Types and defaults from text: what is understood, and that the rest is Any or left out."""
+"""Types and defaults from source: known forms, and Any or nothing for all others."""
 
 from __future__ import annotations
 
@@ -107,6 +107,6 @@ def test_values(module: Module, text: str, value: object) -> None:
 
 
 @pytest.mark.parametrize("text", ["f(1)", "SUM", "CIRCLE", "Unknown", "Mode.SOFT", "1 << 20", "float('inf')"])
-def test_values_that_only_running_tells(module: Module, text: str) -> None:
+def test_values_that_are_not_literals(module: Module, text: str) -> None:
     assert value_of(module, node(text)) is UNREAD
     assert repr(UNREAD) == "..."

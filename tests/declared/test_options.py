@@ -1,4 +1,4 @@
-"""The options of a class or function, as its source has them."""
+"""The options of a class or function, from its source."""
 
 from __future__ import annotations
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import pytest
 
-from pali3kit.declared.source import Target, find, find_target, locate, read_module
+from pali3kit.declared.source import Target, find_definition, find_target, locate, read_module
 
 Write = Callable[..., str]
 
@@ -25,9 +25,9 @@ def test_finds_a_module_without_importing_its_package(package: Write) -> None:
 @pytest.mark.parametrize(
     "name", ["no_such_package", "no_such_package.module", "sys", "math", "json.no_such", "", "a..b"]
 )
-def test_what_has_no_source_is_nothing(name: str) -> None:
+def test_modules_without_source_are_not_found(name: str) -> None:
     assert read_module(name) is None
-    assert find(f"{name}.Thing") is None
+    assert find_definition(f"{name}.Thing") is None
 
 
 @pytest.mark.parametrize(
@@ -45,13 +45,13 @@ def test_follows_re_exports(package: Write, top: str) -> None:
 
 def test_follows_relative_imports_from_above(package: Write) -> None:
     name = package(gate="WIDTH = 3", inner__in__="", inner__in__deep="from ..gate import WIDTH")
-    found = find(f"{name}.inner.deep.WIDTH")
+    found = find_definition(f"{name}.inner.deep.WIDTH")
     assert found is not None and isinstance(found.node, ast.Constant) and found.node.value == 3
 
 
 @pytest.mark.parametrize(
     "text", ["Gate = make()", "from gone import Gate", "Gate = Gate", "from . import Gate", "def ("]
 )
-def test_what_cannot_be_followed_is_nothing(package: Write, text: str) -> None:
+def test_unresolvable_names_are_not_found(package: Write, text: str) -> None:
     found = find_target(f"{package(__init__=text)}.Gate")
     assert found is None or not isinstance(found.node, Target)

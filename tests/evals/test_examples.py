@@ -16,7 +16,7 @@ from pali3kit.data.world.source import WorldSource
 from pali3kit.errors import DataError, RegistryError
 from pali3kit.evals.examples import benchmark_examples, require_examples, scorable
 from pali3kit.plan.kinds.evaluate import Config
-from pali3kit.plan.pali import Texts
+from pali3kit.plan.pali import TextConfig
 from pali3kit.plan.step import Step
 
 SOURCE = WorldSource()
@@ -141,7 +141,7 @@ def measuring(column: str, folder: Path, captions: list[str]) -> list[Step]:
     source = {"name": "tsv", **files, "language": "de" if "multi" in column else "en"}
     texts = {"image_size": 8, "bins": 9, "prompt_length": 8, "target_length": 8}
     config = Config(source=source, **texts, column=column, after="transfer", limit=9, beams=1, test=9)
-    model = Step("multimodal", "model", Texts(source=source, **texts))
+    model = Step("multimodal", "model", TextConfig(source=source, **texts))
     return [model, Step("evaluate", "measured", config, parents={"model": model})]
 
 

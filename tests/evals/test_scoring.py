@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from pali3kit.data.task import Example
-from pali3kit.declared.entry import Entry
+from pali3kit.declared.entry import RegistryEntry
 from pali3kit.errors import DataError, RegistryError
 from pali3kit.evals.scores import Answered, EvalResult
 from pali3kit.evals.scoring import FEW, ONE, score
@@ -79,7 +79,7 @@ def test_a_plug_ins_metric_gets_what_ours_get(add_benchmark: Any, monkeypatch: p
         return EvalResult(12.5, [0.0, 25.0])
 
     METRIC.names()
-    monkeypatch.setitem(METRIC._entries, "anls", Entry("anls", anls))
+    monkeypatch.setitem(METRIC._entries, "anls", RegistryEntry("anls", anls))
     add_benchmark("docvqa", metric="anls")
     source: Any = Spaced()
     asked = Answered(EXAMPLES, ANSWERS, source, None, 9)
@@ -94,7 +94,7 @@ def test_there_is_an_answer_and_a_score_for_every_example(add_benchmark: Any, mo
     METRIC.names()
     add_benchmark("docvqa", metric="anls")
     for scores in (EvalResult(12.5, [12.5]), EvalResult(float("nan"), [0.0, 25.0])):
-        monkeypatch.setitem(METRIC._entries, "anls", Entry("anls", lambda answered, scores=scores: scores))
+        monkeypatch.setitem(METRIC._entries, "anls", RegistryEntry("anls", lambda answered, scores=scores: scores))
         with pytest.raises(DataError, match=r"metric 'anls' returned the value (12.5|nan) with [12] samples for 2"):
             score("docvqa", Answered(EXAMPLES, ANSWERS, source, None, 9))
 

@@ -7,17 +7,13 @@ from multiprocessing import Pipe
 from pathlib import Path
 from types import SimpleNamespace
 
-import numpy as np
 import pytest
-from fakes import Loose
-from safetensors.numpy import save_file
 
 from pali3kit.execution import estimates
-from pali3kit.execution.estimates import Forecast, count_parameters, simulate
+from pali3kit.execution.estimates import Forecast
 from pali3kit.execution.store import Store
-from pali3kit.execution.worker import Calibrated, Weighing
+from pali3kit.execution.worker import Calibrated, Profiled
 from pali3kit.plan.graph import build
-from pali3kit.plan.step import Step
 from pali3kit.training.context import Cost, Weight
 
 
@@ -28,18 +24,6 @@ def store_of(experiment):
 def publish(store, step, seconds, threads=1):
     store.work(step).mkdir(parents=True)
     store.publish(step, seconds, threads)
-
-
-def test_simulated_schedules():
-    first = Step("tokenizer", "first", Loose({}))
-    arms = [Step("vision", "", Loose({"n": n}), 0, {"t": first}) for n in range(3)]
-    last = Step("probe", "", Loose({}), 0, {"v": arms[0]})
-    steps = [first, *arms, last]
-    seconds = {first.digest: 1.0, **{arm.digest: 10.0 for arm in arms}, last.digest: 5.0}
-    assert simulate(steps, seconds, 1) == 36.0
-    assert simulate(steps, seconds, 2) == 21.0
-    assert simulate(steps, seconds, 3) == 16.0
-    assert simulate([], {}, 2) == 0.0
 
 
 def test_history_of_the_same_shape_beats_that_of_the_kind(experiment):
@@ -61,25 +45,17 @@ def _longer(step, examples):
     return replace(step.config, training=replace(step.config.training, examples=examples))
 
 
-def test_a_scheduler_gets_a_weight_for_every_stage(experiment):
+def test_every_step_has_seconds_for_the_scheduler(experiment):
     steps = build(experiment).steps
-    weights = Forecast(store_of(experiment), 1).weights(steps)
-    assert weights.keys() == {step.digest for step in steps} and min(weights.values()) > 0
+    seconds = Forecast(store_of(experiment), 1).seconds(steps)
+    assert seconds.keys() == {step.digest for step in steps} and min(seconds.values()) > 0
 
 
-def test_other_versions_manifests_teach_nothing(experiment):
+def test_manifests_of_other_versions_are_ignored(experiment):
     store = store_of(experiment)
     (store.root / "masks-old").mkdir(parents=True)
     (store.root / "masks-old" / "manifest.json").write_text('{"kind": "masks"}')
     assert Forecast(store, 1).by_kind == {}
-
-
-def test_parameters_are_counted_from_the_header(tmp_path):
-    save_file({"w": np.zeros((3, 4), np.float16), "scale": np.zeros((), np.float32)}, tmp_path / "w.safetensors")
-    assert count_parameters(tmp_path / "w.safetensors") == 13
-    assert count_parameters(tmp_path / "none.safetensors") is None
-    (tmp_path / "bad.safetensors").write_text("no weights at all")
-    assert count_parameters(tmp_path / "bad.safetensors") is None
 
 
 @pytest.mark.parametrize(
@@ -100,15 +76,15 @@ def test_damaged_calibrations_are_measured_again(experiment, text):
 
 
 class Measured:
-    """A worker that knows the cost of whatever it is asked for."""
+    """A worker that returns a cost for every step."""
 
     def __init__(self, *_):
         self.connection, self.theirs = Pipe()
         self.process, self.step = SimpleNamespace(is_alive=lambda: True), None
 
-    def weigh(self, step):
+    def profile_on_meta(self, step):
         self.step = step
-        self.theirs.send(Weighing(Weight(3, 12), rows=2))
+        self.theirs.send(Profiled(Weight(3, 12), rows=2))
 
     def calibrate(self, step, rows):
         assert rows == 2
@@ -122,20 +98,20 @@ class Measured:
         self.connection.close()
 
 
-def test_a_disk_without_room_for_calibrations_stops_no_plan(experiment, monkeypatch):
+def test_a_disk_without_room_for_calibrations_does_not_stop_a_plan(experiment, monkeypatch):
     def full(path, _):
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
     monkeypatch.setattr(estimates, "Worker", Measured)
-    monkeypatch.setattr(estimates.durable, "write", full)
+    monkeypatch.setattr(estimates.durable, "write_atomically", full)
     forecast, said = Forecast(Store(Path(experiment.runtime.store)), 1), []
     step = build(experiment).steps[0]
     forecast.calibrate([step], 1, said.append)
-    assert forecast.estimate(step).origin == "calibrated" and forecast.estimate(step).weight == Weight(3, 12)
+    assert forecast.estimate(step).origin == "calibrated" and forecast.estimate(step).profile == Weight(3, 12)
     assert said == [f"{forecast.file} cannot be written: No space left on device"]
 
 
-def test_a_manifest_that_nobody_can_count_with_teaches_nothing(experiment):
+def test_a_manifest_with_infinite_numbers_is_ignored(experiment):
     store, step = store_of(experiment), build(experiment).steps[0]
     publish(store, step, 1.0)
     file = store.path(step) / "manifest.json"

@@ -5,14 +5,18 @@ import re
 from pathlib import Path
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
+from fakes import Loose
+from safetensors.numpy import save_file
 
 from pali3kit.config.load import load
 from pali3kit.execution import forecast
 from pali3kit.execution.estimates import Forecast
-from pali3kit.execution.forecast import as_time
+from pali3kit.execution.forecast import _as_time, _count_parameters, _simulate
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import build
+from pali3kit.plan.step import Step
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
@@ -39,22 +43,42 @@ def test_a_finished_run_has_nothing_left_to_forecast(finished):
 
 @pytest.mark.parametrize(("seconds", "text"), [(3.2, "3 s"), (99, "99 s"), (150, "2 min"), (7200, "2.0 h")])
 def test_durations(seconds, text):
-    assert as_time(seconds) == text
+    assert _as_time(seconds) == text
 
 
-def test_what_kept_tokens_take_is_said_with_what_is_free(bench, monkeypatch):
+def test_disk_space_is_reported_with_what_is_free(bench, monkeypatch):
     monkeypatch.setattr(forecast, "disk_usage", lambda path: SimpleNamespace(free=1 << 31))
     root = bench.root / "store"
-    assert forecast._kept(3 << 28, root) == f"tokens of frozen encoders will take 0.75 GiB in {root}"
-    assert forecast._kept(3 << 30, root) == (
-        f"[yellow]tokens of frozen encoders will take 3 GiB in {root}, where 2 are free: lower data.train, or keep none"
-        " with data.cache=false"
+    assert forecast._disk_needed(3 << 28, root) == f"features of frozen encoders will take 0.75 GiB in {root}"
+    assert forecast._disk_needed(3 << 30, root) == (
+        f"[yellow]features of frozen encoders will take 3 GiB in {root}, where 2 are free: lower data.train, or"
+        " store none with data.cache=false"
     )
 
 
-def test_every_picture_takes_its_room(bench):
+def test_every_picture_takes_disk_space(bench):
     store, experiment = Store(bench.root / "store"), load(EXPERIMENTS / "ablate_classif.yaml", ["scale=smoke"])
     (step,) = [n for n in build(experiment).steps if n.label == "features/train classif"]
     known = Forecast(store, 1)
     known.calibrated = {known._key(step): {"seconds": 0.1, "disk": 1024}}
     assert known.estimate(step).disk == 64 * 1024
+
+
+def test_simulated_schedules():
+    first = Step("tokenizer", "first", Loose({}))
+    arms = [Step("vision", "", Loose({"n": n}), 0, {"t": first}) for n in range(3)]
+    last = Step("probe", "", Loose({}), 0, {"v": arms[0]})
+    steps = [first, *arms, last]
+    seconds = {first.digest: 1.0, **{arm.digest: 10.0 for arm in arms}, last.digest: 5.0}
+    assert _simulate(steps, seconds, 1) == 36.0
+    assert _simulate(steps, seconds, 2) == 21.0
+    assert _simulate(steps, seconds, 3) == 16.0
+    assert _simulate([], {}, 2) == 0.0
+
+
+def test_parameters_are_counted_from_the_header(tmp_path):
+    save_file({"w": np.zeros((3, 4), np.float16), "scale": np.zeros((), np.float32)}, tmp_path / "w.safetensors")
+    assert _count_parameters(tmp_path / "w.safetensors") == 13
+    assert _count_parameters(tmp_path / "none.safetensors") is None
+    (tmp_path / "bad.safetensors").write_text("no weights at all")
+    assert _count_parameters(tmp_path / "bad.safetensors") is None

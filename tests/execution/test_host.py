@@ -26,7 +26,7 @@ def test_this_machine_has_a_core_and_a_name():
         (Runtime(workers=1, threads=1), 2, (1, 1)),
     ],
 )
-def test_threads_are_what_the_workers_leave(monkeypatch, runtime, cells, expected):
+def test_workers_share_the_threads(monkeypatch, runtime, cells, expected):
     monkeypatch.setattr(host, "cores", lambda: 8)
     assert host.allot(runtime, cells) == expected
 
@@ -47,13 +47,13 @@ def bare(monkeypatch):
         known.cache_clear()
 
 
-def test_a_system_that_tells_little(bare):
+def test_a_system_with_little_information(bare):
     bare.setattr(os, "cpu_count", lambda: 6)
     bare.setattr(platform, "processor", lambda: "")
     bare.setattr(platform, "machine", lambda: "arm64")
     assert (host.cores(), host.processor()) == (6, "arm64")
 
 
-def test_a_system_that_tells_nothing(bare):
+def test_a_system_without_information(bare):
     bare.setattr(os, "cpu_count", lambda: None)
     assert host.cores() == 1

@@ -9,17 +9,17 @@ import pytest
 from fakes import Loose
 
 from pali3kit.catalogue import STAGE
-from pali3kit.execution.process import THREAD_VARIABLES, Worker
+from pali3kit.execution.process import THREAD_VARIABLES, Worker, _environment
 from pali3kit.execution.worker import Failed
 from pali3kit.plan.step import Step
 
 
 @pytest.fixture
 def failing(monkeypatch):
-    """A step of a kind that the worker, a program of its own, does not know."""
+    """A step of a kind that is unknown in the worker process."""
     monkeypatch.setitem(STAGE.found, "no such kind", STAGE.found["masks"])
     step = Step("no such kind", "x", Loose({}))
-    assert step.name.startswith("no such kind-")  # it travels with its digest, as all steps of a graph do
+    assert step.name.startswith("no such kind-")  # computes its digest, which is sent along
     return step
 
 
@@ -39,7 +39,7 @@ def last_message(worker):
 
 def test_threads_are_in_the_workers_environment_and_not_in_ours(worker, failing):
     worker.make(failing)
-    last_message(worker)  # it runs its own program by now: between fork and exec, environ reads empty
+    last_message(worker)  # by now it has started: between fork and exec, its environ is empty
     pairs = Path(f"/proc/{worker.process.pid}/environ").read_text().split("\0")
     environment = dict(pair.split("=", 1) for pair in pairs if "=" in pair)
     assert {environment[name] for name in THREAD_VARIABLES} == {"3"}
@@ -58,3 +58,18 @@ def test_a_killed_worker_is_a_failure(worker, failing):
     os.kill(worker.process.pid, signal.SIGKILL)
     assert last_message(worker) == Failed("its process was killed by SIGKILL: most often the system ran out of memory")
     assert not worker.process.is_alive()
+
+
+def test_environment_variables_are_restored(monkeypatch):
+    monkeypatch.setenv("PALI3KIT_OLD", "before")
+    with _environment({"PALI3KIT_OLD": "meanwhile", "PALI3KIT_NEW": "1", "PALI3KIT_GONE": "2"}):
+        assert os.environ["PALI3KIT_OLD"] == "meanwhile" and os.environ["PALI3KIT_NEW"] == "1"
+        del os.environ["PALI3KIT_GONE"]  # as Lightning removes WORLD_SIZE
+    assert os.environ["PALI3KIT_OLD"] == "before"
+    assert "PALI3KIT_NEW" not in os.environ and "PALI3KIT_GONE" not in os.environ
+
+
+def test_environment_variables_are_restored_after_an_error():
+    with pytest.raises(ValueError), _environment({"PALI3KIT_NEW": "1"}):
+        raise ValueError
+    assert "PALI3KIT_NEW" not in os.environ

@@ -7,7 +7,7 @@ from fakes import Loose
 from rich.console import Console
 
 from pali3kit.execution import progress
-from pali3kit.execution.progress import Display, as_text, write_log
+from pali3kit.execution.progress import Display, _as_text
 from pali3kit.plan.step import Step
 
 STEP = Step("masks", "masks [x]", Loose({}))
@@ -70,8 +70,8 @@ def test_a_failure_says_where_to_look(tmp_path, terminal):
 
 def test_a_log_that_cannot_be_written_does_not_end_the_run(tmp_path):
     (tmp_path / "file").touch()
-    write_log(tmp_path / "file" / "log.txt", "lost")
+    Display(Console(file=io.StringIO()), tmp_path / "file" / "log.txt", {}).write_log("lost")
 
 
 def test_numbers_are_brief():
-    assert as_text({"loss": 0.123456, "n": 500.0}) == "loss 0.1235 n 500"
+    assert _as_text({"loss": 0.123456, "n": 500.0}) == "loss 0.1235 n 500"

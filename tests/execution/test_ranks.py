@@ -1,4 +1,4 @@
-"""Several processes that train one encoder: the same weights as one process, the same errors, no orphans."""
+"""Distributed training: the same weights as in one process, the same errors, no orphans."""
 
 from __future__ import annotations
 
@@ -105,8 +105,8 @@ def alone(shards: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return make(tmp_path_factory.mktemp("alone"), steps("siglip", shards), exact())
 
 
-# Sums in another order move weights by at most 2e-6 after 8 steps of 1e-3, but for the keys' biases: softmax does not
-# change with them, so their gradient is noise, of which AdamW makes steps of any size (up to 2e-4 here).
+# Sums in another order change weights by at most 2e-6 after 8 steps of 1e-3, except the biases of keys: softmax does
+# not depend on them, so their gradient is noise, which AdamW turns into steps of any size (up to 2e-4 here).
 TOLERANCE = 1e-5
 
 
@@ -134,7 +134,7 @@ def test_classification_over_ranks(shards: str, tmp_path: Path, strategy: str) -
 
 
 def test_the_rank_that_failed_is_named(shards: str, tmp_path: Path) -> None:
-    """Bad pictures of one rank's part of a batch are everyone's reason to stop."""
+    """Bad pictures in the share of one rank stop all ranks."""
     broken = tmp_path / "0.tar"
     data = bytearray(Path(shards.replace("{0..1}", "0")).read_bytes())
     start = data.find(b"\x89PNG", len(data) // 2)
@@ -182,7 +182,7 @@ def test_a_rank_that_is_killed_before_they_have_met(shards: str, tmp_path: Path)
 def test_killed_in_the_middle_of_a_pass_it_ends_with_the_same_weights(
     shards: str, tmp_path: Path, strategy: str
 ) -> None:
-    """Every step is checkpointed, and the whole worker is killed with its ranks."""
+    """Every step writes a checkpoint; the worker is killed with its ranks."""
     wanted = steps("siglip", shards, "stages.vision.examples=400")
     execution = exact(ranks=2, strategy=strategy, checkpoint_seconds=0.0)
     whole = make(tmp_path / "whole", wanted, execution)
@@ -212,10 +212,10 @@ def test_killed_in_the_middle_of_a_pass_it_ends_with_the_same_weights(
 @pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
 @pytest.mark.parametrize("flip", [True, False])
-def test_a_damaged_checkpoint_of_ranks_is_told_once_and_not_used(
+def test_a_damaged_checkpoint_of_ranks_is_reported_once_and_not_used(
     shards: str, tmp_path: Path, strategy: str, flip: bool
 ) -> None:
-    """A flipped byte, or half a file, as a machine that lost its power may leave it."""
+    """A flipped byte, or half a file, as after a power cut."""
     wanted = steps("siglip", shards, "stages.vision.examples=80")
     execution = exact(ranks=2, strategy=strategy, checkpoint_seconds=0.0)
     whole = make(tmp_path / "whole", wanted, execution)
@@ -244,8 +244,8 @@ def test_a_damaged_checkpoint_of_ranks_is_told_once_and_not_used(
 
 @pytest.mark.slow
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
-def test_ranks_that_are_told_to_stop_end_with_a_checkpoint(shards: str, tmp_path: Path, strategy: str) -> None:
-    """No checkpoint would have been due; the worker and its ranks are told at once, as a group is."""
+def test_ranks_that_are_stopped_end_with_a_checkpoint(shards: str, tmp_path: Path, strategy: str) -> None:
+    """No checkpoint is due; the worker and its ranks get the signal together, as a process group does."""
     wanted = steps("siglip", shards, "stages.vision.examples=400")
     execution = exact(ranks=2, strategy=strategy, checkpoint_seconds=1e9)
     whole = make(tmp_path / "whole", wanted, execution)
@@ -268,7 +268,7 @@ def test_ranks_that_are_told_to_stop_end_with_a_checkpoint(shards: str, tmp_path
 
 @pytest.fixture(scope="module")
 def stage_2(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Step], Path]:
-    """A step of stage 2 and a task after it; and a store with all that comes before."""
+    """A step of stage 2, a transfer after it, and a store with all of their ancestors."""
     overrides = [
         "scale=smoke", "evaluate=[vqa]", "evaluation.after=[transfer]", "tokenizer.sentences=1500",
         "stages.resolution.optimizer={name: adamw, learning_rate: 1.0e-3}",
@@ -302,7 +302,7 @@ def test_stage_2_and_transfers_over_ranks_and_in_passes(
 
 @pytest.mark.slow
 def test_a_transfer_is_checked_over_ranks(stage_2: tuple[list[Step], Path], tmp_path: Path) -> None:
-    """Each rank has the whole model, scores it and comes to the same choice; one writes."""
+    """Every rank has the whole model, scores it and makes the same choice; only one writes."""
     (*before, last_one), store = stage_2
     training = replace(last_one.config.training, checks=2, validate=8)
     config = replace(last_one.config, training=training, column="vqa", validation=16)

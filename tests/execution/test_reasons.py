@@ -1,4 +1,4 @@
-"""Why a step is to run: the field that differs from the nearest artifact of its kind."""
+"""Why a step has to run: the first difference from the most similar artifact of its kind."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pytest
 from fakes import Loose
 
 from pali3kit.catalogue import STAGE
-from pali3kit.execution.reasons import Reasons, flat
+from pali3kit.execution.reasons import Reasons, _flat
 from pali3kit.execution.store import Store
 from pali3kit.plan.step import Step
 
@@ -46,7 +46,7 @@ def store(tmp_path):
          "parent vision differs"),
     ],
 )  # fmt: skip
-def test_the_first_difference_is_told(store, step, text):
+def test_the_first_difference_is_reported(store, step, text):
     assert Reasons(store).why(step) == text
 
 
@@ -58,19 +58,19 @@ def test_the_nearest_of_several_is_compared_with(store):
     assert Reasons(store).why(asked) == "training.examples: 11, was 10"
 
 
-def test_a_raised_version_is_told(store, monkeypatch):
+def test_a_raised_version_is_reported(store, monkeypatch):
     kind, origin = STAGE.found["masks"]
     monkeypatch.setitem(STAGE.found, "masks", (replace(kind, version=kind.version + 1), origin))
     assert Reasons(store).why(replace(MASKS, label="fresh")) == f"version: {kind.version + 1}, was {kind.version}"
 
 
-def test_an_artifact_in_a_renamed_folder_is_told(store):
+def test_an_artifact_in_a_renamed_folder_is_reported(store):
     store.path(MASKS).rename(store.root / "masks.old")
-    assert Reasons(store).why(MASKS) == "its artifact's folder has another name"
+    assert Reasons(store).why(MASKS) == "its artifact's folder was renamed"
 
 
 @pytest.mark.parametrize("text", ["[]", "null", '"x"', "{", '{"kind": "masks"}', '{"digest": "a"}'])
-def test_what_is_no_manifest_is_passed_over(store, text):
+def test_what_is_not_a_manifest_is_passed_over(store, text):
     folder = store.root / "foreign"
     folder.mkdir()
     (folder / "manifest.json").write_text(text)
@@ -93,7 +93,7 @@ def test_damaged_configurations_of_version_0_1_count_as_empty(store, text):
     assert Reasons(store).why(replace(VISION, seed=1)) == "seed: 1, was 0, and 1 more"
 
 
-def test_a_damaged_artifact_is_told(store):
+def test_a_damaged_artifact_is_reported(store):
     (store.path(MASKS) / "manifest.json").write_text("{")
     assert Reasons(store).why(MASKS) == "damaged"
 
@@ -106,4 +106,4 @@ def test_an_artifact_of_version_0_1_is_read_from_its_config(store):
 
 
 def test_configurations_are_compared_by_dotted_keys():
-    assert flat({"a": {"b": 1, "c": {"d": [1]}}, "e": None}) == {"a.b": 1, "a.c.d": [1], "e": None}
+    assert _flat({"a": {"b": 1, "c": {"d": [1]}}, "e": None}) == {"a.b": 1, "a.c.d": [1], "e": None}

@@ -1,4 +1,4 @@
-"""Runs in which something goes wrong, or that meet another run."""
+"""Runs with failures, and concurrent runs."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ def test_a_failed_stage_blocks_only_what_needs_it(finished, bench):
     (bench.control / "fail-vision-siglip").touch()
     output = bench.run(code=1)
     assert "FAILED vision siglip: told to fail" in output
-    assert "1 stage failed, 10 more need what they would make" in output
+    assert "1 stage failed, 10 more depend on them" in output
     assert len(bench.artifacts()) == 14
     (work,) = (bench.root / "store" / "work").glob("vision-*[!s]/")
     assert "StageError: told to fail" in (work / "traceback.txt").read_text()

@@ -11,10 +11,10 @@ from fakes import Loose
 
 from pali3kit.config.schema import Runtime
 from pali3kit.config.stages import Training
-from pali3kit.durable import digest
+from pali3kit.durable import sha256_of
 from pali3kit.errors import StageError
-from pali3kit.execution import intact
-from pali3kit.execution.store import Store, disk_full
+from pali3kit.execution import manifest as manifests
+from pali3kit.execution.store import Store
 from pali3kit.plan.step import Step
 
 
@@ -87,13 +87,13 @@ def test_a_flipped_byte_of_any_file_is_damage_and_is_healed(store, name):
 
 
 def test_digests_are_compared_once_in_a_run(store, monkeypatch):
-    read = []
-    monkeypatch.setattr(intact, "digest", lambda path: read.append(path.name) or digest(path))
     make(store)
+    read = []
+    monkeypatch.setattr(manifests, "sha256_of", lambda path: read.append(path.name) or sha256_of(path))
     for _ in range(3):
         assert store.done(STEP)
     assert sorted(read) == ["config.yaml", "curve.csv", "weights.safetensors"]
-    (store.path(STEP) / "config.yaml").unlink()  # sizes are looked at whenever it is asked for
+    (store.path(STEP) / "config.yaml").unlink()  # sizes are compared in every call
     assert not store.done(STEP)
 
 
@@ -162,14 +162,14 @@ def test_a_lock_on_a_removed_file_does_not_count(store, monkeypatch):
         assert not mine
 
 
-def test_a_full_disk_is_said_clearly(store):
+def test_a_full_disk_is_explained(store):
     for error in (OSError(errno.ENOSPC, "No space"), RuntimeError("io: No space left on device (os error 28)")):
-        told = disk_full(error, store.root)
-        assert isinstance(told, StageError) and "make room and run the same command again" in str(told)
+        told = store.disk_full(error)
+        assert isinstance(told, StageError) and "free some and run the same command again" in str(told)
         wrapped = ValueError("saving failed")
         wrapped.__cause__ = error
-        assert disk_full(wrapped, store.root) is not None
-    assert disk_full(ValueError("another"), store.root) is None
+        assert store.disk_full(wrapped) is not None
+    assert store.disk_full(ValueError("another")) is None
 
 
 def test_a_full_disk_while_publishing_loses_nothing(store, monkeypatch):

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from pali3kit.errors import DataError
 from pali3kit.execution.store import Store
-from pali3kit.execution.verify import judge, verify
+from pali3kit.execution.verify import _verify_artifact, verify_store
 from pali3kit.plan.step import Step
 
 STEPS = [Step(kind, kind, Loose({"n": kind})) for kind in ("masks", "vision", "tokenizer")]
@@ -29,7 +29,7 @@ def store(tmp_path):
 
 def said(store, steps=None):
     console = Console(file=io.StringIO(), width=40)
-    count = verify(store, steps, console)
+    count = verify_store(store, steps, console)
     return count, console.file.getvalue().splitlines()
 
 
@@ -39,7 +39,7 @@ def flip(path):
     path.write_bytes(data)
 
 
-def test_a_whole_store(store):
+def test_an_undamaged_store(store):
     (store.root / "calibration.json").touch()
     count, lines = said(store)
     assert count == 0 and len(lines) == 1
@@ -55,15 +55,15 @@ def test_every_damage_has_a_line(store):
     assert count == 3
     for path in (paths[0] / "weights", paths[1] / "manifest.json", paths[2] / "config.yaml"):
         assert any(line.startswith(str(path)) for line in lines)
-    assert lines[3].endswith("3 damaged.") and lines[-1] == "Run the experiment again: what is damaged is made anew."
+    assert lines[3].endswith("3 damaged.") and lines[-1] == "Run the experiment again: damaged artifacts are made anew."
 
 
 def test_a_folder_without_manifest_and_a_renamed_one(store):
     (store.path(STEPS[0]) / "manifest.json").unlink()
     renamed = store.root / f"vision-{'0' * 12}"
     store.path(STEPS[1]).rename(renamed)
-    assert "No such file" in judge(store.path(STEPS[0])).damage
-    assert judge(renamed).damage == f"{renamed} was renamed or copied: it holds {STEPS[1].name}"
+    assert "No such file" in _verify_artifact(store.path(STEPS[0])).damage
+    assert _verify_artifact(renamed).damage == f"{renamed} was renamed or copied: it holds {STEPS[1].name}"
 
 
 def test_what_an_experiment_needs_is_all_that_is_read(store):
@@ -71,7 +71,7 @@ def test_what_an_experiment_needs_is_all_that_is_read(store):
     absent = Step("language", "language", Loose({}))
     assert said(store, [STEPS[0]])[0] == 1
     count, lines = said(store, [STEPS[1], absent])
-    assert count == 0 and lines[-1] == "1 more of the experiment's are not there yet."
+    assert count == 0 and lines[-1] == "1 more artifacts of the experiment do not exist yet."
 
 
 def test_artifacts_of_version_0_1_are_known_by_their_sizes(store):
@@ -80,10 +80,10 @@ def test_artifacts_of_version_0_1_are_known_by_their_sizes(store):
     file.write_text(json.dumps(old))
     flip(store.path(STEPS[0]) / "weights")
     count, lines = said(store)
-    assert count == 0 and lines[-1].startswith("1 of them are of version 0.1, which kept no digests")
+    assert count == 0 and lines[-1].startswith("1 of them are of version 0.1, which recorded no digests")
     assert store.done(STEPS[0])
 
 
-def test_a_folder_that_is_no_store(tmp_path):
-    with pytest.raises(DataError, match="is no store: it holds no artifacts"):
-        verify(Store(tmp_path))
+def test_a_folder_that_is_not_a_store(tmp_path):
+    with pytest.raises(DataError, match="is not a store: it holds no artifacts"):
+        verify_store(Store(tmp_path))

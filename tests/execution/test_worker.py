@@ -14,7 +14,7 @@ from pali3kit.catalogue import STAGE
 from pali3kit.errors import StageError
 from pali3kit.execution import worker
 from pali3kit.execution.store import Store
-from pali3kit.execution.worker import Busy, Calibrated, Failed, Finished, Progress, Weighing
+from pali3kit.execution.worker import Busy, Calibrated, Failed, Finished, Profiled, Progress
 from pali3kit.plan.step import Step
 from pali3kit.training.context import Cost, Execution, Sizes
 
@@ -28,7 +28,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def stage(monkeypatch):
-    """Install a function, and one that calibrates, as those of the stage `masks`."""
+    """Install functions as `run` and `calibrate` of the stage `masks`."""
 
     def install(run, calibrate=None):
         module = types.ModuleType("fake_stage_module")
@@ -87,7 +87,7 @@ def test_a_failure_leaves_its_traceback_and_output(store, stage):
     assert not store.done(STEP)
 
 
-def test_our_own_errors_speak_for_themselves(store, stage):
+def test_our_own_errors_are_shown_without_their_type(store, stage):
     def run(config, context):
         raise StageError("the loss is not finite")
 
@@ -100,7 +100,7 @@ def test_a_full_disk_is_a_clear_failure(store, stage):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     stage(run)
-    assert "make room and run the same command again" in make(store)[0].reason
+    assert "free some and run the same command again" in make(store)[0].reason
 
 
 def test_a_locked_stage_is_busy(store, stage):
@@ -109,7 +109,7 @@ def test_a_locked_stage_is_busy(store, stage):
         assert make(store)[0] == Busy()
 
 
-def test_progress_is_throttled_but_the_end_is_told(store, stage):
+def test_progress_is_throttled_but_the_end_is_reported(store, stage):
     stage(lambda config, context: [context.report(step, 1000) for step in range(1, 1001)])
     _, sent = make(store)
     assert len(sent) < 100 and sent[-1] == Progress(1000, 1000, {})
@@ -125,7 +125,7 @@ def test_wall_time_counts_killed_attempts(store, stage):
 
 
 @pytest.mark.parametrize(("answer", "cost"), [(0.25, Cost(0.25)), (Cost(0.5, 1.0, 7, 8), Cost(0.5, 1.0, 7, 8))])
-def test_calibration_asks_the_stages_module(stage, answer, cost):
+def test_calibration_calls_the_stages_module(stage, answer, cost):
     asked = []
 
     def calibrate(config, sizes):
@@ -136,4 +136,4 @@ def test_calibration_asks_the_stages_module(stage, answer, cost):
     assert worker._calibrate(STEP, 1, 1) == Calibrated(cost)
     assert asked[-1] == (STEP.config, Sizes(masks={"name": "vqvae"}))
     stage(None)
-    assert (worker._weigh(STEP, 1), worker._calibrate(STEP, 1, 1)) == (Weighing(), Calibrated(None))
+    assert (worker._profile(STEP, 1), worker._calibrate(STEP, 1, 1)) == (Profiled(), Calibrated(None))

@@ -53,7 +53,7 @@ def test_sizes_are_of_the_components_of_all_ancestors(experiment):
     assert (found.image_size, found.vocabulary, found.codes) == (64, 50, 16)
 
 
-def test_what_sees_pictures_alone_has_the_encoder_alone(experiment):
+def test_stages_on_the_encoder_alone_have_its_sizes_only(experiment):
     found = sizes(named(experiment)["probe siglip"])
     assert found.vision["name"] == "vit" and not found.language and found.vocabulary is None
 
@@ -68,7 +68,7 @@ def test_what_costs_the_same_has_the_same_shape(experiment):
 
 
 def test_one_task_is_measured_for_all(experiment):
-    """Which cost what a text of typical length costs, or a region."""
+    """Tasks cost either a text of typical length or a region."""
     steps = named(experiment)
     labels = [label for label in steps if label.split("/")[0] in ("transfer", "evaluate", "embed")]
     measured = {}

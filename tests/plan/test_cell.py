@@ -1,4 +1,4 @@
-"""The steps of one cell: each kind makes its own, once, and asks for its parents by name."""
+"""The steps of one cell: each kind creates its own, once, and requests its parents by name."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def test_a_step_that_is_asked_for_twice_is_the_same(cell):
     assert cell.step("language").parents["tokenizer"] is cell.step("tokenizer")
 
 
-def test_several_of_a_kind_are_told_apart_by_what_is_said(cell):
+def test_several_of_a_kind_are_distinguished_by_arguments(cell):
     train, test = (cell.step("features", split=split, tuned=None) for split in ("train", "test"))
     assert train is not test and train is cell.step("features", tuned=None, split="train")
 
@@ -34,7 +34,7 @@ def test_cells_share_no_steps_but_their_digests(experiment):
     assert one is not other and one.digest == other.digest
 
 
-def test_an_unknown_kind_is_told_with_the_nearest(cell):
+def test_an_unknown_kind_is_reported_with_the_nearest(cell):
     with pytest.raises(RegistryError, match=r"^unknown stage 'visoin'\. Did you mean 'vision'\?$"):
         cell.step("visoin")
 

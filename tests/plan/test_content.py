@@ -4,9 +4,9 @@ import pytest
 
 from pali3kit.config.part import Part
 from pali3kit.data.source import SourceBase
-from pali3kit.declared.entry import Entry
+from pali3kit.declared.entry import RegistryEntry
 from pali3kit.plan import content
-from pali3kit.plan.plain import named
+from pali3kit.plan.plain import component_json
 from pali3kit.registry import SOURCE
 
 
@@ -14,27 +14,27 @@ def test_a_union_is_plain_in_digests_and_knows_the_content_of_its_parts(tmp_path
     (tmp_path / "a.tsv").write_text("a cat\ta.png")
     options = {"path": str(tmp_path / "a.tsv"), "images": str(tmp_path), "filter": False}
     union = Part(name="union", options={"parts": {"a": Part(name="tsv", options=options)}})
-    assert named(union) == {"name": "union", "parts": {"a": {"name": "tsv", **options}}}
-    before = content.data_of(union)
-    assert before == content.data_of(union) and before
+    assert component_json(union) == {"name": "union", "parts": {"a": {"name": "tsv", **options}}}
+    before = content.source_digest(union)
+    assert before == content.source_digest(union) and before
     (tmp_path / "a.tsv").write_text("another cat\ta.png")
     content._content.cache_clear()
-    assert content.data_of(union) != before
+    assert content.source_digest(union) != before
 
 
-def test_a_source_that_says_nothing_of_its_content_has_no_digest(monkeypatch):
+def test_a_source_without_digest(monkeypatch):
     SOURCE.names()
-    monkeypatch.setitem(SOURCE._entries, "silent", Entry("silent", SourceBase))
-    assert content.data_of(Part(name="silent")) == ""
+    monkeypatch.setitem(SOURCE._entries, "silent", RegistryEntry("silent", SourceBase))
+    assert content.source_digest(Part(name="silent")) == ""
 
 
 def test_parts_in_another_order_are_other_content(tmp_path):
-    """Their pictures lie one part behind the other: features of the one order are no features of the other."""
+    """The pictures of the parts are concatenated, so features depend on their order."""
     for name in "ab":
         (tmp_path / f"{name}.tsv").write_text(f"a cat\t{name}.png")
     parts = {n: Part(name="tsv", options={"path": f"{tmp_path}/{n}.tsv", "images": str(tmp_path)}) for n in "ab"}
     turned = dict(reversed(parts.items()))
-    one, other = (content.data_of(Part(name="union", options={"parts": each})) for each in (parts, turned))
+    one, other = (content.source_digest(Part(name="union", options={"parts": each})) for each in (parts, turned))
     assert one != other
 
 
@@ -42,8 +42,10 @@ def test_parts_in_another_order_are_other_content(tmp_path):
 def test_what_an_older_adapter_made_is_not_used(name, monkeypatch):
     """hf/'s ViTs pooled their class token, and open_clip's pictures were RGB before they were resized."""
     part = Part(name=name)
-    assert content.images_of(part) != content.weights_of(part) == ""
-    before = content.images_of(part)
+    assert content.image_weights_digest(part) != content.weights_digest(part) == ""
+    before = content.image_weights_digest(part)
     monkeypatch.setitem(content.READINGS, name[: name.index("/") + 1], 3)
-    assert content.images_of(part) != before
-    assert content.images_of(Part(name="vit")) == content.images_of(Part(name="timm/test_vit")) == ""
+    assert content.image_weights_digest(part) != before
+    assert (
+        content.image_weights_digest(Part(name="vit")) == content.image_weights_digest(Part(name="timm/test_vit")) == ""
+    )

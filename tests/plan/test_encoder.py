@@ -1,4 +1,4 @@
-"""What looks at the encoder alone: who shares features, who reads texts, and with what."""
+"""The stages on the encoder alone: shared features, and dual encoders."""
 
 from __future__ import annotations
 
@@ -12,18 +12,24 @@ from planned import on_classes as small
 from pali3kit.config.part import Part
 from pali3kit.plan import content
 from pali3kit.plan.cell import CellSteps
-from pali3kit.plan.encoder import Reading, labelled_features, readers, splits_of, whole_model
+from pali3kit.plan.encoder import (
+    DualEncoderConfig,
+    dual_encoder_fields,
+    dual_encoder_steps,
+    labelled_features,
+    labelled_test_splits,
+)
 from pali3kit.plan.graph import build
 
 
 def on(experiment, labelled, *columns):
-    """The fake experiment with some columns that classify, on a set."""
+    """The fake experiment with some columns that classify a set."""
     evaluation = replace(experiment.evaluation, labelled=labelled)
     return build(replace(experiment, evaluate=list(columns), evaluation=evaluation))
 
 
 def on_classes(experiment, **options):
-    """The fake experiment with everything that classifies without texts, on scenes of the world."""
+    """The fake experiment with all columns that classify without texts, on scenes of the world."""
     chosen = {"objects": 8, "train": 20, "test": 10, **options}
     return on(experiment, Part(name="world_classes", options=chosen), "finetune", "linear", "knn")
 
@@ -39,8 +45,8 @@ def test_features_are_shared_by_all_that_read_them(experiment):
     }
 
 
-def test_what_learns_does_not_depend_on_what_it_is_tested_on(experiment, tmp_path):
-    """A fine-tuning on ImageNet takes days: neither ReaL's labels nor ImageNet-v2 may repeat it."""
+def test_training_does_not_depend_on_test_sets(experiment, tmp_path):
+    """Neither ReaL's labels nor ImageNet-v2 may repeat a fine-tuning on ImageNet, which takes days."""
     for name in ("train/n0/a.png", "val/n0/ILSVRC2012_val_00000001.png", "v2/0/b.png"):
         (tmp_path / name).parent.mkdir(parents=True)
         (tmp_path / name).write_bytes(b"a picture")
@@ -56,7 +62,7 @@ def test_what_learns_does_not_depend_on_what_it_is_tested_on(experiment, tmp_pat
     assert not {"embed/imagenet.test siglip", "classify/finetune siglip", "linear siglip"} & learned
 
 
-def test_what_lies_beside_the_weights_of_a_folder_belongs_to_it(experiment, tmp_path):
+def test_the_other_files_of_a_model_folder_are_hashed(experiment, tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"weights")
     (tmp_path / "preprocessor_config.json").write_text("{}")
     towers = Part(name=f"hf/{tmp_path}", options={})
@@ -68,7 +74,7 @@ def test_what_lies_beside_the_weights_of_a_folder_belongs_to_it(experiment, tmp_
     assert before.keys() == after.keys() and not set(before.values()) & set(after.values())
 
 
-def test_a_probe_may_be_called_anything(experiment):
+def test_a_probe_may_have_any_name(experiment):
     probes = {name: Part(name="world_probe", options={"task": "count"}) for name in ("config", "kind", "captioned")}
     given = replace(experiment, evaluate=["probe"], evaluation=replace(experiment.evaluation, probes=probes))
     assert set(build(given).cells[0].columns["probe"].parents) == set(probes)
@@ -94,17 +100,17 @@ def test_the_splits_that_are_tested_are_those_that_there_are(cell, tmp_path):
         (tmp_path / split / "a").mkdir(parents=True)
         (tmp_path / split / "a" / "1.png").write_bytes(b"a picture")
     mine = Part(name="folders", options={"path": str(tmp_path)})
-    assert splits_of(cell()) == ("test", "v2")
-    assert splits_of(cell(**{"evaluation.labelled": mine})) == ("test",)
+    assert labelled_test_splits(cell()) == ("test", "v2")
+    assert labelled_test_splits(cell(**{"evaluation.labelled": mine})) == ("test",)
 
 
-def test_a_whole_model_is_told_with_its_weights(cell, tmp_path):
-    assert whole_model(cell()) == {}
-    assert whole_model(cell(**towers(pretrained="openai"))) == {
+def test_a_published_dual_encoder_has_the_digest_of_its_weights(cell, tmp_path):
+    assert dual_encoder_fields(cell()) == {}
+    assert dual_encoder_fields(cell(**towers(pretrained="openai"))) == {
         "towers": {"name": "open_clip/ViT-B-32", "pretrained": "openai"}, "weights": "open_clip/2",
     }  # fmt: skip
     (tmp_path / "mine.safetensors").write_bytes(b"weights")
-    told = whole_model(cell(**towers(pretrained=str(tmp_path / "mine.safetensors"))))
+    told = dual_encoder_fields(cell(**towers(pretrained=str(tmp_path / "mine.safetensors"))))
     assert told["weights"] == f"{sha256(b'weights').hexdigest()} open_clip/2"
 
 
@@ -117,10 +123,13 @@ def test_a_whole_model_is_told_with_its_weights(cell, tmp_path):
         ({**towers(pretrained="openai"), "evaluation.texts": "own"}, {}),
     ],
 )
-def test_who_reads_texts(cell, changes, roles):
-    assert kinds(readers(cell(**changes))) == roles
+def test_which_steps_read_texts(cell, changes, roles):
+    assert kinds(dual_encoder_steps(cell(**changes))) == roles
 
 
-def test_a_reader_without_a_whole_model_says_nothing_of_it():
-    assert Reading().plain() == {}
-    assert Reading(towers={"name": "hf/x"}, weights="0").plain() == {"towers": {"name": "hf/x"}, "weights": "0"}
+def test_without_a_published_dual_encoder_the_fields_are_left_out():
+    assert DualEncoderConfig().plain() == {}
+    assert DualEncoderConfig(towers={"name": "hf/x"}, weights="0").plain() == {
+        "towers": {"name": "hf/x"},
+        "weights": "0",
+    }

@@ -1,4 +1,4 @@
-"""From an experiment to a graph: what is shared, and what runs again where something changes."""
+"""The graph of an experiment: which steps are shared, and which run again after a change."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from pali3kit.config.stages import Recipe
 from pali3kit.errors import RegistryError
 from pali3kit.plan import content
 from pali3kit.plan.graph import build
-from pali3kit.plan.plain import plain
+from pali3kit.plan.plain import _plain
 from pali3kit.plan.step import ancestry
 
 
@@ -69,7 +69,7 @@ def test_grid_over_a_part_and_a_number(tmp_path):
 
 
 def test_a_union_of_files_can_be_planned(tmp_path, monkeypatch):
-    """What `check` accepts, `plan` builds: the parts of a union are parts of every cell."""
+    """`plan` builds the unions that `check` accepts."""
     monkeypatch.chdir(tmp_path)
     shutil.copytree(Path(__file__).parents[2] / "experiments" / "scales", "scales")
     for number in (1, 2):
@@ -172,7 +172,7 @@ def test_runtime_and_names_rerun_nothing(experiment):
 
 def test_stage_version_and_pictures_enter_the_digest(experiment, monkeypatch):
     before = build(experiment)
-    digests(before)  # computed when first asked for
+    digests(before)  # computed at the first access
     kind, origin = STAGE.found["masks"]
     monkeypatch.setitem(STAGE.found, "masks", (replace(kind, version=kind.version + 1), origin))
     assert {"masks", "transfer/refer classif", "evaluate/refer_g siglip"} <= rerun(before, build(experiment))
@@ -202,7 +202,7 @@ def test_columns_after_stage_1_and_after_transfer(tmp_path):
     assert not any(step.kind == "transfer" for step in only.steps)
 
 
-def test_another_file_of_a_mask_tokenizer_is_other_work(experiment, tmp_path):
+def test_another_file_of_a_mask_tokenizer_makes_another_step(experiment, tmp_path):
     def with_weights(data):
         (tmp_path / "vae-oid.npz").write_bytes(data)
         content._sha256.cache_clear()
@@ -231,12 +231,12 @@ def test_held_out_text_is_measured_on_the_language_model_alone(tmp_path):
 def test_a_temperature_of_1_changes_no_digest_and_another_one_stage_1(experiment):
     multimodal = experiment.stages.multimodal
     cold = replace(experiment, stages=replace(experiment.stages, multimodal=replace(multimodal, temperature=2.0)))
-    assert "temperature" not in plain(multimodal) and plain(cold.stages.multimodal)["temperature"] == 2
+    assert "temperature" not in _plain(multimodal) and _plain(cold.stages.multimodal)["temperature"] == 2
     assert {label.split()[0].split("/")[0] for label in rerun(build(experiment), build(cold))} == {
         "multimodal", "transfer", "evaluate",
     }  # fmt: skip
     vision = replace(experiment.stages.vision, temperature=1.0)
-    assert plain(vision)["temperature"] == 1.0  # SigLIP's is another one
+    assert _plain(vision)["temperature"] == 1.0  # SigLIP's is another one
 
 
 def test_columns_by_other_names_are_trained_and_measured_on_the_task_that_is_named(experiment):
@@ -286,7 +286,7 @@ def test_a_plug_ins_benchmark_is_measured_as_ours_are(tmp_path, add_benchmark):
 
 
 def test_what_reads_texts_is_left_out_where_there_is_no_tower(tmp_path):
-    """SigLIP has one of its own, a classification encoder has none."""
+    """SigLIP trains its own text tower, a classification encoder has none."""
     labelled = Part(name="world_classes", options={"objects": 8, "train": 20, "test": 10})
     own = Evaluation(texts="own", labelled=labelled)
     graph = build(fakes.experiment(tmp_path, evaluate=["zero_shot", "knn"], evaluation=own))

@@ -1,4 +1,4 @@
-"""Names of steps for people."""
+"""Labels of steps for people."""
 
 from __future__ import annotations
 
@@ -7,8 +7,7 @@ import pytest
 from planned import changed, labels, on_classes
 
 from pali3kit.config.part import Part
-from pali3kit.plan.graph import build
-from pali3kit.plan.labels import labelled, value_label
+from pali3kit.plan.graph import _label_steps, build, value_label
 
 
 def test_labels_are_unique_and_say_what_differs(tmp_path):
@@ -19,7 +18,7 @@ def test_labels_are_unique_and_say_what_differs(tmp_path):
     )
 
 
-def test_parts_are_shown_by_their_names_where_these_tell_them_apart(tmp_path):
+def test_components_are_shown_by_their_names_if_these_differ(tmp_path):
     mlp, linear = {"name": "mlp", "hidden": 64}, {"name": "linear", "positions": "none"}
 
     def shown(*values):
@@ -56,4 +55,4 @@ def test_values_of_a_grid_are_shown_short(value, text):
 
 
 def test_an_experiment_without_cells_has_no_labels():
-    assert labelled([]) == []
+    assert _label_steps([]) == []

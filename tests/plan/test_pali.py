@@ -1,4 +1,4 @@
-"""What the stages on PaLI share."""
+"""Fields and steps that the stages on PaLI share."""
 
 from __future__ import annotations
 
@@ -11,17 +11,13 @@ from pali3kit.config.part import Part
 from pali3kit.config.stages import ResolutionStep
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.pali import (
-    Scenes,
-    Texts,
-    at_size,
+    SourceConfig,
+    TextConfig,
     has_regions,
-    inputs,
-    scenes_of,
-    size_of,
-    start_step,
-    texts_of,
-    tokenizers,
-    tuned_step,
+    image_size_of,
+    size_suffix,
+    source_fields,
+    text_fields,
 )
 from pali3kit.plan.step import Step
 
@@ -33,33 +29,33 @@ def cell(experiment):
     return lambda **changes: CellSteps(changed(experiment, changes), 0)
 
 
-def test_scenes_are_told_with_their_content_where_it_is_known(experiment):
-    assert scenes_of(Part(name="fake"), 96) == {"source": {"name": "fake"}, "data": "pictures", "image_size": 96}
-    unknown = Scenes(source={"name": "tsv"}, data="", image_size=64)
+def test_sources_have_the_digest_of_their_content_if_known(experiment):
+    assert source_fields(Part(name="fake"), 96) == {"source": {"name": "fake"}, "data": "pictures", "image_size": 96}
+    unknown = SourceConfig(source={"name": "tsv"}, data="", image_size=64)
     assert unknown.plain() == {"source": {"name": "tsv"}, "image_size": 64}
 
 
 @pytest.mark.parametrize(("cache", "count"), [(True, 0), (False, 20)])
 def test_train_pictures_are_counted_where_no_tokens_are_kept(experiment, cache, count):
-    assert texts_of(changed(experiment, {"data.cache": cache}), 64)["count"] == count
+    assert text_fields(changed(experiment, {"data.cache": cache}), 64)["count"] == count
 
 
 def test_lengths_and_bins_are_those_of_stage_1_and_the_tokenizer(experiment):
     told = {"tokenizer.bins": 32, "stages.multimodal.prompt_length": 9, "stages.multimodal.target_length": 8}
-    assert texts_of(changed(experiment, told), 96) == {
+    assert text_fields(changed(experiment, told), 96) == {
         "source": {"name": "fake"}, "data": "pictures", "image_size": 96, "bins": 32, "prompt_length": 9,
         "target_length": 8, "count": 0,
     }  # fmt: skip
 
 
-def test_what_says_nothing_of_texts_is_left_out():
-    told = Texts(source={"name": "world"}, image_size=64, bins=9, prompt_length=1, target_length=2).plain()
+def test_defaults_are_left_out():
+    told = TextConfig(source={"name": "world"}, image_size=64, bins=9, prompt_length=1, target_length=2).plain()
     assert told == {"source": {"name": "world"}, "image_size": 64, "bins": 9, "prompt_length": 1, "target_length": 2}
 
 
 def test_kept_tokens_stand_for_the_encoder(cell):
-    assert kinds(inputs(cell(), "train", regions=False)) == {"features": "features", "tokenizer": "tokenizer"}
-    assert kinds(inputs(cell(**{"data.cache": False}), "train", regions=True)) == {
+    assert kinds(cell().inputs("train", regions=False)) == {"features": "features", "tokenizer": "tokenizer"}
+    assert kinds(cell(**{"data.cache": False}).inputs("train", regions=True)) == {
         "vision": "vision", "tokenizer": "tokenizer", "masks": "masks",
     }  # fmt: skip
 
@@ -67,13 +63,13 @@ def test_kept_tokens_stand_for_the_encoder(cell):
 def test_the_encoder_may_be_stage_2s(cell):
     steps = cell(**{"data.cache": False, "stages.resolution.steps": STEPS})
     tuned = steps.step("resolution", number=1)
-    assert inputs(steps, "train", False, tuned)["vision"] is tuned
-    assert (size_of(steps, None), size_of(steps, tuned)) == (64, 128)
+    assert steps.inputs("train", False, tuned)["vision"] is tuned
+    assert (image_size_of(steps, None), image_size_of(steps, tuned)) == (64, 128)
 
 
 @pytest.mark.parametrize(("regions", "roles"), [(True, ["tokenizer", "masks"]), (False, ["tokenizer"])])
 def test_masks_are_read_where_regions_are(cell, regions, roles):
-    assert list(tokenizers(cell(), regions)) == roles
+    assert list(cell().tokenizers(regions)) == roles
 
 
 @pytest.mark.parametrize(
@@ -83,27 +79,27 @@ def test_masks_are_read_where_regions_are(cell, regions, roles):
 def test_which_step_of_stage_2_is_measured(cell, steps, wanted, number):
     asked = cell(**{"stages.resolution.steps": steps, "stages.transfer.image_size": wanted})
     expected = None if number is None else asked.step("resolution", number=number)
-    assert tuned_step(asked) is expected
+    assert asked.tuned_step() is expected
 
 
 def test_transfers_start_from_stage_1_unless_they_say_otherwise(cell):
     steps = {"stages.resolution.steps": STEPS}
-    assert start_step(cell(**steps)) is None
+    assert cell(**steps).start_step() is None
     asked = cell(**steps, **{"stages.transfer.start": "resolution"})
-    assert start_step(asked) is asked.step("resolution", number=1)
+    assert asked.start_step() is asked.step("resolution", number=1)
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen(Scenes):
+class Seen(SourceConfig):
     pass
 
 
 @pytest.mark.parametrize(("kind", "text"), [("resolution", "@96"), ("vision", "")])
-def test_the_size_is_told_where_stage_2_made_the_encoder(kind, text):
+def test_the_size_is_a_suffix_where_stage_2_tuned_the_encoder(kind, text):
     config = Seen(source={"name": "world"}, image_size=96)
     step = Step("transfer", "", config, 0, {"vision": Step(kind, "", config)})
-    assert at_size(step) == text
-    assert at_size(Step("transfer", "", config)) == ""
+    assert size_suffix(step) == text
+    assert size_suffix(Step("transfer", "", config)) == ""
 
 
 @pytest.mark.parametrize(

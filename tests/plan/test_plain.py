@@ -10,21 +10,21 @@ import pytest
 
 from pali3kit.config.part import Optimizer, Part
 from pali3kit.config.stages import Finetune, Lit, Multimodal, VisionPretraining
-from pali3kit.plan.plain import StageConfig, named, plain
+from pali3kit.plan.plain import StageConfig, _plain, component_json
 
 
-def test_options_that_say_nothing_change_nothing():
+def test_neutral_options_are_left_out():
     part = Part(name="vit", options={"width": 8, "weights": None, "allow": []})
-    assert named(part) == {"name": "vit", "width": 8}
-    assert named(Part(name="vit", options={"weights": "a.npz"})) == {"name": "vit", "weights": "a.npz"}
+    assert component_json(part) == {"name": "vit", "width": 8}
+    assert component_json(Part(name="vit", options={"weights": "a.npz"})) == {"name": "vit", "weights": "a.npz"}
 
 
-def test_a_section_leaves_out_what_says_nothing_and_what_is_not_read():
+def test_a_section_leaves_out_neutral_and_unread_options():
     section = Lit(examples=8, optimizer=Optimizer(cooldown=0.5), text=Part(name="siglip_text", options={"width": 8}))
-    told = plain(section, without={"source"})
+    told = _plain(section, without={"source"})
     assert told["optimizer"]["cooldown"] == 0.5 and "source" not in told
     assert told["text"] == {"name": "siglip_text", "width": 8}
-    assert "cooldown" not in plain(Optimizer())
+    assert "cooldown" not in _plain(Optimizer())
 
 
 def test_a_field_that_holds_its_default_is_left_out():
@@ -49,7 +49,7 @@ def test_what_a_kind_does_not_read_of_its_section_is_left_out():
     world = Part(name="world")
     told = Trained(training=Lit(examples=8, source=world)).plain()["training"]
     assert "source" not in told and told["examples"] == 8
-    assert plain(Lit(examples=8, source=world))["source"] == {"name": "world"}
+    assert _plain(Lit(examples=8, source=world))["source"] == {"name": "world"}
 
 
 def test_what_is_not_read_may_depend_on_the_configuration():
@@ -77,7 +77,7 @@ def test_what_is_not_read_may_depend_on_the_configuration():
     ],
 )
 def test_neutral_values_are_neutral_for_their_owner(section, key, kept):
-    assert (key in plain(section)) is kept
+    assert (key in _plain(section)) is kept
 
 
 @pytest.mark.parametrize(
@@ -91,7 +91,7 @@ def test_neutral_values_are_neutral_for_their_owner(section, key, kept):
     ],
 )
 def test_neutral_options_are_neutral_for_their_component(part, told):
-    assert named(part) == told
+    assert component_json(part) == told
 
 
 @pytest.mark.parametrize(
@@ -106,7 +106,7 @@ def test_neutral_options_are_neutral_for_their_component(part, told):
     ],
 )
 def test_any_value_becomes_json(value, told):
-    assert plain(value) == told
+    assert _plain(value) == told
 
 
 def test_a_configuration_is_plain_json_all_through():

@@ -1,4 +1,4 @@
-"""Sets of pictures as a plan needs them: their content, number and splits."""
+"""Image sets in a plan: their content, number and splits."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ import pytest
 from pali3kit.config.part import Part
 from pali3kit.errors import DataError
 from pali3kit.plan import sets
-from pali3kit.plan.sets import Pictures, captioned_pictures, labelled_pictures, open_labelled, splits_tested
+from pali3kit.plan.sets import ImageSetConfig, captioned_fields, labelled_fields, open_labelled
 
 
 @pytest.fixture
 def imagenet(tmp_path):
-    """A set with two train pictures, a test picture and ImageNet-v2; what it is called by, with options."""
+    """The component of a set with two train pictures, a test picture and ImageNet-v2, with some options."""
     for name in ("train/n0/a.png", "train/n0/b.png", "val/n0/ILSVRC2012_val_00000001.png", "v2/0/b.png"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         (tmp_path / name).write_bytes(b"a picture")
@@ -29,22 +29,22 @@ def imagenet(tmp_path):
     sets._labelled.cache_clear()
 
 
-def test_what_is_told_of_a_labelled_set():
+def test_what_is_reported_of_a_labelled_set():
     part = Part(name="world_classes", options={"objects": 8, "train": 20, "test": 10})
-    told = labelled_pictures(part, ["train", "test"], 64)
+    told = labelled_fields(part, ["train", "test"], 64)
     assert told["labelled"] == {"name": "world_classes", "objects": 8, "train": 20, "test": 10}
     assert (told["count"], told["image_size"], len(told["data"])) == (30, 64, 64)
 
 
-def test_the_set_is_told_as_the_configuration_has_it():
+def test_the_set_is_a_component_as_json():
     part = Part(name="world_classes", options={"objects": 8, "train": 20, "test": 10})
-    plain = Pictures(**labelled_pictures(part, ["train"], 64)).plain()
+    plain = ImageSetConfig(**labelled_fields(part, ["train"], 64)).plain()
     assert list(plain) == ["labelled", "data", "count", "image_size"] and json.dumps(plain)
 
 
-def test_what_is_told_of_a_captioned_set():
+def test_what_is_reported_of_a_captioned_set():
     part = Part(name="world_captions", options={"objects": 8, "test": 6})
-    told = captioned_pictures(part, ["test"], 96)
+    told = captioned_fields(part, ["test"], 96)
     assert told["captioned"] == {"name": "world_captions", "objects": 8, "test": 6}
     assert (told["count"], told["image_size"]) == (6, 96) and "labelled" not in told
 
@@ -53,52 +53,46 @@ def test_what_is_told_of_a_captioned_set():
 def test_other_train_pictures_are_other_content(other):
     options = {"objects": 8, "train": 20, "test": 10}
     one, two = (
-        labelled_pictures(Part(name="world_classes", options=told), ["train"], 64)
-        for told in (options, options | other)
+        labelled_fields(Part(name="world_classes", options=told), ["train"], 64) for told in (options, options | other)
     )
     assert one["data"] != two["data"]
 
 
-def test_what_is_learned_from_does_not_depend_on_what_it_is_tested_on(imagenet):
-    plain = labelled_pictures(imagenet(), ["train"], 64)
-    assert labelled_pictures(imagenet(real="real.json", v2="v2"), ["train"], 64) == plain
+def test_train_fields_do_not_depend_on_test_options(imagenet):
+    plain = labelled_fields(imagenet(), ["train"], 64)
+    assert labelled_fields(imagenet(real="real.json", v2="v2"), ["train"], 64) == plain
     assert plain["labelled"].keys() == {"name", "path"} and plain["count"] == 2
 
 
-def test_what_is_tested_on_depends_on_all_of_it(imagenet):
-    plain = labelled_pictures(imagenet(), ["test"], 64)
-    told = labelled_pictures(imagenet(real="real.json"), ["test"], 64)
+def test_test_fields_depend_on_all_options(imagenet):
+    plain = labelled_fields(imagenet(), ["test"], 64)
+    told = labelled_fields(imagenet(real="real.json"), ["test"], 64)
     assert told["labelled"].keys() == {"name", "path", "real"} and told["data"] != plain["data"]
 
 
-def test_the_splits_that_are_tested(imagenet):
-    assert splits_tested(imagenet()) == ("test",)
-    assert splits_tested(imagenet(v2="v2")) == ("test", "v2")
-
-
 def test_pictures_of_several_splits_are_counted_together(imagenet):
-    assert labelled_pictures(imagenet(v2="v2"), ["test", "v2"], 64)["count"] == 2
+    assert labelled_fields(imagenet(v2="v2"), ["test", "v2"], 64)["count"] == 2
 
 
-def test_a_set_is_built_once_for_it_may_list_a_million_files():
+def test_a_set_is_opened_once():
     part = Part(name="world_classes", options={"objects": 8, "train": 20, "test": 10})
     again = Part(name="world_classes", options={"test": 10, "train": 20, "objects": 8})
     assert open_labelled(part) is open_labelled(again)
 
 
-def test_a_split_that_is_not_there_is_told_before_anything_learns(tmp_path):
+def test_a_split_that_is_not_there_is_reported_before_anything_learns(tmp_path):
     (tmp_path / "train" / "a").mkdir(parents=True)
     (tmp_path / "train" / "a" / "1.png").write_bytes(b"a picture")
     part = Part(name="folders", options={"path": str(tmp_path)})
     with pytest.raises(DataError, match=rf"^folders {tmp_path}: there are no images in its split 'test'$"):
-        labelled_pictures(part, ["train", "test"], 64)
+        labelled_fields(part, ["train", "test"], 64)
 
 
 def test_a_set_without_files_is_named_alone():
     with pytest.raises(DataError, match=r"^world_captions: there are no images in its split 'test'$"):
-        captioned_pictures(Part(name="world_captions", options={"objects": 8, "test": 0}), ["test"], 64)
+        captioned_fields(Part(name="world_captions", options={"objects": 8, "test": 0}), ["test"], 64)
 
 
 def test_configurations_name_one_of_the_two():
-    labelled = Pictures(labelled={"name": "a"}, data="0", count=1, image_size=64)
+    labelled = ImageSetConfig(labelled={"name": "a"}, data="0", count=1, image_size=64)
     assert labelled.plain() == {"labelled": {"name": "a"}, "data": "0", "count": 1, "image_size": 64}

@@ -13,7 +13,7 @@ from bench import fake_stages
 from pali3kit.config import schema, stages
 from pali3kit.config.part import Part
 from pali3kit.data.source import SourceBase
-from pali3kit.declared.entry import Entry
+from pali3kit.declared.entry import RegistryEntry
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import build
 from pali3kit.plan.step import ancestry
@@ -191,7 +191,7 @@ def full(tmp_path_factory):
     with pytest.MonkeyPatch.context() as patch:  # the fixtures that register serve single tests
         SOURCE.names()
         patch.setattr(
-            SOURCE, "_entries", {**SOURCE._entries, "doodles": Entry("doodles", Doodles, given=("image_size",))}
+            SOURCE, "_entries", {**SOURCE._entries, "doodles": RegistryEntry("doodles", Doodles, given=("image_size",))}
         )
         return MadeUp(
             tmp_path_factory.mktemp("full"),

@@ -8,7 +8,7 @@ import torch
 from pali3kit.data.task import Example
 from pali3kit.language.ul2 import UL2
 from pali3kit.models.pali import PaLI
-from pali3kit.plan.pali import Texts
+from pali3kit.plan.pali import TextConfig
 from pali3kit.projector.linear import LinearProjector
 from pali3kit.projector.resampler import ResamplerProjector
 from pali3kit.text.tokenizer import Tokenizer, train_tokenizer
@@ -18,7 +18,7 @@ from pali3kit.training.modules import Batch, PaLIModule
 from pali3kit.training.stream import Sight
 from pali3kit.vision.vit import ViT
 
-LENGTHS = Texts(source={}, image_size=16, bins=9, prompt_length=20, target_length=80)
+LENGTHS = TextConfig(source={}, image_size=16, bins=9, prompt_length=20, target_length=80)
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from torch import nn
 from torch.optim import AdamW
 
 from pali3kit.config.part import Optimizer as Options
-from pali3kit.declared.entry import Entry
+from pali3kit.declared.entry import RegistryEntry
 from pali3kit.errors import RegistryError
 from pali3kit.registry import OPTIMIZER
 from pali3kit.training.muon import Muon
@@ -218,7 +218,7 @@ def test_a_plug_in_gets_the_rates_that_it_accepts_and_its_own_options(
         return torch.optim.SGD(parameters.groups(0.0), lr=learning_rate, momentum=momentum)
 
     OPTIMIZER.names()
-    monkeypatch.setitem(OPTIMIZER._entries, "plain", Entry("plain", plain))
+    monkeypatch.setitem(OPTIMIZER._entries, "plain", RegistryEntry("plain", plain))
     for options, momentum in (({}, 0.5), ({"momentum": 0.9}, 0.9)):
         [first, _] = build_optimizer(model, Options(name="plain", options=options, **RATES)).param_groups
         assert told(first, "lr", "momentum") == (0.25, momentum)

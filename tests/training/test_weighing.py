@@ -21,7 +21,7 @@ from pali3kit.config.schema import Runtime
 from pali3kit.config.stages import LanguagePretraining, Transfer, VisionPretraining
 from pali3kit.execution.estimates import Estimate
 from pali3kit.execution.forecast import _bytes
-from pali3kit.execution.worker import EFFORT, Calibrated, Weighing, _calibrate, _weigh
+from pali3kit.execution.worker import TIMED_FLOPS, Calibrated, Profiled, _calibrate, _profile
 from pali3kit.language.ul2 import UL2
 from pali3kit.models.pali import PaLI
 from pali3kit.nn.pretrained import skip_pretrained
@@ -95,9 +95,9 @@ def test_a_stage_that_does_not_fit_is_not_measured(monkeypatch: pytest.MonkeyPat
     tokenizer = Step("tokenizer", "tokenizer", Loose({"vocabulary": 250_000}))
     step = Step("vision", "vision", G_14, parents={"tokenizer": tokenizer})
     monkeypatch.setattr(weighing, "available_memory", lambda: 8_000_000_000)
-    message = _weigh(step, 1)
-    assert isinstance(message, Weighing) and message.rows == 0
-    assert message.weight is not None and message.weight.tokens == 256 + 64
+    message = _profile(step, 1)
+    assert isinstance(message, Profiled) and message.rows == 0
+    assert message.profile is not None and message.profile.tokens == 256 + 64
 
 
 def pali() -> tuple[PaLIModule, Any]:
@@ -202,9 +202,9 @@ def test_a_plan_of_a_component_with_weights_knows_that_it_does_not_fit(monkeypat
     config = replace(G_14, vision={**G_14.vision, "weights": "nowhere.npz"})
     step = Step("vision", "vision", config, parents={"tokenizer": Step("tokenizer", "t", Loose({"vocabulary": 250}))})
     monkeypatch.setattr(weighing, "available_memory", lambda: 8_000_000_000)
-    message = _weigh(step, 1)
-    assert isinstance(message, Weighing) and message.rows == 0 and message.weight is not None
-    need = _bytes(step, Estimate(None, "its shapes", weight=message.weight), Runtime(memory=8.0))
+    message = _profile(step, 1)
+    assert isinstance(message, Profiled) and message.rows == 0 and message.profile is not None
+    need = _bytes(step, Estimate(None, "its shapes", profile=message.profile), Runtime(memory=8.0))
     assert need is not None and need > 8 << 30
 
 
@@ -216,7 +216,7 @@ def test_stages_that_cannot_be_profiled_are_measured_and_reported(monkeypatch: p
 
     monkeypatch.setattr(language, "calibrate", calibrate)
     step = Step("language", "language", PRETRAINED)
-    assert _weigh(step, 1) == Weighing(None, "RuntimeError: no meta kernel", rows=32)
+    assert _profile(step, 1) == Profiled(None, "RuntimeError: no meta kernel", rows=32)
     assert _calibrate(step, 32, 1) == Calibrated(Cost(0.25))
 
 
@@ -226,14 +226,14 @@ def test_a_calibration_measures_a_part_of_the_batch(monkeypatch: pytest.MonkeyPa
 
     def calibrate(config: language_kind.Config, sizes: Sizes) -> Cost:
         if weighing.rehearsing():
-            raise weighing.Weighed(Weight(1, 4, effort=EFFORT // 10))
+            raise weighing.Weighed(Weight(1, 4, effort=TIMED_FLOPS // 10))
         rows.append(config.training.batch_size)
         return Cost(0.5, step=64.0)
 
     monkeypatch.setattr(language, "calibrate", calibrate)
     step = Step("language", "language", PRETRAINED)
-    found = _weigh(step, 1)
-    assert isinstance(found, Weighing) and found.rows == 10
+    found = _profile(step, 1)
+    assert isinstance(found, Profiled) and found.rows == 10
     assert _calibrate(step, found.rows, 1) == Calibrated(Cost(0.5 + 64.0 / 32)) and rows == [10]
 
 

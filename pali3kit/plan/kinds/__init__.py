@@ -1,1 +1,1 @@
-"""The kinds of stages, one file each; what runs them is the module of the same name in `training.stages`."""
+"""The kinds of stages, one file each. The module of the same name in `training.stages` runs them."""

@@ -1,11 +1,11 @@
-"""What a fine-tuned classifier's logits are worth."""
+"""The accuracy of a fine-tuned classifier."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from pali3kit.plan.cell import CellSteps
-from pali3kit.plan.encoder import splits_of
+from pali3kit.plan.encoder import labelled_test_splits
 from pali3kit.plan.kinds.kind import StageKind
 from pali3kit.plan.plain import StageConfig
 from pali3kit.plan.step import Step
@@ -13,15 +13,15 @@ from pali3kit.plan.step import Step
 
 @dataclass(frozen=True, kw_only=True)
 class Config(StageConfig):
-    """The logits on the pictures of `splits`; `column`, the benchmark, tells this step from others and is fixed."""
+    """The logits on the images of `splits`. `column` is always the benchmark `finetune`."""
 
     column: str
     splits: tuple[str, ...]
 
 
 def _make(cell: CellSteps) -> Step:
-    """The classifier, its logits on the test pictures, and what they are worth."""
-    splits, crop = splits_of(cell), cell.experiment.evaluation.crop
+    """The classifier and its logits on the test images are its ancestors."""
+    splits, crop = labelled_test_splits(cell), cell.experiment.evaluation.crop
     classifier = cell.step("finetune")
     logits = cell.step("embed", section="labelled", splits=splits, crop=crop, classifier=classifier)
     return cell.new("classify", Config(column="finetune", splits=splits), test=logits)

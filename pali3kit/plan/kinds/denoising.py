@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from pali3kit.plan.cell import CellSteps
-from pali3kit.plan.content import data_of
+from pali3kit.plan.content import source_digest
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.plain import StageConfig, named
+from pali3kit.plan.plain import StageConfig, component_json
 from pali3kit.plan.step import Step
 from pali3kit.types import Named
 
-MODES = 3  # each window is measured in each of UL2's modes
+MODES = 3  # the loss of each window is measured in all three modes of UL2
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(StageConfig):
-    """`limit` windows of `length` tokens; where the prefix LM splits one is part of what is measured: always said."""
+    """`limit` windows of `length` tokens. `prefix`, how the prefix LM splits a window, is always part of the digest."""
 
     source: Named
     data: str = ""
@@ -27,11 +27,11 @@ class Config(StageConfig):
 
 
 def _make(cell: CellSteps) -> Step:
-    """Held-out text is one test, whatever the seed."""
+    """All seeds are measured on the same held-out text."""
     training, source = cell.experiment.stages.language, cell.experiment.data.source
     config = Config(
-        source=named(source),
-        data=data_of(source),
+        source=component_json(source),
+        data=source_digest(source),
         bins=cell.experiment.tokenizer.bins,
         length=training.length,
         prefix=training.prefix,

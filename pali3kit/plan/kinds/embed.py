@@ -1,4 +1,4 @@
-"""The frozen encoder's pooled features of a set, computed once: all evaluators of the encoder alone read them."""
+"""The frozen encoder's pooled features of a set, computed once for all evaluations of the encoder alone."""
 
 from __future__ import annotations
 
@@ -7,16 +7,18 @@ from pathlib import Path
 
 from pali3kit.config.encoder import probe_sets
 from pali3kit.plan.cell import CellSteps
-from pali3kit.plan.encoder import Reading, whole_model
+from pali3kit.plan.encoder import DualEncoderConfig, dual_encoder_fields
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.sets import PictureFields, Pictures, captioned_pictures, labelled_pictures
+from pali3kit.plan.sets import ImageSetConfig, ImageSetFields, captioned_fields, labelled_fields
 from pali3kit.plan.step import Step
 from pali3kit.types import Json
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Pictures, Reading):
-    """By the encoder of a parent, by a classifier (its logits), or by a whole model, of which `crop` is cut out."""
+class Config(ImageSetConfig, DualEncoderConfig):
+    """Features of the encoder of a parent, or of a published dual encoder, or the logits of a classifier. `crop` is the
+    side of the central crop relative to the image.
+    """
 
     splits: tuple[str, ...]
     crop: float
@@ -30,32 +32,32 @@ def _make(
     name: str = "",
     classifier: Step | None = None,
 ) -> Step:
-    """Features of the set of a section of `evaluation`, of probes by `name`; with a `classifier`, its logits."""
-    pictures = _pictures(cell, section, splits, name, larger=classifier is not None)
+    """Features of the set in a section of `evaluation`, of the probe `name`; with a `classifier`, its logits."""
+    images = _image_set(cell, section, splits, name, larger=classifier is not None)
     if classifier is not None:
-        return cell.new("embed", Config(**pictures, splits=splits, crop=crop), classifier=classifier)
-    model = whole_model(cell)
+        return cell.new("embed", Config(**images, splits=splits, crop=crop), classifier=classifier)
+    model = dual_encoder_fields(cell)
     parents = {} if model else {"vision": cell.step("vision")}
-    return cell.new("embed", Config(**pictures, **model, splits=splits, crop=crop), **parents)
+    return cell.new("embed", Config(**images, **model, splits=splits, crop=crop), **parents)
 
 
-def _pictures(cell: CellSteps, section: str, splits: tuple[str, ...], name: str, larger: bool) -> PictureFields:
-    """Those of a section's set, for a fine-tuned encoder as large as it was tuned on."""
+def _image_set(cell: CellSteps, section: str, splits: tuple[str, ...], name: str, larger: bool) -> ImageSetFields:
+    """The set of a section; for a fine-tuned encoder, at the image size of its fine-tuning."""
     evaluation, size = cell.experiment.evaluation, cell.experiment.model.image_size
     if section == "captioned":
-        return captioned_pictures(evaluation.captioned, splits, size)
+        return captioned_fields(evaluation.captioned, splits, size)
     part = probe_sets(cell.experiment)[name] if section == "probes" else evaluation.labelled
     tuned = cell.experiment.stages.finetune.image_size if larger else None
-    return labelled_pictures(part, splits, tuned or size)
+    return labelled_fields(part, splits, tuned or size)
 
 
 def _units(step: Step) -> int:
-    """Pictures."""
+    """Images."""
     return max(1, int(str(step.plain["count"])))
 
 
 def _costs(step: Step) -> dict[str, Json]:
-    """The pictures of all tasks of a set are alike."""
+    """All tasks of a set have images of equal cost."""
     config = step.config
     assert isinstance(config, Config)
     part = {key: value for key, value in (config.labelled or config.captioned or {}).items() if key != "task"}
@@ -63,7 +65,7 @@ def _costs(step: Step) -> dict[str, Json]:
 
 
 def _detail(step: Step) -> str:
-    """The set, its splits unless they are those of a probe, and what is told of it if no feature."""
+    """The set, its splits unless they are those of a probe, `logits` if it is those, and the crop."""
     config = step.config
     assert isinstance(config, Config)
     part = config.labelled or config.captioned or {}

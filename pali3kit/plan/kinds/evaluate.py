@@ -9,16 +9,16 @@ from pali3kit.config.budgets import task_recipe
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.content import languages_of
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.pali import Texts, inputs, size_of, start_step, texts_of, tuned_step
+from pali3kit.plan.pali import TextConfig, image_size_of, text_fields
 from pali3kit.plan.step import Step
 from pali3kit.types import Json
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Texts):
-    """The benchmark `column`, measured `after` a stage on up to `limit` examples over `test` pictures.
+class Config(TextConfig):
+    """The benchmark `column`, measured `after` a stage on up to `limit` examples of `test` images.
 
-    `task` is the source's, where the experiment names it.
+    `task` is the source's task if the experiment names one.
     """
 
     column: str
@@ -35,7 +35,7 @@ def _make(cell: CellSteps, benchmark: str, after: str) -> Step:
     experiment, regions = cell.experiment, BENCHMARK.find(benchmark).regions
     chosen = experiment.evaluation
     config = Config(
-        **texts_of(experiment, size_of(cell, tuned)),
+        **text_fields(experiment, image_size_of(cell, tuned)),
         column=benchmark,
         after=after,
         limit=chosen.limit,
@@ -44,21 +44,21 @@ def _make(cell: CellSteps, benchmark: str, after: str) -> Step:
         constrained=regions and chosen.constrained,
         task=experiment.data.columns.get(benchmark, ""),
     )
-    return cell.new("evaluate", config, model=model, **inputs(cell, "test", regions, tuned))
+    return cell.new("evaluate", config, model=model, **cell.inputs("test", regions, tuned))
 
 
 def _measured(cell: CellSteps, benchmark: str, after: str) -> tuple[Step, Step | None]:
-    """The model that is measured, and the step of stage 2 whose encoder it has."""
+    """The step of the measured model, and the step of stage 2 that tuned its encoder, if any."""
     if after == "transfer":
-        return cell.step("transfer", benchmark=BENCHMARK.find(benchmark).transfer), start_step(cell)
-    tuned = tuned_step(cell) if after == "resolution" else None
+        return cell.step("transfer", benchmark=BENCHMARK.find(benchmark).transfer), cell.start_step()
+    tuned = cell.tuned_step() if after == "resolution" else None
     return tuned or cell.step("multimodal"), tuned
 
 
 def _beams(cell: CellSteps, benchmark: str, after: str) -> int:
-    """The evaluation's, unless the transfer's recipe says how its task is measured."""
-    said = task_recipe(cell.experiment.stages.transfer, BENCHMARK.find(benchmark).transfer).beams
-    return said if after == "transfer" and said is not None else cell.experiment.evaluation.beams
+    """The beams of the evaluation, unless the recipe of the transfer sets them for its task."""
+    beams = task_recipe(cell.experiment.stages.transfer, BENCHMARK.find(benchmark).transfer).beams
+    return beams if after == "transfer" and beams is not None else cell.experiment.evaluation.beams
 
 
 def _units(step: Step) -> int:
@@ -69,7 +69,7 @@ def _units(step: Step) -> int:
 
 
 def _costs(step: Step) -> dict[str, Json]:
-    """Answers are taken for as long, but those of regions."""
+    """Answers with regions are the only ones that cost more."""
     regions = BENCHMARK.find(str(step.plain["column"])).regions
     return {"beams": step.plain["beams"], "regions": regions}
 
@@ -84,7 +84,7 @@ def _detail(step: Step) -> str:
 
 KIND = StageKind(
     name="evaluate",
-    summary="generate for one column and score it",
+    summary="generate answers for one benchmark and score them",
     version=3,
     make=_make,
     units=_units,

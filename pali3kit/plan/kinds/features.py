@@ -1,4 +1,4 @@
-"""The frozen encoder's tokens of every picture of a split, computed once."""
+"""The frozen encoder's tokens of every image of a split, computed once."""
 
 from __future__ import annotations
 
@@ -6,39 +6,41 @@ from dataclasses import dataclass
 
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.pali import Scenes, at_size, scenes_of, size_of
+from pali3kit.plan.pali import SourceConfig, image_size_of, size_suffix, source_fields
 from pali3kit.plan.step import Step
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Scenes):
-    """The first `count` pictures of a `split`."""
+class Config(SourceConfig):
+    """The first `count` images of a `split`."""
 
     split: str
     count: int
 
 
 def _make(cell: CellSteps, split: str, tuned: Step | None) -> Step:
-    """The tokens of the pretrained encoder, or of the one that stage 2 left."""
+    """Computed by the pretrained encoder, or by the one that a step of stage 2 tuned."""
     data = cell.experiment.data
     config = Config(
-        **scenes_of(data.source, size_of(cell, tuned)), split=split, count=data.train if split == "train" else data.test
+        **source_fields(data.source, image_size_of(cell, tuned)),
+        split=split,
+        count=data.train if split == "train" else data.test,
     )
     return cell.new("features", config, vision=tuned or cell.step("vision"))
 
 
 def _units(step: Step) -> int:
-    """Pictures."""
+    """Images."""
     return max(1, int(str(step.plain["count"])))
 
 
 def _detail(step: Step) -> str:
-    return f"{step.plain['split']}{at_size(step)}"
+    return f"{step.plain['split']}{size_suffix(step)}"
 
 
 KIND = StageKind(
     name="features",
-    summary="compute the frozen encoder's tokens of all scenes once",
+    summary="compute the frozen encoder's tokens of all images once",
     version=2,
     make=_make,
     units=_units,

@@ -1,4 +1,4 @@
-"""The whole encoder as a classifier: full fine-tuning."""
+"""Full fine-tuning of the encoder as a classifier."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Finetune
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.sets import Pictures, labelled_pictures
+from pali3kit.plan.sets import ImageSetConfig, labelled_fields
 from pali3kit.plan.step import Step
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Pictures):
-    """Learns the classes of the train pictures."""
+class Config(ImageSetConfig):
+    """The train split of a labelled set, and how to train on it."""
 
     UNREAD: ClassVar[frozenset[str]] = frozenset({"image_size"})
 
@@ -29,7 +29,7 @@ class Config(Pictures):
 def _make(cell: CellSteps) -> Step:
     section, evaluation = cell.experiment.stages.finetune, cell.experiment.evaluation
     size = section.image_size or cell.experiment.model.image_size
-    config = Config(**labelled_pictures(evaluation.labelled, ["train"], size), training=section)
+    config = Config(**labelled_fields(evaluation.labelled, ["train"], size), training=section)
     return cell.new("finetune", config, vision=cell.step("vision"))
 
 

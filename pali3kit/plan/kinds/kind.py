@@ -1,4 +1,4 @@
-"""What a kind of stage is: all that planning, execution and reports know of it. Free of torch."""
+"""`StageKind`: all that planning, execution and reports know of a kind of stage. It does not import torch."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ _READABLE = (
 )
 
 
-def examples(step: Step) -> int:
-    """The training examples of a step; 1 where it trains nothing."""
+def _examples(step: Step) -> int:
+    """The training examples of a step; 1 if it does not train."""
     training = getattr(step.config, "training", None)
     return max(1, training.examples) if training is not None else 1
 
@@ -29,12 +29,12 @@ def _nothing(step: Step) -> str:
 
 
 def _accept(cell: Experiment) -> Iterator[Complaint]:
-    """Nothing to complain about."""
+    """No problems."""
     yield from ()
 
 
 def _types(name: str, options: type) -> dict[str, TypeForm]:
-    """The types of a stage's options. Raises RegistryError where a name in them stands for nothing at run time."""
+    """The types of a stage's options. Raises RegistryError if a name in them is undefined at run time."""
     try:
         return hints(options)
     except (NameError, AttributeError) as error:
@@ -52,25 +52,25 @@ class StageKind:
         name: also that of its section of `stages`, where it has one.
         summary: one line for people.
         version: raised when its code changes results: older artifacts are then made anew.
-        make: from a `CellSteps`, and what tells several of this kind apart, to the step. The kind of a
-            generated benchmark is asked as `make(cell, benchmark=name, after=stage)`, once for each stage of
-            `evaluation.after`; that of another one as `make(cell)`.
-        check: what is wrong with a cell as far as this kind goes: dotted keys and texts.
-        options: the dataclass of its section of `stages`, for a plug-in's; all have defaults, for experiments that do
-            not run it leave the section out, and types that a file can give (`config.kinds.readable`).
-        module: where its `run(config, context)` and `calibrate(config, sizes)` are.
-        units: counts the work of a step in the unit of its progress (examples, pictures, windows, sets); at least 1.
-        costs: what of the configuration a unit's cost depends on when it is measured ahead; all where it is None.
-        seconds: a first guess of one unit's on one slow core, only used to order stages that nobody has measured.
-        seeded: whether it draws at random; what does not is shared by all seeds.
-        spread: may be shared among ranks.
-        passes: a step's batch may be cut into passes (`runtime.most_tokens`).
-        recomputes: can compute activations again instead of keeping them (`runtime.recompute`).
-        encoder_alone: no text enters it: its cost depends on the image encoder alone.
-        stage: of the paper, "0a" to "3"; "" for all else.
-        title: of a table of what is measured right after it; "" where nothing can be.
-        detail: what tells a step from others of its kind, for labels.
-        panel: of its learning curve: those of one panel share a chart, for their losses have one unit.
+        make: creates a step from a `CellSteps` and arguments that distinguish several steps of this kind. For a
+            benchmark with generated answers it is called as `make(cell, benchmark=name, after=stage)`, once for each
+            stage of `evaluation.after`; for any other benchmark as `make(cell)`.
+        check: yields the problems of a cell that concern this kind, as dotted keys and texts.
+        options: the dataclass of its section of `stages`, for plug-ins. All fields have defaults, as experiments may
+            leave the section out, and types that YAML can express (`config.kinds.readable`).
+        module: the module of `run(config, context)` and `calibrate(config, sizes)`.
+        units: counts the work of a step in the unit of its progress (examples, images, windows, sets); at least 1.
+        costs: the values on which the calibrated cost of one unit depends; None means the whole configuration.
+        seconds: a first guess for one unit on a slow core, used to order steps that were never measured.
+        seeded: whether it uses random numbers; if not, all seeds share its steps.
+        spread: whether it may be distributed over devices.
+        passes: whether a batch may be split into microbatches (`runtime.most_tokens`).
+        recomputes: whether it supports gradient checkpointing (`runtime.recompute`).
+        encoder_alone: whether its cost depends on the image encoder alone, as it reads no text.
+        stage: of the paper, "0a" to "3"; "" for others.
+        title: of the table of benchmarks that are measured right after it; "" if there are none.
+        detail: distinguishes a step from others of its kind, in labels.
+        panel: the chart of its learning curve: curves in one panel have losses of the same unit.
     """
 
     name: str
@@ -80,7 +80,7 @@ class StageKind:
     check: Callable[[Experiment], Iterator[Complaint]] = _accept
     options: type | None = None
     module: str = ""
-    units: Callable[[Step], int] = examples
+    units: Callable[[Step], int] = _examples
     costs: Callable[[Step], Mapping[str, Json]] | None = None
     seconds: float = 1.0
     seeded: bool = False
@@ -94,17 +94,17 @@ class StageKind:
     panel: Callable[[Step], str] = _nothing
 
     def __post_init__(self) -> None:
-        """Raise RegistryError for an option without a default, or of a type that no file can give."""
+        """Raise RegistryError for an option without a default, or of a type that YAML cannot express."""
         declared = _types(self.name, self.options) if self.options is not None else {}
         for option in fields(self.options) if self.options is not None else ():
             if option.default is MISSING and option.default_factory is MISSING:
                 raise RegistryError(f"stage '{self.name}': its option '{option.name}' needs a default.")
             if not readable(declared[option.name]):
                 raise RegistryError(
-                    f"stage '{self.name}': no file can give its option '{option.name}: {option.type}'. {_READABLE}"
+                    f"stage '{self.name}': YAML cannot express its option '{option.name}: {option.type}'. {_READABLE}"
                 )
 
     @property
     def target(self) -> str:
-        """The module that runs it: built-in kinds' is the one of the same name in `training.stages`."""
+        """The module that runs it; for built-in kinds, the one of the same name in `training.stages`."""
         return self.module or f"pali3kit.training.stages.{self.name}"

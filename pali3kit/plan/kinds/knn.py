@@ -1,4 +1,4 @@
-"""The classes of the nearest train pictures, by the frozen encoder's features."""
+"""k-nearest-neighbour classification of the frozen encoder's features."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pali3kit.errors import DataError
 from pali3kit.plan.cell import CellSteps
-from pali3kit.plan.encoder import labelled_features, pictures, splits_of
+from pali3kit.plan.encoder import count_images, labelled_features, labelled_test_splits
 from pali3kit.plan.kinds.kind import StageKind
 from pali3kit.plan.plain import StageConfig
 from pali3kit.plan.step import Step
@@ -14,17 +14,17 @@ from pali3kit.plan.step import Step
 
 @dataclass(frozen=True, kw_only=True)
 class Config(StageConfig):
-    """So many `neighbours` vote on the pictures of `splits`."""
+    """The number of `neighbours` that vote, for the images of `splits`."""
 
     neighbours: int
     splits: tuple[str, ...]
 
 
 def _make(cell: CellSteps) -> Step:
-    chosen, splits = cell.experiment.evaluation, splits_of(cell)
+    chosen, splits = cell.experiment.evaluation, labelled_test_splits(cell)
     train, test = (labelled_features(cell, each, chosen.crop) for each in (("train",), splits))
-    if (there := pictures(train)) < chosen.neighbours:
-        raise DataError(f"evaluation.neighbours: {chosen.neighbours} asked of {there} train pictures")
+    if (images := count_images(train)) < chosen.neighbours:
+        raise DataError(f"evaluation.neighbours: {chosen.neighbours} neighbours of only {images} train images")
     return cell.new("knn", Config(neighbours=chosen.neighbours, splits=splits), train=train, test=test)
 
 
@@ -33,7 +33,7 @@ KIND = StageKind(
     summary="classify by the nearest neighbours' classes",
     version=1,
     make=_make,
-    units=pictures,
+    units=count_images,
     seconds=1.0,
     encoder_alone=True,
 )

@@ -9,16 +9,18 @@ from pali3kit.config.budgets import Complaint, spendable, windows
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import LanguagePretraining
 from pali3kit.plan.cell import CellSteps
-from pali3kit.plan.content import data_of, weights_of
+from pali3kit.plan.content import source_digest, weights_digest
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.plain import StageConfig, named
+from pali3kit.plan.plain import StageConfig, component_json
 from pali3kit.plan.step import Step
 from pali3kit.types import Named
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(StageConfig):
-    """A model that learns from the source's text, in which boxes have `bins` steps; `weights` as of `vision`."""
+    """The text of a `source`, with box coordinates in `bins` values, and the model; `weights` is the digest of its
+    initial weights.
+    """
 
     source: Named
     data: str = ""
@@ -31,11 +33,11 @@ class Config(StageConfig):
 def _make(cell: CellSteps) -> Step:
     part, source = cell.experiment.model.language, cell.experiment.data.source
     config = Config(
-        source=named(source),
-        data=data_of(source),
+        source=component_json(source),
+        data=source_digest(source),
         bins=cell.experiment.tokenizer.bins,
-        language=named(part),
-        weights=weights_of(part),
+        language=component_json(part),
+        weights=weights_digest(part),
         training=cell.experiment.stages.language,
     )
     return cell.new("language", config, tokenizer=cell.step("tokenizer"))

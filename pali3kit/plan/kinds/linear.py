@@ -1,4 +1,4 @@
-"""A linear classifier on the frozen encoder's features, trained by gradients."""
+"""A linear classifier on the frozen encoder's features, trained by gradient descent."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from pali3kit.config.stages import Linear
 from pali3kit.plan.cell import CellSteps
-from pali3kit.plan.encoder import labelled_features, pictures, splits_of
+from pali3kit.plan.encoder import count_images, labelled_features, labelled_test_splits
 from pali3kit.plan.kinds.kind import StageKind
 from pali3kit.plan.plain import StageConfig
 from pali3kit.plan.step import Step
@@ -14,14 +14,14 @@ from pali3kit.plan.step import Step
 
 @dataclass(frozen=True, kw_only=True)
 class Config(StageConfig):
-    """How the `classifier` learns; it is tested on the pictures of `splits`."""
+    """How the `classifier` is trained; it is tested on the images of `splits`."""
 
     classifier: Linear
     splits: tuple[str, ...]
 
 
 def _make(cell: CellSteps) -> Step:
-    crop, splits = cell.experiment.evaluation.crop, splits_of(cell)
+    crop, splits = cell.experiment.evaluation.crop, labelled_test_splits(cell)
     config = Config(classifier=cell.experiment.stages.linear, splits=splits)
     train, test = (labelled_features(cell, each, crop) for each in (("train",), splits))
     return cell.new("linear", config, train=train, test=test)
@@ -32,7 +32,7 @@ KIND = StageKind(
     summary="train a linear classifier on the frozen encoder's features",
     version=1,
     make=_make,
-    units=pictures,
+    units=count_images,
     seconds=3.0,
     seeded=True,
     encoder_alone=True,

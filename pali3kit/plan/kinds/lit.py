@@ -1,4 +1,4 @@
-"""LiT: a text tower that learns to meet the frozen encoder, from pairs in the source's languages."""
+"""LiT: a text tower trained to match the frozen encoder, on pairs in the source's languages."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from pali3kit.config.stages import Lit
 from pali3kit.config.supply import paired
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.pali import Scenes, scenes_of
+from pali3kit.plan.pali import SourceConfig, source_fields
 from pali3kit.plan.step import Step
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Scenes):
+class Config(SourceConfig):
     """Texts of `text_length` tokens."""
 
     UNREAD: ClassVar[frozenset[str]] = frozenset({"source"})
@@ -29,7 +29,7 @@ class Config(Scenes):
 
 
 def _make(cell: CellSteps) -> Step:
-    """The text tower and its bias are those of stage 0a where nothing else is said."""
+    """By default the text tower and its bias are those of stage 0a."""
     section, model = cell.experiment.stages.lit, cell.experiment.model
     pretraining = cell.experiment.stages.vision
     training = replace(
@@ -38,7 +38,7 @@ def _make(cell: CellSteps) -> Step:
         bias=pretraining.bias if section.bias is None else section.bias,
     )
     source = supervising(section.source or cell.experiment.data.source, "texts")
-    config = Config(**scenes_of(source, model.image_size), text_length=pretraining.text_length, training=training)
+    config = Config(**source_fields(source, model.image_size), text_length=pretraining.text_length, training=training)
     return cell.new("lit", config, vision=cell.step("vision"), tokenizer=cell.step("tokenizer"))
 
 

@@ -12,19 +12,19 @@ from pali3kit.config.offers import supervising, tasks_of
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Masks
 from pali3kit.plan.cell import CellSteps
-from pali3kit.plan.content import weights_of
+from pali3kit.plan.content import weights_digest
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.pali import Scenes, scenes_of
-from pali3kit.plan.plain import named
+from pali3kit.plan.pali import SourceConfig, source_fields
+from pali3kit.plan.plain import component_json
 from pali3kit.plan.step import Step
 from pali3kit.types import Named
 
-INSTANCE = "instance"  # the task of a source of files that shows any object
+INSTANCE = "instance"  # the task of file sources with any object
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Scenes):
-    """A tokenizer that learns from the objects that `task` shows; `weights` as of `vision`."""
+class Config(SourceConfig):
+    """A tokenizer trained on the objects of `task`; `weights` is the digest of its initial weights."""
 
     UNREAD: ClassVar[frozenset[str]] = frozenset({"source"})
 
@@ -35,14 +35,14 @@ class Config(Scenes):
 
 
 def _make(cell: CellSteps) -> Step:
-    """Of files any object will do; the world is asked for those that it can refer to."""
+    """File sources provide any object, the embedded world those that it can refer to."""
     part, section = cell.experiment.model.masks, cell.experiment.stages.masks
     source = supervising(section.source or cell.experiment.data.source, "masks")
     config = Config(
-        **scenes_of(source, cell.experiment.model.image_size),
+        **source_fields(source, cell.experiment.model.image_size),
         task=INSTANCE if INSTANCE in (tasks_of(source) or ()) else "refer",
-        masks=named(part),
-        weights=weights_of(part),
+        masks=component_json(part),
+        weights=weights_digest(part),
         training=section,
     )
     return cell.new("masks", config)

@@ -1,4 +1,4 @@
-"""Stage 1: PaLI learns a mixture of tasks, its image encoder frozen."""
+"""Stage 1: PaLI is trained on a mixture of tasks with its image encoder frozen."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Multimodal
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.pali import Texts, has_regions, inputs, texts_of
-from pali3kit.plan.plain import named
+from pali3kit.plan.pali import TextConfig, has_regions, text_fields
+from pali3kit.plan.plain import component_json
 from pali3kit.plan.step import Step
 from pali3kit.types import Named
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Texts):
-    """A projector and a language model that learn a mixture."""
+class Config(TextConfig):
+    """The projector, and the training of it and the language model."""
 
-    # They are those of `Texts`, as every stage on PaLI has them.
+    # These are fields of `TextConfig`, which every stage on PaLI has.
     UNREAD: ClassVar[frozenset[str]] = frozenset({"prompt_length", "target_length"})
 
     projector: Named
@@ -33,13 +33,13 @@ def _make(cell: CellSteps) -> Step:
     experiment = cell.experiment
     training = experiment.stages.multimodal
     config = Config(
-        **texts_of(experiment, experiment.model.image_size),
+        **text_fields(experiment, experiment.model.image_size),
         validation=experiment.data.validation,
-        projector=named(experiment.model.projector),
+        projector=component_json(experiment.model.projector),
         training=training,
     )
     return cell.new(
-        "multimodal", config, language=cell.step("language"), **inputs(cell, "train", has_regions(training.mixture))
+        "multimodal", config, language=cell.step("language"), **cell.inputs("train", has_regions(training.mixture))
     )
 
 

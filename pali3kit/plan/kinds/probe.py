@@ -13,7 +13,7 @@ from pali3kit.plan.step import Step
 
 @dataclass(frozen=True, kw_only=True)
 class Config(StageConfig):
-    """So many `shots` of each class, and those of `curve` beside; means over `draws`."""
+    """`shots` images of each class, further numbers of shots in `curve`; means over `draws` random draws."""
 
     sets: tuple[str, ...]
     shots: int

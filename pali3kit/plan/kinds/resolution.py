@@ -1,4 +1,4 @@
-"""Stage 2: the whole PaLI, its encoder too, learns from larger pictures; a step for each size, continuing the last."""
+"""Stage 2: PaLI, including its image encoder, is trained on larger images; one step for each size, after the last."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Multimodal
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.pali import Texts, has_regions, texts_of, tokenizers
+from pali3kit.plan.pali import TextConfig, has_regions, text_fields
 from pali3kit.plan.step import Step
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Texts):
-    """Training as of stage 1, with this step's examples."""
+class Config(TextConfig):
+    """Training as in stage 1, with the examples of this step."""
 
     UNREAD: ClassVar[frozenset[str]] = frozenset({"prompt_length", "target_length"})
 
@@ -38,12 +38,12 @@ def _make(cell: CellSteps, number: int) -> Step:
         mixture=mixture,
         temperature=section.temperature,
     )
-    texts = texts_of(experiment, size)
-    texts["count"] = experiment.data.train  # no features are kept: the encoder learns
+    texts = text_fields(experiment, size)
+    texts["count"] = experiment.data.train  # no stored features: the encoder is trained
     config = Config(**texts, validation=experiment.data.validation, training=training)
     before = cell.step("resolution", number=number - 1) if number else None
     parents = {"model": before or cell.step("multimodal"), "vision": before or cell.step("vision")}
-    return cell.new("resolution", config, **parents, **tokenizers(cell, has_regions(mixture)))
+    return cell.new("resolution", config, **parents, **cell.tokenizers(has_regions(mixture)))
 
 
 def _check(cell: Experiment) -> Iterator[Complaint]:
@@ -55,7 +55,7 @@ def _check(cell: Experiment) -> Iterator[Complaint]:
 
 
 def _number_of(step: Step) -> int:
-    """Which step of stage 2 it is, from 1."""
+    """The number of a step within stage 2, from 1."""
     before = step.parents["model"]
     return 1 + (_number_of(before) if before.kind == step.kind else 0)
 
@@ -70,7 +70,7 @@ def _panel(step: Step) -> str:
 
 KIND = StageKind(
     name="resolution",
-    summary="stage 2: train the whole PaLI, its ViT too, on larger pictures",
+    summary="stage 2: train the whole PaLI, its ViT too, on larger images",
     version=1,
     make=_make,
     check=_check,

@@ -1,4 +1,4 @@
-"""The tokenizer: SentencePiece trained on the source's text, or a file that is given."""
+"""The tokenizer: SentencePiece trained on the source's text, or a file of the user."""
 
 from __future__ import annotations
 
@@ -6,17 +6,17 @@ from dataclasses import dataclass
 
 from pali3kit.config.schema import Tokenizer
 from pali3kit.plan.cell import CellSteps
-from pali3kit.plan.content import content_of, data_of
+from pali3kit.plan.content import files_digest, source_digest
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.plain import StageConfig, named
+from pali3kit.plan.plain import StageConfig, component_json
 from pali3kit.plan.step import Step
 from pali3kit.types import Json, Named
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(StageConfig):
-    """Either a `file` with the digest `data` and so many `rows`, or a `vocabulary` learned from so many `sentences` of
-    a `source`, boxes in them written in `bins` steps. `codes` mask tokens come on top.
+    """Either a `file` with the digest `data` and `rows` tokens, or `vocabulary` tokens trained on `sentences` of a
+    `source`, with box coordinates in `bins` values. `codes` mask tokens are added to both.
     """
 
     codes: int | None
@@ -29,26 +29,26 @@ class Config(StageConfig):
     bins: int = 0
 
     def plain(self) -> dict[str, Json]:
-        """A file's rows are always said."""
+        """`rows` is always part of the digest of a file."""
         return super().plain() | ({} if self.file is None else {"rows": self.rows})
 
 
 def _make(cell: CellSteps) -> Step:
-    """A tokenizer that is given reads no text of the source."""
+    """A file needs no text of the source."""
     chosen, codes = cell.experiment.tokenizer, cell.experiment.model.masks.options.get("codes")
     config = _trained(cell, chosen, codes) if chosen.file is None else _given(chosen, chosen.file, codes)
     return cell.new("tokenizer", config)
 
 
 def _given(chosen: Tokenizer, file: str, codes: int | None) -> Config:
-    return Config(file=file, rows=chosen.rows, codes=codes, data=content_of(file))
+    return Config(file=file, rows=chosen.rows, codes=codes, data=files_digest(file))
 
 
 def _trained(cell: CellSteps, chosen: Tokenizer, codes: int | None) -> Config:
     source = cell.experiment.data.source
     return Config(
-        source=named(source),
-        data=data_of(source),
+        source=component_json(source),
+        data=source_digest(source),
         vocabulary=chosen.vocabulary,
         sentences=chosen.sentences,
         bins=chosen.bins,

@@ -1,4 +1,4 @@
-"""Per-task fine-tuning of the model of stage 1 or 2, its image encoder frozen."""
+"""Fine-tuning of the model of stage 1 or 2 on one task, with its image encoder frozen."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Transfer
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.pali import Texts, at_size, has_regions, inputs, size_of, start_step, texts_of
+from pali3kit.plan.pali import TextConfig, has_regions, image_size_of, size_suffix, text_fields
 from pali3kit.plan.step import Step
 from pali3kit.types import Json
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config(Texts):
-    """The source's `task`; with checks, `column` is the benchmark that scores them."""
+class Config(TextConfig):
+    """The source's `task`. With validations (`checks`), `column` is the benchmark that scores them."""
 
     task: str
     column: str = ""
@@ -31,11 +31,11 @@ class Config(Texts):
 
 def _make(cell: CellSteps, benchmark: str) -> Step:
     """The transfer that a benchmark measures."""
-    experiment, start = cell.experiment, start_step(cell)
+    experiment, start = cell.experiment, cell.start_step()
     training = recipe(experiment.stages.transfer, benchmark)
     task = experiment.data.columns.get(benchmark) or BENCHMARK.find(benchmark).asks
     config = Config(
-        **texts_of(experiment, size_of(cell, start)),
+        **text_fields(experiment, image_size_of(cell, start)),
         validation=experiment.data.validation,
         task=task,
         column=benchmark if training.checks else "",
@@ -45,7 +45,7 @@ def _make(cell: CellSteps, benchmark: str) -> Step:
         "transfer",
         config,
         model=start or cell.step("multimodal"),
-        **inputs(cell, "train", has_regions({task: 1.0}), start),
+        **cell.inputs("train", has_regions({task: 1.0}), start),
     )
 
 
@@ -64,14 +64,14 @@ def _check(cell: Experiment) -> Iterator[Complaint]:
 
 
 def _costs(step: Step) -> dict[str, Json]:
-    """Texts of all tasks are taken for as long, but those of regions."""
+    """Texts with regions are the only ones that cost more."""
     regions = has_regions({str(step.plain["task"]): 1.0})
-    pictures = step.plain["source"] if "count" in step.plain else None
-    return {"training": step.plain["training"], "regions": regions, "source": pictures}
+    source = step.plain["source"] if "count" in step.plain else None
+    return {"training": step.plain["training"], "regions": regions, "source": source}
 
 
 def _detail(step: Step) -> str:
-    return f"{step.plain.get('column') or step.plain['task']}{at_size(step)}"
+    return f"{step.plain.get('column') or step.plain['task']}{size_suffix(step)}"
 
 
 def _panel(step: Step) -> str:

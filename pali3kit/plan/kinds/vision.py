@@ -1,4 +1,4 @@
-"""Stage 0a: the vision encoder, pretrained by classification or by SigLIP, or left as it is."""
+"""Stage 0a: the vision encoder, pretrained by classification or SigLIP, or left untrained."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from pali3kit.config.offers import supervising
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import VisionPretraining
 from pali3kit.plan.cell import CellSteps
-from pali3kit.plan.content import data_of, images_of
+from pali3kit.plan.content import image_weights_digest, source_digest
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.plain import StageConfig, named
+from pali3kit.plan.plain import StageConfig, component_json
 from pali3kit.plan.step import Step
 from pali3kit.types import Named
 
-# What only one arm of the pretraining reads: it must not rerun the other.
+# The fields that only one method of pretraining reads, and that therefore must not rerun the other.
 ARM_FIELDS = {
     "classif": frozenset({"head_bias", "loss"}),
     "siglip": frozenset({"temperature", "bias", "text", "text_length"}),
@@ -26,8 +26,8 @@ ARM_FIELDS = {
 
 @dataclass(frozen=True, kw_only=True)
 class Config(StageConfig):
-    """An encoder for pictures of `image_size` pixels, by `pretrain`; `weights` is the digest of those that it starts
-    from. What stays as it is sees no data.
+    """An encoder for images of `image_size` pixels, pretrained by the method `pretrain`; `weights` is the digest of its
+    initial weights. Without pretraining there is no data.
     """
 
     pretrain: str
@@ -39,22 +39,22 @@ class Config(StageConfig):
     training: VisionPretraining | None = None
 
     def unread(self) -> Collection[str]:
-        """What the other arm alone reads. The classification arm has no text tower."""
+        """The fields that only the other methods read; classification, for instance, has no text tower."""
         return frozenset().union(*(each for arm, each in ARM_FIELDS.items() if arm != self.pretrain))
 
 
 def _make(cell: CellSteps) -> Step:
-    """The tokenizer and the text tower are SigLIP's alone."""
+    """Only SigLIP needs the tokenizer."""
     experiment = cell.experiment
     source = supervising(experiment.data.source, "labels" if experiment.pretrain == "classif" else "texts")
     vision, pretrained = experiment.model.vision, experiment.pretrain in ARM_FIELDS
     config = Config(
         pretrain=experiment.pretrain,
-        vision=named(vision),
+        vision=component_json(vision),
         image_size=experiment.model.image_size,
-        weights=images_of(vision),
-        source=named(source) if pretrained else None,
-        data=data_of(source) if pretrained else "",
+        weights=image_weights_digest(vision),
+        source=component_json(source) if pretrained else None,
+        data=source_digest(source) if pretrained else "",
         training=experiment.stages.vision if pretrained else None,
     )
     parents = {"tokenizer": cell.step("tokenizer")} if experiment.pretrain == "siglip" else {}
@@ -70,7 +70,7 @@ def _check(cell: Experiment) -> Iterator[Complaint]:
 
 
 def _panel(step: Step) -> str:
-    """The losses of the arms have different units."""
+    """The methods have losses of different units."""
     return str(step.plain["pretrain"])
 
 

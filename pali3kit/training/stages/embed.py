@@ -22,7 +22,7 @@ from pali3kit.evals.features import BATCH, Extractor, split_size
 from pali3kit.models.classifier import Classifier
 from pali3kit.models.towers import Towers
 from pali3kit.plan.kinds.embed import Config
-from pali3kit.plan.sets import Pictures
+from pali3kit.plan.sets import ImageSetConfig
 from pali3kit.registry import CAPTIONED, LABELLED, TOWERS
 from pali3kit.training.calibration import fastest_seconds, num_parameters
 from pali3kit.training.context import Cost, Sizes, StageContext
@@ -76,18 +76,18 @@ class _ListedSkips(Skips):
             self.file.write_text(lines, encoding="utf-8", errors="backslashreplace")
 
 
-def _build_set(config: Pictures) -> EvaluationSet:
+def _build_set(config: ImageSetConfig) -> EvaluationSet:
     """The labelled or captioned set of a config."""
     return build_captioned(config) if config.labelled is None else build_labelled(config)
 
 
-def build_labelled(config: Pictures) -> LabelledSet:
+def build_labelled(config: ImageSetConfig) -> LabelledSet:
     """The labelled set of a config."""
     assert config.labelled is not None
     return build_part(LABELLED, config.labelled, image_size=config.image_size)
 
 
-def build_captioned(config: Pictures) -> CaptionedSet:
+def build_captioned(config: ImageSetConfig) -> CaptionedSet:
     """The captioned set of a config."""
     assert config.captioned is not None
     return build_part(CAPTIONED, config.captioned, image_size=config.image_size)

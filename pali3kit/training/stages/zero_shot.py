@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pali3kit.evals.classification import zero_shot
 from pali3kit.models.towers import Towers
-from pali3kit.plan.encoder import Reading
+from pali3kit.plan.encoder import DualEncoderConfig
 from pali3kit.plan.kinds.zero_shot import Config
 from pali3kit.registry import TOWERS
 from pali3kit.training.context import StageContext
@@ -22,7 +22,7 @@ def run(config: Config, context: StageContext) -> None:
     write_columns(context.folder, {result.name: result for result in results})
 
 
-def read_towers(config: Reading, context: StageContext) -> Towers:
+def read_towers(config: DualEncoderConfig, context: StageContext) -> Towers:
     """The two-tower model: that of the parent, or the pretrained one that the config names."""
     if config.towers is not None:
         towers = build_part(TOWERS, config.towers)

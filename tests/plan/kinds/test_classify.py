@@ -1,4 +1,4 @@
-"""What a fine-tuned classifier is worth."""
+"""The accuracy of a fine-tuned classifier."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def classify(experiment, seed=0, **changes):
     return step_of(changed(experiment, changes), "classify", seed)
 
 
-def test_what_it_is_made_of(experiment):
+def test_its_configuration(experiment):
     assert classify(experiment).plain == {"column": "finetune", "splits": ["test", "v2"]}
 
 
@@ -36,12 +36,12 @@ def test_it_scores_the_classifiers_logits(experiment):
         ("stages.vision.examples", 110),
     ],
 )
-def test_what_makes_it_another(experiment, key, value):
+def test_changes_of_its_digest(experiment, key, value):
     assert classify(experiment, **{key: value}).digest != classify(experiment).digest
 
 
 @pytest.mark.parametrize(("key", "value"), [("evaluation.neighbours", 3), ("stages.linear.epochs", 3)])
-def test_what_it_does_not_depend_on(experiment, key, value):
+def test_no_changes_of_its_digest(experiment, key, value):
     assert classify(experiment, **{key: value}).digest == classify(experiment).digest
 
 

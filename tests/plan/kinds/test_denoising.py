@@ -10,8 +10,8 @@ def denoising(experiment, seed=0, **changes):
     return step_of(changed(experiment, changes), "denoising", seed)
 
 
-def test_what_it_is_made_of(experiment):
-    """How a prefix is cut is part of what is measured: it is always said."""
+def test_its_configuration(experiment):
+    """How a prefix is split affects the result, so it is always in the digest."""
     assert denoising(experiment).plain == {
         "source": {"name": "fake"}, "data": "pictures", "bins": 1000, "length": 64, "prefix": "appendix", "limit": 500,
     }  # fmt: skip
@@ -27,7 +27,7 @@ def test_what_it_is_made_of(experiment):
         ("tokenizer.vocabulary", 60),
     ],
 )
-def test_what_makes_it_another(experiment, key, value):
+def test_changes_of_its_digest(experiment, key, value):
     assert denoising(experiment, **{key: value}).digest != denoising(experiment).digest
 
 

@@ -1,4 +1,4 @@
-"""Pooled features of sets, which all evaluators of the encoder share."""
+"""Pooled features of sets, shared by all evaluations of the encoder."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def embed(experiment, section="labelled", splits=("train",), seed=0, changes=Non
     return step_of(changed(experiment, changes or {}), "embed", seed, section=section, splits=splits, **which)
 
 
-def test_what_they_are_made_of(experiment):
+def test_their_configuration(experiment):
     plain = dict(embed(experiment).plain)
     assert len(plain.pop("data")) == 64
     assert plain == {
@@ -38,14 +38,14 @@ def test_what_they_are_made_of(experiment):
         {"stages.vision.examples": 110},
     ],
 )
-def test_what_makes_them_others(experiment, changes):
+def test_changes_of_their_digest(experiment, changes):
     assert embed(experiment, changes=changes).digest != embed(experiment).digest
 
 
 @pytest.mark.parametrize(
     "changes", [{"data.train": 21}, {"evaluation.neighbours": 3}, {"stages.finetune.image_size": 128}]
 )
-def test_what_they_do_not_depend_on(experiment, changes):
+def test_no_changes_of_their_digest(experiment, changes):
     assert embed(experiment, changes=changes).digest == embed(experiment).digest
 
 
@@ -60,7 +60,7 @@ def test_a_classifiers_logits_are_of_pictures_as_large_as_it_was_tuned_on(experi
     assert kinds(embed(experiment).parents) == {"vision": "vision"}
 
 
-def test_somebodys_whole_model_is_no_parent(experiment):
+def test_a_published_dual_encoder_is_no_parent(experiment):
     towers = Part(name="open_clip/ViT-B-32", options={"pretrained": "openai"})
     step = embed(replace(experiment, model=replace(experiment.model, towers=towers)))
     assert step.parents == {}
@@ -102,6 +102,6 @@ def test_a_folder_is_called_by_its_own_name(experiment, tmp_path):
         ("probes", ("train", "test"), {"name": "flag"}, 1440),
     ],
 )
-def test_their_work_is_pictures(experiment, section, splits, which, pictures):
+def test_their_units_are_pictures(experiment, section, splits, which, pictures):
     assert units(embed(experiment, section, splits, **which)) == pictures
     assert complaints(experiment, "embed") == []

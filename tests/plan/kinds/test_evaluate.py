@@ -22,7 +22,7 @@ def evaluate(experiment, benchmark="vqa", after="transfer", **changes):
     return step_of(changed(experiment, changes), "evaluate", 3, benchmark=benchmark, after=after)
 
 
-def test_what_it_is_made_of(experiment):
+def test_its_configuration(experiment):
     assert evaluate(experiment).plain == {
         "source": {"name": "fake"}, "data": "pictures", "image_size": 64, "bins": 1000, "prompt_length": 32,
         "target_length": 32, "column": "vqa", "after": "transfer", "limit": 500, "beams": 1, "test": 10,
@@ -40,7 +40,7 @@ def test_what_it_is_made_of(experiment):
         ("data.columns", {"vqa": "vqav2.vqa"}),
     ],
 )
-def test_what_makes_it_another(experiment, key, value):
+def test_changes_of_its_digest(experiment, key, value):
     before = changed(experiment, {"stages.transfer.tasks": {}})
     assert evaluate(before, **{key: value}).digest != evaluate(before).digest
 
@@ -55,11 +55,11 @@ def test_what_makes_it_another(experiment, key, value):
         ("stages.resolution.steps", TUNED["stages.resolution.steps"]),
     ],
 )
-def test_what_it_does_not_depend_on(experiment, key, value):
+def test_no_changes_of_its_digest(experiment, key, value):
     assert evaluate(experiment, **{key: value}).digest == evaluate(experiment).digest
 
 
-def test_it_draws_nothing_but_its_model_did(experiment):
+def test_it_is_not_seeded_but_its_model_did(experiment):
     one, other = (step_of(experiment, "evaluate", seed, benchmark="vqa", after="transfer") for seed in (0, 1))
     assert one.seed == other.seed == 0 and one.digest != other.digest
 
@@ -122,7 +122,7 @@ def test_how_it_is_called(experiment, benchmark, after, changes, name):
         ("caption_multilingual", 40, 5, 5 + 35 * 2),
     ],
 )
-def test_its_work_is_its_examples(experiment, benchmark, test, limit, examples):
+def test_its_units_are_its_examples(experiment, benchmark, test, limit, examples):
     told = {"data.source": Part(name="world"), "data.test": test, "evaluation.limit": limit}
     assert units(evaluate(experiment, benchmark, "multimodal", **told)) == examples
 
@@ -134,7 +134,7 @@ def test_nothing_can_be_measured_by_an_unknown_name(experiment):
 
 
 def test_results_without_the_further_numbers_are_not_taken(experiment, monkeypatch):
-    """Version 3 tells BLEU-4, ROUGE-L, cIoU, pictures by language, and questions with few answers."""
+    """Version 3 adds BLEU-4, ROUGE-L, cIoU, pictures by language, and questions with few answers."""
     now = evaluate(experiment).digest
     kind, origin = STAGE.found["evaluate"]
     assert kind.version == 3

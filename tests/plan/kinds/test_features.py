@@ -1,4 +1,4 @@
-"""Kept tokens of a frozen encoder."""
+"""Stored tokens of a frozen encoder."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ def features(experiment, split="train", tuned=None, **changes):
     return step_of(changed(experiment, changes), "features", split=split, tuned=tuned)
 
 
-def test_what_they_are_made_of(experiment):
+def test_their_configuration(experiment):
     assert features(experiment, "test").plain == {
         "source": {"name": "fake"}, "data": "pictures", "image_size": 64, "split": "test", "count": 10,
     }  # fmt: skip
@@ -58,7 +58,7 @@ def test_seeds_have_their_own_only_where_the_encoder_has(experiment):
 
 
 @pytest.mark.parametrize(("split", "count"), [("train", 20), ("test", 10)])
-def test_their_work_is_pictures(experiment, split, count):
+def test_their_units_are_pictures(experiment, split, count):
     assert units(features(experiment, split)) == count
 
 

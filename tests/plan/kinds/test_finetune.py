@@ -1,4 +1,4 @@
-"""Full fine-tuning: what learns does not depend on what it is tested on."""
+"""Full fine-tuning, which does not depend on the test sets."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def finetune(experiment, seed=0, **changes):
         ("evaluation.labelled", Part(name="world_classes", options={"objects": 8, "train": 21, "test": 10})),
     ],
 )
-def test_what_makes_it_another(experiment, key, value):
+def test_changes_of_its_digest(experiment, key, value):
     assert finetune(experiment, **{key: value}).digest != finetune(experiment).digest
 
 
@@ -43,7 +43,7 @@ def test_what_makes_it_another(experiment, key, value):
         ("data.train", 21),
     ],
 )
-def test_what_it_does_not_depend_on(experiment, key, value):
+def test_no_changes_of_its_digest(experiment, key, value):
     assert finetune(experiment, **{key: value}).digest == finetune(experiment).digest
 
 
@@ -65,7 +65,7 @@ def test_neither_new_labels_nor_a_second_test_set_repeat_days_of_training(experi
     assert on(real=str(tmp_path / "real.json"), v2=str(tmp_path / "v2")).digest == on().digest
 
 
-def test_its_parent_and_work(experiment):
+def test_its_parent_and_units(experiment):
     step = finetune(experiment)
     assert (kinds(step.parents), units(step), detail(step)) == ({"vision": "vision"}, 40, "")
     assert finetune(experiment, 1).seed == 1

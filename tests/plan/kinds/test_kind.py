@@ -1,4 +1,4 @@
-"""What holds for every kind of stage."""
+"""Properties of every kind of stage."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_a_built_in_kind_is_run_by_the_module_of_its_name():
 
 
 def test_a_kind_of_which_little_is_said_is_the_simplest():
-    """It draws nothing, runs in one process, and has neither a place in the paper nor complaints."""
+    """It is not seeded, runs in one process, is no stage of the paper, and has no checks."""
     mine = a_kind()
     step = Step("masks", "masks", Loose({}))
     assert not (mine.seeded or mine.spread or mine.passes or mine.recomputes or mine.encoder_alone)
@@ -77,7 +77,7 @@ def test_options_that_a_file_can_give_are_taken():
     ("options", "text"),
     [
         (Needy, r"^stage 'mine': its option 'size' needs a default\.$"),
-        (Pathlike, r"^stage 'mine': no file can give its option 'path: PurePath \| None'\. Choose from int, "),
+        (Pathlike, r"^stage 'mine': YAML cannot express its option 'path: PurePath \| None'\. Choose from int, "),
         (Unknown, r"^stage 'mine': the types of its options cannot be read, name 'OnlyForTypeCheckers' is not defined: "
                   "import what they name outside of TYPE_CHECKING"),
     ],
@@ -101,12 +101,12 @@ class Trained(StageConfig):
     ("training", "units"),
     [
         (None, 1),
-        (Masks(examples=0, batch_size=10), 1),  # left as it is, but no step is free
+        (Masks(examples=0, batch_size=10), 1),  # no training, but at least one unit
         (Masks(examples=640, batch_size=10), 640),
     ],
 )
 def test_work_is_counted_in_training_examples(training, units):
-    assert kinds.examples(Step("masks", "masks", Trained(training=training))) == units
+    assert kinds._examples(Step("masks", "masks", Trained(training=training))) == units
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -128,7 +128,7 @@ def test_each_kind_has_a_frozen_configuration(name):
 
 @pytest.mark.parametrize("name", ALL)
 def test_each_kind_is_run_by_a_module_that_takes_its_configuration(name):
-    """The fakes run some kinds here; the module of the name is the real one."""
+    """The fakes run some kinds here; the others run by the module of their name."""
     module = import_module(f"pali3kit.training.stages.{name}")
     assert module.run.__annotations__["config"] == "Config"
     assert module.Config is import_module(f"pali3kit.plan.kinds.{name}").Config
@@ -165,7 +165,7 @@ def test_batches_are_cut_into_passes_on_pali_alone():
 
 @pytest.mark.parametrize("name", ["tokenizer", "vision", "masks", "language", "features", "multimodal", "transfer",
                                   "embed", "probe", "evaluate"])  # fmt: skip
-def test_a_newer_version_is_other_work_and_what_follows_too(experiment, monkeypatch, name):
+def test_a_newer_version_makes_another_step_and_what_follows_too(experiment, monkeypatch, name):
     before = digests(build(experiment))
     found, origin = STAGE.found[name]
     monkeypatch.setitem(STAGE.found, name, (replace(found, version=found.version + 1), origin))
@@ -181,6 +181,6 @@ def test_a_newer_version_is_other_work_and_what_follows_too(experiment, monkeypa
 
 @pytest.mark.parametrize("name", ALL)
 def test_what_draws_nothing_at_random_is_one_step_for_all_seeds(name):
-    """Tokenizers, features and evaluations are; trainings are not, but for that of the mask tokenizer."""
+    """Tokenizers, features, evaluations and the mask tokenizer are; other trainings are not."""
     drawn = {"vision", "language", "multimodal", "resolution", "transfer", "lit", "finetune", "linear", "probe"}
     assert STAGE.find(name).seeded is (name in drawn)

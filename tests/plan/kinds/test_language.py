@@ -1,4 +1,4 @@
-"""Stage 0b: what the language model learns from."""
+"""Stage 0b: the pretraining of the language model."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def language(experiment, seed=0, **changes):
         ("model.masks.codes", 32),
     ],
 )
-def test_what_makes_it_another(experiment, key, value):
+def test_changes_of_its_digest(experiment, key, value):
     assert language(experiment, **{key: value}).digest != language(experiment).digest
 
 
@@ -44,7 +44,7 @@ def test_what_makes_it_another(experiment, key, value):
         ("stages.language.optimizer.options", {}),
     ],
 )
-def test_what_it_does_not_depend_on(experiment, key, value):
+def test_no_changes_of_its_digest(experiment, key, value):
     assert language(experiment, **{key: value}).digest == language(experiment).digest
 
 
@@ -63,7 +63,7 @@ def test_another_file_of_weights_is_another_start(experiment, tmp_path):
     content._sha256.cache_clear()
 
 
-def test_its_parent_and_work(experiment):
+def test_its_parent_and_units(experiment):
     step = language(experiment)
     assert kinds(step.parents) == {"tokenizer": "tokenizer"}
     assert (units(step), detail(step)) == (100, "")
@@ -84,7 +84,7 @@ def test_what_cannot_be_trained(experiment, changes, key, text):
 
 @pytest.mark.parametrize("changes", [{}, {"stages.language.examples": 0}, {"stages.language.length": 603}])
 def test_what_can(experiment, changes):
-    """Somebody's pretrained model may stay as it is."""
+    """A pretrained model may be used without training."""
     assert complaints(changed(experiment, changes), "language") == []
 
 

@@ -1,4 +1,4 @@
-"""A linear classifier on kept features."""
+"""A linear classifier on stored features."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def linear(experiment, seed=0, **changes):
     return step_of(changed(experiment, changes), "linear", seed)
 
 
-def test_what_it_is_made_of(experiment):
+def test_its_configuration(experiment):
     assert linear(experiment).plain == {
         "classifier": {"epochs": 30, "batch_size": 256, "learning_rate": 1e-3, "weight_decay": 1e-4},
         "splits": ["test", "v2"],
@@ -31,12 +31,12 @@ def test_what_it_is_made_of(experiment):
         ("stages.vision.examples", 110),
     ],
 )
-def test_what_makes_it_another(experiment, key, value):
+def test_changes_of_its_digest(experiment, key, value):
     assert linear(experiment, **{key: value}).digest != linear(experiment).digest
 
 
 @pytest.mark.parametrize(("key", "value"), [("evaluation.neighbours", 10), ("stages.finetune.examples", 100)])
-def test_what_it_does_not_depend_on(experiment, key, value):
+def test_no_changes_of_its_digest(experiment, key, value):
     assert linear(experiment, **{key: value}).digest == linear(experiment).digest
 
 
@@ -49,6 +49,6 @@ def test_each_seed_starts_from_its_own(experiment):
     assert linear(experiment, 1).seed == 1 and linear(experiment, 1).digest != linear(experiment).digest
 
 
-def test_its_work_is_the_pictures_of_both_splits(experiment):
+def test_its_units_are_the_pictures_of_both_splits(experiment):
     assert units(linear(experiment)) == 20 + 10 + 10
     assert (detail(linear(experiment)), complaints(experiment, "linear")) == ("", [])

@@ -50,14 +50,14 @@ def test_pairs_of_its_own_are_said_once(experiment):
         ("model.image_size", 128),
     ],
 )
-def test_what_makes_it_another(experiment, key, value):
+def test_changes_of_its_digest(experiment, key, value):
     assert lit(experiment, **{key: value}).digest != lit(experiment).digest
 
 
 @pytest.mark.parametrize(
     ("key", "value"), [("evaluation.prompts", "photo"), ("data.train", 21), ("stages.language.examples", 110)]
 )
-def test_what_it_does_not_depend_on(experiment, key, value):
+def test_no_changes_of_its_digest(experiment, key, value):
     assert lit(experiment, **{key: value}).digest == lit(experiment).digest
 
 
@@ -67,7 +67,7 @@ def test_the_classification_arm_reads_stage_0as_tower_too(experiment):
     assert one.parents["vision"].digest == other.parents["vision"].digest and one.digest != other.digest
 
 
-def test_its_parents_and_work(experiment):
+def test_its_parents_and_units(experiment):
     step = lit(experiment, 1)
     assert kinds(step.parents) == {"vision": "vision", "tokenizer": "tokenizer"}
     assert (units(step), detail(step), step.seed) == (40, "", 1)

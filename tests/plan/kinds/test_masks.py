@@ -29,7 +29,7 @@ def masks(experiment, seed=0, **changes):
         ("data.source", Part(name="world")),
     ],
 )
-def test_what_makes_it_another(experiment, key, value):
+def test_changes_of_its_digest(experiment, key, value):
     assert masks(experiment, **{key: value}).digest != masks(experiment).digest
 
 
@@ -43,7 +43,7 @@ def test_what_makes_it_another(experiment, key, value):
         ("stages.masks.source", None),
     ],
 )
-def test_what_it_does_not_depend_on(experiment, key, value):
+def test_no_changes_of_its_digest(experiment, key, value):
     assert masks(experiment, **{key: value}).digest == masks(experiment).digest
 
 
@@ -52,7 +52,7 @@ def test_seeds_share_it(experiment):
 
 
 def test_it_learns_what_the_world_refers_to_and_any_object_of_files(experiment, coco):
-    """Of a source of its own, or of the data's."""
+    """From its own source, or that of `data`."""
     of_world = masks(experiment)
     assert "task" not in of_world.plain and "source" not in of_world.plain["training"]
     for changes in ({"stages.masks.source": coco}, {"data.source": coco}):
@@ -82,7 +82,7 @@ def test_another_file_of_weights_is_another_start(experiment, tmp_path):
     content._sha256.cache_clear()
 
 
-def test_its_work_is_its_examples_and_at_least_one(experiment):
+def test_its_units_are_its_examples_and_at_least_one(experiment):
     assert units(masks(experiment)) == 100
     assert units(masks(experiment, **{"stages.masks.examples": 0})) == 1
     assert masks(experiment).parents == {}

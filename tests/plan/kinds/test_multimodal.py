@@ -1,4 +1,4 @@
-"""Stage 1: what PaLI learns from."""
+"""Stage 1: the training of PaLI."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ def multimodal(experiment, seed=0, **changes):
     return step_of(changed(experiment, changes), "multimodal", seed)
 
 
-def test_what_it_is_made_of(experiment):
-    """Lengths are said once, the last pictures and their number only where they matter."""
+def test_its_configuration(experiment):
+    """Lengths occur once; the held-out pictures and the number of pictures only where they matter."""
     plain = dict(multimodal(experiment).plain)
     training = plain.pop("training")
     assert plain == {
@@ -41,7 +41,7 @@ def test_what_it_is_made_of(experiment):
         ("data.cache", False),
     ],
 )
-def test_what_makes_it_another(experiment, key, value):
+def test_changes_of_its_digest(experiment, key, value):
     assert multimodal(experiment, **{key: value}).digest != multimodal(experiment).digest
 
 
@@ -55,7 +55,7 @@ def test_what_makes_it_another(experiment, key, value):
         ("stages.multimodal.temperature", 1.0),
     ],
 )
-def test_what_it_does_not_depend_on(experiment, key, value):
+def test_no_changes_of_its_digest(experiment, key, value):
     assert multimodal(experiment, **{key: value}).digest == multimodal(experiment).digest
 
 
@@ -89,7 +89,7 @@ def test_pictures_that_are_validated_on_are_said(experiment):
     assert multimodal(experiment, **{"data.validation": 2}).plain["validation"] == 2
 
 
-def test_its_work_and_names(experiment):
+def test_its_units_and_names(experiment):
     step = multimodal(experiment)
     assert (units(step), detail(step), panel(step)) == (100, "", "")
     assert CellSteps(experiment, 1).step("multimodal").digest != step.digest

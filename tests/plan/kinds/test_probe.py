@@ -12,7 +12,7 @@ def probe(experiment, seed=0, **changes):
     return step_of(changed(experiment, changes), "probe", seed)
 
 
-def test_what_it_is_made_of(experiment):
+def test_its_configuration(experiment):
     assert probe(experiment).plain == {"sets": ["flag"], "shots": 10, "curve": [1, 5, 10, 25], "draws": 3}
     assert kinds(probe(experiment).parents) == {"flag": "embed"}
 
@@ -29,7 +29,7 @@ def test_what_it_is_made_of(experiment):
         ("model.image_size", 128),
     ],
 )
-def test_what_makes_it_another(experiment, key, value):
+def test_changes_of_its_digest(experiment, key, value):
     assert probe(experiment, **{key: value}).digest != probe(experiment).digest
 
 
@@ -37,7 +37,7 @@ def test_what_makes_it_another(experiment, key, value):
     ("key", "value"),
     [("evaluation.neighbours", 3), ("evaluation.limit", 3), ("data.train", 21), ("stages.language.examples", 110)],
 )
-def test_what_it_does_not_depend_on(experiment, key, value):
+def test_no_changes_of_its_digest(experiment, key, value):
     assert probe(experiment, **{key: value}).digest == probe(experiment).digest
 
 

@@ -1,4 +1,4 @@
-"""Stage 2: one step for each size, each continuing the last."""
+"""Stage 2: one step for each size, each after the last."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_the_second_step_continues_the_first(experiment):
         ("data.validation", 2),
     ],
 )
-def test_what_makes_it_another(experiment, key, value):
+def test_changes_of_its_digest(experiment, key, value):
     assert resolution(experiment, **{key: value}).digest != resolution(experiment).digest
 
 
@@ -81,7 +81,7 @@ def test_what_makes_it_another(experiment, key, value):
         ("stages.resolution.mixture", {"splitcap": 1.0}),  # as stage 1's
     ],
 )
-def test_what_it_does_not_depend_on(experiment, key, value):
+def test_no_changes_of_its_digest(experiment, key, value):
     assert resolution(experiment, **{key: value}).digest == resolution(experiment).digest
 
 
@@ -100,7 +100,7 @@ def test_its_own_mixture_decides_whether_masks_are_read(experiment, mixture, rea
     assert ("masks" in step.parents) is reads and step.plain["training"]["mixture"] == mixture
 
 
-def test_steps_are_told_apart_by_number_and_size(experiment):
+def test_steps_are_distinguished_by_number_and_size(experiment):
     assert [detail(resolution(experiment, number)) for number in (0, 1)] == ["1@96", "2@128"]
     assert [panel(resolution(experiment, number)) for number in (0, 1)] == ["step 1", "step 2"]
     assert [units(resolution(experiment, number)) for number in (0, 1)] == [40, 50]
@@ -126,7 +126,7 @@ def test_what_cannot_be_trained(experiment, changes, key, text):
 
 
 def test_what_nobody_wants_is_not_judged(experiment):
-    """Scales have steps for those who want them."""
+    """Scales define steps, which are not used by default."""
     unwanted = {"stages.transfer.start": "multimodal", "stages.resolution.batch_size": 45, "runtime.ranks": 4}
     assert complaints(changed(experiment, unwanted), "resolution") == []
     assert complaints(experiment, "resolution") == []

@@ -1,4 +1,4 @@
-"""Texts and pictures that find each other."""
+"""Retrieval of texts and images."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def retrieval(experiment, seed=0, **changes):
     return step_of(changed(experiment, changes), "retrieval", seed)
 
 
-def test_what_it_is_made_of(experiment):
+def test_its_configuration(experiment):
     plain = dict(retrieval(experiment).plain)
     assert len(plain.pop("data")) == 64
     assert plain == {
@@ -40,21 +40,21 @@ def test_its_pictures_are_embedded_once(experiment):
         ("model.image_size", 128),
     ],
 )
-def test_what_makes_it_another(experiment, key, value):
+def test_changes_of_its_digest(experiment, key, value):
     assert retrieval(experiment, **{key: value}).digest != retrieval(experiment).digest
 
 
 @pytest.mark.parametrize(("key", "value"), [("evaluation.crop", 0.875), ("evaluation.prompts", "photo")])
-def test_what_it_does_not_depend_on(experiment, key, value):
+def test_no_changes_of_its_digest(experiment, key, value):
     assert retrieval(experiment, **{key: value}).digest == retrieval(experiment).digest
 
 
-def test_somebodys_whole_model_reads_texts_itself(experiment):
+def test_a_published_dual_encoder_reads_texts_itself(experiment):
     towers = Part(name="open_clip/ViT-B-32", options={"pretrained": "openai"})
     step = retrieval(experiment, **{"model.towers": towers})
     assert kinds(step.parents) == {"images": "embed"} and step.plain["towers"]["pretrained"] == "openai"
 
 
-def test_it_draws_nothing_and_is_one_unit(experiment):
+def test_it_is_not_seeded_and_is_one_unit(experiment):
     step = retrieval(experiment, 2)
     assert (step.seed, units(step), detail(step)) == (0, 1, "") and complaints(experiment, "retrieval") == []

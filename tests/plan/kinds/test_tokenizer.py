@@ -1,4 +1,4 @@
-"""The tokenizer's step: trained, or somebody's file."""
+"""The step of the tokenizer: trained, or from a file."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def given(experiment, tmp_path):
     content._sha256.cache_clear()
 
 
-def test_what_a_trained_one_is_made_of(experiment):
+def test_the_configuration_of_a_trained_one(experiment):
     assert trained(experiment).plain == {
         "codes": 16, "data": "pictures", "source": {"name": "fake"}, "vocabulary": 50, "sentences": 60_000,
         "bins": 1000,
@@ -44,7 +44,7 @@ def test_what_a_trained_one_is_made_of(experiment):
         ("data.source", Part(name="world")),
     ],
 )
-def test_what_makes_it_another(experiment, key, value):
+def test_changes_of_its_digest(experiment, key, value):
     assert trained(experiment, **{key: value}).digest != trained(experiment).digest
 
 
@@ -58,7 +58,7 @@ def test_what_makes_it_another(experiment, key, value):
         ("evaluation.limit", 3),
     ],
 )
-def test_what_it_does_not_depend_on(experiment, key, value):
+def test_no_changes_of_its_digest(experiment, key, value):
     assert trained(experiment, **{key: value}).digest == trained(experiment).digest
 
 

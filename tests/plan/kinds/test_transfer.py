@@ -1,4 +1,4 @@
-"""Transfers: one for a task, from the model of stage 1 or 2."""
+"""Transfers: one for each task, from the model of stage 1 or 2."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def transfer(experiment, benchmark="caption", seed=0, **changes):
     return step_of(changed(experiment, changes), "transfer", seed, benchmark=benchmark)
 
 
-def test_what_it_is_made_of(experiment):
+def test_its_configuration(experiment):
     plain = dict(transfer(experiment).plain)
     training = plain.pop("training")
     assert plain == {
@@ -42,7 +42,7 @@ def test_what_it_is_made_of(experiment):
         ("data.train", 21),
     ],
 )
-def test_what_makes_it_another(experiment, key, value):
+def test_changes_of_its_digest(experiment, key, value):
     assert transfer(experiment, **{key: value}).digest != transfer(experiment).digest
 
 
@@ -50,7 +50,7 @@ def test_what_makes_it_another(experiment, key, value):
     ("key", "value"),
     [
         ("stages.transfer.tasks", {"vqa": 30}),  # another task's
-        ("stages.transfer.validate", 7),  # nothing is checked
+        ("stages.transfer.validate", 7),  # no validations
         ("stages.masks.examples", 110),
         ("evaluation.beams", 4),
         ("evaluation.limit", 4),
@@ -58,7 +58,7 @@ def test_what_makes_it_another(experiment, key, value):
         ("stages.transfer.image_size", 64),
     ],
 )
-def test_what_it_does_not_depend_on(experiment, key, value):
+def test_no_changes_of_its_digest(experiment, key, value):
     assert transfer(experiment, **{key: value}).digest == transfer(experiment).digest
 
 
@@ -85,7 +85,7 @@ def test_a_benchmark_may_call_its_task_otherwise(experiment, add_benchmark):
 
 
 def test_a_plug_ins_mapping_of_tasks_shares_the_work(experiment, add_benchmark):
-    """What is trained alike is one step, whatever measures it."""
+    """Equal trainings are one step, whatever benchmark uses it."""
     add_benchmark("docvqa", task="caption")
     assert transfer(experiment, "docvqa").digest == transfer(experiment, "caption").digest
 
@@ -108,7 +108,7 @@ def test_a_recipe_is_laid_over_what_holds_for_all(experiment):
     assert "beams" not in training and training["optimizer"]["name"] == "muon"
 
 
-def test_names_and_work(experiment):
+def test_names_and_units(experiment):
     step = transfer(experiment, "vqa")
     assert (detail(step), panel(step), units(step)) == ("vqa", "vqa", 200)
     assert detail(transfer(experiment, **{**TUNED, "data.cache": False})) == "caption@128"

@@ -1,4 +1,4 @@
-"""Stage 0a: each arm depends on what it reads, and on nothing of the other."""
+"""Stage 0a: each method depends on its own fields only."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_each_seed_has_its_own(experiment, arm):
     assert vision(experiment, arm, 1).digest != vision(experiment, arm).digest
 
 
-def test_arms_are_different_work(experiment):
+def test_arms_are_different_steps(experiment):
     assert len({vision(experiment, arm).digest for arm in ARMS}) == 4
 
 
@@ -67,7 +67,7 @@ def test_texts_are_read_by_siglip_alone(experiment):
     }  # fmt: skip
 
 
-def test_what_stays_as_it_is_sees_no_data(experiment):
+def test_without_pretraining_there_is_no_data(experiment):
     assert vision(experiment, "random").plain == {
         "pretrain": "random", "vision": {"name": "vit", "width": 8, "patch": 8}, "image_size": 64,
     }  # fmt: skip
@@ -79,7 +79,7 @@ def test_the_configuration_has_nothing_of_the_other_arm(experiment):
     assert not {"temperature", "bias", "text", "text_length"} & classif.keys() and classif["head_bias"] == -10.0
 
 
-def test_new_pictures_are_new_work(experiment):
+def test_new_pictures_make_another_step(experiment):
     source = vision(experiment, "classif")
     assert source.plain["data"] == "pictures" and source.plain["source"] == {"name": "fake"}
 
@@ -99,7 +99,7 @@ def test_each_arm_has_a_panel_of_its_own_since_losses_differ(experiment):
     assert detail(vision(experiment, "siglip")) == ""
 
 
-def test_its_work_is_its_examples(experiment):
+def test_its_units_are_its_examples(experiment):
     assert units(vision(experiment, "siglip", **{"stages.vision.examples": 110})) == 110
     assert units(vision(experiment, "random")) == 1
 
@@ -122,7 +122,7 @@ def test_budgets_that_cannot_be_spent(experiment, changes, key, text):
 
 
 def test_an_encoder_that_cannot_learn_in_the_memory_that_there_is(experiment):
-    """One block, 8 wide. Nothing learns in a random one."""
+    """One block, 8 wide; a random encoder is not trained."""
     shape = {"size": None, "width": 8, "depth": 1, "heads": 1, "mlp": 8, "patch": 8}
     small = {"model.vision": Part(name="vit", options=shape), "runtime.memory": 1e-6}
     # patches (3*64+1)*8, positions 64*8, attention 4*(64+8), MLP 9*8+9*8, norms 4*8+2*8
@@ -136,8 +136,8 @@ def test_the_fakes_budgets_can_be_spent(experiment):
     assert complaints(experiment, "vision") == []
 
 
-def test_an_option_that_says_nothing_is_not_hashed(experiment):
-    """Options come with time; results must not grow stale by them."""
+def test_a_neutral_option_is_not_hashed(experiment):
+    """New options must not invalidate old results."""
     step = vision(experiment, "siglip")
     assert "cooldown" not in step.plain["training"]["optimizer"]
     cooled = vision(experiment, "siglip", **{"stages.vision.optimizer.cooldown": 0.1})

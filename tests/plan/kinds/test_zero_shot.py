@@ -1,4 +1,4 @@
-"""Classes that are asked for by texts."""
+"""Zero-shot classification by texts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def zero_shot(experiment, seed=0, **changes):
     return step_of(changed(experiment, changes), "zero_shot", seed)
 
 
-def test_what_it_is_made_of(experiment):
+def test_its_configuration(experiment):
     assert zero_shot(experiment).plain == {"prompts": "clip", "splits": ["test", "v2"]}
 
 
@@ -26,13 +26,13 @@ def test_what_it_is_made_of(experiment):
     ("key", "value"),
     [("evaluation.prompts", "photo"), ("stages.lit.temperature", 5.0), ("stages.vision.examples", 110)],
 )
-def test_what_makes_it_another(experiment, key, value):
+def test_changes_of_its_digest(experiment, key, value):
     assert zero_shot(experiment, **{key: value}).digest != zero_shot(experiment).digest
 
 
 @pytest.mark.parametrize(("key", "value"), [("evaluation.crop", 0.875), ("evaluation.neighbours", 3)])
-def test_what_it_does_not_depend_on(experiment, key, value):
-    """Its pictures are whole: texts tell of all that is on them."""
+def test_no_changes_of_its_digest(experiment, key, value):
+    """Its images are not cropped: texts describe all of them."""
     assert zero_shot(experiment, **{key: value}).digest == zero_shot(experiment).digest
 
 
@@ -42,7 +42,7 @@ def test_texts_are_read_by_the_tuned_tower_or_by_siglips_own(experiment):
     assert kinds(own.parents) == {"test": "embed", "towers": "vision", "tokenizer": "tokenizer"}
 
 
-def test_somebodys_whole_model_reads_them_itself(experiment):
+def test_a_published_dual_encoder_reads_them_itself(experiment):
     towers = Part(name="open_clip/ViT-B-32", options={"pretrained": "openai"})
     step = zero_shot(experiment, **{"model.towers": towers})
     assert kinds(step.parents) == {"test": "embed"}
@@ -54,11 +54,11 @@ def test_a_class_without_a_name_cannot_be_asked_for(experiment, tmp_path):
     file.parent.mkdir(parents=True)
     file.write_bytes(b"a picture")
     part = Part(name="imagenet", options={"path": str(tmp_path)})
-    told = r"^no text can ask for class n99999999: say what it is called \(evaluation\.labelled\.names\)$"
+    told = r"^class n99999999 has no name for the prompts: give a file of names \(evaluation\.labelled\.names\)$"
     with pytest.raises(DataError, match=told):
         zero_shot(experiment, **{"evaluation.labelled": part})
 
 
-def test_it_draws_nothing_and_is_one_unit(experiment):
+def test_it_is_not_seeded_and_is_one_unit(experiment):
     step = zero_shot(experiment, 2)
     assert (step.seed, units(step), detail(step)) == (0, 1, "") and complaints(experiment, "zero_shot") == []

@@ -1,4 +1,4 @@
-"""Declarations are found by their decorators, and nothing is imported."""
+"""Components are found by their decorators, without importing anything."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from collections.abc import Callable
 
 import pytest
 
-from pali3kit.declared.rooms import facts_of, scan
+from pali3kit.declared.decorators import arguments_of, scan
 from pali3kit.errors import RegistryError
 
 Write = Callable[..., str]
 HEAD = "from pali3kit import registry\nfrom pali3kit.registry import PROJECTOR\n"
 
 
-def test_scans_a_room(package: Write) -> None:
+def test_scans_a_package(package: Write) -> None:
     room = package(
         gate=HEAD + '@PROJECTOR.register("gate", "opens", given=("a",))\nclass Gate: ...\nclass Other: ...',
         more=HEAD + '@other\n@registry.PROJECTOR.register(\n  "more", summary="twice"\n)\n'
@@ -31,7 +31,7 @@ def test_scans_a_room(package: Write) -> None:
     assert room not in sys.modules
 
 
-def test_a_room_that_is_not_there_is_empty() -> None:
+def test_a_missing_package_is_empty() -> None:
     assert list(scan(["no_such_room"], "PROJECTOR.register")) == []
 
 
@@ -39,8 +39,8 @@ def test_a_room_that_is_not_there_is_empty() -> None:
     ("text", "message"),
     [
         (HEAD + '@PROJECTOR.register(f"{1}")\nclass Gate: ...',
-         r"gate\.py:3: what a component is declared with must be literals\."),
-        ("@PROJECTOR.register(", r"gate\.py declares components, but is no Python that can be read\."),
+         r"gate\.py:3: the arguments of a component's decorator must be literals\."),
+        ("@PROJECTOR.register(", r"gate\.py declares components, but cannot be parsed as Python\."),
     ],
 )  # fmt: skip
 def test_a_declaration_that_cannot_be_read(package: Write, text: str, message: str) -> None:
@@ -54,9 +54,9 @@ def test_what_a_plug_in_is_declared_with_is_read_where_it_stands(package: Write)
         gate=HEAD
         + '@PROJECTOR.register("other")\n@PROJECTOR.register("gate", "opens")\nclass Gate: ...\ndef plain(): ...',
     )
-    assert facts_of("gate", f"{name}:Gate", "PROJECTOR.register") == {"name": "gate", "summary": "opens"}
+    assert arguments_of("gate", f"{name}:Gate", "PROJECTOR.register") == {"name": "gate", "summary": "opens"}
     with pytest.raises(RegistryError, match=r"^it is declared as 'other' and 'gate', not as 'third'\.$"):
-        facts_of("third", f"{name}:Gate", "PROJECTOR.register")
-    assert facts_of("plain", f"{name}.gate:plain", "PROJECTOR.register") == {}
-    assert facts_of("gate", "no_such_package:Gate", "PROJECTOR.register") == {}
+        arguments_of("third", f"{name}:Gate", "PROJECTOR.register")
+    assert arguments_of("plain", f"{name}.gate:plain", "PROJECTOR.register") == {}
+    assert arguments_of("gate", "no_such_package:Gate", "PROJECTOR.register") == {}
     assert name not in sys.modules
