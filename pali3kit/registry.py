@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from pali3kit.data.sets.contract import CaptionedSet, LabelledSet
     from pali3kit.data.source import Source
-    from pali3kit.data.task import Task
     from pali3kit.evals.scores import Scores
     from pali3kit.language.contract import LanguageModel
     from pali3kit.masks.vqvae import MaskVQVAE
@@ -46,7 +45,6 @@ T = TypeVar("T")
 Target = TypeVar("Target", bound=Callable[..., object])
 
 VARIABLE = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
-TASKS = "pali3kit.config.tasks"
 
 
 class Registry(Generic[T]):
@@ -54,17 +52,13 @@ class Registry(Generic[T]):
 
     Args:
         kind: what they are; the registry is a constant of that name in capitals.
-        declared_in: a module that adds some by `add`, imported at the first look-up.
         rooms: packages whose modules declare some by the decorator, read at the first look-up.
         given: arguments of all of them that are no options, since the program itself gives them; None: it gives all.
     """
 
-    def __init__(
-        self, kind: str, declared_in: str | None = None, rooms: Sequence[str] = (), given: tuple[str, ...] | None = ()
-    ) -> None:
+    def __init__(self, kind: str, rooms: Sequence[str] = (), given: tuple[str, ...] | None = ()) -> None:
         self.kind = kind
         self.given = given
-        self._declared_in = declared_in
         self._rooms = tuple(rooms)
         self._entries: dict[str, Entry] = {}
         self._plugins_seen = False
@@ -190,13 +184,6 @@ class Registry(Generic[T]):
         self._entries, self._plugins_seen = entries, True
 
     def _load_declarations(self) -> None:
-        module, self._declared_in = self._declared_in, None  # it adds to this registry while it is imported
-        if module is not None:
-            try:
-                import_module(module)
-            except BaseException:
-                self._declared_in = module
-                raise
         if self._rooms:
             entries = dict(self._entries)
             for target, facts in scan(self._rooms, f"{self.kind.upper()}.register"):
@@ -233,7 +220,6 @@ SOURCE: Registry[Source] = Registry(
 )
 LABELLED: Registry[LabelledSet] = Registry("labelled", rooms=("pali3kit.data.sets",), given=("image_size",))
 CAPTIONED: Registry[CaptionedSet] = Registry("captioned", rooms=("pali3kit.data.sets",), given=("image_size",))
-TASK: Registry[Task] = Registry("task", TASKS, given=None)
 METRIC: Registry[Scores] = Registry("metric", rooms=("pali3kit.evals",), given=None)
 OPTIMIZER: Registry[Optimizer] = Registry(
     "optimizer", rooms=("pali3kit.training",), given=("parameters", "learning_rate", "weight_decay", "beta2")
@@ -242,7 +228,7 @@ OPTIMIZER: Registry[Optimizer] = Registry(
 KINDS: dict[str, Registry[Any]] = {
     registry.kind: registry
     for registry in (
-        VISION, PROJECTOR, LANGUAGE, MASKS, TEXT_TOWER, SOURCE, TASK, METRIC, OPTIMIZER,
+        VISION, PROJECTOR, LANGUAGE, MASKS, TEXT_TOWER, SOURCE, METRIC, OPTIMIZER,
         LABELLED, CAPTIONED, TOWERS,
     )
 }  # fmt: skip

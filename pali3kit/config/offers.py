@@ -7,6 +7,7 @@ from typing import Literal
 
 from pali3kit import registry
 from pali3kit.config.part import Part
+from pali3kit.config.tasks import TASKS
 from pali3kit.declared.entry import Entry
 from pali3kit.errors import RegistryError
 
@@ -114,9 +115,8 @@ def tasks_of(source: Part) -> tuple[str, ...] | None:
 
 def names_of(source: Part) -> list[str]:
     """All tasks that there are by name, and `part.task` of a union's parts: any other name is misspelt."""
-    tasks = registry.TASK.names()
     own = _by_part(source).items()
-    return tasks + [f"{name}.{task}" for name, has in own for task in (tasks if has is None else has)]
+    return [*TASKS, *(f"{name}.{task}" for name, has in own for task in (TASKS if has is None else has))]
 
 
 def _by_part(source: Part) -> dict[str, tuple[str, ...] | None]:

@@ -9,7 +9,6 @@ from glob import iglob
 from itertools import islice
 from pathlib import Path
 
-from pali3kit import registry
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.budgets import generates, known_benchmarks
 from pali3kit.config.offers import (
@@ -26,6 +25,7 @@ from pali3kit.config.offers import (
 )
 from pali3kit.config.part import Part
 from pali3kit.config.schema import Experiment
+from pali3kit.config.tasks import TASKS
 from pali3kit.declared.entry import Entry
 from pali3kit.errors import choose, nearest
 
@@ -116,7 +116,7 @@ def _offered(cell: Experiment, columns: list[str]) -> Iterator[tuple[str, str]]:
         return
     for stage in ("multimodal", "resolution"):
         for task, weight in getattr(cell.stages, stage).mixture.items():
-            if weight > 0 and task not in tasks and task in registry.TASK.names():
+            if weight > 0 and task not in tasks and task in TASKS:
                 has = choose(task, tasks)
                 yield f"stages.{stage}.mixture.{task}", f"source '{source.name}' has no task '{task}'.{has}"
     if not any(part.options.get("test", part.name != "union") for _, part in parts_of(source)):
