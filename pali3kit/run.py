@@ -19,6 +19,7 @@ from pali3kit.config.kinds import exists, keys
 from pali3kit.config.load import load
 from pali3kit.config.paths import in_full
 from pali3kit.config.schema import Experiment, Runtime
+from pali3kit.config.suggestions import new_key, new_name
 from pali3kit.described import described
 from pali3kit.errors import Pali3Error, choose, nearest
 from pali3kit.streams import lasting
@@ -103,7 +104,9 @@ def _dispatch(words: list[str]) -> int:
         return 0 if rest else 2
     if unknown := [word for word in rest if word.startswith("-")]:
         flags = [*map("--{}".format, command.options), "--help", "--version"]
-        near = nearest(unknown[0], [*flags, *map("--{}".format, keys(Experiment))]) if command.overrides else ""
+        near = new_key(unknown[0].removeprefix("--")) if command.overrides else ""
+        if command.overrides and not near:
+            near = nearest(unknown[0], [*flags, *map("--{}".format, keys(Experiment))])
         raise UsageError(f"unknown flag '{unknown[0]}'.{near or choose(unknown[0], flags)}")
     if rest[0] == name:
         del rest[0]
@@ -221,7 +224,7 @@ def _tokenizer(arguments: list[str], settings: list[str]) -> int:
 def _list(arguments: list[str], _: list[str]) -> int:
     for kind in arguments or CATALOGUES:
         if kind not in CATALOGUES:
-            raise UsageError(f"unknown kind '{kind}'.{choose(kind, CATALOGUES)}")
+            raise UsageError(_unknown_kind(kind))
         entries = CATALOGUES[kind].entries()
         width = max([22, *(len(entry.name) + 2 for entry in entries)])
         print(kind)
@@ -230,10 +233,14 @@ def _list(arguments: list[str], _: list[str]) -> int:
     return 0
 
 
+def _unknown_kind(kind: str) -> str:
+    return f"unknown kind '{kind}'.{new_name('kind', kind) or choose(kind, CATALOGUES)}"
+
+
 def _show(arguments: list[str], _: list[str]) -> int:
     kind, slash, name = arguments[0].partition("/")
     if kind not in CATALOGUES:
-        raise UsageError(f"unknown kind '{kind}'.{choose(kind, CATALOGUES)}")
+        raise UsageError(_unknown_kind(kind))
     if not slash:
         raise UsageError(f"usage: python -m pali3kit.run {COMMANDS['show'].usage}")
     print(described(kind, CATALOGUES[kind].describe(name)))

@@ -12,6 +12,7 @@ from pathlib import Path
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Multimodal, Recipe, Resolution, Training, Transfer
+from pali3kit.config.suggestions import new_name
 from pali3kit.config.vocabulary import SENTINELS, Vocabulary
 from pali3kit.errors import DataError, choose
 from pali3kit.registry import OPTIMIZER
@@ -153,7 +154,8 @@ def tasks(cell: Experiment) -> Iterator[Complaint]:
         if task not in transferred:
             shared = own[task].transfer if task in own else ""
             told = f"'{task}' shares the transfer of '{shared}': say it there." if shared else f"unknown task '{task}'."
-            yield key, f"stages.transfer.tasks: {told}{'' if shared else choose(task, transferred)}"
+            meant = "" if shared else new_name("benchmark", task) or choose(task, transferred)
+            yield key, f"stages.transfer.tasks: {told}{meant}"
         elif ours.examples < 1:
             yield key, f"the examples of {task} should be at least 1, not {ours.examples}."
         elif isinstance(said, Recipe) and ours.examples < ours.batch_size:

@@ -14,11 +14,12 @@ from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK, CATALOGUES, STAGE
 from pali3kit.config.budgets import Complaint, known_benchmarks
 from pali3kit.config.grid import place
-from pali3kit.config.kinds import exists, keys
+from pali3kit.config.kinds import exists, keys, registry_of
 from pali3kit.config.paths import LONGEST_NAME, blocked, within
 from pali3kit.config.ports import MISFITS
 from pali3kit.config.ranges import out_of_range
 from pali3kit.config.schema import Evaluation, Experiment
+from pali3kit.config.suggestions import new_key, new_name
 from pali3kit.config.tree import Node, find
 from pali3kit.config.typed import Builder
 from pali3kit.declared.entry import Entry
@@ -100,7 +101,7 @@ def _names(experiment: Experiment) -> Iterator[Complaint]:
 
 
 def _columns(experiment: Experiment) -> Iterator[Complaint]:
-    yield from _selection("evaluate", experiment.evaluate, BENCHMARK.names(), BENCHMARK.broken)
+    yield from _selection("evaluate", "benchmark", experiment.evaluate, BENCHMARK.names(), BENCHMARK.broken)
 
 
 def _made(experiment: Experiment) -> Iterator[Complaint]:
@@ -126,7 +127,7 @@ def _named(benchmark: Benchmark) -> Iterator[tuple[str, str, list[str]]]:
 
 def _after(experiment: Experiment) -> Iterator[Complaint]:
     after = sorted((kind for kind in STAGE.all() if kind.title), key=lambda kind: kind.stage)
-    yield from _selection("evaluation.after", experiment.evaluation.after, [kind.name for kind in after])
+    yield from _selection("evaluation.after", "stage", experiment.evaluation.after, [kind.name for kind in after])
 
 
 def _seeds(experiment: Experiment) -> Iterator[Complaint]:
@@ -142,7 +143,7 @@ def _seeds(experiment: Experiment) -> Iterator[Complaint]:
 
 
 def _selection(
-    key: str, words: list[str], choices: list[str], broken: Mapping[str, Entry] | None = None
+    key: str, kind: str, words: list[str], choices: list[str], broken: Mapping[str, Entry] | None = None
 ) -> Iterator[Complaint]:
     if not words:
         yield key, f"{key} is empty.{choose('', choices)}"
@@ -150,7 +151,7 @@ def _selection(
         if broken and word in broken:
             yield key, f"{key}: {broken[word].wrong}"
         elif word not in choices:
-            yield key, f"unknown name '{brief(word)}' in {key}.{choose(word, choices)}"
+            yield key, f"unknown name '{brief(word)}' in {key}.{new_name(kind, word) or choose(word, choices)}"
     if len(set(words)) < len(words):
         yield key, f"{key} names something twice."
 
@@ -159,7 +160,8 @@ def _grid(experiment: Experiment) -> Iterator[Complaint]:
     for axis, values in experiment.grid.items():
         at = f"grid.{axis}"
         if not exists(Experiment, axis):
-            yield at, f"grid axis '{brief(axis)}' is no key of an experiment.{nearest(axis, keys(Experiment))}"
+            meant = new_key(axis) or nearest(axis, keys(Experiment))
+            yield at, f"grid axis '{brief(axis)}' is no key of an experiment.{meant}"
         elif _fixed(axis):
             yield at, f"grid axis '{axis}' cannot vary between cells: it belongs to the whole experiment."
         if not values:
@@ -172,12 +174,20 @@ def _baseline(experiment: Experiment) -> Iterator[Complaint]:
     for axis, value in experiment.baseline.items():
         at = f"baseline.{axis}"
         if axis not in experiment.grid:
-            yield at, f"baseline '{axis}' is no axis of the grid.{choose(axis, experiment.grid)}"
+            yield at, f"baseline '{axis}' is no axis of the grid.{new_key(axis) or choose(axis, experiment.grid)}"
         elif value not in experiment.grid[axis]:
             word, choices = _written(value), [_written(choice) for choice in experiment.grid[axis]]
             several = sum(isinstance(choice, dict) and choice.get("name") == value for choice in experiment.grid[axis])
             what = f"names {several} values of the grid: write one out." if several > 1 else "is not in the grid."
-            yield at, f"baseline {axis} '{brief(word)}' {what}{choose(word, choices)}"
+            yield at, f"baseline {axis} '{brief(word)}' {what}{_new_value(axis, word) or choose(word, choices)}"
+
+
+def _new_value(axis: str, word: str) -> str:
+    """What a renamed value, or component, of an axis is called now."""
+    try:
+        return new_name(axis, word) or new_name(registry_of(axis), word)
+    except (KeyError, TypeError):  # it holds no component
+        return ""
 
 
 def _repeats(values: Sequence[object]) -> bool:

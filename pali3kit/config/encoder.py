@@ -11,6 +11,7 @@ from pali3kit.config.budgets import Complaint, known_benchmarks, reads_texts
 from pali3kit.config.part import Part
 from pali3kit.config.schema import Experiment
 from pali3kit.config.shapes import VitShape, resolve
+from pali3kit.config.suggestions import new_name
 from pali3kit.config.supply import files
 from pali3kit.config.world import WorldTask
 from pali3kit.errors import ConfigError, choose
@@ -94,5 +95,6 @@ def expected(cell: Experiment) -> Iterator[Complaint]:
         if name not in measured:
             benchmark = name.partition(".")[0]
             absent = benchmark in BENCHMARK.names() and benchmark not in cell.evaluate
-            why = f" 'evaluate' has no '{benchmark}'." if absent else choose(name, measured)
+            known = new_name("benchmark", benchmark) or choose(name, measured)
+            why = f" 'evaluate' has no '{benchmark}'." if absent else known
             yield f"expect.{name}", f"expect: '{name}' is not measured.{why}"

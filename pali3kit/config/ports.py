@@ -15,6 +15,7 @@ from pali3kit.config.offers import names_of
 from pali3kit.config.part import Part
 from pali3kit.config.schema import Experiment
 from pali3kit.config.shapes import VitShape, resolve
+from pali3kit.config.suggestions import new_name
 from pali3kit.config.supply import supply
 from pali3kit.config.vocabulary import CODES, Vocabulary
 from pali3kit.errors import ConfigError, DataError, choose
@@ -37,7 +38,8 @@ def _named(cell: Experiment) -> Iterator[Complaint]:
     benchmarks = BENCHMARK.names()
     for name in cell.data.columns:
         if name not in benchmarks:
-            yield f"data.columns.{name}", f"data.columns: unknown column '{name}'.{choose(name, benchmarks)}"
+            meant = new_name("benchmark", name) or choose(name, benchmarks)
+            yield f"data.columns.{name}", f"data.columns: unknown benchmark '{name}'.{meant}"
 
 
 def _stages(cell: Experiment) -> Iterator[Complaint]:

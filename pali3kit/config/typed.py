@@ -12,7 +12,9 @@ from pali3kit.catalogue import STAGE
 from pali3kit.config.kinds import OPTIONAL_PART, hints, is_part, is_section, registry_of
 from pali3kit.config.part import Optimizer, Part
 from pali3kit.config.paths import impossible, in_full, named_by
+from pali3kit.config.renamed import RENAMED
 from pali3kit.config.schema import Experiment
+from pali3kit.config.suggestions import new_key, new_name
 from pali3kit.config.tree import Node, plain
 from pali3kit.declared.annotations import UNREAD
 from pali3kit.errors import Problem, RegistryError, brief, choose, nearest
@@ -90,7 +92,8 @@ class Builder:
         if node.value in choices:
             return node.value
         word = str(plain(node))
-        self.refuse(node, key, f"{key} cannot be '{brief(word)}'.{choose(word, map(str, choices))}")
+        meant = new_name(key, word) or choose(word, map(str, choices))
+        self.refuse(node, key, f"{key} cannot be '{brief(word)}'.{meant}")
         return REFUSED
 
     def sequence(self, kind: TypeForm, node: Node, key: str) -> object:
@@ -108,30 +111,38 @@ class Builder:
             return REFUSED
         return {name: self.build(kind, child, f"{key}.{name}") for name, child in node.value.items()}
 
-    def section(self, kind: type, node: Node, key: str, extra: Iterable[str] = ()) -> object:
-        """Build the dataclass `kind`; `extra` are further keys that a misspelt one may have meant."""
+    def section(self, kind: type, node: Node, key: str, extra: Iterable[str] = (), component: str = "") -> object:
+        """Build the dataclass `kind`; `extra` are further keys that a misspelt one may have meant. `component` says whose
+        options these are: `vision/vit`.
+        """
         if not isinstance(node.value, dict):
             self.wrong(node, key, "a mapping")
             return REFUSED
         declared, known = hints(kind), {field.name: field for field in fields(kind)}
         for name, child in node.value.items():
             if name not in known:
-                self.unknown(child, key, name, [*known, *extra])
+                self.unknown(child, key, name, [*known, *extra], component)
         values = {
             name: self.build(declared[name], node.value[name], _join(key, name)) for name in known if name in node.value
         }
         self.paths(values, [name for name, field in known.items() if field.metadata.get("path")], node, key)
         values |= self.defaults(known, values, node, key)
+        renamed = {RENAMED.get(_join(key, name)) for name in node.value}  # the old name is complained about already
         for name in [name for name in known if name not in values]:
-            self.missing(node, _join(key, name), _word(declared[name]))
+            if _join(key, name) in renamed:
+                self.refused.add(_join(key, name))
+            else:
+                self.missing(node, _join(key, name), _word(declared[name]))
             values[name] = REFUSED
         return kind(**values)
 
-    def unknown(self, node: Node, above: str, name: str, choices: Iterable[str]) -> None:
+    def unknown(self, node: Node, above: str, name: str, choices: Iterable[str], component: str = "") -> None:
         """Complain about a key that there is not; only so many get suggestions, which take their time."""
         key = _join(above, name)
         broken = STAGE.broken.get(name) if above == "stages" else None
-        meant = choose(name, choices) if len(self.problems) < MOST_SUGGESTIONS else ""
+        meant = new_key(key) or new_name(component, name)
+        if not meant and len(self.problems) < MOST_SUGGESTIONS:
+            meant = choose(name, choices)
         self.refuse(node, key, f"{key}: {broken.wrong}" if broken else f"unknown key '{brief(key)}'.{meant}")
 
     def paths(self, values: dict[str, object], names: Iterable[str], node: Node, key: str) -> None:
@@ -174,10 +185,11 @@ class Builder:
         try:
             entry = kind.describe(name)
         except RegistryError as error:
-            self.refuse(value["name"], key, f"{key}: {error}")
+            new = new_name(kind.kind, name)
+            self.refuse(value["name"], key, f"{key}: unknown {kind.kind} '{name}'.{new}" if new else f"{key}: {error}")
             return REFUSED
         rest = Node({option: child for option, child in value.items() if option != "name"}, node.where)
-        options = self.own(entry.options, rest, key, extra=["name"])
+        options = self.own(entry.options, rest, key, ["name"], f"{kind.kind}/{entry.name}")
         self.paths(options, named_by(entry), rest, key)
         return Part(name=self.folder(name, value["name"], key), options=options)
 
@@ -190,11 +202,13 @@ class Builder:
             self.refuse(node, key, f"{key}: '{brief(rest)}' {why}.")
         return family + slash + in_full(rest)
 
-    def own(self, options: type | None, node: Node, key: str, extra: Iterable[str]) -> dict[str, object]:
+    def own(
+        self, options: type | None, node: Node, key: str, extra: Iterable[str], component: str
+    ) -> dict[str, object]:
         """The options of a component; as they are where nobody knows which it has."""
         if options is None:
             return {name: plain(child) for name, child in node.value.items()}
-        built = self.section(options, node, key, extra)
+        built = self.section(options, node, key, extra, component)
         values = {field.name: getattr(built, field.name) for field in fields(options)}
         return {option: value for option, value in values.items() if value is not UNREAD}
 
@@ -213,14 +227,12 @@ class Builder:
             return built
         if built.name not in names:
             broken = registry.OPTIMIZER.broken.get(built.name)
-            told = (
-                f"{key}: {broken.wrong}"
-                if broken
-                else f"{key}.name cannot be '{brief(built.name)}'.{choose(built.name, names)}"
-            )
+            meant = new_name("optimizer", built.name) or choose(built.name, names)
+            told = f"{key}: {broken.wrong}" if broken else f"{key}.name cannot be '{brief(built.name)}'.{meant}"
             self.refuse(node.value["name"], f"{key}.name", told)
             return built
-        built.options = self.own(registry.OPTIMIZER.describe(built.name).options, rest, key, extra=shared)
+        options = registry.OPTIMIZER.describe(built.name).options
+        built.options = self.own(options, rest, key, shared, f"optimizer/{built.name}")
         return built
 
     def nameless(self, value: dict[str, Node], node: Node, key: str) -> None:

@@ -137,7 +137,7 @@ from pali3kit.text.denoise import PREFIXES
           "stages.transfer.optimizer.name=adamw", "stages.multimodal.optimizer.name=adamw",
           "stages.vision.optimizer.name=adamw"],
          "checks generate with whole weights: take runtime.strategy ddp, or no checks."),
-        (["data.columns={captoin: x}"], "data.columns: unknown column 'captoin'. Did you mean 'caption'?"),
+        (["data.columns={captoin: x}"], "data.columns: unknown benchmark 'captoin'. Did you mean 'caption'?"),
         (["grid={}", "baseline={}", "pretrain=random",
           "data.source={name: union, parts: {a: {name: pdf, path: ., test: .}}}",
           "evaluate=[vqa_text]", "data.columns={vqa_text: a.vqa}", "stages.multimodal.mixture={splitcap: 0, ocr: 1}"],
