@@ -15,6 +15,7 @@ from pali3kit.config.stages import Stages
 from pali3kit.config.tree import MOST_DEPTH
 from pali3kit.types import TypeForm
 
+VARIABLES = "variables"  # the key of a file's named values, which are no part of the experiment
 PARTS = dict[str, Part]  # what an option `parts` of a part holds: a union's sources
 OPTIONAL_PART = Part | None
 _SCALARS = (int, float, str, bool, type(None))
@@ -55,6 +56,8 @@ def below(kind: TypeForm, key: str) -> TypeForm:
         return get_args(kind)[1]
     if is_part(kind):
         return PARTS if key == "parts" else Any
+    if kind is Experiment and key == VARIABLES:
+        return dict[str, Any]
     return hints(kind).get(key, Any) if is_section(kind) else Any
 
 

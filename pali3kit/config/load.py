@@ -6,13 +6,15 @@ All that is wrong is raised at once, before torch is imported.
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pali3kit.config.check import check
 from pali3kit.config.grid import spell_out
-from pali3kit.config.interpolate import interpolate
+from pali3kit.config.interpolate import INTERPOLATION, interpolate
+from pali3kit.config.kinds import VARIABLES
 from pali3kit.config.merge import merge, nest
 from pali3kit.config.schema import Experiment
 from pali3kit.config.tree import MOST_CHARACTERS, MOST_DEPTH, Node, parse
@@ -59,11 +61,37 @@ def read(path: str | Path, overrides: Sequence[str] = ()) -> Layers:
     if own is None:
         raise ConfigError(problems)
     extra = _read_overrides(overrides, problems)
-    scale = _read_scale(Path(path), _over(own, extra), problems)
+    top = _over(own, extra)
+    scale = _read_scale(Path(path), top, problems)
     tree = _over(merge(Experiment, scale or Node({}, own.where), own), extra)
     before = len(problems)
-    tree = interpolate(Node(tree.value, own.where), problems)
-    return Layers(tree, problems, complete=scale is not None and len(problems) == before)
+    _check_variables(top, tree, problems)
+    values = dict(interpolate(Node(tree.value, own.where), problems).value)
+    values.pop(VARIABLES, None)
+    return Layers(Node(values, own.where), problems, complete=scale is not None and len(problems) == before)
+
+
+def _check_variables(top: Node, tree: Node, problems: list[Problem]) -> None:
+    """Refuse a variable of the experiment or the command line that no value takes; a scale may have some to spare."""
+    own, all_ = (layer.value.get(VARIABLES, Node({}, layer.where)) for layer in (top, tree))
+    if not isinstance(all_.value, dict):
+        problems.append(Problem(all_.where, f"{VARIABLES} should be a mapping of names to values."))
+        return
+    taken = set(_interpolated(tree))
+    for name, node in own.value.items() if isinstance(own.value, dict) else ():
+        if name not in taken:
+            others = [other for other in all_.value if other not in own.value]
+            problems.append(Problem(node.where, f"no value takes '{VARIABLES}.{brief(name)}'.{choose(name, others)}"))
+
+
+def _interpolated(node: Node) -> Iterator[str]:
+    """The words of the keys that interpolations name."""
+    if isinstance(node.value, str):
+        for match in INTERPOLATION.finditer(node.value):
+            yield from re.findall(r"[^.\[\]]+", match["key"])
+    elif isinstance(node.value, dict | list):
+        for child in node.value.values() if isinstance(node.value, dict) else node.value:
+            yield from _interpolated(child)
 
 
 def _read_file(path: Path, problems: list[Problem]) -> Node | None:

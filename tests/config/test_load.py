@@ -288,3 +288,36 @@ def test_later_layers_win(trial: Path) -> None:
 def test_values_may_refer_to_other_keys(trial: Path) -> None:
     experiment = load("x.yaml", ["stages.vision.text.width=${model.vision.width}", "model.vision.width=48"])
     assert experiment.stages.vision.text.options["width"] == 48
+
+
+def test_variables_are_said_once_and_are_no_part_of_the_experiment(trial: Path) -> None:
+    scale = trial / "scales" / "tiny.yaml"
+    scale.write_text(
+        "variables: {width: 32, spare: 1}\n" + scale.read_text().replace("width: 32", 'width: "${variables.width}"')
+    )
+    widths = {name: 32 for name in ("vision", "language")}
+    experiment = load("x.yaml")
+    assert {name: getattr(experiment.model, name).options["width"] for name in widths} == widths
+    assert not hasattr(experiment, "variables")
+    wider = load("x.yaml", ["variables.width=64", "model.language.width=32"])
+    assert (wider.model.vision.options["width"], wider.model.language.options["width"]) == (64, 32)
+    (trial / "x.yaml").write_text((trial / "x.yaml").read_text() + "variables: {width: 64}\n")
+    assert load("x.yaml").stages.vision.text.options["width"] == 64
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("variables.widht=3", "no value takes 'variables.widht'. Did you mean 'width'?"),
+        ("variables=3", "variables should be a mapping of names to values."),
+        ("variables={}", "model.vision.width: there is no key 'variables.width'."),
+        ("variables.width=0", "model.vision.width should be at least 1, not 0."),
+    ],
+)
+def test_variables_are_checked(trial: Path, override: str, told: str) -> None:
+    scale = trial / "scales" / "tiny.yaml"
+    text = scale.read_text().replace("vit, width: 32", 'vit, width: "${variables.width}"')
+    scale.write_text("variables: {width: 32}\n" + text)
+    with pytest.raises(ConfigError) as error:
+        load("x.yaml", [override])
+    assert any(problem.text.startswith(told) for problem in error.value.problems), error.value
