@@ -61,34 +61,38 @@ def read(path: str | Path, overrides: Sequence[str] = ()) -> Layers:
     if own is None:
         raise ConfigError(problems)
     extra = _read_overrides(overrides, problems)
-    top = _over(own, extra)
-    scale = _read_scale(Path(path), top, problems)
-    tree = _over(merge(Experiment, scale or Node({}, own.where), own), extra)
+    scale = _read_scale(Path(path), _over(own, extra), problems)
+    lowest = scale or Node({}, own.where)
+    tree = _over(merge(Experiment, lowest, own), extra)
+    _check_variables([lowest, own, *extra], problems)
     before = len(problems)
-    _check_variables(top, tree, problems)
     values = dict(interpolate(Node(tree.value, own.where), problems).value)
     values.pop(VARIABLES, None)
     return Layers(Node(values, own.where), problems, complete=scale is not None and len(problems) == before)
 
 
-def _check_variables(top: Node, tree: Node, problems: list[Problem]) -> None:
-    """Refuse a variable of the experiment or the command line that no value takes; a scale may have some to spare."""
-    own, all_ = (layer.value.get(VARIABLES, Node({}, layer.where)) for layer in (top, tree))
-    if not isinstance(all_.value, dict):
-        problems.append(Problem(all_.where, f"{VARIABLES} should be a mapping of names to values."))
-        return
-    taken = set(_interpolated(tree))
-    for name, node in own.value.items() if isinstance(own.value, dict) else ():
-        if name not in taken:
-            others = [other for other in all_.value if other not in own.value]
-            problems.append(Problem(node.where, f"no value takes '{VARIABLES}.{brief(name)}'.{choose(name, others)}"))
+def _check_variables(layers: Sequence[Node], problems: list[Problem]) -> None:
+    """Refuse variables that no value of any layer takes."""
+    keys = [words for layer in layers for words in _interpolated(layer)]
+    taken = {word for words in keys for word in words}
+    known = {words[1] for words in keys if words[0] == VARIABLES and len(words) > 1}
+    for layer in layers:
+        variables = layer.value.get(VARIABLES, Node({}, layer.where))
+        if not isinstance(variables.value, dict | None):
+            problems.append(Problem(variables.where, f"{VARIABLES} should be a mapping of names to values."))
+            continue
+        for name, node in (variables.value or {}).items():
+            if name not in taken:
+                problems.append(
+                    Problem(node.where, f"no value takes '{VARIABLES}.{brief(name)}'.{choose(name, known)}")
+                )
 
 
-def _interpolated(node: Node) -> Iterator[str]:
-    """The words of the keys that interpolations name."""
+def _interpolated(node: Node) -> Iterator[list[str]]:
+    """The keys that interpolations name, each as its words."""
     if isinstance(node.value, str):
-        for match in INTERPOLATION.finditer(node.value):
-            yield from re.findall(r"[^.\[\]]+", match["key"])
+        found = (re.findall(r"[^.\[\]]+", match["key"]) for match in INTERPOLATION.finditer(node.value))
+        yield from filter(None, found)
     elif isinstance(node.value, dict | list):
         for child in node.value.values() if isinstance(node.value, dict) else node.value:
             yield from _interpolated(child)

@@ -9,7 +9,7 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pali3kit import registry
 from pali3kit.catalogue import STAGE
-from pali3kit.config.kinds import OPTIONAL_PART, hints, is_part, is_section, registry_of
+from pali3kit.config.kinds import OPTIONAL_PART, VARIABLES, hints, is_part, is_section, registry_of
 from pali3kit.config.part import Optimizer, Part
 from pali3kit.config.paths import impossible, in_full, named_by
 from pali3kit.config.renamed import RENAMED
@@ -46,7 +46,7 @@ class Builder:
 
     def experiment(self, tree: Node) -> Experiment:
         """Return the whole experiment; its tree is a mapping, or the file would have been refused."""
-        built = self.section(Experiment, tree, "")
+        built = self.section(Experiment, tree, "", extra=[VARIABLES])
         assert isinstance(built, Experiment)
         return built
 

@@ -292,9 +292,7 @@ def test_values_may_refer_to_other_keys(trial: Path) -> None:
 
 def test_variables_are_said_once_and_are_no_part_of_the_experiment(trial: Path) -> None:
     scale = trial / "scales" / "tiny.yaml"
-    scale.write_text(
-        "variables: {width: 32, spare: 1}\n" + scale.read_text().replace("width: 32", 'width: "${variables.width}"')
-    )
+    scale.write_text("variables: {width: 32}\n" + scale.read_text().replace("width: 32", 'width: "${variables.width}"'))
     widths = {name: 32 for name in ("vision", "language")}
     experiment = load("x.yaml")
     assert {name: getattr(experiment.model, name).options["width"] for name in widths} == widths

@@ -51,13 +51,16 @@ def called(new: str) -> str:
         ("model: {vision: transformer}", f"model.vision: unknown vision 'transformer'. {called('vit')}"),
         ("model: {projector: {place: none}}", f"unknown key 'model.projector.place'. {called('positions')}"),
         ("stages: {vision: {optimizer: {name: adam}}}", f"cannot be 'adam'. {called('adamw')}"),
-        ("stages: {vision: {optimizer: {speed: 1}}}", f"unknown key 'stages.vision.optimizer.speed'. {called('momentum')}"),
+        (
+            "stages: {vision: {optimizer: {speed: 1}}}",
+            f"unknown key 'stages.vision.optimizer.speed'. {called('momentum')}",
+        ),
         ("evaluation: {after: [moved]}", f"unknown name 'moved' in evaluation.after. {called('transfer')}"),
         ("data: {columns: {coco_old: vqa}}", f"data.columns: unknown benchmark 'coco_old'. {called('caption')}"),
         ("stages: {transfer: {tasks: {coco_old: 9}}}", f"unknown task 'coco_old'. {called('caption')}"),
         ("expect: {coco_old: {value: 1, tolerance: 1, source: x}}", f"'coco_old' is not measured. {called('caption')}"),
     ],
-)  # fmt: skip
+)
 def test_old_keys_and_names_in_a_file(trial: Path, line: str, told: str) -> None:
     (trial / "x.yaml").write_text(f"name: trial\nscale: tiny\nevaluate: [probe]\n{line}\n")
     with pytest.raises(ConfigError) as error:
