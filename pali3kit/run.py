@@ -14,6 +14,7 @@ from pathlib import Path
 from pali3kit import __version__
 from pali3kit.catalogue import CATALOGUES
 from pali3kit.completion import script
+from pali3kit.config.attention import describe_attention
 from pali3kit.config.grid import points
 from pali3kit.config.kinds import exists, keys
 from pali3kit.config.load import load
@@ -163,6 +164,8 @@ def _check(arguments: list[str], overrides: list[str]) -> int:
     counts = {"cell": len(points(experiment)), "seed": len(experiment.seeds), "column": len(experiment.evaluate)}
     sizes = ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for word, count in counts.items())
     print(f"{arguments[0]}: nothing wrong. {sizes}.")
+    if attention := describe_attention(experiment):
+        print(attention)
     return 0
 
 

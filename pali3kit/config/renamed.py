@@ -1,4 +1,4 @@
-"""What keys and names of experiments are called now that had other names before: an old one is refused with the new one.
+"""Keys and names of experiments that were renamed: an old one is refused with the new one.
 
 Tables alone; `pali3kit.config.suggestions` words the messages.
 """

@@ -6,7 +6,7 @@ from pali3kit.config.renamed import RENAMED, RENAMED_NAMES, SINCE
 
 
 def new_key(key: str) -> str:
-    """`" It is called 'runtime.devices' since 0.2."` for a dotted key that was renamed, or stands below one; else ""."""
+    """`" It is called 'runtime.devices' since 0.2."` for a dotted key that was renamed, or is below one; else ""."""
     words = key.split(".")
     for end in range(len(words), 0, -1):
         if new := RENAMED.get(".".join(words[:end])):

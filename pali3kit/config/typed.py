@@ -112,8 +112,9 @@ class Builder:
         return {name: self.build(kind, child, f"{key}.{name}") for name, child in node.value.items()}
 
     def section(self, kind: type, node: Node, key: str, extra: Iterable[str] = (), component: str = "") -> object:
-        """Build the dataclass `kind`; `extra` are further keys that a misspelt one may have meant. `component` says whose
-        options these are: `vision/vit`.
+        """Build the dataclass `kind`, options of `component` (`vision/vit`) if one is named.
+
+        `extra` are further keys that a misspelt one may have meant.
         """
         if not isinstance(node.value, dict):
             self.wrong(node, key, "a mapping")

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from pali3kit.catalogue import STAGE
+from pali3kit.config.attention import describe_attention
 from pali3kit.config.schema import Experiment, Runtime
 from pali3kit.execution.estimates import Estimate, Forecast, count_parameters, simulate
 from pali3kit.execution.host import allot, processor
@@ -54,6 +55,8 @@ def plan(experiment: Experiment, console: Console | None = None) -> float:
         highlight=False,
         soft_wrap=True,
     )
+    if attention := describe_attention(experiment):
+        console.print(attention, highlight=False, soft_wrap=True)
     if kept := sum(estimates[digest].disk for digest in absent):
         console.print(_kept(kept, store.root), highlight=False, soft_wrap=True)
     if lines := _too_large(missing, estimates, experiment.runtime):
