@@ -15,12 +15,12 @@ from pali3kit.catalogue import BENCHMARK, CATALOGUES, STAGE
 from pali3kit.config.budgets import Complaint, known_benchmarks
 from pali3kit.config.grid import place
 from pali3kit.config.kinds import exists, keys, registry_of
-from pali3kit.config.paths import LONGEST_NAME, blocked, within
+from pali3kit.config.paths import LONGEST_NAME
 from pali3kit.config.ports import MISFITS
 from pali3kit.config.ranges import out_of_range
 from pali3kit.config.schema import Evaluation, Experiment
 from pali3kit.config.suggestions import new_key, new_name
-from pali3kit.config.tree import Node, find
+from pali3kit.config.tree import Node
 from pali3kit.config.typed import Builder
 from pali3kit.declared.entry import Entry
 from pali3kit.errors import Problem, brief, choose, nearest
@@ -40,11 +40,11 @@ def check(experiment: Experiment, tree: Node, refused: Collection[str] = ()) -> 
 
     `refused` has the keys that hold nothing usable; what depends on them is not judged.
     """
-    problems = [Problem(find(tree, key), text) for key, text in _judge(WHOLE, experiment, refused)]
+    problems = [Problem(tree.place_of(key), text) for key, text in _judge(WHOLE, experiment, refused)]
     axes = _axes(tree)
     if prod(map(len, axes.values())) > MOST_CELLS:
         text = f"the grid has more than {MOST_CELLS} cells: split it into several experiments."
-        return [*problems, Problem(find(tree, "grid"), text)]
+        return [*problems, Problem(tree.place_of("grid"), text)]
     for values in product(*axes.values()):
         problems += _cell(place(tree, dict(zip(axes, values, strict=True))), refused)
     return list(dict.fromkeys(problems))
@@ -69,7 +69,7 @@ def _cell(tree: Node, refused: Collection[str]) -> list[Problem]:
     builder = Builder(complete=not refused)
     cell = builder.experiment(tree)
     complaints = _judge((out_of_range, *MISFITS), cell, {*refused, *builder.refused})
-    return builder.problems + [Problem(find(tree, key), text) for key, text in complaints]
+    return builder.problems + [Problem(tree.place_of(key), text) for key, text in complaints]
 
 
 def _judge(checks: Iterable[Check], subject: Experiment, refused: Collection[str]) -> Iterator[Complaint]:
@@ -90,14 +90,28 @@ def _names(experiment: Experiment) -> Iterator[Complaint]:
     runtime = experiment.runtime
     if len(os.fsencode(experiment.name)) > LONGEST_NAME:
         yield "name", f"name '{brief(experiment.name)}' is longer than the {LONGEST_NAME} bytes of a folder's name."
-    elif within(folder := os.path.join(runtime.runs, experiment.name), runtime.store):
+    elif _within(folder := os.path.join(runtime.runs, experiment.name), runtime.store):
         yield "name", f"name '{experiment.name}' would mix reports with artifacts: {folder} is in runtime.store."
     for key, path in (("runtime.runs", runtime.runs), ("runtime.store", runtime.store)):
-        if file := blocked(path):
+        if file := _blocked(path):
             yield key, f"{key} should be a folder: '{file}' is a file."
     tables = sorted(file.stem for file in PAPER.glob("*.yaml"))
     if experiment.paper and experiment.paper not in tables:
         yield "paper", f"unknown table '{brief(experiment.paper)}'.{choose(experiment.paper, tables)}"
+
+
+def _within(path: str, folder: str) -> bool:
+    """Whether a path is a folder, or lies in it."""
+    inner, outer = os.path.abspath(path), os.path.abspath(folder)
+    return os.path.commonpath((inner, outer)) == outer
+
+
+def _blocked(folder: str) -> str:
+    """The file that stands where a folder is to be made, "" where none does."""
+    above = os.path.abspath(folder)
+    while not os.path.lexists(above):
+        above = os.path.dirname(above)
+    return "" if os.path.isdir(above) else above
 
 
 def _columns(experiment: Experiment) -> Iterator[Complaint]:

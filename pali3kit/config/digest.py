@@ -6,7 +6,7 @@ import hashlib
 import json
 
 
-def canonical(value: object) -> str:
+def _canonical(value: object) -> str:
     """Write plain data as the one JSON text that stands for it: keys sorted, no blanks, floats by `repr`.
 
     Raises ValueError for nan and infinities and TypeError for keys that are no text or values that JSON lacks.
@@ -17,7 +17,7 @@ def canonical(value: object) -> str:
 
 def digest(value: object) -> str:
     """Return the sha256 of the canonical text, in 64 hexadecimal digits."""
-    return hashlib.sha256(canonical(value).encode()).hexdigest()
+    return hashlib.sha256(_canonical(value).encode()).hexdigest()
 
 
 def _refuse_other_keys(value: object) -> None:

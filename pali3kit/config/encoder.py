@@ -10,11 +10,10 @@ from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.budgets import Complaint, known_benchmarks, reads_texts
 from pali3kit.config.part import Part
 from pali3kit.config.schema import Experiment
-from pali3kit.config.shapes import VitShape, resolve
 from pali3kit.config.suggestions import new_name
 from pali3kit.config.supply import files
 from pali3kit.config.world import WorldTask
-from pali3kit.errors import ConfigError, choose
+from pali3kit.errors import choose
 
 
 def probe_sets(cell: Experiment) -> dict[str, Part]:
@@ -36,6 +35,7 @@ def encoder(cell: Experiment) -> Iterator[Complaint]:
     if texts and not has_texts(cell) and "evaluation.texts" not in cell.grid:
         text = f"an encoder by '{cell.pretrain}' has no text tower of its own: evaluation.texts 'lit' trains one."
         yield "evaluation.texts", f"{text} Or leave out '{texts[0]}'."
+    yield from _expected(cell)
 
 
 def _whole(cell: Experiment) -> Iterator[Complaint]:
@@ -68,25 +68,7 @@ def _sets(cell: Experiment) -> Iterator[Complaint]:
         yield from files(key, part, registry.KINDS[kind].describe(part.name), globs=False)
 
 
-def finetuned(cell: Experiment) -> Iterator[Complaint]:
-    """Check that the encoder can take the size of the pictures that it is fine-tuned on."""
-    size, part = cell.stages.finetune.image_size, cell.model.vision
-    if size is None or size < 1:
-        return
-    if part.name.startswith("open_clip/") and size != cell.model.image_size:
-        yield "stages.finetune.image_size", f"{part.name} works at one resolution alone: take timm/, hf/ or vit."
-    if part.name != "vit":
-        return
-    try:
-        patch = resolve(**{key: part.options[key] for key in ("size", *VitShape.__slots__)}).patch
-    except ConfigError:
-        return  # told elsewhere
-    if patch > 0 and size % patch:
-        near = max(1, round(size / patch)) * patch
-        yield "stages.finetune.image_size", f"patch {patch} does not divide {size} pixels; nearest: {near}"
-
-
-def expected(cell: Experiment) -> Iterator[Complaint]:
+def _expected(cell: Experiment) -> Iterator[Complaint]:
     """Check that every published number belongs to something that is measured."""
     measured = [column for name in known_benchmarks(cell) for column in BENCHMARK.find(name).column_names]
     if cell.expect and any(len(values) > 1 for values in cell.grid.values()):

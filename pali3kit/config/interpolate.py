@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pali3kit.config.tree import MOST_DEPTH, Extent, Node, plain, plant
+from pali3kit.config.tree import MOST_DEPTH, Extent, Node
 from pali3kit.errors import Problem, brief, choose, first_line
 
 INTERPOLATION = re.compile(r"(?P<escapes>\\*)\$\{\s*(?P<key>[^${}]*?)\s*\}")
@@ -41,7 +41,7 @@ def interpolate(tree: Node, problems: list[Problem]) -> Node:
     for place, why in measured.failed.items():
         problems.append(Problem(_at(tree, place).where, f"{'.'.join(place)}: {why}"))
     sound = _without(tree, (), measured.failed)
-    config = OmegaConf.create(plain(sound))  # type: ignore[call-overload]  # it is a mapping, as a tree is
+    config = OmegaConf.create(sound.plain())  # type: ignore[call-overload]  # it is a mapping, as a tree is
     return _resolve(sound, config, "", problems)
 
 
@@ -83,12 +83,7 @@ class _Measured:
         if not isinstance(node.value, dict | list):
             return Extent(1, 1, 0)
         children = _children(node)
-        inner = list(self._inner(children, place))
-        return Extent(
-            1 + sum(each.values for each in inner),
-            sum(map(len, children)) + sum(each.characters for each in inner),
-            1 + max((each.depth for each in inner), default=0),
-        )
+        return Extent.around(list(self._inner(children, place)), sum(map(len, children)))
 
     def _inner(self, children: dict[str, Node], place: Place) -> Iterator[Extent]:
         for key, child in children.items():
@@ -175,7 +170,7 @@ def _resolve(node: Node, config: object, key: str, problems: list[Problem]) -> N
         if isinstance(child.value, dict | list):
             resolved[index] = _resolve(child, value, f"{key}{index}.", problems)
         else:
-            resolved[index] = plant(OmegaConf.to_object(value) if OmegaConf.is_config(value) else value, child.where)
+            resolved[index] = Node.of(OmegaConf.to_object(value) if OmegaConf.is_config(value) else value, child.where)
     return Node(resolved if isinstance(node.value, dict) else list(resolved.values()), node.where)
 
 

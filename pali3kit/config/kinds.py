@@ -50,17 +50,6 @@ def registry_of(key: str) -> str:
     raise KeyError(key)
 
 
-def below(kind: TypeForm, key: str) -> TypeForm:
-    """Return the type of `key` in a value of type `kind`: Any where nothing is declared."""
-    if get_origin(kind) is dict:
-        return get_args(kind)[1]
-    if is_part(kind):
-        return PARTS if key == "parts" else Any
-    if kind is Experiment and key == VARIABLES:
-        return dict[str, Any]
-    return hints(kind).get(key, Any) if is_section(kind) else Any
-
-
 def is_part(kind: TypeForm) -> bool:
     """Whether `kind` is a Part, or a Part or nothing."""
     return kind is Part or kind == OPTIONAL_PART

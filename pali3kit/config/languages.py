@@ -12,7 +12,7 @@ from pali3kit.config.budgets import Complaint
 from pali3kit.config.given import found, taught
 from pali3kit.config.part import Part
 from pali3kit.config.schema import Experiment
-from pali3kit.config.shapes import KIND, LanguageShape, contradicted, read_t5, resolve_language
+from pali3kit.config.shapes import KIND, LanguageShape, contradicted, read_t5
 from pali3kit.config.vocabulary import EOS, Vocabulary
 from pali3kit.errors import ConfigError, DataError
 from pali3kit.types import Json
@@ -81,7 +81,7 @@ def _said_shape(part: Part) -> LanguageShape:
     numbers = {key: part.options.get(key) for key in names}
     if weights and size is None and None in numbers.values():
         raise ConfigError([f"there is no {weights}/config.json: name a folder that has one, or say the shape."])
-    return resolve_language(size, **numbers)
+    return LanguageShape.of(size, **numbers)
 
 
 def _described(part: Part) -> Path | None:

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pali3kit.config.check import check
-from pali3kit.config.grid import spell_out
 from pali3kit.config.interpolate import INTERPOLATION, interpolate
 from pali3kit.config.kinds import VARIABLES
 from pali3kit.config.merge import merge, nest
@@ -25,7 +24,7 @@ MOST_SHOWN = 300  # characters of an override that stand where its problems are 
 
 
 @dataclass(frozen=True)
-class Layers:
+class _Layers:
     """The merged tree of an experiment; `complete` is False where something could not be read."""
 
     tree: Node
@@ -38,20 +37,30 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
 
     Raises ConfigError with all problems: unknown keys, wrong types, missing keys, parts that do not fit.
     """
-    layers = read(path, overrides)
+    layers = _read_layers(path, overrides)
     problems = list(layers.problems)
     builder = Builder(complete=layers.complete)
     experiment = builder.experiment(layers.tree)
     if not any(key.partition(".")[0] in ("grid", "baseline") for key in builder.refused):
         # Without a grid there is one cell, and nothing that it could be compared with.
-        experiment.baseline = spell_out(experiment.baseline, experiment.grid) if experiment.grid else {}
+        experiment.baseline = _spell_out(experiment.baseline, experiment.grid) if experiment.grid else {}
     problems += builder.problems + check(experiment, layers.tree, builder.refused)
     if problems:
         raise ConfigError(_ordered(problems))
     return experiment
 
 
-def read(path: str | Path, overrides: Sequence[str] = ()) -> Layers:
+def _spell_out(baseline: Mapping[str, object], grid: Mapping[str, Sequence[object]]) -> dict[str, object]:
+    """Return the baseline with each part that is only named replaced by the one part of the grid that has the name."""
+
+    def part(axis: str, value: object) -> object:
+        called = [each for each in grid.get(axis, ()) if isinstance(each, dict) and each.get("name") == value]
+        return called[0] if len(called) == 1 else value
+
+    return {axis: part(axis, value) for axis, value in baseline.items()}
+
+
+def _read_layers(path: str | Path, overrides: Sequence[str] = ()) -> _Layers:
     """Merge the layers of an experiment without judging their keys.
 
     Raises ConfigError when the experiment's own file cannot be read.
@@ -68,7 +77,7 @@ def read(path: str | Path, overrides: Sequence[str] = ()) -> Layers:
     before = len(problems)
     values = dict(interpolate(Node(tree.value, own.where), problems).value)
     values.pop(VARIABLES, None)
-    return Layers(Node(values, own.where), problems, complete=scale is not None and len(problems) == before)
+    return _Layers(Node(values, own.where), problems, complete=scale is not None and len(problems) == before)
 
 
 def _check_variables(layers: Sequence[Node], problems: list[Problem]) -> None:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import get_origin
+from typing import Any, get_args, get_origin
 
-from pali3kit.config.kinds import PARTS, below, is_part, is_section
+from pali3kit.config.kinds import PARTS, VARIABLES, hints, is_part, is_section
 from pali3kit.config.part import Part
+from pali3kit.config.schema import Experiment
 from pali3kit.config.tree import Node
 from pali3kit.types import TypeForm
 
@@ -29,7 +30,7 @@ def merge(kind: TypeForm, lower: Node, upper: Node) -> Node:
         return upper
     merged = dict(lower.value)
     for key, node in upper.value.items():
-        merged[key] = merge(below(kind, key), merged[key], node) if key in merged else node
+        merged[key] = merge(_below(kind, key), merged[key], node) if key in merged else node
     return Node(merged, upper.where)
 
 
@@ -44,4 +45,15 @@ def nest(kind: TypeForm, key: str, leaf: Node) -> Node:
         return Node({head: nest(Part, rest, leaf)}, leaf.where)
     if get_origin(kind) is dict or not rest:
         return Node({key: Node(leaf.value, leaf.where)}, leaf.where)
-    return Node({head: nest(below(kind, head), rest, leaf)}, leaf.where)
+    return Node({head: nest(_below(kind, head), rest, leaf)}, leaf.where)
+
+
+def _below(kind: TypeForm, key: str) -> TypeForm:
+    """Return the type of `key` in a value of type `kind`: Any where nothing is declared."""
+    if get_origin(kind) is dict:
+        return get_args(kind)[1]
+    if is_part(kind):
+        return PARTS if key == "parts" else Any
+    if kind is Experiment and key == VARIABLES:
+        return dict[str, Any]
+    return hints(kind).get(key, Any) if is_section(kind) else Any

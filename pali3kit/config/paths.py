@@ -29,17 +29,3 @@ def impossible(path: str) -> str:
     if longest := [name for name in path.split("/") if len(os.fsencode(name)) > LONGEST_NAME]:
         return f"has a name of more than {LONGEST_NAME} bytes, '{brief(longest[0], 20)}'"
     return f"has more than {LONGEST_PATH} bytes" if len(os.fsencode(path)) > LONGEST_PATH else ""
-
-
-def within(path: str, folder: str) -> bool:
-    """Whether a path is a folder, or lies in it."""
-    inner, outer = os.path.abspath(path), os.path.abspath(folder)
-    return os.path.commonpath((inner, outer)) == outer
-
-
-def blocked(folder: str) -> str:
-    """The file that stands where a folder is to be made, "" where none does."""
-    above = os.path.abspath(folder)
-    while not os.path.lexists(above):
-        above = os.path.dirname(above)
-    return "" if os.path.isdir(above) else above

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from pali3kit.catalogue import BENCHMARK, STAGE
-from pali3kit.config.budgets import Complaint, nearest_divisor
-from pali3kit.config.encoder import encoder, expected
+from pali3kit.config.budgets import Complaint, has_stage_2, nearest_divisor
+from pali3kit.config.encoder import encoder
 from pali3kit.config.given import folders, found
 from pali3kit.config.languages import language, language_width
 from pali3kit.config.offers import names_of
 from pali3kit.config.part import Part
 from pali3kit.config.schema import Experiment
-from pali3kit.config.shapes import VitShape, resolve
+from pali3kit.config.shapes import VitShape
+from pali3kit.config.stages import Resolution
 from pali3kit.config.suggestions import new_name
 from pali3kit.config.supply import supply
 from pali3kit.config.vocabulary import CODES, Vocabulary
@@ -48,7 +50,7 @@ def _stages(cell: Experiment) -> Iterator[Complaint]:
         yield from kind.check(cell)
 
 
-def vision(cell: Experiment) -> Iterator[Complaint]:
+def _vision(cell: Experiment) -> Iterator[Complaint]:
     part, side = cell.model.vision, cell.model.image_size
     weights = part.options.get("weights")
     yield from found(part, "model.vision")
@@ -62,7 +64,7 @@ def vision(cell: Experiment) -> Iterator[Complaint]:
     if part.name != "vit" or side < 1:
         return
     try:
-        shape = resolve(**{key: part.options[key] for key in ("size", *VitShape.__slots__)})
+        shape = VitShape.of_options(part.options)
     except ConfigError as error:
         yield "model.vision.size" if part.options["size"] else "model.vision", f"model.vision: {error}"
         return
@@ -90,7 +92,7 @@ def _heads(part: Part, key: str) -> Iterator[Complaint]:
         yield f"{key}.heads", f"{heads} heads do not divide the width {width} of {key}; nearest: {near}"
 
 
-def projector(cell: Experiment) -> Iterator[Complaint]:
+def _projector(cell: Experiment) -> Iterator[Complaint]:
     part, width = cell.model.projector, language_width(cell.model.language) or 4
     if (part.options.get("positions") == "sine2d" or part.name == "resampler") and width % 4:
         near = max(4, round(width / 4) * 4)
@@ -106,7 +108,7 @@ def projector(cell: Experiment) -> Iterator[Complaint]:
 def _squares(cell: Experiment, factor: int) -> Iterator[Complaint]:
     """Check that squares of tokens fill the grid; a patch that does not fit is told elsewhere."""
     try:
-        patch = resolve(**{key: cell.model.vision.options[key] for key in ("size", *VitShape.__slots__)}).patch
+        patch = VitShape.of_options(cell.model.vision.options).patch
     except ConfigError:
         return
     side = cell.model.image_size // max(patch, 1)
@@ -124,7 +126,7 @@ def _relative_bias(cell: Experiment) -> Iterator[Complaint]:
         yield "model.language.max_distance", text
 
 
-def world(cell: Experiment) -> Iterator[Complaint]:
+def _world(cell: Experiment) -> Iterator[Complaint]:
     if cell.data.source.name == "world" and 0 < cell.model.image_size < WORLD_SIDE:
         yield (
             "model.image_size",
@@ -171,7 +173,38 @@ def _vocabulary_file(cell: Experiment) -> Iterator[Complaint]:
 
 
 MISFITS: tuple[Callable[[Experiment], Iterator[Complaint]], ...] = (
-    _named, vision, folders, _text_tower, language, projector, _relative_bias, supply, world, _vocabulary, _stages,
-    encoder, expected,
+    _named, _vision, folders, _text_tower, language, _projector, _relative_bias, supply, _world, _vocabulary, _stages,
+    encoder,
 )  # fmt: skip
 """Everything that can keep a cell from being built or trained as it stands."""
+
+_OF_SIZES = ("model.vision.patch", "model.vision.size", "model.projector.factor", "model.image_size")
+"""Keys that a size of images may not fit."""
+
+
+def resolutions(cell: Experiment) -> Iterator[Complaint]:
+    """Check that everything can take the image sizes of stage 2, and that transfers start from one of its models."""
+    steps, start = cell.stages.resolution.steps, cell.stages.transfer.image_size
+    sizes = [cell.model.image_size, *(step.image_size for step in steps)]
+    if start is not None and start not in sizes:
+        near = choose(str(start), map(str, sizes))
+        yield "stages.transfer.image_size", f"no model of {start} pixels is trained.{near}"
+    for key, asked in (
+        ("stages.transfer.start", cell.stages.transfer.start == "resolution"),
+        ("evaluation.after", "resolution" in cell.evaluation.after),
+    ):
+        if asked and not steps:
+            yield key, f"{key}: there is no stage 2, since stages.resolution has no steps."
+    for i, step in enumerate(steps if has_stage_2(cell) else ()):
+        key = f"stages.resolution.steps[{i}]"
+        if 0 < step.examples < cell.stages.resolution.batch_size:
+            batch = cell.stages.resolution.batch_size
+            yield f"{key}.examples", f"{step.examples} examples are less than one batch of {batch}"
+        if cell.model.vision.name.startswith("open_clip/"):
+            yield key, f"{cell.model.vision.name} works at one resolution alone: take timm/, hf/ or vit for stage 2."
+        model = replace(cell.model, image_size=step.image_size)
+        at_size = replace(cell, model=model, stages=replace(cell.stages, resolution=Resolution()))
+        for check in (_vision, _projector, _world):
+            for where, text in check(at_size):
+                if where in _OF_SIZES:
+                    yield f"{key}.image_size", text

@@ -31,7 +31,7 @@ LARGEST = 1 << 63
 UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
-def scalar(tag: str, text: str) -> bool | int | float | str | None:
+def parse_scalar(tag: str, text: str) -> bool | int | float | str | None:
     """The value of `text` with a tag, written or found by `PATTERNS`. Raises ValueError with what is wrong with it."""
     kind = tag.removeprefix(TAG)
     if tag == TAG + kind and kind in ("str", "merge"):

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pali3kit.errors import ConfigError, choose
 
@@ -20,6 +20,19 @@ class VitShape:
     heads: int
     mlp: int
     patch: int
+
+    @staticmethod
+    def of(size: str | None = None, **numbers: int | None) -> VitShape:
+        """Return the ViT called `size`, or the one spelled out in `numbers`, the fields above.
+
+        Raises ConfigError when the size is unknown, when it is contradicted by numbers, or when a number is missing.
+        """
+        return _resolve("vit", "B/16", VitShape, VIT_SHAPES, size, numbers)
+
+    @staticmethod
+    def of_options(options: Mapping[str, Any]) -> VitShape:
+        """The shape that the options of a `vit` say. Raises ConfigError as `of` does."""
+        return VitShape.of(**{key: options[key] for key in ("size", *VitShape.__slots__)})
 
 
 VIT_SHAPES: dict[str, VitShape] = {  # paper.md §1.2, after big_vision `models/vit.py: decode_variant`
@@ -48,6 +61,11 @@ class LanguageShape:
     head_width: int
     mlp: int
 
+    @staticmethod
+    def of(size: str | None = None, **numbers: int | None) -> LanguageShape:
+        """Return the language model called `size`, or the one spelled out in `numbers`; errors as of `VitShape.of`."""
+        return _resolve("language model", "base", LanguageShape, LANGUAGE_SHAPES, size, numbers)
+
 
 LANGUAGE_SHAPES: dict[str, LanguageShape] = {  # T5.1.1's (t5x `t5_1_1/*.gin`), and UL2-20B's (paper.md §1.4)
     "tiny": LanguageShape(256, 4, 4, 4, 64, 512),
@@ -61,19 +79,6 @@ LANGUAGE_SHAPES: dict[str, LanguageShape] = {  # T5.1.1's (t5x `t5_1_1/*.gin`), 
 
 
 Shape = TypeVar("Shape", VitShape, LanguageShape)
-
-
-def resolve(size: str | None = None, **numbers: int | None) -> VitShape:
-    """Return the ViT called `size`, or the one spelled out in `numbers` (`width`, `depth`, `heads`, `mlp`, `patch`).
-
-    Raises ConfigError when the size is unknown, when it is contradicted by numbers, or when a number is missing.
-    """
-    return _resolve("vit", "B/16", VitShape, VIT_SHAPES, size, numbers)
-
-
-def resolve_language(size: str | None = None, **numbers: int | None) -> LanguageShape:
-    """Return the language model called `size`, or the one spelled out in `numbers`; errors as of `resolve`."""
-    return _resolve("language model", "base", LanguageShape, LANGUAGE_SHAPES, size, numbers)
 
 
 def _resolve(
@@ -112,7 +117,7 @@ def contradicted(
     said: Mapping[str, object], size: str | None, numbers: Mapping[str, int | None], kind: Mapping[str, object]
 ) -> dict[str, object]:
     """Return the options that say other than `read_t5` did; those left out, or as in `KIND`, say nothing."""
-    given: dict[str, object] = asdict(resolve_language(size, **numbers)) if size else dict(numbers)
+    given: dict[str, object] = asdict(LanguageShape.of(size, **numbers)) if size else dict(numbers)
     given |= {key: value for key, value in kind.items() if value != KIND[key]}
     return {key: value for key, value in given.items() if value not in (None, said[key])}
 

@@ -15,7 +15,7 @@ from pali3kit.config.paths import impossible, in_full, named_by
 from pali3kit.config.renamed import RENAMED
 from pali3kit.config.schema import Experiment
 from pali3kit.config.suggestions import new_key, new_name
-from pali3kit.config.tree import Node, plain
+from pali3kit.config.tree import Node
 from pali3kit.declared.annotations import UNREAD
 from pali3kit.errors import Problem, RegistryError, brief, choose, nearest
 from pali3kit.types import TypeForm
@@ -54,7 +54,7 @@ class Builder:
         """Return the value of `node` as `kind`; on a problem, something unusable, and the problem is recorded."""
         origin = get_origin(kind)
         if kind is Any:
-            return plain(node)
+            return node.plain()
         if kind == OPTIONAL_PART and node.value is None:
             return None
         if is_part(kind):
@@ -91,7 +91,7 @@ class Builder:
     def choice(self, choices: tuple[object, ...], node: Node, key: str) -> object:
         if node.value in choices:
             return node.value
-        word = str(plain(node))
+        word = str(node.plain())
         meant = new_name(key, word) or choose(word, map(str, choices))
         self.refuse(node, key, f"{key} cannot be '{brief(word)}'.{meant}")
         return REFUSED
@@ -208,7 +208,7 @@ class Builder:
     ) -> dict[str, object]:
         """The options of a component; as they are where nobody knows which it has."""
         if options is None:
-            return {name: plain(child) for name, child in node.value.items()}
+            return {name: child.plain() for name, child in node.value.items()}
         built = self.section(options, node, key, extra, component)
         values = {field.name: getattr(built, field.name) for field in fields(options)}
         return {option: value for option, value in values.items() if value is not UNREAD}

@@ -21,7 +21,7 @@ SPACE = "\u2581"  # SentencePiece writes a space as this sign
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
+class _Family:
     """Vocabularies that number and normalise alike. `bos` is -1 where there is none.
 
     `normalises` says that text is brought to NFKC and its white space tidied. `rounding` is what the rows of the
@@ -39,9 +39,9 @@ class Family:
         return -(-ids // self.rounding) * self.rounding
 
 
-OWN = Family("our own", unk=2, bos=-1, normalises=False, rounding=1)
-T5 = Family("T5's", unk=2, bos=-1, normalises=True, rounding=128)  # also mT5, v1.1, Flan, UL2
-GEMMA = Family("Gemma's", unk=3, bos=2, normalises=False, rounding=64)
+OWN = _Family("our own", unk=2, bos=-1, normalises=False, rounding=1)
+T5 = _Family("T5's", unk=2, bos=-1, normalises=True, rounding=128)  # also mT5, v1.1, Flan, UL2
+GEMMA = _Family("Gemma's", unk=3, bos=2, normalises=False, rounding=64)
 FAMILIES = (OWN, T5, GEMMA)
 
 
@@ -114,7 +114,7 @@ def _read(path: Path) -> sentencepiece.SentencePieceProcessor:
     return pieces
 
 
-def _family(pieces: sentencepiece.SentencePieceProcessor, path: Path) -> Family:
+def _family(pieces: sentencepiece.SentencePieceProcessor, path: Path) -> _Family:
     """The family by its ids, and by what becomes of text: a damaged file has lost its rules for that."""
     ids = (pieces.pad_id(), pieces.eos_id(), pieces.unk_id(), pieces.bos_id())
     alike = [family for family in FAMILIES if (PAD, EOS, family.unk, family.bos) == ids]

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from pali3kit.config.shapes import VIT_SHAPES, VitShape, resolve
+from pali3kit.config.shapes import VIT_SHAPES, VitShape
 
-__all__ = ["VIT_SHAPES", "VitShape", "resolve"]
+__all__ = ["VIT_SHAPES", "VitShape"]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from pali3kit.config.shapes import VitShape
 from pali3kit.images.spec import ImageSpec
 from pali3kit.nn.positions import Grid, resize_table
 from pali3kit.nn.transformer import Encoder
 from pali3kit.vision.contract import VisionEncoder, demand_pictures
 from pali3kit.vision.heads import build_head
-from pali3kit.vision.shapes import resolve
 
 
 class ViT(VisionEncoder):
@@ -39,7 +39,7 @@ class ViT(VisionEncoder):
         head: str = "map",
     ) -> None:
         super().__init__()
-        self.shape = shape = resolve(size, width=width, depth=depth, heads=heads, mlp=mlp, patch=patch)
+        self.shape = shape = VitShape.of(size, width=width, depth=depth, heads=heads, mlp=mlp, patch=patch)
         self.width, self.patch = shape.width, shape.patch
         self.image_spec = ImageSpec(image_size)
         self.native_grid = self.grid(image_size)

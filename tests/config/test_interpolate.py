@@ -3,23 +3,23 @@ from __future__ import annotations
 import pytest
 
 from pali3kit.config.interpolate import interpolate
-from pali3kit.config.tree import MOST_CHARACTERS, MOST_VALUES, Node, find, plain, plant
+from pali3kit.config.tree import MOST_CHARACTERS, MOST_VALUES, Node
 from pali3kit.errors import Problem
 
 
 def resolved(data: object) -> tuple[object, list[str]]:
     problems: list[Problem] = []
-    tree = interpolate(plant(data, "f.yaml:2"), problems)
-    return plain(tree), [problem.text for problem in problems]
+    tree = interpolate(Node.of(data, "f.yaml:2"), problems)
+    return tree.plain(), [problem.text for problem in problems]
 
 
 def test_resolves_within_mappings_and_lists_and_keeps_places() -> None:
     data = {"a": {"b": 3}, "c": ["${a.b}", "x"], "d": "${a}", "e": "${a.b} px"}
-    node = plant(data, "base")
-    node = Node({**node.value, "f": plant("${c}", "elsewhere")}, "base")
+    node = Node.of(data, "base")
+    node = Node({**node.value, "f": Node.of("${c}", "elsewhere")}, "base")
     tree = interpolate(node, [])
-    assert plain(tree) == {"a": {"b": 3}, "c": [3, "x"], "d": {"b": 3}, "e": "3 px", "f": [3, "x"]}
-    assert find(tree, "f") == "elsewhere"
+    assert tree.plain() == {"a": {"b": 3}, "c": [3, "x"], "d": {"b": 3}, "e": "3 px", "f": [3, "x"]}
+    assert tree.place_of("f") == "elsewhere"
 
 
 @pytest.mark.parametrize(
@@ -56,9 +56,9 @@ def test_keys_are_spelled_as_omegaconfs(text: str, value: object) -> None:
 )
 def test_a_failure_is_a_problem_at_its_place(value: str, text: str) -> None:
     problems: list[Problem] = []
-    tree = interpolate(plant({"a": {"b": value}, "c": [1]}, "f.yaml:2"), problems)
+    tree = interpolate(Node.of({"a": {"b": value}, "c": [1]}, "f.yaml:2"), problems)
     assert [str(problem) for problem in problems] == [f"f.yaml:2: {text}"]
-    assert plain(tree) == {"a": {}, "c": [1]}, "what can be resolved is there"
+    assert tree.plain() == {"a": {}, "c": [1]}, "what can be resolved is there"
 
 
 @pytest.mark.parametrize(
@@ -73,7 +73,7 @@ def test_no_resolver_is_taken(name: str, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_a_tree_without_any_is_returned_as_it_is() -> None:
-    node = plant({"a": 1, "b": ["$", "{}"]}, "here")
+    node = Node.of({"a": 1, "b": ["$", "{}"]}, "here")
     assert interpolate(node, []) is node
 
 

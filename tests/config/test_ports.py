@@ -5,10 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
+import fakes
 import pytest
+from planned import changed
 
 from pali3kit.config.load import load
-from pali3kit.config.stages import Prefix
+from pali3kit.config.part import Part
+from pali3kit.config.ports import resolutions
+from pali3kit.config.schema import Experiment
+from pali3kit.config.stages import Prefix, ResolutionStep
 from pali3kit.config.vocabulary import Vocabulary
 from pali3kit.errors import ConfigError
 from pali3kit.text.denoise import PREFIXES
@@ -130,9 +135,9 @@ from pali3kit.text.denoise import PREFIXES
           "data.source={name: union, parts: {a: {name: pdf, path: ., test: .}}}",
           "stages.multimodal.mixture={a.orc: 1, splitcap: 0}"],
          "stages.multimodal.mixture: unknown task 'a.orc'. Did you mean 'a.ocr'?"),
-        (["data.validation=50"], "data.validation 50 leaves none of 8 train pictures to train on"),
+        (["data.validation=50"], "data.validation 50 leaves none of 8 train images to train on"),
         (["stages.transfer.checks=2"],
-         "checks measure on pictures that are not trained on: say how many, data.validation."),
+         "checks measure on images that are not trained on: say how many, data.validation."),
         (["stages.transfer.checks=2", "data.validation=4", "runtime.ranks=2", "runtime.strategy=fsdp",
           "stages.transfer.optimizer.name=adamw", "stages.multimodal.optimizer.name=adamw",
           "stages.vision.optimizer.name=adamw"],
@@ -424,3 +429,63 @@ def test_a_language_model_must_be_named_whole(trial: Path, tmp_path: Path) -> No
         load(trial / "x.yaml", ["model.language=hf"])
     with pytest.raises(ConfigError, match=r"there is no .*/config.json: name a folder that has one, or say the shape"):
         load(trial / "x.yaml", [f"model.language={{name: ul2, weights: {tmp_path}}}"])
+
+
+Cell = Callable[..., Experiment]
+VIT = {"size": None, "width": 8, "depth": 1, "heads": 1, "mlp": 8, "patch": 8}
+
+
+def steps(*sizes: int, examples: int = 40) -> dict[str, Any]:
+    return {"stages.resolution.steps": [ResolutionStep(image_size=size, examples=examples) for size in sizes]}
+
+
+@pytest.fixture
+def cell(tmp_path: Path) -> Cell:
+    """The fake experiment, whose transfers start from stage 2, with other values at dotted keys."""
+    wanted = {"stages.transfer.start": "resolution", "model.vision": Part(name="vit", options=VIT)}
+    return lambda **changes: changed(fakes.experiment(tmp_path), {**wanted, **changes})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        steps(96, 128),
+        {**steps(96), "stages.transfer.image_size": 96},
+        {**steps(96), "stages.transfer.image_size": 64},
+        {"stages.transfer.start": "multimodal"},
+        {**steps(100), "stages.transfer.start": "multimodal"},  # nobody wants it
+    ],
+)
+def test_sizes_that_fit(cell: Cell, changes: dict[str, Any]) -> None:
+    assert list(resolutions(cell(**changes))) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "text"),
+    [
+        (steps(96, 100), "stages.resolution.steps[1].image_size",
+         "patch 8 does not divide image_size 100; nearest: 10"),
+        (steps(96, examples=5), "stages.resolution.steps[0].examples",
+         "5 examples are less than one batch of 32"),
+        ({**steps(96), "stages.transfer.image_size": 97}, "stages.transfer.image_size",
+         "no model of 97 pixels is trained. Did you mean '96'?"),
+        ({**steps(96), "model.vision": Part(name="open_clip/ViT-B-32")}, "stages.resolution.steps[0]",
+         "open_clip/ViT-B-32 works at one resolution alone: take timm/, hf/ or vit for stage 2."),
+        ({**steps(72), "model.projector": Part(name="pixel_shuffle", options={"factor": 2})},
+         "stages.resolution.steps[0].image_size", "squares of 2 tokens do not fill a grid of 9x9; nearest: 3"),
+        ({**steps(48), "data.source": Part(name="world")}, "stages.resolution.steps[0].image_size",
+         "scenes of the world need at least 64 pixels, not 48"),
+        ({}, "stages.transfer.start",
+         "stages.transfer.start: there is no stage 2, since stages.resolution has no steps."),
+        ({"stages.transfer.start": "multimodal", "evaluation.after": ["multimodal", "resolution"]}, "evaluation.after",
+         "evaluation.after: there is no stage 2, since stages.resolution has no steps."),
+    ],
+)  # fmt: skip
+def test_sizes_that_do_not(cell: Cell, changes: dict[str, Any], key: str, text: str) -> None:
+    assert list(resolutions(cell(**changes))) == [(key, text)]
+
+
+def test_what_is_wrong_at_any_size_is_told_once_and_elsewhere(cell: Cell) -> None:
+    """A misfit that is not of the size belongs to stage 1's pictures."""
+    shape = Part(name="vit", options={**VIT, "heads": 3})
+    assert list(resolutions(cell(**steps(96), **{"model.vision": shape}))) == []

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pali3kit.config.shapes import VIT_SHAPES, VitShape, read_t5, resolve
+from pali3kit.config.shapes import VIT_SHAPES, VitShape, read_t5
 from pali3kit.errors import ConfigError
 
 PARAMETERS = {  # backbone at 224 px without head, paper.md §1.2
@@ -22,7 +22,7 @@ NUMBERS = {"width": 8, "depth": 1, "heads": 2, "mlp": 16, "patch": 4}
 
 @pytest.mark.parametrize("size", PARAMETERS)
 def test_shapes_have_the_papers_parameter_counts(size: str) -> None:
-    shape = resolve(size)
+    shape = VitShape.of(size)
     d, m, positions = shape.width, shape.mlp, (224 // shape.patch) ** 2
     block = 4 * (d * d + d) + (d * m + m) + (m * d + d) + 4 * d
     total = 3 * shape.patch**2 * d + d + positions * d + shape.depth * block + 2 * d
@@ -31,8 +31,8 @@ def test_shapes_have_the_papers_parameter_counts(size: str) -> None:
 
 
 def test_numbers_or_a_size() -> None:
-    assert resolve(**NUMBERS) == VitShape(**NUMBERS)
-    assert resolve("B/16", width=None, patch=16) == VIT_SHAPES["B/16"]
+    assert VitShape.of(**NUMBERS) == VitShape(**NUMBERS)
+    assert VitShape.of("B/16", width=None, patch=16) == VIT_SHAPES["B/16"]
 
 
 @pytest.mark.parametrize(
@@ -45,7 +45,7 @@ def test_numbers_or_a_size() -> None:
 )
 def test_refusals(size: str | None, numbers: dict[str, int | None], text: str) -> None:
     with pytest.raises(ConfigError) as error:
-        resolve(size, **numbers)
+        VitShape.of(size, **numbers)
     assert str(error.value) == text
 
 

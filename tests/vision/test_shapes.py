@@ -5,4 +5,4 @@ from pali3kit.vision import shapes
 
 
 def test_the_vision_room_offers_the_same_shapes() -> None:
-    assert shapes.resolve("G/14") is facts.VIT_SHAPES["G/14"]
+    assert shapes.VitShape.of("G/14") is facts.VIT_SHAPES["G/14"]
