@@ -37,22 +37,22 @@ def reads_texts(cell: Experiment) -> list[str]:
     return [name for name in known_benchmarks(cell) if BENCHMARK.find(name).reads_texts]
 
 
-def spendable(stage: str, section: Training, given: bool = False) -> Iterator[Complaint]:
-    """Check that a stage has examples, and a batch of them; `given` may be somebody's pretrained, as it is."""
+def spendable(stage: str, section: Training, given: bool = False, needed_by: str = "") -> Iterator[Complaint]:
+    """Check that a stage has examples, and a batch of them.
+
+    Args:
+        stage: its section of `stages`.
+        section: that section.
+        given: whether what it trains may be pretrained, so that no examples leave it as it is.
+        needed_by: the benchmark that asks for it, of a stage that is left out otherwise.
+    """
     key = f"stages.{stage}.examples"
-    if section.examples == 0 and not given:
+    if needed_by and section.examples < 1:
+        yield key, f"benchmark '{needed_by}' needs the stage {stage}, which has no examples: set {key}."
+    elif section.examples == 0 and not given:
         yield key, f"{key} should be at least 1, not 0."
     if 0 < section.examples < section.batch_size:
         yield key, f"{key}: {section.examples} examples are less than one batch of {section.batch_size}"
-
-
-def required_budget(stage: str, section: Training, column: str) -> Iterator[Complaint]:
-    """Check the budget of a stage that a benchmark needs, and that is left out otherwise."""
-    key = f"stages.{stage}.examples"
-    if section.examples < 1:
-        yield key, f"the column '{column}' needs the stage {stage}, which has no examples: set {key}."
-    else:
-        yield from spendable(stage, section)
 
 
 def spreadable(

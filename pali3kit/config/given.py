@@ -7,18 +7,6 @@ from collections.abc import Iterator
 
 from pali3kit.config.budgets import Complaint
 from pali3kit.config.part import Part
-from pali3kit.config.schema import Experiment
-
-
-def folders(cell: Experiment) -> Iterator[Complaint]:
-    """Check that what is named like a folder of transformers is one."""
-    for key in ("vision", "language", "towers"):
-        part: Part | None = getattr(cell.model, key)
-        if part is None or not part.name.startswith("hf/"):
-            continue
-        folder = part.name.removeprefix("hf/")
-        if folder.startswith((".", "/", "~")) and not os.path.isdir(folder):
-            yield f"model.{key}", f"there is no folder '{folder}'"
 
 
 def found(part: Part, key: str) -> Iterator[Complaint]:

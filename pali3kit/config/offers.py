@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Literal
 
 from pali3kit import registry
@@ -65,19 +64,8 @@ def supervises(source: Part, what: Supervision) -> bool:
 
 def supervising(source: Part, what: Supervision) -> Part:
     """The source; of a union, the union of the parts that supervise so: a change of another one is not their affair."""
-    kept = {name: part for name, part in _parts(source).items() if supervises(part, what)}
+    kept = {name: part for name, part in parts(source).items() if supervises(part, what)}
     return Part(name=source.name, options={**source.options, "parts": kept}) if kept else source
-
-
-def joins(source: Part) -> bool:
-    """Whether a source can be a part of a union: one of pictures in files can, a plug-in's may."""
-    entry = entry_of(source)
-    return entry is None or bool(entry.tells) or (entry.tells is None and not entry.built_in)
-
-
-def telling(kind: str) -> list[str]:
-    """The sources whose records tell something of a kind."""
-    return [entry.name for entry in registry.SOURCE.entries() if kind in (entry.tells or ())]
 
 
 def entry_of(source: Part) -> Entry | None:
@@ -88,14 +76,7 @@ def entry_of(source: Part) -> Entry | None:
         return None
 
 
-def parts_of(source: Part, key: str = "") -> Iterator[tuple[str, Part]]:
-    """The source itself and, of a union, its parts, each with its dotted key."""
-    yield key, source
-    for name, part in _parts(source).items():
-        yield from parts_of(part, f"{key}.parts.{name}")
-
-
-def _parts(source: Part) -> dict[str, Part]:
+def parts(source: Part) -> dict[str, Part]:
     """The parts of a union by name, less those that are refused; none of other sources."""
     parts = source.options.get("parts") if source.name == "union" else None
     named = parts.items() if isinstance(parts, dict) else ()

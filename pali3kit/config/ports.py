@@ -10,7 +10,7 @@ from pathlib import Path
 from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.config.budgets import Complaint, has_stage_2, nearest_divisor
 from pali3kit.config.encoder import encoder
-from pali3kit.config.given import folders, found
+from pali3kit.config.given import found
 from pali3kit.config.languages import language, language_width
 from pali3kit.config.offers import names_of
 from pali3kit.config.part import Part
@@ -77,6 +77,17 @@ def _vision(cell: Experiment) -> Iterator[Complaint]:
     elif (tokens := (side // shape.patch) ** 2) > MOST_VISUAL_TOKENS:
         yield key, f"patch {shape.patch} cuts image_size {side} into {tokens} tokens; at most {MOST_VISUAL_TOKENS}"
     yield from _heads(Part(name=part.name, options={"width": shape.width, "heads": shape.heads}), "model.vision")
+
+
+def _folders(cell: Experiment) -> Iterator[Complaint]:
+    """Check that what is named like a folder of transformers is one."""
+    for key in ("vision", "language", "towers"):
+        part: Part | None = getattr(cell.model, key)
+        if part is None or not part.name.startswith("hf/"):
+            continue
+        folder = part.name.removeprefix("hf/")
+        if folder.startswith((".", "/", "~")) and not os.path.isdir(folder):
+            yield f"model.{key}", f"there is no folder '{folder}'"
 
 
 def _text_tower(cell: Experiment) -> Iterator[Complaint]:
@@ -173,7 +184,7 @@ def _vocabulary_file(cell: Experiment) -> Iterator[Complaint]:
 
 
 MISFITS: tuple[Callable[[Experiment], Iterator[Complaint]], ...] = (
-    _named, _vision, folders, _text_tower, language, _projector, _relative_bias, supply, _world, _vocabulary, _stages,
+    _named, _vision, _folders, _text_tower, language, _projector, _relative_bias, supply, _world, _vocabulary, _stages,
     encoder,
 )  # fmt: skip
 """Everything that can keep a cell from being built or trained as it stands."""

@@ -9,18 +9,17 @@ from glob import iglob
 from itertools import islice
 from pathlib import Path
 
+from pali3kit import registry
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.budgets import generates, known_benchmarks
 from pali3kit.config.offers import (
     entry_of,
     general,
-    joins,
     names_of,
     offers,
-    parts_of,
+    parts,
     supervises,
     tasks_of,
-    telling,
     tells,
 )
 from pali3kit.config.part import Part
@@ -50,11 +49,11 @@ def supply(cell: Experiment) -> Iterator[tuple[str, str]]:
         yield from _masked(cell)
     yield from _columns(cell)
     if cell.pretrain == "classif" and tells(source) != () and not supervises(source, "labels"):
-        some = any("labels" in (tells(part) or ()) for _, part in parts_of(source))
+        some = any("labels" in (tells(part) or ()) for _, part in _parts_of(source))
         wanted = f"say of how many classes '{name}' has them (classes: N)" if some else f"'{name}' has none"
         yield "data.source", f"pretrain 'classif' needs labels: {wanted}."
     if cell.pretrain == "siglip" and tells(source) != () and not supervises(source, "texts"):
-        has = ", ".join(dict.fromkeys([*telling("captions"), *telling("texts")]))
+        has = ", ".join(dict.fromkeys([*_telling("captions"), *_telling("texts")]))
         yield "data.source", f"pretrain 'siglip' needs texts beside pictures: '{name}' has none; {has} have."
 
 
@@ -81,10 +80,10 @@ def _beside(file: Path) -> str:
 
 def _there(key: str, source: Part) -> Iterator[tuple[str, str]]:
     """Check that a source's files are there, and what a union is of."""
-    for own, part in parts_of(source, key):
+    for own, part in _parts_of(source, key):
         if (entry := entry_of(part)) is not None:
             yield from files(own, part, entry)
-        if part is not source and not joins(part):
+        if part is not source and not _joins(part):
             yield own, f"'{part.name}' cannot be a part of a union: take sources of pictures in files."
     if source.name == "union" and not source.options["parts"]:
         yield f"{key}.parts", "a union without parts has no pictures: name at least one source."
@@ -119,7 +118,7 @@ def _offered(cell: Experiment, columns: list[str]) -> Iterator[tuple[str, str]]:
             if weight > 0 and task not in tasks and task in TASKS:
                 has = choose(task, tasks)
                 yield f"stages.{stage}.mixture.{task}", f"source '{source.name}' has no task '{task}'.{has}"
-    if not any(part.options.get("test", part.name != "union") for _, part in parts_of(source)):
+    if not any(part.options.get("test", part.name != "union") for _, part in _parts_of(source)):
         yield "data.source", f"the column '{columns[0]}' is measured on test pictures: name them, data.source.test."
 
 
@@ -141,7 +140,7 @@ def _masked(cell: Experiment) -> Iterator[tuple[str, str]]:
     told, tasks = tasks_of(cell.data.source), tasks_of(source)
     refers = told is None or any(general(task).endswith("refer") for task in told)
     if asked and refers and tasks is not None and not any(task.endswith("instance") for task in tasks):
-        *others, last = telling("masks")
+        *others, last = _telling("masks")
         text = f"source '{source.name}' has no masks of objects, which '{asked[0]}' needs: "
         yield "stages.masks.source", text + f"{', '.join(others)} and {last} have."
 
@@ -155,3 +154,21 @@ def paired(cell: Experiment) -> Iterator[tuple[str, str]]:
     if tells(source) == () or not supervises(source, "texts"):
         key = "stages.lit.source" if own else "data.source"
         yield key, f"source '{source.name}' has no pictures with texts, which the stage lit learns from."
+
+
+def _joins(source: Part) -> bool:
+    """Whether a source can be a part of a union: one of pictures in files can, a plug-in's may."""
+    entry = entry_of(source)
+    return entry is None or bool(entry.tells) or (entry.tells is None and not entry.built_in)
+
+
+def _telling(kind: str) -> list[str]:
+    """The sources whose records tell something of a kind."""
+    return [entry.name for entry in registry.SOURCE.entries() if kind in (entry.tells or ())]
+
+
+def _parts_of(source: Part, key: str = "") -> Iterator[tuple[str, Part]]:
+    """The source itself and, of a union, its parts, each with its dotted key."""
+    yield key, source
+    for name, part in parts(source).items():
+        yield from _parts_of(part, f"{key}.parts.{name}")

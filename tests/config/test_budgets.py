@@ -100,11 +100,11 @@ def test_examples_fill_a_batch(examples: int, given: bool, texts: list[str]) -> 
     [
         (10, []),
         (9, ["stages.lit.examples: 9 examples are less than one batch of 10"]),
-        (0, ["the column 'retrieval' needs the stage lit, which has no examples: set stages.lit.examples."]),
+        (0, ["benchmark 'retrieval' needs the stage lit, which has no examples: set stages.lit.examples."]),
     ],
 )
 def test_what_a_benchmark_needs_has_examples(examples: int, texts: list[str]) -> None:
-    found = list(budgets.required_budget("lit", Masks(examples=examples, batch_size=10), "retrieval"))
+    found = list(budgets.spendable("lit", Masks(examples=examples, batch_size=10), needed_by="retrieval"))
     assert [text for _, text in found] == texts
 
 

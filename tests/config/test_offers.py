@@ -8,17 +8,15 @@ from pali3kit.config.offers import (
     SUPERVISES,
     TASKS_OF,
     general,
-    joins,
     names_of,
     offers,
-    parts_of,
     supervises,
     supervising,
     tasks_of,
-    telling,
     tells,
 )
 from pali3kit.config.part import Part
+from pali3kit.config.supply import _joins, _parts_of, _telling
 from pali3kit.config.tasks import TASKS
 
 VARIANTS = ("caption_de", "refer_plus", "refer_only", "caption", "vqa_text", "ocr", "refs.refer_plus", "a.vqa")
@@ -78,7 +76,7 @@ def test_what_pretraining_may_learn_from() -> None:
 
 def test_parts_have_keys() -> None:
     union = Part(name="union", options={"parts": {"a": CAPTIONS, "refused": object()}})
-    assert [key for key, _ in parts_of(union, "data.source")] == ["data.source", "data.source.parts.a"]
+    assert [key for key, _ in _parts_of(union, "data.source")] == ["data.source", "data.source.parts.a"]
 
 
 @pytest.mark.parametrize(
@@ -89,9 +87,9 @@ def test_parts_have_keys() -> None:
     ],
 )  # fmt: skip
 def test_what_sources_declare(name: str, told: tuple[str, ...] | None, part: bool) -> None:
-    assert (tells(Part(name=name)), joins(Part(name=name))) == (told, part)
+    assert (tells(Part(name=name)), _joins(Part(name=name))) == (told, part)
 
 
 def test_sources_by_what_they_tell() -> None:
-    assert telling("masks") == ["coco_instances", "open_images", "refcoco"]
-    assert telling("labels") == ["folder", "pairs"]
+    assert _telling("masks") == ["coco_instances", "open_images", "refcoco"]
+    assert _telling("labels") == ["folder", "pairs"]

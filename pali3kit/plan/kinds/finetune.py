@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.config.budgets import Complaint, known_benchmarks, required_budget, spreadable
+from pali3kit.config.budgets import Complaint, known_benchmarks, spendable, spreadable
 from pali3kit.config.memory import affordable
 from pali3kit.config.schema import Experiment
 from pali3kit.config.shapes import VitShape
@@ -38,7 +38,7 @@ def _make(cell: CellSteps) -> Step:
 def _check(cell: Experiment) -> Iterator[Complaint]:
     section, wanted = cell.stages.finetune, _benchmark(cell)
     if wanted and cell.model.towers is None:
-        yield from required_budget("finetune", section, wanted)
+        yield from spendable("finetune", section, needed_by=wanted)
         yield from _finetuned(cell)
     if wanted:
         yield from spreadable(cell, "finetune", section)

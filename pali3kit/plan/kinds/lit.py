@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from pali3kit.config.budgets import Complaint, reads_texts, required_budget, spreadable
+from pali3kit.config.budgets import Complaint, reads_texts, spendable, spreadable
 from pali3kit.config.memory import affordable
 from pali3kit.config.offers import supervising
 from pali3kit.config.schema import Experiment
@@ -45,7 +45,7 @@ def _make(cell: CellSteps) -> Step:
 def _check(cell: Experiment) -> Iterator[Complaint]:
     if _needs_lit(cell):
         section = cell.stages.lit
-        yield from required_budget("lit", section, reads_texts(cell)[0])
+        yield from spendable("lit", section, needed_by=reads_texts(cell)[0])
         yield from paired(cell)
         yield from spreadable(cell, "lit", section)
         yield from affordable(cell, "lit", section.optimizer, "text")
