@@ -1,4 +1,4 @@
-"""Whether the budgets of the stages of one cell can be spent."""
+"""What a cell measures, and checks of the budgets of its stages."""
 
 from __future__ import annotations
 
@@ -12,22 +12,22 @@ from pali3kit.registry import OPTIMIZER
 MOST_TRIED = 10_000
 
 Complaint = tuple[str, str]
-"""A dotted key and what is wrong with it."""
+"""A dotted key and an error message."""
 
 
 def known_benchmarks(cell: Experiment) -> list[str]:
-    """What a cell measures, less what nobody knows: that is told elsewhere."""
+    """The benchmarks that a cell measures, without unknown names, which `check` reports."""
     names = BENCHMARK.names()
     return [name for name in cell.evaluate if name in names]
 
 
 def generates(cell: Experiment) -> bool:
-    """Whether any benchmark needs PaLI's answers."""
+    """Whether any benchmark is measured on text that PaLI generates."""
     return any(BENCHMARK.find(name).generated for name in known_benchmarks(cell))
 
 
 def has_stage_2(cell: Experiment) -> bool:
-    """Whether anything is measured on stage 2, or starts from it: scales have steps for those who want them."""
+    """Whether stage 2 is run: scales define its steps, but something must be measured on it or start from it."""
     wanted = cell.stages.transfer.start == "resolution" or "resolution" in cell.evaluation.after
     return wanted and bool(cell.stages.resolution.steps)
 
@@ -58,7 +58,7 @@ def spendable(stage: str, section: Training, given: bool = False, needed_by: str
 def spreadable(
     cell: Experiment, stage: str, section: Training | Resolution, own_optimizer: bool = True
 ) -> Iterator[Complaint]:
-    """Check that a stage can be shared among the ranks; a recipe has not its `own_optimizer`."""
+    """Check that a stage can be trained by several ranks; a task's recipe has no `own_optimizer`."""
     ranks = cell.runtime.ranks
     if ranks <= 1:
         return
@@ -70,7 +70,7 @@ def spreadable(
 
 
 def _whole(optimizer: str) -> str:
-    """Why an optimizer may need whole matrices; "" for one that does not, or that is unknown, as is told elsewhere."""
+    """Why an optimizer may need whole matrices; "" if it does not, or is unknown, which `typed` reports."""
     elementwise = OPTIMIZER.describe(optimizer).elementwise if optimizer in OPTIMIZER.names() else True
     if elementwise is None:
         return f"{optimizer} does not declare elementwise=True and may work on whole matrices"
@@ -78,16 +78,13 @@ def _whole(optimizer: str) -> str:
 
 
 def task_recipe(section: Transfer, task: str) -> Recipe:
-    """What `tasks` says of one task alone."""
+    """The settings of one task in `tasks`."""
     said = section.tasks.get(task, Recipe())
     return Recipe(examples=said) if isinstance(said, int) else said
 
 
 def nearest_divisor(number: int, wanted: int) -> int:
-    """The divisor of `number` that is nearest to `wanted`, the larger of two; 1 always is one.
-
-    Where `number` is so large that it takes long to find, 1 is said: there is no such patch, head or rank.
-    """
+    """The divisor of `number` nearest to `wanted`, the larger of two; 1 if none is found within `MOST_TRIED`."""
     distances = range(min(max(wanted, 1), MOST_TRIED))
     found = (d for away in distances for d in (wanted + away, wanted - away) if d > 0 and number % d == 0)
     return next(found, 1)

@@ -1,4 +1,4 @@
-"""What is wrong with an experiment whose keys and types are right, each thing with its line."""
+"""Checks an experiment whose keys and types are valid; each problem has its line."""
 
 from __future__ import annotations
 
@@ -30,15 +30,15 @@ Check = Callable[[Experiment], Iterator[Complaint]]
 
 PAPER = Path(__file__).parents[1] / "paper"  # its tables, one file each
 MOST_CELLS, MOST_SEEDS = 512, 1000
-MOST_TOLD = 50  # complaints of one check: who misspelt thousands of names sees it from these
+MOST_TOLD = 50  # problems that one check reports
 FIXED = ("name", "scale", "paper", "seeds", "grid", "baseline", "evaluate", "evaluation.after", "runtime")
-"""Keys that describe the experiment as a whole, so that cells cannot differ in them."""
+"""Keys of the experiment as a whole, which cannot differ between cells."""
 
 
 def check(experiment: Experiment, tree: Node, refused: Collection[str] = ()) -> list[Problem]:
-    """Return the problems of an experiment and of each of its cells; `tree` tells where each key stands.
+    """Return the problems of an experiment and of each of its cells; `tree` has the line of each key.
 
-    `refused` has the keys that hold nothing usable; what depends on them is not judged.
+    `refused` has the keys whose values are invalid: what depends on them is not checked.
     """
     problems = [Problem(tree.place_of(key), text) for key, text in _judge(WHOLE, experiment, refused)]
     axes = _axes(tree)
@@ -51,7 +51,7 @@ def check(experiment: Experiment, tree: Node, refused: Collection[str] = ()) -> 
 
 
 def _axes(tree: Node) -> dict[str, list[Node]]:
-    """Return the grid's usable axes; the others have been complained about, and the cells are judged without them."""
+    """Return the valid axes of the grid; the others have been reported, and cells are checked without them."""
     grid = tree.value.get("grid", Node({}, tree.where)).value
     axes = {key: node.value for key, node in grid.items()} if isinstance(grid, dict) else {}
     return {
@@ -73,7 +73,7 @@ def _cell(tree: Node, refused: Collection[str]) -> list[Problem]:
 
 
 def _judge(checks: Iterable[Check], subject: Experiment, refused: Collection[str]) -> Iterator[Complaint]:
-    """Run each check; one that stumbles over a refused value has nothing to say, nor has one about what holds it."""
+    """Run each check. What fails on an invalid value, or is about a section that contains one, is not reported."""
     silent = {key[:end] for key in refused for end in [*(i for i, sign in enumerate(key) if sign == "."), None]}
     for complain in checks:
         try:
@@ -101,13 +101,13 @@ def _names(experiment: Experiment) -> Iterator[Complaint]:
 
 
 def _within(path: str, folder: str) -> bool:
-    """Whether a path is a folder, or lies in it."""
+    """Whether a path is `folder` or lies in it."""
     inner, outer = os.path.abspath(path), os.path.abspath(folder)
     return os.path.commonpath((inner, outer)) == outer
 
 
 def _blocked(folder: str) -> str:
-    """The file that stands where a folder is to be made, "" where none does."""
+    """The file because of which a folder cannot be created, "" if there is none."""
     above = os.path.abspath(folder)
     while not os.path.lexists(above):
         above = os.path.dirname(above)
@@ -119,7 +119,7 @@ def _columns(experiment: Experiment) -> Iterator[Complaint]:
 
 
 def _made(experiment: Experiment) -> Iterator[Complaint]:
-    """Check that what a benchmark names is there: a plug-in's may be misspelt."""
+    """Check that the stages, metrics and keys that a benchmark names exist: those of a plug-in may not."""
     for name in known_benchmarks(experiment):
         for kind, word, names in _named(BENCHMARK.find(name)):
             broken = CATALOGUES[kind].broken if kind in CATALOGUES else {}
@@ -130,7 +130,7 @@ def _made(experiment: Experiment) -> Iterator[Complaint]:
 
 
 def _named(benchmark: Benchmark) -> Iterator[tuple[str, str, list[str]]]:
-    """What a benchmark names of others: of which kind, the name, and those that there are."""
+    """For each name that a benchmark refers to: its kind, the name, and the existing names of that kind."""
     yield "stage", benchmark.kind, STAGE.names()
     yield "stage", benchmark.trains or benchmark.kind, STAGE.names()
     if benchmark.generated:
@@ -197,7 +197,7 @@ def _baseline(experiment: Experiment) -> Iterator[Complaint]:
 
 
 def _new_value(axis: str, word: str) -> str:
-    """What a renamed value, or component, of an axis is called now."""
+    """The new name of a renamed value or component of an axis."""
     try:
         return new_name(axis, word) or new_name(registry_of(axis), word)
     except (KeyError, TypeError):  # it holds no component
@@ -209,11 +209,11 @@ def _repeats(values: Sequence[object]) -> bool:
 
 
 def _written(value: object) -> str:
-    """A value as YAML has it on one line."""
+    """A value in YAML's flow style."""
     if isinstance(value, dict):
         return f"{{{', '.join(f'{key}: {_written(child)}' for key, child in value.items())}}}"
     return str(value)
 
 
 WHOLE: tuple[Check, ...] = (_names, _seeds, _columns, _made, _after, _grid, _baseline)
-"""What is judged once per experiment; the rest is judged cell by cell."""
+"""The checks of an experiment as a whole; the others are run on each cell."""

@@ -1,4 +1,4 @@
-"""Whether what looks at the image encoder alone can be measured: its sets, its text tower, its budgets."""
+"""Checks of the benchmarks that measure the image encoder alone: their data sets and text tower."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from pali3kit.errors import choose
 
 
 def probe_sets(cell: Experiment) -> dict[str, Part]:
-    """The sets of the few-shot probe by name: those that are given, or the embedded world's eight."""
+    """The sets of the few-shot probe by name; by default the embedded world's eight."""
     world = {name: Part(name="world_probe", options={"task": name}) for name in get_args(WorldTask)}
     return cell.evaluation.probes or world
 
 
 def has_texts(cell: Experiment) -> bool:
-    """Whether there is a text tower to read texts with: somebody's, SigLIP's own, or one that is LiT-tuned."""
+    """Whether there is a text tower: that of `model.towers`, SigLIP's own, or one that is LiT-tuned."""
     return cell.model.towers is not None or cell.evaluation.texts == "lit" or cell.pretrain == "siglip"
 
 
@@ -39,22 +39,25 @@ def encoder(cell: Experiment) -> Iterator[Complaint]:
 
 
 def _whole(cell: Experiment) -> Iterator[Complaint]:
-    """Check that a whole model is somebody's, as it is."""
+    """Check that a pretrained dual encoder is not trained, nor asked for what it cannot do."""
     towers = cell.model.towers
     if towers is None:
         return
     if others := [name for name in known_benchmarks(cell) if BENCHMARK.find(name).answered != "features"]:
-        yield "model.towers", f"a whole model is measured as an encoder alone: '{others[0]}' needs model.vision."
+        yield (
+            "model.towers",
+            f"a pretrained model of both towers is measured as an encoder alone: '{others[0]}' needs model.vision.",
+        )
     if training := [name for name in known_benchmarks(cell) if BENCHMARK.find(name).trains]:
-        yield "model.towers", f"a whole model stays as it is: '{training[0]}' needs model.vision."
+        yield "model.towers", f"a pretrained model of both towers is not trained: '{training[0]}' needs model.vision."
     if cell.pretrain != "given":
-        yield "pretrain", f"a whole model is taken as it is: pretrain 'given', not '{cell.pretrain}'."
+        yield "pretrain", f"a pretrained model of both towers is not trained: pretrain 'given', not '{cell.pretrain}'."
     if towers.name.startswith("open_clip/") and not towers.options.get("pretrained"):
-        yield "model.towers", f"{towers.name} without weights is random: say which (pretrained: a tag or a file)."
+        yield "model.towers", f"{towers.name} has random weights: set pretrained to a tag or a file."
 
 
 def _sets(cell: Experiment) -> Iterator[Complaint]:
-    """Check that the files of the sets that are used are there."""
+    """Check that the files of the data sets in use exist."""
     sections = {section for name in known_benchmarks(cell) for section in BENCHMARK.find(name).sets}
     used: dict[str, Part] = {}
     if "probes" in sections:

@@ -1,4 +1,4 @@
-"""The cells of an experiment: every combination of the grid's values, each an experiment of its own."""
+"""The cells of an experiment: one for every combination of the grid's values, each an experiment itself."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def points(experiment: Experiment) -> list[dict[str, object]]:
 def resolve(experiment: Experiment, point: Mapping[str, object]) -> Experiment:
     """Return the experiment of one cell: each dotted key of `point` set to its value.
 
-    A part given by its bare name replaces the part whole. Raises ConfigError when a value does not fit its key.
+    A component given by name alone replaces the whole component. Raises ConfigError for a value of the wrong type.
     """
     tree = Node.of(written(experiment), "grid")
     builder = Builder()
@@ -32,7 +32,7 @@ def resolve(experiment: Experiment, point: Mapping[str, object]) -> Experiment:
 
 
 def place(tree: Node, values: Mapping[str, Node]) -> Node:
-    """Set the dotted keys of `values` in a tree; they keep their own places in the YAML file."""
+    """Set the dotted keys of `values` in a tree; the values keep their own places in the YAML file."""
     for key, node in values.items():
         tree = merge(Experiment, tree, nest(Experiment, key, node))
     return tree

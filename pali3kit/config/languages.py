@@ -1,4 +1,4 @@
-"""Whether a language model, its weights and the tokenizer belong together, by what a `config.json` says."""
+"""Checks that a language model, its weights and the tokenizer belong together, by the weights' `config.json`."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from pali3kit.config.vocabulary import EOS, Vocabulary
 from pali3kit.errors import ConfigError, DataError
 from pali3kit.types import Json
 
-BLIND = ("bloom", "gpt_neo", "mamba", "mpt", "rwkv")  # decoders whose prefix cannot see all of itself
-POSITIONS = {  # tables of learned positions: beyond them there is nothing
+BLIND = ("bloom", "gpt_neo", "mamba", "mpt", "rwkv")  # decoders that cannot attend to the whole prefix
+POSITIONS = {  # models with a fixed number of learned positions
     "bart": "max_position_embeddings", "gpt2": "n_positions", "gpt_bigcode": "n_positions",
     "mbart": "max_position_embeddings", "opt": "max_position_embeddings",
 }  # fmt: skip
 
 
 def language(cell: Experiment) -> Iterator[Complaint]:
-    """Check the shape, and where weights are given that they are there, of that shape, and go with the tokenizer."""
+    """Check the shape of the model, and that its weights exist, have that shape and go with the tokenizer."""
     part = cell.model.language
     missing = list(found(part, "model.language"))
     yield from missing
@@ -50,9 +50,9 @@ def language_width(part: Part) -> int | None:
 
 
 def _shape(part: Part) -> Iterator[Complaint]:
-    """Check that a ul2 has a shape, and that the one of its weights' folder is not contradicted.
+    """Check that a ul2 has a shape, and that its options do not contradict the `config.json` of its weights.
 
-    Options at their defaults contradict nothing: they are the folder's.
+    Options at their defaults take their values from that file.
     """
     try:
         _said_shape(part)
@@ -72,7 +72,7 @@ def _shape(part: Part) -> Iterator[Complaint]:
 
 
 def _said_shape(part: Part) -> LanguageShape:
-    """The shape of a ul2: that of its weights' folder, or the one said."""
+    """The shape of a ul2, from its weights' `config.json` or from its options."""
     folder, names = _described(part), tuple(LanguageShape.__slots__)
     if folder is not None:
         said = read_t5(folder)
@@ -80,12 +80,12 @@ def _said_shape(part: Part) -> LanguageShape:
     size, weights = part.options.get("size"), part.options.get("weights")
     numbers = {key: part.options.get(key) for key in names}
     if weights and size is None and None in numbers.values():
-        raise ConfigError([f"there is no {weights}/config.json: name a folder that has one, or say the shape."])
+        raise ConfigError([f"there is no {weights}/config.json: name a folder that has one, or set the shape."])
     return LanguageShape.of(size, **numbers)
 
 
 def _described(part: Part) -> Path | None:
-    """The folder of a ul2's weights, where a `config.json` in it says the shape."""
+    """The folder of a ul2's weights if it has a `config.json`."""
     folder = Path(part.options.get("weights") or "")
     return folder if part.options.get("weights") and os.path.exists(folder / "config.json") else None
 
@@ -99,7 +99,7 @@ def _folder(part: Part) -> Path | None:
 
 
 def _tokens(cell: Experiment, folder: Path, said: Mapping[str, Json]) -> Iterator[Complaint]:
-    """Check that ids mean what the weights learned: the tokenizer is theirs, with as many rows, and ends as they do."""
+    """Check that the tokenizer is the one that the weights were trained with: same rows and same end of text."""
     chosen = cell.tokenizer
     if chosen.file is None:
         key = "model.language.weights" if cell.model.language.options.get("weights") else "model.language"
@@ -108,10 +108,10 @@ def _tokens(cell: Experiment, folder: Path, said: Mapping[str, Json]) -> Iterato
     end = said.get("eos_token_id")
     ends = end if isinstance(end, list) else [end]
     if end not in (None, []) and EOS not in ends[:1]:
-        text = f"{folder} ends its texts at id {ends[0]}, the tokenizers that are known here at id {EOS}"
-        yield "model.language", f"{text}: such a model can be had in Python alone."
+        text = f"{folder} ends texts with id {ends[0]}, the supported tokenizers with id {EOS}"
+        yield "model.language", f"{text}: such a model can be used in Python alone."
     rows = said.get("vocab_size")
-    with suppress(DataError):  # told elsewhere
+    with suppress(DataError):  # `_vocabulary_file` reports it
         known = Vocabulary(Path(chosen.file), rows=chosen.rows).rows
         if isinstance(rows, int) and rows != known:
             text = f"the embedding of {folder} has {rows} rows, that of {chosen.file} {known}"
@@ -119,22 +119,22 @@ def _tokens(cell: Experiment, folder: Path, said: Mapping[str, Json]) -> Iterato
 
 
 def _answers(cell: Experiment, folder: Path, said: Mapping[str, Json]) -> Iterator[Complaint]:
-    """Check what is known of kinds of models: some cannot read a prefix, some have so many positions and no more."""
+    """Check limits of some architectures: whether they attend to a whole prefix, and their number of positions."""
     kind, lengths = str(said.get("model_type")), cell.stages.multimodal
     if cell.model.language.name.startswith("hf/") and kind in BLIND:
         yield (
             "model.language",
-            f"a '{kind}' cannot be read with a prefix: take an encoder-decoder, Gemma or Qwen.",
+            f"a '{kind}' cannot attend to a whole prefix: take an encoder-decoder, Gemma or Qwen.",
         )
     positions = said.get(POSITIONS.get(kind, ""))
     asked = lengths.prompt_length + lengths.target_length
     if isinstance(positions, int) and positions < asked:
-        text = f"{folder} has {positions} positions; prompt and target alone take {asked}, visual tokens come on top."
+        text = f"{folder} has {positions} positions; prompt and target alone take {asked}, and visual tokens are added."
         yield "model.language", text
 
 
 def _config(folder: Path) -> Mapping[str, Json]:
-    """What `config.json` says, of its text where it has several parts; nothing where there is none."""
+    """The entries of `config.json`, with those of its text model first; empty without a valid file."""
     try:
         said = json.loads((folder / "config.json").read_bytes())
         text = said.get("text_config") or said.get("decoder") or {}

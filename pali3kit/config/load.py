@@ -1,6 +1,6 @@
-"""Reads an experiment: its file over its scale's file, overrides over both, typed and checked.
+"""Reads an experiment: its file over its scale's file, command line overrides over both, then typed and checked.
 
-All that is wrong is raised at once, before torch is imported.
+All problems are raised together, before torch is imported.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pali3kit.config.tree import MOST_CHARACTERS, MOST_DEPTH, Node, parse
 from pali3kit.config.typed import Builder
 from pali3kit.errors import ConfigError, Problem, brief, choose
 
-MOST_SHOWN = 300  # characters of an override that stand where its problems are told
+MOST_SHOWN = 300  # characters of an override that its error messages quote
 
 
 @dataclass(frozen=True)
@@ -35,14 +35,14 @@ class _Layers:
 def load(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
     """Read the experiment at `path` with `key=value` overrides (dotted keys, values as YAML).
 
-    Raises ConfigError with all problems: unknown keys, wrong types, missing keys, parts that do not fit.
+    Raises ConfigError with all problems: unknown keys, wrong types, missing keys, components that do not fit.
     """
     layers = _read_layers(path, overrides)
     problems = list(layers.problems)
     builder = Builder(complete=layers.complete)
     experiment = builder.experiment(layers.tree)
     if not any(key.partition(".")[0] in ("grid", "baseline") for key in builder.refused):
-        # Without a grid there is one cell, and nothing that it could be compared with.
+        # Without a grid there is one cell and nothing to compare it with.
         experiment.baseline = _spell_out(experiment.baseline, experiment.grid) if experiment.grid else {}
     problems += builder.problems + check(experiment, layers.tree, builder.refused)
     if problems:
@@ -51,7 +51,7 @@ def load(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
 
 
 def _spell_out(baseline: Mapping[str, object], grid: Mapping[str, Sequence[object]]) -> dict[str, object]:
-    """Return the baseline with each part that is only named replaced by the one part of the grid that has the name."""
+    """Return the baseline with each component that is a name alone replaced by the grid's only one of that name."""
 
     def part(axis: str, value: object) -> object:
         called = [each for each in grid.get(axis, ()) if isinstance(each, dict) and each.get("name") == value]
@@ -61,7 +61,7 @@ def _spell_out(baseline: Mapping[str, object], grid: Mapping[str, Sequence[objec
 
 
 def _read_layers(path: str | Path, overrides: Sequence[str] = ()) -> _Layers:
-    """Merge the layers of an experiment without judging their keys.
+    """Merge and interpolate the layers of an experiment without checking their keys.
 
     Raises ConfigError when the experiment's own file cannot be read.
     """
@@ -110,9 +110,11 @@ def _interpolated(node: Node) -> Iterator[list[str]]:
 def _read_file(path: Path, problems: list[Problem]) -> Node | None:
     try:
         with path.open(encoding="utf-8") as file:
-            text = file.read(MOST_CHARACTERS + 1)  # one more tells that it is too long
+            text = file.read(MOST_CHARACTERS + 1)  # one more than allowed
     except (OSError, ValueError) as error:
-        reason = "it is no UTF-8 text" if isinstance(error, UnicodeError) else getattr(error, "strerror", None) or error
+        reason = (
+            "it is not UTF-8 text" if isinstance(error, UnicodeError) else getattr(error, "strerror", None) or error
+        )
         problems.append(Problem(str(path), f"cannot be read: {reason}.{_sibling(path)}"))
         return None
     node = parse(text, str(path), problems)
@@ -134,7 +136,7 @@ def _shipped() -> str:
 
 
 def _over(tree: Node, layers: Sequence[Node]) -> Node:
-    """Lay overrides over a tree, each over those before it: `grid={}` and then an axis leave that axis alone."""
+    """Lay overrides over a tree in order, so that `grid={}` followed by an axis leaves a grid of that axis alone."""
     for layer in layers:
         tree = merge(Experiment, tree, layer)
     return tree
@@ -150,7 +152,7 @@ def _read_overrides(overrides: Sequence[str], problems: list[Problem]) -> list[N
             problems.append(Problem(where, "an override looks like key=value."))
             continue
         if key.count(".") > MOST_DEPTH:
-            problems.append(Problem(where, f"a key of more than {MOST_DEPTH} dots: none is so deep."))
+            problems.append(Problem(where, f"a key with more than {MOST_DEPTH} dots: no key is nested that deep."))
             continue
         leaf = parse(value, where, problems, override=True) if value.strip() else Node("", where)
         if leaf is not None:

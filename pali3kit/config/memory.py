@@ -1,4 +1,4 @@
-"""Whether what a cell trains can fit the device that it states: weights, gradients and moments at the least."""
+"""Checks that weights, gradients and moments of what a cell trains fit into the memory of its devices."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pali3kit.errors import ConfigError
 from pali3kit.registry import OPTIMIZER
 
 GIBI = 1 << 30
-MOMENTS = 8  # bytes a parameter of two fp32 moments, for optimizers that do not tell what they keep
+MOMENTS = 8  # bytes a parameter: two fp32 moments, for optimizers that do not declare their state
 LEARNING = 8  # bytes a parameter of fp32 weights and gradients
-MOST_RANKS = 100_000  # more are no advice
+MOST_RANKS = 100_000  # a larger number is not suggested
 
 Model = Literal["vision", "language", "text"]
 """Our image encoder, our language model, the text tower that is LiT-tuned."""
@@ -50,7 +50,7 @@ def _vision(cell: Experiment) -> int:
 
 
 def _shape(cell: Experiment) -> VitShape | None:
-    """The encoder's; None where it is not known before it is built: what is wrong with it is told elsewhere."""
+    """The shape of our encoder; None if it is another encoder or invalid, which `check_compatibility` reports."""
     options = cell.model.vision.options
     try:
         return VitShape.of_options(options)
@@ -59,7 +59,7 @@ def _shape(cell: Experiment) -> VitShape | None:
 
 
 def _language(cell: Experiment) -> int:
-    """The parameters of our own language model; 0 where it is somebody's."""
+    """Parameters of our own language model; 0 for other models."""
     options = cell.model.language.options
     if cell.model.language.name != "ul2":
         return 0
@@ -72,7 +72,7 @@ def _language(cell: Experiment) -> int:
 
 
 def _text(cell: Experiment) -> int:
-    """Of the text tower that is LiT-tuned; 0 where its shape, or what it must meet, is not known here."""
+    """Parameters of the text tower that is LiT-tuned; 0 where its shape or the encoder's width is unknown."""
     tower, pretraining, shape = cell.stages.lit.text or cell.stages.vision.text, cell.stages.vision, _shape(cell)
     if tower.name != "siglip_text" or cell.model.vision.name != "vit" or shape is None:
         return 0
@@ -84,7 +84,7 @@ _COUNTS: dict[Model, Callable[[Experiment], int]] = {"vision": _vision, "languag
 
 
 def _vit_parameters(shape: VitShape, image_size: int) -> int:
-    """Of a ViT without its head: patches, positions, blocks and the last norm."""
+    """Parameters of a ViT without its head: patches, positions, blocks and the last norm."""
     width, mlp = shape.width, shape.mlp
     patches = (3 * shape.patch**2 + 1) * width
     positions = (image_size // shape.patch) ** 2 * width
@@ -94,19 +94,19 @@ def _vit_parameters(shape: VitShape, image_size: int) -> int:
 def _text_tower_parameters(
     vocabulary: int, length: int, out: int, width: int, depth: int, mlp: int, bottleneck: int | None = None
 ) -> int:
-    """Of a `siglip_text`: table of tokens, its widening, positions, blocks with the last norm, and head."""
+    """Parameters of a `siglip_text`: token embedding, its projection, positions, blocks with the last norm, head."""
     table = vocabulary * width if bottleneck is None else bottleneck * (vocabulary + width)
     return table + length * width + _blocks(width, depth, mlp) + (width + 1) * out
 
 
 def _blocks(width: int, depth: int, mlp: int) -> int:
-    """Of a transformer with its last norm."""
+    """Parameters of transformer blocks and the last norm."""
     block = 4 * (width**2 + width) + (width + 1) * mlp + (mlp + 1) * width + 4 * width
     return depth * block + 2 * width
 
 
 def _language_parameters(shape: LanguageShape, vocabulary: int, gated: bool, tied: bool, buckets: int) -> int:
-    """Of a `ul2`: embedding, layers, relative biases, norms, and logits of its own unless they are tied."""
+    """Parameters of a `ul2`: embedding, layers, relative biases, norms, and output layer unless it is tied."""
     attention = 4 * shape.width * shape.heads * shape.head_width
     feed = (3 if gated else 2) * shape.width * shape.mlp
     encoder = shape.encoder_depth * (attention + feed + 2 * shape.width)
@@ -116,7 +116,7 @@ def _language_parameters(shape: LanguageShape, vocabulary: int, gated: bool, tie
 
 
 def _least_bytes(parameters: int, optimizer: str) -> int:
-    """What weights, gradients and moments need at the least: activations come on top.
+    """Bytes of weights, gradients and moments, without activations.
 
     Raises RegistryError for an unknown optimizer.
     """

@@ -1,4 +1,4 @@
-"""Which of two layers wins: the experiment over its scale, an override over both."""
+"""Merging of layers: the experiment over its scale, command line overrides over both."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pali3kit.types import TypeForm
 def merge(kind: TypeForm, lower: Node, upper: Node) -> Node:
     """Lay `upper` over `lower`, two trees of the declared type `kind`.
 
-    Sections and dictionaries merge key by key, anything else is replaced; a dictionary that is empty, or null, removes
-    what the one below has. A part that is named replaces the one below, options and all; a mapping without a name
-    changes only the options it has.
+    Sections and dictionaries merge key by key, anything else is replaced; an empty or null dictionary removes the lower
+    one's entries. A component with a name replaces the lower one with all its options; a mapping without a name changes
+    single options.
     """
     if get_origin(kind) is dict and upper.value in ({}, None):
         return Node({}, upper.where)
@@ -35,9 +35,9 @@ def merge(kind: TypeForm, lower: Node, upper: Node) -> Node:
 
 
 def nest(kind: TypeForm, key: str, leaf: Node) -> Node:
-    """Wrap `leaf` in the mappings that the dotted `key` stands for.
+    """Wrap `leaf` in one mapping for each word of the dotted `key`.
 
-    Below a dictionary the rest of the key is one key, dots and all: `grid.model.projector` is the axis
+    Below a dictionary the rest of the key is a single key with dots: `grid.model.projector` is the axis
     `model.projector` of the grid.
     """
     head, _, rest = key.partition(".")
@@ -49,7 +49,7 @@ def nest(kind: TypeForm, key: str, leaf: Node) -> Node:
 
 
 def _below(kind: TypeForm, key: str) -> TypeForm:
-    """Return the type of `key` in a value of type `kind`: Any where nothing is declared."""
+    """Return the type of `key` in a value of type `kind`; Any where none is declared."""
     if get_origin(kind) is dict:
         return get_args(kind)[1]
     if is_part(kind):

@@ -1,4 +1,4 @@
-"""Whether the parts of one cell fit each other: proved on numbers, before a byte is allocated."""
+"""Checks that the components of one cell fit each other, from their options alone."""
 
 from __future__ import annotations
 
@@ -22,15 +22,15 @@ from pali3kit.config.supply import supply
 from pali3kit.config.vocabulary import CODES, Vocabulary
 from pali3kit.errors import ConfigError, DataError, choose
 
-MOST_VISUAL_TOKENS = 16_384  # 1064 px at patch 14 are 5776; attention over more than this is a mistake of the patch
-BYTES, SPECIALS = 256, 3  # the tokenizer's fallback for what it has no piece for; padding, end and unknown
-WORLD_SIDE = 64  # below, its things and print cannot be told apart
-NUMBERS = 100  # each whole number below is a piece of its own, and so is each coordinate of a box
-PIECES = 16  # the fewest that SentencePiece can do something with
+MOST_VISUAL_TOKENS = 16_384  # 1064 px at patch 14 are 5776; more indicate a wrong patch size
+BYTES, SPECIALS = 256, 3  # pieces of the byte fallback; padding, end and unknown
+WORLD_SIDE = 64  # in smaller images objects and printed words cannot be recognised
+NUMBERS = 100  # every integer below is one piece, as is every coordinate of a box
+PIECES = 16  # learned pieces that SentencePiece needs at least
 
 
 def _named(cell: Experiment) -> Iterator[Complaint]:
-    """Check the names of tasks and benchmarks that are keys."""
+    """Check the names of tasks and benchmarks that are keys of dictionaries."""
     names = names_of(cell.data.source)
     for stage in ("multimodal", "resolution"):
         key = f"stages.{stage}.mixture"
@@ -45,7 +45,7 @@ def _named(cell: Experiment) -> Iterator[Complaint]:
 
 
 def _stages(cell: Experiment) -> Iterator[Complaint]:
-    """What each kind of stage has to say."""
+    """Run the checks of each kind of stage."""
     for kind in STAGE.all():
         yield from kind.check(cell)
 
@@ -56,7 +56,7 @@ def _vision(cell: Experiment) -> Iterator[Complaint]:
     yield from found(part, "model.vision")
     pretrained = bool(part.options.get("pretrained") or weights) or part.name.startswith("hf/")
     if cell.pretrain == "random" and pretrained:
-        yield "model.vision", f"{part.name} comes with weights, which are not random: pretrain 'given' keeps them."
+        yield "model.vision", f"{part.name} is pretrained, not random: pretrain 'given' keeps its weights."
     if cell.pretrain == "given" and not pretrained and cell.model.towers is None:
         text = f"model.vision gives no weights for pretrain 'given': {part.name} would be random: "
         text += "say 'pretrained' or 'weights', or pretrain 'random'."
@@ -80,7 +80,7 @@ def _vision(cell: Experiment) -> Iterator[Complaint]:
 
 
 def _folders(cell: Experiment) -> Iterator[Complaint]:
-    """Check that what is named like a folder of transformers is one."""
+    """Check that a folder named after `hf/` exists."""
     for key in ("vision", "language", "towers"):
         part: Part | None = getattr(cell.model, key)
         if part is None or not part.name.startswith("hf/"):
@@ -117,7 +117,7 @@ def _projector(cell: Experiment) -> Iterator[Complaint]:
 
 
 def _squares(cell: Experiment, factor: int) -> Iterator[Complaint]:
-    """Check that squares of tokens fill the grid; a patch that does not fit is told elsewhere."""
+    """Check that squares of tokens fill the grid; `_vision` reports a patch size that does not fit."""
     try:
         patch = VitShape.of_options(cell.model.vision.options).patch
     except ConfigError:
@@ -130,7 +130,7 @@ def _squares(cell: Experiment, factor: int) -> Iterator[Complaint]:
 
 
 def _relative_bias(cell: Experiment) -> Iterator[Complaint]:
-    """Check that the bias has distances left to grow over: a quarter of the buckets are exact ones."""
+    """Check that some buckets are left for ranges of distances: half of a direction's are single distances."""
     buckets, distance = (cell.model.language.options.get(key) for key in ("buckets", "max_distance"))
     if isinstance(buckets, int) and isinstance(distance, int) and distance <= buckets // 2:
         text = f"max_distance {distance} should be more than half of the {buckets} buckets, which are single distances"
@@ -146,14 +146,14 @@ def _world(cell: Experiment) -> Iterator[Complaint]:
 
 
 def _vocabulary(cell: Experiment) -> Iterator[Complaint]:
-    """Check what the tokenizer certainly needs; sentinels, modes and mask codes come on top of the vocabulary."""
+    """Check the size of the vocabulary, to which sentinels, mode tokens and mask tokens are added."""
     chosen = cell.tokenizer
     if chosen.file is not None:
         yield from _vocabulary_file(cell)
     elif chosen.vocabulary is None:
         yield "tokenizer", "the tokenizer needs a vocabulary, the number of pieces to learn, or a file that has some."
     elif chosen.rows is not None:
-        yield "tokenizer.rows", "tokenizer.rows tells of the embedding that belongs to a tokenizer.file: there is none."
+        yield "tokenizer.rows", "tokenizer.rows is the size of the embedding of a tokenizer.file, and there is none."
     else:
         numbers = max(NUMBERS, chosen.bins)
         least = BYTES + SPECIALS + numbers + PIECES
@@ -166,7 +166,7 @@ def _vocabulary(cell: Experiment) -> Iterator[Complaint]:
 
 
 def _vocabulary_file(cell: Experiment) -> Iterator[Complaint]:
-    """Check that a tokenizer's file is one, and that our tokens find a place beside its own."""
+    """Check that a tokenizer's file is valid, and that our special tokens can be added to it."""
     chosen, codes = cell.tokenizer, cell.model.masks.options.get("codes")
     file = Path(str(chosen.file))
     if chosen.vocabulary is not None:
@@ -187,7 +187,7 @@ MISFITS: tuple[Callable[[Experiment], Iterator[Complaint]], ...] = (
     _named, _vision, _folders, _text_tower, language, _projector, _relative_bias, supply, _world, _vocabulary, _stages,
     encoder,
 )  # fmt: skip
-"""Everything that can keep a cell from being built or trained as it stands."""
+"""All checks of a cell."""
 
 _OF_SIZES = ("model.vision.patch", "model.vision.size", "model.projector.factor", "model.image_size")
 """Keys that a size of images may not fit."""

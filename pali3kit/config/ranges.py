@@ -1,4 +1,4 @@
-"""Which numbers make sense, by the name of their key."""
+"""Valid ranges of numbers, by the name of their key."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class _Range:
 
 
 COUNT = _Range(1)
-MOST, MOST_OF_A_PART = 10**12, 10**9  # what sizes are made of: products of these still are numbers of 64 bits
+MOST, MOST_OF_A_PART = 10**12, 10**9  # products of sizes must stay below 64 bits
 RANGES: dict[str, _Range] = {
     "image_size": COUNT,
     "vocabulary": COUNT,
@@ -46,7 +46,7 @@ RANGES: dict[str, _Range] = {
     "validation": _Range(0),
     "checks": _Range(0),
     "validate": _Range(2),
-    "test": _Range(2),  # CIDEr of a single picture has no document frequencies
+    "test": _Range(2),  # CIDEr of a single image has no document frequencies
     "examples": _Range(0),
     "batch_size": COUNT,
     "length": _Range(8),
@@ -89,9 +89,9 @@ RANGES: dict[str, _Range] = {
 
 
 def out_of_range(value: object, key: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the dotted key and what is wrong with it, for all numbers of a section and of the parts in it.
+    """Yield the dotted key and an error for each number of a section, and of its components, that is out of range.
 
-    Options of plug-ins may mean anything: none of theirs has a range.
+    Options of plug-ins are not checked: a key of theirs may mean something else.
     """
     prefix = f"{key}." if key else ""
     if isinstance(value, Part):
@@ -102,7 +102,7 @@ def out_of_range(value: object, key: str = "") -> Iterator[tuple[str, str]]:
             for own, part in option.items() if isinstance(option, dict) else ():
                 yield from out_of_range(part, f"{prefix}{name}.{own}")
     elif is_dataclass(value):
-        own = isinstance(value, Optimizer)  # its `options` are those of an optimizer that may be a plug-in's
+        own = isinstance(value, Optimizer)  # its `options` may be those of a plug-in
         for field in (each for each in fields(value) if not own or each.name != "options"):
             option = getattr(value, field.name)
             if _ours(value) or is_dataclass(option):
@@ -124,7 +124,7 @@ def out_of_range(value: object, key: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _ours(section: object) -> bool:
-    """Whether we declare the section; that of a plug-in's kind of stage is in its package. `Stages` grows by these."""
+    """Whether a section is declared here and not by a plug-in's kind of stage."""
     return isinstance(section, Stages) or type(section).__module__.startswith("pali3kit.")
 
 

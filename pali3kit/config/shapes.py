@@ -1,4 +1,4 @@
-"""The named shapes of vision transformers and language models, as facts: checked before torch is imported."""
+"""Named shapes of vision transformers and language models, free of torch, and the shapes in `config.json` files."""
 
 from __future__ import annotations
 
@@ -96,36 +96,35 @@ def _resolve(
     shape = shapes[size]
     differing = [key for key, value in given.items() if asdict(shape)[key] != value]
     if differing:
-        raise ConfigError([f"{what} size '{size}' already says {', '.join(differing)}: leave out one or the other."])
+        raise ConfigError([f"{what} size '{size}' already sets {', '.join(differing)}: leave out one or the other."])
     return shape
 
 
 NORM_EPS = 1e-6
 KIND = {"activation": "silu", "gated": True, "tied": False, "buckets": 32, "max_distance": 128, "epsilon": NORM_EPS}
-"""What a language model of ours is where nothing is said, besides its shape."""
-# transformers' names of T5's feed-forwards, and the activation that each has here: "gelu" alone is the exact form,
-# and in a gate the tanh one.
+"""The other defaults of our language model."""
+# transformers' names of T5's feed-forwards and our activations: "gelu" is exact without a gate, tanh with one.
 FEEDS = {
     "relu": "relu", "gelu": "gelu_exact", "gelu_new": "gelu", "gelu_pytorch_tanh": "gelu", "silu": "silu",
     "swish": "silu", "gated-relu": "relu", "gated-gelu": "gelu", "gated-gelu_new": "gelu",
     "gated-gelu_pytorch_tanh": "gelu", "gated-silu": "silu", "gated-swish": "silu",
 }  # fmt: skip
-LARGEST, DEEPEST = 1 << 17, 1000  # more than in any model: who builds what a damaged file says runs out of memory
+LARGEST, DEEPEST = 1 << 17, 1000  # more than any model has: a damaged file must not make us run out of memory
 
 
 def contradicted(
     said: Mapping[str, object], size: str | None, numbers: Mapping[str, int | None], kind: Mapping[str, object]
 ) -> dict[str, object]:
-    """Return the options that say other than `read_t5` did; those left out, or as in `KIND`, say nothing."""
+    """Return the options that differ from `said`, of `read_t5`; absent ones and those as in `KIND` do not count."""
     given: dict[str, object] = asdict(LanguageShape.of(size, **numbers)) if size else dict(numbers)
     given |= {key: value for key, value in kind.items() if value != KIND[key]}
     return {key: value for key, value in given.items() if value not in (None, said[key])}
 
 
 def read_t5(folder: Path) -> dict[str, int | float | str]:
-    """Return what `config.json` in a folder of transformers says of a T5, T5 v1.1, Flan-T5, mT5 or UL2, as our options.
+    """Return our options for the T5, T5 v1.1, Flan-T5, mT5 or UL2 in a folder of transformers, from its `config.json`.
 
-    Raises ConfigError when there is no such file, or it is another model's.
+    Raises ConfigError when there is no such file, or it describes another model.
     """
     file = folder / "config.json"
     try:
@@ -135,7 +134,7 @@ def read_t5(folder: Path) -> dict[str, int | float | str]:
             raise ConfigError([f"{file} is of model_type '{kind}': ul2 reads t5 and mt5; take hf/{folder} for others."])
         feed = said.get("feed_forward_proj", "relu" if kind == "t5" else "gated-gelu")
         if feed not in FEEDS:
-            raise ConfigError([f"{file}: feed_forward_proj '{feed}' is not known here.{choose(feed, FEEDS)}"])
+            raise ConfigError([f"{file}: feed_forward_proj '{feed}' is not supported.{choose(feed, FEEDS)}"])
         buckets = _whole(said, "relative_attention_num_buckets", 32, least=4)
         scaled = said.get("scale_decoder_outputs", said.get("tie_word_embeddings") is not False)
         return {

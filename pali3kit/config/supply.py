@@ -1,4 +1,4 @@
-"""What a source must supply: files that are there, and the tasks and test pictures that are asked of it."""
+"""Checks that a source has its files, and the tasks and test images that the experiment uses."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ MOST_BESIDE = 1000  # files of a folder that are compared with one that is not t
 
 
 def supply(cell: Experiment) -> Iterator[tuple[str, str]]:
-    """Check that files are there, and asked for no more than there is of them."""
+    """Check that the source has its files, and the tasks, texts and labels that training and benchmarks need."""
     source, name = cell.data.source, cell.data.source.name
     yield from _there("data.source", source)
     if offers(source) == ():  # for pretraining alone
@@ -79,7 +79,7 @@ def _beside(file: Path) -> str:
 
 
 def _there(key: str, source: Part) -> Iterator[tuple[str, str]]:
-    """Check that a source's files are there, and what a union is of."""
+    """Check that the files of a source exist, and that a union can hold its sources."""
     for own, part in _parts_of(source, key):
         if (entry := entry_of(part)) is not None:
             yield from files(own, part, entry)
@@ -90,14 +90,14 @@ def _there(key: str, source: Part) -> Iterator[tuple[str, str]]:
 
 
 def _answerable(cell: Experiment, columns: list[str]) -> Iterator[tuple[str, str]]:
-    """Check that the source has the tasks that benchmarks name themselves; those of `data.columns` are told there."""
+    """Check that the source has the tasks of benchmarks, except those in `data.columns`, which `_columns` checks."""
     for column in columns:
         if column not in cell.data.columns:
             yield from _has(cell.data.source, "evaluate", column, BENCHMARK.find(column).asks)
 
 
 def _has(source: Part, key: str, column: str, task: str) -> Iterator[tuple[str, str]]:
-    """Check that a source has the task of a column; where nobody knows what it has, it is one that there is."""
+    """Check that a source has the task of a benchmark, or that the task exists if the source's are unknown."""
     tasks = tasks_of(source)
     names = names_of(source) if tasks is None else list(tasks)
     if general(task) not in names:
@@ -108,7 +108,7 @@ def _has(source: Part, key: str, column: str, task: str) -> Iterator[tuple[str, 
 
 
 def _offered(cell: Experiment, columns: list[str]) -> Iterator[tuple[str, str]]:
-    """Check that a source of files has the tasks that are trained on, and pictures to measure on."""
+    """Check that a source of files has the tasks of the mixtures, and test images."""
     source = cell.data.source
     tasks = tasks_of(source)
     if tasks is None:
@@ -123,15 +123,15 @@ def _offered(cell: Experiment, columns: list[str]) -> Iterator[tuple[str, str]]:
 
 
 def _columns(cell: Experiment) -> Iterator[tuple[str, str]]:
-    """Check that the source has what `data.columns` names, also for what is not measured now."""
-    known = BENCHMARK.names()  # others are told elsewhere
+    """Check that the source has the tasks in `data.columns`, also those of benchmarks that are not measured."""
+    known = BENCHMARK.names()  # `check_compatibility` reports the others
     for column, task in cell.data.columns.items():
         if column in known:
             yield from _has(cell.data.source, f"data.columns.{column}", column, task)
 
 
 def _masked(cell: Experiment) -> Iterator[tuple[str, str]]:
-    """Check that the mask tokenizer has masks to learn from, where regions are asked for."""
+    """Check that the mask tokenizer has masks to train on if regions are measured."""
     own = cell.stages.masks.source
     if own:
         yield from _there("stages.masks.source", own)
@@ -146,7 +146,7 @@ def _masked(cell: Experiment) -> Iterator[tuple[str, str]]:
 
 
 def paired(cell: Experiment) -> Iterator[tuple[str, str]]:
-    """Check that the text tower that is LiT-tuned has pairs of pictures and texts to learn from."""
+    """Check that there are pairs of images and texts for LiT tuning."""
     own = cell.stages.lit.source
     if own:
         yield from _there("stages.lit.source", own)
@@ -157,18 +157,18 @@ def paired(cell: Experiment) -> Iterator[tuple[str, str]]:
 
 
 def _joins(source: Part) -> bool:
-    """Whether a source can be a part of a union: one of pictures in files can, a plug-in's may."""
+    """Whether a union can hold a source: one of images in files, or a plug-in's."""
     entry = entry_of(source)
     return entry is None or bool(entry.tells) or (entry.tells is None and not entry.built_in)
 
 
 def _telling(kind: str) -> list[str]:
-    """The sources whose records tell something of a kind."""
+    """The sources whose records have annotations of a kind."""
     return [entry.name for entry in registry.SOURCE.entries() if kind in (entry.tells or ())]
 
 
 def _parts_of(source: Part, key: str = "") -> Iterator[tuple[str, Part]]:
-    """The source itself and, of a union, its parts, each with its dotted key."""
+    """The source itself and the sources of a union, each with its dotted key."""
     yield key, source
     for name, part in parts(source).items():
         yield from _parts_of(part, f"{key}.parts.{name}")

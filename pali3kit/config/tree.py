@@ -1,7 +1,7 @@
-"""YAML as a tree that remembers where each value stands.
+"""YAML as a tree whose nodes know their file and line.
 
-Scalars follow YAML 1.2's core schema (`scalars`). A text of a few lines can stand for billions of values, by anchors of
-anchors: what they stand for is bounded, as are nesting and length.
+Scalars follow YAML 1.2's core schema (`scalars`). Anchors that refer to anchors can expand a few lines into billions of
+values, so the expanded size is bounded, as are nesting and length.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import yaml
 from pali3kit.config.scalars import PATTERNS, TAG, parse_scalar
 from pali3kit.errors import Problem
 
-MOST_CHARACTERS = 100_000  # of a file, and of all its texts once anchors and interpolations are written out
+MOST_CHARACTERS = 100_000  # of a file, and of all its texts once anchors and interpolations are expanded
 MOST_VALUES = 10_000
 MOST_DEPTH = 32
 ITEM = re.compile(r"(.*)\[([0-9]{1,6})\]")  # `steps[0]`
@@ -64,7 +64,7 @@ class Node:
 
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader with YAML 1.2's rules for what a plain scalar is, and a bound on how deep values are nested."""
+    """SafeLoader with YAML 1.2's types of plain scalars and a bound on nesting."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 (PyYAML's own class attribute)
     depth = 0
@@ -83,9 +83,9 @@ for _tag, (_pattern, _first) in PATTERNS.items():
 
 
 def parse(text: str, source: str, problems: list[Problem], override: bool = False) -> Node | None:
-    """Read YAML `text` of the file `source`; return None when it is no YAML, with the reason in `problems`.
+    """Read the YAML `text` of the file `source`; return None when it is not valid, with the reason in `problems`.
 
-    With `override`, `source` itself is the place of all values.
+    With `override`, the text is a value of the command line, and `source` is the place of all its nodes.
     """
     if len(text) > MOST_CHARACTERS:
         problems.append(Problem(source, f"longer than {MOST_CHARACTERS:,} characters: no experiment is."))
@@ -111,7 +111,7 @@ def parse(text: str, source: str, problems: list[Problem], override: bool = Fals
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much a tree is, written out: values, characters of its texts, and how deep it goes."""
+    """The expanded size of a tree: number of values, characters of its texts and keys, depth of nesting."""
 
     values: int
     characters: int
@@ -139,16 +139,16 @@ class Extent:
 
     @property
     def excess(self) -> str:
-        """What there is too much of; "" where there is not."""
+        """Which bound is exceeded, in words; "" if none is."""
         if self.values > MOST_VALUES:
-            return f"more than {MOST_VALUES:,} values, with all that anchors and interpolations stand for"
+            return f"more than {MOST_VALUES:,} values, with anchors and interpolations expanded"
         if self.characters > MOST_CHARACTERS:
-            return f"more than {MOST_CHARACTERS:,} characters, with all that anchors and interpolations stand for"
+            return f"more than {MOST_CHARACTERS:,} characters, with anchors and interpolations expanded"
         return f"nested deeper than {MOST_DEPTH}" if self.depth > MOST_DEPTH else ""
 
 
 class _Converter:
-    """Turns PyYAML's nodes into ours; an anchor's value is converted once and shared."""
+    """Turns PyYAML's nodes into ours; the value of an anchor is converted once and shared."""
 
     def __init__(self, source: str, problems: list[Problem], override: bool) -> None:
         self.source, self.problems, self.override = source, problems, override
@@ -198,7 +198,7 @@ class _Converter:
             self._scalar(key_node)
             key = str(key_node.value)
             if key in own:
-                self.problems.append(Problem(where, f"key '{key}' stands here twice, first at {own[key].where}."))
+                self.problems.append(Problem(where, f"duplicate key '{key}', first at {own[key].where}."))
             own[key] = Node(self.convert(value_node).value, where)
         return {**merged, **own}
 

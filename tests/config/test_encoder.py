@@ -62,13 +62,13 @@ def test_who_has_a_text_tower(cell: Cell, changes: dict[str, Any], has: bool) ->
         ({"evaluate": ["retrieval"], "evaluation.captioned": Part(name="xm3600", options={"path": "no.jsonl"})},
          "evaluation.captioned.path", "there is no file or folder 'no.jsonl'."),
         ({"evaluate": ["knn"], "model.towers": OPEN_CLIP}, "pretrain",
-         "a whole model is taken as it is: pretrain 'given', not 'siglip'."),
+         "a pretrained model of both towers is not trained: pretrain 'given', not 'siglip'."),
         ({"evaluate": ["knn", "denoising"], "model.towers": OPEN_CLIP, "pretrain": "given"}, "model.towers",
-         "a whole model is measured as an encoder alone: 'denoising' needs model.vision."),
+         "a pretrained model of both towers is measured as an encoder alone: 'denoising' needs model.vision."),
         ({"evaluate": ["finetune"], "model.towers": OPEN_CLIP, "pretrain": "given"}, "model.towers",
-         "a whole model stays as it is: 'finetune' needs model.vision."),
+         "a pretrained model of both towers is not trained: 'finetune' needs model.vision."),
         ({"evaluate": ["knn"], "model.towers": Part(name="open_clip/ViT-B-32"), "pretrain": "given"}, "model.towers",
-         "open_clip/ViT-B-32 without weights is random: say which (pretrained: a tag or a file)."),
+         "open_clip/ViT-B-32 has random weights: set pretrained to a tag or a file."),
     ],
 )  # fmt: skip
 def test_what_cannot_be_measured(cell: Cell, changes: dict[str, Any], key: str, text: str) -> None:

@@ -58,7 +58,7 @@ def test_weights_in_files(
     assert list(found(part, "model.masks")) == [("model.masks.weights", text) for text in texts]
 
 
-RANDOM = "0 examples leave a {} without weights random: give weights, or examples."
+RANDOM = "with 0 examples {} keeps random weights: set its weights, or train it on examples."
 
 
 @pytest.mark.parametrize(

@@ -150,7 +150,7 @@ REFUSED = {
         "x.yaml",
         "evaluate:",
         "paper: table1\nevaluate:",
-        ["x.yaml:8: key 'paper' stands here twice, first at x.yaml:2."],
+        ["x.yaml:8: duplicate key 'paper', first at x.yaml:2."],
     ),
     "unknown scale": ("x.yaml", "scale: tiny", "scale: tyni", ["x.yaml:3: unknown scale 'tyni'. Did you mean 'tiny'?"]),
     "no scale": ("x.yaml", "scale: tiny\n", "", ["x.yaml: missing key 'scale': it needs a text."]),
@@ -207,7 +207,7 @@ def test_refused(trial: Path, file: str, old: str, new: str, problems: list[str]
         ("grid.pretrain=siglip", "grid.pretrain should be a list, not the text 'siglip'."),
         (
             "data.train=${oc.env:HOME}",
-            "data.train: '${...}' names another key: no resolvers, such as oc.env, are taken",
+            "data.train: '${...}' refers to another key: resolvers such as oc.env are not supported",
         ),
         ("tokenizer", "an override looks like key=value."),
         ("=3", "an override looks like key=value."),
@@ -247,8 +247,8 @@ LONG = "x" * 300 + ".yaml"
     [
         ("y.yaml", None, "y.yaml: cannot be read: No such file or directory. Did you mean 'x.yaml'?"),
         ("no/y.yaml", None, "no/y.yaml: cannot be read: No such file or directory."),
-        ("b.yaml", b"\xff\xfe", "b.yaml: cannot be read: it is no UTF-8 text."),
-        ("u.yaml", "name: x".encode("utf-16"), "u.yaml: cannot be read: it is no UTF-8 text."),
+        ("b.yaml", b"\xff\xfe", "b.yaml: cannot be read: it is not UTF-8 text."),
+        ("u.yaml", "name: x".encode("utf-16"), "u.yaml: cannot be read: it is not UTF-8 text."),
         ("v.yaml", "name: x".encode("utf-16-le"), "v.yaml:1: not valid YAML: the character 0x0000 is not allowed"),
         ("c.yaml", b"a: 1\nb: \x1b[31m", "c.yaml:2: not valid YAML: the character 0x001b is not allowed"),
         ("n\0.yaml", None, "n\0.yaml: cannot be read: embedded null byte. Did you mean 'x.yaml'?"),

@@ -39,7 +39,7 @@ def test_numbers_or_a_size() -> None:
     ("size", "numbers", "text"),
     [
         ("B/15", {}, "unknown vit size 'B/15'. Did you mean 'B/16'?"),
-        ("B/16", {"width": 8, "patch": 16}, "vit size 'B/16' already says width: leave out one or the other."),
+        ("B/16", {"width": 8, "patch": 16}, "vit size 'B/16' already sets width: leave out one or the other."),
         (None, {"width": 8, "mlp": None}, "a vit needs a size such as 'B/16', or also depth, heads, mlp, patch."),
     ],
 )
@@ -66,7 +66,7 @@ def test_a_t5_as_transformers_tells_of_it(tmp_path: Path) -> None:
         ({"relative_attention_max_distance": 16}, "relative_attention_max_distance is 16, not a whole number from 17"),
         ({"layer_norm_epsilon": 0}, "layer_norm_epsilon is 0, not a number between 0 and 1"),
         ({"layer_norm_epsilon": float("nan")}, "layer_norm_epsilon is nan"),
-        ({"feed_forward_proj": "gated-tanh"}, "feed_forward_proj 'gated-tanh' is not known here"),
+        ({"feed_forward_proj": "gated-tanh"}, "feed_forward_proj 'gated-tanh' is not supported"),
         ({"feed_forward_proj": ["relu"]}, "does not describe a T5"),
         ({"model_type": "bart"}, "is of model_type 'bart'"),
     ],
