@@ -1,6 +1,6 @@
-"""Which attention the encoder of `ul2` can take on this machine: told before torch is imported.
+"""Which attention the encoder of `ul2` can use on this machine, found without importing torch.
 
-What is taken is decided where it is computed, by `language.attention`; this mirrors its rules.
+`language.attention` decides when it runs; this module repeats its rules for `check` and `plan`.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ GPU_DEVICES = ("/dev/nvidia[0-9]*", "/dev/dxg", "/dev/kfd")  # of CUDA, of CUDA 
 
 
 def describe_attention(experiment: Experiment) -> str:
-    """One line on the attention of `ul2`'s encoder, with what keeps xformers from being used; "" where none attends."""
+    """One line on the attention of `ul2`'s encoder, with the reason if xformers cannot be used; "" if it is not trained."""
     if not _trains_ul2(experiment):
         return ""
     backend = experiment.runtime.attention

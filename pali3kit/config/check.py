@@ -74,11 +74,11 @@ def _cell(tree: Node, refused: Collection[str]) -> list[Problem]:
 
 def _judge(checks: Iterable[Check], subject: Experiment, refused: Collection[str]) -> Iterator[Complaint]:
     """Run each check. What fails on an invalid value, or is about a section that contains one, is not reported."""
-    silent = {key[:end] for key in refused for end in [*(i for i, sign in enumerate(key) if sign == "."), None]}
-    for complain in checks:
+    unchecked = {key[:end] for key in refused for end in [*(i for i, sign in enumerate(key) if sign == "."), None]}
+    for check_ in checks:
         try:
-            told = islice(complain(subject), MOST_TOLD)
-            yield from [complaint for complaint in told if complaint[0] not in silent]
+            found = islice(check_(subject), MOST_TOLD)
+            yield from [complaint for complaint in found if complaint[0] not in unchecked]
         except (AttributeError, KeyError, TypeError, ValueError):
             if not refused:
                 raise

@@ -113,12 +113,12 @@ LARGEST, DEEPEST = 1 << 17, 1000  # more than any model has: a damaged file must
 
 
 def contradicted(
-    said: Mapping[str, object], size: str | None, numbers: Mapping[str, int | None], kind: Mapping[str, object]
+    described: Mapping[str, object], size: str | None, numbers: Mapping[str, int | None], kind: Mapping[str, object]
 ) -> dict[str, object]:
-    """Return the options that differ from `said`, of `read_t5`; absent ones and those as in `KIND` do not count."""
+    """Return the options that differ from `described`, of `read_t5`; absent ones and those as in `KIND` do not count."""
     given: dict[str, object] = asdict(LanguageShape.of(size, **numbers)) if size else dict(numbers)
     given |= {key: value for key, value in kind.items() if value != KIND[key]}
-    return {key: value for key, value in given.items() if value not in (None, said[key])}
+    return {key: value for key, value in given.items() if value not in (None, described[key])}
 
 
 def read_t5(folder: Path) -> dict[str, int | float | str]:
@@ -128,43 +128,45 @@ def read_t5(folder: Path) -> dict[str, int | float | str]:
     """
     file = folder / "config.json"
     try:
-        said = json.loads(file.read_bytes())
-        kind = said["model_type"]
+        config = json.loads(file.read_bytes())
+        kind = config["model_type"]
         if kind not in ("t5", "mt5"):
             raise ConfigError([f"{file} is of model_type '{kind}': ul2 reads t5 and mt5; take hf/{folder} for others."])
-        feed = said.get("feed_forward_proj", "relu" if kind == "t5" else "gated-gelu")
+        feed = config.get("feed_forward_proj", "relu" if kind == "t5" else "gated-gelu")
         if feed not in FEEDS:
             raise ConfigError([f"{file}: feed_forward_proj '{feed}' is not supported.{choose(feed, FEEDS)}"])
-        buckets = _whole(said, "relative_attention_num_buckets", 32, least=4)
-        scaled = said.get("scale_decoder_outputs", said.get("tie_word_embeddings") is not False)
+        buckets = _whole(config, "relative_attention_num_buckets", 32, least=4)
+        scaled = config.get("scale_decoder_outputs", config.get("tie_word_embeddings") is not False)
         return {
-            "width": _whole(said, "d_model"),
-            "encoder_depth": _whole(said, "num_layers", most=DEEPEST),
-            "decoder_depth": _whole(said, "num_decoder_layers", said["num_layers"], most=DEEPEST),
-            "heads": _whole(said, "num_heads"),
-            "head_width": _whole(said, "d_kv"),
-            "mlp": _whole(said, "d_ff"),
+            "width": _whole(config, "d_model"),
+            "encoder_depth": _whole(config, "num_layers", most=DEEPEST),
+            "decoder_depth": _whole(config, "num_decoder_layers", config["num_layers"], most=DEEPEST),
+            "heads": _whole(config, "num_heads"),
+            "head_width": _whole(config, "d_kv"),
+            "mlp": _whole(config, "d_ff"),
             "activation": FEEDS[feed],
             "gated": feed.startswith("gated"),
             "tied": kind == "t5" and scaled,
             "buckets": buckets,
-            "max_distance": _whole(said, "relative_attention_max_distance", 128, least=buckets // 2 + 1),
-            "epsilon": _small(said, "layer_norm_epsilon", NORM_EPS),
+            "max_distance": _whole(config, "relative_attention_max_distance", 128, least=buckets // 2 + 1),
+            "epsilon": _small(config, "layer_norm_epsilon", NORM_EPS),
         }
     except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
         raise ConfigError([f"{file} does not describe a T5: {error!r}"]) from error
 
 
-def _whole(said: Mapping[str, object], key: str, otherwise: object = None, least: int = 1, most: int = LARGEST) -> int:
+def _whole(
+    config: Mapping[str, object], key: str, otherwise: object = None, least: int = 1, most: int = LARGEST
+) -> int:
     """The whole number under `key`, or `otherwise` where there is none or null. Raises ValueError for any other."""
-    value = otherwise if said.get(key) is None else said[key]
+    value = otherwise if config.get(key) is None else config[key]
     if not isinstance(value, int) or isinstance(value, bool) or not least <= value <= most:
         raise ValueError(f"{key} is {value!r}, not a whole number from {least} to {most}")
     return value
 
 
-def _small(said: Mapping[str, object], key: str, otherwise: float) -> float:
-    value = said.get(key, otherwise)
+def _small(config: Mapping[str, object], key: str, otherwise: float) -> float:
+    value = config.get(key, otherwise)
     if not isinstance(value, float) or not 0 < value < 1:
         raise ValueError(f"{key} is {value!r}, not a number between 0 and 1")
     return value
