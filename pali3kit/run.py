@@ -16,7 +16,7 @@ from pali3kit.catalogue import CATALOGUES
 from pali3kit.completion import script
 from pali3kit.config.attention import describe_attention
 from pali3kit.config.grid import points
-from pali3kit.config.kinds import exists, keys
+from pali3kit.config.kinds import VARIABLES, exists, keys
 from pali3kit.config.load import load
 from pali3kit.config.paths import in_full
 from pali3kit.config.schema import Experiment, Runtime
@@ -134,7 +134,7 @@ def _joined(words: list[str]) -> list[str]:
     ahead = iter(words)
     for word in ahead:
         key = word.removeprefix("--")
-        if word.startswith("--") and (key in options or exists(Experiment, key)):
+        if word.startswith("--") and (key in options or exists(Experiment, key) or key.startswith(f"{VARIABLES}.")):
             value = next(ahead, None)
             if value is None:
                 raise UsageError(f"{word} needs a value.")

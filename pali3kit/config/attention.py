@@ -18,7 +18,7 @@ GPU_DEVICES = ("/dev/nvidia[0-9]*", "/dev/dxg", "/dev/kfd")  # of CUDA, of CUDA 
 
 
 def describe_attention(experiment: Experiment) -> str:
-    """One line on the attention of `ul2`'s encoder, with the reason if xformers cannot be used; "" if it is not trained."""
+    """One line on the attention of `ul2`'s encoder, and why xformers cannot be used; "" if it is not trained."""
     if not _trains_ul2(experiment):
         return ""
     backend = experiment.runtime.attention

@@ -115,7 +115,7 @@ LARGEST, DEEPEST = 1 << 17, 1000  # more than any model has: a damaged file must
 def contradicted(
     described: Mapping[str, object], size: str | None, numbers: Mapping[str, int | None], kind: Mapping[str, object]
 ) -> dict[str, object]:
-    """Return the options that differ from `described`, of `read_t5`; absent ones and those as in `KIND` do not count."""
+    """Return the options that differ from `described`, by `read_t5`; None and the defaults of `KIND` do not count."""
     given: dict[str, object] = asdict(LanguageShape.of(size, **numbers)) if size else dict(numbers)
     given |= {key: value for key, value in kind.items() if value != KIND[key]}
     return {key: value for key, value in given.items() if value not in (None, described[key])}

@@ -9,6 +9,7 @@ import pytest
 from pali3kit.config.load import load
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import ConfigError
+from pali3kit.run import main
 
 TINY = "scales/tiny.yaml"
 
@@ -319,3 +320,10 @@ def test_variables_are_checked(trial: Path, override: str, told: str) -> None:
     with pytest.raises(ConfigError) as error:
         load("x.yaml", [override])
     assert any(problem.text.startswith(told) for problem in error.value.problems), error.value
+
+
+def test_variables_are_set_by_flags_too(trial: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scale = trial / "scales" / "tiny.yaml"
+    scale.write_text("variables: {width: 32}\n" + scale.read_text().replace("width: 32", 'width: "${variables.width}"'))
+    assert main(["check", "x.yaml", "--variables.width", "0"]) == 2
+    assert "model.vision.width should be at least 1, not 0" in capsys.readouterr().err
