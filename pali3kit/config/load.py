@@ -17,7 +17,7 @@ from pali3kit.config.kinds import VARIABLES
 from pali3kit.config.merge import merge, nest
 from pali3kit.config.schema import Experiment
 from pali3kit.config.tree import MOST_CHARACTERS, MOST_DEPTH, Node, parse
-from pali3kit.config.typed import Builder
+from pali3kit.config.typed import MOST_SUGGESTIONS, Builder
 from pali3kit.errors import ConfigError, Problem, brief, choose
 
 MOST_SHOWN = 300  # characters of an override that its error messages quote
@@ -92,9 +92,8 @@ def _check_variables(layers: Sequence[Node], problems: list[Problem]) -> None:
             continue
         for name, node in (variables.value or {}).items():
             if name not in taken:
-                problems.append(
-                    Problem(node.where, f"no value takes '{VARIABLES}.{brief(name)}'.{choose(name, known)}")
-                )
+                meant = choose(name, known) if len(problems) < MOST_SUGGESTIONS else ""
+                problems.append(Problem(node.where, f"no value takes '{VARIABLES}.{brief(name)}'.{meant}"))
 
 
 def _interpolated(node: Node) -> Iterator[list[str]]:
