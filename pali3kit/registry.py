@@ -33,7 +33,6 @@ if TYPE_CHECKING:
 
     from pali3kit.data.sets.contract import CaptionedSet, LabelledSet
     from pali3kit.data.source import Source
-    from pali3kit.data.task import Task
     from pali3kit.evals.scores import EvalResult
     from pali3kit.language.contract import LanguageModel
     from pali3kit.masks.vqvae import MaskVQVAE
@@ -46,7 +45,6 @@ T = TypeVar("T")
 Target = TypeVar("Target", bound=Callable[..., object])
 
 VARIABLE = (Parameter.VAR_POSITIONAL, Parameter.VAR_KEYWORD)
-TASKS = "pali3kit.config.tasks"
 
 
 class Registry(Generic[T]):
@@ -54,21 +52,13 @@ class Registry(Generic[T]):
 
     Args:
         kind: of the components; the constant that holds the registry has the same name in capitals.
-        declared_in: a module that calls `add`, imported at the first look-up.
         packages: whose source is searched for decorators at the first look-up.
         given: arguments that the program passes to all of them, and that are therefore no options; None: all arguments.
     """
 
-    def __init__(
-        self,
-        kind: str,
-        declared_in: str | None = None,
-        packages: Sequence[str] = (),
-        given: tuple[str, ...] | None = (),
-    ) -> None:
+    def __init__(self, kind: str, packages: Sequence[str] = (), given: tuple[str, ...] | None = ()) -> None:
         self.kind = kind
         self.given = given
-        self._declared_in = declared_in
         self._packages = tuple(packages)
         self._entries: dict[str, RegistryEntry] = {}
         self._plugins_seen = False
@@ -197,16 +187,6 @@ class Registry(Generic[T]):
         self._plugins_seen = True
 
     def _load_declarations(self) -> None:
-        module, self._declared_in = (
-            self._declared_in,
-            None,
-        )  # cleared first: the module calls `add` while it is imported
-        if module is not None:
-            try:
-                import_module(module)
-            except BaseException:
-                self._declared_in = module
-                raise
         if self._packages:
             found = scan(self._packages, f"{self.kind.upper()}.register")
             self._extend(RegistryEntry(**{"target": target, **facts}) for target, facts in found)
@@ -242,7 +222,6 @@ SOURCE: Registry[Source] = Registry(
 )
 LABELLED: Registry[LabelledSet] = Registry("labelled", packages=("pali3kit.data.sets",), given=("image_size",))
 CAPTIONED: Registry[CaptionedSet] = Registry("captioned", packages=("pali3kit.data.sets",), given=("image_size",))
-TASK: Registry[Task] = Registry("task", TASKS, given=None)
 METRIC: Registry[EvalResult] = Registry("metric", packages=("pali3kit.evals",), given=None)
 OPTIMIZER: Registry[Optimizer] = Registry(
     "optimizer", packages=("pali3kit.training",), given=("parameters", "learning_rate", "weight_decay", "beta2")
@@ -251,7 +230,7 @@ OPTIMIZER: Registry[Optimizer] = Registry(
 KINDS: dict[str, Registry[Any]] = {
     registry.kind: registry
     for registry in (
-        VISION, PROJECTOR, LANGUAGE, MASKS, TEXT_TOWER, SOURCE, TASK, METRIC, OPTIMIZER,
+        VISION, PROJECTOR, LANGUAGE, MASKS, TEXT_TOWER, SOURCE, METRIC, OPTIMIZER,
         LABELLED, CAPTIONED, TOWERS,
     )
 }  # fmt: skip

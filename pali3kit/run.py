@@ -14,11 +14,13 @@ from pathlib import Path
 from pali3kit import __version__
 from pali3kit.catalogue import CATALOGUES
 from pali3kit.completion import completion_script
+from pali3kit.config.attention import describe_attention
 from pali3kit.config.grid import points
-from pali3kit.config.kinds import exists, keys
+from pali3kit.config.kinds import VARIABLES, exists, keys
 from pali3kit.config.load import load
 from pali3kit.config.paths import in_full
 from pali3kit.config.schema import Experiment, Runtime
+from pali3kit.config.suggestions import new_key, new_name
 from pali3kit.described import describe_component
 from pali3kit.errors import Pali3Error, choose, nearest
 from pali3kit.streams import failsafe_output
@@ -104,7 +106,9 @@ def _dispatch(words: list[str]) -> int:
         return 0 if rest else 2
     if unknown := [word for word in rest if word.startswith("-")]:
         flags = [*map("--{}".format, command.options), "--help", "--version"]
-        near = nearest(unknown[0], [*flags, *map("--{}".format, keys(Experiment))]) if command.overrides else ""
+        near = new_key(unknown[0].removeprefix("--")) if command.overrides else ""
+        if command.overrides and not near:
+            near = nearest(unknown[0], [*flags, *map("--{}".format, keys(Experiment))])
         raise _UsageError(f"unknown flag '{unknown[0]}'.{near or choose(unknown[0], flags)}")
     if rest[0] == name:
         del rest[0]
@@ -131,7 +135,7 @@ def _joined(words: list[str]) -> list[str]:
     ahead = iter(words)
     for word in ahead:
         key = word.removeprefix("--")
-        if word.startswith("--") and (key in options or exists(Experiment, key)):
+        if word.startswith("--") and (key in options or exists(Experiment, key) or key.startswith(f"{VARIABLES}.")):
             value = next(ahead, None)
             if value is None:
                 raise _UsageError(f"{word} needs a value.")
@@ -161,6 +165,8 @@ def _check(arguments: list[str], overrides: list[str]) -> int:
     counts = {"cell": len(points(experiment)), "seed": len(experiment.seeds), "benchmark": len(experiment.evaluate)}
     sizes = ", ".join(f"{count} {word}{'' if count == 1 else 's'}" for word, count in counts.items())
     print(f"{arguments[0]}: nothing wrong. {sizes}.")
+    if attention := describe_attention(experiment):
+        print(attention)
     return 0
 
 
@@ -222,7 +228,7 @@ def _tokenizer(arguments: list[str], settings: list[str]) -> int:
 def _list(arguments: list[str], _: list[str]) -> int:
     for kind in arguments or CATALOGUES:
         if kind not in CATALOGUES:
-            raise _UsageError(f"unknown kind '{kind}'.{choose(kind, CATALOGUES)}")
+            raise _UsageError(_unknown_kind(kind))
         entries = CATALOGUES[kind].entries()
         width = max([22, *(len(entry.name) + 2 for entry in entries)])
         print(kind)
@@ -231,10 +237,14 @@ def _list(arguments: list[str], _: list[str]) -> int:
     return 0
 
 
+def _unknown_kind(kind: str) -> str:
+    return f"unknown kind '{kind}'.{new_name('kind', kind) or choose(kind, CATALOGUES)}"
+
+
 def _show(arguments: list[str], _: list[str]) -> int:
     kind, slash, name = arguments[0].partition("/")
     if kind not in CATALOGUES:
-        raise _UsageError(f"unknown kind '{kind}'.{choose(kind, CATALOGUES)}")
+        raise _UsageError(_unknown_kind(kind))
     if not slash:
         raise _UsageError(f"usage: python -m pali3kit.run {COMMANDS['show'].usage}")
     print(describe_component(kind, CATALOGUES[kind].describe(name)))

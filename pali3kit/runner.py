@@ -13,6 +13,7 @@ from types import FrameType
 from rich.console import Console
 
 from pali3kit import report
+from pali3kit.config.attention import demand_attention
 from pali3kit.config.schema import Experiment, Runtime
 from pali3kit.evals.examples import require_examples
 from pali3kit.execution.estimates import Forecast
@@ -55,6 +56,8 @@ def _run(experiment: Experiment, file: Path | None, console: Console) -> int:
     folder = Path(experiment.runtime.runs) / experiment.name
     with console.status("reading artifacts"):
         missing = store.missing(graph.steps)
+    if missing:
+        demand_attention(experiment)
     workers, threads = allot(experiment.runtime, len(graph.cells))
     forecast = Forecast(store, threads)
     costs = forecast.seconds(missing)

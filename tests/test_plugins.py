@@ -88,7 +88,7 @@ def test_each_is_shown_with_its_options(tmp_path: Path, kind: str, name: str, su
 
 def test_an_experiment_on_all_of_them_checks(tmp_path: Path) -> None:
     checked = ask(write(tmp_path), "check", "plugged.yaml")
-    assert checked == "plugged.yaml: nothing wrong. 1 cell, 1 seed, 2 benchmarks.\n"
+    assert checked.startswith("plugged.yaml: nothing wrong. 1 cell, 1 seed, 2 benchmarks.\n")
 
 
 def test_misspelt_options_are_reported_with_the_nearest_ones(tmp_path: Path) -> None:
@@ -189,7 +189,7 @@ def broken(tmp_path: Path) -> Path:
 
 def test_broken_plug_ins_do_not_affect_others(tmp_path: Path, broken: Path) -> None:
     checked = ask(write(tmp_path), "check", "plugged.yaml", plugins=broken)
-    assert checked == "plugged.yaml: nothing wrong. 1 cell, 1 seed, 2 benchmarks.\n"
+    assert checked.startswith("plugged.yaml: nothing wrong. 1 cell, 1 seed, 2 benchmarks.\n")
     listed = ask(tmp_path, "list", plugins=broken)
     assert all(f"  {name:<22}{summary}\n" in listed for _, name, summary, _ in ADDED)
     assert all(f"  {name:<22}{told(kind, name)}" in listed for kind, added in BROKEN.items() for name in added)

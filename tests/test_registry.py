@@ -207,14 +207,7 @@ def test_a_plug_in_may_not_take_the_name_of_ours_whichever_is_asked_for(
 
 
 def test_components_that_are_only_listed_have_no_options() -> None:
-    assert registry.TASK.describe("caption").options is None
     assert registry.METRIC.describe("cider").options is None
-
-
-def test_built_in_declarations_load_at_first_look_up() -> None:
-    fresh = Registry("fresh", declared_in="no_such_package.parts")
-    with pytest.raises(ModuleNotFoundError, match="no_such_package"):
-        fresh.names()
 
 
 def test_every_kind_has_parts() -> None:

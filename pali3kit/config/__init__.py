@@ -1,1 +1,1 @@
-"""What an experiment file says: read, typed, checked and hashed without torch."""
+"""Experiment files: read, merged, typed, checked and hashed without torch."""

@@ -1,42 +1,33 @@
-"""Whether the budgets of the stages of one cell can be spent."""
+"""What a cell measures, and checks of the budgets of its stages."""
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from contextlib import suppress
-from dataclasses import asdict, replace
-from math import inf, pow
-from pathlib import Path
 
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.schema import Experiment
-from pali3kit.config.stages import Multimodal, Recipe, Resolution, Training, Transfer
-from pali3kit.config.vocabulary import SENTINELS, Vocabulary
-from pali3kit.errors import DataError, choose
+from pali3kit.config.stages import Recipe, Resolution, Training, Transfer
 from pali3kit.registry import OPTIMIZER
 
-BOX_TOKENS, MASK_TOKENS = 4, 16  # a region is written as four coordinates and the codes of its mask (paper.md §4.1)
-MEAN_SPAN, DENSITY = 3, 0.5  # of UL2's densest denoiser (paper.md §2.1)
 MOST_TRIED = 10_000
 
 Complaint = tuple[str, str]
-"""A dotted key and what is wrong with it."""
+"""A dotted key and an error message."""
 
 
 def known_benchmarks(cell: Experiment) -> list[str]:
-    """What a cell measures, less what nobody knows: that is told elsewhere."""
+    """The benchmarks that a cell measures, without unknown names, which `check` reports."""
     names = BENCHMARK.names()
     return [name for name in cell.evaluate if name in names]
 
 
 def generates(cell: Experiment) -> bool:
-    """Whether any benchmark needs PaLI's answers."""
+    """Whether any benchmark is measured on text that PaLI generates."""
     return any(BENCHMARK.find(name).generated for name in known_benchmarks(cell))
 
 
 def has_stage_2(cell: Experiment) -> bool:
-    """Whether anything is measured on stage 2, or starts from it: scales have steps for those who want them."""
+    """Whether stage 2 is run: scales define its steps, but something must be measured on it or start from it."""
     wanted = cell.stages.transfer.start == "resolution" or "resolution" in cell.evaluation.after
     return wanted and bool(cell.stages.resolution.steps)
 
@@ -46,38 +37,28 @@ def reads_texts(cell: Experiment) -> list[str]:
     return [name for name in known_benchmarks(cell) if BENCHMARK.find(name).reads_texts]
 
 
-def needs_lit(cell: Experiment) -> bool:
-    """Whether a text tower is tuned for the frozen encoder: texts are read, and by no tower that there is."""
-    return bool(reads_texts(cell)) and cell.model.towers is None and cell.evaluation.texts == "lit"
+def spendable(stage: str, section: Training, given: bool = False, needed_by: str = "") -> Iterator[Complaint]:
+    """Check that a stage has examples, and a batch of them.
 
-
-def benchmark_that_trains(cell: Experiment, stage: str) -> str:
-    """The first benchmark that trains `stage` for itself, "" if none does."""
-    return next((name for name in known_benchmarks(cell) if BENCHMARK.find(name).trains == stage), "")
-
-
-def spendable(stage: str, section: Training, given: bool = False) -> Iterator[Complaint]:
-    """Check that a stage has examples, and a batch of them; `given` may be somebody's pretrained, as it is."""
+    Args:
+        stage: its section of `stages`.
+        section: that section.
+        given: whether what it trains may be pretrained, so that no examples leave it as it is.
+        needed_by: the benchmark that asks for it, of a stage that is left out otherwise.
+    """
     key = f"stages.{stage}.examples"
-    if section.examples == 0 and not given:
+    if needed_by and section.examples < 1:
+        yield key, f"benchmark '{needed_by}' needs the stage {stage}, which has no examples: set {key}."
+    elif section.examples == 0 and not given:
         yield key, f"{key} should be at least 1, not 0."
     if 0 < section.examples < section.batch_size:
         yield key, f"{key}: {section.examples} examples are less than one batch of {section.batch_size}"
 
 
-def required_budget(stage: str, section: Training, column: str) -> Iterator[Complaint]:
-    """Check the budget of a stage that a benchmark needs, and that is left out otherwise."""
-    key = f"stages.{stage}.examples"
-    if section.examples < 1:
-        yield key, f"the column '{column}' needs the stage {stage}, which has no examples: set {key}."
-    else:
-        yield from spendable(stage, section)
-
-
 def spreadable(
     cell: Experiment, stage: str, section: Training | Resolution, own_optimizer: bool = True
 ) -> Iterator[Complaint]:
-    """Check that a stage can be shared among the ranks; a recipe has not its `own_optimizer`."""
+    """Check that a stage can be trained by several ranks; a task's recipe has no `own_optimizer`."""
     ranks = cell.runtime.ranks
     if ranks <= 1:
         return
@@ -89,108 +70,21 @@ def spreadable(
 
 
 def _whole(optimizer: str) -> str:
-    """Why an optimizer may need whole matrices; "" for one that does not, or that is unknown, as is told elsewhere."""
+    """Why an optimizer may need whole matrices; "" if it does not, or is unknown, which `typed` reports."""
     elementwise = OPTIMIZER.describe(optimizer).elementwise if optimizer in OPTIMIZER.names() else True
     if elementwise is None:
         return f"{optimizer} does not declare elementwise=True and may work on whole matrices"
     return "" if elementwise else f"{optimizer} works on whole matrices"
 
 
-def windows(cell: Experiment) -> Iterator[Complaint]:
-    """Check that the denoiser with the most spans finds a sentinel for each: more would not be its law."""
-    most = int(MEAN_SPAN * (SENTINELS + 0.5) / DENSITY)
-    if cell.stages.language.length > most:
-        text = f"windows of {cell.stages.language.length} tokens have more spans than the {SENTINELS} sentinels"
-        yield "stages.language.length", f"{text}: at most {most}"
-
-
-def lengths(cell: Experiment) -> Iterator[Complaint]:
-    """Check that a region's answer fits into a target."""
-    least, length = BOX_TOKENS + MASK_TOKENS + 1, cell.stages.multimodal.target_length
-    file = cell.tokenizer.file
-    if file is not None and os.path.isfile(file):
-        with suppress(DataError):  # told elsewhere
-            largest = " ".join([str(cell.tokenizer.bins - 1)] * BOX_TOKENS)
-            least += len(Vocabulary(Path(file)).pieces.encode(largest)) - BOX_TOKENS
-    asked = [name for name in known_benchmarks(cell) if BENCHMARK.find(name).regions]
-    if asked and 0 < length < least:
-        text = (
-            f"target_length {length} cannot hold what {asked[0]} asks for: {BOX_TOKENS} coordinates,"
-            f" {MASK_TOKENS} mask tokens and the end need {least}"
-        )
-        yield "stages.multimodal.target_length", text
-
-
-def mixed(cell: Experiment) -> Iterator[Complaint]:
-    """Check the weights of stage 1's mixture."""
-    mixture = cell.stages.multimodal.mixture
-    for task, weight in mixture.items():
-        if weight < 0:
-            yield f"stages.multimodal.mixture.{task}", f"the weight of {task} should be at least 0, not {weight}."
-    if not any(weight > 0 for weight in mixture.values()):
-        yield "stages.multimodal.mixture", "stages.multimodal.mixture has no task with a weight above 0."
-    for stage in ("multimodal", "resolution"):
-        section: Multimodal | Resolution = getattr(cell.stages, stage)
-        weights = [weight for weight in section.mixture.values() if weight > 0]
-        if weights and section.temperature > 0 and not _tempers(weights, section.temperature):
-            text = f"weights to the power of 1 / {section.temperature:g} are no numbers to draw by."
-            yield f"stages.{stage}.temperature", f"stages.{stage}.temperature: {text}"
-
-
-def _tempers(weights: list[float], temperature: float) -> bool:
-    try:
-        return 0 < sum(pow(weight, 1 / temperature) for weight in weights) < inf
-    except OverflowError:
-        return False
-
-
-def tasks(cell: Experiment) -> Iterator[Complaint]:
-    """Check that transfers of their own are those of benchmarks, and their budgets."""
-    own = {each.name: each for each in BENCHMARK.all() if each.generated}
-    transferred = [name for name, each in own.items() if not each.transfer_of]
-    for task, said in cell.stages.transfer.tasks.items():
-        ours, key = recipe(cell.stages.transfer, task), f"stages.transfer.tasks.{task}"
-        if task not in transferred:
-            shared = own[task].transfer if task in own else ""
-            told = f"'{task}' shares the transfer of '{shared}': say it there." if shared else f"unknown task '{task}'."
-            yield key, f"stages.transfer.tasks: {told}{'' if shared else choose(task, transferred)}"
-        elif ours.examples < 1:
-            yield key, f"the examples of {task} should be at least 1, not {ours.examples}."
-        elif isinstance(said, Recipe) and ours.examples < ours.batch_size:
-            yield key, f"{key}: {ours.examples} examples are less than one batch of {ours.batch_size}"
-
-
-def validated(cell: Experiment) -> Iterator[Complaint]:
-    """Check that there are pictures to validate on, and others to train on."""
-    held, checks = cell.data.validation, cell.stages.transfer.checks
-    if held >= cell.data.train > 0:
-        yield "data.validation", f"data.validation {held} leaves none of {cell.data.train} train pictures to train on"
-    if checks and not held:
-        text = "checks measure on pictures that are not trained on: say how many, data.validation."
-        yield "stages.transfer.checks", text
-    if checks and cell.runtime.ranks > 1 and cell.runtime.strategy == "fsdp":
-        yield "stages.transfer.checks", "checks generate with whole weights: take runtime.strategy ddp, or no checks."
-
-
-def recipe(section: Transfer, task: str) -> Transfer:
-    """The transfer of one task: what `tasks` says of it over what holds for all."""
-    said = task_recipe(section, task)
-    own = {key: value for key, value in asdict(said).items() if value is not None and key != "beams"}
-    rates = {key: own.pop(key) for key in ("learning_rate", "weight_decay") if key in own}
-    return replace(section, optimizer=replace(section.optimizer, **rates), **own)
-
-
 def task_recipe(section: Transfer, task: str) -> Recipe:
-    """What `tasks` says of one task alone."""
+    """The settings of one task in `tasks`."""
     said = section.tasks.get(task, Recipe())
     return Recipe(examples=said) if isinstance(said, int) else said
 
 
 def nearest_divisor(number: int, wanted: int) -> int:
-    """The divisor of `number` that is nearest to `wanted`, the larger of two; 1 always is one.
-
-    Where `number` is so large that it takes long to find, 1 is said: there is no such patch, head or rank.
-    """
+    """The divisor of `number` nearest to `wanted`, the larger of two; 1 if none is found within `MOST_TRIED`."""
     distances = range(min(max(wanted, 1), MOST_TRIED))
     found = (d for away in distances for d in (wanted + away, wanted - away) if d > 0 and number % d == 0)
     return next(found, 1)

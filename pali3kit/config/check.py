@@ -1,4 +1,4 @@
-"""What is wrong with an experiment whose keys and types are right, each thing with its line."""
+"""Checks an experiment whose keys and types are valid; each problem has its line."""
 
 from __future__ import annotations
 
@@ -14,12 +14,13 @@ from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK, CATALOGUES, STAGE
 from pali3kit.config.budgets import Complaint, known_benchmarks
 from pali3kit.config.grid import place
-from pali3kit.config.kinds import exists, keys
-from pali3kit.config.paths import LONGEST_NAME, blocked, within
+from pali3kit.config.kinds import exists, keys, registry_of
+from pali3kit.config.paths import LONGEST_NAME
 from pali3kit.config.ports import MISFITS
 from pali3kit.config.ranges import out_of_range
 from pali3kit.config.schema import Evaluation, Experiment
-from pali3kit.config.tree import Node, find
+from pali3kit.config.suggestions import new_key, new_name
+from pali3kit.config.tree import Node
 from pali3kit.config.typed import Builder
 from pali3kit.declared.entry import RegistryEntry
 from pali3kit.errors import Problem, brief, choose, nearest
@@ -29,28 +30,28 @@ Check = Callable[[Experiment], Iterator[Complaint]]
 
 PAPER = Path(__file__).parents[1] / "paper"  # its tables, one file each
 MOST_CELLS, MOST_SEEDS = 512, 1000
-MOST_TOLD = 50  # complaints of one check: who misspelt thousands of names sees it from these
+MOST_TOLD = 50  # problems that one check reports
 FIXED = ("name", "scale", "paper", "seeds", "grid", "baseline", "evaluate", "evaluation.after", "runtime")
-"""Keys that describe the experiment as a whole, so that cells cannot differ in them."""
+"""Keys of the experiment as a whole, which cannot differ between cells."""
 
 
 def check(experiment: Experiment, tree: Node, refused: Collection[str] = ()) -> list[Problem]:
-    """Return the problems of an experiment and of each of its cells; `tree` tells where each key stands.
+    """Return the problems of an experiment and of each of its cells; `tree` has the line of each key.
 
-    `refused` has the keys that hold nothing usable; what depends on them is not judged.
+    `refused` has the keys whose values are invalid: what depends on them is not checked.
     """
-    problems = [Problem(find(tree, key), text) for key, text in _judge(WHOLE, experiment, refused)]
+    problems = [Problem(tree.place_of(key), text) for key, text in _judge(WHOLE, experiment, refused)]
     axes = _axes(tree)
     if prod(map(len, axes.values())) > MOST_CELLS:
         text = f"the grid has more than {MOST_CELLS} cells: split it into several experiments."
-        return [*problems, Problem(find(tree, "grid"), text)]
+        return [*problems, Problem(tree.place_of("grid"), text)]
     for values in product(*axes.values()):
         problems += _cell(place(tree, dict(zip(axes, values, strict=True))), refused)
     return list(dict.fromkeys(problems))
 
 
 def _axes(tree: Node) -> dict[str, list[Node]]:
-    """Return the grid's usable axes; the others have been complained about, and the cells are judged without them."""
+    """Return the valid axes of the grid; the others have been reported, and cells are checked without them."""
     grid = tree.value.get("grid", Node({}, tree.where)).value
     axes = {key: node.value for key, node in grid.items()} if isinstance(grid, dict) else {}
     return {
@@ -68,16 +69,16 @@ def _cell(tree: Node, refused: Collection[str]) -> list[Problem]:
     builder = Builder(complete=not refused)
     cell = builder.experiment(tree)
     complaints = _judge((out_of_range, *MISFITS), cell, {*refused, *builder.refused})
-    return builder.problems + [Problem(find(tree, key), text) for key, text in complaints]
+    return builder.problems + [Problem(tree.place_of(key), text) for key, text in complaints]
 
 
 def _judge(checks: Iterable[Check], subject: Experiment, refused: Collection[str]) -> Iterator[Complaint]:
-    """Run each check; one that stumbles over a refused value has nothing to say, nor has one about what holds it."""
-    silent = {key[:end] for key in refused for end in [*(i for i, sign in enumerate(key) if sign == "."), None]}
-    for complain in checks:
+    """Run each check. What fails on an invalid value, or is about a section that contains one, is not reported."""
+    unchecked = {key[:end] for key in refused for end in [*(i for i, sign in enumerate(key) if sign == "."), None]}
+    for check_ in checks:
         try:
-            told = islice(complain(subject), MOST_TOLD)
-            yield from [complaint for complaint in told if complaint[0] not in silent]
+            found = islice(check_(subject), MOST_TOLD)
+            yield from [complaint for complaint in found if complaint[0] not in unchecked]
         except (AttributeError, KeyError, TypeError, ValueError):
             if not refused:
                 raise
@@ -89,22 +90,36 @@ def _names(experiment: Experiment) -> Iterator[Complaint]:
     runtime = experiment.runtime
     if len(os.fsencode(experiment.name)) > LONGEST_NAME:
         yield "name", f"name '{brief(experiment.name)}' is longer than the {LONGEST_NAME} bytes of a folder's name."
-    elif within(folder := os.path.join(runtime.runs, experiment.name), runtime.store):
+    elif _within(folder := os.path.join(runtime.runs, experiment.name), runtime.store):
         yield "name", f"name '{experiment.name}' would mix reports with artifacts: {folder} is in runtime.store."
     for key, path in (("runtime.runs", runtime.runs), ("runtime.store", runtime.store)):
-        if file := blocked(path):
+        if file := _blocked(path):
             yield key, f"{key} should be a folder: '{file}' is a file."
     tables = sorted(file.stem for file in PAPER.glob("*.yaml"))
     if experiment.paper and experiment.paper not in tables:
         yield "paper", f"unknown table '{brief(experiment.paper)}'.{choose(experiment.paper, tables)}"
 
 
+def _within(path: str, folder: str) -> bool:
+    """Whether a path is `folder` or lies in it."""
+    inner, outer = os.path.abspath(path), os.path.abspath(folder)
+    return os.path.commonpath((inner, outer)) == outer
+
+
+def _blocked(folder: str) -> str:
+    """The file because of which a folder cannot be created, "" if there is none."""
+    above = os.path.abspath(folder)
+    while not os.path.lexists(above):
+        above = os.path.dirname(above)
+    return "" if os.path.isdir(above) else above
+
+
 def _columns(experiment: Experiment) -> Iterator[Complaint]:
-    yield from _selection("evaluate", experiment.evaluate, BENCHMARK.names(), BENCHMARK.broken)
+    yield from _selection("evaluate", "benchmark", experiment.evaluate, BENCHMARK.names(), BENCHMARK.broken)
 
 
 def _made(experiment: Experiment) -> Iterator[Complaint]:
-    """Check that what a benchmark names is there: a plug-in's may be misspelt."""
+    """Check that the stages, metrics and keys that a benchmark names exist: those of a plug-in may not."""
     for name in known_benchmarks(experiment):
         for kind, word, names in _named(BENCHMARK.find(name)):
             broken = CATALOGUES[kind].broken if kind in CATALOGUES else {}
@@ -115,7 +130,7 @@ def _made(experiment: Experiment) -> Iterator[Complaint]:
 
 
 def _named(benchmark: Benchmark) -> Iterator[tuple[str, str, list[str]]]:
-    """What a benchmark names of others: of which kind, the name, and those that there are."""
+    """For each name that a benchmark refers to: its kind, the name, and the existing names of that kind."""
     yield "stage", benchmark.kind, STAGE.names()
     yield "stage", benchmark.trains or benchmark.kind, STAGE.names()
     if benchmark.generated:
@@ -126,7 +141,7 @@ def _named(benchmark: Benchmark) -> Iterator[tuple[str, str, list[str]]]:
 
 def _after(experiment: Experiment) -> Iterator[Complaint]:
     after = sorted((kind for kind in STAGE.all() if kind.title), key=lambda kind: kind.stage)
-    yield from _selection("evaluation.after", experiment.evaluation.after, [kind.name for kind in after])
+    yield from _selection("evaluation.after", "stage", experiment.evaluation.after, [kind.name for kind in after])
 
 
 def _seeds(experiment: Experiment) -> Iterator[Complaint]:
@@ -142,7 +157,7 @@ def _seeds(experiment: Experiment) -> Iterator[Complaint]:
 
 
 def _selection(
-    key: str, words: list[str], choices: list[str], broken: Mapping[str, RegistryEntry] | None = None
+    key: str, kind: str, words: list[str], choices: list[str], broken: Mapping[str, RegistryEntry] | None = None
 ) -> Iterator[Complaint]:
     if not words:
         yield key, f"{key} is empty.{choose('', choices)}"
@@ -150,7 +165,7 @@ def _selection(
         if broken and word in broken:
             yield key, f"{key}: {broken[word].wrong}"
         elif word not in choices:
-            yield key, f"unknown name '{brief(word)}' in {key}.{choose(word, choices)}"
+            yield key, f"unknown name '{brief(word)}' in {key}.{new_name(kind, word) or choose(word, choices)}"
     if len(set(words)) < len(words):
         yield key, f"{key} names something twice."
 
@@ -159,7 +174,8 @@ def _grid(experiment: Experiment) -> Iterator[Complaint]:
     for axis, values in experiment.grid.items():
         at = f"grid.{axis}"
         if not exists(Experiment, axis):
-            yield at, f"grid axis '{brief(axis)}' is no key of an experiment.{nearest(axis, keys(Experiment))}"
+            meant = new_key(axis) or nearest(axis, keys(Experiment))
+            yield at, f"grid axis '{brief(axis)}' is no key of an experiment.{meant}"
         elif _fixed(axis):
             yield at, f"grid axis '{axis}' cannot vary between cells: it belongs to the whole experiment."
         if not values:
@@ -172,12 +188,20 @@ def _baseline(experiment: Experiment) -> Iterator[Complaint]:
     for axis, value in experiment.baseline.items():
         at = f"baseline.{axis}"
         if axis not in experiment.grid:
-            yield at, f"baseline '{axis}' is no axis of the grid.{choose(axis, experiment.grid)}"
+            yield at, f"baseline '{axis}' is no axis of the grid.{new_key(axis) or choose(axis, experiment.grid)}"
         elif value not in experiment.grid[axis]:
             word, choices = _written(value), [_written(choice) for choice in experiment.grid[axis]]
             several = sum(isinstance(choice, dict) and choice.get("name") == value for choice in experiment.grid[axis])
             what = f"names {several} values of the grid: write one out." if several > 1 else "is not in the grid."
-            yield at, f"baseline {axis} '{brief(word)}' {what}{choose(word, choices)}"
+            yield at, f"baseline {axis} '{brief(word)}' {what}{_new_value(axis, word) or choose(word, choices)}"
+
+
+def _new_value(axis: str, word: str) -> str:
+    """The new name of a renamed value or component of an axis."""
+    try:
+        return new_name(axis, word) or new_name(registry_of(axis), word)
+    except (KeyError, TypeError):  # it holds no component
+        return ""
 
 
 def _repeats(values: Sequence[object]) -> bool:
@@ -185,11 +209,11 @@ def _repeats(values: Sequence[object]) -> bool:
 
 
 def _written(value: object) -> str:
-    """A value as YAML has it on one line."""
+    """A value in YAML's flow style."""
     if isinstance(value, dict):
         return f"{{{', '.join(f'{key}: {_written(child)}' for key, child in value.items())}}}"
     return str(value)
 
 
 WHOLE: tuple[Check, ...] = (_names, _seeds, _columns, _made, _after, _grid, _baseline)
-"""What is judged once per experiment; the rest is judged cell by cell."""
+"""The checks of an experiment as a whole; the others are run on each cell."""

@@ -6,10 +6,10 @@ import hashlib
 import json
 
 
-def canonical(value: object) -> str:
-    """Write plain data as the one JSON text that stands for it: keys sorted, no blanks, floats by `repr`.
+def _canonical(value: object) -> str:
+    """Write plain data as canonical JSON: keys sorted, no blanks, floats by `repr`.
 
-    Raises ValueError for nan and infinities and TypeError for keys that are no text or values that JSON lacks.
+    Raises ValueError for nan and infinities, TypeError for keys that are not strings and values that JSON lacks.
     """
     _refuse_other_keys(value)
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
@@ -17,14 +17,14 @@ def canonical(value: object) -> str:
 
 def digest(value: object) -> str:
     """Return the sha256 of the canonical text, in 64 hexadecimal digits."""
-    return hashlib.sha256(canonical(value).encode()).hexdigest()
+    return hashlib.sha256(_canonical(value).encode()).hexdigest()
 
 
 def _refuse_other_keys(value: object) -> None:
-    """Plain json would write the key 1 as "1" and so let different data share a digest."""
+    """`json` would write the key 1 as "1", so that different data would share a digest."""
     if isinstance(value, dict):
         if wrong := [key for key in value if not isinstance(key, str)]:
-            raise TypeError(f"a mapping to be hashed has a key that is no text: {wrong[0]!r}")
+            raise TypeError(f"a mapping to be hashed has a key that is not a string: {wrong[0]!r}")
         for child in value.values():
             _refuse_other_keys(child)
     elif isinstance(value, list | tuple):

@@ -1,4 +1,4 @@
-"""Whether weights and folders that an experiment names are there."""
+"""Checks that the weights of components exist."""
 
 from __future__ import annotations
 
@@ -7,29 +7,17 @@ from collections.abc import Iterator
 
 from pali3kit.config.budgets import Complaint
 from pali3kit.config.part import Part
-from pali3kit.config.schema import Experiment
-
-
-def folders(cell: Experiment) -> Iterator[Complaint]:
-    """Check that what is named like a folder of transformers is one."""
-    for key in ("vision", "language", "towers"):
-        part: Part | None = getattr(cell.model, key)
-        if part is None or not part.name.startswith("hf/"):
-            continue
-        folder = part.name.removeprefix("hf/")
-        if folder.startswith((".", "/", "~")) and not os.path.isdir(folder):
-            yield f"model.{key}", f"there is no folder '{folder}'"
 
 
 def found(part: Part, key: str) -> Iterator[Complaint]:
-    """Check that weights are where a part says that they are."""
+    """Check that the weights that a component names exist."""
     weights = part.options.get("weights")
     if weights and not os.path.exists(weights):
         yield f"{key}.weights", f"there is no file or folder '{weights}'"
 
 
 def taught(part: Part, stage: str, examples: int) -> Iterator[Complaint]:
-    """Check that a part that its stage leaves as it is has weights."""
+    """Check that a component that its stage does not train has weights."""
     if examples == 0 and not part.options.get("weights") and not part.name.startswith("hf/"):
-        text = f"0 examples leave a {part.name} without weights random: give weights, or examples."
+        text = f"with 0 examples {part.name} keeps random weights: set its weights, or train it on examples."
         yield f"stages.{stage}.examples", text

@@ -1,13 +1,13 @@
-"""The cells of an experiment: every combination of the grid's values, each an experiment of its own."""
+"""The cells of an experiment: one for every combination of the grid's values, each an experiment itself."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from itertools import product
 
 from pali3kit.config.merge import merge, nest
 from pali3kit.config.schema import Experiment
-from pali3kit.config.tree import Node, plant
+from pali3kit.config.tree import Node
 from pali3kit.config.typed import Builder
 from pali3kit.config.written import written
 from pali3kit.errors import ConfigError
@@ -18,31 +18,21 @@ def points(experiment: Experiment) -> list[dict[str, object]]:
     return [dict(zip(experiment.grid, values, strict=True)) for values in product(*experiment.grid.values())]
 
 
-def spell_out(baseline: Mapping[str, object], grid: Mapping[str, Sequence[object]]) -> dict[str, object]:
-    """Return the baseline with each part that is only named replaced by the one part of the grid that has the name."""
-
-    def part(axis: str, value: object) -> object:
-        called = [each for each in grid.get(axis, ()) if isinstance(each, dict) and each.get("name") == value]
-        return called[0] if len(called) == 1 else value
-
-    return {axis: part(axis, value) for axis, value in baseline.items()}
-
-
 def resolve(experiment: Experiment, point: Mapping[str, object]) -> Experiment:
     """Return the experiment of one cell: each dotted key of `point` set to its value.
 
-    A part given by its bare name replaces the part whole. Raises ConfigError when a value does not fit its key.
+    A component given by name alone replaces the whole component. Raises ConfigError for a value of the wrong type.
     """
-    tree = plant(written(experiment), "grid")
+    tree = Node.of(written(experiment), "grid")
     builder = Builder()
-    cell = builder.experiment(place(tree, {key: plant(value, "grid") for key, value in point.items()}))
+    cell = builder.experiment(place(tree, {key: Node.of(value, "grid") for key, value in point.items()}))
     if builder.problems:
         raise ConfigError(builder.problems)
     return cell
 
 
 def place(tree: Node, values: Mapping[str, Node]) -> Node:
-    """Set the dotted keys of `values` in a tree; they keep their own places in the YAML file."""
+    """Set the dotted keys of `values` in a tree; the values keep their own places in the YAML file."""
     for key, node in values.items():
         tree = merge(Experiment, tree, nest(Experiment, key, node))
     return tree

@@ -1,9 +1,9 @@
 """`${dotted.key}` in a value takes the value of another key, by OmegaConf's rules.
 
-Keys are named from the top, or with leading dots from where the value stands (`${.sibling}`, `${..aunt}`), items as
-`steps[0]`; behind a backslash it is no interpolation. Nothing but keys can be named: the environment (`oc.env`) would
-find its way into artifacts and reports. A few lines can stand for billions of values, so what each value stands for is
-measured before OmegaConf writes it out.
+Keys are absolute, or relative with leading dots (`${.sibling}`, `${..aunt}`); items of lists are `steps[0]`; a
+backslash before `${` keeps it as text. Resolvers such as `oc.env` are refused: they would copy the environment into
+artifacts and reports. Interpolations of interpolations can expand a few lines into billions of values, so the expanded
+size of every value is computed before OmegaConf resolves any.
 """
 
 from __future__ import annotations
@@ -11,12 +11,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from pali3kit.config.tree import MOST_DEPTH, Extent, Node, plain, plant
+from pali3kit.config.tree import MOST_DEPTH, Extent, Node
 from pali3kit.errors import Problem, brief, choose, first_line
 
 INTERPOLATION = re.compile(r"(?P<escapes>\\*)\$\{\s*(?P<key>[^${}]*?)\s*\}")
-MOST = 500  # interpolations of an experiment: OmegaConf follows one in about 0.1 ms
-MOST_FOLLOWED = 10_000  # keys on the ways to their values
+MOST = 500  # interpolations of an experiment; OmegaConf takes about 0.1 ms to resolve one
+MOST_FOLLOWED = 10_000  # keys that are looked up to find their values
 Place = tuple[str, ...]
 
 
@@ -25,9 +25,9 @@ class _Failed(Exception):
 
 
 def interpolate(tree: Node, problems: list[Problem]) -> Node:
-    """Resolve all interpolations of a merged tree; one that fails is a problem at its own place.
+    """Resolve all interpolations of a merged tree; each that fails is a problem at its own line.
 
-    What all of it stands for is bounded as a file is: a tree that is too much is a problem too.
+    The expanded tree has the bounds of a file: one that exceeds them is a problem too, and an empty tree is returned.
     """
     if not _interpolates(tree):
         return tree
@@ -41,7 +41,7 @@ def interpolate(tree: Node, problems: list[Problem]) -> Node:
     for place, why in measured.failed.items():
         problems.append(Problem(_at(tree, place).where, f"{'.'.join(place)}: {why}"))
     sound = _without(tree, (), measured.failed)
-    config = OmegaConf.create(plain(sound))  # type: ignore[call-overload]  # it is a mapping, as a tree is
+    config = OmegaConf.create(sound.plain())  # type: ignore[call-overload]  # it is a mapping, as a tree is
     return _resolve(sound, config, "", problems)
 
 
@@ -52,7 +52,7 @@ def _count(node: Node) -> int:
 
 
 class _Measured:
-    """What values stand for, without writing them out: `failed` tells, by place, which cannot stand for anything."""
+    """Expanded sizes of values, computed without expanding them; `failed` has the errors of the unresolvable ones."""
 
     def __init__(self, tree: Node) -> None:
         self.tree = tree
@@ -62,13 +62,13 @@ class _Measured:
         self._open: list[Place] = []
 
     def of(self, node: Node, place: Place) -> Extent:
-        """The extent of the value at a place. Raises _Failed where it takes its own, and for what `failed` has."""
+        """The expanded size of the value at a place. Raises _Failed where it refers to itself, or is in `failed`."""
         if place in self.failed:
             raise _Failed(self.failed[place])
         if place in self._open:
-            raise _Failed("it takes its own value")
+            raise _Failed("it refers to itself")
         if len(self._open) > MOST_DEPTH:
-            raise _Failed(f"more than {MOST_DEPTH} values take each other's values")
+            raise _Failed(f"a chain of more than {MOST_DEPTH} interpolations")
         if place not in self._known:
             self._open.append(place)
             try:
@@ -83,12 +83,7 @@ class _Measured:
         if not isinstance(node.value, dict | list):
             return Extent(1, 1, 0)
         children = _children(node)
-        inner = list(self._inner(children, place))
-        return Extent(
-            1 + sum(each.values for each in inner),
-            sum(map(len, children)) + sum(each.characters for each in inner),
-            1 + max((each.depth for each in inner), default=0),
-        )
+        return Extent.around(list(self._inner(children, place)), sum(map(len, children)))
 
     def _inner(self, children: dict[str, Node], place: Place) -> Iterator[Extent]:
         for key, child in children.items():
@@ -112,12 +107,12 @@ class _Measured:
         except OmegaConfBaseException as error:
             raise _Failed(first_line(error)) from error
         extent = Extent(
-            1 + sum(each.values for each in parts),  # a name counts: OmegaConf follows it again wherever it is taken
+            1 + sum(each.values for each in parts),  # OmegaConf resolves a reference again for each use
             len(text) + sum(each.characters for each in parts),
-            1 + max((each.depth for each in parts), default=0),  # a chain of names is followed as deep as nested values
+            1 + max((each.depth for each in parts), default=0),  # chains are resolved by recursion, as nests are
         )
         if excess := extent.excess:
-            raise _Failed(f"stands for {excess}")
+            raise _Failed(f"expands to {excess}")
         return extent
 
     def _named(self, name: str, place: Place, whole: bool) -> Extent:
@@ -125,16 +120,16 @@ class _Measured:
         node = _at(self.tree, target)
         if isinstance(node.value, dict | list) and not whole:
             kind = "mapping" if isinstance(node.value, dict) else "list"
-            raise _Failed(f"'{name}' is a {kind}, and no part of a text")
+            raise _Failed(f"'{name}' is a {kind}, which cannot be part of a text")
         return self.of(node, target)
 
     def _target(self, name: str, place: Place, most: int = MOST_DEPTH) -> Place:
-        """The place that a key names; the way there may lead through `most` interpolations within each other."""
+        """The place that a key refers to; resolving it may pass through `most` interpolations within each other."""
         self.followed += 1
         if not most or self.followed > MOST_FOLLOWED:
-            raise _Failed("it takes its own value, or too many others'")
+            raise _Failed("it refers to itself, or through too many other values")
         if ":" in name:
-            raise _Failed("'${...}' names another key: no resolvers, such as oc.env, are taken")
+            raise _Failed("'${...}' refers to another key: resolvers such as oc.env are not supported")
         key = name.lstrip(".")
         words = re.findall(r"[^.\[\]]+", key)
         if not words:
@@ -152,11 +147,11 @@ class _Measured:
             at = (*at, words.pop(0))
             if not words:
                 return at
-        raise _Failed("it takes its own value, or too many others'")
+        raise _Failed("it refers to itself, or through too many other values")
 
 
 def _resolve(node: Node, config: object, key: str, problems: list[Problem]) -> Node:
-    """Walk the tree and OmegaConf's twin of it side by side."""
+    """Take the resolved values from OmegaConf, `config`, and the places from the tree."""
     from omegaconf import DictConfig, ListConfig, OmegaConf
     from omegaconf.errors import OmegaConfBaseException
 
@@ -175,7 +170,7 @@ def _resolve(node: Node, config: object, key: str, problems: list[Problem]) -> N
         if isinstance(child.value, dict | list):
             resolved[index] = _resolve(child, value, f"{key}{index}.", problems)
         else:
-            resolved[index] = plant(OmegaConf.to_object(value) if OmegaConf.is_config(value) else value, child.where)
+            resolved[index] = Node.of(OmegaConf.to_object(value) if OmegaConf.is_config(value) else value, child.where)
     return Node(resolved if isinstance(node.value, dict) else list(resolved.values()), node.where)
 
 
@@ -186,7 +181,7 @@ def _interpolates(node: Node) -> bool:
 
 
 def _without(node: Node, place: Place, failed: dict[Place, str]) -> Node:
-    """The tree less what failed."""
+    """The tree without the values that cannot be resolved."""
     if not isinstance(node.value, dict | list):
         return node
     kept = {

@@ -15,22 +15,23 @@ from pali3kit.config.stages import Stages
 from pali3kit.config.tree import MOST_DEPTH
 from pali3kit.types import TypeForm
 
-PARTS = dict[str, Part]  # what an option `parts` of a part holds: a union's sources
+VARIABLES = "variables"  # the key of values that interpolations use, dropped once they are resolved
+PARTS = dict[str, Part]  # the type of the option `parts`: the sources of a union
 OPTIONAL_PART = Part | None
 _SCALARS = (int, float, str, bool, type(None))
 PlainPart = Annotated[Mapping[str, Any], Part]
-"""What the constructor of a part gets for a part in its options: `{"name": ..., **options}`."""
+"""A component among the options of a component, as its constructor gets it: `{"name": ..., **options}`."""
 
 
 @cache
 def hints(kind: type) -> dict[str, TypeForm]:
-    """Return the types of a dataclass' fields, evaluated: the modules keep them as text."""
+    """Return the evaluated types of a dataclass' fields, which modules keep as text."""
     return {name: _with_plugins(declared) for name, declared in get_type_hints(kind).items()}
 
 
 @cache
 def _with_plugins(kind: TypeForm) -> TypeForm:
-    """`Stages` with a section more for each plug-in's kind of stage that has options; any other type as it is."""
+    """Return `Stages` with a section for each plug-in's kind of stage that has options; any other type unchanged."""
     if kind is not Stages:
         return kind
     sections = [(each.name, each.options) for each in STAGE.plugins() if each.options is not None]
@@ -49,28 +50,19 @@ def registry_of(key: str) -> str:
     raise KeyError(key)
 
 
-def below(kind: TypeForm, key: str) -> TypeForm:
-    """Return the type of `key` in a value of type `kind`: Any where nothing is declared."""
-    if get_origin(kind) is dict:
-        return get_args(kind)[1]
-    if is_part(kind):
-        return PARTS if key == "parts" else Any
-    return hints(kind).get(key, Any) if is_section(kind) else Any
-
-
 def is_part(kind: TypeForm) -> bool:
-    """Whether `kind` is a Part, or a Part or nothing."""
+    """Whether `kind` is a component or an optional one."""
     return kind is Part or kind == OPTIONAL_PART
 
 
 def is_section(kind: TypeForm) -> TypeGuard[type]:
-    """Whether `kind` is a mapping with declared keys; a Part is not: its name decides on its keys."""
+    """Whether `kind` is a mapping with declared keys. A component is not one: its keys depend on its name."""
     return isinstance(kind, type) and is_dataclass(kind) and kind is not Part
 
 
 def readable(kind: TypeForm) -> bool:
-    """Whether a file can give a value of the type `kind`: a scalar, `Literal`, list, `tuple[x, ...]`, `dict[str, x]`,
-    section or part, `Any`, one of these or nothing, or several scalars and a section.
+    """Whether YAML can hold a value of the type `kind`: a scalar, `Literal`, list, `tuple[x, ...]`, `dict[str, x]`,
+    section or component, `Any`, an optional one of these, or a union of scalars and at most one section.
     """
     origin, inner = get_origin(kind), get_args(kind)
     if origin in (Union, types.UnionType):
@@ -89,8 +81,8 @@ def readable(kind: TypeForm) -> bool:
 
 
 def exists(kind: TypeForm, key: str) -> bool:
-    """Whether the dotted `key` may be set below `kind`. An option of a part, or of an optimizer,
-    may: it will be judged there.
+    """Whether the dotted `key` may be set below `kind`. Options of components and optimizers all may: they are
+    checked when the component is built.
     """
     head, _, rest = key.partition(".")
     if get_origin(kind) is dict:

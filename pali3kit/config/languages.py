@@ -1,4 +1,4 @@
-"""Whether a language model, its weights and the tokenizer belong together, by what a `config.json` says."""
+"""Checks that a language model, its weights and the tokenizer belong together, by the weights' `config.json`."""
 
 from __future__ import annotations
 
@@ -12,20 +12,20 @@ from pali3kit.config.budgets import Complaint
 from pali3kit.config.given import found, taught
 from pali3kit.config.part import Part
 from pali3kit.config.schema import Experiment
-from pali3kit.config.shapes import KIND, LanguageShape, contradicted, read_t5, resolve_language
+from pali3kit.config.shapes import KIND, LanguageShape, contradicted, read_t5
 from pali3kit.config.vocabulary import EOS, Vocabulary
 from pali3kit.errors import ConfigError, DataError
 from pali3kit.types import Json
 
-BLIND = ("bloom", "gpt_neo", "mamba", "mpt", "rwkv")  # decoders whose prefix cannot see all of itself
-POSITIONS = {  # tables of learned positions: beyond them there is nothing
+BLIND = ("bloom", "gpt_neo", "mamba", "mpt", "rwkv")  # decoders that cannot attend to the whole prefix
+POSITIONS = {  # models with a fixed number of learned positions
     "bart": "max_position_embeddings", "gpt2": "n_positions", "gpt_bigcode": "n_positions",
     "mbart": "max_position_embeddings", "opt": "max_position_embeddings",
 }  # fmt: skip
 
 
 def language(cell: Experiment) -> Iterator[Complaint]:
-    """Check the shape, and where weights are given that they are there, of that shape, and go with the tokenizer."""
+    """Check the shape of the model, and that its weights exist, have that shape and go with the tokenizer."""
     part = cell.model.language
     missing = list(found(part, "model.language"))
     yield from missing
@@ -36,26 +36,26 @@ def language(cell: Experiment) -> Iterator[Complaint]:
     yield from taught(part, "language", cell.stages.language.examples)
     folder = _folder(part)
     if folder is not None and os.path.exists(folder):
-        said = _config(folder)
-        yield from _tokens(cell, folder, said)
-        yield from _answers(cell, folder, said)
+        config = _config(folder)
+        yield from _tokens(cell, folder, config)
+        yield from _answers(cell, folder, config)
 
 
 def language_width(part: Part) -> int | None:
     """The width of a language model, where it is known before it is built."""
     try:
-        return _said_shape(part).width if part.name == "ul2" else part.options.get("width")
+        return _ul2_shape(part).width if part.name == "ul2" else part.options.get("width")
     except ConfigError:
         return None
 
 
 def _shape(part: Part) -> Iterator[Complaint]:
-    """Check that a ul2 has a shape, and that the one of its weights' folder is not contradicted.
+    """Check that a ul2 has a shape, and that its options do not contradict the `config.json` of its weights.
 
-    Options at their defaults contradict nothing: they are the folder's.
+    Options at their defaults take their values from that file.
     """
     try:
-        _said_shape(part)
+        _ul2_shape(part)
     except ConfigError as error:
         key = "model.language.size" if part.options.get("size") else "model.language"
         yield key, f"model.language: {'; '.join(map(str, error.problems))}"
@@ -63,29 +63,29 @@ def _shape(part: Part) -> Iterator[Complaint]:
     folder = _described(part)
     if folder is None:
         return
-    said, size = read_t5(folder), part.options.get("size")
+    config, size = read_t5(folder), part.options.get("size")
     numbers = {key: part.options.get(key) for key in LanguageShape.__slots__}
     kind = {key: part.options.get(key) for key in KIND}
-    for key, value in contradicted(said, size, numbers, kind).items():
+    for key, value in contradicted(config, size, numbers, kind).items():
         at = "size" if size and numbers.get(key) is None and key in numbers else key
-        yield f"model.language.{at}", f"model.language: {folder} has {key} {said[key]}, not {value}"
+        yield f"model.language.{at}", f"model.language: {folder} has {key} {config[key]}, not {value}"
 
 
-def _said_shape(part: Part) -> LanguageShape:
-    """The shape of a ul2: that of its weights' folder, or the one said."""
+def _ul2_shape(part: Part) -> LanguageShape:
+    """The shape of a ul2, from its weights' `config.json` or from its options."""
     folder, names = _described(part), tuple(LanguageShape.__slots__)
     if folder is not None:
-        said = read_t5(folder)
-        return LanguageShape(**{key: int(said[key]) for key in names})
+        config = read_t5(folder)
+        return LanguageShape(**{key: int(config[key]) for key in names})
     size, weights = part.options.get("size"), part.options.get("weights")
     numbers = {key: part.options.get(key) for key in names}
     if weights and size is None and None in numbers.values():
-        raise ConfigError([f"there is no {weights}/config.json: name a folder that has one, or say the shape."])
-    return resolve_language(size, **numbers)
+        raise ConfigError([f"there is no {weights}/config.json: name a folder that has one, or set the shape."])
+    return LanguageShape.of(size, **numbers)
 
 
 def _described(part: Part) -> Path | None:
-    """The folder of a ul2's weights, where a `config.json` in it says the shape."""
+    """The folder of a ul2's weights if it has a `config.json`."""
     folder = Path(part.options.get("weights") or "")
     return folder if part.options.get("weights") and os.path.exists(folder / "config.json") else None
 
@@ -98,46 +98,46 @@ def _folder(part: Part) -> Path | None:
     return Path(named) if part.name.startswith("hf/") and named.startswith((".", "/")) else None
 
 
-def _tokens(cell: Experiment, folder: Path, said: Mapping[str, Json]) -> Iterator[Complaint]:
-    """Check that ids mean what the weights learned: the tokenizer is theirs, with as many rows, and ends as they do."""
+def _tokens(cell: Experiment, folder: Path, config: Mapping[str, Json]) -> Iterator[Complaint]:
+    """Check that the tokenizer is the one that the weights were trained with: same rows and same end of text."""
     chosen = cell.tokenizer
     if chosen.file is None:
         key = "model.language.weights" if cell.model.language.options.get("weights") else "model.language"
         yield key, f"the ids of {folder} are those of its own tokenizer: give that as tokenizer.file."
         return
-    end = said.get("eos_token_id")
+    end = config.get("eos_token_id")
     ends = end if isinstance(end, list) else [end]
     if end not in (None, []) and EOS not in ends[:1]:
-        text = f"{folder} ends its texts at id {ends[0]}, the tokenizers that are known here at id {EOS}"
-        yield "model.language", f"{text}: such a model can be had in Python alone."
-    rows = said.get("vocab_size")
-    with suppress(DataError):  # told elsewhere
+        text = f"{folder} ends texts with id {ends[0]}, the supported tokenizers with id {EOS}"
+        yield "model.language", f"{text}: such a model can be used in Python alone."
+    rows = config.get("vocab_size")
+    with suppress(DataError):  # `_vocabulary_file` reports it
         known = Vocabulary(Path(chosen.file), rows=chosen.rows).rows
         if isinstance(rows, int) and rows != known:
             text = f"the embedding of {folder} has {rows} rows, that of {chosen.file} {known}"
             yield "tokenizer.file", f"{text}: they do not belong together, or set tokenizer.rows to {rows}."
 
 
-def _answers(cell: Experiment, folder: Path, said: Mapping[str, Json]) -> Iterator[Complaint]:
-    """Check what is known of kinds of models: some cannot read a prefix, some have so many positions and no more."""
-    kind, lengths = str(said.get("model_type")), cell.stages.multimodal
+def _answers(cell: Experiment, folder: Path, config: Mapping[str, Json]) -> Iterator[Complaint]:
+    """Check limits of some architectures: whether they attend to a whole prefix, and their number of positions."""
+    kind, lengths = str(config.get("model_type")), cell.stages.multimodal
     if cell.model.language.name.startswith("hf/") and kind in BLIND:
         yield (
             "model.language",
-            f"a '{kind}' cannot be read with a prefix: take an encoder-decoder, Gemma or Qwen.",
+            f"a '{kind}' cannot attend to a whole prefix: take an encoder-decoder, Gemma or Qwen.",
         )
-    positions = said.get(POSITIONS.get(kind, ""))
+    positions = config.get(POSITIONS.get(kind, ""))
     asked = lengths.prompt_length + lengths.target_length
     if isinstance(positions, int) and positions < asked:
-        text = f"{folder} has {positions} positions; prompt and target alone take {asked}, visual tokens come on top."
+        text = f"{folder} has {positions} positions; prompt and target alone take {asked}, and visual tokens are added."
         yield "model.language", text
 
 
 def _config(folder: Path) -> Mapping[str, Json]:
-    """What `config.json` says, of its text where it has several parts; nothing where there is none."""
+    """The entries of `config.json`, with those of its text model first; empty without a valid file."""
     try:
-        said = json.loads((folder / "config.json").read_bytes())
-        text = said.get("text_config") or said.get("decoder") or {}
-        return {**text, **said} if isinstance(said, dict) else {}
+        config = json.loads((folder / "config.json").read_bytes())
+        text = config.get("text_config") or config.get("decoder") or {}
+        return {**text, **config} if isinstance(config, dict) else {}
     except (OSError, ValueError, AttributeError, TypeError, RecursionError):
         return {}

@@ -1,29 +1,30 @@
-"""Reads an experiment: its file over its scale's file, overrides over both, typed and checked.
+"""Reads an experiment: its file over its scale's file, command line overrides over both, then typed and checked.
 
-All that is wrong is raised at once, before torch is imported.
+All problems are raised together, before torch is imported.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+import re
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from pali3kit.config.check import check
-from pali3kit.config.grid import spell_out
-from pali3kit.config.interpolate import interpolate
+from pali3kit.config.interpolate import INTERPOLATION, interpolate
+from pali3kit.config.kinds import VARIABLES
 from pali3kit.config.merge import merge, nest
 from pali3kit.config.schema import Experiment
 from pali3kit.config.tree import MOST_CHARACTERS, MOST_DEPTH, Node, parse
-from pali3kit.config.typed import Builder
+from pali3kit.config.typed import MOST_SUGGESTIONS, Builder
 from pali3kit.errors import ConfigError, Problem, brief, choose
 
-MOST_SHOWN = 300  # characters of an override that stand where its problems are told
+MOST_SHOWN = 300  # characters of an override that its error messages quote
 
 
 @dataclass(frozen=True)
-class Layers:
+class _Layers:
     """The merged tree of an experiment; `complete` is False where something could not be read."""
 
     tree: Node
@@ -34,23 +35,33 @@ class Layers:
 def load(path: str | Path, overrides: Sequence[str] = ()) -> Experiment:
     """Read the experiment at `path` with `key=value` overrides (dotted keys, values as YAML).
 
-    Raises ConfigError with all problems: unknown keys, wrong types, missing keys, parts that do not fit.
+    Raises ConfigError with all problems: unknown keys, wrong types, missing keys, components that do not fit.
     """
-    layers = read(path, overrides)
+    layers = _read_layers(path, overrides)
     problems = list(layers.problems)
     builder = Builder(complete=layers.complete)
     experiment = builder.experiment(layers.tree)
     if not any(key.partition(".")[0] in ("grid", "baseline") for key in builder.refused):
-        # Without a grid there is one cell, and nothing that it could be compared with.
-        experiment.baseline = spell_out(experiment.baseline, experiment.grid) if experiment.grid else {}
+        # Without a grid there is one cell and nothing to compare it with.
+        experiment.baseline = _spell_out(experiment.baseline, experiment.grid) if experiment.grid else {}
     problems += builder.problems + check(experiment, layers.tree, builder.refused)
     if problems:
         raise ConfigError(_ordered(problems))
     return experiment
 
 
-def read(path: str | Path, overrides: Sequence[str] = ()) -> Layers:
-    """Merge the layers of an experiment without judging their keys.
+def _spell_out(baseline: Mapping[str, object], grid: Mapping[str, Sequence[object]]) -> dict[str, object]:
+    """Return the baseline with each component that is a name alone replaced by the grid's only one of that name."""
+
+    def part(axis: str, value: object) -> object:
+        called = [each for each in grid.get(axis, ()) if isinstance(each, dict) and each.get("name") == value]
+        return called[0] if len(called) == 1 else value
+
+    return {axis: part(axis, value) for axis, value in baseline.items()}
+
+
+def _read_layers(path: str | Path, overrides: Sequence[str] = ()) -> _Layers:
+    """Merge and interpolate the layers of an experiment without checking their keys.
 
     Raises ConfigError when the experiment's own file cannot be read.
     """
@@ -60,18 +71,49 @@ def read(path: str | Path, overrides: Sequence[str] = ()) -> Layers:
         raise ConfigError(problems)
     extra = _read_overrides(overrides, problems)
     scale = _read_scale(Path(path), _over(own, extra), problems)
-    tree = _over(merge(Experiment, scale or Node({}, own.where), own), extra)
+    lowest = scale or Node({}, own.where)
+    tree = _over(merge(Experiment, lowest, own), extra)
+    _check_variables([lowest, own, *extra], problems)
     before = len(problems)
-    tree = interpolate(Node(tree.value, own.where), problems)
-    return Layers(tree, problems, complete=scale is not None and len(problems) == before)
+    values = dict(interpolate(Node(tree.value, own.where), problems).value)
+    values.pop(VARIABLES, None)
+    return _Layers(Node(values, own.where), problems, complete=scale is not None and len(problems) == before)
+
+
+def _check_variables(layers: Sequence[Node], problems: list[Problem]) -> None:
+    """Refuse variables that no value of any layer takes."""
+    keys = [words for layer in layers for words in _interpolated(layer)]
+    taken = {word for words in keys for word in words}
+    known = {words[1] for words in keys if words[0] == VARIABLES and len(words) > 1}
+    for layer in layers:
+        variables = layer.value.get(VARIABLES, Node({}, layer.where))
+        if not isinstance(variables.value, dict | None):
+            problems.append(Problem(variables.where, f"{VARIABLES} should be a mapping of names to values."))
+            continue
+        for name, node in (variables.value or {}).items():
+            if name not in taken:
+                meant = choose(name, known) if len(problems) < MOST_SUGGESTIONS else ""
+                problems.append(Problem(node.where, f"no value takes '{VARIABLES}.{brief(name)}'.{meant}"))
+
+
+def _interpolated(node: Node) -> Iterator[list[str]]:
+    """The keys that interpolations name, each as its words."""
+    if isinstance(node.value, str):
+        found = (re.findall(r"[^.\[\]]+", match["key"]) for match in INTERPOLATION.finditer(node.value))
+        yield from filter(None, found)
+    elif isinstance(node.value, dict | list):
+        for child in node.value.values() if isinstance(node.value, dict) else node.value:
+            yield from _interpolated(child)
 
 
 def _read_file(path: Path, problems: list[Problem]) -> Node | None:
     try:
         with path.open(encoding="utf-8") as file:
-            text = file.read(MOST_CHARACTERS + 1)  # one more tells that it is too long
+            text = file.read(MOST_CHARACTERS + 1)  # one more than allowed
     except (OSError, ValueError) as error:
-        reason = "it is no UTF-8 text" if isinstance(error, UnicodeError) else getattr(error, "strerror", None) or error
+        reason = (
+            "it is not UTF-8 text" if isinstance(error, UnicodeError) else getattr(error, "strerror", None) or error
+        )
         problems.append(Problem(str(path), f"cannot be read: {reason}.{_sibling(path)}"))
         return None
     node = parse(text, str(path), problems)
@@ -93,7 +135,7 @@ def _shipped() -> str:
 
 
 def _over(tree: Node, layers: Sequence[Node]) -> Node:
-    """Lay overrides over a tree, each over those before it: `grid={}` and then an axis leave that axis alone."""
+    """Lay overrides over a tree in order, so that `grid={}` followed by an axis leaves a grid of that axis alone."""
     for layer in layers:
         tree = merge(Experiment, tree, layer)
     return tree
@@ -109,7 +151,7 @@ def _read_overrides(overrides: Sequence[str], problems: list[Problem]) -> list[N
             problems.append(Problem(where, "an override looks like key=value."))
             continue
         if key.count(".") > MOST_DEPTH:
-            problems.append(Problem(where, f"a key of more than {MOST_DEPTH} dots: none is so deep."))
+            problems.append(Problem(where, f"a key with more than {MOST_DEPTH} dots: no key is nested that deep."))
             continue
         leaf = parse(value, where, problems, override=True) if value.strip() else Node("", where)
         if leaf is not None:

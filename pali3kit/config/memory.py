@@ -1,29 +1,38 @@
-"""Whether what a cell trains can fit the device that it states: weights, gradients and moments at the least."""
+"""Checks that weights, gradients and moments of what a cell trains fit into the memory of its devices."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from math import ceil
+from typing import Literal
 
 from pali3kit.config.budgets import Complaint
 from pali3kit.config.part import Optimizer
 from pali3kit.config.schema import Experiment
-from pali3kit.config.shapes import LanguageShape, VitShape, resolve, resolve_language
-from pali3kit.config.sizes import language_parameters, least_bytes, text_tower_parameters, vit_parameters
+from pali3kit.config.shapes import LanguageShape, VitShape
 from pali3kit.errors import ConfigError
 from pali3kit.registry import OPTIMIZER
 
 GIBI = 1 << 30
-MOST_RANKS = 100_000  # more are no advice
+MOMENTS = 8  # bytes a parameter: two fp32 moments, for optimizers that do not declare their state
+LEARNING = 8  # bytes a parameter of fp32 weights and gradients
+MOST_RANKS = 100_000  # a larger number is not suggested
+
+Model = Literal["vision", "language", "text"]
+"""Our image encoder, our language model, the text tower that is LiT-tuned."""
 
 
-def affordable(cell: Experiment, stage: str, parameters: int, optimizer: Optimizer) -> Iterator[Complaint]:
-    """Check that the device can hold so many learning `parameters` (0: not known); activations, `plan` tells."""
+def affordable(cell: Experiment, stage: str, optimizer: Optimizer, *trained: Model) -> Iterator[Complaint]:
+    """Check that the device can hold weights, gradients and moments of the `trained` models.
+
+    A model whose size is not known before it is built counts nothing; activations, `plan` counts.
+    """
     if optimizer.name not in OPTIMIZER.names():
-        return  # told elsewhere
+        return  # `typed` has refused it
+    parameters = sum(_COUNTS[model](cell) for model in trained)
     runtime = cell.runtime
     shares = runtime.ranks if runtime.strategy == "fsdp" else 1
-    need = least_bytes(parameters, optimizer.name) / GIBI
+    need = _least_bytes(parameters, optimizer.name) / GIBI
     if 0 < runtime.memory < need / shares:
         text = (
             f"{parameters:,} parameters with {optimizer.name} need at least {need / shares:.1f} GiB on each device of"
@@ -34,38 +43,82 @@ def affordable(cell: Experiment, stage: str, parameters: int, optimizer: Optimiz
         yield f"stages.{stage}", text + shared
 
 
-def vision_parameters(cell: Experiment) -> int:
-    """Of our own encoder; 0 where it is not known before it is built."""
+def _vision(cell: Experiment) -> int:
+    """Parameters of our own encoder; 0 where they are not known before it is built."""
     shape = _shape(cell)
-    return vit_parameters(shape, cell.model.image_size) if shape is not None and shape.patch > 0 else 0
+    return _vit_parameters(shape, cell.model.image_size) if shape is not None and shape.patch > 0 else 0
 
 
 def _shape(cell: Experiment) -> VitShape | None:
-    """The encoder's; None where it is not known before it is built: what is wrong with it is told elsewhere."""
+    """The shape of our encoder; None if it is another encoder or invalid, which `check_compatibility` reports."""
     options = cell.model.vision.options
     try:
-        return resolve(**{key: options[key] for key in ("size", *VitShape.__slots__)})
+        return VitShape.of_options(options)
     except (ConfigError, KeyError):
         return None
 
 
-def language_size(cell: Experiment) -> int:
-    """The parameters of our own language model; 0 where it is somebody's."""
+def _language(cell: Experiment) -> int:
+    """Parameters of our own language model; 0 for other models."""
     options = cell.model.language.options
     if cell.model.language.name != "ul2":
         return 0
     try:
-        shape = resolve_language(**{key: options[key] for key in ("size", *LanguageShape.__slots__)})
+        shape = LanguageShape.of(**{key: options[key] for key in ("size", *LanguageShape.__slots__)})
     except (ConfigError, KeyError):
         return 0
     vocabulary = cell.tokenizer.vocabulary or 0
-    return language_parameters(shape, vocabulary, options["gated"], options["tied"], options["buckets"])
+    return _language_parameters(shape, vocabulary, options["gated"], options["tied"], options["buckets"])
 
 
-def text_parameters(cell: Experiment) -> int:
-    """Of the text tower that is LiT-tuned; 0 where its shape, or what it must meet, is not known here."""
+def _text(cell: Experiment) -> int:
+    """Parameters of the text tower that is LiT-tuned; 0 where its shape or the encoder's width is unknown."""
     tower, pretraining, shape = cell.stages.lit.text or cell.stages.vision.text, cell.stages.vision, _shape(cell)
     if tower.name != "siglip_text" or cell.model.vision.name != "vit" or shape is None:
         return 0
     numbers = {key: tower.options[key] for key in ("width", "depth", "mlp", "bottleneck")}
-    return text_tower_parameters(cell.tokenizer.vocabulary or 0, pretraining.text_length, shape.width, **numbers)
+    return _text_tower_parameters(cell.tokenizer.vocabulary or 0, pretraining.text_length, shape.width, **numbers)
+
+
+_COUNTS: dict[Model, Callable[[Experiment], int]] = {"vision": _vision, "language": _language, "text": _text}
+
+
+def _vit_parameters(shape: VitShape, image_size: int) -> int:
+    """Parameters of a ViT without its head: patches, positions, blocks and the last norm."""
+    width, mlp = shape.width, shape.mlp
+    patches = (3 * shape.patch**2 + 1) * width
+    positions = (image_size // shape.patch) ** 2 * width
+    return patches + positions + _blocks(width, shape.depth, mlp)
+
+
+def _text_tower_parameters(
+    vocabulary: int, length: int, out: int, width: int, depth: int, mlp: int, bottleneck: int | None = None
+) -> int:
+    """Parameters of a `siglip_text`: token embedding, its projection, positions, blocks with the last norm, head."""
+    table = vocabulary * width if bottleneck is None else bottleneck * (vocabulary + width)
+    return table + length * width + _blocks(width, depth, mlp) + (width + 1) * out
+
+
+def _blocks(width: int, depth: int, mlp: int) -> int:
+    """Parameters of transformer blocks and the last norm."""
+    block = 4 * (width**2 + width) + (width + 1) * mlp + (mlp + 1) * width + 4 * width
+    return depth * block + 2 * width
+
+
+def _language_parameters(shape: LanguageShape, vocabulary: int, gated: bool, tied: bool, buckets: int) -> int:
+    """Parameters of a `ul2`: embedding, layers, relative biases, norms, and output layer unless it is tied."""
+    attention = 4 * shape.width * shape.heads * shape.head_width
+    feed = (3 if gated else 2) * shape.width * shape.mlp
+    encoder = shape.encoder_depth * (attention + feed + 2 * shape.width)
+    decoder = shape.decoder_depth * (2 * attention + feed + 3 * shape.width)
+    tables = vocabulary * shape.width * (1 if tied else 2)
+    return tables + encoder + decoder + 2 * buckets * shape.heads + 2 * shape.width
+
+
+def _least_bytes(parameters: int, optimizer: str) -> int:
+    """Bytes of weights, gradients and moments, without activations.
+
+    Raises RegistryError for an unknown optimizer.
+    """
+    moments = OPTIMIZER.describe(optimizer).moments
+    return parameters * (LEARNING + (MOMENTS if moments is None else moments))

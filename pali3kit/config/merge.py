@@ -1,11 +1,12 @@
-"""Which of two layers wins: the experiment over its scale, an override over both."""
+"""Merging of layers: the experiment over its scale, command line overrides over both."""
 
 from __future__ import annotations
 
-from typing import get_origin
+from typing import Any, get_args, get_origin
 
-from pali3kit.config.kinds import PARTS, below, is_part, is_section
+from pali3kit.config.kinds import PARTS, VARIABLES, hints, is_part, is_section
 from pali3kit.config.part import Part
+from pali3kit.config.schema import Experiment
 from pali3kit.config.tree import Node
 from pali3kit.types import TypeForm
 
@@ -13,9 +14,9 @@ from pali3kit.types import TypeForm
 def merge(kind: TypeForm, lower: Node, upper: Node) -> Node:
     """Lay `upper` over `lower`, two trees of the declared type `kind`.
 
-    Sections and dictionaries merge key by key, anything else is replaced; a dictionary that is empty, or null, removes
-    what the one below has. A part that is named replaces the one below, options and all; a mapping without a name
-    changes only the options it has.
+    Sections and dictionaries merge key by key, anything else is replaced; an empty or null dictionary removes the lower
+    one's entries. A component with a name replaces the lower one with all its options; a mapping without a name changes
+    single options.
     """
     if get_origin(kind) is dict and upper.value in ({}, None):
         return Node({}, upper.where)
@@ -29,14 +30,14 @@ def merge(kind: TypeForm, lower: Node, upper: Node) -> Node:
         return upper
     merged = dict(lower.value)
     for key, node in upper.value.items():
-        merged[key] = merge(below(kind, key), merged[key], node) if key in merged else node
+        merged[key] = merge(_below(kind, key), merged[key], node) if key in merged else node
     return Node(merged, upper.where)
 
 
 def nest(kind: TypeForm, key: str, leaf: Node) -> Node:
-    """Wrap `leaf` in the mappings that the dotted `key` stands for.
+    """Wrap `leaf` in one mapping for each word of the dotted `key`.
 
-    Below a dictionary the rest of the key is one key, dots and all: `grid.model.projector` is the axis
+    Below a dictionary the rest of the key is a single key with dots: `grid.model.projector` is the axis
     `model.projector` of the grid.
     """
     head, _, rest = key.partition(".")
@@ -44,4 +45,15 @@ def nest(kind: TypeForm, key: str, leaf: Node) -> Node:
         return Node({head: nest(Part, rest, leaf)}, leaf.where)
     if get_origin(kind) is dict or not rest:
         return Node({key: Node(leaf.value, leaf.where)}, leaf.where)
-    return Node({head: nest(below(kind, head), rest, leaf)}, leaf.where)
+    return Node({head: nest(_below(kind, head), rest, leaf)}, leaf.where)
+
+
+def _below(kind: TypeForm, key: str) -> TypeForm:
+    """Return the type of `key` in a value of type `kind`; Any where none is declared."""
+    if get_origin(kind) is dict:
+        return get_args(kind)[1]
+    if is_part(kind):
+        return PARTS if key == "parts" else Any
+    if kind is Experiment and key == VARIABLES:
+        return dict[str, Any]
+    return hints(kind).get(key, Any) if is_section(kind) else Any

@@ -1,12 +1,12 @@
-"""Which tasks a source can have: those of what its records tell, known from its name alone."""
+"""The tasks that a source offers, by the annotations that its registered name declares (`tells`)."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Literal
 
 from pali3kit import registry
 from pali3kit.config.part import Part
+from pali3kit.config.tasks import TASKS
 from pali3kit.declared.entry import RegistryEntry
 from pali3kit.errors import RegistryError
 
@@ -20,35 +20,35 @@ TASKS_OF: dict[str, tuple[str, ...]] = {
     "labels": (),
     "texts": (),
 }
-"""Tasks by what a record must tell for them: a field of `data.record.Record`, or of its things. `instance`, any thing
-with its mask, is for the mask tokenizer alone; labels of pictures, and texts that are no captions (names of folders),
-are for pretraining alone. A source that tells nothing, `()`, has texts alone.
+"""Tasks by the annotations that they need: fields of `data.record.Record` or of its objects. `instance`, any object
+with its mask, is for the mask tokenizer alone; labels of images, and texts that are not captions (names of folders),
+are for pretraining alone. A source without annotations, `()`, has texts alone.
 """
 Supervision = Literal["texts", "labels", "masks"]
-"""What an encoder, or the mask tokenizer, learns from."""
+"""What an encoder or the mask tokenizer is trained on."""
 SUPERVISES: dict[Supervision, tuple[str, ...]] = {
     "texts": ("captions", "texts"),
     "labels": ("labels", "things"),
     "masks": ("masks",),
 }
-"""What a picture's record must tell of for it: any of these."""
+"""The annotations that provide it, any of which is enough."""
 VARIED = ("caption", "refer")  # tasks with variants: caption_de, refer_plus
 
 
 def tells(source: Part) -> tuple[str, ...] | None:
-    """What a source's records tell; None where that is unknown."""
+    """The kinds of annotations of a source's records; None if they are unknown."""
     entry = entry_of(source)
     return None if entry is None else entry.tells
 
 
 def offers(source: Part) -> tuple[str, ...] | None:
-    """The tasks that a source has, by what its records tell; None where that is unknown: it may have any."""
+    """The tasks of a source, by the annotations of its records; None if they are unknown: it may have any."""
     told = tells(source)
     return None if told is None else tuple(task for kind in told for task in TASKS_OF[kind])
 
 
 def supervises(source: Part, what: Supervision) -> bool:
-    """Whether a source, or of a union any part, may have pictures with texts, labels or masks. What is refused may."""
+    """Whether a source, or any source of a union, may have images with texts, labels or masks."""
     if source.name == "union":
         parts = source.options.get("parts")
         if not isinstance(parts, dict) or not all(isinstance(part, Part) for part in parts.values()):
@@ -58,51 +58,33 @@ def supervises(source: Part, what: Supervision) -> bool:
     if entry is None or entry.tells is None:
         return True
     if what == "labels" and source.options.get("classes", getattr(entry.options, "classes", None)) == 0:
-        return False  # `pairs`, of which nobody said how many classes its labels are of
+        return False  # `pairs` without a number of classes
     return any(kind in entry.tells for kind in SUPERVISES[what])
 
 
 def supervising(source: Part, what: Supervision) -> Part:
-    """The source; of a union, the union of the parts that supervise so: a change of another one is not their affair."""
-    kept = {name: part for name, part in _parts(source).items() if supervises(part, what)}
+    """The source; of a union, the union of the sources that supervise so, which others then cannot invalidate."""
+    kept = {name: part for name, part in parts(source).items() if supervises(part, what)}
     return Part(name=source.name, options={**source.options, "parts": kept}) if kept else source
 
 
-def joins(source: Part) -> bool:
-    """Whether a source can be a part of a union: one of pictures in files can, a plug-in's may."""
-    entry = entry_of(source)
-    return entry is None or bool(entry.tells) or (entry.tells is None and not entry.built_in)
-
-
-def telling(kind: str) -> list[str]:
-    """The sources whose records tell something of a kind."""
-    return [entry.name for entry in registry.SOURCE.entries() if kind in (entry.tells or ())]
-
-
 def entry_of(source: Part) -> RegistryEntry | None:
-    """What the registry knows of a source; None for a name that it does not."""
+    """The registry's entry of a source; None for an unknown name."""
     try:
         return registry.SOURCE.describe(source.name)
     except RegistryError:
         return None
 
 
-def parts_of(source: Part, key: str = "") -> Iterator[tuple[str, Part]]:
-    """The source itself and, of a union, its parts, each with its dotted key."""
-    yield key, source
-    for name, part in _parts(source).items():
-        yield from parts_of(part, f"{key}.parts.{name}")
-
-
-def _parts(source: Part) -> dict[str, Part]:
-    """The parts of a union by name, less those that are refused; none of other sources."""
+def parts(source: Part) -> dict[str, Part]:
+    """The valid sources of a union by name; empty for other sources."""
     parts = source.options.get("parts") if source.name == "union" else None
     named = parts.items() if isinstance(parts, dict) else ()
     return {name: part for name, part in named if isinstance(part, Part)}
 
 
 def tasks_of(source: Part) -> tuple[str, ...] | None:
-    """The names that a mixture over `source` may say: tasks, and `part.task` of a union's parts; None: any."""
+    """The names that a mixture over `source` may use: tasks, and `part.task` of a union; None: any."""
     own = _by_part(source)
     if not own:
         return offers(source)
@@ -113,14 +95,13 @@ def tasks_of(source: Part) -> tuple[str, ...] | None:
 
 
 def names_of(source: Part) -> list[str]:
-    """All tasks that there are by name, and `part.task` of a union's parts: any other name is misspelt."""
-    tasks = registry.TASK.names()
+    """The names of all tasks, and `part.task` of a union: any other name is misspelt."""
     own = _by_part(source).items()
-    return tasks + [f"{name}.{task}" for name, has in own for task in (tasks if has is None else has)]
+    return [*TASKS, *(f"{name}.{task}" for name, has in own for task in (TASKS if has is None else has))]
 
 
 def _by_part(source: Part) -> dict[str, tuple[str, ...] | None]:
-    """The tasks of each part of a union; one that is refused may be of any source. Empty for other sources."""
+    """The tasks of each source of a union, None for an invalid one; empty for other sources."""
     parts = source.options.get("parts") if source.name == "union" else None
     if not isinstance(parts, dict):
         return {}
@@ -128,6 +109,6 @@ def _by_part(source: Part) -> dict[str, tuple[str, ...] | None]:
 
 
 def general(task: str) -> str:
-    """The task that a variant is of: a caption's language, a set of expressions; of a part, where one is named."""
+    """The task of a variant: of `caption_de` it is `caption`, of `refs.refer_plus` it is `refs.refer`."""
     part, dot, name = task.rpartition(".")
     return part + dot + next((known for known in VARIED if name.startswith(f"{known}_")), name)

@@ -1,4 +1,4 @@
-"""What a file says by a name and options that depend on it: exchangeable parts, and optimizers."""
+"""Settings that consist of a name and options that depend on it: components and optimizers."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ Schedule = Literal["cosine", "rsqrt", "constant"]
 
 @dataclass(kw_only=True)
 class Part:
-    """One exchangeable part: a registry name and the keyword arguments that it is built with.
+    """An exchangeable component: its name in a registry and the keyword arguments that it is built with.
 
-    In YAML `{name: vit, width: 128, ...}`, or just the name. A name given alone (also by an
-    override, `model.vision=timm/vit_tiny_patch16_224`) replaces the whole mapping.
+    In YAML `{name: vit, width: 128, ...}`, or just the name. A name alone, also in an override
+    (`model.vision=timm/vit_tiny_patch16_224`), replaces the whole mapping.
     """
 
     name: str
@@ -22,9 +22,9 @@ class Part:
 
 @dataclass(kw_only=True)
 class Optimizer:
-    """How weights move: `learning_rate` is the schedule's peak; `warmup` and `cooldown` are shares of the steps.
+    """Optimizer and schedule: `learning_rate` is the peak; `warmup` and `cooldown` are fractions of the steps.
 
-    `options` are what the optimizer of that `name` takes besides; in YAML they stand beside the others.
+    `options` are further keyword arguments of the optimizer called `name`; in YAML they are keys beside the others.
     """
 
     name: str = "muon"

@@ -1,4 +1,4 @@
-"""Paths that an experiment names: `~` is written out, and what no file system could hold is refused."""
+"""Paths in experiments: `~` is expanded, and names that no file system can hold are refused."""
 
 from __future__ import annotations
 
@@ -9,37 +9,23 @@ from pali3kit.errors import brief
 
 LONGEST_NAME, LONGEST_PATH = 255, 4095  # bytes, on the usual file systems
 PLACE = {"path": True}
-"""The metadata of a field of the schema that names a file or folder."""
+"""The metadata of fields of the schema that hold paths."""
 
 
 def named_by(entry: RegistryEntry) -> tuple[str, ...]:
-    """The options of a component that name files or folders; `pretrained` may be a tag as well."""
+    """The options of a component that hold paths; `pretrained` may hold a tag instead."""
     return (*entry.files, *entry.folders, "weights", "pretrained")
 
 
 def in_full(path: str) -> str:
-    """The path with `~` and `~user` written out; as it is where there is no such user."""
+    """The path with `~` and `~user` expanded, unchanged if there is no such user."""
     return os.path.expanduser(path)
 
 
 def impossible(path: str) -> str:
-    """Why there can be no such file, "" where there can."""
+    """Why no file can have this path, "" if one can."""
     if not path:
         return "should name a file or folder, not nothing"
     if longest := [name for name in path.split("/") if len(os.fsencode(name)) > LONGEST_NAME]:
         return f"has a name of more than {LONGEST_NAME} bytes, '{brief(longest[0], 20)}'"
     return f"has more than {LONGEST_PATH} bytes" if len(os.fsencode(path)) > LONGEST_PATH else ""
-
-
-def within(path: str, folder: str) -> bool:
-    """Whether a path is a folder, or lies in it."""
-    inner, outer = os.path.abspath(path), os.path.abspath(folder)
-    return os.path.commonpath((inner, outer)) == outer
-
-
-def blocked(folder: str) -> str:
-    """The file that stands where a folder is to be made, "" where none does."""
-    above = os.path.abspath(folder)
-    while not os.path.lexists(above):
-        above = os.path.dirname(above)
-    return "" if os.path.isdir(above) else above

@@ -1,33 +1,36 @@
-"""Whether the parts of one cell fit each other: proved on numbers, before a byte is allocated."""
+"""Checks that the components of one cell fit each other, from their options alone."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 from pali3kit.catalogue import BENCHMARK, STAGE
-from pali3kit.config.budgets import Complaint, nearest_divisor
-from pali3kit.config.encoder import encoder, expected
-from pali3kit.config.given import folders, found
+from pali3kit.config.budgets import Complaint, has_stage_2, nearest_divisor
+from pali3kit.config.encoder import encoder
+from pali3kit.config.given import found
 from pali3kit.config.languages import language, language_width
 from pali3kit.config.offers import names_of
 from pali3kit.config.part import Part
 from pali3kit.config.schema import Experiment
-from pali3kit.config.shapes import VitShape, resolve
+from pali3kit.config.shapes import VitShape
+from pali3kit.config.stages import Resolution
+from pali3kit.config.suggestions import new_name
 from pali3kit.config.supply import supply
 from pali3kit.config.vocabulary import CODES, Vocabulary
 from pali3kit.errors import ConfigError, DataError, choose
 
-MOST_VISUAL_TOKENS = 16_384  # 1064 px at patch 14 are 5776; attention over more than this is a mistake of the patch
-BYTES, SPECIALS = 256, 3  # the tokenizer's fallback for what it has no piece for; padding, end and unknown
-WORLD_SIDE = 64  # below, its things and print cannot be told apart
-NUMBERS = 100  # each whole number below is a piece of its own, and so is each coordinate of a box
-PIECES = 16  # the fewest that SentencePiece can do something with
+MOST_VISUAL_TOKENS = 16_384  # 1064 px at patch 14 are 5776; more indicate a wrong patch size
+BYTES, SPECIALS = 256, 3  # pieces of the byte fallback; padding, end and unknown
+WORLD_SIDE = 64  # in smaller images objects and printed words cannot be recognised
+NUMBERS = 100  # every integer below is one piece, as is every coordinate of a box
+PIECES = 16  # learned pieces that SentencePiece needs at least
 
 
 def _named(cell: Experiment) -> Iterator[Complaint]:
-    """Check the names of tasks and benchmarks that are keys."""
+    """Check the names of tasks and benchmarks that are keys of dictionaries."""
     names = names_of(cell.data.source)
     for stage in ("multimodal", "resolution"):
         key = f"stages.{stage}.mixture"
@@ -37,22 +40,23 @@ def _named(cell: Experiment) -> Iterator[Complaint]:
     benchmarks = BENCHMARK.names()
     for name in cell.data.columns:
         if name not in benchmarks:
-            yield f"data.columns.{name}", f"data.columns: unknown column '{name}'.{choose(name, benchmarks)}"
+            meant = new_name("benchmark", name) or choose(name, benchmarks)
+            yield f"data.columns.{name}", f"data.columns: unknown benchmark '{name}'.{meant}"
 
 
 def _stages(cell: Experiment) -> Iterator[Complaint]:
-    """What each kind of stage has to say."""
+    """Run the checks of each kind of stage."""
     for kind in STAGE.all():
         yield from kind.check(cell)
 
 
-def vision(cell: Experiment) -> Iterator[Complaint]:
+def _vision(cell: Experiment) -> Iterator[Complaint]:
     part, side = cell.model.vision, cell.model.image_size
     weights = part.options.get("weights")
     yield from found(part, "model.vision")
     pretrained = bool(part.options.get("pretrained") or weights) or part.name.startswith("hf/")
     if cell.pretrain == "random" and pretrained:
-        yield "model.vision", f"{part.name} comes with weights, which are not random: pretrain 'given' keeps them."
+        yield "model.vision", f"{part.name} is pretrained, not random: pretrain 'given' keeps its weights."
     if cell.pretrain == "given" and not pretrained and cell.model.towers is None:
         text = f"model.vision gives no weights for pretrain 'given': {part.name} would be random: "
         text += "say 'pretrained' or 'weights', or pretrain 'random'."
@@ -60,7 +64,7 @@ def vision(cell: Experiment) -> Iterator[Complaint]:
     if part.name != "vit" or side < 1:
         return
     try:
-        shape = resolve(**{key: part.options[key] for key in ("size", *VitShape.__slots__)})
+        shape = VitShape.of_options(part.options)
     except ConfigError as error:
         yield "model.vision.size" if part.options["size"] else "model.vision", f"model.vision: {error}"
         return
@@ -73,6 +77,17 @@ def vision(cell: Experiment) -> Iterator[Complaint]:
     elif (tokens := (side // shape.patch) ** 2) > MOST_VISUAL_TOKENS:
         yield key, f"patch {shape.patch} cuts image_size {side} into {tokens} tokens; at most {MOST_VISUAL_TOKENS}"
     yield from _heads(Part(name=part.name, options={"width": shape.width, "heads": shape.heads}), "model.vision")
+
+
+def _folders(cell: Experiment) -> Iterator[Complaint]:
+    """Check that a folder named after `hf/` exists."""
+    for key in ("vision", "language", "towers"):
+        part: Part | None = getattr(cell.model, key)
+        if part is None or not part.name.startswith("hf/"):
+            continue
+        folder = part.name.removeprefix("hf/")
+        if folder.startswith((".", "/", "~")) and not os.path.isdir(folder):
+            yield f"model.{key}", f"there is no folder '{folder}'"
 
 
 def _text_tower(cell: Experiment) -> Iterator[Complaint]:
@@ -88,7 +103,7 @@ def _heads(part: Part, key: str) -> Iterator[Complaint]:
         yield f"{key}.heads", f"{heads} heads do not divide the width {width} of {key}; nearest: {near}"
 
 
-def projector(cell: Experiment) -> Iterator[Complaint]:
+def _projector(cell: Experiment) -> Iterator[Complaint]:
     part, width = cell.model.projector, language_width(cell.model.language) or 4
     if (part.options.get("positions") == "sine2d" or part.name == "resampler") and width % 4:
         near = max(4, round(width / 4) * 4)
@@ -102,9 +117,9 @@ def projector(cell: Experiment) -> Iterator[Complaint]:
 
 
 def _squares(cell: Experiment, factor: int) -> Iterator[Complaint]:
-    """Check that squares of tokens fill the grid; a patch that does not fit is told elsewhere."""
+    """Check that squares of tokens fill the grid; `_vision` reports a patch size that does not fit."""
     try:
-        patch = resolve(**{key: cell.model.vision.options[key] for key in ("size", *VitShape.__slots__)}).patch
+        patch = VitShape.of_options(cell.model.vision.options).patch
     except ConfigError:
         return
     side = cell.model.image_size // max(patch, 1)
@@ -115,14 +130,14 @@ def _squares(cell: Experiment, factor: int) -> Iterator[Complaint]:
 
 
 def _relative_bias(cell: Experiment) -> Iterator[Complaint]:
-    """Check that the bias has distances left to grow over: a quarter of the buckets are exact ones."""
+    """Check that some buckets are left for ranges of distances: half of a direction's are single distances."""
     buckets, distance = (cell.model.language.options.get(key) for key in ("buckets", "max_distance"))
     if isinstance(buckets, int) and isinstance(distance, int) and distance <= buckets // 2:
         text = f"max_distance {distance} should be more than half of the {buckets} buckets, which are single distances"
         yield "model.language.max_distance", text
 
 
-def world(cell: Experiment) -> Iterator[Complaint]:
+def _world(cell: Experiment) -> Iterator[Complaint]:
     if cell.data.source.name == "world" and 0 < cell.model.image_size < WORLD_SIDE:
         yield (
             "model.image_size",
@@ -131,14 +146,14 @@ def world(cell: Experiment) -> Iterator[Complaint]:
 
 
 def _vocabulary(cell: Experiment) -> Iterator[Complaint]:
-    """Check what the tokenizer certainly needs; sentinels, modes and mask codes come on top of the vocabulary."""
+    """Check the size of the vocabulary, to which sentinels, mode tokens and mask tokens are added."""
     chosen = cell.tokenizer
     if chosen.file is not None:
         yield from _vocabulary_file(cell)
     elif chosen.vocabulary is None:
         yield "tokenizer", "the tokenizer needs a vocabulary, the number of pieces to learn, or a file that has some."
     elif chosen.rows is not None:
-        yield "tokenizer.rows", "tokenizer.rows tells of the embedding that belongs to a tokenizer.file: there is none."
+        yield "tokenizer.rows", "tokenizer.rows is the size of the embedding of a tokenizer.file, and there is none."
     else:
         numbers = max(NUMBERS, chosen.bins)
         least = BYTES + SPECIALS + numbers + PIECES
@@ -151,7 +166,7 @@ def _vocabulary(cell: Experiment) -> Iterator[Complaint]:
 
 
 def _vocabulary_file(cell: Experiment) -> Iterator[Complaint]:
-    """Check that a tokenizer's file is one, and that our tokens find a place beside its own."""
+    """Check that a tokenizer's file is valid, and that our special tokens can be added to it."""
     chosen, codes = cell.tokenizer, cell.model.masks.options.get("codes")
     file = Path(str(chosen.file))
     if chosen.vocabulary is not None:
@@ -169,7 +184,38 @@ def _vocabulary_file(cell: Experiment) -> Iterator[Complaint]:
 
 
 MISFITS: tuple[Callable[[Experiment], Iterator[Complaint]], ...] = (
-    _named, vision, folders, _text_tower, language, projector, _relative_bias, supply, world, _vocabulary, _stages,
-    encoder, expected,
+    _named, _vision, _folders, _text_tower, language, _projector, _relative_bias, supply, _world, _vocabulary, _stages,
+    encoder,
 )  # fmt: skip
-"""Everything that can keep a cell from being built or trained as it stands."""
+"""All checks of a cell."""
+
+_OF_SIZES = ("model.vision.patch", "model.vision.size", "model.projector.factor", "model.image_size")
+"""Keys that a size of images may not fit."""
+
+
+def resolutions(cell: Experiment) -> Iterator[Complaint]:
+    """Check that everything can take the image sizes of stage 2, and that transfers start from one of its models."""
+    steps, start = cell.stages.resolution.steps, cell.stages.transfer.image_size
+    sizes = [cell.model.image_size, *(step.image_size for step in steps)]
+    if start is not None and start not in sizes:
+        near = choose(str(start), map(str, sizes))
+        yield "stages.transfer.image_size", f"no model of {start} pixels is trained.{near}"
+    for key, asked in (
+        ("stages.transfer.start", cell.stages.transfer.start == "resolution"),
+        ("evaluation.after", "resolution" in cell.evaluation.after),
+    ):
+        if asked and not steps:
+            yield key, f"{key}: there is no stage 2, since stages.resolution has no steps."
+    for i, step in enumerate(steps if has_stage_2(cell) else ()):
+        key = f"stages.resolution.steps[{i}]"
+        if 0 < step.examples < cell.stages.resolution.batch_size:
+            batch = cell.stages.resolution.batch_size
+            yield f"{key}.examples", f"{step.examples} examples are less than one batch of {batch}"
+        if cell.model.vision.name.startswith("open_clip/"):
+            yield key, f"{cell.model.vision.name} works at one resolution alone: take timm/, hf/ or vit for stage 2."
+        model = replace(cell.model, image_size=step.image_size)
+        at_size = replace(cell, model=model, stages=replace(cell.stages, resolution=Resolution()))
+        for check in (_vision, _projector, _world):
+            for where, text in check(at_size):
+                if where in _OF_SIZES:
+                    yield f"{key}.image_size", text

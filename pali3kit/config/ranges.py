@@ -1,4 +1,4 @@
-"""Which numbers make sense, by the name of their key."""
+"""Valid ranges of numbers, by the name of their key."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from pali3kit.registry import KINDS
 
 
 @dataclass(frozen=True, slots=True)
-class Range:
+class _Range:
     """From `low` to `high`; with `open_low` or `open_high` the bound itself is outside."""
 
     low: float
@@ -34,64 +34,64 @@ class Range:
         return f"{low} and less than {self.high:g}"
 
 
-COUNT = Range(1)
-MOST, MOST_OF_A_PART = 10**12, 10**9  # what sizes are made of: products of these still are numbers of 64 bits
-RANGES: dict[str, Range] = {
+COUNT = _Range(1)
+MOST, MOST_OF_A_PART = 10**12, 10**9  # products of sizes must stay below 64 bits
+RANGES: dict[str, _Range] = {
     "image_size": COUNT,
     "vocabulary": COUNT,
     "rows": COUNT,
     "sentences": COUNT,
-    "bins": Range(2, 1000),
+    "bins": _Range(2, 1000),
     "train": COUNT,
-    "validation": Range(0),
-    "checks": Range(0),
-    "validate": Range(2),
-    "test": Range(2),  # CIDEr of a single picture has no document frequencies
-    "examples": Range(0),
+    "validation": _Range(0),
+    "checks": _Range(0),
+    "validate": _Range(2),
+    "test": _Range(2),  # CIDEr of a single image has no document frequencies
+    "examples": _Range(0),
     "batch_size": COUNT,
-    "length": Range(8),
+    "length": _Range(8),
     "text_length": COUNT,
     "prompt_length": COUNT,
     "target_length": COUNT,
-    "temperature": Range(0, open_low=True),
-    "learning_rate": Range(0, open_low=True),
-    "weight_decay": Range(0),
-    "beta2": Range(0, 1, open_high=True),
-    "warmup": Range(0, 1),
-    "cooldown": Range(0, 1),
-    "clip_norm": Range(0, open_low=True),
-    "buckets": Range(4),
-    "spread": Range(0, open_low=True),
-    "label_smoothing": Range(0, 1, open_high=True),
-    "z_loss": Range(0),
-    "dropout": Range(0, 1, open_high=True),
-    "epsilon": Range(0, 1, open_low=True, open_high=True),
-    "limit": Range(2),
+    "temperature": _Range(0, open_low=True),
+    "learning_rate": _Range(0, open_low=True),
+    "weight_decay": _Range(0),
+    "beta2": _Range(0, 1, open_high=True),
+    "warmup": _Range(0, 1),
+    "cooldown": _Range(0, 1),
+    "clip_norm": _Range(0, open_low=True),
+    "buckets": _Range(4),
+    "spread": _Range(0, open_low=True),
+    "label_smoothing": _Range(0, 1, open_high=True),
+    "z_loss": _Range(0),
+    "dropout": _Range(0, 1, open_high=True),
+    "epsilon": _Range(0, 1, open_low=True, open_high=True),
+    "limit": _Range(2),
     "beams": COUNT,
     "shots": COUNT,
     "draws": COUNT,
     "curve": COUNT,
     "neighbours": COUNT,
     "epochs": COUNT,
-    "english": Range(0, 1),
-    "tolerance": Range(0),
-    "classes": Range(0),
-    "crop": Range(0.01, 1),
-    "most_bad": Range(0, 1),
+    "english": _Range(0, 1),
+    "tolerance": _Range(0),
+    "classes": _Range(0),
+    "crop": _Range(0.01, 1),
+    "most_bad": _Range(0, 1),
     "ranks": COUNT,
-    "loaders": Range(0),
-    "most_tokens": Range(0),
-    "memory": Range(0),
-    "checkpoint_seconds": Range(0),
-    "workers": Range(0),
-    "threads": Range(0),
+    "loaders": _Range(0),
+    "most_tokens": _Range(0),
+    "memory": _Range(0),
+    "checkpoint_seconds": _Range(0),
+    "workers": _Range(0),
+    "threads": _Range(0),
 }
 
 
 def out_of_range(value: object, key: str = "") -> Iterator[tuple[str, str]]:
-    """Yield the dotted key and what is wrong with it, for all numbers of a section and of the parts in it.
+    """Yield the dotted key and an error for each number of a section, and of its components, that is out of range.
 
-    Options of plug-ins may mean anything: none of theirs has a range.
+    Options of plug-ins are not checked: a key of theirs may mean something else.
     """
     prefix = f"{key}." if key else ""
     if isinstance(value, Part):
@@ -102,7 +102,7 @@ def out_of_range(value: object, key: str = "") -> Iterator[tuple[str, str]]:
             for own, part in option.items() if isinstance(option, dict) else ():
                 yield from out_of_range(part, f"{prefix}{name}.{own}")
     elif is_dataclass(value):
-        own = isinstance(value, Optimizer)  # its `options` are those of an optimizer that may be a plug-in's
+        own = isinstance(value, Optimizer)  # its `options` may be those of a plug-in
         for field in (each for each in fields(value) if not own or each.name != "options"):
             option = getattr(value, field.name)
             if _ours(value) or is_dataclass(option):
@@ -124,11 +124,11 @@ def out_of_range(value: object, key: str = "") -> Iterator[tuple[str, str]]:
 
 
 def _ours(section: object) -> bool:
-    """Whether we declare the section; that of a plug-in's kind of stage is in its package. `Stages` grows by these."""
+    """Whether a section is declared here and not by a plug-in's kind of stage."""
     return isinstance(section, Stages) or type(section).__module__.startswith("pali3kit.")
 
 
-def _judge(key: str, value: object, known: Range | None = None, most: int = MOST) -> Iterator[tuple[str, str]]:
+def _judge(key: str, value: object, known: _Range | None = None, most: int = MOST) -> Iterator[tuple[str, str]]:
     if not isinstance(value, int | float) or isinstance(value, bool):
         return
     if known is not None and not known.holds(value):

@@ -1,6 +1,6 @@
-"""What a scalar means, by YAML 1.2's core schema, not 1.1's: `3e-3` is a number, `no` is Norwegian, `1:30` is text.
+"""Scalars by YAML 1.2's core schema, not 1.1's: `3e-3` is a number, `no` and `1:30` are texts.
 
-No nan and no infinity: they would not hash. No tags beside the schema's own: a date or bytes would be no value here.
+nan and infinity are refused, since the canonical JSON that is hashed has none; so are tags of other types, as dates.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ PATTERNS: dict[str, tuple[re.Pattern[str], list[str]]] = {
         ("merge", r"<<", ["<"]),
     )
 }
-"""What a plain scalar must match to be of a type, and the signs that it can begin with."""
+"""For each type: what a plain scalar of it must match, and the characters that it can begin with."""
 WORDS = {"null": "null", "bool": "true or false", "int": "integer", "float": "number"}
 LARGEST = 1 << 63
 UNPRINTABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x84\x86-\x9f\ud800-\udfff\ufffe\uffff]")
 
 
-def scalar(tag: str, text: str) -> bool | int | float | str | None:
-    """The value of `text` with a tag, written or found by `PATTERNS`. Raises ValueError with what is wrong with it."""
+def parse_scalar(tag: str, text: str) -> bool | int | float | str | None:
+    """The value of `text` with a tag, explicit or found by `PATTERNS`. Raises ValueError where it has none."""
     kind = tag.removeprefix(TAG)
     if tag == TAG + kind and kind in ("str", "merge"):
         return _text(text)

@@ -1,9 +1,8 @@
-"""What an experiment file may say: typed, documented and free of torch.
+"""The schema of experiment files: typed, documented and free of torch.
 
-Every key of a YAML file is a field here; `pali3kit.config.load` refuses the others.
-Sizes are counts (examples, tokens) unless a unit is given. A field without a default must be
-given by the experiment file or by the scale file that it names. The metadata `registry` of a field is the kind of
-component that it holds.
+Every key of a YAML file is a field here, except `variables` (`pali3kit.config.load`); unknown keys are refused.
+Sizes are counts (examples, tokens) unless a unit is given. A field without a default must be set by the experiment file
+or by its scale file. The metadata `registry` of a field is the kind of component that it holds.
 """
 
 from __future__ import annotations
@@ -25,10 +24,10 @@ Prompts = Literal["class_name", "photo", "clip_best", "clip"]  # the sets of `te
 
 @dataclass(kw_only=True)
 class Model:
-    """The parts of PaLI and the side length of its images, in pixels.
+    """The components of PaLI and the side length of its images, in pixels.
 
-    `towers` is somebody's whole model of an image and a text tower: what looks at the encoder alone is then measured on
-    it, as it is, instead of on `vision`.
+    `towers` is a pretrained model of an image tower and a text tower: benchmarks of the encoder alone then measure it,
+    without any training, instead of `vision`.
     """
 
     image_size: int
@@ -41,11 +40,11 @@ class Model:
 
 @dataclass(kw_only=True)
 class Tokenizer:
-    """SentencePiece: trained to `vocabulary` pieces on `sentences` of the source's text, or a `file` of T5's, mT5's,
-    Gemma's or our own.
+    """SentencePiece: trained to `vocabulary` pieces on `sentences` of the source's text, or a `file` of T5, mT5, Gemma
+    or our own.
 
-    `rows` is how many the embedding that belongs to the file has, where it is not the file's number of ids rounded up
-    as its family does (T5's to 128, Gemma's to 64). Box coordinates are written in `bins` steps.
+    `rows` is the number of rows of the published embedding that belongs to the file; by default the number of ids,
+    rounded up to a multiple of 128 for T5 and of 64 for Gemma. Box coordinates are quantized to `bins` steps.
     """
 
     vocabulary: int | None = None
@@ -57,12 +56,12 @@ class Tokenizer:
 
 @dataclass(kw_only=True)
 class Data:
-    """Where records come from and how many: a scene is one image with all that is known of it.
+    """The source of records, and how many images are used; a record is one image with its annotations.
 
-    With `cache` a frozen encoder's tokens of all of them are kept on disk (`plan` says how much that is), without it
-    they are computed whenever they are needed. `columns` says what task of the source a column is trained and measured
-    on, where it has another name: `{vqa_text: textvqa.vqa}`. No stage on PaLI is trained on the last `validation` of
-    the train pictures.
+    With `cache`, a frozen encoder's tokens of all images are kept on disk (`plan` prints the size); without it they are
+    computed each time. `columns` maps benchmarks to the source's tasks that they are trained and measured on, where
+    these have other names: `{vqa_text: textvqa.vqa}`. The last `validation` train images are held out from all training
+    of PaLI.
     """
 
     source: Part = field(metadata={"registry": "source"})
@@ -75,14 +74,14 @@ class Data:
 
 @dataclass(kw_only=True)
 class Evaluation:
-    """How columns are measured: `limit` bounds the test examples of a column on PaLI. Regions are `constrained` to what
-    can be read as a box and a mask, or written freely.
+    """How benchmarks are measured: `limit` bounds the test examples of a benchmark of PaLI. With `constrained`, regions
+    are decoded under a grammar of boxes and masks.
 
-    Of the encoder alone: `probes` are the sets of the few-shot probe by name, by default the embedded world's eight;
-    it has `shots` of each class, and those of `curve` beside. All else is measured on `labelled` and `captioned`.
-    `crop` is the share of the side that is cut from the middle of a picture (0.875: 224 of 256 pixels) for probes,
-    neighbours and classifiers. Texts are read by the tower that is LiT-tuned for the frozen encoder (`texts: lit`), or
-    by the one that it was pretrained with (`own`); classes are asked for with the set of `prompts`.
+    For the encoder alone: `probes` are the sets of the few-shot probe by name, by default the embedded world's eight;
+    it is trained on `shots` examples of each class, drawn `draws` times, and on the numbers in `curve` beside. The
+    other benchmarks use `labelled` and `captioned`. `crop` is the side of the centre crop as a fraction of the image's
+    (0.875: 224 of 256 pixels), for probes, neighbours and classifiers. The text tower is the one that is LiT-tuned for
+    the frozen encoder (`texts: lit`) or the one of its pretraining (`own`); `prompts` are those of the class names.
     """
 
     limit: int = 500
@@ -103,7 +102,7 @@ class Evaluation:
 
 @dataclass(kw_only=True)
 class Expected:
-    """A number that somebody published: ours should be within `tolerance` of it. `source` says where it stands."""
+    """A published number, which ours should match within `tolerance`. `source` cites where it was published."""
 
     value: float
     tolerance: float
@@ -112,17 +111,17 @@ class Expected:
 
 @dataclass(kw_only=True)
 class Runtime:
-    """Where and how it runs. None of it enters a digest: sums in another order, by more threads, move the last digits
-    of a result and nothing else, bf16 moves the noise. The manifest of each artifact says what made it.
+    """Where and how the experiment runs. Nothing of it enters a digest: threads and ranks change results in their last
+    digits only, bf16 within the noise. The manifest of each artifact records what produced it.
 
-    `ranks` processes train one encoder, by `strategy` `ddp` or `fsdp`, each with `loaders` processes for its pictures.
-    A training stage that is killed loses about `checkpoint_seconds`. A stage stops when more than `most_bad` of all
-    samples in files are unusable. Training computes in `precision` `fp32`, `bf16` (autocast), or `auto`: bf16 on GPUs
-    that have it. `attention` is that of the language model's encoder, `auto` or a backend;
-    `recompute` trades its activations' memory for time (gradient checkpointing). PaLI's batches are cut into passes of
-    at most `most_tokens` of the encoder's tokens on one device (0: not cut); gradients add up, and each target token
-    weighs the same. `memory` is a device's, in GiB, where one is stated: what cannot fit is refused. Artifacts that are
-    there already are verified byte by byte; files above 1 GiB by size and time alone, unless `verify` is `full`.
+    `ranks` processes train one model with `strategy` `ddp` or `fsdp`, each with `loaders` processes that load images.
+    A training stage that is killed loses about `checkpoint_seconds`. A stage fails when more than the fraction
+    `most_bad` of the samples in files are unusable. Training computes in `precision` `fp32`, `bf16` (autocast), or
+    `auto`: bf16 on GPUs that have it. `attention` is the backend of the language model's encoder; `recompute` trades
+    its activations' memory for time (gradient checkpointing). PaLI's batches are split into microbatches of at most
+    `most_tokens` encoder tokens a device (0: no limit); their gradients add up so that all target tokens weigh the
+    same. `memory` is that of a device in GiB: stages that cannot fit are refused (0: not checked). Existing artifacts
+    are verified byte by byte, files above 1 GiB by size and time alone unless `verify` is `full`.
     """
 
     workers: int = 0
@@ -144,7 +143,7 @@ class Runtime:
 
 @dataclass(kw_only=True)
 class Experiment:
-    """A whole experiment: a grid of cells, each run for every seed and measured in every column."""
+    """A whole experiment: a grid of cells, each run for every seed and measured on every benchmark."""
 
     name: str
     scale: str

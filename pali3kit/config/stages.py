@@ -1,4 +1,4 @@
-"""What the section `stages` of an experiment may say: the budget of each stage, and how it is trained."""
+"""The schema of the section `stages`: the budget of each stage, and how it is trained."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ Prefix = Literal["appendix", "table"]
 
 @dataclass(kw_only=True)
 class Training:
-    """A budget: `examples` are seen in batches of `batch_size`."""
+    """A budget: training on `examples`, in batches of `batch_size`."""
 
     examples: int
     batch_size: int
@@ -21,12 +21,12 @@ class Training:
 
 @dataclass(kw_only=True)
 class VisionPretraining(Training):
-    """Stage 0a. `text` is SigLIP's text tower, which is thrown away afterwards.
+    """Stage 0a. `text` is SigLIP's text tower, which PaLI does not use.
 
-    `temperature`, `bias` and `head_bias` are where the sigmoid loss and the classifier's head start. `loss` is the
-    classifier's, `sigmoid` or `softmax`. `crop` is the least share of a picture that a random view keeps (1: no random
-    views), `flip` mirrors half of them. `freeze` holds patterns of parameter names (`vision.*` for a locked image
-    tower).
+    `temperature`, `bias` and `head_bias` initialise the sigmoid loss and the classifier's head. `loss` is the
+    classifier's, `sigmoid` or `softmax`. `crop` is the smallest fraction of an image's area that a random crop keeps
+    (1: no random crops), `flip` mirrors half of the images. `freeze` holds patterns of parameter names (`vision.*`
+    locks the image tower).
     """
 
     temperature: float = 10.0
@@ -44,8 +44,8 @@ class VisionPretraining(Training):
 class LanguagePretraining(Training):
     """Stage 0b: UL2's mixture of denoisers over packed windows of `length` tokens.
 
-    `prefix` says where its prefix LM splits a window: anywhere (`appendix`) or after three quarters (`table`); `z_loss`
-    weighs log(Z)^2.
+    `prefix` is where its prefix LM splits a window: at a random place (`appendix`) or after three quarters (`table`);
+    `z_loss` is the weight of log(Z)^2.
     """
 
     length: int = 64
@@ -55,15 +55,15 @@ class LanguagePretraining(Training):
 
 @dataclass(kw_only=True)
 class Masks(Training):
-    """Stage 0c: the mask tokenizer, on the objects of `source`, or on those of the data."""
+    """Stage 0c: the mask tokenizer, trained on the objects of `source`, by default of `data.source`."""
 
     source: Part | None = field(default=None, metadata={"registry": "source"})
 
 
 @dataclass(kw_only=True)
 class Multimodal(Training):
-    """Stage 1: `mixture` weighs the tasks by name, `part.task` being a union's; weights are to the power of
-    1 / `temperature`. Lengths are tokens of the prompt and the target.
+    """Stage 1: `mixture` has the weights of tasks by name (`part.task` for one source of a union), which are taken to
+    the power of 1 / `temperature`. Lengths are numbers of tokens.
     """
 
     mixture: dict[str, float] = field(default_factory=dict)
@@ -74,7 +74,7 @@ class Multimodal(Training):
 
 @dataclass(kw_only=True)
 class ResolutionStep:
-    """A part of stage 2: `examples` with pictures of `image_size` pixels."""
+    """A step of stage 2: `examples` with images of `image_size` pixels."""
 
     image_size: int
     examples: int
@@ -82,10 +82,10 @@ class ResolutionStep:
 
 @dataclass(kw_only=True)
 class Resolution:
-    """Stage 2: the whole model, the encoder too, at larger and larger pictures. Without `steps` there is none.
+    """Stage 2: the whole model with its encoder is trained at increasing image sizes. Without `steps` there is none.
 
-    Every step leaves a checkpoint. `mixture` is stage 1's where it says nothing, with a `temperature` of its own.
-    Without `grow` pictures stay as large as stage 1's: the control, which learns as long.
+    Every step leaves a checkpoint. An empty `mixture` means stage 1's; `temperature` is always stage 2's own. With
+    `grow: false` images keep stage 1's size: a control with the same number of examples.
     """
 
     steps: list[ResolutionStep] = field(default_factory=list)
@@ -98,7 +98,7 @@ class Resolution:
 
 @dataclass(kw_only=True)
 class Recipe:
-    """What one task's transfer does its own way, and with how many `beams` it is measured then; nothing: as all do."""
+    """Settings of the transfer of one task, and the `beams` of its evaluation; null means the setting of all tasks."""
 
     examples: int | None = None
     batch_size: int | None = None
@@ -110,13 +110,13 @@ class Recipe:
 
 @dataclass(kw_only=True)
 class Transfer(Training):
-    """Per-task fine-tuning; `tasks` has the number of examples of single tasks, or recipes of their own.
+    """Fine-tuning for one task each; `tasks` has the number of examples, or a `Recipe`, of single tasks.
 
-    It starts from the model of stage 1 (`start: multimodal`) or 2 (`start: resolution`), there from the checkpoint at
-    `image_size` pixels, by default the last; before stage 2's first step that is stage 1's.
+    It starts from the model of stage 1 (`start: multimodal`) or from stage 2's checkpoint at `image_size` pixels
+    (`start: resolution`; by default the last one, and at stage 1's size the model of stage 1).
 
-    It ends with its last weights or, with `checks`, with the best: so many times, evenly spread, the task is measured
-    on up to `validate` examples of `data.validation`'s pictures.
+    It keeps its last weights or, with `checks`, the best ones: the task is measured that many times, evenly spaced, on
+    up to `validate` examples with images of `data.validation`.
     """
 
     start: Literal["multimodal", "resolution"] = "multimodal"
@@ -129,8 +129,8 @@ class Transfer(Training):
 
 @dataclass(kw_only=True)
 class Lit(Training):
-    """A text tower for the frozen encoder (LiT), on the pairs of `source`, or of the data; `text` and `bias` are those
-    of stage 0a where they are not said.
+    """A text tower for the frozen encoder (LiT), trained on the pairs of `source`, by default of `data.source`; `text`
+    and `bias` default to those of stage 0a.
     """
 
     examples: int = 0
@@ -143,9 +143,10 @@ class Lit(Training):
 
 @dataclass(kw_only=True)
 class Finetune(Training):
-    """The whole encoder with a new classifier on `evaluation.labelled`, its pictures `image_size` pixels wide.
+    """Fine-tuning of the whole encoder with a new classifier on `evaluation.labelled`, at `image_size` pixels.
 
-    `crop` is the least share of a picture that a random view keeps (1: no random views), `flip` mirrors half of them.
+    `crop` is the smallest fraction of an image's area that a random crop keeps (1: no random crops), `flip` mirrors
+    half of the images.
     """
 
     examples: int = 0
@@ -157,7 +158,7 @@ class Finetune(Training):
 
 @dataclass(kw_only=True)
 class Linear:
-    """A linear classifier on the frozen encoder's features, trained by AdamW in `epochs` of the train pictures."""
+    """A linear classifier on the frozen encoder's features, trained by AdamW for `epochs` of the train images."""
 
     epochs: int = 30
     batch_size: int = 256

@@ -1,4 +1,4 @@
-"""What a source must supply: files that are there, and the tasks and test pictures that are asked of it."""
+"""Checks that a source has its files, and the tasks and test images that the experiment uses."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ from pali3kit.config.budgets import generates, known_benchmarks
 from pali3kit.config.offers import (
     entry_of,
     general,
-    joins,
     names_of,
     offers,
-    parts_of,
+    parts,
     supervises,
     tasks_of,
-    telling,
     tells,
 )
 from pali3kit.config.part import Part
 from pali3kit.config.schema import Experiment
+from pali3kit.config.tasks import TASKS
 from pali3kit.declared.entry import RegistryEntry
 from pali3kit.errors import choose, nearest
 
@@ -33,7 +32,7 @@ MOST_BESIDE = 1000  # files of a folder that are compared with one that is not t
 
 
 def supply(cell: Experiment) -> Iterator[tuple[str, str]]:
-    """Check that files are there, and asked for no more than there is of them."""
+    """Check that the source has its files, and the tasks, texts and labels that training and benchmarks need."""
     source, name = cell.data.source, cell.data.source.name
     yield from _there("data.source", source)
     if offers(source) == ():  # for pretraining alone
@@ -50,11 +49,11 @@ def supply(cell: Experiment) -> Iterator[tuple[str, str]]:
         yield from _masked(cell)
     yield from _columns(cell)
     if cell.pretrain == "classif" and tells(source) != () and not supervises(source, "labels"):
-        some = any("labels" in (tells(part) or ()) for _, part in parts_of(source))
+        some = any("labels" in (tells(part) or ()) for _, part in _parts_of(source))
         wanted = f"say of how many classes '{name}' has them (classes: N)" if some else f"'{name}' has none"
         yield "data.source", f"pretrain 'classif' needs labels: {wanted}."
     if cell.pretrain == "siglip" and tells(source) != () and not supervises(source, "texts"):
-        has = ", ".join(dict.fromkeys([*telling("captions"), *telling("texts")]))
+        has = ", ".join(dict.fromkeys([*_telling("captions"), *_telling("texts")]))
         yield "data.source", f"pretrain 'siglip' needs texts beside pictures: '{name}' has none; {has} have."
 
 
@@ -80,25 +79,25 @@ def _beside(file: Path) -> str:
 
 
 def _there(key: str, source: Part) -> Iterator[tuple[str, str]]:
-    """Check that a source's files are there, and what a union is of."""
-    for own, part in parts_of(source, key):
+    """Check that the files of a source exist, and that a union can hold its sources."""
+    for own, part in _parts_of(source, key):
         if (entry := entry_of(part)) is not None:
             yield from files(own, part, entry)
-        if part is not source and not joins(part):
+        if part is not source and not _joins(part):
             yield own, f"'{part.name}' cannot be a part of a union: take sources of pictures in files."
     if source.name == "union" and not source.options["parts"]:
         yield f"{key}.parts", "a union without parts has no pictures: name at least one source."
 
 
 def _answerable(cell: Experiment, columns: list[str]) -> Iterator[tuple[str, str]]:
-    """Check that the source has the tasks that benchmarks name themselves; those of `data.columns` are told there."""
+    """Check that the source has the tasks of benchmarks, except those in `data.columns`, which `_columns` checks."""
     for column in columns:
         if column not in cell.data.columns:
             yield from _has(cell.data.source, "evaluate", column, BENCHMARK.find(column).asks)
 
 
 def _has(source: Part, key: str, column: str, task: str) -> Iterator[tuple[str, str]]:
-    """Check that a source has the task of a column; where nobody knows what it has, it is one that there is."""
+    """Check that a source has the task of a benchmark, or that the task exists if the source's are unknown."""
     tasks = tasks_of(source)
     names = names_of(source) if tasks is None else list(tasks)
     if general(task) not in names:
@@ -109,30 +108,30 @@ def _has(source: Part, key: str, column: str, task: str) -> Iterator[tuple[str, 
 
 
 def _offered(cell: Experiment, columns: list[str]) -> Iterator[tuple[str, str]]:
-    """Check that a source of files has the tasks that are trained on, and pictures to measure on."""
+    """Check that a source of files has the tasks of the mixtures, and test images."""
     source = cell.data.source
     tasks = tasks_of(source)
     if tasks is None:
         return
     for stage in ("multimodal", "resolution"):
         for task, weight in getattr(cell.stages, stage).mixture.items():
-            if weight > 0 and task not in tasks and task in registry.TASK.names():
+            if weight > 0 and task not in tasks and task in TASKS:
                 has = choose(task, tasks)
                 yield f"stages.{stage}.mixture.{task}", f"source '{source.name}' has no task '{task}'.{has}"
-    if not any(part.options.get("test", part.name != "union") for _, part in parts_of(source)):
+    if not any(part.options.get("test", part.name != "union") for _, part in _parts_of(source)):
         yield "data.source", f"the column '{columns[0]}' is measured on test pictures: name them, data.source.test."
 
 
 def _columns(cell: Experiment) -> Iterator[tuple[str, str]]:
-    """Check that the source has what `data.columns` names, also for what is not measured now."""
-    known = BENCHMARK.names()  # others are told elsewhere
+    """Check that the source has the tasks in `data.columns`, also those of benchmarks that are not measured."""
+    known = BENCHMARK.names()  # `check_compatibility` reports the others
     for column, task in cell.data.columns.items():
         if column in known:
             yield from _has(cell.data.source, f"data.columns.{column}", column, task)
 
 
 def _masked(cell: Experiment) -> Iterator[tuple[str, str]]:
-    """Check that the mask tokenizer has masks to learn from, where regions are asked for."""
+    """Check that the mask tokenizer has masks to train on if regions are measured."""
     own = cell.stages.masks.source
     if own:
         yield from _there("stages.masks.source", own)
@@ -141,13 +140,13 @@ def _masked(cell: Experiment) -> Iterator[tuple[str, str]]:
     told, tasks = tasks_of(cell.data.source), tasks_of(source)
     refers = told is None or any(general(task).endswith("refer") for task in told)
     if asked and refers and tasks is not None and not any(task.endswith("instance") for task in tasks):
-        *others, last = telling("masks")
+        *others, last = _telling("masks")
         text = f"source '{source.name}' has no masks of objects, which '{asked[0]}' needs: "
         yield "stages.masks.source", text + f"{', '.join(others)} and {last} have."
 
 
 def paired(cell: Experiment) -> Iterator[tuple[str, str]]:
-    """Check that the text tower that is LiT-tuned has pairs of pictures and texts to learn from."""
+    """Check that there are pairs of images and texts for LiT tuning."""
     own = cell.stages.lit.source
     if own:
         yield from _there("stages.lit.source", own)
@@ -155,3 +154,21 @@ def paired(cell: Experiment) -> Iterator[tuple[str, str]]:
     if tells(source) == () or not supervises(source, "texts"):
         key = "stages.lit.source" if own else "data.source"
         yield key, f"source '{source.name}' has no pictures with texts, which the stage lit learns from."
+
+
+def _joins(source: Part) -> bool:
+    """Whether a union can hold a source: one of images in files, or a plug-in's."""
+    entry = entry_of(source)
+    return entry is None or bool(entry.tells) or (entry.tells is None and not entry.built_in)
+
+
+def _telling(kind: str) -> list[str]:
+    """The sources whose records have annotations of a kind."""
+    return [entry.name for entry in registry.SOURCE.entries() if kind in (entry.tells or ())]
+
+
+def _parts_of(source: Part, key: str = "") -> Iterator[tuple[str, Part]]:
+    """The source itself and the sources of a union, each with its dotted key."""
+    yield key, source
+    for name, part in parts(source).items():
+        yield from _parts_of(part, f"{key}.parts.{name}")

@@ -1,22 +1,22 @@
-"""YAML as a tree that remembers where each value stands.
+"""YAML as a tree whose nodes know their file and line.
 
-Scalars follow YAML 1.2's core schema (`scalars`). A text of a few lines can stand for billions of values, by anchors of
-anchors: what they stand for is bounded, as are nesting and length.
+Scalars follow YAML 1.2's core schema (`scalars`). Anchors that refer to anchors can expand a few lines into billions of
+values, so the expanded size is bounded, as are nesting and length.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import yaml
 
-from pali3kit.config.scalars import PATTERNS, TAG, scalar
+from pali3kit.config.scalars import PATTERNS, TAG, parse_scalar
 from pali3kit.errors import Problem
 
-MOST_CHARACTERS = 100_000  # of a file, and of all its texts once anchors and interpolations are written out
+MOST_CHARACTERS = 100_000  # of a file, and of all its texts once anchors and interpolations are expanded
 MOST_VALUES = 10_000
 MOST_DEPTH = 32
 ITEM = re.compile(r"(.*)\[([0-9]{1,6})\]")  # `steps[0]`
@@ -24,14 +24,47 @@ ITEM = re.compile(r"(.*)\[([0-9]{1,6})\]")  # `steps[0]`
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """A scalar, a `dict[str, Node]` or a `list[Node]`, and its place: `file:line` or the override's own text."""
+    """A scalar, a `dict[str, Node]` or a `list[Node]`, and its place: `file:line` or the text of the override."""
 
     value: Any
     where: str
 
+    @staticmethod
+    def of(value: object, where: str) -> Node:
+        """Turn plain Python data into a tree, all of it at one place."""
+        if isinstance(value, Mapping):
+            return Node({str(key): Node.of(child, where) for key, child in value.items()}, where)
+        if isinstance(value, list | tuple):
+            return Node([Node.of(child, where) for child in value], where)
+        return Node(value, where)
+
+    def plain(self) -> object:
+        """Turn the tree back into plain Python data."""
+        if isinstance(self.value, dict):
+            return {key: child.plain() for key, child in self.value.items()}
+        if isinstance(self.value, list):
+            return [child.plain() for child in self.value]
+        return self.value
+
+    def place_of(self, key: str) -> str:
+        """Return the place of the dotted `key`, or of the nearest mapping above it that the tree has."""
+        head, _, rest = key.partition(".")
+        if isinstance(self.value, dict):
+            if key in self.value:
+                return str(self.value[key].where)
+            if (indexed := ITEM.fullmatch(head)) and indexed[1] in self.value:
+                items = self.value[indexed[1]].value
+                if isinstance(items, list) and int(indexed[2]) < len(items):
+                    item: Node = items[int(indexed[2])]
+                    return item.place_of(rest) if rest else item.where
+            if head in self.value:
+                below: Node = self.value[head]
+                return below.place_of(rest) if rest else below.where
+        return self.where
+
 
 class _Loader(yaml.SafeLoader):
-    """SafeLoader with YAML 1.2's rules for what a plain scalar is, and a bound on how deep values are nested."""
+    """SafeLoader with YAML 1.2's types of plain scalars and a bound on nesting."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012 (PyYAML's own class attribute)
     depth = 0
@@ -50,9 +83,9 @@ for _tag, (_pattern, _first) in PATTERNS.items():
 
 
 def parse(text: str, source: str, problems: list[Problem], override: bool = False) -> Node | None:
-    """Read YAML `text` of the file `source`; return None when it is no YAML, with the reason in `problems`.
+    """Read the YAML `text` of the file `source`; return None when it is not valid, with the reason in `problems`.
 
-    With `override`, `source` itself is the place of all values.
+    With `override`, the text is a value of the command line, and `source` is the place of all its nodes.
     """
     if len(text) > MOST_CHARACTERS:
         problems.append(Problem(source, f"longer than {MOST_CHARACTERS:,} characters: no experiment is."))
@@ -78,40 +111,44 @@ def parse(text: str, source: str, problems: list[Problem], override: bool = Fals
 
 @dataclass(frozen=True, slots=True)
 class Extent:
-    """How much a tree is, written out: values, characters of its texts, and how deep it goes."""
+    """The expanded size of a tree: number of values, characters of its texts and keys, depth of nesting."""
 
     values: int
     characters: int
     depth: int
 
-    @property
-    def excess(self) -> str:
-        """What there is too much of; "" where there is not."""
-        if self.values > MOST_VALUES:
-            return f"more than {MOST_VALUES:,} values, with all that anchors and interpolations stand for"
-        if self.characters > MOST_CHARACTERS:
-            return f"more than {MOST_CHARACTERS:,} characters, with all that anchors and interpolations stand for"
-        return f"nested deeper than {MOST_DEPTH}" if self.depth > MOST_DEPTH else ""
+    @staticmethod
+    def of(value: object, known: dict[int, Extent]) -> Extent:
+        """Measure a node's value; `known` keeps, by identity, the extents of mappings and lists that are alive."""
+        if not isinstance(value, dict | list):
+            return Extent(1, len(value) if isinstance(value, str) else 1, 0)
+        if id(value) not in known:
+            children = value.values() if isinstance(value, dict) else value
+            keys = sum(map(len, value)) if isinstance(value, dict) else 0
+            known[id(value)] = Extent.around([Extent.of(child.value, known) for child in children], keys)
+        return known[id(value)]
 
-
-def measure(value: object, known: dict[int, Extent]) -> Extent:
-    """The extent of a node's value; `known` keeps, by identity, those of mappings and lists that are alive."""
-    if not isinstance(value, dict | list):
-        return Extent(1, len(value) if isinstance(value, str) else 1, 0)
-    if id(value) not in known:
-        children = value.values() if isinstance(value, dict) else value
-        inner = [measure(child.value, known) for child in children]
-        keys = sum(map(len, value)) if isinstance(value, dict) else 0
-        known[id(value)] = Extent(
+    @staticmethod
+    def around(inner: Sequence[Extent], keys: int) -> Extent:
+        """The extent of a mapping or list of values of these extents; `keys` counts the characters of its keys."""
+        return Extent(
             1 + sum(each.values for each in inner),
             keys + sum(each.characters for each in inner),
             1 + max((each.depth for each in inner), default=0),
         )
-    return known[id(value)]
+
+    @property
+    def excess(self) -> str:
+        """Which bound is exceeded, in words; "" if none is."""
+        if self.values > MOST_VALUES:
+            return f"more than {MOST_VALUES:,} values, with anchors and interpolations expanded"
+        if self.characters > MOST_CHARACTERS:
+            return f"more than {MOST_CHARACTERS:,} characters, with anchors and interpolations expanded"
+        return f"nested deeper than {MOST_DEPTH}" if self.depth > MOST_DEPTH else ""
 
 
 class _Converter:
-    """Turns PyYAML's nodes into ours; an anchor's value is converted once and shared."""
+    """Turns PyYAML's nodes into ours; the value of an anchor is converted once and shared."""
 
     def __init__(self, source: str, problems: list[Problem], override: bool) -> None:
         self.source, self.problems, self.override = source, problems, override
@@ -128,7 +165,7 @@ class _Converter:
         converted = self.done[id(node)]
         if converted is None:
             raise _refusal("an anchor contains itself", node)
-        if excess := measure(converted.value, self.extents).excess:
+        if excess := Extent.of(converted.value, self.extents).excess:
             raise _refusal(excess, node)
         return converted
 
@@ -144,7 +181,7 @@ class _Converter:
 
     def _scalar(self, node: yaml.Node) -> object:
         try:
-            return scalar(node.tag, node.value)
+            return parse_scalar(node.tag, node.value)
         except ValueError as error:
             raise _refusal(str(error), node) from error
 
@@ -161,7 +198,7 @@ class _Converter:
             self._scalar(key_node)
             key = str(key_node.value)
             if key in own:
-                self.problems.append(Problem(where, f"key '{key}' stands here twice, first at {own[key].where}."))
+                self.problems.append(Problem(where, f"duplicate key '{key}', first at {own[key].where}."))
             own[key] = Node(self.convert(value_node).value, where)
         return {**merged, **own}
 
@@ -178,37 +215,3 @@ class _Converter:
 
 def _refusal(why: str, node: yaml.Node) -> yaml.MarkedYAMLError:
     return yaml.constructor.ConstructorError(None, None, why, node.start_mark)
-
-
-def plant(value: object, where: str) -> Node:
-    """Turn plain Python data into a tree that stands at one place."""
-    if isinstance(value, Mapping):
-        return Node({str(key): plant(child, where) for key, child in value.items()}, where)
-    if isinstance(value, list | tuple):
-        return Node([plant(child, where) for child in value], where)
-    return Node(value, where)
-
-
-def plain(node: Node) -> object:
-    """Turn a tree back into plain Python data."""
-    if isinstance(node.value, dict):
-        return {key: plain(child) for key, child in node.value.items()}
-    if isinstance(node.value, list):
-        return [plain(child) for child in node.value]
-    return node.value
-
-
-def find(node: Node, key: str) -> str:
-    """Return the place of the dotted `key`, or of the nearest mapping above it that the tree has."""
-    head, _, rest = key.partition(".")
-    if isinstance(node.value, dict):
-        if key in node.value:
-            return str(node.value[key].where)
-        if (indexed := ITEM.fullmatch(head)) and indexed[1] in node.value:
-            items = node.value[indexed[1]].value
-            if isinstance(items, list) and int(indexed[2]) < len(items):
-                item = items[int(indexed[2])]
-                return find(item, rest) if rest else str(item.where)
-        if head in node.value:
-            return find(node.value[head], rest) if rest else str(node.value[head].where)
-    return node.where

@@ -1,4 +1,4 @@
-"""From a tree to the typed dataclasses of the schema: each key and each value is checked on the way."""
+"""Builds the typed dataclasses of the schema from a tree, and checks each key and value."""
 
 from __future__ import annotations
 
@@ -9,11 +9,13 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pali3kit import registry
 from pali3kit.catalogue import STAGE
-from pali3kit.config.kinds import OPTIONAL_PART, hints, is_part, is_section, registry_of
+from pali3kit.config.kinds import OPTIONAL_PART, VARIABLES, hints, is_part, is_section, registry_of
 from pali3kit.config.part import Optimizer, Part
 from pali3kit.config.paths import impossible, in_full, named_by
+from pali3kit.config.renamed import RENAMED
 from pali3kit.config.schema import Experiment
-from pali3kit.config.tree import Node, plain
+from pali3kit.config.suggestions import new_key, new_name
+from pali3kit.config.tree import Node
 from pali3kit.declared.annotations import UNREAD
 from pali3kit.errors import Problem, RegistryError, brief, choose, nearest
 from pali3kit.types import TypeForm
@@ -30,29 +32,29 @@ MOST_SUGGESTIONS = 50
 
 
 class Builder:
-    """Builds values of a type from nodes and collects every problem instead of stopping at the first.
+    """Builds values of declared types from nodes, and collects all problems instead of stopping at the first.
 
-    A value that is missing or cannot be used is left out as `REFUSED`, and `refused` has its dotted key:
-    the rest of the experiment can still be judged.
+    A value that is missing or invalid becomes `REFUSED` and its dotted key is in `refused`, so that the rest of the
+    experiment can still be checked.
     """
 
     def __init__(self, complete: bool = True) -> None:
-        """With `complete=False`, a layer is missing and so are its keys: they are not complained about."""
+        """With `complete=False` a layer could not be read: missing keys, which it may have had, are not reported."""
         self.complete = complete
         self.problems: list[Problem] = []
         self.refused: set[str] = set()
 
     def experiment(self, tree: Node) -> Experiment:
-        """Return the whole experiment; its tree is a mapping, or the file would have been refused."""
-        built = self.section(Experiment, tree, "")
+        """Return the whole experiment. The tree is a mapping: `load` refuses other files."""
+        built = self.section(Experiment, tree, "", extra=[VARIABLES])
         assert isinstance(built, Experiment)
         return built
 
     def build(self, kind: TypeForm, node: Node, key: str) -> object:
-        """Return the value of `node` as `kind`; on a problem, something unusable, and the problem is recorded."""
+        """Return the value of `node` as `kind`, or `REFUSED` with a problem recorded."""
         origin = get_origin(kind)
         if kind is Any:
-            return plain(node)
+            return node.plain()
         if kind == OPTIONAL_PART and node.value is None:
             return None
         if is_part(kind):
@@ -89,8 +91,9 @@ class Builder:
     def choice(self, choices: tuple[object, ...], node: Node, key: str) -> object:
         if node.value in choices:
             return node.value
-        word = str(plain(node))
-        self.refuse(node, key, f"{key} cannot be '{brief(word)}'.{choose(word, map(str, choices))}")
+        word = str(node.plain())
+        meant = new_name(key, word) or choose(word, map(str, choices))
+        self.refuse(node, key, f"{key} cannot be '{brief(word)}'.{meant}")
         return REFUSED
 
     def sequence(self, kind: TypeForm, node: Node, key: str) -> object:
@@ -100,7 +103,7 @@ class Builder:
         return [self.build(kind, child, f"{key}[{i}]") for i, child in enumerate(node.value)]
 
     def mapping(self, kind: TypeForm, node: Node, key: str) -> object:
-        """A dictionary; nothing stands for an empty one."""
+        """Build a dictionary; null means an empty one."""
         if node.value is None:
             return {}
         if not isinstance(node.value, dict):
@@ -108,34 +111,43 @@ class Builder:
             return REFUSED
         return {name: self.build(kind, child, f"{key}.{name}") for name, child in node.value.items()}
 
-    def section(self, kind: type, node: Node, key: str, extra: Iterable[str] = ()) -> object:
-        """Build the dataclass `kind`; `extra` are further keys that a misspelt one may have meant."""
+    def section(self, kind: type, node: Node, key: str, extra: Iterable[str] = (), component: str = "") -> object:
+        """Build the dataclass `kind`, options of `component` (`vision/vit`) if one is named.
+
+        `extra` are further keys that a misspelt one may have meant.
+        """
         if not isinstance(node.value, dict):
             self.wrong(node, key, "a mapping")
             return REFUSED
         declared, known = hints(kind), {field.name: field for field in fields(kind)}
         for name, child in node.value.items():
             if name not in known:
-                self.unknown(child, key, name, [*known, *extra])
+                self.unknown(child, key, name, [*known, *extra], component)
         values = {
             name: self.build(declared[name], node.value[name], _join(key, name)) for name in known if name in node.value
         }
         self.paths(values, [name for name, field in known.items() if field.metadata.get("path")], node, key)
         values |= self.defaults(known, values, node, key)
+        renamed = {RENAMED.get(_join(key, name)) for name in node.value}  # its old name has been reported already
         for name in [name for name in known if name not in values]:
-            self.missing(node, _join(key, name), _word(declared[name]))
+            if _join(key, name) in renamed:
+                self.refused.add(_join(key, name))
+            else:
+                self.missing(node, _join(key, name), _word(declared[name]))
             values[name] = REFUSED
         return kind(**values)
 
-    def unknown(self, node: Node, above: str, name: str, choices: Iterable[str]) -> None:
-        """Complain about a key that there is not; only so many get suggestions, which take their time."""
+    def unknown(self, node: Node, above: str, name: str, choices: Iterable[str], component: str = "") -> None:
+        """Report an unknown key; only the first `MOST_SUGGESTIONS` get a suggestion, which takes time to find."""
         key = _join(above, name)
         broken = STAGE.broken.get(name) if above == "stages" else None
-        meant = choose(name, choices) if len(self.problems) < MOST_SUGGESTIONS else ""
+        meant = new_key(key) or new_name(component, name)
+        if not meant and len(self.problems) < MOST_SUGGESTIONS:
+            meant = choose(name, choices)
         self.refuse(node, key, f"{key}: {broken.wrong}" if broken else f"unknown key '{brief(key)}'.{meant}")
 
     def paths(self, values: dict[str, object], names: Iterable[str], node: Node, key: str) -> None:
-        """Write out the paths among the values of a mapping, and refuse those that can be none."""
+        """Expand `~` in the paths among the values of a mapping, and refuse impossible paths."""
         for name in names:
             path = values.get(name)
             if not isinstance(path, str):
@@ -148,7 +160,7 @@ class Builder:
     def defaults(
         self, known: dict[str, Field[object]], values: dict[str, object], node: Node, key: str
     ) -> dict[str, object]:
-        """Defaults of the fields not given; a part in them needs its options as any other."""
+        """Return the defaults of absent fields; the options of a component among them get their own defaults."""
         given: dict[str, object] = {}
         for name, field in known.items():
             if name in values or (field.default is MISSING and field.default_factory is MISSING):
@@ -162,7 +174,7 @@ class Builder:
         return given
 
     def part(self, node: Node, key: str) -> object:
-        """Build a Part and fill in the defaults of its options, when the registry knows them."""
+        """Build a component, with the defaults of those options that the registry knows."""
         value = node.value if isinstance(node.value, dict) else {"name": node}
         if "name" not in value:
             self.nameless(value, node, key)
@@ -174,15 +186,16 @@ class Builder:
         try:
             entry = kind.describe(name)
         except RegistryError as error:
-            self.refuse(value["name"], key, f"{key}: {error}")
+            new = new_name(kind.kind, name)
+            self.refuse(value["name"], key, f"{key}: unknown {kind.kind} '{name}'.{new}" if new else f"{key}: {error}")
             return REFUSED
         rest = Node({option: child for option, child in value.items() if option != "name"}, node.where)
-        options = self.own(entry.options, rest, key, extra=["name"])
+        options = self.own(entry.options, rest, key, ["name"], f"{kind.kind}/{entry.name}")
         self.paths(options, named_by(entry), rest, key)
         return Part(name=self.folder(name, value["name"], key), options=options)
 
     def folder(self, name: str, node: Node, key: str) -> str:
-        """The name of a part, which of transformers' may be a folder."""
+        """The name of a component; after `hf/` it may be a folder, in which `~` is expanded."""
         family, slash, rest = name.partition("/")
         if family != "hf" or not rest.startswith((".", "/", "~")):
             return name
@@ -190,16 +203,18 @@ class Builder:
             self.refuse(node, key, f"{key}: '{brief(rest)}' {why}.")
         return family + slash + in_full(rest)
 
-    def own(self, options: type | None, node: Node, key: str, extra: Iterable[str]) -> dict[str, object]:
-        """The options of a component; as they are where nobody knows which it has."""
+    def own(
+        self, options: type | None, node: Node, key: str, extra: Iterable[str], component: str
+    ) -> dict[str, object]:
+        """The options of a component, unchecked where its source does not declare them."""
         if options is None:
-            return {name: plain(child) for name, child in node.value.items()}
-        built = self.section(options, node, key, extra)
+            return {name: child.plain() for name, child in node.value.items()}
+        built = self.section(options, node, key, extra, component)
         values = {field.name: getattr(built, field.name) for field in fields(options)}
         return {option: value for option, value in values.items() if value is not UNREAD}
 
     def optimizer(self, node: Node, key: str) -> object:
-        """Build an optimizer: its own options stand beside those that all have."""
+        """Build an optimizer, whose own options are keys beside those that all optimizers have."""
         if not isinstance(node.value, dict):
             self.wrong(node, key, "a mapping")
             return REFUSED
@@ -213,18 +228,16 @@ class Builder:
             return built
         if built.name not in names:
             broken = registry.OPTIMIZER.broken.get(built.name)
-            told = (
-                f"{key}: {broken.wrong}"
-                if broken
-                else f"{key}.name cannot be '{brief(built.name)}'.{choose(built.name, names)}"
-            )
+            meant = new_name("optimizer", built.name) or choose(built.name, names)
+            told = f"{key}: {broken.wrong}" if broken else f"{key}.name cannot be '{brief(built.name)}'.{meant}"
             self.refuse(node.value["name"], f"{key}.name", told)
             return built
-        built.options = self.own(registry.OPTIMIZER.describe(built.name).options, rest, key, extra=shared)
+        options = registry.OPTIMIZER.describe(built.name).options
+        built.options = self.own(options, rest, key, shared, f"optimizer/{built.name}")
         return built
 
     def nameless(self, value: dict[str, Node], node: Node, key: str) -> None:
-        """Complain about a part without a name, or about the key that was to be its name."""
+        """Report a component without a name, or the misspelt key of its name."""
         meant = [option for option in value if nearest(option, ["name"])]
         for option in meant:
             self.refuse(value[option], f"{key}.name", f"unknown key '{key}.{option}'.{nearest(option, ['name'])}")
@@ -245,7 +258,7 @@ class Builder:
 
 
 def _optional(kind: TypeForm) -> TypeForm | None:
-    """What a choice, list or mapping is that may also be nothing; None for other types."""
+    """The type of an optional choice, list or mapping without its None; None for other types."""
     inner = [option for option in get_args(kind) if option is not type(None)]
     compound = get_origin(kind) in (Union, types.UnionType) and len(inner) == 1 and get_origin(inner[0]) is not None
     return inner[0] if compound else None
@@ -256,7 +269,7 @@ def _join(key: str, name: str) -> str:
 
 
 def _word(kind: TypeForm) -> str:
-    return _WORDS.get(kind, "a part, by name or as a mapping" if is_part(kind) else "a mapping")
+    return _WORDS.get(kind, "a component, by name or as a mapping" if is_part(kind) else "a mapping")
 
 
 def _shown(node: Node) -> str:

@@ -1,8 +1,8 @@
-"""Which id each token has: a SentencePiece file's pieces, what its model adds to them, and our special tokens.
+"""The ids of tokens: a SentencePiece file's pieces, tokens that the published model appends, our special tokens.
 
 Ours are the sentinels `<extra_id_0>` ..., the mode tokens of UL2 `[NLU]`, `[S2S]`, `[NLG]` and the mask tokens
-`<mask_token 0>` ... (paper.md §1.4, §2.1, §4.1). Ids of a published model stay what its weights expect; ours come
-after all rows of its embedding. Facts, like `shapes`: they are checked before torch is imported.
+`<mask_token 0>` ... (paper.md §1.4, §2.1, §4.1). Ids of a published model keep their meaning; ours follow after all
+rows of its embedding. Free of torch, so that `check` can use it.
 """
 
 from __future__ import annotations
@@ -21,11 +21,11 @@ SPACE = "\u2581"  # SentencePiece writes a space as this sign
 
 
 @dataclass(frozen=True, slots=True)
-class Family:
-    """Vocabularies that number and normalise alike. `bos` is -1 where there is none.
+class _Family:
+    """Vocabularies with the same special ids and normalisation. `bos` is -1 if there is none.
 
-    `normalises` says that text is brought to NFKC and its white space tidied. `rounding` is what the rows of the
-    published embeddings are a multiple of.
+    `normalises`: text is normalised to NFKC and white space collapsed. `rounding`: the numbers of rows of the published
+    embeddings are multiples of it.
     """
 
     name: str
@@ -35,25 +35,25 @@ class Family:
     rounding: int
 
     def embedding(self, ids: int) -> int:
-        """The rows of a published embedding of so many ids."""
+        """The rows of the published embedding of `ids` tokens."""
         return -(-ids // self.rounding) * self.rounding
 
 
-OWN = Family("our own", unk=2, bos=-1, normalises=False, rounding=1)
-T5 = Family("T5's", unk=2, bos=-1, normalises=True, rounding=128)  # also mT5, v1.1, Flan, UL2
-GEMMA = Family("Gemma's", unk=3, bos=2, normalises=False, rounding=64)
+OWN = _Family("our own", unk=2, bos=-1, normalises=False, rounding=1)
+T5 = _Family("T5's", unk=2, bos=-1, normalises=True, rounding=128)  # also mT5, v1.1, Flan, UL2
+GEMMA = _Family("Gemma's", unk=3, bos=2, normalises=False, rounding=64)
 FAMILIES = (OWN, T5, GEMMA)
 
 
 class Vocabulary:
     """The tokens of the file at `path` and ours.
 
-    `specials` leads from every token that stands for itself in a text to its id, `added` has those of them that the
-    published model lacks, `pieces` is the file's model, and `size` the number of ids: the rows that an embedding needs.
-    `rows` is how many the published embedding has, where its family does not tell.
+    `specials` maps special tokens, as written in texts, to ids; `added` has those that the published model lacks;
+    `pieces` is the file's model; `size` is the number of ids, the rows that our embedding needs. The argument `rows` is
+    the size of the published embedding where it is not the family's usual one.
 
     Raises:
-        DataError: the file is no such model, or has a learned piece with the name of a special token.
+        DataError: the file is not a SentencePiece model of a known family, or has learned a special token as a piece.
     """
 
     def __init__(self, path: Path, codes: int = CODES, sentinels: int = SENTINELS, rows: int | None = None) -> None:
@@ -75,10 +75,10 @@ class Vocabulary:
         self.size = self.rows + len(self.added)
 
     def _appended(self) -> list[str]:
-        """What the published model has right after the file's pieces.
+        """The tokens that the published model has right after the file's pieces.
 
         T5's sentinels count downwards from the last id (transformers' T5Tokenizer); mT5's are in its file. The file
-        of PaliGemma ends with `<loc....>` and `<seg...>`, its picture's place comes next.
+        of PaliGemma ends with `<loc....>` and `<seg...>`, and the placeholder of the image follows.
         """
         if self.family is T5 and self._in_file("<extra_id_0>") is None:
             return _sentinels(SENTINELS)[::-1]
@@ -87,7 +87,7 @@ class Vocabulary:
         return []
 
     def _in_file(self, name: str) -> int | None:
-        """The id of the file's own symbol called `name`, with or without a space before it, as mT5's sentinels have."""
+        """The id of the file's own symbol `name`, with or without a space before it, which mT5's sentinels have."""
         for piece in (name, SPACE + name):
             found: int = self.pieces.piece_to_id(piece)
             if self.pieces.id_to_piece(found) != piece:
@@ -114,8 +114,8 @@ def _read(path: Path) -> sentencepiece.SentencePieceProcessor:
     return pieces
 
 
-def _family(pieces: sentencepiece.SentencePieceProcessor, path: Path) -> Family:
-    """The family by its ids, and by what becomes of text: a damaged file has lost its rules for that."""
+def _family(pieces: sentencepiece.SentencePieceProcessor, path: Path) -> _Family:
+    """The family by its special ids and by its normalisation, which a damaged file may have lost."""
     ids = (pieces.pad_id(), pieces.eos_id(), pieces.unk_id(), pieces.bos_id())
     alike = [family for family in FAMILIES if (PAD, EOS, family.unk, family.bos) == ids]
     strange = "  \U0010fffd  "  # spaces, and a character that no model has seen

@@ -1,4 +1,4 @@
-"""What a YAML file may say of the embedded world, as facts: checked before it is imported."""
+"""Names of the embedded world that options may have, apart from its code, so that checks need not import it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Values of the schema as YAML has them."""
+"""Turns values of the schema back into plain data for YAML."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pali3kit.config.part import Optimizer, Part
 
 
 def written(value: object) -> object:
-    """Return a value as it is written in YAML: mappings, lists and scalars. The options of a component, and an
-    optimizer's own, stand beside its name.
+    """Return a value as mappings, lists and scalars, the inverse of `typed`: the options of a component, and those of a
+    single optimizer, are keys beside its name.
     """
     if isinstance(value, Part):
         return {"name": value.name, **_each(value.options)}

@@ -15,6 +15,7 @@ from rich.table import Table
 from safetensors import SafetensorError, safe_open
 
 from pali3kit.catalogue import STAGE
+from pali3kit.config.attention import describe_attention
 from pali3kit.config.schema import Experiment, Runtime
 from pali3kit.execution.estimates import Estimate, Forecast
 from pali3kit.execution.host import allot, processor
@@ -57,6 +58,8 @@ def plan(experiment: Experiment, console: Console | None = None) -> float:
         highlight=False,
         soft_wrap=True,
     )
+    if attention := describe_attention(experiment):
+        console.print(attention, highlight=False, soft_wrap=True)
     if size := sum(estimates[digest].disk for digest in absent):
         console.print(_disk_needed(size, store.root), highlight=False, soft_wrap=True)
     if lines := _too_large(missing, estimates, experiment.runtime):

@@ -12,7 +12,7 @@ from functools import cache, partial
 
 import torch
 from torch import Tensor
-from torch.nn.functional import scaled_dot_product_attention
+from torch.nn.functional import pad, scaled_dot_product_attention
 from torch.utils.checkpoint import checkpoint
 
 from pali3kit.errors import ConfigError, choose
@@ -21,6 +21,7 @@ from pali3kit.nn.attention import Attend, attend_eager, eager_is_faster
 
 MAX_BIAS = 1 << 28  # bytes of the largest [B,H,N,N] bias that is materialised
 CHUNK = 1 << 26  # bytes of scores that `chunked` holds at a time
+ALIGNMENT = 8
 
 log = logging.getLogger(__name__)
 
@@ -127,7 +128,7 @@ def _xformers(relative: RelativeBias, mask: Tensor, dtype: torch.dtype) -> Atten
         raise ConfigError([f"xformers has no attention for {mask.device.type}: use auto, sdpa or chunked"])
     from xformers.ops import memory_efficient_attention
 
-    whole = _whole(relative, mask, dtype).contiguous()
+    whole = _aligned(_whole(relative, mask, dtype))
 
     def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         turned = (x.transpose(1, 2) for x in (query, key, value))
@@ -135,6 +136,12 @@ def _xformers(relative: RelativeBias, mask: Tensor, dtype: torch.dtype) -> Atten
         return attended.transpose(1, 2)
 
     return attend
+
+
+def _aligned(bias: Tensor) -> Tensor:
+    """The bias with rows that begin at multiples of 8 numbers in memory, as the kernel wants them."""
+    length = bias.shape[-1]
+    return pad(bias.contiguous(), (0, -length % ALIGNMENT))[..., :length]
 
 
 BACKENDS: dict[str, Callable[[RelativeBias, Tensor, torch.dtype], Attend]] = {

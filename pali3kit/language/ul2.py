@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
-from pali3kit.config.shapes import resolve_language
+from pali3kit.config.shapes import LanguageShape
 from pali3kit.language.attention import encoder_attention, padding_bias
 from pali3kit.language.contract import Cache, LanguageModel
 from pali3kit.language.layers import NORM_EPS, DecoderLayer, EncoderLayer, LayerCache, LayerShape, RelativeBias
@@ -58,7 +58,7 @@ class UL2(LanguageModel):
         checkpointing: bool = False,
     ) -> None:
         super().__init__()
-        shape = resolve_language(
+        shape = LanguageShape.of(
             size, width=width, encoder_depth=encoder_depth, decoder_depth=decoder_depth, heads=heads,
             head_width=head_width, mlp=mlp,
         )  # fmt: skip

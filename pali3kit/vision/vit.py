@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from pali3kit.config.shapes import resolve
+from pali3kit.config.shapes import VitShape, resolve
 from pali3kit.images.spec import ImageSpec
 from pali3kit.nn.positions import Grid, resize_table
 from pali3kit.nn.transformer import TransformerEncoder
@@ -39,7 +39,7 @@ class ViT(VisionEncoder):
         head: str = "map",
     ) -> None:
         super().__init__()
-        self.shape = shape = resolve(size, width=width, depth=depth, heads=heads, mlp=mlp, patch=patch)
+        self.shape = shape = VitShape.of(size, width=width, depth=depth, heads=heads, mlp=mlp, patch=patch)
         self.width, self.patch = shape.width, shape.patch
         self.image_spec = ImageSpec(image_size)
         self.native_grid = self.grid(image_size)

@@ -41,7 +41,7 @@ def find_weights(path: Path) -> Path:
 def weights_digest(path: Path) -> str:
     """The sha256 of the file, or of an index followed by all its shards. Raises WeightsError for unreadable files."""
     try:
-        return durable.digest(path, *(shards(path) if path.name.endswith(INDEX_ENDING) else ()))
+        return durable.sha256_of(path, *(shards(path) if path.name.endswith(INDEX_ENDING) else ()))
     except OSError as error:
         raise WeightsError(f"{error.filename or path} cannot be read: {error.strerror}") from error
 

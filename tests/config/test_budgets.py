@@ -15,6 +15,7 @@ from pali3kit.config.part import Optimizer, Part
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Masks, Multimodal, Recipe, ResolutionStep, Transfer
 from pali3kit.declared.entry import RegistryEntry
+from pali3kit.plan.kinds import finetune, language, lit, multimodal, transfer
 from pali3kit.registry import OPTIMIZER
 
 Cell = Callable[..., Experiment]
@@ -67,7 +68,7 @@ def test_who_needs_stage_2(cell: Cell, steps: list[ResolutionStep], start: str, 
     ],
 )
 def test_who_needs_a_tuned_text_tower(cell: Cell, changes: dict[str, Any], needs: bool) -> None:
-    assert budgets.needs_lit(cell(**changes)) is needs
+    assert lit._needs_lit(cell(**changes)) is needs
 
 
 def test_which_benchmarks_read_texts(cell: Cell) -> None:
@@ -75,8 +76,8 @@ def test_which_benchmarks_read_texts(cell: Cell) -> None:
 
 
 def test_who_trains_a_stage_for_itself(cell: Cell) -> None:
-    assert budgets.benchmark_that_trains(cell(evaluate=["probe", "finetune"]), "finetune") == "finetune"
-    assert budgets.benchmark_that_trains(cell(evaluate=["probe"]), "finetune") == ""
+    assert finetune._benchmark(cell(evaluate=["probe", "finetune"])) == "finetune"
+    assert finetune._benchmark(cell(evaluate=["probe"])) == ""
 
 
 @pytest.mark.parametrize(
@@ -99,11 +100,11 @@ def test_examples_fill_a_batch(examples: int, given: bool, texts: list[str]) -> 
     [
         (10, []),
         (9, ["stages.lit.examples: 9 examples are less than one batch of 10"]),
-        (0, ["the column 'retrieval' needs the stage lit, which has no examples: set stages.lit.examples."]),
+        (0, ["benchmark 'retrieval' needs the stage lit, which has no examples: set stages.lit.examples."]),
     ],
 )
 def test_what_a_benchmark_needs_has_examples(examples: int, texts: list[str]) -> None:
-    found = list(budgets.required_budget("lit", Masks(examples=examples, batch_size=10), "retrieval"))
+    found = list(budgets.spendable("lit", Masks(examples=examples, batch_size=10), needed_by="retrieval"))
     assert [text for _, text in found] == texts
 
 
@@ -178,7 +179,7 @@ def test_what_a_task_says_of_itself() -> None:
     ],
 )
 def test_a_recipe_over_what_holds_for_all(said: int | Recipe, numbers: tuple[float, ...]) -> None:
-    ours = budgets.recipe(Transfer(examples=10, batch_size=5, tasks={"vqa": said}), "vqa")
+    ours = transfer._recipe(Transfer(examples=10, batch_size=5, tasks={"vqa": said}), "vqa")
     optimizer = ours.optimizer
     told = ours.examples, ours.batch_size, ours.label_smoothing, optimizer.learning_rate, optimizer.weight_decay
     assert told == numbers and optimizer.name == "muon"
@@ -195,7 +196,7 @@ def test_a_recipe_over_what_holds_for_all(said: int | Recipe, numbers: tuple[flo
 )
 def test_a_mixture_has_something_in_it(cell: Cell, mixture: dict[str, float], keys: list[str]) -> None:
     asked = cell(**{"stages.multimodal": Multimodal(examples=10, batch_size=10, mixture=mixture)})
-    assert [key for key, _ in budgets.mixed(asked)] == keys
+    assert [key for key, _ in multimodal._mixed(asked)] == keys
 
 
 @pytest.mark.parametrize(
@@ -205,7 +206,7 @@ def test_a_mixture_has_something_in_it(cell: Cell, mixture: dict[str, float], ke
 def test_a_region_fits_into_a_target(cell: Cell, length: int, evaluate: list[str], fits: bool) -> None:
     """Four coordinates, sixteen mask tokens and the end."""
     asked = cell(**{"stages.multimodal.target_length": length, "evaluate": evaluate})
-    assert (list(budgets.lengths(asked)) == []) is fits
+    assert (list(multimodal._lengths(asked)) == []) is fits
 
 
 def test_coordinates_of_a_given_vocabulary_may_take_several_tokens(
@@ -216,7 +217,7 @@ def test_coordinates_of_a_given_vocabulary_may_take_several_tokens(
         "stages.multimodal.target_length": 21, "tokenizer.vocabulary": None, "evaluate": ["refer_g"],
         "tokenizer.file": str(published("gemma")),
     })  # fmt: skip
-    [(key, text)] = budgets.lengths(asked)
+    [(key, text)] = multimodal._lengths(asked)
     assert key == "stages.multimodal.target_length"
     assert text.startswith("target_length 21 cannot hold what refer_g asks for: 4 coordinates, 16 mask tokens and the ")
     assert int(text.rpartition(" ")[2]) > 4 * 3 + 16 + 1
@@ -225,7 +226,7 @@ def test_coordinates_of_a_given_vocabulary_may_take_several_tokens(
 @pytest.mark.parametrize(("length", "fits"), [(603, True), (604, False)])
 def test_each_span_finds_a_sentinel(cell: Cell, length: int, fits: bool) -> None:
     """Half of the tokens are in spans of three on average: 100 sentinels last for 603."""
-    assert (list(budgets.windows(cell(**{"stages.language.length": length}))) == []) is fits
+    assert (list(language._windows(cell(**{"stages.language.length": length}))) == []) is fits
 
 
 @pytest.mark.parametrize("stage", ["multimodal", "resolution"])
@@ -235,5 +236,5 @@ def test_weights_are_numbers_to_draw_by(
 ) -> None:
     section = {f"stages.{stage}.mixture": {"ocr": weight}, f"stages.{stage}.temperature": temperature}
     told = f"stages.{stage}.temperature: weights to the power of 1 / 0.0001 are no numbers to draw by."
-    found = list(budgets.mixed(changed(fakes.experiment(tmp_path), section)))
+    found = list(multimodal._mixed(changed(fakes.experiment(tmp_path), section)))
     assert found == ([] if fits else [(f"stages.{stage}.temperature", told)])

@@ -77,7 +77,7 @@ def test_a_grid_has_a_bound(trial: Path) -> None:
 def test_a_grid_of_an_axis_that_is_too_deep(trial: Path) -> None:
     axis = "data.source" + ".parts.a" * 40
     assert complaints(f"grid={{{axis}: [1]}}")[0].startswith(f"grid axis '{axis[:100]}…' is no key of an experiment.")
-    assert complaints(f"{axis}=1") == ["a key of more than 32 dots: none is so deep."]
+    assert complaints(f"{axis}=1") == ["a key with more than 32 dots: no key is nested that deep."]
 
 
 @pytest.mark.parametrize(

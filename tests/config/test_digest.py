@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pali3kit.config.digest import canonical, digest
+from pali3kit.config.digest import _canonical, digest
 
 json_data = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
@@ -16,7 +16,7 @@ json_data = st.recursive(
 
 
 def test_known_digest() -> None:
-    assert canonical({"b": [1, 0.1], "a": "é", "c": None}) == '{"a":"é","b":[1,0.1],"c":null}'
+    assert _canonical({"b": [1, 0.1], "a": "é", "c": None}) == '{"a":"é","b":[1,0.1],"c":null}'
     assert digest({}) == "44136fa355b3678a1146ad16f7e8649e94fb4fc21fe77e8310c060f61caaff8a"
 
 
@@ -27,17 +27,17 @@ def test_order_does_not_matter_but_types_do() -> None:
 
 @given(json_data)
 def test_canonical_text_reads_back_equal(value: Any) -> None:
-    assert json.loads(canonical(value)) == value
-    assert canonical(json.loads(canonical(value))) == canonical(value)
+    assert json.loads(_canonical(value)) == value
+    assert _canonical(json.loads(_canonical(value))) == _canonical(value)
 
 
 @pytest.mark.parametrize("value", [float("nan"), {"a": [float("inf")]}])
 def test_refuses_what_is_no_number(value: Any) -> None:
     with pytest.raises(ValueError, match="not JSON compliant"):
-        canonical(value)
+        _canonical(value)
 
 
 @pytest.mark.parametrize("value", [{1: 2}, [{"a": {None: 1}}], {"a": {1, 2}}, {"a": object()}])
 def test_refuses_what_is_no_json(value: Any) -> None:
     with pytest.raises(TypeError):
-        canonical(value)
+        _canonical(value)

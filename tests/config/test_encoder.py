@@ -10,9 +10,10 @@ import fakes
 import pytest
 from planned import changed
 
-from pali3kit.config.encoder import encoder, expected, finetuned, has_texts, probe_sets
+from pali3kit.config.encoder import _expected, encoder, has_texts, probe_sets
 from pali3kit.config.part import Part
 from pali3kit.config.schema import Expected, Experiment
+from pali3kit.plan.kinds import finetune
 
 Cell = Callable[..., Experiment]
 OPEN_CLIP = Part(name="open_clip/ViT-B-32", options={"pretrained": "openai"})
@@ -61,13 +62,13 @@ def test_who_has_a_text_tower(cell: Cell, changes: dict[str, Any], has: bool) ->
         ({"evaluate": ["retrieval"], "evaluation.captioned": Part(name="xm3600", options={"path": "no.jsonl"})},
          "evaluation.captioned.path", "there is no file or folder 'no.jsonl'."),
         ({"evaluate": ["knn"], "model.towers": OPEN_CLIP}, "pretrain",
-         "a whole model is taken as it is: pretrain 'given', not 'siglip'."),
+         "a pretrained model of both towers is not trained: pretrain 'given', not 'siglip'."),
         ({"evaluate": ["knn", "denoising"], "model.towers": OPEN_CLIP, "pretrain": "given"}, "model.towers",
-         "a whole model is measured as an encoder alone: 'denoising' needs model.vision."),
+         "a pretrained model of both towers is measured as an encoder alone: 'denoising' needs model.vision."),
         ({"evaluate": ["finetune"], "model.towers": OPEN_CLIP, "pretrain": "given"}, "model.towers",
-         "a whole model stays as it is: 'finetune' needs model.vision."),
+         "a pretrained model of both towers is not trained: 'finetune' needs model.vision."),
         ({"evaluate": ["knn"], "model.towers": Part(name="open_clip/ViT-B-32"), "pretrain": "given"}, "model.towers",
-         "open_clip/ViT-B-32 without weights is random: say which (pretrained: a tag or a file)."),
+         "open_clip/ViT-B-32 has random weights: set pretrained to a tag or a file."),
     ],
 )  # fmt: skip
 def test_what_cannot_be_measured(cell: Cell, changes: dict[str, Any], key: str, text: str) -> None:
@@ -114,7 +115,7 @@ def test_a_plug_ins_benchmark_says_itself_which_sets_it_is_measured_on(cell: Cel
 )
 def test_sizes_to_fine_tune_at(cell: Cell, name: str, options: dict[str, Any], size: int, texts: list[str]) -> None:
     asked = cell(**{"model.vision": Part(name=name, options=options), "stages.finetune.image_size": size})
-    assert list(finetuned(asked)) == [("stages.finetune.image_size", text) for text in texts]
+    assert list(finetune._finetuned(asked)) == [("stages.finetune.image_size", text) for text in texts]
 
 
 NUMBER = Expected(value=76.2, tolerance=0.3, source="a paper")
@@ -130,12 +131,12 @@ NUMBER = Expected(value=76.2, tolerance=0.3, source="a paper")
     ],
 )
 def test_published_numbers_belong_to_what_is_measured(cell: Cell, name: str, text: str | None) -> None:
-    found = list(expected(cell(evaluate=["knn"], expect={name: NUMBER})))
+    found = list(_expected(cell(evaluate=["knn"], expect={name: NUMBER})))
     assert found == ([] if text is None else [(f"expect.{name}", text)])
 
 
 def test_published_numbers_are_of_one_model(cell: Cell) -> None:
     asked = cell(evaluate=["knn"], expect={"knn.top1": NUMBER})
-    assert list(expected(changed(asked, {"grid": {"pretrain": ["siglip"]}}))) == []
-    [(key, text)] = expected(changed(asked, {"grid": {"pretrain": ["siglip", "classif"]}}))
+    assert list(_expected(changed(asked, {"grid": {"pretrain": ["siglip"]}}))) == []
+    [(key, text)] = _expected(changed(asked, {"grid": {"pretrain": ["siglip", "classif"]}}))
     assert key == "expect" and text.startswith("expect: published numbers are of one model, and a grid has several")

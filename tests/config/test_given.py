@@ -8,8 +8,9 @@ import fakes
 import pytest
 from planned import changed
 
-from pali3kit.config.given import folders, found, taught
+from pali3kit.config.given import found, taught
 from pali3kit.config.part import Part
+from pali3kit.config.ports import _folders
 
 
 @pytest.mark.parametrize(
@@ -25,17 +26,17 @@ from pali3kit.config.part import Part
 @pytest.mark.parametrize("key", ["vision", "language", "towers"])
 def test_folders_of_transformers(tmp_path: Path, key: str, name: str, text: str | None) -> None:
     cell = changed(fakes.experiment(tmp_path), {f"model.{key}": Part(name=name)})
-    assert list(folders(cell)) == ([] if text is None else [(f"model.{key}", text)])
+    assert list(_folders(cell)) == ([] if text is None else [(f"model.{key}", text)])
 
 
 def test_a_folder_that_is_there(tmp_path: Path) -> None:
     cell = changed(fakes.experiment(tmp_path), {"model.vision": Part(name=f"hf/{tmp_path}")})
-    assert list(folders(cell)) == []
+    assert list(_folders(cell)) == []
 
 
 def test_the_folder_of_nobody(tmp_path: Path) -> None:
     cell = changed(fakes.experiment(tmp_path), {"model.language": Part(name="hf/~no-such-user/mt5")})
-    assert list(folders(cell)) == [("model.language", "there is no folder '~no-such-user/mt5'")]
+    assert list(_folders(cell)) == [("model.language", "there is no folder '~no-such-user/mt5'")]
 
 
 @pytest.mark.parametrize(
@@ -57,7 +58,7 @@ def test_weights_in_files(
     assert list(found(part, "model.masks")) == [("model.masks.weights", text) for text in texts]
 
 
-RANDOM = "0 examples leave a {} without weights random: give weights, or examples."
+RANDOM = "with 0 examples {} keeps random weights: set its weights, or train it on examples."
 
 
 @pytest.mark.parametrize(

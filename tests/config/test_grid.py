@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from pali3kit.config.grid import points, resolve, spell_out
-from pali3kit.config.load import load
+from pali3kit.config.grid import points, resolve
+from pali3kit.config.load import _spell_out, load
 from pali3kit.errors import ConfigError
 
 
@@ -55,10 +55,10 @@ def test_resolve_refuses_what_does_not_fit(trial: Path) -> None:
 
 def test_a_baseline_may_name_a_part_of_the_grid() -> None:
     grid = {"model.projector": [{"name": "linear", "positions": "sine2d"}, "mlp"], "pretrain": ["siglip"]}
-    named = spell_out({"model.projector": "linear", "pretrain": "siglip"}, grid)
+    named = _spell_out({"model.projector": "linear", "pretrain": "siglip"}, grid)
     assert named == {"model.projector": {"name": "linear", "positions": "sine2d"}, "pretrain": "siglip"}
     twice = {"model.projector": [{"name": "linear"}, {"name": "linear", "positions": "sine2d"}]}
-    assert spell_out({"model.projector": "linear"}, twice) == {"model.projector": "linear"}
+    assert _spell_out({"model.projector": "linear"}, twice) == {"model.projector": "linear"}
 
 
 UNION = "{name: union, parts: {a: {name: tsv, path: a.tsv, images: .}, b: {name: tsv, path: a.tsv, images: .}}}"

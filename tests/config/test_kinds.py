@@ -9,8 +9,9 @@ import pytest
 
 from pali3kit.catalogue import STAGE
 from pali3kit.config import kinds
-from pali3kit.config.kinds import below, exists, hints, is_section, keys, readable, registry_of
+from pali3kit.config.kinds import exists, hints, is_section, keys, readable, registry_of
 from pali3kit.config.load import load
+from pali3kit.config.merge import _below
 from pali3kit.config.part import Optimizer, Part
 from pali3kit.config.schema import Experiment, Model
 from pali3kit.config.stages import Finetune, Stages
@@ -63,10 +64,10 @@ def test_keys_are_dotted_and_all_exist() -> None:
 
 
 def test_below() -> None:
-    assert below(Experiment, "model") is Model
-    assert below(dict[str, float], "anything") is float
-    assert below(Part, "width") is Any
-    assert below(Experiment, "nonsense") is Any
+    assert _below(Experiment, "model") is Model
+    assert _below(dict[str, float], "anything") is float
+    assert _below(Part, "width") is Any
+    assert _below(Experiment, "nonsense") is Any
     assert is_section(Model)
     assert not is_section(Part)
 

@@ -9,6 +9,7 @@ import pytest
 from pali3kit.config.load import load
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import ConfigError
+from pali3kit.run import main
 
 TINY = "scales/tiny.yaml"
 
@@ -150,7 +151,7 @@ REFUSED = {
         "x.yaml",
         "evaluate:",
         "paper: table1\nevaluate:",
-        ["x.yaml:8: key 'paper' stands here twice, first at x.yaml:2."],
+        ["x.yaml:8: duplicate key 'paper', first at x.yaml:2."],
     ),
     "unknown scale": ("x.yaml", "scale: tiny", "scale: tyni", ["x.yaml:3: unknown scale 'tyni'. Did you mean 'tiny'?"]),
     "no scale": ("x.yaml", "scale: tiny\n", "", ["x.yaml: missing key 'scale': it needs a text."]),
@@ -207,7 +208,7 @@ def test_refused(trial: Path, file: str, old: str, new: str, problems: list[str]
         ("grid.pretrain=siglip", "grid.pretrain should be a list, not the text 'siglip'."),
         (
             "data.train=${oc.env:HOME}",
-            "data.train: '${...}' names another key: no resolvers, such as oc.env, are taken",
+            "data.train: '${...}' refers to another key: resolvers such as oc.env are not supported",
         ),
         ("tokenizer", "an override looks like key=value."),
         ("=3", "an override looks like key=value."),
@@ -247,8 +248,8 @@ LONG = "x" * 300 + ".yaml"
     [
         ("y.yaml", None, "y.yaml: cannot be read: No such file or directory. Did you mean 'x.yaml'?"),
         ("no/y.yaml", None, "no/y.yaml: cannot be read: No such file or directory."),
-        ("b.yaml", b"\xff\xfe", "b.yaml: cannot be read: it is no UTF-8 text."),
-        ("u.yaml", "name: x".encode("utf-16"), "u.yaml: cannot be read: it is no UTF-8 text."),
+        ("b.yaml", b"\xff\xfe", "b.yaml: cannot be read: it is not UTF-8 text."),
+        ("u.yaml", "name: x".encode("utf-16"), "u.yaml: cannot be read: it is not UTF-8 text."),
         ("v.yaml", "name: x".encode("utf-16-le"), "v.yaml:1: not valid YAML: the character 0x0000 is not allowed"),
         ("c.yaml", b"a: 1\nb: \x1b[31m", "c.yaml:2: not valid YAML: the character 0x001b is not allowed"),
         ("n\0.yaml", None, "n\0.yaml: cannot be read: embedded null byte. Did you mean 'x.yaml'?"),
@@ -288,3 +289,41 @@ def test_later_layers_win(trial: Path) -> None:
 def test_values_may_refer_to_other_keys(trial: Path) -> None:
     experiment = load("x.yaml", ["stages.vision.text.width=${model.vision.width}", "model.vision.width=48"])
     assert experiment.stages.vision.text.options["width"] == 48
+
+
+def test_variables_are_said_once_and_are_no_part_of_the_experiment(trial: Path) -> None:
+    scale = trial / "scales" / "tiny.yaml"
+    scale.write_text("variables: {width: 32}\n" + scale.read_text().replace("width: 32", 'width: "${variables.width}"'))
+    widths = {name: 32 for name in ("vision", "language")}
+    experiment = load("x.yaml")
+    assert {name: getattr(experiment.model, name).options["width"] for name in widths} == widths
+    assert not hasattr(experiment, "variables")
+    wider = load("x.yaml", ["variables.width=64", "model.language.width=32"])
+    assert (wider.model.vision.options["width"], wider.model.language.options["width"]) == (64, 32)
+    (trial / "x.yaml").write_text((trial / "x.yaml").read_text() + "variables: {width: 64}\n")
+    assert load("x.yaml").stages.vision.text.options["width"] == 64
+
+
+@pytest.mark.parametrize(
+    ("override", "told"),
+    [
+        ("variables.widht=3", "no value takes 'variables.widht'. Did you mean 'width'?"),
+        ("variables=3", "variables should be a mapping of names to values."),
+        ("variables={}", "model.vision.width: there is no key 'variables.width'."),
+        ("variables.width=0", "model.vision.width should be at least 1, not 0."),
+    ],
+)
+def test_variables_are_checked(trial: Path, override: str, told: str) -> None:
+    scale = trial / "scales" / "tiny.yaml"
+    text = scale.read_text().replace("vit, width: 32", 'vit, width: "${variables.width}"')
+    scale.write_text("variables: {width: 32}\n" + text)
+    with pytest.raises(ConfigError) as error:
+        load("x.yaml", [override])
+    assert any(problem.text.startswith(told) for problem in error.value.problems), error.value
+
+
+def test_variables_are_set_by_flags_too(trial: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    scale = trial / "scales" / "tiny.yaml"
+    scale.write_text("variables: {width: 32}\n" + scale.read_text().replace("width: 32", 'width: "${variables.width}"'))
+    assert main(["check", "x.yaml", "--variables.width", "0"]) == 2
+    assert "model.vision.width should be at least 1, not 0" in capsys.readouterr().err

@@ -5,9 +5,17 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+import torch
 
 from pali3kit.config.load import load
+from pali3kit.config.memory import _language_parameters, _least_bytes, _text_tower_parameters, _vit_parameters
+from pali3kit.config.shapes import LANGUAGE_SHAPES, VIT_SHAPES
+from pali3kit.declared.entry import Entry
 from pali3kit.errors import ConfigError
+from pali3kit.language.ul2 import UL2
+from pali3kit.models.text_tower import TextTower
+from pali3kit.registry import OPTIMIZER
+from pali3kit.vision.vit import ViT
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
@@ -65,3 +73,41 @@ def test_an_unknown_optimizer_is_told_and_its_moments_are_not_counted() -> None:
 @pytest.mark.parametrize("memory", ["1e-300", "1e-320", "1e-6"])
 def test_almost_no_memory_is_no_advice(memory: str) -> None:
     assert any(text.endswith(" GiB.") and "need at least" in text for text in complaints(f"runtime.memory={memory}"))
+
+
+@pytest.mark.parametrize("size", ["B/16", "So400m/14", "G/14"])
+@pytest.mark.parametrize("side", [224, 448])
+def test_vit(size: str, side: int) -> None:
+    with torch.device("meta"):
+        model = ViT(side, size)
+    counted = sum(p.numel() for name, p in model.named_parameters() if not name.startswith("head."))
+    assert _vit_parameters(VIT_SHAPES[size], side) == counted
+
+
+@pytest.mark.parametrize("size", ["tiny", "base", "3B", "20B"])
+@pytest.mark.parametrize(("gated", "tied"), [(True, False), (False, True)])
+def test_ul2(size: str, gated: bool, tied: bool) -> None:
+    with torch.device("meta"):
+        model = UL2(1000, size, gated=gated, tied=tied)
+    counted = sum(p.numel() for p in model.parameters())
+    assert _language_parameters(LANGUAGE_SHAPES[size], 1000, gated, tied, buckets=32) == counted
+
+
+@pytest.mark.parametrize("bottleneck", [None, 96])
+def test_text_tower(bottleneck: int | None) -> None:
+    with torch.device("meta"):
+        model = TextTower(1000, 64, 768, width=512, depth=3, heads=8, mlp=1024, bottleneck=bottleneck)
+    counted = sum(p.numel() for p in model.parameters())
+    assert _text_tower_parameters(1000, 64, 768, 512, 3, 1024, bottleneck) == counted
+
+
+def test_least_bytes_by_hand() -> None:
+    assert _least_bytes(10, "adamw") == 160 and _least_bytes(10, "adafactor") == 100
+    assert _least_bytes(10, "muon") == 120
+
+
+def test_an_optimizer_that_does_not_tell_is_thought_to_keep_two_moments(monkeypatch: pytest.MonkeyPatch) -> None:
+    OPTIMIZER.names()
+    monkeypatch.setitem(OPTIMIZER._entries, "silent", Entry("silent", "theirs:silent"))
+    monkeypatch.setitem(OPTIMIZER._entries, "sgd", Entry("sgd", "theirs:sgd", moments=0))
+    assert _least_bytes(10, "silent") == 160 and _least_bytes(10, "sgd") == 80

@@ -6,7 +6,7 @@ import pytest
 
 from pali3kit.config.merge import merge, nest
 from pali3kit.config.schema import Experiment
-from pali3kit.config.tree import plain, plant
+from pali3kit.config.tree import Node
 
 VIT = {"name": "vit", "width": 64, "depth": 2}
 
@@ -34,11 +34,11 @@ def vision(part: Any) -> dict[str, Any]:
     ],
 )  # fmt: skip
 def test_upper_layer_wins(lower: Any, upper: Any, merged: Any) -> None:
-    assert plain(merge(Experiment, plant(lower, "lower"), plant(upper, "upper"))) == merged
+    assert merge(Experiment, Node.of(lower, "lower"), Node.of(upper, "upper")).plain() == merged
 
 
 def test_merged_values_keep_their_places() -> None:
-    tree = merge(Experiment, plant({"data": {"train": 1, "test": 2}}, "low"), plant({"data": {"test": 3}}, "up"))
+    tree = merge(Experiment, Node.of({"data": {"train": 1, "test": 2}}, "low"), Node.of({"data": {"test": 3}}, "up"))
     data = tree.value["data"].value
     assert (data["train"].where, data["test"].where) == ("low", "up")
 
@@ -55,4 +55,4 @@ def test_merged_values_keep_their_places() -> None:
     ],
 )
 def test_dotted_keys_nest_by_type(key: str, nested: Any) -> None:
-    assert plain(nest(Experiment, key, plant(1, "here"))) == nested
+    assert nest(Experiment, key, Node.of(1, "here")).plain() == nested

@@ -8,18 +8,16 @@ from pali3kit.config.offers import (
     SUPERVISES,
     TASKS_OF,
     general,
-    joins,
     names_of,
     offers,
-    parts_of,
     supervises,
     supervising,
     tasks_of,
-    telling,
     tells,
 )
 from pali3kit.config.part import Part
-from pali3kit.registry import TASK
+from pali3kit.config.supply import _joins, _parts_of, _telling
+from pali3kit.config.tasks import TASKS
 
 VARIANTS = ("caption_de", "refer_plus", "refer_only", "caption", "vqa_text", "ocr", "refs.refer_plus", "a.vqa")
 CAPTIONS, WORDS = Part(name="tsv"), Part(name="ocr")
@@ -31,7 +29,7 @@ def test_tasks_by_what_records_tell() -> None:
     )
     assert offers(Part(name="folder")) == () and offers(Part(name="world")) is None
     assert offers(Part(name="nowhere")) is None
-    assert {task for tasks in TASKS_OF.values() for task in tasks} - {"instance"} <= set(TASK.names())
+    assert {task for tasks in TASKS_OF.values() for task in tasks} - {"instance"} <= set(TASKS)
 
 
 def test_variants_are_of_a_task() -> None:
@@ -55,7 +53,7 @@ def test_tasks_of_a_union() -> None:
 def test_names_that_are_no_misspelling() -> None:
     """Of a part that is somebody's, or refused, nobody knows which tasks it has: it may have any."""
     parts = {"a": WORDS, "b": Part(name="plug-in"), "c": object()}
-    tasks, union = TASK.names(), Part(name="union", options={"parts": parts})
+    tasks, union = list(TASKS), Part(name="union", options={"parts": parts})
     assert names_of(CAPTIONS) == tasks
     assert names_of(union) == [*tasks, "a.ocr", *(f"{part}.{task}" for part in "bc" for task in tasks)]
     assert tasks_of(Part(name="union", options={"parts": {"a": WORDS, "c": object()}})) is None
@@ -78,7 +76,7 @@ def test_what_pretraining_may_learn_from() -> None:
 
 def test_parts_have_keys() -> None:
     union = Part(name="union", options={"parts": {"a": CAPTIONS, "refused": object()}})
-    assert [key for key, _ in parts_of(union, "data.source")] == ["data.source", "data.source.parts.a"]
+    assert [key for key, _ in _parts_of(union, "data.source")] == ["data.source", "data.source.parts.a"]
 
 
 @pytest.mark.parametrize(
@@ -89,9 +87,9 @@ def test_parts_have_keys() -> None:
     ],
 )  # fmt: skip
 def test_what_sources_declare(name: str, told: tuple[str, ...] | None, part: bool) -> None:
-    assert (tells(Part(name=name)), joins(Part(name=name))) == (told, part)
+    assert (tells(Part(name=name)), _joins(Part(name=name))) == (told, part)
 
 
 def test_sources_by_what_they_tell() -> None:
-    assert telling("masks") == ["coco_instances", "open_images", "refcoco"]
-    assert telling("labels") == ["folder", "pairs"]
+    assert _telling("masks") == ["coco_instances", "open_images", "refcoco"]
+    assert _telling("labels") == ["folder", "pairs"]

@@ -5,9 +5,10 @@ from pathlib import Path
 
 import pytest
 
+from pali3kit.config.check import _blocked, _within
 from pali3kit.config.grid import points, resolve
 from pali3kit.config.load import load
-from pali3kit.config.paths import blocked, impossible, in_full, named_by, within
+from pali3kit.config.paths import impossible, in_full, named_by
 from pali3kit.errors import ConfigError
 from pali3kit.registry import SOURCE, VISION
 
@@ -40,10 +41,10 @@ def test_paths_that_can_be_none(path: str, why: str) -> None:
 
 def test_folders(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert blocked(str(tmp_path / "file" / "runs")) == str(tmp_path / "file")
-    assert blocked(str(tmp_path / "new" / "runs")) == ""
-    assert within("runs/store", "runs/store") and within("runs/store/a", "./runs/store/")
-    assert not within("runs/store2", "runs/store") and not within("runs", "runs/store")
+    assert _blocked(str(tmp_path / "file" / "runs")) == str(tmp_path / "file")
+    assert _blocked(str(tmp_path / "new" / "runs")) == ""
+    assert _within("runs/store", "runs/store") and _within("runs/store/a", "./runs/store/")
+    assert not _within("runs/store2", "runs/store") and not _within("runs", "runs/store")
 
 
 def test_home_is_written_out_wherever_a_path_is_named(trial: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,10 +5,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, get_args
 
+import fakes
 import pytest
+from planned import changed
 
 from pali3kit.config.load import load
-from pali3kit.config.stages import Prefix
+from pali3kit.config.part import Part
+from pali3kit.config.ports import resolutions
+from pali3kit.config.schema import Experiment
+from pali3kit.config.stages import Prefix, ResolutionStep
 from pali3kit.config.vocabulary import Vocabulary
 from pali3kit.errors import ConfigError
 from pali3kit.text.denoise import PREFIXES
@@ -22,7 +27,7 @@ from pali3kit.text.denoise import PREFIXES
          "patch 16 does not divide image_size 100; nearest: 20"),
         (["model.vision={name: vit, size: C/16}"], "model.vision: unknown vit size 'C/16'. Did you mean 'S/16'?"),
         (["model.vision.size=B/16"],
-         "model.vision: vit size 'B/16' already says width, depth, heads, mlp, patch: leave out one or the other."),
+         "model.vision: vit size 'B/16' already sets width, depth, heads, mlp, patch: leave out one or the other."),
         (["model.vision.patch=null"],
          "model.vision: a vit needs a size such as 'B/16', or also patch."),
         (["model.vision=vit"],
@@ -77,7 +82,7 @@ from pali3kit.text.denoise import PREFIXES
          "max_distance 16 should be more than half of the 32 buckets, which are single distances"),
         (["model.image_size=32"], "scenes of the world need at least 64 pixels, not 32"),
         (["grid={}", "baseline={}", "pretrain=random", "model.vision={name: timm/x, pretrained: true}"],
-         "timm/x comes with weights, which are not random: pretrain 'given' keeps them."),
+         "timm/x is pretrained, not random: pretrain 'given' keeps its weights."),
         (["grid={}", "baseline={}", "pretrain=given"],
          "model.vision gives no weights for pretrain 'given': vit would be random: "
          "say 'pretrained' or 'weights', or pretrain 'random'."),
@@ -85,14 +90,15 @@ from pali3kit.text.denoise import PREFIXES
         (["model.language=hf//no/where"], "there is no folder '/no/where'"),
         (["model.language.weights=nowhere"], "there is no file or folder 'nowhere'"),
         (["model.language.size=base"],
-         "model.language: language model size 'base' already says width, encoder_depth, decoder_depth, heads,"
+         "model.language: language model size 'base' already sets width, encoder_depth, decoder_depth, heads,"
          " head_width, mlp: leave out one or the other."),
         (["model.language={name: prefix_lm, width: 30, depth: 1, heads: 2, head_width: 8, mlp: 8}"],
          "sine2d positions need a language width divisible by 4, not 30; nearest: 32"),
         (["stages.language.examples=0"],
-         "0 examples leave a ul2 without weights random: give weights, or examples."),
+         "with 0 examples ul2 keeps random weights: set its weights, or train it on examples."),
         (["stages.multimodal.examples=0"], "stages.multimodal.examples should be at least 1, not 0."),
-        (["stages.masks.examples=0"], "0 examples leave a vqvae without weights random: give weights, or examples."),
+        (["stages.masks.examples=0"],
+         "with 0 examples vqvae keeps random weights: set its weights, or train it on examples."),
         (["model.masks={name: vqvae, weights: nowhere.npz}"], "there is no file or folder 'nowhere.npz'"),
         (["runtime.precision=fp16"], "runtime.precision cannot be 'fp16'. Did you mean 'bf16'?"),
         (["runtime.attention=flx"], "runtime.attention cannot be 'flx'. Did you mean 'flex'?"),
@@ -130,14 +136,14 @@ from pali3kit.text.denoise import PREFIXES
           "data.source={name: union, parts: {a: {name: pdf, path: ., test: .}}}",
           "stages.multimodal.mixture={a.orc: 1, splitcap: 0}"],
          "stages.multimodal.mixture: unknown task 'a.orc'. Did you mean 'a.ocr'?"),
-        (["data.validation=50"], "data.validation 50 leaves none of 8 train pictures to train on"),
+        (["data.validation=50"], "data.validation 50 leaves none of 8 train images to train on"),
         (["stages.transfer.checks=2"],
-         "checks measure on pictures that are not trained on: say how many, data.validation."),
+         "checks measure on images that are not trained on: say how many, data.validation."),
         (["stages.transfer.checks=2", "data.validation=4", "runtime.ranks=2", "runtime.strategy=fsdp",
           "stages.transfer.optimizer.name=adamw", "stages.multimodal.optimizer.name=adamw",
           "stages.vision.optimizer.name=adamw"],
          "checks generate with whole weights: take runtime.strategy ddp, or no checks."),
-        (["data.columns={captoin: x}"], "data.columns: unknown column 'captoin'. Did you mean 'caption'?"),
+        (["data.columns={captoin: x}"], "data.columns: unknown benchmark 'captoin'. Did you mean 'caption'?"),
         (["grid={}", "baseline={}", "pretrain=random",
           "data.source={name: union, parts: {a: {name: pdf, path: ., test: .}}}",
           "evaluate=[vqa_text]", "data.columns={vqa_text: a.vqa}", "stages.multimodal.mixture={splitcap: 0, ocr: 1}"],
@@ -164,11 +170,11 @@ from pali3kit.text.denoise import PREFIXES
           "stages.lit.examples=64"],
          "there is no file or folder 'x.yam'. Did you mean 'x.yaml'?"),
         (["evaluate=[retrieval]"],
-         "the column 'retrieval' needs the stage lit, which has no examples: set stages.lit.examples."),
+         "benchmark 'retrieval' needs the stage lit, which has no examples: set stages.lit.examples."),
         (["evaluate=[zero_shot]", "stages.lit.examples=10"],
          "stages.lit.examples: 10 examples are less than one batch of 64"),
         (["evaluate=[finetune]"],
-         "the column 'finetune' needs the stage finetune, which has no examples: set stages.finetune.examples."),
+         "benchmark 'finetune' needs the stage finetune, which has no examples: set stages.finetune.examples."),
         (["evaluate=[finetune]", "stages.finetune.examples=64", "stages.finetune.image_size=67"],
          "patch 8 does not divide 67 pixels; nearest: 64"),
         (["grid={}", "baseline={}", "pretrain=random", "evaluate=[retrieval]", "evaluation.texts=own"],
@@ -184,9 +190,9 @@ from pali3kit.text.denoise import PREFIXES
         (["evaluation.probes={captioned: {name: folders, path: x}}"], "there is no file or folder 'x'."),
         (["evaluation.probes={mine: {name: folders, path: '*'}}"], "there is no file or folder '*'."),
         (["grid={}", "baseline={}", "pretrain=siglip", "model.towers={name: hf/x}", "evaluate=[probe]"],
-         "a whole model is taken as it is: pretrain 'given', not 'siglip'."),
+         "a pretrained model of both towers is not trained: pretrain 'given', not 'siglip'."),
         (["grid={}", "baseline={}", "pretrain=given", "model.towers=open_clip/x", "evaluate=[probe]"],
-         "open_clip/x without weights is random: say which (pretrained: a tag or a file)."),
+         "open_clip/x has random weights: set pretrained to a tag or a file."),
         (["grid={}", "baseline={}", "pretrain=given", "model.towers=hf/./x", "evaluate=[probe]"],
          "there is no folder './x'"),
         (["evaluate=[zero_shot]", "stages.lit.examples=64", "stages.lit.source={name: text, path: x.yaml}"],
@@ -194,9 +200,9 @@ from pali3kit.text.denoise import PREFIXES
         (["evaluate=[zero_shot]", "stages.lit.examples=64", "stages.lit.source={name: tsv, path: x.yam, images: .}"],
          "there is no file or folder 'x.yam'. Did you mean 'x.yaml'?"),
         (["grid={}", "baseline={}", "pretrain=given", "model.towers={name: hf/x}", "evaluate=[probe,vqa]"],
-         "a whole model is measured as an encoder alone: 'vqa' needs model.vision."),
+         "a pretrained model of both towers is measured as an encoder alone: 'vqa' needs model.vision."),
         (["grid={}", "baseline={}", "pretrain=given", "model.towers={name: hf/x}", "evaluate=[finetune]"],
-         "a whole model stays as it is: 'finetune' needs model.vision."),
+         "a pretrained model of both towers is not trained: 'finetune' needs model.vision."),
         (["grid={}", "baseline={}", "expect={zero_shot.top1: {value: 76.2, tolerance: 0.3, source: a paper}}"],
          "expect: 'zero_shot.top1' is not measured. 'evaluate' has no 'zero_shot'."),
         (["grid={}", "baseline={}", "pretrain=classif", "data.source={name: pairs, path: x.tar}"],
@@ -206,7 +212,7 @@ from pali3kit.text.denoise import PREFIXES
         (["stages.language.length=604"], "windows of 604 tokens have more spans than the 100 sentinels: at most 603"),
         (["stages.language.examples=0",
           "model.language={name: prefix_lm, width: 32, depth: 1, heads: 2, head_width: 16, mlp: 32}"],
-         "0 examples leave a prefix_lm without weights random: give weights, or examples."),
+         "with 0 examples prefix_lm keeps random weights: set its weights, or train it on examples."),
         (["stages.transfer.start=resolution"],
          "stages.transfer.start: there is no stage 2, since stages.resolution has no steps."),
         (["evaluation.after=[resolution]"],
@@ -294,7 +300,7 @@ def test_vocabularies_that_do_not_fit_are_told_with_their_line(
         "tokenizer.file brings a vocabulary of its own: set tokenizer.vocabulary to null, not 9000."
     )
     assert told("{vocabulary: 2000, rows: 3000}") == (
-        "tokenizer.rows tells of the embedding that belongs to a tokenizer.file: there is none."
+        "tokenizer.rows is the size of the embedding of a tokenizer.file, and there is none."
     )
     assert "an embedding of 99 rows has no room" in told(f"{{file: {published('t5')}, rows: 99}}")
     lines = ["a[NLU]b", "b[NLU]a[NLU]", "[NLU]", "a fox"] * 20
@@ -347,7 +353,7 @@ def test_a_language_models_folder_says_its_shape(trial: Path, tmp_path: Path, pu
     with pytest.raises(ConfigError, match=r"config\.json does not describe a T5: KeyError"):
         load(trial / "x.yaml", [f"model.language={{{part}}}", *own])
     for key, value, text in (
-        ("feed_forward_proj", "gated-slu", "'gated-slu' is not known here. Did you mean 'gated-silu'"),
+        ("feed_forward_proj", "gated-slu", "'gated-slu' is not supported. Did you mean 'gated-silu'"),
         ("layer_norm_epsilon", 2.0, "layer_norm_epsilon is 2.0, not a number between 0 and 1"),
         ("d_model", "wide", "does not describe a T5: ValueError"),
     ):
@@ -394,10 +400,10 @@ def test_a_grid_may_vary_a_part_of_a_union(trial: Path) -> None:
 @pytest.mark.parametrize(
     ("said", "text"),
     [
-        ({"eos_token_id": 5}, "ends its texts at id 5, the tokenizers that are known here at id 1"),
-        ({"eos_token_id": [5, 1]}, "ends its texts at id 5"),
+        ({"eos_token_id": 5}, "ends texts with id 5, the supported tokenizers with id 1"),
+        ({"eos_token_id": [5, 1]}, "ends texts with id 5"),
         ({"vocab_size": 2112}, r"has 2112 rows, that of .* they do not belong together, or set tokenizer.rows to 2112"),
-        ({"model_type": "gpt_neo"}, "a 'gpt_neo' cannot be read with a prefix"),
+        ({"model_type": "gpt_neo"}, "a 'gpt_neo' cannot attend to a whole prefix"),
         ({"model_type": "gpt2", "n_positions": 40}, "has 40 positions; prompt and target alone take 64"),
     ],
 )
@@ -422,5 +428,65 @@ def test_a_language_model_and_the_tokenizer_belong_together(
 def test_a_language_model_must_be_named_whole(trial: Path, tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match=r"'hf' names no model: hf/<repository>, or hf/./<folder>"):
         load(trial / "x.yaml", ["model.language=hf"])
-    with pytest.raises(ConfigError, match=r"there is no .*/config.json: name a folder that has one, or say the shape"):
+    with pytest.raises(ConfigError, match=r"there is no .*/config.json: name a folder that has one, or set the shape"):
         load(trial / "x.yaml", [f"model.language={{name: ul2, weights: {tmp_path}}}"])
+
+
+Cell = Callable[..., Experiment]
+VIT = {"size": None, "width": 8, "depth": 1, "heads": 1, "mlp": 8, "patch": 8}
+
+
+def steps(*sizes: int, examples: int = 40) -> dict[str, Any]:
+    return {"stages.resolution.steps": [ResolutionStep(image_size=size, examples=examples) for size in sizes]}
+
+
+@pytest.fixture
+def cell(tmp_path: Path) -> Cell:
+    """The fake experiment, whose transfers start from stage 2, with other values at dotted keys."""
+    wanted = {"stages.transfer.start": "resolution", "model.vision": Part(name="vit", options=VIT)}
+    return lambda **changes: changed(fakes.experiment(tmp_path), {**wanted, **changes})
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        steps(96, 128),
+        {**steps(96), "stages.transfer.image_size": 96},
+        {**steps(96), "stages.transfer.image_size": 64},
+        {"stages.transfer.start": "multimodal"},
+        {**steps(100), "stages.transfer.start": "multimodal"},  # nobody wants it
+    ],
+)
+def test_sizes_that_fit(cell: Cell, changes: dict[str, Any]) -> None:
+    assert list(resolutions(cell(**changes))) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "key", "text"),
+    [
+        (steps(96, 100), "stages.resolution.steps[1].image_size",
+         "patch 8 does not divide image_size 100; nearest: 10"),
+        (steps(96, examples=5), "stages.resolution.steps[0].examples",
+         "5 examples are less than one batch of 32"),
+        ({**steps(96), "stages.transfer.image_size": 97}, "stages.transfer.image_size",
+         "no model of 97 pixels is trained. Did you mean '96'?"),
+        ({**steps(96), "model.vision": Part(name="open_clip/ViT-B-32")}, "stages.resolution.steps[0]",
+         "open_clip/ViT-B-32 works at one resolution alone: take timm/, hf/ or vit for stage 2."),
+        ({**steps(72), "model.projector": Part(name="pixel_shuffle", options={"factor": 2})},
+         "stages.resolution.steps[0].image_size", "squares of 2 tokens do not fill a grid of 9x9; nearest: 3"),
+        ({**steps(48), "data.source": Part(name="world")}, "stages.resolution.steps[0].image_size",
+         "scenes of the world need at least 64 pixels, not 48"),
+        ({}, "stages.transfer.start",
+         "stages.transfer.start: there is no stage 2, since stages.resolution has no steps."),
+        ({"stages.transfer.start": "multimodal", "evaluation.after": ["multimodal", "resolution"]}, "evaluation.after",
+         "evaluation.after: there is no stage 2, since stages.resolution has no steps."),
+    ],
+)  # fmt: skip
+def test_sizes_that_do_not(cell: Cell, changes: dict[str, Any], key: str, text: str) -> None:
+    assert list(resolutions(cell(**changes))) == [(key, text)]
+
+
+def test_what_is_wrong_at_any_size_is_told_once_and_elsewhere(cell: Cell) -> None:
+    """A misfit that is not of the size belongs to stage 1's pictures."""
+    shape = Part(name="vit", options={**VIT, "heads": 3})
+    assert list(resolutions(cell(**steps(96), **{"model.vision": shape}))) == []

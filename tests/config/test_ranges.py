@@ -8,7 +8,7 @@ import pytest
 from pali3kit.config.kinds import hints, is_section
 from pali3kit.config.load import load
 from pali3kit.config.part import Optimizer
-from pali3kit.config.ranges import RANGES, Range, out_of_range
+from pali3kit.config.ranges import RANGES, _Range, out_of_range
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Stages
 from pali3kit.declared.entry import RegistryEntry
@@ -89,12 +89,12 @@ def test_every_number_of_the_schema_has_a_range() -> None:
 @pytest.mark.parametrize(
     ("bounds", "inside", "outside"),
     [
-        (Range(1), [1, 99], [0, -1]),
-        (Range(0, 1), [0, 1, 0.5], [-0.1, 1.1]),
-        (Range(0, 1, open_high=True), [0, 0.99], [1]),
-        (Range(0, open_low=True), [1e-9], [0]),
+        (_Range(1), [1, 99], [0, -1]),
+        (_Range(0, 1), [0, 1, 0.5], [-0.1, 1.1]),
+        (_Range(0, 1, open_high=True), [0, 0.99], [1]),
+        (_Range(0, open_low=True), [1e-9], [0]),
     ],
 )
-def test_bounds(bounds: Range, inside: list[float], outside: list[float]) -> None:
+def test_bounds(bounds: _Range, inside: list[float], outside: list[float]) -> None:
     assert all(map(bounds.holds, inside))
     assert not any(map(bounds.holds, outside))

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pali3kit.config.scalars import TAG, scalar
+from pali3kit.config.scalars import TAG, parse_scalar
 
 
 @pytest.mark.parametrize(
@@ -18,7 +18,7 @@ from pali3kit.config.scalars import TAG, scalar
     ],
 )  # fmt: skip
 def test_values(kind: str, text: str, value: object) -> None:
-    found = scalar(TAG + kind, text)
+    found = parse_scalar(TAG + kind, text)
     assert found == value and type(found) is type(value)
 
 
@@ -46,5 +46,5 @@ def test_values(kind: str, text: str, value: object) -> None:
 )  # fmt: skip
 def test_refusals(tag: str, text: str, why: str) -> None:
     with pytest.raises(ValueError) as refused:
-        scalar(tag, text)
+        parse_scalar(tag, text)
     assert str(refused.value) == why

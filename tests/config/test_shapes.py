@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from pali3kit.config.shapes import VIT_SHAPES, VitShape, read_t5, resolve
+from pali3kit.config.shapes import VIT_SHAPES, VitShape, read_t5
 from pali3kit.errors import ConfigError
 
 PARAMETERS = {  # backbone at 224 px without head, paper.md §1.2
@@ -22,7 +22,7 @@ NUMBERS = {"width": 8, "depth": 1, "heads": 2, "mlp": 16, "patch": 4}
 
 @pytest.mark.parametrize("size", PARAMETERS)
 def test_shapes_have_the_papers_parameter_counts(size: str) -> None:
-    shape = resolve(size)
+    shape = VitShape.of(size)
     d, m, positions = shape.width, shape.mlp, (224 // shape.patch) ** 2
     block = 4 * (d * d + d) + (d * m + m) + (m * d + d) + 4 * d
     total = 3 * shape.patch**2 * d + d + positions * d + shape.depth * block + 2 * d
@@ -31,21 +31,21 @@ def test_shapes_have_the_papers_parameter_counts(size: str) -> None:
 
 
 def test_numbers_or_a_size() -> None:
-    assert resolve(**NUMBERS) == VitShape(**NUMBERS)
-    assert resolve("B/16", width=None, patch=16) == VIT_SHAPES["B/16"]
+    assert VitShape.of(**NUMBERS) == VitShape(**NUMBERS)
+    assert VitShape.of("B/16", width=None, patch=16) == VIT_SHAPES["B/16"]
 
 
 @pytest.mark.parametrize(
     ("size", "numbers", "text"),
     [
         ("B/15", {}, "unknown vit size 'B/15'. Did you mean 'B/16'?"),
-        ("B/16", {"width": 8, "patch": 16}, "vit size 'B/16' already says width: leave out one or the other."),
+        ("B/16", {"width": 8, "patch": 16}, "vit size 'B/16' already sets width: leave out one or the other."),
         (None, {"width": 8, "mlp": None}, "a vit needs a size such as 'B/16', or also depth, heads, mlp, patch."),
     ],
 )
 def test_refusals(size: str | None, numbers: dict[str, int | None], text: str) -> None:
     with pytest.raises(ConfigError) as error:
-        resolve(size, **numbers)
+        VitShape.of(size, **numbers)
     assert str(error.value) == text
 
 
@@ -66,7 +66,7 @@ def test_a_t5_as_transformers_tells_of_it(tmp_path: Path) -> None:
         ({"relative_attention_max_distance": 16}, "relative_attention_max_distance is 16, not a whole number from 17"),
         ({"layer_norm_epsilon": 0}, "layer_norm_epsilon is 0, not a number between 0 and 1"),
         ({"layer_norm_epsilon": float("nan")}, "layer_norm_epsilon is nan"),
-        ({"feed_forward_proj": "gated-tanh"}, "feed_forward_proj 'gated-tanh' is not known here"),
+        ({"feed_forward_proj": "gated-tanh"}, "feed_forward_proj 'gated-tanh' is not supported"),
         ({"feed_forward_proj": ["relu"]}, "does not describe a T5"),
         ({"model_type": "bart"}, "is of model_type 'bart'"),
     ],

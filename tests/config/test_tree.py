@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from pali3kit.config.tree import Node, find, parse, plain, plant
+from pali3kit.config.tree import Node, parse
 from pali3kit.errors import Problem
 
 
@@ -11,7 +11,7 @@ def read(text: str) -> object:
     node = parse(text, "f.yaml", problems)
     assert node is not None
     assert not problems
-    return plain(node)
+    return node.plain()
 
 
 @pytest.mark.parametrize(
@@ -32,18 +32,18 @@ def test_scalars_follow_yaml_1_2(text: str, value: object) -> None:
 def test_each_key_knows_its_line() -> None:
     node = parse("a: 1\nb:\n  c: 2\n  d:\n    - 3\n    - 4\n", "f.yaml", [])
     assert node is not None
-    assert find(node, "a") == "f.yaml:1"
-    assert find(node, "b.c") == "f.yaml:3"
-    assert find(node, "b.d") == "f.yaml:4"
+    assert node.place_of("a") == "f.yaml:1"
+    assert node.place_of("b.c") == "f.yaml:3"
+    assert node.place_of("b.d") == "f.yaml:4"
     assert node.value["b"].value["d"].value[1].where == "f.yaml:6"
-    assert find(node, "b.missing.deeper") == "f.yaml:2"
-    assert find(node, "missing") == "f.yaml:1"
+    assert node.place_of("b.missing.deeper") == "f.yaml:2"
+    assert node.place_of("missing") == "f.yaml:1"
 
 
 def test_dotted_keys_of_a_dictionary_are_found() -> None:
     node = parse("grid:\n  pretrain: [a]\n  model.projector: [b]\n", "f.yaml", [])
     assert node is not None
-    assert find(node, "grid.model.projector") == "f.yaml:3"
+    assert node.place_of("grid.model.projector") == "f.yaml:3"
 
 
 def test_anchors_and_merge_keys() -> None:
@@ -56,13 +56,13 @@ def test_anchors_and_merge_keys() -> None:
     }
 
 
-ALL = "with all that anchors and interpolations stand for"
+ALL = "with anchors and interpolations expanded"
 
 
 @pytest.mark.parametrize(
     ("text", "problem"),
     [
-        ("a: 1\nb: 2\na: 3\n", "f.yaml:3: key 'a' stands here twice, first at f.yaml:1."),
+        ("a: 1\nb: 2\na: 3\n", "f.yaml:3: duplicate key 'a', first at f.yaml:1."),
         ("a: [1\n", "f.yaml:2: not valid YAML: expected ',' or ']', but got '<stream end>'"),
         ("a: &x [*x]\n", "f.yaml:1: not valid YAML: an anchor contains itself"),
         ("a: !!python/name:os.system x\n", "f.yaml:1: not valid YAML: unknown tag "
@@ -99,10 +99,10 @@ def test_bad_yaml(text: str, problem: str) -> None:
 
 def test_plant_and_plain_are_inverse() -> None:
     data = {"a": [1, {"b": None}], "c": "x"}
-    node = plant(data, "here")
+    node = Node.of(data, "here")
     assert isinstance(node, Node)
-    assert plain(node) == data
-    assert find(node, "a") == "here"
+    assert node.plain() == data
+    assert node.place_of("a") == "here"
 
 
 def test_a_number_of_thousands_of_digits_is_a_problem() -> None:

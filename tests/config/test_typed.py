@@ -6,7 +6,7 @@ from typing import Any, Literal
 import pytest
 
 from pali3kit.config.part import Part
-from pali3kit.config.tree import plant
+from pali3kit.config.tree import Node
 from pali3kit.config.typed import REFUSED, Builder
 from pali3kit.declared.annotations import UNREAD
 from pali3kit.declared.entry import RegistryEntry
@@ -31,7 +31,7 @@ class Outer:
 
 def build(data: Any, complete: bool = True) -> tuple[Any, list[str], set[str]]:
     builder = Builder(complete=complete)
-    value = builder.build(Outer, plant(data, "f:1"), "")
+    value = builder.build(Outer, Node.of(data, "f:1"), "")
     return value, [problem.text for problem in builder.problems], builder.refused
 
 
@@ -75,7 +75,7 @@ def test_what_is_missing_is_not_reported_where_a_layer_is_missing() -> None:
 
 def test_a_part_gets_the_defaults_of_its_options() -> None:
     builder = Builder()
-    part = builder.build(Part, plant("linear", "f:1"), "model.projector")
+    part = builder.build(Part, Node.of("linear", "f:1"), "model.projector")
     assert part == Part(name="linear", options={"positions": "none"})
     assert not builder.problems
 
@@ -84,7 +84,7 @@ def test_a_part_without_declared_options_takes_any(monkeypatch: pytest.MonkeyPat
     VISION.names()
     entries = VISION._entries
     monkeypatch.setitem(entries, "timm/", type(entries["vit"])("timm/", "timm:create_model"))
-    part = Builder().build(Part, plant({"name": "timm/vit_tiny", "drop": 0.1}, "f:1"), "model.vision")
+    part = Builder().build(Part, Node.of({"name": "timm/vit_tiny", "drop": 0.1}, "f:1"), "model.vision")
     assert part == Part(name="timm/vit_tiny", options={"drop": 0.1})
 
 
@@ -104,7 +104,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def told(options: dict[str, Any]) -> tuple[Any, list[str]]:
     builder = Builder()
-    part = builder.build(Part, plant({"name": "gate", **options}, "f:1"), "model.projector")
+    part = builder.build(Part, Node.of({"name": "gate", **options}, "f:1"), "model.projector")
     return part.options, [problem.text for problem in builder.problems]
 
 
@@ -133,11 +133,11 @@ class Sizes:
 
 def test_a_tuple_is_written_as_a_list() -> None:
     builder = Builder()
-    assert builder.build(Sizes, plant({"sizes": [3, 4, 5], "maybe": [1]}, "x"), "at") == Sizes(
+    assert builder.build(Sizes, Node.of({"sizes": [3, 4, 5], "maybe": [1]}, "x"), "at") == Sizes(
         sizes=(3, 4, 5), maybe=(1.0,)
     )
-    assert builder.build(Sizes, plant({}, "x"), "at") == Sizes() and not builder.problems
-    builder.build(Sizes, plant({"sizes": 3, "maybe": ["a"]}, "x"), "at")
+    assert builder.build(Sizes, Node.of({}, "x"), "at") == Sizes() and not builder.problems
+    builder.build(Sizes, Node.of({"sizes": 3, "maybe": ["a"]}, "x"), "at")
     assert [problem.text for problem in builder.problems] == [
         "at.sizes should be a list, not the number 3.",
         "at.maybe[0] should be a number, not the text 'a'.",

@@ -12,7 +12,7 @@ from pali3kit.config.load import load
 from pali3kit.config.part import Optimizer, Part
 from pali3kit.config.schema import Expected, Experiment
 from pali3kit.config.stages import Recipe, ResolutionStep, Training
-from pali3kit.config.tree import plant
+from pali3kit.config.tree import Node
 from pali3kit.config.typed import Builder
 from pali3kit.config.written import written
 
@@ -57,7 +57,7 @@ def test_what_is_written_is_read_again(trial: Path) -> None:
     experiment = load("x.yaml", ["stages.transfer.tasks={caption: {batch_size: 4}, vqa: 8}", "grid.data.train=[8,9]"])
     text = yaml.safe_dump(written(experiment), sort_keys=False)
     builder = Builder()
-    assert builder.build(Experiment, plant(yaml.safe_load(text), "x.yaml:1"), "") == experiment
+    assert builder.build(Experiment, Node.of(yaml.safe_load(text), "x.yaml:1"), "") == experiment
     assert builder.problems == []
 
 

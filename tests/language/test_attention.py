@@ -52,6 +52,14 @@ def test_a_large_bias_is_never_materialised(monkeypatch: pytest.MonkeyPatch, cap
     assert caplog.messages == ["encoder attention: chunked (a bias of 0 MiB is computed in chunks of rows)"]
 
 
+@pytest.mark.parametrize("length", [5, 8])
+def test_rows_of_a_bias_for_xformers_are_aligned(length: int) -> None:
+    bias = torch.randn(2, 3, length, length, requires_grad=True)
+    aligned = attention._aligned(bias)
+    assert torch.equal(aligned, bias) and aligned.requires_grad
+    assert aligned.stride(-2) % 8 == 0 and aligned.stride(-1) == 1
+
+
 @pytest.mark.parametrize(
     ("backend", "message"),
     [

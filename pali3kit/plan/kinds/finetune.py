@@ -6,11 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pali3kit.config.budgets import Complaint, benchmark_that_trains, required_budget, spreadable
-from pali3kit.config.encoder import finetuned
-from pali3kit.config.memory import affordable, vision_parameters
+from pali3kit.catalogue import BENCHMARK
+from pali3kit.config.budgets import Complaint, known_benchmarks, spendable, spreadable
+from pali3kit.config.memory import affordable
 from pali3kit.config.schema import Experiment
+from pali3kit.config.shapes import VitShape
 from pali3kit.config.stages import Finetune
+from pali3kit.errors import ConfigError
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.kinds.kind import StageKind
 from pali3kit.plan.sets import ImageSetConfig, labelled_fields
@@ -34,13 +36,36 @@ def _make(cell: CellSteps) -> Step:
 
 
 def _check(cell: Experiment) -> Iterator[Complaint]:
-    section, wanted = cell.stages.finetune, benchmark_that_trains(cell, "finetune")
+    section, wanted = cell.stages.finetune, _benchmark(cell)
     if wanted and cell.model.towers is None:
-        yield from required_budget("finetune", section, wanted)
-        yield from finetuned(cell)
+        yield from spendable("finetune", section, needed_by=wanted)
+        yield from _finetuned(cell)
     if wanted:
         yield from spreadable(cell, "finetune", section)
-        yield from affordable(cell, "finetune", vision_parameters(cell), section.optimizer)
+        yield from affordable(cell, "finetune", section.optimizer, "vision")
+
+
+def _benchmark(cell: Experiment) -> str:
+    """The first benchmark that this stage is for, "" if there is none."""
+    return next((name for name in known_benchmarks(cell) if BENCHMARK.find(name).trains == "finetune"), "")
+
+
+def _finetuned(cell: Experiment) -> Iterator[Complaint]:
+    """Check that the encoder can take the size of the images that it is fine-tuned on."""
+    size, part = cell.stages.finetune.image_size, cell.model.vision
+    if size is None or size < 1:
+        return
+    if part.name.startswith("open_clip/") and size != cell.model.image_size:
+        yield "stages.finetune.image_size", f"{part.name} works at one resolution alone: take timm/, hf/ or vit."
+    if part.name != "vit":
+        return
+    try:
+        patch = VitShape.of_options(part.options).patch
+    except ConfigError:
+        return  # `check_compatibility` refuses the shape
+    if patch > 0 and size % patch:
+        near = max(1, round(size / patch)) * patch
+        yield "stages.finetune.image_size", f"patch {patch} does not divide {size} pixels; nearest: {near}"
 
 
 KIND = StageKind(

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pali3kit.config.budgets import Complaint, spendable, windows
+from pali3kit.config.budgets import Complaint, spendable
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import LanguagePretraining
+from pali3kit.config.vocabulary import SENTINELS
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.content import source_digest, weights_digest
 from pali3kit.plan.kinds.kind import StageKind
 from pali3kit.plan.plain import StageConfig, component_json
 from pali3kit.plan.step import Step
 from pali3kit.types import Named
+
+MEAN_SPAN, DENSITY = 3, 0.5  # of UL2's densest denoiser (paper.md §2.1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,7 +48,15 @@ def _make(cell: CellSteps) -> Step:
 
 def _check(cell: Experiment) -> Iterator[Complaint]:
     yield from spendable("language", cell.stages.language, given=True)
-    yield from windows(cell)
+    yield from _windows(cell)
+
+
+def _windows(cell: Experiment) -> Iterator[Complaint]:
+    """Check that there are enough sentinels for the spans of the densest denoiser."""
+    most = int(MEAN_SPAN * (SENTINELS + 0.5) / DENSITY)
+    if cell.stages.language.length > most:
+        text = f"windows of {cell.stages.language.length} tokens have more spans than the {SENTINELS} sentinels"
+        yield "stages.language.length", f"{text}: at most {most}"
 
 
 KIND = StageKind(

@@ -6,8 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from pali3kit.config.budgets import Complaint, needs_lit, reads_texts, required_budget, spreadable
-from pali3kit.config.memory import affordable, text_parameters
+from pali3kit.config.budgets import Complaint, reads_texts, spendable, spreadable
+from pali3kit.config.memory import affordable
 from pali3kit.config.offers import supervising
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Lit
@@ -43,12 +43,17 @@ def _make(cell: CellSteps) -> Step:
 
 
 def _check(cell: Experiment) -> Iterator[Complaint]:
-    if needs_lit(cell):
+    if _needs_lit(cell):
         section = cell.stages.lit
-        yield from required_budget("lit", section, reads_texts(cell)[0])
+        yield from spendable("lit", section, needed_by=reads_texts(cell)[0])
         yield from paired(cell)
         yield from spreadable(cell, "lit", section)
-        yield from affordable(cell, "lit", text_parameters(cell), section.optimizer)
+        yield from affordable(cell, "lit", section.optimizer, "text")
+
+
+def _needs_lit(cell: Experiment) -> bool:
+    """Whether a text tower is tuned for the frozen encoder: texts are read, and by no tower that there is."""
+    return bool(reads_texts(cell)) and cell.model.towers is None and cell.evaluation.texts == "lit"
 
 
 KIND = StageKind(

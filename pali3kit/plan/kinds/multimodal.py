@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
+from math import inf, pow
+from pathlib import Path
 from typing import ClassVar
 
-from pali3kit.config.budgets import Complaint, generates, lengths, mixed, spendable, spreadable
-from pali3kit.config.memory import affordable, language_size
+from pali3kit.catalogue import BENCHMARK
+from pali3kit.config.budgets import Complaint, generates, known_benchmarks, spendable, spreadable
+from pali3kit.config.memory import affordable
 from pali3kit.config.schema import Experiment
-from pali3kit.config.stages import Multimodal
+from pali3kit.config.stages import Multimodal, Resolution
+from pali3kit.config.vocabulary import Vocabulary
+from pali3kit.errors import DataError
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.kinds.kind import StageKind
 from pali3kit.plan.pali import TextConfig, has_regions, text_fields
 from pali3kit.plan.plain import component_json
 from pali3kit.plan.step import Step
 from pali3kit.types import Named
+
+BOX_TOKENS, MASK_TOKENS = 4, 16  # a region is written as four coordinates and the codes of its mask (paper.md §4.1)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +55,51 @@ def _make(cell: CellSteps) -> Step:
 def _check(cell: Experiment) -> Iterator[Complaint]:
     section = cell.stages.multimodal
     yield from spendable("multimodal", section)
-    yield from mixed(cell)
-    yield from lengths(cell)
+    yield from _mixed(cell)
+    yield from _lengths(cell)
     if generates(cell):
         yield from spreadable(cell, "multimodal", section)
-        yield from affordable(cell, "multimodal", language_size(cell), section.optimizer)
+        yield from affordable(cell, "multimodal", section.optimizer, "language")
+
+
+def _mixed(cell: Experiment) -> Iterator[Complaint]:
+    """Check the weights of stage 1's mixture."""
+    mixture = cell.stages.multimodal.mixture
+    for task, weight in mixture.items():
+        if weight < 0:
+            yield f"stages.multimodal.mixture.{task}", f"the weight of {task} should be at least 0, not {weight}."
+    if not any(weight > 0 for weight in mixture.values()):
+        yield "stages.multimodal.mixture", "stages.multimodal.mixture has no task with a weight above 0."
+    for stage in ("multimodal", "resolution"):
+        section: Multimodal | Resolution = getattr(cell.stages, stage)
+        weights = [weight for weight in section.mixture.values() if weight > 0]
+        if weights and section.temperature > 0 and not _tempers(weights, section.temperature):
+            text = f"weights to the power of 1 / {section.temperature:g} are no numbers to draw by."
+            yield f"stages.{stage}.temperature", f"stages.{stage}.temperature: {text}"
+
+
+def _tempers(weights: list[float], temperature: float) -> bool:
+    try:
+        return 0 < sum(pow(weight, 1 / temperature) for weight in weights) < inf
+    except OverflowError:
+        return False
+
+
+def _lengths(cell: Experiment) -> Iterator[Complaint]:
+    """Check that a region's answer fits into a target."""
+    least, length = BOX_TOKENS + MASK_TOKENS + 1, cell.stages.multimodal.target_length
+    file = cell.tokenizer.file
+    if file is not None and os.path.isfile(file):
+        with suppress(DataError):  # `check_compatibility` refuses the file
+            largest = " ".join([str(cell.tokenizer.bins - 1)] * BOX_TOKENS)
+            least += len(Vocabulary(Path(file)).pieces.encode(largest)) - BOX_TOKENS
+    asked = [name for name in known_benchmarks(cell) if BENCHMARK.find(name).regions]
+    if asked and 0 < length < least:
+        text = (
+            f"target_length {length} cannot hold what {asked[0]} asks for: {BOX_TOKENS} coordinates,"
+            f" {MASK_TOKENS} mask tokens and the end need {least}"
+        )
+        yield "stages.multimodal.target_length", text
 
 
 KIND = StageKind(

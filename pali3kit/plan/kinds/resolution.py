@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pali3kit.config.budgets import Complaint, generates, has_stage_2, spreadable
-from pali3kit.config.memory import affordable, language_size, vision_parameters
-from pali3kit.config.resolutions import resolutions
+from pali3kit.config.memory import affordable
+from pali3kit.config.ports import resolutions
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Multimodal
 from pali3kit.plan.cell import CellSteps
@@ -51,7 +51,7 @@ def _check(cell: Experiment) -> Iterator[Complaint]:
     yield from resolutions(cell)
     if generates(cell) and has_stage_2(cell):
         yield from spreadable(cell, "resolution", section)
-        yield from affordable(cell, "resolution", vision_parameters(cell) + language_size(cell), section.optimizer)
+        yield from affordable(cell, "resolution", section.optimizer, "vision", "language")
 
 
 def _number_of(step: Step) -> int:

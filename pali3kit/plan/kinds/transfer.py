@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.config.budgets import Complaint, generates, recipe, spendable, spreadable, task_recipe, tasks, validated
-from pali3kit.config.memory import affordable, language_size
+from pali3kit.config.budgets import Complaint, generates, spendable, spreadable, task_recipe
+from pali3kit.config.memory import affordable
 from pali3kit.config.schema import Experiment
-from pali3kit.config.stages import Transfer
+from pali3kit.config.stages import Recipe, Transfer
+from pali3kit.config.suggestions import new_name
+from pali3kit.errors import choose
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.kinds.kind import StageKind
 from pali3kit.plan.pali import TextConfig, has_regions, image_size_of, size_suffix, text_fields
@@ -32,7 +34,7 @@ class Config(TextConfig):
 def _make(cell: CellSteps, benchmark: str) -> Step:
     """The transfer that a benchmark measures."""
     experiment, start = cell.experiment, cell.start_step()
-    training = recipe(experiment.stages.transfer, benchmark)
+    training = _recipe(experiment.stages.transfer, benchmark)
     task = experiment.data.columns.get(benchmark) or BENCHMARK.find(benchmark).asks
     config = Config(
         **text_fields(experiment, image_size_of(cell, start)),
@@ -52,15 +54,52 @@ def _make(cell: CellSteps, benchmark: str) -> Step:
 def _check(cell: Experiment) -> Iterator[Complaint]:
     section = cell.stages.transfer
     yield from spendable("transfer", section)
-    yield from validated(cell)
-    yield from tasks(cell)
+    yield from _validated(cell)
+    yield from _tasks(cell)
     if not generates(cell):
         return
     yield from spreadable(cell, "transfer", section)
     for task in section.tasks:
         if task_recipe(section, task).batch_size is not None:
-            yield from spreadable(cell, f"transfer.tasks.{task}", recipe(section, task), own_optimizer=False)
-    yield from affordable(cell, "transfer", language_size(cell), section.optimizer)
+            yield from spreadable(cell, f"transfer.tasks.{task}", _recipe(section, task), own_optimizer=False)
+    yield from affordable(cell, "transfer", section.optimizer, "language")
+
+
+def _tasks(cell: Experiment) -> Iterator[Complaint]:
+    """Check that transfers of their own are those of benchmarks, and their budgets."""
+    own = {each.name: each for each in BENCHMARK.all() if each.generated}
+    transferred = [name for name, each in own.items() if not each.transfer_of]
+    for task, said in cell.stages.transfer.tasks.items():
+        ours, key = _recipe(cell.stages.transfer, task), f"stages.transfer.tasks.{task}"
+        if task not in transferred:
+            shared = own[task].transfer if task in own else ""
+            told = f"'{task}' shares the transfer of '{shared}': say it there." if shared else f"unknown task '{task}'."
+            meant = "" if shared else new_name("benchmark", task) or choose(task, transferred)
+            yield key, f"stages.transfer.tasks: {told}{meant}"
+        elif ours.examples < 1:
+            yield key, f"the examples of {task} should be at least 1, not {ours.examples}."
+        elif isinstance(said, Recipe) and ours.examples < ours.batch_size:
+            yield key, f"{key}: {ours.examples} examples are less than one batch of {ours.batch_size}"
+
+
+def _validated(cell: Experiment) -> Iterator[Complaint]:
+    """Check that there are images to validate on, and others to train on."""
+    held, checks = cell.data.validation, cell.stages.transfer.checks
+    if held >= cell.data.train > 0:
+        yield "data.validation", f"data.validation {held} leaves none of {cell.data.train} train images to train on"
+    if checks and not held:
+        text = "checks measure on images that are not trained on: say how many, data.validation."
+        yield "stages.transfer.checks", text
+    if checks and cell.runtime.ranks > 1 and cell.runtime.strategy == "fsdp":
+        yield "stages.transfer.checks", "checks generate with whole weights: take runtime.strategy ddp, or no checks."
+
+
+def _recipe(section: Transfer, task: str) -> Transfer:
+    """The transfer of one task: what `tasks` says of it over what holds for all."""
+    said = task_recipe(section, task)
+    own = {key: value for key, value in asdict(said).items() if value is not None and key != "beams"}
+    rates = {key: own.pop(key) for key in ("learning_rate", "weight_decay") if key in own}
+    return replace(section, optimizer=replace(section.optimizer, **rates), **own)
 
 
 def _costs(step: Step) -> dict[str, Json]:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from pali3kit.config.budgets import Complaint, spendable, spreadable
-from pali3kit.config.memory import affordable, vision_parameters
+from pali3kit.config.memory import affordable
 from pali3kit.config.offers import supervising
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import VisionPretraining
@@ -66,7 +66,7 @@ def _check(cell: Experiment) -> Iterator[Complaint]:
     yield from spendable("vision", section)
     yield from spreadable(cell, "vision", section)
     if cell.pretrain in ARM_FIELDS:
-        yield from affordable(cell, "vision", vision_parameters(cell), section.optimizer)
+        yield from affordable(cell, "vision", section.optimizer, "vision")
 
 
 def _panel(step: Step) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from pali3kit.config.tasks import TASKS
 from pali3kit.data.task import held_out
 from pali3kit.data.world import vocabulary
 from pali3kit.data.world.source import WorldSource
@@ -12,7 +13,6 @@ from pali3kit.data.world.tasks import WorldTask
 from pali3kit.errors import RegistryError
 from pali3kit.masks.codec import RegionFormat
 from pali3kit.metrics.vqa import answer_score
-from pali3kit.registry import TASK
 
 SOURCE = WorldSource()
 PROMPTS = {
@@ -33,7 +33,7 @@ def test_prompts_have_the_papers_form_and_targets_are_not_empty(name: str) -> No
 
 
 def test_every_declared_task_is_offered() -> None:
-    assert set(TASK.names()) == {*PROMPTS, "span_corruption"}
+    assert set(TASKS) == {*PROMPTS, "span_corruption"}
 
 
 def test_span_corruption_is_of_texts_without_pictures() -> None:

@@ -75,7 +75,7 @@ def test_its_parent_and_units(experiment):
     ("changes", "key", "text"),
     [
         ({"stages.finetune.examples": 0}, "stages.finetune.examples",
-         "the column 'finetune' needs the stage finetune, which has no examples: set stages.finetune.examples."),
+         "benchmark 'finetune' needs the stage finetune, which has no examples: set stages.finetune.examples."),
         ({"stages.finetune.examples": 5}, "stages.finetune.examples",
          "stages.finetune.examples: 5 examples are less than one batch of 10"),
         ({"runtime.ranks": 3}, "runtime.ranks",
@@ -101,4 +101,4 @@ def test_a_plug_ins_benchmark_that_trains_it_asks_for_it(experiment, add_benchma
     add_benchmark("robust", answered="features", kind="classify", trains="finetune", metric="")
     asked = changed(experiment, {"evaluate": ["robust"], "stages.finetune.examples": 0})
     [(_, text)] = complaints(asked, "finetune")
-    assert text.startswith("the column 'robust' needs the stage finetune")
+    assert text.startswith("benchmark 'robust' needs the stage finetune")

@@ -77,7 +77,7 @@ def test_its_parents_and_units(experiment):
     ("changes", "key", "text"),
     [
         ({"stages.lit.examples": 0}, "stages.lit.examples",
-         "the column 'zero_shot' needs the stage lit, which has no examples: set stages.lit.examples."),
+         "benchmark 'zero_shot' needs the stage lit, which has no examples: set stages.lit.examples."),
         ({"stages.lit.examples": 5}, "stages.lit.examples",
          "stages.lit.examples: 5 examples are less than one batch of 10"),
         ({"stages.lit.source": Part(name="ocr", options={})}, "stages.lit.source",

@@ -93,7 +93,7 @@ def test_its_units_are_its_examples_and_at_least_one(experiment):
     [
         ({"model.masks.weights": "no/vae.npz"}, "model.masks.weights", "there is no file or folder 'no/vae.npz'"),
         ({"stages.masks.examples": 0}, "stages.masks.examples",
-         "0 examples leave a vqvae without weights random: give weights, or examples."),
+         "with 0 examples vqvae keeps random weights: set its weights, or train it on examples."),
         ({"stages.masks.examples": 3}, "stages.masks.examples",
          "stages.masks.examples: 3 examples are less than one batch of 10"),
     ],
