@@ -22,6 +22,7 @@ TEXTS = {"lit": "LiT-tuned", "own": ""}  # whose text tower an encoder has
 MEASURED, PREDICTED, CURVE = "metrics.json", "predictions.jsonl", "curve.csv"
 AGAIN = "Delete its folder and run the same command again"
 CONTROL = "random"  # the value of `pretrain` that means untrained weights
+UNNAMED = "ours"  # the label of the only point of an empty grid
 
 
 class Shelf:
@@ -103,7 +104,7 @@ def partner_of(point: Mapping[str, object], experiment: Experiment) -> dict[str,
 
 def label_of(point: Mapping[str, object]) -> str:
     """Name a grid point: `SigLIP`, `SigLIP, depth 4`; an empty grid has one point, `ours`."""
-    return ", ".join(filter(None, (_value_label(key, value) for key, value in point.items()))) or "ours"
+    return ", ".join(filter(None, (_value_label(key, value) for key, value in point.items()))) or UNNAMED
 
 
 def _value_label(key: str, value: object) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 
 from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.config.encoder import probe_sets
+from pali3kit.config.part import Part
 from pali3kit.config.schema import Experiment
 from pali3kit.config.written import written
 from pali3kit.errors import DataError, StageError
@@ -16,7 +17,6 @@ from pali3kit.plan.step import Step
 from pali3kit.report import evidence, figures, paper, samples
 from pali3kit.report.arms import (
     CONTROL,
-    NAMES,
     Arm,
     Shelf,
     arms_of,
@@ -27,7 +27,7 @@ from pali3kit.report.arms import (
     read_predictions,
 )
 from pali3kit.report.columns import Column, Sets, columns_of, measures, score_of
-from pali3kit.report.model import Cell, Control, Published, PublishedRow, Report, Row, Stage, Status, Table
+from pali3kit.report.model import Cell, Control, Report, Row, Stage, Status, Table
 from pali3kit.report.notes import notes
 from pali3kit.report.statistics import Interval, Score, Verdict, delta, interval, verdict
 
@@ -48,7 +48,7 @@ def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mappin
         name=experiment.name,
         seeds=tuple(experiment.seeds),
         tables=tables,
-        published=_published(published),
+        published=published,
         notes=(),
         details=tuple(evidence.details(arms, shelf)),
         curves=tuple(evidence.curves(graph, arms, shelf)),
@@ -98,12 +98,11 @@ def _table(
                 cell = _compare(cell, ours, measured[versus][column.name])
             if control in measured and control != arm.label and column.benchmark.answered != "loss":  # no encoder
                 cell = replace(cell, control=_above(ours, measured[control][column.name]))
-            ours_of, theirs_of = (
-                {"pretrain": experiment.pretrain, **each} for each in (arm.point, partner if versus else arm.point)
-            )
             cell = _expected(cell, experiment, column)
-            if _is_papers(column, arm.point, experiment):
-                cell = _beside(cell, published, ours_of, theirs_of, column)
+            if published and published.axis and _comparable(column.name, published, arm.point, experiment):
+                points = arm.point, partner if versus else arm.point
+                which, baseline = (str(_value(published.axis, point, experiment)) for point in points)
+                cell = _beside(cell, published, which, baseline, column.name)
             cells[column.name] = cell
         rows.append(Row(arm.label, arm.point, versus, cells))
     return Table(after, columns, tuple(rows))
@@ -148,11 +147,19 @@ def _name(part: object) -> str:
     return str(part["name"]) if isinstance(part, Mapping) else str(getattr(part, "name", part))
 
 
-def _is_papers(column: Column, point: Mapping[str, object], experiment: Experiment) -> bool:
-    """Whether the paper measures a column so: its texts are read by a tower that is LiT-tuned for the encoder."""
-    texts = point.get("evaluation.texts", experiment.evaluation.texts)
-    towers = point.get("model.towers", experiment.model.towers)
-    return not column.benchmark.reads_texts or (texts == "lit" and towers is None)
+def _value(key: str, point: Mapping[str, object], experiment: Experiment) -> object:
+    """The value of a dotted key at a grid point; "" where there is no such key."""
+    section: object = experiment
+    for name in key.split("."):
+        section = getattr(section, name, "")
+    value = point.get(key, section)
+    return value.name if isinstance(value, Part) else value
+
+
+def _comparable(column: str, published: paper.PaperTable, point: Mapping[str, object], experiment: Experiment) -> bool:
+    """Whether the paper measures a column under the settings of this grid point."""
+    conditions = published.conditions.get(column, {})
+    return all(_value(key, point, experiment) == wanted for key, wanted in conditions.items())
 
 
 def _expected(cell: Cell, experiment: Experiment, column: Column) -> Cell:
@@ -210,24 +217,15 @@ def _side(difference: Interval) -> Control:
     return "above" if difference.low > 0 else "below" if difference.high < 0 else "undecided"
 
 
-def _beside(
-    cell: Cell,
-    published: paper.PaperTable | None,
-    point: Mapping[str, object],
-    partner: Mapping[str, object],
-    column: Column,
-) -> Cell:
+def _beside(cell: Cell, published: paper.PaperTable, arm: str, baseline: str, column: str) -> Cell:
     """Add the paper's numbers for the same arms, and whether ours follow them."""
-    if published is None or published.axis not in point:
-        return cell
-    arm, baseline = str(point[published.axis]), str(partner[published.axis])
-    cell = replace(cell, paper=published.absolute(arm, column.name))
-    theirs = published.delta(arm, baseline, column.name) if arm != baseline else None
+    cell = replace(cell, paper=published.absolute(arm, column))
+    theirs = published.delta(arm, baseline, column) if arm != baseline else None
     judged: Verdict | None = None
     if cell.ours and cell.delta and theirs:
-        # Two rows that answer alike, always wrongly say, agree with a paper that sees no difference, and say nothing.
-        silent = cell.delta.high - cell.delta.low < 0.1  # printed as 0.0
-        judged = "undecided" if silent else verdict(cell.delta, theirs.value)
+        # Rows that answer alike (always wrongly, say) would agree with a paper that sees no difference.
+        identical = cell.delta.high - cell.delta.low < 0.1  # printed as 0.0
+        judged = "undecided" if identical else verdict(cell.delta, theirs.value)
     return replace(cell, paper_delta=theirs, verdict=judged)
 
 
@@ -238,17 +236,6 @@ def _control_of(point: Mapping[str, object]) -> str:
 def _key(source: str, suffix: str) -> str:
     """The name of a cell's column; what looks at a pretrained part alone is the same after every stage."""
     return source + suffix if BENCHMARK.find(source).generated else source
-
-
-def _published(table: paper.PaperTable | None) -> Published | None:
-    if table is None:
-        return None
-    rows = []
-    for vit, arm in ((vit, arm) for vit, arms in table.rows.items() for arm in arms):
-        numbers = {column: table.absolute(arm, column, vit) for column in table.columns}
-        rows.append(PublishedRow(f"ViT-{vit} {NAMES[arm]}", {name: one for name, one in numbers.items() if one}))
-    told = table.title, table.citation, table.setting, table.default, table.claims
-    return Published(*told, table.columns, tuple(rows))
 
 
 def _stage(step: Step, shelf: Shelf) -> Stage:

@@ -9,7 +9,7 @@ from typing import Any, Literal, TypedDict
 from pali3kit.catalogue import STAGE
 from pali3kit.config.schema import Expected
 from pali3kit.report.columns import Column
-from pali3kit.report.paper import Claim, Number
+from pali3kit.report.paper import PaperTable, PublishedNumber
 from pali3kit.report.statistics import Interval, Verdict
 
 Status = Literal["done", "partial", "failed", "missing"]
@@ -29,8 +29,8 @@ class Cell:
     per_seed: Mapping[int, float] = field(default_factory=dict)
     ours: Interval | None = None
     delta: Interval | None = None
-    paper: Number | None = None
-    paper_delta: Number | None = None
+    paper: PublishedNumber | None = None
+    paper_delta: PublishedNumber | None = None
     verdict: Verdict | None = None
     control: Control | None = None
     expected: Expected | None = None
@@ -161,34 +161,13 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class PublishedRow:
-    """A row of the paper's table, all numbers absolute."""
-
-    label: str
-    numbers: Mapping[str, Number]
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """The paper's table: what stands beside ours is of `vit`; `columns` are its names for ours, `rows` all it has."""
-
-    title: str
-    citation: str
-    setting: str
-    vit: str
-    claims: tuple[Claim, ...]
-    columns: Mapping[str, str]
-    rows: tuple[PublishedRow, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Report:
     """All that is known of a run, timings apart. `config` is the experiment without its runtime section."""
 
     name: str
     seeds: tuple[int, ...]
     tables: tuple[Table, ...]
-    published: Published | None
+    published: PaperTable | None
     notes: tuple[str, ...]
     details: tuple[Detail, ...]
     curves: tuple[Curve, ...]

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.report import paper
 from pali3kit.report.model import Report, Row, Table
+from pali3kit.report.paper import LEGEND, PublishedRow
 
 _SCENES = "scenes composed from emoji drawings, with sentences made by templates over human-given names"
 _COUNTERPARTS = "They are counterparts of the paper's sets, not those sets."
@@ -55,10 +55,21 @@ def notes(report: Report) -> Iterable[str]:
     yield from _embedded(report)
     if losses and report.config["data"]["source"]["name"] == "world":
         yield TEMPLATES
-    if report.published is not None:
+    yield from _footnotes(report)
+    if report.published is not None and report.published.has_arms:
         yield "Verdicts judge the direction of a difference only: sizes at another scale cannot be compared."
     if any(_marks(report)):
-        yield f"{paper.LEGEND}."
+        yield f"{LEGEND}."
+
+
+def _systems(report: Report) -> list[PublishedRow]:
+    """The paper's systems that stand beside our rows."""
+    columns = [column.name for table in report.tables for column in table.columns]
+    return report.published.systems(columns) if report.published else []
+
+
+def _footnotes(report: Report) -> Iterable[str]:
+    yield from (f"{system.label}: {system.note}." for system in _systems(report) if system.note)
 
 
 def _asked(report: Report) -> list[Benchmark]:
@@ -250,3 +261,4 @@ def _marks(report: Report) -> Iterable[str]:
         for row in table.rows:
             for cell in row.cells.values():
                 yield from (one.mark for one in (cell.paper, cell.paper_delta) if one is not None)
+    yield from (number.mark for system in _systems(report) for number in system.numbers.values())

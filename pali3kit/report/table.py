@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from textwrap import fill
 
 from rich.box import SIMPLE_HEAD
@@ -11,27 +12,39 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from pali3kit.report import inert, paper
+from pali3kit.report import inert
+from pali3kit.report.arms import UNNAMED
 from pali3kit.report.model import Cell, Report, Row, Table
+from pali3kit.report.paper import DAGGER, PaperTable, PublishedNumber
 from pali3kit.report.statistics import Interval
 
 DELTA = "Δ"
 ABSENT = "–"
+OURS = "pali3kit"
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One printed line. `kind`: ours, paper, verdict or control; one text per column of the table."""
+    """One printed line. `kind`: heading (a group of systems), ours, paper, verdict or control; one text per column of
+    the table. `opens`: a rule goes above it.
+    """
 
     kind: str
     label: str
     cells: tuple[str, ...]
+    opens: bool = False
 
 
 def lines(report: Report, table: Table) -> list[Line]:
-    """Baselines as absolute values, their partners as differences, the paper's rows, verdicts and the control."""
+    """The paper's systems, our rows (baselines as absolute values, their partners as differences), the paper's arms,
+    verdicts and the control.
+    """
     rows = table.rows
-    result = [_line(table, row, "ours", _name(row), _ours) for row in rows]
+    result = _systems(report.published, table) if report.published else []
+    among_systems = bool(result)
+    if any(line.kind == "heading" for line in result):
+        result.append(_heading(table, "This run"))
+    result += [_line(table, row, "ours", _name(row, among_systems), _ours) for row in rows]
     if report.published is not None:
         result += [
             _line(
@@ -47,7 +60,33 @@ def lines(report: Report, table: Table) -> list[Line]:
     result += [
         _line(table, row, "control", f"{row.label} against random", _control) for row in rows if _controlled(row)
     ]
+    kinds = ["", *(line.kind for line in result)]
+    return [
+        replace(line, opens=before not in ("", "heading", line.kind)) for before, line in zip(kinds, result, strict=False)
+    ]
+
+
+def _systems(published: PaperTable, table: Table) -> list[Line]:
+    """The systems with a number in a column of `table`, below the headings that the paper groups them under."""
+    names = [column.name for column in table.columns]
+    result = []
+    for group, systems in groupby(published.systems(names), key=lambda system: system.group):
+        if group:
+            result.append(_heading(table, group))
+        for system in systems:
+            cells = tuple(
+                _published(system.numbers.get(column.name), column.benchmark.digits) for column in table.columns
+            )
+            result.append(Line("paper", system.label, cells))
     return result
+
+
+def _heading(table: Table, text: str) -> Line:
+    return Line("heading", text, ("",) * len(table.columns))
+
+
+def _published(found: PublishedNumber | None, digits: int) -> str:
+    return number(found.value, digits=digits) + found.mark if found else ABSENT
 
 
 def number(value: float, signed: bool = False, digits: int = 1) -> str:
@@ -62,7 +101,7 @@ def with_interval(interval: Interval, signed: bool = False, digits: int = 1) -> 
     return text if interval.method == "none" else f"{text} ± {(interval.high - interval.low) / 2:.{digits}f}"
 
 
-def markdown(report: Report) -> str:
+def to_markdown(report: Report) -> str:
     """The report's tables and notes as Markdown."""
     blocks = [f"# {inert.markdown(report.name)}", inert.markdown(_setting(report))]
     for table in report.tables:
@@ -75,14 +114,14 @@ def markdown(report: Report) -> str:
     return "\n\n".join(blocks) + "\n"
 
 
-def latex(report: Report) -> str:
+def to_latex(report: Report) -> str:
     """The report's tables for a paper that loads booktabs and graphicx."""
     blocks = ["% needs \\usepackage{booktabs,graphicx}"]
     for table in report.tables:
         printed = lines(report, table)
         rows: list[str] = []
-        for before, line in zip([None, *printed], printed, strict=False):
-            if before is not None and before.kind != line.kind:
+        for line in printed:
+            if line.opens:
                 rows.append("\\midrule")
             rows.append(" & ".join(map(_tex, [line.label, *line.cells])) + " \\\\")
         header = " & ".join(map(_tex, ["", *(column.title for column in table.columns)])) + " \\\\"
@@ -115,7 +154,7 @@ def _upright(title: str, table: Table, printed: Sequence[Line]) -> RichTable:
     for column in table.columns:
         grid.add_column(_plain(column.title), justify="right")
     for line, after in zip(printed, [*printed[1:], None], strict=True):
-        grid.add_row(*map(_plain, (line.label, *line.cells)), end_section=after is not None and after.kind != line.kind)
+        grid.add_row(*map(_plain, (line.label, *line.cells)), end_section=after is not None and after.opens)
     return grid
 
 
@@ -124,7 +163,7 @@ def _sideways(title: str, table: Table, printed: Sequence[Line], console: Consol
 
     The control is left to the notes: where it matters, they say so. So are verdicts, where there is no room for them.
     """
-    shown = [line for line in printed if line.kind != "control"]
+    shown = [line for line in printed if line.kind not in ("control", "heading")]
     if _width(_turned(title, table, shown), console) > console.width:
         shown = [line for line in shown if line.kind != "verdict"]
     while shown:
@@ -221,8 +260,12 @@ def _distinct(rows: Iterable[Row]) -> list[Row]:
     return list(seen.values())
 
 
-def _name(row: Row) -> str:
-    return f"{row.label} {DELTA}" if row.baseline else row.label
+def _name(row: Row, among_systems: bool = False) -> str:
+    """What a row is called; among the paper's systems, it is one of ours."""
+    label = row.label
+    if among_systems:
+        label = f"{OURS}, this run" if label == UNNAMED else f"{OURS}, {label}"
+    return f"{label} {DELTA}" if row.baseline else label
 
 
 def _arm(row: Row) -> list[str]:
@@ -244,7 +287,7 @@ _TEX = {
     **{sign: "\\" + sign for sign in "&%$#_{}"},
     **{sign: f"{{{sign}}}" for sign in "[]*"},  # behind the end of a line they would be read as its options
     "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}",
-    "±": "$\\pm$", "−": "$-$", "Δ": "$\\Delta$", "×": "$\\times$", paper.DAGGER: "\\textdagger{}", ABSENT: "--",
+    "±": "$\\pm$", "−": "$-$", "Δ": "$\\Delta$", "×": "$\\times$", DAGGER: "\\textdagger{}", ABSENT: "--",
 }  # fmt: skip
 
 

@@ -15,12 +15,13 @@ from pali3kit.config.schema import Experiment
 from pali3kit.errors import DataError
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import Graph, build
-from pali3kit.report import inert, saved, table
+from pali3kit.report import inert, saved
 from pali3kit.report.collect import TRANSFER, collect
 from pali3kit.report.gallery import pictures
 from pali3kit.report.html import page
 from pali3kit.report.model import Cell, Report, StepTiming, Timings
 from pali3kit.report.statistics import Interval
+from pali3kit.report.table import to_latex, to_markdown
 
 DIGITS = 6
 
@@ -35,8 +36,8 @@ def write(report: Report, folder: Path, experiment: Experiment, timings: Timings
     texts = {
         "report.json": inert.visible(as_json(asdict(report))),
         "report.csv": inert.visible(as_csv(report)),
-        "report.md": table.markdown(report),
-        "report.tex": table.latex(report),
+        "report.md": to_markdown(report),
+        "report.tex": to_latex(report),
         "report.html": inert.visible(page(report, timings, pictures(report))),
         "timings.json": inert.visible(as_json(timings)),
         saved.EXPERIMENT: saved.to_yaml(experiment),
@@ -106,9 +107,21 @@ def as_csv(report: Report) -> str:
     if lines:
         writer = csv.DictWriter(buffer, fieldnames=list(lines[0]), lineterminator="\n", restval="")
         writer.writeheader()
-        for line in [*lines, *_further(report)]:
+        for line in [*lines, *_systems(report), *_further(report)]:
             writer.writerow({key: inert.cell(value) for key, value in line.items()})
     return buffer.getvalue()
+
+
+def _systems(report: Report) -> Iterator[dict[str, str]]:
+    """Lines of the paper's systems, in the columns that are measured here."""
+    for table in report.tables:
+        for system in report.published.systems(column.name for column in table.columns) if report.published else ():
+            for column in table.columns:
+                if number := system.numbers.get(column.name):
+                    yield {
+                        "after": table.after, "row": system.label, "column": column.name, "metric": column.metric,
+                        "status": "published", "paper": _text(number.value), "paper_provenance": number.provenance,
+                    }  # fmt: skip
 
 
 def _further(report: Report) -> Iterator[dict[str, str]]:
