@@ -14,7 +14,7 @@ from pali3kit.errors import DataError, StageError
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import Graph
 from pali3kit.plan.step import Step
-from pali3kit.report import evidence, figures, paper, samples
+from pali3kit.report import evidence, figures, samples
 from pali3kit.report.arms import (
     CONTROL,
     Arm,
@@ -29,6 +29,7 @@ from pali3kit.report.arms import (
 from pali3kit.report.columns import Column, Sets, columns_of, measures, score_of
 from pali3kit.report.model import Cell, Control, Report, Row, Stage, Status, Table
 from pali3kit.report.notes import notes
+from pali3kit.report.paper import PaperTable, load_table
 from pali3kit.report.statistics import Interval, Score, Verdict, delta, interval, verdict
 
 TRANSFER = "transfer"  # columns without a suffix are measured after it
@@ -42,7 +43,7 @@ def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mappin
     shelf = Shelf(store, failures or {})
     arms = arms_of(graph, experiment)
     sets = _sets_of(arms, experiment)
-    published = paper.load(experiment.paper) if experiment.paper else None
+    published = load_table(experiment.paper) if experiment.paper else None
     tables = tuple(_table(after, arms, shelf, experiment, published) for after in _afters(arms))
     report = Report(
         name=experiment.name,
@@ -78,7 +79,7 @@ def _suffix(after: str) -> str:
 
 
 def _table(
-    after: str, arms: Sequence[Arm], shelf: Shelf, experiment: Experiment, published: paper.PaperTable | None
+    after: str, arms: Sequence[Arm], shelf: Shelf, experiment: Experiment, published: PaperTable | None
 ) -> Table:
     suffix = _suffix(after)
     sources = [source for source in experiment.evaluate if any(_key(source, suffix) in arm.steps for arm in arms)]
@@ -156,7 +157,7 @@ def _value(key: str, point: Mapping[str, object], experiment: Experiment) -> obj
     return value.name if isinstance(value, Part) else value
 
 
-def _comparable(column: str, published: paper.PaperTable, point: Mapping[str, object], experiment: Experiment) -> bool:
+def _comparable(column: str, published: PaperTable, point: Mapping[str, object], experiment: Experiment) -> bool:
     """Whether the paper measures a column under the settings of this grid point."""
     conditions = published.conditions.get(column, {})
     return all(_value(key, point, experiment) == wanted for key, wanted in conditions.items())
@@ -217,7 +218,7 @@ def _side(difference: Interval) -> Control:
     return "above" if difference.low > 0 else "below" if difference.high < 0 else "undecided"
 
 
-def _beside(cell: Cell, published: paper.PaperTable, arm: str, baseline: str, column: str) -> Cell:
+def _beside(cell: Cell, published: PaperTable, arm: str, baseline: str, column: str) -> Cell:
     """Add the paper's numbers for the same arms, and whether ours follow them."""
     cell = replace(cell, paper=published.absolute(arm, column))
     theirs = published.delta(arm, baseline, column) if arm != baseline else None

@@ -122,7 +122,7 @@ class PaperTable:
         return arms
 
 
-def load(name: str) -> PaperTable:
+def load_table(name: str) -> PaperTable:
     """Read a table by the name of its file.
 
     Raises DataError with a suggestion when there is none, ConfigError with the lines of all that is wrong with it.

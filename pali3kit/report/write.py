@@ -17,8 +17,7 @@ from pali3kit.execution.store import Store
 from pali3kit.plan.graph import Graph, build
 from pali3kit.report import inert, saved
 from pali3kit.report.collect import TRANSFER, collect
-from pali3kit.report.gallery import pictures
-from pali3kit.report.html import page
+from pali3kit.report.html import draw_images, page
 from pali3kit.report.model import Cell, Report, StepTiming, Timings
 from pali3kit.report.statistics import Interval
 from pali3kit.report.table import to_latex, to_markdown
@@ -38,7 +37,7 @@ def write(report: Report, folder: Path, experiment: Experiment, timings: Timings
         "report.csv": inert.visible(as_csv(report)),
         "report.md": to_markdown(report),
         "report.tex": to_latex(report),
-        "report.html": inert.visible(page(report, timings, pictures(report))),
+        "report.html": inert.visible(page(report, timings, draw_images(report))),
         "timings.json": inert.visible(as_json(timings)),
         saved.EXPERIMENT: saved.to_yaml(experiment),
     }
