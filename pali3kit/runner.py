@@ -89,7 +89,7 @@ def verify(place: Path, experiment: Experiment | None = None, console: Console |
         return verify_artifacts(Store.of(experiment.runtime), build(experiment).steps, console)
     if not (place / saved.EXPERIMENT).exists():
         return verify_artifacts(Store(place), None, console)
-    experiment = saved.read(place)
+    experiment = saved.read_experiment(place)
     return verify_artifacts(Store(saved.find_store(experiment, place)), build(experiment).steps, console)
 
 
@@ -124,7 +124,7 @@ def _conclude(
     """Write and print the report; say what failed and where everything is."""
     result = report.collect(graph, store, experiment, outcome.failed)
     report.print_table(result, console)  # first: the disk may be too full for the files
-    report.write(result, folder, experiment, report.timings(graph, store))
+    report.write_report(result, folder, experiment, report.timings(graph, store))
     if outcome.failed:
         failed = len(outcome.failed)
         count = f"{failed} stage{'s' * (failed > 1)} failed, {len(outcome.blocked)} more need what they would make"

@@ -41,13 +41,33 @@ class Shelf:
         return self._folders[step.digest]
 
     def _reads(self, step: Step) -> bool:
-        """Whether the artifact says something; else why not becomes the reason of a failure."""
+        """Whether the artifact can be read; else the step counts as failed, for this reason."""
         try:
-            judge(self._store.path(step))
+            _check_readable(self._store.path(step))
         except DataError as error:
             self._failures[step.digest] = str(error)
             return False
         return True
+
+    def metrics(self, step: Step) -> Metrics:
+        """What a step measured; empty where it measures nothing or is not published."""
+        folder = self.folder(step)
+        return _read_metrics(folder) if folder else {}
+
+    def predictions(self, step: Step) -> list[Prediction]:
+        """What a step predicted; empty where it predicts nothing or is not published."""
+        folder = self.folder(step)
+        return _read_predictions(folder) if folder else []
+
+    def curve(self, step: Step) -> tuple[tuple[int, float], ...]:
+        """Steps and losses of a training; empty where nothing was trained or is published."""
+        folder = self.folder(step)
+        return _read_curve(folder) if folder else ()
+
+    def skipped(self, step: Step) -> int:
+        """How many samples a step could not read."""
+        folder = self.folder(step)
+        return len(_read_lines(folder / "skipped.txt")) if folder else 0
 
     def versions(self, step: Step) -> Mapping[str, object]:
         """The versions that a published artifact was made with; none of what is not published."""
@@ -114,15 +134,15 @@ def _value_label(key: str, value: object) -> str:
     return NAMES.get(name, name) if key == "pretrain" else f"{key.rpartition('.')[2]} {name}"
 
 
-def judge(folder: Path) -> None:
+def _check_readable(folder: Path) -> None:
     """Raises DataError, which names the file, where what a report shows of an artifact cannot be read."""
-    read_metrics(folder)
-    read_curve(folder)
-    if any("image" not in row for row in read_predictions(folder)):
+    _read_metrics(folder)
+    _read_curve(folder)
+    if any("image" not in row for row in _read_predictions(folder)):
         raise DataError(f"{folder / PREDICTED} is damaged: there is a line without the number of an image. {AGAIN}")
 
 
-def read_metrics(folder: Path) -> Metrics:
+def _read_metrics(folder: Path) -> Metrics:
     """Read what a step measured; nothing where it measures nothing. Raises DataError for a damaged file."""
     file = folder / MEASURED
     if not file.exists():
@@ -137,18 +157,18 @@ def read_metrics(folder: Path) -> Metrics:
     return metrics
 
 
-def read_predictions(folder: Path) -> list[Prediction]:
+def _read_predictions(folder: Path) -> list[Prediction]:
     """Read what a step predicted; none where it predicts nothing. Raises DataError for a damaged file."""
     file = folder / PREDICTED
     with _damage_told(file):
-        rows: list[Prediction] = [json.loads(line) for line in read_lines(file)]
+        rows: list[Prediction] = [json.loads(line) for line in _read_lines(file)]
         for row in rows:
             _need(isinstance(row.get("image", 0), int), "an image has no number")
             _need(_is_number(row.get("score") or 0), "a score is no number")
     return rows
 
 
-def read_curve(folder: Path) -> tuple[tuple[int, float], ...]:
+def _read_curve(folder: Path) -> tuple[tuple[int, float], ...]:
     """Read steps and losses of a training; none where nothing was trained. Raises DataError for a damaged file."""
     file = folder / CURVE
     if not file.exists():
@@ -157,7 +177,7 @@ def read_curve(folder: Path) -> tuple[tuple[int, float], ...]:
         return tuple((int(row["step"]), float(row["loss"])) for row in csv.DictReader(opened))
 
 
-def read_lines(path: Path) -> list[str]:
+def _read_lines(path: Path) -> list[str]:
     """Read the lines that are not blank; an absent file has none."""
     if not path.exists():
         return []

@@ -8,8 +8,8 @@ from html import escape
 
 from markupsafe import Markup
 
-from pali3kit.report.columns import Column
-from pali3kit.report.model import Curve, Figure, Report, Row, Table
+from pali3kit.report.columns import ReportColumn
+from pali3kit.report.model import Curve, FigureData, Report, ResultTable, Row
 from pali3kit.report.table import number
 
 SERIES = 6
@@ -28,7 +28,7 @@ def series(labels: Sequence[str]) -> dict[str, str]:
     return {label: f"s{index % SERIES}" for index, label in enumerate(labels)}
 
 
-def delta_chart(report: Report, table: Table) -> Markup:
+def delta_chart(report: Report, table: ResultTable) -> Markup:
     """Differences to the baseline with their intervals, and the paper's as hollow diamonds. "" if there are none.
 
     All columns share one axis, in points (percent, CIDEr x 100, mIoU x 100), on which a loss has no place.
@@ -64,7 +64,9 @@ def delta_chart(report: Report, table: Table) -> Markup:
     return _svg(WIDTH, height, name, parts, "chart differences")
 
 
-def _difference(row: Row, column: Column, centre: float, place: Callable[[float], str], colour: str) -> Iterable[str]:
+def _difference(
+    row: Row, column: ReportColumn, centre: float, place: Callable[[float], str], colour: str
+) -> Iterable[str]:
     """A row's difference in a column with its interval, and the paper's."""
     cell = row.cells[column.name]
     if cell.delta:
@@ -97,7 +99,7 @@ def curve_panels(report: Report) -> Iterable[Markup]:
         yield _panel(name, curves, colours)
 
 
-def figure_chart(figure: Figure, colours: Mapping[str, str]) -> Markup:
+def figure_chart(figure: FigureData, colours: Mapping[str, str]) -> Markup:
     """The chart of a figure; `colours` are the style classes of its rows."""
     values = [value for each in figure.series.values() for value in each]
     ticks = _nice_ticks(0.0, max(values), 5)
@@ -113,8 +115,8 @@ def figure_chart(figure: Figure, colours: Mapping[str, str]) -> Markup:
         parts.append(f'<text class="tick" x="{FIGURE_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{tick:g}</text>')
     room = (width - FIGURE_LEFT - FIGURE_RIGHT) / len(figure.places)
     for index, place in enumerate(figure.places):
-        x = FIGURE_LEFT + (index + 0.5) * room
-        parts.append(f'<text class="tick" x="{x:.1f}" y="{FIGURE_HEIGHT - 8}" text-anchor="middle">{escape(place)}</text>')
+        at = f'x="{FIGURE_LEFT + (index + 0.5) * room:.1f}" y="{FIGURE_HEIGHT - 8}"'
+        parts.append(f'<text class="tick" {at} text-anchor="middle">{escape(place)}</text>')
     for position, (label, series) in enumerate(figure.series.items()):
         marks = []
         centres = [FIGURE_LEFT + (index + 0.5) * room for index in range(len(series))]

@@ -14,7 +14,7 @@ from pali3kit.errors import DataError, StageError
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import Graph
 from pali3kit.plan.step import Step
-from pali3kit.report import evidence, figures, samples
+from pali3kit.report import evidence
 from pali3kit.report.arms import (
     CONTROL,
     Arm,
@@ -22,14 +22,12 @@ from pali3kit.report.arms import (
     arms_of,
     label_of,
     partner_of,
-    read_lines,
-    read_metrics,
-    read_predictions,
 )
-from pali3kit.report.columns import Column, Sets, columns_of, measures, score_of
-from pali3kit.report.model import Cell, Control, Report, Row, Stage, Status, Table
+from pali3kit.report.columns import ReportColumn, Sets, columns_of, measures, score_of
+from pali3kit.report.model import Control, Report, ResultCell, ResultTable, Row, Stage, Status
 from pali3kit.report.notes import notes
-from pali3kit.report.paper import PaperTable, load_table
+from pali3kit.report.paper import PaperTable
+from pali3kit.report.samples import choose_examples
 from pali3kit.report.statistics import Interval, Score, Verdict, delta, interval, verdict
 
 TRANSFER = "transfer"  # columns without a suffix are measured after it
@@ -43,7 +41,7 @@ def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mappin
     shelf = Shelf(store, failures or {})
     arms = arms_of(graph, experiment)
     sets = _sets_of(arms, experiment)
-    published = load_table(experiment.paper) if experiment.paper else None
+    published = PaperTable.load(experiment.paper) if experiment.paper else None
     tables = tuple(_table(after, arms, shelf, experiment, published) for after in _afters(arms))
     report = Report(
         name=experiment.name,
@@ -53,8 +51,8 @@ def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mappin
         notes=(),
         details=tuple(evidence.details(arms, shelf)),
         curves=tuple(evidence.curves(graph, arms, shelf)),
-        figures=tuple(figures.figures(arms, shelf, sets)),
-        gallery=tuple(samples.choose(arms, shelf, sets)),
+        figures=tuple(evidence.figures(arms, shelf, sets)),
+        gallery=tuple(choose_examples(arms, shelf, sets)),
         stages=tuple(_stage(step, shelf) for step in graph.steps),
         versions=evidence.versions(graph, shelf),
         config={
@@ -80,7 +78,7 @@ def _suffix(after: str) -> str:
 
 def _table(
     after: str, arms: Sequence[Arm], shelf: Shelf, experiment: Experiment, published: PaperTable | None
-) -> Table:
+) -> ResultTable:
     suffix = _suffix(after)
     sources = [source for source in experiment.evaluate if any(_key(source, suffix) in arm.steps for arm in arms)]
     columns = tuple(column for source in sources for column in columns_of(source, _sets_of(arms, experiment)))
@@ -106,7 +104,7 @@ def _table(
                 cell = _beside(cell, published, which, baseline, column.name)
             cells[column.name] = cell
         rows.append(Row(arm.label, arm.point, versus, cells))
-    return Table(after, columns, tuple(rows))
+    return ResultTable(after, columns, tuple(rows))
 
 
 @dataclass(frozen=True)
@@ -122,7 +120,7 @@ class _Measured:
         """Whether the arm is measured so, or should have been: a set may have been labelled once only."""
         return bool(self.scores or self.reasons or self.missing)
 
-    def cell(self) -> Cell:
+    def cell(self) -> ResultCell:
         status: Status = "done"
         if self.reasons:
             status = "partial" if self.scores else "failed"
@@ -130,7 +128,7 @@ class _Measured:
             status = "partial" if self.scores else "missing"
         per_seed = {seed: score.value for seed, score in self.scores.items()}
         ours = interval(self.scores) if self.scores else None
-        return Cell(status, per_seed=per_seed, ours=ours, reasons=self.reasons)
+        return ResultCell(status, per_seed=per_seed, ours=ours, reasons=self.reasons)
 
 
 def _sets_of(arms: Sequence[Arm], experiment: Experiment) -> Sets:
@@ -163,7 +161,7 @@ def _comparable(column: str, published: PaperTable, point: Mapping[str, object],
     return all(_value(key, point, experiment) == wanted for key, wanted in conditions.items())
 
 
-def _expected(cell: Cell, experiment: Experiment, column: Column) -> Cell:
+def _expected(cell: ResultCell, experiment: Experiment, column: ReportColumn) -> ResultCell:
     """Add the number that somebody published for it, and whether ours is near enough."""
     wanted = experiment.expect.get(column.name)
     if wanted is None:
@@ -172,15 +170,14 @@ def _expected(cell: Cell, experiment: Experiment, column: Column) -> Cell:
     return replace(cell, expected=wanted, reached=None if near is None else "pass" if near else "gap")
 
 
-def _measure(arm: Arm, column: Column, suffix: str, shelf: Shelf) -> _Measured:
+def _measure(arm: Arm, column: ReportColumn, suffix: str, shelf: Shelf) -> _Measured:
     scores: dict[int, Score] = {}
     reasons: list[str] = []
     missing = 0
     for seed, step in arm.steps.get(_key(column.source, suffix), {}).items():
-        folder = shelf.folder(step)
-        if folder is not None:
-            rows = read_predictions(folder) if column.name != column.source else []
-            metrics = read_metrics(folder)
+        if shelf.folder(step) is not None:
+            rows = shelf.predictions(step) if column.name != column.source else []
+            metrics = shelf.metrics(step)
             if measures(column, metrics):
                 try:
                     scores[seed] = score_of(column, metrics, rows)
@@ -193,7 +190,7 @@ def _measure(arm: Arm, column: Column, suffix: str, shelf: Shelf) -> _Measured:
     return _Measured(scores, tuple(reasons), missing)
 
 
-def _compare(cell: Cell, ours: _Measured, baseline: _Measured) -> Cell:
+def _compare(cell: ResultCell, ours: _Measured, baseline: _Measured) -> ResultCell:
     """Add the difference to the baseline partner, over the seeds that both have."""
     if not ours.scores.keys() & baseline.scores.keys():
         return cell
@@ -218,7 +215,7 @@ def _side(difference: Interval) -> Control:
     return "above" if difference.low > 0 else "below" if difference.high < 0 else "undecided"
 
 
-def _beside(cell: Cell, published: PaperTable, arm: str, baseline: str, column: str) -> Cell:
+def _beside(cell: ResultCell, published: PaperTable, arm: str, baseline: str, column: str) -> ResultCell:
     """Add the paper's numbers for the same arms, and whether ours follow them."""
     cell = replace(cell, paper=published.absolute(arm, column))
     theirs = published.delta(arm, baseline, column) if arm != baseline else None
@@ -240,7 +237,6 @@ def _key(source: str, suffix: str) -> str:
 
 
 def _stage(step: Step, shelf: Shelf) -> Stage:
-    reason, folder = shelf.own_failure(step), shelf.folder(step)
-    status: Status = "done" if folder is not None else "failed" if reason else "missing"
-    skipped = len(read_lines(folder / "skipped.txt")) if folder is not None else 0
-    return Stage(step.kind, step.label, step.seed, step.digest, status, reason, skipped)
+    reason = shelf.own_failure(step)
+    status: Status = "done" if shelf.folder(step) is not None else "failed" if reason else "missing"
+    return Stage(step.kind, step.label, step.seed, step.digest, status, reason, shelf.skipped(step))

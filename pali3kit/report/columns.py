@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ReportColumn:
     """One column of the table. `name` is also its key in the paper's table; `source` is the benchmark's name."""
 
     name: str
@@ -46,7 +46,7 @@ class Sets:
 EMBEDDED = Sets()
 
 
-def columns_of(source: str, sets: Sets = EMBEDDED) -> tuple[Column, ...]:
+def columns_of(source: str, sets: Sets = EMBEDDED) -> tuple[ReportColumn, ...]:
     """The report's columns of one benchmark: several where it has several numbers.
 
     On somebody's own data a counterpart is titled by its name: only they know what set that is.
@@ -55,7 +55,7 @@ def columns_of(source: str, sets: Sets = EMBEDDED) -> tuple[Column, ...]:
     named = zip(benchmark.column_names, benchmark.columns, strict=True)
     unnamed = sets.own and benchmark.counterpart
     return tuple(
-        Column(name, name if unnamed else _titled(column, sets), benchmark.unit, source) for name, column in named
+        ReportColumn(name, name if unnamed else _titled(column, sets), benchmark.unit, source) for name, column in named
     )
 
 
@@ -74,13 +74,13 @@ def _called(registry: Registry[T], name: str, part: str) -> str:
     return (titles or {}).get(part, "")
 
 
-def measures(column: Column, metrics: Metrics) -> bool:
+def measures(column: ReportColumn, metrics: Metrics) -> bool:
     """Whether an artifact has the column: a set may have been labelled once only, or described in English alone."""
     part = column.name.partition(".")[2]
     return not part or part in metrics.get("columns", metrics.get("extra", {}))
 
 
-def score_of(column: Column, metrics: Metrics, predictions: Sequence[Prediction]) -> Score:
+def score_of(column: ReportColumn, metrics: Metrics, predictions: Sequence[Prediction]) -> Score:
     """The score of a column from the artifact's metrics; `predictions` say which language a sample is in.
 
     A picture that is described in many languages is one sample: its captions stand and fall together.
@@ -94,7 +94,7 @@ def score_of(column: Column, metrics: Metrics, predictions: Sequence[Prediction]
         raise DataError(f"its metrics do not tell {column.name}: {told}") from error
 
 
-def _score_of(column: Column, metrics: Metrics, predictions: Sequence[Prediction]) -> Score:
+def _score_of(column: ReportColumn, metrics: Metrics, predictions: Sequence[Prediction]) -> Score:
     part = column.name.partition(".")[2]
     if "columns" in metrics:
         one = metrics["columns"][part]

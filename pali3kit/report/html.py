@@ -63,7 +63,7 @@ def page(report: Report, timings: Timings, images: _Images) -> str:
         panels=list(curve_panels(report)),
         shared=any(curve.label == "shared" for curve in report.curves),
         gallery=[(title, list(examples)) for title, examples in groupby(report.gallery, lambda each: each.title)],
-        details=[(name, _details(report, name, labels)) for name in dict.fromkeys(one.column for one in report.details)],
+        details={detail.column: _details(report, detail.column, labels) for detail in report.details},
         costs=_costs(timings),
         config=yaml.safe_dump(written(report.config), sort_keys=False, allow_unicode=True),
     )

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypedDict
 
 from pali3kit.catalogue import STAGE
 from pali3kit.config.schema import Expected
-from pali3kit.report.columns import Column
+from pali3kit.report.columns import ReportColumn
 from pali3kit.report.paper import PaperTable, PublishedNumber
 from pali3kit.report.statistics import Interval, Verdict
 
@@ -17,7 +17,7 @@ Control = Literal["above", "below", "undecided"]
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class ResultCell:
     """One row in one column.
 
     `ours` is absolute, `delta` relative to the row's baseline partner, `paper` and `paper_delta` the same of
@@ -45,15 +45,15 @@ class Row:
     label: str
     point: Mapping[str, object]
     baseline: str
-    cells: Mapping[str, Cell]
+    cells: Mapping[str, ResultCell]
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ResultTable:
     """What was measured after one stage: "multimodal" (stage 1), "resolution" (stage 2) or "transfer" (per task)."""
 
     after: str
-    columns: tuple[Column, ...]
+    columns: tuple[ReportColumn, ...]
     rows: tuple[Row, ...]
 
     @property
@@ -92,7 +92,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class GalleryExample:
     """One test example with every row's answer. `image` is the index in the test split; a source that draws pictures
     draws it `size` pixels wide, which boxes and masks are measured in.
 
@@ -131,7 +131,7 @@ class Stage:
     skipped: int = 0
 
 
-class StepTiming(TypedDict):
+class _StepTiming(TypedDict):
     """What an artifact cost: wall seconds, threads, and the processor it was made on."""
 
     kind: str
@@ -147,11 +147,11 @@ class Timings(TypedDict):
     """What all artifacts of a run cost."""
 
     seconds: float
-    stages: list[StepTiming]
+    stages: list[_StepTiming]
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class FigureData:
     """Numbers by row over the same places: "lines" (few-shot curves) or "bars" (languages), in percent."""
 
     kind: Literal["lines", "bars"]
@@ -166,13 +166,13 @@ class Report:
 
     name: str
     seeds: tuple[int, ...]
-    tables: tuple[Table, ...]
+    tables: tuple[ResultTable, ...]
     published: PaperTable | None
     notes: tuple[str, ...]
     details: tuple[Detail, ...]
     curves: tuple[Curve, ...]
-    figures: tuple[Figure, ...]
-    gallery: tuple[Example, ...]
+    figures: tuple[FigureData, ...]
+    gallery: tuple[GalleryExample, ...]
     stages: tuple[Stage, ...]
     versions: Mapping[str, str]
     config: Mapping[str, Any]  # of the schema, as YAML has it

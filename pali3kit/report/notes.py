@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.report.model import Report, Row, Table
+from pali3kit.report.model import Report, ResultTable, Row
 from pali3kit.report.paper import LEGEND, PublishedRow
 
 _SCENES = "scenes composed from emoji drawings, with sentences made by templates over human-given names"
@@ -165,7 +165,7 @@ def _behind(report: Report, begin: str) -> dict[str, dict[str, float]]:
     return found
 
 
-def _published(table: Table) -> Iterable[str]:
+def _published(table: ResultTable) -> Iterable[str]:
     """Where published numbers stand, and which were not reached."""
     for row in table.rows:
         for column in table.columns:
@@ -206,7 +206,7 @@ def _failures(report: Report) -> Iterable[str]:
         yield f"Failed: {reason} ({shown})."
 
 
-def _against_the_paper(table: Table) -> Iterable[str]:
+def _against_the_paper(table: ResultTable) -> Iterable[str]:
     for row in table.rows:
         titles = {kind: _titles(table, row, verdict=kind) for kind in ("follows", "does not", "undecided")}
         if any(titles.values()):
@@ -214,7 +214,7 @@ def _against_the_paper(table: Table) -> Iterable[str]:
             yield f"{table.title}, {row.label} against the paper: {'; '.join(parts)}."
 
 
-def _against_the_control(table: Table) -> Iterable[str]:
+def _against_the_control(table: ResultTable) -> Iterable[str]:
     for row in table.rows:
         if where := _titles(table, row, control="below") + _titles(table, row, control="undecided"):
             yield f"{table.title}, {row.label} is not clearly above random weights in {', '.join(where)}."
@@ -251,7 +251,7 @@ def _span(values: Iterable[float]) -> str:
     return texts[0] if texts[0] == texts[-1] else f"{texts[0]} to {texts[-1]}"
 
 
-def _titles(table: Table, row: Row, **wanted: str) -> list[str]:
+def _titles(table: ResultTable, row: Row, **wanted: str) -> list[str]:
     ((name, value),) = wanted.items()
     return [column.title for column in table.columns if getattr(row.cells[column.name], name) == value]
 

@@ -43,7 +43,7 @@ class PublishedNumber:
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class _Claim:
     """A statement of the paper in words."""
 
     text: str
@@ -79,11 +79,23 @@ class PaperTable:
     citation: str
     setting: str
     vit: str
-    claims: tuple[Claim, ...]
+    claims: tuple[_Claim, ...]
     columns: Mapping[str, str]
     rows: tuple[PublishedRow, ...]
     axis: str = ""
     conditions: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+
+    @classmethod
+    def load(cls, name: str) -> PaperTable:
+        """Read a table by the name of its file.
+
+        Raises DataError with a suggestion when there is none, ConfigError with the lines of all that is wrong with it.
+        """
+        known = sorted(file.stem for file in PAPER.glob("*.yaml"))
+        if name not in known:
+            raise DataError(f"no published table '{name}', only {', '.join(known)}.{nearest(name, known)}")
+        path = PAPER / f"{name}.yaml"
+        return _parse(path.read_text(encoding="utf-8"), path.name)
 
     def systems(self, columns: Iterable[str]) -> list[PublishedRow]:
         """The systems that have a number in any of `columns`."""
@@ -122,18 +134,6 @@ class PaperTable:
         return arms
 
 
-def load_table(name: str) -> PaperTable:
-    """Read a table by the name of its file.
-
-    Raises DataError with a suggestion when there is none, ConfigError with the lines of all that is wrong with it.
-    """
-    known = sorted(file.stem for file in PAPER.glob("*.yaml"))
-    if name not in known:
-        raise DataError(f"no published table '{name}', only {', '.join(known)}.{nearest(name, known)}")
-    path = PAPER / f"{name}.yaml"
-    return _parse(path.read_text(encoding="utf-8"), path.name)
-
-
 # The file's schema, as `Builder` reads it.
 
 
@@ -168,7 +168,7 @@ class _File:
     citation: str
     setting: str
     columns: dict[str, str | _Column]
-    claims: list[Claim] = field(default_factory=list)
+    claims: list[_Claim] = field(default_factory=list)
     axis: str = ""
     default: str = ""
     rows: dict[str, dict[str, dict[str, _Cell]]] = field(default_factory=dict)

@@ -7,9 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pali3kit.evals.scores import Prediction
 from pali3kit.plan.step import Step
-from pali3kit.report.arms import Arm, Shelf, read_predictions
-from pali3kit.report.columns import Column, Sets, columns_of
-from pali3kit.report.model import Answer, Example, Region
+from pali3kit.report.arms import Arm, Shelf
+from pali3kit.report.columns import ReportColumn, Sets, columns_of
+from pali3kit.report.model import Answer, GalleryExample, Region
 
 COUNT = 4
 PICTURES = (
@@ -22,7 +22,7 @@ Key = tuple[int, str, str]
 """An example: its picture, prompt and language."""
 
 
-def choose(arms: Sequence[Arm], shelf: Shelf, sets: Sets) -> Iterable[Example]:
+def choose_examples(arms: Sequence[Arm], shelf: Shelf, sets: Sets) -> Iterable[GalleryExample]:
     """Yield up to COUNT examples per column that all available rows answered, of the first seed that has any.
 
     Columns measured both after stage 1 and after transfer are shown after transfer.
@@ -44,9 +44,8 @@ def choose(arms: Sequence[Arm], shelf: Shelf, sets: Sets) -> Iterable[Example]:
 
 def _first(steps: Mapping[int, Step], shelf: Shelf) -> dict[Key, Prediction]:
     for step in steps.values():
-        folder = shelf.folder(step)
-        if folder is not None:
-            predictions = read_predictions(folder)
+        if shelf.folder(step) is not None:
+            predictions = shelf.predictions(step)
             return {(row["image"], row.get("prompt", ""), row.get("language", "")): row for row in predictions}
     return {}
 
@@ -62,7 +61,9 @@ def _spread(keys: Sequence[Key], count: int) -> list[Key]:
     return [keys[(2 * index + 1) * len(keys) // (2 * count)] for index in range(count)]
 
 
-def _example(columns: Sequence[Column], key: Key, rows: Mapping[str, Mapping[Key, Prediction]], size: int) -> Example:
+def _example(
+    columns: Sequence[ReportColumn], key: Key, rows: Mapping[str, Mapping[Key, Prediction]], size: int
+) -> GalleryExample:
     predictions = {label: found[key] for label, found in rows.items()}
     one = next(iter(predictions.values()))
     references = one.get("references") or ([one["target"]] if one.get("target") else [])
@@ -73,7 +74,7 @@ def _example(columns: Sequence[Column], key: Key, rows: Mapping[str, Mapping[Key
     title = columns[0].title.partition(" (")[0] if len(columns) > 1 else columns[0].title
     region = _region(one.get("target_box"), one.get("target_mask"))
     texts = tuple(text for text, _ in Counter(map(str, references)).most_common())
-    return Example(
+    return GalleryExample(
         columns[0].source, title, int(one["image"]), size, str(one.get("prompt", "")), texts, region, answers
     )
 

@@ -20,7 +20,7 @@ def to_yaml(experiment: Experiment) -> str:
     return yaml.safe_dump(written(experiment), sort_keys=False, allow_unicode=True)
 
 
-def read(folder: Path) -> Experiment:
+def read_experiment(folder: Path) -> Experiment:
     """Read the experiment of a run folder. Raises DataError where there is none, ConfigError where it is spoilt."""
     path = folder / EXPERIMENT
     if not path.is_file():

@@ -61,7 +61,7 @@ class Interval:
     method: Method
 
 
-def t_quantile(degrees: int) -> float:
+def _t_quantile(degrees: int) -> float:
     """Return the 97.5% quantile of Student's t. Beyond 30 degrees: the tabulated value below, so slightly wide."""
     if degrees < 1:
         raise ValueError(f"Student's t needs at least 1 degree of freedom, not {degrees}")
@@ -120,7 +120,7 @@ def _interval(values: NDArray[np.float64], samples: list[NDArray[np.float64]]) -
         raise StageError("no seed has a score.")
     mean, seeds, n = float(values.mean()), values.size, min(len(one) for one in samples)
     if seeds >= SEEDS_FOR_T:
-        half = t_quantile(seeds - 1) * float(values.std(ddof=1)) / seeds**0.5
+        half = _t_quantile(seeds - 1) * float(values.std(ddof=1)) / seeds**0.5
         return Interval(mean, mean - half, mean + half, n, seeds, "t over seeds")
     if n < 2:
         return Interval(mean, mean, mean, n, seeds, "none")

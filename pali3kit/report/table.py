@@ -14,7 +14,7 @@ from rich.text import Text
 
 from pali3kit.report import inert
 from pali3kit.report.arms import UNNAMED
-from pali3kit.report.model import Cell, Report, Row, Table
+from pali3kit.report.model import Report, ResultCell, ResultTable, Row
 from pali3kit.report.paper import DAGGER, PaperTable, PublishedNumber
 from pali3kit.report.statistics import Interval
 
@@ -24,7 +24,7 @@ OURS = "pali3kit"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class _Line:
     """One printed line. `kind`: heading (a group of systems), ours, paper, verdict or control; one text per column of
     the table. `opens`: a rule goes above it.
     """
@@ -35,7 +35,7 @@ class Line:
     opens: bool = False
 
 
-def lines(report: Report, table: Table) -> list[Line]:
+def lines(report: Report, table: ResultTable) -> list[_Line]:
     """The paper's systems, our rows (baselines as absolute values, their partners as differences), the paper's arms,
     verdicts and the control.
     """
@@ -60,13 +60,11 @@ def lines(report: Report, table: Table) -> list[Line]:
     result += [
         _line(table, row, "control", f"{row.label} against random", _control) for row in rows if _controlled(row)
     ]
-    kinds = ["", *(line.kind for line in result)]
-    return [
-        replace(line, opens=before not in ("", "heading", line.kind)) for before, line in zip(kinds, result, strict=False)
-    ]
+    above = ["heading", *(line.kind for line in result)]
+    return [replace(line, opens=kind not in ("heading", line.kind)) for kind, line in zip(above, result, strict=False)]
 
 
-def _systems(published: PaperTable, table: Table) -> list[Line]:
+def _systems(published: PaperTable, table: ResultTable) -> list[_Line]:
     """The systems with a number in a column of `table`, below the headings that the paper groups them under."""
     names = [column.name for column in table.columns]
     result = []
@@ -77,12 +75,12 @@ def _systems(published: PaperTable, table: Table) -> list[Line]:
             cells = tuple(
                 _published(system.numbers.get(column.name), column.benchmark.digits) for column in table.columns
             )
-            result.append(Line("paper", system.label, cells))
+            result.append(_Line("paper", system.label, cells))
     return result
 
 
-def _heading(table: Table, text: str) -> Line:
-    return Line("heading", text, ("",) * len(table.columns))
+def _heading(table: ResultTable, text: str) -> _Line:
+    return _Line("heading", text, ("",) * len(table.columns))
 
 
 def _published(found: PublishedNumber | None, digits: int) -> str:
@@ -95,7 +93,7 @@ def number(value: float, signed: bool = False, digits: int = 1) -> str:
     return text.removeprefix("+").removeprefix("-") if float(text) == 0 else text.replace("-", "−")
 
 
-def with_interval(interval: Interval, signed: bool = False, digits: int = 1) -> str:
+def _with_interval(interval: Interval, signed: bool = False, digits: int = 1) -> str:
     """The mean and half the width of its 95% interval: `41.2 ± 1.3`; the mean alone where there is no interval."""
     text = number(interval.mean, signed, digits)
     return text if interval.method == "none" else f"{text} ± {(interval.high - interval.low) / 2:.{digits}f}"
@@ -147,7 +145,7 @@ def print_table(report: Report, console: Console | None = None) -> None:
         console.print(_plain(f"- {note}"), style="dim", highlight=False)
 
 
-def _upright(title: str, table: Table, printed: Sequence[Line]) -> RichTable:
+def _upright(title: str, table: ResultTable, printed: Sequence[_Line]) -> RichTable:
     """The paper's layout: a column of the table is a column of the terminal."""
     grid = RichTable(title=_plain(title), title_justify="left", title_style="bold")
     grid.add_column("")
@@ -158,7 +156,7 @@ def _upright(title: str, table: Table, printed: Sequence[Line]) -> RichTable:
     return grid
 
 
-def _sideways(title: str, table: Table, printed: Sequence[Line], console: Console) -> Iterable[RichTable]:
+def _sideways(title: str, table: ResultTable, printed: Sequence[_Line], console: Console) -> Iterable[RichTable]:
     """One line per column of the table; as many grids as it takes, each as wide as fits.
 
     The control is left to the notes: where it matters, they say so. So are verdicts, where there is no room for them.
@@ -178,7 +176,7 @@ def _width(grid: RichTable, console: Console) -> int:
     return console.measure(grid, options=console.options.update(max_width=10_000)).maximum
 
 
-def _turned(title: str, table: Table, shown: Sequence[Line]) -> RichTable:
+def _turned(title: str, table: ResultTable, shown: Sequence[_Line]) -> RichTable:
     """The lines as columns."""
     grid = RichTable(
         title=_plain(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
@@ -197,25 +195,25 @@ def _plain(text: str) -> Text:
     return Text(inert.visible(text))
 
 
-def _line(table: Table, row: Row, kind: str, label: str, text: Callable[[Row, Cell, int], str]) -> Line:
-    return Line(
+def _line(table: ResultTable, row: Row, kind: str, label: str, text: Callable[[Row, ResultCell, int], str]) -> _Line:
+    return _Line(
         kind, label, tuple(text(row, row.cells[column.name], column.benchmark.digits) for column in table.columns)
     )
 
 
-def _ours(row: Row, cell: Cell, digits: int) -> str:
+def _ours(row: Row, cell: ResultCell, digits: int) -> str:
     if cell.ours is None:
         return "failed" if cell.status == "failed" else ABSENT
     if not row.baseline:
-        text = with_interval(cell.ours, digits=digits)
+        text = _with_interval(cell.ours, digits=digits)
     elif cell.delta:
-        text = with_interval(cell.delta, True, digits)
+        text = _with_interval(cell.delta, True, digits)
     else:
         text = f"{number(cell.ours.mean, digits=digits)} absolute"
     return f"{text} ({cell.ours.seeds} seed{'s' * (cell.ours.seeds > 1)} only)" if cell.status == "partial" else text
 
 
-def _paper(row: Row, cell: Cell, digits: int) -> str:
+def _paper(row: Row, cell: ResultCell, digits: int) -> str:
     if row.baseline and cell.paper_delta:
         return number(cell.paper_delta.value, True, digits) + cell.paper_delta.mark
     if cell.paper is None:
@@ -224,19 +222,19 @@ def _paper(row: Row, cell: Cell, digits: int) -> str:
     return number(cell.paper.value, digits=digits) + cell.paper.mark + absolute
 
 
-def _verdict(_: Row, cell: Cell, digits: int) -> str:
+def _verdict(_: Row, cell: ResultCell, digits: int) -> str:
     return cell.verdict or ABSENT
 
 
-def _expected(_: Row, cell: Cell, digits: int) -> str:
+def _expected(_: Row, cell: ResultCell, digits: int) -> str:
     return f"{cell.expected.value:g} within {cell.expected.tolerance:g}" if cell.expected else ABSENT
 
 
-def _reached(_: Row, cell: Cell, digits: int) -> str:
+def _reached(_: Row, cell: ResultCell, digits: int) -> str:
     return cell.reached or ABSENT
 
 
-def _control(_: Row, cell: Cell, digits: int) -> str:
+def _control(_: Row, cell: ResultCell, digits: int) -> str:
     return cell.control or ABSENT
 
 

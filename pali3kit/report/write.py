@@ -18,14 +18,14 @@ from pali3kit.plan.graph import Graph, build
 from pali3kit.report import inert, saved
 from pali3kit.report.collect import TRANSFER, collect
 from pali3kit.report.html import draw_images, page
-from pali3kit.report.model import Cell, Report, StepTiming, Timings
+from pali3kit.report.model import Report, ResultCell, Timings
 from pali3kit.report.statistics import Interval
 from pali3kit.report.table import to_latex, to_markdown
 
 DIGITS = 6
 
 
-def write(report: Report, folder: Path, experiment: Experiment, timings: Timings) -> list[Path]:
+def write_report(report: Report, folder: Path, experiment: Experiment, timings: Timings) -> list[Path]:
     """Write report.{json,csv,md,tex,html}, timings.json and experiment.yaml; return the files that changed.
 
     All but timings.json and the cost section of report.html are equal for equal runs.
@@ -33,12 +33,12 @@ def write(report: Report, folder: Path, experiment: Experiment, timings: Timings
     folder.mkdir(parents=True, exist_ok=True)
     durable.remove_partials(folder)
     texts = {
-        "report.json": inert.visible(as_json(asdict(report))),
-        "report.csv": inert.visible(as_csv(report)),
+        "report.json": inert.visible(_as_json(asdict(report))),
+        "report.csv": inert.visible(_as_csv(report)),
         "report.md": to_markdown(report),
         "report.tex": to_latex(report),
         "report.html": inert.visible(page(report, timings, draw_images(report))),
-        "timings.json": inert.visible(as_json(timings)),
+        "timings.json": inert.visible(_as_json(timings)),
         saved.EXPERIMENT: saved.to_yaml(experiment),
     }
     return [folder / name for name, text in texts.items() if _write_if_changed(folder / name, text)]
@@ -50,7 +50,7 @@ def rebuild(folder: Path) -> Report:
     Reasons of failures are taken from the report that is there. Raises DataError when the folder is no run's, or
     when artifacts that the report rests on are not found: a report of less would replace it.
     """
-    experiment = saved.read(folder)
+    experiment = saved.read_experiment(folder)
     graph, store = build(experiment), Store(saved.find_store(experiment, folder), experiment.runtime.verify == "full")
     before = _stages(folder / "report.json")
     report = collect(graph, store, experiment, {one["digest"]: one["reason"] for one in before if one["reason"]})
@@ -62,17 +62,18 @@ def rebuild(folder: Path) -> Report:
             f"{lost} of the {_done(before)} artifacts of {folder} are not in {store.root}, damaged, or of another "
             f"version of the code: the report is left as it is. Run the experiment again.{told}"
         )
-    write(report, folder, experiment, timings(graph, store))
+    write_report(report, folder, experiment, timings(graph, store))
     return report
 
 
 def timings(graph: Graph, store: Store) -> Timings:
     """Read from the manifests what each artifact cost: wall seconds, threads and the processor it was made on."""
-    stages: list[StepTiming] = []
+    found: Timings = {"seconds": 0.0, "stages": []}
     for step in filter(store.done, graph.steps):
         manifest = store.manifest(step)
         host = manifest["host"]
-        stages.append(
+        found["seconds"] += manifest["seconds"]
+        found["stages"].append(
             {
                 "kind": step.kind,
                 "label": step.label,
@@ -83,15 +84,15 @@ def timings(graph: Graph, store: Store) -> Timings:
                 "cores": host["cores"],
             }
         )
-    return {"seconds": sum(stage["seconds"] for stage in stages), "stages": stages}
+    return found
 
 
-def as_json(value: object) -> str:
+def _as_json(value: object) -> str:
     """Canonical JSON: sorted keys, floats rounded to DIGITS, no NaN (null), one newline at the end."""
     return json.dumps(_rounded(value), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def as_csv(report: Report) -> str:
+def _as_csv(report: Report) -> str:
     """One line for each table, row and column, with intervals and the paper's numbers, empty where there is none; then
     one for each of the further numbers behind them, `caption / BLEU-4`.
     """
@@ -134,7 +135,7 @@ def _further(report: Report) -> Iterator[dict[str, str]]:
             yield {"after": where, "row": label, "column": name, "status": "done", "mean": _text(value)}
 
 
-def _record(cell: Cell) -> dict[str, str]:
+def _record(cell: ResultCell) -> dict[str, str]:
     ours, paper = cell.ours, cell.paper_delta or cell.paper
     return {
         "status": cell.status,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pali3kit.errors import DataError
-from pali3kit.report.arms import Shelf, arms_of, judge, label_of, partner_of, read_lines, read_predictions
+from pali3kit.report.arms import Shelf, _check_readable, _read_lines, _read_predictions, arms_of, label_of, partner_of
 
 
 @pytest.mark.parametrize(
@@ -57,8 +57,8 @@ def test_predictions_may_hold_any_line_separator(tmp_path):
     (tmp_path / "predictions.jsonl").write_text(
         '{"prediction": "a\u2028b\x85c"}\n{"prediction": "d"}\n', encoding="utf-8"
     )
-    assert [row["prediction"] for row in read_predictions(tmp_path)] == ["a\u2028b\x85c", "d"]
-    assert read_predictions(tmp_path / "absent") == []
+    assert [row["prediction"] for row in _read_predictions(tmp_path)] == ["a\u2028b\x85c", "d"]
+    assert _read_predictions(tmp_path / "absent") == []
 
 
 @pytest.mark.parametrize(
@@ -86,14 +86,14 @@ def test_predictions_may_hold_any_line_separator(tmp_path):
 def test_what_a_report_cannot_read_is_told_with_its_file(tmp_path, name, text, words):
     (tmp_path / name).write_text(text)
     with pytest.raises(DataError, match=words) as raised:
-        judge(tmp_path)
+        _check_readable(tmp_path)
     assert str(raised.value).startswith(f"{tmp_path / name} is damaged: ")
     assert "Delete its folder and run the same command again" in str(raised.value)
 
 
 def test_half_a_text_is_read_as_far_as_it_is_one(tmp_path):
     (tmp_path / "skipped.txt").write_bytes("picture 1: é".encode()[:-1])
-    assert read_lines(tmp_path / "skipped.txt") == ["picture 1: \ufffd"]
+    assert _read_lines(tmp_path / "skipped.txt") == ["picture 1: \ufffd"]
 
 
 def test_variants_of_one_part_are_rows_of_their_own(made_up):
