@@ -261,4 +261,6 @@ def _marks(report: Report) -> Iterable[str]:
         for row in table.rows:
             for cell in row.cells.values():
                 yield from (one.mark for one in (cell.paper, cell.paper_delta) if one is not None)
-    yield from (number.mark for system in _systems(report) for number in system.numbers.values())
+    columns = {column.name for table in report.tables for column in table.columns}
+    for system in _systems(report):
+        yield from (number.mark for name, number in system.numbers.items() if name in columns)
