@@ -1,4 +1,4 @@
-"""The rows of a report: points of the grid with their evaluating steps, and how artifacts are read."""
+"""The rows of a report (grid points with their evaluation steps), and the reader of artifacts."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pali3kit.plan.labels import value_label
 from pali3kit.plan.step import Step, ancestry
 
 NAMES = {"classif": "Classif", "siglip": "SigLIP", "random": "Random", "given": "As given"}
-TEXTS = {"lit": "LiT-tuned", "own": ""}  # whose text tower an encoder has
+TEXTS = {"lit": "LiT-tuned", "own": ""}  # which text tower reads the captions
 MEASURED, PREDICTED, CURVE = "metrics.json", "predictions.jsonl", "curve.csv"
 AGAIN = "Delete its folder and run the same command again"
 CONTROL = "random"  # the value of `pretrain` that means untrained weights
@@ -26,7 +26,7 @@ UNNAMED = "ours"  # the label of the only point of an empty grid
 
 
 class Shelf:
-    """The published artifacts of a store, and why others are not there."""
+    """Reads the published artifacts of a store, and knows why others are missing."""
 
     def __init__(self, store: Store, failures: Mapping[str, str]) -> None:
         """`failures` leads from a step's digest to the reason of its failure."""
@@ -34,13 +34,13 @@ class Shelf:
         self._folders: dict[str, Path | None] = {}
 
     def folder(self, step: Step) -> Path | None:
-        """The published folder, or None where there is none, or where what it says cannot be read."""
+        """The folder of a published artifact; None where it is not published, or damaged."""
         if step.digest not in self._folders:
-            there = self._store.done(step) and self._reads(step)
+            there = self._store.done(step) and self._is_readable(step)
             self._folders[step.digest] = self._store.path(step) if there else None
         return self._folders[step.digest]
 
-    def _reads(self, step: Step) -> bool:
+    def _is_readable(self, step: Step) -> bool:
         """Whether the artifact can be read; else the step counts as failed, for this reason."""
         try:
             _check_readable(self._store.path(step))
@@ -70,7 +70,7 @@ class Shelf:
         return len(_read_lines(folder / "skipped.txt")) if folder else 0
 
     def versions(self, step: Step) -> Mapping[str, object]:
-        """The versions that a published artifact was made with; none of what is not published."""
+        """The library versions that an artifact was made with; empty where it is not published."""
         versions: Mapping[str, object] = self._store.manifest(step).get("versions", {}) if self.folder(step) else {}
         return versions
 
@@ -82,14 +82,14 @@ class Shelf:
         return ""
 
     def own_failure(self, step: Step) -> str:
-        """Why the step itself failed, or "". The place of the store is taken out: equal runs give equal reports."""
+        """Why the step itself failed, or "". STORE replaces the store's path, so that equal runs give equal reports."""
         reason = "" if self.folder(step) is not None else self._failures.get(step.digest, "")
         return reason.replace(str(self._store.root.resolve()), "STORE").replace(str(self._store.root), "STORE")
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One point of the grid with its evaluating steps: `steps[column][seed]`."""
+    """One point of the grid with its evaluation steps: `steps[column][seed]`."""
 
     label: str
     point: Mapping[str, object]
@@ -135,11 +135,11 @@ def _value_label(key: str, value: object) -> str:
 
 
 def _check_readable(folder: Path) -> None:
-    """Raises DataError, which names the file, where what a report shows of an artifact cannot be read."""
+    """Raise DataError, which names the file, where a file that reports read is damaged."""
     _read_metrics(folder)
     _read_curve(folder)
     if any("image" not in row for row in _read_predictions(folder)):
-        raise DataError(f"{folder / PREDICTED} is damaged: there is a line without the number of an image. {AGAIN}")
+        raise DataError(f"{folder / PREDICTED} is damaged: a line has no image. {AGAIN}")
 
 
 def _read_metrics(folder: Path) -> Metrics:
@@ -147,24 +147,24 @@ def _read_metrics(folder: Path) -> Metrics:
     file = folder / MEASURED
     if not file.exists():
         return {}
-    with _damage_told(file):
+    with _damage_as_data_error(file):
         metrics: Metrics = json.loads(file.read_bytes())
         for one in [metrics, *metrics.get("columns", {}).values()]:
-            _need(_is_number(one.get("value", 0)), "a value is no number")
-            _need(all(map(_is_number, one.get("samples", ()))), "a sample is no number")
+            _require(_is_number(one.get("value", 0)), "a value is not a number")
+            _require(all(map(_is_number, one.get("samples", ()))), "a sample is not a number")
         for name in ("extra", "curve"):
-            _need(isinstance(metrics.get(name, {}), dict), f"{name} is no mapping")
+            _require(isinstance(metrics.get(name, {}), dict), f"{name} is not a mapping")
     return metrics
 
 
 def _read_predictions(folder: Path) -> list[Prediction]:
     """Read what a step predicted; none where it predicts nothing. Raises DataError for a damaged file."""
     file = folder / PREDICTED
-    with _damage_told(file):
+    with _damage_as_data_error(file):
         rows: list[Prediction] = [json.loads(line) for line in _read_lines(file)]
         for row in rows:
-            _need(isinstance(row.get("image", 0), int), "an image has no number")
-            _need(_is_number(row.get("score") or 0), "a score is no number")
+            _require(isinstance(row.get("image", 0), int), "an image is not an integer")
+            _require(_is_number(row.get("score") or 0), "a score is not a number")
     return rows
 
 
@@ -173,29 +173,29 @@ def _read_curve(folder: Path) -> tuple[tuple[int, float], ...]:
     file = folder / CURVE
     if not file.exists():
         return ()
-    with _damage_told(file), file.open(newline="", encoding="utf-8") as opened:
+    with _damage_as_data_error(file), file.open(newline="", encoding="utf-8") as opened:
         return tuple((int(row["step"]), float(row["loss"])) for row in csv.DictReader(opened))
 
 
 def _read_lines(path: Path) -> list[str]:
-    """Read the lines that are not blank; an absent file has none."""
+    """Read the lines that are not blank; none where there is no file."""
     if not path.exists():
         return []
-    # Not `splitlines`: a prediction may hold any of Unicode's other line ends.
+    # Not `splitlines`: a prediction may contain Unicode's other line ends.
     return [line for line in path.read_text(encoding="utf-8", errors="replace").split("\n") if line.strip()]
 
 
 @contextmanager
-def _damage_told(file: Path) -> Iterator[None]:
-    """What reading a damaged file raises, as a DataError."""
+def _damage_as_data_error(file: Path) -> Iterator[None]:
+    """Turn what reading a damaged file raises into a DataError."""
     try:
         yield
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, csv.Error) as error:
         raise DataError(f"{file} is damaged: {type(error).__name__}: {error}. {AGAIN}") from error
 
 
-def _need(holds: bool, problem: str) -> None:
-    if not holds:
+def _require(condition: bool, problem: str) -> None:
+    if not condition:
         raise ValueError(problem)
 
 

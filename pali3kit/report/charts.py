@@ -15,7 +15,7 @@ from pali3kit.report.table import number
 SERIES = 6
 WIDTH, LEFT, RIGHT = 860, 210, 20
 BAR, GROUP, TOP = 20, 14, 30
-LETTER = 7.6  # pixels of a title's letter, about
+LETTER = 7.6  # approximate width of a letter of a title, in pixels
 PANEL_WIDTH, PANEL_HEIGHT = 270, 170
 FIGURE_LEFT, FIGURE_RIGHT, FIGURE_TOP, FIGURE_BOTTOM = 44, 12, 14, 26
 FIGURE_HEIGHT = 230
@@ -31,7 +31,7 @@ def series(labels: Sequence[str]) -> dict[str, str]:
 def delta_chart(report: Report, table: ResultTable) -> Markup:
     """Differences to the baseline with their intervals, and the paper's as hollow diamonds. "" if there are none.
 
-    All columns share one axis, in points (percent, CIDEr x 100, mIoU x 100), on which a loss has no place.
+    All columns share one axis, in points (percent, CIDEr x 100, mIoU x 100). Losses are left out: their unit differs.
     """
     rows = [row for row in table.rows if row.baseline]
     columns = [column for column in table.columns if not column.benchmark.lower_is_better]
@@ -183,7 +183,7 @@ def _vertical(x: str, text: str, height: int) -> str:
 
 
 def _svg(width: int, height: int, name: str, parts: Iterable[str], kind: str = "chart") -> Markup:
-    """An SVG of one piece, with a name for whoever cannot see it."""
+    """One SVG element; `name` is its label for screen readers."""
     label = escape(name, quote=True)
     return Markup(  # all texts in it are escaped
         f'<svg class="{kind}" viewBox="0 0 {width} {height}" role="img" aria-label="{label}">{"".join(parts)}</svg>'

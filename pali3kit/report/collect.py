@@ -1,4 +1,4 @@
-"""From artifacts to a report: scores, intervals, differences, verdicts, and what failed."""
+"""From artifacts to a report: scores, intervals, differences, verdicts, and failures."""
 
 from __future__ import annotations
 
@@ -28,33 +28,33 @@ from pali3kit.report.model import Control, Report, ResultCell, ResultTable, Row,
 from pali3kit.report.notes import notes
 from pali3kit.report.paper import PaperTable
 from pali3kit.report.samples import choose_examples
-from pali3kit.report.statistics import Interval, Score, Verdict, delta, interval, verdict
+from pali3kit.report.statistics import Score, Verdict, delta, interval, verdict
 
-TRANSFER = "transfer"  # columns without a suffix are measured after it
+TRANSFER = "transfer"  # the stage after which steps without a suffix measure
 
 
 def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mapping[str, str] | None = None) -> Report:
-    """Read what the graph's artifacts hold. Nothing is run; what is absent or failed is shown as such.
+    """Read the graph's artifacts into a report. Nothing is run; what is missing or failed is shown as such.
 
     `failures` leads from the digest of a step that failed to the reason, in one line.
     """
-    shelf = Shelf(store, failures or {})
+    artifacts = Shelf(store, failures or {})
     arms = arms_of(graph, experiment)
     sets = _sets_of(arms, experiment)
     published = PaperTable.load(experiment.paper) if experiment.paper else None
-    tables = tuple(_table(after, arms, shelf, experiment, published) for after in _afters(arms))
+    tables = tuple(_table(after, arms, artifacts, experiment, published) for after in _stages_measured(arms))
     report = Report(
         name=experiment.name,
         seeds=tuple(experiment.seeds),
         tables=tables,
         published=published,
         notes=(),
-        details=tuple(evidence.details(arms, shelf)),
-        curves=tuple(evidence.curves(graph, arms, shelf)),
-        figures=tuple(evidence.figures(arms, shelf, sets)),
-        gallery=tuple(choose_examples(arms, shelf, sets)),
-        stages=tuple(_stage(step, shelf) for step in graph.steps),
-        versions=evidence.versions(graph, shelf),
+        details=tuple(evidence.details(arms, artifacts)),
+        curves=tuple(evidence.curves(graph, arms, artifacts)),
+        figures=tuple(evidence.figures(arms, artifacts, sets)),
+        gallery=tuple(choose_examples(arms, artifacts, sets)),
+        stages=tuple(_stage(step, artifacts) for step in graph.steps),
+        versions=evidence.versions(graph, artifacts),
         config={
             each.name: written(getattr(experiment, each.name)) for each in fields(experiment) if each.name != "runtime"
         },
@@ -62,8 +62,8 @@ def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mappin
     return replace(report, notes=tuple(notes(report)))
 
 
-def _afters(arms: Sequence[Arm]) -> list[str]:
-    """The stages after which there are columns: stage 1 first. Pretrained parts alone stand in the transfer table."""
+def _stages_measured(arms: Sequence[Arm]) -> list[str]:
+    """The stages after which PaLI is measured, in order. Pretrained components alone are in the transfer table."""
     names = [name for arm in arms for name in arm.steps]
     measured = sorted((kind for kind in STAGE.all() if kind.title), key=lambda kind: kind.stage)
     early = [kind.name for kind in measured if any(name.endswith(f"@{kind.name}") for name in names)]
@@ -72,18 +72,20 @@ def _afters(arms: Sequence[Arm]) -> list[str]:
 
 
 def _suffix(after: str) -> str:
-    """What a cell's columns have behind their names."""
+    """The suffix of the names of steps that measure after this stage."""
     return "" if after == TRANSFER else f"@{after}"
 
 
 def _table(
-    after: str, arms: Sequence[Arm], shelf: Shelf, experiment: Experiment, published: PaperTable | None
+    after: str, arms: Sequence[Arm], artifacts: Shelf, experiment: Experiment, published: PaperTable | None
 ) -> ResultTable:
     suffix = _suffix(after)
     sources = [source for source in experiment.evaluate if any(_key(source, suffix) in arm.steps for arm in arms)]
     columns = tuple(column for source in sources for column in columns_of(source, _sets_of(arms, experiment)))
-    measured = {arm.label: {column.name: _measure(arm, column, suffix, shelf) for column in columns} for arm in arms}
-    columns = tuple(column for column in columns if any(each[column.name].anything for each in measured.values()))
+    measured = {
+        arm.label: {column.name: _measure(arm, column, suffix, artifacts) for column in columns} for arm in arms
+    }
+    columns = tuple(column for column in columns if any(each[column.name].applies for each in measured.values()))
     rows = []
     for arm in arms:
         partner = partner_of(arm.point, experiment)
@@ -96,7 +98,7 @@ def _table(
             if versus:
                 cell = _compare(cell, ours, measured[versus][column.name])
             if control in measured and control != arm.label and column.benchmark.answered != "loss":  # no encoder
-                cell = replace(cell, control=_above(ours, measured[control][column.name]))
+                cell = replace(cell, control=_against_control(ours, measured[control][column.name]))
             cell = _expected(cell, experiment, column)
             if published and published.axis and _comparable(column.name, published, arm.point, experiment):
                 points = arm.point, partner if versus else arm.point
@@ -109,15 +111,15 @@ def _table(
 
 @dataclass(frozen=True)
 class _Measured:
-    """What one column of one arm gave: scores by seed, reasons of those that failed, how many are not there yet."""
+    """One column of one arm: scores by seed, the reasons of failed seeds, and how many seeds are not measured yet."""
 
     scores: Mapping[int, Score]
     reasons: tuple[str, ...]
     missing: int
 
     @property
-    def anything(self) -> bool:
-        """Whether the arm is measured so, or should have been: a set may have been labelled once only."""
+    def applies(self) -> bool:
+        """Whether the arm has this column: a set may lack some labels."""
         return bool(self.scores or self.reasons or self.missing)
 
     def cell(self) -> ResultCell:
@@ -132,7 +134,7 @@ class _Measured:
 
 
 def _sets_of(arms: Sequence[Arm], experiment: Experiment) -> Sets:
-    """What the experiment measures on; where its arms have other sets, all of them are named."""
+    """The sets that the experiment measures on; where arms differ in them, all are named."""
     chosen, own = experiment.evaluation, experiment.data.source.name != "world"
     labelled, captioned = (
         " / ".join(dict.fromkeys(_name(arm.point.get(f"evaluation.{key}", part)) for arm in arms))
@@ -142,7 +144,7 @@ def _sets_of(arms: Sequence[Arm], experiment: Experiment) -> Sets:
 
 
 def _name(part: object) -> str:
-    """The name of a part, as the schema has it or as a grid writes it."""
+    """The name of a component, which a grid gives as a name or a mapping."""
     return str(part["name"]) if isinstance(part, Mapping) else str(getattr(part, "name", part))
 
 
@@ -162,7 +164,7 @@ def _comparable(column: str, published: PaperTable, point: Mapping[str, object],
 
 
 def _expected(cell: ResultCell, experiment: Experiment, column: ReportColumn) -> ResultCell:
-    """Add the number that somebody published for it, and whether ours is near enough."""
+    """Add the published number that the experiment expects, and whether ours is within its tolerance."""
     wanted = experiment.expect.get(column.name)
     if wanted is None:
         return cell
@@ -170,20 +172,20 @@ def _expected(cell: ResultCell, experiment: Experiment, column: ReportColumn) ->
     return replace(cell, expected=wanted, reached=None if near is None else "pass" if near else "gap")
 
 
-def _measure(arm: Arm, column: ReportColumn, suffix: str, shelf: Shelf) -> _Measured:
+def _measure(arm: Arm, column: ReportColumn, suffix: str, artifacts: Shelf) -> _Measured:
     scores: dict[int, Score] = {}
     reasons: list[str] = []
     missing = 0
     for seed, step in arm.steps.get(_key(column.source, suffix), {}).items():
-        if shelf.folder(step) is not None:
-            rows = shelf.predictions(step) if column.name != column.source else []
-            metrics = shelf.metrics(step)
+        if artifacts.folder(step) is not None:
+            rows = artifacts.predictions(step) if column.name != column.source else []
+            metrics = artifacts.metrics(step)
             if measures(column, metrics):
                 try:
                     scores[seed] = score_of(column, metrics, rows)
                 except DataError as error:
                     reasons.append(f"seed {seed}: {step.label}: {error}")
-        elif reason := shelf.failure(step):
+        elif reason := artifacts.failure(step):
             reasons.append(f"seed {seed}: {reason}")
         else:
             missing += 1
@@ -200,16 +202,12 @@ def _compare(cell: ResultCell, ours: _Measured, baseline: _Measured) -> ResultCe
         return replace(cell, reasons=(*cell.reasons, f"no difference: {error}"))
 
 
-def _above(ours: _Measured, control: _Measured) -> Control | None:
-    """Whether the 95% interval of the difference to random weights excludes zero."""
+def _against_control(ours: _Measured, control: _Measured) -> Control | None:
+    """On which side of zero the 95% interval of the difference to random weights lies."""
     try:
         difference = delta(ours.scores, control.scores)
     except StageError:
         return None
-    return _side(difference)
-
-
-def _side(difference: Interval) -> Control:
     if difference.method == "none":
         return "undecided"
     return "above" if difference.low > 0 else "below" if difference.high < 0 else "undecided"
@@ -232,11 +230,11 @@ def _control_of(point: Mapping[str, object]) -> str:
 
 
 def _key(source: str, suffix: str) -> str:
-    """The name of a cell's column; what looks at a pretrained part alone is the same after every stage."""
+    """The name of a step; what measures a pretrained component alone is the same after every stage."""
     return source + suffix if BENCHMARK.find(source).generated else source
 
 
-def _stage(step: Step, shelf: Shelf) -> Stage:
-    reason = shelf.own_failure(step)
-    status: Status = "done" if shelf.folder(step) is not None else "failed" if reason else "missing"
-    return Stage(step.kind, step.label, step.seed, step.digest, status, reason, shelf.skipped(step))
+def _stage(step: Step, artifacts: Shelf) -> Stage:
+    reason = artifacts.own_failure(step)
+    status: Status = "done" if artifacts.folder(step) is not None else "failed" if reason else "missing"
+    return Stage(step.kind, step.label, step.seed, step.digest, status, reason, artifacts.skipped(step))

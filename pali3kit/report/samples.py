@@ -12,29 +12,29 @@ from pali3kit.report.columns import ReportColumn, Sets, columns_of
 from pali3kit.report.model import Answer, GalleryExample, Region
 
 COUNT = 4
-PICTURES = (
+IMAGE_AXES = (
     "data.",
     "model.image_size",
     "stages.transfer.image_size",
     "stages.resolution",
-)  # axes of a grid that change what a picture is
+)  # grid axes that change the images
 Key = tuple[int, str, str]
-"""An example: its picture, prompt and language."""
+"""What identifies an example: image, prompt and language."""
 
 
-def choose_examples(arms: Sequence[Arm], shelf: Shelf, sets: Sets) -> Iterable[GalleryExample]:
+def choose_examples(arms: Sequence[Arm], artifacts: Shelf, sets: Sets) -> Iterable[GalleryExample]:
     """Yield up to COUNT examples per column that all available rows answered, of the first seed that has any.
 
     Columns measured both after stage 1 and after transfer are shown after transfer.
     """
-    if any(key.startswith(PICTURES) for arm in arms for key in arm.point):
-        return  # the rows saw different pictures: their answers cannot be drawn over the same one
+    if any(key.startswith(IMAGE_AXES) for arm in arms for key in arm.point):
+        return  # the rows saw different images: their regions cannot be drawn over one of them
     names = list(dict.fromkeys(name for arm in arms for name in arm.steps))
     for name in names:
         source, _, after = name.partition("@")
         if after and source in names:
             continue
-        answered = {arm.label: _first(arm.steps.get(name, {}), shelf) for arm in arms}
+        answered = {arm.label: _first(arm.steps.get(name, {}), artifacts) for arm in arms}
         rows = {label: predictions for label, predictions in answered.items() if predictions}
         if rows:
             columns = columns_of(source, sets)
@@ -42,21 +42,23 @@ def choose_examples(arms: Sequence[Arm], shelf: Shelf, sets: Sets) -> Iterable[G
             yield from (_example(columns, key, rows, size) for key in _spread(_common(rows), COUNT))
 
 
-def _first(steps: Mapping[int, Step], shelf: Shelf) -> dict[Key, Prediction]:
+def _first(steps: Mapping[int, Step], artifacts: Shelf) -> dict[Key, Prediction]:
+    """The predictions of the first seed that has any."""
     for step in steps.values():
-        if shelf.folder(step) is not None:
-            predictions = shelf.predictions(step)
+        if artifacts.folder(step) is not None:
+            predictions = artifacts.predictions(step)
             return {(row["image"], row.get("prompt", ""), row.get("language", "")): row for row in predictions}
     return {}
 
 
 def _common(rows: Mapping[str, Mapping[Key, Prediction]]) -> list[Key]:
+    """The examples that all rows answered, in the order of the first row."""
     first, *others = rows.values()
     return [key for key in first if all(key in other for other in others)]
 
 
 def _spread(keys: Sequence[Key], count: int) -> list[Key]:
-    """`count` of `keys`, from the middle of equal parts."""
+    """`count` of `keys`: the middle of each of `count` equal parts."""
     count = min(count, len(keys))
     return [keys[(2 * index + 1) * len(keys) // (2 * count)] for index in range(count)]
 

@@ -1,8 +1,8 @@
 """Intervals over seeds and samples, paired differences, and the verdict against the paper.
 
-Three seeds or more: Student's t over the seeds, because training noise is what a repetition meets.
-Fewer: a bootstrap over the test samples within each seed, which knows nothing of training noise and
-is labelled so. Everything is deterministic: the resampling has a fixed seed.
+Three seeds or more: Student's t over the seeds, which covers the noise of training.
+Fewer: a bootstrap over the test samples within each seed, which does not cover it and is labelled so.
+Everything is deterministic: the resampling has a fixed seed.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The headline table as lines of text, once for the terminal, Markdown, LaTeX and HTML."""
+"""The tables of results as lines of text, which the terminal, Markdown, LaTeX and HTML share."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from pali3kit.report import inert
 from pali3kit.report.arms import UNNAMED
+from pali3kit.report.escaping import escape_invisible, escape_markdown
 from pali3kit.report.model import Report, ResultCell, ResultTable, Row
 from pali3kit.report.paper import DAGGER, PaperTable, PublishedNumber
 from pali3kit.report.statistics import Interval
@@ -47,18 +47,18 @@ def lines(report: Report, table: ResultTable) -> list[_Line]:
     result += [_line(table, row, "ours", _name(row, among_systems), _ours) for row in rows]
     if report.published is not None:
         result += [
-            _line(
-                table, row, "paper", f"Paper {report.published.vit} {_name(row) if _arm(row) else ''}".strip(), _paper
-            )
+            _line(table, row, "paper", _paper_name(report.published, row), _paper)
             for row in _distinct(rows)
             if any(cell.paper for cell in row.cells.values())
         ]
-    for row in filter(_awaited, rows):
+    for row in filter(_has_expected, rows):
         result.append(_line(table, row, "paper", f"{row.label}, published", _expected))
         result.append(_line(table, row, "verdict", f"{row.label} and the published", _reached))
-    result += [_line(table, row, "verdict", f"{row.label} and the paper", _verdict) for row in rows if _judged(row)]
     result += [
-        _line(table, row, "control", f"{row.label} against random", _control) for row in rows if _controlled(row)
+        _line(table, row, "verdict", f"{row.label} and the paper", _verdict) for row in rows if _has_verdict(row)
+    ]
+    result += [
+        _line(table, row, "control", f"{row.label} against random", _control) for row in rows if _has_control(row)
     ]
     above = ["heading", *(line.kind for line in result)]
     return [replace(line, opens=kind not in ("heading", line.kind)) for kind, line in zip(above, result, strict=False)]
@@ -101,14 +101,14 @@ def _with_interval(interval: Interval, signed: bool = False, digits: int = 1) ->
 
 def to_markdown(report: Report) -> str:
     """The report's tables and notes as Markdown."""
-    blocks = [f"# {inert.markdown(report.name)}", inert.markdown(_setting(report))]
+    blocks = [f"# {escape_markdown(report.name)}", escape_markdown(_setting(report))]
     for table in report.tables:
         printed = lines(report, table)
         header = ["", *(column.title for column in table.columns)]
         body = [[line.label, *line.cells] for line in printed]
         rule = ["---", *["---:"] * len(table.columns)]
-        blocks += [f"## {inert.markdown(table.title)}", "\n".join(_piped(cells) for cells in [header, rule, *body])]
-    blocks.append("\n".join(f"- {inert.markdown(note)}" for note in report.notes))
+        blocks += [f"## {escape_markdown(table.title)}", "\n".join(_piped(cells) for cells in [header, rule, *body])]
+    blocks.append("\n".join(f"- {escape_markdown(note)}" for note in report.notes))
     return "\n\n".join(blocks) + "\n"
 
 
@@ -159,7 +159,7 @@ def _upright(title: str, table: ResultTable, printed: Sequence[_Line]) -> RichTa
 def _sideways(title: str, table: ResultTable, printed: Sequence[_Line], console: Console) -> Iterable[RichTable]:
     """One line per column of the table; as many grids as it takes, each as wide as fits.
 
-    The control is left to the notes: where it matters, they say so. So are verdicts, where there is no room for them.
+    Lines of the control are left out, and verdicts where they do not fit: the notes repeat both.
     """
     shown = [line for line in printed if line.kind not in ("control", "heading")]
     if _width(_turned(title, table, shown), console) > console.width:
@@ -191,8 +191,8 @@ def _turned(title: str, table: ResultTable, shown: Sequence[_Line]) -> RichTable
 
 
 def _plain(text: str) -> Text:
-    """As it is: neither rich's markup nor what a terminal obeys."""
-    return Text(inert.visible(text))
+    """Text without rich's markup or terminal control sequences."""
+    return Text(escape_invisible(text))
 
 
 def _line(table: ResultTable, row: Row, kind: str, label: str, text: Callable[[Row, ResultCell, int], str]) -> _Line:
@@ -238,20 +238,20 @@ def _control(_: Row, cell: ResultCell, digits: int) -> str:
     return cell.control or ABSENT
 
 
-def _awaited(row: Row) -> bool:
+def _has_expected(row: Row) -> bool:
     return any(cell.expected for cell in row.cells.values())
 
 
-def _judged(row: Row) -> bool:
+def _has_verdict(row: Row) -> bool:
     return any(cell.verdict for cell in row.cells.values())
 
 
-def _controlled(row: Row) -> bool:
+def _has_control(row: Row) -> bool:
     return any(cell.control for cell in row.cells.values())
 
 
 def _distinct(rows: Iterable[Row]) -> list[Row]:
-    """Drop rows whose paper's numbers were printed already: a second grid axis repeats them."""
+    """Rows with different numbers of the paper: a second grid axis repeats them."""
     seen: dict[tuple[object, ...], Row] = {}
     for row in rows:
         seen.setdefault(tuple((cell.paper, cell.paper_delta) for cell in row.cells.values()), row)
@@ -266,9 +266,10 @@ def _name(row: Row, among_systems: bool = False) -> str:
     return f"{label} {DELTA}" if row.baseline else label
 
 
-def _arm(row: Row) -> list[str]:
-    """What a row is called beside the paper's name: nothing where it is none of the arms that its tables tell apart."""
-    return [_name(row)] if "pretrain" in row.point else []
+def _paper_name(published: PaperTable, row: Row) -> str:
+    """What the paper's numbers for a row are called: with the row's label if the paper's axis is in the grid."""
+    arm = _name(row) if published.axis in row.point else ""
+    return f"Paper {published.vit} {arm}".strip()
 
 
 def _setting(report: Report) -> str:
@@ -278,16 +279,16 @@ def _setting(report: Report) -> str:
 
 
 def _piped(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(map(inert.markdown, cells)) + " |"
+    return "| " + " | ".join(map(escape_markdown, cells)) + " |"
 
 
 _TEX = {
     **{sign: "\\" + sign for sign in "&%$#_{}"},
-    **{sign: f"{{{sign}}}" for sign in "[]*"},  # behind the end of a line they would be read as its options
+    **{sign: f"{{{sign}}}" for sign in "[]*"},  # after the end of a line they would be read as its options
     "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}",
     "±": "$\\pm$", "−": "$-$", "Δ": "$\\Delta$", "×": "$\\times$", DAGGER: "\\textdagger{}", ABSENT: "--",
 }  # fmt: skip
 
 
 def _tex(text: str) -> str:
-    return "".join(_TEX.get(sign, sign) for sign in inert.visible(text).replace("\n", " "))
+    return "".join(_TEX.get(sign, sign) for sign in escape_invisible(text).replace("\n", " "))

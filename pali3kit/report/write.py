@@ -15,8 +15,9 @@ from pali3kit.config.schema import Experiment
 from pali3kit.errors import DataError
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import Graph, build
-from pali3kit.report import inert, saved
+from pali3kit.report import saved
 from pali3kit.report.collect import TRANSFER, collect
+from pali3kit.report.escaping import escape_formula, escape_invisible
 from pali3kit.report.html import draw_images, page
 from pali3kit.report.model import Report, ResultCell, Timings
 from pali3kit.report.statistics import Interval
@@ -33,12 +34,12 @@ def write_report(report: Report, folder: Path, experiment: Experiment, timings: 
     folder.mkdir(parents=True, exist_ok=True)
     durable.remove_partials(folder)
     texts = {
-        "report.json": inert.visible(_as_json(asdict(report))),
-        "report.csv": inert.visible(_as_csv(report)),
+        "report.json": escape_invisible(_as_json(asdict(report))),
+        "report.csv": escape_invisible(_as_csv(report)),
         "report.md": to_markdown(report),
         "report.tex": to_latex(report),
-        "report.html": inert.visible(page(report, timings, draw_images(report))),
-        "timings.json": inert.visible(_as_json(timings)),
+        "report.html": escape_invisible(page(report, timings, draw_images(report))),
+        "timings.json": escape_invisible(_as_json(timings)),
         saved.EXPERIMENT: saved.to_yaml(experiment),
     }
     return [folder / name for name, text in texts.items() if _write_if_changed(folder / name, text)]
@@ -48,7 +49,7 @@ def rebuild(folder: Path) -> Report:
     """Write the report of a run folder again, from its saved experiment and the store; nothing is trained.
 
     Reasons of failures are taken from the report that is there. Raises DataError when the folder is no run's, or
-    when artifacts that the report rests on are not found: a report of less would replace it.
+    when artifacts that it rests on are not found: an incomplete report would replace it.
     """
     experiment = saved.read_experiment(folder)
     graph, store = build(experiment), Store(saved.find_store(experiment, folder), experiment.runtime.verify == "full")
@@ -93,8 +94,8 @@ def _as_json(value: object) -> str:
 
 
 def _as_csv(report: Report) -> str:
-    """One line for each table, row and column, with intervals and the paper's numbers, empty where there is none; then
-    one for each of the further numbers behind them, `caption / BLEU-4`.
+    """One line for each table, row and column, with intervals and the paper's numbers; then the paper's systems, whose
+    status is "published"; then the further numbers behind columns, such as `caption / BLEU-4`.
     """
     buffer = io.StringIO()
     lines = [
@@ -108,12 +109,12 @@ def _as_csv(report: Report) -> str:
         writer = csv.DictWriter(buffer, fieldnames=list(lines[0]), lineterminator="\n", restval="")
         writer.writeheader()
         for line in [*lines, *_systems(report), *_further(report)]:
-            writer.writerow({key: inert.cell(value) for key, value in line.items()})
+            writer.writerow({key: escape_formula(value) for key, value in line.items()})
     return buffer.getvalue()
 
 
 def _systems(report: Report) -> Iterator[dict[str, str]]:
-    """Lines of the paper's systems, in the columns that are measured here."""
+    """The paper's systems, in the columns that are measured here."""
     for table in report.tables:
         for system in report.published.systems(column.name for column in table.columns) if report.published else ():
             for column in table.columns:
@@ -125,7 +126,7 @@ def _systems(report: Report) -> Iterator[dict[str, str]]:
 
 
 def _further(report: Report) -> Iterator[dict[str, str]]:
-    """Lines of the numbers that stand behind columns, which have no intervals."""
+    """The further numbers behind columns, which have no intervals."""
     first = {column.source: one.after for one in reversed(report.tables) for column in one.columns}
     for detail in report.details:
         column, at, after = detail.column.partition("@")
@@ -181,7 +182,7 @@ def _stages(path: Path) -> list[dict[str, str]]:
         return []
     try:
         stages = list(json.loads(path.read_bytes())["stages"])
-    except (ValueError, KeyError, TypeError, RecursionError):  # damaged: it will be written anew
+    except (ValueError, KeyError, TypeError, RecursionError):  # damaged: it will be replaced
         return []
     return [one for one in stages if isinstance(one, dict) and {"digest", "status", "reason"} <= one.keys()]
 
@@ -191,7 +192,7 @@ def _done(stages: Iterable[Mapping[str, str]]) -> int:
 
 
 def _write_if_changed(path: Path, text: str) -> bool:
-    """Replace the file at once, so that a reader or a kill never meets half of it."""
+    """Replace the file atomically: no reader sees half of it, and a kill leaves the old one."""
     data = text.encode("utf-8", "replace")  # a prediction may hold half of a surrogate pair
     if path.exists() and path.read_bytes() == data:
         return False

@@ -39,18 +39,18 @@ def test_two_axes_are_grouped_by_what_they_are_compared_with(made_up):
 
 def test_a_failure_is_told_to_all_that_depend_on_it_without_the_place_of_the_store(made_up, tmp_path):
     run = made_up(["refer"], failed=lambda step: step.kind == "masks")
-    shelf = Shelf(run.store, run.failures)
+    artifacts = Shelf(run.store, run.failures)
     for step in run.graph.steps:
         if step.kind in ("masks", "transfer", "evaluate"):
-            assert shelf.failure(step) == "masks: the loss is not finite at step 7 of STORE"
+            assert artifacts.failure(step) == "masks: the loss is not finite at step 7 of STORE"
         else:
-            assert shelf.failure(step) == ""
+            assert artifacts.failure(step) == ""
 
 
 def test_a_failure_that_has_been_repaired_is_forgotten(made_up):
     run = made_up(["probe"])
-    shelf = Shelf(run.store, {step.digest: "earlier" for step in run.graph.steps})
-    assert {shelf.failure(step) for step in run.graph.steps} == {""}
+    artifacts = Shelf(run.store, {step.digest: "earlier" for step in run.graph.steps})
+    assert {artifacts.failure(step) for step in run.graph.steps} == {""}
 
 
 def test_predictions_may_hold_any_line_separator(tmp_path):
@@ -67,17 +67,17 @@ def test_predictions_may_hold_any_line_separator(tmp_path):
         ("metrics.json", "", "Expecting value"),
         ("metrics.json", "[1]", "has no attribute"),
         ("metrics.json", "[" * 99_999, "recursion"),
-        ("metrics.json", '{"value": "high"}', "a value is no number"),
-        ("metrics.json", '{"value": 1, "samples": [1, null]}', "a sample is no number"),
+        ("metrics.json", '{"value": "high"}', "a value is not a number"),
+        ("metrics.json", '{"value": 1, "samples": [1, null]}', "a sample is not a number"),
         ("metrics.json", '{"value": 1, "samples": 3}', "not iterable"),
-        ("metrics.json", '{"value": 1, "extra": []}', "extra is no mapping"),
+        ("metrics.json", '{"value": 1, "extra": []}', "extra is not a mapping"),
         ("metrics.json", '{"columns": []}', "has no attribute"),
-        ("metrics.json", '{"columns": {"top1": {"value": null}}}', "a value is no number"),
+        ("metrics.json", '{"columns": {"top1": {"value": null}}}', "a value is not a number"),
         ("predictions.jsonl", "{", "Expecting property name"),
         ("predictions.jsonl", "[]", "has no attribute"),
-        ("predictions.jsonl", '{"image": "one"}', "an image has no number"),
-        ("predictions.jsonl", '{"prompt": "x"}', "without the number of an image"),
-        ("predictions.jsonl", '{"image": 1, "score": "x"}', "a score is no number"),
+        ("predictions.jsonl", '{"image": "one"}', "an image is not an integer"),
+        ("predictions.jsonl", '{"prompt": "x"}', "a line has no image"),
+        ("predictions.jsonl", '{"image": 1, "score": "x"}', "a score is not a number"),
         ("curve.csv", "step,loss\n1,\n", "could not convert"),
         ("curve.csv", "a,b\n1,2\n", "'step'"),
         ("curve.csv", 'step,loss\n1,"' + "x" * 200_000, "field larger"),

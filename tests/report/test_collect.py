@@ -146,7 +146,7 @@ def test_samples_that_cannot_be_paired_are_said_and_not_hidden(made_up):
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("{", r"metrics\.json is damaged"), ("{}", "its metrics do not tell probe: no 'value'")]
+    ("text", "words"), [("{", r"metrics\.json is damaged"), ("{}", "its metrics have no usable probe: no 'value'")]
 )
 def test_damaged_metrics_fail_their_cell_and_nothing_else(made_up, tmp_path, text, words):
     """Of an artifact without digests, or of a plug-in: what the store cannot know to be damaged."""

@@ -22,7 +22,7 @@ def test_parts_are_written_flat(made_up):
 
 
 def test_a_folder_that_is_no_runs_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"is no run folder: it has no experiment\.yaml"):
+    with pytest.raises(DataError, match=r"is not a run folder: it has no experiment\.yaml"):
         saved.read_experiment(tmp_path)
 
 
@@ -37,7 +37,7 @@ def test_a_spoilt_experiment_is_refused_with_its_line(made_up, tmp_path):
 def test_one_that_is_no_text_is_told(made_up, tmp_path):
     made_up(["probe"])
     (tmp_path / saved.EXPERIMENT).write_bytes(b"name: \xff")
-    with pytest.raises(DataError, match=r"experiment\.yaml is damaged, no UTF-8 at byte 6"):
+    with pytest.raises(DataError, match=r"experiment\.yaml is damaged: not UTF-8 at byte 6"):
         saved.read_experiment(tmp_path)
 
 

@@ -32,6 +32,8 @@ def test_our_row_stands_among_the_systems_that_have_these_columns(table4):
     assert systems[5].cells == ("138.1†", "82.0†", "57.8†") and systems[8].cells == ("–", "69.3†", "–")
     assert systems[-1].cells == ("145.9", "85.0", "60.1†")
     assert (ours.kind, ours.label, ours.opens) == ("ours", "pali3kit, this run", True)
+    sets = "COCO Karpathy test, VQAv2 test-dev, OKVQA"
+    assert f"The other systems' numbers are those of Table 4 of PaLI-3, on {sets}." in report.notes
     assert "Flamingo (80B): OKVQA with 32 shots." in report.notes
     assert "† recalled, not verified against the paper." in report.notes
     assert not any("Verdicts" in note for note in report.notes), "systems are not differences of arms"

@@ -127,7 +127,7 @@ def test_a_run_folder_is_enough_to_write_the_report_again(made_up, tmp_path):
 
 
 def test_rebuilding_nothing_is_refused(tmp_path):
-    with pytest.raises(DataError, match="is no run folder"):
+    with pytest.raises(DataError, match="is not a run folder"):
         rebuild(tmp_path)
 
 
