@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -69,10 +69,14 @@ class Shelf:
         folder = self.folder(step)
         return len(_read_lines(folder / "skipped.txt")) if folder else 0
 
-    def versions(self, step: Step) -> Mapping[str, object]:
-        """The library versions that an artifact was made with; empty where it is not published."""
-        versions: Mapping[str, object] = self._store.manifest(step).get("versions", {}) if self.folder(step) else {}
-        return versions
+    def versions(self, steps: Iterable[Step]) -> dict[str, str]:
+        """The library versions that the published artifacts were made with; all of them where they differ."""
+        found: dict[str, set[str]] = {}
+        for step in steps:
+            manifest = self._store.manifest(step) if self.folder(step) else {}
+            for name, version in manifest.get("versions", {}).items():
+                found.setdefault(name, set()).add(str(version))
+        return {name: ", ".join(sorted(versions)) for name, versions in sorted(found.items())}
 
     def failure(self, step: Step) -> str:
         """Why a step has no artifact: its own failure, or the first among its ancestors'; "" if none failed."""
@@ -89,11 +93,15 @@ class Shelf:
 
 @dataclass(frozen=True)
 class Arm:
-    """One point of the grid with its evaluation steps: `steps[column][seed]`."""
+    """One point of the grid with its evaluation steps: `steps[column][seed]`.
+
+    `baseline` is the label of the arm that it is compared with, the same point with the baseline's values; "" for none.
+    """
 
     label: str
     point: Mapping[str, object]
     steps: Mapping[str, Mapping[int, Step]]
+    baseline: str = ""
 
 
 def arms_of(graph: Graph, experiment: Experiment) -> list[Arm]:
@@ -106,20 +114,16 @@ def arms_of(graph: Graph, experiment: Experiment) -> list[Arm]:
         columns = steps.setdefault(label, {})
         for name, step in cell.columns.items():
             columns.setdefault(name, {})[cell.seed] = step
-    arms = {label: Arm(label, point, steps[label]) for label, point in points.items()}
-    order = list(arms)
-    partners = {label: label_of(partner_of(arm.point, experiment)) for label, arm in arms.items()}
-    first = {label: order.index(partner if partner in arms else label) for label, partner in partners.items()}
+    arms = []
+    for label, point in points.items():
+        partner = label_of({**point, **{key: value for key, value in experiment.baseline.items() if key in point}})
+        arms.append(Arm(label, point, steps[label], partner if partner != label and partner in points else ""))
+    order = list(points)
 
     def place(arm: Arm) -> tuple[int, bool, bool]:
-        return first[arm.label], partners[arm.label] != arm.label, arm.point.get("pretrain") == CONTROL
+        return order.index(arm.baseline or arm.label), bool(arm.baseline), arm.point.get("pretrain") == CONTROL
 
-    return sorted(arms.values(), key=place)
-
-
-def partner_of(point: Mapping[str, object], experiment: Experiment) -> dict[str, object]:
-    """The point that `point` is compared with: the same one with the baseline's values."""
-    return {**point, **{key: value for key, value in experiment.baseline.items() if key in point}}
+    return sorted(arms, key=place)
 
 
 def label_of(point: Mapping[str, object]) -> str:

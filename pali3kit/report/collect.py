@@ -21,7 +21,6 @@ from pali3kit.report.arms import (
     Shelf,
     arms_of,
     label_of,
-    partner_of,
 )
 from pali3kit.report.columns import ReportColumn, Sets, columns_of, measures, score_of
 from pali3kit.report.model import Control, Report, ResultCell, ResultTable, Row, Stage, Status
@@ -54,7 +53,7 @@ def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mappin
         figures=tuple(evidence.figures(arms, artifacts, sets)),
         gallery=tuple(choose_examples(arms, artifacts, sets)),
         stages=tuple(_stage(step, artifacts) for step in graph.steps),
-        versions=evidence.versions(graph, artifacts),
+        versions=artifacts.versions(graph.steps),
         config={
             each.name: written(getattr(experiment, each.name)) for each in fields(experiment) if each.name != "runtime"
         },
@@ -86,26 +85,24 @@ def _table(
         arm.label: {column.name: _measure(arm, column, suffix, artifacts) for column in columns} for arm in arms
     }
     columns = tuple(column for column in columns if any(each[column.name].applies for each in measured.values()))
-    rows = []
+    rows, by_label = [], {arm.label: arm for arm in arms}
     for arm in arms:
-        partner = partner_of(arm.point, experiment)
-        versus = label_of(partner) if partner != arm.point and label_of(partner) in measured else ""
         control = _control_of(arm.point)
         cells = {}
         for column in columns:
             ours = measured[arm.label][column.name]
             cell = ours.cell()
-            if versus:
-                cell = _compare(cell, ours, measured[versus][column.name])
+            if arm.baseline:
+                cell = _compare(cell, ours, measured[arm.baseline][column.name])
             if control in measured and control != arm.label and column.benchmark.answered != "loss":  # no encoder
                 cell = replace(cell, control=_against_control(ours, measured[control][column.name]))
             cell = _expected(cell, experiment, column)
-            if published and published.axis and _comparable(column.name, published, arm.point, experiment):
-                points = arm.point, partner if versus else arm.point
+            if published and published.axis and _comparable(column.key, published, arm.point, experiment):
+                points = arm.point, by_label[arm.baseline or arm.label].point
                 which, baseline = (str(_value(published.axis, point, experiment)) for point in points)
-                cell = _beside(cell, published, which, baseline, column.name)
+                cell = _beside(cell, published, which, baseline, column.key)
             cells[column.name] = cell
-        rows.append(Row(arm.label, arm.point, versus, cells))
+        rows.append(Row(arm.label, arm.point, arm.baseline, cells))
     return ResultTable(after, columns, tuple(rows))
 
 
@@ -165,7 +162,7 @@ def _comparable(column: str, published: PaperTable, point: Mapping[str, object],
 
 def _expected(cell: ResultCell, experiment: Experiment, column: ReportColumn) -> ResultCell:
     """Add the published number that the experiment expects, and whether ours is within its tolerance."""
-    wanted = experiment.expect.get(column.name)
+    wanted = experiment.expect.get(column.key)
     if wanted is None:
         return cell
     near = cell.ours and abs(cell.ours.mean - wanted.value) <= wanted.tolerance

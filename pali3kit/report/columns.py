@@ -19,12 +19,17 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ReportColumn:
-    """One column of a table. `name` is also its key in the paper's table; `source` is the benchmark's name."""
+    """One column of a table; `source` is the benchmark's name."""
 
     name: str
     title: str
     metric: str
     source: str
+
+    @property
+    def key(self) -> str:
+        """Its name in the paper's tables and in `expect`."""
+        return self.name
 
     @property
     def benchmark(self) -> Benchmark:

@@ -1,4 +1,4 @@
-"""What stands behind the numbers: parts of scores, learning curves, figures, versions."""
+"""What stands behind the numbers: parts of scores, learning curves, figures."""
 
 from __future__ import annotations
 
@@ -56,15 +56,6 @@ def curves(graph: Graph, arms: Sequence[Arm], artifacts: Shelf) -> Iterable[Curv
 def _paper_order(step: Step) -> str:
     """Sort key: the order of the paper's stages, then everything else."""
     return STAGE.find(step.kind).stage or LAST
-
-
-def versions(graph: Graph, artifacts: Shelf) -> dict[str, str]:
-    """The library versions that the artifacts were made with; all of them where they differ."""
-    found: dict[str, set[str]] = {}
-    for step in graph.steps:
-        for name, version in artifacts.versions(step).items():
-            found.setdefault(name, set()).add(str(version))
-    return {name: ", ".join(sorted(versions)) for name, versions in sorted(found.items())}
 
 
 def figures(arms: Sequence[Arm], artifacts: Shelf, sets: Sets) -> Iterable[FigureData]:

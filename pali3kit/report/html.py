@@ -35,7 +35,7 @@ _Images = Mapping[tuple[int, int], Image.Image]
 """By index in the test split and size."""
 
 
-def draw_images(report: Report) -> dict[tuple[int, int], Image.Image]:
+def _draw_images(report: Report) -> dict[tuple[int, int], Image.Image]:
     """Draw the test images of the gallery with the experiment's source, at the size they were evaluated at."""
     found: dict[tuple[int, int], Image.Image] = {}
     for size in sorted({example.size for example in report.gallery}):
@@ -47,15 +47,15 @@ def draw_images(report: Report) -> dict[tuple[int, int], Image.Image]:
     return found
 
 
-def page(report: Report, timings: Timings, images: _Images) -> str:
-    """The whole report as HTML. `timings` as `write.timings` makes them; `images` as `draw_images`, may be empty."""
+def page(report: Report, timings: Timings, images: _Images | None = None) -> str:
+    """The whole report as HTML. `images` are those of the gallery; drawn by the experiment's source if not given."""
     rows = report.tables[0].rows if report.tables else ()
     labels = [row.label for row in rows]
     charts = [(table.title, delta_chart(report, table)) for table in report.tables]
     return _TEMPLATES.get_template("page.html.j2").render(
         report=report,
         timings=timings,
-        images=images,
+        images=_draw_images(report) if images is None else images,
         labels=labels,
         compared=[row.label for row in rows if row.baseline],
         colours=series(labels),

@@ -63,7 +63,8 @@ def notes(report: Report) -> Iterable[str]:
 
 
 def _columns(report: Report) -> set[str]:
-    return {column.name for table in report.tables for column in table.columns}
+    """The keys of all columns in the paper's tables."""
+    return {column.key for table in report.tables for column in table.columns}
 
 
 def _systems(report: Report) -> list[PublishedRow]:

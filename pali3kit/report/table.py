@@ -66,14 +66,14 @@ def lines(report: Report, table: ResultTable) -> list[_Line]:
 
 def _systems(published: PaperTable, table: ResultTable) -> list[_Line]:
     """The systems with a number in a column of `table`, below the headings that the paper groups them under."""
-    names = [column.name for column in table.columns]
+    keys = [column.key for column in table.columns]
     result = []
-    for group, systems in groupby(published.systems(names), key=lambda system: system.group):
+    for group, systems in groupby(published.systems(keys), key=lambda system: system.group):
         if group:
             result.append(_heading(table, group))
         for system in systems:
             cells = tuple(
-                _published(system.numbers.get(column.name), column.benchmark.digits) for column in table.columns
+                _published(system.numbers.get(column.key), column.benchmark.digits) for column in table.columns
             )
             result.append(_Line("paper", system.label, cells))
     return result

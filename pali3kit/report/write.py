@@ -18,7 +18,7 @@ from pali3kit.plan.graph import Graph, build
 from pali3kit.report import saved
 from pali3kit.report.collect import TRANSFER, collect
 from pali3kit.report.escaping import escape_formula, escape_invisible
-from pali3kit.report.html import draw_images, page
+from pali3kit.report.html import page
 from pali3kit.report.model import Report, ResultCell, Timings
 from pali3kit.report.statistics import Interval
 from pali3kit.report.table import to_latex, to_markdown
@@ -38,7 +38,7 @@ def write_report(report: Report, folder: Path, experiment: Experiment, timings: 
         "report.csv": escape_invisible(_as_csv(report)),
         "report.md": to_markdown(report),
         "report.tex": to_latex(report),
-        "report.html": escape_invisible(page(report, timings, draw_images(report))),
+        "report.html": escape_invisible(page(report, timings)),
         "timings.json": escape_invisible(_as_json(timings)),
         saved.EXPERIMENT: saved.to_yaml(experiment),
     }
@@ -116,9 +116,9 @@ def _as_csv(report: Report) -> str:
 def _systems(report: Report) -> Iterator[dict[str, str]]:
     """The paper's systems, in the columns that are measured here."""
     for table in report.tables:
-        for system in report.published.systems(column.name for column in table.columns) if report.published else ():
+        for system in report.published.systems(column.key for column in table.columns) if report.published else ():
             for column in table.columns:
-                if number := system.numbers.get(column.name):
+                if number := system.numbers.get(column.key):
                     yield {
                         "after": table.after, "row": system.label, "column": column.name, "metric": column.metric,
                         "status": "published", "paper": _text(number.value), "paper_provenance": number.provenance,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pali3kit.errors import DataError
-from pali3kit.report.arms import Shelf, _check_readable, _read_lines, _read_predictions, arms_of, label_of, partner_of
+from pali3kit.report.arms import Shelf, _check_readable, _read_lines, _read_predictions, arms_of, label_of
 
 
 @pytest.mark.parametrize(
@@ -29,12 +29,9 @@ def test_baselines_come_first_and_the_control_last(made_up):
 
 def test_two_axes_are_grouped_by_what_they_are_compared_with(made_up):
     run = made_up(["probe"], grid={"pretrain": ["classif", "siglip"], "model.vision.depth": [1, 2]})
-    labels = [arm.label for arm in arms_of(run.graph, run.experiment)]
-    assert labels == ["Classif, depth 1", "SigLIP, depth 1", "Classif, depth 2", "SigLIP, depth 2"]
-    assert partner_of({"pretrain": "siglip", "model.vision.depth": 2}, run.experiment) == {
-        "pretrain": "classif",
-        "model.vision.depth": 2,
-    }
+    arms = arms_of(run.graph, run.experiment)
+    assert [arm.label for arm in arms] == ["Classif, depth 1", "SigLIP, depth 1", "Classif, depth 2", "SigLIP, depth 2"]
+    assert [arm.baseline for arm in arms] == ["", "Classif, depth 1", "", "Classif, depth 2"]
 
 
 def test_a_failure_is_told_to_all_that_depend_on_it_without_the_place_of_the_store(made_up, tmp_path):

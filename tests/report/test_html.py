@@ -7,7 +7,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from pali3kit.report.html import draw_images, page
+from pali3kit.report.html import page
 
 VOID = {"meta", "br", "img", "input", "hr", "link"}
 
@@ -35,7 +35,7 @@ class Balance(HTMLParser):
 
 @pytest.fixture
 def html(full, report):
-    return page(report, full.timings(), draw_images(report))
+    return page(report, full.timings())
 
 
 def test_tags_are_balanced_and_ids_unique(html):
