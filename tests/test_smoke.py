@@ -97,7 +97,9 @@ def test_one_arm_stands_among_the_systems_of_a_table(finished: tuple[Path, str])
     words = ["grid={}", "baseline={}", "pretrain=siglip", "evaluate=[caption,vqa,vqa_knowledge]"]
     output = finish(folder, "name=systems", "paper=table4", *words)
     assert "nothing to run" in output and "149.2" in output and "57.8†" in output
-    assert "| PaLI-3 (5B) | 145.9 | 85.0 | 60.1† |\n| pali3kit, this run |" in (folder / "systems/report.md").read_text()
+    assert (
+        "| PaLI-3 (5B) | 145.9 | 85.0 | 60.1† |\n| pali3kit, this run |" in (folder / "systems/report.md").read_text()
+    )
 
 
 @pytest.mark.parametrize(

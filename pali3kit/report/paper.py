@@ -144,7 +144,9 @@ class _Cell:
     delta: float | None = None
 
     def number(self) -> PublishedNumber:
-        return PublishedNumber(self.delta if self.value is None else self.value, self.provenance)  # type: ignore[arg-type]
+        number = self.delta if self.value is None else self.value
+        assert number is not None  # `_misfits` has refused such a cell
+        return PublishedNumber(number, self.provenance)
 
 
 @dataclass(frozen=True, slots=True)
