@@ -120,7 +120,7 @@ def _systems(report: Report) -> Iterator[dict[str, str]]:
             for column in table.columns:
                 if number := system.numbers.get(column.key):
                     yield {
-                        "after": table.after, "row": system.label, "column": column.name, "metric": column.metric,
+                        "after": table.after, "row": system.label, "column": column.key, "metric": column.metric,
                         "status": "published", "paper": _text(number.value), "paper_provenance": number.provenance,
                     }  # fmt: skip
 
