@@ -1,4 +1,4 @@
-"""What a report holds: plain values only, so that equal runs give equal bytes."""
+"""The data of a report: plain values only, so that equal runs give equal bytes."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Control = Literal["above", "below", "undecided"]
 class ResultCell:
     """One row in one column.
 
-    `ours` is absolute, `delta` relative to the row's baseline partner, `paper` and `paper_delta` the same of
-    the paper. "partial": some seeds failed, `reasons` says why. `control`: the row against random weights. `expected`
-    is what somebody published for this very encoder, and `reached` whether ours is within its tolerance.
+    `ours` is absolute, `delta` the difference to the row's baseline; `paper` and `paper_delta` are the paper's. With
+    "partial", some seeds failed or are missing; `reasons` of failures. `control` compares the row with random weights.
+    `expected` is a number published for this encoder, `reached` whether ours is within its tolerance.
     """
 
     status: Status
@@ -40,7 +40,7 @@ class ResultCell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One point of the grid. `baseline` is the label of its partner, "" for a baseline row itself."""
+    """One point of the grid. `baseline` is the label of the row that it is compared with, "" for a baseline row."""
 
     label: str
     point: Mapping[str, object]
