@@ -92,7 +92,7 @@ def verify(place: Path, experiment: Experiment | None = None, console: Console |
         return verify_store(Store.of(experiment.runtime), build(experiment).steps, console)
     if not (place / saved.EXPERIMENT).exists():
         return verify_store(Store(place), None, console)
-    experiment = saved.read(place)
+    experiment = saved.read_experiment(place)
     return verify_store(Store(saved.find_store(experiment, place)), build(experiment).steps, console)
 
 
@@ -127,7 +127,7 @@ def _conclude(
     """Write and print the report, the number of failed stages, and where the files are."""
     result = report.collect(graph, store, experiment, outcome.failed)
     report.print_table(result, console)  # before writing the files, for which the disk may be too full
-    report.write(result, folder, experiment, report.timings(graph, store))
+    report.write_report(result, folder, experiment, report.timings(graph, store))
     if outcome.failed:
         failed = len(outcome.failed)
         count = f"{failed} stage{'s' * (failed > 1)} failed, {len(outcome.blocked)} more depend on them"

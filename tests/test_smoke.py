@@ -91,6 +91,17 @@ def test_another_arm_reuses_what_it_shares(finished: tuple[Path, str]) -> None:
     assert sorted(made) == ["evaluate/vqa", "features/test", "features/train", "multimodal", "transfer/vqa", "vision"]
 
 
+def test_one_arm_stands_among_the_systems_of_a_table(finished: tuple[Path, str]) -> None:
+    """Nothing is made: the paper's table is another report of the same steps."""
+    folder, _ = finished
+    words = ["grid={}", "baseline={}", "pretrain=siglip", "evaluate=[caption,vqa,vqa_knowledge]"]
+    output = finish(folder, "name=systems", "paper=table4", *words)
+    assert "nothing to run" in output and "149.2" in output and "57.8†" in output
+    assert (
+        "| PaLI-3 (5B) | 145.9 | 85.0 | 60.1† |\n| pali3kit, this run |" in (folder / "systems/report.md").read_text()
+    )
+
+
 @pytest.mark.parametrize(
     ("experiment", "rows"),
     [

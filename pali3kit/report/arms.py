@@ -1,10 +1,10 @@
-"""The rows of a report: points of the grid with their evaluating steps, and how artifacts are read."""
+"""The rows of a report (grid points with their evaluation steps), and the reader of artifacts."""
 
 from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,14 +17,15 @@ from pali3kit.plan.graph import Graph, value_label
 from pali3kit.plan.step import Step, ancestry
 
 NAMES = {"classif": "Classif", "siglip": "SigLIP", "random": "Random", "given": "As given"}
-TEXTS = {"lit": "LiT-tuned", "own": ""}  # whose text tower an encoder has
+TEXTS = {"lit": "LiT-tuned", "own": ""}  # which text tower reads the captions
 MEASURED, PREDICTED, CURVE = "metrics.json", "predictions.jsonl", "curve.csv"
 AGAIN = "Delete its folder and run the same command again"
 CONTROL = "random"  # the value of `pretrain` that means untrained weights
+UNNAMED = "ours"  # the label of the only point of an empty grid
 
 
 class Shelf:
-    """The published artifacts of a store, and why others are not there."""
+    """Reads the published artifacts of a store, and knows why others are missing."""
 
     def __init__(self, store: Store, failures: Mapping[str, str]) -> None:
         """`failures` leads from a step's digest to the reason of its failure."""
@@ -32,25 +33,49 @@ class Shelf:
         self._folders: dict[str, Path | None] = {}
 
     def folder(self, step: Step) -> Path | None:
-        """The published folder, or None where there is none, or where what it says cannot be read."""
+        """The folder of a published artifact; None where it is not published, or damaged."""
         if step.digest not in self._folders:
-            there = self._store.done(step) and self._reads(step)
+            there = self._store.done(step) and self._is_readable(step)
             self._folders[step.digest] = self._store.path(step) if there else None
         return self._folders[step.digest]
 
-    def _reads(self, step: Step) -> bool:
-        """Whether the artifact says something; else why not becomes the reason of a failure."""
+    def _is_readable(self, step: Step) -> bool:
+        """Whether the artifact can be read; else the step counts as failed, for this reason."""
         try:
-            judge(self._store.path(step))
+            _check_readable(self._store.path(step))
         except DataError as error:
             self._failures[step.digest] = str(error)
             return False
         return True
 
-    def versions(self, step: Step) -> Mapping[str, object]:
-        """The versions that a published artifact was made with; none of what is not published."""
-        versions: Mapping[str, object] = self._store.manifest(step).get("versions", {}) if self.folder(step) else {}
-        return versions
+    def metrics(self, step: Step) -> Metrics:
+        """What a step measured; empty where it measures nothing or is not published."""
+        folder = self.folder(step)
+        return _read_metrics(folder) if folder else {}
+
+    def predictions(self, step: Step) -> list[Prediction]:
+        """What a step predicted; empty where it predicts nothing or is not published."""
+        folder = self.folder(step)
+        return _read_predictions(folder) if folder else []
+
+    def curve(self, step: Step) -> tuple[tuple[int, float], ...]:
+        """Steps and losses of a training; empty where nothing was trained or is published."""
+        folder = self.folder(step)
+        return _read_curve(folder) if folder else ()
+
+    def skipped(self, step: Step) -> int:
+        """How many samples a step could not read."""
+        folder = self.folder(step)
+        return len(_read_lines(folder / "skipped.txt")) if folder else 0
+
+    def versions(self, steps: Iterable[Step]) -> dict[str, str]:
+        """The library versions that the published artifacts were made with; all of them where they differ."""
+        found: dict[str, set[str]] = {}
+        for step in steps:
+            manifest = self._store.manifest(step) if self.folder(step) else {}
+            for name, version in manifest.get("versions", {}).items():
+                found.setdefault(name, set()).add(str(version))
+        return {name: ", ".join(sorted(versions)) for name, versions in sorted(found.items())}
 
     def failure(self, step: Step) -> str:
         """Why a step has no artifact: its own failure, or the first among its ancestors'; "" if none failed."""
@@ -60,18 +85,22 @@ class Shelf:
         return ""
 
     def own_failure(self, step: Step) -> str:
-        """Why the step itself failed, or "". The place of the store is taken out: equal runs give equal reports."""
+        """Why the step itself failed, or "". STORE replaces the store's path, so that equal runs give equal reports."""
         reason = "" if self.folder(step) is not None else self._failures.get(step.digest, "")
         return reason.replace(str(self._store.root.resolve()), "STORE").replace(str(self._store.root), "STORE")
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One point of the grid with its evaluating steps: `steps[column][seed]`."""
+    """One point of the grid with its evaluation steps: `steps[column][seed]`.
+
+    `baseline` is the label of the arm that it is compared with, the same point with the baseline's values; "" for none.
+    """
 
     label: str
     point: Mapping[str, object]
     steps: Mapping[str, Mapping[int, Step]]
+    baseline: str = ""
 
 
 def arms_of(graph: Graph, experiment: Experiment) -> list[Arm]:
@@ -84,25 +113,21 @@ def arms_of(graph: Graph, experiment: Experiment) -> list[Arm]:
         columns = steps.setdefault(label, {})
         for name, step in cell.columns.items():
             columns.setdefault(name, {})[cell.seed] = step
-    arms = {label: Arm(label, point, steps[label]) for label, point in points.items()}
-    order = list(arms)
-    partners = {label: label_of(partner_of(arm.point, experiment)) for label, arm in arms.items()}
-    first = {label: order.index(partner if partner in arms else label) for label, partner in partners.items()}
+    arms = []
+    for label, point in points.items():
+        partner = label_of({**point, **{key: value for key, value in experiment.baseline.items() if key in point}})
+        arms.append(Arm(label, point, steps[label], partner if partner != label and partner in points else ""))
+    order = list(points)
 
     def place(arm: Arm) -> tuple[int, bool, bool]:
-        return first[arm.label], partners[arm.label] != arm.label, arm.point.get("pretrain") == CONTROL
+        return order.index(arm.baseline or arm.label), bool(arm.baseline), arm.point.get("pretrain") == CONTROL
 
-    return sorted(arms.values(), key=place)
-
-
-def partner_of(point: Mapping[str, object], experiment: Experiment) -> dict[str, object]:
-    """The point that `point` is compared with: the same one with the baseline's values."""
-    return {**point, **{key: value for key, value in experiment.baseline.items() if key in point}}
+    return sorted(arms, key=place)
 
 
 def label_of(point: Mapping[str, object]) -> str:
     """Name a grid point: `SigLIP`, `SigLIP, depth 4`; an empty grid has one point, `ours`."""
-    return ", ".join(filter(None, (_value_label(key, value) for key, value in point.items()))) or "ours"
+    return ", ".join(filter(None, (_value_label(key, value) for key, value in point.items()))) or UNNAMED
 
 
 def _value_label(key: str, value: object) -> str:
@@ -112,68 +137,68 @@ def _value_label(key: str, value: object) -> str:
     return NAMES.get(name, name) if key == "pretrain" else f"{key.rpartition('.')[2]} {name}"
 
 
-def judge(folder: Path) -> None:
-    """Raises DataError, which names the file, where what a report shows of an artifact cannot be read."""
-    read_metrics(folder)
-    read_curve(folder)
-    if any("image" not in row for row in read_predictions(folder)):
-        raise DataError(f"{folder / PREDICTED} is damaged: there is a line without the number of an image. {AGAIN}")
+def _check_readable(folder: Path) -> None:
+    """Raise DataError, which names the file, where a file that reports read is damaged."""
+    _read_metrics(folder)
+    _read_curve(folder)
+    if any("image" not in row for row in _read_predictions(folder)):
+        raise DataError(f"{folder / PREDICTED} is damaged: a line has no image. {AGAIN}")
 
 
-def read_metrics(folder: Path) -> Metrics:
+def _read_metrics(folder: Path) -> Metrics:
     """Read what a step measured; nothing where it measures nothing. Raises DataError for a damaged file."""
     file = folder / MEASURED
     if not file.exists():
         return {}
-    with _damage_told(file):
+    with _damage_as_data_error(file):
         metrics: Metrics = json.loads(file.read_bytes())
         for one in [metrics, *metrics.get("columns", {}).values()]:
-            _need(_is_number(one.get("value", 0)), "a value is no number")
-            _need(all(map(_is_number, one.get("samples", ()))), "a sample is no number")
+            _require(_is_number(one.get("value", 0)), "a value is not a number")
+            _require(all(map(_is_number, one.get("samples", ()))), "a sample is not a number")
         for name in ("extra", "curve"):
-            _need(isinstance(metrics.get(name, {}), dict), f"{name} is no mapping")
+            _require(isinstance(metrics.get(name, {}), dict), f"{name} is not a mapping")
     return metrics
 
 
-def read_predictions(folder: Path) -> list[Prediction]:
+def _read_predictions(folder: Path) -> list[Prediction]:
     """Read what a step predicted; none where it predicts nothing. Raises DataError for a damaged file."""
     file = folder / PREDICTED
-    with _damage_told(file):
-        rows: list[Prediction] = [json.loads(line) for line in read_lines(file)]
+    with _damage_as_data_error(file):
+        rows: list[Prediction] = [json.loads(line) for line in _read_lines(file)]
         for row in rows:
-            _need(isinstance(row.get("image", 0), int), "an image has no number")
-            _need(_is_number(row.get("score") or 0), "a score is no number")
+            _require(isinstance(row.get("image", 0), int), "an image is not an integer")
+            _require(_is_number(row.get("score") or 0), "a score is not a number")
     return rows
 
 
-def read_curve(folder: Path) -> tuple[tuple[int, float], ...]:
+def _read_curve(folder: Path) -> tuple[tuple[int, float], ...]:
     """Read steps and losses of a training; none where nothing was trained. Raises DataError for a damaged file."""
     file = folder / CURVE
     if not file.exists():
         return ()
-    with _damage_told(file), file.open(newline="", encoding="utf-8") as opened:
+    with _damage_as_data_error(file), file.open(newline="", encoding="utf-8") as opened:
         return tuple((int(row["step"]), float(row["loss"])) for row in csv.DictReader(opened))
 
 
-def read_lines(path: Path) -> list[str]:
-    """Read the lines that are not blank; an absent file has none."""
+def _read_lines(path: Path) -> list[str]:
+    """Read the lines that are not blank; none where there is no file."""
     if not path.exists():
         return []
-    # Not `splitlines`: a prediction may hold any of Unicode's other line ends.
+    # Not `splitlines`: a prediction may contain Unicode's other line ends.
     return [line for line in path.read_text(encoding="utf-8", errors="replace").split("\n") if line.strip()]
 
 
 @contextmanager
-def _damage_told(file: Path) -> Iterator[None]:
-    """What reading a damaged file raises, as a DataError."""
+def _damage_as_data_error(file: Path) -> Iterator[None]:
+    """Turn what reading a damaged file raises into a DataError."""
     try:
         yield
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, csv.Error) as error:
         raise DataError(f"{file} is damaged: {type(error).__name__}: {error}. {AGAIN}") from error
 
 
-def _need(holds: bool, problem: str) -> None:
-    if not holds:
+def _require(condition: bool, problem: str) -> None:
+    if not condition:
         raise ValueError(problem)
 
 

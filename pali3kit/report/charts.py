@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from html import escape
 
-from pali3kit.report.columns import Column
-from pali3kit.report.model import Curve, Report, Row, Table
+from markupsafe import Markup
+
+from pali3kit.report.columns import ReportColumn
+from pali3kit.report.model import Curve, FigureData, Report, ResultTable, Row
 from pali3kit.report.table import number
 
 SERIES = 6
 WIDTH, LEFT, RIGHT = 860, 210, 20
 BAR, GROUP, TOP = 20, 14, 30
-LETTER = 7.6  # pixels of a title's letter, about
+LETTER = 7.6  # approximate width of a letter of a title, in pixels
 PANEL_WIDTH, PANEL_HEIGHT = 270, 170
+FIGURE_LEFT, FIGURE_RIGHT, FIGURE_TOP, FIGURE_BOTTOM = 44, 12, 14, 26
+FIGURE_HEIGHT = 230
+LINES_WIDTH, BARS_WIDTH = 480, 1120
+GROUP_FILLED = 0.76  # of the width of a language
 
 
 def series(labels: Sequence[str]) -> dict[str, str]:
@@ -22,10 +28,10 @@ def series(labels: Sequence[str]) -> dict[str, str]:
     return {label: f"s{index % SERIES}" for index, label in enumerate(labels)}
 
 
-def delta_chart(report: Report, table: Table) -> str:
+def delta_chart(report: Report, table: ResultTable) -> Markup:
     """Differences to the baseline with their intervals, and the paper's as hollow diamonds. "" if there are none.
 
-    All columns share one axis, in points (percent, CIDEr x 100, mIoU x 100), on which a loss has no place.
+    All columns share one axis, in points (percent, CIDEr x 100, mIoU x 100). Losses are left out: their unit differs.
     """
     rows = [row for row in table.rows if row.baseline]
     columns = [column for column in table.columns if not column.benchmark.lower_is_better]
@@ -33,8 +39,8 @@ def delta_chart(report: Report, table: Table) -> str:
     values = [bound for cell in cells if cell.delta for bound in (cell.delta.low, cell.delta.high)]
     values += [cell.paper_delta.value for cell in cells if cell.paper_delta]
     if not any(cell.delta for cell in cells):
-        return ""
-    ticks = nice_ticks(min([0.0, *values]), max([0.0, *values]), 7)
+        return Markup()
+    ticks = _nice_ticks(min([0.0, *values]), max([0.0, *values]), 7)
     span = ticks[-1] - ticks[0]
     height = TOP + len(columns) * (len(rows) * BAR + GROUP) + 6
     colours = series([row.label for row in table.rows])
@@ -55,10 +61,12 @@ def delta_chart(report: Report, table: Table) -> str:
             parts += _difference(row, column, centre, place, colours[row.label])
         y += len(rows) * BAR + GROUP
     name = f"Differences to the baseline, {table.title.lower()}"
-    return svg(WIDTH, height, name, parts, "chart differences")
+    return _svg(WIDTH, height, name, parts, "chart differences")
 
 
-def _difference(row: Row, column: Column, centre: float, place: Callable[[float], str], colour: str) -> Iterable[str]:
+def _difference(
+    row: Row, column: ReportColumn, centre: float, place: Callable[[float], str], colour: str
+) -> Iterable[str]:
     """A row's difference in a column with its interval, and the paper's."""
     cell = row.cells[column.name]
     if cell.delta:
@@ -80,7 +88,7 @@ def _difference(row: Row, column: Column, centre: float, place: Callable[[float]
         yield f'<path class="paper" d="M{x} {centre - 6:.1f}l6 6l-6 6l-6 -6z"><title>{tip}{mark}</title></path>'
 
 
-def curve_panels(report: Report) -> Iterable[str]:
+def curve_panels(report: Report) -> Iterable[Markup]:
     """One small chart per kind of training: loss over steps, one line per arm and seed."""
     colours = series([row.label for row in report.tables[0].rows] if report.tables else [])
     panels: dict[str, list[Curve]] = {}
@@ -91,7 +99,45 @@ def curve_panels(report: Report) -> Iterable[str]:
         yield _panel(name, curves, colours)
 
 
-def nice_ticks(low: float, high: float, count: int) -> list[float]:
+def figure_chart(figure: FigureData, colours: Mapping[str, str]) -> Markup:
+    """The chart of a figure; `colours` are the style classes of its rows."""
+    values = [value for each in figure.series.values() for value in each]
+    ticks = _nice_ticks(0.0, max(values), 5)
+    width = LINES_WIDTH if figure.kind == "lines" else BARS_WIDTH
+
+    def height_of(value: float) -> float:
+        return FIGURE_HEIGHT - FIGURE_BOTTOM - value / ticks[-1] * (FIGURE_HEIGHT - FIGURE_TOP - FIGURE_BOTTOM)
+
+    parts = []
+    for tick in ticks:
+        y = height_of(tick)
+        parts.append(f'<path class="grid" d="M{FIGURE_LEFT} {y:.1f}H{width - FIGURE_RIGHT}"/>')
+        parts.append(f'<text class="tick" x="{FIGURE_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{tick:g}</text>')
+    room = (width - FIGURE_LEFT - FIGURE_RIGHT) / len(figure.places)
+    for index, place in enumerate(figure.places):
+        at = f'x="{FIGURE_LEFT + (index + 0.5) * room:.1f}" y="{FIGURE_HEIGHT - 8}"'
+        parts.append(f'<text class="tick" {at} text-anchor="middle">{escape(place)}</text>')
+    for position, (label, series) in enumerate(figure.series.items()):
+        marks = []
+        centres = [FIGURE_LEFT + (index + 0.5) * room for index in range(len(series))]
+        if figure.kind == "lines":
+            line = "L".join(f"{x:.1f} {height_of(value):.1f}" for x, value in zip(centres, series, strict=True))
+            marks.append(f'<path class="curve" d="M{line}"/>')
+        for x, place, value in zip(centres, figure.places, series, strict=True):
+            tip = f"<title>{escape(f'{label}, {place}: {number(value)}')}</title>"
+            y = height_of(value)
+            if figure.kind == "lines":
+                marks.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5">{tip}</circle>')
+            else:
+                bar = GROUP_FILLED * room / len(figure.series)
+                begin = x - GROUP_FILLED * room / 2 + position * bar
+                size = f'width="{bar:.1f}" height="{FIGURE_HEIGHT - FIGURE_BOTTOM - y:.1f}"'
+                marks.append(f'<rect class="filled" x="{begin:.1f}" y="{y:.1f}" {size}>{tip}</rect>')
+        parts.append(f'<g class="{colours.get(label, "shared")}">{"".join(marks)}</g>')
+    return _svg(width, FIGURE_HEIGHT, figure.title, parts, f"chart {figure.kind}")
+
+
+def _nice_ticks(low: float, high: float, count: int) -> list[float]:
     """At most `count` + 1 round numbers (1, 2 or 5 times a power of ten apart) that cover `low` to `high`."""
     span = high - low or abs(high) or 1.0
     raw = span / count
@@ -101,11 +147,11 @@ def nice_ticks(low: float, high: float, count: int) -> list[float]:
     return [round(index * step, 10) for index in range(first, max(last, first + 1) + 1)]
 
 
-def _panel(name: str, curves: Sequence[Curve], colours: dict[str, str]) -> str:
+def _panel(name: str, curves: Sequence[Curve], colours: dict[str, str]) -> Markup:
     left, top, right, bottom = 40, 26, 10, 22
     losses = [loss for curve in curves for _, loss in curve.points]
     steps = [step for curve in curves for step, _ in curve.points]
-    ticks, last = nice_ticks(min(losses), max(losses), 4), max(steps)
+    ticks, last = _nice_ticks(min(losses), max(losses), 4), max(steps)
 
     def place(step: float, loss: float) -> str:
         x = left + step / last * (PANEL_WIDTH - left - right)
@@ -125,7 +171,7 @@ def _panel(name: str, curves: Sequence[Curve], colours: dict[str, str]) -> str:
         tip = f"{curve.label}, seed {curve.seed}: {curve.points[-1][1]:.3f} at the end"
         kind = colours.get(curve.label, "shared")
         parts.append(f'<g class="{kind}"><title>{escape(tip)}</title><path class="curve" d="{path}"/></g>')
-    return svg(PANEL_WIDTH, PANEL_HEIGHT, f"Learning curve: {name}", parts)
+    return _svg(PANEL_WIDTH, PANEL_HEIGHT, f"Learning curve: {name}", parts)
 
 
 def _vertical(x: str, text: str, height: int) -> str:
@@ -136,7 +182,9 @@ def _vertical(x: str, text: str, height: int) -> str:
     )
 
 
-def svg(width: int, height: int, name: str, parts: Iterable[str], kind: str = "chart") -> str:
-    """An SVG of one piece, with a name for whoever cannot see it."""
+def _svg(width: int, height: int, name: str, parts: Iterable[str], kind: str = "chart") -> Markup:
+    """One SVG element; `name` is its label for screen readers."""
     label = escape(name, quote=True)
-    return f'<svg class="{kind}" viewBox="0 0 {width} {height}" role="img" aria-label="{label}">{"".join(parts)}</svg>'
+    return Markup(  # all texts in it are escaped
+        f'<svg class="{kind}" viewBox="0 0 {width} {height}" role="img" aria-label="{label}">{"".join(parts)}</svg>'
+    )

@@ -1,4 +1,4 @@
-"""From artifacts to a report: scores, intervals, differences, verdicts, and what failed."""
+"""From artifacts to a report: scores, intervals, differences, verdicts, and failures."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 
 from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.config.encoder import probe_sets
+from pali3kit.config.part import Part
 from pali3kit.config.schema import Experiment
 from pali3kit.config.written import written
 from pali3kit.errors import DataError, StageError
@@ -14,49 +15,46 @@ from pali3kit.evals.scores import EvalResult
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import Graph
 from pali3kit.plan.step import Step
-from pali3kit.report import evidence, figures, paper, samples
+from pali3kit.report import evidence
 from pali3kit.report.arms import (
     CONTROL,
-    NAMES,
     Arm,
     Shelf,
     arms_of,
     label_of,
-    partner_of,
-    read_lines,
-    read_metrics,
-    read_predictions,
 )
-from pali3kit.report.columns import Column, Sets, columns_of, measures, score_of
-from pali3kit.report.model import Cell, Control, Published, PublishedRow, Report, Row, Stage, Status, Table
+from pali3kit.report.columns import ReportColumn, Sets, columns_of, measures, score_of
+from pali3kit.report.model import Control, Report, ResultCell, ResultTable, Row, Stage, Status
 from pali3kit.report.notes import notes
-from pali3kit.report.statistics import Interval, Verdict, delta, interval, verdict
+from pali3kit.report.paper import PaperTable
+from pali3kit.report.samples import choose_examples
+from pali3kit.report.statistics import Verdict, delta, interval, verdict
 
-TRANSFER = "transfer"  # columns without a suffix are measured after it
+TRANSFER = "transfer"  # the stage after which steps without a suffix measure
 
 
 def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mapping[str, str] | None = None) -> Report:
-    """Read what the graph's artifacts hold. Nothing is run; what is absent or failed is shown as such.
+    """Read the graph's artifacts into a report. Nothing is run; what is missing or failed is shown as such.
 
     `failures` leads from the digest of a step that failed to the reason, in one line.
     """
-    shelf = Shelf(store, failures or {})
+    artifacts = Shelf(store, failures or {})
     arms = arms_of(graph, experiment)
     sets = _sets_of(arms, experiment)
-    published = paper.load(experiment.paper) if experiment.paper else None
-    tables = tuple(_table(after, arms, shelf, experiment, published) for after in _afters(arms))
+    published = PaperTable.load(experiment.paper) if experiment.paper else None
+    tables = tuple(_table(after, arms, artifacts, experiment, published) for after in _stages_measured(arms))
     report = Report(
         name=experiment.name,
         seeds=tuple(experiment.seeds),
         tables=tables,
-        published=_published(published),
+        published=published,
         notes=(),
-        details=tuple(evidence.details(arms, shelf)),
-        curves=tuple(evidence.curves(graph, arms, shelf)),
-        figures=tuple(figures.figures(arms, shelf, sets)),
-        gallery=tuple(samples.choose(arms, shelf, sets)),
-        stages=tuple(_stage(step, shelf) for step in graph.steps),
-        versions=evidence.versions(graph, shelf),
+        details=tuple(evidence.details(arms, artifacts)),
+        curves=tuple(evidence.curves(graph, arms, artifacts)),
+        figures=tuple(evidence.figures(arms, artifacts, sets)),
+        gallery=tuple(choose_examples(arms, artifacts, sets)),
+        stages=tuple(_stage(step, artifacts) for step in graph.steps),
+        versions=artifacts.versions(graph.steps),
         config={
             each.name: written(getattr(experiment, each.name)) for each in fields(experiment) if each.name != "runtime"
         },
@@ -64,8 +62,8 @@ def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mappin
     return replace(report, notes=tuple(notes(report)))
 
 
-def _afters(arms: Sequence[Arm]) -> list[str]:
-    """The stages after which there are columns: stage 1 first. Pretrained parts alone stand in the transfer table."""
+def _stages_measured(arms: Sequence[Arm]) -> list[str]:
+    """The stages after which PaLI is measured, in order. Pretrained components alone are in the transfer table."""
     names = [name for arm in arms for name in arm.steps]
     measured = sorted((kind for kind in STAGE.all() if kind.title), key=lambda kind: kind.stage)
     early = [kind.name for kind in measured if any(name.endswith(f"@{kind.name}") for name in names)]
@@ -74,56 +72,55 @@ def _afters(arms: Sequence[Arm]) -> list[str]:
 
 
 def _suffix(after: str) -> str:
-    """What a cell's columns have behind their names."""
+    """The suffix of the names of steps that measure after this stage."""
     return "" if after == TRANSFER else f"@{after}"
 
 
 def _table(
-    after: str, arms: Sequence[Arm], shelf: Shelf, experiment: Experiment, published: paper.PaperTable | None
-) -> Table:
+    after: str, arms: Sequence[Arm], artifacts: Shelf, experiment: Experiment, published: PaperTable | None
+) -> ResultTable:
     suffix = _suffix(after)
     sources = [source for source in experiment.evaluate if any(_key(source, suffix) in arm.steps for arm in arms)]
     columns = tuple(column for source in sources for column in columns_of(source, _sets_of(arms, experiment)))
-    measured = {arm.label: {column.name: _measure(arm, column, suffix, shelf) for column in columns} for arm in arms}
-    columns = tuple(column for column in columns if any(each[column.name].anything for each in measured.values()))
-    rows = []
+    measured = {
+        arm.label: {column.name: _measure(arm, column, suffix, artifacts) for column in columns} for arm in arms
+    }
+    columns = tuple(column for column in columns if any(each[column.name].applies for each in measured.values()))
+    rows, by_label = [], {arm.label: arm for arm in arms}
     for arm in arms:
-        partner = partner_of(arm.point, experiment)
-        versus = label_of(partner) if partner != arm.point and label_of(partner) in measured else ""
         control = _control_of(arm.point)
         cells = {}
         for column in columns:
             ours = measured[arm.label][column.name]
             cell = ours.cell()
-            if versus:
-                cell = _compare(cell, ours, measured[versus][column.name])
+            if arm.baseline:
+                cell = _compare(cell, ours, measured[arm.baseline][column.name])
             if control in measured and control != arm.label and column.benchmark.answered != "loss":  # no encoder
-                cell = replace(cell, control=_above(ours, measured[control][column.name]))
-            ours_of, theirs_of = (
-                {"pretrain": experiment.pretrain, **each} for each in (arm.point, partner if versus else arm.point)
-            )
+                cell = replace(cell, control=_against_control(ours, measured[control][column.name]))
             cell = _expected(cell, experiment, column)
-            if _is_papers(column, arm.point, experiment):
-                cell = _beside(cell, published, ours_of, theirs_of, column)
+            if published and published.axis and _comparable(column.key, published, arm.point, experiment):
+                points = arm.point, by_label[arm.baseline or arm.label].point
+                which, baseline = (str(_value(published.axis, point, experiment)) for point in points)
+                cell = _beside(cell, published, which, baseline, column.key)
             cells[column.name] = cell
-        rows.append(Row(arm.label, arm.point, versus, cells))
-    return Table(after, columns, tuple(rows))
+        rows.append(Row(arm.label, arm.point, arm.baseline, cells))
+    return ResultTable(after, columns, tuple(rows))
 
 
 @dataclass(frozen=True)
 class _Measured:
-    """What one column of one arm gave: scores by seed, reasons of those that failed, how many are not there yet."""
+    """One column of one arm: scores by seed, the reasons of failed seeds, and how many seeds are not measured yet."""
 
     scores: Mapping[int, EvalResult]
     reasons: tuple[str, ...]
     missing: int
 
     @property
-    def anything(self) -> bool:
-        """Whether the arm is measured so, or should have been: a set may have been labelled once only."""
+    def applies(self) -> bool:
+        """Whether the arm has this column: a set may lack some labels."""
         return bool(self.scores or self.reasons or self.missing)
 
-    def cell(self) -> Cell:
+    def cell(self) -> ResultCell:
         status: Status = "done"
         if self.reasons:
             status = "partial" if self.scores else "failed"
@@ -131,11 +128,11 @@ class _Measured:
             status = "partial" if self.scores else "missing"
         per_seed = {seed: score.value for seed, score in self.scores.items()}
         ours = interval(self.scores) if self.scores else None
-        return Cell(status, per_seed=per_seed, ours=ours, reasons=self.reasons)
+        return ResultCell(status, per_seed=per_seed, ours=ours, reasons=self.reasons)
 
 
 def _sets_of(arms: Sequence[Arm], experiment: Experiment) -> Sets:
-    """What the experiment measures on; where its arms have other sets, all of them are named."""
+    """The sets that the experiment measures on; where arms differ in them, all are named."""
     chosen, own = experiment.evaluation, experiment.data.source.name != "world"
     labelled, captioned = (
         " / ".join(dict.fromkeys(_name(arm.point.get(f"evaluation.{key}", part)) for arm in arms))
@@ -145,48 +142,55 @@ def _sets_of(arms: Sequence[Arm], experiment: Experiment) -> Sets:
 
 
 def _name(part: object) -> str:
-    """The name of a part, as the schema has it or as a grid writes it."""
+    """The name of a component, which a grid gives as a name or a mapping."""
     return str(part["name"]) if isinstance(part, Mapping) else str(getattr(part, "name", part))
 
 
-def _is_papers(column: Column, point: Mapping[str, object], experiment: Experiment) -> bool:
-    """Whether the paper measures a column so: its texts are read by a tower that is LiT-tuned for the encoder."""
-    texts = point.get("evaluation.texts", experiment.evaluation.texts)
-    towers = point.get("model.towers", experiment.model.towers)
-    return not column.benchmark.reads_texts or (texts == "lit" and towers is None)
+def _value(key: str, point: Mapping[str, object], experiment: Experiment) -> object:
+    """The value of a dotted key at a grid point; "" where there is no such key."""
+    section: object = experiment
+    for name in key.split("."):
+        section = getattr(section, name, "")
+    value = point.get(key, section)
+    return value.name if isinstance(value, Part) else value
 
 
-def _expected(cell: Cell, experiment: Experiment, column: Column) -> Cell:
-    """Add the number that somebody published for it, and whether ours is near enough."""
-    wanted = experiment.expect.get(column.name)
+def _comparable(column: str, published: PaperTable, point: Mapping[str, object], experiment: Experiment) -> bool:
+    """Whether the paper measures a column under the settings of this grid point."""
+    conditions = published.conditions.get(column, {})
+    return all(_value(key, point, experiment) == wanted for key, wanted in conditions.items())
+
+
+def _expected(cell: ResultCell, experiment: Experiment, column: ReportColumn) -> ResultCell:
+    """Add the published number that the experiment expects, and whether ours is within its tolerance."""
+    wanted = experiment.expect.get(column.key)
     if wanted is None:
         return cell
     near = cell.ours and abs(cell.ours.mean - wanted.value) <= wanted.tolerance
     return replace(cell, expected=wanted, reached=None if near is None else "pass" if near else "gap")
 
 
-def _measure(arm: Arm, column: Column, suffix: str, shelf: Shelf) -> _Measured:
+def _measure(arm: Arm, column: ReportColumn, suffix: str, artifacts: Shelf) -> _Measured:
     scores: dict[int, EvalResult] = {}
     reasons: list[str] = []
     missing = 0
     for seed, step in arm.steps.get(_key(column.source, suffix), {}).items():
-        folder = shelf.folder(step)
-        if folder is not None:
-            rows = read_predictions(folder) if column.name != column.source else []
-            metrics = read_metrics(folder)
+        if artifacts.folder(step) is not None:
+            rows = artifacts.predictions(step) if column.name != column.source else []
+            metrics = artifacts.metrics(step)
             if measures(column, metrics):
                 try:
                     scores[seed] = score_of(column, metrics, rows)
                 except DataError as error:
                     reasons.append(f"seed {seed}: {step.label}: {error}")
-        elif reason := shelf.failure(step):
+        elif reason := artifacts.failure(step):
             reasons.append(f"seed {seed}: {reason}")
         else:
             missing += 1
     return _Measured(scores, tuple(reasons), missing)
 
 
-def _compare(cell: Cell, ours: _Measured, baseline: _Measured) -> Cell:
+def _compare(cell: ResultCell, ours: _Measured, baseline: _Measured) -> ResultCell:
     """Add the difference to the baseline partner, over the seeds that both have."""
     if not ours.scores.keys() & baseline.scores.keys():
         return cell
@@ -196,39 +200,26 @@ def _compare(cell: Cell, ours: _Measured, baseline: _Measured) -> Cell:
         return replace(cell, reasons=(*cell.reasons, f"no difference: {error}"))
 
 
-def _above(ours: _Measured, control: _Measured) -> Control | None:
-    """Whether the 95% interval of the difference to random weights excludes zero."""
+def _against_control(ours: _Measured, control: _Measured) -> Control | None:
+    """On which side of zero the 95% interval of the difference to random weights lies."""
     try:
         difference = delta(ours.scores, control.scores)
     except StageError:
         return None
-    return _side(difference)
-
-
-def _side(difference: Interval) -> Control:
     if difference.method == "none":
         return "undecided"
     return "above" if difference.low > 0 else "below" if difference.high < 0 else "undecided"
 
 
-def _beside(
-    cell: Cell,
-    published: paper.PaperTable | None,
-    point: Mapping[str, object],
-    partner: Mapping[str, object],
-    column: Column,
-) -> Cell:
+def _beside(cell: ResultCell, published: PaperTable, arm: str, baseline: str, column: str) -> ResultCell:
     """Add the paper's numbers for the same arms, and whether ours follow them."""
-    if published is None or published.axis not in point:
-        return cell
-    arm, baseline = str(point[published.axis]), str(partner[published.axis])
-    cell = replace(cell, paper=published.absolute(arm, column.name))
-    theirs = published.delta(arm, baseline, column.name) if arm != baseline else None
+    cell = replace(cell, paper=published.absolute(arm, column))
+    theirs = published.delta(arm, baseline, column) if arm != baseline else None
     judged: Verdict | None = None
     if cell.ours and cell.delta and theirs:
-        # Two rows that answer alike, always wrongly say, agree with a paper that sees no difference, and say nothing.
-        silent = cell.delta.high - cell.delta.low < 0.1  # printed as 0.0
-        judged = "undecided" if silent else verdict(cell.delta, theirs.value)
+        # Rows that answer alike (always wrongly, say) would agree with a paper that sees no difference.
+        identical = cell.delta.high - cell.delta.low < 0.1  # printed as 0.0
+        judged = "undecided" if identical else verdict(cell.delta, theirs.value)
     return replace(cell, paper_delta=theirs, verdict=judged)
 
 
@@ -237,23 +228,11 @@ def _control_of(point: Mapping[str, object]) -> str:
 
 
 def _key(source: str, suffix: str) -> str:
-    """The name of a cell's column; what looks at a pretrained part alone is the same after every stage."""
+    """The name of a step; what measures a pretrained component alone is the same after every stage."""
     return source + suffix if BENCHMARK.find(source).generated else source
 
 
-def _published(table: paper.PaperTable | None) -> Published | None:
-    if table is None:
-        return None
-    rows = []
-    for vit, arm in ((vit, arm) for vit, arms in table.rows.items() for arm in arms):
-        numbers = {column: table.absolute(arm, column, vit) for column in table.columns}
-        rows.append(PublishedRow(f"ViT-{vit} {NAMES[arm]}", {name: one for name, one in numbers.items() if one}))
-    told = table.title, table.citation, table.setting, table.default, table.claims
-    return Published(*told, table.columns, tuple(rows))
-
-
-def _stage(step: Step, shelf: Shelf) -> Stage:
-    reason, folder = shelf.own_failure(step), shelf.folder(step)
-    status: Status = "done" if folder is not None else "failed" if reason else "missing"
-    skipped = len(read_lines(folder / "skipped.txt")) if folder is not None else 0
-    return Stage(step.kind, step.label, step.seed, step.digest, status, reason, skipped)
+def _stage(step: Step, artifacts: Shelf) -> Stage:
+    reason = artifacts.own_failure(step)
+    status: Status = "done" if artifacts.folder(step) is not None else "failed" if reason else "missing"
+    return Stage(step.kind, step.label, step.seed, step.digest, status, reason, artifacts.skipped(step))

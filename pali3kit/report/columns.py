@@ -1,4 +1,4 @@
-"""What the columns are called and measured in. They are counterparts of the paper's sets, never those sets."""
+"""The columns of a report: titles, units, and how their scores are read from an artifact's metrics."""
 
 from __future__ import annotations
 
@@ -17,13 +17,18 @@ T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
-    """One column of the table. `name` is also its key in the paper's table; `source` is the benchmark's name."""
+class ReportColumn:
+    """One column of a table; `source` is the benchmark's name."""
 
     name: str
     title: str
     metric: str
     source: str
+
+    @property
+    def key(self) -> str:
+        """Its name in the paper's tables and in `expect`."""
+        return self.name
 
     @property
     def benchmark(self) -> Benchmark:
@@ -32,8 +37,8 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Sets:
-    """What columns are measured on: the registry's names of the sets for the encoder alone, how many `probes` there
-    are, and whether all else is measured on somebody's `own` data.
+    """The data that columns are measured on: the registered labelled and captioned sets and the number of `probes`, for
+    the encoder alone; `own` if everything else is measured on the user's data.
     """
 
     labelled: str = "world_classes"
@@ -45,21 +50,21 @@ class Sets:
 EMBEDDED = Sets()
 
 
-def columns_of(source: str, sets: Sets = EMBEDDED) -> tuple[Column, ...]:
+def columns_of(source: str, sets: Sets = EMBEDDED) -> tuple[ReportColumn, ...]:
     """The report's columns of one benchmark: several where it has several numbers.
 
-    On somebody's own data a counterpart is titled by its name: only they know what set that is.
+    On the user's own data, a benchmark whose title is an embedded counterpart's has its plain name as title.
     """
     benchmark = BENCHMARK.find(source)
     named = zip(benchmark.column_names, benchmark.columns, strict=True)
     unnamed = sets.own and benchmark.counterpart
     return tuple(
-        Column(name, name if unnamed else _titled(column, sets), benchmark.unit, source) for name, column in named
+        ReportColumn(name, name if unnamed else _titled(column, sets), benchmark.unit, source) for name, column in named
     )
 
 
 def _titled(column: BenchmarkColumn, sets: Sets) -> str:
-    """The title, with what the sets are called."""
+    """The title with the names of the sets filled in."""
     return column.title.format(
         labelled=_called(LABELLED, sets.labelled, column.part) or f"{sets.labelled} {column.part}",
         captioned=_called(CAPTIONED, sets.captioned, "") or sets.captioned,
@@ -68,32 +73,32 @@ def _titled(column: BenchmarkColumn, sets: Sets) -> str:
 
 
 def _called(registry: Registry[T], name: str, part: str) -> str:
-    """What a set is called; "" for several sets, or one that has no title."""
+    """The title of a set; "" for several sets, or one that has no title."""
     titles = registry.describe(name).titles if name in registry.names() else None
     return (titles or {}).get(part, "")
 
 
-def measures(column: Column, metrics: Metrics) -> bool:
-    """Whether an artifact has the column: a set may have been labelled once only, or described in English alone."""
+def measures(column: ReportColumn, metrics: Metrics) -> bool:
+    """Whether an artifact has the column: a set may have one kind of labels, or captions in English, only."""
     part = column.name.partition(".")[2]
     return not part or part in metrics.get("columns", metrics.get("extra", {}))
 
 
-def score_of(column: Column, metrics: Metrics, predictions: Sequence[Prediction]) -> EvalResult:
+def score_of(column: ReportColumn, metrics: Metrics, predictions: Sequence[Prediction]) -> EvalResult:
     """The score of a column from the artifact's metrics; `predictions` say which language a sample is in.
 
-    A picture that is described in many languages is one sample: its captions stand and fall together.
+    An image with captions in several languages is one sample, their mean, since they are not independent.
 
-    Raises DataError where the metrics do not tell the column's value.
+    Raises DataError where the metrics lack the column's value.
     """
     try:
         return _score_of(column, metrics, predictions)
     except (KeyError, TypeError, ValueError) as error:
         told = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise DataError(f"its metrics do not tell {column.name}: {told}") from error
+        raise DataError(f"its metrics have no usable {column.name}: {told}") from error
 
 
-def _score_of(column: Column, metrics: Metrics, predictions: Sequence[Prediction]) -> EvalResult:
+def _score_of(column: ReportColumn, metrics: Metrics, predictions: Sequence[Prediction]) -> EvalResult:
     part = column.name.partition(".")[2]
     if "columns" in metrics:
         one = metrics["columns"][part]

@@ -1,26 +1,29 @@
-"""What stands behind the numbers: learning curves, parts of scores, versions."""
+"""What stands behind the numbers: parts of scores, learning curves, figures."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from pali3kit.catalogue import STAGE
+from pali3kit.benchmarks.benchmark import Figure
+from pali3kit.catalogue import BENCHMARK, STAGE
+from pali3kit.evals.scores import Metrics
 from pali3kit.plan.graph import Graph
 from pali3kit.plan.step import Step, ancestry
-from pali3kit.report.arms import NAMES, Arm, Shelf, read_curve, read_metrics
-from pali3kit.report.model import Curve, Detail
+from pali3kit.report.arms import NAMES, Arm, Shelf
+from pali3kit.report.columns import Sets, columns_of
+from pali3kit.report.model import Curve, Detail, FigureData
 from pali3kit.types import Json
 
-LAST = "~"  # behind all stages of the paper
+LAST = "~"  # sorts after all stages of the paper
 
 
-def details(arms: Sequence[Arm], shelf: Shelf) -> Iterable[Detail]:
-    """Average the numbers that the evaluators left beside each value over the seeds."""
+def details(arms: Sequence[Arm], artifacts: Shelf) -> Iterable[Detail]:
+    """The further numbers of `metrics.json`, as means over the seeds."""
     found: dict[tuple[str, str], dict[str, list[float]]] = {}
     for arm in arms:
         for name, steps in arm.steps.items():
-            for folder in filter(None, map(shelf.folder, steps.values())):
-                for key, value in _flat(read_metrics(folder).get("extra", {})):
+            for step in steps.values():
+                for key, value in _flat(artifacts.metrics(step).get("extra", {})):
                     found.setdefault((name, key), {}).setdefault(arm.label, []).append(value)
     for (name, key), values in found.items():
         yield Detail(name, key, {label: sum(each) / len(each) for label, each in values.items()})
@@ -34,15 +37,14 @@ def _flat(extra: Mapping[str, Json], prefix: str = "") -> Iterable[tuple[str, fl
             yield prefix + key, float(value)
 
 
-def curves(graph: Graph, arms: Sequence[Arm], shelf: Shelf) -> Iterable[Curve]:
+def curves(graph: Graph, arms: Sequence[Arm], artifacts: Shelf) -> Iterable[Curve]:
     """Yield the learning curve of every trained step, named by the arms that use it."""
     users: dict[str, list[str]] = {}
     for arm in arms:
         for step in ancestry(step for steps in arm.steps.values() for step in steps.values()):
             users.setdefault(step.digest, []).append(arm.label)
-    for step in sorted(graph.steps, key=_stage):
-        folder = shelf.folder(step)
-        if folder is None or not (points := read_curve(folder)):
+    for step in sorted(graph.steps, key=_paper_order):
+        if not (points := artifacts.curve(step)):
             continue
         shared = len(users[step.digest]) == len(arms) and len(arms) > 1
         # The losses of different kinds of pretraining have different units: each has a panel of its own.
@@ -51,15 +53,43 @@ def curves(graph: Graph, arms: Sequence[Arm], shelf: Shelf) -> Iterable[Curve]:
         yield Curve(f"{step.kind} {NAMES.get(what, what)}".strip(), label, step.seed, points)
 
 
-def _stage(step: Step) -> str:
-    """In the order of the paper; what is none of its stages comes last."""
+def _paper_order(step: Step) -> str:
+    """Sort key: the order of the paper's stages, then everything else."""
     return STAGE.find(step.kind).stage or LAST
 
 
-def versions(graph: Graph, shelf: Shelf) -> dict[str, str]:
-    """The versions that the artifacts were made with; several are listed where they differ."""
-    found: dict[str, set[str]] = {}
-    for step in graph.steps:
-        for name, version in shelf.versions(step).items():
-            found.setdefault(name, set()).add(str(version))
-    return {name: ", ".join(sorted(versions)) for name, versions in sorted(found.items())}
+def figures(arms: Sequence[Arm], artifacts: Shelf, sets: Sets) -> Iterable[FigureData]:
+    """The charts that benchmarks declare, where they were measured: few-shot curves, recall by language."""
+    for benchmark in BENCHMARK.all():
+        titles = {column.name.partition(".")[2]: column.title for column in columns_of(benchmark.name, sets)}
+        for drawing in benchmark.figures:
+            title = drawing.title.format(title=titles[drawing.part])
+            yield from _figure(drawing, title, arms, artifacts, benchmark.name)
+
+
+def _numbers(drawing: Figure, metrics: Metrics) -> Mapping[str, float]:
+    """The numbers of a chart in the metrics of one step, by their place on its axis."""
+    found = metrics.get("curve", {}) if drawing.of == "curve" else metrics.get("extra", {})
+    chosen = {key.removeprefix(drawing.begin): value for key, value in found.items() if key.startswith(drawing.begin)}
+    return {place: value for place, value in chosen.items() if isinstance(value, float | int)}
+
+
+def _figure(drawing: Figure, title: str, arms: Sequence[Arm], artifacts: Shelf, column: str) -> Iterable[FigureData]:
+    """Charts of means over seeds: one for the arms that have numbers at the same places, if these are several.
+
+    Arms that share these steps, since they differ in the text tower alone, are drawn once.
+    """
+    drawn: dict[tuple[str, ...], dict[str, tuple[float, ...]]] = {}
+    seen: set[tuple[str, ...]] = set()
+    for arm in arms:
+        steps = tuple(step for step in arm.steps.get(column, {}).values() if artifacts.folder(step) is not None)
+        if not steps or (same := tuple(step.digest for step in steps)) in seen:
+            continue
+        seen.add(same)
+        found = [_numbers(drawing, artifacts.metrics(step)) for step in steps]
+        places = tuple(found[0])
+        means = tuple(sum(each[place] for each in found) / len(found) for place in places)
+        drawn.setdefault(places, {})[arm.label] = means
+    for places, series in drawn.items():
+        if len(places) > 1:
+            yield FigureData(drawing.kind, title, places, series)

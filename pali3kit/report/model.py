@@ -1,4 +1,4 @@
-"""What a report holds: plain values only, so that equal runs give equal bytes."""
+"""The data of a report: plain values only, so that equal runs give equal bytes."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any, Literal, TypedDict
 
 from pali3kit.catalogue import STAGE
 from pali3kit.config.schema import Expected
-from pali3kit.report.columns import Column
-from pali3kit.report.paper import Claim, Number
+from pali3kit.report.columns import ReportColumn
+from pali3kit.report.paper import PaperTable, PublishedNumber
 from pali3kit.report.statistics import Interval, Verdict
 
 Status = Literal["done", "partial", "failed", "missing"]
@@ -17,20 +17,20 @@ Control = Literal["above", "below", "undecided"]
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class ResultCell:
     """One row in one column.
 
-    `ours` is absolute, `delta` relative to the row's baseline partner, `paper` and `paper_delta` the same of
-    the paper. "partial": some seeds failed, `reasons` says why. `control`: the row against random weights. `expected`
-    is what somebody published for this very encoder, and `reached` whether ours is within its tolerance.
+    `ours` is absolute, `delta` the difference to the row's baseline; `paper` and `paper_delta` are the paper's. With
+    "partial", some seeds failed or are missing; `reasons` of failures. `control` compares the row with random weights.
+    `expected` is a number published for this encoder, `reached` whether ours is within its tolerance.
     """
 
     status: Status
     per_seed: Mapping[int, float] = field(default_factory=dict)
     ours: Interval | None = None
     delta: Interval | None = None
-    paper: Number | None = None
-    paper_delta: Number | None = None
+    paper: PublishedNumber | None = None
+    paper_delta: PublishedNumber | None = None
     verdict: Verdict | None = None
     control: Control | None = None
     expected: Expected | None = None
@@ -40,20 +40,20 @@ class Cell:
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One point of the grid. `baseline` is the label of its partner, "" for a baseline row itself."""
+    """One point of the grid. `baseline` is the label of the row that it is compared with, "" for a baseline row."""
 
     label: str
     point: Mapping[str, object]
     baseline: str
-    cells: Mapping[str, Cell]
+    cells: Mapping[str, ResultCell]
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class ResultTable:
     """What was measured after one stage: "multimodal" (stage 1), "resolution" (stage 2) or "transfer" (per task)."""
 
     after: str
-    columns: tuple[Column, ...]
+    columns: tuple[ReportColumn, ...]
     rows: tuple[Row, ...]
 
     @property
@@ -92,7 +92,7 @@ class Answer:
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class GalleryExample:
     """One test example with every row's answer. `image` is the index in the test split; a source that draws pictures
     draws it `size` pixels wide, which boxes and masks are measured in.
 
@@ -131,7 +131,7 @@ class Stage:
     skipped: int = 0
 
 
-class StepTiming(TypedDict):
+class _StepTiming(TypedDict):
     """What an artifact cost: wall seconds, threads, and the processor it was made on."""
 
     kind: str
@@ -147,11 +147,11 @@ class Timings(TypedDict):
     """What all artifacts of a run cost."""
 
     seconds: float
-    stages: list[StepTiming]
+    stages: list[_StepTiming]
 
 
 @dataclass(frozen=True, slots=True)
-class Figure:
+class FigureData:
     """Numbers by row over the same places: "lines" (few-shot curves) or "bars" (languages), in percent."""
 
     kind: Literal["lines", "bars"]
@@ -161,39 +161,18 @@ class Figure:
 
 
 @dataclass(frozen=True, slots=True)
-class PublishedRow:
-    """A row of the paper's table, all numbers absolute."""
-
-    label: str
-    numbers: Mapping[str, Number]
-
-
-@dataclass(frozen=True, slots=True)
-class Published:
-    """The paper's table: what stands beside ours is of `vit`; `columns` are its names for ours, `rows` all it has."""
-
-    title: str
-    citation: str
-    setting: str
-    vit: str
-    claims: tuple[Claim, ...]
-    columns: Mapping[str, str]
-    rows: tuple[PublishedRow, ...]
-
-
-@dataclass(frozen=True, slots=True)
 class Report:
     """All that is known of a run, timings apart. `config` is the experiment without its runtime section."""
 
     name: str
     seeds: tuple[int, ...]
-    tables: tuple[Table, ...]
-    published: Published | None
+    tables: tuple[ResultTable, ...]
+    published: PaperTable | None
     notes: tuple[str, ...]
     details: tuple[Detail, ...]
     curves: tuple[Curve, ...]
-    figures: tuple[Figure, ...]
-    gallery: tuple[Example, ...]
+    figures: tuple[FigureData, ...]
+    gallery: tuple[GalleryExample, ...]
     stages: tuple[Stage, ...]
     versions: Mapping[str, str]
     config: Mapping[str, Any]  # of the schema, as YAML has it

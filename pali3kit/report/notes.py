@@ -1,4 +1,4 @@
-"""What must be said beside the numbers: computed, so that no run can forget it."""
+"""The notes below the tables: limits, provenance and failures, computed from the report so that none is left out."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.report import paper
-from pali3kit.report.model import Report, Row, Table
+from pali3kit.report.model import Report, ResultTable, Row
+from pali3kit.report.paper import LEGEND, PublishedRow
 
 _SCENES = "scenes composed from emoji drawings, with sentences made by templates over human-given names"
 _COUNTERPARTS = "They are counterparts of the paper's sets, not those sets."
@@ -32,7 +32,7 @@ TEMPLATES = (
 
 
 def notes(report: Report) -> Iterable[str]:
-    """Limits, provenance, failures, and every column that does not follow the paper or stays near the control."""
+    """Yield limits, provenance, failures, and the columns that do not follow the paper or are not above the control."""
     yield from _failures(report)
     if report.config["scale"] == "smoke":
         yield SMOKE
@@ -55,45 +55,66 @@ def notes(report: Report) -> Iterable[str]:
     yield from _embedded(report)
     if losses and report.config["data"]["source"]["name"] == "world":
         yield TEMPLATES
-    if report.published is not None:
+    yield from _footnotes(report)
+    if report.published is not None and report.published.has_arms:
         yield "Verdicts judge the direction of a difference only: sizes at another scale cannot be compared."
     if any(_marks(report)):
-        yield f"{paper.LEGEND}."
+        yield f"{LEGEND}."
 
 
-def _asked(report: Report) -> list[Benchmark]:
-    """What is measured."""
+def _columns(report: Report) -> set[str]:
+    """The keys of all columns in the paper's tables."""
+    return {column.key for table in report.tables for column in table.columns}
+
+
+def _systems(report: Report) -> list[PublishedRow]:
+    """The paper's systems that stand beside our rows."""
+    return report.published.systems(_columns(report)) if report.published else []
+
+
+def _footnotes(report: Report) -> Iterable[str]:
+    """What the numbers of systems are measured on, which ours need not be, and the paper's remarks on them."""
+    if systems := _systems(report):
+        assert report.published
+        printed = _columns(report) & {name for system in systems for name in system.numbers}
+        sets = ", ".join(title for name, title in report.published.columns.items() if name in printed)
+        yield f"The other systems' numbers are those of {report.published.title}, on {sets}."
+    yield from (f"{system.label}: {system.note}." for system in _systems(report) if system.note)
+
+
+def _benchmarks(report: Report) -> list[Benchmark]:
     return [BENCHMARK.find(name) for name in report.config["evaluate"]]
 
 
 def _embedded(report: Report) -> Iterable[str]:
-    """What is the embedded world's: all columns, some, or what is trained alone."""
+    """Which data is the embedded world's: that of all columns, of some, or of the training alone."""
     trained = report.config["data"]["source"]["name"] == "world"
-    own, sets = _on_the_world(report), {name for each in _asked(report) for name in each.sets}
+    own, sets = _embedded_data(report), {name for each in _benchmarks(report) for name in each.sets}
     if trained and all(own.values()):
         yield WORLD
         return
     if trained and not any(own.values()) and not _pretrains(report).isdisjoint(("classif", "siglip")):
         yield TRAINED
     told = {"probes": PROBES, "labelled": LABELS, "captioned": CAPTIONS}
-    yield from (told[name] for name in told if name in sets and _is_worlds(report, name))
+    yield from (told[name] for name in told if name in sets and _is_embedded(report, name))
     if trained and (rest := [name for name, worlds in own.items() if worlds and not BENCHMARK.find(name).sets]):
         yield f"Measured on the embedded world: {', '.join(rest)}: {_SCENES}. {_COUNTERPARTS}"
     source = report.config["stages"]["lit"]["source"] or report.config["data"]["source"]
     texts = report.config["evaluation"]["texts"] == "lit" and report.config["model"]["towers"] is None
-    if texts and any(each.reads_texts for each in _asked(report)) and source["name"] == "world":
+    if texts and any(each.reads_texts for each in _benchmarks(report)) and source["name"] == "world":
         yield TOWER
 
 
-def _on_the_world(report: Report) -> dict[str, bool]:
-    """By the name of each benchmark, whether what it is measured on is the embedded world's, all or a part of it."""
+def _embedded_data(report: Report) -> dict[str, bool]:
+    """By benchmark, whether its data is the embedded world's, all or a part of it."""
     data = report.config["data"]["source"]["name"] == "world"
     return {
-        each.name: any(_is_worlds(report, name) for name in each.sets) if each.sets else data for each in _asked(report)
+        each.name: any(_is_embedded(report, name) for name in each.sets) if each.sets else data
+        for each in _benchmarks(report)
     }
 
 
-def _is_worlds(report: Report, section: str) -> bool:
+def _is_embedded(report: Report, section: str) -> bool:
     """Whether the sets of a section of `evaluation` are the embedded world's."""
     chosen = report.config["evaluation"][section]
     if section == "probes":
@@ -107,8 +128,8 @@ def _pretrains(report: Report) -> set[object]:
 
 
 def _settings(report: Report) -> Iterable[str]:
-    """How columns of the encoder alone are measured: what else makes such numbers incomparable."""
-    for benchmark in sorted(_asked(report), key=lambda each: each.name):
+    """How columns of the encoder alone are measured: without it their numbers cannot be compared."""
+    for benchmark in sorted(_benchmarks(report), key=lambda each: each.name):
         if benchmark.setting:
             yield benchmark.setting.format(**report.config["evaluation"])
     if languages := {one.name.partition("/")[2] for one in report.details if one.name.startswith("i2t@1/")}:
@@ -124,8 +145,8 @@ def _settings(report: Report) -> Iterable[str]:
 
 
 def _languages(report: Report) -> Iterable[str]:
-    """Over how many languages, and how few pictures, the columns are that have every language of the data."""
-    for name, counts in _behind(report, "pictures / ").items():
+    """For columns that have every language of the data: how many languages, and images of each."""
+    for name, counts in _details_by_column(report, "pictures / ").items():
         english, others = counts.pop("en", 0.0), sorted(counts.values())
         means = f"there are {english:g} pictures in English"
         if others:
@@ -137,16 +158,16 @@ def _languages(report: Report) -> Iterable[str]:
 
 
 def _few_answers(report: Report) -> Iterable[str]:
-    """Questions that VQA accuracy, which leaves each of ten annotators out, is not made for."""
-    for name, counts in _behind(report, "questions with ").items():
+    """Questions with too few answers for VQA accuracy, which leaves each of ten annotators out in turn."""
+    for name, counts in _details_by_column(report, "questions with ").items():
         if one := counts.get("one answer"):
             yield f"{name}: {one:g} questions have one answer: exact match with it, normalised, not VQA accuracy."
         if few := counts.get("two or three answers"):
             yield f"{name}: {few:g} questions have two or three answers, whom VQA accuracy gives 67% at most."
 
 
-def _behind(report: Report, begin: str) -> dict[str, dict[str, float]]:
-    """The numbers behind columns whose names begin so, by column and the rest of the name: the least of all rows."""
+def _details_by_column(report: Report, begin: str) -> dict[str, dict[str, float]]:
+    """The further numbers whose names begin so: by column and the rest of the name, the least of all rows."""
     found: dict[str, dict[str, float]] = {}
     for detail in report.details:
         if detail.name.startswith(begin):
@@ -154,8 +175,8 @@ def _behind(report: Report, begin: str) -> dict[str, dict[str, float]]:
     return found
 
 
-def _published(table: Table) -> Iterable[str]:
-    """Where published numbers stand, and which were not reached."""
+def _published(table: ResultTable) -> Iterable[str]:
+    """Where published numbers are expected, and which were not reached."""
     for row in table.rows:
         for column in table.columns:
             cell = row.cells[column.name]
@@ -166,12 +187,12 @@ def _published(table: Table) -> Iterable[str]:
 
 
 def _unmeasured(report: Report) -> Iterable[str]:
-    """Published numbers beside which nothing stands, since the set has no such labels."""
-    columns = {column.name for table in report.tables for column in table.columns}
+    """Expected numbers that could not be measured, since the set lacks such labels."""
+    columns = _columns(report)
     for name, expected in report.config["expect"].items():
         if name not in columns:
             published = f"published as {expected['value']:g} ({expected['source']})"
-            every = name.partition(".")[0] in [each.name for each in _asked(report) if each.every_language]
+            every = name.partition(".")[0] in [each.name for each in _benchmarks(report) if each.every_language]
             yield f"{name}, {published}, is not measured: the set has no such {'captions' if every else 'labels'}."
 
 
@@ -195,7 +216,7 @@ def _failures(report: Report) -> Iterable[str]:
         yield f"Failed: {reason} ({shown})."
 
 
-def _against_the_paper(table: Table) -> Iterable[str]:
+def _against_the_paper(table: ResultTable) -> Iterable[str]:
     for row in table.rows:
         titles = {kind: _titles(table, row, verdict=kind) for kind in ("follows", "does not", "undecided")}
         if any(titles.values()):
@@ -203,7 +224,7 @@ def _against_the_paper(table: Table) -> Iterable[str]:
             yield f"{table.title}, {row.label} against the paper: {'; '.join(parts)}."
 
 
-def _against_the_control(table: Table) -> Iterable[str]:
+def _against_the_control(table: ResultTable) -> Iterable[str]:
     for row in table.rows:
         if where := _titles(table, row, control="below") + _titles(table, row, control="undecided"):
             yield f"{table.title}, {row.label} is not clearly above random weights in {', '.join(where)}."
@@ -225,7 +246,7 @@ def _uncertainty(report: Report) -> Iterable[str]:
 
 
 def _limits(report: Report) -> Iterable[str]:
-    """What regions can score at most: nobody should hold 12 against 100 where right answers score 71."""
+    """The highest score that regions can reach: the codec of boxes and masks loses detail."""
     found = {name: [d for d in report.details if d.name == name] for name in ("oracle", "reconstruction")}
     if all(found.values()):
         oracle, crops = (", ".join(f"{d.column} {_span(d.values.values())}" for d in each) for each in found.values())
@@ -240,7 +261,7 @@ def _span(values: Iterable[float]) -> str:
     return texts[0] if texts[0] == texts[-1] else f"{texts[0]} to {texts[-1]}"
 
 
-def _titles(table: Table, row: Row, **wanted: str) -> list[str]:
+def _titles(table: ResultTable, row: Row, **wanted: str) -> list[str]:
     ((name, value),) = wanted.items()
     return [column.title for column in table.columns if getattr(row.cells[column.name], name) == value]
 
@@ -250,3 +271,5 @@ def _marks(report: Report) -> Iterable[str]:
         for row in table.rows:
             for cell in row.cells.values():
                 yield from (one.mark for one in (cell.paper, cell.paper_delta) if one is not None)
+    for system in _systems(report):
+        yield from (number.mark for name, number in system.numbers.items() if name in _columns(report))

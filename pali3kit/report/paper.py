@@ -1,29 +1,33 @@
-"""The numbers that the paper prints, each with its provenance: where it was read, or that it is recalled.
+"""The paper's tables: published numbers, each with its provenance, from `pali3kit/paper/<name>.yaml`.
 
-A table is a file `pali3kit/paper/<name>.yaml`. Its first arm is absolute, the others are differences
-to it, as the paper prints them. A number whose provenance is not `verified: SOURCE` carries a dagger wherever
-it is shown.
+A table has `rows` (ablations: ViT x arm, whose first arm is absolute and whose others may be differences to it, as the
+paper prints them), `systems` (whole models, PaLI-X or Flamingo), or both. Only its file knows a table: columns name
+benchmarks, which need not exist yet. A number whose provenance is not `verified: SOURCE` is printed with a dagger.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
-from importlib.resources import files
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any
 
-import yaml
+from pali3kit.config.check import PAPER
+from pali3kit.config.kinds import exists
+from pali3kit.config.schema import Experiment
+from pali3kit.config.tree import find, parse
+from pali3kit.config.typed import Builder
+from pali3kit.errors import ConfigError, DataError, Problem, choose, nearest
+from pali3kit.report.arms import label_of
 
-from pali3kit.errors import DataError, nearest
-
-TABLES = files("pali3kit") / "paper"
 DAGGER = "†"
 LEGEND = f"{DAGGER} recalled, not verified against the paper"
 
 
 @dataclass(frozen=True, slots=True)
-class Number:
-    """A published value (absolute, or a difference), in the units of the paper."""
+class PublishedNumber:
+    """A value or a difference, in the units of the paper."""
 
     value: float
     provenance: str
@@ -34,12 +38,12 @@ class Number:
 
     @property
     def mark(self) -> str:
-        """The dagger of a number that was not read in the paper, else nothing."""
+        """The dagger of a number that was not read in a source, else nothing."""
         return "" if self.verified else DAGGER
 
 
 @dataclass(frozen=True, slots=True)
-class Claim:
+class _Claim:
     """A statement of the paper in words."""
 
     text: str
@@ -47,78 +51,215 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
-class PaperTable:
-    """One published table.
+class PublishedRow:
+    """A row of a table: a system, or one `arm` of an ablation with its `vit`.
 
-    `rows[vit][arm][column]` is a Number; `columns` gives the paper's name of each of our columns; `axis` is
-    the grid axis whose values name the arms; `default` is the ViT whose rows stand beside ours.
+    `numbers` are absolute; `deltas` are the differences to the first arm that the paper prints. Both lead from our
+    column's name. `group` is the heading that a system stands under, `note` its footnote.
     """
 
-    name: str
+    label: str
+    numbers: Mapping[str, PublishedNumber]
+    vit: str = ""
+    arm: str = ""
+    deltas: Mapping[str, PublishedNumber] = field(default_factory=dict)
+    group: str = ""
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class PaperTable:
+    """One published table. `columns` leads from our columns' names to the paper's titles.
+
+    For ablations, `axis` is the grid axis whose values name the arms and `vit` the ViT whose arms stand beside ours.
+    `conditions` are, by column, the settings under which our number is comparable: `{"evaluation.texts": "lit"}`.
+    """
+
     title: str
     citation: str
     setting: str
-    axis: str
-    default: str
-    claims: tuple[Claim, ...]
+    vit: str
+    claims: tuple[_Claim, ...]
     columns: Mapping[str, str]
-    rows: Mapping[str, Mapping[str, Mapping[str, Number]]]
+    rows: tuple[PublishedRow, ...]
+    axis: str = ""
+    conditions: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
 
-    def absolute(self, arm: str, column: str, vit: str = "") -> Number | None:
+    @classmethod
+    def load(cls, name: str) -> PaperTable:
+        """Read a table by the name of its file.
+
+        Raises DataError with a suggestion when there is none, ConfigError with the lines of all that is wrong with it.
+        """
+        known = sorted(file.stem for file in PAPER.glob("*.yaml"))
+        if name not in known:
+            raise DataError(f"no published table '{name}', only {', '.join(known)}.{nearest(name, known)}")
+        path = PAPER / f"{name}.yaml"
+        return _parse(path.read_text(encoding="utf-8"), path.name)
+
+    def systems(self, columns: Iterable[str]) -> list[PublishedRow]:
+        """The systems that have a number in any of `columns`."""
+        wanted = set(columns)
+        return [row for row in self.rows if not row.arm and not wanted.isdisjoint(row.numbers)]
+
+    @property
+    def has_arms(self) -> bool:
+        return any(row.arm for row in self.rows)
+
+    def absolute(self, arm: str, column: str, vit: str = "") -> PublishedNumber | None:
         """The value of an arm in a column; None where the paper prints nothing.
 
         For an arm that is printed as a difference it is a sum, known no better than its parts.
         """
-        arms = self.rows[self._known(vit)]
-        base = next(iter(arms))
-        number, reference = arms.get(arm, {}).get(column), arms[base].get(column)
-        if arm == base or number is None or reference is None:
-            return number
-        return Number(round(reference.value + number.value, 2), _weaker(number, reference))
+        row = self._arms(vit).get(arm)
+        return row.numbers.get(column) if row else None
 
-    def delta(self, arm: str, baseline: str, column: str, vit: str = "") -> Number | None:
+    def delta(self, arm: str, baseline: str, column: str, vit: str = "") -> PublishedNumber | None:
         """The difference of two arms in a column; None where the paper does not have both."""
-        arms = self.rows[self._known(vit)]
-        if baseline == next(iter(arms)) and arm != baseline and column in arms[baseline]:
-            return arms.get(arm, {}).get(column)
+        arms = self._arms(vit)
+        if arm in arms and baseline == next(iter(arms)) and column in arms[arm].deltas:
+            return arms[arm].deltas[column]
         ours, theirs = self.absolute(arm, column, vit), self.absolute(baseline, column, vit)
         if ours is None or theirs is None:
             return None
-        return Number(round(ours.value - theirs.value, 2), _weaker(ours, theirs))
+        return _combined(ours.value - theirs.value, ours, theirs)
 
-    def _known(self, vit: str) -> str:
-        vit = vit or self.default
-        if vit not in self.rows:
-            known = ", ".join(self.rows)
-            raise DataError(f"{self.title} has no rows of '{vit}', only {known}.{nearest(vit, self.rows)}")
-        return vit
-
-
-def names() -> list[str]:
-    """The tables that `load` knows."""
-    return sorted(entry.name.removesuffix(".yaml") for entry in TABLES.iterdir() if entry.name.endswith(".yaml"))
+    def _arms(self, vit: str) -> dict[str, PublishedRow]:
+        """The arms of a ViT, by name, in the paper's order."""
+        vit = vit or self.vit
+        arms = {row.arm: row for row in self.rows if row.arm and row.vit == vit}
+        if not arms and self.has_arms:
+            known = list(dict.fromkeys(row.vit for row in self.rows if row.arm))
+            raise DataError(f"{self.title} has no rows of '{vit}', only {', '.join(known)}.{nearest(vit, known)}")
+        return arms
 
 
-def load(name: str) -> PaperTable:
-    """Read a table by its name, for instance `table1`. Raises DataError with a suggestion when there is none."""
-    if name not in names():
-        raise DataError(f"no published table '{name}', only {', '.join(names())}.{nearest(name, names())}")
-    text = (TABLES / f"{name}.yaml").read_text(encoding="utf-8")
-    return _parse(name, yaml.safe_load(text))
+# The file's schema, as `Builder` reads it.
 
 
-def _parse(name: str, raw: Mapping[str, Any]) -> PaperTable:
-    rows = {
-        vit: {arm: {column: _number(cell) for column, cell in cells.items()} for arm, cells in arms.items()}
-        for vit, arms in raw["rows"].items()
-    }
-    words = {key: raw[key] for key in ("title", "citation", "setting", "axis", "default", "columns")}
-    return PaperTable(name=name, claims=tuple(Claim(**claim) for claim in raw["claims"]), rows=rows, **words)
+@dataclass(frozen=True, slots=True)
+class _Cell:
+    provenance: str
+    value: float | None = None
+    delta: float | None = None
+
+    def number(self) -> PublishedNumber:
+        number = self.delta if self.value is None else self.value
+        assert number is not None  # `_misfits` has refused such a cell
+        return PublishedNumber(number, self.provenance)
 
 
-def _number(cell: Mapping[str, Any]) -> Number:
-    return Number(cell["value"] if "value" in cell else cell["delta"], cell["provenance"])
+@dataclass(frozen=True, slots=True)
+class _Column:
+    title: str
+    only: dict[str, Any] = field(default_factory=dict)
 
 
-def _weaker(first: Number, second: Number) -> str:
-    return second.provenance if first.verified else first.provenance
+@dataclass(frozen=True, slots=True)
+class _System:
+    name: str
+    parameters: str = ""
+    group: str = ""
+    note: str = ""
+    numbers: dict[str, _Cell] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class _File:
+    title: str
+    citation: str
+    setting: str
+    columns: dict[str, str | _Column]
+    claims: list[_Claim] = field(default_factory=list)
+    axis: str = ""
+    default: str = ""
+    rows: dict[str, dict[str, dict[str, _Cell]]] = field(default_factory=dict)
+    systems: list[_System] = field(default_factory=list)
+
+
+def _parse(text: str, source: str) -> PaperTable:
+    problems: list[Problem] = []
+    tree = parse(text, source, problems)
+    if tree is None:
+        raise ConfigError(problems)
+    builder = Builder()
+    file = builder.section(_File, tree, "")
+    problems += builder.problems
+    if not problems:
+        assert isinstance(file, _File)
+        problems = [Problem(find(tree, key), told) for key, told in _misfits(file)]
+    if problems:
+        raise ConfigError(problems)
+    assert isinstance(file, _File)
+    columns = {name: _Column(one) if isinstance(one, str) else one for name, one in file.columns.items()}
+    return PaperTable(
+        title=file.title,
+        citation=file.citation,
+        setting=file.setting,
+        vit=file.default,
+        claims=tuple(file.claims),
+        columns={name: column.title for name, column in columns.items()},
+        rows=(*_systems(file), *_arms(file)),
+        axis=file.axis,
+        conditions={name: column.only for name, column in columns.items() if column.only},
+    )
+
+
+def _misfits(file: _File) -> Iterator[tuple[str, str]]:
+    """What is wrong with a file whose keys and types are right: the dotted key, and what to say."""
+    if not file.rows and not file.systems:
+        yield "", "a table needs rows or systems."
+    if file.rows and file.default not in file.rows:
+        yield "default", f"default '{file.default}' is none of the rows.{choose(file.default, file.rows)}"
+    if file.rows and not exists(Experiment, file.axis):
+        yield "axis", f"axis '{file.axis}' is no key of an experiment: it names the grid axis of the arms."
+    names = Counter(system.name for system in file.systems)
+    yield from (
+        (f"systems[{index}].name", f"there are {names[system.name]} systems called '{system.name}'.")
+        for index, system in enumerate(file.systems)
+        if names[system.name] > 1
+    )
+    groups = Counter(group for group, _ in groupby(system.group for system in file.systems))
+    for group in (group for group, times in groups.items() if times > 1):
+        last = max(index for index, system in enumerate(file.systems) if system.group == group)
+        yield f"systems[{last}]", f"systems of the group '{group}' do not follow each other."
+    for key, cells, base in _cells(file):
+        for name, cell in cells.items():
+            where = f"{key}.{name}"
+            if name not in file.columns:
+                yield where, f"{key}: unknown column '{name}'.{choose(name, file.columns)}"
+            if (cell.value is None) == (cell.delta is None):
+                yield where, f"{where} needs a value or a delta, and not both."
+            elif cell.delta is not None and (base is None or name not in base):
+                yield where, f"{where}: a delta needs a value in the first arm."
+
+
+def _cells(file: _File) -> Iterator[tuple[str, Mapping[str, _Cell], Mapping[str, _Cell] | None]]:
+    """The rows with their dotted keys and, for all arms but the first, the cells that deltas refer to."""
+    for index, system in enumerate(file.systems):
+        yield f"systems[{index}].numbers", system.numbers, None
+    for vit, arms in file.rows.items():
+        first = next(iter(arms), "")
+        yield from ((f"rows.{vit}.{arm}", cells, None if arm == first else arms[first]) for arm, cells in arms.items())
+
+
+def _systems(file: _File) -> Iterator[PublishedRow]:
+    for one in file.systems:
+        label = f"{one.name} ({one.parameters})" if one.parameters else one.name
+        numbers = {name: cell.number() for name, cell in one.numbers.items()}
+        yield PublishedRow(label, numbers, group=one.group, note=one.note)
+
+
+def _arms(file: _File) -> Iterator[PublishedRow]:
+    for vit, arms in file.rows.items():
+        base = {name: cell.number() for name, cell in next(iter(arms.values()), {}).items()}
+        for arm, cells in arms.items():
+            deltas = {name: cell.number() for name, cell in cells.items() if cell.delta is not None}
+            sums = {name: _combined(base[name].value + one.value, base[name], one) for name, one in deltas.items()}
+            numbers = {name: sums[name] if name in sums else cell.number() for name, cell in cells.items()}
+            yield PublishedRow(f"ViT-{vit} {label_of({file.axis: arm})}", numbers, vit, arm, deltas)
+
+
+def _combined(value: float, first: PublishedNumber, second: PublishedNumber) -> PublishedNumber:
+    """A sum or difference of two numbers, with the provenance of the less certain one."""
+    return PublishedNumber(round(value, 2), second.provenance if first.verified else first.provenance)

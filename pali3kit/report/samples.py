@@ -7,34 +7,34 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from pali3kit.evals.scores import Prediction
 from pali3kit.plan.step import Step
-from pali3kit.report.arms import Arm, Shelf, read_predictions
-from pali3kit.report.columns import Column, Sets, columns_of
-from pali3kit.report.model import Answer, Example, Region
+from pali3kit.report.arms import Arm, Shelf
+from pali3kit.report.columns import ReportColumn, Sets, columns_of
+from pali3kit.report.model import Answer, GalleryExample, Region
 
 COUNT = 4
-PICTURES = (
+IMAGE_AXES = (
     "data.",
     "model.image_size",
     "stages.transfer.image_size",
     "stages.resolution",
-)  # axes of a grid that change what a picture is
+)  # grid axes that change the images
 Key = tuple[int, str, str]
-"""An example: its picture, prompt and language."""
+"""What identifies an example: image, prompt and language."""
 
 
-def choose(arms: Sequence[Arm], shelf: Shelf, sets: Sets) -> Iterable[Example]:
+def choose_examples(arms: Sequence[Arm], artifacts: Shelf, sets: Sets) -> Iterable[GalleryExample]:
     """Yield up to COUNT examples per column that all available rows answered, of the first seed that has any.
 
     Columns measured both after stage 1 and after transfer are shown after transfer.
     """
-    if any(key.startswith(PICTURES) for arm in arms for key in arm.point):
-        return  # the rows saw different pictures: their answers cannot be drawn over the same one
+    if any(key.startswith(IMAGE_AXES) for arm in arms for key in arm.point):
+        return  # the rows saw different images: their regions cannot be drawn over one of them
     names = list(dict.fromkeys(name for arm in arms for name in arm.steps))
     for name in names:
         source, _, after = name.partition("@")
         if after and source in names:
             continue
-        answered = {arm.label: _first(arm.steps.get(name, {}), shelf) for arm in arms}
+        answered = {arm.label: _first(arm.steps.get(name, {}), artifacts) for arm in arms}
         rows = {label: predictions for label, predictions in answered.items() if predictions}
         if rows:
             columns = columns_of(source, sets)
@@ -42,27 +42,30 @@ def choose(arms: Sequence[Arm], shelf: Shelf, sets: Sets) -> Iterable[Example]:
             yield from (_example(columns, key, rows, size) for key in _spread(_common(rows), COUNT))
 
 
-def _first(steps: Mapping[int, Step], shelf: Shelf) -> dict[Key, Prediction]:
+def _first(steps: Mapping[int, Step], artifacts: Shelf) -> dict[Key, Prediction]:
+    """The predictions of the first seed that has any."""
     for step in steps.values():
-        folder = shelf.folder(step)
-        if folder is not None:
-            predictions = read_predictions(folder)
+        if artifacts.folder(step) is not None:
+            predictions = artifacts.predictions(step)
             return {(row["image"], row.get("prompt", ""), row.get("language", "")): row for row in predictions}
     return {}
 
 
 def _common(rows: Mapping[str, Mapping[Key, Prediction]]) -> list[Key]:
+    """The examples that all rows answered, in the order of the first row."""
     first, *others = rows.values()
     return [key for key in first if all(key in other for other in others)]
 
 
 def _spread(keys: Sequence[Key], count: int) -> list[Key]:
-    """`count` of `keys`, from the middle of equal parts."""
+    """`count` of `keys`: the middle of each of `count` equal parts."""
     count = min(count, len(keys))
     return [keys[(2 * index + 1) * len(keys) // (2 * count)] for index in range(count)]
 
 
-def _example(columns: Sequence[Column], key: Key, rows: Mapping[str, Mapping[Key, Prediction]], size: int) -> Example:
+def _example(
+    columns: Sequence[ReportColumn], key: Key, rows: Mapping[str, Mapping[Key, Prediction]], size: int
+) -> GalleryExample:
     predictions = {label: found[key] for label, found in rows.items()}
     one = next(iter(predictions.values()))
     references = one.get("references") or ([one["target"]] if one.get("target") else [])
@@ -73,7 +76,7 @@ def _example(columns: Sequence[Column], key: Key, rows: Mapping[str, Mapping[Key
     title = columns[0].title.partition(" (")[0] if len(columns) > 1 else columns[0].title
     region = _region(one.get("target_box"), one.get("target_mask"))
     texts = tuple(text for text, _ in Counter(map(str, references)).most_common())
-    return Example(
+    return GalleryExample(
         columns[0].source, title, int(one["image"]), size, str(one.get("prompt", "")), texts, region, answers
     )
 

@@ -1,4 +1,4 @@
-"""The experiment as it was run, in the run's folder: all layers merged, all defaults filled in."""
+"""The experiment as it was run, in the run's folder: layers merged, defaults filled in."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ EXPERIMENT = "experiment.yaml"
 
 
 def to_yaml(experiment: Experiment) -> str:
-    """Return the experiment as a YAML file that needs no scale file beside it."""
+    """The experiment as YAML that needs no scale file beside it."""
     return yaml.safe_dump(written(experiment), sort_keys=False, allow_unicode=True)
 
 
-def read(folder: Path) -> Experiment:
-    """Read the experiment of a run folder. Raises DataError where there is none, ConfigError where it is spoilt."""
+def read_experiment(folder: Path) -> Experiment:
+    """Read the experiment of a run folder. Raises DataError where there is none, ConfigError where it is invalid."""
     path = folder / EXPERIMENT
     if not path.is_file():
-        raise DataError(f"{folder} is no run folder: it has no {EXPERIMENT}.")
+        raise DataError(f"{folder} is not a run folder: it has no {EXPERIMENT}.")
     problems: list[Problem] = []
     try:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
-        raise DataError(f"{path} is damaged, no UTF-8 at byte {error.start}: run the experiment again.") from error
+        raise DataError(f"{path} is damaged: not UTF-8 at byte {error.start}: run the experiment again.") from error
     tree = parse(text, str(path), problems)
     builder = Builder()
     experiment = builder.experiment(tree) if tree is not None else None
@@ -40,9 +40,9 @@ def read(folder: Path) -> Experiment:
 
 
 def find_store(experiment: Experiment, folder: Path) -> Path:
-    """Where the run's artifacts lie: as configured, seen from here, or beside the run's folder.
+    """The run's store: at its configured path, relative to the working folder, or beside the run's folder.
 
-    Raises DataError when neither is there: a report of nothing would replace the one of the run.
+    Raises DataError when neither exists: an empty report would replace the run's.
     """
     places = [Path(experiment.runtime.store), folder.parent / Path(experiment.runtime.store).name]
     for place in places:

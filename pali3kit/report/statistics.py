@@ -1,8 +1,8 @@
 """Intervals over seeds and samples, paired differences, and the verdict against the paper.
 
-Three seeds or more: Student's t over the seeds, because training noise is what a repetition meets.
-Fewer: a bootstrap over the test samples within each seed, which knows nothing of training noise and
-is labelled so. Everything is deterministic: the resampling has a fixed seed.
+Three seeds or more: Student's t over the seeds, which covers the noise of training.
+Fewer: a bootstrap over the test samples within each seed, which does not cover it and is labelled so.
+Everything is deterministic: the resampling has a fixed seed.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Interval:
     method: Method
 
 
-def t_quantile(degrees: int) -> float:
+def _t_quantile(degrees: int) -> float:
     """Return the 97.5% quantile of Student's t. Beyond 30 degrees: the tabulated value below, so slightly wide."""
     if degrees < 1:
         raise ValueError(f"Student's t needs at least 1 degree of freedom, not {degrees}")
@@ -109,7 +109,7 @@ def _interval(values: NDArray[np.float64], samples: list[NDArray[np.float64]]) -
         raise StageError("no seed has a score.")
     mean, seeds, n = float(values.mean()), values.size, min(len(one) for one in samples)
     if seeds >= SEEDS_FOR_T:
-        half = t_quantile(seeds - 1) * float(values.std(ddof=1)) / seeds**0.5
+        half = _t_quantile(seeds - 1) * float(values.std(ddof=1)) / seeds**0.5
         return Interval(mean, mean - half, mean + half, n, seeds, "t over seeds")
     if n < 2:
         return Interval(mean, mean, mean, n, seeds, "none")

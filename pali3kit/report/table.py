@@ -1,9 +1,10 @@
-"""The headline table as lines of text, once for the terminal, Markdown, LaTeX and HTML."""
+"""The tables of results as lines of text, which the terminal, Markdown, LaTeX and HTML share."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import groupby
 from textwrap import fill
 
 from rich.box import SIMPLE_HEAD
@@ -11,43 +12,79 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from pali3kit.report import inert, paper
-from pali3kit.report.model import Cell, Report, Row, Table
+from pali3kit.report.arms import UNNAMED
+from pali3kit.report.escaping import escape_invisible, escape_markdown
+from pali3kit.report.model import Report, ResultCell, ResultTable, Row
+from pali3kit.report.paper import DAGGER, PaperTable, PublishedNumber
 from pali3kit.report.statistics import Interval
 
 DELTA = "Δ"
 ABSENT = "–"
+OURS = "pali3kit"
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
-    """One printed line. `kind`: ours, paper, verdict or control; one text per column of the table."""
+class _Line:
+    """One printed line. `kind`: heading (a group of systems), ours, paper, verdict or control; one text per column of
+    the table. `opens`: a rule goes above it.
+    """
 
     kind: str
     label: str
     cells: tuple[str, ...]
+    opens: bool = False
 
 
-def lines(report: Report, table: Table) -> list[Line]:
-    """Baselines as absolute values, their partners as differences, the paper's rows, verdicts and the control."""
+def lines(report: Report, table: ResultTable) -> list[_Line]:
+    """The paper's systems, our rows (baselines as absolute values, their partners as differences), the paper's arms,
+    verdicts and the control.
+    """
     rows = table.rows
-    result = [_line(table, row, "ours", _name(row), _ours) for row in rows]
+    result = _systems(report.published, table) if report.published else []
+    among_systems = bool(result)
+    if any(line.kind == "heading" for line in result):
+        result.append(_heading(table, "This run"))
+    result += [_line(table, row, "ours", _name(row, among_systems), _ours) for row in rows]
     if report.published is not None:
         result += [
-            _line(
-                table, row, "paper", f"Paper {report.published.vit} {_name(row) if _arm(row) else ''}".strip(), _paper
-            )
+            _line(table, row, "paper", _paper_name(report.published, row), _paper)
             for row in _distinct(rows)
             if any(cell.paper for cell in row.cells.values())
         ]
-    for row in filter(_awaited, rows):
+    for row in filter(_has_expected, rows):
         result.append(_line(table, row, "paper", f"{row.label}, published", _expected))
         result.append(_line(table, row, "verdict", f"{row.label} and the published", _reached))
-    result += [_line(table, row, "verdict", f"{row.label} and the paper", _verdict) for row in rows if _judged(row)]
     result += [
-        _line(table, row, "control", f"{row.label} against random", _control) for row in rows if _controlled(row)
+        _line(table, row, "verdict", f"{row.label} and the paper", _verdict) for row in rows if _has_verdict(row)
     ]
+    result += [
+        _line(table, row, "control", f"{row.label} against random", _control) for row in rows if _has_control(row)
+    ]
+    above = ["heading", *(line.kind for line in result)]
+    return [replace(line, opens=kind not in ("heading", line.kind)) for kind, line in zip(above, result, strict=False)]
+
+
+def _systems(published: PaperTable, table: ResultTable) -> list[_Line]:
+    """The systems with a number in a column of `table`, below the headings that the paper groups them under."""
+    keys = [column.key for column in table.columns]
+    result = []
+    for group, systems in groupby(published.systems(keys), key=lambda system: system.group):
+        if group:
+            result.append(_heading(table, group))
+        for system in systems:
+            cells = tuple(
+                _published(system.numbers.get(column.key), column.benchmark.digits) for column in table.columns
+            )
+            result.append(_Line("paper", system.label, cells))
     return result
+
+
+def _heading(table: ResultTable, text: str) -> _Line:
+    return _Line("heading", text, ("",) * len(table.columns))
+
+
+def _published(found: PublishedNumber | None, digits: int) -> str:
+    return number(found.value, digits=digits) + found.mark if found else ABSENT
 
 
 def number(value: float, signed: bool = False, digits: int = 1) -> str:
@@ -56,33 +93,33 @@ def number(value: float, signed: bool = False, digits: int = 1) -> str:
     return text.removeprefix("+").removeprefix("-") if float(text) == 0 else text.replace("-", "−")
 
 
-def with_interval(interval: Interval, signed: bool = False, digits: int = 1) -> str:
+def _with_interval(interval: Interval, signed: bool = False, digits: int = 1) -> str:
     """The mean and half the width of its 95% interval: `41.2 ± 1.3`; the mean alone where there is no interval."""
     text = number(interval.mean, signed, digits)
     return text if interval.method == "none" else f"{text} ± {(interval.high - interval.low) / 2:.{digits}f}"
 
 
-def markdown(report: Report) -> str:
+def to_markdown(report: Report) -> str:
     """The report's tables and notes as Markdown."""
-    blocks = [f"# {inert.markdown(report.name)}", inert.markdown(_setting(report))]
+    blocks = [f"# {escape_markdown(report.name)}", escape_markdown(_setting(report))]
     for table in report.tables:
         printed = lines(report, table)
         header = ["", *(column.title for column in table.columns)]
         body = [[line.label, *line.cells] for line in printed]
         rule = ["---", *["---:"] * len(table.columns)]
-        blocks += [f"## {inert.markdown(table.title)}", "\n".join(_piped(cells) for cells in [header, rule, *body])]
-    blocks.append("\n".join(f"- {inert.markdown(note)}" for note in report.notes))
+        blocks += [f"## {escape_markdown(table.title)}", "\n".join(_piped(cells) for cells in [header, rule, *body])]
+    blocks.append("\n".join(f"- {escape_markdown(note)}" for note in report.notes))
     return "\n\n".join(blocks) + "\n"
 
 
-def latex(report: Report) -> str:
+def to_latex(report: Report) -> str:
     """The report's tables for a paper that loads booktabs and graphicx."""
     blocks = ["% needs \\usepackage{booktabs,graphicx}"]
     for table in report.tables:
         printed = lines(report, table)
         rows: list[str] = []
-        for before, line in zip([None, *printed], printed, strict=False):
-            if before is not None and before.kind != line.kind:
+        for line in printed:
+            if line.opens:
                 rows.append("\\midrule")
             rows.append(" & ".join(map(_tex, [line.label, *line.cells])) + " \\\\")
         header = " & ".join(map(_tex, ["", *(column.title for column in table.columns)])) + " \\\\"
@@ -108,23 +145,23 @@ def print_table(report: Report, console: Console | None = None) -> None:
         console.print(_plain(f"- {note}"), style="dim", highlight=False)
 
 
-def _upright(title: str, table: Table, printed: Sequence[Line]) -> RichTable:
+def _upright(title: str, table: ResultTable, printed: Sequence[_Line]) -> RichTable:
     """The paper's layout: a column of the table is a column of the terminal."""
     grid = RichTable(title=_plain(title), title_justify="left", title_style="bold")
     grid.add_column("")
     for column in table.columns:
         grid.add_column(_plain(column.title), justify="right")
     for line, after in zip(printed, [*printed[1:], None], strict=True):
-        grid.add_row(*map(_plain, (line.label, *line.cells)), end_section=after is not None and after.kind != line.kind)
+        grid.add_row(*map(_plain, (line.label, *line.cells)), end_section=after is not None and after.opens)
     return grid
 
 
-def _sideways(title: str, table: Table, printed: Sequence[Line], console: Console) -> Iterable[RichTable]:
+def _sideways(title: str, table: ResultTable, printed: Sequence[_Line], console: Console) -> Iterable[RichTable]:
     """One line per column of the table; as many grids as it takes, each as wide as fits.
 
-    The control is left to the notes: where it matters, they say so. So are verdicts, where there is no room for them.
+    Lines of the control are left out, and verdicts where they do not fit: the notes repeat both.
     """
-    shown = [line for line in printed if line.kind != "control"]
+    shown = [line for line in printed if line.kind not in ("control", "heading")]
     if _width(_turned(title, table, shown), console) > console.width:
         shown = [line for line in shown if line.kind != "verdict"]
     while shown:
@@ -139,7 +176,7 @@ def _width(grid: RichTable, console: Console) -> int:
     return console.measure(grid, options=console.options.update(max_width=10_000)).maximum
 
 
-def _turned(title: str, table: Table, shown: Sequence[Line]) -> RichTable:
+def _turned(title: str, table: ResultTable, shown: Sequence[_Line]) -> RichTable:
     """The lines as columns."""
     grid = RichTable(
         title=_plain(title), title_justify="left", title_style="bold", box=SIMPLE_HEAD, padding=(0, 1, 0, 0)
@@ -154,29 +191,29 @@ def _turned(title: str, table: Table, shown: Sequence[Line]) -> RichTable:
 
 
 def _plain(text: str) -> Text:
-    """As it is: neither rich's markup nor what a terminal obeys."""
-    return Text(inert.visible(text))
+    """Text without rich's markup or terminal control sequences."""
+    return Text(escape_invisible(text))
 
 
-def _line(table: Table, row: Row, kind: str, label: str, text: Callable[[Row, Cell, int], str]) -> Line:
-    return Line(
+def _line(table: ResultTable, row: Row, kind: str, label: str, text: Callable[[Row, ResultCell, int], str]) -> _Line:
+    return _Line(
         kind, label, tuple(text(row, row.cells[column.name], column.benchmark.digits) for column in table.columns)
     )
 
 
-def _ours(row: Row, cell: Cell, digits: int) -> str:
+def _ours(row: Row, cell: ResultCell, digits: int) -> str:
     if cell.ours is None:
         return "failed" if cell.status == "failed" else ABSENT
     if not row.baseline:
-        text = with_interval(cell.ours, digits=digits)
+        text = _with_interval(cell.ours, digits=digits)
     elif cell.delta:
-        text = with_interval(cell.delta, True, digits)
+        text = _with_interval(cell.delta, True, digits)
     else:
         text = f"{number(cell.ours.mean, digits=digits)} absolute"
     return f"{text} ({cell.ours.seeds} seed{'s' * (cell.ours.seeds > 1)} only)" if cell.status == "partial" else text
 
 
-def _paper(row: Row, cell: Cell, digits: int) -> str:
+def _paper(row: Row, cell: ResultCell, digits: int) -> str:
     if row.baseline and cell.paper_delta:
         return number(cell.paper_delta.value, True, digits) + cell.paper_delta.mark
     if cell.paper is None:
@@ -185,49 +222,54 @@ def _paper(row: Row, cell: Cell, digits: int) -> str:
     return number(cell.paper.value, digits=digits) + cell.paper.mark + absolute
 
 
-def _verdict(_: Row, cell: Cell, digits: int) -> str:
+def _verdict(_: Row, cell: ResultCell, digits: int) -> str:
     return cell.verdict or ABSENT
 
 
-def _expected(_: Row, cell: Cell, digits: int) -> str:
+def _expected(_: Row, cell: ResultCell, digits: int) -> str:
     return f"{cell.expected.value:g} within {cell.expected.tolerance:g}" if cell.expected else ABSENT
 
 
-def _reached(_: Row, cell: Cell, digits: int) -> str:
+def _reached(_: Row, cell: ResultCell, digits: int) -> str:
     return cell.reached or ABSENT
 
 
-def _control(_: Row, cell: Cell, digits: int) -> str:
+def _control(_: Row, cell: ResultCell, digits: int) -> str:
     return cell.control or ABSENT
 
 
-def _awaited(row: Row) -> bool:
+def _has_expected(row: Row) -> bool:
     return any(cell.expected for cell in row.cells.values())
 
 
-def _judged(row: Row) -> bool:
+def _has_verdict(row: Row) -> bool:
     return any(cell.verdict for cell in row.cells.values())
 
 
-def _controlled(row: Row) -> bool:
+def _has_control(row: Row) -> bool:
     return any(cell.control for cell in row.cells.values())
 
 
 def _distinct(rows: Iterable[Row]) -> list[Row]:
-    """Drop rows whose paper's numbers were printed already: a second grid axis repeats them."""
+    """Rows with different numbers of the paper: a second grid axis repeats them."""
     seen: dict[tuple[object, ...], Row] = {}
     for row in rows:
         seen.setdefault(tuple((cell.paper, cell.paper_delta) for cell in row.cells.values()), row)
     return list(seen.values())
 
 
-def _name(row: Row) -> str:
-    return f"{row.label} {DELTA}" if row.baseline else row.label
+def _name(row: Row, among_systems: bool = False) -> str:
+    """What a row is called; among the paper's systems, it is one of ours."""
+    label = row.label
+    if among_systems:
+        label = f"{OURS}, this run" if label == UNNAMED else f"{OURS}, {label}"
+    return f"{label} {DELTA}" if row.baseline else label
 
 
-def _arm(row: Row) -> list[str]:
-    """What a row is called beside the paper's name: nothing where it is none of the arms that its tables tell apart."""
-    return [_name(row)] if "pretrain" in row.point else []
+def _paper_name(published: PaperTable, row: Row) -> str:
+    """What the paper's numbers for a row are called: with the row's label if the paper's axis is in the grid."""
+    arm = _name(row) if published.axis in row.point else ""
+    return f"Paper {published.vit} {arm}".strip()
 
 
 def _setting(report: Report) -> str:
@@ -237,16 +279,16 @@ def _setting(report: Report) -> str:
 
 
 def _piped(cells: Iterable[str]) -> str:
-    return "| " + " | ".join(map(inert.markdown, cells)) + " |"
+    return "| " + " | ".join(map(escape_markdown, cells)) + " |"
 
 
 _TEX = {
     **{sign: "\\" + sign for sign in "&%$#_{}"},
-    **{sign: f"{{{sign}}}" for sign in "[]*"},  # behind the end of a line they would be read as its options
+    **{sign: f"{{{sign}}}" for sign in "[]*"},  # after the end of a line they would be read as its options
     "\\": "\\textbackslash{}", "~": "\\textasciitilde{}", "^": "\\textasciicircum{}",
-    "±": "$\\pm$", "−": "$-$", "Δ": "$\\Delta$", "×": "$\\times$", paper.DAGGER: "\\textdagger{}", ABSENT: "--",
+    "±": "$\\pm$", "−": "$-$", "Δ": "$\\Delta$", "×": "$\\times$", DAGGER: "\\textdagger{}", ABSENT: "--",
 }  # fmt: skip
 
 
 def _tex(text: str) -> str:
-    return "".join(_TEX.get(sign, sign) for sign in inert.visible(text).replace("\n", " "))
+    return "".join(_TEX.get(sign, sign) for sign in escape_invisible(text).replace("\n", " "))

@@ -15,17 +15,18 @@ from pali3kit.config.schema import Experiment
 from pali3kit.errors import DataError
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import Graph, build
-from pali3kit.report import inert, saved, table
+from pali3kit.report import saved
 from pali3kit.report.collect import TRANSFER, collect
-from pali3kit.report.gallery import pictures
+from pali3kit.report.escaping import escape_formula, escape_invisible
 from pali3kit.report.html import page
-from pali3kit.report.model import Cell, Report, StepTiming, Timings
+from pali3kit.report.model import Report, ResultCell, Timings
 from pali3kit.report.statistics import Interval
+from pali3kit.report.table import to_latex, to_markdown
 
 DIGITS = 6
 
 
-def write(report: Report, folder: Path, experiment: Experiment, timings: Timings) -> list[Path]:
+def write_report(report: Report, folder: Path, experiment: Experiment, timings: Timings) -> list[Path]:
     """Write report.{json,csv,md,tex,html}, timings.json and experiment.yaml; return the files that changed.
 
     All but timings.json and the cost section of report.html are equal for equal runs.
@@ -33,12 +34,12 @@ def write(report: Report, folder: Path, experiment: Experiment, timings: Timings
     folder.mkdir(parents=True, exist_ok=True)
     durable.remove_partials(folder)
     texts = {
-        "report.json": inert.visible(as_json(asdict(report))),
-        "report.csv": inert.visible(as_csv(report)),
-        "report.md": table.markdown(report),
-        "report.tex": table.latex(report),
-        "report.html": inert.visible(page(report, timings, pictures(report))),
-        "timings.json": inert.visible(as_json(timings)),
+        "report.json": escape_invisible(_as_json(asdict(report))),
+        "report.csv": escape_invisible(_as_csv(report)),
+        "report.md": to_markdown(report),
+        "report.tex": to_latex(report),
+        "report.html": escape_invisible(page(report, timings)),
+        "timings.json": escape_invisible(_as_json(timings)),
         saved.EXPERIMENT: saved.to_yaml(experiment),
     }
     return [folder / name for name, text in texts.items() if _write_if_changed(folder / name, text)]
@@ -48,9 +49,9 @@ def rebuild(folder: Path) -> Report:
     """Write the report of a run folder again, from its saved experiment and the store; nothing is trained.
 
     Reasons of failures are taken from the report that is there. Raises DataError when the folder is no run's, or
-    when artifacts that the report rests on are not found: a report of less would replace it.
+    when artifacts that it rests on are not found: an incomplete report would replace it.
     """
-    experiment = saved.read(folder)
+    experiment = saved.read_experiment(folder)
     graph, store = build(experiment), Store(saved.find_store(experiment, folder), experiment.runtime.verify == "full")
     before = _stages(folder / "report.json")
     report = collect(graph, store, experiment, {one["digest"]: one["reason"] for one in before if one["reason"]})
@@ -62,17 +63,18 @@ def rebuild(folder: Path) -> Report:
             f"{lost} of the {_done(before)} artifacts of {folder} are not in {store.root}, damaged, or of another "
             f"version of the code: the report is left as it is. Run the experiment again.{told}"
         )
-    write(report, folder, experiment, timings(graph, store))
+    write_report(report, folder, experiment, timings(graph, store))
     return report
 
 
 def timings(graph: Graph, store: Store) -> Timings:
     """Read from the manifests what each artifact cost: wall seconds, threads and the processor it was made on."""
-    stages: list[StepTiming] = []
+    found: Timings = {"seconds": 0.0, "stages": []}
     for step in filter(store.done, graph.steps):
         manifest = store.manifest(step)
         host = manifest["host"]
-        stages.append(
+        found["seconds"] += manifest["seconds"]
+        found["stages"].append(
             {
                 "kind": step.kind,
                 "label": step.label,
@@ -83,17 +85,17 @@ def timings(graph: Graph, store: Store) -> Timings:
                 "cores": host["cores"],
             }
         )
-    return {"seconds": sum(stage["seconds"] for stage in stages), "stages": stages}
+    return found
 
 
-def as_json(value: object) -> str:
+def _as_json(value: object) -> str:
     """Canonical JSON: sorted keys, floats rounded to DIGITS, no NaN (null), one newline at the end."""
     return json.dumps(_rounded(value), indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n"
 
 
-def as_csv(report: Report) -> str:
-    """One line for each table, row and column, with intervals and the paper's numbers, empty where there is none; then
-    one for each of the further numbers behind them, `caption / BLEU-4`.
+def _as_csv(report: Report) -> str:
+    """One line for each table, row and column, with intervals and the paper's numbers; then the paper's systems, whose
+    status is "published"; then the further numbers behind columns, such as `caption / BLEU-4`.
     """
     buffer = io.StringIO()
     lines = [
@@ -106,13 +108,25 @@ def as_csv(report: Report) -> str:
     if lines:
         writer = csv.DictWriter(buffer, fieldnames=list(lines[0]), lineterminator="\n", restval="")
         writer.writeheader()
-        for line in [*lines, *_further(report)]:
-            writer.writerow({key: inert.cell(value) for key, value in line.items()})
+        for line in [*lines, *_systems(report), *_further(report)]:
+            writer.writerow({key: escape_formula(value) for key, value in line.items()})
     return buffer.getvalue()
 
 
+def _systems(report: Report) -> Iterator[dict[str, str]]:
+    """The paper's systems, in the columns that are measured here."""
+    for table in report.tables:
+        for system in report.published.systems(column.key for column in table.columns) if report.published else ():
+            for column in table.columns:
+                if number := system.numbers.get(column.key):
+                    yield {
+                        "after": table.after, "row": system.label, "column": column.key, "metric": column.metric,
+                        "status": "published", "paper": _text(number.value), "paper_provenance": number.provenance,
+                    }  # fmt: skip
+
+
 def _further(report: Report) -> Iterator[dict[str, str]]:
-    """Lines of the numbers that stand behind columns, which have no intervals."""
+    """The further numbers behind columns, which have no intervals."""
     first = {column.source: one.after for one in reversed(report.tables) for column in one.columns}
     for detail in report.details:
         column, at, after = detail.column.partition("@")
@@ -122,7 +136,7 @@ def _further(report: Report) -> Iterator[dict[str, str]]:
             yield {"after": where, "row": label, "column": name, "status": "done", "mean": _text(value)}
 
 
-def _record(cell: Cell) -> dict[str, str]:
+def _record(cell: ResultCell) -> dict[str, str]:
     ours, paper = cell.ours, cell.paper_delta or cell.paper
     return {
         "status": cell.status,
@@ -168,7 +182,7 @@ def _stages(path: Path) -> list[dict[str, str]]:
         return []
     try:
         stages = list(json.loads(path.read_bytes())["stages"])
-    except (ValueError, KeyError, TypeError, RecursionError):  # damaged: it will be written anew
+    except (ValueError, KeyError, TypeError, RecursionError):  # damaged: it will be replaced
         return []
     return [one for one in stages if isinstance(one, dict) and {"digest", "status", "reason"} <= one.keys()]
 
@@ -178,7 +192,7 @@ def _done(stages: Iterable[Mapping[str, str]]) -> int:
 
 
 def _write_if_changed(path: Path, text: str) -> bool:
-    """Replace the file at once, so that a reader or a kill never meets half of it."""
+    """Replace the file atomically: no reader sees half of it, and a kill leaves the old one."""
     data = text.encode("utf-8", "replace")  # a prediction may hold half of a surrogate pair
     if path.exists() and path.read_bytes() == data:
         return False

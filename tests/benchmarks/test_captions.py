@@ -7,7 +7,7 @@ import pytest
 from pali3kit.benchmarks.captions import COCO, XM3600
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.data.world import LANGUAGES
-from pali3kit.report import paper
+from pali3kit.report.paper import PaperTable
 
 
 def test_they_are_found_by_name() -> None:
@@ -16,7 +16,7 @@ def test_they_are_found_by_name() -> None:
 
 def test_english_and_the_mean_of_the_others_are_columns_of_the_paper() -> None:
     assert XM3600.column_names == ("caption_multilingual.en", "caption_multilingual.avg35")
-    assert {*COCO.column_names, *XM3600.column_names} <= paper.load("table1").columns.keys()
+    assert {*COCO.column_names, *XM3600.column_names} <= PaperTable.load("table1").columns.keys()
 
 
 def test_a_caption_is_neither_right_nor_wrong() -> None:

@@ -8,7 +8,7 @@ from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.benchmarks.encoder import FINETUNE, KNN, LINEAR, PROBE, RETRIEVAL, ZERO_SHOT, imagenet
 from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.config.schema import Evaluation
-from pali3kit.report import paper
+from pali3kit.report.paper import PaperTable
 
 ALL = [FINETUNE, KNN, LINEAR, PROBE, RETRIEVAL, ZERO_SHOT]
 CLASSIFIERS = [FINETUNE, KNN, LINEAR, ZERO_SHOT]
@@ -61,7 +61,7 @@ def test_recall_is_drawn_by_language_both_ways() -> None:
 
 def test_table_6_is_made_of_them() -> None:
     mine = {name for each in ALL for name in each.column_names}
-    assert set(paper.load("table6").columns) <= mine
+    assert set(PaperTable.load("table6").columns) <= mine
 
 
 @pytest.mark.parametrize("benchmark", [FINETUNE, KNN, LINEAR, PROBE], ids=lambda each: each.name)

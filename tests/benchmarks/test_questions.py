@@ -7,7 +7,7 @@ import pytest
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.benchmarks.questions import OKVQA, TEXTVQA, VQAV2
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.report import paper
+from pali3kit.report.paper import PaperTable
 
 ALL = [VQAV2, OKVQA, TEXTVQA]
 
@@ -24,7 +24,7 @@ def test_answers_are_right_or_wrong_and_in_percent(benchmark: Benchmark) -> None
 @pytest.mark.parametrize("benchmark", ALL, ids=lambda each: each.name)
 def test_each_is_a_column_of_the_paper_with_a_transfer_of_its_own(benchmark: Benchmark) -> None:
     assert benchmark.transfer == benchmark.name
-    assert benchmark.column_names == (benchmark.name,) and benchmark.name in paper.load("table1").columns
+    assert benchmark.column_names == (benchmark.name,) and benchmark.name in PaperTable.load("table1").columns
 
 
 def test_no_title_claims_to_be_the_papers_set() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pali3kit.benchmarks.regions import REFCOCO, REFCOCO_PLUS, REFCOCOG
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.report import paper
+from pali3kit.report.paper import PaperTable
 
 ALL = [REFCOCO, REFCOCO_PLUS, REFCOCOG]
 
@@ -22,4 +22,4 @@ def test_nothing_else_is_answered_with_boxes_and_masks() -> None:
 
 
 def test_they_are_the_columns_of_table_3() -> None:
-    assert list(paper.load("table3").columns) == [name for each in ALL for name in each.column_names]
+    assert list(PaperTable.load("table3").columns) == [name for each in ALL for name in each.column_names]

@@ -91,7 +91,7 @@ def make_experiment(root, columns, **changes) -> schema.Experiment:
     experiment = schema.Experiment(**{**values, **changes})
     root.mkdir(exist_ok=True)
     (root / saved.EXPERIMENT).write_text(saved.to_yaml(experiment))
-    return saved.read(root)  # as `config.load` does, with the defaults of all parts filled in
+    return saved.read_experiment(root)  # as `config.load` does, with the defaults of all parts filled in
 
 
 class MadeUp:

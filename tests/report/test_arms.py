@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pali3kit.errors import DataError
-from pali3kit.report.arms import Shelf, arms_of, judge, label_of, partner_of, read_lines, read_predictions
+from pali3kit.report.arms import Shelf, _check_readable, _read_lines, _read_predictions, arms_of, label_of
 
 
 @pytest.mark.parametrize(
@@ -29,36 +29,33 @@ def test_baselines_come_first_and_the_control_last(made_up):
 
 def test_two_axes_are_grouped_by_what_they_are_compared_with(made_up):
     run = made_up(["probe"], grid={"pretrain": ["classif", "siglip"], "model.vision.depth": [1, 2]})
-    labels = [arm.label for arm in arms_of(run.graph, run.experiment)]
-    assert labels == ["Classif, depth 1", "SigLIP, depth 1", "Classif, depth 2", "SigLIP, depth 2"]
-    assert partner_of({"pretrain": "siglip", "model.vision.depth": 2}, run.experiment) == {
-        "pretrain": "classif",
-        "model.vision.depth": 2,
-    }
+    arms = arms_of(run.graph, run.experiment)
+    assert [arm.label for arm in arms] == ["Classif, depth 1", "SigLIP, depth 1", "Classif, depth 2", "SigLIP, depth 2"]
+    assert [arm.baseline for arm in arms] == ["", "Classif, depth 1", "", "Classif, depth 2"]
 
 
 def test_a_failure_is_told_to_all_that_depend_on_it_without_the_place_of_the_store(made_up, tmp_path):
     run = made_up(["refer"], failed=lambda step: step.kind == "masks")
-    shelf = Shelf(run.store, run.failures)
+    artifacts = Shelf(run.store, run.failures)
     for step in run.graph.steps:
         if step.kind in ("masks", "transfer", "evaluate"):
-            assert shelf.failure(step) == "masks: the loss is not finite at step 7 of STORE"
+            assert artifacts.failure(step) == "masks: the loss is not finite at step 7 of STORE"
         else:
-            assert shelf.failure(step) == ""
+            assert artifacts.failure(step) == ""
 
 
 def test_a_failure_that_has_been_repaired_is_forgotten(made_up):
     run = made_up(["probe"])
-    shelf = Shelf(run.store, {step.digest: "earlier" for step in run.graph.steps})
-    assert {shelf.failure(step) for step in run.graph.steps} == {""}
+    artifacts = Shelf(run.store, {step.digest: "earlier" for step in run.graph.steps})
+    assert {artifacts.failure(step) for step in run.graph.steps} == {""}
 
 
 def test_predictions_may_hold_any_line_separator(tmp_path):
     (tmp_path / "predictions.jsonl").write_text(
         '{"prediction": "a\u2028b\x85c"}\n{"prediction": "d"}\n', encoding="utf-8"
     )
-    assert [row["prediction"] for row in read_predictions(tmp_path)] == ["a\u2028b\x85c", "d"]
-    assert read_predictions(tmp_path / "absent") == []
+    assert [row["prediction"] for row in _read_predictions(tmp_path)] == ["a\u2028b\x85c", "d"]
+    assert _read_predictions(tmp_path / "absent") == []
 
 
 @pytest.mark.parametrize(
@@ -67,17 +64,17 @@ def test_predictions_may_hold_any_line_separator(tmp_path):
         ("metrics.json", "", "Expecting value"),
         ("metrics.json", "[1]", "has no attribute"),
         ("metrics.json", "[" * 99_999, "recursion"),
-        ("metrics.json", '{"value": "high"}', "a value is no number"),
-        ("metrics.json", '{"value": 1, "samples": [1, null]}', "a sample is no number"),
+        ("metrics.json", '{"value": "high"}', "a value is not a number"),
+        ("metrics.json", '{"value": 1, "samples": [1, null]}', "a sample is not a number"),
         ("metrics.json", '{"value": 1, "samples": 3}', "not iterable"),
-        ("metrics.json", '{"value": 1, "extra": []}', "extra is no mapping"),
+        ("metrics.json", '{"value": 1, "extra": []}', "extra is not a mapping"),
         ("metrics.json", '{"columns": []}', "has no attribute"),
-        ("metrics.json", '{"columns": {"top1": {"value": null}}}', "a value is no number"),
+        ("metrics.json", '{"columns": {"top1": {"value": null}}}', "a value is not a number"),
         ("predictions.jsonl", "{", "Expecting property name"),
         ("predictions.jsonl", "[]", "has no attribute"),
-        ("predictions.jsonl", '{"image": "one"}', "an image has no number"),
-        ("predictions.jsonl", '{"prompt": "x"}', "without the number of an image"),
-        ("predictions.jsonl", '{"image": 1, "score": "x"}', "a score is no number"),
+        ("predictions.jsonl", '{"image": "one"}', "an image is not an integer"),
+        ("predictions.jsonl", '{"prompt": "x"}', "a line has no image"),
+        ("predictions.jsonl", '{"image": 1, "score": "x"}', "a score is not a number"),
         ("curve.csv", "step,loss\n1,\n", "could not convert"),
         ("curve.csv", "a,b\n1,2\n", "'step'"),
         ("curve.csv", 'step,loss\n1,"' + "x" * 200_000, "field larger"),
@@ -86,14 +83,14 @@ def test_predictions_may_hold_any_line_separator(tmp_path):
 def test_what_a_report_cannot_read_is_told_with_its_file(tmp_path, name, text, words):
     (tmp_path / name).write_text(text)
     with pytest.raises(DataError, match=words) as raised:
-        judge(tmp_path)
+        _check_readable(tmp_path)
     assert str(raised.value).startswith(f"{tmp_path / name} is damaged: ")
     assert "Delete its folder and run the same command again" in str(raised.value)
 
 
 def test_half_a_text_is_read_as_far_as_it_is_one(tmp_path):
     (tmp_path / "skipped.txt").write_bytes("picture 1: é".encode()[:-1])
-    assert read_lines(tmp_path / "skipped.txt") == ["picture 1: \ufffd"]
+    assert _read_lines(tmp_path / "skipped.txt") == ["picture 1: \ufffd"]
 
 
 def test_variants_of_one_part_are_rows_of_their_own(made_up):

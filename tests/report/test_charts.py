@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from pali3kit.report.charts import WIDTH, curve_panels, delta_chart, nice_ticks
+from pali3kit.report.charts import WIDTH, _nice_ticks, curve_panels, delta_chart
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from pali3kit.report.charts import WIDTH, curve_panels, delta_chart, nice_ticks
     ],
 )
 def test_ticks_are_round_and_cover_the_range(low, high, count, ticks):
-    found = nice_ticks(low, high, count)
+    found = _nice_ticks(low, high, count)
     assert found[0] <= low and found[-1] >= high and len(found) >= 2
     if low != high:
         assert found == ticks

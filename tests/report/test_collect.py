@@ -48,7 +48,11 @@ def test_the_paper_stands_beside_an_arm_that_no_axis_names(made_up):
     grid = {"evaluation.constrained": [False, True]}
     report = made_up(["refer"], grid=grid, baseline={"evaluation.constrained": False}, paper="table3").report()
     (table,) = report.tables
-    assert [line.label for line in lines(report, table) if line.kind == "paper"] == ["Paper G/14"]
+    assert [line.label for line in lines(report, table) if line.kind == "paper"] == [
+        "RefTr",
+        "PolyFormer-L",
+        "Paper G/14",
+    ]
     papers = [row.cells["refer"].paper.value for row in table.rows]
     assert papers == [77.33, 77.33] and all(row.cells["refer"].verdict is None for row in table.rows)
 
@@ -142,7 +146,7 @@ def test_samples_that_cannot_be_paired_are_said_and_not_hidden(made_up):
 
 
 @pytest.mark.parametrize(
-    ("text", "words"), [("{", r"metrics\.json is damaged"), ("{}", "its metrics do not tell probe: no 'value'")]
+    ("text", "words"), [("{", r"metrics\.json is damaged"), ("{}", "its metrics have no usable probe: no 'value'")]
 )
 def test_damaged_metrics_fail_their_cell_and_nothing_else(made_up, tmp_path, text, words):
     """Of an artifact without digests, or of a plug-in: what the store cannot know to be damaged."""

@@ -7,8 +7,8 @@ import pytest
 from pali3kit.benchmarks.benchmark import Column as BenchmarkColumn
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.errors import RegistryError
-from pali3kit.report import paper
 from pali3kit.report.columns import Sets, columns_of, measures, score_of
+from pali3kit.report.paper import PaperTable
 
 EVALUATED = [
     "probe",
@@ -25,7 +25,7 @@ EVALUATED = [
 
 def test_the_columns_are_those_of_the_paper_in_its_order():
     names = [column.name for source in EVALUATED for column in columns_of(source)]
-    assert names == list(paper.load("table1").columns)
+    assert names == list(PaperTable.load("table1").columns)
 
 
 def test_no_title_claims_to_be_a_set_of_the_paper():

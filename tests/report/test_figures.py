@@ -10,17 +10,20 @@ from xml.etree import ElementTree
 import pytest
 
 from pali3kit.report.arms import Arm
+from pali3kit.report.charts import figure_chart
 from pali3kit.report.columns import Sets
-from pali3kit.report.figure_charts import figure_chart
-from pali3kit.report.figures import figures
-from pali3kit.report.model import Figure
+from pali3kit.report.evidence import figures
+from pali3kit.report.model import FigureData
 
 
 class Folders:
-    """A shelf on which a step knows its folder."""
+    """A reader of artifacts whose steps know their folders."""
 
     def folder(self, step):
         return step.place
+
+    def metrics(self, step):
+        return json.loads((step.place / "metrics.json").read_text())
 
 
 @pytest.fixture
@@ -56,14 +59,14 @@ def arms(tmp_path):
 
 def test_curves_are_means_over_seeds_and_rows_that_share_an_encoder_are_drawn_once(arms):
     curve, *_ = figures(arms, Folders(), Sets(probes=2))
-    assert curve == Figure(
+    assert curve == FigureData(
         "lines", "Probe (2 tasks)", ("1-shot", "10-shot"), {"One": (15.0, 35.0), "Other": (1.0, 2.0)}
     )
 
 
 def test_there_are_bars_of_each_language_both_ways(arms):
     _, found, sought = figures(arms, Folders(), Sets(captioned="xm3600"))
-    assert found == Figure("bars", "XM3600 (image to text), R@1", ("en", "de"), {"One": (5.0, 7.0)})
+    assert found == FigureData("bars", "XM3600 (image to text), R@1", ("en", "de"), {"One": (5.0, 7.0)})
     assert sought.series == {"One": (7.0, 5.0)} and sought.title == "XM3600 (text to image), R@1"
 
 
@@ -84,7 +87,7 @@ def test_what_was_not_measured_has_no_figure(arms):
 
 @pytest.mark.parametrize("kind", ["lines", "bars"])
 def test_charts_are_valid_and_say_their_numbers(kind):
-    figure = Figure(kind, "A <title>", ("en", "de"), {"One": (5.0, 50.0), "Two & more": (25.0, 0.0)})
+    figure = FigureData(kind, "A <title>", ("en", "de"), {"One": (5.0, 50.0), "Two & more": (25.0, 0.0)})
     chart = figure_chart(figure, {"One": "s0", "Two & more": "s1"})
     root = ElementTree.fromstring(chart)
     tips = [step.text for step in root.iter("title")]
@@ -98,6 +101,6 @@ def test_charts_are_valid_and_say_their_numbers(kind):
 
 
 def test_a_bar_is_as_high_as_its_number():
-    chart = figure_chart(Figure("bars", "t", ("en", "de"), {"One": (20.0, 40.0)}), {})
+    chart = figure_chart(FigureData("bars", "t", ("en", "de"), {"One": (20.0, 40.0)}), {})
     low, high = (float(step.attrib["height"]) for step in ElementTree.fromstring(chart).iter("rect"))
     assert high == pytest.approx(2 * low, rel=0.01)

@@ -12,13 +12,24 @@ from PIL import Image
 
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
-from pali3kit.report.gallery import defined, gallery, pictures
+from pali3kit.report.html import _draw_images, page
+
+
+def show(report, images):
+    """The page's embedded images, and its section of examples."""
+    html = page(report, {"seconds": 0.0, "stages": []}, images)
+    section = re.search(r"<section><h2>What they answered</h2>(.*?)</section>", html, re.DOTALL)
+    return html[html.index("<defs>") : html.index("</defs>")], section[1] if section else ""
+
+
+def gallery(report, images):
+    return show(report, images)[1]
 
 
 def test_pictures_come_from_the_source_and_survive_embedding(report):
-    images = pictures(report)
+    images = _draw_images(report)
     assert sorted(images) == [(5, 64), (15, 64), (25, 64), (35, 64)]
-    html = defined(images)
+    html, _ = show(report, images)
     (data,) = re.findall(r'id="picture-15-64".*?base64,([^"]+)', html)
     expected = SOURCE.build("doodles", image_size=64).image("test", 15)
     np.testing.assert_array_equal(np.asarray(Image.open(io.BytesIO(base64.b64decode(data)))), expected)
@@ -27,16 +38,16 @@ def test_pictures_come_from_the_source_and_survive_embedding(report):
 def test_what_was_measured_on_larger_pictures_is_drawn_on_these(report):
     """After stage 2 boxes and masks are in its pixels."""
     larger = replace(report, gallery=(report.gallery[0], replace(report.gallery[0], size=96)))
-    images = pictures(larger)
+    images = _draw_images(larger)
     index = report.gallery[0].image
     assert {key: image.width for key, image in images.items()} == {(index, 64): 64, (index, 96): 96}
     html = gallery(larger, images)
     assert f'href="#picture-{index}-96"' in html and 'viewBox="0 0 96 96"' in html
 
 
-def test_a_photograph_is_embedded_small_and_drawn_at_its_size():
+def test_a_photograph_is_embedded_small_and_drawn_at_its_size(report):
     photograph = Image.fromarray(np.random.default_rng(0).integers(0, 256, (1500, 3000, 3), np.uint8))
-    html = defined({(5, 64): photograph})
+    html, _ = show(report, {(5, 64): photograph})
     assert 'width="3000" height="1500"' in html
     (data,) = re.findall(r'base64,([^"]+)', html)
     assert Image.open(io.BytesIO(base64.b64decode(data))).size == (640, 320)
@@ -52,25 +63,25 @@ def test_a_picture_that_is_gone_leaves_its_answers(report, monkeypatch):
 
     draw = type(source).image
     monkeypatch.setattr(type(source), "image", image)
-    images = pictures(report)
+    images = _draw_images(report)
     assert sorted(images) == [(5, 64), (25, 64), (35, 64)]
     assert "siglip says" in gallery(report, images) and 'href="#picture-15-64"' not in gallery(report, images)
 
 
 def test_every_picture_is_embedded_once_and_used_often(report):
-    images = pictures(report)
-    assert defined(images).count("data:image/png") == 4
+    images = _draw_images(report)
+    assert show(report, images)[0].count("data:image/png") == 4
     assert gallery(report, images).count('href="#picture-5-64"') > 5
 
 
 def test_predictions_are_text_and_nothing_else(report):
-    html = gallery(report, pictures(report))
+    html = gallery(report, _draw_images(report))
     assert "<script" not in html
     assert "siglip says &lt;script&gt;alert(5)&lt;/script&gt;" in html
 
 
 def test_answers_are_marked_and_captions_only_scored(report):
-    by_title = dict(re.findall(r"<h3>(.*?)</h3>(.*?)(?=<h3>|$)", gallery(report, pictures(report)), re.DOTALL))
+    by_title = dict(re.findall(r"<h3>(.*?)</h3>(.*?)(?=<h3>|$)", gallery(report, _draw_images(report)), re.DOTALL))
     assert '<span class="right">✓</span>' in by_title["vqa_text"]
     assert '<span class="wrong">✗</span>' in by_title["vqa_text"]
     assert "✓" not in by_title["caption"]
@@ -78,7 +89,7 @@ def test_answers_are_marked_and_captions_only_scored(report):
 
 
 def test_boxes_and_masks_are_drawn_where_they_are(report):
-    html = gallery(report, pictures(report))
+    html = gallery(report, _draw_images(report))
     assert '<rect class="box" x="13" y="10" width="22" height="20"/>' in html  # asked for, picture 5
     assert '<rect class="box" x="16" y="12" width="18" height="16"/>' in html  # SigLIP's answer
     assert "M16 12h18v1h-18z" in html

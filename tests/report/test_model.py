@@ -7,15 +7,15 @@ from dataclasses import replace
 import pytest
 
 from pali3kit.report.columns import columns_of
-from pali3kit.report.model import Cell, Report, Row, Status, Table
+from pali3kit.report.model import Report, ResultCell, ResultTable, Row, Status
 
 
 @pytest.mark.parametrize(
     ("status", "failed"), [("done", False), ("missing", False), ("partial", True), ("failed", True)]
 )
 def test_one_failed_cell_fails_the_run(report: Report, status: Status, failed: bool) -> None:
-    row = Row("Classif", {"pretrain": "classif"}, "", {"probe": Cell("done"), "caption": Cell(status)})
-    assert replace(report, tables=(Table("transfer", (), (row,)),)).failed is failed
+    row = Row("Classif", {"pretrain": "classif"}, "", {"probe": ResultCell("done"), "caption": ResultCell(status)})
+    assert replace(report, tables=(ResultTable("transfer", (), (row,)),)).failed is failed
 
 
 @pytest.mark.parametrize(
@@ -30,4 +30,4 @@ def test_one_failed_cell_fails_the_run(report: Report, status: Status, failed: b
 )
 def test_tables_are_titled_by_what_was_trained_before(after: str, sources: list[str], title: str) -> None:
     columns = tuple(column for source in sources for column in columns_of(source))
-    assert Table(after, columns, ()).title == title
+    assert ResultTable(after, columns, ()).title == title

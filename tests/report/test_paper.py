@@ -1,54 +1,106 @@
-"""The published numbers: complete, tagged, and marked wherever they are not verified."""
+"""The published numbers: complete, tagged, marked wherever they are not verified, and judged when they are read."""
 
 from __future__ import annotations
 
 import pytest
+import yaml
 
 from pali3kit.config.check import PAPER
-from pali3kit.errors import DataError
-from pali3kit.report import paper
+from pali3kit.errors import ConfigError, DataError
+from pali3kit.report.paper import DAGGER, LEGEND, PaperTable, PublishedNumber, _parse
+
+TABLES = sorted(file.stem for file in PAPER.glob("*.yaml"))
 
 
 @pytest.fixture(scope="module")
 def table1():
-    return paper.load("table1")
+    return PaperTable.load("table1")
 
 
-def test_every_cell_of_every_row_is_there_and_tagged(table1):
-    assert list(table1.rows) == ["G/14", "L/16", "B/16"]
-    for arms in table1.rows.values():
-        assert list(arms) == ["classif", "siglip"]
-        for cells in arms.values():
-            assert list(cells) == list(table1.columns)
-            assert all(isinstance(number.value, float) and number.provenance for number in cells.values())
+def test_every_cell_of_every_row_of_table_1_is_there_and_tagged(table1):
+    assert [(row.vit, row.arm) for row in table1.rows] == [
+        (vit, arm) for vit in ("G/14", "L/16", "B/16") for arm in ("classif", "siglip")
+    ]
+    assert [row.label for row in table1.rows][:2] == ["ViT-G/14 Classif", "ViT-G/14 SigLIP"]
+    for row in table1.rows:
+        assert list(row.numbers) == list(table1.columns)
+        assert all(isinstance(number.value, float) and number.provenance for number in row.numbers.values())
+        assert {number.mark for number in row.numbers.values()} == {DAGGER}, "none of them is verified"
+    assert LEGEND == "† recalled, not verified against the paper"
 
 
-def test_no_number_of_table_1_is_verified_so_each_has_a_dagger(table1):
-    marks = {number.mark for arms in table1.rows.values() for cells in arms.values() for number in cells.values()}
-    assert marks == {paper.DAGGER}
-    assert paper.LEGEND == "† recalled, not verified against the paper"
+@pytest.mark.parametrize("name", TABLES)
+def test_every_number_of_every_table_has_a_provenance(name):
+    table = PaperTable.load(name)
+    for row in table.rows:
+        assert row.numbers.keys() <= table.columns.keys()
+        for number in row.numbers.values():
+            assert number.provenance.startswith(("verified: ", "verified-2nd: ", "memory, "))
+    assert all(claim.provenance for claim in table.claims)
 
 
-def test_table_3_has_one_row_none_of_whose_numbers_is_verified():
-    table3 = paper.load("table3")
-    cells = table3.rows["G/14"]["siglip"]
-    assert list(table3.rows) == ["G/14"] and list(cells) == list(table3.columns) == ["refer", "refer_plus", "refer_g"]
-    assert table3.absolute("siglip", "refer").value == 77.33 and {number.mark for number in cells.values()} == {"†"}
+def test_there_are_all_eight_tables_of_the_paper():
+    assert [f"table{number}" for number in range(1, 9)] == TABLES
 
 
-def test_the_tables_that_an_experiment_may_name_are_those_that_there_are():
-    assert paper.names() == sorted(file.stem for file in PAPER.glob("*.yaml"))
+def test_table_3_has_systems_and_an_arm():
+    table = PaperTable.load("table3")
+    assert [(row.label, row.arm) for row in table.rows] == [
+        ("RefTr", ""),
+        ("PolyFormer-L", ""),
+        ("ViT-G/14 SigLIP", "siglip"),
+    ]
+    assert list(table.columns) == ["refer", "refer_plus", "refer_g"]
+    assert table.absolute("siglip", "refer") == PublishedNumber(77.33, "memory, unverified")
+    assert [table.rows[1].numbers[column].mark for column in table.columns] == ["", "", DAGGER]
+
+
+def test_table_2_has_groups_and_what_is_unknown_is_absent():
+    table = PaperTable.load("table2")
+    groups = ["With the words of an external OCR system"] * 2 + ["Without external OCR"] * 2
+    assert [row.group for row in table.rows] == groups
+    assert not table.has_arms and table.delta("siglip", "classif", "textcaps") is None
+    with_ocr, without = table.rows[1], table.rows[3]
+    assert "widgetcap" not in with_ocr.numbers and without.numbers["widgetcap"].value == 159.8
+    sets = list(table.columns)[:10]
+    means = [sum(row.numbers[name].value for name in names) / len(names) for row, names in
+             ((with_ocr, sets[:8]), (without, sets[:8]), (without, sets))]  # fmt: skip
+    printed = [
+        with_ocr.numbers["average.first8"],
+        without.numbers["average.first8"],
+        without.numbers["average.all"],
+    ]
+    assert [round(mean, 1) for mean in means] == [number.value for number in printed]
+
+
+def test_table_4_has_systems_with_their_parameters():
+    table = PaperTable.load("table4")
+    assert len(table.rows) == 12 and table.rows[-1].label == "PaLI-3 (5B)" and table.rows[0].label == "SimVLM"
+    assert [row.label for row in table.systems(["tallyqa.complex"])] == [
+        "MoVie",
+        "PaLI (17B)",
+        "PaLI-X (55B)",
+        "PaLI-3 (5B)",
+    ]
+    assert [row.note for row in table.rows if row.note] == ["OKVQA with 32 shots"]
+
+
+@pytest.mark.parametrize("name", ["table7", "table8"])
+def test_of_tables_7_and_8_no_number_is_known_and_none_invented(name):
+    table = PaperTable.load(name)
+    assert [row.numbers for row in table.rows] == [{}]
+    assert {column.rpartition(".")[2] for column in table.columns} == {"lowest", "median", "highest", "overall"}
 
 
 def test_a_verified_number_has_no_dagger():
-    assert paper.Number(1.0, "verified: page 5").mark == ""
-    assert paper.Number(1.0, "verified-2nd: a note").mark == "†"
-    assert paper.Number(1.0, "memory, cross-checked").mark == "†"
+    assert PublishedNumber(1.0, "verified: page 5").mark == ""
+    assert PublishedNumber(1.0, "verified-2nd: a note").mark == "†"
+    assert PublishedNumber(1.0, "memory, cross-checked").mark == "†"
 
 
 def test_base_rows_stand_beside_ours_by_default(table1):
-    assert table1.default == "B/16"
-    assert table1.absolute("classif", "probe") == table1.rows["B/16"]["classif"]["probe"]
+    assert table1.vit == "B/16"
+    assert table1.absolute("classif", "probe") == table1.absolute("classif", "probe", "B/16")
     assert table1.delta("siglip", "classif", "vqa_text").value == 13.3
     assert table1.delta("siglip", "classif", "vqa_text", vit="G/14").value == 18.7
 
@@ -73,35 +125,87 @@ def test_what_the_paper_does_not_print_is_none(table1):
     assert table1.absolute("classif", "my_column") is None
 
 
-def test_a_sum_is_known_no_better_than_its_parts(table1):
-    cells = {
-        "classif": {"probe": paper.Number(80.0, "memory, unverified")},
-        "siglip": {"probe": paper.Number(-2.0, "verified: page 5")},
-    }
-    mixed = paper.PaperTable("t", "t", "", "", "pretrain", "B", (), {"probe": "Probe"}, {"B": cells})
-    assert mixed.delta("siglip", "classif", "probe").mark == ""
-    assert mixed.absolute("siglip", "probe").mark == "†"
-
-
 def test_unknown_names_are_refused_with_the_nearest_choice(table1):
-    with pytest.raises(
-        DataError, match=r"no published table 'table_1', only table1, table3, table6. Did you mean 'table1'\?"
-    ):
-        paper.load("table_1")
+    with pytest.raises(DataError, match=r"no published table 'table_1', only table1, .*, table8. Did you mean"):
+        PaperTable.load("table_1")
     with pytest.raises(DataError, match=r"no rows of 'B16'.* Did you mean 'B/16'\?"):
         table1.absolute("classif", "probe", "B16")
 
 
 def test_table_6_has_three_models_and_verified_numbers_without_a_dagger():
-    table6 = paper.load("table6")
-    assert list(table6.rows) == ["G/14", "e/14", "22B"] and table6.default == "G/14"
+    table6 = PaperTable.load("table6")
+    assert list(dict.fromkeys(row.vit for row in table6.rows)) == ["G/14", "e/14", "22B"] and table6.vit == "G/14"
     assert table6.absolute("classif", "finetune.real").mark == ""
     assert table6.absolute("siglip", "finetune.top1").value == 89.6
     assert table6.delta("siglip", "classif", "probe").value == -2.5
     assert table6.absolute("classif", "retrieval.t2i", vit="e/14").value == 28.5
+    lit = {"evaluation.texts": "lit", "model.towers": None}
+    assert table6.conditions == {"retrieval.i2t": lit, "retrieval.t2i": lit}
 
 
 def test_what_has_nothing_to_differ_from_is_absolute_and_no_difference():
-    table6 = paper.load("table6")
+    table6 = PaperTable.load("table6")
     assert table6.absolute("siglip", "retrieval.i2t").value == 56.9
     assert table6.delta("siglip", "classif", "retrieval.i2t") is None
+
+
+TABLE = """title: Table 9
+citation: Somebody
+setting: any
+axis: pretrain
+default: B/16
+columns:
+  caption: COCO
+  vqa: {title: VQAv2, only: {seeds: 1}}
+rows:
+  B/16:
+    classif:
+      caption: {value: 80.0, provenance: "memory, unverified"}
+    siglip:
+      caption: {delta: -2.0, provenance: "verified: page 5"}
+systems:
+  - name: One
+    parameters: 2B
+    group: Small
+    numbers:
+      vqa: {value: 70, provenance: "verified: page 5"}
+  - name: Other
+    group: Large
+    numbers: {}
+"""
+
+
+def test_a_sum_is_known_no_better_than_its_parts():
+    table = _parse(TABLE, "t.yaml")
+    assert table.delta("siglip", "classif", "caption").mark == ""
+    assert table.absolute("siglip", "caption") == PublishedNumber(78.0, "memory, unverified")
+    assert [row.label for row in table.rows] == ["One (2B)", "Other", "ViT-B/16 Classif", "ViT-B/16 SigLIP"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("title: Table 9", "titel: Table 9", r"t.yaml:1: unknown key 'titel'. Did you mean 'title'\?"),
+        ("value: 70,", "value: high,", "t.yaml:20: systems.0..numbers.vqa.value should be a number"),
+        ("      vqa: {value", "      vqaa: {value", r"t.yaml:20: .*: unknown column 'vqaa'. Did you mean 'vqa'"),
+        ("{value: 70, prov", "{prov", "t.yaml:20: systems.0..numbers.vqa needs a value or a delta, and not both"),
+        ("{value: 70, prov", "{delta: 70, prov", "t.yaml:20: .*a delta needs a value in the first arm"),
+        ("{value: 70, provenance: \"verified: page 5\"}", "{value: 70}", "t.yaml:20: missing key .*vqa.provenance"),
+        ("{value: 80.0,", "{delta: 80.0,", "t.yaml:12: .*a delta needs a value in the first arm"),
+        ("default: B/16", "default: B16", r"t.yaml:5: default 'B16' is none of the rows. Did you mean 'B/16'\?"),
+        ("axis: pretrain", "axis: pretrained", "t.yaml:4: axis 'pretrained' is no key of an experiment"),
+        ("name: Other", "name: One", "t.yaml:21: there are 2 systems called 'One'"),
+        ("    numbers: {}\n", "    numbers: {}\n  - {name: Third, group: Small}\n", "t.yaml:24: systems of the group"),
+        ("title: Table 9", "title: [", "t.yaml:.*not valid YAML"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_a_table_is_told_with_its_line(old, new, message):
+    assert old in TABLE
+    with pytest.raises(ConfigError, match=message):
+        _parse(TABLE.replace(old, new), "t.yaml")
+
+
+def test_a_table_needs_rows():
+    empty = {key: value for key, value in yaml.safe_load(TABLE).items() if key not in ("rows", "systems")}
+    with pytest.raises(ConfigError, match=r"t.yaml:1: a table needs rows or systems"):
+        _parse(yaml.safe_dump(empty), "t.yaml")

@@ -12,7 +12,7 @@ from pali3kit.report import saved
 
 def test_what_is_saved_is_read_again_without_scale_files(made_up, tmp_path):
     run = made_up(["probe"], grid={"pretrain": ["classif", "siglip"], "model.vision.depth": [1, 2]})
-    assert saved.read(tmp_path) == run.experiment
+    assert saved.read_experiment(tmp_path) == run.experiment
 
 
 def test_parts_are_written_flat(made_up):
@@ -22,8 +22,8 @@ def test_parts_are_written_flat(made_up):
 
 
 def test_a_folder_that_is_no_runs_is_refused(tmp_path):
-    with pytest.raises(DataError, match=r"is no run folder: it has no experiment\.yaml"):
-        saved.read(tmp_path)
+    with pytest.raises(DataError, match=r"is not a run folder: it has no experiment\.yaml"):
+        saved.read_experiment(tmp_path)
 
 
 def test_a_spoilt_experiment_is_refused_with_its_line(made_up, tmp_path):
@@ -31,14 +31,14 @@ def test_a_spoilt_experiment_is_refused_with_its_line(made_up, tmp_path):
     path = tmp_path / saved.EXPERIMENT
     path.write_text(path.read_text().replace("scale: embedded", "scail: embedded"))
     with pytest.raises(ConfigError, match=r"experiment.yaml:2: unknown key 'scail'. Did you mean 'scale'\?"):
-        saved.read(tmp_path)
+        saved.read_experiment(tmp_path)
 
 
 def test_one_that_is_no_text_is_told(made_up, tmp_path):
     made_up(["probe"])
     (tmp_path / saved.EXPERIMENT).write_bytes(b"name: \xff")
-    with pytest.raises(DataError, match=r"experiment\.yaml is damaged, no UTF-8 at byte 6"):
-        saved.read(tmp_path)
+    with pytest.raises(DataError, match=r"experiment\.yaml is damaged: not UTF-8 at byte 6"):
+        saved.read_experiment(tmp_path)
 
 
 def test_the_store_is_found_from_elsewhere_and_never_made_up(made_up, tmp_path):

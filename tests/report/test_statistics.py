@@ -5,7 +5,7 @@ import pytest
 
 from pali3kit.errors import StageError
 from pali3kit.evals.scores import EvalResult
-from pali3kit.report.statistics import Interval, delta, interval, t_quantile, verdict
+from pali3kit.report.statistics import Interval, _t_quantile, delta, interval, verdict
 
 
 def measured(low, high, method="t over seeds"):
@@ -14,16 +14,16 @@ def measured(low, high, method="t over seeds"):
 
 @pytest.mark.parametrize(("degrees", "value"), [(1, 12.706), (2, 4.303), (9, 2.262), (30, 2.042), (60, 2.000)])
 def test_t_table(degrees, value):
-    assert t_quantile(degrees) == pytest.approx(value, abs=5e-4)
+    assert _t_quantile(degrees) == pytest.approx(value, abs=5e-4)
 
 
 def test_t_between_table_rows_is_never_too_narrow():
     scipy = pytest.importorskip("scipy.stats")
     for degrees in range(1, 300):
         exact = scipy.t.ppf(0.975, degrees)
-        assert exact - 1e-6 <= t_quantile(degrees) <= exact * 1.012, degrees
+        assert exact - 1e-6 <= _t_quantile(degrees) <= exact * 1.012, degrees
     with pytest.raises(ValueError):
-        t_quantile(0)
+        _t_quantile(0)
 
 
 def test_three_seeds_give_a_t_interval_of_the_values():

@@ -10,7 +10,7 @@ import pytest
 from rich.console import Console
 
 from pali3kit.report.statistics import Interval
-from pali3kit.report.table import latex, lines, markdown, number, print_table, with_interval
+from pali3kit.report.table import _with_interval, lines, number, print_table, to_latex, to_markdown
 
 
 @pytest.mark.parametrize(
@@ -22,8 +22,8 @@ def test_numbers_have_one_decimal_and_a_true_minus(value, signed, text):
 
 
 def test_an_interval_is_shown_as_half_its_width_or_not_at_all():
-    assert with_interval(Interval(40.0, 38.5, 41.0, 100, 3, "t over seeds")) == "40.0 ± 1.2"
-    assert with_interval(Interval(-2.0, -2.0, -2.0, 0, 1, "none"), signed=True) == "−2.0"
+    assert _with_interval(Interval(40.0, 38.5, 41.0, 100, 3, "t over seeds")) == "40.0 ± 1.2"
+    assert _with_interval(Interval(-2.0, -2.0, -2.0, 0, 1, "none"), signed=True) == "−2.0"
 
 
 def test_lines_follow_table_1(report):
@@ -71,7 +71,7 @@ def test_the_terminal_shows_every_row_and_column_at_any_width(report, width):
 
 
 def test_markdown_is_a_table_with_one_width(report):
-    rows = [line for line in markdown(report).splitlines() if line.startswith("|")]
+    rows = [line for line in to_markdown(report).splitlines() if line.startswith("|")]
     assert len({line.count("|") - line.count("\\|") for line in rows}) == 1
     assert rows[0].count("refer") == 3 and "counterpart" not in rows[0], "these are doodles, not the embedded world"
 
@@ -79,7 +79,7 @@ def test_markdown_is_a_table_with_one_width(report):
 def test_markdown_takes_no_commands_from_names(made_up, add_benchmark):
     add_benchmark("my_column|<b>")
     report = made_up(["my_column|<b>"]).report()
-    assert "my\\_column\\|&lt;b>" in markdown(report)
+    assert "my\\_column\\|&lt;b>" in to_markdown(report)
 
 
 def test_the_terminal_obeys_no_label(report):
@@ -94,12 +94,12 @@ def test_the_terminal_obeys_no_label(report):
 def test_a_row_of_latex_is_no_option_of_the_line_before(report):
     first, *others = report.tables[0].rows
     renamed = replace(report.tables[0], rows=(replace(others[0], label="[1, 2]"), replace(first, label="*"), *others))
-    text = latex(replace(report, tables=(renamed,)))
+    text = to_latex(replace(report, tables=(renamed,)))
     assert "\n{[}1, 2{]}" in text and "\n{*} &" in text
 
 
 def test_latex_escapes_and_balances(report):
-    text = latex(report)
+    text = to_latex(report)
     assert "caption\\_multilingual.avg35" in text
     assert "83.7\\textdagger{}" in text and "$\\pm$" in text and "$\\Delta$" in text
     assert text.count("{") == text.count("}")

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from pali3kit.errors import DataError
-from pali3kit.report import rebuild, write
-from pali3kit.report.write import as_csv, as_json
+from pali3kit.report import rebuild, write_report
+from pali3kit.report.write import _as_csv, _as_json
 
 FILES = {
     "report.json", "report.csv", "report.md", "report.tex", "report.html", "timings.json", "experiment.yaml",
@@ -22,7 +22,7 @@ FILES = {
 
 
 def written(run, folder):
-    return write(run.report(), folder, run.experiment, run.timings())
+    return write_report(run.report(), folder, run.experiment, run.timings())
 
 
 def test_all_files_are_written_once_and_then_left_alone(made_up, tmp_path):
@@ -54,21 +54,21 @@ def test_a_changed_score_changes_the_report_and_not_the_experiment(made_up, tmp_
 
 
 def test_the_json_holds_all_that_the_contract_asks_for(report):
-    data = json.loads(as_json(asdict(report)))
+    data = json.loads(_as_json(asdict(report)))
     cell = data["tables"][0]["rows"][1]["cells"]["vqa_text"]
     assert set(cell) >= {"per_seed", "ours", "delta", "paper", "paper_delta", "verdict", "status", "reasons"}
     assert set(cell["ours"]) == {"mean", "low", "high", "n", "seeds", "method"}
     assert cell["paper_delta"] == {"value": 13.3, "provenance": "memory, unverified"}
-    assert "seconds" not in as_json(asdict(report))
+    assert "seconds" not in _as_json(asdict(report))
 
 
 def test_json_is_canonical():
-    text = as_json({"b": 0.1 + 0.2, "a": (1, float("nan"), -0.0), 3: "é"})
+    text = _as_json({"b": 0.1 + 0.2, "a": (1, float("nan"), -0.0), 3: "é"})
     assert text == '{\n "3": "é",\n "a": [\n  1,\n  null,\n  0.0\n ],\n "b": 0.3\n}\n'
 
 
 def test_csv_has_a_line_for_every_cell_and_is_read_again(report):
-    rows = [row for row in csv.DictReader(io.StringIO(as_csv(report))) if " / " not in row["column"]]
+    rows = [row for row in csv.DictReader(io.StringIO(_as_csv(report))) if " / " not in row["column"]]
     assert len(rows) == 30
     (row,) = [row for row in rows if (row["row"], row["column"]) == ("SigLIP", "vqa_text")]
     assert float(row["delta_low"]) < float(row["delta"]) < float(row["delta_high"])
@@ -78,7 +78,7 @@ def test_csv_has_a_line_for_every_cell_and_is_read_again(report):
 
 
 def test_csv_has_the_further_numbers_behind_the_columns(report):
-    rows = [row for row in csv.DictReader(io.StringIO(as_csv(report))) if " / " in row["column"]]
+    rows = [row for row in csv.DictReader(io.StringIO(_as_csv(report))) if " / " in row["column"]]
     found = {(row["column"], row["row"]): row for row in rows}
     assert len(found) == len(rows) == sum(len(detail.values) for detail in report.details)
     detail = next(one for one in report.details if (one.column, one.name) == ("vqa", "tasks / flags"))
@@ -98,7 +98,7 @@ def hostile(report):
 
 
 def test_no_format_takes_quoted_data_for_commands(report, full, tmp_path):
-    write(hostile(report), tmp_path, full.experiment, full.timings())
+    write_report(hostile(report), tmp_path, full.experiment, full.timings())
     texts = {path.suffix: path.read_text(encoding="utf-8") for path in tmp_path.iterdir() if path.stem == "report"}
     for suffix, text in texts.items():
         assert not re.search("[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]", text), suffix
@@ -127,7 +127,7 @@ def test_a_run_folder_is_enough_to_write_the_report_again(made_up, tmp_path):
 
 
 def test_rebuilding_nothing_is_refused(tmp_path):
-    with pytest.raises(DataError, match="is no run folder"):
+    with pytest.raises(DataError, match="is not a run folder"):
         rebuild(tmp_path)
 
 

@@ -1,4 +1,4 @@
-"""What data says, no format takes for a command."""
+"""No format interprets what data contains."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pali3kit.report import inert
+from pali3kit.report.escaping import escape_formula, escape_invisible, escape_markdown
 
 
 @pytest.mark.parametrize(
@@ -21,12 +21,12 @@ from pali3kit.report import inert
     ],
 )
 def test_what_cannot_be_seen_is_written(text: str, shown: str) -> None:
-    assert inert.visible(text) == shown
+    assert escape_invisible(text) == shown
 
 
 @given(st.text(st.characters(exclude_categories=())))
 def test_json_is_the_same_after_it(text: str) -> None:
-    assert json.loads(inert.visible(json.dumps(text, ensure_ascii=False))) == text
+    assert json.loads(escape_invisible(json.dumps(text, ensure_ascii=False))) == text
 
 
 @pytest.mark.parametrize(
@@ -39,14 +39,14 @@ def test_json_is_the_same_after_it(text: str) -> None:
     ],
 )
 def test_markdown_makes_nothing_of_it(text: str, shown: str) -> None:
-    assert inert.markdown(text) == shown
+    assert escape_markdown(text) == shown
 
 
 @pytest.mark.parametrize("sign", "=+-@\t＝＋－＠")
 def test_a_spreadsheet_computes_nothing(sign: str) -> None:
-    assert inert.cell(f"{sign}cmd|' /C calc'!A0") == f"'{sign}cmd|' /C calc'!A0"
+    assert escape_formula(f"{sign}cmd|' /C calc'!A0") == f"'{sign}cmd|' /C calc'!A0"
 
 
 @pytest.mark.parametrize("text", ["-1.2500", "+3", "", "a=b", "SigLIP Δ", "0.5000"])
 def test_numbers_and_words_stay(text: str) -> None:
-    assert inert.cell(text) == text
+    assert escape_formula(text) == text
