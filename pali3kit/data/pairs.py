@@ -28,6 +28,7 @@ class _PairRecords:
     """
 
     version = 2
+    image_counts = None  # one image each
     TEXTS = "a text is NAME.txt, or caption or text in NAME.json, beside NAME.jpg in the shard"
 
     def __init__(self, shards: list[Path], classes: int, language: str = "en") -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Protocol
 from unicodedata import normalize
 
+import numpy as np
+
 from pali3kit.data.record import Record
 from pali3kit.errors import DataError, nearest
 from pali3kit.images.decode import read_bytes
@@ -28,6 +30,7 @@ class Reader(Protocol):
     `files` are what its content is known by (names and sizes); `classes` are those that things may have, `languages`
     those of its captions. `damages` tells what is wrong with whole files, as far as they have been read. `version` is
     raised when the code changes what it makes of the same files: results on older records are then made anew.
+    `image_counts` (int `[records]`) tells how many images each record has; None where each has one.
     """
 
     version: int
@@ -41,6 +44,9 @@ class Reader(Protocol):
 
     @property
     def damages(self) -> Sequence[str]: ...
+
+    @property
+    def image_counts(self) -> np.ndarray | None: ...
 
     def __len__(self) -> int: ...
 
@@ -68,6 +74,10 @@ class Files:
     @property
     def damages(self) -> Sequence[str]:
         return ()
+
+    @property
+    def image_counts(self) -> np.ndarray | None:
+        return None
 
 
 def picture_in(folder: Path, *names: str) -> Callable[[], bytes]:

@@ -1,4 +1,4 @@
-"""One picture and all that is known of it, whatever file that came from.
+"""One image, or several that belong together, and all that is known of them, whatever file that came from.
 
 Texts are put on one line here, once for all readers: tasks, tokenizers and metrics see no half of a surrogate pair.
 """
@@ -71,12 +71,20 @@ class Thing:
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """`name` is what errors call it, `picture` reads its file; `captions` are by language code ("en").
+    """What a reader knows of an image, or of several.
 
-    Blank captions and expressions are none, and languages without a caption neither. Boxes are (y0, x0, y1, x1), half
-    open, on a picture of `size` (height, width) pixels, where a file says it: that tells whether they are of the
-    picture as it is stored or as its EXIF turns it. Where nobody says it, they are of the picture as
-    it is shown. `stored` says that they are of it as it is stored, which is what some publishers do.
+    Blank captions and expressions are left out, and languages without a caption.
+
+    Attributes:
+        name: what errors call it.
+        picture: reads the file of its image, the first of several.
+        size: (height, width) in pixels of the image that the boxes are drawn on, where a file tells it: it decides
+            whether boxes refer to the image as it is stored or as its EXIF rotates it. Without it they refer to the
+            image as it is shown.
+        captions: by language code ("en").
+        things, words: their boxes are (y0, x0, y1, x1), half open; they refer to the only image.
+        stored: boxes refer to the image as it is stored, whatever its EXIF says: some publishers do so.
+        more_images: read the files of the images after the first.
     """
 
     name: str
@@ -87,10 +95,16 @@ class Record:
     questions: tuple[Asked, ...] = ()
     things: tuple[Thing, ...] = ()
     stored: bool = False
+    more_images: tuple[Callable[[], bytes], ...] = ()
 
     def __post_init__(self) -> None:
         told = {language: lines_of(texts) for language, texts in self.captions.items()}
         object.__setattr__(self, "captions", {language: texts for language, texts in told.items() if texts})
+
+    @property
+    def images(self) -> tuple[Callable[[], bytes], ...]:
+        """What reads the files of its images, in order."""
+        return (self.picture, *self.more_images)
 
     @property
     def drawn_on(self) -> tuple[int, int] | None:

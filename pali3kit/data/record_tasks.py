@@ -87,7 +87,7 @@ def _splitcap(record: Record, rng: np.random.Generator) -> Example | None:
         return None
     language = _pick(languages, rng)
     prompt, target = split_caption(_pick(record.captions[language], rng), language, rng)
-    return Example(0, prompt, target, language=language)
+    return Example((0,), prompt, target, language=language)
 
 
 def _spans(record: Record, rng: np.random.Generator) -> Example | None:
@@ -96,7 +96,7 @@ def _spans(record: Record, rng: np.random.Generator) -> Example | None:
         return None
     language = _pick(languages, rng)
     corrupted = corrupt_spans(_pick(record.captions[language], rng), rng)
-    return Example(0, *corrupted, language=language, sighted=False) if corrupted else None
+    return Example((), *corrupted, language=language) if corrupted else None
 
 
 def _caption(record: Record, rng: np.random.Generator, language: str | None) -> Example | None:
@@ -106,7 +106,7 @@ def _caption(record: Record, rng: np.random.Generator, language: str | None) -> 
         return None
     chosen = _pick(languages, rng)
     captions = tuple(record.captions[chosen])
-    return Example(0, prompts.caption(chosen), _pick(captions, rng), captions, chosen)
+    return Example((0,), prompts.caption(chosen), _pick(captions, rng), captions, chosen)
 
 
 def _languages(record: Record) -> list[str]:
@@ -125,7 +125,7 @@ def _ocr(record: Record, rng: np.random.Generator, most: int) -> Example | None:
     if snippets and not kept:
         raise DataError(f"{record.name}: its printed texts are longer than {most} words each")
     text = " ".join(" ".join(snippets[number].text.split()) for number in sorted(kept))
-    return Example(0, prompts.ocr("EN"), text, (text,)) if text else None
+    return Example((0,), prompts.ocr("EN"), text, (text,)) if text else None
 
 
 def _asked(record: Record, rng: np.random.Generator) -> Asked | None:
@@ -139,7 +139,7 @@ def _answer(record: Record, rng: np.random.Generator) -> Example | None:
     if question is None:
         return None
     prompt = prompts.answer(question.text)
-    return Example(0, prompt, question.answer, question.answers, question.language)
+    return Example((0,), prompt, question.answer, question.answers, question.language)
 
 
 def _question(record: Record, rng: np.random.Generator) -> Example | None:
@@ -147,7 +147,7 @@ def _question(record: Record, rng: np.random.Generator) -> Example | None:
     if question is None:
         return None
     prompt = prompts.question_for(question.answer, question.language)
-    return Example(0, prompt, question.text, (question.text,), question.language)
+    return Example((0,), prompt, question.text, (question.text,), question.language)
 
 
 def _objects(record: Record, rng: np.random.Generator, classes: Sequence[str]) -> Example | None:
@@ -173,7 +173,7 @@ def _some(choices: Sequence[str], most: int, rng: np.random.Generator) -> list[s
 
 
 def _example(question: str, answer: str) -> Example:
-    return Example(0, prompts.answer(question), answer, (answer,))
+    return Example((0,), prompts.answer(question), answer, (answer,))
 
 
 def _detect(record: Record, rng: np.random.Generator, bins: int) -> Example | None:
@@ -186,7 +186,7 @@ def _detect(record: Record, rng: np.random.Generator, bins: int) -> Example | No
     height, width = record.size or read_size(record.picture(), record.name, upright=not record.stored)
     boxes = sorted(thing.box for thing in whole if thing.label == label)
     target = " ; ".join(f"{write_box(box, height, width, bins)} {label}" for box in boxes)
-    return Example(0, prompts.detect(label), target, (target,))
+    return Example((0,), prompts.detect(label), target, (target,))
 
 
 def _refer(record: Record, rng: np.random.Generator, bins: int) -> Example | None:
@@ -211,4 +211,4 @@ def _region(record: Record, things: Sequence[Thing], rng: np.random.Generator, b
     height, width = mask.shape
     target = write_box(thing.box, height, width, bins)
     said = _pick(thing.expressions or (thing.label,), rng)
-    return Example(0, prompts.detect(said), target, (target,), box=thing.box, mask=mask)
+    return Example((0,), prompts.detect(said), target, (target,), box=thing.box, mask=mask)

@@ -127,7 +127,11 @@ class RecordSource(SourceBase):
         self.splits: dict[str, Records] = {"train": records} if test is None else {"train": records, "test": test}
         self.skips = Skips()
         # Two: a sample that replaces a bad one at the end of a pass is of the next.
-        self._order = lru_cache(2)(lambda *turn: np.random.default_rng(turn).permutation(len(records)))
+        self._order = lru_cache(2)(lambda *turn: self._shuffled(np.random.default_rng(turn)))
+
+    def _shuffled(self, rng: np.random.Generator) -> np.ndarray:
+        """The numbers of the training images in random order, int64 `[images]`."""
+        return rng.permutation(len(self.splits["train"]))
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -168,9 +172,9 @@ class RecordSource(SourceBase):
             turn, position = divmod(place, self.size("train"))
             return int(self._order(stretch, turn)[position])
         if split not in self.splits:
-            raise DataError(f"these pictures in files have a train split only, not '{split}'")
+            raise DataError(f"these images in files have a train split only, not '{split}'")
         if index >= self.size(split):
-            raise DataError(f"the {split} split has {self.size(split)} pictures, not {index + 1}: lower data.{split}")
+            raise DataError(f"the {split} split has {self.size(split)} images, not {index + 1}: lower data.{split}")
         return index
 
     def sentences(self, seed: int, bins: int, limit: int | None = None) -> Iterator[str]:

@@ -39,6 +39,9 @@ class Source(Protocol):
     @property
     def digest(self) -> str: ...
 
+    @property
+    def max_images(self) -> int: ...
+
     def telling(self, what: Supervision) -> Source: ...
 
     @property
@@ -86,6 +89,11 @@ class SourceBase:
 
     skips: Skips | None = None
     digest: str = ""
+
+    @property
+    def max_images(self) -> int:
+        """The most images that an example of this source has."""
+        return 1
 
     @property
     def damages(self) -> Sequence[str]:

@@ -90,6 +90,11 @@ class UnionSource(SourceBase):
         return [damage for part in self.parts.values() for damage in part.damages]
 
     @property
+    def max_images(self) -> int:
+        """The most images that an example of any part has."""
+        return max(part.max_images for part in self.parts.values())
+
+    @property
     def sieves(self) -> dict[str, Sieve]:
         """What the filters of the parts that have one saw."""
         return {name: sieve for name, part in self.parts.items() for sieve in part.sieves.values()}
@@ -116,11 +121,27 @@ class UnionSource(SourceBase):
             if found:
                 yield found
 
+    def number_in_union(self, name: str, split: str, own: int) -> int:
+        """Which image of the union is image `own` of a part, in the order of the parts: `locate` backwards."""
+        size, ends = self.parts[name].size(split), self._ends(split)
+        turn, position = divmod(own, size)
+        return turn * ends[-1] + ends[list(self.parts).index(name)] - size + position
+
+    def places(self, name: str, task: Task, split: str, count: int) -> Iterator[range]:
+        """Where a part's `task` may have examples among the first `count` images."""
+        size, reached = self.parts[name].size(split), sum(map(len, self.ranges(name, split, count)))
+        for own in task.where(split, reached) if reached else ():
+            while own:  # cut where a pass over the part ends
+                end = min(own.stop, (own.start // size + 1) * size)
+                start = self.number_in_union(name, split, own.start)
+                yield range(start, start + end - own.start)
+                own = range(end, own.stop)
+
     def locate(self, split: str, index: int) -> tuple[str, int]:
         """The part that a picture is of, and its index there. Raises DataError for a test picture that there is not."""
         ends = self._ends(split)
         if split != "train" and index >= ends[-1]:
-            raise DataError(f"the {split} split has {ends[-1]} pictures, not {index + 1}: lower data.{split}")
+            raise DataError(f"the {split} split has {ends[-1]} images, not {index + 1}: lower data.{split}")
         stretch, place = divmod(index, STRETCH)
         turn, position = divmod(place, len(self._pretraining) if stretch else ends[-1])
         if stretch:
@@ -186,11 +207,15 @@ class _UnionTask:
     def draw(self, split: str, index: int, rng: np.random.Generator) -> Example | None:
         part, own = self.union.locate(split, index)
         example = self.tasks[part].draw(split, own, rng) if part in self.tasks else None
-        return replace(example, image=index) if example else None
+        if example is None:
+            return None
+        return replace(
+            example, images=tuple(self.union.number_in_union(part, split, image) for image in example.images)
+        )
 
     def where(self, split: str, count: int) -> Sequence[range]:
-        """The pictures of the parts. Raises DataError where the first `count` do not reach them."""
-        found = [places for part in self.tasks for places in self.union.ranges(part, split, count)]
+        """Where the parts' tasks may have examples. Raises DataError where the first `count` do not reach them."""
+        found = [places for part, task in self.tasks.items() for places in self.union.places(part, task, split, count)]
         if not found:
             total, parts = self.union.size(split), " and ".join(self.tasks)
             raise DataError(

@@ -26,8 +26,9 @@ def score_regions(examples: Sequence[Example], predictions: Sequence[str], masks
 
     Raises DataError where an example has no box or no mask, or there is not one prediction for each.
     """
-    if absent := [example.image for example in examples if example.mask is None or example.box is None]:
-        raise DataError(f"regions are compared with a box and a mask: that of test picture {absent[0]} has not both")
+    if absent := [example.images for example in examples if example.mask is None or example.box is None]:
+        numbers = ", ".join(map(str, absent[0]))
+        raise DataError(f"regions are compared with a box and a mask: that of test image {numbers} has not both")
     demand_pairs(predictions, examples, "IoU", "expression")
     truth = [e.mask for e in examples if e.mask is not None]
     boxes = [e.box for e in examples if e.box is not None]

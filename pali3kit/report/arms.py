@@ -117,7 +117,7 @@ def judge(folder: Path) -> None:
     """Raises DataError, which names the file, where what a report shows of an artifact cannot be read."""
     read_metrics(folder)
     read_curve(folder)
-    if any("image" not in row for row in read_predictions(folder)):
+    if any("image" not in row and "images" not in row for row in read_predictions(folder)):
         raise DataError(f"{folder / PREDICTED} is damaged: there is a line without the number of an image. {AGAIN}")
 
 
@@ -142,7 +142,8 @@ def read_predictions(folder: Path) -> list[Prediction]:
     with _damage_told(file):
         rows: list[Prediction] = [json.loads(line) for line in read_lines(file)]
         for row in rows:
-            _need(isinstance(row.get("image", 0), int), "an image has no number")
+            numbers = row.get("images", [row.get("image", 0)])
+            _need(isinstance(numbers, list) and all(isinstance(n, int) for n in numbers), "an image has no number")
             _need(_is_number(row.get("score") or 0), "a score is no number")
     return rows
 

@@ -33,7 +33,7 @@ def pictures(report: Report) -> dict[tuple[int, int], Image.Image]:
     for size in sorted({example.size for example in report.gallery}):
         options = dict(report.config["data"]["source"])
         source: Any = SOURCE.build(options.pop("name"), image_size=size, **options)
-        for index in sorted({example.image for example in report.gallery if example.size == size}):
+        for index in sorted({index for example in report.gallery if example.size == size for index in example.images}):
             with suppress(DataError):  # gone or damaged since it was measured: the answers are shown without it
                 found[index, size] = Image.fromarray(source.image("test", index))
     return found
@@ -59,14 +59,17 @@ def gallery(report: Report, images: Pictures) -> str:
 
 
 def _example(example: Example, images: Pictures, colours: Mapping[str, str]) -> str:
-    image = images.get((example.image, example.size))
     asked = f'<p class="prompt"><bdi>{escape(example.prompt)}</bdi></p>' if example.prompt else ""
     if any(answer.region for answer in example.answers) or example.region:
-        body = _regions(example, image, colours)
+        body = _regions(example, images, colours)
         return f'<article class="wide">{asked}<div class="figures">{body}</div></article>'
     answers = "".join(_answer(answer, colours, _judges(example)) for answer in example.answers)
-    picture, known = _picture(example, image), _references(example.references)
-    return f'<article>{picture}<div class="texts">{asked}{known}<dl>{answers}</dl></div></article>'
+    texts = f'<div class="texts">{asked}{_references(example.references)}<dl>{answers}</dl></div>'
+    shown = [_picture(example, images, index) for index in example.images]
+    if len(shown) < 2:
+        return f"<article>{''.join(shown)}{texts}</article>"
+    figures = "".join(f"<figure>{picture}</figure>" for picture in shown)
+    return f'<article class="wide"><div class="figures">{figures}</div>{texts}</article>'
 
 
 def _references(texts: Sequence[str]) -> str:
@@ -77,14 +80,14 @@ def _references(texts: Sequence[str]) -> str:
     return f'<div class="reference">Reference: {first}{more}</div>'
 
 
-def _regions(example: Example, image: Image.Image | None, colours: Mapping[str, str]) -> str:
-    figures = []
+def _regions(example: Example, images: Pictures, colours: Mapping[str, str]) -> str:
+    figures, index = [], example.images[0]
     if example.region:
-        benchmark_that_trains = _picture(example, image, example.region, "truth")
-        figures.append(f"<figure>{benchmark_that_trains}<figcaption>asked for</figcaption></figure>")
+        truth = _picture(example, images, index, example.region, "truth")
+        figures.append(f"<figure>{truth}<figcaption>asked for</figcaption></figure>")
     for answer in example.answers:
         colour = colours.get(answer.label, "shared")
-        picture = _picture(example, image, answer.region, colour)
+        picture = _picture(example, images, index, answer.region, colour)
         said = "" if answer.region else f'<br><span class="said">no valid box: {_said(answer.text)}</span>'
         score = "" if answer.score is None else f" · IoU {number(answer.score)}"
         caption = f'<span class="{colour} key"></span>{escape(answer.label)}{score}{said}'
@@ -109,7 +112,9 @@ def _judges(example: Example) -> bool:
     return BENCHMARK.find(example.column).right_or_wrong
 
 
-def _picture(example: Example, image: Image.Image | None, region: Region | None = None, colour: str = "") -> str:
+def _picture(example: Example, images: Pictures, index: int, region: Region | None = None, colour: str = "") -> str:
+    """One image of an example, with a region drawn over it; nothing for an image that cannot be read any more."""
+    image = images.get((index, example.size))
     if image is None:
         return ""
     marks = ""
@@ -119,9 +124,9 @@ def _picture(example: Example, image: Image.Image | None, region: Region | None 
         y0, x0, y1, x1 = region.box
         place = f'x="{x0}" y="{y0}" width="{max(0, x1 - x0)}" height="{max(0, y1 - y0)}"'
         marks += f'<rect class="halo" {place}/><rect class="box" {place}/>'
-    name = f'role="img" aria-label="test picture {example.image}"'
+    name = f'role="img" aria-label="test picture {index}"'
     size = f'viewBox="0 0 {image.width} {image.height}"'
-    link = f"#picture-{example.image}-{example.size}"
+    link = f"#picture-{index}-{example.size}"
     return f'<svg class="picture {colour}" {size} {name}><use href="{link}"/>{marks}</svg>'
 
 

@@ -18,7 +18,7 @@ from pali3kit.data.task import Example
 from pali3kit.models.pali import PaLI
 from pali3kit.plan.pali import Texts
 from pali3kit.text.tokenizer import Tokenizer
-from pali3kit.training.calibration import PROMPT, TARGET, random_pairs, random_pali, training_cost
+from pali3kit.training.calibration import PROMPT, TARGET, max_images, random_pairs, random_pali, training_cost
 from pali3kit.training.context import Cost, Execution, Sizes, StageContext
 from pali3kit.training.corpus import counting
 from pali3kit.training.fit import fit
@@ -35,21 +35,23 @@ NONE: Mapping[int, Example] = MappingProxyType({})
 
 
 def frozen(config: Texts, context: StageContext) -> Sight:
-    """The tokens that the frozen encoder gave, or, where none are kept, pictures for it."""
+    """The cached tokens of the frozen encoder, or, where none are cached, images for it."""
     if "features" in context.parents:
         kept = FrozenTokens(context.parents["features"], "train")
-        return Sight("tokens", lambda n: kept[torch.tensor([n])], len(kept), kept.grid, kept.width, bad=kept.bad)
+        shape = kept.array.shape[1:]
+        return Sight("tokens", lambda n: kept[torch.tensor([n])], shape, len(kept), kept.grid, bad=kept.bad)
     return pictures(config, read_vision(context.parents["vision"]).requires_grad_(False))
 
 
 def pictures(config: Texts, vision: VisionEncoder) -> Sight:
-    """The source's own pictures, as the encoder wants them."""
+    """The source's own images, as the encoder takes them."""
     source = build_source(config.source, config.image_size)
 
     def read(number: int) -> Tensor:
         return vision.image_spec.prepare([fitted(source, vision.image_spec, "train", number)])
 
-    return Sight("images", read, config.count, vision.native_grid, vision.width, vision)
+    side = vision.image_spec.size
+    return Sight("images", read, (3, side, side), config.count, vision.native_grid, vision)
 
 
 def train(
@@ -64,7 +66,7 @@ def train(
 ) -> None:
     """Train `model` on a mixture of tasks by weight; an encoder that learns with it is `sight`'s.
 
-    The last `config["validation"]` pictures are left out.
+    The last `config.validation` images are left out.
     """
     tokenizer = read_tokenizer(context.parents["tokenizer"])
     masks = read_masks(context.parents["masks"]) if "masks" in context.parents else None
@@ -73,14 +75,18 @@ def train(
     mixture = Mixture(tasks, "train", sight.count - config.validation, context.seed, sight.bad)
     stream = Stream(mixture, budget.batch_size, sight, masks, source.skips)
     execution = context.execution
-    passes = count_passes(budget.batch_size, longest(model, sight, config.prompt_length), execution)
+    tokens = longest(model, sight, config.prompt_length, source.max_images)
+    passes = count_passes(budget.batch_size, tokens, execution)
+    visual = source.max_images * model.projector.out_tokens(sight.grid)
+    model.language.demand_positions(visual + config.prompt_length, config.target_length)
 
     def make(step: int) -> list[dict[str, Any]]:
         mine = part(range(budget.batch_size), execution.rank, execution.ranks)
         drawn = stream.draw(step, mine, first=context.writes)
         batches: list[dict[str, Any]] = []
         for batch in shared(drawn.examples, tokenizer, config, execution, passes, drawn.replaced):
-            batches.append({sight.name: drawn.seen(batch.pop("image")), **batch})
+            numbers = batch.pop("image_numbers")
+            batches.append({sight.name: sight.stack(numbers, drawn.images), **batch})
         if drawn.skipped:
             batches[0]["skipped"] = drawn.skipped
         return batches
@@ -92,13 +98,13 @@ def train(
     model.vision = None  # an artifact of its own
 
 
-def longest(model: PaLI, sight: Sight, prompt_length: int) -> int:
-    """Tokens of an example in the encoder that holds most of them: the language model's, which sees those that the
-    projector leaves and the prompt, or the vision encoder where it learns.
+def longest(model: PaLI, sight: Sight, prompt_length: int, images: int = 1) -> int:
+    """Tokens of an example of so many images in the encoder that reads most of them: the language model's, which reads
+    the projector's output and the prompt, or the vision encoder where it learns.
     """
-    read = model.projector.out_tokens(sight.grid) + prompt_length
+    read = images * model.projector.out_tokens(sight.grid) + prompt_length
     learns = sight.vision is not None and any(weight.requires_grad for weight in sight.vision.parameters())
-    return max(read, sight.grid[0] * sight.grid[1]) if learns else read
+    return max(read, images * sight.grid[0] * sight.grid[1]) if learns else read
 
 
 def count_passes(batch_size: int, tokens: int, execution: Execution) -> int:
@@ -142,18 +148,21 @@ def part(whole: Sequence[T], number: int, parts: int) -> Sequence[T]:
 
 
 def cost(config: Texts, sizes: Sizes, budget: Training, regions: bool = False, learns: bool = False) -> Cost:
-    """What one example costs here; where no tokens are kept, with its picture, which an encoder sees that may learn."""
+    """What one example of the most images costs here; where no tokens are cached, with reading and encoding them."""
     model, width, grid = random_pali(sizes)
-    texts = random_pairs(sizes, budget.batch_size, width, grid, regions)
+    images = max_images(config.source)
+    texts = random_pairs(sizes, budget.batch_size, width, grid, regions, images)
     kept = {"tokens": texts.pop("tokens")}
     look: Callable[[], Batch] = lambda: kept  # noqa: E731
     if config.count:
-        rows = [number % config.count for number in range(budget.batch_size)]
+        numbers = torch.arange(budget.batch_size * images, device="cpu").unflatten(0, (-1, images)) % config.count
         sight = pictures(config, build_vision(sizes.vision, sizes.image_size).requires_grad_(learns))
-        model.vision, look = sight.vision, lambda: {sight.name: torch.cat([sight.read(n) for n in rows])}
+        model.vision = sight.vision
+        look = lambda: {sight.name: sight.stack(numbers, {n: sight.read(n) for n in numbers.flatten().tolist()})}  # noqa: E731
 
     def make(step: int) -> Batch:
         return {**texts, **look()}
 
-    tokens = model.projector.out_tokens(grid) + PROMPT + TARGET
-    return training_cost(PaLIModule(model, grid), make, budget, max(tokens, grid[0] * grid[1]) if learns else tokens)
+    tokens = images * model.projector.out_tokens(grid) + PROMPT + TARGET
+    most = max(tokens, images * grid[0] * grid[1]) if learns else tokens
+    return training_cost(PaLIModule(model, grid), make, budget, most)

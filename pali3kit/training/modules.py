@@ -157,8 +157,9 @@ class PaLIModule(StageModule):
     """Stages 1 and 2 and the transfers.
 
     Batch: `prompts [B,P]`, `prompt_mask [B,P]`, `targets [B,T]`, `target_mask [B,T]`; with a frozen encoder its `tokens
-    [B,N,Dv]` on the `grid`, otherwise `images [B,3,H,W]`. `sighted [B]`, where there is one, says which rows see their
-    picture. `share`, where a batch is a part of one, weighs its numbers.
+    [B,F,N,Dv]` on the `grid`, otherwise `images [B,F,3,H,W]`, of F images an example (without F, one). `image_mask
+    [B,F]`, True for images that are there, where some examples have fewer. `share` scales the numbers of a batch that
+    is a part of one.
     """
 
     model: PaLI
@@ -168,9 +169,11 @@ class PaLIModule(StageModule):
         self.grid, self.label_smoothing = grid, label_smoothing
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        tokens, grid = self.model.see(batch["images"]) if "images" in batch else (batch["tokens"], self.grid)
-        texts = batch["prompts"], batch["prompt_mask"], batch["targets"], batch.get("sighted")
-        states = self.model.states(tokens, grid, *texts)
+        tokens, grid, image_mask = batch.get("tokens"), self.grid, batch.get("image_mask")
+        if tokens is None:
+            tokens, grid = self.model.see(batch["images"], image_mask)
+        texts = batch["prompts"], batch["prompt_mask"], batch["targets"]
+        states = self.model.states(tokens, grid, *texts, image_mask)
         numbers = _packed_loss(self.model.language, states, batch, self.label_smoothing)
         return {name: value * batch["share"] for name, value in numbers.items()} if "share" in batch else numbers
 

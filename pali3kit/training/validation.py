@@ -129,8 +129,8 @@ def validation(model: PaLI, config: Config, context: StageContext, sight: Sight)
     skipped = [] if source.skips is None else source.skips.taken()
     lengths = config.prompt_length, config.target_length
 
-    def see(index: Tensor) -> Tensor:
-        found = torch.cat([sight.read(number) for number in index.tolist()])
+    def see(numbers: Tensor) -> Tensor:
+        found = torch.cat([sight.read(number) for number in numbers.tolist()])
         with torch.inference_mode():
             return found if sight.vision is None else sight.vision(found.to(next(sight.vision.parameters()).device))
 
@@ -156,12 +156,13 @@ def _readable(examples: Sequence[Example], sight: Sight, skips: Skips | None) ->
     if skips is not None:
         skips.count_anew()
     for example in examples:
-        if example.image in sight.bad:
+        if any(number in sight.bad for number in example.images):
             continue
         if skips is not None:
             skips.seen += 1
         try:
-            sight.read(example.image)
+            for number in example.images:
+                sight.read(number)
         except DataError as error:
             if skips is None:
                 raise

@@ -163,7 +163,7 @@ def test_span_corruption_of_captions_without_their_picture() -> None:
     examples = [draw_of("span_corruption", 101, CLASSES, 64)(RECORD, np.random.default_rng(n)) for n in range(60)]
     found = {(e.prompt, e.target, e.language) for e in examples if e is not None}
     assert ("eine <extra_id_0>", "<extra_id_0> Katze", "de") in found
-    assert all(not e.sighted for e in examples if e is not None)
+    assert all(not e.images for e in examples if e is not None)
     assert draw_of("span_corruption", 101, CLASSES, 64)(EMPTY, np.random.default_rng(0)) is None
     short = Record("short", png, captions={"en": ("a",)})
     assert draw_of("span_corruption", 101, CLASSES, 64)(short, np.random.default_rng(0)) is None

@@ -29,7 +29,7 @@ TEXT = write(write_box(BOX, 64, 64, 65), [0] * 16)
 def example() -> Example:
     mask = np.zeros((64, 64), bool)
     mask[16:48, :16] = True
-    return Example(0, "", write_box(BOX, 64, 64, 65), box=BOX, mask=mask)
+    return Example((0,), "", write_box(BOX, 64, 64, 65), box=BOX, mask=mask)
 
 
 def test_a_right_box_with_a_full_mask() -> None:

@@ -15,7 +15,7 @@ from pali3kit.evals.texts import score_answers, score_captions
 from pali3kit.registry import METRIC
 
 ANSWERS = ["a red cat", "two"]
-EXAMPLES = [Example(i, "", text, (text, "a cat")) for i, text in enumerate(ANSWERS)]
+EXAMPLES = [Example((i,), "", text, (text, "a cat")) for i, text in enumerate(ANSWERS)]
 
 
 class Spaced:
@@ -43,7 +43,7 @@ def test_captions_have_cider() -> None:
 def test_captions_in_many_languages_are_spaced_by_the_source() -> None:
     source: Any = Spaced()
     answers = ["a red cat", "two", "ein Hund", "zwei"]
-    spaced = [Example(i, "", "", (" ".join(text),), "en" if i < 2 else "de") for i, text in enumerate(answers)]
+    spaced = [Example((i,), "", "", (" ".join(text),), "en" if i < 2 else "de") for i, text in enumerate(answers)]
     found = score("caption_multilingual", Answered(spaced, answers, source, None, 9))
     english = score_captions(spaced[:2], [" ".join(text) for text in answers[:2]])
     assert found.extra["en"] == english.value > 0

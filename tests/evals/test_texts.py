@@ -11,7 +11,7 @@ from pali3kit.metrics import bleu, cider, rouge_l
 
 
 def examples(*references: tuple[str, ...], language: str = "en") -> list[Example]:
-    return [Example(i, "", "", refs, language) for i, refs in enumerate(references)]
+    return [Example((i,), "", "", refs, language) for i, refs in enumerate(references)]
 
 
 REFERENCES = (("a cat and a dog", "a dog and a cat"), ("a red bus", "the bus is red"), ("two birds", "a pair of birds"))
@@ -54,7 +54,7 @@ def test_captions_have_bleu_and_rouge_beside() -> None:
 
 def languages(**counts: int) -> list[Example]:
     return [
-        Example(number, "", "", (f"a {number} b c d", f"e {number} f g h"), language)
+        Example((number,), "", "", (f"a {number} b c d", f"e {number} f g h"), language)
         for language, count in counts.items()
         for number in range(count)
     ]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from pali3kit.data.batch import ABSENT
 from pali3kit.data.task import Example
 from pali3kit.language.ul2 import UL2
 from pali3kit.models.pali import PaLI
@@ -28,7 +29,10 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
     return Tokenizer(path, codes=4, sentinels=2)
 
 
-EXAMPLES = [Example(i, "how many ?", " ".join(["one two three"] * (1 + i % 4))) for i in range(10)]
+EXAMPLES = [  # of one to three images, and one about text alone
+    Example(tuple((i + n) % 10 for n in range(1 + i % 3)) if i != 4 else (), "how many ?", text)
+    for i, text in enumerate(" ".join(["one two three"] * (1 + i % 4)) for i in range(10))
+]
 
 
 def module(tokenizer: Tokenizer) -> PaLIModule:
@@ -41,7 +45,7 @@ def module(tokenizer: Tokenizer) -> PaLIModule:
 def look(batch: Batch) -> Batch:
     generator = torch.Generator().manual_seed(3)
     pictures = torch.randn(len(EXAMPLES), 3, 16, 16, generator=generator)
-    return {**batch, "images": pictures[batch.pop("image")]}
+    return {**batch, "images": pictures[batch.pop("image_numbers")]}
 
 
 def gradients(tokenizer: Tokenizer, ranks: int, passes: int) -> tuple[dict[str, torch.Tensor], float]:
@@ -69,17 +73,28 @@ def test_passes_and_ranks_give_the_gradient_of_the_whole_batch(tokenizer: Tokeni
 
 def test_ranks_and_passes_see_every_example_once(tokenizer: Tokenizer) -> None:
     seen = [
-        batch["image"].tolist()
+        batch["image_numbers"][:, 0].tolist()
         for rank in range(2)
         for batch in shared(EXAMPLES, tokenizer, LENGTHS, Execution(ranks=2, rank=rank), passes=3)
     ]
     assert len(seen) == 6 and all(seen)
-    assert [number for part in seen for number in part] == list(range(10))  # disjoint, together all, by position
+    assert [number for part in seen for number in part] == [
+        0,
+        1,
+        2,
+        3,
+        ABSENT,
+        5,
+        6,
+        7,
+        8,
+        9,
+    ]  # disjoint, together all, by position
 
 
 def test_after_a_replacement_every_token_still_weighs_the_same(tokenizer: Tokenizer) -> None:
     """Whoever replaced it: the sum over the targets' tokens, divided by those of the targets as they were drawn."""
-    replaced = {3: Example(9, "how many ?", "one two three four five six seven")}
+    replaced = {3: Example((9,), "how many ?", "one two three four five six seven")}
     results = []
     for ranks, passes in ((1, 1), (1, 4), (2, 2)):
         trained = module(tokenizer)
@@ -104,7 +119,7 @@ def test_the_tokens_of_an_example_are_those_that_the_projector_leaves() -> None:
     language = UL2(50, width=16, encoder_depth=1, decoder_depth=1, heads=2, head_width=8, mlp=24)
     few = PaLI(None, ResamplerProjector(12, 16, tokens=4), language)
     all_ = PaLI(None, LinearProjector(12, 16), language)
-    sights = [Sight("tokens", lambda n: torch.empty(0), 1, (8, 8), 12, seen) for seen in (None, vision)]
+    sights = [Sight("tokens", lambda n: torch.empty(0), (64, 12), 1, (8, 8), seen) for seen in (None, vision)]
     assert [longest(few, sight, 20) for sight in sights] == [24, 64]
     assert [longest(all_, sight, 20) for sight in sights] == [84, 84]
     vision.requires_grad_(False)

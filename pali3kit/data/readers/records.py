@@ -6,6 +6,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from functools import cached_property
 from typing import NamedTuple
 
+import numpy as np
+
 from pali3kit.data.annotated import WORDS, AnnotatedSource
 from pali3kit.data.fields import each, field, mapping, nonblank, numbers, parsed, typed
 from pali3kit.data.lines import Lines
@@ -18,6 +20,7 @@ from pali3kit.errors import DataError, choose
 from pali3kit.images.decode import Size, read_size
 from pali3kit.registry import SOURCE
 
+MAX_IMAGES = 16  # the frames that PaLI-3 reads of a video (paper.md §3.5)
 TOLD = ("caption", "captions", "questions", "things", "words")
 Entry = Mapping[str, object]
 
@@ -26,6 +29,7 @@ class _Index(NamedTuple):
     """What is known of a file from all of its lines."""
 
     places: list[tuple[int, int]]  # the line of each record, and which of its questions is asked
+    image_counts: list[int]
     classes: tuple[str, ...]
     languages: tuple[str, ...]
 
@@ -33,22 +37,28 @@ class _Index(NamedTuple):
 class RecordsReader(Files):
     """On each line of a `.jsonl` file a mapping, which tells one of the last four at least:
 
-    - `image`: the picture's path below `images`.
+    - `image`: the image's path below the folder `images`; or `images`: a list of up to `max_images` paths.
     - `split`, by which `split` chooses; `height` and `width` in pixels, which are read from the picture if missing.
     - `caption` or `captions`: a text, a list of texts, or a mapping from language codes to either.
     - `questions[]: question, answers[]`, perhaps `language`; the first answer is the one to learn.
-    - `things[]: label, bbox`: x, y, width and height in pixels of the picture as it is shown.
-    - `words[]`: texts, or `text, bbox`.
+    - `things[]: label, bbox`: x, y, width and height in pixels of the image as it is shown.
+    - `words[]`: texts, or `text, bbox`. Boxes need a record of a single image.
 
     Other fields are passed over. With `single` each question is a record: accuracy is a mean over questions.
     """
 
     def __init__(
-        self, path: str, images: str, language: str = "en", split: str | None = None, single: bool = False
+        self,
+        path: str,
+        images: str,
+        language: str = "en",
+        split: str | None = None,
+        single: bool = False,
+        max_images: int = MAX_IMAGES,
     ) -> None:
         super().__init__(existing(path))
         self.path, self.images = self.files[0], existing(images, "folder")
-        self.language, self.split, self.single = language, split, single
+        self.language, self.split, self.single, self.max_images = language, split, single, max_images
         self.lines = Lines(self.files)
 
     def _entry(self, line: int) -> Entry:
@@ -58,6 +68,7 @@ class RecordsReader(Files):
     @cached_property
     def _index(self) -> _Index:
         places: list[tuple[int, int]] = []
+        counts: list[int] = []
         classes: dict[str, None] = {}
         languages = {self.language: None}
         splits = set()
@@ -66,18 +77,31 @@ class RecordsReader(Files):
                 entry = self._entry(line) if self.lines[line].strip() else None
             except DataError:
                 places.append((line, 0))  # told when it is asked for
+                counts.append(1)
                 continue
             if entry is None or self.split not in (None, entry.get("split")):
                 splits |= {str(entry.get("split"))} if entry else set()
                 continue
             asked = entry.get("questions")
-            places += [(line, n) for n in range(len(asked) if self.single and isinstance(asked, list) and asked else 1)]
+            here = len(asked) if self.single and isinstance(asked, list) and asked else 1
+            places += [(line, number) for number in range(here)]
+            counts += [self._count(entry)] * here
             classes |= dict.fromkeys(_labels(entry.get("things")))
             languages |= dict.fromkeys(_languages(entry))
         if not places:
             told = f" of split '{self.split}'.{choose(self.split, splits)}" if self.split else ""
             raise DataError(f"{self.path}: no picture{told}")
-        return _Index(places, tuple(classes), tuple(languages))
+        return _Index(places, counts, tuple(classes), tuple(languages))
+
+    def _count(self, entry: Entry) -> int:
+        """How many images an entry has; 1 where what it says cannot be used, which is told when it is asked for."""
+        images = entry.get("images")
+        return len(images) if isinstance(images, list) and 0 < len(images) <= self.max_images else 1
+
+    @property
+    def image_counts(self) -> np.ndarray | None:
+        counts = np.array(self._index.image_counts)
+        return counts if counts.max() > 1 else None
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -95,20 +119,34 @@ class RecordsReader(Files):
         entry, where = self._entry(line), self.lines.where(line)
         if not any(entry.get(name) for name in TOLD):
             raise DataError(f"{where}: none of {', '.join(TOLD)}.{choose(TOLD[0], map(str, entry))}")
-        picture = picture_in(self.images, field(entry, "image", str, where))
+        picture, *more = (picture_in(self.images, path) for path in self._paths(entry, where))
         boxes = bool(entry.get("things")) or any(isinstance(word, dict) for word in _list(entry, "words", where))
+        if boxes and more:
+            raise DataError(f"{where}: boxes need a record of one image, 'images' has {len(more) + 1}.")
         told = entry.get("height") is not None and entry.get("width") is not None
         size = size_of(entry, where) if told else read_size(picture(), where) if boxes else None
         questions = tuple(self._questions(entry, where))
         if self.single:
             questions = questions[asked : asked + 1]
         if asked:
-            return Record(where, picture, size, questions=questions)
+            return Record(where, picture, size, questions=questions, more_images=tuple(more))
         captions, words = self._captions(entry, where), tuple(_words(entry, size, where))
-        record = Record(where, picture, size, captions, words, questions, tuple(_things(entry, size, where)))
+        things = tuple(_things(entry, size, where))
+        record = Record(where, picture, size, captions, words, questions, things, more_images=tuple(more))
         if not (record.captions or record.questions or record.things or any(word.text for word in words)):
             raise DataError(f"{where}: what it tells is blank.")
         return record
+
+    def _paths(self, entry: Entry, where: str) -> list[str]:
+        if "images" not in entry:
+            return [field(entry, "image", str, where)]
+        if "image" in entry:
+            raise DataError(f"{where}: it has 'image' and 'images': one of them is enough.")
+        paths = field(entry, "images", list, where)
+        if not 0 < len(paths) <= self.max_images:
+            bound = f"{where}: 'images' should name 1 to {self.max_images} images, not {len(paths)}"
+            raise DataError(f"{bound}: raise max_images." if paths else f"{bound}.")
+        return [typed(path, str, f"{where}: 'images[{number}]'") for number, path in enumerate(paths)]
 
     def _captions(self, entry: Entry, where: str) -> dict[str, tuple[str, ...]]:
         found: dict[str, tuple[str, ...]] = {}
@@ -186,12 +224,14 @@ def create(
     test: str | None = None,
     test_images: str | None = None,
     test_split: str | None = None,
+    max_images: int = MAX_IMAGES,
     image_size: int = 0,
 ) -> AnnotatedSource:
-    """The registry's `records`: pictures of `split`, with captions and questions in `language` where they do not say.
+    """The registry's `records`: images of `split`, with captions and questions in `language` where they do not say.
 
     `filter` drops poor captions; at most `words` printed words are asked for. `test` may be the same file, with its
-    `test_split`. `image_size` is ignored: pictures are as large as they are, and encoders fit them.
+    `test_split`. A record may name up to `max_images` images. `image_size` is ignored: images are as large as they
+    are, and encoders fit them.
     """
-    held = RecordsReader(test, test_images or images, language, test_split, single=True) if test else None
-    return AnnotatedSource(RecordsReader(path, images, language, split), held, filter, words)
+    held = RecordsReader(test, test_images or images, language, test_split, True, max_images) if test else None
+    return AnnotatedSource(RecordsReader(path, images, language, split, max_images=max_images), held, filter, words)

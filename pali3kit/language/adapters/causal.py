@@ -23,6 +23,9 @@ class HfPrefixLM(HfLanguage):
     def __init__(self, model: HfModel, vocabulary: int) -> None:
         super().__init__(model, vocabulary, token(model.config, "bos_token_id", "eos_token_id"))
 
+    def _positions(self, prefix: int, target: int) -> int:
+        return prefix + target
+
     def encode(self, embeds: Tensor, mask: Tensor) -> Tensor:
         """The prefix `[B,N,D]` itself: it is read together with the targets."""
         return embeds
