@@ -12,7 +12,7 @@ from pali3kit.data.lines import ORDER, common, parted
 from pali3kit.data.reader import Reader
 from pali3kit.data.record import Record
 from pali3kit.data.record_tasks import Draw, draw_of
-from pali3kit.data.records import RecordSource, digest
+from pali3kit.data.records import RecordSource, digest_files
 from pali3kit.data.task import Example, Task
 from pali3kit.errors import DataError
 from pali3kit.images import decode
@@ -133,7 +133,7 @@ class AnnotatedSource(RecordSource):
         self.sieve = Sieve() if filter else None
         files = [file for split in self.readers.values() for file in split.files]
         # A reader may make its records.
-        self.digest = digest(common(files), files, decode.VERSION, reader.version) if files else ""
+        self.digest = digest_files(common(files), files, decode.VERSION, reader.version) if files else ""
 
     def _shuffled(self, rng: np.random.Generator) -> np.ndarray:
         return self._images["train"].shuffled(rng)

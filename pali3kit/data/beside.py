@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from pali3kit.data.fields import mapping, parsed, shown, typed
-from pali3kit.data.record import lines_of
+from pali3kit.data.fields import mapping, parse_json, shown, typed
+from pali3kit.data.record import nonblank_lines
 from pali3kit.errors import DataError
 from pali3kit.text.plain import decoded, lines_in, one_line
 
@@ -33,19 +33,19 @@ def read_captions(read: Callable[[str], bytes | None], where: str) -> tuple[str,
 
 def _written(data: bytes | None, where: str) -> tuple[str, ...]:
     try:
-        return lines_of(lines_in(decoded(data or b"")))
+        return nonblank_lines(lines_in(decoded(data or b"")))
     except ValueError as error:
         raise DataError(f"{where}: {error}") from error
 
 
 def _told(data: bytes | None, where: str) -> tuple[str, ...]:
     """The captions of a mapping: those of the first of `FIELDS` that has some, a text or a list of texts."""
-    known = mapping(parsed(data, where), where) if data is not None else {}
+    known = mapping(parse_json(data, where), where) if data is not None else {}
     for name in FIELDS:
         value = known.get(name)
         if value is not None and not isinstance(value, str | list):
             raise DataError(f"{where}: '{name}' should be a text or a list of texts, not {shown(value)}.")
         texts = value if isinstance(value, list) else [value or ""]
-        if found := lines_of(typed(text, str, f"{where}: '{name}[{i}]'") for i, text in enumerate(texts)):
+        if found := nonblank_lines(typed(text, str, f"{where}: '{name}[{i}]'") for i, text in enumerate(texts)):
             return found
     return ()

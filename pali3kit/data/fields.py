@@ -22,17 +22,17 @@ def read_json(path: Path) -> Json:
     """What a JSON file holds, packed by gzip or bzip2 or not. Raises DataError, naming the file."""
     with opened(path) as file:
         data = file.read()
-    return parsed(data, str(path))
+    return parse_json(data, str(path))
 
 
-def read_lines(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
+def read_json_lines(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
     """Each object of a file of JSON lines, packed or not, with its `file:line`. Blank lines are passed over."""
     for number, line in enumerate(stream_lines(path), start=1):
         if line.strip():
-            yield f"{path}:{number}", mapping(parsed(line, f"{path}:{number}"), f"{path}:{number}")
+            yield f"{path}:{number}", mapping(parse_json(line, f"{path}:{number}"), f"{path}:{number}")
 
 
-def parsed(data: bytes, where: str) -> Json:
+def parse_json(data: bytes, where: str) -> Json:
     """What JSON holds, in any Unicode, with a byte order mark or without. Raises DataError, `where` being its name."""
     try:
         return json_in(data)

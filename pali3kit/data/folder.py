@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pali3kit.data.beside import read_captions
-from pali3kit.data.records import RecordSource, digest
+from pali3kit.data.records import RecordSource, digest_files
 from pali3kit.data.visible import walk
 from pali3kit.errors import DataError
 from pali3kit.images import decode
@@ -16,7 +16,7 @@ from pali3kit.text.plain import one_line
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 
 
-class FolderRecords:
+class _FolderRecords:
     """`<class>/<any folders>/<name>.jpg` as of ImageNet; the text is in `<name>.txt`, else it is the class' name.
 
     Hidden files and folders are none: `.ipynb_checkpoints`, `._1.jpg`, `__MACOSX`. Of a text with several lines, each a
@@ -80,9 +80,9 @@ class FolderSource(RecordSource):
     """
 
     def __init__(self, path: str, image_size: int = 0) -> None:
-        records = FolderRecords(Path(path).expanduser())
+        records = _FolderRecords(Path(path).expanduser())
         super().__init__(records)
-        self.digest = digest(records.path, records.files, decode.VERSION, records.version)
+        self.digest = digest_files(records.path, records.files, decode.VERSION, records.version)
 
 
 def _pictures(root: Path) -> Iterator[Path]:

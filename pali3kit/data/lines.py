@@ -13,7 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
-from pali3kit.data.records import Skips, digest
+from pali3kit.data.records import Skips, digest_files
 from pali3kit.data.source import SourceBase
 from pali3kit.data.task import Task
 from pali3kit.data.visible import walk
@@ -107,7 +107,7 @@ class LineSource(SourceBase):
     def __init__(self, path: str, ending: str, read: Callable[[bytes], str]) -> None:
         self.files = find_files(path, ending)
         self.lines = Lines(self.files)
-        self.digest = digest(common(self.files), self.files, self.version)
+        self.digest = digest_files(common(self.files), self.files, self.version)
         self.skips = Skips()
         self._read = read
 
@@ -148,14 +148,14 @@ class LineSource(SourceBase):
         return text
 
 
-def is_held_out(text: str) -> bool:
+def _is_held_out(text: str) -> bool:
     """Whether a text is kept from training."""
     return zlib.crc32(text.encode()) % HELD_OUT == 0
 
 
 def parted(texts: Iterator[str], held_out: bool, limit: int | None) -> Iterator[str]:
     """Up to `limit` of the texts that are held out, or of the others."""
-    return islice((text for text in texts if is_held_out(text) == held_out), limit)
+    return islice((text for text in texts if _is_held_out(text) == held_out), limit)
 
 
 def common(files: Sequence[Path]) -> Path:

@@ -26,11 +26,11 @@ MOST_SPARSE = 1 << 28  # bytes that a sparse member unpacks to: its holes cost a
 CHUNK = 1 << 20
 
 
-class Damaged(Exception):
+class DamagedTar(Exception):
     """What is wrong with a tar, from some place on."""
 
 
-class Found(NamedTuple):
+class Member(NamedTuple):
     """Where a file lies. Those of an archive that lies behind another one in the same file are of `archive` 1."""
 
     archive: int
@@ -40,7 +40,7 @@ class Found(NamedTuple):
     length: int  # in bytes; of a sparse file negative
 
 
-class Link(NamedTuple):
+class MemberLink(NamedTuple):
     """A further name of a file before it, whose key and ending are `target`."""
 
     archive: int
@@ -51,18 +51,18 @@ class Link(NamedTuple):
     leads_to: str
 
 
-def members(shard: Path) -> Iterator[Found | Link]:
+def members(shard: Path) -> Iterator[Member | MemberLink]:
     """The visible files of an uncompressed tar whose bytes are all there, and links to them.
 
     Raises:
-        Damaged: what follows cannot be read.
+        DamagedTar: what follows cannot be read.
     """
     try:
         if not shard.is_file() and shard.exists():
-            raise Damaged("it is no file")
+            raise DamagedTar("it is no file")
         with shard.open("rb") as file:
             if kind := packing(file.read(HEAD)):
-                raise Damaged(f"it is packed with {kind}, and samples are read at random: unpack it")
+                raise DamagedTar(f"it is packed with {kind}, and samples are read at random: unpack it")
             length = shard.stat().st_size
             start: int | None = 0
             for number in count():
@@ -71,10 +71,10 @@ def members(shard: Path) -> Iterator[Found | Link]:
                 end = yield from _archive(file, start, length, number)
                 start = _behind(file, end)
     except OSError as error:
-        raise Damaged(error.strerror or str(error)) from error
+        raise DamagedTar(error.strerror or str(error)) from error
 
 
-def _archive(file: BinaryIO, start: int, length: int, number: int) -> Generator[Found | Link, None, int]:
+def _archive(file: BinaryIO, start: int, length: int, number: int) -> Generator[Member | MemberLink, None, int]:
     """The members of the archive that begins at `start`; at last, where it ends.
 
     tarfile takes an archive that is cut off between two members, or in a header, for one that ends there; but every
@@ -86,20 +86,20 @@ def _archive(file: BinaryIO, start: int, length: int, number: int) -> Generator[
         with tarfile.open(fileobj=_Headers(file), mode="r:") as tar:
             while (member := tar.next()) is not None:
                 if tar.offset <= end or member.size < 0 or len(tar.pax_headers) > MOST_FIELDS:
-                    raise Damaged(f"the header at byte {end} makes no sense")
+                    raise DamagedTar(f"the header at byte {end} makes no sense")
                 end = tar.offset
                 if (end if member.sparse else member.offset_data + member.size) > length and member.isreg():
-                    raise Damaged(f"{member.name[:LONGEST]} is cut off")
+                    raise DamagedTar(f"{member.name[:LONGEST]} is cut off")
                 cast(Any, tar).members.clear()  # it would keep them all
                 if found := _part(member, number):
                     yield found
-    except Damaged:
+    except DamagedTar:
         raise
     except Exception as error:  # a damaged header may raise anything
-        raise Damaged(str(error) or type(error).__name__) from error
+        raise DamagedTar(str(error) or type(error).__name__) from error
     file.seek(end)
     if file.read(BLOCK) != bytes(BLOCK):
-        raise Damaged("it has no end" if end > start else f"what follows its end at byte {start} is no archive")
+        raise DamagedTar("it has no end" if end > start else f"what follows its end at byte {start} is no archive")
     return end + BLOCK
 
 
@@ -122,26 +122,26 @@ class _Headers(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= MOST_HEADER:
-            raise Damaged(f"a header at byte {self.file.tell()} says that it has {size} bytes")
+            raise DamagedTar(f"a header at byte {self.file.tell()} says that it has {size} bytes")
         return self.file.read(size)
 
 
-def _part(member: tarfile.TarInfo, archive: int) -> Found | Link | None:
+def _part(member: tarfile.TarInfo, archive: int) -> Member | MemberLink | None:
     """What a member is to a sample: folders and devices are nothing, nor is a file without an ending."""
     if len(member.name) > LONGEST:
-        raise Damaged(f"a name of {len(member.name)} characters")
+        raise DamagedTar(f"a name of {len(member.name)} characters")
     split = _split(member.name)
     if split is None:
         return None
     if member.isreg():
         sparse = member.sparse is not None
         place = (member.offset, -min(member.size, MOST_SPARSE)) if sparse else (member.offset_data, member.size)
-        return Found(archive, *split, *place)
+        return Member(archive, *split, *place)
     if member.islnk():
-        return Link(archive, *split, _split(member.linkname), member.name, member.linkname)
+        return MemberLink(archive, *split, _split(member.linkname), member.name, member.linkname)
     if member.issym():
         target = posixpath.normpath(posixpath.join(posixpath.dirname(member.name), member.linkname))
-        return Link(archive, *split, _split(target), member.name, member.linkname)
+        return MemberLink(archive, *split, _split(target), member.name, member.linkname)
     return None
 
 

@@ -114,13 +114,13 @@ class PairSource(AnnotatedSource):
         test: str | None = None,
         image_size: int = 0,
     ) -> None:
-        self.pairs = _PairRecords(expand(os.path.expanduser(path)), classes, language)
-        held = _PairRecords(expand(os.path.expanduser(test)), classes, language) if test else None
+        self.pairs = _PairRecords(_expand(os.path.expanduser(path)), classes, language)
+        held = _PairRecords(_expand(os.path.expanduser(test)), classes, language) if test else None
         super().__init__(self.pairs, held, filter)
         self.splits = {"train": self.pairs} if held is None else {"train": self.pairs, "test": held}
 
 
-def expand(path: str) -> list[Path]:
+def _expand(path: str) -> list[Path]:
     """The shards that `path` names, in order. Raises DataError for those that are not there."""
     match = RANGE.search(path)
     if match is None:

@@ -14,7 +14,7 @@ from pali3kit.data.task import Box
 from pali3kit.text.plain import one_line
 
 
-def lines_of(texts: Iterable[str]) -> tuple[str, ...]:
+def nonblank_lines(texts: Iterable[str]) -> tuple[str, ...]:
     """Each text on one line, blank ones left out."""
     return tuple(filter(None, map(one_line, texts)))
 
@@ -66,7 +66,7 @@ class Thing:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "label", one_line(self.label))
-        object.__setattr__(self, "expressions", lines_of(self.expressions))
+        object.__setattr__(self, "expressions", nonblank_lines(self.expressions))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +98,7 @@ class Record:
     more_images: tuple[Callable[[], bytes], ...] = ()
 
     def __post_init__(self) -> None:
-        told = {language: lines_of(texts) for language, texts in self.captions.items()}
+        told = {language: nonblank_lines(texts) for language, texts in self.captions.items()}
         object.__setattr__(self, "captions", {language: texts for language, texts in told.items() if texts})
 
     @property

@@ -51,7 +51,7 @@ def draw_of(name: str, bins: int, classes: Sequence[str], words: int) -> Draw:
     return draws[name]
 
 
-def raster(words: Sequence[Word]) -> list[Word]:
+def _raster(words: Sequence[Word]) -> list[Word]:
     """Words line by line, from left to right; as they stand where a box is missing.
 
     A word is of a line when its middle is above the bottom of the line's first, in the order of middles.
@@ -115,7 +115,7 @@ def _languages(record: Record) -> list[str]:
 
 def _ocr(record: Record, rng: np.random.Generator, most: int) -> Example | None:
     """Printed words in raster order. Of too many, random ones are left out, as PaliGemma does it."""
-    snippets = raster([word for word in record.words if word.text.strip()])
+    snippets = _raster([word for word in record.words if word.text.strip()])
     kept, room = set(), most
     for number in rng.permutation(len(snippets)):
         length = len(snippets[number].text.split())

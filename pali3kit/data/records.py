@@ -202,7 +202,7 @@ class RecordSource(SourceBase):
         return text
 
 
-def digest(root: Path, files: Iterable[Path], *versions: int) -> str:
+def digest_files(root: Path, files: Iterable[Path], *versions: int) -> str:
     """SHA-256 of names, relative to `root`, and sizes, which stand for the content: it may be terabytes.
 
     `versions` are of the code that reads the files: what other code makes of them is other content. A file that is not

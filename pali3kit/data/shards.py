@@ -14,7 +14,7 @@ from typing import overload
 
 import numpy as np
 
-from pali3kit.data.members import Damaged, Found, Link, members, read_sparse
+from pali3kit.data.members import DamagedTar, Member, MemberLink, members, read_sparse
 from pali3kit.errors import DataError
 from pali3kit.images.decode import MOST_FILE
 
@@ -50,7 +50,7 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
+class _ShardTable:
     """The samples of one shard, as arrays: millions of objects would be gigabytes."""
 
     shard: Path
@@ -70,7 +70,7 @@ class Table:
 class ShardIndex(Sequence[Sample]):
     """The samples of some shards in order, and what is wrong with shards that are damaged."""
 
-    def __init__(self, tables: Sequence[Table], damages: Sequence[str]) -> None:
+    def __init__(self, tables: Sequence[_ShardTable], damages: Sequence[str]) -> None:
         self.tables, self.damages = tables, damages
         self.starts = np.cumsum([0, *map(len, tables)])
 
@@ -120,7 +120,7 @@ class _Numbers:
         sample = self.keys.setdefault((archive, key), len(self.keys))
         return sample, self.endings.setdefault(ending, len(self.endings))
 
-    def known(self, link: Link) -> tuple[int, int] | None:
+    def known(self, link: MemberLink) -> tuple[int, int] | None:
         """Those of what a link leads to; None for what has not come."""
         key, ending = link.target or ("", "")
         sample, number = self.keys.get((link.archive, key)), self.endings.get(ending)
@@ -131,18 +131,18 @@ Row = tuple[int, int, int, int]
 """Numbers of a key and of an ending, offset and length; of a link `LINK` and its number."""
 
 
-def _index(shard: Path) -> tuple[Table, list[str]]:
+def _index(shard: Path) -> tuple[_ShardTable, list[str]]:
     """The samples of a shard, and what is wrong with it."""
-    numbers, links, rows, damages = _Numbers(), list[Link](), list[Row](), list[str]()
+    numbers, links, rows, damages = _Numbers(), list[MemberLink](), list[Row](), list[str]()
     try:
         for member in members(shard):
             row = numbers.of(member.archive, member.key, member.ending)
-            if isinstance(member, Found):
+            if isinstance(member, Member):
                 rows.append((*row, member.offset, member.length))
             else:
                 rows.append((*row, LINK, len(links)))
                 links.append(member)
-    except Damaged as error:
+    except DamagedTar as error:
         damages.append(f"{shard}: damaged after {len(numbers.keys)} samples: {error}")
     if links:
         damages += [f"{shard}: {told}" for told in _follow(links, rows, numbers)]
@@ -152,7 +152,7 @@ def _index(shard: Path) -> tuple[Table, list[str]]:
     return table, damages + doubled
 
 
-def _follow(links: Sequence[Link], rows: list[Row], numbers: _Numbers) -> list[str]:
+def _follow(links: Sequence[MemberLink], rows: list[Row], numbers: _Numbers) -> list[str]:
     """Put into `rows` where links lead. What leads to no member is told."""
     places = {row[:2]: row[2:] for row in rows if row[2] != LINK}
     damages = []
@@ -169,7 +169,7 @@ def _follow(links: Sequence[Link], rows: list[Row], numbers: _Numbers) -> list[s
     return damages
 
 
-def _grouped(shard: Path, keys: np.ndarray, endings: list[str], rows: np.ndarray) -> Table:
+def _grouped(shard: Path, keys: np.ndarray, endings: list[str], rows: np.ndarray) -> _ShardTable:
     """The samples: the members of each key or, where it has one of them twice, of each stretch of the shard with that
     key, as webdataset reads all. So it is where `tar -A` has put archives together.
     """
@@ -180,7 +180,7 @@ def _grouped(shard: Path, keys: np.ndarray, endings: list[str], rows: np.ndarray
     order = np.argsort(first)  # samples are in the order of the shard
     members = rows.copy()
     members[:, 0] = np.argsort(order)[number]
-    return Table(shard, keys[of[first[order]]], endings, members[np.lexsort((members[:, 1], members[:, 0]))])
+    return _ShardTable(shard, keys[of[first[order]]], endings, members[np.lexsort((members[:, 1], members[:, 0]))])
 
 
 def _doubles(rows: np.ndarray) -> np.ndarray:
@@ -189,7 +189,7 @@ def _doubles(rows: np.ndarray) -> np.ndarray:
     return np.unique(parts[1:][(parts[1:] == parts[:-1]).all(axis=1)], axis=0)
 
 
-def _without_doubles(table: Table) -> tuple[Table, list[str]]:
+def _without_doubles(table: _ShardTable) -> tuple[_ShardTable, list[str]]:
     """The samples less those that have a member twice: nobody knows which picture belongs to which text."""
     double = _doubles(table.members)
     if not len(double):
@@ -201,5 +201,5 @@ def _without_doubles(table: Table) -> tuple[Table, list[str]]:
     kept = np.setdiff1d(np.arange(len(table)), lost)
     rows = table.members[~np.isin(table.members[:, 0], lost)]
     rows[:, 0] = np.searchsorted(kept, rows[:, 0])
-    left = Table(table.shard, table.keys[kept], table.endings, rows)
+    left = _ShardTable(table.shard, table.keys[kept], table.endings, rows)
     return left, [f"{table.shard}: left out, having a member twice: {told}"]

@@ -15,7 +15,7 @@ from pali3kit.errors import DataError
 QUOTE = b'"'
 
 
-class Table:
+class CellTable:
     """The rows below the names of a file, as `csv` reads them: a quoted cell may hold tabs, commas, quotes and lines.
 
     Empty lines are none, as for pandas, and for pyarrow, by which img2dataset counts rows. A row that begins with a
@@ -33,7 +33,7 @@ class Table:
     def names(self) -> tuple[str, ...]:
         """What the first line holds; nothing where that is no row of cells."""
         try:
-            return tuple(name.strip() for name in cells_of(self.lines[0], self.delimiter)) if len(self.lines) else ()
+            return tuple(name.strip() for name in _cells(self.lines[0], self.delimiter)) if len(self.lines) else ()
         except csv.Error:
             return ()
 
@@ -49,7 +49,7 @@ class Table:
     def __getitem__(self, row: int) -> dict[str, str]:
         """The cells of a row by their names. Raises DataError for one with more or fewer than there are names."""
         try:
-            cells = cells_of(self.lines.span(int(self._firsts[row]), self._count(row)), self.delimiter)
+            cells = _cells(self.lines.span(int(self._firsts[row]), self._count(row)), self.delimiter)
         except csv.Error as error:
             raise DataError(f"{self.where(row)}: no readable row: {error}") from error
         if len(cells) != len(self.names):
@@ -102,7 +102,7 @@ class Table:
         return reader.line_num
 
 
-def cells_of(row: bytes, delimiter: str) -> list[str]:
+def _cells(row: bytes, delimiter: str) -> list[str]:
     """The cells of one row, as `csv` reads them. Raises csv.Error where their quotes are not in order."""
     text = row.decode("utf-8-sig", errors="replace").rstrip("\r\n")
     return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), [])

@@ -86,7 +86,7 @@ class Prediction(TypedDict, total=False):
     """A line of `predictions.jsonl`: an example, the answer, its score, and of regions what can be drawn: boxes
     (y0, x0, y1, x1) in pixels and masks as runs (y, x, length).
 
-    An example of one image has its number as `image`, others have `images`: `images_of` reads both.
+    An example of one image has its number as `image`, others have `images`: `image_numbers` reads both.
     """
 
     image: int
@@ -103,7 +103,7 @@ class Prediction(TypedDict, total=False):
     target_mask: Sequence[Sequence[int]]
 
 
-def images_of(row: Prediction) -> tuple[int, ...]:
+def image_numbers(row: Prediction) -> tuple[int, ...]:
     """The numbers of the images of a prediction."""
     return (row["image"],) if "image" in row else tuple(row["images"])
 

@@ -10,7 +10,7 @@ from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.benchmarks.benchmark import Column as BenchmarkColumn
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.errors import DataError
-from pali3kit.evals.scores import Metrics, Prediction, images_of
+from pali3kit.evals.scores import Metrics, Prediction, image_numbers
 from pali3kit.registry import CAPTIONED, LABELLED, Registry
 from pali3kit.report.statistics import Score
 
@@ -108,7 +108,7 @@ def _score_of(column: Column, metrics: Metrics, predictions: Sequence[Prediction
     by_image: dict[tuple[int, ...], list[float]] = {}
     for sample, row in zip(samples, predictions, strict=True):
         if belongs(str(row.get("language", ""))):
-            by_image.setdefault(images_of(row), []).append(sample)
+            by_image.setdefault(image_numbers(row), []).append(sample)
     return Score(value, tuple(sum(each) / len(each) for each in by_image.values()))
 
 

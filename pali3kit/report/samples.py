@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from pali3kit.evals.scores import Prediction, images_of
+from pali3kit.evals.scores import Prediction, image_numbers
 from pali3kit.plan.step import Step
 from pali3kit.report.arms import Arm, Shelf, read_predictions
 from pali3kit.report.columns import Column, Sets, columns_of
@@ -47,7 +47,7 @@ def _first(steps: Mapping[int, Step], shelf: Shelf) -> dict[Key, Prediction]:
         folder = shelf.folder(step)
         if folder is not None:
             predictions = read_predictions(folder)
-            return {(images_of(row), row.get("prompt", ""), row.get("language", "")): row for row in predictions}
+            return {(image_numbers(row), row.get("prompt", ""), row.get("language", "")): row for row in predictions}
     return {}
 
 
@@ -73,7 +73,9 @@ def _example(columns: Sequence[Column], key: Key, rows: Mapping[str, Mapping[Key
     title = columns[0].title.partition(" (")[0] if len(columns) > 1 else columns[0].title
     region = _region(one.get("target_box"), one.get("target_mask"))
     texts = tuple(text for text, _ in Counter(map(str, references)).most_common())
-    return Example(columns[0].source, title, images_of(one), size, str(one.get("prompt", "")), texts, region, answers)
+    return Example(
+        columns[0].source, title, image_numbers(one), size, str(one.get("prompt", "")), texts, region, answers
+    )
 
 
 def _score(row: Prediction) -> float | None:

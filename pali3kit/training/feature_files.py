@@ -20,7 +20,9 @@ NAMES = {np.dtype(kind): name for name, kind in TYPES.items()}
 Arrays = dict[str, np.memmap[Any, Any]]
 
 
-def create(path: Path, shapes: Mapping[str, tuple[type[np.generic], Sequence[int]]], told: Mapping[str, str]) -> Arrays:
+def create_features(
+    path: Path, shapes: Mapping[str, tuple[type[np.generic], Sequence[int]]], told: Mapping[str, str]
+) -> Arrays:
     """A safetensors file of zeros to be filled in, with `told` as its metadata. The widest types should come first.
 
     Its room is taken at once: a disk that is too full says so here, where a page without room would kill the process.
@@ -35,10 +37,10 @@ def create(path: Path, shapes: Mapping[str, tuple[type[np.generic], Sequence[int
     with path.open("wb") as file, durable.removed_on_failure(path):
         file.write(len(text).to_bytes(8, "little") + text)
         durable.reserve(file, 8 + len(text), 8 + len(text) + end)
-    return read(path, "r+")[0]
+    return read_features(path, "r+")[0]
 
 
-def read(path: Path, mode: str = "r") -> tuple[Arrays, dict[str, str]]:
+def read_features(path: Path, mode: str = "r") -> tuple[Arrays, dict[str, str]]:
     """The arrays of a safetensors file, memory-mapped, and its metadata. Raises DataError for a damaged file."""
     try:
         with path.open("rb") as file:
@@ -61,11 +63,11 @@ def _mapped(path: Path, entry: Mapping[str, Any], start: int, mode: Any) -> np.m
     return np.memmap(path, kind, mode, start + entry["data_offsets"][0], shape)
 
 
-def publish(unfinished: Path, path: Path) -> None:
+def publish_features(unfinished: Path, path: Path) -> None:
     """Rename a file that is filled in; where pictures are not `usable`, one without them takes its place, with `rows`,
     the numbers of the others. So features are always read without being loaded.
     """
-    arrays, told = read(unfinished)
+    arrays, told = read_features(unfinished)
     rows = np.flatnonzero(arrays["usable"])
     if len(rows) == len(arrays["usable"]):
         durable.publish(unfinished, path)
@@ -79,7 +81,7 @@ def publish(unfinished: Path, path: Path) -> None:
         kept |= {"right": np.concatenate(right), "right_ends": np.cumsum([len(part) for part in right])}
     shapes: dict[str, Any] = {"features": (np.float32, (len(rows), arrays["features"].shape[1]))}
     smaller = path.with_suffix(".smaller")
-    written = create(smaller, shapes | {name: (np.int64, array.shape) for name, array in kept.items()}, told)
+    written = create_features(smaller, shapes | {name: (np.int64, array.shape) for name, array in kept.items()}, told)
     for name, array in kept.items():
         written[name][:] = array
     for start in range(0, len(rows), ROWS):
@@ -92,20 +94,20 @@ def publish(unfinished: Path, path: Path) -> None:
 
 def features_in(folder: Path, split: str) -> Features:
     """What the stage `embed` left of a split, memory-mapped."""
-    arrays, _ = read(folder / f"{split}.safetensors")
+    arrays, _ = read_features(folder / f"{split}.safetensors")
     right = [tuple(part.tolist()) for part in _parts(arrays)] if "right" in arrays else None
     return Features(arrays["features"], arrays.get("labels"), right)
 
 
 def rows_in(folder: Path, split: str) -> NDArray[np.int64]:
     """Which pictures the features of a split are of."""
-    arrays, _ = read(folder / f"{split}.safetensors")
+    arrays, _ = read_features(folder / f"{split}.safetensors")
     return arrays["rows"] if "rows" in arrays else np.arange(len(arrays["features"]))
 
 
 def classes_in(folder: Path, split: str) -> tuple[str, ...]:
     """What the classes of the set are called."""
-    return tuple(json.loads(read(folder / f"{split}.safetensors")[1]["classes"]))
+    return tuple(json.loads(read_features(folder / f"{split}.safetensors")[1]["classes"]))
 
 
 def _parts(arrays: Arrays) -> list[NDArray[np.int64]]:

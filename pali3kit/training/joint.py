@@ -34,16 +34,16 @@ T = TypeVar("T")
 NONE: Mapping[int, Example] = MappingProxyType({})
 
 
-def frozen(config: Texts, context: StageContext) -> Sight:
+def frozen_images(config: Texts, context: StageContext) -> Sight:
     """The cached tokens of the frozen encoder, or, where none are cached, images for it."""
     if "features" in context.parents:
         kept = FrozenTokens(context.parents["features"], "train")
         shape = kept.array.shape[1:]
         return Sight("tokens", lambda n: kept[torch.tensor([n])], shape, len(kept), kept.grid, bad=kept.bad)
-    return pictures(config, read_vision(context.parents["vision"]).requires_grad_(False))
+    return pixel_images(config, read_vision(context.parents["vision"]).requires_grad_(False))
 
 
-def pictures(config: Texts, vision: VisionEncoder) -> Sight:
+def pixel_images(config: Texts, vision: VisionEncoder) -> Sight:
     """The source's own images, as the encoder takes them."""
     source = build_source(config.source, config.image_size)
 
@@ -54,7 +54,7 @@ def pictures(config: Texts, vision: VisionEncoder) -> Sight:
     return Sight("images", read, (3, side, side), config.count, vision.native_grid, vision)
 
 
-def train(
+def train_pali(
     model: PaLI,
     config: Texts,
     context: StageContext,
@@ -75,16 +75,16 @@ def train(
     mixture = Mixture(tasks, "train", sight.count - config.validation, context.seed, sight.bad)
     stream = Stream(mixture, budget.batch_size, sight, masks, source.skips)
     execution = context.execution
-    tokens = longest(model, sight, config.prompt_length, source.max_images)
-    passes = count_passes(budget.batch_size, tokens, execution)
+    tokens = _longest(model, sight, config.prompt_length, source.max_images)
+    passes = _count_passes(budget.batch_size, tokens, execution)
     visual = source.max_images * model.projector.out_tokens(sight.grid)
     model.language.demand_positions(visual + config.prompt_length, config.target_length)
 
     def make(step: int) -> list[dict[str, Any]]:
-        mine = part(range(budget.batch_size), execution.rank, execution.ranks)
+        mine = _part(range(budget.batch_size), execution.rank, execution.ranks)
         drawn = stream.draw(step, mine, first=context.writes)
         batches: list[dict[str, Any]] = []
-        for batch in shared(drawn.examples, tokenizer, config, execution, passes, drawn.replaced):
+        for batch in _batches_of_passes(drawn.examples, tokenizer, config, execution, passes, drawn.replaced):
             numbers = batch.pop("image_numbers")
             batches.append({sight.name: sight.stack(numbers, drawn.images), **batch})
         if drawn.skipped:
@@ -98,7 +98,7 @@ def train(
     model.vision = None  # an artifact of its own
 
 
-def longest(model: PaLI, sight: Sight, prompt_length: int, images: int = 1) -> int:
+def _longest(model: PaLI, sight: Sight, prompt_length: int, images: int = 1) -> int:
     """Tokens of an example of so many images in the encoder that reads most of them: the language model's, which reads
     the projector's output and the prompt, or the vision encoder where it learns.
     """
@@ -107,13 +107,13 @@ def longest(model: PaLI, sight: Sight, prompt_length: int, images: int = 1) -> i
     return max(read, images * sight.grid[0] * sight.grid[1]) if learns else read
 
 
-def count_passes(batch_size: int, tokens: int, execution: Execution) -> int:
+def _count_passes(batch_size: int, tokens: int, execution: Execution) -> int:
     """Passes of a rank's part of a batch, each of at most `most_tokens` of the encoder's, or of one example."""
     mine = batch_size // execution.ranks
     return ceil(mine / max(1, execution.most_tokens // tokens)) if execution.most_tokens else 1
 
 
-def shared(
+def _batches_of_passes(
     examples: Sequence[Example],
     tokenizer: Tokenizer,
     config: Texts,
@@ -134,15 +134,15 @@ def shared(
     parts = execution.ranks * passes
     if parts == 1 and not replaced:
         return [collate(examples, tokenizer, *lengths)]
-    mine = part([replaced.get(i, e) for i, e in enumerate(examples)], execution.rank, execution.ranks)
+    mine = _part([replaced.get(i, e) for i, e in enumerate(examples)], execution.rank, execution.ranks)
     total = sum(len(tokenizer.encode(e.target, eos=True, max_length=lengths[1])) for e in examples)
-    batches = [collate(part(mine, i, passes), tokenizer, *lengths) for i in range(passes)]
+    batches = [collate(_part(mine, i, passes), tokenizer, *lengths) for i in range(passes)]
     for batch in batches:
         batch["share"] = batch["target_mask"].sum() * parts / total
     return batches
 
 
-def part(whole: Sequence[T], number: int, parts: int) -> Sequence[T]:
+def _part(whole: Sequence[T], number: int, parts: int) -> Sequence[T]:
     """One of `parts` neighbouring parts, as even as can be."""
     return whole[number * len(whole) // parts : (number + 1) * len(whole) // parts]
 
@@ -156,7 +156,7 @@ def cost(config: Texts, sizes: Sizes, budget: Training, regions: bool = False, l
     look: Callable[[], Batch] = lambda: kept  # noqa: E731
     if config.count:
         numbers = torch.arange(budget.batch_size * images, device="cpu").unflatten(0, (-1, images)) % config.count
-        sight = pictures(config, build_vision(sizes.vision, sizes.image_size).requires_grad_(learns))
+        sight = pixel_images(config, build_vision(sizes.vision, sizes.image_size).requires_grad_(learns))
         model.vision = sight.vision
         look = lambda: {sight.name: sight.stack(numbers, {n: sight.read(n) for n in numbers.flatten().tolist()})}  # noqa: E731
 

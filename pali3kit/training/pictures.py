@@ -23,7 +23,7 @@ Batch = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Pictures:
+class PretrainingImages:
     """Step `i` holds the pictures from `i * batch_size` on; one rank of several makes its part of them.
 
     Every seed has a stretch of the endless stream for itself, and so both arms of a seed see the same pictures.
@@ -48,7 +48,7 @@ class Pictures:
     rank: int = 0
     ranks: int = 1
 
-    def telling(self, what: Supervision) -> Pictures:
+    def telling(self, what: Supervision) -> PretrainingImages:
         """Those alone that may have texts, or labels."""
         return replace(self, source=self.source.telling(what))
 

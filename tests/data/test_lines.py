@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pali3kit.data.lines import HELD_OUT, Lines, LineSource, Skips, find_files, is_held_out
+from pali3kit.data.lines import HELD_OUT, Lines, LineSource, Skips, _is_held_out, find_files
 from pali3kit.errors import DataError
 
 RNG = np.random.default_rng(0)
@@ -78,7 +78,7 @@ def source(root: Path) -> LineSource:
 
 def test_every_text_is_given_in_an_order_of_the_seed(tmp_path: Path) -> None:
     texts = list(source(fill(tmp_path)).sentences(3, 16))
-    kept = [f"text {i}" for i in range(500) if not is_held_out(f"text {i}")]
+    kept = [f"text {i}" for i in range(500) if not _is_held_out(f"text {i}")]
     assert sorted(texts) == sorted(2 * kept)
     again = source(tmp_path)
     assert list(again.sentences(3, 16)) == texts == list(again.sentences(3, 16))

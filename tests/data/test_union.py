@@ -18,7 +18,7 @@ from pali3kit.data.task import held_out
 from pali3kit.data.union import UnionSource
 from pali3kit.errors import DataError, RegistryError
 from pali3kit.images.spec import ImageSpec
-from pali3kit.training.pictures import Pictures
+from pali3kit.training.pictures import PretrainingImages
 
 RNG = np.random.default_rng(0)
 
@@ -85,13 +85,13 @@ def test_texts_and_labels_are_asked_of_the_parts_that_may_have_them(parts: dict[
     assert {what: list(source.parts) for what, source in told.items()} == {
         "texts": ["cc3m", "german", "classes"], "labels": ["classes", "boxes"], "masks": ["boxes"],
     }  # fmt: skip
-    texts, labels = Pictures(union, ImageSpec(8), 0, 7), union.telling("labels")
+    texts, labels = PretrainingImages(union, ImageSpec(8), 0, 7), union.telling("labels")
     for step in range(5):
         assert (
             "skipped"
             not in texts.telling("texts")._draw(step, lambda i, r: told["texts"].alt_text("train", i, r)).noted()
         )
-        assert "skipped" not in Pictures(union, ImageSpec(8), 0, 7).with_labels(step, len(labels.classes))
+        assert "skipped" not in PretrainingImages(union, ImageSpec(8), 0, 7).with_labels(step, len(labels.classes))
     assert labels.classes == ("cat", "dog", "mouse") and labels.telling("labels") is labels
     assert labels.skips is union.skips
     seen = {labels.labels("train", STRETCH + index) for index in range(labels.size("train"))}

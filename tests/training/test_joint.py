@@ -14,7 +14,7 @@ from pali3kit.projector.linear import LinearProjector
 from pali3kit.projector.resampler import ResamplerProjector
 from pali3kit.text.tokenizer import Tokenizer, train_tokenizer
 from pali3kit.training.context import Execution
-from pali3kit.training.joint import count_passes, longest, shared
+from pali3kit.training.joint import _batches_of_passes, _count_passes, _longest
 from pali3kit.training.modules import Batch, PaLIModule
 from pali3kit.training.stream import Sight
 from pali3kit.vision.vit import ViT
@@ -52,7 +52,7 @@ def gradients(tokenizer: Tokenizer, ranks: int, passes: int) -> tuple[dict[str, 
     """The mean gradient and the mean loss, as Lightning forms them over passes and ranks."""
     trained, loss = module(tokenizer), 0.0
     for rank in range(ranks):
-        for batch in shared(EXAMPLES, tokenizer, LENGTHS, Execution(ranks=ranks, rank=rank), passes):
+        for batch in _batches_of_passes(EXAMPLES, tokenizer, LENGTHS, Execution(ranks=ranks, rank=rank), passes):
             value = trained.losses(look(batch))["loss"] / (ranks * passes)
             value.backward()
             loss += float(value.detach())
@@ -75,7 +75,7 @@ def test_ranks_and_passes_see_every_example_once(tokenizer: Tokenizer) -> None:
     seen = [
         batch["image_numbers"][:, 0].tolist()
         for rank in range(2)
-        for batch in shared(EXAMPLES, tokenizer, LENGTHS, Execution(ranks=2, rank=rank), passes=3)
+        for batch in _batches_of_passes(EXAMPLES, tokenizer, LENGTHS, Execution(ranks=2, rank=rank), passes=3)
     ]
     assert len(seen) == 6 and all(seen)
     assert [number for part in seen for number in part] == [
@@ -101,13 +101,13 @@ def test_after_a_replacement_every_token_still_weighs_the_same(tokenizer: Tokeni
         for rank in range(ranks):
             execution = Execution(ranks=ranks, rank=rank)
             mine = replaced if rank == 0 else {}
-            for batch in shared(EXAMPLES, tokenizer, LENGTHS, execution, passes, mine):
+            for batch in _batches_of_passes(EXAMPLES, tokenizer, LENGTHS, execution, passes, mine):
                 (trained.losses(look(batch))["loss"] / (ranks * passes)).backward()
         results.append({name: p.grad for name, p in trained.named_parameters() if p.grad is not None})
     for other in results[1:]:
         for name, gradient in results[0].items():
             torch.testing.assert_close(other[name], gradient, atol=1e-6, rtol=1e-4)
-    [batch] = shared(EXAMPLES, tokenizer, LENGTHS, Execution(), 1, replaced)
+    [batch] = _batches_of_passes(EXAMPLES, tokenizer, LENGTHS, Execution(), 1, replaced)
     drawn = sum(len(tokenizer.encode(e.target, eos=True, max_length=80)) for e in EXAMPLES)
     assert float(batch["share"]) == pytest.approx(int(batch["target_mask"].sum()) / drawn)
     assert int(batch["target_mask"].sum()) != drawn
@@ -120,15 +120,15 @@ def test_the_tokens_of_an_example_are_those_that_the_projector_leaves() -> None:
     few = PaLI(None, ResamplerProjector(12, 16, tokens=4), language)
     all_ = PaLI(None, LinearProjector(12, 16), language)
     sights = [Sight("tokens", lambda n: torch.empty(0), (64, 12), 1, (8, 8), seen) for seen in (None, vision)]
-    assert [longest(few, sight, 20) for sight in sights] == [24, 64]
-    assert [longest(all_, sight, 20) for sight in sights] == [84, 84]
+    assert [_longest(few, sight, 20) for sight in sights] == [24, 64]
+    assert [_longest(all_, sight, 20) for sight in sights] == [84, 84]
     vision.requires_grad_(False)
-    assert longest(few, sights[1], 20) == 24
+    assert _longest(few, sights[1], 20) == 24
 
 
 def test_passes_hold_as_many_tokens_as_are_allowed() -> None:
-    assert count_passes(32, 100, Execution()) == 1
-    assert count_passes(32, 100, Execution(most_tokens=3200)) == 1
-    assert count_passes(32, 100, Execution(most_tokens=800)) == 4
-    assert count_passes(32, 100, Execution(most_tokens=899, ranks=2)) == 2
-    assert count_passes(32, 100, Execution(most_tokens=50)) == 32
+    assert _count_passes(32, 100, Execution()) == 1
+    assert _count_passes(32, 100, Execution(most_tokens=3200)) == 1
+    assert _count_passes(32, 100, Execution(most_tokens=800)) == 4
+    assert _count_passes(32, 100, Execution(most_tokens=899, ranks=2)) == 2
+    assert _count_passes(32, 100, Execution(most_tokens=50)) == 32

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from pali3kit.data.beside import read_captions
-from pali3kit.data.fields import mapping, parsed
+from pali3kit.data.fields import mapping, parse_json
 from pali3kit.data.reader import picture_in
 from pali3kit.data.visible import walk
 from pali3kit.errors import DataError
@@ -121,7 +121,7 @@ def _url(download: Download, folder: Path) -> str | None:
     """The url that img2dataset's `.json` has, where there is one."""
     data = _beside(folder, download, "json")
     where = f"{folder / download.name}.json"
-    told: Mapping[str, object] = mapping(parsed(data, where), where) if data is not None else {}
+    told: Mapping[str, object] = mapping(parse_json(data, where), where) if data is not None else {}
     url = told.get("url")
     return url if isinstance(url, str) else None
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from pali3kit.data.annotated import WORDS, AnnotatedSource
-from pali3kit.data.fields import each, field, mapping, nonblank, numbers, parsed, typed
+from pali3kit.data.fields import each, field, mapping, nonblank, numbers, parse_json, typed
 from pali3kit.data.lines import Lines
 from pali3kit.data.reader import Files, existing, picture_in
 from pali3kit.data.readers.coco import size_of
@@ -63,7 +63,7 @@ class RecordsReader(Files):
 
     def _entry(self, line: int) -> Entry:
         where = self.lines.where(line)
-        return mapping(parsed(self.lines[line], where), where)
+        return mapping(parse_json(self.lines[line], where), where)
 
     @cached_property
     def _index(self) -> _Index:

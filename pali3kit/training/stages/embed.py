@@ -27,7 +27,7 @@ from pali3kit.registry import CAPTIONED, LABELLED, TOWERS
 from pali3kit.training.calibration import count, fastest_seconds
 from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.device import chosen_device
-from pali3kit.training.feature_files import Arrays, create, publish, read
+from pali3kit.training.feature_files import Arrays, create_features, publish_features, read_features
 from pali3kit.training.parts import build_part, build_vision, read_classifier, read_vision
 from pali3kit.training.weighing import Weighed, rehearsing, weigh_forward
 from pali3kit.vision.contract import VisionEncoder
@@ -137,7 +137,7 @@ def _fill(extractor: Extractor, pictures: Pictured, split: str, context: StageCo
     if not arrays["usable"].any():
         told = f"{skips.reasons}; all are listed in skipped.txt"
         raise DataError(f"none of the {size} pictures of the split '{split}' can be read, the first: {told}")
-    publish(unfinished, path)
+    publish_features(unfinished, path)
     progress.unlink()
 
 
@@ -145,12 +145,12 @@ def _begun(path: Path, unfinished: Path, progress: Path, size: int, context: Sta
     """How many rows are there already, and the file that they are in, if that is unfinished. Damage is begun anew."""
     try:
         if path.exists():
-            read(path)
+            read_features(path)
             for file in (unfinished, progress):
                 file.unlink(missing_ok=True)
             return size, {}
         if progress.exists():
-            start, arrays = int(progress.read_text()), read(unfinished, "r+")[0]
+            start, arrays = int(progress.read_text()), read_features(unfinished, "r+")[0]
             if 0 <= start <= size == len(arrays["features"]) == len(arrays["usable"]):
                 return start, arrays
             raise DataError(f"{unfinished}: it is of {len(arrays['features'])} pictures")
@@ -206,7 +206,7 @@ def _allocate(path: Path, pictures: Pictured, split: str, width: int) -> Arrays:
     shapes: dict[str, Any] = {"features": (np.float32, (size, width))}
     shapes |= {name: (np.int64, array.shape) for name, array in known.items()}
     told = {"classes": json.dumps(list(getattr(pictures, "classes", ())))}
-    arrays = create(path, {**shapes, "usable": (np.uint8, (size,))}, told)
+    arrays = create_features(path, {**shapes, "usable": (np.uint8, (size,))}, told)
     for name, array in known.items():
         arrays[name][:] = array
     return arrays

@@ -11,7 +11,7 @@ from pali3kit.data.mixture import tempered
 from pali3kit.plan.kinds.resolution import Config
 from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.freeze import freeze_unreached
-from pali3kit.training.joint import cost, pictures, train
+from pali3kit.training.joint import cost, pixel_images, train_pali
 from pali3kit.training.parts import (
     ENCODER,
     publish,
@@ -32,7 +32,7 @@ def run(config: Config, context: StageContext) -> None:
     freeze_unreached(vision, vision(torch.zeros(1, 3, side, side)))  # its head: PaLI reads tokens before pooling
     vision.recompute(context.execution.recompute)
     weights = tempered(budget.mixture, budget.temperature)
-    train(model, config, context, budget, weights, pictures(config, vision))
+    train_pali(model, config, context, budget, weights, pixel_images(config, vision))
     save_weights(vision, context.folder / ENCODER, context.writes)
     parts = read_parts(context.parents["model"]) | {"vision": read_parts(context.parents["vision"])["vision"]}
     publish(context.folder, model, context.writes, **parts | {"image_size": config.image_size})

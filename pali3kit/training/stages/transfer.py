@@ -5,7 +5,7 @@ from __future__ import annotations
 from pali3kit.plan.kinds.transfer import Config
 from pali3kit.plan.pali import has_regions
 from pali3kit.training.context import Cost, Sizes, StageContext
-from pali3kit.training.joint import cost, frozen, train
+from pali3kit.training.joint import cost, frozen_images, train_pali
 from pali3kit.training.parts import publish, read_pali, read_parts, read_tokenizer
 from pali3kit.training.validation import validation
 
@@ -16,9 +16,9 @@ def run(config: Config, context: StageContext) -> None:
     """
     budget = config.training
     model = read_pali(context.parents["model"], read_tokenizer(context.parents["tokenizer"]), context.execution)
-    sight = frozen(config, context)
+    sight = frozen_images(config, context)
     checked = validation(model, config, context, sight)
-    train(model, config, context, budget, {config.task: 1.0}, sight, budget.label_smoothing, checked)
+    train_pali(model, config, context, budget, {config.task: 1.0}, sight, budget.label_smoothing, checked)
     for best in checked:
         best.keep()
     publish(context.folder, model, context.writes, **read_parts(context.parents["model"]))
