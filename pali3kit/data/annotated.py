@@ -121,7 +121,7 @@ class AnnotatedSource(RecordSource):
     Args:
         reader: of the train split.
         test: of the test split.
-        filter: drop alt-texts of poor quality (`text.quality`) from the training pictures.
+        filter: drop alt-texts of poor quality (`text.quality`) from the training records.
         words: the most printed words that the task ocr asks for.
     """
 
@@ -132,7 +132,7 @@ class AnnotatedSource(RecordSource):
         self.words = words
         self.sieve = Sieve() if filter else None
         files = [file for split in self.readers.values() for file in split.files]
-        # A reader may make its records.
+        # Without files, a reader generates its records.
         self.digest = digest_files(common(files), files, decode.VERSION, reader.version) if files else ""
 
     def _shuffled(self, rng: np.random.Generator) -> np.ndarray:
@@ -145,7 +145,7 @@ class AnnotatedSource(RecordSource):
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Those of the captions that are measured: of the test pictures, where there are some."""
+        """The languages in which captions are evaluated: those of the test split, where there is one."""
         return self.readers.get("test", self.readers["train"]).languages
 
     @property
@@ -155,13 +155,13 @@ class AnnotatedSource(RecordSource):
 
     @property
     def sieves(self) -> dict[str, Sieve]:
-        """What the filter saw, where there is one."""
+        """Statistics of the filter, where there is one."""
         return {} if self.sieve is None else {"texts": self.sieve}
 
     def image(self, split: str, index: int) -> np.ndarray:
-        """uint8 `[H,W,3]`, as large as it is, and turned as its boxes are."""
+        """uint8 `[H,W,3]` at its own size, in the orientation that its boxes refer to."""
         number, records = self.number(split, index), self.splits[split]
-        if not isinstance(records, _ImagesOf):  # nothing is drawn on its images
+        if not isinstance(records, _ImagesOf):  # a subclass reads images itself; they have no boxes
             return super().image(split, index)
         record, name, data = records.read(number)
         return np.asarray(decode.decode(data, name, upright=not record.stored, size=record.drawn_on))
@@ -173,7 +173,7 @@ class AnnotatedSource(RecordSource):
         return tuple(range(index - place, index - place + (1 if counts is None else int(counts[record]))))
 
     def firsts(self, split: str, count: int) -> Sequence[range]:
-        """Where records begin of which all images are among the first `count`."""
+        """Ranges of the first images of records, of those whose images are all among the first `count`."""
         images = self._images[split]
         if images.counts is None:
             return (range(count),)
@@ -186,7 +186,7 @@ class AnnotatedSource(RecordSource):
         return _ranges(np.concatenate(found))
 
     def record(self, split: str, index: int) -> Record:
-        """What is known of an image, less the texts that the filter drops."""
+        """The record that an image is of, without texts that the filter drops."""
         record = self._images[split].record(self.number(split, index))
         if self.sieve is None or split != "train":
             return record
@@ -202,7 +202,7 @@ class AnnotatedSource(RecordSource):
         return parted(self._texts(seed), False, limit)
 
     def held_out(self, bins: int, limit: int | None = None) -> Iterator[str]:
-        """The texts, one in a hundred by content, that `sentences` never gives."""
+        """The texts, one in a hundred by hash, that `sentences` never yields."""
         return parted(self._texts(ORDER), True, limit)
 
     def _texts(self, seed: int) -> Iterator[str]:
@@ -214,7 +214,7 @@ class AnnotatedSource(RecordSource):
                 yield from filter(None, _told(record))
 
     def usable(self, split: str, index: int) -> Record | None:
-        """`record`, or None for one that cannot be used, which is noted."""
+        """`record`, or None where it cannot be used, which is recorded in `skips`."""
         self.skips.seen += 1
         try:
             return self.record(split, index)
@@ -231,7 +231,7 @@ class _RecordTask:
         self._draw = draw
 
     def draw(self, split: str, index: int, rng: np.random.Generator) -> Example | None:
-        """None also for a record that cannot be used: the source notes it."""
+        """None also for a record that cannot be used: the source records it in `skips`."""
         record = self.source.usable(split, index)
         try:
             example = self._draw(record, rng) if record else None
@@ -254,7 +254,7 @@ class _RecordTask:
 
 
 def _named(name: str, error: DataError) -> str:
-    """What is wrong, with the record's name in front, once."""
+    """The message of an error, prefixed once by the record's name."""
     return f"{name}: {str(error).removeprefix(f'{name}: ')}"
 
 

@@ -1,4 +1,4 @@
-"""Captions beside a picture in a `.txt` or a `.json`, as img2dataset, open_clip and CLIP_benchmark write them."""
+"""Captions in a `.txt` or `.json` beside an image, as img2dataset, open_clip and CLIP_benchmark write them."""
 
 from __future__ import annotations
 
@@ -13,16 +13,17 @@ FIELDS = ("caption", "captions", "text")
 
 
 def read_captions(read: Callable[[str], bytes | None], where: str) -> tuple[str, ...]:
-    """The captions in a picture's `txt`, one on each line, else those of its `json`.
+    """The captions in an image's `txt`, one on each line, else those in its `json`.
 
-    img2dataset writes a caption into both: where the `json` has the lines of the `txt` as one text, they are one.
+    img2dataset writes one caption into both files. One with line breaks is several lines in the `txt` and one text in
+    the `json`, which then decides.
 
     Args:
-        read: gives the file with an ending, or None where there is none.
-        where: what to call the picture in errors.
+        read: from a file's ending to its content, or None where there is no such file.
+        where: what errors call the image.
 
     Raises:
-        DataError: a file is no text, or no mapping with texts.
+        DataError: the `txt` is not text, or the `json` is not a mapping with texts.
     """
     written = _written(read("txt"), f"{where}: .txt")
     if len(written) == 1:

@@ -19,11 +19,11 @@ PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", 
 class _FolderRecords:
     """`<class>/<any folders>/<name>.jpg` as of ImageNet; the text is in `<name>.txt`, else it is the class' name.
 
-    Hidden files and folders are none: `.ipynb_checkpoints`, `._1.jpg`, `__MACOSX`. Of a text with several lines, each a
-    caption, it is one.
+    Hidden files and folders (`.ipynb_checkpoints`, `._1.jpg`, `__MACOSX`) are left out. Each line of a text is a
+    caption, of which one is used.
 
     Raises:
-        DataError: no folder, or no pictures in it.
+        DataError: there is no such folder, or no image in it.
     """
 
     version = 2
@@ -63,7 +63,7 @@ class _FolderRecords:
         return (self._class[folder],)
 
     def _folder(self, file: Path) -> str:
-        """The class' folder, the first below the root; empty for a picture that lies in the root itself."""
+        """The folder of the class, the first below the root; empty for an image in the root itself."""
         first, *rest = file.relative_to(self.path).parts
         return first if rest else ""
 
@@ -76,7 +76,7 @@ class FolderSource(RecordSource):
 
     Args:
         path: the folder.
-        image_size: ignored: pictures are as large as they are, and encoders fit them.
+        image_size: ignored: images are returned at their own size, and encoders resize them.
     """
 
     def __init__(self, path: str, image_size: int = 0) -> None:
@@ -86,7 +86,7 @@ class FolderSource(RecordSource):
 
 
 def _pictures(root: Path) -> Iterator[Path]:
-    """All pictures below, also through links to folders, each folder once."""
+    """All images below `path`; links to folders are followed, each folder once."""
     for folder, names in walk(root):
         yield from (Path(folder, name) for name in names if Path(name).suffix.lower() in PICTURES)
 

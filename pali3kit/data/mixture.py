@@ -54,9 +54,9 @@ class Mixture:
         return [self._draw(which, rng) for which in self._choose(rng, size)]
 
     def instead(self, step: int, size: int, position: int, attempt: int) -> Example:
-        """Another example of the same task for a position of `batch(step, size)`; there is one for each `attempt` >= 1.
+        """A replacement of the same task for the example at a position of `batch(step, size)`, for `attempt` >= 1.
 
-        Drawn from a random stream of its own, so that nothing else of the batch depends on it.
+        It is drawn from a random stream of its own, so that no other example of the batch changes.
         """
         which = self._choose(np.random.default_rng([self.seed, step]), size)[position]
         return self._draw(which, np.random.default_rng([self.seed, step, position, attempt]))

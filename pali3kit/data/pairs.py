@@ -1,4 +1,4 @@
-"""Pairs of pictures and texts in tar shards, in WebDataset's layout, with labels where there are any."""
+"""Pairs of images and texts in tar shards of WebDataset's layout, with optional labels."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ class _PairRecords:
 
     @cached_property
     def samples(self) -> ShardIndex:
-        """Indexed when the first one is asked for: whoever plans a run needs none."""
+        """Indexed when the first sample is read: planning a run reads none."""
         return index_shards(self.files)
 
     def __len__(self) -> int:
@@ -46,7 +46,7 @@ class _PairRecords:
 
     @property
     def damages(self) -> list[str]:
-        """Shards that are damaged, and how."""
+        """What is wrong with damaged shards."""
         return list(self.samples.damages)
 
     def record(self, number: int) -> Record:
@@ -98,8 +98,8 @@ class PairSource(AnnotatedSource):
 
     Args:
         path: a shard, or several as `shards/{000..127}.tar` or `shards/*.tar`.
-        classes: how many classes the labels are of; 0 where there are none.
-        language: of the texts.
+        classes: number of classes of the labels; 0 where there are no labels.
+        language: code of the texts' language.
         filter: drop texts of poor quality from the tasks.
         test: shards of the test split, named as `path`.
         image_size: ignored: pictures are as large as they are, and encoders fit them.
@@ -121,7 +121,7 @@ class PairSource(AnnotatedSource):
 
 
 def _expand(path: str) -> list[Path]:
-    """The shards that `path` names, in order. Raises DataError for those that are not there."""
+    """The shards that a pattern names, in order. Raises DataError where one is missing."""
     match = RANGE.search(path)
     if match is None:
         shards = [Path(path)] if os.path.isfile(path) else [Path(found) for found in sorted(glob(path))]

@@ -1,6 +1,6 @@
-"""One image, or several that belong together, and all that is known of them, whatever file that came from.
+"""A record: one image, or several that belong together, with their annotations, whatever file format they come from.
 
-Texts are put on one line here, once for all readers: tasks, tokenizers and metrics see no half of a surrogate pair.
+Texts are normalised here for all readers: put on one line, without unpaired surrogates.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ def nonblank_lines(texts: Iterable[str]) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """Text seen in the picture, one word or line, and its box in pixels where that is known."""
+    """Text printed in the image, one word or line, and its box in pixels where that is known."""
 
     text: str
     box: Box | None = None
@@ -32,9 +32,9 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question about the picture and all the answers that people gave, the most usual first.
+    """A question about the image and the answers of its annotators, the most frequent first.
 
-    Empty ones are annotators too: metrics count them. The first one that is not is what is learnt.
+    Metrics count empty answers as annotators; the first answer that is not empty is the target of training.
     """
 
     text: str
@@ -47,15 +47,15 @@ class Asked:
 
     @property
     def answer(self) -> str:
-        """The most usual answer that is not empty; an empty text if there is none."""
+        """The most frequent answer that is not empty; an empty text if there is none."""
         return next(filter(str.strip, self.answers), "")
 
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """An object: its class and box in pixels, what makes its mask (bool `[H,W]`), and what people call it.
+    """An object: its class, box in pixels, a function that makes its mask (bool `[H,W]`), and referring expressions.
 
-    `crowd` marks a region of many objects, which is no example of one.
+    `crowd` marks a region of many objects, as COCO does: it is not used as an example of one.
     """
 
     label: str
@@ -108,5 +108,5 @@ class Record:
 
     @property
     def drawn_on(self) -> tuple[int, int] | None:
-        """The size that the picture should have: None where nothing is drawn on it, or nobody says."""
+        """The size that the image must have for its boxes to fit; None where it has no boxes or its size is unknown."""
         return self.size if self.things or any(word.box for word in self.words) else None

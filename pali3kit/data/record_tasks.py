@@ -20,13 +20,15 @@ Draw = Callable[[Record, np.random.Generator], Example | None]
 
 
 def draw_of(name: str, bins: int, classes: Sequence[str], words: int) -> Draw:
-    """What makes a task's examples of records, as of picture 0; None for a record that offers none.
+    """The function that makes examples of a task: from a record, or None where the record has none.
+
+    The images of its examples are `(0,)`, or empty for a task about text alone; the source fills in their numbers.
 
     Args:
         name: the task.
         bins: steps that box coordinates are written in.
-        classes: those that questions on absence may name.
-        words: the most of a picture's printed text that is asked for.
+        classes: those that questions about absent things may name.
+        words: the most printed words that the task ocr asks for.
 
     Raises:
         RegistryError: there is no such task.
@@ -52,9 +54,10 @@ def draw_of(name: str, bins: int, classes: Sequence[str], words: int) -> Draw:
 
 
 def _raster(words: Sequence[Word]) -> list[Word]:
-    """Words line by line, from left to right; as they stand where a box is missing.
+    """Words line by line, from left to right; in their given order where a box is missing.
 
-    A word is of a line when its middle is above the bottom of the line's first, in the order of middles.
+    Words are taken by the height of their centres. One whose centre is above the bottom of a line's first word belongs
+    to that line.
     """
     if any(word.box is None for word in words):
         return list(words)
@@ -82,7 +85,7 @@ def _pick(choices: Sequence[str], rng: np.random.Generator) -> str:
 
 
 def _splitcap(record: Record, rng: np.random.Generator) -> Example | None:
-    """Any caption of any language: languages are equally likely, whatever the number of their captions."""
+    """Split a caption of any language into prompt and target. Languages are equally likely, captions within one too."""
     if not (languages := _languages(record)):
         return None
     language = _pick(languages, rng)
@@ -91,7 +94,7 @@ def _splitcap(record: Record, rng: np.random.Generator) -> Example | None:
 
 
 def _spans(record: Record, rng: np.random.Generator) -> Example | None:
-    """Any caption, denoised, without its picture."""
+    """Denoise the corrupted spans of a caption, without an image."""
     if not (languages := _languages(record)):
         return None
     language = _pick(languages, rng)
@@ -114,7 +117,7 @@ def _languages(record: Record) -> list[str]:
 
 
 def _ocr(record: Record, rng: np.random.Generator, most: int) -> Example | None:
-    """Printed words in raster order. Of too many, random ones are left out, as PaliGemma does it."""
+    """Read the printed words in raster order. Of too many, random ones are left out, as in PaliGemma."""
     snippets = _raster([word for word in record.words if word.text.strip()])
     kept, room = set(), most
     for number in rng.permutation(len(snippets)):
@@ -134,7 +137,7 @@ def _asked(record: Record, rng: np.random.Generator) -> Asked | None:
 
 
 def _answer(record: Record, rng: np.random.Generator) -> Example | None:
-    """A question in any language; the target is the most usual answer, the references are all."""
+    """Answer a question in any language: the target is the most frequent answer, the references are all."""
     question = _asked(record, rng)
     if question is None:
         return None
@@ -151,7 +154,7 @@ def _question(record: Record, rng: np.random.Generator) -> Example | None:
 
 
 def _objects(record: Record, rng: np.random.Generator, classes: Sequence[str]) -> Example | None:
-    """The list of what is there, whether one thing is, or which of some; without absent classes the list alone."""
+    """List the objects, say whether a class is present, or which of some are; the first where no class is absent."""
     present = sorted({thing.label for thing in record.things})
     absent = [label for label in classes if label not in present]
     if not present:
@@ -177,7 +180,7 @@ def _example(question: str, answer: str) -> Example:
 
 
 def _detect(record: Record, rng: np.random.Generator, bins: int) -> Example | None:
-    """All boxes of one class in raster order, each with its name. A class with a crowd has boxes that nobody drew."""
+    """All boxes of one class in raster order, each with its name. Classes with a crowd lack boxes and are left out."""
     crowds = {thing.label for thing in record.things if thing.crowd}
     whole: list[Thing] = [thing for thing in record.things if thing.label not in crowds]
     if not whole:
@@ -190,12 +193,12 @@ def _detect(record: Record, rng: np.random.Generator, bins: int) -> Example | No
 
 
 def _refer(record: Record, rng: np.random.Generator, bins: int) -> Example | None:
-    """One expression of one thing; the target is the box, the mask tokens of the thing follow."""
+    """Find what an expression refers to: the target is its box, to which mask tokens are appended later."""
     return _region(record, [thing for thing in record.things if thing.expressions], rng, bins)
 
 
 def _instance(record: Record, rng: np.random.Generator, bins: int) -> Example | None:
-    """Any single thing, by its class: no question that has one answer, but a mask for the mask tokenizer."""
+    """Any single thing by its class: an ambiguous question, but a mask to train the mask tokenizer on."""
     return _region(record, [thing for thing in record.things if not thing.crowd], rng, bins)
 
 

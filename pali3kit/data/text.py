@@ -1,4 +1,4 @@
-"""Plain text in files."""
+"""Plain text files as a source."""
 
 from __future__ import annotations
 
@@ -21,5 +21,5 @@ class TextSource(LineSource):
 
 
 def _decode(line: bytes) -> str:
-    """The text of a line, without the mark that some programs begin a file with."""
+    """The text of a line, without a byte order mark."""
     return line.decode(errors="replace").removeprefix("\ufeff")

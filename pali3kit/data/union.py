@@ -1,4 +1,4 @@
-"""One source out of several: their pictures, one part behind the other, are one index space."""
+"""A source that concatenates several sources, whose images share one numbering."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from pali3kit.text.quality import Sieve
 
 @SOURCE.register("union", "several sources of pictures as one")
 class UnionSource(SourceBase):
-    """The registry's `union`. A task is `part.task`, or `task` alone: all parts that have it, by their pictures.
+    """The registry's `union`. A task is `part.task`, or `task` of all parts that have it, weighted by their images.
 
-    For the stages on PaLI pictures lie in the order of the parts. Pretraining, which has stretches of the stream for
-    itself, sees shuffled pictures of the parts that may have texts or labels, and of `telling(what)` what it asks for:
-    what the others lack is nothing wrong. A part without test pictures has no place in the test split.
+    For the stages on PaLI, images are numbered part by part. Pretraining has its own range of numbers, over shuffled
+    images of the parts that may have texts or labels; `telling(what)` narrows it to parts with one of them. A part
+    without a test split adds nothing to the test split.
 
     Args:
-        parts: `{"name": ..., **options}` of each part by its own name.
-        image_size: handed on to the parts.
+        parts: `{"name": ..., **options}` of each part, by the part's name in this union.
+        image_size: passed to the parts.
     """
 
     draws = False
@@ -46,7 +46,7 @@ class UnionSource(SourceBase):
         self._join(sources, built, Skips())
 
     def _join(self, sources: Mapping[str, Part], parts: Mapping[str, RecordSource], skips: Skips) -> None:
-        """Be the union of `parts`, which are built of `sources`."""
+        """Initialise from `parts`, which were built from `sources`."""
         self.sources, self.parts, self.skips = sources, parts, skips
         for part in parts.values():
             part.skips = skips
@@ -56,7 +56,7 @@ class UnionSource(SourceBase):
         self._order = lru_cache(2)(lambda *turn: np.random.default_rng(turn).permutation(self._pretraining))
 
     def telling(self, what: Supervision) -> UnionSource:
-        """The union of the parts that may have pictures with `what`. Raises DataError where there is none."""
+        """The union of the parts that may have images with `what`. Raises DataError where there is none."""
         if what not in self._narrowed:
             sources = {name: source for name, source in self.sources.items() if supervises(source, what)}
             if not sources:
@@ -70,7 +70,7 @@ class UnionSource(SourceBase):
 
     @cached_property
     def _pretraining(self) -> np.ndarray:
-        """The places, in the order of the parts, of the pictures that pretraining may learn from: all where none is."""
+        """The numbers of the images that pretraining may learn from; all images where no part has texts or labels."""
         wanted = [supervises(part, "texts") or supervises(part, "labels") for part in self.sources.values()]
         places = np.arange(self.size("train"))
         found = places[np.repeat(wanted, [part.size("train") for part in self.parts.values()])]
@@ -78,7 +78,7 @@ class UnionSource(SourceBase):
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
-        """Those of all parts; equal names are one class."""
+        """The classes of all parts; equal names are one class."""
         return tuple(dict.fromkeys(name for part in self.parts.values() for name in part.classes))
 
     @cached_property
@@ -96,14 +96,14 @@ class UnionSource(SourceBase):
 
     @property
     def sieves(self) -> dict[str, Sieve]:
-        """What the filters of the parts that have one saw."""
+        """Statistics of the parts' filters."""
         return {name: sieve for name, part in self.parts.items() for sieve in part.sieves.values()}
 
     def size(self, split: str) -> int:
         return self._ends(split)[-1]
 
     def _ends(self, split: str) -> list[int]:
-        """How many pictures there are up to the end of each part."""
+        """The number of images up to the end of each part."""
         if split not in self._known:
             self._known[split] = list(accumulate(part.size(split) for part in self.parts.values()))
         return self._known[split]
@@ -113,7 +113,7 @@ class UnionSource(SourceBase):
         return {}
 
     def ranges(self, name: str, split: str, count: int) -> Iterator[range]:
-        """Where the pictures of a part are among the first `count`, pass after pass."""
+        """Ranges of a part's images among the first `count`, one for each pass over the union."""
         number, ends = list(self.parts).index(name), self._ends(split)
         start, end, total = ends[number] - self.parts[name].size(split), ends[number], ends[-1]
         for turn in range(-(-count // total) if total else 0):
@@ -138,7 +138,7 @@ class UnionSource(SourceBase):
                 own = range(end, own.stop)
 
     def locate(self, split: str, index: int) -> tuple[str, int]:
-        """The part that a picture is of, and its index there. Raises DataError for a test picture that there is not."""
+        """The part that an image is of, and its number there. Raises DataError beyond the end of the test split."""
         ends = self._ends(split)
         if split != "train" and index >= ends[-1]:
             raise DataError(f"the {split} split has {ends[-1]} images, not {index + 1}: lower data.{split}")
@@ -152,7 +152,7 @@ class UnionSource(SourceBase):
         return name, stretch * STRETCH + turn * size + position - (ends[number] - size)
 
     def image(self, split: str, index: int) -> np.ndarray:
-        """uint8 `[H,W,3]`, as large as it is."""
+        """uint8 `[H,W,3]`, at its own size."""
         name, own = self.locate(split, index)
         return self.parts[name].image(split, own)
 
@@ -184,11 +184,11 @@ class UnionSource(SourceBase):
         return offered is None or task in offered or general(task) in offered
 
     def sentences(self, seed: int, bins: int, limit: int | None = None) -> Iterator[str]:
-        """Texts of the parts by turns."""
+        """Texts of the parts in alternation."""
         return _by_turns([part.sentences(seed, bins) for part in self.parts.values()], limit)
 
     def held_out(self, bins: int, limit: int | None = None) -> Iterator[str]:
-        """Texts of the parts that are more than labelled pictures, which hold none out."""
+        """Texts of the parts that hold some out; sources of labelled images do not."""
         parts = [part for name, part in self.parts.items() if offers(self.sources[name]) != ()]
         if not parts:
             raise DataError("no part of the union has held-out text: take a source of texts")

@@ -1,4 +1,4 @@
-"""Training PaLI on a mixture of tasks: stages 1 and 2, and every transfer."""
+"""Training PaLI on a mixture of tasks: stages 1 and 2 and the transfers."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def train_pali(
     label_smoothing: float = 0.0,
     recorders: Sequence[Callback] = (),
 ) -> None:
-    """Train `model` on a mixture of tasks by weight; an encoder that learns with it is `sight`'s.
+    """Train `model` on a mixture of tasks by weight, with the encoder of `sight` where it is not frozen.
 
     The last `config.validation` images are left out.
     """
@@ -108,7 +108,7 @@ def _longest(model: PaLI, sight: Sight, prompt_length: int, images: int = 1) -> 
 
 
 def _count_passes(batch_size: int, tokens: int, execution: Execution) -> int:
-    """Passes of a rank's part of a batch, each of at most `most_tokens` of the encoder's, or of one example."""
+    """Passes (micro-batches) of a rank's part of a batch: each has at most `most_tokens` tokens, or one example."""
     mine = batch_size // execution.ranks
     return ceil(mine / max(1, execution.most_tokens // tokens)) if execution.most_tokens else 1
 
@@ -121,14 +121,14 @@ def _batches_of_passes(
     passes: int,
     replaced: Mapping[int, Example] = NONE,
 ) -> list[Batch]:
-    """The passes of this rank over its part of `examples`; at some positions are others instead, which were `replaced`.
+    """The passes (micro-batches) of this rank over its part of `examples`; `replaced` has replacements by position.
 
-    Each says in `share` how much of the whole batch's target tokens it has, relative to an even part: the mean over
-    passes and ranks of the mean losses, each times its share, is the mean over all target tokens.
+    `share` of a pass is its number of target tokens relative to an even part of the batch's. The mean over passes and
+    ranks of mean loss times share is then the mean loss over all target tokens.
 
-    A rank does not know which examples of the others were replaced, whose pictures it would have to read. So a token's
-    weight is always one over those of the targets as they were drawn: it is the same for every token of the batch, for
-    any ranks and passes, and after a replacement off from the mean by the two targets' difference in length.
+    A rank does not know which examples of other ranks were replaced, since it does not read their images. So the number
+    of the batch's target tokens is always counted before replacement: every token has the same weight for any number of
+    ranks and passes, and after a replacement the mean is off only by the two targets' difference in length.
     """
     lengths = config.prompt_length, config.target_length
     parts = execution.ranks * passes
@@ -143,12 +143,12 @@ def _batches_of_passes(
 
 
 def _part(whole: Sequence[T], number: int, parts: int) -> Sequence[T]:
-    """One of `parts` neighbouring parts, as even as can be."""
+    """One of `parts` contiguous parts of nearly equal length."""
     return whole[number * len(whole) // parts : (number + 1) * len(whole) // parts]
 
 
 def cost(config: Texts, sizes: Sizes, budget: Training, regions: bool = False, learns: bool = False) -> Cost:
-    """What one example of the most images costs here; where no tokens are cached, with reading and encoding them."""
+    """The cost here of an example with the most images; without cached tokens, reading and encoding are included."""
     model, width, grid = random_pali(sizes)
     images = max_images(config.source)
     texts = random_pairs(sizes, budget.batch_size, width, grid, regions, images)

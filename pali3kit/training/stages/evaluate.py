@@ -1,4 +1,4 @@
-"""One generative column of Table 1: answers of a model to the test examples, and their score."""
+"""A benchmark of generated text: a model's answers to the test examples, and their score."""
 
 from __future__ import annotations
 
@@ -34,8 +34,8 @@ from pali3kit.training.weighing import Weighed, rehearsing
 def run(config: Config, context: StageContext) -> None:
     """Write `metrics.json` and every prediction in `predictions.jsonl`.
 
-    Test pictures that cannot be read are left out: `n` does not count them, `skipped.txt` lists them, and languages of
-    which too few are left to measure anything.
+    Examples with images that cannot be read are left out: `n` does not count them, and `skipped.txt` lists the images
+    and the languages of which too few examples are left.
     """
     source = build_source(config.source, config.image_size)
     with listing(source, context):
@@ -46,7 +46,7 @@ def run(config: Config, context: StageContext) -> None:
 
 
 def _answered(config: Config, context: StageContext, source: Source) -> tuple[list[Example], list[str]]:
-    """The test examples whose pictures can be read, and the model's answers."""
+    """The test examples whose images can be read, and the model's answers."""
     asked = config.column, config.bins, config.test, config.limit, config.task
     examples = benchmark_examples(source, *asked)
     if source.skips is not None:
@@ -66,14 +66,14 @@ def _answered(config: Config, context: StageContext, source: Source) -> tuple[li
         RegionGrammar(tokenizer, config.bins) if config.constrained else None,
         lambda done: context.report(done, len(examples)),
     )
-    good = _scorable(source, config.column, examples, bad)  # of tokens that are computed now, more are known to be bad
+    good = _scorable(source, config.column, examples, bad)  # encoding images has found more of them bad
     return [examples[number] for number in good], [predictions[number] for number in good]
 
 
 def _scorable(source: Source, column: str, examples: Sequence[Example], bad: Container[int]) -> list[int]:
     """The numbers of the examples with images that can be read, of languages that have enough of them.
 
-    Languages that are left out are listed. Raises DataError where nothing is left.
+    Languages that are left out are recorded in `skips`. Raises DataError where nothing is left.
     """
     seen = [number for number, example in enumerate(examples) if not any(image in bad for image in example.images)]
     if examples and not seen:
@@ -135,7 +135,7 @@ def calibrate(config: Config, sizes: Sizes) -> Cost:
     batch = random_pairs(sizes, BATCH, width, grid, BENCHMARK.find(config.column).regions, images)
     inputs = (batch["tokens"], grid, batch["prompts"], batch["prompt_mask"])
     tokens = images * model.projector.out_tokens(grid) + 2 * TARGET
-    if rehearsing():  # only numbers tell how long an answer gets: it is as long as a target
+    if rehearsing():  # without values no answer ends: assume the length of a target
         raise Weighed(Weight(0, 0, tokens=tokens, effort=2 * count(model) * tokens * BATCH * config.beams))
     seconds = fastest_seconds(lambda number: model.eval().generate(*inputs, TARGET, config.beams))
     return Cost(seconds / BATCH, 1.0, count(model), tokens)

@@ -1,6 +1,6 @@
-"""Stage 2: the whole model, the encoder too, learns from larger pictures (paper.md §2.3).
+"""Stage 2: the whole model, including the encoder, is trained on larger images (paper.md §2.3).
 
-One artifact for each size of the curriculum; the next one continues it.
+Each resolution of the curriculum is an artifact, from which the next one continues.
 """
 
 from __future__ import annotations
@@ -39,5 +39,5 @@ def run(config: Config, context: StageContext) -> None:
 
 
 def calibrate(config: Config, sizes: Sizes) -> Cost:
-    """Seconds per example, drawing its picture included."""
+    """Seconds per example, including the drawing of its images."""
     return cost(config, sizes, config.training, learns=True)

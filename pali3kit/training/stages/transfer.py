@@ -11,8 +11,9 @@ from pali3kit.training.validation import validation
 
 
 def run(config: Config, context: StageContext) -> None:
-    """Write the `weights.safetensors` of projector and language model, tuned for `config.task`: the last ones, or
-    with checks the best, and `validation.csv`.
+    """Write the `weights.safetensors` of projector and language model, fine-tuned on `config.task`.
+
+    With validations these are the best weights, otherwise the last ones; `validation.csv` has the scores.
     """
     budget = config.training
     model = read_pali(context.parents["model"], read_tokenizer(context.parents["tokenizer"]), context.execution)
