@@ -122,6 +122,7 @@ def test_the_tokens_of_an_example_are_those_that_the_projector_leaves() -> None:
     sights = [Sight("tokens", lambda n: torch.empty(0), (64, 12), 1, (8, 8), seen) for seen in (None, vision)]
     assert [_longest(few, sight, 20) for sight in sights] == [24, 64]
     assert [_longest(all_, sight, 20) for sight in sights] == [84, 84]
+    assert [_longest(few, sight, 20, images=4) for sight in sights] == [36, 256]
     vision.requires_grad_(False)
     assert _longest(few, sights[1], 20) == 24
 
