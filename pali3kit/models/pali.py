@@ -97,7 +97,7 @@ class PaLI(nn.Module):
         targets: Tensor,
         image_mask: Tensor | None = None,
     ) -> Tensor:
-        """The decoder's states `[B,T,D]` behind these logits: training needs logits only where there is a token."""
+        """The decoder's states `[B,T,D]`, from which training computes logits only where a target has a token."""
         memory, mask = self.encode(tokens, grid, prompts, prompt_mask, image_mask)
         return self.language.decode_states(shift_right(targets, self.language.start_id), memory, mask)
 
@@ -119,26 +119,28 @@ class PaLI(nn.Module):
 
 
 def shift_right(targets: Tensor, start_id: int) -> Tensor:
-    """What the decoder reads when it should write `targets`: the start token, then all but the last."""
+    """Decoder inputs for teacher forcing: the start token, then all `targets` but the last."""
     return torch.cat([torch.full_like(targets[:, :1], start_id), targets[:, :-1]], 1)
 
 
 def _slots(image_mask: Tensor) -> Tensor:
-    """The images that take room among the tokens, bool `[B,F]`: those that are there, and each example's first, whose
-    masked tokens keep the prompt of an example without images where it is in a batch of F = 1.
+    """The images that occupy positions, bool `[B,F]`: those that are there, and each example's first.
+
+    An example without images thus keeps one image's masked positions before its prompt, as in a batch of F = 1.
     """
     first = torch.arange(image_mask.shape[1], device=image_mask.device) == 0
     return image_mask | first
 
 
 def _of_tokens(per_image: Tensor, visual: Tensor) -> Tensor:
-    """A mask of images `[B,F]` as one of their tokens `[B,F*M]`, `visual` being `[B,F,M,D]`."""
+    """Expand a mask of images `[B,F]` to their tokens `[B,F*M]`; `visual` is `[B,F,M,D]`."""
     return per_image[..., None].expand(visual.shape[:3]).flatten(1)
 
 
 def _packed(embeds: Tensor, mask: Tensor, slots: Tensor) -> tuple[Tensor, Tensor]:
-    """Move what has no slot (bool `[B,L]`) behind the rest of its row, which keeps its order: padding between images
-    and prompt would change the positions of the prompt.
+    """Move tokens without a slot (bool `[B,L]`) to the end of their row, in a stable order.
+
+    Padding between images and prompt would change the positions of the prompt.
     """
     order = (~slots).to(torch.uint8).argsort(dim=1, stable=True)
     return embeds.take_along_dim(order[..., None], 1), mask.take_along_dim(order, 1)

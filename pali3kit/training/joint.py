@@ -44,7 +44,7 @@ def frozen_images(config: Texts, context: StageContext) -> Sight:
 
 
 def pixel_images(config: Texts, vision: VisionEncoder) -> Sight:
-    """The source's own images, as the encoder takes them."""
+    """The images of the source as pixels, preprocessed for the encoder `vision`."""
     source = build_source(config.source, config.image_size)
 
     def read(number: int) -> Tensor:
