@@ -1,9 +1,10 @@
-"""Annotated pictures of any reader as a source: everything that stage 1 and the transfers ask for."""
+"""Annotated images of any reader as a source: everything that stage 1 and the transfers ask for."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from functools import cached_property
 
 import numpy as np
 
@@ -11,7 +12,7 @@ from pali3kit.data.lines import ORDER, common, parted
 from pali3kit.data.reader import Reader
 from pali3kit.data.record import Record
 from pali3kit.data.record_tasks import Draw, draw_of
-from pali3kit.data.records import RecordSource, digest
+from pali3kit.data.records import RecordSource, digest_files
 from pali3kit.data.task import Example, Task
 from pali3kit.errors import DataError
 from pali3kit.images import decode
@@ -21,37 +22,89 @@ from pali3kit.text.quality import TextFilter
 WORDS = 64  # of printed text: about 100 tokens
 
 
-class Described:
-    """A reader's records for a `RecordSource`: their text is one of the captions, their labels are their classes."""
+class _ImagesOf:
+    """The images of a reader's records, numbered from the first record's first one, for a `RecordSource`.
+
+    The text of an image is one of its record's captions, its labels are the classes of the record's things.
+    """
 
     TEXTS = "their records have no captions"
 
     def __init__(self, reader: Reader) -> None:
         self.reader = reader
 
+    @cached_property
+    def counts(self) -> np.ndarray | None:
+        """How many images each record has, int `[records]`; None where each has one."""
+        return self.reader.image_counts
+
+    @cached_property
+    def _ends(self) -> np.ndarray:
+        """How many images there are up to the end of each record."""
+        assert self.counts is not None
+        return np.cumsum(self.counts)
+
+    @property
+    def max_images(self) -> int:
+        """The most images of a record."""
+        return 1 if self.counts is None else int(self.counts.max(initial=1))
+
+    def locate(self, number: int) -> tuple[int, int]:
+        """The number of the record that an image is of, and its place among the record's images."""
+        if self.counts is None:
+            return number, 0
+        record = int(np.searchsorted(self._ends, number, side="right"))
+        return record, number - int(self._ends[record] - self.counts[record])
+
+    def shuffled(self, rng: np.random.Generator) -> np.ndarray:
+        """The images in random order, those of a record together and in their own, int64 `[images]`."""
+        order = rng.permutation(len(self.reader))
+        if self.counts is None:
+            return order
+        firsts, counts = (self._ends - self.counts)[order], self.counts[order]
+        return np.repeat(firsts - np.cumsum(counts) + counts, counts) + np.arange(len(self))
+
+    def firsts(self, order: np.ndarray, count: int) -> np.ndarray:
+        """The places in an `order` of the images where records begin that end among its first `count`, int64."""
+        assert self.counts is not None
+        lengths = np.zeros(len(self), np.int64)
+        lengths[self._ends - self.counts] = self.counts
+        lengths = lengths[order]
+        return np.flatnonzero((lengths > 0) & (np.arange(len(self)) + lengths <= count))
+
+    def record(self, number: int) -> Record:
+        """The record that an image is of."""
+        return self.reader.record(self.locate(number)[0])
+
+    def read(self, number: int) -> tuple[Record, str, bytes]:
+        """The record that an image is of, what errors call the image, and its file."""
+        which, place = self.locate(number)
+        record = self.reader.record(which)
+        name = f"{record.name}: images[{place}]" if record.more_images else record.name
+        try:
+            return record, name, record.images[place]()
+        except DataError as error:
+            raise DataError(_named(name, error)) from error
+
     @property
     def classes(self) -> tuple[str, ...]:
         return tuple(dict.fromkeys(map(one_line, self.reader.classes)))
 
     def __len__(self) -> int:
-        return len(self.reader)
+        return len(self.reader) if self.counts is None else int(self._ends[-1])
 
     def name(self, number: int) -> str:
-        return self.reader.record(number).name
+        return self.record(number).name
 
     def picture(self, number: int) -> bytes:
-        record = self.reader.record(number)
-        try:
-            return record.picture()
-        except DataError as error:
-            raise DataError(_told_of(record, error)) from error
+        return self.read(number)[2]
 
     def text(self, number: int) -> str:
-        captions = [text for texts in self.reader.record(number).captions.values() for text in texts]
+        captions = [text for texts in self.record(number).captions.values() for text in texts]
         return captions[number % len(captions)] if captions else ""
 
     def labels(self, number: int) -> tuple[int, ...]:
-        record = self.reader.record(number)
+        record = self.record(number)
         present = {thing.label for thing in record.things}
         if not present:
             raise DataError(f"{record.name}: nothing in it has a class")
@@ -59,29 +112,40 @@ class Described:
 
 
 class AnnotatedSource(RecordSource):
-    """A `Source` over a reader of training pictures and, where there is one, of test pictures.
+    """A `Source` over a reader of training records and, where there is one, of test records.
 
-    Records that cannot be used are noted in `skips`, texts that a filter drops in `sieve`; a task passes them over.
+    Images are numbered, records are not: those of a record have neighbouring numbers, and a task draws the example of a
+    record at its first image. Records that cannot be used are noted in `skips`, texts that a filter drops in `sieve`;
+    tasks leave them out.
 
     Args:
         reader: of the train split.
         test: of the test split.
-        filter: drop alt-texts of poor quality (`text.quality`) from the training pictures.
+        filter: drop alt-texts of poor quality (`text.quality`) from the training records.
         words: the most printed words that the task ocr asks for.
     """
 
     def __init__(self, reader: Reader, test: Reader | None = None, filter: bool = False, words: int = WORDS) -> None:
-        super().__init__(Described(reader), Described(test) if test is not None else None)
         self.readers = {"train": reader} if test is None else {"train": reader, "test": test}
+        self._images = {split: _ImagesOf(each) for split, each in self.readers.items()}
+        super().__init__(self._images["train"], self._images.get("test"))
         self.words = words
         self.sieve = TextFilter() if filter else None
         files = [file for split in self.readers.values() for file in split.files]
-        # A reader may make its records.
-        self.digest = digest(common(files), files, decode.VERSION, reader.version) if files else ""
+        # Without files, a reader generates its records.
+        self.digest = digest_files(common(files), files, decode.VERSION, reader.version) if files else ""
+
+    def _shuffled(self, rng: np.random.Generator) -> np.ndarray:
+        return self._images["train"].shuffled(rng)
+
+    @property
+    def max_images(self) -> int:
+        """The most images of a record."""
+        return max(images.max_images for images in self._images.values())
 
     @property
     def languages(self) -> tuple[str, ...]:
-        """Those of the captions that are measured: of the test pictures, where there are some."""
+        """The languages in which captions are evaluated: those of the test split, where there is one."""
         return self.readers.get("test", self.readers["train"]).languages
 
     @property
@@ -91,25 +155,39 @@ class AnnotatedSource(RecordSource):
 
     @property
     def sieves(self) -> dict[str, TextFilter]:
-        """What the filter saw, where there is one."""
+        """Statistics of the filter, where there is one."""
         return {} if self.sieve is None else {"texts": self.sieve}
 
     def image(self, split: str, index: int) -> np.ndarray:
-        """uint8 `[H,W,3]`, as large as it is, and turned as its boxes are."""
+        """uint8 `[H,W,3]` at its own size, in the orientation that its boxes refer to."""
         number, records = self.number(split, index), self.splits[split]
-        if not isinstance(records, Described):  # nothing is drawn on its pictures
+        if not isinstance(records, _ImagesOf):  # a subclass reads images itself; they have no boxes
             return super().image(split, index)
-        record = records.reader.record(number)
-        try:
-            data = record.picture()
-        except DataError as error:
-            raise DataError(_told_of(record, error)) from error
-        return np.asarray(decode.decode_image(data, record.name, upright=not record.stored, size=record.drawn_on))
+        record, name, data = records.read(number)
+        return np.asarray(decode.decode_image(data, name, upright=not record.stored, size=record.drawn_on))
+
+    def images_with(self, split: str, index: int) -> tuple[int, ...]:
+        """The numbers of all images of the record that image `index` is of."""
+        record, place = self._images[split].locate(self.number(split, index))
+        counts = self._images[split].counts
+        return tuple(range(index - place, index - place + (1 if counts is None else int(counts[record]))))
+
+    def firsts(self, split: str, count: int) -> Sequence[range]:
+        """Ranges of the first images of records, of those whose images are all among the first `count`."""
+        images = self._images[split]
+        if images.counts is None:
+            return (range(count),)
+        if split != "train":
+            self.number(split, count - 1)  # raises DataError where there are fewer
+            return _ranges(images.firsts(np.arange(len(images)), count))
+        size, found = len(images), []
+        for turn in range(-(-count // size)):
+            found.append(turn * size + images.firsts(self._order(0, turn), count - turn * size))
+        return _ranges(np.concatenate(found))
 
     def record(self, split: str, index: int) -> Record:
-        """What is known of a picture, less the texts that the filter drops."""
-        number = self.number(split, index)
-        record = self.readers[split].record(number)
+        """The record that an image is of, without texts that the filter drops."""
+        record = self._images[split].record(self.number(split, index))
         if self.sieve is None or split != "train":
             return record
         return replace(
@@ -124,17 +202,19 @@ class AnnotatedSource(RecordSource):
         return parted(self._texts(seed), False, limit)
 
     def held_out(self, bins: int, limit: int | None = None) -> Iterator[str]:
-        """The texts, one in a hundred by content, that `sentences` never gives."""
+        """The texts, one in a hundred by hash, that `sentences` never yields."""
         return parted(self._texts(ORDER), True, limit)
 
     def _texts(self, seed: int) -> Iterator[str]:
-        for number in np.random.default_rng(seed).permutation(self.size("train")):
-            record = self.usable("train", int(number))
+        for number in np.random.default_rng(seed).permutation(self.size("train")).tolist():
+            if self._images["train"].locate(self.number("train", number))[1]:
+                continue  # a record's texts are given once, with its first image
+            record = self.usable("train", number)
             if record is not None:
                 yield from filter(None, _told(record))
 
     def usable(self, split: str, index: int) -> Record | None:
-        """`record`, or None for one that cannot be used, which is noted."""
+        """`record`, or None where it cannot be used, which is recorded in `skips`."""
         self.skips.seen += 1
         try:
             return self.record(split, index)
@@ -151,29 +231,38 @@ class _RecordTask:
         self._draw = draw
 
     def draw(self, split: str, index: int, rng: np.random.Generator) -> Example | None:
-        """None also for a record that cannot be used: the source notes it."""
+        """None also for a record that cannot be used: the source records it in `skips`."""
         record = self.source.usable(split, index)
         try:
             example = self._draw(record, rng) if record else None
         except DataError as error:
             assert record is not None
-            self.source.skips.add(_told_of(record, error))
+            self.source.skips.add(_named(record.name, error))
             return None
         if example is not None and not example.target.strip():
             assert record is not None
             self.source.skips.add(f"{record.name}: an empty target of task '{self.name}'")
             return None
-        return replace(example, image=index) if example else None
+        return replace(example, images=self.source.images_with(split, index)) if example and example.images else example
 
     def where(self, split: str, count: int) -> Sequence[range]:
-        """All. The split's files are read for it: what is left out of them is known before anything is drawn."""
+        """The first images of records. Reads the split's files, so that what is left out of them is known before
+        anything is drawn.
+        """
         self.source.size(split)
-        return (range(count),)
+        return self.source.firsts(split, count)
 
 
-def _told_of(record: Record, error: DataError) -> str:
-    """What is wrong, with the record's name in front, once."""
-    return f"{record.name}: {str(error).removeprefix(f'{record.name}: ')}"
+def _named(name: str, error: DataError) -> str:
+    """The message of an error, prefixed once by the record's name."""
+    return f"{name}: {str(error).removeprefix(f'{name}: ')}"
+
+
+def _ranges(numbers: np.ndarray) -> list[range]:
+    """Ascending numbers as ranges of neighbours."""
+    starts = np.flatnonzero(np.diff(numbers, prepend=-2) != 1)
+    bounds = zip(numbers[starts].tolist(), [*numbers[starts[1:] - 1].tolist(), *numbers[-1:].tolist()], strict=True)
+    return [range(first, last + 1) for first, last in bounds]
 
 
 def _told(record: Record) -> Iterator[str]:

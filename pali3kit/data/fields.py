@@ -1,4 +1,4 @@
-"""Fields of other people's files: what is missing or of the wrong type is told with its file, record and name."""
+"""Reading fields of data files: errors name the file, the record and the field that is missing or of a wrong type."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ _LARGEST = sys.float_info.max
 
 
 def read_json(path: Path) -> Json:
-    """What a JSON file holds, packed by gzip or bzip2 or not. Raises DataError, naming the file."""
+    """The content of a JSON file, which may be compressed by gzip or bzip2. Raises DataError, naming the file."""
     with open_unpacked(path) as file:
         data = file.read()
-    return parsed(data, str(path))
+    return json_of(data, str(path))
 
 
-def read_lines(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
-    """Each object of a file of JSON lines, packed or not, with its `file:line`. Blank lines are passed over."""
+def read_json_lines(path: Path) -> Iterator[tuple[str, Mapping[str, object]]]:
+    """Each object of a JSON lines file, compressed or not, with its `file:line`. Blank lines are skipped."""
     for number, line in enumerate(stream_lines(path), start=1):
         if line.strip():
-            yield f"{path}:{number}", mapping(parsed(line, f"{path}:{number}"), f"{path}:{number}")
+            yield f"{path}:{number}", mapping(json_of(line, f"{path}:{number}"), f"{path}:{number}")
 
 
-def parsed(data: bytes, where: str) -> Json:
-    """What JSON holds, in any Unicode, with a byte order mark or without. Raises DataError, `where` being its name."""
+def json_of(data: bytes, where: str) -> Json:
+    """JSON in any Unicode encoding, with or without a byte order mark. Raises DataError, which begins with `where`."""
     try:
         return parse_json(data)
     except ValueError as error:
@@ -41,19 +41,19 @@ def parsed(data: bytes, where: str) -> Json:
 
 
 def mapping(value: object, where: str) -> Mapping[str, object]:
-    """`value`, which must be a mapping."""
+    """`value`, checked to be a mapping."""
     return typed(value, dict, f"{where}: this")
 
 
 def field(record: Mapping[str, object], name: str, kind: type[T], where: str) -> T:
-    """`record[name]`, which must be there and of type `kind`. Raises DataError with the nearest field there is."""
+    """`record[name]`, checked to be of type `kind`. Raises DataError, with the nearest name, where it is missing."""
     if name not in record:
         raise DataError(f"{where}: no field '{name}'.{choose(name, map(str, record)) or ' It has none at all.'}")
     return typed(record[name], kind, f"{where}: '{name}'")
 
 
 def typed(value: object, kind: type[T], what: str) -> T:
-    """`value`, which must be of type `kind`; a whole number is a number too."""
+    """`value`, checked to be of type `kind`; an int is accepted as a float. `what` names it in errors."""
     wanted = (int, float) if kind is float else (kind,)
     if not isinstance(value, wanted) or (isinstance(value, bool) and kind in (int, float)):
         raise DataError(f"{what} should be {WORDS[kind]}, not {shown(value)}.")
@@ -63,13 +63,13 @@ def typed(value: object, kind: type[T], what: str) -> T:
 
 
 def each(record: Mapping[str, object], name: str, where: str) -> Iterator[tuple[str, Mapping[str, object]]]:
-    """The mappings in the list `record[name]`, each with its place: `file: name[3]`."""
+    """The mappings in the list `record[name]`, each with what errors call it: `file: name[3]`."""
     for number, entry in enumerate(field(record, name, list, where)):
         yield f"{where}: {name}[{number}]", mapping(entry, f"{where}: {name}[{number}]")
 
 
 def nonblank(record: Mapping[str, object], name: str, where: str) -> str:
-    """The text `record[name]`, which must not be blank."""
+    """The text `record[name]`, checked not to be blank."""
     text = field(record, name, str, where)
     if not text.strip():
         raise DataError(f"{where}: '{name}' is blank.")
@@ -82,12 +82,12 @@ def numbers(values: object, count: int, what: str) -> tuple[float, ...]:
     if len(listed) != count:
         raise DataError(f"{what} should have {count} numbers, not {len(listed)}.")
     if {*map(type, listed)} <= {int, float} and all(-_LARGEST <= value <= _LARGEST for value in listed):
-        return tuple(map(float, listed))  # many, as of polygons, at once
+        return tuple(map(float, listed))  # fast path for polygons with many numbers
     return tuple(float(typed(value, float, f"{what}[{i}]")) for i, value in enumerate(listed))
 
 
 def shown(value: object) -> str:
-    """A wrong value as messages show it."""
+    """A wrong value as error messages show it."""
     if value is None:
         return "nothing"
     if isinstance(value, dict | list):

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from pali3kit.data.beside import read_captions
-from pali3kit.data.records import RecordSource, digest
+from pali3kit.data.records import RecordSource, digest_files
 from pali3kit.data.visible import walk
 from pali3kit.errors import DataError
 from pali3kit.images import decode
@@ -16,14 +16,14 @@ from pali3kit.text.plain import one_line
 PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 
 
-class FolderRecords:
+class _FolderRecords:
     """`<class>/<any folders>/<name>.jpg` as of ImageNet; the text is in `<name>.txt`, else it is the class' name.
 
-    Hidden files and folders are none: `.ipynb_checkpoints`, `._1.jpg`, `__MACOSX`. Of a text with several lines, each a
-    caption, it is one.
+    Hidden files and folders (`.ipynb_checkpoints`, `._1.jpg`, `__MACOSX`) are left out. Each line of a text is a
+    caption, of which one is used.
 
     Raises:
-        DataError: no folder, or no pictures in it.
+        DataError: there is no such folder, or no image in it.
     """
 
     version = 2
@@ -63,7 +63,7 @@ class FolderRecords:
         return (self._class[folder],)
 
     def _folder(self, file: Path) -> str:
-        """The class' folder, the first below the root; empty for a picture that lies in the root itself."""
+        """The folder of the class, the first below the root; empty for an image in the root itself."""
         first, *rest = file.relative_to(self.path).parts
         return first if rest else ""
 
@@ -76,17 +76,17 @@ class FolderSource(RecordSource):
 
     Args:
         path: the folder.
-        image_size: ignored: pictures are as large as they are, and encoders fit them.
+        image_size: ignored: images are returned at their own size, and encoders resize them.
     """
 
     def __init__(self, path: str, image_size: int = 0) -> None:
-        records = FolderRecords(Path(path).expanduser())
+        records = _FolderRecords(Path(path).expanduser())
         super().__init__(records)
-        self.digest = digest(records.path, records.files, decode.VERSION, records.version)
+        self.digest = digest_files(records.path, records.files, decode.VERSION, records.version)
 
 
 def _pictures(root: Path) -> Iterator[Path]:
-    """All pictures below, also through links to folders, each folder once."""
+    """All images below `path`; links to folders are followed, each folder once."""
     for folder, names in walk(root):
         yield from (Path(folder, name) for name in names if Path(name).suffix.lower() in PICTURES)
 

@@ -15,7 +15,7 @@ class JsonlSource(LineSource):
 
     Args:
         path: a `.jsonl` file, a folder of them, or a glob.
-        field: the field that holds the text.
+        field: name of the field that holds the text.
     """
 
     def __init__(self, path: str, field: str = "text") -> None:

@@ -1,4 +1,4 @@
-"""Text in files, a text on each line, as a source for the tokenizer and the language model."""
+"""Text files with one text on each line, as a source for the tokenizer and the language model."""
 
 from __future__ import annotations
 
@@ -13,26 +13,26 @@ from pathlib import Path
 
 import numpy as np
 
-from pali3kit.data.records import Skips, digest
+from pali3kit.data.records import Skips, digest_files
 from pali3kit.data.source import SourceBase
 from pali3kit.data.task import Task
 from pali3kit.data.visible import walk
 from pali3kit.errors import DataError
 from pali3kit.text.plain import one_line, require_utf8
 
-HELD_OUT = 100  # one text in so many is held out, by its content: a text that occurs twice is on one side only
+HELD_OUT = 100  # one text in 100 is held out, chosen by a hash: copies of a text are all held out or all not
 CHUNK = 1 << 22  # bytes read at a time to find where lines begin
-ORDER = 0  # the seed of held-out texts: they are the same whatever is trained
+ORDER = 0  # seed of the order of held-out texts, the same for every training
 
 
 class Lines:
-    """The lines of some files, known by where they begin, 8 bytes a line, and read where they lie.
+    """Random access to the lines of some files, through an index of 8 bytes a line.
 
-    A line ends with a line feed or, in a file without any, with a carriage return. Indexed when the first one is asked
-    for: whoever plans a run needs none.
+    Lines end with a line feed or, in a file without any, with a carriage return. The index is built when the first line
+    is read: planning a run reads none.
 
     Raises:
-        DataError: a file is packed, or in UTF-16: nothing in it lies where a line could be read at random.
+        DataError: a file is compressed or in UTF-16, so that its lines cannot be read at random.
     """
 
     def __init__(self, files: Sequence[Path]) -> None:
@@ -47,13 +47,13 @@ class Lines:
         return self.span(number, 1).rstrip(b"\r\n")
 
     def span(self, number: int, count: int) -> bytes:
-        """Lines of one file, one behind the other, with their ends."""
+        """`count` consecutive lines of one file, as bytes with their ends."""
         file, (starts, ends) = self._file(number), self._index
         content, behind = self._open(self.files[file]), number + count
         return content[int(starts[number]) : int(starts[behind]) if behind < ends[file] else len(content)]
 
     def counts(self, sign: bytes) -> np.ndarray:
-        """How often a sign stands in each line, int64 `[lines]`."""
+        """How often a byte occurs in each line, int64 `[lines]`."""
         found = []
         for starts, file in zip(np.split(self._index[0], self._index[1][:-1]), self.files, strict=True):
             places = _behind(file, sign)
@@ -61,16 +61,16 @@ class Lines:
         return np.concatenate(found)
 
     def lengths(self) -> np.ndarray:
-        """How many bytes each line has, its end included, int64 `[lines]`."""
+        """Bytes of each line, its end included, int64 `[lines]`."""
         starts = zip(np.split(self._index[0], self._index[1][:-1]), self.files, strict=True)
         return np.concatenate([np.diff(of, append=file.stat().st_size) for of, file in starts])
 
     def where(self, number: int) -> str:
-        """What to call a line in errors: `file:line`."""
+        """What errors call a line: `file:line`."""
         return f"{self.files[self._file(number)]}:{self.row(number) + 1}"
 
     def row(self, number: int) -> int:
-        """Which line of its own file it is, from 0."""
+        """The number of a line in its own file, from 0."""
         file = self._file(number)
         return number - (int(self._index[1][file - 1]) if file else 0)
 
@@ -79,23 +79,23 @@ class Lines:
 
     @cached_property
     def _index(self) -> tuple[np.ndarray, np.ndarray]:
-        """Where lines begin in their own file, int64 `[lines]`, and how many there are up to each file's end."""
+        """Offsets of lines in their own file, int64 `[lines]`, and the number of lines up to the end of each file."""
         starts = [_starts(file) for file in self.files]
         return np.concatenate([np.zeros(0, np.int64), *starts]), np.cumsum([len(of) for of in starts])
 
 
 class LineSource(SourceBase):
-    """A `Source` of texts alone: there are no pictures, labels or tasks.
+    """A `Source` of texts alone, without images, labels or tasks.
 
-    One text in a hundred is held out: `sentences` never gives it.
+    One text in a hundred is held out: `sentences` never yields it.
 
     Args:
-        path: a file, a folder (with all that is below), or a glob.
+        path: a file, a folder (searched recursively), or a glob.
         ending: of the files in a folder.
-        read: the text of a line. It raises ValueError for a line that cannot be used, which is skipped and listed.
+        read: from a line to its text. Raises ValueError for a line that cannot be used, which is skipped and recorded.
 
     Attributes:
-        version: as that of a `Reader`.
+        version: see `Reader`.
     """
 
     classes: tuple[str, ...] = ()
@@ -107,16 +107,16 @@ class LineSource(SourceBase):
     def __init__(self, path: str, ending: str, read: Callable[[bytes], str]) -> None:
         self.files = find_files(path, ending)
         self.lines = Lines(self.files)
-        self.digest = digest(common(self.files), self.files, self.version)
+        self.digest = digest_files(common(self.files), self.files, self.version)
         self.skips = Skips()
         self._read = read
 
     def sentences(self, seed: int, bins: int, limit: int | None = None) -> Iterator[str]:
-        """Texts in random order, blank lines and bad ones left out; all of them unless there is a limit."""
+        """Texts in random order, without blank and bad lines; up to `limit` of them."""
         return self._texts(seed, False, limit)
 
     def held_out(self, bins: int, limit: int | None = None) -> Iterator[str]:
-        """The texts that `sentences` never gives."""
+        """The texts that `sentences` never yields."""
         return self._texts(ORDER, True, limit)
 
     def _texts(self, seed: int, held_out: bool, limit: int | None) -> Iterator[str]:
@@ -124,7 +124,7 @@ class LineSource(SourceBase):
         return parted(filter(None, (self._text(int(number)) for number in order)), held_out, limit)
 
     def _text(self, number: int) -> str:
-        """The text of a line on one line; empty where it is blank or bad."""
+        """The text of a line; empty where it is blank or cannot be used, which is recorded."""
         self.skips.seen += 1
         try:
             return one_line(self._read(self.lines[number]))
@@ -148,23 +148,26 @@ class LineSource(SourceBase):
         return text
 
 
-def is_held_out(text: str) -> bool:
-    """Whether a text is kept from training."""
+def _is_held_out(text: str) -> bool:
+    """Whether a text is kept out of training."""
     return zlib.crc32(text.encode()) % HELD_OUT == 0
 
 
 def parted(texts: Iterator[str], held_out: bool, limit: int | None) -> Iterator[str]:
     """Up to `limit` of the texts that are held out, or of the others."""
-    return islice((text for text in texts if is_held_out(text) == held_out), limit)
+    return islice((text for text in texts if _is_held_out(text) == held_out), limit)
 
 
 def common(files: Sequence[Path]) -> Path:
-    """The folder that all files lie in or below."""
+    """The deepest folder that contains all files."""
     return Path(os.path.commonpath([file.parent for file in files]))
 
 
 def find_files(path: str, ending: str) -> Sequence[Path]:
-    """The files that `path` names, sorted: all in a folder that end so, links followed. Raises DataError for none."""
+    """The file `path`, the files that match it as a glob, or, below a folder, those with this ending, sorted.
+
+    Links are followed. Raises DataError where there is no file.
+    """
     path = os.path.expanduser(path)
     if os.path.isdir(path):
         found = [os.path.join(folder, name) for folder, names in walk(Path(path)) for name in names]
@@ -178,7 +181,7 @@ def find_files(path: str, ending: str) -> Sequence[Path]:
 
 
 def _starts(file: Path) -> np.ndarray:
-    """Where the lines of a file begin, int64."""
+    """Offsets of the lines of a file, int64."""
     require_utf8(file)
     found = _behind(file, b"\n")
     if not len(found):
@@ -188,7 +191,7 @@ def _starts(file: Path) -> np.ndarray:
 
 
 def _behind(file: Path, sign: bytes) -> np.ndarray:
-    """The places behind every `sign` in a file, int64."""
+    """Offsets of the bytes after every `sign` in a file, int64."""
     found, at = [np.zeros(0, np.int64)], 0
     with file.open("rb") as opened:
         while chunk := opened.read(CHUNK):
@@ -198,6 +201,6 @@ def _behind(file: Path, sign: bytes) -> np.ndarray:
 
 
 def _map(file: Path) -> bytes | mmap.mmap:
-    """A file's bytes, read as they are asked for; an empty file cannot be mapped."""
+    """A file's bytes, memory-mapped; an empty file cannot be mapped."""
     with file.open("rb") as opened:
         return mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) if os.path.getsize(file) else b""

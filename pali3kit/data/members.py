@@ -1,7 +1,8 @@
-"""The members of a tar that are parts of samples, from its headers alone, whatever wrote it.
+"""The members of a tar that are parts of samples, found from its headers alone.
 
-Python's tarfile knows headers of V7, GNU and POSIX (long names, sparse files). It trusts what they say, so it is given
-a file that hands out no more than headers have. It stops at an archive's end, so those behind it are opened too.
+Python's tarfile reads headers of V7, GNU and POSIX (long names, sparse files). It trusts the sizes in them, so it reads
+through a file object that refuses larger reads than a header needs. It stops at the end of an archive, so archives
+concatenated behind it are opened one after another.
 """
 
 from __future__ import annotations
@@ -20,28 +21,28 @@ from pali3kit.text.plain import HEAD, compression_of
 
 BLOCK = 512  # bytes: what tar is made of
 MOST_HEADER = 1 << 20  # bytes that a header with a long name or further fields may have
-MOST_FIELDS = 1000  # that an archive has for all of its members: each of them gets a copy
+MOST_FIELDS = 1000  # global pax headers of an archive: tarfile copies them to each member
 LONGEST = 4096  # characters of a name
-MOST_SPARSE = 1 << 28  # bytes that a sparse member unpacks to: its holes cost an archive nothing
+MOST_SPARSE = 1 << 28  # bytes of an unpacked sparse member, whose holes take no room in the archive
 CHUNK = 1 << 20
 
 
-class Damaged(Exception):
-    """What is wrong with a tar, from some place on."""
+class DamagedTar(Exception):
+    """A tar cannot be read any further; the message says why."""
 
 
-class Found(NamedTuple):
-    """Where a file lies. Those of an archive that lies behind another one in the same file are of `archive` 1."""
+class Member(NamedTuple):
+    """Where the content of a member lies; `archive` counts the archives that are concatenated in one file."""
 
     archive: int
     key: str
     ending: str
-    offset: int  # of its bytes; of a sparse file, of its header
-    length: int  # in bytes; of a sparse file negative
+    offset: int  # of its content; of a sparse member, of its header
+    length: int  # in bytes; negative for a sparse member
 
 
-class Link(NamedTuple):
-    """A further name of a file before it, whose key and ending are `target`."""
+class MemberLink(NamedTuple):
+    """A hard or symbolic link to an earlier member, whose key and ending are `target`."""
 
     archive: int
     key: str
@@ -51,18 +52,18 @@ class Link(NamedTuple):
     leads_to: str
 
 
-def members(shard: Path) -> Iterator[Found | Link]:
-    """The visible files of an uncompressed tar whose bytes are all there, and links to them.
+def members(shard: Path) -> Iterator[Member | MemberLink]:
+    """The complete, visible files of an uncompressed tar, and links to them.
 
     Raises:
-        Damaged: what follows cannot be read.
+        DamagedTar: the rest cannot be read.
     """
     try:
         if not shard.is_file() and shard.exists():
-            raise Damaged("it is no file")
+            raise DamagedTar("it is no file")
         with shard.open("rb") as file:
             if kind := compression_of(file.read(HEAD)):
-                raise Damaged(f"it is packed with {kind}, and samples are read at random: unpack it")
+                raise DamagedTar(f"it is packed with {kind}, and samples are read at random: unpack it")
             length = shard.stat().st_size
             start: int | None = 0
             for number in count():
@@ -71,14 +72,14 @@ def members(shard: Path) -> Iterator[Found | Link]:
                 end = yield from _archive(file, start, length, number)
                 start = _behind(file, end)
     except OSError as error:
-        raise Damaged(error.strerror or str(error)) from error
+        raise DamagedTar(error.strerror or str(error)) from error
 
 
-def _archive(file: BinaryIO, start: int, length: int, number: int) -> Generator[Found | Link, None, int]:
-    """The members of the archive that begins at `start`; at last, where it ends.
+def _archive(file: BinaryIO, start: int, length: int, number: int) -> Generator[Member | MemberLink, None, int]:
+    """Yield the members of the archive that begins at `start`; return where it ends.
 
-    tarfile takes an archive that is cut off between two members, or in a header, for one that ends there; but every
-    archive ends with a block of zeros.
+    tarfile does not notice that an archive is cut off between two members or in a header. A complete archive ends with
+    a block of zeros, which is checked here.
     """
     end = start
     try:
@@ -86,25 +87,25 @@ def _archive(file: BinaryIO, start: int, length: int, number: int) -> Generator[
         with tarfile.open(fileobj=_Headers(file), mode="r:") as tar:
             while (member := tar.next()) is not None:
                 if tar.offset <= end or member.size < 0 or len(tar.pax_headers) > MOST_FIELDS:
-                    raise Damaged(f"the header at byte {end} makes no sense")
+                    raise DamagedTar(f"the header at byte {end} makes no sense")
                 end = tar.offset
                 if (end if member.sparse else member.offset_data + member.size) > length and member.isreg():
-                    raise Damaged(f"{member.name[:LONGEST]} is cut off")
-                cast(Any, tar).members.clear()  # it would keep them all
+                    raise DamagedTar(f"{member.name[:LONGEST]} is cut off")
+                cast(Any, tar).members.clear()  # tarfile would keep all members in memory
                 if found := _part(member, number):
                     yield found
-    except Damaged:
+    except DamagedTar:
         raise
     except Exception as error:  # a damaged header may raise anything
-        raise Damaged(str(error) or type(error).__name__) from error
+        raise DamagedTar(str(error) or type(error).__name__) from error
     file.seek(end)
     if file.read(BLOCK) != bytes(BLOCK):
-        raise Damaged("it has no end" if end > start else f"what follows its end at byte {start} is no archive")
+        raise DamagedTar("it has no end" if end > start else f"what follows its end at byte {start} is no archive")
     return end + BLOCK
 
 
 def _behind(file: BinaryIO, at: int) -> int | None:
-    """Where a file goes on behind the end of an archive, if it does: as `cat a.tar b.tar` makes it."""
+    """Where another archive begins behind the end of one, as in the output of `cat a.tar b.tar`; None for the last."""
     file.seek(at)
     while chunk := file.read(CHUNK):
         if data := chunk.lstrip(b"\0"):
@@ -114,7 +115,7 @@ def _behind(file: BinaryIO, at: int) -> int | None:
 
 
 class _Headers(io.RawIOBase):
-    """A file that hands out no more at a time than a header may have."""
+    """A file that refuses to read more at a time than a header may have."""
 
     def __init__(self, file: BinaryIO) -> None:
         self.file = file
@@ -122,31 +123,31 @@ class _Headers(io.RawIOBase):
 
     def read(self, size: int = -1) -> bytes:
         if not 0 <= size <= MOST_HEADER:
-            raise Damaged(f"a header at byte {self.file.tell()} says that it has {size} bytes")
+            raise DamagedTar(f"a header at byte {self.file.tell()} says that it has {size} bytes")
         return self.file.read(size)
 
 
-def _part(member: tarfile.TarInfo, archive: int) -> Found | Link | None:
-    """What a member is to a sample: folders and devices are nothing, nor is a file without an ending."""
+def _part(member: tarfile.TarInfo, archive: int) -> Member | MemberLink | None:
+    """A member as a part of a sample; None for folders, devices, hidden files and files without an ending."""
     if len(member.name) > LONGEST:
-        raise Damaged(f"a name of {len(member.name)} characters")
+        raise DamagedTar(f"a name of {len(member.name)} characters")
     split = _split(member.name)
     if split is None:
         return None
     if member.isreg():
         sparse = member.sparse is not None
         place = (member.offset, -min(member.size, MOST_SPARSE)) if sparse else (member.offset_data, member.size)
-        return Found(archive, *split, *place)
+        return Member(archive, *split, *place)
     if member.islnk():
-        return Link(archive, *split, _split(member.linkname), member.name, member.linkname)
+        return MemberLink(archive, *split, _split(member.linkname), member.name, member.linkname)
     if member.issym():
         target = posixpath.normpath(posixpath.join(posixpath.dirname(member.name), member.linkname))
-        return Link(archive, *split, _split(target), member.name, member.linkname)
+        return MemberLink(archive, *split, _split(target), member.name, member.linkname)
     return None
 
 
 def _split(name: str) -> tuple[str, str] | None:
-    """`a/b.c/000.seg.PNG` to its sample's key `a/b.c/000` and `seg.png`; None for what is hidden or has no ending."""
+    """`a/b.c/000.seg.PNG` to its sample's key `a/b.c/000` and ending `seg.png`; None if hidden or without an ending."""
     folder, _, base = name.rpartition("/")
     stem, _, ending = base.partition(".")
     above = _visible(folder)
@@ -155,13 +156,13 @@ def _split(name: str) -> tuple[str, str] | None:
 
 @lru_cache(1024)
 def _visible(folder: str) -> str | None:
-    """A folder as a key begins with it, `a/b/` or nothing; None for one that is hidden."""
+    """The normalised folder, `a/b/` or an empty text; None where it is hidden."""
     parts = [part for part in folder.split("/") if part not in ("", ".")]
     return None if any(map(hidden, parts)) else "".join(f"{part}/" for part in parts)
 
 
 def read_sparse(file: BinaryIO) -> bytes:
-    """The bytes of the sparse member whose header is next in a file. Raises OSError where it is damaged or too long."""
+    """The content of the sparse member whose header is next in `file`. Raises OSError if it is damaged or too long."""
     try:
         with tarfile.open(fileobj=file, mode="r:") as tar:
             member = tar.next()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from itertools import accumulate
 
 import numpy as np
 
 from pali3kit.data.task import Example, Task
 from pali3kit.errors import DataError
 
-PATIENCE = 100  # pictures tried before a task is said to fit none
+PATIENCE = 100  # images tried before a task is given up
 
 
 def tempered(weights: Mapping[str, float], temperature: float) -> dict[str, float]:
@@ -19,17 +18,17 @@ def tempered(weights: Mapping[str, float], temperature: float) -> dict[str, floa
 
 
 class Mixture:
-    """Draws tasks by weight and pictures uniformly among those that may offer the task.
+    """Draws tasks by weight, and images uniformly among those that may have an example of the task.
 
-    Nothing is kept between batches, so training resumes at the exact example after any interruption.
+    It has no state between batches, so training resumes at the exact example after any interruption.
 
     Args:
         tasks: (task, weight) by name; weights need not sum to 1.
-        count: pictures in the split.
-        without: pictures that are not to be drawn.
+        count: images in the split.
+        without: numbers of images that no example may have.
 
     Raises:
-        DataError: none of the pictures is one that a task may be on.
+        DataError: a task has no example on any of the images.
     """
 
     def __init__(
@@ -47,7 +46,7 @@ class Mixture:
         self.places = [_Places(task.where(split, count)) for task in self.tasks]
         for task, places in zip(self.tasks, self.places, strict=True):
             if not len(places):
-                raise DataError(f"none of the {count} pictures of the {split} split is one for task {task.name!r}")
+                raise DataError(f"none of the {count} images of the {split} split is one for task {task.name!r}")
 
     def batch(self, step: int, size: int) -> list[Example]:
         """`size` examples of step `step`."""
@@ -55,15 +54,15 @@ class Mixture:
         return [self._draw(which, rng) for which in self._choose(rng, size)]
 
     def instead(self, step: int, size: int, position: int, attempt: int) -> Example:
-        """Another example of the same task for a position of `batch(step, size)`; there is one for each `attempt` >= 1.
+        """A replacement of the same task for the example at a position of `batch(step, size)`, for `attempt` >= 1.
 
-        Drawn from a random stream of its own, so that nothing else of the batch depends on it.
+        It is drawn from a random stream of its own, so that no other example of the batch changes.
         """
         which = self._choose(np.random.default_rng([self.seed, step]), size)[position]
         return self._draw(which, np.random.default_rng([self.seed, step, position, attempt]))
 
     def _choose(self, rng: np.random.Generator, size: int) -> list[int]:
-        """The tasks of a batch, which are the first that is drawn of it."""
+        """The numbers of the tasks of a batch, which are drawn before its examples."""
         chosen: list[int] = rng.choice(len(self.tasks), size, p=self.shares).tolist()
         return chosen
 
@@ -72,21 +71,21 @@ class Mixture:
         for _ in range(PATIENCE):
             index = places[int(rng.integers(len(places)))]
             example = None if index in self.without else task.draw(self.split, index, rng)
-            if example is not None:
+            if example is not None and not any(image in self.without for image in example.images):
                 return example
-        raise DataError(f"task {task.name!r} found no example in {PATIENCE} pictures of the {self.split} split")
+        raise DataError(f"task {task.name!r} found no example in {PATIENCE} images of the {self.split} split")
 
 
 class _Places:
-    """Some ranges, one behind the other."""
+    """Ranges of numbers, concatenated: a place leads to a number."""
 
     def __init__(self, ranges: Sequence[range]) -> None:
         self.ranges = ranges
-        self.ends = list(accumulate(map(len, ranges)))
+        self.ends = np.cumsum([len(each) for each in ranges])
 
     def __len__(self) -> int:
-        return self.ends[-1] if self.ends else 0
+        return int(self.ends[-1]) if len(self.ends) else 0
 
     def __getitem__(self, place: int) -> int:
         which = int(np.searchsorted(self.ends, place, side="right"))
-        return self.ranges[which][place - self.ends[which]]
+        return self.ranges[which][place - int(self.ends[which])]

@@ -1,4 +1,4 @@
-"""Pairs of pictures and texts in tar shards, in WebDataset's layout, with labels where there are any."""
+"""Pairs of images and texts in tar shards of WebDataset's layout, with optional labels."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ class _PairRecords:
     """
 
     version = 2
+    image_counts = None  # one image each
     TEXTS = "a text is NAME.txt, or caption or text in NAME.json, beside NAME.jpg in the shard"
 
     def __init__(self, shards: list[Path], classes: int, language: str = "en") -> None:
@@ -37,7 +38,7 @@ class _PairRecords:
 
     @cached_property
     def samples(self) -> ShardIndex:
-        """Indexed when the first one is asked for: whoever plans a run needs none."""
+        """Indexed when the first sample is read: planning a run reads none."""
         return index_shards(self.files)
 
     def __len__(self) -> int:
@@ -45,7 +46,7 @@ class _PairRecords:
 
     @property
     def damages(self) -> list[str]:
-        """Shards that are damaged, and how."""
+        """What is wrong with damaged shards."""
         return list(self.samples.damages)
 
     def record(self, number: int) -> Record:
@@ -97,8 +98,8 @@ class PairSource(AnnotatedSource):
 
     Args:
         path: a shard, or several as `shards/{000..127}.tar` or `shards/*.tar`.
-        classes: how many classes the labels are of; 0 where there are none.
-        language: of the texts.
+        classes: number of classes of the labels; 0 where there are no labels.
+        language: code of the texts' language.
         filter: drop texts of poor quality from the tasks.
         test: shards of the test split, named as `path`.
         image_size: ignored: pictures are as large as they are, and encoders fit them.
@@ -113,14 +114,14 @@ class PairSource(AnnotatedSource):
         test: str | None = None,
         image_size: int = 0,
     ) -> None:
-        self.pairs = _PairRecords(expand(os.path.expanduser(path)), classes, language)
-        held = _PairRecords(expand(os.path.expanduser(test)), classes, language) if test else None
+        self.pairs = _PairRecords(_expand(os.path.expanduser(path)), classes, language)
+        held = _PairRecords(_expand(os.path.expanduser(test)), classes, language) if test else None
         super().__init__(self.pairs, held, filter)
         self.splits = {"train": self.pairs} if held is None else {"train": self.pairs, "test": held}
 
 
-def expand(path: str) -> list[Path]:
-    """The shards that `path` names, in order. Raises DataError for those that are not there."""
+def _expand(path: str) -> list[Path]:
+    """The shards that a pattern names, in order. Raises DataError where one is missing."""
     match = RANGE.search(path)
     if match is None:
         shards = [Path(path)] if os.path.isfile(path) else [Path(found) for found in sorted(glob(path))]

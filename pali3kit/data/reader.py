@@ -1,4 +1,4 @@
-"""What reads a file format: its records, one by one."""
+"""The contract of readers, which turn file formats into records, and what they share."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from functools import partial
 from pathlib import Path
 from typing import Protocol
 from unicodedata import normalize
+
+import numpy as np
 
 from pali3kit.data.record import Record
 from pali3kit.errors import DataError, nearest
@@ -19,15 +21,19 @@ SPELLINGS: tuple[Callable[[str], str], ...] = (
     lambda name: normalize("NFC", name),
     lambda name: normalize("NFD", name),
 )
-"""How a file's name may be spelt: as it is written, with the slashes of Windows, with accents that are signs or not."""
+"""Variants of a file name: as written, with Windows' separators, with composed (NFC) or decomposed (NFD) accents."""
 
 
 class Reader(Protocol):
-    """The records of some files. It may be built for a plan alone, so it reads nothing before a record is asked for.
+    """The records of some files. Planning a run builds readers too, so nothing is read before it is asked for.
 
-    `files` are what its content is known by (names and sizes); `classes` are those that things may have, `languages`
-    those of its captions. `damages` tells what is wrong with whole files, as far as they have been read. `version` is
-    raised when the code changes what it makes of the same files: results on older records are then made anew.
+    Attributes:
+        version: raised when the code produces other records of the same files, so that results are made anew.
+        files: their names and sizes identify the content.
+        classes: those that things may have.
+        languages: those of the captions.
+        damages: what is wrong with whole files, as far as they have been read.
+        image_counts: int `[records]`, how many images each record has; None where each has one.
     """
 
     version: int
@@ -42,15 +48,18 @@ class Reader(Protocol):
     @property
     def damages(self) -> Sequence[str]: ...
 
+    @property
+    def image_counts(self) -> np.ndarray | None: ...
+
     def __len__(self) -> int: ...
 
     def record(self, number: int) -> Record:
-        """A record. Raises DataError, naming file, record and field, for one that cannot be used."""
+        """A record. Raises DataError, which names file, record and field, where it cannot be used."""
         ...
 
 
 class Files:
-    """What most readers are: records of some files, without classes, in English, and nothing damaged."""
+    """Defaults for readers: no classes, captions in English, nothing damaged, one image a record."""
 
     version = 2  # texts on one line, blank captions left out
 
@@ -69,11 +78,15 @@ class Files:
     def damages(self) -> Sequence[str]:
         return ()
 
+    @property
+    def image_counts(self) -> np.ndarray | None:
+        return None
+
 
 def picture_in(folder: Path, *names: str) -> Callable[[], bytes]:
-    """What reads the first of `names` that is in `folder`; asked for, it raises DataError where there is none.
+    """A function that reads the first of `names` that exists in `folder`. It raises DataError where none does.
 
-    Names are what files say: one that leads out of the folder is refused. Links in the folder are its owner's.
+    Names come from data files, so one that leads out of the folder is refused; links inside the folder are followed.
     """
     return partial(_read_first, folder, names)
 
@@ -94,7 +107,7 @@ def _read_first(folder: Path, names: Sequence[str]) -> bytes:
 
 
 def inside(folder: Path, name: str) -> Path:
-    """The path of what a file calls `name`. Raises DataError where that, read as it is written, is not in `folder`."""
+    """The path of `name` in `folder`. Raises DataError where the name leads out of the folder."""
     root = os.path.abspath(folder)
     path = os.path.normpath(os.path.join(root, name))
     if not path.startswith(os.path.join(root, "")):
@@ -103,7 +116,7 @@ def inside(folder: Path, name: str) -> Path:
 
 
 def existing(path: str, what: str = "file") -> Path:
-    """The path of a file or folder that is there. Raises DataError with the nearest one beside it."""
+    """The path of an existing file or folder. Raises DataError, with the nearest name, where there is none."""
     found = Path(path).expanduser()
     try:
         if found.is_dir() if what == "folder" else found.is_file():

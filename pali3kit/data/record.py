@@ -1,6 +1,6 @@
-"""One picture and all that is known of it, whatever file that came from.
+"""A record: one image, or several that belong together, with their annotations, whatever file format they come from.
 
-Texts are put on one line here, once for all readers: tasks, tokenizers and metrics see no half of a surrogate pair.
+Texts are normalised here for all readers: put on one line, without unpaired surrogates.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from pali3kit.data.task import Box
 from pali3kit.text.plain import one_line
 
 
-def lines_of(texts: Iterable[str]) -> tuple[str, ...]:
+def nonblank_lines(texts: Iterable[str]) -> tuple[str, ...]:
     """Each text on one line, blank ones left out."""
     return tuple(filter(None, map(one_line, texts)))
 
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """Text seen in the picture, one word or line, and its box in pixels where that is known."""
+    """Text printed in the image, one word or line, and its box in pixels where that is known."""
 
     text: str
     box: Box | None = None
@@ -32,9 +32,9 @@ class Word:
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A question about the picture and all the answers that people gave, the most usual first.
+    """A question about the image and the answers of its annotators, the most frequent first.
 
-    Empty ones are annotators too: metrics count them. The first one that is not is what is learnt.
+    Metrics count empty answers as annotators; the first answer that is not empty is the target of training.
     """
 
     text: str
@@ -47,15 +47,15 @@ class Asked:
 
     @property
     def answer(self) -> str:
-        """The most usual answer that is not empty; an empty text if there is none."""
+        """The most frequent answer that is not empty; an empty text if there is none."""
         return next(filter(str.strip, self.answers), "")
 
 
 @dataclass(frozen=True, slots=True)
 class Thing:
-    """An object: its class and box in pixels, what makes its mask (bool `[H,W]`), and what people call it.
+    """An object: its class, box in pixels, a function that makes its mask (bool `[H,W]`), and referring expressions.
 
-    `crowd` marks a region of many objects, which is no example of one.
+    `crowd` marks a region of many objects, as COCO does: it is not used as an example of one.
     """
 
     label: str
@@ -66,17 +66,25 @@ class Thing:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "label", one_line(self.label))
-        object.__setattr__(self, "expressions", lines_of(self.expressions))
+        object.__setattr__(self, "expressions", nonblank_lines(self.expressions))
 
 
 @dataclass(frozen=True, slots=True)
 class Record:
-    """`name` is what errors call it, `picture` reads its file; `captions` are by language code ("en").
+    """What a reader knows of an image, or of several.
 
-    Blank captions and expressions are none, and languages without a caption neither. Boxes are (y0, x0, y1, x1), half
-    open, on a picture of `size` (height, width) pixels, where a file says it: that tells whether they are of the
-    picture as it is stored or as its EXIF turns it. Where nobody says it, they are of the picture as
-    it is shown. `stored` says that they are of it as it is stored, which is what some publishers do.
+    Blank captions and expressions are left out, and languages without a caption.
+
+    Attributes:
+        name: what errors call it.
+        picture: reads the file of its image, the first of several.
+        size: (height, width) in pixels of the image that the boxes are drawn on, where a file tells it: it decides
+            whether boxes refer to the image as it is stored or as its EXIF rotates it. Without it they refer to the
+            image as it is shown.
+        captions: by language code ("en").
+        things, words: their boxes are (y0, x0, y1, x1), half open; they refer to the only image.
+        stored: boxes refer to the image as it is stored, whatever its EXIF says: some publishers do so.
+        more_images: read the files of the images after the first.
     """
 
     name: str
@@ -87,12 +95,18 @@ class Record:
     questions: tuple[Asked, ...] = ()
     things: tuple[Thing, ...] = ()
     stored: bool = False
+    more_images: tuple[Callable[[], bytes], ...] = ()
 
     def __post_init__(self) -> None:
-        told = {language: lines_of(texts) for language, texts in self.captions.items()}
+        told = {language: nonblank_lines(texts) for language, texts in self.captions.items()}
         object.__setattr__(self, "captions", {language: texts for language, texts in told.items() if texts})
 
     @property
+    def images(self) -> tuple[Callable[[], bytes], ...]:
+        """What reads the files of its images, in order."""
+        return (self.picture, *self.more_images)
+
+    @property
     def drawn_on(self) -> tuple[int, int] | None:
-        """The size that the picture should have: None where nothing is drawn on it, or nobody says."""
+        """The size that the image must have for its boxes to fit; None where it has no boxes or its size is unknown."""
         return self.size if self.things or any(word.box for word in self.words) else None

@@ -20,13 +20,15 @@ Draw = Callable[[Record, np.random.Generator], Example | None]
 
 
 def draw_of(name: str, bins: int, classes: Sequence[str], words: int) -> Draw:
-    """What makes a task's examples of records, as of picture 0; None for a record that offers none.
+    """The function that makes examples of a task: from a record, or None where the record has none.
+
+    The images of its examples are `(0,)`, or empty for a task about text alone; the source fills in their numbers.
 
     Args:
         name: the task.
         bins: steps that box coordinates are written in.
-        classes: those that questions on absence may name.
-        words: the most of a picture's printed text that is asked for.
+        classes: those that questions about absent things may name.
+        words: the most printed words that the task ocr asks for.
 
     Raises:
         RegistryError: there is no such task.
@@ -51,10 +53,11 @@ def draw_of(name: str, bins: int, classes: Sequence[str], words: int) -> Draw:
     return draws[name]
 
 
-def raster(words: Sequence[Word]) -> list[Word]:
-    """Words line by line, from left to right; as they stand where a box is missing.
+def _raster(words: Sequence[Word]) -> list[Word]:
+    """Words line by line, from left to right; in their given order where a box is missing.
 
-    A word is of a line when its middle is above the bottom of the line's first, in the order of middles.
+    Words are taken by the height of their centres. One whose centre is above the bottom of a line's first word belongs
+    to that line.
     """
     if any(word.box is None for word in words):
         return list(words)
@@ -82,21 +85,21 @@ def _pick(choices: Sequence[str], rng: np.random.Generator) -> str:
 
 
 def _splitcap(record: Record, rng: np.random.Generator) -> Example | None:
-    """Any caption of any language: languages are equally likely, whatever the number of their captions."""
+    """Split a caption of any language into prompt and target. Languages are equally likely, captions within one too."""
     if not (languages := _languages(record)):
         return None
     language = _pick(languages, rng)
     prompt, target = split_caption(_pick(record.captions[language], rng), language, rng)
-    return Example(0, prompt, target, language=language)
+    return Example((0,), prompt, target, language=language)
 
 
 def _spans(record: Record, rng: np.random.Generator) -> Example | None:
-    """Any caption, denoised, without its picture."""
+    """Denoise the corrupted spans of a caption, without an image."""
     if not (languages := _languages(record)):
         return None
     language = _pick(languages, rng)
     corrupted = corrupt_spans(_pick(record.captions[language], rng), rng)
-    return Example(0, *corrupted, language=language, sighted=False) if corrupted else None
+    return Example((), *corrupted, language=language) if corrupted else None
 
 
 def _caption(record: Record, rng: np.random.Generator, language: str | None) -> Example | None:
@@ -106,7 +109,7 @@ def _caption(record: Record, rng: np.random.Generator, language: str | None) -> 
         return None
     chosen = _pick(languages, rng)
     captions = tuple(record.captions[chosen])
-    return Example(0, prompts.for_caption(chosen), _pick(captions, rng), captions, chosen)
+    return Example((0,), prompts.for_caption(chosen), _pick(captions, rng), captions, chosen)
 
 
 def _languages(record: Record) -> list[str]:
@@ -114,8 +117,8 @@ def _languages(record: Record) -> list[str]:
 
 
 def _ocr(record: Record, rng: np.random.Generator, most: int) -> Example | None:
-    """Printed words in raster order. Of too many, random ones are left out, as PaliGemma does it."""
-    snippets = raster([word for word in record.words if word.text.strip()])
+    """Read the printed words in raster order. Of too many, random ones are left out, as in PaliGemma."""
+    snippets = _raster([word for word in record.words if word.text.strip()])
     kept, room = set(), most
     for number in rng.permutation(len(snippets)):
         length = len(snippets[number].text.split())
@@ -125,7 +128,7 @@ def _ocr(record: Record, rng: np.random.Generator, most: int) -> Example | None:
     if snippets and not kept:
         raise DataError(f"{record.name}: its printed texts are longer than {most} words each")
     text = " ".join(" ".join(snippets[number].text.split()) for number in sorted(kept))
-    return Example(0, prompts.for_ocr("EN"), text, (text,)) if text else None
+    return Example((0,), prompts.for_ocr("EN"), text, (text,)) if text else None
 
 
 def _asked(record: Record, rng: np.random.Generator) -> Asked | None:
@@ -134,12 +137,12 @@ def _asked(record: Record, rng: np.random.Generator) -> Asked | None:
 
 
 def _answer(record: Record, rng: np.random.Generator) -> Example | None:
-    """A question in any language; the target is the most usual answer, the references are all."""
+    """Answer a question in any language: the target is the most frequent answer, the references are all."""
     question = _asked(record, rng)
     if question is None:
         return None
     prompt = prompts.for_answer(question.text)
-    return Example(0, prompt, question.answer, question.answers, question.language)
+    return Example((0,), prompt, question.answer, question.answers, question.language)
 
 
 def _question(record: Record, rng: np.random.Generator) -> Example | None:
@@ -147,11 +150,11 @@ def _question(record: Record, rng: np.random.Generator) -> Example | None:
     if question is None:
         return None
     prompt = prompts.for_question(question.answer, question.language)
-    return Example(0, prompt, question.text, (question.text,), question.language)
+    return Example((0,), prompt, question.text, (question.text,), question.language)
 
 
 def _objects(record: Record, rng: np.random.Generator, classes: Sequence[str]) -> Example | None:
-    """The list of what is there, whether one thing is, or which of some; without absent classes the list alone."""
+    """List the objects, say whether a class is present, or which of some are; the first where no class is absent."""
     present = sorted({thing.label for thing in record.things})
     absent = [label for label in classes if label not in present]
     if not present:
@@ -173,11 +176,11 @@ def _some(choices: Sequence[str], most: int, rng: np.random.Generator) -> list[s
 
 
 def _example(question: str, answer: str) -> Example:
-    return Example(0, prompts.for_answer(question), answer, (answer,))
+    return Example((0,), prompts.for_answer(question), answer, (answer,))
 
 
 def _detect(record: Record, rng: np.random.Generator, bins: int) -> Example | None:
-    """All boxes of one class in raster order, each with its name. A class with a crowd has boxes that nobody drew."""
+    """All boxes of one class in raster order, each with its name. Classes with a crowd lack boxes and are left out."""
     crowds = {thing.label for thing in record.things if thing.crowd}
     whole: list[Thing] = [thing for thing in record.things if thing.label not in crowds]
     if not whole:
@@ -186,16 +189,16 @@ def _detect(record: Record, rng: np.random.Generator, bins: int) -> Example | No
     height, width = record.size or read_size(record.picture(), record.name, upright=not record.stored)
     boxes = sorted(thing.box for thing in whole if thing.label == label)
     target = " ; ".join(f"{RegionFormat(bins).write_box(box, height, width)} {label}" for box in boxes)
-    return Example(0, prompts.for_region(label), target, (target,))
+    return Example((0,), prompts.for_region(label), target, (target,))
 
 
 def _refer(record: Record, rng: np.random.Generator, bins: int) -> Example | None:
-    """One expression of one thing; the target is the box, the mask tokens of the thing follow."""
+    """Find what an expression refers to: the target is its box, to which mask tokens are appended later."""
     return _region(record, [thing for thing in record.things if thing.expressions], rng, bins)
 
 
 def _instance(record: Record, rng: np.random.Generator, bins: int) -> Example | None:
-    """Any single thing, by its class: no question that has one answer, but a mask for the mask tokenizer."""
+    """Any single thing by its class: an ambiguous question, but a mask to train the mask tokenizer on."""
     return _region(record, [thing for thing in record.things if not thing.crowd], rng, bins)
 
 
@@ -211,4 +214,4 @@ def _region(record: Record, things: Sequence[Thing], rng: np.random.Generator, b
     height, width = mask.shape
     target = RegionFormat(bins).write_box(thing.box, height, width)
     said = _pick(thing.expressions or (thing.label,), rng)
-    return Example(0, prompts.for_region(said), target, (target,), box=thing.box, mask=mask)
+    return Example((0,), prompts.for_region(said), target, (target,), box=thing.box, mask=mask)

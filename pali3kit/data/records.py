@@ -1,4 +1,4 @@
-"""Pictures in files with labels and texts, as an endless shuffled stream."""
+"""Images in files with labels and texts, as an endless shuffled stream, and the record of what cannot be used."""
 
 from __future__ import annotations
 
@@ -17,15 +17,15 @@ from pali3kit.errors import DataError
 from pali3kit.images.decode import decode_image
 from pali3kit.text.plain import one_line
 
-FEWEST = 1000  # of which the share of bad ones is taken at the beginning: one bad one among the first ten is not 10%
-FIRST = 3  # reasons that an error tells
-SENTENCES = 1_000_000  # texts for a tokenizer where nobody says how many
+FEWEST = 1000  # samples that the share of bad ones refers to at least: 1 of the first 10 is no reason to stop
+FIRST = 3  # reasons that an error quotes
+SENTENCES = 1_000_000  # texts for a tokenizer without a limit
 
 
 class Records(Protocol):
-    """What lies in the files. Every method may raise DataError: a record that cannot be used is skipped and named."""
+    """Records in files. A method raises DataError for a record that cannot be used: it is then skipped and listed."""
 
-    TEXTS: str  # where a text would be, for whoever has none
+    TEXTS: str  # where a text is expected, for the error where there is none
 
     @property
     def classes(self) -> tuple[str, ...]: ...
@@ -33,15 +33,15 @@ class Records(Protocol):
     def __len__(self) -> int: ...
 
     def name(self, number: int) -> str:
-        """What to call a record in errors."""
+        """What errors call a record."""
         ...
 
     def picture(self, number: int) -> bytes:
-        """The picture's file."""
+        """The content of the image's file."""
         ...
 
     def text(self, number: int) -> str:
-        """The text beside it."""
+        """The image's text."""
         ...
 
     def labels(self, number: int) -> tuple[int, ...]:
@@ -50,19 +50,19 @@ class Records(Protocol):
 
 
 def too_many(bad: int, of: int, most: float) -> bool:
-    """Whether more than a share `most` are bad. Divided, for 0.29 * 100 is less than 29."""
+    """Whether more than a share `most` are bad. Compares a quotient, because 0.29 * 100 is less than 29."""
     return bad > 0 and bad / max(of, 1) > most
 
 
 class TooManyBad(DataError):
-    """A larger share cannot be used than may be."""
+    """A larger share of the samples cannot be used than `runtime.most_bad` allows."""
 
 
 class Skips:
-    """Lines and records that cannot be used: listed once each, and past `most` of all a reason to stop.
+    """Records what cannot be used, each message once, and raises TooManyBad when its share exceeds `most`.
 
     Attributes:
-        seen: how many were looked at, and `bad` how many of them could not be used, each as often as it was met.
+        seen: how many samples were tried, repetitions included; `bad`: how many of them could not be used.
     """
 
     def __init__(self, most: float = 0.05) -> None:
@@ -71,12 +71,12 @@ class Skips:
         self._first: dict[str, None] = {}
 
     def add(self, line: str) -> None:
-        """Note a bad one. Raises TooManyBad where there are too many, of the first `FEWEST` at the beginning."""
+        """Record a bad sample. Raises TooManyBad where there are too many, relative to at least `FEWEST` samples."""
         self.note(line)
         self._judge(max(self.seen, FEWEST))
 
     def note(self, line: str) -> None:
-        """Note one that is known to be bad."""
+        """Record a bad sample without judging their share."""
         self.bad += 1
         self.mention(line)
         if len(self._first) < FIRST:
@@ -87,12 +87,12 @@ class Skips:
         self.lines[line] = None
 
     def judge(self) -> None:
-        """At the end: raises TooManyBad where too many were bad, however few there were. A single one never is."""
+        """At the end, raise TooManyBad where too many of all samples were bad. A single one is always allowed."""
         if len(self._first) > 1 or not self.most:
             self._judge(self.seen)
 
     def count_anew(self) -> None:
-        """Judge what was looked at, and count by itself what is looked at next: records, then their pictures."""
+        """Judge what was counted so far, then start again: records and their images are counted separately."""
         self.judge()
         self.seen = self.bad = 0
         self._first.clear()
@@ -106,22 +106,21 @@ class Skips:
 
     @property
     def reasons(self) -> str:
-        """Of the first bad ones."""
+        """The messages on the first bad samples."""
         return "; ".join(self._first)
 
     def taken(self) -> list[str]:
-        """The lines so far, of which it keeps none: whoever asks lists and counts them."""
+        """Return the messages so far and forget them: the caller lists and counts them."""
         lines = list(self.lines)
         self.lines.clear()
         return lines
 
 
 class RecordSource(SourceBase):
-    """A `Source` over records: pictures, labels and texts, for the pretraining of encoders.
+    """A `Source` over records with images, labels and texts, for the pretraining of encoders. It has no tasks.
 
-    Every pass over the records has another order, and a position in the stream says which record it is, so that a run
-    continues in the middle of a pass without counting what it read. Test pictures are in the order of their file. There
-    are no tasks: stage 1, transfers and their columns need a source that has.
+    Every pass over the training images has another order. Which image is at a position of the stream is computed from
+    the position, so a run resumes in the middle of a pass. Test images are in the order of their file.
     """
 
     draws = False
@@ -130,8 +129,12 @@ class RecordSource(SourceBase):
     def __init__(self, records: Records, test: Records | None = None) -> None:
         self.splits: dict[str, Records] = {"train": records} if test is None else {"train": records, "test": test}
         self.skips = Skips()
-        # Two: a sample that replaces a bad one at the end of a pass is of the next.
-        self._order = lru_cache(2)(lambda *turn: np.random.default_rng(turn).permutation(len(records)))
+        # Two passes: the replacement of a bad sample at the end of a pass comes from the next one.
+        self._order = lru_cache(2)(lambda *turn: self._shuffled(np.random.default_rng(turn)))
+
+    def _shuffled(self, rng: np.random.Generator) -> np.ndarray:
+        """The numbers of the training images in random order, int64 `[images]`."""
+        return rng.permutation(len(self.splits["train"]))
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -142,11 +145,11 @@ class RecordSource(SourceBase):
         return ()
 
     def size(self, split: str) -> int:
-        """How many pictures there are: 0 in a split that there is not."""
+        """The number of images of a split; 0 for a split that does not exist."""
         return len(self.splits[split]) if split in self.splits else 0
 
     def image(self, split: str, index: int) -> np.ndarray:
-        """uint8 `[H,W,3]`, as large as it is."""
+        """uint8 `[H,W,3]`, at its own size."""
         number = self.number(split, index)
         records = self.splits[split]
         return np.asarray(decode_image(records.picture(number), records.name(number)))
@@ -156,7 +159,7 @@ class RecordSource(SourceBase):
         return self.splits[split].labels(number)
 
     def alt_text(self, split: str, index: int, rng: np.random.Generator) -> str:
-        """The text beside the picture. Raises DataError where it is empty."""
+        """The image's text. Raises DataError where it is empty."""
         return self._text(self.splits[split], self.number(split, index))
 
     def _text(self, records: Records, number: int) -> str:
@@ -166,19 +169,19 @@ class RecordSource(SourceBase):
         return text
 
     def number(self, split: str, index: int) -> int:
-        """Which record is at a position of the stream. Raises DataError for a test picture that there is not."""
+        """The number of the image at a position of the stream. Raises DataError beyond the end of the test split."""
         if split == "train":
-            stretch, place = divmod(index, STRETCH)  # every seed's stretch begins with a whole pass
+            stretch, place = divmod(index, STRETCH)  # a stretch begins with a whole pass
             turn, position = divmod(place, self.size("train"))
             return int(self._order(stretch, turn)[position])
         if split not in self.splits:
-            raise DataError(f"these pictures in files have a train split only, not '{split}'")
+            raise DataError(f"these images in files have a train split only, not '{split}'")
         if index >= self.size(split):
-            raise DataError(f"the {split} split has {self.size(split)} pictures, not {index + 1}: lower data.{split}")
+            raise DataError(f"the {split} split has {self.size(split)} images, not {index + 1}: lower data.{split}")
         return index
 
     def sentences(self, seed: int, bins: int, limit: int | None = None) -> Iterator[str]:
-        """Texts in random order; those that cannot be used are noted in `skips`."""
+        """Texts in random order; those that cannot be used are recorded in `skips`."""
         records, found = self.splits["train"], False
         for number in np.random.default_rng(seed).permutation(len(records))[: limit or SENTENCES]:
             self.skips.seen += 1
@@ -202,11 +205,11 @@ class RecordSource(SourceBase):
         return text
 
 
-def digest(root: Path, files: Iterable[Path], *versions: int) -> str:
-    """SHA-256 of names, relative to `root`, and sizes, which stand for the content: it may be terabytes.
+def digest_files(root: Path, files: Iterable[Path], *versions: int) -> str:
+    """SHA-256 of the files' names, relative to `root`, and sizes; their content may be terabytes and is not read.
 
-    `versions` are of the code that reads the files: what other code makes of them is other content. A file that is not
-    there, as behind a link that leads nowhere, is no reason to stop: whoever reads it says so.
+    `versions` are those of the code that reads the files: other code may produce other records. A missing file, such as
+    the target of a broken link, is ignored here; reading it raises an error.
     """
     hasher = hashlib.sha256()
     for file in files:
@@ -217,5 +220,5 @@ def digest(root: Path, files: Iterable[Path], *versions: int) -> str:
 
 
 def written_versions(*versions: int) -> bytes:
-    """Versions of code as digests have them: first versions, which old digests do not have, are not written."""
+    """Versions of code as part of a digest; first versions add nothing, since older digests did not contain them."""
     return b"" if max(versions, default=1) == 1 else f"versions {versions}\n".encode()

@@ -1,4 +1,4 @@
-"""Regions as a mask tokenizer completes them: crops, and targets with mask tokens."""
+"""Crops of masks, and targets to which a mask tokenizer's tokens are appended."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ from pali3kit.masks.vqvae import MaskVQVAE
 
 
 def crops(examples: Sequence[Example]) -> Tensor:
-    """What lies in the boxes of examples that all have one, with a mask: float32 `[B,1,64,64]` in [0, 1]."""
+    """The masks of examples, cropped to their boxes: float32 `[B,1,64,64]` in [0, 1]."""
     return torch.from_numpy(
         np.stack([crop_mask(e.mask, e.box) for e in examples if e.mask is not None and e.box])[:, None]
     )
 
 
 def add_mask_tokens(examples: Sequence[Example], masks: MaskVQVAE) -> list[Example]:
-    """Where an example asks for a region, its target gets the 16 mask tokens of what lies in the box."""
+    """Append the 16 mask tokens of the crop to the target of each example that asks for a region."""
     regions = [i for i, e in enumerate(examples) if e.mask is not None and e.box is not None]
     completed = list(examples)
     if not regions:

@@ -1,7 +1,7 @@
 """Tar shards in WebDataset's layout: members that share a name up to its first dot are one sample.
 
-Every shard is indexed once, from its headers alone, and then read at random: which sample a step sees is arithmetic,
-so a run resumes at the exact sample on every rank without counting what was read before.
+Every shard is indexed once, from its headers alone, and then read at random. Which samples a step gets is computed from
+its number, so a run resumes at the exact sample on every rank without replaying what was read before.
 """
 
 from __future__ import annotations
@@ -14,24 +14,24 @@ from typing import overload
 
 import numpy as np
 
-from pali3kit.data.members import Damaged, Found, Link, members, read_sparse
+from pali3kit.data.members import DamagedTar, Member, MemberLink, members, read_sparse
 from pali3kit.errors import DataError
 from pali3kit.images.decode import MOST_FILE
 
-LINK = -1  # in the place of an offset
+LINK = -1  # stands for the offset of a link
 SHOWN = 5  # samples that a message names
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One sample of a shard: where each of its members lies, by what follows the first dot of its name."""
+    """One sample of a shard: the place of each of its members, by the member's ending."""
 
     shard: Path
     key: str
-    members: dict[str, tuple[int, int]]  # offset and length in bytes; of a sparse one its header's offset, and -length
+    members: dict[str, tuple[int, int]]  # offset and length in bytes; of a sparse one, of its header, and -length
 
     def read(self, ending: str) -> bytes:
-        """The bytes of a member. Raises DataError when the sample has none or the shard is shorter than it was."""
+        """The content of a member. Raises DataError where there is none or the shard has become shorter."""
         if ending not in self.members:
             raise DataError(f"{self.shard}: sample {self.key} has no .{ending}, but {', '.join(sorted(self.members))}")
         offset, length = self.members[ending]
@@ -50,8 +50,8 @@ class Sample:
 
 
 @dataclass(frozen=True, slots=True)
-class Table:
-    """The samples of one shard, as arrays: millions of objects would be gigabytes."""
+class _ShardTable:
+    """The samples of one shard as arrays: millions of Python objects would take gigabytes."""
 
     shard: Path
     keys: np.ndarray  # of bytes, UTF-8
@@ -68,9 +68,9 @@ class Table:
 
 
 class ShardIndex(Sequence[Sample]):
-    """The samples of some shards in order, and what is wrong with shards that are damaged."""
+    """The samples of some shards in order; `damages` says what is wrong with damaged shards."""
 
-    def __init__(self, tables: Sequence[Table], damages: Sequence[str]) -> None:
+    def __init__(self, tables: Sequence[_ShardTable], damages: Sequence[str]) -> None:
         self.tables, self.damages = tables, damages
         self.starts = np.cumsum([0, *map(len, tables)])
 
@@ -94,7 +94,7 @@ class ShardIndex(Sequence[Sample]):
 
 
 def index_shards(shards: Sequence[Path]) -> ShardIndex:
-    """Index `shards` in the order given. What precedes the damage of a damaged shard is kept, and the damage is noted.
+    """Index `shards` in the given order. The samples before the damage of a shard are kept.
 
     Raises:
         DataError: there is no shard, or none holds a sample.
@@ -109,40 +109,40 @@ def index_shards(shards: Sequence[Path]) -> ShardIndex:
 
 
 class _Numbers:
-    """The numbers of the keys and endings of a shard, in the order in which they come."""
+    """Numbers the keys and endings of a shard in the order of their first occurrence."""
 
     def __init__(self) -> None:
         self.keys: dict[tuple[int, str], int] = {}
         self.endings: dict[str, int] = {}
 
     def of(self, archive: int, key: str, ending: str) -> tuple[int, int]:
-        """Equal keys in archives that lie one behind the other are two."""
+        """The numbers of a key and an ending. Equal keys in concatenated archives are different samples."""
         sample = self.keys.setdefault((archive, key), len(self.keys))
         return sample, self.endings.setdefault(ending, len(self.endings))
 
-    def known(self, link: Link) -> tuple[int, int] | None:
-        """Those of what a link leads to; None for what has not come."""
+    def known(self, link: MemberLink) -> tuple[int, int] | None:
+        """The numbers of a link's target; None where it did not occur before the link."""
         key, ending = link.target or ("", "")
         sample, number = self.keys.get((link.archive, key)), self.endings.get(ending)
         return None if sample is None or number is None else (sample, number)
 
 
 Row = tuple[int, int, int, int]
-"""Numbers of a key and of an ending, offset and length; of a link `LINK` and its number."""
+"""Numbers of key and ending, offset and length; of a link, `LINK` and the link's number stand for the last two."""
 
 
-def _index(shard: Path) -> tuple[Table, list[str]]:
+def _index(shard: Path) -> tuple[_ShardTable, list[str]]:
     """The samples of a shard, and what is wrong with it."""
-    numbers, links, rows, damages = _Numbers(), list[Link](), list[Row](), list[str]()
+    numbers, links, rows, damages = _Numbers(), list[MemberLink](), list[Row](), list[str]()
     try:
         for member in members(shard):
             row = numbers.of(member.archive, member.key, member.ending)
-            if isinstance(member, Found):
+            if isinstance(member, Member):
                 rows.append((*row, member.offset, member.length))
             else:
                 rows.append((*row, LINK, len(links)))
                 links.append(member)
-    except Damaged as error:
+    except DamagedTar as error:
         damages.append(f"{shard}: damaged after {len(numbers.keys)} samples: {error}")
     if links:
         damages += [f"{shard}: {told}" for told in _follow(links, rows, numbers)]
@@ -152,8 +152,8 @@ def _index(shard: Path) -> tuple[Table, list[str]]:
     return table, damages + doubled
 
 
-def _follow(links: Sequence[Link], rows: list[Row], numbers: _Numbers) -> list[str]:
-    """Put into `rows` where links lead. What leads to no member is told."""
+def _follow(links: Sequence[MemberLink], rows: list[Row], numbers: _Numbers) -> list[str]:
+    """Replace links in `rows` by the places of their targets; returns messages on links without a target."""
     places = {row[:2]: row[2:] for row in rows if row[2] != LINK}
     damages = []
     for at, (*row, offset, number) in enumerate(rows):
@@ -169,9 +169,11 @@ def _follow(links: Sequence[Link], rows: list[Row], numbers: _Numbers) -> list[s
     return damages
 
 
-def _grouped(shard: Path, keys: np.ndarray, endings: list[str], rows: np.ndarray) -> Table:
-    """The samples: the members of each key or, where it has one of them twice, of each stretch of the shard with that
-    key, as webdataset reads all. So it is where `tar -A` has put archives together.
+def _grouped(shard: Path, keys: np.ndarray, endings: list[str], rows: np.ndarray) -> _ShardTable:
+    """Group members into samples by their keys.
+
+    Where a key has a member twice, as in archives joined by `tar -A`, each run of neighbouring members with that key is
+    a sample, which is webdataset's rule.
     """
     of = rows[:, 0]
     stretch = np.cumsum(np.diff(of, prepend=-1) != 0)
@@ -180,17 +182,17 @@ def _grouped(shard: Path, keys: np.ndarray, endings: list[str], rows: np.ndarray
     order = np.argsort(first)  # samples are in the order of the shard
     members = rows.copy()
     members[:, 0] = np.argsort(order)[number]
-    return Table(shard, keys[of[first[order]]], endings, members[np.lexsort((members[:, 1], members[:, 0]))])
+    return _ShardTable(shard, keys[of[first[order]]], endings, members[np.lexsort((members[:, 1], members[:, 0]))])
 
 
 def _doubles(rows: np.ndarray) -> np.ndarray:
-    """The numbers of keys and endings, int64 `[n,2]`, that more than one of the rows has."""
+    """The pairs of key and ending, int64 `[n,2]`, that occur more than once."""
     parts = rows[np.lexsort((rows[:, 1], rows[:, 0])), :2]
     return np.unique(parts[1:][(parts[1:] == parts[:-1]).all(axis=1)], axis=0)
 
 
-def _without_doubles(table: Table) -> tuple[Table, list[str]]:
-    """The samples less those that have a member twice: nobody knows which picture belongs to which text."""
+def _without_doubles(table: _ShardTable) -> tuple[_ShardTable, list[str]]:
+    """Leave out samples that have a member twice: which image belongs to which text is not known."""
     double = _doubles(table.members)
     if not len(double):
         return table, []
@@ -201,5 +203,5 @@ def _without_doubles(table: Table) -> tuple[Table, list[str]]:
     kept = np.setdiff1d(np.arange(len(table)), lost)
     rows = table.members[~np.isin(table.members[:, 0], lost)]
     rows[:, 0] = np.searchsorted(kept, rows[:, 0])
-    left = Table(table.shard, table.keys[kept], table.endings, rows)
+    left = _ShardTable(table.shard, table.keys[kept], table.endings, rows)
     return left, [f"{table.shard}: left out, having a member twice: {told}"]

@@ -1,4 +1,4 @@
-"""What a stage may ask of a source of records."""
+"""The contract of data sources."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from pali3kit.data.records import Skips
     from pali3kit.text.quality import TextFilter
 
-STRETCH = 1 << 32  # pictures of one seed; those before the first stretch are for the stages on PaLI
+STRETCH = 1 << 32  # image numbers for each seed's pretraining; the numbers below it are for the stages on PaLI
 
 
 class Source(Protocol):
-    """Pictures by split ("train" or "test") and index, and what is known of them.
+    """Images by split ("train" or "test") and number, with their annotations.
 
-    `draws` tells whether `alt_text` draws from its generator. What `SourceBase` answers of itself is explained there.
+    `draws` is True where `alt_text` uses its generator. `SourceBase` documents the properties that it has defaults for.
     """
 
     draws: bool
@@ -39,6 +39,9 @@ class Source(Protocol):
     @property
     def digest(self) -> str: ...
 
+    @property
+    def max_images(self) -> int: ...
+
     def telling(self, what: Supervision) -> Source: ...
 
     @property
@@ -52,40 +55,45 @@ class Source(Protocol):
         ...
 
     def labels(self, split: str, index: int) -> tuple[int, ...]:
-        """Indices into `classes` of what is in the picture: the classification arm's supervision."""
+        """Indices into `classes` of what is in the image: the supervision of classification pretraining."""
         ...
 
     def alt_text(self, split: str, index: int, rng: np.random.Generator) -> str:
-        """One text found beside the picture, in any language: SigLIP's supervision."""
+        """One text of the image, in any language: the supervision of SigLIP pretraining."""
         ...
 
     def task(self, name: str, bins: int) -> Task:
-        """A task by name; boxes are written in `bins` steps. Raises RegistryError for an unknown name."""
+        """A task by name; box coordinates are quantised to `bins` values. Raises RegistryError for an unknown name."""
         ...
 
     def sentences(self, seed: int, bins: int, limit: int | None = None) -> Iterator[str]:
-        """Text for the tokenizer and the language model, at most `limit` of them; boxes are written in `bins` steps."""
+        """Up to `limit` texts for the tokenizer and the language model; box coordinates are quantised to `bins`."""
         ...
 
     def held_out(self, bins: int, limit: int | None = None) -> Iterator[str]:
-        """Text that `sentences` gives for no seed of a training, to measure a language model on; always the same."""
+        """Texts to evaluate a language model on, always the same; `sentences` yields none of them for any seed."""
         ...
 
     def tokenized(self, text: str, language: str) -> str:
-        """A caption with spaces between its words, for metrics on writing that has none."""
+        """A caption with spaces between its words, for metrics on languages that are written without."""
         ...
 
 
 class SourceBase:
-    """A source whose content is made, or is sure to be whole: what is known of files is empty here.
+    """Defaults of a source that is generated or known to be complete, so that nothing is skipped.
 
     Attributes:
-        skips: records that turned out to be of no use, where there may be some.
-        digest: names the content, so that new pictures are new work; empty where nothing needs to.
+        skips: records the samples that cannot be used; None where all can be.
+        digest: identifies the content, so that results are made anew when it changes; may be empty.
     """
 
     skips: Skips | None = None
     digest: str = ""
+
+    @property
+    def max_images(self) -> int:
+        """The most images that an example of this source has."""
+        return 1
 
     @property
     def damages(self) -> Sequence[str]:
@@ -94,9 +102,9 @@ class SourceBase:
 
     @property
     def sieves(self) -> Mapping[str, TextFilter]:
-        """What filters of texts saw, by what they filter."""
+        """Statistics of the filters of texts, by name."""
         return {}
 
     def telling(self, what: Supervision) -> Self:
-        """The source without what is sure to have none of it: all, for pictures of one kind."""
+        """The source without parts that have no such supervision; sources without parts return themselves."""
         return self

@@ -1,4 +1,4 @@
-"""Rows of a table with names in its first line, whose cells may be quoted, read at random."""
+"""Random access to the rows of a table in CSV or TSV, with names in its first line."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from pali3kit.errors import DataError
 QUOTE = b'"'
 
 
-class Table:
-    """The rows below the names of a file, as `csv` reads them: a quoted cell may hold tabs, commas, quotes and lines.
+class CellTable:
+    """The rows below the first line of a file, as `csv` reads them: quoted cells may hold delimiters and line breaks.
 
-    Empty lines are none, as for pandas, and for pyarrow, by which img2dataset counts rows. A row that begins with a
-    quote which never ends is one line, and bad: the next row is on the next line.
+    Empty lines are not counted as rows, as in pandas and in pyarrow, by which img2dataset numbers rows. A row with a
+    quote that is never closed is a single, bad line: the next row begins on the next line.
 
     Args:
         lines: of one file.
@@ -31,14 +31,14 @@ class Table:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """What the first line holds; nothing where that is no row of cells."""
+        """The cells of the first line; none where it cannot be parsed."""
         try:
-            return tuple(name.strip() for name in cells_of(self.lines[0], self.delimiter)) if len(self.lines) else ()
+            return tuple(name.strip() for name in _cells(self.lines[0], self.delimiter)) if len(self.lines) else ()
         except csv.Error:
             return ()
 
     def check_names(self) -> None:
-        """Raises DataError where two columns have one name."""
+        """Raise DataError where two columns have the same name."""
         twice = [name for name in self.names if name and self.names.count(name) > 1]
         if twice:
             raise DataError(f"{self.lines.where(0)}: two columns are called '{twice[0]}'")
@@ -47,9 +47,9 @@ class Table:
         return len(self._firsts)
 
     def __getitem__(self, row: int) -> dict[str, str]:
-        """The cells of a row by their names. Raises DataError for one with more or fewer than there are names."""
+        """The cells of a row by column. Raises DataError where there are more or fewer cells than columns."""
         try:
-            cells = cells_of(self.lines.span(int(self._firsts[row]), self._count(row)), self.delimiter)
+            cells = _cells(self.lines.span(int(self._firsts[row]), self._count(row)), self.delimiter)
         except csv.Error as error:
             raise DataError(f"{self.where(row)}: no readable row: {error}") from error
         if len(cells) != len(self.names):
@@ -61,11 +61,11 @@ class Table:
         return self.lines[int(self._firsts[row])]
 
     def where(self, row: int) -> str:
-        """What to call a row in errors: `file:line`."""
+        """What errors call a row: `file:line`."""
         return self.lines.where(int(self._firsts[row]))
 
     def _count(self, row: int) -> int:
-        """On how many lines a row stands."""
+        """How many lines a row takes."""
         last = self._firsts[row + 1] if row + 1 < len(self) else self._end
         return int(last - self._firsts[row])
 
@@ -84,7 +84,7 @@ class Table:
         return np.flatnonzero(~inner)
 
     def _spans(self) -> Iterator[tuple[int, int]]:
-        """The rows that stand on several lines, so that quotes on the first are not even: that line, and how many."""
+        """Rows of several lines, whose first has an odd number of quotes: that line and the number of lines."""
         behind = 1
         for line in map(int, np.flatnonzero(self.lines.counts(QUOTE) % 2)):
             if line >= behind:
@@ -92,7 +92,7 @@ class Table:
                 yield line, behind - line
 
     def _span(self, line: int) -> int:
-        """On how many lines the row that begins on `line` stands; 1 where its quotes are not in order."""
+        """How many lines the row takes that begins on `line`; 1 where its quotes are not balanced."""
         rest = (self.lines.span(number, 1).decode(errors="replace") for number in range(line, len(self.lines)))
         reader = csv.reader(rest, delimiter=self.delimiter, strict=True)
         try:
@@ -102,7 +102,7 @@ class Table:
         return reader.line_num
 
 
-def cells_of(row: bytes, delimiter: str) -> list[str]:
-    """The cells of one row, as `csv` reads them. Raises csv.Error where their quotes are not in order."""
+def _cells(row: bytes, delimiter: str) -> list[str]:
+    """The cells of one row, as `csv` reads them. Raises csv.Error where quotes are not balanced."""
     text = row.decode("utf-8-sig", errors="replace").rstrip("\r\n")
     return next(csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True), [])

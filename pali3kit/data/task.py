@@ -1,4 +1,4 @@
-"""What a task hands on: an image, a prompt and a target, whatever data set they came from."""
+"""What a task makes: images, a prompt and a target, whatever data set they came from."""
 
 from __future__ import annotations
 
@@ -14,40 +14,47 @@ Box = tuple[int, int, int, int]
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One thing to learn or to be asked.
+    """One example to train on or to evaluate.
 
-    `image` is the index of the picture in its split. `references` are what the metric compares an answer with.
-    Where a region is asked for, `box` (y0, x0, y1, x1, pixels, half open) and `mask` (bool `[H,W]`) hold it;
-    then the target's text is the box, and its mask tokens are added by whoever holds the mask tokenizer. Without
-    `sighted` it is about text alone: whatever picture `image` is, the model does not see it.
+    Attributes:
+        images: numbers of its images in their split, in the order in which the model reads them (several views, the
+            frames of a video); empty where the example is about text alone.
+        references: the texts that a metric compares an answer with.
+        box, mask: the region that is asked for, on the only image: (y0, x0, y1, x1) in pixels, half open, and bool
+            `[H,W]`. The target's text is then the box; a mask tokenizer appends its mask tokens (`data.regions`).
     """
 
-    image: int
+    images: tuple[int, ...]
     prompt: str
     target: str
     references: tuple[str, ...] = ()
     language: str = "en"
     box: Box | None = None
     mask: np.ndarray | None = None
-    sighted: bool = True
 
 
 class Task(Protocol):
-    """Makes examples from the pictures of a split."""
+    """Makes examples from the images of a split."""
 
     name: str
 
     def draw(self, split: str, index: int, rng: np.random.Generator) -> Example | None:
-        """An example on picture `index`, or None where the picture offers none."""
+        """An example whose first image is number `index`, or None where there is none for this image.
+
+        An example about text alone has no images, and is drawn from what is known of image `index`.
+        """
         ...
 
     def where(self, split: str, count: int) -> Sequence[range]:
-        """Which of the first `count` pictures may offer one: a rare task must not be searched for by luck."""
+        """Ranges of the first `count` image numbers that may have an example, so that sampling rejects few of them.
+
+        All images of an example must be among the first `count`.
+        """
         ...
 
 
 def held_out(task: Task, split: str, count: int, limit: int, seed: int, start: int = 0) -> list[Example]:
-    """Up to `limit` examples over the pictures from `start` to `count`, in order, each from its own random stream."""
+    """Up to `limit` examples on the images from `start` to `count`, in order, each from its own random stream."""
     return list(_take(task, split, count, limit, seed, start))
 
 

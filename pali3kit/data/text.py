@@ -1,4 +1,4 @@
-"""Plain text in files."""
+"""Plain text files as a source."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ class TextSource(LineSource):
     """
 
     def __init__(self, path: str) -> None:
-        super().__init__(path, ".txt", decode)
+        super().__init__(path, ".txt", _decode)
 
 
-def decode(line: bytes) -> str:
-    """The text of a line, without the mark that some programs begin a file with."""
+def _decode(line: bytes) -> str:
+    """The text of a line, without a byte order mark."""
     return line.decode(errors="replace").removeprefix("\ufeff")

@@ -1,4 +1,4 @@
-"""One source out of several: their pictures, one part behind the other, are one index space."""
+"""A source that concatenates several sources, whose images share one numbering."""
 
 from __future__ import annotations
 
@@ -24,15 +24,15 @@ from pali3kit.text.quality import TextFilter
 
 @SOURCE.register("union", "several sources of pictures as one")
 class UnionSource(SourceBase):
-    """The registry's `union`. A task is `part.task`, or `task` alone: all parts that have it, by their pictures.
+    """The registry's `union`. A task is `part.task`, or `task` of all parts that have it, weighted by their images.
 
-    For the stages on PaLI pictures lie in the order of the parts. Pretraining, which has stretches of the stream for
-    itself, sees shuffled pictures of the parts that may have texts or labels, and of `telling(what)` what it asks for:
-    what the others lack is nothing wrong. A part without test pictures has no place in the test split.
+    For the stages on PaLI, images are numbered part by part. Pretraining has its own range of numbers, over shuffled
+    images of the parts that may have texts or labels; `telling(what)` narrows it to parts with one of them. A part
+    without a test split adds nothing to the test split.
 
     Args:
-        parts: `{"name": ..., **options}` of each part by its own name.
-        image_size: handed on to the parts.
+        parts: `{"name": ..., **options}` of each part, by the part's name in this union.
+        image_size: passed to the parts.
     """
 
     draws = False
@@ -46,7 +46,7 @@ class UnionSource(SourceBase):
         self._join(sources, built, Skips())
 
     def _join(self, sources: Mapping[str, Part], parts: Mapping[str, RecordSource], skips: Skips) -> None:
-        """Be the union of `parts`, which are built of `sources`."""
+        """Initialise from `parts`, which were built from `sources`."""
         self.sources, self.parts, self.skips = sources, parts, skips
         for part in parts.values():
             part.skips = skips
@@ -56,7 +56,7 @@ class UnionSource(SourceBase):
         self._order = lru_cache(2)(lambda *turn: np.random.default_rng(turn).permutation(self._pretraining))
 
     def telling(self, what: Supervision) -> UnionSource:
-        """The union of the parts that may have pictures with `what`. Raises DataError where there is none."""
+        """The union of the parts that may have images with `what`. Raises DataError where there is none."""
         if what not in self._narrowed:
             sources = {name: source for name, source in self.sources.items() if supervises(source, what)}
             if not sources:
@@ -70,7 +70,7 @@ class UnionSource(SourceBase):
 
     @cached_property
     def _pretraining(self) -> np.ndarray:
-        """The places, in the order of the parts, of the pictures that pretraining may learn from: all where none is."""
+        """The numbers of the images that pretraining may learn from; all images where no part has texts or labels."""
         wanted = [supervises(part, "texts") or supervises(part, "labels") for part in self.sources.values()]
         places = np.arange(self.size("train"))
         found = places[np.repeat(wanted, [part.size("train") for part in self.parts.values()])]
@@ -78,7 +78,7 @@ class UnionSource(SourceBase):
 
     @cached_property
     def classes(self) -> tuple[str, ...]:
-        """Those of all parts; equal names are one class."""
+        """The classes of all parts; equal names are one class."""
         return tuple(dict.fromkeys(name for part in self.parts.values() for name in part.classes))
 
     @cached_property
@@ -90,15 +90,20 @@ class UnionSource(SourceBase):
         return [damage for part in self.parts.values() for damage in part.damages]
 
     @property
+    def max_images(self) -> int:
+        """The most images that an example of any part has."""
+        return max(part.max_images for part in self.parts.values())
+
+    @property
     def sieves(self) -> dict[str, TextFilter]:
-        """What the filters of the parts that have one saw."""
+        """Statistics of the parts' filters."""
         return {name: sieve for name, part in self.parts.items() for sieve in part.sieves.values()}
 
     def size(self, split: str) -> int:
         return self._ends(split)[-1]
 
     def _ends(self, split: str) -> list[int]:
-        """How many pictures there are up to the end of each part."""
+        """The number of images up to the end of each part."""
         if split not in self._known:
             self._known[split] = list(accumulate(part.size(split) for part in self.parts.values()))
         return self._known[split]
@@ -108,7 +113,7 @@ class UnionSource(SourceBase):
         return {}
 
     def ranges(self, name: str, split: str, count: int) -> Iterator[range]:
-        """Where the pictures of a part are among the first `count`, pass after pass."""
+        """Ranges of a part's images among the first `count`, one for each pass over the union."""
         number, ends = list(self.parts).index(name), self._ends(split)
         start, end, total = ends[number] - self.parts[name].size(split), ends[number], ends[-1]
         for turn in range(-(-count // total) if total else 0):
@@ -116,11 +121,27 @@ class UnionSource(SourceBase):
             if found:
                 yield found
 
+    def number_in_union(self, name: str, split: str, own: int) -> int:
+        """Which image of the union is image `own` of a part, in the order of the parts: `locate` backwards."""
+        size, ends = self.parts[name].size(split), self._ends(split)
+        turn, position = divmod(own, size)
+        return turn * ends[-1] + ends[list(self.parts).index(name)] - size + position
+
+    def places(self, name: str, task: Task, split: str, count: int) -> Iterator[range]:
+        """Where a part's `task` may have examples among the first `count` images."""
+        size, reached = self.parts[name].size(split), sum(map(len, self.ranges(name, split, count)))
+        for own in task.where(split, reached) if reached else ():
+            while own:  # cut where a pass over the part ends
+                end = min(own.stop, (own.start // size + 1) * size)
+                start = self.number_in_union(name, split, own.start)
+                yield range(start, start + end - own.start)
+                own = range(end, own.stop)
+
     def locate(self, split: str, index: int) -> tuple[str, int]:
-        """The part that a picture is of, and its index there. Raises DataError for a test picture that there is not."""
+        """The part that an image is of, and its number there. Raises DataError beyond the end of the test split."""
         ends = self._ends(split)
         if split != "train" and index >= ends[-1]:
-            raise DataError(f"the {split} split has {ends[-1]} pictures, not {index + 1}: lower data.{split}")
+            raise DataError(f"the {split} split has {ends[-1]} images, not {index + 1}: lower data.{split}")
         stretch, place = divmod(index, STRETCH)
         turn, position = divmod(place, len(self._pretraining) if stretch else ends[-1])
         if stretch:
@@ -131,7 +152,7 @@ class UnionSource(SourceBase):
         return name, stretch * STRETCH + turn * size + position - (ends[number] - size)
 
     def image(self, split: str, index: int) -> np.ndarray:
-        """uint8 `[H,W,3]`, as large as it is."""
+        """uint8 `[H,W,3]`, at its own size."""
         name, own = self.locate(split, index)
         return self.parts[name].image(split, own)
 
@@ -163,11 +184,11 @@ class UnionSource(SourceBase):
         return offered is None or task in offered or general(task) in offered
 
     def sentences(self, seed: int, bins: int, limit: int | None = None) -> Iterator[str]:
-        """Texts of the parts by turns."""
+        """Texts of the parts in alternation."""
         return _by_turns([part.sentences(seed, bins) for part in self.parts.values()], limit)
 
     def held_out(self, bins: int, limit: int | None = None) -> Iterator[str]:
-        """Texts of the parts that are more than labelled pictures, which hold none out."""
+        """Texts of the parts that hold some out; sources of labelled images do not."""
         parts = [part for name, part in self.parts.items() if offers(self.sources[name]) != ()]
         if not parts:
             raise DataError("no part of the union has held-out text: take a source of texts")
@@ -186,11 +207,15 @@ class _UnionTask:
     def draw(self, split: str, index: int, rng: np.random.Generator) -> Example | None:
         part, own = self.union.locate(split, index)
         example = self.tasks[part].draw(split, own, rng) if part in self.tasks else None
-        return replace(example, image=index) if example else None
+        if example is None:
+            return None
+        return replace(
+            example, images=tuple(self.union.number_in_union(part, split, image) for image in example.images)
+        )
 
     def where(self, split: str, count: int) -> Sequence[range]:
-        """The pictures of the parts. Raises DataError where the first `count` do not reach them."""
-        found = [places for part in self.tasks for places in self.union.ranges(part, split, count)]
+        """Where the parts' tasks may have examples. Raises DataError where the first `count` do not reach them."""
+        found = [places for part, task in self.tasks.items() for places in self.union.places(part, task, split, count)]
         if not found:
             total, parts = self.union.size(split), " and ".join(self.tasks)
             raise DataError(

@@ -1,4 +1,4 @@
-"""What lies below a folder, without what systems and programs leave there beside people's own files."""
+"""Walking a folder without the files that operating systems and programs leave in it."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from pathlib import Path
 from pali3kit.errors import DataError
 
 LEFT = frozenset({"__MACOSX", "@eaDir", "$RECYCLE.BIN", "System Volume Information", "lost+found"})
-"""Folders that macOS, Synology, Windows and Linux make: thumbnails, shadows of files, what was thrown away."""
+"""Folders that macOS, Synology, Windows and Linux make: resource forks, thumbnails, recycle bins."""
 
 
 def hidden(name: str) -> bool:
-    """Whether a file or folder is none of the data: `.ipynb_checkpoints`, `._1.jpg`, `__MACOSX`."""
+    """Whether a file or folder does not belong to the data: `.ipynb_checkpoints`, `._1.jpg`, `__MACOSX`."""
     return name.startswith(".") or name in LEFT
 
 
 def walk(root: Path) -> Iterator[tuple[str, list[str]]]:
-    """Every folder below, the root included, sorted, with the names of its files, sorted; hidden ones are left out.
+    """Every folder from `root` down, sorted, with the sorted names of its files; hidden ones are left out.
 
-    Also through links to folders, as they are where disks are small; each folder once.
+    Links to folders are followed; each folder comes once.
 
     Raises:
-        DataError: a folder cannot be read: what is in it would be missed by nobody.
+        DataError: a folder cannot be read; its files would be missing silently.
     """
     seen = set()
     for folder, below, names in os.walk(root, onerror=_refuse, followlinks=True):
@@ -37,6 +37,6 @@ def walk(root: Path) -> Iterator[tuple[str, list[str]]]:
 
 
 def _refuse(error: OSError) -> None:
-    """What is not there has nothing in it."""
+    """Raise DataError, except for a folder that does not exist, which is empty."""
     if not isinstance(error, FileNotFoundError):
         raise DataError(f"{error.filename}: {error.strerror}") from error

@@ -35,8 +35,9 @@ def _score_regions(examples: Sequence[Example], predictions: Sequence[str], mask
 
     Raises DataError where an example has no box or no mask, or there is not one prediction for each.
     """
-    if incomplete := [example.image for example in examples if example.mask is None or example.box is None]:
-        raise DataError(f"a region is scored with its box and its mask: test image {incomplete[0]} has not both")
+    if incomplete := [example.images for example in examples if example.mask is None or example.box is None]:
+        numbers = ", ".join(map(str, incomplete[0]))
+        raise DataError(f"a region is scored with its box and its mask: test image {numbers} has not both")
     require_pairs(predictions, examples, "IoU", "expression")
     truth = [e.mask for e in examples if e.mask is not None]
     boxes = [e.box for e in examples if e.box is not None]

@@ -91,9 +91,12 @@ class _ColumnMetrics(TypedDict):
 class Prediction(TypedDict, total=False):
     """A line of `predictions.jsonl`: an example, the answer and its score. Regions also have boxes (y0, x0, y1, x1) in
     pixels and masks as runs (y, x, length), which the report draws.
+
+    An example of one image has its number as `image`, others have `images`: `image_numbers` reads both.
     """
 
     image: int
+    images: Sequence[int]
     prompt: str
     prediction: str
     target: str
@@ -104,6 +107,11 @@ class Prediction(TypedDict, total=False):
     mask: Sequence[Sequence[int]]
     target_box: Sequence[int]
     target_mask: Sequence[Sequence[int]]
+
+
+def image_numbers(row: Prediction) -> tuple[int, ...]:
+    """The numbers of the images of a prediction."""
+    return (row["image"],) if "image" in row else tuple(row["images"])
 
 
 Metric = Callable[[Answered], EvalResult]

@@ -45,6 +45,9 @@ class LanguageModel(nn.Module):
     checkpointing: bool = False
     load_report: LoadReport | None = None
 
+    def demand_positions(self, prefix: int, target: int) -> None:
+        """Raise ConfigError where positions run out for `prefix` tokens (images and prompt) and `target` tokens."""
+
     def embed(self, ids: Tensor) -> Tensor:
         """`[B,N] int64 -> [B,N,D]`."""
         raise NotImplementedError

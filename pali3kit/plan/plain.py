@@ -16,6 +16,7 @@ NEUTRAL: dict[str, Json] = {
     "bottleneck": None, "image_size": None, "gated": True, "ul2.size": None, "ul2.epsilon": 1e-6,
     "prefix": "appendix", "z_loss": 0.0,
     "multimodal.temperature": 1.0, "pairs.language": "en", "pairs.filter": False, "pairs.test": None,
+    "records.max_images": 16,
     "masks.source": None, "transfer.checks": 0, "world.english": 0.75, "optimizer.options": {},
     "trust_remote_code": False,
 }  # fmt: skip

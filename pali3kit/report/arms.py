@@ -141,7 +141,7 @@ def _check_readable(folder: Path) -> None:
     """Raise DataError, which names the file, where a file that reports read is damaged."""
     _read_metrics(folder)
     _read_curve(folder)
-    if any("image" not in row for row in _read_predictions(folder)):
+    if any("image" not in row and "images" not in row for row in _read_predictions(folder)):
         raise DataError(f"{folder / PREDICTED} is damaged: a line has no image. {AGAIN}")
 
 
@@ -166,7 +166,10 @@ def _read_predictions(folder: Path) -> list[Prediction]:
     with _damage_as_data_error(file):
         rows: list[Prediction] = [json.loads(line) for line in _read_lines(file)]
         for row in rows:
-            _require(isinstance(row.get("image", 0), int), "an image is not an integer")
+            numbers = row.get("images", [row.get("image", 0)])
+            _require(
+                isinstance(numbers, list) and all(isinstance(n, int) for n in numbers), "an image is not an integer"
+            )
             _require(_is_number(row.get("score") or 0), "a score is not a number")
     return rows
 

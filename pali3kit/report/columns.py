@@ -10,7 +10,7 @@ from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.benchmarks.benchmark import Column as BenchmarkColumn
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.errors import DataError
-from pali3kit.evals.scores import EvalResult, Metrics, Prediction
+from pali3kit.evals.scores import EvalResult, Metrics, Prediction, image_numbers
 from pali3kit.registry import CAPTIONED, LABELLED, Registry
 
 T = TypeVar("T")
@@ -109,10 +109,10 @@ def _score_of(column: ReportColumn, metrics: Metrics, predictions: Sequence[Pred
     samples, value = metrics.get("samples", ()), float(str(metrics["extra"][part]))
     if len(samples) != len(predictions) or not column.benchmark.every_language:
         return EvalResult(value)
-    by_image: dict[int, list[float]] = {}
+    by_image: dict[tuple[int, ...], list[float]] = {}
     for sample, row in zip(samples, predictions, strict=True):
         if belongs(str(row.get("language", ""))):
-            by_image.setdefault(int(row["image"]), []).append(sample)
+            by_image.setdefault(image_numbers(row), []).append(sample)
     return EvalResult(value, tuple(sum(each) / len(each) for each in by_image.values()))
 
 

@@ -41,7 +41,7 @@ def _draw_images(report: Report) -> dict[tuple[int, int], Image.Image]:
     for size in sorted({example.size for example in report.gallery}):
         options = dict(report.config["data"]["source"])
         source: Any = SOURCE.build(options.pop("name"), image_size=size, **options)
-        for index in sorted({example.image for example in report.gallery if example.size == size}):
+        for index in sorted({index for each in report.gallery if each.size == size for index in each.images}):
             with suppress(DataError):  # deleted or damaged after the evaluation: its answers are shown without it
                 found[index, size] = Image.fromarray(source.image("test", index))
     return found

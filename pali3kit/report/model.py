@@ -93,15 +93,15 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class GalleryExample:
-    """One test example with every row's answer. `image` is the index in the test split; a source that draws pictures
-    draws it `size` pixels wide, which boxes and masks are measured in.
+    """One test example with every row's answer. `images` are numbers in the test split; a source that draws its images
+    draws them `size` pixels wide, which boxes and masks are measured in.
 
     `references` are different from each other, the most frequent first.
     """
 
     column: str
     title: str
-    image: int
+    images: tuple[int, ...]
     size: int
     prompt: str
     references: tuple[str, ...]

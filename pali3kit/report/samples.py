@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from pali3kit.evals.scores import Prediction
+from pali3kit.evals.scores import Prediction, image_numbers
 from pali3kit.plan.step import Step
 from pali3kit.report.arms import Arm, Shelf
 from pali3kit.report.columns import ReportColumn, Sets, columns_of
@@ -18,8 +18,8 @@ IMAGE_AXES = (
     "stages.transfer.image_size",
     "stages.resolution",
 )  # grid axes that change the images
-Key = tuple[int, str, str]
-"""What identifies an example: image, prompt and language."""
+Key = tuple[tuple[int, ...], str, str]
+"""What identifies an example: images, prompt and language."""
 
 
 def choose_examples(arms: Sequence[Arm], artifacts: Shelf, sets: Sets) -> Iterable[GalleryExample]:
@@ -47,7 +47,7 @@ def _first(steps: Mapping[int, Step], artifacts: Shelf) -> dict[Key, Prediction]
     for step in steps.values():
         if artifacts.folder(step) is not None:
             predictions = artifacts.predictions(step)
-            return {(row["image"], row.get("prompt", ""), row.get("language", "")): row for row in predictions}
+            return {(image_numbers(row), row.get("prompt", ""), row.get("language", "")): row for row in predictions}
     return {}
 
 
@@ -77,7 +77,7 @@ def _example(
     region = _region(one.get("target_box"), one.get("target_mask"))
     texts = tuple(text for text, _ in Counter(map(str, references)).most_common())
     return GalleryExample(
-        columns[0].source, title, int(one["image"]), size, str(one.get("prompt", "")), texts, region, answers
+        columns[0].source, title, image_numbers(one), size, str(one.get("prompt", "")), texts, region, answers
     )
 
 

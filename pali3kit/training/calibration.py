@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
+from functools import cache
 
 import torch
 from torch import Tensor, nn
@@ -15,8 +17,9 @@ from pali3kit.nn.positions import Grid
 from pali3kit.registry import LANGUAGE
 from pali3kit.training.context import Cost, Sizes, Weight
 from pali3kit.training.modules import Batch, StageModule
-from pali3kit.training.parts import build_pali, build_part, build_vision
+from pali3kit.training.parts import build_pali, build_part, build_source, build_vision
 from pali3kit.training.weighing import Weighed, rehearsing, weigh
+from pali3kit.types import Named
 
 # Typical token counts of the embedded world: the longest prompt and target of a batch, the mean target, a region.
 PROMPT, TARGET, ANSWER, REGION = 30, 18, 6, 21
@@ -85,11 +88,22 @@ def random_pali(sizes: Sizes) -> tuple[PaLI, int, Grid]:
     return build_pali(sizes.projector, vision.width, language), vision.width, vision.native_grid
 
 
-def random_pairs(sizes: Sizes, rows: int, width: int, grid: Grid, regions: bool = False) -> Batch:
+def max_images(source: Named) -> int:
+    """The most images that an example of a source has."""
+    return _max_images(json.dumps(source))
+
+
+@cache
+def _max_images(source: str) -> int:
+    """Found once, for the source may have to read all of its records."""
+    return build_source(json.loads(source)).max_images
+
+
+def random_pairs(sizes: Sizes, rows: int, width: int, grid: Grid, regions: bool = False, images: int = 1) -> Batch:
     """A batch of random visual tokens, with prompts and targets of typical lengths, padding included."""
     longest, mean = (REGION, REGION) if regions else (TARGET, ANSWER)
     return {
-        "tokens": torch.randn(rows, grid[0] * grid[1], width),
+        "tokens": torch.randn(rows, images, grid[0] * grid[1], width),
         "prompts": random_ids(sizes, rows, PROMPT),
         "prompt_mask": torch.ones(rows, PROMPT, dtype=torch.bool),
         "targets": random_ids(sizes, rows, longest),

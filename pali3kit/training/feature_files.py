@@ -1,4 +1,4 @@
-"""Features on disk: safetensors that are filled row by row, and read without being loaded (memory-mapped)."""
+"""Features on disk: safetensors files that are memory-mapped, to be filled row by row and read without loading."""
 
 from __future__ import annotations
 
@@ -20,10 +20,13 @@ NAMES = {np.dtype(kind): name for name, kind in TYPES.items()}
 Arrays = dict[str, np.memmap[Any, Any]]
 
 
-def create(path: Path, shapes: Mapping[str, tuple[type[np.generic], Sequence[int]]], told: Mapping[str, str]) -> Arrays:
+def create_features(
+    path: Path, shapes: Mapping[str, tuple[type[np.generic], Sequence[int]]], told: Mapping[str, str]
+) -> Arrays:
     """A safetensors file of zeros to be filled in, with `told` as its metadata. The widest types should come first.
 
-    Its room is taken at once: a disk that is too full says so here, where a page without room would kill the process.
+    Disk space is reserved at once: a full disk raises an error here, whereas writing to a mapped page later would kill
+    the process.
     """
     header: dict[str, Any] = {"__metadata__": dict(told)}
     end = 0
@@ -35,10 +38,10 @@ def create(path: Path, shapes: Mapping[str, tuple[type[np.generic], Sequence[int
     with path.open("wb") as file, durable.removed_on_failure(path):
         file.write(len(text).to_bytes(8, "little") + text)
         durable.reserve(file, 8 + len(text), 8 + len(text) + end)
-    return read(path, "r+")[0]
+    return read_features(path, "r+")[0]
 
 
-def read(path: Path, mode: str = "r") -> tuple[Arrays, dict[str, str]]:
+def read_features(path: Path, mode: str = "r") -> tuple[Arrays, dict[str, str]]:
     """The arrays of a safetensors file, memory-mapped, and its metadata. Raises DataError for a damaged file."""
     try:
         with path.open("rb") as file:
@@ -54,18 +57,18 @@ def read(path: Path, mode: str = "r") -> tuple[Arrays, dict[str, str]]:
 
 
 def _mapped(path: Path, entry: Mapping[str, Any], start: int, mode: Any) -> np.memmap[Any, Any]:
-    """One array; an empty one cannot be mapped."""
+    """One array, memory-mapped unless it is empty."""
     kind, shape = TYPES[entry["dtype"]], tuple(entry["shape"])
     if 0 in shape:
         return np.empty(shape, kind)  # type: ignore[return-value]
     return np.memmap(path, kind, mode, start + entry["data_offsets"][0], shape)
 
 
-def publish(unfinished: Path, path: Path) -> None:
-    """Rename a file that is filled in; where pictures are not `usable`, one without them takes its place, with `rows`,
-    the numbers of the others. So features are always read without being loaded.
+def publish_features(unfinished: Path, path: Path) -> None:
+    """Rename a completed file. Where some images are not `usable`, write one without them instead, whose `rows` are the
+    numbers of the others, so that features can always be memory-mapped.
     """
-    arrays, told = read(unfinished)
+    arrays, told = read_features(unfinished)
     rows = np.flatnonzero(arrays["usable"])
     if len(rows) == len(arrays["usable"]):
         durable.publish_file(unfinished, path)
@@ -79,7 +82,7 @@ def publish(unfinished: Path, path: Path) -> None:
         kept |= {"right": np.concatenate(right), "right_ends": np.cumsum([len(part) for part in right])}
     shapes: dict[str, Any] = {"features": (np.float32, (len(rows), arrays["features"].shape[1]))}
     smaller = path.with_suffix(".smaller")
-    written = create(smaller, shapes | {name: (np.int64, array.shape) for name, array in kept.items()}, told)
+    written = create_features(smaller, shapes | {name: (np.int64, array.shape) for name, array in kept.items()}, told)
     for name, array in kept.items():
         written[name][:] = array
     for start in range(0, len(rows), ROWS):
@@ -91,23 +94,23 @@ def publish(unfinished: Path, path: Path) -> None:
 
 
 def features_in(folder: Path, split: str) -> Features:
-    """What the stage `embed` left of a split, memory-mapped."""
-    arrays, _ = read(folder / f"{split}.safetensors")
+    """The features of a split that the stage `embed` wrote, memory-mapped."""
+    arrays, _ = read_features(folder / f"{split}.safetensors")
     right = [tuple(part.tolist()) for part in _parts(arrays)] if "right" in arrays else None
     return Features(arrays["features"], arrays.get("labels"), right)
 
 
 def rows_in(folder: Path, split: str) -> NDArray[np.int64]:
-    """Which pictures the features of a split are of."""
-    arrays, _ = read(folder / f"{split}.safetensors")
+    """The numbers of the images that the features of a split belong to."""
+    arrays, _ = read_features(folder / f"{split}.safetensors")
     return arrays["rows"] if "rows" in arrays else np.arange(len(arrays["features"]))
 
 
 def classes_in(folder: Path, split: str) -> tuple[str, ...]:
-    """What the classes of the set are called."""
-    return tuple(json.loads(read(folder / f"{split}.safetensors")[1]["classes"]))
+    """The names of the set's classes."""
+    return tuple(json.loads(read_features(folder / f"{split}.safetensors")[1]["classes"]))
 
 
 def _parts(arrays: Arrays) -> list[NDArray[np.int64]]:
-    """All right labels of each picture."""
+    """All correct labels of each image."""
     return np.split(np.asarray(arrays["right"]), arrays["right_ends"][:-1])

@@ -1,4 +1,4 @@
-"""What a frozen encoder hands to a batch: cached visual tokens."""
+"""Cached visual tokens of a frozen encoder."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from torch import Tensor
 
 
 class FrozenTokens:
-    """The tokens of a features artifact, read from disk as they are asked for: `[index [B]] -> [B,N,D]` fp32.
+    """The tokens of a features artifact, memory-mapped: `tokens[numbers]` leads from `[K]` to `[K,N,D]` in fp32.
 
-    `bad` are the pictures that could not be used.
+    `bad` are the numbers of images that could not be used.
     """
 
     def __init__(self, folder: Path, split: str) -> None:

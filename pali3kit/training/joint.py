@@ -1,4 +1,4 @@
-"""Training PaLI on a mixture of tasks: stages 1 and 2, and every transfer."""
+"""Training PaLI on a mixture of tasks: stages 1 and 2 and the transfers."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from pali3kit.data.task import Example
 from pali3kit.models.pali import PaLI
 from pali3kit.plan.pali import TextConfig
 from pali3kit.text.tokenizer import Tokenizer
-from pali3kit.training.calibration import PROMPT, TARGET, random_pairs, random_pali, training_cost
+from pali3kit.training.calibration import PROMPT, TARGET, max_images, random_pairs, random_pali, training_cost
 from pali3kit.training.context import Cost, Execution, Sizes, StageContext
 from pali3kit.training.corpus import limit_skipped
 from pali3kit.training.fit import fit
@@ -34,25 +34,27 @@ T = TypeVar("T")
 NONE: Mapping[int, Example] = MappingProxyType({})
 
 
-def frozen(config: TextConfig, context: StageContext) -> Sight:
-    """The tokens that the frozen encoder gave, or, where none are kept, pictures for it."""
+def frozen_images(config: TextConfig, context: StageContext) -> Sight:
+    """The cached tokens of the frozen encoder, or, where none are cached, images for it."""
     if "features" in context.parents:
         kept = FrozenTokens(context.parents["features"], "train")
-        return Sight("tokens", lambda n: kept[torch.tensor([n])], len(kept), kept.grid, kept.width, bad=kept.bad)
-    return pictures(config, read_vision(context.parents["vision"]).requires_grad_(False))
+        shape = kept.array.shape[1:]
+        return Sight("tokens", lambda n: kept[torch.tensor([n])], shape, len(kept), kept.grid, bad=kept.bad)
+    return pixel_images(config, read_vision(context.parents["vision"]).requires_grad_(False))
 
 
-def pictures(config: TextConfig, vision: VisionEncoder) -> Sight:
-    """The source's own pictures, as the encoder wants them."""
+def pixel_images(config: TextConfig, vision: VisionEncoder) -> Sight:
+    """The images of the source as pixels, preprocessed for the encoder `vision`."""
     source = build_source(config.source, config.image_size)
 
     def read(number: int) -> Tensor:
         return vision.image_spec.prepare([fitted(source, vision.image_spec, "train", number)])
 
-    return Sight("images", read, config.count, vision.native_grid, vision.width, vision)
+    side = vision.image_spec.size
+    return Sight("images", read, (3, side, side), config.count, vision.native_grid, vision)
 
 
-def train(
+def train_pali(
     model: PaLI,
     config: TextConfig,
     context: StageContext,
@@ -62,9 +64,9 @@ def train(
     label_smoothing: float = 0.0,
     recorders: Sequence[Callback] = (),
 ) -> None:
-    """Train `model` on a mixture of tasks by weight; an encoder that learns with it is `sight`'s.
+    """Train `model` on a mixture of tasks by weight, with the encoder of `sight` where it is not frozen.
 
-    The last `config["validation"]` pictures are left out.
+    The last `config.validation` images are left out.
     """
     tokenizer = read_tokenizer(context.parents["tokenizer"])
     masks = read_masks(context.parents["masks"]) if "masks" in context.parents else None
@@ -73,14 +75,18 @@ def train(
     mixture = Mixture(tasks, "train", sight.count - config.validation, context.seed, sight.bad)
     stream = Stream(mixture, budget.batch_size, sight, masks, source.skips)
     execution = context.execution
-    passes = count_passes(budget.batch_size, longest(model, sight, config.prompt_length), execution)
+    tokens = _longest(model, sight, config.prompt_length, source.max_images)
+    passes = _count_passes(budget.batch_size, tokens, execution)
+    visual = source.max_images * model.projector.out_tokens(sight.grid)
+    model.language.demand_positions(visual + config.prompt_length, config.target_length)
 
     def make(step: int) -> list[dict[str, Any]]:
-        mine = part(range(budget.batch_size), execution.rank, execution.ranks)
+        mine = _part(range(budget.batch_size), execution.rank, execution.ranks)
         drawn = stream.draw(step, mine, first=context.writes)
         batches: list[dict[str, Any]] = []
-        for batch in shared(drawn.examples, tokenizer, config, execution, passes, drawn.replaced):
-            batches.append({sight.name: drawn.seen(batch.pop("image")), **batch})
+        for batch in _batches_of_passes(drawn.examples, tokenizer, config, execution, passes, drawn.replaced):
+            numbers = batch.pop("image_numbers")
+            batches.append({sight.name: sight.stack(numbers, drawn.images), **batch})
         if drawn.skipped:
             batches[0]["skipped"] = drawn.skipped
         return batches
@@ -92,22 +98,22 @@ def train(
     model.vision = None  # an artifact of its own
 
 
-def longest(model: PaLI, sight: Sight, prompt_length: int) -> int:
-    """Tokens of an example in the encoder that holds most of them: the language model's, which sees those that the
-    projector leaves and the prompt, or the vision encoder where it learns.
+def _longest(model: PaLI, sight: Sight, prompt_length: int, images: int = 1) -> int:
+    """Tokens of an example of so many images in the encoder that reads most of them: the language model's, which reads
+    the projector's output and the prompt, or the vision encoder where it learns.
     """
-    read = model.projector.out_tokens(sight.grid) + prompt_length
+    read = images * model.projector.out_tokens(sight.grid) + prompt_length
     learns = sight.vision is not None and any(weight.requires_grad for weight in sight.vision.parameters())
-    return max(read, sight.grid[0] * sight.grid[1]) if learns else read
+    return max(read, images * sight.grid[0] * sight.grid[1]) if learns else read
 
 
-def count_passes(batch_size: int, tokens: int, execution: Execution) -> int:
-    """Passes of a rank's part of a batch, each of at most `most_tokens` of the encoder's, or of one example."""
+def _count_passes(batch_size: int, tokens: int, execution: Execution) -> int:
+    """Passes (micro-batches) of a rank's part of a batch: each has at most `most_tokens` tokens, or one example."""
     mine = batch_size // execution.ranks
     return ceil(mine / max(1, execution.most_tokens // tokens)) if execution.most_tokens else 1
 
 
-def shared(
+def _batches_of_passes(
     examples: Sequence[Example],
     tokenizer: Tokenizer,
     config: TextConfig,
@@ -115,45 +121,48 @@ def shared(
     passes: int,
     replaced: Mapping[int, Example] = NONE,
 ) -> list[Batch]:
-    """The passes of this rank over its part of `examples`; at some positions are others instead, which were `replaced`.
+    """The passes (micro-batches) of this rank over its part of `examples`; `replaced` has replacements by position.
 
-    Each says in `share` how much of the whole batch's target tokens it has, relative to an even part: the mean over
-    passes and ranks of the mean losses, each times its share, is the mean over all target tokens.
+    `share` of a pass is its number of target tokens relative to an even part of the batch's. The mean over passes and
+    ranks of mean loss times share is then the mean loss over all target tokens.
 
-    A rank does not know which examples of the others were replaced, whose pictures it would have to read. So a token's
-    weight is always one over those of the targets as they were drawn: it is the same for every token of the batch, for
-    any ranks and passes, and after a replacement off from the mean by the two targets' difference in length.
+    A rank does not know which examples of other ranks were replaced, since it does not read their images. So the number
+    of the batch's target tokens is always counted before replacement: every token has the same weight for any number of
+    ranks and passes, and after a replacement the mean is off only by the two targets' difference in length.
     """
     lengths = config.prompt_length, config.target_length
     parts = execution.ranks * passes
     if parts == 1 and not replaced:
         return [collate(examples, tokenizer, *lengths)]
-    mine = part([replaced.get(i, e) for i, e in enumerate(examples)], execution.rank, execution.ranks)
+    mine = _part([replaced.get(i, e) for i, e in enumerate(examples)], execution.rank, execution.ranks)
     total = sum(len(tokenizer.encode(e.target, eos=True, max_length=lengths[1])) for e in examples)
-    batches = [collate(part(mine, i, passes), tokenizer, *lengths) for i in range(passes)]
+    batches = [collate(_part(mine, i, passes), tokenizer, *lengths) for i in range(passes)]
     for batch in batches:
         batch["share"] = batch["target_mask"].sum() * parts / total
     return batches
 
 
-def part(whole: Sequence[T], number: int, parts: int) -> Sequence[T]:
-    """One of `parts` neighbouring parts, as even as can be."""
+def _part(whole: Sequence[T], number: int, parts: int) -> Sequence[T]:
+    """One of `parts` contiguous parts of nearly equal length."""
     return whole[number * len(whole) // parts : (number + 1) * len(whole) // parts]
 
 
 def cost(config: TextConfig, sizes: Sizes, budget: Training, regions: bool = False, learns: bool = False) -> Cost:
-    """What one example costs here; where no tokens are kept, with its picture, which an encoder sees that may learn."""
+    """The cost here of an example with the most images; without cached tokens, reading and encoding are included."""
     model, width, grid = random_pali(sizes)
-    texts = random_pairs(sizes, budget.batch_size, width, grid, regions)
+    images = max_images(config.source)
+    texts = random_pairs(sizes, budget.batch_size, width, grid, regions, images)
     kept = {"tokens": texts.pop("tokens")}
     look: Callable[[], Batch] = lambda: kept  # noqa: E731
     if config.count:
-        rows = [number % config.count for number in range(budget.batch_size)]
-        sight = pictures(config, build_vision(sizes.vision, sizes.image_size).requires_grad_(learns))
-        model.vision, look = sight.vision, lambda: {sight.name: torch.cat([sight.read(n) for n in rows])}
+        numbers = torch.arange(budget.batch_size * images, device="cpu").unflatten(0, (-1, images)) % config.count
+        sight = pixel_images(config, build_vision(sizes.vision, sizes.image_size).requires_grad_(learns))
+        model.vision = sight.vision
+        look = lambda: {sight.name: sight.stack(numbers, {n: sight.read(n) for n in numbers.flatten().tolist()})}  # noqa: E731
 
     def make(step: int) -> Batch:
         return {**texts, **look()}
 
-    tokens = model.projector.out_tokens(grid) + PROMPT + TARGET
-    return training_cost(PaLIModule(model, grid), make, budget, max(tokens, grid[0] * grid[1]) if learns else tokens)
+    tokens = images * model.projector.out_tokens(grid) + PROMPT + TARGET
+    most = max(tokens, images * grid[0] * grid[1]) if learns else tokens
+    return training_cost(PaLIModule(model, grid), make, budget, most)

@@ -1,7 +1,7 @@
-"""A LightningModule for each stage: what a batch is, and what loss it gives.
+"""LightningModules, one for each kind of training: the batches that it takes and the loss that it minimises.
 
-Each can be used outside the harness too: build the model, give it to the module, call `Trainer.fit`. Its schedule then
-spans the trainer's steps, unless `prepare` says how many.
+They can be used outside this harness: build the model, pass it to the module, call `Trainer.fit`. The learning rate
+schedule then spans the trainer's steps, unless `prepare` sets their number.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ CLASSIFICATION: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"sigmoid": mult
 
 
 class StageModule(L.LightningModule):
-    """Holds a model and its optimizer; a subclass says what `losses` a batch gives (the first is minimised)."""
+    """A model with its optimizer. Subclasses define `losses`, from a batch to named scalars; `loss` is minimised."""
 
     def __init__(self, model: nn.Module) -> None:
         super().__init__()
@@ -48,7 +48,7 @@ class StageModule(L.LightningModule):
         self.options, self.steps = options, steps
 
     def hold(self, patterns: Sequence[str]) -> None:
-        """Keep the parameters of the model whose names match as they are, and what they are part of in eval mode."""
+        """Freeze the parameters whose names match, and keep fully frozen modules in eval mode."""
         freeze(self.model, patterns)
         hold_frozen(self.model)
 
@@ -63,7 +63,7 @@ class StageModule(L.LightningModule):
             shard(self.model, self.device_mesh["data_parallel"])
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        """Scalars by name, the one called `loss` first."""
+        """Scalars by name; `loss` is minimised, the others are recorded."""
         raise NotImplementedError
 
     def training_step(self, batch: Batch, batch_idx: int) -> dict[str, Tensor]:
@@ -76,9 +76,7 @@ class StageModule(L.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def _steps_of_trainer(self) -> int:
-        """The steps that a trainer of somebody's will take, 1 where there is none yet. Raises StageError for one that
-        never ends.
-        """
+        """The number of steps of the attached trainer; 1 without a trainer. Raises StageError if it is not finite."""
         if self._trainer is None:
             return 1
         steps = self.trainer.estimated_stepping_batches
@@ -109,7 +107,7 @@ class ClassifierModule(StageModule):
 class SigLIPModule(StageModule):
     """Stage 0a, the contrastive arm. Batch: `images [B,3,H,W]`, `ids [B,L]`, one caption for each image.
 
-    Over several ranks every image meets the texts of all of them; `retrieval` is among a rank's own.
+    The loss compares every image with the texts of all ranks; `retrieval` is the accuracy within a rank.
     """
 
     model: TwoTowers
@@ -156,8 +154,9 @@ class PaLIModule(StageModule):
     """Stages 1 and 2 and the transfers.
 
     Batch: `prompts [B,P]`, `prompt_mask [B,P]`, `targets [B,T]`, `target_mask [B,T]`; with a frozen encoder its `tokens
-    [B,N,Dv]` on the `grid`, otherwise `images [B,3,H,W]`. `sighted [B]`, where there is one, says which rows see their
-    picture. `share`, where a batch is a part of one, weighs its numbers.
+    [B,F,N,Dv]` on the `grid`, otherwise `images [B,F,3,H,W]`, of F images an example (without F, one). `image_mask
+    [B,F]`, True for images that are there, where some examples have fewer. `share` scales the numbers of a batch that
+    is a part of one.
     """
 
     model: PaLI
@@ -167,9 +166,11 @@ class PaLIModule(StageModule):
         self.grid, self.label_smoothing = grid, label_smoothing
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        tokens, grid = self.model.see(batch["images"]) if "images" in batch else (batch["tokens"], self.grid)
-        texts = batch["prompts"], batch["prompt_mask"], batch["targets"], batch.get("sighted")
-        states = self.model.states(tokens, grid, *texts)
+        tokens, grid, image_mask = batch.get("tokens"), self.grid, batch.get("image_mask")
+        if tokens is None:
+            tokens, grid = self.model.see(batch["images"], image_mask)
+        texts = batch["prompts"], batch["prompt_mask"], batch["targets"]
+        states = self.model.states(tokens, grid, *texts, image_mask)
         numbers = _packed_loss(self.model.language, states, batch, self.label_smoothing)
         return {name: value * batch["share"] for name, value in numbers.items()} if "share" in batch else numbers
 
@@ -177,9 +178,9 @@ class PaLIModule(StageModule):
 def _packed_loss(
     language: LanguageModel, states: Tensor, batch: Batch, label_smoothing: float = 0.0, z_loss: float = 0.0
 ) -> dict[str, Tensor]:
-    """Mean loss and accuracy over the target tokens, with logits computed for these alone.
+    """Mean loss and accuracy over the target tokens; logits are computed for these positions alone.
 
-    Most of a batch of short answers is padding: over the embedded world's mixture two positions in three.
+    Most positions of a batch with short answers are padding: two in three with the embedded world's mixture.
     """
     mask = batch["target_mask"]
     logits, targets = language.to_logits(states[mask])[None], batch["targets"][mask][None]

@@ -1,4 +1,4 @@
-"""Batches of pictures with labels or texts: a pure function of the step; what cannot be used is replaced and named."""
+"""Batches of images with labels or texts, a pure function of the step; unusable samples are replaced and reported."""
 
 from __future__ import annotations
 
@@ -17,25 +17,24 @@ from pali3kit.images.spec import ImageSpec
 from pali3kit.models.text_tower import padded_ids
 from pali3kit.text.tokenizer import Tokenizer
 
-ATTEMPTS = 100  # samples in a row that cannot be used, before the source is given up
+ATTEMPTS = 100  # unusable samples in a row before the source is given up
 T = TypeVar("T")
 Batch = dict[str, Any]
 
 
 @dataclass(frozen=True)
-class Pictures:
-    """Step `i` holds the pictures from `i * batch_size` on; one rank of several makes its part of them.
+class PretrainingImages:
+    """Batches for pretraining an encoder: step `i` has the images from `i * batch_size` on, each rank its part of them.
 
-    Every seed has a stretch of the endless stream for itself, and so both arms of a seed see the same pictures.
-    A sample that cannot be used is replaced by one further on, and batches say in `skipped` which and why.
+    Every seed has its own range of the endless stream, so both arms of a seed get the same images. A sample that cannot
+    be used is replaced by a later one; the batch says in `skipped` which and why.
 
     Args:
-        source: where pictures come from.
-        spec: how the encoder wants them.
-        seed: chooses the stretch.
+        source: of the images.
+        spec: the encoder's preprocessing.
+        seed: chooses the range of the stream.
         batch_size: of all ranks together.
-        crop, flip: random views (`images.augment`); without, pictures that are not of the encoder's size are fitted as
-            `spec` says.
+        crop, flip: random views (`images.augment`); without them, images are resized as `spec` says.
         rank, ranks: which part of every batch this process makes.
     """
 
@@ -48,8 +47,8 @@ class Pictures:
     rank: int = 0
     ranks: int = 1
 
-    def telling(self, what: Supervision) -> Pictures:
-        """Those alone that may have texts, or labels."""
+    def telling(self, what: Supervision) -> PretrainingImages:
+        """The same batches over the parts of the source that may have texts, or labels."""
         return replace(self, source=self.source.telling(what))
 
     def with_labels(self, step: int, classes: int) -> Batch:
@@ -68,20 +67,20 @@ class Pictures:
         return {"images": self._stack(drawn), "ids": padded_ids(drawn.said, tokenizer, length), **drawn.noted()}
 
     def alone(self, step: int) -> torch.Tensor:
-        """`images` alone."""
+        """The images alone."""
         return self._stack(self._draw(step, lambda index, rng: None))
 
     def _stack(self, drawn: _Drawn[T]) -> torch.Tensor:
         return self.spec.prepare(drawn.images)
 
     def _draw(self, step: int, say: Callable[[int, np.random.Generator], T]) -> _Drawn[T]:
-        """The pictures of a step, with what `say` says of each."""
+        """The images of a step, each with its annotation, which `say` reads."""
         drawn: _Drawn[T] = _Drawn()
         rng = np.random.default_rng([self.seed, step])
         size = self.batch_size // self.ranks
         start = STRETCH * (self.seed + 1) + step * self.batch_size
         mine = range(start + self.rank * size, start + (self.rank + 1) * size)
-        if self.source.draws:  # what earlier ranks draw, so that a rank's texts are those of a run without ranks
+        if self.source.draws:  # advance the generator past earlier ranks, so that texts do not depend on the ranks
             for index in range(start, mine.start):
                 say(index, rng)
         for index in mine:
@@ -89,7 +88,7 @@ class Pictures:
         return drawn
 
     def _add(self, drawn: _Drawn[T], index: int, say: Callable[[int], T]) -> None:
-        """One sample: the one at `index`, or the first usable one at the same place of later batches."""
+        """Add the sample at `index`, or the first usable one at the same position of a later batch."""
         reason = ""
         for chosen in range(index, index + ATTEMPTS * self.batch_size, self.batch_size):
             try:
@@ -104,7 +103,7 @@ class Pictures:
         raise DataError(f"{ATTEMPTS} samples in a row cannot be used; the last: {reason}")
 
     def _picture(self, index: int) -> np.ndarray:
-        """uint8 `[size,size,3]`: a batch of photographs as large as they are would fill memory."""
+        """uint8 `[size,size,3]`; resized one by one, since photographs at their own size would fill memory."""
         if self.crop == 1 and not self.flip:
             return fitted(self.source, self.spec, "train", index)
         rng = np.random.default_rng([self.seed, index])
@@ -114,7 +113,7 @@ class Pictures:
 
 @dataclass
 class _Drawn(Generic[T]):
-    """What was drawn for a step."""
+    """The images and annotations of a step, and messages on samples that were skipped."""
 
     images: list[np.ndarray] = field(default_factory=list)
     said: list[T] = field(default_factory=list)
@@ -125,7 +124,7 @@ class _Drawn(Generic[T]):
 
 
 def fitted(source: Source, spec: ImageSpec, split: str, index: int) -> np.ndarray:
-    """A picture as the encoder takes it, uint8 `[size,size,3]`. Raises DataError for one that cannot be used."""
+    """An image resized for the encoder, uint8 `[size,size,3]`. Raises DataError for one that cannot be used."""
     image = source.image(split, index)
     try:
         return spec.fitted(image)
@@ -134,9 +133,9 @@ def fitted(source: Source, spec: ImageSpec, split: str, index: int) -> np.ndarra
 
 
 def picture_or_black(source: Source, spec: ImageSpec, split: str, index: int, bad: set[int]) -> np.ndarray:
-    """uint8 `[size,size,3]`; black for a picture that cannot be used, which is noted in the source's `skips` and `bad`.
+    """uint8 `[size,size,3]`; black for an image that cannot be used, which is recorded in `source.skips` and `bad`.
 
-    Raises DataError for one of a source that notes nothing, or where there are too many.
+    Raises DataError for such an image of a source without `skips`, or where there are too many.
     """
     skips = source.skips
     if skips is not None:

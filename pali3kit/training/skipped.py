@@ -1,4 +1,4 @@
-"""Samples that cannot be used: counted, listed, and past a share of all a reason to stop."""
+"""Samples that cannot be used: counted, listed, and, past a share of all, a reason to stop."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from pali3kit.data.records import FEWEST, FIRST, TooManyBad, too_many
 from pali3kit.errors import Pali3Error
 from pali3kit.training.context import StageContext
 
-EXAMPLES = ("images", "prompts", "masks")  # of which a batch has one for each of its examples
+EXAMPLES = ("images", "prompts", "masks")  # tensors whose first axis is that of the batch's examples
 
 
 class Skipped(Callback):
-    """Lists what batches say they `skipped` in `skipped.txt`: each bad sample once, in the order in which it was met.
+    """Lists the samples that batches report as `skipped` in `skipped.txt`, each once, in order of occurrence.
 
-    Ranks share one list and one count, so that a run stops, or goes on, whatever their number.
+    Ranks share one list and one count, so that whether a run stops does not depend on their number.
 
     Args:
-        context: the stage.
+        context: of the stage.
         most: the share of samples that may be bad.
-        damages: what is wrong with whole files, listed first; it counts as nothing.
+        damages: what is wrong with whole files: listed first, not counted.
     """
 
     def __init__(self, context: StageContext, most: float, damages: Sequence[str] = ()) -> None:
@@ -35,7 +35,7 @@ class Skipped(Callback):
         self.lines: dict[str, None] = {}
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Begin the list anew: a run that continues has its lines from the checkpoint."""
+        """Start the list again; a resumed run has its lines from the checkpoint."""
         if self.context.writes:
             self.file.unlink(missing_ok=True)
             append(self.file, [*self.damages, *self.lines])
@@ -56,7 +56,7 @@ class Skipped(Callback):
         self._judge(max(self.seen + self.bad, FEWEST))
 
     def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        """Raises TooManyBad where too many of all were bad, however few there were. A single one never is."""
+        """Raise TooManyBad where too many of all samples were bad. A single one is always allowed."""
         if len(self.lines) > 1 or not self.most:
             self._judge(self.seen + self.bad)
 
@@ -68,7 +68,7 @@ class Skipped(Callback):
             )
 
     def _gathered(self, trainer: L.Trainer, skipped: list[str]) -> list[str]:
-        """What all ranks skipped in this step."""
+        """The messages of all ranks in this step."""
         if self.context.execution.ranks == 1 or not trainer.strategy.reduce_boolean_decision(bool(skipped), all=False):
             return skipped
         everyones: list[list[str]] = [[] for _ in range(self.context.execution.ranks)]
@@ -83,7 +83,7 @@ class Skipped(Callback):
 
 
 def append(file: Path, lines: Sequence[str]) -> None:
-    """Put lines behind those that there are; without any there is no file."""
+    """Append lines to a file; without any it is not created."""
     if lines:
         with file.open("a", encoding="utf-8", errors="backslashreplace") as opened:
             opened.writelines(f"{line}\n" for line in lines)

@@ -1,13 +1,14 @@
-"""What a step of PaLI's training sees: a mixture's examples with their pictures, bad ones replaced."""
+"""The examples of a training step of PaLI with their images; examples with unreadable images are replaced."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import torch
 from torch import Tensor
 
+from pali3kit.data.batch import ABSENT, place_images
 from pali3kit.data.mixture import Mixture
 from pali3kit.data.records import Skips
 from pali3kit.data.regions import add_mask_tokens
@@ -21,52 +22,67 @@ from pali3kit.vision.contract import VisionEncoder
 
 @dataclass(frozen=True)
 class Sight:
-    """How a batch gets its pictures: `read` leads from a number to `[1,...]`, of which the batch holds many as `name`.
+    """Where a batch gets its images, as pixels or as cached tokens of the frozen encoder.
 
-    There are `count` pictures, with a `grid` of tokens of `width` each; `bad` ones could not be read, and `read` raises
-    DataError for others that cannot. `vision` is the encoder, where none of its tokens are kept: it then sees every
-    batch.
+    Attributes:
+        name: of the tensor in the batch: "images" or "tokens".
+        read: from an image's number to `[1, *shape]`. Raises DataError for an image that cannot be read.
+        shape: `(3,H,W)` of pixels, or `(N,D)` of tokens.
+        count: how many images there are.
+        grid: rows and columns of an image's tokens.
+        vision: the encoder that is run on every batch; None where its tokens are cached.
+        bad: numbers of images of which it is known that they cannot be read.
     """
 
     name: str
     read: Callable[[int], Tensor]
+    shape: tuple[int, ...]
     count: int
     grid: Grid
-    width: int
     vision: VisionEncoder | None = None
     bad: Collection[int] = frozenset()
+
+    @property
+    def width(self) -> int:
+        """Of the visual tokens."""
+        return self.shape[-1] if self.vision is None else self.vision.width
+
+    def stack(self, numbers: Tensor, images: Mapping[int, Tensor]) -> Tensor:
+        """Images by their numbers `[B,F]` as one tensor `[B,F,*shape]`, zeros where one is absent."""
+        there = numbers != ABSENT
+        found = [images[number] for number in numbers[there].tolist()]
+        return place_images(torch.cat(found) if found else torch.zeros(0, *self.shape), there)
 
 
 @dataclass
 class Drawn:
-    """The `examples` of a step as the mixture gave them, and for those of one rank what it found when it looked.
+    """The examples of a step, and the images of those at some positions.
 
-    `replaced` are the examples instead of those with a bad picture, by position; `pictures` are by their number;
-    `skipped` says what could not be used.
+    Attributes:
+        examples: as the mixture drew them.
+        replaced: by position, the examples that take the place of those with an unreadable image.
+        images: those that were read, by number.
+        skipped: what could not be used, one line each.
     """
 
     examples: list[Example]
     replaced: dict[int, Example] = field(default_factory=dict)
-    pictures: dict[int, Tensor] = field(default_factory=dict)
+    images: dict[int, Tensor] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
-
-    def seen(self, index: Tensor) -> Tensor:
-        """The pictures `[B,...]` of numbers `[B]`."""
-        return torch.cat([self.pictures[number] for number in index.tolist()])
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Draws the examples of a step and reads the pictures of some: a pure function of the seed, the step and the files.
+    """Draws the examples of a step and reads the images of some: a pure function of the seed, the step and the files.
 
-    An example whose picture cannot be read is replaced by another one of its task, drawn from a stream of its own for
-    this position. So the batch keeps its size, no other example changes, and a rank needs to read its own only:
-    whatever the ranks, passes and interruptions, a position holds the same example.
+    An example with an image that cannot be read is replaced by another example of its task, drawn from a random stream
+    of its own for this position. So the batch keeps its size, no other example changes, and a rank reads only its own
+    images: a position holds the same example for any number of ranks and passes and after any interruption.
 
     Args:
         size: examples of a step, of all ranks together.
         masks: writes the mask tokens of regions, where there are any.
-        skips: what the source notes while it draws.
+        skips: where the source records what it cannot use.
     """
 
     mixture: Mixture
@@ -76,37 +92,38 @@ class Stream:
     skips: Skips | None = None
 
     def draw(self, step: int, mine: Sequence[int], first: bool = True) -> Drawn:
-        """The examples of `step`, and the pictures of those at the positions `mine`.
+        """The examples of `step`, and the images of those at the positions `mine`.
 
-        All ranks draw all examples: what the source notes on the way is `skipped` by the `first` of them alone.
+        All ranks draw all examples; only the `first` rank reports what the source skipped in doing so.
 
         Raises:
-            DataError: the pictures of 100 examples in a row cannot be read.
+            DataError: the images of 100 examples in a row cannot be read.
         """
         drawn = Drawn(self._completed(self.mixture.batch(step, self.size)))
-        noted = self._noted()
-        drawn.skipped += noted if first else []
+        skipped = self._skipped()
+        drawn.skipped += skipped if first else []
         for position in mine:
-            self._look(drawn, step, position)
+            self._read(drawn, step, position)
         return drawn
 
-    def _look(self, drawn: Drawn, step: int, position: int) -> None:
-        """Read the picture at a position, or that of the first example instead of it that has a good one."""
+    def _read(self, drawn: Drawn, step: int, position: int) -> None:
+        """Read the images of the example at a position, or of the first replacement whose images can be read."""
         example = drawn.examples[position]
         for attempt in range(1, ATTEMPTS + 1):
             try:
-                if example.image not in drawn.pictures:
-                    drawn.pictures[example.image] = self.sight.read(example.image)
+                for number in example.images:
+                    if number not in drawn.images:
+                        drawn.images[number] = self.sight.read(number)
                 return
             except DataError as error:
                 drawn.skipped.append(str(error))
             [example] = self._completed([self.mixture.instead(step, self.size, position, attempt)])
             drawn.replaced[position] = example
-            drawn.skipped += self._noted()
-        raise DataError(f"{ATTEMPTS} pictures in a row cannot be read; the last: {drawn.skipped[-1]}")
+            drawn.skipped += self._skipped()
+        raise DataError(f"{ATTEMPTS} images in a row cannot be read; the last: {drawn.skipped[-1]}")
 
     def _completed(self, examples: list[Example]) -> list[Example]:
         return examples if self.masks is None else add_mask_tokens(examples, self.masks)
 
-    def _noted(self) -> list[str]:
+    def _skipped(self) -> list[str]:
         return [] if self.skips is None else self.skips.taken()

@@ -1,4 +1,4 @@
-"""The best weights of a transfer, by the task's own score on pictures that nothing on PaLI is trained on."""
+"""Keeping the best weights of a transfer, by the benchmark's score on images that PaLI is never trained on."""
 
 from __future__ import annotations
 
@@ -37,18 +37,18 @@ BEST, PARTIAL = "best.safetensors", "best.partial"
 
 
 class Best(Callback):
-    """Scores a model at some steps and keeps the weights of the best, the earliest of equals, beside the checkpoint.
+    """Evaluates a model at some steps and saves the weights with the best score (the earliest of equals).
 
-    Whoever continues from a checkpoint scores the steps after it again, of equal weights: the file ends up the same,
-    though it may be ahead of the checkpoint for a while.
+    A run that resumes from a checkpoint evaluates the later steps again, with equal weights, so the file ends up the
+    same, although it may be newer than the checkpoint in between.
 
     Args:
-        model: without its encoder, which does not learn.
-        measure: the score of the model as it is.
-        at: steps, of which the last is the end of the training.
+        model: without its encoder, which is frozen.
+        measure: evaluates the model.
+        at: the steps to evaluate at, the last of which is the end of the training.
         folder: private to the stage.
-        writes: whether this process, of all ranks, writes.
-        skipped: what could not be used to score on: listed in `skipped.txt` after what `Skipped` begins it with.
+        writes: whether this rank writes files.
+        skipped: messages on samples that cannot be evaluated on, appended to `skipped.txt`.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Best(Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: STEP_OUTPUT, batch: object, batch_idx: int
     ) -> None:
         step = trainer.global_step
-        if step not in self.at or step in self.scores:  # a step of several passes is told of after each of them
+        if step not in self.at or step in self.scores:  # with several passes a step, this is called after each of them
             return
         value = self.measure()
         pl_module.train()
@@ -99,9 +99,9 @@ class Best(Callback):
         self.scores, self.digest = state_dict["scores"], state_dict.get("digest", "")
 
     def keep(self) -> None:
-        """Put the best weights into the model and write `validation.csv`: step, score, and which was kept.
+        """Load the best weights into the model and write `validation.csv`: step, score, and which was kept.
 
-        Raises StageError where their file was damaged since; the next attempt trains anew.
+        Raises StageError where their file has been damaged since; the next attempt trains from the beginning.
         """
         if self.writes and self.digest and not self._whole():
             (self.folder / CHECKPOINT).unlink(missing_ok=True)
@@ -117,7 +117,7 @@ class Best(Callback):
 
 
 def validation(model: PaLI, config: Config, context: StageContext, sight: Sight) -> list[Best]:
-    """What scores a transfer as its column is scored, greedily; nothing where there are no checks."""
+    """The callback that evaluates a transfer by its benchmark's metric, decoding greedily; none without validations."""
     budget = config.training
     if not budget.checks:
         return []
@@ -129,8 +129,8 @@ def validation(model: PaLI, config: Config, context: StageContext, sight: Sight)
     skipped = [] if source.skips is None else source.skips.taken()
     lengths = config.prompt_length, config.target_length
 
-    def see(index: Tensor) -> Tensor:
-        found = torch.cat([sight.read(number) for number in index.tolist()])
+    def see(numbers: Tensor) -> Tensor:
+        found = torch.cat([sight.read(number) for number in numbers.tolist()])
         with torch.inference_mode():
             return found if sight.vision is None else sight.vision(found.to(next(sight.vision.parameters()).device))
 
@@ -145,23 +145,24 @@ def validation(model: PaLI, config: Config, context: StageContext, sight: Sight)
 
 
 def _held_out(source: Source, config: Config, count: int) -> list[Example]:
-    """Examples on the last of the training pictures."""
+    """Examples on the last training images, which are held out."""
     asked = config.column, config.bins, count, config.training.validate, config.task
     return benchmark_examples(source, *asked, split="train", start=count - config.validation)
 
 
 def _readable(examples: Sequence[Example], sight: Sight, skips: Skips | None) -> list[Example]:
-    """Those whose pictures can be read; others are noted, but for those that the stage `features` has listed."""
+    """The examples whose images can be read. Others are recorded in `skips`, unless the stage `features` did so."""
     good: list[Example] = []
     if skips is not None:
         skips.count_anew()
     for example in examples:
-        if example.image in sight.bad:
+        if any(number in sight.bad for number in example.images):
             continue
         if skips is not None:
             skips.seen += 1
         try:
-            sight.read(example.image)
+            for number in example.images:
+                sight.read(number)
         except DataError as error:
             if skips is None:
                 raise

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 from collections.abc import Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +13,11 @@ import pytest
 from PIL import Image
 
 from pali3kit.data.annotated import AnnotatedSource
+from pali3kit.data.mixture import Mixture
 from pali3kit.data.reader import Files
 from pali3kit.data.record import Asked, Record, Thing, Word
 from pali3kit.data.source import STRETCH
+from pali3kit.data.task import Example
 from pali3kit.errors import DataError
 
 RNG = np.random.default_rng(0)
@@ -52,6 +56,19 @@ class Few(Files):
         )
 
 
+class Clips(Few):
+    """Records of one to three images, in shades of 10 x the record's number and on."""
+
+    @property
+    def image_counts(self) -> np.ndarray:
+        return np.arange(self.count) % 3 + 1
+
+    def record(self, number: int) -> Record:
+        first, *others = (partial(png, 10 * number + place) for place in range(number % 3 + 1))
+        captions = {"en": (f"caption {number}",)}
+        return Record(f"clip {number}", first, captions=captions, more_images=tuple(others))
+
+
 def source(folder: Path, count: int = 20, test: int = 3) -> AnnotatedSource:
     return AnnotatedSource(Few(folder / "train", count), Few(folder / "test", test))
 
@@ -68,7 +85,7 @@ def test_what_a_picture_is(tmp_path: Path) -> None:
 def test_test_pictures_are_in_order_and_no_more_than_there_are(tmp_path: Path) -> None:
     few = source(tmp_path)
     assert [few.image("test", i)[0, 0, 0] for i in range(3)] == [0, 1, 2] and few.size("test") == 3
-    with pytest.raises(DataError, match=r"the test split has 3 pictures, not 4: lower data\.test"):
+    with pytest.raises(DataError, match=r"the test split has 3 images, not 4: lower data\.test"):
         few.image("test", 3)
     with pytest.raises(DataError, match="a train split only, not 'test'"):
         AnnotatedSource(Few(tmp_path / "a", 3)).image("test", 0)
@@ -82,7 +99,7 @@ def test_a_task_draws_on_the_picture_that_it_is_given(tmp_path: Path) -> None:
         number = few.number("train", index)
         assert (example is None) == (number % 10 == 9)
         if example is not None:
-            assert (example.image, example.target) == (index, f"caption {number}")
+            assert (example.images[0], example.target) == (index, f"caption {number}")
     assert list(few.skips.lines) == sorted(few.skips.lines, key=list(few.skips.lines).index)
     assert set(few.skips.lines) == {f"record {n}: no field 'caption'" for n in (9, 19)} and few.skips.seen == 20
     assert task.where("train", 5) == (range(5),)
@@ -211,3 +228,49 @@ def test_names_of_classes_that_are_equal_on_one_line_are_one_class() -> None:
     source = AnnotatedSource(Twice())
     assert source.classes == ("red cup", "dog")
     assert {source.labels("train", index) for index in range(source.size("train"))} == {(0,), (1,)}
+
+
+def shades(clips: AnnotatedSource, split: str, example: Example) -> list[int]:
+    return [int(clips.image(split, number)[0, 0, 0]) for number in example.images]
+
+
+def test_the_images_of_a_record_stay_together_in_every_pass(tmp_path: Path) -> None:
+    clips = AnnotatedSource(Clips(tmp_path / "train", 10), Clips(tmp_path / "test", 4))
+    assert clips.size("train") == 19 and clips.size("test") == 7 and clips.max_images == 3
+    task = clips.task("caption", 1000)
+    for split, count in (("train", 2 * 19), ("test", 7)):
+        seen: list[str] = []
+        for index in (index for places in task.where(split, count) for index in places):
+            example = task.draw(split, index, RNG)
+            assert example is not None and example.images[0] == index
+            number = int(example.target.removeprefix("caption "))
+            assert shades(clips, split, example) == [10 * number + place for place in range(number % 3 + 1)]
+            assert example == replace(example, images=clips.images_with(split, example.images[-1]))
+            seen.append(example.target)
+        assert len(seen) == 2 * len(set(seen)) if split == "train" else seen == [f"caption {n}" for n in range(4)]
+    with pytest.raises(DataError, match="the test split has 7 images, not 8"):
+        task.where("test", 8)
+
+
+def test_an_example_is_drawn_where_all_its_images_are_reached(tmp_path: Path) -> None:
+    task = AnnotatedSource(Clips(tmp_path / "train", 10)).task("caption", 1000)
+    for count in range(1, 40):
+        firsts = [index for places in task.where("train", count) for index in places]
+        examples = [task.draw("train", index, RNG) for index in firsts]
+        assert all(example is not None and max(example.images) < count for example in examples)
+        reached = [task.draw("train", index, RNG) for index in range(count)]
+        whole = {example.images for example in reached if example is not None and max(example.images) < count}
+        assert {example.images for example in examples if example is not None} == whole
+    drawn = Mixture({"caption": (task, 1.0)}, "train", 19, seed=0, without={3}).batch(0, 200)
+    assert not any(3 in example.images for example in drawn) and len({example.images for example in drawn}) == 9
+
+
+def test_texts_of_a_record_of_several_images_are_given_once(tmp_path: Path) -> None:
+    clips = AnnotatedSource(Clips(tmp_path / "train", 10))
+    assert sorted([*clips.sentences(0, 1000), *clips.held_out(1000)]) == sorted(f"caption {n}" for n in range(10))
+
+
+def test_of_images_alone_indexing_is_what_it_was(tmp_path: Path) -> None:
+    few = source(tmp_path)
+    assert few.task("caption", 1000).where("train", 50) == (range(50),) and few.max_images == 1
+    assert few.images_with("train", 33) == (33,)

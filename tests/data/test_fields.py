@@ -17,7 +17,7 @@ from pali3kit.errors import DataError
 def test_compressed_or_not(tmp_path: Path, ending: str, pack: Any) -> None:
     file = tmp_path / f"a.json{ending}"
     file.write_bytes(pack(b'{"a": 1}\n\n{"a": 2}'))
-    assert list(fields.read_lines(file)) == [(f"{file}:1", {"a": 1}), (f"{file}:3", {"a": 2})]
+    assert list(fields.read_json_lines(file)) == [(f"{file}:1", {"a": 1}), (f"{file}:3", {"a": 2})]
     with pytest.raises(DataError, match=r"a\.json\S*: no JSON: Extra data"):
         fields.read_json(file)
     file.write_bytes(pack(b"[1]"))
@@ -75,7 +75,7 @@ def test_numbers_of_json_that_are_none(tmp_path: Path, value: str) -> None:
 def test_a_key_of_two_values(tmp_path: Path) -> None:
     file = tmp_path / "a.json"
     file.write_text('{"a": {"b": 1, "b": [2]}}')
-    for read in (fields.read_json, lambda path: list(fields.read_lines(path))):
+    for read in (fields.read_json, lambda path: list(fields.read_json_lines(path))):
         with pytest.raises(DataError, match=r"a\.json(:1)?: no JSON: 'b' occurs twice in a mapping, with two values"):
             read(file)
     file.write_text('{"a": 1, "a": 1}')

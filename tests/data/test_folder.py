@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pali3kit.data.folder import FolderRecords, FolderSource
+from pali3kit.data.folder import FolderSource, _FolderRecords
 from pali3kit.errors import DataError
 
 
@@ -25,7 +25,7 @@ def fill(root: Path) -> Path:
 
 
 def test_classes_are_the_folders_below(tmp_path: Path) -> None:
-    records = FolderRecords(fill(tmp_path))
+    records = _FolderRecords(fill(tmp_path))
     assert records.classes == ("ape", "red_fox")
     assert [Path(records.name(i)).name for i in range(len(records))] == ["0.jpg", "1.jpg", "loose.png", "2.PNG"]
     assert records.labels(0) == (0,) and records.labels(3) == (1,)
@@ -34,19 +34,19 @@ def test_classes_are_the_folders_below(tmp_path: Path) -> None:
 
 
 def test_texts_lie_beside_pictures_or_are_the_class(tmp_path: Path) -> None:
-    records = FolderRecords(fill(tmp_path))
+    records = _FolderRecords(fill(tmp_path))
     assert [records.text(i) for i in range(4)] == ["ape", "An ape, sitting.", "", "red fox"]
 
 
 def test_what_systems_leave_is_no_class_and_no_picture(tmp_path: Path) -> None:
     fill(tmp_path)
-    before = FolderRecords(tmp_path)
+    before = _FolderRecords(tmp_path)
     for name in (".ipynb_checkpoints/1.jpg", "ape/.ipynb_checkpoints/1.jpg", "ape/._1.jpg", "__MACOSX/ape/1.jpg",
                  "@eaDir/1.jpg/SYNOFILE_THUMB_M.jpg"):  # fmt: skip
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (8, 8)).save(tmp_path / name)
     (tmp_path / "ape" / "Thumbs.db").write_bytes(b"\xd0\xcf")
-    records = FolderRecords(tmp_path)
+    records = _FolderRecords(tmp_path)
     assert (records.classes, records.files) == (before.classes, before.files)
 
 
@@ -61,7 +61,7 @@ def test_what_systems_leave_is_no_class_and_no_picture(tmp_path: Path) -> None:
 )
 def test_texts_of_other_programs(data: bytes, right: str, tmp_path: Path) -> None:
     """Of several lines, each a caption, a picture has one, by its number."""
-    records = FolderRecords(fill(tmp_path))
+    records = _FolderRecords(fill(tmp_path))
     (tmp_path / "ape" / "1.txt").write_bytes(data)
     assert records.text(1) == right
     (tmp_path / "ape" / "1.txt").write_bytes(gzip.compress(data))
@@ -104,7 +104,7 @@ def test_texts_that_cannot_be_used_are_noted(tmp_path: Path) -> None:
 
 
 def test_a_picture_that_has_gone(tmp_path: Path) -> None:
-    records = FolderRecords(fill(tmp_path))
+    records = _FolderRecords(fill(tmp_path))
     (tmp_path / "ape" / "0.jpg").unlink()
     with pytest.raises(DataError, match=r"0\.jpg: No such file"):
         records.picture(0)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from pali3kit.data.members import Damaged, Found, Link, members
+from pali3kit.data.members import DamagedTar, Member, MemberLink, members
 
 FORMATS = {"V7": tarfile.USTAR_FORMAT, "GNU": tarfile.GNU_FORMAT, "POSIX": tarfile.PAX_FORMAT}
 
@@ -38,7 +38,7 @@ def tar(path: Path, *blocks: bytes) -> Path:
     return path
 
 
-def told(path: Path) -> list[Found | Link]:
+def told(path: Path) -> list[Member | MemberLink]:
     return list(members(path))
 
 
@@ -47,7 +47,7 @@ def test_headers_of_all_kinds(form: str, tmp_path: Path) -> None:
     names = ["x/000.jpg", "x/y.z/001.seg.PNG"] + ([] if form == "V7" else ["x/" + "n" * 150 + ".txt"])
     found = told(tar(tmp_path / "a.tar", *(member(name, b"data", form=form) for name in names)))
     assert [(of.key, of.ending) for of in found][:2] == [("x/000", "jpg"), ("x/y.z/001", "seg.png")]
-    assert len(found) == len(names) and all(isinstance(of, Found) and of.length == 4 for of in found)
+    assert len(found) == len(names) and all(isinstance(of, Member) and of.length == 4 for of in found)
 
 
 def test_what_is_part_of_no_sample(tmp_path: Path) -> None:
@@ -72,7 +72,7 @@ def test_links_lead_to_the_member_that_they_mean(tmp_path: Path) -> None:
         member("x/2.jpg", kind=tarfile.SYMTYPE, link="../x/0.jpg"),
         member("x/3.jpg", kind=tarfile.SYMTYPE, link="/etc/passwd.txt"),
     )
-    found = [of for of in told(tar(tmp_path / "a.tar", *blocks)) if isinstance(of, Link)]
+    found = [of for of in told(tar(tmp_path / "a.tar", *blocks)) if isinstance(of, MemberLink)]
     assert [(of.key, of.target) for of in found] == [
         ("x/1", ("x/0", "jpg")), ("x/2", ("x/0", "jpg")), ("x/3", ("etc/passwd", "txt")),
     ]  # fmt: skip
@@ -85,7 +85,7 @@ def test_archives_behind_one_another(tmp_path: Path) -> None:
     both.write_bytes((tmp_path / "a.tar").read_bytes() + bytes(10240) + (tmp_path / "b.tar").read_bytes())
     assert [(of.archive, of.key) for of in told(both)] == [(0, "a"), (1, "b")]
     both.write_bytes((tmp_path / "a.tar").read_bytes() + b"something else" * 100)
-    with pytest.raises(Damaged, match="what follows its end at byte 2048 is no archive"):
+    with pytest.raises(DamagedTar, match="what follows its end at byte 2048 is no archive"):
         told(both)
 
 
@@ -106,7 +106,7 @@ def test_headers_that_lie(name: str, tmp_path: Path) -> None:
     block[124:136] = size
     path = tar(tmp_path / "a.tar", member("0.txt", b"text"), resummed(bytes(block)), member("1.txt", b"text"))
     found = []
-    with pytest.raises(Damaged, match=complaint):
+    with pytest.raises(DamagedTar, match=complaint):
         for of in members(path):
             found.append(of.key)
     assert found == ["0"]
@@ -114,12 +114,12 @@ def test_headers_that_lie(name: str, tmp_path: Path) -> None:
 
 def test_headers_without_end(tmp_path: Path) -> None:
     """Each announces the name of the next: tarfile calls itself for each."""
-    with pytest.raises(Damaged, match="recursion"):
+    with pytest.raises(DamagedTar, match="recursion"):
         told(tar(tmp_path / "a.tar", member("n", b"x", tarfile.GNUTYPE_LONGNAME) * 5000))
     fields = b"".join(b"%d k%06d=v\n" % (13, number) for number in range(3000))
-    with pytest.raises(Damaged, match="makes no sense"):
+    with pytest.raises(DamagedTar, match="makes no sense"):
         told(tar(tmp_path / "a.tar", member("g", fields, tarfile.XGLTYPE), member("0.txt")))
-    with pytest.raises(Damaged, match="a name of 5004 characters"):
+    with pytest.raises(DamagedTar, match="a name of 5004 characters"):
         told(tar(tmp_path / "a.tar", member("n" * 5000 + ".txt", form="POSIX")))
 
 
@@ -141,7 +141,7 @@ def test_sparse_files_of_gnu_tar(form: str, tmp_path: Path) -> None:
     if done.returncode:
         pytest.skip("another tar")
     sparse, after = told(path)
-    assert isinstance(after, Found) and after.length == 8 and isinstance(sparse, Found)
+    assert isinstance(after, Member) and after.length == 8 and isinstance(sparse, Member)
     assert sparse.length in (-(1 << 20) - 3, (1 << 20) + 3)  # where the file system has no holes
 
 
@@ -150,5 +150,5 @@ def test_packed_archives_are_refused_by_name(tmp_path: Path) -> None:
     with tarfile.open(fileobj=file, mode="w:gz") as packed:
         packed.addfile(tarfile.TarInfo("0.txt"))
     (tmp_path / "a.tar").write_bytes(file.getvalue())
-    with pytest.raises(Damaged, match="packed with gzip, and samples are read at random: unpack it"):
+    with pytest.raises(DamagedTar, match="packed with gzip, and samples are read at random: unpack it"):
         told(tmp_path / "a.tar")

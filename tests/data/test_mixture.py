@@ -19,7 +19,7 @@ class Fake:
     every: int = 1
 
     def draw(self, split: str, index: int, rng: np.random.Generator) -> Example | None:
-        return Example(index, f"{self.name} {split}", str(rng.random())) if index % self.every == 0 else None
+        return Example((index,), f"{self.name} {split}", str(rng.random())) if index % self.every == 0 else None
 
     def where(self, split: str, count: int) -> tuple[range, ...]:
         return (range(count),)
@@ -54,11 +54,11 @@ def test_another_example_for_a_position_is_of_the_same_task_and_of_its_own_strea
 
 def test_pictures_without_an_example_are_passed_over() -> None:
     examples = Mixture({"b": (Fake("b", every=5), 1.0)}, "train", 50, 0).batch(0, 100)
-    assert {e.image % 5 for e in examples} == {0}
+    assert {e.images[0] % 5 for e in examples} == {0}
 
 
 def test_a_task_that_fits_no_picture_is_an_error() -> None:
-    with pytest.raises(DataError, match="'b' found no example in 100 pictures of the train split"):
+    with pytest.raises(DataError, match="'b' found no example in 100 images of the train split"):
         Mixture({"b": (NeverTask(), 1.0)}, "train", 50, 0).batch(0, 1)
 
 
@@ -83,19 +83,19 @@ class Rare(Fake):
 
 
 def test_a_rare_task_is_drawn_where_it_is() -> None:
-    counts = Counter(e.image for e in Mixture({"a": (Rare("a"), 1.0)}, "train", 50, 0).batch(0, 4000))
+    counts = Counter(e.images[0] for e in Mixture({"a": (Rare("a"), 1.0)}, "train", 50, 0).batch(0, 4000))
     assert set(counts) == {10, 11, 40, 42}
     assert all(count == pytest.approx(1000, abs=5 * 750**0.5) for count in counts.values())
-    assert [e.image for e in held_out(Rare("a"), "train", 50, 3, 0)] == [10, 11, 40]
+    assert [e.images[0] for e in held_out(Rare("a"), "train", 50, 3, 0)] == [10, 11, 40]
 
 
 def test_bad_pictures_are_not_drawn() -> None:
     mixture = Mixture({"a": (Rare("a"), 1.0)}, "train", 50, 0, without={10, 42})
-    assert {e.image for e in mixture.batch(0, 100)} == {11, 40}
+    assert {e.images[0] for e in mixture.batch(0, 100)} == {11, 40}
 
 
 def test_a_task_on_none_of_the_pictures_is_an_error() -> None:
-    with pytest.raises(DataError, match="none of the 50 pictures of the train split is one for task 'a'"):
+    with pytest.raises(DataError, match="none of the 50 images of the train split is one for task 'a'"):
         Mixture({"a": (Rare("a", ranges=(range(0),)), 1.0)}, "train", 50, 0)
 
 
@@ -107,7 +107,7 @@ def test_one_range_draws_what_a_count_draws() -> None:
     for _ in range(2):
         drawn.append(int(rng.integers(50)))
         rng.random()
-    assert [e.image for e in Mixture({"a": (Fake("a"), 1.0)}, "train", 50, 0).batch(3, 2)] == drawn
+    assert [e.images[0] for e in Mixture({"a": (Fake("a"), 1.0)}, "train", 50, 0).batch(3, 2)] == drawn
 
 
 @pytest.mark.parametrize("temperature", [1.0, 2.0, 0.5])
@@ -130,6 +130,6 @@ def test_a_temperature_of_1_changes_no_weight() -> None:
 def test_held_out_examples_are_in_order_limited_and_repeatable() -> None:
     task = Fake("b", every=5)
     examples = held_out(task, "test", 50, 4, seed=0)
-    assert [e.image for e in examples] == [0, 5, 10, 15]
+    assert [e.images[0] for e in examples] == [0, 5, 10, 15]
     assert examples == held_out(task, "test", 50, 4, seed=0)
     assert len(held_out(task, "test", 50, 100, seed=0)) == 10

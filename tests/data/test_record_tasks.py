@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from pali3kit.data.record import Asked, Record, Thing, Word
-from pali3kit.data.record_tasks import draw_of, raster
+from pali3kit.data.record_tasks import _raster, draw_of
 from pali3kit.data.task import Example
 from pali3kit.errors import DataError, RegistryError
 
@@ -83,9 +83,9 @@ def test_captions() -> None:
 
 def test_words_are_read_line_by_line() -> None:
     """The second word of the first line begins two pixels below the first."""
-    assert [word.text for word in raster(RECORD.words)] == ["hello", "world", "below"]
+    assert [word.text for word in _raster(RECORD.words)] == ["hello", "world", "below"]
     unboxed = (*RECORD.words, Word("somewhere"))
-    assert raster(unboxed) == list(unboxed)
+    assert _raster(unboxed) == list(unboxed)
     assert {e.target for e in drawn("ocr")} == {"hello world below"}
 
 
@@ -163,7 +163,7 @@ def test_span_corruption_of_captions_without_their_picture() -> None:
     examples = [draw_of("span_corruption", 101, CLASSES, 64)(RECORD, np.random.default_rng(n)) for n in range(60)]
     found = {(e.prompt, e.target, e.language) for e in examples if e is not None}
     assert ("eine <extra_id_0>", "<extra_id_0> Katze", "de") in found
-    assert all(not e.sighted for e in examples if e is not None)
+    assert all(not e.images for e in examples if e is not None)
     assert draw_of("span_corruption", 101, CLASSES, 64)(EMPTY, np.random.default_rng(0)) is None
     short = Record("short", png, captions={"en": ("a",)})
     assert draw_of("span_corruption", 101, CLASSES, 64)(short, np.random.default_rng(0)) is None

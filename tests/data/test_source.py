@@ -27,6 +27,7 @@ def test_every_source_is_one(kind: type) -> None:
 def test_nothing_is_known_unless_a_source_says_so() -> None:
     source = SourceBase()
     assert (source.skips, source.damages, source.sieves, source.digest) == (None, (), {}, "")
+    assert source.max_images == 1
 
 
 def test_the_world_has_a_digest_and_nothing_to_skip() -> None:
@@ -46,5 +47,5 @@ def test_files_note_what_they_skip(tmp_path) -> None:
 
 def test_what_a_source_answers_of_itself_every_source_is_asked_for() -> None:
     own = {name for name in vars(SourceBase) if not name.startswith("_")}
-    assert own == {"skips", "damages", "sieves", "digest", "telling"}
+    assert own == {"skips", "damages", "sieves", "digest", "max_images", "telling"}
     assert own <= vars(Source).keys()

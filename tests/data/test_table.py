@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pali3kit.data.lines import Lines
-from pali3kit.data.table import Table
+from pali3kit.data.table import CellTable
 from pali3kit.errors import DataError
 
 CELLS = st.text(st.sampled_from('a"\t,\n é'), max_size=6)
 
 
-def table(folder: Path, data: bytes, delimiter: str = "\t") -> Table:
+def table(folder: Path, data: bytes, delimiter: str = "\t") -> CellTable:
     (folder / "t.csv").write_bytes(data)
-    return Table(Lines([folder / "t.csv"]), delimiter)
+    return CellTable(Lines([folder / "t.csv"]), delimiter)
 
 
 @given(

@@ -11,4 +11,4 @@ from pali3kit.data.task import Example
 
 def test_an_example_does_not_change() -> None:
     with pytest.raises(dataclasses.FrozenInstanceError):
-        Example(0, "prompt", "target").prompt = "other"  # type: ignore[misc]
+        Example((0,), "prompt", "target").prompt = "other"  # type: ignore[misc]

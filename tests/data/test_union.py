@@ -18,7 +18,7 @@ from pali3kit.data.task import held_out
 from pali3kit.data.union import UnionSource
 from pali3kit.errors import DataError, RegistryError
 from pali3kit.images.spec import ImageSpec
-from pali3kit.training.pictures import Pictures
+from pali3kit.training.pictures import PretrainingImages
 
 RNG = np.random.default_rng(0)
 
@@ -85,13 +85,13 @@ def test_texts_and_labels_are_asked_of_the_parts_that_may_have_them(parts: dict[
     assert {what: list(source.parts) for what, source in told.items()} == {
         "texts": ["cc3m", "german", "classes"], "labels": ["classes", "boxes"], "masks": ["boxes"],
     }  # fmt: skip
-    texts, labels = Pictures(union, ImageSpec(8), 0, 7), union.telling("labels")
+    texts, labels = PretrainingImages(union, ImageSpec(8), 0, 7), union.telling("labels")
     for step in range(5):
         assert (
             "skipped"
             not in texts.telling("texts")._draw(step, lambda i, r: told["texts"].alt_text("train", i, r)).noted()
         )
-        assert "skipped" not in Pictures(union, ImageSpec(8), 0, 7).with_labels(step, len(labels.classes))
+        assert "skipped" not in PretrainingImages(union, ImageSpec(8), 0, 7).with_labels(step, len(labels.classes))
     assert labels.classes == ("cat", "dog", "mouse") and labels.telling("labels") is labels
     assert labels.skips is union.skips
     seen = {labels.labels("train", STRETCH + index) for index in range(labels.size("train"))}
@@ -118,7 +118,7 @@ def test_a_part_without_held_out_texts_is_left_out_of_them(parts: dict[str, Any]
 def test_test_pictures_are_those_of_the_parts_that_have_some(parts: dict[str, Any]) -> None:
     union = UnionSource(parts)
     assert [int(union.image("test", i)[0, 0, 0]) for i in range(5)] == [0, 1, 100, 101, 102]
-    with pytest.raises(DataError, match=r"the test split has 5 pictures, not 6: lower data\.test"):
+    with pytest.raises(DataError, match=r"the test split has 5 images, not 6: lower data\.test"):
         union.image("test", 5)
     assert [e.target for e in held_out(union.task("ocr", 16), "test", 5, 9, 0)] == ["word100", "word101", "word102"]
 
@@ -143,7 +143,7 @@ def test_a_rare_task_gets_its_share_of_a_mixture(parts: dict[str, Any]) -> None:
     for name, share in (("ocr", 1 / 4), ("en", 1 / 4 * 8 / 13), ("de", 1 / 2 + 1 / 4 * 5 / 13)):
         assert abs(counts[name] - 4000 * share) < 5 * (4000 * share * (1 - share)) ** 0.5
     for example in examples:
-        shade = int(union.image("train", example.image)[0, 0, 0])
+        shade = int(union.image("train", example.images[0])[0, 0, 0])
         assert example.target == f"word{shade}" or f"some text {shade}".endswith(example.target)
 
 
@@ -184,3 +184,24 @@ def test_the_digest_is_that_of_the_parts(parts: dict[str, Any], tmp_path: Path) 
     assert UnionSource(parts).digest == before
     (tmp_path / "de.tsv").write_text("other text")
     assert UnionSource(parts).digest != before
+
+
+def test_examples_of_several_images_keep_them_in_a_union(parts: dict[str, Any], tmp_path: Path) -> None:
+    """Clips of three frames behind eight pictures: their numbers are those of the union, in every pass."""
+    clips = [{"images": [f"{n}.png", "100.png", f"{n + 1}.png"], "caption": f"clip {n}"} for n in (200, 203)]
+    (tmp_path / "clips.jsonl").write_text("\n".join(map(json.dumps, clips)))
+    of_clips = {"name": "records", "path": str(tmp_path / "clips.jsonl"), "images": str(tmp_path)}
+    union = UnionSource({"cc3m": parts["cc3m"], "clips": of_clips, "german": parts["german"]})
+    assert union.size("train") == 8 + 6 + 5 and union.max_images == 3
+    for name in ("clips.caption", "caption"):
+        task, found = union.task(name, 1000), []
+        for index in (index for places in task.where("train", 2 * 19) for index in places):
+            example = task.draw("train", index, RNG)
+            if example is None or "clip" not in example.target:
+                continue
+            found.append(example.images[0] // 19)
+            first = int(example.target.removeprefix("clip "))
+            assert example.images == tuple(range(index, index + 3)) and 8 <= index % 19 <= 11
+            assert [int(union.image("train", n)[0, 0, 0]) for n in example.images] == [first, 100, first + 1]
+        assert found == [0, 0, 1, 1]
+    assert [*union.task("clips.caption", 9).where("train", 13)] == [range(8, 9)]  # the second ends behind them

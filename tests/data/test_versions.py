@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from pali3kit.data.folder import FolderRecords, FolderSource
+from pali3kit.data.folder import FolderSource, _FolderRecords
 from pali3kit.data.lines import LineSource
 from pali3kit.data.pairs import PairSource, _PairRecords
 from pali3kit.data.readers import coco_captions, coco_instances, ocr, refcoco, tsv, vqa
-from pali3kit.data.records import digest
+from pali3kit.data.records import digest_files
 from pali3kit.data.sets.folders import Folders
 from pali3kit.data.sets.karpathy import CocoKarpathy
 from pali3kit.data.text import TextSource
@@ -51,7 +51,7 @@ SOURCES: dict[str, tuple[type, Callable[[Path], str]]] = {
     "vqa": (vqa.VqaReader, lambda root: vqa._create(str(root / "a.json"), str(root)).digest),
     "tsv": (tsv.TsvReader, lambda root: tsv._create(str(root / "a.tsv"), str(root)).digest),
     "pairs": (_PairRecords, lambda root: PairSource(str(root / "a.tar")).digest),
-    "folder": (FolderRecords, lambda root: FolderSource(str(root)).digest),
+    "folder": (_FolderRecords, lambda root: FolderSource(str(root)).digest),
     "text": (LineSource, lambda root: TextSource(str(root / "a.txt")).digest),
     "a set": (Folders, lambda root: Folders(str(root)).digest),
     "coco_karpathy": (CocoKarpathy, lambda root: CocoKarpathy(str(root / "dataset_coco.json"), str(root)).digest),
@@ -89,7 +89,12 @@ def test_what_the_first_decoder_made_is_not_used(root: Path, name: str, monkeypa
 
 def test_first_versions_leave_digests_as_they_were(root: Path) -> None:
     files = [root / "a.txt"]
-    assert digest(root, files) == digest(root, files, 1, 1) != digest(root, files, 1, 2) != digest(root, files, 2, 1)
+    assert (
+        digest_files(root, files)
+        == digest_files(root, files, 1, 1)
+        != digest_files(root, files, 1, 2)
+        != digest_files(root, files, 2, 1)
+    )
 
 
 @pytest.mark.parametrize("name", ["coco_captions", "coco_instances", "refcoco", "vqa", "coco_karpathy"])

@@ -22,7 +22,7 @@ def test_batches_do_not_change_answers(tmp_path: Path, monkeypatch: pytest.Monke
     language = UL2(len(tokenizer), width=16, encoder_depth=1, decoder_depth=1, heads=2, head_width=8, mlp=24)
     model = PaLI(None, LinearProjector(12, 16), language)
     tokens = torch.randn(7, 4, 12)
-    examples = [Example(i, "what is this ?" + " really" * i, "") for i in range(7)]
+    examples = [Example((i,), "what is this ?" + " really" * i, "") for i in range(7)]
     seen: list[int] = []
     arguments = (model, tokenizer, examples, tokens.__getitem__, (2, 2), 40, 6, 1, None, seen.append)
     together = module.generate_answers(*arguments)

@@ -27,8 +27,8 @@ def test_examples_are_limited_repeatable_and_in_order(column: str) -> None:
     examples = benchmark_examples(SOURCE, column, bins=32, count=40, limit=10)
     again = benchmark_examples(SOURCE, column, bins=32, count=40, limit=10)
     assert len(examples) == 10
-    assert [(e.image, e.prompt, e.target) for e in examples] == [(e.image, e.prompt, e.target) for e in again]
-    assert [e.image for e in examples] == sorted(e.image for e in examples)
+    assert [(e.images[0], e.prompt, e.target) for e in examples] == [(e.images[0], e.prompt, e.target) for e in again]
+    assert [e.images[0] for e in examples] == sorted(e.images[0] for e in examples)
 
 
 def test_the_same_pictures_in_every_language() -> None:
@@ -37,7 +37,7 @@ def test_the_same_pictures_in_every_language() -> None:
     assert set(pictures) == set(LANGUAGES)
     assert all(count == (40 if language == "en" else 3) for language, count in pictures.items())
     assert len(examples) == BENCHMARK.find("caption_multilingual").count(40, 54, len(LANGUAGES))
-    assert {e.image for e in examples if e.language == "de"} == {0, 1, 2}
+    assert {e.images[0] for e in examples if e.language == "de"} == {0, 1, 2}
     japanese = next(e for e in examples if e.language == "ja")
     assert all(" " in reference for reference in japanese.references)
 
@@ -102,7 +102,7 @@ def test_of_train_pictures_all_expressions_are_asked() -> None:
 
 def test_examples_may_begin_later() -> None:
     found = benchmark_examples(SOURCE, "caption", bins=32, count=8, limit=10, split="train", start=5)
-    assert [example.image for example in found] == [5, 6, 7]
+    assert [example.images[0] for example in found] == [5, 6, 7]
 
 
 @pytest.mark.parametrize(
@@ -114,7 +114,7 @@ def test_examples_may_begin_later() -> None:
     ],
 )
 def test_languages_with_too_few_pictures_are_left_out(column: str, languages: list[str], kept: list[int]) -> None:
-    assert scorable(column, [Example(0, "", "", ("a",), language) for language in languages]) == kept
+    assert scorable(column, [Example((0,), "", "", ("a",), language) for language in languages]) == kept
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_languages_with_too_few_pictures_are_left_out(column: str, languages: li
 )
 def test_too_few_examples_are_refused(column: str, languages: list[str], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        scorable(column, [Example(0, "", "", ("a",), language) for language in languages])
+        scorable(column, [Example((0,), "", "", ("a",), language) for language in languages])
 
 
 def measuring(column: str, folder: Path, captions: list[str]) -> list[Step]:

@@ -30,7 +30,7 @@ TEXT = REGIONS.write(REGIONS.write_box(BOX, 64, 64), [0] * 16)
 def example() -> Example:
     mask = np.zeros((64, 64), bool)
     mask[16:48, :16] = True
-    return Example(0, "", REGIONS.write_box(BOX, 64, 64), box=BOX, mask=mask)
+    return Example((0,), "", REGIONS.write_box(BOX, 64, 64), box=BOX, mask=mask)
 
 
 def test_a_right_box_with_a_full_mask() -> None:

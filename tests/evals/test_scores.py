@@ -45,6 +45,6 @@ def test_a_measured_number_is_the_mean_of_its_parts() -> None:
 def test_a_metric_knows_all_that_it_may_need() -> None:
     """A metric has one argument, so that all are called in the same way."""
     source: Any = object()
-    answered = Answered([Example(0, "?", "a")], ["a"], source, None, 9)
+    answered = Answered([Example((0,), "?", "a")], ["a"], source, None, 9)
     assert answered.source is source and answered.masks is None and answered.bins == 9
     assert [example.target for example in answered.examples] == answered.answers

@@ -16,7 +16,7 @@ from pali3kit.metrics import bleu, cider, rouge_l
 from pali3kit.registry import METRIC
 
 ANSWERS = ["a red cat", "two"]
-EXAMPLES = [Example(i, "", text, (text, "a cat")) for i, text in enumerate(ANSWERS)]
+EXAMPLES = [Example((i,), "", text, (text, "a cat")) for i, text in enumerate(ANSWERS)]
 
 
 class Spaced:
@@ -46,7 +46,7 @@ def test_questions_have_vqa_accuracy(column: str) -> None:
 def test_captions_in_many_languages_are_spaced_by_the_source() -> None:
     source: Any = Spaced()
     answers = ["a red cat", "two", "ein Hund", "zwei"]
-    spaced = [Example(i, "", "", (" ".join(text),), "en" if i < 2 else "de") for i, text in enumerate(answers)]
+    spaced = [Example((i,), "", "", (" ".join(text),), "en" if i < 2 else "de") for i, text in enumerate(answers)]
     found = score("caption_multilingual", Answered(spaced, answers, source, None, 9))
     english = scored("caption", spaced[:2], [" ".join(text) for text in answers[:2]])
     assert found.extra["en"] == english.value > 0
@@ -100,7 +100,7 @@ def test_there_is_an_answer_and_a_score_for_every_example(add_benchmark: Any, mo
 
 
 def examples(*references: tuple[str, ...], language: str = "en") -> list[Example]:
-    return [Example(i, "", "", refs, language) for i, refs in enumerate(references)]
+    return [Example((i,), "", "", refs, language) for i, refs in enumerate(references)]
 
 
 REFERENCES = (("a cat and a dog", "a dog and a cat"), ("a red bus", "the bus is red"), ("two birds", "a pair of birds"))
@@ -143,7 +143,7 @@ def test_captions_have_bleu_and_rouge_beside() -> None:
 
 def languages(**counts: int) -> list[Example]:
     return [
-        Example(number, "", "", (f"a {number} b c d", f"e {number} f g h"), language)
+        Example((number,), "", "", (f"a {number} b c d", f"e {number} f g h"), language)
         for language, count in counts.items()
         for number in range(count)
     ]

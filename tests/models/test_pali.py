@@ -43,12 +43,12 @@ def test_the_image_and_the_prompt_both_matter() -> None:
     assert not torch.allclose(pali(tokens, grid, PROMPTS.flip(0), MASK.flip(0), targets), logits)
 
 
-def test_rows_about_text_alone_do_not_see_their_picture() -> None:
+def test_an_example_without_an_image_reads_its_prompt_alone() -> None:
     pali = model()
     tokens, grid = pali.see(torch.randn(2, 3, 16, 16))
-    targets, sighted = torch.tensor([[3, 4], [3, 4]]), torch.tensor([True, False])
-    states = pali.states(tokens, grid, PROMPTS, MASK, targets, sighted)
-    others = pali.states(tokens.flip(0), grid, PROMPTS, MASK, targets, sighted)
+    targets, there = torch.tensor([[3, 4], [3, 4]]), torch.tensor([[True], [False]])
+    states = pali.states(tokens, grid, PROMPTS, MASK, targets, there)
+    others = pali.states(tokens.flip(0), grid, PROMPTS, MASK, targets, there)
     assert not torch.allclose(states[0], others[0])
     torch.testing.assert_close(states[1], others[1], rtol=0, atol=0)
     memory, mask = pali.language.embed(PROMPTS[1:]), MASK[1:]  # as the language model alone reads it

@@ -39,7 +39,7 @@ def test_what_was_measured_on_larger_pictures_is_drawn_on_these(report):
     """After stage 2 boxes and masks are in its pixels."""
     larger = replace(report, gallery=(report.gallery[0], replace(report.gallery[0], size=96)))
     images = _draw_images(larger)
-    index = report.gallery[0].image
+    index = report.gallery[0].images[0]
     assert {key: image.width for key, image in images.items()} == {(index, 64): 64, (index, 96): 96}
     html = gallery(larger, images)
     assert f'href="#picture-{index}-96"' in html and 'viewBox="0 0 96 96"' in html
@@ -100,3 +100,13 @@ def test_without_pictures_the_texts_remain(report):
     html = gallery(report, {})
     assert "<use" not in html
     assert "siglip says" in html
+
+
+def test_all_images_of_an_example_are_shown_in_their_order(report):
+    clip = replace(report.gallery[0], images=(7, 3, 9, 5), region=None)
+    several = replace(report, gallery=(clip,))
+    images = _draw_images(several)
+    assert sorted(index for index, _ in images) == [3, 5, 7, 9]
+    html = gallery(several, images)
+    assert re.findall(r'<figure><svg class="picture " .*?href="#picture-(\d+)-64"', html) == ["7", "3", "9", "5"]
+    assert 'class="texts"' in html and "siglip says" in html

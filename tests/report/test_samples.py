@@ -13,7 +13,7 @@ def test_every_column_but_the_probe_shows_a_few_spread_examples(report):
     assert {example.column for example in report.gallery} == {
         "caption", "caption_multilingual", "vqa", "vqa_knowledge", "vqa_text", "refer", "refer_plus", "refer_g",
     }  # fmt: skip
-    assert [example.image for example in of(report, "vqa")] == [5, 15, 25, 35]
+    assert [example.images[0] for example in of(report, "vqa")] == [5, 15, 25, 35]
     assert len(of(report, "vqa")) == COUNT and {example.size for example in report.gallery} == {64}
 
 
@@ -29,7 +29,7 @@ def test_a_failed_row_does_not_hide_the_answers_of_the_others(report):
 
 def test_regions_are_those_of_the_predictions(report):
     example = of(report, "refer")[0]
-    x0 = 8 + example.image % 20
+    x0 = 8 + example.images[0] % 20
     assert example.region.box == (10, x0, 30, x0 + 22)
     assert example.answers[1].region.box == (12, x0 + 3, 28, x0 + 21)
     assert example.answers[1].region.runs[0] == (12, x0 + 3, 18)

@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from pathlib import Path
+
+from pali3kit.config.part import Optimizer
+from pali3kit.config.stages import Multimodal
+from pali3kit.plan.kinds.multimodal import Config
 from pali3kit.training import calibration
 from pali3kit.training.context import Sizes
+from pali3kit.training.stages.multimodal import calibrate
+from pali3kit.training.weighing import rehearse
 
 SIZES = Sizes(
     image_size=16,
@@ -30,6 +38,22 @@ def test_a_random_pali_takes_random_pairs() -> None:
     assert batch["target_mask"].sum() == 3 * calibration.ANSWER
     region = calibration.random_pairs(SIZES, 3, width, grid, regions=True)
     assert region["target_mask"].shape == (3, calibration.REGION) and region["target_mask"].all()
+
+
+def test_an_example_is_as_large_as_the_source_has_images(tmp_path: Path) -> None:
+    """So `plan` and calibration count the tokens of the largest example."""
+    (tmp_path / "r.jsonl").write_text(json.dumps({"images": ["1.png", "2.png", "3.png"], "caption": "a"}))
+    source = {"name": "records", "path": str(tmp_path / "r.jsonl"), "images": str(tmp_path)}
+    assert calibration.max_images(source) == 3 and calibration.max_images({"name": "world"}) == 1
+    tokens = {}
+    for name, data in (("clips", source), ("world", {"name": "world"})):
+        training = Multimodal(examples=4, batch_size=2, optimizer=Optimizer())
+        config = Config(source=data, image_size=16, bins=9, prompt_length=8, target_length=8,
+                        projector={"name": "linear"}, training=training)  # fmt: skip
+        tokens[name] = rehearse(calibrate, config, SIZES)
+    assert tokens["clips"] is not None and tokens["world"] is not None
+    assert tokens["clips"].tokens - tokens["world"].tokens == 2 * 4  # a grid of 2 x 2
+    assert tokens["clips"].activations > tokens["world"].activations
 
 
 def test_the_first_call_is_not_measured() -> None:

@@ -12,7 +12,14 @@ from safetensors.numpy import load_file
 
 from pali3kit import durable
 from pali3kit.errors import DataError
-from pali3kit.training.feature_files import classes_in, create, features_in, publish, read, rows_in
+from pali3kit.training.feature_files import (
+    classes_in,
+    create_features,
+    features_in,
+    publish_features,
+    read_features,
+    rows_in,
+)
 
 SHAPES = {
     "features": (np.float32, (3, 2)),
@@ -24,7 +31,7 @@ SHAPES = {
 
 
 def filled(path: Path, usable: tuple[int, ...] = (1, 1, 1)) -> Path:
-    arrays = create(path, SHAPES, {"classes": '["a", "ä"]'})
+    arrays = create_features(path, SHAPES, {"classes": '["a", "ä"]'})
     arrays["features"][:] = [[1, 2], [3, 4], [5, 6]]
     arrays["labels"][:] = [0, 1, 0]
     arrays["right"][:], arrays["right_ends"][:] = [0, 1, 1], [2, 2, 3]
@@ -50,7 +57,7 @@ def test_it_is_read_as_a_map_of_the_file(tmp_path: Path) -> None:
 
 
 def test_pictures_that_cannot_be_used_are_left_out(tmp_path: Path) -> None:
-    publish(filled(tmp_path / "test.partial", usable=(1, 0, 1)), tmp_path / "test.safetensors")
+    publish_features(filled(tmp_path / "test.partial", usable=(1, 0, 1)), tmp_path / "test.safetensors")
     found = features_in(tmp_path, "test")
     assert [path.name for path in tmp_path.iterdir()] == ["test.safetensors"]
     assert isinstance(found.features, np.memmap) and classes_in(tmp_path, "test") == ("a", "ä")
@@ -73,7 +80,7 @@ def test_room_is_taken_at_once_and_given_back_when_there_is_too_little(
 
     monkeypatch.setattr(durable, "reserve", full)
     with pytest.raises(OSError, match="No space left"):
-        create(tmp_path / "train.safetensors", SHAPES, {})
+        create_features(tmp_path / "train.safetensors", SHAPES, {})
     assert list(tmp_path.iterdir()) == [path]
 
 
@@ -82,9 +89,9 @@ def test_damage_is_told(tmp_path: Path) -> None:
     whole = path.read_bytes()
     path.write_bytes(whole[:-4])
     with pytest.raises(DataError, match=r"test\.safetensors: it is cut off"):
-        read(path)
+        read_features(path)
     path.write_bytes(b"\x10\0\0\0\0\0\0\0 no JSON at all")
     with pytest.raises(DataError, match="no safetensors file of features"):
-        read(path)
+        read_features(path)
     with pytest.raises(DataError, match="absent"):
-        read(tmp_path / "absent")
+        read_features(tmp_path / "absent")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
+from pali3kit.data.batch import ABSENT
 from pali3kit.data.task import Example
 from pali3kit.language.ul2 import UL2
 from pali3kit.models.pali import PaLI
@@ -13,7 +14,7 @@ from pali3kit.projector.linear import LinearProjector
 from pali3kit.projector.resampler import ResamplerProjector
 from pali3kit.text.tokenizer import Tokenizer, train_tokenizer
 from pali3kit.training.context import Execution
-from pali3kit.training.joint import count_passes, longest, shared
+from pali3kit.training.joint import _batches_of_passes, _count_passes, _longest
 from pali3kit.training.modules import Batch, PaLIModule
 from pali3kit.training.stream import Sight
 from pali3kit.vision.vit import ViT
@@ -28,7 +29,10 @@ def tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Tokenizer:
     return Tokenizer(path, codes=4, sentinels=2)
 
 
-EXAMPLES = [Example(i, "how many ?", " ".join(["one two three"] * (1 + i % 4))) for i in range(10)]
+EXAMPLES = [  # of one to three images, and one about text alone
+    Example(tuple((i + n) % 10 for n in range(1 + i % 3)) if i != 4 else (), "how many ?", text)
+    for i, text in enumerate(" ".join(["one two three"] * (1 + i % 4)) for i in range(10))
+]
 
 
 def module(tokenizer: Tokenizer) -> PaLIModule:
@@ -41,14 +45,14 @@ def module(tokenizer: Tokenizer) -> PaLIModule:
 def look(batch: Batch) -> Batch:
     generator = torch.Generator().manual_seed(3)
     pictures = torch.randn(len(EXAMPLES), 3, 16, 16, generator=generator)
-    return {**batch, "images": pictures[batch.pop("image")]}
+    return {**batch, "images": pictures[batch.pop("image_numbers")]}
 
 
 def gradients(tokenizer: Tokenizer, ranks: int, passes: int) -> tuple[dict[str, torch.Tensor], float]:
     """The mean gradient and the mean loss, as Lightning forms them over passes and ranks."""
     trained, loss = module(tokenizer), 0.0
     for rank in range(ranks):
-        for batch in shared(EXAMPLES, tokenizer, LENGTHS, Execution(ranks=ranks, rank=rank), passes):
+        for batch in _batches_of_passes(EXAMPLES, tokenizer, LENGTHS, Execution(ranks=ranks, rank=rank), passes):
             value = trained.losses(look(batch))["loss"] / (ranks * passes)
             value.backward()
             loss += float(value.detach())
@@ -69,30 +73,41 @@ def test_passes_and_ranks_give_the_gradient_of_the_whole_batch(tokenizer: Tokeni
 
 def test_ranks_and_passes_see_every_example_once(tokenizer: Tokenizer) -> None:
     seen = [
-        batch["image"].tolist()
+        batch["image_numbers"][:, 0].tolist()
         for rank in range(2)
-        for batch in shared(EXAMPLES, tokenizer, LENGTHS, Execution(ranks=2, rank=rank), passes=3)
+        for batch in _batches_of_passes(EXAMPLES, tokenizer, LENGTHS, Execution(ranks=2, rank=rank), passes=3)
     ]
     assert len(seen) == 6 and all(seen)
-    assert [number for part in seen for number in part] == list(range(10))  # disjoint, together all, by position
+    assert [number for part in seen for number in part] == [
+        0,
+        1,
+        2,
+        3,
+        ABSENT,
+        5,
+        6,
+        7,
+        8,
+        9,
+    ]  # disjoint, together all, by position
 
 
 def test_after_a_replacement_every_token_still_weighs_the_same(tokenizer: Tokenizer) -> None:
     """Whoever replaced it: the sum over the targets' tokens, divided by those of the targets as they were drawn."""
-    replaced = {3: Example(9, "how many ?", "one two three four five six seven")}
+    replaced = {3: Example((9,), "how many ?", "one two three four five six seven")}
     results = []
     for ranks, passes in ((1, 1), (1, 4), (2, 2)):
         trained = module(tokenizer)
         for rank in range(ranks):
             execution = Execution(ranks=ranks, rank=rank)
             mine = replaced if rank == 0 else {}
-            for batch in shared(EXAMPLES, tokenizer, LENGTHS, execution, passes, mine):
+            for batch in _batches_of_passes(EXAMPLES, tokenizer, LENGTHS, execution, passes, mine):
                 (trained.losses(look(batch))["loss"] / (ranks * passes)).backward()
         results.append({name: p.grad for name, p in trained.named_parameters() if p.grad is not None})
     for other in results[1:]:
         for name, gradient in results[0].items():
             torch.testing.assert_close(other[name], gradient, atol=1e-6, rtol=1e-4)
-    [batch] = shared(EXAMPLES, tokenizer, LENGTHS, Execution(), 1, replaced)
+    [batch] = _batches_of_passes(EXAMPLES, tokenizer, LENGTHS, Execution(), 1, replaced)
     drawn = sum(len(tokenizer.encode(e.target, eos=True, max_length=80)) for e in EXAMPLES)
     assert float(batch["share"]) == pytest.approx(int(batch["target_mask"].sum()) / drawn)
     assert int(batch["target_mask"].sum()) != drawn
@@ -104,16 +119,17 @@ def test_the_tokens_of_an_example_are_those_that_the_projector_leaves() -> None:
     language = UL2(50, width=16, encoder_depth=1, decoder_depth=1, heads=2, head_width=8, mlp=24)
     few = PaLI(None, ResamplerProjector(12, 16, tokens=4), language)
     all_ = PaLI(None, LinearProjector(12, 16), language)
-    sights = [Sight("tokens", lambda n: torch.empty(0), 1, (8, 8), 12, seen) for seen in (None, vision)]
-    assert [longest(few, sight, 20) for sight in sights] == [24, 64]
-    assert [longest(all_, sight, 20) for sight in sights] == [84, 84]
+    sights = [Sight("tokens", lambda n: torch.empty(0), (64, 12), 1, (8, 8), seen) for seen in (None, vision)]
+    assert [_longest(few, sight, 20) for sight in sights] == [24, 64]
+    assert [_longest(all_, sight, 20) for sight in sights] == [84, 84]
+    assert [_longest(few, sight, 20, images=4) for sight in sights] == [36, 256]
     vision.requires_grad_(False)
-    assert longest(few, sights[1], 20) == 24
+    assert _longest(few, sights[1], 20) == 24
 
 
 def test_passes_hold_as_many_tokens_as_are_allowed() -> None:
-    assert count_passes(32, 100, Execution()) == 1
-    assert count_passes(32, 100, Execution(most_tokens=3200)) == 1
-    assert count_passes(32, 100, Execution(most_tokens=800)) == 4
-    assert count_passes(32, 100, Execution(most_tokens=899, ranks=2)) == 2
-    assert count_passes(32, 100, Execution(most_tokens=50)) == 32
+    assert _count_passes(32, 100, Execution()) == 1
+    assert _count_passes(32, 100, Execution(most_tokens=3200)) == 1
+    assert _count_passes(32, 100, Execution(most_tokens=800)) == 4
+    assert _count_passes(32, 100, Execution(most_tokens=899, ranks=2)) == 2
+    assert _count_passes(32, 100, Execution(most_tokens=50)) == 32

@@ -10,7 +10,7 @@ from pali3kit.data.records import Skips
 from pali3kit.data.source import STRETCH, SourceBase
 from pali3kit.errors import DataError
 from pali3kit.images.spec import Alpha, ImageSpec
-from pali3kit.training.pictures import ATTEMPTS, Pictures, picture_or_black
+from pali3kit.training.pictures import ATTEMPTS, PretrainingImages, picture_or_black
 
 SPEC = ImageSpec(8)
 
@@ -44,8 +44,8 @@ class Words:
         return [5 if word == "word" else 6 for word in text.split()][:max_length]
 
 
-def pictures(source: Numbered, **options: object) -> Pictures:
-    return Pictures(source, SPEC, 0, 4, **options)  # type: ignore[arg-type]
+def pictures(source: Numbered, **options: object) -> PretrainingImages:
+    return PretrainingImages(source, SPEC, 0, 4, **options)  # type: ignore[arg-type]
 
 
 def places(images: torch.Tensor) -> list[int]:
@@ -126,7 +126,7 @@ KEPT = ImageSpec(8, resize="shortest")
 
 
 def test_what_no_encoder_can_take_is_a_bad_sample_too() -> None:
-    batch = Pictures(Thin(), KEPT, 0, 4).with_labels(1, 10)  # type: ignore[arg-type]
+    batch = PretrainingImages(Thin(), KEPT, 0, 4).with_labels(1, 10)  # type: ignore[arg-type]
     assert places(batch["images"]) == [4, 9, 6, 7]
     [line] = batch["skipped"]
     assert f"train picture {STRETCH + 5}: an image of 1100000x1 pixels is too thin" in line
@@ -147,5 +147,5 @@ def test_what_is_transparent_is_as_the_encoder_has_it_in_training_too(crop: floa
         def image(self, split: str, index: int) -> np.ndarray:
             return np.zeros((8, 8, 4), np.uint8)
 
-    found = Pictures(Clear(), ImageSpec(8, alpha=alpha), 0, 4, crop=crop)._picture(0)  # type: ignore[arg-type]
+    found = PretrainingImages(Clear(), ImageSpec(8, alpha=alpha), 0, 4, crop=crop)._picture(0)  # type: ignore[arg-type]
     assert found.shape == (8, 8, 3) and (found == shade).all()

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from pali3kit.data.batch import ABSENT
 from pali3kit.data.mixture import Mixture
 from pali3kit.data.records import Skips
 from pali3kit.data.task import Example
@@ -28,7 +29,7 @@ class Words:
         if index == 3:
             self.skips.add("record 3")
             return None
-        return Example(index, self.name, f"{rng.integers(1_000_000)}")
+        return Example((index,), self.name, f"{rng.integers(1_000_000)}")
 
     def where(self, split: str, count: int) -> tuple[range, ...]:
         return (range(count),)
@@ -38,11 +39,11 @@ def stream(*bad: int) -> Stream:
     def read(number: int) -> torch.Tensor:
         if number in bad:
             raise DataError(f"{number}.png: not a picture")
-        return torch.full((1, 2), float(number))
+        return torch.full((1, 1, 2), float(number))
 
     skips = Skips()
     mixture = Mixture({name: (Words(name, skips), 1.0) for name in ("a", "b")}, "train", COUNT, seed=1)
-    return Stream(mixture, SIZE, Sight("tokens", read, COUNT, (1, 1), 2), skips=skips)
+    return Stream(mixture, SIZE, Sight("tokens", read, (1, 2), COUNT, (1, 1)), skips=skips)
 
 
 def held(drawn: Drawn) -> list[Example]:
@@ -54,8 +55,10 @@ def test_without_bad_pictures_it_is_the_mixture() -> None:
     made = stream()
     drawn = made.draw(2, range(SIZE))
     assert drawn.examples == made.mixture.batch(2, SIZE) and not drawn.replaced
-    index = torch.tensor([e.image for e in drawn.examples])
-    assert drawn.seen(index).tolist() == [[n, n] for n in index.tolist()]
+    numbers = torch.tensor([[*e.images, ABSENT] for e in drawn.examples])
+    stacked = made.sight.stack(numbers, drawn.images)
+    assert stacked.tolist() == [[[[n, n]], [[0, 0]]] for n in numbers[:, 0].tolist()]
+    assert made.sight.stack(torch.full((3, 1), ABSENT), {}).tolist() == [[[[0, 0]]]] * 3
 
 
 def test_a_bad_picture_changes_its_own_place_only() -> None:
@@ -64,9 +67,9 @@ def test_a_bad_picture_changes_its_own_place_only() -> None:
     assert sum(len(drawn.replaced) for drawn in bad) > 5
     for one, other in zip(good, bad, strict=True):
         assert one.examples == other.examples
-        assert set(other.replaced) == {i for i, e in enumerate(one.examples) if e.image in (5, 6)}
+        assert set(other.replaced) == {i for i, e in enumerate(one.examples) if e.images[0] in (5, 6)}
         for position, example in other.replaced.items():
-            assert example.image not in (5, 6) and example.prompt == one.examples[position].prompt
+            assert example.images[0] not in (5, 6) and example.prompt == one.examples[position].prompt
         pictures = [line for line in other.skipped if line != "record 3"]
         assert len(pictures) >= len(other.replaced) and set(pictures) <= {f"{n}.png: not a picture" for n in (5, 6)}
 
@@ -88,5 +91,5 @@ def test_what_all_ranks_meet_is_told_by_one() -> None:
 
 
 def test_where_none_can_be_read_it_says_so() -> None:
-    with pytest.raises(DataError, match=r"100 pictures in a row cannot be read; the last: \d+\.png: not a picture"):
+    with pytest.raises(DataError, match=r"100 images in a row cannot be read; the last: \d+\.png: not a picture"):
         stream(*range(COUNT)).draw(0, range(SIZE))

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from pali3kit.data.annotated import AnnotatedSource
-from pali3kit.data.fields import each, field, mapping, nonblank, read_json, read_lines
+from pali3kit.data.fields import each, field, mapping, nonblank, read_json, read_json_lines
 from pali3kit.data.lines import find_files
 from pali3kit.data.reader import existing, picture_in
 from pali3kit.data.readers.coco import Id, by_id, coco_files, read_id, read_image_size, with_image
@@ -144,7 +144,7 @@ class CocoCaptionsReader(SkippingFiles):
         found: dict[Id, dict[str, tuple[str, ...]]] = defaultdict(dict)
         for file in self.translated:
             before, lines = self.skipped.num_errors, 0
-            for where, line in read_lines(file):
+            for where, line in read_json_lines(file):
                 lines += 1
                 try:
                     number = _coco_id(field(line, "image_id", str, where), where)

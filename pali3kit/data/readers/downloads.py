@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from pali3kit.data.beside import read_captions
-from pali3kit.data.fields import mapping, parsed
+from pali3kit.data.fields import json_of, mapping
 from pali3kit.data.reader import picture_in
 from pali3kit.data.visible import walk
 from pali3kit.errors import DataError
@@ -106,7 +106,7 @@ class Downloads:
     def _sidecar_url(self, download: _Download) -> str | None:
         data = self._sidecar(download, "json")
         where = f"{self.folder / download.name}.json"
-        content: Mapping[str, object] = mapping(parsed(data, where), where) if data is not None else {}
+        content: Mapping[str, object] = mapping(json_of(data, where), where) if data is not None else {}
         url = content.get("url")
         return url if isinstance(url, str) else None
 

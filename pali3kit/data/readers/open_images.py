@@ -17,7 +17,7 @@ from pali3kit.data.reader import Files, existing, picture_in
 from pali3kit.data.readers.coco_instances import to_pixel_box
 from pali3kit.data.readers.skipped import SkippedEntries
 from pali3kit.data.record import Record, Thing
-from pali3kit.data.table import Table
+from pali3kit.data.table import CellTable
 from pali3kit.errors import DataError, choose, nearest
 from pali3kit.images.decode import Size, decode_image, in_proportion, read_size
 from pali3kit.registry import SOURCE
@@ -44,7 +44,7 @@ class OpenImagesReader(Files):
         super().__init__(existing(path), existing(classes))
         self.path, self.image_folder = self.files[0], existing(images, "folder")
         self.masks = existing(masks, "folder") if masks else None
-        self.rows = Table(Lines([self.path]), ",")
+        self.rows = CellTable(Lines([self.path]), ",")
         self.skipped = SkippedEntries()
 
     @cached_property

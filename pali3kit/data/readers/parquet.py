@@ -14,7 +14,7 @@ from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import shown
 from pali3kit.data.lines import find_files
 from pali3kit.data.reader import Files, existing, picture_in
-from pali3kit.data.record import Record, lines_of
+from pali3kit.data.record import Record, nonblank_lines
 from pali3kit.errors import DataError, choose
 from pali3kit.registry import SOURCE
 
@@ -114,7 +114,7 @@ class ParquetReader(Files):
         """The texts of a row: one, or those of a list."""
         value = self._value(group, place, column, name)
         texts = value if isinstance(value, list) else [value]
-        captions = lines_of(text for text in texts if isinstance(text, str))
+        captions = nonblank_lines(text for text in texts if isinstance(text, str))
         if not captions or not all(isinstance(text, str) for text in texts):
             wrong = next((text for text in texts if not isinstance(text, str)), texts[0] if texts else None)
             raise DataError(

@@ -11,7 +11,7 @@ from pali3kit.data.lines import Lines
 from pali3kit.data.reader import Files, existing, picture_in
 from pali3kit.data.readers.downloads import Downloads
 from pali3kit.data.record import Record
-from pali3kit.data.table import Table
+from pali3kit.data.table import CellTable
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
 
@@ -42,12 +42,12 @@ class TsvReader(Files):
         self.lines = Lines(self.files)
 
     @cached_property
-    def _table(self) -> tuple[Table, str, str] | None:
+    def _table(self) -> tuple[CellTable, str, str] | None:
         """The table and the names of its caption and address columns; None for a file without a header."""
         if not len(self.lines):
             raise DataError(f"{self.path}: it is empty")
         for delimiter in DELIMITERS:
-            table = Table(self.lines, delimiter)
+            table = CellTable(self.lines, delimiter)
             known = {name.lower(): name for name in reversed(table.names)}
             caption, address = (
                 next((known[n] for n in wanted if n in known), None) for wanted in (CAPTIONS, ADDRESSES)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pali3kit.data.fields import field, mapping
-from pali3kit.data.records import digest
+from pali3kit.data.records import digest_files
 from pali3kit.data.sets.files import check_index, digest_of
 from pali3kit.data.sets.layout import find_root, read_nonblank_lines, readable_name
 from pali3kit.errors import DataError
@@ -44,7 +44,7 @@ class Cifar100:
         read = _pickled if pickled else _binary
         self._splits = {split: _checked(read(file), len(self.classes), file) for split, file in files.items()}
         labels = [of.tobytes() for _, of in self._splits.values()]
-        self.digest = digest_of(digest(root, [names, *files.values()]), self.classes, labels)
+        self.digest = digest_of(digest_files(root, [names, *files.values()]), self.classes, labels)
 
     def content(self, split: str) -> str:
         """The digest of all splits: they are published together."""

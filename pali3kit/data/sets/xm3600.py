@@ -6,7 +6,7 @@ import os
 from collections.abc import Mapping
 from pathlib import Path
 
-from pali3kit.data.fields import field, mapping, read_lines, typed
+from pali3kit.data.fields import field, mapping, read_json_lines, typed
 from pali3kit.data.reader import existing
 from pali3kit.data.readers.coco import TYPES
 from pali3kit.data.sets.contract import Caption
@@ -40,7 +40,7 @@ class Xm3600(CaptionedFiles):
         file, folder = find_file(path, "captions.jsonl"), existing(images, "folder")
         names: dict[str, str] = {}
         captions: dict[str, list[Caption]] = {language: [] for language in LANGUAGES}
-        for where, line in read_lines(file):
+        for where, line in read_json_lines(file):
             key = _key(line, where, names)
             for language, entry in line.items():
                 if not language.startswith("image/"):

@@ -69,20 +69,20 @@ def _splitcap(scene: Scene, rng: np.random.Generator, english: float) -> Example
     """SplitCap on alt-texts, which are mostly English, as on the web."""
     language = _pick_language(rng, english)
     prompt, target = split_caption(captions.sample_caption(scene, language, rng), language.upper(), rng)
-    return Example(scene.index, prompt, target, language=language)
+    return Example((scene.index,), prompt, target, language=language)
 
 
 def _spans(scene: Scene, rng: np.random.Generator, english: float) -> Example | None:
     """Span corruption of the same texts, without their image."""
     language = _pick_language(rng, english)
     corrupted = corrupt_spans(captions.sample_caption(scene, language, rng), rng)
-    return Example(scene.index, *corrupted, language=language, sighted=False) if corrupted else None
+    return Example((), *corrupted, language=language) if corrupted else None
 
 
 def _caption(scene: Scene, rng: np.random.Generator, language: str) -> Example:
     references = captions.references(scene, language)
     target = captions.sample_caption(scene, language, rng)
-    return Example(scene.index, prompts.for_caption(language.upper()), target, references, language)
+    return Example((scene.index,), prompts.for_caption(language.upper()), target, references, language)
 
 
 def _caption_multilingual(scene: Scene, rng: np.random.Generator) -> Example:
@@ -99,7 +99,7 @@ def _spaced_caption(scene: Scene, rng: np.random.Generator, language: str) -> Ex
 def _ocr(scene: Scene, rng: np.random.Generator) -> Example | None:
     """All printed words in raster order."""
     words = " ".join(sign.word for sign in sorted(scene.signs, key=lambda sign: sign.box))
-    return Example(scene.index, prompts.for_ocr("EN"), words, (words,)) if words else None
+    return Example((scene.index,), prompts.for_ocr("EN"), words, (words,)) if words else None
 
 
 def _question(
@@ -108,14 +108,14 @@ def _question(
     question = ask(scene, rng)
     if question is None:
         return None
-    return Example(scene.index, prompts.for_answer(question.text), question.answer, question.answers)
+    return Example((scene.index,), prompts.for_answer(question.text), question.answer, question.answers)
 
 
 def _question_generation(scene: Scene, rng: np.random.Generator) -> Example | None:
     question = questions.vqa(scene, rng)
     if question is None:
         return None
-    return Example(scene.index, prompts.for_question(question.answer, "EN"), question.text, (question.text,))
+    return Example((scene.index,), prompts.for_question(question.answer, "EN"), question.text, (question.text,))
 
 
 def _detect(scene: Scene, rng: np.random.Generator, bins: int) -> Example:
@@ -124,7 +124,7 @@ def _detect(scene: Scene, rng: np.random.Generator, bins: int) -> Example:
     name = vocabulary.noun(wanted)
     boxes = sorted(thing.box for thing in scene.things if thing.emoji == wanted)
     target = " ; ".join(f"{RegionFormat(bins).write_box(box, scene.size, scene.size)} {name}" for box in boxes)
-    return Example(scene.index, prompts.for_region(name), target, (target,))
+    return Example((scene.index,), prompts.for_region(name), target, (target,))
 
 
 def _refer(
@@ -137,4 +137,4 @@ def _refer(
     box = scene.things[referral.index].box
     mask = world.masks(scene)[referral.index]
     target = RegionFormat(bins).write_box(box, scene.size, scene.size)
-    return Example(scene.index, prompts.for_region(referral.text), target, (target,), box=box, mask=mask)
+    return Example((scene.index,), prompts.for_region(referral.text), target, (target,), box=box, mask=mask)

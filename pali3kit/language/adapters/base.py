@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from torch import Tensor, nn
 
+from pali3kit.config.languages import POSITIONS
 from pali3kit.errors import ConfigError
 from pali3kit.language.contract import LanguageModel
 
@@ -71,6 +72,19 @@ class HfLanguage(LanguageModel):
         elif self._checkpointing and not wanted:
             self.model.gradient_checkpointing_disable()
         self._checkpointing = wanted
+
+    def demand_positions(self, prefix: int, target: int) -> None:
+        kind = self.model.config.model_type
+        positions = getattr(self.model.config, POSITIONS.get(kind, ""), None)
+        if positions is not None and self._positions(prefix, target) > positions:
+            text = f"a '{kind}' with {positions} positions cannot read {prefix} tokens of images and prompt"
+            raise ConfigError(
+                [f"{text} and write {target}: take smaller or fewer images, or a projector of fewer tokens."]
+            )
+
+    def _positions(self, prefix: int, target: int) -> int:
+        """How many positions a prefix and a target take: encoder and decoder have their own."""
+        return max(prefix, target)
 
     def embed(self, ids: Tensor) -> Tensor:
         embeds: Tensor = self.model.get_input_embeddings()(ids)

@@ -23,6 +23,9 @@ class HfPrefixLM(HfLanguage):
     def __init__(self, model: HfModel, vocabulary: int) -> None:
         super().__init__(model, vocabulary, token_id(model.config, "bos_token_id", "eos_token_id"))
 
+    def _positions(self, prefix: int, target: int) -> int:
+        return prefix + target
+
     def encode(self, embeds: Tensor, mask: Tensor) -> Tensor:
         """Return the prefix `[B,N,D]` unchanged: the layers see it together with the targets."""
         return embeds

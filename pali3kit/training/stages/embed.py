@@ -27,7 +27,7 @@ from pali3kit.registry import CAPTIONED, LABELLED, TOWERS
 from pali3kit.training.calibration import fastest_seconds, num_parameters
 from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.device import chosen_device
-from pali3kit.training.feature_files import Arrays, create, publish, read
+from pali3kit.training.feature_files import Arrays, create_features, publish_features, read_features
 from pali3kit.training.parts import build_part, build_vision, read_classifier, read_vision
 from pali3kit.training.weighing import Weighed, rehearsing, weigh_forward
 from pali3kit.vision.contract import VisionEncoder
@@ -138,7 +138,7 @@ def _extract(
     if not arrays["usable"].any():
         reasons = f"{skips.reasons}; all are listed in skipped.txt"
         raise DataError(f"none of the {size} images of the split '{split}' can be read, the first: {reasons}")
-    publish(unfinished, path)
+    publish_features(unfinished, path)
     progress.unlink()
 
 
@@ -146,12 +146,12 @@ def _resume(path: Path, unfinished: Path, progress: Path, size: int, context: St
     """The number of rows so far, and the unfinished file if there is one. A damaged file is discarded."""
     try:
         if path.exists():
-            read(path)
+            read_features(path)
             for file in (unfinished, progress):
                 file.unlink(missing_ok=True)
             return size, {}
         if progress.exists():
-            start, arrays = int(progress.read_text()), read(unfinished, "r+")[0]
+            start, arrays = int(progress.read_text()), read_features(unfinished, "r+")[0]
             if 0 <= start <= size == len(arrays["features"]) == len(arrays["usable"]):
                 return start, arrays
             raise DataError(f"{unfinished}: it has {len(arrays['features'])} images")
@@ -207,7 +207,7 @@ def _allocate(path: Path, dataset: EvaluationSet, split: str, width: int) -> Arr
     shapes: dict[str, Any] = {"features": (np.float32, (size, width))}
     shapes |= {name: (np.int64, array.shape) for name, array in known.items()}
     metadata = {"classes": json.dumps(list(getattr(dataset, "classes", ())))}
-    arrays = create(path, {**shapes, "usable": (np.uint8, (size,))}, metadata)
+    arrays = create_features(path, {**shapes, "usable": (np.uint8, (size,))}, metadata)
     for name, array in known.items():
         arrays[name][:] = array
     return arrays

@@ -1,4 +1,4 @@
-"""One generative column of Table 1: answers of a model to the test examples, and their score."""
+"""A benchmark of generated text: a model's answers to the test examples, and their score."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from pali3kit.language.regions import RegionGrammar
 from pali3kit.masks.codec import RegionFormat
 from pali3kit.nn.positions import Grid
 from pali3kit.plan.kinds.evaluate import Config
-from pali3kit.training.calibration import TARGET, fastest_seconds, num_parameters, random_pairs, random_pali
+from pali3kit.training.calibration import TARGET, fastest_seconds, max_images, num_parameters, random_pairs, random_pali
 from pali3kit.training.context import Cost, Sizes, StageContext, Weight
 from pali3kit.training.corpus import listing
 from pali3kit.training.device import chosen_device
@@ -35,8 +35,8 @@ from pali3kit.training.weighing import Weighed, rehearsing
 def run(config: Config, context: StageContext) -> None:
     """Write `metrics.json` and every prediction in `predictions.jsonl`.
 
-    Test pictures that cannot be read are left out: `n` does not count them, `skipped.txt` lists them, and languages of
-    which too few are left to measure anything.
+    Examples with images that cannot be read are left out: `n` does not count them, and `skipped.txt` lists the images
+    and the languages of which too few examples are left.
     """
     source = build_source(config.source, config.image_size)
     with listing(source, context):
@@ -47,7 +47,7 @@ def run(config: Config, context: StageContext) -> None:
 
 
 def _answered(config: Config, context: StageContext, source: Source) -> tuple[list[Example], list[str]]:
-    """The test examples whose pictures can be read, and the model's answers."""
+    """The test examples whose images can be read, and the model's answers."""
     asked = config.column, config.bins, config.test, config.limit, config.task
     examples = benchmark_examples(source, *asked)
     if source.skips is not None:
@@ -67,16 +67,16 @@ def _answered(config: Config, context: StageContext, source: Source) -> tuple[li
         RegionGrammar(tokenizer, RegionFormat(config.bins)) if config.constrained else None,
         lambda done: context.report(done, len(examples)),
     )
-    good = _scorable(source, config.column, examples, bad)  # of tokens that are computed now, more are known to be bad
+    good = _scorable(source, config.column, examples, bad)  # encoding images has found more of them bad
     return [examples[number] for number in good], [predictions[number] for number in good]
 
 
 def _scorable(source: Source, column: str, examples: Sequence[Example], bad: Container[int]) -> list[int]:
-    """The numbers of the examples with pictures that can be read, of languages that have enough of them.
+    """The numbers of the examples with images that can be read, of languages that have enough of them.
 
-    Languages that are left out are listed. Raises DataError where nothing is left.
+    Languages that are left out are recorded in `skips`. Raises DataError where nothing is left.
     """
-    seen = [number for number, example in enumerate(examples) if example.image not in bad]
+    seen = [number for number, example in enumerate(examples) if not any(image in bad for image in example.images)]
     if examples and not seen:
         raise DataError(f"no picture of the test examples of '{column}' can be read: see skipped.txt")
     good = [seen[number] for number in scorable(column, [examples[number] for number in seen])]
@@ -88,8 +88,8 @@ def _scorable(source: Source, column: str, examples: Sequence[Example], bad: Con
 
 
 def _tokens(source: Source, context: StageContext) -> tuple[Callable[[Tensor], Tensor], Grid, Container[int]]:
-    """From pictures' numbers to the frozen encoder's tokens, which are kept or computed now; their grid; and those that
-    could not be read, which of tokens that are computed now are known when they have been asked for.
+    """A function from image numbers `[K]` to the frozen encoder's tokens `[K,N,D]`, cached or computed now; their grid;
+    and the images that cannot be read. Of tokens that are computed now these are known after the call.
     """
     if "features" in context.parents:
         kept = FrozenTokens(context.parents["features"], "test")
@@ -98,9 +98,9 @@ def _tokens(source: Source, context: StageContext) -> tuple[Callable[[Tensor], T
     vision = read_vision(context.parents["vision"]).to(device)
 
     @torch.inference_mode()
-    def see(index: Tensor) -> Tensor:
+    def see(numbers: Tensor) -> Tensor:
         spec = vision.image_spec
-        images = np.stack([picture_or_black(source, spec, "test", number, bad) for number in index.tolist()])
+        images = np.stack([picture_or_black(source, spec, "test", number, bad) for number in numbers.tolist()])
         return vision(spec.normalise(images).to(device))
 
     return see, vision.native_grid, bad
@@ -112,7 +112,7 @@ def _write(folder: Path, examples: Sequence[Example], predictions: Sequence[str]
     with (folder / "predictions.jsonl").open("w", encoding="utf-8") as file:
         for i, (example, prediction) in enumerate(zip(examples, predictions, strict=True)):
             row = {
-                "image": example.image,
+                **_numbers(example),
                 "prompt": example.prompt,
                 "prediction": prediction,
                 "target": example.target,
@@ -124,13 +124,19 @@ def _write(folder: Path, examples: Sequence[Example], predictions: Sequence[str]
             file.write(json.dumps(row, ensure_ascii=False) + "\n")
 
 
+def _numbers(example: Example) -> dict[str, int | list[int]]:
+    """The number of the image of an example, or of all where it has not one."""
+    return {"image": example.images[0]} if len(example.images) == 1 else {"images": list(example.images)}
+
+
 def calibrate(config: Config, sizes: Sizes) -> Cost:
     """Seconds per answer of typical length."""
     model, width, grid = random_pali(sizes)
-    batch = random_pairs(sizes, BATCH, width, grid, regions=BENCHMARK.find(config.column).regions)
+    images = max_images(config.source)
+    batch = random_pairs(sizes, BATCH, width, grid, BENCHMARK.find(config.column).regions, images)
     inputs = (batch["tokens"], grid, batch["prompts"], batch["prompt_mask"])
-    tokens = model.projector.out_tokens(grid) + 2 * TARGET
-    if rehearsing():  # only numbers tell how long an answer gets: it is as long as a target
+    tokens = images * model.projector.out_tokens(grid) + 2 * TARGET
+    if rehearsing():  # without values no answer ends: assume the length of a target
         raise Weighed(Weight(0, 0, tokens=tokens, effort=2 * num_parameters(model) * tokens * BATCH * config.beams))
     seconds = fastest_seconds(lambda number: model.eval().generate(*inputs, TARGET, config.beams))
     return Cost(seconds / BATCH, 1.0, num_parameters(model), tokens)

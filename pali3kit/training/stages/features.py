@@ -1,4 +1,4 @@
-"""The frozen encoder's tokens of every picture, computed once per arm: all later stages read them."""
+"""The frozen encoder's tokens of every image, computed once for all later stages."""
 
 from __future__ import annotations
 
@@ -25,10 +25,10 @@ BATCH, TOKENS = 128, 1 << 16  # pictures of a batch at most, and tokens
 
 @torch.inference_mode()
 def run(config: Config, context: StageContext) -> None:
-    """Write `<split>.npy`, fp16 `[pictures, N, D]`, and `grid.npy`, the rows and columns of the tokens.
+    """Write `<split>.npy`, fp16 `[images, N, D]`, and `grid.npy`, the rows and columns of the tokens.
 
-    Pictures that cannot be used are listed in `skipped.txt`; their numbers are in `<split>-bad.npy`, their tokens mean
-    nothing.
+    Images that cannot be used are listed in `skipped.txt`, and their numbers are in `<split>-bad.npy`; their tokens are
+    those of a black image.
     """
     source = build_source(config.source, config.image_size)
     device = chosen_device()
@@ -51,13 +51,15 @@ def run(config: Config, context: StageContext) -> None:
 
 
 def _batch(vision: VisionEncoder) -> int:
-    """Pictures at once."""
+    """How many images are encoded at once."""
     return max(1, min(BATCH, TOKENS // (vision.native_grid[0] * vision.native_grid[1])))
 
 
 def _allocate(path: Path, shape: tuple[int, ...]) -> np.memmap[tuple[int, ...], np.dtype[np.float16]]:
-    """A file of fp16 numbers to be filled in. Its room is taken at once: a disk that is too full says so here, where
-    a page that finds no room later would kill the process.
+    """A memory-mapped file of fp16 numbers to be filled in.
+
+    Disk space is reserved at once: a full disk raises an error here, whereas writing to a mapped page later would kill
+    the process.
     """
     array = open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
     with path.open("r+b") as file:
@@ -67,7 +69,7 @@ def _allocate(path: Path, shape: tuple[int, ...]) -> np.memmap[tuple[int, ...], 
 
 @torch.inference_mode()
 def calibrate(config: Config, sizes: Sizes) -> Cost:
-    """Seconds per picture, drawing it included."""
+    """Seconds per image, including its drawing."""
     source = build_source(config.source, config.image_size)
     vision = build_vision(sizes.vision, sizes.image_size).eval()
     side, batch = config.image_size, _batch(vision)

@@ -13,7 +13,7 @@ from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.fit import MakeBatch, fit
 from pali3kit.training.modules import ClassifierModule
 from pali3kit.training.parts import build_vision, read_parts, read_vision, save_model
-from pali3kit.training.pictures import Pictures
+from pali3kit.training.pictures import PretrainingImages
 from pali3kit.training.skipped import Skipped
 from pali3kit.training.stages.embed import build_labelled
 from pali3kit.vision.contract import VisionEncoder
@@ -38,7 +38,7 @@ def _module(
 ) -> tuple[ClassifierModule, MakeBatch]:
     """A softmax classifier over the set's classes with zero initial logits, and its batches."""
     spec, options = vision.image_spec, {"crop": budget.crop, "flip": budget.flip, "rank": rank, "ranks": ranks}
-    pictures = Pictures(source, spec, seed, budget.batch_size, **options)  # type: ignore[arg-type]
+    pictures = PretrainingImages(source, spec, seed, budget.batch_size, **options)  # type: ignore[arg-type]
     module = ClassifierModule(Classifier(vision, len(source.classes), head_bias=0.0), "softmax")
     return module, lambda step: pictures.with_labels(step, len(source.classes))
 

@@ -25,7 +25,7 @@ from pali3kit.training.parts import (
     read_vision,
     write_parts,
 )
-from pali3kit.training.pictures import Pictures
+from pali3kit.training.pictures import PretrainingImages
 from pali3kit.training.skipped import Skipped
 from pali3kit.vision.contract import VisionEncoder
 from pali3kit.weights.files import save_weights
@@ -36,7 +36,7 @@ def run(config: Config, context: StageContext) -> None:
     torch.manual_seed(context.seed)
     tokenizer = read_tokenizer(context.parents["tokenizer"])
     vision, budget = read_vision(context.parents["vision"]), config.training
-    pictures = Pictures(
+    pictures = PretrainingImages(
         build_source(config.source, config.image_size),
         vision.image_spec,
         context.seed,
@@ -74,7 +74,9 @@ def _module(vision: VisionEncoder, budget: Lit, vocabulary: int, length: int) ->
 def calibrate(config: Config, sizes: Sizes) -> Cost:
     """Seconds per pair, reading it included."""
     vision, budget = build_vision(sizes.vision, sizes.image_size), config.training
-    pictures = Pictures(build_source(config.source, config.image_size), vision.image_spec, 0, budget.batch_size)
+    pictures = PretrainingImages(
+        build_source(config.source, config.image_size), vision.image_spec, 0, budget.batch_size
+    )
     length = config.text_length
 
     def make(step: int) -> Batch:

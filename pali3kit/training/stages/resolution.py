@@ -1,6 +1,6 @@
-"""Stage 2: the whole model, the encoder too, learns from larger pictures (paper.md §2.3).
+"""Stage 2: the whole model, including the encoder, is trained on larger images (paper.md §2.3).
 
-One artifact for each size of the curriculum; the next one continues it.
+Each resolution of the curriculum is an artifact, from which the next one continues.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from pali3kit.data.mixture import tempered
 from pali3kit.plan.kinds.resolution import Config
 from pali3kit.training.context import Cost, Sizes, StageContext
 from pali3kit.training.freeze import freeze_unreached
-from pali3kit.training.joint import cost, pictures, train
+from pali3kit.training.joint import cost, pixel_images, train_pali
 from pali3kit.training.parts import (
     ENCODER,
     read_pali,
@@ -32,12 +32,12 @@ def run(config: Config, context: StageContext) -> None:
     freeze_unreached(vision, vision(torch.zeros(1, 3, side, side)))  # its head: PaLI reads tokens before pooling
     vision.set_gradient_checkpointing(context.execution.recompute)
     weights = tempered(budget.mixture, budget.temperature)
-    train(model, config, context, budget, weights, pictures(config, vision))
+    train_pali(model, config, context, budget, weights, pixel_images(config, vision))
     save_weights(vision, context.folder / ENCODER, context.writes)
     parts = read_parts(context.parents["model"]) | {"vision": read_parts(context.parents["vision"])["vision"]}
     save_model(context.folder, model, context.writes, **parts | {"image_size": config.image_size})
 
 
 def calibrate(config: Config, sizes: Sizes) -> Cost:
-    """Seconds per example, drawing its picture included."""
+    """Seconds per example, including the drawing of its images."""
     return cost(config, sizes, config.training, learns=True)

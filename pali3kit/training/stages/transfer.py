@@ -5,20 +5,21 @@ from __future__ import annotations
 from pali3kit.plan.kinds.transfer import Config
 from pali3kit.plan.pali import has_regions
 from pali3kit.training.context import Cost, Sizes, StageContext
-from pali3kit.training.joint import cost, frozen, train
+from pali3kit.training.joint import cost, frozen_images, train_pali
 from pali3kit.training.parts import read_pali, read_parts, read_tokenizer, save_model
 from pali3kit.training.validation import validation
 
 
 def run(config: Config, context: StageContext) -> None:
-    """Write the `weights.safetensors` of projector and language model, tuned for `config.task`: the last ones, or
-    with checks the best, and `validation.csv`.
+    """Write the `weights.safetensors` of projector and language model, fine-tuned on `config.task`.
+
+    With validations these are the best weights, otherwise the last ones; `validation.csv` has the scores.
     """
     budget = config.training
     model = read_pali(context.parents["model"], read_tokenizer(context.parents["tokenizer"]), context.execution)
-    sight = frozen(config, context)
+    sight = frozen_images(config, context)
     checked = validation(model, config, context, sight)
-    train(model, config, context, budget, {config.task: 1.0}, sight, budget.label_smoothing, checked)
+    train_pali(model, config, context, budget, {config.task: 1.0}, sight, budget.label_smoothing, checked)
     for best in checked:
         best.keep()
     save_model(context.folder, model, context.writes, **read_parts(context.parents["model"]))

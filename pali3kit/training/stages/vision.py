@@ -28,7 +28,7 @@ from pali3kit.training.parts import (
     without_pretrained,
     write_parts,
 )
-from pali3kit.training.pictures import Pictures
+from pali3kit.training.pictures import PretrainingImages
 from pali3kit.training.skipped import Skipped
 from pali3kit.types import Json
 from pali3kit.vision.contract import VisionEncoder
@@ -59,8 +59,10 @@ def run(config: Config, context: StageContext) -> None:
         write_parts(context.folder, **parts)
 
 
-def _pictures(config: Config, vision: VisionEncoder, budget: VisionPretraining, context: StageContext) -> Pictures:
-    return Pictures(
+def _pictures(
+    config: Config, vision: VisionEncoder, budget: VisionPretraining, context: StageContext
+) -> PretrainingImages:
+    return PretrainingImages(
         _source(config),
         vision.image_spec,
         context.seed,
@@ -73,7 +75,7 @@ def _pictures(config: Config, vision: VisionEncoder, budget: VisionPretraining, 
 
 
 def _arm(
-    config: Config, context: StageContext, pictures: Pictures, vision: VisionEncoder, budget: VisionPretraining
+    config: Config, context: StageContext, pictures: PretrainingImages, vision: VisionEncoder, budget: VisionPretraining
 ) -> tuple[StageModule, MakeBatch]:
     """The module of one arm, and its batches."""
     if config.pretrain == "classif":
@@ -84,7 +86,7 @@ def _arm(
 
 
 def _classification(
-    pictures: Pictures, vision: VisionEncoder, budget: VisionPretraining
+    pictures: PretrainingImages, vision: VisionEncoder, budget: VisionPretraining
 ) -> tuple[StageModule, MakeBatch]:
     """The classification arm: multi-label over the source's classes."""
     pictures = pictures.telling("labels")
@@ -111,7 +113,7 @@ def calibrate(config: Config, sizes: Sizes) -> Cost:
         return Cost(0.0, 1.0)
     vision = build_vision(config.vision, config.image_size)
     tokens = vision.native_grid[0] * vision.native_grid[1]
-    pictures = Pictures(_source(config), vision.image_spec, 0, budget.batch_size)
+    pictures = PretrainingImages(_source(config), vision.image_spec, 0, budget.batch_size)
     if config.pretrain == "classif":
         return training_cost(*_classification(pictures, vision, budget), budget, tokens)
 

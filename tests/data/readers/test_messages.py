@@ -23,6 +23,7 @@ from pali3kit.data.readers.ocr import OcrReader
 from pali3kit.data.readers.open_images import OpenImagesReader
 from pali3kit.data.readers.parquet import ParquetReader
 from pali3kit.data.readers.pdf import PdfReader
+from pali3kit.data.readers.records import RecordsReader
 from pali3kit.data.readers.refs import _read_plain_pickle
 from pali3kit.data.readers.tsv import TsvReader
 from pali3kit.data.readers.tsv import _create as tsv
@@ -159,6 +160,11 @@ def too_few(picture: Callable[..., Path]) -> None:
     UnionSource(parts).task("ocr", 9).where("train", 8)
 
 
+def of_images(**told: object) -> None:
+    Path("clips.jsonl").write_text(json.dumps({"caption": "a", **told}))
+    RecordsReader("clips.jsonl", ".").record(0)
+
+
 CASES: dict[str, Callable[..., None]] = {
     "a column has another name": column,
     "a field is missing": lambda: karpathy(sentences=[{"tokens": []}]),
@@ -172,6 +178,8 @@ CASES: dict[str, Callable[..., None]] = {
     "a picture is broken": broken_picture,
     "a picture is no photograph": floats,
     "boxes of another picture": another_picture,
+    "too many images": lambda: of_images(images=["1.png"] * 20),
+    "boxes on several images": lambda: of_images(images=["1.png"] * 2, things=[{"label": "a", "bbox": [1, 1, 2, 2]}]),
     "a box outside its picture": outside,
     "a damaged mask": damaged_mask,
     "a harmful pickle": harmful,

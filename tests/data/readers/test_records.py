@@ -160,3 +160,48 @@ def test_blank_annotations_are_errors(changes: dict[str, object], expected: str,
 def test_sizes_may_be_floats_as_pandas_writes_them(lines: Lines) -> None:
     record = lines({"image": "2.jpg", "height": 6.0, "width": 8.0, "caption": "a"}).record(0)
     assert record.size == (6, 8)
+
+
+def test_a_record_of_several_images(lines: Lines, tmp_path: Path) -> None:
+    frames = ["2.jpg", "a/1.jpg", "2.jpg"]
+    reader = lines({"images": frames, "caption": "a cat leaves", "words": ["open"]}, {"image": "2.jpg", "caption": "a"})
+    record = reader.record(0)
+    assert [read() for read in record.images] == [(tmp_path / "images" / name).read_bytes() for name in frames]
+    assert reader.image_counts is not None and reader.image_counts.tolist() == [3, 1]
+    assert lines({"image": "2.jpg", "caption": "a"}, {"images": ["2.jpg"], "caption": "b"}).image_counts is None
+    asked = {"images": frames, "questions": [{"question": f"{n}?", "answers": ["1"]} for n in range(2)]}
+    questions = lines(asked, single=True)
+    assert questions.image_counts is not None and questions.image_counts.tolist() == [3, 3]
+    assert len(questions.record(1).images) == 3 and questions.record(1).questions[0].text == "1?"
+
+
+@pytest.mark.parametrize(
+    ("entry", "told"),
+    [
+        ({"images": []}, "'images' should name 1 to 16 images, not 0."),
+        ({"images": ["2.jpg"] * 17}, "'images' should name 1 to 16 images, not 17: raise max_images."),
+        ({"images": "2.jpg"}, "'images' should be a list, not the text '2.jpg'."),
+        ({"images": ["2.jpg", 7]}, "'images[1]' should be a text, not the number 7."),
+        ({"images": ["2.jpg"], "image": "2.jpg"}, "it has 'image' and 'images': one of them is enough."),
+        ({"images": ["2.jpg"] * 2, "things": [{"label": "cat", "bbox": [1, 1, 2, 2]}]},
+         "boxes need a record of one image, 'images' has 2."),
+        ({}, "no field 'image'. Did you mean 'caption'?"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_with_images_is_told(entry: dict[str, object], told: str, lines: Lines) -> None:
+    with pytest.raises(DataError) as caught:
+        lines({**entry, "caption": "a cat"}).record(0)
+    assert str(caught.value).endswith(f"r.jsonl:1: {told}") or not entry
+
+
+def test_more_images_where_somebody_wants_them(lines: Lines) -> None:
+    entry = {"images": ["2.jpg"] * 17, "caption": "a"}
+    assert len(lines(entry, max_images=17).record(0).images) == 17
+
+
+def test_one_lost_image_of_several_is_named(lines: Lines, tmp_path: Path) -> None:
+    lines({"images": ["2.jpg", "3.jpg"], "caption": "a"})
+    source = _create(str(tmp_path / "r.jsonl"), str(tmp_path / "images"))
+    lost = source.images_with("train", 0)[1]
+    with pytest.raises(DataError, match=r"r\.jsonl:1: images\[1\]: .*there is no picture 3\.jpg"):
+        source.image("train", lost)

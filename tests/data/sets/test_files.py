@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pali3kit.data.records import digest
+from pali3kit.data.records import digest_files
 from pali3kit.data.sets.contract import CaptionedSet, LabelledSet
 from pali3kit.data.sets.files import CaptionedFiles, LabelledFiles, SplitFiles, _ImageFiles
 from pali3kit.errors import DataError
@@ -108,7 +108,7 @@ def test_the_content_of_a_split_does_not_depend_on_another(tmp_path: Path, pictu
 def test_digest_equals_that_of_records(tmp_path: Path, picture: Write) -> None:
     names = ["a.png", "deep/b é.png"]
     files = [picture(tmp_path / name, width=9 + number) for number, name in enumerate(names)]
-    assert SplitFiles(tmp_path, names, tmp_path).digest() == digest(tmp_path, files)
+    assert SplitFiles(tmp_path, names, tmp_path).digest() == digest_files(tmp_path, files)
 
 
 def test_missing_and_broken_images(tmp_path: Path, picture: Write) -> None:

@@ -40,7 +40,7 @@ def test_span_corruption_is_of_texts_without_pictures() -> None:
     examples = held_out(SOURCE.task("span_corruption", 32), "train", 60, 30, seed=0)
     assert len(examples) == 30 and len({e.language for e in examples}) > 5
     for example in examples:
-        assert "<extra_id_0>" in example.prompt and example.target.startswith("<extra_id_0> ") and not example.sighted
+        assert "<extra_id_0>" in example.prompt and example.target.startswith("<extra_id_0> ") and not example.images
 
 
 def test_an_unknown_task_names_the_nearest() -> None:
@@ -56,13 +56,13 @@ def test_the_target_is_an_answer_that_scores(name: str) -> None:
 
 def test_printed_words_are_read_in_raster_order() -> None:
     for example in held_out(SOURCE.task("ocr", 32), "test", 200, 100, seed=0):
-        signs = SOURCE.scene("test", example.image).signs
+        signs = SOURCE.scene("test", example.images[0]).signs
         assert example.target == " ".join(s.word for s in sorted(signs, key=lambda s: s.box))
 
 
 def test_a_referred_region_is_the_thing_meant() -> None:
     for example in held_out(SOURCE.task("refer", 65), "test", 40, 40, seed=0):
-        scene = SOURCE.scene("test", example.image)
+        scene = SOURCE.scene("test", example.images[0])
         assert example.box in [thing.box for thing in scene.things]
         y0, x0, y1, x1 = example.box
         rows, columns = np.nonzero(example.mask)
@@ -74,6 +74,6 @@ def test_a_referred_region_is_the_thing_meant() -> None:
 def test_detection_lists_every_thing_of_the_class() -> None:
     for example in held_out(SOURCE.task("detect", 65), "test", 40, 40, seed=0):
         name = example.prompt.removeprefix("detect: ").removesuffix(" <extra_id_0>")
-        things = [t for t in SOURCE.scene("test", example.image).things if vocabulary.noun(t.emoji) == name]
+        things = [t for t in SOURCE.scene("test", example.images[0]).things if vocabulary.noun(t.emoji) == name]
         assert len(example.target.split(" ; ")) == len(things) > 0
         assert all(part.endswith(" " + name) for part in example.target.split(" ; "))

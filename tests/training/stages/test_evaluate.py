@@ -61,7 +61,9 @@ def test_languages_of_which_too_few_pictures_can_be_read_are_listed() -> None:
         skips = Skips()
 
     source: Any = Files()
-    asked = [Example(image, "", "", ("a",), language) for image, language in enumerate(["en", "th", "en", "th", "en"])]
+    asked = [
+        Example((image,), "", "", ("a",), language) for image, language in enumerate(["en", "th", "en", "th", "en"])
+    ]
     assert _scorable(source, "caption_multilingual", asked, {3}) == [0, 2, 4]
     assert list(source.skips.lines) == ["caption_multilingual: 'th' has too few test pictures to measure anything on"]
     with pytest.raises(DataError, match="found en 1, th 1"):

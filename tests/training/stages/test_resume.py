@@ -51,7 +51,7 @@ def run(chain: Any, step: Step, folder: Path, monkeypatch: pytest.MonkeyPatch, c
             raise Cut
 
     def shared(examples: list[Example], *others: Any) -> Any:
-        seen.append([(e.image, e.prompt, e.target) for e in examples])
+        seen.append([(e.images[0], e.prompt, e.target) for e in examples])
         return joint_shared(examples, *others)
 
     joint_shared = joint.shared

@@ -125,7 +125,7 @@ def test_what_is_validated_on_is_not_trained_on(chain: Any, tmp_path: Path, monk
 
     def noting(self: Any, *others: Any, **named: Any) -> Any:
         drawn = draw(self, *others, **named)
-        trained.update(example.image for example in drawn.examples)
+        trained.update(example.images[0] for example in drawn.examples)
         return drawn
 
     validated: list[int] = []
@@ -133,7 +133,7 @@ def test_what_is_validated_on_is_not_trained_on(chain: Any, tmp_path: Path, monk
 
     def noted(*given: Any) -> Any:
         found = readable(*given)
-        validated.extend(example.image for example in found)
+        validated.extend(example.images[0] for example in found)
         return found
 
     monkeypatch.setattr(joint.Stream, "draw", noting)
@@ -152,12 +152,12 @@ def test_pictures_that_cannot_be_read_are_not_validated_on(chain: Any) -> None:
             raise DataError("no picture")
         return torch.zeros(1, 4, 8)
 
-    sight = Sight("tokens", read, 5, (2, 2), 8, bad={1})
-    examples, skips = [Example(i, "", "") for i in range(4)], Skips()
+    sight = Sight("tokens", read, (4, 8), 5, (2, 2), bad={1})
+    examples, skips = [Example((i,), "", "") for i in range(4)], Skips()
     good = validation._readable(examples, sight, skips)
-    assert [example.image for example in good] == [0, 3]
+    assert [example.images[0] for example in good] == [0, 3]
     assert (list(skips.lines), skips.seen) == (["no picture"], 3)  # of picture 1 its features were told
     with pytest.raises(DataError, match="none of the validation pictures"):
-        validation._readable([Example(1, "", "")], sight, skips)
+        validation._readable([Example((1,), "", "")], sight, skips)
     with pytest.raises(DataError, match="no picture"):
         validation._readable(examples, sight, None)  # a source that notes nothing is sure to be whole

@@ -18,7 +18,7 @@ from pali3kit.errors import DataError, WeightsError
 from pali3kit.plan.kinds.vision import Config
 from pali3kit.training.context import Execution, StageContext
 from pali3kit.training.parts import _read_two_towers, build_source, read_vision
-from pali3kit.training.pictures import Pictures
+from pali3kit.training.pictures import PretrainingImages
 from pali3kit.training.stages.vision import run
 from pali3kit.vision.vit import ViT
 from tests.training.stages.conftest import altered
@@ -38,7 +38,7 @@ def test_arms_start_equal_and_end_different(chain: Any) -> None:
 def test_both_arms_see_the_same_pictures(chain: Any) -> None:
     step = chain.step("vision", pretrain="siglip")
     vit = ViT(64, width=8, depth=1, heads=1, mlp=8, patch=32)
-    pictures = Pictures(build_source(step.plain["source"], 64), vit.image_spec, 0, 4)
+    pictures = PretrainingImages(build_source(step.plain["source"], 64), vit.image_spec, 0, 4)
 
     class Words:
         eos_id = 1
@@ -55,7 +55,7 @@ def test_both_arms_see_the_same_pictures(chain: Any) -> None:
 def test_seeds_share_no_pictures_with_each_other_or_with_later_stages(chain: Any) -> None:
     source = build_source(chain.step("vision", pretrain="siglip").plain["source"], 64)
     vit = ViT(64, width=8, depth=1, heads=1, mlp=8, patch=32)
-    zero, one = (Pictures(source, vit.image_spec, seed, 4).alone(0) for seed in (0, 1))
+    zero, one = (PretrainingImages(source, vit.image_spec, seed, 4).alone(0) for seed in (0, 1))
     first = vit.image_spec.normalise(np.stack([source.image("train", index) for index in range(4)]))
     assert not torch.equal(zero, one) and not torch.equal(zero, first)
 
