@@ -12,7 +12,7 @@ from pali3kit.errors import DataError
 
 
 class EndlessSet(SourceBase):
-    """The train split as `training.pictures.Pictures` asks for it: every pass over it has another order.
+    """The train split as `training.pictures.PretrainingImages` asks for it: every pass over it has another order.
 
     A position in the stream says which picture it is, so that a run continues in the middle of a pass. Raises DataError
     for a set without train pictures.
