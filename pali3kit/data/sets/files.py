@@ -31,7 +31,7 @@ class Pictures:
     told_by: Path
 
     def digest(self, *versions: int) -> str:
-        """SHA-256 of names, sizes and versions, as `digest_files`, but five times as fast. Raises DataError for a gap."""
+        """SHA-256 of names, sizes and versions, like `digest_files`, five times as fast. Raises DataError for a gap."""
         hasher = hashlib.sha256()
         if len(set(self.names)) < len(self.names):
             twice = next(name for name, times in Counter(self.names).items() if times > 1)
