@@ -31,7 +31,7 @@ class SplitFiles:
     listed_in: Path
 
     def digest(self, *versions: int) -> str:
-        """SHA-256 of names, sizes and versions, equal to `records.digest` but five times as fast.
+        """SHA-256 of names, sizes and versions, equal to `digest_files` but five times as fast.
 
         Raises:
             DataError: a file is missing, listed twice, or outside the folder.

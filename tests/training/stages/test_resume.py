@@ -16,7 +16,7 @@ from pali3kit.training.context import UNFINISHED, Execution, StageContext
 from tests.training.stages.conftest import altered
 from tests.training.stages.conftest import run as run_step
 
-Ids = list[tuple[int, str, str]]
+Ids = list[tuple[tuple[int, ...], str, str]]
 STEPS, CUT = 4, 2
 
 
@@ -50,15 +50,15 @@ def run(chain: Any, step: Step, folder: Path, monkeypatch: pytest.MonkeyPatch, c
         if done == cut + 1:  # a checkpoint is written after the report: that of step `cut` is the last
             raise Cut
 
-    def shared(examples: list[Example], *others: Any) -> Any:
-        seen.append([(e.images[0], e.prompt, e.target) for e in examples])
-        return joint_shared(examples, *others)
+    def recorded(examples: list[Example], *others: Any) -> Any:
+        seen.append([(e.images, e.prompt, e.target) for e in examples])
+        return split(examples, *others)
 
-    joint_shared = joint.shared
+    split = joint._batches_of_passes
     context = StageContext(folder, parents, step.seed, report, 1, Execution(checkpoint_seconds=0.0))
     context = context if cut else replace(context, report=lambda done, total, **numbers: None)
     with monkeypatch.context() as patch:
-        patch.setattr(joint, "shared", shared)
+        patch.setattr(joint, "_batches_of_passes", recorded)
         if not cut:
             run_step(step, context)
         else:
