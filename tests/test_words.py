@@ -45,7 +45,7 @@ PENDING_STEMS = {
 PENDING_MODULES = {
     "config/given.py": "config/check_weights.py", "config/offers.py": "config/available_tasks.py",
     "config/ports.py": "config/check_compatibility.py", "config/supply.py": "config/check_data.py",
-    "execution/settle.py": "a name that says what it holds", "training/weighing.py": "a name with profile",
+    "training/weighing.py": "a name with profile",
 }  # fmt: skip
 PENDING_PROSE = {
     r"pictures?": "image", r"Sight|sighted": "ImageSource, uses_image", r"Shelf": "ArtifactReader",

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from pali3kit.errors import StageError
-from pali3kit.execution.settle import error_in_one_line, settle
+from pali3kit.execution.process_setup import error_in_one_line, settle
 from pali3kit.orphans import die_with_parent
 from pali3kit.plan.plain import StageConfig
 from pali3kit.training.context import StageContext

@@ -21,8 +21,8 @@ from pathlib import Path
 
 from pali3kit.catalogue import STAGE
 from pali3kit.durable import remove_partials
+from pali3kit.execution.process_setup import error_in_one_line, settle
 from pali3kit.execution.ranks import run_ranks
-from pali3kit.execution.settle import error_in_one_line, settle
 from pali3kit.execution.store import TRACEBACK, Store
 from pali3kit.execution.workload import sizes
 from pali3kit.orphans import die_with_parent
