@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from pali3kit.data.lines import HELD_OUT, Lines, LineSource, Skips, _is_held_out, find_files
 from pali3kit.errors import DataError
-from pali3kit.text.plain import packing
+from pali3kit.text.plain import compression_of
 
 RNG = np.random.default_rng(0)
 
@@ -38,7 +38,7 @@ def fill(root: Path) -> Path:
 @given(
     texts=st.lists(
         st.lists(
-            st.binary(max_size=9).filter(lambda line: not set(line) & {10, 13, 0, 0xFF, 0xFE} and not packing(line))
+            st.binary(max_size=9).filter(lambda line: not set(line) & {10, 13, 0, 0xFF, 0xFE} and not compression_of(line))
         ),
         max_size=3,
     ),

@@ -10,8 +10,8 @@ import pytest
 import torch
 import transformers
 
+from pali3kit import create_language
 from pali3kit.errors import ConfigError
-from pali3kit.language.adapters.hf import create_hf
 from pali3kit.language.contract import LanguageModel
 from pali3kit.language.prefix_lm import PrefixLM
 from pali3kit.language.ul2 import UL2
@@ -95,7 +95,7 @@ def language(request: pytest.FixtureRequest, tmp_path: Path) -> LanguageModel:
         for parameter in theirs.parameters():  # as initialised they hardly read their prefix
             parameter.normal_(std=0.3)
     theirs.save_pretrained(tmp_path)
-    return create_hf(str(tmp_path), V)
+    return create_language(f"hf/{tmp_path}", V)
 
 
 def states(pali: PaLI, one: dict[str, torch.Tensor]) -> torch.Tensor:
@@ -170,7 +170,7 @@ def test_an_encoder_that_learns_gets_the_gradient_of_the_examples_alone() -> Non
 @pytest.mark.parametrize(("kind", "fits"), [("bart", (64, 64)), ("gpt2", (40, 24))])
 def test_positions_that_run_out_are_told(kind: str, fits: tuple[int, int], tmp_path: Path) -> None:
     THEIRS[kind]().save_pretrained(tmp_path)
-    language = create_hf(str(tmp_path), V)
+    language = create_language(f"hf/{tmp_path}", V)
     language.demand_positions(*fits)
     with pytest.raises(ConfigError, match=f"a '{kind}' with 64 positions cannot read {fits[0] + 1} tokens of images"):
         language.demand_positions(fits[0] + 1, fits[1])
