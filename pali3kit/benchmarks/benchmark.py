@@ -13,6 +13,7 @@ _Answered = Literal["generate", "features", "loss"]
 """How a benchmark is answered."""
 _Section = Literal["probes", "labelled", "captioned"]
 """Sections of `evaluation` that name sets, as titles may."""
+_EMBEDDED = "embedded"
 
 ACCURACY, RECALL = "accuracy, %", "R@1, %"
 CIDER, VQA, MIOU, NATS = "CIDEr × 100", "VQA accuracy, %", "mIoU × 100", "nats per token"
@@ -23,12 +24,30 @@ CIDER, VQA, MIOU, NATS = "CIDEr × 100", "VQA accuracy, %", "mIoU × 100", "nats
 class Column:
     """One number of a benchmark, a column of its tables.
 
-    `part` is its name among the benchmark's numbers, "" where there is one. A `title` may say `{labelled}`,
-    `{captioned}` or `{probes}`: what the set of that section of `evaluation` is called, or how many sets there are.
+    `part` is its name among the benchmark's numbers, "" where there is one. The placeholders of a `title` are filled
+    with what the benchmark is measured on: `{set}` with the title of its public data set, or with `Benchmark.label` on
+    other data; `{labelled}`, `{captioned}` and `{probes}` with the sets of that section of `evaluation`.
     """
 
     title: str
     part: str = ""
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class PublicSet:
+    """A public data set as it lies below `data.root`.
+
+    Args:
+        title: what reports call it, with the split where a benchmark has several.
+        component: the registered component that reads its files: a source, or a set of the encoder's.
+        paths: the component's options that name files or folders, relative to the root, which are all required.
+        task: the source's task that asks; "" for the encoder's sets.
+    """
+
+    title: str
+    component: str
+    paths: tuple[tuple[str, str], ...]
+    task: str = ""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -59,9 +78,9 @@ class Benchmark:
             model alone. What is not generated is measured right after pretraining.
         kind: the kind of stage that measures it.
         metric: the registered metric that scores generated answers.
-        task: the source's task that asks, where it has another name than the benchmark.
-        counterpart: titles are those of the embedded world's counterparts of public sets: on other data columns are
-            titled by their names.
+        task: the task of `data.source` that asks for what the benchmark scores: the embedded world's name of it, unless
+            `data.columns` says another one. Required where answers are generated.
+        public: the public data sets that it is measured on with a `data.root`: one source, or the sets of `sets`.
         fewest: test examples without which its metric is not defined; of `every_language`, in each of them.
         every_language: asks for each picture in every language of the source, as Crossmodal-3600 does.
         regions: answers are boxes and masks, written with the mask tokenizer.
@@ -84,7 +103,7 @@ class Benchmark:
     kind: str = "evaluate"
     metric: str = ""
     task: str = ""
-    counterpart: bool = False
+    public: tuple[PublicSet, ...] = ()
     fewest: int = 1
     every_language: bool = False
     regions: bool = False
@@ -106,6 +125,8 @@ class Benchmark:
                 raise RegistryError(f"benchmark '{self.name}': unknown {what} '{word}'.{known}")
         if self.metric and not self.generated:
             raise RegistryError(f"benchmark '{self.name}': a metric scores generated answers: 'generate'.")
+        if self.generated and not self.task:
+            raise RegistryError(f"benchmark '{self.name}' needs a task: what a source is asked for, as 'vqa'.")
         self._places(self.setting)  # which keys there are is not known here
 
     def _words(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
@@ -113,7 +134,7 @@ class Benchmark:
         yield "answered", self.answered, get_args(_Answered)
         yield from (("sets", each, get_args(_Section)) for each in self.sets)
         for column in self.columns:
-            yield from (("place in a title", each, get_args(_Section)) for each in self._places(column.title))
+            yield from (("place in a title", each, ("set", *get_args(_Section))) for each in self._places(column.title))
         for figure in self.figures:
             yield from (("place in a figure's title", each, ("title",)) for each in self._places(figure.title))
             yield "part in a figure", figure.part, tuple(column.part for column in self.columns)
@@ -135,10 +156,15 @@ class Benchmark:
         """Whether PaLI's answers are scored; else a pretrained component is measured alone."""
         return self.answered == "generate"
 
-    @property
-    def asks(self) -> str:
-        """The source's task that asks."""
-        return self.task or self.name
+    def label(self, source: str, task: str = "") -> str:
+        """Its name in plans and reports: a bare name stands for the public data set, and for nothing else.
+
+        `source` is the component that was read in its place, "" for the public set: `embedded/<name>` on the embedded
+        world, else `<source>/<name>`. Of a union that is the part which `task` names, as `data.columns` does.
+        """
+        if not source:
+            return self.name
+        return f"{_EMBEDDED if source == 'world' else task.rpartition('.')[0] or source}/{self.name}"
 
     @property
     def transfer(self) -> str:

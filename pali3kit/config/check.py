@@ -30,7 +30,7 @@ Check = Callable[[Experiment], Iterator[Complaint]]
 PAPER = Path(__file__).parents[1] / "paper"  # its tables, one file each
 MOST_CELLS, MOST_SEEDS = 512, 1000
 MOST_TOLD = 50  # complaints of one check: who misspelt thousands of names sees it from these
-FIXED = ("name", "scale", "paper", "seeds", "grid", "baseline", "evaluate", "evaluation.after", "runtime")
+FIXED = ("name", "scale", "paper", "seeds", "grid", "baseline", "evaluate", "evaluation.after", "data.root", "runtime")
 """Keys that describe the experiment as a whole, so that cells cannot differ in them."""
 
 

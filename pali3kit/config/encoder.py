@@ -16,6 +16,9 @@ from pali3kit.config.world import WorldTask
 from pali3kit.errors import ConfigError, choose
 
 
+_LEAVE = "It is expected below data.root: say where it lies, {section}, or leave out what is measured on it."
+
+
 def probe_sets(cell: Experiment) -> dict[str, Part]:
     """The sets of the few-shot probe by name: those that are given, or the embedded world's eight."""
     world = {name: Part(name="world_probe", options={"task": name}) for name in get_args(WorldTask)}
@@ -64,7 +67,8 @@ def _sets(cell: Experiment) -> Iterator[Complaint]:
         used["evaluation.captioned"] = cell.evaluation.captioned
     for key, part in used.items():
         kind = "captioned" if key == "evaluation.captioned" else "labelled"
-        yield from files(key, part, registry.KINDS[kind].describe(part.name), globs=False)
+        for option, text in files(key, part, registry.KINDS[kind].describe(part.name), globs=False):
+            yield option, f"{text} {_LEAVE.format(section=key)}" if cell.data.root is not None else text
 
 
 def finetuned(cell: Experiment) -> Iterator[Complaint]:

@@ -14,6 +14,7 @@ from pali3kit.config.check import check
 from pali3kit.config.grid import spell_out
 from pali3kit.config.interpolate import interpolate
 from pali3kit.config.merge import merge, nest
+from pali3kit.config.root import public_sets
 from pali3kit.config.schema import Experiment
 from pali3kit.config.tree import MOST_CHARACTERS, MOST_DEPTH, Node, parse
 from pali3kit.config.typed import Builder
@@ -60,7 +61,10 @@ def read(path: str | Path, overrides: Sequence[str] = ()) -> Layers:
         raise ConfigError(problems)
     extra = _read_overrides(overrides, problems)
     scale = _read_scale(Path(path), _over(own, extra), problems)
-    tree = _over(merge(Experiment, scale or Node({}, own.where), own), extra)
+    lowest = scale or Node({}, own.where)
+    tree = _over(merge(Experiment, lowest, own), extra)
+    if (public := public_sets(tree)) is not None:
+        tree = _over(merge(Experiment, merge(Experiment, lowest, public), own), extra)
     before = len(problems)
     tree = interpolate(Node(tree.value, own.where), problems)
     return Layers(tree, problems, complete=scale is not None and len(problems) == before)

@@ -62,7 +62,10 @@ class Data:
     With `cache` a frozen encoder's tokens of all of them are kept on disk (`plan` says how much that is), without it
     they are computed whenever they are needed. `columns` says what task of the source a column is trained and measured
     on, where it has another name: `{vqa_text: textvqa.vqa}`. No stage on PaLI is trained on the last `validation` of
-    the train pictures.
+    the train images.
+
+    `root` is the folder of public data sets: what is measured is then measured on them, and trained on by transfers.
+    `benchmarks` names the source of single ones, or changes options of the one below the root (`config.root`).
     """
 
     source: Part = field(metadata={"registry": "source"})
@@ -71,6 +74,8 @@ class Data:
     cache: bool = True
     validation: int = 0
     columns: dict[str, str] = field(default_factory=dict)
+    root: str | None = field(default=None, metadata=PLACE)
+    benchmarks: dict[str, Part] = field(default_factory=dict, metadata={"registry": "source"})
 
 
 @dataclass(kw_only=True)

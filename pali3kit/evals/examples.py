@@ -37,7 +37,7 @@ def benchmark_examples(
     column of its own, has `limit` pictures; the others, which are averaged, share twice the limit.
     """
     benchmark = BENCHMARK.find(name)
-    part, dot, asked = (task or benchmark.asks).rpartition(".")
+    part, dot, asked = (task or benchmark.task).rpartition(".")
     if not benchmark.every_language:
         asked += "_only" if benchmark.regions and split == "test" else ""
         return held_out(source.task(part + dot + asked, bins), split, count, limit, SEED, start)

@@ -58,6 +58,11 @@ def data_of(source: Part) -> str:
     return _content(json.dumps(named(source)))
 
 
+def size_of_split(source: Part, split: str) -> int:
+    """Return how many images a split of a source in files has: its annotations are read for it."""
+    return _size(json.dumps(named(source)), split)
+
+
 def languages_of(source: Named) -> tuple[str, ...]:
     """Return the languages that a source has captions in."""
     return _languages(json.dumps(source))
@@ -67,6 +72,11 @@ def languages_of(source: Named) -> tuple[str, ...]:
 def _content(source: str) -> str:
     """Found once, for it may be a million files."""
     return _built(source).digest
+
+
+@cache
+def _size(source: str, split: str) -> int:
+    return _built(source).size(split)
 
 
 @cache

@@ -9,12 +9,26 @@ from typing import TypedDict
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.offers import general
 from pali3kit.config.part import Part
+from pali3kit.config.root import source_of
 from pali3kit.config.schema import Experiment
+from pali3kit.errors import DataError
 from pali3kit.plan.cell import CellSteps
-from pali3kit.plan.content import data_of
+from pali3kit.plan.content import data_of, size_of_split
 from pali3kit.plan.plain import StageConfig, named
 from pali3kit.plan.step import Step
 from pali3kit.types import Named
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """What a stage on PaLI reads: a source and how many of its train and test images; `benchmark` has a source of its
+    own, "" is `data.source`.
+    """
+
+    source: Part
+    train: int
+    test: int
+    benchmark: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,14 +76,29 @@ def scenes_of(source: Part, image_size: int) -> _SceneFields:
     return {"source": named(source), "data": data_of(source), "image_size": image_size}
 
 
-def texts_of(experiment: Experiment, image_size: int) -> _TextFields:
+def image_set_of(experiment: Experiment, benchmark: str = "") -> ImageSet:
+    """What is read for a benchmark, by its name, or by stages before any: all images of a source of its own.
+
+    Raises DataError where `data.validation` leaves nothing of it to train on.
+    """
+    data, own = experiment.data, source_of(experiment, BENCHMARK.find(benchmark)) if benchmark else None
+    if own is None:
+        return ImageSet(data.source, data.train, data.test)
+    transfer = BENCHMARK.find(benchmark).transfer
+    train, test = (size_of_split(own, split) for split in ("train", "test"))
+    if data.validation >= train:
+        raise DataError(f"data.validation: {data.validation} leaves none of the {train} train images of '{transfer}'")
+    return ImageSet(own, train, test, transfer)
+
+
+def texts_of(experiment: Experiment, image_size: int, images: ImageSet) -> _TextFields:
     multimodal = experiment.stages.multimodal
     return {
-        **scenes_of(experiment.data.source, image_size),
+        **scenes_of(images.source, image_size),
         "bins": experiment.tokenizer.bins,
         "prompt_length": multimodal.prompt_length,
         "target_length": multimodal.target_length,
-        "count": 0 if experiment.data.cache else experiment.data.train,
+        "count": 0 if experiment.data.cache else images.train,
     }
 
 
@@ -78,10 +107,14 @@ def size_of(cell: CellSteps, tuned: Step | None) -> int:
     return cell.experiment.model.image_size if tuned is None else int(str(tuned.plain["image_size"]))
 
 
-def inputs(cell: CellSteps, split: str, regions: bool, tuned: Step | None = None) -> dict[str, Step]:
-    """The parents of every stage on a frozen encoder: its features or itself, and the tokenizers."""
+def inputs(
+    cell: CellSteps, split: str, regions: bool, tuned: Step | None = None, benchmark: str = ""
+) -> dict[str, Step]:
+    """The parents of every stage on a frozen encoder: its features of what `image_set_of` reads for a benchmark, or itself,
+    and the tokenizers.
+    """
     if cell.experiment.data.cache:
-        seen = {"features": cell.step("features", split=split, tuned=tuned)}
+        seen = {"features": cell.step("features", split=split, tuned=tuned, benchmark=benchmark)}
     else:
         seen = {"vision": tuned or cell.step("vision")}
     return {**seen, **tokenizers(cell, regions)}
@@ -113,5 +146,5 @@ def at_size(step: Step) -> str:
 
 def has_regions(mixture: Mapping[str, float]) -> bool:
     """Whether a mixture has targets with mask tokens: tasks of benchmarks of regions; a union's is `part.refer`."""
-    written = {benchmark.asks for benchmark in BENCHMARK.all() if benchmark.regions}
+    written = {benchmark.task for benchmark in BENCHMARK.all() if benchmark.regions}
     return any(weight > 0 for name, weight in mixture.items() if general(name).rpartition(".")[2] in written)

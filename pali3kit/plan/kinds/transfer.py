@@ -8,21 +8,23 @@ from dataclasses import dataclass
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.budgets import Complaint, generates, recipe, spendable, spreadable, task_recipe, tasks, validated
 from pali3kit.config.memory import affordable, language_size
+from pali3kit.config.root import task_of
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Transfer
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.pali import Texts, at_size, has_regions, inputs, size_of, start_step, texts_of
+from pali3kit.plan.pali import Texts, at_size, has_regions, image_set_of, inputs, size_of, start_step, texts_of
 from pali3kit.plan.step import Step
 from pali3kit.types import Json
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Texts):
-    """The source's `task`; with checks, `column` is the benchmark that scores them."""
+    """The source's `task`. `column` is the benchmark that scores checks, or whose own data set is learnt, `published`."""
 
     task: str
     column: str = ""
+    published: bool = False
     training: Transfer
 
     def unread(self) -> Collection[str]:
@@ -32,20 +34,21 @@ class Config(Texts):
 def _make(cell: CellSteps, benchmark: str) -> Step:
     """The transfer that a benchmark measures."""
     experiment, start = cell.experiment, start_step(cell)
-    training = recipe(experiment.stages.transfer, benchmark)
-    task = experiment.data.columns.get(benchmark) or BENCHMARK.find(benchmark).asks
+    training, images = recipe(experiment.stages.transfer, benchmark), image_set_of(experiment, benchmark)
+    task = task_of(experiment, BENCHMARK.find(benchmark))
     config = Config(
-        **texts_of(experiment, size_of(cell, start)),
+        **texts_of(experiment, size_of(cell, start), images),
         validation=experiment.data.validation,
         task=task,
-        column=benchmark if training.checks else "",
+        column=benchmark if training.checks or images.benchmark else "",
+        published=bool(images.benchmark),
         training=training,
     )
     return cell.new(
         "transfer",
         config,
         model=start or cell.step("multimodal"),
-        **inputs(cell, "train", has_regions({task: 1.0}), start),
+        **inputs(cell, "train", has_regions({task: 1.0}), start, images.benchmark),
     )
 
 
@@ -71,7 +74,13 @@ def _costs(step: Step) -> dict[str, Json]:
 
 
 def _detail(step: Step) -> str:
-    return f"{step.plain.get('column') or step.plain['task']}{at_size(step)}"
+    """The task, or the benchmark whose own data set is learnt; with checks, the benchmark that scores them."""
+    config = step.config
+    assert isinstance(config, Config)
+    if not config.column:
+        return f"{config.task}{at_size(step)}"
+    source = "" if config.published else str(config.source["name"])
+    return f"{BENCHMARK.find(config.column).label(source, config.task)}{at_size(step)}"
 
 
 def _panel(step: Step) -> str:
