@@ -15,7 +15,6 @@ from pali3kit.config.supply import files
 from pali3kit.config.world import WorldTask
 from pali3kit.errors import ConfigError, choose
 
-
 _LEAVE = "It is expected below data.root: say where it lies, {section}, or leave out what is measured on it."
 
 

@@ -116,11 +116,13 @@ def missing_files(part: Part, entry: Entry) -> dict[str, str]:
 
 
 def beside(path: str) -> str:
-    """Suggest the name that is there in place of the first of a path's folders, or the file, that is not."""
+    """Suggest the name that is there, perhaps in other case, in place of the first of a path's folders, or the file, that is not."""
     file = Path(path)
     absent = next((each for each in (*reversed(file.parents), file) if not os.path.lexists(each)), file)
     with suppress(OSError):
-        return nearest(absent.name, (found.name for found in islice(absent.parent.iterdir(), _MOST_BESIDE)))
+        there = [found.name for found in islice(absent.parent.iterdir(), _MOST_BESIDE)]
+        spelt = [name for name in there if name.casefold() == absent.name.casefold()]
+        return f" Did you mean '{spelt[0]}'?" if spelt else nearest(absent.name, there)
     return ""
 
 
@@ -132,9 +134,12 @@ def _missing_sources(cell: Experiment) -> Iterator[Complaint]:
             title = benchmark.public[0].title if benchmark.public else benchmark.name
             hint = next(filter(None, map(beside, absent)), "")
             listed = ", ".join(f"'{path}'" for path in absent)
-            yield key, (
-                f"benchmark '{benchmark.name}' is measured on {title}, and there is no {listed}.{hint}"
-                f" Leave '{benchmark.name}' out of evaluate, or say where its files lie: {key}."
+            yield (
+                key,
+                (
+                    f"benchmark '{benchmark.name}' is measured on {title}, and there is no {listed}.{hint}"
+                    f" Leave '{benchmark.name}' out of evaluate, or say where its files lie: {key}."
+                ),
             )
 
 
@@ -142,9 +147,12 @@ def _without_files(cell: Experiment) -> Iterator[Complaint]:
     """Check that no benchmark falls back to the embedded world because nobody knows its files."""
     for benchmark in [BENCHMARK.find(name) for name in known_benchmarks(cell)]:
         if benchmark.generated and source_of(cell, benchmark) is None and cell.data.source.name == WORLD:
-            yield "evaluate", (
-                f"benchmark '{benchmark.name}' has no files below data.root that it knows: name its source,"
-                f" data.benchmarks.{benchmark.transfer}, or leave it out of evaluate."
+            yield (
+                "evaluate",
+                (
+                    f"benchmark '{benchmark.name}' has no files below data.root that it knows: name its source,"
+                    f" data.benchmarks.{benchmark.transfer}, or leave it out of evaluate."
+                ),
             )
 
 
@@ -194,4 +202,3 @@ def _set(layer: Node, keys: Iterable[str], value: Node) -> None:
     for key in above:
         layer = layer.value.setdefault(key, Node({}, value.where))
     layer.value[last] = value
-

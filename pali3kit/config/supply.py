@@ -27,6 +27,7 @@ from pali3kit.config.schema import Experiment
 from pali3kit.declared.entry import Entry
 from pali3kit.errors import choose
 
+
 def supply(cell: Experiment) -> Iterator[tuple[str, str]]:
     """Check that files are there, and asked for no more than there is of them."""
     source, name = cell.data.source, cell.data.source.name

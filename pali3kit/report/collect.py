@@ -5,13 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
+from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.config.encoder import probe_sets
+from pali3kit.config.root import label_of as label_of_benchmark
 from pali3kit.config.schema import Experiment
 from pali3kit.config.written import written
 from pali3kit.errors import DataError, StageError
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import Graph
+from pali3kit.plan.kinds import evaluate
 from pali3kit.plan.step import Step
 from pali3kit.report import evidence, figures, paper, samples
 from pali3kit.report.arms import (
@@ -43,14 +46,14 @@ def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mappin
     arms = arms_of(graph, experiment)
     sets = _sets_of(arms, experiment)
     published = paper.load(experiment.paper) if experiment.paper else None
-    tables = tuple(_table(after, arms, shelf, experiment, published) for after in _afters(arms))
+    tables = tuple(_table(after, arms, shelf, experiment, published, sets) for after in _afters(arms))
     report = Report(
         name=experiment.name,
         seeds=tuple(experiment.seeds),
         tables=tables,
         published=_published(published),
         notes=(),
-        details=tuple(evidence.details(arms, shelf)),
+        details=tuple(evidence.details(arms, shelf, sets)),
         curves=tuple(evidence.curves(graph, arms, shelf)),
         figures=tuple(figures.figures(arms, shelf, sets)),
         gallery=tuple(samples.choose(arms, shelf, sets)),
@@ -78,11 +81,16 @@ def _suffix(after: str) -> str:
 
 
 def _table(
-    after: str, arms: Sequence[Arm], shelf: Shelf, experiment: Experiment, published: paper.PaperTable | None
+    after: str,
+    arms: Sequence[Arm],
+    shelf: Shelf,
+    experiment: Experiment,
+    published: paper.PaperTable | None,
+    sets: Sets,
 ) -> Table:
     suffix = _suffix(after)
     sources = [source for source in experiment.evaluate if any(_key(source, suffix) in arm.steps for arm in arms)]
-    columns = tuple(column for source in sources for column in columns_of(source, _sets_of(arms, experiment)))
+    columns = tuple(column for source in sources for column in columns_of(source, sets))
     measured = {arm.label: {column.name: _measure(arm, column, suffix, shelf) for column in columns} for arm in arms}
     columns = tuple(column for column in columns if any(each[column.name].anything for each in measured.values()))
     rows = []
@@ -135,12 +143,21 @@ class _Measured:
 
 def _sets_of(arms: Sequence[Arm], experiment: Experiment) -> Sets:
     """What the experiment measures on; where its arms have other sets, all of them are named."""
-    chosen, own = experiment.evaluation, experiment.data.source.name != "world"
+    chosen = experiment.evaluation
     labelled, captioned = (
         " / ".join(dict.fromkeys(_name(arm.point.get(f"evaluation.{key}", part)) for arm in arms))
         for key, part in (("labelled", chosen.labelled), ("captioned", chosen.captioned))
     )
-    return Sets(labelled, captioned, len(probe_sets(experiment)), own)
+    labels = {name: _label(BENCHMARK.find(name), arms, experiment) for name in experiment.evaluate}
+    return Sets(labelled, captioned, len(probe_sets(experiment)), labels)
+
+
+def _label(benchmark: Benchmark, arms: Sequence[Arm], experiment: Experiment) -> str:
+    """What a benchmark is called by what its arms are measured on; all names where these differ."""
+    steps = [step for arm in arms for name, seeds in arm.steps.items() for step in seeds.values()
+             if name.partition("@")[0] == benchmark.name]  # fmt: skip
+    told = dict.fromkeys(step.config.label for step in steps if isinstance(step.config, evaluate.Config))
+    return " / ".join(told) or label_of_benchmark(experiment, benchmark)
 
 
 def _name(part: object) -> str:
@@ -157,7 +174,7 @@ def _is_papers(column: Column, point: Mapping[str, object], experiment: Experime
 
 def _expected(cell: Cell, experiment: Experiment, column: Column) -> Cell:
     """Add the number that somebody published for it, and whether ours is near enough."""
-    wanted = experiment.expect.get(column.name)
+    wanted = experiment.expect.get(column.key)
     if wanted is None:
         return cell
     near = cell.ours and abs(cell.ours.mean - wanted.value) <= wanted.tolerance
@@ -171,7 +188,7 @@ def _measure(arm: Arm, column: Column, suffix: str, shelf: Shelf) -> _Measured:
     for seed, step in arm.steps.get(_key(column.source, suffix), {}).items():
         folder = shelf.folder(step)
         if folder is not None:
-            rows = read_predictions(folder) if column.name != column.source else []
+            rows = read_predictions(folder) if column.part else []
             metrics = read_metrics(folder)
             if measures(column, metrics):
                 try:
@@ -221,8 +238,8 @@ def _beside(
     if published is None or published.axis not in point:
         return cell
     arm, baseline = str(point[published.axis]), str(partner[published.axis])
-    cell = replace(cell, paper=published.absolute(arm, column.name))
-    theirs = published.delta(arm, baseline, column.name) if arm != baseline else None
+    cell = replace(cell, paper=published.absolute(arm, column.key))
+    theirs = published.delta(arm, baseline, column.key) if arm != baseline else None
     judged: Verdict | None = None
     if cell.ours and cell.delta and theirs:
         # Two rows that answer alike, always wrongly say, agree with a paper that sees no difference, and say nothing.

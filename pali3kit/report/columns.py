@@ -1,14 +1,15 @@
-"""What the columns are called and measured in. They are counterparts of the paper's sets, never those sets."""
+"""What the columns are called and measured in. A name without a prefix stands for the public data set."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import TypeVar
 
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.benchmarks.benchmark import Column as BenchmarkColumn
 from pali3kit.catalogue import BENCHMARK
+from pali3kit.config.root import WORLD
 from pali3kit.errors import DataError
 from pali3kit.evals.scores import Metrics, Prediction
 from pali3kit.registry import CAPTIONED, LABELLED, Registry
@@ -19,12 +20,21 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One column of the table. `name` is also its key in the paper's table; `source` is the benchmark's name."""
+    """One column of the table: the number `part` of the benchmark `source`, whatever it is measured on.
+
+    `name` is the benchmark's label, `embedded/caption` on the embedded world, and the part.
+    """
 
     name: str
     title: str
     metric: str
     source: str
+    part: str = ""
+
+    @property
+    def key(self) -> str:
+        """Its key in the paper's tables and in `expect`."""
+        return f"{self.source}.{self.part}" if self.part else self.source
 
     @property
     def benchmark(self) -> Benchmark:
@@ -34,37 +44,48 @@ class Column:
 @dataclass(frozen=True, slots=True)
 class Sets:
     """What columns are measured on: the registry's names of the sets for the encoder alone, how many `probes` there
-    are, and whether all else is measured on somebody's `own` data.
+    are, and the `labels` of benchmarks by their names, which are the embedded world's where none is told.
     """
 
     labelled: str = "world_classes"
     captioned: str = "world_captions"
     probes: int = 8
-    own: bool = False
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    def label(self, benchmark: Benchmark) -> str:
+        """What a benchmark is called."""
+        return self.labels.get(benchmark.name) or benchmark.label(WORLD)
 
 
 EMBEDDED = Sets()
 
 
 def columns_of(source: str, sets: Sets = EMBEDDED) -> tuple[Column, ...]:
-    """The report's columns of one benchmark: several where it has several numbers.
-
-    On somebody's own data a counterpart is titled by its name: only they know what set that is.
-    """
+    """The report's columns of one benchmark: several where it has several numbers."""
     benchmark = BENCHMARK.find(source)
-    named = zip(benchmark.column_names, benchmark.columns, strict=True)
-    unnamed = sets.own and benchmark.counterpart
+    label = sets.label(benchmark)
     return tuple(
-        Column(name, name if unnamed else _titled(column, sets), benchmark.unit, source) for name, column in named
+        Column(
+            f"{label}.{column.part}" if column.part else label,
+            _titled(column, benchmark, sets),
+            benchmark.unit,
+            source,
+            column.part,
+        )
+        for column in benchmark.columns
     )
 
 
-def _titled(column: BenchmarkColumn, sets: Sets) -> str:
-    """The title, with what the sets are called."""
+def _titled(column: BenchmarkColumn, benchmark: Benchmark, sets: Sets) -> str:
+    """The title, with what the sets are called: a public data set by its own title, any other by the label."""
+    label = sets.label(benchmark)
+    public = benchmark.public[0].title if benchmark.public and label == benchmark.name else label
+    embedded = "embedded " if label == benchmark.label(WORLD) else ""
     return column.title.format(
+        set=public,
         labelled=_called(LABELLED, sets.labelled, column.part) or f"{sets.labelled} {column.part}",
         captioned=_called(CAPTIONED, sets.captioned, "") or sets.captioned,
-        probes=f"{sets.probes} task{'s' * (sets.probes != 1)}",
+        probes=f"{sets.probes} {embedded}task{'s' * (sets.probes != 1)}",
     )
 
 
@@ -76,8 +97,7 @@ def _called(registry: Registry[T], name: str, part: str) -> str:
 
 def measures(column: Column, metrics: Metrics) -> bool:
     """Whether an artifact has the column: a set may have been labelled once only, or described in English alone."""
-    part = column.name.partition(".")[2]
-    return not part or part in metrics.get("columns", metrics.get("extra", {}))
+    return not column.part or column.part in metrics.get("columns", metrics.get("extra", {}))
 
 
 def score_of(column: Column, metrics: Metrics, predictions: Sequence[Prediction]) -> Score:
@@ -91,15 +111,15 @@ def score_of(column: Column, metrics: Metrics, predictions: Sequence[Prediction]
         return _score_of(column, metrics, predictions)
     except (KeyError, TypeError, ValueError) as error:
         told = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise DataError(f"its metrics do not tell {column.name}: {told}") from error
+        raise DataError(f"its metrics do not tell {column.key}: {told}") from error
 
 
 def _score_of(column: Column, metrics: Metrics, predictions: Sequence[Prediction]) -> Score:
-    part = column.name.partition(".")[2]
+    part = column.part
     if "columns" in metrics:
         one = metrics["columns"][part]
         return Score(float(one["value"]), tuple(one["samples"]))
-    if column.name == column.source:
+    if not part:
         return Score(float(metrics["value"]), tuple(metrics.get("samples", ())))
     belongs: Callable[[str], bool] = _is_english if part == "en" else _is_not_english
     samples, value = metrics.get("samples", ()), float(str(metrics["extra"][part]))

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from pali3kit.catalogue import STAGE
+from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.plan.graph import Graph
 from pali3kit.plan.step import Step, ancestry
 from pali3kit.report.arms import NAMES, Arm, Shelf, read_curve, read_metrics
+from pali3kit.report.columns import Sets
 from pali3kit.report.model import Curve, Detail
 from pali3kit.types import Json
 
 LAST = "~"  # behind all stages of the paper
 
 
-def details(arms: Sequence[Arm], shelf: Shelf) -> Iterable[Detail]:
+def details(arms: Sequence[Arm], shelf: Shelf, sets: Sets) -> Iterable[Detail]:
     """Average the numbers that the evaluators left beside each value over the seeds."""
     found: dict[tuple[str, str], dict[str, list[float]]] = {}
     for arm in arms:
@@ -23,7 +24,9 @@ def details(arms: Sequence[Arm], shelf: Shelf) -> Iterable[Detail]:
                 for key, value in _flat(read_metrics(folder).get("extra", {})):
                     found.setdefault((name, key), {}).setdefault(arm.label, []).append(value)
     for (name, key), values in found.items():
-        yield Detail(name, key, {label: sum(each) / len(each) for label, each in values.items()})
+        benchmark, at, after = name.partition("@")
+        column = f"{sets.label(BENCHMARK.find(benchmark))}{at}{after}"
+        yield Detail(column, key, {label: sum(each) / len(each) for label, each in values.items()})
 
 
 def _flat(extra: Mapping[str, Json], prefix: str = "") -> Iterable[tuple[str, float]]:

@@ -17,7 +17,7 @@ Numbers = Mapping[str, float]
 def figures(arms: Sequence[Arm], shelf: Shelf, sets: Sets) -> Iterable[Figure]:
     """What benchmarks want drawn, as far as it was measured: few-shot curves, the recall of every language."""
     for benchmark in BENCHMARK.all():
-        titles = {column.name.partition(".")[2]: column.title for column in columns_of(benchmark.name, sets)}
+        titles = {column.part: column.title for column in columns_of(benchmark.name, sets)}
         for drawing in benchmark.figures:
             title = drawing.title.format(title=titles[drawing.part])
             yield from _figure(drawing, title, arms, shelf, benchmark.name)

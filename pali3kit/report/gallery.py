@@ -12,7 +12,6 @@ from typing import Any
 
 from PIL import Image
 
-from pali3kit.catalogue import BENCHMARK
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
 from pali3kit.report.charts import series
@@ -23,27 +22,39 @@ RIGHT_FROM = 50.0
 MOST_SIDE = 640  # pixels of an embedded picture
 
 
-Pictures = Mapping[tuple[int, int], Image.Image]
-"""By index and size."""
+Key = tuple[str, int, int]
+Pictures = Mapping[Key, Image.Image]
+"""By the benchmark that has a source of its own ("": `data.source`), index and size."""
 
 
-def pictures(report: Report) -> dict[tuple[int, int], Image.Image]:
-    """Draw the test pictures that the gallery shows, with the experiment's source, as large as they were measured."""
-    found: dict[tuple[int, int], Image.Image] = {}
-    for size in sorted({example.size for example in report.gallery}):
-        options = dict(report.config["data"]["source"])
+def pictures(report: Report) -> dict[Key, Image.Image]:
+    """Draw the test images that the gallery shows, with the source and as large as they were measured."""
+    found: dict[Key, Image.Image] = {}
+    data, wanted = report.config["data"], {_key(example) for example in report.gallery}
+    for own, size in sorted({(own, size) for own, _, size in wanted}):
+        options = dict(data["benchmarks"][own] if own else data["source"])
         source: Any = SOURCE.build(options.pop("name"), image_size=size, **options)
-        for index in sorted({example.image for example in report.gallery if example.size == size}):
+        for index in sorted(index for each, index, width in wanted if (each, width) == (own, size)):
             with suppress(DataError):  # gone or damaged since it was measured: the answers are shown without it
-                found[index, size] = Image.fromarray(source.image("test", index))
+                found[own, index, size] = Image.fromarray(source.image("test", index))
     return found
+
+
+def _key(example: Example) -> Key:
+    """Where an example's image is kept."""
+    return example.source, example.image, example.size
+
+
+def _id(own: str, index: int, size: int) -> str:
+    """The id of an embedded image."""
+    return "-".join(filter(None, ("picture", own, str(index), str(size))))
 
 
 def defined(images: Pictures) -> str:
     """Embed every picture once, at its own size: the gallery refers to it and enlarges it without smoothing."""
     parts = [
-        f'<image id="picture-{index}-{size}" width="{image.width}" height="{image.height}" href="{_data_uri(image)}"/>'
-        for (index, size), image in images.items()
+        f'<image id="{_id(*key)}" width="{image.width}" height="{image.height}" href="{_data_uri(image)}"/>'
+        for key, image in images.items()
     ]
     return f'<svg width="0" height="0" class="defined" aria-hidden="true"><defs>{"".join(parts)}</defs></svg>'
 
@@ -59,7 +70,7 @@ def gallery(report: Report, images: Pictures) -> str:
 
 
 def _example(example: Example, images: Pictures, colours: Mapping[str, str]) -> str:
-    image = images.get((example.image, example.size))
+    image = images.get(_key(example))
     asked = f'<p class="prompt"><bdi>{escape(example.prompt)}</bdi></p>' if example.prompt else ""
     if any(answer.region for answer in example.answers) or example.region:
         body = _regions(example, image, colours)
@@ -106,7 +117,7 @@ def _answer(answer: Answer, colours: Mapping[str, str], judged: bool) -> str:
 
 def _judges(example: Example) -> bool:
     """Whether a single answer is right or wrong; a caption is only more or less like its references."""
-    return BENCHMARK.find(example.column).right_or_wrong
+    return example.benchmark.right_or_wrong
 
 
 def _picture(example: Example, image: Image.Image | None, region: Region | None = None, colour: str = "") -> str:
@@ -121,7 +132,7 @@ def _picture(example: Example, image: Image.Image | None, region: Region | None 
         marks += f'<rect class="halo" {place}/><rect class="box" {place}/>'
     name = f'role="img" aria-label="test picture {example.image}"'
     size = f'viewBox="0 0 {image.width} {image.height}"'
-    link = f"#picture-{example.image}-{example.size}"
+    link = f"#{_id(*_key(example))}"
     return f'<svg class="picture {colour}" {size} {name}><use href="{link}"/>{marks}</svg>'
 
 

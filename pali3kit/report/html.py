@@ -8,7 +8,6 @@ from importlib.resources import files
 
 import yaml
 
-from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.written import written
 from pali3kit.report import charts, paper, table
 from pali3kit.report.figure_charts import figure_chart
@@ -131,7 +130,7 @@ def _details(report: Report) -> str:
     labels = [row.label for row in report.tables[0].rows] if report.tables else []
     blocks = []
     for column in dict.fromkeys(detail.column for detail in report.details):
-        digits = BENCHMARK.find(column.partition("@")[0]).digits
+        digits = next(one.benchmark.digits for one in report.details if one.column == column)
         rows = [
             [
                 detail.name,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pali3kit.benchmarks.benchmark import Benchmark
-from pali3kit.benchmarks.encoder import FINETUNE, KNN, LINEAR, PROBE, RETRIEVAL, ZERO_SHOT, imagenet
+from pali3kit.benchmarks.encoder import FINETUNE, KNN, LINEAR, PROBE, RETRIEVAL, ZERO_SHOT, _top1
 from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.config.schema import Evaluation
 from pali3kit.report import paper
@@ -26,7 +26,7 @@ def test_classifiers_are_measured_on_the_labels_on_real_and_on_v2(benchmark: Ben
 
 
 def test_titles_say_the_set_and_the_way() -> None:
-    titles = [column.title.format(labelled="ImageNet") for column in imagenet("linear")]
+    titles = [column.title.format(labelled="ImageNet") for column in _top1("linear")]
     assert titles == ["ImageNet (linear)"] * 3
 
 

@@ -60,7 +60,7 @@ class WorldProbe:
 @LABELLED.register(
     "world_classes",
     "embedded: the class of a scene's largest thing",
-    titles={"top1": "ImageNet's counterpart", "real": "ReaL's counterpart", "v2": "ImageNet-v2's counterpart"},
+    titles={"top1": "embedded/imagenet", "real": "embedded/imagenet-real", "v2": "embedded/imagenet-v2"},
 )
 class WorldClasses:
     """Scenes of the world, each of the class of its largest thing, as ImageNet names one thing of a picture.
@@ -116,9 +116,7 @@ def _main(world: World, scene: Scene) -> int:
     return world.classes.index(main.emoji)
 
 
-@CAPTIONED.register(
-    "world_captions", "embedded: scenes with captions in 36 languages", titles={"": "XM3600's counterpart"}
-)
+@CAPTIONED.register("world_captions", "embedded: scenes with captions in 36 languages", titles={"": "embedded/xm3600"})
 class WorldCaptions:
     """Scenes of the test split with two captions in each of the 36 languages: the names of all that is there.
 
