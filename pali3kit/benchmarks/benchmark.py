@@ -126,7 +126,9 @@ class Benchmark:
         if self.metric and not self.generated:
             raise RegistryError(f"benchmark '{self.name}': a metric scores generated answers: 'generate'.")
         if self.generated and not self.task:
-            raise RegistryError(f"benchmark '{self.name}' needs a task: what a source is asked for, as 'vqa'.")
+            raise RegistryError(
+                f"benchmark '{self.name}': names no task, which a source is asked for: 'caption', 'vqa'."
+            )
         self._places(self.setting)  # which keys there are is not known here
 
     def _words(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:

@@ -1,8 +1,8 @@
-"""Public data sets below `data.root`: where each benchmark's files lie, as settings that an experiment could spell out.
+"""Public data sets below `data.root`, written out as settings that an experiment could have named itself.
 
-`data.root` is written out before anything else is judged: as `data.benchmarks`, the source that each generated benchmark
-is trained and measured on, and as `evaluation.probes`, `labelled` and `captioned` for those of the image encoder alone.
-What is read later knows these settings and no root.
+When an experiment is loaded, `data.root` becomes `data.benchmarks`, the source that each generated benchmark is trained
+and measured on, and `evaluation.probes`, `labelled` and `captioned`, the sets of the image encoder alone. Everything
+else reads these settings, and the root only for its messages.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from pali3kit import registry
 from pali3kit.benchmarks.benchmark import Benchmark, PublicSet
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.budgets import Complaint, known_benchmarks
+from pali3kit.config.offers import joins
 from pali3kit.config.part import Part
 from pali3kit.config.schema import Experiment
 from pali3kit.config.tree import Node
@@ -87,8 +88,8 @@ def rooted(cell: Experiment) -> Iterator[Complaint]:
         elif name in cell.data.columns:
             text = f"'{name}' has a source of its own, data.benchmarks.{name}: leave one of the two out."
             yield f"data.columns.{name}", f"data.columns: {text}"
-        elif cell.data.benchmarks[name].name in (WORLD, "union"):
-            text = "name the component that reads its files, or leave it out."
+        elif not joins(cell.data.benchmarks[name]):
+            text = "take a source of images in files, or leave it out."
             yield key, f"{key} cannot be '{cell.data.benchmarks[name].name}': {text}"
     yield from _missing_sources(cell)
     root = cell.data.root
@@ -116,7 +117,7 @@ def missing_files(part: Part, entry: Entry) -> dict[str, str]:
 
 
 def beside(path: str) -> str:
-    """Suggest the name that is there, perhaps in other case, in place of the first of a path's folders, or the file, that is not."""
+    """Suggest a name in place of the first part of a path that does not exist; one in other case is preferred."""
     file = Path(path)
     absent = next((each for each in (*reversed(file.parents), file) if not os.path.lexists(each)), file)
     with suppress(OSError):

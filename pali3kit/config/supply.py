@@ -51,7 +51,7 @@ def supply(cell: Experiment) -> Iterator[tuple[str, str]]:
         yield "data.source", f"pretrain 'classif' needs labels: {wanted}."
     if cell.pretrain == "siglip" and tells(source) != () and not supervises(source, "texts"):
         has = ", ".join(dict.fromkeys([*telling("captions"), *telling("texts")]))
-        yield "data.source", f"pretrain 'siglip' needs texts beside pictures: '{name}' has none; {has} have."
+        yield "data.source", f"pretrain 'siglip' needs texts beside images: '{name}' has none; {has} have."
 
 
 def files(key: str, source: Part, entry: Entry, globs: bool = True) -> Iterator[tuple[str, str]]:

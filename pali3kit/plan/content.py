@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pali3kit.config.part import Part
+from pali3kit.errors import DataError
 from pali3kit.plan.plain import named
 from pali3kit.registry import SOURCE
 from pali3kit.types import Named
@@ -59,7 +60,7 @@ def data_of(source: Part) -> str:
 
 
 def size_of_split(source: Part, split: str) -> int:
-    """Return how many images a split of a source in files has: its annotations are read for it."""
+    """Return how many images a split of a source in files has, which reads its annotations."""
     return _size(json.dumps(named(source)), split)
 
 
@@ -76,7 +77,12 @@ def _content(source: str) -> str:
 
 @cache
 def _size(source: str, split: str) -> int:
-    return _built(source).size(split)
+    from pali3kit.data.records import RecordSource
+
+    built = _built(source)
+    if not isinstance(built, RecordSource):
+        raise DataError(f"source '{json.loads(source)['name']}' is endless: a benchmark's own source has a size")
+    return built.size(split)
 
 
 @cache

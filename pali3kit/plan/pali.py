@@ -91,8 +91,8 @@ def image_set_of(experiment: Experiment, benchmark: str = "") -> ImageSet:
     return ImageSet(own, train, test, transfer)
 
 
-def texts_of(experiment: Experiment, image_size: int, images: ImageSet) -> _TextFields:
-    multimodal = experiment.stages.multimodal
+def texts_of(experiment: Experiment, image_size: int, benchmark: str = "") -> _TextFields:
+    multimodal, images = experiment.stages.multimodal, image_set_of(experiment, benchmark)
     return {
         **scenes_of(images.source, image_size),
         "bins": experiment.tokenizer.bins,
@@ -110,8 +110,9 @@ def size_of(cell: CellSteps, tuned: Step | None) -> int:
 def inputs(
     cell: CellSteps, split: str, regions: bool, tuned: Step | None = None, benchmark: str = ""
 ) -> dict[str, Step]:
-    """The parents of every stage on a frozen encoder: its features of what `image_set_of` reads for a benchmark, or itself,
-    and the tokenizers.
+    """The parents of every stage on a frozen encoder: the encoder or its features, and the tokenizers.
+
+    Features are of the images that `image_set_of` says for the benchmark.
     """
     if cell.experiment.data.cache:
         seen = {"features": cell.step("features", split=split, tuned=tuned, benchmark=benchmark)}

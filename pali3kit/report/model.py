@@ -99,8 +99,10 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One test example of the benchmark labelled `column` with every row's answer. `image` is the index in the test split; a source that draws pictures
-    draws it `size` pixels wide, which boxes and masks are measured in.
+    """One test example of the benchmark labelled `column`, with every row's answer.
+
+    `image` is the index in the test split; a source that draws images draws it `size` pixels wide. Boxes and masks are
+    in its pixels.
 
     `references` are different from each other, the most frequent first. `source` is the key of `data.benchmarks` that
     the image is of, "" for `data.source`.

@@ -107,7 +107,7 @@ def test_benchmarks_can_be_put_into_sets() -> None:
         ({"figures": (Figure(kind="bars", title="{titel}"),)},
          "unknown place in a figure's title 'titel'. Did you mean 'title'?"),
         ({"figures": (Figure(kind="bars", part="top1"),)}, "unknown part in a figure 'top1'."),
-        ({"task": ""}, "needs a task: what a source is asked for, as 'vqa'."),
+        ({"task": ""}, "names no task, which a source is asked for: 'caption', 'vqa'."),
         ({"answered": "loss", "metric": "cider"}, "a metric scores generated answers: 'generate'."),
     ],
 )  # fmt: skip

@@ -104,7 +104,7 @@ from pali3kit.text.denoise import PREFIXES
          "source 'pairs' has no task 'ocr'. Choose from caption, caption_multilingual, span_corruption, splitcap."),
         (["grid={}", "baseline={}", "data.source={name: pairs, path: x.tar}", "evaluate=[caption]",
           "stages.multimodal.mixture.ocr=0"],
-         "the column 'caption' is measured on test pictures: name them, data.source.test."),
+         "the column 'caption' is measured on test images: name them, data.source.test."),
         (["grid={}", "baseline={}", "data.source={name: tsv, path: x.yam, images: .}"],
          "there is no file or folder 'x.yam'. Did you mean 'x.yaml'?"),
         (["grid={}", "baseline={}", "data.source={name: tsv, path: x.yaml, images: scale}"],

@@ -44,7 +44,7 @@ def _make(cell: CellSteps, benchmark: str, after: str) -> Step:
     chosen, regions, images = experiment.evaluation, asked.regions, image_set_of(experiment, benchmark)
     task = task_of(experiment, asked)
     config = Config(
-        **texts_of(experiment, size_of(cell, tuned), images),
+        **texts_of(experiment, size_of(cell, tuned), benchmark),
         column=benchmark,
         after=after,
         limit=chosen.limit,

@@ -12,7 +12,7 @@ from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Multimodal
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.pali import Texts, has_regions, image_set_of, inputs, texts_of
+from pali3kit.plan.pali import Texts, has_regions, inputs, texts_of
 from pali3kit.plan.plain import named
 from pali3kit.plan.step import Step
 from pali3kit.types import Named
@@ -33,7 +33,7 @@ def _make(cell: CellSteps) -> Step:
     experiment = cell.experiment
     training = experiment.stages.multimodal
     config = Config(
-        **texts_of(experiment, experiment.model.image_size, image_set_of(experiment)),
+        **texts_of(experiment, experiment.model.image_size),
         validation=experiment.data.validation,
         projector=named(experiment.model.projector),
         training=training,

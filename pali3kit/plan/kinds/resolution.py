@@ -13,7 +13,7 @@ from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Multimodal
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.pali import Texts, has_regions, image_set_of, texts_of, tokenizers
+from pali3kit.plan.pali import Texts, has_regions, texts_of, tokenizers
 from pali3kit.plan.step import Step
 
 
@@ -38,7 +38,7 @@ def _make(cell: CellSteps, number: int) -> Step:
         mixture=mixture,
         temperature=section.temperature,
     )
-    texts = texts_of(experiment, size, image_set_of(experiment))
+    texts = texts_of(experiment, size)
     texts["count"] = experiment.data.train  # no features are kept: the encoder learns
     config = Config(**texts, validation=experiment.data.validation, training=training)
     before = cell.step("resolution", number=number - 1) if number else None

@@ -20,7 +20,7 @@ from pali3kit.types import Json
 
 @dataclass(frozen=True, kw_only=True)
 class Config(Texts):
-    """The source's `task`. `column` is the benchmark that scores checks, or whose own data set is learnt, `published`."""
+    """The source's `task`. `column` is the benchmark that scores checks or, `published`, whose data set is learnt."""
 
     task: str
     column: str = ""
@@ -37,7 +37,7 @@ def _make(cell: CellSteps, benchmark: str) -> Step:
     training, images = recipe(experiment.stages.transfer, benchmark), image_set_of(experiment, benchmark)
     task = task_of(experiment, BENCHMARK.find(benchmark))
     config = Config(
-        **texts_of(experiment, size_of(cell, start), images),
+        **texts_of(experiment, size_of(cell, start), benchmark),
         validation=experiment.data.validation,
         task=task,
         column=benchmark if training.checks or images.benchmark else "",

@@ -117,7 +117,7 @@ def test_names_and_work(experiment):
 
 def test_what_is_checked_is_named_by_what_it_is_checked_by(experiment):
     told = {"data.columns": {"caption": "coco.caption"}, "stages.transfer.checks": 2}
-    assert detail(transfer(experiment, **told)) == "caption"
+    assert detail(transfer(experiment, **told)) == "coco/caption"
 
 
 def test_each_seed_has_its_own(experiment):
