@@ -77,8 +77,13 @@ def columns_of(source: str, sets: Sets = EMBEDDED) -> tuple[Column, ...]:
 
 
 def _titled(column: BenchmarkColumn, benchmark: Benchmark, sets: Sets) -> str:
-    """The title, with what the sets are called: a public data set by its own title, any other by the label."""
+    """The title, with what the sets are called: a public data set by its own title, any other by the label.
+
+    A title that names no set gets the prefix of the label, so that it claims no more than the label does.
+    """
     label = sets.label(benchmark)
+    if "{" not in column.title:
+        return label.removesuffix(benchmark.name) + column.title
     public = benchmark.public[0].title if benchmark.public and label == benchmark.name else label
     embedded = "embedded " if label == benchmark.label(WORLD) else ""
     return column.title.format(
