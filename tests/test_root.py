@@ -88,6 +88,7 @@ def test_the_report_is_written_again_from_the_store(folder: Path) -> None:
     assert (folder / "runs/rooted/report.json").read_bytes() == before
 
 
+@pytest.mark.slow
 def test_each_has_features_and_a_transfer_of_its_own(folder: Path) -> None:
     done = run(folder, "plan")
     labels = {line.split()[0] for line in done.stdout.splitlines() if line.strip()}
