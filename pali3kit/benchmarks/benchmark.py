@@ -1,4 +1,4 @@
-"""What a benchmark is. `config`, `plan`, `evals` and `report` ask it: nobody else keeps a table of names."""
+"""The description of a benchmark, which `config`, `plan`, `evals` and `report` read instead of tables of names."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from pali3kit.errors import RegistryError, choose
 _Answered = Literal["generate", "features", "loss"]
 """How a benchmark is answered."""
 _Section = Literal["probes", "labelled", "captioned"]
-"""Sections of `evaluation` that name sets, as titles may."""
+"""Sections of `evaluation` that name the sets an encoder is measured on; also placeholders in titles of columns."""
 _EMBEDDED = "embedded"
 
 ACCURACY, RECALL = "accuracy, %", "R@1, %"
 CIDER, VQA, MIOU, NATS = "CIDEr × 100", "VQA accuracy, %", "mIoU × 100", "nats per token"
-"""Units of values, as tables print them."""
+"""Units, as tables print them."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -38,7 +38,7 @@ class PublicSet:
     """A public data set as it lies below `data.root`.
 
     Args:
-        title: what reports call it, with the split where a benchmark has several.
+        title: what reports call it, with the split where there are several; options of the component in braces.
         component: the registered component that reads its files: a source, or a set of the encoder's.
         paths: the component's options that name files or folders, relative to the root, which are all required.
         task: the source's task that asks; "" for the encoder's sets.
@@ -51,9 +51,11 @@ class PublicSet:
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
-class Figure:
-    """A chart of further numbers that a benchmark leaves in `metrics.json`: those below the key `of`, or those whose
-    names begin with `begin`, by what comes behind it. `title` may say `{title}`, that of the column `part`.
+class Chart:
+    """A chart of the numbers below the key `of` of a benchmark's `metrics.json`.
+
+    Only numbers whose names start with `begin` are drawn, labelled by the rest of the name. `{title}` in `title` is the
+    title of the column `part`.
     """
 
     kind: Literal["lines", "bars"]
@@ -65,32 +67,32 @@ class Figure:
 
 @dataclass(frozen=True, kw_only=True)
 class Benchmark:
-    """One thing that is measured.
+    """A benchmark: what is measured, on which data, by which metric, and how reports show it.
 
     Args:
-        name: what `evaluate` says.
-        summary: one line for people.
-        columns: what it adds to a table, in order.
-        unit: what its values are in, as tables print it.
-        lower_is_better: a loss.
-        digits: decimals that tell something.
-        answered: how: text that PaLI generates, `features` of the image encoder alone, or a `loss` of the language
-            model alone. What is not generated is measured right after pretraining.
+        name: its name in `evaluate`.
+        summary: one line for `list`.
+        columns: the columns of its tables, in order.
+        unit: the unit of its values, as tables print it.
+        lower_is_better: whether a lower value is better, as of a loss.
+        digits: decimals to print.
+        answered: what is scored: text that PaLI generates, `features` of the image encoder alone, or a `loss` of the
+            language model alone. The latter two are measured right after pretraining.
         kind: the kind of stage that measures it.
         metric: the registered metric that scores generated answers.
         task: the task of `data.source` that asks for what the benchmark scores: the embedded world's name of it, unless
             `data.columns` says another one. Required where answers are generated.
         public: the public data sets that it is measured on with a `data.root`: one source, or the sets of `sets`.
-        fewest: test examples without which its metric is not defined; of `every_language`, in each of them.
-        every_language: asks for each picture in every language of the source, as Crossmodal-3600 does.
-        regions: answers are boxes and masks, written with the mask tokenizer.
-        right_or_wrong: whether a single answer is one or the other; a caption is more or less like its references.
-        transfer_of: the benchmark whose transfer it shares; "" has its own.
+        fewest: the fewest test examples that its metric is defined on; with `every_language`, in each language.
+        every_language: whether it asks for each image in every language of the source, as Crossmodal-3600 does.
+        regions: whether answers are boxes and masks, written with the mask tokenizer.
+        right_or_wrong: whether a single answer is right or wrong; a caption is scored by degrees.
+        transfer_of: the benchmark whose fine-tuned model it is measured on; "" for one of its own.
         sets: sections of `evaluation` that name the sets it is measured on.
-        reads_texts: needs a text tower.
-        trains: the stage that it trains for itself, after pretraining.
-        setting: how it is measured, said in reports: a sentence with keys of `evaluation` in braces.
-        figures: charts in reports.
+        reads_texts: whether it needs a text tower.
+        trains: a stage that is trained for this benchmark alone, after pretraining.
+        setting: a sentence for reports on how it is measured, with keys of `evaluation` in braces.
+        charts: charts in reports.
     """
 
     name: str
@@ -113,10 +115,10 @@ class Benchmark:
     reads_texts: bool = False
     trains: str = ""
     setting: str = ""
-    figures: tuple[Figure, ...] = ()
+    charts: tuple[Chart, ...] = ()
 
     def __post_init__(self) -> None:
-        """Raise RegistryError for what no report could show; `config.check` judges what is named of others."""
+        """Raise RegistryError for an invalid description; `config.check` checks the names of stages and metrics."""
         if not self.columns:
             raise RegistryError(f"benchmark '{self.name}' needs at least one column.")
         for what, word, choices in self._words():
@@ -129,25 +131,25 @@ class Benchmark:
             raise RegistryError(
                 f"benchmark '{self.name}': names no task, which a source is asked for: 'caption', 'vqa'."
             )
-        self._places(self.setting)  # which keys there are is not known here
+        self._places(self.setting)  # `config.check` knows which keys exist
 
     def _words(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
-        """What is told by a word, the word, and its choices."""
+        """Fields with fixed choices: what the field is, its value, and the choices."""
         yield "answered", self.answered, get_args(_Answered)
         yield from (("sets", each, get_args(_Section)) for each in self.sets)
         for column in self.columns:
             yield from (("place in a title", each, ("set", *get_args(_Section))) for each in self._places(column.title))
-        for figure in self.figures:
-            yield from (("place in a figure's title", each, ("title",)) for each in self._places(figure.title))
-            yield "part in a figure", figure.part, tuple(column.part for column in self.columns)
+        for chart in self.charts:
+            yield from (("place in a chart's title", each, ("title",)) for each in self._places(chart.title))
+            yield "part in a chart", chart.part, tuple(column.part for column in self.columns)
 
     @property
     def asked(self) -> tuple[str, ...]:
-        """The keys of `evaluation` in its setting."""
+        """The keys of `evaluation` that `setting` mentions."""
         return self._places(self.setting)
 
     def _places(self, text: str) -> tuple[str, ...]:
-        """The names in braces of a text."""
+        """The placeholders of a text."""
         try:
             return tuple(place for _, place, _, _ in Formatter().parse(text) if place is not None)
         except ValueError as error:
@@ -155,7 +157,7 @@ class Benchmark:
 
     @property
     def generated(self) -> bool:
-        """Whether PaLI's answers are scored; else a pretrained component is measured alone."""
+        """Whether answers that PaLI generates are scored, and not a pretrained component alone."""
         return self.answered == "generate"
 
     def label(self, source: str, task: str = "") -> str:
@@ -170,21 +172,21 @@ class Benchmark:
 
     @property
     def transfer(self) -> str:
-        """The benchmark whose transfer is measured."""
+        """The benchmark whose fine-tuned model is measured."""
         return self.transfer_of or self.name
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        """Its columns as a report knows them: `name.part`, or `name` alone."""
+        """The keys of its columns in `expect` and in the paper's tables: `name.part`, or `name` alone."""
         return tuple(f"{self.name}.{column.part}" if column.part else self.name for column in self.columns)
 
-    def count(self, pictures: int, limit: int, languages: int) -> int:
-        """How many examples `evaluation.limit` allows, where every one of so many pictures offers one."""
-        first = min(pictures, limit)
+    def count(self, images: int, limit: int, languages: int) -> int:
+        """The number of examples under `evaluation.limit`, if each image yields one."""
+        first = min(images, limit)
         if not self.every_language:
             return first
-        return first + max(0, languages - 1) * min(pictures, self.share(limit, languages))
+        return first + max(0, languages - 1) * min(images, self.share(limit, languages))
 
     def share(self, limit: int, languages: int) -> int:
-        """Examples in each language but English: English has `limit`, the others share twice as many."""
+        """Examples in each language but English: the others share twice the `limit` that English has."""
         return max(2, 2 * limit // max(1, languages))

@@ -1,8 +1,8 @@
-"""The image encoder alone: the few-shot probe, ImageNet with ReaL's labels and v2 four ways, cross-modal retrieval."""
+"""Benchmarks of the image encoder: few-shot probe, ImageNet (with ReaL and v2) in four ways, image-text retrieval."""
 
 from __future__ import annotations
 
-from pali3kit.benchmarks.benchmark import ACCURACY, RECALL, Benchmark, Column, Figure, PublicSet
+from pali3kit.benchmarks.benchmark import ACCURACY, RECALL, Benchmark, Chart, Column, PublicSet
 
 _IMAGENET = PublicSet(
     title="ImageNet",
@@ -27,7 +27,7 @@ _PROBES = {
 
 
 def _top1(way: str) -> tuple[Column, ...]:
-    """Top-1 on the set's own labels, on ReaL's, and on v2."""
+    """Top-1 accuracy on the validation images, with ReaL's labels, and on ImageNet-v2."""
     return tuple(Column(part=part, title=f"{{labelled}} ({way})") for part in ("top1", "real", "v2"))
 
 
@@ -41,7 +41,7 @@ PROBE = Benchmark(
     sets=("probes",),
     public=tuple(PublicSet(title=name, component=name, paths=(("path", path),)) for name, path in _PROBES.items()),
     setting="Probe: {shots} shots of each class, the mean of {draws} draws of them.",
-    figures=(Figure(kind="lines", of="curve"),),
+    charts=(Chart(kind="lines", of="curve"),),
 )
 KNN = Benchmark(
     name="knn",
@@ -106,8 +106,8 @@ RETRIEVAL = Benchmark(
         ),
     ),
     reads_texts=True,
-    figures=(
-        Figure(kind="bars", title="{title}, R@1", begin="i2t@1/", part="i2t"),
-        Figure(kind="bars", title="{title}, R@1", begin="t2i@1/", part="t2i"),
+    charts=(
+        Chart(kind="bars", title="{title}, R@1", begin="i2t@1/", part="i2t"),
+        Chart(kind="bars", title="{title}, R@1", begin="t2i@1/", part="t2i"),
     ),
 )

@@ -27,7 +27,7 @@ REFCOCO = Benchmark(
     unit=MIOU,
     metric="segmentation_iou",
     task="refer",
-    public=(_in_refer("RefCOCO (val)", "refer"),),
+    public=(_in_refer("RefCOCO ({test_split})", "refer"),),
     regions=True,
 )
 REFCOCO_PLUS = Benchmark(
@@ -37,7 +37,7 @@ REFCOCO_PLUS = Benchmark(
     unit=MIOU,
     metric="segmentation_iou",
     task="refer_plus",
-    public=(_in_refer("RefCOCO+ (val)", "refer_plus"),),
+    public=(_in_refer("RefCOCO+ ({test_split})", "refer_plus"),),
     regions=True,
     transfer_of="refer",
 )
@@ -48,7 +48,7 @@ REFCOCOG = Benchmark(
     unit=MIOU,
     metric="segmentation_iou",
     task="refer_g",
-    public=(_in_refer("RefCOCOg (val)", "refer_g"),),
+    public=(_in_refer("RefCOCOg ({test_split})", "refer_g"),),
     regions=True,
     transfer_of="refer",
 )

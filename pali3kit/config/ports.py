@@ -13,7 +13,7 @@ from pali3kit.config.given import folders, found
 from pali3kit.config.languages import language, language_width
 from pali3kit.config.offers import names_of
 from pali3kit.config.part import Part
-from pali3kit.config.root import rooted
+from pali3kit.config.root import check_root
 from pali3kit.config.schema import Experiment
 from pali3kit.config.shapes import VitShape, resolve
 from pali3kit.config.supply import supply
@@ -170,7 +170,7 @@ def _vocabulary_file(cell: Experiment) -> Iterator[Complaint]:
 
 
 MISFITS: tuple[Callable[[Experiment], Iterator[Complaint]], ...] = (
-    _named, vision, folders, _text_tower, language, projector, _relative_bias, supply, rooted, world, _vocabulary,
+    _named, vision, folders, _text_tower, language, projector, _relative_bias, supply, check_root, world, _vocabulary,
     _stages, encoder, expected,
 )  # fmt: skip
 """Everything that can keep a cell from being built or trained as it stands."""

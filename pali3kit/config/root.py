@@ -30,10 +30,10 @@ _MOST_BESIDE = 1000  # entries of a folder that are compared with one that is no
 
 
 def public_sets(tree: Node) -> Node | None:
-    """The settings that the `data.root` of a merged tree stands for, to be laid under the experiment's own.
+    """Return the settings that `data.root` stands for, to be merged below the experiment's own; None without a root.
 
-    They are those of the benchmarks in `evaluate` and `data.benchmarks`, and stand where the root does. None without a
-    root; what is no text or list is refused elsewhere.
+    They cover the benchmarks in `evaluate` and `data.benchmarks`, and problems with them point to the root's line.
+    Values of a wrong type are skipped here and refused by `typed`.
     """
     root = _at(tree, "data", "root")
     if root is None or not isinstance(root.value, str):
@@ -48,13 +48,16 @@ def public_sets(tree: Node) -> Node | None:
     for benchmark in found:
         for public in benchmark.public:
             *above, last = _key(benchmark, public)
-            if "probes" not in above or not _filled(_at(tree, *above)):  # those that are given replace all eight
-                _set(layer, [*above, last], _component(public, root, _kind(benchmark)))
+            if "probes" not in above or not _filled(_at(tree, *above)):  # the experiment's own replace all eight
+                _set(layer, [*above, last], _component(public, root))
     return layer
 
 
 def source_of(cell: Experiment, benchmark: Benchmark) -> Part | None:
-    """The source of a benchmark's own, where it is not `data.source`. A shared transfer has one source for all."""
+    """The source that `data.benchmarks` has for a benchmark; None if it reads `data.source`.
+
+    Benchmarks that share a transfer share its source.
+    """
     return cell.data.benchmarks.get(benchmark.transfer)
 
 
@@ -65,8 +68,8 @@ def task_of(cell: Experiment, benchmark: Benchmark) -> str:
     return cell.data.columns.get(benchmark.name) or benchmark.task
 
 
-def label_of(cell: Experiment, benchmark: Benchmark) -> str:
-    """What reports call a benchmark, by what it is measured on (`Benchmark.label`)."""
+def benchmark_label(cell: Experiment, benchmark: Benchmark) -> str:
+    """The name of a benchmark in reports, which tells what it is measured on (`Benchmark.label`)."""
     if benchmark.sets:
         return benchmark.label(WORLD if any(_embedded(cell, section) for section in benchmark.sets) else "")
     source = cell.data.source.name
@@ -75,8 +78,17 @@ def label_of(cell: Experiment, benchmark: Benchmark) -> str:
     return benchmark.label(source, cell.data.columns.get(benchmark.name, ""))
 
 
-def rooted(cell: Experiment) -> Iterator[Complaint]:
-    """Check that the benchmarks' own sources are there and fit, and that nothing stands for a set below the root."""
+def public_title(cell: Experiment, benchmark: Benchmark) -> str:
+    """The title of the public data set that a benchmark is measured on; its name where another component reads it."""
+    source = source_of(cell, benchmark)
+    for public in benchmark.public:
+        if source is not None and source.name == public.component:
+            return public.title.format(**source.options)
+    return benchmark.name
+
+
+def check_root(cell: Experiment) -> Iterator[Complaint]:
+    """Check that the sources of `data.benchmarks` exist and fit; with a root, nothing is embedded."""
     known = BENCHMARK.names()
     for name in cell.data.benchmarks:
         key = f"data.benchmarks.{name}"
@@ -104,16 +116,16 @@ def rooted(cell: Experiment) -> Iterator[Complaint]:
     yield from _without_files(cell)
 
 
-def missing_files(part: Part, entry: Entry) -> dict[str, str]:
-    """The files and folders that a component's options name and that are not there, with the first option of each."""
-    found: dict[str, str] = {}
+def _missing_files(part: Part, entry: Entry) -> list[str]:
+    """The files and folders that a component's options name and that do not exist; a file may be a pattern."""
+    found: list[str] = []
     for option in (*entry.files, *entry.folders):
         path, folder = part.options.get(option), option in entry.folders
         if not isinstance(path, str) or (os.path.isdir(path) if folder else os.path.exists(path)):
             continue
         if folder or not any(iglob(path, recursive=True)):
-            found.setdefault(path, option)
-    return found
+            found.append(path)
+    return list(dict.fromkeys(found))
 
 
 def beside(path: str) -> str:
@@ -128,33 +140,23 @@ def beside(path: str) -> str:
 
 
 def _missing_sources(cell: Experiment) -> Iterator[Complaint]:
-    """Check that the files of each measured benchmark are there: one complaint for each, with all that is missing."""
+    """Check that the files of the measured benchmarks exist: one complaint for each, listing all that is missing."""
     for benchmark in [BENCHMARK.find(name) for name in known_benchmarks(cell)]:
         source, key = source_of(cell, benchmark), f"data.benchmarks.{benchmark.transfer}"
-        if source is not None and (absent := missing_files(source, registry.SOURCE.describe(source.name))):
-            title = benchmark.public[0].title if benchmark.public else benchmark.name
+        if source is not None and (absent := _missing_files(source, registry.SOURCE.describe(source.name))):
+            title = public_title(cell, benchmark)
             hint = next(filter(None, map(beside, absent)), "")
             listed = ", ".join(f"'{path}'" for path in absent)
-            yield (
-                key,
-                (
-                    f"benchmark '{benchmark.name}' is measured on {title}, and there is no {listed}.{hint}"
-                    f" Leave '{benchmark.name}' out of evaluate, or say where its files lie: {key}."
-                ),
-            )
+            text = f"benchmark '{benchmark.name}' is measured on {title}, and there is no {listed}.{hint}"
+            yield key, f"{text} Leave '{benchmark.name}' out of evaluate, or say where its files lie: {key}."
 
 
 def _without_files(cell: Experiment) -> Iterator[Complaint]:
-    """Check that no benchmark falls back to the embedded world because nobody knows its files."""
+    """Check that no benchmark without a known layout falls back to the embedded world."""
     for benchmark in [BENCHMARK.find(name) for name in known_benchmarks(cell)]:
         if benchmark.generated and source_of(cell, benchmark) is None and cell.data.source.name == WORLD:
-            yield (
-                "evaluate",
-                (
-                    f"benchmark '{benchmark.name}' has no files below data.root that it knows: name its source,"
-                    f" data.benchmarks.{benchmark.transfer}, or leave it out of evaluate."
-                ),
-            )
+            text = f"benchmark '{benchmark.name}' has no files below data.root that it knows: name its source,"
+            yield "evaluate", f"{text} data.benchmarks.{benchmark.transfer}, or leave it out of evaluate."
 
 
 def _embedded(cell: Experiment, section: str) -> bool:
@@ -174,14 +176,8 @@ def _key(benchmark: Benchmark, public: PublicSet) -> tuple[str, ...]:
     return ("evaluation", section, public.component) if section == "probes" else ("evaluation", section)
 
 
-def _kind(benchmark: Benchmark) -> str:
-    """The registry of a benchmark's public sets."""
-    return "source" if not benchmark.sets else "captioned" if "captioned" in benchmark.sets else "labelled"
-
-
-def _component(public: PublicSet, root: Node, kind: str) -> Node:
-    """A component of the files of a public set, its paths below the root."""
-    registry.KINDS[kind].describe(public.component)
+def _component(public: PublicSet, root: Node) -> Node:
+    """The component that reads a public set, with its paths below the root."""
     told = {"name": public.component, **{option: os.path.join(root.value, path) for option, path in public.paths}}
     return Node({option: Node(value, root.where) for option, value in told.items()}, root.where)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, replace
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.config.encoder import probe_sets
-from pali3kit.config.root import label_of as label_of_benchmark
+from pali3kit.config.root import benchmark_label, public_title
 from pali3kit.config.schema import Experiment
 from pali3kit.config.written import written
 from pali3kit.errors import DataError, StageError
@@ -149,7 +149,8 @@ def _sets_of(arms: Sequence[Arm], experiment: Experiment) -> Sets:
         for key, part in (("labelled", chosen.labelled), ("captioned", chosen.captioned))
     )
     labels = {name: _label(BENCHMARK.find(name), arms, experiment) for name in experiment.evaluate}
-    return Sets(labelled, captioned, len(probe_sets(experiment)), labels)
+    titles = {name: public_title(experiment, BENCHMARK.find(name)) for name in experiment.evaluate}
+    return Sets(labelled, captioned, len(probe_sets(experiment)), labels, titles)
 
 
 def _label(benchmark: Benchmark, arms: Sequence[Arm], experiment: Experiment) -> str:
@@ -157,7 +158,7 @@ def _label(benchmark: Benchmark, arms: Sequence[Arm], experiment: Experiment) ->
     steps = [step for arm in arms for name, seeds in arm.steps.items() for step in seeds.values()
              if name.partition("@")[0] == benchmark.name]  # fmt: skip
     told = dict.fromkeys(step.config.label for step in steps if isinstance(step.config, evaluate.Config))
-    return " / ".join(told) or label_of_benchmark(experiment, benchmark)
+    return " / ".join(told) or benchmark_label(experiment, benchmark)
 
 
 def _name(part: object) -> str:

@@ -44,13 +44,14 @@ class Column:
 @dataclass(frozen=True, slots=True)
 class Sets:
     """What columns are measured on: the registry's names of the sets for the encoder alone, how many `probes` there
-    are, and the `labels` of benchmarks by their names, which are the embedded world's where none is told.
+    are, and by benchmark its label (the embedded world's if none is given) and the title of its public data set.
     """
 
     labelled: str = "world_classes"
     captioned: str = "world_captions"
     probes: int = 8
     labels: Mapping[str, str] = field(default_factory=dict)
+    titles: Mapping[str, str] = field(default_factory=dict)
 
     def label(self, benchmark: Benchmark) -> str:
         """What a benchmark is called."""
@@ -84,10 +85,9 @@ def _titled(column: BenchmarkColumn, benchmark: Benchmark, sets: Sets) -> str:
     label = sets.label(benchmark)
     if "{" not in column.title:
         return label.removesuffix(benchmark.name) + column.title
-    public = benchmark.public[0].title if benchmark.public and label == benchmark.name else label
     embedded = "embedded " if label == benchmark.label(WORLD) else ""
     return column.title.format(
-        set=public,
+        set=sets.titles.get(benchmark.name, label) if label == benchmark.name else label,
         labelled=_called(LABELLED, sets.labelled, column.part) or f"{sets.labelled} {column.part}",
         captioned=_called(CAPTIONED, sets.captioned, "") or sets.captioned,
         probes=f"{sets.probes} {embedded}task{'s' * (sets.probes != 1)}",

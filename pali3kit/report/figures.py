@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from pali3kit.benchmarks.benchmark import Figure as Drawing
+from pali3kit.benchmarks.benchmark import Chart
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.evals.scores import Metrics
 from pali3kit.report.arms import Arm, Shelf, read_metrics
@@ -18,19 +18,19 @@ def figures(arms: Sequence[Arm], shelf: Shelf, sets: Sets) -> Iterable[Figure]:
     """What benchmarks want drawn, as far as it was measured: few-shot curves, the recall of every language."""
     for benchmark in BENCHMARK.all():
         titles = {column.part: column.title for column in columns_of(benchmark.name, sets)}
-        for drawing in benchmark.figures:
+        for drawing in benchmark.charts:
             title = drawing.title.format(title=titles[drawing.part])
             yield from _figure(drawing, title, arms, shelf, benchmark.name)
 
 
-def _numbers(drawing: Drawing, metrics: Metrics) -> Numbers:
+def _numbers(drawing: Chart, metrics: Metrics) -> Numbers:
     """What a figure shows of the metrics of one step, by place."""
     found = metrics.get("curve", {}) if drawing.of == "curve" else metrics.get("extra", {})
     chosen = {key.removeprefix(drawing.begin): value for key, value in found.items() if key.startswith(drawing.begin)}
     return {place: value for place, value in chosen.items() if isinstance(value, float | int)}
 
 
-def _figure(drawing: Drawing, title: str, arms: Sequence[Arm], shelf: Shelf, column: str) -> Iterable[Figure]:
+def _figure(drawing: Chart, title: str, arms: Sequence[Arm], shelf: Shelf, column: str) -> Iterable[Figure]:
     """A figure of means over seeds for all arms that have numbers at the same places, if these are several.
 
     Of arms that share what was measured, as those that differ in texts alone do, the first is drawn.

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from pali3kit.benchmarks.benchmark import Benchmark, Column, Figure
+from pali3kit.benchmarks.benchmark import Benchmark, Chart, Column
 from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.config.schema import Evaluation
 from pali3kit.config.stages import Stages
@@ -31,7 +31,7 @@ def test_of_which_little_is_said_is_a_question_that_pali_answers() -> None:
     mine = made()
     assert mine.generated and mine.kind == "evaluate" and mine.right_or_wrong
     assert not (mine.lower_is_better or mine.every_language or mine.regions or mine.reads_texts)
-    assert (mine.transfer, mine.digits, mine.sets, mine.figures) == ("mine", 1, (), ())
+    assert (mine.transfer, mine.digits, mine.sets, mine.charts) == ("mine", 1, (), ())
 
 
 @pytest.mark.parametrize(("answered", "generated"), [("generate", True), ("features", False), ("loss", False)])
@@ -83,7 +83,7 @@ def test_the_share_of_a_language(limit: int, languages: int, share: int) -> None
 
 
 def test_benchmarks_columns_and_figures_are_frozen() -> None:
-    things: list[tuple[Any, str]] = [(made(), "name"), (Column(title="A"), "title"), (Figure(kind="bars"), "of")]
+    things: list[tuple[Any, str]] = [(made(), "name"), (Column(title="A"), "title"), (Chart(kind="bars"), "of")]
     for thing, field in things:
         with pytest.raises(FrozenInstanceError):
             setattr(thing, field, "other")
@@ -104,9 +104,9 @@ def test_benchmarks_can_be_put_into_sets() -> None:
         ({"columns": (Column(title="{caption}"),)}, "unknown place in a title 'caption'. Did you mean 'captioned'?"),
         ({"columns": (Column(title="{"),)}, "'{' cannot be filled in: Single '{' encountered in format string."),
         ({"setting": "of }"}, "'of }' cannot be filled in: Single '}' encountered in format string."),
-        ({"figures": (Figure(kind="bars", title="{titel}"),)},
-         "unknown place in a figure's title 'titel'. Did you mean 'title'?"),
-        ({"figures": (Figure(kind="bars", part="top1"),)}, "unknown part in a figure 'top1'."),
+        ({"charts": (Chart(kind="bars", title="{titel}"),)},
+         "unknown place in a chart's title 'titel'. Did you mean 'title'?"),
+        ({"charts": (Chart(kind="bars", part="top1"),)}, "unknown part in a chart 'top1'."),
         ({"task": ""}, "names no task, which a source is asked for: 'caption', 'vqa'."),
         ({"answered": "loss", "metric": "cider"}, "a metric scores generated answers: 'generate'."),
     ],
@@ -152,7 +152,7 @@ def test_its_titles_and_setting_can_be_filled_in(benchmark: Benchmark) -> None:
 @each_benchmark
 def test_its_figures_are_of_its_columns(benchmark: Benchmark) -> None:
     parts = {column.part for column in benchmark.columns}
-    assert all(figure.part in parts for figure in benchmark.figures)
+    assert all(figure.part in parts for figure in benchmark.charts)
 
 
 @each_benchmark

@@ -53,10 +53,10 @@ def test_what_a_report_says_of_how_it_was_measured(benchmark: Benchmark, setting
 
 
 def test_recall_is_drawn_by_language_both_ways() -> None:
-    assert [(figure.kind, figure.begin, figure.part) for figure in RETRIEVAL.figures] == [
+    assert [(figure.kind, figure.begin, figure.part) for figure in RETRIEVAL.charts] == [
         ("bars", "i2t@1/", "i2t"), ("bars", "t2i@1/", "t2i"),
     ]  # fmt: skip
-    assert [figure.of for figure in PROBE.figures] == ["curve"]
+    assert [figure.of for figure in PROBE.charts] == ["curve"]
 
 
 def test_table_6_is_made_of_them() -> None:

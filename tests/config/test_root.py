@@ -12,7 +12,7 @@ import yaml
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.load import load
-from pali3kit.config.root import label_of, source_of, task_of
+from pali3kit.config.root import benchmark_label, public_title, source_of, task_of
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import ConfigError
 from pali3kit.report import saved
@@ -58,7 +58,7 @@ def test_every_benchmark_gets_the_source_of_its_files(root: Path) -> None:
     assert own["vqa_text"].options["images"] == "sets/textvqa/train_images"
     for benchmark in map(BENCHMARK.find, ALL):
         assert source_of(experiment, benchmark) is own[benchmark.transfer]
-        assert label_of(experiment, benchmark) == benchmark.name
+        assert benchmark_label(experiment, benchmark) == benchmark.name
     tasks = [task_of(experiment, BENCHMARK.find(name)) for name in ALL]
     assert tasks == ["caption", "caption_multilingual", "vqa", "vqa", "vqa", "refer", "refer_plus", "refer_g"]
 
@@ -70,22 +70,25 @@ def test_what_is_not_measured_gets_none(root: Path) -> None:
 def test_without_a_root_all_is_embedded(trial: Path) -> None:
     experiment = load("x.yaml", ["evaluate=[probe, caption, refer]"])
     assert experiment.data.benchmarks == {} and experiment.data.root is None
-    labels = [label_of(experiment, BENCHMARK.find(name)) for name in experiment.evaluate]
+    labels = [benchmark_label(experiment, BENCHMARK.find(name)) for name in experiment.evaluate]
     assert labels == ["embedded/probe", "embedded/caption", "embedded/refer"]
 
 
 def test_single_options_and_whole_components_are_laid_over_it(root: Path) -> None:
     Path("elsewhere").mkdir()
     touch("own.json")
-    own = loaded(
+    experiment = loaded(
         "evaluate=[caption, vqa, refer]",
         "data.benchmarks.caption.images=elsewhere",
         "data.benchmarks.vqa={name: vqa, path: own.json, images: elsewhere, test: own.json}",
         "data.benchmarks.refer.test_split=testA",
-    ).data.benchmarks
+    )
+    own = experiment.data.benchmarks
     assert own["caption"].options["images"] == "elsewhere"
     assert own["caption"].options["path"] == "sets/coco/dataset_coco.json"
     assert own["vqa"].options["annotations"] is None and own["refer"].options["test_split"] == "testA"
+    titles = [public_title(experiment, BENCHMARK.find(name)) for name in ("caption", "vqa", "refer", "vqa_text")]
+    assert titles == ["COCO (Karpathy test)", "VQAv2 (val)", "RefCOCO (testA)", "vqa_text"]
 
 
 def test_a_source_of_its_own_needs_no_root(root: Path) -> None:
@@ -93,7 +96,7 @@ def test_a_source_of_its_own_needs_no_root(root: Path) -> None:
         "{name: coco_captions, path: sets/coco/dataset_coco.json, images: sets/coco, test: sets/coco/dataset_coco.json}"
     )
     experiment = load("x.yaml", ["evaluate=[caption, vqa]", f"data.benchmarks={{caption: {part}}}"])
-    labels = [label_of(experiment, BENCHMARK.find(name)) for name in experiment.evaluate]
+    labels = [benchmark_label(experiment, BENCHMARK.find(name)) for name in experiment.evaluate]
     assert labels == ["caption", "embedded/vqa"]
 
 
@@ -114,7 +117,7 @@ def test_the_encoders_sets_lie_below_it_too(trial: Path) -> None:
         "evaluate=[probe, knn]", "evaluation.labelled.v2=null", "evaluation.probes={dtd: {name: dtd, path: sets/dtd}}"
     )
     assert chosen.evaluation.labelled.options["v2"] is None and list(chosen.evaluation.probes) == ["dtd"]
-    assert label_of(chosen, BENCHMARK.find("knn")) == "knn"
+    assert benchmark_label(chosen, BENCHMARK.find("knn")) == "knn"
 
 
 def test_all_that_is_missing_is_told_at_once_with_the_nearest_folder(root: Path) -> None:

@@ -102,7 +102,9 @@ def test_a_plug_in_s_title_says_what_stands_in_for_its_set(add_benchmark):
 
 
 def test_the_public_data_set_alone_is_called_by_its_title():
-    public = Sets(labels={each.name: each.name for each in BENCHMARK.all()})
+    titles = {"caption": "COCO (Karpathy test)", "caption_multilingual": "XM3600"}
+    public = Sets(labels={each.name: each.name for each in BENCHMARK.all()}, titles=titles)
+    assert columns_of("vqa", public)[0].title == "vqa", "read by another component"
     (caption,) = columns_of("caption", public)
     assert (caption.name, caption.title, caption.key) == ("caption", "COCO (Karpathy test)", "caption")
     assert [(one.name, one.title) for one in columns_of("caption_multilingual", public)] == [
