@@ -145,17 +145,18 @@ def _tempers(weights: list[float], temperature: float) -> bool:
 
 
 def tasks(cell: Experiment) -> Iterator[Complaint]:
-    """Check that transfers of their own are those of benchmarks, and their budgets."""
+    """Check the benchmarks that `stages.transfer.tasks` names, and the budgets of their transfers."""
     own = {each.name: each for each in BENCHMARK.all() if each.generated}
     transferred = [name for name, each in own.items() if not each.transfer_of]
-    for task, said in cell.stages.transfer.tasks.items():
-        ours, key = recipe(cell.stages.transfer, task), f"stages.transfer.tasks.{task}"
-        if task not in transferred:
-            shared = own[task].transfer if task in own else ""
-            told = f"'{task}' shares the transfer of '{shared}': say it there." if shared else f"unknown task '{task}'."
-            yield key, f"stages.transfer.tasks: {told}{'' if shared else choose(task, transferred)}"
+    for name, said in cell.stages.transfer.tasks.items():
+        ours, key = recipe(cell.stages.transfer, name), f"stages.transfer.tasks.{name}"
+        if name not in transferred:
+            shared = own[name].transfer if name in own else ""
+            told = f"'{name}' shares the transfer of '{shared}': say it there." if shared else ""
+            told = told or f"unknown benchmark '{name}'.{choose(name, transferred)}"
+            yield key, f"stages.transfer.tasks: {told}"
         elif ours.examples < 1:
-            yield key, f"the examples of {task} should be at least 1, not {ours.examples}."
+            yield key, f"the examples of {name} should be at least 1, not {ours.examples}."
         elif isinstance(said, Recipe) and ours.examples < ours.batch_size:
             yield key, f"{key}: {ours.examples} examples are less than one batch of {ours.batch_size}"
 
@@ -172,17 +173,17 @@ def validated(cell: Experiment) -> Iterator[Complaint]:
         yield "stages.transfer.checks", "checks generate with whole weights: take runtime.strategy ddp, or no checks."
 
 
-def recipe(section: Transfer, task: str) -> Transfer:
-    """The transfer of one task: what `tasks` says of it over what holds for all."""
-    said = task_recipe(section, task)
+def recipe(section: Transfer, benchmark: str) -> Transfer:
+    """The transfer of one benchmark: its own settings over those of all."""
+    said = task_recipe(section, benchmark)
     own = {key: value for key, value in asdict(said).items() if value is not None and key != "beams"}
     rates = {key: own.pop(key) for key in ("learning_rate", "weight_decay") if key in own}
     return replace(section, optimizer=replace(section.optimizer, **rates), **own)
 
 
-def task_recipe(section: Transfer, task: str) -> Recipe:
-    """What `tasks` says of one task alone."""
-    said = section.tasks.get(task, Recipe())
+def task_recipe(section: Transfer, benchmark: str) -> Recipe:
+    """The settings that `tasks` has for the transfer of one benchmark."""
+    said = section.tasks.get(benchmark, Recipe())
     return Recipe(examples=said) if isinstance(said, int) else said
 
 

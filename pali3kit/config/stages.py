@@ -98,7 +98,7 @@ class Resolution:
 
 @dataclass(kw_only=True)
 class Recipe:
-    """What one task's transfer does its own way, and with how many `beams` it is measured then; nothing: as all do."""
+    """The settings of one benchmark's transfer, and the `beams` it is then measured with; None: as for all."""
 
     examples: int | None = None
     batch_size: int | None = None
@@ -110,7 +110,7 @@ class Recipe:
 
 @dataclass(kw_only=True)
 class Transfer(Training):
-    """Per-task fine-tuning; `tasks` has the number of examples of single tasks, or recipes of their own.
+    """Fine-tuning for each benchmark; `tasks` has, by benchmark, a number of examples or a recipe of its own.
 
     It starts from the model of stage 1 (`start: multimodal`) or 2 (`start: resolution`), there from the checkpoint at
     `image_size` pixels, by default the last; before stage 2's first step that is stage 1's.

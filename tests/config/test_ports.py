@@ -49,8 +49,9 @@ from pali3kit.text.denoise import PREFIXES
         (["stages.multimodal.mixture.splitcap=0", "stages.multimodal.mixture.ocr=0"],
          "stages.multimodal.mixture has no task with a weight above 0."),
         (["stages.multimodal.mixture.orc=1"], "stages.multimodal.mixture: unknown task 'orc'. Did you mean 'ocr'?"),
-        (["stages.transfer.tasks.captoin=9"], "stages.transfer.tasks: unknown task 'captoin'. Did you mean 'caption'?"),
-        (["stages.transfer.tasks.detect=9"], "stages.transfer.tasks: unknown task 'detect'. Choose from caption, "
+        (["stages.transfer.tasks.captoin=9"],
+         "stages.transfer.tasks: unknown benchmark 'captoin'. Did you mean 'caption'?"),
+        (["stages.transfer.tasks.detect=9"], "stages.transfer.tasks: unknown benchmark 'detect'. Choose from caption, "
          "caption_multilingual, refer, vqa, vqa_knowledge, vqa_text."),
         (["stages.transfer.tasks.refer_g=9"],
          "stages.transfer.tasks: 'refer_g' shares the transfer of 'refer': say it there."),

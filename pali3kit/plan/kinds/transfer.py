@@ -60,9 +60,9 @@ def _check(cell: Experiment) -> Iterator[Complaint]:
     if not generates(cell):
         return
     yield from spreadable(cell, "transfer", section)
-    for task in section.tasks:
-        if task_recipe(section, task).batch_size is not None:
-            yield from spreadable(cell, f"transfer.tasks.{task}", recipe(section, task), own_optimizer=False)
+    for name in section.tasks:
+        if task_recipe(section, name).batch_size is not None:
+            yield from spreadable(cell, f"transfer.tasks.{name}", recipe(section, name), own_optimizer=False)
     yield from affordable(cell, "transfer", language_size(cell), section.optimizer)
 
 
