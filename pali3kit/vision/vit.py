@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from pali3kit.config.shapes import VitShape, resolve
+from pali3kit.config.shapes import VitShape
 from pali3kit.images.spec import ImageSpec
 from pali3kit.nn.positions import Grid, resize_table
 from pali3kit.nn.transformer import TransformerEncoder
