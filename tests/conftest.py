@@ -81,6 +81,7 @@ def add_benchmark(monkeypatch: pytest.MonkeyPatch) -> Callable[..., Benchmark]:
     def add(name: str, **told: Any) -> Benchmark:
         columns = (Column(title=name),)
         questions = {"summary": "made up", "columns": columns, "unit": "points", "metric": "vqa_accuracy"}
+        questions |= {"task": "vqa"}
         made = Benchmark(name=name, **{**questions, **told})
         monkeypatch.setitem(BENCHMARK.found, name, (made, f"plugin.measures:{name.upper()}"))
         return made

@@ -33,8 +33,11 @@ PUBLIC = sorted((EXPERIMENTS / "public").glob("*.yaml"))
 
 
 def digests(file: Path, *overrides: str) -> dict[str, str]:
-    """The digest of every stage of an experiment by its label."""
-    return {step.label: step.digest for step in build(load(file, overrides)).steps}
+    """The digest of every stage of an experiment by its label.
+
+    Labels are as before benchmarks on the embedded world were called `embedded/<name>`: the golden file is older.
+    """
+    return {step.label.replace("embedded/", ""): step.digest for step in build(load(file, overrides)).steps}
 
 
 def write_public_data(root: Path) -> None:

@@ -232,14 +232,14 @@ def test_the_report_has_their_columns(finished: Path) -> None:
     report = json.loads((finished / "runs" / "plugged" / "report.json").read_text())
     [table] = report["tables"]
     assert [(column["name"], column["title"], column["metric"]) for column in table["columns"]] == [
-        ("strict_vqa", "Strict VQA", "exact match, %"),
-        ("centroid", "Nearest class mean", "accuracy, %"),
+        ("shapes/strict_vqa", "shapes/Strict VQA", "exact match, %"),
+        ("embedded/centroid", "embedded/Nearest class mean", "accuracy, %"),
     ]
     [row] = table["rows"]
     assert all(cell["status"] == "done" for cell in row["cells"].values())
-    assert [row["cells"][name]["ours"]["n"] for name in ("strict_vqa", "centroid")] == [16, 32]
+    assert [row["cells"][name]["ours"]["n"] for name in ("shapes/strict_vqa", "embedded/centroid")] == [16, 32]
     assert all(0 <= cell["ours"]["mean"] <= 100 for cell in row["cells"].values())
-    assert {example["title"] for example in report["gallery"]} == {"Strict VQA"}
+    assert {example["title"] for example in report["gallery"]} == {"shapes/Strict VQA"}
     assert report["config"]["stages"]["centroid"] == {"normalise": False, "shrinkage": 0.1}
 
 
@@ -286,8 +286,8 @@ def steps(tmp_path: Path) -> Callable[..., dict[str, str]]:
     ("override", "changed"),
     [
         ("stages.centroid.normalise=true", {"centroid"}),
-        ("model.projector.gate=0.25", {"multimodal", "transfer/vqa", "evaluate/strict_vqa"}),
-        ("stages.multimodal.optimizer.beta1=0.9", {"multimodal", "transfer/vqa", "evaluate/strict_vqa"}),
+        ("model.projector.gate=0.25", {"multimodal", "transfer/vqa", "evaluate/shapes/strict_vqa"}),
+        ("stages.multimodal.optimizer.beta1=0.9", {"multimodal", "transfer/vqa", "evaluate/shapes/strict_vqa"}),
     ],
 )
 def test_an_option_reruns_what_depends_on_it(

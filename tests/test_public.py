@@ -75,11 +75,15 @@ def test_a_whole_model_is_measured_and_told_to_pass_or_not(disk: Path, capsys: p
     shown = capsys.readouterr().out
     report = json.loads((disk / "runs" / "mine" / "report.json").read_text())
     [row] = report["tables"][0]["rows"]
-    assert set(row["cells"]) == {"zero_shot.top1", "retrieval.i2t", "retrieval.t2i"}  # no v2 and no new labels
+    assert set(row["cells"]) == {
+        "zero_shot.top1",
+        "embedded/retrieval.i2t",
+        "embedded/retrieval.t2i",
+    }  # no v2 and no new labels
     assert row["cells"]["zero_shot.top1"]["reached"] == "pass"
-    assert row["cells"]["retrieval.i2t"]["reached"] == "gap"
-    assert row["cells"]["retrieval.t2i"]["expected"] is None
+    assert row["cells"]["embedded/retrieval.i2t"]["reached"] == "gap"
+    assert row["cells"]["embedded/retrieval.t2i"]["expected"] is None
     assert [stage["kind"] for stage in report["stages"]] == ["embed", "zero_shot", "embed", "retrieval"]
     told = " ".join(shown.split())
-    assert "XM3600's counterpart (image to text): NOT within 0.5 of 101 (nobody): gap." in told
+    assert "embedded/xm3600 (image to text): NOT within 0.5 of 101 (nobody): gap." in told
     assert "folders top1 (zero-shot): within 50 of 50 (chance): pass." in told

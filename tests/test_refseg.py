@@ -79,7 +79,9 @@ def test_from_refcocos_files_to_the_report(tmp_path: Path) -> None:
     report = json.loads((tmp_path / "runs/refseg/report.json").read_text())
     found = {(each["column"], each["name"]): each["values"] for each in report["details"]}
     for column in ("refer", "refer_plus", "refer_g"):
-        assert found[column, "oracle"]["constrained True"] > 30.0  # even a hasty tokenizer keeps the boxes
-        assert found[column, "invalid"]["constrained True"] == 0.0
-    assert [column["title"] for column in report["tables"][0]["columns"]] == ["refer", "refer_plus", "refer_g"]
+        assert found[f"refcoco/{column}", "oracle"]["constrained True"] > 30.0  # even a hasty tokenizer keeps the boxes
+        assert found[f"refcoco/{column}", "invalid"]["constrained True"] == 0.0
+    assert [column["title"] for column in report["tables"][0]["columns"]] == [
+        "refcoco/refer", "refcoco/refer_plus", "refcoco/refer_g",
+    ]  # fmt: skip
     assert "masks/instance" in done.stdout and "Failed" not in done.stdout

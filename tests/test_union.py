@@ -90,7 +90,7 @@ def test_every_column_has_a_number(finished: tuple[Path, str]) -> None:
     folder, output = finished
     report = json.loads((folder / "runs/many/report.json").read_text())
     [table] = report["tables"]
-    assert [column["title"] for column in table["columns"]] == ["caption", "vqa", "refer"]
+    assert [column["title"] for column in table["columns"]] == ["coco/caption", "vqa/vqa", "union/refer"]
     for column in table["columns"]:
         [cell] = [row["cells"][column["name"]] for row in table["rows"]]
         assert cell["status"] == "done" and math.isfinite(cell["ours"]["mean"]) and cell["ours"]["n"] == 3, cell

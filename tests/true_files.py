@@ -229,6 +229,10 @@ def documented(root: Path) -> None:
         classes(root / "data/mine" / split, ("cat", "dog"))
     imagenet(root / "data")
     xm3600(root / "data/xm3600")
+    karpathy(root / "sets/coco/dataset_coco.json", root / "sets/coco", range(2), range(2, 4))
+    for split in ("train", "val"):
+        asked = [{"question_id": 1, "image_id": "0a", "question": "what?", "answers": ["open"] * 10}]
+        write(root / f"sets/textvqa/TextVQA_0.5.1_{split}.json", {"data": asked})
     (root / "path/to").mkdir(parents=True)
     for weights in ("vae-oid.npz", "path/to/vae-oid.npz", "siglip_b16.npz", "siglip_l16.npz"):
         np.savez(root / weights, table=np.zeros(3, np.float32))

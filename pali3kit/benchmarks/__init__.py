@@ -1,1 +1,1 @@
-"""Benchmarks: what can be measured, one object each with all that the program knows of it. Free of torch."""
+"""Benchmarks, each a `Benchmark` object that describes it completely. Nothing here imports torch."""

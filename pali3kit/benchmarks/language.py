@@ -1,4 +1,4 @@
-"""The language model alone."""
+"""The benchmark of the language model alone."""
 
 from __future__ import annotations
 

@@ -77,9 +77,9 @@ def _whole(optimizer: str) -> str:
     return "" if elementwise else f"{optimizer} works on whole matrices"
 
 
-def task_recipe(section: Transfer, task: str) -> Recipe:
-    """The settings of one task in `tasks`."""
-    said = section.tasks.get(task, Recipe())
+def task_recipe(section: Transfer, benchmark: str) -> Recipe:
+    """The settings that `tasks` has for the transfer of one benchmark."""
+    said = section.tasks.get(benchmark, Recipe())
     return Recipe(examples=said) if isinstance(said, int) else said
 
 

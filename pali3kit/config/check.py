@@ -31,7 +31,7 @@ Check = Callable[[Experiment], Iterator[Complaint]]
 PAPER = Path(__file__).parents[1] / "paper"  # its tables, one file each
 MOST_CELLS, MOST_SEEDS = 512, 1000
 MOST_TOLD = 50  # problems that one check reports
-FIXED = ("name", "scale", "paper", "seeds", "grid", "baseline", "evaluate", "evaluation.after", "runtime")
+FIXED = ("name", "scale", "paper", "seeds", "grid", "baseline", "evaluate", "evaluation.after", "data.root", "runtime")
 """Keys of the experiment as a whole, which cannot differ between cells."""
 
 

@@ -15,6 +15,8 @@ from pali3kit.config.supply import files
 from pali3kit.config.world import WorldTask
 from pali3kit.errors import choose
 
+_LEAVE = "It is expected below data.root: say where it lies, {section}, or leave out what is measured on it."
+
 
 def probe_sets(cell: Experiment) -> dict[str, Part]:
     """The sets of the few-shot probe by name; by default the embedded world's eight."""
@@ -68,7 +70,8 @@ def _sets(cell: Experiment) -> Iterator[Complaint]:
         used["evaluation.captioned"] = cell.evaluation.captioned
     for key, part in used.items():
         kind = "captioned" if key == "evaluation.captioned" else "labelled"
-        yield from files(key, part, registry.KINDS[kind].describe(part.name), globs=False)
+        for option, text in files(key, part, registry.KINDS[kind].describe(part.name), globs=False):
+            yield option, f"{text} {_LEAVE.format(section=key)}" if cell.data.root is not None else text
 
 
 def _expected(cell: Experiment) -> Iterator[Complaint]:

@@ -15,6 +15,7 @@ from pali3kit.config.check import check
 from pali3kit.config.interpolate import INTERPOLATION, interpolate
 from pali3kit.config.kinds import VARIABLES
 from pali3kit.config.merge import merge, nest
+from pali3kit.config.root import public_sets
 from pali3kit.config.schema import Experiment
 from pali3kit.config.tree import MOST_CHARACTERS, MOST_DEPTH, Node, parse
 from pali3kit.config.typed import MOST_SUGGESTIONS, Builder
@@ -73,6 +74,8 @@ def _read_layers(path: str | Path, overrides: Sequence[str] = ()) -> _Layers:
     scale = _read_scale(Path(path), _over(own, extra), problems)
     lowest = scale or Node({}, own.where)
     tree = _over(merge(Experiment, lowest, own), extra)
+    if (public := public_sets(tree)) is not None:
+        tree = _over(merge(Experiment, merge(Experiment, lowest, public), own), extra)
     _check_variables([lowest, own, *extra], problems)
     before = len(problems)
     values = dict(interpolate(Node(tree.value, own.where), problems).value)

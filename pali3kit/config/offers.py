@@ -76,6 +76,12 @@ def entry_of(source: Part) -> RegistryEntry | None:
         return None
 
 
+def joins(source: Part) -> bool:
+    """Whether a union can hold a source: one of images in files, or a plug-in's."""
+    entry = entry_of(source)
+    return entry is None or bool(entry.tells) or (entry.tells is None and not entry.built_in)
+
+
 def parts(source: Part) -> dict[str, Part]:
     """The valid sources of a union by name; empty for other sources."""
     parts = source.options.get("parts") if source.name == "union" else None

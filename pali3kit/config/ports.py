@@ -14,6 +14,7 @@ from pali3kit.config.given import found
 from pali3kit.config.languages import language, language_width
 from pali3kit.config.offers import names_of
 from pali3kit.config.part import Part
+from pali3kit.config.root import check_root
 from pali3kit.config.schema import Experiment
 from pali3kit.config.shapes import VitShape
 from pali3kit.config.stages import Resolution
@@ -184,8 +185,8 @@ def _vocabulary_file(cell: Experiment) -> Iterator[Complaint]:
 
 
 MISFITS: tuple[Callable[[Experiment], Iterator[Complaint]], ...] = (
-    _named, _vision, _folders, _text_tower, language, _projector, _relative_bias, supply, _world, _vocabulary, _stages,
-    encoder,
+    _named, _vision, _folders, _text_tower, language, _projector, _relative_bias, supply, check_root, _world,
+    _vocabulary, _stages, encoder,
 )  # fmt: skip
 """All checks of a cell."""
 

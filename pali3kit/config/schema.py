@@ -62,6 +62,9 @@ class Data:
     computed each time. `columns` maps benchmarks to the source's tasks that they are trained and measured on, where
     these have other names: `{vqa_text: textvqa.vqa}`. The last `validation` train images are held out from all training
     of PaLI.
+
+    `root` is the folder of public data sets: benchmarks are then measured on them, and transfers trained on them.
+    `benchmarks` names the source of single ones, or changes options of the one below the root (`config.root`).
     """
 
     source: Part = field(metadata={"registry": "source"})
@@ -70,6 +73,8 @@ class Data:
     cache: bool = True
     validation: int = 0
     columns: dict[str, str] = field(default_factory=dict)
+    root: str | None = field(default=None, metadata=PLACE)
+    benchmarks: dict[str, Part] = field(default_factory=dict, metadata={"registry": "source"})
 
 
 @dataclass(kw_only=True)

@@ -98,7 +98,7 @@ class Resolution:
 
 @dataclass(kw_only=True)
 class Recipe:
-    """Settings of the transfer of one task, and the `beams` of its evaluation; null means the setting of all tasks."""
+    """Settings of one benchmark's transfer, and the `beams` of its evaluation; null means the setting of all."""
 
     examples: int | None = None
     batch_size: int | None = None
@@ -110,7 +110,7 @@ class Recipe:
 
 @dataclass(kw_only=True)
 class Transfer(Training):
-    """Fine-tuning for one task each; `tasks` has the number of examples, or a `Recipe`, of single tasks.
+    """Fine-tuning for each benchmark; `tasks` has, by benchmark, the number of examples or a `Recipe`.
 
     It starts from the model of stage 1 (`start: multimodal`) or from stage 2's checkpoint at `image_size` pixels
     (`start: resolution`; by default the last one, and at stage 1's size the model of stage 1).

@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
-from contextlib import suppress
 from glob import iglob
-from itertools import islice
-from pathlib import Path
 
 from pali3kit import registry
 from pali3kit.catalogue import BENCHMARK
@@ -15,6 +12,7 @@ from pali3kit.config.budgets import generates, known_benchmarks
 from pali3kit.config.offers import (
     entry_of,
     general,
+    joins,
     names_of,
     offers,
     parts,
@@ -23,12 +21,11 @@ from pali3kit.config.offers import (
     tells,
 )
 from pali3kit.config.part import Part
+from pali3kit.config.root import beside, source_of, task_of
 from pali3kit.config.schema import Experiment
 from pali3kit.config.tasks import TASKS
 from pali3kit.declared.entry import RegistryEntry
-from pali3kit.errors import choose, nearest
-
-MOST_BESIDE = 1000  # files of a folder that are compared with one that is not there
+from pali3kit.errors import choose
 
 
 def supply(cell: Experiment) -> Iterator[tuple[str, str]]:
@@ -54,7 +51,7 @@ def supply(cell: Experiment) -> Iterator[tuple[str, str]]:
         yield "data.source", f"pretrain 'classif' needs labels: {wanted}."
     if cell.pretrain == "siglip" and tells(source) != () and not supervises(source, "texts"):
         has = ", ".join(dict.fromkeys([*_telling("captions"), *_telling("texts")]))
-        yield "data.source", f"pretrain 'siglip' needs texts beside pictures: '{name}' has none; {has} have."
+        yield "data.source", f"pretrain 'siglip' needs texts beside images: '{name}' has none; {has} have."
 
 
 def files(key: str, source: Part, entry: RegistryEntry, globs: bool = True) -> Iterator[tuple[str, str]]:
@@ -68,14 +65,7 @@ def files(key: str, source: Part, entry: RegistryEntry, globs: bool = True) -> I
         there = os.path.isdir(path) if folder else os.path.exists(path)
         if not there and not (globs and not folder and any(iglob(path, recursive=True))):
             what = "folder" if folder else "file or folder"
-            yield f"{key}.{option}", f"there is no {what} '{path}'.{_beside(Path(path))}"
-
-
-def _beside(file: Path) -> str:
-    """Suggest what lies beside a file that is not there."""
-    with suppress(OSError):
-        return nearest(file.name, (found.name for found in islice(file.parent.iterdir(), MOST_BESIDE)))
-    return ""
+            yield f"{key}.{option}", f"there is no {what} '{path}'.{beside(path)}"
 
 
 def _there(key: str, source: Part) -> Iterator[tuple[str, str]]:
@@ -83,7 +73,7 @@ def _there(key: str, source: Part) -> Iterator[tuple[str, str]]:
     for own, part in _parts_of(source, key):
         if (entry := entry_of(part)) is not None:
             yield from files(own, part, entry)
-        if part is not source and not _joins(part):
+        if part is not source and not joins(part):
             yield own, f"'{part.name}' cannot be a part of a union: take sources of pictures in files."
     if source.name == "union" and not source.options["parts"]:
         yield f"{key}.parts", "a union without parts has no pictures: name at least one source."
@@ -92,8 +82,14 @@ def _there(key: str, source: Part) -> Iterator[tuple[str, str]]:
 def _answerable(cell: Experiment, columns: list[str]) -> Iterator[tuple[str, str]]:
     """Check that the source has the tasks of benchmarks, except those in `data.columns`, which `_columns` checks."""
     for column in columns:
-        if column not in cell.data.columns:
-            yield from _has(cell.data.source, "evaluate", column, BENCHMARK.find(column).asks)
+        benchmark = BENCHMARK.find(column)
+        if (own := source_of(cell, benchmark)) is not None:
+            key = f"data.benchmarks.{benchmark.transfer}"
+            yield from _has(own, key, column, task_of(cell, benchmark))
+            if not own.options.get("test", True):
+                yield key, f"the column '{column}' is measured on test images: name them, {key}.test."
+        elif column not in cell.data.columns:
+            yield from _has(cell.data.source, "evaluate", column, benchmark.task)
 
 
 def _has(source: Part, key: str, column: str, task: str) -> Iterator[tuple[str, str]]:
@@ -102,7 +98,7 @@ def _has(source: Part, key: str, column: str, task: str) -> Iterator[tuple[str, 
     names = names_of(source) if tasks is None else list(tasks)
     if general(task) not in names:
         if tasks is None:  # it may have variants
-            own = (each.asks for each in BENCHMARK.all())
+            own = (each.task for each in BENCHMARK.all())
             names += [each for each in own if general(each) in names and each not in names]
         yield key, f"source '{source.name}' has no task '{task}' for the column '{column}'.{choose(task, names)}"
 
@@ -118,8 +114,9 @@ def _offered(cell: Experiment, columns: list[str]) -> Iterator[tuple[str, str]]:
             if weight > 0 and task not in tasks and task in TASKS:
                 has = choose(task, tasks)
                 yield f"stages.{stage}.mixture.{task}", f"source '{source.name}' has no task '{task}'.{has}"
-    if not any(part.options.get("test", part.name != "union") for _, part in _parts_of(source)):
-        yield "data.source", f"the column '{columns[0]}' is measured on test pictures: name them, data.source.test."
+    there = [column for column in columns if source_of(cell, BENCHMARK.find(column)) is None]
+    if there and not any(part.options.get("test", part.name != "union") for _, part in _parts_of(source)):
+        yield "data.source", f"the column '{there[0]}' is measured on test images: name them, data.source.test."
 
 
 def _columns(cell: Experiment) -> Iterator[tuple[str, str]]:
@@ -139,6 +136,7 @@ def _masked(cell: Experiment) -> Iterator[tuple[str, str]]:
     asked = [name for name in known_benchmarks(cell) if BENCHMARK.find(name).regions]
     told, tasks = tasks_of(cell.data.source), tasks_of(source)
     refers = told is None or any(general(task).endswith("refer") for task in told)
+    refers |= any(source_of(cell, BENCHMARK.find(name)) is not None for name in asked)
     if asked and refers and tasks is not None and not any(task.endswith("instance") for task in tasks):
         *others, last = _telling("masks")
         text = f"source '{source.name}' has no masks of objects, which '{asked[0]}' needs: "
@@ -154,12 +152,6 @@ def paired(cell: Experiment) -> Iterator[tuple[str, str]]:
     if tells(source) == () or not supervises(source, "texts"):
         key = "stages.lit.source" if own else "data.source"
         yield key, f"source '{source.name}' has no pictures with texts, which the stage lit learns from."
-
-
-def _joins(source: Part) -> bool:
-    """Whether a union can hold a source: one of images in files, or a plug-in's."""
-    entry = entry_of(source)
-    return entry is None or bool(entry.tells) or (entry.tells is None and not entry.built_in)
 
 
 def _telling(kind: str) -> list[str]:

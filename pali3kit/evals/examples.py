@@ -36,7 +36,7 @@ def benchmark_examples(
     altogether twice as many in the other languages, which are averaged.
     """
     benchmark = BENCHMARK.find(name)
-    part, dot, task_name = (task or benchmark.asks).rpartition(".")  # a task of a union of sources is `part.task`
+    part, dot, task_name = (task or benchmark.task).rpartition(".")  # a task of a union of sources is `part.task`
     if not benchmark.every_language:
         task_name += "_only" if benchmark.regions and split == "test" else ""
         return held_out(source.task(part + dot + task_name, bins), split, count, limit, SEED, start)

@@ -50,10 +50,13 @@ class CellSteps:
         """A new step of this cell. Steps of kinds without randomness are shared by all seeds."""
         return Step(kind, kind, config, self.seed if STAGE.find(kind).seeded else 0, parents)
 
-    def inputs(self, split: str, regions: bool, tuned: Step | None = None) -> dict[str, Step]:
-        """The parents of every stage on a frozen encoder: its stored features or the encoder itself, and tokenizers."""
+    def inputs(self, split: str, regions: bool, tuned: Step | None = None, benchmark: str = "") -> dict[str, Step]:
+        """The parents of every stage on a frozen encoder: its stored features or the encoder itself, and tokenizers.
+
+        Features are of the images that `plan.pali.image_set_of` has for the benchmark.
+        """
         if self.experiment.data.cache:
-            images = {"features": self.step("features", split=split, tuned=tuned)}
+            images = {"features": self.step("features", split=split, tuned=tuned, benchmark=benchmark)}
         else:
             images = {"vision": tuned or self.step("vision")}
         return {**images, **self.tokenizers(regions)}

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pali3kit.config.part import Part
+from pali3kit.errors import DataError
 from pali3kit.plan.plain import component_json
 from pali3kit.registry import SOURCE
 from pali3kit.types import Named
-from pali3kit.weights.find import find_weights, weights_digest
+from pali3kit.weights.find import find_weights
+from pali3kit.weights.find import weights_digest as digest_of_file
 
 if TYPE_CHECKING:
     from pali3kit.data.source import Source
@@ -20,7 +22,7 @@ if TYPE_CHECKING:
 BESIDE = (".json", ".model", ".txt", ".py")  # the other files in a model folder of transformers
 READINGS = {"hf/": 2, "open_clip/": 2}
 """The version of each library's adapter, raised when it computes other features from the same weights and images."""
-_sha256 = cache(weights_digest)  # files of gigabytes, in every cell
+_sha256 = cache(digest_of_file)  # files of gigabytes, in every cell
 
 
 def weights_digest(part: Part) -> str:
@@ -56,6 +58,11 @@ def source_digest(source: Part) -> str:
     return _content(json.dumps(component_json(source)))
 
 
+def size_of_split(source: Part, split: str) -> int:
+    """Return how many images a split of a source in files has, which reads its annotations."""
+    return _size(json.dumps(component_json(source)), split)
+
+
 def languages_of(source: Named) -> tuple[str, ...]:
     """The languages in which a source has captions."""
     return _languages(json.dumps(source))
@@ -65,6 +72,16 @@ def languages_of(source: Named) -> tuple[str, ...]:
 def _content(source: str) -> str:
     """Cached, as a source may have a million files."""
     return _built(source).digest
+
+
+@cache
+def _size(source: str, split: str) -> int:
+    from pali3kit.data.records import RecordSource
+
+    built = _built(source)
+    if not isinstance(built, RecordSource):
+        raise DataError(f"source '{json.loads(source)['name']}' is endless: a benchmark's own source has a size")
+    return built.size(split)
 
 
 @cache

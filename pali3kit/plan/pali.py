@@ -9,12 +9,26 @@ from typing import TypedDict
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.offers import general
 from pali3kit.config.part import Part
+from pali3kit.config.root import source_of
 from pali3kit.config.schema import Experiment
+from pali3kit.errors import DataError
 from pali3kit.plan.cell import CellSteps
-from pali3kit.plan.content import source_digest
+from pali3kit.plan.content import size_of_split, source_digest
 from pali3kit.plan.plain import StageConfig, component_json
 from pali3kit.plan.step import Step
 from pali3kit.types import Named
+
+
+@dataclass(frozen=True)
+class ImageSet:
+    """What a stage on PaLI reads: a source and how many of its train and test images; `benchmark` has a source of its
+    own, "" is `data.source`.
+    """
+
+    source: Part
+    train: int
+    test: int
+    benchmark: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,14 +76,29 @@ def source_fields(source: Part, image_size: int) -> _SourceFields:
     return {"source": component_json(source), "data": source_digest(source), "image_size": image_size}
 
 
-def text_fields(experiment: Experiment, image_size: int) -> _TextFields:
-    multimodal = experiment.stages.multimodal
+def image_set_of(experiment: Experiment, benchmark: str = "") -> ImageSet:
+    """The images of a benchmark: all of a source of its own, else those of `data.source`, as for stages before any.
+
+    Raises DataError where `data.validation` leaves nothing of it to train on.
+    """
+    data, own = experiment.data, source_of(experiment, BENCHMARK.find(benchmark)) if benchmark else None
+    if own is None:
+        return ImageSet(data.source, data.train, data.test)
+    transfer = BENCHMARK.find(benchmark).transfer
+    train, test = (size_of_split(own, split) for split in ("train", "test"))
+    if data.validation >= train:
+        raise DataError(f"data.validation: {data.validation} leaves none of the {train} train images of '{transfer}'")
+    return ImageSet(own, train, test, transfer)
+
+
+def text_fields(experiment: Experiment, image_size: int, benchmark: str = "") -> _TextFields:
+    multimodal, images = experiment.stages.multimodal, image_set_of(experiment, benchmark)
     return {
-        **source_fields(experiment.data.source, image_size),
+        **source_fields(images.source, image_size),
         "bins": experiment.tokenizer.bins,
         "prompt_length": multimodal.prompt_length,
         "target_length": multimodal.target_length,
-        "count": 0 if experiment.data.cache else experiment.data.train,
+        "count": 0 if experiment.data.cache else images.train,
     }
 
 
@@ -86,5 +115,5 @@ def size_suffix(step: Step) -> str:
 
 def has_regions(mixture: Mapping[str, float]) -> bool:
     """Whether a mixture has targets with mask tokens, as benchmarks of regions have. A union's task is `part.refer`."""
-    tasks = {benchmark.asks for benchmark in BENCHMARK.all() if benchmark.regions}
+    tasks = {benchmark.task for benchmark in BENCHMARK.all() if benchmark.regions}
     return any(weight > 0 for name, weight in mixture.items() if general(name).rpartition(".")[2] in tasks)

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 
+from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.config.encoder import probe_sets
 from pali3kit.config.part import Part
+from pali3kit.config.root import benchmark_label, public_title
 from pali3kit.config.schema import Experiment
 from pali3kit.config.written import written
 from pali3kit.errors import DataError, StageError
 from pali3kit.evals.scores import EvalResult
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import Graph
+from pali3kit.plan.kinds import evaluate
 from pali3kit.plan.step import Step
 from pali3kit.report import evidence
 from pali3kit.report.arms import (
@@ -42,14 +45,14 @@ def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mappin
     arms = arms_of(graph, experiment)
     sets = _sets_of(arms, experiment)
     published = PaperTable.load(experiment.paper) if experiment.paper else None
-    tables = tuple(_table(after, arms, artifacts, experiment, published) for after in _stages_measured(arms))
+    tables = tuple(_table(after, arms, artifacts, experiment, published, sets) for after in _stages_measured(arms))
     report = Report(
         name=experiment.name,
         seeds=tuple(experiment.seeds),
         tables=tables,
         published=published,
         notes=(),
-        details=tuple(evidence.details(arms, artifacts)),
+        details=tuple(evidence.details(arms, artifacts, sets)),
         curves=tuple(evidence.curves(graph, arms, artifacts)),
         figures=tuple(evidence.figures(arms, artifacts, sets)),
         gallery=tuple(choose_examples(arms, artifacts, sets)),
@@ -77,11 +80,16 @@ def _suffix(after: str) -> str:
 
 
 def _table(
-    after: str, arms: Sequence[Arm], artifacts: Shelf, experiment: Experiment, published: PaperTable | None
+    after: str,
+    arms: Sequence[Arm],
+    artifacts: Shelf,
+    experiment: Experiment,
+    published: PaperTable | None,
+    sets: Sets,
 ) -> ResultTable:
     suffix = _suffix(after)
     sources = [source for source in experiment.evaluate if any(_key(source, suffix) in arm.steps for arm in arms)]
-    columns = tuple(column for source in sources for column in columns_of(source, _sets_of(arms, experiment)))
+    columns = tuple(column for source in sources for column in columns_of(source, sets))
     measured = {
         arm.label: {column.name: _measure(arm, column, suffix, artifacts) for column in columns} for arm in arms
     }
@@ -133,12 +141,22 @@ class _Measured:
 
 def _sets_of(arms: Sequence[Arm], experiment: Experiment) -> Sets:
     """The sets that the experiment measures on; where arms differ in them, all are named."""
-    chosen, own = experiment.evaluation, experiment.data.source.name != "world"
+    chosen = experiment.evaluation
     labelled, captioned = (
         " / ".join(dict.fromkeys(_name(arm.point.get(f"evaluation.{key}", part)) for arm in arms))
         for key, part in (("labelled", chosen.labelled), ("captioned", chosen.captioned))
     )
-    return Sets(labelled, captioned, len(probe_sets(experiment)), own)
+    labels = {name: _label(BENCHMARK.find(name), arms, experiment) for name in experiment.evaluate}
+    titles = {name: public_title(experiment, BENCHMARK.find(name)) for name in experiment.evaluate}
+    return Sets(labelled, captioned, len(probe_sets(experiment)), labels, titles)
+
+
+def _label(benchmark: Benchmark, arms: Sequence[Arm], experiment: Experiment) -> str:
+    """What a benchmark is called by what its arms are measured on; all names where these differ."""
+    steps = [step for arm in arms for name, seeds in arm.steps.items() for step in seeds.values()
+             if name.partition("@")[0] == benchmark.name]  # fmt: skip
+    told = dict.fromkeys(step.config.label for step in steps if isinstance(step.config, evaluate.Config))
+    return " / ".join(told) or benchmark_label(experiment, benchmark)
 
 
 def _name(part: object) -> str:
@@ -176,7 +194,7 @@ def _measure(arm: Arm, column: ReportColumn, suffix: str, artifacts: Shelf) -> _
     missing = 0
     for seed, step in arm.steps.get(_key(column.source, suffix), {}).items():
         if artifacts.folder(step) is not None:
-            rows = artifacts.predictions(step) if column.name != column.source else []
+            rows = artifacts.predictions(step) if column.part else []
             metrics = artifacts.metrics(step)
             if measures(column, metrics):
                 try:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from pali3kit.benchmarks.benchmark import Figure
+from pali3kit.benchmarks.benchmark import Chart
 from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.evals.scores import Metrics
 from pali3kit.plan.graph import Graph
@@ -17,7 +17,7 @@ from pali3kit.types import Json
 LAST = "~"  # sorts after all stages of the paper
 
 
-def details(arms: Sequence[Arm], artifacts: Shelf) -> Iterable[Detail]:
+def details(arms: Sequence[Arm], artifacts: Shelf, sets: Sets) -> Iterable[Detail]:
     """The further numbers of `metrics.json`, as means over the seeds."""
     found: dict[tuple[str, str], dict[str, list[float]]] = {}
     for arm in arms:
@@ -26,7 +26,9 @@ def details(arms: Sequence[Arm], artifacts: Shelf) -> Iterable[Detail]:
                 for key, value in _flat(artifacts.metrics(step).get("extra", {})):
                     found.setdefault((name, key), {}).setdefault(arm.label, []).append(value)
     for (name, key), values in found.items():
-        yield Detail(name, key, {label: sum(each) / len(each) for label, each in values.items()})
+        benchmark, at, after = name.partition("@")
+        column = f"{sets.label(BENCHMARK.find(benchmark))}{at}{after}"
+        yield Detail(column, key, {label: sum(each) / len(each) for label, each in values.items()})
 
 
 def _flat(extra: Mapping[str, Json], prefix: str = "") -> Iterable[tuple[str, float]]:
@@ -61,20 +63,20 @@ def _paper_order(step: Step) -> str:
 def figures(arms: Sequence[Arm], artifacts: Shelf, sets: Sets) -> Iterable[FigureData]:
     """The charts that benchmarks declare, where they were measured: few-shot curves, recall by language."""
     for benchmark in BENCHMARK.all():
-        titles = {column.name.partition(".")[2]: column.title for column in columns_of(benchmark.name, sets)}
-        for drawing in benchmark.figures:
+        titles = {column.part: column.title for column in columns_of(benchmark.name, sets)}
+        for drawing in benchmark.charts:
             title = drawing.title.format(title=titles[drawing.part])
             yield from _figure(drawing, title, arms, artifacts, benchmark.name)
 
 
-def _numbers(drawing: Figure, metrics: Metrics) -> Mapping[str, float]:
+def _numbers(drawing: Chart, metrics: Metrics) -> Mapping[str, float]:
     """The numbers of a chart in the metrics of one step, by their place on its axis."""
     found = metrics.get("curve", {}) if drawing.of == "curve" else metrics.get("extra", {})
     chosen = {key.removeprefix(drawing.begin): value for key, value in found.items() if key.startswith(drawing.begin)}
     return {place: value for place, value in chosen.items() if isinstance(value, float | int)}
 
 
-def _figure(drawing: Figure, title: str, arms: Sequence[Arm], artifacts: Shelf, column: str) -> Iterable[FigureData]:
+def _figure(drawing: Chart, title: str, arms: Sequence[Arm], artifacts: Shelf, column: str) -> Iterable[FigureData]:
     """Charts of means over seeds: one for the arms that have numbers at the same places, if these are several.
 
     Arms that share these steps, since they differ in the text tower alone, are drawn once.

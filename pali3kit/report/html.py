@@ -18,7 +18,6 @@ import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from PIL import Image
 
-from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.written import written
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
@@ -31,19 +30,20 @@ RIGHT_FROM = 50.0  # the score of an answer that is shown as right
 LONGEST_ANSWER = 60  # characters of an answer that should have been a region
 LARGEST_SIDE = 640  # pixels of an embedded image
 
-_Images = Mapping[tuple[int, int], Image.Image]
-"""By index in the test split and size."""
+_Images = Mapping[tuple[str, int, int], Image.Image]
+"""By `GalleryExample.image_keys`."""
 
 
-def _draw_images(report: Report) -> dict[tuple[int, int], Image.Image]:
-    """Draw the test images of the gallery with the experiment's source, at the size they were evaluated at."""
-    found: dict[tuple[int, int], Image.Image] = {}
-    for size in sorted({example.size for example in report.gallery}):
-        options = dict(report.config["data"]["source"])
+def _draw_images(report: Report) -> dict[tuple[str, int, int], Image.Image]:
+    """Draw the test images of the gallery with the sources, and at the size, that they were evaluated with."""
+    found: dict[tuple[str, int, int], Image.Image] = {}
+    data, wanted = report.config["data"], {key for example in report.gallery for key in example.image_keys}
+    for own, size in sorted({(own, size) for own, _, size in wanted}):
+        options = dict(data["benchmarks"][own] if own else data["source"])
         source: Any = SOURCE.build(options.pop("name"), image_size=size, **options)
-        for index in sorted({index for each in report.gallery if each.size == size for index in each.images}):
+        for index in sorted(index for each, index, width in wanted if (each, width) == (own, size)):
             with suppress(DataError):  # deleted or damaged after the evaluation: its answers are shown without it
-                found[index, size] = Image.fromarray(source.image("test", index))
+                found[own, index, size] = Image.fromarray(source.image("test", index))
     return found
 
 
@@ -71,8 +71,8 @@ def page(report: Report, timings: Timings, images: _Images | None = None) -> str
 
 def _details(report: Report, column: str, labels: list[str]) -> list[list[str]]:
     """The numbers behind a column, a row each: its name, then its value in every row of the report."""
-    digits = BENCHMARK.find(column.partition("@")[0]).digits
     shown = [detail for detail in report.details if detail.column == column]
+    digits = shown[0].benchmark.digits
     return [
         [
             one.name,
@@ -103,6 +103,11 @@ def _data_uri(image: Image.Image) -> str:
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode()
 
 
+def _image_id(key: tuple[str, int, int]) -> str:
+    """The id of an embedded image: `picture-vqa-3-64`, or `picture-3-64` of `data.source`."""
+    return "-".join(("picture", *map(str, filter(lambda part: part != "", key))))
+
+
 def _short(text: str) -> str:
     return text if len(text) <= LONGEST_ANSWER else text[: LONGEST_ANSWER - 1] + "…"
 
@@ -122,7 +127,7 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.filters |= {"duration": _duration, "data_uri": _data_uri, "short": _short}
+_TEMPLATES.filters |= {"image_id": _image_id, "duration": _duration, "data_uri": _data_uri, "short": _short}
 _TEMPLATES.globals |= {
     "LEGEND": LEGEND,
     "RIGHT_FROM": RIGHT_FROM,
@@ -130,5 +135,4 @@ _TEMPLATES.globals |= {
     "number": number,
     "figure_chart": figure_chart,
     "published_number": _published_number,
-    "right_or_wrong": lambda name: BENCHMARK.find(name).right_or_wrong,
 }

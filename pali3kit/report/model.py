@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypedDict
 
-from pali3kit.catalogue import STAGE
+from pali3kit.benchmarks.benchmark import Benchmark
+from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.config.schema import Expected
 from pali3kit.report.columns import ReportColumn
 from pali3kit.report.paper import PaperTable, PublishedNumber
@@ -73,6 +74,11 @@ class Curve:
     points: tuple[tuple[int, float], ...]
 
 
+def _labelled(label: str) -> Benchmark:
+    """The benchmark of a label, `embedded/caption`."""
+    return BENCHMARK.find(label.rpartition("/")[2])
+
+
 @dataclass(frozen=True, slots=True)
 class Region:
     """Where an answer points: a box (y0, x0, y1, x1) in pixels and a mask as runs (y, x, length)."""
@@ -93,10 +99,13 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class GalleryExample:
-    """One test example with every row's answer. `images` are numbers in the test split; a source that draws its images
-    draws them `size` pixels wide, which boxes and masks are measured in.
+    """One test example of the benchmark labelled `column`, with every row's answer.
 
-    `references` are different from each other, the most frequent first.
+    `images` are indices in the test split; a source that draws images draws them `size` pixels wide. Boxes and masks are
+    in pixels of the first.
+
+    `references` are different from each other, the most frequent first. `source` is the key of `data.benchmarks` that
+    the images are of, "" for `data.source`.
     """
 
     column: str
@@ -107,15 +116,32 @@ class GalleryExample:
     references: tuple[str, ...]
     region: Region | None
     answers: tuple[Answer, ...]
+    source: str = ""
+
+    @property
+    def benchmark(self) -> Benchmark:
+        return _labelled(self.column)
+
+    @property
+    def image_keys(self) -> list[tuple[str, int, int]]:
+        """Of each image what it is found by: `source`, its index and `size`."""
+        return [(self.source, index, self.size) for index in self.images]
 
 
 @dataclass(frozen=True, slots=True)
 class Detail:
-    """One of the numbers behind a column (a probe task, a language): the mean over seeds, by row label."""
+    """One of the numbers behind a column (a probe task, a language): the mean over seeds, by row label.
+
+    `column` is the label of a benchmark, and `@stage` where it is measured before transfer.
+    """
 
     column: str
     name: str
     values: Mapping[str, float]
+
+    @property
+    def benchmark(self) -> Benchmark:
+        return _labelled(self.column.partition("@")[0])
 
 
 @dataclass(frozen=True, slots=True)

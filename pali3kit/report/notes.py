@@ -16,9 +16,9 @@ TRAINED = f"Encoders are pretrained on the embedded world: {_SCENES}. No column 
 WORLDS = ("world_probe", "world_classes", "world_captions")  # its sets for the encoder alone
 SMOKE = "Scale smoke shows that everything runs: its numbers mean nothing."
 PROBES = "The probe's tasks are the embedded world's, whatever the encoder was trained on."
-LABELS = "ImageNet's counterparts are the embedded world's, whatever the encoder was trained on."
+LABELS = "The classes of embedded/imagenet are the embedded world's, whatever the encoder was trained on."
 TOWER = "The text tower was LiT-tuned on the embedded world's pairs."
-CAPTIONS = "XM3600's counterpart is the embedded world's, whatever the encoder was trained on."
+CAPTIONS = "The captions of embedded/xm3600 are the embedded world's, whatever the encoder was trained on."
 
 
 LOSS = (
@@ -98,7 +98,8 @@ def _embedded(report: Report) -> Iterable[str]:
     told = {"probes": PROBES, "labelled": LABELS, "captioned": CAPTIONS}
     yield from (told[name] for name in told if name in sets and _is_embedded(report, name))
     if trained and (rest := [name for name, worlds in own.items() if worlds and not BENCHMARK.find(name).sets]):
-        yield f"Measured on the embedded world: {', '.join(rest)}: {_SCENES}. {_COUNTERPARTS}"
+        listed = ", ".join(BENCHMARK.find(name).label("world") for name in rest)
+        yield f"Measured on the embedded world: {listed}: {_SCENES}. {_COUNTERPARTS}"
     source = report.config["stages"]["lit"]["source"] or report.config["data"]["source"]
     texts = report.config["evaluation"]["texts"] == "lit" and report.config["model"]["towers"] is None
     if texts and any(each.reads_texts for each in _benchmarks(report)) and source["name"] == "world":
@@ -107,9 +108,12 @@ def _embedded(report: Report) -> Iterable[str]:
 
 def _embedded_data(report: Report) -> dict[str, bool]:
     """By benchmark, whether its data is the embedded world's, all or a part of it."""
-    data = report.config["data"]["source"]["name"] == "world"
+    data = report.config["data"]
+    worlds = data["source"]["name"] == "world"
     return {
-        each.name: any(_is_embedded(report, name) for name in each.sets) if each.sets else data
+        each.name: any(_is_embedded(report, name) for name in each.sets)
+        if each.sets
+        else worlds and each.transfer not in data["benchmarks"]
         for each in _benchmarks(report)
     }
 
@@ -137,8 +141,8 @@ def _settings(report: Report) -> Iterable[str]:
             cell.ours.n
             for table in report.tables
             for row in table.rows
-            for name, cell in row.cells.items()
-            if name.partition(".")[0] == "retrieval" and cell.ours
+            for column in table.columns
+            if column.source == "retrieval" and (cell := row.cells[column.name]).ours
         ]
         of = f", of {min(pictures)} pictures with captions" if pictures else ""
         yield f"Retrieval: the mean over {len(languages)} language{'s' * (len(languages) > 1)}{of}."

@@ -16,7 +16,7 @@ from typing import Any
 from pali3kit.config.check import PAPER
 from pali3kit.config.kinds import exists
 from pali3kit.config.schema import Experiment
-from pali3kit.config.tree import find, parse
+from pali3kit.config.tree import parse
 from pali3kit.config.typed import Builder
 from pali3kit.errors import ConfigError, DataError, Problem, choose, nearest
 from pali3kit.report.arms import label_of
@@ -187,7 +187,7 @@ def _parse(text: str, source: str) -> PaperTable:
     problems += builder.problems
     if not problems:
         assert isinstance(file, _File)
-        problems = [Problem(find(tree, key), told) for key, told in _misfits(file)]
+        problems = [Problem(tree.place_of(key), told) for key, told in _misfits(file)]
     if problems:
         raise ConfigError(problems)
     assert isinstance(file, _File)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 
+from pali3kit.catalogue import BENCHMARK
 from pali3kit.evals.scores import Prediction, image_numbers
 from pali3kit.plan.step import Step
 from pali3kit.report.arms import Arm, Shelf
@@ -38,8 +40,11 @@ def choose_examples(arms: Sequence[Arm], artifacts: Shelf, sets: Sets) -> Iterab
         rows = {label: predictions for label, predictions in answered.items() if predictions}
         if rows:
             columns = columns_of(source, sets)
-            size = next(int(str(step.plain["image_size"])) for arm in arms for step in arm.steps.get(name, {}).values())
-            yield from (_example(columns, key, rows, size) for key in _spread(_common(rows), COUNT))
+            step = next(step for arm in arms for step in arm.steps.get(name, {}).values())
+            size = int(str(step.plain["image_size"]))
+            own = BENCHMARK.find(source).transfer if "published" in step.plain else ""
+            for key in _spread(_common(rows), COUNT):
+                yield replace(_example(columns, key, rows, size), source=own)
 
 
 def _first(steps: Mapping[int, Step], artifacts: Shelf) -> dict[Key, Prediction]:
@@ -76,9 +81,8 @@ def _example(
     title = columns[0].title.partition(" (")[0] if len(columns) > 1 else columns[0].title
     region = _region(one.get("target_box"), one.get("target_mask"))
     texts = tuple(text for text, _ in Counter(map(str, references)).most_common())
-    return GalleryExample(
-        columns[0].source, title, image_numbers(one), size, str(one.get("prompt", "")), texts, region, answers
-    )
+    label = columns[0].name.removesuffix(f".{columns[0].part}")
+    return GalleryExample(label, title, image_numbers(one), size, str(one.get("prompt", "")), texts, region, answers)
 
 
 def _score(row: Prediction) -> float | None:

@@ -10,7 +10,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from pali3kit import durable
-from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import DataError
 from pali3kit.execution.store import Store
@@ -95,7 +94,7 @@ def _as_json(value: object) -> str:
 
 def _as_csv(report: Report) -> str:
     """One line for each table, row and column, with intervals and the paper's numbers; then the paper's systems, whose
-    status is "published"; then the further numbers behind columns, such as `caption / BLEU-4`.
+    status is "published"; then the further numbers behind columns, such as `embedded/caption / BLEU-4`.
     """
     buffer = io.StringIO()
     lines = [
@@ -130,7 +129,8 @@ def _further(report: Report) -> Iterator[dict[str, str]]:
     first = {column.source: one.after for one in reversed(report.tables) for column in one.columns}
     for detail in report.details:
         column, at, after = detail.column.partition("@")
-        where = after if at else TRANSFER if BENCHMARK.find(column).generated else first.get(column, TRANSFER)
+        name = detail.benchmark.name
+        where = after if at else TRANSFER if detail.benchmark.generated else first.get(name, TRANSFER)
         for label, value in detail.values.items():
             name = f"{column} / {detail.name}"
             yield {"after": where, "row": label, "column": name, "status": "done", "mean": _text(value)}

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
-from dataclasses import FrozenInstanceError, replace
+from dataclasses import FrozenInstanceError
 from string import Formatter
 from typing import Any
 
 import pytest
 
-from pali3kit.benchmarks.benchmark import Benchmark, Column, Figure
+from pali3kit.benchmarks.benchmark import Benchmark, Chart, Column
 from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.config.schema import Evaluation
 from pali3kit.config.stages import Stages
 from pali3kit.errors import RegistryError
-from pali3kit.registry import METRIC
+from pali3kit.registry import KINDS, METRIC
 
 ALL = BENCHMARK.all()
 NAMES = [each.name for each in ALL]
@@ -23,14 +23,15 @@ each_benchmark = pytest.mark.parametrize("benchmark", ALL, ids=NAMES)
 
 
 def made(**told: Any) -> Benchmark:
-    return Benchmark(**{"name": "mine", "summary": "made up", "columns": (Column(title="Mine"),), "unit": "%", **told})
+    return Benchmark(**{"name": "mine", "summary": "made up", "columns": (Column(title="Mine"),), "unit": "%",
+                        "task": "vqa", **told})  # fmt: skip
 
 
 def test_of_which_little_is_said_is_a_question_that_pali_answers() -> None:
     mine = made()
     assert mine.generated and mine.kind == "evaluate" and mine.right_or_wrong
     assert not (mine.lower_is_better or mine.every_language or mine.regions or mine.reads_texts)
-    assert (mine.transfer, mine.digits, mine.sets, mine.figures) == ("mine", 1, (), ())
+    assert (mine.transfer, mine.digits, mine.sets, mine.charts) == ("mine", 1, (), ())
 
 
 @pytest.mark.parametrize(("answered", "generated"), [("generate", True), ("features", False), ("loss", False)])
@@ -82,7 +83,7 @@ def test_the_share_of_a_language(limit: int, languages: int, share: int) -> None
 
 
 def test_benchmarks_columns_and_figures_are_frozen() -> None:
-    things: list[tuple[Any, str]] = [(made(), "name"), (Column(title="A"), "title"), (Figure(kind="bars"), "of")]
+    things: list[tuple[Any, str]] = [(made(), "name"), (Column(title="A"), "title"), (Chart(kind="bars"), "of")]
     for thing, field in things:
         with pytest.raises(FrozenInstanceError):
             setattr(thing, field, "other")
@@ -99,13 +100,14 @@ def test_benchmarks_can_be_put_into_sets() -> None:
         ({"answered": "generat", "metric": "vqa_accuracy"}, "unknown answered 'generat'. Did you mean 'generate'?"),
         ({"sets": ("labeled",)}, "unknown sets 'labeled'. Did you mean 'labelled'?"),
         ({"columns": (Column(title="{nope}"),)},
-         "unknown place in a title 'nope'. Choose from captioned, labelled, probes."),
+         "unknown place in a title 'nope'. Choose from captioned, labelled, probes, set."),
         ({"columns": (Column(title="{caption}"),)}, "unknown place in a title 'caption'. Did you mean 'captioned'?"),
         ({"columns": (Column(title="{"),)}, "'{' cannot be filled in: Single '{' encountered in format string."),
         ({"setting": "of }"}, "'of }' cannot be filled in: Single '}' encountered in format string."),
-        ({"figures": (Figure(kind="bars", title="{titel}"),)},
-         "unknown place in a figure's title 'titel'. Did you mean 'title'?"),
-        ({"figures": (Figure(kind="bars", part="top1"),)}, "unknown part in a figure 'top1'."),
+        ({"charts": (Chart(kind="bars", title="{titel}"),)},
+         "unknown place in a chart's title 'titel'. Did you mean 'title'?"),
+        ({"charts": (Chart(kind="bars", part="top1"),)}, "unknown part in a chart 'top1'."),
+        ({"task": ""}, "names no task, which a source is asked for: 'caption', 'vqa'."),
         ({"answered": "loss", "metric": "cider"}, "a metric scores generated answers: 'generate'."),
     ],
 )  # fmt: skip
@@ -143,14 +145,14 @@ def test_its_titles_and_setting_can_be_filled_in(benchmark: Benchmark) -> None:
         return {field for _, field, _, _ in Formatter().parse(text) if field is not None}
 
     titles = {name for column in benchmark.columns for name in asked(column.title)}
-    assert titles <= {*benchmark.sets}
+    assert titles <= ({"set"} if benchmark.generated else {*benchmark.sets})
     assert asked(benchmark.setting) <= {*Evaluation.__dataclass_fields__}
 
 
 @each_benchmark
 def test_its_figures_are_of_its_columns(benchmark: Benchmark) -> None:
     parts = {column.part for column in benchmark.columns}
-    assert all(figure.part in parts for figure in benchmark.figures)
+    assert all(figure.part in parts for figure in benchmark.charts)
 
 
 @each_benchmark
@@ -169,6 +171,21 @@ def test_a_registered_one_is_found_for_the_time_of_a_test(add_benchmark: Callabl
     assert BENCHMARK.find("docvqa") is mine and BENCHMARK.plugins() == [mine]
 
 
-def test_the_task_that_asks_has_its_own_name_or_the_benchmarks() -> None:
-    assert BENCHMARK.find("vqa_text").asks == "vqa_text"
-    assert replace(BENCHMARK.find("vqa_text"), task="vqa").asks == "vqa"
+def test_a_bare_name_stands_for_the_public_data_set_alone() -> None:
+    docvqa = made(name="docvqa")
+    assert docvqa.label("") == "docvqa"
+    assert docvqa.label("world") == "embedded/docvqa"
+    assert docvqa.label("records") == docvqa.label("records", "vqa") == "records/docvqa"
+    assert docvqa.label("union", "pages.vqa") == "pages/docvqa"
+
+
+@each_benchmark
+def test_public_files_are_those_of_registered_components(benchmark: Benchmark) -> None:
+    """Their paths lie below the root, and are options that name files or folders."""
+    kind = "source" if benchmark.generated else "captioned" if "captioned" in benchmark.sets else "labelled"
+    for public in benchmark.public:
+        entry = KINDS[kind].describe(public.component)
+        assert {option for option, _ in public.paths} <= {*entry.files, *entry.folders}
+        assert not any(path.startswith(("/", "~", ".")) for _, path in public.paths)
+        assert bool(public.task) is benchmark.generated
+    assert benchmark.public or not (benchmark.generated or benchmark.sets)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pali3kit.benchmarks.benchmark import Benchmark
-from pali3kit.benchmarks.encoder import FINETUNE, KNN, LINEAR, PROBE, RETRIEVAL, ZERO_SHOT, imagenet
+from pali3kit.benchmarks.encoder import FINETUNE, KNN, LINEAR, PROBE, RETRIEVAL, ZERO_SHOT, _top1
 from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.config.schema import Evaluation
 from pali3kit.report.paper import PaperTable
@@ -26,7 +26,7 @@ def test_classifiers_are_measured_on_the_labels_on_real_and_on_v2(benchmark: Ben
 
 
 def test_titles_say_the_set_and_the_way() -> None:
-    titles = [column.title.format(labelled="ImageNet") for column in imagenet("linear")]
+    titles = [column.title.format(labelled="ImageNet") for column in _top1("linear")]
     assert titles == ["ImageNet (linear)"] * 3
 
 
@@ -53,10 +53,10 @@ def test_what_a_report_says_of_how_it_was_measured(benchmark: Benchmark, setting
 
 
 def test_recall_is_drawn_by_language_both_ways() -> None:
-    assert [(figure.kind, figure.begin, figure.part) for figure in RETRIEVAL.figures] == [
+    assert [(figure.kind, figure.begin, figure.part) for figure in RETRIEVAL.charts] == [
         ("bars", "i2t@1/", "i2t"), ("bars", "t2i@1/", "t2i"),
     ]  # fmt: skip
-    assert [figure.of for figure in PROBE.figures] == ["curve"]
+    assert [figure.of for figure in PROBE.charts] == ["curve"]
 
 
 def test_table_6_is_made_of_them() -> None:

@@ -38,7 +38,10 @@ REFUSED = {
         TINY,
         "test: 8",
         "test: 8\n  zzz: 1",
-        ["scales/tiny.yaml:12: unknown key 'data.zzz'. Choose from cache, columns, source, test, train, validation."],
+        [
+            "scales/tiny.yaml:12: unknown key 'data.zzz'. Choose from benchmarks, cache, columns, root, source,"
+            " test, train, validation."
+        ],
     ),
     "misspelt option of a part": (
         TINY,

@@ -54,8 +54,9 @@ from pali3kit.text.denoise import PREFIXES
         (["stages.multimodal.mixture.splitcap=0", "stages.multimodal.mixture.ocr=0"],
          "stages.multimodal.mixture has no task with a weight above 0."),
         (["stages.multimodal.mixture.orc=1"], "stages.multimodal.mixture: unknown task 'orc'. Did you mean 'ocr'?"),
-        (["stages.transfer.tasks.captoin=9"], "stages.transfer.tasks: unknown task 'captoin'. Did you mean 'caption'?"),
-        (["stages.transfer.tasks.detect=9"], "stages.transfer.tasks: unknown task 'detect'. Choose from caption, "
+        (["stages.transfer.tasks.captoin=9"],
+         "stages.transfer.tasks: unknown benchmark 'captoin'. Did you mean 'caption'?"),
+        (["stages.transfer.tasks.detect=9"], "stages.transfer.tasks: unknown benchmark 'detect'. Choose from caption, "
          "caption_multilingual, refer, vqa, vqa_knowledge, vqa_text."),
         (["stages.transfer.tasks.refer_g=9"],
          "stages.transfer.tasks: 'refer_g' shares the transfer of 'refer': say it there."),
@@ -110,7 +111,7 @@ from pali3kit.text.denoise import PREFIXES
          "source 'pairs' has no task 'ocr'. Choose from caption, caption_multilingual, span_corruption, splitcap."),
         (["grid={}", "baseline={}", "data.source={name: pairs, path: x.tar}", "evaluate=[caption]",
           "stages.multimodal.mixture.ocr=0"],
-         "the column 'caption' is measured on test pictures: name them, data.source.test."),
+         "the column 'caption' is measured on test images: name them, data.source.test."),
         (["grid={}", "baseline={}", "data.source={name: tsv, path: x.yam, images: .}"],
          "there is no file or folder 'x.yam'. Did you mean 'x.yaml'?"),
         (["grid={}", "baseline={}", "data.source={name: tsv, path: x.yaml, images: scale}"],

@@ -103,14 +103,14 @@ def test_what_is_there(cell: Cell, source: Part, changes: dict[str, Any]) -> Non
         (captions(), {**asked("caption"), "stages.resolution.mixture": {"vqg": 1.0}}, "stages.resolution.mixture.vqg",
          "source 'tsv' has no task 'vqg'. Choose from caption, caption_multilingual, span_corruption, splitcap."),
         (captions(test=None), asked("caption"), "data.source",
-         "the column 'caption' is measured on test pictures: name them, data.source.test."),
+         "the column 'caption' is measured on test images: name them, data.source.test."),
         (Part(name="world"), {**asked("refer"), "stages.masks.source": captions()}, "stages.masks.source",
          "source 'tsv' has no masks of objects, which 'refer' needs: coco_instances, open_images and refcoco have."),
         (captions(), {**asked("caption"), "pretrain": "classif"}, "data.source",
          "pretrain 'classif' needs labels: 'tsv' has none."),
         (expressions(), {**asked("refer"), "stages.multimodal.mixture": {"refer": 1.0}}, "data.source",
-         "pretrain 'siglip' needs texts beside pictures: 'refcoco' has none; coco_captions, pairs, parquet, records, "
-         "tsv, folder have."),
+         "pretrain 'siglip' needs texts beside images: 'refcoco' has none; coco_captions, pairs, parquet, records, "
+         "tsv, xm3600, folder have."),
         (union(a=expressions(), b=captions()), {**asked("caption"), "pretrain": "classif"}, "data.source",
          "pretrain 'classif' needs labels: 'union' has none."),
         (captions(), {**asked("caption"), "stages.masks.source": union(w=Part(name="world"))},
@@ -139,7 +139,7 @@ def test_a_plug_ins_benchmark_may_ask_for_a_task_by_another_name(cell: Cell, add
 @pytest.mark.parametrize("source", [Part(name="world"), Part(name="a_plug_in")])
 def test_a_plug_ins_benchmark_may_misspell_its_task(cell: Cell, add_benchmark: Any, source: Part) -> None:
     add_benchmark("strict", task="vqq")
-    add_benchmark("detcet")  # its name is its task
+    add_benchmark("detcet", task="detcet")
     assert list(supply(cell(source, **asked("strict", "detcet")))) == [
         ("evaluate", f"source '{source.name}' has no task 'vqq' for the column 'strict'. Did you mean 'vqg'?"),
         ("evaluate", f"source '{source.name}' has no task 'detcet' for the column 'detcet'. Did you mean 'detect'?"),
@@ -232,5 +232,5 @@ def test_it_has_the_tasks_that_it_tells_of(shapes: None) -> None:
 
 
 def test_an_option_for_test_pictures_that_is_left_empty_is_told(shapes: None) -> None:
-    with pytest.raises(ConfigError, match=r"measured on test pictures: name them, data\.source\.test"):
+    with pytest.raises(ConfigError, match=r"measured on test images: name them, data\.source\.test"):
         load("x.yaml", [*VQA, "data.source={name: shapes, test: null}"])

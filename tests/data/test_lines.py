@@ -38,7 +38,9 @@ def fill(root: Path) -> Path:
 @given(
     texts=st.lists(
         st.lists(
-            st.binary(max_size=9).filter(lambda line: not set(line) & {10, 13, 0, 0xFF, 0xFE} and not compression_of(line))
+            st.binary(max_size=9).filter(
+                lambda line: not set(line) & {10, 13, 0, 0xFF, 0xFE} and not compression_of(line)
+            )
         ),
         max_size=3,
     ),

@@ -73,11 +73,11 @@ def test_the_source_may_call_a_column_otherwise(column: str, task: str, asked: l
 @pytest.mark.parametrize(
     ("told", "asked"),
     [
-        ({}, ["docvqa"]),
+        ({}, ["vqa"]),
         ({"task": "vqa_text"}, ["vqa_text"]),
         ({"task": "docs.vqa"}, ["docs.vqa"]),
         ({"task": "refer", "regions": True}, ["refer_only"]),
-        ({"every_language": True}, ["docvqa_en", "docvqa_de"]),
+        ({"every_language": True}, ["vqa_en", "vqa_de"]),
         ({"every_language": True, "task": "mm.caption_multilingual"}, ["mm.caption_en", "mm.caption_de"]),
     ],
 )

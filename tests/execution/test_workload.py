@@ -21,7 +21,7 @@ def named(experiment):
         ("features/test classif", 10),
         ("transfer/vqa classif", 200),
         ("transfer/refer classif", 100),
-        ("evaluate/vqa classif", 10),
+        ("evaluate/fake/vqa classif", 10),
         ("embed/flag classif", 1440),  # pictures of both splits
         ("probe classif", 1),
     ],
@@ -60,7 +60,7 @@ def test_stages_on_the_encoder_alone_have_its_sizes_only(experiment):
 
 def test_what_costs_the_same_has_the_same_shape(experiment):
     steps = named(experiment)
-    for label in ("features/train", "embed/flag", "probe", "multimodal", "transfer/vqa", "evaluate/vqa"):
+    for label in ("features/train", "embed/flag", "probe", "multimodal", "transfer/vqa", "evaluate/fake/vqa"):
         assert shape(steps[f"{label} classif"]) == shape(steps[f"{label} siglip"]), label
     assert shape(steps["features/train classif"]) == shape(steps["features/test siglip"])
     assert shape(steps["vision classif"]) != shape(steps["vision siglip"])
@@ -76,8 +76,8 @@ def test_one_task_is_measured_for_all(experiment):
         measured.setdefault(cost_shape(steps[label]), set()).add(label.split()[0])
     assert sorted(map(sorted, measured.values())) == [
         ["embed/flag"],
-        ["evaluate/refer", "evaluate/refer_g"],
-        ["evaluate/vqa"],
+        ["evaluate/fake/refer", "evaluate/fake/refer_g"],
+        ["evaluate/fake/vqa"],
         ["transfer/refer"],
         ["transfer/vqa"],
     ]

@@ -94,8 +94,8 @@ def test_expressions_share_one_transfer(experiment):
 def test_constrained_regions_are_other_evaluations_of_regions_alone(experiment):
     bound = replace(experiment, evaluation=replace(experiment.evaluation, constrained=True))
     assert {label.split()[0] for label in rerun(build(experiment), build(bound))} == {
-        "evaluate/refer",
-        "evaluate/refer_g",
+        "evaluate/fake/refer",
+        "evaluate/fake/refer_g",
     }
 
 
@@ -125,9 +125,9 @@ def test_roles_of_every_kind(experiment):
         "transfer/refer siglip": {"model": "multimodal siglip", **train, **masks},
         "embed/flag siglip": {"vision": "vision siglip"},
         "probe siglip": {"flag": "embed/flag siglip"},
-        "evaluate/vqa siglip": {"model": "transfer/vqa siglip", **test},
-        "evaluate/refer siglip": {"model": "transfer/refer siglip", **test, **masks},
-        "evaluate/refer_g siglip": {"model": "transfer/refer siglip", **test, **masks},
+        "evaluate/fake/vqa siglip": {"model": "transfer/vqa siglip", **test},
+        "evaluate/fake/refer siglip": {"model": "transfer/refer siglip", **test, **masks},
+        "evaluate/fake/refer_g siglip": {"model": "transfer/refer siglip", **test, **masks},
     }
     assert roles["vision classif"] == {}
 
@@ -159,7 +159,7 @@ def test_a_tasks_budget_reruns_only_that_task(experiment):
     transfer = replace(experiment.stages.transfer, tasks={"vqa": 201})
     after = build(replace(experiment, stages=replace(experiment.stages, transfer=transfer)))
     assert rerun(build(experiment), after) == {
-        f"{stage}/vqa {arm}" for stage in ("transfer", "evaluate") for arm in ("classif", "siglip")
+        f"{stage}/vqa {arm}" for stage in ("transfer", "evaluate/fake") for arm in ("classif", "siglip")
     }
 
 
@@ -175,7 +175,7 @@ def test_stage_version_and_pictures_enter_the_digest(experiment, monkeypatch):
     digests(before)  # computed at the first access
     kind, origin = STAGE.found["masks"]
     monkeypatch.setitem(STAGE.found, "masks", (replace(kind, version=kind.version + 1), origin))
-    assert {"masks", "transfer/refer classif", "evaluate/refer_g siglip"} <= rerun(before, build(experiment))
+    assert {"masks", "transfer/refer classif", "evaluate/fake/refer_g siglip"} <= rerun(before, build(experiment))
     assert not {"vision classif", "multimodal classif"} & rerun(before, build(experiment))
     monkeypatch.setitem(STAGE.found, "masks", (kind, origin))
     monkeypatch.setattr(fakes.FakeSource, "digest", "other pictures")
@@ -197,7 +197,7 @@ def test_columns_after_stage_1_and_after_transfer(tmp_path):
         "refer_g",
     ]
     assert columns["vqa@multimodal"].parents["model"].kind == "multimodal"
-    assert "evaluate/vqa@multimodal siglip" in labels(both)
+    assert "evaluate/fake/vqa@multimodal siglip" in labels(both)
     only = build(fakes.experiment(tmp_path, evaluation=Evaluation(after=["multimodal"])))
     assert not any(step.kind == "transfer" for step in only.steps)
 
@@ -246,7 +246,7 @@ def test_columns_by_other_names_are_trained_and_measured_on_the_task_that_is_nam
     assert column.plain["task"] == column.parents["model"].plain["task"] == "refs.refer"
     assert "masks" in column.parents["model"].parents
     assert {label.split()[0] for label in rerun(unnamed, named)} == {
-        "evaluate/refer", "evaluate/refer_g", "transfer/refs.refer",
+        "evaluate/refs/refer", "evaluate/fake/refer_g", "transfer/refs.refer",
     }  # fmt: skip
 
 
@@ -255,7 +255,7 @@ def test_a_recipe_reaches_its_task_alone(experiment):
     transfer = replace(experiment.stages.transfer, tasks={"vqa": own})
     told = replace(experiment, stages=replace(experiment.stages, transfer=transfer))
     after = build(told)
-    assert {label.split()[0] for label in rerun(build(experiment), after)} == {"transfer/vqa", "evaluate/vqa"}
+    assert {label.split()[0] for label in rerun(build(experiment), after)} == {"transfer/vqa", "evaluate/fake/vqa"}
     column = after.cells[0].columns["vqa"]
     training = column.parents["model"].plain["training"]
     assert (training["examples"], training["batch_size"], training["label_smoothing"]) == (96, 24, 0.3)
@@ -281,7 +281,7 @@ def test_a_plug_ins_benchmark_is_measured_as_ours_are(tmp_path, add_benchmark):
     add_benchmark("docvqa", task="vqa_text")
     graph = build(fakes.experiment(tmp_path, evaluate=["docvqa"]))
     column = graph.cells[0].columns["docvqa"]
-    assert (column.label, column.plain["column"]) == ("evaluate/docvqa classif", "docvqa")
+    assert (column.label, column.plain["column"]) == ("evaluate/fake/docvqa classif", "docvqa")
     assert column.parents["model"].label == "transfer/vqa_text classif"
 
 

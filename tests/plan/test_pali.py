@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 
 import pytest
-from planned import changed, kinds
+from planned import changed, detail, kinds
 
 from pali3kit.config.part import Part
 from pali3kit.config.stages import ResolutionStep
+from pali3kit.errors import DataError
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.pali import (
+    ImageSet,
     SourceConfig,
     TextConfig,
     has_regions,
+    image_set_of,
     image_size_of,
     size_suffix,
     source_fields,
@@ -38,6 +42,34 @@ def test_sources_have_the_digest_of_their_content_if_known(experiment):
 @pytest.mark.parametrize(("cache", "count"), [(True, 0), (False, 20)])
 def test_train_pictures_are_counted_where_no_tokens_are_kept(experiment, cache, count):
     assert text_fields(changed(experiment, {"data.cache": cache}), 64)["count"] == count
+
+
+@pytest.fixture
+def questions(tmp_path):
+    """A source of three train questions about two images, and of one test question."""
+    told = [{"image": f"{n // 2}.png", "question": f"{n}?", "answers": ["yes"]} for n in range(3)]
+    for name, part in (("train", told), ("test", told[:1])):
+        (tmp_path / f"{name}.json").write_text(json.dumps(part))
+    options = {"path": str(tmp_path / "train.json"), "images": str(tmp_path), "test": str(tmp_path / "test.json")}
+    return Part(name="vqa", options=options)
+
+
+def test_a_benchmark_with_a_source_of_its_own_reads_all_of_it(experiment, questions):
+    own = changed(experiment, {"data.benchmarks": {"vqa": questions}})
+    assert image_set_of(own, "vqa") == ImageSet(questions, 2, 1, "vqa")
+    assert image_set_of(own, "caption") == image_set_of(own) == ImageSet(own.data.source, 20, 10)
+    assert text_fields(changed(own, {"data.cache": False}), 64, "vqa")["count"] == 2
+    with pytest.raises(DataError, match=r"^data\.validation: 2 leaves none of the 2 train images of 'vqa'$"):
+        image_set_of(changed(own, {"data.validation": 2}), "vqa")
+
+
+def test_its_steps_are_its_own_and_are_named_by_it(experiment, questions):
+    cell = CellSteps(changed(experiment, {"data.benchmarks": {"vqa": questions}}), 0)
+    step = cell.step("evaluate", benchmark="vqa", after="transfer")
+    assert detail(step) == "vqa" and detail(step.parents["model"]) == "vqa"
+    assert [detail(each.parents["features"]) for each in (step, step.parents["model"])] == ["vqa.test", "vqa.train"]
+    assert (step.plain["test"], step.plain["source"]["name"]) == (1, "vqa")
+    assert step.parents["model"].parents["model"].plain["source"] == {"name": "fake"}, "stage 1 is data.source's"
 
 
 def test_lengths_and_bins_are_those_of_stage_1_and_the_tokenizer(experiment):

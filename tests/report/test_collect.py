@@ -14,7 +14,8 @@ from pali3kit.report.table import lines
 def cell_of(report, label, column, after="transfer"):
     (table,) = [table for table in report.tables if table.after == after]
     (row,) = [row for row in table.rows if row.label == label]
-    return row.cells[column]
+    (name,) = [each.name for each in table.columns if each.key == column]
+    return row.cells[name]
 
 
 def test_one_seed_gives_values_and_paired_differences(made_up):
@@ -53,8 +54,8 @@ def test_the_paper_stands_beside_an_arm_that_no_axis_names(made_up):
         "PolyFormer-L",
         "Paper G/14",
     ]
-    papers = [row.cells["refer"].paper.value for row in table.rows]
-    assert papers == [77.33, 77.33] and all(row.cells["refer"].verdict is None for row in table.rows)
+    papers = [row.cells["doodles/refer"].paper.value for row in table.rows]
+    assert papers == [77.33, 77.33] and all(row.cells["doodles/refer"].verdict is None for row in table.rows)
 
 
 def test_another_baseline_turns_the_papers_difference_round(made_up):
@@ -115,7 +116,9 @@ def test_stage_1_and_transfer_have_a_table_each_and_both_show_the_probe(made_up)
     run = made_up(["probe", "caption"], evaluation=schema.Evaluation(after=["multimodal", "transfer"]))
     report = run.report()
     assert [table.after for table in report.tables] == ["multimodal", "transfer"]
-    assert [[column.name for column in table.columns] for table in report.tables] == [["probe", "caption"]] * 2
+    assert [[column.name for column in table.columns] for table in report.tables] == [
+        ["embedded/probe", "doodles/caption"]
+    ] * 2
     early, late = (cell_of(report, "Classif", "caption", after) for after in ("multimodal", "transfer"))
     assert early.ours.mean < late.ours.mean - 5
 

@@ -24,14 +24,18 @@ EVALUATED = [
 
 
 def test_the_columns_are_those_of_the_paper_in_its_order():
-    names = [column.name for source in EVALUATED for column in columns_of(source)]
-    assert names == list(PaperTable.load("table1").columns)
+    keys = [column.key for source in EVALUATED for column in columns_of(source)]
+    assert keys == list(PaperTable.load("table1").columns)
 
 
 def test_no_title_claims_to_be_a_set_of_the_paper():
-    titles = [column.title for source in EVALUATED for column in columns_of(source)]
-    assert titles[0] == "Probe (8 tasks)"
-    assert all("counterpart" in title for title in titles[1:])
+    columns = [column for source in EVALUATED for column in columns_of(source)]
+    assert columns[0].title == "Probe (8 embedded tasks)"
+    assert all(column.name.startswith("embedded/") for column in columns)
+    assert [column.title for column in columns[1:4]] == [
+        "embedded/caption", "embedded/caption_multilingual (en)", "embedded/caption_multilingual (avg-35)",
+    ]  # fmt: skip
+    assert all(column.title.startswith("embedded/") for column in columns[1:])
 
 
 def test_an_unknown_benchmark_has_no_columns():
@@ -42,13 +46,20 @@ def test_an_unknown_benchmark_has_no_columns():
 def test_a_plug_ins_benchmark_is_titled_as_it_says(add_benchmark):
     add_benchmark("my_column", columns=(BenchmarkColumn(title="Mine"),), unit="ANLS")
     (column,) = columns_of("my_column")
-    assert (column.name, column.title, column.metric, column.source) == ("my_column", "Mine", "ANLS", "my_column")
+    assert (column.name, column.title, column.metric, column.source) == (
+        "embedded/my_column",
+        "embedded/Mine",
+        "ANLS",
+        "my_column",
+    )
 
 
-def test_sets_in_files_are_titled_by_the_column_alone():
-    own = Sets(own=True, labelled="imagenet", captioned="mine", probes=3)
+def test_other_data_is_titled_by_its_source():
+    labels = {"caption_multilingual": "coco/caption_multilingual", "refer": "refs/refer"}
+    own = Sets(labels={**labels, "probe": "probe", "retrieval": "retrieval"}, labelled="imagenet", captioned="mine",
+               probes=3)  # fmt: skip
     assert [column.title for column in columns_of("caption_multilingual", own)] == [
-        "caption_multilingual.en", "caption_multilingual.avg35",
+        "coco/caption_multilingual (en)", "coco/caption_multilingual (avg-35)",
     ]  # fmt: skip
     assert columns_of("refer", own)[0].metric == "mIoU × 100"
     assert columns_of("probe", own)[0].title == "Probe (3 tasks)"
@@ -78,20 +89,27 @@ def test_samples_without_their_predictions_are_not_guessed():
 
 def test_a_loss_is_no_score():
     (column,) = columns_of("denoising")
-    assert (column.title, column.metric) == ("Held-out loss (less is better)", "nats per token")
+    assert (column.title, column.metric) == ("embedded/Held-out loss (less is better)", "nats per token")
     assert column.benchmark.lower_is_better and column.benchmark.digits == 3
     others = [other.benchmark for source in EVALUATED for other in columns_of(source)]
     assert not any(other.lower_is_better for other in others) and {other.digits for other in others} == {1}
 
 
-def test_a_plug_in_s_benchmark_keeps_its_title_on_any_data(add_benchmark):
+def test_a_plug_in_s_title_says_what_stands_in_for_its_set(add_benchmark):
     add_benchmark("strict", columns=(BenchmarkColumn(title="Strict VQA"),))
-    assert [columns_of("strict", Sets(own=own))[0].title for own in (False, True)] == ["Strict VQA"] * 2
+    titles = [columns_of("strict", sets)[0].title for sets in (Sets(), Sets(labels={"strict": "mine/strict"}))]
+    assert titles == ["embedded/Strict VQA", "mine/Strict VQA"]
 
 
-def test_what_is_called_a_counterpart_is_marked_as_one():
-    generated = [each for each in BENCHMARK.all() if each.generated]
-    assert all(each.counterpart == all("counterpart" in one.title for one in each.columns) for each in generated)
+def test_the_public_data_set_alone_is_called_by_its_title():
+    titles = {"caption": "COCO (Karpathy test)", "caption_multilingual": "XM3600"}
+    public = Sets(labels={each.name: each.name for each in BENCHMARK.all()}, titles=titles)
+    assert columns_of("vqa", public)[0].title == "vqa", "read by another component"
+    (caption,) = columns_of("caption", public)
+    assert (caption.name, caption.title, caption.key) == ("caption", "COCO (Karpathy test)", "caption")
+    assert [(one.name, one.title) for one in columns_of("caption_multilingual", public)] == [
+        ("caption_multilingual.en", "XM3600 (en)"), ("caption_multilingual.avg35", "XM3600 (avg-35)"),
+    ]  # fmt: skip
 
 
 def test_a_column_of_a_language_that_is_not_there_is_not_measured():

@@ -28,7 +28,7 @@ def test_parts_of_a_score_are_means_over_seeds(made_up):
     run = made_up(["probe"], seeds=[0, 1])
     report = run.report()
     (digits,) = [detail for detail in report.details if detail.name == "tasks / digits"]
-    cell = report.tables[0].rows[0].cells["probe"]
+    cell = report.tables[0].rows[0].cells["embedded/probe"]
     assert digits.values["Classif"] == pytest.approx(cell.ours.mean - 5, abs=2)
     assert set(digits.values) == {"Classif", "SigLIP"}
 

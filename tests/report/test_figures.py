@@ -60,7 +60,7 @@ def arms(tmp_path):
 def test_curves_are_means_over_seeds_and_rows_that_share_an_encoder_are_drawn_once(arms):
     curve, *_ = figures(arms, Folders(), Sets(probes=2))
     assert curve == FigureData(
-        "lines", "Probe (2 tasks)", ("1-shot", "10-shot"), {"One": (15.0, 35.0), "Other": (1.0, 2.0)}
+        "lines", "Probe (2 embedded tasks)", ("1-shot", "10-shot"), {"One": (15.0, 35.0), "Other": (1.0, 2.0)}
     )
 
 

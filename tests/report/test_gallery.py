@@ -28,7 +28,7 @@ def gallery(report, images):
 
 def test_pictures_come_from_the_source_and_survive_embedding(report):
     images = _draw_images(report)
-    assert sorted(images) == [(5, 64), (15, 64), (25, 64), (35, 64)]
+    assert sorted(images) == [("", 5, 64), ("", 15, 64), ("", 25, 64), ("", 35, 64)]
     html, _ = show(report, images)
     (data,) = re.findall(r'id="picture-15-64".*?base64,([^"]+)', html)
     expected = SOURCE.build("doodles", image_size=64).image("test", 15)
@@ -40,14 +40,14 @@ def test_what_was_measured_on_larger_pictures_is_drawn_on_these(report):
     larger = replace(report, gallery=(report.gallery[0], replace(report.gallery[0], size=96)))
     images = _draw_images(larger)
     index = report.gallery[0].images[0]
-    assert {key: image.width for key, image in images.items()} == {(index, 64): 64, (index, 96): 96}
+    assert {key: image.width for key, image in images.items()} == {("", index, 64): 64, ("", index, 96): 96}
     html = gallery(larger, images)
     assert f'href="#picture-{index}-96"' in html and 'viewBox="0 0 96 96"' in html
 
 
 def test_a_photograph_is_embedded_small_and_drawn_at_its_size(report):
     photograph = Image.fromarray(np.random.default_rng(0).integers(0, 256, (1500, 3000, 3), np.uint8))
-    html, _ = show(report, {(5, 64): photograph})
+    html, _ = show(report, {("", 5, 64): photograph})
     assert 'width="3000" height="1500"' in html
     (data,) = re.findall(r'base64,([^"]+)', html)
     assert Image.open(io.BytesIO(base64.b64decode(data))).size == (640, 320)
@@ -64,7 +64,7 @@ def test_a_picture_that_is_gone_leaves_its_answers(report, monkeypatch):
     draw = type(source).image
     monkeypatch.setattr(type(source), "image", image)
     images = _draw_images(report)
-    assert sorted(images) == [(5, 64), (25, 64), (35, 64)]
+    assert sorted(images) == [("", 5, 64), ("", 25, 64), ("", 35, 64)]
     assert "siglip says" in gallery(report, images) and 'href="#picture-15-64"' not in gallery(report, images)
 
 
@@ -82,10 +82,10 @@ def test_predictions_are_text_and_nothing_else(report):
 
 def test_answers_are_marked_and_captions_only_scored(report):
     by_title = dict(re.findall(r"<h3>(.*?)</h3>(.*?)(?=<h3>|$)", gallery(report, _draw_images(report)), re.DOTALL))
-    assert '<span class="right">✓</span>' in by_title["vqa_text"]
-    assert '<span class="wrong">✗</span>' in by_title["vqa_text"]
-    assert "✓" not in by_title["caption"]
-    assert 'class="score"' in by_title["caption"]
+    assert '<span class="right">✓</span>' in by_title["doodles/vqa_text"]
+    assert '<span class="wrong">✗</span>' in by_title["doodles/vqa_text"]
+    assert "✓" not in by_title["doodles/caption"]
+    assert 'class="score"' in by_title["doodles/caption"]
 
 
 def test_boxes_and_masks_are_drawn_where_they_are(report):
@@ -106,7 +106,7 @@ def test_all_images_of_an_example_are_shown_in_their_order(report):
     clip = replace(report.gallery[0], images=(7, 3, 9, 5), region=None)
     several = replace(report, gallery=(clip,))
     images = _draw_images(several)
-    assert sorted(index for index, _ in images) == [3, 5, 7, 9]
+    assert sorted(index for _, index, _ in images) == [3, 5, 7, 9]
     html = gallery(several, images)
     assert re.findall(r'<figure><svg class="picture " .*?href="#picture-(\d+)-64"', html) == ["7", "3", "9", "5"]
     assert 'class="texts"' in html and "siglip says" in html

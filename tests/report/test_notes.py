@@ -11,14 +11,14 @@ from pali3kit.report.notes import CAPTIONS, LOSS, PROBES, TEMPLATES, TOWER, TRAI
 def test_failures_come_first_with_reason_and_place(report):
     assert report.notes[0] == (
         "Failed: seed 0: transfer/vqa_knowledge siglip: the loss is not finite at step 7 of STORE "
-        "(SigLIP / vqa_knowledge)."
+        "(SigLIP / doodles/vqa_knowledge)."
     )
 
 
 def test_columns_that_do_not_follow_the_paper_are_named(report):
     (note,) = [note for note in report.notes if "SigLIP against the paper" in note]
-    assert note.startswith("After transfer, SigLIP against the paper: follows in Probe (8 tasks), ")
-    assert "does not in caption_multilingual.en" in note
+    assert note.startswith("After transfer, SigLIP against the paper: follows in Probe (8 embedded tasks), ")
+    assert "does not in doodles/caption_multilingual (en)" in note
 
 
 def test_samples_that_were_left_out_are_told(report):
@@ -70,7 +70,9 @@ def test_only_what_is_measured_on_the_world_is_said_to_be(report):
     told = asked(report, ["retrieval", "probe"], **own)
     assert WORLD not in told and TRAINED not in told and PROBES in told
     told = asked(report, ["retrieval", "caption"], **own)
-    assert WORLD not in told and any(note.startswith("Measured on the embedded world: caption: ") for note in told)
+    assert WORLD not in told and any(
+        note.startswith("Measured on the embedded world: embedded/caption: ") for note in told
+    )
     assert WORLD in asked(report, ["retrieval", "probe", "caption"])
     assert WORLD not in asked(report, ["probe"], probes={"mine": {"name": "folders", "path": "a"}})
 
@@ -101,7 +103,7 @@ def test_rows_near_the_control_are_named(made_up):
 def test_a_row_that_equals_the_control_is_named(made_up, level, monkeypatch):
     monkeypatch.setitem(level, "random", level["classif"])
     run = made_up(["caption"], grid={"pretrain": ["classif", "random"]})
-    assert "After transfer, Classif is not clearly above random weights in caption." in run.report().notes
+    assert "After transfer, Classif is not clearly above random weights in doodles/caption." in run.report().notes
 
 
 def test_few_seeds_are_admitted(report, made_up):

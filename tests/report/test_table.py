@@ -100,7 +100,7 @@ def test_a_row_of_latex_is_no_option_of_the_line_before(report):
 
 def test_latex_escapes_and_balances(report):
     text = to_latex(report)
-    assert "caption\\_multilingual.avg35" in text
+    assert "doodles/caption\\_multilingual (avg-35)" in text
     assert "83.7\\textdagger{}" in text and "$\\pm$" in text and "$\\Delta$" in text
     assert text.count("{") == text.count("}")
     assert not set("†±Δ−–") & set(text)

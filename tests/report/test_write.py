@@ -55,7 +55,7 @@ def test_a_changed_score_changes_the_report_and_not_the_experiment(made_up, tmp_
 
 def test_the_json_holds_all_that_the_contract_asks_for(report):
     data = json.loads(_as_json(asdict(report)))
-    cell = data["tables"][0]["rows"][1]["cells"]["vqa_text"]
+    cell = data["tables"][0]["rows"][1]["cells"]["doodles/vqa_text"]
     assert set(cell) >= {"per_seed", "ours", "delta", "paper", "paper_delta", "verdict", "status", "reasons"}
     assert set(cell["ours"]) == {"mean", "low", "high", "n", "seeds", "method"}
     assert cell["paper_delta"] == {"value": 13.3, "provenance": "memory, unverified"}
@@ -70,7 +70,7 @@ def test_json_is_canonical():
 def test_csv_has_a_line_for_every_cell_and_is_read_again(report):
     rows = [row for row in csv.DictReader(io.StringIO(_as_csv(report))) if " / " not in row["column"]]
     assert len(rows) == 30
-    (row,) = [row for row in rows if (row["row"], row["column"]) == ("SigLIP", "vqa_text")]
+    (row,) = [row for row in rows if (row["row"], row["column"]) == ("SigLIP", "doodles/vqa_text")]
     assert float(row["delta_low"]) < float(row["delta"]) < float(row["delta_high"])
     assert (row["paper"], row["paper_delta"], row["verdict"]) == ("35.8000", "13.3000", "follows")
     (failed,) = [row for row in rows if row["status"] == "failed"]
@@ -81,8 +81,8 @@ def test_csv_has_the_further_numbers_behind_the_columns(report):
     rows = [row for row in csv.DictReader(io.StringIO(_as_csv(report))) if " / " in row["column"]]
     found = {(row["column"], row["row"]): row for row in rows}
     assert len(found) == len(rows) == sum(len(detail.values) for detail in report.details)
-    detail = next(one for one in report.details if (one.column, one.name) == ("vqa", "tasks / flags"))
-    row = found["vqa / tasks / flags", "SigLIP"]
+    detail = next(one for one in report.details if (one.column, one.name) == ("doodles/vqa", "tasks / flags"))
+    row = found["doodles/vqa / tasks / flags", "SigLIP"]
     assert float(row["mean"]) == pytest.approx(detail.values["SigLIP"], abs=1e-4)
     assert (row["after"], row["status"], row["low"], row["verdict"]) == ("transfer", "done", "", "")
 

@@ -59,7 +59,7 @@ class WorldProbe:
 @LABELLED.register(
     "world_classes",
     "embedded: the class of a scene's largest thing",
-    titles={"top1": "ImageNet's counterpart", "real": "ReaL's counterpart", "v2": "ImageNet-v2's counterpart"},
+    titles={"top1": "embedded/imagenet", "real": "embedded/imagenet-real", "v2": "embedded/imagenet-v2"},
 )
 class WorldClasses:
     """Scenes labelled with the class of their largest object, as ImageNet labels one object of an image.
@@ -115,9 +115,7 @@ def _main(world: World, scene: Scene) -> int:
     return world.classes.index(largest.emoji)
 
 
-@CAPTIONED.register(
-    "world_captions", "embedded: scenes with captions in 36 languages", titles={"": "XM3600's counterpart"}
-)
+@CAPTIONED.register("world_captions", "embedded: scenes with captions in 36 languages", titles={"": "embedded/xm3600"})
 class WorldCaptions:
     """Scenes of the test split with two captions in each of the 36 languages: the counterpart of Crossmodal-3600.
 

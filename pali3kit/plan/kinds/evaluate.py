@@ -6,10 +6,11 @@ from dataclasses import dataclass
 
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.budgets import task_recipe
+from pali3kit.config.root import task_of
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.content import languages_of
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.pali import TextConfig, image_size_of, text_fields
+from pali3kit.plan.pali import TextConfig, image_set_of, image_size_of, text_fields
 from pali3kit.plan.step import Step
 from pali3kit.types import Json
 
@@ -18,7 +19,8 @@ from pali3kit.types import Json
 class Config(TextConfig):
     """The benchmark `column`, measured `after` a stage on up to `limit` examples of `test` images.
 
-    `task` is the source's task if the experiment names one.
+    `task` is the source's, where it is not the benchmark's own. `published`: whether the source is the benchmark's own
+    data set (`data.benchmarks`), not another in its place.
     """
 
     column: str
@@ -28,23 +30,31 @@ class Config(TextConfig):
     test: int
     constrained: bool = False
     task: str = ""
+    published: bool = False
+
+    @property
+    def label(self) -> str:
+        """What the benchmark is called on this source."""
+        return BENCHMARK.find(self.column).label("" if self.published else str(self.source["name"]), self.task)
 
 
 def _make(cell: CellSteps, benchmark: str, after: str) -> Step:
     model, tuned = _measured(cell, benchmark, after)
-    experiment, regions = cell.experiment, BENCHMARK.find(benchmark).regions
-    chosen = experiment.evaluation
+    experiment, asked = cell.experiment, BENCHMARK.find(benchmark)
+    chosen, regions, images = experiment.evaluation, asked.regions, image_set_of(experiment, benchmark)
+    task = task_of(experiment, asked)
     config = Config(
-        **text_fields(experiment, image_size_of(cell, tuned)),
+        **text_fields(experiment, image_size_of(cell, tuned), benchmark),
         column=benchmark,
         after=after,
         limit=chosen.limit,
         beams=_beams(cell, benchmark, after),
-        test=experiment.data.test,
+        test=images.test,
         constrained=regions and chosen.constrained,
-        task=experiment.data.columns.get(benchmark, ""),
+        task=experiment.data.columns.get(benchmark, "" if task == asked.task else task),
+        published=bool(images.benchmark),
     )
-    return cell.new("evaluate", config, model=model, **cell.inputs("test", regions, tuned))
+    return cell.new("evaluate", config, model=model, **cell.inputs("test", regions, tuned, images.benchmark))
 
 
 def _measured(cell: CellSteps, benchmark: str, after: str) -> tuple[Step, Step | None]:
@@ -75,11 +85,13 @@ def _costs(step: Step) -> dict[str, Json]:
 
 
 def _detail(step: Step) -> str:
-    """`vqa`, `vqa@multimodal`, `vqa@448`."""
-    after = step.plain["after"]
+    """`embedded/vqa`, `embedded/vqa@multimodal`, `embedded/vqa@448`."""
+    config = step.config
+    assert isinstance(config, Config)
+    after: object = config.after
     if "vision" in step.parents and step.parents["vision"].kind == "resolution":
         after = step.plain["image_size"]
-    return f"{step.plain['column']}" + (f"@{after}" if after != "transfer" else "")
+    return config.label + (f"@{after}" if after != "transfer" else "")
 
 
 KIND = StageKind(

@@ -6,25 +6,27 @@ from dataclasses import dataclass
 
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.pali import SourceConfig, image_size_of, size_suffix, source_fields
+from pali3kit.plan.pali import SourceConfig, image_set_of, image_size_of, size_suffix, source_fields
 from pali3kit.plan.step import Step
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(SourceConfig):
-    """The first `count` images of a `split`."""
+    """The first `count` images of a `split`, of a `benchmark` that has a source of its own."""
 
     split: str
     count: int
+    benchmark: str = ""
 
 
-def _make(cell: CellSteps, split: str, tuned: Step | None) -> Step:
+def _make(cell: CellSteps, split: str, tuned: Step | None, benchmark: str = "") -> Step:
     """Computed by the pretrained encoder, or by the one that a step of stage 2 tuned."""
-    data = cell.experiment.data
+    images = image_set_of(cell.experiment, benchmark)
     config = Config(
-        **source_fields(data.source, image_size_of(cell, tuned)),
+        **source_fields(images.source, image_size_of(cell, tuned)),
         split=split,
-        count=data.train if split == "train" else data.test,
+        count=images.train if split == "train" else images.test,
+        benchmark=images.benchmark,
     )
     return cell.new("features", config, vision=tuned or cell.step("vision"))
 
@@ -35,7 +37,8 @@ def _units(step: Step) -> int:
 
 
 def _detail(step: Step) -> str:
-    return f"{step.plain['split']}{size_suffix(step)}"
+    of = f"{step.plain['benchmark']}." if "benchmark" in step.plain else ""
+    return f"{of}{step.plain['split']}{size_suffix(step)}"
 
 
 KIND = StageKind(

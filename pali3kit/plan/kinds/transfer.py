@@ -8,23 +8,27 @@ from dataclasses import asdict, dataclass, replace
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.budgets import Complaint, generates, spendable, spreadable, task_recipe
 from pali3kit.config.memory import affordable
+from pali3kit.config.root import task_of
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Recipe, Transfer
 from pali3kit.config.suggestions import new_name
 from pali3kit.errors import choose
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.kinds.kind import StageKind
-from pali3kit.plan.pali import TextConfig, has_regions, image_size_of, size_suffix, text_fields
+from pali3kit.plan.pali import TextConfig, has_regions, image_set_of, image_size_of, size_suffix, text_fields
 from pali3kit.plan.step import Step
 from pali3kit.types import Json
 
 
 @dataclass(frozen=True, kw_only=True)
 class Config(TextConfig):
-    """The source's `task`. With validations (`checks`), `column` is the benchmark that scores them."""
+    """The source's `task`. `column` is the benchmark that scores validations (`checks`) or whose data set is learnt
+    (`published`).
+    """
 
     task: str
     column: str = ""
+    published: bool = False
     training: Transfer
 
     def unread(self) -> Collection[str]:
@@ -34,20 +38,21 @@ class Config(TextConfig):
 def _make(cell: CellSteps, benchmark: str) -> Step:
     """The transfer that a benchmark measures."""
     experiment, start = cell.experiment, cell.start_step()
-    training = _recipe(experiment.stages.transfer, benchmark)
-    task = experiment.data.columns.get(benchmark) or BENCHMARK.find(benchmark).asks
+    training, images = _recipe(experiment.stages.transfer, benchmark), image_set_of(experiment, benchmark)
+    task = task_of(experiment, BENCHMARK.find(benchmark))
     config = Config(
-        **text_fields(experiment, image_size_of(cell, start)),
+        **text_fields(experiment, image_size_of(cell, start), benchmark),
         validation=experiment.data.validation,
         task=task,
-        column=benchmark if training.checks else "",
+        column=benchmark if training.checks or images.benchmark else "",
+        published=bool(images.benchmark),
         training=training,
     )
     return cell.new(
         "transfer",
         config,
         model=start or cell.step("multimodal"),
-        **cell.inputs("train", has_regions({task: 1.0}), start),
+        **cell.inputs("train", has_regions({task: 1.0}), start, images.benchmark),
     )
 
 
@@ -59,25 +64,25 @@ def _check(cell: Experiment) -> Iterator[Complaint]:
     if not generates(cell):
         return
     yield from spreadable(cell, "transfer", section)
-    for task in section.tasks:
-        if task_recipe(section, task).batch_size is not None:
-            yield from spreadable(cell, f"transfer.tasks.{task}", _recipe(section, task), own_optimizer=False)
+    for name in section.tasks:
+        if task_recipe(section, name).batch_size is not None:
+            yield from spreadable(cell, f"transfer.tasks.{name}", _recipe(section, name), own_optimizer=False)
     yield from affordable(cell, "transfer", section.optimizer, "language")
 
 
 def _tasks(cell: Experiment) -> Iterator[Complaint]:
-    """Check that transfers of their own are those of benchmarks, and their budgets."""
+    """Check the benchmarks that `stages.transfer.tasks` names, and the budgets of their transfers."""
     own = {each.name: each for each in BENCHMARK.all() if each.generated}
     transferred = [name for name, each in own.items() if not each.transfer_of]
-    for task, said in cell.stages.transfer.tasks.items():
-        ours, key = _recipe(cell.stages.transfer, task), f"stages.transfer.tasks.{task}"
-        if task not in transferred:
-            shared = own[task].transfer if task in own else ""
-            told = f"'{task}' shares the transfer of '{shared}': say it there." if shared else f"unknown task '{task}'."
-            meant = "" if shared else new_name("benchmark", task) or choose(task, transferred)
-            yield key, f"stages.transfer.tasks: {told}{meant}"
+    for name, said in cell.stages.transfer.tasks.items():
+        ours, key = _recipe(cell.stages.transfer, name), f"stages.transfer.tasks.{name}"
+        if name not in transferred:
+            shared = own[name].transfer if name in own else ""
+            told = f"'{name}' shares the transfer of '{shared}': say it there." if shared else ""
+            told = told or f"unknown benchmark '{name}'.{new_name('benchmark', name) or choose(name, transferred)}"
+            yield key, f"stages.transfer.tasks: {told}"
         elif ours.examples < 1:
-            yield key, f"the examples of {task} should be at least 1, not {ours.examples}."
+            yield key, f"the examples of {name} should be at least 1, not {ours.examples}."
         elif isinstance(said, Recipe) and ours.examples < ours.batch_size:
             yield key, f"{key}: {ours.examples} examples are less than one batch of {ours.batch_size}"
 
@@ -94,9 +99,9 @@ def _validated(cell: Experiment) -> Iterator[Complaint]:
         yield "stages.transfer.checks", "checks generate with whole weights: take runtime.strategy ddp, or no checks."
 
 
-def _recipe(section: Transfer, task: str) -> Transfer:
-    """The transfer of one task: what `tasks` says of it over what holds for all."""
-    said = task_recipe(section, task)
+def _recipe(section: Transfer, benchmark: str) -> Transfer:
+    """The transfer of one benchmark: its own settings over those of all."""
+    said = task_recipe(section, benchmark)
     own = {key: value for key, value in asdict(said).items() if value is not None and key != "beams"}
     rates = {key: own.pop(key) for key in ("learning_rate", "weight_decay") if key in own}
     return replace(section, optimizer=replace(section.optimizer, **rates), **own)
@@ -110,7 +115,13 @@ def _costs(step: Step) -> dict[str, Json]:
 
 
 def _detail(step: Step) -> str:
-    return f"{step.plain.get('column') or step.plain['task']}{size_suffix(step)}"
+    """The task, or the benchmark whose own data set is learnt; with checks, the benchmark that scores them."""
+    config = step.config
+    assert isinstance(config, Config)
+    if not config.column:
+        return f"{config.task}{size_suffix(step)}"
+    source = "" if config.published else str(config.source["name"])
+    return f"{BENCHMARK.find(config.column).label(source, config.task)}{size_suffix(step)}"
 
 
 def _panel(step: Step) -> str:

@@ -103,10 +103,12 @@ def test_the_beams_of_a_recipe_are_those_of_its_transfer(experiment, after, beam
 @pytest.mark.parametrize(
     ("benchmark", "after", "changes", "name"),
     [
-        ("vqa", "transfer", {}, "vqa"),
-        ("vqa", "multimodal", {}, "vqa@multimodal"),
-        ("vqa", "transfer", {**TUNED, "data.cache": False}, "vqa@96"),
-        ("refer", "resolution", {**TUNED, "data.cache": False}, "refer@96"),
+        ("vqa", "transfer", {}, "fake/vqa"),
+        ("vqa", "multimodal", {}, "fake/vqa@multimodal"),
+        ("vqa", "transfer", {**TUNED, "data.cache": False}, "fake/vqa@96"),
+        ("vqa", "transfer", {"data.source": Part(name="world")}, "embedded/vqa"),
+        ("vqa", "transfer", {"data.columns": {"vqa": "vqav2.vqa"}}, "vqav2/vqa"),
+        ("refer", "resolution", {**TUNED, "data.cache": False}, "fake/refer@96"),
     ],
 )
 def test_how_it_is_called(experiment, benchmark, after, changes, name):

@@ -117,7 +117,7 @@ def test_names_and_units(experiment):
 
 def test_what_is_checked_is_named_by_what_it_is_checked_by(experiment):
     told = {"data.columns": {"caption": "coco.caption"}, "stages.transfer.checks": 2}
-    assert detail(transfer(experiment, **told)) == "caption"
+    assert detail(transfer(experiment, **told)) == "coco/caption"
 
 
 def test_each_seed_has_its_own(experiment):
@@ -136,7 +136,7 @@ def test_each_seed_has_its_own(experiment):
         ({"stages.transfer.tasks": {"refer_g": 20}}, "stages.transfer.tasks.refer_g",
          "stages.transfer.tasks: 'refer_g' shares the transfer of 'refer': say it there."),
         ({"stages.transfer.tasks": {"vqa_txt": 20}}, "stages.transfer.tasks.vqa_txt",
-         "stages.transfer.tasks: unknown task 'vqa_txt'. Did you mean 'vqa_text'?"),
+         "stages.transfer.tasks: unknown benchmark 'vqa_txt'. Did you mean 'vqa_text'?"),
         ({"stages.transfer.tasks": {"vqa": 0}}, "stages.transfer.tasks.vqa",
          "the examples of vqa should be at least 1, not 0."),
         ({"stages.transfer.tasks": {"vqa": Recipe(batch_size=300)}}, "stages.transfer.tasks.vqa",

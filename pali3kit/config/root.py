@@ -1,0 +1,201 @@
+"""Public data sets below `data.root`, written out as settings that an experiment could have named itself.
+
+When an experiment is loaded, `data.root` becomes `data.benchmarks`, the source that each generated benchmark is trained
+and measured on, and `evaluation.probes`, `labelled` and `captioned`, the sets of the image encoder alone. Everything
+else reads these settings, and the root only for its messages.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from glob import iglob
+from itertools import islice
+from pathlib import Path
+
+from pali3kit import registry
+from pali3kit.benchmarks.benchmark import Benchmark, PublicSet
+from pali3kit.catalogue import BENCHMARK
+from pali3kit.config.budgets import Complaint, known_benchmarks
+from pali3kit.config.offers import joins
+from pali3kit.config.part import Part
+from pali3kit.config.schema import Experiment
+from pali3kit.config.tree import Node
+from pali3kit.declared.entry import RegistryEntry
+from pali3kit.errors import choose, nearest
+
+WORLD = "world"
+_MOST_BESIDE = 1000  # entries of a folder that are compared with one that is not there
+
+
+def public_sets(tree: Node) -> Node | None:
+    """Return the settings that `data.root` stands for, to be merged below the experiment's own; None without a root.
+
+    They cover the benchmarks in `evaluate` and `data.benchmarks`, and problems with them point to the root's line.
+    Values of a wrong type are skipped here and refused by `typed`.
+    """
+    root = _at(tree, "data", "root")
+    if root is None or not isinstance(root.value, str):
+        return None
+    evaluate, own = _at(tree, "evaluate"), _at(tree, "data", "benchmarks")
+    asked = [node.value for node in evaluate.value] if evaluate is not None and isinstance(evaluate.value, list) else []
+    asked += [*own.value] if own is not None and isinstance(own.value, dict) else []
+    known = BENCHMARK.names()
+    found = [BENCHMARK.find(name) for name in asked if name in known]
+    found += [BENCHMARK.find(each.transfer) for each in found if each.transfer in known]
+    layer = Node({}, root.where)
+    for benchmark in found:
+        for public in benchmark.public:
+            *above, last = _key(benchmark, public)
+            if "probes" not in above or not _filled(_at(tree, *above)):  # the experiment's own replace all eight
+                _set(layer, [*above, last], _component(public, root))
+    return layer
+
+
+def source_of(cell: Experiment, benchmark: Benchmark) -> Part | None:
+    """The source that `data.benchmarks` has for a benchmark; None if it reads `data.source`.
+
+    Benchmarks that share a transfer share its source.
+    """
+    return cell.data.benchmarks.get(benchmark.transfer)
+
+
+def task_of(cell: Experiment, benchmark: Benchmark) -> str:
+    """The source's task that a benchmark is trained and measured on."""
+    if source_of(cell, benchmark) is not None and benchmark.public:
+        return benchmark.public[0].task
+    return cell.data.columns.get(benchmark.name) or benchmark.task
+
+
+def benchmark_label(cell: Experiment, benchmark: Benchmark) -> str:
+    """The name of a benchmark in reports, which tells what it is measured on (`Benchmark.label`)."""
+    if benchmark.sets:
+        return benchmark.label(WORLD if any(_embedded(cell, section) for section in benchmark.sets) else "")
+    source = cell.data.source.name
+    if source_of(cell, benchmark) is not None or (not benchmark.generated and source != WORLD):
+        return benchmark.label("")
+    return benchmark.label(source, cell.data.columns.get(benchmark.name, ""))
+
+
+def public_title(cell: Experiment, benchmark: Benchmark) -> str:
+    """The title of the public data set that a benchmark is measured on; its name where another component reads it."""
+    source = source_of(cell, benchmark)
+    for public in benchmark.public:
+        if source is not None and source.name == public.component:
+            return public.title.format(**source.options)
+    return benchmark.name
+
+
+def check_root(cell: Experiment) -> Iterator[Complaint]:
+    """Check that the sources of `data.benchmarks` exist and fit; with a root, nothing is embedded."""
+    known = BENCHMARK.names()
+    for name in cell.data.benchmarks:
+        key = f"data.benchmarks.{name}"
+        if name not in known or not BENCHMARK.find(name).generated:
+            generated = [each.name for each in BENCHMARK.all() if each.generated]
+            yield key, f"data.benchmarks: no generated benchmark '{name}'.{choose(name, generated)}"
+        elif (shared := BENCHMARK.find(name).transfer) != name:
+            yield key, f"data.benchmarks: '{name}' shares the transfer of '{shared}': say it there."
+        elif name in cell.data.columns:
+            text = f"'{name}' has a source of its own, data.benchmarks.{name}: leave one of the two out."
+            yield f"data.columns.{name}", f"data.columns: {text}"
+        elif not joins(cell.data.benchmarks[name]):
+            text = "take a source of images in files, or leave it out."
+            yield key, f"{key} cannot be '{cell.data.benchmarks[name].name}': {text}"
+    yield from _missing_sources(cell)
+    root = cell.data.root
+    if root is None:
+        return
+    if not os.path.isdir(root):
+        yield "data.root", f"data.root: there is no folder '{root}'.{beside(root)}"
+    for section in sorted({section for name in known_benchmarks(cell) for section in BENCHMARK.find(name).sets}):
+        if _embedded(cell, section):
+            text = "is the embedded world's: with a data.root, name sets in files or leave it out."
+            yield f"evaluation.{section}", f"evaluation.{section} {text}"
+    yield from _without_files(cell)
+
+
+def _missing_files(part: Part, entry: RegistryEntry) -> list[str]:
+    """The files and folders that a component's options name and that do not exist; a file may be a pattern."""
+    found: list[str] = []
+    for option in (*entry.files, *entry.folders):
+        path, folder = part.options.get(option), option in entry.folders
+        if not isinstance(path, str) or (os.path.isdir(path) if folder else os.path.exists(path)):
+            continue
+        if folder or not any(iglob(path, recursive=True)):
+            found.append(path)
+    return list(dict.fromkeys(found))
+
+
+def beside(path: str) -> str:
+    """Suggest a name in place of the first part of a path that does not exist; one in other case is preferred."""
+    file = Path(path)
+    absent = next((each for each in (*reversed(file.parents), file) if not os.path.lexists(each)), file)
+    with suppress(OSError):
+        there = [found.name for found in islice(absent.parent.iterdir(), _MOST_BESIDE)]
+        spelt = [name for name in there if name.casefold() == absent.name.casefold()]
+        return f" Did you mean '{spelt[0]}'?" if spelt else nearest(absent.name, there)
+    return ""
+
+
+def _missing_sources(cell: Experiment) -> Iterator[Complaint]:
+    """Check that the files of the measured benchmarks exist: one complaint for each, listing all that is missing."""
+    for benchmark in [BENCHMARK.find(name) for name in known_benchmarks(cell)]:
+        source, key = source_of(cell, benchmark), f"data.benchmarks.{benchmark.transfer}"
+        if source is not None and (absent := _missing_files(source, registry.SOURCE.describe(source.name))):
+            title = public_title(cell, benchmark)
+            hint = next(filter(None, map(beside, absent)), "")
+            listed = ", ".join(f"'{path}'" for path in absent)
+            text = f"benchmark '{benchmark.name}' is measured on {title}, and there is no {listed}.{hint}"
+            yield key, f"{text} Leave '{benchmark.name}' out of evaluate, or say where its files lie: {key}."
+
+
+def _without_files(cell: Experiment) -> Iterator[Complaint]:
+    """Check that no benchmark without a known layout falls back to the embedded world."""
+    for benchmark in [BENCHMARK.find(name) for name in known_benchmarks(cell)]:
+        if benchmark.generated and source_of(cell, benchmark) is None and cell.data.source.name == WORLD:
+            text = f"benchmark '{benchmark.name}' has no files below data.root that it knows: name its source,"
+            yield "evaluate", f"{text} data.benchmarks.{benchmark.transfer}, or leave it out of evaluate."
+
+
+def _embedded(cell: Experiment, section: str) -> bool:
+    """Whether a section of `evaluation` has sets of the embedded world."""
+    if section == "probes":
+        chosen = cell.evaluation.probes
+        return not chosen or any(part.name.startswith(f"{WORLD}_") for part in chosen.values())
+    part: Part = getattr(cell.evaluation, section)
+    return part.name.startswith(f"{WORLD}_")
+
+
+def _key(benchmark: Benchmark, public: PublicSet) -> tuple[str, ...]:
+    """The setting that names the component of a public set."""
+    if not benchmark.sets:
+        return "data", "benchmarks", benchmark.transfer
+    section = benchmark.sets[0]
+    return ("evaluation", section, public.component) if section == "probes" else ("evaluation", section)
+
+
+def _component(public: PublicSet, root: Node) -> Node:
+    """The component that reads a public set, with its paths below the root."""
+    told = {"name": public.component, **{option: os.path.join(root.value, path) for option, path in public.paths}}
+    return Node({option: Node(value, root.where) for option, value in told.items()}, root.where)
+
+
+def _at(node: Node, *keys: str) -> Node | None:
+    for key in keys:
+        if not isinstance(node.value, dict) or key not in node.value:
+            return None
+        node = node.value[key]
+    return node
+
+
+def _filled(node: Node | None) -> bool:
+    return node is not None and bool(node.value)
+
+
+def _set(layer: Node, keys: Iterable[str], value: Node) -> None:
+    *above, last = keys
+    for key in above:
+        layer = layer.value.setdefault(key, Node({}, value.where))
+    layer.value[last] = value

@@ -1,0 +1,200 @@
+"""Public data sets below `data.root`: what it stands for, and what is missing."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from pali3kit.benchmarks.benchmark import Benchmark
+from pali3kit.catalogue import BENCHMARK
+from pali3kit.config.load import load
+from pali3kit.config.root import benchmark_label, public_title, source_of, task_of
+from pali3kit.config.schema import Experiment
+from pali3kit.errors import ConfigError
+from pali3kit.report import saved
+
+ALL = ["caption", "caption_multilingual", "vqa", "vqa_knowledge", "vqa_text", "refer", "refer_plus", "refer_g"]
+PROBES = ["birds", "caltech101", "cars", "cifar100", "colorectal", "dtd", "pets", "uc_merced"]
+
+
+def touch(*files: str) -> None:
+    for file in map(Path, files):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.touch()
+
+
+@pytest.fixture
+def root(trial: Path) -> Path:
+    """Empty files of every benchmark on PaLI, in their layouts below `sets`."""
+    for benchmark in map(BENCHMARK.find, ALL):
+        for option, path in benchmark.public[0].paths:
+            if option.endswith("images") or path == "refer":
+                (trial / "sets" / path).mkdir(parents=True, exist_ok=True)
+            else:
+                touch(f"sets/{path}")
+    return trial / "sets"
+
+
+def loaded(*overrides: str) -> Experiment:
+    return load("x.yaml", ["data.root=sets", *overrides])
+
+
+def problems(*overrides: str) -> list[str]:
+    with pytest.raises(ConfigError) as caught:
+        loaded(*overrides)
+    return str(caught.value).splitlines()
+
+
+def test_every_benchmark_gets_the_source_of_its_files(root: Path) -> None:
+    experiment = loaded(f"evaluate={json.dumps(ALL)}")
+    assert experiment.data.source.name == "world", "what is pretrained reads what it read"
+    own = experiment.data.benchmarks
+    assert list(own) == ["caption", "caption_multilingual", "vqa", "vqa_knowledge", "vqa_text", "refer"]
+    assert own["caption"].name == "coco_captions" and own["caption"].options["test"] == "sets/coco/dataset_coco.json"
+    assert own["vqa_text"].options["images"] == "sets/textvqa/train_images"
+    for benchmark in map(BENCHMARK.find, ALL):
+        assert source_of(experiment, benchmark) is own[benchmark.transfer]
+        assert benchmark_label(experiment, benchmark) == benchmark.name
+    tasks = [task_of(experiment, BENCHMARK.find(name)) for name in ALL]
+    assert tasks == ["caption", "caption_multilingual", "vqa", "vqa", "vqa", "refer", "refer_plus", "refer_g"]
+
+
+def test_what_is_not_measured_gets_none(root: Path) -> None:
+    assert list(loaded("evaluate=[refer_g]").data.benchmarks) == ["refer"]
+
+
+def test_without_a_root_all_is_embedded(trial: Path) -> None:
+    experiment = load("x.yaml", ["evaluate=[probe, caption, refer]"])
+    assert experiment.data.benchmarks == {} and experiment.data.root is None
+    labels = [benchmark_label(experiment, BENCHMARK.find(name)) for name in experiment.evaluate]
+    assert labels == ["embedded/probe", "embedded/caption", "embedded/refer"]
+
+
+def test_single_options_and_whole_components_are_laid_over_it(root: Path) -> None:
+    Path("elsewhere").mkdir()
+    touch("own.json")
+    experiment = loaded(
+        "evaluate=[caption, vqa, refer]",
+        "data.benchmarks.caption.images=elsewhere",
+        "data.benchmarks.vqa={name: vqa, path: own.json, images: elsewhere, test: own.json}",
+        "data.benchmarks.refer.test_split=testA",
+    )
+    own = experiment.data.benchmarks
+    assert own["caption"].options["images"] == "elsewhere"
+    assert own["caption"].options["path"] == "sets/coco/dataset_coco.json"
+    assert own["vqa"].options["annotations"] is None and own["refer"].options["test_split"] == "testA"
+    titles = [public_title(experiment, BENCHMARK.find(name)) for name in ("caption", "vqa", "refer", "vqa_text")]
+    assert titles == ["COCO (Karpathy test)", "VQAv2 (val)", "RefCOCO (testA)", "vqa_text"]
+
+
+def test_a_source_of_its_own_needs_no_root(root: Path) -> None:
+    part = (
+        "{name: coco_captions, path: sets/coco/dataset_coco.json, images: sets/coco, test: sets/coco/dataset_coco.json}"
+    )
+    experiment = load("x.yaml", ["evaluate=[caption, vqa]", f"data.benchmarks={{caption: {part}}}"])
+    labels = [benchmark_label(experiment, BENCHMARK.find(name)) for name in experiment.evaluate]
+    assert labels == ["caption", "embedded/vqa"]
+
+
+def test_the_encoders_sets_lie_below_it_too(trial: Path) -> None:
+    for path in (
+        "imagenet/train", "imagenetv2-matched-frequency-format-val", "CUB_200_2011", "caltech-101", "stanford_cars",
+        "cifar-100-python", "Kather_texture_2016_image_tiles_5000", "dtd", "oxford-iiit-pet", "UCMerced_LandUse",
+        "xm3600/images",
+    ):  # fmt: skip
+        Path("sets", path).mkdir(parents=True)
+    touch("sets/imagenet/real.json", "sets/xm3600/captions.jsonl")
+    budget = "stages.lit={examples: 8, batch_size: 4}"
+    chosen = loaded("evaluate=[probe, knn, retrieval]", budget).evaluation
+    assert sorted(chosen.probes) == PROBES and chosen.probes["dtd"].options["path"] == "sets/dtd"
+    assert chosen.labelled.name == "imagenet" and chosen.labelled.options["real"] == "sets/imagenet/real.json"
+    assert chosen.captioned.options["images"] == "sets/xm3600/images"
+    chosen = loaded(
+        "evaluate=[probe, knn]", "evaluation.labelled.v2=null", "evaluation.probes={dtd: {name: dtd, path: sets/dtd}}"
+    )
+    assert chosen.evaluation.labelled.options["v2"] is None and list(chosen.evaluation.probes) == ["dtd"]
+    assert benchmark_label(chosen, BENCHMARK.find("knn")) == "knn"
+
+
+def test_all_that_is_missing_is_told_at_once_with_the_nearest_folder(root: Path) -> None:
+    (root / "textvqa").rename(root / "TextVQA")
+    (root / "coco/dataset_coco.json").unlink()
+    first, second, *others = problems("evaluate=[caption, vqa, vqa_text]")
+    assert not others
+    assert first == (
+        "command line: data.root=sets: benchmark 'caption' is measured on COCO (Karpathy test), and there is no"
+        " 'sets/coco/dataset_coco.json'. Leave 'caption' out of evaluate, or say where its files lie:"
+        " data.benchmarks.caption."
+    )
+    assert second == (
+        "command line: data.root=sets: benchmark 'vqa_text' is measured on TextVQA (val), and there is no"
+        " 'sets/textvqa/TextVQA_0.5.1_train.json', 'sets/textvqa/TextVQA_0.5.1_val.json', 'sets/textvqa/train_images'."
+        " Did you mean 'TextVQA'? Leave 'vqa_text' out of evaluate, or say where its files lie:"
+        " data.benchmarks.vqa_text."
+    )
+
+
+def test_a_set_of_the_encoder_that_is_missing_is_no_counterpart(root: Path) -> None:
+    told = problems("evaluate=[knn]")
+    assert told[0] == (
+        "command line: data.root=sets: there is no file or folder 'sets/imagenet'. It is expected below data.root: say"
+        " where it lies, evaluation.labelled, or leave out what is measured on it."
+    )
+    assert len(told) == 3
+
+
+@pytest.mark.parametrize(
+    ("overrides", "text"),
+    [
+        (["data.root=set"], "data.root: there is no folder 'set'. Did you mean 'sets'?"),
+        (["evaluate=[knn]", "evaluation.labelled=world_classes"],
+         "evaluation.labelled is the embedded world's: with a data.root, name sets in files or leave it out."),
+        (["data.benchmarks={refer_g: {name: refcoco, path: a, images: a}}"],
+         "data.benchmarks: 'refer_g' shares the transfer of 'refer': say it there."),
+        (["data.benchmarks={probe: {name: vqa, path: a, images: a}}"],
+         "data.benchmarks: no generated benchmark 'probe'."),
+        (["data.benchmarks={captoin: {name: coco_captions, path: a, images: a}}"],
+         "data.benchmarks: no generated benchmark 'captoin'. Did you mean 'caption'?"),
+        (["data.benchmarks.vqa=world"],
+         "data.benchmarks.vqa cannot be 'world': take a source of images in files"),
+        (["data.columns={caption: captions}"], "data.columns: 'caption' has a source of its own"),
+        (["data.benchmarks.caption.imags=x"], "Did you mean 'images'?"),
+        (["evaluate=[caption]", "data.benchmarks.caption.test=null"],
+         "the column 'caption' is measured on test images: name them, data.benchmarks.caption.test."),
+        (["grid={data.root: [sets, a]}", "baseline={}"],
+         "grid axis 'data.root' cannot vary between cells: it belongs to the whole experiment."),
+    ],
+)  # fmt: skip
+def test_what_does_not_fit_is_refused(root: Path, overrides: list[str], text: str) -> None:
+    told = problems("evaluate=[caption]", *overrides)
+    assert any(text in line for line in told), told
+
+
+def test_a_benchmark_without_known_files_does_not_fall_back(
+    root: Path, add_benchmark: Callable[..., Benchmark]
+) -> None:
+    add_benchmark("docvqa")
+    assert problems("evaluate=[docvqa]") == [
+        "command line: evaluate=[docvqa]: benchmark 'docvqa' has no files below data.root that it knows: name its"
+        " source, data.benchmarks.docvqa, or leave it out of evaluate."
+    ]
+
+
+def test_what_is_saved_says_the_same_again(root: Path) -> None:
+    experiment = loaded("evaluate=[caption, refer_plus]")
+    Path("run").mkdir()
+    Path("run", saved.EXPERIMENT).write_text(saved.to_yaml(experiment))
+    again = saved.read(Path("run"))
+    assert again.data == experiment.data
+    assert yaml.safe_load(saved.to_yaml(again))["data"]["root"] == "sets"
+
+
+def test_the_root_may_take_another_value(root: Path) -> None:
+    text = Path("x.yaml").read_text() + "data: {root: '${name}'}\n"
+    Path("x.yaml").write_text(text.replace("name: trial", "name: sets"))
+    own = load("x.yaml", ["evaluate=[caption]"]).data.benchmarks
+    assert own["caption"].options["path"] == "sets/coco/dataset_coco.json"
