@@ -195,8 +195,9 @@ def test_table_6_has_its_columns_and_pictures(encoders: Path) -> None:
     [table] = report["tables"]
     assert [row["label"] for row in table["rows"]] == ["Classif", "SigLIP", "Classif, LiT-tuned", "SigLIP, LiT-tuned"]
     measured = {row["label"]: {name for name, cell in row["cells"].items() if cell["ours"]} for row in table["rows"]}
-    alone = {"finetune.top1", "finetune.real", "finetune.v2", "probe"}
-    texts = {"zero_shot.top1", "zero_shot.real", "zero_shot.v2", "retrieval.i2t", "retrieval.t2i"}
+    alone = {f"embedded/{name}" for name in ("finetune.top1", "finetune.real", "finetune.v2", "probe")}
+    ways = ("zero_shot.top1", "zero_shot.real", "zero_shot.v2", "retrieval.i2t", "retrieval.t2i")
+    texts = {f"embedded/{name}" for name in ways}
     assert measured == {label: alone | (set() if label == "Classif" else texts) for label in measured}
     assert [figure["kind"] for figure in report["figures"]] == ["lines", "bars", "bars"]
     assert all(len(figure["places"]) in (2, 36) for figure in report["figures"])

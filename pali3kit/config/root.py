@@ -21,6 +21,7 @@ from pali3kit.config.budgets import Complaint, known_benchmarks
 from pali3kit.config.offers import joins
 from pali3kit.config.part import Part
 from pali3kit.config.schema import Experiment
+from pali3kit.config.suggestions import new_name
 from pali3kit.config.tree import Node
 from pali3kit.declared.entry import RegistryEntry
 from pali3kit.errors import choose, nearest
@@ -94,7 +95,8 @@ def check_root(cell: Experiment) -> Iterator[Complaint]:
         key = f"data.benchmarks.{name}"
         if name not in known or not BENCHMARK.find(name).generated:
             generated = [each.name for each in BENCHMARK.all() if each.generated]
-            yield key, f"data.benchmarks: no generated benchmark '{name}'.{choose(name, generated)}"
+            meant = new_name("benchmark", name) or choose(name, generated)
+            yield key, f"data.benchmarks: no generated benchmark '{name}'.{meant}"
         elif (shared := BENCHMARK.find(name).transfer) != name:
             yield key, f"data.benchmarks: '{name}' shares the transfer of '{shared}': say it there."
         elif name in cell.data.columns:

@@ -10,7 +10,7 @@ import torch
 from pali3kit.config.load import load
 from pali3kit.config.memory import _language_parameters, _least_bytes, _text_tower_parameters, _vit_parameters
 from pali3kit.config.shapes import LANGUAGE_SHAPES, VIT_SHAPES
-from pali3kit.declared.entry import Entry
+from pali3kit.declared.entry import RegistryEntry
 from pali3kit.errors import ConfigError
 from pali3kit.language.ul2 import UL2
 from pali3kit.models.text_tower import TextTower
@@ -108,6 +108,6 @@ def test_least_bytes_by_hand() -> None:
 
 def test_an_optimizer_that_does_not_tell_is_thought_to_keep_two_moments(monkeypatch: pytest.MonkeyPatch) -> None:
     OPTIMIZER.names()
-    monkeypatch.setitem(OPTIMIZER._entries, "silent", Entry("silent", "theirs:silent"))
-    monkeypatch.setitem(OPTIMIZER._entries, "sgd", Entry("sgd", "theirs:sgd", moments=0))
+    monkeypatch.setitem(OPTIMIZER._entries, "silent", RegistryEntry("silent", "theirs:silent"))
+    monkeypatch.setitem(OPTIMIZER._entries, "sgd", RegistryEntry("sgd", "theirs:sgd", moments=0))
     assert _least_bytes(10, "silent") == 160 and _least_bytes(10, "sgd") == 80

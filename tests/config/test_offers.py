@@ -8,6 +8,7 @@ from pali3kit.config.offers import (
     SUPERVISES,
     TASKS_OF,
     general,
+    joins,
     names_of,
     offers,
     supervises,
@@ -16,7 +17,7 @@ from pali3kit.config.offers import (
     tells,
 )
 from pali3kit.config.part import Part
-from pali3kit.config.supply import _joins, _parts_of, _telling
+from pali3kit.config.supply import _parts_of, _telling
 from pali3kit.config.tasks import TASKS
 
 VARIANTS = ("caption_de", "refer_plus", "refer_only", "caption", "vqa_text", "ocr", "refs.refer_plus", "a.vqa")
@@ -87,7 +88,7 @@ def test_parts_have_keys() -> None:
     ],
 )  # fmt: skip
 def test_what_sources_declare(name: str, told: tuple[str, ...] | None, part: bool) -> None:
-    assert (tells(Part(name=name)), _joins(Part(name=name))) == (told, part)
+    assert (tells(Part(name=name)), joins(Part(name=name))) == (told, part)
 
 
 def test_sources_by_what_they_tell() -> None:

@@ -57,7 +57,8 @@ def called(new: str) -> str:
         ),
         ("evaluation: {after: [moved]}", f"unknown name 'moved' in evaluation.after. {called('transfer')}"),
         ("data: {columns: {coco_old: vqa}}", f"data.columns: unknown benchmark 'coco_old'. {called('caption')}"),
-        ("stages: {transfer: {tasks: {coco_old: 9}}}", f"unknown task 'coco_old'. {called('caption')}"),
+        ("data: {benchmarks: {coco_old: world}}", f"no generated benchmark 'coco_old'. {called('caption')}"),
+        ("stages: {transfer: {tasks: {coco_old: 9}}}", f"unknown benchmark 'coco_old'. {called('caption')}"),
         ("expect: {coco_old: {value: 1, tolerance: 1, source: x}}", f"'coco_old' is not measured. {called('caption')}"),
     ],
 )

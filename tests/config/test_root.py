@@ -188,7 +188,7 @@ def test_what_is_saved_says_the_same_again(root: Path) -> None:
     experiment = loaded("evaluate=[caption, refer_plus]")
     Path("run").mkdir()
     Path("run", saved.EXPERIMENT).write_text(saved.to_yaml(experiment))
-    again = saved.read(Path("run"))
+    again = saved.read_experiment(Path("run"))
     assert again.data == experiment.data
     assert yaml.safe_load(saved.to_yaml(again))["data"]["root"] == "sets"
 

@@ -12,7 +12,7 @@ from rich.console import Console
 
 from pali3kit.config import schema
 from pali3kit.config.part import Part
-from pali3kit.report import table, write
+from pali3kit.report import table, write_report
 
 GENERATED = [
     "caption", "caption_multilingual", "vqa", "vqa_knowledge", "vqa_text", "refer", "refer_plus", "refer_g",
@@ -28,7 +28,7 @@ def embedded(made_up):
 
 
 def written(run, folder: Path) -> dict[str, str]:
-    files = write(run.report(), folder, run.experiment, run.timings())
+    files = write_report(run.report(), folder, run.experiment, run.timings())
     return {file.name: file.read_text() for file in files if file.name != "experiment.yaml"}
 
 
@@ -51,7 +51,7 @@ def test_what_is_read_by_programs_says_embedded(embedded, tmp_path):
 
 def test_the_paper_keeps_its_names_in_its_own_section(embedded, tmp_path):
     told = written(embedded(), tmp_path / "out")
-    before, paper = told["report.html"].split("The paper&#x27;s numbers", 1)
+    before, paper = told["report.html"].split("The paper's numbers", 1)
     assert not re.search(r"<th[^>]*>[^<]*(COCO|VQAv2)", before) and "<th>COCO</th>" in paper
 
 

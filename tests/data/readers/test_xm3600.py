@@ -33,5 +33,5 @@ def test_it_learns_coco_s_translations_and_is_measured_on_its_own_images(tmp_pat
 def test_an_image_that_is_gone_is_told(tmp_path: Path) -> None:
     source = make(tmp_path)
     (tmp_path / "xm/images/dog.jpg").unlink()
-    with pytest.raises(DataError, match=r"there is no picture .*dog\.jpg, which .*captions\.jsonl names"):
+    with pytest.raises(DataError, match=r"there is no image .*dog\.jpg, which .*captions\.jsonl lists"):
         source.size("test")
