@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from pali3kit.data.world.world import World
     from pali3kit.language.contract import LanguageModel
     from pali3kit.masks.vqvae import MaskVQVAE
+    from pali3kit.models.dual_encoder import DualEncoder
     from pali3kit.models.pali import PaLI
-    from pali3kit.models.towers import Towers
     from pali3kit.projector.contract import Projector
     from pali3kit.vision.contract import VisionEncoder
 
@@ -41,21 +41,21 @@ __all__ = [
     "PaLI",
     "World",
     "create_captioned",
+    "create_dual_encoder",
     "create_labelled",
     "create_language",
-    "create_masks",
+    "create_mask_tokenizer",
     "create_projector",
     "create_source",
-    "create_towers",
     "create_vision",
     "evals",
     "list_captioned",
+    "list_dual_encoder",
     "list_labelled",
     "list_language",
-    "list_masks",
+    "list_mask_tokenizer",
     "list_projector",
     "list_source",
-    "list_towers",
     "list_vision",
     "load_experiment",
     "metrics",
@@ -77,9 +77,9 @@ def create_language(name: str, *arguments: object, **options: object) -> Languag
     return registry.LANGUAGE.build(name, *arguments, **options)
 
 
-def create_masks(name: str, *arguments: object, **options: object) -> MaskVQVAE:
-    """Build a mask tokenizer, for instance `create_masks("vqvae")`."""
-    return registry.MASKS.build(name, *arguments, **options)
+def create_mask_tokenizer(name: str, *arguments: object, **options: object) -> MaskVQVAE:
+    """Build a mask tokenizer, for instance `create_mask_tokenizer("vqvae")`."""
+    return registry.MASK_TOKENIZER.build(name, *arguments, **options)
 
 
 def create_source(name: str, *arguments: object, **options: object) -> Source:
@@ -87,9 +87,9 @@ def create_source(name: str, *arguments: object, **options: object) -> Source:
     return registry.SOURCE.build(name, *arguments, **options)
 
 
-def create_towers(name: str, *arguments: object, **options: object) -> Towers:
-    """Load a published dual encoder, for instance `create_towers("open_clip/ViT-B-16-SigLIP")`."""
-    return registry.TOWERS.build(name, *arguments, **options)
+def create_dual_encoder(name: str, *arguments: object, **options: object) -> DualEncoder:
+    """Load a published dual encoder, for instance `create_dual_encoder("open_clip/ViT-B-16-SigLIP")`."""
+    return registry.DUAL_ENCODER.build(name, *arguments, **options)
 
 
 def create_labelled(name: str, *arguments: object, **options: object) -> LabelledSet:
@@ -117,9 +117,9 @@ def list_language(pattern: str = "*") -> list[str]:
     return _matching(registry.LANGUAGE.names(), pattern)
 
 
-def list_masks(pattern: str = "*") -> list[str]:
+def list_mask_tokenizer(pattern: str = "*") -> list[str]:
     """List the names of mask tokenizers that match a shell-style pattern."""
-    return _matching(registry.MASKS.names(), pattern)
+    return _matching(registry.MASK_TOKENIZER.names(), pattern)
 
 
 def list_source(pattern: str = "*") -> list[str]:
@@ -127,9 +127,9 @@ def list_source(pattern: str = "*") -> list[str]:
     return _matching(registry.SOURCE.names(), pattern)
 
 
-def list_towers(pattern: str = "*") -> list[str]:
+def list_dual_encoder(pattern: str = "*") -> list[str]:
     """List the names of published dual encoders that match a shell-style pattern."""
-    return _matching(registry.TOWERS.names(), pattern)
+    return _matching(registry.DUAL_ENCODER.names(), pattern)
 
 
 def list_labelled(pattern: str = "*") -> list[str]:

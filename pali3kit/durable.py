@@ -11,7 +11,6 @@ from io import BufferedIOBase
 from pathlib import Path
 
 CHUNK = 1 << 20  # bytes
-FULL = (errno.ENOSPC, errno.EDQUOT)
 UNSUPPORTED = (errno.EINVAL, errno.ENOTSUP, errno.EOPNOTSUPP)  # from (often network) file systems without the operation
 
 
@@ -105,8 +104,3 @@ def _is_running(process: int) -> bool:
     except (ProcessLookupError, OverflowError):
         return False
     return True
-
-
-def is_disk_full(error: BaseException) -> bool:
-    """Whether an error, of any library, means that the disk is full."""
-    return getattr(error, "errno", None) in FULL or "No space left on device" in str(error)

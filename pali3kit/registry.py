@@ -36,8 +36,8 @@ if TYPE_CHECKING:
     from pali3kit.evals.scores import EvalResult
     from pali3kit.language.contract import LanguageModel
     from pali3kit.masks.vqvae import MaskVQVAE
+    from pali3kit.models.dual_encoder import DualEncoder
     from pali3kit.models.text_tower import TextTower
-    from pali3kit.models.towers import Towers
     from pali3kit.projector.contract import Projector
     from pali3kit.vision.contract import VisionEncoder
 
@@ -212,11 +212,11 @@ PROJECTOR: Registry[Projector] = Registry(
 LANGUAGE: Registry[LanguageModel] = Registry(
     "language", packages=("pali3kit.language", "pali3kit.language.adapters", "pali3kit.weights"), given=("vocabulary",)
 )
-MASKS: Registry[MaskVQVAE] = Registry("masks", packages=("pali3kit.masks", "pali3kit.weights"))
+MASK_TOKENIZER: Registry[MaskVQVAE] = Registry("mask_tokenizer", packages=("pali3kit.masks", "pali3kit.weights"))
 TEXT_TOWER: Registry[TextTower] = Registry(
     "text_tower", packages=("pali3kit.models",), given=("vocabulary", "length", "out")
 )
-TOWERS: Registry[Towers] = Registry("towers", packages=("pali3kit.models",))
+DUAL_ENCODER: Registry[DualEncoder] = Registry("dual_encoder", packages=("pali3kit.models",))
 SOURCE: Registry[Source] = Registry(
     "source", packages=("pali3kit.data", "pali3kit.data.readers", "pali3kit.data.world"), given=("image_size",)
 )
@@ -230,7 +230,7 @@ OPTIMIZER: Registry[Optimizer] = Registry(
 KINDS: dict[str, Registry[Any]] = {
     registry.kind: registry
     for registry in (
-        VISION, PROJECTOR, LANGUAGE, MASKS, TEXT_TOWER, SOURCE, METRIC, OPTIMIZER,
-        LABELLED, CAPTIONED, TOWERS,
+        VISION, PROJECTOR, LANGUAGE, MASK_TOKENIZER, TEXT_TOWER, SOURCE, METRIC, OPTIMIZER,
+        LABELLED, CAPTIONED, DUAL_ENCODER,
     )
 }  # fmt: skip

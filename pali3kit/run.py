@@ -5,6 +5,7 @@ Heavy modules are imported in the commands that need them: `check`, `list`, `sho
 
 from __future__ import annotations
 
+import os
 import re
 import sys
 from collections.abc import Callable, Sequence
@@ -18,10 +19,9 @@ from pali3kit.config.attention import describe_attention
 from pali3kit.config.grid import points
 from pali3kit.config.kinds import VARIABLES, exists, keys
 from pali3kit.config.load import load
-from pali3kit.config.paths import in_full
 from pali3kit.config.schema import Experiment, Runtime
 from pali3kit.config.suggestions import new_key, new_name
-from pali3kit.described import describe_component
+from pali3kit.describe import describe_component
 from pali3kit.errors import Pali3Error, choose, nearest
 from pali3kit.streams import failsafe_output
 
@@ -204,7 +204,9 @@ def _verify(arguments: list[str], overrides: list[str]) -> int:
 
 def _tokenizer(arguments: list[str], settings: list[str]) -> int:
     command = COMMANDS["tokenizer"]
-    given = {key: in_full(value) if key == "out" else value for key, value in (each.split("=", 1) for each in settings)}
+    given = dict(each.split("=", 1) for each in settings)
+    if "out" in given:
+        given["out"] = os.path.expanduser(given["out"])
     if unknown := [key for key in given if key not in command.options]:
         raise _UsageError(f"unknown flag '--{unknown[0]}'.{choose(unknown[0], command.options)}")
     if not {"out", "vocabulary"} <= given.keys():
@@ -247,6 +249,8 @@ def _show(arguments: list[str], _: list[str]) -> int:
         raise _UsageError(_unknown_kind(kind))
     if not slash:
         raise _UsageError(f"usage: python -m pali3kit.run {COMMANDS['show'].usage}")
+    if renamed := new_name(kind, name):
+        raise _UsageError(f"unknown {kind} '{name}'.{renamed}")
     print(describe_component(kind, CATALOGUES[kind].describe(name)))
     return 0
 

@@ -13,12 +13,12 @@ from types import FrameType
 from rich.console import Console
 
 from pali3kit import report
-from pali3kit.config.attention import demand_attention
+from pali3kit.config.attention import require_attention_backend
 from pali3kit.config.schema import Experiment, Runtime
 from pali3kit.evals.examples import require_examples
 from pali3kit.execution.estimates import Forecast
 from pali3kit.execution.forecast import expected_time
-from pali3kit.execution.host import allot
+from pali3kit.execution.host import divide_cores
 from pali3kit.execution.progress import Display
 from pali3kit.execution.scheduler import Outcome, Scheduler
 from pali3kit.execution.store import Store
@@ -33,7 +33,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class _Interrupted(BaseException):
-    """A signal asked the run to stop. Not an Exception, so that no `except Exception` catches it."""
+    """The run was stopped by a signal. Not an Exception, so that no `except Exception` catches it."""
 
     def __init__(self, number: int) -> None:
         self.number = number
@@ -41,7 +41,7 @@ class _Interrupted(BaseException):
 
 
 def run(experiment: Experiment, file: Path | None = None, console: Console | None = None) -> int:
-    """Run the missing steps, write `<runs>/<name>/`, and return the exit code. `file` is named in the log.
+    """Run the missing steps, write `<runs>/<name>/`, and return the exit code. `file` is mentioned in the log.
 
     0: all artifacts are there. 1: a stage failed; the report shows the cells concerned. 128 + n: stopped by signal n
     (130 for Ctrl-C); the same call continues. All events are also written to `<runs>/<name>/log.txt`. A closed
@@ -57,19 +57,19 @@ def _run(experiment: Experiment, file: Path | None, console: Console) -> int:
     with console.status("reading artifacts"):
         missing = store.missing(graph.steps)
     if missing:
-        demand_attention(experiment)
-    workers, threads = allot(experiment.runtime, len(graph.cells))
+        require_attention_backend(experiment)
+    workers, threads = divide_cores(experiment.runtime, len(graph.cells))
     forecast = Forecast(store, threads)
     costs = forecast.seconds(missing)
     with console.status("looking for test examples"):
         require_examples(missing)
     with Display(console, folder / "log.txt", costs) as display:
-        display.write_log(f"{experiment.name} of {file or 'a program'}")
+        display.write_log(f"{experiment.name} from {file or 'a program'}")
         _announce(display, graph, missing, store, workers, threads)
         if missing:
             display.say(f"{expected_time(forecast, missing, workers)}; results go to {folder}")
         try:
-            with _signals_raised():
+            with _signals_as_exceptions():
                 execution = _execution(experiment.runtime)
                 scheduler = Scheduler(
                     missing, store, display, costs, workers=workers, threads=threads, execution=execution
@@ -84,7 +84,9 @@ def _run(experiment: Experiment, file: Path | None, console: Console) -> int:
 
 
 def verify(place: Path, experiment: Experiment | None = None, console: Console | None = None) -> int:
-    """Print the damaged artifacts of `experiment`, or of the run folder or store `place`, and return their number.
+    """Print the damaged artifacts and return their number: those of `experiment` if given, else all of `place`.
+
+    `place` is a run folder, whose experiment is read from it, or a store.
 
     Raises DataError if the store is not found.
     """
@@ -97,6 +99,7 @@ def verify(place: Path, experiment: Experiment | None = None, console: Console |
 
 
 def _execution(runtime: Runtime) -> Execution:
+    """The options of `runtime` that a process which runs a step needs."""
     known = {field.name for field in fields(Execution)}
     return Execution(**{key: value for key, value in asdict(runtime).items() if key in known})
 
@@ -124,7 +127,7 @@ def _conclude(
     console: Console,
     display: Display,
 ) -> int:
-    """Write and print the report, the number of failed stages, and where the files are."""
+    """Print and write the report, print failures and where the files are, and return the exit code."""
     result = report.collect(graph, store, experiment, outcome.failed)
     report.print_table(result, console)  # before writing the files, for which the disk may be too full
     report.write_report(result, folder, experiment, report.timings(graph, store))
@@ -137,7 +140,7 @@ def _conclude(
 
 
 @contextmanager
-def _signals_raised() -> Iterator[None]:
+def _signals_as_exceptions() -> Iterator[None]:
     """Turn SIGINT, SIGTERM, and SIGHUP unless it is ignored (`nohup`), into _Interrupted.
 
     Outside the main thread, where Python allows no signal handlers, this does nothing.

@@ -105,7 +105,7 @@ def _refused(ask: Callable[[], object]) -> int:
     return 0
 
 
-def picture(path: Path, shade: int = 9) -> None:
+def save_image(path: Path, shade: int = 9) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", (8, 6), (shade,) * 3).save(path, "png")
 
@@ -116,9 +116,9 @@ def _bytes() -> bytes:
     return file.getvalue()
 
 
-def _write(folder: Path, files: dict[str, bytes | str], pictures: Iterable[str] = ("1.jpg", "2.jpg")) -> list[Path]:
-    for name in pictures:
-        picture(folder / "images" / name)
+def _write(folder: Path, files: dict[str, bytes | str], images: Iterable[str] = ("1.jpg", "2.jpg")) -> list[Path]:
+    for name in images:
+        save_image(folder / "images" / name)
     for name, content in files.items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_bytes(content if isinstance(content, bytes) else content.encode())
@@ -176,7 +176,7 @@ def _cars(folder: Path) -> list[Path]:
         rows = np.array([[(1, "1.jpg"), (2, "2.jpg")]], [("class", object), ("fname", object)])
         savemat(path, {"annotations": rows}, do_compression=True)
         for name in ("1.jpg", "2.jpg"):
-            picture(folder / ("cars_test" if number else "cars_train") / name)
+            save_image(folder / ("cars_test" if number else "cars_train") / name)
     return [folder / "devkit/cars_meta.mat", *lists]
 
 
@@ -188,7 +188,7 @@ def _cifar(folder: Path) -> list[Path]:
 
 def _imagenet(folder: Path) -> list[Path]:
     for wnid in ("n01440764", "n01443537"):
-        picture(folder / "val" / wnid / f"ILSVRC2012_val_0000000{wnid[-1]}.JPEG")
+        save_image(folder / "val" / wnid / f"ILSVRC2012_val_0000000{wnid[-1]}.JPEG")
     return _write(
         folder, {"real.json": json.dumps([[0], [1]] * 5), "names.txt": "n01440764 tench\nn01443537 goldfish\n"}
     )
@@ -226,12 +226,12 @@ MT = json.dumps({"image_id": "1_0", "trg_lang": "de", "translation_tokenized": "
 
 
 def _open_images(folder: Path, table: str) -> list[Path]:
-    picture(folder / "masks/m.png", 255)
+    save_image(folder / "masks/m.png", 255)
     return _write(folder, {"t.csv": table, "names.csv": CLASSES}, [f"{WORD}.jpg"])
 
 
-def _set(files: dict[str, bytes | str], pictures: Iterable[str]) -> Callable[[Path], list[Path]]:
-    return lambda folder: _write(folder, files, pictures)
+def _set(files: dict[str, bytes | str], images: Iterable[str]) -> Callable[[Path], list[Path]]:
+    return lambda folder: _write(folder, files, images)
 
 
 def _of(create: Callable[..., object], path: str, images: bool = True, **options: str) -> Callable[[Path], object]:

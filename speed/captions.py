@@ -28,14 +28,14 @@ from pali3kit.data.world import World, captions
 from pali3kit.metrics import bleu, cider, ptb_tokenize, rouge_l, whitespace
 
 REFERENCES = 5
-Scores = Sequence[float]
-Call = Callable[[], Scores]
+ScoreList = Sequence[float]
+Call = Callable[[], ScoreList]
 
 
-def texts(pictures: int) -> tuple[list[str], list[list[str]]]:
+def texts(images: int) -> tuple[list[str], list[list[str]]]:
     """A caption and the references of each scene."""
     world, rng = World(), np.random.default_rng(0)
-    scenes = [world.scene("test", number) for number in range(pictures)]
+    scenes = [world.scene("test", number) for number in range(images)]
     known = [list(captions.references(scene, "en"))[:REFERENCES] for scene in scenes]
     return [captions.sample_caption(scene, "en", rng) for scene in scenes], known
 
@@ -45,7 +45,7 @@ def tokenized(said: Sequence[str], known: Sequence[Sequence[str]]) -> tuple[list
     return list(map(" ".join, ptb_tokenize(said))), [[next(words) for _ in each] for each in known]
 
 
-def theirs(name: str, said: Sequence[str], known: Sequence[Sequence[str]]) -> Scores:
+def theirs(name: str, said: Sequence[str], known: Sequence[Sequence[str]]) -> ScoreList:
     """The score of each image by a class of pycocoevalcap, from tokenized texts."""
     from pycocoevalcap.bleu.bleu import Bleu
     from pycocoevalcap.cider.cider import Cider
@@ -57,7 +57,7 @@ def theirs(name: str, said: Sequence[str], known: Sequence[Sequence[str]]) -> Sc
     return list({"CIDEr": Cider, "ROUGE-L": Rouge}[name]().compute_score(truth, guess)[1])
 
 
-def theirs_from_texts(said: Sequence[str], known: Sequence[Sequence[str]]) -> Scores:
+def theirs_from_texts(said: Sequence[str], known: Sequence[Sequence[str]]) -> ScoreList:
     """CIDEr with the Java tokenizer."""
     from pycocoevalcap.tokenizer.ptbtokenizer import PTBTokenizer
 
@@ -67,7 +67,7 @@ def theirs_from_texts(said: Sequence[str], known: Sequence[Sequence[str]]) -> Sc
     return theirs("CIDEr", [guess[number][0] for number in range(len(said))], [truth[n] for n in range(len(known))])
 
 
-def seconds(call: Call) -> tuple[float, Scores]:
+def seconds(call: Call) -> tuple[float, ScoreList]:
     """Processor seconds of this process and its children where these are measured, else wall-clock seconds."""
 
     def now() -> float:
@@ -84,13 +84,13 @@ def seconds(call: Call) -> tuple[float, Scores]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pictures", type=int, default=5000)
+    parser.add_argument("--images", type=int, default=5000)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--tiny", action="store_true", help="a hundred pictures, once")
+    parser.add_argument("--tiny", action="store_true", help="a hundred images, once")
     options = parser.parse_args()
-    pictures, rounds = (100, 1) if options.tiny else (options.pictures, options.rounds)
+    images, rounds = (100, 1) if options.tiny else (options.images, options.rounds)
     print_setup("numpy")
-    raw = texts(pictures)
+    raw = texts(images)
     words = tokenized(*raw)
     split = {"tokenize": whitespace}
     pairs: dict[str, tuple[Call, Call]] = {
@@ -105,7 +105,7 @@ def main() -> None:
         spent: tuple[list[float], list[float]] = ([], [])
         differences = []
         for number in range(rounds):
-            found: list[Scores] = [[], []]
+            found: list[ScoreList] = [[], []]
             for which in (0, 1) if number % 2 else (1, 0):
                 took, found[which] = seconds(calls[which])
                 spent[which].append(took)

@@ -37,7 +37,7 @@ from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.models.text_tower import TextTower
 from pali3kit.models.two_towers import TwoTowers
 from pali3kit.vision.vit import ViT
-from pali3kit.weights.export import export_language, export_masks, export_vision
+from pali3kit.weights.export import export_language, export_mask_tokenizer, export_vision
 from pali3kit.weights.files import load_weights, save_weights
 from pali3kit.weights.language import _create as create_ul2
 from pali3kit.weights.links import to_theirs
@@ -162,11 +162,11 @@ def cases(root: Path) -> list[Case]:
     tensors = load_file(root / "timm" / "model.safetensors")
     torch.save({"state_dict": tensors, "epoch": 1}, new(root / "zip" / "x.pth"))
     torch.save(tensors, new(root / "legacy" / "x.pt"), _use_new_zipfile_serialization=False)
-    flax = {k: x.numpy(force=True) for k, x in to_theirs(LAYOUTS["big_vision"].towers(vit, text(), "img/"),
+    flax = {k: x.numpy(force=True) for k, x in to_theirs(LAYOUTS["big_vision"].dual_encoder(vit, text(), "img/"),
                                                         towers.state_dict()).items()}  # fmt: skip
     for folder, save in (("npz", np.savez), ("npz packed", np.savez_compressed)):
         save(new(root / folder / "x.npz"), **flax)  # type: ignore[arg-type]
-    export_masks(MaskVQVAE(codes=4, code_width=4, width=2), new(root / "masks" / "x.npz"))
+    export_mask_tokenizer(MaskVQVAE(codes=4, code_width=4, width=2), new(root / "masks" / "x.npz"))
     save_weights(vit, new(root / "own" / "weights.safetensors"))
     t5 = load_file(root / "t5" / "model.safetensors")
     for folder, ending, name in (("shards", "safetensors", "model"), ("torch shards", "bin", "pytorch_model")):

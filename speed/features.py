@@ -28,10 +28,10 @@ from torch.utils.data import DataLoader
 import pali3kit as pk
 from pali3kit.evals.features import Encoder, extract
 
-Pictures = list[np.ndarray]
+Images = list[np.ndarray]
 
 
-def theirs(model: nn.Module, preprocess: Callable[[Image.Image], Tensor], pictures: Pictures, batch: int) -> Tensor:
+def theirs(model: nn.Module, preprocess: Callable[[Image.Image], Tensor], images: Images, batch: int) -> Tensor:
     """Features of unit length `[n,D]`, recorded inside the loop."""
     zero_shot.tqdm = lambda loader, **_: loader  # no progress bar
     zero_shot.accuracy = lambda *_, **__: (0.0, 0.0)
@@ -43,7 +43,7 @@ def theirs(model: nn.Module, preprocess: Callable[[Image.Image], Tensor], pictur
         found.append(output["image_features"])
         return output
 
-    loader = DataLoader([(image, 0) for image in pictures], batch_size=batch, collate_fn=partial(collated, preprocess))
+    loader = DataLoader([(image, 0) for image in images], batch_size=batch, collate_fn=partial(collated, preprocess))
     options = SimpleNamespace(device=device, precision="fp32", batch_size=batch)
     zero_shot.run(heard, torch.zeros(model.visual.output_dim, 10, device=device), loader, options)
     return torch.cat(found).cpu()
@@ -59,7 +59,7 @@ def collated(
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--model", default="ViT-S-32-alt", help="of open_clip")
-    parser.add_argument("--pictures", type=int, default=256)
+    parser.add_argument("--images", type=int, default=256)
     parser.add_argument("--batch", type=int, default=32)
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
@@ -69,26 +69,26 @@ def main() -> None:
     size = model.visual.image_size[0]
     spec = pk.create_vision(f"open_clip/{arguments.model}", image_size=size).image_spec
     encoder = Encoder(lambda images: model.encode_image(images.to(device)), spec)
-    pictures = list(np.random.default_rng(0).integers(0, 256, (arguments.pictures, 240, 320, 3), np.uint8))
+    photos = list(np.random.default_rng(0).integers(0, 256, (arguments.images, 240, 320, 3), np.uint8))
     print_setup("open_clip")
     calls: dict[str, Callable[[], object]] = {
-        "pali3kit": partial(extract, encoder, pictures, arguments.batch),
-        "open_clip": partial(theirs, model, preprocess, pictures, arguments.batch),
+        "pali3kit": partial(extract, encoder, photos, arguments.batch),
+        "open_clip": partial(theirs, model, preprocess, photos, arguments.batch),
     }
     ours = nn.functional.normalize(torch.from_numpy(calls["pali3kit"]()), dim=-1)
     difference = float((ours - calls["open_clip"]()).abs().max())
     seconds = interleaved(calls, arguments.rounds)
-    print(f"{arguments.model} at {size} pixels, {len(pictures)} pictures in batches of {arguments.batch}\n")
+    print(f"{arguments.model} at {size} pixels, {len(photos)} images in batches of {arguments.batch}\n")
     rows = [
         [
             name,
-            f"{len(pictures) / median(taken):.1f}",
+            f"{len(photos) / median(taken):.1f}",
             f"{paired_ratio(taken, seconds['pali3kit']):.3f}",
             f"{difference:.1e}",
         ]
         for name, taken in seconds.items()
     ]
-    print_table(["by", "pictures/s", "time / ours", "difference"], rows)
+    print_table(["by", "images/s", "time / ours", "difference"], rows)
 
 
 if __name__ == "__main__":

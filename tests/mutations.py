@@ -15,12 +15,12 @@ EXPERIMENTS = Path(__file__).parents[1] / "experiments"
 OVERRIDDEN = (
     "name", "scale", "seeds", "grid", "grid.pretrain", "baseline.pretrain", "evaluate", "model.image_size",
     "model.vision", "model.vision.size", "model.vision.weights", "model.projector", "model.language.width",
-    "model.masks",
+    "model.mask_tokenizer",
     "tokenizer.file", "tokenizer.vocabulary", "data.source", "data.source.parts.a", "data.source.parts.a.path",
-    "data.columns.vqa", "data.train", "stages.vision.optimizer.name", "stages.vision.text.width",
-    "stages.multimodal.mixture.ocr", "stages.resolution.steps", "stages.transfer.tasks.vqa", "stages.lit.source",
-    "stages.linear.epochs", "evaluation.probes.a", "evaluation.labelled.path", "expect.probe.value", "runtime.runs",
-    "runtime.store", "runtime.memory", "runtime.ranks",
+    "data.tasks.vqa", "data.train", "stages.vision.optimizer.name", "stages.vision.text.width",
+    "stages.multimodal.mixture.ocr", "stages.resolution.steps", "stages.transfer.benchmarks.vqa", "stages.lit.source",
+    "stages.linear.epochs", "evaluation.probes.a", "evaluation.labelled.path", "published.probe.value", "runtime.runs",
+    "runtime.store", "runtime.memory", "runtime.devices",
 )  # fmt: skip
 VALUES = (
     "", "~", "null", "''", "[]", "{}", "{a: 1}", "[1, [2, [3]]]", "yes", "true", "-1", "0", "1", "3", "7.5",
@@ -270,7 +270,7 @@ def _bombs() -> Iterator[tuple[str, str]]:
     yield "5000 columns", "evaluate: [" + ", ".join(f"column_{i}" for i in range(5000)) + "]"
     yield "5000 axes", "grid: {" + ", ".join(f"axis_{i}: [1]" for i in range(5000)) + "}"
     yield "2000 axes of two", "grid: {" + ", ".join(f"data.a{i}: [1, 2]" for i in range(2000)) + "}"
-    yield "5000 expectations", "expect: {" + ", ".join(f"e{i}: 1" for i in range(5000)) + "}"
+    yield "5000 expectations", "published: {" + ", ".join(f"e{i}: 1" for i in range(5000)) + "}"
     yield "5000 seeds", f"seeds: {list(range(5000))}"
     yield "one cell too many", "grid: {data.train: [" + ", ".join(map(str, range(100, 5100))) + "]}"
     yield "a million cells", "grid: {data.train: %s, data.test: %s}" % ((list(range(100, 1100)),) * 2)
@@ -289,7 +289,7 @@ def _encodings(whole: bytes) -> Iterator[tuple[str, bytes]]:
     yield "latin-1", b"name: caf\xe9\n" + whole
     yield "nothing", b""
     yield "zeros", b"\0" * 1000
-    yield "a picture", b"\x89PNG\r\n\x1a\n" + bytes(range(256))
+    yield "an image", b"\x89PNG\r\n\x1a\n" + bytes(range(256))
     yield "old Mac lines", whole.replace(b"\n", b"\r")
     yield "Windows lines", whole.replace(b"\n", b"\r\n")
     for byte in range(256):

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from pali3kit.catalogue import STAGE
-from pali3kit.config.part import Part
+from pali3kit.config.component import Component
 from pali3kit.config.schema import Experiment
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.graph import Graph
@@ -17,7 +17,7 @@ from pali3kit.plan.step import Step
 def put(value: Any, key: str, new: Any) -> Any:
     """A dataclass, mapping or component with `new` at a dotted key."""
     head, _, rest = key.partition(".")
-    if isinstance(value, Part):
+    if isinstance(value, Component):
         return replace(value, options=put(value.options, key, new))
     old = value.get(head) if isinstance(value, Mapping) else getattr(value, head)
     inner = put(old, rest, new) if rest else new
@@ -79,7 +79,7 @@ def on_classes(experiment: Experiment, **options: Any) -> Experiment:
     """The experiment with small sets of the world for all that looks at the encoder alone."""
     classes = {"objects": 8, "train": 20, "test": 10, **options}
     sets = {
-        "evaluation.labelled": Part(name="world_classes", options=classes),
-        "evaluation.captioned": Part(name="world_captions", options={"objects": 8, "test": 6}),
+        "evaluation.labelled": Component(name="world_classes", options=classes),
+        "evaluation.captioned": Component(name="world_captions", options={"objects": 8, "test": 6}),
     }
     return changed(experiment, sets)

@@ -158,10 +158,10 @@ class Section:
 
 
 def test_the_options_of_a_kind_of_stage_are_its_section(monkeypatch: pytest.MonkeyPatch) -> None:
-    found, _ = STAGE.found["masks"]
+    found, _ = STAGE.found["mask_tokenizer"]
     monkeypatch.setitem(STAGE.found, "mine", (replace(found, options=Section), "plugin:MINE"))
     assert STAGE.describe("mine").options is Section
-    assert STAGE.describe("masks").options is None
+    assert STAGE.describe("mask_tokenizer").options is None
 
 
 def test_all_that_can_be_listed() -> None:

@@ -15,7 +15,7 @@ from pali3kit.run import COMMANDS
         (["ch"], "check"),
         (["list", "vi"], "vision"),
         (["show", "source/vq"], "source/vqa"),
-        (["check", "x.yaml", "runtime.r"], "runtime.ranks= runtime.recompute= runtime.runs="),
+        (["check", "x.yaml", "runtime.p"], "runtime.parallel_stages= runtime.precision="),
         (["plan", "x.yaml", "zzz"], ""),
         (["report", "runtime.r"], ""),
     ],

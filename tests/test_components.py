@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from pali3kit.catalogue import STAGE
-from pali3kit.declared.annotations import UNREAD
+from pali3kit.declared.annotations import UNKNOWN_VALUE
 from pali3kit.registry import KINDS, Registry
 
 
@@ -46,11 +46,12 @@ def test_all_that_a_file_can_say_is_judged_and_told(kind: str, name: str) -> Non
     options = KINDS[kind].describe(name).options
     assert options is not None and options.__doc__
     for field in fields(options):
-        assert field.type is not Any and field.default is not UNREAD, field.name
+        assert field.type is not Any and field.default is not UNKNOWN_VALUE, field.name
 
 
 def test_the_stages_are_those_of_the_paper_and_their_helpers() -> None:
     assert STAGE.names() == [
         "classify", "denoising", "embed", "evaluate", "features", "finetune", "knn", "language", "linear", "lit",
-        "masks", "multimodal", "probe", "resolution", "retrieval", "tokenizer", "transfer", "vision", "zero_shot",
+        "mask_tokenizer", "multimodal", "probe", "resolution", "retrieval", "tokenizer", "transfer", "vision",
+        "zero_shot",
     ]  # fmt: skip

@@ -88,9 +88,9 @@ FRAGMENT = """\
 name: fragment
 scale: paper
 pretrain: siglip
-evaluate: [vqa, refer, zero_shot]
+evaluate: [vqav2, refcoco, zero_shot]
 """
-"""The experiment around a block that is a part of one."""
+"""The experiment around a block that is only a part of one."""
 BLOCKS = [
     (file.name, text)
     for file in DOCUMENTS

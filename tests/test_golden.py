@@ -33,15 +33,12 @@ PUBLIC = sorted((EXPERIMENTS / "public").glob("*.yaml"))
 
 
 def digests(file: Path, *overrides: str) -> dict[str, str]:
-    """The digest of every stage of an experiment by its label.
-
-    Labels are as before benchmarks on the embedded world were called `embedded/<name>`: the golden file is older.
-    """
-    return {step.label.replace("embedded/", ""): step.digest for step in build(load(file, overrides)).steps}
+    """The digest of every stage of an experiment by its label."""
+    return {step.label: step.digest for step in build(load(file, overrides)).steps}
 
 
 def write_public_data(root: Path) -> None:
-    """ImageNet with ReaL's labels and v2, and COCO, in their layouts: two classes, three pictures, all empty files."""
+    """ImageNet with ReaL's labels and v2, and COCO, in their layouts: two classes, three images, all empty files."""
     for wnid, names in (("n01440764", ("1", "2")), ("n01443537", ("3",))):
         for name in names:
             touch(root / "data/imagenet/val" / wnid / f"ILSVRC2012_val_{name:0>8}.JPEG")

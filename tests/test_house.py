@@ -6,7 +6,6 @@ import ast
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -16,17 +15,9 @@ sys.path.insert(0, str(CHECKOUT / "speed"))
 import house  # noqa: E402
 
 SIZES = {size.name: size for size in house.sizes(CHECKOUT)}
-OPEN = ("... without the contract of kinds", "public names that several modules define")
-"""Goals that are not met yet. This list must become empty: the mark is strict, so a goal that is met must leave it."""
 
 
-def goals() -> list[Any]:
-    open_goal = pytest.mark.xfail(strict=True, reason="not met yet")
-    names = [size.name for size in SIZES.values() if size.goal]
-    return [pytest.param(name, marks=open_goal if name in OPEN else ()) for name in names]
-
-
-@pytest.mark.parametrize("name", goals())
+@pytest.mark.parametrize("name", [size.name for size in SIZES.values() if size.goal])
 def test_goals(name: str) -> None:
     size = SIZES[name]
     assert size.met, "\n".join([f"{name}: {size.shown}, the goal is {size.goal}.", *size.offenders])

@@ -12,10 +12,10 @@ import pali3kit as pk
 from pali3kit.errors import RegistryError
 
 PUBLIC = [
-    "Experiment", "PaLI", "World", "create_captioned", "create_labelled", "create_language", "create_masks",
-    "create_projector", "create_source", "create_towers", "create_vision", "evals", "list_captioned", "list_labelled",
-    "list_language", "list_masks", "list_projector", "list_source", "list_towers", "list_vision", "load_experiment",
-    "metrics",
+    "Experiment", "PaLI", "World", "create_captioned", "create_dual_encoder", "create_labelled", "create_language",
+    "create_mask_tokenizer", "create_projector", "create_source", "create_vision", "evals", "list_captioned",
+    "list_dual_encoder", "list_labelled", "list_language", "list_mask_tokenizer", "list_projector", "list_source",
+    "list_vision", "load_experiment", "metrics",
 ]  # fmt: skip
 
 
@@ -55,7 +55,7 @@ def test_sets_are_created_by_name() -> None:
     assert pk.create_labelled("world_classes", objects=8, test=2).size("test") == 2
     assert pk.create_captioned("world_captions", test=2).size("test") == 2
     assert pk.list_labelled("d*") == ["dtd"] and pk.list_captioned("x*") == ["xm3600"]
-    assert pk.list_towers() == ["hf/", "open_clip/"]
+    assert pk.list_dual_encoder() == ["hf/", "open_clip/"]
 
 
 @pytest.mark.parametrize("room", ["evals", "losses", "metrics", "report"])
@@ -76,7 +76,11 @@ def test_packages_export_public_names_only(room: str) -> None:
         (pk.create_source, ("vqa",), "source 'vqa' needs the option 'path'."),
         (pk.create_source, ("folder",), "source 'folder' needs the option 'path'."),
         (pk.create_vision, ("timm/resnet18",), "vision 'timm/resnet18' needs the option 'image_size'."),
-        (pk.create_masks, ("vqvae", *range(99)), "masks 'vqvae' cannot be built: too many positional arguments."),
+        (
+            pk.create_mask_tokenizer,
+            ("vqvae", *range(99)),
+            "mask_tokenizer 'vqvae' cannot be built: too many positional arguments.",
+        ),
     ],
 )
 def test_what_is_missing_is_named(create: Callable[..., object], arguments: tuple[object, ...], text: str) -> None:

@@ -132,7 +132,7 @@ LOOSE = Benchmark(
     name="loose", summary="loose", columns=(Column(title="Loose"),), unit="%", metric="exact_macth", task="vqa"
 )
 LOST = Benchmark(
-    name="lost", summary="lost", columns=(Column(title="Lost"),), unit="%", answered="features", kind="centriod"
+    name="lost", summary="lost", columns=(Column(title="Lost"),), unit="%", scored="features", kind="centriod"
 )
 """
 
@@ -330,7 +330,7 @@ VALUES = """
 import numpy as np, torch
 from types import SimpleNamespace
 from torch import nn
-from pali3kit.config.part import Optimizer
+from pali3kit.config.component import Optimizer
 from pali3kit.evals.features import Features
 from pali3kit.evals.scores import Answered
 from pali3kit.registry import METRIC, OPTIMIZER, PROJECTOR, SOURCE

@@ -38,8 +38,8 @@ def test_the_four_models_are_there() -> None:
 @pytest.mark.parametrize("file", FILES, ids=lambda file: file.stem)
 def test_they_check_clean_where_the_data_is(file: Path, disk: Path) -> None:
     experiment = load(file)
-    assert experiment.model.towers is not None and experiment.evaluate == ["zero_shot", "retrieval"]
-    for name, expected in experiment.expect.items():
+    assert experiment.model.dual_encoder is not None and experiment.evaluate == ["zero_shot", "retrieval"]
+    for name, expected in experiment.published.items():
         assert name.partition(".")[0] in experiment.evaluate
         assert 20 < expected.value < 100 and 0 < expected.tolerance <= 1 and expected.source
 
@@ -62,16 +62,16 @@ def test_a_whole_model_is_measured_and_told_to_pass_or_not(disk: Path, capsys: p
     torch.save(open_clip.create_model("ViT-S-32-alt").state_dict(), disk / "random.pt")
     shutil.copytree(FOLDER, disk / "public")
     (disk / "public" / "mine.yaml").write_text(
-        "name: mine\nscale: public\npretrain: given\n"
-        "model: {image_size: 64, towers: {name: open_clip/ViT-S-32-alt, pretrained: random.pt}}\n"
+        "name: mine\nscale: public\npretrain: pretrained\n"
+        "model: {image_size: 64, dual_encoder: {name: open_clip/ViT-S-32-alt, pretrained: random.pt}}\n"
         "evaluate: [zero_shot, retrieval]\n"
         "evaluation:\n  labelled: {name: folders, path: mine}\n"
         "  captioned: {name: world_captions, test: 2}\n  prompts: photo\n"
-        "expect:\n"
+        "published:\n"
         "  zero_shot.top1: {value: 50, tolerance: 50, source: chance}\n"
         "  retrieval.i2t: {value: 101, tolerance: 0.5, source: nobody}\n"
     )
-    assert main(["public/mine.yaml", "runtime.workers=1"]) == 0
+    assert main(["public/mine.yaml", "runtime.parallel_stages=1"]) == 0
     shown = capsys.readouterr().out
     report = json.loads((disk / "runs" / "mine" / "report.json").read_text())
     [row] = report["tables"][0]["rows"]

@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[1]
 SPLITS = ("val", "train", "train", "test")
 OVERRIDES = [
     "scale=smoke", "pretrain=random", "stages.transfer.start=multimodal", "data.train=14",
-    "tokenizer.vocabulary=420", "tokenizer.sentences=500", "evaluation.limit=4", "runtime.workers=1",
+    "tokenizer.vocabulary=420", "tokenizer.sentences=500", "evaluation.limit=4", "runtime.parallel_stages=1",
     *(f"stages.multimodal.mixture.{task}=0" for task in
       ("splitcap", "caption_multilingual", "ocr", "vqa", "vqg", "object_vqa", "detect")),
     "stages.multimodal.mixture.refer=1",
@@ -39,17 +39,17 @@ def write_sets(folder: Path) -> int:
     (folder / "images").mkdir()
     for number in range(28):
         Image.fromarray(world.image("train", number)).save(folder / f"images/{number}.jpg")
-    pictures = [{"id": n, "file_name": f"{n}.jpg", "height": 64, "width": 64} for n in range(28)]
+    images = [{"id": n, "file_name": f"{n}.jpg", "height": 64, "width": 64} for n in range(28)]
     annotations = [annotation(number, image, example) for number, (image, example) in enumerate(examples)]
     refs = [
         {"ann_id": number, "image_id": image, "split": SPLITS[image % 4], "sentences": [{"sent": said(example)}]}
         for number, (image, example) in enumerate(examples)
     ]
     for file in ("refcoco/refs(unc).p", "refcoco+/refs(unc).p", "refcocog/refs(umd).p"):
-        (folder / "refer" / file).parent.mkdir(parents=True)
-        (folder / "refer" / file).write_bytes(pickle.dumps(refs, 2))
-    content = {"images": pictures, "annotations": annotations, "categories": [{"id": 1, "name": "thing"}]}
-    (folder / "refer/instances.json").write_text(json.dumps(content))
+        (folder / "refcoco" / file).parent.mkdir(parents=True)
+        (folder / "refcoco" / file).write_bytes(pickle.dumps(refs, 2))
+    content = {"images": images, "annotations": annotations, "categories": [{"id": 1, "name": "thing"}]}
+    (folder / "refcoco/instances.json").write_text(json.dumps(content))
     return 3 * sum(ref["split"] == "val" for ref in refs)
 
 
@@ -68,7 +68,7 @@ def said(example: Example) -> str:
 
 def test_from_refcocos_files_to_the_report(tmp_path: Path) -> None:
     tested = write_sets(tmp_path)
-    source = "{name: refcoco, path: refer, images: images, instances: refer/instances.json, test: refer}"
+    source = "{name: refcoco, path: refcoco, images: images, instances: refcoco/instances.json, test: refcoco}"
     command = [sys.executable, "-m", "pali3kit.run", str(ROOT / "experiments/refseg.yaml"), *OVERRIDES]
     command += [f"data.source={source}", f"data.test={tested}"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -78,10 +78,10 @@ def test_from_refcocos_files_to_the_report(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     report = json.loads((tmp_path / "runs/refseg/report.json").read_text())
     found = {(each["column"], each["name"]): each["values"] for each in report["details"]}
-    for column in ("refer", "refer_plus", "refer_g"):
+    for column in ("refcoco", "refcoco_plus", "refcocog"):
         assert found[f"refcoco/{column}", "oracle"]["constrained True"] > 30.0  # even a hasty tokenizer keeps the boxes
         assert found[f"refcoco/{column}", "invalid"]["constrained True"] == 0.0
     assert [column["title"] for column in report["tables"][0]["columns"]] == [
-        "refcoco/refer", "refcoco/refer_plus", "refcoco/refer_g",
+        "refcoco/refcoco", "refcoco/refcoco_plus", "refcoco/refcocog",
     ]  # fmt: skip
-    assert "masks/instance" in done.stdout and "Failed" not in done.stdout
+    assert "mask_tokenizer/instance" in done.stdout and "Failed" not in done.stdout

@@ -106,7 +106,7 @@ def room(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 GATE = """
 from pali3kit.registry import THING
 
-@THING.register("gate", "opens", given=("seed",), tells=("captions",), files=("path",))
+@THING.register("gate", "opens", given=("seed",), annotations=("captions",), files=("path",))
 class Gate:
     def __init__(self, width: int, seed: int, opening: float = 0.5) -> None:
         self.opening = opening
@@ -120,7 +120,7 @@ def test_a_package_declares_and_importing_what_it_declares_is_harmless(
     things = Registry[object]("thing", packages=(name,), given=("width",))
     monkeypatch.setattr(registry, "THING", things, raising=False)
     entry = things.describe("gate")
-    assert (entry.summary, entry.tells, entry.files, entry.built_in) == ("opens", ("captions",), ("path",), False)
+    assert (entry.summary, entry.annotations, entry.files, entry.built_in) == ("opens", ("captions",), ("path",), False)
     assert entry.options is not None and [field.name for field in fields(entry.options)] == ["opening"]
     assert f"{name}.gate" not in sys.modules
     assert vars(things.build("gate", width=1, seed=2)) == {"opening": 0.5}

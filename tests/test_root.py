@@ -14,7 +14,7 @@ import true_files
 import yaml
 
 ROOT = Path(__file__).parents[1]
-EVALUATE = ["caption", "caption_multilingual", "vqa", "vqa_knowledge", "vqa_text", "refer", "refer_g", "retrieval"]
+EVALUATE = ["coco", "xm3600", "vqav2", "okvqa", "textvqa", "refcoco", "refcocog", "retrieval"]
 TITLES = [
     "COCO (Karpathy test)", "XM3600 (en)", "VQAv2 (val)", "OKVQA (val)", "TextVQA (val)", "RefCOCO (val)",
     "RefCOCOg (val)", "XM3600 (image to text)", "XM3600 (text to image)",
@@ -35,10 +35,10 @@ def write(root: Path) -> None:
         asked = [{"question_id": n, "image_id": str(n), "question": "what?", "answers": ["open"] * 10} for n in numbers]
         true_files.write(root / f"textvqa/TextVQA_0.5.1_{split}.json", {"data": asked})
         for number in numbers:
-            true_files.picture(root / f"textvqa/train_images/{number}.jpg", number)
+            true_files.image(root / f"textvqa/train_images/{number}.jpg", number)
     instances = root / "coco/annotations/instances_train2014.json"
     called = true_files.instances(instances, root / "coco/train2014", range(50, 62))
-    true_files.refer(root / "refer", called, val=range(60, 62))
+    true_files.refer(root / "refcoco", called, val=range(60, 62))
     true_files.xm3600(root / "xm3600")
     true_files.translations(root / "xm3600/coco_mt_train.jsonl.bz2", range(12, 20))
 
@@ -58,7 +58,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     (folder / "scales").symlink_to(ROOT / "experiments/scales")
     experiment = {
         "name": "rooted", "scale": "smoke", "pretrain": "siglip", "evaluate": EVALUATE, "data": {"root": "sets"},
-        "evaluation": {"limit": 3}, "runtime": {"workers": 1},
+        "evaluation": {"limit": 3}, "runtime": {"parallel_stages": 1},
     }  # fmt: skip
     (folder / "rooted.yaml").write_text(yaml.safe_dump(experiment))
     return folder
@@ -76,7 +76,7 @@ def test_what_is_below_the_root_is_measured_under_its_own_name(folder: Path) -> 
         assert not any("/" in row["column"].partition(" / ")[0] for row in csv.DictReader(file))
     assert any(note.endswith("No column is measured on it.") for note in report["notes"])
     page = (folder / "runs/rooted/report.html").read_text()
-    assert 'id="picture-vqa-0-64"' in page and 'id="picture-caption-0-64"' in page
+    assert 'id="image-vqav2-0-64"' in page and 'id="image-coco-0-64"' in page
 
 
 @pytest.mark.slow
@@ -92,8 +92,8 @@ def test_the_report_is_written_again_from_the_store(folder: Path) -> None:
 def test_each_has_features_and_a_transfer_of_its_own(folder: Path) -> None:
     done = run(folder, "plan")
     labels = {line.split()[0] for line in done.stdout.splitlines() if line.strip()}
-    assert {"features/vqa.train", "transfer/vqa", "features/vqa.test", "evaluate/vqa"} <= labels, done.stderr
-    assert {"transfer/vqa_text", "evaluate/refer_g", "multimodal", "features/train"} <= labels
+    assert {"features/vqav2.train", "transfer/vqav2", "features/vqav2.test", "evaluate/vqav2"} <= labels, done.stderr
+    assert {"transfer/textvqa", "evaluate/refcocog", "multimodal", "features/train"} <= labels
     assert "features/test" not in labels, "nothing is measured on the embedded world"
 
 
@@ -102,5 +102,5 @@ def test_a_set_that_is_gone_is_an_error_before_anything_runs(folder: Path) -> No
     done = run(folder, "check")
     (folder / "sets/OKVQA").rename(folder / "sets/okvqa")
     assert done.returncode != 0
-    assert "benchmark 'vqa_knowledge' is measured on OKVQA (val), and there is no" in done.stdout + done.stderr
+    assert "benchmark 'okvqa' is measured on OKVQA (val), and there is no" in done.stdout + done.stderr
     assert "Did you mean 'OKVQA'?" in done.stdout + done.stderr

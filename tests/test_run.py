@@ -81,6 +81,8 @@ def test_plan_and_report(calls: list[tuple[Any, ...]], tmp_path: Path) -> None:
         (["show", "vision"], "usage: python -m pali3kit.run show KIND/NAME"),
         (["show", "visoin/vit"], "unknown kind 'visoin'. Did you mean 'vision'?"),
         (["show", "vision/vti"], "unknown vision 'vti'. Did you mean 'vit'?"),
+        (["show", "benchmark/caption"], "unknown benchmark 'caption'. It is called 'coco' since 0.2."),
+        (["show", "stage/masks"], "unknown stage 'masks'. It is called 'mask_tokenizer' since 0.2."),
         (["check", TABLE_1, "--scale"], "--scale needs a value."),
         (["check", TABLE_1, "--scael", "smoke"], "unknown flag '--scael'. Did you mean '--scale'?"),
         (["list", "--scale", "smoke"], "usage: python -m pali3kit.run list [KIND]"),
@@ -195,8 +197,8 @@ def test_a_tokenizer_is_trained_on_files(
 
 
 def test_list_and_show(capsys: pytest.CaptureFixture[str]) -> None:
-    assert main(["list", "masks"]) == 0
-    assert capsys.readouterr().out == "masks\n  vqvae                 64x64 masks as 16 tokens\n"
+    assert main(["list", "mask_tokenizer"]) == 0
+    assert capsys.readouterr().out == "mask_tokenizer\n  vqvae                 64x64 masks as 16 tokens\n"
     assert main(["list", "vision"]) == 0
     assert [line.split()[0] for line in capsys.readouterr().out.splitlines()[1:]] == [
         "hf/",
@@ -220,7 +222,7 @@ def test_list_and_show(capsys: pytest.CaptureFixture[str]) -> None:
     assert "    path              str, required\n" in told
     assert "    test_annotations  str | None, default None\n" in told
     assert main(["show", "source/union"]) == 0
-    assert capsys.readouterr().out.endswith("  options:\n    parts           dict[str, Part], required\n")
+    assert capsys.readouterr().out.endswith("  options:\n    parts           dict[str, Component], required\n")
 
 
 @pytest.mark.parametrize(
@@ -322,7 +324,7 @@ def test_a_full_disk_is_named_by_its_path(capsys: pytest.CaptureFixture[str], mo
 @pytest.fixture
 def whole_store(tmp_path: Path) -> Path:
     """A store with one artifact."""
-    store, step = Store(tmp_path / "store"), Step("masks", "masks", Loose({}))
+    store, step = Store(tmp_path / "store"), Step("mask_tokenizer", "mask_tokenizer", Loose({}))
     store.work(step).mkdir(parents=True)
     (store.work(step) / "weights").write_bytes(b"weights")
     store.publish(step, 1.0, 1)

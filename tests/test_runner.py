@@ -21,7 +21,7 @@ from pali3kit import runner
 from pali3kit.errors import DataError
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import build
-from pali3kit.runner import _Interrupted, _signals_raised
+from pali3kit.runner import _Interrupted, _signals_as_exceptions
 
 __all__ = ["bench", "fake_stages", "finished"]
 
@@ -74,7 +74,7 @@ def test_everything_runs_once_and_says_where_it_is(finished):
     assert len(finished.artifacts()) == 25
     assert "[25/25]" in finished.output
     assert "runs/fake/report.html" in finished.output
-    vqa = next(path for path in finished.artifacts() if "vqa" in (path / "manifest.json").read_text())
+    vqa = next(path for path in finished.artifacts() if "vqav2" in (path / "manifest.json").read_text())
     assert sorted(path.name for path in vqa.iterdir())[:2] == ["config.yaml", "manifest.json"]
     assert not any((finished.root / "store" / "work").iterdir())
 
@@ -127,9 +127,9 @@ def test_a_killed_stage_continues_from_its_checkpoint(bench):
 
 @pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
 def test_a_signal_stops_cleanly(bench, number, code):
-    (bench.control / "pause-masks").touch()
+    (bench.control / "pause-mask_tokenizer").touch()
     process = bench.start()
-    bench.wait_for("reached-masks", process)
+    bench.wait_for("reached-mask_tokenizer", process)
     workers = children(process.pid)
     process.send_signal(number)
     output, _ = process.communicate(timeout=120)
@@ -144,7 +144,7 @@ def test_a_lost_terminal_stops_a_run_unless_nohup_said_not_to(ignored, raised):
     before = signal.signal(signal.SIGHUP, signal.SIG_IGN if ignored else signal.SIG_DFL)
     heard = False
     try:
-        with _signals_raised():
+        with _signals_as_exceptions():
             os.kill(os.getpid(), signal.SIGHUP)
     except _Interrupted as stop:
         heard = stop.number == signal.SIGHUP
@@ -155,9 +155,9 @@ def test_a_lost_terminal_stops_a_run_unless_nohup_said_not_to(ignored, raised):
 
 def test_a_group_that_loses_its_terminal_ends_with_its_checkpoints(bench):
     """The workers get the signal too, and ignore it: the parent decides."""
-    (bench.control / "pause-masks").touch()
+    (bench.control / "pause-mask_tokenizer").touch()
     process = bench.start(group=True)
-    bench.wait_for("reached-masks", process)
+    bench.wait_for("reached-mask_tokenizer", process)
     workers = children(process.pid)
     os.killpg(process.pid, signal.SIGHUP)
     output, _ = process.communicate(timeout=120)
@@ -189,7 +189,7 @@ def test_damage_is_noticed_named_and_repaired(finished, bench):
     graph, store = build(fakes.experiment(bench.root)), Store(bench.root / "store")
     language = next(step for step in graph.steps if step.kind == "language")
     masks, vision, probe = (
-        next(step for step in graph.steps if step.kind == kind) for kind in ("masks", "vision", "probe")
+        next(step for step in graph.steps if step.kind == kind) for kind in ("mask_tokenizer", "vision", "probe")
     )
     (store.path(language) / "weights.safetensors").unlink()
     (store.path(masks) / "manifest.json").write_text("{")
@@ -199,7 +199,7 @@ def test_damage_is_noticed_named_and_repaired(finished, bench):
     output = bench.run()
     assert all(f"{path} has other bytes than were written" in output for path in flipped)
     assert "language is damaged and will be made again" in output and "weights.safetensors is missing" in output
-    assert "masks is damaged and will be made again" in output and "manifest.json cannot be read" in output
+    assert "mask_tokenizer is damaged and will be made again" in output and "manifest.json cannot be read" in output
     assert sorted(bench.started()) == sorted(step.name for step in (language, masks, vision, probe))
     assert bench.report() == finished.report()
 
@@ -220,7 +220,7 @@ def test_the_manifest_says_where_and_with_what(finished):
 def test_test_examples_are_demanded_before_anything_is_trained(tmp_path, monkeypatch):
     def refuse(steps):
         assert {step.kind for step in steps} >= {"vision", "evaluate"}
-        raise DataError("'caption' is measured on 2 test examples at least; found 1.")
+        raise DataError("'coco' is measured on 2 test examples at least; found 1.")
 
     monkeypatch.setattr(runner, "require_examples", refuse)
     with pytest.raises(DataError, match="found 1"):

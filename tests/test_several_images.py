@@ -62,20 +62,21 @@ def experiment(folder: Path, tested: int, cache: bool) -> dict[str, object]:
     file, frames = str(folder / "clips.jsonl"), str(folder / "frames")
     source = {"name": "records", "path": file, "images": frames, "split": "train", "test": file, "test_split": "test"}
     return {
-        "name": "clips", "scale": "smoke", "pretrain": "siglip", "evaluate": ["caption", "vqa"],
+        "name": "clips", "scale": "smoke", "pretrain": "siglip", "evaluate": ["coco", "vqav2"],
         "data": {"source": source, "train": CLIPS * FRAMES + ALONE, "test": tested, "cache": cache},
         "tokenizer": {"vocabulary": 420, "sentences": 200},
         "stages": {
-            "vision": {"examples": 64}, "masks": {"examples": 64}, "language": {"examples": 32},
+            "vision": {"examples": 64}, "mask_tokenizer": {"examples": 64}, "language": {"examples": 32},
             "transfer": {"examples": 32, "batch_size": 16}, "multimodal": {"examples": 64, "mixture": MIXTURE},
         },
-        "evaluation": {"limit": 12}, "runtime": {"workers": 1, "most_tokens": 0 if cache else 600},
+        "evaluation": {"limit": 12}, "runtime": {"parallel_stages": 1,
+        "max_tokens_per_microbatch": 0 if cache else 600},
     }  # fmt: skip
 
 
 @pytest.mark.parametrize("cache", [True, pytest.param(False, marks=pytest.mark.slow)])
 def test_clips_are_trained_and_asked(cache: bool, tmp_path: Path) -> None:
-    """With cached tokens, and with the encoder on every batch, which is cut into passes."""
+    """With cached tokens, and with the encoder on every batch, which is cut into microbatches."""
     (tmp_path / "scales").symlink_to(ROOT / "experiments/scales")
     (tmp_path / "clips.yaml").write_text(yaml.safe_dump(experiment(tmp_path, write(tmp_path), cache)))
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -99,7 +100,7 @@ def test_clips_are_trained_and_asked(cache: bool, tmp_path: Path) -> None:
         assert all(len(row["images"]) == FRAMES and row["target"] in WAYS for row in ways)
     html = (tmp_path / "runs/clips/report.html").read_text()
     for example in report["gallery"]:
-        shown = [f"#picture-{number}-{example['size']}" for number in example["images"]]
+        shown = [f"#image-{number}-{example['size']}" for number in example["images"]]
         assert re.search(".*".join(map(re.escape, shown)), html, re.DOTALL)
     assert any(len(example["images"]) == FRAMES for example in report["gallery"])
 

@@ -38,7 +38,7 @@ CONTRACTS = {
     "model.vision": "pali3kit.vision.contract.VisionEncoder | None",
     "model.language": "pali3kit.language.contract.LanguageModel",
     "model.projector": "pali3kit.projector.contract.Projector",
-    "model.see(images)": f"tuple[{TENSOR}, {GRID}]",
+    "model.encode_images(images)": f"tuple[{TENSOR}, {GRID}]",
     "logits": TENSOR,
     "ids": TENSOR,
     "answer": "str",
@@ -53,7 +53,8 @@ CONTRACTS = {
     "labelled.classes": "tuple[str, ...]",
     "captioned": "pali3kit.data.sets.contract.CaptionedSet",
     "captions": "typing.Sequence[tuple[int, str]]",
-    "pk.create_towers": "def (name: str, *arguments: object, **options: object) -> pali3kit.models.towers.Towers",
+    "pk.create_dual_encoder": "def (name: str, *arguments: object, **options: object) -> "
+    "pali3kit.models.dual_encoder.DualEncoder",
     "world": "pali3kit.data.world.world.World",
     "scene": "pali3kit.data.world.scene.Scene",
     "names": "list[str]",
@@ -61,7 +62,7 @@ CONTRACTS = {
     "experiment": "pali3kit.config.schema.Experiment",
     "limit": COUNT,
     "steps": COUNT,
-    "part": "pali3kit.config.part.Part",
+    "part": "pali3kit.config.component.Component",
     "part.name": "str",
 }
 

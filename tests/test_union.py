@@ -17,7 +17,8 @@ import yaml
 ROOT = Path(__file__).parents[1]
 BROKEN, LOST = "cc/00000/000000003.jpg", "coco/train2014/COCO_train2014_000000000031.jpg"
 BUDGETS = {
-    "vision": {"examples": 64}, "masks": {"examples": 64}, "language": {"examples": 32}, "transfer": {"examples": 32},
+    "vision": {"examples": 64}, "mask_tokenizer": {"examples": 64}, "language": {"examples": 32},
+    "transfer": {"examples": 32},
     "multimodal": {
         "examples": 64,
         "mixture": {"caption_multilingual": 0, "object_vqa": 0, "detect": 0, "refs.refer": 2},
@@ -26,15 +27,15 @@ BUDGETS = {
 
 
 def write(folder: Path) -> int:
-    """Twelve, eight, six, six and ten pictures, one of which is broken and one lost; how many there are to test on."""
+    """Twelve, eight, six, six and ten images, one of which is broken and one lost; how many there are to test on."""
     true_files.conceptual_captions(folder / "cc.tsv", folder / "cc", range(12))
     true_files.karpathy(folder / "dataset_coco.json", folder / "coco", range(12, 20), range(20, 23))
     true_files.vqa_v2(folder / "q.json", folder / "a.json", folder / "coco", range(30, 36))
     true_files.vqa_v2(folder / "q_val.json", folder / "a_val.json", folder / "coco", range(36, 39), "val2014")
     true_files.text_ocr(folder / "textocr.json", folder / "openimages", range(40, 46))
     called = true_files.instances(folder / "instances.json", folder / "train2014", range(50, 62))
-    expressions = true_files.refer(folder / "refer", called, val=range(60, 62))
-    (folder / BROKEN).write_bytes(b"no picture")
+    expressions = true_files.refer(folder / "refcoco", called, val=range(60, 62))
+    (folder / BROKEN).write_bytes(b"no image")
     (folder / LOST).unlink()
     questions = len(json.loads((folder / "q_val.json").read_text())["questions"])
     return 3 + questions + expressions
@@ -48,18 +49,19 @@ def experiment(folder: Path, tested: int) -> dict[str, object]:
         "alt": {"name": "tsv", **at(path="cc.tsv", images="cc")},
         "coco": {"name": "coco_captions", **at(path="dataset_coco.json", images="coco", test="dataset_coco.json")},
         "vqa": {"name": "vqa", **at(path="q.json", annotations="a.json", images="coco", test="q_val.json",
-                                    test_annotations="a_val.json")},
+                                  test_annotations="a_val.json")},
         "text": {"name": "ocr", **at(path="textocr.json", images="openimages")},
-        "refs": {"name": "refcoco", **at(path="refer", instances="instances.json", images="train2014", test="refer")},
+        "refs": {"name": "refcoco", **at(path="refcoco", instances="instances.json", images="train2014",
+        test="refcoco")},
     }  # fmt: skip
     return {
-        "name": "many", "scale": "smoke", "pretrain": "siglip", "evaluate": ["caption", "vqa", "refer"],
+        "name": "many", "scale": "smoke", "pretrain": "siglip", "evaluate": ["coco", "vqav2", "refcoco"],
         "data": {
             "source": {"name": "union", "parts": parts}, "train": 42, "test": tested,
-            "columns": {"caption": "coco.caption", "vqa": "vqa.vqa"},
+            "tasks": {"coco": "coco.caption", "vqav2": "vqa.vqa"},
         },
         "tokenizer": {"vocabulary": 420, "sentences": 200}, "stages": BUDGETS, "evaluation": {"limit": 3},
-        "runtime": {"workers": 1},
+        "runtime": {"parallel_stages": 1},
     }  # fmt: skip
 
 
@@ -90,7 +92,7 @@ def test_every_column_has_a_number(finished: tuple[Path, str]) -> None:
     folder, output = finished
     report = json.loads((folder / "runs/many/report.json").read_text())
     [table] = report["tables"]
-    assert [column["title"] for column in table["columns"]] == ["coco/caption", "vqa/vqa", "union/refer"]
+    assert [column["title"] for column in table["columns"]] == ["coco/coco", "vqa/vqav2", "union/refcoco"]
     for column in table["columns"]:
         [cell] = [row["cells"][column["name"]] for row in table["rows"]]
         assert cell["status"] == "done" and math.isfinite(cell["ours"]["mean"]) and cell["ours"]["n"] == 3, cell
@@ -99,14 +101,20 @@ def test_every_column_has_a_number(finished: tuple[Path, str]) -> None:
 
 def test_each_stage_learns_from_the_parts_that_have_what_it_needs(finished: tuple[Path, str]) -> None:
     folder, _ = finished
-    seen = {kind: set(artifact(folder, kind)[0]["source"]["parts"]) for kind in ("vision", "masks", "multimodal")}
-    assert seen == {"vision": {"alt", "coco"}, "masks": {"refs"}, "multimodal": {"alt", "coco", "vqa", "text", "refs"}}
+    seen = {
+        kind: set(artifact(folder, kind)[0]["source"]["parts"]) for kind in ("vision", "mask_tokenizer", "multimodal")
+    }
+    assert seen == {
+        "vision": {"alt", "coco"},
+        "mask_tokenizer": {"refs"},
+        "multimodal": {"alt", "coco", "vqa", "text", "refs"},
+    }
 
 
 def test_what_is_broken_or_lost_is_counted_and_nothing_else(finished: tuple[Path, str]) -> None:
     folder, _ = finished
     [broken] = artifact(folder, "vision")[1]
-    assert "not a picture in a known format (10 bytes)" in broken
+    assert "not an image in a known format (8 bytes)" in broken
     assert "cc.tsv:4" in broken or BROKEN in broken
     kept = {tuple(file.read_text().splitlines()) for file in (folder / "runs/store").glob("features-*/skipped.txt")}
     [[first, second]] = kept

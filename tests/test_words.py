@@ -3,7 +3,7 @@
 Identifiers are checked in the package, its tests and `speed/` (names, attributes, arguments, keywords, modules), prose
 in docstrings, comments and the documentation. Other strings are data and not checked, nor are the files in `EXEMPT`.
 
-    python tests/test_words.py      # lists all occurrences, those of the pending tables too
+    python tests/test_words.py      # lists all occurrences
 """
 
 from __future__ import annotations
@@ -13,43 +13,67 @@ import io
 import re
 import tokenize
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 import pytest
+
+from pali3kit.catalogue import BENCHMARK, CATALOGUES, STAGE
+from pali3kit.config.kinds import keys
+from pali3kit.config.renamed import RENAMED_NAMES
+from pali3kit.config.schema import Experiment, Pretrain
+from pali3kit.config.suggestions import new_key, new_name
+from pali3kit.plan.kinds.kind import StageKind
 
 CHECKOUT = Path(__file__).parents[1]
 EXEMPT = ("tests/test_words.py", "pali3kit/config/renamed.py", "tests/config/test_renamed.py", "CHANGELOG.md")
 
 NAMES = {
-    "Lasting": "failsafe_output", "captioned_pictures": "captioned_fields", "die_with": "die_with_parent",
-    "facts_of": "arguments_of", "missized": "find_damage", "splits_tested": "labelled_test_splits",
-    "unweighed": "problem",
+    "Complaint": "KeyProblem", "Cost": "StageCost", "Drawn": "StepExamples", "HeldOutLoss": "EvalResult",
+    "HfTowers": "HfDualEncoder", "Lasting": "failsafe_output", "MISFITS": "CHECKS", "Measured": "EvalResult",
+    "OPTIONAL_PART": "OPTIONAL_COMPONENT", "OpenClipTowers": "OpenClipDualEncoder", "Part": "Component",
+    "PlainPart": "PlainComponent", "Score": "EvalResult", "Shelf": "ArtifactReader", "Sight": "ImageSource",
+    "TrainedTowers": "TrainedDualEncoder", "Weight": "MemoryProfile", "build_part": "build_component",
+    "captioned_pictures": "captioned_fields", "create_masks": "create_mask_tokenizer",
+    "create_towers": "create_dual_encoder", "describe_towers": "dual_encoder_config", "die_with": "die_with_parent",
+    "facts_of": "arguments_of", "fastest_seconds": "min_seconds", "hold_frozen": "keep_frozen_in_eval_mode",
+    "is_part": "is_component", "list_masks": "list_mask_tokenizer", "list_towers": "list_dual_encoder",
+    "listing": "record_skipped", "missized": "find_damage", "most_bad": "max_bad_fraction",
+    "most_tokens": "max_tokens_per_microbatch", "offers": "available_tasks", "parted": "split_held_out",
+    "ports": "check_compatibility", "read_parts": "read_config", "recompute": "gradient_checkpointing",
+    "rehearse": "dry_run", "settle": "seed_and_set_threads", "sieve": "text_filter", "sieves": "text_filters",
+    "sighted": "uses_image", "spendable": "check_budget", "splits_tested": "labelled_test_splits",
+    "spreadable": "check_devices", "supervising": "supervised_part", "supply": "check_data", "task_recipe": "recipe_of",
+    "taught": "check_trained", "tells": "annotations", "unweighed": "problem", "write_parts": "write_config",
 }  # fmt: skip
 """Identifiers, with what to say instead."""
-
-# What the sweep of issue 16 renames. Once it has run, `test_the_sweep_is_complete` passes, which its strict mark turns
-# into a failure: remove the mark then. More words go into these tables.
-PENDING_NAMES = {
-    "Complaint": "Problem", "Drawn": "StepExamples", "HeldOutLoss": "EvalResult", "MISFITS": "CHECKS",
-    "Part": "Component", "Shelf": "ArtifactReader", "Sight": "ImageSource", "Weight": "MemoryProfile",
-    "create_towers": "create_dual_encoder", "hold_frozen": "keep_frozen_in_eval_mode",
-    "list_towers": "list_dual_encoder", "most_bad": "max_bad_fraction", "most_tokens": "max_tokens_per_microbatch",
-    "parted": "split_held_out", "recompute": "gradient_checkpointing", "rehearse": "dry_run",
-    "settle": "seed_and_set_threads", "sighted": "uses_image", "taught": "check_trained",
+DEFINITIONS = {
+    "common": "common_parent", "existing": "require_path", "given": "check_weights", "paired": "check_pairs",
+    "see": "encode_images", "taken": "drain",
 }  # fmt: skip
-PENDING_STEMS = {
+"""Names of functions and classes of the package: as variables they are ordinary words."""
+STEMS = {
     r"pictur\w*": "image", r"weigh(ed|ing|s)?|unweighed": "profile", r"rehears\w*": "dry_run",
 }  # fmt: skip
 """Words within identifiers, such as `picture` in `load_pictures` and `PictureError`."""
-PENDING_MODULES = {
+MODULES = {
     "config/given.py": "config/check_weights.py", "config/offers.py": "config/available_tasks.py",
-    "config/ports.py": "config/check_compatibility.py", "config/supply.py": "config/check_data.py",
-    "training/weighing.py": "a name with profile",
+    "config/part.py": "config/component.py", "config/ports.py": "config/check_compatibility.py",
+    "config/supply.py": "config/check_data.py", "models/towers.py": "models/dual_encoder.py",
+    "plan/kinds/masks.py": "plan/kinds/mask_tokenizer.py", "training/parts.py": "training/components.py",
+    "training/pictures.py": "training/pretraining_images.py",
+    "training/stages/masks.py": "training/stages/mask_tokenizer.py",
+    "training/weighing.py": "training/memory_profile.py",
 }  # fmt: skip
-PENDING_PROSE = {
+PROSE = {
     r"pictures?": "image", r"Sight|sighted": "ImageSource, uses_image", r"Shelf": "ArtifactReader",
-    r"MISFITS": "CHECKS", r"Complaints?": "Problem", r"rehears\w+": "dry run", r"weighed": "profiled",
+    r"MISFITS": "CHECKS", r"[Cc]omplaints?": "problem", r"rehears\w+": "dry run", r"[Ww]eighed": "profiled",
+    r"sieves?": "text filter", r"HeldOutLoss": "EvalResult", r"most_bad": "max_bad_fraction",
+    r"most_tokens": "max_tokens_per_microbatch", r"data\.columns": "data.tasks",
+    r"runtime\.(ranks|loaders|workers|recompute)": "devices, num_workers, parallel_stages, gradient_checkpointing",
+    r"(model|stages)\.masks": "mask_tokenizer", r"model\.towers": "dual_encoder",
 }  # fmt: skip
 
 FIELDS = ("id", "attr", "arg", "name", "asname", "module", "rest")
@@ -117,25 +141,41 @@ def misworded(words: Mapping[str, str]) -> Iterator[str]:
                 yield f"{path}:{line}: {found[0]}, say {say}"
 
 
-def pending() -> list[str]:
-    """All that the sweep has still to rename."""
+def misnamed_definitions(names: Mapping[str, str]) -> Iterator[str]:
+    for path, _, tree in sources():
+        for node in ast.walk(tree) if path.startswith("pali3kit/") else ():
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name in names:
+                yield f"{path}:{node.lineno}: {node.name}, say {names[node.name]}"
+
+
+def occurrences() -> list[str]:
+    """All replaced words that are still there."""
     return [
-        *misnamed(PENDING_NAMES),
-        *misnamed_within(PENDING_STEMS),
-        *misnamed_modules(PENDING_MODULES),
-        *misworded(PENDING_PROSE),
+        *misnamed(NAMES),
+        *misnamed_definitions(DEFINITIONS),
+        *misnamed_within(STEMS),
+        *misnamed_modules(MODULES),
+        *misworded(PROSE),
     ]
 
 
-def test_replaced_names_do_not_come_back() -> None:
-    found = list(misnamed(NAMES))
-    assert not found, "\n".join(["replaced words:", *found])
-
-
-@pytest.mark.xfail(strict=True, reason="the sweep of issue 16 has not run yet: remove this mark in its commit")
-def test_the_sweep_is_complete() -> None:
-    found = pending()
+def test_replaced_words_do_not_come_back() -> None:
+    found = occurrences()
     assert not found, "\n".join([f"{len(found)} replaced words:", *found[:50]])
+
+
+def test_renamed_keys_and_names_do_not_come_back() -> None:
+    """Keys of the schema, benchmarks, kinds of components and stages, and choices, by the tables of old names."""
+    assert not [key for key in keys(Experiment) if new_key(key)]
+    names = {"benchmark": BENCHMARK.names(), "stage": STAGE.names(), "kind": list(CATALOGUES)}
+    names["pretrain"] = list(get_args(Pretrain))
+    assert RENAMED_NAMES.keys() <= names.keys()
+    assert not [name for where, known in names.items() for name in known if new_name(where, name)]
+
+
+@pytest.mark.parametrize("old", ["spread", "passes", "recomputes"])
+def test_fields_of_kinds_of_stages_keep_their_standard_names(old: str) -> None:
+    assert old not in {field.name for field in fields(StageKind)}
 
 
 def test_identifiers_are_found_wherever_they_stand() -> None:
@@ -147,7 +187,7 @@ def test_identifiers_are_found_wherever_they_stand() -> None:
 @pytest.mark.parametrize("name", ["pictures", "load_picture", "PictureError", "_PICTURED"])
 def test_words_are_found_within_identifiers(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(globals(), "sources", lambda: [("x.py", name, ast.parse(f"{name} = 1"))])
-    assert list(misnamed_within(PENDING_STEMS)) == [f"x.py:1: {name}, say image"]
+    assert list(misnamed_within(STEMS)) == [f"x.py:1: {name}, say image"]
     assert list(misnamed_within({"pic": "image"})) == []
 
 
@@ -157,5 +197,5 @@ def test_prose_is_docstrings_and_comments() -> None:
 
 
 if __name__ == "__main__":
-    occurrences = [*misnamed(NAMES), *pending()]
-    print(*occurrences, f"{len(occurrences)} occurrences", sep="\n")
+    listed = occurrences()
+    print(*listed, f"{len(listed)} occurrences", sep="\n")

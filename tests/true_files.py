@@ -31,7 +31,7 @@ def write(file: Path, content: object) -> Path:
     return file
 
 
-def picture(file: Path, number: int) -> Path:
+def image(file: Path, number: int) -> Path:
     """A scene of the world."""
     file.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(WORLD.image("train", number)).save(file, "png")
@@ -51,9 +51,9 @@ def caption(number: int) -> str:
 
 
 def conceptual_captions(file: Path, images: Path, numbers: Sequence[int]) -> Path:
-    """Captions and urls, and the pictures as img2dataset downloads them."""
+    """Captions and urls, and the images as img2dataset downloads them."""
     for row, number in enumerate(numbers):
-        picture(images / f"00000/{row:09}.jpg", number)
+        image(images / f"00000/{row:09}.jpg", number)
     return write(file, "".join(f"{caption(n)}\thttp://x.org/{n}/image.jpg\n" for n in numbers))
 
 
@@ -63,7 +63,7 @@ def karpathy(file: Path, images: Path, train: Sequence[int], test: Sequence[int]
     for split, numbers in (("train", train), ("test", test)):
         for number in numbers:
             name = f"COCO_{split}2014_{number:012}.jpg"
-            picture(images / f"{split}2014" / name, number)
+            image(images / f"{split}2014" / name, number)
             said = [{"raw": text, "tokens": text.split(), "imgid": number, "sentid": n}
                     for n, text in enumerate((caption(number), f"{caption(number)} again"))]  # fmt: skip
             told.append({"filepath": f"{split}2014", "filename": name, "imgid": number, "cocoid": number,
@@ -74,7 +74,7 @@ def karpathy(file: Path, images: Path, train: Sequence[int], test: Sequence[int]
 def text_ocr(file: Path, images: Path, numbers: Sequence[int]) -> Path:
     """`TextOCR_0.1_train.json`."""
     for number in numbers:
-        picture(images / f"train/{number}.jpg", number)
+        image(images / f"train/{number}.jpg", number)
     imgs = {str(n): {"id": str(n), "file_name": f"train/{n}.jpg", "set": "train", **SIZE} for n in numbers}
     anns = {
         f"{n}_1": {"id": f"{n}_1", "image_id": str(n), "bbox": [4.5, 8, 30, 9], "utf8_string": f"word{n}", "points": []}
@@ -87,7 +87,7 @@ def vqa_v2(questions: Path, annotations: Path, images: Path, numbers: Sequence[i
     """Questions with ten answers each."""
     asked, answered = [], []
     for number in numbers:
-        picture(images / f"{split}/COCO_{split}_{number:012}.jpg", number)
+        image(images / f"{split}/COCO_{split}_{number:012}.jpg", number)
         for each, example in enumerate(list(drawn("vqa", number))[:3]):
             known = {"question_id": number * 10 + each, "image_id": number}
             asked.append({**known, "question": f"question {example.prompt}"})
@@ -97,10 +97,10 @@ def vqa_v2(questions: Path, annotations: Path, images: Path, numbers: Sequence[i
 
 
 def instances(file: Path, images: Path, numbers: Sequence[int]) -> list[tuple[int, str]]:
-    """COCO's `instances.json`; returns the picture of each annotation, numbered from 0, and what it is called."""
+    """COCO's `instances.json`; returns the image of each annotation, numbered from 0, and what it is called."""
     found = [(number, example) for number in numbers for example in drawn("refer", number)]
     for number in numbers:
-        picture(images / f"{number}.jpg", number)
+        image(images / f"{number}.jpg", number)
     told = {
         "images": [{"id": n, "file_name": f"{n}.jpg", **SIZE} for n in numbers],
         "categories": [{"id": 1, "name": "thing"}],
@@ -145,13 +145,13 @@ def page(file: Path) -> Path:
 
 
 def open_images(folder: Path) -> None:
-    """The table of masks, its pictures and masks, and the names of classes."""
+    """The table of masks, its images and masks, and the names of classes."""
     head = "MaskPath,ImageID,LabelName,BoxID,BoxXMin,BoxXMax,BoxYMin,BoxYMax,PredictedIoU,Clicks"
     row = "0a_m0jbk_1.png,0a,/m/0jbk,1,0.25,0.75,0.25,0.5,0.9,"
     write(folder / "train-annotations-object-segmentation.csv", f"{head}\n{row}\n")
     write(folder / "class-descriptions-boxable.csv", "/m/0jbk,Animal\n")
-    picture(folder / "train/0a.jpg", 0)
-    picture(folder / "train-masks/0a_m0jbk_1.png", 0)
+    image(folder / "train/0a.jpg", 0)
+    image(folder / "train-masks/0a_m0jbk_1.png", 0)
 
 
 def shards(folder: Path, count: int) -> None:
@@ -159,7 +159,7 @@ def shards(folder: Path, count: int) -> None:
     folder.mkdir()
     data = io.BytesIO()
     with tarfile.open(fileobj=data, mode="w") as tar:
-        for name, content in (("0.jpg", b"no picture"), ("0.txt", b"a cat")):
+        for name, content in (("0.jpg", b"no image"), ("0.txt", b"a cat")):
             member = tarfile.TarInfo(name)
             member.size = len(content)
             tar.addfile(member, io.BytesIO(content))
@@ -172,7 +172,7 @@ def pets(folder: Path) -> None:
     for split, number in (("trainval", 1), ("test", 2)):
         write(folder / "annotations" / f"{split}.txt", f"Abyssinian_{number} 1 1 1\npug_{number} 2 2 1\n")
         for name in ("Abyssinian", "pug"):
-            picture(folder / "images" / f"{name}_{number}.jpg", number)
+            image(folder / "images" / f"{name}_{number}.jpg", number)
 
 
 def textures(folder: Path) -> None:
@@ -180,12 +180,12 @@ def textures(folder: Path) -> None:
         names = [f"{name}/{name}_000{number}.jpg" for name in ("banded", "zigzagged")]
         write(folder / "labels" / f"{split}.txt", "".join(f"{name}\n" for name in names))
         for name in names:
-            picture(folder / "images" / name, number)
+            image(folder / "images" / name, number)
 
 
 def classes(folder: Path, names: Sequence[str], called: str = "{name}_{number}.JPEG", each: int = 1) -> None:
-    """A folder for each class, with so many pictures, all the same."""
-    file = picture(folder / "picture", 0)
+    """A folder for each class, with so many images, all the same."""
+    file = image(folder / "image", 0)
     for number in range(each * len(names)):
         name = names[number // each]
         (folder / name).mkdir(exist_ok=True)
@@ -206,7 +206,7 @@ def xm3600(folder: Path) -> None:
     rows = [{"image/key": key, "image/locale": "en", "en": {"caption": [f"a {key}"]}} for key in ("cat", "dog")]
     write(folder / "captions.jsonl", "".join(f"{json.dumps(row)}\n" for row in rows))
     for number, row in enumerate(rows):
-        picture(folder / f"images/{row['image/key']}.jpg", number)
+        image(folder / f"images/{row['image/key']}.jpg", number)
 
 
 def documented(root: Path) -> None:

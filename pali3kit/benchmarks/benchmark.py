@@ -9,8 +9,8 @@ from typing import Literal, get_args
 
 from pali3kit.errors import RegistryError, choose
 
-_Answered = Literal["generate", "features", "loss"]
-"""How a benchmark is answered."""
+_Scored = Literal["generate", "features", "loss"]
+"""What of a model a benchmark scores."""
 _Section = Literal["probes", "labelled", "captioned"]
 """Sections of `evaluation` that name the sets an encoder is measured on; also placeholders in titles of columns."""
 _EMBEDDED = "embedded"
@@ -41,7 +41,7 @@ class PublicSet:
         title: what reports call it, with the split where there are several; options of the component in braces.
         component: the registered component that reads its files: a source, or a set of the encoder's.
         paths: the component's options that name files or folders, relative to the root, which are all required.
-        task: the source's task that asks; "" for the encoder's sets.
+        task: the source's task that its examples are of; "" for the encoder's sets.
     """
 
     title: str
@@ -52,16 +52,16 @@ class PublicSet:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Chart:
-    """A chart of the numbers below the key `of` of a benchmark's `metrics.json`.
+    """A chart of the numbers below `key` in a benchmark's `metrics.json`.
 
-    Only numbers whose names start with `begin` are drawn, labelled by the rest of the name. `{title}` in `title` is the
-    title of the column `part`.
+    Only numbers whose names start with `prefix` are drawn, labelled by the rest of the name. `{title}` in `title` is
+    the title of the column `part`.
     """
 
     kind: Literal["lines", "bars"]
     title: str = "{title}"
-    of: str = "extra"
-    begin: str = ""
+    key: Literal["extra", "curve"] = "extra"
+    prefix: str = ""
     part: str = ""
 
 
@@ -76,21 +76,21 @@ class Benchmark:
         unit: the unit of its values, as tables print it.
         lower_is_better: whether a lower value is better, as of a loss.
         digits: decimals to print.
-        answered: what is scored: text that PaLI generates, `features` of the image encoder alone, or a `loss` of the
+        scored: its subject: text that PaLI generates, `features` of the image encoder alone, or a `loss` of the
             language model alone. The latter two are measured right after pretraining.
         kind: the kind of stage that measures it.
         metric: the registered metric that scores generated answers.
-        task: the task of `data.source` that asks for what the benchmark scores: the embedded world's name of it, unless
-            `data.columns` says another one. Required where answers are generated.
+        task: the task of `data.source` whose answers it scores, by its name in the embedded world; `data.tasks` may set
+            another one. Required where answers are generated.
         public: the public data sets that it is measured on with a `data.root`: one source, or the sets of `sets`.
-        fewest: the fewest test examples that its metric is defined on; with `every_language`, in each language.
+        fewest: the least number of test examples that its metric needs; with `every_language`, in each language.
         every_language: whether it asks for each image in every language of the source, as Crossmodal-3600 does.
         regions: whether answers are boxes and masks, written with the mask tokenizer.
         right_or_wrong: whether a single answer is right or wrong; a caption is scored by degrees.
         transfer_of: the benchmark whose fine-tuned model it is measured on; "" for one of its own.
         sets: sections of `evaluation` that name the sets it is measured on.
         reads_texts: whether it needs a text tower.
-        trains: a stage that is trained for this benchmark alone, after pretraining.
+        training_stage: a stage that is trained for this benchmark alone, after pretraining.
         setting: a sentence for reports on how it is measured, with keys of `evaluation` in braces.
         charts: charts in reports.
     """
@@ -101,7 +101,7 @@ class Benchmark:
     unit: str
     lower_is_better: bool = False
     digits: int = 1
-    answered: _Answered = "generate"
+    scored: _Scored = "generate"
     kind: str = "evaluate"
     metric: str = ""
     task: str = ""
@@ -113,7 +113,7 @@ class Benchmark:
     transfer_of: str = ""
     sets: tuple[_Section, ...] = ()
     reads_texts: bool = False
-    trains: str = ""
+    training_stage: str = ""
     setting: str = ""
     charts: tuple[Chart, ...] = ()
 
@@ -128,14 +128,12 @@ class Benchmark:
         if self.metric and not self.generated:
             raise RegistryError(f"benchmark '{self.name}': a metric scores generated answers: 'generate'.")
         if self.generated and not self.task:
-            raise RegistryError(
-                f"benchmark '{self.name}': names no task, which a source is asked for: 'caption', 'vqa'."
-            )
+            raise RegistryError(f"benchmark '{self.name}': names no task of a source, such as 'caption' or 'vqa'.")
         self._places(self.setting)  # `config.check` knows which keys exist
 
     def _words(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         """Fields with fixed choices: what the field is, its value, and the choices."""
-        yield "answered", self.answered, get_args(_Answered)
+        yield "scored", self.scored, get_args(_Scored)
         yield from (("sets", each, get_args(_Section)) for each in self.sets)
         for column in self.columns:
             yield from (("place in a title", each, ("set", *get_args(_Section))) for each in self._places(column.title))
@@ -158,13 +156,13 @@ class Benchmark:
     @property
     def generated(self) -> bool:
         """Whether answers that PaLI generates are scored, and not a pretrained component alone."""
-        return self.answered == "generate"
+        return self.scored == "generate"
 
     def label(self, source: str, task: str = "") -> str:
         """Its name in plans and reports: a bare name stands for the public data set, and for nothing else.
 
         `source` is the component that was read in its place, "" for the public set: `embedded/<name>` on the embedded
-        world, else `<source>/<name>`. Of a union that is the part which `task` names, as `data.columns` does.
+        world, else `<source>/<name>`. Of a union that is the part which `task` names, as `data.tasks` does.
         """
         if not source:
             return self.name
@@ -177,7 +175,7 @@ class Benchmark:
 
     @property
     def column_names(self) -> tuple[str, ...]:
-        """The keys of its columns in `expect` and in the paper's tables: `name.part`, or `name` alone."""
+        """The keys of its columns in `published` and in the paper's tables: `name.part`, or `name` alone."""
         return tuple(f"{self.name}.{column.part}" if column.part else self.name for column in self.columns)
 
     def count(self, images: int, limit: int, languages: int) -> int:

@@ -7,7 +7,7 @@ from pali3kit.benchmarks.benchmark import CIDER, Benchmark, Column, PublicSet
 _KARPATHY = ("path", "coco/dataset_coco.json"), ("images", "coco")
 
 COCO = Benchmark(
-    name="caption",
+    name="coco",
     summary="English scene captions, 5 references: CIDEr (paper: COCO)",
     columns=(Column(title="{set}"),),
     unit=CIDER,
@@ -25,7 +25,7 @@ COCO = Benchmark(
     right_or_wrong=False,
 )
 XM3600 = Benchmark(
-    name="caption_multilingual",
+    name="xm3600",
     summary="captions in 36 languages: CIDEr, English and mean of the others, of which XM3600 has 35 (paper: XM3600)",
     columns=(Column(part="en", title="{set} (en)"), Column(part="avg35", title="{set} (avg-35)")),
     unit=CIDER,

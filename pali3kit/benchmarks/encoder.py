@@ -1,4 +1,4 @@
-"""Benchmarks of the image encoder: few-shot probe, ImageNet (with ReaL and v2) in four ways, image-text retrieval."""
+"""Benchmarks of the image encoder: few-shot probe, ImageNet classification in four ways, retrieval."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _IMAGENET = PublicSet(
         ("v2", "imagenetv2-matched-frequency-format-val"),
     ),
 )
-_PROBES = {
+_PROBE_FOLDERS = {
     "birds": "CUB_200_2011",
     "caltech101": "caltech-101",
     "cars": "stanford_cars",
@@ -23,64 +23,66 @@ _PROBES = {
     "pets": "oxford-iiit-pet",
     "uc_merced": "UCMerced_LandUse",
 }
-"""The folders that the archives of the probe's sets unpack to, by the component that reads them."""
+"""The data sets of the few-shot probe: the component that reads each, and the folder that its archive unpacks to."""
 
 
-def _top1(way: str) -> tuple[Column, ...]:
+def _top1_columns(method: str) -> tuple[Column, ...]:
     """Top-1 accuracy on the validation images, with ReaL's labels, and on ImageNet-v2."""
-    return tuple(Column(part=part, title=f"{{labelled}} ({way})") for part in ("top1", "real", "v2"))
+    return tuple(Column(part=part, title=f"{{labelled}} ({method})") for part in ("top1", "real", "v2"))
 
 
 PROBE = Benchmark(
     name="probe",
-    summary="8 tasks, 10-shot: accuracy, mean of 3 draws",
+    summary="8 tasks, 10-shot: accuracy, mean of 3 repeats",
     columns=(Column(title="Probe ({probes})"),),
     unit=ACCURACY,
-    answered="features",
+    scored="features",
     kind="probe",
     sets=("probes",),
-    public=tuple(PublicSet(title=name, component=name, paths=(("path", path),)) for name, path in _PROBES.items()),
-    setting="Probe: {shots} shots of each class, the mean of {draws} draws of them.",
-    charts=(Chart(kind="lines", of="curve"),),
+    public=tuple(
+        PublicSet(title=name, component=name, paths=(("path", path),)) for name, path in _PROBE_FOLDERS.items()
+    ),
+    setting="Probe: {shots} shots of each class, the mean over {repeats} random choices of them.",
+    charts=(Chart(kind="lines", key="curve"),),
 )
 KNN = Benchmark(
     name="knn",
     summary="nearest neighbours among the train images: top-1, ReaL, v2",
-    columns=_top1("neighbours"),
+    columns=_top1_columns("neighbours"),
     unit=ACCURACY,
-    answered="features",
+    scored="features",
     kind="knn",
     sets=("labelled",),
     public=(_IMAGENET,),
-    setting="Neighbours: {neighbours}, by the cosine.",
+    setting="Neighbours: {neighbours}, by cosine similarity.",
 )
 LINEAR = Benchmark(
     name="linear",
     summary="a linear classifier on frozen features: top-1, ReaL, v2",
-    columns=_top1("linear"),
+    columns=_top1_columns("linear"),
     unit=ACCURACY,
-    answered="features",
+    scored="features",
     kind="linear",
     sets=("labelled",),
     public=(_IMAGENET,),
 )
 FINETUNE = Benchmark(
     name="finetune",
-    summary="the whole encoder as a classifier: top-1, ReaL, v2 (paper: ImageNet)",
-    columns=_top1("fine-tuned"),
+    summary="the whole encoder fine-tuned as a classifier: top-1, ReaL, v2 (paper: ImageNet)",
+    columns=_top1_columns("fine-tuned"),
     unit=ACCURACY,
-    answered="features",
+    scored="features",
     kind="classify",
     sets=("labelled",),
     public=(_IMAGENET,),
-    trains="finetune",
+    training_stage="finetune",
 )
 ZERO_SHOT = Benchmark(
     name="zero_shot",
-    summary="classes by their names: top-1, ReaL, v2",
-    columns=_top1("zero-shot"),
+    summary="zero-shot classification by the names of classes: top-1, ReaL, v2",
+    columns=_top1_columns("zero-shot"),
     unit=ACCURACY,
-    answered="features",
+    scored="features",
     kind="zero_shot",
     sets=("labelled",),
     public=(_IMAGENET,),
@@ -95,7 +97,7 @@ RETRIEVAL = Benchmark(
         Column(part="t2i", title="{captioned} (text to image)"),
     ),
     unit=RECALL,
-    answered="features",
+    scored="features",
     kind="retrieval",
     sets=("captioned",),
     public=(
@@ -107,7 +109,7 @@ RETRIEVAL = Benchmark(
     ),
     reads_texts=True,
     charts=(
-        Chart(kind="bars", title="{title}, R@1", begin="i2t@1/", part="i2t"),
-        Chart(kind="bars", title="{title}, R@1", begin="t2i@1/", part="t2i"),
+        Chart(kind="bars", title="{title}, R@1", prefix="i2t@1/", part="i2t"),
+        Chart(kind="bars", title="{title}, R@1", prefix="t2i@1/", part="t2i"),
     ),
 )

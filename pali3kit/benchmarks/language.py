@@ -11,6 +11,6 @@ DENOISING = Benchmark(
     unit=NATS,
     lower_is_better=True,
     digits=3,
-    answered="loss",
+    scored="loss",
     kind="denoising",
 )

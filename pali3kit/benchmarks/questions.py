@@ -22,7 +22,7 @@ def _on_coco(title: str, questions: str, annotations: str) -> PublicSet:
 
 
 VQAV2 = Benchmark(
-    name="vqa",
+    name="vqav2",
     summary="objects, colours, counts, yes or no: VQA accuracy (paper: VQAv2)",
     columns=(Column(title="{set}"),),
     unit=VQA,
@@ -37,7 +37,7 @@ VQAV2 = Benchmark(
     ),
 )
 OKVQA = Benchmark(
-    name="vqa_knowledge",
+    name="okvqa",
     summary="what one must know of an object: VQA accuracy (paper: OKVQA)",
     columns=(Column(title="{set}"),),
     unit=VQA,
@@ -52,7 +52,7 @@ OKVQA = Benchmark(
     ),
 )
 TEXTVQA = Benchmark(
-    name="vqa_text",
+    name="textvqa",
     summary="answered by the printed words: VQA accuracy (paper: TextVQA)",
     columns=(Column(title="{set}"),),
     unit=VQA,

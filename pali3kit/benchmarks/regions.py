@@ -1,12 +1,12 @@
-"""Referring segmentation: RefCOCO, RefCOCO+, RefCOCOg. One transfer learns all three kinds of expression."""
+"""Referring segmentation: RefCOCO, RefCOCO+, RefCOCOg. One fine-tuned model is measured on all three."""
 
 from __future__ import annotations
 
 from pali3kit.benchmarks.benchmark import MIOU, Benchmark, Column, PublicSet
 
 
-def _in_refer(title: str, task: str) -> PublicSet:
-    """A set of the REFER package: the three are trained on together, and each is a task of the test split."""
+def _refer_set(title: str, task: str) -> PublicSet:
+    """One of the three sets of the REFER package. Training uses all; `task` is the one whose test split is measured."""
     return PublicSet(
         title=title,
         component="refcoco",
@@ -21,34 +21,34 @@ def _in_refer(title: str, task: str) -> PublicSet:
 
 
 REFCOCO = Benchmark(
-    name="refer",
-    summary="expressions with locations to boxes and masks: mIoU (paper: RefCOCO)",
+    name="refcoco",
+    summary="boxes and masks of expressions that may name locations: mIoU (paper: RefCOCO)",
     columns=(Column(title="{set}"),),
     unit=MIOU,
     metric="segmentation_iou",
     task="refer",
-    public=(_in_refer("RefCOCO ({test_split})", "refer"),),
+    public=(_refer_set("RefCOCO ({test_split})", "refer"),),
     regions=True,
 )
 REFCOCO_PLUS = Benchmark(
-    name="refer_plus",
-    summary="expressions without locations: mIoU (paper: RefCOCO+)",
+    name="refcoco_plus",
+    summary="boxes and masks of expressions without locations: mIoU (paper: RefCOCO+)",
     columns=(Column(title="{set}"),),
     unit=MIOU,
     metric="segmentation_iou",
     task="refer_plus",
-    public=(_in_refer("RefCOCO+ ({test_split})", "refer_plus"),),
+    public=(_refer_set("RefCOCO+ ({test_split})", "refer_plus"),),
     regions=True,
-    transfer_of="refer",
+    transfer_of="refcoco",
 )
 REFCOCOG = Benchmark(
-    name="refer_g",
-    summary="long expressions: mIoU (paper: RefCOCOg)",
+    name="refcocog",
+    summary="boxes and masks of long expressions: mIoU (paper: RefCOCOg)",
     columns=(Column(title="{set}"),),
     unit=MIOU,
     metric="segmentation_iou",
     task="refer_g",
-    public=(_in_refer("RefCOCOg ({test_split})", "refer_g"),),
+    public=(_refer_set("RefCOCOg ({test_split})", "refer_g"),),
     regions=True,
-    transfer_of="refer",
+    transfer_of="refcoco",
 )

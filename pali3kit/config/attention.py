@@ -32,7 +32,7 @@ def describe_attention(experiment: Experiment) -> str:
     return f"attention of ul2's encoder: {taken}; xformers " + (f"cannot run here, {why}." if why else "if asked for.")
 
 
-def demand_attention(experiment: Experiment) -> None:
+def require_attention_backend(experiment: Experiment) -> None:
     """Raises ConfigError where the attention that `runtime.attention` names cannot run on this machine."""
     if _trains_ul2(experiment) and _why_not(experiment.runtime.attention):
         raise ConfigError([describe_attention(experiment)])
@@ -42,7 +42,7 @@ def _trains_ul2(experiment: Experiment) -> bool:
     models = [experiment.model.language, *experiment.grid.get("model.language", ())]
     names = {each.get("name") if isinstance(each, dict) else getattr(each, "name", each) for each in models}
     asked = known_benchmarks(experiment)
-    return "ul2" in names and any(BENCHMARK.find(name).answered != "features" for name in asked)
+    return "ul2" in names and any(BENCHMARK.find(name).scored != "features" for name in asked)
 
 
 def _why_not(backend: str) -> str:

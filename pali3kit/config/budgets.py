@@ -1,4 +1,4 @@
-"""What a cell measures, and checks of the budgets of its stages."""
+"""Which benchmarks and stages a cell needs, and checks of its stages' numbers of examples, batches and devices."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Recipe, Resolution, Training, Transfer
 from pali3kit.registry import OPTIMIZER
 
-MOST_TRIED = 10_000
+MAX_DIVISOR_DISTANCE = 10_000
 
-Complaint = tuple[str, str]
+KeyProblem = tuple[str, str]
 """A dotted key and an error message."""
 
 
@@ -21,55 +21,60 @@ def known_benchmarks(cell: Experiment) -> list[str]:
     return [name for name in cell.evaluate if name in names]
 
 
-def generates(cell: Experiment) -> bool:
+def generates_text(cell: Experiment) -> bool:
     """Whether any benchmark is measured on text that PaLI generates."""
     return any(BENCHMARK.find(name).generated for name in known_benchmarks(cell))
 
 
 def has_stage_2(cell: Experiment) -> bool:
-    """Whether stage 2 is run: scales define its steps, but something must be measured on it or start from it."""
+    """Whether stage 2 is run: it has steps, and something is measured after it or the transfer starts from it."""
     wanted = cell.stages.transfer.start == "resolution" or "resolution" in cell.evaluation.after
     return wanted and bool(cell.stages.resolution.steps)
 
 
-def reads_texts(cell: Experiment) -> list[str]:
+def benchmarks_with_text_tower(cell: Experiment) -> list[str]:
     """The benchmarks that need a text tower."""
     return [name for name in known_benchmarks(cell) if BENCHMARK.find(name).reads_texts]
 
 
-def spendable(stage: str, section: Training, given: bool = False, needed_by: str = "") -> Iterator[Complaint]:
-    """Check that a stage has examples, and a batch of them.
+def check_budget(
+    stage: str, section: Training, may_be_pretrained: bool = False, needed_by: str = ""
+) -> Iterator[KeyProblem]:
+    """Check that a stage has examples, and enough for one batch.
 
     Args:
         stage: its section of `stages`.
         section: that section.
-        given: whether what it trains may be pretrained, so that no examples leave it as it is.
-        needed_by: the benchmark that asks for it, of a stage that is left out otherwise.
+        may_be_pretrained: whether 0 examples are allowed, because the component may have pretrained weights.
+        needed_by: the benchmark that needs the stage, if the stage is run only for some benchmarks.
     """
     key = f"stages.{stage}.examples"
     if needed_by and section.examples < 1:
         yield key, f"benchmark '{needed_by}' needs the stage {stage}, which has no examples: set {key}."
-    elif section.examples == 0 and not given:
+    elif section.examples == 0 and not may_be_pretrained:
         yield key, f"{key} should be at least 1, not 0."
     if 0 < section.examples < section.batch_size:
         yield key, f"{key}: {section.examples} examples are less than one batch of {section.batch_size}"
 
 
-def spreadable(
-    cell: Experiment, stage: str, section: Training | Resolution, own_optimizer: bool = True
-) -> Iterator[Complaint]:
-    """Check that a stage can be trained by several ranks; a task's recipe has no `own_optimizer`."""
-    ranks = cell.runtime.ranks
+def check_devices(
+    cell: Experiment, stage: str, section: Training | Resolution, has_optimizer: bool = True
+) -> Iterator[KeyProblem]:
+    """Check that several devices can train a stage.
+
+    `has_optimizer` is False for the recipe of one benchmark, which uses the optimizer of stages.transfer.
+    """
+    ranks = cell.runtime.devices
     if ranks <= 1:
         return
     if section.batch_size % ranks:
         text = f"{ranks} ranks do not divide the batch of {section.batch_size} of stages.{stage}; nearest: "
-        yield "runtime.ranks", text + str(nearest_divisor(section.batch_size, ranks))
-    if cell.runtime.strategy == "fsdp" and own_optimizer and (why := _whole(section.optimizer.name)):
-        yield f"stages.{stage}.optimizer.name", f"{why}, fsdp shards them: take adamw."
+        yield "runtime.devices", text + str(nearest_divisor(section.batch_size, ranks))
+    if cell.runtime.strategy == "fsdp" and has_optimizer and (why := _why_not_sharded(section.optimizer.name)):
+        yield f"stages.{stage}.optimizer.name", f"{why}, but fsdp shards them: use adamw."
 
 
-def _whole(optimizer: str) -> str:
+def _why_not_sharded(optimizer: str) -> str:
     """Why an optimizer may need whole matrices; "" if it does not, or is unknown, which `typed` reports."""
     elementwise = OPTIMIZER.describe(optimizer).elementwise if optimizer in OPTIMIZER.names() else True
     if elementwise is None:
@@ -77,14 +82,17 @@ def _whole(optimizer: str) -> str:
     return "" if elementwise else f"{optimizer} works on whole matrices"
 
 
-def task_recipe(section: Transfer, benchmark: str) -> Recipe:
-    """The settings that `tasks` has for the transfer of one benchmark."""
-    said = section.tasks.get(benchmark, Recipe())
-    return Recipe(examples=said) if isinstance(said, int) else said
+def recipe_of(section: Transfer, benchmark: str) -> Recipe:
+    """The settings that `benchmarks` has for the transfer of one of them."""
+    found = section.benchmarks.get(benchmark, Recipe())
+    return Recipe(examples=found) if isinstance(found, int) else found
 
 
 def nearest_divisor(number: int, wanted: int) -> int:
-    """The divisor of `number` nearest to `wanted`, the larger of two; 1 if none is found within `MOST_TRIED`."""
-    distances = range(min(max(wanted, 1), MOST_TRIED))
+    """The divisor of `number` nearest to `wanted`: the larger of two equally near ones.
+
+    1 if none is less than `MAX_DIVISOR_DISTANCE` away.
+    """
+    distances = range(min(max(wanted, 1), MAX_DIVISOR_DISTANCE))
     found = (d for away in distances for d in (wanted + away, wanted - away) if d > 0 and number % d == 0)
     return next(found, 1)

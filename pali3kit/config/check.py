@@ -1,4 +1,4 @@
-"""Checks an experiment whose keys and types are valid; each problem has its line."""
+"""Checks of an experiment whose keys and types are valid; each problem names the line of its key."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ from pathlib import Path
 
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK, CATALOGUES, STAGE
-from pali3kit.config.budgets import Complaint, known_benchmarks
+from pali3kit.config.budgets import KeyProblem, known_benchmarks
+from pali3kit.config.check_compatibility import CHECKS
 from pali3kit.config.grid import place
 from pali3kit.config.kinds import exists, keys, registry_of
 from pali3kit.config.paths import LONGEST_NAME
-from pali3kit.config.ports import MISFITS
 from pali3kit.config.ranges import out_of_range
 from pali3kit.config.schema import Evaluation, Experiment
 from pali3kit.config.suggestions import new_key, new_name
@@ -26,11 +26,11 @@ from pali3kit.declared.entry import RegistryEntry
 from pali3kit.errors import Problem, brief, choose, nearest
 from pali3kit.registry import METRIC
 
-Check = Callable[[Experiment], Iterator[Complaint]]
+Check = Callable[[Experiment], Iterator[KeyProblem]]
 
-PAPER = Path(__file__).parents[1] / "paper"  # its tables, one file each
-MOST_CELLS, MOST_SEEDS = 512, 1000
-MOST_TOLD = 50  # problems that one check reports
+PAPER_TABLES = Path(__file__).parents[1] / "paper"  # tables of the PaLI-3 paper, one YAML file each
+MAX_CELLS, MAX_SEEDS = 512, 1000
+MAX_PROBLEMS = 50  # problems that one check reports
 FIXED = ("name", "scale", "paper", "seeds", "grid", "baseline", "evaluate", "evaluation.after", "data.root", "runtime")
 """Keys of the experiment as a whole, which cannot differ between cells."""
 
@@ -38,90 +38,97 @@ FIXED = ("name", "scale", "paper", "seeds", "grid", "baseline", "evaluate", "eva
 def check(experiment: Experiment, tree: Node, refused: Collection[str] = ()) -> list[Problem]:
     """Return the problems of an experiment and of each of its cells; `tree` has the line of each key.
 
-    `refused` has the keys whose values are invalid: what depends on them is not checked.
+    `refused` has the keys whose values have already been reported as invalid: what depends on them is not checked.
     """
-    problems = [Problem(tree.place_of(key), text) for key, text in _judge(WHOLE, experiment, refused)]
+    problems = [Problem(tree.place_of(key), text) for key, text in _run_checks(EXPERIMENT_CHECKS, experiment, refused)]
     axes = _axes(tree)
-    if prod(map(len, axes.values())) > MOST_CELLS:
-        text = f"the grid has more than {MOST_CELLS} cells: split it into several experiments."
+    if prod(map(len, axes.values())) > MAX_CELLS:
+        text = f"the grid has more than {MAX_CELLS} cells: split it into several experiments."
         return [*problems, Problem(tree.place_of("grid"), text)]
     for values in product(*axes.values()):
-        problems += _cell(place(tree, dict(zip(axes, values, strict=True))), refused)
+        problems += _check_cell(place(tree, dict(zip(axes, values, strict=True))), refused)
     return list(dict.fromkeys(problems))
 
 
 def _axes(tree: Node) -> dict[str, list[Node]]:
-    """Return the valid axes of the grid; the others have been reported, and cells are checked without them."""
+    """Return the valid axes of the grid; `_check_grid` reports the others, and cells are checked without them."""
     grid = tree.value.get("grid", Node({}, tree.where)).value
     axes = {key: node.value for key, node in grid.items()} if isinstance(grid, dict) else {}
     return {
         key: values
         for key, values in axes.items()
-        if isinstance(values, list) and values and exists(Experiment, key) and not _fixed(key)
+        if isinstance(values, list) and values and exists(Experiment, key) and not _is_fixed(key)
     }
 
 
-def _fixed(key: str) -> bool:
+def _is_fixed(key: str) -> bool:
     return any(key == fixed or key.startswith(f"{fixed}.") for fixed in FIXED)
 
 
-def _cell(tree: Node, refused: Collection[str]) -> list[Problem]:
+def _check_cell(tree: Node, refused: Collection[str]) -> list[Problem]:
     builder = Builder(complete=not refused)
     cell = builder.experiment(tree)
-    complaints = _judge((out_of_range, *MISFITS), cell, {*refused, *builder.refused})
-    return builder.problems + [Problem(tree.place_of(key), text) for key, text in complaints]
+    found = _run_checks((out_of_range, *CHECKS), cell, {*refused, *builder.refused})
+    return builder.problems + [Problem(tree.place_of(key), text) for key, text in found]
 
 
-def _judge(checks: Iterable[Check], subject: Experiment, refused: Collection[str]) -> Iterator[Complaint]:
-    """Run each check. What fails on an invalid value, or is about a section that contains one, is not reported."""
-    unchecked = {key[:end] for key in refused for end in [*(i for i, sign in enumerate(key) if sign == "."), None]}
+def _run_checks(checks: Iterable[Check], subject: Experiment, refused: Collection[str]) -> Iterator[KeyProblem]:
+    """Run each check. Problems of an invalid value and of the sections that contain it are not reported again."""
+    unchecked = {key[:end] for key in refused for end in [*(i for i, char in enumerate(key) if char == "."), None]}
     for check_ in checks:
         try:
-            found = islice(check_(subject), MOST_TOLD)
-            yield from [complaint for complaint in found if complaint[0] not in unchecked]
+            found = islice(check_(subject), MAX_PROBLEMS)
+            yield from [problem for problem in found if problem[0] not in unchecked]
         except (AttributeError, KeyError, TypeError, ValueError):
             if not refused:
                 raise
 
 
-def _names(experiment: Experiment) -> Iterator[Complaint]:
+def _check_name(experiment: Experiment) -> Iterator[KeyProblem]:
     if not re.fullmatch(r"\w[\w.-]*", experiment.name):
         yield "name", f"name '{brief(experiment.name)}' should be a plain folder name: letters, digits, _, - and dots."
-    runtime = experiment.runtime
+    runs, store = experiment.runtime.runs, experiment.runtime.store
     if len(os.fsencode(experiment.name)) > LONGEST_NAME:
         yield "name", f"name '{brief(experiment.name)}' is longer than the {LONGEST_NAME} bytes of a folder's name."
-    elif _within(folder := os.path.join(runtime.runs, experiment.name), runtime.store):
+    elif _is_within(folder := os.path.join(runs, experiment.name), store):
         yield "name", f"name '{experiment.name}' would mix reports with artifacts: {folder} is in runtime.store."
+
+
+def _check_folders(experiment: Experiment) -> Iterator[KeyProblem]:
+    runtime = experiment.runtime
     for key, path in (("runtime.runs", runtime.runs), ("runtime.store", runtime.store)):
-        if file := _blocked(path):
+        if file := _blocking_file(path):
             yield key, f"{key} should be a folder: '{file}' is a file."
-    tables = sorted(file.stem for file in PAPER.glob("*.yaml"))
+
+
+def _check_paper(experiment: Experiment) -> Iterator[KeyProblem]:
+    tables = sorted(file.stem for file in PAPER_TABLES.glob("*.yaml"))
     if experiment.paper and experiment.paper not in tables:
         yield "paper", f"unknown table '{brief(experiment.paper)}'.{choose(experiment.paper, tables)}"
 
 
-def _within(path: str, folder: str) -> bool:
+def _is_within(path: str, folder: str) -> bool:
     """Whether a path is `folder` or lies in it."""
     inner, outer = os.path.abspath(path), os.path.abspath(folder)
     return os.path.commonpath((inner, outer)) == outer
 
 
-def _blocked(folder: str) -> str:
-    """The file because of which a folder cannot be created, "" if there is none."""
+def _blocking_file(folder: str) -> str:
+    """The file that stands in the way of creating a folder; "" if there is none."""
     above = os.path.abspath(folder)
     while not os.path.lexists(above):
         above = os.path.dirname(above)
     return "" if os.path.isdir(above) else above
 
 
-def _columns(experiment: Experiment) -> Iterator[Complaint]:
-    yield from _selection("evaluate", "benchmark", experiment.evaluate, BENCHMARK.names(), BENCHMARK.broken)
+def _check_evaluate(experiment: Experiment) -> Iterator[KeyProblem]:
+    yield from _check_selection("evaluate", "benchmark", experiment.evaluate, BENCHMARK.names(), BENCHMARK.broken)
 
 
-def _made(experiment: Experiment) -> Iterator[Complaint]:
-    """Check that the stages, metrics and keys that a benchmark names exist: those of a plug-in may not."""
+def _check_references(experiment: Experiment) -> Iterator[KeyProblem]:
+    """Check that the stages, metrics and keys that a benchmark refers to exist: a plug-in's benchmark may be wrong."""
     for name in known_benchmarks(experiment):
-        for kind, word, names in _named(BENCHMARK.find(name)):
+        for kind, word, names in _references(BENCHMARK.find(name)):
             broken = CATALOGUES[kind].broken if kind in CATALOGUES else {}
             if word in broken:
                 yield "evaluate", f"benchmark '{name}': {broken[word].wrong}"
@@ -129,36 +136,37 @@ def _made(experiment: Experiment) -> Iterator[Complaint]:
                 yield "evaluate", f"benchmark '{name}' names an unknown {kind} '{word}'.{choose(word, names)}"
 
 
-def _named(benchmark: Benchmark) -> Iterator[tuple[str, str, list[str]]]:
+def _references(benchmark: Benchmark) -> Iterator[tuple[str, str, list[str]]]:
     """For each name that a benchmark refers to: its kind, the name, and the existing names of that kind."""
     yield "stage", benchmark.kind, STAGE.names()
-    yield "stage", benchmark.trains or benchmark.kind, STAGE.names()
+    yield "stage", benchmark.training_stage or benchmark.kind, STAGE.names()
     if benchmark.generated:
         yield "metric", benchmark.metric, METRIC.names()
     yield "benchmark", benchmark.transfer, BENCHMARK.names()
     yield from (("key of evaluation", key, [each.name for each in fields(Evaluation)]) for key in benchmark.asked)
 
 
-def _after(experiment: Experiment) -> Iterator[Complaint]:
+def _check_evaluation_after(experiment: Experiment) -> Iterator[KeyProblem]:
     after = sorted((kind for kind in STAGE.all() if kind.title), key=lambda kind: kind.stage)
-    yield from _selection("evaluation.after", "stage", experiment.evaluation.after, [kind.name for kind in after])
+    yield from _check_selection("evaluation.after", "stage", experiment.evaluation.after, [kind.name for kind in after])
 
 
-def _seeds(experiment: Experiment) -> Iterator[Complaint]:
+def _check_seeds(experiment: Experiment) -> Iterator[KeyProblem]:
     seeds = experiment.seeds
     if not seeds:
         yield "seeds", "seeds should name at least one seed."
     if len(set(seeds)) < len(seeds):
-        yield "seeds", f"seeds {brief(str(seeds))} repeat one: each seed counts once."
-    if len(seeds) > MOST_SEEDS:
-        yield "seeds", f"seeds has {len(seeds)}: at most {MOST_SEEDS}."
+        yield "seeds", f"seeds {brief(str(seeds))} contain a seed twice."
+    if len(seeds) > MAX_SEEDS:
+        yield "seeds", f"there are {len(seeds)} seeds, but at most {MAX_SEEDS} are allowed."
     if any(not 0 <= seed < 1 << 32 for seed in seeds):
         yield "seeds", f"seeds {brief(str(seeds))} should all be at least 0 and less than 2^32."
 
 
-def _selection(
+def _check_selection(
     key: str, kind: str, words: list[str], choices: list[str], broken: Mapping[str, RegistryEntry] | None = None
-) -> Iterator[Complaint]:
+) -> Iterator[KeyProblem]:
+    """Check a list of names at `key`: that it is not empty, and that its names exist and differ."""
     if not words:
         yield key, f"{key} is empty.{choose('', choices)}"
     for word in words:
@@ -167,53 +175,63 @@ def _selection(
         elif word not in choices:
             yield key, f"unknown name '{brief(word)}' in {key}.{new_name(kind, word) or choose(word, choices)}"
     if len(set(words)) < len(words):
-        yield key, f"{key} names something twice."
+        yield key, f"{key} names a {kind} twice."
 
 
-def _grid(experiment: Experiment) -> Iterator[Complaint]:
+def _check_grid(experiment: Experiment) -> Iterator[KeyProblem]:
     for axis, values in experiment.grid.items():
         at = f"grid.{axis}"
         if not exists(Experiment, axis):
             meant = new_key(axis) or nearest(axis, keys(Experiment))
             yield at, f"grid axis '{brief(axis)}' is no key of an experiment.{meant}"
-        elif _fixed(axis):
+        elif _is_fixed(axis):
             yield at, f"grid axis '{axis}' cannot vary between cells: it belongs to the whole experiment."
         if not values:
             yield at, f"grid axis '{axis}' has no values."
-        elif len(values) <= MOST_CELLS and _repeats(values):
+        elif len(values) <= MAX_CELLS and _has_duplicates(values):
             yield at, f"grid axis '{axis}' has a value twice."
 
 
-def _baseline(experiment: Experiment) -> Iterator[Complaint]:
+def _check_baseline(experiment: Experiment) -> Iterator[KeyProblem]:
     for axis, value in experiment.baseline.items():
         at = f"baseline.{axis}"
         if axis not in experiment.grid:
             yield at, f"baseline '{axis}' is no axis of the grid.{new_key(axis) or choose(axis, experiment.grid)}"
         elif value not in experiment.grid[axis]:
-            word, choices = _written(value), [_written(choice) for choice in experiment.grid[axis]]
+            word, choices = _in_flow_style(value), [_in_flow_style(choice) for choice in experiment.grid[axis]]
             several = sum(isinstance(choice, dict) and choice.get("name") == value for choice in experiment.grid[axis])
-            what = f"names {several} values of the grid: write one out." if several > 1 else "is not in the grid."
+            what = f"fits {several} values of the grid: add options." if several > 1 else "is not in the grid."
             yield at, f"baseline {axis} '{brief(word)}' {what}{_new_value(axis, word) or choose(word, choices)}"
 
 
 def _new_value(axis: str, word: str) -> str:
-    """The new name of a renamed value or component of an axis."""
+    """A sentence with the new name, if a value of an axis was renamed; else ""."""
     try:
         return new_name(axis, word) or new_name(registry_of(axis), word)
-    except (KeyError, TypeError):  # it holds no component
+    except (KeyError, TypeError):  # the values of this axis are no components
         return ""
 
 
-def _repeats(values: Sequence[object]) -> bool:
+def _has_duplicates(values: Sequence[object]) -> bool:
     return any(value in values[:i] for i, value in enumerate(values))
 
 
-def _written(value: object) -> str:
+def _in_flow_style(value: object) -> str:
     """A value in YAML's flow style."""
     if isinstance(value, dict):
-        return f"{{{', '.join(f'{key}: {_written(child)}' for key, child in value.items())}}}"
+        return f"{{{', '.join(f'{key}: {_in_flow_style(child)}' for key, child in value.items())}}}"
     return str(value)
 
 
-WHOLE: tuple[Check, ...] = (_names, _seeds, _columns, _made, _after, _grid, _baseline)
+EXPERIMENT_CHECKS: tuple[Check, ...] = (
+    _check_name,
+    _check_folders,
+    _check_paper,
+    _check_seeds,
+    _check_evaluate,
+    _check_references,
+    _check_evaluation_after,
+    _check_grid,
+    _check_baseline,
+)
 """The checks of an experiment as a whole; the others are run on each cell."""

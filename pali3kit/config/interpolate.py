@@ -109,7 +109,7 @@ class _Measured:
         extent = Extent(
             1 + sum(each.values for each in parts),  # OmegaConf resolves a reference again for each use
             len(text) + sum(each.characters for each in parts),
-            1 + max((each.depth for each in parts), default=0),  # chains are resolved by recursion, as nests are
+            1 + max((each.depth for each in parts), default=0),  # chains are resolved by recursion, as is nesting
         )
         if excess := extent.excess:
             raise _Failed(f"expands to {excess}")

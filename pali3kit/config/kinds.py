@@ -9,17 +9,17 @@ from functools import cache
 from typing import Annotated, Any, Literal, TypeGuard, Union, get_args, get_origin, get_type_hints
 
 from pali3kit.catalogue import STAGE
-from pali3kit.config.part import Optimizer, Part
+from pali3kit.config.component import Component, Optimizer
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Stages
 from pali3kit.config.tree import MOST_DEPTH
 from pali3kit.types import TypeForm
 
 VARIABLES = "variables"  # the key of values that interpolations use, dropped once they are resolved
-PARTS = dict[str, Part]  # the type of the option `parts`: the sources of a union
-OPTIONAL_PART = Part | None
+PARTS = dict[str, Component]  # the type of the option `parts`: the sources of a union
+OPTIONAL_COMPONENT = Component | None
 _SCALARS = (int, float, str, bool, type(None))
-PlainPart = Annotated[Mapping[str, Any], Part]
+PlainComponent = Annotated[Mapping[str, Any], Component]
 """A component among the options of a component, as its constructor gets it: `{"name": ..., **options}`."""
 
 
@@ -40,7 +40,7 @@ def _with_plugins(kind: TypeForm) -> TypeForm:
 
 
 def registry_of(key: str) -> str:
-    """Return the registry of the component at a dotted key; components among its options are of its kind."""
+    """Return the registry of the component at a dotted key; components among its options are of the same registry."""
     kind: Any = Experiment
     for head in key.split("."):
         declared = {each.name: each for each in fields(kind)}[head]
@@ -50,14 +50,14 @@ def registry_of(key: str) -> str:
     raise KeyError(key)
 
 
-def is_part(kind: TypeForm) -> bool:
+def is_component(kind: TypeForm) -> bool:
     """Whether `kind` is a component or an optional one."""
-    return kind is Part or kind == OPTIONAL_PART
+    return kind is Component or kind == OPTIONAL_COMPONENT
 
 
 def is_section(kind: TypeForm) -> TypeGuard[type]:
     """Whether `kind` is a mapping with declared keys. A component is not one: its keys depend on its name."""
-    return isinstance(kind, type) and is_dataclass(kind) and kind is not Part
+    return isinstance(kind, type) and is_dataclass(kind) and kind is not Component
 
 
 def readable(kind: TypeForm) -> bool:
@@ -77,7 +77,7 @@ def readable(kind: TypeForm) -> bool:
         return readable(inner[0])
     if is_section(kind):
         return all(map(readable, hints(kind).values()))
-    return kind is Any or kind in _SCALARS or origin is Literal or is_part(kind)
+    return kind is Any or kind in _SCALARS or origin is Literal or is_component(kind)
 
 
 def exists(kind: TypeForm, key: str) -> bool:
@@ -87,7 +87,7 @@ def exists(kind: TypeForm, key: str) -> bool:
     head, _, rest = key.partition(".")
     if get_origin(kind) is dict:
         return key.count(".") <= MOST_DEPTH
-    if is_part(kind):
+    if is_component(kind):
         return not rest or (head == "parts" and key.count(".") <= MOST_DEPTH)
     if not is_section(kind) or head not in hints(kind):
         return kind is Optimizer and not rest

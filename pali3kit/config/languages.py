@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 
-from pali3kit.config.budgets import Complaint
-from pali3kit.config.given import found, taught
-from pali3kit.config.part import Part
+from pali3kit.config.budgets import KeyProblem
+from pali3kit.config.check_weights import check_exists, check_trained
+from pali3kit.config.component import Component
 from pali3kit.config.schema import Experiment
 from pali3kit.config.shapes import KIND, LanguageShape, contradicted, read_t5
 from pali3kit.config.vocabulary import EOS, Vocabulary
@@ -24,16 +24,16 @@ POSITIONS = {  # models with a fixed number of learned positions
 }  # fmt: skip
 
 
-def language(cell: Experiment) -> Iterator[Complaint]:
+def language(cell: Experiment) -> Iterator[KeyProblem]:
     """Check the shape of the model, and that its weights exist, have that shape and go with the tokenizer."""
     part = cell.model.language
-    missing = list(found(part, "model.language"))
+    missing = list(check_exists(part, "model.language"))
     yield from missing
     if part.name == "hf":
         yield "model.language", "model.language 'hf' names no model: hf/<repository>, or hf/./<folder>."
     if not missing and part.name == "ul2":
         yield from _shape(part)
-    yield from taught(part, "language", cell.stages.language.examples)
+    yield from check_trained(part, "language", cell.stages.language.examples)
     folder = _folder(part)
     if folder is not None and os.path.exists(folder):
         config = _config(folder)
@@ -41,7 +41,7 @@ def language(cell: Experiment) -> Iterator[Complaint]:
         yield from _answers(cell, folder, config)
 
 
-def language_width(part: Part) -> int | None:
+def language_width(part: Component) -> int | None:
     """The width of a language model, where it is known before it is built."""
     try:
         return _ul2_shape(part).width if part.name == "ul2" else part.options.get("width")
@@ -49,7 +49,7 @@ def language_width(part: Part) -> int | None:
         return None
 
 
-def _shape(part: Part) -> Iterator[Complaint]:
+def _shape(part: Component) -> Iterator[KeyProblem]:
     """Check that a ul2 has a shape, and that its options do not contradict the `config.json` of its weights.
 
     Options at their defaults take their values from that file.
@@ -71,7 +71,7 @@ def _shape(part: Part) -> Iterator[Complaint]:
         yield f"model.language.{at}", f"model.language: {folder} has {key} {config[key]}, not {value}"
 
 
-def _ul2_shape(part: Part) -> LanguageShape:
+def _ul2_shape(part: Component) -> LanguageShape:
     """The shape of a ul2, from its weights' `config.json` or from its options."""
     folder, names = _described(part), tuple(LanguageShape.__slots__)
     if folder is not None:
@@ -84,13 +84,13 @@ def _ul2_shape(part: Part) -> LanguageShape:
     return LanguageShape.of(size, **numbers)
 
 
-def _described(part: Part) -> Path | None:
+def _described(part: Component) -> Path | None:
     """The folder of a ul2's weights if it has a `config.json`."""
     folder = Path(part.options.get("weights") or "")
     return folder if part.options.get("weights") and os.path.exists(folder / "config.json") else None
 
 
-def _folder(part: Part) -> Path | None:
+def _folder(part: Component) -> Path | None:
     """The local folder or file that a language model's weights are from."""
     if part.name == "ul2":
         return Path(part.options["weights"]) if part.options.get("weights") else None
@@ -98,7 +98,7 @@ def _folder(part: Part) -> Path | None:
     return Path(named) if part.name.startswith("hf/") and named.startswith((".", "/")) else None
 
 
-def _tokens(cell: Experiment, folder: Path, config: Mapping[str, Json]) -> Iterator[Complaint]:
+def _tokens(cell: Experiment, folder: Path, config: Mapping[str, Json]) -> Iterator[KeyProblem]:
     """Check that the tokenizer is the one that the weights were trained with: same rows and same end of text."""
     chosen = cell.tokenizer
     if chosen.file is None:
@@ -118,7 +118,7 @@ def _tokens(cell: Experiment, folder: Path, config: Mapping[str, Json]) -> Itera
             yield "tokenizer.file", f"{text}: they do not belong together, or set tokenizer.rows to {rows}."
 
 
-def _answers(cell: Experiment, folder: Path, config: Mapping[str, Json]) -> Iterator[Complaint]:
+def _answers(cell: Experiment, folder: Path, config: Mapping[str, Json]) -> Iterator[KeyProblem]:
     """Check limits of some architectures: whether they attend to a whole prefix, and their number of positions."""
     kind, lengths = str(config.get("model_type")), cell.stages.multimodal
     if cell.model.language.name.startswith("hf/") and kind in BLIND:

@@ -84,7 +84,7 @@ def _read_layers(path: str | Path, overrides: Sequence[str] = ()) -> _Layers:
 
 
 def _check_variables(layers: Sequence[Node], problems: list[Problem]) -> None:
-    """Refuse variables that no value of any layer takes."""
+    """Refuse variables that no value of any layer uses."""
     keys = [words for layer in layers for words in _interpolated(layer)]
     taken = {word for words in keys for word in words}
     known = {words[1] for words in keys if words[0] == VARIABLES and len(words) > 1}

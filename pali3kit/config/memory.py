@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 from math import ceil
 from typing import Literal
 
-from pali3kit.config.budgets import Complaint
-from pali3kit.config.part import Optimizer
+from pali3kit.config.budgets import KeyProblem
+from pali3kit.config.component import Optimizer
 from pali3kit.config.schema import Experiment
 from pali3kit.config.shapes import LanguageShape, VitShape
 from pali3kit.errors import ConfigError
@@ -22,16 +22,16 @@ Model = Literal["vision", "language", "text"]
 """Our image encoder, our language model, the text tower that is LiT-tuned."""
 
 
-def affordable(cell: Experiment, stage: str, optimizer: Optimizer, *trained: Model) -> Iterator[Complaint]:
+def check_memory(cell: Experiment, stage: str, optimizer: Optimizer, *trained: Model) -> Iterator[KeyProblem]:
     """Check that the device can hold weights, gradients and moments of the `trained` models.
 
-    A model whose size is not known before it is built counts nothing; activations, `plan` counts.
+    A model whose size is not known before it is built counts as 0. Activations are not counted here, but by `plan`.
     """
     if optimizer.name not in OPTIMIZER.names():
         return  # `typed` has refused it
     parameters = sum(_COUNTS[model](cell) for model in trained)
     runtime = cell.runtime
-    shares = runtime.ranks if runtime.strategy == "fsdp" else 1
+    shares = runtime.devices if runtime.strategy == "fsdp" else 1
     need = _least_bytes(parameters, optimizer.name) / GIBI
     if 0 < runtime.memory < need / shares:
         text = (

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, get_args, get_origin
 
-from pali3kit.config.kinds import PARTS, VARIABLES, hints, is_part, is_section
-from pali3kit.config.part import Part
+from pali3kit.config.component import Component
+from pali3kit.config.kinds import PARTS, VARIABLES, hints, is_component, is_section
 from pali3kit.config.schema import Experiment
 from pali3kit.config.tree import Node
 from pali3kit.types import TypeForm
@@ -21,12 +21,12 @@ def merge(kind: TypeForm, lower: Node, upper: Node) -> Node:
     if get_origin(kind) is dict and upper.value in ({}, None):
         return Node({}, upper.where)
     if not isinstance(lower.value, dict) or not isinstance(upper.value, dict):
-        if is_part(kind) and not isinstance(lower.value, dict) and isinstance(upper.value, dict):
+        if is_component(kind) and not isinstance(lower.value, dict) and isinstance(upper.value, dict):
             return merge(kind, Node({"name": lower}, lower.where), upper)
         return upper
-    if is_part(kind) and "name" in upper.value:
+    if is_component(kind) and "name" in upper.value:
         return upper
-    if not (is_part(kind) or is_section(kind) or get_origin(kind) is dict):
+    if not (is_component(kind) or is_section(kind) or get_origin(kind) is dict):
         return upper
     merged = dict(lower.value)
     for key, node in upper.value.items():
@@ -42,7 +42,7 @@ def nest(kind: TypeForm, key: str, leaf: Node) -> Node:
     """
     head, _, rest = key.partition(".")
     if kind == PARTS and rest:
-        return Node({head: nest(Part, rest, leaf)}, leaf.where)
+        return Node({head: nest(Component, rest, leaf)}, leaf.where)
     if get_origin(kind) is dict or not rest:
         return Node({key: Node(leaf.value, leaf.where)}, leaf.where)
     return Node({head: nest(_below(kind, head), rest, leaf)}, leaf.where)
@@ -52,7 +52,7 @@ def _below(kind: TypeForm, key: str) -> TypeForm:
     """Return the type of `key` in a value of type `kind`; Any where none is declared."""
     if get_origin(kind) is dict:
         return get_args(kind)[1]
-    if is_part(kind):
+    if is_component(kind):
         return PARTS if key == "parts" else Any
     if kind is Experiment and key == VARIABLES:
         return dict[str, Any]

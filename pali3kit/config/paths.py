@@ -1,25 +1,14 @@
-"""Paths in experiments: `~` is expanded, and names that no file system can hold are refused."""
+"""Which fields of the schema hold paths, and why a path may be impossible."""
 
 from __future__ import annotations
 
 import os
 
-from pali3kit.declared.entry import RegistryEntry
 from pali3kit.errors import brief
 
 LONGEST_NAME, LONGEST_PATH = 255, 4095  # bytes, on the usual file systems
 PLACE = {"path": True}
 """The metadata of fields of the schema that hold paths."""
-
-
-def named_by(entry: RegistryEntry) -> tuple[str, ...]:
-    """The options of a component that hold paths; `pretrained` may hold a tag instead."""
-    return (*entry.files, *entry.folders, "weights", "pretrained")
-
-
-def in_full(path: str) -> str:
-    """The path with `~` and `~user` expanded, unchanged if there is no such user."""
-    return os.path.expanduser(path)
 
 
 def impossible(path: str) -> str:

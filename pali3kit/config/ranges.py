@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, is_dataclass
 
+from pali3kit.config.component import Component, Optimizer
 from pali3kit.config.kinds import registry_of
-from pali3kit.config.part import Optimizer, Part
 from pali3kit.config.stages import Stages
 from pali3kit.registry import KINDS
 
@@ -44,8 +44,8 @@ RANGES: dict[str, _Range] = {
     "bins": _Range(2, 1000),
     "train": COUNT,
     "validation": _Range(0),
-    "checks": _Range(0),
-    "validate": _Range(2),
+    "num_validations": _Range(0),
+    "validation_examples": _Range(2),
     "test": _Range(2),  # CIDEr of a single image has no document frequencies
     "examples": _Range(0),
     "batch_size": COUNT,
@@ -69,7 +69,7 @@ RANGES: dict[str, _Range] = {
     "limit": _Range(2),
     "beams": COUNT,
     "shots": COUNT,
-    "draws": COUNT,
+    "repeats": COUNT,
     "curve": COUNT,
     "neighbours": COUNT,
     "epochs": COUNT,
@@ -77,13 +77,13 @@ RANGES: dict[str, _Range] = {
     "tolerance": _Range(0),
     "classes": _Range(0),
     "crop": _Range(0.01, 1),
-    "most_bad": _Range(0, 1),
-    "ranks": COUNT,
-    "loaders": _Range(0),
-    "most_tokens": _Range(0),
+    "max_bad_fraction": _Range(0, 1),
+    "devices": COUNT,
+    "num_workers": _Range(0),
+    "max_tokens_per_microbatch": _Range(0),
     "memory": _Range(0),
     "checkpoint_seconds": _Range(0),
-    "workers": _Range(0),
+    "parallel_stages": _Range(0),
     "threads": _Range(0),
 }
 
@@ -94,7 +94,7 @@ def out_of_range(value: object, key: str = "") -> Iterator[tuple[str, str]]:
     Options of plug-ins are not checked: a key of theirs may mean something else.
     """
     prefix = f"{key}." if key else ""
-    if isinstance(value, Part):
+    if isinstance(value, Component):
         built_in = KINDS[registry_of(key)].describe(value.name).built_in
         for name, option in value.options.items():
             if built_in:

@@ -17,9 +17,9 @@ from pathlib import Path
 from pali3kit import registry
 from pali3kit.benchmarks.benchmark import Benchmark, PublicSet
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.config.budgets import Complaint, known_benchmarks
-from pali3kit.config.offers import joins
-from pali3kit.config.part import Part
+from pali3kit.config.available_tasks import is_joinable
+from pali3kit.config.budgets import KeyProblem, known_benchmarks
+from pali3kit.config.component import Component
 from pali3kit.config.schema import Experiment
 from pali3kit.config.suggestions import new_name
 from pali3kit.config.tree import Node
@@ -54,7 +54,7 @@ def public_sets(tree: Node) -> Node | None:
     return layer
 
 
-def source_of(cell: Experiment, benchmark: Benchmark) -> Part | None:
+def source_of(cell: Experiment, benchmark: Benchmark) -> Component | None:
     """The source that `data.benchmarks` has for a benchmark; None if it reads `data.source`.
 
     Benchmarks that share a transfer share its source.
@@ -66,7 +66,7 @@ def task_of(cell: Experiment, benchmark: Benchmark) -> str:
     """The source's task that a benchmark is trained and measured on."""
     if source_of(cell, benchmark) is not None and benchmark.public:
         return benchmark.public[0].task
-    return cell.data.columns.get(benchmark.name) or benchmark.task
+    return cell.data.tasks.get(benchmark.name) or benchmark.task
 
 
 def benchmark_label(cell: Experiment, benchmark: Benchmark) -> str:
@@ -76,7 +76,7 @@ def benchmark_label(cell: Experiment, benchmark: Benchmark) -> str:
     source = cell.data.source.name
     if source_of(cell, benchmark) is not None or (not benchmark.generated and source != WORLD):
         return benchmark.label("")
-    return benchmark.label(source, cell.data.columns.get(benchmark.name, ""))
+    return benchmark.label(source, cell.data.tasks.get(benchmark.name, ""))
 
 
 def public_title(cell: Experiment, benchmark: Benchmark) -> str:
@@ -88,7 +88,7 @@ def public_title(cell: Experiment, benchmark: Benchmark) -> str:
     return benchmark.name
 
 
-def check_root(cell: Experiment) -> Iterator[Complaint]:
+def check_root(cell: Experiment) -> Iterator[KeyProblem]:
     """Check that the sources of `data.benchmarks` exist and fit; with a root, nothing is embedded."""
     known = BENCHMARK.names()
     for name in cell.data.benchmarks:
@@ -98,11 +98,11 @@ def check_root(cell: Experiment) -> Iterator[Complaint]:
             meant = new_name("benchmark", name) or choose(name, generated)
             yield key, f"data.benchmarks: no generated benchmark '{name}'.{meant}"
         elif (shared := BENCHMARK.find(name).transfer) != name:
-            yield key, f"data.benchmarks: '{name}' shares the transfer of '{shared}': say it there."
-        elif name in cell.data.columns:
+            yield key, f"data.benchmarks: '{name}' shares the transfer of '{shared}': set that one instead."
+        elif name in cell.data.tasks:
             text = f"'{name}' has a source of its own, data.benchmarks.{name}: leave one of the two out."
-            yield f"data.columns.{name}", f"data.columns: {text}"
-        elif not joins(cell.data.benchmarks[name]):
+            yield f"data.tasks.{name}", f"data.tasks: {text}"
+        elif not is_joinable(cell.data.benchmarks[name]):
             text = "take a source of images in files, or leave it out."
             yield key, f"{key} cannot be '{cell.data.benchmarks[name].name}': {text}"
     yield from _missing_sources(cell)
@@ -118,7 +118,7 @@ def check_root(cell: Experiment) -> Iterator[Complaint]:
     yield from _without_files(cell)
 
 
-def _missing_files(part: Part, entry: RegistryEntry) -> list[str]:
+def _missing_files(part: Component, entry: RegistryEntry) -> list[str]:
     """The files and folders that a component's options name and that do not exist; a file may be a pattern."""
     found: list[str] = []
     for option in (*entry.files, *entry.folders):
@@ -141,8 +141,8 @@ def beside(path: str) -> str:
     return ""
 
 
-def _missing_sources(cell: Experiment) -> Iterator[Complaint]:
-    """Check that the files of the measured benchmarks exist: one complaint for each, listing all that is missing."""
+def _missing_sources(cell: Experiment) -> Iterator[KeyProblem]:
+    """Check that the files of the measured benchmarks exist: one problem for each, which lists all that is missing."""
     for benchmark in [BENCHMARK.find(name) for name in known_benchmarks(cell)]:
         source, key = source_of(cell, benchmark), f"data.benchmarks.{benchmark.transfer}"
         if source is not None and (absent := _missing_files(source, registry.SOURCE.describe(source.name))):
@@ -153,7 +153,7 @@ def _missing_sources(cell: Experiment) -> Iterator[Complaint]:
             yield key, f"{text} Leave '{benchmark.name}' out of evaluate, or say where its files lie: {key}."
 
 
-def _without_files(cell: Experiment) -> Iterator[Complaint]:
+def _without_files(cell: Experiment) -> Iterator[KeyProblem]:
     """Check that no benchmark without a known layout falls back to the embedded world."""
     for benchmark in [BENCHMARK.find(name) for name in known_benchmarks(cell)]:
         if benchmark.generated and source_of(cell, benchmark) is None and cell.data.source.name == WORLD:
@@ -166,7 +166,7 @@ def _embedded(cell: Experiment, section: str) -> bool:
     if section == "probes":
         chosen = cell.evaluation.probes
         return not chosen or any(part.name.startswith(f"{WORLD}_") for part in chosen.values())
-    part: Part = getattr(cell.evaluation, section)
+    part: Component = getattr(cell.evaluation, section)
     return part.name.startswith(f"{WORLD}_")
 
 
@@ -180,8 +180,8 @@ def _key(benchmark: Benchmark, public: PublicSet) -> tuple[str, ...]:
 
 def _component(public: PublicSet, root: Node) -> Node:
     """The component that reads a public set, with its paths below the root."""
-    told = {"name": public.component, **{option: os.path.join(root.value, path) for option, path in public.paths}}
-    return Node({option: Node(value, root.where) for option, value in told.items()}, root.where)
+    options = {"name": public.component, **{option: os.path.join(root.value, path) for option, path in public.paths}}
+    return Node({option: Node(value, root.where) for option, value in options.items()}, root.where)
 
 
 def _at(node: Node, *keys: str) -> Node | None:

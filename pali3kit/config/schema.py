@@ -1,8 +1,8 @@
 """The schema of experiment files: typed, documented and free of torch.
 
 Every key of a YAML file is a field here, except `variables` (`pali3kit.config.load`); unknown keys are refused.
-Sizes are counts (examples, tokens) unless a unit is given. A field without a default must be set by the experiment file
-or by its scale file. The metadata `registry` of a field is the kind of component that it holds.
+A field without a default must be set by the experiment file or by its scale file. The metadata `registry` of a field
+names the registry of the component that it holds.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from pali3kit.config.part import Part
+from pali3kit.config.component import Component
 from pali3kit.config.paths import PLACE
 from pali3kit.config.stages import Stages
 
-Pretrain = Literal["classif", "siglip", "random", "given"]
+Pretrain = Literal["classif", "siglip", "random", "pretrained"]
 Strategy = Literal["ddp", "fsdp"]
 Precision = Literal["auto", "bf16", "fp32"]
 Verify = Literal["usual", "full"]
@@ -24,27 +24,37 @@ Prompts = Literal["class_name", "photo", "clip_best", "clip"]  # the sets of `te
 
 @dataclass(kw_only=True)
 class Model:
-    """The components of PaLI and the side length of its images, in pixels.
+    """The components of PaLI.
 
-    `towers` is a pretrained model of an image tower and a text tower: benchmarks of the encoder alone then measure it,
-    without any training, instead of `vision`.
+    Keys:
+        image_size: the side of the square input images, in pixels.
+        vision: the image encoder.
+        projector: maps the encoder's tokens to the language model's width.
+        language: the language model.
+        mask_tokenizer: turns segmentation masks into tokens and back.
+        dual_encoder: a pretrained model with an image tower and a text tower. The benchmarks of the image encoder then
+            measure it, without any training, instead of `vision`.
     """
 
     image_size: int
-    vision: Part = field(metadata={"registry": "vision"})
-    projector: Part = field(metadata={"registry": "projector"})
-    language: Part = field(metadata={"registry": "language"})
-    masks: Part = field(metadata={"registry": "masks"})
-    towers: Part | None = field(default=None, metadata={"registry": "towers"})
+    vision: Component = field(metadata={"registry": "vision"})
+    projector: Component = field(metadata={"registry": "projector"})
+    language: Component = field(metadata={"registry": "language"})
+    mask_tokenizer: Component = field(metadata={"registry": "mask_tokenizer"})
+    dual_encoder: Component | None = field(default=None, metadata={"registry": "dual_encoder"})
 
 
 @dataclass(kw_only=True)
-class Tokenizer:
-    """SentencePiece: trained to `vocabulary` pieces on `sentences` of the source's text, or a `file` of T5, mT5, Gemma
-    or our own.
+class TokenizerConfig:
+    """The SentencePiece tokenizer: trained on the source's text, or read from a file.
 
-    `rows` is the number of rows of the published embedding that belongs to the file; by default the number of ids,
-    rounded up to a multiple of 128 for T5 and of 64 for Gemma. Box coordinates are quantized to `bins` steps.
+    Keys:
+        vocabulary: the number of pieces to learn; leave it out with a `file`.
+        file: a SentencePiece model of T5, mT5, Gemma or our own.
+        rows: the rows of the published embedding that belongs to `file`; by default the number of its ids, rounded up
+            to a multiple of 128 for T5 and of 64 for Gemma.
+        sentences: the number of sentences to learn the pieces from.
+        bins: the number of steps to which box coordinates are quantized.
     """
 
     vocabulary: int | None = None
@@ -56,58 +66,80 @@ class Tokenizer:
 
 @dataclass(kw_only=True)
 class Data:
-    """The source of records, and how many images are used; a record is one image with its annotations.
+    """The data that models are trained and measured on.
 
-    With `cache`, a frozen encoder's tokens of all images are kept on disk (`plan` prints the size); without it they are
-    computed each time. `columns` maps benchmarks to the source's tasks that they are trained and measured on, where
-    these have other names: `{vqa_text: textvqa.vqa}`. The last `validation` train images are held out from all training
-    of PaLI.
-
-    `root` is the folder of public data sets: benchmarks are then measured on them, and transfers trained on them.
-    `benchmarks` names the source of single ones, or changes options of the one below the root (`config.root`).
+    Keys:
+        source: the source of records; a record is an image with its annotations.
+        train: the number of images to train on.
+        test: the number of images to measure on.
+        cache: whether the tokens that a frozen encoder has for each image are stored on disk (`plan` prints the size)
+            and not computed again in every step.
+        validation: the number of train images, the last ones, that are held out from all training of PaLI.
+        tasks: the source's task for a benchmark, where it is not the benchmark's own: `{textvqa: my_set.vqa}`.
+        root: the folder of public data sets. Benchmarks are measured on those, and transfers trained on them.
+        benchmarks: the source for a single benchmark, or other options for the one below `root` (`config.root`).
     """
 
-    source: Part = field(metadata={"registry": "source"})
+    source: Component = field(metadata={"registry": "source"})
     train: int
     test: int
     cache: bool = True
     validation: int = 0
-    columns: dict[str, str] = field(default_factory=dict)
+    tasks: dict[str, str] = field(default_factory=dict)
     root: str | None = field(default=None, metadata=PLACE)
-    benchmarks: dict[str, Part] = field(default_factory=dict, metadata={"registry": "source"})
+    benchmarks: dict[str, Component] = field(default_factory=dict, metadata={"registry": "source"})
 
 
 @dataclass(kw_only=True)
 class Evaluation:
-    """How benchmarks are measured: `limit` bounds the test examples of a benchmark of PaLI. With `constrained`, regions
-    are decoded under a grammar of boxes and masks.
+    """How benchmarks are measured.
 
-    For the encoder alone: `probes` are the sets of the few-shot probe by name, by default the embedded world's eight;
-    it is trained on `shots` examples of each class, drawn `draws` times, and on the numbers in `curve` beside. The
-    other benchmarks use `labelled` and `captioned`. `crop` is the side of the centre crop as a fraction of the image's
-    (0.875: 224 of 256 pixels), for probes, neighbours and classifiers. The text tower is the one that is LiT-tuned for
-    the frozen encoder (`texts: lit`) or the one of its pretraining (`own`); `prompts` are those of the class names.
+    Keys for benchmarks of PaLI:
+        limit: the largest number of test examples of a benchmark.
+        beams: the number of beams of beam search; 1 is greedy decoding.
+        constrained: whether regions are decoded under a grammar of boxes and masks.
+        after: the stages whose models are measured (`transfer`, `multimodal`, `resolution`).
+
+    Keys for benchmarks of the image encoder:
+        probes: the data sets of the few-shot probe, by name; by default the eight of the embedded world.
+        shots: training examples for each class in the few-shot probe.
+        repeats: how often these examples are drawn; the result is the mean.
+        curve: further numbers of shots, for the chart.
+        neighbours: the number of nearest neighbours that vote.
+        labelled: the data set of zero-shot, nearest neighbours and classifiers.
+        captioned: the data set of image-text retrieval.
+        crop: the side of the centre crop as a fraction of the image's (0.875: 224 of 256 pixels), for probes,
+            neighbours and classifiers.
+        text_tower: `lit`, LiT-tuned for the frozen encoder, or `own`, that of the encoder's pretraining.
+        prompts: the set of prompts that zero-shot classification puts class names into.
     """
 
     limit: int = 500
     beams: int = 1
     constrained: bool = False
     shots: int = 10
-    draws: int = 3
+    repeats: int = 3
     after: list[str] = field(default_factory=lambda: ["transfer"])
-    probes: dict[str, Part] = field(default_factory=dict, metadata={"registry": "labelled"})
+    probes: dict[str, Component] = field(default_factory=dict, metadata={"registry": "labelled"})
     curve: list[int] = field(default_factory=lambda: [1, 5, 10, 25])
     neighbours: int = 20
-    labelled: Part = field(default_factory=lambda: Part(name="world_classes"), metadata={"registry": "labelled"})
-    captioned: Part = field(default_factory=lambda: Part(name="world_captions"), metadata={"registry": "captioned"})
+    labelled: Component = field(
+        default_factory=lambda: Component(name="world_classes"), metadata={"registry": "labelled"}
+    )
+    captioned: Component = field(
+        default_factory=lambda: Component(name="world_captions"), metadata={"registry": "captioned"}
+    )
     crop: float = 1.0
-    texts: Literal["lit", "own"] = "lit"
+    text_tower: Literal["lit", "own"] = "lit"
     prompts: Prompts = "clip"
 
 
 @dataclass(kw_only=True)
 class Expected:
-    """A published number, which ours should match within `tolerance`. `source` cites where it was published."""
+    """A published number that ours should match within `tolerance`, both in the benchmark's unit.
+
+    `source` cites where it was published.
+    """
 
     value: float
     tolerance: float
@@ -116,30 +148,44 @@ class Expected:
 
 @dataclass(kw_only=True)
 class Runtime:
-    """Where and how the experiment runs. Nothing of it enters a digest: threads and ranks change results in their last
-    digits only, bf16 within the noise. The manifest of each artifact records what produced it.
+    """Where and how the experiment runs.
 
-    `ranks` processes train one model with `strategy` `ddp` or `fsdp`, each with `loaders` processes that load images.
-    A training stage that is killed loses about `checkpoint_seconds`. A stage fails when more than the fraction
-    `most_bad` of the samples in files are unusable. Training computes in `precision` `fp32`, `bf16` (autocast), or
-    `auto`: bf16 on GPUs that have it. `attention` is the backend of the language model's encoder; `recompute` trades
-    its activations' memory for time (gradient checkpointing). PaLI's batches are split into microbatches of at most
-    `most_tokens` encoder tokens a device (0: no limit); their gradients add up so that all target tokens weigh the
-    same. `memory` is that of a device in GiB: stages that cannot fit are refused (0: not checked). Existing artifacts
-    are verified byte by byte, files above 1 GiB by size and time alone unless `verify` is `full`.
+    None of these keys enters a digest: numbers of threads and devices change results in their last digits only, bf16
+    within the noise. The manifest of each artifact records how it was made.
+
+    Keys:
+        parallel_stages: the number of stages that run at the same time; 0 decides by the number of cores.
+        threads: CPU threads of each process; 0 shares all cores out.
+        devices: the number of processes that train one model together.
+        strategy: how they do so, `ddp` or `fsdp`, which shards the model.
+        num_workers: processes of each device that load images.
+        checkpoint_seconds: the time between checkpoints, in seconds; a stage that is killed loses about as much.
+        max_bad_fraction: a stage fails if more than this fraction of the samples in files cannot be used.
+        precision: of training: `fp32`, `bf16` (autocast), or `auto`, which is bf16 on GPUs that have it.
+        attention: the backend of attention in the language model's encoder.
+        gradient_checkpointing: whether the language model's encoder computes its activations again in the backward
+            pass, which saves memory and takes time.
+        max_tokens_per_microbatch: the largest number of encoder tokens that a device has in memory at once; larger
+            batches of PaLI are split into microbatches, whose gradients are accumulated so that every target token has
+            the same weight. 0 is no limit.
+        memory: the memory of a device in GiB; stages that cannot fit are refused. 0 checks nothing.
+        verify: how existing artifacts are verified: `full`, all files by their digests, or `usual`, files above 1 GiB
+            by size and time alone.
+        runs: the folder of reports.
+        store: the folder of artifacts.
     """
 
-    workers: int = 0
+    parallel_stages: int = 0
     threads: int = 0
-    ranks: int = 1
+    devices: int = 1
     strategy: Strategy = "ddp"
-    loaders: int = 0
+    num_workers: int = 0
     checkpoint_seconds: float = 20.0
-    most_bad: float = 0.05
+    max_bad_fraction: float = 0.05
     precision: Precision = "auto"
     attention: Attention = "auto"
-    recompute: bool = False
-    most_tokens: int = 0
+    gradient_checkpointing: bool = False
+    max_tokens_per_microbatch: int = 0
     memory: float = 0.0
     verify: Verify = "usual"
     runs: str = field(default="runs", metadata=PLACE)
@@ -148,12 +194,26 @@ class Runtime:
 
 @dataclass(kw_only=True)
 class Experiment:
-    """A whole experiment: a grid of cells, each run for every seed and measured on every benchmark."""
+    """A whole experiment: a grid of cells, each run for every seed and measured on every benchmark.
+
+    Keys:
+        name: its name, which is the name of its folder in `runtime.runs`.
+        scale: the scale file, which sets sizes, data and numbers of examples.
+        model, tokenizer, data, stages, evaluation, runtime: see the classes of the same names.
+        paper: the paper's table that is printed beside the results, such as `table1`; "" for none.
+        pretrain: how the image encoder is pretrained: `classif` (classification), `siglip` (sigmoid loss on pairs of
+            images and texts), `random` (not at all), or `pretrained` (`model.vision` has published weights).
+        seeds: one run for each; results are their means.
+        grid: lists of values by dotted key. Each combination is a cell, a model of its own.
+        baseline: values of the grid's keys; other cells are reported as differences to the one that has them.
+        evaluate: the benchmarks to measure.
+        published: published numbers that ours are compared with, by benchmark (`zero_shot.top1`).
+    """
 
     name: str
     scale: str
     model: Model
-    tokenizer: Tokenizer
+    tokenizer: TokenizerConfig
     data: Data
     stages: Stages
     paper: str = ""
@@ -163,5 +223,5 @@ class Experiment:
     baseline: dict[str, Any] = field(default_factory=dict)
     evaluate: list[str] = field(default_factory=list)
     evaluation: Evaluation = field(default_factory=Evaluation)
-    expect: dict[str, Expected] = field(default_factory=dict)
+    published: dict[str, Expected] = field(default_factory=dict)
     runtime: Runtime = field(default_factory=Runtime)

@@ -5,14 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
-from pali3kit.config.part import Optimizer, Part
+from pali3kit.config.component import Component, Optimizer
 
 Prefix = Literal["appendix", "table"]
 
 
 @dataclass(kw_only=True)
 class Training:
-    """A budget: training on `examples`, in batches of `batch_size`."""
+    """How long a stage is trained, and with which optimizer.
+
+    Keys:
+        examples: the number of examples to train on, with repetition.
+        batch_size: examples in each optimizer step, over all devices.
+        optimizer: the optimizer and its schedule.
+    """
 
     examples: int
     batch_size: int
@@ -21,12 +27,17 @@ class Training:
 
 @dataclass(kw_only=True)
 class VisionPretraining(Training):
-    """Stage 0a. `text` is SigLIP's text tower, which PaLI does not use.
+    """Stage 0a: the image encoder is pretrained, by classification or as SigLIP's image tower.
 
-    `temperature`, `bias` and `head_bias` initialise the sigmoid loss and the classifier's head. `loss` is the
-    classifier's, `sigmoid` or `softmax`. `crop` is the smallest fraction of an image's area that a random crop keeps
-    (1: no random crops), `flip` mirrors half of the images. `freeze` holds patterns of parameter names (`vision.*`
-    locks the image tower).
+    Keys:
+        temperature, bias: initial values of the two learned parameters of SigLIP's sigmoid loss.
+        head_bias: the initial bias of the classifier's head.
+        loss: the classifier's loss, `sigmoid` or `softmax`.
+        crop: the smallest fraction of an image's area that a random crop keeps; 1 is no random crops.
+        flip: whether half of the images are mirrored.
+        freeze: patterns of names of parameters that are not trained (`vision.*`: the image tower).
+        text: SigLIP's text tower, which PaLI does not use.
+        text_length: the length of its texts, in tokens.
     """
 
     temperature: float = 10.0
@@ -36,16 +47,18 @@ class VisionPretraining(Training):
     crop: float = 1.0
     flip: bool = False
     freeze: list[str] = field(default_factory=list)
-    text: Part = field(default_factory=lambda: Part(name="siglip_text"), metadata={"registry": "text_tower"})
+    text: Component = field(default_factory=lambda: Component(name="siglip_text"), metadata={"registry": "text_tower"})
     text_length: int = 32
 
 
 @dataclass(kw_only=True)
 class LanguagePretraining(Training):
-    """Stage 0b: UL2's mixture of denoisers over packed windows of `length` tokens.
+    """Stage 0b: the language model is pretrained with UL2's mixture of denoisers.
 
-    `prefix` is where its prefix LM splits a window: at a random place (`appendix`) or after three quarters (`table`);
-    `z_loss` is the weight of log(Z)^2.
+    Keys:
+        length: the length of the windows that text is packed into, in tokens.
+        prefix: where the prefix LM splits a window: at a random place (`appendix`) or after three quarters (`table`).
+        z_loss: the weight of the loss term log(Z)^2.
     """
 
     length: int = 64
@@ -54,16 +67,21 @@ class LanguagePretraining(Training):
 
 
 @dataclass(kw_only=True)
-class Masks(Training):
-    """Stage 0c: the mask tokenizer, trained on the objects of `source`, by default of `data.source`."""
+class MaskTokenizerTraining(Training):
+    """Stage 0c: the mask tokenizer is trained on the masks of objects of `source`, by default of `data.source`."""
 
-    source: Part | None = field(default=None, metadata={"registry": "source"})
+    source: Component | None = field(default=None, metadata={"registry": "source"})
 
 
 @dataclass(kw_only=True)
 class Multimodal(Training):
-    """Stage 1: `mixture` has the weights of tasks by name (`part.task` for one source of a union), which are taken to
-    the power of 1 / `temperature`. Lengths are numbers of tokens.
+    """Stage 1: PaLI is trained on a mixture of tasks, with the image encoder frozen.
+
+    Keys:
+        mixture: the weight of each task, by its name; `part.task` for one source of a union.
+        temperature: weights are taken to the power of 1 / `temperature`, so that above 1 they differ less.
+        prompt_length: the largest length of a prompt, in tokens.
+        target_length: the largest length of an answer, in tokens.
     """
 
     mixture: dict[str, float] = field(default_factory=dict)
@@ -74,7 +92,7 @@ class Multimodal(Training):
 
 @dataclass(kw_only=True)
 class ResolutionStep:
-    """A step of stage 2: `examples` with images of `image_size` pixels."""
+    """A step of stage 2: training on `examples` examples with images of `image_size` x `image_size` pixels."""
 
     image_size: int
     examples: int
@@ -82,14 +100,20 @@ class ResolutionStep:
 
 @dataclass(kw_only=True)
 class Resolution:
-    """Stage 2: the whole model with its encoder is trained at increasing image sizes. Without `steps` there is none.
+    """Stage 2: all of PaLI, with its image encoder, is trained at increasing image sizes.
 
-    Every step leaves a checkpoint. An empty `mixture` means stage 1's; `temperature` is always stage 2's own. With
-    `grow: false` images keep stage 1's size: a control with the same number of examples.
+    Keys:
+        steps: the image sizes, each with a number of examples and a checkpoint of its own; without any, there is no
+            stage 2.
+        increase_resolution: `false` keeps stage 1's image size in all steps: a control with as many examples.
+        batch_size: examples in each optimizer step, over all devices.
+        mixture: the weight of each task; by default that of stage 1.
+        temperature: as in stage 1, whose value it does not take over.
+        optimizer: the optimizer and its schedule.
     """
 
     steps: list[ResolutionStep] = field(default_factory=list)
-    grow: bool = True
+    increase_resolution: bool = True
     batch_size: int = 32
     mixture: dict[str, float] = field(default_factory=dict)
     temperature: float = 1.0
@@ -98,7 +122,10 @@ class Resolution:
 
 @dataclass(kw_only=True)
 class Recipe:
-    """Settings of one benchmark's transfer, and the `beams` of its evaluation; null means the setting of all."""
+    """Settings of one benchmark's transfer, and the `beams` of its evaluation.
+
+    A key that is null has the value of `Transfer`, of its optimizer, or of `Evaluation`.
+    """
 
     examples: int | None = None
     batch_size: int | None = None
@@ -110,43 +137,54 @@ class Recipe:
 
 @dataclass(kw_only=True)
 class Transfer(Training):
-    """Fine-tuning for each benchmark; `tasks` has, by benchmark, the number of examples or a `Recipe`.
+    """Stage 3: PaLI is fine-tuned for each benchmark, with the image encoder frozen.
 
-    It starts from the model of stage 1 (`start: multimodal`) or from stage 2's checkpoint at `image_size` pixels
-    (`start: resolution`; by default the last one, and at stage 1's size the model of stage 1).
-
-    It keeps its last weights or, with `checks`, the best ones: the task is measured that many times, evenly spaced, on
-    up to `validate` examples with images of `data.validation`.
+    Keys:
+        start: the model to start from: that of stage 1 (`multimodal`) or of stage 2 (`resolution`).
+        image_size: the side of images in pixels, which chooses stage 2's checkpoint; by default that of its last step.
+            At stage 1's size it starts from the model of stage 1.
+        label_smoothing: the share of probability that the targets of the loss spread over the whole vocabulary.
+        num_validations: how often the model is validated during training, at even distances; the best weights are
+            kept. With 0 it is not, and the last weights are kept.
+        validation_examples: the largest number of examples of a validation. They have the images of `data.validation`.
+        benchmarks: by benchmark, its number of examples, or a `Recipe` with several settings.
     """
 
     start: Literal["multimodal", "resolution"] = "multimodal"
     image_size: int | None = None
     label_smoothing: float = 0.0
-    checks: int = 0
-    validate: int = 200
-    tasks: dict[str, int | Recipe] = field(default_factory=dict)
+    num_validations: int = 0
+    validation_examples: int = 200
+    benchmarks: dict[str, int | Recipe] = field(default_factory=dict)
 
 
 @dataclass(kw_only=True)
 class Lit(Training):
-    """A text tower for the frozen encoder (LiT), trained on the pairs of `source`, by default of `data.source`; `text`
-    and `bias` default to those of stage 0a.
+    """LiT: a text tower is trained to fit the frozen image encoder, with SigLIP's sigmoid loss.
+
+    Keys:
+        source: pairs of images and texts; by default those of `data.source`.
+        text: the text tower; by default as in stage 0a.
+        temperature, bias: initial values of the two learned parameters of the loss; `bias` is by default as in
+            stage 0a.
     """
 
     examples: int = 0
     batch_size: int = 64
-    source: Part | None = field(default=None, metadata={"registry": "source"})
-    text: Part | None = field(default=None, metadata={"registry": "text_tower"})
+    source: Component | None = field(default=None, metadata={"registry": "source"})
+    text: Component | None = field(default=None, metadata={"registry": "text_tower"})
     temperature: float = 10.0
     bias: float | None = None
 
 
 @dataclass(kw_only=True)
 class Finetune(Training):
-    """Fine-tuning of the whole encoder with a new classifier on `evaluation.labelled`, at `image_size` pixels.
+    """The whole image encoder is fine-tuned with a new classifier, on `evaluation.labelled`.
 
-    `crop` is the smallest fraction of an image's area that a random crop keeps (1: no random crops), `flip` mirrors
-    half of the images.
+    Keys:
+        image_size: the side of images in pixels; by default `model.image_size`.
+        crop: the smallest fraction of an image's area that a random crop keeps; 1 is no random crops.
+        flip: whether half of the images are mirrored.
     """
 
     examples: int = 0
@@ -158,7 +196,13 @@ class Finetune(Training):
 
 @dataclass(kw_only=True)
 class Linear:
-    """A linear classifier on the frozen encoder's features, trained by AdamW for `epochs` of the train images."""
+    """A linear classifier on the frozen encoder's features, trained with AdamW.
+
+    Keys:
+        epochs: how often it sees each train image.
+        batch_size: images in each optimizer step.
+        learning_rate, weight_decay: those of AdamW.
+    """
 
     epochs: int = 30
     batch_size: int = 256
@@ -168,11 +212,11 @@ class Linear:
 
 @dataclass(kw_only=True)
 class Stages:
-    """The budgets of the stages, in the order in which they run."""
+    """The settings of each stage, in the order in which they run."""
 
     vision: VisionPretraining
     language: LanguagePretraining
-    masks: Masks
+    mask_tokenizer: MaskTokenizerTraining
     multimodal: Multimodal
     resolution: Resolution = field(default_factory=Resolution)
     transfer: Transfer

@@ -16,4 +16,4 @@ TASKS = (
     "vqa_text",  # an answer that is printed in the image
     "vqg",  # a question to an answer
 )
-"""A source offers those of them that its records have the annotations for (`offers`)."""
+"""A source offers those of them that its records have the annotations for (`available_tasks`)."""

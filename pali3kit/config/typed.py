@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import types
 from collections.abc import Iterable
 from dataclasses import MISSING, Field, fields, is_dataclass
@@ -9,14 +10,14 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from pali3kit import registry
 from pali3kit.catalogue import STAGE
-from pali3kit.config.kinds import OPTIONAL_PART, VARIABLES, hints, is_part, is_section, registry_of
-from pali3kit.config.part import Optimizer, Part
-from pali3kit.config.paths import impossible, in_full, named_by
+from pali3kit.config.component import Component, Optimizer
+from pali3kit.config.kinds import OPTIONAL_COMPONENT, VARIABLES, hints, is_component, is_section, registry_of
+from pali3kit.config.paths import impossible
 from pali3kit.config.renamed import RENAMED
 from pali3kit.config.schema import Experiment
 from pali3kit.config.suggestions import new_key, new_name
 from pali3kit.config.tree import Node
-from pali3kit.declared.annotations import UNREAD
+from pali3kit.declared.annotations import UNKNOWN_VALUE
 from pali3kit.errors import Problem, RegistryError, brief, choose, nearest
 from pali3kit.types import TypeForm
 
@@ -55,9 +56,9 @@ class Builder:
         origin = get_origin(kind)
         if kind is Any:
             return node.plain()
-        if kind == OPTIONAL_PART and node.value is None:
+        if kind == OPTIONAL_COMPONENT and node.value is None:
             return None
-        if is_part(kind):
+        if is_component(kind):
             return self.part(node, key)
         if kind is Optimizer:
             return self.optimizer(node, key)
@@ -152,8 +153,8 @@ class Builder:
             path = values.get(name)
             if not isinstance(path, str):
                 continue
-            values[name] = in_full(path)
-            if name in node.value and (why := impossible(in_full(path))):
+            values[name] = os.path.expanduser(path)
+            if name in node.value and (why := impossible(os.path.expanduser(path))):
                 values[name] = REFUSED
                 self.refuse(node.value[name], _join(key, name), f"{_join(key, name)} {why}.")
 
@@ -166,7 +167,7 @@ class Builder:
             if name in values or (field.default is MISSING and field.default_factory is MISSING):
                 continue
             value = field.default if field.default_factory is MISSING else field.default_factory()
-            if isinstance(value, Part):
+            if isinstance(value, Component):
                 value = self.part(Node({"name": Node(value.name, node.where)}, node.where), _join(key, name))
             elif is_dataclass(value):
                 value = self.section(type(value), Node({}, node.where), _join(key, name))
@@ -191,17 +192,17 @@ class Builder:
             return REFUSED
         rest = Node({option: child for option, child in value.items() if option != "name"}, node.where)
         options = self.own(entry.options, rest, key, ["name"], f"{kind.kind}/{entry.name}")
-        self.paths(options, named_by(entry), rest, key)
-        return Part(name=self.folder(name, value["name"], key), options=options)
+        self.paths(options, entry.path_options, rest, key)
+        return Component(name=self.folder(name, value["name"], key), options=options)
 
     def folder(self, name: str, node: Node, key: str) -> str:
         """The name of a component; after `hf/` it may be a folder, in which `~` is expanded."""
         family, slash, rest = name.partition("/")
         if family != "hf" or not rest.startswith((".", "/", "~")):
             return name
-        if why := impossible(in_full(rest)):
+        if why := impossible(os.path.expanduser(rest)):
             self.refuse(node, key, f"{key}: '{brief(rest)}' {why}.")
-        return family + slash + in_full(rest)
+        return family + slash + os.path.expanduser(rest)
 
     def own(
         self, options: type | None, node: Node, key: str, extra: Iterable[str], component: str
@@ -211,7 +212,7 @@ class Builder:
             return {name: child.plain() for name, child in node.value.items()}
         built = self.section(options, node, key, extra, component)
         values = {field.name: getattr(built, field.name) for field in fields(options)}
-        return {option: value for option, value in values.items() if value is not UNREAD}
+        return {option: value for option, value in values.items() if value is not UNKNOWN_VALUE}
 
     def optimizer(self, node: Node, key: str) -> object:
         """Build an optimizer, whose own options are keys beside those that all optimizers have."""
@@ -269,7 +270,7 @@ def _join(key: str, name: str) -> str:
 
 
 def _word(kind: TypeForm) -> str:
-    return _WORDS.get(kind, "a component, by name or as a mapping" if is_part(kind) else "a mapping")
+    return _WORDS.get(kind, "a component, by name or as a mapping" if is_component(kind) else "a mapping")
 
 
 def _shown(node: Node) -> str:

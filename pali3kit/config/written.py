@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import fields, is_dataclass
 
-from pali3kit.config.part import Optimizer, Part
+from pali3kit.config.component import Component, Optimizer
 
 
 def written(value: object) -> object:
     """Return a value as mappings, lists and scalars, the inverse of `typed`: the options of a component, and those of a
     single optimizer, are keys beside its name.
     """
-    if isinstance(value, Part):
+    if isinstance(value, Component):
         return {"name": value.name, **_each(value.options)}
     if is_dataclass(value) and not isinstance(value, type):
-        told = {field.name: getattr(value, field.name) for field in fields(value)}
-        own = told.pop("options") if isinstance(value, Optimizer) else {}
-        return _each({**told, **own})
+        values = {field.name: getattr(value, field.name) for field in fields(value)}
+        own = values.pop("options") if isinstance(value, Optimizer) else {}
+        return _each({**values, **own})
     if isinstance(value, Mapping):
         return _each(value)
     return [written(each) for each in value] if isinstance(value, list | tuple) else value

@@ -8,7 +8,7 @@ from functools import cached_property
 
 import numpy as np
 
-from pali3kit.data.lines import ORDER, common, parted
+from pali3kit.data.lines import ORDER, common_parent, split_held_out
 from pali3kit.data.reader import Reader
 from pali3kit.data.record import Record
 from pali3kit.data.record_tasks import Draw, draw_of
@@ -96,7 +96,7 @@ class _ImagesOf:
     def name(self, number: int) -> str:
         return self.record(number).name
 
-    def picture(self, number: int) -> bytes:
+    def image_bytes(self, number: int) -> bytes:
         return self.read(number)[2]
 
     def text(self, number: int) -> str:
@@ -115,8 +115,8 @@ class AnnotatedSource(RecordSource):
     """A `Source` over a reader of training records and, where there is one, of test records.
 
     Images are numbered, records are not: those of a record have neighbouring numbers, and a task draws the example of a
-    record at its first image. Records that cannot be used are noted in `skips`, texts that a filter drops in `sieve`;
-    tasks leave them out.
+    record at its first image. Records that cannot be used are noted in `skips`, texts that a filter drops in
+    `text_filter`; tasks leave them out.
 
     Args:
         reader: of the train split.
@@ -130,10 +130,10 @@ class AnnotatedSource(RecordSource):
         self._images = {split: _ImagesOf(each) for split, each in self.readers.items()}
         super().__init__(self._images["train"], self._images.get("test"))
         self.words = words
-        self.sieve = TextFilter() if filter else None
+        self.text_filter = TextFilter() if filter else None
         files = [file for split in self.readers.values() for file in split.files]
         # Without files, a reader generates its records.
-        self.digest = digest_files(common(files), files, decode.VERSION, reader.version) if files else ""
+        self.digest = digest_files(common_parent(files), files, decode.VERSION, reader.version) if files else ""
 
     def _shuffled(self, rng: np.random.Generator) -> np.ndarray:
         return self._images["train"].shuffled(rng)
@@ -154,9 +154,9 @@ class AnnotatedSource(RecordSource):
         return [damage for reader in self.readers.values() for damage in reader.damages]
 
     @property
-    def sieves(self) -> dict[str, TextFilter]:
+    def text_filters(self) -> dict[str, TextFilter]:
         """Statistics of the filter, where there is one."""
-        return {} if self.sieve is None else {"texts": self.sieve}
+        return {} if self.text_filter is None else {"texts": self.text_filter}
 
     def image(self, split: str, index: int) -> np.ndarray:
         """uint8 `[H,W,3]` at its own size, in the orientation that its boxes refer to."""
@@ -188,10 +188,10 @@ class AnnotatedSource(RecordSource):
     def record(self, split: str, index: int) -> Record:
         """The record that an image is of, without texts that the filter drops."""
         record = self._images[split].record(self.number(split, index))
-        if self.sieve is None or split != "train":
+        if self.text_filter is None or split != "train":
             return record
         return replace(
-            record, captions={language: self.sieve.good(texts) for language, texts in record.captions.items()}
+            record, captions={language: self.text_filter.good(texts) for language, texts in record.captions.items()}
         )
 
     def task(self, name: str, bins: int) -> Task:
@@ -199,11 +199,11 @@ class AnnotatedSource(RecordSource):
 
     def sentences(self, seed: int, bins: int, limit: int | None = None) -> Iterator[str]:
         """Every text of the training records in random order: captions, words, questions, classes, expressions."""
-        return parted(self._texts(seed), False, limit)
+        return split_held_out(self._texts(seed), False, limit)
 
     def held_out(self, bins: int, limit: int | None = None) -> Iterator[str]:
         """The texts, one in a hundred by hash, that `sentences` never yields."""
-        return parted(self._texts(ORDER), True, limit)
+        return split_held_out(self._texts(ORDER), True, limit)
 
     def _texts(self, seed: int) -> Iterator[str]:
         for number in np.random.default_rng(seed).permutation(self.size("train")).tolist():

@@ -28,8 +28,8 @@ def read_captions(read: Callable[[str], bytes | None], where: str) -> tuple[str,
     written = _written(read("txt"), f"{where}: .txt")
     if len(written) == 1:
         return written
-    told = _told(read("json"), f"{where}: .json")
-    return told if not written or told == (one_line(" ".join(written)),) else written
+    captions = _in_json(read("json"), f"{where}: .json")
+    return captions if not written or captions == (one_line(" ".join(written)),) else written
 
 
 def _written(data: bytes | None, where: str) -> tuple[str, ...]:
@@ -39,7 +39,7 @@ def _written(data: bytes | None, where: str) -> tuple[str, ...]:
         raise DataError(f"{where}: {error}") from error
 
 
-def _told(data: bytes | None, where: str) -> tuple[str, ...]:
+def _in_json(data: bytes | None, where: str) -> tuple[str, ...]:
     """The captions of a mapping: those of the first of `FIELDS` that has some, a text or a list of texts."""
     known = mapping(json_of(data, where), where) if data is not None else {}
     for name in FIELDS:

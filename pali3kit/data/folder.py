@@ -1,4 +1,4 @@
-"""A folder of pictures, in one folder for each class, with texts beside them."""
+"""A folder of images with one subfolder per class, and texts beside the images."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from pali3kit.images import decode
 from pali3kit.registry import SOURCE
 from pali3kit.text.plain import one_line
 
-PICTURES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
+IMAGES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".gif", ".tif", ".tiff"})
 
 
 class _FolderRecords:
-    """`<class>/<any folders>/<name>.jpg` as of ImageNet; the text is in `<name>.txt`, else it is the class' name.
+    """`<class>/<any folders>/<name>.jpg` as in ImageNet. The text is in `<name>.txt`, else it is the class name.
 
-    Hidden files and folders (`.ipynb_checkpoints`, `._1.jpg`, `__MACOSX`) are left out. Each line of a text is a
+    Hidden files and folders (`.ipynb_checkpoints`, `._1.jpg`, `__MACOSX`) are left out. Each line of a `.txt` is a
     caption, of which one is used.
 
     Raises:
@@ -27,15 +27,15 @@ class _FolderRecords:
     """
 
     version = 2
-    TEXTS = "a text is NAME.txt beside NAME.jpg, or the name of the folder, one for each class, that it lies in"
+    TEXTS = "a text is NAME.txt beside NAME.jpg, or the name of the class folder that NAME.jpg is in"
 
     def __init__(self, path: Path) -> None:
         if not path.is_dir():
             raise DataError(f"there is no folder {path}")
         self.path = path
-        self.files = sorted(_pictures(path))
+        self.files = sorted(_images(path))
         if not self.files:
-            raise DataError(f"no pictures in {path}: their names should end with {', '.join(sorted(PICTURES))}")
+            raise DataError(f"no images in {path}: their names should end with {', '.join(sorted(IMAGES))}")
         folders = {self._folder(file) for file in self.files} - {""}
         self._class = {name: number for number, name in enumerate(sorted(folders))}
         self.classes = tuple(map(one_line, self._class))
@@ -46,7 +46,7 @@ class _FolderRecords:
     def name(self, number: int) -> str:
         return str(self.files[number])
 
-    def picture(self, number: int) -> bytes:
+    def image_bytes(self, number: int) -> bytes:
         return _bytes(self.files[number])
 
     def text(self, number: int) -> str:
@@ -59,20 +59,20 @@ class _FolderRecords:
     def labels(self, number: int) -> tuple[int, ...]:
         folder = self._folder(self.files[number])
         if not folder:
-            raise DataError(f"{self.files[number]}: it lies in no folder of a class")
+            raise DataError(f"{self.files[number]}: the image is in no class folder")
         return (self._class[folder],)
 
     def _folder(self, file: Path) -> str:
-        """The folder of the class, the first below the root; empty for an image in the root itself."""
+        """The name of the class folder, directly below the root; "" for an image in the root itself."""
         first, *rest = file.relative_to(self.path).parts
         return first if rest else ""
 
 
 @SOURCE.register(
-    "folder", "a folder of pictures for each class (pretraining)", tells=("labels", "texts"), folders=("path",)
+    "folder", "images in one folder per class (pretraining)", annotations=("labels", "texts"), folders=("path",)
 )
 class FolderSource(RecordSource):
-    """The registry's `folder`: texts are in `.txt` files beside pictures, else the class' name.
+    """The registry's `folder`: texts are in `.txt` files beside images, else the class' name.
 
     Args:
         path: the folder.
@@ -85,10 +85,10 @@ class FolderSource(RecordSource):
         self.digest = digest_files(records.path, records.files, decode.VERSION, records.version)
 
 
-def _pictures(root: Path) -> Iterator[Path]:
-    """All images below `path`; links to folders are followed, each folder once."""
+def _images(root: Path) -> Iterator[Path]:
+    """All images below `root`; links to folders are followed, each folder once."""
     for folder, names in walk(root):
-        yield from (Path(folder, name) for name in names if Path(name).suffix.lower() in PICTURES)
+        yield from (Path(folder, name) for name in names if Path(name).suffix.lower() in IMAGES)
 
 
 def _bytes(file: Path) -> bytes:

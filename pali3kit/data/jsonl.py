@@ -9,7 +9,7 @@ from pali3kit.registry import SOURCE
 from pali3kit.text.plain import read_field
 
 
-@SOURCE.register("jsonl", "JSON lines with a text among their fields", tells=(), files=("path",))
+@SOURCE.register("jsonl", "JSON lines with a text among their fields", annotations=(), files=("path",))
 class JsonlSource(LineSource):
     """The registry's `jsonl`; one text in a hundred is held out.
 

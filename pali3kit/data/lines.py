@@ -107,7 +107,7 @@ class LineSource(SourceBase):
     def __init__(self, path: str, ending: str, read: Callable[[bytes], str]) -> None:
         self.files = find_files(path, ending)
         self.lines = Lines(self.files)
-        self.digest = digest_files(common(self.files), self.files, self.version)
+        self.digest = digest_files(common_parent(self.files), self.files, self.version)
         self.skips = Skips()
         self._read = read
 
@@ -121,7 +121,7 @@ class LineSource(SourceBase):
 
     def _texts(self, seed: int, held_out: bool, limit: int | None) -> Iterator[str]:
         order = np.random.default_rng(seed).permutation(len(self.lines))
-        return parted(filter(None, (self._text(int(number)) for number in order)), held_out, limit)
+        return split_held_out(filter(None, (self._text(int(number)) for number in order)), held_out, limit)
 
     def _text(self, number: int) -> str:
         """The text of a line; empty where it is blank or cannot be used, which is recorded."""
@@ -133,13 +133,13 @@ class LineSource(SourceBase):
             return ""
 
     def image(self, split: str, index: int) -> np.ndarray:
-        raise DataError("texts in files have no pictures")
+        raise DataError("texts in files have no images")
 
     def labels(self, split: str, index: int) -> tuple[int, ...]:
         raise DataError("texts in files have no labels")
 
     def alt_text(self, split: str, index: int, rng: np.random.Generator) -> str:
-        raise DataError("texts in files have no pictures, so no texts beside them")
+        raise DataError("texts in files have no images, so no texts beside them")
 
     def task(self, name: str, bins: int) -> Task:
         raise DataError(f"texts in files have no task '{name}'")
@@ -153,12 +153,12 @@ def _is_held_out(text: str) -> bool:
     return zlib.crc32(text.encode()) % HELD_OUT == 0
 
 
-def parted(texts: Iterator[str], held_out: bool, limit: int | None) -> Iterator[str]:
+def split_held_out(texts: Iterator[str], held_out: bool, limit: int | None) -> Iterator[str]:
     """Up to `limit` of the texts that are held out, or of the others."""
     return islice((text for text in texts if _is_held_out(text) == held_out), limit)
 
 
-def common(files: Sequence[Path]) -> Path:
+def common_parent(files: Sequence[Path]) -> Path:
     """The deepest folder that contains all files."""
     return Path(os.path.commonpath([file.parent for file in files]))
 

@@ -12,18 +12,18 @@ from pathlib import Path
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.beside import read_captions
 from pali3kit.data.record import Record
-from pali3kit.data.shards import Sample, ShardIndex, index_shards
+from pali3kit.data.shards import Sample, ShardIndex
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
 from pali3kit.text.plain import decode_text
 
-PICTURES = ("jpg", "png", "jpeg", "webp", "gif", "bmp", "tif", "tiff")  # open_clip's first, in its order
+IMAGES = ("jpg", "png", "jpeg", "webp", "gif", "bmp", "tif", "tiff")  # open_clip's first, in its order
 MOST_SHARDS = 1_000_000
 RANGE = re.compile(r"\{(\d+)\.\.(\d+)\}")
 
 
 class _PairRecords:
-    """Samples with a picture (`.jpg`, `.png`, `.webp`, ...), captions (the lines of `.txt`, or `caption`, `captions` or
+    """Samples with an image (`.jpg`, `.png`, `.webp`, ...), captions (the lines of `.txt`, or `caption`, `captions` or
     `text` in `.json`, a text or a list), and labels (`.cls`: whole numbers below `classes`, apart by spaces).
     """
 
@@ -39,7 +39,7 @@ class _PairRecords:
     @cached_property
     def samples(self) -> ShardIndex:
         """Indexed when the first sample is read: planning a run reads none."""
-        return index_shards(self.files)
+        return ShardIndex(self.files)
 
     def __len__(self) -> int:
         return len(self.samples)
@@ -56,16 +56,16 @@ class _PairRecords:
             raise DataError(
                 f"{self.name(number)}: no text in it, but {', '.join(sorted(self.samples[number].members))}"
             )
-        return Record(self.name(number), partial(self.picture, number), captions={self.languages[0]: captions})
+        return Record(self.name(number), partial(self.image_bytes, number), captions={self.languages[0]: captions})
 
     def name(self, number: int) -> str:
         return _name(self.samples[number])
 
-    def picture(self, number: int) -> bytes:
+    def image_bytes(self, number: int) -> bytes:
         sample = self.samples[number]
-        ending = next((ending for ending in PICTURES if ending in sample.members), None)
+        ending = next((ending for ending in IMAGES if ending in sample.members), None)
         if ending is None:
-            raise DataError(f"{_name(sample)}: no picture, but {', '.join(sorted(sample.members))}")
+            raise DataError(f"{_name(sample)}: no image, but {', '.join(sorted(sample.members))}")
         return sample.read(ending)
 
     def captions(self, number: int) -> tuple[str, ...]:
@@ -92,7 +92,7 @@ class _PairRecords:
         return labels
 
 
-@SOURCE.register("pairs", "tar shards of pictures and texts", tells=("captions", "labels"))
+@SOURCE.register("pairs", "tar shards of images and texts", annotations=("captions", "labels"))
 class PairSource(AnnotatedSource):
     """The registry's `pairs`.
 
@@ -102,7 +102,7 @@ class PairSource(AnnotatedSource):
         language: code of the texts' language.
         filter: drop texts of poor quality from the tasks.
         test: shards of the test split, named as `path`.
-        image_size: ignored: pictures are as large as they are, and encoders fit them.
+        image_size: ignored: images are as large as they are, and encoders fit them.
     """
 
     def __init__(

@@ -83,7 +83,7 @@ class Files:
         return None
 
 
-def picture_in(folder: Path, *names: str) -> Callable[[], bytes]:
+def image_in(folder: Path, *names: str) -> Callable[[], bytes]:
     """A function that reads the first of `names` that exists in `folder`. It raises DataError where none does.
 
     Names come from data files, so one that leads out of the folder is refused; links inside the folder are followed.
@@ -103,7 +103,7 @@ def _read_first(folder: Path, names: Sequence[str]) -> bytes:
         except ValueError as error:  # a zero byte, or half a surrogate pair
             raise DataError(f"{folder}: {name!r} is no name of a file: {error}") from error
     others = f", or under {len(names) - 2} other names" if len(names) > 2 else ""
-    raise DataError(f"{folder}: there is no picture {' or '.join(names[:2])}{others}")
+    raise DataError(f"{folder}: there is no image {' or '.join(names[:2])}{others}")
 
 
 def inside(folder: Path, name: str) -> Path:
@@ -115,7 +115,7 @@ def inside(folder: Path, name: str) -> Path:
     return Path(path)
 
 
-def existing(path: str, what: str = "file") -> Path:
+def require_path(path: str, what: str = "file") -> Path:
     """The path of an existing file or folder. Raises DataError, with the nearest name, where there is none."""
     found = Path(path).expanduser()
     try:

@@ -77,7 +77,7 @@ class Record:
 
     Attributes:
         name: what errors call it.
-        picture: reads the file of its image, the first of several.
+        read_image: reads the file of its image, the first of several.
         size: (height, width) in pixels of the image that the boxes are drawn on, where a file tells it: it decides
             whether boxes refer to the image as it is stored or as its EXIF rotates it. Without it they refer to the
             image as it is shown.
@@ -88,7 +88,7 @@ class Record:
     """
 
     name: str
-    picture: Callable[[], bytes]
+    read_image: Callable[[], bytes]
     size: tuple[int, int] | None = None
     captions: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     words: tuple[Word, ...] = ()
@@ -98,13 +98,13 @@ class Record:
     more_images: tuple[Callable[[], bytes], ...] = ()
 
     def __post_init__(self) -> None:
-        told = {language: nonblank_lines(texts) for language, texts in self.captions.items()}
-        object.__setattr__(self, "captions", {language: texts for language, texts in told.items() if texts})
+        nonblank = {language: nonblank_lines(texts) for language, texts in self.captions.items()}
+        object.__setattr__(self, "captions", {language: texts for language, texts in nonblank.items() if texts})
 
     @property
     def images(self) -> tuple[Callable[[], bytes], ...]:
         """What reads the files of its images, in order."""
-        return (self.picture, *self.more_images)
+        return (self.read_image, *self.more_images)
 
     @property
     def drawn_on(self) -> tuple[int, int] | None:

@@ -186,7 +186,7 @@ def _detect(record: Record, rng: np.random.Generator, bins: int) -> Example | No
     if not whole:
         return None
     label = _pick(sorted({thing.label for thing in whole}), rng)
-    height, width = record.size or read_size(record.picture(), record.name, upright=not record.stored)
+    height, width = record.size or read_size(record.read_image(), record.name, upright=not record.stored)
     boxes = sorted(thing.box for thing in whole if thing.label == label)
     target = " ; ".join(f"{RegionFormat(bins).write_box(box, height, width)} {label}" for box in boxes)
     return Example((0,), prompts.for_region(label), target, (target,))
@@ -213,5 +213,5 @@ def _region(record: Record, things: Sequence[Thing], rng: np.random.Generator, b
         raise DataError(f"{record.name}: the mask of a {thing.label} is empty")
     height, width = mask.shape
     target = RegionFormat(bins).write_box(thing.box, height, width)
-    said = _pick(thing.expressions or (thing.label,), rng)
-    return Example((0,), prompts.for_region(said), target, (target,), box=thing.box, mask=mask)
+    expression = _pick(thing.expressions or (thing.label,), rng)
+    return Example((0,), prompts.for_region(expression), target, (target,), box=thing.box, mask=mask)

@@ -22,7 +22,7 @@ FIRST = 3  # reasons that an error quotes
 SENTENCES = 1_000_000  # texts for a tokenizer without a limit
 
 
-class Records(Protocol):
+class _Records(Protocol):
     """Records in files. A method raises DataError for a record that cannot be used: it is then skipped and listed."""
 
     TEXTS: str  # where a text is expected, for the error where there is none
@@ -36,7 +36,7 @@ class Records(Protocol):
         """What errors call a record."""
         ...
 
-    def picture(self, number: int) -> bytes:
+    def image_bytes(self, number: int) -> bytes:
         """The content of the image's file."""
         ...
 
@@ -55,7 +55,7 @@ def too_many(bad: int, of: int, most: float) -> bool:
 
 
 class TooManyBad(DataError):
-    """A larger share of the samples cannot be used than `runtime.most_bad` allows."""
+    """A larger share of the samples cannot be used than `runtime.max_bad_fraction` allows."""
 
 
 class Skips:
@@ -100,7 +100,7 @@ class Skips:
     def _judge(self, of: int) -> None:
         if too_many(self.bad, of, self.most):
             raise TooManyBad(
-                f"{self.bad} of {self.seen} cannot be used, more than most_bad {self.most:g} allows;"
+                f"{self.bad} of {self.seen} cannot be used, more than max_bad_fraction {self.most:g} allows;"
                 f" the first: {self.reasons}"
             )
 
@@ -109,7 +109,7 @@ class Skips:
         """The messages on the first bad samples."""
         return "; ".join(self._first)
 
-    def taken(self) -> list[str]:
+    def drain(self) -> list[str]:
         """Return the messages so far and forget them: the caller lists and counts them."""
         lines = list(self.lines)
         self.lines.clear()
@@ -126,8 +126,8 @@ class RecordSource(SourceBase):
     draws = False
     skips: Skips
 
-    def __init__(self, records: Records, test: Records | None = None) -> None:
-        self.splits: dict[str, Records] = {"train": records} if test is None else {"train": records, "test": test}
+    def __init__(self, records: _Records, test: _Records | None = None) -> None:
+        self.splits: dict[str, _Records] = {"train": records} if test is None else {"train": records, "test": test}
         self.skips = Skips()
         # Two passes: the replacement of a bad sample at the end of a pass comes from the next one.
         self._order = lru_cache(2)(lambda *turn: self._shuffled(np.random.default_rng(turn)))
@@ -152,7 +152,7 @@ class RecordSource(SourceBase):
         """uint8 `[H,W,3]`, at its own size."""
         number = self.number(split, index)
         records = self.splits[split]
-        return np.asarray(decode_image(records.picture(number), records.name(number)))
+        return np.asarray(decode_image(records.image_bytes(number), records.name(number)))
 
     def labels(self, split: str, index: int) -> tuple[int, ...]:
         number = self.number(split, index)
@@ -162,7 +162,7 @@ class RecordSource(SourceBase):
         """The image's text. Raises DataError where it is empty."""
         return self._text(self.splits[split], self.number(split, index))
 
-    def _text(self, records: Records, number: int) -> str:
+    def _text(self, records: _Records, number: int) -> str:
         text = one_line(records.text(number))
         if not text:
             raise DataError(f"{records.name(number)}: its text is empty")
@@ -193,13 +193,13 @@ class RecordSource(SourceBase):
             found = True
             yield text
         if not found:
-            raise DataError(f"none of the pictures has a text, the first being {records.name(0)}: {records.TEXTS}")
+            raise DataError(f"none of the images has a text, the first being {records.name(0)}: {records.TEXTS}")
 
     def held_out(self, bins: int, limit: int | None = None) -> Iterator[str]:
-        raise DataError("pictures in files have no held-out text: take a source of texts")
+        raise DataError("images in files have no held-out text: take a source of texts")
 
     def task(self, name: str, bins: int) -> Task:
-        raise DataError(f"pictures in files have no task '{name}'")
+        raise DataError(f"images in files have no task '{name}'")
 
     def tokenized(self, text: str, language: str) -> str:
         return text

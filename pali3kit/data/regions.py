@@ -22,15 +22,15 @@ def crops(examples: Sequence[Example]) -> Tensor:
     )
 
 
-def add_mask_tokens(examples: Sequence[Example], masks: MaskVQVAE) -> list[Example]:
+def add_mask_tokens(examples: Sequence[Example], mask_tokenizer: MaskVQVAE) -> list[Example]:
     """Append the 16 mask tokens of the crop to the target of each example that asks for a region."""
     regions = [i for i, e in enumerate(examples) if e.mask is not None and e.box is not None]
     completed = list(examples)
     if not regions:
         return completed
     with torch.no_grad():
-        codes = masks.encode(crops([examples[i] for i in regions]))
-    region_format = RegionFormat(codes=len(masks.codebook.codes))
+        codes = mask_tokenizer.encode(crops([examples[i] for i in regions]))
+    region_format = RegionFormat(codes=len(mask_tokenizer.codebook.codes))
     for i, row in zip(regions, codes.tolist(), strict=True):
         completed[i] = replace(examples[i], target=region_format.write(examples[i].target, row))
     return completed

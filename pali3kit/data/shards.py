@@ -16,7 +16,7 @@ import numpy as np
 
 from pali3kit.data.members import DamagedTar, Member, MemberLink, members, read_sparse
 from pali3kit.errors import DataError
-from pali3kit.images.decode import MOST_FILE
+from pali3kit.images.decode import MAX_FILE_BYTES
 
 LINK = -1  # stands for the offset of a link
 SHOWN = 5  # samples that a message names
@@ -35,8 +35,10 @@ class Sample:
         if ending not in self.members:
             raise DataError(f"{self.shard}: sample {self.key} has no .{ending}, but {', '.join(sorted(self.members))}")
         offset, length = self.members[ending]
-        if length > MOST_FILE:
-            raise DataError(f"{self.shard}: sample {self.key}: its .{ending} is larger than {MOST_FILE / 1e6:g} MB")
+        if length > MAX_FILE_BYTES:
+            raise DataError(
+                f"{self.shard}: sample {self.key}: its .{ending} is larger than {MAX_FILE_BYTES / 1e6:g} MB"
+            )
         try:
             with self.shard.open("rb") as file:
                 file.seek(offset)
@@ -44,8 +46,8 @@ class Sample:
         except OSError as error:
             raise DataError(f"{self.shard}: {error.strerror or error}") from error
         if len(data) != abs(length):
-            told = f"{len(data)} of {abs(length)} bytes of .{ending}"
-            raise DataError(f"{self.shard}: sample {self.key} is cut off: {told}")
+            lengths = f"{len(data)} of {abs(length)} bytes of .{ending}"
+            raise DataError(f"{self.shard}: sample {self.key} is cut off: {lengths}")
         return data
 
 
@@ -68,11 +70,23 @@ class _ShardTable:
 
 
 class ShardIndex(Sequence[Sample]):
-    """The samples of some shards in order; `damages` says what is wrong with damaged shards."""
+    """The samples of `shards` in the given order; `damages` says what is wrong with damaged shards.
 
-    def __init__(self, tables: Sequence[_ShardTable], damages: Sequence[str]) -> None:
-        self.tables, self.damages = tables, damages
-        self.starts = np.cumsum([0, *map(len, tables)])
+    The samples before the damage of a shard are kept.
+
+    Raises:
+        DataError: there is no shard, or none holds a sample.
+    """
+
+    def __init__(self, shards: Sequence[Path]) -> None:
+        with ThreadPoolExecutor() as pool:  # headers lie far apart: most of it is waiting for storage
+            read = list(pool.map(_index, shards))
+        self.tables = [table for table, _ in read]
+        self.damages = [damage for _, damages in read for damage in damages]
+        self.starts = np.cumsum([0, *map(len, self.tables)])
+        if not len(self):
+            some = ", ".join(map(str, shards[:3])) or "no shards"
+            raise DataError(f"no samples in {some}" + "".join(f"; {damage}" for damage in self.damages[:3]))
 
     def __len__(self) -> int:
         return int(self.starts[-1])
@@ -91,21 +105,6 @@ class ShardIndex(Sequence[Sample]):
         position %= len(self)
         number = int(np.searchsorted(self.starts, position, side="right")) - 1
         return self.tables[number].sample(position - int(self.starts[number]))
-
-
-def index_shards(shards: Sequence[Path]) -> ShardIndex:
-    """Index `shards` in the given order. The samples before the damage of a shard are kept.
-
-    Raises:
-        DataError: there is no shard, or none holds a sample.
-    """
-    with ThreadPoolExecutor() as pool:  # headers lie far apart: most of it is waiting for storage
-        read = list(pool.map(_index, shards))
-    index = ShardIndex([table for table, _ in read], [damage for _, damages in read for damage in damages])
-    if not len(index):
-        some = ", ".join(map(str, shards[:3])) or "no shards"
-        raise DataError(f"no samples in {some}" + "".join(f"; {damage}" for damage in index.damages[:3]))
-    return index
 
 
 class _Numbers:
@@ -145,7 +144,7 @@ def _index(shard: Path) -> tuple[_ShardTable, list[str]]:
     except DamagedTar as error:
         damages.append(f"{shard}: damaged after {len(numbers.keys)} samples: {error}")
     if links:
-        damages += [f"{shard}: {told}" for told in _follow(links, rows, numbers)]
+        damages += [f"{shard}: {damage}" for damage in _follow(links, rows, numbers)]
     found = np.array([row for row in rows if row[2] != LINK], np.int64).reshape(-1, 4)
     keys = np.array([key.encode(errors="replace") for _, key in numbers.keys], "S")
     table, doubled = _without_doubles(_grouped(shard, keys, list(numbers.endings), found))
@@ -199,9 +198,9 @@ def _without_doubles(table: _ShardTable) -> tuple[_ShardTable, list[str]]:
     lost = np.unique(double[:, 0])
     shown = [f"{table.keys[s].decode(errors='replace')} (.{table.endings[e]})" for s, e in double[:SHOWN]]
     more = ", ..." if len(double) > SHOWN else ""
-    told = f"{len(lost)} of {len(table)} samples: {', '.join(shown)}{more}"
+    samples = f"{len(lost)} of {len(table)} samples: {', '.join(shown)}{more}"
     kept = np.setdiff1d(np.arange(len(table)), lost)
     rows = table.members[~np.isin(table.members[:, 0], lost)]
     rows[:, 0] = np.searchsorted(kept, rows[:, 0])
     left = _ShardTable(table.shard, table.keys[kept], table.endings, rows)
-    return left, [f"{table.shard}: left out, having a member twice: {told}"]
+    return left, [f"{table.shard}: left out, having a member twice: {samples}"]

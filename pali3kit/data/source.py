@@ -12,7 +12,7 @@ from pali3kit.data.task import Task
 if TYPE_CHECKING:
     from typing_extensions import Self
 
-    from pali3kit.config.offers import Supervision
+    from pali3kit.config.available_tasks import Supervision
     from pali3kit.data.records import Skips
     from pali3kit.text.quality import TextFilter
 
@@ -34,7 +34,7 @@ class Source(Protocol):
     def damages(self) -> Sequence[str]: ...
 
     @property
-    def sieves(self) -> Mapping[str, TextFilter]: ...
+    def text_filters(self) -> Mapping[str, TextFilter]: ...
 
     @property
     def digest(self) -> str: ...
@@ -101,7 +101,7 @@ class SourceBase:
         return ()
 
     @property
-    def sieves(self) -> Mapping[str, TextFilter]:
+    def text_filters(self) -> Mapping[str, TextFilter]:
         """Statistics of the filters of texts, by name."""
         return {}
 

@@ -1,4 +1,4 @@
-"""Random access to the rows of a table in CSV or TSV, with names in its first line."""
+"""Random access to the rows of a CSV or TSV file with column names in its first line."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ from pali3kit.errors import DataError
 QUOTE = b'"'
 
 
-class CellTable:
+class DelimitedTable:
     """The rows below the first line of a file, as `csv` reads them: quoted cells may hold delimiters and line breaks.
 
-    Empty lines are not counted as rows, as in pandas and in pyarrow, by which img2dataset numbers rows. A row with a
-    quote that is never closed is a single, bad line: the next row begins on the next line.
+    Empty lines are not counted as rows, as in pandas and in pyarrow, by which img2dataset numbers rows. A row whose
+    quote is never closed is one unreadable line: the next row begins on the next line.
 
     Args:
-        lines: of one file.
-        delimiter: between cells.
+        lines: the lines of one file.
+        delimiter: the character between cells.
     """
 
     def __init__(self, lines: Lines, delimiter: str) -> None:
@@ -44,55 +44,55 @@ class CellTable:
             raise DataError(f"{self.lines.where(0)}: two columns are called '{twice[0]}'")
 
     def __len__(self) -> int:
-        return len(self._firsts)
+        return len(self._first_lines)
 
     def __getitem__(self, row: int) -> dict[str, str]:
         """The cells of a row by column. Raises DataError where there are more or fewer cells than columns."""
         try:
-            cells = _cells(self.lines.span(int(self._firsts[row]), self._count(row)), self.delimiter)
+            cells = _cells(self.lines.span(int(self._first_lines[row]), self._line_count(row)), self.delimiter)
         except csv.Error as error:
             raise DataError(f"{self.where(row)}: no readable row: {error}") from error
         if len(cells) != len(self.names):
             raise DataError(f"{self.where(row)}: {len(cells)} columns, where the first line has {len(self.names)}")
         return dict(zip(self.names, cells, strict=True))
 
-    def head(self, row: int) -> bytes:
+    def first_line(self, row: int) -> bytes:
         """The line that a row begins on."""
-        return self.lines[int(self._firsts[row])]
+        return self.lines[int(self._first_lines[row])]
 
     def where(self, row: int) -> str:
-        """What errors call a row: `file:line`."""
-        return self.lines.where(int(self._firsts[row]))
+        """The position of a row for error messages: `file:line`."""
+        return self.lines.where(int(self._first_lines[row]))
 
-    def _count(self, row: int) -> int:
-        """How many lines a row takes."""
-        last = self._firsts[row + 1] if row + 1 < len(self) else self._end
-        return int(last - self._firsts[row])
+    def _line_count(self, row: int) -> int:
+        """The number of lines of a row."""
+        last = self._first_lines[row + 1] if row + 1 < len(self) else self._total_lines
+        return int(last - self._first_lines[row])
 
     @cached_property
-    def _end(self) -> int:
+    def _total_lines(self) -> int:
         return len(self.lines)
 
     @cached_property
-    def _firsts(self) -> np.ndarray:
+    def _first_lines(self) -> np.ndarray:
         """The lines that rows begin on, int64."""
         inner = np.zeros(len(self.lines), bool)
         inner[:1] = True
         inner[[line for line in map(int, np.flatnonzero(self.lines.lengths() <= 2)) if not self.lines[line]]] = True
-        for line, count in self._spans():
+        for line, count in self._multiline_rows():
             inner[line + 1 : line + count] = True
         return np.flatnonzero(~inner)
 
-    def _spans(self) -> Iterator[tuple[int, int]]:
-        """Rows of several lines, whose first has an odd number of quotes: that line and the number of lines."""
-        behind = 1
+    def _multiline_rows(self) -> Iterator[tuple[int, int]]:
+        """For each row of several lines: its first line, with an odd number of quotes, and the number of its lines."""
+        next_row = 1
         for line in map(int, np.flatnonzero(self.lines.counts(QUOTE) % 2)):
-            if line >= behind:
-                behind = line + self._span(line)
-                yield line, behind - line
+            if line >= next_row:
+                next_row = line + self._lines_of_row(line)
+                yield line, next_row - line
 
-    def _span(self, line: int) -> int:
-        """How many lines the row takes that begins on `line`; 1 where its quotes are not balanced."""
+    def _lines_of_row(self, line: int) -> int:
+        """The number of lines of the row that begins on `line`; 1 where its quotes are not balanced."""
         rest = (self.lines.span(number, 1).decode(errors="replace") for number in range(line, len(self.lines)))
         reader = csv.reader(rest, delimiter=self.delimiter, strict=True)
         try:

@@ -6,7 +6,7 @@ from pali3kit.data.lines import LineSource
 from pali3kit.registry import SOURCE
 
 
-@SOURCE.register("text", "text files, a sentence or paragraph on each line", tells=(), files=("path",))
+@SOURCE.register("text", "text files, a sentence or paragraph on each line", annotations=(), files=("path",))
 class TextSource(LineSource):
     """The registry's `text`: UTF-8, a sentence or paragraph on each line; bytes that are not UTF-8 become U+FFFD.
 

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from pali3kit.config.kinds import PlainPart
-from pali3kit.config.offers import Supervision, general, offers, supervises
-from pali3kit.config.part import Part
+from pali3kit.config.available_tasks import Supervision, available_tasks, supervises, task_family
+from pali3kit.config.component import Component
+from pali3kit.config.kinds import PlainComponent
 from pali3kit.data.records import RecordSource, Skips
 from pali3kit.data.source import STRETCH, SourceBase
 from pali3kit.data.task import Example, Task
@@ -22,7 +22,7 @@ from pali3kit.registry import SOURCE
 from pali3kit.text.quality import TextFilter
 
 
-@SOURCE.register("union", "several sources of pictures as one")
+@SOURCE.register("union", "several sources of images as one")
 class UnionSource(SourceBase):
     """The registry's `union`. A task is `part.task`, or `task` of all parts that have it, weighted by their images.
 
@@ -38,20 +38,20 @@ class UnionSource(SourceBase):
     draws = False
     skips: Skips
 
-    def __init__(self, parts: Mapping[str, PlainPart], image_size: int = 0) -> None:
+    def __init__(self, parts: Mapping[str, PlainComponent], image_size: int = 0) -> None:
         if not parts:
             raise DataError("a union has no parts: name at least one source")
-        sources = {name: Part(name=plain["name"], options={**plain}) for name, plain in parts.items()}
+        sources = {name: Component(name=plain["name"], options={**plain}) for name, plain in parts.items()}
         built = {name: _build(name, options, image_size) for name, options in parts.items()}
         self._join(sources, built, Skips())
 
-    def _join(self, sources: Mapping[str, Part], parts: Mapping[str, RecordSource], skips: Skips) -> None:
+    def _join(self, sources: Mapping[str, Component], parts: Mapping[str, RecordSource], skips: Skips) -> None:
         """Initialise from `parts`, which were built from `sources`."""
         self.sources, self.parts, self.skips = sources, parts, skips
         for part in parts.values():
             part.skips = skips
-        told = "".join(f"{name} {part.digest}\n" for name, part in parts.items())
-        self.digest = hashlib.sha256(told.encode()).hexdigest()
+        lines = "".join(f"{name} {part.digest}\n" for name, part in parts.items())
+        self.digest = hashlib.sha256(lines.encode()).hexdigest()
         self._narrowed: dict[Supervision, UnionSource] = {}
         self._order = lru_cache(2)(lambda *turn: np.random.default_rng(turn).permutation(self._pretraining))
 
@@ -60,7 +60,7 @@ class UnionSource(SourceBase):
         if what not in self._narrowed:
             sources = {name: source for name, source in self.sources.items() if supervises(source, what)}
             if not sources:
-                raise DataError(f"no part of the union has pictures with {what}: they are {', '.join(self.parts)}")
+                raise DataError(f"no part of the union has images with {what}: they are {', '.join(self.parts)}")
             narrowed = self
             if len(sources) < len(self.sources):
                 narrowed = object.__new__(UnionSource)
@@ -95,9 +95,9 @@ class UnionSource(SourceBase):
         return max(part.max_images for part in self.parts.values())
 
     @property
-    def sieves(self) -> dict[str, TextFilter]:
+    def text_filters(self) -> dict[str, TextFilter]:
         """Statistics of the parts' filters."""
-        return {name: sieve for name, part in self.parts.items() for sieve in part.sieves.values()}
+        return {name: text_filter for name, part in self.parts.items() for text_filter in part.text_filters.values()}
 
     def size(self, split: str) -> int:
         return self._ends(split)[-1]
@@ -180,8 +180,8 @@ class UnionSource(SourceBase):
         return _UnionTask(name, self, tasks)
 
     def _has(self, part: str, task: str) -> bool:
-        offered = offers(self.sources[part])
-        return offered is None or task in offered or general(task) in offered
+        offered = available_tasks(self.sources[part])
+        return offered is None or task in offered or task_family(task) in offered
 
     def sentences(self, seed: int, bins: int, limit: int | None = None) -> Iterator[str]:
         """Texts of the parts in alternation."""
@@ -189,7 +189,7 @@ class UnionSource(SourceBase):
 
     def held_out(self, bins: int, limit: int | None = None) -> Iterator[str]:
         """Texts of the parts that hold some out; sources of labelled images do not."""
-        parts = [part for name, part in self.parts.items() if offers(self.sources[name]) != ()]
+        parts = [part for name, part in self.parts.items() if available_tasks(self.sources[name]) != ()]
         if not parts:
             raise DataError("no part of the union has held-out text: take a source of texts")
         return _by_turns([part.held_out(bins) for part in parts], limit)
@@ -219,7 +219,7 @@ class _UnionTask:
         if not found:
             total, parts = self.union.size(split), " and ".join(self.tasks)
             raise DataError(
-                f"task '{self.name}': none of the first {count} {split} pictures is of {parts};"
+                f"task '{self.name}': none of the first {count} {split} images is of {parts};"
                 f" the parts have {total} together: raise data.{split}"
             )
         return sorted(found, key=lambda places: places.start)
@@ -228,7 +228,7 @@ class _UnionTask:
 def _build(name: str, options: Mapping[str, Any], image_size: int) -> RecordSource:
     part = SOURCE.build(options["name"], image_size=image_size, **{k: v for k, v in options.items() if k != "name"})
     if not isinstance(part, RecordSource):
-        reason = "a union itself: name its parts here" if options["name"] == "union" else "endless or has no pictures"
+        reason = "a union itself: name its parts here" if options["name"] == "union" else "endless or has no images"
         raise DataError(f"part '{name}': source '{options['name']}' is {reason}; it is no part of a union")
     return part
 

@@ -1,6 +1,6 @@
-"""Types of annotations and values of defaults, from source text: a few forms are understood, nothing is evaluated.
+"""Types of annotations and values of defaults, read from source text: a few forms only, and nothing is executed.
 
-Any other annotation becomes `Any`, so that values are not checked; any other default becomes `UNREAD`.
+Any other annotation becomes `Any`, so that values are not checked; any other default becomes `UNKNOWN_VALUE`.
 """
 
 from __future__ import annotations
@@ -16,20 +16,20 @@ from typing import Any, Literal, Union, get_args, get_origin
 from pali3kit.declared.source import Module, find_definition
 
 
-class _Unread:
-    """A default that cannot be read from source: an option that is not given is then not passed on."""
+class _UnknownValue:
+    """A default that the source does not show. An option with it is passed on only where an experiment sets it."""
 
     def __repr__(self) -> str:
         return "..."
 
 
-UNREAD = _Unread()
+UNKNOWN_VALUE = _UnknownValue()
 
 SCALARS: dict[str, Any] = {"int": int, "float": float, "str": str, "bool": bool, "None": NoneType}
 LISTS = ("list", "typing.List", "typing.Sequence", "typing.Iterable", "collections.abc.Sequence",
          "collections.abc.Iterable", "collections.abc.Collection")  # fmt: skip
 MAPPINGS = ("dict", "typing.Dict", "typing.Mapping", "collections.abc.Mapping")
-TORCH_FREE = "pali3kit.config."  # dataclasses of these modules, such as `Part`, may be types of options
+IMPORTABLE = "pali3kit.config."  # prefix of modules that are imported for their dataclasses, as none imports torch
 
 
 def type_of(module: Module, node: ast.expr | None, depth: int = 8) -> Any:
@@ -41,8 +41,8 @@ def type_of(module: Module, node: ast.expr | None, depth: int = 8) -> Any:
     if isinstance(node, ast.BinOp) and isinstance(node.op, ast.BitOr):
         return _union([type_of(module, side, depth) for side in (node.left, node.right)])
     if isinstance(node, ast.Subscript):
-        return _subscripted(module, node, depth)
-    return _named(module, module.full_name(node), depth) if node is not None else Any
+        return _subscripted_type(module, node, depth)
+    return _type_named(module, module.full_name(node), depth) if node is not None else Any
 
 
 def _union(members: list[Any]) -> Any:
@@ -60,10 +60,12 @@ def value_of(module: Module, node: ast.expr, depth: int = 8) -> Any:
         return ast.literal_eval(node)
     except (ValueError, TypeError, SyntaxError):
         found = find_definition(module.full_name(node)) if depth else None
-    return value_of(found.module, found.node, depth - 1) if found and isinstance(found.node, ast.expr) else UNREAD
+    return (
+        value_of(found.module, found.node, depth - 1) if found and isinstance(found.node, ast.expr) else UNKNOWN_VALUE
+    )
 
 
-def _named(module: Module, name: str, depth: int) -> Any:
+def _type_named(module: Module, name: str, depth: int) -> Any:
     if name in SCALARS:
         return SCALARS[name]
     if name in LISTS:
@@ -75,40 +77,41 @@ def _named(module: Module, name: str, depth: int) -> Any:
         return Any
     if isinstance(found.node, ast.expr):
         return type_of(found.module, found.node, depth - 1)
-    home = found.module.name
-    if not isinstance(found.node, ast.ClassDef) or not home.startswith(TORCH_FREE):
+    module_name = found.module.name
+    if not isinstance(found.node, ast.ClassDef) or not module_name.startswith(IMPORTABLE):
         return Any
-    kind = getattr(import_module(home), found.node.name)
-    return kind if is_dataclass(kind) else Any
+    declared = getattr(import_module(module_name), found.node.name)
+    return declared if is_dataclass(declared) else Any
 
 
-def _subscripted(module: Module, node: ast.Subscript, depth: int) -> Any:
+def _subscripted_type(module: Module, node: ast.Subscript, depth: int) -> Any:
     name = module.full_name(node.value)
-    inside = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
+    arguments = node.slice.elts if isinstance(node.slice, ast.Tuple) else [node.slice]
     if name.endswith(".Literal"):
-        choices = tuple(value_of(module, choice) for choice in inside)
-        return Any if UNREAD in choices else Literal[choices]
-    if name in ("typing.Annotated", "typing_extensions.Annotated"):  # the metadata may hold the type to be checked
-        metadata = [type_of(module, fact, depth) for fact in inside[1:] if not isinstance(fact, ast.Constant)]
-        return next((kind for kind in metadata if kind is not Any), type_of(module, inside[0], depth))
-    kinds = [type_of(module, each, depth) for each in inside]
+        choices = tuple(value_of(module, choice) for choice in arguments)
+        return Any if UNKNOWN_VALUE in choices else Literal[choices]
+    if name in ("typing.Annotated", "typing_extensions.Annotated"):
+        # a type in the metadata is the one to check, as in `PlainPart`
+        metadata = [type_of(module, each, depth) for each in arguments[1:] if not isinstance(each, ast.Constant)]
+        return next((each for each in metadata if each is not Any), type_of(module, arguments[0], depth))
+    types = [type_of(module, each, depth) for each in arguments]
     if name == "typing.Optional":
-        return _union([*kinds, NoneType])
+        return _union([*types, NoneType])
     if name == "typing.Union":
-        return _union(kinds)
-    if name in LISTS and len(kinds) == 1:
-        return list[kinds[0]]  # type: ignore[valid-type]
-    if name in MAPPINGS and len(kinds) == 2 and kinds[0] is str:
-        return dict[str, kinds[1]]  # type: ignore[valid-type]
+        return _union(types)
+    if name in LISTS and len(types) == 1:
+        return list[types[0]]  # type: ignore[valid-type]
+    if name in MAPPINGS and len(types) == 2 and types[0] is str:
+        return dict[str, types[1]]  # type: ignore[valid-type]
     return Any
 
 
-def _is_union(kind: Any) -> bool:
-    return get_origin(kind) in (Union, UnionType)
+def _is_union(annotation: Any) -> bool:
+    return get_origin(annotation) in (Union, UnionType)
 
 
 def _parsed(text: str) -> ast.expr | None:
-    """Parse an annotation that is a string."""
+    """The expression in an annotation that is a string; None if it is not valid Python."""
     try:
         return ast.parse(text, mode="eval").body
     except (SyntaxError, ValueError):

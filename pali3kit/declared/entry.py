@@ -11,10 +11,10 @@ from pali3kit.declared.options import read_options
 
 
 class Facts(TypedDict, total=False):
-    """Optional arguments of decorators such as `@SOURCE.register(name, summary, tells=...)`: see `RegistryEntry`."""
+    """Optional arguments of decorators such as `@SOURCE.register(name, summary, files=...)`: see `RegistryEntry`."""
 
     given: tuple[str, ...]
-    tells: tuple[str, ...]
+    annotations: tuple[str, ...]
     sizes: str
     titles: Mapping[str, str]
     moments: int
@@ -32,7 +32,7 @@ class RegistryEntry:
         target: the class or function, or `package.module:attribute`.
         summary: one line for `list`.
         given: arguments that the program passes, and that are therefore no options; None: all of them.
-        tells: kinds of annotations in the records of a source (`config.offers`); None if unknown.
+        annotations: kinds of annotations in the records of a source (`config.available_tasks`); None if unknown.
         sizes: the table of shapes of its named sizes, as `package.module:attribute`.
         titles: of a set in tables, by the part of a benchmark (`top1`), or "" for all.
         section: the dataclass of its options if they are a section of `stages`.
@@ -47,7 +47,7 @@ class RegistryEntry:
     target: str | Callable[..., object]
     summary: str = ""
     given: tuple[str, ...] | None = ()
-    tells: tuple[str, ...] | None = None
+    annotations: tuple[str, ...] | None = None
     sizes: str | None = None
     titles: Mapping[str, str] | None = None
     section: type | None = None
@@ -66,6 +66,11 @@ class RegistryEntry:
     def built_in(self) -> bool:
         """Whether it is part of pali3kit, not of a plug-in."""
         return self.origin.startswith("pali3kit.")
+
+    @property
+    def path_options(self) -> tuple[str, ...]:
+        """The options that hold paths; `pretrained` may hold a tag instead."""
+        return (*self.files, *self.folders, "weights", "pretrained")
 
     @cached_property
     def options(self) -> type | None:

@@ -11,7 +11,7 @@ from copy import copy
 from dataclasses import MISSING, dataclass, field, make_dataclass
 from typing import Any
 
-from pali3kit.declared.annotations import UNREAD, type_of, value_of
+from pali3kit.declared.annotations import UNKNOWN_VALUE, type_of, value_of
 from pali3kit.declared.source import Definition, Target, find_target
 
 WITHOUT_ARGUMENTS = ("object", "abc.ABC", "typing.Protocol", "typing.Generic")
@@ -38,7 +38,7 @@ class _Parameter:
 def read_options(target: str, family: bool = False, given: Collection[str] = ()) -> type | None:
     """A dataclass of the options of `package.module:attribute`, with its docstring; None if they cannot be determined.
 
-    The default of an option is `annotations.UNREAD` if the source does not give it as a literal.
+    The default of an option is `annotations.UNKNOWN_VALUE` if the source does not give it as a literal.
 
     Args:
         target: a class or a function.
@@ -147,7 +147,7 @@ def _field(found: Definition, name: str, statement: ast.AnnAssign) -> _Parameter
     if "default_factory" not in facts:
         return _Parameter(name, kind, _value(found, facts.get("default")))
     made: dict[str, Any] = {"list": [], "dict": {}}
-    return _Parameter(name, kind, made.get(_named(found, facts["default_factory"]), UNREAD))
+    return _Parameter(name, kind, made.get(_named(found, facts["default_factory"]), UNKNOWN_VALUE))
 
 
 def _value(found: Definition, node: ast.expr | None) -> Any:

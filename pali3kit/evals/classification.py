@@ -82,7 +82,7 @@ def zero_shot(
 def _class_embeddings(towers: TextEmbedder, classes: Sequence[str], prompts: str) -> Tensor:
     """Unit embeddings `[C,E]`: the normalised mean of the unit embeddings of a class's prompts (big_vision, CLIP).
 
-    Prompts are canonicalised unless the model's `canonical_prompts` is False (`models.towers.Towers`).
+    Prompts are canonicalised unless the model's `canonical_prompts` is False (`models.dual_encoder.DualEncoder`).
     """
     if not classes:
         raise DataError("there are no class names to choose from")

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 from torch import Tensor, nn
 
-from pali3kit.data.sets.contract import PictureSet
+from pali3kit.data.sets.contract import ImageSet
 from pali3kit.errors import DataError
 from pali3kit.images.spec import ImageSpec
 from pali3kit.metrics.inputs import require_labels
@@ -23,13 +23,13 @@ T = TypeVar("T")
 
 
 class TextEmbedder(Protocol):
-    """The text half of `models.towers.Towers`."""
+    """The text half of `models.dual_encoder.DualEncoder`."""
 
     def embed_texts(self, texts: Sequence[str]) -> Tensor: ...
 
 
 class _ImageEmbedder(Protocol):
-    """The image half of `models.towers.Towers`."""
+    """The image half of `models.dual_encoder.DualEncoder`."""
 
     @property
     def image_spec(self) -> ImageSpec: ...
@@ -159,21 +159,21 @@ def _module_of(encoder: object) -> nn.Module | None:
     return module if isinstance(module, nn.Module) else None
 
 
-def split_size(pictures: PictureSet, split: str) -> int:
+def split_size(images: ImageSet, split: str) -> int:
     """The number of images in a split. Raises DataError where there are none."""
-    if not (size := pictures.size(split)):
+    if not (size := images.size(split)):
         raise DataError(f"the set has no images in its split '{split}'")
     return size
 
 
-def embed_set(encoder: ImageEncoder, pictures: PictureSet, split: str, crop: float | None = None) -> Features:
+def embed_set(encoder: ImageEncoder, dataset: ImageSet, split: str, crop: float | None = None) -> Features:
     """The features of a split of a set, with its labels where it has some.
 
     Raises DataError for a damaged image, and for an empty split.
     """
-    images = (pictures.image(split, index) for index in range(split_size(pictures, split)))
-    labels = pictures.labels(split) if hasattr(pictures, "labels") else None
-    right = pictures.relabelled(split) if hasattr(pictures, "relabelled") else None
+    images = (dataset.image(split, index) for index in range(split_size(dataset, split)))
+    labels = dataset.labels(split) if hasattr(dataset, "labels") else None
+    right = dataset.relabelled(split) if hasattr(dataset, "relabelled") else None
     return Features(extract(encoder, images, crop=crop), labels, right)
 
 

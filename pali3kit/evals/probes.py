@@ -11,14 +11,15 @@ from pali3kit.metrics.probe import shot_curve
 
 
 def few_shot_probe(
-    train: Features, test: Features, shots: Sequence[int] = (10,), draws: int = 3, seed: int = 0
+    train: Features, test: Features, shots: Sequence[int] = (10,), repeats: int = 3, seed: int = 0
 ) -> Iterator[EvalResult]:
-    """Yield the accuracy for each number of `shots` per class (`10-shot`), averaged over `draws`; one sample per image.
+    """Yield the accuracy for each number of `shots` per class, named `10-shot`, averaged over `repeats`.
 
-    The protocol is big_vision's `fewshot_lsr` (`metrics.probe`): a class with fewer images gives all that it has.
+    Its samples are the test images: the share of repeats in which each was classified correctly. The protocol is
+    big_vision's `fewshot_lsr` (`metrics.probe`): of a class with fewer images than shots, all are used.
     """
     if train.labels is None or test.labels is None:
-        raise DataError("a probe needs labels: these features are of a set of captions, or of images alone")
-    curve = shot_curve(train.features, train.labels, test.features, test.labels, shots, draws, seed)
-    for number, hits in curve.items():
-        yield EvalResult.of_hits(f"{number}-shot", hits.mean(0))
+        raise DataError("a probe needs labels: these features are of images with captions, or without either")
+    curve = shot_curve(train.features, train.labels, test.features, test.labels, shots, repeats, seed)
+    for count, hits in curve.items():
+        yield EvalResult.of_hits(f"{count}-shot", hits.mean(0))

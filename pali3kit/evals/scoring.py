@@ -55,7 +55,7 @@ def _cider(answered: Answered) -> EvalResult:
 def _cider_by_language(answered: Answered) -> EvalResult:
     """CIDEr x 100, the mean over languages.
 
-    `extra` holds each language's score (`languages`) and number of images (`pictures`), English (`en`) and the mean of
+    `extra` holds each language's score (`languages`) and number of images (`images`), English (`en`) and the mean of
     the others (`avg35`), as far as there are examples. As for Crossmodal-3600, texts are split at spaces; the source
     inserts these in languages that are written without.
 
@@ -79,7 +79,7 @@ def _cider_by_language(answered: Answered) -> EvalResult:
     if others:
         columns["avg35"] = sum(others) / len(others)
     images = {language: len(indices) for language, indices in sorted(rows.items())}
-    extra = {**columns, "languages": languages, "pictures": images}
+    extra = {**columns, "languages": languages, "images": images}
     return EvalResult(sum(languages.values()) / len(languages), samples, extra)
 
 

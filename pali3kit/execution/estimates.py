@@ -25,7 +25,7 @@ from pali3kit.execution.store import Store
 from pali3kit.execution.worker import Calibrated, Message, Profiled
 from pali3kit.execution.workload import cost_shape, shape, units
 from pali3kit.plan.step import Step
-from pali3kit.training.context import Cost, Weight
+from pali3kit.training.context import MemoryProfile, StageCost
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +39,7 @@ class Estimate:
     origin: str
     parameters: int | None = None
     tokens: int | None = None
-    profile: Weight | None = None
+    profile: MemoryProfile | None = None
     disk: int = 0
 
 
@@ -71,11 +71,11 @@ class Forecast:
             return Estimate(_scaled(runs, units(step)), "rough")
         return Estimate(None, "unknown")
 
-    def _calibrated(self, step: Step) -> tuple[Cost | None, Weight | None]:
+    def _calibrated(self, step: Step) -> tuple[StageCost | None, MemoryProfile | None]:
         """The measured cost and the profile of a calibrated step of this shape."""
         cost = dict(self.calibrated.get(self._key(step)) or {})
-        profile = cost.pop("weight", None)
-        return Cost(**cost) if cost else None, Weight(**profile) if profile else None
+        profile = cost.pop("profile", None)
+        return StageCost(**cost) if cost else None, MemoryProfile(**profile) if profile else None
 
     def seconds(self, steps: Iterable[Step]) -> dict[str, float]:
         """Seconds by digest, for the scheduler: a step without an estimate gets the first guess of its kind."""
@@ -140,7 +140,7 @@ class Forecast:
     def _note(self, step: Step, message: Message, say: Callable[[str], None]) -> None:
         if isinstance(message, Profiled):
             if message.profile is not None:
-                self._keep(step, {"weight": asdict(message.profile)})
+                self._keep(step, {"profile": asdict(message.profile)})
             if message.problem:
                 say(f"{step.label} could not be profiled on the meta device: {message.problem}")
             elif message.profile is not None and not message.rows:
@@ -168,7 +168,7 @@ class Forecast:
         return digest([processor(), self.threads, cost_shape(step)])
 
 
-def _demand(profile: Weight) -> str:
+def _demand(profile: MemoryProfile) -> str:
     flops = f", one measured step {profile.effort:.0e} FLOPs" if profile.effort else ""
     return f"{profile.parameters:,} parameters need {profile.state / 1e9:.0f} GB{flops}"
 
@@ -189,18 +189,18 @@ def _read(file: Path) -> dict[str, dict[str, Any]]:
 
 
 def _is_valid(costs: object) -> bool:
-    """Whether `costs` holds the fields of a Cost, a profile, or both, as numbers."""
+    """Whether `costs` holds the fields of a StageCost, a profile, or both, as numbers."""
     if not isinstance(costs, dict):
         return False
-    weight = costs.get("weight") or {}
-    numbers = [value for key, value in costs.items() if key != "weight" and value is not None]
-    if not isinstance(weight, dict) or not all(isinstance(one, int | float) for one in (*numbers, *weight.values())):
+    profile = costs.get("profile") or {}
+    numbers = [value for key, value in costs.items() if key != "profile" and value is not None]
+    if not isinstance(profile, dict) or not all(isinstance(one, int | float) for one in (*numbers, *profile.values())):
         return False
     try:
-        if weight:
-            Weight(**weight)
-        if set(costs) - {"weight"}:
-            Cost(**{key: value for key, value in costs.items() if key != "weight"})
+        if profile:
+            MemoryProfile(**profile)
+        if set(costs) - {"profile"}:
+            StageCost(**{key: value for key, value in costs.items() if key != "profile"})
     except TypeError:
         return False
     return True

@@ -18,7 +18,7 @@ from pali3kit.catalogue import STAGE
 from pali3kit.config.attention import describe_attention
 from pali3kit.config.schema import Experiment, Runtime
 from pali3kit.execution.estimates import Estimate, Forecast
-from pali3kit.execution.host import allot, processor
+from pali3kit.execution.host import divide_cores, processor
 from pali3kit.execution.reasons import Reasons
 from pali3kit.execution.store import Store
 from pali3kit.execution.workload import units
@@ -37,7 +37,7 @@ def plan(experiment: Experiment, console: Console | None = None) -> float:
     """
     console = console or _console()
     graph, store = build(experiment), Store.of(experiment.runtime)
-    workers, threads = allot(experiment.runtime, len(graph.cells))
+    workers, threads = divide_cores(experiment.runtime, len(graph.cells))
     missing = store.missing(graph.steps)
     forecast = Forecast(store, threads)
     with console.status("measuring this machine"):
@@ -117,8 +117,10 @@ def _too_large(steps: list[Step], estimates: dict[str, Estimate], runtime: Runti
     if not large:
         return []
     return [
-        f"{', '.join(large)}: more than the {runtime.memory:g} GiB of a device. To save memory: runtime.recompute=true,"
-        " a lower runtime.most_tokens, runtime.ranks with runtime.strategy=fsdp, an optimizer with smaller moments."
+        f"{', '.join(large)}: more than the {runtime.memory:g} GiB of a device. To save memory: "
+        f"runtime.gradient_checkpointing=true,"
+        " a lower runtime.max_tokens_per_microbatch, runtime.devices with runtime.strategy=fsdp, an optimizer with "
+        "smaller moments."
     ]
 
 
@@ -130,12 +132,12 @@ def _bytes(step: Step, estimate: Estimate, runtime: Runtime) -> int | None:
     if profile is None:
         return None
     kind, training = STAGE.find(step.kind), getattr(step.config, "training", None)
-    ranks = runtime.ranks if kind.spread else 1
+    ranks = runtime.devices if kind.distributed else 1
     state = profile.state // (ranks if runtime.strategy == "fsdp" else 1)
     rows = training.batch_size // ranks if training is not None else 0
-    if runtime.most_tokens and kind.passes:
-        rows = min(rows, max(1, runtime.most_tokens // max(1, profile.tokens)))
-    recomputes = runtime.recompute and kind.recomputes
+    if runtime.max_tokens_per_microbatch and kind.microbatched:
+        rows = min(rows, max(1, runtime.max_tokens_per_microbatch // max(1, profile.tokens)))
+    recomputes = runtime.gradient_checkpointing and kind.gradient_checkpointing
     return state + rows * (profile.recomputed if recomputes else profile.activations)
 
 

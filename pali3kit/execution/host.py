@@ -33,12 +33,12 @@ def processor() -> str:
     return next(named, platform.processor() or platform.machine())
 
 
-def allot(runtime: Runtime, cells: int) -> tuple[int, int]:
+def divide_cores(runtime: Runtime, cells: int) -> tuple[int, int]:
     """Return (workers, threads per process): one worker per cell as long as there are cores, which are then divided
     among the processes; a worker has one process per device.
 
     For small models one thread per process is fastest. More threads than cores are about ten times slower, because
     OpenMP's barriers spin.
     """
-    workers = runtime.workers or max(1, min(cores() // runtime.ranks, cells))
-    return workers, runtime.threads or max(1, cores() // (workers * runtime.ranks))
+    workers = runtime.parallel_stages or max(1, min(cores() // runtime.devices, cells))
+    return workers, runtime.threads or max(1, cores() // (workers * runtime.devices))

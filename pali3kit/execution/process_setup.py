@@ -9,7 +9,7 @@ from typing import Any
 from pali3kit.errors import Pali3Error
 
 
-def settle(threads: int, seed: int) -> None:
+def seed_and_set_threads(threads: int, seed: int) -> None:
     """Set threads and global random seeds, so that a stage does not depend on what its worker ran before."""
     random.seed(seed)
     if "numpy" in sys.modules:

@@ -17,7 +17,7 @@ from pathlib import Path
 from types import FrameType
 
 from pali3kit.errors import StageError
-from pali3kit.execution.process_setup import error_in_one_line, settle
+from pali3kit.execution.process_setup import error_in_one_line, seed_and_set_threads
 from pali3kit.orphans import die_with_parent
 from pali3kit.plan.plain import StageConfig
 from pali3kit.training.context import StageContext
@@ -25,7 +25,7 @@ from pali3kit.training.stopping import TERMINATED
 
 
 def run_ranks(stage: str, config: StageConfig, context: StageContext) -> None:
-    """Run the module `stage` in `context.execution.ranks` processes, and return when all have finished.
+    """Run the module `stage` in `context.execution.devices` processes, and return when all have finished.
 
     Raises:
         StageError: a rank failed or was killed; the message says which and why. The other ranks are killed.
@@ -34,7 +34,7 @@ def run_ranks(stage: str, config: StageConfig, context: StageContext) -> None:
     spawn = multiprocessing.get_context("spawn")
     alive, kept = spawn.Pipe(duplex=False)
     progress, reports = spawn.Pipe(duplex=False)
-    ranks = range(context.execution.ranks)
+    ranks = range(context.execution.devices)
     for rank in ranks:
         _error_file(context.folder, rank).unlink(missing_ok=True)
     place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()), "WORLD_SIZE": str(len(ranks))}
@@ -139,7 +139,7 @@ def _rank(
     os.environ.update(place | {"LOCAL_RANK": str(rank), "NODE_RANK": "0"})  # what Lightning reads
     try:
         module = import_module(stage)
-        settle(context.threads, context.seed)
+        seed_and_set_threads(context.threads, context.seed)
         module.run(config, context)
     except Exception as error:
         traceback.print_exc()

@@ -16,7 +16,7 @@ from pali3kit.plan.step import Step, critical_path
 from pali3kit.training.context import Execution
 
 _POLL_SECONDS = 0.5
-_BUSY_SECONDS = 1.0
+_BUSY_RETRY_SECONDS = 1.0
 SKIPPED = "skipped.txt"  # an artifact's list of samples that could not be used
 
 
@@ -30,7 +30,10 @@ class Outcome:
 
 
 class Scheduler:
-    """Runs the `missing` steps on `workers` processes. They come parents first; all other parents are done."""
+    """Runs `missing`, the steps without an artifact, on `workers` processes.
+
+    Every step follows its parents in `missing`; parents that are not in it have artifacts.
+    """
 
     def __init__(
         self,
@@ -43,13 +46,13 @@ class Scheduler:
         threads: int,
         execution: Execution = IN_WORKER,
     ) -> None:
-        self.store, self.display, self.limit = store, display, workers
+        self.store, self.display, self.max_workers = store, display, workers
         self.threads, self.execution = threads, execution
         priority = critical_path(missing, costs)
         self.waiting = sorted(
             missing, key=lambda step: -priority[step.digest]
         )  # stable: of equal priority, parents first
-        self.open = {step.digest for step in missing}
+        self.unfinished = {step.digest for step in missing}
         self.not_before: dict[str, float] = {}
         self.workers: list[Worker] = []
         self.outcome = Outcome()
@@ -59,13 +62,14 @@ class Scheduler:
         try:
             while self.waiting or any(worker.step for worker in self.workers):
                 self._assign()
-                ends = {worker.connection: worker for worker in self.workers}
-                for end in wait(list(ends), timeout=_POLL_SECONDS) if ends else ():
-                    self._listen(ends[end])  # type: ignore[index]
-                if not ends:
+                by_connection = {worker.connection: worker for worker in self.workers}
+                if not by_connection:
                     time.sleep(_POLL_SECONDS)
+                    continue
+                for connection in wait(list(by_connection), timeout=_POLL_SECONDS):
+                    self._listen(by_connection[connection])  # type: ignore[index]
         finally:
-            for worker in self.workers:  # signal all first, so that they end at the same time
+            for worker in self.workers:  # signal all first, so that they write checkpoints at the same time
                 worker.end()
             for worker in self.workers:
                 worker.stop()
@@ -75,7 +79,7 @@ class Scheduler:
         for step in [step for step in self.waiting if self._ready(step)]:
             worker = next((worker for worker in self.workers if worker.step is None), None)
             if worker is None:
-                if len(self.workers) >= self.limit:
+                if len(self.workers) >= self.max_workers:
                     return
                 worker = Worker(self.store.root, self.threads, self.execution)
                 self.workers.append(worker)
@@ -84,7 +88,7 @@ class Scheduler:
             self.display.started(step)
 
     def _ready(self, step: Step) -> bool:
-        blocked = any(parent.digest in self.open for parent in step.parents.values())
+        blocked = any(parent.digest in self.unfinished for parent in step.parents.values())
         return not blocked and self.not_before.get(step.digest, 0.0) <= time.monotonic()
 
     def _listen(self, worker: Worker) -> None:
@@ -98,15 +102,15 @@ class Scheduler:
                 continue
             worker.step = None
             if step is not None:
-                self._conclude(step, message)
+                self._handle_last_message(step, message)
         if not worker.process.is_alive():
             worker.stop()
             self.workers.remove(worker)
 
-    def _conclude(self, step: Step, message: Message) -> None:
-        """Handle the last message of a step."""
+    def _handle_last_message(self, step: Step, message: Message) -> None:
+        """Record how a step ended; one that another run makes waits again."""
         if isinstance(message, Finished):
-            self.open.discard(step.digest)
+            self.unfinished.discard(step.digest)
             self.outcome.finished.append(step)
             self.display.finished(step, message.seconds, self._key_numbers(step, message), self.store.path(step))
             self._report_skipped(step)
@@ -114,7 +118,7 @@ class Scheduler:
             if step.digest not in self.not_before:
                 self.display.say(f"{step.label}: another run is making it; waiting for its result")
             self.display.released(step)
-            self.not_before[step.digest] = time.monotonic() + _BUSY_SECONDS
+            self.not_before[step.digest] = time.monotonic() + _BUSY_RETRY_SECONDS
             self.waiting.insert(0, step)
         elif isinstance(message, Failed):
             self.outcome.failed[step.digest] = message.reason

@@ -9,6 +9,7 @@ and sha256. Locks are released when their process dies (`flock`). POSIX only.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 import shutil
@@ -20,7 +21,7 @@ from pathlib import Path
 import yaml
 
 from pali3kit.config.schema import Runtime
-from pali3kit.durable import is_disk_full, sync
+from pali3kit.durable import sync
 from pali3kit.errors import StageError
 from pali3kit.execution.host import cores
 from pali3kit.execution.manifest import (
@@ -34,6 +35,7 @@ from pali3kit.execution.manifest import (
 from pali3kit.plan.step import Step
 
 TRACEBACK = "traceback.txt"
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class Store:
@@ -127,7 +129,7 @@ class Store:
         """An error that says what to do, if `error` or one of its causes, from any library, means a full disk."""
         cause: BaseException | None = error
         while cause is not None:
-            if is_disk_full(cause):
+            if _is_disk_full(cause):
                 return StageError(
                     f"no space left on the file system of {self.root.resolve()}: free some and run the same command"
                     " again; finished stages are kept, this one continues from its last checkpoint."
@@ -156,6 +158,11 @@ class Store:
                 file.unlink(missing_ok=True)
         finally:
             os.close(descriptor)
+
+
+def _is_disk_full(error: BaseException) -> bool:
+    """Whether an error, of any library, means that the disk is full."""
+    return getattr(error, "errno", None) in _FULL or "No space left on device" in str(error)
 
 
 def _is_same(descriptor: int, file: Path) -> bool:

@@ -21,14 +21,14 @@ from pathlib import Path
 
 from pali3kit.catalogue import STAGE
 from pali3kit.durable import remove_partials
-from pali3kit.execution.process_setup import error_in_one_line, settle
+from pali3kit.execution.process_setup import error_in_one_line, seed_and_set_threads
 from pali3kit.execution.ranks import run_ranks
 from pali3kit.execution.store import TRACEBACK, Store
 from pali3kit.execution.workload import sizes
 from pali3kit.orphans import die_with_parent
 from pali3kit.plan.plain import StageConfig
 from pali3kit.plan.step import Step
-from pali3kit.training.context import UNFINISHED, Cost, Execution, Sizes, StageContext, Weight
+from pali3kit.training.context import UNFINISHED, ComponentSpecs, Execution, MemoryProfile, StageContext, StageCost
 
 OUTPUT = "output.txt"
 _REPORT_SECONDS = 0.1
@@ -69,7 +69,7 @@ class Busy:
 class Calibrated:
     """The measured cost of one unit of a stage; None if the kind of stage cannot measure it."""
 
-    cost: Cost | None
+    cost: StageCost | None
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,7 @@ class Profiled:
     the error `problem`. `rows` is the batch size with which the stage can be timed here: 0 if it is too large.
     """
 
-    profile: Weight | None = None
+    profile: MemoryProfile | None = None
     problem: str = ""
     rows: int = 0
 
@@ -87,7 +87,7 @@ MAX_TIMED_FLOPS = 1e12  # of one example: more is not timed, as it takes about 2
 TIMED_FLOPS = 3e10  # of a timed batch, as far as fewer examples reach it: less than a second
 Message = Progress | Finished | Failed | Busy | Calibrated | Profiled
 Send = Callable[[Message], None]
-Calibration = Callable[[StageConfig, Sizes], Cost | float | None]
+Calibration = Callable[[StageConfig, ComponentSpecs], StageCost | float | None]
 
 
 def serve(
@@ -136,20 +136,20 @@ def _run(step: Step, store: Store, threads: int, execution: Execution, send: Sen
         stage = import_module(kind.target)  # before the clock starts: importing torch is no time of the stage
         clock = _Clock(folder.with_suffix(".seconds"))
         report = _Reporter(send, clock)
-        settle(threads, step.seed)
+        seed_and_set_threads(threads, step.seed)
         parents = {role: store.path(parent) for role, parent in step.parents.items()}
         context = StageContext(folder, parents, step.seed, report, threads, execution, report.say)
-        if kind.spread and execution.ranks > 1:
+        if kind.distributed and execution.devices > 1:
             run_ranks(kind.target, step.config, context)
         else:
-            loaders = execution.loaders if kind.spread else 0
-            stage.run(step.config, replace(context, execution=replace(execution, ranks=1, loaders=loaders)))
+            loaders = execution.num_workers if kind.distributed else 0
+            stage.run(step.config, replace(context, execution=replace(execution, devices=1, num_workers=loaders)))
     if not (folder / OUTPUT).stat().st_size:
         (folder / OUTPUT).unlink()
     seconds = clock.save()
     for name in UNFINISHED:  # only now: a stage that is killed while it writes its weights continues from these
         (folder / name).unlink(missing_ok=True)
-    store.publish(step, seconds, threads, _made_with(execution if kind.spread else Execution()))
+    store.publish(step, seconds, threads, _made_with(execution if kind.distributed else Execution()))
     clock.file.unlink()
     return Finished(seconds, report.numbers)
 
@@ -158,7 +158,7 @@ def _made_with(execution: Execution) -> dict[str, str]:
     """Device, precision and number of ranks, for the manifest. Only here torch is imported, by the stage."""
     from pali3kit.training.device import describe_device
 
-    spread = {"ranks": f"{execution.ranks} by {execution.strategy}"} if execution.ranks > 1 else {}
+    spread = {"ranks": f"{execution.devices} by {execution.strategy}"} if execution.devices > 1 else {}
     return describe_device(execution.precision) | spread
 
 
@@ -168,14 +168,14 @@ def _profile(step: Step, threads: int) -> Message:
         calibrate = _calibration(step)
         if calibrate is None:
             return Profiled()
-        settle(threads, step.seed)
+        seed_and_set_threads(threads, step.seed)
         from pali3kit.nn.pretrained import skip_pretrained
-        from pali3kit.training.weighing import available_memory, batch_size_of, rehearse
+        from pali3kit.training.memory_profile import available_memory, batch_size_of, dry_run
 
         batch = batch_size_of(step.config)
         try:
             with skip_pretrained():
-                profile = rehearse(calibrate, step.config, sizes(step))
+                profile = dry_run(calibrate, step.config, sizes(step))
         except Exception as error:
             return Profiled(None, error_in_one_line(error), batch)
         if profile is None:
@@ -192,9 +192,9 @@ def _calibrate(step: Step, rows: int, threads: int) -> Message:
         calibrate = _calibration(step)
         if calibrate is None:
             return Calibrated(None)
-        settle(threads, step.seed)
+        seed_and_set_threads(threads, step.seed)
         from pali3kit.nn.pretrained import skip_pretrained
-        from pali3kit.training.weighing import batch_size_of, with_batch_size
+        from pali3kit.training.memory_profile import batch_size_of, with_batch_size
 
         try:
             with skip_pretrained():
@@ -203,7 +203,7 @@ def _calibrate(step: Step, rows: int, threads: int) -> Message:
             return Failed(error_in_one_line(error))
     if cost is None:
         return Calibrated(None)
-    cost = cost if isinstance(cost, Cost) else Cost(float(cost))
+    cost = cost if isinstance(cost, StageCost) else StageCost(float(cost))
     return Calibrated(replace(cost, seconds=cost.seconds + cost.step / batch_size_of(step.config), step=0.0))
 
 

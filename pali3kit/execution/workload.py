@@ -8,11 +8,11 @@ from dataclasses import fields
 from pali3kit.catalogue import STAGE
 from pali3kit.config.digest import digest
 from pali3kit.plan.step import Step, ancestry
-from pali3kit.training.context import Sizes
+from pali3kit.training.context import ComponentSpecs
 from pali3kit.types import Json
 
 # The cost of a step also depends on the components that it loads from its ancestors.
-_INHERITED = tuple(field.name for field in fields(Sizes))
+_INHERITED = tuple(field.name for field in fields(ComponentSpecs))
 _OF_ENCODER = ("image_size", "vision")
 # The number of examples and the optimizer's rates do not change the cost of a unit.
 _COUNTS = frozenset({"examples", "split", "splits", "count", "test", "limit", "data"})
@@ -24,9 +24,9 @@ def units(step: Step) -> int:
     return STAGE.find(step.kind).units(step)
 
 
-def sizes(step: Step) -> Sizes:
+def sizes(step: Step) -> ComponentSpecs:
     """The configurations of the components of a step and its ancestors."""
-    return Sizes(**_inherited(step))  # type: ignore[arg-type]  # each kind's Config declares these fields as Sizes does
+    return ComponentSpecs(**_inherited(step))  # type: ignore[arg-type]  # each kind's Config declares these fields as ComponentSpecs does
 
 
 def shape(step: Step) -> str:

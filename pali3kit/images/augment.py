@@ -23,15 +23,15 @@ def random_view(image: np.ndarray, size: int, rng: np.random.Generator, crop: fl
     Returns:
         uint8 `[size,size,3]`, resized bilinearly with antialiasing (big_vision resizes without).
     """
-    picture = Image.fromarray(image)
-    box = (0, 0, *picture.size) if crop >= 1 else _box(picture, crop, int(rng.integers(1 << 62)))
-    view = np.asarray(picture.resize((size, size), Image.Resampling.BILINEAR, box=box))
+    original = Image.fromarray(image)
+    box = (0, 0, *original.size) if crop >= 1 else _box(original, crop, int(rng.integers(1 << 62)))
+    view = np.asarray(original.resize((size, size), Image.Resampling.BILINEAR, box=box))
     return np.ascontiguousarray(view[:, ::-1]) if flip and rng.random() < 0.5 else view
 
 
-def _box(picture: Image.Image, least: float, seed: int) -> tuple[int, int, int, int]:
+def _box(image: Image.Image, least: float, seed: int) -> tuple[int, int, int, int]:
     """Left, top, right and bottom. torchvision draws from torch's global generator, whose state is restored."""
     with torch.random.fork_rng(devices=()):
         torch.manual_seed(seed)
-        top, left, height, width = RandomResizedCrop.get_params(picture, scale=[least, 1.0], ratio=RATIOS)
+        top, left, height, width = RandomResizedCrop.get_params(image, scale=[least, 1.0], ratio=RATIOS)
     return left, top, left + width, top + height

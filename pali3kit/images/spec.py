@@ -13,7 +13,7 @@ from PIL import Image
 from torch import Tensor
 
 from pali3kit.errors import DataError, choose
-from pali3kit.images.decode import MOST_PIXELS
+from pali3kit.images.decode import MAX_PIXELS
 
 Resize = Literal["squash", "shortest"]
 Middle = Literal["round", "floor"]
@@ -72,7 +72,7 @@ class ImageSpec:
         side = int(round(self.size / self.crop, 6))  # rounded first, as 224 / (224 / 400) is slightly below 400
         shortest = min(image.size)
         width, height = (side, side) if self.resize == "squash" else (side * own // shortest for own in image.size)
-        if width * height > MOST_PIXELS:
+        if width * height > MAX_PIXELS:
             raise DataError(
                 f"an image of {image.width}x{image.height} pixels is too thin: it would be resized to {width}x{height}"
             )

@@ -1,4 +1,7 @@
-"""The interface of language models. Shapes: B memories, R targets; R/B neighbouring targets (beams) share a memory."""
+"""The interface of language models.
+
+Shapes: B memories (encoded inputs), R targets; R/B adjacent targets (beams) share a memory.
+"""
 
 from __future__ import annotations
 
@@ -16,11 +19,11 @@ class Cache(Protocol):
     """Keys and values that a model keeps between the steps of one generation."""
 
     def reorder(self, rows: Tensor) -> None:
-        """Continue with the targets `rows` `[R]`; each stays with the same memory."""
+        """Replace the targets by those of the indices `rows` `[R]`, each of the same memory as before."""
         ...
 
     def keep(self, targets: Tensor, memories: Tensor) -> None:
-        """Continue with these targets and memories only."""
+        """Drop all targets and memories but those of these indices."""
         ...
 
 
@@ -28,11 +31,13 @@ class LanguageModel(nn.Module):
     """An encoder-decoder, or a decoder whose prefix is the memory.
 
     Attributes:
-        width: D. vocabulary: used rows of the embedding, V.
-        start_id: the id before the first target token. eos_id: the id that ends targets.
+        width: of the embeddings and hidden states, D.
+        vocabulary: used rows of the embedding, V.
+        start_id: the id before the first target token.
+        eos_id: the id that ends targets.
         options: keyword arguments that, with the vocabulary, build a model of the same shape.
         attention: backend of the encoder, one of `language.attention.BACKENDS` or `"auto"`; some models ignore it.
-        checkpointing: recompute each layer's activations in the backward pass instead of keeping them.
+        gradient_checkpointing: recompute each layer's activations in the backward pass instead of keeping them.
         load_report: what was loaded, if its weights came from a file.
     """
 
@@ -42,11 +47,11 @@ class LanguageModel(nn.Module):
     eos_id: int
     options: dict[str, Json]
     attention: str = "auto"
-    checkpointing: bool = False
+    gradient_checkpointing: bool = False
     load_report: LoadReport | None = None
 
-    def demand_positions(self, prefix: int, target: int) -> None:
-        """Raise ConfigError where positions run out for `prefix` tokens (images and prompt) and `target` tokens."""
+    def require_positions(self, prefix: int, target: int) -> None:
+        """Raise ConfigError if there are too few positions for `prefix` (images and prompt) and `target` tokens."""
 
     def embed(self, ids: Tensor) -> Tensor:
         """`[B,N] int64 -> [B,N,D]`."""

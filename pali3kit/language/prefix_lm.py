@@ -102,7 +102,7 @@ class PrefixLM(LanguageModel):
 
     def _run(self, layer: nn.Module, x: Tensor, attention: Attend) -> Tensor:
         out: Tensor
-        if self.checkpointing and torch.is_grad_enabled():
+        if self.gradient_checkpointing and torch.is_grad_enabled():
             out = checkpoint(layer, x, attention, use_reentrant=False)
         else:
             out = layer(x, attention)

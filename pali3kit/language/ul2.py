@@ -29,7 +29,7 @@ class UL2(LanguageModel):
         tied: share the embedding with the logits (then scaled by `D ** -0.5`). dropout: on every residual branch.
         buckets, max_distance: of the relative bias, one per stack. epsilon: of the norms.
         attention: backend of the encoder, `"auto"` or one of `language.attention.BACKENDS`; results are equal.
-        checkpointing: recompute each layer's activations in the backward pass instead of keeping them.
+        gradient_checkpointing: recompute each layer's activations in the backward pass instead of keeping them.
 
     As in every T5, targets start after id 0, the padding, and end with id 1.
     """
@@ -55,7 +55,7 @@ class UL2(LanguageModel):
         max_distance: int = 128,
         epsilon: float = NORM_EPS,
         attention: str = "auto",
-        checkpointing: bool = False,
+        gradient_checkpointing: bool = False,
     ) -> None:
         super().__init__()
         shape = LanguageShape.of(
@@ -67,7 +67,7 @@ class UL2(LanguageModel):
             "activation": activation, "gated": gated, "tied": tied, "dropout": dropout, "buckets": buckets,
             "max_distance": max_distance, "epsilon": epsilon,
         }  # fmt: skip
-        self.attention, self.checkpointing = attention, checkpointing
+        self.attention, self.gradient_checkpointing = attention, gradient_checkpointing
         self.embedding = nn.Embedding(vocabulary, shape.width)
         nn.init.normal_(self.embedding.weight)
         layer = LayerShape(shape.width, shape.heads, shape.head_width, shape.mlp, activation, gated, dropout, epsilon)
@@ -121,7 +121,7 @@ class UL2(LanguageModel):
 
     def _run(self, layer: nn.Module, *inputs: object) -> Tensor:
         out: Tensor
-        if self.checkpointing and torch.is_grad_enabled():
+        if self.gradient_checkpointing and torch.is_grad_enabled():
             out = checkpoint(layer, *inputs, use_reentrant=False)
         else:
             out = layer(*inputs)

@@ -54,7 +54,7 @@ class RegionFormat:
         if self.bins < 2:
             raise DataError(f"a coordinate needs at least 2 bins, got {self.bins}")
         if not (0 <= y0 < y1 <= height and 0 <= x0 < x1 <= width):
-            raise DataError(f"box {tuple(box)} is empty or outside a picture of {height}x{width}")
+            raise DataError(f"box {tuple(box)} is empty or outside an image of {height}x{width}")
         top, bottom = self._to_bins(y0 / height, y1 / height)
         left, right = self._to_bins(x0 / width, x1 / width)
         return self.separator.join(map(self.number.format, (top, left, bottom, right)))

@@ -22,6 +22,6 @@ def crop_mask(mask: np.ndarray, box: Box) -> np.ndarray:
     y0, x0, y1, x1 = box
     height, width = mask.shape
     if not (0 <= y0 < y1 <= height and 0 <= x0 < x1 <= width):
-        raise DataError(f"box {box} is empty or outside a picture of {height}x{width}")
+        raise DataError(f"box {box} is empty or outside an image of {height}x{width}")
     part = Image.fromarray(mask[y0:y1, x0:x1].astype(np.float32))
     return np.asarray(part.resize((SIDE, SIDE), Image.Resampling.BILINEAR))

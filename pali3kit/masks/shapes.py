@@ -29,7 +29,7 @@ def runs_mask(counts: Sequence[int], height: int, width: int) -> np.ndarray:
     if min(counts, default=0) < 0:
         raise DataError(f"a run of {min(counts)} pixels")
     if sum(counts) != height * width:
-        raise DataError(f"runs of {sum(counts)} pixels in all, in a picture of {height}x{width}")
+        raise DataError(f"runs of {sum(counts)} pixels in all, in an image of {height}x{width}")
     inside = np.arange(len(counts)) % 2 == 1
     mask: np.ndarray = np.repeat(inside, counts).reshape(width, height).T
     return mask
@@ -103,7 +103,7 @@ def _points(numbers: np.ndarray, height: int, width: int) -> np.ndarray:
     far = ~(np.abs(points / (width, height) - 0.5) <= 1.5)  # NaN too
     if far.any():
         x, y = points[far.any(1)][0]
-        raise DataError(f"a polygon's point ({x:g}, {y:g}) is far outside a picture of {height}x{width}")
+        raise DataError(f"a polygon's point ({x:g}, {y:g}) is far outside an image of {height}x{width}")
     return np.trunc(points * FINE + 0.5).astype(np.int64)
 
 

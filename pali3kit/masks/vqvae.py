@@ -1,7 +1,7 @@
 """The mask tokenizer: a VQ-VAE that encodes a 64x64 mask as 16 of 128 codes.
 
 Architecture and loss are those of "All in Tokens" (Ning et al. 2023), as in PaLI-3 (paper.md §4.3). Layers are in the
-order of its public weights. Shape letters: B batch, C width of a code, K number of codes.
+order of that paper's published weights. Shape letters: B batch, C width of a code, K number of codes.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ _HALVINGS = 4
 
 
 @dataclass(frozen=True, slots=True)
-class MaskOutput:
-    """`reconstruction [B,1,64,64]`, about -1 outside and 1 inside, so that pixels above 0 are inside; `codes [B,16]`.
+class _MaskOutput:
+    """`reconstruction [B,1,64,64]`, about -1 outside the mask and 1 inside (the threshold is 0); `codes [B,16]`.
 
     `loss` is the sum of two scalars: the mean squared `reconstruction_loss`, and the weighted `commitment_loss`.
     """
@@ -72,20 +72,20 @@ class MaskVQVAE(nn.Module):
         self.load_report: LoadReport | None = None
         widths = [width << i for i in range(_HALVINGS)]
         self.encoder = nn.Sequential(
-            *_halve([1, *widths]), *_residuals(widths[-1], blocks), nn.Conv2d(widths[-1], code_width, 1)
+            *_downsampling([1, *widths]), *_residuals(widths[-1], blocks), nn.Conv2d(widths[-1], code_width, 1)
         )
         self.codebook = _Codebook(codes, code_width, spread)
         self.decoder = nn.Sequential(
             nn.Conv2d(code_width, widths[-1], 1),
             nn.ReLU(),
             *_residuals(widths[-1], blocks),
-            *_double([widths[-1], *reversed(widths)]),
+            *_upsampling([widths[-1], *reversed(widths)]),
             nn.Conv2d(width, 1, 1),
         )
 
-    def forward(self, masks: Tensor) -> MaskOutput:
+    def forward(self, masks: Tensor) -> _MaskOutput:
         """Reconstruct `masks [B,1,64,64]` in [0, 1]; in training mode also update the codebook."""
-        target = _signed(masks)
+        target = _to_minus_one_to_one(masks)
         features = self.encoder(target)
         vectors = features.movedim(1, -1)
         codes = self.codebook.nearest(vectors)
@@ -93,15 +93,15 @@ class MaskVQVAE(nn.Module):
         commitment = self.commitment * mse_loss(vectors, quantised)
         if self.training:
             self.codebook.update(vectors.detach(), codes)
-        # straight-through estimator: the decoder's input is the codes, and its gradient goes to the encoder
+        # straight-through estimator: the decoder reads the codes, and its gradient passes to the encoder unchanged
         straight_through = vectors + (quantised - vectors).detach()
         reconstruction = self.decoder(straight_through.movedim(-1, 1))
-        return MaskOutput(reconstruction, codes.flatten(1), mse_loss(reconstruction, target), commitment)
+        return _MaskOutput(reconstruction, codes.flatten(1), mse_loss(reconstruction, target), commitment)
 
     @torch.no_grad()
     def encode(self, masks: Tensor) -> Tensor:
         """`[B,1,64,64]` in [0, 1] -> codes `[B,16]`, int64 in [0, K)."""
-        return self.codebook.nearest(self.encoder(_signed(masks)).movedim(1, -1)).flatten(1)
+        return self.codebook.nearest(self.encoder(_to_minus_one_to_one(masks)).movedim(1, -1)).flatten(1)
 
     def decode(self, codes: Tensor) -> Tensor:
         """Codes `[B,16]` -> `[B,1,64,64]`, about -1 outside and 1 inside."""
@@ -119,7 +119,7 @@ class _Codebook(nn.Module):
     with Laplace-smoothed sizes. Sizes start at 1, so that a code without assigned vectors stays in place; with a start
     at 0, as in some public code, one step moves every unused code 10^5 away.
 
-    Vectors of any dtype are compared and averaged in fp32, without autocast: bf16 cannot count to 257.
+    Vectors of any dtype are compared and averaged in fp32, without autocast, as bf16 cannot represent 257.
     """
 
     codes: Tensor
@@ -146,10 +146,10 @@ class _Codebook(nn.Module):
     @torch.no_grad()
     def update(self, vectors: Tensor, assigned: Tensor) -> None:
         """Move the averages one step towards `vectors [...,C]`, which are assigned to the codes `[...]`."""
-        chosen = one_hot(assigned.flatten(), len(self.codes)).to(self.sizes.dtype)
+        one_hot_codes = one_hot(assigned.flatten(), len(self.codes)).to(self.sizes.dtype)
         with without_autocast(vectors):
-            added = chosen.T @ vectors.flatten(0, -2).to(self.sums.dtype)
-        self.sizes.lerp_(chosen.sum(0), 1 - self.decay)
+            added = one_hot_codes.T @ vectors.flatten(0, -2).to(self.sums.dtype)
+        self.sizes.lerp_(one_hot_codes.sum(0), 1 - self.decay)
         self.sums.lerp_(added, 1 - self.decay)
         total = self.sizes.sum()
         smoothed = (self.sizes + self.epsilon) / (total + len(self.sizes) * self.epsilon) * total
@@ -178,17 +178,18 @@ def _residuals(width: int, blocks: int) -> Iterator[nn.Module]:
     return (_Residual(width) for _ in range(blocks))
 
 
-def _halve(widths: list[int]) -> Iterator[nn.Module]:
+def _downsampling(widths: list[int]) -> Iterator[nn.Module]:
     for before, after in pairwise(widths):
         yield from (nn.Conv2d(before, after, 4, stride=2, padding=1), nn.ReLU())
 
 
-def _double(widths: list[int]) -> Iterator[nn.Module]:
+def _upsampling(widths: list[int]) -> Iterator[nn.Module]:
     for before, after in pairwise(widths):
         yield from (nn.ConvTranspose2d(before, after, 4, stride=2, padding=1), nn.ReLU())
 
 
-def _signed(masks: Tensor) -> Tensor:
+def _to_minus_one_to_one(masks: Tensor) -> Tensor:
+    """Masks in [0, 1] scaled to [-1, 1]. Raises DataError for another shape."""
     if masks.shape[1:] != (1, SIDE, SIDE):
         raise DataError(f"masks must be [B, 1, {SIDE}, {SIDE}], not {list(masks.shape)}")
     return 2 * masks - 1

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from pali3kit.metrics.inputs import require_texts
-from pali3kit.metrics.ngrams import ORDERS, Ints, Tokenize, count_ngrams, lengths_of
+from pali3kit.metrics.ngrams import ORDERS, Ints, NgramCounts, Tokenize, lengths_of
 from pali3kit.metrics.ptb import ptb_tokenize
 
 SMALL, TINY = 1e-9, 1e-15
@@ -38,8 +38,8 @@ def bleu(
     lengths, starts = lengths_of(texts), numbers.cumsum() - numbers
     length, closest = lengths[:images], _closest(lengths[:images], lengths[images:], numbers)
     matched = np.zeros((len(ORDERS), images))
-    for order, grams in enumerate(count_ngrams(texts)):
-        candidate, reference = grams.of(0, images), grams.of(images, len(texts))
+    for order, grams in enumerate(NgramCounts.of_texts(texts)):
+        candidate, reference = grams.select_texts(0, images), grams.select_texts(images, len(texts))
         rows, reference_rows = candidate.match(reference, starts, numbers)
         largest = np.zeros(len(candidate.counts), np.int64)  # count of each n-gram in any one reference
         np.maximum.at(largest, rows, reference.counts[reference_rows])

@@ -22,8 +22,8 @@ from torch import Tensor
 
 from pali3kit.errors import DataError
 from pali3kit.metrics.base import GatheredMetric
-from pali3kit.metrics.inputs import require_references, require_texts
-from pali3kit.metrics.ngrams import ORDERS, Grams, Ints, Tokenize, count_ngrams, lengths_of, whitespace
+from pali3kit.metrics.inputs import require_texts
+from pali3kit.metrics.ngrams import ORDERS, Ints, NgramCounts, Tokenize, lengths_of, whitespace
 from pali3kit.metrics.ptb import ptb_tokenize
 
 __all__ = ["CIDEr", "Tokenize", "cider", "whitespace"]
@@ -52,9 +52,8 @@ def cider(
     Raises:
         DataError: lengths differ, an image has no reference, or document frequencies come from fewer than two images.
     """
-    require_texts(predictions, references, "CIDEr", "image")
     corpus = references if document_frequency is None else document_frequency
-    require_references(corpus, "CIDEr", "image")
+    require_texts(predictions, references, "CIDEr", "image", corpus)
     if len(corpus) < FEWEST:
         raise DataError(
             f"CIDEr of {len(corpus)} image is 0 for any prediction: an n-gram's weight is log(images / images "
@@ -77,10 +76,10 @@ def _scores(texts: Sequence[Sequence[str]], numbers: Ints, others: Ints | None) 
     counted = numbers if others is None else others
     sets, first = np.repeat(np.arange(len(counted)), counted), images if others is None else images + references
     similar = np.zeros(references)
-    for grams in count_ngrams(texts):
-        frequency = grams.of(first, first + len(sets)).document_frequency(sets)
+    for grams in NgramCounts.of_texts(texts):
+        frequency = grams.select_texts(first, first + len(sets)).document_frequency(sets)
         idf = math.log(len(counted)) - np.log(np.maximum(1, frequency))
-        hypothesis, reference = grams.of(0, images), grams.of(images, images + references)
+        hypothesis, reference = grams.select_texts(0, images), grams.select_texts(images, images + references)
         h, r = hypothesis.counts * idf[hypothesis.grams], reference.counts * idf[reference.grams]
         h_rows, r_rows = hypothesis.match(reference, starts, numbers)
         clipped = np.minimum(h[h_rows], r[r_rows]) * r[r_rows]
@@ -93,7 +92,7 @@ def _scores(texts: Sequence[Sequence[str]], numbers: Ints, others: Ints | None) 
     return 10 * np.bincount(owners, similar, images) / numbers
 
 
-def _norms(grams: Grams, weights: NDArray[np.float64], texts: int) -> NDArray[np.float64]:
+def _norms(grams: NgramCounts, weights: NDArray[np.float64], texts: int) -> NDArray[np.float64]:
     """The L2 norm of each text's vector of n-gram weights."""
     return np.sqrt(np.bincount(grams.texts, weights**2, texts))
 

@@ -20,16 +20,26 @@ def require_pairs(predictions: Sized, truth: Sized, metric: str, of: str) -> Non
         raise DataError(f"{metric} of no {of}s is not defined.")
 
 
-def require_texts(predictions: Sequence[str], references: Sequence[Sequence[str]], metric: str, of: str) -> None:
-    """Raise DataError unless each prediction is a text and has a list of reference texts that is not empty."""
+def require_texts(
+    predictions: Sequence[str],
+    references: Sequence[Sequence[str]],
+    metric: str,
+    of: str,
+    *others: Sequence[Sequence[str]],
+) -> None:
+    """Raise DataError unless each prediction is a text and has a list of reference texts that is not empty.
+
+    `others` are further references, of which any number is right.
+    """
     require_pairs(predictions, references, metric, of)
     for number, text in enumerate(predictions):
         if not isinstance(text, str):
             raise DataError(f"{metric} compares texts; the prediction of {of} {number} is {text!r}.")
-    require_references(references, metric, of)
+    for each in (references, *others):
+        _require_references(each, metric, of)
 
 
-def require_references(references: Sequence[Sequence[str]], metric: str, of: str) -> None:
+def _require_references(references: Sequence[Sequence[str]], metric: str, of: str) -> None:
     """Raise DataError unless each of `references` is a list of texts that is not empty.
 
     A text in place of a list would be read letter by letter.

@@ -15,16 +15,16 @@ ORDERS = (1, 2, 3, 4)
 
 
 def whitespace(captions: Sequence[str]) -> list[list[str]]:
-    """Splits captions that are already tokenized, such as Crossmodal-3600's `caption/tokenized`."""
+    """Split captions that are already tokenized, such as Crossmodal-3600's `caption/tokenized`."""
     return [caption.split() for caption in captions]
 
 
-class Grams(NamedTuple):
+class NgramCounts(NamedTuple):
     """How often each n-gram occurs in each text: a sparse matrix in coordinates, sorted by text, then n-gram.
 
     Attributes:
-        texts: int64 `[K]`, rows: numbers of texts.
-        grams: int64 `[K]`, columns: numbers of n-grams.
+        texts: int64 `[K]`, rows: indices of texts.
+        grams: int64 `[K]`, columns: indices of n-grams.
         counts: int64 `[K]`, above 0.
         size: the number of distinct n-grams in the corpus.
     """
@@ -34,25 +34,47 @@ class Grams(NamedTuple):
     counts: Ints
     size: int
 
-    def of(self, first: int, last: int) -> Grams:
+    @staticmethod
+    def of_texts(texts: Sequence[Sequence[str]]) -> Iterator[NgramCounts]:
+        """The unigrams, bigrams, trigrams and 4-grams of tokenized texts."""
+        lengths = lengths_of(texts)
+        vocabulary = {token: number for number, token in enumerate(dict.fromkeys(chain.from_iterable(texts)))}
+        tokens = np.fromiter(map(vocabulary.__getitem__, chain.from_iterable(texts)), np.int64, int(lengths.sum()))
+        text_of = np.repeat(np.arange(len(texts)), lengths)
+        size, grams = max(1, len(vocabulary)), tokens  # numbers of n-grams
+        first = np.arange(len(tokens))  # where they begin
+        for order in ORDERS:
+            if order > 1:  # an n-gram is an (n-1)-gram and the token that follows it in the same text
+                last = first + order - 1
+                whole = last < len(tokens)
+                whole[whole] = text_of[first[whole]] == text_of[last[whole]]
+                first, last = first[whole], last[whole]
+                pairs = grams[whole] * max(1, len(vocabulary)) + tokens[last]
+                different, grams = np.unique(pairs, return_inverse=True)
+                size = max(1, len(different))
+            keys, counts = _count_distinct(text_of[first] * size + grams)
+            yield NgramCounts(keys // size, keys % size, counts, size)
+
+    def select_texts(self, first: int, last: int) -> NgramCounts:
         """The rows of the texts `first` to `last` (excluded), renumbered from 0."""
         start, stop = np.searchsorted(self.texts, (first, last))
-        return Grams(self.texts[start:stop] - first, self.grams[start:stop], self.counts[start:stop], self.size)
+        return NgramCounts(self.texts[start:stop] - first, self.grams[start:stop], self.counts[start:stop], self.size)
 
     def document_frequency(self, documents: Ints) -> Ints:
         """In how many documents each n-gram occurs, `[size]`; text i belongs to `documents[i]`."""
-        pairs, _ = _distinct(documents[self.texts] * self.size + self.grams)
+        pairs, _ = _count_distinct(documents[self.texts] * self.size + self.grams)
         return np.bincount(pairs % self.size, minlength=self.size)
 
-    def match(self, references: Grams, starts: Ints, numbers: Ints) -> tuple[Ints, Ints]:
-        """Pairs of entries with the same n-gram in text i and in one of its references: indices into both.
+    def match(self, references: NgramCounts, starts: Ints, numbers: Ints) -> tuple[Ints, Ints]:
+        """Match the entries of each text with those of its references that have the same n-gram.
 
-        The references of text i are the `numbers[i]` from `starts[i]` on.
+        The references of text i are the texts `starts[i]` to `starts[i] + numbers[i]` (excluded) of `references`.
+        Returns two arrays of equal length: indices of entries of `self`, and of the matching entries of `references`.
         """
         repeats = numbers[self.texts]
         rows = np.repeat(np.arange(len(self.texts)), repeats)
-        turns = np.arange(len(rows)) - np.repeat(repeats.cumsum() - repeats, repeats)
-        wanted = (starts[self.texts[rows]] + turns) * self.size + self.grams[rows]
+        offsets = np.arange(len(rows)) - np.repeat(repeats.cumsum() - repeats, repeats)
+        wanted = (starts[self.texts[rows]] + offsets) * self.size + self.grams[rows]
         keys = references.texts * references.size + references.grams
         places = np.searchsorted(keys, wanted)
         places[places == len(keys)] = 0
@@ -65,27 +87,7 @@ def lengths_of(texts: Sequence[Sequence[str]]) -> Ints:
     return np.fromiter(map(len, texts), np.int64, len(texts))
 
 
-def count_ngrams(texts: Sequence[Sequence[str]]) -> Iterator[Grams]:
-    """The unigrams, bigrams, trigrams and 4-grams of tokenized texts."""
-    lengths = lengths_of(texts)
-    vocabulary = {token: number for number, token in enumerate(dict.fromkeys(chain.from_iterable(texts)))}
-    tokens = np.fromiter(map(vocabulary.__getitem__, chain.from_iterable(texts)), np.int64, int(lengths.sum()))
-    text_of = np.repeat(np.arange(len(texts)), lengths)
-    size, first, grams = max(1, len(vocabulary)), np.arange(len(tokens)), tokens  # where n-grams begin, their numbers
-    for order in ORDERS:
-        if order > 1:  # an n-gram is an (n-1)-gram and the token that follows it in the same text
-            last = first + order - 1
-            whole = last < len(tokens)
-            whole[whole] = text_of[first[whole]] == text_of[last[whole]]
-            first, last = first[whole], last[whole]
-            pairs = grams[whole] * max(1, len(vocabulary)) + tokens[last]
-            different, grams = np.unique(pairs, return_inverse=True)
-            size = max(1, len(different))
-        keys, counts = _distinct(text_of[first] * size + grams)
-        yield Grams(keys // size, keys % size, counts, size)
-
-
-def _distinct(keys: Ints) -> tuple[Ints, Ints]:
+def _count_distinct(keys: Ints) -> tuple[Ints, Ints]:
     """Sorted distinct keys and their counts; on nearly sorted keys much faster than `np.unique`."""
     keys = np.sort(keys, kind="stable")
     new = np.flatnonzero(np.diff(keys, prepend=keys[:1] - 1))

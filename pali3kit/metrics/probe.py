@@ -25,12 +25,12 @@ def ridge_probe(
     test_features: NDArray[np.floating],
     test_labels: Ints,
     shots: int = 10,
-    draws: int = 3,
+    repeats: int = 3,
     seed: int = 0,
 ) -> list[float]:
     """Test accuracy in [0, 1] of a ridge classifier on a few random images per class, once per draw.
 
-    The paper reports the mean over 3 draws.
+    The paper reports the mean over 3 repeats.
 
     Args:
         train_features: [N,D]; computed in float64.
@@ -38,7 +38,7 @@ def ridge_probe(
         test_features: [M,D].
         test_labels: [M].
         shots: training samples per class.
-        draws: independent choices of shots.
+        repeats: independent choices of shots.
         seed: draw k uses the generator `[seed, k]`, so that no two seeds share a draw.
 
     Raises:
@@ -49,7 +49,7 @@ def ridge_probe(
     classes, counts = np.unique(train_labels, return_counts=True)
     if len(scarce := classes[counts < shots]):
         raise DataError(f"class {scarce[0]} has fewer than {shots} shots; choose at most {int(counts.min())}.")
-    hits = shot_curve(train_features, train_labels, test_features, test_labels, (shots,), draws, seed)[shots]
+    hits = shot_curve(train_features, train_labels, test_features, test_labels, (shots,), repeats, seed)[shots]
     return [float(accuracy) for accuracy in hits.mean(1)]
 
 
@@ -59,21 +59,21 @@ def shot_curve(
     test_features: NDArray[np.floating],
     test_labels: Ints,
     shots: Sequence[int] = (1, 5, 10, 25),
-    draws: int = 3,
+    repeats: int = 3,
     seed: int = 0,
 ) -> dict[int, NDArray[np.bool_]]:
-    """Which test samples the classifiers of `ridge_probe` get right: bool `[draws, M]` by the number of shots.
+    """Which test samples the classifiers of `ridge_probe` get right: bool `[repeats, M]` by the number of shots.
 
     In one draw, more shots include the fewer ones. A class with too few samples gives all that it has, as in
     big_vision. Arguments and other errors are those of `ridge_probe`.
     """
-    _check(train_features, train_labels, test_features, test_labels, shots, draws)
+    _check(train_features, train_labels, test_features, test_labels, shots, repeats)
     classes = np.unique(train_labels)
     if not np.isin(test_labels, classes).any():
         raise DataError(f"No test label is among the {len(classes)} training classes {classes[:5].tolist()}...")
-    hits = {number: np.empty((draws, len(test_labels)), np.bool_) for number in shots}
+    hits = {number: np.empty((repeats, len(test_labels)), np.bool_) for number in shots}
     for number in shots:
-        for draw in range(draws):
+        for draw in range(repeats):
             rows = _draw_shots(train_labels, classes, number, np.random.default_rng([seed, draw]))
             predictions = _fitted_predictions(train_features[rows], train_labels[rows], test_features)
             hits[number][draw] = predictions == test_labels
@@ -86,10 +86,10 @@ def _check(
     test_features: NDArray[np.floating],
     test_labels: Ints,
     shots: Sequence[int],
-    draws: int,
+    repeats: int,
 ) -> None:
-    if min(shots, default=0) < 1 or draws < 1:
-        raise DataError(f"a probe needs at least one shot and one draw, not {list(shots)} and {draws}")
+    if min(shots, default=0) < 1 or repeats < 1:
+        raise DataError(f"a probe needs at least one shot and one draw, not {list(shots)} and {repeats}")
     for what, features, labels in (("train", train_features, train_labels), ("test", test_features, test_labels)):
         require_labels(features, labels, f"{what} images")
         require_features(features, f"{what} images", train_features.shape[-1])

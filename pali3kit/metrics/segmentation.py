@@ -47,8 +47,8 @@ def paste_mask(logits: NDArray[np.floating], box: Box, height: int, width: int) 
     if bottom <= top or right <= left:
         return mask
     # only the part within the image is resized, as a predicted box may be a million times larger
-    rows, columns = logits.shape[0] / (y1 - y0), logits.shape[1] / (x1 - x0)
-    visible = (left - x0) * columns, (top - y0) * rows, (right - x0) * columns, (bottom - y0) * rows
+    y_scale, x_scale = logits.shape[0] / (y1 - y0), logits.shape[1] / (x1 - x0)
+    visible = (left - x0) * x_scale, (top - y0) * y_scale, (right - x0) * x_scale, (bottom - y0) * y_scale
     crop = Image.fromarray(np.asarray(logits, np.float32))
     crop = crop.resize((right - left, bottom - top), Image.Resampling.BILINEAR, visible)
     mask[top:bottom, left:right] = np.asarray(crop) > 0
@@ -60,7 +60,7 @@ def mask_iou(predicted: Mask, truth: Mask) -> float:
 
     Raises DataError unless both are bool `[H,W]` of one shape.
     """
-    return _ratio(*_mask_overlap(predicted, truth))
+    return _iou(*_mask_overlap(predicted, truth))
 
 
 def _mask_overlap(predicted: Mask, truth: Mask) -> tuple[int, int]:
@@ -99,7 +99,7 @@ def mean_iou(predicted: Sequence[Segment | None], truth: Sequence[Mask]) -> tupl
 
     Raises DataError where there are no expressions, lengths differ, or a box, logits or a mask are not valid.
     """
-    ious = [_ratio(shared, union) for shared, union in _overlaps(predicted, truth).tolist()]
+    ious = [_iou(intersection, union) for intersection, union in _overlaps(predicted, truth).tolist()]
     return float(np.mean(ious)), ious
 
 
@@ -108,7 +108,7 @@ def cumulative_iou(predicted: Sequence[Segment | None], truth: Sequence[Mask]) -
 
     Errors are those of `mean_iou`.
     """
-    return _ratio(*_overlaps(predicted, truth).sum(0).tolist())
+    return _iou(*_overlaps(predicted, truth).sum(0).tolist())
 
 
 def box_accuracy(predicted: Sequence[Box | None], truth: Sequence[Box], threshold: float = 0.5) -> float:
@@ -120,8 +120,8 @@ def box_accuracy(predicted: Sequence[Box | None], truth: Sequence[Box], threshol
     return float(np.mean([p is not None and box_iou(p, t) >= threshold for p, t in zip(predicted, truth, strict=True)]))
 
 
-def _ratio(shared: int, union: int) -> float:
-    return shared / union if union else 0.0
+def _iou(intersection: int, union: int) -> float:
+    return intersection / union if union else 0.0
 
 
 def _check_mask(truth: Mask) -> None:
@@ -157,14 +157,15 @@ class SegmentationIoU(ExactMetric):
             counts = f"{len(predicted)} predictions, {len(masks)} masks and {len(boxes)} boxes"
             raise DataError(f"{counts}: there should be one of each per expression.")
         for segment, mask, box in zip(predicted, masks, boxes, strict=True):
-            (shared, union), overlap = _segment_overlap(segment, mask), box_iou(segment.box, box) if segment else 0.0
-            hits = overlap >= 0.5, overlap >= 0.75
-            row = (_ratio(shared, union), shared, union, overlap, *hits, segment is None, 1)
+            intersection, union = _segment_overlap(segment, mask)
+            box_overlap = box_iou(segment.box, box) if segment else 0.0
+            hits = box_overlap >= 0.5, box_overlap >= 0.75
+            row = (_iou(intersection, union), intersection, union, box_overlap, *hits, segment is None, 1)
             self.sums += torch.tensor(row, dtype=torch.float64, device=self.sums.device)
 
     def compute(self) -> dict[str, Tensor]:
         """Means by name, NaN before any expression; `invalid` counts the predictions that were None."""
-        iou, shared, union, overlap, half, three_quarters, invalid, count = self.sums
-        means = {"miou": iou, "box_iou": overlap, "boxacc@0.5": half, "boxacc@0.75": three_quarters}
+        iou, intersection, union, box_overlap, half, three_quarters, invalid, count = self.sums
+        means = {"miou": iou, "box_iou": box_overlap, "boxacc@0.5": half, "boxacc@0.75": three_quarters}
         named = {name: value / count for name, value in means.items()}
-        return {**named, "ciou": shared / union, "invalid": invalid}
+        return {**named, "ciou": intersection / union, "invalid": invalid}

@@ -1,1 +1,1 @@
-"""Compositions: the two towers, the classifier and PaLI."""
+"""Models composed of encoders: dual encoders, the classifier and PaLI."""

@@ -1,4 +1,4 @@
-"""Pretrained two-tower models of transformers, SigLIP and CLIP: `hf/<repo or local folder>`."""
+"""Pretrained dual encoders of transformers (SigLIP, SigLIP 2 and CLIP): `hf/<repo or local folder>`."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import torch
 from torch import Tensor
 
 from pali3kit.errors import ConfigError, WeightsError, choose, first_line
-from pali3kit.models.towers import Towers
+from pali3kit.models.dual_encoder import DualEncoder
 from pali3kit.nn.hf import load_hf_model, read_hf_config
-from pali3kit.registry import TOWERS
+from pali3kit.registry import DUAL_ENCODER
 from pali3kit.vision.adapters.hf import hf_image_spec
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ class _Output(Protocol):
 
 
 class _TwoTowerModel(Protocol):
-    """What we use of transformers' two-tower models."""
+    """The methods of transformers' dual encoders that are used here."""
 
     device: torch.device
 
@@ -37,9 +37,9 @@ class _TwoTowerModel(Protocol):
     def get_text_features(self, *, input_ids: Tensor) -> Tensor | _Output: ...
 
 
-@TOWERS.register("hf/", "SigLIP, SigLIP 2 or CLIP of transformers: hf/<repo or folder>")
-class HfTowers(Towers):
-    """Image and text embeddings of a two-tower model of transformers in one space.
+@DUAL_ENCODER.register("hf/", "SigLIP, SigLIP 2 or CLIP of transformers: hf/<repo or folder>")
+class HfDualEncoder(DualEncoder):
+    """A SigLIP, SigLIP 2 or CLIP model of transformers, which embeds images and texts in one space.
 
     Texts are padded on the right to the text tower's length, without a mask: SigLIP attends to its padding. For SigLIP
     they are lower-cased first, as in big_vision's training; the Gemma tokenizer of SigLIP 2 does not lower-case. The

@@ -1,4 +1,4 @@
-"""Pretrained two-tower models of open_clip: `open_clip/<model>`."""
+"""Pretrained dual encoders of open_clip, with their tokenizers: `open_clip/<model>`."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from open_clip.transformer import VisionTransformer
 from torch import Tensor
 
 from pali3kit.errors import ConfigError, WeightsError, first_line
-from pali3kit.models.towers import Towers
-from pali3kit.registry import TOWERS
+from pali3kit.models.dual_encoder import DualEncoder
+from pali3kit.registry import DUAL_ENCODER
 from pali3kit.vision.adapters.open_clip import create_open_clip, open_clip_image_spec
 
 
-@TOWERS.register("open_clip/", "open_clip/ViT-B-16-SigLIP")
-class OpenClipTowers(Towers):
-    """Image and text embeddings of any open_clip model in one space, with its log-temperature and bias.
+@DUAL_ENCODER.register("open_clip/", "open_clip/ViT-B-16-SigLIP")
+class OpenClipDualEncoder(DualEncoder):
+    """Any model of open_clip that embeds images and texts in one space, with its log-temperature and bias.
 
-    Texts are cleaned as the model's configuration says: canonicalised for SigLIP (lower case, no punctuation),
+    The tokenizer cleans texts as configured for the model: canonicalised for SigLIP (lower case, no punctuation),
     lower-cased for CLIP.
 
     Args:

@@ -20,7 +20,7 @@ from pali3kit.vision.contract import VisionEncoder
 
 
 class PaLI(nn.Module):
-    """Any three parts that fit: `vision.width` and `language.width` are the projector's two sides.
+    """Three components whose widths fit: the projector maps from `vision.width` to `language.width`.
 
     `vision` may be absent where its tokens come from a cache (it is frozen in stage 1 and in the transfers).
 
@@ -45,7 +45,7 @@ class PaLI(nn.Module):
         super().__init__()
         self.vision, self.projector, self.language = vision, projector, language
 
-    def see(self, images: Tensor, image_mask: Tensor | None = None) -> tuple[Tensor, Grid]:
+    def encode_images(self, images: Tensor, image_mask: Tensor | None = None) -> tuple[Tensor, Grid]:
         """Visual tokens `[B,F,N,Dv]` of images `[B,F,3,H,W]`, or `[B,N,Dv]` of `[B,3,H,W]`, and their grid.
 
         Absent images are not encoded, except the first of an example without any: so every process runs the encoder.

@@ -44,7 +44,7 @@ class TextTower(nn.Module):
 
     def set_gradient_checkpointing(self, enabled: bool) -> None:
         """Choose whether blocks recompute their activations in the backward pass instead of keeping them."""
-        self.encoder.checkpointing = enabled
+        self.encoder.gradient_checkpointing = enabled
 
     def forward(self, ids: Tensor) -> Tensor:
         x = self.widen(self.embedding(ids)) + self.positions[:, : ids.shape[1]]

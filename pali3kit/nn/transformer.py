@@ -59,10 +59,10 @@ class _Block(nn.Module):
 class TransformerEncoder(nn.Module):
     """A stack of blocks and a final norm, `[B,N,D] -> [B,N,D]`.
 
-    With `checkpointing` (gradient checkpointing) the backward pass recomputes each block's activations.
+    With `gradient_checkpointing` (gradient checkpointing) the backward pass recomputes each block's activations.
     """
 
-    checkpointing = False
+    gradient_checkpointing = False
 
     def __init__(self, width: int, depth: int, heads: int, mlp: int) -> None:
         super().__init__()
@@ -72,7 +72,7 @@ class TransformerEncoder(nn.Module):
 
     def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:
         for block in self.blocks:
-            if self.checkpointing and torch.is_grad_enabled():
+            if self.gradient_checkpointing and torch.is_grad_enabled():
                 x = checkpoint(block, x, bias, use_reentrant=False)
             else:
                 x = block(x, bias)

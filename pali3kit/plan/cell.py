@@ -63,7 +63,10 @@ class CellSteps:
 
     def tokenizers(self, regions: bool) -> dict[str, Step]:
         """The text tokenizer, and the mask tokenizer if regions are read or written."""
-        return {"tokenizer": self.step("tokenizer"), **({"masks": self.step("masks")} if regions else {})}
+        return {
+            "tokenizer": self.step("tokenizer"),
+            **({"mask_tokenizer": self.step("mask_tokenizer")} if regions else {}),
+        }
 
     def tuned_step(self) -> Step | None:
         """The last step of stage 2 at the image size of transfers, None if there is none."""

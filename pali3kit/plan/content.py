@@ -8,13 +8,12 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pali3kit.config.part import Part
+from pali3kit.config.component import Component
 from pali3kit.errors import DataError
 from pali3kit.plan.plain import component_json
 from pali3kit.registry import SOURCE
 from pali3kit.types import Named
-from pali3kit.weights.find import find_weights
-from pali3kit.weights.find import weights_digest as digest_of_file
+from pali3kit.weights.find import find_weights, weights_digest
 
 if TYPE_CHECKING:
     from pali3kit.data.source import Source
@@ -22,19 +21,19 @@ if TYPE_CHECKING:
 BESIDE = (".json", ".model", ".txt", ".py")  # the other files in a model folder of transformers
 READINGS = {"hf/": 2, "open_clip/": 2}
 """The version of each library's adapter, raised when it computes other features from the same weights and images."""
-_sha256 = cache(digest_of_file)  # files of gigabytes, in every cell
+_sha256 = cache(weights_digest)  # files of gigabytes, in every cell
 
 
-def weights_digest(part: Part) -> str:
+def component_weights_digest(part: Component) -> str:
     """The digest of a component's weights if they are a local file or folder, else ""."""
     folder = part.name.removeprefix("hf/") if part.name.startswith("hf/") else None
     return files_digest(part.options.get("weights"), part.options.get("pretrained"), folder)
 
 
-def image_weights_digest(part: Part) -> str:
-    """The `weights_digest` of an image model, followed by the version of its library's adapter if that was raised."""
+def image_weights_digest(part: Component) -> str:
+    """The weights' digest of an image model, followed by the version of its library's adapter if that was raised."""
     versions = (f"{library}{version}" for library, version in READINGS.items() if part.name.startswith(library))
-    return " ".join(filter(None, (weights_digest(part), *versions)))
+    return " ".join(filter(None, (component_weights_digest(part), *versions)))
 
 
 def files_digest(*candidates: object) -> str:
@@ -53,12 +52,12 @@ def files_digest(*candidates: object) -> str:
     return sha256(f"{weights}\n{lines}".encode()).hexdigest()
 
 
-def source_digest(source: Part) -> str:
+def source_digest(source: Component) -> str:
     """The digest of a source's content, "" if it has none. That of a union depends on the order of its parts."""
     return _content(json.dumps(component_json(source)))
 
 
-def size_of_split(source: Part, split: str) -> int:
+def size_of_split(source: Component, split: str) -> int:
     """Return how many images a split of a source in files has, which reads its annotations."""
     return _size(json.dumps(component_json(source)), split)
 

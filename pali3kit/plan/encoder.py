@@ -15,9 +15,11 @@ from pali3kit.types import Named
 
 @dataclass(frozen=True, kw_only=True)
 class DualEncoderConfig(StageConfig):
-    """A published dual encoder, `towers`, with the digest of its `weights`. Without it, the trained one is a parent."""
+    """A published dual encoder, `dual_encoder`, with the digest of its `weights`. Without it, the trained one is a
+    parent.
+    """
 
-    towers: Named | None = None
+    dual_encoder: Named | None = None
     weights: str = ""
 
 
@@ -39,19 +41,19 @@ def count_images(step: Step) -> int:
 class _DualEncoderFields(TypedDict, total=False):
     """The fields of `DualEncoderConfig`."""
 
-    towers: Named
+    dual_encoder: Named
     weights: str
 
 
 def dual_encoder_fields(cell: CellSteps) -> _DualEncoderFields:
     """The published dual encoder of an experiment; {} if its own one is trained."""
-    towers = cell.experiment.model.towers
-    return {} if towers is None else {"towers": component_json(towers), "weights": image_weights_digest(towers)}
+    model = cell.experiment.model.dual_encoder
+    return {} if model is None else {"dual_encoder": component_json(model), "weights": image_weights_digest(model)}
 
 
 def dual_encoder_steps(cell: CellSteps) -> dict[str, Step]:
     """The parents that hold the trained dual encoder and its tokenizer; {} with a published one."""
-    if cell.experiment.model.towers is not None:
+    if cell.experiment.model.dual_encoder is not None:
         return {}
-    own = cell.experiment.evaluation.texts == "own"
-    return {"towers": cell.step("vision") if own else cell.step("lit"), "tokenizer": cell.step("tokenizer")}
+    own = cell.experiment.evaluation.text_tower == "own"
+    return {"dual_encoder": cell.step("vision") if own else cell.step("lit"), "tokenizer": cell.step("tokenizer")}

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import TypedDict
 
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.config.offers import general
-from pali3kit.config.part import Part
+from pali3kit.config.available_tasks import task_family
+from pali3kit.config.component import Component
 from pali3kit.config.root import source_of
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import DataError
@@ -20,12 +20,12 @@ from pali3kit.types import Named
 
 
 @dataclass(frozen=True)
-class ImageSet:
+class _SourceSplits:
     """What a stage on PaLI reads: a source and how many of its train and test images; `benchmark` has a source of its
     own, "" is `data.source`.
     """
 
-    source: Part
+    source: Component
     train: int
     test: int
     benchmark: str = ""
@@ -72,23 +72,23 @@ class _TextFields(_SourceFields):
     count: int
 
 
-def source_fields(source: Part, image_size: int) -> _SourceFields:
+def source_fields(source: Component, image_size: int) -> _SourceFields:
     return {"source": component_json(source), "data": source_digest(source), "image_size": image_size}
 
 
-def image_set_of(experiment: Experiment, benchmark: str = "") -> ImageSet:
+def image_set_of(experiment: Experiment, benchmark: str = "") -> _SourceSplits:
     """The images of a benchmark: all of a source of its own, else those of `data.source`, as for stages before any.
 
     Raises DataError where `data.validation` leaves nothing of it to train on.
     """
     data, own = experiment.data, source_of(experiment, BENCHMARK.find(benchmark)) if benchmark else None
     if own is None:
-        return ImageSet(data.source, data.train, data.test)
+        return _SourceSplits(data.source, data.train, data.test)
     transfer = BENCHMARK.find(benchmark).transfer
     train, test = (size_of_split(own, split) for split in ("train", "test"))
     if data.validation >= train:
         raise DataError(f"data.validation: {data.validation} leaves none of the {train} train images of '{transfer}'")
-    return ImageSet(own, train, test, transfer)
+    return _SourceSplits(own, train, test, transfer)
 
 
 def text_fields(experiment: Experiment, image_size: int, benchmark: str = "") -> _TextFields:
@@ -116,4 +116,4 @@ def size_suffix(step: Step) -> str:
 def has_regions(mixture: Mapping[str, float]) -> bool:
     """Whether a mixture has targets with mask tokens, as benchmarks of regions have. A union's task is `part.refer`."""
     tasks = {benchmark.task for benchmark in BENCHMARK.all() if benchmark.regions}
-    return any(weight > 0 for name, weight in mixture.items() if general(name).rpartition(".")[2] in tasks)
+    return any(weight > 0 for name, weight in mixture.items() if task_family(name).rpartition(".")[2] in tasks)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping
 from dataclasses import MISSING, Field, fields, is_dataclass
 from typing import ClassVar
 
-from pali3kit.config.part import Part
+from pali3kit.config.component import Component
 from pali3kit.types import Json, Named
 
 # Options that were added after artifacts had been published, with the values that change no result. With these values
@@ -17,7 +17,7 @@ NEUTRAL: dict[str, Json] = {
     "prefix": "appendix", "z_loss": 0.0,
     "multimodal.temperature": 1.0, "pairs.language": "en", "pairs.filter": False, "pairs.test": None,
     "records.max_images": 16,
-    "masks.source": None, "transfer.checks": 0, "world.english": 0.75, "optimizer.options": {},
+    "mask_tokenizer.source": None, "transfer.num_validations": 0, "world.english": 0.75, "optimizer.options": {},
     "trust_remote_code": False,
 }  # fmt: skip
 
@@ -50,7 +50,7 @@ def _plain(value: object, without: Collection[str] = ()) -> Json:
     """A value of a configuration as plain JSON: a component as `{"name": ..., **options}`, a section as a mapping less
     its fields `without`. Neutral options are left out of both.
     """
-    if isinstance(value, Part):
+    if isinstance(value, Component):
         return component_json(value)
     if is_dataclass(value):
         values = {
@@ -65,7 +65,7 @@ def _plain(value: object, without: Collection[str] = ()) -> Json:
     return value
 
 
-def component_json(part: Part) -> Named:
+def component_json(part: Component) -> Named:
     """A component as `{"name": ..., **options}`, without neutral options."""
     return {
         "name": part.name,

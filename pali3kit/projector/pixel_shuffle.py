@@ -12,13 +12,13 @@ from pali3kit.projector.positions import Positions, add_positions
 from pali3kit.registry import PROJECTOR
 
 
-@PROJECTOR.register("pixel_shuffle", "one token of a square of them, and a linear layer")
+@PROJECTOR.register("pixel_shuffle", "merges each square of tokens into one, with a linear layer")
 class PixelShuffleProjector(Projector):
     """`[B,N,Dv] -> [B,N/factor^2,Dl]`: the tokens of each square are concatenated and projected.
 
     Args:
         vision_width, language_width: Dv and Dl.
-        factor: side of a square, tokens; it must divide rows and columns.
+        factor: side of a square in tokens; it must divide the rows and columns of the grid.
         positions: `"none"` or `"sine2d"`, as in `LinearProjector`, on the grid of squares.
     """
 
@@ -31,11 +31,11 @@ class PixelShuffleProjector(Projector):
 
     def forward(self, tokens: Tensor, grid: Grid) -> Tensor:
         """Project `tokens` on `grid` (rows, columns). Raises ConfigError unless `factor` divides both."""
-        rows, columns = self._squares(grid)
+        rows, columns = self._grid_of_squares(grid)
         squares = rearrange(tokens, "b (r i c j) d -> b (r c) (i j d)", i=self.factor, j=self.factor, c=columns)
         return add_positions(self.linear(squares), (rows, columns), self.positions)
 
-    def _squares(self, grid: Grid) -> Grid:
+    def _grid_of_squares(self, grid: Grid) -> Grid:
         """Rows and columns of squares on a grid of tokens. Raises ConfigError unless `factor` divides both."""
         rows, columns = grid
         if rows % self.factor or columns % self.factor:
@@ -44,7 +44,7 @@ class PixelShuffleProjector(Projector):
 
     def out_tokens(self, grid: Grid) -> int:
         """One token per square."""
-        rows, columns = self._squares(grid)
+        rows, columns = self._grid_of_squares(grid)
         return rows * columns
 
     def extra_repr(self) -> str:

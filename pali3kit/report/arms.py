@@ -1,4 +1,4 @@
-"""The rows of a report (grid points with their evaluation steps), and the reader of artifacts."""
+"""The arms that a report compares (grid points with their evaluation steps), and the reader of their artifacts."""
 
 from __future__ import annotations
 
@@ -16,50 +16,52 @@ from pali3kit.execution.store import Store
 from pali3kit.plan.graph import Graph, value_label
 from pali3kit.plan.step import Step, ancestry
 
-NAMES = {"classif": "Classif", "siglip": "SigLIP", "random": "Random", "given": "As given"}
-TEXTS = {"lit": "LiT-tuned", "own": ""}  # which text tower reads the captions
-MEASURED, PREDICTED, CURVE = "metrics.json", "predictions.jsonl", "curve.csv"
-AGAIN = "Delete its folder and run the same command again"
+ARM_NAMES = {"classif": "Classif", "siglip": "SigLIP", "random": "Random", "pretrained": "Pretrained"}
+TEXT_TOWER_LABELS = {"lit": "LiT-tuned", "own": ""}  # by the value of evaluation.text_tower
+METRICS_FILE, PREDICTIONS_FILE, CURVE_FILE = "metrics.json", "predictions.jsonl", "curve.csv"
+RERUN_HINT = "Delete its folder and run the same command again"
 CONTROL = "random"  # the value of `pretrain` that means untrained weights
-UNNAMED = "ours"  # the label of the only point of an empty grid
+ONLY_ARM = "ours"  # the label of the only point of an empty grid
 
 
-class Shelf:
-    """Reads the published artifacts of a store, and knows why others are missing."""
+class ArtifactReader:
+    """Reads the published artifacts of a store, and reports why others are missing."""
 
     def __init__(self, store: Store, failures: Mapping[str, str]) -> None:
-        """`failures` leads from a step's digest to the reason of its failure."""
+        """`failures` maps the digest of a failed step to the reason."""
         self._store, self._failures = store, dict(failures)
         self._folders: dict[str, Path | None] = {}
 
     def folder(self, step: Step) -> Path | None:
         """The folder of a published artifact; None where it is not published, or damaged."""
         if step.digest not in self._folders:
-            there = self._store.done(step) and self._is_readable(step)
-            self._folders[step.digest] = self._store.path(step) if there else None
+            self._folders[step.digest] = self._find_folder(step)
         return self._folders[step.digest]
 
-    def _is_readable(self, step: Step) -> bool:
-        """Whether the artifact can be read; else the step counts as failed, for this reason."""
+    def _find_folder(self, step: Step) -> Path | None:
+        """The folder, None where it cannot be read: then the step counts as failed."""
+        if not self._store.done(step):
+            return None
+        folder = self._store.path(step)
         try:
-            _check_readable(self._store.path(step))
+            _check_readable(folder)
         except DataError as error:
             self._failures[step.digest] = str(error)
-            return False
-        return True
+            return None
+        return folder
 
     def metrics(self, step: Step) -> Metrics:
-        """What a step measured; empty where it measures nothing or is not published."""
+        """The metrics of a step; empty where it has none or is not published."""
         folder = self.folder(step)
         return _read_metrics(folder) if folder else {}
 
     def predictions(self, step: Step) -> list[Prediction]:
-        """What a step predicted; empty where it predicts nothing or is not published."""
+        """The predictions of a step; empty where it has none or is not published."""
         folder = self.folder(step)
         return _read_predictions(folder) if folder else []
 
     def curve(self, step: Step) -> tuple[tuple[int, float], ...]:
-        """Steps and losses of a training; empty where nothing was trained or is published."""
+        """The training steps and losses of a step; empty where it trains nothing or is not published."""
         folder = self.folder(step)
         return _read_curve(folder) if folder else ()
 
@@ -69,7 +71,7 @@ class Shelf:
         return len(_read_lines(folder / "skipped.txt")) if folder else 0
 
     def versions(self, steps: Iterable[Step]) -> dict[str, str]:
-        """The library versions that the published artifacts were made with; all of them where they differ."""
+        """The versions of each library that made the published artifacts, joined by commas where they differ."""
         found: dict[str, set[str]] = {}
         for step in steps:
             manifest = self._store.manifest(step) if self.folder(step) else {}
@@ -85,15 +87,16 @@ class Shelf:
         return ""
 
     def own_failure(self, step: Step) -> str:
-        """Why the step itself failed, or "". STORE replaces the store's path, so that equal runs give equal reports."""
+        """Why the step itself failed, or ""; with STORE for the store's path, so that equal runs give equal reports."""
         reason = "" if self.folder(step) is not None else self._failures.get(step.digest, "")
         return reason.replace(str(self._store.root.resolve()), "STORE").replace(str(self._store.root), "STORE")
 
 
 @dataclass(frozen=True)
 class Arm:
-    """One point of the grid with its evaluation steps: `steps[column][seed]`.
+    """One point of the grid with its evaluation steps: `steps[benchmark][seed]`.
 
+    The key is `benchmark@stage` where a benchmark is evaluated after another stage than the transfer.
     `baseline` is the label of the arm that it is compared with, the same point with the baseline's values; "" for none.
     """
 
@@ -104,37 +107,37 @@ class Arm:
 
 
 def arms_of(graph: Graph, experiment: Experiment) -> list[Arm]:
-    """Group the cells by grid point: baselines come first, then what is compared with them, the control last."""
+    """Group the cells by grid point: each baseline, then the arms that are compared with it, the control last."""
     steps: dict[str, dict[str, dict[int, Step]]] = {}
     points: dict[str, Mapping[str, object]] = {}
     for cell in graph.cells:
         label = label_of(cell.point)
         points[label] = cell.point
-        columns = steps.setdefault(label, {})
+        by_benchmark = steps.setdefault(label, {})
         for name, step in cell.columns.items():
-            columns.setdefault(name, {})[cell.seed] = step
+            by_benchmark.setdefault(name, {})[cell.seed] = step
     arms = []
     for label, point in points.items():
         partner = label_of({**point, **{key: value for key, value in experiment.baseline.items() if key in point}})
         arms.append(Arm(label, point, steps[label], partner if partner != label and partner in points else ""))
     order = list(points)
 
-    def place(arm: Arm) -> tuple[int, bool, bool]:
+    def sort_key(arm: Arm) -> tuple[int, bool, bool]:
         return order.index(arm.baseline or arm.label), bool(arm.baseline), arm.point.get("pretrain") == CONTROL
 
-    return sorted(arms, key=place)
+    return sorted(arms, key=sort_key)
 
 
 def label_of(point: Mapping[str, object]) -> str:
-    """Name a grid point: `SigLIP`, `SigLIP, depth 4`; an empty grid has one point, `ours`."""
-    return ", ".join(filter(None, (_value_label(key, value) for key, value in point.items()))) or UNNAMED
+    """The label of a grid point: `SigLIP`, `SigLIP, depth 4`; an empty grid has one point, `ours`."""
+    return ", ".join(filter(None, (_value_label(key, value) for key, value in point.items()))) or ONLY_ARM
 
 
 def _value_label(key: str, value: object) -> str:
     name = value_label(value)
-    if key == "evaluation.texts" and name in TEXTS:
-        return TEXTS[name]
-    return NAMES.get(name, name) if key == "pretrain" else f"{key.rpartition('.')[2]} {name}"
+    if key == "evaluation.text_tower" and name in TEXT_TOWER_LABELS:
+        return TEXT_TOWER_LABELS[name]
+    return ARM_NAMES.get(name, name) if key == "pretrain" else f"{key.rpartition('.')[2]} {name}"
 
 
 def _check_readable(folder: Path) -> None:
@@ -142,12 +145,12 @@ def _check_readable(folder: Path) -> None:
     _read_metrics(folder)
     _read_curve(folder)
     if any("image" not in row and "images" not in row for row in _read_predictions(folder)):
-        raise DataError(f"{folder / PREDICTED} is damaged: a line has no image. {AGAIN}")
+        raise DataError(f"{folder / PREDICTIONS_FILE} is damaged: a line has no image. {RERUN_HINT}")
 
 
 def _read_metrics(folder: Path) -> Metrics:
-    """Read what a step measured; nothing where it measures nothing. Raises DataError for a damaged file."""
-    file = folder / MEASURED
+    """Read metrics; empty where there is no file. Raises DataError for a damaged file."""
+    file = folder / METRICS_FILE
     if not file.exists():
         return {}
     with _damage_as_data_error(file):
@@ -161,8 +164,8 @@ def _read_metrics(folder: Path) -> Metrics:
 
 
 def _read_predictions(folder: Path) -> list[Prediction]:
-    """Read what a step predicted; none where it predicts nothing. Raises DataError for a damaged file."""
-    file = folder / PREDICTED
+    """Read predictions; empty where there is no file. Raises DataError for a damaged file."""
+    file = folder / PREDICTIONS_FILE
     with _damage_as_data_error(file):
         rows: list[Prediction] = [json.loads(line) for line in _read_lines(file)]
         for row in rows:
@@ -175,8 +178,8 @@ def _read_predictions(folder: Path) -> list[Prediction]:
 
 
 def _read_curve(folder: Path) -> tuple[tuple[int, float], ...]:
-    """Read steps and losses of a training; none where nothing was trained. Raises DataError for a damaged file."""
-    file = folder / CURVE
+    """Read training steps and losses; empty where there is no file. Raises DataError for a damaged file."""
+    file = folder / CURVE_FILE
     if not file.exists():
         return ()
     with _damage_as_data_error(file), file.open(newline="", encoding="utf-8") as opened:
@@ -193,11 +196,11 @@ def _read_lines(path: Path) -> list[str]:
 
 @contextmanager
 def _damage_as_data_error(file: Path) -> Iterator[None]:
-    """Turn what reading a damaged file raises into a DataError."""
+    """Turn the exceptions that reading a damaged file can raise into a DataError."""
     try:
         yield
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError, csv.Error) as error:
-        raise DataError(f"{file} is damaged: {type(error).__name__}: {error}. {AGAIN}") from error
+        raise DataError(f"{file} is damaged: {type(error).__name__}: {error}. {RERUN_HINT}") from error
 
 
 def _require(condition: bool, problem: str) -> None:

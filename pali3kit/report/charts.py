@@ -113,13 +113,13 @@ def figure_chart(figure: FigureData, colours: Mapping[str, str]) -> Markup:
         y = height_of(tick)
         parts.append(f'<path class="grid" d="M{FIGURE_LEFT} {y:.1f}H{width - FIGURE_RIGHT}"/>')
         parts.append(f'<text class="tick" x="{FIGURE_LEFT - 6}" y="{y + 4:.1f}" text-anchor="end">{tick:g}</text>')
-    room = (width - FIGURE_LEFT - FIGURE_RIGHT) / len(figure.places)
+    spacing = (width - FIGURE_LEFT - FIGURE_RIGHT) / len(figure.places)
     for index, place in enumerate(figure.places):
-        at = f'x="{FIGURE_LEFT + (index + 0.5) * room:.1f}" y="{FIGURE_HEIGHT - 8}"'
+        at = f'x="{FIGURE_LEFT + (index + 0.5) * spacing:.1f}" y="{FIGURE_HEIGHT - 8}"'
         parts.append(f'<text class="tick" {at} text-anchor="middle">{escape(place)}</text>')
     for position, (label, series) in enumerate(figure.series.items()):
         marks = []
-        centres = [FIGURE_LEFT + (index + 0.5) * room for index in range(len(series))]
+        centres = [FIGURE_LEFT + (index + 0.5) * spacing for index in range(len(series))]
         if figure.kind == "lines":
             line = "L".join(f"{x:.1f} {height_of(value):.1f}" for x, value in zip(centres, series, strict=True))
             marks.append(f'<path class="curve" d="M{line}"/>')
@@ -129,8 +129,8 @@ def figure_chart(figure: FigureData, colours: Mapping[str, str]) -> Markup:
             if figure.kind == "lines":
                 marks.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="3.5">{tip}</circle>')
             else:
-                bar = GROUP_FILLED * room / len(figure.series)
-                begin = x - GROUP_FILLED * room / 2 + position * bar
+                bar = GROUP_FILLED * spacing / len(figure.series)
+                begin = x - GROUP_FILLED * spacing / 2 + position * bar
                 size = f'width="{bar:.1f}" height="{FIGURE_HEIGHT - FIGURE_BOTTOM - y:.1f}"'
                 marks.append(f'<rect class="filled" x="{begin:.1f}" y="{y:.1f}" {size}>{tip}</rect>')
         parts.append(f'<g class="{colours.get(label, "shared")}">{"".join(marks)}</g>')

@@ -7,8 +7,8 @@ from dataclasses import dataclass, fields, replace
 
 from pali3kit.benchmarks.benchmark import Benchmark
 from pali3kit.catalogue import BENCHMARK, STAGE
+from pali3kit.config.component import Component
 from pali3kit.config.encoder import probe_sets
-from pali3kit.config.part import Part
 from pali3kit.config.root import benchmark_label, public_title
 from pali3kit.config.schema import Experiment
 from pali3kit.config.written import written
@@ -22,11 +22,11 @@ from pali3kit.report import evidence
 from pali3kit.report.arms import (
     CONTROL,
     Arm,
-    Shelf,
+    ArtifactReader,
     arms_of,
     label_of,
 )
-from pali3kit.report.columns import ReportColumn, Sets, columns_of, measures, score_of
+from pali3kit.report.columns import EvaluationSets, ReportColumn, columns_of, has_column, score_of
 from pali3kit.report.model import Control, Report, ResultCell, ResultTable, Row, Stage, Status
 from pali3kit.report.notes import notes
 from pali3kit.report.paper import PaperTable
@@ -41,7 +41,7 @@ def collect(graph: Graph, store: Store, experiment: Experiment, failures: Mappin
 
     `failures` leads from the digest of a step that failed to the reason, in one line.
     """
-    artifacts = Shelf(store, failures or {})
+    artifacts = ArtifactReader(store, failures or {})
     arms = arms_of(graph, experiment)
     sets = _sets_of(arms, experiment)
     published = PaperTable.load(experiment.paper) if experiment.paper else None
@@ -82,10 +82,10 @@ def _suffix(after: str) -> str:
 def _table(
     after: str,
     arms: Sequence[Arm],
-    artifacts: Shelf,
+    artifacts: ArtifactReader,
     experiment: Experiment,
     published: PaperTable | None,
-    sets: Sets,
+    sets: EvaluationSets,
 ) -> ResultTable:
     suffix = _suffix(after)
     sources = [source for source in experiment.evaluate if any(_key(source, suffix) in arm.steps for arm in arms)]
@@ -103,7 +103,7 @@ def _table(
             cell = ours.cell()
             if arm.baseline:
                 cell = _compare(cell, ours, measured[arm.baseline][column.name])
-            if control in measured and control != arm.label and column.benchmark.answered != "loss":  # no encoder
+            if control in measured and control != arm.label and column.benchmark.scored != "loss":  # no encoder
                 cell = replace(cell, control=_against_control(ours, measured[control][column.name]))
             cell = _expected(cell, experiment, column)
             if published and published.axis and _comparable(column.key, published, arm.point, experiment):
@@ -139,7 +139,7 @@ class _Measured:
         return ResultCell(status, per_seed=per_seed, ours=ours, reasons=self.reasons)
 
 
-def _sets_of(arms: Sequence[Arm], experiment: Experiment) -> Sets:
+def _sets_of(arms: Sequence[Arm], experiment: Experiment) -> EvaluationSets:
     """The sets that the experiment measures on; where arms differ in them, all are named."""
     chosen = experiment.evaluation
     labelled, captioned = (
@@ -148,15 +148,15 @@ def _sets_of(arms: Sequence[Arm], experiment: Experiment) -> Sets:
     )
     labels = {name: _label(BENCHMARK.find(name), arms, experiment) for name in experiment.evaluate}
     titles = {name: public_title(experiment, BENCHMARK.find(name)) for name in experiment.evaluate}
-    return Sets(labelled, captioned, len(probe_sets(experiment)), labels, titles)
+    return EvaluationSets(labelled, captioned, len(probe_sets(experiment)), labels, titles)
 
 
 def _label(benchmark: Benchmark, arms: Sequence[Arm], experiment: Experiment) -> str:
     """What a benchmark is called by what its arms are measured on; all names where these differ."""
     steps = [step for arm in arms for name, seeds in arm.steps.items() for step in seeds.values()
              if name.partition("@")[0] == benchmark.name]  # fmt: skip
-    told = dict.fromkeys(step.config.label for step in steps if isinstance(step.config, evaluate.Config))
-    return " / ".join(told) or benchmark_label(experiment, benchmark)
+    names = dict.fromkeys(step.config.label for step in steps if isinstance(step.config, evaluate.Config))
+    return " / ".join(names) or benchmark_label(experiment, benchmark)
 
 
 def _name(part: object) -> str:
@@ -170,7 +170,7 @@ def _value(key: str, point: Mapping[str, object], experiment: Experiment) -> obj
     for name in key.split("."):
         section = getattr(section, name, "")
     value = point.get(key, section)
-    return value.name if isinstance(value, Part) else value
+    return value.name if isinstance(value, Component) else value
 
 
 def _comparable(column: str, published: PaperTable, point: Mapping[str, object], experiment: Experiment) -> bool:
@@ -181,14 +181,14 @@ def _comparable(column: str, published: PaperTable, point: Mapping[str, object],
 
 def _expected(cell: ResultCell, experiment: Experiment, column: ReportColumn) -> ResultCell:
     """Add the published number that the experiment expects, and whether ours is within its tolerance."""
-    wanted = experiment.expect.get(column.key)
+    wanted = experiment.published.get(column.key)
     if wanted is None:
         return cell
     near = cell.ours and abs(cell.ours.mean - wanted.value) <= wanted.tolerance
     return replace(cell, expected=wanted, reached=None if near is None else "pass" if near else "gap")
 
 
-def _measure(arm: Arm, column: ReportColumn, suffix: str, artifacts: Shelf) -> _Measured:
+def _measure(arm: Arm, column: ReportColumn, suffix: str, artifacts: ArtifactReader) -> _Measured:
     scores: dict[int, EvalResult] = {}
     reasons: list[str] = []
     missing = 0
@@ -196,7 +196,7 @@ def _measure(arm: Arm, column: ReportColumn, suffix: str, artifacts: Shelf) -> _
         if artifacts.folder(step) is not None:
             rows = artifacts.predictions(step) if column.part else []
             metrics = artifacts.metrics(step)
-            if measures(column, metrics):
+            if has_column(column, metrics):
                 try:
                     scores[seed] = score_of(column, metrics, rows)
                 except DataError as error:
@@ -250,7 +250,7 @@ def _key(source: str, suffix: str) -> str:
     return source + suffix if BENCHMARK.find(source).generated else source
 
 
-def _stage(step: Step, artifacts: Shelf) -> Stage:
+def _stage(step: Step, artifacts: ArtifactReader) -> Stage:
     reason = artifacts.own_failure(step)
     status: Status = "done" if artifacts.folder(step) is not None else "failed" if reason else "missing"
     return Stage(step.kind, step.label, step.seed, step.digest, status, reason, artifacts.skipped(step))

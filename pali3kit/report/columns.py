@@ -1,6 +1,6 @@
 """The columns of a report: titles, units, and how their scores are read from an artifact's metrics.
 
-A name without a prefix stands for the public data set.
+A benchmark is measured on its public data set unless its name in the report has a prefix, as `embedded/vqav2`.
 """
 
 from __future__ import annotations
@@ -22,9 +22,10 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class ReportColumn:
-    """One column of a table: the number `part` of the benchmark `source`, whatever it is measured on.
+    """One column of a table: the number `part` of a benchmark, "" if it has one only.
 
-    `name` is the benchmark's label, `embedded/caption` on the embedded world, and the part.
+    `name` is the benchmark's label, such as `embedded/coco` on the embedded world, and the part.
+    `source` is the benchmark's own name, `metric` its unit: reports keep these names in `report.json`.
     """
 
     name: str
@@ -35,7 +36,7 @@ class ReportColumn:
 
     @property
     def key(self) -> str:
-        """Its name in the paper's tables and in `expect`."""
+        """Its name in the paper's tables and in `published`."""
         return f"{self.source}.{self.part}" if self.part else self.source
 
     @property
@@ -44,9 +45,15 @@ class ReportColumn:
 
 
 @dataclass(frozen=True, slots=True)
-class Sets:
-    """The data that columns are measured on: the registered labelled and captioned sets and the number of `probes`, for
-    the encoder alone; by benchmark, its label (by default the embedded world's) and the title of its public data set.
+class EvaluationSets:
+    """The data that columns are measured on.
+
+    Attributes:
+        labelled: the registered set of images with classes, for benchmarks of the encoder.
+        captioned: the registered set of images with captions, for retrieval.
+        probes: the number of few-shot tasks.
+        labels: the label of each benchmark; by default that of the embedded world.
+        titles: the title of each benchmark's public data set.
     """
 
     labelled: str = "world_classes"
@@ -60,29 +67,29 @@ class Sets:
         return self.labels.get(benchmark.name) or benchmark.label(WORLD)
 
 
-EMBEDDED = Sets()
+EMBEDDED_SETS = EvaluationSets()
 
 
-def columns_of(source: str, sets: Sets = EMBEDDED) -> tuple[ReportColumn, ...]:
+def columns_of(benchmark_name: str, sets: EvaluationSets = EMBEDDED_SETS) -> tuple[ReportColumn, ...]:
     """The report's columns of one benchmark: several where it has several numbers."""
-    benchmark = BENCHMARK.find(source)
+    benchmark = BENCHMARK.find(benchmark_name)
     label = sets.label(benchmark)
     return tuple(
         ReportColumn(
             f"{label}.{column.part}" if column.part else label,
-            _titled(column, benchmark, sets),
+            _title_of(column, benchmark, sets),
             benchmark.unit,
-            source,
+            benchmark_name,
             column.part,
         )
         for column in benchmark.columns
     )
 
 
-def _titled(column: BenchmarkColumn, benchmark: Benchmark, sets: Sets) -> str:
-    """The title with the names of the sets filled in: a public data set's own title, any other's label.
+def _title_of(column: BenchmarkColumn, benchmark: Benchmark, sets: EvaluationSets) -> str:
+    """The title with the names of the sets filled in: the public data set's own title, or the label.
 
-    A title that names no set gets the prefix of the label, so that it claims no more than the label does.
+    A title without placeholders gets the prefix of the label, which says that other data are measured.
     """
     label = sets.label(benchmark)
     if "{" not in column.title:
@@ -90,35 +97,35 @@ def _titled(column: BenchmarkColumn, benchmark: Benchmark, sets: Sets) -> str:
     embedded = "embedded " if label == benchmark.label(WORLD) else ""
     return column.title.format(
         set=sets.titles.get(benchmark.name, label) if label == benchmark.name else label,
-        labelled=_called(LABELLED, sets.labelled, column.part) or f"{sets.labelled} {column.part}",
-        captioned=_called(CAPTIONED, sets.captioned, "") or sets.captioned,
+        labelled=_set_title(LABELLED, sets.labelled, column.part) or f"{sets.labelled} {column.part}",
+        captioned=_set_title(CAPTIONED, sets.captioned, "") or sets.captioned,
         probes=f"{sets.probes} {embedded}task{'s' * (sets.probes != 1)}",
     )
 
 
-def _called(registry: Registry[T], name: str, part: str) -> str:
+def _set_title(registry: Registry[T], name: str, part: str) -> str:
     """The title of a set; "" for several sets, or one that has no title."""
     titles = registry.describe(name).titles if name in registry.names() else None
     return (titles or {}).get(part, "")
 
 
-def measures(column: ReportColumn, metrics: Metrics) -> bool:
-    """Whether an artifact has the column: a set may have one kind of labels, or captions in English, only."""
+def has_column(column: ReportColumn, metrics: Metrics) -> bool:
+    """Whether the metrics have the column; a set may lack ReaL's labels, or captions in languages but English."""
     return not column.part or column.part in metrics.get("columns", metrics.get("extra", {}))
 
 
 def score_of(column: ReportColumn, metrics: Metrics, predictions: Sequence[Prediction]) -> EvalResult:
-    """The score of a column from the artifact's metrics; `predictions` say which language a sample is in.
+    """The score of a column from the artifact's metrics; `predictions` have the language of each sample.
 
-    An image with captions in several languages is one sample, their mean, since they are not independent.
+    The samples of one image in several languages are averaged to one, since they are not independent.
 
     Raises DataError where the metrics lack the column's value.
     """
     try:
         return _score_of(column, metrics, predictions)
     except (KeyError, TypeError, ValueError) as error:
-        told = f"no {error}" if isinstance(error, KeyError) else str(error)
-        raise DataError(f"its metrics have no usable {column.key}: {told}") from error
+        reason = f"no {error}" if isinstance(error, KeyError) else str(error)
+        raise DataError(f"its metrics have no usable {column.key}: {reason}") from error
 
 
 def _score_of(column: ReportColumn, metrics: Metrics, predictions: Sequence[Prediction]) -> EvalResult:
@@ -128,13 +135,13 @@ def _score_of(column: ReportColumn, metrics: Metrics, predictions: Sequence[Pred
         return EvalResult(float(one["value"]), tuple(one["samples"]))
     if not part:
         return EvalResult(float(metrics["value"]), tuple(metrics.get("samples", ())))
-    belongs: Callable[[str], bool] = _is_english if part == "en" else _is_not_english
+    in_column: Callable[[str], bool] = _is_english if part == "en" else _is_not_english
     samples, value = metrics.get("samples", ()), float(str(metrics["extra"][part]))
     if len(samples) != len(predictions) or not column.benchmark.every_language:
         return EvalResult(value)
     by_image: dict[tuple[int, ...], list[float]] = {}
     for sample, row in zip(samples, predictions, strict=True):
-        if belongs(str(row.get("language", ""))):
+        if in_column(str(row.get("language", ""))):
             by_image.setdefault(image_numbers(row), []).append(sample)
     return EvalResult(value, tuple(sum(each) / len(each) for each in by_image.values()))
 

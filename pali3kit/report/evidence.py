@@ -1,4 +1,4 @@
-"""What stands behind the numbers: parts of scores, learning curves, figures."""
+"""Evidence for the numbers: parts of scores, learning curves, figures."""
 
 from __future__ import annotations
 
@@ -9,15 +9,15 @@ from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.evals.scores import Metrics
 from pali3kit.plan.graph import Graph
 from pali3kit.plan.step import Step, ancestry
-from pali3kit.report.arms import NAMES, Arm, Shelf
-from pali3kit.report.columns import Sets, columns_of
+from pali3kit.report.arms import ARM_NAMES, Arm, ArtifactReader
+from pali3kit.report.columns import EvaluationSets, columns_of
 from pali3kit.report.model import Curve, Detail, FigureData
 from pali3kit.types import Json
 
 LAST = "~"  # sorts after all stages of the paper
 
 
-def details(arms: Sequence[Arm], artifacts: Shelf, sets: Sets) -> Iterable[Detail]:
+def details(arms: Sequence[Arm], artifacts: ArtifactReader, sets: EvaluationSets) -> Iterable[Detail]:
     """The further numbers of `metrics.json`, as means over the seeds."""
     found: dict[tuple[str, str], dict[str, list[float]]] = {}
     for arm in arms:
@@ -39,7 +39,7 @@ def _flat(extra: Mapping[str, Json], prefix: str = "") -> Iterable[tuple[str, fl
             yield prefix + key, float(value)
 
 
-def curves(graph: Graph, arms: Sequence[Arm], artifacts: Shelf) -> Iterable[Curve]:
+def curves(graph: Graph, arms: Sequence[Arm], artifacts: ArtifactReader) -> Iterable[Curve]:
     """Yield the learning curve of every trained step, named by the arms that use it."""
     users: dict[str, list[str]] = {}
     for arm in arms:
@@ -52,7 +52,7 @@ def curves(graph: Graph, arms: Sequence[Arm], artifacts: Shelf) -> Iterable[Curv
         # The losses of different kinds of pretraining have different units: each has a panel of its own.
         what = STAGE.find(step.kind).panel(step)
         label = "shared" if shared else " / ".join(users[step.digest])
-        yield Curve(f"{step.kind} {NAMES.get(what, what)}".strip(), label, step.seed, points)
+        yield Curve(f"{step.kind} {ARM_NAMES.get(what, what)}".strip(), label, step.seed, points)
 
 
 def _paper_order(step: Step) -> str:
@@ -60,7 +60,7 @@ def _paper_order(step: Step) -> str:
     return STAGE.find(step.kind).stage or LAST
 
 
-def figures(arms: Sequence[Arm], artifacts: Shelf, sets: Sets) -> Iterable[FigureData]:
+def figures(arms: Sequence[Arm], artifacts: ArtifactReader, sets: EvaluationSets) -> Iterable[FigureData]:
     """The charts that benchmarks declare, where they were measured: few-shot curves, recall by language."""
     for benchmark in BENCHMARK.all():
         titles = {column.part: column.title for column in columns_of(benchmark.name, sets)}
@@ -71,12 +71,15 @@ def figures(arms: Sequence[Arm], artifacts: Shelf, sets: Sets) -> Iterable[Figur
 
 def _numbers(drawing: Chart, metrics: Metrics) -> Mapping[str, float]:
     """The numbers of a chart in the metrics of one step, by their place on its axis."""
-    found = metrics.get("curve", {}) if drawing.of == "curve" else metrics.get("extra", {})
-    chosen = {key.removeprefix(drawing.begin): value for key, value in found.items() if key.startswith(drawing.begin)}
+    found = metrics.get(drawing.key, {})
+    prefix = drawing.prefix
+    chosen = {name.removeprefix(prefix): value for name, value in found.items() if name.startswith(prefix)}
     return {place: value for place, value in chosen.items() if isinstance(value, float | int)}
 
 
-def _figure(drawing: Chart, title: str, arms: Sequence[Arm], artifacts: Shelf, column: str) -> Iterable[FigureData]:
+def _figure(
+    drawing: Chart, title: str, arms: Sequence[Arm], artifacts: ArtifactReader, benchmark: str
+) -> Iterable[FigureData]:
     """Charts of means over seeds: one for the arms that have numbers at the same places, if these are several.
 
     Arms that share these steps, since they differ in the text tower alone, are drawn once.
@@ -84,7 +87,7 @@ def _figure(drawing: Chart, title: str, arms: Sequence[Arm], artifacts: Shelf, c
     drawn: dict[tuple[str, ...], dict[str, tuple[float, ...]]] = {}
     seen: set[tuple[str, ...]] = set()
     for arm in arms:
-        steps = tuple(step for step in arm.steps.get(column, {}).values() if artifacts.folder(step) is not None)
+        steps = tuple(step for step in arm.steps.get(benchmark, {}).values() if artifacts.folder(step) is not None)
         if not steps or (same := tuple(step.digest for step in steps)) in seen:
             continue
         seen.add(same)

@@ -16,6 +16,7 @@ from typing import Any
 
 import yaml
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
 from PIL import Image
 
 from pali3kit.config.written import written
@@ -104,8 +105,13 @@ def _data_uri(image: Image.Image) -> str:
 
 
 def _image_id(key: tuple[str, int, int]) -> str:
-    """The id of an embedded image: `picture-vqa-3-64`, or `picture-3-64` of `data.source`."""
-    return "-".join(("picture", *map(str, filter(lambda part: part != "", key))))
+    """The id of an embedded image: `image-vqav2-3-64`, or `image-3-64` of `data.source`."""
+    return "-".join(("image", *map(str, filter(lambda part: part != "", key))))
+
+
+def _breakable(title: str) -> Markup:
+    """A title that may be broken after a slash, so that the columns of a wide table are narrow."""
+    return Markup("/<wbr>").join(title.split("/"))
 
 
 def _short(text: str) -> str:
@@ -127,7 +133,13 @@ _TEMPLATES = Environment(
     trim_blocks=True,
     lstrip_blocks=True,
 )
-_TEMPLATES.filters |= {"image_id": _image_id, "duration": _duration, "data_uri": _data_uri, "short": _short}
+_TEMPLATES.filters |= {
+    "image_id": _image_id,
+    "duration": _duration,
+    "data_uri": _data_uri,
+    "short": _short,
+    "breakable": _breakable,
+}
 _TEMPLATES.globals |= {
     "LEGEND": LEGEND,
     "RIGHT_FROM": RIGHT_FROM,

@@ -101,8 +101,8 @@ class Answer:
 class GalleryExample:
     """One test example of the benchmark labelled `column`, with every row's answer.
 
-    `images` are indices in the test split; a source that draws images draws them `size` pixels wide. Boxes and masks are
-    in pixels of the first.
+    `images` are indices in the test split; a source that draws images draws them `size` pixels wide. Boxes and masks
+    are in pixels of the first.
 
     `references` are different from each other, the most frequent first. `source` is the key of `data.benchmarks` that
     the images are of, "" for `data.source`.

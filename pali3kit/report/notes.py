@@ -47,8 +47,8 @@ def notes(report: Report) -> Iterable[str]:
     yield from _few_answers(report)
     yield from _uncertainty(report)
     yield from _limits(report)
-    if checks := report.config["stages"]["transfer"].get("checks"):
-        yield f"Transfers end with the best of {checks} checks, by their own score on pictures that are not trained on."
+    if checks := report.config["stages"]["transfer"].get("num_validations"):
+        yield f"Transfers end with the best of {checks} checks, by their own score on images that are not trained on."
     losses = any(column.benchmark.lower_is_better for table in report.tables for column in table.columns)
     if losses:
         yield LOSS
@@ -68,7 +68,7 @@ def _columns(report: Report) -> set[str]:
 
 
 def _systems(report: Report) -> list[PublishedRow]:
-    """The paper's systems that stand beside our rows."""
+    """The paper's systems that are printed beside our rows."""
     return report.published.systems(_columns(report)) if report.published else []
 
 
@@ -95,14 +95,14 @@ def _embedded(report: Report) -> Iterable[str]:
         return
     if trained and not any(own.values()) and not _pretrains(report).isdisjoint(("classif", "siglip")):
         yield TRAINED
-    told = {"probes": PROBES, "labelled": LABELS, "captioned": CAPTIONS}
-    yield from (told[name] for name in told if name in sets and _is_embedded(report, name))
+    texts = {"probes": PROBES, "labelled": LABELS, "captioned": CAPTIONS}
+    yield from (texts[name] for name in texts if name in sets and _is_embedded(report, name))
     if trained and (rest := [name for name, worlds in own.items() if worlds and not BENCHMARK.find(name).sets]):
         listed = ", ".join(BENCHMARK.find(name).label("world") for name in rest)
         yield f"Measured on the embedded world: {listed}: {_SCENES}. {_COUNTERPARTS}"
     source = report.config["stages"]["lit"]["source"] or report.config["data"]["source"]
-    texts = report.config["evaluation"]["texts"] == "lit" and report.config["model"]["towers"] is None
-    if texts and any(each.reads_texts for each in _benchmarks(report)) and source["name"] == "world":
+    tuned = report.config["evaluation"]["text_tower"] == "lit" and report.config["model"]["dual_encoder"] is None
+    if tuned and any(each.reads_texts for each in _benchmarks(report)) and source["name"] == "world":
         yield TOWER
 
 
@@ -137,26 +137,26 @@ def _settings(report: Report) -> Iterable[str]:
         if benchmark.setting:
             yield benchmark.setting.format(**report.config["evaluation"])
     if languages := {one.name.partition("/")[2] for one in report.details if one.name.startswith("i2t@1/")}:
-        pictures = [
+        images = [
             cell.ours.n
             for table in report.tables
             for row in table.rows
             for column in table.columns
             if column.source == "retrieval" and (cell := row.cells[column.name]).ours
         ]
-        of = f", of {min(pictures)} pictures with captions" if pictures else ""
+        of = f", of {min(images)} images with captions" if images else ""
         yield f"Retrieval: the mean over {len(languages)} language{'s' * (len(languages) > 1)}{of}."
 
 
 def _languages(report: Report) -> Iterable[str]:
     """For columns that have every language of the data: how many languages, and images of each."""
-    for name, counts in _details_by_column(report, "pictures / ").items():
+    for name, counts in _details_by_column(report, "images / ").items():
         english, others = counts.pop("en", 0.0), sorted(counts.values())
-        means = f"there are {english:g} pictures in English"
+        means = f"there are {english:g} images in English"
         if others:
             each = f"{others[0]:g}" + (f" to {others[-1]:g}" if others[0] != others[-1] else "")
             many = f"{len(others)} other language{'s' * (len(others) > 1)}"
-            yield f"{name}: {means}; avg35 is the mean over {many}, of {each} pictures each."
+            yield f"{name}: {means}; avg35 is the mean over {many}, of {each} images each."
         else:
             yield f"{name}: {means}, and none in another language."
 
@@ -167,7 +167,7 @@ def _few_answers(report: Report) -> Iterable[str]:
         if one := counts.get("one answer"):
             yield f"{name}: {one:g} questions have one answer: exact match with it, normalised, not VQA accuracy."
         if few := counts.get("two or three answers"):
-            yield f"{name}: {few:g} questions have two or three answers, whom VQA accuracy gives 67% at most."
+            yield f"{name}: {few:g} questions have two or three answers, to which VQA accuracy gives 67% at most."
 
 
 def _details_by_column(report: Report, begin: str) -> dict[str, dict[str, float]]:
@@ -193,7 +193,7 @@ def _published(table: ResultTable) -> Iterable[str]:
 def _unmeasured(report: Report) -> Iterable[str]:
     """Expected numbers that could not be measured, since the set lacks such labels."""
     columns = _columns(report)
-    for name, expected in report.config["expect"].items():
+    for name, expected in report.config["published"].items():
         if name not in columns:
             published = f"published as {expected['value']:g} ({expected['source']})"
             every = name.partition(".")[0] in [each.name for each in _benchmarks(report) if each.every_language]

@@ -1,8 +1,9 @@
 """The paper's tables: published numbers, each with its provenance, from `pali3kit/paper/<name>.yaml`.
 
-A table has `rows` (ablations: ViT x arm, whose first arm is absolute and whose others may be differences to it, as the
-paper prints them), `systems` (whole models, PaLI-X or Flamingo), or both. Only its file knows a table: columns name
-benchmarks, which need not exist yet. A number whose provenance is not `verified: SOURCE` is printed with a dagger.
+A table has `rows` (of an ablation, one for each ViT and arm), `systems` (whole models, such as PaLI-X or Flamingo), or
+both. As in the paper, the first arm of a ViT has absolute numbers, the others perhaps differences to it. A table is
+defined by its file alone, and may have columns of benchmarks that do not exist yet. A number whose provenance is not
+`verified: SOURCE` is printed with a dagger.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
 
-from pali3kit.config.check import PAPER
+from pali3kit.config.check import PAPER_TABLES
 from pali3kit.config.kinds import exists
 from pali3kit.config.schema import Experiment
 from pali3kit.config.tree import parse
@@ -38,7 +39,7 @@ class PublishedNumber:
 
     @property
     def mark(self) -> str:
-        """The dagger of a number that was not read in a source, else nothing."""
+        """The dagger of a number that is not verified, else nothing."""
         return "" if self.verified else DAGGER
 
 
@@ -54,8 +55,8 @@ class _Claim:
 class PublishedRow:
     """A row of a table: a system, or one `arm` of an ablation with its `vit`.
 
-    `numbers` are absolute; `deltas` are the differences to the first arm that the paper prints. Both lead from our
-    column's name. `group` is the heading that a system stands under, `note` its footnote.
+    `numbers` are absolute values by our columns' names; `deltas` are those that the paper prints as differences to the
+    first arm. `group` is the heading above a system, `note` its footnote.
     """
 
     label: str
@@ -69,10 +70,10 @@ class PublishedRow:
 
 @dataclass(frozen=True, slots=True)
 class PaperTable:
-    """One published table. `columns` leads from our columns' names to the paper's titles.
+    """One published table. `columns` maps our columns' names to the paper's titles.
 
-    For ablations, `axis` is the grid axis whose values name the arms and `vit` the ViT whose arms stand beside ours.
-    `conditions` are, by column, the settings under which our number is comparable: `{"evaluation.texts": "lit"}`.
+    For ablations, `axis` is the grid axis whose values name the arms, and `vit` the ViT to compare our arms with.
+    `conditions` are, by column, the settings under which our number is comparable: `{"evaluation.text_tower": "lit"}`.
     """
 
     title: str
@@ -89,12 +90,12 @@ class PaperTable:
     def load(cls, name: str) -> PaperTable:
         """Read a table by the name of its file.
 
-        Raises DataError with a suggestion when there is none, ConfigError with the lines of all that is wrong with it.
+        Raises DataError with a suggestion when there is none, ConfigError with every problem in it and its line.
         """
-        known = sorted(file.stem for file in PAPER.glob("*.yaml"))
+        known = sorted(file.stem for file in PAPER_TABLES.glob("*.yaml"))
         if name not in known:
             raise DataError(f"no published table '{name}', only {', '.join(known)}.{nearest(name, known)}")
-        path = PAPER / f"{name}.yaml"
+        path = PAPER_TABLES / f"{name}.yaml"
         return _parse(path.read_text(encoding="utf-8"), path.name)
 
     def systems(self, columns: Iterable[str]) -> list[PublishedRow]:
@@ -109,7 +110,7 @@ class PaperTable:
     def absolute(self, arm: str, column: str, vit: str = "") -> PublishedNumber | None:
         """The value of an arm in a column; None where the paper prints nothing.
 
-        For an arm that is printed as a difference it is a sum, known no better than its parts.
+        If the paper prints a difference, it is added to the first arm's value; the sum is verified only if both are.
         """
         row = self._arms(vit).get(arm)
         return row.numbers.get(column) if row else None
@@ -119,10 +120,10 @@ class PaperTable:
         arms = self._arms(vit)
         if arm in arms and baseline == next(iter(arms)) and column in arms[arm].deltas:
             return arms[arm].deltas[column]
-        ours, theirs = self.absolute(arm, column, vit), self.absolute(baseline, column, vit)
-        if ours is None or theirs is None:
+        value, base = self.absolute(arm, column, vit), self.absolute(baseline, column, vit)
+        if value is None or base is None:
             return None
-        return _combined(ours.value - theirs.value, ours, theirs)
+        return _derived(value.value - base.value, value, base)
 
     def _arms(self, vit: str) -> dict[str, PublishedRow]:
         """The arms of a ViT, by name, in the paper's order."""
@@ -145,7 +146,7 @@ class _Cell:
 
     def number(self) -> PublishedNumber:
         number = self.delta if self.value is None else self.value
-        assert number is not None  # `_misfits` has refused such a cell
+        assert number is not None  # `_invalid_entries` has refused such a cell
         return PublishedNumber(number, self.provenance)
 
 
@@ -187,7 +188,7 @@ def _parse(text: str, source: str) -> PaperTable:
     problems += builder.problems
     if not problems:
         assert isinstance(file, _File)
-        problems = [Problem(tree.place_of(key), told) for key, told in _misfits(file)]
+        problems = [Problem(tree.place_of(key), text) for key, text in _invalid_entries(file)]
     if problems:
         raise ConfigError(problems)
     assert isinstance(file, _File)
@@ -199,14 +200,14 @@ def _parse(text: str, source: str) -> PaperTable:
         vit=file.default,
         claims=tuple(file.claims),
         columns={name: column.title for name, column in columns.items()},
-        rows=(*_systems(file), *_arms(file)),
+        rows=(*_system_rows(file), *_arm_rows(file)),
         axis=file.axis,
         conditions={name: column.only for name, column in columns.items() if column.only},
     )
 
 
-def _misfits(file: _File) -> Iterator[tuple[str, str]]:
-    """What is wrong with a file whose keys and types are right: the dotted key, and what to say."""
+def _invalid_entries(file: _File) -> Iterator[tuple[str, str]]:
+    """The problems of a file whose keys and types are right, as dotted keys and texts."""
     if not file.rows and not file.systems:
         yield "", "a table needs rows or systems."
     if file.rows and file.default not in file.rows:
@@ -243,23 +244,23 @@ def _cells(file: _File) -> Iterator[tuple[str, Mapping[str, _Cell], Mapping[str,
         yield from ((f"rows.{vit}.{arm}", cells, None if arm == first else arms[first]) for arm, cells in arms.items())
 
 
-def _systems(file: _File) -> Iterator[PublishedRow]:
+def _system_rows(file: _File) -> Iterator[PublishedRow]:
     for one in file.systems:
         label = f"{one.name} ({one.parameters})" if one.parameters else one.name
         numbers = {name: cell.number() for name, cell in one.numbers.items()}
         yield PublishedRow(label, numbers, group=one.group, note=one.note)
 
 
-def _arms(file: _File) -> Iterator[PublishedRow]:
+def _arm_rows(file: _File) -> Iterator[PublishedRow]:
     for vit, arms in file.rows.items():
         base = {name: cell.number() for name, cell in next(iter(arms.values()), {}).items()}
         for arm, cells in arms.items():
             deltas = {name: cell.number() for name, cell in cells.items() if cell.delta is not None}
-            sums = {name: _combined(base[name].value + one.value, base[name], one) for name, one in deltas.items()}
+            sums = {name: _derived(base[name].value + one.value, base[name], one) for name, one in deltas.items()}
             numbers = {name: sums[name] if name in sums else cell.number() for name, cell in cells.items()}
             yield PublishedRow(f"ViT-{vit} {label_of({file.axis: arm})}", numbers, vit, arm, deltas)
 
 
-def _combined(value: float, first: PublishedNumber, second: PublishedNumber) -> PublishedNumber:
-    """A sum or difference of two numbers, with the provenance of the less certain one."""
+def _derived(value: float, first: PublishedNumber, second: PublishedNumber) -> PublishedNumber:
+    """`value`, which was computed from two numbers, verified only if both are."""
     return PublishedNumber(round(value, 2), second.provenance if first.verified else first.provenance)

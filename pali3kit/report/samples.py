@@ -9,8 +9,8 @@ from dataclasses import replace
 from pali3kit.catalogue import BENCHMARK
 from pali3kit.evals.scores import Prediction, image_numbers
 from pali3kit.plan.step import Step
-from pali3kit.report.arms import Arm, Shelf
-from pali3kit.report.columns import ReportColumn, Sets, columns_of
+from pali3kit.report.arms import Arm, ArtifactReader
+from pali3kit.report.columns import EvaluationSets, ReportColumn, columns_of
 from pali3kit.report.model import Answer, GalleryExample, Region
 
 COUNT = 4
@@ -24,7 +24,7 @@ Key = tuple[tuple[int, ...], str, str]
 """What identifies an example: images, prompt and language."""
 
 
-def choose_examples(arms: Sequence[Arm], artifacts: Shelf, sets: Sets) -> Iterable[GalleryExample]:
+def choose_examples(arms: Sequence[Arm], artifacts: ArtifactReader, sets: EvaluationSets) -> Iterable[GalleryExample]:
     """Yield up to COUNT examples per column that all available rows answered, of the first seed that has any.
 
     Columns measured both after stage 1 and after transfer are shown after transfer.
@@ -47,7 +47,7 @@ def choose_examples(arms: Sequence[Arm], artifacts: Shelf, sets: Sets) -> Iterab
                 yield replace(_example(columns, key, rows, size), source=own)
 
 
-def _first(steps: Mapping[int, Step], artifacts: Shelf) -> dict[Key, Prediction]:
+def _first(steps: Mapping[int, Step], artifacts: ArtifactReader) -> dict[Key, Prediction]:
     """The predictions of the first seed that has any."""
     for step in steps.values():
         if artifacts.folder(step) is not None:

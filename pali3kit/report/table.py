@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from pali3kit.report.arms import UNNAMED
+from pali3kit.report.arms import ONLY_ARM
 from pali3kit.report.escaping import escape_invisible, escape_markdown
 from pali3kit.report.model import Report, ResultCell, ResultTable, Row
 from pali3kit.report.paper import DAGGER, PaperTable, PublishedNumber
@@ -37,14 +37,16 @@ class _Line:
 
 def lines(report: Report, table: ResultTable) -> list[_Line]:
     """The paper's systems, our rows (baselines as absolute values, their partners as differences), the paper's arms,
-    verdicts and the control.
+    verdicts and the control. Below systems, all our rows are absolute values: they are compared with the systems.
     """
     rows = table.rows
     result = _systems(report.published, table) if report.published else []
     among_systems = bool(result)
     if any(line.kind == "heading" for line in result):
         result.append(_heading(table, "This run"))
-    result += [_line(table, row, "ours", _name(row, among_systems), _ours) for row in rows]
+    for row in rows:
+        shown = replace(row, baseline="") if among_systems else row
+        result.append(_line(table, shown, "ours", _name(shown, among_systems), _ours))
     if report.published is not None:
         result += [
             _line(table, row, "paper", _paper_name(report.published, row), _paper)
@@ -262,7 +264,7 @@ def _name(row: Row, among_systems: bool = False) -> str:
     """What a row is called; among the paper's systems, it is one of ours."""
     label = row.label
     if among_systems:
-        label = f"{OURS}, this run" if label == UNNAMED else f"{OURS}, {label}"
+        label = f"{OURS}, this run" if label == ONLY_ARM else f"{OURS}, {label}"
     return f"{label} {DELTA}" if row.baseline else label
 
 

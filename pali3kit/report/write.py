@@ -57,10 +57,10 @@ def rebuild(folder: Path) -> Report:
     lost = _done(before) - sum(stage.status == "done" for stage in report.stages)
     if lost > 0:
         damages = [store.damage(step) for step in graph.steps if store.path(step).exists()]
-        told = "".join(f"\n{damage}" for damage in damages if damage)
+        found = "".join(f"\n{damage}" for damage in damages if damage)
         raise DataError(
             f"{lost} of the {_done(before)} artifacts of {folder} are not in {store.root}, damaged, or of another "
-            f"version of the code: the report is left as it is. Run the experiment again.{told}"
+            f"version of the code: the report is left as it is. Run the experiment again.{found}"
         )
     write_report(report, folder, experiment, timings(graph, store))
     return report
@@ -94,7 +94,7 @@ def _as_json(value: object) -> str:
 
 def _as_csv(report: Report) -> str:
     """One line for each table, row and column, with intervals and the paper's numbers; then the paper's systems, whose
-    status is "published"; then the further numbers behind columns, such as `embedded/caption / BLEU-4`.
+    status is "published"; then the further numbers behind columns, such as `embedded/coco / BLEU-4`.
     """
     buffer = io.StringIO()
     lines = [

@@ -5,9 +5,8 @@ R: short spans and little of the text is missing. X: long spans, or much of the 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import numpy as np
 
@@ -153,18 +152,6 @@ def _partitions(rows: int, total: int, parts: int, rng: np.random.Generator) -> 
     cuts = np.sort(rng.permuted(places, axis=1)[:, : parts - 1], axis=1)
     lengths: np.ndarray = np.diff(cuts, axis=1, prepend=0, append=total)
     return lengths
-
-
-def pack(texts: Iterable[Sequence[int]], length: int) -> np.ndarray:
-    """Join token lists into one stream and cut it into windows, int64 `[N, length]`, dropping an incomplete last one.
-
-    Raises:
-        DataError: there is not enough text for one window.
-    """
-    stream = np.fromiter(chain.from_iterable(texts), dtype=np.int64)
-    if len(stream) < length:
-        raise DataError(f"the text has {len(stream)} tokens: not enough for one window of {length}")
-    return stream[: len(stream) // length * length].reshape(-1, length)
 
 
 def corrupt_spans(text: str, rng: np.random.Generator) -> tuple[str, str] | None:

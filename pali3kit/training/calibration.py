@@ -15,10 +15,10 @@ from pali3kit.config.stages import Training
 from pali3kit.models.pali import PaLI
 from pali3kit.nn.positions import Grid
 from pali3kit.registry import LANGUAGE
-from pali3kit.training.context import Cost, Sizes, Weight
+from pali3kit.training.components import build_component, build_pali, build_source, build_vision
+from pali3kit.training.context import ComponentSpecs, MemoryProfile, StageCost
+from pali3kit.training.memory_profile import DryRunFinished, in_dry_run, profile_on_meta
 from pali3kit.training.modules import Batch, StageModule
-from pali3kit.training.parts import build_pali, build_part, build_source, build_vision
-from pali3kit.training.weighing import Weighed, rehearsing, weigh
 from pali3kit.types import Named
 
 # Typical token counts of the embedded world: the longest prompt and target of a batch, the mean target, a region.
@@ -28,39 +28,39 @@ ENOUGH = 0.5  # seconds of timing, after which no further call is made
 START_UP = 1.0  # seconds to read parents and open the source
 
 
-def training_cost(module: StageModule, make: Callable[[int], Batch], budget: Training, tokens: int) -> Cost:
+def training_cost(module: StageModule, make: Callable[[int], Batch], budget: Training, tokens: int) -> StageCost:
     """Seconds per example of a training stage, `make` included; `tokens` are those of one example.
 
     The optimizer's time, which does not depend on the batch size, is measured separately.
     """
     module.prepare(budget.optimizer, steps=1)
     optimizer = module.configure_optimizers()["optimizer"]
-    if rehearsing():
+    if in_dry_run():
         with torch.device("cpu"):  # the batch is real
             batch = make(0)
-        raise Weighed(_profile(module, optimizer, batch, tokens))
+        raise DryRunFinished(_profile(module, optimizer, batch, tokens))
 
     def learn(number: int) -> None:
         optimizer.zero_grad()
         module.losses(make(number))["loss"].backward()
 
     module.train()
-    seconds, step = fastest_seconds(learn), fastest_seconds(lambda number: optimizer.step())
-    return Cost(seconds / budget.batch_size, START_UP, num_parameters(module), tokens, step=step)
+    seconds, step = min_seconds(learn), min_seconds(lambda number: optimizer.step())
+    return StageCost(seconds / budget.batch_size, START_UP, num_parameters(module), tokens, step=step)
 
 
-def _profile(module: StageModule, optimizer: Optimizer, batch: Batch, tokens: int) -> Weight:
+def _profile(module: StageModule, optimizer: Optimizer, batch: Batch, tokens: int) -> MemoryProfile:
     """The memory profile of a training step on `batch`, which is one example."""
     batch = {name: value.to("meta") for name, value in batch.items() if isinstance(value, Tensor)}
-    return weigh(module, optimizer, lambda: module.losses(batch)["loss"], tokens)
+    return profile_on_meta(module, optimizer, lambda: module.losses(batch)["loss"], tokens)
 
 
-def fastest_seconds(step: Callable[[int], object]) -> float:
+def min_seconds(step: Callable[[int], object]) -> float:
     """Seconds of the fastest of a few calls after a warm-up, since other processes only slow a call down. Slow calls
     are repeated less often.
     """
-    if rehearsing():
-        raise Weighed
+    if in_dry_run():
+        raise DryRunFinished
     begin = time.perf_counter()
     step(0)
     times: list[float] = []
@@ -76,15 +76,15 @@ def num_parameters(module: nn.Module) -> int:
     return sum(parameter.numel() for parameter in module.parameters())
 
 
-def random_ids(sizes: Sizes, *shape: int) -> Tensor:
+def random_ids(sizes: ComponentSpecs, *shape: int) -> Tensor:
     """Random token ids `[*shape]`."""
     return torch.randint(2, sizes.vocabulary_size, shape)
 
 
-def random_pali(sizes: Sizes) -> tuple[PaLI, int, Grid]:
+def random_pali(sizes: ComponentSpecs) -> tuple[PaLI, int, Grid]:
     """PaLI with random weights and without its vision encoder, and that encoder's width and grid."""
     vision = build_vision(sizes.vision, sizes.image_size)
-    language = build_part(LANGUAGE, sizes.language, vocabulary=sizes.vocabulary_size)
+    language = build_component(LANGUAGE, sizes.language, vocabulary=sizes.vocabulary_size)
     return build_pali(sizes.projector, vision.width, language), vision.width, vision.native_grid
 
 
@@ -99,7 +99,9 @@ def _max_images(source: str) -> int:
     return build_source(json.loads(source)).max_images
 
 
-def random_pairs(sizes: Sizes, rows: int, width: int, grid: Grid, regions: bool = False, images: int = 1) -> Batch:
+def random_pairs(
+    sizes: ComponentSpecs, rows: int, width: int, grid: Grid, regions: bool = False, images: int = 1
+) -> Batch:
     """A batch of random visual tokens, with prompts and targets of typical lengths, padding included."""
     longest, mean = (REGION, REGION) if regions else (TARGET, ANSWER)
     return {

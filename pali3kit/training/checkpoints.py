@@ -22,10 +22,10 @@ def _damage(checkpoint: Path) -> str | None:
         if not checkpoint.stat().st_size:
             return "it is empty"
         with zipfile.ZipFile(checkpoint) as archive:
-            part = archive.testzip()
+            member = archive.testzip()
     except Exception as error:  # whatever reading damaged bytes may raise
         return f"it cannot be read: {error}"
-    return None if part is None else f"the checksum of its part {part} is wrong"
+    return None if member is None else f"the checksum of its part {member} is wrong"
 
 
 def save_checkpoint(trainer: L.Trainer, context: StageContext) -> None:

@@ -32,29 +32,30 @@ class Execution:
         strategy: "ddp" replicates the model in every rank, "fsdp" shards it (FSDP2).
         loaders: processes per rank that prepare batches.
         checkpoint_seconds: interval of checkpoints.
-        most_bad: share of unusable samples above which training stops.
+        max_bad_fraction: share of unusable samples above which training stops.
         precision: "fp32", "bf16" (autocast), or "auto": bf16 on GPUs that support it.
         attention: attention backend of the language encoder (`language.attention`).
         recompute: gradient checkpointing of the language model and the encoder.
-        most_tokens: encoder tokens per microbatch of PaLI; gradients of a batch's microbatches add up (0: no limit).
+        max_tokens_per_microbatch: encoder tokens per microbatch of PaLI; gradients of a batch's microbatches add up (0:
+        no limit).
         rank: of this process.
     """
 
-    ranks: int = 1
+    devices: int = 1
     strategy: str = "ddp"
-    loaders: int = 0
+    num_workers: int = 0
     checkpoint_seconds: float = 20.0
-    most_bad: float = 0.05
+    max_bad_fraction: float = 0.05
     precision: str = "auto"
     attention: str = "auto"
-    recompute: bool = False
-    most_tokens: int = 0
+    gradient_checkpointing: bool = False
+    max_tokens_per_microbatch: int = 0
     rank: int = 0
 
     @property
     def sharded(self) -> bool:
         """Whether each rank holds a part of the weights and the optimizer's state."""
-        return self.ranks > 1 and self.strategy == "fsdp"
+        return self.devices > 1 and self.strategy == "fsdp"
 
 
 def _print_to_stderr(text: str) -> None:
@@ -91,8 +92,8 @@ class StageContext:
 
 
 @dataclass(frozen=True)
-class Weight:
-    """Memory and compute of a stage, found without allocating it (`training.weighing`).
+class MemoryProfile:
+    """Memory and compute of a stage, found without allocating it (`training.memory_profile`).
 
     Attributes:
         parameters: number of parameters.
@@ -116,7 +117,7 @@ class Weight:
 
 
 @dataclass(frozen=True)
-class Sizes:
+class ComponentSpecs:
     """The components of a stage and its ancestors: enough to build, with random weights, everything that it runs.
 
     `vocabulary` is the size of a tokenizer to be trained; `file` and `rows` describe one that exists. `codes` is the
@@ -127,7 +128,7 @@ class Sizes:
     vision: Named = field(default_factory=dict)
     language: Named = field(default_factory=dict)
     projector: Named = field(default_factory=dict)
-    masks: Named = field(default_factory=dict)
+    mask_tokenizer: Named = field(default_factory=dict)
     vocabulary: int | None = None
     file: str | None = None
     rows: int | None = None
@@ -143,7 +144,7 @@ class Sizes:
 
 
 @dataclass(frozen=True)
-class Cost:
+class StageCost:
     """What a stage's optional `calibrate(config, sizes)` measures.
 
     Attributes:

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import chain
 
 import numpy as np
 
 from pali3kit.data.records import TooManyBad
 from pali3kit.data.source import Source
 from pali3kit.errors import DataError
-from pali3kit.text.denoise import pack
 from pali3kit.text.tokenizer import Tokenizer
 from pali3kit.training.context import StageContext
 
@@ -22,7 +22,20 @@ def pack_windows(texts: Iterable[str], tokenizer: Tokenizer, length: int, most: 
     Raises:
         DataError: there is not enough text for one window.
     """
-    return pack(_take_tokens((tokenizer.encode(text, eos=True) for text in texts), most * length), length)
+    taken = _take_tokens((tokenizer.encode(text, eos=True) for text in texts), most * length)
+    return _pack(taken, length)
+
+
+def _pack(texts: Iterable[Sequence[int]], length: int) -> np.ndarray:
+    """Join token lists into one stream and cut it into windows, int64 `[N, length]`, dropping an incomplete last one.
+
+    Raises:
+        DataError: there is not enough text for one window.
+    """
+    stream = np.fromiter(chain.from_iterable(texts), dtype=np.int64)
+    if len(stream) < length:
+        raise DataError(f"the text has {len(stream)} tokens: not enough for one window of {length}")
+    return stream[: len(stream) // length * length].reshape(-1, length)
 
 
 def _take_tokens(texts: Iterable[list[int]], tokens: int) -> Iterator[list[int]]:
@@ -35,7 +48,7 @@ def _take_tokens(texts: Iterable[list[int]], tokens: int) -> Iterator[list[int]]
 
 
 @contextmanager
-def listing(source: Source, context: StageContext) -> Iterator[None]:
+def record_skipped(source: Source, context: StageContext) -> Iterator[None]:
     """While a source is read: as `limit_skipped`, and list unusable samples in `skipped.txt`."""
     skips = source.skips
     if skips is None:
@@ -58,7 +71,7 @@ def limit_skipped(source: Source, context: StageContext) -> Iterator[None]:
     """
     skips = source.skips
     if skips is not None:
-        skips.most = context.execution.most_bad
+        skips.most = context.execution.max_bad_fraction
     try:
         yield
         if skips is not None:
@@ -70,7 +83,7 @@ def limit_skipped(source: Source, context: StageContext) -> Iterator[None]:
             skips.judge()  # too many unusable samples explain the error better
         raise
     finally:
-        counts = {name: sieve.summary() for name, sieve in source.sieves.items() if sieve.seen}
+        counts = {name: text_filter.summary() for name, text_filter in source.text_filters.items() if text_filter.seen}
         if counts and context.writes:
             (context.folder / "filtered.json").write_text(
                 json.dumps(counts, indent=1, ensure_ascii=False), encoding="utf-8", errors="backslashreplace"

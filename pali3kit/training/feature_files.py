@@ -21,14 +21,14 @@ Arrays = dict[str, np.memmap[Any, Any]]
 
 
 def create_features(
-    path: Path, shapes: Mapping[str, tuple[type[np.generic], Sequence[int]]], told: Mapping[str, str]
+    path: Path, shapes: Mapping[str, tuple[type[np.generic], Sequence[int]]], metadata: Mapping[str, str]
 ) -> Arrays:
-    """A safetensors file of zeros to be filled in, with `told` as its metadata. The widest types should come first.
+    """A safetensors file of zeros to be filled in, with `metadata` as its metadata. The widest types should come first.
 
     Disk space is reserved at once: a full disk raises an error here, whereas writing to a mapped page later would kill
     the process.
     """
-    header: dict[str, Any] = {"__metadata__": dict(told)}
+    header: dict[str, Any] = {"__metadata__": dict(metadata)}
     end = 0
     for name, (kind, shape) in shapes.items():
         begin, end = end, end + int(np.prod(shape)) * np.dtype(kind).itemsize
@@ -47,11 +47,11 @@ def read_features(path: Path, mode: str = "r") -> tuple[Arrays, dict[str, str]]:
         with path.open("rb") as file:
             length = int.from_bytes(file.read(8), "little")
             header = json.loads(file.read(length))
-        told = header.pop("__metadata__", {})
+        metadata = header.pop("__metadata__", {})
         start = 8 + length
         if path.stat().st_size != start + max((one["data_offsets"][1] for one in header.values()), default=0):
             raise DataError(f"{path}: it is cut off: {path.stat().st_size} bytes")
-        return {name: _mapped(path, one, start, mode) for name, one in header.items()}, told
+        return {name: _mapped(path, one, start, mode) for name, one in header.items()}, metadata
     except (OSError, ValueError, MemoryError, OverflowError, AttributeError, KeyError, TypeError) as error:
         raise DataError(f"{path}: no safetensors file of features: {error}") from error
 
@@ -68,7 +68,7 @@ def publish_features(unfinished: Path, path: Path) -> None:
     """Rename a completed file. Where some images are not `usable`, write one without them instead, whose `rows` are the
     numbers of the others, so that features can always be memory-mapped.
     """
-    arrays, told = read_features(unfinished)
+    arrays, metadata = read_features(unfinished)
     rows = np.flatnonzero(arrays["usable"])
     if len(rows) == len(arrays["usable"]):
         durable.publish_file(unfinished, path)
@@ -79,10 +79,12 @@ def publish_features(unfinished: Path, path: Path) -> None:
     if "right" in arrays:
         every = _parts(arrays)
         right = [every[row] for row in rows]
-        kept |= {"right": np.concatenate(right), "right_ends": np.cumsum([len(part) for part in right])}
+        kept |= {"right": np.concatenate(right), "right_ends": np.cumsum([len(labels) for labels in right])}
     shapes: dict[str, Any] = {"features": (np.float32, (len(rows), arrays["features"].shape[1]))}
     smaller = path.with_suffix(".smaller")
-    written = create_features(smaller, shapes | {name: (np.int64, array.shape) for name, array in kept.items()}, told)
+    written = create_features(
+        smaller, shapes | {name: (np.int64, array.shape) for name, array in kept.items()}, metadata
+    )
     for name, array in kept.items():
         written[name][:] = array
     for start in range(0, len(rows), ROWS):
@@ -96,7 +98,7 @@ def publish_features(unfinished: Path, path: Path) -> None:
 def features_in(folder: Path, split: str) -> Features:
     """The features of a split that the stage `embed` wrote, memory-mapped."""
     arrays, _ = read_features(folder / f"{split}.safetensors")
-    right = [tuple(part.tolist()) for part in _parts(arrays)] if "right" in arrays else None
+    right = [tuple(labels.tolist()) for labels in _parts(arrays)] if "right" in arrays else None
     return Features(arrays["features"], arrays.get("labels"), right)
 
 

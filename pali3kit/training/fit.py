@@ -166,7 +166,7 @@ def fit(
         warnings.simplefilter("ignore")  # Lightning's advice on workers and intervals does not apply
         # Must be the last callback: it checkpoints the state that the other callbacks update in this step.
         trainer = _trainer([*recorders, recorder], steps, training.optimizer.clip_norm, context.execution, microbatches)
-        loader = _Microbatches(_loader(_Steps(make, start, steps), context.execution.loaders))
+        loader = _Microbatches(_loader(_Steps(make, start, steps), context.execution.num_workers))
         with _workers_killed():
             path = str(checkpoint) if start else None
             trainer.fit(module, loader, ckpt_path=path, weights_only=bool(start) or None)
@@ -193,7 +193,7 @@ def _trainer(
     device = chosen_device()
     return L.Trainer(
         accelerator="gpu" if device.type == "cuda" else "cpu",
-        devices=execution.ranks,
+        devices=execution.devices,
         strategy=_strategy(execution),
         plugins=[LightningEnvironment()],  # we start the processes, in any cluster
         use_distributed_sampler=False,
@@ -240,12 +240,12 @@ def _workers_killed() -> Iterator[None]:
 
 def _strategy(execution: Execution) -> str | Strategy:
     """Lightning's strategy; the ranks themselves are started by `execution/ranks.py`."""
-    if execution.ranks == 1:
+    if execution.devices == 1:
         return "auto"
     if execution.strategy == "ddp":
         return DDPStrategy(broadcast_buffers=False)
     return ModelParallelStrategy(
-        data_parallel_size=execution.ranks, tensor_parallel_size=1, save_distributed_checkpoint=False
+        data_parallel_size=execution.devices, tensor_parallel_size=1, save_distributed_checkpoint=False
     )
 
 

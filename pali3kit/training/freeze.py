@@ -38,7 +38,7 @@ def freeze_unreached(model: nn.Module, output: Tensor) -> None:
         parameter.requires_grad_(gradient is not None)
 
 
-def hold_frozen(model: nn.Module) -> None:
+def keep_frozen_in_eval_mode(model: nn.Module) -> None:
     """Keep fully frozen modules in eval mode: dropout and batch statistics would change their output."""
     for module in model.modules():
         parameters = list(module.parameters())

@@ -15,7 +15,7 @@ import torch.distributed as dist
 from lightning.pytorch.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor, nn
 
-from pali3kit.config.part import Optimizer as Options
+from pali3kit.config.component import Optimizer as Options
 from pali3kit.errors import StageError
 from pali3kit.language.contract import LanguageModel
 from pali3kit.losses.multilabel import multilabel_loss, softmax_loss
@@ -26,7 +26,7 @@ from pali3kit.models.classifier import Classifier
 from pali3kit.models.pali import PaLI, shift_right
 from pali3kit.models.two_towers import TwoTowers
 from pali3kit.nn.positions import Grid
-from pali3kit.training.freeze import freeze, hold_frozen
+from pali3kit.training.freeze import freeze, keep_frozen_in_eval_mode
 from pali3kit.training.optimizers import build_optimizer, build_schedule
 from pali3kit.training.shard import shard
 
@@ -50,11 +50,11 @@ class StageModule(L.LightningModule):
     def hold(self, patterns: Sequence[str]) -> None:
         """Freeze the parameters whose names match, and keep fully frozen modules in eval mode."""
         freeze(self.model, patterns)
-        hold_frozen(self.model)
+        keep_frozen_in_eval_mode(self.model)
 
     def train(self, mode: bool = True) -> StageModule:
         super().train(mode)
-        hold_frozen(self.model)
+        keep_frozen_in_eval_mode(self.model)
         return self
 
     def configure_model(self) -> None:
@@ -168,7 +168,7 @@ class PaLIModule(StageModule):
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         tokens, grid, image_mask = batch.get("tokens"), self.grid, batch.get("image_mask")
         if tokens is None:
-            tokens, grid = self.model.see(batch["images"], image_mask)
+            tokens, grid = self.model.encode_images(batch["images"], image_mask)
         texts = batch["prompts"], batch["prompt_mask"], batch["targets"]
         states = self.model.states(tokens, grid, *texts, image_mask)
         numbers = _packed_loss(self.model.language, states, batch, self.label_smoothing)

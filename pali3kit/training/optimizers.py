@@ -13,7 +13,7 @@ from torch import nn
 from torch.optim import AdamW, Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
-from pali3kit.config.part import Optimizer as Options
+from pali3kit.config.component import Optimizer as Options
 from pali3kit.registry import OPTIMIZER
 from pali3kit.training.muon import Muon
 

@@ -47,7 +47,7 @@ class Skipped(Callback):
             return  # the recorder raises it
         skipped = self._gathered(trainer, batch.get("skipped", []))
         examples = next(batch[name] for name in EXAMPLES if name in batch)
-        self.seen += len(examples) * self.context.execution.ranks
+        self.seen += len(examples) * self.context.execution.devices
         self.bad += len(skipped)
         new = list(dict.fromkeys(line for line in skipped if line not in self.lines))
         self.lines |= dict.fromkeys(new)
@@ -63,15 +63,18 @@ class Skipped(Callback):
     def _judge(self, of: int) -> None:
         if too_many(self.bad, of, self.most):
             raise TooManyBad(
-                f"{self.bad} bad samples beside {self.seen} good ones are more than most_bad {self.most:g} allows; the"
+                f"{self.bad} bad samples beside {self.seen} good ones are more than max_bad_fraction {self.most:g} "
+                f"allows; the"
                 f" first: {'; '.join(list(self.lines)[:FIRST])}; all are listed in {self.file}"
             )
 
     def _gathered(self, trainer: L.Trainer, skipped: list[str]) -> list[str]:
         """The messages of all ranks in this step."""
-        if self.context.execution.ranks == 1 or not trainer.strategy.reduce_boolean_decision(bool(skipped), all=False):
+        if self.context.execution.devices == 1 or not trainer.strategy.reduce_boolean_decision(
+            bool(skipped), all=False
+        ):
             return skipped
-        everyones: list[list[str]] = [[] for _ in range(self.context.execution.ranks)]
+        everyones: list[list[str]] = [[] for _ in range(self.context.execution.devices)]
         dist.all_gather_object(everyones, skipped)
         return [line for one in everyones for line in one]
 

@@ -16,12 +16,12 @@ from pali3kit.data.task import Example
 from pali3kit.errors import DataError
 from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.nn.positions import Grid
-from pali3kit.training.pictures import ATTEMPTS
+from pali3kit.training.pretraining_images import ATTEMPTS
 from pali3kit.vision.contract import VisionEncoder
 
 
 @dataclass(frozen=True)
-class Sight:
+class ImageSource:
     """Where a batch gets its images, as pixels or as cached tokens of the frozen encoder.
 
     Attributes:
@@ -55,7 +55,7 @@ class Sight:
 
 
 @dataclass
-class Drawn:
+class _StepExamples:
     """The examples of a step, and the images of those at some positions.
 
     Attributes:
@@ -77,21 +77,21 @@ class Stream:
 
     An example with an image that cannot be read is replaced by another example of its task, drawn from a random stream
     of its own for this position. So the batch keeps its size, no other example changes, and a rank reads only its own
-    images: a position holds the same example for any number of ranks and passes and after any interruption.
+    images: a position holds the same example for any number of ranks and microbatches and after any interruption.
 
     Args:
         size: examples of a step, of all ranks together.
-        masks: writes the mask tokens of regions, where there are any.
+        mask_tokenizer: makes the mask tokens of regions, where there are any.
         skips: where the source records what it cannot use.
     """
 
     mixture: Mixture
     size: int
-    sight: Sight
-    masks: MaskVQVAE | None = None
+    image_source: ImageSource
+    mask_tokenizer: MaskVQVAE | None = None
     skips: Skips | None = None
 
-    def draw(self, step: int, mine: Sequence[int], first: bool = True) -> Drawn:
+    def draw(self, step: int, mine: Sequence[int], first: bool = True) -> _StepExamples:
         """The examples of `step`, and the images of those at the positions `mine`.
 
         All ranks draw all examples; only the `first` rank reports what the source skipped in doing so.
@@ -99,31 +99,31 @@ class Stream:
         Raises:
             DataError: the images of 100 examples in a row cannot be read.
         """
-        drawn = Drawn(self._completed(self.mixture.batch(step, self.size)))
+        found = _StepExamples(self._completed(self.mixture.batch(step, self.size)))
         skipped = self._skipped()
-        drawn.skipped += skipped if first else []
+        found.skipped += skipped if first else []
         for position in mine:
-            self._read(drawn, step, position)
-        return drawn
+            self._read(found, step, position)
+        return found
 
-    def _read(self, drawn: Drawn, step: int, position: int) -> None:
+    def _read(self, found: _StepExamples, step: int, position: int) -> None:
         """Read the images of the example at a position, or of the first replacement whose images can be read."""
-        example = drawn.examples[position]
+        example = found.examples[position]
         for attempt in range(1, ATTEMPTS + 1):
             try:
                 for number in example.images:
-                    if number not in drawn.images:
-                        drawn.images[number] = self.sight.read(number)
+                    if number not in found.images:
+                        found.images[number] = self.image_source.read(number)
                 return
             except DataError as error:
-                drawn.skipped.append(str(error))
+                found.skipped.append(str(error))
             [example] = self._completed([self.mixture.instead(step, self.size, position, attempt)])
-            drawn.replaced[position] = example
-            drawn.skipped += self._skipped()
-        raise DataError(f"{ATTEMPTS} images in a row cannot be read; the last: {drawn.skipped[-1]}")
+            found.replaced[position] = example
+            found.skipped += self._skipped()
+        raise DataError(f"{ATTEMPTS} images in a row cannot be read; the last: {found.skipped[-1]}")
 
     def _completed(self, examples: list[Example]) -> list[Example]:
-        return examples if self.masks is None else add_mask_tokens(examples, self.masks)
+        return examples if self.mask_tokenizer is None else add_mask_tokens(examples, self.mask_tokenizer)
 
     def _skipped(self) -> list[str]:
-        return [] if self.skips is None else self.skips.taken()
+        return [] if self.skips is None else self.skips.drain()

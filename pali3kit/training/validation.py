@@ -19,24 +19,24 @@ from pali3kit.data.task import Example
 from pali3kit.durable import publish_file, removed_on_failure, sha256_of
 from pali3kit.errors import DataError, StageError
 from pali3kit.evals.answers import generate_answers
-from pali3kit.evals.examples import benchmark_examples, scorable
+from pali3kit.evals.examples import benchmark_examples, scorable_indices
 from pali3kit.evals.scores import Answered
 from pali3kit.evals.scoring import score
 from pali3kit.models.pali import PaLI
 from pali3kit.plan.kinds.transfer import Config
 from pali3kit.training.checkpoints import CHECKPOINT
+from pali3kit.training.components import Artifact, build_source, trained_mask_tokenizer
 from pali3kit.training.context import StageContext
 from pali3kit.training.corpus import limit_skipped
 from pali3kit.training.fit import count_steps
-from pali3kit.training.parts import build_source, read_masks, read_tokenizer
 from pali3kit.training.skipped import append
-from pali3kit.training.stream import Sight
+from pali3kit.training.stream import ImageSource
 from pali3kit.weights.files import load_weights, save_weights
 
 BEST, PARTIAL = "best.safetensors", "best.partial"
 
 
-class Best(Callback):
+class _KeepBest(Callback):
     """Evaluates a model at some steps and saves the weights with the best score (the earliest of equals).
 
     A run that resumes from a checkpoint evaluates the later steps again, with equal weights, so the file ends up the
@@ -73,7 +73,9 @@ class Best(Callback):
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: STEP_OUTPUT, batch: object, batch_idx: int
     ) -> None:
         step = trainer.global_step
-        if step not in self.at or step in self.scores:  # with several passes a step, this is called after each of them
+        if (
+            step not in self.at or step in self.scores
+        ):  # with several microbatches a step, this is called after each of them
             return
         value = self.measure()
         pl_module.train()
@@ -116,53 +118,58 @@ class Best(Callback):
             rows.writerows([step, value, int(step == best)] for step, value in sorted(self.scores.items()))
 
 
-def validation(model: PaLI, config: Config, context: StageContext, sight: Sight) -> list[Best]:
+def validation(model: PaLI, config: Config, context: StageContext, image_source: ImageSource) -> list[_KeepBest]:
     """The callback that evaluates a transfer by its benchmark's metric, decoding greedily; none without validations."""
     budget = config.training
-    if not budget.checks:
+    if not budget.num_validations:
         return []
-    source, tokenizer = build_source(config.source, config.image_size), read_tokenizer(context.parents["tokenizer"])
-    masks = read_masks(context.parents["masks"]) if "masks" in context.parents else None
+    source = build_source(config.source, config.image_size)
+    tokenizer = Artifact(context.parents["tokenizer"]).tokenizer()
+    mask_tokenizer = trained_mask_tokenizer(context)
     with limit_skipped(source, context):
-        examples = _readable(_held_out(source, config, sight.count), sight, source.skips)
-    examples = [examples[number] for number in scorable(config.column, examples)]
-    skipped = [] if source.skips is None else source.skips.taken()
+        examples = _readable(_held_out(source, config, image_source.count), image_source, source.skips)
+    examples = [examples[number] for number in scorable_indices(config.benchmark, examples)]
+    skipped = [] if source.skips is None else source.skips.drain()
     lengths = config.prompt_length, config.target_length
 
-    def see(numbers: Tensor) -> Tensor:
-        found = torch.cat([sight.read(number) for number in numbers.tolist()])
+    def read_tokens(numbers: Tensor) -> Tensor:
+        found = torch.cat([image_source.read(number) for number in numbers.tolist()])
         with torch.inference_mode():
-            return found if sight.vision is None else sight.vision(found.to(next(sight.vision.parameters()).device))
+            return (
+                found
+                if image_source.vision is None
+                else image_source.vision(found.to(next(image_source.vision.parameters()).device))
+            )
 
     def measure() -> float:
-        answers = generate_answers(model, tokenizer, examples, see, sight.grid, *lengths)
-        return score(config.column, Answered(examples, answers, source, masks, config.bins)).value
+        answers = generate_answers(model, tokenizer, examples, read_tokens, image_source.grid, *lengths)
+        return score(config.benchmark, Answered(examples, answers, source, mask_tokenizer, config.bins)).value
 
     steps = count_steps(budget)
-    at = sorted({max(1, steps * (i + 1) // budget.checks) for i in range(budget.checks)})
+    at = sorted({max(1, steps * (i + 1) // budget.num_validations) for i in range(budget.num_validations)})
     learning = PaLI(None, model.projector, model.language)
-    return [Best(learning, measure, at, context.folder, context.writes, skipped)]
+    return [_KeepBest(learning, measure, at, context.folder, context.writes, skipped)]
 
 
 def _held_out(source: Source, config: Config, count: int) -> list[Example]:
     """Examples on the last training images, which are held out."""
-    asked = config.column, config.bins, count, config.training.validate, config.task
+    asked = config.benchmark, config.bins, count, config.training.validation_examples, config.task
     return benchmark_examples(source, *asked, split="train", start=count - config.validation)
 
 
-def _readable(examples: Sequence[Example], sight: Sight, skips: Skips | None) -> list[Example]:
+def _readable(examples: Sequence[Example], image_source: ImageSource, skips: Skips | None) -> list[Example]:
     """The examples whose images can be read. Others are recorded in `skips`, unless the stage `features` did so."""
     good: list[Example] = []
     if skips is not None:
         skips.count_anew()
     for example in examples:
-        if any(number in sight.bad for number in example.images):
+        if any(number in image_source.bad for number in example.images):
             continue
         if skips is not None:
             skips.seen += 1
         try:
             for number in example.images:
-                sight.read(number)
+                image_source.read(number)
         except DataError as error:
             if skips is None:
                 raise
@@ -170,5 +177,5 @@ def _readable(examples: Sequence[Example], sight: Sight, skips: Skips | None) ->
             continue
         good.append(example)
     if not good:
-        raise DataError("none of the validation pictures, the last of data.train, can be read or offers an example")
+        raise DataError("none of the validation images, the last of data.train, can be read or offers an example")
     return good

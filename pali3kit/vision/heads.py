@@ -19,13 +19,13 @@ class MapHead(nn.Module):
     big_vision `MAPHead` (Zhai et al. 2022a).
     """
 
-    def __init__(self, width: int, heads: int, mlp: int) -> None:
+    def __init__(self, width: int, heads: int, mlp_width: int) -> None:
         super().__init__()
         self.heads = heads
         self.probe = nn.Parameter(nn.init.xavier_uniform_(torch.empty(1, 1, width)))
         self.query, self.key, self.value, self.out = (nn.Linear(width, width) for _ in range(4))
         self.norm = nn.LayerNorm(width, eps=NORM_EPS)
-        self.mlp = MLP(width, mlp)
+        self.mlp = MLP(width, mlp_width)
         for module in self.modules():
             if isinstance(module, nn.Linear):
                 nn.init.xavier_uniform_(module.weight)
@@ -48,14 +48,14 @@ class _GapHead(nn.Module):
 
 
 class _TokenHead(nn.Module):
-    """The first token, `[B,N,D] -> [B,D]`."""
+    """The class token, which is the first, `[B,N,D] -> [B,D]`."""
 
     def forward(self, tokens: Tensor) -> Tensor:
         return tokens[:, 0]
 
 
-def build_head(name: str, width: int, heads: int, mlp: int) -> nn.Module:
+def build_head(name: str, width: int, heads: int, mlp_width: int) -> nn.Module:
     """The head called `"map"`, `"gap"` or `"token"`."""
     if name == "map":
-        return MapHead(width, heads, mlp)
+        return MapHead(width, heads, mlp_width)
     return {"gap": _GapHead, "token": _TokenHead}[name]()

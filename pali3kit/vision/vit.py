@@ -52,7 +52,7 @@ class ViT(VisionEncoder):
         _initialise_patches(self.embed)
 
     def set_gradient_checkpointing(self, enabled: bool) -> None:
-        self.encoder.checkpointing = enabled
+        self.encoder.gradient_checkpointing = enabled
 
     def resample_positions(self, tensors: dict[str, Tensor], grid: Grid) -> dict[str, Tensor]:
         return {**tensors, "positions": resize_table(tensors["positions"], grid, self.native_grid)}

@@ -27,8 +27,8 @@ from pali3kit.weights.layouts.timm import TIMM, TRUNK
 from pali3kit.weights.links import to_theirs
 from pali3kit.weights.recognise import LAYOUTS
 
-TO = ("timm", "hf")
-"""Libraries whose format a ViT alone can be exported to."""
+VISION_FORMATS = ("timm", "hf")
+"""Formats that a ViT without text tower can be exported to."""
 
 
 def export_vision(vit: ViT, folder: Path, to: str) -> None:
@@ -38,8 +38,8 @@ def export_vision(vit: ViT, folder: Path, to: str) -> None:
     Raises:
         ConfigError: `to` is unknown, or has no model of this shape.
     """
-    if to not in TO:
-        raise ConfigError([f"a ViT cannot be exported to '{to}'.{choose(to, TO)}"])
+    if to not in VISION_FORMATS:
+        raise ConfigError([f"a ViT cannot be exported to '{to}'.{choose(to, VISION_FORMATS)}"])
     if to == "hf" and not isinstance(vit.head, MapHead):
         raise ConfigError(["transformers' SigLIP needs a MAP head: export this ViT to timm instead"])
     folder.mkdir(parents=True, exist_ok=True)
@@ -47,19 +47,19 @@ def export_vision(vit: ViT, folder: Path, to: str) -> None:
     save_file(
         to_theirs(LAYOUTS[to].vision(vit, prefix), vit.state_dict()), folder / "model.safetensors", {"format": "pt"}
     )
-    _write(folder / "config.json", _timm_config(vit) if to == "timm" else _hf_config(vit))
+    _write_json(folder / "config.json", _timm_config(vit) if to == "timm" else _hf_config(vit))
     if to == "hf":
-        _write(folder / "preprocessor_config.json", _hf_preprocessing(vit.image_spec))
+        _write_json(folder / "preprocessor_config.json", _hf_preprocessing(vit.image_spec))
 
 
-def export_two_towers(towers: TwoTowers, folder: Path, trunk: str) -> None:
-    """Write both towers as a folder that open_clip loads: `open_clip.create_model("local-dir:FOLDER")`.
+def export_two_towers(model: TwoTowers, folder: Path, trunk: str) -> None:
+    """Write a dual encoder as a folder that open_clip loads: `open_clip.create_model("local-dir:FOLDER")`.
 
-    timm's SigLIP ViTs up to So400m compute the exact GELU, big_vision and we its tanh approximation; so image
-    embeddings differ slightly, as those of the published models do.
+    timm's SigLIP ViTs up to So400m compute the exact GELU; ours, like big_vision's, use the tanh approximation. So
+    image embeddings differ slightly, as they do for the published checkpoints.
 
     Args:
-        towers: a ViT with MAP head and the text tower.
+        model: its vision encoder is a ViT with MAP head.
         folder: where `open_clip_config.json` and `open_clip_model.safetensors` are written.
         trunk: timm's name of a ViT of this shape and image size, e.g. `vit_base_patch16_siglip_224`: open_clip can only
             build ViTs by name.
@@ -68,17 +68,17 @@ def export_two_towers(towers: TwoTowers, folder: Path, trunk: str) -> None:
         ConfigError: timm's `trunk` has another shape.
         WeightsError: the image tower is not our `ViT`.
     """
-    vit = require_vit(towers.vision)
+    vit = require_vit(model.vision)
     _require_same_shape(vit, trunk)
     folder.mkdir(parents=True, exist_ok=True)
-    links = TIMM.towers(vit, towers.text, TRUNK)
-    tensors = to_theirs(links, towers.state_dict())
+    links = TIMM.dual_encoder(vit, model.text, TRUNK)
+    tensors = to_theirs(links, model.state_dict())
     tensors |= {name: tensors[name].reshape(()) for name in ("logit_scale", "logit_bias")}
     save_file(tensors, folder / "open_clip_model.safetensors")
-    text, spec = towers.text, vit.image_spec
-    model = {
+    text, spec = model.text, vit.image_spec
+    config = {
         "embed_dim": vit.width,
-        "init_logit_bias": float(towers.bias.detach()),
+        "init_logit_bias": float(model.bias.detach()),
         "custom_text": True,
         "vision_cfg": {"image_size": spec.size, "timm_model_name": trunk, "timm_pool": "map", "timm_proj": "none"},
         "text_cfg": {
@@ -101,7 +101,7 @@ def export_two_towers(towers: TwoTowers, folder: Path, trunk: str) -> None:
         "interpolation": spec.interpolation,
         "resize_mode": spec.resize,
     }
-    _write(folder / "open_clip_config.json", {"model_cfg": model, "preprocess_cfg": preprocessing})
+    _write_json(folder / "open_clip_config.json", {"model_cfg": config, "preprocess_cfg": preprocessing})
 
 
 def export_language(language: UL2, folder: Path) -> None:
@@ -114,41 +114,41 @@ def export_language(language: UL2, folder: Path) -> None:
         raise WeightsError(f"only ul2 can be exported, not {kind}: models of transformers have model.save_pretrained")
     folder.mkdir(parents=True, exist_ok=True)
     save_torch_state_dict(to_theirs(language_links(language), language.state_dict()), str(folder))
-    _write(folder / "config.json", _t5_config(language) | _t5_tokens(language))
-    _write(folder / "generation_config.json", _t5_tokens(language))
+    _write_json(folder / "config.json", _t5_config(language) | _t5_tokens(language))
+    _write_json(folder / "generation_config.json", _t5_tokens(language))
 
 
-def export_masks(masks: MaskVQVAE, file: Path) -> None:
-    """Write `masks` as a file in the layout of big_vision's `vae-oid.npz`; its name must end in `.npz`."""
-    tensors = to_theirs(mask_links(masks), masks.state_dict())
+def export_mask_tokenizer(mask_tokenizer: MaskVQVAE, file: Path) -> None:
+    """Write `mask_tokenizer` as a file in the layout of big_vision's `vae-oid.npz`; its name must end in `.npz`."""
+    tensors = to_theirs(mask_links(mask_tokenizer), mask_tokenizer.state_dict())
     arrays: dict[str, Any] = {name: tensor.numpy(force=True) for name, tensor in tensors.items()}
     np.savez(file, **arrays)
 
 
 def _t5_config(language: UL2) -> dict[str, object]:
-    kind = language.options
+    options = language.options
     return {
         "architectures": ["T5ForConditionalGeneration"],
         "model_type": "t5",
         "vocab_size": language.vocabulary,
-        "d_model": kind["width"],
-        "num_layers": kind["encoder_depth"],
-        "num_decoder_layers": kind["decoder_depth"],
-        "num_heads": kind["heads"],
-        "d_kv": kind["head_width"],
-        "d_ff": kind["mlp"],
-        "feed_forward_proj": _t5_feed(str(kind["activation"]), bool(kind["gated"])),
-        "tie_word_embeddings": kind["tied"],
-        "relative_attention_num_buckets": kind["buckets"],
-        "relative_attention_max_distance": kind["max_distance"],
-        "layer_norm_epsilon": kind["epsilon"],
-        "dropout_rate": kind["dropout"],
+        "d_model": options["width"],
+        "num_layers": options["encoder_depth"],
+        "num_decoder_layers": options["decoder_depth"],
+        "num_heads": options["heads"],
+        "d_kv": options["head_width"],
+        "d_ff": options["mlp"],
+        "feed_forward_proj": _t5_activation(str(options["activation"]), bool(options["gated"])),
+        "tie_word_embeddings": options["tied"],
+        "relative_attention_num_buckets": options["buckets"],
+        "relative_attention_max_distance": options["max_distance"],
+        "layer_norm_epsilon": options["epsilon"],
+        "dropout_rate": options["dropout"],
         "is_encoder_decoder": True,
     }
 
 
-def _t5_feed(activation: str, gated: bool) -> str:
-    """The name in transformers: its `gated-gelu` is the tanh approximation, its `gelu` the exact function."""
+def _t5_activation(activation: str, gated: bool) -> str:
+    """The activation's name in transformers, whose `gated-gelu` is the tanh approximation, but `gelu` the exact one."""
     names = {"gelu_exact": "gelu", "gelu": "gelu_new"}
     if (activation, gated) == ("gelu_exact", True):
         raise WeightsError("transformers' T5 has no gated exact GELU: its 'gated-gelu' is the tanh approximation")
@@ -162,17 +162,17 @@ def _t5_tokens(language: UL2) -> dict[str, int]:
 
 def _require_same_shape(vit: ViT, trunk: str) -> None:
     with torch.device("meta"):
-        peer = timm.create_model(trunk, num_classes=0)
-    theirs = {name: [*x.shape] for name, x in peer.state_dict().items()}
+        model = timm.create_model(trunk, num_classes=0)
+    theirs = {name: [*x.shape] for name, x in model.state_dict().items()}
     ours = {name: [*x.shape] for name, x in to_theirs(TIMM.vision(vit, ""), vit.state_dict()).items()}
     differing = sorted(name for name in theirs.keys() | ours.keys() if theirs.get(name) != ours.get(name))
     if differing:
-        some = ", ".join(f"{name} {theirs.get(name)} there, {ours.get(name)} here" for name in differing[:3])
+        some = ", ".join(f"{name} {theirs.get(name)} in timm, {ours.get(name)} in ours" for name in differing[:3])
         raise ConfigError([f"timm's {trunk} has another shape: {some}"])
 
 
 def _timm_config(vit: ViT) -> dict[str, object]:
-    """The plain ViT of timm with all numbers of its shape."""
+    """Config of timm's plain ViT; `model_args` replaces every size of the named architecture."""
     pool = "map" if isinstance(vit.head, MapHead) else "token" if vit.class_token is not None else "avg"
     spec = vit.image_spec
     return {
@@ -234,5 +234,5 @@ def _hf_preprocessing(spec: ImageSpec) -> dict[str, object]:
     }
 
 
-def _write(path: Path, content: Mapping[str, object]) -> None:
+def _write_json(path: Path, content: Mapping[str, object]) -> None:
     path.write_text(json.dumps(content, indent=2) + "\n")

@@ -29,7 +29,7 @@ SMALL = 1 << 26  # parameters that may be allocated without a look at the file's
 @LANGUAGE.register(
     "ul2",
     "encoder-decoder, UL2 or any T5",
-    given=("attention", "checkpointing"),
+    given=("attention", "gradient_checkpointing"),
     sizes="pali3kit.config.shapes:LANGUAGE_SHAPES",
 )
 def _create(
@@ -49,7 +49,7 @@ def _create(
     max_distance: int = 128,
     epsilon: float = NORM_EPS,
     attention: str = "auto",
-    checkpointing: bool = False,
+    gradient_checkpointing: bool = False,
     weights: str | None = None,
     allow: Sequence[str] = (),
 ) -> UL2:
@@ -59,7 +59,7 @@ def _create(
     `buckets` and `max_distance` are those of the relative bias, `epsilon` that of the norms; `weights` is a file or
     folder of transformers to start from; `allow`: patterns of weights that may be missing or left over. Options that
     a folder's `config.json` also has must agree with it or be left out. The model's `load_report` says what was loaded.
-    Errors are those of `UL2`, `read_t5` and `load_language`.
+    Errors are those of `UL2`, `read_t5` and `_load_language`.
     """
     numbers = {
         "width": width, "encoder_depth": encoder_depth, "decoder_depth": decoder_depth, "heads": heads,
@@ -76,10 +76,10 @@ def _create(
             _require_enough_bytes(stored, find_weights(Path(weights)))
         size, numbers = None, {key: int(stored[key]) for key in numbers}
         kind = {key: stored[key] for key in kind}  # their defaults may differ, so the file decides
-    running = {"dropout": dropout, "attention": attention, "checkpointing": checkpointing}
+    running = {"dropout": dropout, "attention": attention, "gradient_checkpointing": gradient_checkpointing}
     language = UL2(vocabulary, size, **numbers, **kind, **running)  # type: ignore[arg-type]
     if weights is not None and loads_pretrained():
-        language.load_report = load_language(language, Path(weights), allow)
+        language.load_report = _load_language(language, Path(weights), allow)
     return language
 
 
@@ -107,7 +107,7 @@ def _require_enough_bytes(stored: Mapping[str, int | float | str], file: Path) -
         raise WeightsError(f"{file} of {size:,} bytes cannot hold the {numbers:,} parameters of its config.json")
 
 
-def load_language(language: UL2, path: Path, allow: Sequence[str] = ()) -> LoadReport:
+def _load_language(language: UL2, path: Path, allow: Sequence[str] = ()) -> LoadReport:
     """Load the weights of transformers at `path` into `language`.
 
     Rows of the vocabulary that the file lacks (our mode and mask tokens) are drawn around the file's mean row; rows

@@ -45,8 +45,8 @@ class Layout:
         text = (f"{base}{self.text_prefix}*",) if self.text_prefix else ()
         return (*text, *(base + name for name in self.scalars), "opt/*")
 
-    def towers(self, vit: ViT, text: TextTower, prefix: str) -> list[WeightLink]:
-        """Links of both towers and the scalars of a `TwoTowers`; `prefix` is the image tower's.
+    def dual_encoder(self, vit: ViT, text: TextTower, prefix: str) -> list[WeightLink]:
+        """Links of image tower, text tower and scalars of a `TwoTowers`; `prefix` is the image tower's.
 
         Raises WeightsError where the layout has no text tower.
         """

@@ -1,4 +1,4 @@
-"""How our tensors correspond to those of another program, as data that can be followed in both directions.
+"""How our tensors correspond to those of another library, described once for import and export.
 
 Shape letters: D width, H heads, d width of a head, p side of a patch, N positions.
 """
@@ -21,6 +21,8 @@ Tensors = Mapping[str, Tensor]
 class WeightLink:
     """One or more of our tensors, the one tensor of theirs that holds them, and how to convert in either direction."""
 
+    # Each constructor below describes the conversion as "ours as theirs".
+
     ours: tuple[str, ...]
     theirs: str
     read: Callable[[Tensor], Sequence[Tensor]]
@@ -28,7 +30,7 @@ class WeightLink:
 
     @staticmethod
     def same(ours: str, theirs: str) -> WeightLink:
-        """Equal tensors under two names."""
+        """The same tensor under another name."""
         return WeightLink((ours,), theirs, lambda x: [x], lambda parts: parts[0])
 
     @staticmethod
@@ -38,7 +40,7 @@ class WeightLink:
 
     @staticmethod
     def fused(ours: Sequence[str], theirs: str) -> WeightLink:
-        """Rows of several linear layers stacked, as torch stacks query, key and value."""
+        """Several linear layers as one, their rows stacked, as in torch's `in_proj_weight` of query, key and value."""
         return WeightLink(tuple(ours), theirs, lambda x: x.chunk(len(ours)), lambda parts: torch.cat(list(parts)))
 
     @staticmethod
@@ -82,12 +84,12 @@ class WeightLink:
 
     @staticmethod
     def batched(ours: str, theirs: str) -> WeightLink:
-        """`[1, ...]` without its leading dimension."""
+        """`[1, ...]` as `[...]`, without the leading dimension."""
         return WeightLink((ours,), theirs, lambda x: [x[None]], lambda parts: parts[0][0])
 
     @staticmethod
     def scalar(ours: str, theirs: str) -> WeightLink:
-        """A scalar `[]`, stored as `[1]` or as `[]`."""
+        """A scalar `[]` as `[1]`; `[]` is read too."""
         return WeightLink((ours,), theirs, lambda x: [x.reshape(())], lambda parts: parts[0].reshape(1))
 
 
@@ -100,11 +102,11 @@ def to_ours(links: Iterable[WeightLink], theirs: Tensors, file: Path) -> dict[st
         name: part
         for link in links
         if link.theirs in theirs
-        for name, part in _parts(link, theirs[link.theirs], file).items()
+        for name, part in _convert_to_ours(link, theirs[link.theirs], file).items()
     }
 
 
-def _parts(link: WeightLink, tensor: Tensor, file: Path) -> dict[str, Tensor]:
+def _convert_to_ours(link: WeightLink, tensor: Tensor, file: Path) -> dict[str, Tensor]:
     if not tensor.is_floating_point():
         kind = str(tensor.dtype).removeprefix("torch.")
         raise WeightsError(f"{file}: {link.theirs} is {kind}, but weights must be float32, float16 or bfloat16")
@@ -116,5 +118,5 @@ def _parts(link: WeightLink, tensor: Tensor, file: Path) -> dict[str, Tensor]:
 
 
 def to_theirs(links: Iterable[WeightLink], ours: Tensors) -> dict[str, Tensor]:
-    """Their tensors, of all links."""
+    """The other library's tensors of all links."""
     return {link.theirs: link.write([ours[name] for name in link.ours]).contiguous() for link in links}

@@ -1,4 +1,4 @@
-"""Load weights from a file in any known layout into a ViT, or into both towers of SigLIP."""
+"""Load weights from a file in any known layout into a ViT, or into a dual encoder as SigLIP trains it."""
 
 from __future__ import annotations
 
@@ -46,13 +46,13 @@ def load_vision(vit: ViT, path: Path, grid: Grid | None = None, allow: Sequence[
     return _fill(vit, ours, links, checkpoint, resized, allow, (*layout.ignored(prefix), *allow))
 
 
-def load_two_towers(towers: TwoTowers, path: Path, grid: Grid | None = None, allow: Sequence[str] = ()) -> LoadReport:
-    """Load both towers, the log-temperature and the bias: arguments and errors are those of `load_vision`."""
-    vit, checkpoint = require_vit(towers.vision), _open_checkpoint(path)
-    links = checkpoint.layout.towers(vit, towers.text, checkpoint.prefix)
+def load_two_towers(model: TwoTowers, path: Path, grid: Grid | None = None, allow: Sequence[str] = ()) -> LoadReport:
+    """Load a dual encoder with its log-temperature and bias: arguments and errors are those of `load_vision`."""
+    vit, checkpoint = require_vit(model.vision), _open_checkpoint(path)
+    links = checkpoint.layout.dual_encoder(vit, model.text, checkpoint.prefix)
     ours = to_ours(links, checkpoint.tensors, checkpoint.file)
     resized = _fit_positions(vit, ours, "vision.positions", grid, checkpoint.file)
-    return _fill(towers, ours, links, checkpoint, resized, allow, ("opt/*", *allow))
+    return _fill(model, ours, links, checkpoint, resized, allow, ("opt/*", *allow))
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +139,7 @@ def load_matching(
         missing=tuple(name for name in lacking if not _matches(name, may_miss)),
         kept=tuple(name for name in lacking if _matches(name, may_miss)),
         unexpected=tuple(name for name in left if not _matches(name, may_stay)),
-        set_aside=tuple(name for name in left if _matches(name, may_stay)),
+        ignored=tuple(name for name in left if _matches(name, may_stay)),
     )
     report.require_complete()
     module.load_state_dict(dict(ours), strict=False)

@@ -9,7 +9,7 @@ import torch
 
 from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.nn.pretrained import loads_pretrained
-from pali3kit.registry import MASKS
+from pali3kit.registry import MASK_TOKENIZER
 from pali3kit.weights.find import find_weights
 from pali3kit.weights.layout import strip_prefix
 from pali3kit.weights.layouts.mask_vae import AVERAGES, CODEBOOK, mask_links
@@ -19,7 +19,7 @@ from pali3kit.weights.read import read_tensors
 from pali3kit.weights.report import LoadReport
 
 
-@MASKS.register("vqvae", "64x64 masks as 16 tokens", given=("commitment",))
+@MASK_TOKENIZER.register("vqvae", "64x64 masks as 16 tokens", given=("commitment",))
 def _create(
     codes: int = 128,
     code_width: int = 512,
@@ -36,20 +36,20 @@ def _create(
     `weights`: big_vision's `vae-oid.npz` to start from, which has the default shape; `allow`: patterns of weights that
     may be missing or left over. The model's `load_report` says what was loaded. Errors are those of `load_masks`.
     """
-    masks = MaskVQVAE(codes, code_width, width, blocks, spread, commitment)
+    mask_tokenizer = MaskVQVAE(codes, code_width, width, blocks, spread, commitment)
     if weights is not None and loads_pretrained():
-        masks.load_report = load_masks(masks, Path(weights), allow)
-    return masks
+        mask_tokenizer.load_report = load_masks(mask_tokenizer, Path(weights), allow)
+    return mask_tokenizer
 
 
-def load_masks(masks: MaskVQVAE, path: Path, allow: Sequence[str] = ()) -> LoadReport:
-    """Load big_vision's mask tokenizer at `path` into `masks`.
+def load_masks(mask_tokenizer: MaskVQVAE, path: Path, allow: Sequence[str] = ()) -> LoadReport:
+    """Load big_vision's mask tokenizer at `path` into `mask_tokenizer`.
 
     Where the file lacks the moving averages behind its codes, they start as in a new model: as if each code had been
     assigned once. The report notes it; only further training depends on it.
 
     Args:
-        masks: the model to fill; unchanged if an error is raised.
+        mask_tokenizer: the model to fill; unchanged if an error is raised.
         path: `vae-oid.npz`, or any file in its layout.
         allow: patterns of names, the file's or the model's, that may be missing or left over.
 
@@ -60,12 +60,12 @@ def load_masks(masks: MaskVQVAE, path: Path, allow: Sequence[str] = ()) -> LoadR
     file = find_weights(path)
     tensors = read_tensors(file)
     tensors = strip_prefix(tensors, CODEBOOK["codebook.codes"], file, "mask tokenizer of big_vision")
-    links = mask_links(masks)
+    links = mask_links(mask_tokenizer)
     ours = to_ours(links, tensors, file)
     notes = {}
     codes = ours["codebook.codes"]
-    if not ours.keys() & AVERAGES.keys() and codes.shape == masks.codebook.codes.shape:
+    if not ours.keys() & AVERAGES.keys() and codes.shape == mask_tokenizer.codebook.codes.shape:
         ours |= {"codebook.sizes": torch.ones(len(codes)), "codebook.sums": codes.clone()}
         notes = {"codebook.sizes": "ones: the file has codes alone", "codebook.sums": "a copy of the codes"}
     left = sorted(tensors.keys() - {link.theirs for link in links})
-    return load_matching(masks, ours, file, "mask_vae", left, notes, allow, allow)
+    return load_matching(mask_tokenizer, ours, file, "mask_vae", left, notes, allow, allow)

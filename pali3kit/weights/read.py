@@ -1,4 +1,4 @@
-"""Read tensors by name from files of many programs, without running any code that a file may contain."""
+"""Read named tensors from checkpoints of many programs, without running any code that a file may contain."""
 
 from __future__ import annotations
 
@@ -17,17 +17,18 @@ from torch import Tensor
 from pali3kit.errors import WeightsError, first_line
 from pali3kit.weights.find import ENDINGS, INDEX_ENDING, shards
 
-MODELS = (
+MODEL_KEYS = (
     "state_dict", "model", "model_state_dict", "model_state", "module", "net", "network", "params", "weights",
     "state_dict_ema", "model_ema", "ema", "ema_state_dict", "ema_model", "params_ema", "teacher", "student", "target",
 )  # fmt: skip
-"""Names of the model in the checkpoints of training programs."""
-WRAPPERS = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module")
+"""Keys under which training programs store the model's weights in a checkpoint."""
+WRAPPER_ATTRIBUTES = ("_orig_mod", "_fsdp_wrapped_module", "_checkpoint_wrapped_module", "_forward_module")
 """Attributes in which torch.compile, FSDP, activation checkpointing and Lightning hold the module they wrap."""
-COUNTER = "n_averaged"
-"""The number of averaged models, which torch's AveragedModel stores beside its `module`."""
-POINTER = b"version https://git-lfs"
-MAX_EXPANSION, SMALL = 50, 1 << 26  # weights hardly compress: refuse archives that unpack to more than both
+AVERAGE_COUNTER = "n_averaged"
+"""A tensor that torch's AveragedModel stores beside its `module`, and that is no weight."""
+LFS_POINTER = b"version https://git-lfs"
+MAX_UNPACKED_RATIO, ALWAYS_ALLOWED_BYTES = 50, 1 << 26
+"""Archives that unpack to more than 50 times their size are refused, unless they are small: weights hardly compress."""
 
 Reader = Callable[[Path], Mapping[str, Tensor]]
 
@@ -39,7 +40,7 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 
     Raises:
         WeightsError: the file cannot be read, is truncated, would need unpickling of more than tensors, or holds
-            several models and nothing says which to take.
+            several models, so that it is unclear which to take.
     """
     tensors = _without_wrappers(_read_shards(path) if path.name.endswith(INDEX_ENDING) else _read(path), path)
     if not tensors:
@@ -53,7 +54,7 @@ def _read(path: Path) -> Mapping[str, Tensor]:
     read = _reader(path)
     try:
         with path.open("rb") as file:
-            pointer = file.read(len(POINTER)) == POINTER
+            pointer = file.read(len(LFS_POINTER)) == LFS_POINTER
         if pointer:
             raise WeightsError(f"{path} is a Git LFS pointer, not the weights: fetch them with 'git lfs pull'")
         return read(path)
@@ -72,18 +73,18 @@ def _reader(path: Path) -> Reader:
 
 
 def _read_shards(index: Path) -> dict[str, Tensor]:
-    """All tensors of an index; one that several shards hold is taken from the shard that the index names."""
+    """All tensors of the shards of an index. A tensor in several shards is read from the one that the index names."""
     tensors: dict[str, Tensor] = {}
     named = {tensor: shard for shard, names in shards(index).items() for tensor in names}
     for shard in shards(index):
         tensors |= {name: tensor for name, tensor in _read(shard).items() if named.get(name, shard) == shard}
-    if lacking := sorted(named.keys() - tensors.keys()):
-        raise WeightsError(f"{named[lacking[0]]} lacks {lacking[0]}, which {index.name} lists for it")
+    if missing := sorted(named.keys() - tensors.keys()):
+        raise WeightsError(f"{named[missing[0]]} lacks {missing[0]}, which {index.name} lists for it")
     return tensors
 
 
 def _read_npz(path: Path) -> dict[str, Tensor]:
-    """Arrays of big_vision's `.npz`; NumPy reads bfloat16, which it does not know, as two raw bytes."""
+    """Tensors of an `.npz`, as big_vision writes it: bfloat16, which NumPy lacks, as raw elements of two bytes."""
     _require_no_zip_bomb(path)
     tensors = {}
     with np.load(path, allow_pickle=False) as arrays:
@@ -105,8 +106,8 @@ def _read_torch(path: Path) -> Mapping[str, Tensor]:
 def _require_no_zip_bomb(path: Path) -> None:
     with zipfile.ZipFile(path) as archive:
         unpacked = sum(member.file_size for member in archive.infolist())
-    if unpacked > max(SMALL, MAX_EXPANSION * path.stat().st_size):
-        raise WeightsError(f"{path} would unpack to {unpacked / 1e9:.1f} GB, of {path.stat().st_size / 1e6:.1f} MB")
+    if unpacked > max(ALWAYS_ALLOWED_BYTES, MAX_UNPACKED_RATIO * path.stat().st_size):
+        raise WeightsError(f"{path} would unpack to {unpacked / 1e9:.1f} GB, from {path.stat().st_size / 1e6:.1f} MB")
 
 
 def _require_dense(name: str, tensor: Tensor, path: Path) -> None:
@@ -133,7 +134,7 @@ def _state_dict(path: Path) -> Mapping[str, Tensor]:
         raise WeightsError(
             f"{path} holds more than tensors, which could run code{what}: save its state_dict alone"
         ) from error
-    return _model_in(content, path, (), {})
+    return _find_model(content, path, (), {})
 
 
 def _looks_like_torch(path: Path) -> bool:
@@ -142,11 +143,12 @@ def _looks_like_torch(path: Path) -> bool:
         return file.read(1) in (b"P", b"\x80")
 
 
-def _model_in(
+def _find_model(
     content: object, path: Path, where: tuple[str, ...], found: dict[int, dict[str, Tensor]]
 ) -> dict[str, Tensor]:
-    """The model in a nested dictionary. `found` caches results by identity, since a pickle may contain itself, or one
-    dictionary a million times.
+    """The model in a nested dictionary, {} if there is none.
+
+    `found` caches results by `id`: a pickled dictionary may contain itself, or another one a million times.
     """
     if not isinstance(content, Mapping):
         return {}
@@ -159,23 +161,27 @@ def _model_in(
 def _choose_model(
     content: Mapping[object, object], path: Path, where: tuple[str, ...], found: dict[int, dict[str, Tensor]]
 ) -> dict[str, Tensor]:
-    """An entry named as in `MODELS`, else the tensors of `content`, else a dictionary of tensors, else a deeper one."""
-    # Keys that are no strings are those of an optimizer's state.
+    """Choose the model among the values of `content`.
+
+    In this order: an entry in `MODEL_KEYS`, the tensors of `content` itself, an entry with tensors, an entry with a
+    model further down. Raises WeightsError where several are equally good.
+    """
+    # Optimizer states have integer keys: ignore them.
     inside = {key: part for key, part in content.items() if isinstance(key, str) and isinstance(part, Mapping)}
-    known = [name for name in MODELS if _model_in(inside.get(name), path, (*where, name), found)]
+    known = [name for name in MODEL_KEYS if _find_model(inside.get(name), path, (*where, name), found)]
     own = _tensors(content)
     if own and not known:
         return own
     chosen = known or [name for name, part in inside.items() if _tensors(part)]
-    chosen = chosen or [name for name, part in inside.items() if _model_in(part, path, (*where, name), found)]
+    chosen = chosen or [name for name, part in inside.items() if _find_model(part, path, (*where, name), found)]
     if len(chosen) > 1:
         names = ", ".join(repr(name) for name in sorted(chosen)[:8])
         keys = "".join(f"[{name!r}]" for name in (*where, chosen[0]))
         raise WeightsError(
-            f"{path} holds several models, {names}: save the one that you mean alone: "
+            f"{path} holds several models, {names}: save only the one you need, by "
             f"torch.save(torch.load({path.name!r}){keys}, 'weights.pth')"
         )
-    return _model_in(inside[chosen[0]], path, (*where, chosen[0]), found) if chosen else {}
+    return _find_model(inside[chosen[0]], path, (*where, chosen[0]), found) if chosen else {}
 
 
 def _tensors(content: Mapping[object, object]) -> dict[str, Tensor]:
@@ -183,19 +189,19 @@ def _tensors(content: Mapping[object, object]) -> dict[str, Tensor]:
 
 
 def _without_wrappers(tensors: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
-    """Remove wrappers' prefixes from the names. Raises WeightsError where two names become one."""
+    """Remove the attributes of wrappers from the names. Raises WeightsError where two names become equal."""
     plain: dict[str, Tensor] = {}
-    averaged = any(name.startswith("module.") for name in tensors)
+    has_module_prefix = any(name.startswith("module.") for name in tensors)
     for name, tensor in tensors.items():
-        if averaged and name == COUNTER:
+        if has_module_prefix and name == AVERAGE_COUNTER:
             continue
-        short = _plain(name.split("."))
+        short = _without_wrapper_parts(name.split("."))
         if short in plain:
             raise WeightsError(f"{path} holds {short} twice, with and without the prefix of a wrapper")
         plain[short] = tensor
     return plain
 
 
-def _plain(parts: Iterable[str]) -> str:
-    kept = [part for part in parts if part not in WRAPPERS]
+def _without_wrapper_parts(parts: Iterable[str]) -> str:
+    kept = [part for part in parts if part not in WRAPPER_ATTRIBUTES]
     return ".".join(kept[1:] if len(kept) > 1 and kept[0] == "module" else kept)

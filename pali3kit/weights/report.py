@@ -14,13 +14,13 @@ class LoadReport:
     """What was loaded from a file, and what was not.
 
     Attributes:
-        source, sha256, layout: the file, its digest, and the layout of its names.
+        source, sha256, layout: the file, its digest, and the naming scheme of its tensors.
         loaded: the model's tensors that came from the file.
         resized: how the model's tensors were made to fit, by name.
         missing: the model's tensors that the file lacks.
         kept: the model's tensors that the caller allowed the file to lack; they keep their values.
         unexpected: the file's tensors that the model lacks.
-        set_aside: the file's tensors that were ignored: another tower, or what the caller allowed to be left over.
+        ignored: the file's tensors that are not used: those of another tower, or that the caller allowed.
     """
 
     source: str
@@ -30,7 +30,7 @@ class LoadReport:
     resized: Mapping[str, str]
     missing: tuple[str, ...] = ()
     unexpected: tuple[str, ...] = ()
-    set_aside: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = ()
     kept: tuple[str, ...] = ()
 
     def as_dict(self) -> dict[str, object]:
@@ -44,12 +44,12 @@ class LoadReport:
             where = Path(self.source).name
             some = list(dict.fromkeys((*self.unexpected, *self.missing)))[:1]
             raise WeightsError(
-                f"{where}, read as {self.layout}, does not fit the model: {_few(problems)}."
-                f" Allow what may be left out by name, or by a pattern with * (allow={some})."
+                f"{where}, read as {self.layout}, does not fit the model: {_join_first(problems)}."
+                f" To accept that, name the tensors, or patterns with *: allow={some}."
             )
 
 
-def _few(problems: Sequence[str], most: int = 20) -> str:
-    """The first of a long list, and how many more there are."""
-    more = len(problems) - most
-    return "; ".join(problems[:most]) + (f"; and {more} more" if more > 0 else "")
+def _join_first(problems: Sequence[str], limit: int = 20) -> str:
+    """The first `limit` problems in one line, and how many more there are."""
+    more = len(problems) - limit
+    return "; ".join(problems[:limit]) + (f"; and {more} more" if more > 0 else "")

@@ -34,13 +34,13 @@ def test_of_which_little_is_said_is_a_question_that_pali_answers() -> None:
     assert (mine.transfer, mine.digits, mine.sets, mine.charts) == ("mine", 1, (), ())
 
 
-@pytest.mark.parametrize(("answered", "generated"), [("generate", True), ("features", False), ("loss", False)])
-def test_what_is_not_generated_is_measured_on_a_part_alone(answered: str, generated: bool) -> None:
-    assert made(answered=answered).generated is generated
+@pytest.mark.parametrize(("scored", "generated"), [("generate", True), ("features", False), ("loss", False)])
+def test_what_is_not_generated_is_measured_on_a_part_alone(scored: str, generated: bool) -> None:
+    assert made(scored=scored).generated is generated
 
 
 def test_a_transfer_may_be_shared() -> None:
-    assert made(transfer_of="refer").transfer == "refer"
+    assert made(transfer_of="refcoco").transfer == "refcoco"
 
 
 @pytest.mark.parametrize(
@@ -55,15 +55,15 @@ def test_columns_are_named_by_benchmark_and_part(columns: tuple[Column, ...], na
 
 
 @pytest.mark.parametrize(
-    ("pictures", "limit", "examples"),
+    ("images", "limit", "examples"),
     [(10, 500, 10), (10, 4, 4), (0, 4, 0)],
 )
-def test_in_one_language_the_limit_is_the_number_of_examples(pictures: int, limit: int, examples: int) -> None:
-    assert made().count(pictures, limit, 36) == examples
+def test_in_one_language_the_limit_is_the_number_of_examples(images: int, limit: int, examples: int) -> None:
+    assert made().count(images, limit, 36) == examples
 
 
 @pytest.mark.parametrize(
-    ("pictures", "limit", "languages", "examples"),
+    ("images", "limit", "languages", "examples"),
     [
         (1000, 180, 36, 180 + 35 * 10),  # 2 · 180 / 36
         (1000, 18, 36, 18 + 35 * 2),  # at least two
@@ -72,9 +72,9 @@ def test_in_one_language_the_limit_is_the_number_of_examples(pictures: int, limi
     ],
 )
 def test_in_every_language_the_others_share_twice_the_limit(
-    pictures: int, limit: int, languages: int, examples: int
+    images: int, limit: int, languages: int, examples: int
 ) -> None:
-    assert made(every_language=True).count(pictures, limit, languages) == examples
+    assert made(every_language=True).count(images, limit, languages) == examples
 
 
 @pytest.mark.parametrize(("limit", "languages", "share"), [(500, 36, 27), (36, 36, 2), (1, 36, 2), (100, 2, 100)])
@@ -83,7 +83,7 @@ def test_the_share_of_a_language(limit: int, languages: int, share: int) -> None
 
 
 def test_benchmarks_columns_and_figures_are_frozen() -> None:
-    things: list[tuple[Any, str]] = [(made(), "name"), (Column(title="A"), "title"), (Chart(kind="bars"), "of")]
+    things: list[tuple[Any, str]] = [(made(), "name"), (Column(title="A"), "title"), (Chart(kind="bars"), "key")]
     for thing, field in things:
         with pytest.raises(FrozenInstanceError):
             setattr(thing, field, "other")
@@ -96,8 +96,8 @@ def test_benchmarks_can_be_put_into_sets() -> None:
 @pytest.mark.parametrize(
     ("told", "text"),
     [
-        ({"answered": "generat"}, "unknown answered 'generat'. Did you mean 'generate'?"),
-        ({"answered": "generat", "metric": "vqa_accuracy"}, "unknown answered 'generat'. Did you mean 'generate'?"),
+        ({"scored": "generat"}, "unknown scored 'generat'. Did you mean 'generate'?"),
+        ({"scored": "generat", "metric": "vqa_accuracy"}, "unknown scored 'generat'. Did you mean 'generate'?"),
         ({"sets": ("labeled",)}, "unknown sets 'labeled'. Did you mean 'labelled'?"),
         ({"columns": (Column(title="{nope}"),)},
          "unknown place in a title 'nope'. Choose from captioned, labelled, probes, set."),
@@ -107,8 +107,8 @@ def test_benchmarks_can_be_put_into_sets() -> None:
         ({"charts": (Chart(kind="bars", title="{titel}"),)},
          "unknown place in a chart's title 'titel'. Did you mean 'title'?"),
         ({"charts": (Chart(kind="bars", part="top1"),)}, "unknown part in a chart 'top1'."),
-        ({"task": ""}, "names no task, which a source is asked for: 'caption', 'vqa'."),
-        ({"answered": "loss", "metric": "cider"}, "a metric scores generated answers: 'generate'."),
+        ({"task": ""}, "names no task of a source, such as 'caption' or 'vqa'."),
+        ({"scored": "loss", "metric": "cider"}, "a metric scores generated answers: 'generate'."),
     ],
 )  # fmt: skip
 def test_what_no_report_could_show_is_refused(told: dict[str, Any], text: str) -> None:
@@ -128,7 +128,7 @@ def test_keys_of_evaluation_are_asked_by_the_setting() -> None:
 @each_benchmark
 def test_what_it_names_of_others_is_there(benchmark: Benchmark) -> None:
     assert benchmark.kind in STAGE.names() and benchmark.transfer in NAMES
-    assert not benchmark.trains or benchmark.trains in {*Stages.__dataclass_fields__}
+    assert not benchmark.training_stage or benchmark.training_stage in {*Stages.__dataclass_fields__}
     assert (benchmark.metric in METRIC.names()) is benchmark.generated
 
 
@@ -162,7 +162,7 @@ def test_several_columns_have_names_of_their_own(benchmark: Benchmark) -> None:
 
 @pytest.mark.parametrize("kind", ["features", "loss"])
 def test_who_is_measured_without_pali_has_a_kind_of_stage_of_its_own(kind: str) -> None:
-    kinds = [each.kind for each in ALL if each.answered == kind]
+    kinds = [each.kind for each in ALL if each.scored == kind]
     assert "evaluate" not in kinds and len(set(kinds)) == len(kinds) > 0
 
 
@@ -175,7 +175,7 @@ def test_a_bare_name_stands_for_the_public_data_set_alone() -> None:
     docvqa = made(name="docvqa")
     assert docvqa.label("") == "docvqa"
     assert docvqa.label("world") == "embedded/docvqa"
-    assert docvqa.label("records") == docvqa.label("records", "vqa") == "records/docvqa"
+    assert docvqa.label("records") == docvqa.label("records", "vqav2") == "records/docvqa"
     assert docvqa.label("union", "pages.vqa") == "pages/docvqa"
 
 

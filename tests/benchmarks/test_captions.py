@@ -11,11 +11,11 @@ from pali3kit.report.paper import PaperTable
 
 
 def test_they_are_found_by_name() -> None:
-    assert BENCHMARK.find("caption") is COCO and BENCHMARK.find("caption_multilingual") is XM3600
+    assert BENCHMARK.find("coco") is COCO and BENCHMARK.find("xm3600") is XM3600
 
 
 def test_english_and_the_mean_of_the_others_are_columns_of_the_paper() -> None:
-    assert XM3600.column_names == ("caption_multilingual.en", "caption_multilingual.avg35")
+    assert XM3600.column_names == ("xm3600.en", "xm3600.avg35")
     assert {*COCO.column_names, *XM3600.column_names} <= PaperTable.load("table1").columns.keys()
 
 
@@ -25,7 +25,7 @@ def test_a_caption_is_neither_right_nor_wrong() -> None:
 
 
 def test_each_learns_from_its_own_transfer() -> None:
-    assert (COCO.transfer, XM3600.transfer) == ("caption", "caption_multilingual")
+    assert (COCO.transfer, XM3600.transfer) == ("coco", "xm3600")
 
 
 @pytest.mark.parametrize(("limit", "examples"), [(500, 500 + 35 * 27), (8, 8 + 35 * 2)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pali3kit.benchmarks.benchmark import Benchmark
-from pali3kit.benchmarks.encoder import FINETUNE, KNN, LINEAR, PROBE, RETRIEVAL, ZERO_SHOT, _top1
+from pali3kit.benchmarks.encoder import FINETUNE, KNN, LINEAR, PROBE, RETRIEVAL, ZERO_SHOT, _top1_columns
 from pali3kit.catalogue import BENCHMARK, STAGE
 from pali3kit.config.schema import Evaluation
 from pali3kit.report.paper import PaperTable
@@ -15,7 +15,7 @@ CLASSIFIERS = [FINETUNE, KNN, LINEAR, ZERO_SHOT]
 
 
 def test_they_are_all_that_is_measured_by_features() -> None:
-    assert [each for each in BENCHMARK.all() if each.answered == "features"] == ALL
+    assert [each for each in BENCHMARK.all() if each.scored == "features"] == ALL
 
 
 @pytest.mark.parametrize("benchmark", CLASSIFIERS, ids=lambda each: each.name)
@@ -26,7 +26,7 @@ def test_classifiers_are_measured_on_the_labels_on_real_and_on_v2(benchmark: Ben
 
 
 def test_titles_say_the_set_and_the_way() -> None:
-    titles = [column.title.format(labelled="ImageNet") for column in _top1("linear")]
+    titles = [column.title.format(labelled="ImageNet") for column in _top1_columns("linear")]
     assert titles == ["ImageNet (linear)"] * 3
 
 
@@ -35,15 +35,15 @@ def test_texts_are_read_by_two() -> None:
 
 
 def test_a_training_of_its_own_has_fine_tuning() -> None:
-    assert [(each.name, each.trains) for each in ALL if each.trains] == [("finetune", "finetune")]
+    assert [(each.name, each.training_stage) for each in ALL if each.training_stage] == [("finetune", "finetune")]
     assert FINETUNE.kind == "classify"
 
 
 @pytest.mark.parametrize(
     ("benchmark", "setting"),
     [
-        (PROBE, "Probe: 10 shots of each class, the mean of 3 draws of them."),
-        (KNN, "Neighbours: 20, by the cosine."),
+        (PROBE, "Probe: 10 shots of each class, the mean over 3 random choices of them."),
+        (KNN, "Neighbours: 20, by cosine similarity."),
         (ZERO_SHOT, "Zero-shot: the set of prompts 'clip'."),
         (LINEAR, ""),
     ],
@@ -53,10 +53,10 @@ def test_what_a_report_says_of_how_it_was_measured(benchmark: Benchmark, setting
 
 
 def test_recall_is_drawn_by_language_both_ways() -> None:
-    assert [(figure.kind, figure.begin, figure.part) for figure in RETRIEVAL.charts] == [
+    assert [(figure.kind, figure.prefix, figure.part) for figure in RETRIEVAL.charts] == [
         ("bars", "i2t@1/", "i2t"), ("bars", "t2i@1/", "t2i"),
     ]  # fmt: skip
-    assert [figure.of for figure in PROBE.charts] == ["curve"]
+    assert [figure.key for figure in PROBE.charts] == ["curve"]
 
 
 def test_table_6_is_made_of_them() -> None:

@@ -11,8 +11,8 @@ def test_less_is_better_and_three_decimals_tell() -> None:
     assert [each for each in BENCHMARK.all() if each.lower_is_better] == [DENOISING]
 
 
-def test_no_answer_is_generated_and_no_picture_is_seen() -> None:
-    assert not DENOISING.generated and DENOISING.answered == "loss" and DENOISING.sets == ()
+def test_no_answer_is_generated_and_no_image_is_seen() -> None:
+    assert not DENOISING.generated and DENOISING.scored == "loss" and DENOISING.sets == ()
 
 
 def test_its_stage_is_called_as_it_is() -> None:

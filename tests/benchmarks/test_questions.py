@@ -13,7 +13,7 @@ ALL = [VQAV2, OKVQA, TEXTVQA]
 
 
 def test_they_are_found_by_name() -> None:
-    assert [BENCHMARK.find(name) for name in ("vqa", "vqa_knowledge", "vqa_text")] == ALL
+    assert [BENCHMARK.find(name) for name in ("vqav2", "okvqa", "textvqa")] == ALL
 
 
 @pytest.mark.parametrize("benchmark", ALL, ids=lambda each: each.name)

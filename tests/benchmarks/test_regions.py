@@ -1,4 +1,4 @@
-"""Expressions that mean one thing of a picture."""
+"""Expressions that mean one thing of an image."""
 
 from __future__ import annotations
 
@@ -10,11 +10,11 @@ ALL = [REFCOCO, REFCOCO_PLUS, REFCOCOG]
 
 
 def test_they_are_found_by_name() -> None:
-    assert [BENCHMARK.find(name) for name in ("refer", "refer_plus", "refer_g")] == ALL
+    assert [BENCHMARK.find(name) for name in ("refcoco", "refcoco_plus", "refcocog")] == ALL
 
 
 def test_one_transfer_learns_all_three_kinds_of_expression() -> None:
-    assert {each.transfer for each in ALL} == {"refer"}
+    assert {each.transfer for each in ALL} == {"refcoco"}
 
 
 def test_nothing_else_is_answered_with_boxes_and_masks() -> None:

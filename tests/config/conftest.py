@@ -12,7 +12,7 @@ seeds: [0]
 grid:
   pretrain: [classif, siglip]
 baseline: {pretrain: classif}
-evaluate: [probe, refer]
+evaluate: [probe, refcoco]
 """
 SCALE = """\
 model:
@@ -20,7 +20,7 @@ model:
   vision: {name: vit, width: 32, depth: 1, heads: 2, mlp: 64, patch: 8}
   projector: {name: linear, positions: sine2d}
   language: {name: ul2, width: 32, encoder_depth: 1, decoder_depth: 1, heads: 2, head_width: 16, mlp: 64}
-  masks: vqvae
+  mask_tokenizer: vqvae
 tokenizer: {vocabulary: 2000, bins: 32}
 data:
   source: world
@@ -32,7 +32,7 @@ stages:
     batch_size: 4
     text: {name: siglip_text, width: 32, depth: 1, heads: 2, mlp: 64}
   language: {examples: 8, batch_size: 4}
-  masks: {examples: 8, batch_size: 4}
+  mask_tokenizer: {examples: 8, batch_size: 4}
   multimodal: {examples: 8, batch_size: 4, mixture: {splitcap: 1, ocr: 0.5}}
   transfer: {examples: 8, batch_size: 4}
 """

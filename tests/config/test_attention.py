@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from pali3kit.config import attention
-from pali3kit.config.attention import demand_attention, describe_attention
+from pali3kit.config.attention import describe_attention, require_attention_backend
 from pali3kit.config.load import load
 from pali3kit.errors import ConfigError
 
@@ -36,10 +36,10 @@ def test_what_the_encoder_attends_with(
     experiment = load(EXPERIMENTS / "pretrain_ul2.yaml", [f"runtime.attention={backend}", "scale=smoke"])
     assert told in describe_attention(experiment)
     if runs:
-        demand_attention(experiment)
+        require_attention_backend(experiment)
     else:
         with pytest.raises(ConfigError, match=NO_GPU if "GPU" in told else NOT_THERE):
-            demand_attention(experiment)
+            require_attention_backend(experiment)
 
 
 def test_nothing_is_said_where_nothing_of_it_is_used() -> None:

@@ -11,9 +11,9 @@ import pytest
 from planned import changed
 
 from pali3kit.config import budgets
-from pali3kit.config.part import Optimizer, Part
+from pali3kit.config.component import Component, Optimizer
 from pali3kit.config.schema import Experiment
-from pali3kit.config.stages import Masks, Multimodal, Recipe, ResolutionStep, Transfer
+from pali3kit.config.stages import MaskTokenizerTraining, Multimodal, Recipe, ResolutionStep, Transfer
 from pali3kit.declared.entry import RegistryEntry
 from pali3kit.plan.kinds import finetune, language, lit, multimodal, transfer
 from pali3kit.registry import OPTIMIZER
@@ -30,7 +30,7 @@ def cell(tmp_path: Path) -> Cell:
 
 @pytest.mark.parametrize(
     ("evaluate", "known"),
-    [(["probe", "vqa"], ["probe", "vqa"]), (["probe", "vqaa"], ["probe"]), ([], [])],
+    [(["probe", "vqav2"], ["probe", "vqav2"]), (["probe", "vqaa"], ["probe"]), ([], [])],
 )
 def test_unknown_benchmarks_are_told_elsewhere(cell: Cell, evaluate: list[str], known: list[str]) -> None:
     assert budgets.known_benchmarks(cell(evaluate=evaluate)) == known
@@ -38,10 +38,10 @@ def test_unknown_benchmarks_are_told_elsewhere(cell: Cell, evaluate: list[str], 
 
 @pytest.mark.parametrize(
     ("evaluate", "generates"),
-    [(["probe", "vqa"], True), (["probe", "denoising"], False), (["vqaa"], False), (["caption"], True)],
+    [(["probe", "vqav2"], True), (["probe", "denoising"], False), (["vqaa"], False), (["coco"], True)],
 )
 def test_who_needs_palis_answers(cell: Cell, evaluate: list[str], generates: bool) -> None:
-    assert budgets.generates(cell(evaluate=evaluate)) is generates
+    assert budgets.generates_text(cell(evaluate=evaluate)) is generates
 
 
 @pytest.mark.parametrize(
@@ -62,8 +62,8 @@ def test_who_needs_stage_2(cell: Cell, steps: list[ResolutionStep], start: str, 
     ("changes", "needs"),
     [
         ({"evaluate": ["probe", "zero_shot"]}, True),
-        ({"evaluate": ["retrieval"], "evaluation.texts": "own"}, False),
-        ({"evaluate": ["retrieval"], "model.towers": Part(name="hf/x")}, False),
+        ({"evaluate": ["retrieval"], "evaluation.text_tower": "own"}, False),
+        ({"evaluate": ["retrieval"], "model.dual_encoder": Component(name="hf/x")}, False),
         ({"evaluate": ["probe"]}, False),
     ],
 )
@@ -72,7 +72,8 @@ def test_who_needs_a_tuned_text_tower(cell: Cell, changes: dict[str, Any], needs
 
 
 def test_which_benchmarks_read_texts(cell: Cell) -> None:
-    assert budgets.reads_texts(cell(evaluate=["zero_shot", "vqa", "retrieval"])) == ["zero_shot", "retrieval"]
+    asked = cell(evaluate=["zero_shot", "vqav2", "retrieval"])
+    assert budgets.benchmarks_with_text_tower(asked) == ["zero_shot", "retrieval"]
 
 
 def test_who_trains_a_stage_for_itself(cell: Cell) -> None:
@@ -84,15 +85,15 @@ def test_who_trains_a_stage_for_itself(cell: Cell) -> None:
     ("examples", "given", "texts"),
     [
         (10, False, []),
-        (9, False, ["stages.masks.examples: 9 examples are less than one batch of 10"]),
-        (9, True, ["stages.masks.examples: 9 examples are less than one batch of 10"]),
-        (0, False, ["stages.masks.examples should be at least 1, not 0."]),
+        (9, False, ["stages.mask_tokenizer.examples: 9 examples are less than one batch of 10"]),
+        (9, True, ["stages.mask_tokenizer.examples: 9 examples are less than one batch of 10"]),
+        (0, False, ["stages.mask_tokenizer.examples should be at least 1, not 0."]),
         (0, True, []),
     ],
 )
 def test_examples_fill_a_batch(examples: int, given: bool, texts: list[str]) -> None:
-    found = list(budgets.spendable("masks", Masks(examples=examples, batch_size=10), given))
-    assert found == [("stages.masks.examples", text) for text in texts]
+    found = list(budgets.check_budget("mask_tokenizer", MaskTokenizerTraining(examples=examples, batch_size=10), given))
+    assert found == [("stages.mask_tokenizer.examples", text) for text in texts]
 
 
 @pytest.mark.parametrize(
@@ -104,7 +105,9 @@ def test_examples_fill_a_batch(examples: int, given: bool, texts: list[str]) -> 
     ],
 )
 def test_what_a_benchmark_needs_has_examples(examples: int, texts: list[str]) -> None:
-    found = list(budgets.spendable("lit", Masks(examples=examples, batch_size=10), needed_by="retrieval"))
+    found = list(
+        budgets.check_budget("lit", MaskTokenizerTraining(examples=examples, batch_size=10), needed_by="retrieval")
+    )
     assert [text for _, text in found] == texts
 
 
@@ -113,24 +116,24 @@ def test_what_a_benchmark_needs_has_examples(examples: int, texts: list[str]) ->
     [
         (1, "fsdp", "muon", []),
         (2, "ddp", "muon", []),
-        (2, "fsdp", "muon", ["stages.masks.optimizer.name"]),
+        (2, "fsdp", "muon", ["stages.mask_tokenizer.optimizer.name"]),
         (2, "fsdp", "adamw", []),
-        (3, "ddp", "muon", ["runtime.ranks"]),
-        (3, "fsdp", "adafactor", ["runtime.ranks", "stages.masks.optimizer.name"]),
+        (3, "ddp", "muon", ["runtime.devices"]),
+        (3, "fsdp", "adafactor", ["runtime.devices", "stages.mask_tokenizer.optimizer.name"]),
     ],
 )
 def test_what_ranks_can_share(cell: Cell, ranks: int, strategy: str, optimizer: str, keys: list[str]) -> None:
-    section = Masks(examples=10, batch_size=10, optimizer=Optimizer(name=optimizer))
-    asked = cell(**{"runtime.ranks": ranks, "runtime.strategy": strategy})
-    assert [key for key, _ in budgets.spreadable(asked, "masks", section)] == keys
+    section = MaskTokenizerTraining(examples=10, batch_size=10, optimizer=Optimizer(name=optimizer))
+    asked = cell(**{"runtime.devices": ranks, "runtime.strategy": strategy})
+    assert [key for key, _ in budgets.check_devices(asked, "mask_tokenizer", section)] == keys
 
 
 @pytest.mark.parametrize(
     ("optimizer", "texts"),
     [
-        ("muon", ["muon works on whole matrices, fsdp shards them: take adamw."]),
-        ("silent", ["silent does not declare elementwise=True and may work on whole matrices, fsdp shards them:"
-                    " take adamw."]),
+        ("muon", ["muon works on whole matrices, but fsdp shards them: use adamw."]),
+        ("silent", ["silent does not declare elementwise=True and may work on whole matrices, but fsdp shards"
+                    " them: use adamw."]),
         ("signs", []),
         ("unknown", []),  # told elsewhere
     ],
@@ -141,15 +144,15 @@ def test_optimizers_tell_whether_matrices_may_be_sharded(
     OPTIMIZER.names()
     for entry in (RegistryEntry("silent", "theirs:silent"), RegistryEntry("signs", "theirs:signs", elementwise=True)):
         monkeypatch.setitem(OPTIMIZER._entries, entry.name, entry)
-    section = Masks(examples=10, batch_size=10, optimizer=Optimizer(name=optimizer))
-    asked = cell(**{"runtime.ranks": 2, "runtime.strategy": "fsdp"})
-    assert [text for _, text in budgets.spreadable(asked, "masks", section)] == texts
+    section = MaskTokenizerTraining(examples=10, batch_size=10, optimizer=Optimizer(name=optimizer))
+    asked = cell(**{"runtime.devices": 2, "runtime.strategy": "fsdp"})
+    assert [text for _, text in budgets.check_devices(asked, "mask_tokenizer", section)] == texts
 
 
 def test_a_recipe_has_no_optimizer_of_its_own_to_complain_about(cell: Cell) -> None:
-    section = Masks(examples=10, batch_size=10)
-    asked = cell(**{"runtime.ranks": 2, "runtime.strategy": "fsdp"})
-    assert list(budgets.spreadable(asked, "transfer.tasks.vqa", section, own_optimizer=False)) == []
+    section = MaskTokenizerTraining(examples=10, batch_size=10)
+    asked = cell(**{"runtime.devices": 2, "runtime.strategy": "fsdp"})
+    assert list(budgets.check_devices(asked, "transfer.benchmarks.vqav2", section, has_optimizer=False)) == []
 
 
 @pytest.mark.parametrize(
@@ -162,10 +165,10 @@ def test_nearest_divisors(number: int, wanted: int, nearest: int) -> None:
 
 
 def test_what_a_task_says_of_itself() -> None:
-    section = Transfer(examples=10, batch_size=5, tasks={"vqa": 30, "caption": Recipe(beams=4)})
-    assert budgets.task_recipe(section, "vqa") == Recipe(examples=30)
-    assert budgets.task_recipe(section, "caption") == Recipe(beams=4)
-    assert budgets.task_recipe(section, "refer") == Recipe()
+    section = Transfer(examples=10, batch_size=5, benchmarks={"vqav2": 30, "coco": Recipe(beams=4)})
+    assert budgets.recipe_of(section, "vqav2") == Recipe(examples=30)
+    assert budgets.recipe_of(section, "coco") == Recipe(beams=4)
+    assert budgets.recipe_of(section, "refcoco") == Recipe()
 
 
 @pytest.mark.parametrize(
@@ -179,7 +182,7 @@ def test_what_a_task_says_of_itself() -> None:
     ],
 )
 def test_a_recipe_over_what_holds_for_all(said: int | Recipe, numbers: tuple[float, ...]) -> None:
-    ours = transfer._recipe(Transfer(examples=10, batch_size=5, tasks={"vqa": said}), "vqa")
+    ours = transfer._recipe(Transfer(examples=10, batch_size=5, benchmarks={"vqav2": said}), "vqav2")
     optimizer = ours.optimizer
     told = ours.examples, ours.batch_size, ours.label_smoothing, optimizer.learning_rate, optimizer.weight_decay
     assert told == numbers and optimizer.name == "muon"
@@ -188,7 +191,7 @@ def test_a_recipe_over_what_holds_for_all(said: int | Recipe, numbers: tuple[flo
 @pytest.mark.parametrize(
     ("mixture", "keys"),
     [
-        ({"vqa": 1.0}, []),
+        ({"vqav2": 1.0}, []),
         ({}, ["stages.multimodal.mixture"]),
         ({"vqa": -1.0, "caption": 1.0}, ["stages.multimodal.mixture.vqa"]),
         ({"vqa": -1.0}, ["stages.multimodal.mixture.vqa", "stages.multimodal.mixture"]),
@@ -201,7 +204,7 @@ def test_a_mixture_has_something_in_it(cell: Cell, mixture: dict[str, float], ke
 
 @pytest.mark.parametrize(
     ("length", "evaluate", "fits"),
-    [(21, ["refer"], True), (20, ["refer"], False), (20, ["vqa"], True), (1, ["probe"], True)],
+    [(21, ["refcoco"], True), (20, ["refcoco"], False), (20, ["vqav2"], True), (1, ["probe"], True)],
 )
 def test_a_region_fits_into_a_target(cell: Cell, length: int, evaluate: list[str], fits: bool) -> None:
     """Four coordinates, sixteen mask tokens and the end."""
@@ -214,12 +217,12 @@ def test_coordinates_of_a_given_vocabulary_may_take_several_tokens(
 ) -> None:
     """Gemma splits digits: 999 is three of them, and so are the blanks between."""
     asked = cell(**{
-        "stages.multimodal.target_length": 21, "tokenizer.vocabulary": None, "evaluate": ["refer_g"],
+        "stages.multimodal.target_length": 21, "tokenizer.vocabulary": None, "evaluate": ["refcocog"],
         "tokenizer.file": str(published("gemma")),
     })  # fmt: skip
     [(key, text)] = multimodal._lengths(asked)
     assert key == "stages.multimodal.target_length"
-    assert text.startswith("target_length 21 cannot hold what refer_g asks for: 4 coordinates, 16 mask tokens and the ")
+    assert text.startswith("target_length 21 cannot hold what refcocog asks for: 4 coordinates, 16 mask tokens and ")
     assert int(text.rpartition(" ")[2]) > 4 * 3 + 16 + 1
 
 

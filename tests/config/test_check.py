@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from pali3kit.config.check import MOST_CELLS, MOST_TOLD
+from pali3kit.config.check import MAX_CELLS, MAX_PROBLEMS
 from pali3kit.config.grid import points
 from pali3kit.config.load import load
 from pali3kit.errors import ConfigError
 
-COLUMNS = (
-    "caption, caption_multilingual, denoising, finetune, knn, linear, probe, refer, refer_g, refer_plus, retrieval, "
-    "vqa, vqa_knowledge, vqa_text, zero_shot"
+BENCHMARKS = (
+    "coco, denoising, finetune, knn, linear, okvqa, probe, refcoco, refcoco_plus, refcocog, "
+    "retrieval, textvqa, vqav2, xm3600, zero_shot"
 )
 
 
@@ -30,12 +30,12 @@ def complaints(*overrides: str) -> list[str]:
         ("name=..", "name '..' should be a plain folder name: letters, digits, _, - and dots."),
         ("paper=tabel1", "unknown table 'tabel1'. Did you mean 'table1'?"),
         ("seeds=[]", "seeds should name at least one seed."),
-        ("seeds=[1,2,1]", "seeds [1, 2, 1] repeat one: each seed counts once."),
+        ("seeds=[1,2,1]", "seeds [1, 2, 1] contain a seed twice."),
         ("seeds=[-1]", "seeds [-1] should all be at least 0 and less than 2^32."),
         ("seeds=[5000000000]", "seeds [5000000000] should all be at least 0 and less than 2^32."),
-        ("evaluate=[]", f"evaluate is empty. Choose from {COLUMNS}."),
-        ("evaluate=[vqa,vqa]", "evaluate names something twice."),
-        ("evaluate=[vqa_txt]", "unknown name 'vqa_txt' in evaluate. Did you mean 'vqa_text'?"),
+        ("evaluate=[]", f"evaluate is empty. Choose from {BENCHMARKS}."),
+        ("evaluate=[vqav2,vqav2]", "evaluate names a benchmark twice."),
+        ("evaluate=[txtvqa]", "unknown name 'txtvqa' in evaluate. Did you mean 'textvqa'?"),
         ("evaluation.after=[transfr]", "unknown name 'transfr' in evaluation.after. Did you mean 'transfer'?"),
         ("grid.modle.vision=[vit]",
          "grid axis 'modle.vision' is no key of an experiment. Did you mean 'model.vision'?"),
@@ -49,7 +49,8 @@ def complaints(*overrides: str) -> list[str]:
         ("grid.model.projector=[linear,linaer]", "model.projector: unknown projector 'linaer'. Did you mean 'linear'?"),
         ("grid.model.vision.wdth=[32]", "unknown key 'model.vision.wdth'. Did you mean 'width'?"),
         ("grid.pretrain=[classif,sigli]", "pretrain cannot be 'sigli'. Did you mean 'siglip'?"),
-        ("baseline.model.masks=vqvae", "baseline 'model.masks' is no axis of the grid. Choose from pretrain."),
+        ("baseline.model.mask_tokenizer=vqvae", "baseline 'model.mask_tokenizer' is no axis of the grid. Choose "
+                                                "from pretrain."),
         ("baseline.pretain=siglip", "baseline 'pretain' is no axis of the grid. Did you mean 'pretrain'?"),
         ("baseline.pretrain=clasif", "baseline pretrain 'clasif' is not in the grid. Did you mean 'classif'?"),
     ],
@@ -66,8 +67,8 @@ def test_cells_are_judged_in_combination(trial: Path) -> None:
 
 def test_a_grid_has_a_bound(trial: Path) -> None:
     sides = ["grid.data.train=" + str(list(range(100, 132))), "grid.data.test=" + str(list(range(2, 10)))]
-    assert len(points(load("x.yaml", sides))) == MOST_CELLS
-    told = [f"the grid has more than {MOST_CELLS} cells: split it into several experiments."]
+    assert len(points(load("x.yaml", sides))) == MAX_CELLS
+    told = [f"the grid has more than {MAX_CELLS} cells: split it into several experiments."]
     assert complaints(*sides, "grid.data.validation=[0,1]") == told
     assert complaints(f"grid.data.train={list(range(100, 5100))}") == told
     many = ", ".join(f"model.projector.{chr(97 + i)}{j}: [1, 2]" for i in range(26) for j in range(40))
@@ -83,7 +84,7 @@ def test_a_grid_of_an_axis_that_is_too_deep(trial: Path) -> None:
 @pytest.mark.parametrize(
     ("override", "text"),
     [
-        (f"seeds={list(range(1001))}", "seeds has 1001: at most 1000."),
+        (f"seeds={list(range(1001))}", "there are 1001 seeds, but at most 1000 are allowed."),
         (f"name={'é' * 128}", f"name '{'é' * 100}…' is longer than the 255 bytes of a folder's name."),
         ("name=a/b", "name 'a/b' should be a plain folder name: letters, digits, _, - and dots."),
     ],
@@ -94,12 +95,12 @@ def test_bounds_of_the_whole(trial: Path, override: str, text: str) -> None:
 
 def test_thousands_of_misspelt_names(trial: Path) -> None:
     """All unknown keys are told, the first of them with a suggestion; of other names the first ones are."""
-    keys = ", ".join(f"rnaks{i}: 1" for i in range(1000))
+    keys = ", ".join(f"devcies{i}: 1" for i in range(1000))
     texts = complaints(f"runtime={{{keys}}}")
     assert len(texts) == 1000
-    assert texts[0] == "unknown key 'runtime.rnaks0'. Did you mean 'ranks'?"
-    assert texts[-1] == "unknown key 'runtime.rnaks999'."
-    assert len(complaints(f"evaluate={[f'cap{i}' for i in range(1000)]}")) == MOST_TOLD
+    assert texts[0] == "unknown key 'runtime.devcies0'. Did you mean 'devices'?"
+    assert texts[-1] == "unknown key 'runtime.devcies999'."
+    assert len(complaints(f"evaluate={[f'cap{i}' for i in range(1000)]}")) == MAX_PROBLEMS
 
 
 def test_a_grid_of_whole_parts(trial: Path) -> None:
@@ -124,7 +125,7 @@ def test_what_depends_on_a_refused_value_is_not_judged(trial: Path) -> None:
         ({"metric": "cidr"}, "benchmark 'docvqa' names an unknown metric 'cidr'. Did you mean 'cider'?"),
         ({"setting": "{shosts} shots"},
          "benchmark 'docvqa' names an unknown key of evaluation 'shosts'. Did you mean 'shots'?"),
-        ({"answered": "loss", "kind": "evalute", "metric": ""},
+        ({"scored": "loss", "kind": "evalute", "metric": ""},
          "benchmark 'docvqa' names an unknown stage 'evalute'. Did you mean 'evaluate'?"),
     ],
 )  # fmt: skip

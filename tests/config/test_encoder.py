@@ -10,13 +10,13 @@ import fakes
 import pytest
 from planned import changed
 
+from pali3kit.config.component import Component
 from pali3kit.config.encoder import _expected, encoder, has_texts, probe_sets
-from pali3kit.config.part import Part
 from pali3kit.config.schema import Expected, Experiment
 from pali3kit.plan.kinds import finetune
 
 Cell = Callable[..., Experiment]
-OPEN_CLIP = Part(name="open_clip/ViT-B-32", options={"pretrained": "openai"})
+OPEN_CLIP = Component(name="open_clip/ViT-B-32", options={"pretrained": "openai"})
 VIT = {"size": None, "width": 8, "depth": 1, "heads": 1, "mlp": 8, "patch": 8}
 
 
@@ -28,7 +28,7 @@ def cell(tmp_path: Path) -> Cell:
 
 def test_by_default_the_probes_are_the_worlds_eight(cell: Cell) -> None:
     found = probe_sets(cell(**{"evaluation.probes": {}}))
-    assert len(found) == 8 and all(part == Part(name="world_probe", options={"task": name})
+    assert len(found) == 8 and all(part == Component(name="world_probe", options={"task": name})
                                    for name, part in found.items())  # fmt: skip
 
 
@@ -39,10 +39,10 @@ def test_given_probes_stand_for_them(cell: Cell) -> None:
 @pytest.mark.parametrize(
     ("changes", "has"),
     [
-        ({"evaluation.texts": "lit", "pretrain": "random"}, True),
-        ({"evaluation.texts": "own", "pretrain": "siglip"}, True),
-        ({"evaluation.texts": "own", "pretrain": "classif"}, False),
-        ({"evaluation.texts": "own", "pretrain": "given", "model.towers": OPEN_CLIP}, True),
+        ({"evaluation.text_tower": "lit", "pretrain": "random"}, True),
+        ({"evaluation.text_tower": "own", "pretrain": "siglip"}, True),
+        ({"evaluation.text_tower": "own", "pretrain": "classif"}, False),
+        ({"evaluation.text_tower": "own", "pretrain": "pretrained", "model.dual_encoder": OPEN_CLIP}, True),
     ],
 )
 def test_who_has_a_text_tower(cell: Cell, changes: dict[str, Any], has: bool) -> None:
@@ -52,22 +52,26 @@ def test_who_has_a_text_tower(cell: Cell, changes: dict[str, Any], has: bool) ->
 @pytest.mark.parametrize(
     ("changes", "key", "text"),
     [
-        ({"evaluate": ["probe", "retrieval"], "evaluation.texts": "own", "pretrain": "classif"}, "evaluation.texts",
-         "an encoder by 'classif' has no text tower of its own: evaluation.texts 'lit' trains one. Or leave out "
+        ({"evaluate": ["probe", "retrieval"], "evaluation.text_tower": "own", "pretrain": "classif"},
+         "evaluation.text_tower",
+         "an encoder by 'classif' has no text tower of its own: evaluation.text_tower 'lit' trains one. Or leave out "
          "'retrieval'."),
-        ({"evaluate": ["probe"], "evaluation.probes": {"mine": Part(name="folders", options={"path": "no/where"})}},
+        ({"evaluate": ["probe"], "evaluation.probes": {"mine": Component(name="folders",
+         options={"path": "no/where"})}},
          "evaluation.probes.mine.path", "there is no file or folder 'no/where'."),
-        ({"evaluate": ["knn"], "evaluation.labelled": Part(name="imagenet", options={"path": "/", "v2": "no/v2"})},
+        ({"evaluate": ["knn"], "evaluation.labelled": Component(name="imagenet", options={"path": "/", "v2": "no/v2"})},
          "evaluation.labelled.v2", "there is no folder 'no/v2'."),
-        ({"evaluate": ["retrieval"], "evaluation.captioned": Part(name="xm3600", options={"path": "no.jsonl"})},
+        ({"evaluate": ["retrieval"], "evaluation.captioned": Component(name="xm3600", options={"path": "no.jsonl"})},
          "evaluation.captioned.path", "there is no file or folder 'no.jsonl'."),
-        ({"evaluate": ["knn"], "model.towers": OPEN_CLIP}, "pretrain",
-         "a pretrained model of both towers is not trained: pretrain 'given', not 'siglip'."),
-        ({"evaluate": ["knn", "denoising"], "model.towers": OPEN_CLIP, "pretrain": "given"}, "model.towers",
+        ({"evaluate": ["knn"], "model.dual_encoder": OPEN_CLIP}, "pretrain",
+         "a pretrained model of both towers is not trained: pretrain 'pretrained', not 'siglip'."),
+        ({"evaluate": ["knn", "denoising"], "model.dual_encoder": OPEN_CLIP, "pretrain": "pretrained"},
+         "model.dual_encoder",
          "a pretrained model of both towers is measured as an encoder alone: 'denoising' needs model.vision."),
-        ({"evaluate": ["finetune"], "model.towers": OPEN_CLIP, "pretrain": "given"}, "model.towers",
+        ({"evaluate": ["finetune"], "model.dual_encoder": OPEN_CLIP, "pretrain": "pretrained"}, "model.dual_encoder",
          "a pretrained model of both towers is not trained: 'finetune' needs model.vision."),
-        ({"evaluate": ["knn"], "model.towers": Part(name="open_clip/ViT-B-32"), "pretrain": "given"}, "model.towers",
+        ({"evaluate": ["knn"], "model.dual_encoder": Component(name="open_clip/ViT-B-32"), "pretrain": "pretrained"},
+         "model.dual_encoder",
          "open_clip/ViT-B-32 has random weights: set pretrained to a tag or a file."),
     ],
 )  # fmt: skip
@@ -79,9 +83,9 @@ def test_what_cannot_be_measured(cell: Cell, changes: dict[str, Any], key: str, 
     "changes",
     [
         {"evaluate": ["probe"]},
-        {"evaluate": ["vqa"], "evaluation.labelled": Part(name="imagenet", options={"path": "no/where"})},
-        {"evaluate": ["knn"], "evaluation.captioned": Part(name="xm3600", options={"path": "no/where"})},
-        {"evaluate": ["knn", "zero_shot"], "model.towers": OPEN_CLIP, "pretrain": "given"},
+        {"evaluate": ["vqav2"], "evaluation.labelled": Component(name="imagenet", options={"path": "no/where"})},
+        {"evaluate": ["knn"], "evaluation.captioned": Component(name="xm3600", options={"path": "no/where"})},
+        {"evaluate": ["knn", "zero_shot"], "model.dual_encoder": OPEN_CLIP, "pretrain": "pretrained"},
     ],
 )
 def test_files_of_sets_that_nobody_asks_for_may_be_missing(cell: Cell, changes: dict[str, Any]) -> None:
@@ -89,13 +93,13 @@ def test_files_of_sets_that_nobody_asks_for_may_be_missing(cell: Cell, changes: 
 
 
 def test_where_a_grid_varies_the_texts_arms_without_a_tower_leave_out_what_reads_them(cell: Cell) -> None:
-    asked = {"evaluate": ["retrieval"], "evaluation.texts": "own", "pretrain": "classif"}
-    assert list(encoder(cell(**asked, grid={"evaluation.texts": ["own", "lit"]}))) == []
+    asked = {"evaluate": ["retrieval"], "evaluation.text_tower": "own", "pretrain": "classif"}
+    assert list(encoder(cell(**asked, grid={"evaluation.text_tower": ["own", "lit"]}))) == []
 
 
 def test_a_plug_ins_benchmark_says_itself_which_sets_it_is_measured_on(cell: Cell, add_benchmark: Any) -> None:
-    add_benchmark("robust", answered="features", sets=("labelled",), metric="")
-    missing = Part(name="imagenet", options={"path": "no/where"})
+    add_benchmark("robust", scored="features", sets=("labelled",), metric="")
+    missing = Component(name="imagenet", options={"path": "no/where"})
     found = list(encoder(cell(evaluate=["robust"], **{"evaluation.labelled": missing})))
     assert [key for key, _ in found] == ["evaluation.labelled.path"]
 
@@ -114,7 +118,7 @@ def test_a_plug_ins_benchmark_says_itself_which_sets_it_is_measured_on(cell: Cel
     ],
 )
 def test_sizes_to_fine_tune_at(cell: Cell, name: str, options: dict[str, Any], size: int, texts: list[str]) -> None:
-    asked = cell(**{"model.vision": Part(name=name, options=options), "stages.finetune.image_size": size})
+    asked = cell(**{"model.vision": Component(name=name, options=options), "stages.finetune.image_size": size})
     assert list(finetune._finetuned(asked)) == [("stages.finetune.image_size", text) for text in texts]
 
 
@@ -125,18 +129,20 @@ NUMBER = Expected(value=76.2, tolerance=0.3, source="a paper")
     ("name", "text"),
     [
         ("knn.top1", None),
-        ("knn.top", "expect: 'knn.top' is not measured. Did you mean 'knn.top1'?"),
-        ("probe", "expect: 'probe' is not measured. 'evaluate' has no 'probe'."),
-        ("knn", "expect: 'knn' is not measured. Did you mean 'knn.v2'?"),
+        ("knn.top", "published: 'knn.top' is not measured. Did you mean 'knn.top1'?"),
+        ("probe", "published: 'probe' is not measured. 'evaluate' has no 'probe'."),
+        ("knn", "published: 'knn' is not measured. Did you mean 'knn.v2'?"),
     ],
 )
 def test_published_numbers_belong_to_what_is_measured(cell: Cell, name: str, text: str | None) -> None:
-    found = list(_expected(cell(evaluate=["knn"], expect={name: NUMBER})))
-    assert found == ([] if text is None else [(f"expect.{name}", text)])
+    found = list(_expected(cell(evaluate=["knn"], published={name: NUMBER})))
+    assert found == ([] if text is None else [(f"published.{name}", text)])
 
 
 def test_published_numbers_are_of_one_model(cell: Cell) -> None:
-    asked = cell(evaluate=["knn"], expect={"knn.top1": NUMBER})
+    asked = cell(evaluate=["knn"], published={"knn.top1": NUMBER})
     assert list(_expected(changed(asked, {"grid": {"pretrain": ["siglip"]}}))) == []
     [(key, text)] = _expected(changed(asked, {"grid": {"pretrain": ["siglip", "classif"]}}))
-    assert key == "expect" and text.startswith("expect: published numbers are of one model, and a grid has several")
+    assert key == "published" and text.startswith(
+        "published: published numbers are of one model, and a grid has several"
+    )

@@ -64,7 +64,7 @@ def test_a_baseline_may_name_a_part_of_the_grid() -> None:
 UNION = "{name: union, parts: {a: {name: tsv, path: a.tsv, images: .}, b: {name: tsv, path: a.tsv, images: .}}}"
 
 
-@pytest.mark.parametrize("key", ["data.source", "stages.masks.source", "stages.lit.source"])
+@pytest.mark.parametrize("key", ["data.source", "stages.mask_tokenizer.source", "stages.lit.source"])
 def test_a_cell_keeps_the_parts_of_a_union(trial: Path, key: str) -> None:
     """Sources among a source's options are parts too, wherever the union stands."""
     (trial / "a.tsv").write_text("a red cup\tcup.png\n")

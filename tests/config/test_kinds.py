@@ -9,10 +9,10 @@ import pytest
 
 from pali3kit.catalogue import STAGE
 from pali3kit.config import kinds
+from pali3kit.config.component import Component, Optimizer
 from pali3kit.config.kinds import exists, hints, is_section, keys, readable, registry_of
 from pali3kit.config.load import load
 from pali3kit.config.merge import _below
-from pali3kit.config.part import Optimizer, Part
 from pali3kit.config.schema import Experiment, Model
 from pali3kit.config.stages import Finetune, Stages
 from pali3kit.config.written import written
@@ -41,7 +41,7 @@ def test_exists(key: str, there: bool) -> None:
 @pytest.mark.parametrize(
     "kind",
     [int, float | None, int | str, Any, Literal["a", 2], Literal["a"] | None, list[int], list[list[str]] | None,
-     tuple[int, ...], tuple[float, ...] | None, dict[str, list[int]], Part, Part | None, Optimizer, Finetune,
+     tuple[int, ...], tuple[float, ...] | None, dict[str, list[int]], Component, Component | None, Optimizer, Finetune,
      Finetune | None, Experiment],
 )  # fmt: skip
 def test_what_a_file_can_give(kind: TypeForm) -> None:
@@ -66,10 +66,10 @@ def test_keys_are_dotted_and_all_exist() -> None:
 def test_below() -> None:
     assert _below(Experiment, "model") is Model
     assert _below(dict[str, float], "anything") is float
-    assert _below(Part, "width") is Any
+    assert _below(Component, "width") is Any
     assert _below(Experiment, "nonsense") is Any
     assert is_section(Model)
-    assert not is_section(Part)
+    assert not is_section(Component)
 
 
 @pytest.mark.parametrize(
@@ -88,12 +88,12 @@ def test_an_option_of_an_optimizer_may_be_set(key: str, there: bool) -> None:
     ("key", "registry"),
     [
         ("model.vision", "vision"),
-        ("model.towers", "towers"),
+        ("model.dual_encoder", "dual_encoder"),
         ("data.source", "source"),
         ("data.source.parts.coco", "source"),
         ("stages.vision.text", "text_tower"),
         ("stages.lit.text", "text_tower"),
-        ("stages.masks.source", "source"),
+        ("stages.mask_tokenizer.source", "source"),
         ("evaluation.probes.mine", "labelled"),
         ("evaluation.captioned", "captioned"),
     ],
@@ -108,7 +108,7 @@ def test_where_no_component_stands_there_is_no_registry() -> None:
 
 
 def test_every_component_of_the_schema_knows_its_registry() -> None:
-    found = [key for key in keys(Experiment) if key not in ("name",) and kinds.is_part(_declared(key))]
+    found = [key for key in keys(Experiment) if key not in ("name",) and kinds.is_component(_declared(key))]
     assert len(found) >= 12 and all(registry_of(key) in KINDS for key in found)
 
 
@@ -123,14 +123,14 @@ def _declared(key: str) -> Any:
 class Hub:
     """Options of a plug-in's stage."""
 
-    pictures: int = 5
+    images: int = 5
 
 
 @dataclass(kw_only=True)
 class Strict:
     """Options without a default."""
 
-    pictures: int
+    images: int
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def plugged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     """Adds a kind of stage with options."""
 
     def add(options: type) -> None:
-        kind = replace(STAGE.find("masks"), name="hub", options=options, check=lambda cell: iter(()))
+        kind = replace(STAGE.find("mask_tokenizer"), name="hub", options=options, check=lambda cell: iter(()))
         monkeypatch.setitem(STAGE.found, "hub", (kind, "plugin.kinds:HUB"))
         forget()
 
@@ -153,10 +153,10 @@ def plugged(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
 
 def test_a_plug_ins_stage_has_a_section_of_its_own(plugged: Any, trial: Path) -> None:
     plugged(Hub)
-    assert exists(Experiment, "stages.hub.pictures") and not exists(Experiment, "stages.hub.picturs")
-    stages: Any = load("x.yaml", ["stages.hub.pictures=7"]).stages
-    assert stages.hub == Hub(pictures=7) and isinstance(stages, Stages)
-    assert written(stages)["hub"] == {"pictures": 7}
+    assert exists(Experiment, "stages.hub.images") and not exists(Experiment, "stages.hub.imags")
+    stages: Any = load("x.yaml", ["stages.hub.images=7"]).stages
+    assert stages.hub == Hub(images=7) and isinstance(stages, Stages)
+    assert written(stages)["hub"] == {"images": 7}
 
 
 def test_its_section_may_be_left_out_where_all_has_defaults(plugged: Any, trial: Path) -> None:
@@ -167,14 +167,14 @@ def test_its_section_may_be_left_out_where_all_has_defaults(plugged: Any, trial:
 
 def test_its_keys_are_judged_as_ours_are(plugged: Any, trial: Path) -> None:
     plugged(Hub)
-    with pytest.raises(ConfigError, match=r"stages\.hub\.pictures should be an integer, not the text 'many'\."):
-        load("x.yaml", ["stages.hub.pictures=many"])
-    with pytest.raises(ConfigError, match=r"unknown key 'stages\.hub\.picturs'\. Did you mean 'pictures'\?"):
-        load("x.yaml", ["stages.hub={pictures: 3, picturs: 4}"])
+    with pytest.raises(ConfigError, match=r"stages\.hub\.images should be an integer, not the text 'many'\."):
+        load("x.yaml", ["stages.hub.images=many"])
+    with pytest.raises(ConfigError, match=r"unknown key 'stages\.hub\.imags'\. Did you mean 'images'\?"):
+        load("x.yaml", ["stages.hub={images: 3, imags: 4}"])
 
 
 def test_a_section_must_be_one_that_can_be_left_out(plugged: Any) -> None:
-    with pytest.raises(RegistryError, match=r"stage 'hub': its option 'pictures' needs a default\."):
+    with pytest.raises(RegistryError, match=r"stage 'hub': its option 'images' needs a default\."):
         plugged(Strict)
 
 

@@ -39,7 +39,7 @@ REFUSED = {
         "test: 8",
         "test: 8\n  zzz: 1",
         [
-            "scales/tiny.yaml:12: unknown key 'data.zzz'. Choose from benchmarks, cache, columns, root, source,"
+            "scales/tiny.yaml:12: unknown key 'data.zzz'. Choose from benchmarks, cache, root, source, tasks,"
             " test, train, validation."
         ],
     ),
@@ -57,9 +57,9 @@ REFUSED = {
     ),
     "part by a bare name that is wrong": (
         TINY,
-        "masks: vqvae",
-        "masks: vqva",
-        ["scales/tiny.yaml:6: model.masks: unknown masks 'vqva'. Did you mean 'vqvae'?"],
+        "mask_tokenizer: vqvae",
+        "mask_tokenizer: vqva",
+        ["scales/tiny.yaml:6: model.mask_tokenizer: unknown mask_tokenizer 'vqva'. Did you mean 'vqvae'?"],
     ),
     "part without a name": (
         TINY,
@@ -128,9 +128,9 @@ REFUSED = {
     ),
     "list for a section": (
         TINY,
-        "masks: {examples: 8, batch_size: 4}",
-        "masks: [8, 4]",
-        ["scales/tiny.yaml:18: stages.masks should be a mapping, not a list."],
+        "mask_tokenizer: {examples: 8, batch_size: 4}",
+        "mask_tokenizer: [8, 4]",
+        ["scales/tiny.yaml:18: stages.mask_tokenizer should be a mapping, not a list."],
     ),
     "text in a mixture": (
         TINY,
@@ -172,10 +172,10 @@ REFUSED = {
         "patch: 7",
         ["scales/tiny.yaml:3: patch 7 does not divide image_size 64; nearest: 8"],
     ),
-    "unknown column": (
+    "unknown benchmark": (
         "x.yaml",
-        "[probe, refer]",
-        "[prob, refer]",
+        "[probe, refcoco]",
+        "[prob, refcoco]",
         ["x.yaml:8: unknown name 'prob' in evaluate. Did you mean 'probe'?"],
     ),
 }
@@ -230,16 +230,16 @@ def test_everything_is_refused_at_once_in_order(trial: Path) -> None:
     (trial / "x.yaml").write_text((trial / "x.yaml").read_text().replace("evaluate:", "evalute:"))
     scale = (trial / TINY).read_text().replace("patch: 8", "patch: 7").replace("train: 8", "train: many")
     (trial / TINY).write_text(scale.replace("ocr: 0.5", "orc: 0.5"))
-    assert refusal(overrides=("stages.masks.optimizer.name=mun", "seeds=[1,1]")) == [
+    assert refusal(overrides=("stages.mask_tokenizer.optimizer.name=mun", "seeds=[1,1]")) == [
         "scales/tiny.yaml:3: patch 7 does not divide image_size 64; nearest: 8",
         "scales/tiny.yaml:10: data.train should be an integer, not the text 'many'.",
         "scales/tiny.yaml:19: stages.multimodal.mixture: unknown task 'orc'. Did you mean 'ocr'?",
-        "x.yaml:1: evaluate is empty. Choose from caption, caption_multilingual, denoising, finetune, knn, linear, "
-        "probe, refer, refer_g, refer_plus, retrieval, vqa, vqa_knowledge, vqa_text, zero_shot.",
+        "x.yaml:1: evaluate is empty. Choose from coco, denoising, finetune, knn, linear, okvqa, probe, refcoco, "
+        "refcoco_plus, refcocog, retrieval, textvqa, vqav2, xm3600, zero_shot.",
         "x.yaml:8: unknown key 'evalute'. Did you mean 'evaluate'?",
-        "command line: stages.masks.optimizer.name=mun: stages.masks.optimizer.name cannot be 'mun'. "
+        "command line: stages.mask_tokenizer.optimizer.name=mun: stages.mask_tokenizer.optimizer.name cannot be 'mun'. "
         "Did you mean 'muon'?",
-        "command line: seeds=[1,1]: seeds [1, 1] repeat one: each seed counts once.",
+        "command line: seeds=[1,1]: seeds [1, 1] contain a seed twice.",
     ]
 
 
@@ -269,12 +269,12 @@ def test_unreadable_file(trial: Path, path: str, content: bytes | None, problem:
 
 
 def test_loads_typed_values_and_defaults(trial: Path) -> None:
-    experiment = load("x.yaml", ["stages.masks.optimizer.learning_rate=3e-3", "evaluation.limit=7"])
+    experiment = load("x.yaml", ["stages.mask_tokenizer.optimizer.learning_rate=3e-3", "evaluation.limit=7"])
     assert isinstance(experiment, Experiment)
     shape = {"codes": 128, "code_width": 512, "width": 16, "blocks": 2, "spread": 1.0}
     options = {**shape, "weights": None, "allow": []}
-    assert experiment.model.masks.options == options
-    assert experiment.stages.masks.optimizer.learning_rate == 0.003
+    assert experiment.model.mask_tokenizer.options == options
+    assert experiment.stages.mask_tokenizer.optimizer.learning_rate == 0.003
     assert (experiment.evaluation.limit, experiment.evaluation.shots) == (7, 10)
     assert experiment.stages.multimodal.mixture == {"splitcap": 1.0, "ocr": 0.5}
     assert isinstance(experiment.stages.multimodal.mixture["splitcap"], float)

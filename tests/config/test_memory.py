@@ -41,7 +41,7 @@ def test_the_whole_model_does_not_learn_on_one_device_of_80_gib() -> None:
     [
         ["runtime.memory=141"],
         ["runtime.memory=0"],
-        ["runtime.memory=80", "runtime.ranks=2", "runtime.strategy=fsdp"],
+        ["runtime.memory=80", "runtime.devices=2", "runtime.strategy=fsdp"],
         ["runtime.memory=80", "stages.resolution.optimizer.name=adafactor"],
         ["runtime.memory=80", "stages.resolution.steps=[]", "stages.transfer.start=multimodal",
          "evaluation.after=[transfer]"],
@@ -52,12 +52,13 @@ def test_it_does_with_more_devices_memory_or_thrift(overrides: list[str]) -> Non
 
 
 def test_copies_are_not_shares() -> None:
-    assert any("83.2 GiB" in text for text in complaints("runtime.memory=80", "runtime.ranks=2"))
+    assert any("83.2 GiB" in text for text in complaints("runtime.memory=80", "runtime.devices=2"))
 
 
 def test_a_text_tower_that_is_tuned_counts() -> None:
     """A table of 250 thousand tokens at a width of 1024 alone is 3.8 GiB of weights, gradients and AdamW's moments."""
-    lit = ["evaluate=[zero_shot]", "pretrain=given", "tokenizer.vocabulary=250000", "stages.lit.optimizer.name=adamw",
+    lit = ["evaluate=[zero_shot]", "pretrain=pretrained", "tokenizer.vocabulary=250000",
+    "stages.lit.optimizer.name=adamw",
            "model.vision={name: vit, size: B/16, weights: w.npz}",
            "stages.lit.text={name: siglip_text, width: 1024, depth: 24, heads: 16, mlp: 4096}"]  # fmt: skip
     told = [text for text in complaints(*lit, "runtime.memory=8") if "GiB" in text]

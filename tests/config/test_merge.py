@@ -28,9 +28,9 @@ def vision(part: Any) -> dict[str, Any]:
         (vision(VIT), vision({"name": "vit", "size": "B/16"}), vision({"name": "vit", "size": "B/16"})),
         (vision(VIT), vision({"name": "x", "a": 1}), vision({"name": "x", "a": 1})),
         (vision("vit"), vision({"width": 32}), vision({"name": "vit", "width": 32})),
-        ({"stages": {"masks": {"optimizer": {"name": "muon", "warmup": 0.1}}}},
-         {"stages": {"masks": {"optimizer": {"name": "adamw"}}}},
-         {"stages": {"masks": {"optimizer": {"name": "adamw", "warmup": 0.1}}}}),
+        ({"stages": {"mask_tokenizer": {"optimizer": {"name": "muon", "warmup": 0.1}}}},
+         {"stages": {"mask_tokenizer": {"optimizer": {"name": "adamw"}}}},
+         {"stages": {"mask_tokenizer": {"optimizer": {"name": "adamw", "warmup": 0.1}}}}),
     ],
 )  # fmt: skip
 def test_upper_layer_wins(lower: Any, upper: Any, merged: Any) -> None:

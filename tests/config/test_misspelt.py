@@ -13,9 +13,9 @@ import yaml
 
 from pali3kit.benchmarks.questions import VQAV2
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.config.kinds import hints, is_part, is_section, keys
+from pali3kit.config.component import Optimizer
+from pali3kit.config.kinds import hints, is_component, is_section, keys
 from pali3kit.config.load import load
-from pali3kit.config.part import Optimizer
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import ConfigError
 from pali3kit.registry import KINDS, OPTIMIZER
@@ -23,7 +23,7 @@ from pali3kit.types import TypeForm
 
 OWN = "name: trial\nscale: tiny\nseeds: [0]\n"
 GRID = "grid: {pretrain: [classif, siglip]}\nbaseline: {pretrain: classif}\n"
-EVALUATE = "evaluate: [probe, refer]\n"
+EVALUATE = "evaluate: [probe, refcoco]\n"
 UNION = """\
 pretrain: random
 data:
@@ -33,7 +33,7 @@ data:
       pages: {name: ocr, path: x.yaml, images: ., test: x.yaml}
       talk: {name: vqa, path: x.yaml, images: ., test: x.yaml}
 """
-SUITED = "evaluate: [vqa]\nstages: {multimodal: {mixture: {splitcap: 0}}}\n"  # what this union has
+SUITED = "evaluate: [vqav2]\nstages: {multimodal: {mixture: {splitcap: 0}}}\n"  # what this union has
 
 
 def misspelt(word: str) -> str:
@@ -57,7 +57,7 @@ PARTS = {key: KINDS[registry] for key, registry in (
     for key, holder in ((key, DECLARED.get(key.rpartition(".")[0], Experiment)) for key in DECLARED)
 ) if registry}  # fmt: skip
 """Registries by the keys that hold one of their components, or several by names of their own."""
-HELD = {key: f"{key}.mine" if not is_part(DECLARED[key]) else key for key in PARTS}
+HELD = {key: f"{key}.mine" if not is_component(DECLARED[key]) else key for key in PARTS}
 
 
 def nested(key: str, value: object) -> str:
@@ -88,7 +88,7 @@ def line_of(word: str, lines: list[str]) -> int:
 
 # (what stands in the file, the misspelt word, the one that was meant)
 NAMES = {
-    "benchmark": ("evaluate: [probe, refr]\n", "refr", "refer"),
+    "benchmark": ("evaluate: [probe, refr]\n", "refr", "refcoco"),
     "measured after": ("evaluation:\n  after: [transfr]\n", "transfr", "transfer"),
     "paper": ("paper: tabel1\n", "tabel1", "table1"),
     "scale": ("scale: tyni\n", "tyni", "tiny"),
@@ -96,7 +96,7 @@ NAMES = {
     "size of a language model": ("model:\n  language: {name: ul2,\n    size: bse}\n", "bse", "base"),
     "component of a family": ("model:\n  vision: tim/vit_tiny\n", "tim/vit_tiny", "timm/"),
     "component of one family": (
-        "pretrain: given\nmodel:\n  towers: {pretrained: webli,\n    name: open_clp/ViT-B-16}\n",
+        "pretrain: pretrained\nmodel:\n  dual_encoder: {pretrained: webli,\n    name: open_clp/ViT-B-16}\n",
         "open_clp/ViT-B-16",
         "open_clip/",
     ),
@@ -113,29 +113,29 @@ NAMES = {
         "talk.vqga",
         "talk.vqg",
     ),
-    "transfer": ("stages:\n  transfer:\n    tasks:\n      captoin: 9\n", "captoin", "caption"),
-    "key of a recipe": ("stages:\n  transfer:\n    tasks:\n      caption:\n        beam: 2\n", "beam", "beams"),
-    "column": ("data:\n  columns:\n    captoin: caption\n", "captoin", "caption"),
-    "task of a column": ("data:\n  columns:\n    refer: refr\n", "refr", "refer"),
-    "task of a column that is not measured": ("data:\n  columns:\n    vqa_text: vqa_txet\n", "vqa_txet", "vqa_text"),
-    "task of a column, of a union's part": (
-        f"{SUITED}{UNION}  columns:\n    vqa: tlak.vqa\n",
+    "transfer": ("stages:\n  transfer:\n    benchmarks:\n      refcco: 9\n", "refcco", "refcoco"),
+    "key of a recipe": ("stages:\n  transfer:\n    benchmarks:\n      coco:\n        beam: 2\n", "beam", "beams"),
+    "benchmark with a task": ("data:\n  tasks:\n    refcco: refer\n", "refcco", "refcoco"),
+    "task of a benchmark": ("data:\n  tasks:\n    refcoco: refr\n", "refr", "refer"),
+    "task of a benchmark that is not measured": ("data:\n  tasks:\n    textvqa: vqa_txet\n", "vqa_txet", "vqa_text"),
+    "task of a benchmark, of a union's part": (
+        f"{SUITED}{UNION}  tasks:\n    vqav2: tlak.vqa\n",
         "tlak.vqa",
         "talk.vqa",
     ),
-    "task of a union's column that is not measured": (
-        f"{SUITED}{UNION}  columns:\n    vqa_text: tlak.vqa\n",
+    "task of a union's benchmark that is not measured": (
+        f"{SUITED}{UNION}  tasks:\n    textvqa: tlak.vqa\n",
         "tlak.vqa",
         "talk.vqa",
     ),
-    "task of a variant's column": ("data:\n  columns:\n    refer_plus: refre_plus\n", "refre_plus", "refer_plus"),
+    "task of a variant's benchmark": ("data:\n  tasks:\n    refcoco_plus: refre_plus\n", "refre_plus", "refer_plus"),
     "part of a union": (SUITED + UNION.replace("name: ocr", "name: orc"), "orc", "ocr"),
     "option of a union's part": (SUITED + UNION.replace("test: x", "tset: x", 1), "tset", "test"),
     "published number": (
-        "expect:\n  refr: {value: 1, tolerance: 1, source: me}\n", "refr", "refer",
+        "published:\n  refcco: {value: 1, tolerance: 1, source: me}\n", "refcco", "refcoco",
     ),
     "key of a published number": (
-        "expect:\n  refer: {value: 1, tolerance: 1, source: me,\n    valeu: 2}\n", "valeu", "value",
+        "published:\n  refcoco: {value: 1, tolerance: 1, source: me,\n    valeu: 2}\n", "valeu", "value",
     ),
     "key of a step of stage 2": (
         "stages:\n  resolution:\n    steps:\n      - {image_size: 64, examples: 32,\n        imag_size: 64}\n",
@@ -150,7 +150,7 @@ GRIDS = {
     ),
     "axis of an option": ("grid:\n  model.vision.dept: [1, 2]\n", "model.vision.dept", "depth"),
     "axis of an optimizer": (
-        "grid:\n  stages.masks.optimizer.bta2: [0.5, 0.9]\n", "stages.masks.optimizer.bta2", "beta2",
+        "grid:\n  stages.mask_tokenizer.optimizer.bta2: [0.5, 0.9]\n", "stages.mask_tokenizer.optimizer.bta2", "beta2",
     ),
     "axis of a mixture": ("grid:\n  stages.multimodal.mixture.orc: [1, 2]\n", "stages.multimodal.mixture.orc", "ocr"),
     "value": ("grid:\n  pretrain: [classif,\n    siglp]\n", "siglp", "siglip"),
@@ -160,7 +160,7 @@ GRIDS = {
         "postions",
         "positions",
     ),
-    "optimizer": ("grid:\n  stages.masks.optimizer.name: [muon,\n    adamv]\n", "adamv", "adamw"),
+    "optimizer": ("grid:\n  stages.mask_tokenizer.optimizer.name: [muon,\n    adamv]\n", "adamv", "adamw"),
     "baseline's axis": (
         "grid: {pretrain: [classif, siglip]}\nbaseline:\n  pretrian: classif\n", "pretrian", "pretrain",
     ),
@@ -201,7 +201,7 @@ def test_a_choice(key: str, choice: str, trial: Path) -> None:
 
 def test_every_stage_that_trains_has_an_optimizer_here() -> None:
     assert {"stages.vision.optimizer", "stages.resolution.optimizer", "stages.lit.optimizer"} <= set(OPTIMIZERS)
-    assert "stages.masks.optimizer.schedule" in dict(CHOICES)
+    assert "stages.mask_tokenizer.optimizer.schedule" in dict(CHOICES)
 
 
 @pytest.mark.parametrize("key", OPTIMIZERS)
@@ -216,7 +216,13 @@ def test_an_optimizer(name: str, key: str, trial: Path) -> None:
 
 
 def test_every_component_is_here() -> None:
-    assert {"model.vision", "model.towers", "data.source", "stages.masks.source", "stages.lit.source"} <= set(PARTS)
+    assert {
+        "model.vision",
+        "model.dual_encoder",
+        "data.source",
+        "stages.mask_tokenizer.source",
+        "stages.lit.source",
+    } <= set(PARTS)
     assert {"stages.vision.text", "stages.lit.text", "evaluation.probes", "evaluation.labelled"} <= set(PARTS)
 
 
@@ -253,8 +259,8 @@ def test_an_option_of_a_component(key: str, trial: Path) -> None:
     [
         ({"metric": "vqa_acuracy"}, "an unknown metric 'vqa_acuracy'. Did you mean 'vqa_accuracy'?"),
         ({"kind": "evaluat"}, "an unknown stage 'evaluat'. Did you mean 'evaluate'?"),
-        ({"trains": "finetun"}, "an unknown stage 'finetun'. Did you mean 'finetune'?"),
-        ({"transfer_of": "vqaa"}, "an unknown benchmark 'vqaa'. Did you mean 'vqa'?"),
+        ({"training_stage": "finetun"}, "an unknown stage 'finetun'. Did you mean 'finetune'?"),
+        ({"transfer_of": "vqaa"}, "an unknown benchmark 'vqaa'. Did you mean 'vqav2'?"),
     ],
 )
 def test_a_name_in_somebodys_benchmark(

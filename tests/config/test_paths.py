@@ -5,10 +5,10 @@ from pathlib import Path
 
 import pytest
 
-from pali3kit.config.check import _blocked, _within
+from pali3kit.config.check import _blocking_file, _is_within
 from pali3kit.config.grid import points, resolve
 from pali3kit.config.load import load
-from pali3kit.config.paths import impossible, in_full, named_by
+from pali3kit.config.paths import impossible
 from pali3kit.errors import ConfigError
 from pali3kit.registry import SOURCE, VISION
 
@@ -20,8 +20,8 @@ def refusal(*overrides: str) -> list[str]:
 
 
 def test_which_options_are_paths() -> None:
-    assert named_by(SOURCE.describe("vqa"))[:2] == ("path", "annotations")
-    assert "images" in named_by(SOURCE.describe("vqa")) and "weights" in named_by(VISION.describe("vit"))
+    assert SOURCE.describe("vqa").path_options[:2] == ("path", "annotations")
+    assert "images" in SOURCE.describe("vqa").path_options and "weights" in VISION.describe("vit").path_options
 
 
 @pytest.mark.parametrize(
@@ -41,26 +41,26 @@ def test_paths_that_can_be_none(path: str, why: str) -> None:
 
 def test_folders(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert _blocked(str(tmp_path / "file" / "runs")) == str(tmp_path / "file")
-    assert _blocked(str(tmp_path / "new" / "runs")) == ""
-    assert _within("runs/store", "runs/store") and _within("runs/store/a", "./runs/store/")
-    assert not _within("runs/store2", "runs/store") and not _within("runs", "runs/store")
+    assert _blocking_file(str(tmp_path / "file" / "runs")) == str(tmp_path / "file")
+    assert _blocking_file(str(tmp_path / "new" / "runs")) == ""
+    assert _is_within("runs/store", "runs/store") and _is_within("runs/store/a", "./runs/store/")
+    assert not _is_within("runs/store2", "runs/store") and not _is_within("runs", "runs/store")
 
 
 def test_home_is_written_out_wherever_a_path_is_named(trial: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(trial))
     for name in ("w.npz", "v.npz", "a.txt", "tokens.model"):
         (trial / name).touch()
-    assert in_full("~no-such-user/x") == "~no-such-user/x"
-    given = ["pretrain=given", "grid={}", "evaluate=[probe]", "model.vision.weights=~/w.npz"]
-    folders = ["runtime.runs=~/r", "runtime.store=~/s", "stages.masks.source={name: text, path: ~/a.txt}"]
+    given = ["pretrain=pretrained", "grid={}", "evaluate=[probe]", "model.vision.weights=~/w.npz"]
+    folders = ["runtime.runs=~/r", "runtime.store=~/s", "stages.mask_tokenizer.source={name: text, path: ~/a.txt}"]
     experiment = load("x.yaml", given + folders)
     assert (experiment.runtime.runs, experiment.runtime.store) == (f"{trial}/r", f"{trial}/s")
     assert experiment.model.vision.options["weights"] == f"{trial}/w.npz"
-    assert experiment.stages.masks.source is not None
-    assert experiment.stages.masks.source.options["path"] == f"{trial}/a.txt"
+    assert load("x.yaml", [*given, "runtime.runs=~no-such-user/x"]).runtime.runs == "~no-such-user/x"
+    assert experiment.stages.mask_tokenizer.source is not None
+    assert experiment.stages.mask_tokenizer.source.options["path"] == f"{trial}/a.txt"
     grid = [
-        "pretrain=given",
+        "pretrain=pretrained",
         "grid={}",
         "grid={model.vision.weights: [~/w.npz, ~/v.npz]}",
         "evaluate=[probe]",
@@ -84,8 +84,9 @@ LONG = "x" * 300
 @pytest.mark.parametrize(
     "key",
     ["runtime.runs", "runtime.store", "tokenizer.file", "model.vision.weights", "model.language.weights", "name",
-     "model.masks.weights", "data.source={name: coco_captions, images: y, path", "evaluation.labelled={name: dtd, path",
-     "data.source={name: union, parts: {a: {name: text, path", "stages.masks.source={name: text, path",
+     "model.mask_tokenizer.weights", "data.source={name: coco_captions, images: y, path",
+     "evaluation.labelled={name: dtd, path",
+     "data.source={name: union, parts: {a: {name: text, path", "stages.mask_tokenizer.source={name: text, path",
      "stages.lit.source={name: folder, path", "evaluation.probes={a: {name: pets, path", "model.vision=hf/."],
 )  # fmt: skip
 def test_what_no_folder_can_hold_is_refused(trial: Path, key: str) -> None:

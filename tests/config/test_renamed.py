@@ -12,13 +12,13 @@ from pali3kit.config.renamed import RENAMED, RENAMED_NAMES, SINCE
 from pali3kit.errors import ConfigError
 
 KEYS = {
-    "runtime.processes": "runtime.ranks",
-    "model.tower_pair": "model.towers",
-    "stages.mask_codes": "stages.masks",
+    "runtime.processes": "runtime.devices",
+    "model.tower_pair": "model.dual_encoder",
+    "stages.mask_codes": "stages.mask_tokenizer",
     "model.encoder": "model.vision",
 }
 NAMES = {
-    "benchmark": {"coco_old": "caption"},
+    "benchmark": {"coco_old": "coco"},
     "stage": {"moved": "transfer"},
     "pretrain": {"contrastive": "siglip"},
     "vision": {"transformer": "vit"},
@@ -44,9 +44,9 @@ def called(new: str) -> str:
 @pytest.mark.parametrize(
     ("line", "told"),
     [
-        ("runtime: {processes: 2}", f"unknown key 'runtime.processes'. {called('runtime.ranks')}"),
-        ("model: {tower_pair: x}", f"unknown key 'model.tower_pair'. {called('model.towers')}"),
-        ("stages: {mask_codes: {examples: 3}}", f"unknown key 'stages.mask_codes'. {called('stages.masks')}"),
+        ("runtime: {processes: 2}", f"unknown key 'runtime.processes'. {called('runtime.devices')}"),
+        ("model: {tower_pair: x}", f"unknown key 'model.tower_pair'. {called('model.dual_encoder')}"),
+        ("stages: {mask_codes: {examples: 3}}", f"unknown key 'stages.mask_codes'. {called('stages.mask_tokenizer')}"),
         ("pretrain: contrastive", f"pretrain cannot be 'contrastive'. {called('siglip')}"),
         ("model: {vision: transformer}", f"model.vision: unknown vision 'transformer'. {called('vit')}"),
         ("model: {projector: {place: none}}", f"unknown key 'model.projector.place'. {called('positions')}"),
@@ -56,10 +56,13 @@ def called(new: str) -> str:
             f"unknown key 'stages.vision.optimizer.speed'. {called('momentum')}",
         ),
         ("evaluation: {after: [moved]}", f"unknown name 'moved' in evaluation.after. {called('transfer')}"),
-        ("data: {columns: {coco_old: vqa}}", f"data.columns: unknown benchmark 'coco_old'. {called('caption')}"),
-        ("data: {benchmarks: {coco_old: world}}", f"no generated benchmark 'coco_old'. {called('caption')}"),
-        ("stages: {transfer: {tasks: {coco_old: 9}}}", f"unknown benchmark 'coco_old'. {called('caption')}"),
-        ("expect: {coco_old: {value: 1, tolerance: 1, source: x}}", f"'coco_old' is not measured. {called('caption')}"),
+        ("data: {tasks: {coco_old: vqa}}", f"data.tasks: unknown benchmark 'coco_old'. {called('coco')}"),
+        ("data: {benchmarks: {coco_old: world}}", f"no generated benchmark 'coco_old'. {called('coco')}"),
+        ("stages: {transfer: {benchmarks: {coco_old: 9}}}", f"unknown benchmark 'coco_old'. {called('coco')}"),
+        (
+            "published: {coco_old: {value: 1, tolerance: 1, source: x}}",
+            f"'coco_old' is not measured. {called('coco')}",
+        ),
     ],
 )
 def test_old_keys_and_names_in_a_file(trial: Path, line: str, told: str) -> None:
@@ -73,15 +76,15 @@ def test_old_keys_and_names_in_a_file(trial: Path, line: str, told: str) -> None
 @pytest.mark.parametrize(
     ("lines", "told"),
     [
-        ("evaluate: [coco_old]", f"x.yaml:3: unknown name 'coco_old' in evaluate. {called('caption')}"),
+        ("evaluate: [coco_old]", f"x.yaml:3: unknown name 'coco_old' in evaluate. {called('coco')}"),
         (
             "grid: {stages.mask_codes.examples: [8, 9]}\nevaluate: [probe]",
             "x.yaml:3: grid axis 'stages.mask_codes.examples' is no key of an experiment."
-            f" {called('stages.masks.examples')}",
+            f" {called('stages.mask_tokenizer.examples')}",
         ),
         (
             "grid: {pretrain: [siglip]}\nbaseline: {runtime.processes: 1}\nevaluate: [probe]",
-            f"x.yaml:4: baseline 'runtime.processes' is no axis of the grid. {called('runtime.ranks')}",
+            f"x.yaml:4: baseline 'runtime.processes' is no axis of the grid. {called('runtime.devices')}",
         ),
         (
             "grid: {pretrain: [siglip]}\nbaseline: {pretrain: contrastive}\nevaluate: [probe]",
@@ -107,10 +110,10 @@ def test_old_names_in_lists_and_grids(trial: Path, lines: str, told: str) -> Non
 def test_old_keys_on_the_command_line(trial: Path, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(ConfigError) as error:
         load("x.yaml", ["runtime.processes=2"])
-    told = f"unknown key 'runtime.processes'. {called('runtime.ranks')}"
+    told = f"unknown key 'runtime.processes'. {called('runtime.devices')}"
     assert [str(each) for each in error.value.problems] == [f"command line: runtime.processes=2: {told}"]
     assert run.main(["check", "x.yaml", "--runtime.processes", "2"]) == 2
-    assert f"unknown flag '--runtime.processes'. {called('runtime.ranks')}" in capsys.readouterr().err
+    assert f"unknown flag '--runtime.processes'. {called('runtime.devices')}" in capsys.readouterr().err
     assert run.main(["list", "encoder"]) == 2
     assert f"unknown kind 'encoder'. {called('vision')}" in capsys.readouterr().err
 

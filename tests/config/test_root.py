@@ -17,7 +17,7 @@ from pali3kit.config.schema import Experiment
 from pali3kit.errors import ConfigError
 from pali3kit.report import saved
 
-ALL = ["caption", "caption_multilingual", "vqa", "vqa_knowledge", "vqa_text", "refer", "refer_plus", "refer_g"]
+ALL = ["coco", "xm3600", "vqav2", "okvqa", "textvqa", "refcoco", "refcoco_plus", "refcocog"]
 PROBES = ["birds", "caltech101", "cars", "cifar100", "colorectal", "dtd", "pets", "uc_merced"]
 
 
@@ -32,7 +32,7 @@ def root(trial: Path) -> Path:
     """Empty files of every benchmark on PaLI, in their layouts below `sets`."""
     for benchmark in map(BENCHMARK.find, ALL):
         for option, path in benchmark.public[0].paths:
-            if option.endswith("images") or path == "refer":
+            if option.endswith("images") or path == "refcoco":
                 (trial / "sets" / path).mkdir(parents=True, exist_ok=True)
             else:
                 touch(f"sets/{path}")
@@ -53,9 +53,9 @@ def test_every_benchmark_gets_the_source_of_its_files(root: Path) -> None:
     experiment = loaded(f"evaluate={json.dumps(ALL)}")
     assert experiment.data.source.name == "world", "what is pretrained reads what it read"
     own = experiment.data.benchmarks
-    assert list(own) == ["caption", "caption_multilingual", "vqa", "vqa_knowledge", "vqa_text", "refer"]
-    assert own["caption"].name == "coco_captions" and own["caption"].options["test"] == "sets/coco/dataset_coco.json"
-    assert own["vqa_text"].options["images"] == "sets/textvqa/train_images"
+    assert list(own) == ["coco", "xm3600", "vqav2", "okvqa", "textvqa", "refcoco"]
+    assert own["coco"].name == "coco_captions" and own["coco"].options["test"] == "sets/coco/dataset_coco.json"
+    assert own["textvqa"].options["images"] == "sets/textvqa/train_images"
     for benchmark in map(BENCHMARK.find, ALL):
         assert source_of(experiment, benchmark) is own[benchmark.transfer]
         assert benchmark_label(experiment, benchmark) == benchmark.name
@@ -64,40 +64,40 @@ def test_every_benchmark_gets_the_source_of_its_files(root: Path) -> None:
 
 
 def test_what_is_not_measured_gets_none(root: Path) -> None:
-    assert list(loaded("evaluate=[refer_g]").data.benchmarks) == ["refer"]
+    assert list(loaded("evaluate=[refcocog]").data.benchmarks) == ["refcoco"]
 
 
 def test_without_a_root_all_is_embedded(trial: Path) -> None:
-    experiment = load("x.yaml", ["evaluate=[probe, caption, refer]"])
+    experiment = load("x.yaml", ["evaluate=[probe, coco, refcoco]"])
     assert experiment.data.benchmarks == {} and experiment.data.root is None
     labels = [benchmark_label(experiment, BENCHMARK.find(name)) for name in experiment.evaluate]
-    assert labels == ["embedded/probe", "embedded/caption", "embedded/refer"]
+    assert labels == ["embedded/probe", "embedded/coco", "embedded/refcoco"]
 
 
 def test_single_options_and_whole_components_are_laid_over_it(root: Path) -> None:
     Path("elsewhere").mkdir()
     touch("own.json")
     experiment = loaded(
-        "evaluate=[caption, vqa, refer]",
-        "data.benchmarks.caption.images=elsewhere",
-        "data.benchmarks.vqa={name: vqa, path: own.json, images: elsewhere, test: own.json}",
-        "data.benchmarks.refer.test_split=testA",
+        "evaluate=[coco, vqav2, refcoco]",
+        "data.benchmarks.coco.images=elsewhere",
+        "data.benchmarks.vqav2={name: vqa, path: own.json, images: elsewhere, test: own.json}",
+        "data.benchmarks.refcoco.test_split=testA",
     )
     own = experiment.data.benchmarks
-    assert own["caption"].options["images"] == "elsewhere"
-    assert own["caption"].options["path"] == "sets/coco/dataset_coco.json"
-    assert own["vqa"].options["annotations"] is None and own["refer"].options["test_split"] == "testA"
-    titles = [public_title(experiment, BENCHMARK.find(name)) for name in ("caption", "vqa", "refer", "vqa_text")]
-    assert titles == ["COCO (Karpathy test)", "VQAv2 (val)", "RefCOCO (testA)", "vqa_text"]
+    assert own["coco"].options["images"] == "elsewhere"
+    assert own["coco"].options["path"] == "sets/coco/dataset_coco.json"
+    assert own["vqav2"].options["annotations"] is None and own["refcoco"].options["test_split"] == "testA"
+    titles = [public_title(experiment, BENCHMARK.find(name)) for name in ("coco", "vqav2", "refcoco", "textvqa")]
+    assert titles == ["COCO (Karpathy test)", "VQAv2 (val)", "RefCOCO (testA)", "textvqa"]
 
 
 def test_a_source_of_its_own_needs_no_root(root: Path) -> None:
     part = (
         "{name: coco_captions, path: sets/coco/dataset_coco.json, images: sets/coco, test: sets/coco/dataset_coco.json}"
     )
-    experiment = load("x.yaml", ["evaluate=[caption, vqa]", f"data.benchmarks={{caption: {part}}}"])
+    experiment = load("x.yaml", ["evaluate=[coco, vqav2]", f"data.benchmarks={{coco: {part}}}"])
     labels = [benchmark_label(experiment, BENCHMARK.find(name)) for name in experiment.evaluate]
-    assert labels == ["caption", "embedded/vqa"]
+    assert labels == ["coco", "embedded/vqav2"]
 
 
 def test_the_encoders_sets_lie_below_it_too(trial: Path) -> None:
@@ -123,18 +123,18 @@ def test_the_encoders_sets_lie_below_it_too(trial: Path) -> None:
 def test_all_that_is_missing_is_told_at_once_with_the_nearest_folder(root: Path) -> None:
     (root / "textvqa").rename(root / "TextVQA")
     (root / "coco/dataset_coco.json").unlink()
-    first, second, *others = problems("evaluate=[caption, vqa, vqa_text]")
+    first, second, *others = problems("evaluate=[coco, vqav2, textvqa]")
     assert not others
     assert first == (
-        "command line: data.root=sets: benchmark 'caption' is measured on COCO (Karpathy test), and there is no"
-        " 'sets/coco/dataset_coco.json'. Leave 'caption' out of evaluate, or say where its files lie:"
-        " data.benchmarks.caption."
+        "command line: data.root=sets: benchmark 'coco' is measured on COCO (Karpathy test), and there is no"
+        " 'sets/coco/dataset_coco.json'. Leave 'coco' out of evaluate, or say where its files lie:"
+        " data.benchmarks.coco."
     )
     assert second == (
-        "command line: data.root=sets: benchmark 'vqa_text' is measured on TextVQA (val), and there is no"
+        "command line: data.root=sets: benchmark 'textvqa' is measured on TextVQA (val), and there is no"
         " 'sets/textvqa/TextVQA_0.5.1_train.json', 'sets/textvqa/TextVQA_0.5.1_val.json', 'sets/textvqa/train_images'."
-        " Did you mean 'TextVQA'? Leave 'vqa_text' out of evaluate, or say where its files lie:"
-        " data.benchmarks.vqa_text."
+        " Did you mean 'TextVQA'? Leave 'textvqa' out of evaluate, or say where its files lie:"
+        " data.benchmarks.textvqa."
     )
 
 
@@ -153,24 +153,24 @@ def test_a_set_of_the_encoder_that_is_missing_is_no_counterpart(root: Path) -> N
         (["data.root=set"], "data.root: there is no folder 'set'. Did you mean 'sets'?"),
         (["evaluate=[knn]", "evaluation.labelled=world_classes"],
          "evaluation.labelled is the embedded world's: with a data.root, name sets in files or leave it out."),
-        (["data.benchmarks={refer_g: {name: refcoco, path: a, images: a}}"],
-         "data.benchmarks: 'refer_g' shares the transfer of 'refer': say it there."),
+        (["data.benchmarks={refcocog: {name: refcoco, path: a, images: a}}"],
+         "data.benchmarks: 'refcocog' shares the transfer of 'refcoco': set that one instead."),
         (["data.benchmarks={probe: {name: vqa, path: a, images: a}}"],
          "data.benchmarks: no generated benchmark 'probe'."),
-        (["data.benchmarks={captoin: {name: coco_captions, path: a, images: a}}"],
-         "data.benchmarks: no generated benchmark 'captoin'. Did you mean 'caption'?"),
-        (["data.benchmarks.vqa=world"],
-         "data.benchmarks.vqa cannot be 'world': take a source of images in files"),
-        (["data.columns={caption: captions}"], "data.columns: 'caption' has a source of its own"),
-        (["data.benchmarks.caption.imags=x"], "Did you mean 'images'?"),
-        (["evaluate=[caption]", "data.benchmarks.caption.test=null"],
-         "the column 'caption' is measured on test images: name them, data.benchmarks.caption.test."),
+        (["data.benchmarks={refcco: {name: coco_captions, path: a, images: a}}"],
+         "data.benchmarks: no generated benchmark 'refcco'. Did you mean 'refcoco'?"),
+        (["data.benchmarks.vqav2=world"],
+         "data.benchmarks.vqav2 cannot be 'world': take a source of images in files"),
+        (["data.tasks={coco: captions}"], "data.tasks: 'coco' has a source of its own"),
+        (["data.benchmarks.coco.imags=x"], "Did you mean 'images'?"),
+        (["evaluate=[coco]", "data.benchmarks.coco.test=null"],
+         "benchmark 'coco' is measured on test images: name them, data.benchmarks.coco.test."),
         (["grid={data.root: [sets, a]}", "baseline={}"],
          "grid axis 'data.root' cannot vary between cells: it belongs to the whole experiment."),
     ],
 )  # fmt: skip
 def test_what_does_not_fit_is_refused(root: Path, overrides: list[str], text: str) -> None:
-    told = problems("evaluate=[caption]", *overrides)
+    told = problems("evaluate=[coco]", *overrides)
     assert any(text in line for line in told), told
 
 
@@ -185,7 +185,7 @@ def test_a_benchmark_without_known_files_does_not_fall_back(
 
 
 def test_what_is_saved_says_the_same_again(root: Path) -> None:
-    experiment = loaded("evaluate=[caption, refer_plus]")
+    experiment = loaded("evaluate=[coco, refcoco_plus]")
     Path("run").mkdir()
     Path("run", saved.EXPERIMENT).write_text(saved.to_yaml(experiment))
     again = saved.read_experiment(Path("run"))
@@ -196,5 +196,5 @@ def test_what_is_saved_says_the_same_again(root: Path) -> None:
 def test_the_root_may_take_another_value(root: Path) -> None:
     text = Path("x.yaml").read_text() + "data: {root: '${name}'}\n"
     Path("x.yaml").write_text(text.replace("name: trial", "name: sets"))
-    own = load("x.yaml", ["evaluate=[caption]"]).data.benchmarks
-    assert own["caption"].options["path"] == "sets/coco/dataset_coco.json"
+    own = load("x.yaml", ["evaluate=[coco]"]).data.benchmarks
+    assert own["coco"].options["path"] == "sets/coco/dataset_coco.json"

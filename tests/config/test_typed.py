@@ -5,10 +5,10 @@ from typing import Any, Literal
 
 import pytest
 
-from pali3kit.config.part import Part
+from pali3kit.config.component import Component
 from pali3kit.config.tree import Node
 from pali3kit.config.typed import REFUSED, Builder
-from pali3kit.declared.annotations import UNREAD
+from pali3kit.declared.annotations import UNKNOWN_VALUE
 from pali3kit.declared.entry import RegistryEntry
 from pali3kit.registry import PROJECTOR, VISION
 
@@ -75,8 +75,8 @@ def test_what_is_missing_is_not_reported_where_a_layer_is_missing() -> None:
 
 def test_a_part_gets_the_defaults_of_its_options() -> None:
     builder = Builder()
-    part = builder.build(Part, Node.of("linear", "f:1"), "model.projector")
-    assert part == Part(name="linear", options={"positions": "none"})
+    part = builder.build(Component, Node.of("linear", "f:1"), "model.projector")
+    assert part == Component(name="linear", options={"positions": "none"})
     assert not builder.problems
 
 
@@ -84,15 +84,15 @@ def test_a_part_without_declared_options_takes_any(monkeypatch: pytest.MonkeyPat
     VISION.names()
     entries = VISION._entries
     monkeypatch.setitem(entries, "timm/", type(entries["vit"])("timm/", "timm:create_model"))
-    part = Builder().build(Part, Node.of({"name": "timm/vit_tiny", "drop": 0.1}, "f:1"), "model.vision")
-    assert part == Part(name="timm/vit_tiny", options={"drop": 0.1})
+    part = Builder().build(Component, Node.of({"name": "timm/vit_tiny", "drop": 0.1}, "f:1"), "model.vision")
+    assert part == Component(name="timm/vit_tiny", options={"drop": 0.1})
 
 
 @dataclass(kw_only=True)
 class Options:
     mode: Literal["soft", "hard"] | None = None
     sizes: list[int] | None = None
-    made: Any = UNREAD
+    made: Any = UNKNOWN_VALUE
 
 
 @pytest.fixture
@@ -104,7 +104,7 @@ def gate(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def told(options: dict[str, Any]) -> tuple[Any, list[str]]:
     builder = Builder()
-    part = builder.build(Part, Node.of({"name": "gate", **options}, "f:1"), "model.projector")
+    part = builder.build(Component, Node.of({"name": "gate", **options}, "f:1"), "model.projector")
     return part.options, [problem.text for problem in builder.problems]
 
 

@@ -51,7 +51,7 @@ def test_gemma_has_no_sentinels_of_its_own(published):
     assert list(vocabulary.added) == [*(f"<extra_id_{i}>" for i in range(100)), *OURS]
 
 
-def test_paligemmas_picture_comes_after_its_regions(published):
+def test_paligemmas_image_comes_after_its_regions(published):
     vocabulary = Vocabulary(published("paligemma"))
     assert vocabulary.specials["<image>"] == vocabulary.pieces.get_piece_size()
     assert "<image>" not in vocabulary.added and min(vocabulary.added.values()) > vocabulary.specials["<image>"]

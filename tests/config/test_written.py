@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 import yaml
 
+from pali3kit.config.component import Component, Optimizer
 from pali3kit.config.load import load
-from pali3kit.config.part import Optimizer, Part
 from pali3kit.config.schema import Expected, Experiment
 from pali3kit.config.stages import Recipe, ResolutionStep, Training
 from pali3kit.config.tree import Node
@@ -20,19 +20,19 @@ from pali3kit.config.written import written
 @pytest.mark.parametrize(
     ("value", "text"),
     [
-        (Part(name="vit", options={"width": 8, "weights": None}), {"name": "vit", "width": 8, "weights": None}),
-        (Part(name="linear"), {"name": "linear"}),
+        (Component(name="vit", options={"width": 8, "weights": None}), {"name": "vit", "width": 8, "weights": None}),
+        (Component(name="linear"), {"name": "linear"}),
         (
-            Part(name="union", options={"parts": {"a": Part(name="tsv", options={"path": "a"})}}),
+            Component(name="union", options={"parts": {"a": Component(name="tsv", options={"path": "a"})}}),
             {"name": "union", "parts": {"a": {"name": "tsv", "path": "a"}}},
         ),
         (ResolutionStep(image_size=96, examples=5), {"image_size": 96, "examples": 5}),
         (
-            {"vqa": 5, "caption": Recipe(examples=3)},
-            {"vqa": 5, "caption": {"examples": 3, "batch_size": None, "learning_rate": None, "weight_decay": None,
+            {"vqav2": 5, "coco": Recipe(examples=3)},
+            {"vqav2": 5, "coco": {"examples": 3, "batch_size": None, "learning_rate": None, "weight_decay": None,
                                    "label_smoothing": None, "beams": None}},
         ),
-        ([Part(name="a"), 1, "x"], [{"name": "a"}, 1, "x"]),
+        ([Component(name="a"), 1, "x"], [{"name": "a"}, 1, "x"]),
         ((1, 2), [1, 2]),
         (None, None),
     ],
@@ -54,7 +54,9 @@ def test_the_value_is_not_changed() -> None:
 
 
 def test_what_is_written_is_read_again(trial: Path) -> None:
-    experiment = load("x.yaml", ["stages.transfer.tasks={caption: {batch_size: 4}, vqa: 8}", "grid.data.train=[8,9]"])
+    experiment = load(
+        "x.yaml", ["stages.transfer.benchmarks={coco: {batch_size: 4}, vqav2: 8}", "grid.data.train=[8,9]"]
+    )
     text = yaml.safe_dump(written(experiment), sort_keys=False)
     builder = Builder()
     assert builder.build(Experiment, Node.of(yaml.safe_load(text), "x.yaml:1"), "") == experiment

@@ -1,4 +1,4 @@
-"""Pictures for files of records."""
+"""Images for files of records."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from PIL import Image
 
 
 @pytest.fixture
-def picture() -> Callable[..., Path]:
+def image() -> Callable[..., Path]:
     """Writes a grey PNG, whatever its name says, and returns its path."""
 
     def write(path: Path, width: int = 8, height: int = 6, shade: int = 0) -> Path:

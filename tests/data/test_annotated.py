@@ -1,4 +1,4 @@
-"""Annotated pictures as a source."""
+"""Annotated images as a source."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def source(folder: Path, count: int = 20, test: int = 3) -> AnnotatedSource:
     return AnnotatedSource(Few(folder / "train", count), Few(folder / "test", test))
 
 
-def test_what_a_picture_is(tmp_path: Path) -> None:
+def test_what_a_image_is(tmp_path: Path) -> None:
     few = source(tmp_path)
     at = {few.number("train", i): i for i in range(20)}
     assert sorted(at) == list(range(20)) and few.image("train", at[7])[0, 0, 0] == 7
@@ -82,7 +82,7 @@ def test_what_a_picture_is(tmp_path: Path) -> None:
     assert sorted(few.number("train", STRETCH + i) for i in range(20)) == list(range(20))
 
 
-def test_test_pictures_are_in_order_and_no_more_than_there_are(tmp_path: Path) -> None:
+def test_test_images_are_in_order_and_no_more_than_there_are(tmp_path: Path) -> None:
     few = source(tmp_path)
     assert [few.image("test", i)[0, 0, 0] for i in range(3)] == [0, 1, 2] and few.size("test") == 3
     with pytest.raises(DataError, match=r"the test split has 3 images, not 4: lower data\.test"):
@@ -91,7 +91,7 @@ def test_test_pictures_are_in_order_and_no_more_than_there_are(tmp_path: Path) -
         AnnotatedSource(Few(tmp_path / "a", 3)).image("test", 0)
 
 
-def test_a_task_draws_on_the_picture_that_it_is_given(tmp_path: Path) -> None:
+def test_a_task_draws_on_the_image_that_it_is_given(tmp_path: Path) -> None:
     few = source(tmp_path)
     task = few.task("caption", 16)
     for index in range(20):
@@ -109,7 +109,7 @@ def test_too_many_bad_records_are_an_error(tmp_path: Path) -> None:
     few = source(tmp_path, count=2000)
     few.skips.most = 0.05
     task = few.task("caption", 16)
-    with pytest.raises(DataError, match=r"cannot be used, more than most_bad 0\.05 allows; the first: record"):
+    with pytest.raises(DataError, match=r"cannot be used, more than max_bad_fraction 0\.05 allows; the first: record"):
         for index in range(2000):
             task.draw("train", index, RNG)
 
@@ -118,10 +118,10 @@ def test_boxes_that_nothing_fits_are_noted_too(tmp_path: Path) -> None:
     few = source(tmp_path)
     record = few.readers["train"].record
     few.readers["train"].record = lambda number: Record(  # type: ignore[method-assign]
-        "broken", record(0).picture, things=(Thing("dog", (0, 0, 9, 9)),)
+        "broken", record(0).read_image, things=(Thing("dog", (0, 0, 9, 9)),)
     )
     assert few.task("detect", 16).draw("train", 0, RNG) is None
-    assert list(few.skips.lines) == ["broken: box (0, 0, 9, 9) is empty or outside a picture of 4x6"]
+    assert list(few.skips.lines) == ["broken: box (0, 0, 9, 9) is empty or outside an image of 4x6"]
 
 
 def test_texts_are_parted_in_those_to_train_on_and_those_held_out(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""Captions in .txt and .json beside a picture: what their writers mean."""
+"""Captions in .txt and .json beside an image: what their writers mean."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A folder of pictures."""
+"""A folder of images."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def fill(root: Path) -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
         Image.new("RGB", (8, 8), (number, 0, 0)).save(file)
     (root / "ape" / "1.txt").write_text("An ape, sitting.")
-    (root / "ape" / "notes.md").write_text("no picture")
+    (root / "ape" / "notes.md").write_text("no image")
     return root
 
 
@@ -29,16 +29,16 @@ def test_classes_are_the_folders_below(tmp_path: Path) -> None:
     assert records.classes == ("ape", "red_fox")
     assert [Path(records.name(i)).name for i in range(len(records))] == ["0.jpg", "1.jpg", "loose.png", "2.PNG"]
     assert records.labels(0) == (0,) and records.labels(3) == (1,)
-    with pytest.raises(DataError, match=r"loose\.png: it lies in no folder of a class"):
+    with pytest.raises(DataError, match=r"loose\.png: the image is in no class folder"):
         records.labels(2)
 
 
-def test_texts_lie_beside_pictures_or_are_the_class(tmp_path: Path) -> None:
+def test_texts_lie_beside_images_or_are_the_class(tmp_path: Path) -> None:
     records = _FolderRecords(fill(tmp_path))
     assert [records.text(i) for i in range(4)] == ["ape", "An ape, sitting.", "", "red fox"]
 
 
-def test_what_systems_leave_is_no_class_and_no_picture(tmp_path: Path) -> None:
+def test_what_systems_leave_is_no_class_and_no_image(tmp_path: Path) -> None:
     fill(tmp_path)
     before = _FolderRecords(tmp_path)
     for name in (".ipynb_checkpoints/1.jpg", "ape/.ipynb_checkpoints/1.jpg", "ape/._1.jpg", "__MACOSX/ape/1.jpg",
@@ -60,7 +60,7 @@ def test_what_systems_leave_is_no_class_and_no_picture(tmp_path: Path) -> None:
     ],
 )
 def test_texts_of_other_programs(data: bytes, right: str, tmp_path: Path) -> None:
-    """Of several lines, each a caption, a picture has one, by its number."""
+    """Of several lines, each a caption, an image has one, by its number."""
     records = _FolderRecords(fill(tmp_path))
     (tmp_path / "ape" / "1.txt").write_bytes(data)
     assert records.text(1) == right
@@ -78,19 +78,17 @@ def test_as_a_source(tmp_path: Path) -> None:
     assert FolderSource(str(tmp_path)).digest != before
 
 
-def test_what_is_no_folder_of_pictures(tmp_path: Path) -> None:
+def test_what_is_no_folder_of_images(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"there is no folder .*nowhere"):
         FolderSource(str(tmp_path / "nowhere"))
-    with pytest.raises(DataError, match=r"no pictures in .*: their names should end with \.bmp, "):
+    with pytest.raises(DataError, match=r"no images in .*: their names should end with \.bmp, "):
         FolderSource(str(tmp_path))
 
 
-def test_pictures_without_any_text_cannot_be_read_from(tmp_path: Path) -> None:
+def test_images_without_any_text_cannot_be_read_from(tmp_path: Path) -> None:
     for name in ("a.png", "b.png"):
         Image.fromarray(np.zeros((9, 9, 3), np.uint8)).save(tmp_path / name)
-    with pytest.raises(
-        DataError, match=r"none of the pictures has a text, the first being .*a\.png: a text is NAME.txt"
-    ):
+    with pytest.raises(DataError, match=r"none of the images has a text, the first being .*a\.png: a text is NAME.txt"):
         list(FolderSource(str(tmp_path)).sentences(0, 16))
 
 
@@ -100,17 +98,17 @@ def test_texts_that_cannot_be_used_are_noted(tmp_path: Path) -> None:
     assert set(source.sentences(0, 16)) == {"An ape, sitting.", "red fox"}
     assert source.skips.seen == source.size("train") == 4
     bad = {f"{tmp_path / 'ape' / '0.jpg'}: its text is empty", f"{tmp_path / 'loose.png'}: its text is empty"}
-    assert set(source.skips.taken()) == bad
+    assert set(source.skips.drain()) == bad
 
 
-def test_a_picture_that_has_gone(tmp_path: Path) -> None:
+def test_a_image_that_has_gone(tmp_path: Path) -> None:
     records = _FolderRecords(fill(tmp_path))
     (tmp_path / "ape" / "0.jpg").unlink()
     with pytest.raises(DataError, match=r"0\.jpg: No such file"):
-        records.picture(0)
+        records.image_bytes(0)
 
 
-def test_links_that_lead_nowhere_and_pipes_are_bad_pictures(tmp_path: Path) -> None:
+def test_links_that_lead_nowhere_and_pipes_are_bad_images(tmp_path: Path) -> None:
     (tmp_path / "cat").mkdir()
     (tmp_path / "cat" / "1.jpg").symlink_to("nowhere")
     os.mkfifo(tmp_path / "cat" / "2.jpg")
@@ -121,4 +119,4 @@ def test_links_that_lead_nowhere_and_pipes_are_bad_pictures(tmp_path: Path) -> N
         with pytest.raises(DataError) as error:
             source.image("train", index)
         told.append(str(error.value).removeprefix(f"{tmp_path}/cat/"))
-    assert sorted(told) == ["1.jpg: No such file or directory", "2.jpg: it is a pipe, socket or device, and no file"]
+    assert sorted(told) == ["1.jpg: No such file or directory", "2.jpg: it is a pipe, socket or device, not a file"]

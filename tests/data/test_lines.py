@@ -109,7 +109,8 @@ def test_bad_lines_are_named_by_file_and_number(tmp_path: Path) -> None:
 
 def test_too_many_bad_lines(tmp_path: Path) -> None:
     (tmp_path / "a.txt").write_text("bad\n" * 2000)
-    told = r"51 of 51 cannot be used, more than most_bad 0\.05 allows; the first: .*/a\.txt:\d+: it is bad; .*/a\.txt"
+    listed = r".*/a\.txt:\d+: it is bad; .*/a\.txt"
+    told = rf"51 of 51 cannot be used, more than max_bad_fraction 0\.05 allows; the first: {listed}"
     with pytest.raises(DataError, match=told):
         list(source(tmp_path).sentences(0, 16))
     skips = Skips(most=0.5)
@@ -152,7 +153,7 @@ def test_what_texts_do_not_have(tmp_path: Path) -> None:
         lambda: texts.alt_text("train", 0, RNG),
         lambda: texts.task("vqa", 16),
     ):
-        with pytest.raises(DataError, match=r"texts in files have no (pictures|labels|task 'vqa')"):
+        with pytest.raises(DataError, match=r"texts in files have no (images|labels|task 'vqa')"):
             ask()
 
 

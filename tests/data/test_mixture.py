@@ -52,12 +52,12 @@ def test_another_example_for_a_position_is_of_the_same_task_and_of_its_own_strea
     assert made.instead(3, 16, 5, 1) == mixture().instead(3, 16, 5, 1)
 
 
-def test_pictures_without_an_example_are_passed_over() -> None:
+def test_images_without_an_example_are_passed_over() -> None:
     examples = Mixture({"b": (Fake("b", every=5), 1.0)}, "train", 50, 0).batch(0, 100)
     assert {e.images[0] % 5 for e in examples} == {0}
 
 
-def test_a_task_that_fits_no_picture_is_an_error() -> None:
+def test_a_task_that_fits_no_image_is_an_error() -> None:
     with pytest.raises(DataError, match="'b' found no example in 100 images of the train split"):
         Mixture({"b": (NeverTask(), 1.0)}, "train", 50, 0).batch(0, 1)
 
@@ -89,12 +89,12 @@ def test_a_rare_task_is_drawn_where_it_is() -> None:
     assert [e.images[0] for e in held_out(Rare("a"), "train", 50, 3, 0)] == [10, 11, 40]
 
 
-def test_bad_pictures_are_not_drawn() -> None:
+def test_bad_images_are_not_drawn() -> None:
     mixture = Mixture({"a": (Rare("a"), 1.0)}, "train", 50, 0, without={10, 42})
     assert {e.images[0] for e in mixture.batch(0, 100)} == {11, 40}
 
 
-def test_a_task_on_none_of_the_pictures_is_an_error() -> None:
+def test_a_task_on_none_of_the_images_is_an_error() -> None:
     with pytest.raises(DataError, match="none of the 50 images of the train split is one for task 'a'"):
         Mixture({"a": (Rare("a", ranges=(range(0),)), 1.0)}, "train", 50, 0)
 

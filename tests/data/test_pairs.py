@@ -16,7 +16,7 @@ from pali3kit.data.pairs import PairSource, _expand
 from pali3kit.errors import DataError
 
 
-def picture(shade: int) -> bytes:
+def image(shade: int) -> bytes:
     file = io.BytesIO()
     Image.new("RGB", (10, 6), (shade, shade, shade)).save(file, "png")
     return file.getvalue()
@@ -32,25 +32,23 @@ def shard(path: Path, members: dict[str, bytes]) -> Path:
 
 
 def two(folder: Path) -> str:
-    shard(folder / "s-00.tar", {"0.png": picture(1), "0.txt": b"a cat", "0.cls": b"3 1", "1.txt": b"no picture"})
+    shard(folder / "s-00.tar", {"0.png": image(1), "0.txt": b"a cat", "0.cls": b"3 1", "1.txt": b"no image"})
     told = {"caption": "a dog", "width": 10}
-    shard(
-        folder / "s-01.tar", {"2.PNG": picture(2), "2.json": json.dumps(told).encode(), "3.json": b"[", "3.cls": b"x"}
-    )
+    shard(folder / "s-01.tar", {"2.PNG": image(2), "2.json": json.dumps(told).encode(), "3.json": b"[", "3.cls": b"x"})
     return str(folder / "s-{00..01}.tar")
 
 
-def test_pictures_texts_and_labels(tmp_path: Path) -> None:
+def test_images_texts_and_labels(tmp_path: Path) -> None:
     records = PairSource(two(tmp_path), classes=4).pairs
     assert len(records) == 4 and records.classes == ("0", "1", "2", "3")
-    assert records.picture(0) == picture(1) and records.picture(2) == picture(2)
+    assert records.image_bytes(0) == image(1) and records.image_bytes(2) == image(2)
     assert records.text(0) == "a cat" and records.text(2) == "a dog" and records.labels(0) == (3, 1)
 
 
 @pytest.mark.parametrize(
     ("ask", "number", "complaint"),
     [
-        ("picture", 1, r"s-00\.tar: sample 1: no picture, but txt"),
+        ("image_bytes", 1, r"s-00\.tar: sample 1: no image, but txt"),
         ("text", 3, r"s-01\.tar: sample 3: \.json: no JSON"),
         ("labels", 3, r"sample 3: labels 'x' are no numbers below 4"),
         ("labels", 2, r"sample 2 has no \.cls, but json, png"),
@@ -97,7 +95,7 @@ def test_texts_are_captions_of_tasks(tmp_path: Path) -> None:
     task = source.task("caption_de", 16)
     targets = [(task.draw("train", i, np.random.default_rng(0)), source.number("train", i)) for i in range(4)]
     assert {(example.target if example else None, number) for example, number in targets} == {
-        ("a cat", 0), ("no picture", 1), ("a dog", 2), (None, 3),
+        ("a cat", 0), ("no image", 1), ("a dog", 2), (None, 3),
     }  # fmt: skip
     assert len(source.skips.lines) == 1 and "sample 3: .json: no JSON" in next(iter(source.skips.lines))
     assert source.size("test") == 2 and source.languages == ("de",)
@@ -106,7 +104,7 @@ def test_texts_are_captions_of_tasks(tmp_path: Path) -> None:
 
 
 def test_the_filter_leaves_pretraining_alone(tmp_path: Path) -> None:
-    shard(tmp_path / "a.tar", {"0.png": picture(1), "0.txt": b"IMG_2041.jpg"})
+    shard(tmp_path / "a.tar", {"0.png": image(1), "0.txt": b"IMG_2041.jpg"})
     source = PairSource(str(tmp_path / "a.tar"), filter=True)
     assert source.task("splitcap", 16).draw("train", 0, np.random.default_rng(0)) is None
     assert source.alt_text("train", 0, np.random.default_rng(0)) == "IMG_2041.jpg"
@@ -135,10 +133,10 @@ def test_captions_are_texts_and_may_be_several(tmp_path: Path) -> None:
             pairs.record(number)
 
 
-def test_the_picture_is_that_of_open_clip_where_there_are_several(tmp_path: Path) -> None:
-    members = {"0.webp": picture(1), "0.jpeg": picture(2), "0.png": picture(3), "0.txt": b"a", "1.gif": picture(4)}
+def test_the_image_is_that_of_open_clip_where_there_are_several(tmp_path: Path) -> None:
+    members = {"0.webp": image(1), "0.jpeg": image(2), "0.png": image(3), "0.txt": b"a", "1.gif": image(4)}
     pairs = PairSource(str(shard(tmp_path / "a.tar", members))).pairs
-    assert pairs.picture(0) == picture(3) and pairs.picture(1) == picture(4)
+    assert pairs.image_bytes(0) == image(3) and pairs.image_bytes(1) == image(4)
 
 
 def test_labels_with_a_mark_and_ranges_without_end(tmp_path: Path) -> None:
@@ -176,8 +174,8 @@ def test_shards_that_are_no_files_are_damages(tmp_path: Path) -> None:
     ]
 
 
-def test_a_member_larger_than_any_picture_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("pali3kit.data.shards.MOST_FILE", 1000)
+def test_a_member_larger_than_any_image_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("pali3kit.data.shards.MAX_FILE_BYTES", 1000)
     source = PairSource(str(shard(tmp_path / "a.tar", {"0.jpg": bytes(1001), "0.txt": b"a cat"})))
     with pytest.raises(DataError, match=r"sample 0: its \.jpg is larger than 0\.001 MB"):
-        source.pairs.picture(0)
+        source.pairs.image_bytes(0)

@@ -131,12 +131,12 @@ def test_objects_listed_present_and_chosen() -> None:
 
 
 def test_detection_of_all_boxes_of_a_class_in_raster_order() -> None:
-    """The size is that of the picture's header; 101 bins are percent."""
+    """The size is that of the image's header; 101 bins are percent."""
     assert {(e.prompt, e.target) for e in drawn("detect")} == {
         ("detect: dog <extra_id_0>", "0 50 50 100 dog ; 50 50 100 100 dog"),
         ("detect: cat <extra_id_0>", "0 0 50 50 cat"),
     }
-    told = replace(RECORD, size=(200, 400), picture=lambda: b"never read")
+    told = replace(RECORD, size=(200, 400), read_image=lambda: b"never read")
     assert {e.target for e in drawn("detect", told)} == {"0 25 25 50 dog ; 25 25 50 50 dog", "0 0 25 25 cat"}
 
 
@@ -148,9 +148,9 @@ def test_a_class_with_a_crowd_is_not_asked_for() -> None:
     )
 
 
-def test_a_box_outside_the_picture_is_an_error() -> None:
+def test_a_box_outside_the_image_is_an_error() -> None:
     outside = replace(RECORD, things=(Thing("dog", (0, 0, 100, 201)),))
-    with pytest.raises(DataError, match="outside a picture of 100x200"):
+    with pytest.raises(DataError, match="outside an image of 100x200"):
         next(drawn("detect", outside))
 
 
@@ -159,7 +159,7 @@ def test_an_unknown_task_names_the_nearest() -> None:
         draw_of("orc", 101, CLASSES, 64)
 
 
-def test_span_corruption_of_captions_without_their_picture() -> None:
+def test_span_corruption_of_captions_without_their_image() -> None:
     examples = [draw_of("span_corruption", 101, CLASSES, 64)(RECORD, np.random.default_rng(n)) for n in range(60)]
     found = {(e.prompt, e.target, e.language) for e in examples if e is not None}
     assert ("eine <extra_id_0>", "<extra_id_0> Katze", "de") in found

@@ -15,7 +15,7 @@ RNG = np.random.default_rng(0)
 
 
 class Few:
-    """Five records; the picture of the third is broken, the text of the fourth is empty."""
+    """Five records; the image of the third is broken, the text of the fourth is empty."""
 
     classes = ("a", "b")
 
@@ -25,7 +25,7 @@ class Few:
     def name(self, number: int) -> str:
         return f"record {number}"
 
-    def picture(self, number: int) -> bytes:
+    def image_bytes(self, number: int) -> bytes:
         file = io.BytesIO()
         Image.new("RGB", (6, 4), (number, 0, 0)).save(file, "png")
         return b"broken" if number == 2 else file.getvalue()
@@ -45,12 +45,12 @@ def test_every_pass_has_every_record_once_in_another_order() -> None:
     assert RecordSource(Few()).number("train", 13) == passes[2][3]  # a position says it all
 
 
-def test_a_record_is_picture_text_and_labels() -> None:
+def test_a_record_is_image_text_and_labels() -> None:
     source = RecordSource(Few())
     at = {source.number("train", i): i for i in range(5)}
     assert source.image("train", at[4]).shape == (4, 6, 3) and source.image("train", at[4])[0, 0, 0] == 4
     assert source.alt_text("train", at[1], RNG) == "text 1" and source.labels("train", at[1]) == (1,)
-    with pytest.raises(DataError, match="record 2: not a picture"):
+    with pytest.raises(DataError, match="record 2: not an image"):
         source.image("train", at[2])
     with pytest.raises(DataError, match="record 3: its text is empty"):
         source.alt_text("train", at[3], RNG)
@@ -61,7 +61,7 @@ def test_sentences_leave_out_what_is_empty() -> None:
     assert len(list(RecordSource(Few()).sentences(0, 16, limit=2))) <= 2
 
 
-def test_what_pictures_in_files_do_not_have() -> None:
+def test_what_images_in_files_do_not_have() -> None:
     source = RecordSource(Few())
     with pytest.raises(DataError, match="a train split only, not 'test'"):
         source.image("test", 0)
@@ -80,7 +80,7 @@ def test_a_text_that_cannot_be_read_is_noted() -> None:
 
     source = RecordSource(Mute())
     assert len(list(source.sentences(0, 16))) == 3
-    assert (sorted(source.skips.taken()), source.skips.seen, source.skips.bad) == (
+    assert (sorted(source.skips.drain()), source.skips.seen, source.skips.bad) == (
         ["record 1: no text", "record 3: its text is empty"], 5, 2,
     )  # fmt: skip
 
@@ -96,7 +96,7 @@ def noted(bad: int, seen: int, most: float = 0.05) -> Skips:
 def test_at_the_beginning_the_share_is_of_the_first_thousand() -> None:
     noted(FEWEST // 20, seen=60)
     with pytest.raises(
-        TooManyBad, match=r"^51 of 60 cannot be used, more than most_bad 0\.05 allows; the first: line 0"
+        TooManyBad, match=r"^51 of 60 cannot be used, more than max_bad_fraction 0\.05 allows; the first: line 0"
     ):
         noted(FEWEST // 20 + 1, seen=60)
 
@@ -113,19 +113,19 @@ def test_at_the_end_it_is_of_all_however_few() -> None:
 
 def test_a_single_bad_one_never_is_too_many_unless_none_may_be() -> None:
     noted(1, seen=2).judge()
-    with pytest.raises(TooManyBad, match=r"1 of 2000 cannot be used, more than most_bad 0 allows"):
+    with pytest.raises(TooManyBad, match=r"1 of 2000 cannot be used, more than max_bad_fraction 0 allows"):
         noted(1, seen=2000, most=0.0)
 
 
-def test_pictures_are_counted_apart_from_the_records_that_led_to_them() -> None:
+def test_images_are_counted_apart_from_the_records_that_led_to_them() -> None:
     skips = noted(3, seen=60)
     skips.count_anew()
     skips.seen += 40
-    skips.add("picture 1: bad")
+    skips.add("image 1: bad")
     skips.judge()
     for number in (2, 3):
-        skips.add(f"picture {number}: bad")
-    with pytest.raises(TooManyBad, match=r"^3 of 40 .*the first: picture 1: bad; picture 2"):
+        skips.add(f"image {number}: bad")
+    with pytest.raises(TooManyBad, match=r"^3 of 40 .*the first: image 1: bad; image 2"):
         skips.judge()
     assert len(skips.lines) == 6
     with pytest.raises(TooManyBad, match="4 of 60"):
@@ -134,7 +134,7 @@ def test_pictures_are_counted_apart_from_the_records_that_led_to_them() -> None:
 
 def test_lines_that_were_taken_still_count() -> None:
     skips = noted(2, seen=20)
-    assert len(skips.taken()) == 2 and not skips.lines
+    assert len(skips.drain()) == 2 and not skips.lines
     with pytest.raises(TooManyBad, match=r"2 of 20 .*the first: line 0: bad; line 1: bad"):
         skips.judge()
 

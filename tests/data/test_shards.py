@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from pali3kit.data.shards import index_shards
+from pali3kit.data.shards import ShardIndex
 from pali3kit.errors import DataError
 
 
@@ -25,23 +25,23 @@ def shard(path: Path, members: dict[str, bytes]) -> Path:
 
 
 def plain(folder: Path) -> list[Path]:
-    first = {"000.jpg": b"picture 0", "000.txt": b"a cat", "x.y/001.SEG.png": b"mask", "x.y/001.txt": b"a dog"}
+    first = {"000.jpg": b"image 0", "000.txt": b"a cat", "x.y/001.SEG.png": b"mask", "x.y/001.txt": b"a dog"}
     return [shard(folder / "a.tar", first), shard(folder / "b.tar", {"000.txt": b"another shard's"})]
 
 
 def test_members_are_grouped_and_read_in_any_order(tmp_path: Path) -> None:
-    index = index_shards(plain(tmp_path))
+    index = ShardIndex(plain(tmp_path))
     assert [sample.key for sample in index] == ["000", "x.y/001", "000"] and not index.damages
     assert index[2].read("txt") == b"another shard's"
     assert index[1].read("seg.png") == b"mask"
-    assert index[0].read("jpg") == b"picture 0"
+    assert index[0].read("jpg") == b"image 0"
     with pytest.raises(DataError, match=r"a\.tar: sample 000 has no \.json, but jpg, txt"):
         index[0].read("json")
 
 
 def test_longer_names_than_a_header_holds(tmp_path: Path) -> None:
     name = "folder/" + "n" * 150
-    (sample,) = index_shards([shard(tmp_path / "a.tar", {f"{name}.txt": b"text"})])
+    (sample,) = ShardIndex([shard(tmp_path / "a.tar", {f"{name}.txt": b"text"})])
     assert sample.key == name and sample.read("txt") == b"text"
 
 
@@ -52,7 +52,7 @@ def test_folders_and_links_are_no_samples(tmp_path: Path) -> None:
             info = tarfile.TarInfo(name)
             info.type = kind
             tar.addfile(info)
-    index = index_shards([path])
+    index = ShardIndex([path])
     assert [sample.key for sample in index] == ["x/0"]
     assert len(index.damages) == 1 and "x/link.txt is a link to , which is no member before it" in index.damages[0]
 
@@ -62,7 +62,7 @@ def test_what_precedes_the_damage_is_kept(tmp_path: Path, lost: int) -> None:
     whole = shard(tmp_path / "a.tar", {f"{i:03}.txt": bytes(2000) for i in range(20)})
     end = 20 * (512 + 2048)
     whole.write_bytes(whole.read_bytes()[: end - lost])
-    index = index_shards([whole])
+    index = ShardIndex([whole])
     assert 14 <= len(index) < 20
     assert all(sample.read("txt") == bytes(2000) for sample in index)
     assert len(index.damages) == 1 and "a.tar: damaged after" in index.damages[0]
@@ -71,16 +71,16 @@ def test_what_precedes_the_damage_is_kept(tmp_path: Path, lost: int) -> None:
 def test_no_tar_at_all(tmp_path: Path) -> None:
     (tmp_path / "a.tar").write_bytes(b"this is no archive" * 100)
     with pytest.raises(DataError, match=r"no samples in .*a\.tar; .*a\.tar: damaged after 0 samples"):
-        index_shards([tmp_path / "a.tar"])
+        ShardIndex([tmp_path / "a.tar"])
     with pytest.raises(DataError, match="no samples in no shards"):
-        index_shards([])
+        ShardIndex([])
     with pytest.raises(DataError, match=r"no samples in .*b\.tar; .*No such file"):
-        index_shards([tmp_path / "b.tar"])
+        ShardIndex([tmp_path / "b.tar"])
 
 
 def test_a_shard_that_shrinks_after_it_was_indexed(tmp_path: Path) -> None:
     path = shard(tmp_path / "a.tar", {"0.txt": bytes(5000)})
-    (sample,) = index_shards([path])
+    (sample,) = ShardIndex([path])
     path.write_bytes(path.read_bytes()[:3000])
     with pytest.raises(DataError, match="sample 0 is cut off: 2488 of 5000 bytes"):
         sample.read("txt")
@@ -96,17 +96,17 @@ def several(path: Path, *members: tuple[str, bytes]) -> Path:
 
 
 def test_a_key_twice_is_left_out_and_told(tmp_path: Path) -> None:
-    """webdataset raises ValueError; of the two pictures nobody knows which one the text is of."""
+    """webdataset raises ValueError; of the two images nobody knows which one the text is of."""
     path = several(
         tmp_path / "a.tar",
         ("000.jpg", b"dark"), ("000.txt", b"of the dark one"), ("000.jpg", b"light"),
         ("001.jpg", b"another"), ("001.txt", b"another's"), ("002.jpg", b"a"), ("002.JPG", b"b"),
     )  # fmt: skip
-    index = index_shards([path])
+    index = ShardIndex([path])
     assert [(sample.key, sample.read("txt")) for sample in index] == [("001", b"another's")]
     assert index.damages == [f"{path}: left out, having a member twice: 2 of 3 samples: 000 (.jpg), 002 (.jpg)"]
     with pytest.raises(DataError, match=r"no samples in .*: 1 of 1 samples: 000 \(\.txt\)"):
-        index_shards([several(tmp_path / "b.tar", ("000.txt", b"a"), ("000.txt", b"b"))])
+        ShardIndex([several(tmp_path / "b.tar", ("000.txt", b"a"), ("000.txt", b"b"))])
 
 
 def test_archives_behind_one_another_are_all_read(tmp_path: Path) -> None:
@@ -114,24 +114,24 @@ def test_archives_behind_one_another_are_all_read(tmp_path: Path) -> None:
     first = shard(tmp_path / "a.tar", {"000.txt": b"a", "001.txt": b"b"}).read_bytes()
     second = shard(tmp_path / "b.tar", {"001.txt": b"c", "002.txt": b"d"}).read_bytes()
     (tmp_path / "ab.tar").write_bytes(first + second)
-    index = index_shards([tmp_path / "ab.tar"])
+    index = ShardIndex([tmp_path / "ab.tar"])
     assert [(sample.key, sample.read("txt")) for sample in index] == [
         ("000", b"a"), ("001", b"b"), ("001", b"c"), ("002", b"d"),
     ]  # fmt: skip
     (tmp_path / "ab.tar").write_bytes(first + b"noise" * 1000)
-    index = index_shards([tmp_path / "ab.tar"])
+    index = ShardIndex([tmp_path / "ab.tar"])
     assert len(index) == 2 and "damaged after 2 samples: what follows its end" in index.damages[0]
 
 
 def test_links_are_the_files_that_they_lead_to(tmp_path: Path) -> None:
-    path = shard(tmp_path / "a.tar", {"0.jpg": b"picture", "0.txt": b"a", "1.txt": b"b", "2.txt": b"c"})
+    path = shard(tmp_path / "a.tar", {"0.jpg": b"image", "0.txt": b"a", "1.txt": b"b", "2.txt": b"c"})
     with tarfile.open(path, "a") as tar:
         for number, leads_to in enumerate(("0.jpg", "1.jpg", "/x.jpg"), start=1):
             info = tarfile.TarInfo(f"{number}.jpg")
             info.type, info.linkname = tarfile.LNKTYPE if number == 1 else tarfile.SYMTYPE, leads_to
             tar.addfile(info)
-    index = index_shards([path])
-    assert [sample.read("jpg") for sample in index] == [b"picture"] * 3
+    index = ShardIndex([path])
+    assert [sample.read("jpg") for sample in index] == [b"image"] * 3
     assert index.damages == [f"{path}: 3.jpg is a link to /x.jpg, which is no member before it"]
 
 
@@ -144,7 +144,7 @@ def test_a_sparse_member_is_read_with_its_holes(tmp_path: Path) -> None:
             info = tarfile.TarInfo(f"GNUSparseFile.0/{name}")
             info.size, info.pax_headers = 520, {**fields, "GNU.sparse.name": name, "GNU.sparse.realsize": size}
             tar.addfile(info, io.BytesIO(there[:520]))
-    first, bomb = index_shards([tmp_path / "a.tar"])
+    first, bomb = ShardIndex([tmp_path / "a.tar"])
     assert first.key == "0" and first.read("txt") == b"begin" + bytes(995) + b"end"
     with pytest.raises(DataError, match=r"a\.tar: a sparse member of more than 268435456 bytes"):
         bomb.read("txt")
@@ -157,7 +157,7 @@ def test_archives_that_tar_has_put_together_are_read_as_webdataset_reads_them(tm
         ("000.jpg", b"a"), ("000.txt", b"of a"), ("001.jpg", b"b"), ("001.txt", b"of b"),
         ("000.txt", b"of c"), ("000.jpg", b"c"), ("001.jpg", b"d"), ("001.txt", b"of d"),
     )  # fmt: skip
-    index = index_shards([path])
+    index = ShardIndex([path])
     assert [(sample.key, sample.read("jpg"), sample.read("txt")) for sample in index] == [
         ("000", b"a", b"of a"), ("001", b"b", b"of b"), ("000", b"c", b"of c"), ("001", b"d", b"of d"),
     ]  # fmt: skip
@@ -166,7 +166,7 @@ def test_archives_that_tar_has_put_together_are_read_as_webdataset_reads_them(tm
 
 def test_members_of_a_sample_may_lie_apart(tmp_path: Path) -> None:
     path = several(tmp_path / "a.tar", ("000.jpg", b"a"), ("001.jpg", b"b"), ("001.txt", b"of b"), ("000.txt", b"of a"))
-    assert [sample.read("txt") for sample in index_shards([path])] == [b"of a", b"of b"]
+    assert [sample.read("txt") for sample in ShardIndex([path])] == [b"of a", b"of b"]
 
 
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.sampled_from(["jpg", "txt"])), min_size=1, max_size=8))
@@ -175,7 +175,7 @@ def test_no_member_is_lost_without_a_word(members: list[tuple[str, str]]) -> Non
         data = [(f"{key}.{ending}", f"{key}{number}".encode()) for number, (key, ending) in enumerate(members)]
         path = several(Path(folder) / "a.tar", *data)
         try:
-            index = index_shards([path])
+            index = ShardIndex([path])
         except DataError as error:
             assert "having a member twice" in str(error)
             return

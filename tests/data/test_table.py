@@ -11,15 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pali3kit.data.lines import Lines
-from pali3kit.data.table import CellTable
+from pali3kit.data.table import DelimitedTable
 from pali3kit.errors import DataError
 
 CELLS = st.text(st.sampled_from('a"\t,\n é'), max_size=6)
 
 
-def table(folder: Path, data: bytes, delimiter: str = "\t") -> CellTable:
+def table(folder: Path, data: bytes, delimiter: str = "\t") -> DelimitedTable:
     (folder / "t.csv").write_bytes(data)
-    return CellTable(Lines([folder / "t.csv"]), delimiter)
+    return DelimitedTable(Lines([folder / "t.csv"]), delimiter)
 
 
 @given(
@@ -43,7 +43,7 @@ def test_what_csv_writes_is_read_at_random(
 
 def test_rows_are_called_by_the_line_that_they_begin_on(tmp_path: Path) -> None:
     found = table(tmp_path, b'a\tb\n"x\ny"\t1\nz\t2\n')
-    assert [found.where(row).rpartition(":")[2] for row in range(2)] == ["2", "4"] and found.head(1) == b"z\t2"
+    assert [found.where(row).rpartition(":")[2] for row in range(2)] == ["2", "4"] and found.first_line(1) == b"z\t2"
 
 
 def test_a_lone_quote_spoils_its_own_row_alone(tmp_path: Path) -> None:

@@ -18,19 +18,19 @@ from pali3kit.data.task import held_out
 from pali3kit.data.union import UnionSource
 from pali3kit.errors import DataError, RegistryError
 from pali3kit.images.spec import ImageSpec
-from pali3kit.training.pictures import PretrainingImages
+from pali3kit.training.pretraining_images import PretrainingImages
 
 RNG = np.random.default_rng(0)
 
 
 @pytest.fixture
-def parts(tmp_path: Path, picture: Callable[..., Path]) -> dict[str, Any]:
-    """Eight captions, three pictures with words and five with captions in German; their shades are 0, 100, 200 on."""
+def parts(tmp_path: Path, image: Callable[..., Path]) -> dict[str, Any]:
+    """Eight captions, three images with words and five with captions in German; their shades are 0, 100, 200 on."""
     for name, first, count in (("cc", 0, 8), ("de", 200, 5)):
         rows = [f"some text {first + i}\t{first + i}.png" for i in range(count)]
         (tmp_path / f"{name}.tsv").write_text("\n".join(rows))
     for shade in (*range(8), *range(100, 103), *range(200, 205)):
-        picture(tmp_path / f"{shade}.png", shade=shade)
+        image(tmp_path / f"{shade}.png", shade=shade)
     imgs = {str(n): {"file_name": f"{n}.png", "width": 8, "height": 6} for n in (100, 101, 102)}
     anns = {str(n): {"image_id": n, "bbox": [1, 1, 2, 2], "utf8_string": f"word{n}"} for n in (100, 101, 102)}
     (tmp_path / "ocr.json").write_text(json.dumps({"imgs": imgs, "anns": anns}))
@@ -44,7 +44,7 @@ def parts(tmp_path: Path, picture: Callable[..., Path]) -> dict[str, Any]:
 
 
 def coco(folder: Path) -> str:
-    """One of the pictures, with a mouse in it."""
+    """One of the images, with a mouse in it."""
     images = [{"id": 3, "file_name": "3.png", "height": 6, "width": 8}]
     box = {"id": 1, "image_id": 3, "category_id": 5, "bbox": [1, 1, 4, 4], "iscrowd": 0, "area": 16}
     known = {"images": images, "categories": [{"id": 5, "name": "mouse"}]}
@@ -53,7 +53,7 @@ def coco(folder: Path) -> str:
     return str(file)
 
 
-def test_pictures_of_all_parts_are_one_index_space(parts: dict[str, Any]) -> None:
+def test_images_of_all_parts_are_one_index_space(parts: dict[str, Any]) -> None:
     union = UnionSource(parts)
     shades = [int(union.image("train", index)[0, 0, 0]) for index in range(32)]
     assert union.size("train") == 16 and union.languages == ("en", "de")
@@ -62,7 +62,7 @@ def test_pictures_of_all_parts_are_one_index_space(parts: dict[str, Any]) -> Non
         assert sorted(turn[11:]) == list(range(200, 205))
 
 
-def test_pretraining_sees_every_picture_once_a_pass_in_another_order(parts: dict[str, Any]) -> None:
+def test_pretraining_sees_every_image_once_a_pass_in_another_order(parts: dict[str, Any]) -> None:
     """But those of parts without texts and labels, of which it could learn nothing."""
     union = UnionSource(parts)
     passes = [[int(union.image("train", STRETCH + 13 * t + i)[0, 0, 0]) for i in range(13)] for t in range(2)]
@@ -89,14 +89,14 @@ def test_texts_and_labels_are_asked_of_the_parts_that_may_have_them(parts: dict[
     for step in range(5):
         assert (
             "skipped"
-            not in texts.telling("texts")._draw(step, lambda i, r: told["texts"].alt_text("train", i, r)).noted()
+            not in texts.telling("texts")._draw(step, lambda i, r: told["texts"].alt_text("train", i, r)).as_entry()
         )
         assert "skipped" not in PretrainingImages(union, ImageSpec(8), 0, 7).with_labels(step, len(labels.classes))
     assert labels.classes == ("cat", "dog", "mouse") and labels.telling("labels") is labels
     assert labels.skips is union.skips
     seen = {labels.labels("train", STRETCH + index) for index in range(labels.size("train"))}
     assert seen == {(0,), (1,), (2,)}
-    with pytest.raises(DataError, match="no part of the union has pictures with masks: they are cc3m, text, german"):
+    with pytest.raises(DataError, match="no part of the union has images with masks: they are cc3m, text, german"):
         UnionSource(parts).telling("masks")
 
 
@@ -115,7 +115,7 @@ def test_a_part_without_held_out_texts_is_left_out_of_them(parts: dict[str, Any]
         UnionSource({"classes": {"name": "folder", "path": str(tmp_path / "classes")}}).held_out(16)
 
 
-def test_test_pictures_are_those_of_the_parts_that_have_some(parts: dict[str, Any]) -> None:
+def test_test_images_are_those_of_the_parts_that_have_some(parts: dict[str, Any]) -> None:
     union = UnionSource(parts)
     assert [int(union.image("test", i)[0, 0, 0]) for i in range(5)] == [0, 1, 100, 101, 102]
     with pytest.raises(DataError, match=r"the test split has 5 images, not 6: lower data\.test"):
@@ -134,7 +134,7 @@ def test_a_task_is_on_all_parts_that_have_it_or_on_the_one_that_is_named(parts: 
 
 
 def test_a_rare_task_gets_its_share_of_a_mixture(parts: dict[str, Any]) -> None:
-    """Parts share a task by the number of their pictures: 8 and 5 of 13."""
+    """Parts share a task by the number of their images: 8 and 5 of 13."""
     union = UnionSource(parts)
     weights = {"ocr": 1.0, "splitcap": 1.0, "german.caption_multilingual": 2.0}
     mixture = Mixture({name: (union.task(name, 16), weight) for name, weight in weights.items()}, "train", 16, 0)
@@ -156,7 +156,7 @@ def test_what_a_union_does_not_have(parts: dict[str, Any]) -> None:
     ):
         with pytest.raises(RegistryError, match=complaint):
             union.task(name, 16)
-    with pytest.raises(DataError, match=r"'ocr': none of the first 8 train pictures is of text; .* raise data\.train"):
+    with pytest.raises(DataError, match=r"'ocr': none of the first 8 train images is of text; .* raise data\.train"):
         union.task("ocr", 16).where("train", 8)
     with pytest.raises(DataError, match="part 'w': source 'world' is endless"):
         UnionSource({"w": {"name": "world"}}, image_size=64)
@@ -169,7 +169,7 @@ def test_parts_share_one_count_of_what_is_skipped(parts: dict[str, Any], tmp_pat
     union = UnionSource(parts)
     task = union.task("splitcap", 16)
     assert sum(task.draw("train", index, RNG) is not None for index in range(4)) == 1
-    assert len(union.skips.lines) == 3 and list(union.sieves) == ["german"]
+    assert len(union.skips.lines) == 3 and list(union.text_filters) == ["german"]
 
 
 def test_texts_of_all_parts(parts: dict[str, Any]) -> None:
@@ -187,7 +187,7 @@ def test_the_digest_is_that_of_the_parts(parts: dict[str, Any], tmp_path: Path) 
 
 
 def test_examples_of_several_images_keep_them_in_a_union(parts: dict[str, Any], tmp_path: Path) -> None:
-    """Clips of three frames behind eight pictures: their numbers are those of the union, in every pass."""
+    """Clips of three frames behind eight images: their numbers are those of the union, in every pass."""
     clips = [{"images": [f"{n}.png", "100.png", f"{n + 1}.png"], "caption": f"clip {n}"} for n in (200, 203)]
     (tmp_path / "clips.jsonl").write_text("\n".join(map(json.dumps, clips)))
     of_clips = {"name": "records", "path": str(tmp_path / "clips.jsonl"), "images": str(tmp_path)}

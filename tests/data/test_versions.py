@@ -43,13 +43,13 @@ SOURCES: dict[str, tuple[type, Callable[[Path], str]]] = {
         lambda root: coco_captions._create(str(root / "a.json"), str(root)).digest,
     ),
     "coco_instances": (
-        coco_instances.CocoInstancesReader,
+        coco_instances._CocoInstancesReader,
         lambda root: coco_instances._create(str(root / "a.json"), str(root)).digest,
     ),
-    "ocr": (ocr.OcrReader, lambda root: ocr._create(str(root / "a.json"), str(root)).digest),
-    "refcoco": (refcoco.RefCocoReader, lambda root: refcoco._create(str(root), str(root)).digest),
-    "vqa": (vqa.VqaReader, lambda root: vqa._create(str(root / "a.json"), str(root)).digest),
-    "tsv": (tsv.TsvReader, lambda root: tsv._create(str(root / "a.tsv"), str(root)).digest),
+    "ocr": (ocr._OcrReader, lambda root: ocr._create(str(root / "a.json"), str(root)).digest),
+    "refcoco": (refcoco._RefCocoReader, lambda root: refcoco._create(str(root), str(root)).digest),
+    "vqa": (vqa._VqaReader, lambda root: vqa._create(str(root / "a.json"), str(root)).digest),
+    "tsv": (tsv._TsvReader, lambda root: tsv._create(str(root / "a.tsv"), str(root)).digest),
     "pairs": (_PairRecords, lambda root: PairSource(str(root / "a.tar")).digest),
     "folder": (_FolderRecords, lambda root: FolderSource(str(root)).digest),
     "text": (LineSource, lambda root: TextSource(str(root / "a.txt")).digest),
@@ -68,7 +68,7 @@ def test_another_version_of_its_code_is_another_content(root: Path, name: str, m
 
 
 @pytest.mark.parametrize("name", SOURCES)
-def test_another_decoder_is_another_content_wherever_there_are_pictures(
+def test_another_decoder_is_another_content_wherever_there_are_images(
     root: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _, content = SOURCES[name]
@@ -79,7 +79,7 @@ def test_another_decoder_is_another_content_wherever_there_are_pictures(
 
 @pytest.mark.parametrize("name", SOURCES)
 def test_what_the_first_decoder_made_is_not_used(root: Path, name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """It made greys of 16 bits white, and turned pictures away from their boxes."""
+    """It made greys of 16 bits white, and turned images away from their boxes."""
     assert decode.VERSION == 2
     _, content = SOURCES[name]
     today = content(root)

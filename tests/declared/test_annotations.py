@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 import pytest
 
-from pali3kit.config.part import Part
-from pali3kit.declared.annotations import UNREAD, type_of, value_of
+from pali3kit.config.component import Component
+from pali3kit.declared.annotations import UNKNOWN_VALUE, type_of, value_of
 from pali3kit.declared.source import Module, read_module
 
 SOURCE = """
@@ -19,8 +19,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Dict, List, Literal, Optional, Union
 
-from pali3kit.config.kinds import PlainPart
-from pali3kit.config.part import Part
+from pali3kit.config.kinds import PlainComponent
+from pali3kit.config.component import Component
 from pali3kit.data.annotated import WORDS
 from pali3kit.projector.positions import Positions
 
@@ -73,10 +73,10 @@ def node(text: str) -> ast.expr:
         ("dict", dict[str, Any]),
         ("Dict[str, int]", dict[str, int]),
         ("Mapping[str, list[int]]", dict[str, list[int]]),
-        ("Part", Part),
-        ("Mapping[str, PlainPart]", dict[str, Part]),
+        ("Component", Component),
+        ("Mapping[str, PlainComponent]", dict[str, Component]),
         ("Annotated[int, 'more than none']", int),
-        ("Annotated[Mapping[str, Any], Part]", Part),
+        ("Annotated[Mapping[str, Any], Component]", Component),
     ],
 )
 def test_understood(module: Module, text: str, kind: Any) -> None:
@@ -108,5 +108,5 @@ def test_values(module: Module, text: str, value: object) -> None:
 
 @pytest.mark.parametrize("text", ["f(1)", "SUM", "CIRCLE", "Unknown", "Mode.SOFT", "1 << 20", "float('inf')"])
 def test_values_that_are_not_literals(module: Module, text: str) -> None:
-    assert value_of(module, node(text)) is UNREAD
-    assert repr(UNREAD) == "..."
+    assert value_of(module, node(text)) is UNKNOWN_VALUE
+    assert repr(UNKNOWN_VALUE) == "..."

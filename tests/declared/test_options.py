@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pytest
 
-from pali3kit.declared.annotations import UNREAD
+from pali3kit.declared.annotations import UNKNOWN_VALUE
 from pali3kit.declared.options import read_options, same_target
 
 Write = Callable[..., str]
@@ -48,7 +48,7 @@ CASES = {
         "class Gate:\n  width: int\n  KINDS: ClassVar[int] = 3\n  seen: int = field(init=False)\n  _: KW_ONLY\n"
         "  gate: float = field(default=0.5)\n  names: list[str] = field(default_factory=list)\n"
         "  made: int = field(default_factory=make)",
-        {**GATE, "names": (list[str], []), "made": (int, UNREAD)},
+        {**GATE, "names": (list[str], []), "made": (int, UNKNOWN_VALUE)},
     ),
     "a dataclass of a dataclass": (
         "import dataclasses\n@dataclasses.dataclass\nclass Base:\n  width: int\n  gate: float = 1.0\n"
@@ -57,7 +57,7 @@ CASES = {
     "another name": ("def create(width: int, gate: float = 0.5): ...\nGate = create", GATE),
     "no annotations": ("def Gate(width, gate=0.5): ...", {"width": (Any, ...), "gate": (Any, 0.5)}),
     "what only running tells": ("def Gate(width: int = 1 << 4, gate=f()): ...",
-                                {"width": (int, UNREAD), "gate": (Any, UNREAD)}),
+                                {"width": (int, UNKNOWN_VALUE), "gate": (Any, UNKNOWN_VALUE)}),
     "lists": ("def Gate(names: list[str] = (), pair: tuple[int, int] = (1, 2), known: dict = {}): ...",
               {"names": (list[str], []), "pair": (Any, (1, 2)), "known": (dict[str, Any], {})}),
     "postponed": ("from __future__ import annotations\nfrom typing import TYPE_CHECKING\n"

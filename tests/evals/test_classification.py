@@ -24,7 +24,7 @@ class Colours:
         return torch.tensor(rows)
 
 
-def pictures(labels: Sequence[int], right: Sequence[tuple[int, ...]] | None = None) -> Features:
+def images(labels: Sequence[int], right: Sequence[tuple[int, ...]] | None = None) -> Features:
     rng = np.random.default_rng(len(labels))
     features = np.eye(4, dtype=np.float32)[list(labels)] + 0.05 * rng.normal(size=(len(labels), 4)).astype(np.float32)
     return Features(features, np.array(labels), right)
@@ -35,30 +35,30 @@ def test_judged_by_hand() -> None:
     v2 = Features(np.zeros((2, 1), np.float32), np.array([2, 0]))
     answers = {4: np.array([1, 1, 2, 2]), 2: np.array([2, 2])}
     found = {one.name: (one.value, one.n) for one in _evaluate(lambda features: answers[len(features)], test, v2)}
-    # ReaL: picture 0 may be a 1 too, of picture 1 nobody could tell, and picture 2 is none.
+    # ReaL: image 0 may be a 1 too, of image 1 nobody could tell, and image 2 is none.
     assert found == {"top1": (75.0, 4), "real": (pytest.approx(200 / 3), 3), "v2": (50.0, 2)}
 
 
 def test_without_new_labels_and_another_collection_there_is_top_1_alone() -> None:
-    assert [one.name for one in _evaluate(lambda features: np.zeros(len(features), np.int64), pictures([0, 1]))] == [
+    assert [one.name for one in _evaluate(lambda features: np.zeros(len(features), np.int64), images([0, 1]))] == [
         "top1"
     ]
 
 
 def test_zero_shot_takes_the_class_of_the_nearest_texts() -> None:
-    [top1] = zero_shot(Colours(), CLASSES, pictures([0, 1, 2, 1]), prompts="photo")
+    [top1] = zero_shot(Colours(), CLASSES, images([0, 1, 2, 1]), prompts="photo")
     assert top1.value == 100.0 and top1.samples == [100.0] * 4
-    [wrong] = zero_shot(Colours(), CLASSES[::-1], pictures([0, 1, 2, 1]), prompts="photo")
+    [wrong] = zero_shot(Colours(), CLASSES[::-1], images([0, 1, 2, 1]), prompts="photo")
     assert wrong.value == 50.0  # green alone has kept its place
 
 
-def test_every_class_of_the_pictures_has_a_name() -> None:
+def test_every_class_of_the_images_has_a_name() -> None:
     with pytest.raises(DataError, match="there are 2 class names, but an image has the label 2, counted from 0"):
-        list(zero_shot(Colours(), CLASSES[:2], pictures([0, 2]), prompts="photo"))
+        list(zero_shot(Colours(), CLASSES[:2], images([0, 2]), prompts="photo"))
 
 
 def test_what_cannot_be_asked_for_is_refused() -> None:
-    some = pictures([0, 1, 2])
+    some = images([0, 1, 2])
     with pytest.raises(DataError, match="neighbours are 1 to 3, the number of train images, not 0"):
         list(knn(some, some, neighbours=0))
     with pytest.raises(DataError, match="epochs and batch_size of a linear classifier start at 1, not 0 and 256"):
@@ -95,7 +95,7 @@ def _prompts(name: str) -> list[str]:
 
 
 def test_neighbours_and_a_linear_classifier_find_what_is_separable() -> None:
-    train, test = pictures([0, 1, 2] * 20), pictures([2, 0, 1, 1])
+    train, test = images([0, 1, 2] * 20), images([2, 0, 1, 1])
     [near], [line] = knn(train, test, neighbours=5), linear_probe(train, test, epochs=40, learning_rate=0.1)
     assert near.value == line.value == 100.0
 
@@ -104,4 +104,4 @@ def test_what_does_not_belong_together_is_refused() -> None:
     with pytest.raises(DataError, match="image features have 3 numbers, text features 4"):
         list(zero_shot(Colours(), CLASSES, Features(np.ones((2, 3), np.float32), np.array([0, 1]))))
     with pytest.raises(DataError, match="these features have no labels"):
-        list(knn(pictures([0, 1]), Features(np.ones((2, 4), np.float32)), neighbours=1))
+        list(knn(images([0, 1]), Features(np.ones((2, 4), np.float32)), neighbours=1))

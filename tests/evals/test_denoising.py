@@ -38,7 +38,7 @@ def test_the_modes_are_the_seven_denoisers() -> None:
         assert [one for each in _denoisers_by_mode(prefix).values() for one in each] == list(ul2(prefix))
 
 
-def test_a_window_weighs_as_its_tokens_in_training(tokenizer: Tokenizer, language: UL2) -> None:
+def test_a_window_has_the_weight_of_its_tokens_in_training(tokenizer: Tokenizer, language: UL2) -> None:
     """The sum over windows is the training loss times its tokens, without dropout."""
     arrays = MixtureOfDenoisers(tokenizer, ul2())(WINDOWS, np.random.default_rng(0))
     batch = {name: torch.from_numpy(array) for name, array in arrays.items()}

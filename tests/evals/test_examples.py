@@ -14,7 +14,7 @@ from pali3kit.data.task import Example
 from pali3kit.data.world import LANGUAGES
 from pali3kit.data.world.source import WorldSource
 from pali3kit.errors import DataError, RegistryError
-from pali3kit.evals.examples import benchmark_examples, require_examples, scorable
+from pali3kit.evals.examples import benchmark_examples, require_examples, scorable_indices
 from pali3kit.plan.kinds.evaluate import Config
 from pali3kit.plan.pali import TextConfig
 from pali3kit.plan.step import Step
@@ -22,21 +22,21 @@ from pali3kit.plan.step import Step
 SOURCE = WorldSource()
 
 
-@pytest.mark.parametrize("column", ["caption", "vqa", "vqa_knowledge", "vqa_text", "refer", "refer_plus", "refer_g"])
-def test_examples_are_limited_repeatable_and_in_order(column: str) -> None:
-    examples = benchmark_examples(SOURCE, column, bins=32, count=40, limit=10)
-    again = benchmark_examples(SOURCE, column, bins=32, count=40, limit=10)
+@pytest.mark.parametrize("benchmark", ["coco", "vqav2", "okvqa", "textvqa", "refcoco", "refcoco_plus", "refcocog"])
+def test_examples_are_limited_repeatable_and_in_order(benchmark: str) -> None:
+    examples = benchmark_examples(SOURCE, benchmark, bins=32, count=40, limit=10)
+    again = benchmark_examples(SOURCE, benchmark, bins=32, count=40, limit=10)
     assert len(examples) == 10
     assert [(e.images[0], e.prompt, e.target) for e in examples] == [(e.images[0], e.prompt, e.target) for e in again]
     assert [e.images[0] for e in examples] == sorted(e.images[0] for e in examples)
 
 
-def test_the_same_pictures_in_every_language() -> None:
-    examples = benchmark_examples(SOURCE, "caption_multilingual", bins=32, count=40, limit=54)
-    pictures = Counter(e.language for e in examples)
-    assert set(pictures) == set(LANGUAGES)
-    assert all(count == (40 if language == "en" else 3) for language, count in pictures.items())
-    assert len(examples) == BENCHMARK.find("caption_multilingual").count(40, 54, len(LANGUAGES))
+def test_the_same_images_in_every_language() -> None:
+    examples = benchmark_examples(SOURCE, "xm3600", bins=32, count=40, limit=54)
+    images = Counter(e.language for e in examples)
+    assert set(images) == set(LANGUAGES)
+    assert all(count == (40 if language == "en" else 3) for language, count in images.items())
+    assert len(examples) == BENCHMARK.find("xm3600").count(40, 54, len(LANGUAGES))
     assert {e.images[0] for e in examples if e.language == "de"} == {0, 1, 2}
     japanese = next(e for e in examples if e.language == "ja")
     assert all(" " in reference for reference in japanese.references)
@@ -56,17 +56,17 @@ class Recording:
 
 
 @pytest.mark.parametrize(
-    ("column", "task", "asked"),
+    ("benchmark", "task", "asked"),
     [
-        ("vqa_text", "textvqa.vqa", ["textvqa.vqa"]),
-        ("refer_plus", "refs.refer_plus", ["refs.refer_plus_only"]),
-        ("refer", "", ["refer_only"]),
-        ("caption_multilingual", "xm.caption_multilingual", ["xm.caption_en", "xm.caption_de"]),
+        ("textvqa", "textvqa.vqa", ["textvqa.vqa"]),
+        ("refcoco_plus", "refs.refer_plus", ["refs.refer_plus_only"]),
+        ("refcoco", "", ["refer_only"]),
+        ("xm3600", "xm.caption_multilingual", ["xm.caption_en", "xm.caption_de"]),
     ],
 )
-def test_the_source_may_call_a_column_otherwise(column: str, task: str, asked: list[str]) -> None:
+def test_the_source_may_have_another_task_for_a_benchmark(benchmark: str, task: str, asked: list[str]) -> None:
     source = Recording()
-    benchmark_examples(cast(Any, source), column, 32, 4, 2, task)
+    benchmark_examples(cast(Any, source), benchmark, 32, 4, 2, task)
     assert source.asked == asked
 
 
@@ -93,67 +93,67 @@ def test_an_unknown_benchmark_has_no_examples() -> None:
         benchmark_examples(SOURCE, "vqa_txt", 32, 4, 2)
 
 
-def test_of_train_pictures_all_expressions_are_asked() -> None:
+def test_of_train_images_all_expressions_are_asked() -> None:
     """Validation during a transfer uses the task that is trained on."""
     source = Recording()
-    benchmark_examples(cast(Any, source), "refer", 32, 4, 2, split="train", start=2)
+    benchmark_examples(cast(Any, source), "refcoco", 32, 4, 2, split="train", start=2)
     assert source.asked == ["refer"]
 
 
 def test_examples_may_begin_later() -> None:
-    found = benchmark_examples(SOURCE, "caption", bins=32, count=8, limit=10, split="train", start=5)
+    found = benchmark_examples(SOURCE, "coco", bins=32, count=8, limit=10, split="train", start=5)
     assert [example.images[0] for example in found] == [5, 6, 7]
 
 
 @pytest.mark.parametrize(
-    ("column", "languages", "kept"),
+    ("benchmark", "languages", "kept"),
     [
-        ("caption", ["en", "en"], [0, 1]),
-        ("vqa", ["en"], [0]),
-        ("caption_multilingual", ["en", "th", "en", "de", "de"], [0, 2, 3, 4]),
+        ("coco", ["en", "en"], [0, 1]),
+        ("vqav2", ["en"], [0]),
+        ("xm3600", ["en", "th", "en", "de", "de"], [0, 2, 3, 4]),
     ],
 )
-def test_languages_with_too_few_pictures_are_left_out(column: str, languages: list[str], kept: list[int]) -> None:
-    assert scorable(column, [Example((0,), "", "", ("a",), language) for language in languages]) == kept
+def test_languages_with_too_few_images_are_left_out(benchmark: str, languages: list[str], kept: list[int]) -> None:
+    assert scorable_indices(benchmark, [Example((0,), "", "", ("a",), language) for language in languages]) == kept
 
 
 @pytest.mark.parametrize(
-    ("column", "languages", "message"),
+    ("benchmark", "languages", "message"),
     [
-        ("caption", ["en"], "'caption' is measured on 2 test examples at least; found 1"),
-        ("vqa", [], "'vqa' is measured on 1 test examples at least; found none"),
-        ("caption_multilingual", ["en", "th"], "on 2 test examples in a language at least; found en 1, th 1"),
-        ("caption_multilingual", [], "found none"),
+        ("coco", ["en"], "'coco' needs at least 2 test examples; found 1"),
+        ("vqav2", [], "'vqav2' needs at least 1 test examples; found none"),
+        ("xm3600", ["en", "th"], "at least 2 test examples in a language; found en 1, th 1"),
+        ("xm3600", [], "found none"),
     ],
 )
-def test_too_few_examples_are_refused(column: str, languages: list[str], message: str) -> None:
+def test_too_few_examples_are_refused(benchmark: str, languages: list[str], message: str) -> None:
     with pytest.raises(DataError, match=message):
-        scorable(column, [Example((0,), "", "", ("a",), language) for language in languages])
+        scorable_indices(benchmark, [Example((0,), "", "", ("a",), language) for language in languages])
 
 
-def measuring(column: str, folder: Path, captions: list[str]) -> list[Step]:
+def measuring(benchmark: str, folder: Path, captions: list[str]) -> list[Step]:
     """An evaluation on captions in files, and the step that trains its model."""
     images = [f"{number}.png" for number in range(len(captions))]
     for name in images:
         Image.new("RGB", (8, 8)).save(folder / name)
     (folder / "a.tsv").write_text("".join(f"{text}\t{name}\n" for text, name in zip(captions, images, strict=True)))
     files = {"path": str(folder / "a.tsv"), "images": str(folder), "test": str(folder / "a.tsv")}
-    source = {"name": "tsv", **files, "language": "de" if "multi" in column else "en"}
+    source = {"name": "tsv", **files, "language": "de" if benchmark == "xm3600" else "en"}
     texts = {"image_size": 8, "bins": 9, "prompt_length": 8, "target_length": 8}
-    config = Config(source=source, **texts, column=column, after="transfer", limit=9, beams=1, test=9)
+    config = Config(source=source, **texts, benchmark=benchmark, after="transfer", limit=9, beams=1, test=9)
     model = Step("multimodal", "model", TextConfig(source=source, **texts))
     return [model, Step("evaluate", "measured", config, parents={"model": model})]
 
 
-@pytest.mark.parametrize("column", ["caption", "caption_multilingual"])
-def test_a_test_file_of_one_picture_is_refused_before_training(column: str, tmp_path: Path) -> None:
-    require_examples(measuring(column, tmp_path, ["ein Hund", "eine Katze"]))
-    steps = measuring(column, tmp_path, ["ein Hund"])
-    with pytest.raises(DataError, match=rf"a\.tsv: '{column}' is measured on 2 test examples .*found (de )?1"):
+@pytest.mark.parametrize("benchmark", ["coco", "xm3600"])
+def test_a_test_file_of_one_image_is_refused_before_training(benchmark: str, tmp_path: Path) -> None:
+    require_examples(measuring(benchmark, tmp_path, ["ein Hund", "eine Katze"]))
+    steps = measuring(benchmark, tmp_path, ["ein Hund"])
+    with pytest.raises(DataError, match=rf"a\.tsv: '{benchmark}' needs at least 2 test examples.*found (de )?1"):
         require_examples(steps)
-    require_examples(steps[1:])  # the model is there: other columns can be measured
+    require_examples(steps[1:])  # the model is there: other benchmarks can be measured
 
 
 def test_a_source_without_languages_is_told_and_counted() -> None:
-    benchmark = BENCHMARK.find("caption_multilingual")
+    benchmark = BENCHMARK.find("xm3600")
     assert benchmark.count(10, 5, 0) == benchmark.count(10, 5, 1) == 5

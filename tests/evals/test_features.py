@@ -1,4 +1,4 @@
-"""Features of pictures and texts."""
+"""Features of images and texts."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def brightness(images: Tensor) -> Tensor:
 
 
 def test_any_function_is_an_encoder() -> None:
-    pictures = [np.full((8 + size, 9, 3), 51 * size, np.uint8) for size in range(5)]
-    features = extract(Encoder(brightness, ImageSpec(8, mean=(0, 0, 0), std=(1, 1, 1))), pictures, batch=2)
+    images = [np.full((8 + size, 9, 3), 51 * size, np.uint8) for size in range(5)]
+    features = extract(Encoder(brightness, ImageSpec(8, mean=(0, 0, 0), std=(1, 1, 1))), images, batch=2)
     assert features.dtype == np.float32
     np.testing.assert_allclose(features, np.arange(5)[:, None] * [[0.2, 0.2, 0.2]], atol=1e-6)
 
@@ -30,34 +30,34 @@ def test_any_function_is_an_encoder() -> None:
 def test_a_vit_gives_its_pooled_output_whatever_the_batch_and_its_mode() -> None:
     torch.manual_seed(0)
     vision = ViT(16, width=16, depth=1, heads=2, mlp=32, patch=8).train()
-    pictures = list(np.random.default_rng(0).integers(0, 255, (7, 16, 16, 3), dtype=np.uint8))
-    features = extract(vision, pictures, batch=3)
+    images = list(np.random.default_rng(0).integers(0, 255, (7, 16, 16, 3), dtype=np.uint8))
+    features = extract(vision, images, batch=3)
     with torch.no_grad():
-        expected = vision.eval().pooled(vision.image_spec.prepare(pictures))
+        expected = vision.eval().pooled(vision.image_spec.prepare(images))
     np.testing.assert_allclose(features, expected.numpy(), atol=1e-5)
 
 
 def test_a_crop_is_cut_from_the_middle_also_of_what_has_the_size_already() -> None:
-    picture = np.zeros((8, 8, 3), np.uint8)
-    picture[2:6, 2:6] = 255  # the middle
+    image = np.zeros((8, 8, 3), np.uint8)
+    image[2:6, 2:6] = 255  # the middle
     encoder = Encoder(brightness, ImageSpec(8, mean=(0, 0, 0), std=(1, 1, 1)))
-    whole, half = (extract(encoder, [picture], crop=crop)[0, 0] for crop in (None, 0.5))
+    whole, half = (extract(encoder, [image], crop=crop)[0, 0] for crop in (None, 0.5))
     assert whole == pytest.approx(0.25) and half > 0.8
 
 
 def test_an_encoders_own_crop_is_made_whatever_the_size() -> None:
     """Images that have the encoder's size already are cropped like all others of their set."""
-    picture = np.zeros((8, 8, 3), np.uint8)
-    picture[2:6, 2:6] = 255
+    image = np.zeros((8, 8, 3), np.uint8)
+    image[2:6, 2:6] = 255
     encoder = Encoder(brightness, ImageSpec(8, mean=(0, 0, 0), std=(1, 1, 1), crop=0.5))
-    assert extract(encoder, [picture])[0, 0] > 0.8
+    assert extract(encoder, [image])[0, 0] > 0.8
 
 
 def test_a_network_is_measured_in_eval_mode() -> None:
     """The encoder itself, or a module in an `Encoder`: batch norms are in eval mode."""
     network = nn.Sequential(nn.BatchNorm2d(3), nn.Dropout(0.5), nn.Flatten()).train()
-    picture = np.full((4, 4, 3), 200, np.uint8)
-    first, second = (extract(Encoder(network, ImageSpec(4)), [picture] * 2) for _ in range(2))
+    image = np.full((4, 4, 3), 200, np.uint8)
+    first, second = (extract(Encoder(network, ImageSpec(4)), [image] * 2) for _ in range(2))
     assert not network.training and network[0].num_batches_tracked == 0
     np.testing.assert_array_equal(first, second)
 
@@ -76,18 +76,18 @@ def test_features_of_another_shape_or_not_finite_are_told(function: Callable[[Te
         extract(Encoder(function, ImageSpec(4)), [np.full((4, 4, 3), 200, np.uint8)] * 2)
 
 
-def test_a_split_without_pictures_is_told() -> None:
+def test_a_split_without_images_is_told() -> None:
     with pytest.raises(DataError, match="no images in its split 'v2'"):
         embed_set(Encoder(brightness, ImageSpec(64)), LABELLED.build("world_probe", task="count"), "v2")
 
 
 def test_a_set_keeps_its_labels_and_what_was_labelled_again() -> None:
-    pictures = LABELLED.build("world_classes", objects=8, train=4, test=3)
-    features = embed_set(Encoder(brightness, ImageSpec(64)), pictures, "test")
+    images = LABELLED.build("world_classes", objects=8, train=4, test=3)
+    features = embed_set(Encoder(brightness, ImageSpec(64)), images, "test")
     assert features.features.shape == (3, 3)
     assert features.labels is not None and features.right is not None
-    np.testing.assert_array_equal(features.labels, pictures.labels("test"))
-    assert features.right == pictures.relabelled("test")
+    np.testing.assert_array_equal(features.labels, images.labels("test"))
+    assert features.right == images.relabelled("test")
     captioned = embed_set(Encoder(brightness, ImageSpec(64)), CAPTIONED.build("world_captions", test=2), "test")
     assert captioned.labels is None and captioned.features.shape == (2, 3)
 

@@ -20,11 +20,11 @@ def clusters(seed: int, each: int) -> Features:
 
 def test_it_is_the_ridge_probe_at_each_number_of_shots() -> None:
     train, test = clusters(1, 12), clusters(2, 40)
-    found = list(few_shot_probe(train, test, shots=(1, 10), draws=2, seed=3))
+    found = list(few_shot_probe(train, test, shots=(1, 10), repeats=2, seed=3))
     assert [(one.name, one.n) for one in found] == [("1-shot", 200), ("10-shot", 200)]
     for one, shots in zip(found, (1, 10), strict=True):
         assert train.labels is not None and test.labels is not None
-        accuracies = ridge_probe(train.features, train.labels, test.features, test.labels, shots, draws=2, seed=3)
+        accuracies = ridge_probe(train.features, train.labels, test.features, test.labels, shots, repeats=2, seed=3)
         assert one.value == pytest.approx(100 * np.mean(accuracies)) == pytest.approx(np.mean(one.samples))
     assert found[0].value < found[1].value
 

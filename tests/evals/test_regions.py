@@ -21,7 +21,7 @@ class Full(MaskVQVAE):
         return torch.ones(len(codes), 1, 64, 64)
 
 
-MASKS = Full(codes=8, code_width=4, width=1)
+MASK_TOKENIZER = Full(codes=8, code_width=4, width=1)
 BOX = (16, 0, 48, 32)
 REGIONS = RegionFormat(65)
 TEXT = REGIONS.write(REGIONS.write_box(BOX, 64, 64), [0] * 16)
@@ -34,7 +34,7 @@ def example() -> Example:
 
 
 def test_a_right_box_with_a_full_mask() -> None:
-    scores = _score_regions([example(), example()], [TEXT, "no box"], MASKS, bins=65)
+    scores = _score_regions([example(), example()], [TEXT, "no box"], MASK_TOKENIZER, bins=65)
     assert scores.samples == pytest.approx([50.0, 0.0]) and scores.value == pytest.approx(25.0)
     limits = {"oracle": pytest.approx(50.0), "reconstruction": pytest.approx(50.0)}  # a full box, whatever the codes
     assert scores.extra == {
@@ -52,7 +52,7 @@ def test_a_right_box_with_a_full_mask() -> None:
 
 @pytest.mark.parametrize("text", ["", "16 0 48", "16 0 48 32", TEXT.rsplit(" <", 1)[0], "48 0 16 32" + TEXT[10:]])
 def test_invalid_answers_give_no_segment(text: str) -> None:
-    assert _decode_segments([text], [(64, 64)], MASKS, bins=65) == [None]
+    assert _decode_segments([text], [(64, 64)], MASK_TOKENIZER, bins=65) == [None]
 
 
 def test_runs_are_the_mask() -> None:

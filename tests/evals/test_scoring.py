@@ -38,30 +38,30 @@ def scored(benchmark: str, examples: Sequence[Example], answers: Sequence[str]) 
     return score(benchmark, Answered(examples, answers, source, None, 9))
 
 
-@pytest.mark.parametrize("column", ["vqa_text", "vqa_knowledge"])
-def test_questions_have_vqa_accuracy(column: str) -> None:
-    assert scored(column, EXAMPLES, ANSWERS) == scored("vqa", EXAMPLES, ANSWERS)
+@pytest.mark.parametrize("benchmark", ["textvqa", "okvqa"])
+def test_questions_have_vqa_accuracy(benchmark: str) -> None:
+    assert scored(benchmark, EXAMPLES, ANSWERS) == scored("vqav2", EXAMPLES, ANSWERS)
 
 
 def test_captions_in_many_languages_are_spaced_by_the_source() -> None:
     source: Any = Spaced()
     answers = ["a red cat", "two", "ein Hund", "zwei"]
     spaced = [Example((i,), "", "", (" ".join(text),), "en" if i < 2 else "de") for i, text in enumerate(answers)]
-    found = score("caption_multilingual", Answered(spaced, answers, source, None, 9))
-    english = scored("caption", spaced[:2], [" ".join(text) for text in answers[:2]])
+    found = score("xm3600", Answered(spaced, answers, source, None, 9))
+    english = scored("coco", spaced[:2], [" ".join(text) for text in answers[:2]])
     assert found.extra["en"] == english.value > 0
 
 
 def test_regions_need_a_mask_tokenizer() -> None:
     source: Any = Spaced()
     with pytest.raises(DataError, match="regions are scored with the mask tokenizer, and there is none"):
-        score("refer_g", Answered(EXAMPLES, ANSWERS, source, None, 9))
+        score("refcocog", Answered(EXAMPLES, ANSWERS, source, None, 9))
 
 
 def test_an_unknown_benchmark_is_an_error_and_never_vqa_accuracy() -> None:
     source: Any = Spaced()
-    with pytest.raises(RegistryError, match=r"^unknown benchmark 'vqa_txt'\. Did you mean 'vqa_text'\?$"):
-        score("vqa_txt", Answered(EXAMPLES, ANSWERS, source, None, 9))
+    with pytest.raises(RegistryError, match=r"^unknown benchmark 'txtvqa'\. Did you mean 'textvqa'\?$"):
+        score("txtvqa", Answered(EXAMPLES, ANSWERS, source, None, 9))
 
 
 def test_a_benchmark_without_a_metric_is_not_scored_by_another() -> None:
@@ -88,9 +88,9 @@ def test_a_plug_ins_metric_gets_what_ours_get(add_benchmark: Any, monkeypatch: p
 
 def test_there_is_an_answer_and_a_score_for_every_example(add_benchmark: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     source: Any = Spaced()
-    for column in ("caption", "caption_multilingual", "vqa"):
+    for benchmark in ("coco", "xm3600", "vqav2"):
         with pytest.raises(DataError, match="needs one prediction per example: 1 for 2 examples"):
-            score(column, Answered(EXAMPLES, ANSWERS[:1], source, None, 9))
+            score(benchmark, Answered(EXAMPLES, ANSWERS[:1], source, None, 9))
     METRIC.names()
     add_benchmark("docvqa", metric="anls")
     for scores in (EvalResult(12.5, [12.5]), EvalResult(float("nan"), [0.0, 25.0])):
@@ -108,7 +108,7 @@ REFERENCES = (("a cat and a dog", "a dog and a cat"), ("a red bus", "the bus is 
 
 def test_captions_are_cider_times_100() -> None:
     predictions = ["a cat and a dog", "a bus", "a fish"]
-    scores = scored("caption", examples(*REFERENCES), predictions)
+    scores = scored("coco", examples(*REFERENCES), predictions)
     value, samples = cider(predictions, REFERENCES)
     assert scores.value == pytest.approx(100 * value) and scores.samples == pytest.approx([100 * s for s in samples])
     assert scores.samples[0] > scores.samples[1] > scores.samples[2] == 0
@@ -119,7 +119,7 @@ def test_languages_are_scored_apart_and_the_other_ones_averaged() -> None:
     german = examples(("eine Katze und ein Hund",), ("ein roter Bus und ein Rad",), language="de")
     english = examples(*REFERENCES[:2])
     predictions = ["a cat and a dog", "a bus", *(e.references[0] for e in french), "nichts", "gar nichts"]
-    scores = scored("caption_multilingual", [*english, *french, *german], predictions)
+    scores = scored("xm3600", [*english, *french, *german], predictions)
     assert scores.extra["languages"]["de"] == 0 < scores.extra["languages"]["fr"]
     assert scores.extra["avg35"] == pytest.approx(scores.extra["languages"]["fr"] / 2)
     assert scores.extra["en"] == scores.extra["languages"]["en"]
@@ -128,12 +128,12 @@ def test_languages_are_scored_apart_and_the_other_ones_averaged() -> None:
 
 def test_answers_are_vqa_accuracy_in_percent() -> None:
     asked = examples(("red",) * 10, ("2",) * 2 + ("3",) * 8)
-    assert scored("vqa", asked, ["red", "two"]).samples == pytest.approx([100.0, 100 * (2 * 1 / 3 + 8 * 2 / 3) / 10])
+    assert scored("vqav2", asked, ["red", "two"]).samples == pytest.approx([100.0, 100 * (2 * 1 / 3 + 8 * 2 / 3) / 10])
 
 
 def test_captions_have_bleu_and_rouge_beside() -> None:
     predictions = ["A cat, and a dog.", "a bus", "a fish isn't here"]
-    scores = scored("caption", examples(*REFERENCES), predictions)
+    scores = scored("coco", examples(*REFERENCES), predictions)
     assert scores.extra == {
         "BLEU-4": pytest.approx(100 * bleu(predictions, REFERENCES)[0]),
         "ROUGE-L": pytest.approx(100 * rouge_l(predictions, REFERENCES)[0]),
@@ -155,9 +155,9 @@ def languages(**counts: int) -> list[Example]:
 )
 def test_languages_that_are_not_there_have_no_column(counts: dict[str, int], parts: set[str]) -> None:
     asked = languages(**counts)
-    scores = scored("caption_multilingual", asked, [example.references[0] for example in asked])
-    assert set(scores.extra) == {*parts, "languages", "pictures"}
-    assert scores.extra["pictures"] == counts and set(scores.extra["languages"]) == set(counts)
+    scores = scored("xm3600", asked, [example.references[0] for example in asked])
+    assert set(scores.extra) == {*parts, "languages", "images"}
+    assert scores.extra["images"] == counts and set(scores.extra["languages"]) == set(counts)
     assert scores.value > 0
 
 
@@ -171,19 +171,19 @@ def test_languages_that_are_not_there_have_no_column(counts: dict[str, int], par
 def test_languages_that_say_nothing_are_refused(counts: dict[str, int], message: str) -> None:
     asked = languages(**counts)
     with pytest.raises(DataError, match=message):
-        scored("caption_multilingual", asked, [""] * len(asked))
+        scored("xm3600", asked, [""] * len(asked))
 
 
 def test_questions_that_one_person_answered_are_matched_exactly() -> None:
     """VQ2A, GQA: VQA accuracy would leave that person out."""
     asked = examples(("A cup.",), ("two",), ("red",), ("red",) * 3, ("red",) * 10)
-    scores = scored("vqa", asked, ["a cup", "2", "rot", "red", "red"])
+    scores = scored("vqav2", asked, ["a cup", "2", "rot", "red", "red"])
     assert scores.samples == pytest.approx([100, 100, 0, 200 / 3, 100])
     assert scores.value == pytest.approx(sum(scores.samples) / 5)
     assert scores.extra == {ONE: 3, FEW: 1}
-    assert scored("vqa", examples(("red",) * 10), ["red"]).extra == {}
+    assert scored("vqav2", examples(("red",) * 10), ["red"]).extra == {}
 
 
 def test_every_question_has_an_answer() -> None:
     with pytest.raises(DataError, match="question 1 of 2 has none"):
-        scored("vqa", examples(("red",), ()), ["red", "red"])
+        scored("vqav2", examples(("red",), ()), ["red", "red"])

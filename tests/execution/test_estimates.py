@@ -14,7 +14,7 @@ from pali3kit.execution.estimates import Forecast
 from pali3kit.execution.store import Store
 from pali3kit.execution.worker import Calibrated, Profiled
 from pali3kit.plan.graph import build
-from pali3kit.training.context import Cost, Weight
+from pali3kit.training.context import MemoryProfile, StageCost
 
 
 def store_of(experiment):
@@ -54,7 +54,7 @@ def test_every_step_has_seconds_for_the_scheduler(experiment):
 def test_manifests_of_other_versions_are_ignored(experiment):
     store = store_of(experiment)
     (store.root / "masks-old").mkdir(parents=True)
-    (store.root / "masks-old" / "manifest.json").write_text('{"kind": "masks"}')
+    (store.root / "masks-old" / "manifest.json").write_text('{"kind": "mask_tokenizer"}')
     assert Forecast(store, 1).by_kind == {}
 
 
@@ -62,8 +62,8 @@ def test_manifests_of_other_versions_are_ignored(experiment):
     "text",
     [
         "[]", "{", "\x00", '{"KEY": 3}',
-        '{"KEY": {"secondt": 1.0}}', '{"KEY": {"seconds": "1"}}', '{"KEY": {"weight": 1}}',
-        '{"KEY": {"fixed": 1.0}}', '{"KEY": {"weight": {"parameters": 1, "stade": 2}}}',
+        '{"KEY": {"secondt": 1.0}}', '{"KEY": {"seconds": "1"}}', '{"KEY": {"profile": 1}}',
+        '{"KEY": {"fixed": 1.0}}', '{"KEY": {"profile": {"parameters": 1, "stade": 2}}}',
     ],
 )  # fmt: skip
 def test_damaged_calibrations_are_measured_again(experiment, text):
@@ -75,7 +75,7 @@ def test_damaged_calibrations_are_measured_again(experiment, text):
     assert Forecast(store, 1).estimate(step).origin == "unknown"
 
 
-class Measured:
+class MeasuringWorker:
     """A worker that returns a cost for every step."""
 
     def __init__(self, *_):
@@ -84,12 +84,12 @@ class Measured:
 
     def profile_on_meta(self, step):
         self.step = step
-        self.theirs.send(Profiled(Weight(3, 12), rows=2))
+        self.theirs.send(Profiled(MemoryProfile(3, 12), rows=2))
 
     def calibrate(self, step, rows):
         assert rows == 2
         self.step = step
-        self.theirs.send(Calibrated(Cost(0.5)))
+        self.theirs.send(Calibrated(StageCost(0.5)))
 
     def messages(self):
         yield self.connection.recv()
@@ -102,12 +102,12 @@ def test_a_disk_without_room_for_calibrations_does_not_stop_a_plan(experiment, m
     def full(path, _):
         raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    monkeypatch.setattr(estimates, "Worker", Measured)
+    monkeypatch.setattr(estimates, "Worker", MeasuringWorker)
     monkeypatch.setattr(estimates.durable, "write_atomically", full)
     forecast, said = Forecast(Store(Path(experiment.runtime.store)), 1), []
     step = build(experiment).steps[0]
     forecast.calibrate([step], 1, said.append)
-    assert forecast.estimate(step).origin == "calibrated" and forecast.estimate(step).profile == Weight(3, 12)
+    assert forecast.estimate(step).origin == "calibrated" and forecast.estimate(step).profile == MemoryProfile(3, 12)
     assert said == [f"{forecast.file} cannot be written: No space left on device"]
 
 

@@ -56,7 +56,7 @@ def test_disk_space_is_reported_with_what_is_free(bench, monkeypatch):
     )
 
 
-def test_every_picture_takes_disk_space(bench):
+def test_every_image_takes_disk_space(bench):
     store, experiment = Store(bench.root / "store"), load(EXPERIMENTS / "ablate_classif.yaml", ["scale=smoke"])
     (step,) = [n for n in build(experiment).steps if n.label == "features/train classif"]
     known = Forecast(store, 1)

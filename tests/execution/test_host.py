@@ -21,14 +21,14 @@ def test_this_machine_has_a_core_and_a_name():
         (Runtime(), 1, (1, 8)),
         (Runtime(), 100, (8, 1)),
         (Runtime(), 0, (1, 8)),
-        (Runtime(workers=3), 2, (3, 2)),
-        (Runtime(workers=16), 2, (16, 1)),
-        (Runtime(workers=1, threads=1), 2, (1, 1)),
+        (Runtime(parallel_stages=3), 2, (3, 2)),
+        (Runtime(parallel_stages=16), 2, (16, 1)),
+        (Runtime(parallel_stages=1, threads=1), 2, (1, 1)),
     ],
 )
 def test_workers_share_the_threads(monkeypatch, runtime, cells, expected):
     monkeypatch.setattr(host, "cores", lambda: 8)
-    assert host.allot(runtime, cells) == expected
+    assert host.divide_cores(runtime, cells) == expected
 
 
 @pytest.fixture

@@ -14,7 +14,9 @@ from pali3kit.execution import manifest as manifests
 from pali3kit.execution.manifest import find_damage, read_manifest, write_manifest
 from pali3kit.plan.step import Step
 
-STEP = Step("masks", "les masques é", Loose({"masks": {"name": "vqvae"}, "rate": 0.1, "big": 10**30}), seed=3)
+STEP = Step(
+    "mask_tokenizer", "les masques é", Loose({"mask_tokenizer": {"name": "vqvae"}, "rate": 0.1, "big": 10**30}), seed=3
+)
 
 
 @pytest.fixture
@@ -120,7 +122,7 @@ def folder(tmp_path):
 @pytest.fixture
 def manifest(folder, monkeypatch):
     monkeypatch.setattr(manifests, "LARGE", 2)
-    write_manifest(folder, Step("masks", "masks", Loose({})), 1.0, 1, {})
+    write_manifest(folder, Step("mask_tokenizer", "mask_tokenizer", Loose({})), 1.0, 1, {})
     return read_manifest(folder / manifests.MANIFEST)
 
 

@@ -17,7 +17,7 @@ from pali3kit.plan.step import Step
 @pytest.fixture
 def failing(monkeypatch):
     """A step of a kind that is unknown in the worker process."""
-    monkeypatch.setitem(STAGE.found, "no such kind", STAGE.found["masks"])
+    monkeypatch.setitem(STAGE.found, "no such kind", STAGE.found["mask_tokenizer"])
     step = Step("no such kind", "x", Loose({}))
     assert step.name.startswith("no such kind-")  # computes its digest, which is sent along
     return step

@@ -10,7 +10,7 @@ from pali3kit.execution import progress
 from pali3kit.execution.progress import Display, _as_text
 from pali3kit.plan.step import Step
 
-STEP = Step("masks", "masks [x]", Loose({}))
+STEP = Step("mask_tokenizer", "masks [x]", Loose({}))
 
 
 def shown(tmp_path, terminal):

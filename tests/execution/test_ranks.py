@@ -35,7 +35,7 @@ WORDS = ["red", "green", "blue", "big", "small", "round", "cat", "dog", "egg", "
 
 @pytest.fixture(scope="module")
 def shards(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """40 pictures with a text each, in two shards."""
+    """40 images with a text each, in two shards."""
     folder, rng = tmp_path_factory.mktemp("shards"), np.random.default_rng(0)
     for number in range(2):
         with tarfile.open(folder / f"{number}.tar", "w") as tar:
@@ -55,7 +55,7 @@ def add(tar: tarfile.TarFile, name: str, data: bytes) -> None:
 
 
 def steps(arm: str, path: str, *more: str) -> list[Step]:
-    """The stages up to the encoder, on the shards; one pass and a half over the pictures."""
+    """The stages up to the encoder, on the shards; one pass and a half over the images."""
     overrides = [
         "scale=smoke", f"data.source={{name: pairs, path: '{path}', classes: 5}}", "tokenizer.vocabulary=500",
         "tokenizer.bins=32", "model.image_size=32", "stages.vision.examples=64", "stages.vision.batch_size=8",
@@ -111,17 +111,17 @@ TOLERANCE = 1e-5
 
 
 def test_two_ranks_train_what_one_does(shards: str, alone: Path, tmp_path: Path) -> None:
-    spread = make(tmp_path, steps("siglip", shards), exact(ranks=2))
+    spread = make(tmp_path, steps("siglip", shards), exact(devices=2))
     assert difference(alone, spread) < TOLERANCE
     assert not list(spread.glob("rank-*")) and not list(spread.glob("*.ckpt"))
-    assert (spread / "towers.safetensors").exists()
+    assert (spread / "dual_encoder.safetensors").exists()
     for step, (one, two) in enumerate(zip(losses(alone), losses(spread), strict=True)):
         assert one == pytest.approx(two, abs=1e-4), step  # the loss is the whole batch's, not that of rank 0's part
 
 
 @pytest.mark.slow
 def test_shards_train_what_a_whole_model_does(shards: str, alone: Path, tmp_path: Path) -> None:
-    spread = make(tmp_path, steps("siglip", shards), exact(ranks=2, strategy="fsdp"))
+    spread = make(tmp_path, steps("siglip", shards), exact(devices=2, strategy="fsdp"))
     assert difference(alone, spread) < TOLERANCE
 
 
@@ -129,18 +129,18 @@ def test_shards_train_what_a_whole_model_does(shards: str, alone: Path, tmp_path
 @pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
 def test_classification_over_ranks(shards: str, tmp_path: Path, strategy: str) -> None:
     wanted = steps("classif", shards, "stages.vision.loss=softmax", "stages.vision.crop=0.3", "stages.vision.flip=true")
-    one = make(tmp_path / "one", wanted, exact(loaders=2))
-    assert difference(one, make(tmp_path / "two", wanted, exact(ranks=2, strategy=strategy))) < TOLERANCE
+    one = make(tmp_path / "one", wanted, exact(num_workers=2))
+    assert difference(one, make(tmp_path / "two", wanted, exact(devices=2, strategy=strategy))) < TOLERANCE
 
 
 def test_the_rank_that_failed_is_named(shards: str, tmp_path: Path) -> None:
-    """Bad pictures in the share of one rank stop all ranks."""
+    """Bad images in the share of one rank stop all ranks."""
     broken = tmp_path / "0.tar"
     data = bytearray(Path(shards.replace("{0..1}", "0")).read_bytes())
     start = data.find(b"\x89PNG", len(data) // 2)
     data[start : start + 8] = bytes(8)
     broken.write_bytes(data)
-    worker = Worker(tmp_path / "store", 1, exact(ranks=2, most_bad=0.0))
+    worker = Worker(tmp_path / "store", 1, exact(devices=2, max_bad_fraction=0.0))
     try:
         worker.make(steps("classif", str(broken))[-1])
         message = last(worker)
@@ -159,12 +159,12 @@ def test_the_world_too_is_the_same_over_ranks(tmp_path: Path) -> None:
     every = build(load(EXPERIMENTS / "pretrain_siglip.yaml", overrides)).steps
     wanted = [step for step in every if step.kind in ("tokenizer", "vision")]
     one = make(tmp_path / "one", wanted, exact())
-    assert difference(one, make(tmp_path / "two", wanted, exact(ranks=2))) < TOLERANCE
+    assert difference(one, make(tmp_path / "two", wanted, exact(devices=2))) < TOLERANCE
 
 
 @pytest.mark.slow
 def test_a_rank_that_is_killed_before_they_have_met(shards: str, tmp_path: Path) -> None:
-    worker = Worker(tmp_path, 1, exact(ranks=2))
+    worker = Worker(tmp_path, 1, exact(devices=2))
     try:
         worker.make(steps("classif", shards)[-1])
         deadline = time.monotonic() + 300
@@ -184,7 +184,7 @@ def test_killed_in_the_middle_of_a_pass_it_ends_with_the_same_weights(
 ) -> None:
     """Every step writes a checkpoint; the worker is killed with its ranks."""
     wanted = steps("siglip", shards, "stages.vision.examples=400")
-    execution = exact(ranks=2, strategy=strategy, checkpoint_seconds=0.0)
+    execution = exact(devices=2, strategy=strategy, checkpoint_seconds=0.0)
     whole = make(tmp_path / "whole", wanted, execution)
 
     root = tmp_path / "cut"
@@ -217,7 +217,7 @@ def test_a_damaged_checkpoint_of_ranks_is_reported_once_and_not_used(
 ) -> None:
     """A flipped byte, or half a file, as after a power cut."""
     wanted = steps("siglip", shards, "stages.vision.examples=80")
-    execution = exact(ranks=2, strategy=strategy, checkpoint_seconds=0.0)
+    execution = exact(devices=2, strategy=strategy, checkpoint_seconds=0.0)
     whole = make(tmp_path / "whole", wanted, execution)
     make(tmp_path / "cut", wanted[:1], execution)
     store = Store(tmp_path / "cut")
@@ -247,7 +247,7 @@ def test_a_damaged_checkpoint_of_ranks_is_reported_once_and_not_used(
 def test_ranks_that_are_stopped_end_with_a_checkpoint(shards: str, tmp_path: Path, strategy: str) -> None:
     """No checkpoint is due; the worker and its ranks get the signal together, as a process group does."""
     wanted = steps("siglip", shards, "stages.vision.examples=400")
-    execution = exact(ranks=2, strategy=strategy, checkpoint_seconds=1e9)
+    execution = exact(devices=2, strategy=strategy, checkpoint_seconds=1e9)
     whole = make(tmp_path / "whole", wanted, execution)
     root = tmp_path / "cut"
     make(root, wanted[:1], execution)
@@ -270,7 +270,7 @@ def test_ranks_that_are_stopped_end_with_a_checkpoint(shards: str, tmp_path: Pat
 def stage_2(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Step], Path]:
     """A step of stage 2, a transfer after it, and a store with all of their ancestors."""
     overrides = [
-        "scale=smoke", "evaluate=[vqa]", "evaluation.after=[transfer]", "tokenizer.sentences=1500",
+        "scale=smoke", "evaluate=[vqav2]", "evaluation.after=[transfer]", "tokenizer.sentences=1500",
         "stages.resolution.optimizer={name: adamw, learning_rate: 1.0e-3}",
         "stages.transfer.optimizer={name: adamw, learning_rate: 1.0e-3}",
     ]  # fmt: skip
@@ -291,7 +291,7 @@ def test_stage_2_and_transfers_over_ranks_and_in_passes(
     wanted, store = stage_2
     one, two = shutil.copytree(store, tmp_path / "one"), shutil.copytree(store, tmp_path / "two")
     alone = make(one, wanted, exact())
-    spread = make(two, wanted, exact(ranks=2, strategy=strategy, most_tokens=3 * (36 + 32)))
+    spread = make(two, wanted, exact(devices=2, strategy=strategy, max_tokens_per_microbatch=3 * (36 + 32)))
     assert difference(alone, spread) < TOLERANCE
     encoders = (Store(root).path(wanted[0]) / "vision.safetensors" for root in (one, two))
     first, second = map(load_file, encoders)
@@ -305,10 +305,10 @@ def test_a_transfer_is_checked_over_ranks(stage_2: tuple[list[Step], Path], tmp_
     """Every rank has the whole model, scores it and makes the same choice; only one writes."""
     (*before, last_one), store = stage_2
     training = replace(last_one.config.training, checks=2, validate=8)
-    config = replace(last_one.config, training=training, column="vqa", validation=16)
+    config = replace(last_one.config, training=training, column="vqav2", validation=16)
     checked = [*before, Step(last_one.kind, last_one.label, config, last_one.seed, last_one.parents)]
     one, two = shutil.copytree(store, tmp_path / "one"), shutil.copytree(store, tmp_path / "two")
-    alone, spread = make(one, checked, exact()), make(two, checked, exact(ranks=2))
+    alone, spread = make(one, checked, exact()), make(two, checked, exact(devices=2))
     assert difference(alone, spread) < TOLERANCE
     said = [(folder / "validation.csv").read_text() for folder in (alone, spread)]
     assert said[0] == said[1] and said[0].count("\n") == 3
@@ -319,7 +319,7 @@ def test_a_transfer_is_checked_over_ranks(stage_2: tuple[list[Step], Path], tmp_
 def test_stage_2_killed_ends_with_the_same_weights(stage_2: tuple[list[Step], Path], tmp_path: Path) -> None:
     (step, *_), store = stage_2
     whole, cut = shutil.copytree(store, tmp_path / "whole"), shutil.copytree(store, tmp_path / "cut")
-    execution = exact(checkpoint_seconds=0.0, most_tokens=3 * (36 + 32))
+    execution = exact(checkpoint_seconds=0.0, max_tokens_per_microbatch=3 * (36 + 32))
     expected = make(whole, [step], execution)
     worker = Worker(cut, 1, execution)
     try:

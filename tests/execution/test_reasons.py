@@ -13,7 +13,9 @@ from pali3kit.execution.reasons import Reasons, _flat
 from pali3kit.execution.store import Store
 from pali3kit.plan.step import Step
 
-MASKS = Step("masks", "masks", Loose({"training": {"examples": 10, "optimizer": {"name": "muon"}}}), seed=3)
+MASK_TOKENIZER = Step(
+    "mask_tokenizer", "mask_tokenizer", Loose({"training": {"examples": 10, "optimizer": {"name": "muon"}}}), seed=3
+)
 VISION = Step("vision", "vision", Loose({"n": 1}))
 
 FEATURES = Step("features", "features", Loose({"split": "test", "count": 2}), 0, {"vision": VISION})
@@ -22,7 +24,7 @@ FEATURES = Step("features", "features", Loose({"split": "test", "count": 2}), 0,
 @pytest.fixture
 def store(tmp_path):
     store = Store(tmp_path)
-    for step in (MASKS, VISION, FEATURES):
+    for step in (MASK_TOKENIZER, VISION, FEATURES):
         store.work(step).mkdir(parents=True)
         store.publish(step, 1.0, threads=1)
     return store
@@ -32,15 +34,15 @@ def store(tmp_path):
     ("step", "text"),
     [
         (Step("language", "", Loose({})), "no artifact"),
-        (replace(MASKS, seed=4), "seed: 4, was 3"),
-        (replace(MASKS, config=Loose({"training": {"examples": 20, "optimizer": {"name": "muon"}}})),
+        (replace(MASK_TOKENIZER, seed=4), "seed: 4, was 3"),
+        (replace(MASK_TOKENIZER, config=Loose({"training": {"examples": 20, "optimizer": {"name": "muon"}}})),
          "training.examples: 20, was 10"),
-        (replace(MASKS, config=Loose({"training": {"examples": 20, "optimizer": {"name": "adamw"}}})),
+        (replace(MASK_TOKENIZER, config=Loose({"training": {"examples": 20, "optimizer": {"name": "adamw"}}})),
          "training.examples: 20, was 10, and 1 more"),
-        (replace(MASKS, config=Loose({**MASKS.config.values, "weights": "w" * 64})),
+        (replace(MASK_TOKENIZER, config=Loose({**MASK_TOKENIZER.config.values, "weights": "w" * 64})),
          f"weights: {'w' * 23}…, was nothing"),
-        (replace(MASKS, config=Loose({})), "training.examples: nothing, was 10, and 1 more"),
-        (replace(VISION, parents={"tokenizer": MASKS}), "parent tokenizer is new"),
+        (replace(MASK_TOKENIZER, config=Loose({})), "training.examples: nothing, was 10, and 1 more"),
+        (replace(VISION, parents={"tokenizer": MASK_TOKENIZER}), "parent tokenizer is new"),
         (replace(FEATURES, parents={}), "parent vision is gone"),
         (replace(FEATURES, parents={"vision": replace(VISION, seed=1)}),
          "parent vision differs"),
@@ -51,30 +53,32 @@ def test_the_first_difference_is_reported(store, step, text):
 
 
 def test_the_nearest_of_several_is_compared_with(store):
-    far = replace(MASKS, seed=9, config=Loose({"training": {"examples": 7, "optimizer": {"name": "adamw"}}}))
+    far = replace(MASK_TOKENIZER, seed=9, config=Loose({"training": {"examples": 7, "optimizer": {"name": "adamw"}}}))
     store.work(far).mkdir(parents=True)
     store.publish(far, 1.0, threads=1)
-    asked = replace(MASKS, config=Loose({"training": {"examples": 11, "optimizer": {"name": "muon"}}}))
+    asked = replace(MASK_TOKENIZER, config=Loose({"training": {"examples": 11, "optimizer": {"name": "muon"}}}))
     assert Reasons(store).why(asked) == "training.examples: 11, was 10"
 
 
 def test_a_raised_version_is_reported(store, monkeypatch):
-    kind, origin = STAGE.found["masks"]
-    monkeypatch.setitem(STAGE.found, "masks", (replace(kind, version=kind.version + 1), origin))
-    assert Reasons(store).why(replace(MASKS, label="fresh")) == f"version: {kind.version + 1}, was {kind.version}"
+    kind, origin = STAGE.found["mask_tokenizer"]
+    monkeypatch.setitem(STAGE.found, "mask_tokenizer", (replace(kind, version=kind.version + 1), origin))
+    assert (
+        Reasons(store).why(replace(MASK_TOKENIZER, label="fresh")) == f"version: {kind.version + 1}, was {kind.version}"
+    )
 
 
 def test_an_artifact_in_a_renamed_folder_is_reported(store):
-    store.path(MASKS).rename(store.root / "masks.old")
-    assert Reasons(store).why(MASKS) == "its artifact's folder was renamed"
+    store.path(MASK_TOKENIZER).rename(store.root / "masks.old")
+    assert Reasons(store).why(MASK_TOKENIZER) == "its artifact's folder was renamed"
 
 
-@pytest.mark.parametrize("text", ["[]", "null", '"x"', "{", '{"kind": "masks"}', '{"digest": "a"}'])
+@pytest.mark.parametrize("text", ["[]", "null", '"x"', "{", '{"kind": "mask_tokenizer"}', '{"digest": "a"}'])
 def test_what_is_not_a_manifest_is_passed_over(store, text):
     folder = store.root / "foreign"
     folder.mkdir()
     (folder / "manifest.json").write_text(text)
-    assert Reasons(store).why(replace(MASKS, seed=4)) == "seed: 4, was 3"
+    assert Reasons(store).why(replace(MASK_TOKENIZER, seed=4)) == "seed: 4, was 3"
 
 
 @pytest.mark.parametrize("damaged", [{"config": "text"}, {"config": None}, {"parents": [1]}])
@@ -94,8 +98,8 @@ def test_damaged_configurations_of_version_0_1_count_as_empty(store, text):
 
 
 def test_a_damaged_artifact_is_reported(store):
-    (store.path(MASKS) / "manifest.json").write_text("{")
-    assert Reasons(store).why(MASKS) == "damaged"
+    (store.path(MASK_TOKENIZER) / "manifest.json").write_text("{")
+    assert Reasons(store).why(MASK_TOKENIZER) == "damaged"
 
 
 def test_an_artifact_of_version_0_1_is_read_from_its_config(store):

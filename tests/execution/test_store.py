@@ -25,7 +25,9 @@ class Trained(Loose):
     training: Training = field(default_factory=lambda: Training(examples=10, batch_size=2))
 
 
-STEP = Step("masks", "the masks", Trained({"masks": {"name": "vqvae"}, "training": {"examples": 10}}), seed=3)
+STEP = Step(
+    "mask_tokenizer", "the masks", Trained({"mask_tokenizer": {"name": "vqvae"}, "training": {"examples": 10}}), seed=3
+)
 
 
 @pytest.fixture
@@ -49,8 +51,8 @@ def test_publish_moves_the_whole_folder_and_describes_it(store):
     assert manifest["digest"] == STEP.digest and manifest["seed"] == 3 and manifest["label"] == "the masks"
     assert (manifest["seconds"], manifest["threads"], manifest["units"]) == (1.5, 2, 10)
     assert sorted(manifest["files"]) == ["config.yaml", "deep/curve.csv", "weights.safetensors"]
-    assert (folder / "config.yaml").read_text() == "masks:\n  name: vqvae\ntraining:\n  examples: 10\n"
-    assert [read["kind"] for read in store.manifests()] == ["masks"]
+    assert (folder / "config.yaml").read_text() == "mask_tokenizer:\n  name: vqvae\ntraining:\n  examples: 10\n"
+    assert [read["kind"] for read in store.manifests()] == ["mask_tokenizer"]
 
 
 @pytest.mark.parametrize(
@@ -121,7 +123,7 @@ def test_what_a_kill_left_of_a_damaged_artifact_is_no_obstacle(store):
 
 
 def test_another_stages_folder_is_refused(store):
-    other = Step("masks", "others", Loose({}))
+    other = Step("mask_tokenizer", "others", Loose({}))
     make(store, other)
     shutil.copytree(store.path(other), store.path(STEP))
     with pytest.raises(

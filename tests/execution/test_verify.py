@@ -14,7 +14,7 @@ from pali3kit.execution.store import Store
 from pali3kit.execution.verify import _verify_artifact, verify_store
 from pali3kit.plan.step import Step
 
-STEPS = [Step(kind, kind, Loose({"n": kind})) for kind in ("masks", "vision", "tokenizer")]
+STEPS = [Step(kind, kind, Loose({"n": kind})) for kind in ("mask_tokenizer", "vision", "tokenizer")]
 
 
 @pytest.fixture

@@ -16,9 +16,9 @@ from pali3kit.execution import worker
 from pali3kit.execution.store import Store
 from pali3kit.execution.worker import Busy, Calibrated, Failed, Finished, Profiled, Progress
 from pali3kit.plan.step import Step
-from pali3kit.training.context import Cost, Execution, Sizes
+from pali3kit.training.context import ComponentSpecs, Execution, StageCost
 
-STEP = Step("masks", "masks", Loose({"masks": {"name": "vqvae"}}), seed=5)
+STEP = Step("mask_tokenizer", "mask_tokenizer", Loose({"mask_tokenizer": {"name": "vqvae"}}), seed=5)
 
 
 @pytest.fixture
@@ -28,7 +28,7 @@ def store(tmp_path):
 
 @pytest.fixture
 def stage(monkeypatch):
-    """Install functions as `run` and `calibrate` of the stage `masks`."""
+    """Install functions as `run` and `calibrate` of the stage `mask_tokenizer`."""
 
     def install(run, calibrate=None):
         module = types.ModuleType("fake_stage_module")
@@ -36,8 +36,8 @@ def stage(monkeypatch):
         if calibrate is not None:
             module.calibrate = calibrate
         monkeypatch.setitem(sys.modules, module.__name__, module)
-        kind, origin = STAGE.found["masks"]
-        monkeypatch.setitem(STAGE.found, "masks", (replace(kind, module=module.__name__), origin))
+        kind, origin = STAGE.found["mask_tokenizer"]
+        monkeypatch.setitem(STAGE.found, "mask_tokenizer", (replace(kind, module=module.__name__), origin))
 
     return install
 
@@ -124,7 +124,9 @@ def test_wall_time_counts_killed_attempts(store, stage):
     assert not any(store.root.glob("work/*"))
 
 
-@pytest.mark.parametrize(("answer", "cost"), [(0.25, Cost(0.25)), (Cost(0.5, 1.0, 7, 8), Cost(0.5, 1.0, 7, 8))])
+@pytest.mark.parametrize(
+    ("answer", "cost"), [(0.25, StageCost(0.25)), (StageCost(0.5, 1.0, 7, 8), StageCost(0.5, 1.0, 7, 8))]
+)
 def test_calibration_calls_the_stages_module(stage, answer, cost):
     asked = []
 
@@ -134,6 +136,6 @@ def test_calibration_calls_the_stages_module(stage, answer, cost):
 
     stage(None, calibrate)
     assert worker._calibrate(STEP, 1, 1) == Calibrated(cost)
-    assert asked[-1] == (STEP.config, Sizes(masks={"name": "vqvae"}))
+    assert asked[-1] == (STEP.config, ComponentSpecs(mask_tokenizer={"name": "vqvae"}))
     stage(None)
     assert (worker._profile(STEP, 1), worker._calibrate(STEP, 1, 1)) == (Profiled(), Calibrated(None))

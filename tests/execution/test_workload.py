@@ -21,8 +21,8 @@ def named(experiment):
         ("features/test classif", 10),
         ("transfer/vqa classif", 200),
         ("transfer/refer classif", 100),
-        ("evaluate/fake/vqa classif", 10),
-        ("embed/flag classif", 1440),  # pictures of both splits
+        ("evaluate/fake/vqav2 classif", 10),
+        ("embed/flag classif", 1440),  # images of both splits
         ("probe classif", 1),
     ],
 )
@@ -31,9 +31,9 @@ def test_units(experiment, label, count):
 
 
 def test_a_stage_that_only_loads_weights_is_some_work(experiment):
-    masks = replace(experiment.stages.masks, examples=0)
-    asked = replace(experiment, stages=replace(experiment.stages, masks=masks))
-    assert units(named(asked)["masks"]) == 1
+    untrained = replace(experiment.stages.mask_tokenizer, examples=0)
+    asked = replace(experiment, stages=replace(experiment.stages, mask_tokenizer=untrained))
+    assert units(named(asked)["mask_tokenizer"]) == 1
 
 
 def test_units_of_held_out_text_are_windows_in_three_modes(experiment):
@@ -44,7 +44,7 @@ def test_units_of_held_out_text_are_windows_in_three_modes(experiment):
 
 def test_sizes_are_of_the_components_of_all_ancestors(experiment):
     found = sizes(named(experiment)["transfer/refer classif"])
-    assert [part["name"] for part in (found.vision, found.language, found.projector, found.masks)] == [
+    assert [part["name"] for part in (found.vision, found.language, found.projector, found.mask_tokenizer)] == [
         "vit",
         "ul2",
         "linear",
@@ -60,7 +60,7 @@ def test_stages_on_the_encoder_alone_have_its_sizes_only(experiment):
 
 def test_what_costs_the_same_has_the_same_shape(experiment):
     steps = named(experiment)
-    for label in ("features/train", "embed/flag", "probe", "multimodal", "transfer/vqa", "evaluate/fake/vqa"):
+    for label in ("features/train", "embed/flag", "probe", "multimodal", "transfer/vqa", "evaluate/fake/vqav2"):
         assert shape(steps[f"{label} classif"]) == shape(steps[f"{label} siglip"]), label
     assert shape(steps["features/train classif"]) == shape(steps["features/test siglip"])
     assert shape(steps["vision classif"]) != shape(steps["vision siglip"])
@@ -76,8 +76,8 @@ def test_one_task_is_measured_for_all(experiment):
         measured.setdefault(cost_shape(steps[label]), set()).add(label.split()[0])
     assert sorted(map(sorted, measured.values())) == [
         ["embed/flag"],
-        ["evaluate/fake/refer", "evaluate/fake/refer_g"],
-        ["evaluate/fake/vqa"],
+        ["evaluate/fake/refcoco", "evaluate/fake/refcocog"],
+        ["evaluate/fake/vqav2"],
         ["transfer/refer"],
         ["transfer/vqa"],
     ]

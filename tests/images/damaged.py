@@ -30,8 +30,8 @@ def damaged(number: int) -> Damaged:
     rng = np.random.default_rng([number, 15])
     kinds = whole()
     kind = list(kinds)[number % len(kinds)]
-    pictures = kinds[kind]
-    data = pictures[int(rng.integers(len(pictures)))]
+    images = kinds[kind]
+    data = images[int(rng.integers(len(images)))]
     names = [list(DAMAGES)[int(rng.integers(len(DAMAGES)))] for _ in range(int(rng.choice([1, 1, 1, 2, 3])))]
     for name in names:
         data = DAMAGES[name](data, rng) if data else data
@@ -42,13 +42,13 @@ def damaged(number: int) -> Damaged:
 
 @lru_cache(1)
 def whole() -> dict[str, list[bytes]]:
-    """Some pictures of each format."""
+    """Some images of each format."""
     rng = np.random.default_rng(0)
     coarse = Image.fromarray(rng.integers(0, 256, (5, 6, 4), np.uint8)).resize((WIDTH, HEIGHT))
     clear, image = coarse, coarse.convert("RGB")
     grey = Image.fromarray(np.asarray(image.convert("L")).astype(np.uint16) * 257)
     exif = Image.Exif()
-    exif[0x0112], exif[0x010E] = 6, "a picture"
+    exif[0x0112], exif[0x010E] = 6, "an image"
     exif.get_ifd(0x8769)[0x9204] = 0.5
     turned = {"exif": exif.tobytes()}
     flat = image.convert("P")
@@ -88,7 +88,7 @@ def whole() -> dict[str, list[bytes]]:
 
 def _in(image: Image.Image, kind: str = "JPEG", **options: Any) -> bytes:
     file = io.BytesIO()
-    image.copy().save(file, kind, **options)  # saving leaves its options in a picture
+    image.copy().save(file, kind, **options)  # saving leaves its options in an image
     return file.getvalue()
 
 
@@ -177,7 +177,7 @@ def _claim(data: bytes, rng: Rng) -> bytes:
 
 def _spliced(data: bytes, rng: Rng) -> bytes:
     """Replace the end with that of another image."""
-    others = [picture for pictures in whole().values() for picture in pictures]
+    others = [image for images in whole().values() for image in images]
     other = others[int(rng.integers(len(others)))]
     return data[: int(rng.integers(len(data)))] + other[int(rng.integers(len(other))) :]
 

@@ -15,7 +15,7 @@ def views(crop: float, flip: bool, count: int = 300) -> np.ndarray:
     return np.stack([random_view(GRADIENT, 32, rng, crop, flip) for _ in range(count)])
 
 
-def test_whole_pictures_are_squeezed_and_half_of_them_mirrored() -> None:
+def test_whole_images_are_squeezed_and_half_of_them_mirrored() -> None:
     whole = views(1.0, True)
     ascending = whole[:, 16, -1, 1] > whole[:, 16, 0, 1]
     assert 120 < ascending.sum() < 180

@@ -1,4 +1,4 @@
-"""Some hundreds of the damaged images of which speed/fuzz_pictures.py tries 40,000."""
+"""Some hundreds of the damaged images of which speed/fuzz_images.py tries 40,000."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ MOST = 4_000_000  # pixels, for the sake of time
 
 def test_all_formats_are_among_them_and_read_when_they_are_whole() -> None:
     assert set(FORMATS) <= set(whole())
-    for pictures in whole().values():
-        for data in pictures:
+    for images in whole().values():
+        for data in images:
             width, height = decode_image(data, "x").size
             assert read_size(data, "x") == (height, width) and {width, height} == {48, 40}
 
@@ -33,10 +33,10 @@ def test_each_is_read_or_a_data_error(first: int) -> None:
     for number in range(first, first + 100):
         for upright in (True, False):
             try:
-                picture = np.asarray(decode_image(damaged(number).data, "x", MOST, upright))
+                image = np.asarray(decode_image(damaged(number).data, "x", MOST, upright))
             except DataError:
                 continue
-            assert picture.dtype == np.uint8 and picture.shape[2] in ((3,) if upright else (3, 4)), number
-            assert read_size(damaged(number).data, "x", upright) == picture.shape[:2], number
+            assert image.dtype == np.uint8 and image.shape[2] in ((3,) if upright else (3, 4)), number
+            assert read_size(damaged(number).data, "x", upright) == image.shape[:2], number
             read += 1
     assert 20 < read < 180

@@ -24,7 +24,7 @@ import pali3kit
 from pali3kit.data.folder import FolderSource
 from pali3kit.data.sets.folders import Folders
 from pali3kit.errors import DataError
-from pali3kit.images.decode import BYTES, FORMATS, decode_image, read_image, read_size
+from pali3kit.images.decode import BYTES_PER_PIXEL, FORMATS, decode_image, read_image, read_size
 
 NOISE = np.random.default_rng(0).integers(0, 256, (40, 60, 3), dtype=np.uint8)
 
@@ -78,7 +78,7 @@ def test_formats_are_those_of_data_sets() -> None:
     assert not {"EPS", "PDF", "WMF", "PCD", "HDF5", "GRIB"} & set(FORMATS)
 
 
-def test_no_module_opens_pictures_in_any_format() -> None:
+def test_no_module_opens_images_in_any_format() -> None:
     """`Image.open` without `formats` may run Ghostscript."""
     package = Path(pali3kit.__file__).parent
     files = [*package.rglob("*.py"), *(package.parent / "speed").glob("*.py")]
@@ -92,7 +92,7 @@ def test_what_is_transparent_is_white() -> None:
     assert decode_image(encoded(clear), "x").getpixel((0, 0)) == (255, 255, 255)
 
 
-def test_exif_turns_the_picture() -> None:
+def test_exif_turns_the_image() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was held upright
     data = encoded(Image.fromarray(NOISE), "JPEG", exif=exif)
@@ -105,13 +105,13 @@ def test_a_bomb_is_refused_before_it_is_decoded(size: tuple[int, int]) -> None:
         decode_image(bomb(*size), "x.png")
 
 
-def test_what_is_cut_off_or_no_picture() -> None:
+def test_what_is_cut_off_or_no_image() -> None:
     whole = encoded(Image.fromarray(NOISE), "JPEG")
-    with pytest.raises(DataError, match=r"a.jpg: broken picture: "):
+    with pytest.raises(DataError, match=r"a.jpg: broken image: "):
         decode_image(whole[: len(whole) // 2], "a.jpg")
-    with pytest.raises(DataError, match=r"b.jpg: not a picture in a known format \(5 bytes\)"):
+    with pytest.raises(DataError, match=r"b.jpg: not an image in a known format \(5 bytes\)"):
         decode_image(b"hello", "b.jpg")
-    with pytest.raises(DataError, match=r"c.jpg: not a picture in a known format \(0 bytes\)"):
+    with pytest.raises(DataError, match=r"c.jpg: not an image in a known format \(0 bytes\)"):
         decode_image(b"", "c.jpg")
 
 
@@ -128,12 +128,12 @@ def test_a_missing_file(tmp_path: Path) -> None:
     at=st.floats(0, 1, exclude_max=True),
     value=st.binary(min_size=1, max_size=8),
 )
-def test_damage_anywhere_is_a_picture_or_a_data_error(kind: str, at: float, value: bytes) -> None:
+def test_damage_anywhere_is_a_image_or_a_data_error(kind: str, at: float, value: bytes) -> None:
     data = bytearray(encoded(Image.fromarray(NOISE), kind))
     start = int(at * len(data))
     data[start : start + len(value)] = value
     with contextlib.suppress(DataError):
-        assert decode_image(bytes(data), "x", most_pixels=1_000_000).mode == "RGB"
+        assert decode_image(bytes(data), "x", max_pixels=1_000_000).mode == "RGB"
 
 
 @pytest.mark.parametrize("orientation", range(1, 9))
@@ -145,9 +145,9 @@ def test_the_size_of_the_header_is_that_of_what_is_decoded(orientation: int) -> 
     assert read_size(data, "x") == (height, width) == ((60, 40) if orientation > 4 else (40, 60))
 
 
-@pytest.mark.parametrize("data", [b"", b"no picture", b"\x89PNG\r\n\x1a\n"])
+@pytest.mark.parametrize("data", [b"", b"no image", b"\x89PNG\r\n\x1a\n"])
 def test_what_has_no_header_has_no_size(data: bytes) -> None:
-    with pytest.raises(DataError, match=r"^a\.png: (not a picture in a known format|broken picture)"):
+    with pytest.raises(DataError, match=r"^a\.png: (not an image in a known format|broken image)"):
         read_size(data, "a.png")
 
 
@@ -177,18 +177,18 @@ def test_the_size_of_what_was_drawn_on_tells_whether_to_turn(orientation: int) -
     assert decode_image(data, "x", size=(40, 60)).size == (60, 40)  # as it is stored
     assert np.asarray(decode_image(data, "x", size=(40, 60)))[5, 5].min() > 250
     assert decode_image(data, "x", size=(60, 40)).size == (40, 60)  # as it is shown
-    for larger in (1, 2, 7):  # boxes of larger pictures, or of smaller ones
+    for larger in (1, 2, 7):  # boxes of larger images, or of smaller ones
         assert decode_image(data, "x", size=(40 * larger, 60 * larger)).size == (60, 40)
         assert decode_image(data, "x", size=(60 // larger, 40 // larger)).size == (40, 60)
     assert decode_image(turned(orientation, (500, 501)), "x", size=(500, 501)).size == (501, 500)  # nearly a square
 
 
-def test_of_a_picture_that_is_not_turned_the_size_tells_nothing_new() -> None:
+def test_of_a_image_that_is_not_turned_the_size_tells_nothing_new() -> None:
     for data in (encoded(Image.fromarray(NOISE), "JPEG"), turned(1)):
         assert decode_image(data, "x", size=(40, 60)).size == decode_image(data, "x", size=(20, 30)).size == (60, 40)
 
 
-def test_a_size_that_the_picture_does_not_have() -> None:
+def test_a_size_that_the_image_does_not_have() -> None:
     with pytest.raises(DataError, match=r"^a: boxes are for an image of 60x40 \(height x width\), but it is 40x60$"):
         decode_image(encoded(Image.fromarray(NOISE)), "a", size=(60, 40))
     with pytest.raises(DataError, match=r"^a: .* of 50x60 .*, but it is 40x60, rotated by its EXIF 60x40$"):
@@ -216,7 +216,7 @@ def exif_with(tag: int, kind: int, value: bytes) -> bytes:
 @pytest.mark.parametrize(("kind", "value"), [(7, b"\xff" * 4), (9, b"\xff" * 4), (11, b"\0\0\x80?")])
 def test_exif_that_pillow_stumbles_over_is_a_data_error(kind: int, value: bytes) -> None:
     data = encoded(Image.fromarray(NOISE), "JPEG", exif=exif_with(0x0100, kind, value))
-    with pytest.raises(DataError, match=r"^a\.jpg: broken picture: "):
+    with pytest.raises(DataError, match=r"^a\.jpg: broken image: "):
         decode_image(data, "a.jpg")
     assert decode_image(data, "a.jpg", upright=False).size == read_size(data, "a.jpg") == (60, 40)
 
@@ -241,7 +241,7 @@ def test_whatever_a_plug_in_raises_is_a_data_error(
         look(b"", "a.jpg")
 
 
-def test_who_stops_the_program_is_no_broken_picture(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_who_stops_the_program_is_no_broken_image(monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(*_: object, **__: object) -> None:
         raise KeyboardInterrupt
 
@@ -255,9 +255,9 @@ def test_formats_that_take_more_memory_may_have_fewer_pixels(
     kind: str, options: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = encoded(Image.fromarray(NOISE), kind, **options)
-    monkeypatch.setattr("pali3kit.images.decode.MOST_BYTES", 60 * 40 * BYTES[kind])
+    monkeypatch.setattr("pali3kit.images.decode.MAX_DECODING_BYTES", 60 * 40 * BYTES_PER_PIXEL[kind])
     assert decode_image(data, "x").size == (60, 40)
-    monkeypatch.setattr("pali3kit.images.decode.MOST_BYTES", 60 * 40 * BYTES[kind] - 1)
+    monkeypatch.setattr("pali3kit.images.decode.MAX_DECODING_BYTES", 60 * 40 * BYTES_PER_PIXEL[kind] - 1)
     with pytest.raises(DataError, match=r"x: 60x40 pixels are more than 0\.002399 million"):
         decode_image(data, "x")
 
@@ -269,7 +269,7 @@ def test_a_file_of_any_size_is_not_read_to_its_end(tmp_path: Path) -> None:
         read_image(tmp_path / "x.png")
 
 
-def test_no_picture_of_a_source_or_a_set_starts_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_image_of_a_source_or_a_set_starts_a_process(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ghostscript would be a child process."""
 
     def start(*_: object, **__: object) -> None:
@@ -285,5 +285,5 @@ def test_no_picture_of_a_source_or_a_set_starts_a_process(tmp_path: Path, monkey
         lambda: read_image(tmp_path / "train" / "a" / "x.jpg"),
     ]
     for look in looks:
-        with pytest.raises(DataError, match=r"x\.jpg: not a picture in a known format"):
+        with pytest.raises(DataError, match=r"x\.jpg: not an image in a known format"):
             look()

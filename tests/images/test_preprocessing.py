@@ -32,7 +32,7 @@ def drawn(width, height):
     return Image.fromarray(np.stack(channels, -1).astype(np.uint8))
 
 
-PICTURES = {
+IMAGES = {
     "drawn": lambda: drawn(500, 300),
     "upright and to be enlarged": lambda: drawn(110, 165),  # 165 * (224 / 110) is a hair under 336
     "a photo": lambda: Image.fromarray(load_sample_image("china.jpg")[:400, :600]),
@@ -104,7 +104,7 @@ GOLDEN = {
     "transformers' DINOv2": (-1.090419, 2.341036, 0.844793, 0.450809, -1.510504, 0.206574),
     "transformers' DINOv2, 224 out of 400": (-0.679425, 1.133053, -0.932985, 0.313811, -0.775210, 0.207837),
     "transformers' ViT": (-1.000000, 0.701961, 0.239216, 0.341177, -0.380392, -0.010020),
-}  # of the libraries' own output for the first picture: values at POINTS, then the mean of all
+}  # of the libraries' own output for the first image: values at POINTS, then the mean of all
 
 
 def prepared(spec, image):
@@ -117,24 +117,24 @@ def library(request, tmp_path_factory):
     return request.param, *LIBRARIES[request.param](tmp_path_factory.mktemp("folder"))
 
 
-@pytest.mark.parametrize("picture", PICTURES)
-def test_the_librarys_own_transform_gives_the_same(library, picture):
+@pytest.mark.parametrize("photo", IMAGES)
+def test_the_librarys_own_transform_gives_the_same(library, photo):
     _, spec, transform = library
-    image = PICTURES[picture]()
+    image = IMAGES[photo]()
     torch.testing.assert_close(prepared(spec, image), transform(image), atol=1e-6, rtol=0)
 
 
 def lucid(mode):
     """An image with a ramp of transparency."""
-    picture = drawn(300, 260).convert(mode)
-    picture.putalpha(Image.linear_gradient("L").resize(picture.size))
-    return picture
+    image = drawn(300, 260).convert(mode)
+    image.putalpha(Image.linear_gradient("L").resize(image.size))
+    return image
 
 
 def palette():
-    picture = drawn(300, 260).quantize(64)
-    picture.info["transparency"] = 7
-    return picture
+    image = drawn(300, 260).quantize(64)
+    image.info["transparency"] = 7
+    return image
 
 
 MODES = {
@@ -146,7 +146,7 @@ MODES = {
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_pictures_of_other_modes_become_rgb_when_the_library_makes_them_so(library, mode):
+def test_images_of_other_modes_become_rgb_when_the_library_makes_them_so(library, mode):
     """timm's data sets convert on reading; transformers' ViT and timm's transform do not convert."""
     name, spec, transform = library
     image = MODES[mode]()
@@ -185,21 +185,21 @@ def test_transparency_matters_and_arrays_may_have_it(tmp_path):
 def test_golden_values(library):
     """Pins both sides, so that a change of both together is noticed too."""
     name, spec, transform = library
-    image = PICTURES["drawn"]()
+    image = IMAGES["drawn"]()
     for pixels in (transform(image), prepared(spec, image)):
         values = [pixels[point].item() for point in POINTS]
         assert [*values, pixels.double().mean().item()] == pytest.approx(GOLDEN[name], abs=2e-6)
 
 
-@pytest.mark.parametrize("picture", ["drawn", "a photo"])
+@pytest.mark.parametrize("photo", ["drawn", "a photo"])
 @pytest.mark.parametrize("name", OF_TRANSFORMERS)
-def test_transformers_default_resampling_is_nearly_pils(name, picture, tmp_path):
+def test_transformers_default_resampling_is_nearly_pils(name, photo, tmp_path):
     """Its processors use torchvision where that is installed, which rounds elsewhere than PIL between the two passes.
 
     Measured: at most 2 of 256 levels apart. A third is for CPUs without AVX2, where torch has another kernel.
     """
     spec, _ = OF_TRANSFORMERS[name](tmp_path)
-    image = PICTURES[picture]()
+    image = IMAGES[photo]()
     apart = (prepared(spec, image) - processed(tmp_path, "torchvision")(image)).abs()
     levels = 255 * apart * torch.tensor(spec.std).view(3, 1, 1)
     assert levels.max() < 3.01
@@ -217,7 +217,7 @@ def test_the_middle_of_an_odd_excess_is_each_librarys_own(tmp_path):
 
 
 def row(*values):
-    """A picture of one row, the same in all channels."""
+    """An image of one row, the same in all channels."""
     return Image.fromarray(np.repeat(np.array([values], np.uint8)[..., None], 3, axis=-1))
 
 
@@ -236,14 +236,14 @@ def test_big_visions_values_by_hand():
     torch.testing.assert_close(ImageSpec(2).normalise(shrunk[None])[0], expected)
 
 
-@pytest.mark.parametrize(("picture", "apart"), [("drawn", 8.0), ("a photo", 5.8), ("upright and to be enlarged", 0.3)])
-def test_big_visions_resampling_by_torch(picture, apart):
+@pytest.mark.parametrize(("photo", "apart"), [("drawn", 8.0), ("a photo", 5.8), ("upright and to be enlarged", 0.3)])
+def test_big_visions_resampling_by_torch(photo, apart):
     """Antialiased, torch's is ours but for PIL's two roundings, of at most half a level each.
 
-    Without, as in big_vision, it is `apart` of 256 levels from ours on average (measured): much for a picture that is
+    Without, as in big_vision, it is `apart` of 256 levels from ours on average (measured): much for a photo that is
     shrunk, nothing but those roundings for one that is enlarged.
     """
-    image = PICTURES[picture]()
+    image = IMAGES[photo]()
     ours = torch.tensor(ImageSpec(SIZE).fit(image)).permute(2, 0, 1)
     pixels = torch.tensor(np.array(image)).permute(2, 0, 1)[None].float()
     with_filter, without = (

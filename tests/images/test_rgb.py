@@ -27,10 +27,10 @@ def encoded(image: Image.Image, kind: str, **options: Any) -> bytes:
 
 
 def greys(data: bytes, upright: bool = True) -> NDArray[np.uint8]:
-    """A channel of a picture without colours."""
-    picture = np.asarray(decode_image(data, "x", upright=upright))
-    assert (picture == picture[..., :1]).all()
-    return picture[..., 0]
+    """A channel of an image without colours."""
+    image = np.asarray(decode_image(data, "x", upright=upright))
+    assert (image == image[..., :1]).all()
+    return image[..., 0]
 
 
 def tiff(values: np.ndarray, order: str = "II", bits: int = 0, photometric: int = 1, form: int = 1) -> bytes:
@@ -113,8 +113,8 @@ NOBODY_KNOWS = {
 @pytest.mark.parametrize("look", [decode_image, read_size])
 @pytest.mark.parametrize("name", NOBODY_KNOWS)
 def test_where_nobody_knows_what_is_white_is_an_error(name: str, look: Any) -> None:
-    kind = "floats" if name in ("floats", "PFM") else "whole numbers of 32 bits, or with a sign"
-    with pytest.raises(DataError, match=f"^a.tif: its greys are {kind}, whose white is not defined: store"):
+    kind = "floats" if name in ("floats", "PFM") else "32-bit or signed integers"
+    with pytest.raises(DataError, match=f"^a.tif: its greys are {kind}, for which no white is defined: store"):
         look(NOBODY_KNOWS[name], "a.tif")
 
 
@@ -130,10 +130,10 @@ def test_what_is_half_transparent_is_half_white_in_every_mode() -> None:
     """Equals compositing on white pixel by pixel."""
     rng = np.random.default_rng(0)
     image = Image.fromarray(rng.integers(0, 256, (30, 20, 4), np.uint8))
-    for picture in (image, image.convert("LA")):
-        alpha = np.asarray(picture.getchannel("A"))[..., None] / 255
-        expected = np.asarray(picture.convert("RGBA"))[..., :3] * alpha + 255 * (1 - alpha)
-        np.testing.assert_allclose(np.asarray(decode_image(encoded(picture, "PNG"), "x")), expected, atol=1)
+    for photo in (image, image.convert("LA")):
+        alpha = np.asarray(photo.getchannel("A"))[..., None] / 255
+        expected = np.asarray(photo.convert("RGBA"))[..., :3] * alpha + 255 * (1 - alpha)
+        np.testing.assert_allclose(np.asarray(decode_image(encoded(photo, "PNG"), "x")), expected, atol=1)
 
 
 def test_a_palette_may_be_transparent() -> None:
@@ -164,7 +164,7 @@ def test_premultiplied_greys() -> None:
 
 
 @pytest.mark.parametrize("kind", ["GIF", "PNG", "WEBP", "TIFF", "MPO"])
-def test_of_several_pictures_it_is_the_first(kind: str) -> None:
+def test_of_several_images_it_is_the_first(kind: str) -> None:
     first, second = Image.new("RGB", (8, 8), (200, 0, 0)), Image.new("RGB", (8, 8), (0, 0, 200))
     red, _, blue = decode_image(encoded(first, kind, save_all=True, append_images=[second]), "x").getpixel((4, 4))
     assert red > 150 and blue < 50

@@ -16,6 +16,6 @@ def test_values_go_to_minus_one_and_one_and_channels_come_first() -> None:
     torch.testing.assert_close(ImageSpec(2).normalise(images), expected)
 
 
-def test_a_fitted_picture_may_be_written_to() -> None:
+def test_a_fitted_image_may_be_written_to() -> None:
     """torch warns of read-only arrays."""
     assert ImageSpec(2).fit(Image.new("L", (3, 4))).flags.writeable

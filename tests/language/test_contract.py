@@ -20,7 +20,7 @@ def test_every_language_model_is_a_subclass() -> None:
 
 def test_abstract_methods_raise() -> None:
     model, x = LanguageModel(), torch.zeros(1, 1)
-    assert (model.attention, model.checkpointing, model.load_report) == ("auto", False, None)
+    assert (model.attention, model.gradient_checkpointing, model.load_report) == ("auto", False, None)
     for asked in (
         lambda: model.embed(x),
         lambda: model.encode(x, x),

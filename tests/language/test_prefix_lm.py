@@ -76,7 +76,7 @@ def test_a_row_is_the_same_alone_and_in_a_batch(model: PrefixLM, beams: int) -> 
 
 def test_every_parameter_gets_a_gradient_with_and_without_checkpointing(model: PrefixLM) -> None:
     gradients = []
-    for model.checkpointing in (False, True):
+    for model.gradient_checkpointing in (False, True):
         model.train().zero_grad()
         torch.manual_seed(0)
         prompt, mask, targets = inputs()

@@ -119,7 +119,7 @@ def test_any_text_is_read(text):
 
 @pytest.mark.parametrize("box", [(5, 5, 5, 9), (9, 5, 5, 9), (-1, 0, 5, 5), (0, 0, 5, 21), (0, 0, 11, 5)])
 def test_boxes_that_cannot_be_written(box):
-    with pytest.raises(DataError, match="empty or outside a picture of 10x20"):
+    with pytest.raises(DataError, match="empty or outside an image of 10x20"):
         RegionFormat(32).write_box(box, 10, 20)
 
 

@@ -44,5 +44,5 @@ def test_only_the_box_is_seen():
 
 @pytest.mark.parametrize("box", [(5, 5, 5, 9), (9, 5, 5, 9), (-1, 0, 5, 5), (0, 0, 5, 21), (0, 0, 11, 5)])
 def test_boxes_that_are_refused(box):
-    with pytest.raises(DataError, match="empty or outside a picture of 10x20"):
+    with pytest.raises(DataError, match="empty or outside an image of 10x20"):
         crop_mask(np.ones((10, 20), dtype=bool), box)

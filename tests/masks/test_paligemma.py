@@ -112,7 +112,7 @@ def test_any_text_is_read(text: str) -> None:
 
 
 def test_what_cannot_be_written() -> None:
-    with pytest.raises(DataError, match="empty or outside a picture of 10x20"):
+    with pytest.raises(DataError, match="empty or outside an image of 10x20"):
         PALIGEMMA.write_box((0, 0, 5, 21), 10, 20)
     with pytest.raises(DataError, match=r"there are 128 mask tokens, counted from 0, but the codes are \[5, 128\]"):
         PALIGEMMA.write(BOX, [5, 128])

@@ -44,11 +44,11 @@ def test_long_runs_take_several_characters() -> None:
     ("counts", "told"),
     [
         ([3, -2, 15], "a run of -2 pixels"),
-        ([3, 2], r"runs of 5 pixels in all, in a picture of 4x4"),
+        ([3, 2], r"runs of 5 pixels in all, in an image of 4x4"),
         ([3, 200], r"runs of 203 pixels in all"),
     ],
 )
-def test_runs_that_do_not_fill_the_picture_are_refused(counts: list[int], told: str) -> None:
+def test_runs_that_do_not_fill_the_image_are_refused(counts: list[int], told: str) -> None:
     with pytest.raises(DataError, match=told):
         runs_mask(counts, 4, 4)
 
@@ -70,7 +70,7 @@ def test_any_text_is_a_mask_or_an_error(text: str) -> None:
 
 
 @pytest.mark.parametrize("size", [(0, 4), (4, -4), (200_000, 200_000), (10**30, 1)])
-def test_what_is_no_size_of_a_picture_costs_nothing(size: tuple[int, int]) -> None:
+def test_what_is_no_size_of_a_image_costs_nothing(size: tuple[int, int]) -> None:
     for make in (lambda: runs_mask([size[0] * size[1]], *size), lambda: polygons_mask([SQUARE], *size)):
         with pytest.raises(DataError, match=r"a mask of -?\d+x-?\d+: it should have 1 to 100 million pixels"):
             make()
@@ -114,11 +114,11 @@ def test_polygons_of_whole_numbers_are_pycocotools_pixels(points: list[tuple[int
         ([], "a polygon of 0 numbers"),
         ([1e300, 1.0, 2.0, 2.0, 3.0, 3.0], r"\(1e\+300, 1\) is far outside"),
         ([1.0, float("-inf"), 2.0, 2.0, 3.0, 3.0], r"\(1, -inf\) is far outside"),
-        ([1e9, 1.0, 2.0, 2.0, 3.0, 3.0], r"\(1e\+09, 1\) is far outside a picture of 4x4"),
+        ([1e9, 1.0, 2.0, 2.0, 3.0, 3.0], r"\(1e\+09, 1\) is far outside an image of 4x4"),
         ([float("nan"), 1.0, 2.0, 2.0, 3.0, 3.0], r"\(nan, 1\) is far outside"),
     ],
 )
-def test_what_is_no_polygon_in_the_picture_is_refused(polygon: list[float], told: str) -> None:
+def test_what_is_no_polygon_in_the_image_is_refused(polygon: list[float], told: str) -> None:
     with pytest.raises(DataError, match=told):
         polygons_mask([polygon], 4, 4)
 

@@ -14,7 +14,7 @@ RIGHT = [(3,), (1, 2), (), (5, 0), ()]
 
 def test_a_case_by_hand() -> None:
     hits = relabelled_hits(np.array([3, 0, 1, 0, 4]), RIGHT)
-    assert hits.tolist() == [True, False, True]  # pictures 2 and 4, of which nobody could tell, are left out
+    assert hits.tolist() == [True, False, True]  # images 2 and 4, of which nobody could tell, are left out
     assert relabelled_accuracy(np.array([3, 0, 1, 0, 4]), RIGHT) == pytest.approx(200 / 3)
 
 

@@ -45,7 +45,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "probe, test labels": (lambda: ridge_probe(GOOD, LABELS, GOOD, LABELS[:-1]), "test images need as many labels"),
     "probe, widths": (lambda: ridge_probe(GOOD, LABELS, GOOD[:, :5], LABELS), "have 5 numbers, the others 8"),
     "probe, no shots": (lambda: ridge_probe(GOOD, LABELS, GOOD, LABELS, shots=0), "at least one shot"),
-    "probe, no draws": (lambda: ridge_probe(GOOD, LABELS, GOOD, LABELS, draws=0), "one draw, not [10] and 0"),
+    "probe, no draws": (lambda: ridge_probe(GOOD, LABELS, GOOD, LABELS, repeats=0), "one draw, not [10] and 0"),
     "probe, labels of half": (lambda: ridge_probe(GOOD, LABELS + 0.5, GOOD, LABELS), "not whole numbers"),
     "neighbours, NaN test": (lambda: nearest_classes(GOOD, LABELS, NAN, 5), "test images are not all finite"),
     "neighbours, NaN train": (lambda: nearest_classes(NAN, LABELS, GOOD, 5), "train images are not all finite"),
@@ -57,7 +57,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     "linear, NaN test": (lambda: LinearClassifier.fit(GOOD, LABELS, 1).predict(NAN), "test images are not all finite"),
     "linear, labels": (lambda: LinearClassifier.fit(GOOD, LABELS[:-1]), "need as many labels, not [39]"),
     "linear, nothing": (lambda: LinearClassifier.fit(GOOD[:0], LABELS[:0]), "on no images"),
-    "zero-shot, NaN pictures": (lambda: _nearest_texts(NAN, torch.ones(3, 8)), "not all finite"),
+    "zero-shot, NaN images": (lambda: _nearest_texts(NAN, torch.ones(3, 8)), "not all finite"),
     "zero-shot, NaN texts": (lambda: _nearest_texts(GOOD, torch.full((3, 8), torch.nan)), "not all finite"),
     "a classifier's NaN": (lambda: _argmax(NAN), "not all finite"),
     "features, labels": (lambda: Features(GOOD, LABELS[:-1]), "need as many labels, not [39]"),
@@ -68,7 +68,7 @@ REFUSED: dict[str, tuple[Callable[[], object], str]] = {
     ),
     "no classes": (lambda: _class_embeddings(None, [], "clip"), "no class names to choose from"),
     "no texts": (lambda: embed_texts(None, []), "no texts to embed"),
-    "no pictures": (lambda: evals.extract(evals.Encoder(abs, ImageSpec(8)), []), "no images to extract features from"),
+    "no images": (lambda: evals.extract(evals.Encoder(abs, ImageSpec(8)), []), "no images to extract features from"),
     "IoU of nothing": (lambda: mean_iou([], []), "IoU of no expressions"),
     "cIoU of nothing": (lambda: cumulative_iou([], []), "IoU of no expressions"),
     "IoU, lengths": (lambda: mean_iou([None], [MASK, MASK]), "1 for 2 expressions"),
@@ -109,4 +109,4 @@ def test_it_is_refused(name: str) -> None:
 def test_what_is_whole_is_scored() -> None:
     assert ridge_probe(GOOD, LABELS, GOOD, LABELS) == [1.0, 1.0, 1.0]
     assert (nearest_classes(GOOD, LABELS, GOOD.astype(np.float16), 5) == LABELS).all()
-    assert ridge_probe(GOOD, LABELS.astype(np.uint8), GOOD, LABELS, shots=2, draws=1)[0] > 0.9
+    assert ridge_probe(GOOD, LABELS.astype(np.uint8), GOOD, LABELS, shots=2, repeats=1)[0] > 0.9

@@ -35,7 +35,7 @@ def test_a_case_by_hand() -> None:
     assert nearest_classes(train, labels, query, neighbours=1).tolist() == [7]
 
 
-def test_more_neighbours_than_pictures_are_refused() -> None:
+def test_more_neighbours_than_images_are_refused() -> None:
     with pytest.raises(DataError, match="neighbours are 1 to 3, the number of train images, not 20"):
         nearest_classes(np.eye(3), np.arange(3), np.eye(3))
 

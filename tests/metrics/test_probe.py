@@ -42,7 +42,7 @@ def test_accuracies_equal_a_direct_computation(width):
         w = np.linalg.solve(a.T @ a + 2**10 * np.eye(width + 1), a.T @ y)
         guess = (np.c_[(x_test - mean) / std, np.full(100, 100.0)] @ w).argmax(1)
         expected.append((np.unique(labels)[guess] == labels_test).mean())
-    got = ridge_probe(x, labels, x_test, labels_test, shots=10, draws=3, seed=4)
+    got = ridge_probe(x, labels, x_test, labels_test, shots=10, repeats=3, seed=4)
     assert got == expected
     assert len(set(got)) > 1
 
@@ -77,10 +77,10 @@ def test_foreign_test_labels_are_refused():
 def test_a_curve_is_the_probe_at_each_number_of_shots():
     x, labels = blobs(4, 10, 20, 1.0)
     x_test, labels_test = blobs(4, 10, 30, 1.0)
-    curve = shot_curve(x, labels, x_test + 1.0, labels_test, (1, 5, 10), draws=2, seed=3)
+    curve = shot_curve(x, labels, x_test + 1.0, labels_test, (1, 5, 10), repeats=2, seed=3)
     assert list(curve) == [1, 5, 10]
     for shots, hits in curve.items():
-        expected = ridge_probe(x, labels, x_test + 1.0, labels_test, shots, draws=2, seed=3)
+        expected = ridge_probe(x, labels, x_test + 1.0, labels_test, shots, repeats=2, seed=3)
         assert hits.mean(1).tolist() == expected
     assert curve[1].mean() < curve[10].mean()
 
@@ -89,7 +89,7 @@ def test_in_a_curve_a_small_class_gives_all_it_has():
     x, labels = blobs(3, 6, 20, 1.0)
     few = np.r_[0:4, 20:60]  # 4 of the first class
     x, labels = x[few], labels[few]
-    curve = shot_curve(x, labels, x, labels, (10,), draws=1)
+    curve = shot_curve(x, labels, x, labels, (10,), repeats=1)
     rows = _draw_shots(labels, np.unique(labels), 10, np.random.default_rng([0, 0]))
     assert np.unique(labels[rows], return_counts=True)[1].tolist() == [4, 10, 10]
     np.testing.assert_array_equal(curve[10][0], _fitted_predictions(x[rows], labels[rows], x) == labels)

@@ -37,7 +37,7 @@ def tied_features(rng: np.random.Generator, count: int) -> np.ndarray:
 def test_it_equals_a_stable_sort_with_ties_and_several_captions(seed: int, budget: int) -> None:
     rng = np.random.default_rng(seed)
     images, texts = tied_features(rng, 40), tied_features(rng, 90)
-    owners = rng.integers(0, 40, 90)  # some pictures have several, some none
+    owners = rng.integers(0, 40, 90)  # some images have several, some none
     scores = images @ texts.T
     assert len(np.unique(scores)) < 20 and len(np.unique(owners)) < 40
     recall = recall_hits(*map(torch.from_numpy, (images, texts, owners)), TOP, budget)
@@ -63,17 +63,17 @@ def test_a_case_by_hand() -> None:
     texts = torch.tensor([[1.0, 0.1, 0.0], [0.2, 1.0, 0.0], [0.0, 1.0, 0.3], [0.0, 1.0, 0.9]])
     owners = torch.tensor([0, 0, 1, 2])
     recall = recall_hits(images, texts, owners, (1, 2))
-    # Picture 0 finds text 0; picture 1 finds text 1, which is of picture 0, then its own; picture 2 finds its own.
+    # Image 0 finds text 0; image 1 finds text 1, which is of image 0, then its own; image 2 finds its own.
     assert recall.image_to_text.tolist() == [[True, True], [False, True], [True, True]]
-    # Texts 1 and 3 are nearest to picture 1, and to their own after it.
+    # Texts 1 and 3 are nearest to image 1, and to their own after it.
     assert recall.text_to_image.tolist() == [[True, True], [False, True], [True, True], [False, True]]
 
 
 def test_equal_scores_are_in_the_order_of_their_numbers() -> None:
     same = torch.ones(3, 2)
     recall = recall_hits(same, same, torch.tensor([2, 0, 1]), (1, 2, 3))
-    assert recall.text_to_image.sum(1).tolist() == [1, 3, 2]  # picture 2 is the last of equals
-    assert recall.image_to_text.sum(1).tolist() == [2, 1, 3]  # the text of picture 0 is number 1
+    assert recall.text_to_image.sum(1).tolist() == [1, 3, 2]  # image 2 is the last of equals
+    assert recall.image_to_text.sum(1).tolist() == [2, 1, 3]  # the text of image 0 is number 1
 
 
 @pytest.mark.parametrize(

@@ -78,7 +78,7 @@ def test_the_metric_equals_the_functions_and_is_summed_over_updates():
     )
 
 
-def test_of_a_box_only_what_lies_in_the_picture_is_resized():
+def test_of_a_box_only_what_lies_in_the_image_is_resized():
     """A box a million times larger than the image takes no more memory; smaller ones equal a full resize."""
     near = np.linspace(-1, 1, 64 * 64).reshape(64, 64)
     whole = np.asarray(Image.fromarray(near.astype(np.float32)).resize((90, 70), Image.Resampling.BILINEAR)) > 0

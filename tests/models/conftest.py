@@ -33,6 +33,6 @@ def tokenizer() -> Callable[[Path], Path]:
 
 
 @pytest.fixture
-def picture() -> Image.Image:
+def image() -> Image.Image:
     """An image whose sides no patch size divides."""
     return Image.fromarray(np.random.default_rng(0).integers(0, 256, (77, 131, 3), np.uint8))

@@ -16,9 +16,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 from pali3kit.errors import ConfigError, WeightsError
-from pali3kit.models.hf import HfTowers
-from pali3kit.models.towers import Towers
-from pali3kit.registry import TOWERS
+from pali3kit.models.dual_encoder import DualEncoder
+from pali3kit.models.hf import HfDualEncoder
+from pali3kit.registry import DUAL_ENCODER
 
 TEXTS = ["a photo of a cat.", "two dogs", "nothing at all abcdefghijklmnopqrstuvwxyz"]
 SHAPE = {"hidden_size": 32, "intermediate_size": 64, "num_hidden_layers": 2, "num_attention_heads": 4}
@@ -62,7 +62,7 @@ def tensor(output: Any) -> Tensor:
 @both
 def test_embeddings_are_the_models_own(kind: str, saved: Callable[[str], Any], tmp_path: Path) -> None:
     peer = saved(kind)
-    towers: Towers = TOWERS.build(f"hf/{tmp_path}")
+    towers: DualEncoder = DUAL_ENCODER.build(f"hf/{tmp_path}")
     theirs = transformers.AutoTokenizer.from_pretrained(tmp_path, padding_side="right")
     batch = theirs(TEXTS, padding="max_length", max_length=12, truncation=True, return_tensors="pt")
     masked = {"attention_mask": batch.attention_mask} if kind == "clip" else {}  # SigLIP is trained without
@@ -82,7 +82,7 @@ def test_embeddings_are_the_models_own(kind: str, saved: Callable[[str], Any], t
 def test_siglips_texts_are_lower_cased(kind: str, saved: Callable[[str], Any], tmp_path: Path) -> None:
     """The tokenizer of SigLIP 2 keeps capitals, like this one, but the model was trained without."""
     saved(kind)
-    towers = HfTowers(str(tmp_path))
+    towers = HfDualEncoder(str(tmp_path))
     with torch.no_grad():
         plain, shouted = towers.embed_texts(["two dogs", "Two DOGS"])
     assert torch.equal(plain, shouted) == (kind == "siglip")
@@ -91,7 +91,7 @@ def test_siglips_texts_are_lower_cased(kind: str, saved: Callable[[str], Any], t
 @both
 def test_ids_go_where_the_model_is(kind: str, saved: Callable[[str], Any], tmp_path: Path) -> None:
     saved(kind)
-    assert HfTowers(str(tmp_path)).to("meta").embed_texts(TEXTS).device.type == "meta"
+    assert HfDualEncoder(str(tmp_path)).to("meta").embed_texts(TEXTS).device.type == "meta"
 
 
 def test_the_first_siglips_tokenizer(saved: Callable[[str], Any], learn: Callable[..., Path], tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_the_first_siglips_tokenizer(saved: Callable[[str], Any], learn: Callabl
         (tmp_path / name).unlink()
     vocabulary = learn(["a photo of a cat", "two dogs and nothing"], vocab_size=40, unk_id=2, bos_id=-1)
     transformers.SiglipTokenizer(str(vocabulary)).save_pretrained(tmp_path)
-    towers = HfTowers(str(tmp_path))
+    towers = HfDualEncoder(str(tmp_path))
     with torch.no_grad():
         plain, shouted = towers.embed_texts(["two dogs", "Two  DOGS!"])
     assert isinstance(towers.tokenizer, transformers.SiglipTokenizer)
@@ -111,7 +111,7 @@ def test_the_first_siglips_tokenizer(saved: Callable[[str], Any], learn: Callabl
 @both
 @pytest.mark.parametrize("layout", ["preprocessor_config.json", "processor_config.json"])
 def test_preprocessing_is_the_processors(
-    kind: str, layout: str, saved: Callable[[str], Any], tmp_path: Path, picture: Image.Image
+    kind: str, layout: str, saved: Callable[[str], Any], tmp_path: Path, image: Image.Image
 ) -> None:
     """transformers 5 writes it to its own file or, with a tokenizer, to a common one."""
     saved(kind)
@@ -121,30 +121,30 @@ def test_preprocessing_is_the_processors(
         tokenizer = transformers.AutoTokenizer.from_pretrained(tmp_path)
         getattr(transformers, f"{family}Processor")(PROCESSORS[kind], tokenizer).save_pretrained(tmp_path)
     assert (tmp_path / layout).is_file() and len(list(tmp_path.glob("*processor_config.json"))) == 1
-    pixels = HfTowers(str(tmp_path)).image_spec.prepare([np.array(picture)])
-    torch.testing.assert_close(pixels, PROCESSORS[kind](picture, return_tensors="pt").pixel_values, rtol=0, atol=1e-6)
+    pixels = HfDualEncoder(str(tmp_path)).image_spec.prepare([np.array(image)])
+    torch.testing.assert_close(pixels, PROCESSORS[kind](image, return_tensors="pt").pixel_values, rtol=0, atol=1e-6)
 
 
 def test_half_precision_on_disk_is_computed_in_single(saved: Callable[[str], Any], tmp_path: Path) -> None:
     saved("siglip").half().save_pretrained(tmp_path)
-    assert HfTowers(str(tmp_path)).embed_images(torch.zeros(1, 3, 32, 32)).dtype == torch.float32
+    assert HfDualEncoder(str(tmp_path)).embed_images(torch.zeros(1, 3, 32, 32)).dtype == torch.float32
 
 
 def test_other_models_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(WeightsError, match=rf"hf/{tmp_path}/none: there is no folder {tmp_path}/none"):
-        HfTowers(f"{tmp_path}/none")
+        HfDualEncoder(f"{tmp_path}/none")
     with pytest.raises(WeightsError, match="is no model of transformers"):
-        HfTowers(str(tmp_path))
+        HfDualEncoder(str(tmp_path))
     for config, said in (
         (transformers.BertConfig(), r"is a 'bert', not a supported two-tower.*Choose from clip, siglip"),
         (transformers.SiglipVisionConfig(), r"is a 'siglip_vision_model', not .*Choose from clip"),
     ):
         config.save_pretrained(tmp_path)
         with pytest.raises(ConfigError, match=said):
-            HfTowers(str(tmp_path))
+            HfDualEncoder(str(tmp_path))
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(ConfigError, match=r"needs transformers: pip install 'pali3kit\[hf\]'"):
-        HfTowers(str(tmp_path))
+        HfDualEncoder(str(tmp_path))
 
 
 def test_half_a_model(saved: Callable[[str], Any], tmp_path: Path) -> None:
@@ -153,7 +153,7 @@ def test_half_a_model(saved: Callable[[str], Any], tmp_path: Path) -> None:
     kept = {name: value for name, value in peer.state_dict().items() if not name.startswith("text_model")}
     peer.save_pretrained(tmp_path, state_dict=kept)
     with pytest.raises(WeightsError, match=r"lack \d\d of the tensors of SiglipModel, such as text_model\."):
-        HfTowers(str(tmp_path))
+        HfDualEncoder(str(tmp_path))
 
 
 @pytest.mark.parametrize(
@@ -177,7 +177,7 @@ def test_damaged_files(file: str, content: str, said: str, saved: Callable[[str]
     assert (tmp_path / file).is_file()
     (tmp_path / file).write_text(content)
     with pytest.raises(WeightsError, match=said):
-        HfTowers(str(tmp_path))
+        HfDualEncoder(str(tmp_path))
 
 
 def test_preprocessing_that_is_missing(saved: Callable[[str], Any], tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_preprocessing_that_is_missing(saved: Callable[[str], Any], tmp_path: Pa
     saved("clip")
     (tmp_path / "preprocessor_config.json").unlink()
     with pytest.raises(WeightsError, match=r"does not describe its preprocessing: there is no preprocessor_con"):
-        HfTowers(str(tmp_path))
+        HfDualEncoder(str(tmp_path))
 
 
 def test_the_tokenizers_code_runs_only_with_trust_remote_code(
@@ -202,7 +202,7 @@ def test_the_tokenizers_code_runs_only_with_trust_remote_code(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(transformers.dynamic_module_utils, "HF_MODULES_CACHE", str(tmp_path / "modules"))
     monkeypatch.setattr("builtins.input", lambda *_: pytest.fail("it asks on the terminal"))
-    plain = HfTowers(str(tmp_path)).embed_texts(["a"])  # by the tokenizer.json that lies there too
+    plain = HfDualEncoder(str(tmp_path)).embed_texts(["a"])  # by the tokenizer.json that lies there too
     assert not Path("RAN").exists()
-    assert torch.equal(HfTowers(str(tmp_path), trust_remote_code=True).embed_texts(["a"]), plain)
+    assert torch.equal(HfDualEncoder(str(tmp_path), trust_remote_code=True).embed_texts(["a"]), plain)
     assert Path("RAN").exists()

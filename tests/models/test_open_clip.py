@@ -17,9 +17,9 @@ from PIL import Image
 
 from pali3kit.errors import ConfigError, RegistryError, WeightsError
 from pali3kit.losses.sigmoid import normalize
-from pali3kit.models.open_clip import OpenClipTowers
-from pali3kit.models.towers import Towers
-from pali3kit.registry import TOWERS
+from pali3kit.models.dual_encoder import DualEncoder
+from pali3kit.models.open_clip import OpenClipDualEncoder
+from pali3kit.registry import DUAL_ENCODER
 
 TEXTS = ["A photo of a cat.", "two dogs", "nothing"]
 CLIP: dict[str, Any] = {
@@ -61,8 +61,8 @@ def test_embeddings_and_logits_are_the_models_own(name: str, tmp_path: Path) -> 
     torch.manual_seed(0)
     peer = open_clip.create_model(name).eval()
     torch.save(peer.state_dict(), tmp_path / "weights.pt")
-    towers = TOWERS.build(f"open_clip/{name}", pretrained=str(tmp_path / "weights.pt")).eval()
-    contract: Towers = towers
+    towers = DUAL_ENCODER.build(f"open_clip/{name}", pretrained=str(tmp_path / "weights.pt")).eval()
+    contract: DualEncoder = towers
     images = torch.randn(2, 3, *[contract.image_spec.size] * 2)
     ids = open_clip.get_tokenizer(name)(TEXTS)
     with torch.no_grad():
@@ -77,7 +77,7 @@ def test_embeddings_and_logits_are_the_models_own(name: str, tmp_path: Path) -> 
 
 @both
 def test_siglips_texts_are_canonical(name: str) -> None:
-    towers = OpenClipTowers(name).eval()
+    towers = OpenClipDualEncoder(name).eval()
     with torch.no_grad():
         plain, shouted, dotted = towers.embed_texts(["two dogs", "Two DOGS", "two dogs."])
     assert torch.equal(plain, shouted)
@@ -86,20 +86,20 @@ def test_siglips_texts_are_canonical(name: str) -> None:
 
 @both
 def test_ids_go_where_the_model_is(name: str) -> None:
-    assert OpenClipTowers(name).to("meta").embed_texts(TEXTS).device.type == "meta"
+    assert OpenClipDualEncoder(name).to("meta").embed_texts(TEXTS).device.type == "meta"
 
 
 @both
 @pytest.mark.parametrize("weights", [None, "file"])
-def test_preprocessing_is_open_clips(name: str, weights: str | None, tmp_path: Path, picture: Image.Image) -> None:
+def test_preprocessing_is_open_clips(name: str, weights: str | None, tmp_path: Path, image: Image.Image) -> None:
     """A file of weights has no preprocessing: that of the first tag is used."""
     if weights:
         weights = str(tmp_path / "weights.pt")
         torch.save(open_clip.create_model(name).state_dict(), weights)
-    spec = OpenClipTowers(name, weights).image_spec
+    spec = OpenClipDualEncoder(name, weights).image_spec
     published = WEBLI if name == "tiny-siglip" else {}
     transform = image_transform_v2(PreprocessCfg(spec.size, **published), is_train=False)
-    torch.testing.assert_close(spec.prepare([np.array(picture)])[0], transform(picture), rtol=0, atol=1e-6)
+    torch.testing.assert_close(spec.prepare([np.array(image)])[0], transform(image), rtol=0, atol=1e-6)
     assert spec.size == (160 if name == "tiny-siglip" else 32)
 
 
@@ -110,13 +110,13 @@ def test_preprocessing_of_a_tag(name: str, monkeypatch: pytest.MonkeyPatch, tmp_
     tags = {"first": WEBLI, "second": WEBLI | {"mean": (0.25,) * 3}}
     monkeypatch.setitem(open_clip.pretrained._PRETRAINED, name, tags)
     monkeypatch.setattr(open_clip.factory, "download_pretrained", lambda *_, **__: str(tmp_path / "weights.pt"))
-    assert OpenClipTowers(name, "second").image_spec.mean == (0.25,) * 3
-    assert OpenClipTowers(name).image_spec.mean == (0.5,) * 3
+    assert OpenClipDualEncoder(name, "second").image_spec.mean == (0.25,) * 3
+    assert OpenClipDualEncoder(name).image_spec.mean == (0.5,) * 3
 
 
 def test_an_unknown_model() -> None:
     with pytest.raises(RegistryError, match=r"open_clip has no model 'ViT-B-16-SigLib'.*ViT-B-16-SigLIP"):
-        OpenClipTowers("ViT-B-16-SigLib")
+        OpenClipDualEncoder("ViT-B-16-SigLib")
     assert "ViT-B-16-SigLIP" in open_clip.list_models()
 
 
@@ -124,18 +124,18 @@ def test_unknown_and_damaged_weights(tmp_path: Path) -> None:
     with pytest.raises(
         WeightsError, match=r"no weights 'weblli' of ViT-B-16-SigLIP, and there is no file /.*weblli.*'webli'"
     ):
-        OpenClipTowers("ViT-B-16-SigLIP", "weblli")
+        OpenClipDualEncoder("ViT-B-16-SigLIP", "weblli")
     for damaged in (b"", b"no weights", b"PK\x03\x04 cut"):
         (tmp_path / "weights.pt").write_bytes(damaged)
         with pytest.raises(WeightsError, match=r"the weights '.*weights.pt' of open_clip's RN50 cannot be loaded: ."):
-            OpenClipTowers("RN50", str(tmp_path / "weights.pt"))
+            OpenClipDualEncoder("RN50", str(tmp_path / "weights.pt"))
 
 
 def test_a_tokenizer_that_is_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for file in (tmp_path / "tokenizer").iterdir():
         file.unlink()
     with pytest.raises(WeightsError, match=r"the tokenizer of open_clip's tiny-siglip, .*, cannot be read: ."):
-        OpenClipTowers("tiny-siglip")
+        OpenClipDualEncoder("tiny-siglip")
     monkeypatch.setitem(sys.modules, "transformers", None)
     with pytest.raises(ConfigError, match=r"tiny-siglip needs transformers: pip install 'pali3kit\[hf\]'"):
-        OpenClipTowers("tiny-siglip")
+        OpenClipDualEncoder("tiny-siglip")

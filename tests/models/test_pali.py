@@ -24,7 +24,7 @@ MASK = PROMPTS != 0
 
 def test_the_encoder_reads_image_tokens_then_prompt() -> None:
     pali = model()
-    tokens, grid = pali.see(torch.randn(2, 3, 16, 16))
+    tokens, grid = pali.encode_images(torch.randn(2, 3, 16, 16))
     assert tokens.shape == (2, 4, 12) and grid == (2, 2)
     memory, mask = pali.encode(tokens, grid, PROMPTS, MASK)
     embeds = torch.cat([pali.projector(tokens, grid), pali.language.embed(PROMPTS)], 1)
@@ -35,17 +35,17 @@ def test_the_encoder_reads_image_tokens_then_prompt() -> None:
 def test_the_image_and_the_prompt_both_matter() -> None:
     pali = model()
     images, targets = torch.randn(2, 3, 16, 16), torch.tensor([[3, 4], [3, 4]])
-    tokens, grid = pali.see(images)
+    tokens, grid = pali.encode_images(images)
     logits = pali(tokens, grid, PROMPTS, MASK, targets)
     assert logits.shape == (2, 2, 50)
-    other_tokens, _ = pali.see(images.flip(0))
+    other_tokens, _ = pali.encode_images(images.flip(0))
     assert not torch.allclose(pali(other_tokens, grid, PROMPTS, MASK, targets), logits)
     assert not torch.allclose(pali(tokens, grid, PROMPTS.flip(0), MASK.flip(0), targets), logits)
 
 
 def test_an_example_without_an_image_reads_its_prompt_alone() -> None:
     pali = model()
-    tokens, grid = pali.see(torch.randn(2, 3, 16, 16))
+    tokens, grid = pali.encode_images(torch.randn(2, 3, 16, 16))
     targets, there = torch.tensor([[3, 4], [3, 4]]), torch.tensor([[True], [False]])
     states = pali.states(tokens, grid, PROMPTS, MASK, targets, there)
     others = pali.states(tokens.flip(0), grid, PROMPTS, MASK, targets, there)
@@ -58,7 +58,7 @@ def test_an_example_without_an_image_reads_its_prompt_alone() -> None:
 
 def test_logits_do_not_see_their_own_or_later_targets() -> None:
     pali = model()
-    tokens, grid = pali.see(torch.randn(1, 3, 16, 16))
+    tokens, grid = pali.encode_images(torch.randn(1, 3, 16, 16))
     targets = torch.randint(2, 50, (1, 6))
     changed = targets.clone()
     changed[:, 3:] = (targets[:, 3:] + 1) % 50
@@ -70,7 +70,7 @@ def test_logits_do_not_see_their_own_or_later_targets() -> None:
 
 def test_generation_is_the_argmax_of_the_logits() -> None:
     pali = model()
-    tokens, grid = pali.see(torch.randn(2, 3, 16, 16))
+    tokens, grid = pali.encode_images(torch.randn(2, 3, 16, 16))
     ids = pali.generate(tokens, grid, PROMPTS, MASK, max_length=5)
     with torch.no_grad():
         best = pali(tokens, grid, PROMPTS, MASK, ids).argmax(-1)
@@ -81,7 +81,7 @@ def test_generation_is_the_argmax_of_the_logits() -> None:
 
 def test_without_an_encoder_it_asks_for_tokens() -> None:
     with pytest.raises(ValueError, match="give it visual tokens"):
-        model(vision=False).see(torch.randn(1, 3, 16, 16))
+        model(vision=False).encode_images(torch.randn(1, 3, 16, 16))
 
 
 def test_shift_right() -> None:

@@ -171,7 +171,7 @@ def test_an_encoder_that_learns_gets_the_gradient_of_the_examples_alone() -> Non
 def test_positions_that_run_out_are_told(kind: str, fits: tuple[int, int], tmp_path: Path) -> None:
     THEIRS[kind]().save_pretrained(tmp_path)
     language = create_language(f"hf/{tmp_path}", V)
-    language.demand_positions(*fits)
+    language.require_positions(*fits)
     with pytest.raises(ConfigError, match=f"a '{kind}' with 64 positions cannot read {fits[0] + 1} tokens of images"):
-        language.demand_positions(fits[0] + 1, fits[1])
-    OURS["ul2"]().demand_positions(10_000, 10_000)
+        language.require_positions(fits[0] + 1, fits[1])
+    OURS["ul2"]().require_positions(10_000, 10_000)

@@ -39,15 +39,15 @@ def test_an_unknown_kind_is_reported_with_the_nearest(cell):
         cell.step("visoin")
 
 
-@pytest.mark.parametrize(("kind", "seed"), [("vision", 7), ("masks", 0)])
+@pytest.mark.parametrize(("kind", "seed"), [("vision", 7), ("mask_tokenizer", 0)])
 def test_the_seed_is_that_of_kinds_that_draw_at_random(cell, kind, seed):
     assert cell.new(kind, Loose({})).seed == seed
 
 
 def test_a_new_step_is_labelled_by_its_kind_until_the_graph_names_it(cell):
     parent = cell.step("tokenizer")
-    step = cell.new("masks", Loose({"a": 1}), tokenizer=parent)
-    assert (step.kind, step.label, step.plain) == ("masks", "masks", {"a": 1})
+    step = cell.new("mask_tokenizer", Loose({"a": 1}), tokenizer=parent)
+    assert (step.kind, step.label, step.plain) == ("mask_tokenizer", "mask_tokenizer", {"a": 1})
     assert step.parents == {"tokenizer": parent}
 
 

@@ -9,7 +9,7 @@ import pytest
 from planned import changed, kinds
 from planned import on_classes as small
 
-from pali3kit.config.part import Part
+from pali3kit.config.component import Component
 from pali3kit.plan import content
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.encoder import (
@@ -31,7 +31,7 @@ def on(experiment, labelled, *columns):
 def on_classes(experiment, **options):
     """The fake experiment with all columns that classify without texts, on scenes of the world."""
     chosen = {"objects": 8, "train": 20, "test": 10, **options}
-    return on(experiment, Part(name="world_classes", options=chosen), "finetune", "linear", "knn")
+    return on(experiment, Component(name="world_classes", options=chosen), "finetune", "linear", "knn")
 
 
 def test_features_are_shared_by_all_that_read_them(experiment):
@@ -49,11 +49,11 @@ def test_training_does_not_depend_on_test_sets(experiment, tmp_path):
     """Neither ReaL's labels nor ImageNet-v2 may repeat a fine-tuning on ImageNet, which takes days."""
     for name in ("train/n0/a.png", "val/n0/ILSVRC2012_val_00000001.png", "v2/0/b.png"):
         (tmp_path / name).parent.mkdir(parents=True)
-        (tmp_path / name).write_bytes(b"a picture")
+        (tmp_path / name).write_bytes(b"an image")
     (tmp_path / "real.json").write_text("[[0]]")
 
     def steps(**options):
-        part = Part(name="imagenet", options={"path": str(tmp_path), **options})
+        part = Component(name="imagenet", options={"path": str(tmp_path), **options})
         return {step.label: step.digest for step in on(experiment, part, "finetune", "linear").steps}
 
     before, told = steps(), steps(real=str(tmp_path / "real.json"), v2=str(tmp_path / "v2"))
@@ -65,8 +65,8 @@ def test_training_does_not_depend_on_test_sets(experiment, tmp_path):
 def test_the_other_files_of_a_model_folder_are_hashed(experiment, tmp_path):
     (tmp_path / "model.safetensors").write_bytes(b"weights")
     (tmp_path / "preprocessor_config.json").write_text("{}")
-    towers = Part(name=f"hf/{tmp_path}", options={})
-    whole = replace(experiment, evaluate=["zero_shot"], model=replace(experiment.model, towers=towers))
+    towers = Component(name=f"hf/{tmp_path}", options={})
+    whole = replace(experiment, evaluate=["zero_shot"], model=replace(experiment.model, dual_encoder=towers))
     before = {step.label: step.digest for step in build(whole).steps}
     (tmp_path / "preprocessor_config.json").write_text('{"size": 384}')
     content._sha256.cache_clear()
@@ -75,7 +75,9 @@ def test_the_other_files_of_a_model_folder_are_hashed(experiment, tmp_path):
 
 
 def test_a_probe_may_have_any_name(experiment):
-    probes = {name: Part(name="world_probe", options={"task": "count"}) for name in ("config", "kind", "captioned")}
+    probes = {
+        name: Component(name="world_probe", options={"task": "count"}) for name in ("config", "kind", "captioned")
+    }
     given = replace(experiment, evaluate=["probe"], evaluation=replace(experiment.evaluation, probes=probes))
     assert set(build(given).cells[0].columns["probe"].parents) == set(probes)
 
@@ -86,7 +88,7 @@ def cell(experiment):
 
 
 def towers(name="open_clip/ViT-B-32", **options):
-    return {"model.towers": Part(name=name, options=options)}
+    return {"model.dual_encoder": Component(name=name, options=options)}
 
 
 def test_features_of_a_set_are_made_once_however_often_they_are_asked_for(cell):
@@ -98,8 +100,8 @@ def test_features_of_a_set_are_made_once_however_often_they_are_asked_for(cell):
 def test_the_splits_that_are_tested_are_those_that_there_are(cell, tmp_path):
     for split in ("train", "test"):
         (tmp_path / split / "a").mkdir(parents=True)
-        (tmp_path / split / "a" / "1.png").write_bytes(b"a picture")
-    mine = Part(name="folders", options={"path": str(tmp_path)})
+        (tmp_path / split / "a" / "1.png").write_bytes(b"an image")
+    mine = Component(name="folders", options={"path": str(tmp_path)})
     assert labelled_test_splits(cell()) == ("test", "v2")
     assert labelled_test_splits(cell(**{"evaluation.labelled": mine})) == ("test",)
 
@@ -107,7 +109,7 @@ def test_the_splits_that_are_tested_are_those_that_there_are(cell, tmp_path):
 def test_a_published_dual_encoder_has_the_digest_of_its_weights(cell, tmp_path):
     assert dual_encoder_fields(cell()) == {}
     assert dual_encoder_fields(cell(**towers(pretrained="openai"))) == {
-        "towers": {"name": "open_clip/ViT-B-32", "pretrained": "openai"}, "weights": "open_clip/2",
+        "dual_encoder": {"name": "open_clip/ViT-B-32", "pretrained": "openai"}, "weights": "open_clip/2",
     }  # fmt: skip
     (tmp_path / "mine.safetensors").write_bytes(b"weights")
     told = dual_encoder_fields(cell(**towers(pretrained=str(tmp_path / "mine.safetensors"))))
@@ -117,10 +119,10 @@ def test_a_published_dual_encoder_has_the_digest_of_its_weights(cell, tmp_path):
 @pytest.mark.parametrize(
     ("changes", "roles"),
     [
-        ({}, {"towers": "lit", "tokenizer": "tokenizer"}),
-        ({"evaluation.texts": "own"}, {"towers": "vision", "tokenizer": "tokenizer"}),
+        ({}, {"dual_encoder": "lit", "tokenizer": "tokenizer"}),
+        ({"evaluation.text_tower": "own"}, {"dual_encoder": "vision", "tokenizer": "tokenizer"}),
         (towers(pretrained="openai"), {}),
-        ({**towers(pretrained="openai"), "evaluation.texts": "own"}, {}),
+        ({**towers(pretrained="openai"), "evaluation.text_tower": "own"}, {}),
     ],
 )
 def test_which_steps_read_texts(cell, changes, roles):
@@ -129,7 +131,7 @@ def test_which_steps_read_texts(cell, changes, roles):
 
 def test_without_a_published_dual_encoder_the_fields_are_left_out():
     assert DualEncoderConfig().plain() == {}
-    assert DualEncoderConfig(towers={"name": "hf/x"}, weights="0").plain() == {
-        "towers": {"name": "hf/x"},
+    assert DualEncoderConfig(dual_encoder={"name": "hf/x"}, weights="0").plain() == {
+        "dual_encoder": {"name": "hf/x"},
         "weights": "0",
     }

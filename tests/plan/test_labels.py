@@ -6,16 +6,20 @@ import fakes
 import pytest
 from planned import changed, labels, on_classes
 
-from pali3kit.config.part import Part
+from pali3kit.config.component import Component
 from pali3kit.plan.graph import _label_steps, build, value_label
 
 
 def test_labels_are_unique_and_say_what_differs(tmp_path):
     graph = build(fakes.experiment(tmp_path, seeds=[0, 1]))
     assert len(labels(graph)) == len(graph.steps)
-    assert {"tokenizer", "masks", "language seed 0", "vision siglip seed 1", "transfer/vqa classif seed 0"} <= labels(
-        graph
-    )
+    assert {
+        "tokenizer",
+        "mask_tokenizer",
+        "language seed 0",
+        "vision siglip seed 1",
+        "transfer/vqa classif seed 0",
+    } <= labels(graph)
 
 
 def test_components_are_shown_by_their_names_if_these_differ(tmp_path):
@@ -43,7 +47,7 @@ def test_sets_for_the_encoder_alone_have_labels_of_their_own(experiment):
         (0.5, "0.5"),
         ("siglip", "siglip"),
         (None, "None"),
-        (Part(name="vit", options={"width": 8}), "vit"),
+        (Component(name="vit", options={"width": 8}), "vit"),
         ({"name": "mlp"}, "mlp"),
         ({"name": "mlp", "hidden": 64, "positions": "none"}, "mlp (hidden 64, positions none)"),
         ({"name": "union", "part": {"name": "tsv", "path": "a"}}, "union (part tsv (path a))"),

@@ -8,14 +8,14 @@ from dataclasses import dataclass
 import pytest
 from planned import changed, detail, kinds
 
-from pali3kit.config.part import Part
+from pali3kit.config.component import Component
 from pali3kit.config.stages import ResolutionStep
 from pali3kit.errors import DataError
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.pali import (
-    ImageSet,
     SourceConfig,
     TextConfig,
+    _SourceSplits,
     has_regions,
     image_set_of,
     image_size_of,
@@ -34,13 +34,13 @@ def cell(experiment):
 
 
 def test_sources_have_the_digest_of_their_content_if_known(experiment):
-    assert source_fields(Part(name="fake"), 96) == {"source": {"name": "fake"}, "data": "pictures", "image_size": 96}
+    assert source_fields(Component(name="fake"), 96) == {"source": {"name": "fake"}, "data": "images", "image_size": 96}
     unknown = SourceConfig(source={"name": "tsv"}, data="", image_size=64)
     assert unknown.plain() == {"source": {"name": "tsv"}, "image_size": 64}
 
 
 @pytest.mark.parametrize(("cache", "count"), [(True, 0), (False, 20)])
-def test_train_pictures_are_counted_where_no_tokens_are_kept(experiment, cache, count):
+def test_train_images_are_counted_where_no_tokens_are_kept(experiment, cache, count):
     assert text_fields(changed(experiment, {"data.cache": cache}), 64)["count"] == count
 
 
@@ -51,23 +51,23 @@ def questions(tmp_path):
     for name, part in (("train", told), ("test", told[:1])):
         (tmp_path / f"{name}.json").write_text(json.dumps(part))
     options = {"path": str(tmp_path / "train.json"), "images": str(tmp_path), "test": str(tmp_path / "test.json")}
-    return Part(name="vqa", options=options)
+    return Component(name="vqa", options=options)
 
 
 def test_a_benchmark_with_a_source_of_its_own_reads_all_of_it(experiment, questions):
-    own = changed(experiment, {"data.benchmarks": {"vqa": questions}})
-    assert image_set_of(own, "vqa") == ImageSet(questions, 2, 1, "vqa")
-    assert image_set_of(own, "caption") == image_set_of(own) == ImageSet(own.data.source, 20, 10)
-    assert text_fields(changed(own, {"data.cache": False}), 64, "vqa")["count"] == 2
-    with pytest.raises(DataError, match=r"^data\.validation: 2 leaves none of the 2 train images of 'vqa'$"):
-        image_set_of(changed(own, {"data.validation": 2}), "vqa")
+    own = changed(experiment, {"data.benchmarks": {"vqav2": questions}})
+    assert image_set_of(own, "vqav2") == _SourceSplits(questions, 2, 1, "vqav2")
+    assert image_set_of(own, "coco") == image_set_of(own) == _SourceSplits(own.data.source, 20, 10)
+    assert text_fields(changed(own, {"data.cache": False}), 64, "vqav2")["count"] == 2
+    with pytest.raises(DataError, match=r"^data\.validation: 2 leaves none of the 2 train images of 'vqav2'$"):
+        image_set_of(changed(own, {"data.validation": 2}), "vqav2")
 
 
 def test_its_steps_are_its_own_and_are_named_by_it(experiment, questions):
-    cell = CellSteps(changed(experiment, {"data.benchmarks": {"vqa": questions}}), 0)
-    step = cell.step("evaluate", benchmark="vqa", after="transfer")
-    assert detail(step) == "vqa" and detail(step.parents["model"]) == "vqa"
-    assert [detail(each.parents["features"]) for each in (step, step.parents["model"])] == ["vqa.test", "vqa.train"]
+    cell = CellSteps(changed(experiment, {"data.benchmarks": {"vqav2": questions}}), 0)
+    step = cell.step("evaluate", benchmark="vqav2", after="transfer")
+    assert detail(step) == "vqav2" and detail(step.parents["model"]) == "vqav2"
+    assert [detail(each.parents["features"]) for each in (step, step.parents["model"])] == ["vqav2.test", "vqav2.train"]
     assert (step.plain["test"], step.plain["source"]["name"]) == (1, "vqa")
     assert step.parents["model"].parents["model"].plain["source"] == {"name": "fake"}, "stage 1 is data.source's"
 
@@ -75,7 +75,7 @@ def test_its_steps_are_its_own_and_are_named_by_it(experiment, questions):
 def test_lengths_and_bins_are_those_of_stage_1_and_the_tokenizer(experiment):
     told = {"tokenizer.bins": 32, "stages.multimodal.prompt_length": 9, "stages.multimodal.target_length": 8}
     assert text_fields(changed(experiment, told), 96) == {
-        "source": {"name": "fake"}, "data": "pictures", "image_size": 96, "bins": 32, "prompt_length": 9,
+        "source": {"name": "fake"}, "data": "images", "image_size": 96, "bins": 32, "prompt_length": 9,
         "target_length": 8, "count": 0,
     }  # fmt: skip
 
@@ -88,7 +88,7 @@ def test_defaults_are_left_out():
 def test_kept_tokens_stand_for_the_encoder(cell):
     assert kinds(cell().inputs("train", regions=False)) == {"features": "features", "tokenizer": "tokenizer"}
     assert kinds(cell(**{"data.cache": False}).inputs("train", regions=True)) == {
-        "vision": "vision", "tokenizer": "tokenizer", "masks": "masks",
+        "vision": "vision", "tokenizer": "tokenizer", "mask_tokenizer": "mask_tokenizer",
     }  # fmt: skip
 
 
@@ -99,7 +99,7 @@ def test_the_encoder_may_be_stage_2s(cell):
     assert (image_size_of(steps, None), image_size_of(steps, tuned)) == (64, 128)
 
 
-@pytest.mark.parametrize(("regions", "roles"), [(True, ["tokenizer", "masks"]), (False, ["tokenizer"])])
+@pytest.mark.parametrize(("regions", "roles"), [(True, ["tokenizer", "mask_tokenizer"]), (False, ["tokenizer"])])
 def test_masks_are_read_where_regions_are(cell, regions, roles):
     assert list(cell().tokenizers(regions)) == roles
 

@@ -8,19 +8,21 @@ from typing import ClassVar
 
 import pytest
 
-from pali3kit.config.part import Optimizer, Part
+from pali3kit.config.component import Component, Optimizer
 from pali3kit.config.stages import Finetune, Lit, Multimodal, VisionPretraining
 from pali3kit.plan.plain import StageConfig, _plain, component_json
 
 
 def test_neutral_options_are_left_out():
-    part = Part(name="vit", options={"width": 8, "weights": None, "allow": []})
+    part = Component(name="vit", options={"width": 8, "weights": None, "allow": []})
     assert component_json(part) == {"name": "vit", "width": 8}
-    assert component_json(Part(name="vit", options={"weights": "a.npz"})) == {"name": "vit", "weights": "a.npz"}
+    assert component_json(Component(name="vit", options={"weights": "a.npz"})) == {"name": "vit", "weights": "a.npz"}
 
 
 def test_a_section_leaves_out_neutral_and_unread_options():
-    section = Lit(examples=8, optimizer=Optimizer(cooldown=0.5), text=Part(name="siglip_text", options={"width": 8}))
+    section = Lit(
+        examples=8, optimizer=Optimizer(cooldown=0.5), text=Component(name="siglip_text", options={"width": 8})
+    )
     told = _plain(section, without={"source"})
     assert told["optimizer"]["cooldown"] == 0.5 and "source" not in told
     assert told["text"] == {"name": "siglip_text", "width": 8}
@@ -46,7 +48,7 @@ class Trained(StageConfig):
 
 
 def test_what_a_kind_does_not_read_of_its_section_is_left_out():
-    world = Part(name="world")
+    world = Component(name="world")
     told = Trained(training=Lit(examples=8, source=world)).plain()["training"]
     assert "source" not in told and told["examples"] == 8
     assert _plain(Lit(examples=8, source=world))["source"] == {"name": "world"}
@@ -83,11 +85,11 @@ def test_neutral_values_are_neutral_for_their_owner(section, key, kept):
 @pytest.mark.parametrize(
     ("part", "told"),
     [
-        (Part(name="pairs", options={"language": "en", "path": "a.tar"}), {"name": "pairs", "path": "a.tar"}),
-        (Part(name="tsv", options={"language": "en"}), {"name": "tsv", "language": "en"}),
-        (Part(name="world", options={"english": 0.75}), {"name": "world"}),
-        (Part(name="ul2", options={"size": None, "width": 8}), {"name": "ul2", "width": 8}),
-        (Part(name="vit", options={"size": None, "width": 8}), {"name": "vit", "size": None, "width": 8}),
+        (Component(name="pairs", options={"language": "en", "path": "a.tar"}), {"name": "pairs", "path": "a.tar"}),
+        (Component(name="tsv", options={"language": "en"}), {"name": "tsv", "language": "en"}),
+        (Component(name="world", options={"english": 0.75}), {"name": "world"}),
+        (Component(name="ul2", options={"size": None, "width": 8}), {"name": "ul2", "width": 8}),
+        (Component(name="vit", options={"size": None, "width": 8}), {"name": "vit", "size": None, "width": 8}),
     ],
 )
 def test_neutral_options_are_neutral_for_their_component(part, told):
@@ -99,8 +101,11 @@ def test_neutral_options_are_neutral_for_their_component(part, told):
     [
         ((1, 2), [1, 2]),
         ({"a": (1,)}, {"a": [1]}),
-        ([Part(name="x"), None], [{"name": "x"}, None]),
-        ({"parts": {"a": Part(name="tsv", options={"path": "a"})}}, {"parts": {"a": {"name": "tsv", "path": "a"}}}),
+        ([Component(name="x"), None], [{"name": "x"}, None]),
+        (
+            {"parts": {"a": Component(name="tsv", options={"path": "a"})}},
+            {"parts": {"a": {"name": "tsv", "path": "a"}}},
+        ),
         ("text", "text"),
         (0.5, 0.5),
     ],
@@ -110,5 +115,5 @@ def test_any_value_becomes_json(value, told):
 
 
 def test_a_configuration_is_plain_json_all_through():
-    config = Trained(training=Lit(examples=8, text=Part(name="siglip_text", options={"width": 8})))
+    config = Trained(training=Lit(examples=8, text=Component(name="siglip_text", options={"width": 8})))
     assert json.loads(json.dumps(config.plain())) == config.plain()

@@ -19,10 +19,10 @@ def test_digest_ignores_label_and_order_of_keys():
 @pytest.mark.parametrize(
     "other",
     [
-        Step("masks", "root", Loose({"a": 1, "b": [1, 2]})),
+        Step("mask_tokenizer", "root", Loose({"a": 1, "b": [1, 2]})),
         Step("tokenizer", "root", Loose({"a": 1, "b": [2, 1]})),
         Step("tokenizer", "root", Loose({"a": 1, "b": [1, 2]}), seed=1),
-        Step("tokenizer", "root", Loose({"a": 1, "b": [1, 2]}), parents={"x": Step("masks", "", Loose({}))}),
+        Step("tokenizer", "root", Loose({"a": 1, "b": [1, 2]}), parents={"x": Step("mask_tokenizer", "", Loose({}))}),
     ],
 )
 def test_digest_covers_kind_config_seed_and_parents(other):
@@ -30,7 +30,7 @@ def test_digest_covers_kind_config_seed_and_parents(other):
 
 
 def test_a_parents_role_matters():
-    first, second = Step("masks", "", Loose({"n": 1})), Step("masks", "", Loose({"n": 2}))
+    first, second = Step("mask_tokenizer", "", Loose({"n": 1})), Step("mask_tokenizer", "", Loose({"n": 2}))
     assert (
         Step("probe", "", Loose({}), 0, {"a": first, "b": second}).digest
         != Step("probe", "", Loose({}), 0, {"a": second, "b": first}).digest
@@ -39,7 +39,7 @@ def test_a_parents_role_matters():
 
 def test_a_nan_is_refused():
     with pytest.raises(ValueError):
-        _ = Step("masks", "", Loose({"rate": float("nan")})).digest
+        _ = Step("mask_tokenizer", "", Loose({"rate": float("nan")})).digest
 
 
 def test_steps_travel_to_workers():
@@ -50,7 +50,7 @@ def test_steps_travel_to_workers():
 
 def test_critical_path_is_the_longest_chain_to_an_end():
     left = Step("features", "left", Loose({}), 0, {"p": ROOT})
-    right = Step("masks", "right", Loose({}), 0, {"p": ROOT})
+    right = Step("mask_tokenizer", "right", Loose({}), 0, {"p": ROOT})
     last = Step("evaluate", "last", Loose({}), 0, {"l": left, "r": right})
     steps = ancestry([last])
     assert [step.label for step in steps] == ["root", "left", "right", "last"]

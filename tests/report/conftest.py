@@ -11,7 +11,7 @@ import pytest
 from bench import fake_stages
 
 from pali3kit.config import schema, stages
-from pali3kit.config.part import Part
+from pali3kit.config.component import Component
 from pali3kit.data.source import SourceBase
 from pali3kit.declared.entry import RegistryEntry
 from pali3kit.execution.store import Store
@@ -23,14 +23,14 @@ from pali3kit.report import collect, saved, timings
 __all__ = ["fake_stages"]
 
 LEVEL = {"random": 20.0, "classif": 50.0, "siglip": 55.0}
-BONUS = {"vqa_text": 15.0, "refer": 12.0, "probe": -8.0, "caption": 0.2}
-REFERRING = ("refer", "refer_plus", "refer_g")
+BONUS = {"textvqa": 15.0, "refcoco": 12.0, "probe": -8.0, "coco": 0.2}
+REFERRING = ("refcoco", "refcoco_plus", "refcocog")
 LANGUAGES = ("en", "de", "th", "quz")
 SAMPLES = 40
 
 
 class Doodles(SourceBase):
-    """A source of pictures that need no world: a coloured square on a gradient."""
+    """A source of images that need no world: a coloured square on a gradient."""
 
     languages = LANGUAGES
 
@@ -54,7 +54,7 @@ def doodles(fake_stages):
 
 def make_experiment(root, columns, **changes) -> schema.Experiment:
     training = {"examples": 640, "batch_size": 64}
-    part = Part
+    part = Component
     values = {
         "name": "made_up",
         "scale": "embedded",
@@ -73,16 +73,16 @@ def make_experiment(root, columns, **changes) -> schema.Experiment:
                 name="ul2",
                 options={"width": 32, "encoder_depth": 1, "decoder_depth": 1, "heads": 2, "head_width": 16, "mlp": 64},
             ),
-            masks=part(name="vqvae", options={"codes": 128}),
+            mask_tokenizer=part(name="vqvae", options={"codes": 128}),
         ),
-        "tokenizer": schema.Tokenizer(vocabulary=2000),
+        "tokenizer": schema.TokenizerConfig(vocabulary=2000),
         "data": schema.Data(source=part(name="doodles"), train=640, test=SAMPLES),
         "stages": stages.Stages(
             vision=stages.VisionPretraining(
                 **training, text=part(name="siglip_text", options={"width": 32, "depth": 1, "heads": 2, "mlp": 64})
             ),
             language=stages.LanguagePretraining(**training),
-            masks=stages.Masks(**training),
+            mask_tokenizer=stages.MaskTokenizerTraining(**training),
             multimodal=stages.Multimodal(**training, mixture={"splitcap": 1.0}),
             transfer=stages.Transfer(**training),
         ),
@@ -97,7 +97,7 @@ def make_experiment(root, columns, **changes) -> schema.Experiment:
 class MadeUp:
     """An experiment, its graph, and a store with artifacts of all steps but those that `failed` names."""
 
-    def __init__(self, root, columns=("probe", "caption", "vqa_text", "refer"), failed=lambda step: False, **changes):
+    def __init__(self, root, columns=("probe", "coco", "textvqa", "refcoco"), failed=lambda step: False, **changes):
         self.experiment = make_experiment(root, columns, **changes)
         self.graph = build(self.experiment)
         self.store = Store(root / "store")
@@ -129,13 +129,13 @@ class MadeUp:
 def publish(store, step, arm) -> None:
     folder = store.work(step)
     folder.mkdir(parents=True)
-    if step.kind in ("vision", "language", "masks", "multimodal", "transfer"):
+    if step.kind in ("vision", "language", "mask_tokenizer", "multimodal", "transfer"):
         steps = range(1, 101, 3)
         rate = 12 + step.seed if arm == "siglip" else 25 + step.seed
         rows = [f"{step},{4 * np.exp(-step / rate) + 0.7:.5f},0.001" for step in steps]
         (folder / "curve.csv").write_text("step,loss,learning_rate\n" + "\n".join(rows) + "\n")
     if step.kind in ("evaluate", "probe", "denoising"):
-        column = step.plain.get("column", step.kind)
+        column = step.plain.get("benchmark", step.kind)
         metrics, predictions = scores(column, arm, step)
         (folder / "metrics.json").write_text(json.dumps(metrics))
         (folder / "predictions.jsonl").write_text("\n".join(json.dumps(row, ensure_ascii=False) for row in predictions))
@@ -151,7 +151,7 @@ def scores(column, arm, step):
     mean = LEVEL[arm] + after + (BONUS.get(column, 0) if arm == "siglip" else 0) + noise.normal(0, 0.5)
     samples = (mean + shared - shared.mean() + noise.normal(0, 4, SAMPLES)).round(3).tolist()
     extra = {"tasks": {"digits": mean - 5, "flags": mean + 5}}
-    if column == "caption_multilingual":
+    if column == "xm3600":
         extra = {"en": mean + 8, "avg35": mean - 2}
     metrics = {"value": float(np.mean(samples)), "n": SAMPLES, "extra": extra, "samples": samples}
     if column == "denoising":
@@ -163,14 +163,14 @@ def scores(column, arm, step):
 
 def prediction(column, arm, index, score):
     row = {"image": index, "prompt": f"Answer in EN: {column} {index}?", "score": score, "language": "en"}
-    if column.startswith("refer"):
+    if column.startswith("refcoco"):
         y0, x0 = 10, 8 + index % 20
         shift = 3 if arm == "siglip" else 9
         runs = [[y, x0 + shift, 18] for y in range(y0 + 2, y0 + 18)]
         box = {"box": [y0 + 2, x0 + shift, y0 + 18, x0 + shift + 18], "mask": runs}
         truth = {"target_box": [y0, x0, 30, x0 + 22], "target_mask": [[y, x0, 22] for y in range(y0, 30)]}
         return {**row, "prediction": "<loc>", **truth, **(box if index % 7 else {})}
-    if column == "caption_multilingual":
+    if column == "xm3600":
         row["language"] = LANGUAGES[index % len(LANGUAGES)]
     return {
         **row,
@@ -195,7 +195,7 @@ def full(tmp_path_factory):
         )
         return MadeUp(
             tmp_path_factory.mktemp("full"),
-            ("probe", "caption", "caption_multilingual", "vqa", "vqa_knowledge", "vqa_text", *REFERRING),
+            ("probe", "coco", "xm3600", "vqav2", "okvqa", "textvqa", *REFERRING),
             failed=lambda step: step.label == "transfer/vqa_knowledge siglip",
             grid={"pretrain": ["classif", "siglip", "random"]},
         )

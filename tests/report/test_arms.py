@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from pali3kit.errors import DataError
-from pali3kit.report.arms import Shelf, _check_readable, _read_lines, _read_predictions, arms_of, label_of
+from pali3kit.report.arms import ArtifactReader, _check_readable, _read_lines, _read_predictions, arms_of, label_of
 
 
 @pytest.mark.parametrize(
@@ -35,18 +35,18 @@ def test_two_axes_are_grouped_by_what_they_are_compared_with(made_up):
 
 
 def test_a_failure_is_told_to_all_that_depend_on_it_without_the_place_of_the_store(made_up, tmp_path):
-    run = made_up(["refer"], failed=lambda step: step.kind == "masks")
-    artifacts = Shelf(run.store, run.failures)
+    run = made_up(["refcoco"], failed=lambda step: step.kind == "mask_tokenizer")
+    artifacts = ArtifactReader(run.store, run.failures)
     for step in run.graph.steps:
-        if step.kind in ("masks", "transfer", "evaluate"):
-            assert artifacts.failure(step) == "masks: the loss is not finite at step 7 of STORE"
+        if step.kind in ("mask_tokenizer", "transfer", "evaluate"):
+            assert artifacts.failure(step) == "mask_tokenizer: the loss is not finite at step 7 of STORE"
         else:
             assert artifacts.failure(step) == ""
 
 
 def test_a_failure_that_has_been_repaired_is_forgotten(made_up):
     run = made_up(["probe"])
-    artifacts = Shelf(run.store, {step.digest: "earlier" for step in run.graph.steps})
+    artifacts = ArtifactReader(run.store, {step.digest: "earlier" for step in run.graph.steps})
     assert {artifacts.failure(step) for step in run.graph.steps} == {""}
 
 
@@ -89,13 +89,13 @@ def test_what_a_report_cannot_read_is_told_with_its_file(tmp_path, name, text, w
 
 
 def test_half_a_text_is_read_as_far_as_it_is_one(tmp_path):
-    (tmp_path / "skipped.txt").write_bytes("picture 1: é".encode()[:-1])
-    assert _read_lines(tmp_path / "skipped.txt") == ["picture 1: \ufffd"]
+    (tmp_path / "skipped.txt").write_bytes("image 1: é".encode()[:-1])
+    assert _read_lines(tmp_path / "skipped.txt") == ["image 1: \ufffd"]
 
 
 def test_variants_of_one_part_are_rows_of_their_own(made_up):
     projectors = [{"name": "linear", "positions": positions} for positions in ("none", "sine2d")]
-    run = made_up(["caption"], grid={"pretrain": ["classif", "siglip"], "model.projector": projectors})
+    run = made_up(["coco"], grid={"pretrain": ["classif", "siglip"], "model.projector": projectors})
     assert [arm.label for arm in arms_of(run.graph, run.experiment)] == [
         "Classif, projector linear (positions none)",
         "SigLIP, projector linear (positions none)",

@@ -47,14 +47,14 @@ def test_without_differences_there_is_no_delta_chart(made_up):
 
 
 def test_each_kind_of_training_has_a_panel_with_a_line_per_arm_and_seed(made_up):
-    report = made_up(["refer"], seeds=[0, 1]).report()
+    report = made_up(["refcoco"], seeds=[0, 1]).report()
     panels = {svg.get("aria-label"): svg for svg in map(ElementTree.fromstring, curve_panels(report))}
     assert list(panels) == [
         f"Learning curve: {name}"
-        for name in ("vision Classif", "vision SigLIP", "language", "masks", "multimodal", "transfer refer")
+        for name in ("vision Classif", "vision SigLIP", "language", "mask_tokenizer", "multimodal", "transfer refer")
     ]
     assert len(panels["Learning curve: multimodal"].findall(".//path[@class='curve']")) == 4
-    assert len(panels["Learning curve: masks"].findall(".//path[@class='curve']")) == 1
+    assert len(panels["Learning curve: mask_tokenizer"].findall(".//path[@class='curve']")) == 1
 
 
 def test_names_are_escaped(made_up, add_benchmark):

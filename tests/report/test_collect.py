@@ -20,7 +20,7 @@ def cell_of(report, label, column, after="transfer"):
 
 def test_one_seed_gives_values_and_paired_differences(made_up):
     report = made_up().report()
-    classif, siglip = (cell_of(report, label, "vqa_text") for label in ("Classif", "SigLIP"))
+    classif, siglip = (cell_of(report, label, "textvqa") for label in ("Classif", "SigLIP"))
     assert siglip.status == "done"
     assert siglip.delta.mean == pytest.approx(siglip.per_seed[0] - classif.per_seed[0])
     assert siglip.delta.low < siglip.delta.mean < siglip.delta.high
@@ -39,7 +39,7 @@ def test_three_seeds_give_intervals_over_seeds(made_up):
 
 def test_the_paper_stands_beside_and_is_judged_by_direction(made_up):
     report = made_up().report()
-    classif, siglip = (cell_of(report, label, "vqa_text") for label in ("Classif", "SigLIP"))
+    classif, siglip = (cell_of(report, label, "textvqa") for label in ("Classif", "SigLIP"))
     assert (classif.paper.value, classif.paper_delta, classif.verdict) == (22.5, None, None)
     assert (siglip.paper.value, siglip.paper_delta.value, siglip.verdict) == (35.8, 13.3, "follows")
     assert cell_of(report, "SigLIP", "probe").verdict == "follows"
@@ -47,48 +47,48 @@ def test_the_paper_stands_beside_and_is_judged_by_direction(made_up):
 
 def test_the_paper_stands_beside_an_arm_that_no_axis_names(made_up):
     grid = {"evaluation.constrained": [False, True]}
-    report = made_up(["refer"], grid=grid, baseline={"evaluation.constrained": False}, paper="table3").report()
+    report = made_up(["refcoco"], grid=grid, baseline={"evaluation.constrained": False}, paper="table3").report()
     (table,) = report.tables
     assert [line.label for line in lines(report, table) if line.kind == "paper"] == [
         "RefTr",
         "PolyFormer-L",
         "Paper G/14",
     ]
-    papers = [row.cells["doodles/refer"].paper.value for row in table.rows]
-    assert papers == [77.33, 77.33] and all(row.cells["doodles/refer"].verdict is None for row in table.rows)
+    papers = [row.cells["doodles/refcoco"].paper.value for row in table.rows]
+    assert papers == [77.33, 77.33] and all(row.cells["doodles/refcoco"].verdict is None for row in table.rows)
 
 
 def test_another_baseline_turns_the_papers_difference_round(made_up):
-    report = made_up(["vqa_text"], baseline={"pretrain": "siglip"}).report()
-    assert cell_of(report, "Classif", "vqa_text").paper_delta.value == -13.3
-    assert cell_of(report, "SigLIP", "vqa_text").delta is None
+    report = made_up(["textvqa"], baseline={"pretrain": "siglip"}).report()
+    assert cell_of(report, "Classif", "textvqa").paper_delta.value == -13.3
+    assert cell_of(report, "SigLIP", "textvqa").delta is None
 
 
 def test_without_a_paper_there_is_no_verdict(made_up):
-    report = made_up(["vqa_text"], paper="").report()
-    cell = cell_of(report, "SigLIP", "vqa_text")
+    report = made_up(["textvqa"], paper="").report()
+    cell = cell_of(report, "SigLIP", "textvqa")
     assert report.published is None
     assert (cell.paper, cell.paper_delta, cell.verdict) == (None, None, None)
 
 
 def test_rows_are_held_against_the_control(made_up):
-    report = made_up(["caption"], grid={"pretrain": ["classif", "siglip", "random"]}).report()
-    assert [cell_of(report, label, "caption").control for label in ("Classif", "SigLIP", "Random")] == [
+    report = made_up(["coco"], grid={"pretrain": ["classif", "siglip", "random"]}).report()
+    assert [cell_of(report, label, "coco").control for label in ("Classif", "SigLIP", "Random")] == [
         "above",
         "above",
         None,
     ]
-    assert cell_of(report, "Random", "caption").verdict is None
+    assert cell_of(report, "Random", "coco").verdict is None
 
 
 def test_a_failed_cell_is_visible_and_the_others_go_on(made_up):
     report = made_up(failed=lambda step: step.label == "transfer/caption siglip").report()
-    failed = cell_of(report, "SigLIP", "caption")
+    failed = cell_of(report, "SigLIP", "coco")
     assert report.failed
     assert failed.status == "failed"
     assert failed.reasons == ("seed 0: transfer/caption siglip: the loss is not finite at step 7 of STORE",)
     assert failed.paper_delta.value == 3.6
-    assert cell_of(report, "SigLIP", "vqa_text").status == "done"
+    assert cell_of(report, "SigLIP", "textvqa").status == "done"
     assert [stage.label for stage in report.stages if stage.status == "failed"] == ["transfer/caption siglip"]
 
 
@@ -113,17 +113,17 @@ def test_what_has_not_run_is_missing_and_not_failed(made_up):
 
 
 def test_stage_1_and_transfer_have_a_table_each_and_both_show_the_probe(made_up):
-    run = made_up(["probe", "caption"], evaluation=schema.Evaluation(after=["multimodal", "transfer"]))
+    run = made_up(["probe", "coco"], evaluation=schema.Evaluation(after=["multimodal", "transfer"]))
     report = run.report()
     assert [table.after for table in report.tables] == ["multimodal", "transfer"]
     assert [[column.name for column in table.columns] for table in report.tables] == [
-        ["embedded/probe", "doodles/caption"]
+        ["embedded/probe", "doodles/coco"]
     ] * 2
-    early, late = (cell_of(report, "Classif", "caption", after) for after in ("multimodal", "transfer"))
+    early, late = (cell_of(report, "Classif", "coco", after) for after in ("multimodal", "transfer"))
     assert early.ours.mean < late.ours.mean - 5
 
 
-@pytest.mark.parametrize("columns", [["probe"], ["caption_multilingual"], ["refer_g", "vqa"]])
+@pytest.mark.parametrize("columns", [["probe"], ["xm3600"], ["refcocog", "vqav2"]])
 def test_any_subset_of_columns_makes_one_table(made_up, columns):
     report = made_up(columns).report()
     (table,) = report.tables
@@ -153,25 +153,25 @@ def test_samples_that_cannot_be_paired_are_said_and_not_hidden(made_up):
 )
 def test_damaged_metrics_fail_their_cell_and_nothing_else(made_up, tmp_path, text, words):
     """Of an artifact without digests, or of a plug-in: what the store cannot know to be damaged."""
-    run = made_up(["probe", "caption"])
+    run = made_up(["probe", "coco"])
     (step,) = [step for step in run.graph.steps if step.label == "probe siglip"]
     run.rewrite(step, "metrics.json", text)
     report = run.report()
     cell = cell_of(report, "SigLIP", "probe")
     assert cell.status == "failed" and cell.ours is None and str(tmp_path) not in cell.reasons[0]
     assert re.search(words, cell.reasons[0]) and cell.reasons[0].startswith("seed 0: probe siglip: ")
-    assert cell_of(report, "SigLIP", "caption").status == cell_of(report, "Classif", "probe").status == "done"
+    assert cell_of(report, "SigLIP", "coco").status == cell_of(report, "Classif", "probe").status == "done"
     assert run.timings()["stages"]
 
 
 def test_two_rows_that_score_nothing_decide_nothing(made_up):
-    run = made_up(["caption_multilingual"])
+    run = made_up(["xm3600"])
     for step in run.graph.steps:
         if step.kind == "evaluate":
             zeros = {"value": 0.0, "n": 40, "extra": {"en": 0.0, "avg35": 0.0}, "samples": [0.0] * 40}
             run.rewrite(step, "metrics.json", json.dumps(zeros))
     # The paper's -0.2 is a tie, which a difference of exactly zero would follow.
-    assert cell_of(run.report(), "SigLIP", "caption_multilingual.avg35").verdict == "undecided"
+    assert cell_of(run.report(), "SigLIP", "xm3600.avg35").verdict == "undecided"
 
 
 def test_the_config_shown_has_nothing_of_the_machine(made_up, tmp_path):

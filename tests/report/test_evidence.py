@@ -8,7 +8,7 @@ import pytest
 
 def test_curves_know_who_uses_them(report):
     labels = {(curve.panel, curve.label) for curve in report.curves}
-    assert {("language", "shared"), ("masks", "shared"), ("multimodal", "SigLIP")} <= labels
+    assert {("language", "shared"), ("mask_tokenizer", "shared"), ("multimodal", "SigLIP")} <= labels
     assert ("transfer vqa_text", "Random") in labels
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from pali3kit.report.arms import Arm
 from pali3kit.report.charts import figure_chart
-from pali3kit.report.columns import Sets
+from pali3kit.report.columns import EvaluationSets
 from pali3kit.report.evidence import figures
 from pali3kit.report.model import FigureData
 
@@ -58,14 +58,14 @@ def arms(tmp_path):
 
 
 def test_curves_are_means_over_seeds_and_rows_that_share_an_encoder_are_drawn_once(arms):
-    curve, *_ = figures(arms, Folders(), Sets(probes=2))
+    curve, *_ = figures(arms, Folders(), EvaluationSets(probes=2))
     assert curve == FigureData(
         "lines", "Probe (2 embedded tasks)", ("1-shot", "10-shot"), {"One": (15.0, 35.0), "Other": (1.0, 2.0)}
     )
 
 
 def test_there_are_bars_of_each_language_both_ways(arms):
-    _, found, sought = figures(arms, Folders(), Sets(captioned="xm3600"))
+    _, found, sought = figures(arms, Folders(), EvaluationSets(captioned="xm3600"))
     assert found == FigureData("bars", "XM3600 (image to text), R@1", ("en", "de"), {"One": (5.0, 7.0)})
     assert sought.series == {"One": (7.0, 5.0)} and sought.title == "XM3600 (text to image), R@1"
 
@@ -74,7 +74,7 @@ def test_arms_with_other_shots_have_a_figure_of_their_own(arms, tmp_path):
     (tmp_path / "c").mkdir()
     (tmp_path / "c" / "metrics.json").write_text(json.dumps({"curve": {"1-shot": 3.0, "20-shot": 4.0}}))
     other = Arm("More", {}, {"probe": {0: SimpleNamespace(digest="c", place=tmp_path / "c")}})
-    found = [figure for figure in figures([*arms, other], Folders(), Sets()) if figure.kind == "lines"]
+    found = [figure for figure in figures([*arms, other], Folders(), EvaluationSets()) if figure.kind == "lines"]
     assert [(figure.places, list(figure.series)) for figure in found] == [
         (("1-shot", "10-shot"), ["One", "Other"]),
         (("1-shot", "20-shot"), ["More"]),
@@ -82,7 +82,7 @@ def test_arms_with_other_shots_have_a_figure_of_their_own(arms, tmp_path):
 
 
 def test_what_was_not_measured_has_no_figure(arms):
-    assert list(figures([Arm("One", {}, {"vqa": arms[0].steps["probe"]})], Folders(), Sets())) == []
+    assert list(figures([Arm("One", {}, {"vqav2": arms[0].steps["probe"]})], Folders(), EvaluationSets())) == []
 
 
 @pytest.mark.parametrize("kind", ["lines", "bars"])

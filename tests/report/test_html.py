@@ -7,9 +7,9 @@ from html.parser import HTMLParser
 
 import pytest
 
-from pali3kit.report.html import page
+from pali3kit.report.html import _breakable, page
 
-VOID = {"meta", "br", "img", "input", "hr", "link"}
+VOID = {"meta", "br", "wbr", "img", "input", "hr", "link"}
 
 
 class Balance(HTMLParser):
@@ -52,21 +52,27 @@ def test_nothing_is_requested_and_nothing_runs(html):
     assert "default-src 'none'" in html
     assert not re.search(r"https?://|url\(|@import|\son\w+=", html)
     assert set(re.findall(r'href="(data:image/png|#)', html)) == {"data:image/png", "#"}
-    assert len(re.findall(r"href=", html)) == len(re.findall(r'href="(?:data:image/png;base64,|#picture-)', html))
+    assert len(re.findall(r"href=", html)) == len(re.findall(r'href="(?:data:image/png;base64,|#image-)', html))
 
 
 def test_all_sections_are_there(html):
     assert re.findall(r"<h2>(.*?)</h2>", html) == [
         "After transfer",
-        "What must be said with it",
+        "Notes",
         "Differences to the baseline",
         "Learning curves",
-        "What they answered",
-        "Behind the columns",
+        "Examples",
+        "Further numbers",
         "Cost",
         "The paper's numbers",
         "How it was run",
     ]
+
+
+def test_titles_may_be_broken_after_a_slash_and_nowhere_else(html):
+    titles = re.findall(r'<th scope="col">(.*?)<span class="metric">(.*?)</span>', html)
+    assert titles[1] == ("doodles/<wbr>coco", "CIDEr × 100")
+    assert _breakable("<b>/x") == "&lt;b&gt;/<wbr>x"
 
 
 def test_the_dagger_stands_beside_every_number_of_the_paper_and_is_explained(html):

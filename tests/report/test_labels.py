@@ -11,11 +11,11 @@ import pytest
 from rich.console import Console
 
 from pali3kit.config import schema
-from pali3kit.config.part import Part
+from pali3kit.config.component import Component
 from pali3kit.report import table, write_report
 
 GENERATED = [
-    "caption", "caption_multilingual", "vqa", "vqa_knowledge", "vqa_text", "refer", "refer_plus", "refer_g",
+    "coco", "xm3600", "vqav2", "okvqa", "textvqa", "refcoco", "refcoco_plus", "refcocog",
 ]  # fmt: skip
 PUBLIC = re.compile(r"COCO|VQAv2|OKVQA|TextVQA|XM3600|Crossmodal|ImageNet|\bReaL\b")
 
@@ -23,7 +23,7 @@ PUBLIC = re.compile(r"COCO|VQAv2|OKVQA|TextVQA|XM3600|Crossmodal|ImageNet|\bReaL
 @pytest.fixture
 def embedded(made_up):
     """A made-up run of all that is measured on the embedded world, with a paper's table or without."""
-    world = schema.Data(source=Part(name="world"), train=640, test=40)
+    world = schema.Data(source=Component(name="world"), train=640, test=40)
     return lambda **changes: made_up(("probe", *GENERATED), data=world, **changes)
 
 
@@ -40,7 +40,7 @@ def test_no_format_names_a_public_set(embedded, tmp_path):
     table.print_table(run.report(), console)
     for name, text in {**told, "terminal": console.file.getvalue()}.items():
         assert not PUBLIC.findall(re.sub(r'data:image/png;base64,[^"]+', "", text)), name
-        assert "embedded/caption" in text.replace("\\_", "_"), name
+        assert "embedded/coco" in text.replace("\\_", "_"), name
 
 
 def test_what_is_read_by_programs_says_embedded(embedded, tmp_path):

@@ -14,16 +14,16 @@ from pali3kit.report.model import Report, ResultCell, ResultTable, Row, Status
     ("status", "failed"), [("done", False), ("missing", False), ("partial", True), ("failed", True)]
 )
 def test_one_failed_cell_fails_the_run(report: Report, status: Status, failed: bool) -> None:
-    row = Row("Classif", {"pretrain": "classif"}, "", {"probe": ResultCell("done"), "caption": ResultCell(status)})
+    row = Row("Classif", {"pretrain": "classif"}, "", {"probe": ResultCell("done"), "coco": ResultCell(status)})
     assert replace(report, tables=(ResultTable("transfer", (), (row,)),)).failed is failed
 
 
 @pytest.mark.parametrize(
     ("after", "sources", "title"),
     [
-        ("multimodal", ["vqa"], "After stage 1"),
-        ("resolution", ["probe", "vqa"], "After stage 2"),
-        ("transfer", ["vqa", "probe"], "After transfer"),
+        ("multimodal", ["vqav2"], "After stage 1"),
+        ("resolution", ["probe", "vqav2"], "After stage 2"),
+        ("transfer", ["vqav2", "probe"], "After transfer"),
         ("transfer", ["probe", "denoising"], "After pretraining"),
         ("transfer", [], "After transfer"),
     ],

@@ -11,14 +11,14 @@ from pali3kit.report.notes import CAPTIONS, LOSS, PROBES, TEMPLATES, TOWER, TRAI
 def test_failures_come_first_with_reason_and_place(report):
     assert report.notes[0] == (
         "Failed: seed 0: transfer/vqa_knowledge siglip: the loss is not finite at step 7 of STORE "
-        "(SigLIP / doodles/vqa_knowledge)."
+        "(SigLIP / doodles/okvqa)."
     )
 
 
 def test_columns_that_do_not_follow_the_paper_are_named(report):
     (note,) = [note for note in report.notes if "SigLIP against the paper" in note]
     assert note.startswith("After transfer, SigLIP against the paper: follows in Probe (8 embedded tasks), ")
-    assert "does not in doodles/caption_multilingual (en)" in note
+    assert "does not in doodles/xm3600 (avg-35)" in note
 
 
 def test_samples_that_were_left_out_are_told(report):
@@ -30,7 +30,7 @@ def test_samples_that_were_left_out_are_told(report):
 
 def test_published_numbers_that_nothing_stands_beside_are_told(report):
     expect = {"zero_shot.v2": {"value": 68.93, "tolerance": 0.5, "source": "a paper"}}
-    told = list(notes(replace(report, config={**report.config, "expect": expect})))
+    told = list(notes(replace(report, config={**report.config, "published": expect})))
     assert "zero_shot.v2, published as 68.93 (a paper), is not measured: the set has no such labels." in told
 
 
@@ -39,7 +39,10 @@ def test_how_the_encoder_is_measured_is_told(report):
     parts = tuple(Detail("retrieval", f"i2t@1/{language}", {}) for language in ("de", "en"))
     told = list(notes(replace(report, config=config, details=parts)))
     chosen = config["evaluation"]
-    assert f"Probe: {chosen['shots']} shots of each class, the mean of {chosen['draws']} draws of them." in told
+    assert (
+        f"Probe: {chosen['shots']} shots of each class, the mean over {chosen['repeats']} random choices of them."
+        in told
+    )
     assert "Retrieval: the mean over 2 languages." in told and "Zero-shot: the set of prompts 'clip'." in told
 
 
@@ -69,41 +72,41 @@ def test_only_what_is_measured_on_the_world_is_said_to_be(report):
     assert not any(note.startswith("The columns are measured on the embedded world") for note in told)
     told = asked(report, ["retrieval", "probe"], **own)
     assert WORLD not in told and TRAINED not in told and PROBES in told
-    told = asked(report, ["retrieval", "caption"], **own)
+    told = asked(report, ["retrieval", "coco"], **own)
     assert WORLD not in told and any(
-        note.startswith("Measured on the embedded world: embedded/caption: ") for note in told
+        note.startswith("Measured on the embedded world: embedded/coco: ") for note in told
     )
-    assert WORLD in asked(report, ["retrieval", "probe", "caption"])
+    assert WORLD in asked(report, ["retrieval", "probe", "coco"])
     assert WORLD not in asked(report, ["probe"], probes={"mine": {"name": "folders", "path": "a"}})
 
 
-def test_how_many_languages_and_pictures_a_mean_is_of(report):
-    parts = [Detail("caption_multilingual", f"pictures / {code}", {"a": n}) for code, n in (("de", 3), ("fr", 40))]
+def test_how_many_languages_and_images_a_mean_is_of(report):
+    parts = [Detail("xm3600", f"images / {code}", {"a": n}) for code, n in (("de", 3), ("fr", 40))]
     told = list(notes(replace(report, details=parts)))
-    means = "avg35 is the mean over 2 other languages, of 3 to 40 pictures each."
-    assert f"caption_multilingual: there are 0 pictures in English; {means}" in told
-    parts = [Detail("caption_multilingual@multimodal", "pictures / en", {"a": 500})]
+    means = "avg35 is the mean over 2 other languages, of 3 to 40 images each."
+    assert f"xm3600: there are 0 images in English; {means}" in told
+    parts = [Detail("xm3600@multimodal", "images / en", {"a": 500})]
     told = list(notes(replace(report, details=parts)))
-    assert "caption_multilingual@multimodal: there are 500 pictures in English, and none in another language." in told
+    assert "xm3600@multimodal: there are 500 images in English, and none in another language." in told
 
 
 def test_questions_with_few_answers_are_told(report):
-    parts = [Detail("vqa", "questions with one answer", {"a": 7, "b": 7})]
-    parts += [Detail("vqa_text", "questions with two or three answers", {"a": 2})]
+    parts = [Detail("vqav2", "questions with one answer", {"a": 7, "b": 7})]
+    parts += [Detail("textvqa", "questions with two or three answers", {"a": 2})]
     told = list(notes(replace(report, details=parts)))
-    assert "vqa: 7 questions have one answer: exact match with it, normalised, not VQA accuracy." in told
-    assert "vqa_text: 2 questions have two or three answers, whom VQA accuracy gives 67% at most." in told
+    assert "vqav2: 7 questions have one answer: exact match with it, normalised, not VQA accuracy." in told
+    assert "textvqa: 2 questions have two or three answers, to which VQA accuracy gives 67% at most." in told
 
 
 def test_rows_near_the_control_are_named(made_up):
-    run = made_up(["probe", "caption"], grid={"pretrain": ["classif", "random"]})
+    run = made_up(["probe", "coco"], grid={"pretrain": ["classif", "random"]})
     assert not [note for note in run.report().notes if "not clearly above" in note]
 
 
 def test_a_row_that_equals_the_control_is_named(made_up, level, monkeypatch):
     monkeypatch.setitem(level, "random", level["classif"])
-    run = made_up(["caption"], grid={"pretrain": ["classif", "random"]})
-    assert "After transfer, Classif is not clearly above random weights in doodles/caption." in run.report().notes
+    run = made_up(["coco"], grid={"pretrain": ["classif", "random"]})
+    assert "After transfer, Classif is not clearly above random weights in doodles/coco." in run.report().notes
 
 
 def test_few_seeds_are_admitted(report, made_up):
@@ -132,17 +135,17 @@ def test_a_loss_says_which_way_is_better(report, made_up):
 def test_what_regions_can_score_at_most(report):
     assert not [note for note in report.notes if note.startswith("Regions")]
     limits = [
-        Detail("refer", "oracle", {"Classif": 71.27, "SigLIP": 71.27}),
-        Detail("refer", "reconstruction", {"Classif": 81.06, "SigLIP": 80.5}),
-        Detail("refer_g", "oracle", {"Classif": 70.0}),
-        Detail("refer_g", "reconstruction", {"Classif": 80.0}),
+        Detail("refcoco", "oracle", {"Classif": 71.27, "SigLIP": 71.27}),
+        Detail("refcoco", "reconstruction", {"Classif": 81.06, "SigLIP": 80.5}),
+        Detail("refcocog", "oracle", {"Classif": 70.0}),
+        Detail("refcocog", "reconstruction", {"Classif": 80.0}),
     ]
     (note,) = [note for note in notes(replace(report, details=limits)) if note.startswith("Regions")]
-    assert "score refer 71.3, refer_g 70.0; the mask tokenizer" in note
-    assert note.endswith("64x64 crops: refer 80.5 to 81.1, refer_g 80.0.")
+    assert "score refcoco 71.3, refcocog 70.0; the mask tokenizer" in note
+    assert note.endswith("64x64 crops: refcoco 80.5 to 81.1, refcocog 80.0.")
 
 
 def test_how_the_weights_of_transfers_were_chosen(made_up, report):
     assert not [note for note in report.notes if "checks" in note]
-    stages = {**report.config["stages"], "transfer": {**report.config["stages"]["transfer"], "checks": 3}}
+    stages = {**report.config["stages"], "transfer": {**report.config["stages"]["transfer"], "num_validations": 3}}
     assert [note for note in notes(replace(report, config={**report.config, "stages": stages})) if "best of 3" in note]

@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from pali3kit.config.check import PAPER
+from pali3kit.config.check import PAPER_TABLES
 from pali3kit.errors import ConfigError, DataError
 from pali3kit.report.paper import DAGGER, LEGEND, PaperTable, PublishedNumber, _parse
 
-TABLES = sorted(file.stem for file in PAPER.glob("*.yaml"))
+TABLES = sorted(file.stem for file in PAPER_TABLES.glob("*.yaml"))
 
 
 @pytest.fixture(scope="module")
@@ -50,8 +50,8 @@ def test_table_3_has_systems_and_an_arm():
         ("PolyFormer-L", ""),
         ("ViT-G/14 SigLIP", "siglip"),
     ]
-    assert list(table.columns) == ["refer", "refer_plus", "refer_g"]
-    assert table.absolute("siglip", "refer") == PublishedNumber(77.33, "memory, unverified")
+    assert list(table.columns) == ["refcoco", "refcoco_plus", "refcocog"]
+    assert table.absolute("siglip", "refcoco") == PublishedNumber(77.33, "memory, unverified")
     assert [table.rows[1].numbers[column].mark for column in table.columns] == ["", "", DAGGER]
 
 
@@ -101,13 +101,13 @@ def test_a_verified_number_has_no_dagger():
 def test_base_rows_stand_beside_ours_by_default(table1):
     assert table1.vit == "B/16"
     assert table1.absolute("classif", "probe") == table1.absolute("classif", "probe", "B/16")
-    assert table1.delta("siglip", "classif", "vqa_text").value == 13.3
-    assert table1.delta("siglip", "classif", "vqa_text", vit="G/14").value == 18.7
+    assert table1.delta("siglip", "classif", "textvqa").value == 13.3
+    assert table1.delta("siglip", "classif", "textvqa", vit="G/14").value == 18.7
 
 
 @pytest.mark.parametrize(
     ("vit", "column", "total"),
-    [("G/14", "probe", 85.6), ("L/16", "refer", 64.3), ("B/16", "caption_multilingual.en", 89.7)],
+    [("G/14", "probe", 85.6), ("L/16", "refcoco", 64.3), ("B/16", "xm3600.en", 89.7)],
 )
 def test_absolute_values_of_differences_are_sums(table1, vit, column, total):
     assert table1.absolute("siglip", column, vit).value == total
@@ -139,7 +139,7 @@ def test_table_6_has_three_models_and_verified_numbers_without_a_dagger():
     assert table6.absolute("siglip", "finetune.top1").value == 89.6
     assert table6.delta("siglip", "classif", "probe").value == -2.5
     assert table6.absolute("classif", "retrieval.t2i", vit="e/14").value == 28.5
-    lit = {"evaluation.texts": "lit", "model.towers": None}
+    lit = {"evaluation.text_tower": "lit", "model.dual_encoder": None}
     assert table6.conditions == {"retrieval.i2t": lit, "retrieval.t2i": lit}
 
 
@@ -155,20 +155,20 @@ setting: any
 axis: pretrain
 default: B/16
 columns:
-  caption: COCO
-  vqa: {title: VQAv2, only: {seeds: 1}}
+  coco: COCO
+  vqav2: {title: VQAv2, only: {seeds: 1}}
 rows:
   B/16:
     classif:
-      caption: {value: 80.0, provenance: "memory, unverified"}
+      coco: {value: 80.0, provenance: "memory, unverified"}
     siglip:
-      caption: {delta: -2.0, provenance: "verified: page 5"}
+      coco: {delta: -2.0, provenance: "verified: page 5"}
 systems:
   - name: One
     parameters: 2B
     group: Small
     numbers:
-      vqa: {value: 70, provenance: "verified: page 5"}
+      vqav2: {value: 70, provenance: "verified: page 5"}
   - name: Other
     group: Large
     numbers: {}
@@ -177,8 +177,8 @@ systems:
 
 def test_a_sum_is_known_no_better_than_its_parts():
     table = _parse(TABLE, "t.yaml")
-    assert table.delta("siglip", "classif", "caption").mark == ""
-    assert table.absolute("siglip", "caption") == PublishedNumber(78.0, "memory, unverified")
+    assert table.delta("siglip", "classif", "coco").mark == ""
+    assert table.absolute("siglip", "coco") == PublishedNumber(78.0, "memory, unverified")
     assert [row.label for row in table.rows] == ["One (2B)", "Other", "ViT-B/16 Classif", "ViT-B/16 SigLIP"]
 
 
@@ -186,11 +186,11 @@ def test_a_sum_is_known_no_better_than_its_parts():
     ("old", "new", "message"),
     [
         ("title: Table 9", "titel: Table 9", r"t.yaml:1: unknown key 'titel'. Did you mean 'title'\?"),
-        ("value: 70,", "value: high,", "t.yaml:20: systems.0..numbers.vqa.value should be a number"),
-        ("      vqa: {value", "      vqaa: {value", r"t.yaml:20: .*: unknown column 'vqaa'. Did you mean 'vqa'"),
-        ("{value: 70, prov", "{prov", "t.yaml:20: systems.0..numbers.vqa needs a value or a delta, and not both"),
+        ("value: 70,", "value: high,", "t.yaml:20: systems.0..numbers.vqav2.value should be a number"),
+        ("      vqav2: {value", "      vqav: {value", r"t.yaml:20: .*: unknown column 'vqav'. Did you mean 'vqav2'"),
+        ("{value: 70, prov", "{prov", "t.yaml:20: systems.0..numbers.vqav2 needs a value or a delta, and not both"),
         ("{value: 70, prov", "{delta: 70, prov", "t.yaml:20: .*a delta needs a value in the first arm"),
-        ("{value: 70, provenance: \"verified: page 5\"}", "{value: 70}", "t.yaml:20: missing key .*vqa.provenance"),
+        ("{value: 70, provenance: \"verified: page 5\"}", "{value: 70}", "t.yaml:20: missing key .*vqav2.provenance"),
         ("{value: 80.0,", "{delta: 80.0,", "t.yaml:12: .*a delta needs a value in the first arm"),
         ("default: B/16", "default: B16", r"t.yaml:5: default 'B16' is none of the rows. Did you mean 'B/16'\?"),
         ("axis: pretrain", "axis: pretrained", "t.yaml:4: axis 'pretrained' is no key of an experiment"),

@@ -10,33 +10,33 @@ def of(report, column):
 
 
 def test_every_column_but_the_probe_shows_a_few_spread_examples(report):
-    names = ["caption", "caption_multilingual", "vqa", "vqa_knowledge", "vqa_text", "refer", "refer_plus", "refer_g"]
+    names = ["coco", "xm3600", "vqav2", "okvqa", "textvqa", "refcoco", "refcoco_plus", "refcocog"]
     assert {example.column for example in report.gallery} == {f"doodles/{name}" for name in names}
-    assert [example.images[0] for example in of(report, "vqa")] == [5, 15, 25, 35]
-    assert len(of(report, "vqa")) == COUNT and {example.size for example in report.gallery} == {64}
+    assert [example.images[0] for example in of(report, "vqav2")] == [5, 15, 25, 35]
+    assert len(of(report, "vqav2")) == COUNT and {example.size for example in report.gallery} == {64}
 
 
 def test_all_rows_answer_the_same_examples(report):
-    for example in of(report, "vqa"):
+    for example in of(report, "vqav2"):
         assert [answer.label for answer in example.answers] == ["Classif", "SigLIP", "Random"]
         assert [answer.text.split()[0] for answer in example.answers] == ["classif", "siglip", "random"]
 
 
 def test_a_failed_row_does_not_hide_the_answers_of_the_others(report):
-    assert [answer.label for answer in of(report, "vqa_knowledge")[0].answers] == ["Classif", "Random"]
+    assert [answer.label for answer in of(report, "okvqa")[0].answers] == ["Classif", "Random"]
 
 
 def test_regions_are_those_of_the_predictions(report):
-    example = of(report, "refer")[0]
+    example = of(report, "refcoco")[0]
     x0 = 8 + example.images[0] % 20
     assert example.region.box == (10, x0, 30, x0 + 22)
     assert example.answers[1].region.box == (12, x0 + 3, 28, x0 + 21)
     assert example.answers[1].region.runs[0] == (12, x0 + 3, 18)
-    assert [answer.region for answer in of(report, "refer")[3].answers] == [None] * 3
+    assert [answer.region for answer in of(report, "refcoco")[3].answers] == [None] * 3
 
 
 def test_references_are_listed_once_the_most_frequent_first(made_up):
-    run = made_up(["vqa_text"])
+    run = made_up(["textvqa"])
     for step in run.graph.steps:
         if step.kind == "evaluate":
             before = (run.store.path(step) / "predictions.jsonl").read_text()

@@ -36,7 +36,7 @@ def test_all_files_are_written_once_and_then_left_alone(made_up, tmp_path):
 def test_equal_runs_in_different_places_give_equal_bytes(made_up, tmp_path):
     places = [tmp_path / "a", tmp_path / "b_is_longer"]
     for place in places:
-        run = made_up(root=place, failed=lambda step: step.label == "transfer/caption siglip")
+        run = made_up(root=place, failed=lambda step: step.label == "transfer/coco siglip")
         written(run, place / "run")
     for name in FILES - {"experiment.yaml"}:
         assert (places[0] / "run" / name).read_bytes() == (places[1] / "run" / name).read_bytes(), name
@@ -55,7 +55,7 @@ def test_a_changed_score_changes_the_report_and_not_the_experiment(made_up, tmp_
 
 def test_the_json_holds_all_that_the_contract_asks_for(report):
     data = json.loads(_as_json(asdict(report)))
-    cell = data["tables"][0]["rows"][1]["cells"]["doodles/vqa_text"]
+    cell = data["tables"][0]["rows"][1]["cells"]["doodles/textvqa"]
     assert set(cell) >= {"per_seed", "ours", "delta", "paper", "paper_delta", "verdict", "status", "reasons"}
     assert set(cell["ours"]) == {"mean", "low", "high", "n", "seeds", "method"}
     assert cell["paper_delta"] == {"value": 13.3, "provenance": "memory, unverified"}
@@ -70,7 +70,7 @@ def test_json_is_canonical():
 def test_csv_has_a_line_for_every_cell_and_is_read_again(report):
     rows = [row for row in csv.DictReader(io.StringIO(_as_csv(report))) if " / " not in row["column"]]
     assert len(rows) == 30
-    (row,) = [row for row in rows if (row["row"], row["column"]) == ("SigLIP", "doodles/vqa_text")]
+    (row,) = [row for row in rows if (row["row"], row["column"]) == ("SigLIP", "doodles/textvqa")]
     assert float(row["delta_low"]) < float(row["delta"]) < float(row["delta_high"])
     assert (row["paper"], row["paper_delta"], row["verdict"]) == ("35.8000", "13.3000", "follows")
     (failed,) = [row for row in rows if row["status"] == "failed"]
@@ -81,8 +81,8 @@ def test_csv_has_the_further_numbers_behind_the_columns(report):
     rows = [row for row in csv.DictReader(io.StringIO(_as_csv(report))) if " / " in row["column"]]
     found = {(row["column"], row["row"]): row for row in rows}
     assert len(found) == len(rows) == sum(len(detail.values) for detail in report.details)
-    detail = next(one for one in report.details if (one.column, one.name) == ("doodles/vqa", "tasks / flags"))
-    row = found["doodles/vqa / tasks / flags", "SigLIP"]
+    detail = next(one for one in report.details if (one.column, one.name) == ("doodles/vqav2", "tasks / flags"))
+    row = found["doodles/vqav2 / tasks / flags", "SigLIP"]
     assert float(row["mean"]) == pytest.approx(detail.values["SigLIP"], abs=1e-4)
     assert (row["after"], row["status"], row["low"], row["verdict"]) == ("transfer", "done", "", "")
 
@@ -116,7 +116,7 @@ def test_timings_name_every_artifact_and_sum_up(full):
 
 
 def test_a_run_folder_is_enough_to_write_the_report_again(made_up, tmp_path):
-    run = made_up(failed=lambda step: step.label == "transfer/caption siglip")
+    run = made_up(failed=lambda step: step.label == "transfer/coco siglip")
     folder = tmp_path / "run"
     written(run, folder)
     before = {path.name: path.read_bytes() for path in folder.iterdir()}

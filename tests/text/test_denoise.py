@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pali3kit.errors import DataError
-from pali3kit.text.denoise import PREFIXES, Denoiser, MixtureOfDenoisers, R, X, _span_noise, pack, ul2
+from pali3kit.text.denoise import PREFIXES, Denoiser, MixtureOfDenoisers, R, X, _span_noise, ul2
 from pali3kit.text.tokenizer import Tokenizer, train_tokenizer
 
 
@@ -209,11 +209,3 @@ def test_windows_that_cannot_be_split(tokenizer):
         MixtureOfDenoisers(tokenizer, R)(np.array([[5]]), np.random.default_rng(0))
     with pytest.raises(DataError, match="need a density"):
         MixtureOfDenoisers(tokenizer, [Denoiser("NLU", 3)])
-
-
-def test_pack():
-    packed = pack(iter([[1, 2, 3], [], [4], [5, 6, 7]]), 3)
-    assert packed.dtype == np.int64
-    assert packed.tolist() == [[1, 2, 3], [4, 5, 6]]
-    with pytest.raises(DataError, match="2 tokens: not enough for one window of 3"):
-        pack([[1, 2]], 3)

@@ -45,10 +45,10 @@ def test_rules_take_any_text(rule: Callable[[str], bool]) -> None:
 
 
 def test_what_a_sieve_tells() -> None:
-    sieve = TextFilter()
-    assert sieve.good(["a cat on a mat", "IMG_1", "IMG_20", "IMG_20"]) == ("a cat on a mat",)
-    assert sieve.good([f"IMG_{n}0" for n in range(20)]) == ()
-    told = sieve.summary()
+    text_filter = TextFilter()
+    assert text_filter.good(["a cat on a mat", "IMG_1", "IMG_20", "IMG_20"]) == ("a cat on a mat",)
+    assert text_filter.good([f"IMG_{n}0" for n in range(20)]) == ()
+    told = text_filter.summary()
     assert (told["seen"], told["kept"]) == (24, 1)
     assert told["dropped"]["file name"]["count"] == 22 and len(told["dropped"]["file name"]["examples"]) == 10
     assert told["dropped"]["too short"] == {"count": 1, "examples": ["IMG_1"]}

@@ -5,15 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from pali3kit.config.part import Optimizer
+from pali3kit.config.component import Optimizer
 from pali3kit.config.stages import Multimodal
 from pali3kit.plan.kinds.multimodal import Config
 from pali3kit.training import calibration
-from pali3kit.training.context import Sizes
+from pali3kit.training.context import ComponentSpecs
+from pali3kit.training.memory_profile import dry_run
 from pali3kit.training.stages.multimodal import calibrate
-from pali3kit.training.weighing import rehearse
 
-SIZES = Sizes(
+SIZES = ComponentSpecs(
     image_size=16,
     vision={"name": "vit", "width": 16, "depth": 1, "heads": 2, "mlp": 32, "patch": 8},
     projector={"name": "linear"},
@@ -50,7 +50,7 @@ def test_an_example_is_as_large_as_the_source_has_images(tmp_path: Path) -> None
         training = Multimodal(examples=4, batch_size=2, optimizer=Optimizer())
         config = Config(source=data, image_size=16, bins=9, prompt_length=8, target_length=8,
                         projector={"name": "linear"}, training=training)  # fmt: skip
-        tokens[name] = rehearse(calibrate, config, SIZES)
+        tokens[name] = dry_run(calibrate, config, SIZES)
     assert tokens["clips"] is not None and tokens["world"] is not None
     assert tokens["clips"].tokens - tokens["world"].tokens == 2 * 4  # a grid of 2 x 2
     assert tokens["clips"].activations > tokens["world"].activations
@@ -58,5 +58,5 @@ def test_an_example_is_as_large_as_the_source_has_images(tmp_path: Path) -> None
 
 def test_the_first_call_is_not_measured() -> None:
     calls: list[int] = []
-    assert calibration.fastest_seconds(calls.append) >= 0
+    assert calibration.min_seconds(calls.append) >= 0
     assert calls == list(range(calibration.STEPS + 1))

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from pali3kit.data.jsonl import JsonlSource
@@ -13,7 +14,7 @@ from pali3kit.data.records import TooManyBad
 from pali3kit.data.world.source import WorldSource
 from pali3kit.errors import DataError
 from pali3kit.training.context import Execution, StageContext
-from pali3kit.training.corpus import _take_tokens, listing, pack_windows
+from pali3kit.training.corpus import _pack, _take_tokens, pack_windows, record_skipped
 
 
 class Letters:
@@ -36,6 +37,14 @@ def test_windows_read_no_more_text_than_needed() -> None:
     assert len(read) <= 3
 
 
+def test_pack() -> None:
+    packed = _pack(iter([[1, 2, 3], [], [4], [5, 6, 7]]), 3)
+    assert packed.dtype == np.int64
+    assert packed.tolist() == [[1, 2, 3], [4, 5, 6]]
+    with pytest.raises(DataError, match="2 tokens: not enough for one window of 3"):
+        _pack([[1, 2]], 3)
+
+
 def test_texts_are_read_until_the_budget_is_full() -> None:
     assert sum(map(len, _take_tokens(([1] * 10 for _ in range(100)), 35))) == 40
 
@@ -54,29 +63,29 @@ def corpus(path: Path, bad: int) -> JsonlSource:
 
 def test_bad_lines_are_listed(context: StageContext, tmp_path: Path) -> None:
     source = corpus(tmp_path / "a.jsonl", bad=3)
-    with listing(source, context):
+    with record_skipped(source, context):
         assert len(list(source.sentences(0, 16))) > 1900
     lines = (context.folder / "skipped.txt").read_text().splitlines()
     assert sorted(lines) == [f"{tmp_path}/a.jsonl:{i}: no field 'text', but none at all" for i in (1, 2, 3)]
 
 
 def test_too_many_bad_lines_stop_the_stage_and_are_listed(context: StageContext, tmp_path: Path) -> None:
-    strict = replace(context, execution=Execution(most_bad=0.01))
+    strict = replace(context, execution=Execution(max_bad_fraction=0.01))
     source = corpus(tmp_path / "a.jsonl", bad=300)
-    with pytest.raises(DataError, match="cannot be used"), listing(source, strict):
+    with pytest.raises(DataError, match="cannot be used"), record_skipped(source, strict):
         list(source.sentences(0, 16))
     assert len((context.folder / "skipped.txt").read_text().splitlines()) >= 10
 
 
 def test_without_skips_nothing_is_listed(context: StageContext, tmp_path: Path) -> None:
     for source in (WorldSource(), corpus(tmp_path / "a.jsonl", bad=0)):
-        with listing(source, context):
+        with record_skipped(source, context):
             assert next(source.sentences(0, 16))
     assert not (context.folder / "skipped.txt").exists()
 
 
 def test_of_a_source_that_makes_its_texts_nothing_is_listed(context: StageContext) -> None:
-    with listing(WorldSource(), context):
+    with record_skipped(WorldSource(), context):
         pass
     assert not list(context.folder.iterdir())
 
@@ -84,7 +93,7 @@ def test_of_a_source_that_makes_its_texts_nothing_is_listed(context: StageContex
 def test_too_many_among_few_stop_the_stage_at_its_end(context: StageContext, tmp_path: Path) -> None:
     source = corpus(tmp_path / "a.jsonl", bad=0)
     source.skips.seen = 10
-    with pytest.raises(TooManyBad, match="2 of 10 cannot be used"), listing(source, context):
+    with pytest.raises(TooManyBad, match="2 of 10 cannot be used"), record_skipped(source, context):
         source.skips.add("one")
         source.skips.add("two")
     assert (context.folder / "skipped.txt").read_text() == "one\ntwo\n"
@@ -96,7 +105,7 @@ def test_too_many_skips_explain_why_nothing_was_found(
 ) -> None:
     source = corpus(tmp_path / "a.jsonl", bad=0)
     source.skips.seen = 10
-    with pytest.raises(DataError, match=told), listing(source, context):
+    with pytest.raises(DataError, match=told), record_skipped(source, context):
         for line in ("one", "two")[:bad]:
             source.skips.add(line)
         raise DataError("no example")

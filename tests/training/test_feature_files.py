@@ -56,7 +56,7 @@ def test_it_is_read_as_a_map_of_the_file(tmp_path: Path) -> None:
     assert classes_in(tmp_path, "test") == ("a", "ä") and rows_in(tmp_path, "test").tolist() == [0, 1, 2]
 
 
-def test_pictures_that_cannot_be_used_are_left_out(tmp_path: Path) -> None:
+def test_images_that_cannot_be_used_are_left_out(tmp_path: Path) -> None:
     publish_features(filled(tmp_path / "test.partial", usable=(1, 0, 1)), tmp_path / "test.safetensors")
     found = features_in(tmp_path, "test")
     assert [path.name for path in tmp_path.iterdir()] == ["test.safetensors"]

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from pali3kit.config.part import Optimizer
+from pali3kit.config.component import Optimizer
 from pali3kit.config.stages import Training
 from pali3kit.errors import StageError
 from pali3kit.models.classifier import Classifier
@@ -178,7 +178,7 @@ def test_sigterm_ends_a_training_with_a_checkpoint_of_its_step(loaders: int, tmp
     whole, cut = module(), module()
     loop.fit(whole, make, BUDGET, context(tmp_path / "whole"), microbatches=2)
     stopped = replace(
-        context(tmp_path / "cut"), report=report, execution=Execution(loaders=loaders, checkpoint_seconds=1e9)
+        context(tmp_path / "cut"), report=report, execution=Execution(num_workers=loaders, checkpoint_seconds=1e9)
     )
     before = signal.getsignal(signal.SIGTERM)
     with pytest.raises(SystemExit) as ended:

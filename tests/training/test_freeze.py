@@ -6,11 +6,11 @@ import pytest
 import torch
 from torch import nn
 
-from pali3kit.config.part import Optimizer
+from pali3kit.config.component import Optimizer
 from pali3kit.errors import StageError
 from pali3kit.models.text_tower import TextTower
 from pali3kit.models.two_towers import TwoTowers
-from pali3kit.training.freeze import freeze, hold_frozen
+from pali3kit.training.freeze import freeze, keep_frozen_in_eval_mode
 from pali3kit.training.modules import SigLIPModule
 from pali3kit.vision.vit import ViT
 
@@ -38,7 +38,7 @@ def test_frozen_modules_stay_in_eval_mode() -> None:
     model = nn.Sequential(nn.Sequential(nn.Linear(2, 2), nn.Dropout()), nn.Sequential(nn.Linear(2, 2), nn.Dropout()))
     freeze(model, ["0.*"])
     model.train()
-    hold_frozen(model)
+    keep_frozen_in_eval_mode(model)
     assert [module.training for module in model] == [False, True]
     assert not model[0][1].training and model[1][1].training
     module = SigLIPModule(towers())

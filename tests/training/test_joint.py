@@ -1,4 +1,4 @@
-"""Batches of PaLI in passes and over ranks: every target token weighs the same."""
+"""Batches of PaLI divided into microbatches and over ranks: every target token weighs the same."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from pali3kit.projector.linear import LinearProjector
 from pali3kit.projector.resampler import ResamplerProjector
 from pali3kit.text.tokenizer import Tokenizer, train_tokenizer
 from pali3kit.training.context import Execution
-from pali3kit.training.joint import _batches_of_passes, _count_passes, _longest
+from pali3kit.training.joint import _count_microbatches, _longest, _microbatches
 from pali3kit.training.modules import Batch, PaLIModule
-from pali3kit.training.stream import Sight
+from pali3kit.training.stream import ImageSource
 from pali3kit.vision.vit import ViT
 
 LENGTHS = TextConfig(source={}, image_size=16, bins=9, prompt_length=20, target_length=80)
@@ -44,38 +44,40 @@ def module(tokenizer: Tokenizer) -> PaLIModule:
 
 def look(batch: Batch) -> Batch:
     generator = torch.Generator().manual_seed(3)
-    pictures = torch.randn(len(EXAMPLES), 3, 16, 16, generator=generator)
-    return {**batch, "images": pictures[batch.pop("image_numbers")]}
+    images = torch.randn(len(EXAMPLES), 3, 16, 16, generator=generator)
+    return {**batch, "images": images[batch.pop("image_numbers")]}
 
 
-def gradients(tokenizer: Tokenizer, ranks: int, passes: int) -> tuple[dict[str, torch.Tensor], float]:
-    """The mean gradient and the mean loss, as Lightning forms them over passes and ranks."""
+def gradients(tokenizer: Tokenizer, ranks: int, microbatches: int) -> tuple[dict[str, torch.Tensor], float]:
+    """The mean gradient and the mean loss, as Lightning forms them over microbatches and ranks."""
     trained, loss = module(tokenizer), 0.0
     for rank in range(ranks):
-        for batch in _batches_of_passes(EXAMPLES, tokenizer, LENGTHS, Execution(ranks=ranks, rank=rank), passes):
-            value = trained.losses(look(batch))["loss"] / (ranks * passes)
+        for batch in _microbatches(EXAMPLES, tokenizer, LENGTHS, Execution(devices=ranks, rank=rank), microbatches):
+            value = trained.losses(look(batch))["loss"] / (ranks * microbatches)
             value.backward()
             loss += float(value.detach())
     return {name: p.grad for name, p in trained.named_parameters() if p.grad is not None}, loss
 
 
-@pytest.mark.parametrize(("ranks", "passes"), [(1, 4), (2, 1), (2, 3), (1, 10)])
-def test_passes_and_ranks_give_the_gradient_of_the_whole_batch(tokenizer: Tokenizer, ranks: int, passes: int) -> None:
-    """Targets are of 3 to 12 words: a mean of the passes' means would weigh their tokens unevenly."""
+@pytest.mark.parametrize(("ranks", "microbatches"), [(1, 4), (2, 1), (2, 3), (1, 10)])
+def test_microbatches_and_ranks_give_the_gradient_of_the_whole_batch(
+    tokenizer: Tokenizer, ranks: int, microbatches: int
+) -> None:
+    """Targets are of 3 to 12 words: a mean of the microbatches' means would weigh their tokens unevenly."""
     assert len({len(tokenizer.encode(e.target, eos=True, max_length=80)) for e in EXAMPLES}) == 4
     whole, loss = gradients(tokenizer, 1, 1)
-    parts, other = gradients(tokenizer, ranks, passes)
-    assert whole.keys() == parts.keys() and "model.vision.embed.weight" in whole
+    divided, other = gradients(tokenizer, ranks, microbatches)
+    assert whole.keys() == divided.keys() and "model.vision.embed.weight" in whole
     assert other == pytest.approx(loss, abs=1e-6)
     for name, gradient in whole.items():
-        torch.testing.assert_close(parts[name], gradient, atol=1e-6, rtol=1e-4)
+        torch.testing.assert_close(divided[name], gradient, atol=1e-6, rtol=1e-4)
 
 
-def test_ranks_and_passes_see_every_example_once(tokenizer: Tokenizer) -> None:
+def test_ranks_and_microbatches_see_every_example_once(tokenizer: Tokenizer) -> None:
     seen = [
         batch["image_numbers"][:, 0].tolist()
         for rank in range(2)
-        for batch in _batches_of_passes(EXAMPLES, tokenizer, LENGTHS, Execution(ranks=2, rank=rank), passes=3)
+        for batch in _microbatches(EXAMPLES, tokenizer, LENGTHS, Execution(devices=2, rank=rank), count=3)
     ]
     assert len(seen) == 6 and all(seen)
     assert [number for part in seen for number in part] == [
@@ -92,22 +94,22 @@ def test_ranks_and_passes_see_every_example_once(tokenizer: Tokenizer) -> None:
     ]  # disjoint, together all, by position
 
 
-def test_after_a_replacement_every_token_still_weighs_the_same(tokenizer: Tokenizer) -> None:
+def test_after_a_replacement_every_token_still_has_the_same_weight(tokenizer: Tokenizer) -> None:
     """Whoever replaced it: the sum over the targets' tokens, divided by those of the targets as they were drawn."""
     replaced = {3: Example((9,), "how many ?", "one two three four five six seven")}
     results = []
-    for ranks, passes in ((1, 1), (1, 4), (2, 2)):
+    for ranks, microbatches in ((1, 1), (1, 4), (2, 2)):
         trained = module(tokenizer)
         for rank in range(ranks):
-            execution = Execution(ranks=ranks, rank=rank)
+            execution = Execution(devices=ranks, rank=rank)
             mine = replaced if rank == 0 else {}
-            for batch in _batches_of_passes(EXAMPLES, tokenizer, LENGTHS, execution, passes, mine):
-                (trained.losses(look(batch))["loss"] / (ranks * passes)).backward()
+            for batch in _microbatches(EXAMPLES, tokenizer, LENGTHS, execution, microbatches, mine):
+                (trained.losses(look(batch))["loss"] / (ranks * microbatches)).backward()
         results.append({name: p.grad for name, p in trained.named_parameters() if p.grad is not None})
     for other in results[1:]:
         for name, gradient in results[0].items():
             torch.testing.assert_close(other[name], gradient, atol=1e-6, rtol=1e-4)
-    [batch] = _batches_of_passes(EXAMPLES, tokenizer, LENGTHS, Execution(), 1, replaced)
+    [batch] = _microbatches(EXAMPLES, tokenizer, LENGTHS, Execution(), 1, replaced)
     drawn = sum(len(tokenizer.encode(e.target, eos=True, max_length=80)) for e in EXAMPLES)
     assert float(batch["share"]) == pytest.approx(int(batch["target_mask"].sum()) / drawn)
     assert int(batch["target_mask"].sum()) != drawn
@@ -119,17 +121,17 @@ def test_the_tokens_of_an_example_are_those_that_the_projector_leaves() -> None:
     language = UL2(50, width=16, encoder_depth=1, decoder_depth=1, heads=2, head_width=8, mlp=24)
     few = PaLI(None, ResamplerProjector(12, 16, tokens=4), language)
     all_ = PaLI(None, LinearProjector(12, 16), language)
-    sights = [Sight("tokens", lambda n: torch.empty(0), (64, 12), 1, (8, 8), seen) for seen in (None, vision)]
-    assert [_longest(few, sight, 20) for sight in sights] == [24, 64]
-    assert [_longest(all_, sight, 20) for sight in sights] == [84, 84]
-    assert [_longest(few, sight, 20, images=4) for sight in sights] == [36, 256]
+    sources = [ImageSource("tokens", lambda n: torch.empty(0), (64, 12), 1, (8, 8), seen) for seen in (None, vision)]
+    assert [_longest(few, image_source, 20) for image_source in sources] == [24, 64]
+    assert [_longest(all_, image_source, 20) for image_source in sources] == [84, 84]
+    assert [_longest(few, image_source, 20, images=4) for image_source in sources] == [36, 256]
     vision.requires_grad_(False)
-    assert _longest(few, sights[1], 20) == 24
+    assert _longest(few, sources[1], 20) == 24
 
 
 def test_passes_hold_as_many_tokens_as_are_allowed() -> None:
-    assert _count_passes(32, 100, Execution()) == 1
-    assert _count_passes(32, 100, Execution(most_tokens=3200)) == 1
-    assert _count_passes(32, 100, Execution(most_tokens=800)) == 4
-    assert _count_passes(32, 100, Execution(most_tokens=899, ranks=2)) == 2
-    assert _count_passes(32, 100, Execution(most_tokens=50)) == 32
+    assert _count_microbatches(32, 100, Execution()) == 1
+    assert _count_microbatches(32, 100, Execution(max_tokens_per_microbatch=3200)) == 1
+    assert _count_microbatches(32, 100, Execution(max_tokens_per_microbatch=800)) == 4
+    assert _count_microbatches(32, 100, Execution(max_tokens_per_microbatch=899, devices=2)) == 2
+    assert _count_microbatches(32, 100, Execution(max_tokens_per_microbatch=50)) == 32

@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from pali3kit.config.part import Optimizer, Schedule
+from pali3kit.config.component import Optimizer, Schedule
 from pali3kit.errors import StageError
 from pali3kit.language.ul2 import UL2
 from pali3kit.masks.vqvae import MaskVQVAE

@@ -12,7 +12,7 @@ from timm.optim.adafactor_bv import AdafactorBigVision
 from torch import nn
 from torch.optim import AdamW
 
-from pali3kit.config.part import Optimizer as Options
+from pali3kit.config.component import Optimizer as Options
 from pali3kit.declared.entry import RegistryEntry
 from pali3kit.errors import RegistryError
 from pali3kit.registry import OPTIMIZER

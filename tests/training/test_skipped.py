@@ -55,7 +55,9 @@ def test_a_continued_run_forgets_what_came_after_its_checkpoint(tmp_path: Path) 
 def test_too_many_stop_the_stage(tmp_path: Path) -> None:
     recorder = skipped(tmp_path, most=0.01)
     see(recorder, *["bad"] * (FEWEST // 100))  # of the first thousand, this many may be
-    with pytest.raises(DataError, match=r"11 bad samples beside 20 good ones are more than most_bad 0\.01 allows; the"):
+    with pytest.raises(
+        DataError, match=r"11 bad samples beside 20 good ones are more than max_bad_fraction 0\.01 allows; the"
+    ):
         see(recorder, "the last")
     assert (tmp_path / "skipped.txt").read_text() == "bad\nthe last\n"  # each once
 

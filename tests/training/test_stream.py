@@ -1,4 +1,4 @@
-"""The stream of examples: bad pictures are replaced, by seed, step, position and attempt alone."""
+"""The stream of examples: bad images are replaced, by seed, step, position and attempt alone."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from pali3kit.data.mixture import Mixture
 from pali3kit.data.records import Skips
 from pali3kit.data.task import Example
 from pali3kit.errors import DataError
-from pali3kit.training.stream import Drawn, Sight, Stream
+from pali3kit.training.stream import ImageSource, Stream, _StepExamples
 
 COUNT, SIZE = 20, 8
 
 
 @dataclass
 class Words:
-    """A task that notes its third picture as a record that cannot be used."""
+    """A task that notes its third image as a record that cannot be used."""
 
     name: str
     skips: Skips
@@ -38,30 +38,30 @@ class Words:
 def stream(*bad: int) -> Stream:
     def read(number: int) -> torch.Tensor:
         if number in bad:
-            raise DataError(f"{number}.png: not a picture")
+            raise DataError(f"{number}.png: not an image")
         return torch.full((1, 1, 2), float(number))
 
     skips = Skips()
     mixture = Mixture({name: (Words(name, skips), 1.0) for name in ("a", "b")}, "train", COUNT, seed=1)
-    return Stream(mixture, SIZE, Sight("tokens", read, (1, 2), COUNT, (1, 1)), skips=skips)
+    return Stream(mixture, SIZE, ImageSource("tokens", read, (1, 2), COUNT, (1, 1)), skips=skips)
 
 
-def held(drawn: Drawn) -> list[Example]:
+def held(drawn: _StepExamples) -> list[Example]:
     """What each position holds."""
     return [drawn.replaced.get(position, example) for position, example in enumerate(drawn.examples)]
 
 
-def test_without_bad_pictures_it_is_the_mixture() -> None:
+def test_without_bad_images_it_is_the_mixture() -> None:
     made = stream()
     drawn = made.draw(2, range(SIZE))
     assert drawn.examples == made.mixture.batch(2, SIZE) and not drawn.replaced
     numbers = torch.tensor([[*e.images, ABSENT] for e in drawn.examples])
-    stacked = made.sight.stack(numbers, drawn.images)
+    stacked = made.image_source.stack(numbers, drawn.images)
     assert stacked.tolist() == [[[[n, n]], [[0, 0]]] for n in numbers[:, 0].tolist()]
-    assert made.sight.stack(torch.full((3, 1), ABSENT), {}).tolist() == [[[[0, 0]]]] * 3
+    assert made.image_source.stack(torch.full((3, 1), ABSENT), {}).tolist() == [[[[0, 0]]]] * 3
 
 
-def test_a_bad_picture_changes_its_own_place_only() -> None:
+def test_a_bad_image_changes_its_own_place_only() -> None:
     good = [stream().draw(step, range(SIZE)) for step in range(30)]
     bad = [stream(5, 6).draw(step, range(SIZE)) for step in range(30)]
     assert sum(len(drawn.replaced) for drawn in bad) > 5
@@ -70,8 +70,8 @@ def test_a_bad_picture_changes_its_own_place_only() -> None:
         assert set(other.replaced) == {i for i, e in enumerate(one.examples) if e.images[0] in (5, 6)}
         for position, example in other.replaced.items():
             assert example.images[0] not in (5, 6) and example.prompt == one.examples[position].prompt
-        pictures = [line for line in other.skipped if line != "record 3"]
-        assert len(pictures) >= len(other.replaced) and set(pictures) <= {f"{n}.png: not a picture" for n in (5, 6)}
+        images = [line for line in other.skipped if line != "record 3"]
+        assert len(images) >= len(other.replaced) and set(images) <= {f"{n}.png: not an image" for n in (5, 6)}
 
 
 def test_ranks_and_interruptions_give_every_position_the_same_example() -> None:
@@ -91,5 +91,5 @@ def test_what_all_ranks_meet_is_told_by_one() -> None:
 
 
 def test_where_none_can_be_read_it_says_so() -> None:
-    with pytest.raises(DataError, match=r"100 images in a row cannot be read; the last: \d+\.png: not a picture"):
+    with pytest.raises(DataError, match=r"100 images in a row cannot be read; the last: \d+\.png: not an image"):
         stream(*range(COUNT)).draw(0, range(SIZE))

@@ -28,8 +28,8 @@ language = pk.create_language(
 projector = pk.create_projector("linear", encoder.width, language.width)
 model = pk.PaLI(encoder, projector, language)
 
-picture = source.image("train", 0)
-images = torch.from_numpy(picture)[None].permute(0, 3, 1, 2) / 255
+image = source.image("train", 0)
+images = torch.from_numpy(image)[None].permute(0, 3, 1, 2) / 255
 task = source.task("caption", 32)
 examples = held_out(task, "test", count=20, limit=1, seed=0)
 batch = collate(examples, tokenizer, prompt_length=16, target_length=8)
@@ -42,12 +42,12 @@ projected = projector(patches, encoder.native_grid)
 room = projector.out_tokens(encoder.native_grid)
 embedded = language.embed(batch["prompts"])
 memory = language.encode(embedded, batch["prompt_mask"])
-tokens, seen_grid = model.see(images)
+tokens, seen_grid = model.encode_images(images)
 logits = model(tokens, seen_grid, batch["prompts"], batch["prompt_mask"], batch["targets"])
 ids = model.generate(tokens, seen_grid, batch["prompts"], batch["prompt_mask"], max_length=4)
 answer = tokenizer.decode(ids[0].tolist())
 
-masks = pk.create_masks("vqvae", width=4, blocks=1)
+masks = pk.create_mask_tokenizer("vqvae", width=4, blocks=1)
 labelled = pk.create_labelled("world_classes", objects=8, test=2)
 labels = labelled.labels("test")
 captioned = pk.create_captioned("world_captions", test=2)

@@ -8,7 +8,7 @@ from pali3kit.vision.heads import MapHead, _GapHead
 
 
 def test_attention_pooling_follows_its_formula() -> None:
-    head = MapHead(width=8, heads=2, mlp=16)
+    head = MapHead(width=8, heads=2, mlp_width=16)
     tokens = torch.randn(3, 5, 8)
     query = head.query(head.probe).view(1, 2, 4)
     key, value = (linear(tokens).view(3, 5, 2, 4) for linear in (head.key, head.value))

@@ -38,7 +38,7 @@ def images() -> Tensor:
 
 def comes_back(given: ViT, folder: Path, head: str) -> None:
     found = ViT(image_size=32, head=head, **SHAPE)
-    assert not load_vision(found, folder).set_aside
+    assert not load_vision(found, folder).ignored
     assert all(torch.equal(x, given.state_dict()[name]) for name, x in found.state_dict().items())
 
 

@@ -102,7 +102,7 @@ def test_both_towers_of_transformers(images: Tensor, tmp_path: Path) -> None:
     peer.save_pretrained(tmp_path)
     towers = two_towers(0)
     report = load_two_towers(towers, tmp_path)
-    assert report.layout == "hf" and not report.set_aside
+    assert report.layout == "hf" and not report.ignored
     ids = torch.randint(2, 40, (2, 6))
     with torch.no_grad():
         image, texts = towers(images, ids)
@@ -131,14 +131,14 @@ def test_two_towers_there_and_back(name: str, tmp_path: Path) -> None:
     """Written in each layout and read again; read as a ViT only, the rest is ignored."""
     given, found = two_towers(0), TwoTowers(ViT(image_size=32, **SHAPE), TextTower(**TEXT))
     layout = LAYOUTS[name]
-    theirs = to_theirs(layout.towers(given.vision, given.text, layout.image), given.state_dict())
+    theirs = to_theirs(layout.dual_encoder(given.vision, given.text, layout.image), given.state_dict())
     save_file(theirs, tmp_path / "model.safetensors")
     assert load_two_towers(found, tmp_path).layout == name
     assert all(torch.equal(x, given.state_dict()[key]) for key, x in found.state_dict().items())
     vit = ViT(image_size=32, **SHAPE)
     report = load_vision(vit, tmp_path)
     assert torch.equal(vit.head.probe, given.vision.head.probe)
-    assert set(report.set_aside) == {key for key in theirs if not key.startswith(layout.image)}
+    assert set(report.ignored) == {key for key in theirs if not key.startswith(layout.image)}
 
 
 def test_one_tower_is_not_two(tmp_path: Path) -> None:
@@ -173,7 +173,7 @@ def test_augreg_as_timm_reads_it(images: Tensor, tmp_path: Path) -> None:
     peer.load_pretrained(str(file))
     vit = ViT(image_size=32, head="token", **SHAPE)
     report = load_vision(vit, file, allow=["head/*"])
-    assert report.layout == "augreg" and report.set_aside == ("head/bias", "head/kernel")
+    assert report.layout == "augreg" and report.ignored == ("head/bias", "head/kernel")
     with torch.no_grad():
         same_outputs(vit, peer.forward_features(images)[:, 1:], peer(images), images)
 
@@ -234,11 +234,11 @@ def test_the_report_of_a_damaged_file(tmp_path: Path) -> None:
         load_vision(vit, tmp_path)
     assert str(error.value) == (
         "model.safetensors, read as timm, does not fit the model: missing encoder.blocks.1.mlp.down.bias; "
-        "unexpected head.weight. Allow what may be left out by name, or by a pattern with * (allow=['head.weight'])."
+        "unexpected head.weight. To accept that, name the tensors, or patterns with *: allow=['head.weight']."
     )
     assert all(torch.equal(before[name], x) for name, x in vit.state_dict().items())
     report = load_vision(vit, tmp_path, allow=["head.*", "encoder.blocks.1.mlp.down.bias"])
-    assert report.set_aside == ("head.weight",) and len(report.sha256) == 64
+    assert report.ignored == ("head.weight",) and len(report.sha256) == 64
 
 
 @pytest.mark.parametrize(

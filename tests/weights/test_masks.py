@@ -13,8 +13,8 @@ from torch.nn.functional import conv2d, conv_transpose2d, relu
 
 from pali3kit.errors import WeightsError
 from pali3kit.masks.vqvae import MaskVQVAE
-from pali3kit.registry import MASKS
-from pali3kit.weights.export import export_masks
+from pali3kit.registry import MASK_TOKENIZER
+from pali3kit.weights.export import export_mask_tokenizer
 from pali3kit.weights.files import save_weights
 
 Arrays = dict[str, np.ndarray]
@@ -89,7 +89,7 @@ class Reference:
 
 @torch.no_grad()
 def test_codes_and_reconstructions_are_big_visions(arrays: Arrays, file: Path) -> None:
-    ours, reference = MASKS.build("vqvae", weights=str(file)).eval(), Reference(arrays)
+    ours, reference = MASK_TOKENIZER.build("vqvae", weights=str(file)).eval(), Reference(arrays)
     codes = reference.encode(masks())
     assert len(codes.unique()) > 15
     assert torch.equal(ours.encode(masks()), codes)
@@ -98,18 +98,18 @@ def test_codes_and_reconstructions_are_big_visions(arrays: Arrays, file: Path) -
 
 
 def test_the_report(arrays: Arrays, file: Path) -> None:
-    report = MASKS.build("vqvae", weights=str(file)).load_report
+    report = MASK_TOKENIZER.build("vqvae", weights=str(file)).load_report
     assert report.layout == "mask_vae" and report.source == str(file) and len(report.sha256) == 64
     names = {name for name in arrays if not name.startswith("_")}
     assert set(report.loaded) == {*names, "codebook.codes", "codebook.sizes", "codebook.sums"}
-    assert report.missing == report.unexpected == report.set_aside == report.kept == ()
+    assert report.missing == report.unexpected == report.ignored == report.kept == ()
     assert report.resized["codebook.sums"] == "a copy of the codes"
-    assert MASKS.build("vqvae").load_report is None
+    assert MASK_TOKENIZER.build("vqvae").load_report is None
 
 
 @torch.no_grad()
 def test_unused_codes_without_averages_do_not_move(file: Path) -> None:
-    loaded = MASKS.build("vqvae", weights=str(file))
+    loaded = MASK_TOKENIZER.build("vqvae", weights=str(file))
     before = loaded.codebook.codes.clone()
     loaded.codebook.update(before[3:4] + 5.0, torch.tensor([3]))
     moved = (loaded.codebook.codes - before).abs().amax(1)
@@ -121,11 +121,11 @@ def test_exported_it_is_read_back_with_its_averages(tmp_path: Path) -> None:
     torch.manual_seed(0)
     saved = MaskVQVAE()
     saved.codebook.update(torch.randn(40, 512), torch.arange(40))
-    export_masks(saved, tmp_path / "x.npz")
+    export_mask_tokenizer(saved, tmp_path / "x.npz")
     with np.load(tmp_path / "x.npz") as written:
         assert written["_vq_vae._ema_cluster_size"].shape == (128,)
         assert written["decoder.10.weight"].shape == (32, 16, 4, 4)
-    loaded = MASKS.build("vqvae", weights=str(tmp_path / "x.npz"))
+    loaded = MASK_TOKENIZER.build("vqvae", weights=str(tmp_path / "x.npz"))
     assert loaded.state_dict().keys() == saved.state_dict().keys()
     assert all(torch.equal(tensor, loaded.state_dict()[name]) for name, tensor in saved.state_dict().items())
     codes = saved.encode(masks())
@@ -165,29 +165,29 @@ def without(name: str) -> Callable[[Arrays], Arrays]:
 def test_errors(arrays: Arrays, tmp_path: Path, change: Callable[[Arrays], Arrays], message: str) -> None:
     np.savez(tmp_path / "vae-oid.npz", **change(arrays))  # type: ignore[arg-type]
     with pytest.raises(WeightsError, match=message):
-        MASKS.build("vqvae", weights=str(tmp_path / "vae-oid.npz"))
+        MASK_TOKENIZER.build("vqvae", weights=str(tmp_path / "vae-oid.npz"))
 
 
 def test_other_files_are_refused(file: Path, tmp_path: Path) -> None:
     save_weights(MaskVQVAE(), tmp_path / "own.safetensors")
     with pytest.raises(WeightsError, match=r"no mask tokenizer of big_vision: it has codebook\.codes"):
-        MASKS.build("vqvae", weights=str(tmp_path / "own.safetensors"))
+        MASK_TOKENIZER.build("vqvae", weights=str(tmp_path / "own.safetensors"))
     with pytest.raises(WeightsError, match="there is no such file or folder"):
-        MASKS.build("vqvae", weights=str(tmp_path / "none.npz"))
+        MASK_TOKENIZER.build("vqvae", weights=str(tmp_path / "none.npz"))
     file.write_bytes(file.read_bytes()[:-40])
     with pytest.raises(WeightsError, match="not a readable file of weights"):
-        MASKS.build("vqvae", weights=str(file))
+        MASK_TOKENIZER.build("vqvae", weights=str(file))
 
 
 def test_exceptions_are_named(arrays: Arrays, tmp_path: Path) -> None:
     np.savez(tmp_path / "more.npz", **arrays, step=np.ones(1))  # type: ignore[arg-type]
-    loaded = MASKS.build("vqvae", weights=str(tmp_path / "more.npz"), allow=["step"])
-    assert loaded.load_report.set_aside == ("step",)
+    loaded = MASK_TOKENIZER.build("vqvae", weights=str(tmp_path / "more.npz"), allow=["step"])
+    assert loaded.load_report.ignored == ("step",)
 
 
 def test_a_prefix_of_a_wrapping_model_is_removed(arrays: Arrays, tmp_path: Path) -> None:
     tensors = {f"model._orig_mod.{name}": torch.from_numpy(np.asarray(array)) for name, array in arrays.items()}
     torch.save({"state_dict": tensors}, tmp_path / "masks.ckpt")
     np.savez(tmp_path / "plain.npz", **arrays)  # type: ignore[arg-type]
-    found, plain = (MASKS.build("vqvae", weights=str(tmp_path / name)) for name in ("masks.ckpt", "plain.npz"))
+    found, plain = (MASK_TOKENIZER.build("vqvae", weights=str(tmp_path / name)) for name in ("masks.ckpt", "plain.npz"))
     assert all(torch.equal(x, plain.state_dict()[name]) for name, x in found.state_dict().items())

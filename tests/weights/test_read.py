@@ -142,7 +142,7 @@ def test_a_zip_bomb_is_not_unpacked(ending: str, tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / f"x{ending}", "w", zipfile.ZIP_DEFLATED) as archive:
         for number in range(2):
             archive.writestr(f"{number}.npy", bytes(1 << 26))
-    with pytest.raises(WeightsError, match=r"would unpack to 0.1 GB, of 0.1 MB"):
+    with pytest.raises(WeightsError, match=r"would unpack to 0.1 GB, from 0.1 MB"):
         read_tensors(tmp_path / f"x{ending}")
 
 

@@ -53,7 +53,7 @@ def test_checkpoints(kind: str, tmp_path: Path) -> None:
 def test_several_models_are_refused(keys: tuple[str, str], tmp_path: Path) -> None:
     path = saved({key: T for key in keys} | {"epoch": 1}, tmp_path)
     first, second = sorted(keys)
-    with pytest.raises(WeightsError, match=rf"holds several models, '{first}', '{second}': save the one that you mean"):
+    with pytest.raises(WeightsError, match=rf"holds several models, '{first}', '{second}': save only the one you need"):
         read_tensors(path)
 
 
@@ -65,7 +65,7 @@ def test_prefixes_of_wrappers_are_removed(before: str, tmp_path: Path) -> None:
 
 
 def test_wrappers_of_parts(tmp_path: Path) -> None:
-    """torch.compile, FSDP and checkpointing of blocks put names in the middle."""
+    """torch.compile, FSDP and gradient_checkpointing of blocks put names in the middle."""
     content = {"a._orig_mod.weight": T["a.weight"], "_fsdp_wrapped_module._checkpoint_wrapped_module.b": T["b"]}
     demand_equal(read_tensors(saved(content, tmp_path)))
 

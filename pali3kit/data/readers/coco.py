@@ -6,7 +6,7 @@ import re
 from collections.abc import Container, Iterable, Iterator, Mapping
 
 from pali3kit.data.fields import field, shown
-from pali3kit.data.folder import PICTURES
+from pali3kit.data.folder import IMAGES
 from pali3kit.data.readers.skipped import Located, SkippedEntries
 from pali3kit.errors import DataError
 from pali3kit.images.decode import Size
@@ -21,7 +21,7 @@ YEARS = (
 )  # COCO_<year>_<number>: a number means the same image in all
 MAX_SIDE = 1_000_000  # pixels
 _NUMBERED = re.compile(r"(?:COCO_[a-z]+\d{4}_)?(\d{12}\.\w+)", re.ASCII)
-_TYPES = (".jpg", *sorted(PICTURES - {".jpg"}))
+_TYPES = (".jpg", *sorted(IMAGES - {".jpg"}))
 TYPES = (*_TYPES, *map(str.upper, _TYPES))
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import each, field, mapping, nonblank, read_json, read_json_lines
 from pali3kit.data.lines import find_files
-from pali3kit.data.reader import existing, picture_in
+from pali3kit.data.reader import image_in, require_path
 from pali3kit.data.readers.coco import Id, by_id, coco_files, read_id, read_image_size, with_image
 from pali3kit.data.readers.skipped import Located, SkippingFiles, require_any_valid, valid_or_raise
 from pali3kit.data.record import Record
@@ -55,8 +55,8 @@ class CocoCaptionsReader(SkippingFiles):
 
     def __init__(self, path: str, images: str, split: str, translations: str | None = None) -> None:
         translated = find_files(translations, ".jsonl.bz2") if translations else ()
-        super().__init__(existing(path), *translated)
-        self.path, self.image_folder, self.split = self.files[0], existing(images, "folder"), split
+        super().__init__(require_path(path), *translated)
+        self.path, self.image_folder, self.split = self.files[0], require_path(images, "folder"), split
         self.translated: Sequence[Path] = translated
 
     @cached_property
@@ -171,7 +171,7 @@ class CocoCaptionsReader(SkippingFiles):
         translated = self.translations.get(entry.number, {}) if entry.number is not None else {}
         for language, texts in translated.items():
             captions[language] = (*captions.get(language, ()), *texts)
-        return Record(entry.name, picture_in(self.image_folder, *coco_files(entry.file)), entry.size, captions)
+        return Record(entry.name, image_in(self.image_folder, *coco_files(entry.file)), entry.size, captions)
 
 
 def _split(image: Mapping[str, object], where: str) -> str:
@@ -191,7 +191,7 @@ def _coco_id(name: str, where: str) -> int:
 @SOURCE.register(
     "coco_captions",
     "COCO captions, and in 35 more languages",
-    tells=("captions",),
+    annotations=("captions",),
     files=("path", "translations", "test", "test_translations"),
     folders=("images", "test_images"),
 )

@@ -13,7 +13,7 @@ import numpy as np
 
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import field, mapping, nonblank, numbers, read_json, shown, typed
-from pali3kit.data.reader import Files, existing, picture_in
+from pali3kit.data.reader import Files, image_in, require_path
 from pali3kit.data.readers.coco import Id, by_id, coco_files, read_id, read_image_size, with_image
 from pali3kit.data.readers.refs import find_sets, held_out_images, read_refs
 from pali3kit.data.readers.skipped import SkippedEntries
@@ -101,7 +101,7 @@ def _is_crowd(entry: Mapping[str, object], where: str) -> bool:
     return bool(crowd)
 
 
-class CocoInstancesReader(Files):
+class _CocoInstancesReader(Files):
     """The images that have annotations, in the order of the file.
 
     Images in the validation and test splits of the RefCOCO sets in the folder `without` are left out.
@@ -111,8 +111,8 @@ class CocoInstancesReader(Files):
     languages = ()
 
     def __init__(self, path: str, images: str, without: str | None = None) -> None:
-        super().__init__(existing(path), *(find_sets(without).values() if without else ()))
-        self.image_folder, self.without = existing(images, "folder"), without
+        super().__init__(require_path(path), *(find_sets(without).values() if without else ()))
+        self.image_folder, self.without = require_path(images, "folder"), without
 
     @property
     def damages(self) -> Sequence[str]:
@@ -153,7 +153,7 @@ class CocoInstancesReader(Files):
         file, size = self.known.file(image)
         things = tuple(self.known.thing(annotation) for annotation in annotations)
         return Record(
-            f"{self.files[0]}: image {image}", picture_in(self.image_folder, *coco_files(file)), size, things=things
+            f"{self.files[0]}: image {image}", image_in(self.image_folder, *coco_files(file)), size, things=things
         )
 
 
@@ -216,7 +216,7 @@ def _counts(counts: object) -> list[int]:
 @SOURCE.register(
     "coco_instances",
     "objects with boxes and masks: COCO",
-    tells=("things", "masks"),
+    annotations=("things", "masks"),
     files=("path", "test"),
     folders=("images", "without", "test_images"),
 )
@@ -229,5 +229,5 @@ def _create(
     image_size: int = 0,
 ) -> AnnotatedSource:
     """The registry's `coco_instances`, without the validation and test images of the RefCOCO sets in `without`."""
-    held = CocoInstancesReader(test, test_images or images) if test else None
-    return AnnotatedSource(CocoInstancesReader(path, images, without), held)
+    held = _CocoInstancesReader(test, test_images or images) if test else None
+    return AnnotatedSource(_CocoInstancesReader(path, images, without), held)

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from pali3kit.data.beside import read_captions
 from pali3kit.data.fields import json_of, mapping
-from pali3kit.data.reader import picture_in
+from pali3kit.data.reader import image_in
 from pali3kit.data.visible import walk
 from pali3kit.errors import DataError
 
@@ -113,7 +113,7 @@ class Downloads:
     def _sidecar(self, download: _Download, ending: str) -> bytes | None:
         if not download.has_sidecar or not (self.folder / f"{download.name}.{ending}").exists():
             return None
-        return picture_in(self.folder, f"{download.name}.{ending}")()
+        return image_in(self.folder, f"{download.name}.{ending}")()
 
 
 def _check_shards(found: Sequence[_Download], folder: Path, rows: int) -> None:

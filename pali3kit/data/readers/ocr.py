@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from pali3kit.data.annotated import WORDS, AnnotatedSource
 from pali3kit.data.fields import each, field, mapping, numbers, read_json, typed
-from pali3kit.data.reader import existing, picture_in
+from pali3kit.data.reader import image_in, require_path
 from pali3kit.data.readers.coco import MAX_SIDE, TYPES, Id, by_id, coco_files, read_id, read_image_size, with_image
 from pali3kit.data.readers.skipped import Located, SkippingFiles, require_any_valid, valid_or_raise
 from pali3kit.data.record import Record, Word
@@ -31,7 +31,7 @@ class _Entry(NamedTuple):
     words: tuple[Word, ...]
 
 
-class OcrReader(SkippingFiles):
+class _OcrReader(SkippingFiles):
     """Images with legible words, in one of two layouts, recognized by their fields:
 
     - TextOCR and COCO-Text: `imgs: {id: {file_name, width, height, set}}`, `anns: {id: {image_id, bbox (x, y, width,
@@ -44,8 +44,8 @@ class OcrReader(SkippingFiles):
     languages = ()
 
     def __init__(self, path: str, images: str, split: str | None = None) -> None:
-        super().__init__(existing(path))
-        self.path, self.image_folder, self.split = self.files[0], existing(images, "folder"), split
+        super().__init__(require_path(path))
+        self.path, self.image_folder, self.split = self.files[0], require_path(images, "folder"), split
 
     @cached_property
     def entries(self) -> list[_Entry | DataError]:
@@ -91,7 +91,7 @@ class OcrReader(SkippingFiles):
     def record(self, number: int) -> Record:
         name, file, size, words = valid_or_raise(self.entries[number])
         files = coco_files(file) if file else [f"{name}{ending}" for ending in TYPES]
-        return Record(f"{self.path}: image {name}", picture_in(self.image_folder, *files), size, words=words)
+        return Record(f"{self.path}: image {name}", image_in(self.image_folder, *files), size, words=words)
 
 
 def _word(annotation: Mapping[str, object], where: str) -> Word | None:
@@ -126,7 +126,7 @@ def _enclosing_box(corners: Sequence[Sequence[float]], what: str) -> Box:
 @SOURCE.register(
     "ocr",
     "words in images: TextOCR, COCO-Text, HierText",
-    tells=("words",),
+    annotations=("words",),
     files=("path", "test"),
     folders=("images", "test_images"),
 )
@@ -144,5 +144,5 @@ def _create(
 
     For COCO-Text, `split` and `test_split` are `train` and `val`, and `test` is the same file as `path`.
     """
-    held = OcrReader(test, test_images or images, test_split) if test else None
-    return AnnotatedSource(OcrReader(path, images, split), held, words=words)
+    held = _OcrReader(test, test_images or images, test_split) if test else None
+    return AnnotatedSource(_OcrReader(path, images, split), held, words=words)

@@ -13,11 +13,11 @@ from PIL import Image
 
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.lines import Lines
-from pali3kit.data.reader import Files, existing, picture_in
+from pali3kit.data.reader import Files, image_in, require_path
 from pali3kit.data.readers.coco_instances import to_pixel_box
 from pali3kit.data.readers.skipped import SkippedEntries
 from pali3kit.data.record import Record, Thing
-from pali3kit.data.table import CellTable
+from pali3kit.data.table import DelimitedTable
 from pali3kit.errors import DataError, choose, nearest
 from pali3kit.images.decode import Size, decode_image, in_proportion, read_size
 from pali3kit.registry import SOURCE
@@ -28,7 +28,7 @@ MASK_BOX = tuple(f"Box{side}" for side in BOX)
 ID = re.compile(rb"\"?([0-9a-fA-F]{1,16})\"?")
 
 
-class OpenImagesReader(Files):
+class _OpenImagesReader(Files):
     """Images `<ImageID>.jpg` in `images` with their rows of one of two tables, recognized by their columns:
 
     - `*-annotations-bbox.csv`: `ImageID, LabelName, XMin, XMax, YMin, YMax, IsGroupOf`.
@@ -41,10 +41,10 @@ class OpenImagesReader(Files):
     """
 
     def __init__(self, path: str, images: str, classes: str, masks: str | None = None) -> None:
-        super().__init__(existing(path), existing(classes))
-        self.path, self.image_folder = self.files[0], existing(images, "folder")
-        self.masks = existing(masks, "folder") if masks else None
-        self.rows = CellTable(Lines([self.path]), ",")
+        super().__init__(require_path(path), require_path(classes))
+        self.path, self.image_folder = self.files[0], require_path(images, "folder")
+        self.masks = require_path(masks, "folder") if masks else None
+        self.rows = DelimitedTable(Lines([self.path]), ",")
         self.skipped = SkippedEntries()
 
     @cached_property
@@ -106,7 +106,7 @@ class OpenImagesReader(Files):
         return self.skipped.messages()
 
     def _id(self, row: int, column: int) -> int:
-        cells = self.rows.head(row).split(b",", column + 1)
+        cells = self.rows.first_line(row).split(b",", column + 1)
         if len(cells) <= column or not (found := ID.fullmatch(cells[column].strip())):
             raise DataError(f"{self.rows.where(row)}: no ImageID of 16 hexadecimal digits")
         return int(found[1], 16)
@@ -118,7 +118,7 @@ class OpenImagesReader(Files):
         order, starts = self.rows_by_image
         rows = [int(row) for row in order[starts[number] : starts[number + 1]]]
         image = self.rows[rows[0]]["ImageID"]
-        name, read_image = f"{self.path}: image {image}", picture_in(self.image_folder, f"{image}.jpg")
+        name, read_image = f"{self.path}: image {image}", image_in(self.image_folder, f"{image}.jpg")
         size = read_size(read_image(), name, upright=False)
         return Record(name, read_image, size, things=tuple(self._thing(row, size) for row in rows), stored=True)
 
@@ -144,7 +144,7 @@ class OpenImagesReader(Files):
 
 def _read_mask(folder: Path, name: str, size: Size) -> np.ndarray:
     """A bool mask `[H,W]` from a black-and-white PNG, which may be smaller or larger than the image."""
-    mask = decode_image(picture_in(folder, name)(), str(folder / name)).convert("L")
+    mask = decode_image(image_in(folder, name)(), str(folder / name)).convert("L")
     if not in_proportion((mask.height, mask.width), size):
         raise DataError(f"{folder / name}: a mask of {mask.height}x{mask.width} for an image of {size[0]}x{size[1]}")
     return np.asarray(mask.resize((size[1], size[0]), Image.Resampling.NEAREST)) > 127
@@ -153,7 +153,7 @@ def _read_mask(folder: Path, name: str, size: Size) -> np.ndarray:
 @SOURCE.register(
     "open_images",
     "objects with boxes and masks: Open Images",
-    tells=("things", "masks"),
+    annotations=("things", "masks"),
     files=("path", "classes", "test"),
     folders=("images", "masks", "test_images", "test_masks"),
 )
@@ -171,5 +171,5 @@ def _create(
 
     `classes` is `class-descriptions-boxable.csv`.
     """
-    held = OpenImagesReader(test, test_images or images, classes, test_masks or masks) if test else None
-    return AnnotatedSource(OpenImagesReader(path, images, classes, masks), held)
+    held = _OpenImagesReader(test, test_images or images, classes, test_masks or masks) if test else None
+    return AnnotatedSource(_OpenImagesReader(path, images, classes, masks), held)

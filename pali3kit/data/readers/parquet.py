@@ -13,7 +13,7 @@ import numpy as np
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import shown
 from pali3kit.data.lines import find_files
-from pali3kit.data.reader import Files, existing, picture_in
+from pali3kit.data.reader import Files, image_in, require_path
 from pali3kit.data.record import Record, nonblank_lines
 from pali3kit.errors import DataError, choose
 from pali3kit.registry import SOURCE
@@ -32,7 +32,7 @@ MAX_ROWS_PER_BYTE = 1000  # of file size; more is a damaged header
 CACHED_COLUMNS = 4  # columns of row groups kept in memory
 
 
-class ParquetReader(Files):
+class _ParquetReader(Files):
     """Rows with a caption or a list of them (column `caption`, `captions`, `TEXT`, `text`, `alt_text` or `title`) and
     an image:
 
@@ -47,7 +47,7 @@ class ParquetReader(Files):
 
     def __init__(self, path: str, images: str | None = None, language: str = "en") -> None:
         super().__init__(*find_files(path, ".parquet"))
-        self.image_folder = existing(images, "folder") if images else None
+        self.image_folder = require_path(images, "folder") if images else None
         self.language = language
         self._read = lru_cache(CACHED_COLUMNS)(self._read_column)
         self._damages: list[str] = []
@@ -100,7 +100,7 @@ class ParquetReader(Files):
             key = self._value(group, place, KEY, name)
             if not isinstance(key, str | int):
                 raise DataError(f"{name}: '{KEY}' should be a text, not {shown(key)}.")
-            read_image = picture_in(self.image_folder, *_files(str(key)))
+            read_image = image_in(self.image_folder, *_files(str(key)))
         else:
             read_image = partial(self._image, group, place, columns[0], name)
         return Record(name, read_image, captions={self.language: captions})
@@ -128,7 +128,7 @@ class ParquetReader(Files):
         if isinstance(value, Mapping):
             value = value.get("bytes") or value.get("path")
         if isinstance(value, str) and self.image_folder is not None:
-            return picture_in(self.image_folder, value)()
+            return image_in(self.image_folder, value)()
         if not isinstance(value, bytes):
             missing = " and there is no folder `images`" if isinstance(value, str) else ""
             raise DataError(f"{name}: '{column}' should hold an image's bytes, not {shown(value)}{missing}.")
@@ -199,7 +199,7 @@ def _usable(file: Path, group: int) -> np.ndarray:
 @SOURCE.register(
     "parquet",
     "captions in Parquet files, LAION or img2dataset",
-    tells=("captions",),
+    annotations=("captions",),
     files=("path", "test"),
     folders=("images", "test_images"),
 )
@@ -216,5 +216,5 @@ def _create(
 
     `filter` drops poor texts.
     """
-    held = ParquetReader(test, test_images or images, language) if test else None
-    return AnnotatedSource(ParquetReader(path, images, language), held, filter)
+    held = _ParquetReader(test, test_images or images, language) if test else None
+    return AnnotatedSource(_ParquetReader(path, images, language), held, filter)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
 from pali3kit.data.annotated import WORDS, AnnotatedSource
-from pali3kit.data.reader import Files, existing
+from pali3kit.data.reader import Files, require_path
 from pali3kit.data.record import Record, Word
 from pali3kit.data.visible import walk
 from pali3kit.errors import DataError
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class PdfReader(Files):
+class _PdfReader(Files):
     """Every page of every `.pdf` below a folder. A page's text is in the order of the file, which is nearly always the
     reading order; scanned pages have none.
 
@@ -36,7 +36,7 @@ class PdfReader(Files):
 
     def __init__(self, path: str, pages: int = 20, pixels: int = 1024) -> None:
         root = Path(path).expanduser()
-        root = root if root.is_file() else existing(path, "folder")
+        root = root if root.is_file() else require_path(path, "folder")
         files = [root] if root.is_file() else sorted(f for f in _below(root) if f.suffix.lower() == ".pdf")
         if not files:
             raise DataError(f"there is no .pdf below {root}")
@@ -110,7 +110,9 @@ def _png(document: PdfDocument, page: int, pixels: int) -> bytes:
     return file.getvalue()
 
 
-@SOURCE.register("pdf", "rendered pages of a folder of PDFs, with their text", tells=("words",), files=("path", "test"))
+@SOURCE.register(
+    "pdf", "rendered pages of a folder of PDFs, with their text", annotations=("words",), files=("path", "test")
+)
 def _create(
     path: str, pages: int = 20, pixels: int = 1024, words: int = WORDS, test: str | None = None, image_size: int = 0
 ) -> AnnotatedSource:
@@ -118,5 +120,5 @@ def _create(
 
     The task ocr asks for at most `words` of a page.
     """
-    held = PdfReader(test, pages, pixels) if test else None
-    return AnnotatedSource(PdfReader(path, pages, pixels), held, words=words)
+    held = _PdfReader(test, pages, pixels) if test else None
+    return AnnotatedSource(_PdfReader(path, pages, pixels), held, words=words)

@@ -11,7 +11,7 @@ import numpy as np
 from pali3kit.data.annotated import WORDS, AnnotatedSource
 from pali3kit.data.fields import each, field, json_of, mapping, nonblank, numbers, typed
 from pali3kit.data.lines import Lines
-from pali3kit.data.reader import Files, existing, picture_in
+from pali3kit.data.reader import Files, image_in, require_path
 from pali3kit.data.readers.coco import read_image_size
 from pali3kit.data.readers.coco_instances import to_pixel_box
 from pali3kit.data.record import Asked, Record, Thing, Word
@@ -34,7 +34,7 @@ class _Index(NamedTuple):
     languages: tuple[str, ...]
 
 
-class RecordsReader(Files):
+class _RecordsReader(Files):
     """Each line of a `.jsonl` file is a mapping with at least one of the last four fields:
 
     - `image`: the image's path below the folder `images`; or `images`: a list of up to `max_images` paths.
@@ -57,8 +57,8 @@ class RecordsReader(Files):
         single: bool = False,
         max_images: int = MAX_IMAGES,
     ) -> None:
-        super().__init__(existing(path))
-        self.path, self.image_folder = self.files[0], existing(images, "folder")
+        super().__init__(require_path(path))
+        self.path, self.image_folder = self.files[0], require_path(images, "folder")
         self.language, self.split, self.single, self.max_images = language, split, single, max_images
         self.lines = Lines(self.files)
 
@@ -95,7 +95,7 @@ class RecordsReader(Files):
         return _Index(places, counts, tuple(classes), tuple(languages))
 
     def _count(self, entry: Entry) -> int:
-        """How many images an entry has; 1 where what it says cannot be used, which is told when it is asked for."""
+        """The number of images of an entry; 1 where it is malformed, which reading its record reports."""
         images = entry.get("images")
         return len(images) if isinstance(images, list) and 0 < len(images) <= self.max_images else 1
 
@@ -120,7 +120,7 @@ class RecordsReader(Files):
         entry, where = self._entry(line), self.lines.where(line)
         if not any(entry.get(name) for name in ANNOTATIONS):
             raise DataError(f"{where}: none of {', '.join(ANNOTATIONS)}.{choose(ANNOTATIONS[0], map(str, entry))}")
-        read_image, *more = (picture_in(self.image_folder, path) for path in self._paths(entry, where))
+        read_image, *more = (image_in(self.image_folder, path) for path in self._paths(entry, where))
         boxes = bool(entry.get("things")) or any(isinstance(word, dict) for word in _list(entry, "words", where))
         if boxes and more:
             raise DataError(f"{where}: boxes need a record of one image, 'images' has {len(more) + 1}.")
@@ -211,7 +211,7 @@ def _languages(entry: Entry) -> Iterator[str]:
 @SOURCE.register(
     "records",
     "your own: JSON lines of images with captions, questions, things, words",
-    tells=("captions", "questions", "things", "words"),
+    annotations=("captions", "questions", "things", "words"),
     files=("path", "test"),
     folders=("images", "test_images"),
 )
@@ -234,5 +234,5 @@ def _create(
     its `test_split`. A record may name up to `max_images` images. `image_size` is ignored: images keep their size, and
     encoders resize them.
     """
-    held = RecordsReader(test, test_images or images, language, test_split, True, max_images) if test else None
-    return AnnotatedSource(RecordsReader(path, images, language, split, max_images=max_images), held, filter, words)
+    held = _RecordsReader(test, test_images or images, language, test_split, True, max_images) if test else None
+    return AnnotatedSource(_RecordsReader(path, images, language, split, max_images=max_images), held, filter, words)

@@ -12,7 +12,7 @@ import numpy as np
 
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import each, field
-from pali3kit.data.reader import existing, picture_in
+from pali3kit.data.reader import image_in, require_path
 from pali3kit.data.readers.coco import Id, coco_files, read_id
 from pali3kit.data.readers.coco_instances import Instances
 from pali3kit.data.readers.refs import SETS, find_sets, held_out_images, read_refs
@@ -26,9 +26,9 @@ SPLITS = ("train", "val", "test", "testA", "testB")
 
 
 class _Ref(NamedTuple):
-    """The referring expressions for one annotated object; `column` is the set's key in `SETS`."""
+    """The referring expressions for one annotated object; `set_name` is the set's key in `SETS`."""
 
-    column: str
+    set_name: str
     split: str
     image: Id
     annotation: Id
@@ -36,7 +36,7 @@ class _Ref(NamedTuple):
     expressions: tuple[str, ...]
 
 
-class RefCocoReader(SkippingFiles):
+class _RefCocoReader(SkippingFiles):
     """Images with referring expressions for their objects. `path` is a folder with at least one of the `SETS`.
 
     Each set is a pickled list of `ref_id, ann_id, image_id, split, sentences[]: sent`, read by an unpickler that
@@ -52,10 +52,10 @@ class RefCocoReader(SkippingFiles):
     languages = ()
 
     def __init__(self, path: str, images: str, split: str, instances: str | None = None) -> None:
-        self.folder, self.image_folder, self.split = existing(path, "folder"), existing(images, "folder"), split
+        self.folder, self.image_folder, self.split = require_path(path, "folder"), require_path(images, "folder"), split
         self.sets = find_sets(path)
-        own = {column: file.parent / "instances.json" for column, file in self.sets.items()}
-        self.instances = dict.fromkeys(self.sets, existing(instances)) if instances else own
+        own = {set_name: file.parent / "instances.json" for set_name, file in self.sets.items()}
+        self.instances = dict.fromkeys(self.sets, require_path(instances)) if instances else own
         super().__init__(*self.sets.values(), *dict.fromkeys(self.instances.values()))
 
     @property
@@ -65,26 +65,26 @@ class RefCocoReader(SkippingFiles):
 
     @cached_property
     def _known(self) -> dict[Path, Instances]:
-        return {path: Instances(existing(str(path))) for path in dict.fromkeys(self.instances.values())}
+        return {path: Instances(require_path(str(path))) for path in dict.fromkeys(self.instances.values())}
 
     @cached_property
     def _read(self) -> dict[str, list[object]]:
-        return {column: read_refs(path) for column, path in self.sets.items()}
+        return {set_name: read_refs(path) for set_name, path in self.sets.items()}
 
     @cached_property
     def refs(self) -> list[_Ref]:
         """All valid references, one set after the other."""
-        return [ref for column in self.sets for ref in self._refs(column)]
+        return [ref for set_name in self.sets for ref in self._refs(set_name)]
 
-    def _refs(self, column: str) -> Iterator[_Ref]:
-        path, known = self.sets[column], self._known[self.instances[column]]
-        for where, ref in self.skipped.mappings({"refs": self._read[column]}, "refs", str(path)):
+    def _refs(self, set_name: str) -> Iterator[_Ref]:
+        path, known = self.sets[set_name], self._known[self.instances[set_name]]
+        for where, ref in self.skipped.mappings({"refs": self._read[set_name]}, "refs", str(path)):
             try:
-                yield self._ref(column, known, ref, where)
+                yield self._ref(set_name, known, ref, where)
             except DataError as error:
                 self.skipped.add_error(error)
 
-    def _ref(self, column: str, known: Instances, ref: Mapping[str, object], where: str) -> _Ref:
+    def _ref(self, set_name: str, known: Instances, ref: Mapping[str, object], where: str) -> _Ref:
         annotation = read_id(ref, "ann_id", where)
         number = known.find(annotation, f"{where}: 'ann_id'")
         split, image = field(ref, "split", str, where), known.image_of(number)
@@ -96,7 +96,7 @@ class RefCocoReader(SkippingFiles):
         for at, text in expressions:
             if not text:
                 self.skipped.note("a blank expression", at)
-        return _Ref(column, split, image, annotation, number, tuple(text for _, text in expressions if text))
+        return _Ref(set_name, split, image, annotation, number, tuple(text for _, text in expressions if text))
 
     @cached_property
     def records(self) -> list[list[_Ref]]:
@@ -108,7 +108,7 @@ class RefCocoReader(SkippingFiles):
         return found
 
     def _combined(self) -> Iterator[list[_Ref]]:
-        held_out = held_out_images({self.sets[column]: refs for column, refs in self._read.items()})
+        held_out = held_out_images({self.sets[set_name]: refs for set_name, refs in self._read.items()})
         found: dict[Id, dict[Id, _Ref]] = defaultdict(dict)
         for ref in self.refs:
             if ref.image not in held_out and ref.expressions:
@@ -133,15 +133,15 @@ class RefCocoReader(SkippingFiles):
         refs = self.records[number]
         things = tuple(self._instances(ref).thing(ref.number, ref.expressions) for ref in refs)
         file, size = self._instances(refs[0]).file(refs[0].image)
-        name = f"{self.sets[refs[0].column]}: image {refs[0].image}"
-        return Record(name, picture_in(self.image_folder, *coco_files(file)), size, things=things)
+        name = f"{self.sets[refs[0].set_name]}: image {refs[0].image}"
+        return Record(name, image_in(self.image_folder, *coco_files(file)), size, things=things)
 
     def _instances(self, ref: _Ref) -> Instances:
-        return self._known[self.instances[ref.column]]
+        return self._known[self.instances[ref.set_name]]
 
-    def places(self, column: str) -> range:
+    def places(self, set_name: str) -> range:
         """The range of records of one set; records of a set are contiguous in every split but "train"."""
-        numbers = [number for number, refs in enumerate(self.records) if refs[0].column == column]
+        numbers = [number for number, refs in enumerate(self.records) if refs[0].set_name == set_name]
         return range(numbers[0], numbers[-1] + 1) if numbers else range(0)
 
 
@@ -149,19 +149,19 @@ class _RefCocoSource(AnnotatedSource):
     """An `AnnotatedSource` whose test split has up to three sets, each with a task of its own: `refer_only`, ..."""
 
     def task(self, name: str, bins: int) -> Task:
-        column, test = name.removesuffix("_only"), self.readers.get("test")
-        if column == name or column not in SETS or not isinstance(test, RefCocoReader):
+        set_name, test = name.removesuffix("_only"), self.readers.get("test")
+        if set_name == name or set_name not in SETS or not isinstance(test, _RefCocoReader):
             return super().task(name, bins)
-        return _SetTask(super().task("refer", bins), test, column)
+        return _SetTask(super().task("refer", bins), test, set_name)
 
 
 class _SetTask:
     """The task refer, restricted to the test records of one set."""
 
-    def __init__(self, task: Task, test: RefCocoReader, column: str) -> None:
-        self.name, self.task, self.test, self.places = task.name, task, test, test.places(column)
+    def __init__(self, task: Task, test: _RefCocoReader, set_name: str) -> None:
+        self.name, self.task, self.test, self.places = task.name, task, test, test.places(set_name)
         if not self.places:
-            raise DataError(f"{test.folder}: {SETS[column]} has no expression in the split '{test.split}'")
+            raise DataError(f"{test.folder}: {SETS[set_name]} has no expression in the split '{test.split}'")
 
     def draw(self, split: str, index: int, rng: np.random.Generator) -> Example | None:
         return self.task.draw(split, index, rng) if index in self.places else None
@@ -180,7 +180,7 @@ class _SetTask:
 @SOURCE.register(
     "refcoco",
     "referring expressions: RefCOCO, RefCOCO+, RefCOCOg",
-    tells=("masks", "expressions"),
+    annotations=("masks", "expressions"),
     files=("path", "instances", "test"),
     folders=("images",),
 )
@@ -198,5 +198,5 @@ def _create(
 
     `test` is the same folder; `test_split` is val, testA, testB or test.
     """
-    held = RefCocoReader(test, images, test_split, instances) if test else None
-    return _RefCocoSource(RefCocoReader(path, images, "train", instances), held)
+    held = _RefCocoReader(test, images, test_split, instances) if test else None
+    return _RefCocoSource(_RefCocoReader(path, images, "train", instances), held)

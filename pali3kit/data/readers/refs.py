@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import NoReturn
 
 from pali3kit.data.fields import typed
-from pali3kit.data.reader import existing
+from pali3kit.data.reader import require_path
 from pali3kit.data.readers.coco import Id, read_id
 from pali3kit.errors import DataError
 
 SETS = {"refer": "refcoco/refs(unc).p", "refer_plus": "refcoco+/refs(unc).p", "refer_g": "refcocog/refs(umd).p"}
-"""The file of each set below a common folder, by the benchmark that it is for."""
+"""The file of each set below a common folder, by the task on its expressions."""
 GOOGLE_SPLIT = "refs(google).p"  # Google's split, which exists for each set
 
 
@@ -24,9 +24,9 @@ def find_sets(folder: str) -> dict[str, Path]:
     Raises:
         DataError: the folder has none of them.
     """
-    root = existing(folder, "folder")
-    places = {column: (root / file, (root / file).parent / GOOGLE_SPLIT) for column, file in SETS.items()}
-    found = {column: file for column, files in places.items() for file in reversed(files) if file.is_file()}
+    root = require_path(folder, "folder")
+    places = {name: (root / file, (root / file).parent / GOOGLE_SPLIT) for name, file in SETS.items()}
+    found = {name: file for name, files in places.items() for file in reversed(files) if file.is_file()}
     if not found:
         raise DataError(f"{root} has none of {', '.join(SETS.values())}, nor {GOOGLE_SPLIT} in their place")
     return found

@@ -8,10 +8,10 @@ from functools import cached_property
 
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.lines import Lines
-from pali3kit.data.reader import Files, existing, picture_in
+from pali3kit.data.reader import Files, image_in, require_path
 from pali3kit.data.readers.downloads import Downloads
 from pali3kit.data.record import Record
-from pali3kit.data.table import CellTable
+from pali3kit.data.table import DelimitedTable
 from pali3kit.errors import DataError
 from pali3kit.registry import SOURCE
 
@@ -21,7 +21,7 @@ DELIMITERS = ("\t", ",")
 MAX_TRIED = 100  # rows; the first readable one shows whether addresses are urls or paths
 
 
-class TsvReader(Files):
+class _TsvReader(Files):
     """A line is `caption<TAB>address` (CC3M) or `address<TAB>caption` (CC12M), unquoted; or the file has a header
     (`caption`, `title` or `text`; `filepath`, `image_path`, `file_name`, `path`, `image` or `url`) and cells separated
     by tabs or commas, which may be quoted, as pandas writes and open_clip reads them.
@@ -36,18 +36,18 @@ class TsvReader(Files):
     version = 3
 
     def __init__(self, path: str, images: str, language: str = "en") -> None:
-        super().__init__(existing(path))
-        self.path, self.image_folder = self.files[0], existing(images, "folder")
+        super().__init__(require_path(path))
+        self.path, self.image_folder = self.files[0], require_path(images, "folder")
         self.language = language
         self.lines = Lines(self.files)
 
     @cached_property
-    def _table(self) -> tuple[CellTable, str, str] | None:
+    def _table(self) -> tuple[DelimitedTable, str, str] | None:
         """The table and the names of its caption and address columns; None for a file without a header."""
         if not len(self.lines):
             raise DataError(f"{self.path}: it is empty")
         for delimiter in DELIMITERS:
-            table = CellTable(self.lines, delimiter)
+            table = DelimitedTable(self.lines, delimiter)
             known = {name.lower(): name for name in reversed(table.names)}
             caption, address = (
                 next((known[n] for n in wanted if n in known), None) for wanted in (CAPTIONS, ADDRESSES)
@@ -129,13 +129,13 @@ class TsvReader(Files):
             name = str(self.image_folder / file) if download.has_sidecar else self._where(download.row)
         if not caption:
             raise DataError(f"{name}: its caption is empty")
-        return Record(name, picture_in(self.image_folder, file), captions={self.language: (caption,)})
+        return Record(name, image_in(self.image_folder, file), captions={self.language: (caption,)})
 
 
 @SOURCE.register(
     "tsv",
     "captions in a table, CC3M and CC12M, with a folder of images",
-    tells=("captions",),
+    annotations=("captions",),
     files=("path", "test"),
     folders=("images", "test_images"),
 )
@@ -152,5 +152,5 @@ def _create(
 
     `image_size` is ignored: images keep their size, and encoders resize them.
     """
-    held = TsvReader(test, test_images or images, language) if test else None
-    return AnnotatedSource(TsvReader(path, images, language), held, filter)
+    held = _TsvReader(test, test_images or images, language) if test else None
+    return AnnotatedSource(_TsvReader(path, images, language), held, filter)

@@ -10,8 +10,8 @@ from typing import NamedTuple
 
 from pali3kit.data.annotated import AnnotatedSource
 from pali3kit.data.fields import each, field, mapping, read_json, typed
-from pali3kit.data.folder import PICTURES
-from pali3kit.data.reader import existing, picture_in
+from pali3kit.data.folder import IMAGES
+from pali3kit.data.reader import image_in, require_path
 from pali3kit.data.readers.coco import TYPES, by_id, coco_files, read_id
 from pali3kit.data.readers.skipped import SkippingFiles, require_any_valid, valid_or_raise
 from pali3kit.data.record import Asked, Record
@@ -37,7 +37,7 @@ class _Question(NamedTuple):
     wrong: str = ""
 
 
-class VqaReader(SkippingFiles):
+class _VqaReader(SkippingFiles):
     """Images with their questions, in one of three layouts, recognized by their fields:
 
     - VQAv2, OKVQA: `questions[]: question_id, image_id, question` and, in the file `annotations`, `annotations[]:
@@ -59,8 +59,8 @@ class VqaReader(SkippingFiles):
     def __init__(
         self, path: str, images: str, annotations: str | None = None, language: str = "en", single: bool = False
     ) -> None:
-        super().__init__(existing(path), *([existing(annotations)] if annotations else []))
-        self.path, self.image_folder, self.language = self.files[0], existing(images, "folder"), language
+        super().__init__(require_path(path), *([require_path(annotations)] if annotations else []))
+        self.path, self.image_folder, self.language = self.files[0], require_path(images, "folder"), language
         self.single = single
 
     @cached_property
@@ -150,7 +150,7 @@ class VqaReader(SkippingFiles):
     def record(self, number: int) -> Record:
         names, questions = valid_or_raise(self.entries[number])
         files = dict.fromkeys(file for name in names for file in _files(name))
-        return Record(f"{self.path}: image {names[0]}", picture_in(self.image_folder, *files), questions=questions)
+        return Record(f"{self.path}: image {names[0]}", image_in(self.image_folder, *files), questions=questions)
 
 
 def _entry(names: Names, questions: Sequence[Asked | DataError]) -> Entry | DataError:
@@ -171,7 +171,7 @@ def _image_mismatch(question: Mapping[str, object], where: str, answer: Mapping[
 
 def _files(name: str) -> Iterator[str]:
     """Possible file names of an image: as named or, without an extension, with each one."""
-    endings = ("",) if os.path.splitext(name)[1].lower() in PICTURES else TYPES
+    endings = ("",) if os.path.splitext(name)[1].lower() in IMAGES else TYPES
     for ending in endings:
         yield from coco_files(f"{name}{ending}")
 
@@ -195,7 +195,7 @@ def _answers(entry: _Question) -> tuple[str, ...]:
 @SOURCE.register(
     "vqa",
     "questions and answers: VQAv2, OKVQA, TextVQA, VQ2A",
-    tells=("questions",),
+    annotations=("questions",),
     files=("path", "annotations", "test", "test_annotations"),
     folders=("images", "test_images"),
 )
@@ -212,5 +212,5 @@ def _create(
     """The registry's `vqa`, in `language`: VQAv2 or OKVQA (`annotations` has the answers), or one file of A-OKVQA,
     TextVQA, DocVQA, VizWiz-VQA or VQ2A.
     """
-    held = VqaReader(test, test_images or images, test_annotations, language, single=True) if test else None
-    return AnnotatedSource(VqaReader(path, images, annotations, language), held)
+    held = _VqaReader(test, test_images or images, test_annotations, language, single=True) if test else None
+    return AnnotatedSource(_VqaReader(path, images, annotations, language), held)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cached_property
 
 from pali3kit.data.annotated import AnnotatedSource
-from pali3kit.data.reader import Files, existing, picture_in
+from pali3kit.data.reader import Files, image_in, require_path
 from pali3kit.data.readers.coco_captions import CocoCaptionsReader
 from pali3kit.data.record import Record
 from pali3kit.data.sets.layout import find_file
@@ -18,7 +18,7 @@ class _Xm3600Reader(Files):
 
     def __init__(self, path: str, images: str) -> None:
         super().__init__(find_file(path, "captions.jsonl"))
-        self.images = existing(images, "folder")
+        self.images = require_path(images, "folder")
 
     @cached_property
     def _set(self) -> Xm3600:
@@ -41,13 +41,13 @@ class _Xm3600Reader(Files):
 
     def record(self, number: int) -> Record:
         name = self._set.splits["test"].names[number]
-        return Record(f"{self.files[0]}: {name}", picture_in(self.images, name), None, self._captions[number])
+        return Record(f"{self.files[0]}: {name}", image_in(self.images, name), None, self._captions[number])
 
 
 @SOURCE.register(
     "xm3600",
     "COCO captions in 36 languages, tested on Crossmodal-3600",
-    tells=("captions",),
+    annotations=("captions",),
     files=("path", "translations", "test"),
     folders=("images", "test_images"),
 )

@@ -6,6 +6,7 @@ import io
 import pickle
 from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,19 +19,19 @@ from pali3kit.errors import DataError
 from pali3kit.registry import LABELLED
 
 SIDE = 32
-BYTES = 3 * SIDE * SIDE
-RECORD = 2 + BYTES  # binary layout: coarse label, fine label, image
+IMAGE_BYTES = 3 * SIDE * SIDE
+RECORD_BYTES = 2 + IMAGE_BYTES  # binary layout: coarse label, fine label, image
 Split = tuple[NDArray[np.uint8], list[int]]
 """Images `[n,3072]`, the red, green and blue planes one after the other, and fine labels."""
 
 
 @LABELLED.register("cifar100", "CIFAR-100, cifar-100-python or cifar-100-binary", files=("path",))
 class Cifar100:
-    """The registry's `cifar100`: fine labels.
+    """The registry's `cifar100`, with the hundred fine labels.
 
     Args:
         path: `cifar-100-python` (`train`, `test`, `meta`), `cifar-100-binary` (`train.bin`, `test.bin`,
-            `fine_label_names.txt`), or the folder above.
+            `fine_label_names.txt`), or the folder that contains one of them.
         image_size: ignored; images keep their size.
     """
 
@@ -39,15 +40,19 @@ class Cifar100:
         pickled = (root / "meta").is_file()
         names = root / ("meta" if pickled else "fine_label_names.txt")
         files = {split: root / (split if pickled else f"{split}.bin") for split in ("train", "test")}
-        raw = _texts(_read_pickle(names), names) if pickled else [line for _, line in read_nonblank_lines(names)]
+        if pickled:
+            read_split, raw = _read_pickled_split, _class_names(_read_pickle(names), names)
+        else:
+            read_split, raw = _read_binary_split, [line for _, line in read_nonblank_lines(names)]
         self.classes = tuple(readable_name(name) for name in raw)
-        read = _pickled if pickled else _binary
-        self._splits = {split: _checked(read(file), len(self.classes), file) for split, file in files.items()}
-        labels = [of.tobytes() for _, of in self._splits.values()]
+        self._splits = {
+            split: _with_checked_labels(read_split(file), len(self.classes), file) for split, file in files.items()
+        }
+        labels = [split_labels.tobytes() for _, split_labels in self._splits.values()]
         self.digest = digest_of(digest_files(root, [names, *files.values()]), self.classes, labels)
 
     def content(self, split: str) -> str:
-        """The digest of all splits: they are published together."""
+        """The digest of all splits, the same for each, as they are published together."""
         return self.digest
 
     def size(self, split: str) -> int:
@@ -64,10 +69,11 @@ class Cifar100:
         return self._splits[split][1] if split in self._splits else np.zeros(0, np.int64)
 
     def relabelled(self, split: str) -> None:
-        """None: there are no reassessed labels."""
+        """None: nobody has published corrected labels, as ReaL has for ImageNet."""
 
 
-def _checked(split: Split, classes: int, file: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+def _with_checked_labels(split: Split, classes: int, file: Path) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
+    """The split with its labels as an array. Raises DataError for a label that is not a class."""
     images, labels = split
     for number, label in enumerate(labels):
         if type(label) is not int or not 0 <= label < classes:
@@ -75,60 +81,63 @@ def _checked(split: Split, classes: int, file: Path) -> tuple[NDArray[np.uint8],
     return images, np.array(labels, np.int64)
 
 
-def _binary(file: Path) -> Split:
+def _read_binary_split(file: Path) -> Split:
     data = _bytes(file)
-    if not data or len(data) % RECORD:
-        raise DataError(f"{file}: {len(data)} bytes are not a multiple of the record size {RECORD}: is it truncated?")
-    records = np.frombuffer(data, np.uint8).reshape(-1, RECORD)
+    if not data or len(data) % RECORD_BYTES:
+        raise DataError(
+            f"{file}: {len(data)} bytes are not a multiple of the record size {RECORD_BYTES}: is it truncated?"
+        )
+    records = np.frombuffer(data, np.uint8).reshape(-1, RECORD_BYTES)
     return records[:, 2:], records[:, 1].tolist()
 
 
-def _pickled(file: Path) -> Split:
+def _read_pickled_split(file: Path) -> Split:
     content = _read_pickle(file)
     if "data" not in content or not isinstance(content["data"], np.ndarray):
         raise DataError(f"{file}: field 'data' should be an array")
     images, labels = content["data"], field(content, "fine_labels", list, str(file))
-    if images.dtype != np.uint8 or images.shape != (len(labels), BYTES):
+    if images.dtype != np.uint8 or images.shape != (len(labels), IMAGE_BYTES):
         found = f"{images.dtype} {list(images.shape)}"
-        raise DataError(f"{file}: 'data' should be uint8 [{len(labels)}, {BYTES}], one row for each label, not {found}")
+        raise DataError(
+            f"{file}: 'data' should be uint8 [{len(labels)}, {IMAGE_BYTES}], one row for each label, not {found}"
+        )
     return images, labels
 
 
-def _texts(content: Mapping[str, object], file: Path) -> list[str]:
-    names = [_text(name) for name in field(content, "fine_label_names", list, str(file))]
+def _class_names(content: Mapping[str, object], file: Path) -> list[str]:
+    names = [_decoded(name) for name in field(content, "fine_label_names", list, str(file))]
     texts = [name for name in names if isinstance(name, str)]
     if len(texts) < len(names):
         raise DataError(f"{file}: 'fine_label_names' should be strings")
     return texts
 
 
-class _Arrays(pickle.Unpickler):
-    """Reads plain containers and NumPy arrays of numbers: NumPy pickles arrays by these three names only."""
+class _ArrayUnpickler(pickle.Unpickler):
+    """Reads plain containers and NumPy arrays of numbers: a pickled array refers to the names in `ALLOWED` only."""
 
-    NAMES = ("_reconstruct", "ndarray", "dtype")
     MODULES = ("numpy", "numpy.core.multiarray", "numpy._core.multiarray")
-    FOUND = (np.empty(0).__reduce__()[0], np.ndarray, np.dtype)
+    ALLOWED: ClassVar = {"_reconstruct": np.empty(0).__reduce__()[0], "ndarray": np.ndarray, "dtype": np.dtype}
 
     def find_class(self, module: str, name: str) -> object:
-        if module in self.MODULES and name in self.NAMES:
-            return self.FOUND[self.NAMES.index(name)]
+        if module in self.MODULES and name in self.ALLOWED:
+            return self.ALLOWED[name]
         raise pickle.UnpicklingError(f"it would load {module}.{name}; only arrays and plain containers are read")
 
 
 def _read_pickle(file: Path) -> Mapping[str, object]:
-    """Read a pickle of Python 2 or 3, decoding Python 2 strings as Latin-1, as the bytes of arrays require."""
+    """Read a pickle of Python 2 or 3, decoding Python 2 strings as Latin-1, which keeps the bytes of arrays."""
     data = _bytes(file)
     try:
-        content = mapping(_Arrays(io.BytesIO(data), encoding="latin1").load(), str(file))
-        return {str(_text(key)): value for key, value in content.items()}
+        content = mapping(_ArrayUnpickler(io.BytesIO(data), encoding="latin1").load(), str(file))
+        return {str(_decoded(key)): value for key, value in content.items()}
     except DataError:
         raise
     except Exception as error:  # a damaged pickle may raise anything
         raise DataError(f"{file}: not a pickle of arrays: {error or type(error).__name__}") from error
 
 
-def _text(value: object) -> object:
-    """Decode bytes: Python 3 writes strings that it has read from Python 2 as bytes."""
+def _decoded(value: object) -> object:
+    """Decode bytes; return others. Strings are bytes where Python 3 has saved again what Python 2 pickled."""
     return value.decode("latin1") if isinstance(value, bytes) else value
 
 

@@ -12,7 +12,7 @@ Caption = tuple[int, str]
 """The index of its image, and its text."""
 
 
-class PictureSet(Protocol):
+class ImageSet(Protocol):
     """Images by split and index. `digest` identifies the content: names and sizes of files, or options.
 
     Splits are "train", "test" and, for a second collection of the same classes, "v2"; a missing split has size 0.
@@ -39,7 +39,7 @@ class PictureSet(Protocol):
 
 
 @runtime_checkable
-class LabelledSet(PictureSet, Protocol):
+class LabelledSet(ImageSet, Protocol):
     """Images with one class each. `classes` are readable names ("tabby cat"), by label."""
 
     classes: tuple[str, ...]
@@ -53,7 +53,7 @@ class LabelledSet(PictureSet, Protocol):
         ...
 
 
-class CaptionedSet(PictureSet, Protocol):
+class CaptionedSet(ImageSet, Protocol):
     """Images of the split "test" with captions in `languages`."""
 
     languages: tuple[str, ...]

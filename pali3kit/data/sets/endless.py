@@ -12,7 +12,7 @@ from pali3kit.errors import DataError
 
 
 class EndlessSet(SourceBase):
-    """The train split as a source for `training.pictures.PretrainingImages`, shuffled anew for every epoch.
+    """The train split as a source for `training.images.PretrainingImages`, shuffled anew for every epoch.
 
     The image is a pure function of the position in the stream, so that a resumed run continues within an epoch. Raises
     DataError for a set without training images.

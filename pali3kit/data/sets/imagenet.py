@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from pali3kit.data.fields import read_json, typed
-from pali3kit.data.folder import PICTURES
-from pali3kit.data.reader import existing
+from pali3kit.data.folder import IMAGES
+from pali3kit.data.reader import require_path
 from pali3kit.data.sets.files import LabelledFiles, SplitFiles
 from pali3kit.data.sets.layout import (
     class_folders,
@@ -25,9 +25,9 @@ from pali3kit.data.visible import hidden
 from pali3kit.errors import DataError
 from pali3kit.registry import LABELLED
 
-NUMBER = re.compile(r"ILSVRC2012_val_(\d{8})\.\w+$")
+VALIDATION_NAME = re.compile(r"ILSVRC2012_val_(\d{8})\.\w+$")
 Labels = tuple[int, ...]
-Numbers = Sequence[int | None]
+LabelByNumber = Sequence[int | None]
 
 
 @LABELLED.register(
@@ -41,12 +41,13 @@ class ImageNet(LabelledFiles):
     """The registry's `imagenet`: `train/<wnid>/` is train, `val/` is test; a split whose folder is missing is empty.
 
     Classes are the sorted wnids. Their names come from the file `names`, else from open_clip for the classes of
-    ImageNet-1k; other classes are named by their wnid, which no zero-shot prompt can use. For a subset of ImageNet-1k,
-    only its part of the ReaL labels and of ImageNet-v2 counts.
+    ImageNet-1k; other classes are named by their wnid, which is of no use in zero-shot prompts. For a subset of
+    ImageNet-1k, ReaL labels and images of ImageNet-v2 of other classes are left out.
 
     Args:
-        path: the folder of `train/` and `val/`, or one above (`ILSVRC/Data/CLS-LOC`, `ILSVRC2012`, `imagenet`).
-        devkit: `ILSVRC2012_devkit_t12`, or the folder above: its `data/` has the labels of a `val/` without folders.
+        path: the folder of `train/` and `val/`, or a folder that has it as `ILSVRC/Data/CLS-LOC`, `ILSVRC2012` or
+            `imagenet`.
+        devkit: `ILSVRC2012_devkit_t12`, or the folder above; its `data/` has labels for a `val/` without class folders.
         real: `real.json`: a list of labels for each of the 50 000 validation images, in the order of their numbers.
         v2: the folder of folders `0` to `999`, or the one above it.
         names: a file with a wnid and a class name on each line.
@@ -64,19 +65,21 @@ class ImageNet(LabelledFiles):
     ) -> None:
         root = find_root(path, ("ILSVRC/Data/CLS-LOC", "ILSVRC2012", "imagenet"), "train", "val")
         kit = _Devkit(devkit) if devkit else None
-        wnids, known = _classes(root, kit)
+        wnids, origin = _classes(root, kit)
         splits, labels = {}, {}
         for split, folder in (("train", root / "train"), ("test", root / "val")):
             if folder.exists():
                 flat = split == "test" and not _has_class_folders(folder)
-                found, labels[split] = _flat(folder, kit, wnids) if flat else labelled_images(folder, wnids, known)
+                found, labels[split] = (
+                    _flat_images(folder, kit, wnids) if flat else labelled_images(folder, wnids, origin)
+                )
                 splits[split] = SplitFiles(folder, found, folder)
                 if empty := first_empty_class(wnids, labels[split]):
-                    raise DataError(f"{folder}: no image of class {empty}, which {known} has")
-        numbers = _numbers(wnids) if v2 or real else ()
+                    raise DataError(f"{folder}: no image of class {empty}, which {origin} has")
+        numbers = _label_by_class_number(wnids) if v2 or real else ()
         if v2:
             splits["v2"], labels["v2"] = _imagenet_v2(v2, numbers)
-        relabelled = _real_labels(existing(real), splits, numbers) if real else {}
+        relabelled = _real_labels(require_path(real), splits, numbers) if real else {}
         super().__init__(_class_names(wnids, names), splits, labels, relabelled)
 
 
@@ -118,31 +121,31 @@ def _has_class_folders(folder: Path) -> bool:
     return folder.is_dir() and any(entry.is_dir() and not hidden(entry.name) for entry in folder.iterdir())
 
 
-def _flat(folder: Path, kit: _Devkit | None, wnids: Sequence[str]) -> tuple[list[str], list[int]]:
+def _flat_images(folder: Path, kit: _Devkit | None, wnids: Sequence[str]) -> tuple[list[str], list[int]]:
     """The images of a `val/` without class folders, by name, and their labels from the development kit."""
     there = (name for name in os.listdir(folder) if not hidden(name))
-    names = sorted(name for name in there if os.path.splitext(name)[1].lower() in PICTURES)
+    names = sorted(name for name in there if os.path.splitext(name)[1].lower() in IMAGES)
     if not names:
         raise DataError(f"{folder}: it has neither a folder for each class nor an image")
     if kit is None:
         raise DataError(f"{folder}: it has no folder for each class, so its labels need the option 'devkit'")
     labels = {wnid: label for label, wnid in enumerate(wnids)}
-    found = [(kit.wnid(_number(folder / name)), name) for name in names]
+    found = [(kit.wnid(_image_number(folder / name)), name) for name in names]
     for wnid, name in found:
         if wnid not in labels:
             raise DataError(f"{folder / name}: its class {wnid} is not among the {len(wnids)} classes of train")
     return names, [labels[wnid] for wnid, _ in found]
 
 
-def _number(file: Path) -> int:
+def _image_number(file: Path) -> int:
     """The number of a validation image, from 1."""
-    found = NUMBER.match(file.name)
+    found = VALIDATION_NAME.match(file.name)
     if not found or not int(found[1]):
         raise DataError(f"{file}: a validation image should be called ILSVRC2012_val_<number of 8 digits>")
     return int(found[1])
 
 
-def _numbers(wnids: Sequence[str]) -> Numbers:
+def _label_by_class_number(wnids: Sequence[str]) -> LabelByNumber:
     """Our label for each class number of ReaL and ImageNet-v2.
 
     If all classes are among the thousand of ImageNet-1k, class numbers are positions among these, None for those that
@@ -152,7 +155,7 @@ def _numbers(wnids: Sequence[str]) -> Numbers:
     return [labels.get(wnid) for wnid in standard] if labels.keys() <= set(standard) else list(range(len(wnids)))
 
 
-def _imagenet_v2(path: str, numbers: Numbers) -> tuple[SplitFiles, list[int]]:
+def _imagenet_v2(path: str, numbers: LabelByNumber) -> tuple[SplitFiles, list[int]]:
     """ImageNet-v2, whose folders are named by class number; classes that this set does not have are left out."""
     root = find_root(path, ("imagenetv2-matched-frequency-format-val", "imagenetv2-matched-frequency"), "0")
     known = {str(number): label for number, label in enumerate(numbers)}
@@ -166,20 +169,20 @@ def _imagenet_v2(path: str, numbers: Numbers) -> tuple[SplitFiles, list[int]]:
     return SplitFiles(root, names, root), [labels[place] for place in places]
 
 
-def _real_labels(path: Path, splits: Mapping[str, SplitFiles], numbers: Numbers) -> dict[str, list[Labels]]:
+def _real_labels(path: Path, splits: Mapping[str, SplitFiles], numbers: LabelByNumber) -> dict[str, list[Labels]]:
     """ReaL's labels of the test images, by the numbers in their names, without classes that this set does not have."""
     if "test" not in splits:
         raise DataError(f"{path}: it has labels for val/, but {splits['train'].folder.parent} has no val/")
     entries = typed(read_json(path), list, str(path))
     real = [_correct_labels(entry, numbers, f"{path}: [{n}]") for n, entry in enumerate(entries)]
     files = splits["test"]
-    image_numbers = [_number(files.folder / name) for name in files.names]
+    image_numbers = [_image_number(files.folder / name) for name in files.names]
     if max(image_numbers) > len(real):
         raise DataError(f"{path}: labels for {len(real)} images, but there is an image {max(image_numbers)}")
     return {"test": [real[number - 1] for number in image_numbers]}
 
 
-def _correct_labels(entry: object, numbers: Numbers, where: str) -> Labels:
+def _correct_labels(entry: object, numbers: LabelByNumber, where: str) -> Labels:
     """All correct labels of one image."""
     found = []
     for number in typed(entry, list, where):
@@ -193,7 +196,7 @@ def _correct_labels(entry: object, numbers: Numbers, where: str) -> Labels:
 def _class_names(wnids: Sequence[str], path: str | None) -> Sequence[str]:
     """Readable class names, from the file `path` or from open_clip."""
     if path:
-        file = existing(path)
+        file = require_path(path)
         found: dict[str, str] = {}
         for where, line in read_nonblank_lines(file):
             wnid, name = (*line.split(None, 1), "")[:2]  # synset_words.txt has a space, words.txt a tab

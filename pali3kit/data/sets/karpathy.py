@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pali3kit.data.fields import each, field, mapping, read_json
-from pali3kit.data.reader import existing
+from pali3kit.data.reader import require_path
 from pali3kit.data.readers.coco import coco_files
 from pali3kit.data.sets.contract import Caption
 from pali3kit.data.sets.files import CaptionedFiles, SplitFiles
@@ -34,7 +34,7 @@ class CocoKarpathy(CaptionedFiles):
     version = 2
 
     def __init__(self, path: str, images: str, image_size: int = 0) -> None:
-        file, folder = find_file(path, "dataset_coco.json"), existing(images, "folder")
+        file, folder = find_file(path, "dataset_coco.json"), require_path(images, "folder")
         names: list[str] = []
         captions: list[Caption] = []
         for where, image in each(mapping(read_json(file), str(file)), "images", str(file)):

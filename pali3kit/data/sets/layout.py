@@ -6,8 +6,8 @@ import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from pali3kit.data.folder import PICTURES
-from pali3kit.data.reader import existing
+from pali3kit.data.folder import IMAGES
+from pali3kit.data.reader import require_path
 from pali3kit.data.visible import hidden, walk
 from pali3kit.errors import DataError, choose
 from pali3kit.text.plain import one_line, read_text, split_lines
@@ -19,7 +19,7 @@ def find_root(path: str, inner: Sequence[str], *has: str) -> Path:
     Raises:
         DataError: `path` is not a folder, or none of these contains such an entry.
     """
-    root = existing(path, "folder")
+    root = require_path(path, "folder")
     places = [root, *(root / name for name in inner)]
     for place in places:
         if any((place / entry).exists() for entry in has):
@@ -31,7 +31,7 @@ def find_root(path: str, inner: Sequence[str], *has: str) -> Path:
 def find_file(path: str, name: str) -> Path:
     """The file `path`, or the file `name` in the folder `path`. Raises DataError if it does not exist."""
     found = Path(path).expanduser()
-    return existing(str(found / name if found.is_dir() else found))
+    return require_path(str(found / name if found.is_dir() else found))
 
 
 def read_nonblank_lines(path: Path) -> Iterator[tuple[str, str]]:
@@ -81,7 +81,7 @@ def _images_in(root: Path, folder: str) -> list[str]:
         os.path.join(place, name)
         for place, names in found
         for name in names
-        if os.path.splitext(name)[1].lower() in PICTURES
+        if os.path.splitext(name)[1].lower() in IMAGES
     ]
 
 
@@ -94,7 +94,7 @@ def images_by_class(root: Path, folders: Sequence[str]) -> tuple[list[str], list
         names += found
         labels += [label] * len(found)
     if not names:
-        raise DataError(f"{root}: no images in its folders: names should end with {', '.join(sorted(PICTURES))}")
+        raise DataError(f"{root}: no images in its folders: names should end with {', '.join(sorted(IMAGES))}")
     return names, labels
 
 

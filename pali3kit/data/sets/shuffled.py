@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from pali3kit.data.reader import existing
+from pali3kit.data.reader import require_path
 from pali3kit.data.sets.files import LabelledFiles, SplitFiles
 from pali3kit.data.sets.layout import class_folders, images_by_class, readable_name
 from pali3kit.registry import LABELLED
@@ -115,7 +115,7 @@ def _draw_overall(count: int, total: int) -> Draw:
 
 def _deepest(path: str, inner: Sequence[str]) -> Path:
     """The first of `inner` that is a folder below `path`, else `path`. Raises DataError if that is not a folder."""
-    root = existing(path, "folder")
+    root = require_path(path, "folder")
     return next((root / name for name in inner if (root / name).is_dir()), root)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from pali3kit.data.fields import field, mapping, read_json_lines, typed
-from pali3kit.data.reader import existing
+from pali3kit.data.reader import require_path
 from pali3kit.data.readers.coco import TYPES
 from pali3kit.data.sets.contract import Caption
 from pali3kit.data.sets.files import CaptionedFiles, SplitFiles
@@ -37,7 +37,7 @@ class Xm3600(CaptionedFiles):
     """
 
     def __init__(self, path: str, images: str, image_size: int = 0) -> None:
-        file, folder = find_file(path, "captions.jsonl"), existing(images, "folder")
+        file, folder = find_file(path, "captions.jsonl"), require_path(images, "folder")
         names: dict[str, str] = {}
         captions: dict[str, list[Caption]] = {language: [] for language in LANGUAGES}
         for where, line in read_json_lines(file):

@@ -67,10 +67,10 @@ class SceneClues:
         kind, things = vocabulary.kind(thing.emoji), self.scene.things
         fits = _bits(vocabulary.kind(other.emoji) == kind for other in things)
         maybe = _bits(
-            vocabulary.wider(vocabulary.kind(other.emoji)) == kind or kind in vocabulary.keywords(other.emoji)
+            vocabulary.hypernym(vocabulary.kind(other.emoji)) == kind or kind in vocabulary.keywords(other.emoji)
             for other in things
         )
-        return Clue(vocabulary.one_of(kind), fits, fits | maybe)
+        return Clue(vocabulary.countable_noun(kind), fits, fits | maybe)
 
     def size(self, thing: SceneThing) -> Clue:
         """`"big"` or `"small"`."""

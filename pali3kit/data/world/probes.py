@@ -54,7 +54,7 @@ SAME_ARTIST = {"train": "noto", "test": "noto"}
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class _Probe:
     """A task: the names of its classes, how it draws an image of a class, and images per class in train and test."""
 
     classes: tuple[str, ...]
@@ -77,7 +77,7 @@ class Probe:
         return np.stack(images), labels
 
 
-def create_probe(task: str) -> Probe:
+def create_probe(task: str) -> _Probe:
     """A task by name. Raises DataError for an unknown one."""
     if task not in TASKS:
         raise DataError(f"no probe task {task!r} in the embedded world.{nearest(task, TASKS)}")
@@ -112,21 +112,21 @@ def _unseen_by_group(key: Callable[[str], str], groups: Sequence[str]) -> list[l
     return [[one for one in _unseen() if key(one) == group] for group in groups]
 
 
-def _heldout_category() -> Probe:
+def _heldout_category() -> _Probe:
     pools = _unseen_by_group(names.category, CATEGORIES)
     halves = {"train": [pool[::2] for pool in pools], "test": [pool[1::2] for pool in pools]}
-    return Probe(CATEGORIES, _one_of(halves, SAME_ARTIST))
+    return _Probe(CATEGORIES, _one_of(halves, SAME_ARTIST))
 
 
-def _artist_category() -> Probe:
+def _artist_category() -> _Probe:
     pools = _unseen_by_group(names.category, CATEGORIES)
-    return Probe(CATEGORIES, _one_of({"train": pools, "test": pools}, OTHER_ARTIST))
+    return _Probe(CATEGORIES, _one_of({"train": pools, "test": pools}, OTHER_ARTIST))
 
 
-def _skin_tone() -> Probe:
+def _skin_tone() -> _Probe:
     toned = [one for one, _ in names.skin_toned()]
     pools = [toned[tone :: len(TONES)] for tone in range(len(TONES))]
-    return Probe(TONES, _one_of({"train": pools, "test": pools}, OTHER_ARTIST))
+    return _Probe(TONES, _one_of({"train": pools, "test": pools}, OTHER_ARTIST))
 
 
 @cache
@@ -139,15 +139,15 @@ def _flags() -> tuple[str, ...]:
     return tuple(chosen[:FLAGS])
 
 
-def _flag() -> Probe:
+def _flag() -> _Probe:
     pools = [[flag] for flag in _flags()]
     countries = tuple(names.in_language("en").name(flag) for flag in _flags())
-    return Probe(countries, _one_of({"train": pools, "test": pools}, OTHER_ARTIST), train=20, test=25)
+    return _Probe(countries, _one_of({"train": pools, "test": pools}, OTHER_ARTIST), train=20, test=25)
 
 
-def _food() -> Probe:
+def _food() -> _Probe:
     pools = _unseen_by_group(names.subgroup, FOODS)
-    return Probe(FOODS, _one_of({"train": pools, "test": pools}, SAME_ARTIST))
+    return _Probe(FOODS, _one_of({"train": pools, "test": pools}, SAME_ARTIST))
 
 
 @cache
@@ -157,7 +157,7 @@ def _digit_images() -> tuple[Pixels, Pixels]:
         return file["images"], file["labels"]
 
 
-def _digits() -> Probe:
+def _digits() -> _Probe:
     images, labels = _digit_images()
     rows = {"train": slice(None, DIGITS_FOR_TRAIN), "test": slice(DIGITS_FOR_TRAIN, None)}
     written = {split: [images[rows[split]][labels[rows[split]] == digit] for digit in range(10)] for split in SPLITS}
@@ -172,10 +172,10 @@ def _digits() -> Probe:
         blend(canvas, np.asarray(ink.resize((side, side), Image.Resampling.BILINEAR)), top, left, (24, 24, 32))
         return canvas
 
-    return Probe(tuple(str(digit) for digit in range(10)), draw)
+    return _Probe(tuple(str(digit) for digit in range(10)), draw)
 
 
-def _count() -> Probe:
+def _count() -> _Probe:
     def draw(rng: np.random.Generator, split: str, label: int, size: int) -> Pixels:
         while True:  # until all things find a place
             chosen = [choice(rng, _unseen()) for _ in range(label + 1)]
@@ -183,18 +183,18 @@ def _count() -> Probe:
             if len(scene.things) == len(chosen):
                 return render(scene)
 
-    return Probe(("1", "2", "3", "4"), draw)
+    return _Probe(("1", "2", "3", "4"), draw)
 
 
-def _texture() -> Probe:
+def _texture() -> _Probe:
     def draw(rng: np.random.Generator, split: str, label: int, size: int) -> Pixels:
         scene = _place(rng, [choice(rng, _unseen()) for _ in range(1 + int(rng.integers(2)))], "noto", split, size)
         return render(replace(scene, texture=TEXTURES[label]))
 
-    return Probe(TEXTURES, draw)
+    return _Probe(TEXTURES, draw)
 
 
-_BUILD: dict[str, Callable[[], Probe]] = {
+_BUILD: dict[str, Callable[[], _Probe]] = {
     "heldout_category": _heldout_category,
     "artist_category": _artist_category,
     "skin_tone": _skin_tone,

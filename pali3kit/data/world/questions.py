@@ -62,7 +62,7 @@ def knowledge(scene: Scene, rng: np.random.Generator) -> Question | None:
     associations = _associations(thing.emoji)[:3]
     if draw() < 0.5 or not associations:
         kind = vocabulary.kind(thing.emoji)
-        others = (vocabulary.wider(kind), vocabulary.noun(thing.emoji))
+        others = (vocabulary.hypernym(kind), vocabulary.noun(thing.emoji))
         return Question(f"what kind of thing is {where}?", kind, _annotate(kind, others, 0.15, draw), "knowledge")
     # There is no single correct association: up to three keywords share the annotators.
     shares = _SHARES[len(associations)]
@@ -252,7 +252,7 @@ def _synonyms(emoji: str) -> tuple[str, ...]:
 def _associations(emoji: str) -> tuple[str, ...]:
     """Keywords that neither contain nor are contained in the name and the kind."""
     kind = vocabulary.kind(emoji)
-    known = (*vocabulary.noun(emoji).split(), kind, vocabulary.wider(kind))
+    known = (*vocabulary.noun(emoji).split(), kind, vocabulary.hypernym(kind))
     return tuple(
         word
         for word in sorted(vocabulary.keywords(emoji))

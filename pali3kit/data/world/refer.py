@@ -24,14 +24,14 @@ AMBIGUOUS_FIRST = 0.85  # chance to prefer targets with others of their kind in 
 
 
 @dataclass(frozen=True, slots=True)
-class Referral:
+class _Referral:
     """An expression and the index in `scene.things` of its referent."""
 
     text: str
     index: int
 
 
-def expression(scene: Scene, flavour: str, rng: np.random.Generator) -> Referral | None:
+def expression(scene: Scene, flavour: str, rng: np.random.Generator) -> _Referral | None:
     """A random expression of a flavour, or None if no thing can be identified in that flavour.
 
     Things with others of their name or kind in the image are preferred: their name alone does not identify them.
@@ -42,7 +42,7 @@ def expression(scene: Scene, flavour: str, rng: np.random.Generator) -> Referral
     for target in _targets(scene, draw):
         text = _FLAVOURS[flavour](scene, target, draw)
         if text:
-            return Referral(text, target)
+            return _Referral(text, target)
     return None
 
 

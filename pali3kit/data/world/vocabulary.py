@@ -7,7 +7,7 @@ from functools import cache
 from pali3kit.data.world import names
 
 # Everyday words for Unicode's subgroups ("food-prepared").
-_KINDS = {
+_KIND_OF_SUBGROUP = {
     "keycap": "key", "country-flag": "flag", "subdivision-flag": "flag", "flag": "flag",
     "face-smiling": "face", "face-affection": "face", "face-tongue": "face", "face-hand": "face",
     "face-neutral-skeptical": "face", "face-sleepy": "face", "face-unwell": "face", "face-hat": "face",
@@ -34,7 +34,7 @@ _KINDS = {
     "zodiac": "zodiac", "av-symbol": "button", "gender": "gender", "math": "math", "punctuation": "punctuation",
     "currency": "money", "other-symbol": "symbol", "alphanum": "letters", "geometric": "shape",
 }  # fmt: skip
-_WIDER = {
+_HYPERNYMS = {
     "mammal": "animal", "bird": "animal", "amphibian": "animal", "reptile": "animal", "sea animal": "animal",
     "bug": "insect", "flower": "plant", "plant": "nature", "fruit": "food", "vegetable": "food", "food": "meal",
     "asian food": "food", "sweet": "dessert", "seafood": "food", "drink": "beverage", "land vehicle": "vehicle",
@@ -42,7 +42,7 @@ _WIDER = {
     "fantasy person": "person", "athlete": "person", "clothing": "clothes", "sport": "game", "building": "place",
 }  # fmt: skip
 # For kinds that are not countable nouns: the noun for one thing of the kind.
-_ONE_OF = {
+_COUNTABLE_NOUNS = {
     "clothing": "piece of clothing", "celebration": "party item", "sport": "piece of sports gear", "time": "clock",
     "weather": "weather symbol", "light or video": "lamp or camera", "art": "piece of art", "math": "math symbol",
     "medicine": "medical item", "science": "science item", "music": "music item", "sound": "sound device",
@@ -72,17 +72,17 @@ def keywords(emoji: str) -> frozenset[str]:
 def kind(emoji: str) -> str:
     """The kind of thing that an emoji shows, in everyday words: `"mammal"`, `"fruit"`, `"land vehicle"`."""
     subgroup = names.subgroup(emoji)
-    return _KINDS.get(subgroup, subgroup.replace("-", " "))
+    return _KIND_OF_SUBGROUP.get(subgroup, subgroup.replace("-", " "))
 
 
-def wider(kind_of_thing: str) -> str:
-    """A hypernym of a kind: `"animal"` for `"mammal"`; `"thing"` if there is none."""
-    return _WIDER.get(kind_of_thing, "thing")
+def hypernym(kind_of_thing: str) -> str:
+    """A wider term for a kind: `"animal"` for `"mammal"`; `"thing"` if there is none."""
+    return _HYPERNYMS.get(kind_of_thing, "thing")
 
 
-def one_of(kind_of_thing: str) -> str:
+def countable_noun(kind_of_thing: str) -> str:
     """A countable noun for a kind: `"mammal"`, `"piece of clothing"`."""
-    return _ONE_OF.get(kind_of_thing, kind_of_thing)
+    return _COUNTABLE_NOUNS.get(kind_of_thing, kind_of_thing)
 
 
 @cache

@@ -1,7 +1,7 @@
 """Invented words for signs: two syllables with a space between, such as "ku mo", disjoint between train and test.
 
 Test words cannot be guessed from the words of train, yet train has each syllable at both positions. The space makes the
-tokenizer split known and unknown words into the same two pieces; without it, half of the test words became three.
+tokenizer split words of both splits into two tokens; without it, half of the test words became three tokens.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ CONSONANTS = "kmst"
 VOWELS = "aiou"
 SYLLABLES: tuple[str, ...] = tuple(consonant + vowel for consonant in CONSONANTS for vowel in VOWELS)
 SPLITS: tuple[str, ...] = ("train", "test")
-TEST_SHARE = 5  # one word in five is for test
-UNFIT = {"suka"}  # rude in some language
+TEST_EVERY = 5  # every fifth word is for test
+EXCLUDED = {"suka"}  # rude in some language
 
 
 @cache
-def _human_words() -> frozenset[str]:
+def _real_words() -> frozenset[str]:
     """The words of all names and keywords, which invented words must not repeat."""
     texts = [name for language in names.LANGUAGES for name in names.in_language(language).names]
-    texts += [keyword for one in names.emoji() for keyword in names.english_keywords(one)]
+    texts += [keyword for emoji in names.emoji() for keyword in names.english_keywords(emoji)]
     return frozenset(word for text in texts for word in re.findall(r"\w+", text.lower()))
 
 
@@ -35,8 +35,8 @@ def invented_words(split: str) -> tuple[str, ...]:
     """All words of a split, in a fixed random order."""
     if split not in SPLITS:
         raise DataError(f"no split {split!r} in the embedded world.{nearest(split, SPLITS)}")
-    unfit = UNFIT | _human_words()
-    every = [(first, second) for first in SYLLABLES for second in SYLLABLES if first != second]
-    order = np.random.Generator(np.random.PCG64(0)).permutation(len(every))
-    invented = [" ".join(every[position]) for position in order if "".join(every[position]) not in unfit]
-    return tuple(word for position, word in enumerate(invented) if (position % TEST_SHARE == 0) == (split == "test"))
+    excluded = EXCLUDED | _real_words()
+    pairs = [(first, second) for first in SYLLABLES for second in SYLLABLES if first != second]
+    order = np.random.Generator(np.random.PCG64(0)).permutation(len(pairs))
+    invented = [" ".join(pairs[position]) for position in order if "".join(pairs[position]) not in excluded]
+    return tuple(word for position, word in enumerate(invented) if (position % TEST_EVERY == 0) == (split == "test"))

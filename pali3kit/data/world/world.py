@@ -21,8 +21,8 @@ class World:
 
     Args:
         image_size: side of the square images in pixels, at least 64.
-        objects: number of emoji that occur in scenes; all others are held out.
-        artist: "noto" or "twemoji": the same things drawn in another style, for tests under distribution shift.
+        objects: number of different emoji that scenes contain; all others are held out.
+        artist: the emoji set of all drawings, "noto" or "twemoji"; the other one tests under distribution shift.
         seed: seed of all scenes.
 
     `digest` is the SHA-256 of the packed assets, the generator's version and the options.

@@ -61,28 +61,28 @@ class HfLanguage(LanguageModel):
         self._checkpointing = False
 
     @property
-    def checkpointing(self) -> bool:
+    def gradient_checkpointing(self) -> bool:
         """Whether layers recompute their activations in the backward pass."""
         return self._checkpointing
 
-    @checkpointing.setter
-    def checkpointing(self, wanted: bool) -> None:
+    @gradient_checkpointing.setter
+    def gradient_checkpointing(self, wanted: bool) -> None:
         if wanted and not self._checkpointing:
             self.model.gradient_checkpointing_enable({"use_reentrant": False})
         elif self._checkpointing and not wanted:
             self.model.gradient_checkpointing_disable()
         self._checkpointing = wanted
 
-    def demand_positions(self, prefix: int, target: int) -> None:
+    def require_positions(self, prefix: int, target: int) -> None:
         kind = self.model.config.model_type
         positions = getattr(self.model.config, POSITIONS.get(kind, ""), None)
-        if positions is not None and self._positions(prefix, target) > positions:
+        if positions is not None and self._needed_positions(prefix, target) > positions:
             text = f"a '{kind}' with {positions} positions cannot read {prefix} tokens of images and prompt"
             raise ConfigError(
                 [f"{text} and write {target}: take smaller or fewer images, or a projector of fewer tokens."]
             )
 
-    def _positions(self, prefix: int, target: int) -> int:
+    def _needed_positions(self, prefix: int, target: int) -> int:
         """How many positions a prefix and a target take: encoder and decoder have their own."""
         return max(prefix, target)
 

@@ -47,9 +47,5 @@ def _fold_table() -> _Fold:
     return table
 
 
-_FOLD = _fold_table()
-
-
-def fold(text: str) -> str:
-    """`text`, of the same length, with each character outside ASCII replaced by the stand-in of its class."""
-    return text.translate(_FOLD)
+FOLD = _fold_table()
+"""For `str.translate`: each character outside ASCII becomes the stand-in of its class, so that the length is kept."""

@@ -19,7 +19,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from pali3kit.metrics.ptb.fold import fold
+from pali3kit.metrics.ptb.fold import FOLD
 from pali3kit.metrics.ptb.patterns import ABBREVIATION_1, ABBREVIATION_2, NEWLINE
 from pali3kit.metrics.ptb.rules import RULES
 
@@ -53,7 +53,7 @@ def ptb_tokenize(captions: Sequence[str]) -> list[list[str]]:
 
 def _lex(text: str) -> Iterator[str]:
     """Lower-case tokens of `text`: each newline by itself, runs of plain words together, other tokens one by one."""
-    folded, position = fold(text), 0
+    folded, position = text.translate(FOLD), 0
     while position < len(text):
         if text[position] == "\n":
             yield "\n"

@@ -13,9 +13,9 @@ from pali3kit.plan.step import Step
 
 @dataclass(frozen=True, kw_only=True)
 class Config(StageConfig):
-    """The logits on the images of `splits`. `column` is always the benchmark `finetune`."""
+    """The logits on the images of `splits`. `benchmark` is always `finetune`."""
 
-    column: str
+    benchmark: str
     splits: tuple[str, ...]
 
 
@@ -24,11 +24,11 @@ def _make(cell: CellSteps) -> Step:
     splits, crop = labelled_test_splits(cell), cell.experiment.evaluation.crop
     classifier = cell.step("finetune")
     logits = cell.step("embed", section="labelled", splits=splits, crop=crop, classifier=classifier)
-    return cell.new("classify", Config(column="finetune", splits=splits), test=logits)
+    return cell.new("classify", Config(benchmark="finetune", splits=splits), test=logits)
 
 
 def _detail(step: Step) -> str:
-    return str(step.plain["column"])
+    return str(step.plain["benchmark"])
 
 
 KIND = StageKind(

@@ -61,7 +61,7 @@ def _costs(step: Step) -> dict[str, Json]:
     config = step.config
     assert isinstance(config, Config)
     part = {key: value for key, value in (config.labelled or config.captioned or {}).items() if key != "task"}
-    return {"set": part, "crop": config.crop, "image_size": config.image_size, "whole": config.towers is not None}
+    return {"set": part, "crop": config.crop, "image_size": config.image_size, "whole": config.dual_encoder is not None}
 
 
 def _detail(step: Step) -> str:

@@ -1,11 +1,11 @@
-"""A benchmark whose answers PaLI generates."""
+"""The stage that measures a benchmark on answers that PaLI generates."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.config.budgets import task_recipe
+from pali3kit.config.budgets import recipe_of
 from pali3kit.config.root import task_of
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.content import languages_of
@@ -17,13 +17,13 @@ from pali3kit.types import Json
 
 @dataclass(frozen=True, kw_only=True)
 class Config(TextConfig):
-    """The benchmark `column`, measured `after` a stage on up to `limit` examples of `test` images.
+    """The `benchmark`, measured `after` a stage on up to `limit` examples of `test` images.
 
-    `task` is the source's, where it is not the benchmark's own. `published`: whether the source is the benchmark's own
-    data set (`data.benchmarks`), not another in its place.
+    `task` is the source's task if its name is not the benchmark's task. `published`: whether the source is the
+    benchmark's own data set (`data.benchmarks`), not another in its place.
     """
 
-    column: str
+    benchmark: str
     after: str
     limit: int
     beams: int
@@ -34,30 +34,30 @@ class Config(TextConfig):
 
     @property
     def label(self) -> str:
-        """What the benchmark is called on this source."""
-        return BENCHMARK.find(self.column).label("" if self.published else str(self.source["name"]), self.task)
+        """The benchmark's name in plans and reports, which depends on the source (`Benchmark.label`)."""
+        return BENCHMARK.find(self.benchmark).label("" if self.published else str(self.source["name"]), self.task)
 
 
 def _make(cell: CellSteps, benchmark: str, after: str) -> Step:
-    model, tuned = _measured(cell, benchmark, after)
-    experiment, asked = cell.experiment, BENCHMARK.find(benchmark)
-    chosen, regions, images = experiment.evaluation, asked.regions, image_set_of(experiment, benchmark)
-    task = task_of(experiment, asked)
+    model, tuned = _measured_model(cell, benchmark, after)
+    experiment, definition = cell.experiment, BENCHMARK.find(benchmark)
+    evaluation, regions, images = experiment.evaluation, definition.regions, image_set_of(experiment, benchmark)
+    task = task_of(experiment, definition)
     config = Config(
         **text_fields(experiment, image_size_of(cell, tuned), benchmark),
-        column=benchmark,
+        benchmark=benchmark,
         after=after,
-        limit=chosen.limit,
+        limit=evaluation.limit,
         beams=_beams(cell, benchmark, after),
         test=images.test,
-        constrained=regions and chosen.constrained,
-        task=experiment.data.columns.get(benchmark, "" if task == asked.task else task),
+        constrained=regions and evaluation.constrained,
+        task=experiment.data.tasks.get(benchmark, "" if task == definition.task else task),
         published=bool(images.benchmark),
     )
     return cell.new("evaluate", config, model=model, **cell.inputs("test", regions, tuned, images.benchmark))
 
 
-def _measured(cell: CellSteps, benchmark: str, after: str) -> tuple[Step, Step | None]:
+def _measured_model(cell: CellSteps, benchmark: str, after: str) -> tuple[Step, Step | None]:
     """The step of the measured model, and the step of stage 2 that tuned its encoder, if any."""
     if after == "transfer":
         return cell.step("transfer", benchmark=BENCHMARK.find(benchmark).transfer), cell.start_step()
@@ -66,26 +66,29 @@ def _measured(cell: CellSteps, benchmark: str, after: str) -> tuple[Step, Step |
 
 
 def _beams(cell: CellSteps, benchmark: str, after: str) -> int:
-    """The beams of the evaluation, unless the recipe of the transfer sets them for its task."""
-    beams = task_recipe(cell.experiment.stages.transfer, BENCHMARK.find(benchmark).transfer).beams
+    """The number of beams: that of the transfer's recipe if it sets one, else `evaluation.beams`."""
+    beams = recipe_of(cell.experiment.stages.transfer, BENCHMARK.find(benchmark).transfer).beams
     return beams if after == "transfer" and beams is not None else cell.experiment.evaluation.beams
 
 
 def _units(step: Step) -> int:
-    """Examples."""
+    """The number of test examples."""
     config = step.config
     assert isinstance(config, Config)
-    return BENCHMARK.find(config.column).count(config.test, config.limit, len(languages_of(config.source)))
+    return BENCHMARK.find(config.benchmark).count(config.test, config.limit, len(languages_of(config.source)))
 
 
 def _costs(step: Step) -> dict[str, Json]:
-    """Answers with regions are the only ones that cost more."""
-    regions = BENCHMARK.find(str(step.plain["column"])).regions
+    """What an example's cost depends on: the beams, and whether answers have mask tokens, which makes them longer."""
+    regions = BENCHMARK.find(str(step.plain["benchmark"])).regions
     return {"beams": step.plain["beams"], "regions": regions}
 
 
 def _detail(step: Step) -> str:
-    """`embedded/vqa`, `embedded/vqa@multimodal`, `embedded/vqa@448`."""
+    """The benchmark and, unless it is `transfer`, the stage after which it is measured, or stage 2's image size:
+
+    `embedded/vqav2`, `embedded/vqav2@multimodal`, `embedded/vqav2@448`.
+    """
     config = step.config
     assert isinstance(config, Config)
     after: object = config.after

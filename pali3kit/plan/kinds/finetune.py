@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.config.budgets import Complaint, known_benchmarks, spendable, spreadable
-from pali3kit.config.memory import affordable
+from pali3kit.config.budgets import KeyProblem, check_budget, check_devices, known_benchmarks
+from pali3kit.config.memory import check_memory
 from pali3kit.config.schema import Experiment
 from pali3kit.config.shapes import VitShape
 from pali3kit.config.stages import Finetune
@@ -35,22 +35,22 @@ def _make(cell: CellSteps) -> Step:
     return cell.new("finetune", config, vision=cell.step("vision"))
 
 
-def _check(cell: Experiment) -> Iterator[Complaint]:
+def _check(cell: Experiment) -> Iterator[KeyProblem]:
     section, wanted = cell.stages.finetune, _benchmark(cell)
-    if wanted and cell.model.towers is None:
-        yield from spendable("finetune", section, needed_by=wanted)
+    if wanted and cell.model.dual_encoder is None:
+        yield from check_budget("finetune", section, needed_by=wanted)
         yield from _finetuned(cell)
     if wanted:
-        yield from spreadable(cell, "finetune", section)
-        yield from affordable(cell, "finetune", section.optimizer, "vision")
+        yield from check_devices(cell, "finetune", section)
+        yield from check_memory(cell, "finetune", section.optimizer, "vision")
 
 
 def _benchmark(cell: Experiment) -> str:
     """The first benchmark that this stage is for, "" if there is none."""
-    return next((name for name in known_benchmarks(cell) if BENCHMARK.find(name).trains == "finetune"), "")
+    return next((name for name in known_benchmarks(cell) if BENCHMARK.find(name).training_stage == "finetune"), "")
 
 
-def _finetuned(cell: Experiment) -> Iterator[Complaint]:
+def _finetuned(cell: Experiment) -> Iterator[KeyProblem]:
     """Check that the encoder can take the size of the images that it is fine-tuned on."""
     size, part = cell.stages.finetune.image_size, cell.model.vision
     if size is None or size < 1:
@@ -76,7 +76,7 @@ KIND = StageKind(
     check=_check,
     seconds=0.01,
     seeded=True,
-    spread=True,
-    recomputes=True,
+    distributed=True,
+    gradient_checkpointing=True,
     encoder_alone=True,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import MISSING, dataclass, fields
 
-from pali3kit.config.budgets import Complaint
+from pali3kit.config.budgets import KeyProblem
 from pali3kit.config.kinds import hints, readable
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import RegistryError
@@ -28,7 +28,7 @@ def _nothing(step: Step) -> str:
     return ""
 
 
-def _accept(cell: Experiment) -> Iterator[Complaint]:
+def _accept(cell: Experiment) -> Iterator[KeyProblem]:
     """No problems."""
     yield from ()
 
@@ -63,9 +63,9 @@ class StageKind:
         costs: the values on which the calibrated cost of one unit depends; None means the whole configuration.
         seconds: a first guess for one unit on a slow core, used to order steps that were never measured.
         seeded: whether it uses random numbers; if not, all seeds share its steps.
-        spread: whether it may be distributed over devices.
-        passes: whether a batch may be split into microbatches (`runtime.most_tokens`).
-        recomputes: whether it supports gradient checkpointing (`runtime.recompute`).
+        distributed: whether it may be distributed over devices.
+        microbatched: whether a batch may be split into microbatches (`runtime.max_tokens_per_microbatch`).
+        gradient_checkpointing: whether it supports gradient checkpointing (`runtime.gradient_checkpointing`).
         encoder_alone: whether its cost depends on the image encoder alone, as it reads no text.
         stage: of the paper, "0a" to "3"; "" for others.
         title: of the table of benchmarks that are measured right after it; "" if there are none.
@@ -77,16 +77,16 @@ class StageKind:
     summary: str
     version: int
     make: Callable[..., Step]
-    check: Callable[[Experiment], Iterator[Complaint]] = _accept
+    check: Callable[[Experiment], Iterator[KeyProblem]] = _accept
     options: type | None = None
     module: str = ""
     units: Callable[[Step], int] = _examples
     costs: Callable[[Step], Mapping[str, Json]] | None = None
     seconds: float = 1.0
     seeded: bool = False
-    spread: bool = False
-    passes: bool = False
-    recomputes: bool = False
+    distributed: bool = False
+    microbatched: bool = False
+    gradient_checkpointing: bool = False
     encoder_alone: bool = False
     stage: str = ""
     title: str = ""

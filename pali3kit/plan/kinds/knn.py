@@ -14,18 +14,18 @@ from pali3kit.plan.step import Step
 
 @dataclass(frozen=True, kw_only=True)
 class Config(StageConfig):
-    """The number of `neighbours` that vote, for the images of `splits`."""
+    """The number of `neighbours` that vote on the class of each image of `splits`."""
 
     neighbours: int
     splits: tuple[str, ...]
 
 
 def _make(cell: CellSteps) -> Step:
-    chosen, splits = cell.experiment.evaluation, labelled_test_splits(cell)
-    train, test = (labelled_features(cell, each, chosen.crop) for each in (("train",), splits))
-    if (images := count_images(train)) < chosen.neighbours:
-        raise DataError(f"evaluation.neighbours: {chosen.neighbours} neighbours of only {images} train images")
-    return cell.new("knn", Config(neighbours=chosen.neighbours, splits=splits), train=train, test=test)
+    evaluation, splits = cell.experiment.evaluation, labelled_test_splits(cell)
+    train, test = (labelled_features(cell, each, evaluation.crop) for each in (("train",), splits))
+    if (images := count_images(train)) < evaluation.neighbours:
+        raise DataError(f"evaluation.neighbours: {evaluation.neighbours} are more than the {images} train images")
+    return cell.new("knn", Config(neighbours=evaluation.neighbours, splits=splits), train=train, test=test)
 
 
 KIND = StageKind(

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pali3kit.config.budgets import Complaint, spendable
+from pali3kit.config.budgets import KeyProblem, check_budget
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import LanguagePretraining
 from pali3kit.config.vocabulary import SENTINELS
 from pali3kit.plan.cell import CellSteps
-from pali3kit.plan.content import source_digest, weights_digest
+from pali3kit.plan.content import component_weights_digest, source_digest
 from pali3kit.plan.kinds.kind import StageKind
 from pali3kit.plan.plain import StageConfig, component_json
 from pali3kit.plan.step import Step
@@ -40,18 +40,18 @@ def _make(cell: CellSteps) -> Step:
         data=source_digest(source),
         bins=cell.experiment.tokenizer.bins,
         language=component_json(part),
-        weights=weights_digest(part),
+        weights=component_weights_digest(part),
         training=cell.experiment.stages.language,
     )
     return cell.new("language", config, tokenizer=cell.step("tokenizer"))
 
 
-def _check(cell: Experiment) -> Iterator[Complaint]:
-    yield from spendable("language", cell.stages.language, given=True)
+def _check(cell: Experiment) -> Iterator[KeyProblem]:
+    yield from check_budget("language", cell.stages.language, may_be_pretrained=True)
     yield from _windows(cell)
 
 
-def _windows(cell: Experiment) -> Iterator[Complaint]:
+def _windows(cell: Experiment) -> Iterator[KeyProblem]:
     """Check that there are enough sentinels for the spans of the densest denoiser."""
     most = int(MEAN_SPAN * (SENTINELS + 0.5) / DENSITY)
     if cell.stages.language.length > most:
@@ -67,6 +67,6 @@ KIND = StageKind(
     check=_check,
     seconds=0.007,
     seeded=True,
-    recomputes=True,
+    gradient_checkpointing=True,
     stage="0b",
 )

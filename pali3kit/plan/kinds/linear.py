@@ -14,7 +14,7 @@ from pali3kit.plan.step import Step
 
 @dataclass(frozen=True, kw_only=True)
 class Config(StageConfig):
-    """How the `classifier` is trained; it is tested on the images of `splits`."""
+    """The training settings of the `classifier`, and the test `splits` that it is evaluated on."""
 
     classifier: Linear
     splits: tuple[str, ...]

@@ -6,12 +6,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import ClassVar
 
-from pali3kit.config.budgets import Complaint, reads_texts, spendable, spreadable
-from pali3kit.config.memory import affordable
-from pali3kit.config.offers import supervising
+from pali3kit.config.available_tasks import supervised_part
+from pali3kit.config.budgets import KeyProblem, benchmarks_with_text_tower, check_budget, check_devices
+from pali3kit.config.check_data import check_pairs
+from pali3kit.config.memory import check_memory
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Lit
-from pali3kit.config.supply import paired
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.kinds.kind import StageKind
 from pali3kit.plan.pali import SourceConfig, source_fields
@@ -20,16 +20,16 @@ from pali3kit.plan.step import Step
 
 @dataclass(frozen=True, kw_only=True)
 class Config(SourceConfig):
-    """Texts of `text_length` tokens."""
+    """The source of pairs, the length of texts in tokens, and the training settings with the tower's options."""
 
-    UNREAD: ClassVar[frozenset[str]] = frozenset({"source"})
+    UNREAD: ClassVar[frozenset[str]] = frozenset({"source"})  # of `training`: the source is a field of this class
 
     text_length: int
     training: Lit
 
 
 def _make(cell: CellSteps) -> Step:
-    """By default the text tower and its bias are those of stage 0a."""
+    """Create the step. The text tower's options and the loss's initial bias default to those of `stages.vision`."""
     section, model = cell.experiment.stages.lit, cell.experiment.model
     pretraining = cell.experiment.stages.vision
     training = replace(
@@ -37,23 +37,24 @@ def _make(cell: CellSteps) -> Step:
         text=section.text or pretraining.text,
         bias=pretraining.bias if section.bias is None else section.bias,
     )
-    source = supervising(section.source or cell.experiment.data.source, "texts")
+    source = supervised_part(section.source or cell.experiment.data.source, "texts")
     config = Config(**source_fields(source, model.image_size), text_length=pretraining.text_length, training=training)
     return cell.new("lit", config, vision=cell.step("vision"), tokenizer=cell.step("tokenizer"))
 
 
-def _check(cell: Experiment) -> Iterator[Complaint]:
+def _check(cell: Experiment) -> Iterator[KeyProblem]:
     if _needs_lit(cell):
         section = cell.stages.lit
-        yield from spendable("lit", section, needed_by=reads_texts(cell)[0])
-        yield from paired(cell)
-        yield from spreadable(cell, "lit", section)
-        yield from affordable(cell, "lit", section.optimizer, "text")
+        yield from check_budget("lit", section, needed_by=benchmarks_with_text_tower(cell)[0])
+        yield from check_pairs(cell)
+        yield from check_devices(cell, "lit", section)
+        yield from check_memory(cell, "lit", section.optimizer, "text")
 
 
 def _needs_lit(cell: Experiment) -> bool:
-    """Whether a text tower is tuned for the frozen encoder: texts are read, and by no tower that there is."""
-    return bool(reads_texts(cell)) and cell.model.towers is None and cell.evaluation.texts == "lit"
+    """Whether LiT is run: a benchmark needs a text tower, and neither a dual encoder nor SigLIP's own tower is used."""
+    has_tower = cell.model.dual_encoder is not None or cell.evaluation.text_tower != "lit"
+    return bool(benchmarks_with_text_tower(cell)) and not has_tower
 
 
 KIND = StageKind(
@@ -64,6 +65,6 @@ KIND = StageKind(
     check=_check,
     seconds=0.003,
     seeded=True,
-    spread=True,
-    recomputes=True,
+    distributed=True,
+    gradient_checkpointing=True,
 )

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import ClassVar
 
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.config.budgets import Complaint, generates, known_benchmarks, spendable, spreadable
-from pali3kit.config.memory import affordable
+from pali3kit.config.budgets import KeyProblem, check_budget, check_devices, generates_text, known_benchmarks
+from pali3kit.config.memory import check_memory
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Multimodal, Resolution
 from pali3kit.config.vocabulary import Vocabulary
@@ -52,17 +52,17 @@ def _make(cell: CellSteps) -> Step:
     )
 
 
-def _check(cell: Experiment) -> Iterator[Complaint]:
+def _check(cell: Experiment) -> Iterator[KeyProblem]:
     section = cell.stages.multimodal
-    yield from spendable("multimodal", section)
+    yield from check_budget("multimodal", section)
     yield from _mixed(cell)
     yield from _lengths(cell)
-    if generates(cell):
-        yield from spreadable(cell, "multimodal", section)
-        yield from affordable(cell, "multimodal", section.optimizer, "language")
+    if generates_text(cell):
+        yield from check_devices(cell, "multimodal", section)
+        yield from check_memory(cell, "multimodal", section.optimizer, "language")
 
 
-def _mixed(cell: Experiment) -> Iterator[Complaint]:
+def _mixed(cell: Experiment) -> Iterator[KeyProblem]:
     """Check the weights of stage 1's mixture."""
     mixture = cell.stages.multimodal.mixture
     for task, weight in mixture.items():
@@ -85,7 +85,7 @@ def _tempers(weights: list[float], temperature: float) -> bool:
         return False
 
 
-def _lengths(cell: Experiment) -> Iterator[Complaint]:
+def _lengths(cell: Experiment) -> Iterator[KeyProblem]:
     """Check that a region's answer fits into a target."""
     least, length = BOX_TOKENS + MASK_TOKENS + 1, cell.stages.multimodal.target_length
     file = cell.tokenizer.file
@@ -110,9 +110,9 @@ KIND = StageKind(
     check=_check,
     seconds=0.009,
     seeded=True,
-    spread=True,
-    passes=True,
-    recomputes=True,
+    distributed=True,
+    microbatched=True,
+    gradient_checkpointing=True,
     stage="1",
     title="After stage 1",
 )

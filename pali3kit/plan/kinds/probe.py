@@ -13,12 +13,12 @@ from pali3kit.plan.step import Step
 
 @dataclass(frozen=True, kw_only=True)
 class Config(StageConfig):
-    """`shots` images of each class, further numbers of shots in `curve`; means over `draws` random draws."""
+    """`shots` images of each class, further numbers of shots in `curve`; means over `repeats` random repeats."""
 
     sets: tuple[str, ...]
     shots: int
     curve: tuple[int, ...]
-    draws: int
+    repeats: int
 
 
 def _make(cell: CellSteps) -> Step:
@@ -27,7 +27,7 @@ def _make(cell: CellSteps) -> Step:
     embedded = {
         name: cell.step("embed", section="probes", name=name, splits=splits, crop=chosen.crop) for name in names
     }
-    config = Config(sets=names, shots=chosen.shots, curve=tuple(chosen.curve), draws=chosen.draws)
+    config = Config(sets=names, shots=chosen.shots, curve=tuple(chosen.curve), repeats=chosen.repeats)
     return cell.new("probe", config, **embedded)
 
 

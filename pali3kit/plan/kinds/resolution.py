@@ -6,9 +6,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pali3kit.config.budgets import Complaint, generates, has_stage_2, spreadable
-from pali3kit.config.memory import affordable
-from pali3kit.config.ports import resolutions
+from pali3kit.config.budgets import KeyProblem, check_devices, generates_text, has_stage_2
+from pali3kit.config.check_compatibility import check_resolutions
+from pali3kit.config.memory import check_memory
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Multimodal
 from pali3kit.plan.cell import CellSteps
@@ -30,7 +30,7 @@ def _make(cell: CellSteps, number: int) -> Step:
     """Step `number` of the curriculum, from 0."""
     experiment, section = cell.experiment, cell.experiment.stages.resolution
     step, mixture = section.steps[number], section.mixture or cell.experiment.stages.multimodal.mixture
-    size = step.image_size if section.grow else experiment.model.image_size
+    size = step.image_size if section.increase_resolution else experiment.model.image_size
     training = Multimodal(
         examples=step.examples,
         batch_size=section.batch_size,
@@ -46,12 +46,12 @@ def _make(cell: CellSteps, number: int) -> Step:
     return cell.new("resolution", config, **parents, **cell.tokenizers(has_regions(mixture)))
 
 
-def _check(cell: Experiment) -> Iterator[Complaint]:
+def _check(cell: Experiment) -> Iterator[KeyProblem]:
     section = cell.stages.resolution
-    yield from resolutions(cell)
-    if generates(cell) and has_stage_2(cell):
-        yield from spreadable(cell, "resolution", section)
-        yield from affordable(cell, "resolution", section.optimizer, "vision", "language")
+    yield from check_resolutions(cell)
+    if generates_text(cell) and has_stage_2(cell):
+        yield from check_devices(cell, "resolution", section)
+        yield from check_memory(cell, "resolution", section.optimizer, "vision", "language")
 
 
 def _number_of(step: Step) -> int:
@@ -76,9 +76,9 @@ KIND = StageKind(
     check=_check,
     seconds=0.03,
     seeded=True,
-    spread=True,
-    passes=True,
-    recomputes=True,
+    distributed=True,
+    microbatched=True,
+    gradient_checkpointing=True,
     stage="2",
     title="After stage 2",
     detail=_detail,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from pali3kit.config.schema import Tokenizer
+from pali3kit.config.schema import TokenizerConfig
 from pali3kit.plan.cell import CellSteps
 from pali3kit.plan.content import files_digest, source_digest
 from pali3kit.plan.kinds.kind import StageKind
@@ -35,16 +35,16 @@ class Config(StageConfig):
 
 def _make(cell: CellSteps) -> Step:
     """A file needs no text of the source."""
-    chosen, codes = cell.experiment.tokenizer, cell.experiment.model.masks.options.get("codes")
+    chosen, codes = cell.experiment.tokenizer, cell.experiment.model.mask_tokenizer.options.get("codes")
     config = _trained(cell, chosen, codes) if chosen.file is None else _given(chosen, chosen.file, codes)
     return cell.new("tokenizer", config)
 
 
-def _given(chosen: Tokenizer, file: str, codes: int | None) -> Config:
+def _given(chosen: TokenizerConfig, file: str, codes: int | None) -> Config:
     return Config(file=file, rows=chosen.rows, codes=codes, data=files_digest(file))
 
 
-def _trained(cell: CellSteps, chosen: Tokenizer, codes: int | None) -> Config:
+def _trained(cell: CellSteps, chosen: TokenizerConfig, codes: int | None) -> Config:
     source = cell.experiment.data.source
     return Config(
         source=component_json(source),

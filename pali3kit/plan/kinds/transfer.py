@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import asdict, dataclass, replace
 
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.config.budgets import Complaint, generates, spendable, spreadable, task_recipe
-from pali3kit.config.memory import affordable
+from pali3kit.config.budgets import KeyProblem, check_budget, check_devices, generates_text, recipe_of
+from pali3kit.config.memory import check_memory
 from pali3kit.config.root import task_of
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Recipe, Transfer
@@ -22,17 +22,19 @@ from pali3kit.types import Json
 
 @dataclass(frozen=True, kw_only=True)
 class Config(TextConfig):
-    """The source's `task`. `column` is the benchmark that scores validations (`checks`) or whose data set is learnt
-    (`published`).
+    """The source's `task`. `benchmark` scores validations (`num_validations`), or its own data set is trained on
+    (`published`); else it is "".
     """
 
     task: str
-    column: str = ""
+    benchmark: str = ""
     published: bool = False
     training: Transfer
 
     def unread(self) -> Collection[str]:
-        return {"tasks", "start", "image_size"} | (set() if self.training.checks else {"validate"})
+        return {"benchmarks", "start", "image_size"} | (
+            set() if self.training.num_validations else {"validation_examples"}
+        )
 
 
 def _make(cell: CellSteps, benchmark: str) -> Step:
@@ -44,7 +46,7 @@ def _make(cell: CellSteps, benchmark: str) -> Step:
         **text_fields(experiment, image_size_of(cell, start), benchmark),
         validation=experiment.data.validation,
         task=task,
-        column=benchmark if training.checks or images.benchmark else "",
+        benchmark=benchmark if training.num_validations or images.benchmark else "",
         published=bool(images.benchmark),
         training=training,
     )
@@ -56,53 +58,58 @@ def _make(cell: CellSteps, benchmark: str) -> Step:
     )
 
 
-def _check(cell: Experiment) -> Iterator[Complaint]:
+def _check(cell: Experiment) -> Iterator[KeyProblem]:
     section = cell.stages.transfer
-    yield from spendable("transfer", section)
+    yield from check_budget("transfer", section)
     yield from _validated(cell)
     yield from _tasks(cell)
-    if not generates(cell):
+    if not generates_text(cell):
         return
-    yield from spreadable(cell, "transfer", section)
-    for name in section.tasks:
-        if task_recipe(section, name).batch_size is not None:
-            yield from spreadable(cell, f"transfer.tasks.{name}", _recipe(section, name), own_optimizer=False)
-    yield from affordable(cell, "transfer", section.optimizer, "language")
+    yield from check_devices(cell, "transfer", section)
+    for name in section.benchmarks:
+        if recipe_of(section, name).batch_size is not None:
+            yield from check_devices(cell, f"transfer.benchmarks.{name}", _recipe(section, name), has_optimizer=False)
+    yield from check_memory(cell, "transfer", section.optimizer, "language")
 
 
-def _tasks(cell: Experiment) -> Iterator[Complaint]:
-    """Check the benchmarks that `stages.transfer.tasks` names, and the budgets of their transfers."""
+def _tasks(cell: Experiment) -> Iterator[KeyProblem]:
+    """Check the benchmarks that `stages.transfer.benchmarks` names, and the budgets of their transfers."""
     own = {each.name: each for each in BENCHMARK.all() if each.generated}
     transferred = [name for name, each in own.items() if not each.transfer_of]
-    for name, said in cell.stages.transfer.tasks.items():
-        ours, key = _recipe(cell.stages.transfer, name), f"stages.transfer.tasks.{name}"
+    for name, recipe in cell.stages.transfer.benchmarks.items():
+        ours, key = _recipe(cell.stages.transfer, name), f"stages.transfer.benchmarks.{name}"
         if name not in transferred:
             shared = own[name].transfer if name in own else ""
-            told = f"'{name}' shares the transfer of '{shared}': say it there." if shared else ""
-            told = told or f"unknown benchmark '{name}'.{new_name('benchmark', name) or choose(name, transferred)}"
-            yield key, f"stages.transfer.tasks: {told}"
+            if shared:
+                problem = f"'{name}' shares the transfer of '{shared}': set that one instead."
+            else:
+                problem = f"unknown benchmark '{name}'.{new_name('benchmark', name) or choose(name, transferred)}"
+            yield key, f"stages.transfer.benchmarks: {problem}"
         elif ours.examples < 1:
             yield key, f"the examples of {name} should be at least 1, not {ours.examples}."
-        elif isinstance(said, Recipe) and ours.examples < ours.batch_size:
+        elif isinstance(recipe, Recipe) and ours.examples < ours.batch_size:
             yield key, f"{key}: {ours.examples} examples are less than one batch of {ours.batch_size}"
 
 
-def _validated(cell: Experiment) -> Iterator[Complaint]:
+def _validated(cell: Experiment) -> Iterator[KeyProblem]:
     """Check that there are images to validate on, and others to train on."""
-    held, checks = cell.data.validation, cell.stages.transfer.checks
+    held, checks = cell.data.validation, cell.stages.transfer.num_validations
     if held >= cell.data.train > 0:
         yield "data.validation", f"data.validation {held} leaves none of {cell.data.train} train images to train on"
     if checks and not held:
         text = "checks measure on images that are not trained on: say how many, data.validation."
-        yield "stages.transfer.checks", text
-    if checks and cell.runtime.ranks > 1 and cell.runtime.strategy == "fsdp":
-        yield "stages.transfer.checks", "checks generate with whole weights: take runtime.strategy ddp, or no checks."
+        yield "stages.transfer.num_validations", text
+    if checks and cell.runtime.devices > 1 and cell.runtime.strategy == "fsdp":
+        yield (
+            "stages.transfer.num_validations",
+            "checks generate with whole weights: take runtime.strategy ddp, or no checks.",
+        )
 
 
 def _recipe(section: Transfer, benchmark: str) -> Transfer:
     """The transfer of one benchmark: its own settings over those of all."""
-    said = task_recipe(section, benchmark)
-    own = {key: value for key, value in asdict(said).items() if value is not None and key != "beams"}
+    recipe = recipe_of(section, benchmark)
+    own = {key: value for key, value in asdict(recipe).items() if value is not None and key != "beams"}
     rates = {key: own.pop(key) for key in ("learning_rate", "weight_decay") if key in own}
     return replace(section, optimizer=replace(section.optimizer, **rates), **own)
 
@@ -118,10 +125,10 @@ def _detail(step: Step) -> str:
     """The task, or the benchmark whose own data set is learnt; with checks, the benchmark that scores them."""
     config = step.config
     assert isinstance(config, Config)
-    if not config.column:
+    if not config.benchmark:
         return f"{config.task}{size_suffix(step)}"
     source = "" if config.published else str(config.source["name"])
-    return f"{BENCHMARK.find(config.column).label(source, config.task)}{size_suffix(step)}"
+    return f"{BENCHMARK.find(config.benchmark).label(source, config.task)}{size_suffix(step)}"
 
 
 def _panel(step: Step) -> str:
@@ -137,9 +144,9 @@ KIND = StageKind(
     costs=_costs,
     seconds=0.009,
     seeded=True,
-    spread=True,
-    passes=True,
-    recomputes=True,
+    distributed=True,
+    microbatched=True,
+    gradient_checkpointing=True,
     stage="3",
     title="After transfer",
     detail=_detail,

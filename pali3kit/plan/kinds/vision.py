@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from pali3kit.config.budgets import Complaint, spendable, spreadable
-from pali3kit.config.memory import affordable
-from pali3kit.config.offers import supervising
+from pali3kit.config.available_tasks import supervised_part
+from pali3kit.config.budgets import KeyProblem, check_budget, check_devices
+from pali3kit.config.memory import check_memory
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import VisionPretraining
 from pali3kit.plan.cell import CellSteps
@@ -46,7 +46,7 @@ class Config(StageConfig):
 def _make(cell: CellSteps) -> Step:
     """Only SigLIP needs the tokenizer."""
     experiment = cell.experiment
-    source = supervising(experiment.data.source, "labels" if experiment.pretrain == "classif" else "texts")
+    source = supervised_part(experiment.data.source, "labels" if experiment.pretrain == "classif" else "texts")
     vision, pretrained = experiment.model.vision, experiment.pretrain in ARM_FIELDS
     config = Config(
         pretrain=experiment.pretrain,
@@ -61,12 +61,12 @@ def _make(cell: CellSteps) -> Step:
     return cell.new("vision", config, **parents)
 
 
-def _check(cell: Experiment) -> Iterator[Complaint]:
+def _check(cell: Experiment) -> Iterator[KeyProblem]:
     section = cell.stages.vision
-    yield from spendable("vision", section)
-    yield from spreadable(cell, "vision", section)
+    yield from check_budget("vision", section)
+    yield from check_devices(cell, "vision", section)
     if cell.pretrain in ARM_FIELDS:
-        yield from affordable(cell, "vision", section.optimizer, "vision")
+        yield from check_memory(cell, "vision", section.optimizer, "vision")
 
 
 def _panel(step: Step) -> str:
@@ -82,8 +82,8 @@ KIND = StageKind(
     check=_check,
     seconds=0.008,
     seeded=True,
-    spread=True,
-    recomputes=True,
+    distributed=True,
+    gradient_checkpointing=True,
     stage="0a",
     panel=_panel,
 )

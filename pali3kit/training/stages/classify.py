@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pali3kit.evals.classification import from_logits
 from pali3kit.plan.kinds.classify import Config
-from pali3kit.training.context import Cost, Sizes, StageContext
+from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
 from pali3kit.training.feature_files import features_in
 from pali3kit.training.stages.measured import write_columns
 
@@ -15,6 +15,6 @@ def run(config: Config, context: StageContext) -> None:
     write_columns(context.folder, {result.name: result for result in from_logits(**tests)})
 
 
-def calibrate(config: Config, sizes: Sizes) -> Cost:
+def calibrate(config: Config, sizes: ComponentSpecs) -> StageCost:
     """A constant: only the argmax of each row is computed."""
-    return Cost(0.0, 0.5)
+    return StageCost(0.0, 0.5)

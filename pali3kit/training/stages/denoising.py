@@ -11,20 +11,20 @@ from pali3kit.evals.denoising import BATCH, held_out_loss, window_nats
 from pali3kit.language.contract import LanguageModel
 from pali3kit.plan.kinds.denoising import Config
 from pali3kit.registry import LANGUAGE
-from pali3kit.training.calibration import fastest_seconds, num_parameters, random_ids
-from pali3kit.training.context import Cost, Sizes, StageContext
-from pali3kit.training.corpus import listing, pack_windows
+from pali3kit.training.calibration import min_seconds, num_parameters, random_ids
+from pali3kit.training.components import Artifact, build_component, build_source
+from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
+from pali3kit.training.corpus import pack_windows, record_skipped
 from pali3kit.training.device import chosen_device
-from pali3kit.training.parts import build_part, build_source, read_language, read_tokenizer
-from pali3kit.training.weighing import Weighed, rehearsing, weigh_forward
+from pali3kit.training.memory_profile import DryRunFinished, in_dry_run, profile_forward_on_meta
 
 
 def run(config: Config, context: StageContext) -> None:
     """Write `metrics.json`: nats per target token, averaged over UL2's modes, and of each mode."""
-    tokenizer = read_tokenizer(context.parents["tokenizer"])
-    language = read_language(context.parents["language"], tokenizer).to(chosen_device())
+    tokenizer = Artifact(context.parents["tokenizer"]).tokenizer()
+    language = Artifact(context.parents["language"]).language(tokenizer).to(chosen_device())
     source = build_source(config.source)
-    with listing(source, context):
+    with record_skipped(source, context):
         packed = pack_windows(source.held_out(config.bins), tokenizer, config.length, config.limit)
     packed = packed[: config.limit]
     total = 3 * len(packed)
@@ -33,18 +33,20 @@ def run(config: Config, context: StageContext) -> None:
     (context.folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
 
 
-def calibrate(config: Config, sizes: Sizes) -> Cost:
+def calibrate(config: Config, sizes: ComponentSpecs) -> StageCost:
     """Seconds per window in one of the three modes."""
-    language = build_part(LANGUAGE, sizes.language, vocabulary=sizes.vocabulary_size).eval()
+    language = build_component(LANGUAGE, sizes.language, vocabulary=sizes.vocabulary_size).eval()
     length = config.length
     inputs, targets = random_ids(sizes, BATCH, length * 3 // 4), random_ids(sizes, BATCH, length // 2)
     masks = {"input_mask": torch.ones_like(inputs, dtype=torch.bool), "target_mask": targets > 0}
-    if rehearsing():  # an upper bound: on average half of a target is padding
-        raise Weighed(
-            weigh_forward(language, lambda: _logits(language, inputs[:1], targets[:1]), length * 5 // 4, BATCH)
+    if in_dry_run():  # an upper bound: on average half of a target is padding
+        raise DryRunFinished(
+            profile_forward_on_meta(
+                language, lambda: _logits(language, inputs[:1], targets[:1]), length * 5 // 4, BATCH
+            )
         )
-    seconds = fastest_seconds(lambda number: window_nats(language, {"inputs": inputs, "targets": targets, **masks}))
-    return Cost(seconds / BATCH, 1.0, num_parameters(language), length * 5 // 4)
+    seconds = min_seconds(lambda number: window_nats(language, {"inputs": inputs, "targets": targets, **masks}))
+    return StageCost(seconds / BATCH, 1.0, num_parameters(language), length * 5 // 4)
 
 
 def _logits(language: LanguageModel, inputs: Tensor, targets: Tensor) -> Tensor:

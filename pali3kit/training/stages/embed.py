@@ -16,20 +16,20 @@ import torch
 from numpy.typing import NDArray
 
 from pali3kit.data.records import Skips
-from pali3kit.data.sets.contract import CaptionedSet, LabelledSet, PictureSet
+from pali3kit.data.sets.contract import CaptionedSet, ImageSet, LabelledSet
 from pali3kit.errors import DataError
 from pali3kit.evals.features import BATCH, Extractor, split_size
 from pali3kit.models.classifier import Classifier
-from pali3kit.models.towers import Towers
+from pali3kit.models.dual_encoder import DualEncoder
 from pali3kit.plan.kinds.embed import Config
 from pali3kit.plan.sets import ImageSetConfig
-from pali3kit.registry import CAPTIONED, LABELLED, TOWERS
-from pali3kit.training.calibration import fastest_seconds, num_parameters
-from pali3kit.training.context import Cost, Sizes, StageContext
+from pali3kit.registry import CAPTIONED, DUAL_ENCODER, LABELLED
+from pali3kit.training.calibration import min_seconds, num_parameters
+from pali3kit.training.components import Artifact, build_component, build_vision
+from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
 from pali3kit.training.device import chosen_device
 from pali3kit.training.feature_files import Arrays, create_features, publish_features, read_features
-from pali3kit.training.parts import build_part, build_vision, read_classifier, read_vision
-from pali3kit.training.weighing import Weighed, rehearsing, weigh_forward
+from pali3kit.training.memory_profile import DryRunFinished, in_dry_run, profile_forward_on_meta
 from pali3kit.vision.contract import VisionEncoder
 
 CALIBRATION_IMAGES = 16
@@ -59,7 +59,7 @@ class _ListedSkips(Skips):
     """Unusable images, listed in `skipped.txt`, from which a continued run reads them."""
 
     def __init__(self, context: StageContext) -> None:
-        super().__init__(context.execution.most_bad)
+        super().__init__(context.execution.max_bad_fraction)
         self.file = context.folder / "skipped.txt"
         if self.file.exists():
             for line in self.file.read_text(encoding="utf-8", errors="replace").splitlines():
@@ -84,28 +84,28 @@ def _build_set(config: ImageSetConfig) -> EvaluationSet:
 def build_labelled(config: ImageSetConfig) -> LabelledSet:
     """The labelled set of a config."""
     assert config.labelled is not None
-    return build_part(LABELLED, config.labelled, image_size=config.image_size)
+    return build_component(LABELLED, config.labelled, image_size=config.image_size)
 
 
 def build_captioned(config: ImageSetConfig) -> CaptionedSet:
     """The captioned set of a config."""
     assert config.captioned is not None
-    return build_part(CAPTIONED, config.captioned, image_size=config.image_size)
+    return build_component(CAPTIONED, config.captioned, image_size=config.image_size)
 
 
-def _read_encoder(config: Config, context: StageContext) -> Towers | Classifier | VisionEncoder:
+def _read_encoder(config: Config, context: StageContext) -> DualEncoder | Classifier | VisionEncoder:
     """The encoder or classifier of the parent, or the pretrained two-tower model that the config names."""
-    encoder: Towers | Classifier | VisionEncoder
-    if config.towers is not None:
-        encoder = build_part(TOWERS, config.towers)
+    encoder: DualEncoder | Classifier | VisionEncoder
+    if config.dual_encoder is not None:
+        encoder = build_component(DUAL_ENCODER, config.dual_encoder)
     elif "classifier" in context.parents:
-        encoder = read_classifier(context.parents["classifier"])
+        encoder = Artifact(context.parents["classifier"]).classifier()
     else:
-        encoder = read_vision(context.parents["vision"])
+        encoder = Artifact(context.parents["vision"]).vision()
     return encoder.eval().to(chosen_device())
 
 
-def _extractor(encoder: Towers | Classifier | VisionEncoder, crop: float) -> Extractor:
+def _extractor(encoder: DualEncoder | Classifier | VisionEncoder, crop: float) -> Extractor:
     """A feature extractor; with a `crop` of 1 it uses the preprocessing of the encoder's own weights."""
     return Extractor(encoder, crop if crop < 1 else None)
 
@@ -171,7 +171,7 @@ def _prefetched(pool: ThreadPoolExecutor, read: Callable[[int], T], rows: range)
         yield batch, list(current)
 
 
-def _read_image(extractor: Extractor, dataset: PictureSet, split: str, index: int) -> np.ndarray | DataError:
+def _read_image(extractor: Extractor, dataset: ImageSet, split: str, index: int) -> np.ndarray | DataError:
     """An image, prepared for the encoder, or the reason why it is unusable."""
     try:
         image = dataset.image(split, index)
@@ -224,21 +224,24 @@ def _save(arrays: Arrays, progress: Path, done: int, skips: _ListedSkips) -> Non
     count_file.replace(progress)
 
 
-def calibrate(config: Config, sizes: Sizes) -> Cost | None:
+def calibrate(config: Config, sizes: ComponentSpecs) -> StageCost | None:
     """Seconds per image, reading it included; None for a pretrained two-tower model."""
-    if config.towers is not None:
+    if config.dual_encoder is not None:
         return None
     vision, split = build_vision(sizes.vision, sizes.image_size).eval(), config.splits[0]
     spec, tokens = vision.image_spec, vision.native_grid[0] * vision.native_grid[1]
     row_bytes = vision.width * np.dtype(np.float32).itemsize
-    if rehearsing():
+    if in_dry_run():
         image = torch.zeros(1, 3, spec.size, spec.size)
-        raise Weighed(
-            replace(weigh_forward(vision, lambda: vision.pooled(image), tokens, CALIBRATION_IMAGES), disk=row_bytes)
+        raise DryRunFinished(
+            replace(
+                profile_forward_on_meta(vision, lambda: vision.pooled(image), tokens, CALIBRATION_IMAGES),
+                disk=row_bytes,
+            )
         )
     dataset, extractor = _build_set(config), _extractor(vision, config.crop)
     some = range(min(CALIBRATION_IMAGES, dataset.size(split)))
-    seconds = fastest_seconds(
+    seconds = min_seconds(
         lambda number: extractor.embed([extractor.fit(dataset.image(split, index)) for index in some])
     )
-    return Cost(seconds / len(some), 1.0, num_parameters(vision), tokens, disk=row_bytes)
+    return StageCost(seconds / len(some), 1.0, num_parameters(vision), tokens, disk=row_bytes)

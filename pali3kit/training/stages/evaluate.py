@@ -15,21 +15,21 @@ from pali3kit.data.source import Source
 from pali3kit.data.task import Example
 from pali3kit.errors import DataError
 from pali3kit.evals.answers import BATCH, generate_answers
-from pali3kit.evals.examples import benchmark_examples, scorable
+from pali3kit.evals.examples import benchmark_examples, scorable_indices
 from pali3kit.evals.scores import Answered, EvalResult
 from pali3kit.evals.scoring import score
 from pali3kit.language.regions import RegionGrammar
 from pali3kit.masks.codec import RegionFormat
 from pali3kit.nn.positions import Grid
 from pali3kit.plan.kinds.evaluate import Config
-from pali3kit.training.calibration import TARGET, fastest_seconds, max_images, num_parameters, random_pairs, random_pali
-from pali3kit.training.context import Cost, Sizes, StageContext, Weight
-from pali3kit.training.corpus import listing
+from pali3kit.training.calibration import TARGET, max_images, min_seconds, num_parameters, random_pairs, random_pali
+from pali3kit.training.components import Artifact, build_source, trained_mask_tokenizer
+from pali3kit.training.context import ComponentSpecs, MemoryProfile, StageContext, StageCost
+from pali3kit.training.corpus import record_skipped
 from pali3kit.training.device import chosen_device
 from pali3kit.training.frozen import FrozenTokens
-from pali3kit.training.parts import build_source, read_masks, read_pali, read_tokenizer, read_vision
-from pali3kit.training.pictures import picture_or_black
-from pali3kit.training.weighing import Weighed, rehearsing
+from pali3kit.training.memory_profile import DryRunFinished, in_dry_run
+from pali3kit.training.pretraining_images import image_or_black
 
 
 def run(config: Config, context: StageContext) -> None:
@@ -39,24 +39,24 @@ def run(config: Config, context: StageContext) -> None:
     and the languages of which too few examples are left.
     """
     source = build_source(config.source, config.image_size)
-    with listing(source, context):
+    with record_skipped(source, context):
         examples, predictions = _answered(config, context, source)
-    masks = read_masks(context.parents["masks"]) if "masks" in context.parents else None
-    scores = score(config.column, Answered(examples, predictions, source, masks, config.bins))
+    mask_tokenizer = trained_mask_tokenizer(context)
+    scores = score(config.benchmark, Answered(examples, predictions, source, mask_tokenizer, config.bins))
     _write(context.folder, examples, predictions, scores)
 
 
 def _answered(config: Config, context: StageContext, source: Source) -> tuple[list[Example], list[str]]:
     """The test examples whose images can be read, and the model's answers."""
-    asked = config.column, config.bins, config.test, config.limit, config.task
+    asked = config.benchmark, config.bins, config.test, config.limit, config.task
     examples = benchmark_examples(source, *asked)
     if source.skips is not None:
         source.skips.count_anew()
-    tokenizer = read_tokenizer(context.parents["tokenizer"])
+    tokenizer = Artifact(context.parents["tokenizer"]).tokenizer()
     tokens, grid, bad = _tokens(source, context)
-    examples = [examples[number] for number in _scorable(source, config.column, examples, bad)]
+    examples = [examples[number] for number in _scorable(source, config.benchmark, examples, bad)]
     predictions = generate_answers(
-        read_pali(context.parents["model"], tokenizer).to(chosen_device()),
+        Artifact(context.parents["model"]).pali(tokenizer).to(chosen_device()),
         tokenizer,
         examples,
         tokens,
@@ -67,23 +67,23 @@ def _answered(config: Config, context: StageContext, source: Source) -> tuple[li
         RegionGrammar(tokenizer, RegionFormat(config.bins)) if config.constrained else None,
         lambda done: context.report(done, len(examples)),
     )
-    good = _scorable(source, config.column, examples, bad)  # encoding images has found more of them bad
+    good = _scorable(source, config.benchmark, examples, bad)  # encoding images has found more of them bad
     return [examples[number] for number in good], [predictions[number] for number in good]
 
 
-def _scorable(source: Source, column: str, examples: Sequence[Example], bad: Container[int]) -> list[int]:
+def _scorable(source: Source, benchmark: str, examples: Sequence[Example], bad: Container[int]) -> list[int]:
     """The numbers of the examples with images that can be read, of languages that have enough of them.
 
     Languages that are left out are recorded in `skips`. Raises DataError where nothing is left.
     """
     seen = [number for number, example in enumerate(examples) if not any(image in bad for image in example.images)]
     if examples and not seen:
-        raise DataError(f"no picture of the test examples of '{column}' can be read: see skipped.txt")
-    good = [seen[number] for number in scorable(column, [examples[number] for number in seen])]
+        raise DataError(f"no image of the test examples of '{benchmark}' can be read: see skipped.txt")
+    good = [seen[number] for number in scorable_indices(benchmark, [examples[number] for number in seen])]
     kept = {examples[number].language for number in good}
     for language in sorted({examples[number].language for number in seen} - kept):
         if source.skips is not None:
-            source.skips.mention(f"{column}: '{language}' has too few test pictures to measure anything on")
+            source.skips.mention(f"{benchmark}: '{language}' has too few test images to measure anything on")
     return good
 
 
@@ -95,15 +95,15 @@ def _tokens(source: Source, context: StageContext) -> tuple[Callable[[Tensor], T
         kept = FrozenTokens(context.parents["features"], "test")
         return kept.__getitem__, kept.grid, kept.bad
     device, bad = chosen_device(), set[int]()
-    vision = read_vision(context.parents["vision"]).to(device)
+    vision = Artifact(context.parents["vision"]).vision().to(device)
 
     @torch.inference_mode()
-    def see(numbers: Tensor) -> Tensor:
+    def read_tokens(numbers: Tensor) -> Tensor:
         spec = vision.image_spec
-        images = np.stack([picture_or_black(source, spec, "test", number, bad) for number in numbers.tolist()])
+        images = np.stack([image_or_black(source, spec, "test", number, bad) for number in numbers.tolist()])
         return vision(spec.normalise(images).to(device))
 
-    return see, vision.native_grid, bad
+    return read_tokens, vision.native_grid, bad
 
 
 def _write(folder: Path, examples: Sequence[Example], predictions: Sequence[str], scores: EvalResult) -> None:
@@ -129,14 +129,16 @@ def _numbers(example: Example) -> dict[str, int | list[int]]:
     return {"image": example.images[0]} if len(example.images) == 1 else {"images": list(example.images)}
 
 
-def calibrate(config: Config, sizes: Sizes) -> Cost:
+def calibrate(config: Config, sizes: ComponentSpecs) -> StageCost:
     """Seconds per answer of typical length."""
     model, width, grid = random_pali(sizes)
     images = max_images(config.source)
-    batch = random_pairs(sizes, BATCH, width, grid, BENCHMARK.find(config.column).regions, images)
+    batch = random_pairs(sizes, BATCH, width, grid, BENCHMARK.find(config.benchmark).regions, images)
     inputs = (batch["tokens"], grid, batch["prompts"], batch["prompt_mask"])
     tokens = images * model.projector.out_tokens(grid) + 2 * TARGET
-    if rehearsing():  # without values no answer ends: assume the length of a target
-        raise Weighed(Weight(0, 0, tokens=tokens, effort=2 * num_parameters(model) * tokens * BATCH * config.beams))
-    seconds = fastest_seconds(lambda number: model.eval().generate(*inputs, TARGET, config.beams))
-    return Cost(seconds / BATCH, 1.0, num_parameters(model), tokens)
+    if in_dry_run():  # without values no answer ends: assume the length of a target
+        raise DryRunFinished(
+            MemoryProfile(0, 0, tokens=tokens, effort=2 * num_parameters(model) * tokens * BATCH * config.beams)
+        )
+    seconds = min_seconds(lambda number: model.eval().generate(*inputs, TARGET, config.beams))
+    return StageCost(seconds / BATCH, 1.0, num_parameters(model), tokens)

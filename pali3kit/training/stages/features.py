@@ -11,16 +11,16 @@ from numpy.lib.format import open_memmap
 
 from pali3kit.durable import reserve
 from pali3kit.plan.kinds.features import Config
-from pali3kit.training.calibration import fastest_seconds, num_parameters
-from pali3kit.training.context import Cost, Sizes, StageContext
-from pali3kit.training.corpus import listing
+from pali3kit.training.calibration import min_seconds, num_parameters
+from pali3kit.training.components import Artifact, build_source, build_vision
+from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
+from pali3kit.training.corpus import record_skipped
 from pali3kit.training.device import chosen_device
-from pali3kit.training.parts import build_source, build_vision, read_vision
-from pali3kit.training.pictures import picture_or_black
-from pali3kit.training.weighing import Weighed, rehearsing, weigh_forward
+from pali3kit.training.memory_profile import DryRunFinished, in_dry_run, profile_forward_on_meta
+from pali3kit.training.pretraining_images import image_or_black
 from pali3kit.vision.contract import VisionEncoder
 
-BATCH, TOKENS = 128, 1 << 16  # pictures of a batch at most, and tokens
+BATCH, TOKENS = 128, 1 << 16  # images of a batch at most, and tokens
 
 
 @torch.inference_mode()
@@ -32,16 +32,16 @@ def run(config: Config, context: StageContext) -> None:
     """
     source = build_source(config.source, config.image_size)
     device = chosen_device()
-    vision = read_vision(context.parents["vision"]).to(device)
+    vision = Artifact(context.parents["vision"]).vision().to(device)
     split, total = config.split, config.count
     rows, columns = vision.native_grid
     np.save(context.folder / "grid.npy", (rows, columns))
     tokens = _allocate(context.folder / f"{split}.npy", (total, rows * columns, vision.width))
     batch, bad = _batch(vision), set[int]()
-    with listing(source, context):
+    with record_skipped(source, context):
         for start in range(0, total, batch):
             indices = range(start, min(start + batch, total))
-            images = np.stack([picture_or_black(source, vision.image_spec, split, index, bad) for index in indices])
+            images = np.stack([image_or_black(source, vision.image_spec, split, index, bad) for index in indices])
             seen = vision(vision.image_spec.normalise(images).to(device))
             tokens[start : start + len(images)] = seen.numpy(force=True)
             context.report(start + len(images), total)
@@ -68,20 +68,20 @@ def _allocate(path: Path, shape: tuple[int, ...]) -> np.memmap[tuple[int, ...], 
 
 
 @torch.inference_mode()
-def calibrate(config: Config, sizes: Sizes) -> Cost:
+def calibrate(config: Config, sizes: ComponentSpecs) -> StageCost:
     """Seconds per image, including its drawing."""
     source = build_source(config.source, config.image_size)
     vision = build_vision(sizes.vision, sizes.image_size).eval()
     side, batch = config.image_size, _batch(vision)
     tokens = vision.native_grid[0] * vision.native_grid[1]
     kept = tokens * vision.width * np.dtype(np.float16).itemsize
-    if rehearsing():
-        weight = weigh_forward(vision, lambda: vision(torch.zeros(1, 3, side, side)), tokens, batch)
-        raise Weighed(replace(weight, disk=kept))
+    if in_dry_run():
+        weight = profile_forward_on_meta(vision, lambda: vision(torch.zeros(1, 3, side, side)), tokens, batch)
+        raise DryRunFinished(replace(weight, disk=kept))
 
     def step(number: int) -> None:
         indices = range(number * batch, (number + 1) * batch)
-        images = np.stack([picture_or_black(source, vision.image_spec, "train", index, set()) for index in indices])
+        images = np.stack([image_or_black(source, vision.image_spec, "train", index, set()) for index in indices])
         vision(vision.image_spec.normalise(images))
 
-    return Cost(fastest_seconds(step) / batch, 1.0, num_parameters(vision), tokens, kept)
+    return StageCost(min_seconds(step) / batch, 1.0, num_parameters(vision), tokens, kept)

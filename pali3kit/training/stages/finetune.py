@@ -9,11 +9,11 @@ from pali3kit.data.sets.endless import EndlessSet
 from pali3kit.models.classifier import Classifier
 from pali3kit.plan.kinds.finetune import Config
 from pali3kit.training.calibration import training_cost
-from pali3kit.training.context import Cost, Sizes, StageContext
+from pali3kit.training.components import Artifact, build_vision, save_model
+from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
 from pali3kit.training.fit import MakeBatch, fit
 from pali3kit.training.modules import ClassifierModule
-from pali3kit.training.parts import build_vision, read_parts, read_vision, save_model
-from pali3kit.training.pictures import PretrainingImages
+from pali3kit.training.pretraining_images import PretrainingImages
 from pali3kit.training.skipped import Skipped
 from pali3kit.training.stages.embed import build_labelled
 from pali3kit.vision.contract import VisionEncoder
@@ -22,15 +22,15 @@ from pali3kit.vision.contract import VisionEncoder
 def run(config: Config, context: StageContext) -> None:
     """Write the classifier's `weights.safetensors`; positions are resampled for another image size."""
     torch.manual_seed(context.seed)
-    vision = read_vision(context.parents["vision"], config.image_size)
-    vision.set_gradient_checkpointing(context.execution.recompute)
+    pretrained = Artifact(context.parents["vision"])
+    vision = pretrained.vision(config.image_size)
+    vision.set_gradient_checkpointing(context.execution.gradient_checkpointing)
     budget = config.training
     source = EndlessSet(build_labelled(config))
-    module, make = _module(vision, source, budget, context.seed, context.execution.rank, context.execution.ranks)
-    fit(module, make, budget, context, [Skipped(context, context.execution.most_bad)])
-    parts = {**read_parts(context.parents["vision"]), "image_size": config.image_size}
-    parts.pop("towers", None)
-    save_model(context.folder, module.model, context.writes, **parts, classes=len(source.classes))
+    module, make = _module(vision, source, budget, context.seed, context.execution.rank, context.execution.devices)
+    fit(module, make, budget, context, [Skipped(context, context.execution.max_bad_fraction)])
+    described = {k: v for k, v in pretrained.config.items() if k != "dual_encoder"} | {"image_size": config.image_size}
+    save_model(context.folder, module.model, context.writes, **described, classes=len(source.classes))
 
 
 def _module(
@@ -38,12 +38,12 @@ def _module(
 ) -> tuple[ClassifierModule, MakeBatch]:
     """A softmax classifier over the set's classes with zero initial logits, and its batches."""
     spec, options = vision.image_spec, {"crop": budget.crop, "flip": budget.flip, "rank": rank, "ranks": ranks}
-    pictures = PretrainingImages(source, spec, seed, budget.batch_size, **options)  # type: ignore[arg-type]
+    images = PretrainingImages(source, spec, seed, budget.batch_size, **options)  # type: ignore[arg-type]
     module = ClassifierModule(Classifier(vision, len(source.classes), head_bias=0.0), "softmax")
-    return module, lambda step: pictures.with_labels(step, len(source.classes))
+    return module, lambda step: images.with_labels(step, len(source.classes))
 
 
-def calibrate(config: Config, sizes: Sizes) -> Cost:
+def calibrate(config: Config, sizes: ComponentSpecs) -> StageCost:
     """Seconds per image, reading it included."""
     vision, budget = build_vision(sizes.vision, sizes.image_size), config.training
     tokens = vision.native_grid[0] * vision.native_grid[1]

@@ -12,24 +12,24 @@ from pali3kit.registry import LANGUAGE
 from pali3kit.text.denoise import MixtureOfDenoisers, ul2
 from pali3kit.text.tokenizer import Tokenizer
 from pali3kit.training.calibration import random_ids, training_cost
-from pali3kit.training.context import Cost, Sizes, StageContext
-from pali3kit.training.corpus import listing, pack_windows
-from pali3kit.training.fit import MakeBatch, fit
-from pali3kit.training.modules import Batch, DenoisingModule
-from pali3kit.training.parts import (
+from pali3kit.training.components import (
+    Artifact,
+    build_component,
     build_language,
-    build_part,
     build_source,
-    read_tokenizer,
     save_load_report,
     save_model,
 )
+from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
+from pali3kit.training.corpus import pack_windows, record_skipped
+from pali3kit.training.fit import MakeBatch, fit
+from pali3kit.training.modules import Batch, DenoisingModule
 
 
 def run(config: Config, context: StageContext) -> None:
     """Write the language model's `weights.safetensors`; with 0 examples, the initial ones."""
     budget = config.training
-    tokenizer = read_tokenizer(context.parents["tokenizer"])
+    tokenizer = Artifact(context.parents["tokenizer"]).tokenizer()
     torch.manual_seed(context.seed)
     language = build_language(config.language, tokenizer, context.execution)
     save_load_report(language, context.folder)
@@ -42,7 +42,7 @@ def run(config: Config, context: StageContext) -> None:
 def _denoise(config: Config, context: StageContext, language: LanguageModel, tokenizer: Tokenizer) -> None:
     budget = config.training
     source = build_source(config.source)
-    with listing(source, context):
+    with record_skipped(source, context):
         packed = pack_windows(source.sentences(context.seed, config.bins), tokenizer, budget.length, budget.examples)
     module = DenoisingModule(language, budget.z_loss)
     fit(module, _denoising_batches(packed, tokenizer, budget, context.seed), budget, context)
@@ -60,10 +60,10 @@ def _denoising_batches(packed: np.ndarray, tokenizer: Tokenizer, budget: Languag
     return make
 
 
-def calibrate(config: Config, sizes: Sizes) -> Cost:
+def calibrate(config: Config, sizes: ComponentSpecs) -> StageCost:
     """Seconds per window, of which the seven denoisers corrupt a quarter on average."""
     budget = config.training
-    language = build_part(LANGUAGE, config.language, vocabulary=sizes.vocabulary_size)
+    language = build_component(LANGUAGE, config.language, vocabulary=sizes.vocabulary_size)
     kept, missing = budget.length * 3 // 4, budget.length // 2
 
     def make(step: int) -> Batch:

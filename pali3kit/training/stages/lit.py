@@ -7,80 +7,71 @@ from __future__ import annotations
 
 import torch
 
-from pali3kit.config.part import Part
+from pali3kit.config.component import Component
 from pali3kit.config.stages import Lit
 from pali3kit.models.two_towers import TwoTowers
 from pali3kit.plan.kinds.lit import Config
 from pali3kit.registry import TEXT_TOWER
 from pali3kit.training.calibration import random_ids, training_cost
-from pali3kit.training.context import Cost, Sizes, StageContext
+from pali3kit.training.components import Artifact, build_source, build_vision, dual_encoder_config, write_config
+from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
 from pali3kit.training.fit import fit
 from pali3kit.training.modules import Batch, SigLIPModule
-from pali3kit.training.parts import (
-    build_source,
-    build_vision,
-    describe_towers,
-    read_parts,
-    read_tokenizer,
-    read_vision,
-    write_parts,
-)
-from pali3kit.training.pictures import PretrainingImages
+from pali3kit.training.pretraining_images import PretrainingImages
 from pali3kit.training.skipped import Skipped
 from pali3kit.vision.contract import VisionEncoder
 from pali3kit.weights.files import save_weights
 
 
 def run(config: Config, context: StageContext) -> None:
-    """Write `towers.safetensors`: the frozen encoder, the text tower, and the temperature and bias of the loss."""
+    """Write `dual_encoder.safetensors`: frozen encoder, text tower, and the temperature and bias of the loss."""
     torch.manual_seed(context.seed)
-    tokenizer = read_tokenizer(context.parents["tokenizer"])
-    vision, budget = read_vision(context.parents["vision"]), config.training
-    pictures = PretrainingImages(
+    tokenizer = Artifact(context.parents["tokenizer"]).tokenizer()
+    pretrained, budget = Artifact(context.parents["vision"]), config.training
+    vision = pretrained.vision()
+    images = PretrainingImages(
         build_source(config.source, config.image_size),
         vision.image_spec,
         context.seed,
         budget.batch_size,
         rank=context.execution.rank,
-        ranks=context.execution.ranks,
+        ranks=context.execution.devices,
     )
     module = _module(vision, budget, len(tokenizer), config.text_length)
     if hasattr(module.model.text, "set_gradient_checkpointing"):  # a plug-in may lack it
-        module.model.text.set_gradient_checkpointing(context.execution.recompute)
-    skipped = Skipped(context, context.execution.most_bad, pictures.source.damages)
-    fit(module, lambda step: pictures.with_texts(step, tokenizer, config.text_length), budget, context, [skipped])
-    save_weights(module.model, context.folder / "towers.safetensors", context.writes)
+        module.model.text.set_gradient_checkpointing(context.execution.gradient_checkpointing)
+    skipped = Skipped(context, context.execution.max_bad_fraction, images.source.damages)
+    fit(module, lambda step: images.with_texts(step, tokenizer, config.text_length), budget, context, [skipped])
+    save_weights(module.model, context.folder / "dual_encoder.safetensors", context.writes)
     if context.writes:
-        parts = {key: value for key, value in read_parts(context.parents["vision"]).items() if key != "towers"}
-        write_parts(context.folder, **parts, towers=describe_towers(module.model, _text_tower(budget)))
+        described = {**pretrained.config, "dual_encoder": dual_encoder_config(module.model, _text_tower(budget))}
+        write_config(context.folder, **described)
 
 
-def _text_tower(budget: Lit) -> Part:
+def _text_tower(budget: Lit) -> Component:
     """The options of the text tower, which a stage's config always has."""
     assert budget.text is not None
     return budget.text
 
 
 def _module(vision: VisionEncoder, budget: Lit, vocabulary: int, length: int) -> SigLIPModule:
-    part = _text_tower(budget)
+    options = _text_tower(budget)
     sizes = {"vocabulary": vocabulary, "length": length, "out": vision.width}
-    text = TEXT_TOWER.build(part.name, **sizes, **part.options)
+    text = TEXT_TOWER.build(options.name, **sizes, **options.options)
     assert budget.bias is not None
     module = SigLIPModule(TwoTowers(vision, text, budget.temperature, budget.bias))
     module.hold(["vision.*"])
     return module
 
 
-def calibrate(config: Config, sizes: Sizes) -> Cost:
+def calibrate(config: Config, sizes: ComponentSpecs) -> StageCost:
     """Seconds per pair, reading it included."""
     vision, budget = build_vision(sizes.vision, sizes.image_size), config.training
-    pictures = PretrainingImages(
-        build_source(config.source, config.image_size), vision.image_spec, 0, budget.batch_size
-    )
+    images = PretrainingImages(build_source(config.source, config.image_size), vision.image_spec, 0, budget.batch_size)
     length = config.text_length
 
     def make(step: int) -> Batch:
-        return {"images": pictures.alone(step), "ids": random_ids(sizes, budget.batch_size, length)}
+        return {"images": images.alone(step), "ids": random_ids(sizes, budget.batch_size, length)}
 
     tokens = vision.native_grid[0] * vision.native_grid[1]
     return training_cost(_module(vision, budget, sizes.vocabulary_size, length), make, budget, tokens + length)

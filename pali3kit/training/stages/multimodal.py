@@ -6,25 +6,31 @@ import torch
 
 from pali3kit.data.mixture import tempered
 from pali3kit.plan.kinds.multimodal import Config
-from pali3kit.training.context import Cost, Sizes, StageContext
-from pali3kit.training.joint import cost, frozen_images, train_pali
-from pali3kit.training.parts import build_pali, read_language, read_parts, read_tokenizer, save_model
+from pali3kit.training.components import Artifact, build_pali, save_model
+from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
+from pali3kit.training.joint import frozen_images, stage_cost, train_pali
 
 
 def run(config: Config, context: StageContext) -> None:
     """Write the `weights.safetensors` of projector and language model."""
     budget = config.training
-    tokenizer = read_tokenizer(context.parents["tokenizer"])
-    language = read_language(context.parents["language"], tokenizer, context.execution)
-    sight = frozen_images(config, context)
+    tokenizer = Artifact(context.parents["tokenizer"]).tokenizer()
+    pretrained = Artifact(context.parents["language"])
+    language = pretrained.language(tokenizer, context.execution)
+    image_source = frozen_images(config, context)
     torch.manual_seed(context.seed)
-    model = build_pali(config.projector, sight.width, language)
-    train_pali(model, config, context, budget, tempered(budget.mixture, budget.temperature), sight)
-    language_part = read_parts(context.parents["language"])["language"]
-    parts = {"projector": config.projector, "language": language_part, "vision_width": sight.width}
-    save_model(context.folder, model, context.writes, **parts)
+    model = build_pali(config.projector, image_source.width, language)
+    train_pali(model, config, context, budget, tempered(budget.mixture, budget.temperature), image_source)
+    save_model(
+        context.folder,
+        model,
+        context.writes,
+        projector=config.projector,
+        language=pretrained.config["language"],
+        vision_width=image_source.width,
+    )
 
 
-def calibrate(config: Config, sizes: Sizes) -> Cost:
+def calibrate(config: Config, sizes: ComponentSpecs) -> StageCost:
     """Seconds per example."""
-    return cost(config, sizes, config.training)
+    return stage_cost(config, sizes, config.training)

@@ -16,7 +16,7 @@ from pali3kit.training.context import StageContext
 from pali3kit.training.feature_files import features_in, rows_in
 from pali3kit.training.stages.embed import build_captioned
 from pali3kit.training.stages.measured import write_columns
-from pali3kit.training.stages.zero_shot import read_towers
+from pali3kit.training.stages.zero_shot import read_dual_encoder
 
 
 def run(config: Config, context: StageContext) -> None:
@@ -30,8 +30,8 @@ def run(config: Config, context: StageContext) -> None:
     captions = {language: texts for language, texts in captions.items() if texts}
     if not captions:
         raise DataError("no readable image has a caption: see skipped.txt of the stage embed")
-    towers, images = read_towers(config, context), features_in(folder, "test")
-    found = _reported(retrieval(towers, images, captions), context, 6 * len(captions))
+    dual_encoder, images = read_dual_encoder(config, context), features_in(folder, "test")
+    found = _reported(retrieval(dual_encoder, images, captions), context, 6 * len(captions))
     results = {result.name: result for result in found}
     columns = {direction: results[f"{direction}@1"] for direction in DIRECTIONS}
     write_columns(context.folder, columns, {name: one.value for name, one in results.items()})

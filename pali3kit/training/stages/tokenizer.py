@@ -11,37 +11,37 @@ from pali3kit.config.vocabulary import CODES
 from pali3kit.data.source import Source
 from pali3kit.plan.kinds.tokenizer import Config
 from pali3kit.text.tokenizer import Tokenizer, train_tokenizer
-from pali3kit.training.context import Cost, Sizes, StageContext
-from pali3kit.training.corpus import listing
-from pali3kit.training.parts import build_source, write_parts
+from pali3kit.training.components import build_source, write_config
+from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
+from pali3kit.training.corpus import record_skipped
 
 SAMPLE = 2000  # sentences for a calibration
 
 
 def run(config: Config, context: StageContext) -> None:
-    """Write `tokenizer.model`, and in `parts.json` the numbers of mask tokens and rows."""
+    """Write `tokenizer.model`, and in `config.json` the numbers of mask tokens and rows."""
     context.report(0, 1)
     path, codes = context.folder / "tokenizer.model", config.codes or CODES
     if config.file is not None:
         shutil.copyfile(config.file, path)
     else:
         source = _source(config)
-        with listing(source, context):
+        with record_skipped(source, context):
             _train(source, config, context.seed, config.sentences, path)
     tokenizer = Tokenizer(path, codes, rows=config.rows)
-    write_parts(context.folder, codes=codes, rows=tokenizer.vocabulary.rows)
+    write_config(context.folder, codes=codes, rows=tokenizer.vocabulary.rows)
     context.report(1, 1)
 
 
-def calibrate(config: Config, sizes: Sizes) -> Cost:
+def calibrate(config: Config, sizes: ComponentSpecs) -> StageCost:
     """The whole cost, extrapolated from a few sentences; a file is only copied."""
     if config.file is not None:
-        return Cost(0.0)
+        return StageCost(0.0)
     sample = min(SAMPLE, config.sentences)
     start = time.perf_counter()
     with TemporaryDirectory() as folder:
         _train(_source(config), config, 0, sample, Path(folder) / "tokenizer.model")
-    return Cost((time.perf_counter() - start) * config.sentences / sample)
+    return StageCost((time.perf_counter() - start) * config.sentences / sample)
 
 
 def _source(config: Config) -> Source:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pali3kit.plan.kinds.transfer import Config
 from pali3kit.plan.pali import has_regions
-from pali3kit.training.context import Cost, Sizes, StageContext
-from pali3kit.training.joint import cost, frozen_images, train_pali
-from pali3kit.training.parts import read_pali, read_parts, read_tokenizer, save_model
+from pali3kit.training.components import Artifact, save_model
+from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
+from pali3kit.training.joint import frozen_images, stage_cost, train_pali
 from pali3kit.training.validation import validation
 
 
@@ -16,15 +16,16 @@ def run(config: Config, context: StageContext) -> None:
     With validations these are the best weights, otherwise the last ones; `validation.csv` has the scores.
     """
     budget = config.training
-    model = read_pali(context.parents["model"], read_tokenizer(context.parents["tokenizer"]), context.execution)
-    sight = frozen_images(config, context)
-    checked = validation(model, config, context, sight)
-    train_pali(model, config, context, budget, {config.task: 1.0}, sight, budget.label_smoothing, checked)
+    stage1, tokenizer = Artifact(context.parents["model"]), Artifact(context.parents["tokenizer"]).tokenizer()
+    model = stage1.pali(tokenizer, context.execution)
+    image_source = frozen_images(config, context)
+    checked = validation(model, config, context, image_source)
+    train_pali(model, config, context, budget, {config.task: 1.0}, image_source, budget.label_smoothing, checked)
     for best in checked:
         best.keep()
-    save_model(context.folder, model, context.writes, **read_parts(context.parents["model"]))
+    save_model(context.folder, model, context.writes, **stage1.config)
 
 
-def calibrate(config: Config, sizes: Sizes) -> Cost:
+def calibrate(config: Config, sizes: ComponentSpecs) -> StageCost:
     """Seconds per example."""
-    return cost(config, sizes, config.training, regions=has_regions({config.task: 1.0}))
+    return stage_cost(config, sizes, config.training, regions=has_regions({config.task: 1.0}))

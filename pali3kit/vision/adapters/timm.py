@@ -19,13 +19,13 @@ from pali3kit.registry import VISION
 from pali3kit.vision.contract import Adapter, meta_copy
 
 SIZE_OPTIONS = (("img_size", "dynamic_img_size"), ("img_size",), ())
-"""Options that set the image size: of models that resample their positions at every call, of models built for one size,
-and of models that take any size.
+"""Options for the image size, tried in this order: for models that resample their positions at every call, for models
+that are built for one size, and for models that take any size.
 """
 
 
 class _FeatureModel(Protocol):
-    """What we use of timm's models. The last entry of `feature_info` has the stride of the features in pixels."""
+    """The attributes of timm's models that we use. `feature_info[-1]["reduction"]` is the stride in pixels."""
 
     num_features: int
     feature_info: Sequence[Mapping[str, Any]]
@@ -35,14 +35,14 @@ class _FeatureModel(Protocol):
     def forward_features(self, images: Tensor) -> Tensor: ...
 
 
-@VISION.register("timm/", "timm's models with a map of features: timm/vit_tiny_patch16_224")
+@VISION.register("timm/", "timm's models with a feature map: timm/vit_tiny_patch16_224")
 class TimmEncoder(Adapter):
     """A timm model whose features lie on a grid: a ViT without its class and register tokens, or a convolutional
     network with its last feature map as tokens.
 
-    `pooled` is timm's own pooling, before the classifier. Where the head widens the features first, as in MobileNets,
-    it is the mean of the tokens, and that head is not trained. Positions at another resolution are resampled as in timm
-    (bicubic, antialiased).
+    `pooled` is timm's own pooling, before the classifier. Where timm's head widens the features before pooling, as in
+    MobileNets, `pooled` is the mean of the tokens, and the head is not trained. Positions at another resolution are
+    resampled as in timm (bicubic, antialiased).
 
     Args:
         name: timm's name, with an optional tag of weights: `vit_base_patch16_224.augreg_in21k`.
@@ -52,17 +52,17 @@ class TimmEncoder(Adapter):
     Raises:
         RegistryError: timm has no such model.
         ConfigError: its features do not lie on a grid, or it cannot take images of this size.
-        WeightsError: `pretrained`, but there are no weights, or they cannot be downloaded.
+        WeightsError: with `pretrained`, if timm has no weights for it, or they cannot be downloaded.
     """
 
     def __init__(self, name: str, image_size: int, pretrained: bool = False) -> None:
         model = _create(name, image_size, pretrained)
-        super().__init__(model.num_features, patch_of(model), _spec(model, name, image_size), f"timm's {name}")
+        super().__init__(model.num_features, patch_of(model), _image_spec(model, name, image_size), f"timm's {name}")
         self.model = model
-        self.pools = getattr(model, "head_hidden_size", self.width) == self.width
+        self.uses_timm_pooling = getattr(model, "head_hidden_size", self.width) == self.width
         self.require_output_shapes(image_size)
-        if not self.pools:
-            self._freeze_head()
+        if not self.uses_timm_pooling:
+            self._freeze_unused()
 
     def grid(self, resolution: int) -> Grid:
         grid = super().grid(resolution)
@@ -82,9 +82,9 @@ class TimmEncoder(Adapter):
         return to_tokens(self.model, self.model.forward_features(images))
 
     def pooled(self, images: Tensor) -> Tensor:
-        return self.model(images) if self.pools else self(images).mean(1)
+        return self.model(images) if self.uses_timm_pooling else self(images).mean(1)
 
-    def _freeze_head(self) -> None:
+    def _freeze_unused(self) -> None:
         """Freeze the parameters that no token depends on: DDP fails on parameters without a gradient."""
         side = self.image_spec.size
         trial = meta_copy(self).eval()
@@ -99,25 +99,25 @@ class TimmEncoder(Adapter):
 
 
 def to_tokens(model: _FeatureModel, features: Tensor) -> Tensor:
-    """Timm's features, `[B,prefix+N,D]`, `[B,D,H,W]` or `[B,H,W,D]`, to `[B,N,D]`.
+    """Convert timm's features, `[B,prefix+N,D]`, `[B,D,H,W]` or `[B,H,W,D]`, to `[B,N,D]`.
 
     Raises ValueError for several feature maps, as multi-scale models return them.
     """
     if not isinstance(features, Tensor):
         raise ValueError("it returns several feature maps")
     if features.ndim == 3:
-        return features[:, _prefix(model) :]
+        return features[:, _num_prefix_tokens(model) :]
     if getattr(model, "output_fmt", "NCHW") == "NHWC":
         return features.flatten(1, 2)
     return features.flatten(2).transpose(1, 2)
 
 
 def patch_of(model: _FeatureModel) -> int:
-    """Side of a token in pixels."""
+    """The stride of the features: the side of the square of pixels that one token stands for."""
     return int(model.feature_info[-1]["reduction"])
 
 
-def _prefix(model: _FeatureModel) -> int:
+def _num_prefix_tokens(model: _FeatureModel) -> int:
     """The number of tokens before those of the grid."""
     return int(getattr(model, "num_prefix_tokens", getattr(model, "cls_token", None) is not None))
 
@@ -138,10 +138,10 @@ def _create(name: str, image_size: int, pretrained: bool) -> _FeatureModel:
             what = f"timm's {name} cannot be built for {image_size} pixels: {first_line(error)}"
             raise WeightsError(what) if pretrained else ConfigError([what]) from error
         return cast(_FeatureModel, model)
-    raise AssertionError("the last of SIZE_OPTIONS is empty")
+    raise AssertionError("unreachable: the last of SIZE_OPTIONS is empty, so its TypeError is never ignored")
 
 
-def _spec(model: _FeatureModel, name: str, image_size: int) -> ImageSpec:
+def _image_spec(model: _FeatureModel, name: str, image_size: int) -> ImageSpec:
     data = resolve_model_data_config(model)  # type: ignore[no-untyped-call]
     if data["crop_mode"] not in ("center", "squash"):
         mode = data["crop_mode"]

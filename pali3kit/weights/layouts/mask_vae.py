@@ -15,7 +15,7 @@ AVERAGES = {"codebook.sizes": "_vq_vae._ema_cluster_size", "codebook.sums": "_vq
 """The moving averages whose quotient the codes are. Only training needs them, so a file may lack them."""
 
 
-def mask_links(masks: MaskVQVAE) -> list[WeightLink]:
+def mask_links(mask_tokenizer: MaskVQVAE) -> list[WeightLink]:
     """Links of all parameters and buffers."""
     renamed = CODEBOOK | AVERAGES
-    return [WeightLink.same(name, renamed.get(name, name)) for name in masks.state_dict()]
+    return [WeightLink.same(name, renamed.get(name, name)) for name in mask_tokenizer.state_dict()]

@@ -24,11 +24,11 @@ DOGS = {
 
 
 def instances(*annotations: dict[str, Any]) -> dict[str, Any]:
-    pictures = [{"id": n, "file_name": f"{n}.jpg", "height": 6, "width": 8} for n in (7, 9, 10, 11)]
+    images = [{"id": n, "file_name": f"{n}.jpg", "height": 6, "width": 8} for n in (7, 9, 10, 11)]
     return {
         "info": {},
         "licenses": [],
-        "images": pictures,
+        "images": images,
         "annotations": list(annotations) or [CAT, DOG, DOGS],
         "categories": [
             {"supercategory": "animal", "id": 17, "name": "cat"},

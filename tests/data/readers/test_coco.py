@@ -1,4 +1,4 @@
-"""Ids, sizes and names of pictures."""
+"""Ids, sizes and names of images."""
 
 from __future__ import annotations
 

@@ -53,15 +53,13 @@ def translations(path: Path) -> str:
     return str(path)
 
 
-def test_karpathys_split(tmp_path: Path, picture: Callable[..., Path]) -> None:
+def test_karpathys_split(tmp_path: Path, image: Callable[..., Path]) -> None:
     for folder, number in (("train2014", 9), ("val2014", 7), ("val2014", 3)):
-        picture(tmp_path / f"coco/{folder}/COCO_{folder}_{number:012}.jpg", shade=number)
+        image(tmp_path / f"coco/{folder}/COCO_{folder}_{number:012}.jpg", shade=number)
     path = write(tmp_path / "dataset_coco.json", SPLITS)
     source = _create(path, str(tmp_path / "coco"), translations(tmp_path / "coco_mt_train.jsonl.bz2"), test=path)
     found = {source.image("train", i)[0, 0, 0]: source.record("train", i).captions for i in range(2)}
-    assert (
-        source.size("train") == 2 and source.size("test") == 1 and source.languages == ("en",)
-    )  # of the test pictures
+    assert source.size("train") == 2 and source.size("test") == 1 and source.languages == ("en",)  # of the test images
     assert source.readers["train"].languages == ("en", "de", "th")
     assert found[9] == {
         "en": ("A cat.", "A cat on a mat."),
@@ -73,8 +71,8 @@ def test_karpathys_split(tmp_path: Path, picture: Callable[..., Path]) -> None:
         source.record("test", 1)
 
 
-def test_cocos_own_file(tmp_path: Path, picture: Callable[..., Path]) -> None:
-    picture(tmp_path / "000000000009.jpg")
+def test_cocos_own_file(tmp_path: Path, image: Callable[..., Path]) -> None:
+    image(tmp_path / "000000000009.jpg")
     images = [{"id": 9, "file_name": "000000000009.jpg", "height": 480, "width": 640}, {"id": 4, "file_name": "x.jpg"}]
     images[1] |= {"height": 1, "width": 1}
     said = [{"image_id": 9, "id": 1, "caption": "A cat.\n"}, {"image_id": 9, "id": 2, "caption": "Cats."}]
@@ -82,7 +80,7 @@ def test_cocos_own_file(tmp_path: Path, picture: Callable[..., Path]) -> None:
     reader = CocoCaptionsReader(path, str(tmp_path), "train")
     record = reader.record(0)
     assert len(reader) == 1 and record.size == (480, 640) and record.captions == {"en": ("A cat.", "Cats.")}
-    assert record.picture().startswith(b"\x89PNG") and record.name == f"{path}: image 9"
+    assert record.read_image().startswith(b"\x89PNG") and record.name == f"{path}: image 9"
 
 
 @pytest.mark.parametrize(
@@ -151,19 +149,19 @@ def captions(reader: CocoCaptionsReader) -> list[tuple[str, ...]]:
 
 @pytest.mark.parametrize("dataset", ["flickr30k", "flickr8k"])
 def test_karpathys_files_of_flickr_have_no_ids_of_coco(
-    tmp_path: Path, picture: Callable[..., Path], dataset: str
+    tmp_path: Path, image: Callable[..., Path], dataset: str
 ) -> None:
-    picture(tmp_path / "1000092795.jpg")
-    image = {
+    image(tmp_path / "1000092795.jpg")
+    entry = {
         "sentids": [0], "imgid": 0, "split": "train", "filename": "1000092795.jpg",
         "sentences": [{"tokens": ["two", "men"], "raw": "Two men.", "imgid": 0, "sentid": 0}],
     }  # fmt: skip
-    reader = read(tmp_path, {"images": [image], "dataset": dataset})
+    reader = read(tmp_path, {"images": [entry], "dataset": dataset})
     record = reader.record(0)
-    assert record.captions == {"en": ("Two men.",)} and record.picture()
+    assert record.captions == {"en": ("Two men.",)} and record.read_image()
     assert record.name.endswith("c.json: 1000092795.jpg")
     with pytest.raises(DataError, match=r"images\[0\]: no field 'cocoid', which `translations` refer to"):
-        len(read(tmp_path, {"images": [image]}, translations(tmp_path / "coco_mt_train.jsonl.bz2")))
+        len(read(tmp_path, {"images": [entry]}, translations(tmp_path / "coco_mt_train.jsonl.bz2")))
 
 
 def test_vizwiz_has_no_sizes_and_marks_unusable_captions(tmp_path: Path) -> None:
@@ -192,15 +190,15 @@ def test_vizwiz_has_no_sizes_and_marks_unusable_captions(tmp_path: Path) -> None
     ]
 
 
-def test_nocaps(tmp_path: Path, picture: Callable[..., Path]) -> None:
-    picture(tmp_path / "0013ea2087020901.jpg")
-    image = {
+def test_nocaps(tmp_path: Path, image: Callable[..., Path]) -> None:
+    image(tmp_path / "0013ea2087020901.jpg")
+    entry = {
         "license": 0, "open_images_id": "0013ea2087020901", "file_name": "0013ea2087020901.jpg", "id": 0, "width": 1024,
         "height": 732, "coco_url": "", "date_captured": "", "domain": "near-domain",
     }  # fmt: skip
     said = {"image_id": 0, "id": 0, "caption": "A baby."}
-    record = read(tmp_path, {"licenses": [], "info": {}, "images": [image], "annotations": [said]}).record(0)
-    assert record.captions == {"en": ("A baby.",)} and record.size == (732, 1024) and record.picture()
+    record = read(tmp_path, {"licenses": [], "info": {}, "images": [entry], "annotations": [said]}).record(0)
+    assert record.captions == {"en": ("A baby.",)} and record.size == (732, 1024) and record.read_image()
 
 
 BLANKS = ("", " ", "\n", "\u00a0\t")
@@ -271,17 +269,17 @@ def test_one_bad_caption_of_many_is_reported_alone(tmp_path: Path, change: Any, 
 )
 @pytest.mark.parametrize("expected", ["000000000009.jpg", "COCO_train2014_000000000009.jpg"])
 def test_names_of_both_releases_are_one_image(
-    tmp_path: Path, picture: Callable[..., Path], there: str, expected: str
+    tmp_path: Path, image: Callable[..., Path], there: str, expected: str
 ) -> None:
-    picture(tmp_path / there)
+    image(tmp_path / there)
     content = {"images": [{"id": 9, "file_name": expected}], "annotations": [{"image_id": 9, "caption": "A cat."}]}
-    assert read(tmp_path, content).record(0).picture()
-    image = karpathy(9, "train", "A cat.") | {"filename": expected}
-    assert read(tmp_path, {"images": [image]}).record(0).picture()
+    assert read(tmp_path, content).record(0).read_image()
+    entry = karpathy(9, "train", "A cat.") | {"filename": expected}
+    assert read(tmp_path, {"images": [entry]}).record(0).read_image()
 
 
-def test_textcaps_has_an_entry_for_each_caption(tmp_path: Path, picture: Callable[..., Path]) -> None:
-    picture(tmp_path / "train_images" / "9cd5f.jpg")
+def test_textcaps_has_an_entry_for_each_caption(tmp_path: Path, image: Callable[..., Path]) -> None:
+    image(tmp_path / "train_images" / "9cd5f.jpg")
     both = ["A sign.", "A red sign."]
     entries: list[dict[str, Any]] = [
         {"caption_str": text, "caption_id": n, "image_id": "9cd5f", "image_classes": [], "image_width": 8,
@@ -291,7 +289,7 @@ def test_textcaps_has_an_entry_for_each_caption(tmp_path: Path, picture: Callabl
     ]  # fmt: skip
     path = write(tmp_path / "TextCaps_0.1_train.json", {"dataset_name": "textcaps", "data": entries})
     reader = CocoCaptionsReader(path, str(tmp_path / "train_images"), "train")
-    assert len(reader) == 1 and captions(reader) == [("A sign.", "A red sign.")] and reader.record(0).picture()
+    assert len(reader) == 1 and captions(reader) == [("A sign.", "A red sign.")] and reader.record(0).read_image()
     assert len(reader.damages) == 1
     hidden = [{name: value for name, value in entry.items() if name != "caption_str"} for entry in entries]
     with pytest.raises(DataError, match=r"data\[0\]: no field 'caption_str'"):

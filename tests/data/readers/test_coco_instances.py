@@ -12,18 +12,18 @@ import numpy as np
 import pytest
 from pycocotools.coco import COCO
 
-from pali3kit.data.readers.coco_instances import CocoInstancesReader, _create, to_pixel_box
+from pali3kit.data.readers.coco_instances import _CocoInstancesReader, _create, to_pixel_box
 from pali3kit.errors import DataError
 
 from .conftest import CAT, DOG, DOGS
 
 Write = Callable[..., Path]
-Picture = Callable[..., Path]
+Image = Callable[..., Path]
 
 
-def test_records_have_boxes_masks_and_sizes(tmp_path: Path, write_instances: Write, picture: Picture) -> None:
-    reader = CocoInstancesReader(str(write_instances()), str(picture(tmp_path / "images" / "9.jpg").parent))
-    assert len(reader) == 2 and reader.classes == ("cat", "dog")  # pictures without annotations are left out
+def test_records_have_boxes_masks_and_sizes(tmp_path: Path, write_instances: Write, image: Image) -> None:
+    reader = _CocoInstancesReader(str(write_instances()), str(image(tmp_path / "images" / "9.jpg").parent))
+    assert len(reader) == 2 and reader.classes == ("cat", "dog")  # images without annotations are left out
     crowded, record = reader.record(0), reader.record(1)
     assert record.name.endswith("instances.json: image 9") and record.size == (6, 8)
     cat, dog = record.things
@@ -31,13 +31,13 @@ def test_records_have_boxes_masks_and_sizes(tmp_path: Path, write_instances: Wri
     assert (dog.label, dog.box) == ("dog", (4, 0, 6, 2))
     assert [thing.crowd for thing in crowded.things] == [True]
     assert cat.mask is not None and cat.mask()[1:3, 2:6].all() and cat.mask().sum() == 8
-    assert record.picture().startswith(b"\x89PNG")
+    assert record.read_image().startswith(b"\x89PNG")
 
 
 def test_masks_are_those_of_pycocotools(write_instances: Write, tmp_path: Path) -> None:
     path = write_instances()
     known = COCO(str(path))
-    reader = CocoInstancesReader(str(path), str(tmp_path))
+    reader = _CocoInstancesReader(str(path), str(tmp_path))
     things = [thing for number in range(2) for thing in reader.record(number).things]
     for thing, annotation in zip(things, (DOGS, CAT, DOG), strict=True):
         assert thing.mask is not None
@@ -126,7 +126,7 @@ def test_boxes_outside_are_refused(corners: tuple[float, ...]) -> None:
 def test_malformed_annotations_are_errors(
     change: dict[str, Any], expected: str, write_instances: Write, tmp_path: Path
 ) -> None:
-    reader = CocoInstancesReader(str(write_instances({**CAT, **change})), str(tmp_path))
+    reader = _CocoInstancesReader(str(write_instances({**CAT, **change})), str(tmp_path))
     with pytest.raises(DataError, match=expected):
         for thing in reader.record(0).things:
             assert thing.mask is not None
@@ -151,7 +151,7 @@ def test_malformed_annotations_are_errors(
 def test_malformed_files_are_errors(
     changes: dict[str, Any], expected: str, write_instances: Write, tmp_path: Path
 ) -> None:
-    reader = CocoInstancesReader(str(write_instances(**changes)), str(tmp_path))
+    reader = _CocoInstancesReader(str(write_instances(**changes)), str(tmp_path))
     with pytest.raises(DataError, match=rf"instances.json: {expected}"):
         len(reader)
 
@@ -187,7 +187,9 @@ RUNS = {"size": [6, 8], "counts": [6, 6, 36]}
 def test_mask_notations(shape: Any, pixels: int, crowd: dict[str, Any], write_instances: Write, tmp_path: Path) -> None:
     annotation = {name: value for name, value in CAT.items() if name != "iscrowd"} | crowd
     (thing,) = (
-        CocoInstancesReader(str(write_instances({**annotation, "segmentation": shape})), str(tmp_path)).record(0).things
+        _CocoInstancesReader(str(write_instances({**annotation, "segmentation": shape})), str(tmp_path))
+        .record(0)
+        .things
     )
     assert thing.mask is not None and thing.mask().sum() == pixels and thing.mask().shape == (6, 8)
     assert thing.crowd is (crowd.get("iscrowd") == 1)
@@ -196,20 +198,20 @@ def test_mask_notations(shape: Any, pixels: int, crowd: dict[str, Any], write_in
 @pytest.mark.parametrize("crowd", [1, 1.0, True])
 def test_iscrowd_notations(crowd: Any, write_instances: Write, tmp_path: Path) -> None:
     for value in (crowd, type(crowd)(0)):
-        reader = CocoInstancesReader(str(write_instances({**CAT, "iscrowd": value})), str(tmp_path))
+        reader = _CocoInstancesReader(str(write_instances({**CAT, "iscrowd": value})), str(tmp_path))
         assert [thing.crowd for thing in reader.record(0).things] == [bool(value)]
 
 
 @pytest.mark.parametrize("change", [{"image_id": "9"}, {"image_id": 9.0}, {"category_id": "17"}, {"category_id": 17.0}])
 def test_id_notations(change: dict[str, Any], write_instances: Write, tmp_path: Path) -> None:
-    reader = CocoInstancesReader(str(write_instances({**CAT, **change})), str(tmp_path))
+    reader = _CocoInstancesReader(str(write_instances({**CAT, **change})), str(tmp_path))
     assert [thing.label for thing in reader.record(0).things] == ["cat"]
 
 
 def test_annotations_with_duplicate_ids_are_all_kept(write_instances: Write, tmp_path: Path) -> None:
     """So are those without an id: nothing refers to it."""
     nameless = {name: value for name, value in DOG.items() if name != "id"}
-    reader = CocoInstancesReader(
+    reader = _CocoInstancesReader(
         str(write_instances(CAT, {**DOG, "id": 11}, {**DOGS, "id": 11}, nameless)), str(tmp_path)
     )
     found = [[thing.label for thing in reader.record(number).things] for number in range(len(reader))]
@@ -247,7 +249,7 @@ def test_one_bad_annotation_of_many_is_reported_alone(
 def test_a_bad_size_affects_only_its_image(size: tuple[Any, Any], write_instances: Write, tmp_path: Path) -> None:
     image = {"id": 9, "file_name": "9.jpg", "height": size[0], "width": size[1]}
     runs = {"size": [*size], "counts": [10**11, 6 * 10**10]}
-    reader = CocoInstancesReader(str(write_instances({**CAT, "segmentation": runs}, images=[image])), str(tmp_path))
+    reader = _CocoInstancesReader(str(write_instances({**CAT, "segmentation": runs}, images=[image])), str(tmp_path))
     with pytest.raises(
         DataError, match=r"images\[0\]: '(height|width)' should be |a mask of 400000x400000: it should have"
     ):
@@ -261,19 +263,19 @@ def test_a_bad_size_affects_only_its_image(size: tuple[Any, Any], write_instance
     "expected", ["COCO_train2014_000000000009.jpg", "000000000009.jpg", "train2017/000000000009.jpg"]
 )
 def test_names_of_both_releases_are_one_image(
-    there: str, expected: str, write_instances: Write, tmp_path: Path, picture: Picture
+    there: str, expected: str, write_instances: Write, tmp_path: Path, image: Image
 ) -> None:
-    picture(tmp_path / "images" / there)
+    image(tmp_path / "images" / there)
     path = write_instances(CAT, images=[{"id": 9, "file_name": expected, "height": 6, "width": 8}])
-    assert CocoInstancesReader(str(path), str(tmp_path / "images")).record(0).picture()
+    assert _CocoInstancesReader(str(path), str(tmp_path / "images")).record(0).read_image()
 
 
-def test_a_nameless_category_affects_only_its_objects(tmp_path: Path, write_instances: Write, picture: Picture) -> None:
+def test_a_nameless_category_affects_only_its_objects(tmp_path: Path, write_instances: Write, image: Image) -> None:
     path = write_instances()
     content = json.loads(path.read_text())
     content["categories"] += [{"id": number, "name": f"c{number}"} for number in range(100, 140)] + [{"id": 7000}]
     path.write_text(json.dumps(content))
-    reader = CocoInstancesReader(str(path), str(picture(tmp_path / "images" / "9.jpg").parent))
+    reader = _CocoInstancesReader(str(path), str(image(tmp_path / "images" / "9.jpg").parent))
     assert len(reader.record(1).things) == 2 and len(reader.classes) == 42
     assert [damage.partition(": ")[2] for damage in reader.damages] == [
         "categories[42]: no field 'name'. Choose from id."

@@ -17,16 +17,16 @@ import pytest
 from PIL import Image
 
 from pali3kit.data.readers.coco_captions import CocoCaptionsReader, _create
-from pali3kit.data.readers.coco_instances import CocoInstancesReader, Instances
+from pali3kit.data.readers.coco_instances import Instances, _CocoInstancesReader
 from pali3kit.data.readers.coco_instances import _create as coco_instances
-from pali3kit.data.readers.ocr import OcrReader
-from pali3kit.data.readers.open_images import OpenImagesReader
-from pali3kit.data.readers.parquet import ParquetReader
-from pali3kit.data.readers.pdf import PdfReader
-from pali3kit.data.readers.records import RecordsReader
+from pali3kit.data.readers.ocr import _OcrReader
+from pali3kit.data.readers.open_images import _OpenImagesReader
+from pali3kit.data.readers.parquet import _ParquetReader
+from pali3kit.data.readers.pdf import _PdfReader
+from pali3kit.data.readers.records import _RecordsReader
 from pali3kit.data.readers.refs import _read_plain_pickle
-from pali3kit.data.readers.tsv import TsvReader
 from pali3kit.data.readers.tsv import _create as tsv
+from pali3kit.data.readers.tsv import _TsvReader
 from pali3kit.data.union import UnionSource
 from pali3kit.errors import DataError
 
@@ -50,20 +50,20 @@ def karpathy(**changes: Any) -> None:
 
 def column() -> None:
     pyarrow.parquet.write_table(pyarrow.table({"captoin": ["a"], "jpg": [b""]}), "a.parquet")
-    len(ParquetReader("a.parquet"))
+    len(_ParquetReader("a.parquet"))
 
 
 def no_tab() -> None:
     Path("train.tsv").write_text("a cat\t1.png\nno tab here\n")
-    TsvReader("train.tsv", ".").record(1)
+    _TsvReader("train.tsv", ".").record(1)
 
 
 def no_json() -> None:
     Path("ocr.json").write_text("[")
-    len(OcrReader("ocr.json", "."))
+    len(_OcrReader("ocr.json", "."))
 
 
-def no_picture() -> None:
+def no_image() -> None:
     Path("coco").mkdir()
     name = f"COCO_train2014_{9:012}.jpg"
     content = {"images": [{"id": 9, "file_name": f"train2014/{name}"}]}
@@ -71,8 +71,8 @@ def no_picture() -> None:
     _create("c.json", "coco").image("train", 0)
 
 
-def broken_picture() -> None:
-    Path("6.png").write_bytes(b"no picture")
+def broken_image() -> None:
+    Path("6.png").write_bytes(b"no image")
     Path("train.tsv").write_text("a\t1.png\n" * 5 + "a\t6.png\n")
     source = tsv("train.tsv", ".")
     source.image("train", next(i for i in range(6) if source.record("train", i).name.endswith(":6")))
@@ -85,7 +85,7 @@ def floats() -> None:
     source.image("train", next(i for i in range(7) if source.record("train", i).name.endswith(":7")))
 
 
-def another_picture() -> None:
+def another_image() -> None:
     exif = Image.Exif()
     exif[0x0112] = 6
     Image.new("RGB", (100, 40)).save("9.jpg", exif=exif)
@@ -98,14 +98,14 @@ def another_picture() -> None:
 def outside() -> None:
     box = {**CAT, "bbox": [201, 0, 100, 100]}
     Path("c.json").write_text(json.dumps(instances(box)))
-    CocoInstancesReader("c.json", ".").record(0)
+    _CocoInstancesReader("c.json", ".").record(0)
 
 
 def not_finite() -> None:
     word = {"image_id": 1, "utf8_string": "a", "bbox": [float("nan"), 1, 2, 2]}
     content = {"imgs": {"1": {"file_name": "1.jpg", "width": 8, "height": 8}}, "anns": {"1": word}}
     Path("ocr.json").write_text(json.dumps(content))
-    OcrReader("ocr.json", ".").record(0)
+    _OcrReader("ocr.json", ".").record(0)
 
 
 def twice() -> None:
@@ -116,7 +116,7 @@ def twice() -> None:
 
 def doubled() -> None:
     Path("ocr.json").write_text('{"imgs": {}, "anns": {"45": {"image_id": 1}, "45": {"image_id": 2}}}')
-    len(OcrReader("ocr.json", "."))
+    len(_OcrReader("ocr.json", "."))
 
 
 def damaged_mask() -> None:
@@ -134,21 +134,21 @@ def harmful() -> None:
     _read_plain_pickle(Path("refs(unc).p"))
 
 
-def other_classes(picture: Callable[..., Path]) -> None:
-    picture(Path("00ff.jpg"))
+def other_classes(image: Callable[..., Path]) -> None:
+    image(Path("00ff.jpg"))
     Path("names.csv").write_text("/m/0jbk,Animal\n")
     Path("boxes.csv").write_text("ImageID,LabelName,XMin,XMax,YMin,YMax\n00ff,/m/0jbx,0,1,0,1\n")
-    OpenImagesReader("boxes.csv", ".", "names.csv").record(0)
+    _OpenImagesReader("boxes.csv", ".", "names.csv").record(0)
 
 
 def document() -> None:
     Path("papers").mkdir()
     Path("papers/c.pdf").write_bytes(b"no document")
-    len(PdfReader("papers"))
+    len(_PdfReader("papers"))
 
 
-def too_few(picture: Callable[..., Path]) -> None:
-    picture(Path("1.png"))
+def too_few(image: Callable[..., Path]) -> None:
+    image(Path("1.png"))
     Path("a.tsv").write_text("a\t1.png\n" * 8)
     imgs = {str(n): {"file_name": "1.png", "width": 8, "height": 6} for n in range(8)}
     anns = {str(n): {"image_id": str(n), "bbox": [0, 0, 2, 2], "utf8_string": "a"} for n in range(8)}
@@ -162,7 +162,7 @@ def too_few(picture: Callable[..., Path]) -> None:
 
 def of_images(**told: object) -> None:
     Path("clips.jsonl").write_text(json.dumps({"caption": "a", **told}))
-    RecordsReader("clips.jsonl", ".").record(0)
+    _RecordsReader("clips.jsonl", ".").record(0)
 
 
 CASES: dict[str, Callable[..., None]] = {
@@ -174,18 +174,18 @@ CASES: dict[str, Callable[..., None]] = {
     "a key twice": doubled,
     "a line without a tab": no_tab,
     "no JSON": no_json,
-    "a picture is not there": no_picture,
-    "a picture is broken": broken_picture,
-    "a picture is no photograph": floats,
-    "boxes of another picture": another_picture,
+    "an image is not there": no_image,
+    "an image is broken": broken_image,
+    "an image is no photograph": floats,
+    "boxes of another image": another_image,
     "too many images": lambda: of_images(images=["1.png"] * 20),
     "boxes on several images": lambda: of_images(images=["1.png"] * 2, things=[{"label": "a", "bbox": [1, 1, 2, 2]}]),
-    "a box outside its picture": outside,
+    "a box outside its image": outside,
     "a damaged mask": damaged_mask,
     "a harmful pickle": harmful,
     "a row of another class list": other_classes,
     "a damaged document": document,
-    "too few pictures asked for": too_few,
+    "too few images asked for": too_few,
 }
 
 
@@ -194,9 +194,9 @@ def test_the_docs_have_these_cases() -> None:
 
 
 @pytest.mark.parametrize("case", CASES)
-def test_messages(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, picture: Callable[..., Path]) -> None:
+def test_messages(case: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, image: Callable[..., Path]) -> None:
     monkeypatch.chdir(tmp_path)
     make = CASES[case]
     with pytest.raises(DataError) as error:
-        make(*[picture] if make.__code__.co_argcount else [])
+        make(*[image] if make.__code__.co_argcount else [])
     assert str(error.value) == TOLD[case]

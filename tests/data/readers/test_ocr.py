@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pali3kit.data.readers.ocr import OcrReader, _create
+from pali3kit.data.readers.ocr import _create, _OcrReader
 from pali3kit.data.record import Word
 from pali3kit.errors import DataError
 
@@ -72,8 +72,8 @@ def write(folder: Path, content: Any) -> str:
     return str(path)
 
 
-def test_textocr(tmp_path: Path, picture: Callable[..., Path]) -> None:
-    picture(tmp_path / "train_images/a4ea.jpg", shade=9)
+def test_textocr(tmp_path: Path, image: Callable[..., Path]) -> None:
+    image(tmp_path / "train_images/a4ea.jpg", shade=9)
     source = _create(write(tmp_path, TEXTOCR), str(tmp_path / "train_images"))
     record = source.record("train", 0)
     assert source.size("train") == 1 and record.size == (683, 1024) and source.image("train", 0).max() == 9
@@ -88,17 +88,17 @@ def test_coco_text_selects_its_split(tmp_path: Path) -> None:
     assert source.record("train", 0).words == (Word("New", (287, 469, 296, 493)),)
     assert source.size("test") == 1 and source.record("test", 0).words[0].text == "bus"
     with pytest.raises(DataError, match=r"ocr\.json: no image with legible words in tset"):
-        len(OcrReader(path, str(tmp_path), "tset"))
+        len(_OcrReader(path, str(tmp_path), "tset"))
 
 
-def test_hiertext(tmp_path: Path, picture: Callable[..., Path]) -> None:
-    picture(tmp_path / "0a1b.jpg")
+def test_hiertext(tmp_path: Path, image: Callable[..., Path]) -> None:
+    image(tmp_path / "0a1b.jpg")
     path = tmp_path / "train.jsonl.gz"
     path.write_bytes(gzip.compress(json.dumps(hiertext()).encode()))
-    record = OcrReader(str(path), str(tmp_path)).record(0)
-    assert record.size == (1200, 1600) and record.words == (Word("EXIT", (7, 4, 19, 25)),) and record.picture()
+    record = _OcrReader(str(path), str(tmp_path)).record(0)
+    assert record.size == (1200, 1600) and record.words == (Word("EXIT", (7, 4, 19, 25)),) and record.read_image()
     with pytest.raises(DataError, match="no image with legible words"):
-        len(OcrReader(write(tmp_path, hiertext("", legible=False)), str(tmp_path)))
+        len(_OcrReader(write(tmp_path, hiertext("", legible=False)), str(tmp_path)))
 
 
 @pytest.mark.parametrize(
@@ -138,7 +138,7 @@ def test_hiertext(tmp_path: Path, picture: Callable[..., Path]) -> None:
 )  # fmt: skip
 def test_malformed_files(tmp_path: Path, content: Any, expected: str) -> None:
     with pytest.raises(DataError, match=expected):
-        len(OcrReader(write(tmp_path, content), str(tmp_path)))
+        len(_OcrReader(write(tmp_path, content), str(tmp_path)))
 
 
 def test_duplicate_json_keys(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_duplicate_json_keys(tmp_path: Path) -> None:
     imgs = '"imgs": {"7": {"file_name": "7.jpg", "height": 6, "width": 8}}'
     for second, expected in (("b", "'1' occurs twice in a mapping, with two values"), ("a", None)):
         (tmp_path / "ocr.json").write_text(f'{{{imgs}, "anns": {{"1": {word % "a"}, "1": {word % second}}}}}')
-        reader = OcrReader(str(tmp_path / "ocr.json"), str(tmp_path))
+        reader = _OcrReader(str(tmp_path / "ocr.json"), str(tmp_path))
         if expected is None:
             assert [word.text for word in reader.record(0).words] == ["a"]
         else:
@@ -158,7 +158,7 @@ def test_blank_words_are_skipped(tmp_path: Path) -> None:
     blanks = {str(n): {"image_id": 7, "utf8_string": text} for n, text in enumerate(("", " ", "\n", None, "."))}
     content = one({})
     content["anns"] |= {f"x{n}": word for n, word in blanks.items()}
-    assert [word.text for word in OcrReader(write(tmp_path, content), str(tmp_path)).record(0).words] == ["a"]
+    assert [word.text for word in _OcrReader(write(tmp_path, content), str(tmp_path)).record(0).words] == ["a"]
 
 
 @pytest.mark.parametrize(
@@ -182,12 +182,12 @@ def test_one_bad_word_of_many_is_reported_alone(tmp_path: Path, change: Any, exp
 
 
 @pytest.mark.parametrize("ending", [".jpg", ".png", ".JPEG", ".webp"])
-def test_hiertext_images_may_have_any_extension(tmp_path: Path, picture: Callable[..., Path], ending: str) -> None:
-    picture(tmp_path / f"0a1b{ending}")
-    assert OcrReader(write(tmp_path, hiertext()), str(tmp_path)).record(0).picture()
+def test_hiertext_images_may_have_any_extension(tmp_path: Path, image: Callable[..., Path], ending: str) -> None:
+    image(tmp_path / f"0a1b{ending}")
+    assert _OcrReader(write(tmp_path, hiertext()), str(tmp_path)).record(0).read_image()
 
 
-def test_coco_text_with_2017_file_names(tmp_path: Path, picture: Callable[..., Path]) -> None:
-    picture(tmp_path / "000000217925.jpg")
+def test_coco_text_with_2017_file_names(tmp_path: Path, image: Callable[..., Path]) -> None:
+    image(tmp_path / "000000217925.jpg")
     content = one({}, {"file_name": "COCO_train2014_000000217925.jpg"})
-    assert OcrReader(write(tmp_path, content), str(tmp_path)).record(0).picture()
+    assert _OcrReader(write(tmp_path, content), str(tmp_path)).record(0).read_image()

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pali3kit.data.readers.pdf import PdfReader, _create
+from pali3kit.data.readers.pdf import _create, _PdfReader
 from pali3kit.errors import DataError
 
 pytest.importorskip("pypdfium2")
@@ -45,8 +45,8 @@ def folder(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_pages_are_pictures_with_their_text(folder: Path) -> None:
-    reader = PdfReader(str(folder), pages=2, pixels=300)
+def test_pages_are_images_with_their_text(folder: Path) -> None:
+    reader = _PdfReader(str(folder), pages=2, pixels=300)
     assert [reader.record(i).name for i in range(len(reader))] == [
         f"{folder}/a.pdf: page 1", f"{folder}/a.pdf: page 2", f"{folder}/deep/b.PDF: page 1",
     ]  # fmt: skip
@@ -71,18 +71,18 @@ def test_damaged_documents_are_listed(folder: Path) -> None:
 
 def test_empty_and_missing_folders(tmp_path: Path) -> None:
     with pytest.raises(DataError, match=r"there is no \.pdf below"):
-        PdfReader(str(tmp_path))
+        _PdfReader(str(tmp_path))
     (tmp_path / "c.pdf").write_bytes(b"no PDF")
     with pytest.raises(DataError, match=r"no document below .* can be read: .*c\.pdf: not a readable PDF"):
-        len(PdfReader(str(tmp_path)))
+        len(_PdfReader(str(tmp_path)))
     with pytest.raises(DataError, match="there is no folder"):
-        PdfReader(str(tmp_path / "nowhere"))
+        _PdfReader(str(tmp_path / "nowhere"))
 
 
 def test_without_the_library_its_extra_is_named(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(__import__("sys").modules, "pypdfium2", None)
     with pytest.raises(DataError, match=r"needs pypdfium2: pip install 'pali3kit\[pdf\]'"):
-        len(PdfReader(str(folder)))
+        len(_PdfReader(str(folder)))
 
 
 @pytest.mark.parametrize("box", [b"[0 0 000 000]", b"[0 0 1e9 100]", b"[9 9 (a) 100]", b"null"])

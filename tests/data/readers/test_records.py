@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from pali3kit.data.reader import Reader
-from pali3kit.data.readers.records import RecordsReader, _create
+from pali3kit.data.readers.records import _create, _RecordsReader
 from pali3kit.data.record import Asked, Thing, Word
 from pali3kit.errors import DataError
 
@@ -26,18 +26,18 @@ ALL = {
     "words": ["open", {"text": "house", "bbox": [4.2, 1, 3, 1]}],
     "id": 7,
 }  # fmt: skip
-Lines = Callable[..., RecordsReader]
+Lines = Callable[..., _RecordsReader]
 
 
 @pytest.fixture
-def lines(tmp_path: Path, picture: Callable[..., Path]) -> Lines:
+def lines(tmp_path: Path, image: Callable[..., Path]) -> Lines:
     for name in ("a/1.jpg", "2.jpg"):
-        picture(tmp_path / "images" / name)
+        image(tmp_path / "images" / name)
 
-    def write(*entries: object, **options: object) -> RecordsReader:
+    def write(*entries: object, **options: object) -> _RecordsReader:
         found = (entry if isinstance(entry, str) else json.dumps(entry) for entry in entries)
         (tmp_path / "r.jsonl").write_text("\n".join(found))
-        return RecordsReader(str(tmp_path / "r.jsonl"), str(tmp_path / "images"), **options)  # type: ignore[arg-type]
+        return _RecordsReader(str(tmp_path / "r.jsonl"), str(tmp_path / "images"), **options)  # type: ignore[arg-type]
 
     return write
 
@@ -46,7 +46,7 @@ def test_all_fields(lines: Lines) -> None:
     reader: Reader = lines(ALL, "", {"image": "2.jpg", "captions": ["a dog", "a hound"]})
     assert len(reader) == 2 and reader.classes == ("cat", "mat") and reader.languages == ("en", "de")
     record = reader.record(0)
-    assert record.name.endswith("r.jsonl:1") and record.size == (6, 8) and record.picture()
+    assert record.name.endswith("r.jsonl:1") and record.size == (6, 8) and record.read_image()
     assert record.captions == {"en": ("a cat", "a cat on a mat"), "de": ("eine Katze", "ein Tier")}
     assert record.questions == (Asked("what is it?", ("cat", "", "a cat")), Asked("was?", ("Katze",), "de"))
     assert record.things == (Thing("cat", (2, 1, 4, 4)), Thing("mat", (0, 0, 6, 8)))
@@ -64,7 +64,7 @@ def test_splits_and_a_record_for_each_question_of_a_test_file(lines: Lines, tmp_
     assert [[question.text for question in questions] for questions in asked] == [["what is it?"], ["was?"], []]
     assert not source.record("test", 1).captions and source.record("test", 2).captions == {"en": ("a dog",)}
     with pytest.raises(DataError, match=r"r\.jsonl: no image of split 'tests'\. Did you mean 'test'\?"):
-        len(RecordsReader(path, images, split="tests"))
+        len(_RecordsReader(path, images, split="tests"))
 
 
 def test_all_supported_tasks_are_drawn(lines: Lines, tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_lines_without_annotations_and_paths_that_lead_out(lines: Lines) -> None
     with pytest.raises(DataError, match=r"r\.jsonl:1: none of caption, .*Did you mean 'captoin'\?"):
         reader.record(0)
     with pytest.raises(DataError, match=r"images: '\.\./r\.jsonl' is no file in it"):
-        reader.record(1).picture()
+        reader.record(1).read_image()
     with pytest.raises(DataError, match=r"r\.jsonl: no image"):
         len(lines(""))
 
@@ -203,5 +203,5 @@ def test_one_lost_image_of_several_is_named(lines: Lines, tmp_path: Path) -> Non
     lines({"images": ["2.jpg", "3.jpg"], "caption": "a"})
     source = _create(str(tmp_path / "r.jsonl"), str(tmp_path / "images"))
     lost = source.images_with("train", 0)[1]
-    with pytest.raises(DataError, match=r"r\.jsonl:1: images\[1\]: .*there is no picture 3\.jpg"):
+    with pytest.raises(DataError, match=r"r\.jsonl:1: images\[1\]: .*there is no image 3\.jpg"):
         source.image("train", lost)

@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from pali3kit.data.readers.coco_instances import CocoInstancesReader
-from pali3kit.data.readers.refcoco import RefCocoReader, _create, _RefCocoSource
+from pali3kit.data.readers.coco_instances import _CocoInstancesReader
+from pali3kit.data.readers.refcoco import _create, _RefCocoReader, _RefCocoSource
 from pali3kit.data.readers.refs import _read_plain_pickle, find_sets, held_out_images, read_refs
 from pali3kit.data.task import held_out
 from pali3kit.data.union import UnionSource
@@ -60,8 +60,8 @@ def refer(tmp_path: Path, write_instances: Write) -> Callable[..., Path]:
     return write
 
 
-def reader(folder: Path, split: str = "train", **options: Any) -> RefCocoReader:
-    return RefCocoReader(str(folder), str(folder.parent / "images"), split, **options)
+def reader(folder: Path, split: str = "train", **options: Any) -> _RefCocoReader:
+    return _RefCocoReader(str(folder), str(folder.parent / "images"), split, **options)
 
 
 def test_the_combined_training_set_has_no_test_images(refer: Callable[..., Path]) -> None:
@@ -78,19 +78,19 @@ def test_test_records_are_expressions_one_set_after_another(refer: Callable[...,
     flat = reader(refer(), "val")
     said = [flat.record(number).things[0].expressions for number in range(len(flat))]
     assert said == [("cat",), ("the cat",), ("grey cat",), ("x",)]
-    assert [flat.places(column) for column in ("refer", "refer_plus", "refer_g")] == [
+    assert [flat.places(task) for task in ("refer", "refer_plus", "refer_g")] == [
         range(2),
         range(2, 3),
         range(3, 4),
     ]
 
 
-def test_each_column_uses_its_own_set(refer: Callable[..., Path]) -> None:
+def test_each_task_uses_its_own_set(refer: Callable[..., Path]) -> None:
     folder = str(refer())
     source = _create(folder, str(Path(folder).parent / "images"), test=folder)
     assert source.size("test") == 4
-    for column, prompts in {"refer": ["cat", "the cat"], "refer_plus": ["grey cat"], "refer_g": ["x"]}.items():
-        examples = held_out(source.task(f"{column}_only", 9), "test", 4, 100, seed=0)
+    for task, prompts in {"refer": ["cat", "the cat"], "refer_plus": ["grey cat"], "refer_g": ["x"]}.items():
+        examples = held_out(source.task(f"{task}_only", 9), "test", 4, 100, seed=0)
         assert [example.prompt for example in examples] == [f"detect: {text} <extra_id_0>" for text in prompts]
         assert all(e.mask is not None and e.target == "1 2 4 6" and e.box == (1, 2, 3, 6) for e in examples)
     with pytest.raises(DataError, match=r"test examples 2 to 2 .*, but data.test is 2: raise it"):
@@ -207,8 +207,8 @@ def test_coco_objects_without_held_out_images(refer: Callable[..., Path], tmp_pa
     folder = refer()
     file = str(folder / "refcoco/instances.json")
     assert held_out_ids(folder) == {7, 10, 11}
-    whole = CocoInstancesReader(file, str(tmp_path))
-    spared = CocoInstancesReader(file, str(tmp_path), str(folder))
+    whole = _CocoInstancesReader(file, str(tmp_path))
+    spared = _CocoInstancesReader(file, str(tmp_path), str(folder))
     assert len(whole) == 4 and [spared.record(n).name.rpartition(": ")[2] for n in range(len(spared))] == ["image 9"]
     assert len(spared.files) == 4  # what is left out is part of what it is
 
@@ -219,7 +219,7 @@ def test_googles_split_replaces_a_missing_file(refer: Callable[..., Path]) -> No
     own = {"refcoco/refs(unc).p": [ref(11, 9, "train", "left cat")],
            "refcoco/refs(google).p": [ref(11, 9, "val", "never")]}  # fmt: skip
     folder = refer({**google, **own})
-    assert {column: path.name for column, path in reader(folder).sets.items()} == {
+    assert {task: path.name for task, path in reader(folder).sets.items()} == {
         "refer": "refs(unc).p", "refer_plus": "refs(google).p", "refer_g": "refs(google).p",
     }  # fmt: skip
     assert [thing.expressions for thing in reader(folder).record(0).things] == [("left cat",), ("brown dog",)]
@@ -261,10 +261,10 @@ def test_a_bad_reference_is_reported_and_its_image_not_trained_on(refer: Callabl
 
 @pytest.mark.parametrize("there", ["COCO_train2014_000000000009.jpg", "000000000009.jpg"])
 def test_names_of_both_releases_are_one_image(
-    there: str, refer: Callable[..., Path], write_instances: Write, picture: Callable[..., Path]
+    there: str, refer: Callable[..., Path], write_instances: Write, image: Callable[..., Path]
 ) -> None:
     folder = refer({"refcoco/refs(unc).p": [ref(11, 9, "train", "cat")]})
-    image = {"id": 9, "file_name": "COCO_train2014_000000000009.jpg", "height": 6, "width": 8}
-    write_instances(CAT, path="data/refcoco/instances.json", images=[image])
-    picture(folder.parent / "images" / there)
-    assert reader(folder).record(0).picture()
+    entry = {"id": 9, "file_name": "COCO_train2014_000000000009.jpg", "height": 6, "width": 8}
+    write_instances(CAT, path="data/refcoco/instances.json", images=[entry])
+    image(folder.parent / "images" / there)
+    assert reader(folder).record(0).read_image()

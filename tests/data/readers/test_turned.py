@@ -90,13 +90,13 @@ def first_box(record: Record) -> tuple[int, int, int, int]:
 
 def white(source: AnnotatedSource) -> float:
     """Share of white pixels in the box, and in the mask if there is one."""
-    picture, record = source.image("train", 0), source.record("train", 0)
-    assert record.size == picture.shape[:2]
+    image, record = source.image("train", 0), source.record("train", 0)
+    assert record.size == image.shape[:2]
     top, left, bottom, right = first_box(record)
-    share = float((picture[top:bottom, left:right] > 127).mean())
+    share = float((image[top:bottom, left:right] > 127).mean())
     for thing in record.things:
         if thing.mask is not None:
-            share = min(share, float((picture[thing.mask()] > 127).mean()))
+            share = min(share, float((image[thing.mask()] > 127).mean()))
     return share
 
 
@@ -126,8 +126,8 @@ def test_an_ambiguous_rotation_is_an_error(name: str, tmp_path: Path) -> None:
 def test_boxes_of_the_original_fit_a_smaller_copy(tmp_path: Path) -> None:
     draw(tmp_path)
     source = coco_instances._create(str(instances(tmp_path, SHOWN, scale=5)), str(tmp_path))
-    picture, box = source.image("train", 0), np.array(source.record("train", 0).things[0].box) // 5
-    assert picture.shape[:2] == SHOWN and tuple(box) == BOX[SHOWN]
+    image, box = source.image("train", 0), np.array(source.record("train", 0).things[0].box) // 5
+    assert image.shape[:2] == SHOWN and tuple(box) == BOX[SHOWN]
 
 
 def test_captions_ignore_the_annotated_size(tmp_path: Path) -> None:

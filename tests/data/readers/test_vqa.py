@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from pali3kit.data.annotated import AnnotatedSource
-from pali3kit.data.readers.vqa import VqaReader, _create
+from pali3kit.data.readers.vqa import _create, _VqaReader
 from pali3kit.data.record import Asked
 from pali3kit.errors import DataError
 from pali3kit.metrics.vqa import answer_score
@@ -54,8 +54,8 @@ def write(path: Path, content: Any) -> str:
     return str(path)
 
 
-def test_vqav2(tmp_path: Path, picture: Callable[..., Path]) -> None:
-    picture(tmp_path / "images/train2014/COCO_train2014_000000458752.jpg", shade=4)
+def test_vqav2(tmp_path: Path, image: Callable[..., Path]) -> None:
+    image(tmp_path / "images/train2014/COCO_train2014_000000458752.jpg", shade=4)
     questions, answers = write(tmp_path / "q.json", QUESTIONS), write(tmp_path / "a.json", ANNOTATIONS)
     source = _create(questions, str(tmp_path / "images"), answers, test=questions, test_annotations=answers)
     record = source.record("train", 0)
@@ -68,16 +68,16 @@ def test_vqav2(tmp_path: Path, picture: Callable[..., Path]) -> None:
     assert [record.questions for record in tested] == [(question,) for question in record.questions]
 
 
-def test_textvqa(tmp_path: Path, picture: Callable[..., Path]) -> None:
-    picture(tmp_path / "0054c9.jpg")
-    record = VqaReader(write(tmp_path / "q.json", TEXTVQA), str(tmp_path)).record(0)
-    assert record.questions == (Asked("what is the brand?", ("nous", "nous", "dakota")),) and record.picture()
+def test_textvqa(tmp_path: Path, image: Callable[..., Path]) -> None:
+    image(tmp_path / "0054c9.jpg")
+    record = _VqaReader(write(tmp_path / "q.json", TEXTVQA), str(tmp_path)).record(0)
+    assert record.questions == (Asked("what is the brand?", ("nous", "nous", "dakota")),) and record.read_image()
 
 
-def test_vq2a_in_another_language(tmp_path: Path, picture: Callable[..., Path]) -> None:
-    picture(tmp_path / "COCO_val2014_000000000042.jpg")
-    record = VqaReader(write(tmp_path / "q.json", VQ2A), str(tmp_path), language="de").record(0)
-    assert record.questions == (Asked("was ist das?", ("shoe",) * 10, "de"),) and record.picture()
+def test_vq2a_in_another_language(tmp_path: Path, image: Callable[..., Path]) -> None:
+    image(tmp_path / "COCO_val2014_000000000042.jpg")
+    record = _VqaReader(write(tmp_path / "q.json", VQ2A), str(tmp_path), language="de").record(0)
+    assert record.questions == (Asked("was ist das?", ("shoe",) * 10, "de"),) and record.read_image()
 
 
 @pytest.mark.parametrize(
@@ -108,22 +108,22 @@ def test_vq2a_in_another_language(tmp_path: Path, picture: Callable[..., Path]) 
 )  # fmt: skip
 def test_malformed_files(tmp_path: Path, content: Any, expected: str) -> None:
     with pytest.raises(DataError, match=expected):
-        len(VqaReader(write(tmp_path / "q.json", content), str(tmp_path)))
+        len(_VqaReader(write(tmp_path / "q.json", content), str(tmp_path)))
 
 
 def test_questions_and_answers_that_do_not_belong_together(tmp_path: Path) -> None:
     few = {"annotations": ANNOTATIONS["annotations"][:1]}
     questions, answers = write(tmp_path / "q.json", QUESTIONS), write(tmp_path / "a.json", few)
     with pytest.raises(DataError, match=r"q\.json: questions\[0\]: question_id 458752000 is not in .*a\.json"):
-        len(VqaReader(questions, str(tmp_path), answers))
+        len(_VqaReader(questions, str(tmp_path), answers))
 
 
-def read(folder: Path, content: Any, annotations: Any = None, **options: Any) -> VqaReader:
+def read(folder: Path, content: Any, annotations: Any = None, **options: Any) -> _VqaReader:
     answers = write(folder / "a.json", annotations) if annotations is not None else None
-    return VqaReader(write(folder / "q.json", content), str(folder), answers, **options)
+    return _VqaReader(write(folder / "q.json", content), str(folder), answers, **options)
 
 
-def damages(reader: VqaReader) -> list[str]:
+def damages(reader: _VqaReader) -> list[str]:
     len(reader)
     return [damage.partition(".json: ")[2] for damage in reader.damages]
 
@@ -164,59 +164,61 @@ def test_questions_without_words_or_answers_are_counted(tmp_path: Path) -> None:
     ]
 
 
-def test_vizwiz(tmp_path: Path, picture: Callable[..., Path]) -> None:
+def test_vizwiz(tmp_path: Path, image: Callable[..., Path]) -> None:
     """A list; in its test file no question has answers."""
-    picture(tmp_path / "VizWiz_train_00000001.jpg")
+    image(tmp_path / "VizWiz_train_00000001.jpg")
     answers = [{"answer_confidence": "yes", "answer": text} for text in ("unsuitable", "can", "can")]
     entry = {
         "image": "VizWiz_train_00000001.jpg", "question": "What's this?", "answers": answers, "answer_type": "other",
         "answerable": 1,
     }  # fmt: skip
     record = read(tmp_path, [entry]).record(0)
-    assert record.questions == (Asked("What's this?", ("can", "can", "unsuitable")),) and record.picture()
+    assert record.questions == (Asked("What's this?", ("can", "can", "unsuitable")),) and record.read_image()
 
 
-def test_a_okvqa(tmp_path: Path, picture: Callable[..., Path]) -> None:
-    picture(tmp_path / "000000299207.jpg")
+def test_a_okvqa(tmp_path: Path, image: Callable[..., Path]) -> None:
+    image(tmp_path / "000000299207.jpg")
     entry = {
         "split": "train", "image_id": 299207, "question_id": "22MexNkBPpdZGX6sxbxVBH", "question": "What is he by?",
         "choices": ["skateboard", "car"], "correct_choice_idx": 1, "direct_answers": ["ditch", "ditch", "car"],
         "difficult_direct_answer": False, "rationales": ["x"],
     }  # fmt: skip
     record = read(tmp_path, [entry]).record(0)
-    assert record.questions == (Asked("What is he by?", ("ditch", "ditch", "car")),) and record.picture()
+    assert record.questions == (Asked("What is he by?", ("ditch", "ditch", "car")),) and record.read_image()
 
 
-def test_docvqa(tmp_path: Path, picture: Callable[..., Path]) -> None:
+def test_docvqa(tmp_path: Path, image: Callable[..., Path]) -> None:
     """Its images are PNGs, in a folder or not."""
-    picture(tmp_path / "xnbl0037_1.png")
+    image(tmp_path / "xnbl0037_1.png")
     entry = {
         "questionId": 337, "question": "what is the date?", "image": "documents/xnbl0037_1.png", "docId": 279,
         "ucsf_document_id": "xnbl0037", "answers": ["1/8/93"], "data_split": "train",
     }  # fmt: skip
     record = read(tmp_path, {"dataset_name": "docvqa", "dataset_version": "1.0", "data": [entry]}).record(0)
-    assert record.questions == (Asked("what is the date?", ("1/8/93",)),) and record.picture()
+    assert record.questions == (Asked("what is the date?", ("1/8/93",)),) and record.read_image()
 
 
 @pytest.mark.parametrize("ending", [".jpg", ".jpeg", ".png", ".webp", ".JPG", ".gif"])
 @pytest.mark.parametrize("stem", ["42", "COCO_val2014_000000000042", "COCO_train2014_000000000042", "000000000042"])
 def test_images_are_found_with_any_extension_and_release(
-    tmp_path: Path, picture: Callable[..., Path], stem: str, ending: str
+    tmp_path: Path, image: Callable[..., Path], stem: str, ending: str
 ) -> None:
-    picture(tmp_path / f"{stem}{ending}")
+    image(tmp_path / f"{stem}{ending}")
     for number in ("42", 42):
-        assert read(tmp_path, {"data": [{"image_id": number, "question": "a", "answers": ["b"]}]}).record(0).picture()
+        assert (
+            read(tmp_path, {"data": [{"image_id": number, "question": "a", "answers": ["b"]}]}).record(0).read_image()
+        )
         vq2a = {"annotations": [{"image_id": number, "qa_pairs": [{"question": "a", "answers": ["b"]}]}]}
-        assert read(tmp_path, vq2a).record(0).picture()
+        assert read(tmp_path, vq2a).record(0).read_image()
         asked = {"questions": [{"question_id": 1, "image_id": number, "question": "a"}], "data_subtype": "val2014"}
         said = {"annotations": [{"question_id": 1, "answers": [{"answer": "b"}]}]}
-        assert read(tmp_path, asked, said).record(0).picture()
+        assert read(tmp_path, asked, said).record(0).read_image()
 
 
-def test_a_name_with_its_extension(tmp_path: Path, picture: Callable[..., Path]) -> None:
-    picture(tmp_path / "a.b.png")
+def test_a_name_with_its_extension(tmp_path: Path, image: Callable[..., Path]) -> None:
+    image(tmp_path / "a.b.png")
     for name in ("a.b", "a.b.png", "x/a.b"):
-        assert read(tmp_path, {"data": [{"image_id": name, "question": "a", "answers": ["b"]}]}).record(0).picture()
+        assert read(tmp_path, {"data": [{"image_id": name, "question": "a", "answers": ["b"]}]}).record(0).read_image()
 
 
 def vqa(count: int = 40) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -20,11 +20,11 @@ FILES = {
 
 
 @pytest.fixture
-def root(tmp_path: Path, picture: Callable[..., Path]) -> Path:
+def root(tmp_path: Path, image: Callable[..., Path]) -> Path:
     root = tmp_path / "CUB_200_2011"
     for line in FILES["images.txt"].splitlines():
         number, name = line.split()
-        picture(root / "images" / name, shade=int(number))
+        image(root / "images" / name, shade=int(number))
     for name, text in FILES.items():
         (root / name).write_text(text)
     return root

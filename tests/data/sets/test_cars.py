@@ -25,7 +25,7 @@ def annotate(file: Path, entries: tuple[tuple[str, object], ...], labelled: bool
 
 
 @pytest.fixture
-def root(tmp_path: Path, picture: Callable[..., Path]) -> Path:
+def root(tmp_path: Path, image: Callable[..., Path]) -> Path:
     root = tmp_path / "stanford_cars"
     (root / "devkit").mkdir(parents=True)
     names = np.empty((1, 3), object)
@@ -35,7 +35,7 @@ def root(tmp_path: Path, picture: Callable[..., Path]) -> Path:
     annotate(root / "cars_test_annos_withlabels.mat", TEST)
     for split, entries in (("train", TRAIN), ("test", TEST)):
         for number, (name, _) in enumerate(entries):
-            picture(root / f"cars_{split}" / name, width=8 + number)
+            image(root / f"cars_{split}" / name, width=8 + number)
     return root
 
 

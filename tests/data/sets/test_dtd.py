@@ -19,13 +19,13 @@ LISTS = {
 
 
 @pytest.fixture
-def root(tmp_path: Path, picture: Callable[..., Path]) -> Path:
+def root(tmp_path: Path, image: Callable[..., Path]) -> Path:
     root = tmp_path / "dtd" / "dtd"
     (root / "labels").mkdir(parents=True)
     for name, text in LISTS.items():
         (root / "labels" / name).write_text(text)
         for number, line in enumerate(text.splitlines()):
-            picture(root / "images" / line, width=8 + number)
+            image(root / "images" / line, width=8 + number)
     return root
 
 

@@ -25,9 +25,9 @@ def labelled(
     return LabelledFiles(("cat", "dog"), splits, {"train": labels}, {"train": [(0,), ()]})
 
 
-def test_labels_and_pictures(tmp_path: Path, picture: Write) -> None:
-    picture(tmp_path / "a.png", width=8, height=6, shade=7)
-    picture(tmp_path / "b.png", shade=9)
+def test_labels_and_images(tmp_path: Path, image: Write) -> None:
+    image(tmp_path / "a.png", width=8, height=6, shade=7)
+    image(tmp_path / "b.png", shade=9)
     found: LabelledSet = labelled(tmp_path)
     assert found.classes == ("cat", "dog") and found.size("train") == 2 and found.size("v2") == 0
     assert found.labels("train").tolist() == [1, 0] and found.labels("train").dtype == np.int64
@@ -39,15 +39,15 @@ def test_labels_and_pictures(tmp_path: Path, picture: Write) -> None:
 
 
 @pytest.mark.parametrize("name", ["../out.png", "/etc/passwd", "a/../../out.png", "a\0.png", "\ud83d.png"])
-def test_listed_paths_must_not_lead_out(name: str, tmp_path: Path, picture: Write) -> None:
-    picture(tmp_path / "out.png")
+def test_listed_paths_must_not_lead_out(name: str, tmp_path: Path, image: Write) -> None:
+    image(tmp_path / "out.png")
     (tmp_path / "images").mkdir()
     with pytest.raises(DataError, match="images"):
         labelled(tmp_path / "images", names=(name, name + "x"))
 
 
-def test_an_image_listed_twice_is_an_error(tmp_path: Path, picture: Write) -> None:
-    picture(tmp_path / "a.png")
+def test_an_image_listed_twice_is_an_error(tmp_path: Path, image: Write) -> None:
+    image(tmp_path / "a.png")
     with pytest.raises(DataError, match=r"list\.txt: image a\.png is listed twice"):
         labelled(tmp_path, names=("a.png", "a.png"))
 
@@ -67,31 +67,31 @@ def test_images_are_read_as_stored(tmp_path: Path) -> None:
     ).all()
 
 
-def test_captions_by_language(tmp_path: Path, picture: Write) -> None:
-    pictures = SplitFiles(tmp_path, [picture(tmp_path / "a.png").name], tmp_path)
-    found: CaptionedSet = CaptionedFiles(pictures, {"de": [(0, "Katze")], "en": [(0, "a cat"), (0, "cat")]})
+def test_captions_by_language(tmp_path: Path, image: Write) -> None:
+    images = SplitFiles(tmp_path, [image(tmp_path / "a.png").name], tmp_path)
+    found: CaptionedSet = CaptionedFiles(images, {"de": [(0, "Katze")], "en": [(0, "a cat"), (0, "cat")]})
     assert found.languages == ("de", "en") and found.size("test") == 1 and found.size("train") == 0
     assert found.captions("en") == [(0, "a cat"), (0, "cat")] and list(found.captions("fr")) == []
-    assert found.digest != CaptionedFiles(pictures, {"de": [(0, "Hund")], "en": [(0, "a cat"), (0, "cat")]}).digest
+    assert found.digest != CaptionedFiles(images, {"de": [(0, "Hund")], "en": [(0, "a cat"), (0, "cat")]}).digest
 
 
-def test_digests_differ_by_name_size_order_and_label(tmp_path: Path, picture: Write) -> None:
-    picture(tmp_path / "a.png")
-    picture(tmp_path / "b.png", width=50)
+def test_digests_differ_by_name_size_order_and_label(tmp_path: Path, image: Write) -> None:
+    image(tmp_path / "a.png")
+    image(tmp_path / "b.png", width=50)
     before = labelled(tmp_path).digest
     assert labelled(tmp_path).digest == before
     others = {
         labelled(tmp_path, labels=(0, 1)).digest,
         labelled(tmp_path, names=("b.png", "a.png")).digest,
     }
-    picture(tmp_path / "a.png", width=60)
+    image(tmp_path / "a.png", width=60)
     assert len(others | {before, labelled(tmp_path).digest}) == 4
 
 
-def test_the_content_of_a_split_does_not_depend_on_another(tmp_path: Path, picture: Write) -> None:
+def test_the_content_of_a_split_does_not_depend_on_another(tmp_path: Path, image: Write) -> None:
     """Training on the train split need not be repeated when test images, labels or ReaL labels change."""
     for name in ("a.png", "b.png", "c.png"):
-        picture(tmp_path / name)
+        image(tmp_path / name)
 
     def content(train: int = 0, test: int = 1, name: str = "b.png", classes: int = 2) -> tuple[str, str]:
         splits = {split: SplitFiles(tmp_path, [file], tmp_path) for split, file in (("train", "a.png"), ("test", name))}
@@ -105,14 +105,14 @@ def test_the_content_of_a_split_does_not_depend_on_another(tmp_path: Path, pictu
     assert content(train=1)[0] != train and content(classes=3)[0] != train
 
 
-def test_digest_equals_that_of_records(tmp_path: Path, picture: Write) -> None:
+def test_digest_equals_that_of_records(tmp_path: Path, image: Write) -> None:
     names = ["a.png", "deep/b é.png"]
-    files = [picture(tmp_path / name, width=9 + number) for number, name in enumerate(names)]
+    files = [image(tmp_path / name, width=9 + number) for number, name in enumerate(names)]
     assert SplitFiles(tmp_path, names, tmp_path).digest() == digest_files(tmp_path, files)
 
 
-def test_missing_and_broken_images(tmp_path: Path, picture: Write) -> None:
-    picture(tmp_path / "a.png")
+def test_missing_and_broken_images(tmp_path: Path, image: Write) -> None:
+    image(tmp_path / "a.png")
     with pytest.raises(DataError, match=r"there is no image .*/b\.png, which .*/list\.txt lists"):
         labelled(tmp_path)
     with pytest.raises(DataError, match=r"there is no image .*, which .*/list\.txt lists"):
@@ -120,7 +120,7 @@ def test_missing_and_broken_images(tmp_path: Path, picture: Write) -> None:
     whole = (tmp_path / "a.png").read_bytes()
     (tmp_path / "b.png").write_bytes(whole[: whole.index(b"IDAT") + 8])
     found = labelled(tmp_path)
-    with pytest.raises(DataError, match=r"b\.png: broken picture"):
+    with pytest.raises(DataError, match=r"b\.png: broken image"):
         found.image("train", 1)
     (tmp_path / "b.png").unlink()
     with pytest.raises(DataError, match=r"b\.png: No such file"):

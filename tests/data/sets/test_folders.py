@@ -24,9 +24,9 @@ NAMES = (
 
 
 @pytest.fixture
-def root(tmp_path: Path, picture: Write) -> Path:
+def root(tmp_path: Path, image: Write) -> Path:
     for name in NAMES:
-        picture(tmp_path / name)
+        image(tmp_path / name)
     (tmp_path / "train" / "ape" / "notes.txt").touch()
     return tmp_path
 
@@ -34,18 +34,18 @@ def root(tmp_path: Path, picture: Write) -> Path:
 @pytest.mark.parametrize("split", ["train", "test"])
 def test_as_torchvision_reads_it(root: Path, split: str) -> None:
     ours, theirs = Folders(str(root)), ImageFolder(str(root / split))
-    pictures = ours.splits[split]
+    images = ours.splits[split]
     assert theirs.classes == ["ape", "red_fox"] and ours.classes == ("ape", "red fox")
     assert [
-        (str(pictures.folder / name), label) for name, label in zip(pictures.names, ours.labels(split), strict=True)
+        (str(images.folder / name), label) for name, label in zip(images.names, ours.labels(split), strict=True)
     ] == theirs.imgs
     assert ours.size("v2") == 0 and ours.image(split, 0).shape == (6, 8, 3)
 
 
-def test_v2_has_the_classes_of_train(root: Path, picture: Write) -> None:
-    picture(root / "v2" / "red_fox" / "1.png")
+def test_v2_has_the_classes_of_train(root: Path, image: Write) -> None:
+    image(root / "v2" / "red_fox" / "1.png")
     assert Folders(str(root)).labels("v2").tolist() == [1]
-    picture(root / "v2" / "red_fix" / "1.png")
+    image(root / "v2" / "red_fix" / "1.png")
     with pytest.raises(DataError, match=r"v2/red_fix: .*/train has no such class\. Did you mean 'red_fox'\?"):
         Folders(str(root))
 

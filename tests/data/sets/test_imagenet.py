@@ -28,14 +28,14 @@ def val(number: int) -> str:
 
 
 @pytest.fixture
-def root(tmp_path: Path, picture: Write) -> Path:
+def root(tmp_path: Path, image: Write) -> Path:
     """train/, a val/ without class folders, and the development kit."""
     root = tmp_path / "imagenet"
     for number, wnid in enumerate(WNIDS):
         for index in range(number + 1):
-            picture(root / "train" / wnid / f"{wnid}_{index}.JPEG")
+            image(root / "train" / wnid / f"{wnid}_{index}.JPEG")
     for number in range(1, 5):
-        picture(root / "val" / val(number), shade=number)
+        image(root / "val" / val(number), shade=number)
     data = tmp_path / "ILSVRC2012_devkit_t12" / "data"
     data.mkdir(parents=True)
     rows = [(number, wnid, "words", 0) for number, wnid in KIT.items()] + [(4, "n00001740", "entity", 3)]
@@ -122,10 +122,10 @@ def test_real_without_val(root: Path, tmp_path: Path) -> None:
         ImageNet(str(root), real=str(tmp_path / "real.json"))
 
 
-def test_v2_sorts_its_folders_as_numbers(tmp_path: Path, picture: Write) -> None:
+def test_v2_sorts_its_folders_as_numbers(tmp_path: Path, image: Write) -> None:
     for number in range(12):
-        picture(tmp_path / "train" / f"n{number:08d}" / "1.JPEG")
-        picture(tmp_path / "v2" / "imagenetv2-matched-frequency-format-val" / str(number) / "a.jpeg", shade=number)
+        image(tmp_path / "train" / f"n{number:08d}" / "1.JPEG")
+        image(tmp_path / "v2" / "imagenetv2-matched-frequency-format-val" / str(number) / "a.jpeg", shade=number)
     above = tmp_path / "v2"
     folder = above / "imagenetv2-matched-frequency-format-val"
     found = ImageNet(str(tmp_path), v2=str(above))
@@ -144,7 +144,7 @@ def test_v2_sorts_its_folders_as_numbers(tmp_path: Path, picture: Write) -> None
         ImageNet(str(tmp_path), v2=str(tmp_path / "train"))
 
 
-def test_names(root: Path, tmp_path: Path, picture: Write) -> None:
+def test_names(root: Path, tmp_path: Path, image: Write) -> None:
     file = tmp_path / "names.txt"
     file.write_text("n02084071 dog\nn01440764 tench, Tinca tinca\nn01443537 goldfish\nn9 x\n")
     kit = str(root.parent)
@@ -167,28 +167,28 @@ def test_names_may_follow_a_tab_and_must_be_unique(root: Path, tmp_path: Path) -
         ImageNet(str(root), kit, names=str(file))
 
 
-def test_imagenet_1k_classes_have_open_clip_names(tmp_path: Path, picture: Write) -> None:
+def test_imagenet_1k_classes_have_open_clip_names(tmp_path: Path, image: Write) -> None:
     """All of them, or a subset such as ImageNet-100; other classes are named by their wnid."""
     wnids: list[str] = ImageNetInfo("imagenet-1k").label_names()
     for number, wnid in enumerate(wnids):
-        picture(tmp_path / "val" / wnid / val(number + 1))
+        image(tmp_path / "val" / wnid / val(number + 1))
     found = ImageNet(str(tmp_path))
     assert found.classes == tuple(IMAGENET_CLASSNAMES) and found.classes[0] == "tench"
     (tmp_path / "names.txt").write_text("".join(f"{wnid} {wnid[1:]}\n" for wnid in wnids))
     assert ImageNet(str(tmp_path), names=str(tmp_path / "names.txt")).classes[0] == "01440764"
     for wnid in wnids[1:-1]:
         shutil.rmtree(tmp_path / "val" / wnid)
-    picture(tmp_path / "val" / "n15075142" / val(2))
+    image(tmp_path / "val" / "n15075142" / val(2))
     assert ImageNet(str(tmp_path)).classes == ("tench", IMAGENET_CLASSNAMES[-1], "n15075142")
 
 
-def test_a_subset_uses_its_part_of_real_and_v2(tmp_path: Path, picture: Write) -> None:
+def test_a_subset_uses_its_part_of_real_and_v2(tmp_path: Path, image: Write) -> None:
     """As for ImageNet-100: ReaL and v2 number the classes of ImageNet-1k."""
     usual: list[str] = ImageNetInfo("imagenet-1k").label_names()
     for number, place in enumerate((1, 6), start=1):
-        picture(tmp_path / "val" / usual[place] / val(number))
+        image(tmp_path / "val" / usual[place] / val(number))
     for place in (0, 1, 2, 6):
-        picture(tmp_path / "v2" / str(place) / "a.png", shade=place)
+        image(tmp_path / "v2" / str(place) / "a.png", shade=place)
     (tmp_path / "real.json").write_text("[[1, 6], [0, 6]]")
     found = ImageNet(str(tmp_path), real=str(tmp_path / "real.json"), v2=str(tmp_path / "v2"))
     assert found.relabelled("test") == [(0, 1), (1,)]
@@ -240,7 +240,7 @@ def test_a_damaged_development_kit(root: Path) -> None:
         ImageNet(str(root), devkit=str(root / "val"))
 
 
-def test_validation_images_of_unknown_classes(root: Path, picture: Write) -> None:
+def test_validation_images_of_unknown_classes(root: Path, image: Write) -> None:
     for file in (root / "train" / WNIDS[2]).iterdir():
         file.unlink()
     (root / "train" / WNIDS[2]).rmdir()

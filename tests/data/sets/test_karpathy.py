@@ -13,24 +13,24 @@ from pali3kit.data.sets.karpathy import CocoKarpathy
 from pali3kit.errors import DataError
 
 
-def image(name: str, split: str, *captions: str) -> dict[str, Any]:
+def entry(name: str, split: str, *captions: str) -> dict[str, Any]:
     sentences = [{"tokens": caption.split(), "raw": caption} for caption in captions]
     return {"filepath": "val2014", "filename": name, "cocoid": 9, "split": split, "sentences": sentences}
 
 
 IMAGES = (
-    image("b.jpg", "test", "A cat. ", "A cat on a mat."),
-    image("t.jpg", "train", "Not this."),
-    image("r.jpg", "restval", "Nor this."),
-    image("a.jpg", "test", "A dog."),
+    entry("b.jpg", "test", "A cat. ", "A cat on a mat."),
+    entry("t.jpg", "train", "Not this."),
+    entry("r.jpg", "restval", "Nor this."),
+    entry("a.jpg", "test", "A dog."),
 )
 
 
 @pytest.fixture
-def root(tmp_path: Path, picture: Callable[..., Path]) -> Path:
+def root(tmp_path: Path, image: Callable[..., Path]) -> Path:
     (tmp_path / "dataset_coco.json").write_text(json.dumps({"images": IMAGES, "dataset": "coco"}))
-    picture(tmp_path / "coco" / "val2014" / "b.jpg", shade=2)
-    picture(tmp_path / "coco" / "a.jpg", shade=1)  # by its name alone
+    image(tmp_path / "coco" / "val2014" / "b.jpg", shade=2)
+    image(tmp_path / "coco" / "a.jpg", shade=1)  # by its name alone
     return tmp_path
 
 
@@ -87,13 +87,13 @@ def test_cocos_own_files_have_no_split(root: Path) -> None:
 
 
 def test_blank_captions_are_no_queries(root: Path) -> None:
-    images = [image("b.jpg", "test", " ", "A cat.", "", "\n"), image("a.jpg", "test", "A dog.", "\u00a0")]
+    images = [entry("b.jpg", "test", " ", "A cat.", "", "\n"), entry("a.jpg", "test", "A dog.", "\u00a0")]
     (root / "dataset_coco.json").write_text(json.dumps({"images": images}))
     assert read(root).captions("en") == [(0, "A cat."), (1, "A dog.")]
 
 
-def test_karpathys_file_of_flickr30k(root: Path, picture: Callable[..., Path]) -> None:
-    picture(root / "coco" / "1007129816.jpg", shade=7)
+def test_karpathys_file_of_flickr30k(root: Path, image: Callable[..., Path]) -> None:
+    image(root / "coco" / "1007129816.jpg", shade=7)
     said = [{"tokens": ["a", "man"], "raw": "A man.", "imgid": 1, "sentid": 5}]
     entry = {"sentids": [5], "imgid": 1, "sentences": said, "split": "test", "filename": "1007129816.jpg"}
     (root / "dataset_flickr30k.json").write_text(json.dumps({"images": [entry], "dataset": "flickr30k"}))
@@ -101,8 +101,8 @@ def test_karpathys_file_of_flickr30k(root: Path, picture: Callable[..., Path]) -
     assert found.captions("en") == [(0, "A man.")] and found.image("test", 0)[0, 0, 0] == 7
 
 
-def test_file_names_of_2017(root: Path, picture: Callable[..., Path]) -> None:
-    picture(root / "coco" / "000000000009.jpg", shade=9)
-    images = [image("COCO_val2014_000000000009.jpg", "test", "A cat.")]
+def test_file_names_of_2017(root: Path, image: Callable[..., Path]) -> None:
+    image(root / "coco" / "000000000009.jpg", shade=9)
+    images = [entry("COCO_val2014_000000000009.jpg", "test", "A cat.")]
     (root / "dataset_coco.json").write_text(json.dumps({"images": images}))
     assert read(root).image("test", 0)[0, 0, 0] == 9

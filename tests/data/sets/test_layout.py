@@ -50,7 +50,7 @@ def test_lists_of_other_programs(tmp_path: Path) -> None:
             list(read_columns(file, "name number"))
 
 
-def test_files_of_operating_systems_are_ignored(tmp_path: Path, picture: Callable[..., Path]) -> None:
+def test_files_of_operating_systems_are_ignored(tmp_path: Path, image: Callable[..., Path]) -> None:
     for name in (
         "ape/1.jpg",
         "ape/._1.jpg",
@@ -59,7 +59,7 @@ def test_files_of_operating_systems_are_ignored(tmp_path: Path, picture: Callabl
         "@eaDir/1.jpg",
         ".ipynb_checkpoints/1.jpg",
     ):
-        picture(tmp_path / name)
+        image(tmp_path / name)
     assert class_folders(tmp_path) == ["ape"] and _images_in(tmp_path, "ape") == ["ape/1.jpg"]
 
 
@@ -89,9 +89,9 @@ def test_whole_numbers() -> None:
             parse_number(word, 37, "it")
 
 
-def test_images_by_class(tmp_path: Path, picture: Callable[..., Path]) -> None:
+def test_images_by_class(tmp_path: Path, image: Callable[..., Path]) -> None:
     for name in ("b/2.png", "b/1.JPG", "a/deep/3.png", "a/4.tif", "a/z.png", ".hidden/5.png", "empty/notes.txt"):
-        picture(tmp_path / name)
+        image(tmp_path / name)
     assert _images_in(tmp_path, "a") == ["a/4.tif", "a/z.png", "a/deep/3.png"]
     assert class_folders(tmp_path) == ["a", "b", "empty"]
     names, labels = images_by_class(tmp_path, ["a", "b"])

@@ -53,7 +53,7 @@ def no_such_class() -> None:
     Birds("CUB_200_2011")
 
 
-def no_picture() -> None:
+def no_image() -> None:
     write(dtd__labels__train1="banded/1.jpg\n", dtd__labels__test1="banded/banded_0001.jpg\n")
     Path("dtd/images/banded").mkdir(parents=True)
     Path("dtd/images/banded/1.jpg").touch()
@@ -94,11 +94,11 @@ CASES: dict[str, Callable[[], None]] = {
     "a list is not there": no_list,
     "a line is cut off": cut_off_line,
     "a label out of range": no_such_class,
-    "a picture is not there": no_picture,
+    "an image is not there": no_image,
     "a truncated file": cut_off_file,
-    "ReaL of other pictures": other_real,
-    "a class of ImageNet without a picture": empty_class,
-    "a picture twice in XM3600": twice,
+    "ReaL of other images": other_real,
+    "a class of ImageNet without an image": empty_class,
+    "an image twice in XM3600": twice,
 }
 
 

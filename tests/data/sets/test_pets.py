@@ -17,10 +17,10 @@ TEST = "american_bulldog_1 2 2 1\nAbyssinian_1 1 1 1\nBritish_Shorthair_1 3 1 2\
 
 
 @pytest.fixture
-def root(tmp_path: Path, picture: Callable[..., Path]) -> Path:
+def root(tmp_path: Path, image: Callable[..., Path]) -> Path:
     root = tmp_path / "oxford-iiit-pet"
     for number, line in enumerate((TRAINVAL + TEST).splitlines()):
-        picture(root / "images" / f"{line.split()[0]}.jpg", shade=number)
+        image(root / "images" / f"{line.split()[0]}.jpg", shade=number)
     (root / "annotations").mkdir()
     (root / "annotations" / "trainval.txt").write_text(TRAINVAL)
     (root / "annotations" / "test.txt").write_text(TEST)
@@ -71,7 +71,7 @@ def test_damaged_lists(root: Path, name: str, old: str, new: str, message: str) 
         Pets(str(root))
 
 
-def test_a_class_without_a_picture(root: Path) -> None:
+def test_a_class_without_a_image(root: Path) -> None:
     damage(root, "trainval.txt", "_7 3 1 2", "_7 5 1 2")
     damage(root, "test.txt", "_1 3 1 2", "_1 5 1 2")
     with pytest.raises(DataError, match=r"annotations: neither list has an image of class 3"):

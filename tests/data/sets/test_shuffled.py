@@ -17,24 +17,24 @@ from pali3kit.errors import DataError
 Write = Callable[..., Path]
 
 
-def fill(root: Path, picture: Write, counts: dict[str, int], name: str) -> Path:
+def fill(root: Path, image: Write, counts: dict[str, int], name: str) -> Path:
     """Empty files except for the first of each class: building a set decodes nothing."""
     for folder, count in counts.items():
-        picture(root / folder / name.format(folder=folder, number=1))
+        image(root / folder / name.format(folder=folder, number=1))
         for number in range(2, count + 1):
             (root / folder / name.format(folder=folder, number=number)).touch()
     return root
 
 
 def files(found: LabelledFiles, split: str) -> dict[str, int]:
-    pictures = found.splits[split]
-    return {str(pictures.folder / name): int(of) for name, of in zip(pictures.names, found.labels(split), strict=True)}
+    images = found.splits[split]
+    return {str(images.folder / name): int(of) for name, of in zip(images.names, found.labels(split), strict=True)}
 
 
 @pytest.fixture
-def caltech(tmp_path: Path, picture: Write) -> Path:
+def caltech(tmp_path: Path, image: Write) -> Path:
     counts = {"BACKGROUND_Google": 33, "Faces_easy": 31, "car_side": 40}
-    return fill(tmp_path / "caltech101" / "101_ObjectCategories", picture, counts, "image_{number:04d}.jpg")
+    return fill(tmp_path / "caltech101" / "101_ObjectCategories", image, counts, "image_{number:04d}.jpg")
 
 
 def test_caltech_has_thirty_of_each_class_for_training(caltech: Path) -> None:
@@ -46,7 +46,7 @@ def test_caltech_has_thirty_of_each_class_for_training(caltech: Path) -> None:
         assert Caltech101(str(path), image_size=64).digest == ours.digest
 
 
-def test_caltech_has_the_pictures_that_torchvision_has(caltech: Path) -> None:
+def test_caltech_has_the_images_that_torchvision_has(caltech: Path) -> None:
     """torchvision has the same classes except for the background, which it leaves out."""
     theirs = Theirs(str(caltech.parents[1]))
     ours = Caltech101(str(caltech))
@@ -86,9 +86,9 @@ def test_shares_of_the_published_numbers() -> None:
     assert train[:40].sum() == 30 and not train[:30].all() and train[40:].all()
 
 
-def test_colorectal(tmp_path: Path, picture: Write) -> None:
+def test_colorectal(tmp_path: Path, image: Write) -> None:
     tiles = "Kather_texture_2016_image_tiles_5000"
-    root = fill(tmp_path / tiles / tiles, picture, {"01_TUMOR": 6, "08_EMPTY": 4}, "{number}_CRC.tif")
+    root = fill(tmp_path / tiles / tiles, image, {"01_TUMOR": 6, "08_EMPTY": 4}, "{number}_CRC.tif")
     found = Colorectal(str(tmp_path))
     assert found.classes == ("tumour epithelium", "background")
     assert (found.size("train"), found.size("test"), found.size("v2")) == (4, 6, 0)
@@ -98,9 +98,9 @@ def test_colorectal(tmp_path: Path, picture: Write) -> None:
     }
 
 
-def test_uc_merced(tmp_path: Path, picture: Write) -> None:
+def test_uc_merced(tmp_path: Path, image: Write) -> None:
     counts = {"baseballdiamond": 11, "forest": 10}
-    root = fill(tmp_path / "UCMerced_LandUse" / "Images", picture, counts, "{folder}{number:02d}.tif")
+    root = fill(tmp_path / "UCMerced_LandUse" / "Images", image, counts, "{folder}{number:02d}.tif")
     found = UcMerced(str(tmp_path))
     assert found.classes == ("baseball diamond", "forest") and (found.size("train"), found.size("test")) == (10, 11)
     assert UcMerced(str(root)).digest == UcMerced(str(root.parent)).digest == found.digest
@@ -126,5 +126,5 @@ def test_missing_layouts(tmp_path: Path, kind: type[LabelledFiles]) -> None:
 def test_a_truncated_image_is_an_error_when_read(caltech: Path) -> None:
     found = Caltech101(str(caltech))
     split = "train" if "Faces_easy/image_0002.jpg" in found.splits["train"].names else "test"
-    with pytest.raises(DataError, match=r"Faces_easy/image_0002\.jpg: not a picture in a known format \(0 bytes\)"):
+    with pytest.raises(DataError, match=r"Faces_easy/image_0002\.jpg: not an image in a known format \(0 bytes\)"):
         found.image(split, list(found.splits[split].names).index("Faces_easy/image_0002.jpg"))

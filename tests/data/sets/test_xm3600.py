@@ -36,10 +36,10 @@ LINES: tuple[dict[str, Any], ...] = (
 
 
 @pytest.fixture
-def root(tmp_path: Path, picture: Callable[..., Path]) -> Path:
+def root(tmp_path: Path, image: Callable[..., Path]) -> Path:
     (tmp_path / "captions.jsonl").write_text("".join(f"{json.dumps(line)}\n" for line in LINES), encoding="utf-8")
-    picture(tmp_path / "images" / "b2.jpg", shade=2)
-    picture(tmp_path / "images" / "a1.jpg", shade=1)
+    image(tmp_path / "images" / "b2.jpg", shade=2)
+    image(tmp_path / "images" / "a1.jpg", shade=1)
     return tmp_path
 
 
@@ -47,7 +47,7 @@ def read(root: Path) -> Xm3600:
     return Xm3600(str(root / "captions.jsonl"), str(root / "images"), image_size=64)
 
 
-def test_captions_by_language_in_the_order_of_pictures(root: Path) -> None:
+def test_captions_by_language_in_the_order_of_images(root: Path) -> None:
     found = read(root)
     assert found.languages == ("ar", "en", "quz")  # those of the 36 that have captions, in their order
     assert found.captions("en") == [(0, "A cat."), (0, "Cat on a mat"), (1, "A dog.")]

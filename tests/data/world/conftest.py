@@ -18,7 +18,7 @@ def scenes():
 
 
 @pytest.fixture
-def picture():
+def image():
     """A small turtle at the top left, a big pear on a red disc at the top right, a sign at the bottom."""
     turtle = SceneThing("🐢", (4, 4, 16, 16), "small", None)
     pear = SceneThing("🍐", (2, 40, 22, 60), "big", "red")

@@ -9,7 +9,7 @@ CAT = "\U0001f408"
 
 
 @pytest.mark.parametrize("artist", atlas.ARTISTS)
-def test_every_picture_is_drawn_and_premultiplied(artist):
+def test_every_image_is_drawn_and_premultiplied(artist):
     for one in [*names.emoji()[::40], *(toned for toned, _ in names.skin_toned()[::7])]:
         sprite = atlas.sprite(one, artist).astype(int)
         assert sprite.shape == (48, 48, 4)
@@ -23,9 +23,9 @@ def test_artists_differ():
 
 @pytest.mark.parametrize("size", [18, 30, 48, 100])
 def test_scaled_sprites_have_their_longer_side_and_touch_all_edges(size):
-    picture = atlas.scaled_sprite(CAT, "noto", size)
-    assert max(picture.shape[:2]) == size
-    alpha = picture[..., 3] > 0
+    image = atlas.scaled_sprite(CAT, "noto", size)
+    assert max(image.shape[:2]) == size
+    alpha = image[..., 3] > 0
     assert alpha[0].any() and alpha[-1].any() and alpha[:, 0].any() and alpha[:, -1].any()
 
 

@@ -15,9 +15,9 @@ def test_captions_repeat_for_the_same_random_state(scenes):
         assert first == second
 
 
-def test_captions_vary(picture):
+def test_captions_vary(image):
     rng = np.random.default_rng(0)
-    assert len({captions.sample_caption(picture, "en", rng) for _ in range(200)}) > 50
+    assert len({captions.sample_caption(image, "en", rng) for _ in range(200)}) > 50
 
 
 def test_english_captions_are_lower_case_short_and_name_only_what_is_there(scenes, classes):
@@ -71,8 +71,8 @@ def test_other_languages_name_everything_three_times(scenes, language):
             assert [f"{opening}{sign.word}{closing}" in text for text in texts] == [True, False, True]
 
 
-def test_a_list_in_french(picture):
-    assert captions.references(picture, "fr")[0] == "tortue, poire et «bako»"
+def test_a_list_in_french(image):
+    assert captions.references(image, "fr")[0] == "tortue, poire et «bako»"
 
 
 @pytest.mark.parametrize(

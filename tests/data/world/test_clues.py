@@ -62,8 +62,8 @@ def test_places_say_where_something_is(flock):
     assert "in the bottom left corner" not in found
 
 
-def test_landmarks_are_identified_by_their_names(picture, flock):
-    assert [mark.words for mark in clues.SceneClues(picture).landmarks()] == [
+def test_landmarks_are_identified_by_their_names(image, flock):
+    assert [mark.words for mark in clues.SceneClues(image).landmarks()] == [
         "the turtle",
         "the pear",
         "the yellow sign",
@@ -72,6 +72,6 @@ def test_landmarks_are_identified_by_their_names(picture, flock):
     assert clues.SceneClues(flock).landmarks() == []
 
 
-def test_relations_find_things_next_to_a_landmark(picture):
-    turtle = clues.SceneClues(picture).landmarks()[0]
-    assert clues.SceneClues(picture).relations(turtle) == [clues.Clue("right of the turtle", 0b10, 0b10)]
+def test_relations_find_things_next_to_a_landmark(image):
+    turtle = clues.SceneClues(image).landmarks()[0]
+    assert clues.SceneClues(image).relations(turtle) == [clues.Clue("right of the turtle", 0b10, 0b10)]

@@ -41,7 +41,7 @@ def test_scene_statistics():
 
 
 @pytest.mark.parametrize("size", [64, 100, 128])
-def test_scales_follow_the_picture(size):
+def test_scales_follow_the_image(size):
     for thing in (thing for scene in scenes(count=50, size=size) for thing in scene.things):
         low, high = compose.SIZES[thing.scale]
         assert round(low * size / 64) <= thing.size <= round(high * size / 64)

@@ -8,7 +8,7 @@ from pali3kit.errors import DataError
 CAT, FRANCE = "\U0001f408", "\U0001f1eb\U0001f1f7"
 
 
-def test_every_picture_is_named_in_all_36_languages():
+def test_every_image_is_named_in_all_36_languages():
     assert len(names.LANGUAGES) == len(set(names.LANGUAGES)) == 36
     for language in names.LANGUAGES:
         given = names.in_language(language).names
@@ -20,7 +20,7 @@ def test_every_picture_is_named_in_all_36_languages():
     ("language", "cat", "france"),
     [("en", "cat", "France"), ("de", "Katze", "Frankreich"), ("quz", "misi", "Francia"), ("fil", "pusa", "France")],
 )
-def test_names_of_a_picture_and_of_a_flag(language, cat, france):
+def test_names_of_a_image_and_of_a_flag(language, cat, france):
     assert names.in_language(language).name(CAT) == cat
     assert names.in_language(language).name(FRANCE) == france
 

@@ -37,7 +37,7 @@ def test_image_size():
     assert probes.create_probe("digits").images("train", image_size=96)[0].shape == (400, 96, 96, 3)
 
 
-def test_probe_pictures_never_occur_in_scenes():
+def test_probe_images_never_occur_in_scenes():
     assert not set(probes._unseen()) & set(scene_classes(MAX_CLASSES))
     assert all(names.subgroup(flag) == "country-flag" for flag in probes._flags())
     assert len(set(probes._flags())) == len(set(probes.create_probe("flag").classes)) == 32

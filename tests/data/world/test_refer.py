@@ -48,7 +48,7 @@ class Reader:
 
     def _called(self, index: int) -> set[str]:
         emoji = self.scene.things[index].emoji
-        return {vocabulary.noun(emoji), vocabulary.one_of(vocabulary.kind(emoji))}
+        return {vocabulary.noun(emoji), vocabulary.countable_noun(vocabulary.kind(emoji))}
 
     def _where(self, text: str, found: list[int]) -> tuple[str, list[int]]:
         half = self.scene.size / 2
@@ -116,8 +116,8 @@ def test_look_alikes_are_distinguished(flock):
     assert {"big duck", "duck on the red disc"} <= pluses
 
 
-def test_things_with_look_alikes_are_preferred(flock, picture):
-    mixed = Scene("train", 0, 64, "noto", "blue", "plain", (*flock.things[:2], picture.things[1]), ())
+def test_things_with_look_alikes_are_preferred(flock, image):
+    mixed = Scene("train", 0, 64, "noto", "blue", "plain", (*flock.things[:2], image.things[1]), ())
     rng = np.random.default_rng(0)
     meant = [refer.expression(mixed, "refer", rng).index for _ in range(200)]
     assert np.mean([index < 2 for index in meant]) > 0.8

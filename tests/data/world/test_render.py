@@ -68,7 +68,7 @@ def test_disc_has_the_area_of_a_circle_and_its_symmetry(diameter):
 
 @pytest.mark.parametrize("texture", TEXTURES)
 @pytest.mark.parametrize("side", [64, 96, 128])
-def test_patterns_cover_two_pictures_within_the_contrast(texture, side):
+def test_patterns_cover_two_images_within_the_contrast(texture, side):
     for sample in range(render.TEXTURE_SAMPLES):
         pattern = render._texture(texture, sample, side)
         assert min(pattern.shape) >= 2 * side - 1

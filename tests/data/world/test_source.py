@@ -10,7 +10,7 @@ from pali3kit.data.world.source import WorldSource
 SOURCE = WorldSource()
 
 
-def test_pictures_and_labels_are_the_worlds() -> None:
+def test_images_and_labels_are_the_worlds() -> None:
     world = World()
     scene = world.scene("test", 7)
     assert (SOURCE.image("test", 7) == world.render(scene)).all()

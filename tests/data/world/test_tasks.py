@@ -36,7 +36,7 @@ def test_every_declared_task_is_offered() -> None:
     assert set(TASKS) == {*PROMPTS, "span_corruption"}
 
 
-def test_span_corruption_is_of_texts_without_pictures() -> None:
+def test_span_corruption_is_of_texts_without_images() -> None:
     examples = held_out(SOURCE.task("span_corruption", 32), "train", 60, 30, seed=0)
     assert len(examples) == 30 and len({e.language for e in examples}) > 5
     for example in examples:

@@ -15,10 +15,10 @@ def test_every_subgroup_has_plain_words():
         assert kind == kind.lower() and "-" not in kind and "&" not in kind, names.subgroup(emoji)
 
 
-@pytest.mark.parametrize(("emoji", "kind", "wider"), [("🐢", "reptile", "animal"), ("🍐", "fruit", "food")])
-def test_kinds_and_wider_kinds(emoji, kind, wider):
+@pytest.mark.parametrize(("emoji", "kind", "hypernym"), [("🐢", "reptile", "animal"), ("🍐", "fruit", "food")])
+def test_kinds_and_wider_kinds(emoji, kind, hypernym):
     assert vocabulary.kind(emoji) == kind
-    assert vocabulary.wider(kind) == wider
+    assert vocabulary.hypernym(kind) == hypernym
 
 
 def test_a_thing_could_be_called_by_less_than_its_name_and_by_its_keywords():
@@ -28,5 +28,5 @@ def test_a_thing_could_be_called_by_less_than_its_name_and_by_its_keywords():
     assert not vocabulary.could_be("🐢", "🍐")
 
 
-def test_pictures_of_scenes_have_a_kind_that_can_be_counted_or_named():
-    assert all(vocabulary.one_of(vocabulary.kind(emoji)) for emoji in scene_candidates())
+def test_images_of_scenes_have_a_kind_that_can_be_counted_or_named():
+    assert all(vocabulary.countable_noun(vocabulary.kind(emoji)) for emoji in scene_candidates())

@@ -12,7 +12,7 @@ from pali3kit.errors import DataError
 GOLDEN = "2f95c7fa72e96bd65de47e38762a3ddedf9cb1f27463e4c9963b1c994eb4091e"
 
 
-def test_pictures_are_the_same_bytes_everywhere():
+def test_images_are_the_same_bytes_everywhere():
     digest = hashlib.sha256()
     for artist in ("noto", "twemoji"):
         world = World(artist=artist)

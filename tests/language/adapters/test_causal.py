@@ -104,7 +104,7 @@ def test_gradient_checkpointing_keeps_gradients_and_new_tokens_get_rows(ours: An
     ours.model.save_pretrained(tmp_path)
     model, gradients = create_hf(str(tmp_path), 70).train(), []
     prompt, mask, targets = inputs()
-    for model.checkpointing in (False, True):
+    for model.gradient_checkpointing in (False, True):
         model.zero_grad()
         states = model.decode_states(targets + 8, model.encode(model.embed(prompt), mask), mask)
         assert states.shape == (3, 6, 70)

@@ -1,6 +1,6 @@
 import pytest
 
-from pali3kit.metrics.ptb.fold import CAPITAL, DIGIT, MARK, SMALL, fold
+from pali3kit.metrics.ptb.fold import CAPITAL, DIGIT, FOLD, MARK, SMALL
 
 
 @pytest.mark.parametrize(
@@ -16,5 +16,5 @@ from pali3kit.metrics.ptb.fold import CAPITAL, DIGIT, MARK, SMALL, fold
     ],
 )
 def test_each_kind_has_its_sign(text, folded):
-    assert fold(text) == folded
-    assert len(fold(text)) == len(text)
+    assert text.translate(FOLD) == folded
+    assert len(text.translate(FOLD)) == len(text)

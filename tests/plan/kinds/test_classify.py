@@ -16,7 +16,7 @@ def classify(experiment, seed=0, **changes):
 
 
 def test_its_configuration(experiment):
-    assert classify(experiment).plain == {"column": "finetune", "splits": ["test", "v2"]}
+    assert classify(experiment).plain == {"benchmark": "finetune", "splits": ["test", "v2"]}
 
 
 def test_it_scores_the_classifiers_logits(experiment):

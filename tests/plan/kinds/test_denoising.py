@@ -13,7 +13,7 @@ def denoising(experiment, seed=0, **changes):
 def test_its_configuration(experiment):
     """How a prefix is split affects the result, so it is always in the digest."""
     assert denoising(experiment).plain == {
-        "source": {"name": "fake"}, "data": "pictures", "bins": 1000, "length": 64, "prefix": "appendix", "limit": 500,
+        "source": {"name": "fake"}, "data": "images", "bins": 1000, "length": 64, "prefix": "appendix", "limit": 500,
     }  # fmt: skip
 
 
@@ -35,7 +35,7 @@ def test_changes_of_its_digest(experiment, key, value):
     ("key", "value"),
     [("pretrain", "random"), ("data.test", 3), ("model.image_size", 128), ("stages.multimodal.examples", 110)],
 )
-def test_no_picture_is_in_it(experiment, key, value):
+def test_no_image_is_in_it(experiment, key, value):
     assert denoising(experiment, **{key: value}).digest == denoising(experiment).digest
 
 

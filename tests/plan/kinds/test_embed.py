@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from planned import changed, complaints, detail, kinds, on_classes, step_of, units
 
-from pali3kit.config.part import Part
+from pali3kit.config.component import Component
 
 
 @pytest.fixture
@@ -32,7 +32,7 @@ def test_their_configuration(experiment):
 @pytest.mark.parametrize(
     "changes",
     [
-        {"evaluation.labelled": Part(name="world_classes", options={"objects": 8, "train": 21, "test": 10})},
+        {"evaluation.labelled": Component(name="world_classes", options={"objects": 8, "train": 21, "test": 10})},
         {"model.image_size": 128},
         {"model.vision.width": 16},
         {"stages.vision.examples": 110},
@@ -53,7 +53,7 @@ def test_a_crop_is_another_view(experiment):
     assert embed(experiment, crop=0.875).digest != embed(experiment).digest
 
 
-def test_a_classifiers_logits_are_of_pictures_as_large_as_it_was_tuned_on(experiment):
+def test_a_classifiers_logits_are_of_images_as_large_as_it_was_tuned_on(experiment):
     classifier = step_of(experiment, "finetune")
     step = embed(experiment, changes={"stages.finetune.image_size": 96}, classifier=classifier)
     assert kinds(step.parents) == {"classifier": "finetune"} and step.plain["image_size"] == 96
@@ -61,10 +61,10 @@ def test_a_classifiers_logits_are_of_pictures_as_large_as_it_was_tuned_on(experi
 
 
 def test_a_published_dual_encoder_is_no_parent(experiment):
-    towers = Part(name="open_clip/ViT-B-32", options={"pretrained": "openai"})
-    step = embed(replace(experiment, model=replace(experiment.model, towers=towers)))
+    towers = Component(name="open_clip/ViT-B-32", options={"pretrained": "openai"})
+    step = embed(replace(experiment, model=replace(experiment.model, dual_encoder=towers)))
     assert step.parents == {}
-    assert step.plain["towers"] == {"name": "open_clip/ViT-B-32", "pretrained": "openai"}
+    assert step.plain["dual_encoder"] == {"name": "open_clip/ViT-B-32", "pretrained": "openai"}
 
 
 @pytest.mark.parametrize(
@@ -89,12 +89,12 @@ def test_a_folder_is_called_by_its_own_name(experiment, tmp_path):
     for name in ("train/cat/1.png", "test/cat/1.png"):
         (tmp_path / "mine" / name).parent.mkdir(parents=True)
         Image.new("RGB", (2, 2)).save(tmp_path / "mine" / name)
-    probes = {"evaluation.probes": {"pets": Part(name="folders", options={"path": str(tmp_path / "mine")})}}
+    probes = {"evaluation.probes": {"pets": Component(name="folders", options={"path": str(tmp_path / "mine")})}}
     assert detail(embed(experiment, "probes", ("train", "test"), changes=probes, name="pets")) == "mine"
 
 
 @pytest.mark.parametrize(
-    ("section", "splits", "which", "pictures"),
+    ("section", "splits", "which", "images"),
     [
         ("labelled", ("train",), {}, 20),
         ("labelled", ("test", "v2"), {}, 20),
@@ -102,6 +102,6 @@ def test_a_folder_is_called_by_its_own_name(experiment, tmp_path):
         ("probes", ("train", "test"), {"name": "flag"}, 1440),
     ],
 )
-def test_their_units_are_pictures(experiment, section, splits, which, pictures):
-    assert units(embed(experiment, section, splits, **which)) == pictures
+def test_their_units_are_images(experiment, section, splits, which, images):
+    assert units(embed(experiment, section, splits, **which)) == images
     assert complaints(experiment, "embed") == []

@@ -14,7 +14,7 @@ def features(experiment, split="train", tuned=None, **changes):
 
 def test_their_configuration(experiment):
     assert features(experiment, "test").plain == {
-        "source": {"name": "fake"}, "data": "pictures", "image_size": 64, "split": "test", "count": 10,
+        "source": {"name": "fake"}, "data": "images", "image_size": 64, "split": "test", "count": 10,
     }  # fmt: skip
 
 
@@ -58,10 +58,10 @@ def test_seeds_have_their_own_only_where_the_encoder_has(experiment):
 
 
 @pytest.mark.parametrize(("split", "count"), [("train", 20), ("test", 10)])
-def test_their_units_are_pictures(experiment, split, count):
+def test_their_units_are_images(experiment, split, count):
     assert units(features(experiment, split)) == count
 
 
-def test_no_pictures_are_still_a_unit(experiment):
+def test_no_images_are_still_a_unit(experiment):
     assert units(features(experiment, "test", **{"data.test": 0})) == 1
     assert complaints(experiment, "features") == []

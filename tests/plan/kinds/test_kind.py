@@ -12,7 +12,7 @@ from fakes import Loose
 from planned import digests
 
 from pali3kit.catalogue import STAGE
-from pali3kit.config.stages import Masks, Stages, Training
+from pali3kit.config.stages import MaskTokenizerTraining, Stages, Training
 from pali3kit.errors import RegistryError
 from pali3kit.plan.graph import build
 from pali3kit.plan.kinds import kind as kinds
@@ -42,8 +42,10 @@ def test_a_built_in_kind_is_run_by_the_module_of_its_name():
 def test_a_kind_of_which_little_is_said_is_the_simplest():
     """It is not seeded, runs in one process, is no stage of the paper, and has no checks."""
     mine = a_kind()
-    step = Step("masks", "masks", Loose({}))
-    assert not (mine.seeded or mine.spread or mine.passes or mine.recomputes or mine.encoder_alone)
+    step = Step("mask_tokenizer", "mask_tokenizer", Loose({}))
+    assert not (
+        mine.seeded or mine.distributed or mine.microbatched or mine.gradient_checkpointing or mine.encoder_alone
+    )
     assert (mine.stage, mine.title, mine.detail(step), mine.panel(step), mine.units(step)) == ("", "", "", "", 1)
     assert list(mine.check(None)) == []
 
@@ -101,12 +103,12 @@ class Trained(StageConfig):
     ("training", "units"),
     [
         (None, 1),
-        (Masks(examples=0, batch_size=10), 1),  # no training, but at least one unit
-        (Masks(examples=640, batch_size=10), 640),
+        (MaskTokenizerTraining(examples=0, batch_size=10), 1),  # no training, but at least one unit
+        (MaskTokenizerTraining(examples=640, batch_size=10), 640),
     ],
 )
 def test_work_is_counted_in_training_examples(training, units):
-    assert kinds._examples(Step("masks", "masks", Trained(training=training))) == units
+    assert kinds._examples(Step("mask_tokenizer", "mask_tokenizer", Trained(training=training))) == units
 
 
 @pytest.mark.parametrize("name", ALL)
@@ -138,7 +140,7 @@ def test_each_kind_is_run_by_a_module_that_takes_its_configuration(name):
 
 def test_the_stages_of_the_paper():
     places = {name: STAGE.find(name).stage for name in ALL if STAGE.find(name).stage}
-    assert places == {"vision": "0a", "language": "0b", "masks": "0c", "multimodal": "1", "resolution": "2",
+    assert places == {"vision": "0a", "language": "0b", "mask_tokenizer": "0c", "multimodal": "1", "resolution": "2",
                       "transfer": "3"}  # fmt: skip
 
 
@@ -153,17 +155,18 @@ def test_kinds_with_a_section_of_their_own_are_named_as_it_is():
     assert sections <= set(ALL)
 
 
-def test_what_is_shared_among_ranks_trains_on_pictures():
-    assert {name for name in ALL if STAGE.find(name).spread} == {
+def test_what_is_shared_among_ranks_trains_on_images():
+    assert {name for name in ALL if STAGE.find(name).distributed} == {
         "vision", "multimodal", "resolution", "transfer", "lit", "finetune",
     }  # fmt: skip
 
 
 def test_batches_are_cut_into_passes_on_pali_alone():
-    assert {name for name in ALL if STAGE.find(name).passes} == {"multimodal", "resolution", "transfer"}
+    assert {name for name in ALL if STAGE.find(name).microbatched} == {"multimodal", "resolution", "transfer"}
 
 
-@pytest.mark.parametrize("name", ["tokenizer", "vision", "masks", "language", "features", "multimodal", "transfer",
+@pytest.mark.parametrize("name", ["tokenizer", "vision", "mask_tokenizer", "language", "features", "multimodal",
+"transfer",
                                   "embed", "probe", "evaluate"])  # fmt: skip
 def test_a_newer_version_makes_another_step_and_what_follows_too(experiment, monkeypatch, name):
     before = digests(build(experiment))

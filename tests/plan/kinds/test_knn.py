@@ -43,12 +43,12 @@ def test_it_is_not_seeded(experiment):
     assert knn(experiment, 5).seed == 0
 
 
-def test_more_neighbours_than_pictures_are_reported_before_features_are_made(experiment):
-    with pytest.raises(DataError, match=r"^evaluation\.neighbours: 21 neighbours of only 20 train images$"):
+def test_more_neighbours_than_images_are_reported_before_features_are_made(experiment):
+    with pytest.raises(DataError, match=r"^evaluation\.neighbours: 21 are more than the 20 train images$"):
         knn(experiment, **{"evaluation.neighbours": 21})
 
 
-def test_its_units_are_the_pictures_of_both_splits(experiment):
+def test_its_units_are_the_images_of_both_splits(experiment):
     step = knn(experiment)
     assert units(step) == count_images(step) == 20 + 10 + 10
     assert count_images(step.parents["train"]) == 20

@@ -24,7 +24,7 @@ def language(experiment, seed=0, **changes):
         ("tokenizer.bins", 32),
         ("tokenizer.vocabulary", 60),
         ("model.language.width", 16),
-        ("model.masks.codes", 32),
+        ("model.mask_tokenizer.codes", 32),
     ],
 )
 def test_changes_of_its_digest(experiment, key, value):

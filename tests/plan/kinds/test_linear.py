@@ -49,6 +49,6 @@ def test_each_seed_starts_from_its_own(experiment):
     assert linear(experiment, 1).seed == 1 and linear(experiment, 1).digest != linear(experiment).digest
 
 
-def test_its_units_are_the_pictures_of_both_splits(experiment):
+def test_its_units_are_the_images_of_both_splits(experiment):
     assert units(linear(experiment)) == 20 + 10 + 10
     assert (detail(linear(experiment)), complaints(experiment, "linear")) == ("", [])

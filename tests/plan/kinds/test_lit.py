@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from planned import changed, complaints, detail, kinds, on_classes, step_of, units
 
-from pali3kit.config.part import Part
+from pali3kit.config.component import Component
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ def test_its_tower_and_bias_are_stage_0as_where_nothing_is_said(experiment):
     plain = lit(experiment).plain
     text = {"name": "siglip_text", "width": 8, "depth": 1, "heads": 1, "mlp": 8}
     assert (plain["training"]["text"], plain["training"]["bias"], plain["text_length"]) == (text, -10.0, 32)
-    said = {"stages.lit.text": Part(name="siglip_text", options={"width": 16}), "stages.lit.bias": -1.0}
+    said = {"stages.lit.text": Component(name="siglip_text", options={"width": 16}), "stages.lit.bias": -1.0}
     own = lit(experiment, **said).plain["training"]
     assert (own["text"], own["bias"]) == ({"name": "siglip_text", "width": 16}, -1.0)
 
@@ -33,7 +33,7 @@ def test_saying_what_holds_anyway_changes_nothing(experiment):
 
 
 def test_pairs_of_its_own_are_said_once(experiment):
-    plain = lit(experiment, **{"stages.lit.source": Part(name="world")}).plain
+    plain = lit(experiment, **{"stages.lit.source": Component(name="world")}).plain
     assert plain["source"] == {"name": "world"} and "source" not in plain["training"]
 
 
@@ -43,7 +43,7 @@ def test_pairs_of_its_own_are_said_once(experiment):
         ("stages.lit.examples", 50),
         ("stages.lit.temperature", 5.0),
         ("stages.lit.bias", 0.0),
-        ("stages.lit.source", Part(name="world")),
+        ("stages.lit.source", Component(name="world")),
         ("stages.vision.text_length", 16),
         ("stages.vision.examples", 110),
         ("tokenizer.vocabulary", 60),
@@ -80,11 +80,11 @@ def test_its_parents_and_units(experiment):
          "benchmark 'zero_shot' needs the stage lit, which has no examples: set stages.lit.examples."),
         ({"stages.lit.examples": 5}, "stages.lit.examples",
          "stages.lit.examples: 5 examples are less than one batch of 10"),
-        ({"stages.lit.source": Part(name="ocr", options={})}, "stages.lit.source",
-         "source 'ocr' has no pictures with texts, which the stage lit learns from."),
-        ({"data.source": Part(name="text", options={})}, "data.source",
-         "source 'text' has no pictures with texts, which the stage lit learns from."),
-        ({"runtime.ranks": 3}, "runtime.ranks", "3 ranks do not divide the batch of 10 of stages.lit; nearest: 2"),
+        ({"stages.lit.source": Component(name="ocr", options={})}, "stages.lit.source",
+         "source 'ocr' has no images with texts, which the stage lit learns from."),
+        ({"data.source": Component(name="text", options={})}, "data.source",
+         "source 'text' has no images with texts, which the stage lit learns from."),
+        ({"runtime.devices": 3}, "runtime.devices", "3 ranks do not divide the batch of 10 of stages.lit; nearest: 2"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_trained(experiment, changes, key, text):
@@ -96,8 +96,8 @@ def test_what_cannot_be_trained(experiment, changes, key, text):
     [
         {},
         {"evaluate": ["probe"]},
-        {"evaluation.texts": "own"},
-        {"model.towers": Part(name="open_clip/ViT-B-32", options={"pretrained": "openai"})},
+        {"evaluation.text_tower": "own"},
+        {"model.dual_encoder": Component(name="open_clip/ViT-B-32", options={"pretrained": "openai"})},
     ],
 )
 def test_where_nobody_needs_it_it_may_be_left_out(experiment, changes):

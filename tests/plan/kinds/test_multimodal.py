@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from planned import changed, complaints, detail, kinds, panel, step_of, units
 
-from pali3kit.config.part import Part
+from pali3kit.config.component import Component
 from pali3kit.plan.cell import CellSteps
 
 
@@ -14,11 +14,11 @@ def multimodal(experiment, seed=0, **changes):
 
 
 def test_its_configuration(experiment):
-    """Lengths occur once; the held-out pictures and the number of pictures only where they matter."""
+    """Lengths occur once; the held-out images and the number of images only where they matter."""
     plain = dict(multimodal(experiment).plain)
     training = plain.pop("training")
     assert plain == {
-        "source": {"name": "fake"}, "data": "pictures", "image_size": 64, "bins": 1000, "prompt_length": 32,
+        "source": {"name": "fake"}, "data": "images", "image_size": 64, "bins": 1000, "prompt_length": 32,
         "target_length": 32, "projector": {"name": "linear"},
     }  # fmt: skip
     assert training.keys() == {"examples", "batch_size", "optimizer", "mixture"}
@@ -35,7 +35,7 @@ def test_its_configuration(experiment):
         ("stages.multimodal.target_length", 16),
         ("stages.language.examples", 110),
         ("stages.vision.examples", 110),
-        ("model.projector", Part(name="mlp")),
+        ("model.projector", Component(name="mlp")),
         ("data.train", 21),
         ("data.validation", 2),
         ("data.cache", False),
@@ -50,7 +50,7 @@ def test_changes_of_its_digest(experiment, key, value):
     [
         ("data.test", 11),
         ("stages.transfer.examples", 110),
-        ("stages.masks.examples", 110),  # no regions in the mixture
+        ("stages.mask_tokenizer.examples", 110),  # no regions in the mixture
         ("evaluation.beams", 4),
         ("stages.multimodal.temperature", 1.0),
     ],
@@ -76,16 +76,16 @@ def test_its_parents(experiment):
 )
 def test_mixtures_with_regions_read_the_mask_tokenizer(experiment, mixture, reads):
     step = multimodal(experiment, **{"stages.multimodal.mixture": mixture})
-    assert ("masks" in step.parents) is reads
+    assert ("mask_tokenizer" in step.parents) is reads
 
 
-def test_without_kept_tokens_it_sees_pictures(experiment):
+def test_without_kept_tokens_it_sees_images(experiment):
     step = multimodal(experiment, **{"data.cache": False})
     assert kinds(step.parents) == {"language": "language", "vision": "vision", "tokenizer": "tokenizer"}
     assert step.plain["count"] == 20
 
 
-def test_pictures_that_are_validated_on_are_said(experiment):
+def test_images_that_are_validated_on_are_said(experiment):
     assert multimodal(experiment, **{"data.validation": 2}).plain["validation"] == 2
 
 
@@ -105,8 +105,8 @@ def test_its_units_and_names(experiment):
         ({"stages.multimodal.mixture": {"splitcap": 0.0}}, "stages.multimodal.mixture",
          "stages.multimodal.mixture has no task with a weight above 0."),
         ({"stages.multimodal.target_length": 20}, "stages.multimodal.target_length",
-         "target_length 20 cannot hold what refer asks for: 4 coordinates, 16 mask tokens and the end need 21"),
-        ({"runtime.ranks": 3}, "runtime.ranks",
+         "target_length 20 cannot hold what refcoco asks for: 4 coordinates, 16 mask tokens and the end need 21"),
+        ({"runtime.devices": 3}, "runtime.devices",
          "3 ranks do not divide the batch of 10 of stages.multimodal; nearest: 2"),
     ],
 )  # fmt: skip
@@ -115,10 +115,10 @@ def test_what_cannot_be_trained(experiment, changes, key, text):
 
 
 def test_ranks_are_of_no_concern_where_nobody_asks_pali(experiment):
-    encoder = changed(experiment, {"evaluate": ["probe"], "runtime.ranks": 3})
+    encoder = changed(experiment, {"evaluate": ["probe"], "runtime.devices": 3})
     assert complaints(encoder, "multimodal") == complaints(experiment, "multimodal") == []
 
 
 def test_short_targets_are_enough_where_no_regions_are_asked_for(experiment):
-    short = {"stages.multimodal.target_length": 20, "evaluate": ["vqa"]}
+    short = {"stages.multimodal.target_length": 20, "evaluate": ["vqav2"]}
     assert complaints(changed(experiment, short), "multimodal") == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from planned import changed, complaints, detail, kinds, step_of, units
 
-from pali3kit.config.part import Part
+from pali3kit.config.component import Component
 
 
 def probe(experiment, seed=0, **changes):
@@ -13,7 +13,7 @@ def probe(experiment, seed=0, **changes):
 
 
 def test_its_configuration(experiment):
-    assert probe(experiment).plain == {"sets": ["flag"], "shots": 10, "curve": [1, 5, 10, 25], "draws": 3}
+    assert probe(experiment).plain == {"sets": ["flag"], "shots": 10, "curve": [1, 5, 10, 25], "repeats": 3}
     assert kinds(probe(experiment).parents) == {"flag": "embed"}
 
 
@@ -22,9 +22,9 @@ def test_its_configuration(experiment):
     [
         ("evaluation.shots", 5),
         ("evaluation.curve", [1]),
-        ("evaluation.draws", 4),
+        ("evaluation.repeats", 4),
         ("evaluation.crop", 0.875),
-        ("evaluation.probes", {"count": Part(name="world_probe", options={"task": "count"})}),
+        ("evaluation.probes", {"count": Component(name="world_probe", options={"task": "count"})}),
         ("stages.vision.examples", 110),
         ("model.image_size", 128),
     ],
@@ -51,8 +51,8 @@ def test_each_seed_draws_its_own(experiment):
     assert probe(experiment, 1).seed == 1
 
 
-def test_the_same_pictures_by_another_name_are_computed_once(experiment):
-    flag = Part(name="world_probe", options={"task": "flag"})
+def test_the_same_images_by_another_name_are_computed_once(experiment):
+    flag = Component(name="world_probe", options={"task": "flag"})
     step = probe(experiment, **{"evaluation.probes": {"one": flag, "kind": flag}})
     assert set(step.parents) == {"one", "kind"} and len({parent.digest for parent in step.parents.values()}) == 1
 

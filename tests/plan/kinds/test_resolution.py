@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from planned import changed, complaints, detail, kinds, panel, step_of, units
 
-from pali3kit.config.part import Optimizer, Part
+from pali3kit.config.component import Component, Optimizer
 from pali3kit.config.stages import ResolutionStep
 
 SIZES = [ResolutionStep(image_size=96, examples=40), ResolutionStep(image_size=128, examples=50)]
@@ -23,7 +23,7 @@ def experiment(experiment):
             "stages.resolution.steps": SIZES,
             "stages.resolution.batch_size": 10,
             "stages.transfer.start": "resolution",
-            "model.vision": Part(name="vit", options=shape),
+            "model.vision": Component(name="vit", options=shape),
         },
     )
 
@@ -60,7 +60,7 @@ def test_the_second_step_continues_the_first(experiment):
         ("stages.resolution.mixture", {"splitcap": 1.0, "vqa": 1.0}),
         ("stages.resolution.temperature", 2.0),
         ("stages.resolution.optimizer", Optimizer(name="adamw")),
-        ("stages.resolution.grow", False),
+        ("stages.resolution.increase_resolution", False),
         ("stages.multimodal.examples", 110),
         ("stages.multimodal.prompt_length", 16),
         ("data.train", 21),
@@ -89,15 +89,15 @@ def test_each_seed_has_its_own(experiment):
     assert resolution(experiment, 0, 1).digest != resolution(experiment).digest
 
 
-def test_the_control_learns_as_long_on_pictures_as_large_as_before(experiment):
-    control = resolution(experiment, 1, **{"stages.resolution.grow": False})
+def test_the_control_learns_as_long_on_images_as_large_as_before(experiment):
+    control = resolution(experiment, 1, **{"stages.resolution.increase_resolution": False})
     assert control.plain["image_size"] == 64 and control.plain["training"]["examples"] == 50
 
 
 @pytest.mark.parametrize(("mixture", "reads"), [({"refer": 1.0}, True), ({"vqa": 1.0}, False)])
 def test_its_own_mixture_decides_whether_masks_are_read(experiment, mixture, reads):
     step = resolution(experiment, **{"stages.resolution.mixture": mixture})
-    assert ("masks" in step.parents) is reads and step.plain["training"]["mixture"] == mixture
+    assert ("mask_tokenizer" in step.parents) is reads and step.plain["training"]["mixture"] == mixture
 
 
 def test_steps_are_distinguished_by_number_and_size(experiment):
@@ -117,7 +117,7 @@ def test_steps_are_distinguished_by_number_and_size(experiment):
          "40 examples are less than one batch of 45"),
         ({"stages.resolution.steps": [ResolutionStep(image_size=100, examples=40)]},
          "stages.resolution.steps[0].image_size", "patch 8 does not divide image_size 100; nearest: 10"),
-        ({"runtime.ranks": 4}, "runtime.ranks",
+        ({"runtime.devices": 4}, "runtime.devices",
          "4 ranks do not divide the batch of 10 of stages.resolution; nearest: 5"),
     ],
 )  # fmt: skip
@@ -127,7 +127,7 @@ def test_what_cannot_be_trained(experiment, changes, key, text):
 
 def test_what_nobody_wants_is_not_judged(experiment):
     """Scales define steps, which are not used by default."""
-    unwanted = {"stages.transfer.start": "multimodal", "stages.resolution.batch_size": 45, "runtime.ranks": 4}
+    unwanted = {"stages.transfer.start": "multimodal", "stages.resolution.batch_size": 45, "runtime.devices": 4}
     assert complaints(changed(experiment, unwanted), "resolution") == []
     assert complaints(experiment, "resolution") == []
 

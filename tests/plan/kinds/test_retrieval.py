@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from planned import changed, complaints, detail, kinds, on_classes, step_of, units
 
-from pali3kit.config.part import Part
+from pali3kit.config.component import Component
 
 
 @pytest.fixture
@@ -25,17 +25,17 @@ def test_its_configuration(experiment):
     }  # fmt: skip
 
 
-def test_its_pictures_are_embedded_once(experiment):
+def test_its_images_are_embedded_once(experiment):
     step = retrieval(experiment)
-    assert kinds(step.parents) == {"images": "embed", "towers": "lit", "tokenizer": "tokenizer"}
+    assert kinds(step.parents) == {"images": "embed", "dual_encoder": "lit", "tokenizer": "tokenizer"}
     assert step.parents["images"].plain["data"] == step.plain["data"]
 
 
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("evaluation.captioned", Part(name="world_captions", options={"objects": 8, "test": 7})),
-        ("evaluation.texts", "own"),
+        ("evaluation.captioned", Component(name="world_captions", options={"objects": 8, "test": 7})),
+        ("evaluation.text_tower", "own"),
         ("stages.lit.temperature", 5.0),
         ("model.image_size", 128),
     ],
@@ -50,9 +50,9 @@ def test_no_changes_of_its_digest(experiment, key, value):
 
 
 def test_a_published_dual_encoder_reads_texts_itself(experiment):
-    towers = Part(name="open_clip/ViT-B-32", options={"pretrained": "openai"})
-    step = retrieval(experiment, **{"model.towers": towers})
-    assert kinds(step.parents) == {"images": "embed"} and step.plain["towers"]["pretrained"] == "openai"
+    towers = Component(name="open_clip/ViT-B-32", options={"pretrained": "openai"})
+    step = retrieval(experiment, **{"model.dual_encoder": towers})
+    assert kinds(step.parents) == {"images": "embed"} and step.plain["dual_encoder"]["pretrained"] == "openai"
 
 
 def test_it_is_not_seeded_and_is_one_unit(experiment):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from planned import changed, complaints, detail, step_of, units
 
-from pali3kit.config.part import Part
+from pali3kit.config.component import Component
 from pali3kit.plan import content
 
 
@@ -29,7 +29,7 @@ def given(experiment, tmp_path):
 
 def test_the_configuration_of_a_trained_one(experiment):
     assert trained(experiment).plain == {
-        "codes": 16, "data": "pictures", "source": {"name": "fake"}, "vocabulary": 50, "sentences": 60_000,
+        "codes": 16, "data": "images", "source": {"name": "fake"}, "vocabulary": 50, "sentences": 60_000,
         "bins": 1000,
     }  # fmt: skip
 
@@ -40,8 +40,8 @@ def test_the_configuration_of_a_trained_one(experiment):
         ("tokenizer.vocabulary", 51),
         ("tokenizer.sentences", 9),
         ("tokenizer.bins", 32),
-        ("model.masks.codes", 32),
-        ("data.source", Part(name="world")),
+        ("model.mask_tokenizer.codes", 32),
+        ("data.source", Component(name="world")),
     ],
 )
 def test_changes_of_its_digest(experiment, key, value):
@@ -79,7 +79,7 @@ def test_a_file_is_known_by_its_content(given):
 
 def test_a_file_reads_no_text(given):
     assert given().plain.keys() == {"codes", "data", "file", "rows"} and len(given().plain["data"]) == 64
-    others = {"tokenizer.sentences": 9, "tokenizer.bins": 32, "data.source": Part(name="world")}
+    others = {"tokenizer.sentences": 9, "tokenizer.bins": 32, "data.source": Component(name="world")}
     assert given(**others).digest == given().digest
 
 
@@ -90,4 +90,4 @@ def test_the_rows_of_a_file_are_always_said(given):
 
 
 def test_mask_tokens_come_on_top_of_a_file_too(given):
-    assert given(**{"model.masks.codes": 32}).plain["codes"] == 32
+    assert given(**{"model.mask_tokenizer.codes": 32}).plain["codes"] == 32

@@ -5,10 +5,10 @@ from __future__ import annotations
 import pytest
 from planned import changed, complaints, detail, kinds, panel, step_of, units
 
-from pali3kit.config.part import Part
+from pali3kit.config.component import Component
 from pali3kit.plan import content
 
-ARMS = ("siglip", "classif", "random", "given")
+ARMS = ("siglip", "classif", "random", "pretrained")
 BOTH = {
     "stages.vision.examples": 110,
     "stages.vision.batch_size": 20,
@@ -43,7 +43,7 @@ def vision(experiment, arm, seed=0, **changes):
 
 @pytest.mark.parametrize(
     ("arm", "read"),
-    [("siglip", BOTH | SIGLIP | MODEL), ("classif", BOTH | CLASSIF | MODEL), ("random", MODEL), ("given", MODEL)],
+    [("siglip", BOTH | SIGLIP | MODEL), ("classif", BOTH | CLASSIF | MODEL), ("random", MODEL), ("pretrained", MODEL)],
 )
 def test_what_makes_an_arm_another_encoder(experiment, arm, read):
     before = vision(experiment, arm).digest
@@ -63,7 +63,7 @@ def test_arms_are_different_steps(experiment):
 
 def test_texts_are_read_by_siglip_alone(experiment):
     assert {arm: kinds(vision(experiment, arm).parents) for arm in ARMS} == {
-        "siglip": {"tokenizer": "tokenizer"}, "classif": {}, "random": {}, "given": {},
+        "siglip": {"tokenizer": "tokenizer"}, "classif": {}, "random": {}, "pretrained": {},
     }  # fmt: skip
 
 
@@ -79,16 +79,16 @@ def test_the_configuration_has_nothing_of_the_other_arm(experiment):
     assert not {"temperature", "bias", "text", "text_length"} & classif.keys() and classif["head_bias"] == -10.0
 
 
-def test_new_pictures_make_another_step(experiment):
+def test_new_images_make_another_step(experiment):
     source = vision(experiment, "classif")
-    assert source.plain["data"] == "pictures" and source.plain["source"] == {"name": "fake"}
+    assert source.plain["data"] == "images" and source.plain["source"] == {"name": "fake"}
 
 
 def test_another_file_of_weights_is_another_start(experiment, tmp_path):
     def of(data):
         content._sha256.cache_clear()
         (tmp_path / "w.npz").write_bytes(data)
-        return vision(experiment, "given", **{"model.vision.weights": str(tmp_path / "w.npz")})
+        return vision(experiment, "pretrained", **{"model.vision.weights": str(tmp_path / "w.npz")})
 
     assert of(b"a").digest == of(b"a").digest != of(b"b").digest
     content._sha256.cache_clear()
@@ -111,10 +111,10 @@ def test_its_units_are_its_examples(experiment):
          "stages.vision.examples should be at least 1, not 0."),
         ({"stages.vision.examples": 5}, "stages.vision.examples",
          "stages.vision.examples: 5 examples are less than one batch of 10"),
-        ({"runtime.ranks": 4}, "runtime.ranks",
+        ({"runtime.devices": 4}, "runtime.devices",
          "4 ranks do not divide the batch of 10 of stages.vision; nearest: 5"),
-        ({"runtime.ranks": 2, "runtime.strategy": "fsdp"}, "stages.vision.optimizer.name",
-         "muon works on whole matrices, fsdp shards them: take adamw."),
+        ({"runtime.devices": 2, "runtime.strategy": "fsdp"}, "stages.vision.optimizer.name",
+         "muon works on whole matrices, but fsdp shards them: use adamw."),
     ],
 )  # fmt: skip
 def test_budgets_that_cannot_be_spent(experiment, changes, key, text):
@@ -124,7 +124,7 @@ def test_budgets_that_cannot_be_spent(experiment, changes, key, text):
 def test_an_encoder_that_cannot_learn_in_the_memory_that_there_is(experiment):
     """One block, 8 wide; a random encoder is not trained."""
     shape = {"size": None, "width": 8, "depth": 1, "heads": 1, "mlp": 8, "patch": 8}
-    small = {"model.vision": Part(name="vit", options=shape), "runtime.memory": 1e-6}
+    small = {"model.vision": Component(name="vit", options=shape), "runtime.memory": 1e-6}
     # patches (3*64+1)*8, positions 64*8, attention 4*(64+8), MLP 9*8+9*8, norms 4*8+2*8
     parameters = 193 * 8 + 64 * 8 + 4 * 72 + 2 * 72 + 48
     [(key, text)] = complaints(changed(experiment, small), "vision")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from planned import changed, complaints, detail, kinds, on_classes, step_of, units
 
-from pali3kit.config.part import Part
+from pali3kit.config.component import Component
 from pali3kit.errors import DataError
 
 
@@ -37,23 +37,23 @@ def test_no_changes_of_its_digest(experiment, key, value):
 
 
 def test_texts_are_read_by_the_tuned_tower_or_by_siglips_own(experiment):
-    assert kinds(zero_shot(experiment).parents) == {"test": "embed", "towers": "lit", "tokenizer": "tokenizer"}
-    own = zero_shot(experiment, **{"evaluation.texts": "own"})
-    assert kinds(own.parents) == {"test": "embed", "towers": "vision", "tokenizer": "tokenizer"}
+    assert kinds(zero_shot(experiment).parents) == {"test": "embed", "dual_encoder": "lit", "tokenizer": "tokenizer"}
+    own = zero_shot(experiment, **{"evaluation.text_tower": "own"})
+    assert kinds(own.parents) == {"test": "embed", "dual_encoder": "vision", "tokenizer": "tokenizer"}
 
 
 def test_a_published_dual_encoder_reads_them_itself(experiment):
-    towers = Part(name="open_clip/ViT-B-32", options={"pretrained": "openai"})
-    step = zero_shot(experiment, **{"model.towers": towers})
+    towers = Component(name="open_clip/ViT-B-32", options={"pretrained": "openai"})
+    step = zero_shot(experiment, **{"model.dual_encoder": towers})
     assert kinds(step.parents) == {"test": "embed"}
-    assert step.plain["towers"] == {"name": "open_clip/ViT-B-32", "pretrained": "openai"}
+    assert step.plain["dual_encoder"] == {"name": "open_clip/ViT-B-32", "pretrained": "openai"}
 
 
 def test_a_class_without_a_name_cannot_be_asked_for(experiment, tmp_path):
     file = tmp_path / "val" / "n99999999" / "ILSVRC2012_val_00000001.png"
     file.parent.mkdir(parents=True)
-    file.write_bytes(b"a picture")
-    part = Part(name="imagenet", options={"path": str(tmp_path)})
+    file.write_bytes(b"an image")
+    part = Component(name="imagenet", options={"path": str(tmp_path)})
     told = r"^class n99999999 has no name for the prompts: give a file of names \(evaluation\.labelled\.names\)$"
     with pytest.raises(DataError, match=told):
         zero_shot(experiment, **{"evaluation.labelled": part})

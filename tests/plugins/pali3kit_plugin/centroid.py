@@ -47,7 +47,7 @@ BENCHMARK = Benchmark(
     summary="the nearest class mean of frozen features: top-1",
     columns=(Column(title="Nearest class mean"),),
     unit=ACCURACY,
-    answered="features",
+    scored="features",
     kind="centroid",
     sets=("labelled",),
 )

@@ -10,13 +10,13 @@ from numpy.typing import NDArray
 from pali3kit.errors import DataError
 from pali3kit.evals.features import Features
 from pali3kit.evals.scores import EvalResult
-from pali3kit.training.context import Cost, Sizes, StageContext
+from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
 from pali3kit.training.feature_files import features_in
 from pali3kit_plugin.centroid import Centroid, Config
 
 
 def run(config: Config, context: StageContext) -> None:
-    """Write `metrics.json`: the accuracy in percent, and for each test picture whether it is right."""
+    """Write `metrics.json`: the accuracy in percent, and for each test image whether it is right."""
     train, test = (features_in(context.parents[split], split) for split in ("train", "test"))
     if train.labels is None or test.labels is None:
         raise DataError("class means need labels")
@@ -25,9 +25,9 @@ def run(config: Config, context: StageContext) -> None:
     (context.folder / "metrics.json").write_text(json.dumps(metrics))
 
 
-def calibrate(config: Config, sizes: Sizes) -> Cost:
+def calibrate(config: Config, sizes: ComponentSpecs) -> StageCost:
     """Nearly nothing: the features are there."""
-    return Cost(seconds=0.01)
+    return StageCost(seconds=0.01)
 
 
 def nearest_mean(train: Features, features: NDArray[np.float32], options: Centroid) -> NDArray[np.int64]:

@@ -1,4 +1,4 @@
-"""Drawn shapes: a source that makes its own pictures, captions and questions."""
+"""Drawn shapes: a source that makes its own images, captions and questions."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SPLITS = ("train", "test")
 
 
 class Shapes(Files):
-    """The records of a split: picture `number` has one shape, of which a caption and two questions tell."""
+    """The records of a split: image `number` has one shape, of which a caption and two questions tell."""
 
     def __init__(self, split: str, count: int, image_size: int, background: str) -> None:
         super().__init__()
@@ -34,7 +34,9 @@ class Shapes(Files):
         pixels[_inside(shape, self.image_size, rng)] = COLOURS[colour]
         return Record(
             name=f"shapes/{self.split}/{number}",
-            picture=lambda: f"P6 {self.image_size} {self.image_size} 255\n".encode() + pixels.tobytes(),  # a PPM file
+            read_image=lambda: (
+                f"P6 {self.image_size} {self.image_size} 255\n".encode() + pixels.tobytes()
+            ),  # a PPM file
             captions={"en": (f"a {colour} {shape} on a {self.background} background",)},
             questions=(
                 Asked(f"what colour is the {shape}?", (colour,) * 10),
@@ -44,7 +46,7 @@ class Shapes(Files):
 
 
 def _inside(shape: str, size: int, rng: np.random.Generator) -> np.ndarray:
-    """The pixels of a shape that lies anywhere in the picture, bool `[size,size]`."""
+    """The pixels of a shape that lies anywhere in the image, bool `[size,size]`."""
     radius = size // 4
     row, column = rng.integers(radius, size - radius, size=2)
     down, right = np.abs(np.arange(size) - row)[:, None], np.abs(np.arange(size) - column)[None]
@@ -57,13 +59,13 @@ def _inside(shape: str, size: int, rng: np.random.Generator) -> np.ndarray:
     return inside[shape]
 
 
-@SOURCE.register("shapes", "drawn shapes with captions and questions", tells=("captions", "questions"))
+@SOURCE.register("shapes", "drawn shapes with captions and questions", annotations=("captions", "questions"))
 def create(image_size: int = 64, count: int = 1000, background: Literal["white", "black"] = "white") -> AnnotatedSource:
     """Drawn shapes.
 
     Args:
-        image_size: side length of the pictures, which the experiment gives.
-        count: pictures in each split.
+        image_size: side length of the images, which the experiment gives.
+        count: images in each split.
         background: the colour behind the shapes.
     """
     train, test = (Shapes(split, count, image_size, background) for split in SPLITS)

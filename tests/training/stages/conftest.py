@@ -14,12 +14,12 @@ from pali3kit.config.load import load
 from pali3kit.execution.workload import sizes
 from pali3kit.plan.graph import build
 from pali3kit.plan.step import Step
-from pali3kit.training.context import Cost, StageContext
+from pali3kit.training.context import StageContext, StageCost
 
 ROOT = Path(__file__).parents[3]
 OVERRIDES = [
     "scale=smoke", "data.train=40", "data.test=12", "evaluation.limit=8", "stages.vision.examples=32",
-    "stages.masks.examples=64", "stages.language.examples=32", "stages.multimodal.examples=32",
+    "stages.mask_tokenizer.examples=64", "stages.language.examples=32", "stages.multimodal.examples=32",
     "stages.transfer.examples=32", "tokenizer.sentences=1500", "tokenizer.vocabulary=1200",
     "grid.pretrain=[random,classif,siglip]", "evaluation.after=[multimodal,transfer]",
 ]  # fmt: skip
@@ -60,11 +60,11 @@ class Chain:
             run(step, context)
         return folder
 
-    def calibrate(self, kind: str, **wanted: object) -> Cost:
+    def calibrate(self, kind: str, **wanted: object) -> StageCost:
         return self.cost(self.step(kind, **wanted))
 
-    def cost(self, step: Step) -> Cost:
-        cost: Cost = import_module(STAGE.find(step.kind).target).calibrate(step.config, sizes(step))
+    def cost(self, step: Step) -> StageCost:
+        cost: StageCost = import_module(STAGE.find(step.kind).target).calibrate(step.config, sizes(step))
         return cost
 
 
@@ -79,7 +79,7 @@ def encoders(tmp_path_factory: pytest.TempPathFactory) -> Chain:
     chain = Chain(tmp_path_factory.mktemp("encoders"))
     sets = [
         "evaluation.probes={count: {name: world_probe, task: count}, food: {name: world_probe, task: food}}",
-        "grid.evaluation.texts=[own,lit]",
+        "grid.evaluation.text_tower=[own,lit]",
         "grid.pretrain=[classif,siglip]",
         "evaluate=[probe,knn,linear,finetune,zero_shot,retrieval]",
     ]

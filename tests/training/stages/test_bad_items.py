@@ -22,12 +22,12 @@ from pali3kit.training.context import Execution, StageContext
 from tests.training.stages.conftest import Chain, altered, run
 
 COUNT = 200
-PICTURES = {
-    11: "missing", 33: "cut off", 55: "no picture", 77: "a bomb", 99: "floats", 121: "exif",
+IMAGES = {
+    11: "missing", 33: "cut off", 55: "no image", 77: "a bomb", 99: "floats", 121: "exif",
 }  # fmt: skip
 REASONS = {
-    "missing": "there is no picture", "cut off": "broken picture", "no picture": "not a picture in a known format",
-    "a bomb": "exceeds limit", "floats": "its greys are floats", "exif": "broken picture",
+    "missing": "there is no image", "cut off": "broken image", "no image": "not an image in a known format",
+    "a bomb": "exceeds limit", "floats": "its greys are floats", "exif": "broken image",
 }  # fmt: skip
 CAPTION = 143  # whose line has no text
 THINGS = {
@@ -56,7 +56,7 @@ def bad() -> dict[str, bytes]:
     exif = b"Exif\0\0II*\0\x08\0\0\0" + struct.pack("<H", 2) + entries + bytes(4)
     return {
         "cut off": encoded(noise, "PNG")[:1500],
-        "no picture": b"<html>404</html>",
+        "no image": b"<html>404</html>",
         "a bomb": bomb(),
         "floats": encoded(Image.fromarray(np.zeros((8, 8), np.float32)), "TIFF"),
         "exif": encoded(noise, "JPEG", exif=exif),
@@ -65,19 +65,19 @@ def bad() -> dict[str, bytes]:
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Pictures in folders of a class and of a split, captions of them, and objects in them."""
+    """Images in folders of a class and of a split, captions of them, and objects in them."""
     folder, contents = tmp_path_factory.mktemp("bad"), bad()
     for split in ("train", "test"):
         for number in range(COUNT):
             path = folder / split / f"class{number % 2}" / f"{number:03}.png"
             path.parent.mkdir(parents=True, exist_ok=True)
-            kind = PICTURES.get(number)
+            kind = IMAGES.get(number)
             if kind is None:
                 Image.new("RGB", (20 + number % 3, 20), (number, number % 7, 0)).save(path)
             elif kind in contents:
                 path.write_bytes(contents[kind])
     names = [f"train/class{number % 2}/{number:03}.png" for number in range(COUNT)]
-    texts = ["" if number == CAPTION else f"picture number {number}" for number in range(COUNT)]
+    texts = ["" if number == CAPTION else f"image number {number}" for number in range(COUNT)]
     (folder / "c.tsv").write_text("".join(f"{text}\t{name}\n" for text, name in zip(texts, names, strict=True)))
     images = [{"id": n, "file_name": name, "height": 20, "width": 20 + n % 3} for n, name in enumerate(names)]
     things: list[dict[str, Any]] = [
@@ -98,10 +98,10 @@ def tsv(root: Path) -> dict[str, str]:
     return {"name": "tsv", "path": str(root / "c.tsv"), "images": str(root), "test": str(root / "c.tsv")}
 
 
-def make(step: Step, folder: Path, parents: Mapping[str, Path], most_bad: float = 0.05) -> list[str]:
+def make(step: Step, folder: Path, parents: Mapping[str, Path], max_bad_fraction: float = 0.05) -> list[str]:
     """Run a stage; the lines of what it could not use."""
     folder.mkdir()
-    execution = Execution(most_bad=most_bad)
+    execution = Execution(max_bad_fraction=max_bad_fraction)
     run(step, StageContext(folder, dict(parents), step.seed, lambda done, total, **numbers: None, 1, execution))
     return (folder / "skipped.txt").read_text().splitlines()
 
@@ -111,11 +111,11 @@ def parents_of(chain: Chain, step: Step, *without: str) -> dict[str, Path]:
 
 
 def check(lines: list[str], *without: str) -> None:
-    """Each bad picture is listed once, with its reason, and nothing else is, but the caption."""
-    pictures = [line for line in lines if "its caption is empty" not in line]
-    assert len(pictures) == len(PICTURES) - len(without) and len(lines) - len(pictures) <= 1, lines
-    for kind in PICTURES.values():
-        found = [line for line in pictures if REASONS[kind] in line]
+    """Each bad image is listed once, with its reason, and nothing else is, but the caption."""
+    images = [line for line in lines if "its caption is empty" not in line]
+    assert len(images) == len(IMAGES) - len(without) and len(lines) - len(images) <= 1, lines
+    for kind in IMAGES.values():
+        found = [line for line in images if REASONS[kind] in line]
         assert bool(found) == (kind not in without), (kind, lines)
 
 
@@ -139,7 +139,7 @@ def test_the_text_tower(encoders: Chain, root: Path, tmp_path: Path) -> None:
 def test_features(chain: Chain, root: Path, tmp_path: Path) -> None:
     step = chain.step("features", split="train")
     check(make(altered(step, source=tsv(root), count=COUNT), tmp_path / "made", parents_of(chain, step)))
-    assert len(np.load(tmp_path / "made" / "train-bad.npy")) == len(PICTURES) + 1  # of a bad record nothing is used
+    assert len(np.load(tmp_path / "made" / "train-bad.npy")) == len(IMAGES) + 1  # of a bad record nothing is used
 
 
 def test_features_of_a_set(encoders: Chain, root: Path, tmp_path: Path) -> None:
@@ -147,54 +147,55 @@ def test_features_of_a_set(encoders: Chain, root: Path, tmp_path: Path) -> None:
     step = altered(step, labelled={"name": "folders", "path": str(root)})
     lines = make(step, tmp_path / "made", parents_of(encoders, step))
     stored = ("missing", "exif")  # as stored: its EXIF is not read
-    assert len(lines) == 2 * (len(PICTURES) - len(stored))
+    assert len(lines) == 2 * (len(IMAGES) - len(stored))
     for kind in set(REASONS) - set(stored):
         assert sum(REASONS[kind] in line for line in lines) >= 2
 
 
 @pytest.mark.parametrize("kind", ["multimodal", "transfer"])
-def test_training_on_pictures_that_nobody_looked_at_before(chain: Chain, root: Path, tmp_path: Path, kind: str) -> None:
+def test_training_on_images_that_nobody_looked_at_before(chain: Chain, root: Path, tmp_path: Path, kind: str) -> None:
     step = chain.step(kind) if kind == "multimodal" else chain.step(kind, task="caption")
     parents = parents_of(chain, step, "features") | {"vision": chain("vision", pretrain="random")}
     training = {"mixture": {"splitcap": 1.0}} if kind == "multimodal" else {}
     step = altered(step, {"examples": 2 * COUNT, **training}, source=tsv(root), count=COUNT)
-    lines = make(step, tmp_path / "made", parents, most_bad=0.1)  # drawn at random, some more often than others
+    lines = make(step, tmp_path / "made", parents, max_bad_fraction=0.1)  # drawn at random, some more often than others
     assert len(lines) >= 4 and all(
         any(reason in line for reason in [*REASONS.values(), "its caption"]) for line in lines
     )
 
 
-def test_pictures_that_a_transfer_is_validated_on(chain: Chain, root: Path, tmp_path: Path) -> None:
+def test_images_that_a_transfer_is_validated_on(chain: Chain, root: Path, tmp_path: Path) -> None:
     step = chain.step("transfer", task="caption")
     parents = parents_of(chain, step, "features") | {"vision": chain("vision", pretrain="random")}
-    training = {"examples": 8, "batch_size": 8, "checks": 1, "validate": COUNT}
-    step = altered(step, training, source=tsv(root), count=COUNT + 10, validation=COUNT, column="caption")
+    training = {"examples": 8, "batch_size": 8, "num_validations": 1, "validation_examples": COUNT}
+    step = altered(step, training, source=tsv(root), count=COUNT + 10, validation=COUNT, benchmark="coco")
     lines = make(altered(step, target_length=2), tmp_path / "made", parents)
     assert all(any(reason in line for line in lines) for reason in REASONS.values())
 
 
 def test_evaluation(chain: Chain, root: Path, tmp_path: Path) -> None:
-    step = chain.step("evaluate", column="caption", after="multimodal")
+    step = chain.step("evaluate", benchmark="coco", after="multimodal")
     parents = parents_of(chain, step, "features") | {"vision": chain("vision", pretrain="random")}
     step = altered(step, source=tsv(root), count=COUNT, test=COUNT, limit=COUNT, target_length=2)
     check(make(step, tmp_path / "made", parents))
-    assert json.loads((tmp_path / "made" / "metrics.json").read_text())["n"] == COUNT - len(PICTURES) - 1
+    assert json.loads((tmp_path / "made" / "metrics.json").read_text())["n"] == COUNT - len(IMAGES) - 1
 
 
 def test_masks(chain: Chain, root: Path, tmp_path: Path) -> None:
     source = {"name": "coco_instances", "path": str(root / "i.json"), "images": str(root)}
-    step = altered(chain.step("masks"), {"examples": COUNT, "batch_size": 8}, source=source, task="instance")
-    lines = make(step, tmp_path / "made", {}, most_bad=0.1)
+    step = altered(chain.step("mask_tokenizer"), {"examples": COUNT, "batch_size": 8}, source=source, task="instance")
+    lines = make(step, tmp_path / "made", {}, max_bad_fraction=0.1)
     assert lines and all(any(reason in line for reason in THINGS.values()) for line in lines)
     assert all(re.search(r"annotations\[(20|40|60|80|100)\]", line) for line in lines)
 
 
 def test_too_many_among_few_stop_a_stage_with_the_first_reasons(chain: Chain, tmp_path: Path) -> None:
-    """48 of 48 that are not there, as of a set whose pictures have another ending."""
+    """48 of 48 that are not there, as of a set whose images have another ending."""
     (tmp_path / "c.tsv").write_text("".join(f"a cat\t{number}.jpg\n" for number in range(48)))
     step = chain.step("features", split="train")
     few = altered(step, source=tsv(tmp_path), count=48)
-    told = r"^48 of 48 cannot be used, more than most_bad 0\.05 allows; the first: .*c\.tsv:\d+: .*\d\.jpg; .*\d\.jpg"
+    listed = r".*c\.tsv:\d+: .*\d\.jpg; .*\d\.jpg"
+    told = rf"^48 of 48 cannot be used, more than max_bad_fraction 0\.05 allows; the first: {listed}"
     with pytest.raises(TooManyBad, match=told):
         make(few, tmp_path / "features", parents_of(chain, step))
     assert len((tmp_path / "features" / "skipped.txt").read_text().splitlines()) == 48
@@ -206,8 +207,8 @@ def test_where_a_stage_finds_nothing_it_says_why(chain: Chain, root: Path, tmp_p
     content["annotations"] = [{**thing, "category_id": 7} for thing in content["annotations"]]
     (tmp_path / "i.json").write_text(json.dumps(content))
     source = {"name": "coco_instances", "path": str(tmp_path / "i.json"), "images": str(root)}
-    step = altered(chain.step("masks"), {"examples": 40, "batch_size": 8}, source=source, task="instance")
+    step = altered(chain.step("mask_tokenizer"), {"examples": 40, "batch_size": 8}, source=source, task="instance")
     with pytest.raises(
-        DataError, match=r"more than most_bad 0\.05 allows; the first: .*'category_id' 7 is no category"
+        DataError, match=r"more than max_bad_fraction 0\.05 allows; the first: .*'category_id' 7 is no category"
     ):
-        make(step, tmp_path / "masks", {})
+        make(step, tmp_path / "mask_tokenizer", {})

@@ -15,9 +15,9 @@ from pali3kit.errors import DataError
 from pali3kit.evals.features import extract
 from pali3kit.plan.graph import build
 from pali3kit.registry import LABELLED
+from pali3kit.training.components import Artifact
 from pali3kit.training.context import Execution, StageContext
 from pali3kit.training.feature_files import classes_in, features_in, rows_in
-from pali3kit.training.parts import _read_two_towers, read_trained_towers, read_vision
 from pali3kit.training.stages import embed
 from pali3kit.training.stages.retrieval import _captions_of
 from tests.training.stages.conftest import ROOT, Chain, altered, run
@@ -31,14 +31,14 @@ def metrics_of(folder: Path) -> Any:
 
 def test_features_are_the_encoders(encoders: Chain) -> None:
     step = encoders.step("embed", splits=["test", "v2"])
-    folder, vision = encoders.make(step), read_vision(encoders.make(step.parents["vision"]))
-    pictures = LABELLED.build("world_classes", train=64, test=32)
+    folder, vision = encoders.make(step), Artifact(encoders.make(step.parents["vision"])).vision()
+    images = LABELLED.build("world_classes", train=64, test=32)
     found = features_in(folder, "v2")
-    expected = extract(vision, [pictures.image("v2", index) for index in range(32)])
+    expected = extract(vision, [images.image("v2", index) for index in range(32)])
     np.testing.assert_allclose(found.features, expected, atol=1e-5)
-    np.testing.assert_array_equal(found.labels, pictures.labels("v2"))
-    assert features_in(folder, "test").right == pictures.relabelled("test") and found.right is None
-    assert classes_in(folder, "test") == pictures.classes
+    np.testing.assert_array_equal(found.labels, images.labels("v2"))
+    assert features_in(folder, "test").right == images.relabelled("test") and found.right is None
+    assert classes_in(folder, "test") == images.classes
     assert sorted(path.name for path in folder.iterdir()) == ["test.safetensors", "v2.safetensors"]
 
 
@@ -76,33 +76,36 @@ def test_retrieval_has_every_language(encoders: Chain) -> None:
 def test_lit_trains_the_text_tower_only(encoders: Chain) -> None:
     step = next(n for n in encoders.steps if n.kind == "lit" and n.parents["vision"].plain["pretrain"] == "siglip")
     folder, own = encoders.make(step), encoders.make(step.parents["vision"])
-    tuned, before = _read_two_towers(folder), _read_two_towers(own)
+    tuned, before = Artifact(folder)._two_towers(), Artifact(own)._two_towers()
     for name, weight in tuned.vision.state_dict().items():
         assert torch.equal(weight, before.vision.state_dict()[name]), name
     assert not torch.equal(tuned.text.head.weight, before.text.head.weight)
     assert (folder / "curve.csv").exists()
-    towers = read_trained_towers(folder, encoders.make(step.parents["tokenizer"]))
+    tokenizer = Artifact(encoders.make(step.parents["tokenizer"])).tokenizer()
+    dual_encoder = Artifact(folder).dual_encoder(tokenizer)
     with torch.no_grad():
-        texts = towers.embed_texts(["A Cat", "a cat", "two dogs"])
+        texts = dual_encoder.embed_texts(["A Cat", "a cat", "two dogs"])
     assert torch.equal(texts[0], texts[1]) and not torch.equal(texts[0], texts[2])
 
 
 def test_an_arm_without_a_text_tower_has_no_column_of_its_own() -> None:
     experiment = load(ROOT / "experiments" / "table6.yaml", ["scale=smoke"])
-    cells = {(cell.point["pretrain"], cell.point["evaluation.texts"]): cell.columns for cell in build(experiment).cells}
+    cells = {
+        (cell.point["pretrain"], cell.point["evaluation.text_tower"]): cell.columns for cell in build(experiment).cells
+    }
     assert list(cells["classif", "own"]) == ["finetune", "probe"]
     assert list(cells["siglip", "own"]) == list(cells["classif", "lit"]) == experiment.evaluate
 
 
 def test_fine_tuning_at_another_size_moves_the_encoder(encoders: Chain) -> None:
     step = encoders.step("finetune")
-    described = json.loads((encoders.make(step) / "parts.json").read_text())
+    described = json.loads((encoders.make(step) / "config.json").read_text())
     assert described["image_size"] == 96 and described["classes"] == 64
     assert encoders.step("classify").parents["test"].plain["image_size"] == 96
 
 
 class Damaged:
-    """Six pictures, of which some cannot be read."""
+    """Six images, of which some cannot be read."""
 
     digest, classes = "damaged", ("a", "b")
 
@@ -120,16 +123,16 @@ class Damaged:
 
     def image(self, split: str, index: int) -> np.ndarray:
         if index in self.bad:
-            raise DataError(f"picture {index}: it is cut off")
+            raise DataError(f"image {index}: it is cut off")
         return np.full((64, 64, 3), index % 256, np.uint8)
 
 
-def run_on(pictures: Damaged, encoders: Chain, folder: Path, monkeypatch: pytest.MonkeyPatch, **execution: Any) -> None:
+def run_on(images: Damaged, encoders: Chain, folder: Path, monkeypatch: pytest.MonkeyPatch, **execution: Any) -> None:
     folder.mkdir(exist_ok=True)
     step = encoders.step("embed", splits=["test", "v2"])
     parents = {"vision": encoders.make(step.parents["vision"])}
     context = StageContext(folder, parents, 0, lambda *_, **__: None, threads=1, execution=Execution(**execution))
-    monkeypatch.setattr(embed, "_build_set", lambda config: pictures)
+    monkeypatch.setattr(embed, "_build_set", lambda config: images)
     run(altered(step, splits=("test",)), context)
 
 
@@ -137,7 +140,7 @@ def test_unreadable_images_are_listed_and_left_out(
     encoders: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run_on(Damaged((1, 4)), encoders, tmp_path / "x", monkeypatch)
-    assert (tmp_path / "x" / "skipped.txt").read_text() == "picture 1: it is cut off\npicture 4: it is cut off\n"
+    assert (tmp_path / "x" / "skipped.txt").read_text() == "image 1: it is cut off\nimage 4: it is cut off\n"
     assert len(features_in(tmp_path / "x", "test").features) == 298
     assert rows_in(tmp_path / "x", "test").tolist()[:4] == [0, 2, 3, 5]
 
@@ -155,7 +158,7 @@ def test_a_set_without_readable_images(encoders: Chain, tmp_path: Path, monkeypa
 
 
 def test_too_many_of_them_stop_the_stage(encoders: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(DataError, match=r"more than most_bad 0\.05 allows"):
+    with pytest.raises(DataError, match=r"more than max_bad_fraction 0\.05 allows"):
         run_on(Damaged(tuple(range(60))), encoders, tmp_path / "x", monkeypatch)
 
 
@@ -164,10 +167,10 @@ def test_a_run_that_allows_more_continues_without_counting_twice(
 ) -> None:
     bad = Damaged(tuple(range(0, 300, 5)))  # 60 of 300
     with pytest.raises(
-        DataError, match=r"more than most_bad 0\.05 allows; the first: picture 0: it is cut off; picture"
+        DataError, match=r"more than max_bad_fraction 0\.05 allows; the first: image 0: it is cut off; image"
     ):
         run_on(bad, encoders, tmp_path / "x", monkeypatch)
-    run_on(bad, encoders, tmp_path / "x", monkeypatch, most_bad=0.25)
+    run_on(bad, encoders, tmp_path / "x", monkeypatch, max_bad_fraction=0.25)
     assert len((tmp_path / "x" / "skipped.txt").read_text().splitlines()) == 60
 
 
@@ -175,7 +178,7 @@ def test_too_many_of_a_small_set_stop_the_stage_at_its_end(
     encoders: Chain, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(
-        DataError, match=r"^20 of 300 cannot be used, more than most_bad 0\.05 allows; the first: picture"
+        DataError, match=r"^20 of 300 cannot be used, more than max_bad_fraction 0\.05 allows; the first: image"
     ):
         run_on(Damaged(tuple(range(20))), encoders, tmp_path / "x", monkeypatch)
 
@@ -197,7 +200,7 @@ def test_a_killed_run_continues_with_the_same_features(
     whole = Damaged((3,))
     run_on(whole, encoders, tmp_path / "x", monkeypatch)
     run_on(whole, encoders, tmp_path / "y", monkeypatch)
-    assert (tmp_path / "x" / "skipped.txt").read_text() == "picture 3: it is cut off\n"
+    assert (tmp_path / "x" / "skipped.txt").read_text() == "image 3: it is cut off\n"
     one, other = ((tmp_path / name / "test.safetensors").read_bytes() for name in "xy")
     assert one == other
     assert sorted(path.name for path in (tmp_path / "x").iterdir()) == ["skipped.txt", "test.safetensors"]

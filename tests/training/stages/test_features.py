@@ -7,14 +7,14 @@ from typing import Any
 import numpy as np
 import torch
 
+from pali3kit.training.components import Artifact, build_source
 from pali3kit.training.frozen import FrozenTokens
-from pali3kit.training.parts import build_source, read_vision
 
 
 def test_tokens_are_the_encoders(chain: Any) -> None:
     step = chain.step("features", split="test")
     tokens = FrozenTokens(chain.make(step), "test")
-    vision = read_vision(chain.make(step.parents["vision"]))
+    vision = Artifact(chain.make(step.parents["vision"])).vision()
     source = build_source(step.plain["source"], 64)
     assert len(tokens) == 12 and tokens.grid == (4, 4) and tokens.width == 32
     with torch.no_grad():

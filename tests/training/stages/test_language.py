@@ -12,19 +12,19 @@ import torch
 import transformers
 
 from pali3kit.config.stages import LanguagePretraining
-from pali3kit.training.parts import read_language, read_parts, read_tokenizer
+from pali3kit.training.components import Artifact
 from pali3kit.training.stages.language import _denoising_batches
 from tests.training.stages.conftest import altered
 
 
 def test_the_artifact_can_be_read_back(chain: Any) -> None:
-    tokenizer = read_tokenizer(chain("tokenizer"))
-    language = read_language(chain("language"), tokenizer)
+    tokenizer = Artifact(chain("tokenizer")).tokenizer()
+    language = Artifact(chain("language")).language(tokenizer)
     assert language.vocabulary == len(tokenizer)
 
 
 def test_batches_are_functions_of_seed_and_step(chain: Any) -> None:
-    tokenizer = read_tokenizer(chain("tokenizer"))
+    tokenizer = Artifact(chain("tokenizer")).tokenizer()
     windows = np.random.default_rng(0).integers(3, 400, size=(9, 48))
     budget = LanguagePretraining(examples=64, batch_size=8, length=48)
     one, other = (_denoising_batches(windows, tokenizer, budget, 5) for _ in range(2))
@@ -36,7 +36,7 @@ def test_batches_are_functions_of_seed_and_step(chain: Any) -> None:
 
 
 def test_the_prefix_of_the_table_leaves_a_quarter(chain: Any) -> None:
-    tokenizer = read_tokenizer(chain("tokenizer"))
+    tokenizer = Artifact(chain("tokenizer")).tokenizer()
     windows = np.random.default_rng(0).integers(3, 400, size=(9, 48))
     budget = LanguagePretraining(examples=64, batch_size=64, length=48, prefix="table")
     batch = _denoising_batches(windows, tokenizer, budget, 5)(0)
@@ -45,7 +45,7 @@ def test_the_prefix_of_the_table_leaves_a_quarter(chain: Any) -> None:
 
 
 def test_the_artifact_says_how_it_was_denoised(chain: Any) -> None:
-    assert read_parts(chain("language"))["denoising"] == {"prefix": "appendix"}
+    assert Artifact(chain("language")).config["denoising"] == {"prefix": "appendix"}
 
 
 def test_calibration(chain: Any) -> None:
@@ -70,6 +70,6 @@ def test_models_of_transformers_go_through_all_stages(chain: Any, tmp_path: Path
     own, stage_1 = chain.step("language"), chain.step("multimodal")
     language = altered(own, language={"name": f"hf/{tmp_path}"})
     multimodal = replace(stage_1, parents={**stage_1.parents, "language": language})
-    evaluate = chain.step("evaluate", column="vqa", after="multimodal")
+    evaluate = chain.step("evaluate", benchmark="vqav2", after="multimodal")
     measured = replace(evaluate, parents={**evaluate.parents, "model": multimodal})
     assert (chain.make(measured) / "metrics.json").exists()

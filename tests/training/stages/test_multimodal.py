@@ -9,14 +9,14 @@ import torch
 from safetensors.torch import load_file
 
 from pali3kit.plan.step import Step
-from pali3kit.training.parts import read_language, read_pali, read_tokenizer
+from pali3kit.training.components import Artifact
 from tests.training.stages.conftest import altered
 
 
 def test_it_moves_away_from_the_pretrained_language_model(chain: Any) -> None:
-    tokenizer = read_tokenizer(chain("tokenizer"))
-    before = read_language(chain("language"), tokenizer).state_dict()
-    after = read_pali(chain("multimodal"), tokenizer).language.state_dict()
+    tokenizer = Artifact(chain("tokenizer")).tokenizer()
+    before = Artifact(chain("language")).language(tokenizer).state_dict()
+    after = Artifact(chain("multimodal")).pali(tokenizer).language.state_dict()
     assert before.keys() == after.keys()
     moved = {name: (after[name] - before[name]).norm() / before[name].norm() for name in before}
     assert 0 < moved["encoder.0.attention.query.weight"] < 1
@@ -24,7 +24,7 @@ def test_it_moves_away_from_the_pretrained_language_model(chain: Any) -> None:
 
 
 def uncached(chain: Any, kind: str, **wanted: object) -> Step:
-    """The same stage on pictures and the encoder, instead of its tokens."""
+    """The same stage on images and the encoder, instead of its tokens."""
     step = chain.step(kind, **wanted)
     vision = step.parents["features"].parents["vision"]
     parents = {role: parent for role, parent in step.parents.items() if role != "features"}
@@ -40,7 +40,7 @@ def test_without_kept_tokens_it_learns_the_same(chain: Any) -> None:
         assert (tensor - second[name]).norm() < 0.05 * tensor.norm() + 1e-3, name
 
 
-def test_texts_alone_are_learned_beside_pictures(chain: Any) -> None:
+def test_texts_alone_are_learned_beside_images(chain: Any) -> None:
     step = chain.step("multimodal")
     mixtures = ({"span_corruption": 1.0}, {"span_corruption": 1.0, "vqa": 1.0})
     weights = []
@@ -48,15 +48,15 @@ def test_texts_alone_are_learned_beside_pictures(chain: Any) -> None:
         folder = chain.make(altered(step, {"mixture": mixture}))
         weights.append(load_file(folder / "weights.safetensors"))
     torch.manual_seed(0)
-    started = read_pali(chain("multimodal"), read_tokenizer(chain("tokenizer")))
+    started = Artifact(chain("multimodal")).pali(Artifact(chain("tokenizer")).tokenizer())
     assert all(tensor.isfinite().all() for found in weights for tensor in found.values())
     alone, beside = (found["projector.linear.weight"] for found in weights)
     assert alone.shape == started.projector.linear.weight.shape and not torch.equal(alone, beside)
 
 
-def test_answers_too_come_from_pictures(chain: Any) -> None:
-    folder = chain.make(uncached(chain, "evaluate", column="vqa", after="multimodal"))
-    kept = chain("evaluate", column="vqa", after="multimodal")
+def test_answers_too_come_from_images(chain: Any) -> None:
+    folder = chain.make(uncached(chain, "evaluate", benchmark="vqav2", after="multimodal"))
+    kept = chain("evaluate", benchmark="vqav2", after="multimodal")
     answers = [(path / "predictions.jsonl").read_text().splitlines() for path in (folder, kept)]
     assert len(answers[0]) == len(answers[1]) > 0
 

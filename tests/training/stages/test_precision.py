@@ -37,7 +37,7 @@ def both(chain: Chain, step: Step, folder: Path) -> None:
     [
         ("vision", {"pretrain": "classif"}),
         ("vision", {"pretrain": "siglip"}),
-        ("masks", {}),
+        ("mask_tokenizer", {}),
         ("language", {}),
         ("multimodal", {}),
         ("transfer", {"task": "refer"}),

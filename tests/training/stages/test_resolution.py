@@ -1,4 +1,4 @@
-"""Stage 2: the encoder learns too, from pictures of another size; what follows sees with it."""
+"""Stage 2: the encoder learns too, from images of another size; what follows sees with it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 
 from pali3kit.plan.kinds import features, resolution
 from pali3kit.plan.step import Step
-from pali3kit.training.parts import read_parts, read_vision
+from pali3kit.training.components import Artifact
 
 
 def step(chain: Any, size: int, before: Step | None = None) -> Step:
@@ -28,7 +28,7 @@ def step(chain: Any, size: int, before: Step | None = None) -> Step:
 def test_everything_learns_and_the_positions_fit_the_larger_grid(chain: Any) -> None:
     stage_2 = step(chain, 96)
     before, after = chain.make(stage_2.parents["vision"]), chain.make(stage_2)
-    assert read_parts(after)["image_size"] == 96
+    assert Artifact(after).config["image_size"] == 96
     old, new = load_file(before / "weights.safetensors"), load_file(after / "vision.safetensors")
     assert old["positions"].shape[1] == 16 and new["positions"].shape[1] == 36
     learnt = [name for name in old if name != "positions" and not name.startswith("head.")]
@@ -42,7 +42,7 @@ def test_a_step_continues_the_one_before_and_features_are_of_its_encoder(chain: 
     first = step(chain, 96)
     second = step(chain, 128, before=first)
     folder = chain.make(second)
-    vision = read_vision(folder)
+    vision = Artifact(folder).vision()
     assert vision.native_grid == (8, 8)
     config = features.Config(source=first.plain["source"], image_size=128, split="test", count=3)
     made = chain.make(Step("features", "features/test@128", config, 0, {"vision": second}))
@@ -54,8 +54,8 @@ def test_at_the_same_size_the_first_outputs_are_the_parents(chain: Any) -> None:
     encoder = chain.make(chain.step("vision", pretrain="random"))
     images = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
-        torch.testing.assert_close(read_vision(encoder)(images), read_vision(encoder, 64)(images))
-        assert read_vision(encoder, 128)(torch.randn(2, 3, 128, 128)).shape[1] == 64
+        torch.testing.assert_close(Artifact(encoder).vision()(images), Artifact(encoder).vision(64)(images))
+        assert Artifact(encoder).vision(128)(torch.randn(2, 3, 128, 128)).shape[1] == 64
 
 
 def test_calibration(chain: Any) -> None:

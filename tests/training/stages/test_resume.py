@@ -25,13 +25,13 @@ class Cut(Exception):
 
 
 def stage(chain: Any, kind: str) -> Step:
-    """Four steps of a stage; of stage 2, on pictures of another size."""
+    """Four steps of a stage; of stage 2, on images of another size."""
     stage_1 = chain.step("multimodal")
     if kind == "resolution":
         vision = stage_1.parents["features"].parents["vision"]
         parents = {"model": stage_1, "vision": vision, "tokenizer": stage_1.parents["tokenizer"]}
-        if "masks" in stage_1.parents:
-            parents["masks"] = stage_1.parents["masks"]
+        if "mask_tokenizer" in stage_1.parents:
+            parents["mask_tokenizer"] = stage_1.parents["mask_tokenizer"]
         texts = {key: stage_1.plain[key] for key in ("source", "bins", "prompt_length", "target_length")}
         config = Config(**texts, image_size=96, count=40, training=stage_1.config.training)
         step = Step(kind, kind, config, 0, parents)
@@ -54,11 +54,11 @@ def run(chain: Any, step: Step, folder: Path, monkeypatch: pytest.MonkeyPatch, c
         seen.append([(e.images, e.prompt, e.target) for e in examples])
         return split(examples, *others)
 
-    split = joint._batches_of_passes
+    split = joint._microbatches
     context = StageContext(folder, parents, step.seed, report, 1, Execution(checkpoint_seconds=0.0))
     context = context if cut else replace(context, report=lambda done, total, **numbers: None)
     with monkeypatch.context() as patch:
-        patch.setattr(joint, "_batches_of_passes", recorded)
+        patch.setattr(joint, "_microbatches", recorded)
         if not cut:
             run_step(step, context)
         else:

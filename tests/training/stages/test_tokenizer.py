@@ -9,13 +9,13 @@ from typing import Any
 import pytest
 
 from pali3kit.plan.kinds.tokenizer import Config
-from pali3kit.training.context import Sizes, StageContext
-from pali3kit.training.parts import read_tokenizer
+from pali3kit.training.components import Artifact
+from pali3kit.training.context import ComponentSpecs, StageContext
 from pali3kit.training.stages import tokenizer as stage
 
 
 def test_it_reads_every_language_and_knows_the_special_tokens(chain: Any) -> None:
-    tokenizer = read_tokenizer(chain("tokenizer"))
+    tokenizer = Artifact(chain("tokenizer")).tokenizer()
     for text in ("a cat and a dog", "кошка и собака", "猫と犬", "แมวและสุนัข"):
         assert tokenizer.decode(tokenizer.encode(text)) == text
     assert tokenizer.codes == 128
@@ -32,10 +32,10 @@ def test_an_existing_file_is_copied(
 ) -> None:
     config = Config(file=str(published(name)), rows=rows, codes=64, data="0" * 64)
     stage.run(config, StageContext(tmp_path, {}, 0, lambda done, total, **numbers: None, threads=1))
-    tokenizer = read_tokenizer(tmp_path)  # from the artifact's folder alone
+    tokenizer = Artifact(tmp_path).tokenizer()  # from the artifact's folder alone
     assert (tmp_path / "tokenizer.model").read_bytes() == published(name).read_bytes()
     assert tokenizer.codes == 64 and tokenizer.mask_token(63) == len(tokenizer) - 1
     assert tokenizer.vocabulary.rows == (rows or tokenizer.vocabulary.rows)
-    sizes = Sizes(file=config.file, rows=rows, codes=64)
+    sizes = ComponentSpecs(file=config.file, rows=rows, codes=64)
     assert sizes.vocabulary_size == len(tokenizer)
     assert stage.calibrate(config, sizes).seconds == 0

@@ -5,16 +5,16 @@ from __future__ import annotations
 import csv
 from typing import Any
 
-from pali3kit.training.parts import read_pali, read_parts, read_tokenizer
+from pali3kit.training.components import Artifact
 
 
 def test_it_continues_from_stage_one(chain: Any) -> None:
     folder = chain("transfer", task="refer")
     step = chain.step("transfer", task="refer")
     stage1 = chain.make(step.parents["model"])
-    assert read_parts(folder) == read_parts(stage1)
-    tokenizer = read_tokenizer(chain("tokenizer"))
-    before, after = (read_pali(f, tokenizer).projector.linear.weight for f in (stage1, folder))
+    assert Artifact(folder).config == Artifact(stage1).config
+    tokenizer = Artifact(chain("tokenizer")).tokenizer()
+    before, after = (Artifact(f).pali(tokenizer).projector.linear.weight for f in (stage1, folder))
     assert 0 < (after - before).norm() < before.norm()
 
 

@@ -18,7 +18,7 @@ from pali3kit.training.context import UNFINISHED, Execution, StageContext
 from tests.training.stages.conftest import altered
 from tests.training.stages.conftest import run as run_step
 
-SCORES = [10.0, 30.0, 20.0, 30.0]  # of four checks: the second is the best, the last as good
+SCORES = [10.0, 30.0, 20.0, 30.0]  # of four validations: the second is the best, the last as good
 
 
 class Cut(Exception):
@@ -26,9 +26,9 @@ class Cut(Exception):
 
 
 def checked(chain: Any, **training: int) -> Step:
-    """A transfer of eight steps with four checks on the last ten pictures."""
-    budget = {"examples": 64, "batch_size": 8, "checks": 4, "validate": 6, **training}
-    return altered(chain.step("transfer", task="refer"), budget, column="refer", validation=10)
+    """A transfer of eight steps with four validations on the last ten images."""
+    budget = {"examples": 64, "batch_size": 8, "num_validations": 4, "validation_examples": 6, **training}
+    return altered(chain.step("transfer", task="refer"), budget, benchmark="refcoco", validation=10)
 
 
 def run(chain: Any, made: Step, folder: Path, cut: int = 0) -> dict[str, torch.Tensor]:
@@ -51,18 +51,18 @@ def rows(folder: Path) -> list[dict[str, str]]:
 
 @pytest.fixture
 def scored(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, torch.Tensor]]:
-    """Scores the checks as `SCORES` say; the weights of each."""
+    """Scores the validations as `SCORES` say; the weights of each."""
     seen: list[dict[str, torch.Tensor]] = []
-    real = validation.Best.__init__
+    real = validation._KeepBest.__init__
 
-    def init(self: validation.Best, model: Any, measure: Any, *others: Any) -> None:
+    def init(self: validation._KeepBest, model: Any, measure: Any, *others: Any) -> None:
         def made_up() -> float:
             seen.append({name: tensor.clone() for name, tensor in model.state_dict().items()})
             return SCORES[len(seen) - 1]
 
         real(self, model, made_up, *others)
 
-    monkeypatch.setattr(validation.Best, "__init__", init)
+    monkeypatch.setattr(validation._KeepBest, "__init__", init)
     return seen
 
 
@@ -78,7 +78,7 @@ def test_the_best_weights_are_kept_and_not_the_last(chain: Any, tmp_path: Path, 
         {"step": "8", "score": "30.0", "kept": "0"},
     ]
     assert {path.name for path in (tmp_path / "a").iterdir()} - {*UNFINISHED} == {
-        "curve.csv", "parts.json", "validation.csv", "weights.safetensors",
+        "curve.csv", "config.json", "validation.csv", "weights.safetensors",
     }  # fmt: skip
 
 
@@ -110,9 +110,9 @@ def test_best_weights_that_were_damaged_are_told_and_the_next_attempt_heals(chai
 
 
 def test_checking_changes_nothing_of_the_training(chain: Any, tmp_path: Path, scored: list[Any]) -> None:
-    """The last of the checked weights are those that a transfer without checks ends with."""
+    """The last of the validated weights are those that a transfer without validations ends with."""
     run(chain, checked(chain), tmp_path / "a")
-    last = run(chain, checked(chain, checks=0), tmp_path / "b")
+    last = run(chain, checked(chain, num_validations=0), tmp_path / "b")
     assert not (tmp_path / "b" / "validation.csv").exists()
     assert all(torch.equal(tensor, scored[3][name]) for name, tensor in last.items())
 
@@ -143,21 +143,21 @@ def test_what_is_validated_on_is_not_trained_on(chain: Any, tmp_path: Path, monk
     assert trained and max(trained) < 30
 
 
-def test_pictures_that_cannot_be_read_are_not_validated_on(chain: Any) -> None:
+def test_images_that_cannot_be_read_are_not_validated_on(chain: Any) -> None:
     from pali3kit.data.task import Example
-    from pali3kit.training.stream import Sight
+    from pali3kit.training.stream import ImageSource
 
     def read(number: int) -> torch.Tensor:
         if number == 2:
-            raise DataError("no picture")
+            raise DataError("no image")
         return torch.zeros(1, 4, 8)
 
-    sight = Sight("tokens", read, (4, 8), 5, (2, 2), bad={1})
+    image_source = ImageSource("tokens", read, (4, 8), 5, (2, 2), bad={1})
     examples, skips = [Example((i,), "", "") for i in range(4)], Skips()
-    good = validation._readable(examples, sight, skips)
+    good = validation._readable(examples, image_source, skips)
     assert [example.images[0] for example in good] == [0, 3]
-    assert (list(skips.lines), skips.seen) == (["no picture"], 3)  # of picture 1 its features were told
-    with pytest.raises(DataError, match="none of the validation pictures"):
-        validation._readable([Example((1,), "", "")], sight, skips)
-    with pytest.raises(DataError, match="no picture"):
-        validation._readable(examples, sight, None)  # a source that notes nothing is sure to be whole
+    assert (list(skips.lines), skips.seen) == (["no image"], 3)  # of image 1 its features were told
+    with pytest.raises(DataError, match="none of the validation images"):
+        validation._readable([Example((1,), "", "")], image_source, skips)
+    with pytest.raises(DataError, match="no image"):
+        validation._readable(examples, image_source, None)  # a source that notes nothing is sure to be whole

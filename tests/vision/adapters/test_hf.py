@@ -69,7 +69,7 @@ def test_a_vit_without_a_pooler_pools_its_class_token(tmp_path: Path) -> None:
 
 
 def test_weights_of_half_precision_are_read_as_float32(tmp_path: Path) -> None:
-    """transformers 5 would keep the kind of number that the file has, and pictures are float32."""
+    """transformers 5 would keep the kind of number that the file has, and images are float32."""
     saved("siglip", tmp_path).to(torch.bfloat16).save_pretrained(tmp_path)
     encoder = HfEncoder(str(tmp_path), 32)
     assert {parameter.dtype for parameter in encoder.parameters()} == {torch.float32}

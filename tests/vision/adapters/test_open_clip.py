@@ -31,7 +31,7 @@ def test_its_own_vit() -> None:
 
 
 def test_activations_can_be_computed_again() -> None:
-    """With the same gradients: fine-tuning asks for it (`runtime.recompute`)."""
+    """With the same gradients: fine-tuning asks for it (`runtime.gradient_checkpointing`)."""
     encoder = OpenClipEncoder("ViT-S-32-alt", image_size=64)
     images, gradients = torch.randn(1, 3, 64, 64), []
     for wanted in (False, True):

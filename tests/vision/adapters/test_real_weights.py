@@ -16,9 +16,9 @@ from safetensors.torch import save_file
 from pali3kit.registry import VISION
 
 
-def pictures(*names):
+def photos(*names):
     """Some of those in scikit-image's own wheel."""
-    data = pytest.importorskip("skimage.data", reason="needs pictures: pip install scikit-image")
+    data = pytest.importorskip("skimage.data", reason="needs images: pip install scikit-image")
     return [Image.fromarray(getattr(data, name)()) for name in names]
 
 
@@ -58,7 +58,7 @@ def logits(weights, vectors):
 def test_efficientnet_knows_what_it_sees(name, classes, least, lite0, lite0_encoder):
     """0.92, 0.95 and 0.46 are measured; a class has 0.001 by chance."""
     with torch.no_grad():
-        vector = lite0_encoder.pooled(prepared(lite0_encoder.image_spec, pictures(name)))
+        vector = lite0_encoder.pooled(prepared(lite0_encoder.image_spec, photos(name)))
     chances = logits(lite0, vector).softmax(-1)[0]
     label = timm.data.ImageNetInfo().index_to_description
     assert label(int(chances.argmax())) in classes
@@ -70,7 +70,7 @@ def test_efficientnet_is_timms_with_timms_transform(lite0, lite0_encoder):
     peer = timm.create_model("tf_efficientnet_lite0").eval()
     peer.load_state_dict(lite0)
     transform = timm.data.create_transform(**timm.data.resolve_model_data_config(peer), is_training=False)
-    images = pictures("chelsea", "coffee", "astronaut")
+    images = photos("chelsea", "coffee", "astronaut")
     inputs = prepared(lite0_encoder.image_spec, images)
     with torch.no_grad():
         expected = peer(torch.stack([transform(image) for image in images]))
@@ -132,7 +132,7 @@ def test_dinov2_is_onnxruntimes(graph, tmp_path):
         image_std=timm.data.IMAGENET_DEFAULT_STD,
     ).save_pretrained(tmp_path)
     encoder = VISION.build(f"hf/{tmp_path}", image_size=224).eval()
-    images = prepared(encoder.image_spec, pictures("chelsea", "coffee", "astronaut"))
+    images = prepared(encoder.image_spec, photos("chelsea", "coffee", "astronaut"))
     expected = states_of(graph, images)
     with torch.no_grad():
         tokens, pooled = encoder(images), encoder.pooled(images)

@@ -6,13 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import ClassVar
 
-from pali3kit.config.budgets import Complaint, spendable
-from pali3kit.config.given import found, taught
-from pali3kit.config.offers import supervising, tasks_of
+from pali3kit.config.available_tasks import supervised_part, tasks_of
+from pali3kit.config.budgets import KeyProblem, check_budget
+from pali3kit.config.check_weights import check_exists, check_trained
 from pali3kit.config.schema import Experiment
-from pali3kit.config.stages import Masks
+from pali3kit.config.stages import MaskTokenizerTraining
 from pali3kit.plan.cell import CellSteps
-from pali3kit.plan.content import weights_digest
+from pali3kit.plan.content import component_weights_digest
 from pali3kit.plan.kinds.kind import StageKind
 from pali3kit.plan.pali import SourceConfig, source_fields
 from pali3kit.plan.plain import component_json
@@ -29,29 +29,29 @@ class Config(SourceConfig):
     UNREAD: ClassVar[frozenset[str]] = frozenset({"source"})
 
     task: str = "refer"
-    masks: Named
+    mask_tokenizer: Named
     weights: str = ""
-    training: Masks
+    training: MaskTokenizerTraining
 
 
 def _make(cell: CellSteps) -> Step:
     """File sources provide any object, the embedded world those that it can refer to."""
-    part, section = cell.experiment.model.masks, cell.experiment.stages.masks
-    source = supervising(section.source or cell.experiment.data.source, "masks")
+    part, section = cell.experiment.model.mask_tokenizer, cell.experiment.stages.mask_tokenizer
+    source = supervised_part(section.source or cell.experiment.data.source, "masks")
     config = Config(
         **source_fields(source, cell.experiment.model.image_size),
         task=INSTANCE if INSTANCE in (tasks_of(source) or ()) else "refer",
-        masks=component_json(part),
-        weights=weights_digest(part),
+        mask_tokenizer=component_json(part),
+        weights=component_weights_digest(part),
         training=section,
     )
-    return cell.new("masks", config)
+    return cell.new("mask_tokenizer", config)
 
 
-def _check(cell: Experiment) -> Iterator[Complaint]:
-    yield from found(cell.model.masks, "model.masks")
-    yield from taught(cell.model.masks, "masks", cell.stages.masks.examples)
-    yield from spendable("masks", cell.stages.masks, given=True)
+def _check(cell: Experiment) -> Iterator[KeyProblem]:
+    yield from check_exists(cell.model.mask_tokenizer, "model.mask_tokenizer")
+    yield from check_trained(cell.model.mask_tokenizer, "mask_tokenizer", cell.stages.mask_tokenizer.examples)
+    yield from check_budget("mask_tokenizer", cell.stages.mask_tokenizer, may_be_pretrained=True)
 
 
 def _detail(step: Step) -> str:
@@ -59,7 +59,7 @@ def _detail(step: Step) -> str:
 
 
 KIND = StageKind(
-    name="masks",
+    name="mask_tokenizer",
     summary="train the mask tokenizer",
     version=1,
     make=_make,

@@ -8,9 +8,9 @@ import fakes
 import pytest
 from planned import changed
 
-from pali3kit.config.given import found, taught
-from pali3kit.config.part import Part
-from pali3kit.config.ports import _folders
+from pali3kit.config.check_compatibility import _folders
+from pali3kit.config.check_weights import check_exists, check_trained
+from pali3kit.config.component import Component
 
 
 @pytest.mark.parametrize(
@@ -23,19 +23,19 @@ from pali3kit.config.ports import _folders
         ("vit", None),
     ],
 )
-@pytest.mark.parametrize("key", ["vision", "language", "towers"])
+@pytest.mark.parametrize("key", ["vision", "language", "dual_encoder"])
 def test_folders_of_transformers(tmp_path: Path, key: str, name: str, text: str | None) -> None:
-    cell = changed(fakes.experiment(tmp_path), {f"model.{key}": Part(name=name)})
+    cell = changed(fakes.experiment(tmp_path), {f"model.{key}": Component(name=name)})
     assert list(_folders(cell)) == ([] if text is None else [(f"model.{key}", text)])
 
 
 def test_a_folder_that_is_there(tmp_path: Path) -> None:
-    cell = changed(fakes.experiment(tmp_path), {"model.vision": Part(name=f"hf/{tmp_path}")})
+    cell = changed(fakes.experiment(tmp_path), {"model.vision": Component(name=f"hf/{tmp_path}")})
     assert list(_folders(cell)) == []
 
 
 def test_the_folder_of_nobody(tmp_path: Path) -> None:
-    cell = changed(fakes.experiment(tmp_path), {"model.language": Part(name="hf/~no-such-user/mt5")})
+    cell = changed(fakes.experiment(tmp_path), {"model.language": Component(name="hf/~no-such-user/mt5")})
     assert list(_folders(cell)) == [("model.language", "there is no folder '~no-such-user/mt5'")]
 
 
@@ -54,8 +54,10 @@ def test_weights_in_files(
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("w.npz").touch()
-    part = Part(name="vqvae", options={"weights": weights})
-    assert list(found(part, "model.masks")) == [("model.masks.weights", text) for text in texts]
+    part = Component(name="vqvae", options={"weights": weights})
+    assert list(check_exists(part, "model.mask_tokenizer")) == [
+        ("model.mask_tokenizer.weights", text) for text in texts
+    ]
 
 
 RANDOM = "with 0 examples {} keeps random weights: set its weights, or train it on examples."
@@ -64,12 +66,14 @@ RANDOM = "with 0 examples {} keeps random weights: set its weights, or train it 
 @pytest.mark.parametrize(
     ("part", "examples", "texts"),
     [
-        (Part(name="vqvae"), 0, [RANDOM.format("vqvae")]),
-        (Part(name="ul2", options={"weights": None}), 0, [RANDOM.format("ul2")]),
-        (Part(name="vqvae", options={"weights": "w.npz"}), 0, []),
-        (Part(name="hf/google/t5"), 0, []),
-        (Part(name="vqvae"), 1, []),
+        (Component(name="vqvae"), 0, [RANDOM.format("vqvae")]),
+        (Component(name="ul2", options={"weights": None}), 0, [RANDOM.format("ul2")]),
+        (Component(name="vqvae", options={"weights": "w.npz"}), 0, []),
+        (Component(name="hf/google/t5"), 0, []),
+        (Component(name="vqvae"), 1, []),
     ],
 )
-def test_what_learns_nothing_has_weights(part: Part, examples: int, texts: list[str]) -> None:
-    assert list(taught(part, "masks", examples)) == [("stages.masks.examples", text) for text in texts]
+def test_what_learns_nothing_has_weights(part: Component, examples: int, texts: list[str]) -> None:
+    assert list(check_trained(part, "mask_tokenizer", examples)) == [
+        ("stages.mask_tokenizer.examples", text) for text in texts
+    ]

@@ -25,27 +25,27 @@ from torch.utils.flop_counter import flop_registry
 
 from pali3kit.config.stages import Training
 from pali3kit.plan.plain import StageConfig
-from pali3kit.training.context import Sizes, Weight
+from pali3kit.training.context import ComponentSpecs, MemoryProfile
 
 C = TypeVar("C", bound=StageConfig)
 FP32 = 4  # bytes
 BACKWARD = 3  # a training step takes three times the FLOPs of its forward pass
 
 
-class Weighed(Exception):
+class DryRunFinished(Exception):
     """Ends a dry run where a calibration would start to measure, with a profile if there is one."""
 
-    def __init__(self, weight: Weight | None = None) -> None:
-        super().__init__(weight)
-        self.weight = weight
+    def __init__(self, profile: MemoryProfile | None = None) -> None:
+        super().__init__(profile)
+        self.profile = profile
 
 
-def rehearsing() -> bool:
+def in_dry_run() -> bool:
     """Whether this is a dry run: models are built on the meta device."""
     return torch.get_default_device().type == "meta"
 
 
-def rehearse(calibrate: Callable[[C, Sizes], object], config: C, sizes: Sizes) -> Weight | None:
+def dry_run(calibrate: Callable[[C, ComponentSpecs], object], config: C, sizes: ComponentSpecs) -> MemoryProfile | None:
     """The memory profile of what `calibrate` would build and run; None if it measures nothing.
 
     Errors of models that cannot be built or run on the meta device, as some adapters', are not caught.
@@ -61,8 +61,8 @@ def rehearse(calibrate: Callable[[C, Sizes], object], config: C, sizes: Sizes) -
     try:
         with torch.device("meta"):
             calibrate(config, sizes)
-    except Weighed as found:
-        weight = found.weight or Weight(0, 0)
+    except DryRunFinished as found:
+        weight = found.profile or MemoryProfile(0, 0)
         counted = {} if weight.parameters else {"parameters": parameters, "state": FP32 * parameters}
         return replace(weight, effort=batch * weight.effort, **counted)
     finally:
@@ -84,14 +84,16 @@ def with_batch_size(config: C, rows: int) -> C:
     return replace(config, training=replace(training, batch_size=rows))  # type: ignore[type-var]
 
 
-def weigh(model: nn.Module, optimizer: torch.optim.Optimizer, loss: Callable[[], Tensor], tokens: int) -> Weight:
+def profile_on_meta(
+    model: nn.Module, optimizer: torch.optim.Optimizer, loss: Callable[[], Tensor], tokens: int
+) -> MemoryProfile:
     """Profile a training step on the meta device, whose `loss` is of one example of `tokens` tokens."""
     layers = _layers(model)
     saved, flops = _run(model, loss, layers)
     activations = saved.total()
     recomputed = saved.recomputed() if layers else activations
     trainable = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    return Weight(
+    return MemoryProfile(
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         state=_bytes([*model.parameters(), *trainable]) + _moments(optimizer),
         activations=activations,
@@ -102,11 +104,11 @@ def weigh(model: nn.Module, optimizer: torch.optim.Optimizer, loss: Callable[[],
     )
 
 
-def weigh_forward(model: nn.Module, run: Callable[[], object], tokens: int, batch: int) -> Weight:
+def profile_forward_on_meta(model: nn.Module, run: Callable[[], object], tokens: int, batch: int) -> MemoryProfile:
     """Profile an inference step on the meta device: `run` is of one example of `tokens` tokens, of a `batch`."""
     parameters = sum(parameter.numel() for parameter in model.parameters())
     flops = _run(model, run)[1]
-    return Weight(parameters, FP32 * parameters, flops=flops, tokens=tokens, effort=batch * flops)
+    return MemoryProfile(parameters, FP32 * parameters, flops=flops, tokens=tokens, effort=batch * flops)
 
 
 def _moments(optimizer: torch.optim.Optimizer) -> int:
@@ -161,7 +163,7 @@ class _FlopCounter(TorchDispatchMode):
 
 def _layers(model: nn.Module) -> list[nn.Module]:
     """The layers of all modules that support gradient checkpointing."""
-    stacks = (module.children() for module in model.modules() if hasattr(module, "checkpointing"))
+    stacks = (module.children() for module in model.modules() if hasattr(module, "gradient_checkpointing"))
     return [layer for stack in stacks for child in stack if isinstance(child, nn.ModuleList) for layer in child]
 
 

@@ -5,28 +5,28 @@ from __future__ import annotations
 import pytest
 from planned import changed, complaints, detail, panel, step_of, units
 
-from pali3kit.config.part import Part
+from pali3kit.config.component import Component
 from pali3kit.plan import content
 
 
 @pytest.fixture
 def coco(tmp_path):
     (tmp_path / "instances.json").write_text("{}")
-    return Part(name="coco_instances", options={"path": f"{tmp_path}/instances.json", "images": str(tmp_path)})
+    return Component(name="coco_instances", options={"path": f"{tmp_path}/instances.json", "images": str(tmp_path)})
 
 
 def masks(experiment, seed=0, **changes):
-    return step_of(changed(experiment, changes), "masks", seed)
+    return step_of(changed(experiment, changes), "mask_tokenizer", seed)
 
 
 @pytest.mark.parametrize(
     ("key", "value"),
     [
-        ("model.masks.codes", 32),
+        ("model.mask_tokenizer.codes", 32),
         ("model.image_size", 128),
-        ("stages.masks.examples", 110),
-        ("stages.masks.optimizer.learning_rate", 0.5),
-        ("data.source", Part(name="world")),
+        ("stages.mask_tokenizer.examples", 110),
+        ("stages.mask_tokenizer.optimizer.learning_rate", 0.5),
+        ("data.source", Component(name="world")),
     ],
 )
 def test_changes_of_its_digest(experiment, key, value):
@@ -40,7 +40,7 @@ def test_changes_of_its_digest(experiment, key, value):
         ("tokenizer.bins", 32),
         ("data.train", 21),
         ("pretrain", "random"),
-        ("stages.masks.source", None),
+        ("stages.mask_tokenizer.source", None),
     ],
 )
 def test_no_changes_of_its_digest(experiment, key, value):
@@ -55,20 +55,20 @@ def test_it_learns_what_the_world_refers_to_and_any_object_of_files(experiment, 
     """From its own source, or that of `data`."""
     of_world = masks(experiment)
     assert "task" not in of_world.plain and "source" not in of_world.plain["training"]
-    for changes in ({"stages.masks.source": coco}, {"data.source": coco}):
+    for changes in ({"stages.mask_tokenizer.source": coco}, {"data.source": coco}):
         of_files = masks(experiment, **changes)
         assert of_files.plain["task"] == "instance" and of_files.plain["source"]["name"] == "coco_instances"
         assert "source" not in of_files.plain["training"], "it is said once"
 
 
 def test_a_source_of_its_own_changes_nothing_else(experiment, coco):
-    own, data = (masks(experiment, **{key: coco}) for key in ("stages.masks.source", "data.source"))
+    own, data = (masks(experiment, **{key: coco}) for key in ("stages.mask_tokenizer.source", "data.source"))
     assert own.digest == data.digest
 
 
 def test_what_it_learns_names_it_where_that_is_not_the_worlds(experiment, coco):
     assert detail(masks(experiment)) == panel(masks(experiment)) == ""
-    step = masks(experiment, **{"stages.masks.source": coco})
+    step = masks(experiment, **{"stages.mask_tokenizer.source": coco})
     assert detail(step) == panel(step) == "instance"
 
 
@@ -76,7 +76,7 @@ def test_another_file_of_weights_is_another_start(experiment, tmp_path):
     def of(data):
         content._sha256.cache_clear()
         (tmp_path / "vae.npz").write_bytes(data)
-        return masks(experiment, **{"model.masks.weights": str(tmp_path / "vae.npz")})
+        return masks(experiment, **{"model.mask_tokenizer.weights": str(tmp_path / "vae.npz")})
 
     assert of(b"a").digest == of(b"a").digest != of(b"b").digest
     content._sha256.cache_clear()
@@ -84,25 +84,26 @@ def test_another_file_of_weights_is_another_start(experiment, tmp_path):
 
 def test_its_units_are_its_examples_and_at_least_one(experiment):
     assert units(masks(experiment)) == 100
-    assert units(masks(experiment, **{"stages.masks.examples": 0})) == 1
+    assert units(masks(experiment, **{"stages.mask_tokenizer.examples": 0})) == 1
     assert masks(experiment).parents == {}
 
 
 @pytest.mark.parametrize(
     ("changes", "key", "text"),
     [
-        ({"model.masks.weights": "no/vae.npz"}, "model.masks.weights", "there is no file or folder 'no/vae.npz'"),
-        ({"stages.masks.examples": 0}, "stages.masks.examples",
+        ({"model.mask_tokenizer.weights": "no/vae.npz"}, "model.mask_tokenizer.weights",
+         "there is no file or folder 'no/vae.npz'"),
+        ({"stages.mask_tokenizer.examples": 0}, "stages.mask_tokenizer.examples",
          "with 0 examples vqvae keeps random weights: set its weights, or train it on examples."),
-        ({"stages.masks.examples": 3}, "stages.masks.examples",
-         "stages.masks.examples: 3 examples are less than one batch of 10"),
+        ({"stages.mask_tokenizer.examples": 3}, "stages.mask_tokenizer.examples",
+         "stages.mask_tokenizer.examples: 3 examples are less than one batch of 10"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_trained(experiment, changes, key, text):
-    assert complaints(changed(experiment, changes), "masks") == [(key, text)]
+    assert complaints(changed(experiment, changes), "mask_tokenizer") == [(key, text)]
 
 
 def test_what_can(experiment, tmp_path):
     (tmp_path / "vae.npz").write_bytes(b"weights")
-    given = {"model.masks.weights": str(tmp_path / "vae.npz"), "stages.masks.examples": 0}
-    assert complaints(experiment, "masks") == complaints(changed(experiment, given), "masks") == []
+    given = {"model.mask_tokenizer.weights": str(tmp_path / "vae.npz"), "stages.mask_tokenizer.examples": 0}
+    assert complaints(experiment, "mask_tokenizer") == complaints(changed(experiment, given), "mask_tokenizer") == []

@@ -9,9 +9,9 @@ import fakes
 import pytest
 from planned import changed
 
+from pali3kit.config.check_compatibility import check_resolutions
+from pali3kit.config.component import Component
 from pali3kit.config.load import load
-from pali3kit.config.part import Part
-from pali3kit.config.ports import resolutions
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import Prefix, ResolutionStep
 from pali3kit.config.vocabulary import Vocabulary
@@ -44,35 +44,36 @@ from pali3kit.text.denoise import PREFIXES
         (["model.projector={name: resampler, heads: 2}", "model.language.width=30"],
          "sine2d positions need a language width divisible by 4, not 30; nearest: 32"),
         (["tokenizer.vocabulary=374"],
-         "a vocabulary of 374 has no room for words beside 256 bytes and 100 numbers; at least 375"),
+         "a vocabulary of 374 leaves no pieces for words beside 256 bytes and 100 numbers; at least 375"),
         (["tokenizer.bins=1000", "tokenizer.vocabulary=1000"],
-         "a vocabulary of 1000 has no room for words beside 256 bytes and 1000 numbers; at least 1275"),
+         "a vocabulary of 1000 leaves no pieces for words beside 256 bytes and 1000 numbers; at least 1275"),
         (["stages.multimodal.target_length=20"],
-         "target_length 20 cannot hold what refer asks for: 4 coordinates, 16 mask tokens and the end need 21"),
+         "target_length 20 cannot hold what refcoco asks for: 4 coordinates, 16 mask tokens and the end need 21"),
         (["stages.language.batch_size=9"], "stages.language.examples: 8 examples are less than one batch of 9"),
         (["stages.multimodal.mixture.ocr=-1"], "the weight of ocr should be at least 0, not -1.0."),
         (["stages.multimodal.mixture.splitcap=0", "stages.multimodal.mixture.ocr=0"],
          "stages.multimodal.mixture has no task with a weight above 0."),
         (["stages.multimodal.mixture.orc=1"], "stages.multimodal.mixture: unknown task 'orc'. Did you mean 'ocr'?"),
-        (["stages.transfer.tasks.captoin=9"],
-         "stages.transfer.tasks: unknown benchmark 'captoin'. Did you mean 'caption'?"),
-        (["stages.transfer.tasks.detect=9"], "stages.transfer.tasks: unknown benchmark 'detect'. Choose from caption, "
-         "caption_multilingual, refer, vqa, vqa_knowledge, vqa_text."),
-        (["stages.transfer.tasks.refer_g=9"],
-         "stages.transfer.tasks: 'refer_g' shares the transfer of 'refer': say it there."),
+        (["stages.transfer.benchmarks.txtvqa=9"],
+         "stages.transfer.benchmarks: unknown benchmark 'txtvqa'. Did you mean 'textvqa'?"),
+        (["stages.transfer.benchmarks.detect=9"], "stages.transfer.benchmarks: unknown benchmark 'detect'. Choose "
+                                                  "from coco, okvqa, "
+         "refcoco, textvqa, vqav2, xm3600."),
+        (["stages.transfer.benchmarks.refcocog=9"],
+         "stages.transfer.benchmarks: 'refcocog' shares the transfer of 'refcoco': set that one instead."),
         (["stages.finetune.optimizer.name=adamx"],
          "stages.finetune.optimizer.name cannot be 'adamx'. Did you mean 'adamw'?"),
         (["stages.lit.optimizer.schedule=cosin"],
          "stages.lit.optimizer.schedule cannot be 'cosin'. Did you mean 'cosine'?"),
-        (["stages.transfer.tasks.caption=0"], "the examples of caption should be at least 1, not 0."),
-        (["stages.transfer.tasks.caption={learning_rat: 1.0e-3}"],
-         "unknown key 'stages.transfer.tasks.caption.learning_rat'. Did you mean 'learning_rate'?"),
-        (["stages.transfer.tasks.caption={learning_rate: 0.0}"],
-         "stages.transfer.tasks.caption.learning_rate should be more than 0, not 0.0."),
-        (["stages.transfer.tasks.caption={examples: 3, batch_size: 4}"],
-         "stages.transfer.tasks.caption: 3 examples are less than one batch of 4"),
-        (["stages.transfer.tasks.caption=many"],
-         "stages.transfer.tasks.caption should be an integer or a mapping, not the text 'many'."),
+        (["stages.transfer.benchmarks.coco=0"], "the examples of coco should be at least 1, not 0."),
+        (["stages.transfer.benchmarks.coco={learning_rat: 1.0e-3}"],
+         "unknown key 'stages.transfer.benchmarks.coco.learning_rat'. Did you mean 'learning_rate'?"),
+        (["stages.transfer.benchmarks.coco={learning_rate: 0.0}"],
+         "stages.transfer.benchmarks.coco.learning_rate should be more than 0, not 0.0."),
+        (["stages.transfer.benchmarks.coco={examples: 3, batch_size: 4}"],
+         "stages.transfer.benchmarks.coco: 3 examples are less than one batch of 4"),
+        (["stages.transfer.benchmarks.coco=many"],
+         "stages.transfer.benchmarks.coco should be an integer or a mapping, not the text 'many'."),
         (["stages.transfer.optimizer.name=adam"],
          "stages.transfer.optimizer.name cannot be 'adam'. Did you mean 'adamw'?"),
         (["stages.transfer.optimizer.schedule=cosin"],
@@ -83,10 +84,10 @@ from pali3kit.text.denoise import PREFIXES
          "max_distance 16 should be more than half of the 32 buckets, which are single distances"),
         (["model.image_size=32"], "scenes of the world need at least 64 pixels, not 32"),
         (["grid={}", "baseline={}", "pretrain=random", "model.vision={name: timm/x, pretrained: true}"],
-         "timm/x is pretrained, not random: pretrain 'given' keeps its weights."),
-        (["grid={}", "baseline={}", "pretrain=given"],
-         "model.vision gives no weights for pretrain 'given': vit would be random: "
-         "say 'pretrained' or 'weights', or pretrain 'random'."),
+         "timm/x is pretrained, not random: pretrain 'pretrained' keeps its weights."),
+        (["grid={}", "baseline={}", "pretrain=pretrained"],
+         "model.vision gives no weights for pretrain 'pretrained': vit would be random: "
+         "set 'pretrained' or 'weights', or pretrain 'random'."),
         (["model.vision=hf/./nowhere"], "there is no folder './nowhere'"),
         (["model.language=hf//no/where"], "there is no folder '/no/where'"),
         (["model.language.weights=nowhere"], "there is no file or folder 'nowhere'"),
@@ -98,20 +99,20 @@ from pali3kit.text.denoise import PREFIXES
         (["stages.language.examples=0"],
          "with 0 examples ul2 keeps random weights: set its weights, or train it on examples."),
         (["stages.multimodal.examples=0"], "stages.multimodal.examples should be at least 1, not 0."),
-        (["stages.masks.examples=0"],
+        (["stages.mask_tokenizer.examples=0"],
          "with 0 examples vqvae keeps random weights: set its weights, or train it on examples."),
-        (["model.masks={name: vqvae, weights: nowhere.npz}"], "there is no file or folder 'nowhere.npz'"),
+        (["model.mask_tokenizer={name: vqvae, weights: nowhere.npz}"], "there is no file or folder 'nowhere.npz'"),
         (["runtime.precision=fp16"], "runtime.precision cannot be 'fp16'. Did you mean 'bf16'?"),
         (["runtime.attention=flx"], "runtime.attention cannot be 'flx'. Did you mean 'flex'?"),
         (["model.vision.weights=nowhere.npz"], "there is no file or folder 'nowhere.npz'"),
         (["data.source={name: pairs, path: x.tar, classes: 3, test: y.tar}", "stages.multimodal.mixture.ocr=0"],
-         "source 'pairs' has no task 'refer' for the column 'refer'."
+         "source 'pairs' has no task 'refer' for benchmark 'refcoco'."
          " Choose from caption, caption_multilingual, span_corruption, splitcap."),
-        (["data.source={name: pairs, path: x.tar, classes: 3, test: y.tar}", "evaluate=[caption]"],
+        (["data.source={name: pairs, path: x.tar, classes: 3, test: y.tar}", "evaluate=[coco]"],
          "source 'pairs' has no task 'ocr'. Choose from caption, caption_multilingual, span_corruption, splitcap."),
-        (["grid={}", "baseline={}", "data.source={name: pairs, path: x.tar}", "evaluate=[caption]",
+        (["grid={}", "baseline={}", "data.source={name: pairs, path: x.tar}", "evaluate=[coco]",
           "stages.multimodal.mixture.ocr=0"],
-         "the column 'caption' is measured on test images: name them, data.source.test."),
+         "benchmark 'coco' is measured on test images: name them, data.source.test."),
         (["grid={}", "baseline={}", "data.source={name: tsv, path: x.yam, images: .}"],
          "there is no file or folder 'x.yam'. Did you mean 'x.yaml'?"),
         (["grid={}", "baseline={}", "data.source={name: tsv, path: x.yaml, images: scale}"],
@@ -131,39 +132,39 @@ from pali3kit.text.denoise import PREFIXES
          "data.source.parts.a.pages should be at least 1, not 0."),
         (["grid={}", "baseline={}", "pretrain=random",
           "data.source={name: union, parts: {a: {name: pdf, path: ., test: .}}}",
-          "evaluate=[vqa]", "stages.multimodal.mixture={splitcap: 0, ocr: 1}"],
-         "source 'union' has no task 'vqa' for the column 'vqa'. Choose from a.ocr, ocr."),
+          "evaluate=[vqav2]", "stages.multimodal.mixture={splitcap: 0, ocr: 1}"],
+         "source 'union' has no task 'vqa' for benchmark 'vqav2'. Choose from a.ocr, ocr."),
         (["grid={}", "baseline={}", "pretrain=random",
           "data.source={name: union, parts: {a: {name: pdf, path: ., test: .}}}",
           "stages.multimodal.mixture={a.orc: 1, splitcap: 0}"],
          "stages.multimodal.mixture: unknown task 'a.orc'. Did you mean 'a.ocr'?"),
         (["data.validation=50"], "data.validation 50 leaves none of 8 train images to train on"),
-        (["stages.transfer.checks=2"],
+        (["stages.transfer.num_validations=2"],
          "checks measure on images that are not trained on: say how many, data.validation."),
-        (["stages.transfer.checks=2", "data.validation=4", "runtime.ranks=2", "runtime.strategy=fsdp",
+        (["stages.transfer.num_validations=2", "data.validation=4", "runtime.devices=2", "runtime.strategy=fsdp",
           "stages.transfer.optimizer.name=adamw", "stages.multimodal.optimizer.name=adamw",
           "stages.vision.optimizer.name=adamw"],
          "checks generate with whole weights: take runtime.strategy ddp, or no checks."),
-        (["data.columns={captoin: x}"], "data.columns: unknown benchmark 'captoin'. Did you mean 'caption'?"),
+        (["data.tasks={txtvqa: x}"], "data.tasks: unknown benchmark 'txtvqa'. Did you mean 'textvqa'?"),
         (["grid={}", "baseline={}", "pretrain=random",
           "data.source={name: union, parts: {a: {name: pdf, path: ., test: .}}}",
-          "evaluate=[vqa_text]", "data.columns={vqa_text: a.vqa}", "stages.multimodal.mixture={splitcap: 0, ocr: 1}"],
-         "source 'union' has no task 'a.vqa' for the column 'vqa_text'. Choose from a.ocr, ocr."),
-        (["stages.masks.source={name: coco_instances, path: x.yam, images: .}"],
+          "evaluate=[textvqa]", "data.tasks={textvqa: a.vqa}", "stages.multimodal.mixture={splitcap: 0, ocr: 1}"],
+         "source 'union' has no task 'a.vqa' for benchmark 'textvqa'. Choose from a.ocr, ocr."),
+        (["stages.mask_tokenizer.source={name: coco_instances, path: x.yam, images: .}"],
          "there is no file or folder 'x.yam'. Did you mean 'x.yaml'?"),
-        (["stages.masks.source={name: tsv, path: x.yaml, images: .}"],
-         "source 'tsv' has no masks of objects, which 'refer' needs: coco_instances, open_images and refcoco have."),
-        (["stages.masks.source=cocoinstances"],
-         "stages.masks.source: unknown source 'cocoinstances'. Did you mean 'coco_instances'?"),
+        (["stages.mask_tokenizer.source={name: tsv, path: x.yaml, images: .}"],
+         "source 'tsv' has no masks of objects, which 'refcoco' needs: coco_instances, open_images and refcoco have."),
+        (["stages.mask_tokenizer.source=cocoinstances"],
+         "stages.mask_tokenizer.source: unknown source 'cocoinstances'. Did you mean 'coco_instances'?"),
         (["grid={}", "baseline={}", "data.source={name: union, parts: {}}"],
-         "a union without parts has no pictures: name at least one source."),
+         "a union without parts has no images: name at least one source."),
         (["grid={}", "baseline={}", "data.source={name: union, parts: {w: world}}"],
-         "'world' cannot be a part of a union: take sources of pictures in files."),
+         "'world' cannot be a part of a union: take sources of images in files."),
         (["evaluation.probes={mine: {name: folders, path: x}}"], "there is no file or folder 'x'."),
         (["evaluation.probes={mine: folder}"],
          "evaluation.probes.mine: unknown labelled 'folder'. Did you mean 'folders'?"),
         (["evaluation.curve=[1,0]"], "evaluation.curve[1] should be at least 1, not 0."),
-        (["evaluation.texts=lti"], "evaluation.texts cannot be 'lti'. Did you mean 'lit'?"),
+        (["evaluation.text_tower=lti"], "evaluation.text_tower cannot be 'lti'. Did you mean 'lit'?"),
         (["evaluation.prompts=clp"], "evaluation.prompts cannot be 'clp'. Did you mean 'clip'?"),
         (["evaluation.labelled={name: imagenet, path: ., real: rael.json}", "evaluate=[knn]"],
          "there is no file or folder 'rael.json'."),
@@ -178,36 +179,36 @@ from pali3kit.text.denoise import PREFIXES
          "benchmark 'finetune' needs the stage finetune, which has no examples: set stages.finetune.examples."),
         (["evaluate=[finetune]", "stages.finetune.examples=64", "stages.finetune.image_size=67"],
          "patch 8 does not divide 67 pixels; nearest: 64"),
-        (["grid={}", "baseline={}", "pretrain=random", "evaluate=[retrieval]", "evaluation.texts=own"],
-         "an encoder by 'random' has no text tower of its own: evaluation.texts 'lit' trains one. "
+        (["grid={}", "baseline={}", "pretrain=random", "evaluate=[retrieval]", "evaluation.text_tower=own"],
+         "an encoder by 'random' has no text tower of its own: evaluation.text_tower 'lit' trains one. "
          "Or leave out 'retrieval'."),
-        (["grid={}", "baseline={}", "pretrain=random", "evaluate=[probe,zero_shot]", "evaluation.texts=own"],
-         "an encoder by 'random' has no text tower of its own: evaluation.texts 'lit' trains one. "
+        (["grid={}", "baseline={}", "pretrain=random", "evaluate=[probe,zero_shot]", "evaluation.text_tower=own"],
+         "an encoder by 'random' has no text tower of its own: evaluation.text_tower 'lit' trains one. "
          "Or leave out 'zero_shot'."),
-        (["grid={}", "baseline={}", "expect={probe.top1: {value: 76.2, tolerance: 0.3, source: a paper}}"],
-         "expect: 'probe.top1' is not measured. Did you mean 'probe'?"),
-        (["expect={probe: {value: 76.2, tolerance: 0.3, source: a paper}}"],
-         "expect: published numbers are of one model, and a grid has several: leave out one of the two."),
+        (["grid={}", "baseline={}", "published={probe.top1: {value: 76.2, tolerance: 0.3, source: a paper}}"],
+         "published: 'probe.top1' is not measured. Did you mean 'probe'?"),
+        (["published={probe: {value: 76.2, tolerance: 0.3, source: a paper}}"],
+         "published: published numbers are of one model, and a grid has several: leave out one of the two."),
         (["evaluation.probes={captioned: {name: folders, path: x}}"], "there is no file or folder 'x'."),
         (["evaluation.probes={mine: {name: folders, path: '*'}}"], "there is no file or folder '*'."),
-        (["grid={}", "baseline={}", "pretrain=siglip", "model.towers={name: hf/x}", "evaluate=[probe]"],
-         "a pretrained model of both towers is not trained: pretrain 'given', not 'siglip'."),
-        (["grid={}", "baseline={}", "pretrain=given", "model.towers=open_clip/x", "evaluate=[probe]"],
+        (["grid={}", "baseline={}", "pretrain=siglip", "model.dual_encoder={name: hf/x}", "evaluate=[probe]"],
+         "a pretrained model of both towers is not trained: pretrain 'pretrained', not 'siglip'."),
+        (["grid={}", "baseline={}", "pretrain=pretrained", "model.dual_encoder=open_clip/x", "evaluate=[probe]"],
          "open_clip/x has random weights: set pretrained to a tag or a file."),
-        (["grid={}", "baseline={}", "pretrain=given", "model.towers=hf/./x", "evaluate=[probe]"],
+        (["grid={}", "baseline={}", "pretrain=pretrained", "model.dual_encoder=hf/./x", "evaluate=[probe]"],
          "there is no folder './x'"),
         (["evaluate=[zero_shot]", "stages.lit.examples=64", "stages.lit.source={name: text, path: x.yaml}"],
-         "source 'text' has no pictures with texts, which the stage lit learns from."),
+         "source 'text' has no images with texts, which the stage lit learns from."),
         (["evaluate=[zero_shot]", "stages.lit.examples=64", "stages.lit.source={name: tsv, path: x.yam, images: .}"],
          "there is no file or folder 'x.yam'. Did you mean 'x.yaml'?"),
-        (["grid={}", "baseline={}", "pretrain=given", "model.towers={name: hf/x}", "evaluate=[probe,vqa]"],
-         "a pretrained model of both towers is measured as an encoder alone: 'vqa' needs model.vision."),
-        (["grid={}", "baseline={}", "pretrain=given", "model.towers={name: hf/x}", "evaluate=[finetune]"],
+        (["grid={}", "baseline={}", "pretrain=pretrained", "model.dual_encoder={name: hf/x}", "evaluate=[probe,vqav2]"],
+         "a pretrained model of both towers is measured as an encoder alone: 'vqav2' needs model.vision."),
+        (["grid={}", "baseline={}", "pretrain=pretrained", "model.dual_encoder={name: hf/x}", "evaluate=[finetune]"],
          "a pretrained model of both towers is not trained: 'finetune' needs model.vision."),
-        (["grid={}", "baseline={}", "expect={zero_shot.top1: {value: 76.2, tolerance: 0.3, source: a paper}}"],
-         "expect: 'zero_shot.top1' is not measured. 'evaluate' has no 'zero_shot'."),
+        (["grid={}", "baseline={}", "published={zero_shot.top1: {value: 76.2, tolerance: 0.3, source: a paper}}"],
+         "published: 'zero_shot.top1' is not measured. 'evaluate' has no 'zero_shot'."),
         (["grid={}", "baseline={}", "pretrain=classif", "data.source={name: pairs, path: x.tar}"],
-         "pretrain 'classif' needs labels: say of how many classes 'pairs' has them (classes: N)."),
+         "pretrain 'classif' needs labels: set the number of classes of 'pairs' (classes: N)."),
         (["stages.vision.loss=softmx"], "stages.vision.loss cannot be 'softmx'. Did you mean 'softmax'?"),
         (["stages.language.prefix=tabel"], "stages.language.prefix cannot be 'tabel'. Did you mean 'table'?"),
         (["stages.language.length=604"], "windows of 604 tokens have more spans than the 100 sentinels: at most 603"),
@@ -228,17 +229,18 @@ from pali3kit.text.denoise import PREFIXES
         (["stages.resolution.mixture={detct: 1}"],
          "stages.resolution.mixture: unknown task 'detct'. Did you mean 'detect'?"),
         (["runtime.strategy=fdsp"], "runtime.strategy cannot be 'fdsp'. Did you mean 'fsdp'?"),
-        (["runtime.ranks=2", "stages.transfer.tasks.vqa={batch_size: 9, examples: 90}"],
-         "2 ranks do not divide the batch of 9 of stages.transfer.tasks.vqa; nearest: 3"),
-        (["runtime.ranks=4", "evaluate=[finetune]", "stages.finetune.examples=66", "stages.finetune.batch_size=66"],
+        (["runtime.devices=2", "stages.transfer.benchmarks.vqav2={batch_size: 9, examples: 90}"],
+         "2 ranks do not divide the batch of 9 of stages.transfer.benchmarks.vqav2; nearest: 3"),
+        (["runtime.devices=4", "evaluate=[finetune]", "stages.finetune.examples=66", "stages.finetune.batch_size=66"],
          "4 ranks do not divide the batch of 66 of stages.finetune; nearest: 3"),
-        (["runtime.ranks=3", "evaluate=[probe]"], "3 ranks do not divide the batch of 4 of stages.vision; nearest: 4"),
-        (["runtime.ranks=2", "runtime.strategy=fsdp", "evaluate=[probe]"],
-         "muon works on whole matrices, fsdp shards them: take adamw."),
+        (["runtime.devices=3", "evaluate=[probe]"], "3 ranks do not divide the batch of 4 of stages.vision; "
+                                                    "nearest: 4"),
+        (["runtime.devices=2", "runtime.strategy=fsdp", "evaluate=[probe]"],
+         "muon works on whole matrices, but fsdp shards them: use adamw."),
         (["grid={}", "baseline={}", "pretrain=siglip", "data.source={name: folder, path: nowhere}"],
          "there is no folder 'nowhere'."),
         (["data.source={name: text, path: .}"],
-         "source 'text' has texts alone: only the column denoising fits, not probe."),
+         "source 'text' has texts alone: only benchmark 'denoising' fits, not probe."),
         (["data.source={name: jsonl, path: nowhere/*.jsonl}", "evaluate=[denoising]"],
          "there is no file or folder 'nowhere/*.jsonl'."),
     ],
@@ -257,11 +259,11 @@ def test_misfit(trial: Path, overrides: list[str], text: str) -> None:
         ["model.vision={name: vit, size: B/16}"],
         ["model.vision={name: vit, size: So400m/14, head: gap}", "model.image_size=1064"],
         ["model.language.width=30", "model.projector.positions=none"],
-        ["stages.multimodal.target_length=20", "evaluate=[vqa]"],
+        ["stages.multimodal.target_length=20", "evaluate=[vqav2]"],
         ["stages.multimodal.mixture.ocr=0"],
         ["tokenizer.vocabulary=375"],
         ["data.source={name: text, path: .}", "evaluate=[denoising]"],
-        ["model.masks={name: vqvae, weights: x.yaml}", "stages.masks.examples=0"],
+        ["model.mask_tokenizer={name: vqvae, weights: x.yaml}", "stages.mask_tokenizer.examples=0"],
         ["data.source={name: text, path: 'scales/*.yaml'}", "evaluate=[denoising]"],
     ],
 )
@@ -271,9 +273,9 @@ def test_fits(trial: Path, overrides: list[str]) -> None:
 
 def test_a_given_vocabulary_fits(trial: Path, published: Callable[[str], Path]) -> None:
     for name in ("t5", "mt5", "gemma"):
-        load("x.yaml", [f"tokenizer.file={published(name)}", "tokenizer.vocabulary=null", "evaluate=[vqa]"])
+        load("x.yaml", [f"tokenizer.file={published(name)}", "tokenizer.vocabulary=null", "evaluate=[vqav2]"])
     given = [f"tokenizer.file={published('t5')}", "tokenizer.vocabulary=null"]
-    load("x.yaml", [*given, "evaluate=[vqa]", "tokenizer.rows=5000"])
+    load("x.yaml", [*given, "evaluate=[vqav2]", "tokenizer.rows=5000"])
     with pytest.raises(ConfigError, match=r"target_length 32 cannot hold .* need 33"):  # four pieces for each 999
         load("x.yaml", [*given, "tokenizer.bins=1000"])
 
@@ -287,7 +289,7 @@ def test_vocabularies_that_do_not_fit_are_told_with_their_line(
     def told(tokenizer: str) -> str:
         scale.write_text(text.replace("{vocabulary: 2000, bins: 32}", tokenizer))
         with pytest.raises(ConfigError) as error:
-            load("x.yaml", ["evaluate=[vqa]"])
+            load("x.yaml", ["evaluate=[vqav2]"])
         where, _, what = str(error.value).partition(": ")
         assert where == "scales/tiny.yaml:7"
         return what
@@ -326,7 +328,7 @@ def test_a_language_models_folder_says_its_shape(trial: Path, tmp_path: Path, pu
     said = {"model_type": "t5", "d_model": 96, "d_kv": 16, "d_ff": 128, "num_layers": 2, "num_heads": 4}
     (tmp_path / "config.json").write_text(json.dumps(said))
     part = f"name: ul2, weights: {tmp_path}"
-    own = [f"tokenizer.file={published('t5')}", "tokenizer.vocabulary=null", "evaluate=[vqa]"]
+    own = [f"tokenizer.file={published('t5')}", "tokenizer.vocabulary=null", "evaluate=[vqav2]"]
     with pytest.raises(ConfigError, match="are those of its own tokenizer"):
         load(trial / "x.yaml", [f"model.language={{{part}}}"])
     assert load(trial / "x.yaml", [f"model.language={{{part}}}", *own]).model.language.options["width"] is None
@@ -412,7 +414,7 @@ def test_a_language_model_and_the_tokenizer_belong_together(
     said: dict[str, Any], text: str, trial: Path, tmp_path: Path, published: Callable[[str], Path]
 ) -> None:
     """By what a local folder's `config.json` says, for models of transformers too."""
-    part = [f"model.language=hf/{tmp_path}", "evaluate=[vqa]"]
+    part = [f"model.language=hf/{tmp_path}", "evaluate=[vqav2]"]
     own = [f"tokenizer.file={published('t5')}", "tokenizer.vocabulary=null"]
     fitting = {"model_type": "llama", "eos_token_id": 1, "vocab_size": Vocabulary(published("t5")).rows}
     (tmp_path / "config.json").write_text(json.dumps(fitting))
@@ -444,7 +446,7 @@ def steps(*sizes: int, examples: int = 40) -> dict[str, Any]:
 @pytest.fixture
 def cell(tmp_path: Path) -> Cell:
     """The fake experiment, whose transfers start from stage 2, with other values at dotted keys."""
-    wanted = {"stages.transfer.start": "resolution", "model.vision": Part(name="vit", options=VIT)}
+    wanted = {"stages.transfer.start": "resolution", "model.vision": Component(name="vit", options=VIT)}
     return lambda **changes: changed(fakes.experiment(tmp_path), {**wanted, **changes})
 
 
@@ -459,7 +461,7 @@ def cell(tmp_path: Path) -> Cell:
     ],
 )
 def test_sizes_that_fit(cell: Cell, changes: dict[str, Any]) -> None:
-    assert list(resolutions(cell(**changes))) == []
+    assert list(check_resolutions(cell(**changes))) == []
 
 
 @pytest.mark.parametrize(
@@ -471,11 +473,11 @@ def test_sizes_that_fit(cell: Cell, changes: dict[str, Any]) -> None:
          "5 examples are less than one batch of 32"),
         ({**steps(96), "stages.transfer.image_size": 97}, "stages.transfer.image_size",
          "no model of 97 pixels is trained. Did you mean '96'?"),
-        ({**steps(96), "model.vision": Part(name="open_clip/ViT-B-32")}, "stages.resolution.steps[0]",
+        ({**steps(96), "model.vision": Component(name="open_clip/ViT-B-32")}, "stages.resolution.steps[0]",
          "open_clip/ViT-B-32 works at one resolution alone: take timm/, hf/ or vit for stage 2."),
-        ({**steps(72), "model.projector": Part(name="pixel_shuffle", options={"factor": 2})},
+        ({**steps(72), "model.projector": Component(name="pixel_shuffle", options={"factor": 2})},
          "stages.resolution.steps[0].image_size", "squares of 2 tokens do not fill a grid of 9x9; nearest: 3"),
-        ({**steps(48), "data.source": Part(name="world")}, "stages.resolution.steps[0].image_size",
+        ({**steps(48), "data.source": Component(name="world")}, "stages.resolution.steps[0].image_size",
          "scenes of the world need at least 64 pixels, not 48"),
         ({}, "stages.transfer.start",
          "stages.transfer.start: there is no stage 2, since stages.resolution has no steps."),
@@ -484,10 +486,10 @@ def test_sizes_that_fit(cell: Cell, changes: dict[str, Any]) -> None:
     ],
 )  # fmt: skip
 def test_sizes_that_do_not(cell: Cell, changes: dict[str, Any], key: str, text: str) -> None:
-    assert list(resolutions(cell(**changes))) == [(key, text)]
+    assert list(check_resolutions(cell(**changes))) == [(key, text)]
 
 
 def test_what_is_wrong_at_any_size_is_told_once_and_elsewhere(cell: Cell) -> None:
-    """A misfit that is not of the size belongs to stage 1's pictures."""
-    shape = Part(name="vit", options={**VIT, "heads": 3})
-    assert list(resolutions(cell(**steps(96), **{"model.vision": shape}))) == []
+    """A misfit that is not of the size belongs to stage 1's images."""
+    shape = Component(name="vit", options={**VIT, "heads": 3})
+    assert list(check_resolutions(cell(**steps(96), **{"model.vision": shape}))) == []

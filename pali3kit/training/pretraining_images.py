@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 import numpy as np
 import torch
 
-from pali3kit.config.offers import Supervision
+from pali3kit.config.available_tasks import Supervision
 from pali3kit.data.source import STRETCH, Source
 from pali3kit.errors import DataError
 from pali3kit.images.augment import random_view
@@ -53,56 +53,57 @@ class PretrainingImages:
 
     def with_labels(self, step: int, classes: int) -> Batch:
         """`images` float32 `[B,3,H,W]`, normalised for the encoder, and `labels` float32 `[B,classes]` of 0 and 1."""
-        told = self.telling("labels")
-        drawn = told._draw(step, lambda index, rng: told.source.labels("train", index))
-        labels = torch.zeros(len(drawn.said), classes)
-        for row, present in enumerate(drawn.said):
+        narrowed = self.telling("labels")
+        samples = narrowed._draw(step, lambda index, rng: narrowed.source.labels("train", index))
+        labels = torch.zeros(len(samples.annotations), classes)
+        for row, present in enumerate(samples.annotations):
             labels[row, list(present)] = 1.0
-        return {"images": self._stack(drawn), "labels": labels, **drawn.noted()}
+        return {"images": self._stack(samples), "labels": labels, **samples.as_entry()}
 
     def with_texts(self, step: int, tokenizer: Tokenizer, length: int) -> Batch:
         """`images` as above and `ids` int64 `[B,length]`, as `padded_ids` makes them."""
-        told = self.telling("texts")
-        drawn = told._draw(step, lambda index, rng: told.source.alt_text("train", index, rng))
-        return {"images": self._stack(drawn), "ids": padded_ids(drawn.said, tokenizer, length), **drawn.noted()}
+        narrowed = self.telling("texts")
+        samples = narrowed._draw(step, lambda index, rng: narrowed.source.alt_text("train", index, rng))
+        ids = padded_ids(samples.annotations, tokenizer, length)
+        return {"images": self._stack(samples), "ids": ids, **samples.as_entry()}
 
     def alone(self, step: int) -> torch.Tensor:
         """The images alone."""
         return self._stack(self._draw(step, lambda index, rng: None))
 
-    def _stack(self, drawn: _Drawn[T]) -> torch.Tensor:
-        return self.spec.prepare(drawn.images)
+    def _stack(self, samples: _Samples[T]) -> torch.Tensor:
+        return self.spec.prepare(samples.images)
 
-    def _draw(self, step: int, say: Callable[[int, np.random.Generator], T]) -> _Drawn[T]:
-        """The images of a step, each with its annotation, which `say` reads."""
-        drawn: _Drawn[T] = _Drawn()
+    def _draw(self, step: int, annotate: Callable[[int, np.random.Generator], T]) -> _Samples[T]:
+        """The images of a step, each with its annotation, which `annotate` reads."""
+        samples: _Samples[T] = _Samples()
         rng = np.random.default_rng([self.seed, step])
         size = self.batch_size // self.ranks
         start = STRETCH * (self.seed + 1) + step * self.batch_size
         mine = range(start + self.rank * size, start + (self.rank + 1) * size)
         if self.source.draws:  # advance the generator past earlier ranks, so that texts do not depend on the ranks
             for index in range(start, mine.start):
-                say(index, rng)
+                annotate(index, rng)
         for index in mine:
-            self._add(drawn, index, lambda index: say(index, rng))
-        return drawn
+            self._add(samples, index, lambda index: annotate(index, rng))
+        return samples
 
-    def _add(self, drawn: _Drawn[T], index: int, say: Callable[[int], T]) -> None:
+    def _add(self, samples: _Samples[T], index: int, annotate: Callable[[int], T]) -> None:
         """Add the sample at `index`, or the first usable one at the same position of a later batch."""
         reason = ""
         for chosen in range(index, index + ATTEMPTS * self.batch_size, self.batch_size):
             try:
-                said, image = say(chosen), self._picture(chosen)
+                annotation, image = annotate(chosen), self._image(chosen)
             except DataError as error:
                 reason = str(error)
-                drawn.skipped.append(reason)
+                samples.skipped.append(reason)
                 continue
-            drawn.said.append(said)
-            drawn.images.append(image)
+            samples.annotations.append(annotation)
+            samples.images.append(image)
             return
         raise DataError(f"{ATTEMPTS} samples in a row cannot be used; the last: {reason}")
 
-    def _picture(self, index: int) -> np.ndarray:
+    def _image(self, index: int) -> np.ndarray:
         """uint8 `[size,size,3]`; resized one by one, since photographs at their own size would fill memory."""
         if self.crop == 1 and not self.flip:
             return fitted(self.source, self.spec, "train", index)
@@ -112,14 +113,15 @@ class PretrainingImages:
 
 
 @dataclass
-class _Drawn(Generic[T]):
+class _Samples(Generic[T]):
     """The images and annotations of a step, and messages on samples that were skipped."""
 
     images: list[np.ndarray] = field(default_factory=list)
-    said: list[T] = field(default_factory=list)
+    annotations: list[T] = field(default_factory=list)
     skipped: list[str] = field(default_factory=list)
 
-    def noted(self) -> dict[str, list[str]]:
+    def as_entry(self) -> dict[str, list[str]]:
+        """The entry `skipped` of a batch, where there is any."""
         return {"skipped": self.skipped} if self.skipped else {}
 
 
@@ -129,10 +131,10 @@ def fitted(source: Source, spec: ImageSpec, split: str, index: int) -> np.ndarra
     try:
         return spec.fitted(image)
     except DataError as error:
-        raise DataError(f"{split} picture {index}: {error}") from error
+        raise DataError(f"{split} image {index}: {error}") from error
 
 
-def picture_or_black(source: Source, spec: ImageSpec, split: str, index: int, bad: set[int]) -> np.ndarray:
+def image_or_black(source: Source, spec: ImageSpec, split: str, index: int, bad: set[int]) -> np.ndarray:
     """uint8 `[size,size,3]`; black for an image that cannot be used, which is recorded in `source.skips` and `bad`.
 
     Raises DataError for such an image of a source without `skips`, or where there are too many.

@@ -18,32 +18,34 @@ def describe_component(kind: str, entry: RegistryEntry) -> str:
     """Describe a component in several lines, without importing its module."""
     lines = [f"{kind}/{entry.name}: {entry.summary}", f"  from {entry.origin}"]
     if entry.options is not None:
-        lines += [*filter(None, [indent(cleandoc(entry.options.__doc__ or ""), "  ")]), "  options:"]
-        types = get_type_hints(entry.options)  # those of a plug-in's dataclass may be strings
+        if text := cleandoc(entry.options.__doc__ or ""):
+            lines.append(indent(text, "  "))
+        lines.append("  options:")
+        types = get_type_hints(entry.options)  # not `field.type`, which may be a string
         options = {field.name: f"{_type(types[field.name])}, {_default(field)}" for field in fields(entry.options)}
-        lines += _columns(options)
+        lines += _aligned(options)
     if entry.sizes is not None:
         module, _, attribute = entry.sizes.partition(":")
-        named = getattr(import_module(module), attribute)
-        lines += ["  sizes:", *_columns({name: _shape(shape) for name, shape in named.items()})]
+        sizes = getattr(import_module(module), attribute)
+        lines += ["  sizes:", *_aligned({name: _shape_text(shape) for name, shape in sizes.items()})]
     return "\n".join(lines)
 
 
-def _columns(rows: Mapping[str, str]) -> list[str]:
+def _aligned(rows: Mapping[str, str]) -> list[str]:
     """A line for each name and text, aligned."""
     width = max([16, *(len(name) + 2 for name in rows)])
     return [f"    {name:<{width}}{text}" for name, text in rows.items()]
 
 
-def _type(kind: Any) -> str:
+def _type(annotation: Any) -> str:
     """A type as written in Python; a Literal as its values."""
-    if get_origin(kind) is Literal:
-        return " | ".join(map(repr, get_args(kind)))
-    if get_origin(kind) in (Union, UnionType):
-        return " | ".join(map(_type, get_args(kind)))
-    if get_args(kind):
-        return f"{get_origin(kind).__name__}[{', '.join(map(_type, get_args(kind)))}]"
-    return {Any: "any", NoneType: "None"}.get(kind) or str(kind.__name__)
+    if get_origin(annotation) is Literal:
+        return " | ".join(map(repr, get_args(annotation)))
+    if get_origin(annotation) in (Union, UnionType):
+        return " | ".join(map(_type, get_args(annotation)))
+    if get_args(annotation):
+        return f"{get_origin(annotation).__name__}[{', '.join(map(_type, get_args(annotation)))}]"
+    return {Any: "any", NoneType: "None"}.get(annotation) or str(annotation.__name__)
 
 
 def _default(field: Field[object]) -> str:
@@ -52,6 +54,6 @@ def _default(field: Field[object]) -> str:
     return "required" if field.default is MISSING else f"default {field.default}"
 
 
-def _shape(shape: VitShape | LanguageShape) -> str:
-    """The numbers of a shape."""
+def _shape_text(shape: VitShape | LanguageShape) -> str:
+    """`width 768, depth 12, ...`."""
     return ", ".join(f"{key} {value}" for key, value in asdict(shape).items())

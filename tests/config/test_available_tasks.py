@@ -4,37 +4,36 @@ from __future__ import annotations
 
 import pytest
 
-from pali3kit.config.offers import (
+from pali3kit.config.available_tasks import (
     SUPERVISES,
     TASKS_OF,
-    general,
-    joins,
+    annotations_of,
+    available_tasks,
+    is_joinable,
     names_of,
-    offers,
+    supervised_part,
     supervises,
-    supervising,
+    task_family,
     tasks_of,
-    tells,
 )
-from pali3kit.config.part import Part
-from pali3kit.config.supply import _parts_of, _telling
+from pali3kit.config.check_data import _parts_of, _telling
+from pali3kit.config.component import Component
 from pali3kit.config.tasks import TASKS
 
 VARIANTS = ("caption_de", "refer_plus", "refer_only", "caption", "vqa_text", "ocr", "refs.refer_plus", "a.vqa")
-CAPTIONS, WORDS = Part(name="tsv"), Part(name="ocr")
+CAPTIONS, WORDS = Component(name="tsv"), Component(name="ocr")
 
 
 def test_tasks_by_what_records_tell() -> None:
-    assert offers(CAPTIONS) == ("splitcap", "span_corruption", "caption", "caption_multilingual") and offers(WORDS) == (
-        "ocr",
-    )
-    assert offers(Part(name="folder")) == () and offers(Part(name="world")) is None
-    assert offers(Part(name="nowhere")) is None
+    assert available_tasks(CAPTIONS) == ("splitcap", "span_corruption", "caption", "caption_multilingual")
+    assert available_tasks(WORDS) == ("ocr",)
+    assert available_tasks(Component(name="folder")) == () and available_tasks(Component(name="world")) is None
+    assert available_tasks(Component(name="nowhere")) is None
     assert {task for tasks in TASKS_OF.values() for task in tasks} - {"instance"} <= set(TASKS)
 
 
 def test_variants_are_of_a_task() -> None:
-    found = {task: general(task) for task in VARIANTS}
+    found = {task: task_family(task) for task in VARIANTS}
     assert found == {
         "caption_de": "caption", "refer_plus": "refer", "refer_only": "refer", "caption": "caption",
         "vqa_text": "vqa_text", "ocr": "ocr", "refs.refer_plus": "refs.refer", "a.vqa": "a.vqa",
@@ -42,41 +41,41 @@ def test_variants_are_of_a_task() -> None:
 
 
 def test_tasks_of_a_union() -> None:
-    union = Part(name="union", options={"parts": {"a": CAPTIONS, "b": WORDS}})
+    union = Component(name="union", options={"parts": {"a": CAPTIONS, "b": WORDS}})
     assert tasks_of(union) == (
         "splitcap", "span_corruption", "caption", "caption_multilingual", "ocr",
         "a.splitcap", "a.span_corruption", "a.caption", "a.caption_multilingual", "b.ocr",
     )  # fmt: skip
-    assert tasks_of(CAPTIONS) == offers(CAPTIONS) and tasks_of(Part(name="world")) is None
-    assert tasks_of(Part(name="union", options={"parts": {"a": Part(name="plug-in")}})) is None
+    assert tasks_of(CAPTIONS) == available_tasks(CAPTIONS) and tasks_of(Component(name="world")) is None
+    assert tasks_of(Component(name="union", options={"parts": {"a": Component(name="plug-in")}})) is None
 
 
 def test_names_that_are_no_misspelling() -> None:
     """Of a part that is somebody's, or refused, nobody knows which tasks it has: it may have any."""
-    parts = {"a": WORDS, "b": Part(name="plug-in"), "c": object()}
-    tasks, union = list(TASKS), Part(name="union", options={"parts": parts})
+    parts = {"a": WORDS, "b": Component(name="plug-in"), "c": object()}
+    tasks, union = list(TASKS), Component(name="union", options={"parts": parts})
     assert names_of(CAPTIONS) == tasks
     assert names_of(union) == [*tasks, "a.ocr", *(f"{part}.{task}" for part in "bc" for task in tasks)]
-    assert tasks_of(Part(name="union", options={"parts": {"a": WORDS, "c": object()}})) is None
+    assert tasks_of(Component(name="union", options={"parts": {"a": WORDS, "c": object()}})) is None
 
 
 def test_what_pretraining_may_learn_from() -> None:
     """A union whose part is refused, or which has none, is told of elsewhere."""
-    boxes, classes, mine = Part(name="coco_instances"), Part(name="folder"), Part(name="a_plug_in")
-    union = Part(name="union", options={"parts": {"a": CAPTIONS, "b": WORDS, "c": boxes, "d": classes, "e": mine}})
-    kept = {what: list(supervising(union, what).options["parts"]) for what in SUPERVISES}
+    boxes, classes, mine = Component(name="coco_instances"), Component(name="folder"), Component(name="a_plug_in")
+    union = Component(name="union", options={"parts": {"a": CAPTIONS, "b": WORDS, "c": boxes, "d": classes, "e": mine}})
+    kept = {what: list(supervised_part(union, what).options["parts"]) for what in SUPERVISES}
     assert kept == {"texts": ["a", "d", "e"], "labels": ["c", "d", "e"], "masks": ["c", "e"]}
-    pairs = [Part(name="pairs", options=options) for options in ({}, {"classes": 0}, {"classes": 3})]
+    pairs = [Component(name="pairs", options=options) for options in ({}, {"classes": 0}, {"classes": 3})]
     assert [supervises(part, "labels") for part in pairs] == [False, False, True]
-    words = Part(name="union", options={"parts": {"b": WORDS}})
-    assert not supervises(words, "texts") and supervising(words, "texts") is words
+    words = Component(name="union", options={"parts": {"b": WORDS}})
+    assert not supervises(words, "texts") and supervised_part(words, "texts") is words
     for parts in ({}, {"a": object()}, 3):
-        assert supervises(Part(name="union", options={"parts": parts}), "texts")
-    assert supervises(Part(name="world"), "masks") and not supervises(Part(name="text"), "labels")
+        assert supervises(Component(name="union", options={"parts": parts}), "texts")
+    assert supervises(Component(name="world"), "masks") and not supervises(Component(name="text"), "labels")
 
 
 def test_parts_have_keys() -> None:
-    union = Part(name="union", options={"parts": {"a": CAPTIONS, "refused": object()}})
+    union = Component(name="union", options={"parts": {"a": CAPTIONS, "refused": object()}})
     assert [key for key, _ in _parts_of(union, "data.source")] == ["data.source", "data.source.parts.a"]
 
 
@@ -88,7 +87,7 @@ def test_parts_have_keys() -> None:
     ],
 )  # fmt: skip
 def test_what_sources_declare(name: str, told: tuple[str, ...] | None, part: bool) -> None:
-    assert (tells(Part(name=name)), joins(Part(name=name))) == (told, part)
+    assert (annotations_of(Component(name=name)), is_joinable(Component(name=name))) == (told, part)
 
 
 def test_sources_by_what_they_tell() -> None:

@@ -8,19 +8,18 @@ from glob import iglob
 
 from pali3kit import registry
 from pali3kit.catalogue import BENCHMARK
-from pali3kit.config.budgets import generates, known_benchmarks
-from pali3kit.config.offers import (
+from pali3kit.config.available_tasks import (
+    annotations_of,
+    available_tasks,
     entry_of,
-    general,
-    joins,
+    is_joinable,
     names_of,
-    offers,
-    parts,
     supervises,
+    task_family,
     tasks_of,
-    tells,
 )
-from pali3kit.config.part import Part
+from pali3kit.config.budgets import generates_text, known_benchmarks
+from pali3kit.config.component import Component
 from pali3kit.config.root import beside, source_of, task_of
 from pali3kit.config.schema import Experiment
 from pali3kit.config.tasks import TASKS
@@ -28,33 +27,33 @@ from pali3kit.declared.entry import RegistryEntry
 from pali3kit.errors import choose
 
 
-def supply(cell: Experiment) -> Iterator[tuple[str, str]]:
+def check_data(cell: Experiment) -> Iterator[tuple[str, str]]:
     """Check that the source has its files, and the tasks, texts and labels that training and benchmarks need."""
     source, name = cell.data.source, cell.data.source.name
     yield from _there("data.source", source)
-    if offers(source) == ():  # for pretraining alone
-        answered = "features" if tells(source) else "loss"
-        fitting = [each.name for each in BENCHMARK.all() if each.answered == answered]
+    if available_tasks(source) == ():  # for pretraining alone
+        answered = "features" if annotations_of(source) else "loss"
+        fitting = [each.name for each in BENCHMARK.all() if each.scored == answered]
         if asked := [each for each in known_benchmarks(cell) if each not in fitting]:
-            what = "pictures, labels and texts, no tasks" if tells(source) else "texts alone"
-            fit = f"only the column {fitting[0]} fits" if len(fitting) == 1 else f"only {', '.join(fitting)} fit"
+            what = "images, labels and texts, no tasks" if annotations_of(source) else "texts alone"
+            fit = f"only benchmark '{fitting[0]}' fits" if len(fitting) == 1 else f"only {', '.join(fitting)} fit"
             yield "evaluate", f"source '{name}' has {what}: {fit}, not {asked[0]}."
-    elif generates(cell):
+    elif generates_text(cell):
         asked = [each for each in known_benchmarks(cell) if BENCHMARK.find(each).generated]
         yield from _answerable(cell, asked)
         yield from _offered(cell, asked)
         yield from _masked(cell)
-    yield from _columns(cell)
-    if cell.pretrain == "classif" and tells(source) != () and not supervises(source, "labels"):
-        some = any("labels" in (tells(part) or ()) for _, part in _parts_of(source))
-        wanted = f"say of how many classes '{name}' has them (classes: N)" if some else f"'{name}' has none"
+    yield from _own_tasks(cell)
+    if cell.pretrain == "classif" and annotations_of(source) != () and not supervises(source, "labels"):
+        some = any("labels" in (annotations_of(part) or ()) for _, part in _parts_of(source))
+        wanted = f"set the number of classes of '{name}' (classes: N)" if some else f"'{name}' has none"
         yield "data.source", f"pretrain 'classif' needs labels: {wanted}."
-    if cell.pretrain == "siglip" and tells(source) != () and not supervises(source, "texts"):
+    if cell.pretrain == "siglip" and annotations_of(source) != () and not supervises(source, "texts"):
         has = ", ".join(dict.fromkeys([*_telling("captions"), *_telling("texts")]))
         yield "data.source", f"pretrain 'siglip' needs texts beside images: '{name}' has none; {has} have."
 
 
-def files(key: str, source: Part, entry: RegistryEntry, globs: bool = True) -> Iterator[tuple[str, str]]:
+def check_files(key: str, source: Component, entry: RegistryEntry, globs: bool = True) -> Iterator[tuple[str, str]]:
     """Check that what the options of a source, or of a set, name is there, as its `entry` declares them; a source's may
     be patterns.
     """
@@ -68,42 +67,42 @@ def files(key: str, source: Part, entry: RegistryEntry, globs: bool = True) -> I
             yield f"{key}.{option}", f"there is no {what} '{path}'.{beside(path)}"
 
 
-def _there(key: str, source: Part) -> Iterator[tuple[str, str]]:
+def _there(key: str, source: Component) -> Iterator[tuple[str, str]]:
     """Check that the files of a source exist, and that a union can hold its sources."""
     for own, part in _parts_of(source, key):
         if (entry := entry_of(part)) is not None:
-            yield from files(own, part, entry)
-        if part is not source and not joins(part):
-            yield own, f"'{part.name}' cannot be a part of a union: take sources of pictures in files."
+            yield from check_files(own, part, entry)
+        if part is not source and not is_joinable(part):
+            yield own, f"'{part.name}' cannot be a part of a union: take sources of images in files."
     if source.name == "union" and not source.options["parts"]:
-        yield f"{key}.parts", "a union without parts has no pictures: name at least one source."
+        yield f"{key}.parts", "a union without parts has no images: name at least one source."
 
 
-def _answerable(cell: Experiment, columns: list[str]) -> Iterator[tuple[str, str]]:
-    """Check that the source has the tasks of benchmarks, except those in `data.columns`, which `_columns` checks."""
-    for column in columns:
-        benchmark = BENCHMARK.find(column)
+def _answerable(cell: Experiment, benchmarks: list[str]) -> Iterator[tuple[str, str]]:
+    """Check that the source has the tasks of benchmarks, except those in `data.tasks`, which `_own_tasks` checks."""
+    for name in benchmarks:
+        benchmark = BENCHMARK.find(name)
         if (own := source_of(cell, benchmark)) is not None:
             key = f"data.benchmarks.{benchmark.transfer}"
-            yield from _has(own, key, column, task_of(cell, benchmark))
+            yield from _has(own, key, name, task_of(cell, benchmark))
             if not own.options.get("test", True):
-                yield key, f"the column '{column}' is measured on test images: name them, {key}.test."
-        elif column not in cell.data.columns:
-            yield from _has(cell.data.source, "evaluate", column, benchmark.task)
+                yield key, f"benchmark '{name}' is measured on test images: name them, {key}.test."
+        elif name not in cell.data.tasks:
+            yield from _has(cell.data.source, "evaluate", name, benchmark.task)
 
 
-def _has(source: Part, key: str, column: str, task: str) -> Iterator[tuple[str, str]]:
+def _has(source: Component, key: str, benchmark: str, task: str) -> Iterator[tuple[str, str]]:
     """Check that a source has the task of a benchmark, or that the task exists if the source's are unknown."""
     tasks = tasks_of(source)
     names = names_of(source) if tasks is None else list(tasks)
-    if general(task) not in names:
+    if task_family(task) not in names:
         if tasks is None:  # it may have variants
             own = (each.task for each in BENCHMARK.all())
-            names += [each for each in own if general(each) in names and each not in names]
-        yield key, f"source '{source.name}' has no task '{task}' for the column '{column}'.{choose(task, names)}"
+            names += [each for each in own if task_family(each) in names and each not in names]
+        yield key, f"source '{source.name}' has no task '{task}' for benchmark '{benchmark}'.{choose(task, names)}"
 
 
-def _offered(cell: Experiment, columns: list[str]) -> Iterator[tuple[str, str]]:
+def _offered(cell: Experiment, benchmarks: list[str]) -> Iterator[tuple[str, str]]:
     """Check that a source of files has the tasks of the mixtures, and test images."""
     source = cell.data.source
     tasks = tasks_of(source)
@@ -114,53 +113,53 @@ def _offered(cell: Experiment, columns: list[str]) -> Iterator[tuple[str, str]]:
             if weight > 0 and task not in tasks and task in TASKS:
                 has = choose(task, tasks)
                 yield f"stages.{stage}.mixture.{task}", f"source '{source.name}' has no task '{task}'.{has}"
-    there = [column for column in columns if source_of(cell, BENCHMARK.find(column)) is None]
+    there = [name for name in benchmarks if source_of(cell, BENCHMARK.find(name)) is None]
     if there and not any(part.options.get("test", part.name != "union") for _, part in _parts_of(source)):
-        yield "data.source", f"the column '{there[0]}' is measured on test images: name them, data.source.test."
+        yield "data.source", f"benchmark '{there[0]}' is measured on test images: name them, data.source.test."
 
 
-def _columns(cell: Experiment) -> Iterator[tuple[str, str]]:
-    """Check that the source has the tasks in `data.columns`, also those of benchmarks that are not measured."""
+def _own_tasks(cell: Experiment) -> Iterator[tuple[str, str]]:
+    """Check that the source has the tasks in `data.tasks`, also those of benchmarks that are not measured."""
     known = BENCHMARK.names()  # `check_compatibility` reports the others
-    for column, task in cell.data.columns.items():
-        if column in known:
-            yield from _has(cell.data.source, f"data.columns.{column}", column, task)
+    for name, task in cell.data.tasks.items():
+        if name in known:
+            yield from _has(cell.data.source, f"data.tasks.{name}", name, task)
 
 
 def _masked(cell: Experiment) -> Iterator[tuple[str, str]]:
     """Check that the mask tokenizer has masks to train on if regions are measured."""
-    own = cell.stages.masks.source
+    own = cell.stages.mask_tokenizer.source
     if own:
-        yield from _there("stages.masks.source", own)
+        yield from _there("stages.mask_tokenizer.source", own)
     source = own or cell.data.source
     asked = [name for name in known_benchmarks(cell) if BENCHMARK.find(name).regions]
-    told, tasks = tasks_of(cell.data.source), tasks_of(source)
-    refers = told is None or any(general(task).endswith("refer") for task in told)
+    known, tasks = tasks_of(cell.data.source), tasks_of(source)
+    refers = known is None or any(task_family(task).endswith("refer") for task in known)
     refers |= any(source_of(cell, BENCHMARK.find(name)) is not None for name in asked)
     if asked and refers and tasks is not None and not any(task.endswith("instance") for task in tasks):
         *others, last = _telling("masks")
         text = f"source '{source.name}' has no masks of objects, which '{asked[0]}' needs: "
-        yield "stages.masks.source", text + f"{', '.join(others)} and {last} have."
+        yield "stages.mask_tokenizer.source", text + f"{', '.join(others)} and {last} have."
 
 
-def paired(cell: Experiment) -> Iterator[tuple[str, str]]:
+def check_pairs(cell: Experiment) -> Iterator[tuple[str, str]]:
     """Check that there are pairs of images and texts for LiT tuning."""
     own = cell.stages.lit.source
     if own:
         yield from _there("stages.lit.source", own)
     source = own or cell.data.source
-    if tells(source) == () or not supervises(source, "texts"):
+    if annotations_of(source) == () or not supervises(source, "texts"):
         key = "stages.lit.source" if own else "data.source"
-        yield key, f"source '{source.name}' has no pictures with texts, which the stage lit learns from."
+        yield key, f"source '{source.name}' has no images with texts, which the stage lit learns from."
 
 
 def _telling(kind: str) -> list[str]:
     """The sources whose records have annotations of a kind."""
-    return [entry.name for entry in registry.SOURCE.entries() if kind in (entry.tells or ())]
+    return [entry.name for entry in registry.SOURCE.entries() if kind in (entry.annotations or ())]
 
 
-def _parts_of(source: Part, key: str = "") -> Iterator[tuple[str, Part]]:
+def _parts_of(source: Component, key: str = "") -> Iterator[tuple[str, Component]]:
     """The source itself and the sources of a union, each with its dotted key."""
     yield key, source
-    for name, part in parts(source).items():
+    for name, part in source.parts.items():
         yield from _parts_of(part, f"{key}.parts.{name}")

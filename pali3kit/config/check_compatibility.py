@@ -8,18 +8,18 @@ from dataclasses import replace
 from pathlib import Path
 
 from pali3kit.catalogue import BENCHMARK, STAGE
-from pali3kit.config.budgets import Complaint, has_stage_2, nearest_divisor
+from pali3kit.config.available_tasks import names_of
+from pali3kit.config.budgets import KeyProblem, has_stage_2, nearest_divisor
+from pali3kit.config.check_data import check_data
+from pali3kit.config.check_weights import check_exists
+from pali3kit.config.component import Component
 from pali3kit.config.encoder import encoder
-from pali3kit.config.given import found
 from pali3kit.config.languages import language, language_width
-from pali3kit.config.offers import names_of
-from pali3kit.config.part import Part
 from pali3kit.config.root import check_root
 from pali3kit.config.schema import Experiment
 from pali3kit.config.shapes import VitShape
 from pali3kit.config.stages import Resolution
 from pali3kit.config.suggestions import new_name
-from pali3kit.config.supply import supply
 from pali3kit.config.vocabulary import CODES, Vocabulary
 from pali3kit.errors import ConfigError, DataError, choose
 
@@ -30,7 +30,7 @@ NUMBERS = 100  # every integer below is one piece, as is every coordinate of a b
 PIECES = 16  # learned pieces that SentencePiece needs at least
 
 
-def _named(cell: Experiment) -> Iterator[Complaint]:
+def _named(cell: Experiment) -> Iterator[KeyProblem]:
     """Check the names of tasks and benchmarks that are keys of dictionaries."""
     names = names_of(cell.data.source)
     for stage in ("multimodal", "resolution"):
@@ -39,28 +39,28 @@ def _named(cell: Experiment) -> Iterator[Complaint]:
             if name not in names:
                 yield f"{key}.{name}", f"{key}: unknown task '{name}'.{choose(name, names)}"
     benchmarks = BENCHMARK.names()
-    for name in cell.data.columns:
+    for name in cell.data.tasks:
         if name not in benchmarks:
             meant = new_name("benchmark", name) or choose(name, benchmarks)
-            yield f"data.columns.{name}", f"data.columns: unknown benchmark '{name}'.{meant}"
+            yield f"data.tasks.{name}", f"data.tasks: unknown benchmark '{name}'.{meant}"
 
 
-def _stages(cell: Experiment) -> Iterator[Complaint]:
+def _stages(cell: Experiment) -> Iterator[KeyProblem]:
     """Run the checks of each kind of stage."""
     for kind in STAGE.all():
         yield from kind.check(cell)
 
 
-def _vision(cell: Experiment) -> Iterator[Complaint]:
+def _vision(cell: Experiment) -> Iterator[KeyProblem]:
     part, side = cell.model.vision, cell.model.image_size
     weights = part.options.get("weights")
-    yield from found(part, "model.vision")
+    yield from check_exists(part, "model.vision")
     pretrained = bool(part.options.get("pretrained") or weights) or part.name.startswith("hf/")
     if cell.pretrain == "random" and pretrained:
-        yield "model.vision", f"{part.name} is pretrained, not random: pretrain 'given' keeps its weights."
-    if cell.pretrain == "given" and not pretrained and cell.model.towers is None:
-        text = f"model.vision gives no weights for pretrain 'given': {part.name} would be random: "
-        text += "say 'pretrained' or 'weights', or pretrain 'random'."
+        yield "model.vision", f"{part.name} is pretrained, not random: pretrain 'pretrained' keeps its weights."
+    if cell.pretrain == "pretrained" and not pretrained and cell.model.dual_encoder is None:
+        text = f"model.vision gives no weights for pretrain 'pretrained': {part.name} would be random: "
+        text += "set 'pretrained' or 'weights', or pretrain 'random'."
         yield "model.vision", text
     if part.name != "vit" or side < 1:
         return
@@ -77,13 +77,13 @@ def _vision(cell: Experiment) -> Iterator[Complaint]:
         yield key, f"patch {shape.patch} does not divide image_size {side}; nearest: {near}"
     elif (tokens := (side // shape.patch) ** 2) > MOST_VISUAL_TOKENS:
         yield key, f"patch {shape.patch} cuts image_size {side} into {tokens} tokens; at most {MOST_VISUAL_TOKENS}"
-    yield from _heads(Part(name=part.name, options={"width": shape.width, "heads": shape.heads}), "model.vision")
+    yield from _heads(Component(name=part.name, options={"width": shape.width, "heads": shape.heads}), "model.vision")
 
 
-def _folders(cell: Experiment) -> Iterator[Complaint]:
+def _folders(cell: Experiment) -> Iterator[KeyProblem]:
     """Check that a folder named after `hf/` exists."""
-    for key in ("vision", "language", "towers"):
-        part: Part | None = getattr(cell.model, key)
+    for key in ("vision", "language", "dual_encoder"):
+        part: Component | None = getattr(cell.model, key)
         if part is None or not part.name.startswith("hf/"):
             continue
         folder = part.name.removeprefix("hf/")
@@ -91,20 +91,20 @@ def _folders(cell: Experiment) -> Iterator[Complaint]:
             yield f"model.{key}", f"there is no folder '{folder}'"
 
 
-def _text_tower(cell: Experiment) -> Iterator[Complaint]:
+def _text_tower(cell: Experiment) -> Iterator[KeyProblem]:
     yield from _heads(cell.stages.vision.text, "stages.vision.text")
     if cell.stages.lit.text is not None:
         yield from _heads(cell.stages.lit.text, "stages.lit.text")
 
 
-def _heads(part: Part, key: str) -> Iterator[Complaint]:
+def _heads(part: Component, key: str) -> Iterator[KeyProblem]:
     width, heads = part.options.get("width"), part.options.get("heads")
     if isinstance(width, int) and isinstance(heads, int) and min(width, heads) > 0 and width % heads:
         near = nearest_divisor(width, heads)
         yield f"{key}.heads", f"{heads} heads do not divide the width {width} of {key}; nearest: {near}"
 
 
-def _projector(cell: Experiment) -> Iterator[Complaint]:
+def _projector(cell: Experiment) -> Iterator[KeyProblem]:
     part, width = cell.model.projector, language_width(cell.model.language) or 4
     if (part.options.get("positions") == "sine2d" or part.name == "resampler") and width % 4:
         near = max(4, round(width / 4) * 4)
@@ -112,12 +112,12 @@ def _projector(cell: Experiment) -> Iterator[Complaint]:
         yield "model.projector.positions", text
     if part.name == "resampler":
         heads = {"width": width, "heads": part.options["heads"]}
-        yield from _heads(Part(name=part.name, options=heads), "model.projector")
+        yield from _heads(Component(name=part.name, options=heads), "model.projector")
     if part.name == "pixel_shuffle" and cell.model.vision.name == "vit":
         yield from _squares(cell, part.options["factor"])
 
 
-def _squares(cell: Experiment, factor: int) -> Iterator[Complaint]:
+def _squares(cell: Experiment, factor: int) -> Iterator[KeyProblem]:
     """Check that squares of tokens fill the grid; `_vision` reports a patch size that does not fit."""
     try:
         patch = VitShape.of_options(cell.model.vision.options).patch
@@ -130,7 +130,7 @@ def _squares(cell: Experiment, factor: int) -> Iterator[Complaint]:
         yield "model.projector.factor", text
 
 
-def _relative_bias(cell: Experiment) -> Iterator[Complaint]:
+def _relative_bias(cell: Experiment) -> Iterator[KeyProblem]:
     """Check that some buckets are left for ranges of distances: half of a direction's are single distances."""
     buckets, distance = (cell.model.language.options.get(key) for key in ("buckets", "max_distance"))
     if isinstance(buckets, int) and isinstance(distance, int) and distance <= buckets // 2:
@@ -138,7 +138,7 @@ def _relative_bias(cell: Experiment) -> Iterator[Complaint]:
         yield "model.language.max_distance", text
 
 
-def _world(cell: Experiment) -> Iterator[Complaint]:
+def _world(cell: Experiment) -> Iterator[KeyProblem]:
     if cell.data.source.name == "world" and 0 < cell.model.image_size < WORLD_SIDE:
         yield (
             "model.image_size",
@@ -146,7 +146,7 @@ def _world(cell: Experiment) -> Iterator[Complaint]:
         )
 
 
-def _vocabulary(cell: Experiment) -> Iterator[Complaint]:
+def _vocabulary(cell: Experiment) -> Iterator[KeyProblem]:
     """Check the size of the vocabulary, to which sentinels, mode tokens and mask tokens are added."""
     chosen = cell.tokenizer
     if chosen.file is not None:
@@ -160,15 +160,15 @@ def _vocabulary(cell: Experiment) -> Iterator[Complaint]:
         least = BYTES + SPECIALS + numbers + PIECES
         if 0 < chosen.vocabulary < least:
             text = (
-                f"a vocabulary of {chosen.vocabulary} has no room for words beside {BYTES} bytes and {numbers}"
+                f"a vocabulary of {chosen.vocabulary} leaves no pieces for words beside {BYTES} bytes and {numbers}"
                 f" numbers; at least {least}"
             )
             yield "tokenizer.vocabulary", text
 
 
-def _vocabulary_file(cell: Experiment) -> Iterator[Complaint]:
+def _vocabulary_file(cell: Experiment) -> Iterator[KeyProblem]:
     """Check that a tokenizer's file is valid, and that our special tokens can be added to it."""
-    chosen, codes = cell.tokenizer, cell.model.masks.options.get("codes")
+    chosen, codes = cell.tokenizer, cell.model.mask_tokenizer.options.get("codes")
     file = Path(str(chosen.file))
     if chosen.vocabulary is not None:
         text = (
@@ -184,8 +184,8 @@ def _vocabulary_file(cell: Experiment) -> Iterator[Complaint]:
         yield "tokenizer.file", str(error)
 
 
-MISFITS: tuple[Callable[[Experiment], Iterator[Complaint]], ...] = (
-    _named, _vision, _folders, _text_tower, language, _projector, _relative_bias, supply, check_root, _world,
+CHECKS: tuple[Callable[[Experiment], Iterator[KeyProblem]], ...] = (
+    _named, _vision, _folders, _text_tower, language, _projector, _relative_bias, check_data, check_root, _world,
     _vocabulary, _stages, encoder,
 )  # fmt: skip
 """All checks of a cell."""
@@ -194,7 +194,7 @@ _OF_SIZES = ("model.vision.patch", "model.vision.size", "model.projector.factor"
 """Keys that a size of images may not fit."""
 
 
-def resolutions(cell: Experiment) -> Iterator[Complaint]:
+def check_resolutions(cell: Experiment) -> Iterator[KeyProblem]:
     """Check that everything can take the image sizes of stage 2, and that transfers start from one of its models."""
     steps, start = cell.stages.resolution.steps, cell.stages.transfer.image_size
     sizes = [cell.model.image_size, *(step.image_size for step in steps)]

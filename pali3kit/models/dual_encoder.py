@@ -1,4 +1,4 @@
-"""The interface of two-tower models (dual encoders), which zero-shot classification and retrieval use."""
+"""The interface of dual encoders, which zero-shot classification and retrieval use."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from pali3kit.images.spec import ImageSpec
 
 
-class Towers(nn.Module):
+class DualEncoder(nn.Module):
     """An image tower and a text tower with one embedding space, and their preprocessing.
 
     Attributes:

@@ -1,12 +1,12 @@
 """40,000 damaged images in all formats: each is decoded or raises DataError, in less than 1 GB of memory.
 
-    python speed/fuzz_pictures.py [--count 40000] [--first 0] [--workers 2] [--seconds 30]
+    python speed/fuzz_images.py [--count 40000] [--first 0] [--workers 2] [--seconds 30]
 
 Each is decoded to an array, upright and as stored, and its size is read. Workers are processes: if an image kills one,
 the image's number is printed, and a new worker continues. `tests/images/damaged.py` makes the images from their
 numbers; the default tests try some hundreds. `--largest` decodes undamaged images of the largest allowed size, and
-prints the peak memory of the process and bytes per pixel, for `images.decode.BYTES`. Only Linux reports the peak of a
-single image.
+prints the peak memory of the process and bytes per pixel, for `images.decode.BYTES_PER_PIXEL`. Only Linux reports
+the peak of a single image.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ import PIL
 from PIL import Image, ImageCms, features
 
 from pali3kit.errors import DataError
-from pali3kit.images.decode import BYTES, FORMATS, MOST_BYTES, MOST_PIXELS, decode_image, read_size
+from pali3kit.images.decode import BYTES_PER_PIXEL, FORMATS, MAX_DECODING_BYTES, MAX_PIXELS, decode_image, read_size
 from tests.images.damaged import damaged
 
 GIGABYTE = 1_000_000_000
@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument(
-        "--seconds", type=int, default=30, help="of the processor for a picture, before it is told as slow"
+        "--seconds", type=int, default=30, help="of the processor for an image, before it is reported as slow"
     )
     parser.add_argument("--largest", nargs="*", choices=FORMATS, metavar="FORMAT", help="all unless named")
     parser.add_argument("--decode", nargs=2, help=argparse.SUPPRESS)
@@ -77,13 +77,13 @@ def fuzz(options: argparse.Namespace) -> None:
                 slowest[kind] = max(slowest[kind], float(seconds))
                 if outcome not in ("read", "DataError") or int(peak) > GIGABYTE:
                     bad += 1
-                    print(f"picture {number} ({kind}, {damaged(int(number)).how}): {outcome}, {int(peak) / 1e6:.0f} MB")
+                    print(f"image {number} ({kind}, {damaged(int(number)).how}): {outcome}, {int(peak) / 1e6:.0f} MB")
     print("| format | read | DataError | else | most memory, MB | slowest, s of CPU |\n|---|---|---|---|---|---|")
     for kind, found in counts.items():
         other = found.total() - found["read"] - found["DataError"]
         row = found["read"], found["DataError"], other, round(peaks[kind] / 1e6), f"{slowest[kind]:.1f}"
         print(f"| {kind} | " + " | ".join(map(str, row)) + " |")
-    print(f"{sum(found.total() for found in counts.values())} pictures, {bad} bad")
+    print(f"{sum(found.total() for found in counts.values())} images, {bad} bad")
     sys.exit(bad > 0)
 
 
@@ -106,13 +106,13 @@ def work(numbers: range, seconds: int) -> None:
     resource.setrlimit(resource.RLIMIT_AS, (LIMIT, LIMIT))
     signal.signal(signal.SIGPROF, _too_slow)
     for number in numbers:
-        picture = damaged(number)
+        image = damaged(number)
         _forget_peak()
         signal.setitimer(signal.ITIMER_PROF, seconds)
         started = process_time()
-        outcome = outcome_of(picture.data)
+        outcome = outcome_of(image.data)
         signal.setitimer(signal.ITIMER_PROF, 0)
-        print(number, picture.kind, outcome, _peak(), round(process_time() - started, 2), sep="\t", flush=True)
+        print(number, image.kind, outcome, _peak(), round(process_time() - started, 2), sep="\t", flush=True)
 
 
 class Slow(BaseException):
@@ -154,9 +154,9 @@ def _peak() -> int:
 
 def largest(kinds: Sequence[str]) -> None:
     """Decode valid images of the most allowed pixels, each in a separate process."""
-    print("| picture | pixels, millions | most memory, MB | bytes a pixel |\n|---|---|---|---|", flush=True)
+    print("| image | pixels, millions | most memory, MB | bytes a pixel |\n|---|---|---|---|", flush=True)
     for kind in kinds:
-        side = int(min(MOST_PIXELS, MOST_BYTES // BYTES.get(kind, 1)) ** 0.5)
+        side = int(min(MAX_PIXELS, MAX_DECODING_BYTES // BYTES_PER_PIXEL.get(kind, 1)) ** 0.5)
         for name, path in whole(kind, side):
             for upright in (True, False):
                 command = [sys.executable, __file__, "--decode", str(path), str(int(upright))]
@@ -184,7 +184,7 @@ def whole(kind: str, side: int) -> Iterator[tuple[str, Path]]:
         "PNG": [{"compress_level": 1}, {"compress_level": 1, "exif": exif}],
     }
     with TemporaryDirectory() as folder:
-        path = Path(folder) / "picture"
+        path = Path(folder) / "image"
         for name, image in modes.items():
             for options in ways.get(kind, [{}]):
                 try:

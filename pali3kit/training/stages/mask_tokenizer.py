@@ -14,14 +14,14 @@ from pali3kit.data.task import Example
 from pali3kit.errors import DataError
 from pali3kit.masks.crops import SIDE
 from pali3kit.masks.vqvae import MaskVQVAE
-from pali3kit.plan.kinds.masks import Config
-from pali3kit.registry import MASKS
+from pali3kit.plan.kinds.mask_tokenizer import Config
+from pali3kit.registry import MASK_TOKENIZER
 from pali3kit.training.calibration import training_cost
-from pali3kit.training.context import Cost, Sizes, StageContext
+from pali3kit.training.components import build_component, build_source, save_load_report, save_model, without_pretrained
+from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
 from pali3kit.training.corpus import limit_skipped
 from pali3kit.training.fit import fit
 from pali3kit.training.modules import MaskModule
-from pali3kit.training.parts import build_part, build_source, save_load_report, save_model, without_pretrained
 from pali3kit.training.skipped import Skipped
 
 
@@ -29,11 +29,11 @@ def run(config: Config, context: StageContext) -> None:
     """Write the mask tokenizer's `weights.safetensors`; with 0 examples, the initial ones."""
     budget = config.training
     torch.manual_seed(context.seed)
-    model = build_part(MASKS, config.masks)
+    model = build_component(MASK_TOKENIZER, config.mask_tokenizer)
     save_load_report(model, context.folder)
     if budget.examples:
         _train(config, context, model)
-    save_model(context.folder, model, masks=without_pretrained(config.masks))
+    save_model(context.folder, model, mask_tokenizer=without_pretrained(config.mask_tokenizer))
 
 
 def _train(config: Config, context: StageContext, model: MaskVQVAE) -> None:
@@ -52,17 +52,23 @@ def _train(config: Config, context: StageContext, model: MaskVQVAE) -> None:
         raise DataError(f"{PATIENCE * budget.batch_size} images have only {len(found)} masks of objects")
 
     with limit_skipped(source, context):
-        fit(MaskModule(model), make, budget, context, [Skipped(context, context.execution.most_bad, source.damages)])
+        fit(
+            MaskModule(model),
+            make,
+            budget,
+            context,
+            [Skipped(context, context.execution.max_bad_fraction, source.damages)],
+        )
 
 
 def _skipped(source: Source) -> dict[str, list[str]]:
     """Unusable samples, passed on in the batch, since a worker process may have made it."""
-    lines = [] if source.skips is None else source.skips.taken()
+    lines = [] if source.skips is None else source.skips.drain()
     return {"skipped": lines} if lines else {}
 
 
-def calibrate(config: Config, sizes: Sizes) -> Cost:
+def calibrate(config: Config, sizes: ComponentSpecs) -> StageCost:
     """Seconds per mask."""
     budget = config.training
-    module = MaskModule(build_part(MASKS, without_pretrained(config.masks)))
+    module = MaskModule(build_component(MASK_TOKENIZER, without_pretrained(config.mask_tokenizer)))
     return training_cost(module, lambda step: {"masks": torch.rand(budget.batch_size, 1, SIDE, SIDE)}, budget, 16)

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from pali3kit.errors import WeightsError
-from pali3kit.training.parts import build_vision, read_parts, read_vision, save_model
+from pali3kit.training.components import Artifact, build_vision, save_model
 
 SHAPE = {"vision": {"name": "vit", "width": 16, "depth": 1, "heads": 2, "mlp": 32, "patch": 8}, "image_size": 16}
 
@@ -16,7 +16,7 @@ SHAPE = {"vision": {"name": "vit", "width": 16, "depth": 1, "heads": 2, "mlp": 3
 def test_an_encoder_is_rebuilt_from_its_folder(tmp_path: Path) -> None:
     vision = build_vision(SHAPE["vision"], 16)
     save_model(tmp_path, vision, **SHAPE)
-    again = read_vision(tmp_path)
+    again = Artifact(tmp_path).vision()
     images = torch.randn(1, 3, 16, 16)
     torch.testing.assert_close(again(images), vision(images))
     assert not again.training
@@ -24,4 +24,4 @@ def test_an_encoder_is_rebuilt_from_its_folder(tmp_path: Path) -> None:
 
 def test_a_folder_without_a_description_is_refused(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="not an artifact with weights"):
-        read_parts(tmp_path)
+        _ = Artifact(tmp_path).config

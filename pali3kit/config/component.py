@@ -9,7 +9,7 @@ Schedule = Literal["cosine", "rsqrt", "constant"]
 
 
 @dataclass(kw_only=True)
-class Part:
+class Component:
     """An exchangeable component: its name in a registry and the keyword arguments that it is built with.
 
     In YAML `{name: vit, width: 128, ...}`, or just the name. A name alone, also in an override
@@ -18,6 +18,13 @@ class Part:
 
     name: str
     options: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def parts(self) -> dict[str, Component]:
+        """The valid sources of a union, by name; empty for other components."""
+        parts = self.options.get("parts") if self.name == "union" else None
+        named = parts.items() if isinstance(parts, dict) else ()
+        return {name: part for name, part in named if isinstance(part, Component)}
 
 
 @dataclass(kw_only=True)

@@ -1,11 +1,11 @@
-"""The tasks that a source offers, by the annotations that its registered name declares (`tells`)."""
+"""The tasks that a source offers, by the annotations that its registered name declares (`annotations_of`)."""
 
 from __future__ import annotations
 
 from typing import Literal
 
 from pali3kit import registry
-from pali3kit.config.part import Part
+from pali3kit.config.component import Component
 from pali3kit.config.tasks import TASKS
 from pali3kit.declared.entry import RegistryEntry
 from pali3kit.errors import RegistryError
@@ -35,40 +35,40 @@ SUPERVISES: dict[Supervision, tuple[str, ...]] = {
 VARIED = ("caption", "refer")  # tasks with variants: caption_de, refer_plus
 
 
-def tells(source: Part) -> tuple[str, ...] | None:
+def annotations_of(source: Component) -> tuple[str, ...] | None:
     """The kinds of annotations of a source's records; None if they are unknown."""
     entry = entry_of(source)
-    return None if entry is None else entry.tells
+    return None if entry is None else entry.annotations
 
 
-def offers(source: Part) -> tuple[str, ...] | None:
+def available_tasks(source: Component) -> tuple[str, ...] | None:
     """The tasks of a source, by the annotations of its records; None if they are unknown: it may have any."""
-    told = tells(source)
-    return None if told is None else tuple(task for kind in told for task in TASKS_OF[kind])
+    kinds = annotations_of(source)
+    return None if kinds is None else tuple(task for kind in kinds for task in TASKS_OF[kind])
 
 
-def supervises(source: Part, what: Supervision) -> bool:
+def supervises(source: Component, what: Supervision) -> bool:
     """Whether a source, or any source of a union, may have images with texts, labels or masks."""
     if source.name == "union":
         parts = source.options.get("parts")
-        if not isinstance(parts, dict) or not all(isinstance(part, Part) for part in parts.values()):
+        if not isinstance(parts, dict) or not all(isinstance(part, Component) for part in parts.values()):
             return True
         return not parts or any(supervises(part, what) for part in parts.values())
     entry = entry_of(source)
-    if entry is None or entry.tells is None:
+    if entry is None or entry.annotations is None:
         return True
     if what == "labels" and source.options.get("classes", getattr(entry.options, "classes", None)) == 0:
         return False  # `pairs` without a number of classes
-    return any(kind in entry.tells for kind in SUPERVISES[what])
+    return any(kind in entry.annotations for kind in SUPERVISES[what])
 
 
-def supervising(source: Part, what: Supervision) -> Part:
+def supervised_part(source: Component, what: Supervision) -> Component:
     """The source; of a union, the union of the sources that supervise so, which others then cannot invalidate."""
-    kept = {name: part for name, part in parts(source).items() if supervises(part, what)}
-    return Part(name=source.name, options={**source.options, "parts": kept}) if kept else source
+    kept = {name: part for name, part in source.parts.items() if supervises(part, what)}
+    return Component(name=source.name, options={**source.options, "parts": kept}) if kept else source
 
 
-def entry_of(source: Part) -> RegistryEntry | None:
+def entry_of(source: Component) -> RegistryEntry | None:
     """The registry's entry of a source; None for an unknown name."""
     try:
         return registry.SOURCE.describe(source.name)
@@ -76,45 +76,38 @@ def entry_of(source: Part) -> RegistryEntry | None:
         return None
 
 
-def joins(source: Part) -> bool:
+def is_joinable(source: Component) -> bool:
     """Whether a union can hold a source: one of images in files, or a plug-in's."""
     entry = entry_of(source)
-    return entry is None or bool(entry.tells) or (entry.tells is None and not entry.built_in)
+    return entry is None or bool(entry.annotations) or (entry.annotations is None and not entry.built_in)
 
 
-def parts(source: Part) -> dict[str, Part]:
-    """The valid sources of a union by name; empty for other sources."""
-    parts = source.options.get("parts") if source.name == "union" else None
-    named = parts.items() if isinstance(parts, dict) else ()
-    return {name: part for name, part in named if isinstance(part, Part)}
-
-
-def tasks_of(source: Part) -> tuple[str, ...] | None:
+def tasks_of(source: Component) -> tuple[str, ...] | None:
     """The names that a mixture over `source` may use: tasks, and `part.task` of a union; None: any."""
     own = _by_part(source)
     if not own:
-        return offers(source)
+        return available_tasks(source)
     if None in own.values():
         return None
     single = [task for tasks in own.values() for task in tasks or ()]
     return tuple(dict.fromkeys([*single, *(f"{name}.{task}" for name, tasks in own.items() for task in tasks or ())]))
 
 
-def names_of(source: Part) -> list[str]:
+def names_of(source: Component) -> list[str]:
     """The names of all tasks, and `part.task` of a union: any other name is misspelt."""
     own = _by_part(source).items()
     return [*TASKS, *(f"{name}.{task}" for name, has in own for task in (TASKS if has is None else has))]
 
 
-def _by_part(source: Part) -> dict[str, tuple[str, ...] | None]:
+def _by_part(source: Component) -> dict[str, tuple[str, ...] | None]:
     """The tasks of each source of a union, None for an invalid one; empty for other sources."""
     parts = source.options.get("parts") if source.name == "union" else None
     if not isinstance(parts, dict):
         return {}
-    return {name: offers(part) if isinstance(part, Part) else None for name, part in parts.items()}
+    return {name: available_tasks(part) if isinstance(part, Component) else None for name, part in parts.items()}
 
 
-def general(task: str) -> str:
+def task_family(task: str) -> str:
     """The task of a variant: of `caption_de` it is `caption`, of `refs.refer_plus` it is `refs.refer`."""
     part, dot, name = task.rpartition(".")
     return part + dot + next((known for known in VARIED if name.startswith(f"{known}_")), name)

@@ -16,7 +16,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 from transformers import SiglipVisionConfig, T5Config
 
-from pali3kit.config.part import Optimizer, Part
+from pali3kit.config.component import Component, Optimizer
 from pali3kit.config.schema import Runtime
 from pali3kit.config.stages import LanguagePretraining, Transfer, VisionPretraining
 from pali3kit.execution.estimates import Estimate
@@ -33,15 +33,15 @@ from pali3kit.plan.kinds import vision as vision_kind
 from pali3kit.plan.plain import StageConfig
 from pali3kit.plan.step import Step
 from pali3kit.projector.linear import LinearProjector
-from pali3kit.training import weighing
-from pali3kit.training.calibration import fastest_seconds
-from pali3kit.training.context import Cost, Sizes, Weight
+from pali3kit.training import memory_profile
+from pali3kit.training.calibration import min_seconds
+from pali3kit.training.context import ComponentSpecs, MemoryProfile, StageCost
 from pali3kit.training.modules import PaLIModule
 from pali3kit.training.optimizers import build_optimizer
 from pali3kit.training.stages import evaluate, features, language, transfer, vision
 from pali3kit.vision.vit import ViT
 
-TEXT = Part(name="siglip_text", options={"width": 1664, "depth": 48, "heads": 16, "mlp": 8192})
+TEXT = Component(name="siglip_text", options={"width": 1664, "depth": 48, "heads": 16, "mlp": 8192})
 ADAMW = Optimizer(name="adamw")
 G_14 = vision_kind.Config(
     pretrain="siglip",
@@ -50,8 +50,8 @@ G_14 = vision_kind.Config(
     source={"name": "world"},
     training=VisionPretraining(examples=64, batch_size=32, optimizer=ADAMW, text_length=64, text=TEXT),
 )
-G_14_SIZES = Sizes(image_size=224, vision=G_14.vision, vocabulary=250_000)
-UL2_20B = Sizes(
+G_14_SIZES = ComponentSpecs(image_size=224, vision=G_14.vision, vocabulary=250_000)
+UL2_20B = ComponentSpecs(
     image_size=224,
     vision={"name": "vit", "size": "B/16"},
     projector={"name": "linear"},
@@ -59,7 +59,7 @@ UL2_20B = Sizes(
     vocabulary=32_000,
 )
 ANSWERS = evaluation.Config(
-    source={"name": "world"}, image_size=224, bins=1000, prompt_length=32, target_length=32, column="vqa",
+    source={"name": "world"}, image_size=224, bins=1000, prompt_length=32, target_length=32, benchmark="vqav2",
     after="transfer", limit=64, beams=1, test=64,
 )  # fmt: skip
 PRETRAINED = language_kind.Config(
@@ -82,10 +82,10 @@ FEATURES = features_kind.Config(source={"name": "world"}, image_size=64, split="
     ],
 )
 def test_a_large_stage_is_profiled_without_memory(
-    calibrate: Any, config: StageConfig, sizes: Sizes, parameters: int, gigabytes: int
+    calibrate: Any, config: StageConfig, sizes: ComponentSpecs, parameters: int, gigabytes: int
 ) -> None:
     """16 bytes per parameter trained with AdamW, 4 per frozen one."""
-    weight = weighing.rehearse(calibrate, config, sizes)
+    weight = memory_profile.dry_run(calibrate, config, sizes)
     assert weight is not None and round(weight.state / 1e9) == gigabytes
     assert weight.parameters == pytest.approx(parameters, rel=0.01)
     assert torch.get_default_device().type == "cpu"
@@ -94,7 +94,7 @@ def test_a_large_stage_is_profiled_without_memory(
 def test_a_stage_that_does_not_fit_is_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     tokenizer = Step("tokenizer", "tokenizer", Loose({"vocabulary": 250_000}))
     step = Step("vision", "vision", G_14, parents={"tokenizer": tokenizer})
-    monkeypatch.setattr(weighing, "available_memory", lambda: 8_000_000_000)
+    monkeypatch.setattr(memory_profile, "available_memory", lambda: 8_000_000_000)
     message = _profile(step, 1)
     assert isinstance(message, Profiled) and message.rows == 0
     assert message.profile is not None and message.profile.tokens == 256 + 64
@@ -114,7 +114,7 @@ def pali() -> tuple[PaLIModule, Any]:
 def test_activations_and_flops_are_those_of_a_real_step() -> None:
     """With a trainable bias, attention on CPUs saves a matrix of scores, fused kernels do not."""
     module, batch = pali()
-    real = weighing._SavedTensors(module.parameters())
+    real = memory_profile._SavedTensors(module.parameters())
     with real:
         module.losses(batch)["loss"]
     # by products of matrices, since the counter does not know the kernel that some CPUs fuse attention with
@@ -124,7 +124,7 @@ def test_activations_and_flops_are_those_of_a_real_step() -> None:
         shadow, _ = pali()
     optimizer = shadow.configure_optimizers()["optimizer"]
     nothing = {name: tensor.to("meta") for name, tensor in batch.items()}
-    weight = weighing.weigh(shadow, optimizer, lambda: shadow.losses(nothing)["loss"], 23)
+    weight = memory_profile.profile_on_meta(shadow, optimizer, lambda: shadow.losses(nothing)["loss"], 23)
     assert weight.parameters == sum(p.numel() for p in module.parameters())
     assert weight.activations == pytest.approx(real.total(), rel=0.2)
     assert weight.recomputed < 0.7 * weight.activations
@@ -136,7 +136,9 @@ def test_optimizer_state_is_measured() -> None:
     sizes = {}
     for name in ("adamw", "adafactor"):
         optimizer = build_optimizer(model, Optimizer(name=name))
-        sizes[name] = weighing.weigh(model, optimizer, lambda: model(torch.ones(1, 100, device="meta")).sum(), 1).state
+        sizes[name] = memory_profile.profile_on_meta(
+            model, optimizer, lambda: model(torch.ones(1, 100, device="meta")).sum(), 1
+        ).state
     assert sizes["adamw"] == pytest.approx(16 * 10_000, rel=0.01)
     assert sizes["adafactor"] == pytest.approx(10 * 10_000, rel=0.05)
 
@@ -144,17 +146,17 @@ def test_optimizer_state_is_measured() -> None:
 def test_errors_on_the_meta_device_are_raised() -> None:
     built: list[str] = []
 
-    def small(config: StageConfig, sizes: Sizes) -> None:
+    def small(config: StageConfig, sizes: ComponentSpecs) -> None:
         built.append(nn.Linear(3, 4).weight.device.type)
-        fastest_seconds(built.append)
+        min_seconds(built.append)
 
-    def broken(config: StageConfig, sizes: Sizes) -> None:
+    def broken(config: StageConfig, sizes: ComponentSpecs) -> None:
         raise RuntimeError("no meta kernel")
 
-    weight = weighing.rehearse(small, StageConfig(), Sizes())
+    weight = memory_profile.dry_run(small, StageConfig(), ComponentSpecs())
     assert weight is not None and (weight.parameters, weight.state) == (16, 64)
     with pytest.raises(RuntimeError, match="no meta kernel"):
-        weighing.rehearse(broken, StageConfig(), Sizes())
+        memory_profile.dry_run(broken, StageConfig(), ComponentSpecs())
     assert built == ["meta"], "nothing was run"
     assert torch.get_default_device().type == "cpu"
 
@@ -189,19 +191,19 @@ def test_components_are_profiled_without_reading_their_weights(
     with skip_pretrained():
         for part in seen:
             size = 224 if part["name"].startswith(("open_clip", "timm")) else 64
-            sizes = Sizes(image_size=size, vision=part)
-            weight = weighing.rehearse(features.calibrate, replace(FEATURES, image_size=size), sizes)
+            sizes = ComponentSpecs(image_size=size, vision=part)
+            weight = memory_profile.dry_run(features.calibrate, replace(FEATURES, image_size=size), sizes)
             assert weight is not None and weight.state >= 4 * weight.parameters > 0 and weight.flops, part
         for part in read:
-            sizes = Sizes(image_size=64, vision=seen[0], projector=linear, language=part, vocabulary=96)
-            weight = weighing.rehearse(transfer.calibrate, TRANSFER, sizes)
+            sizes = ComponentSpecs(image_size=64, vision=seen[0], projector=linear, language=part, vocabulary=96)
+            weight = memory_profile.dry_run(transfer.calibrate, TRANSFER, sizes)
             assert weight is not None and weight.state > 12 * weight.parameters > 0 and weight.activations, part
 
 
 def test_a_plan_of_a_component_with_weights_knows_that_it_does_not_fit(monkeypatch: pytest.MonkeyPatch) -> None:
     config = replace(G_14, vision={**G_14.vision, "weights": "nowhere.npz"})
     step = Step("vision", "vision", config, parents={"tokenizer": Step("tokenizer", "t", Loose({"vocabulary": 250}))})
-    monkeypatch.setattr(weighing, "available_memory", lambda: 8_000_000_000)
+    monkeypatch.setattr(memory_profile, "available_memory", lambda: 8_000_000_000)
     message = _profile(step, 1)
     assert isinstance(message, Profiled) and message.rows == 0 and message.profile is not None
     need = _bytes(step, Estimate(None, "its shapes", profile=message.profile), Runtime(memory=8.0))
@@ -209,36 +211,36 @@ def test_a_plan_of_a_component_with_weights_knows_that_it_does_not_fit(monkeypat
 
 
 def test_stages_that_cannot_be_profiled_are_measured_and_reported(monkeypatch: pytest.MonkeyPatch) -> None:
-    def calibrate(config: StageConfig, sizes: Sizes) -> float:
-        if weighing.rehearsing():
+    def calibrate(config: StageConfig, sizes: ComponentSpecs) -> float:
+        if memory_profile.in_dry_run():
             raise RuntimeError("no meta kernel")
         return 0.25
 
     monkeypatch.setattr(language, "calibrate", calibrate)
     step = Step("language", "language", PRETRAINED)
     assert _profile(step, 1) == Profiled(None, "RuntimeError: no meta kernel", rows=32)
-    assert _calibrate(step, 32, 1) == Calibrated(Cost(0.25))
+    assert _calibrate(step, 32, 1) == Calibrated(StageCost(0.25))
 
 
 def test_a_calibration_measures_a_part_of_the_batch(monkeypatch: pytest.MonkeyPatch) -> None:
     """So that it takes a second for any batch size; the optimizer's step counts once per batch."""
     rows: list[int] = []
 
-    def calibrate(config: language_kind.Config, sizes: Sizes) -> Cost:
-        if weighing.rehearsing():
-            raise weighing.Weighed(Weight(1, 4, effort=TIMED_FLOPS // 10))
+    def calibrate(config: language_kind.Config, sizes: ComponentSpecs) -> StageCost:
+        if memory_profile.in_dry_run():
+            raise memory_profile.DryRunFinished(MemoryProfile(1, 4, effort=TIMED_FLOPS // 10))
         rows.append(config.training.batch_size)
-        return Cost(0.5, step=64.0)
+        return StageCost(0.5, step=64.0)
 
     monkeypatch.setattr(language, "calibrate", calibrate)
     step = Step("language", "language", PRETRAINED)
     found = _profile(step, 1)
     assert isinstance(found, Profiled) and found.rows == 10
-    assert _calibrate(step, found.rows, 1) == Calibrated(Cost(0.5 + 64.0 / 32)) and rows == [10]
+    assert _calibrate(step, found.rows, 1) == Calibrated(StageCost(0.5 + 64.0 / 32)) and rows == [10]
 
 
 def test_some_memory_is_free() -> None:
-    assert weighing.available_memory() > 1 << 26
+    assert memory_profile.available_memory() > 1 << 26
 
 
 def test_memory_without_proc(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -249,6 +251,6 @@ def test_memory_without_proc(monkeypatch: pytest.MonkeyPatch) -> None:
         raise ValueError("unrecognized configuration name")
 
     monkeypatch.setattr(Path, "read_text", absent)
-    assert weighing.available_memory() > 1 << 26
+    assert memory_profile.available_memory() > 1 << 26
     monkeypatch.setattr(os, "sysconf", unknown)
-    assert weighing.available_memory() == sys.maxsize
+    assert memory_profile.available_memory() == sys.maxsize

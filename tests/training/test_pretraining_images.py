@@ -1,4 +1,4 @@
-"""Batches of pictures: shared among ranks, with bad samples replaced and named."""
+"""Batches of images: shared among ranks, with bad samples replaced and named."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from pali3kit.data.records import Skips
 from pali3kit.data.source import STRETCH, SourceBase
 from pali3kit.errors import DataError
 from pali3kit.images.spec import Alpha, ImageSpec
-from pali3kit.training.pictures import ATTEMPTS, PretrainingImages, picture_or_black
+from pali3kit.training.pretraining_images import ATTEMPTS, PretrainingImages, image_or_black
 
 SPEC = ImageSpec(8)
 
 
 class Numbered(SourceBase):
-    """The picture, label and text of a position are its number; those in `bad` cannot be used."""
+    """The image, label and text of a position are its number; those in `bad` cannot be used."""
 
     classes = tuple("abcdefghij")
     draws = True
@@ -27,7 +27,7 @@ class Numbered(SourceBase):
     def image(self, split: str, index: int) -> np.ndarray:
         place = index % STRETCH
         if place in self.bad:
-            raise DataError(f"picture {place} is broken")
+            raise DataError(f"image {place} is broken")
         return np.full((self.side, 2 * self.side if self.side != 8 else 8, 3), place, np.uint8)
 
     def labels(self, split: str, index: int) -> tuple[int, ...]:
@@ -44,7 +44,7 @@ class Words:
         return [5 if word == "word" else 6 for word in text.split()][:max_length]
 
 
-def pictures(source: Numbered, **options: object) -> PretrainingImages:
+def images(source: Numbered, **options: object) -> PretrainingImages:
     return PretrainingImages(source, SPEC, 0, 4, **options)  # type: ignore[arg-type]
 
 
@@ -53,32 +53,32 @@ def places(images: torch.Tensor) -> list[int]:
 
 
 def test_steps_follow_each_other_and_ranks_share_them() -> None:
-    assert places(pictures(Numbered()).alone(3)) == [12, 13, 14, 15]
-    shares = [places(pictures(Numbered(), rank=rank, ranks=2).alone(3)) for rank in range(2)]
+    assert places(images(Numbered()).alone(3)) == [12, 13, 14, 15]
+    shares = [places(images(Numbered(), rank=rank, ranks=2).alone(3)) for rank in range(2)]
     assert shares == [[12, 13], [14, 15]]
 
 
 def test_texts_are_lower_case_and_end() -> None:
-    batch = pictures(Numbered()).with_texts(0, Words(), 4)  # type: ignore[arg-type]
+    batch = images(Numbered()).with_texts(0, Words(), 4)  # type: ignore[arg-type]
     assert batch["ids"].tolist() == [[5, 1, 1, 1], [5, 5, 1, 1], [5, 5, 5, 1], [5, 5, 5, 1]]
     assert "skipped" not in batch
 
 
 def test_a_bad_sample_is_replaced_by_that_of_a_later_batch_and_named() -> None:
-    batch = pictures(Numbered({5, 9, 6})).with_labels(1, 10)
+    batch = images(Numbered({5, 9, 6})).with_labels(1, 10)
     assert places(batch["images"]) == [4, 13, 10, 7]  # 5 and 9 are bad, then 13; 6 is bad, then 10
     assert batch["labels"].argmax(1).tolist() == [4, 3, 0, 7]
-    assert batch["skipped"] == ["picture 5 is broken", "picture 9 is broken", "picture 6 is broken"]
+    assert batch["skipped"] == ["image 5 is broken", "image 9 is broken", "image 6 is broken"]
 
 
 def test_a_source_with_nothing_usable_is_given_up() -> None:
-    with pytest.raises(DataError, match=f"{ATTEMPTS} samples in a row cannot be used; the last: picture 396 is broken"):
-        pictures(Numbered(set(range(100_000)))).alone(0)
+    with pytest.raises(DataError, match=f"{ATTEMPTS} samples in a row cannot be used; the last: image 396 is broken"):
+        images(Numbered(set(range(100_000)))).alone(0)
 
 
-def test_pictures_of_any_size_are_fitted() -> None:
-    assert pictures(Numbered(side=20)).alone(0).shape == (4, 3, 8, 8)
-    assert pictures(Numbered(side=20), crop=0.3, flip=True).alone(0).shape == (4, 3, 8, 8)
+def test_images_of_any_size_are_fitted() -> None:
+    assert images(Numbered(side=20)).alone(0).shape == (4, 3, 8, 8)
+    assert images(Numbered(side=20), crop=0.3, flip=True).alone(0).shape == (4, 3, 8, 8)
 
 
 def test_random_views_are_a_function_of_the_position() -> None:
@@ -86,10 +86,10 @@ def test_random_views_are_a_function_of_the_position() -> None:
         def image(self, split: str, index: int) -> np.ndarray:
             return np.random.default_rng(index).integers(0, 256, (20, 30, 3), np.uint8)
 
-    whole = pictures(Noise(), crop=0.1, flip=True)
-    second = pictures(Noise(), crop=0.1, flip=True, rank=1, ranks=2)
+    whole = images(Noise(), crop=0.1, flip=True)
+    second = images(Noise(), crop=0.1, flip=True, rank=1, ranks=2)
     assert torch.equal(whole.alone(2)[2:], second.alone(2))
-    assert not torch.equal(whole.alone(2), pictures(Noise()).alone(2))
+    assert not torch.equal(whole.alone(2), images(Noise()).alone(2))
 
 
 def test_a_ranks_texts_are_those_of_a_run_without_ranks() -> None:
@@ -98,24 +98,24 @@ def test_a_ranks_texts_are_those_of_a_run_without_ranks() -> None:
             return "word " * int(rng.integers(1, 4)) + "end " * int(rng.integers(1, 4))
 
     def ids(**options: int) -> torch.Tensor:
-        batch = pictures(Drawing(), **options).with_texts(2, Words(), 7)  # type: ignore[arg-type]
+        batch = images(Drawing(), **options).with_texts(2, Words(), 7)  # type: ignore[arg-type]
         found: torch.Tensor = batch["ids"]
         return found
 
     assert torch.equal(ids(), torch.cat([ids(rank=0, ranks=2), ids(rank=1, ranks=2)]))
 
 
-def test_a_bad_picture_is_black_where_its_source_notes_it() -> None:
+def test_a_bad_image_is_black_where_its_source_notes_it() -> None:
     source, bad = Numbered({1}), set[int]()
-    with pytest.raises(DataError, match="picture 1 is broken"):
-        picture_or_black(source, SPEC, "train", 1, bad)  # type: ignore[arg-type]
+    with pytest.raises(DataError, match="image 1 is broken"):
+        image_or_black(source, SPEC, "train", 1, bad)  # type: ignore[arg-type]
     source.skips = Skips()
-    assert not picture_or_black(source, SPEC, "train", 1, bad).any()  # type: ignore[arg-type]
-    assert (bad, source.skips.taken(), source.skips.seen) == ({1}, ["picture 1 is broken"], 1)
+    assert not image_or_black(source, SPEC, "train", 1, bad).any()  # type: ignore[arg-type]
+    assert (bad, source.skips.drain(), source.skips.seen) == ({1}, ["image 1 is broken"], 1)
 
 
 class Thin(Numbered):
-    """Of position 5 the picture is so thin that it fills gigabytes on the way to an encoder that keeps proportions."""
+    """Of position 5 the image is so thin that it fills gigabytes on the way to an encoder that keeps proportions."""
 
     def image(self, split: str, index: int) -> np.ndarray:
         thin = index % STRETCH == 5
@@ -129,15 +129,15 @@ def test_what_no_encoder_can_take_is_a_bad_sample_too() -> None:
     batch = PretrainingImages(Thin(), KEPT, 0, 4).with_labels(1, 10)  # type: ignore[arg-type]
     assert places(batch["images"]) == [4, 9, 6, 7]
     [line] = batch["skipped"]
-    assert f"train picture {STRETCH + 5}: an image of 1100000x1 pixels is too thin" in line
+    assert f"train image {STRETCH + 5}: an image of 1100000x1 pixels is too thin" in line
     source = Thin()
     source.skips = Skips()
-    assert not picture_or_black(source, KEPT, "train", 5, set()).any()  # type: ignore[arg-type]
-    assert "train picture 5: " in source.skips.reasons
+    assert not image_or_black(source, KEPT, "train", 5, set()).any()  # type: ignore[arg-type]
+    assert "train image 5: " in source.skips.reasons
 
 
-def test_a_batch_holds_pictures_as_small_as_they_are_wanted() -> None:
-    assert pictures(Numbered(side=2000))._picture(3).shape == (8, 8, 3)
+def test_a_batch_holds_images_as_small_as_they_are_wanted() -> None:
+    assert images(Numbered(side=2000))._image(3).shape == (8, 8, 3)
 
 
 @pytest.mark.parametrize("crop", [1.0, 0.5])
@@ -147,5 +147,5 @@ def test_what_is_transparent_is_as_the_encoder_has_it_in_training_too(crop: floa
         def image(self, split: str, index: int) -> np.ndarray:
             return np.zeros((8, 8, 4), np.uint8)
 
-    found = PretrainingImages(Clear(), ImageSpec(8, alpha=alpha), 0, 4, crop=crop)._picture(0)  # type: ignore[arg-type]
+    found = PretrainingImages(Clear(), ImageSpec(8, alpha=alpha), 0, 4, crop=crop)._image(0)  # type: ignore[arg-type]
     assert found.shape == (8, 8, 3) and (found == shade).all()

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from pali3kit.declared.entry import RegistryEntry
-from pali3kit.described import describe_component
+from pali3kit.describe import describe_component
 
 
 @dataclass
