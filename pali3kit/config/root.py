@@ -131,11 +131,15 @@ def _missing_files(part: Component, entry: RegistryEntry) -> list[str]:
 
 
 def beside(path: str) -> str:
-    """Suggest a name in place of the first part of a path that does not exist; one in other case is preferred."""
+    """Suggest a name in place of the first part of a path that does not exist; one in other case is preferred.
+
+    Hidden names, such as `.git`, are not suggested.
+    """
     file = Path(path)
     absent = next((each for each in (*reversed(file.parents), file) if not os.path.lexists(each)), file)
     with suppress(OSError):
-        there = [found.name for found in islice(absent.parent.iterdir(), _MOST_BESIDE)]
+        found = (each.name for each in islice(absent.parent.iterdir(), _MOST_BESIDE))
+        there = [name for name in found if not name.startswith(".")]
         spelt = [name for name in there if name.casefold() == absent.name.casefold()]
         return f" Did you mean '{spelt[0]}'?" if spelt else nearest(absent.name, there)
     return ""
