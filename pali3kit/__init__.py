@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from pali3kit.projector.contract import Projector
     from pali3kit.vision.contract import VisionEncoder
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 
 _LAZY = {
     "Experiment": "pali3kit.config.schema:Experiment",

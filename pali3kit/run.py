@@ -113,7 +113,7 @@ def _dispatch(words: list[str]) -> int:
     if rest[0] == name:
         del rest[0]
     if name == "run" and rest and not Path(rest[0]).suffix and not Path(rest[0]).exists():
-        raise _UsageError(f"'{rest[0]}' is neither a file nor a command.{choose(rest[0], COMMANDS)}")
+        raise _UsageError(f"'{rest[0]}' is neither a file nor a command.{choose(rest[0], set(COMMANDS) - {'run'})}")
     low, high = command.arguments
     if len(rest) > high:
         raise _UsageError(f"'{rest[high]}' is no key=value; usage: python -m pali3kit.run {command.usage}")

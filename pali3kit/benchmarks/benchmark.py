@@ -158,6 +158,10 @@ class Benchmark:
         """Whether answers that PaLI generates are scored, and not a pretrained component alone."""
         return self.scored == "generate"
 
+    def is_public(self, component: str) -> bool:
+        """Whether a component reads the files of the benchmark's public data set."""
+        return any(component == public.component for public in self.public)
+
     def label(self, source: str, task: str = "") -> str:
         """Its name in plans and reports: a bare name stands for the public data set, and for nothing else.
 

@@ -173,7 +173,7 @@ def _check_selection(
         if broken and word in broken:
             yield key, f"{key}: {broken[word].wrong}"
         elif word not in choices:
-            yield key, f"unknown name '{brief(word)}' in {key}.{new_name(kind, word) or choose(word, choices)}"
+            yield key, f"unknown name '{brief(word)}' in {key}.{new_name(kind, word, choices) or choose(word, choices)}"
     if len(set(words)) < len(words):
         yield key, f"{key} names a {kind} twice."
 
@@ -201,13 +201,16 @@ def _check_baseline(experiment: Experiment) -> Iterator[KeyProblem]:
             word, choices = _in_flow_style(value), [_in_flow_style(choice) for choice in experiment.grid[axis]]
             several = sum(isinstance(choice, dict) and choice.get("name") == value for choice in experiment.grid[axis])
             what = f"fits {several} values of the grid: add options." if several > 1 else "is not in the grid."
-            yield at, f"baseline {axis} '{brief(word)}' {what}{_new_value(axis, word) or choose(word, choices)}"
+            yield (
+                at,
+                f"baseline {axis} '{brief(word)}' {what}{_new_value(axis, word, choices) or choose(word, choices)}",
+            )
 
 
-def _new_value(axis: str, word: str) -> str:
+def _new_value(axis: str, word: str, choices: Collection[str]) -> str:
     """A sentence with the new name, if a value of an axis was renamed; else ""."""
     try:
-        return new_name(axis, word) or new_name(registry_of(axis), word)
+        return new_name(axis, word, choices) or new_name(registry_of(axis), word, choices)
     except (KeyError, TypeError):  # the values of this axis are no components
         return ""
 

@@ -15,7 +15,7 @@ from pali3kit.config.suggestions import new_name
 from pali3kit.config.world import WorldTask
 from pali3kit.errors import choose
 
-_LEAVE = "It is expected below data.root: say where it lies, {section}, or leave out what is measured on it."
+_LEAVE = "It is expected below data.root: set {section} if it is elsewhere, or leave out what is measured on it."
 
 
 def probe_sets(cell: Experiment) -> dict[str, Component]:
@@ -77,7 +77,8 @@ def _sets(cell: Experiment) -> Iterator[KeyProblem]:
     for key, part in used.items():
         kind = "captioned" if key == "evaluation.captioned" else "labelled"
         for option, text in check_files(key, part, registry.KINDS[kind].describe(part.name), globs=False):
-            yield option, f"{text} {_LEAVE.format(section=key)}" if cell.data.root is not None else text
+            below = cell.data.root is not None and f"'{cell.data.root}" in text
+            yield option, f"{text} {_LEAVE.format(section=key)}" if below else text
 
 
 def _expected(cell: Experiment) -> Iterator[KeyProblem]:

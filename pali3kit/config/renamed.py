@@ -39,7 +39,7 @@ RENAMED_NAMES: dict[str, dict[str, str]] = {
         "vqa_knowledge": "okvqa",
         "vqa_text": "textvqa",
     },
-    "kind": {"masks": "mask_tokenizer", "towers": "dual_encoder"},
+    "kind": {"column": "benchmark", "masks": "mask_tokenizer", "towers": "dual_encoder"},
     "pretrain": {"given": "pretrained"},
     "stage": {"masks": "mask_tokenizer"},
 }

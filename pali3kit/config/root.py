@@ -73,19 +73,21 @@ def benchmark_label(cell: Experiment, benchmark: Benchmark) -> str:
     """The name of a benchmark in reports, which tells what it is measured on (`Benchmark.label`)."""
     if benchmark.sets:
         return benchmark.label(WORLD if any(_embedded(cell, section) for section in benchmark.sets) else "")
-    source = cell.data.source.name
-    if source_of(cell, benchmark) is not None or (not benchmark.generated and source != WORLD):
+    source, own = cell.data.source.name, source_of(cell, benchmark)
+    if own is not None:
+        return benchmark.label("" if benchmark.is_public(own.name) else own.name)
+    if not benchmark.generated and source != WORLD:
         return benchmark.label("")
     return benchmark.label(source, cell.data.tasks.get(benchmark.name, ""))
 
 
 def public_title(cell: Experiment, benchmark: Benchmark) -> str:
-    """The title of the public data set that a benchmark is measured on; its name where another component reads it."""
+    """The title of the public data set that a benchmark is measured on; its label if another component is read."""
     source = source_of(cell, benchmark)
     for public in benchmark.public:
         if source is not None and source.name == public.component:
             return public.title.format(**source.options)
-    return benchmark.name
+    return benchmark.name if source is None else benchmark_label(cell, benchmark)
 
 
 def check_root(cell: Experiment) -> Iterator[KeyProblem]:

@@ -163,8 +163,8 @@ class Runtime:
         max_bad_fraction: a stage fails if more than this fraction of the samples in files cannot be used.
         precision: of training: `fp32`, `bf16` (autocast), or `auto`, which is bf16 on GPUs that have it.
         attention: the backend of attention in the language model's encoder.
-        gradient_checkpointing: whether the language model's encoder computes its activations again in the backward
-            pass, which saves memory and takes time.
+        gradient_checkpointing: whether the image encoder, the text tower and the language model compute their
+            activations again in the backward pass, which saves memory and takes time.
         max_tokens_per_microbatch: the largest number of encoder tokens that a device has in memory at once; larger
             batches of PaLI are split into microbatches, whose gradients are accumulated so that every target token has
             the same weight. 0 is no limit.

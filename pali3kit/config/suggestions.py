@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from pali3kit.config.renamed import RENAMED, RENAMED_NAMES, SINCE
 
 
@@ -14,10 +16,10 @@ def new_key(key: str) -> str:
     return ""
 
 
-def new_name(where: str, name: str) -> str:
-    """The same for a name; `where` is a key of `RENAMED_NAMES`."""
+def new_name(where: str, name: str, choices: Collection[str] | None = None) -> str:
+    """The same for a name, if its new one is among the `choices`; `where` is a key of `RENAMED_NAMES`."""
     new = RENAMED_NAMES.get(where, {}).get(name)
-    return _called(new) if new else ""
+    return _called(new) if new and (choices is None or new in choices) else ""
 
 
 def _called(new: str) -> str:

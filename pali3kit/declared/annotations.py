@@ -91,7 +91,7 @@ def _subscripted_type(module: Module, node: ast.Subscript, depth: int) -> Any:
         choices = tuple(value_of(module, choice) for choice in arguments)
         return Any if UNKNOWN_VALUE in choices else Literal[choices]
     if name in ("typing.Annotated", "typing_extensions.Annotated"):
-        # a type in the metadata is the one to check, as in `PlainPart`
+        # a type in the metadata is the one to check, as in `PlainComponent`
         metadata = [type_of(module, each, depth) for each in arguments[1:] if not isinstance(each, ast.Constant)]
         return next((each for each in metadata if each is not Any), type_of(module, arguments[0], depth))
     types = [type_of(module, each, depth) for each in arguments]

@@ -59,7 +59,7 @@ class _Block(nn.Module):
 class TransformerEncoder(nn.Module):
     """A stack of blocks and a final norm, `[B,N,D] -> [B,N,D]`.
 
-    With `gradient_checkpointing` (gradient checkpointing) the backward pass recomputes each block's activations.
+    With `gradient_checkpointing` the backward pass recomputes each block's activations.
     """
 
     gradient_checkpointing = False

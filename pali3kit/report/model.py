@@ -75,7 +75,7 @@ class Curve:
 
 
 def _labelled(label: str) -> Benchmark:
-    """The benchmark of a label, `embedded/caption`."""
+    """The benchmark of a label, `embedded/coco`."""
     return BENCHMARK.find(label.rpartition("/")[2])
 
 

@@ -48,7 +48,8 @@ def notes(report: Report) -> Iterable[str]:
     yield from _uncertainty(report)
     yield from _limits(report)
     if checks := report.config["stages"]["transfer"].get("num_validations"):
-        yield f"Transfers end with the best of {checks} checks, by their own score on images that are not trained on."
+        own = "by their own score on images that are not trained on"
+        yield f"Transfers end with the best of {checks} validations, {own}."
     losses = any(column.benchmark.lower_is_better for table in report.tables for column in table.columns)
     if losses:
         yield LOSS

@@ -28,14 +28,14 @@ class Execution:
     """How a stage is executed, without effect on its result.
 
     Attributes:
-        ranks: processes over which a stage that trains on images is spread.
+        devices: processes over which a stage that trains on images is distributed.
         strategy: "ddp" replicates the model in every rank, "fsdp" shards it (FSDP2).
-        loaders: processes per rank that prepare batches.
+        num_workers: processes per rank that prepare batches.
         checkpoint_seconds: interval of checkpoints.
         max_bad_fraction: share of unusable samples above which training stops.
         precision: "fp32", "bf16" (autocast), or "auto": bf16 on GPUs that support it.
         attention: attention backend of the language encoder (`language.attention`).
-        recompute: gradient checkpointing of the language model and the encoder.
+        gradient_checkpointing: whether activations are computed again in the backward pass.
         max_tokens_per_microbatch: encoder tokens per microbatch of PaLI; gradients of a batch's microbatches add up (0:
         no limit).
         rank: of this process.

@@ -164,7 +164,10 @@ class _FlopCounter(TorchDispatchMode):
 def _layers(model: nn.Module) -> list[nn.Module]:
     """The layers of all modules that support gradient checkpointing."""
     stacks = (module.children() for module in model.modules() if hasattr(module, "gradient_checkpointing"))
-    return [layer for stack in stacks for child in stack if isinstance(child, nn.ModuleList) for layer in child]
+    layers = [layer for stack in stacks for child in stack if isinstance(child, nn.ModuleList) for layer in child]
+    # In models of transformers parts of a layer have the attribute too.
+    inner = {id(part) for layer in layers for part in layer.modules() if part is not layer}
+    return [layer for layer in layers if id(layer) not in inner]
 
 
 class _SavedTensors(saved_tensors_hooks):

@@ -133,6 +133,8 @@ def validation(model: PaLI, config: Config, context: StageContext, image_source:
     lengths = config.prompt_length, config.target_length
 
     def read_tokens(numbers: Tensor) -> Tensor:
+        if not len(numbers):  # a batch about text alone
+            return torch.zeros(0, image_source.grid[0] * image_source.grid[1], image_source.width)
         found = torch.cat([image_source.read(number) for number in numbers.tolist()])
         with torch.inference_mode():
             return (

@@ -15,6 +15,7 @@ from pali3kit.config.load import load
 from pali3kit.config.root import benchmark_label, public_title, source_of, task_of
 from pali3kit.config.schema import Experiment
 from pali3kit.errors import ConfigError
+from pali3kit.plan.graph import build
 from pali3kit.report import saved
 
 ALL = ["coco", "xm3600", "vqav2", "okvqa", "textvqa", "refcoco", "refcoco_plus", "refcocog"]
@@ -100,6 +101,17 @@ def test_a_source_of_its_own_needs_no_root(root: Path) -> None:
     assert labels == ["coco", "embedded/vqav2"]
 
 
+def test_a_source_that_does_not_read_the_public_set_is_called_by_its_own_name(root: Path) -> None:
+    Path("own.jsonl").write_text('{"image": "a.png", "caption": "a cat"}')
+    Path("images").mkdir()
+    part = "{name: records, path: own.jsonl, images: images, test: own.jsonl}"
+    experiment = load("x.yaml", ["evaluate=[coco]", f"data.benchmarks={{coco: {part}}}"])
+    coco = BENCHMARK.find("coco")
+    assert benchmark_label(experiment, coco) == public_title(experiment, coco) == "records/coco"
+    labels = {step.label.partition(" ")[0] for step in build(experiment).steps}
+    assert {"transfer/records/coco", "evaluate/records/coco"} <= labels
+
+
 def test_the_encoders_sets_lie_below_it_too(trial: Path) -> None:
     for path in (
         "imagenet/train", "imagenetv2-matched-frequency-format-val", "CUB_200_2011", "caltech-101", "stanford_cars",
@@ -141,8 +153,8 @@ def test_all_that_is_missing_is_told_at_once_with_the_nearest_folder(root: Path)
 def test_a_set_of_the_encoder_that_is_missing_is_no_counterpart(root: Path) -> None:
     told = problems("evaluate=[knn]")
     assert told[0] == (
-        "command line: data.root=sets: there is no file or folder 'sets/imagenet'. It is expected below data.root: say"
-        " where it lies, evaluation.labelled, or leave out what is measured on it."
+        "command line: data.root=sets: there is no file or folder 'sets/imagenet'. It is expected below data.root: set"
+        " evaluation.labelled if it is elsewhere, or leave out what is measured on it."
     )
     assert len(told) == 3
 

@@ -254,3 +254,10 @@ def test_memory_without_proc(monkeypatch: pytest.MonkeyPatch) -> None:
     assert memory_profile.available_memory() > 1 << 26
     monkeypatch.setattr(os, "sysconf", unknown)
     assert memory_profile.available_memory() == sys.maxsize
+
+
+def test_layers_of_transformers_are_counted_once() -> None:
+    """Parts of a T5 block have an attribute of the same name as the stacks that can be checkpointed."""
+    transformers = pytest.importorskip("transformers")
+    shape = {"d_model": 8, "d_kv": 4, "d_ff": 8, "num_heads": 2, "num_layers": 2, "vocab_size": 16}
+    assert len(memory_profile._layers(transformers.T5ForConditionalGeneration(transformers.T5Config(**shape)))) == 4

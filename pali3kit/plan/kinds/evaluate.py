@@ -35,7 +35,8 @@ class Config(TextConfig):
     @property
     def label(self) -> str:
         """The benchmark's name in plans and reports, which depends on the source (`Benchmark.label`)."""
-        return BENCHMARK.find(self.benchmark).label("" if self.published else str(self.source["name"]), self.task)
+        benchmark, source = BENCHMARK.find(self.benchmark), str(self.source["name"])
+        return benchmark.label("" if self.published and benchmark.is_public(source) else source, self.task)
 
 
 def _make(cell: CellSteps, benchmark: str, after: str) -> Step:

@@ -13,7 +13,7 @@ from pali3kit.plan.step import Step
 
 @dataclass(frozen=True, kw_only=True)
 class Config(StageConfig):
-    """`shots` images of each class, further numbers of shots in `curve`; means over `repeats` random repeats."""
+    """`shots` images of each class, further numbers in `curve`; means over `repeats` random choices of them."""
 
     sets: tuple[str, ...]
     shots: int

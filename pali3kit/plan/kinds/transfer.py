@@ -97,12 +97,12 @@ def _validated(cell: Experiment) -> Iterator[KeyProblem]:
     if held >= cell.data.train > 0:
         yield "data.validation", f"data.validation {held} leaves none of {cell.data.train} train images to train on"
     if checks and not held:
-        text = "checks measure on images that are not trained on: say how many, data.validation."
+        text = "validations use images that are not trained on: say how many, data.validation."
         yield "stages.transfer.num_validations", text
     if checks and cell.runtime.devices > 1 and cell.runtime.strategy == "fsdp":
         yield (
             "stages.transfer.num_validations",
-            "checks generate with whole weights: take runtime.strategy ddp, or no checks.",
+            "validations generate with whole weights: take runtime.strategy ddp, or num_validations 0.",
         )
 
 
@@ -122,13 +122,14 @@ def _costs(step: Step) -> dict[str, Json]:
 
 
 def _detail(step: Step) -> str:
-    """The task, or the benchmark whose own data set is learnt; with checks, the benchmark that scores them."""
+    """The task, or the benchmark whose own data set is learnt; with validations, the benchmark that scores them."""
     config = step.config
     assert isinstance(config, Config)
     if not config.benchmark:
         return f"{config.task}{size_suffix(step)}"
-    source = "" if config.published else str(config.source["name"])
-    return f"{BENCHMARK.find(config.benchmark).label(source, config.task)}{size_suffix(step)}"
+    benchmark, source = BENCHMARK.find(config.benchmark), str(config.source["name"])
+    public = config.published and benchmark.is_public(source)
+    return f"{benchmark.label('' if public else source, config.task)}{size_suffix(step)}"
 
 
 def _panel(step: Step) -> str:

@@ -99,6 +99,8 @@ def _tokens(source: Source, context: StageContext) -> tuple[Callable[[Tensor], T
 
     @torch.inference_mode()
     def read_tokens(numbers: Tensor) -> Tensor:
+        if not len(numbers):  # a batch about text alone
+            return torch.zeros(0, vision.native_grid[0] * vision.native_grid[1], vision.width)
         spec = vision.image_spec
         images = np.stack([image_or_black(source, spec, "test", number, bad) for number in numbers.tolist()])
         return vision(spec.normalise(images).to(device))

@@ -133,7 +133,7 @@ def test_each_seed_has_its_own(experiment):
         ({"data.validation": 20}, "data.validation",
          "data.validation 20 leaves none of 20 train images to train on"),
         ({"stages.transfer.num_validations": 2}, "stages.transfer.num_validations",
-         "checks measure on images that are not trained on: say how many, data.validation."),
+         "validations use images that are not trained on: say how many, data.validation."),
         ({"stages.transfer.benchmarks": {"refcocog": 20}}, "stages.transfer.benchmarks.refcocog",
          "stages.transfer.benchmarks: 'refcocog' shares the transfer of 'refcoco': set that one instead."),
         ({"stages.transfer.benchmarks": {"textvq": 20}}, "stages.transfer.benchmarks.textvq",
@@ -158,7 +158,7 @@ def test_checks_need_whole_weights(experiment):
     assert complaints(changed(experiment, sharded), "transfer") == [
         (
             "stages.transfer.num_validations",
-            "checks generate with whole weights: take runtime.strategy ddp, or no checks.",
+            "validations generate with whole weights: take runtime.strategy ddp, or num_validations 0.",
         )
     ]
 
