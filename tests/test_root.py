@@ -38,7 +38,7 @@ def write(root: Path) -> None:
             true_files.image(root / f"textvqa/train_images/{number}.jpg", number)
     instances = root / "coco/annotations/instances_train2014.json"
     called = true_files.instances(instances, root / "coco/train2014", range(50, 62))
-    true_files.refer(root / "refcoco", called, val=range(60, 62))
+    true_files.refer(root / "refer", called, val=range(60, 62))
     true_files.xm3600(root / "xm3600")
     true_files.translations(root / "xm3600/coco_mt_train.jsonl.bz2", range(12, 20))
 
