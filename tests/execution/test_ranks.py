@@ -304,8 +304,8 @@ def test_stage_2_and_transfers_over_ranks_and_in_passes(
 def test_a_transfer_is_checked_over_ranks(stage_2: tuple[list[Step], Path], tmp_path: Path) -> None:
     """Every rank has the whole model, scores it and makes the same choice; only one writes."""
     (*before, last_one), store = stage_2
-    training = replace(last_one.config.training, checks=2, validate=8)
-    config = replace(last_one.config, training=training, column="vqav2", validation=16)
+    training = replace(last_one.config.training, num_validations=2, validation_examples=8)
+    config = replace(last_one.config, training=training, benchmark="vqav2", validation=16)
     checked = [*before, Step(last_one.kind, last_one.label, config, last_one.seed, last_one.parents)]
     one, two = shutil.copytree(store, tmp_path / "one"), shutil.copytree(store, tmp_path / "two")
     alone, spread = make(one, checked, exact()), make(two, checked, exact(devices=2))
