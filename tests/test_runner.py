@@ -156,7 +156,11 @@ def test_a_lost_terminal_stops_a_run_unless_nohup_said_not_to(ignored, raised):
 def test_a_group_that_loses_its_terminal_ends_with_its_checkpoints(bench):
     """The workers get the signal too, and ignore it: the parent decides."""
     (bench.control / "pause-mask_tokenizer").touch()
-    process = bench.start(group=True)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # tests under nohup ignore it, and so would a run
+    try:
+        process = bench.start(group=True)
+    finally:
+        signal.signal(signal.SIGHUP, before)
     bench.wait_for("reached-mask_tokenizer", process)
     workers = children(process.pid)
     os.killpg(process.pid, signal.SIGHUP)
