@@ -25,7 +25,7 @@ from pali3kit.training.stopping import TERMINATED
 
 
 def run_ranks(stage: str, config: StageConfig, context: StageContext) -> None:
-    """Run the module `stage` in `context.execution.devices` processes, and return when all have finished.
+    """Run the module `stage` in `context.execution.world_size` processes, and return when all have finished.
 
     Raises:
         StageError: a rank failed or was killed; the message says which and why. The other ranks are killed.
@@ -34,7 +34,7 @@ def run_ranks(stage: str, config: StageConfig, context: StageContext) -> None:
     spawn = multiprocessing.get_context("spawn")
     alive, kept = spawn.Pipe(duplex=False)
     progress, reports = spawn.Pipe(duplex=False)
-    ranks = range(context.execution.devices)
+    ranks = range(context.execution.world_size)
     for rank in ranks:
         _error_file(context.folder, rank).unlink(missing_ok=True)
     place = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": str(_free_port()), "WORLD_SIZE": str(len(ranks))}

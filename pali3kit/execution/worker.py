@@ -139,7 +139,7 @@ def _run(step: Step, store: Store, threads: int, execution: Execution, send: Sen
         seed_and_set_threads(threads, step.seed)
         parents = {role: store.path(parent) for role, parent in step.parents.items()}
         context = StageContext(folder, parents, step.seed, report, threads, execution, report.say)
-        if kind.distributed and execution.devices > 1:
+        if kind.distributed and execution.world_size > 1:
             run_ranks(kind.target, step.config, context)
         else:
             loaders = execution.num_workers if kind.distributed else 0
@@ -158,7 +158,7 @@ def _made_with(execution: Execution) -> dict[str, str]:
     """Device, precision and number of ranks, for the manifest. Only here torch is imported, by the stage."""
     from pali3kit.training.device import describe_device
 
-    spread = {"ranks": f"{execution.devices} by {execution.strategy}"} if execution.devices > 1 else {}
+    spread = {"ranks": f"{execution.world_size} by {execution.strategy}"} if execution.world_size > 1 else {}
     return describe_device(execution.precision) | spread
 
 

@@ -28,7 +28,8 @@ class Execution:
     """How a stage is executed, without effect on its result.
 
     Attributes:
-        devices: processes over which a stage that trains on images is distributed.
+        nodes: machines over which a stage is distributed.
+        devices: processes on each node, one for each GPU if there are GPUs.
         strategy: "ddp" replicates the model in every rank, "fsdp" shards it (FSDP2).
         num_workers: processes per rank that prepare batches.
         checkpoint_seconds: interval of checkpoints.
@@ -41,6 +42,7 @@ class Execution:
         rank: of this process.
     """
 
+    nodes: int = 1
     devices: int = 1
     strategy: str = "ddp"
     num_workers: int = 0
@@ -53,9 +55,14 @@ class Execution:
     rank: int = 0
 
     @property
+    def world_size(self) -> int:
+        """Number of ranks of all nodes together."""
+        return self.nodes * self.devices
+
+    @property
     def sharded(self) -> bool:
         """Whether each rank holds a part of the weights and the optimizer's state."""
-        return self.devices > 1 and self.strategy == "fsdp"
+        return self.world_size > 1 and self.strategy == "fsdp"
 
 
 def _print_to_stderr(text: str) -> None:

@@ -81,7 +81,7 @@ def train_pali(
     model.language.require_positions(visual + config.prompt_length, config.target_length)
 
     def make(step: int) -> list[dict[str, Any]]:
-        mine = _part(range(budget.batch_size), execution.rank, execution.devices)
+        mine = _part(range(budget.batch_size), execution.rank, execution.world_size)
         step_data = stream.draw(step, mine, first=context.writes)
         batches: list[dict[str, Any]] = []
         for batch in _microbatches(step_data.examples, tokenizer, config, execution, count, step_data.replaced):
@@ -112,7 +112,7 @@ def _longest(model: PaLI, image_source: ImageSource, prompt_length: int, images:
 def _count_microbatches(batch_size: int, tokens: int, execution: Execution) -> int:
     """Microbatches of a rank's part of a batch: each has one example or at most `max_tokens_per_microbatch` tokens."""
     limit = execution.max_tokens_per_microbatch
-    return ceil(batch_size // execution.devices / max(1, limit // tokens)) if limit else 1
+    return ceil(batch_size // execution.world_size / max(1, limit // tokens)) if limit else 1
 
 
 def _microbatches(
@@ -133,10 +133,10 @@ def _microbatches(
     ranks and microbatches, and after a replacement the mean is off only by the two targets' difference in length.
     """
     lengths = config.prompt_length, config.target_length
-    total_count = execution.devices * count
+    total_count = execution.world_size * count
     if total_count == 1 and not replaced:
         return [collate(examples, tokenizer, *lengths)]
-    mine = _part([replaced.get(i, e) for i, e in enumerate(examples)], execution.rank, execution.devices)
+    mine = _part([replaced.get(i, e) for i, e in enumerate(examples)], execution.rank, execution.world_size)
     total = sum(len(tokenizer.encode(e.target, eos=True, max_length=lengths[1])) for e in examples)
     batches = [collate(_part(mine, i, count), tokenizer, *lengths) for i in range(count)]
     for batch in batches:

@@ -47,7 +47,7 @@ class Skipped(Callback):
             return  # the recorder raises it
         skipped = self._gathered(trainer, batch.get("skipped", []))
         examples = next(batch[name] for name in EXAMPLES if name in batch)
-        self.seen += len(examples) * self.context.execution.devices
+        self.seen += len(examples) * self.context.execution.world_size
         self.bad += len(skipped)
         new = list(dict.fromkeys(line for line in skipped if line not in self.lines))
         self.lines |= dict.fromkeys(new)
@@ -70,11 +70,11 @@ class Skipped(Callback):
 
     def _gathered(self, trainer: L.Trainer, skipped: list[str]) -> list[str]:
         """The messages of all ranks in this step."""
-        if self.context.execution.devices == 1 or not trainer.strategy.reduce_boolean_decision(
+        if self.context.execution.world_size == 1 or not trainer.strategy.reduce_boolean_decision(
             bool(skipped), all=False
         ):
             return skipped
-        everyones: list[list[str]] = [[] for _ in range(self.context.execution.devices)]
+        everyones: list[list[str]] = [[] for _ in range(self.context.execution.world_size)]
         dist.all_gather_object(everyones, skipped)
         return [line for one in everyones for line in one]
 

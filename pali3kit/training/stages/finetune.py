@@ -11,7 +11,8 @@ from pali3kit.plan.kinds.finetune import Config
 from pali3kit.training.calibration import training_cost
 from pali3kit.training.components import Artifact, build_vision, save_model
 from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
-from pali3kit.training.fit import MakeBatch, fit
+from pali3kit.training.fit import fit
+from pali3kit.training.loader import MakeBatch
 from pali3kit.training.modules import ClassifierModule
 from pali3kit.training.pretraining_images import PretrainingImages
 from pali3kit.training.skipped import Skipped
@@ -27,7 +28,7 @@ def run(config: Config, context: StageContext) -> None:
     vision.set_gradient_checkpointing(context.execution.gradient_checkpointing)
     budget = config.training
     source = EndlessSet(build_labelled(config))
-    module, make = _module(vision, source, budget, context.seed, context.execution.rank, context.execution.devices)
+    module, make = _module(vision, source, budget, context.seed, context.execution.rank, context.execution.world_size)
     fit(module, make, budget, context, [Skipped(context, context.execution.max_bad_fraction)])
     described = {k: v for k, v in pretrained.config.items() if k != "dual_encoder"} | {"image_size": config.image_size}
     save_model(context.folder, module.model, context.writes, **described, classes=len(source.classes))

@@ -22,7 +22,8 @@ from pali3kit.training.components import (
 )
 from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
 from pali3kit.training.corpus import pack_windows, record_skipped
-from pali3kit.training.fit import MakeBatch, fit
+from pali3kit.training.fit import fit
+from pali3kit.training.loader import MakeBatch
 from pali3kit.training.modules import Batch, DenoisingModule
 
 

@@ -35,7 +35,7 @@ def run(config: Config, context: StageContext) -> None:
         context.seed,
         budget.batch_size,
         rank=context.execution.rank,
-        ranks=context.execution.devices,
+        ranks=context.execution.world_size,
     )
     module = _module(vision, budget, len(tokenizer), config.text_length)
     if hasattr(module.model.text, "set_gradient_checkpointing"):  # a plug-in may lack it

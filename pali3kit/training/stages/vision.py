@@ -26,7 +26,8 @@ from pali3kit.training.components import (
     write_config,
 )
 from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
-from pali3kit.training.fit import MakeBatch, fit
+from pali3kit.training.fit import fit
+from pali3kit.training.loader import MakeBatch
 from pali3kit.training.modules import Batch, ClassifierModule, SigLIPModule, StageModule
 from pali3kit.training.pretraining_images import PretrainingImages
 from pali3kit.training.skipped import Skipped
@@ -72,7 +73,7 @@ def _images(
         crop=budget.crop,
         flip=budget.flip,
         rank=context.execution.rank,
-        ranks=context.execution.devices,
+        ranks=context.execution.world_size,
     )
 
 

@@ -1,0 +1,76 @@
+"""Loading of training batches: a step's batch is a pure function of the step, made in this or in worker processes."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
+
+from pali3kit.errors import Pali3Error
+from pali3kit.orphans import die_with_parent
+
+MakeBatch = Callable[[int], Any]
+"""From a step to its batch, or to a list of microbatches whose gradients add up."""
+
+
+class _Steps(IterableDataset[object]):
+    """The batches of all steps from `start` on; each depends on its step only."""
+
+    def __init__(self, make: MakeBatch, start: int, total: int) -> None:
+        self.make, self.start, self.total = make, start, total
+
+    def __iter__(self) -> Iterator[object]:
+        """All steps, or in a worker process every `num_workers`-th: the loader takes the workers' batches in turn."""
+        worker = get_worker_info()
+        number, count = (worker.id, worker.num_workers) if worker else (0, 1)
+        for step in range(self.start + number, self.total, count):
+            try:
+                yield self.make(step)
+            except Pali3Error as error:  # raised by the trainer: a worker process would wrap it in a traceback
+                yield error
+
+
+class _Microbatches:
+    """The microbatches of a loader's batches, one by one."""
+
+    def __init__(self, loader: DataLoader[object]) -> None:
+        self.loader = loader
+
+    def __iter__(self) -> Iterator[object]:
+        for batch in self.loader:
+            yield from batch if isinstance(batch, list) else [batch]
+
+
+def _loader(steps: _Steps, processes: int) -> DataLoader[object]:
+    """A loader with `processes` worker processes. They are forked, since `make` need not be picklable."""
+    if not processes:
+        return DataLoader(steps, batch_size=None)
+    parent = os.getpid()
+
+    def init_worker(number: int) -> None:
+        die_with_parent(parent)
+        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it may reach the whole process group; the trainer handles it
+
+    return DataLoader(
+        steps, batch_size=None, num_workers=processes, multiprocessing_context="fork", worker_init_fn=init_worker
+    )
+
+
+@contextmanager
+def loading(make: MakeBatch, start: int, total: int, num_workers: int) -> Iterator[Iterable[object]]:
+    """The batches of all steps from `start` to `total`, microbatches one by one, made in `num_workers` processes.
+
+    These are killed at the end: after an error they live as long as its traceback is referenced.
+    """
+    try:
+        yield _Microbatches(_loader(_Steps(make, start, total), num_workers))
+    finally:
+        for process in multiprocessing.active_children():
+            if process.daemon:
+                process.kill()
+                process.join()
