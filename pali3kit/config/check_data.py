@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
-from glob import iglob
 
 from pali3kit import registry
 from pali3kit.catalogue import BENCHMARK
@@ -20,7 +18,8 @@ from pali3kit.config.available_tasks import (
 )
 from pali3kit.config.budgets import generates_text, known_benchmarks
 from pali3kit.config.component import Component
-from pali3kit.config.root import beside, source_of, task_of
+from pali3kit.config.missing_files import beside, missing_files
+from pali3kit.config.root import source_of, task_of
 from pali3kit.config.schema import Experiment
 from pali3kit.config.tasks import TASKS
 from pali3kit.declared.entry import RegistryEntry
@@ -57,14 +56,9 @@ def check_files(key: str, source: Component, entry: RegistryEntry, globs: bool =
     """Check that what the options of a source, or of a set, name is there, as its `entry` declares them; a source's may
     be patterns.
     """
-    for option in (*entry.files, *entry.folders):
-        path, folder = source.options.get(option), option in entry.folders
-        if not isinstance(path, str):
-            continue
-        there = os.path.isdir(path) if folder else os.path.exists(path)
-        if not there and not (globs and not folder and any(iglob(path, recursive=True))):
-            what = "folder" if folder else "file or folder"
-            yield f"{key}.{option}", f"there is no {what} '{path}'.{beside(path)}"
+    for option, path in missing_files(source, entry, globs).items():
+        what = "folder" if option in entry.folders else "file or folder"
+        yield f"{key}.{option}", f"there is no {what} '{path}'.{beside(path)}"
 
 
 def _there(key: str, source: Component) -> Iterator[tuple[str, str]]:

@@ -9,10 +9,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
-from glob import iglob
-from itertools import islice
-from pathlib import Path
 
 from pali3kit import registry
 from pali3kit.benchmarks.benchmark import Benchmark, PublicSet
@@ -20,14 +16,13 @@ from pali3kit.catalogue import BENCHMARK
 from pali3kit.config.available_tasks import is_joinable
 from pali3kit.config.budgets import KeyProblem, known_benchmarks
 from pali3kit.config.component import Component
+from pali3kit.config.missing_files import beside, missing_files
 from pali3kit.config.schema import Experiment
 from pali3kit.config.suggestions import new_name
 from pali3kit.config.tree import Node
-from pali3kit.declared.entry import RegistryEntry
-from pali3kit.errors import choose, nearest
+from pali3kit.errors import choose
 
 WORLD = "world"
-_MOST_BESIDE = 1000  # entries of a folder that are compared with one that is not there
 
 
 def public_sets(tree: Node) -> Node | None:
@@ -120,41 +115,15 @@ def check_root(cell: Experiment) -> Iterator[KeyProblem]:
     yield from _without_files(cell)
 
 
-def _missing_files(part: Component, entry: RegistryEntry) -> list[str]:
-    """The files and folders that a component's options name and that do not exist; a file may be a pattern."""
-    found: list[str] = []
-    for option in (*entry.files, *entry.folders):
-        path, folder = part.options.get(option), option in entry.folders
-        if not isinstance(path, str) or (os.path.isdir(path) if folder else os.path.exists(path)):
-            continue
-        if folder or not any(iglob(path, recursive=True)):
-            found.append(path)
-    return list(dict.fromkeys(found))
-
-
-def beside(path: str) -> str:
-    """Suggest a name in place of the first part of a path that does not exist; one in other case is preferred.
-
-    Hidden names, such as `.git`, are not suggested.
-    """
-    file = Path(path)
-    absent = next((each for each in (*reversed(file.parents), file) if not os.path.lexists(each)), file)
-    with suppress(OSError):
-        found = (each.name for each in islice(absent.parent.iterdir(), _MOST_BESIDE))
-        there = [name for name in found if not name.startswith(".")]
-        spelt = [name for name in there if name.casefold() == absent.name.casefold()]
-        return f" Did you mean '{spelt[0]}'?" if spelt else nearest(absent.name, there)
-    return ""
-
-
 def _missing_sources(cell: Experiment) -> Iterator[KeyProblem]:
     """Check that the files of the measured benchmarks exist: one problem for each, which lists all that is missing."""
     for benchmark in [BENCHMARK.find(name) for name in known_benchmarks(cell)]:
         source, key = source_of(cell, benchmark), f"data.benchmarks.{benchmark.transfer}"
-        if source is not None and (absent := _missing_files(source, registry.SOURCE.describe(source.name))):
+        entry = None if source is None else registry.SOURCE.describe(source.name)
+        if source is not None and entry is not None and (absent := missing_files(source, entry)):
             title = public_title(cell, benchmark)
-            hint = next(filter(None, map(beside, absent)), "")
-            listed = ", ".join(f"'{path}'" for path in absent)
+            hint = next(filter(None, map(beside, absent.values())), "")
+            listed = ", ".join(f"'{path}'" for path in dict.fromkeys(absent.values()))
             text = f"benchmark '{benchmark.name}' is measured on {title}, and there is no {listed}.{hint}"
             yield key, f"{text} Leave '{benchmark.name}' out of evaluate, or say where its files lie: {key}."
 

@@ -1,0 +1,45 @@
+"""The files and folders that a component's options name and that do not exist."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from glob import iglob
+from itertools import islice
+from pathlib import Path
+
+from pali3kit.config.component import Component
+from pali3kit.declared.entry import RegistryEntry
+from pali3kit.errors import nearest
+
+_MOST_BESIDE = 1000  # entries of a folder that are compared with one that is not there
+
+
+def missing_files(part: Component, entry: RegistryEntry, globs: bool = True) -> dict[str, str]:
+    """The paths that do not exist, by the option that names them, as the component's `entry` declares such options.
+
+    With `globs`, a file may be a pattern.
+    """
+    found: dict[str, str] = {}
+    for option in (*entry.files, *entry.folders):
+        path, folder = part.options.get(option), option in entry.folders
+        if not isinstance(path, str) or (os.path.isdir(path) if folder else os.path.exists(path)):
+            continue
+        if folder or not globs or not any(iglob(path, recursive=True)):
+            found[option] = path
+    return found
+
+
+def beside(path: str) -> str:
+    """Suggest a name in place of the first part of a path that does not exist; one in other case is preferred.
+
+    Hidden names, such as `.git`, are not suggested.
+    """
+    file = Path(path)
+    absent = next((each for each in (*reversed(file.parents), file) if not os.path.lexists(each)), file)
+    with suppress(OSError):
+        found = (each.name for each in islice(absent.parent.iterdir(), _MOST_BESIDE))
+        there = [name for name in found if not name.startswith(".")]
+        spelt = [name for name in there if name.casefold() == absent.name.casefold()]
+        return f" Did you mean '{spelt[0]}'?" if spelt else nearest(absent.name, there)
+    return ""

@@ -1,0 +1,25 @@
+"""Paths that options name and that do not exist."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from pali3kit import registry
+from pali3kit.config.component import Component
+from pali3kit.config.missing_files import beside, missing_files
+
+
+@pytest.mark.parametrize(("globs", "expected"), [(True, {"images"}), (False, {"path", "images"})])
+def test_a_file_may_be_a_pattern_and_a_folder_may_not(tmp_path: Path, globs: bool, expected: set[str]) -> None:
+    (tmp_path / "a.tsv").touch()
+    part = Component(name="tsv", options={"path": f"{tmp_path}/*.tsv", "images": f"{tmp_path}/*"})
+    assert set(missing_files(part, registry.SOURCE.describe("tsv"), globs)) == expected
+
+
+def test_a_name_in_other_case_is_suggested_first(tmp_path: Path) -> None:
+    (tmp_path / "imagenet1").touch()
+    (tmp_path / "ImageNet").touch()
+    assert beside(str(tmp_path / "imagenet" / "val")) == " Did you mean 'ImageNet'?"
+    assert beside(str(tmp_path / "qqq")) == ""
