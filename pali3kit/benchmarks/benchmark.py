@@ -158,17 +158,14 @@ class Benchmark:
         """Whether answers that PaLI generates are scored, and not a pretrained component alone."""
         return self.scored == "generate"
 
-    def is_public(self, component: str) -> bool:
-        """Whether a component reads the files of the benchmark's public data set."""
-        return any(component == public.component for public in self.public)
-
-    def label(self, source: str, task: str = "") -> str:
+    def label(self, source: str, task: str = "", published: bool = False) -> str:
         """Its name in plans and reports: a bare name stands for the public data set, and for nothing else.
 
-        `source` is the component that was read in its place, "" for the public set: `embedded/<name>` on the embedded
-        world, else `<source>/<name>`. Of a union that is the part which `task` names, as `data.tasks` does.
+        `source` is the component that was read: `embedded/<name>` on the embedded world, else `<source>/<name>`. Of a
+        union that is the part which `task` names, as `data.tasks` does. It reads the public set if it is "", or if the
+        experiment takes the benchmark's `published` files and the component is made for them.
         """
-        if not source:
+        if not source or (published and any(source == public.component for public in self.public)):
             return self.name
         return f"{_EMBEDDED if source == 'world' else task.rpartition('.')[0] or source}/{self.name}"
 

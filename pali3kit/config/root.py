@@ -70,7 +70,7 @@ def benchmark_label(cell: Experiment, benchmark: Benchmark) -> str:
         return benchmark.label(WORLD if any(_embedded(cell, section) for section in benchmark.sets) else "")
     source, own = cell.data.source.name, source_of(cell, benchmark)
     if own is not None:
-        return benchmark.label("" if benchmark.is_public(own.name) else own.name)
+        return benchmark.label(own.name, published=True)
     if not benchmark.generated and source != WORLD:
         return benchmark.label("")
     return benchmark.label(source, cell.data.tasks.get(benchmark.name, ""))

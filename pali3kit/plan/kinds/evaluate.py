@@ -35,8 +35,7 @@ class Config(TextConfig):
     @property
     def label(self) -> str:
         """The benchmark's name in plans and reports, which depends on the source (`Benchmark.label`)."""
-        benchmark, source = BENCHMARK.find(self.benchmark), str(self.source["name"])
-        return benchmark.label("" if self.published and benchmark.is_public(source) else source, self.task)
+        return BENCHMARK.find(self.benchmark).label(str(self.source["name"]), self.task, self.published)
 
 
 def _make(cell: CellSteps, benchmark: str, after: str) -> Step:

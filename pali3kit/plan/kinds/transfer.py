@@ -127,9 +127,8 @@ def _detail(step: Step) -> str:
     assert isinstance(config, Config)
     if not config.benchmark:
         return f"{config.task}{size_suffix(step)}"
-    benchmark, source = BENCHMARK.find(config.benchmark), str(config.source["name"])
-    public = config.published and benchmark.is_public(source)
-    return f"{benchmark.label('' if public else source, config.task)}{size_suffix(step)}"
+    label = BENCHMARK.find(config.benchmark).label(str(config.source["name"]), config.task, config.published)
+    return f"{label}{size_suffix(step)}"
 
 
 def _panel(step: Step) -> str:
