@@ -28,8 +28,8 @@ class PretrainingImages:
     """Batches for pretraining an encoder: step `i` has the images from `i * batch_size` on, each rank its part of them.
 
     Every seed has its own range of the endless stream, so both arms of a seed get the same images. An image's text and
-    view are drawn from random streams of its own. A sample that cannot be used is replaced by a later one; the batch says
-    in `skipped` which and why.
+    view are drawn from random streams of its own. A sample that cannot be used is replaced by a later one; the batch
+    says in `skipped` which and why.
 
     Args:
         source: of the images.

@@ -138,7 +138,7 @@ def test_a_rare_task_gets_its_share_of_a_mixture(parts: dict[str, Any]) -> None:
     union = UnionSource(parts)
     weights = {"ocr": 1.0, "splitcap": 1.0, "german.caption_multilingual": 2.0}
     mixture = Mixture({name: (union.task(name, 16), weight) for name, weight in weights.items()}, "train", 16, 0)
-    examples = mixture.batch(0, 4000)
+    examples = [mixture.example(0, position) for position in range(4000)]
     counts = Counter("ocr" if "ocr" in e.prompt else e.language for e in examples)
     for name, share in (("ocr", 1 / 4), ("en", 1 / 4 * 8 / 13), ("de", 1 / 2 + 1 / 4 * 5 / 13)):
         assert abs(counts[name] - 4000 * share) < 5 * (4000 * share * (1 - share)) ** 0.5
