@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
@@ -42,8 +43,7 @@ class Mixture:
     ) -> None:
         self.tasks = [task for task, _ in tasks.values()]
         weights = np.array([weight for _, weight in tasks.values()], dtype=float)
-        self.ends = np.cumsum(weights / weights.sum())
-        self.ends /= self.ends[-1]  # exactly 1, which `random` never is
+        self.ends = np.cumsum(weights)
         self.split, self.seed, self.without = split, seed, without
         self.places = [_Places(task.where(split, count)) for task in self.tasks]
         for task, places in zip(self.tasks, self.places, strict=True):
@@ -53,7 +53,7 @@ class Mixture:
     def example(self, step: int, position: int, attempt: int = 0) -> Example:
         """The example at a position of a step, or, for an `attempt` >= 1, a replacement for it of the same task."""
         rng = np.random.default_rng([self.seed, step, position])
-        which = int(np.searchsorted(self.ends, rng.random(), side="right"))
+        which = bisect_right(self.ends, rng.random() * self.ends[-1])
         return self._draw(which, np.random.default_rng([self.seed, step, position, attempt]) if attempt else rng)
 
     def _draw(self, which: int, rng: np.random.Generator) -> Example:
@@ -77,5 +77,5 @@ class _Places:
         return int(self.ends[-1]) if len(self.ends) else 0
 
     def __getitem__(self, place: int) -> int:
-        which = int(np.searchsorted(self.ends, place, side="right"))
+        which = bisect_right(self.ends, place)
         return self.ranges[which][place - int(self.ends[which])]

@@ -67,7 +67,7 @@ def record_skipped(source: Source, context: StageContext) -> Iterator[None]:
 @contextmanager
 def limit_skipped(source: Source, context: StageContext, gathered: bool = False) -> Iterator[None]:
     """While a source is read: stop the stage if too many samples are unusable, and count in `filtered.json` what text
-    filters dropped.
+    filters dropped, in rank 0.
 
     Where the samples of all ranks are `gathered` and judged together (`training.skipped`), those of this process are
     judged only to explain another error.
