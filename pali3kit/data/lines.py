@@ -101,7 +101,6 @@ class LineSource(SourceBase):
     classes: tuple[str, ...] = ()
     languages: tuple[str, ...] = ()
     version = 2  # files whose lines end with a carriage return alone are lines
-    draws = False
     skips: Skips
 
     def __init__(self, path: str, ending: str, read: Callable[[bytes], str]) -> None:

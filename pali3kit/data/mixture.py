@@ -1,7 +1,8 @@
-"""A weighted mixture of tasks whose every batch is a pure function of the seed and the step."""
+"""A weighted mixture of tasks whose every example is a pure function of the seed, the step and its position."""
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections.abc import Collection, Mapping, Sequence
 
 import numpy as np
@@ -20,7 +21,8 @@ def tempered(weights: Mapping[str, float], temperature: float) -> dict[str, floa
 class Mixture:
     """Draws tasks by weight, and images uniformly among those that may have an example of the task.
 
-    It has no state between batches, so training resumes at the exact example after any interruption.
+    It has no state: every position of a step has a random stream of its own. So a rank draws its own examples only, and
+    training resumes at the exact example after any interruption.
 
     Args:
         tasks: (task, weight) by name; weights need not sum to 1.
@@ -41,30 +43,18 @@ class Mixture:
     ) -> None:
         self.tasks = [task for task, _ in tasks.values()]
         weights = np.array([weight for _, weight in tasks.values()], dtype=float)
-        self.shares = weights / weights.sum()
+        self.ends = np.cumsum(weights)
         self.split, self.seed, self.without = split, seed, without
         self.places = [_Places(task.where(split, count)) for task in self.tasks]
         for task, places in zip(self.tasks, self.places, strict=True):
             if not len(places):
                 raise DataError(f"none of the {count} images of the {split} split is one for task {task.name!r}")
 
-    def batch(self, step: int, size: int) -> list[Example]:
-        """`size` examples of step `step`."""
-        rng = np.random.default_rng([self.seed, step])
-        return [self._draw(which, rng) for which in self._choose(rng, size)]
-
-    def instead(self, step: int, size: int, position: int, attempt: int) -> Example:
-        """A replacement of the same task for the example at a position of `batch(step, size)`, for `attempt` >= 1.
-
-        It is drawn from a random stream of its own, so that no other example of the batch changes.
-        """
-        which = self._choose(np.random.default_rng([self.seed, step]), size)[position]
-        return self._draw(which, np.random.default_rng([self.seed, step, position, attempt]))
-
-    def _choose(self, rng: np.random.Generator, size: int) -> list[int]:
-        """The numbers of the tasks of a batch, which are drawn before its examples."""
-        chosen: list[int] = rng.choice(len(self.tasks), size, p=self.shares).tolist()
-        return chosen
+    def example(self, step: int, position: int, attempt: int = 0) -> Example:
+        """The example at a position of a step, or, for an `attempt` >= 1, a replacement for it of the same task."""
+        rng = np.random.default_rng([self.seed, step, position])
+        which = bisect_right(self.ends, rng.random() * self.ends[-1])
+        return self._draw(which, np.random.default_rng([self.seed, step, position, attempt]) if attempt else rng)
 
     def _draw(self, which: int, rng: np.random.Generator) -> Example:
         task, places = self.tasks[which], self.places[which]
@@ -87,5 +77,5 @@ class _Places:
         return int(self.ends[-1]) if len(self.ends) else 0
 
     def __getitem__(self, place: int) -> int:
-        which = int(np.searchsorted(self.ends, place, side="right"))
+        which = bisect_right(self.ends, place)
         return self.ranges[which][place - int(self.ends[which])]

@@ -123,7 +123,6 @@ class RecordSource(SourceBase):
     the position, so a run resumes in the middle of a pass. Test images are in the order of their file.
     """
 
-    draws = False
     skips: Skips
 
     def __init__(self, records: _Records, test: _Records | None = None) -> None:

@@ -22,10 +22,8 @@ STRETCH = 1 << 32  # image numbers for each seed's pretraining; the numbers belo
 class Source(Protocol):
     """Images by split ("train" or "test") and number, with their annotations.
 
-    `draws` is True where `alt_text` uses its generator. `SourceBase` documents the properties that it has defaults for.
+    `SourceBase` documents the properties that it has defaults for.
     """
-
-    draws: bool
 
     @property
     def skips(self) -> Skips | None: ...

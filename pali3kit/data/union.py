@@ -35,7 +35,6 @@ class UnionSource(SourceBase):
         image_size: passed to the parts.
     """
 
-    draws = False
     skips: Skips
 
     def __init__(self, parts: Mapping[str, PlainComponent], image_size: int = 0) -> None:

@@ -65,13 +65,16 @@ def record_skipped(source: Source, context: StageContext) -> Iterator[None]:
 
 
 @contextmanager
-def limit_skipped(source: Source, context: StageContext) -> Iterator[None]:
+def limit_skipped(source: Source, context: StageContext, gathered: bool = False) -> Iterator[None]:
     """While a source is read: stop the stage if too many samples are unusable, and count in `filtered.json` what text
-    filters dropped.
+    filters dropped, in rank 0.
+
+    Where the samples of all ranks are `gathered` and judged together (`training.skipped`), those of this process are
+    judged only to explain another error.
     """
     skips = source.skips
     if skips is not None:
-        skips.most = context.execution.max_bad_fraction
+        skips.most = 1.0 if gathered else context.execution.max_bad_fraction
     try:
         yield
         if skips is not None:
@@ -80,6 +83,7 @@ def limit_skipped(source: Source, context: StageContext) -> Iterator[None]:
         raise
     except DataError:
         if skips is not None:
+            skips.most = context.execution.max_bad_fraction
             skips.judge()  # too many unusable samples explain the error better
         raise
     finally:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import ceil
-from types import MappingProxyType
-from typing import Any, TypeVar
+from typing import Any
 
 import torch
 from lightning.pytorch.callbacks import Callback
@@ -20,18 +18,16 @@ from pali3kit.plan.pali import TextConfig
 from pali3kit.text.tokenizer import Tokenizer
 from pali3kit.training.calibration import PROMPT, TARGET, max_images, random_pairs, random_pali, training_cost
 from pali3kit.training.components import Artifact, build_source, build_vision, trained_mask_tokenizer
-from pali3kit.training.context import ComponentSpecs, Execution, StageContext, StageCost
+from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
 from pali3kit.training.corpus import limit_skipped
 from pali3kit.training.fit import fit
 from pali3kit.training.frozen import FrozenTokens
+from pali3kit.training.microbatches import count_microbatches, count_target_tokens, part
 from pali3kit.training.modules import Batch, PaLIModule
 from pali3kit.training.pretraining_images import fitted
 from pali3kit.training.skipped import Skipped
 from pali3kit.training.stream import ImageSource, Stream
 from pali3kit.vision.contract import VisionEncoder
-
-T = TypeVar("T")
-NONE: Mapping[int, Example] = MappingProxyType({})
 
 
 def frozen_images(config: TextConfig, context: StageContext) -> ImageSource:
@@ -73,27 +69,26 @@ def train_pali(
     source = build_source(config.source, config.image_size)
     tasks = {name: (source.task(name, config.bins), weight) for name, weight in weights.items() if weight > 0}
     mixture = Mixture(tasks, "train", image_source.count - config.validation, context.seed, image_source.bad)
-    stream = Stream(mixture, budget.batch_size, image_source, mask_tokenizer, source.skips)
-    execution = context.execution
+    stream = Stream(mixture, image_source, mask_tokenizer, source.skips)
+    mine = part(range(budget.batch_size), context.execution.rank, context.execution.world_size)
     tokens = _longest(model, image_source, config.prompt_length, source.max_images)
-    count = _count_microbatches(budget.batch_size, tokens, execution)
+    count = count_microbatches(budget.batch_size, tokens, context.execution)
     visual = source.max_images * model.projector.out_tokens(image_source.grid)
     model.language.require_positions(visual + config.prompt_length, config.target_length)
 
     def make(step: int) -> list[dict[str, Any]]:
-        mine = _part(range(budget.batch_size), execution.rank, execution.world_size)
-        step_data = stream.draw(step, mine, first=context.writes)
+        drawn = stream.draw(step, mine)
         batches: list[dict[str, Any]] = []
-        for batch in _microbatches(step_data.examples, tokenizer, config, execution, count, step_data.replaced):
+        for batch in _microbatches(drawn.examples, tokenizer, config, count):
             numbers = batch.pop("image_numbers")
-            batches.append({image_source.name: image_source.stack(numbers, step_data.images), **batch})
-        if step_data.skipped:
-            batches[0]["skipped"] = step_data.skipped
+            batches.append({image_source.name: image_source.stack(numbers, drawn.images), **batch})
+        if drawn.skipped:
+            batches[0]["skipped"] = drawn.skipped
         return batches
 
     model.vision = image_source.vision
-    skipped = Skipped(context, execution.max_bad_fraction, source.damages)
-    with limit_skipped(source, context):
+    skipped = Skipped(context, context.execution.max_bad_fraction, source.damages)
+    with limit_skipped(source, context, gathered=True):
         module = PaLIModule(model, image_source.grid, label_smoothing)
         fit(module, make, budget, context, [skipped, *recorders], count)
     model.vision = None  # an artifact of its own
@@ -109,44 +104,12 @@ def _longest(model: PaLI, image_source: ImageSource, prompt_length: int, images:
     return max(read, images * grid[0] * grid[1]) if learns else read
 
 
-def _count_microbatches(batch_size: int, tokens: int, execution: Execution) -> int:
-    """Microbatches of a rank's part of a batch: each has one example or at most `max_tokens_per_microbatch` tokens."""
-    limit = execution.max_tokens_per_microbatch
-    return ceil(batch_size // execution.world_size / max(1, limit // tokens)) if limit else 1
-
-
-def _microbatches(
-    examples: Sequence[Example],
-    tokenizer: Tokenizer,
-    config: TextConfig,
-    execution: Execution,
-    count: int,
-    replaced: Mapping[int, Example] = NONE,
-) -> list[Batch]:
-    """The `count` microbatches of this rank over its part of `examples`; `replaced` has replacements by position.
-
-    `share` of a microbatch is its number of target tokens relative to an even part of the batch's. The mean over
-    microbatches and ranks of mean loss times share is then the mean loss over all target tokens.
-
-    A rank does not know which examples of other ranks were replaced, since it does not read their images. So the number
-    of the batch's target tokens is always counted before replacement: every token has the same weight for any number of
-    ranks and microbatches, and after a replacement the mean is off only by the two targets' difference in length.
-    """
+def _microbatches(examples: Sequence[Example], tokenizer: Tokenizer, config: TextConfig, count: int) -> list[Batch]:
+    """A rank's `examples` of a step as `count` microbatches."""
     lengths = config.prompt_length, config.target_length
-    total_count = execution.world_size * count
-    if total_count == 1 and not replaced:
-        return [collate(examples, tokenizer, *lengths)]
-    mine = _part([replaced.get(i, e) for i, e in enumerate(examples)], execution.rank, execution.world_size)
-    total = sum(len(tokenizer.encode(e.target, eos=True, max_length=lengths[1])) for e in examples)
-    batches = [collate(_part(mine, i, count), tokenizer, *lengths) for i in range(count)]
-    for batch in batches:
-        batch["share"] = batch["target_mask"].sum() * total_count / total
+    batches = [collate(part(examples, i, count), tokenizer, *lengths) for i in range(count)]
+    count_target_tokens(batches)
     return batches
-
-
-def _part(whole: Sequence[T], number: int, parts: int) -> Sequence[T]:
-    """One of `parts` contiguous parts of nearly equal length."""
-    return whole[number * len(whole) // parts : (number + 1) * len(whole) // parts]
 
 
 def stage_cost(

@@ -18,6 +18,7 @@ from pali3kit.models.text_tower import padded_ids
 from pali3kit.text.tokenizer import Tokenizer
 
 ATTEMPTS = 100  # unusable samples in a row before the source is given up
+TEXT = 1  # tells the random stream of an image's text from that of its view. Not 0: NumPy ignores zeros at the end
 T = TypeVar("T")
 Batch = dict[str, Any]
 
@@ -26,8 +27,9 @@ Batch = dict[str, Any]
 class PretrainingImages:
     """Batches for pretraining an encoder: step `i` has the images from `i * batch_size` on, each rank its part of them.
 
-    Every seed has its own range of the endless stream, so both arms of a seed get the same images. A sample that cannot
-    be used is replaced by a later one; the batch says in `skipped` which and why.
+    Every seed has its own range of the endless stream, so both arms of a seed get the same images. An image's text and
+    view are drawn from random streams of its own. A sample that cannot be used is replaced by a later one; the batch
+    says in `skipped` which and why.
 
     Args:
         source: of the images.
@@ -54,7 +56,7 @@ class PretrainingImages:
     def with_labels(self, step: int, classes: int) -> Batch:
         """`images` float32 `[B,3,H,W]`, normalised for the encoder, and `labels` float32 `[B,classes]` of 0 and 1."""
         narrowed = self.telling("labels")
-        samples = narrowed._draw(step, lambda index, rng: narrowed.source.labels("train", index))
+        samples = narrowed._draw(step, lambda index: narrowed.source.labels("train", index))
         labels = torch.zeros(len(samples.annotations), classes)
         for row, present in enumerate(samples.annotations):
             labels[row, list(present)] = 1.0
@@ -63,29 +65,24 @@ class PretrainingImages:
     def with_texts(self, step: int, tokenizer: Tokenizer, length: int) -> Batch:
         """`images` as above and `ids` int64 `[B,length]`, as `padded_ids` makes them."""
         narrowed = self.telling("texts")
-        samples = narrowed._draw(step, lambda index, rng: narrowed.source.alt_text("train", index, rng))
+        samples = narrowed._draw(step, narrowed._text)
         ids = padded_ids(samples.annotations, tokenizer, length)
         return {"images": self._stack(samples), "ids": ids, **samples.as_entry()}
 
     def alone(self, step: int) -> torch.Tensor:
         """The images alone."""
-        return self._stack(self._draw(step, lambda index, rng: None))
+        return self._stack(self._draw(step, lambda index: None))
 
     def _stack(self, samples: _Samples[T]) -> torch.Tensor:
         return self.spec.prepare(samples.images)
 
-    def _draw(self, step: int, annotate: Callable[[int, np.random.Generator], T]) -> _Samples[T]:
-        """The images of a step, each with its annotation, which `annotate` reads."""
+    def _draw(self, step: int, annotate: Callable[[int], T]) -> _Samples[T]:
+        """This rank's images of a step, each with its annotation, which `annotate` reads."""
         samples: _Samples[T] = _Samples()
-        rng = np.random.default_rng([self.seed, step])
         size = self.batch_size // self.ranks
-        start = STRETCH * (self.seed + 1) + step * self.batch_size
-        mine = range(start + self.rank * size, start + (self.rank + 1) * size)
-        if self.source.draws:  # advance the generator past earlier ranks, so that texts do not depend on the ranks
-            for index in range(start, mine.start):
-                annotate(index, rng)
-        for index in mine:
-            self._add(samples, index, lambda index: annotate(index, rng))
+        start = STRETCH * (self.seed + 1) + step * self.batch_size + self.rank * size
+        for index in range(start, start + size):
+            self._add(samples, index, annotate)
         return samples
 
     def _add(self, samples: _Samples[T], index: int, annotate: Callable[[int], T]) -> None:
@@ -102,6 +99,10 @@ class PretrainingImages:
             samples.images.append(image)
             return
         raise DataError(f"{ATTEMPTS} samples in a row cannot be used; the last: {reason}")
+
+    def _text(self, index: int) -> str:
+        """A text of an image, from a random stream beside that of its view."""
+        return self.source.alt_text("train", index, np.random.default_rng([self.seed, index, TEXT]))
 
     def _image(self, index: int) -> np.ndarray:
         """uint8 `[size,size,3]`; resized one by one, since photographs at their own size would fill memory."""

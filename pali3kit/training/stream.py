@@ -55,75 +55,62 @@ class ImageSource:
 
 
 @dataclass
-class _StepExamples:
-    """The examples of a step, and the images of those at some positions.
+class _Drawn:
+    """The examples at some positions of a step.
 
     Attributes:
-        examples: as the mixture drew them.
-        replaced: by position, the examples that take the place of those with an unreadable image.
-        images: those that were read, by number.
+        examples: in the order of the positions.
+        images: theirs, by number.
         skipped: what could not be used, one line each.
     """
 
-    examples: list[Example]
-    replaced: dict[int, Example] = field(default_factory=dict)
+    examples: list[Example] = field(default_factory=list)
     images: dict[int, Tensor] = field(default_factory=dict)
     skipped: list[str] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
 class Stream:
-    """Draws the examples of a step and reads the images of some: a pure function of the seed, the step and the files.
+    """Draws examples of a step and reads their images: a pure function of the seed, step, position and the files.
 
     An example with an image that cannot be read is replaced by another example of its task, drawn from a random stream
-    of its own for this position. So the batch keeps its size, no other example changes, and a rank reads only its own
-    images: a position holds the same example for any number of ranks and microbatches and after any interruption.
+    of its own for this position. So the batch keeps its size and no other example changes. A rank draws and reads its
+    own positions only: each holds the same example for any number of ranks and microbatches and after any interruption.
 
     Args:
-        size: examples of a step, of all ranks together.
         mask_tokenizer: makes the mask tokens of regions, where there are any.
         skips: where the source records what it cannot use.
     """
 
     mixture: Mixture
-    size: int
     image_source: ImageSource
     mask_tokenizer: MaskVQVAE | None = None
     skips: Skips | None = None
 
-    def draw(self, step: int, mine: Sequence[int], first: bool = True) -> _StepExamples:
-        """The examples of `step`, and the images of those at the positions `mine`.
-
-        All ranks draw all examples; only the `first` rank reports what the source skipped in doing so.
+    def draw(self, step: int, positions: Sequence[int]) -> _Drawn:
+        """The examples at some positions of `step`, with their images.
 
         Raises:
             DataError: the images of 100 examples in a row cannot be read.
         """
-        found = _StepExamples(self._completed(self.mixture.batch(step, self.size)))
-        skipped = self._skipped()
-        found.skipped += skipped if first else []
-        for position in mine:
-            self._read(found, step, position)
-        return found
+        drawn = _Drawn()
+        for position in positions:
+            drawn.examples.append(self._usable(drawn, step, position))
+        if self.mask_tokenizer is not None:
+            drawn.examples = add_mask_tokens(drawn.examples, self.mask_tokenizer)
+        return drawn
 
-    def _read(self, found: _StepExamples, step: int, position: int) -> None:
-        """Read the images of the example at a position, or of the first replacement whose images can be read."""
-        example = found.examples[position]
-        for attempt in range(1, ATTEMPTS + 1):
+    def _usable(self, drawn: _Drawn, step: int, position: int) -> Example:
+        """The example at a position, or its first replacement whose images can be read; they are added to `drawn`."""
+        for attempt in range(ATTEMPTS):
+            example = self.mixture.example(step, position, attempt)
+            if self.skips is not None:
+                drawn.skipped += self.skips.drain()
             try:
                 for number in example.images:
-                    if number not in found.images:
-                        found.images[number] = self.image_source.read(number)
-                return
+                    if number not in drawn.images:
+                        drawn.images[number] = self.image_source.read(number)
+                return example
             except DataError as error:
-                found.skipped.append(str(error))
-            [example] = self._completed([self.mixture.instead(step, self.size, position, attempt)])
-            found.replaced[position] = example
-            found.skipped += self._skipped()
-        raise DataError(f"{ATTEMPTS} images in a row cannot be read; the last: {found.skipped[-1]}")
-
-    def _completed(self, examples: list[Example]) -> list[Example]:
-        return examples if self.mask_tokenizer is None else add_mask_tokens(examples, self.mask_tokenizer)
-
-    def _skipped(self) -> list[str]:
-        return [] if self.skips is None else self.skips.drain()
+                drawn.skipped.append(str(error))
+        raise DataError(f"{ATTEMPTS} images in a row cannot be read; the last: {drawn.skipped[-1]}")

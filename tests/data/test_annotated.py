@@ -261,7 +261,8 @@ def test_an_example_is_drawn_where_all_its_images_are_reached(tmp_path: Path) ->
         reached = [task.draw("train", index, RNG) for index in range(count)]
         whole = {example.images for example in reached if example is not None and max(example.images) < count}
         assert {example.images for example in examples if example is not None} == whole
-    drawn = Mixture({"caption": (task, 1.0)}, "train", 19, seed=0, without={3}).batch(0, 200)
+    mixture = Mixture({"caption": (task, 1.0)}, "train", 19, seed=0, without={3})
+    drawn = [mixture.example(0, position) for position in range(200)]
     assert not any(3 in example.images for example in drawn) and len({example.images for example in drawn}) == 9
 
 

@@ -87,10 +87,8 @@ def test_texts_and_labels_are_asked_of_the_parts_that_may_have_them(parts: dict[
     }  # fmt: skip
     texts, labels = PretrainingImages(union, ImageSpec(8), 0, 7), union.telling("labels")
     for step in range(5):
-        assert (
-            "skipped"
-            not in texts.telling("texts")._draw(step, lambda i, r: told["texts"].alt_text("train", i, r)).as_entry()
-        )
+        captioned = texts.telling("texts")
+        assert captioned.source is told["texts"] and not captioned._draw(step, captioned._text).skipped
         assert "skipped" not in PretrainingImages(union, ImageSpec(8), 0, 7).with_labels(step, len(labels.classes))
     assert labels.classes == ("cat", "dog", "mouse") and labels.telling("labels") is labels
     assert labels.skips is union.skips
@@ -138,7 +136,7 @@ def test_a_rare_task_gets_its_share_of_a_mixture(parts: dict[str, Any]) -> None:
     union = UnionSource(parts)
     weights = {"ocr": 1.0, "splitcap": 1.0, "german.caption_multilingual": 2.0}
     mixture = Mixture({name: (union.task(name, 16), weight) for name, weight in weights.items()}, "train", 16, 0)
-    examples = mixture.batch(0, 4000)
+    examples = [mixture.example(0, position) for position in range(4000)]
     counts = Counter("ocr" if "ocr" in e.prompt else e.language for e in examples)
     for name, share in (("ocr", 1 / 4), ("en", 1 / 4 * 8 / 13), ("de", 1 / 2 + 1 / 4 * 5 / 13)):
         assert abs(counts[name] - 4000 * share) < 5 * (4000 * share * (1 - share)) ** 0.5

@@ -19,7 +19,6 @@ class Numbered(SourceBase):
     """The image, label and text of a position are its number; those in `bad` cannot be used."""
 
     classes = tuple("abcdefghij")
-    draws = True
 
     def __init__(self, bad: set[int] = frozenset(), side: int = 8) -> None:  # type: ignore[assignment]
         self.bad, self.side = bad, side
@@ -92,17 +91,66 @@ def test_random_views_are_a_function_of_the_position() -> None:
     assert not torch.equal(whole.alone(2), images(Noise()).alone(2))
 
 
-def test_a_ranks_texts_are_those_of_a_run_without_ranks() -> None:
-    class Drawing(Numbered):
+class Drawing(Numbered):
+    """Texts that are drawn; `asked` and `seen` are the positions whose text and image were read."""
+
+    def __init__(self, *bad: int) -> None:
+        super().__init__(set(bad))
+        self.asked: list[int] = []
+        self.seen: list[int] = []
+
+    def image(self, split: str, index: int) -> np.ndarray:
+        self.seen.append(index % STRETCH)
+        return super().image(split, index)
+
+    def alt_text(self, split: str, index: int, rng: np.random.Generator) -> str:
+        self.asked.append(index % STRETCH)
+        return " ".join("word" if long else "end" for long in rng.random(6) < 0.5)
+
+
+def ids(*bad: int, step: int = 2, **options: int) -> torch.Tensor:
+    found: torch.Tensor = images(Drawing(*bad), **options).with_texts(step, Words(), 7)["ids"]  # type: ignore[arg-type]
+    return found
+
+
+@pytest.mark.parametrize("ranks", [2, 4])
+def test_a_ranks_texts_are_those_of_a_run_without_ranks(ranks: int) -> None:
+    assert torch.equal(ids(), torch.cat([ids(rank=rank, ranks=ranks) for rank in range(ranks)]))
+
+
+def test_a_replacement_changes_no_other_text() -> None:
+    assert torch.equal(ids()[1:], ids(8)[1:]) and not torch.equal(ids()[0], ids(8)[0])
+    assert torch.equal(ids(8)[0], ids(step=3)[0])  # the sample that is taken has the text that it has elsewhere
+
+
+def test_a_rank_reads_its_own_samples_only() -> None:
+    for rank in range(2):
+        source = Drawing()
+        made = images(source, rank=rank, ranks=2)
+        for step in range(3):
+            made.with_texts(step, Words(), 7)  # type: ignore[arg-type]
+        mine = [4 * step + 2 * rank + place for step in range(3) for place in range(2)]
+        assert source.asked == source.seen == mine
+
+
+def test_texts_views_and_seeds_have_streams_of_their_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first number of each: of every image's text and view, in every step and seed."""
+    drawn: list[float] = []
+    monkeypatch.setattr(
+        "pali3kit.training.pretraining_images.random_view",
+        lambda image, size, rng, crop, flip: drawn.append(rng.random()) or image,
+    )
+
+    class Noting(Numbered):
         def alt_text(self, split: str, index: int, rng: np.random.Generator) -> str:
-            return "word " * int(rng.integers(1, 4)) + "end " * int(rng.integers(1, 4))
+            drawn.append(rng.random())
+            return "word"
 
-    def ids(**options: int) -> torch.Tensor:
-        batch = images(Drawing(), **options).with_texts(2, Words(), 7)  # type: ignore[arg-type]
-        found: torch.Tensor = batch["ids"]
-        return found
-
-    assert torch.equal(ids(), torch.cat([ids(rank=0, ranks=2), ids(rank=1, ranks=2)]))
+    for seed in range(3):
+        made = PretrainingImages(Noting(), SPEC, seed, 4, crop=0.5)  # type: ignore[arg-type]
+        for step in range(5):
+            made.with_texts(step, Words(), 7)  # type: ignore[arg-type]
+    assert len(set(drawn)) == len(drawn) == 2 * 3 * 5 * 4
 
 
 def test_a_bad_image_is_black_where_its_source_notes_it() -> None:

@@ -18,8 +18,6 @@ class EndlessSet(SourceBase):
     DataError for a set without training images.
     """
 
-    draws = False
-
     def __init__(self, images: LabelledSet) -> None:
         self.images, self.classes = images, images.classes
         self._labels = images.labels("train")

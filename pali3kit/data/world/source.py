@@ -31,7 +31,6 @@ class WorldSource(World, SourceBase):
     """
 
     languages = LANGUAGES
-    draws = True
 
     def __init__(
         self, image_size: int = 64, objects: int = 64, artist: Artist = "noto", seed: int = 0, english: float = 0.75

@@ -78,7 +78,7 @@ def test_a_union_of_files_is_trained_on(chain: Any, source: dict[str, Any], tmp_
 
     stage = chain.step("multimodal")
     parents = {role: chain.make(parent) for role, parent in stage.parents.items()} | {"features": features}
-    training = {"mixture": {"splitcap": 3.0, "words.ocr": 1.0, "vqa": 0.0}, "temperature": 2.0}
+    training = {"mixture": {"splitcap": 3.0, "words.ocr": 1.0, "vqa": 0.0}, "temperature": 2.0, "examples": 96}
     model = make(stage, tmp_path / "model", parents, source=source, training=training)
     told = json.loads((model / "filtered.json").read_text())["captions"]
     assert (model / "weights.safetensors").exists()
