@@ -52,7 +52,7 @@ class PretrainingImages:
         return replace(self, source=self.source.telling(what))
 
     def with_labels(self, step: int, classes: int) -> Batch:
-        """`images` float32 `[B,3,H,W]`, normalised for the encoder, and `labels` float32 `[B,classes]` of 0 and 1."""
+        """`images` uint8 `[B,3,H,W]`, of the encoder's size, and `labels` float32 `[B,classes]` of 0 and 1."""
         narrowed = self.telling("labels")
         samples = narrowed._draw(step, lambda index, rng: narrowed.source.labels("train", index))
         labels = torch.zeros(len(samples.annotations), classes)
@@ -72,7 +72,7 @@ class PretrainingImages:
         return self._stack(self._draw(step, lambda index, rng: None))
 
     def _stack(self, samples: _Samples[T]) -> torch.Tensor:
-        return self.spec.prepare(samples.images)
+        return self.spec.to_batch(samples.images)
 
     def _draw(self, step: int, annotate: Callable[[int, np.random.Generator], T]) -> _Samples[T]:
         """The images of a step, each with its annotation, which `annotate` reads."""
