@@ -124,7 +124,7 @@ def freeze_unread(vision: VisionEncoder) -> None:
     """Freeze the parameters that no token depends on, such as a head's: weight decay would shrink them, and DDP would
     wait for their gradients forever.
 
-    They are found on the meta device, where nothing is computed. Raises ConfigError for an encoder that cannot run there.
+    They are found on the meta device, where nothing is computed. Raises ConfigError for encoders that cannot run there.
     """
     side = vision.image_spec.size
     trial = meta_copy(vision).eval()

@@ -84,8 +84,8 @@ def test_what_is_counted_is_there_in_fp32() -> None:
 
 @pytest.mark.parametrize("make", [ul2, prefix_lm])
 def test_loss_and_gradients_are_near_those_of_fp32(make: Callable[[], LanguageModel]) -> None:
-    """A bf16 number has an error of 2^-9. The loss differs by up to 2e-4 of itself, gradients of single weights by 0.4 to
-    1.7% of their norms; with `down` projections in fp32, as before, by 1e-4 and 0.4 to 1.5%.
+    """A bf16 number has an error of 2^-9. The loss differs by up to 2e-4 of itself, gradients of single weights by 0.4%
+    to 1.7% of their norms; with `down` projections in fp32, as before, by 1e-4 and by 0.4% to 1.5%.
     """
     loss, gradients, _ = step(make(), bf16=False)
     near, others, _ = step(make())
