@@ -2,8 +2,8 @@
 
 No linear layer has a bias. Initialisation is t5x's (`layers.py`).
 
-Under autocast to bf16 all matrix products are bf16, as in the training of T5 and UL2; embeddings and the residual
-stream are fp32, norms and softmax are computed in fp32.
+Under autocast to bf16 all matrix products are bf16, as in the training of T5 and UL2, and so is the bias of attention,
+as in t5x. Embeddings and the residual stream are fp32, norms and softmax are computed in fp32.
 """
 
 from __future__ import annotations
