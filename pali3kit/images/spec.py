@@ -98,10 +98,26 @@ class ImageSpec:
 
     def prepare(self, images: Iterable[np.ndarray]) -> Tensor:
         """Images uint8 `[H,W,3]` of any sizes to float32 `[B,3,size,size]`: fitted, then normalised."""
-        return self.normalise(np.stack([self.fitted(image) for image in images]))
+        return self.normalise_batch(self.to_batch(images))
+
+    def to_batch(self, images: Iterable[np.ndarray]) -> Tensor:
+        """Images uint8 `[H,W,3]` of any sizes to uint8 `[B,3,size,size]`: fitted, to be normalised on the device."""
+        return _channels_first(np.stack([self.fitted(image) for image in images]))
 
     def normalise(self, images: np.ndarray) -> Tensor:
         """uint8 `[B,H,W,3]` to float32 `[B,3,H,W]`."""
-        pixels = torch.from_numpy(images).permute(0, 3, 1, 2).float().div_(255)
-        mean, std = (torch.tensor(values).view(3, 1, 1) for values in (self.mean, self.std))
-        return pixels.sub_(mean).div_(std)
+        return self.normalise_batch(_channels_first(images))
+
+    def normalise_batch(self, images: Tensor) -> Tensor:
+        """uint8 `[...,3,H,W]` to float32 on the same device; floats, which are normalised already, as they are."""
+        if images.dtype != torch.uint8:
+            return images
+        mean, std = (
+            torch.tensor(values).view(3, 1, 1).to(images.device, non_blocking=True) for values in (self.mean, self.std)
+        )
+        return images.float().div_(255).sub_(mean).div_(std)
+
+
+def _channels_first(images: np.ndarray) -> Tensor:
+    """`[B,H,W,3]` as `[B,3,H,W]`, a view."""
+    return torch.from_numpy(images).permute(0, 3, 1, 2)

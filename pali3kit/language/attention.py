@@ -33,7 +33,7 @@ def encoder_attention(backend: str, relative: RelativeBias, mask: Tensor, dtype:
         backend: one of `BACKENDS`, or `"auto"`.
         relative: the relative bias of the encoder.
         mask: False for padding.
-        dtype: of the queries.
+        dtype: of the queries, and of the bias, whose lowest number in another dtype could be -inf.
 
     Raises:
         ConfigError: the backend is unknown, or cannot run here.
@@ -90,7 +90,8 @@ def _chunked(relative: RelativeBias, mask: Tensor, dtype: torch.dtype) -> Attend
 
     def attend(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         batch, heads = query.shape[:2]
-        size = max(CHUNK // (batch * heads * length * dtype.itemsize), 1)
+        itemsize = max(dtype.itemsize, torch.float32.itemsize)  # scores are fp32 in mixed precision
+        size = max(CHUNK // (batch * heads * length * itemsize), 1)
         size = length if query.is_meta else size  # the meta device holds nothing
         starts = range(0, length, size)
         chunks = zip(query.split(size, 2), starts, strict=True)

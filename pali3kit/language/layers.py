@@ -1,6 +1,9 @@
 """The layers of T5.1.1 and UL2: RMSNorm, relative bias, unscaled attention, gated feed-forward.
 
-No linear layer has a bias. Initialisation is t5x's (`layers.py`), norms are computed in fp32.
+No linear layer has a bias. Initialisation is t5x's (`layers.py`).
+
+Under autocast to bf16 all matrix products are bf16, as in the training of T5 and UL2, and so is the bias of attention,
+as in t5x. Embeddings and the residual stream are fp32, norms and softmax are computed in fp32.
 """
 
 from __future__ import annotations
@@ -17,7 +20,7 @@ from torch import Tensor, nn
 
 from pali3kit.errors import ConfigError, choose
 from pali3kit.nn.attention import Attend, merge_heads, split_heads
-from pali3kit.nn.precision import without_autocast
+from pali3kit.nn.precision import at_least_float32, matmul_dtype, without_autocast
 
 NORM_EPS = 1e-6
 Activation = Literal["silu", "gelu", "gelu_exact", "relu"]
@@ -30,13 +33,18 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 
 
 class RMSNorm(nn.RMSNorm):
-    """Root-mean-square norm, computed in fp32, `[...,D] -> [...,D]`."""
+    """Root-mean-square norm, `[...,D] -> [...,D]`, computed in fp32.
+
+    Its output has the dtype of the matrix products that read it, which keep one copy of it for the backward pass, not
+    one each.
+    """
 
     def __init__(self, width: int, epsilon: float = NORM_EPS) -> None:
         super().__init__(width, eps=epsilon)
 
     def forward(self, x: Tensor) -> Tensor:
-        return nn.functional.rms_norm(x.float(), self.normalized_shape, self.weight, self.eps).to(x.dtype)
+        wide, weight = at_least_float32(x), at_least_float32(self.weight)
+        return nn.functional.rms_norm(wide, self.normalized_shape, weight, self.eps).to(matmul_dtype(x))
 
 
 class RelativeBias(nn.Module):
@@ -150,7 +158,8 @@ class _Attention(nn.Module):
 class _FeedForward(nn.Module):
     """`down(act(gate(x)) * up(x))`, or without a gate `down(act(up(x)))` as in the first T5, `[...,D] -> [...,D]`.
 
-    The output projection is not autocast, since T5 overflows there in low precision (transformers#4586).
+    The output projection is not autocast to fp16, whose range T5 exceeds there (transformers#4586). It is to bf16,
+    which has the range of fp32.
     """
 
     def __init__(self, width: int, hidden: int, activation: str, gated: bool = True) -> None:
@@ -168,9 +177,13 @@ class _FeedForward(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         up = self.up(x)
         hidden = self.activation(up) if self.gate is None else self.activation(self.gate(x)) * up
-        with without_autocast(x):  # in the dtype of the weights: fp32 in mixed precision
-            out: Tensor = self.down(hidden.to(self.down.weight.dtype))
-        return out.to(x.dtype)
+        out: Tensor
+        if hidden.dtype == torch.float16:
+            with without_autocast(x):  # in the dtype of the weights: fp32 in mixed precision
+                out = self.down(hidden.to(self.down.weight.dtype))
+        else:
+            out = self.down(hidden)
+        return out
 
 
 @dataclass(frozen=True, slots=True)

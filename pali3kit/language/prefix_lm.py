@@ -14,6 +14,7 @@ from pali3kit.language.contract import Cache, LanguageModel
 from pali3kit.language.layers import Activation, EncoderLayer, LayerCache, LayerShape, RelativeBias, RMSNorm
 from pali3kit.language.prefix_mask import PrefixMask
 from pali3kit.nn.attention import Attend, attend
+from pali3kit.nn.precision import matmul_dtype
 from pali3kit.registry import LANGUAGE
 
 
@@ -84,7 +85,7 @@ class PrefixLM(LanguageModel):
             x = torch.cat([memory, x], 1)
             mask = PrefixMask.of_prefix(memory_mask)
         mask = mask.extended(ids.shape[1])
-        bias = self._bias(mask, x.shape[1])
+        bias = self._bias(mask, x.shape[1], matmul_dtype(x))
         if cache is not None:
             cache.update(mask)
         x = self.dropout(x)
@@ -93,12 +94,12 @@ class PrefixLM(LanguageModel):
         states: Tensor = self.dropout(self.norm(x[:, -ids.shape[1] :]))
         return states
 
-    def _bias(self, mask: PrefixMask, queries: int) -> Tensor:
+    def _bias(self, mask: PrefixMask, queries: int, dtype: torch.dtype) -> Tensor:
         """`[R,H,queries,L]`: the relative bias of the last `queries` of L tokens, the lowest number if masked."""
         distance = mask.positions[:, None, :] - mask.positions[:, -queries:, None]
-        biases: Tensor = self.bias.table(self.bias.bucket(distance))
+        biases: Tensor = self.bias.table(self.bias.bucket(distance)).to(dtype)
         hidden = ~mask.visible(queries)[:, None]
-        return biases.permute(0, 3, 1, 2).masked_fill(hidden, torch.finfo(biases.dtype).min)
+        return biases.permute(0, 3, 1, 2).masked_fill(hidden, torch.finfo(dtype).min)
 
     def _run(self, layer: nn.Module, x: Tensor, attention: Attend) -> Tensor:
         out: Tensor
@@ -120,8 +121,7 @@ def _attention(bias: Tensor, cache: LayerCache | None) -> Attend:
 
     def attention(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         keys, values = (key, value) if cache is None else cache.append(key, value)
-        least = torch.finfo(query.dtype).min  # the lowest fp32 number would be -inf in bf16
-        return attend(query, keys, values, bias.clamp(min=least).to(query.dtype), scale=1.0)
+        return attend(query, keys, values, bias, scale=1.0)
 
     return attention
 

@@ -14,6 +14,7 @@ from pali3kit.language.attention import encoder_attention, padding_bias
 from pali3kit.language.contract import Cache, LanguageModel
 from pali3kit.language.layers import NORM_EPS, DecoderLayer, EncoderLayer, LayerCache, LayerShape, RelativeBias
 from pali3kit.nn.attention import Attend, attend, attend_eager
+from pali3kit.nn.precision import matmul_dtype
 
 
 class UL2(LanguageModel):
@@ -86,7 +87,7 @@ class UL2(LanguageModel):
         return embeds
 
     def encode(self, embeds: Tensor, mask: Tensor) -> Tensor:
-        attention = encoder_attention(self.attention, self.encoder_bias, mask, embeds.dtype)
+        attention = encoder_attention(self.attention, self.encoder_bias, mask, matmul_dtype(embeds))
         x = self.dropout(embeds)
         for layer in self.encoder:
             x = self._run(layer, x, attention)
@@ -106,7 +107,7 @@ class UL2(LanguageModel):
         start = 0 if cache is None else cache.length
         x = self.dropout(self.embed(ids))
         attend_self = self._causal_attention(start, start + ids.shape[1], x)
-        attend_memory = partial(attend, bias=padding_bias(memory_mask, x.dtype), scale=1.0)
+        attend_memory = partial(attend, bias=padding_bias(memory_mask, matmul_dtype(x)), scale=1.0)
         for layer, layer_cache in zip(self.decoder, layers, strict=True):
             x = self._run(layer, x, memory, attend_self, attend_memory, layer_cache)
         states: Tensor = self.dropout(self.decoder_norm(x))
@@ -114,10 +115,10 @@ class UL2(LanguageModel):
 
     def _causal_attention(self, start: int, stop: int, x: Tensor) -> Attend:
         """Causal self-attention of the tokens from `start` to `stop` with the relative bias."""
-        bias = self.decoder_bias(start, stop, stop).to(x.dtype)
+        bias: Tensor = self.decoder_bias(start, stop, stop).to(matmul_dtype(x))
         if stop - start == 1:  # on CPU fused attention takes twice as long for one query
             return partial(attend_eager if x.device.type == "cpu" else attend, bias=bias, scale=1.0)
-        return partial(attend, bias=bias + _causal_bias(stop - start, stop, x), scale=1.0)
+        return partial(attend, bias=bias + _causal_bias(stop - start, stop, bias), scale=1.0)
 
     def _run(self, layer: nn.Module, *inputs: object) -> Tensor:
         out: Tensor

@@ -12,6 +12,8 @@ from einops import rearrange
 from torch import Tensor
 from torch.nn.functional import scaled_dot_product_attention
 
+from pali3kit.nn.precision import at_least_float32
+
 Attend = Callable[[Tensor, Tensor, Tensor], Tensor]
 """From query, key and value `[B,H,Q,d]`, `[B,H,K,d]`, `[B,H,K,d]` to `[B,H,Q,d]`."""
 
@@ -30,10 +32,13 @@ def attend(query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None
 def attend_eager(
     query: Tensor, key: Tensor, value: Tensor, bias: Tensor | None = None, scale: float | None = None
 ) -> Tensor:
-    """Softmax attention in plain operations, the reference of all other backends."""
+    """Softmax attention in plain operations, the reference of all other backends.
+
+    Half-precision scores are added to the bias in fp32, as fused kernels do.
+    """
     scale = query.shape[-1] ** -0.5 if scale is None else scale
     scores = torch.matmul(query * scale, key.transpose(-1, -2))
-    weights = (scores if bias is None else scores + bias).softmax(-1)
+    weights = (scores if bias is None else at_least_float32(scores) + bias).softmax(-1)
     return torch.matmul(weights.to(value.dtype), value)
 
 

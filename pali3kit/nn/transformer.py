@@ -7,6 +7,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from pali3kit.nn.attention import attend, merge_heads, split_heads
+from pali3kit.nn.precision import at_least_float32, matmul_dtype
 
 NORM_EPS = 1e-6  # flax LayerNorm
 
@@ -40,14 +41,25 @@ class MLP(nn.Module):
         return x
 
 
+class _LayerNorm(nn.LayerNorm):
+    """Layer norm, computed in fp32, `[...,D] -> [...,D]` in the dtype of the matrix products that read it.
+
+    So these keep one copy of it for the backward pass, not one each.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        wide, weight, bias = (at_least_float32(each) for each in (x, self.weight, self.bias))
+        return nn.functional.layer_norm(wide, self.normalized_shape, weight, bias, self.eps).to(matmul_dtype(x))
+
+
 class _Block(nn.Module):
     """`x + attention(norm(x))`, then `x + mlp(norm(x))`."""
 
     def __init__(self, width: int, heads: int, mlp: int) -> None:
         super().__init__()
-        self.attention_norm = nn.LayerNorm(width, eps=NORM_EPS)
+        self.attention_norm = _LayerNorm(width, eps=NORM_EPS)
         self.attention = _SelfAttention(width, heads)
-        self.mlp_norm = nn.LayerNorm(width, eps=NORM_EPS)
+        self.mlp_norm = _LayerNorm(width, eps=NORM_EPS)
         self.mlp = MLP(width, mlp)
 
     def forward(self, x: Tensor, bias: Tensor | None = None) -> Tensor:

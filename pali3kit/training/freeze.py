@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 
 from pali3kit.errors import StageError, nearest
 
@@ -26,16 +25,6 @@ def freeze(model: nn.Module, patterns: Sequence[str]) -> None:
             names[name].requires_grad_(False)
     if not any(parameter.requires_grad for parameter in names.values()):
         raise StageError(f"freeze: {', '.join(patterns)} leave no trainable parameter")
-
-
-def freeze_unreached(model: nn.Module, output: Tensor) -> None:
-    """Freeze the parameters that `output` does not depend on: weight decay would shrink them, and DDP would wait for
-    their gradients forever.
-    """
-    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    gradients = torch.autograd.grad(output.sum(), learning, allow_unused=True)
-    for parameter, gradient in zip(learning, gradients, strict=True):
-        parameter.requires_grad_(gradient is not None)
 
 
 def keep_frozen_in_eval_mode(model: nn.Module) -> None:

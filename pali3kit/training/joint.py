@@ -40,11 +40,11 @@ def frozen_images(config: TextConfig, context: StageContext) -> ImageSource:
 
 
 def pixel_images(config: TextConfig, vision: VisionEncoder) -> ImageSource:
-    """The images of the source as pixels, preprocessed for the encoder `vision`."""
+    """The images of the source as uint8 pixels, of the size of the encoder `vision`."""
     source = build_source(config.source, config.image_size)
 
     def read(number: int) -> Tensor:
-        return vision.image_spec.prepare([fitted(source, vision.image_spec, "train", number)])
+        return vision.image_spec.to_batch([fitted(source, vision.image_spec, "train", number)])
 
     side = vision.image_spec.size
     return ImageSource("images", read, (3, side, side), config.count, vision.native_grid, vision)

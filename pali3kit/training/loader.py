@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
 from pali3kit.errors import Pali3Error
 from pali3kit.orphans import die_with_parent
+from pali3kit.training.device import chosen_device
 
 MakeBatch = Callable[[int], Any]
 """From a step to its batch, or to a list of microbatches whose gradients add up."""
@@ -47,9 +48,13 @@ class _Microbatches:
 
 
 def _loader(steps: _Steps, processes: int) -> DataLoader[object]:
-    """A loader with `processes` worker processes. They are forked, since `make` need not be picklable."""
+    """A loader with `processes` worker processes. They are forked, since `make` need not be picklable.
+
+    For a GPU batches are put into pinned memory, which is copied to it while it computes.
+    """
+    pinned = chosen_device().type == "cuda"
     if not processes:
-        return DataLoader(steps, batch_size=None)
+        return DataLoader(steps, batch_size=None, pin_memory=pinned)
     parent = os.getpid()
 
     def init_worker(number: int) -> None:
@@ -57,7 +62,12 @@ def _loader(steps: _Steps, processes: int) -> DataLoader[object]:
         signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it may reach the whole process group; the trainer handles it
 
     return DataLoader(
-        steps, batch_size=None, num_workers=processes, multiprocessing_context="fork", worker_init_fn=init_worker
+        steps,
+        batch_size=None,
+        num_workers=processes,
+        pin_memory=pinned,
+        multiprocessing_context="fork",
+        worker_init_fn=init_worker,
     )
 
 

@@ -2,6 +2,9 @@
 
 They can be used outside this harness: build the model, pass it to the module, call `Trainer.fit`. The learning rate
 schedule then spans the trainer's steps, unless `prepare` sets their number.
+
+Images of a batch may be uint8, which are normalised on the device as the encoder's `image_spec` says, or floats, which
+are taken as they are.
 """
 
 from __future__ import annotations
@@ -29,6 +32,7 @@ from pali3kit.nn.positions import Grid
 from pali3kit.training.freeze import freeze, keep_frozen_in_eval_mode
 from pali3kit.training.optimizers import build_optimizer, build_schedule
 from pali3kit.training.shard import shard
+from pali3kit.vision.contract import VisionEncoder
 
 Batch = dict[str, Tensor]
 CLASSIFICATION: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"sigmoid": multilabel_loss, "softmax": softmax_loss}
@@ -85,6 +89,16 @@ class StageModule(L.LightningModule):
         return int(steps)
 
 
+def _normalised(images: Tensor, vision: VisionEncoder | None, image_mask: Tensor | None = None) -> Tensor:
+    """The images `[...,3,H,W]` of a batch as the encoder reads them: uint8 normalised, 0 where the mask `[...]` is
+    False; floats as they are.
+    """
+    if vision is None or images.dtype != torch.uint8:
+        return images
+    pixels = vision.image_spec.normalise_batch(images)
+    return pixels if image_mask is None else pixels.masked_fill_(~image_mask[..., None, None, None], 0.0)
+
+
 def _ranks() -> int:
     return dist.get_world_size() if dist.is_initialized() else 1
 
@@ -99,7 +113,7 @@ class ClassifierModule(StageModule):
         self.loss = CLASSIFICATION[loss]
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        logits = self.model(batch["images"])
+        logits = self.model(_normalised(batch["images"], self.model.vision))
         top = batch["labels"].gather(1, logits.argmax(1, keepdim=True)).mean()
         return {"loss": self.loss(logits, batch["labels"]), "top1": top}
 
@@ -113,7 +127,7 @@ class SigLIPModule(StageModule):
     model: TwoTowers
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
-        image, text = self.model(batch["images"], batch["ids"])
+        image, text = self.model(_normalised(batch["images"], self.model.vision), batch["ids"])
         over = ring_sigmoid_loss if _ranks() > 1 else sigmoid_loss
         loss = over(image, text, self.model.log_scale, self.model.bias)
         with torch.no_grad():
@@ -170,7 +184,8 @@ class PaLIModule(StageModule):
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         tokens, grid, image_mask = batch.get("tokens"), self.grid, batch.get("image_mask")
         if tokens is None:
-            tokens, grid = self.model.encode_images(batch["images"], image_mask)
+            images = _normalised(batch["images"], self.model.vision, image_mask)
+            tokens, grid = self.model.encode_images(images, image_mask)
         texts = batch["prompts"], batch["prompt_mask"], batch["targets"]
         states = self.model.states(tokens, grid, *texts, image_mask)
         return _packed_loss(self.model.language, states, batch, self.label_smoothing)

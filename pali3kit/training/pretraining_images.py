@@ -54,7 +54,7 @@ class PretrainingImages:
         return replace(self, source=self.source.telling(what))
 
     def with_labels(self, step: int, classes: int) -> Batch:
-        """`images` float32 `[B,3,H,W]`, normalised for the encoder, and `labels` float32 `[B,classes]` of 0 and 1."""
+        """`images` uint8 `[B,3,H,W]`, of the encoder's size, and `labels` float32 `[B,classes]` of 0 and 1."""
         narrowed = self.telling("labels")
         samples = narrowed._draw(step, lambda index: narrowed.source.labels("train", index))
         labels = torch.zeros(len(samples.annotations), classes)
@@ -74,7 +74,7 @@ class PretrainingImages:
         return self._stack(self._draw(step, lambda index: None))
 
     def _stack(self, samples: _Samples[T]) -> torch.Tensor:
-        return self.spec.prepare(samples.images)
+        return self.spec.to_batch(samples.images)
 
     def _draw(self, step: int, annotate: Callable[[int], T]) -> _Samples[T]:
         """This rank's images of a step, each with its annotation, which `annotate` reads."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
+import numpy as np
 import torch
 from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.types import STEP_OUTPUT
@@ -44,8 +45,8 @@ class Recorder(Callback):
         if isinstance(batch, Pali3Error):
             raise batch
         # Dropout is a function of the step too, on every device, so that no generator state must be saved.
-        seed = (self.context.execution.rank << 56) + (self.context.seed << 32) + trainer.global_step
-        torch.manual_seed(seed + (batch_idx % self.microbatches << 48))
+        rank, microbatch = self.context.execution.rank, batch_idx % self.microbatches
+        torch.manual_seed(_random_state(self.context.seed, rank, trainer.global_step, microbatch))
 
     def on_train_batch_end(
         self, trainer: L.Trainer, pl_module: L.LightningModule, outputs: STEP_OUTPUT, batch: object, batch_idx: int
@@ -92,6 +93,15 @@ class Recorder(Callback):
             writer = csv.DictWriter(file, fieldnames=list(self.rows[0]))
             writer.writeheader()
             writer.writerows(self.rows)
+
+
+def _random_state(seed: int, rank: int, step: int, microbatch: int) -> int:
+    """A seed of 64 bits for torch's generators.
+
+    CUDA's generators use all bits. The CPU's keeps the low 32, so that of a million streams about 116 are equal to
+    another one (measured in four sets: 109 to 139), at unrelated steps; all 64 bits differed.
+    """
+    return int(np.random.SeedSequence([seed, rank, step, microbatch]).generate_state(1, np.uint64)[0])
 
 
 def _over_ranks(trainer: L.Trainer, value: float) -> float:

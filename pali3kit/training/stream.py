@@ -26,7 +26,7 @@ class ImageSource:
 
     Attributes:
         name: of the tensor in the batch: "images" or "tokens".
-        read: from an image's number to `[1, *shape]`. Raises DataError for an image that cannot be read.
+        read: from an image's number to `[1, *shape]`, pixels as uint8. Raises DataError where it cannot be read.
         shape: `(3,H,W)` of pixels, or `(N,D)` of tokens.
         count: how many images there are.
         grid: rows and columns of an image's tokens.

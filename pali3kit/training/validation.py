@@ -136,12 +136,10 @@ def validation(model: PaLI, config: Config, context: StageContext, image_source:
         if not len(numbers):  # a batch about text alone
             return torch.zeros(0, image_source.grid[0] * image_source.grid[1], image_source.width)
         found = torch.cat([image_source.read(number) for number in numbers.tolist()])
+        if (vision := image_source.vision) is None:
+            return found
         with torch.inference_mode():
-            return (
-                found
-                if image_source.vision is None
-                else image_source.vision(found.to(next(image_source.vision.parameters()).device))
-            )
+            return vision(vision.image_spec.normalise_batch(found.to(next(vision.parameters()).device)))
 
     def measure() -> float:
         answers = generate_answers(model, tokenizer, examples, read_tokens, image_source.grid, *lengths)

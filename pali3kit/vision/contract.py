@@ -120,6 +120,27 @@ def meta_copy(network: Network) -> Network:
     return deepcopy(network, memo)
 
 
+def freeze_unread(vision: VisionEncoder) -> None:
+    """Freeze the parameters that no token depends on, such as a head's: weight decay would shrink them, and DDP would
+    wait for their gradients forever.
+
+    They are found on the meta device, where nothing is computed. Raises ConfigError for encoders that cannot run there.
+    """
+    side = vision.image_spec.size
+    trial = meta_copy(vision).eval()
+    named = {name: weight for name, weight in trial.named_parameters() if weight.requires_grad}
+    try:
+        with torch.enable_grad():
+            tokens = trial(torch.empty(1, 3, side, side, device="meta"))
+            gradients = torch.autograd.grad(tokens.sum(), list(named.values()), allow_unused=True)
+    except RuntimeError as error:
+        kind = type(vision).__name__
+        raise ConfigError([f"the encoder {kind} cannot run on the meta device: {first_line(error)}"]) from error
+    own = dict(vision.named_parameters())
+    for name, gradient in zip(named, gradients, strict=True):
+        own[name].requires_grad_(gradient is not None)
+
+
 def _square_grid(resolution: int, patch: int) -> Grid:
     """Rows and columns of tokens of a square image. Raises ConfigError unless `patch` divides `resolution`."""
     if resolution % patch:

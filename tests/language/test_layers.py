@@ -8,7 +8,7 @@ import pytest
 import torch
 from transformers.models.t5.modeling_t5 import T5Attention
 
-from pali3kit.language.layers import LayerCache, RelativeBias, RMSNorm, _Attention, _FeedForward
+from pali3kit.language.layers import LayerCache, RelativeBias, RMSNorm, _Attention
 from pali3kit.nn.attention import attend
 
 
@@ -40,15 +40,6 @@ def test_scores_are_not_scaled() -> None:
     x = torch.randn(1, 3, 4)
     expected = (x @ x.mT).softmax(-1) @ x
     torch.testing.assert_close(attention(x, attention.keys_values(x), partial(attend, scale=1.0)), expected)
-
-
-def test_the_feed_forwards_output_is_not_autocast() -> None:
-    feed = _FeedForward(4, 8, "silu")
-    seen: list[torch.dtype] = []
-    feed.down.register_forward_pre_hook(lambda module, inputs: seen.append(inputs[0].dtype))
-    with torch.autocast("cpu", dtype=torch.bfloat16):
-        feed(torch.randn(2, 4))
-    assert seen == [torch.float32]
 
 
 def test_the_bias_is_the_table_at_the_bucket_of_each_distance() -> None:

@@ -104,6 +104,40 @@ def test_the_z_loss_adds_the_square_of_the_normaliser() -> None:
     assert float(added) == pytest.approx(0.5 * float(logits.logsumexp(-1).square().mean()), rel=1e-4)
 
 
+def with_images(name: str) -> tuple[StageModule, Batch]:
+    """A module and a batch of uint8 images; with "pali" some of them are absent."""
+    generator = torch.Generator().manual_seed(0)
+    if name != "pali":
+        module, batch = CASES[name]
+        return module, {**batch, "images": torch.randint(256, (3, 3, 16, 16), dtype=torch.uint8, generator=generator)}
+    module = PaLIModule(PaLI(vit(), LinearProjector(16, 16), ul2()), grid=(2, 2))
+    images = torch.randint(256, (3, 2, 3, 16, 16), dtype=torch.uint8, generator=generator)
+    texts = {key: value for key, value in CASES["pali"][1].items() if key != "tokens"}
+    return module, {**texts, "images": images, "image_mask": torch.tensor([[1, 1], [1, 0], [0, 0]]).bool()}
+
+
+@pytest.mark.parametrize("name", ["classifier", "siglip", "pali"])
+def test_uint8_images_give_the_bytes_of_normalised_ones(name: str) -> None:
+    """Absent ones are 0, as ever, and the floats of a user's batch are taken as they are."""
+    module, batch = with_images(name)
+    floats = module.model.vision.image_spec.normalise_batch(batch["images"])
+    if "image_mask" in batch:
+        floats[~batch["image_mask"]] = 0.0
+    seen = list[list[torch.Tensor]]()
+    for images in (batch["images"], floats):
+        module.zero_grad()
+        given: list[torch.Tensor] = []
+        handle = module.model.vision.embed.register_forward_pre_hook(
+            lambda layer, args, given=given: given.append(args[0])
+        )
+        loss = module.losses({**batch, "images": images})["loss"]
+        loss.backward()
+        handle.remove()
+        seen.append([*given, loss, *(p.grad for p in module.parameters() if p.grad is not None)])
+    assert len(seen[0]) == len(seen[1]) > 5
+    assert all(torch.equal(one, other) for one, other in zip(*seen, strict=True))
+
+
 class Rates(L.Callback):
     """The learning rate of every step."""
 

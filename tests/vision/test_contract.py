@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 import torch
+import transformers
 from torch import Tensor, nn
 
 from pali3kit.errors import ConfigError
 from pali3kit.images.spec import ImageSpec
+from pali3kit.registry import VISION
 from pali3kit.vision.adapters.open_clip import OpenClipEncoder
 from pali3kit.vision.adapters.timm import TimmEncoder
-from pali3kit.vision.contract import Adapter, VisionEncoder
+from pali3kit.vision.contract import Adapter, VisionEncoder, freeze_unread
 from pali3kit.vision.vit import ViT
 
 
@@ -105,6 +109,62 @@ def test_output_shapes_are_checked() -> None:
     ):
         with pytest.raises(ConfigError, match=told):
             odd.require_output_shapes(32)
+
+
+def encoder_of(name: str, folder: Path) -> VisionEncoder:
+    if name in ("map", "gap", "token"):
+        return ViT(16, width=16, depth=1, heads=2, mlp=32, patch=8, head=name)
+    if name.startswith("hf/"):
+        kind = name.removeprefix("hf/")
+        shape = {"hidden_size": 32, "num_hidden_layers": 1, "num_attention_heads": 4, "image_size": 32, "patch_size": 8}
+        config = getattr(transformers, f"{kind}Config")(**shape)
+        getattr(transformers, f"{kind}Model")(config).save_pretrained(folder)
+        name = f"hf/{folder}"
+    encoder: VisionEncoder = VISION.build(name, image_size=64 if "/" in name and "hf/" not in name else 32)
+    return encoder
+
+
+@pytest.mark.parametrize(
+    ("name", "held"),
+    [
+        ("map", 15),
+        ("gap", 0),
+        ("token", 0),
+        ("timm/test_vit", 0),
+        ("timm/test_vit3", 13),
+        ("timm/test_convnext", 2),
+        ("timm/mobilenetv3_small_050", 2),
+        ("open_clip/ViT-S-32-alt", 0),
+        ("hf/SiglipVision", 11),
+        ("hf/CLIPVision", 0),
+        ("hf/Dinov2", 1),
+        ("hf/ViT", 2),
+    ],
+)
+def test_what_no_token_reads_is_frozen_without_running_the_encoder(name: str, held: int, tmp_path: Path) -> None:
+    """The same parameters as by a run, whose backward pass gives them no gradient."""
+    encoder = encoder_of(name, tmp_path).eval()
+    side = encoder.image_spec.size
+    named = {key: weight for key, weight in encoder.named_parameters() if weight.requires_grad}
+    tokens = encoder(torch.zeros(1, 3, side, side))
+    gradients = torch.autograd.grad(tokens.sum(), list(named.values()), allow_unused=True)
+    reached = {key for key, gradient in zip(named, gradients, strict=True) if gradient is not None}
+    run = list[str]()
+    handle = encoder.register_forward_pre_hook(lambda module, given: run.append(given[0].device.type))
+    freeze_unread(encoder)
+    handle.remove()
+    learning = {key for key, weight in encoder.named_parameters() if weight.requires_grad}
+    assert learning == reached and "cpu" not in run
+    assert len(list(encoder.parameters())) - len(learning) == held
+
+
+def test_an_encoder_that_cannot_run_on_the_meta_device() -> None:
+    class Reading(Wrapped):
+        def forward(self, images: Tensor) -> Tensor:
+            return images * self.model.weight.sum().item()
+
+    with pytest.raises(ConfigError, match=r"the encoder Reading cannot run on the meta device: .*item\(\)"):
+        freeze_unread(Reading(nn.Linear(3, 4)))
 
 
 def test_a_library_without_gradient_checkpointing() -> None:

@@ -11,6 +11,7 @@ from pali3kit.errors import ConfigError
 from pali3kit.language.adapters.base import HfLanguage, HfModel, token_id
 from pali3kit.language.contract import Cache
 from pali3kit.language.prefix_mask import PrefixMask
+from pali3kit.nn.precision import matmul_dtype
 
 
 class HfPrefixLM(HfLanguage):
@@ -48,7 +49,7 @@ class HfPrefixLM(HfLanguage):
             cache.mask = mask
         output = self.model(
             inputs_embeds=x,
-            attention_mask=self._additive_mask(mask.visible(computed), x.dtype),
+            attention_mask=self._additive_mask(mask.visible(computed), matmul_dtype(x)),
             position_ids=mask.positions[:, -computed:],
             past_key_values=None if cache is None else cache.past,
             use_cache=cache is not None,

@@ -71,7 +71,7 @@ def _finetuned(cell: Experiment) -> Iterator[KeyProblem]:
 KIND = StageKind(
     name="finetune",
     summary="train the whole encoder as a classifier",
-    version=1,
+    version=2,
     make=_make,
     check=_check,
     seconds=0.01,

@@ -5,14 +5,12 @@ Each resolution of the curriculum is an artifact, from which the next one contin
 
 from __future__ import annotations
 
-import torch
-
 from pali3kit.data.mixture import tempered
 from pali3kit.plan.kinds.resolution import Config
 from pali3kit.training.components import ENCODER_FILE, Artifact, save_model
 from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
-from pali3kit.training.freeze import freeze_unreached
 from pali3kit.training.joint import pixel_images, stage_cost, train_pali
+from pali3kit.vision.contract import freeze_unread
 from pali3kit.weights.files import save_weights
 
 
@@ -22,8 +20,7 @@ def run(config: Config, context: StageContext) -> None:
     trained, encoder = Artifact(context.parents["model"]), Artifact(context.parents["vision"])
     model = trained.pali(Artifact(context.parents["tokenizer"]).tokenizer(), context.execution)
     vision = encoder.vision(config.image_size)
-    side = config.image_size
-    freeze_unreached(vision, vision(torch.zeros(1, 3, side, side)))  # its head: PaLI reads tokens before pooling
+    freeze_unread(vision)  # its head: PaLI reads tokens before pooling
     vision.set_gradient_checkpointing(context.execution.gradient_checkpointing)
     weights = tempered(budget.mixture, budget.temperature)
     train_pali(model, config, context, budget, weights, pixel_images(config, vision))

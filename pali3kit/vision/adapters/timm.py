@@ -6,7 +6,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol, cast
 
 import timm
-import torch
 from timm.data.config import resolve_model_data_config
 from timm.layers.pos_embed import resample_abs_pos_embed
 from torch import Tensor, nn
@@ -16,7 +15,7 @@ from pali3kit.images.spec import ImageSpec
 from pali3kit.nn.positions import Grid
 from pali3kit.nn.pretrained import loads_pretrained
 from pali3kit.registry import VISION
-from pali3kit.vision.contract import Adapter, meta_copy
+from pali3kit.vision.contract import Adapter, freeze_unread
 
 SIZE_OPTIONS = (("img_size", "dynamic_img_size"), ("img_size",), ())
 """Options for the image size, tried in this order: for models that resample their positions at every call, for models
@@ -62,7 +61,7 @@ class TimmEncoder(Adapter):
         self.uses_timm_pooling = getattr(model, "head_hidden_size", self.width) == self.width
         self.require_output_shapes(image_size)
         if not self.uses_timm_pooling:
-            self._freeze_unused()
+            freeze_unread(self)
 
     def grid(self, resolution: int) -> Grid:
         grid = super().grid(resolution)
@@ -83,19 +82,6 @@ class TimmEncoder(Adapter):
 
     def pooled(self, images: Tensor) -> Tensor:
         return self.model(images) if self.uses_timm_pooling else self(images).mean(1)
-
-    def _freeze_unused(self) -> None:
-        """Freeze the parameters that no token depends on: DDP fails on parameters without a gradient."""
-        side = self.image_spec.size
-        trial = meta_copy(self).eval()
-        named = {name: x for name, x in trial.named_parameters() if x.requires_grad}
-        with torch.enable_grad():
-            tokens = trial(torch.empty(1, 3, side, side, device="meta"))
-            gradients = torch.autograd.grad(tokens.sum(), list(named.values()), allow_unused=True)
-        own = dict(self.named_parameters())
-        for name, gradient in zip(named, gradients, strict=True):
-            if gradient is None:
-                own[name].requires_grad_(False)
 
 
 def to_tokens(model: _FeatureModel, features: Tensor) -> Tensor:
