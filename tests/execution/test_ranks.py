@@ -114,7 +114,7 @@ def test_two_ranks_train_what_one_does(shards: str, alone: Path, tmp_path: Path)
     spread = make(tmp_path, steps("siglip", shards), exact(devices=2))
     assert difference(alone, spread) < TOLERANCE
     assert not list(spread.glob("rank-*")) and not list(spread.glob("*.ckpt"))
-    assert (spread / "dual_encoder.safetensors").exists()
+    assert (spread / "text_tower.safetensors").exists()
     for step, (one, two) in enumerate(zip(losses(alone), losses(spread), strict=True)):
         assert one == pytest.approx(two, abs=1e-4), step  # the loss is the whole batch's, not that of rank 0's part
 

@@ -62,7 +62,7 @@ def _windows(cell: Experiment) -> Iterator[KeyProblem]:
 KIND = StageKind(
     name="language",
     summary="pretrain the encoder-decoder with UL2's mixture of denoisers",
-    version=2,
+    version=3,
     make=_make,
     check=_check,
     seconds=0.007,

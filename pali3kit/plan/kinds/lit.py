@@ -60,7 +60,7 @@ def _needs_lit(cell: Experiment) -> bool:
 KIND = StageKind(
     name="lit",
     summary="train a text tower for the frozen encoder (LiT)",
-    version=1,
+    version=2,
     make=_make,
     check=_check,
     seconds=0.003,

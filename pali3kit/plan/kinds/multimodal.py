@@ -105,7 +105,7 @@ def _lengths(cell: Experiment) -> Iterator[KeyProblem]:
 KIND = StageKind(
     name="multimodal",
     summary="stage 1: train PaLI on the mixture with the ViT frozen",
-    version=2,
+    version=3,
     make=_make,
     check=_check,
     seconds=0.009,

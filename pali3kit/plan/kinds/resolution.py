@@ -71,7 +71,7 @@ def _panel(step: Step) -> str:
 KIND = StageKind(
     name="resolution",
     summary="stage 2: train the whole PaLI, its ViT too, on larger images",
-    version=1,
+    version=2,
     make=_make,
     check=_check,
     seconds=0.03,

@@ -139,7 +139,7 @@ def _panel(step: Step) -> str:
 KIND = StageKind(
     name="transfer",
     summary="fine-tune on one task with the ViT frozen",
-    version=2,
+    version=3,
     make=_make,
     check=_check,
     costs=_costs,

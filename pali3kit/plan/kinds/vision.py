@@ -77,7 +77,7 @@ def _panel(step: Step) -> str:
 KIND = StageKind(
     name="vision",
     summary="pretrain the ViT by classification or with SigLIP, or leave it random",
-    version=2,
+    version=3,
     make=_make,
     check=_check,
     seconds=0.008,
