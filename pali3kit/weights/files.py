@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
 from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
@@ -58,7 +59,7 @@ def load_weights(
 ) -> None:
     """Load the tensors of `path`, converted by `convert`, into `module`.
 
-    Raises WeightsError, naming the tensors, unless all names and shapes agree.
+    Raises WeightsError, naming the tensors, unless all names and shapes agree, and what the model ties is equal.
     """
     wanted, found = module.state_dict(), _read(path)
     try:
@@ -71,6 +72,11 @@ def load_weights(
         f"{name} has shape {list(found[name].shape)}, the model expects {list(wanted[name].shape)}"
         for name in wanted.keys() & found.keys()
         if wanted[name].shape != found[name].shape
+    ]
+    problems += [
+        f"{name} differs from {owner}, to which the model ties it"
+        for name, owner in _ties(module).items()
+        if {name, owner} <= found.keys() and not torch.equal(found[name], found[owner])
     ]
     if problems:
         raise WeightsError(f"{path} does not fit the model: " + "; ".join(sorted(problems)))
