@@ -37,7 +37,7 @@ NAMES = {
     "PlainPart": "PlainComponent", "Score": "EvalResult", "Shelf": "ArtifactReader", "Sight": "ImageSource",
     "TrainedTowers": "TrainedDualEncoder", "Weight": "MemoryProfile", "build_part": "build_component",
     "captioned_pictures": "captioned_fields", "create_masks": "create_mask_tokenizer",
-    "create_towers": "create_dual_encoder", "describe_towers": "dual_encoder_config", "die_with": "die_with_parent",
+    "create_towers": "create_dual_encoder", "describe_towers": "save_text_tower", "die_with": "die_with_parent",
     "facts_of": "arguments_of", "fastest_seconds": "min_seconds", "hold_frozen": "keep_frozen_in_eval_mode",
     "is_part": "is_component", "list_masks": "list_mask_tokenizer", "list_towers": "list_dual_encoder",
     "listing": "record_skipped", "missized": "find_damage", "most_bad": "max_bad_fraction",

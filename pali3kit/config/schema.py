@@ -16,6 +16,7 @@ from pali3kit.config.stages import Stages
 
 Pretrain = Literal["classif", "siglip", "random", "pretrained"]
 Strategy = Literal["ddp", "fsdp"]
+ContrastiveLoss = Literal["gather", "ring"]
 Precision = Literal["auto", "bf16", "fp32"]
 Verify = Literal["usual", "full"]
 Attention = Literal["auto", "eager", "sdpa", "chunked", "flex", "xformers"]
@@ -158,6 +159,9 @@ class Runtime:
         threads: CPU threads of each process; 0 shares all cores out.
         devices: the number of processes that train one model together.
         strategy: how they do so, `ddp` or `fsdp`, which shards the model.
+        contrastive_loss: how each of several devices compares its images with the texts of all: `gather` gathers the
+            texts' embeddings on every device, `ring` passes them around in as many steps as there are devices, for
+            batches whose embeddings do not fit.
         num_workers: processes of each device that load images.
         checkpoint_seconds: the time between checkpoints, in seconds; a stage that is killed loses about as much.
         max_bad_fraction: a stage fails if more than this fraction of the samples in files cannot be used.
@@ -179,6 +183,7 @@ class Runtime:
     threads: int = 0
     devices: int = 1
     strategy: Strategy = "ddp"
+    contrastive_loss: ContrastiveLoss = "gather"
     num_workers: int = 0
     checkpoint_seconds: float = 20.0
     max_bad_fraction: float = 0.05

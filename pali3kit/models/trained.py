@@ -13,17 +13,18 @@ from pali3kit.text.tokenizer import Tokenizer
 
 
 class TrainedDualEncoder(DualEncoder):
-    """A `TwoTowers` and its tokenizer."""
+    """A `TwoTowers` and its tokenizer. Without an image tower it embeds texts only, and has no `image_spec`."""
 
     canonical_prompts = True
 
     def __init__(self, model: TwoTowers, tokenizer: Tokenizer) -> None:
         super().__init__()
         self.model, self.tokenizer = model, tokenizer
-        self.image_spec = model.vision.image_spec
+        if model.vision is not None:
+            self.image_spec = model.vision.image_spec
 
     def embed_images(self, images: Tensor) -> Tensor:
-        return self.model.vision.pooled(images)
+        return self.model.embed_images(images)
 
     def embed_texts(self, texts: Sequence[str]) -> Tensor:
         """Texts to `[C,E]`, not normalised; texts longer than the tower's positions are truncated."""

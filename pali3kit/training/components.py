@@ -1,6 +1,7 @@
 """Build components from a stage's config, and read and write the models of artifacts.
 
 Every artifact with weights describes its components in `config.json`, so that it can be rebuilt from its folder alone.
+No weight is stored twice: only LiT's artifact refers to another, whose encoder it was trained for.
 """
 
 from __future__ import annotations
@@ -35,6 +36,8 @@ DEFAULT_EXECUTION = Execution()
 WEIGHTS = "weights.safetensors"
 ENCODER_FILE = "vision.safetensors"
 """The encoder in a stage 2 artifact, whose `weights.safetensors` has the projector and the language model."""
+TEXT_TOWER_FILE = "text_tower.safetensors"
+"""The text tower of a SigLIP or LiT artifact, with the log-temperature and bias of the loss."""
 T = TypeVar("T")
 
 
@@ -73,10 +76,15 @@ def build_pali(projector: Named, vision_width: int, language: LanguageModel) -> 
     return PaLI(None, build_component(PROJECTOR, projector, **widths), language)
 
 
-def dual_encoder_config(model: TwoTowers, text: Component) -> Mapping[str, Json]:
-    """The entry of `config.json` for `dual_encoder.safetensors`: the text tower's options and sizes."""
-    shape = model.text.positions.shape
-    sizes = {"vocabulary": model.text.embedding.num_embeddings, "length": shape[1], "out": model.vision.width}
+def save_text_tower(folder: Path, model: TwoTowers, text: Component, writes: bool = True) -> Mapping[str, Json]:
+    """Write all of `model` but its image tower. All ranks must call this; `writes` is True on one.
+
+    Returns the entry `text_tower` of `config.json`: the text tower's options and sizes.
+    """
+    save_weights(model.without_vision(), folder / TEXT_TOWER_FILE, writes)
+    assert model.vision is not None
+    tower, out = model.text, model.vision.width
+    sizes = {"vocabulary": tower.embedding.num_embeddings, "length": tower.positions.shape[1], "out": out}
     return {"text": component_json(text), **sizes}
 
 
@@ -137,18 +145,33 @@ class Artifact:
             load_weights(vision, file, lambda tensors: vision.resample_positions(tensors, vision.grid(own)))
         return vision.eval()
 
-    def dual_encoder(self, tokenizer: Tokenizer) -> TrainedDualEncoder:
-        """Image and text encoder of a SigLIP or LiT artifact. Raises WeightsError for other vision artifacts."""
-        return TrainedDualEncoder(self._two_towers(), tokenizer).eval()
+    def dual_encoder(self, tokenizer: Tokenizer, images: bool = True) -> TrainedDualEncoder:
+        """Image and text encoder of a SigLIP or LiT artifact; the latter alone without `images`.
 
-    def _two_towers(self) -> TwoTowers:
-        if "dual_encoder" not in self.config:
+        LiT's image encoder is read from the artifact beside it that it was trained for. Raises WeightsError if that is
+        missing, and for artifacts without a text tower.
+        """
+        return TrainedDualEncoder(self._two_towers(images), tokenizer).eval()
+
+    def _two_towers(self, images: bool = True) -> TwoTowers:
+        if "text_tower" not in self.config:
             raise WeightsError(f"{self.folder} holds no text tower: only pretrain=siglip and the stage lit train one")
-        sizes = dict(self.config["dual_encoder"])
+        sizes = dict(self.config["text_tower"])
         text = build_component(TEXT_TOWER, sizes.pop("text"), **sizes)
-        model = TwoTowers(build_vision(self.config["vision"], self.config["image_size"]), text)
-        load_weights(model, self.folder / "dual_encoder.safetensors")
+        model = TwoTowers(self._image_tower() if images else None, text)
+        load_weights(model.without_vision(), self.folder / TEXT_TOWER_FILE)
         return model.eval()
+
+    def _image_tower(self) -> VisionEncoder:
+        if "image_encoder" not in self.config:
+            return self.vision()
+        folder = self.folder.absolute().parent / Path(self.config["image_encoder"]).name
+        if not folder.is_dir():
+            raise WeightsError(
+                f"{self.folder} holds a text tower alone: the image encoder that it was trained for is the artifact "
+                f"{folder.name}, which is not beside it. Put that folder there, or read texts only: images=False."
+            )
+        return Artifact(folder).vision()
 
     def classifier(self) -> Classifier:
         """The encoder with its classification head of a fine-tuning artifact."""

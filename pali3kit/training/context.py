@@ -31,6 +31,7 @@ class Execution:
         nodes: machines over which a stage is distributed.
         devices: processes on each node, one for each GPU if there are GPUs.
         strategy: "ddp" replicates the model in every rank, "fsdp" shards it (FSDP2).
+        contrastive_loss: how ranks compare their images with the texts of all, "gather" or "ring" (`losses.sigmoid`).
         num_workers: processes per rank that prepare batches.
         checkpoint_seconds: interval of checkpoints.
         max_bad_fraction: share of unusable samples above which training stops.
@@ -45,6 +46,7 @@ class Execution:
     nodes: int = 1
     devices: int = 1
     strategy: str = "ddp"
+    contrastive_loss: str = "gather"
     num_workers: int = 0
     checkpoint_seconds: float = 20.0
     max_bad_fraction: float = 0.05

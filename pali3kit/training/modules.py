@@ -22,7 +22,7 @@ from pali3kit.config.component import Optimizer as Options
 from pali3kit.errors import StageError
 from pali3kit.language.contract import LanguageModel
 from pali3kit.losses.multilabel import multilabel_loss, softmax_loss
-from pali3kit.losses.sigmoid import ring_sigmoid_loss, sigmoid_loss
+from pali3kit.losses.sigmoid import gathered_sigmoid_loss, ring_sigmoid_loss, sigmoid_loss
 from pali3kit.losses.text import text_loss
 from pali3kit.masks.vqvae import MaskVQVAE
 from pali3kit.models.classifier import Classifier
@@ -36,6 +36,7 @@ from pali3kit.vision.contract import VisionEncoder
 
 Batch = dict[str, Tensor]
 CLASSIFICATION: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"sigmoid": multilabel_loss, "softmax": softmax_loss}
+CONTRASTIVE: dict[str, Callable[..., Tensor]] = {"gather": gathered_sigmoid_loss, "ring": ring_sigmoid_loss}
 
 
 class StageModule(L.LightningModule):
@@ -121,15 +122,20 @@ class ClassifierModule(StageModule):
 class SigLIPModule(StageModule):
     """Stage 0a, the contrastive arm. Batch: `images [B,3,H,W]`, `ids [B,L]`, one caption for each image.
 
-    The loss compares every image with the texts of all ranks; `retrieval` is the accuracy within a rank.
+    The loss compares every image with the texts of all ranks, which `over_ranks` gathers ("gather") or passes around
+    ("ring"); `retrieval` is the accuracy within a rank.
     """
 
     model: TwoTowers
 
+    def __init__(self, model: TwoTowers, over_ranks: str = "gather") -> None:
+        super().__init__(model)
+        self.loss_over_ranks = CONTRASTIVE[over_ranks]
+
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         image, text = self.model(_normalised(batch["images"], self.model.vision), batch["ids"])
-        over = ring_sigmoid_loss if _ranks() > 1 else sigmoid_loss
-        loss = over(image, text, self.model.log_scale, self.model.bias)
+        contrast = self.loss_over_ranks if _ranks() > 1 else sigmoid_loss
+        loss = contrast(image, text, self.model.log_scale, self.model.bias)
         with torch.no_grad():
             cosine = nn.functional.normalize(image.float()) @ nn.functional.normalize(text.float()).T
             right = (cosine.argmax(1) == torch.arange(len(cosine), device=cosine.device)).float().mean()

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
+import torch
+from safetensors import safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from torch.distributed.tensor import DTensor
@@ -15,21 +17,35 @@ from pali3kit.errors import WeightsError
 def save_weights(module: nn.Module, path: Path, writes: bool = True) -> None:
     """Write every parameter and buffer of `module` to `path`.
 
-    Shards (FSDP2) are gathered, so all ranks must call this; `writes` is False on all but one. Tied tensors, such as
-    an embedding and its logits, are written once per name.
+    Shards (FSDP2) are gathered, so all ranks must call this; `writes` is False on all but one. Tied parameters, such as
+    an embedding and its logits, are written once, under their first name; the file's metadata maps the others to it, as
+    `safetensors.torch.save_model` does.
     """
-    tensors = {name: _whole(tensor.detach()).cpu().contiguous() for name, tensor in module.state_dict().items()}
+    ties = _ties(module)
+    state = {name: tensor for name, tensor in module.state_dict().items() if name not in ties}
+    tensors = {name: _whole(tensor.detach()).cpu().contiguous() for name, tensor in state.items()}
     owners: dict[int, str] = {}
     for name, tensor in tensors.items():
         if owners.setdefault(tensor.untyped_storage().data_ptr(), name) != name:
             tensors[name] = tensor.clone()  # safetensors refuses tensors that share memory
     if writes:
-        save_file(tensors, path)
+        save_file(tensors, path, ties or None)
+
+
+def _ties(module: nn.Module) -> dict[str, str]:
+    """The names of parameters that have an earlier name, by which they are stored."""
+    first: dict[int, str] = {}
+    named = module.state_dict(keep_vars=True)
+    owners = {name: first.setdefault(id(parameter), name) for name, parameter in named.items()}
+    return {name: owner for name, owner in owners.items() if owner != name}
 
 
 def _read(path: Path) -> dict[str, Tensor]:
     try:
-        return load_file(path)
+        with safe_open(path, "pt") as file:
+            ties = file.metadata() or {}
+        tensors = load_file(path)
+        return tensors | {name: tensors[owner] for name, owner in ties.items() if owner in tensors}
     except Exception as error:  # a damaged file may raise anything
         raise WeightsError(f"{path} is not a readable safetensors file: {error}") from error
 
@@ -43,7 +59,7 @@ def load_weights(
 ) -> None:
     """Load the tensors of `path`, converted by `convert`, into `module`.
 
-    Raises WeightsError, naming the tensors, unless all names and shapes agree.
+    Raises WeightsError, naming the tensors, unless all names and shapes agree, and what the model ties is equal.
     """
     wanted, found = module.state_dict(), _read(path)
     try:
@@ -56,6 +72,11 @@ def load_weights(
         f"{name} has shape {list(found[name].shape)}, the model expects {list(wanted[name].shape)}"
         for name in wanted.keys() & found.keys()
         if wanted[name].shape != found[name].shape
+    ]
+    problems += [
+        f"{name} differs from {owner}, to which the model ties it"
+        for name, owner in _ties(module).items()
+        if {name, owner} <= found.keys() and not torch.equal(found[name], found[owner])
     ]
     if problems:
         raise WeightsError(f"{path} does not fit the model: " + "; ".join(sorted(problems)))

@@ -64,7 +64,7 @@ def _within(part: str, link: WeightLink) -> WeightLink:
     return replace(link, ours=tuple(f"{part}.{name}" for name in link.ours))
 
 
-def require_vit(encoder: VisionEncoder) -> ViT:
+def require_vit(encoder: VisionEncoder | None) -> ViT:
     """`encoder`, if it is our ViT. Raises WeightsError for any other: layouts are known of ours alone."""
     if not isinstance(encoder, ViT):
         raise WeightsError(f"a {type(encoder).__name__} is no vit: layouts of weights are known for vit alone")

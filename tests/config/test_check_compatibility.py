@@ -229,6 +229,7 @@ from pali3kit.text.denoise import PREFIXES
         (["stages.resolution.mixture={detct: 1}"],
          "stages.resolution.mixture: unknown task 'detct'. Did you mean 'detect'?"),
         (["runtime.strategy=fdsp"], "runtime.strategy cannot be 'fdsp'. Did you mean 'fsdp'?"),
+        (["runtime.contrastive_loss=rnig"], "runtime.contrastive_loss cannot be 'rnig'. Did you mean 'ring'?"),
         (["runtime.devices=2", "stages.transfer.benchmarks.vqav2={batch_size: 9, examples: 90}"],
          "2 ranks do not divide the batch of 9 of stages.transfer.benchmarks.vqav2; nearest: 3"),
         (["runtime.devices=4", "evaluate=[finetune]", "stages.finetune.examples=66", "stages.finetune.batch_size=66"],

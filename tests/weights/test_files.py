@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import save_file
+import transformers
+from safetensors.torch import load_file, load_model, save_file
 from torch import nn
 
 from pali3kit.errors import WeightsError
@@ -21,15 +22,40 @@ def test_round_trip(tmp_path: Path) -> None:
     assert torch.equal(one.weight, other.weight) and torch.equal(one.bias, other.bias)
 
 
-def test_tied_weights_are_written_under_each_name(tmp_path: Path) -> None:
-    """An embedding and its logits, as most models of transformers have them."""
-    one, other = (nn.ModuleDict({"embedding": nn.Embedding(4, 3), "logits": nn.Linear(3, 4, False)}) for _ in range(2))
-    for module in (one, other):
+def _embedding_and_logits(tied: bool) -> nn.ModuleDict:
+    """As most models of transformers have them."""
+    module = nn.ModuleDict({"embedding": nn.Embedding(4, 3), "logits": nn.Linear(3, 4, False)})
+    if tied:
         module["logits"].weight = module["embedding"].weight
+    return module
+
+
+def test_tied_weights_are_stored_once(tmp_path: Path) -> None:
+    one, other, untied = map(_embedding_and_logits, (True, True, False))
+    save_weights(one, tmp_path / "w.safetensors")
+    assert list(load_file(tmp_path / "w.safetensors")) == ["embedding.weight"]
+    for module in (other, untied):
+        load_weights(module, tmp_path / "w.safetensors")
+        assert torch.equal(module["embedding"].weight, one["embedding"].weight)
+        assert torch.equal(module["logits"].weight, one["embedding"].weight)
+    assert other["logits"].weight is other["embedding"].weight
+    load_model(other, tmp_path / "w.safetensors")  # safetensors' own reader
+
+
+def test_tied_models_of_transformers_are_stored_once(tmp_path: Path) -> None:
+    shape = transformers.T5Config(vocab_size=20, d_model=8, d_kv=4, d_ff=8, num_layers=1, num_heads=2)
+    one, other = (transformers.T5ForConditionalGeneration(shape) for _ in range(2))
     save_weights(one, tmp_path / "w.safetensors")
     load_weights(other, tmp_path / "w.safetensors")
-    assert torch.equal(other["logits"].weight, one["embedding"].weight)
-    assert other["logits"].weight is other["embedding"].weight
+    stored, state = load_file(tmp_path / "w.safetensors"), one.state_dict()
+    assert len(stored) == len(dict(one.named_parameters())) < len(state)
+    assert all(torch.equal(other.state_dict()[name], x) for name, x in state.items())
+
+
+def test_weights_that_differ_do_not_fit_a_model_that_ties_them(tmp_path: Path) -> None:
+    save_weights(_embedding_and_logits(tied=False), tmp_path / "w.safetensors")
+    with pytest.raises(WeightsError, match=r"logits.weight differs from embedding.weight, to which the model ties it"):
+        load_weights(_embedding_and_logits(tied=True), tmp_path / "w.safetensors")
 
 
 def test_all_tensors_that_do_not_fit_are_named(tmp_path: Path) -> None:

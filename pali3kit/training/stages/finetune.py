@@ -30,7 +30,7 @@ def run(config: Config, context: StageContext) -> None:
     source = EndlessSet(build_labelled(config))
     module, make = _module(vision, source, budget, context.seed, context.execution.rank, context.execution.world_size)
     fit(module, make, budget, context, [Skipped(context, context.execution.max_bad_fraction)])
-    described = {k: v for k, v in pretrained.config.items() if k != "dual_encoder"} | {"image_size": config.image_size}
+    described = {k: v for k, v in pretrained.config.items() if k != "text_tower"} | {"image_size": config.image_size}
     save_model(context.folder, module.model, context.writes, **described, classes=len(source.classes))
 
 

@@ -13,22 +13,20 @@ from pali3kit.models.two_towers import TwoTowers
 from pali3kit.plan.kinds.lit import Config
 from pali3kit.registry import TEXT_TOWER
 from pali3kit.training.calibration import random_ids, training_cost
-from pali3kit.training.components import Artifact, build_source, build_vision, dual_encoder_config, write_config
+from pali3kit.training.components import Artifact, build_source, build_vision, save_text_tower, write_config
 from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
 from pali3kit.training.fit import fit
 from pali3kit.training.modules import Batch, SigLIPModule
 from pali3kit.training.pretraining_images import PretrainingImages
 from pali3kit.training.skipped import Skipped
 from pali3kit.vision.contract import VisionEncoder
-from pali3kit.weights.files import save_weights
 
 
 def run(config: Config, context: StageContext) -> None:
-    """Write `dual_encoder.safetensors`: frozen encoder, text tower, and the temperature and bias of the loss."""
+    """Write `text_tower.safetensors`: the text tower, and the log-temperature and bias of the loss."""
     torch.manual_seed(context.seed)
     tokenizer = Artifact(context.parents["tokenizer"]).tokenizer()
-    pretrained, budget = Artifact(context.parents["vision"]), config.training
-    vision = pretrained.vision()
+    vision, budget = Artifact(context.parents["vision"]).vision(), config.training
     images = PretrainingImages(
         build_source(config.source, config.image_size),
         vision.image_spec,
@@ -37,15 +35,14 @@ def run(config: Config, context: StageContext) -> None:
         rank=context.execution.rank,
         ranks=context.execution.world_size,
     )
-    module = _module(vision, budget, len(tokenizer), config.text_length)
+    module = _module(vision, budget, len(tokenizer), config.text_length, context.execution.contrastive_loss)
     if hasattr(module.model.text, "set_gradient_checkpointing"):  # a plug-in may lack it
         module.model.text.set_gradient_checkpointing(context.execution.gradient_checkpointing)
     skipped = Skipped(context, context.execution.max_bad_fraction, images.source.damages)
     fit(module, lambda step: images.with_texts(step, tokenizer, config.text_length), budget, context, [skipped])
-    save_weights(module.model, context.folder / "dual_encoder.safetensors", context.writes)
+    described = save_text_tower(context.folder, module.model, _text_tower(budget), context.writes)
     if context.writes:
-        described = {**pretrained.config, "dual_encoder": dual_encoder_config(module.model, _text_tower(budget))}
-        write_config(context.folder, **described)
+        write_config(context.folder, text_tower=described, image_encoder=context.parents["vision"].name)
 
 
 def _text_tower(budget: Lit) -> Component:
@@ -54,12 +51,14 @@ def _text_tower(budget: Lit) -> Component:
     return budget.text
 
 
-def _module(vision: VisionEncoder, budget: Lit, vocabulary: int, length: int) -> SigLIPModule:
+def _module(
+    vision: VisionEncoder, budget: Lit, vocabulary: int, length: int, over_ranks: str = "gather"
+) -> SigLIPModule:
     options = _text_tower(budget)
     sizes = {"vocabulary": vocabulary, "length": length, "out": vision.width}
     text = TEXT_TOWER.build(options.name, **sizes, **options.options)
     assert budget.bias is not None
-    module = SigLIPModule(TwoTowers(vision, text, budget.temperature, budget.bias))
+    module = SigLIPModule(TwoTowers(vision, text, budget.temperature, budget.bias), over_ranks)
     module.hold(["vision.*"])
     return module
 

@@ -15,7 +15,10 @@ from pali3kit.weights.files import save_weights
 
 
 def run(config: Config, context: StageContext) -> None:
-    """Write `vision.safetensors`, and the `weights.safetensors` of projector and language model."""
+    """Write `vision.safetensors`, and the `weights.safetensors` of projector and language model.
+
+    The encoder's head, which is frozen, is written with it, so that the encoder can be read from this folder alone.
+    """
     budget = config.training
     trained, encoder = Artifact(context.parents["model"]), Artifact(context.parents["vision"])
     model = trained.pali(Artifact(context.parents["tokenizer"]).tokenizer(), context.execution)

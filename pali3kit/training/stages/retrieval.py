@@ -16,7 +16,7 @@ from pali3kit.training.context import StageContext
 from pali3kit.training.feature_files import features_in, rows_in
 from pali3kit.training.stages.embed import build_captioned
 from pali3kit.training.stages.measured import write_columns
-from pali3kit.training.stages.zero_shot import read_dual_encoder
+from pali3kit.training.stages.zero_shot import read_text_encoder
 
 
 def run(config: Config, context: StageContext) -> None:
@@ -30,7 +30,7 @@ def run(config: Config, context: StageContext) -> None:
     captions = {language: texts for language, texts in captions.items() if texts}
     if not captions:
         raise DataError("no readable image has a caption: see skipped.txt of the stage embed")
-    dual_encoder, images = read_dual_encoder(config, context), features_in(folder, "test")
+    dual_encoder, images = read_text_encoder(config, context), features_in(folder, "test")
     found = _reported(retrieval(dual_encoder, images, captions), context, 6 * len(captions))
     results = {result.name: result for result in found}
     columns = {direction: results[f"{direction}@1"] for direction in DIRECTIONS}

@@ -20,8 +20,8 @@ from pali3kit.training.components import (
     Artifact,
     build_source,
     build_vision,
-    dual_encoder_config,
     save_load_report,
+    save_text_tower,
     without_pretrained,
     write_config,
 )
@@ -37,7 +37,7 @@ from pali3kit.weights.files import save_weights
 
 
 def run(config: Config, context: StageContext) -> None:
-    """Write the encoder's `weights.safetensors`, and of SigLIP also `dual_encoder.safetensors`; other heads are
+    """Write the encoder's `weights.safetensors`, and of SigLIP also `text_tower.safetensors`; other heads are
     dropped.
     """
     torch.manual_seed(context.seed)
@@ -55,8 +55,7 @@ def run(config: Config, context: StageContext) -> None:
         skipped = Skipped(context, context.execution.max_bad_fraction, images.source.damages)
         fit(module, make, budget, context, [skipped])
         if isinstance(module, SigLIPModule):
-            described["dual_encoder"] = dual_encoder_config(module.model, budget.text)
-            save_weights(module.model, context.folder / "dual_encoder.safetensors", context.writes)
+            described["text_tower"] = save_text_tower(context.folder, module.model, budget.text, context.writes)
     save_weights(vision, context.folder / "weights.safetensors", context.writes)
     if context.writes:
         write_config(context.folder, **described)
@@ -84,7 +83,7 @@ def _arm(
     if config.pretrain == "classif":
         return _classification(images, vision, budget)
     tokenizer = Artifact(context.parents["tokenizer"]).tokenizer()
-    module = _contrast(vision, budget, len(tokenizer))
+    module = _contrast(vision, budget, len(tokenizer), context.execution.contrastive_loss)
     return module, lambda step: images.with_texts(step, tokenizer, budget.text_length)
 
 
@@ -98,11 +97,13 @@ def _classification(
     return module, lambda step: images.with_labels(step, classes)
 
 
-def _contrast(vision: VisionEncoder, budget: VisionPretraining, vocabulary: int) -> SigLIPModule:
+def _contrast(
+    vision: VisionEncoder, budget: VisionPretraining, vocabulary: int, over_ranks: str = "gather"
+) -> SigLIPModule:
     """The contrastive arm, with a text tower over `vocabulary` ids."""
     shared = {"vocabulary": vocabulary, "length": budget.text_length, "out": vision.width}
     text = TEXT_TOWER.build(budget.text.name, **shared, **budget.text.options)
-    return SigLIPModule(TwoTowers(vision, text, budget.temperature, budget.bias))
+    return SigLIPModule(TwoTowers(vision, text, budget.temperature, budget.bias), over_ranks)
 
 
 def _source(config: Config) -> Source:

@@ -18,15 +18,15 @@ def run(config: Config, context: StageContext) -> None:
     """Write `metrics.json`: `top1`, and `real` and `v2` if the set has them."""
     tests = {split: features_in(context.parents["test"], split) for split in config.splits}
     classes = classes_in(context.parents["test"], "test")
-    results = zero_shot(read_dual_encoder(config, context), classes, **tests, prompts=config.prompts)
+    results = zero_shot(read_text_encoder(config, context), classes, **tests, prompts=config.prompts)
     write_columns(context.folder, {result.name: result for result in results})
 
 
-def read_dual_encoder(config: DualEncoderConfig, context: StageContext) -> DualEncoder:
-    """The dual encoder: that of the parent, or the pretrained one that the config names."""
+def read_text_encoder(config: DualEncoderConfig, context: StageContext) -> DualEncoder:
+    """The dual encoder of the parent without its image encoder, or the pretrained one that the config names."""
     if config.dual_encoder is not None:
         dual_encoder: DualEncoder = build_component(DUAL_ENCODER, config.dual_encoder)
     else:
         tokenizer = Artifact(context.parents["tokenizer"]).tokenizer()
-        dual_encoder = Artifact(context.parents["dual_encoder"]).dual_encoder(tokenizer)
+        dual_encoder = Artifact(context.parents["dual_encoder"]).dual_encoder(tokenizer, images=False)
     return dual_encoder.eval().to(chosen_device())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 import torch
 
 from pali3kit.config.load import load
-from pali3kit.errors import DataError
+from pali3kit.errors import DataError, WeightsError
 from pali3kit.evals.features import extract
 from pali3kit.plan.graph import build
 from pali3kit.registry import LABELLED
@@ -80,12 +81,25 @@ def test_lit_trains_the_text_tower_only(encoders: Chain) -> None:
     for name, weight in tuned.vision.state_dict().items():
         assert torch.equal(weight, before.vision.state_dict()[name]), name
     assert not torch.equal(tuned.text.head.weight, before.text.head.weight)
-    assert (folder / "curve.csv").exists()
+    assert sorted(path.name for path in folder.iterdir()) == ["config.json", "curve.csv", "text_tower.safetensors"]
+
+
+def test_a_lit_artifact_alone_embeds_texts_and_names_the_encoder_that_it_lacks(encoders: Chain, tmp_path: Path) -> None:
+    step = encoders.step("lit")
+    folder, encoder = encoders.make(step), encoders.make(step.parents["vision"])
     tokenizer = Artifact(encoders.make(step.parents["tokenizer"])).tokenizer()
-    dual_encoder = Artifact(folder).dual_encoder(tokenizer)
+    alone = Artifact(Path(shutil.copytree(folder, tmp_path / folder.name)))
+    texts_only, whole = alone.dual_encoder(tokenizer, images=False), Artifact(folder).dual_encoder(tokenizer)
+    images = torch.randn(2, 3, 64, 64)
     with torch.no_grad():
-        texts = dual_encoder.embed_texts(["A Cat", "a cat", "two dogs"])
+        texts = texts_only.embed_texts(["A Cat", "a cat", "two dogs"])
+        assert torch.equal(texts, whole.embed_texts(["A Cat", "a cat", "two dogs"]))
+        assert torch.equal(whole.embed_images(images), Artifact(encoder).vision().pooled(images))
     assert torch.equal(texts[0], texts[1]) and not torch.equal(texts[0], texts[2])
+    with pytest.raises(ValueError, match="they embed texts only"):
+        texts_only.embed_images(images)
+    with pytest.raises(WeightsError, match=f"is the artifact {encoder.name}, which is not beside it"):
+        alone.dual_encoder(tokenizer)
 
 
 def test_an_arm_without_a_text_tower_has_no_column_of_its_own() -> None:

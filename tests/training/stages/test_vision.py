@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from PIL import Image
+from safetensors.torch import load_file
 
 from pali3kit.errors import DataError, WeightsError
 from pali3kit.plan.kinds.vision import Config
@@ -65,6 +66,9 @@ def test_seeds_share_no_images_with_each_other_or_with_later_stages(chain: Any) 
 def test_siglip_leaves_both_towers(chain: Any) -> None:
     folder = chain("vision", pretrain="siglip")
     towers = Artifact(folder)._two_towers()
+    assert set(load_file(folder / "text_tower.safetensors")) == {
+        name for name in towers.state_dict() if not name.startswith("vision.")
+    }
     vision = Artifact(folder).vision()
     assert all(torch.equal(x, towers.vision.state_dict()[name]) for name, x in vision.state_dict().items())
     assert towers(torch.zeros(2, 3, 64, 64), torch.zeros(2, 5, dtype=torch.long))[1].shape == (2, vision.width)
