@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import lightning as L
 import torch.distributed as dist
@@ -104,7 +104,6 @@ class Checkpoints:
         tensors, values = _training_state(trainer)
         step, optimizers = trainer.global_step, simple_optimizers(trainer.optimizers[0])
         state = {
-            "step": step,
             "values": values,
             "groups": [list(map(_numbers, optimizer.param_groups)) for optimizer in optimizers],
             "schedule": trainer.lr_scheduler_configs[0].scheduler.state_dict(),
@@ -167,6 +166,7 @@ class Checkpoints:
         remove(folder)  # a damaged one
         os.replace(partial, folder)
         sync(self.folder)
+        sync(self.folder.parent)
         for other in self.folder.iterdir():
             if other.name not in (f"step-{step}", f"step-{self.step}"):
                 os.replace(other, partial)  # so that a half-removed one is none
@@ -236,13 +236,15 @@ def _training_state(
     of parameters that are not in `known`, which had no gradient so far, is removed, the other values are set.
     """
     module, optimizers = trainer.lightning_module, simple_optimizers(trainer.optimizers[0])
-    state, optimizer_state = get_state_dict(module, optimizers)
+    weights, optimizer_state = get_state_dict(module, optimizers)
+    state = cast(dict[str, Tensor], weights)
+    by_parameter = cast(dict[str, dict[str, Any]], optimizer_state["state"])
     every = dict(module.named_parameters(remove_duplicate=False))
     names = [name for name, parameter in module.named_parameters() if parameter.requires_grad]
     model = {name: state[name] for name in [*names, *(name for name in state if name not in every)]}
     moments: dict[str, Tensor] = {}
     values: dict[str, dict[str, Any]] = {}
-    for name, entries in optimizer_state["state"].items():
+    for name, entries in by_parameter.items():
         if known is not None and name not in known:
             for optimizer in optimizers:
                 optimizer.state.pop(every[name], None)

@@ -200,7 +200,7 @@ def test_a_full_disk_leaves_the_checkpoint_before(tmp_path: Path, monkeypatch: p
 
     def full(descriptor: int) -> None:
         calls.append(descriptor)
-        if len(calls) > 14:  # seven per checkpoint
+        if len(calls) > 16:  # eight per checkpoint
             raise OSError(errno.ENOSPC, "No space left on device")
         real(descriptor)
 
