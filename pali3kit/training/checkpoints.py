@@ -12,24 +12,24 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
 import lightning as L
 import torch.distributed as dist
-import torch.distributed.checkpoint as dcp
-from torch import Tensor
 from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.hf_storage import HuggingFaceStorageReader, HuggingFaceStorageWriter
-from torch.distributed.checkpoint.state_dict import get_state_dict
+from torch.distributed.checkpoint.state_dict_loader import load
+from torch.distributed.checkpoint.state_dict_saver import async_save, save
 
 from pali3kit.durable import remove, sha256_of, sync, write_atomically
 from pali3kit.errors import StageError, first_line
 from pali3kit.training.context import CHECKPOINTS, StageContext
-from pali3kit.training.optimizers import simple_optimizers
+from pali3kit.training.training_state import plain_state, set_plain_state, training_tensors
 
 _MANIFEST, _STATE = "manifest.json", "state.json"
 _PARTIAL = ".partial"
@@ -45,7 +45,9 @@ class Checkpoints:
 
     def __init__(self, context: StageContext) -> None:
         self.context, self.folder = context, context.folder / CHECKPOINTS
-        self.group = dist.new_group(backend="gloo") if context.execution.world_size > 1 else None
+        self.group: dist.ProcessGroup | None = None
+        if context.execution.world_size > 1:
+            self.group = cast(dist.ProcessGroup, dist.new_group(backend="gloo"))
         self.step = 0  # of the newest whole one
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="checkpoint")
         self._writing: Future[None] | None = None
@@ -58,7 +60,7 @@ class Checkpoints:
         steps = self._together(lambda: self._listed() if self.context.writes else [])[0]
         for step in steps:
             folder = self.folder / f"step-{step}"
-            problems = [problem for problem in self._together(lambda folder=folder: self._damage(folder)) if problem]
+            problems = [problem for problem in self._together(partial(self._damage, folder)) if problem]
             if not problems:
                 self.step = step
                 self._say(f"continues from its checkpoint of step {step}")
@@ -76,23 +78,16 @@ class Checkpoints:
         """
         folder = self.folder / f"step-{self.step}"
         saved = json.loads((folder / _STATE).read_text(encoding="utf-8"))
-        tensors, _ = _training_state(trainer, saved["values"])
+        tensors, _ = training_tensors(trainer, saved["values"])
         reader = HuggingFaceStorageReader(str(folder))
         try:
             with _plain_errors():
-                dcp.load(tensors, storage_reader=reader, process_group=self.group, no_dist=self.group is None)
+                load(tensors, storage_reader=reader, process_group=self.group, no_dist=self.group is None)
         except (RuntimeError, ValueError) as error:
             raise StageError(
                 f"{folder} does not fit the model, delete it to start again: {first_line(error)}"
             ) from error
-        for optimizer, groups in zip(simple_optimizers(trainer.optimizers[0]), saved["groups"], strict=True):
-            for group, values in zip(optimizer.param_groups, groups, strict=True):
-                group.update(values)
-        trainer.lr_scheduler_configs[0].scheduler.load_state_dict(saved["schedule"])
-        for callback in _callbacks(trainer):
-            if callback.state_key in saved["callbacks"]:
-                callback.load_state_dict(saved["callbacks"][callback.state_key])
-        trainer.fit_loop.load_state_dict(_progress(self.step, microbatches))
+        set_plain_state(trainer, saved, self.step, microbatches)
 
     def save(self, trainer: L.Trainer, finish: bool = False) -> None:
         """Write a checkpoint of this step: copy what is to be written, then write in a thread while training goes on.
@@ -101,23 +96,14 @@ class Checkpoints:
         Raises what writing raised: here where it is finished, else in `idle`, `finish` or the next call.
         """
         self.finish()
-        tensors, values = _training_state(trainer)
-        step, optimizers = trainer.global_step, simple_optimizers(trainer.optimizers[0])
-        state = {
-            "values": values,
-            "groups": [list(map(_numbers, optimizer.param_groups)) for optimizer in optimizers],
-            "schedule": trainer.lr_scheduler_configs[0].scheduler.state_dict(),
-            "callbacks": {call.state_key: content for call in _callbacks(trainer) if (content := call.state_dict())},
-        }
-        data = json.dumps(state).encode()
+        tensors, values = training_tensors(trainer)
+        step, data = trainer.global_step, json.dumps(plain_state(trainer) | {"values": values}).encode()
         writer = HuggingFaceStorageWriter(str(self._partial(step)), save_distributed=True)
         group, alone = self.group, self.group is None
         if finish:
-            self._write(
-                step, data, lambda: dcp.save(tensors, storage_writer=writer, process_group=group, no_dist=alone)
-            )
+            self._write(step, data, lambda: save(tensors, storage_writer=writer, process_group=group, no_dist=alone))
             return
-        written = dcp.async_save(tensors, storage_writer=writer, process_group=group, no_dist=alone)
+        written = async_save(tensors, storage_writer=writer, process_group=group, no_dist=alone)
         assert isinstance(written, Future)
         self._writing = self._thread.submit(self._write, step, data, written.result)
 
@@ -141,43 +127,45 @@ class Checkpoints:
 
     def _write(self, step: int, state: bytes, write_tensors: Callable[[], object]) -> None:
         """Write all of a checkpoint, and rename its folder; what a failure leaves is removed, to free the disk."""
-        partial = self._partial(step)
+        unfinished = self._partial(step)
         try:
             with _plain_errors():
                 write_tensors()
             rank = self.context.execution.rank
-            entries = self._together(lambda: _entries(partial, f"shard-{rank + 1:05d}-*"))
+            entries = self._together(lambda: _entries(unfinished, f"shard-{rank + 1:05d}-*"))
             files = {name: entry for some in entries for name, entry in some.items()}
             self._together(lambda: self._publish(step, state, files) if self.context.writes else None)
         except BaseException:
             if self.context.writes:
-                remove(partial)
+                remove(unfinished)
             raise
         self.step = step
 
     def _publish(self, step: int, state: bytes, files: dict[str, list[Any]]) -> None:
         """Seal the folder of a checkpoint whose tensors are there, rename it, and remove all but the one before."""
-        partial, folder = self._partial(step), self.folder / f"step-{step}"
-        write_atomically(partial / _STATE, state)
-        files |= _entries(partial, _STATE)
+        unfinished, folder = self._partial(step), self.folder / f"step-{step}"
+        write_atomically(unfinished / _STATE, state)
+        files |= _entries(unfinished, _STATE)
         manifest = {"step": step, "world_size": self.context.execution.world_size, "files": files}
-        write_atomically(partial / _MANIFEST, json.dumps(manifest | {"sha256": _digest(manifest)}, indent=1).encode())
-        sync(partial)
+        write_atomically(
+            unfinished / _MANIFEST, json.dumps(manifest | {"sha256": _digest(manifest)}, indent=1).encode()
+        )
+        sync(unfinished)
         remove(folder)  # a damaged one
-        os.replace(partial, folder)
+        os.replace(unfinished, folder)
         sync(self.folder)
         sync(self.folder.parent)
         for other in self.folder.iterdir():
             if other.name not in (f"step-{step}", f"step-{self.step}"):
-                os.replace(other, partial)  # so that a half-removed one is none
-                remove(partial)
+                os.replace(other, unfinished)  # so that a half-removed one is none
+                remove(unfinished)
 
     def _listed(self) -> list[int]:
         """The steps of all checkpoints, the newest first; remains of killed processes are removed."""
         if not self.folder.is_dir():
             return []
-        for partial in self.folder.glob(f"*{_PARTIAL}"):
-            remove(partial)
+        for unfinished in self.folder.glob(f"*{_PARTIAL}"):
+            remove(unfinished)
         return sorted((int(path.name.removeprefix("step-")) for path in self.folder.glob("step-*")), reverse=True)
 
     def _damage(self, folder: Path) -> str:
@@ -225,63 +213,6 @@ class Checkpoints:
     def _say(self, text: str) -> None:
         if self.context.writes:
             self.context.say(text)
-
-
-def _training_state(
-    trainer: L.Trainer, known: dict[str, dict[str, Any]] | None = None
-) -> tuple[dict[str, dict[str, Tensor]], dict[str, dict[str, Any]]]:
-    """The tensors of model and optimizer by name, not copied, and other values of the optimizer's state by parameter.
-
-    Tied parameters appear once. To be filled from a checkpoint, the state of an optimizer without one is created; that
-    of parameters that are not in `known`, which had no gradient so far, is removed, the other values are set.
-    """
-    module, optimizers = trainer.lightning_module, simple_optimizers(trainer.optimizers[0])
-    weights, optimizer_state = get_state_dict(module, optimizers)
-    state = cast(dict[str, Tensor], weights)
-    by_parameter = cast(dict[str, dict[str, Any]], optimizer_state["state"])
-    every = dict(module.named_parameters(remove_duplicate=False))
-    names = [name for name, parameter in module.named_parameters() if parameter.requires_grad]
-    model = {name: state[name] for name in [*names, *(name for name in state if name not in every)]}
-    moments: dict[str, Tensor] = {}
-    values: dict[str, dict[str, Any]] = {}
-    for name, entries in by_parameter.items():
-        if known is not None and name not in known:
-            for optimizer in optimizers:
-                optimizer.state.pop(every[name], None)
-            continue
-        if known is not None:
-            entries.update(known[name])
-        moments |= {f"{name}.{key}": value for key, value in entries.items() if isinstance(value, Tensor)}
-        values[name] = {key: value for key, value in entries.items() if not isinstance(value, Tensor)}
-    return {"model": model, "optimizer": moments}, values
-
-
-def _numbers(group: dict[str, Any]) -> dict[str, float]:
-    """Those of a parameter group; its other entries are options, which do not change."""
-    return {key: value for key, value in group.items() if isinstance(value, int | float)}
-
-
-def _callbacks(trainer: L.Trainer) -> Sequence[L.Callback]:
-    return trainer.callbacks  # type: ignore[attr-defined, no-any-return]
-
-
-def _progress(step: int, microbatches: int) -> dict[str, Any]:
-    """The state of Lightning's loops at the end of the last microbatch of a step."""
-    batches = step * microbatches
-
-    def twice(**numbers: int) -> dict[str, dict[str, int]]:
-        return {"total": numbers, "current": numbers}
-
-    batch = twice(ready=batches, started=batches, processed=batches, completed=batches - 1)
-    steps = twice(ready=step, completed=step)
-    optimizer = {"step": steps, "zero_grad": twice(ready=step, started=step, completed=step)}
-    return {
-        "epoch_progress": twice(ready=1, started=1, processed=0, completed=0),
-        "epoch_loop.state_dict": {"_batches_that_stepped": step - 1},
-        "epoch_loop.batch_progress": batch | {"is_last_batch": False},
-        "epoch_loop.scheduler_progress": steps,
-        "epoch_loop.automatic_optimization.optim_progress": {"optimizer": optimizer},
-    }
 
 
 def _entries(folder: Path, pattern: str) -> dict[str, list[Any]]:

@@ -49,7 +49,7 @@ def fit(
     steps = count_steps(training)
     L.seed_everything(context.seed, verbose=False)
     module.prepare(training.optimizer, steps)
-    with closing(Checkpoints(context)) as checkpoints, warnings.catch_warnings():
+    with warnings.catch_warnings(), closing(Checkpoints(context)) as checkpoints:
         warnings.simplefilter("ignore")  # Lightning's advice on workers and intervals does not apply
         start = checkpoints.find()
         recorder = Recorder(context, steps, checkpoints, microbatches)

@@ -23,6 +23,7 @@ from pali3kit.config.stages import Training
 from pali3kit.errors import StageError
 from pali3kit.models.classifier import Classifier
 from pali3kit.training import fit as loop
+from pali3kit.training import modules
 from pali3kit.training.checkpoints import Checkpoints
 from pali3kit.training.context import CHECKPOINTS, Execution, StageContext
 from pali3kit.training.modules import Batch, ClassifierModule
@@ -260,6 +261,38 @@ def test_the_state_of_other_optimizers_is_restored(name: str, tmp_path: Path) ->
     saved = load_file(file)
     assert not any("vision.embed" in key for key in saved) and "model.model.count" in saved
     loop.fit(again, batch, budget, context(tmp_path / "cut"))
+    assert equal(whole, again)
+
+
+class _Counting(torch.optim.SGD):
+    """An optimizer of a plug-in that counts its steps in Python."""
+
+    def step(self, closure: Any = None) -> Any:
+        loss = super().step(closure)
+        for group in self.param_groups:
+            group["taken"] = group.get("taken", 0) + 1
+            for parameter in group["params"]:
+                if parameter.grad is not None:
+                    count = self.state[parameter]["count"] = self.state[parameter].get("count", 0) + 1
+                    parameter.data += 1e-3 * (count + group["taken"])
+        return loss
+
+
+def test_numbers_that_are_no_tensors_are_restored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def build(model: torch.nn.Module, options: Optimizer) -> torch.optim.Optimizer:
+        return _Counting(model.parameters(), lr=1e-3)
+
+    def until_six(step: int) -> Batch:
+        if step == 6:
+            raise KeyboardInterrupt
+        return batch(step)
+
+    monkeypatch.setattr(modules, "build_optimizer", build)
+    whole, again = module(), module()
+    loop.fit(whole, batch, BUDGET, context(tmp_path / "whole"))
+    with pytest.raises(KeyboardInterrupt):
+        _reraise(lambda: loop.fit(module(), until_six, BUDGET, context(tmp_path / "cut")))
+    loop.fit(again, batch, BUDGET, context(tmp_path / "cut"))
     assert equal(whole, again)
 
 
