@@ -29,7 +29,7 @@ from pali3kit.report import saved
 from pali3kit.streams import failsafe_output
 from pali3kit.training.context import Execution
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 
 class _Interrupted(BaseException):
@@ -141,7 +141,7 @@ def _conclude(
 
 @contextmanager
 def _signals_as_exceptions() -> Iterator[None]:
-    """Turn SIGINT, SIGTERM, and SIGHUP unless it is ignored (`nohup`), into _Interrupted.
+    """Turn SIGINT, SIGTERM, SIGUSR1, and SIGHUP unless it is ignored (`nohup`), into _Interrupted.
 
     Outside the main thread, where Python allows no signal handlers, this does nothing.
     """

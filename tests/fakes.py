@@ -79,7 +79,7 @@ def run(config, context):
         raise StageError("told to fail")
     if (control / f"die-{kind}-{arm}").exists():
         os.kill(os.getpid(), signal.SIGKILL)
-    checkpoint = context.folder / "last.ckpt"
+    checkpoint = context.folder / "checkpoint"
     step, state = json.loads(checkpoint.read_text()) if checkpoint.exists() else (0, _inputs(config, context))
     while step < STEPS:
         step, state = step + 1, hashlib.sha256(f"{state} {step}".encode()).hexdigest()

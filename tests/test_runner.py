@@ -122,10 +122,10 @@ def test_a_killed_stage_continues_from_its_checkpoint(bench):
     process.kill()
     process.communicate()
     (work,) = [path for path in (bench.root / "store" / "work").glob("tokenizer-*") if path.is_dir()]
-    assert json.loads((work / "last.ckpt").read_text())[0] == fakes.STEPS // 2
+    assert json.loads((work / "checkpoint").read_text())[0] == fakes.STEPS // 2
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGUSR1, 138)])
 def test_a_signal_stops_cleanly(bench, number, code):
     (bench.control / "pause-mask_tokenizer").touch()
     process = bench.start()

@@ -247,7 +247,7 @@ def test_told_to_stop_in_a_stage_of_the_recipe_it_ends_with_the_same_report(
     words = ["evaluate=[vqav2,refcoco]", "runtime.checkpoint_seconds=0"]
     copy_without(uninterrupted, tmp_path, RECIPE[RECIPE.index(kind) :])
     process = start(tmp_path, *words, experiment="pali3", group=True)
-    while not any((tmp_path / "store" / "work").glob(f"{kind}-*/last.ckpt")):
+    while not any((tmp_path / "store" / "work").glob(f"{kind}-*/checkpoint/*/manifest.json")):
         assert process.poll() is None
         time.sleep(0.005)
     os.killpg(process.pid, signal.SIGTERM)

@@ -83,6 +83,7 @@ RANGES: dict[str, _Range] = {
     "max_tokens_per_microbatch": _Range(0),
     "memory": _Range(0),
     "checkpoint_seconds": _Range(0),
+    "grace_seconds": _Range(1),
     "parallel_stages": _Range(0),
     "threads": _Range(0),
 }

@@ -164,6 +164,8 @@ class Runtime:
             batches whose embeddings do not fit.
         num_workers: processes of each device that load images.
         checkpoint_seconds: the time between checkpoints, in seconds; a stage that is killed loses about as much.
+        grace_seconds: the time that a stage which is to stop has for its current step and its checkpoint, in seconds;
+            then it is killed.
         max_bad_fraction: a stage fails if more than this fraction of the samples in files cannot be used.
         precision: of training: `fp32`, `bf16` (autocast), or `auto`, which is bf16 on GPUs that have it.
         attention: the backend of attention in the language model's encoder.
@@ -186,6 +188,7 @@ class Runtime:
     contrastive_loss: ContrastiveLoss = "gather"
     num_workers: int = 0
     checkpoint_seconds: float = 20.0
+    grace_seconds: float = 60.0
     max_bad_fraction: float = 0.05
     precision: Precision = "auto"
     attention: Attention = "auto"

@@ -17,7 +17,6 @@ from pali3kit.training.context import Execution
 IN_WORKER = Execution()
 """Stages run in the worker process itself."""
 THREAD_VARIABLES = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS")
-GRACE = 60.0  # seconds to finish the current step and write its checkpoint
 
 
 class Worker:
@@ -27,6 +26,7 @@ class Worker:
         context = multiprocessing.get_context("spawn")
         self.connection, theirs = context.Pipe()
         alive, self._alive = context.Pipe(duplex=False)
+        self.grace_seconds = execution.grace_seconds
         self.process = context.Process(
             target=worker.serve, args=(theirs, alive, os.getpid(), root, threads, execution), daemon=False
         )
@@ -65,9 +65,9 @@ class Worker:
         self.process.terminate()
 
     def stop(self) -> None:
-        """End the process, with SIGKILL after `GRACE` seconds; its stage continues from its checkpoint next time."""
+        """End the process, with SIGKILL after `grace_seconds`; its stage continues from its checkpoint next time."""
         self.end()
-        self.process.join(GRACE)
+        self.process.join(self.grace_seconds)
         self.process.kill()
         self.process.join()
         self.connection.close()

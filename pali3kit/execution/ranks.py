@@ -132,7 +132,7 @@ def _rank(
     stage: str, config: StageConfig, context: StageContext, place: dict[str, str], alive: Connection, parent: int
 ) -> None:
     """The main function of a rank."""
-    for number in (signal.SIGINT, signal.SIGHUP):
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):
         signal.signal(number, signal.SIG_IGN)
     die_with_parent(parent, alive)
     rank = context.execution.rank
@@ -140,6 +140,7 @@ def _rank(
     try:
         module = import_module(stage)
         seed_and_set_threads(context.threads, context.seed)
+        _open_process_group(rank, context.execution.world_size)
         module.run(config, context)
     except Exception as error:
         traceback.print_exc()
@@ -148,6 +149,14 @@ def _rank(
         os._exit(1)  # at once: a normal exit would wait for the other ranks
     finally:
         _close_process_group()
+
+
+def _open_process_group(rank: int, ranks: int) -> None:
+    """Connect with the other ranks: gloo on CPUs, also for checkpoints, NCCL between GPUs."""
+    import torch
+    import torch.distributed as dist
+
+    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", rank=rank, world_size=ranks)
 
 
 def _close_process_group() -> None:

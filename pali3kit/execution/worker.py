@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 
 from pali3kit.catalogue import STAGE
-from pali3kit.durable import remove_partials
+from pali3kit.durable import remove, remove_partials
 from pali3kit.execution.process_setup import error_in_one_line, seed_and_set_threads
 from pali3kit.execution.ranks import run_ranks
 from pali3kit.execution.store import TRACEBACK, Store
@@ -94,7 +94,7 @@ def serve(
     connection: Connection, alive: Connection, parent: int, root: Path, threads: int, execution: Execution
 ) -> None:
     """The main function of the process: answer requests until the parent closes the connection or dies."""
-    for number in (signal.SIGINT, signal.SIGHUP):  # the terminal sends these to all processes
+    for number in (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1):  # terminal and scheduler send them to all processes
         signal.signal(number, signal.SIG_IGN)  # the parent decides what to stop
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     die_with_parent(parent, alive)
@@ -148,7 +148,7 @@ def _run(step: Step, store: Store, threads: int, execution: Execution, send: Sen
         (folder / OUTPUT).unlink()
     seconds = clock.save()
     for name in UNFINISHED:  # only now: a stage that is killed while it writes its weights continues from these
-        (folder / name).unlink(missing_ok=True)
+        remove(folder / name)
     store.publish(step, seconds, threads, _made_with(execution if kind.distributed else Execution()))
     clock.file.unlink()
     return Finished(seconds, report.numbers)

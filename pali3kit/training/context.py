@@ -11,8 +11,9 @@ from typing import Protocol
 from pali3kit.config.vocabulary import CODES, MODES, SENTINELS, Vocabulary
 from pali3kit.types import Named
 
-UNFINISHED = ("last.ckpt", "partial.ckpt", "best.safetensors", "best.partial")
-"""Files from which a killed stage continues; they are removed before its artifact is published."""
+CHECKPOINTS = "checkpoint"
+UNFINISHED = (CHECKPOINTS, "best.safetensors", "best.partial")
+"""Files and folders from which a killed stage continues; they are removed before its artifact is published."""
 
 
 class _ReportProgress(Protocol):
@@ -33,7 +34,8 @@ class Execution:
         strategy: "ddp" replicates the model in every rank, "fsdp" shards it (FSDP2).
         contrastive_loss: how ranks compare their images with the texts of all, "gather" or "ring" (`losses.sigmoid`).
         num_workers: processes per rank that prepare batches.
-        checkpoint_seconds: interval of checkpoints.
+        checkpoint_seconds: interval of checkpoints; 0: one after each step.
+        grace_seconds: how long a stage that is asked to stop may take, before it is killed.
         max_bad_fraction: share of unusable samples above which training stops.
         precision: "fp32", "bf16" (autocast), or "auto": bf16 on GPUs that support it.
         attention: attention backend of the language encoder (`language.attention`).
@@ -49,6 +51,7 @@ class Execution:
     contrastive_loss: str = "gather"
     num_workers: int = 0
     checkpoint_seconds: float = 20.0
+    grace_seconds: float = 60.0
     max_bad_fraction: float = 0.05
     precision: str = "auto"
     attention: str = "auto"
@@ -60,11 +63,6 @@ class Execution:
     def world_size(self) -> int:
         """Number of ranks of all nodes together."""
         return self.nodes * self.devices
-
-    @property
-    def sharded(self) -> bool:
-        """Whether each rank holds a part of the weights and the optimizer's state."""
-        return self.world_size > 1 and self.strategy == "fsdp"
 
 
 def _print_to_stderr(text: str) -> None:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Sequence
+from contextlib import closing
 
 import lightning as L
 from lightning.pytorch.callbacks import Callback
 
 from pali3kit.config.stages import Training
-from pali3kit.training.checkpoints import CHECKPOINT, completed_steps
+from pali3kit.training.checkpoints import Checkpoints
 from pali3kit.training.context import StageContext
 from pali3kit.training.loader import MakeBatch, loading
 from pali3kit.training.modules import StageModule
@@ -27,9 +28,10 @@ def fit(
 ) -> None:
     """Train `module` on `make(step)` until the budget is spent, and write `curve.csv` to the stage's folder.
 
-    Training continues from a checkpoint in the folder: weights, optimizer state and curve are restored and batches are
-    functions of the step, so that a killed run ends with the same numbers. A damaged checkpoint is reported and not
-    used. The last one is kept, since the trained weights are not saved yet.
+    Training continues from a checkpoint in the folder, whichever strategy and number of ranks has written it: weights,
+    optimizer state and curve are restored and batches are functions of the step, so that a killed run ends with the
+    same numbers. A damaged checkpoint is reported and not used. The last ones are kept, since the trained weights are
+    not saved yet.
 
     Args:
         module: what to train.
@@ -40,25 +42,23 @@ def fit(
         microbatches: number of microbatches per step.
 
     Raises:
-        StageError: the loss is not finite, or the checkpoint was written with another strategy.
+        StageError: the loss is not finite, or the checkpoint is of another model.
         DataError: a batch cannot be made.
-        SystemExit: SIGTERM was received; the checkpoint is that of the current step.
+        SystemExit: a signal asked to stop; the checkpoint is that of the current step.
     """
     steps = count_steps(training)
-    checkpoint = context.folder / CHECKPOINT
-    start = completed_steps(checkpoint, context)
-    recorder = Recorder(context, steps, microbatches)
     L.seed_everything(context.seed, verbose=False)
     module.prepare(training.optimizer, steps)
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), closing(Checkpoints(context)) as checkpoints:
         warnings.simplefilter("ignore")  # Lightning's advice on workers and intervals does not apply
+        start = checkpoints.find()
+        recorder = Recorder(context, steps, checkpoints, microbatches)
         # Must be the last callback: it checkpoints the state that the other callbacks update in this step.
         trainer = build_trainer(
             [*recorders, recorder], steps, training.optimizer.clip_norm, context.execution, microbatches
         )
         with loading(make, start, steps, context.execution.num_workers) as loader:
-            path = str(checkpoint) if start else None
-            trainer.fit(module, loader, ckpt_path=path, weights_only=bool(start) or None)
+            trainer.fit(module, loader)
     if context.writes:
         recorder.write_curve(context.folder / "curve.csv")
 

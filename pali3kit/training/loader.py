@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 from pali3kit.errors import Pali3Error
 from pali3kit.orphans import die_with_parent
 from pali3kit.training.device import chosen_device
+from pali3kit.training.stopping import STOP_SIGNALS
 
 MakeBatch = Callable[[int], Any]
 """From a step to its batch, or to a list of microbatches whose gradients add up."""
@@ -59,7 +60,8 @@ def _loader(steps: _Steps, processes: int) -> DataLoader[object]:
 
     def init_worker(number: int) -> None:
         die_with_parent(parent)
-        signal.signal(signal.SIGTERM, signal.SIG_IGN)  # it may reach the whole process group; the trainer handles it
+        for signal_number in STOP_SIGNALS:  # they may reach the whole process group; the trainer handles them
+            signal.signal(signal_number, signal.SIG_IGN)
 
     return DataLoader(
         steps,

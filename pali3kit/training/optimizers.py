@@ -121,6 +121,11 @@ def _muon(parameters: Parameters, learning_rate: float, weight_decay: float, bet
     return _Chained([Muon(list(parameters.inner), lr=learning_rate, weight_decay=weight_decay), rest])
 
 
+def simple_optimizers(optimizer: Optimizer) -> list[Optimizer]:
+    """The optimizers that hold the state of one that may be chained."""
+    return optimizer.optimizers if isinstance(optimizer, _Chained) else [optimizer]
+
+
 def build_schedule(optimizer: Optimizer, options: Options, steps: int) -> LambdaLR:
     """Linear warm-up over the share `options.warmup` of the steps, then `cosine` to 0, `rsqrt`, or `constant`; over the
     last share `options.cooldown`, times a linear decay to 0, as in big_vision's `rsqrt`. Constant after `steps`.

@@ -1,4 +1,4 @@
-"""The callback that records a training: progress, learning curve, checkpoints, and the end on NaN or SIGTERM."""
+"""The callback that records a training: progress, learning curve, checkpoints, and the end on NaN or a signal."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from lightning.pytorch.callbacks import Callback
 from lightning.pytorch.utilities.types import STEP_OUTPUT
 
 from pali3kit.errors import Pali3Error, StageError
-from pali3kit.training.checkpoints import save_checkpoint
+from pali3kit.training.checkpoints import Checkpoints
 from pali3kit.training.context import StageContext
 from pali3kit.training.stopping import TERMINATED, StopRequest
 
@@ -23,18 +23,24 @@ CURVE_POINTS = 100
 
 
 class Recorder(Callback):
-    """Reports progress, records the learning curve, writes checkpoints, and stops at the first NaN or SIGTERM.
+    """Reports progress, records the learning curve, writes checkpoints, and stops at the first NaN, or on a signal.
 
     The curve is the mean over all ranks, that is over the whole batch.
     """
 
-    def __init__(self, context: StageContext, steps: int, microbatches: int = 1) -> None:
-        self.context, self.steps, self.microbatches = context, steps, microbatches
+    def __init__(self, context: StageContext, steps: int, checkpoints: Checkpoints, microbatches: int = 1) -> None:
+        self.context, self.steps, self.checkpoints, self.microbatches = context, steps, checkpoints, microbatches
         self.every = max(1, steps // CURVE_POINTS)
         self.rows: list[dict[str, float]] = []
         self.sums: dict[str, float] = {}
+        self.shared_sums: dict[str, float] = {}  # means over the ranks, for the checkpoint
         self.last_save, self.save_seconds = time.monotonic(), 0.0
         self.stop = StopRequest()
+
+    def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        """Continue from a checkpoint, now that the strategy is set up."""
+        if self.checkpoints.step:
+            self.checkpoints.restore(trainer, self.microbatches)
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         self.stop.listen()
@@ -66,23 +72,35 @@ class Recorder(Callback):
             self.rows.append({"step": step, **means})
             self.sums = {}
             self.context.report(step, self.steps, **{k: v for k, v in self.rows[-1].items() if k != "step"})
-        # At most a tenth of the time is spent on checkpoints.
-        interval = max(self.context.execution.checkpoint_seconds, 10 * self.save_seconds)
-        due = time.monotonic() - self.last_save > interval
-        if self._any_rank(trainer, due or self.stop.came):
-            start = time.monotonic()
-            save_checkpoint(trainer, self.context)
-            self.last_save = time.monotonic()
-            self.save_seconds = self.last_save - start if self.context.execution.checkpoint_seconds else 0.0
-            if self._any_rank(trainer, self.stop.came):  # a barrier: the file is complete here
-                raise SystemExit(TERMINATED)
+        if self._any_rank(trainer, self._is_due() or self.stop.came):
+            self._save(trainer)
+
+    def _is_due(self) -> bool:
+        """Whether to write a checkpoint. At most a tenth of the time, training waits for them."""
+        every, idle = self.context.execution.checkpoint_seconds, self.checkpoints.idle()
+        interval = max(every, 10 * self.save_seconds)
+        return not every or (idle and time.monotonic() - self.last_save > interval)
+
+    def _save(self, trainer: L.Trainer) -> None:
+        """Write a checkpoint, and stop where a rank is asked to."""
+        stopping = self._any_rank(trainer, self.stop.came)
+        start = time.monotonic()
+        self.shared_sums = {name: _over_ranks(trainer, total) for name, total in self.sums.items()}
+        self.checkpoints.save(trainer, finish=stopping)
+        self.last_save = time.monotonic()
+        self.save_seconds = self.last_save - start
+        if stopping:
+            raise SystemExit(TERMINATED)
+
+    def on_train_end(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
+        self.checkpoints.finish()
 
     def _any_rank(self, trainer: L.Trainer, condition: bool) -> bool:
         """Whether the condition holds in any rank, so that all ranks save and stop together."""
         return bool(trainer.strategy.reduce_boolean_decision(condition, all=False))
 
     def state_dict(self) -> dict[str, object]:
-        return {"rows": self.rows, "sums": self.sums, "sharded": self.context.execution.sharded}
+        return {"rows": self.rows, "sums": self.shared_sums}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         self.rows, self.sums = state_dict["rows"], state_dict["sums"]

@@ -16,7 +16,7 @@ from torch import Tensor
 from pali3kit.data.records import Skips
 from pali3kit.data.source import Source
 from pali3kit.data.task import Example
-from pali3kit.durable import publish_file, removed_on_failure, sha256_of
+from pali3kit.durable import publish_file, remove, removed_on_failure, sha256_of
 from pali3kit.errors import DataError, StageError
 from pali3kit.evals.answers import generate_answers
 from pali3kit.evals.examples import benchmark_examples, scorable_indices
@@ -24,9 +24,8 @@ from pali3kit.evals.scores import Answered
 from pali3kit.evals.scoring import score
 from pali3kit.models.pali import PaLI
 from pali3kit.plan.kinds.transfer import Config
-from pali3kit.training.checkpoints import CHECKPOINT
 from pali3kit.training.components import Artifact, build_source, trained_mask_tokenizer
-from pali3kit.training.context import StageContext
+from pali3kit.training.context import CHECKPOINTS, StageContext
 from pali3kit.training.corpus import limit_skipped
 from pali3kit.training.fit import count_steps
 from pali3kit.training.skipped import append
@@ -95,10 +94,10 @@ class _KeepBest(Callback):
         return (self.folder / BEST).is_file() and sha256_of(self.folder / BEST) == self.digest
 
     def state_dict(self) -> dict[str, object]:
-        return {"scores": self.scores, "digest": self.digest}
+        return {"scores": sorted(self.scores.items()), "digest": self.digest}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        self.scores, self.digest = state_dict["scores"], state_dict.get("digest", "")
+        self.scores, self.digest = dict(state_dict["scores"]), state_dict["digest"]
 
     def keep(self) -> None:
         """Load the best weights into the model and write `validation.csv`: step, score, and which was kept.
@@ -106,7 +105,7 @@ class _KeepBest(Callback):
         Raises StageError where their file has been damaged since; the next attempt trains from the beginning.
         """
         if self.writes and self.digest and not self._whole():
-            (self.folder / CHECKPOINT).unlink(missing_ok=True)
+            remove(self.folder / CHECKPOINTS)
             raise StageError(f"{self.folder / BEST} is damaged: the same command trains this stage anew")
         load_weights(self.model, self.folder / BEST)
         if not self.writes:

@@ -1,35 +1,26 @@
-"""SIGTERM as a request to stop."""
+"""Signals that ask a training to stop."""
 
 from __future__ import annotations
 
 import os
 import signal
-import threading
-from collections.abc import Iterator
 
 import pytest
 
-from pali3kit.training.stopping import TERMINATED, StopRequest
+from pali3kit.training.stopping import STOP_SIGNALS, StopRequest
 
 
-@pytest.fixture(autouse=True)
-def handler() -> Iterator[None]:
-    before = signal.getsignal(signal.SIGTERM)
-    yield
-    signal.signal(signal.SIGTERM, before)
-
-
-def test_a_signal_is_noted() -> None:
+@pytest.mark.parametrize("number", STOP_SIGNALS)
+@pytest.mark.parametrize("ignored", [False, True])
+def test_a_signal_is_noted_unless_it_is_ignored(number: signal.Signals, ignored: bool) -> None:
+    """SIGHUP is ignored under nohup, and all but SIGTERM in worker processes: their parent decides what to stop."""
+    before = {one: signal.getsignal(one) for one in STOP_SIGNALS}
     request = StopRequest()
-    request.listen()
-    assert not request.came
-    os.kill(os.getpid(), signal.SIGTERM)
-    assert request.came and TERMINATED == 143
-
-
-def test_other_threads_do_not_listen() -> None:
-    before = signal.getsignal(signal.SIGTERM)
-    thread = threading.Thread(target=StopRequest().listen)
-    thread.start()
-    thread.join()
-    assert signal.getsignal(signal.SIGTERM) == before
+    try:
+        signal.signal(number, signal.SIG_IGN if ignored else signal.SIG_DFL)
+        request.listen()
+        os.kill(os.getpid(), number)
+        assert request.came is not ignored
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)

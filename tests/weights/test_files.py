@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import weakref
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,7 @@ from torch import nn
 
 from pali3kit.errors import WeightsError
 from pali3kit.vision.vit import ViT
+from pali3kit.weights import files
 from pali3kit.weights.files import load_weights, save_weights
 
 
@@ -56,6 +58,33 @@ def test_weights_that_differ_do_not_fit_a_model_that_ties_them(tmp_path: Path) -
     save_weights(_embedding_and_logits(tied=False), tmp_path / "w.safetensors")
     with pytest.raises(WeightsError, match=r"logits.weight differs from embedding.weight, to which the model ties it"):
         load_weights(_embedding_and_logits(tied=True), tmp_path / "w.safetensors")
+
+
+@pytest.mark.parametrize("writes", [True, False])
+def test_only_the_rank_that_writes_keeps_what_is_gathered(
+    writes: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gathered: list[weakref.ref[torch.Tensor]] = []
+    alive: list[int] = []
+
+    def whole(shard: torch.Tensor) -> torch.Tensor:
+        alive.append(sum(one() is not None for one in gathered))
+        tensor = shard.clone()
+        gathered.append(weakref.ref(tensor))
+        return tensor
+
+    monkeypatch.setattr(files, "_whole", whole)
+    save_weights(nn.Sequential(nn.Linear(3, 2), nn.Linear(2, 2)), tmp_path / "w.safetensors", writes)
+    assert alive == ([0, 1, 2, 3] if writes else [0, 0, 0, 0])
+    assert (tmp_path / "w.safetensors").exists() is writes
+
+
+def test_a_file_is_mapped_not_read(tmp_path: Path) -> None:
+    save_weights(nn.Linear(1000, 1000), tmp_path / "w.safetensors")
+    for tensor in files._read(tmp_path / "w.safetensors").values():
+        mapped = [line for line in Path("/proc/self/maps").read_text().splitlines() if "w.safetensors" in line]
+        start, end = (int(number, 16) for number in mapped[0].split()[0].split("-"))
+        assert start <= tensor.data_ptr() < end
 
 
 def test_all_tensors_that_do_not_fit_are_named(tmp_path: Path) -> None:
