@@ -106,5 +106,6 @@ KIND = StageKind(
     units=_units,
     costs=_costs,
     seconds=0.008,
+    distributed=True,
     detail=_detail,
 )
