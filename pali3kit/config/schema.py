@@ -157,7 +157,7 @@ class Runtime:
     Keys:
         parallel_stages: the number of stages that run at the same time; 0 decides by the number of cores.
         threads: CPU threads of each process; 0 shares all cores out.
-        devices: the number of processes that train one model together.
+        devices: the number of processes that train one model together, or share the batches that it answers.
         strategy: how they do so, `ddp` or `fsdp`, which shards the model.
         contrastive_loss: how each of several devices compares its images with the texts of all: `gather` gathers the
             texts' embeddings on every device, `ring` passes them around in as many steps as there are devices, for
@@ -167,13 +167,14 @@ class Runtime:
         grace_seconds: the time that a stage which is to stop has for its current step and its checkpoint, in seconds;
             then it is killed.
         max_bad_fraction: a stage fails if more than this fraction of the samples in files cannot be used.
-        precision: of training: `fp32`, `bf16` (autocast), or `auto`, which is bf16 on GPUs that have it.
+        precision: of training, features, answers and losses: `fp32`, `bf16` (autocast), or `auto`, which is bf16 on
+            GPUs that have it.
         attention: the backend of attention in the language model's encoder.
         gradient_checkpointing: whether the image encoder, the text tower and the language model compute their
             activations again in the backward pass, which saves memory and takes time.
         max_tokens_per_microbatch: the largest number of encoder tokens that a device has in memory at once; larger
             batches of PaLI are split into microbatches, whose gradients are accumulated so that every target token has
-            the same weight. 0 is no limit.
+            the same weight. 0 is no limit. Without gradients it bounds batches of images and answers; 0 is 65,536.
         memory: the memory of a device in GiB; stages that cannot fit are refused. 0 checks nothing.
         verify: how existing artifacts are verified: `full`, all files by their digests, or `usual`, files above 1 GiB
             by size and time alone.

@@ -75,6 +75,13 @@ class Skips:
         self.note(line)
         self._judge(max(self.seen, FEWEST))
 
+    def count(self, reasons: Iterable[str]) -> None:
+        """Count samples by the reasons why they cannot be used, "" for good ones. Raises TooManyBad as `add` does."""
+        for reason in reasons:
+            self.seen += 1
+            if reason:
+                self.add(reason)
+
     def note(self, line: str) -> None:
         """Record a bad sample without judging their share."""
         self.bad += 1

@@ -6,7 +6,7 @@ two models can be compared window by window, unless their tokenizers differ: a l
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -21,7 +21,13 @@ from pali3kit.nn.precision import at_least_float32
 from pali3kit.text.denoise import PREFIXES, Denoiser, MixtureOfDenoisers, R, X
 from pali3kit.text.tokenizer import Tokenizer
 
-BATCH = 32
+Batch = tuple[str, slice]
+"""A mode and some windows."""
+Map = Callable[[Callable[[Batch], np.ndarray], Sequence[Batch]], Iterable[np.ndarray]]
+BATCH = 32  # windows
+LOGITS = (
+    1 << 31
+)  # of a batch: 8.6 GB in fp32, and as much while the loss is computed; 16 windows of 512 in 250,000 words
 SEED = 0  # the test set does not depend on the seed of the training
 
 
@@ -30,32 +36,59 @@ def _denoisers_by_mode(prefix: str) -> dict[str, tuple[Denoiser, ...]]:
 
 
 def held_out_loss(
-    language: LanguageModel, tokenizer: Tokenizer, windows: np.ndarray, prefix: str, report: Callable[[int], None]
+    language: LanguageModel,
+    tokenizer: Tokenizer,
+    windows: np.ndarray,
+    prefix: str,
+    report: Callable[[int], None],
+    over: Map = map,
 ) -> EvalResult:
     """The loss of `language` on windows `[N, L]`, in nats per target token.
 
     The value is the mean over modes, each a mean over its target tokens, which `extra` holds by mode; a sample is one
-    window's mean over the modes. `report` is called with the number of finished windows, 3 N in all.
+    window's mean over the modes. `report` is called with the number of finished windows, 3 N in all. `over` maps
+    batches to their losses; where it yields none, as in all ranks but one, the result means nothing.
 
     Raises DataError where there are no windows, StageError where a loss is not finite.
     """
     if not len(windows):
         raise DataError("there is no held-out text to measure a language model on")
-    means: dict[str, float] = {}
-    samples = np.zeros(len(windows))
     language.eval()
-    for number, (mode, denoisers) in enumerate(_denoisers_by_mode(prefix).items()):
-        rng = np.random.default_rng([SEED, number])
-        batch = MixtureOfDenoisers(tokenizer, denoisers)(windows, rng)
-        nats, tokens = np.zeros(len(windows)), batch["target_mask"].sum(axis=1)
-        for start in range(0, len(windows), BATCH):
-            rows = slice(start, start + BATCH)
-            nats[rows] = window_nats(language, {name: torch.from_numpy(each[rows]) for name, each in batch.items()})
-            report(number * len(windows) + min(start + BATCH, len(windows)))
-        if not np.isfinite(nats).all():
-            raise StageError(f"the loss of mode {mode} is {nats[~np.isfinite(nats)][0]} on some of the held-out text")
-        means[mode] = float(nats.sum() / tokens.sum())
-        samples += nats / tokens / 3
+    corrupted = {
+        mode: MixtureOfDenoisers(tokenizer, denoisers)(windows, np.random.default_rng([SEED, number]))
+        for number, (mode, denoisers) in enumerate(_denoisers_by_mode(prefix).items())
+    }
+    size = _batch(windows.shape[1], language.vocabulary)
+    batches = [(mode, slice(start, start + size)) for mode in corrupted for start in range(0, len(windows), size)]
+
+    def measure(batch: Batch) -> np.ndarray:
+        mode, rows = batch
+        return window_nats(language, {name: torch.from_numpy(each[rows]) for name, each in corrupted[mode].items()})
+
+    nats = {mode: np.zeros(len(windows)) for mode in corrupted}
+    done = 0
+    for (mode, rows), found in zip(batches, over(measure, batches), strict=False):
+        nats[mode][rows] = found
+        done += len(found)
+        report(done)
+    return _result(nats, {mode: batch["target_mask"].sum(axis=1) for mode, batch in corrupted.items()})
+
+
+def _batch(length: int, vocabulary: int) -> int:
+    """How many windows are measured at once: the logits of all their tokens are `LOGITS` numbers at most."""
+    return max(1, min(BATCH, LOGITS // (length * vocabulary)))
+
+
+def _result(nats: Mapping[str, np.ndarray], tokens: Mapping[str, np.ndarray]) -> EvalResult:
+    """The result for the losses and the numbers of target tokens of all windows, `[N]`, by mode."""
+    means: dict[str, float] = {}
+    samples = np.zeros(len(next(iter(nats.values()))))
+    for mode, losses in nats.items():
+        if not np.isfinite(losses).all():
+            wrong = losses[~np.isfinite(losses)][0]
+            raise StageError(f"the loss of mode {mode} is {wrong} on some of the held-out text")
+        means[mode] = float(losses.sum() / tokens[mode].sum())
+        samples += losses / tokens[mode] / 3
     return EvalResult(sum(means.values()) / len(means), samples.tolist(), extra=means)
 
 

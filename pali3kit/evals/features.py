@@ -18,7 +18,8 @@ from pali3kit.errors import DataError
 from pali3kit.images.spec import ImageSpec
 from pali3kit.metrics.inputs import require_labels
 
-BATCH = 128
+BATCH, TOKENS = 128, 1 << 16  # images of a batch at most, and tokens
+SMALLEST_PATCH = 14  # pixels, of common encoders
 T = TypeVar("T")
 
 
@@ -115,6 +116,15 @@ def extract(
     return np.concatenate(features)
 
 
+def images_per_batch(tokens: int, max_tokens: int = 0) -> int:
+    """How many images of so many tokens are computed at once: 1 to `BATCH`, with `max_tokens` tokens at most.
+
+    0 is `TOKENS`, for which one layer of ViT-G/14 has 2 x mlp + 6 x width = 26,368 numbers per token at once: 6.9 GB in
+    fp32, whatever the images' size.
+    """
+    return max(1, min(BATCH, (max_tokens or TOKENS) // tokens))
+
+
 class Extractor:
     """The two steps of `extract`, for callers that overlap them: `fit` prepares one image, `embed` encodes a batch."""
 
@@ -124,6 +134,11 @@ class Extractor:
         spec = encoder.image_spec
         self.spec = spec if crop is None else replace(spec, crop=crop)
         self._function, self._device = _feature_function(encoder), _device_of(encoder)
+
+    @property
+    def max_tokens(self) -> int:
+        """Tokens of an image if its patches are the smallest in use."""
+        return max(1, self.spec.size // SMALLEST_PATCH) ** 2
 
     def fit(self, image: np.ndarray) -> np.ndarray:
         """uint8 `[H,W,3]` or `[H,W,4]` to `[size,size,3]`; with a crop, an image of the right size is cropped too."""

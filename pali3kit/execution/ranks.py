@@ -140,7 +140,7 @@ def _rank(
     try:
         module = import_module(stage)
         seed_and_set_threads(context.threads, context.seed)
-        _open_process_group(rank, context.execution.world_size)
+        _open_process_group(context)
         module.run(config, context)
     except Exception as error:
         traceback.print_exc()
@@ -151,12 +151,15 @@ def _rank(
         _close_process_group()
 
 
-def _open_process_group(rank: int, ranks: int) -> None:
-    """Connect with the other ranks: gloo on CPUs, also for checkpoints, NCCL between GPUs."""
+def _open_process_group(context: StageContext) -> None:
+    """Connect the ranks: stages that do not train need no Lightning to do it."""
     import torch
     import torch.distributed as dist
 
-    dist.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo", rank=rank, world_size=ranks)
+    if torch.cuda.is_available():
+        torch.cuda.set_device(context.execution.rank)
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    dist.init_process_group(backend, rank=context.execution.rank, world_size=context.execution.world_size)
 
 
 def _close_process_group() -> None:

@@ -41,7 +41,7 @@ class Execution:
         attention: attention backend of the language encoder (`language.attention`).
         gradient_checkpointing: whether activations are computed again in the backward pass.
         max_tokens_per_microbatch: encoder tokens per microbatch of PaLI; gradients of a batch's microbatches add up (0:
-        no limit).
+        no limit). Without gradients, of a batch of images or answers (0: `evals.features.TOKENS`).
         rank: of this process.
     """
 

@@ -49,7 +49,7 @@ def _take_tokens(texts: Iterable[list[int]], tokens: int) -> Iterator[list[int]]
 
 @contextmanager
 def record_skipped(source: Source, context: StageContext) -> Iterator[None]:
-    """While a source is read: as `limit_skipped`, and list unusable samples in `skipped.txt`."""
+    """While a source is read: as `limit_skipped`, and list unusable samples in `skipped.txt`, those of rank 0."""
     skips = source.skips
     if skips is None:
         yield
@@ -59,7 +59,7 @@ def record_skipped(source: Source, context: StageContext) -> Iterator[None]:
             yield
     finally:
         lines = [*source.damages, *skips.lines]
-        if lines:
+        if lines and context.writes:
             text = "".join(f"{line}\n" for line in lines)
             (context.folder / "skipped.txt").write_text(text, encoding="utf-8", errors="backslashreplace")
 

@@ -23,6 +23,15 @@ def chosen_precision(device: torch.device, wanted: str = "auto") -> Literal["bf1
     return "bf16-mixed" if bf16 else "32-true"
 
 
+def inference_precision(wanted: str) -> torch.autocast:
+    """Autocast as in training with the precision `wanted`, for stages that only compute; in fp32 it does nothing.
+
+    Weights are cast once within one such context, so a stage enters it once, not for each batch.
+    """
+    device = chosen_device()
+    return torch.autocast(device.type, torch.bfloat16, enabled=chosen_precision(device, wanted) == "bf16-mixed")
+
+
 def _bf16_is_fast(device: torch.device) -> bool:
     """Whether large matrix products are faster in bf16: on GPUs that support it and on CPUs with AMX tiles.
 

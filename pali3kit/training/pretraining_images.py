@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Generic, TypeVar
 
@@ -135,20 +135,19 @@ def fitted(source: Source, spec: ImageSpec, split: str, index: int) -> np.ndarra
         raise DataError(f"{split} image {index}: {error}") from error
 
 
-def image_or_black(source: Source, spec: ImageSpec, split: str, index: int, bad: set[int]) -> np.ndarray:
-    """uint8 `[size,size,3]`; black for an image that cannot be used, which is recorded in `source.skips` and `bad`.
+def images_or_black(
+    source: Source, spec: ImageSpec, split: str, numbers: Sequence[int]
+) -> tuple[np.ndarray, list[str]]:
+    """Images uint8 `[n,size,size,3]`, black where one cannot be used, and of each the reason why, "" for good ones.
 
-    Raises DataError for such an image of a source without `skips`, or where there are too many.
+    The reasons are for `source.skips.count`. Raises DataError for a bad image of a source without `skips`.
     """
-    skips = source.skips
-    if skips is not None:
-        skips.seen += 1
-    try:
-        image = fitted(source, spec, split, index)
-    except DataError as error:
-        if skips is None:
-            raise
-        bad.add(index)
-        skips.add(str(error))
-        image = np.zeros((spec.size, spec.size, 3), np.uint8)
-    return image
+    images, reasons = np.zeros((len(numbers), spec.size, spec.size, 3), np.uint8), [""] * len(numbers)
+    for row, number in enumerate(numbers):
+        try:
+            images[row] = fitted(source, spec, split, number)
+        except DataError as error:
+            if source.skips is None:
+                raise
+            reasons[row] = str(error)
+    return images, reasons

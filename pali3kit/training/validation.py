@@ -27,6 +27,7 @@ from pali3kit.plan.kinds.transfer import Config
 from pali3kit.training.components import Artifact, build_source, trained_mask_tokenizer
 from pali3kit.training.context import CHECKPOINTS, StageContext
 from pali3kit.training.corpus import limit_skipped
+from pali3kit.training.device import inference_precision
 from pali3kit.training.fit import count_steps
 from pali3kit.training.skipped import append
 from pali3kit.training.stream import ImageSource
@@ -141,7 +142,16 @@ def validation(model: PaLI, config: Config, context: StageContext, image_source:
             return vision(vision.image_spec.normalise_batch(found.to(next(vision.parameters()).device)))
 
     def measure() -> float:
-        answers = generate_answers(model, tokenizer, examples, read_tokens, image_source.grid, *lengths)
+        with inference_precision(context.execution.precision):
+            answers = generate_answers(
+                model,
+                tokenizer,
+                examples,
+                read_tokens,
+                image_source.grid,
+                *lengths,
+                max_tokens=context.execution.max_tokens_per_microbatch,
+            )
         return score(config.benchmark, Answered(examples, answers, source, mask_tokenizer, config.bins)).value
 
     steps = count_steps(budget)

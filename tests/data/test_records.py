@@ -101,6 +101,14 @@ def test_at_the_beginning_the_share_is_of_the_first_thousand() -> None:
         noted(FEWEST // 20 + 1, seen=60)
 
 
+def test_samples_are_counted_in_their_order() -> None:
+    skips = Skips(0.05)
+    skips.count(["", "one is bad", ""])
+    assert (skips.seen, skips.bad, list(skips.lines)) == (3, 1, ["one is bad"])
+    with pytest.raises(TooManyBad, match="51 of 53 cannot be used"):
+        skips.count(f"line {number}" for number in range(100))
+
+
 def test_at_the_end_it_is_of_all_however_few() -> None:
     told = r"^48 of 48 cannot be used, more than .*; the first: line 0: bad; line 1: bad; line 2: bad$"
     with pytest.raises(TooManyBad, match=told):

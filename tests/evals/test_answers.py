@@ -1,4 +1,4 @@
-"""Generated answers are in order, and do not depend on the batch size."""
+"""Generated answers are in order, do not depend on the batch size, and fit a device."""
 
 from __future__ import annotations
 
@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 import torch
 
+from pali3kit.config.shapes import LanguageShape
 from pali3kit.data.task import Example
 from pali3kit.evals import answers as module
+from pali3kit.evals.features import TOKENS
 from pali3kit.language.ul2 import UL2
 from pali3kit.models.pali import PaLI
 from pali3kit.projector.linear import LinearProjector
@@ -26,9 +28,51 @@ def test_batches_do_not_change_answers(tmp_path: Path, monkeypatch: pytest.Monke
     seen: list[int] = []
     arguments = (model, tokenizer, examples, tokens.__getitem__, (2, 2), 40, 6, 1, None, seen.append)
     together = module.generate_answers(*arguments)
+    assert module.generate_answers(*arguments, max_tokens=2 * (4 + 40 + 6)) == together
     monkeypatch.setattr(module, "BATCH", 3)
     assert module.generate_answers(*arguments) == together
-    assert len(set(together)) > 1 and seen == [7, 3, 6, 7]
+    assert len(set(together)) > 1 and seen == [7, 2, 4, 6, 7, 3, 6, 7]
     no = tokenizer.encode("number")
     constrained = module.generate_answers(*arguments[:-2], lambda ids: torch.arange(len(tokenizer))[None] == no[0])
     assert set(constrained) == {tokenizer.decode(no[:1] * 6)}
+
+
+class Wide:
+    """A stand-in for PaLI: its projector keeps all tokens, or a number of them."""
+
+    def __init__(self, kept: int | None = None) -> None:
+        self.projector, self.kept = self, kept
+
+    def out_tokens(self, grid: tuple[int, int]) -> int:
+        return self.kept or grid[0] * grid[1]
+
+
+def size(side: int, beams: int = 1, images: int = 1, kept: int | None = None, max_tokens: int = 0) -> int:
+    """Examples of images with `side` x `side` tokens, with prompts and targets of 128."""
+    return module.examples_per_batch(Wide(kept), (side, side), images, 128, 128, beams, max_tokens)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("beams", [1, 2, 8])
+@pytest.mark.parametrize("pixels", [224, 448, 812, 1064])
+def test_batches_of_the_3b_model_fit_80_gib(pixels: int, beams: int) -> None:
+    shape, side, weights = LanguageShape.of("3B"), pixels // 14, 5.63e9  # with ViT-G/14
+    per_token = 2 * shape.decoder_depth * shape.heads * shape.head_width + 3 * shape.mlp + 6 * shape.width
+    examples, tokens = size(side, beams), side**2 + 128 + beams * 128
+
+    def gibi(rows: int, fp32: bool) -> float:
+        return (weights * (4 if fp32 else 6) + rows * tokens * per_token * (4 if fp32 else 2)) / 2**30
+
+    assert examples >= 1
+    assert max(gibi(examples, fp32) for fp32 in (True, False)) < 60, (
+        "the rest for logits, the vision encoder, fragments"
+    )
+    assert examples == 128 or gibi(2 * (examples + 1), True) > 60  # not much smaller than it must be
+    assert pixels < 812 or gibi(128, True) > 80, "what a batch of 128 needs"
+
+
+def test_a_batch_has_an_example_and_at_most_so_many_images_and_tokens() -> None:
+    assert size(76) == 10 and size(4) == 128
+    assert size(76, max_tokens=100) == 1 and size(16, max_tokens=3 * 512) == 3
+    assert size(16, images=16) == 8 and size(1, images=300) == 1 and size(1, images=0) == 128
+    assert size(76, kept=64) == 11, "the vision encoder reads all tokens"
+    assert size(4, beams=100) == TOKENS // (16 + 128 + 100 * 128) == 5

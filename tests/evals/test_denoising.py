@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pali3kit.evals.denoising import BATCH, _denoisers_by_mode, held_out_loss, window_nats
+from pali3kit.evals.denoising import BATCH, LOGITS, _batch, _denoisers_by_mode, held_out_loss, window_nats
 from pali3kit.language.ul2 import UL2
 from pali3kit.text.denoise import MixtureOfDenoisers, ul2
 from pali3kit.text.tokenizer import Tokenizer, train_tokenizer
@@ -76,3 +76,8 @@ def test_a_model_that_has_learned_is_measured_so(tokenizer: Tokenizer, language:
         optimizer.step()
     after = held_out_loss(language, tokenizer, WINDOWS, "appendix", lambda done: None)
     assert all(after.extra[mode] < before.extra[mode] for mode in before.extra)
+
+
+def test_a_batch_has_few_logits() -> None:
+    assert _batch(48, 2000) == BATCH and _batch(512, 250_112) == 16 and _batch(1 << 20, 250_112) == 1
+    assert 16 * 512 * 250_112 <= LOGITS < 17 * 512 * 250_112

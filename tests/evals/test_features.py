@@ -10,7 +10,18 @@ import torch
 from torch import Tensor, nn
 
 from pali3kit.errors import DataError
-from pali3kit.evals.features import Encoder, _batches, _feature_function, embed_set, embed_texts, extract
+from pali3kit.evals.features import (
+    BATCH,
+    TOKENS,
+    Encoder,
+    Extractor,
+    _batches,
+    _feature_function,
+    embed_set,
+    embed_texts,
+    extract,
+    images_per_batch,
+)
 from pali3kit.images.spec import ImageSpec
 from pali3kit.registry import CAPTIONED, LABELLED
 from pali3kit.vision.vit import ViT
@@ -109,3 +120,12 @@ def test_what_makes_no_features_is_told_how() -> None:
 
 def test_batches_hold_everything_once() -> None:
     assert list(_batches(range(5), 2)) == [[0, 1], [2, 3], [4]]
+
+
+@pytest.mark.parametrize(
+    ("size", "images"), [(8, BATCH), (64, BATCH), (224, BATCH), (316, BATCH), (384, 89), (518, 47), (1064, 11)]
+)
+def test_large_images_are_computed_in_small_batches(size: int, images: int) -> None:
+    tokens = Extractor(Encoder(brightness, ImageSpec(size))).max_tokens
+    assert tokens == max(1, (size // 14) ** 2)
+    assert images_per_batch(tokens) == images <= TOKENS // tokens and images_per_batch(tokens, 1) == 1

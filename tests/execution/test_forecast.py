@@ -11,12 +11,14 @@ from fakes import Loose
 from safetensors.numpy import save_file
 
 from pali3kit.config.load import load
+from pali3kit.config.schema import Runtime
 from pali3kit.execution import forecast
-from pali3kit.execution.estimates import Forecast
+from pali3kit.execution.estimates import Estimate, Forecast
 from pali3kit.execution.forecast import _as_time, _count_parameters, _simulate
 from pali3kit.execution.store import Store
 from pali3kit.plan.graph import build
 from pali3kit.plan.step import Step
+from pali3kit.training.context import MemoryProfile
 
 EXPERIMENTS = Path(__file__).parents[2] / "experiments"
 
@@ -62,6 +64,14 @@ def test_every_image_takes_disk_space(bench):
     known = Forecast(store, 1)
     known.calibrated = {known._key(step): {"seconds": 0.1, "disk": 1024}}
     assert known.estimate(step).disk == 64 * 1024
+
+
+@pytest.mark.parametrize(("label", "share"), [("vision classif", 100), ("features/train classif", 400)])
+def test_only_a_model_that_trains_is_sharded(label, share):
+    experiment = load(EXPERIMENTS / "ablate_classif.yaml", ["scale=smoke"])
+    (step,) = [n for n in build(experiment).steps if n.label == label]
+    estimate = Estimate(1.0, "", profile=MemoryProfile(0, state=400))
+    assert forecast._bytes(step, estimate, Runtime(devices=4, strategy="fsdp")) == share
 
 
 def test_simulated_schedules():

@@ -10,7 +10,7 @@ from pali3kit.data.records import Skips
 from pali3kit.data.source import STRETCH, SourceBase
 from pali3kit.errors import DataError
 from pali3kit.images.spec import Alpha, ImageSpec
-from pali3kit.training.pretraining_images import ATTEMPTS, PretrainingImages, image_or_black
+from pali3kit.training.pretraining_images import ATTEMPTS, PretrainingImages, images_or_black
 
 SPEC = ImageSpec(8)
 
@@ -155,12 +155,14 @@ def test_texts_views_and_seeds_have_streams_of_their_own(monkeypatch: pytest.Mon
 
 
 def test_a_bad_image_is_black_where_its_source_notes_it() -> None:
-    source, bad = Numbered({1}), set[int]()
+    source = Numbered({1})
     with pytest.raises(DataError, match="image 1 is broken"):
-        image_or_black(source, SPEC, "train", 1, bad)  # type: ignore[arg-type]
+        images_or_black(source, SPEC, "train", [1])  # type: ignore[arg-type]
     source.skips = Skips()
-    assert not image_or_black(source, SPEC, "train", 1, bad).any()  # type: ignore[arg-type]
-    assert (bad, source.skips.drain(), source.skips.seen) == ({1}, ["image 1 is broken"], 1)
+    found, reasons = images_or_black(source, SPEC, "train", range(1, 4))  # type: ignore[arg-type]
+    assert [int(image.any()) for image in found] == [0, 1, 1] and reasons == ["image 1 is broken", "", ""]
+    source.skips.count(reasons)
+    assert (source.skips.drain(), source.skips.seen, source.skips.bad) == (["image 1 is broken"], 3, 1)
 
 
 class Thin(Numbered):
@@ -181,8 +183,8 @@ def test_what_no_encoder_can_take_is_a_bad_sample_too() -> None:
     assert f"train image {STRETCH + 5}: an image of 1100000x1 pixels is too thin" in line
     source = Thin()
     source.skips = Skips()
-    assert not image_or_black(source, KEPT, "train", 5, set()).any()  # type: ignore[arg-type]
-    assert "train image 5: " in source.skips.reasons
+    [image], [reason] = images_or_black(source, KEPT, "train", [5])  # type: ignore[arg-type]
+    assert not image.any() and "train image 5: " in reason
 
 
 def test_a_batch_holds_images_as_small_as_they_are_wanted() -> None:

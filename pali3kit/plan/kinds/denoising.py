@@ -52,4 +52,5 @@ KIND = StageKind(
     make=_make,
     units=_units,
     seconds=0.003,
+    distributed=True,
 )

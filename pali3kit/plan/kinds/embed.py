@@ -83,6 +83,7 @@ KIND = StageKind(
     units=_units,
     costs=_costs,
     seconds=0.002,
+    distributed=True,
     encoder_alone=True,
     detail=_detail,
 )

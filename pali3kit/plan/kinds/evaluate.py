@@ -105,5 +105,6 @@ KIND = StageKind(
     units=_units,
     costs=_costs,
     seconds=0.008,
+    distributed=True,
     detail=_detail,
 )

@@ -48,6 +48,7 @@ KIND = StageKind(
     make=_make,
     units=_units,
     seconds=0.002,
+    distributed=True,
     encoder_alone=True,
     detail=_detail,
 )

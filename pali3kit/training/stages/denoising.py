@@ -15,22 +15,28 @@ from pali3kit.training.calibration import min_seconds, num_parameters, random_id
 from pali3kit.training.components import Artifact, build_component, build_source
 from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
 from pali3kit.training.corpus import pack_windows, record_skipped
-from pali3kit.training.device import chosen_device
+from pali3kit.training.device import chosen_device, inference_precision
+from pali3kit.training.distributed import Ranks
 from pali3kit.training.memory_profile import DryRunFinished, in_dry_run, profile_forward_on_meta
 
 
 def run(config: Config, context: StageContext) -> None:
     """Write `metrics.json`: nats per target token, averaged over UL2's modes, and of each mode."""
-    tokenizer = Artifact(context.parents["tokenizer"]).tokenizer()
-    language = Artifact(context.parents["language"]).language(tokenizer).to(chosen_device())
-    source = build_source(config.source)
-    with record_skipped(source, context):
-        packed = pack_windows(source.held_out(config.bins), tokenizer, config.length, config.limit)
-    packed = packed[: config.limit]
-    total = 3 * len(packed)
-    loss = held_out_loss(language, tokenizer, packed, config.prefix, lambda done: context.report(done, total))
-    metrics = {"value": loss.value, "n": loss.n, "extra": loss.extra, "samples": loss.samples}
-    (context.folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
+    ranks = Ranks(context.execution)
+    with ranks.together(), inference_precision(context.execution.precision):
+        tokenizer = Artifact(context.parents["tokenizer"]).tokenizer()
+        language = Artifact(context.parents["language"]).language(tokenizer).to(chosen_device())
+        source = build_source(config.source)
+        with record_skipped(source, context):
+            packed = pack_windows(source.held_out(config.bins), tokenizer, config.length, config.limit)
+        packed = packed[: config.limit]
+        total = 3 * len(packed)
+        loss = held_out_loss(
+            language, tokenizer, packed, config.prefix, lambda done: context.report(done, total), ranks.map
+        )
+        if context.writes:
+            metrics = {"value": loss.value, "n": loss.n, "extra": loss.extra, "samples": loss.samples}
+            (context.folder / "metrics.json").write_text(json.dumps(metrics, indent=1))
 
 
 def calibrate(config: Config, sizes: ComponentSpecs) -> StageCost:

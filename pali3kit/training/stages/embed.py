@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from pali3kit.data.records import Skips
 from pali3kit.data.sets.contract import CaptionedSet, ImageSet, LabelledSet
 from pali3kit.errors import DataError
-from pali3kit.evals.features import BATCH, Extractor, split_size
+from pali3kit.evals.features import Extractor, images_per_batch, split_size
 from pali3kit.models.classifier import Classifier
 from pali3kit.models.dual_encoder import DualEncoder
 from pali3kit.plan.kinds.embed import Config
@@ -27,7 +27,8 @@ from pali3kit.registry import CAPTIONED, DUAL_ENCODER, LABELLED
 from pali3kit.training.calibration import min_seconds, num_parameters
 from pali3kit.training.components import Artifact, build_component, build_vision
 from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
-from pali3kit.training.device import chosen_device
+from pali3kit.training.device import chosen_device, inference_precision
+from pali3kit.training.distributed import Ranks
 from pali3kit.training.feature_files import Arrays, create_features, publish_features, read_features
 from pali3kit.training.memory_profile import DryRunFinished, in_dry_run, profile_forward_on_meta
 from pali3kit.vision.contract import VisionEncoder
@@ -42,26 +43,29 @@ def run(config: Config, context: StageContext) -> None:
     """Write `<split>.safetensors` for each of `splits`: `features` float32 `[n,D]` and `labels`.
 
     Relabelled sets also have all `right` labels in one row, those of image `i` ending at `right_ends[i]`. A killed run
-    is continued. Unreadable images are left out and listed in `skipped.txt`; then `rows` has the indices of the others.
+    is continued, on any number of ranks: rank 0 writes all rows in their order. Unreadable images are left out and
+    listed in `skipped.txt`; then `rows` has the indices of the others.
     """
-    dataset = _build_set(config)
-    encoder = _read_encoder(config, context)
-    extractor, skips = _extractor(encoder, config.crop), _ListedSkips(context)
-    sizes = {split: dataset.size(split) for split in config.splits}
-    for number, split in enumerate(sizes):
-        before = sum(list(sizes.values())[:number])
-        for done in _extract(extractor, dataset, split, context, skips):
-            context.report(before + done, sum(sizes.values()))
-    skips.judge()
+    ranks = Ranks(context.execution)
+    with ranks.together(), inference_precision(context.execution.precision):
+        dataset = _build_set(config)
+        extractor = _extractor(_read_encoder(config, context), config.crop)
+        skips = _ListedSkips(context)
+        sizes = {split: dataset.size(split) for split in config.splits}
+        for number, split in enumerate(sizes):
+            before = sum(list(sizes.values())[:number])
+            for done in _extract(extractor, dataset, split, context, skips, ranks):
+                context.report(before + done, sum(sizes.values()))
+        skips.judge()
 
 
 class _ListedSkips(Skips):
-    """Unusable images, listed in `skipped.txt`, from which a continued run reads them."""
+    """Unusable images on rank 0, listed in `skipped.txt`, from which a continued run reads them."""
 
     def __init__(self, context: StageContext) -> None:
         super().__init__(context.execution.max_bad_fraction)
         self.file = context.folder / "skipped.txt"
-        if self.file.exists():
+        if context.writes and self.file.exists():
             for line in self.file.read_text(encoding="utf-8", errors="replace").splitlines():
                 self.note(line)
 
@@ -111,35 +115,52 @@ def _extractor(encoder: DualEncoder | Classifier | VisionEncoder, crop: float) -
 
 
 def _extract(
-    extractor: Extractor, dataset: EvaluationSet, split: str, context: StageContext, skips: _ListedSkips
+    extractor: Extractor, dataset: EvaluationSet, split: str, context: StageContext, skips: _ListedSkips, ranks: Ranks
 ) -> Iterator[int]:
-    """Compute the missing rows of a split; yield the number of rows so far."""
+    """Compute the missing rows of a split. Rank 0 writes them and yields the number of rows so far."""
     path, unfinished = (context.folder / f"{split}{end}" for end in (".safetensors", ".partial"))
     progress, size = context.folder / f"{split}.done", split_size(dataset, split)
-    start, arrays = _resume(path, unfinished, progress, size, context)
+    start, arrays = _resume(path, unfinished, progress, size, context) if context.writes else (0, {})
+    start, finished = ranks.broadcast((start, path.exists()))
     skips.seen += start
-    if path.exists():
+    if finished:
         return
     saved = time.monotonic()
-    black = np.zeros((extractor.spec.size, extractor.spec.size, 3), np.uint8)
-    with ThreadPoolExecutor(context.threads) as pool:
-        for numbers, found in _prefetched(pool, partial(_read_image, extractor, dataset, split), range(start, size)):
-            features = extractor.embed([black if isinstance(one, DataError) else one for one in found])
-            arrays = arrays or _allocate(unfinished, dataset, split, features.shape[1])
-            rows = slice(numbers.start, numbers.stop)
-            arrays["features"][rows] = features
-            arrays["usable"][rows] = [not isinstance(one, DataError) for one in found]
-            _note(skips, found)
-            if time.monotonic() - saved > context.execution.checkpoint_seconds:
-                _save(arrays, progress, rows.stop, skips)
-                saved = time.monotonic()
-            yield rows.stop
+    for rows, features, reasons in _embedded(extractor, dataset, split, range(start, size), context, ranks):
+        arrays = arrays or _allocate(unfinished, dataset, split, features.shape[1])
+        arrays["features"][rows.start : rows.stop] = features
+        arrays["usable"][rows.start : rows.stop] = [not reason for reason in reasons]
+        _note(skips, reasons)
+        if time.monotonic() - saved > context.execution.checkpoint_seconds:
+            _save(arrays, progress, rows.stop, skips)
+            saved = time.monotonic()
+        yield rows.stop
+    if not context.writes:
+        return
     _save(arrays, progress, size, skips)
     if not arrays["usable"].any():
-        reasons = f"{skips.reasons}; all are listed in skipped.txt"
-        raise DataError(f"none of the {size} images of the split '{split}' can be read, the first: {reasons}")
+        why = f"the first: {skips.reasons}; all are listed in skipped.txt"
+        raise DataError(f"none of the {size} images of the split '{split}' can be read, {why}")
     publish_features(unfinished, path)
     progress.unlink()
+
+
+def _embedded(
+    extractor: Extractor, dataset: EvaluationSet, split: str, rows: range, context: StageContext, ranks: Ranks
+) -> Iterator[tuple[range, NDArray[np.float32], list[str]]]:
+    """Batches of rows on rank 0: their features, and of each row the reason why its image is unusable, or ""."""
+    size = images_per_batch(extractor.max_tokens, context.execution.max_tokens_per_microbatch)
+    batches = [rows[first : first + size] for first in range(0, len(rows), size)]
+    black = np.zeros((extractor.spec.size, extractor.spec.size, 3), np.uint8)
+    with ThreadPoolExecutor(context.threads) as pool:
+        images = _prefetched(pool, partial(_read_image, extractor, dataset, split), ranks.mine(batches))
+
+        def embed(batch: range) -> tuple[range, NDArray[np.float32], list[str]]:
+            found = next(images)
+            features = extractor.embed([black if isinstance(one, DataError) else one for one in found])
+            return batch, features, [str(one) if isinstance(one, DataError) else "" for one in found]
+
+        yield from ranks.map(embed, batches)
 
 
 def _resume(path: Path, unfinished: Path, progress: Path, size: int, context: StageContext) -> tuple[int, Arrays]:
@@ -161,14 +182,13 @@ def _resume(path: Path, unfinished: Path, progress: Path, size: int, context: St
     return 0, {}
 
 
-def _prefetched(pool: ThreadPoolExecutor, read: Callable[[int], T], rows: range) -> Iterator[tuple[range, list[T]]]:
-    """Batches of `read(row)` for all `rows`; threads read the next batch while one is used."""
-    batches = [rows[first : first + BATCH] for first in range(0, len(rows), BATCH)]
+def _prefetched(pool: ThreadPoolExecutor, read: Callable[[int], T], batches: Sequence[range]) -> Iterator[list[T]]:
+    """`read(row)` of all rows of each batch; threads read the next batch while one is used."""
     started = map(partial(pool.map, read), batches)
     following: Iterator[T] = next(started, iter(()))
-    for batch in batches:
+    for _ in batches:
         current, following = following, next(started, iter(()))
-        yield batch, list(current)
+        yield list(current)
 
 
 def _read_image(extractor: Extractor, dataset: ImageSet, split: str, index: int) -> np.ndarray | DataError:
@@ -183,13 +203,12 @@ def _read_image(extractor: Extractor, dataset: ImageSet, split: str, index: int)
         return DataError(f"{split} image {index}: {error}")
 
 
-def _note(skips: _ListedSkips, found: Sequence[np.ndarray | DataError]) -> None:
+def _note(skips: _ListedSkips, reasons: Sequence[str]) -> None:
     """Count images and list unusable ones. Raises DataError if these are too many."""
-    skips.seen += len(found)
+    skips.seen += len(reasons)
     try:
-        for one in found:
-            if isinstance(one, DataError):
-                skips.add(str(one))
+        for reason in filter(None, reasons):
+            skips.add(reason)
     except DataError:
         skips.write()
         raise

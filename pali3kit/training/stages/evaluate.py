@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Container, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor
 
 from pali3kit.catalogue import BENCHMARK
+from pali3kit.data.records import Skips
 from pali3kit.data.source import Source
 from pali3kit.data.task import Example
 from pali3kit.errors import DataError
-from pali3kit.evals.answers import BATCH, generate_answers
+from pali3kit.evals.answers import examples_per_batch, generate_answers
 from pali3kit.evals.examples import benchmark_examples, scorable_indices
 from pali3kit.evals.scores import Answered, EvalResult
 from pali3kit.evals.scoring import score
@@ -26,10 +27,11 @@ from pali3kit.training.calibration import TARGET, max_images, min_seconds, num_p
 from pali3kit.training.components import Artifact, build_source, trained_mask_tokenizer
 from pali3kit.training.context import ComponentSpecs, MemoryProfile, StageContext, StageCost
 from pali3kit.training.corpus import record_skipped
-from pali3kit.training.device import chosen_device
+from pali3kit.training.device import chosen_device, inference_precision
+from pali3kit.training.distributed import Ranks
 from pali3kit.training.frozen import FrozenTokens
 from pali3kit.training.memory_profile import DryRunFinished, in_dry_run
-from pali3kit.training.pretraining_images import image_or_black
+from pali3kit.training.pretraining_images import images_or_black
 
 
 def run(config: Config, context: StageContext) -> None:
@@ -38,35 +40,44 @@ def run(config: Config, context: StageContext) -> None:
     Examples with images that cannot be read are left out: `n` does not count them, and `skipped.txt` lists the images
     and the languages of which too few examples are left.
     """
-    source = build_source(config.source, config.image_size)
-    with record_skipped(source, context):
-        examples, predictions = _answered(config, context, source)
-    mask_tokenizer = trained_mask_tokenizer(context)
-    scores = score(config.benchmark, Answered(examples, predictions, source, mask_tokenizer, config.bins))
-    _write(context.folder, examples, predictions, scores)
+    ranks = Ranks(context.execution)
+    with ranks.together():  # the others wait for rank 0, which alone scores, and fail where it does
+        source = build_source(config.source, config.image_size)
+        with record_skipped(source, context):
+            examples, predictions = _answered(config, context, source, ranks)
+        if context.writes:
+            mask_tokenizer = trained_mask_tokenizer(context)
+            scores = score(config.benchmark, Answered(examples, predictions, source, mask_tokenizer, config.bins))
+            _write(context.folder, examples, predictions, scores)
 
 
-def _answered(config: Config, context: StageContext, source: Source) -> tuple[list[Example], list[str]]:
-    """The test examples whose images can be read, and the model's answers."""
+def _answered(config: Config, context: StageContext, source: Source, ranks: Ranks) -> tuple[list[Example], list[str]]:
+    """The test examples whose images can be read, and the model's answers; nothing in other ranks than the first."""
     asked = config.benchmark, config.bins, config.test, config.limit, config.task
     examples = benchmark_examples(source, *asked)
     if source.skips is not None:
         source.skips.count_anew()
     tokenizer = Artifact(context.parents["tokenizer"]).tokenizer()
-    tokens, grid, bad = _tokens(source, context)
+    tokens = _tokens(source, context)
+    bad = set(tokens.bad)
     examples = [examples[number] for number in _scorable(source, config.benchmark, examples, bad)]
-    predictions = generate_answers(
-        Artifact(context.parents["model"]).pali(tokenizer).to(chosen_device()),
-        tokenizer,
-        examples,
-        tokens,
-        grid,
-        config.prompt_length,
-        config.target_length,
-        config.beams,
-        RegionGrammar(tokenizer, RegionFormat(config.bins)) if config.constrained else None,
-        lambda done: context.report(done, len(examples)),
-    )
+    with inference_precision(context.execution.precision):
+        predictions = generate_answers(
+            Artifact(context.parents["model"]).pali(tokenizer).to(chosen_device()),
+            tokenizer,
+            examples,
+            tokens.read,
+            tokens.grid,
+            config.prompt_length,
+            config.target_length,
+            config.beams,
+            RegionGrammar(tokenizer, RegionFormat(config.bins)) if config.constrained else None,
+            lambda done: context.report(done, len(examples)),
+            context.execution.max_tokens_per_microbatch,
+            lambda answer, batches: _counting(ranks, answer, batches, tokens.found, bad, source.skips),
+        )
+    if not context.writes:
+        return [], []
     good = _scorable(source, config.benchmark, examples, bad)  # encoding images has found more of them bad
     return [examples[number] for number in good], [predictions[number] for number in good]
 
@@ -87,25 +98,62 @@ def _scorable(source: Source, benchmark: str, examples: Sequence[Example], bad: 
     return good
 
 
-def _tokens(source: Source, context: StageContext) -> tuple[Callable[[Tensor], Tensor], Grid, Container[int]]:
-    """A function from image numbers `[K]` to the frozen encoder's tokens `[K,N,D]`, cached or computed now; their grid;
-    and the images that cannot be read. Of tokens that are computed now these are known after the call.
+@dataclass
+class _Tokens:
+    """Tokens of the frozen encoder.
+
+    Attributes:
+        read: from image numbers `[K]` to tokens `[K,N,D]`, cached or computed now.
+        grid: of the tokens.
+        bad: images that are known to be unreadable.
+        found: of tokens that are computed now, image numbers since it was cleared, with the reason why the image cannot
+            be used, or "".
     """
+
+    read: Callable[[Tensor], Tensor]
+    grid: Grid
+    bad: Iterable[int] = ()
+    found: list[tuple[int, str]] = field(default_factory=list)
+
+
+def _tokens(source: Source, context: StageContext) -> _Tokens:
+    """The tokens in a parent, or those of the parent's encoder."""
     if "features" in context.parents:
         kept = FrozenTokens(context.parents["features"], "test")
-        return kept.__getitem__, kept.grid, kept.bad
-    device, bad = chosen_device(), set[int]()
+        return _Tokens(kept.__getitem__, kept.grid, kept.bad)
+    device, found = chosen_device(), list[tuple[int, str]]()
     vision = Artifact(context.parents["vision"]).vision().to(device)
 
     @torch.inference_mode()
-    def read_tokens(numbers: Tensor) -> Tensor:
+    def read(numbers: Tensor) -> Tensor:
         if not len(numbers):  # a batch about text alone
             return torch.zeros(0, vision.native_grid[0] * vision.native_grid[1], vision.width)
-        spec = vision.image_spec
-        images = np.stack([image_or_black(source, spec, "test", number, bad) for number in numbers.tolist()])
-        return vision(spec.normalise(images).to(device))
+        images, reasons = images_or_black(source, vision.image_spec, "test", numbers.tolist())
+        found.extend(zip(numbers.tolist(), reasons, strict=True))
+        return vision(vision.image_spec.normalise(images).to(device))
 
-    return read_tokens, vision.native_grid, bad
+    return _Tokens(read, vision.native_grid, found=found)
+
+
+def _counting(
+    ranks: Ranks,
+    answer: Callable[[Sequence[Example]], list[str]],
+    batches: Sequence[Sequence[Example]],
+    found: list[tuple[int, str]],
+    bad: set[int],
+    skips: Skips | None,
+) -> Iterator[list[str]]:
+    """All answers, on rank 0, which counts the images in `found` of all ranks and adds bad ones to `bad`."""
+
+    def work(batch: Sequence[Example]) -> tuple[list[str], list[tuple[int, str]]]:
+        found.clear()
+        return answer(batch), list(found)
+
+    for texts, images in ranks.map(work, batches):
+        bad.update(number for number, reason in images if reason)
+        if skips is not None:
+            skips.count(reason for _, reason in images)
+        yield texts
 
 
 def _write(folder: Path, examples: Sequence[Example], predictions: Sequence[str], scores: EvalResult) -> None:
@@ -135,12 +183,13 @@ def calibrate(config: Config, sizes: ComponentSpecs) -> StageCost:
     """Seconds per answer of typical length."""
     model, width, grid = random_pali(sizes)
     images = max_images(config.source)
-    batch = random_pairs(sizes, BATCH, width, grid, BENCHMARK.find(config.benchmark).regions, images)
+    size = examples_per_batch(model, grid, images, config.prompt_length, config.target_length, config.beams)
+    batch = random_pairs(sizes, size, width, grid, BENCHMARK.find(config.benchmark).regions, images)
     inputs = (batch["tokens"], grid, batch["prompts"], batch["prompt_mask"])
     tokens = images * model.projector.out_tokens(grid) + 2 * TARGET
     if in_dry_run():  # without values no answer ends: assume the length of a target
         raise DryRunFinished(
-            MemoryProfile(0, 0, tokens=tokens, effort=2 * num_parameters(model) * tokens * BATCH * config.beams)
+            MemoryProfile(0, 0, tokens=tokens, effort=2 * num_parameters(model) * tokens * size * config.beams)
         )
     seconds = min_seconds(lambda number: model.eval().generate(*inputs, TARGET, config.beams))
-    return StageCost(seconds / BATCH, 1.0, num_parameters(model), tokens)
+    return StageCost(seconds / size, 1.0, num_parameters(model), tokens)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,18 +12,22 @@ import numpy as np
 import torch
 from numpy.lib.format import open_memmap
 
-from pali3kit.durable import reserve
+from pali3kit.data.source import Source
+from pali3kit.durable import reserve, sync
+from pali3kit.evals.features import images_per_batch
 from pali3kit.plan.kinds.features import Config
 from pali3kit.training.calibration import min_seconds, num_parameters
 from pali3kit.training.components import Artifact, build_source, build_vision
 from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
 from pali3kit.training.corpus import record_skipped
-from pali3kit.training.device import chosen_device
+from pali3kit.training.device import chosen_device, inference_precision
+from pali3kit.training.distributed import Ranks
 from pali3kit.training.memory_profile import DryRunFinished, in_dry_run, profile_forward_on_meta
-from pali3kit.training.pretraining_images import image_or_black
+from pali3kit.training.pretraining_images import images_or_black
 from pali3kit.vision.contract import VisionEncoder
 
-BATCH, TOKENS = 128, 1 << 16  # images of a batch at most, and tokens
+WriteRows = Callable[[int, np.ndarray], None]
+"""Writes `[n,...]` as the rows from a number on."""
 
 
 @torch.inference_mode()
@@ -28,43 +35,75 @@ def run(config: Config, context: StageContext) -> None:
     """Write `<split>.npy`, fp16 `[images, N, D]`, and `grid.npy`, the rows and columns of the tokens.
 
     Images that cannot be used are listed in `skipped.txt`, and their numbers are in `<split>-bad.npy`; their tokens are
-    those of a black image.
+    those of a black image. Each rank writes the tokens that it computes, on a file system that all ranks share.
     """
-    source = build_source(config.source, config.image_size)
-    device = chosen_device()
-    vision = Artifact(context.parents["vision"]).vision().to(device)
-    split, total = config.split, config.count
-    rows, columns = vision.native_grid
-    np.save(context.folder / "grid.npy", (rows, columns))
-    tokens = _allocate(context.folder / f"{split}.npy", (total, rows * columns, vision.width))
-    batch, bad = _batch(vision), set[int]()
-    with record_skipped(source, context):
-        for start in range(0, total, batch):
-            indices = range(start, min(start + batch, total))
-            images = np.stack([image_or_black(source, vision.image_spec, split, index, bad) for index in indices])
-            seen = vision(vision.image_spec.normalise(images).to(device))
-            tokens[start : start + len(images)] = seen.numpy(force=True)
-            context.report(start + len(images), total)
-    tokens.flush()
-    if bad:
-        np.save(context.folder / f"{split}-bad.npy", sorted(bad))
+    ranks = Ranks(context.execution)
+    with ranks.together(), inference_precision(context.execution.precision):
+        source = build_source(config.source, config.image_size)
+        vision = Artifact(context.parents["vision"]).vision().to(chosen_device())
+        path = context.folder / f"{config.split}.npy"
+        rows, columns = vision.native_grid
+        with ranks.together():  # no rank writes before the file is there
+            if context.writes:
+                np.save(context.folder / "grid.npy", (rows, columns))
+                _allocate(path, (config.count, rows * columns, vision.width))
+        with record_skipped(source, context), _writing(path) as write:
+            bad = _encode(vision, source, config, write, context, ranks)
+        if bad and context.writes:
+            np.save(context.folder / f"{config.split}-bad.npy", bad)
 
 
-def _batch(vision: VisionEncoder) -> int:
+def _encode(
+    vision: VisionEncoder, source: Source, config: Config, write: WriteRows, context: StageContext, ranks: Ranks
+) -> list[int]:
+    """Write the tokens of this rank's batches. Rank 0 counts all images and returns the numbers of bad ones."""
+    bad: list[int] = []
+    numbers, device = range(config.count), chosen_device()
+    size = _batch(vision, context.execution.max_tokens_per_microbatch)
+
+    def encode(batch: range) -> list[str]:
+        images, reasons = images_or_black(source, vision.image_spec, config.split, batch)
+        write(batch.start, vision(vision.image_spec.normalise(images).to(device)).float().numpy(force=True))
+        return reasons
+
+    done = 0
+    for reasons in ranks.map(encode, [numbers[start : start + size] for start in range(0, config.count, size)]):
+        bad += [done + place for place, reason in enumerate(reasons) if reason]
+        if source.skips is not None:
+            source.skips.count(reasons)
+        done += len(reasons)
+        context.report(done, config.count)
+    return bad
+
+
+def _batch(vision: VisionEncoder, max_tokens: int = 0) -> int:
     """How many images are encoded at once."""
-    return max(1, min(BATCH, TOKENS // (vision.native_grid[0] * vision.native_grid[1])))
+    return images_per_batch(vision.native_grid[0] * vision.native_grid[1], max_tokens)
 
 
-def _allocate(path: Path, shape: tuple[int, ...]) -> np.memmap[tuple[int, ...], np.dtype[np.float16]]:
-    """A memory-mapped file of fp16 numbers to be filled in.
-
-    Disk space is reserved at once: a full disk raises an error here, whereas writing to a mapped page later would kill
-    the process.
-    """
+def _allocate(path: Path, shape: tuple[int, ...]) -> None:
+    """Create a file of fp16 numbers to be filled in. Its disk space is reserved: a full disk raises an error here."""
     array = open_memmap(path, mode="w+", dtype=np.float16, shape=shape)
     with path.open("r+b") as file:
         reserve(file, array.offset, path.stat().st_size)
-    return array
+
+
+@contextmanager
+def _writing(path: Path) -> Iterator[WriteRows]:
+    """A function that writes rows of a `.npy` file in place; they are on the disk at the end.
+
+    The file is not mapped but opened for writing alone: neighbouring rows, which other ranks write, share pages with
+    ours, and a network file system then sends our bytes only.
+    """
+    array = np.load(path, mmap_mode="r")
+    with os.fdopen(os.open(path, os.O_WRONLY), "wb") as file:
+
+        def write(row: int, values: np.ndarray) -> None:
+            file.seek(array.offset + row * array[0].nbytes)
+            file.write(np.ascontiguousarray(values, array.dtype).data)
+
+        yield write
+    sync(path)
 
 
 @torch.inference_mode()
@@ -80,8 +119,7 @@ def calibrate(config: Config, sizes: ComponentSpecs) -> StageCost:
         raise DryRunFinished(replace(weight, disk=kept))
 
     def step(number: int) -> None:
-        indices = range(number * batch, (number + 1) * batch)
-        images = np.stack([image_or_black(source, vision.image_spec, "train", index, set()) for index in indices])
+        images, _ = images_or_black(source, vision.image_spec, "train", range(number * batch, (number + 1) * batch))
         vision(vision.image_spec.normalise(images))
 
     return StageCost(min_seconds(step) / batch, 1.0, num_parameters(vision), tokens, kept)

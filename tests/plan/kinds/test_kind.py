@@ -155,9 +155,10 @@ def test_kinds_with_a_section_of_their_own_are_named_as_it_is():
     assert sections <= set(ALL)
 
 
-def test_what_is_shared_among_ranks_trains_on_images():
+def test_what_is_shared_among_ranks():
     assert {name for name in ALL if STAGE.find(name).distributed} == {
         "vision", "multimodal", "resolution", "transfer", "lit", "finetune",
+        "features", "embed", "evaluate", "denoising",
     }  # fmt: skip
 
 
