@@ -11,7 +11,7 @@ from typing import Protocol
 from pali3kit.config.vocabulary import CODES, MODES, SENTINELS, Vocabulary
 from pali3kit.types import Named
 
-UNFINISHED = ("last.ckpt", "partial.ckpt", "best.safetensors", "best.partial")
+UNFINISHED = ("last.ckpt", "partial.ckpt", "best.safetensors", "best.partial", "progress.json")
 """Files from which a killed stage continues; they are removed before its artifact is published."""
 
 
@@ -37,8 +37,8 @@ class Execution:
         precision: "fp32", "bf16" (autocast), or "auto": bf16 on GPUs that support it.
         attention: attention backend of the language encoder (`language.attention`).
         gradient_checkpointing: whether activations are computed again in the backward pass.
-        max_tokens_per_microbatch: encoder tokens per microbatch of PaLI; gradients of a batch's microbatches add up (0:
-        no limit).
+        max_tokens_per_microbatch: encoder tokens per microbatch of PaLI, and tokens per microbatch of the language
+        model's pretraining; gradients of a batch's microbatches add up (0: no limit).
         rank: of this process.
     """
 

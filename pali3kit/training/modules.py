@@ -123,7 +123,9 @@ class SigLIPModule(StageModule):
 
 
 class DenoisingModule(StageModule):
-    """Stage 0b. Batch: `inputs [B,N]`, `input_mask [B,N]`, `targets [B,T]`, `target_mask [B,T]`."""
+    """Stage 0b. Batch: `inputs [B,N]`, `input_mask [B,N]`, `targets [B,T]`, `target_mask [B,T]`; of a part of a batch
+    also `step_tokens` and `parts` (`training.microbatches`).
+    """
 
     model: LanguageModel
 
@@ -178,11 +180,27 @@ class PaLIModule(StageModule):
 def _packed_loss(
     language: LanguageModel, states: Tensor, batch: Batch, label_smoothing: float = 0.0, z_loss: float = 0.0
 ) -> dict[str, Tensor]:
-    """Mean loss and accuracy over the target tokens; logits are computed for these positions alone.
+    """Mean loss and accuracy over the target tokens, times the batch's share of them (`_share`).
 
-    Most positions of a batch with short answers are padding: two in three with the embedded world's mixture.
+    Logits are computed for the positions of these tokens alone. Most positions of a batch with short answers are
+    padding: two in three with the embedded world's mixture.
     """
     mask = batch["target_mask"]
     logits, targets = language.to_logits(states[mask])[None], batch["targets"][mask][None]
     loss, _ = text_loss(logits, targets, torch.ones_like(targets, dtype=torch.bool), label_smoothing, z_loss)
-    return {"loss": loss, "accuracy": (logits.argmax(-1) == targets).float().mean()}
+    share = _share(batch)
+    return {"loss": loss * share, "accuracy": (logits.argmax(-1) == targets).float().mean() * share}
+
+
+def _share(batch: Batch) -> Tensor | float:
+    """The target tokens of a microbatch, relative to the mean over all microbatches of all ranks; 1 of a whole batch.
+
+    Gradients are averaged over microbatches and ranks, so with this factor they are those of the mean loss over all
+    target tokens of the step. A rank knows its own number of them: an all-reduce adds them up, without a host sync.
+    """
+    if "step_tokens" not in batch:
+        return 1.0
+    total = batch["step_tokens"].clone()
+    if _ranks() > 1:
+        dist.all_reduce(total)
+    return batch["target_mask"].sum() * batch["parts"] * _ranks() / total
