@@ -46,8 +46,8 @@ def ul2(prefix: str = "appendix") -> tuple[Denoiser, ...]:
 class MixtureOfDenoisers:
     """Corrupts each window with one of `denoisers`, chosen uniformly.
 
-    The result depends only on the windows and the generator's state, so with a generator per step,
-    `np.random.default_rng([seed, step])`, training can resume at any step.
+    The result depends only on the windows and the state of the generators, so with a generator per row,
+    `np.random.default_rng([seed, step, position])`, training can resume at any step, and a rank corrupts its own rows.
 
     Raises:
         DataError: a denoiser with spans has no density.
@@ -61,8 +61,10 @@ class MixtureOfDenoisers:
         self._modes = np.array([tokenizer.mode(one.mode) for one in denoisers])
         self._sentinels = np.array([tokenizer.sentinel(index) for index in range(tokenizer.sentinels)])
 
-    def __call__(self, windows: np.ndarray, rng: np.random.Generator) -> dict[str, np.ndarray]:
-        """Corrupt windows `[B, L]`, L >= 2.
+    def __call__(
+        self, windows: np.ndarray, rng: np.random.Generator | Sequence[np.random.Generator]
+    ) -> dict[str, np.ndarray]:
+        """Corrupt windows `[B, L]`, L >= 2, by one generator, or each by its own: then it is the same in any batch.
 
         Inputs start with the mode token, and have a sentinel in place of each missing span. Targets are the missing
         spans, each after its sentinel, then EOS. Prefix LM has no sentinels.
@@ -77,11 +79,13 @@ class MixtureOfDenoisers:
         rows, length = windows.shape
         if length < 2:
             raise DataError(f"a window of {length} token(s) cannot be split into input and target")
-        chosen = rng.integers(len(self.denoisers), size=rows)
-        missing = np.empty(windows.shape, dtype=bool)
-        for number, denoiser in enumerate(self.denoisers):
-            own = chosen == number
-            missing[own] = self._missing(int(own.sum()), length, denoiser, rng)
+        if isinstance(rng, np.random.Generator):
+            chosen, missing = self._draw(rows, length, rng)
+        else:
+            chosen = np.array([own.integers(len(self.denoisers)) for own in rng])
+            denoisers = [self.denoisers[number] for number in chosen]
+            drawn = [self._missing(1, length, *pair) for pair in zip(denoisers, rng, strict=True)]
+            missing = np.concatenate(drawn)
         marked = np.array([one.mean_span is not None for one in self.denoisers])[chosen, None]
         modes, end = self._modes[chosen, None], np.full((rows, 1), self.tokenizer.eos_id)
         always = np.ones((rows, 1), dtype=bool)
@@ -90,6 +94,15 @@ class MixtureOfDenoisers:
         tokens, remain = self._leave_sentinels(windows, ~missing, marked)
         targets, target_mask = self._squeeze(np.hstack([tokens, end]), np.hstack([remain, always]))
         return {"inputs": inputs, "input_mask": input_mask, "targets": targets, "target_mask": target_mask}
+
+    def _draw(self, rows: int, length: int, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """The number of each row's denoiser `[rows]`, and its missing tokens, bool `[rows, length]`."""
+        chosen = rng.integers(len(self.denoisers), size=rows)
+        missing = np.empty((rows, length), dtype=bool)
+        for number, denoiser in enumerate(self.denoisers):
+            own = chosen == number
+            missing[own] = self._missing(int(own.sum()), length, denoiser, rng)
+        return chosen, missing
 
     def _missing(self, rows: int, length: int, denoiser: Denoiser, rng: np.random.Generator) -> np.ndarray:
         """The missing tokens, bool `[rows, length]`."""
@@ -149,8 +162,10 @@ def _noise_tokens(length: int, density: float) -> int:
 def _partitions(rows: int, total: int, parts: int, rng: np.random.Generator) -> np.ndarray:
     """Random positive lengths `[rows, parts]` that sum to `total`, uniformly distributed over all such rows."""
     places = np.broadcast_to(np.arange(1, total), (rows, total - 1))
-    cuts = np.sort(rng.permuted(places, axis=1)[:, : parts - 1], axis=1)
-    lengths: np.ndarray = np.diff(cuts, axis=1, prepend=0, append=total)
+    bounds = np.zeros((rows, parts + 1), dtype=np.int64)
+    bounds[:, 1:-1] = np.sort(rng.permuted(places, axis=1)[:, : parts - 1], axis=1)
+    bounds[:, -1] = total
+    lengths: np.ndarray = bounds[:, 1:] - bounds[:, :-1]
     return lengths
 
 

@@ -12,7 +12,7 @@ from pali3kit.config.vocabulary import CODES, MODES, SENTINELS, Vocabulary
 from pali3kit.types import Named
 
 CHECKPOINTS = "checkpoint"
-UNFINISHED = (CHECKPOINTS, "best.safetensors", "best.partial")
+UNFINISHED = (CHECKPOINTS, "best.safetensors", "best.partial", "progress.json")
 """Files and folders from which a killed stage continues; they are removed before its artifact is published."""
 
 
@@ -40,8 +40,8 @@ class Execution:
         precision: "fp32", "bf16" (autocast), or "auto": bf16 on GPUs that support it.
         attention: attention backend of the language encoder (`language.attention`).
         gradient_checkpointing: whether activations are computed again in the backward pass.
-        max_tokens_per_microbatch: encoder tokens per microbatch of PaLI; gradients of a batch's microbatches add up (0:
-        no limit). Without gradients, of a batch of images or answers (0: `evals.features.TOKENS`).
+        max_tokens_per_microbatch: encoder tokens per microbatch of PaLI, and tokens per microbatch of the language
+        model's pretraining; gradients of a batch's microbatches add up (0: no limit). Without gradients, of a batch of images or answers (0: `evals.features.TOKENS`).
         rank: of this process.
     """
 

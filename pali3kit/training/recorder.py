@@ -63,7 +63,8 @@ class Recorder(Callback):
         if not all(map(_is_finite, numbers.values())):
             raise StageError(f"the loss is not finite at step {step}: {numbers}. Lower the learning rate")
         for name, value in numbers.items():
-            self.sums[name] = self.sums.get(name, 0.0) + value / self.microbatches
+            part = value if name == "loss" else value / self.microbatches  # Lightning has divided the loss
+            self.sums[name] = self.sums.get(name, 0.0) + part
         if (batch_idx + 1) % self.microbatches:
             return
         if step % self.every == 0 or step == self.steps:

@@ -7,7 +7,8 @@ from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
 from torch.distributed.fsdp import fully_shard, register_fsdp_forward_method
 
-FORWARD_METHODS = ("encode_images", "states")  # methods of PaLI that are called instead of its forward
+# Methods of PaLI and of a language model alone that are called instead of its forward.
+FORWARD_METHODS = ("encode_images", "states", "embed", "encode", "decode_states", "to_logits")
 
 
 def shard(model: nn.Module, mesh: DeviceMesh) -> None:

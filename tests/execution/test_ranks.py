@@ -250,7 +250,7 @@ def stage_2(tmp_path_factory: pytest.TempPathFactory) -> tuple[list[Step], Path]
     every = build(load(EXPERIMENTS / "pali3.yaml", overrides)).steps
     root = tmp_path_factory.mktemp("stage_2")
     wanted = [step for step in every if step.kind in ("resolution", "features", "transfer")]
-    first = [step for step in every if step.kind in ("tokenizer", "vision", "language", "multimodal")]
+    first = [step for step in every if step.kind in ("tokenizer", "vision", "corpus", "language", "multimodal")]
     before = next(step for step in every if step.label == "features/train")
     make(root, [*first[:-1], before, first[-1]], exact())
     return [step for step in wanted if step.label in ("resolution/1@96", "features/train@96", "transfer/vqa")], root

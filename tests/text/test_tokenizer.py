@@ -341,3 +341,12 @@ def test_text_needs_no_torch():
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+@pytest.mark.parametrize("threads", [1, 3])
+def test_a_batch_has_the_ids_of_its_texts(tokenizer, threads):
+    texts = [*SENTENCES[:11], *NAUGHTY.values(), "a [S2S] fox <extra_id_1><mask_token 2> b", "", "[NLU]"]
+    assert tokenizer.encode_batch(texts, threads) == [tokenizer.encode(text, eos=True) for text in texts]
+    assert tokenizer.encode_batch([]) == []
+    with pytest.raises(DataError, match=r"not a valid Unicode text: 'a\\ud800'"):
+        tokenizer.encode_batch(["fine", "a\ud800"], threads)

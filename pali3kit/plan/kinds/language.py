@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from pali3kit.config.budgets import KeyProblem, check_budget
+from pali3kit.config.budgets import KeyProblem, check_budget, check_devices, generates_text, known_benchmarks
+from pali3kit.config.memory import check_memory
 from pali3kit.config.schema import Experiment
 from pali3kit.config.stages import LanguagePretraining
 from pali3kit.config.vocabulary import SENTINELS
 from pali3kit.plan.cell import CellSteps
-from pali3kit.plan.content import component_weights_digest, source_digest
+from pali3kit.plan.content import component_weights_digest
 from pali3kit.plan.kinds.kind import StageKind
 from pali3kit.plan.plain import StageConfig, component_json
 from pali3kit.plan.step import Step
@@ -21,34 +22,28 @@ MEAN_SPAN, DENSITY = 3, 0.5  # of UL2's densest denoiser (paper.md §2.1)
 
 @dataclass(frozen=True, kw_only=True)
 class Config(StageConfig):
-    """The text of a `source`, with box coordinates in `bins` values, and the model; `weights` is the digest of its
-    initial weights.
-    """
+    """The model and its training on the text of its parent `corpus`; `weights` is the digest of its initial weights."""
 
-    source: Named
-    data: str = ""
-    bins: int
     language: Named
     weights: str = ""
     training: LanguagePretraining
 
 
 def _make(cell: CellSteps) -> Step:
-    part, source = cell.experiment.model.language, cell.experiment.data.source
-    config = Config(
-        source=component_json(source),
-        data=source_digest(source),
-        bins=cell.experiment.tokenizer.bins,
-        language=component_json(part),
-        weights=component_weights_digest(part),
-        training=cell.experiment.stages.language,
-    )
-    return cell.new("language", config, tokenizer=cell.step("tokenizer"))
+    """A model that is not trained here needs no text."""
+    part, training = cell.experiment.model.language, cell.experiment.stages.language
+    config = Config(language=component_json(part), weights=component_weights_digest(part), training=training)
+    corpus = {"corpus": cell.step("corpus")} if training.examples else {}
+    return cell.new("language", config, tokenizer=cell.step("tokenizer"), **corpus)
 
 
 def _check(cell: Experiment) -> Iterator[KeyProblem]:
-    yield from check_budget("language", cell.stages.language, may_be_pretrained=True)
+    section = cell.stages.language
+    yield from check_budget("language", section, may_be_pretrained=True)
     yield from _windows(cell)
+    if section.examples and (generates_text(cell) or "denoising" in known_benchmarks(cell)):
+        yield from check_devices(cell, "language", section)
+        yield from check_memory(cell, "language", section.optimizer, "language")
 
 
 def _windows(cell: Experiment) -> Iterator[KeyProblem]:
@@ -67,6 +62,8 @@ KIND = StageKind(
     check=_check,
     seconds=0.007,
     seeded=True,
+    distributed=True,
+    microbatched=True,
     gradient_checkpointing=True,
     stage="0b",
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
 
@@ -16,15 +18,15 @@ from pali3kit.training.components import (
     Artifact,
     build_component,
     build_language,
-    build_source,
     save_load_report,
     save_model,
 )
 from pali3kit.training.context import ComponentSpecs, StageContext, StageCost
-from pali3kit.training.corpus import pack_windows, record_skipped
 from pali3kit.training.fit import fit
 from pali3kit.training.loader import MakeBatch
+from pali3kit.training.microbatches import count_microbatches, count_target_tokens, part
 from pali3kit.training.modules import Batch, DenoisingModule
+from pali3kit.training.token_file import read_windows
 
 
 def run(config: Config, context: StageContext) -> None:
@@ -33,30 +35,49 @@ def run(config: Config, context: StageContext) -> None:
     tokenizer = Artifact(context.parents["tokenizer"]).tokenizer()
     torch.manual_seed(context.seed)
     language = build_language(config.language, tokenizer, context.execution)
-    save_load_report(language, context.folder)
+    if context.writes:
+        save_load_report(language, context.folder)
     if budget.examples:
-        _denoise(config, context, language, tokenizer)
+        _denoise(budget, context, language, tokenizer)
     described = {"name": config.language["name"], **language.options}
-    save_model(context.folder, language, language=described, denoising={"prefix": budget.prefix})
+    save_model(context.folder, language, context.writes, language=described, denoising={"prefix": budget.prefix})
 
 
-def _denoise(config: Config, context: StageContext, language: LanguageModel, tokenizer: Tokenizer) -> None:
-    budget = config.training
-    source = build_source(config.source)
-    with record_skipped(source, context):
-        packed = pack_windows(source.sentences(context.seed, config.bins), tokenizer, budget.length, budget.examples)
-    module = DenoisingModule(language, budget.z_loss)
-    fit(module, _denoising_batches(packed, tokenizer, budget, context.seed), budget, context)
+def _denoise(budget: LanguagePretraining, context: StageContext, language: LanguageModel, tokenizer: Tokenizer) -> None:
+    windows = read_windows(context.parents["corpus"], budget.length)
+    count = count_microbatches(budget.batch_size, _tokens(budget), context.execution)
+    make = _denoising_batches(windows, tokenizer, budget, context, count)
+    fit(DenoisingModule(language, budget.z_loss), make, budget, context, microbatches=count)
 
 
-def _denoising_batches(packed: np.ndarray, tokenizer: Tokenizer, budget: LanguagePretraining, seed: int) -> MakeBatch:
-    """Batches of corrupted windows of `packed`, as a function of the seed and the step."""
+def _tokens(budget: LanguagePretraining) -> int:
+    """Tokens of a window in encoder and decoder together: each reads at most `length`."""
+    return 2 * budget.length
+
+
+def _denoising_batches(
+    windows: np.ndarray, tokenizer: Tokenizer, budget: LanguagePretraining, context: StageContext, count: int = 1
+) -> MakeBatch:
+    """The `count` microbatches of this rank's part of each batch of corrupted `windows`.
+
+    Every position of a batch has a random stream of its own: it holds the same window with the same corruption for any
+    number of ranks and microbatches. Only the windows of this rank are read.
+    """
     denoise = MixtureOfDenoisers(tokenizer, ul2(budget.prefix))
+    execution = context.execution
+    mine = part(range(budget.batch_size), execution.rank, execution.world_size)
 
-    def make(step: int) -> Batch:
-        rng = np.random.default_rng([seed, step])
-        batch = denoise(packed[rng.integers(len(packed), size=budget.batch_size)], rng)
+    def corrupted(step: int, positions: Sequence[int]) -> Batch:
+        rngs = [np.random.default_rng([context.seed, step, position]) for position in positions]
+        numbers = [int(rng.integers(len(windows))) for rng in rngs]
+        batch = denoise(windows[numbers].astype(np.int64), rngs)
         return {name: torch.from_numpy(array) for name, array in batch.items()}
+
+    def make(step: int) -> list[Batch]:
+        batches = [corrupted(step, part(mine, number, count)) for number in range(count)]
+        if count * execution.world_size > 1:
+            count_target_tokens(batches)
+        return batches
 
     return make
 
@@ -73,4 +94,4 @@ def calibrate(config: Config, sizes: ComponentSpecs) -> StageCost:
         masks = {"input_mask": torch.ones_like(inputs, dtype=torch.bool), "target_mask": targets > 0}
         return {"inputs": inputs, "targets": targets, **masks}
 
-    return training_cost(DenoisingModule(language, budget.z_loss), make, budget, budget.length)
+    return training_cost(DenoisingModule(language, budget.z_loss), make, budget, _tokens(budget))

@@ -65,8 +65,15 @@ def test_another_file_of_weights_is_another_start(experiment, tmp_path):
 
 def test_its_parent_and_units(experiment):
     step = language(experiment)
-    assert kinds(step.parents) == {"tokenizer": "tokenizer"}
+    assert kinds(step.parents) == {"corpus": "corpus", "tokenizer": "tokenizer"}
     assert (units(step), detail(step)) == (100, "")
+
+
+def test_one_that_is_not_trained_reads_no_text(experiment):
+    given = language(experiment, **{"stages.language.examples": 0})
+    assert kinds(given.parents) == {"tokenizer": "tokenizer"}
+    other = {"stages.language.examples": 0, "tokenizer.file": None, "stages.language.length": 32}
+    assert kinds(language(experiment, **other).parents) == {"tokenizer": "tokenizer"}
 
 
 @pytest.mark.parametrize(
@@ -76,6 +83,10 @@ def test_its_parent_and_units(experiment):
          "stages.language.examples: 9 examples are less than one batch of 10"),
         ({"stages.language.length": 604}, "stages.language.length",  # 3 · 100.5 / 0.5 = 603
          "windows of 604 tokens have more spans than the 100 sentinels: at most 603"),
+        ({"runtime.devices": 3}, "runtime.devices",
+         "3 ranks do not divide the batch of 10 of stages.language; nearest: 2"),
+        ({"runtime.devices": 2, "runtime.strategy": "fsdp", "stages.language.optimizer.name": "muon"},
+         "stages.language.optimizer.name", "muon works on whole matrices, but fsdp shards them: use adamw."),
     ],
 )  # fmt: skip
 def test_what_cannot_be_trained(experiment, changes, key, text):

@@ -35,7 +35,7 @@ def check(metrics: dict[str, Any]) -> None:
 
 def test_the_worlds_text(chain_of: Any) -> None:
     chain = chain_of("tokenizer.sentences=1500", "tokenizer.vocabulary=1200", "stages.language.examples=32")
-    assert [step.kind for step in chain.steps] == ["tokenizer", "language", "denoising"]
+    assert [step.kind for step in chain.steps] == ["tokenizer", "corpus", "language", "denoising"]
     metrics = json.loads((chain("denoising") / "metrics.json").read_text())
     check(metrics)
     assert metrics["n"] == 16
