@@ -40,8 +40,9 @@ class Execution:
         precision: "fp32", "bf16" (autocast), or "auto": bf16 on GPUs that support it.
         attention: attention backend of the language encoder (`language.attention`).
         gradient_checkpointing: whether activations are computed again in the backward pass.
-        max_tokens_per_microbatch: encoder tokens per microbatch of PaLI, and tokens per microbatch of the language
-        model's pretraining; gradients of a batch's microbatches add up (0: no limit). Without gradients, of a batch of images or answers (0: `evals.features.TOKENS`).
+        max_tokens_per_microbatch: tokens per microbatch of the language model: of PaLI's encoder, or of a window of
+            text; gradients of a batch's microbatches add up (0: no limit). Without gradients, of a batch of images or
+            answers (0: `evals.features.TOKENS`).
         rank: of this process.
     """
 
