@@ -5,10 +5,11 @@ from __future__ import annotations
 import lightning as L
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.pytorch.callbacks import Callback
-from lightning.pytorch.strategies import DDPStrategy, ModelParallelStrategy, Strategy
+from lightning.pytorch.strategies import DDPStrategy, Strategy
 
 from pali3kit.training.context import Execution
 from pali3kit.training.device import chosen_device, chosen_precision
+from pali3kit.training.shard import FullyShardStrategy
 
 
 def build_trainer(
@@ -41,6 +42,4 @@ def _strategy(execution: Execution) -> str | Strategy:
         return "auto"
     if execution.strategy == "ddp":
         return DDPStrategy(broadcast_buffers=False)
-    return ModelParallelStrategy(
-        data_parallel_size=execution.world_size, tensor_parallel_size=1, save_distributed_checkpoint=False
-    )
+    return FullyShardStrategy(save_distributed_checkpoint=False)
