@@ -113,7 +113,7 @@ def _policy(
 ) -> MixedPrecisionPolicy:
     """Gather in `dtype` and reduce in fp32. Inputs are left to autocast, which keeps the residual stream in fp32.
 
-    Frozen units reduce nothing; with a type for it torch 2.14 fails on those that no batch uses, as PaLI's pooling head.
+    Frozen units reduce nothing; with a type for it torch 2.14 fails on those that are not used, as the head in PaLI.
     """
     learns = any(parameter.requires_grad for module in unit for parameter in module.parameters())
     return MixedPrecisionPolicy(dtype, torch.float32 if learns else None, output, cast_forward_inputs=False)

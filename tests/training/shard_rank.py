@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from multiprocessing import get_context
 from pathlib import Path
 
@@ -13,7 +15,7 @@ import lightning as L
 import torch
 import torch.distributed as dist
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
-from torch import Tensor, nn
+from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import register_fsdp_forward_method
@@ -29,11 +31,12 @@ from pali3kit.models.classifier import Classifier
 from pali3kit.models.pali import PaLI
 from pali3kit.models.text_tower import TextTower
 from pali3kit.models.two_towers import TwoTowers
-from pali3kit.projector.mlp import MLPProjector
-from pali3kit.training import trainer as strategies
+from pali3kit.projector.linear import LinearProjector
+from pali3kit.registry import VISION
 from pali3kit.training.context import Execution
 from pali3kit.training.modules import Batch, ClassifierModule, DenoisingModule, PaLIModule, SigLIPModule, StageModule
 from pali3kit.training.shard import average_replicated, shard
+from pali3kit.training.trainer import _strategy
 from pali3kit.vision.contract import VisionEncoder
 from pali3kit.vision.vit import ViT
 
@@ -42,7 +45,7 @@ Make = Callable[[], StageModule]
 
 
 def vit() -> ViT:
-    return ViT(32, width=32, depth=2, heads=2, mlp=64, patch=8)
+    return ViT(32, width=32, depth=3, heads=2, mlp=64, patch=4)
 
 
 def ul2(tied: bool = False) -> UL2:
@@ -58,7 +61,7 @@ def pali(language: LanguageModel, vision: VisionEncoder | None = None) -> PaLIMo
     if vision is None:
         vision = vit()
         vision.head.requires_grad_(False)  # PaLI does not use it
-    return PaLIModule(PaLI(vision, MLPProjector(vision.width, language.width), language), vision.native_grid)
+    return PaLIModule(PaLI(vision, LinearProjector(vision.width, language.width), language), vision.native_grid)
 
 
 def siglip() -> SigLIPModule:
@@ -74,7 +77,11 @@ def batch_of(seed: int, rows: int) -> Batch:
         return torch.randint(2, VOCABULARY, (rows, length))
 
     texts = {"ids": ids(6), "prompts": ids(5), "targets": ids(4), "inputs": ids(7)}
-    masks = {"prompt_mask": texts["prompts"] > 0, "target_mask": texts["targets"] > 0, "input_mask": texts["inputs"] > 0}
+    masks = {
+        "prompt_mask": texts["prompts"] > 0,
+        "target_mask": texts["targets"] > 0,
+        "input_mask": texts["inputs"] > 0,
+    }
     labels = torch.eye(5)[torch.randint(5, (rows,))]
     return {"images": torch.randn(rows, 3, 32, 32), "labels": labels, **texts, **masks}
 
@@ -87,9 +94,9 @@ def hf(name: str) -> LanguageModel:
 
     t5 = {"d_model": 48, "d_kv": 24, "d_ff": 80, "num_layers": 2, "num_heads": 2, "dropout_rate": 0.0}
     bart = {"d_model": 48, "encoder_layers": 2, "decoder_layers": 2, "encoder_ffn_dim": 80, "decoder_ffn_dim": 80}
-    bart |= {"encoder_attention_heads": 2, "decoder_attention_heads": 2, "dropout": 0.0, "max_position_embeddings": 64}
+    bart |= {"encoder_attention_heads": 2, "decoder_attention_heads": 2, "dropout": 0.0, "max_position_embeddings": 128}
     llama = {"hidden_size": 48, "intermediate_size": 80, "num_hidden_layers": 2, "num_attention_heads": 2}
-    gpt2 = {"n_embd": 48, "n_layer": 2, "n_head": 2, "n_positions": 64, "bos_token_id": 0, "eos_token_id": 1}
+    gpt2 = {"n_embd": 48, "n_layer": 2, "n_head": 2, "n_positions": 128, "bos_token_id": 0, "eos_token_id": 1}
     gpt2 |= {"resid_pdrop": 0.0, "embd_pdrop": 0.0, "attn_pdrop": 0.0}
     config = {
         "t5": lambda: transformers.T5Config(vocab_size=VOCABULARY, decoder_start_token_id=0, **t5),
@@ -103,31 +110,14 @@ def hf(name: str) -> LanguageModel:
     return HfSeq2Seq(transformers.AutoModelForSeq2SeqLM.from_config(config), VOCABULARY)
 
 
-def timm(name: str) -> VisionEncoder:
-    from pali3kit.vision.adapters.timm import TimmEncoder
-
-    return TimmEncoder(name, 32)
-
-
-def hf_vision(name: str) -> VisionEncoder:
+def save_hf_encoders(folder: Path) -> None:
+    """In one process: transformers writes a configuration in rank 0 alone."""
     import transformers
 
-    from pali3kit.vision.adapters.hf import HfEncoder
-
     shape = {"hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "image_size": 32, "patch_size": 8}
-    config, kind = {
-        "siglip": (transformers.SiglipVisionConfig(intermediate_size=64, **shape), transformers.SiglipVisionModel),
-        "dinov2": (transformers.Dinov2Config(mlp_ratio=2, **shape), transformers.Dinov2Model),
-    }[name]
-    folder = Path(sys.argv[1]) / f"{name}{os.environ['RANK']}"
-    kind(config).save_pretrained(folder)
-    return HfEncoder(str(folder), 32)
-
-
-def open_clip(name: str) -> VisionEncoder:
-    from pali3kit.vision.adapters.open_clip import OpenClipEncoder
-
-    return OpenClipEncoder(name, 32)
+    siglip = transformers.SiglipVisionConfig(intermediate_size=64, **shape)
+    transformers.SiglipVisionModel(siglip).save_pretrained(folder / "siglip")
+    transformers.Dinov2Model(transformers.Dinov2Config(mlp_ratio=2, **shape)).save_pretrained(folder / "dinov2")
 
 
 MODELS: dict[str, Callable[[], StageModule]] = {
@@ -138,13 +128,23 @@ MODELS: dict[str, Callable[[], StageModule]] = {
     "pali": lambda: pali(ul2()),
     "pali, tied prefix_lm": lambda: pali(prefix_lm(tied=True)),
 }
-ADAPTERS: dict[str, Callable[[], StageModule]] = {
-    **{name: lambda name=name: pali(hf(name)) for name in ("t5", "mt5", "bart", "llama", "gpt2")},
-    **{f"timm {name}": lambda name=name: pali(ul2(), timm(name)) for name in ("test_vit", "test_resnet")},
-    **{f"timm pooled {name}": lambda name=name: ClassifierModule(Classifier(timm(name), 5)) for name in ("test_vit", "test_convnext")},
-    **{f"hf {name}": lambda name=name: ClassifierModule(Classifier(hf_vision(name), 5)) for name in ("siglip", "dinov2")},
-    "open_clip": lambda: ClassifierModule(Classifier(open_clip("ViT-S-32-alt"), 5)),
-}
+
+
+def adapters(folder: Path) -> dict[str, Make]:
+    """Models of other libraries; the encoders of transformers lie in `folder`."""
+    names = [
+        "timm/test_vit",
+        "timm/test_convnext",
+        "open_clip/ViT-S-32-alt",
+        f"hf/{folder}/siglip",
+        f"hf/{folder}/dinov2",
+    ]
+
+    def classifier(name: str) -> StageModule:
+        return ClassifierModule(Classifier(VISION.build(name, image_size=32), 5))
+
+    models: dict[str, Make] = {name.rpartition("/")[2]: partial(classifier, name) for name in names}
+    return models | {name: lambda name=name: pali(hf(name)) for name in ("t5", "mt5", "bart", "llama", "gpt2")}
 
 
 def gradients(module: StageModule, batch: Batch, bf16: bool) -> dict[str, Tensor]:
@@ -171,13 +171,15 @@ def sharded(make: Make, dtype: torch.dtype | None) -> StageModule:
     return module
 
 
-def all_gradients(models: dict[str, Make], rank: int, world: int) -> dict[str, dict[str, Tensor]]:
+def all_gradients(models: dict[str, Make], rank: int = 0, world: int = 1) -> dict[str, dict[str, Tensor]]:
+    """By model and precision: of one process, or of a rank whose part of the batch is `rank` of `world`."""
     found = {}
     for name, make in models.items():
-        for bf16 in (False, True):
-            module = sharded(make, torch.bfloat16 if bf16 else None)
-            batch = {key: part.chunk(world)[rank] for key, part in batch_of(0, 8).items()}
-            found[f"{name}, {'bf16' if bf16 else 'fp32'}"] = gradients(module, batch, bf16)
+        for dtype in (None, torch.bfloat16):
+            torch.manual_seed(0)
+            module = make() if world == 1 else sharded(make, dtype)
+            batch = {key: part.chunk(world)[rank] for key, part in batch_of(1, 8).items()}
+            found[f"{name}, {dtype}"] = gradients(module, batch, bf16=dtype is not None)
     return found
 
 
@@ -203,7 +205,7 @@ class Count(L.Callback):
     """Counts the collectives of each step."""
 
     def __init__(self) -> None:
-        self.steps: list[dict[str, int]] = []
+        self.steps = list[dict[str, int]]()
 
     def on_train_batch_start(self, trainer: L.Trainer, module: L.LightningModule, batch: object, index: int) -> None:
         if index % PARTS == 0:
@@ -215,8 +217,7 @@ class Count(L.Callback):
     ) -> None:
         if (index + 1) % PARTS == 0:
             self.mode.__exit__(None, None, None)
-            counts = {str(k): n for k, n in self.mode.get_comm_counts().items()}
-            self.steps.append(counts)
+            self.steps.append({str(name): count for name, count in self.mode.get_comm_counts().items()})
 
 
 def trained(execution: Execution, make: Make) -> tuple[dict[str, Tensor], list[dict[str, int]]]:
@@ -228,7 +229,7 @@ def trained(execution: Execution, make: Make) -> tuple[dict[str, Tensor], list[d
     mine = [{name: part.chunk(world)[execution.rank] for name, part in batch.items()} for batch in parts]
     trainer = L.Trainer(
         accelerator="cpu", devices=execution.devices, num_nodes=execution.nodes,
-        strategy=strategies._strategy(execution), plugins=[LightningEnvironment()], precision="32-true",
+        strategy=_strategy(execution), plugins=[LightningEnvironment()], precision="32-true",
         use_distributed_sampler=False, max_steps=STEPS, gradient_clip_val=0.5, accumulate_grad_batches=PARTS,
         callbacks=[count], logger=False, enable_checkpointing=False, enable_progress_bar=False,
         enable_model_summary=False,
@@ -242,20 +243,33 @@ def main(rank: int, folder: Path, nodes: int, devices: int, job: str) -> None:
     place = {"RANK": rank, "LOCAL_RANK": rank % devices, "NODE_RANK": rank // devices, "WORLD_SIZE": nodes * devices}
     os.environ.update({name: str(value) for name, value in place.items()})
     dist.init_process_group("gloo", f"file://{folder}/rendezvous", timedelta(seconds=60), nodes * devices, rank)
-    import time
-    t=time.time()
-    for strategy in ("ddp","fsdp"):
-        ex = Execution(nodes=nodes, devices=devices, strategy=strategy, rank=rank)
-        w, c = trained(ex, MODELS["pali"])
-        if rank == 0: print(strategy, c, time.time()-t)
-        torch.save((w, c), folder / f"{strategy}{rank}")
-    if rank==0 or True:
-        b = {key: part.chunk(nodes*devices)[rank] for key, part in batch_of(0, 10).items()}
-        for name in ("pali","ul2 tied","siglip","classifier", "pali, tied prefix_lm"):
-            a= [copied_bytes(sharded(MODELS[name], d), b) for d in (None, torch.bfloat16)]
-            if rank==0: print(name, a)
+    found = JOBS[job](Execution(nodes=nodes, devices=devices, rank=rank), folder)
+    if rank == 0:
+        torch.save(found, folder / "found.pt")
     dist.barrier()
     dist.destroy_process_group()
+
+
+def units(execution: Execution, folder: Path) -> dict[str, object]:
+    """Gradients of all models, bytes of copies in units without and with a dtype, and training by both strategies."""
+    rank, world = execution.rank, execution.world_size
+    batch = {key: part.chunk(world)[rank] for key, part in batch_of(0, 10).items()}
+    copies = {
+        name: [copied_bytes(sharded(MODELS[name], dtype), batch) for dtype in (None, torch.bfloat16)]
+        for name in ("pali", "pali, tied prefix_lm", "ul2 tied")
+    }
+    return {
+        "gradients": all_gradients(MODELS, rank, world),
+        "copies": copies,
+        **{strategy: trained(replace(execution, strategy=strategy), MODELS["pali"]) for strategy in ("ddp", "fsdp")},
+    }
+
+
+JOBS: dict[str, Callable[[Execution, Path], object]] = {
+    "units": units,
+    "adapters": lambda execution, folder: all_gradients(adapters(folder), execution.rank, execution.world_size),
+    "train": lambda execution, folder: trained(replace(execution, strategy="fsdp"), MODELS["pali"]),
+}
 
 
 if __name__ == "__main__":
