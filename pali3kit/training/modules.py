@@ -30,7 +30,7 @@ from pali3kit.models.two_towers import TwoTowers
 from pali3kit.nn.positions import Grid
 from pali3kit.training.freeze import freeze, keep_frozen_in_eval_mode
 from pali3kit.training.optimizers import build_optimizer, build_schedule
-from pali3kit.training.shard import average_replicated, clip_gradients, shard
+from pali3kit.training.shard import average_and_clip, shard
 
 Batch = dict[str, Tensor]
 CLASSIFICATION: dict[str, Callable[[Tensor, Tensor], Tensor]] = {"sigmoid": multilabel_loss, "softmax": softmax_loss}
@@ -65,18 +65,14 @@ class StageModule(L.LightningModule):
             shard(self, self.device_mesh, torch.bfloat16 if self.trainer.precision == "bf16-mixed" else None)
             register_fsdp_forward_method(self, "losses")
 
-    def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Average the gradients of what is not sharded, once for all microbatches."""
-        if self.device_mesh is not None:
-            average_replicated(self)
-
     def configure_gradient_clipping(
         self, optimizer: Optimizer, gradient_clip_val: float | None = None, gradient_clip_algorithm: str | None = None
     ) -> None:
-        if self.device_mesh is None:
+        """Finish the gradients of a sharded model: Lightning calls this before each step, with a norm or None."""
+        if self.device_mesh is not None:
+            average_and_clip((p for group in optimizer.param_groups for p in group["params"]), gradient_clip_val)
+        else:
             self.clip_gradients(optimizer, gradient_clip_val, gradient_clip_algorithm)
-        elif gradient_clip_val:
-            clip_gradients((p for group in optimizer.param_groups for p in group["params"]), gradient_clip_val)
 
     def losses(self, batch: Batch) -> dict[str, Tensor]:
         """Scalars by name; `loss` is minimised, the others are recorded."""

@@ -13,15 +13,13 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from functools import partial
 
 import torch
 import torch.distributed as dist
-from lightning.pytorch.strategies import ModelParallelStrategy
 from torch import Tensor, nn
 from torch.distributed.device_mesh import DeviceMesh
-from torch.distributed.fsdp import FSDPModule, MixedPrecisionPolicy, fully_shard
+from torch.distributed.fsdp import MixedPrecisionPolicy, fully_shard
 from torch.distributed.tensor import DTensor
 from torch.nn.utils import get_total_norm
 
@@ -29,37 +27,10 @@ LAYERS = ("embedding", "logits", "head")
 """Names of large layers outside of blocks: token embeddings and output layers."""
 
 
-class FullyShardStrategy(ModelParallelStrategy):
-    """Lightning's strategy for FSDP2, with its mesh of nodes x devices of a node.
-
-    In all microbatches of a step but the last, gradients add up in each rank and gathered matrices are kept, so that
-    a step reduces gradients once. Lightning does so for DDP alone.
-    """
-
-    @contextmanager
-    def block_backward_sync(self) -> Iterator[None]:
-        self._synchronise(False)
-        try:
-            yield
-        finally:
-            self._synchronise(True)
-
-    def _synchronise(self, wanted: bool) -> None:
-        assert isinstance(self.model, FSDPModule)
-        self.model.set_requires_gradient_sync(wanted)
-        self.model.set_reshard_after_backward(wanted)
-
-    @property
-    def distributed_sampler_kwargs(self) -> dict[str, int]:
-        """Every rank has data of its own: Lightning counts nodes, since it takes the other axis for tensor parallel."""
-        return {"num_replicas": self.world_size, "rank": self.global_rank}
-
-
 def shard(model: nn.Module, mesh: DeviceMesh, dtype: torch.dtype | None = None) -> None:
     """Shard the matrices of `model` in place.
 
-    Vectors and scalars are replicated, since autocast computes norms in fp32; call `average_replicated` before each
-    optimizer step, and `clip_gradients` for clipping.
+    Vectors and scalars are replicated, since autocast computes norms in fp32: their gradients need `average_and_clip`.
 
     Args:
         model: its own method (`forward`, or one registered by `register_fsdp_forward_method`) must call all others.
@@ -76,11 +47,23 @@ def shard(model: nn.Module, mesh: DeviceMesh, dtype: torch.dtype | None = None) 
     apply(model, mp_policy=MixedPrecisionPolicy(cast_forward_inputs=False))
 
 
-def average_replicated(model: nn.Module) -> None:
-    """Average the gradients of replicated parameters over all ranks, in one collective."""
-    grads = [p.grad for p in model.parameters() if p.grad is not None and not isinstance(p, DTensor)]
-    if not grads:
-        return
+@torch.no_grad()
+def average_and_clip(parameters: Iterable[Tensor], max_norm: float | None) -> None:
+    """Average the gradients of what is replicated over all ranks, then clip the norm of all gradients.
+
+    Call it before each optimizer step, once for all microbatches.
+    """
+    grads = [parameter.grad for parameter in parameters if parameter.grad is not None]
+    sharded = [grad for grad in grads if isinstance(grad, DTensor)]
+    replicated = [grad for grad in grads if not isinstance(grad, DTensor)]
+    if replicated:
+        _average(replicated)
+    if max_norm:
+        _clip(sharded, replicated, max_norm)
+
+
+def _average(grads: Sequence[Tensor]) -> None:
+    """Replace `grads` by their means over all ranks, in one collective."""
     means = torch.cat([grad.flatten() for grad in grads])
     dist.all_reduce(means)
     means /= dist.get_world_size()
@@ -88,17 +71,15 @@ def average_replicated(model: nn.Module) -> None:
         grad.copy_(mean.view_as(grad))
 
 
-@torch.no_grad()
-def clip_gradients(parameters: Iterable[Tensor], max_norm: float) -> None:
-    """`torch.nn.utils.clip_grad_norm_`, which takes no mixture of sharded and replicated gradients."""
-    grads = [parameter.grad for parameter in parameters if parameter.grad is not None]
-    sharded = [grad for grad in grads if isinstance(grad, DTensor)]
-    norms = [get_total_norm([grad for grad in grads if not isinstance(grad, DTensor)])]
+def _clip(sharded: Sequence[DTensor], replicated: Sequence[Tensor], max_norm: float) -> None:
+    """`torch.nn.utils.clip_grad_norm_`, which takes no mixture of sharded and whole gradients."""
+    norms = [get_total_norm(replicated)] if replicated else []
     if sharded:
-        norms.append(get_total_norm(sharded).full_tensor())
+        norm = get_total_norm(sharded)
+        norms.append(norm.full_tensor() if isinstance(norm, DTensor) else norm)
     scale = (max_norm / (torch.stack(norms).norm() + 1e-6)).clamp(max=1)
-    for grad in grads:
-        (grad.to_local() if isinstance(grad, DTensor) else grad).mul_(scale)
+    for grad in (*replicated, *(shards.to_local() for shards in sharded)):
+        grad.mul_(scale)
 
 
 def _sharding(mesh: DeviceMesh) -> DeviceMesh:

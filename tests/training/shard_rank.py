@@ -35,7 +35,7 @@ from pali3kit.projector.linear import LinearProjector
 from pali3kit.registry import VISION
 from pali3kit.training.context import Execution
 from pali3kit.training.modules import Batch, ClassifierModule, DenoisingModule, PaLIModule, SigLIPModule, StageModule
-from pali3kit.training.shard import average_replicated, shard
+from pali3kit.training.shard import average_and_clip, shard
 from pali3kit.training.trainer import _strategy
 from pali3kit.vision.contract import VisionEncoder
 from pali3kit.vision.vit import ViT
@@ -154,7 +154,7 @@ def gradients(module: StageModule, batch: Batch, bf16: bool) -> dict[str, Tensor
     assert loss.dtype == torch.float32
     loss.backward()
     if dist.is_initialized():
-        average_replicated(module)
+        average_and_clip(module.parameters(), None)
     return {name: whole(p.grad) for name, p in module.named_parameters() if p.grad is not None}
 
 
@@ -256,7 +256,7 @@ def units(execution: Execution, folder: Path) -> dict[str, object]:
     batch = {key: part.chunk(world)[rank] for key, part in batch_of(0, 10).items()}
     copies = {
         name: [copied_bytes(sharded(MODELS[name], dtype), batch) for dtype in (None, torch.bfloat16)]
-        for name in ("pali", "pali, tied prefix_lm", "ul2 tied")
+        for name in ("siglip", "pali", "pali, tied prefix_lm", "ul2 tied")
     }
     return {
         "gradients": all_gradients(MODELS, rank, world),
